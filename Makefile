@@ -1,0 +1,73 @@
+# diffkit.h needs no build: copy the header. This builds its demo, tool, tests and benchmarks.
+#
+#   make demo      draw digits with the shipped network, through every family
+#   make tool      build/diffkit: lists, levels, plans, samples
+#   make test      build and run the tests (installs cmocka where it may)
+#   make bench     time steps against memcpy, side by side
+#   make check     the tests under sanitizers, in double, as C++, with gcc and clang
+#   make format    clang-format on everything
+
+CC ?= cc
+CXX ?= c++
+CFLAGS ?= -O2 -g
+EXAMPLE_CFLAGS ?= -O3
+WARN = -Wall -Wextra -Wpedantic -Wconversion -Wsign-conversion -Wshadow -Wdouble-promotion -Werror
+REAL ?= float
+BUILD ?= build
+LIBS = -lm
+
+# language: c or c++ (make test LANG_STD=c++11 compiles the same files as C++)
+STD ?= c11
+COMPILE = $(CC) $(if $(findstring ++,$(STD)),-x c++) -std=$(STD) $(WARN) -I. -DDK_REAL=$(REAL)
+
+# OpenMP runs the demo network's images in parallel; everything works without it.
+OPENMP := $(shell echo 'int main(void){return 0;}' | $(CC) -fopenmp -x c - -o /dev/null 2>/dev/null && echo -fopenmp)
+
+TESTS = $(patsubst tests/test_%.c,%,$(wildcard tests/test_*.c))
+DIGITS = examples/digits/unet.h examples/digits/weights.bin
+
+.PHONY: help demo tool test bench check format clean cmocka
+help:
+	@sed -n 's/^# \{0,1\}//;2,/^$$/p' Makefile | sed -n '/make /p'
+
+$(BUILD):
+	@mkdir -p $@
+
+# ------------------------------------------------------------------ demo and tool
+$(BUILD)/demo $(BUILD)/diffkit: $(BUILD)/%: examples/%.c examples/digits.h examples/png.h diffkit.h $(DIGITS) | $(BUILD)
+	$(CC) -std=c11 $(WARN) -I. $(EXAMPLE_CFLAGS) $(OPENMP) $< -o $@ $(LIBS)
+
+demo: $(BUILD)/demo
+	$(BUILD)/demo
+
+tool: $(BUILD)/diffkit
+
+# ------------------------------------------------------------------ tests
+# Finds cmocka, or installs it with the system's package manager when it may, or says what is missing.
+HAVE_CMOCKA = printf '\#include <stdarg.h>\n\#include <stddef.h>\n\#include <setjmp.h>\n\#include <stdint.h>\n\#include <cmocka.h>\nint main(void){return 0;}\n' | $(CC) -x c - -o /dev/null -lcmocka 2>/dev/null
+cmocka:
+	@$(HAVE_CMOCKA) || sh tests/install_cmocka.sh
+	@$(HAVE_CMOCKA) || { echo "cmocka is missing: install libcmocka-dev (Debian, Ubuntu), cmocka (Homebrew, Arch) or libcmocka-devel (Fedora)"; exit 1; }
+
+$(BUILD)/test_%: tests/test_%.c tests/check.h diffkit.h examples/digits.h examples/png.h $(DIGITS) | $(BUILD)
+	$(COMPILE) $(CFLAGS) $< -o $@ -lcmocka $(LIBS)
+
+test: cmocka $(TESTS:%=$(BUILD)/test_%) $(BUILD)/diffkit
+	@sh tests/run.sh $(BUILD) $(TESTS)
+
+# Everything that must hold for all compilers and modes; fails on the first that does not.
+check:
+	sh tests/check.sh
+
+# ------------------------------------------------------------------ benchmarks
+$(BUILD)/bench_%: bench/%.c diffkit.h | $(BUILD)
+	$(CC) -std=c11 $(WARN) -I. $(CFLAGS) $< -o $@ $(LIBS)
+
+bench: $(BUILD)/bench_steps
+	$(BUILD)/bench_steps
+
+format:
+	clang-format -i diffkit.h examples/*.[ch] examples/digits/*.h tests/*.[ch] bench/*.c
+
+clean:
+	rm -rf $(BUILD)

@@ -1,0 +1,3174 @@
+/* diffkit.h: sample from diffusion models. C11 or C++11, one file, no dependencies. MIT licence.
+
+   SYNOPSIS
+
+       #define DIFFKIT_IMPLEMENTATION           // in exactly one source file
+       #include "diffkit.h"
+
+       static int denoise(void *user, const dk_eval *e) {      // your network: e->input -> e->output
+           return my_network(user, e->input, e->t, e->output, e->batch);     // nonzero stops the run
+       }
+
+       dk_config c = {0};
+       c.schedule = dk_flow(1.0);               // or dk_edm(0.002, 80), dk_vp_scaled_linear(), ...
+       c.prediction = DK_PREDICT_VELOCITY;
+       c.steps = 20;  c.dim = 784;  c.batch = 16;  c.seed = 42;
+       if (dk_sample(&c, denoise, &network, x))                // x: batch * dim numbers, filled
+           fprintf(stderr, "%s\n", dk_message(&c));            // which field, what value, what is allowed
+
+   CONTENTS                                          search for the tag to jump there
+       Document        >>idea  >>calling  >>rules  >>words  >>build
+       Declarations    >>decl-status  >>decl-schedule  >>decl-model  >>decl-grid  >>decl-plan
+                       >>decl-sampler  >>decl-config  >>decl-run  >>decl-noise  >>decl-backend
+       Implementation  >>text  >>noise  >>schedule  >>model  >>grid  >>recorder  >>samplers
+                       >>plan  >>executor  >>run
+
+   >>idea  ONE IDEA
+       Every diffusion model destroys data the same way:
+
+           x_t = alpha(t) x0 + sigma(t) eps,        eps ~ N(0, I)
+
+       Flow matching, VE score matching and DDPM/DDIM differ in the two functions alpha and sigma
+       only. What a network predicts (noise, velocity, score ...) is one linear map away from the
+       denoised estimate D = E[x0 | x_t]. So samplers are written once, over levels (t, alpha, sigma),
+       the state x and D, and work for every family. Five parts, one direction:
+
+           noise schedule  ->  time grid  ->  sampler  ->  plan  ->  run
+           alpha, sigma        levels         recipe       data      state, noise, your network
+
+       A sampler is recorded before anything runs: it handles symbolic vectors, and what it says
+       becomes a plan, a flat list of "call the network on this buffer at this level" and
+       "buffer = sum of coefficient * buffer (+ noise)". All coefficients are doubles and depend on
+       the schedule alone. A plan can be printed, compared, copied, shared by threads and built by
+       hand. The run is a cursor over it.
+
+   >>calling  THREE WAYS TO CALL IT
+       Blocking:   dk_sample(&c, denoise, user, x).
+       Stepping:   no callback, and no allocation when you bring the memory:
+                       dk_begin(&run, &c, x, memory, dk_run_size(&c));
+                       while (dk_next(&run, &eval)) network(eval.input, eval.t, eval.output);
+                       if (run.status) puts(run.message);
+                       dk_end(&run);
+       Planned:    dk_record(&plan, &c) once, then dk_begin_plan(&run, &plan, &c, x, memory, bytes)
+                   any number of times, from any thread; no set-up cost per run.
+       Blocking and resumable: dk_begin, then dk_continue(&run, denoise, user) until it returns
+       DK_OK; after a callback stopped it, call dk_continue again, or dk_save and dk_load.
+
+   >>rules  WHAT HOLDS
+       - A grid has steps + 1 levels, strictly monotone in sigma/alpha. The last is an explicit rule.
+         Falling grids sample, rising grids invert.
+       - The ends are exact: alpha = 0 (flow at t = 1, zero-terminal-SNR VP) and sigma = 0 are ordinary
+         levels. A step that ends at sigma = 0 gives alpha * D.
+       - Noise is a pure function of (seed, sample, draw, element): batch size, resumption and tiling do
+         not change it. float and double builds draw the same noise.
+       - An error is a status and a message that names field and value. x stays readable.
+       - It does not: print, abort, read the clock or the locale, keep globals, or allocate when memory
+         is passed in.
+
+   >>words  WORDS AND LETTERS
+       alpha, sigma     signal and noise scale of a level; sigma/alpha is written s^ in formulas and
+                        "noise level" in words; it does not depend on the family's scaling
+       lambda           half log-SNR, log(alpha/sigma)
+       D                denoised estimate E[x0 | x]
+       eval, call       one request to the network; plans count them in order
+       draw             one array of standard normals, batch * dim of them; draw 0 makes the initial
+                        state, draws 1, 2, ... belong to the sampler in the order in which it asks
+       gauge            the scaling in which a classical integrator sees the ODE (VE, flow, VP, native)
+       churn            noise added before a step; eta: the share of noise added after it
+       eps in code      the network's noise prediction; small numbers are never called so
+
+   >>build  BUILD OPTIONS, to be defined before the header, alike in every file that includes it
+       DIFFKIT_IMPLEMENTATION   the implementation too, in exactly one file
+       DK_REAL                  float (default) or double: the type of states
+       DK_STATIC                every function static: for copies that must not meet
+       DK_MALLOC(n), DK_FREE(p) allocator for calls that bring no memory; DK_NO_MALLOC: no allocator,
+                                such calls return DK_ERROR_MEMORY
+*/
+#ifndef DIFFKIT_H
+#define DIFFKIT_H
+
+#include <stddef.h>
+#include <stdint.h>
+
+#define DK_VERSION_MAJOR 0
+#define DK_VERSION_MINOR 1
+
+#ifndef DK_REAL
+#define DK_REAL float
+#endif
+#ifdef DK_STATIC
+#if defined(__GNUC__)
+#define DK_API static __attribute__((unused))
+#else
+#define DK_API static
+#endif
+#else
+#define DK_API extern
+#endif
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+typedef DK_REAL dk_real;
+
+/* ------------------------------------------------------------------ >>decl-status  Status codes */
+
+#define DK_STATUSES(X)                                                                             \
+    X(DK_OK, "fine")                                                                               \
+    X(DK_ERROR_CONFIG, "the configuration cannot work")                                            \
+    X(DK_ERROR_MEMORY, "not enough memory")                                                        \
+    X(DK_ERROR_CALLBACK, "a callback returned nonzero")                                            \
+    X(DK_CANCELLED, "the progress callback asked to stop")                                         \
+    X(DK_ERROR_NOT_FINITE, "the network's output is NaN or infinite")                              \
+    X(DK_ERROR_SAVED, "the saved bytes do not fit this run or are damaged")                        \
+    X(DK_ERROR_ORDER, "the call makes no sense at this point of the run")
+
+#define DKP_ENUM(name, text) name,
+typedef enum dk_status { DK_STATUSES(DKP_ENUM) DK_STATUS_COUNT } dk_status;
+#undef DKP_ENUM
+
+/* The status in words; never NULL. */
+DK_API const char *dk_status_text(dk_status status);
+
+enum { DK_MESSAGE_SIZE = 240, DK_ABAR_MARKS = 32, DK_MAX_TERMS = 32, DK_MAX_STAGES = 16 };
+
+/* -------------------------------------------------------------- >>decl-schedule  Noise schedules */
+
+/* One noise level. sigma = 0 is clean data, alpha = 0 pure noise. */
+typedef struct dk_level {
+    double t;            /* the schedule's own time */
+    double alpha, sigma; /* x = alpha x0 + sigma eps */
+} dk_level;
+
+typedef enum dk_family {
+    DK_FAMILY_DEFAULT, /* flow matching, shift 1; for network_schedule: the same as schedule */
+    DK_FAMILY_FLOW,
+    DK_FAMILY_VE,
+    DK_FAMILY_EDM,
+    DK_FAMILY_VP,
+    DK_FAMILY_VP_DISCRETE,
+    DK_FAMILY_SUB_VP,
+    DK_FAMILY_COSINE,
+    DK_FAMILY_CUSTOM,
+    DK_FAMILY_COUNT
+} dk_family;
+
+typedef enum dk_betas { DK_BETAS_LINEAR, DK_BETAS_SCALED_LINEAR, DK_BETAS_COSINE } dk_betas;
+
+/* A user's schedule: fill alpha and sigma at t; alpha/sigma must fall strictly with t.
+   d_alpha and d_sigma (d/dt) may be left alone: then they are taken by central differences. */
+typedef void (*dk_schedule_fn)(void *user, double t, double *alpha, double *sigma,
+                               double *d_alpha, double *d_sigma);
+
+/* A noise schedule is a plain value; make it with one of the functions below, then edit at will. */
+typedef struct dk_schedule {
+    dk_family family;
+    const char *unknown;         /* set by dk_schedule_named for a name that does not exist */
+    double t_min, t_max;         /* range of t that grids span; both 0: all of the family's range */
+    double shift;                /* flow: sigma = shift t / (1 + (shift - 1) t) */
+    double sigma_min, sigma_max; /* VE, EDM */
+    double beta_min, beta_max;   /* VP and sub-VP: beta(t) = beta_min + t (beta_max - beta_min) */
+    dk_betas betas;              /* VP discrete: how beta_first .. beta_last are spaced */
+    int timesteps;               /* VP discrete: number of training timesteps T, t = 0 .. T-1 */
+    double beta_first, beta_last;
+    int zero_terminal_snr;        /* VP discrete: rescale so that alpha(T-1) = 0 (Lin et al. 2023) */
+    const double *alphas_cumprod; /* VP discrete from a table of T numbers, read while recording */
+    dk_schedule_fn fn;            /* custom, with t from t_min (least noise) to t_max */
+    void *user;
+    double marks[DK_ABAR_MARKS]; /* VP discrete: every so-manyth product of 1 - beta, filled in */
+} dk_schedule;
+
+/* alpha = 1 - sigma, sigma = t shifted. Liu et al. 2022, Lipman et al. 2022; shift: Esser et al. 2024, eq. 23. */
+DK_API dk_schedule dk_flow(double shift);
+/* alpha = 1, sigma = sigma_min (sigma_max/sigma_min)^t, t in [0, 1]. Song et al. 2021, eq. 9. */
+DK_API dk_schedule dk_ve(double sigma_min, double sigma_max);
+/* alpha = 1, sigma = t. Karras et al. 2022. */
+DK_API dk_schedule dk_edm(double sigma_min, double sigma_max);
+/* alpha^2 + sigma^2 = 1, dx = -beta(t)/2 x dt + sqrt(beta) dw, t in [0, 1]. Song et al. 2021, eq. 11. */
+DK_API dk_schedule dk_vp(double beta_min, double beta_max);
+/* alpha as VP, sigma = 1 - alpha^2. Song et al. 2021, eq. 12. */
+DK_API dk_schedule dk_sub_vp(double beta_min, double beta_max);
+/* alpha = cos t, sigma = sin t, t in [0, pi/2]. Albergo & Vanden-Eijnden 2023; sCM's TrigFlow. */
+DK_API dk_schedule dk_cosine_flow(void);
+/* alpha_t^2 = product of 1 - beta_0 .. 1 - beta_t; Ho et al. 2020. Between timesteps lambda is linear in t.
+   t = -1 is clean data. Past T-1 t stays at T-1 while sigma/alpha goes on. */
+DK_API dk_schedule dk_vp_discrete(dk_betas betas, int timesteps, double beta_first, double beta_last);
+DK_API dk_schedule dk_vp_linear(void);        /* DDPM: 1000 betas from 1e-4 to 0.02 */
+DK_API dk_schedule dk_vp_scaled_linear(void); /* Stable Diffusion: sqrt(beta) linear, 0.00085 .. 0.012 */
+DK_API dk_schedule dk_vp_cosine(void);        /* Nichol & Dhariwal 2021, betas cut at 0.999 */
+/* From a model's own table; the table stays the caller's and must outlive recording. */
+DK_API dk_schedule dk_vp_table(const double *alphas_cumprod, int timesteps);
+DK_API dk_schedule dk_custom_schedule(dk_schedule_fn fn, void *user, double t_min, double t_max);
+/* By name, with customary parameters; dk_schedule_name(i) lists the names, NULL past the end. */
+DK_API dk_schedule dk_schedule_named(const char *name);
+DK_API const char *dk_schedule_name(int i);
+DK_API const char *dk_schedule_about(int i);
+
+/* Level at time t, at noise level s^ = sigma/alpha (0 to infinity), at half log-SNR lambda (either infinity). */
+DK_API dk_level dk_level_at(const dk_schedule *s, double t);
+DK_API dk_level dk_level_at_sigma(const dk_schedule *s, double noise_level);
+DK_API dk_level dk_level_at_lambda(const dk_schedule *s, double lambda);
+/* d alpha/dt and d sigma/dt at t (from the left where the schedule has a kink). */
+DK_API void dk_level_slopes(const dk_schedule *s, double t, double *d_alpha, double *d_sigma);
+DK_API double dk_noise_level(dk_level l); /* sigma/alpha, infinity at alpha = 0 */
+DK_API double dk_lambda(dk_level l);      /* log(alpha/sigma) */
+/* Forward noising: x = alpha x0 + sigma eps, n elements; x may be x0 or eps. */
+DK_API void dk_add_noise(dk_level l, const dk_real *x0, const dk_real *eps, dk_real *x, size_t n);
+
+/* ------------------------------------------------------------- >>decl-model  What the network is */
+
+typedef enum dk_prediction {
+    DK_PREDICT_DEFAULT,  /* flow: velocity; VP, VE: eps; EDM: EDM; cosine: v; custom: x0 */
+    DK_PREDICT_X0,       /* F = D */
+    DK_PREDICT_EPS,      /* F = eps */
+    DK_PREDICT_V,        /* F = alpha eps - sigma x0, Salimans & Ho 2022 */
+    DK_PREDICT_VELOCITY, /* F = eps - x0, flow matching */
+    DK_PREDICT_SCORE,    /* F = grad log p(x) */
+    DK_PREDICT_EDM,      /* F raw, with c_skip, c_out, c_in of Karras et al. 2022, table 1 */
+    DK_PREDICT_COUNT
+} dk_prediction;
+
+/* The number that the network is told (dk_eval.t), times condition_scale, from network_schedule's level. */
+typedef enum dk_condition {
+    DK_CONDITION_DEFAULT,  /* EDM prediction: C_NOISE; flow: FLOW; VE and EDM: SIGMA; others: T */
+    DK_CONDITION_T,        /* the schedule's t, as a real number */
+    DK_CONDITION_TIMESTEP, /* t rounded to the nearest integer */
+    DK_CONDITION_SIGMA,    /* sigma/alpha */
+    DK_CONDITION_FLOW,     /* sigma/(alpha + sigma) */
+    DK_CONDITION_C_NOISE,  /* log(sigma/alpha)/4, Karras et al. 2022 */
+    DK_CONDITION_LAMBDA,   /* log(alpha/sigma) */
+    DK_CONDITION_COUNT
+} dk_condition;
+
+/* ---------------------------------------------------------------------- >>decl-grid  Time grids */
+
+typedef enum dk_spacing {
+    DK_SPACING_DEFAULT,     /* flow and cosine flow: UNIFORM; others: KARRAS */
+    DK_SPACING_KARRAS,      /* u^(1/rho) linear, Karras et al. 2022, eq. 5 */
+    DK_SPACING_EXPONENTIAL, /* log u linear */
+    DK_SPACING_LAMBDA,      /* log-SNR linear, Lu et al. 2022 */
+    DK_SPACING_UNIFORM,     /* t linear */
+    DK_SPACING_QUADRATIC,   /* sqrt(t - t_min) linear, Song et al. 2020 */
+    DK_SPACING_LEADING,     /* timesteps i * (T/steps), T/steps whole, + offset; Lin et al. 2023, table 2 */
+    DK_SPACING_TRAILING,    /* timesteps T - i * T/steps - 1 */
+    DK_SPACING_LINSPACE,    /* timesteps from T-1 to 0, linear */
+    DK_SPACING_LEVELS,      /* the user's own, verbatim */
+    DK_SPACING_COUNT
+} dk_spacing;
+
+/* What the numbers of a user's own levels are. */
+typedef enum dk_unit { DK_UNIT_T, DK_UNIT_SIGMA, DK_UNIT_FLOW, DK_UNIT_LAMBDA } dk_unit;
+
+/* The last of the steps + 1 levels. */
+typedef enum dk_final {
+    DK_FINAL_DEFAULT, /* MIN where the spacing's range ends at sigma = 0, else ZERO */
+    DK_FINAL_ZERO,    /* steps levels over the range, then sigma = 0 */
+    DK_FINAL_MIN,     /* steps + 1 levels over the range, the last at its end */
+    DK_FINAL_VALUE,   /* steps levels over the range, then noise level final_value */
+    DK_FINAL_COUNT
+} dk_final;
+
+typedef enum dk_rounding { DK_ROUND_NONE, DK_ROUND_NEAREST, DK_ROUND_DOWN } dk_rounding;
+
+/* Below, u is the level in the family's customary unit: sigma/(alpha + sigma) for flow and cosine flow,
+   sigma/alpha for all others. A zero struct is a good default. */
+typedef struct dk_grid {
+    dk_spacing spacing;
+    const char *unknown;         /* set by dk_grid_named for a name that does not exist */
+    double rho;                  /* KARRAS; 0: 7 */
+    double sigma_min, sigma_max; /* range in u; 0: the schedule's. Spacings that need a finite log use the
+                                    level 1/1000 of the way in t where an end is alpha = 0 or sigma = 0 */
+    double shift;                /* multiplies every level's sigma/alpha after spacing; 0: 1 */
+    dk_rounding rounding;        /* of timesteps: LEADING, TRAILING, LINSPACE */
+    int offset;                  /* LEADING: added to each timestep */
+    dk_final final;
+    double final_value;   /* DK_FINAL_VALUE, in units of sigma/alpha */
+    int rising;           /* reverse the finished list: inversion */
+    const double *levels; /* LEVELS: steps + 1 numbers, read while recording */
+    dk_unit unit;         /* LEVELS: what they are */
+} dk_grid;
+
+DK_API dk_grid dk_grid_named(const char *name);
+DK_API const char *dk_grid_name(int i); /* NULL past the end */
+DK_API const char *dk_grid_about(int i);
+/* The user's own levels, taken verbatim: steps + 1 numbers. */
+DK_API dk_grid dk_grid_levels(const double *levels, dk_unit unit);
+
+/* --------------------------------------------------------------------------- >>decl-plan  Plans */
+
+/* coefficient * value; times scalar^power where scalar > 0 numbers one of the plan's norm ratios. */
+typedef struct dk_term {
+    double c;
+    int value;
+    short scalar, power;
+} dk_term;
+
+typedef enum dk_value_kind {
+    DK_VALUE_BUFFER, /* full size; slot 0 is the caller's x, slot k workspace buffer k - 1 */
+    DK_VALUE_LOCAL   /* lives within one pass; slot k is tile k (or register k of a back end) */
+} dk_value_kind;
+
+typedef struct dk_value {
+    char letter; /* x state, D denoised, U unconditional D, F and G network outputs, u network input,
+                    z noise, y anything else */
+    char kind;   /* dk_value_kind */
+    int number, slot;
+    int pass, born, dies; /* where it is made, and the positions between which it lives */
+    int needs;            /* the last call that it depends on, -1: none */
+} dk_value;
+
+/* One combination dst = sum of terms, or, where draw >= 0, dst = that draw of noise. Rows run in order and
+   element by element, so dst may share its buffer with a term. */
+typedef struct dk_row {
+    int dst, first, count, draw;
+} dk_row;
+
+typedef enum dk_boundary { DK_BOUNDARY_END, DK_BOUNDARY_CALL, DK_BOUNDARY_NORM } dk_boundary;
+
+/* A straight line of rows, one sweep over memory, up to something that is not elementwise. */
+typedef struct dk_pass {
+    int first, count; /* rows */
+    dk_boundary boundary;
+    int index;    /* of the call or norm */
+    int position; /* of the boundary, among rows and boundaries */
+    int noises; /* local draws, which need a buffer each if the noise comes from a callback */
+} dk_pass;
+
+/* One network evaluation. D = d_x x + d_f F. */
+typedef struct dk_call {
+    dk_level level;   /* in the sampler's schedule */
+    double condition; /* what the network is told */
+    double input_scale, d_x, d_f;
+    int x, input, output, uncond_output; /* values; uncond_output -1 unless the unconditional output is asked for too */
+    int denoised;                  /* the value D */
+    int step, stage;               /* step 0 .. steps-1; stage counts the calls within it */
+    int needs; /* last call whose output the input depends on, -1: none. Calls k > needs can run at once */
+} dk_call;
+
+/* A norm ratio: scalar = |a| / |b| per sample. */
+typedef struct dk_norm {
+    int a, b;
+} dk_norm;
+
+/* One noise draw, and the noise levels (sigma/alpha) that it bridges: for Brownian sources. */
+typedef struct dk_draw {
+    double from, to;
+} dk_draw;
+
+/* A recorded sampler: constant once made; share it freely. Its arrays lie in one block of memory. */
+typedef struct dk_plan {
+    void *memory; /* in: where to record, or NULL to allocate; freed by dk_plan_free only if allocated */
+    size_t bytes; /* in: size of memory */
+    int owned;
+    int steps, levels, calls, rows, terms, values, passes, norms, draws;
+    int buffers;  /* full-size buffers besides x */
+    int locals;   /* tiles */
+    int noises;   /* extra full-size buffers when noise comes from a callback */
+    uint64_t hash; /* of everything that the plan computes */
+    dk_level *level;
+    dk_call *call;
+    dk_row *row;
+    dk_term *term;
+    dk_value *value;
+    dk_pass *pass;
+    dk_norm *norm;
+    dk_draw *draw;
+} dk_plan;
+
+struct dk_config;
+
+/* Bytes that dk_record needs; 0 and a message if the config cannot work. */
+DK_API size_t dk_plan_size(struct dk_config *c);
+/* Records the config's sampler on its grid. Before: plan zero, or memory and bytes set. */
+DK_API dk_status dk_record(dk_plan *plan, struct dk_config *c);
+DK_API void dk_plan_free(dk_plan *plan);
+/* Deep copy, to memory as for dk_record. */
+DK_API dk_status dk_plan_copy(dk_plan *to, const dk_plan *from);
+/* 1 if both do the same operations in the same order, with coefficients and levels within tolerance
+   (|a - b| <= tolerance (1 + |b|)); the largest difference goes to *worst unless NULL. */
+DK_API int dk_plan_equal(const dk_plan *a, const dk_plan *b, double tolerance, double *worst);
+/* The plan in words: levels, calls, rows. Writes at most size bytes with the closing zero; returns the
+   length that the whole text has, as snprintf does. */
+DK_API size_t dk_plan_text(const dk_plan *plan, char *text, size_t size);
+
+/* --------------------------------------------------------- >>decl-sampler  Samplers and recorders */
+
+/* A symbolic vector: a sum of values. Copy it freely. */
+typedef struct dk_vec {
+    int count; /* DK_MAX_TERMS + 1: too many; refused where it is used */
+    dk_term term[DK_MAX_TERMS];
+} dk_vec;
+
+typedef enum dk_gauge {
+    DK_GAUGE_DEFAULT, /* FLOW for flow and cosine flow and where a level has alpha = 0; else VE */
+    DK_GAUGE_VE,      /* x/alpha over u = sigma/alpha */
+    DK_GAUGE_FLOW,    /* x/(alpha + sigma) over u = sigma/(alpha + sigma) */
+    DK_GAUGE_VP,      /* x/sqrt(alpha^2 + sigma^2) over u = atan(sigma/alpha) */
+    DK_GAUGE_NATIVE,  /* x over t, with the schedule's own slopes */
+    DK_GAUGE_COUNT
+} dk_gauge;
+
+/* How much of a step is made good by fresh noise: the level sigma_down to which the deterministic step goes
+   before noise brings it up. r = noise level after / before the step. */
+typedef enum dk_noise_law {
+    DK_LAW_ANCESTRAL, /* sigma_up = sigma eta sqrt(1 - r^2); DDIM's eta, DDPM at 1, k-diffusion's ancestral */
+    DK_LAW_SDE,       /* sigma_down = sigma r^eta; SDE-DPM-Solver++; equal to ANCESTRAL at eta = 0 and 1 */
+    DK_LAW_DDPM_LARGE, /* sigma_down as ANCESTRAL at 1; noise of the forward step's variance (DDPM's beta_t) */
+    DK_LAW_COUNT
+} dk_noise_law;
+
+/* A Runge-Kutta method; a is stages x stages, row by row, strictly lower triangular; c[0] = 0. */
+typedef struct dk_tableau {
+    const char *name;
+    int stages, order;
+    const double *a, *b, *c;
+} dk_tableau;
+
+/* A hand-built (or fitted) linear solver: x_{i+1} = a_i x_i + sum_{j<=i} b_ij D_j + noise_i z_i. */
+typedef struct dk_table {
+    const double *a;     /* steps numbers */
+    const double *b;     /* steps x steps, row i holds b_i0 .. b_ii, the rest is ignored */
+    const double *noise; /* steps numbers, or NULL */
+    const double *t;     /* what the network is told per step instead of the grid's level, or NULL */
+} dk_table;
+
+struct dk_recorder;
+typedef void (*dk_record_fn)(struct dk_recorder *r);
+
+/* A point in the design space. Take one by name, then edit; all zero: dpmpp_2m. */
+typedef struct dk_sampler {
+    const char *name;          /* for messages */
+    dk_record_fn record;       /* the recording function: built in or the user's; NULL: default sampler */
+    const dk_tableau *tableau; /* classical Runge-Kutta */
+    dk_gauge gauge;            /* classical Runge-Kutta */
+    int order;                 /* multistep: 1 .. 2 */
+    int heun;                  /* dpmpp_2m_sde: 0 midpoint, 1 Heun correction */
+    double alpha;              /* edm: where the second evaluation stands: 1/2, 2/3, 1 (Karras et al. 2022, alg. 3) */
+    dk_noise_law law;
+    double eta;                /* 0: deterministic */
+    double s_noise;            /* multiplies every draw of the sampler; 1 in all presets */
+    double churn;              /* S_churn, Karras et al. 2022, alg. 2: any sampler can churn */
+    double churn_min, churn_max; /* S_tmin, S_tmax in sigma/alpha; churn_max 0: no limit */
+    double snr;                /* Langevin corrector: signal-to-noise ratio r, Song et al. 2021, alg. 4-5 */
+    double langevin_step;      /* smld: step / sigma^2, Song & Ermon 2019, alg. 1 (their epsilon/sigma_L^2) */
+    int langevin_steps;        /* Langevin steps per level */
+    const void *user;          /* for the user's own record function; dk_table for table samplers */
+} dk_sampler;
+
+typedef struct dk_sampler_info {
+    dk_sampler sampler;
+    int order;      /* of convergence: of the ODE, or (weak) of the SDE */
+    int evals;      /* per step; a step to sigma = 0 takes one */
+    const char *paper;
+} dk_sampler_info;
+
+DK_API dk_sampler dk_sampler_named(const char *name);
+DK_API const dk_sampler_info *dk_sampler_at(int i); /* the table of presets; NULL past the end */
+DK_API dk_sampler dk_runge_kutta(const dk_tableau *tableau);   /* the user's own tableau, which stays his */
+DK_API dk_sampler dk_table_sampler(const dk_table *table);     /* likewise */
+/* Up to max known names nearest to the given one; returns how many. kind: "sampler", "grid" or "schedule". */
+DK_API int dk_nearest_names(const char *kind, const char *name, const char **names, int max);
+
+/* For recording functions. A sampler loops `while (dk_step(r)) ...`: it reads r->from and r->to, calls
+   dk_denoise, and leaves the new state in r->x. Nothing is computed while recording. */
+typedef struct dk_recorder {
+    dk_sampler sampler;
+    int steps, step;   /* step counts from 0; -1 before the first dk_step */
+    dk_level from, to; /* of this step; from includes churn */
+    dk_vec x;          /* the state */
+    int falling;       /* 1 where noise levels fall: sampling; 0: inversion */
+    struct dk_config *config; /* resolved */
+    dk_status status;
+    dk_plan *plan; /* private from here */
+    dk_row row;
+    int row_needs, storing, position, stage;
+} dk_recorder;
+
+DK_API int dk_step(dk_recorder *r);                                      /* 0 after the last step */
+DK_API dk_vec dk_denoise(dk_recorder *r, dk_vec x, dk_level level);      /* D at x */
+/* The same, told the network that the level is `told`, and with the unconditional D unless NULL. */
+DK_API dk_vec dk_denoise_told(dk_recorder *r, dk_vec x, dk_level level, dk_level told, dk_vec *uncond);
+DK_API dk_vec dk_noise(dk_recorder *r, dk_level from, dk_level to);     /* a fresh draw */
+DK_API dk_vec dk_keep(dk_recorder *r, dk_vec v);    /* stores a sum, so that later uses cost one term */
+DK_API dk_vec dk_past(dk_recorder *r, int call);    /* D of an earlier call */
+DK_API void dk_sum_begin(dk_recorder *r);           /* a stored sum of any length, term by term; */
+DK_API void dk_sum_add(dk_recorder *r, double c, dk_vec v); /* nothing else may be said until its end */
+DK_API dk_vec dk_sum_end(dk_recorder *r);
+DK_API int dk_norm_ratio(dk_recorder *r, dk_vec a, dk_vec b);            /* |a|/|b| per sample: a scalar */
+DK_API dk_vec dk_scale(double c, dk_vec v);
+DK_API dk_vec dk_scale_by(double c, int scalar, int power, dk_vec v);    /* c scalar^power v */
+DK_API dk_vec dk_add(dk_vec a, dk_vec b);
+DK_API dk_vec dk_mix(double a, dk_vec x, double b, dk_vec y);            /* a x + b y */
+/* Ends recording with an error; the field is named in the message. */
+DK_API void dk_refuse(dk_recorder *r, const char *field, double value, const char *allowed);
+
+/* ----------------------------------------------------------------------- >>decl-config  The config */
+
+/* How x starts. */
+typedef enum dk_start {
+    DK_START_NOISE, /* x is filled: sigma of the first level times draw 0 */
+    DK_START_STATE, /* x is already a state at the first level */
+    DK_START_DATA,  /* x is data, noised to the first level with draw 0 */
+    DK_START_COUNT
+} dk_start;
+
+/* A request for batch * dim standard normals; sample b's dim numbers are contiguous. */
+typedef struct dk_noise_request {
+    int draw;        /* 0: initial state; 1, 2, ... in the order of the plan */
+    double from, to; /* noise levels that the draw bridges; both the first level for draw 0 */
+    int batch;
+    size_t dim;
+} dk_noise_request;
+
+/* Fill out; nonzero stops the run before anything is changed. May be asked again for the same draw. */
+typedef int (*dk_noise_fn)(void *user, const dk_noise_request *request, dk_real *out);
+
+struct dk_run;
+struct dk_eval;
+/* Called after each evaluation, before its output is used; dk_denoised(run, ...) gives the estimate.
+   Nonzero cancels with DK_CANCELLED; dk_continue goes on. */
+typedef int (*dk_progress_fn)(void *user, struct dk_run *run, const struct dk_eval *eval);
+
+/* Everything; zero is a sensible default wherever it says so. The library writes `message` only. */
+typedef struct dk_config {
+    dk_schedule schedule;         /* zero: flow matching */
+    dk_prediction prediction;     /* zero: by family */
+    double sigma_data;            /* EDM prediction; 0: 0.5 */
+    dk_schedule network_schedule; /* the schedule that the network was trained with, where it is not the
+                                     sampler's: x is rescaled and levels are matched by sigma/alpha.
+                                     Zero: the same, or sigma = t for EDM prediction */
+    dk_condition condition;       /* zero: by prediction and family */
+    double condition_scale;       /* 0: 1 */
+    dk_grid grid;                 /* zero: by family */
+    dk_sampler sampler;           /* zero: dpmpp_2m */
+    int steps;                    /* 1 .. 1000000 */
+    size_t dim;                   /* numbers per sample, >= 1 */
+    int batch;                    /* samples, >= 1 (0: 1) */
+    dk_start start;
+    uint64_t seed;         /* sample b uses (seed, first_sample + b), */
+    uint64_t first_sample; /* so that sample 7 of a batch can be made again alone */
+    const uint64_t *seeds; /* or sample b uses (seeds[b], 0): batch numbers, kept by the caller */
+    dk_noise_fn noise;     /* zero: the built-in generator */
+    void *noise_user;
+    dk_progress_fn progress; /* used by dk_sample and dk_continue */
+    void *progress_user;
+    int unchecked;                    /* 1: do not look for NaN and infinity in the network's outputs */
+    const struct dk_backend *backend; /* zero: this machine's memory */
+    char message[DK_MESSAGE_SIZE];
+} dk_config;
+
+/* The message of the last call that failed with this config; "" if none did. */
+DK_API const char *dk_message(const dk_config *c);
+/* Checks every field and replaces defaults by what they stand for. */
+DK_API dk_status dk_resolve(dk_config *c);
+
+/* ------------------------------------------------------------------------------ >>decl-run  Runs */
+
+/* One evaluation to be done. Arrays are batch x dim, sample after sample. */
+typedef struct dk_eval {
+    const dk_real *input; /* already scaled for the network; not to be written */
+    dk_real *output;      /* to be filled with the network's raw output */
+    dk_real *uncond_output;     /* the unconditional output where the plan asks for it, else NULL */
+    double t;             /* what the network is conditioned on */
+    dk_level level;       /* in the sampler's schedule */
+    int step, steps;      /* step 0 .. steps - 1 */
+    int call, calls;      /* evaluation 0 .. calls - 1 */
+    int stage;            /* of the evaluations within the step */
+    int batch;
+    size_t dim;
+    uint64_t first_sample;
+    int input_slot, output_slot, uncond_slot; /* for back ends */
+} dk_eval;
+
+/* Nonzero stops: dk_sample and dk_continue then return DK_ERROR_CALLBACK; x is the state of that evaluation. */
+typedef int (*dk_denoise_fn)(void *user, const dk_eval *eval);
+
+typedef struct dk_run {
+    dk_status status; /* of the last call */
+    char message[DK_MESSAGE_SIZE];
+    const dk_plan *plan;
+    dk_config config; /* resolved copy; pointers in it stay the caller's */
+    size_t dim, size; /* size = batch * dim */
+    dk_real *x, *buffers, *tiles, *noise;
+    double *scalars;
+    int pass;     /* the next pass to run */
+    int waiting;  /* an evaluation is out */
+    int again;    /* hand out the same evaluation once more */
+    int finished;
+    dk_plan own_plan;
+    void *owned;
+} dk_run;
+
+/* Bytes for dk_begin: plan and buffers; 0 and a message if the config cannot work (or DK_NO_MALLOC). */
+DK_API size_t dk_run_size(dk_config *c);
+/* Bytes for dk_begin_plan: buffers only. */
+DK_API size_t dk_workspace_size(const dk_plan *plan, const dk_config *c);
+/* Starts a run on x (batch * dim numbers). memory NULL: allocated, freed by dk_end. Any alignment.
+   x and memory must stay until the end. */
+DK_API dk_status dk_begin(dk_run *run, dk_config *c, dk_real *x, void *memory, size_t bytes);
+DK_API dk_status dk_begin_plan(dk_run *run, const dk_plan *plan, dk_config *c, dk_real *x, void *memory, size_t bytes);
+/* 1: eval is to be done, then call again. 0: the end, or an error in run->status: x is what it was at that
+   evaluation, and calling again hands the same evaluation out once more. */
+DK_API int dk_next(dk_run *run, dk_eval *eval);
+/* The loop around dk_next, with progress; after an error or a stop it may be called again. */
+DK_API dk_status dk_continue(dk_run *run, dk_denoise_fn denoise, void *user);
+DK_API void dk_end(dk_run *run);
+/* dk_begin, dk_continue, dk_end, on allocated memory. */
+DK_API dk_status dk_sample(dk_config *c, dk_denoise_fn denoise, void *user, dk_real *x);
+/* The denoised estimate of the evaluation that is out, once its output is filled, until the next dk_next;
+   after the end, the result. Writes batch * dim numbers. */
+DK_API dk_status dk_denoised(dk_run *run, dk_real *out);
+/* The state that the evaluation now out looks at; after the end, the result. */
+DK_API const dk_real *dk_state(const dk_run *run);
+/* Everything that changes, as bytes, the same on every machine. Loading needs a run begun with the same
+   config (or plan); it goes on exactly as the saved one would, asking for the open evaluation again. */
+DK_API size_t dk_save_size(const dk_run *run);
+DK_API dk_status dk_save(dk_run *run, void *bytes, size_t size);
+DK_API dk_status dk_load(dk_run *run, const void *bytes, size_t size);
+
+/* --------------------------------------------------------------------------- >>decl-noise  Noise */
+
+/* Philox4x32-10, Salmon et al. 2011. */
+DK_API void dk_philox(const uint32_t counter[4], const uint32_t key[2], uint32_t out[4]);
+/* Standard normals number first .. first + n - 1 of (seed, sample, draw). */
+DK_API void dk_normals(uint64_t seed, uint64_t sample, uint32_t draw, uint64_t first, size_t n, dk_real *out);
+
+/* ----------------------------------------------------------------------- >>decl-backend  Back ends */
+
+/* Where vectors live elsewhere, these three do the work; slots number the buffers (0: x). Each returns 0,
+   or nonzero to stop the run with DK_ERROR_CALLBACK. */
+typedef struct dk_backend {
+    void *user;
+    /* all rows of a pass, in order, for every element */
+    int (*rows)(void *user, dk_run *run, const dk_pass *pass);
+    /* ratio[b] = |a|/|b| for every sample; a and b are slots */
+    int (*norm_ratio)(void *user, dk_run *run, int a, int b, double *ratio);
+    /* *bad = index of the first element that is NaN or infinite, size if none is */
+    int (*find_bad)(void *user, dk_run *run, int slot, size_t *bad);
+} dk_backend;
+
+#ifdef __cplusplus
+}
+#endif
+#endif /* DIFFKIT_H */
+
+/* =============================================================================== IMPLEMENTATION */
+#if defined(DIFFKIT_IMPLEMENTATION) && !defined(DIFFKIT_IMPLEMENTED)
+#define DIFFKIT_IMPLEMENTED
+
+#include <math.h>
+#include <string.h>
+
+#ifdef DK_NO_MALLOC
+#define DKP_MALLOC(n) ((void)(n), (void *)0)
+#define DKP_FREE(p) ((void)(p))
+#elif defined(DK_MALLOC)
+#define DKP_MALLOC(n) DK_MALLOC(n)
+#define DKP_FREE(p) DK_FREE(p)
+#else
+#include <stdlib.h>
+#define DKP_MALLOC(n) malloc(n)
+#define DKP_FREE(p) free(p)
+#endif
+
+/* a * b + c must round twice everywhere, or results would depend on the target's fused multiply-add */
+#if defined(__clang__)
+#pragma STDC FP_CONTRACT OFF
+#elif defined(__GNUC__)
+#pragma GCC push_options
+#pragma GCC optimize("fp-contract=off")
+#endif
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+#define DKP_COUNT(array) ((int)(sizeof(array) / sizeof((array)[0])))
+static const double dkp_pi = 3.14159265358979323846;
+
+/* ------------------------------------------------------------------- >>text  Messages and names */
+
+/* Text without stdio: the library must run where there is none, and must not follow the locale. */
+typedef struct dkp_text {
+    char *p;
+    size_t size, length; /* length counts what would have been written */
+} dkp_text;
+
+static void dkp_put(dkp_text *t, const char *s) {
+    for (; *s; s++, t->length++)
+        if (t->length + 1 < t->size) t->p[t->length] = *s;
+    if (t->size) t->p[t->length < t->size ? t->length : t->size - 1] = 0;
+}
+
+static void dkp_put_int(dkp_text *t, int64_t v) {
+    char digits[24];
+    int n = DKP_COUNT(digits) - 1;
+    uint64_t u = v < 0 ? 0 - (uint64_t)v : (uint64_t)v;
+    digits[n] = 0;
+    do digits[--n] = (char)('0' + u % 10);
+    while (u /= 10);
+    if (v < 0) digits[--n] = '-';
+    dkp_put(t, digits + n);
+}
+
+/* Six significant digits, as printf's %g. */
+static void dkp_put_real(dkp_text *t, double v) {
+    double size = fabs(v);
+    if (v < 0) dkp_put(t, "-");
+    if (!(size <= 1.7976931348623157e308)) {
+        dkp_put(t, size > 0 ? "inf" : "nan");
+        return;
+    }
+    if (size < 1e15 && size == floor(size)) {
+        dkp_put_int(t, (int64_t)size);
+        return;
+    }
+    int e = (int)floor(log10(size));
+    double scaled = e > -300 ? size * pow(10, 5 - e) : size * 1e200 * pow(10, -195 - e);
+    int64_t m = (int64_t)floor(scaled + 0.5);
+    if (m < 100000) m *= 10, e--;
+    if (m >= 1000000) m /= 10, e++;
+    int digits = 6;
+    while (m % 10 == 0 && digits > 1) m /= 10, digits--;
+    char text[8];
+    for (int i = digits; i-- > 0; m /= 10) text[i] = (char)('0' + m % 10);
+    text[digits] = 0;
+    int exponential = e < -4 || e >= 6, point = exponential ? 1 : e + 1;
+    if (point <= 0) dkp_put(t, "0.");
+    for (int i = point; i < 0; i++) dkp_put(t, "0");
+    for (int i = 0; i < digits || i < point; i++) {
+        char one[2] = {i < digits ? text[i] : '0', 0};
+        if (i > 0 && i == point) dkp_put(t, ".");
+        dkp_put(t, one);
+    }
+    if (exponential) {
+        dkp_put(t, "e");
+        dkp_put_int(t, e);
+    }
+}
+
+/* "field = value: must be allowed"; the first error of a call stays. */
+static dk_status dkp_fail(char *message, const char *field, double value, const char *allowed) {
+    dkp_text t = {message, DK_MESSAGE_SIZE, 0};
+    dkp_put(&t, field);
+    dkp_put(&t, " = ");
+    dkp_put_real(&t, value);
+    dkp_put(&t, ": must be ");
+    dkp_put(&t, allowed);
+    return DK_ERROR_CONFIG;
+}
+
+static dk_status dkp_fail_text(char *message, dk_status status, const char *text) {
+    dkp_text t = {message, DK_MESSAGE_SIZE, 0};
+    dkp_put(&t, text);
+    return status;
+}
+
+static dk_status dkp_fail_memory(char *message, size_t given, size_t needed) {
+    dkp_text t = {message, DK_MESSAGE_SIZE, 0};
+    if (given) {
+        dkp_put(&t, "bytes = ");
+        dkp_put_int(&t, (int64_t)given);
+        dkp_put(&t, ": must be at least ");
+    } else {
+        dkp_put(&t, "no memory could be allocated: needs ");
+    }
+    dkp_put_int(&t, (int64_t)needed);
+    return DK_ERROR_MEMORY;
+}
+
+DK_API const char *dk_status_text(dk_status status) {
+#define DKP_TEXT(name, text) text,
+    static const char *const texts[] = {DK_STATUSES(DKP_TEXT)};
+#undef DKP_TEXT
+    return (int)status >= 0 && status < DK_STATUS_COUNT ? texts[status] : "unknown status";
+}
+
+DK_API const char *dk_message(const dk_config *c) { return c ? c->message : "config = NULL"; }
+
+static int dkp_finite(double v) { return v - v == 0; }
+
+/* Levenshtein distance, blind to case and to the difference between '-', ' ' and '_'. */
+static int dkp_distance(const char *a, const char *b) {
+    enum { LONGEST = 48 };
+    int row[LONGEST + 1], n = 0;
+    while (n < LONGEST && b[n]) row[n] = n, n++;
+    row[n] = n;
+    for (int i = 0; a[i] && i < LONGEST; i++) {
+        int diagonal = row[0];
+        row[0] = i + 1;
+        for (int j = 0; j < n; j++) {
+            char p = a[i], q = b[j];
+            if (p >= 'A' && p <= 'Z') p = (char)(p - 'A' + 'a');
+            if (p == '-' || p == ' ') p = '_';
+            int best = diagonal + (p != q);
+            if (row[j] + 1 < best) best = row[j] + 1;
+            if (row[j + 1] + 1 < best) best = row[j + 1] + 1;
+            diagonal = row[j + 1];
+            row[j + 1] = best;
+        }
+    }
+    return row[n];
+}
+
+static const char *dkp_sampler_name(int i) {
+    const dk_sampler_info *info = dk_sampler_at(i);
+    return info ? info->sampler.name : NULL;
+}
+
+DK_API int dk_nearest_names(const char *kind, const char *name, const char **names, int max) {
+    const char *(*at)(int) = strcmp(kind, "sampler") == 0 ? dkp_sampler_name
+                             : strcmp(kind, "grid") == 0  ? dk_grid_name
+                                                          : dk_schedule_name;
+    int count = 0;
+    for (int distance = 0; distance < 48; distance++)
+        for (int i = 0; at(i) && count < max; i++)
+            if (dkp_distance(name, at(i)) == distance) names[count++] = at(i);
+    return count;
+}
+
+static dk_status dkp_fail_name(char *message, const char *kind, const char *name) {
+    dkp_text t = {message, DK_MESSAGE_SIZE, 0};
+    const char *near[3];
+    int n = dk_nearest_names(kind, name, near, 3);
+    dkp_put(&t, kind);
+    dkp_put(&t, " \"");
+    dkp_put(&t, name);
+    dkp_put(&t, "\" is not known; nearest: ");
+    for (int i = 0; i < n; i++) {
+        if (i) dkp_put(&t, ", ");
+        dkp_put(&t, near[i]);
+    }
+    return DK_ERROR_CONFIG;
+}
+
+/* ------------------------------------------------------------------------------ >>noise  Noise */
+
+DK_API void dk_philox(const uint32_t counter[4], const uint32_t key[2], uint32_t out[4]) {
+    uint32_t c0 = counter[0], c1 = counter[1], c2 = counter[2], c3 = counter[3];
+    uint32_t k0 = key[0], k1 = key[1];
+    for (int round = 0; round < 10; round++) {
+        uint64_t p = (uint64_t)0xD2511F53u * c0, q = (uint64_t)0xCD9E8D57u * c2;
+        c0 = (uint32_t)(q >> 32) ^ c1 ^ k0;
+        c1 = (uint32_t)q;
+        c2 = (uint32_t)(p >> 32) ^ c3 ^ k1;
+        c3 = (uint32_t)p;
+        k0 += 0x9E3779B9u;
+        k1 += 0xBB67AE85u;
+    }
+    out[0] = c0, out[1] = c1, out[2] = c2, out[3] = c3;
+}
+
+/* sqrt(-2 log u) for u = (2 (r/2) + 1) / 2^32. The logarithm is ours, so that it is the same everywhere:
+   u = m 2^e with m in [sqrt 1/2, sqrt 2), log m by a polynomial (Chebyshev fit, relative error 5e-8). */
+static float dkp_radius(uint32_t r) {
+    float u = ((float)(int32_t)(r >> 1) + 0.5f) * 4.656612873e-10f;
+    uint32_t bits;
+    memcpy(&bits, &u, sizeof bits);
+    bits += 0x3F800000u - 0x3F3504F3u;
+    float e = (float)((int32_t)(bits >> 23) - 127), m;
+    bits = (bits & 0x7FFFFFu) + 0x3F3504F3u;
+    memcpy(&m, &bits, sizeof m);
+    float s = m - 1.0f;
+    float p = 0.087439455f;
+    p = p * s - 0.1437733f;
+    p = p * s + 0.14949095f;
+    p = p * s - 0.16560696f;
+    p = p * s + 0.19956978f;
+    p = p * s - 0.25002155f;
+    p = p * s + 0.33334184f;
+    p = p * s - 0.49999988f;
+    p = p * s + 1.0f;
+    float minus_2_log = -2.0f * (e * 0.69314718f + s * p);
+    return sqrtf(minus_2_log > 0.0f ? minus_2_log : 0.0f);
+}
+
+/* cos and sin of 2 pi r / 2^32: the nearest quarter turn exactly, the rest in [-pi/4, pi/4] by polynomials. */
+static void dkp_turn(uint32_t r, float *cosine, float *sine) {
+    uint32_t quarter = (r + 0x20000000u) >> 30;
+    float y = (float)(int32_t)(r - (quarter << 30)) * 4.656612873e-10f; /* in half turns */
+    float z = y * y;
+    float s = y * (3.1415927f + z * (-5.167709f + z * (2.5498216f + z * -0.58974695f)));
+    float c = 1.0f + z * (-4.934802f + z * (4.058708f + z * (-1.3350679f + z * 0.23153661f)));
+    float a = quarter & 1 ? s : c, b = quarter & 1 ? c : s;
+    *cosine = ((quarter + 1) & 2) ? -a : a;
+    *sine = (quarter & 2) ? -b : b;
+}
+
+/* Normals 64 chunk .. 64 chunk + 63 of a draw. Philox block 16 chunk + j gives four of them, at j, j + 16,
+   j + 32 and j + 48, so that every loop below runs over 16 neighbours. Box & Muller 1958. */
+static void dkp_normal_chunk(uint64_t seed, uint64_t sample, uint32_t draw, uint64_t chunk, float z[64]) {
+    const uint32_t key[2] = {(uint32_t)seed, (uint32_t)(seed >> 32)};
+    uint32_t bits[4][16];
+    for (uint32_t j = 0; j < 16; j++) {
+        uint64_t block = chunk * 16 + j;
+        uint32_t high = (uint32_t)(sample >> 32) ^ ((uint32_t)(block >> 32) << 16);
+        const uint32_t counter[4] = {(uint32_t)block, draw, (uint32_t)sample, high};
+        uint32_t out[4];
+        dk_philox(counter, key, out);
+        for (int i = 0; i < 4; i++) bits[i][j] = out[i];
+    }
+    for (int half = 0; half < 2; half++)
+        for (int j = 0; j < 16; j++) {
+            float radius = dkp_radius(bits[2 * half][j]), cosine, sine;
+            dkp_turn(bits[2 * half + 1][j], &cosine, &sine);
+            z[32 * half + j] = radius * cosine;
+            z[32 * half + 16 + j] = radius * sine;
+        }
+}
+
+DK_API void dk_normals(uint64_t seed, uint64_t sample, uint32_t draw, uint64_t first, size_t n, dk_real *out) {
+    float z[64];
+    while (n > 0) {
+        size_t skip = (size_t)(first % 64), count = 64 - skip < n ? 64 - skip : n;
+        dkp_normal_chunk(seed, sample, draw, first / 64, z);
+        for (size_t i = 0; i < count; i++) out[i] = (dk_real)z[skip + i];
+        first += count, out += count, n -= count;
+    }
+}
+
+/* ------------------------------------------------------------------ >>schedule  Noise schedules */
+
+static dk_schedule dkp_schedule(dk_family family, double t_min, double t_max) {
+    dk_schedule s;
+    memset(&s, 0, sizeof s);
+    s.family = family, s.t_min = t_min, s.t_max = t_max;
+    return s;
+}
+
+DK_API dk_schedule dk_flow(double shift) {
+    dk_schedule s = dkp_schedule(DK_FAMILY_FLOW, 0, 1);
+    s.shift = shift;
+    return s;
+}
+
+DK_API dk_schedule dk_ve(double sigma_min, double sigma_max) {
+    dk_schedule s = dkp_schedule(DK_FAMILY_VE, 0, 1);
+    s.sigma_min = sigma_min, s.sigma_max = sigma_max;
+    return s;
+}
+
+DK_API dk_schedule dk_edm(double sigma_min, double sigma_max) {
+    dk_schedule s = dkp_schedule(DK_FAMILY_EDM, sigma_min, sigma_max);
+    s.sigma_min = sigma_min, s.sigma_max = sigma_max;
+    return s;
+}
+
+DK_API dk_schedule dk_vp(double beta_min, double beta_max) {
+    dk_schedule s = dkp_schedule(DK_FAMILY_VP, 1e-3, 1); /* t_min: Song et al. 2021, app. C */
+    s.beta_min = beta_min, s.beta_max = beta_max;
+    return s;
+}
+
+DK_API dk_schedule dk_sub_vp(double beta_min, double beta_max) {
+    dk_schedule s = dk_vp(beta_min, beta_max);
+    s.family = DK_FAMILY_SUB_VP;
+    return s;
+}
+
+DK_API dk_schedule dk_cosine_flow(void) { return dkp_schedule(DK_FAMILY_COSINE, 0, dkp_pi / 2); }
+
+DK_API dk_schedule dk_custom_schedule(dk_schedule_fn fn, void *user, double t_min, double t_max) {
+    dk_schedule s = dkp_schedule(DK_FAMILY_CUSTOM, t_min, t_max);
+    s.fn = fn, s.user = user;
+    return s;
+}
+
+static double dkp_beta(const dk_schedule *s, int k) {
+    double f = s->timesteps > 1 ? (double)k / (s->timesteps - 1) : 0;
+    double first = s->beta_first, last = s->beta_last;
+    if (s->betas == DK_BETAS_LINEAR) return first + f * (last - first);
+    if (s->betas == DK_BETAS_SCALED_LINEAR) {
+        double root = sqrt(first) + f * (sqrt(last) - sqrt(first));
+        return root * root;
+    }
+    /* Nichol & Dhariwal 2021, eq. 17: abar(u) = cos^2((u + 0.008)/1.008 pi/2), beta cut at 0.999 */
+    double scale = dkp_pi / 2 / 1.008, T = s->timesteps;
+    double before = cos((k / T + 0.008) * scale), after = cos(((k + 1) / T + 0.008) * scale);
+    double beta = 1 - after * after / (before * before);
+    return beta < 0.999 ? beta : 0.999;
+}
+
+/* Marks hold every stride-th product, so that any abar costs less than stride multiplications and no table. */
+static int dkp_stride(const dk_schedule *s) { return (s->timesteps + DK_ABAR_MARKS - 1) / DK_ABAR_MARKS; }
+
+static void dkp_fill_marks(dk_schedule *s) {
+    double product = 1;
+    if (s->alphas_cumprod || s->family != DK_FAMILY_VP_DISCRETE) return;
+    for (int k = 0, stride = dkp_stride(s); k < s->timesteps; k++) {
+        product *= 1 - dkp_beta(s, k);
+        if (k % stride == 0) s->marks[k / stride] = product;
+    }
+}
+
+/* alpha^2 of timestep k = -1 .. T-1 before rescaling; the empty product at -1 is clean data */
+static double dkp_abar(const dk_schedule *s, int k) {
+    if (k < 0) return 1;
+    if (s->alphas_cumprod) return s->alphas_cumprod[k];
+    int stride = dkp_stride(s), mark = k / stride;
+    double product = s->marks[mark];
+    for (int j = mark * stride + 1; j <= k; j++) product *= 1 - dkp_beta(s, j);
+    return product;
+}
+
+static dk_level dkp_discrete_level(const dk_schedule *s, int k) {
+    double abar = dkp_abar(s, k);
+    dk_level l = {(double)k, sqrt(abar), sqrt(1 - abar)};
+    if (s->zero_terminal_snr && k >= 0) { /* Lin et al. 2023, alg. 1: alpha shifted to 0 at T-1, kept at 0 */
+        double first = sqrt(dkp_abar(s, 0)), last = sqrt(dkp_abar(s, s->timesteps - 1));
+        l.alpha = (l.alpha - last) * (first / (first - last));
+        l.sigma = sqrt((1 - l.alpha) * (1 + l.alpha));
+    }
+    return l;
+}
+
+DK_API dk_schedule dk_vp_discrete(dk_betas betas, int timesteps, double beta_first, double beta_last) {
+    dk_schedule s = dkp_schedule(DK_FAMILY_VP_DISCRETE, 0, timesteps - 1);
+    s.betas = betas, s.timesteps = timesteps, s.beta_first = beta_first, s.beta_last = beta_last;
+    if (timesteps > 0) dkp_fill_marks(&s);
+    return s;
+}
+
+DK_API dk_schedule dk_vp_linear(void) { return dk_vp_discrete(DK_BETAS_LINEAR, 1000, 1e-4, 0.02); }
+DK_API dk_schedule dk_vp_scaled_linear(void) {
+    return dk_vp_discrete(DK_BETAS_SCALED_LINEAR, 1000, 0.00085, 0.012);
+}
+DK_API dk_schedule dk_vp_cosine(void) { return dk_vp_discrete(DK_BETAS_COSINE, 1000, 0, 0); }
+DK_API dk_schedule dk_vp_table(const double *alphas_cumprod, int timesteps) {
+    dk_schedule s = dkp_schedule(DK_FAMILY_VP_DISCRETE, 0, timesteps - 1);
+    s.alphas_cumprod = alphas_cumprod, s.timesteps = timesteps;
+    return s;
+}
+
+static dk_schedule dkp_named_flow(void) { return dk_flow(1); }
+static dk_schedule dkp_named_ve(void) { return dk_ve(0.01, 50); }
+static dk_schedule dkp_named_edm(void) { return dk_edm(0.002, 80); }
+static dk_schedule dkp_named_vp(void) { return dk_vp(0.1, 20); }
+static dk_schedule dkp_named_sub_vp(void) { return dk_sub_vp(0.1, 20); }
+static dk_schedule dkp_named_zero_snr(void) {
+    dk_schedule s = dk_vp_scaled_linear();
+    s.zero_terminal_snr = 1;
+    return s;
+}
+
+static const struct {
+    const char *name, *about;
+    dk_schedule (*make)(void);
+} dkp_schedules[] = {
+    {"flow", "flow matching, alpha = 1 - t, sigma = t; Lipman et al. 2022", dkp_named_flow},
+    {"ve", "VE, sigma = 0.01 (50/0.01)^t; Song et al. 2021", dkp_named_ve},
+    {"edm", "sigma = t, 0.002 to 80; Karras et al. 2022", dkp_named_edm},
+    {"vp", "VP SDE, beta 0.1 to 20; Song et al. 2021", dkp_named_vp},
+    {"sub_vp", "sub-VP SDE, beta 0.1 to 20; Song et al. 2021", dkp_named_sub_vp},
+    {"cosine_flow", "alpha = cos t, sigma = sin t; Albergo & Vanden-Eijnden 2023", dk_cosine_flow},
+    {"vp_linear", "DDPM, 1000 betas 1e-4 to 0.02; Ho et al. 2020", dk_vp_linear},
+    {"vp_scaled_linear", "Stable Diffusion, sqrt(beta) linear 0.00085 to 0.012; Rombach et al. 2022",
+     dk_vp_scaled_linear},
+    {"vp_cosine", "cosine abar, beta cut at 0.999; Nichol & Dhariwal 2021", dk_vp_cosine},
+    {"vp_zero_snr", "vp_scaled_linear rescaled to zero terminal SNR; Lin et al. 2023", dkp_named_zero_snr},
+};
+
+DK_API const char *dk_schedule_name(int i) {
+    return i >= 0 && i < DKP_COUNT(dkp_schedules) ? dkp_schedules[i].name : NULL;
+}
+
+DK_API const char *dk_schedule_about(int i) {
+    return i >= 0 && i < DKP_COUNT(dkp_schedules) ? dkp_schedules[i].about : NULL;
+}
+
+DK_API dk_schedule dk_schedule_named(const char *name) {
+    for (int i = 0; name && i < DKP_COUNT(dkp_schedules); i++)
+        if (strcmp(name, dkp_schedules[i].name) == 0) return dkp_schedules[i].make();
+    dk_schedule s = dkp_schedule(DK_FAMILY_DEFAULT, 0, 0);
+    s.unknown = name ? name : "(NULL)";
+    return s;
+}
+
+DK_API double dk_noise_level(dk_level l) { return l.alpha > 0 ? l.sigma / l.alpha : HUGE_VAL; }
+
+DK_API double dk_lambda(dk_level l) {
+    return l.alpha <= 0 ? -HUGE_VAL : l.sigma <= 0 ? HUGE_VAL : log(l.alpha / l.sigma);
+}
+
+/* alpha, sigma with alpha^2 + sigma^2 = 1 at a noise level */
+static void dkp_vp_pair(double noise_level, dk_level *l) {
+    if (noise_level > 1) {
+        double r = 1 / noise_level; /* 0 at infinity */
+        l->sigma = 1 / sqrt(1 + r * r);
+        l->alpha = r * l->sigma;
+    } else {
+        l->alpha = 1 / sqrt(1 + noise_level * noise_level);
+        l->sigma = noise_level * l->alpha;
+    }
+}
+
+static int dkp_is_flow(const dk_schedule *s) {
+    return s->family == DK_FAMILY_FLOW || s->family == DK_FAMILY_DEFAULT;
+}
+
+static double dkp_shift(const dk_schedule *s) { return s->shift > 0 ? s->shift : 1; }
+
+/* log alpha of the continuous VP processes */
+static double dkp_vp_log_alpha(const dk_schedule *s, double t) {
+    return -t * (0.25 * t * (s->beta_max - s->beta_min) + 0.5 * s->beta_min);
+}
+
+/* Between two neighbouring timesteps lambda is linear; next to an infinite lambda the angle is. */
+static int dkp_discrete_by_angle(dk_level a, dk_level b) { return a.sigma <= 0 || b.alpha <= 0; }
+
+static double dkp_angle(dk_level l) { return atan2(l.sigma, l.alpha); }
+
+DK_API dk_level dk_level_at(const dk_schedule *s, double t) {
+    dk_level l = {t, 1, 0};
+    switch (s->family) {
+    case DK_FAMILY_VE:
+        l.sigma = t <= 0   ? s->sigma_min * exp(t * log(s->sigma_max / s->sigma_min))
+                  : t == 1 ? s->sigma_max
+                           : s->sigma_min * pow(s->sigma_max / s->sigma_min, t);
+        return l;
+    case DK_FAMILY_EDM:
+        l.sigma = t;
+        return l;
+    case DK_FAMILY_VP:
+        l.alpha = exp(dkp_vp_log_alpha(s, t));
+        l.sigma = sqrt(-expm1(2 * dkp_vp_log_alpha(s, t)));
+        return l;
+    case DK_FAMILY_SUB_VP:
+        l.alpha = exp(dkp_vp_log_alpha(s, t));
+        l.sigma = -expm1(2 * dkp_vp_log_alpha(s, t));
+        return l;
+    case DK_FAMILY_COSINE: /* written so that both ends are exact */
+        l.alpha = t < dkp_pi / 2 ? cos(t) : 0;
+        l.sigma = t < dkp_pi / 2 ? sin(t) : 1;
+        return l;
+    case DK_FAMILY_VP_DISCRETE: {
+        if (!(t > -1)) return dkp_discrete_level(s, -1);
+        if (t >= s->timesteps - 1) return dkp_discrete_level(s, s->timesteps - 1);
+        int k = (int)floor(t);
+        double f = t - k;
+        dk_level a = dkp_discrete_level(s, k), b;
+        if (f <= 0) return a;
+        b = dkp_discrete_level(s, k + 1);
+        if (dkp_discrete_by_angle(a, b)) {
+            double angle = dkp_angle(a) + f * (dkp_angle(b) - dkp_angle(a));
+            l.alpha = cos(angle), l.sigma = sin(angle);
+        } else {
+            dkp_vp_pair(exp(-dk_lambda(a) - f * (dk_lambda(b) - dk_lambda(a))), &l);
+        }
+        return l;
+    }
+    case DK_FAMILY_CUSTOM: {
+        double unused[2] = {0, 0};
+        s->fn(s->user, t, &l.alpha, &l.sigma, &unused[0], &unused[1]);
+        return l;
+    }
+    case DK_FAMILY_DEFAULT:
+    case DK_FAMILY_FLOW:
+    case DK_FAMILY_COUNT:
+        break;
+    }
+    double below = 1 + (dkp_shift(s) - 1) * t;
+    l.alpha = (1 - t) / below;
+    l.sigma = dkp_shift(s) * t / below;
+    return l;
+}
+
+DK_API dk_level dk_level_at_sigma(const dk_schedule *s, double noise_level) {
+    dk_level l = {noise_level, 1, noise_level};
+    switch (s->family) {
+    case DK_FAMILY_VE:
+        l.t = log(noise_level / s->sigma_min) / log(s->sigma_max / s->sigma_min);
+        return l;
+    case DK_FAMILY_EDM:
+        return l;
+    case DK_FAMILY_VP:
+    case DK_FAMILY_SUB_VP: {
+        double minus_log_alpha, half = 0.5 * s->beta_min, slope = s->beta_max - s->beta_min;
+        if (s->family == DK_FAMILY_VP) {
+            dkp_vp_pair(noise_level, &l);
+            minus_log_alpha = noise_level > 1e150 ? log(noise_level) : 0.5 * log1p(noise_level * noise_level);
+        } else { /* sigma = 1 - alpha^2 solved for alpha */
+            l.alpha = 2 / (noise_level + sqrt(noise_level * noise_level + 4));
+            l.sigma = dkp_finite(noise_level) ? noise_level * l.alpha : 1;
+            minus_log_alpha = asinh(0.5 * noise_level);
+        }
+        l.t = 2 * minus_log_alpha / (half + sqrt(half * half + slope * minus_log_alpha));
+        return l;
+    }
+    case DK_FAMILY_COSINE:
+        dkp_vp_pair(noise_level, &l);
+        l.t = atan(noise_level);
+        return l;
+    case DK_FAMILY_VP_DISCRETE: {
+        int low = -1, high = s->timesteps - 1;
+        dkp_vp_pair(noise_level, &l);
+        l.t = high;
+        if (noise_level >= dk_noise_level(dkp_discrete_level(s, high))) return l;
+        while (high - low > 1) {
+            int middle = low + (high - low) / 2;
+            if (dk_noise_level(dkp_discrete_level(s, middle)) <= noise_level) low = middle;
+            else high = middle;
+        }
+        dk_level a = dkp_discrete_level(s, low), b = dkp_discrete_level(s, high);
+        l.t = dkp_discrete_by_angle(a, b)
+                  ? low + (dkp_angle(l) - dkp_angle(a)) / (dkp_angle(b) - dkp_angle(a))
+                  : low + (dk_lambda(l) - dk_lambda(a)) / (dk_lambda(b) - dk_lambda(a));
+        return l;
+    }
+    case DK_FAMILY_CUSTOM: {
+        double low = s->t_min, high = s->t_max;
+        if (dk_noise_level(dk_level_at(s, low)) >= noise_level) return dk_level_at(s, low);
+        if (dk_noise_level(dk_level_at(s, high)) <= noise_level) return dk_level_at(s, high);
+        for (int i = 0; i < 200; i++) {
+            double middle = low + (high - low) / 2;
+            if (middle <= low || middle >= high) break;
+            if (dk_noise_level(dk_level_at(s, middle)) <= noise_level) low = middle;
+            else high = middle;
+        }
+        return dk_level_at(s, low);
+    }
+    case DK_FAMILY_DEFAULT:
+    case DK_FAMILY_FLOW:
+    case DK_FAMILY_COUNT:
+        break;
+    }
+    l.alpha = 1 / (1 + noise_level);
+    l.sigma = dkp_finite(noise_level) ? noise_level / (1 + noise_level) : 1;
+    l.t = dkp_finite(noise_level) ? noise_level / (dkp_shift(s) + noise_level) : 1;
+    return l;
+}
+
+DK_API dk_level dk_level_at_lambda(const dk_schedule *s, double lambda) {
+    return dk_level_at_sigma(s, exp(-lambda));
+}
+
+/* Level at u = sigma/(alpha + sigma); on flow schedules u is sigma itself and is kept to the bit. */
+static dk_level dkp_level_at_flow(const dk_schedule *s, double u) {
+    if (!dkp_is_flow(s)) return dk_level_at_sigma(s, u < 1 ? u / (1 - u) : HUGE_VAL);
+    dk_level l = {u / (dkp_shift(s) - (dkp_shift(s) - 1) * u), 1 - u, u};
+    return l;
+}
+
+DK_API void dk_level_slopes(const dk_schedule *s, double t, double *d_alpha, double *d_sigma) {
+    dk_level l = dk_level_at(s, t);
+    double log_slope = -0.5 * (s->beta_min + t * (s->beta_max - s->beta_min)); /* d log alpha/dt of VP */
+    *d_alpha = 0, *d_sigma = 1;
+    switch (s->family) {
+    case DK_FAMILY_VE:
+        *d_sigma = l.sigma * log(s->sigma_max / s->sigma_min);
+        return;
+    case DK_FAMILY_EDM:
+        return;
+    case DK_FAMILY_VP:
+        *d_alpha = log_slope * l.alpha;
+        *d_sigma = -log_slope * l.alpha * l.alpha / l.sigma;
+        return;
+    case DK_FAMILY_SUB_VP:
+        *d_alpha = log_slope * l.alpha;
+        *d_sigma = -2 * log_slope * l.alpha * l.alpha;
+        return;
+    case DK_FAMILY_COSINE:
+        *d_alpha = -l.sigma, *d_sigma = l.alpha;
+        return;
+    case DK_FAMILY_VP_DISCRETE: {
+        int k = (int)ceil(t) - 1;
+        if (k < -1) k = -1;
+        if (k > s->timesteps - 2) k = s->timesteps - 2;
+        dk_level a = dkp_discrete_level(s, k), b = dkp_discrete_level(s, k + 1);
+        double angle_slope = dkp_discrete_by_angle(a, b) ? dkp_angle(b) - dkp_angle(a)
+                                                         : -l.alpha * l.sigma * (dk_lambda(b) - dk_lambda(a));
+        *d_alpha = -l.sigma * angle_slope, *d_sigma = l.alpha * angle_slope;
+        return;
+    }
+    case DK_FAMILY_CUSTOM: {
+        double nan = HUGE_VAL - HUGE_VAL;
+        *d_alpha = nan, *d_sigma = nan;
+        s->fn(s->user, t, &l.alpha, &l.sigma, d_alpha, d_sigma);
+        if (dkp_finite(*d_alpha) && dkp_finite(*d_sigma)) return;
+        double h = 1e-5 * (s->t_max - s->t_min); /* balances rounding against the h^2 error */
+        double low = t - h > s->t_min ? t - h : s->t_min, high = t + h < s->t_max ? t + h : s->t_max;
+        dk_level a = dk_level_at(s, low), b = dk_level_at(s, high);
+        *d_alpha = (b.alpha - a.alpha) / (high - low), *d_sigma = (b.sigma - a.sigma) / (high - low);
+        return;
+    }
+    case DK_FAMILY_DEFAULT:
+    case DK_FAMILY_FLOW:
+    case DK_FAMILY_COUNT:
+        break;
+    }
+    double below = 1 + (dkp_shift(s) - 1) * t;
+    *d_sigma = dkp_shift(s) / (below * below);
+    *d_alpha = -*d_sigma;
+}
+
+DK_API void dk_add_noise(dk_level l, const dk_real *x0, const dk_real *eps, dk_real *x, size_t n) {
+    dk_real a = (dk_real)l.alpha, b = (dk_real)l.sigma;
+    for (size_t i = 0; i < n; i++) x[i] = a * x0[i] + b * eps[i];
+}
+
+/* ------------------------------------------------------------------ >>model  What the network is */
+
+typedef struct dkp_model {
+    double input_scale, d_x, d_f, condition;
+} dkp_model;
+
+/* The network's own level of the same noise level, and what divides x to get into its scaling. */
+static dk_level dkp_network_level(const dk_config *c, dk_level l) {
+    if (c->network_schedule.family == DK_FAMILY_DEFAULT) return l;
+    return dk_level_at_sigma(&c->network_schedule, dk_noise_level(l));
+}
+
+static double dkp_condition(const dk_config *c, dk_level l) {
+    switch (c->condition) {
+    case DK_CONDITION_TIMESTEP: return floor(l.t + 0.5);
+    case DK_CONDITION_SIGMA: return dk_noise_level(l);
+    case DK_CONDITION_FLOW: return l.sigma / (l.alpha + l.sigma);
+    case DK_CONDITION_C_NOISE: return -0.25 * dk_lambda(l);
+    case DK_CONDITION_LAMBDA: return dk_lambda(l);
+    case DK_CONDITION_DEFAULT:
+    case DK_CONDITION_T:
+    case DK_CONDITION_COUNT: break;
+    }
+    return l.t;
+}
+
+/* D = d_x x + d_f F at level l, for the network's input = input_scale x and its condition at level `told`. */
+static dkp_model dkp_model_at(const dk_config *c, dk_level l, dk_level told) {
+    dkp_model m = {1, 0, 1, dkp_condition(c, dkp_network_level(c, told)) * c->condition_scale};
+    if (c->prediction == DK_PREDICT_EDM) {
+        /* Karras et al. 2022, table 1, on x/alpha; written so that alpha = 0 is an ordinary value */
+        double data = c->sigma_data, norm2 = l.sigma * l.sigma + l.alpha * l.alpha * data * data;
+        m.input_scale = 1 / sqrt(norm2);
+        m.d_x = data * data * l.alpha / norm2;
+        m.d_f = l.sigma * data / sqrt(norm2);
+        return m;
+    }
+    dk_level n = dkp_network_level(c, l);
+    double a = n.alpha, s = n.sigma;
+    double scale = l.alpha > l.sigma ? a / l.alpha : s / l.sigma; /* the better conditioned of two equals */
+    switch (c->prediction) {
+    case DK_PREDICT_EPS: m.d_x = 1 / a, m.d_f = -s / a; break;
+    case DK_PREDICT_V: m.d_x = a / (a * a + s * s), m.d_f = -s / (a * a + s * s); break;
+    case DK_PREDICT_VELOCITY: m.d_x = 1 / (a + s), m.d_f = -s / (a + s); break;
+    case DK_PREDICT_SCORE: m.d_x = 1 / a, m.d_f = s * s / a; break;
+    case DK_PREDICT_DEFAULT:
+    case DK_PREDICT_X0:
+    case DK_PREDICT_EDM:
+    case DK_PREDICT_COUNT: break;
+    }
+    m.input_scale = c->network_schedule.family == DK_FAMILY_DEFAULT ? 1 : scale;
+    m.d_x *= m.input_scale;
+    return m;
+}
+
+/* ---------------------------------------------------------------------- >>grid  Grids and checks */
+
+static const struct {
+    const char *name, *about;
+    dk_spacing spacing;
+} dkp_grids[] = {
+    {"karras", "u^(1/rho) linear, rho 7; Karras et al. 2022, eq. 5", DK_SPACING_KARRAS},
+    {"exponential", "log u linear", DK_SPACING_EXPONENTIAL},
+    {"lambda", "log-SNR linear; Lu et al. 2022", DK_SPACING_LAMBDA},
+    {"uniform", "t linear", DK_SPACING_UNIFORM},
+    {"quadratic", "sqrt(t) linear; Song et al. 2020", DK_SPACING_QUADRATIC},
+    {"leading", "timesteps 0, r, 2r ... + offset, r = T/steps whole; Ho et al. 2020", DK_SPACING_LEADING},
+    {"trailing", "timesteps T-1, T-1-r ..., r = T/steps; Lin et al. 2023", DK_SPACING_TRAILING},
+    {"linspace", "timesteps T-1 to 0, linear; Nichol & Dhariwal 2021", DK_SPACING_LINSPACE},
+};
+
+DK_API const char *dk_grid_name(int i) { return i >= 0 && i < DKP_COUNT(dkp_grids) ? dkp_grids[i].name : NULL; }
+DK_API const char *dk_grid_about(int i) {
+    return i >= 0 && i < DKP_COUNT(dkp_grids) ? dkp_grids[i].about : NULL;
+}
+
+DK_API dk_grid dk_grid_named(const char *name) {
+    dk_grid g;
+    memset(&g, 0, sizeof g);
+    for (int i = 0; name && i < DKP_COUNT(dkp_grids); i++)
+        if (strcmp(name, dkp_grids[i].name) == 0) {
+            g.spacing = dkp_grids[i].spacing;
+            return g;
+        }
+    g.unknown = name ? name : "(NULL)";
+    return g;
+}
+
+DK_API dk_grid dk_grid_levels(const double *levels, dk_unit unit) {
+    dk_grid g;
+    memset(&g, 0, sizeof g);
+    g.spacing = DK_SPACING_LEVELS, g.levels = levels, g.unit = unit;
+    return g;
+}
+
+/* The unit u in which a family's noise levels are customarily spaced. */
+static int dkp_flow_unit(const dk_schedule *s) { return dkp_is_flow(s) || s->family == DK_FAMILY_COSINE; }
+
+static double dkp_u(const dk_schedule *s, dk_level l) {
+    return dkp_flow_unit(s) ? l.sigma / (l.alpha + l.sigma) : dk_noise_level(l);
+}
+
+static dk_level dkp_level_at_u(const dk_schedule *s, double u) {
+    return dkp_flow_unit(s) ? dkp_level_at_flow(s, u) : dk_level_at_sigma(s, u);
+}
+
+static int dkp_by_timesteps(const dk_grid *g) {
+    return g->spacing == DK_SPACING_LEADING || g->spacing == DK_SPACING_TRAILING ||
+           g->spacing == DK_SPACING_LINSPACE;
+}
+
+/* One end of the range that a spacing covers; see dk_grid. */
+static dk_level dkp_range_end(const dk_config *c, int noisy) {
+    const dk_schedule *s = &c->schedule;
+    const dk_grid *g = &c->grid;
+    double given = noisy ? g->sigma_max : g->sigma_min;
+    if (given > 0) return dkp_level_at_u(s, given);
+    double t = noisy ? s->t_max : s->t_min, inward = (noisy ? -1e-3 : 1e-3) * (s->t_max - s->t_min);
+    dk_level l = dk_level_at(s, t);
+    int by_log = g->spacing == DK_SPACING_EXPONENTIAL || g->spacing == DK_SPACING_LAMBDA;
+    int by_u = by_log || g->spacing == DK_SPACING_KARRAS;
+    if ((by_log && l.sigma <= 0) || (by_u && !dkp_finite(dkp_u(s, l))) ||
+        (g->spacing == DK_SPACING_LAMBDA && l.alpha <= 0))
+        return dk_level_at(s, t + inward);
+    return l;
+}
+
+static double dkp_round(double t, dk_rounding rounding) {
+    if (rounding == DK_ROUND_DOWN) return floor(t);
+    if (rounding == DK_ROUND_NONE) return t;
+    double down = floor(t), rest = t - down; /* ties to even */
+    return rest < 0.5 || (rest <= 0.5 && fmod(down, 2) == 0) ? down : down + 1;
+}
+
+/* Level i of n over the spacing's range, from the noisy end. */
+static dk_level dkp_spaced(const dk_config *c, int i, int n) {
+    const dk_schedule *s = &c->schedule;
+    const dk_grid *g = &c->grid;
+    double f = n > 1 ? (double)i / (n - 1) : 0, T = s->timesteps;
+    if (g->spacing == DK_SPACING_LEADING)
+        return dk_level_at(s, dkp_round((n - 1 - i) * floor(T / n), g->rounding) + g->offset);
+    if (g->spacing == DK_SPACING_TRAILING) return dk_level_at(s, dkp_round(T - i * (T / n), g->rounding) - 1);
+    if (g->spacing == DK_SPACING_LINSPACE) return dk_level_at(s, dkp_round((T - 1) * (1 - f), g->rounding));
+    dk_level from = dkp_range_end(c, 1), to = dkp_range_end(c, 0);
+    if (i == 0) return from;
+    if (i == n - 1) return to;
+    double a = dkp_u(s, from), b = dkp_u(s, to);
+    switch (g->spacing) {
+    case DK_SPACING_KARRAS: {
+        double p = pow(a, 1 / g->rho), q = pow(b, 1 / g->rho);
+        return dkp_level_at_u(s, pow(p + f * (q - p), g->rho));
+    }
+    case DK_SPACING_EXPONENTIAL: return dkp_level_at_u(s, exp(log(a) + f * (log(b) - log(a))));
+    case DK_SPACING_LAMBDA:
+        return dk_level_at_lambda(s, dk_lambda(from) + f * (dk_lambda(to) - dk_lambda(from)));
+    case DK_SPACING_QUADRATIC: {
+        double root = sqrt(from.t) + f * (sqrt(to.t) - sqrt(from.t));
+        return dk_level_at(s, root * root);
+    }
+    default: return dk_level_at(s, from.t + f * (to.t - from.t));
+    }
+}
+
+static dk_final dkp_final(const dk_config *c) {
+    if (c->grid.final != DK_FINAL_DEFAULT) return c->grid.final;
+    return !dkp_by_timesteps(&c->grid) && dkp_range_end(c, 0).sigma <= 0 ? DK_FINAL_MIN : DK_FINAL_ZERO;
+}
+
+/* Level i of the finished grid, 0 .. steps. */
+static dk_level dkp_grid_level(const dk_config *c, int i) {
+    const dk_schedule *s = &c->schedule;
+    const dk_grid *g = &c->grid;
+    if (g->rising) i = c->steps - i;
+    if (g->spacing == DK_SPACING_LEVELS) {
+        double v = g->levels[i];
+        return g->unit == DK_UNIT_T       ? dk_level_at(s, v)
+               : g->unit == DK_UNIT_SIGMA ? dk_level_at_sigma(s, v)
+               : g->unit == DK_UNIT_FLOW  ? dkp_level_at_flow(s, v)
+                                          : dk_level_at_lambda(s, v);
+    }
+    dk_final final = dkp_final(c);
+    dk_level l;
+    if (i < c->steps || (final == DK_FINAL_MIN && !dkp_by_timesteps(g)))
+        l = dkp_spaced(c, i, final == DK_FINAL_MIN && !dkp_by_timesteps(g) ? c->steps + 1 : c->steps);
+    else if (final == DK_FINAL_MIN) l = dk_level_at(s, 0);
+    else l = dk_level_at_sigma(s, final == DK_FINAL_VALUE ? g->final_value : 0);
+    return g->shift > 0 && (g->shift < 1 || g->shift > 1) ? dk_level_at_sigma(s, g->shift * dk_noise_level(l)) : l;
+}
+
+/* Where the schedule's own fields are wrong, says so. */
+static dk_status dkp_check_schedule(dk_schedule *s, char *message) {
+    if (s->unknown) return dkp_fail_name(message, "schedule", s->unknown);
+    if ((int)s->family < 0 || s->family >= DK_FAMILY_COUNT)
+        return dkp_fail(message, "schedule.family", s->family, "one of dk_family");
+    if (s->shift < 0 || !dkp_finite(s->shift)) return dkp_fail(message, "schedule.shift", s->shift, "> 0 (0: 1)");
+    if (s->family == DK_FAMILY_VE || s->family == DK_FAMILY_EDM) {
+        if (!(s->sigma_min > 0) || !dkp_finite(s->sigma_min))
+            return dkp_fail(message, "schedule.sigma_min", s->sigma_min, "> 0");
+        if (!(s->sigma_max > s->sigma_min) || !dkp_finite(s->sigma_max))
+            return dkp_fail(message, "schedule.sigma_max", s->sigma_max, "> sigma_min");
+    }
+    if (s->family == DK_FAMILY_VP || s->family == DK_FAMILY_SUB_VP) {
+        if (!(s->beta_min > 0) || !dkp_finite(s->beta_min))
+            return dkp_fail(message, "schedule.beta_min", s->beta_min, "> 0");
+        if (!(s->beta_max >= s->beta_min) || !dkp_finite(s->beta_max))
+            return dkp_fail(message, "schedule.beta_max", s->beta_max, ">= beta_min");
+    }
+    if (s->family == DK_FAMILY_VP_DISCRETE) {
+        if (s->timesteps < 2 || s->timesteps > 1000000)
+            return dkp_fail(message, "schedule.timesteps", s->timesteps, "2 .. 1000000");
+        if (s->alphas_cumprod) {
+            for (int k = 0; k < s->timesteps; k++) {
+                double here = s->alphas_cumprod[k], before = k ? s->alphas_cumprod[k - 1] : 1;
+                if (!(here < before) || !(here > 0 || (here >= 0 && k == s->timesteps - 1)))
+                    return dkp_fail(message, "schedule.alphas_cumprod", here,
+                                    "strictly falling between 1 and 0, and 0 only at the end");
+            }
+        } else if (s->betas < DK_BETAS_LINEAR || s->betas > DK_BETAS_COSINE) {
+            return dkp_fail(message, "schedule.betas", s->betas, "one of dk_betas");
+        } else if (s->betas != DK_BETAS_COSINE) {
+            if (!(s->beta_first > 0 && s->beta_first < 1))
+                return dkp_fail(message, "schedule.beta_first", s->beta_first, "> 0 and < 1");
+            if (!(s->beta_last > 0 && s->beta_last < 1))
+                return dkp_fail(message, "schedule.beta_last", s->beta_last, "> 0 and < 1");
+        }
+        dkp_fill_marks(s);
+    }
+    if (s->family == DK_FAMILY_CUSTOM && !s->fn)
+        return dkp_fail_text(message, DK_ERROR_CONFIG, "schedule.fn = NULL: must be a function for a custom schedule");
+    double low = -1, high = HUGE_VAL; /* the times that the family knows */
+    if (s->family == DK_FAMILY_VP_DISCRETE) high = s->timesteps - 1;
+    else if (s->family == DK_FAMILY_CUSTOM) low = -HUGE_VAL;
+    else if (s->family != DK_FAMILY_VE) low = 0;
+    if (s->family == DK_FAMILY_FLOW) high = 1;
+    if (s->family == DK_FAMILY_COSINE) high = dkp_pi / 2;
+    if (!(s->t_min >= low && dkp_finite(s->t_min)))
+        return dkp_fail(message, "schedule.t_min", s->t_min, "within the family's times");
+    if (!(s->t_max > s->t_min && s->t_max <= high && dkp_finite(s->t_max)))
+        return dkp_fail(message, "schedule.t_max", s->t_max, "> t_min and within the family's times");
+    return DK_OK;
+}
+
+static dk_status dkp_check_grid(const dk_config *c, char *message) {
+    const dk_grid *g = &c->grid;
+    if (g->rho < 0 || !dkp_finite(g->rho)) return dkp_fail(message, "grid.rho", g->rho, "> 0 (0: 7)");
+    if (g->shift < 0 || !dkp_finite(g->shift)) return dkp_fail(message, "grid.shift", g->shift, "> 0 (0: 1)");
+    if (g->final < DK_FINAL_DEFAULT || g->final >= DK_FINAL_COUNT)
+        return dkp_fail(message, "grid.final", g->final, "one of dk_final");
+    if (g->rounding < DK_ROUND_NONE || g->rounding > DK_ROUND_DOWN)
+        return dkp_fail(message, "grid.rounding", g->rounding, "one of dk_rounding");
+    if (g->final == DK_FINAL_VALUE && !(g->final_value > 0 && dkp_finite(g->final_value)))
+        return dkp_fail(message, "grid.final_value", g->final_value, "> 0 (for zero use DK_FINAL_ZERO)");
+    int verbatim = g->spacing == DK_SPACING_LEVELS;
+    double largest = dkp_flow_unit(&c->schedule) ? 1 : HUGE_VAL;
+    if (!(g->sigma_max >= 0) || !dkp_finite(g->sigma_max) || g->sigma_max > largest ||
+        (g->sigma_max > 0 && (verbatim || dkp_by_timesteps(g))))
+        return dkp_fail(message, "grid.sigma_max", g->sigma_max,
+                        verbatim || dkp_by_timesteps(g) ? "0: this spacing has no range"
+                                                        : ">= 0, finite, and at most 1 for flow schedules");
+    if (!(g->sigma_min >= 0) || !dkp_finite(g->sigma_min) || (g->sigma_max > 0 && g->sigma_min >= g->sigma_max) ||
+        (g->sigma_min > 0 && (verbatim || dkp_by_timesteps(g))))
+        return dkp_fail(message, "grid.sigma_min", g->sigma_min,
+                        verbatim || dkp_by_timesteps(g) ? "0: this spacing has no range" : ">= 0 and < sigma_max");
+    if (verbatim) {
+        if (!g->levels) return dkp_fail_text(message, DK_ERROR_CONFIG, "grid.levels = NULL: must be steps + 1 numbers");
+        if (g->unit < DK_UNIT_T || g->unit > DK_UNIT_LAMBDA)
+            return dkp_fail(message, "grid.unit", g->unit, "one of dk_unit");
+        if (g->final != DK_FINAL_DEFAULT)
+            return dkp_fail(message, "grid.final", g->final, "0: levels are taken verbatim");
+        if (g->shift > 0) return dkp_fail(message, "grid.shift", g->shift, "0: levels are taken verbatim");
+    }
+    if (dkp_by_timesteps(g)) {
+        int T = c->schedule.timesteps;
+        if (c->schedule.family != DK_FAMILY_VP_DISCRETE)
+            return dkp_fail(message, "grid.spacing", g->spacing,
+                            "for a discrete schedule: leading, trailing and linspace count its timesteps");
+        if (c->steps > T) return dkp_fail(message, "steps", c->steps, "at most schedule.timesteps for this grid");
+        if (g->offset < 0 || g->offset >= T)
+            return dkp_fail(message, "grid.offset", g->offset, "0 .. schedule.timesteps - 1");
+    }
+    if (g->spacing == DK_SPACING_QUADRATIC && c->schedule.t_min < 0)
+        return dkp_fail(message, "schedule.t_min", c->schedule.t_min, ">= 0 for the quadratic grid");
+    return DK_OK;
+}
+
+/* Strictly monotone in noise level; sigma = 0 only last, alpha = 0 only at an end. */
+static dk_status dkp_check_levels(const dk_config *c, char *message) {
+    double before = 0, direction = 0;
+    for (int i = 0; i <= c->steps; i++) {
+        dk_level l = dkp_grid_level(c, i);
+        double here = dk_noise_level(l);
+        const char *wrong = NULL;
+        if (!(l.alpha >= 0 && l.sigma >= 0 && l.alpha + l.sigma > 0 && dkp_finite(l.alpha + l.sigma)))
+            wrong = "is not a noise level of this schedule";
+        else if (i == 0 && l.sigma <= 0) wrong = "is 0 at the start: a rising grid must start above sigma = 0";
+        else if (i == 1) direction = here < before ? -1 : 1;
+        if (!wrong && i > 0 && !(direction * here > direction * before))
+            wrong = "does not continue a strictly monotone list";
+        if (wrong) {
+            dkp_text t = {message, DK_MESSAGE_SIZE, 0};
+            dkp_put(&t, "grid: level ");
+            dkp_put_int(&t, i);
+            dkp_put(&t, " (sigma/alpha ");
+            dkp_put_real(&t, here);
+            if (i > 0) {
+                dkp_put(&t, ", after ");
+                dkp_put_real(&t, before);
+            }
+            dkp_put(&t, ") ");
+            dkp_put(&t, wrong);
+            return DK_ERROR_CONFIG;
+        }
+        before = here;
+    }
+    return DK_OK;
+}
+
+static dk_status dkp_check_sampler(const dk_sampler *s, char *message) {
+    if (!s->record) return dkp_fail_name(message, "sampler", s->name ? s->name : "(none)");
+    if ((int)s->gauge < 0 || s->gauge >= DK_GAUGE_COUNT)
+        return dkp_fail(message, "sampler.gauge", s->gauge, "one of dk_gauge");
+    if ((int)s->law < 0 || s->law >= DK_LAW_COUNT)
+        return dkp_fail(message, "sampler.law", s->law, "one of dk_noise_law");
+    if (!(s->eta >= 0) || !dkp_finite(s->eta)) return dkp_fail(message, "sampler.eta", s->eta, ">= 0");
+    if (!(s->s_noise >= 0) || !dkp_finite(s->s_noise))
+        return dkp_fail(message, "sampler.s_noise", s->s_noise, ">= 0");
+    if (!(s->churn >= 0) || !dkp_finite(s->churn)) return dkp_fail(message, "sampler.churn", s->churn, ">= 0");
+    if (!(s->churn_min >= 0)) return dkp_fail(message, "sampler.churn_min", s->churn_min, ">= 0");
+    if (!(s->churn_max >= 0)) return dkp_fail(message, "sampler.churn_max", s->churn_max, ">= 0 (0: no limit)");
+    if (!(s->alpha >= 0 && s->alpha <= 1)) return dkp_fail(message, "sampler.alpha", s->alpha, "> 0 and <= 1");
+    if (s->order < 0 || s->order > 2) return dkp_fail(message, "sampler.order", s->order, "1 or 2");
+    if (!(s->snr >= 0) || !dkp_finite(s->snr)) return dkp_fail(message, "sampler.snr", s->snr, ">= 0");
+    if (!(s->langevin_step >= 0) || !dkp_finite(s->langevin_step))
+        return dkp_fail(message, "sampler.langevin_step", s->langevin_step, ">= 0");
+    if (s->langevin_steps < 0 || s->langevin_steps > 100000)
+        return dkp_fail(message, "sampler.langevin_steps", s->langevin_steps, "0 .. 100000");
+    if (s->tableau && (s->tableau->stages < 1 || s->tableau->stages > DK_MAX_STAGES))
+        return dkp_fail(message, "sampler.tableau->stages", s->tableau->stages, "1 .. 16");
+    return DK_OK;
+}
+
+/* Fills in defaults and checks what can be checked without looking at levels. */
+static dk_status dkp_resolve(dk_config *c, char *message) {
+    dk_schedule *s = &c->schedule, *net = &c->network_schedule;
+    dk_status status;
+    if (s->family == DK_FAMILY_DEFAULT && !s->unknown) *s = dk_flow(s->shift);
+    if (s->t_min >= 0 && s->t_max <= 0 && s->t_min <= 0) { /* a schedule made by hand, without a range */
+        s->t_max = s->family == DK_FAMILY_EDM           ? s->sigma_max
+                   : s->family == DK_FAMILY_COSINE      ? dkp_pi / 2
+                   : s->family == DK_FAMILY_VP_DISCRETE ? s->timesteps - 1
+                                                        : 1;
+        s->t_min = s->family == DK_FAMILY_EDM ? s->sigma_min : 0;
+    }
+    if ((status = dkp_check_schedule(s, message)) != DK_OK) return status;
+    if ((int)c->prediction < 0 || c->prediction >= DK_PREDICT_COUNT)
+        return dkp_fail(message, "prediction", c->prediction, "one of dk_prediction");
+    if (c->prediction == DK_PREDICT_DEFAULT)
+        c->prediction = s->family == DK_FAMILY_FLOW     ? DK_PREDICT_VELOCITY
+                        : s->family == DK_FAMILY_COSINE ? DK_PREDICT_V
+                        : s->family == DK_FAMILY_EDM    ? DK_PREDICT_EDM
+                        : s->family == DK_FAMILY_CUSTOM ? DK_PREDICT_X0
+                                                        : DK_PREDICT_EPS;
+    if (!(c->sigma_data >= 0) || !dkp_finite(c->sigma_data))
+        return dkp_fail(message, "sigma_data", c->sigma_data, "> 0 (0: 0.5)");
+    if (c->sigma_data <= 0) c->sigma_data = 0.5;
+    if (net->family != DK_FAMILY_DEFAULT || net->unknown) {
+        if ((status = dkp_check_schedule(net, message)) != DK_OK) { /* say whose field it is */
+            char text[DK_MESSAGE_SIZE];
+            dkp_text t = {message, DK_MESSAGE_SIZE, 0};
+            memcpy(text, message, sizeof text);
+            dkp_put(&t, "network_");
+            dkp_put(&t, text);
+            return status;
+        }
+    }
+    if ((int)c->condition < 0 || c->condition >= DK_CONDITION_COUNT)
+        return dkp_fail(message, "condition", c->condition, "one of dk_condition");
+    if (c->condition == DK_CONDITION_DEFAULT) {
+        dk_family family = net->family != DK_FAMILY_DEFAULT ? net->family : s->family;
+        c->condition = c->prediction == DK_PREDICT_EDM                           ? DK_CONDITION_C_NOISE
+                       : family == DK_FAMILY_FLOW                                ? DK_CONDITION_FLOW
+                       : family == DK_FAMILY_VE || family == DK_FAMILY_EDM       ? DK_CONDITION_SIGMA
+                                                                                 : DK_CONDITION_T;
+    }
+    if (!dkp_finite(c->condition_scale))
+        return dkp_fail(message, "condition_scale", c->condition_scale, "finite (0: 1)");
+    if (c->condition_scale >= 0 && c->condition_scale <= 0) c->condition_scale = 1;
+    if (c->steps < 1 || c->steps > 1000000) return dkp_fail(message, "steps", c->steps, "1 .. 1000000");
+    if (c->grid.unknown) return dkp_fail_name(message, "grid", c->grid.unknown);
+    if ((int)c->grid.spacing < 0 || c->grid.spacing >= DK_SPACING_COUNT)
+        return dkp_fail(message, "grid.spacing", c->grid.spacing, "one of dk_spacing");
+    if (c->grid.spacing == DK_SPACING_DEFAULT)
+        c->grid.spacing = dkp_flow_unit(s) ? DK_SPACING_UNIFORM : DK_SPACING_KARRAS;
+    if ((status = dkp_check_grid(c, message)) != DK_OK) return status;
+    if (c->grid.rho <= 0) c->grid.rho = 7;
+    if (!c->sampler.record && !c->sampler.name) c->sampler = dk_sampler_named("dpmpp_2m");
+    if ((status = dkp_check_sampler(&c->sampler, message)) != DK_OK) return status;
+    if ((int)c->start < 0 || c->start >= DK_START_COUNT)
+        return dkp_fail(message, "start", c->start, "one of dk_start");
+    return DK_OK;
+}
+
+/* What a run needs beyond a plan. */
+static dk_status dkp_resolve_data(dk_config *c, char *message) {
+    if (c->batch == 0) c->batch = 1;
+    if (c->batch < 0) return dkp_fail(message, "batch", c->batch, ">= 1 (0: 1)");
+    if (c->dim < 1) return dkp_fail(message, "dim", (double)c->dim, ">= 1");
+    if (c->dim > ((size_t)-1) / 64 / sizeof(dk_real) / (size_t)c->batch)
+        return dkp_fail(message, "dim", (double)c->dim, "small enough for batch * dim numbers to fit in memory");
+    return DK_OK;
+}
+
+DK_API dk_status dk_resolve(dk_config *c) {
+    dk_status status = dkp_resolve(c, c->message);
+    if (status == DK_OK) status = dkp_resolve_data(c, c->message);
+    if (status == DK_OK) status = dkp_check_levels(c, c->message);
+    if (status == DK_OK) c->message[0] = 0;
+    return status;
+}
+
+/* ------------------------------------------------------------------------ >>recorder  Recorder */
+
+/* Recording runs twice: first only to count, then, with memory laid out, to store. */
+
+DK_API dk_vec dk_scale_by(double c, int scalar, int power, dk_vec v) {
+    for (int i = 0; i < v.count && i < DK_MAX_TERMS; i++) {
+        v.term[i].c *= c;
+        if (scalar) v.term[i].scalar = (short)scalar, v.term[i].power = (short)power;
+    }
+    return v;
+}
+
+DK_API dk_vec dk_scale(double c, dk_vec v) { return dk_scale_by(c, 0, 0, v); }
+
+DK_API dk_vec dk_add(dk_vec a, dk_vec b) {
+    for (int j = 0; j < b.count && b.count <= DK_MAX_TERMS && a.count <= DK_MAX_TERMS; j++) {
+        dk_term t = b.term[j];
+        int i = 0;
+        while (i < a.count && (a.term[i].value != t.value || a.term[i].scalar != t.scalar ||
+                               a.term[i].power != t.power))
+            i++;
+        if (i < a.count) a.term[i].c += t.c;
+        else if (a.count < DK_MAX_TERMS) a.term[a.count++] = t;
+        else a.count = DK_MAX_TERMS + 1;
+    }
+    if (b.count > DK_MAX_TERMS) a.count = DK_MAX_TERMS + 1;
+    return a;
+}
+
+DK_API dk_vec dk_mix(double a, dk_vec x, double b, dk_vec y) { return dk_add(dk_scale(a, x), dk_scale(b, y)); }
+
+static dk_vec dkp_vec(int value) {
+    dk_vec v;
+    memset(&v, 0, sizeof v);
+    v.count = 1, v.term[0].c = 1, v.term[0].value = value;
+    return v;
+}
+
+static dk_vec dkp_zero(void) {
+    dk_vec v = dkp_vec(0);
+    v.count = 0;
+    return v;
+}
+
+DK_API void dk_refuse(dk_recorder *r, const char *field, double value, const char *allowed) {
+    if (r->status == DK_OK) r->status = dkp_fail(r->config->message, field, value, allowed);
+}
+
+static void dkp_refuse_at(dk_recorder *r, const char *what, dk_level l) {
+    dkp_text t = {r->config->message, DK_MESSAGE_SIZE, 0};
+    if (r->status != DK_OK) return;
+    dkp_put(&t, what);
+    dkp_put(&t, " at step ");
+    dkp_put_int(&t, r->step);
+    dkp_put(&t, ", where t = ");
+    dkp_put_real(&t, l.t);
+    dkp_put(&t, ", alpha = ");
+    dkp_put_real(&t, l.alpha);
+    dkp_put(&t, ", sigma = ");
+    dkp_put_real(&t, l.sigma);
+    r->status = DK_ERROR_CONFIG;
+}
+
+static int dkp_new_value(dk_recorder *r, char letter, int number, int needs) {
+    dk_plan *p = r->plan;
+    if (r->storing) {
+        dk_value v = {letter, DK_VALUE_LOCAL, number, -1, p->passes, r->position, r->position, needs};
+        p->value[p->values] = v;
+    }
+    return p->values++;
+}
+
+/* A value that outlives its pass, or meets anything but a row, needs a buffer. */
+static void dkp_use(dk_recorder *r, int value, int full) {
+    if (!r->storing) return;
+    dk_value *v = &r->plan->value[value];
+    v->dies = r->position;
+    if (full || v->pass != r->plan->passes) v->kind = DK_VALUE_BUFFER;
+}
+
+/* A row is opened, given its terms and closed. Terms with coefficient 0 are dropped: 0 * infinity must not spoil
+   a state, and eta = 0 must cost nothing. */
+static void dkp_open_row(dk_recorder *r, int draw) {
+    dk_row row = {0, r->plan->terms, 0, draw};
+    r->row = row, r->row_needs = -1;
+    r->position++;
+}
+
+static void dkp_put_term(dk_recorder *r, dk_term t) {
+    dk_plan *p = r->plan;
+    if (t.c >= 0 && t.c <= 0) return;
+    if (!dkp_finite(t.c)) dkp_refuse_at(r, "a coefficient is not finite", r->from);
+    dkp_use(r, t.value, 0);
+    if (r->storing) {
+        int needs = t.scalar ? p->calls - 1 : p->value[t.value].needs;
+        if (needs > r->row_needs) r->row_needs = needs;
+        p->term[p->terms] = t;
+    }
+    p->terms++, r->row.count++;
+}
+
+static int dkp_close_row(dk_recorder *r, char letter, int number) {
+    r->row.dst = dkp_new_value(r, letter, number, r->row_needs);
+    if (r->storing) r->plan->row[r->plan->rows] = r->row;
+    r->plan->rows++;
+    return r->row.dst;
+}
+
+static int dkp_is_value(const dk_vec *v) {
+    return v->count == 1 && v->term[0].c >= 1 && v->term[0].c <= 1 && !v->term[0].scalar;
+}
+
+static dk_vec dkp_keep_as(dk_recorder *r, dk_vec v, char letter, int number) {
+    if (v.count > DK_MAX_TERMS) {
+        dk_refuse(r, "terms of a symbolic vector", v.count, "at most 32: store parts with dk_keep, or use dk_sum");
+        v.count = 0;
+    }
+    if (r->status != DK_OK || dkp_is_value(&v)) return v;
+    dkp_open_row(r, -1);
+    for (int i = 0; i < v.count; i++) dkp_put_term(r, v.term[i]);
+    return dkp_vec(dkp_close_row(r, letter, number));
+}
+
+DK_API dk_vec dk_keep(dk_recorder *r, dk_vec v) { return dkp_keep_as(r, v, 'y', r->plan->values); }
+
+DK_API void dk_sum_begin(dk_recorder *r) { dkp_open_row(r, -1); }
+
+DK_API void dk_sum_add(dk_recorder *r, double c, dk_vec v) {
+    v = dk_scale(c, v);
+    for (int i = 0; i < v.count && v.count <= DK_MAX_TERMS; i++) dkp_put_term(r, v.term[i]);
+}
+
+DK_API dk_vec dk_sum_end(dk_recorder *r) { return dkp_vec(dkp_close_row(r, 'y', r->plan->values)); }
+
+/* Ends the open pass. */
+static void dkp_boundary(dk_recorder *r, dk_boundary boundary, int index) {
+    dk_plan *p = r->plan;
+    if (r->storing) {
+        int first = p->passes ? p->pass[p->passes - 1].first + p->pass[p->passes - 1].count : 0;
+        dk_pass pass = {first, p->rows - first, boundary, index, r->position, 0};
+        p->pass[p->passes] = pass;
+    }
+    p->passes++;
+}
+
+DK_API dk_vec dk_denoise_told(dk_recorder *r, dk_vec x, dk_level level, dk_level told, dk_vec *uncond) {
+    dk_plan *p = r->plan;
+    dkp_model m = dkp_model_at(r->config, level, told);
+    if (uncond) *uncond = dkp_zero();
+    if (r->status != DK_OK) return dkp_zero();
+    if (!dkp_finite(m.condition)) dkp_refuse_at(r, "condition: the number told to the network is not finite", told);
+    if (!dkp_finite(m.input_scale) || !dkp_finite(m.d_x) || !dkp_finite(m.d_f))
+        dkp_refuse_at(r, "prediction: x0 cannot be had from this prediction (eps and score need alpha > 0)", level);
+    x = dkp_keep_as(r, x, 'y', p->calls);
+    dk_vec input = dkp_keep_as(r, dk_scale(m.input_scale, x), 'u', p->calls);
+    if (r->status != DK_OK) return dkp_zero();
+    dk_call call = {level, m.condition, m.input_scale, m.d_x, m.d_f, x.term[0].value, input.term[0].value,
+                    0, -1, 0, r->step, r->stage++, -1};
+    r->position++;
+    dkp_use(r, call.input, 1);
+    dkp_use(r, call.x, 1); /* stays readable while the evaluation is out */
+    if (r->storing) call.needs = p->value[call.input].needs;
+    dkp_boundary(r, DK_BOUNDARY_CALL, p->calls);
+    int raw = m.d_x < 0 || m.d_x > 0 || m.d_f < 1 || m.d_f > 1; /* the output is not D itself */
+    call.output = dkp_new_value(r, raw ? 'F' : 'D', p->calls, p->calls);
+    dkp_use(r, call.output, 1);
+    if (uncond) {
+        call.uncond_output = dkp_new_value(r, raw ? 'G' : 'U', p->calls, p->calls);
+        dkp_use(r, call.uncond_output, 1);
+    }
+    int index = p->calls++;
+    dk_vec D = dkp_keep_as(r, dk_mix(m.d_x, x, m.d_f, dkp_vec(call.output)), 'D', index);
+    if (uncond) *uncond = dkp_keep_as(r, dk_mix(m.d_x, x, m.d_f, dkp_vec(call.uncond_output)), 'U', index);
+    call.denoised = D.term[0].value;
+    if (r->storing) p->call[index] = call;
+    return D;
+}
+
+DK_API dk_vec dk_past(dk_recorder *r, int call) {
+    if (call < 0 || call >= r->plan->calls) dk_refuse(r, "call of dk_past", call, "one that has been made");
+    if (r->status != DK_OK) return dkp_zero();
+    return dkp_vec(r->storing ? r->plan->call[call].denoised : -1 - call); /* while counting: anything distinct */
+}
+
+DK_API dk_vec dk_denoise(dk_recorder *r, dk_vec x, dk_level level) {
+    return dk_denoise_told(r, x, level, level, NULL);
+}
+
+/* Draw number `draw` of the run; 0 is the initial state's. */
+static dk_vec dkp_draw(dk_recorder *r, int draw, dk_level from, dk_level to) {
+    if (r->status != DK_OK) return dkp_zero();
+    if (r->storing) r->plan->draw[draw].from = dk_noise_level(from), r->plan->draw[draw].to = dk_noise_level(to);
+    dkp_open_row(r, draw);
+    return dkp_vec(dkp_close_row(r, 'z', draw));
+}
+
+DK_API dk_vec dk_noise(dk_recorder *r, dk_level from, dk_level to) { return dkp_draw(r, r->plan->draws++, from, to); }
+
+DK_API int dk_norm_ratio(dk_recorder *r, dk_vec a, dk_vec b) {
+    dk_plan *p = r->plan;
+    a = dk_keep(r, a), b = dk_keep(r, b);
+    if (r->status != DK_OK || a.count != 1 || b.count != 1) return 0;
+    if (p->norms >= 32767) dk_refuse(r, "norms of a plan", p->norms, "less than 32767");
+    dk_norm norm = {a.term[0].value, b.term[0].value};
+    r->position++;
+    dkp_use(r, norm.a, 1);
+    dkp_use(r, norm.b, 1);
+    dkp_boundary(r, DK_BOUNDARY_NORM, p->norms);
+    if (r->storing) p->norm[p->norms] = norm;
+    return ++p->norms;
+}
+
+static dk_level dkp_level(const dk_recorder *r, int i) {
+    return r->storing ? r->plan->level[i] : dkp_grid_level(r->config, i);
+}
+
+/* Karras et al. 2022, alg. 2: raise the noise level by a factor 1 + gamma before the step, for any sampler. */
+static void dkp_churn(dk_recorder *r) {
+    const dk_sampler *s = &r->sampler;
+    double here = dk_noise_level(r->from), gamma = s->churn / r->steps, most = sqrt(2.0) - 1;
+    if (gamma <= 0 || !dkp_finite(here) || here < s->churn_min || (s->churn_max > 0 && here > s->churn_max)) return;
+    double up = here * (1 + (gamma < most ? gamma : most));
+    dk_level hat = dk_level_at_sigma(&r->config->schedule, up);
+    dk_vec z = dk_noise(r, r->from, hat);
+    r->x = dk_keep(r, dk_mix(hat.alpha / r->from.alpha, r->x,
+                             hat.alpha * sqrt((up - here) * (up + here)) * s->s_noise, z));
+    r->from = hat;
+}
+
+DK_API int dk_step(dk_recorder *r) {
+    if (r->step >= 0) {
+        r->x = dkp_keep_as(r, r->x, 'x', r->step + 1);
+        if (r->storing && r->status == DK_OK) { /* name it as a state if the sampler had stored it already */
+            dk_value *v = &r->plan->value[r->x.term[0].value];
+            if (v->letter == 'y') v->letter = 'x', v->number = r->step + 1;
+        }
+    }
+    r->step++;
+    if (r->status != DK_OK || r->step >= r->steps) return 0;
+    r->from = dkp_level(r, r->step), r->to = dkp_level(r, r->step + 1);
+    r->stage = 0;
+    dkp_churn(r);
+    return 1;
+}
+
+static void dkp_record_all(dk_recorder *r, dk_config *c, dk_plan *plan, int storing) {
+    memset(r, 0, sizeof *r);
+    r->sampler = c->sampler;
+    r->config = c, r->plan = plan, r->storing = storing;
+    r->steps = plan->steps = c->steps, r->step = -1;
+    plan->levels = c->steps + 1, plan->draws = 1;
+    if (storing)
+        for (int i = 0; i < plan->levels; i++) plan->level[i] = dkp_grid_level(c, i);
+    r->from = r->to = dkp_level(r, 0);
+    r->falling = dk_noise_level(dkp_level(r, 1)) < dk_noise_level(r->from);
+    if (!r->falling && c->sampler.churn > 0) dk_refuse(r, "sampler.churn", c->sampler.churn, "0 on a rising grid");
+    r->x = dkp_vec(dkp_new_value(r, 'x', 0, -1)); /* what the caller put into x */
+    if (storing) plan->value[0].kind = DK_VALUE_BUFFER, plan->value[0].slot = 0;
+    if (c->start != DK_START_STATE) {
+        dk_vec z = dkp_draw(r, 0, r->from, r->from);
+        r->x = dk_mix(c->start == DK_START_DATA ? r->from.alpha : 0, r->x, r->from.sigma, z);
+        r->x = dkp_keep_as(r, r->x, 'x', 0);
+    }
+    r->sampler.record(r);
+    while (r->status == DK_OK && r->step < r->steps) dk_step(r); /* a recording function may stop early */
+    r->position++;
+    if (r->status == DK_OK && r->x.count == 1) dkp_use(r, r->x.term[0].value, 1);
+    dkp_boundary(r, DK_BOUNDARY_END, 0);
+}
+
+/* ------------------------------------------------------------------------ >>samplers  Samplers */
+
+/* Where noise injection splits a step: go down to `down` without noise, then add up * z. */
+typedef struct dkp_split {
+    dk_level down;
+    double up;
+} dkp_split;
+
+/* r = noise level after/before. All laws keep the marginal variance, sigma_down^2 + up^2 = sigma^2, except
+   DDPM_LARGE: see dk_noise_law. `down` has the alpha of the level to be reached. */
+static dkp_split dkp_noise_split(dk_recorder *r, double eta, dk_noise_law law) {
+    dkp_split split = {r->to, 0};
+    double ratio = dk_noise_level(r->to) / dk_noise_level(r->from), sigma = r->to.sigma;
+    if (eta <= 0 || sigma <= 0) return split;
+    if (!r->falling) {
+        dk_refuse(r, "sampler.eta", eta, "0 on a rising grid");
+        return split;
+    }
+    if (law == DK_LAW_SDE) {
+        split.down.sigma = sigma * pow(ratio, eta);
+    } else { /* DDIM, Song et al. 2020, eq. 16 in terms of r; never more noise than the level has */
+        double kept = 1 - (law == DK_LAW_ANCESTRAL ? eta * eta : 1) * (1 - ratio) * (1 + ratio);
+        split.down.sigma = kept > 0 ? sigma * sqrt(kept) : 0;
+    }
+    split.up = sqrt((sigma - split.down.sigma) * (sigma + split.down.sigma));
+    if (law == DK_LAW_DDPM_LARGE) { /* variance of x_from given x_to: Ho et al. 2020, sec. 3.2 */
+        double carried = r->from.alpha / r->to.alpha * sigma;
+        split.up = eta * sqrt((r->from.sigma - carried) * (r->from.sigma + carried));
+    }
+    return split;
+}
+
+static dk_vec dkp_add_noise(dk_recorder *r, dk_vec x, double up) {
+    up *= r->sampler.s_noise;
+    return up > 0 ? dk_mix(1, x, up, dk_noise(r, r->from, r->to)) : x;
+}
+
+/* The first order step of every family, exact for constant D: DDIM, Song et al. 2020, eq. 12; DPM-Solver-1.
+   Ends in alpha D at sigma = 0. */
+static dk_vec dkp_ddim_step(dk_level from, dk_level to, dk_vec x, dk_vec D) {
+    double ratio = to.sigma / from.sigma;
+    return dk_mix(ratio, x, to.alpha - from.alpha * ratio, D);
+}
+
+/* DDIM, DDPM and Euler ancestral: down by DDIM, up by the noise law. */
+static void dkp_record_ddim(dk_recorder *r) {
+    while (dk_step(r)) {
+        dkp_split split = dkp_noise_split(r, r->sampler.eta, r->sampler.law);
+        dk_vec D = dk_denoise(r, r->x, r->from);
+        r->x = dkp_add_noise(r, dkp_ddim_step(r->from, split.down, r->x, D), split.up);
+    }
+}
+
+/* DPM-Solver++(2M) and its SDE form; Lu et al. 2022b, alg. 2 and eq. 14. D is extrapolated linearly in lambda
+   to the middle of the step. */
+static void dkp_record_dpmpp_2m(dk_recorder *r) {
+    dk_vec D_before = dkp_zero();
+    double h_before = 0;
+    while (dk_step(r)) {
+        dkp_split split = dkp_noise_split(r, r->sampler.eta, r->sampler.law);
+        double h = dk_lambda(r->to) - dk_lambda(r->from), weight = 0;
+        dk_vec D = dk_denoise(r, r->x, r->from);
+        if (r->sampler.order > 1 && r->step > 0 && dkp_finite(h) && dkp_finite(h_before)) {
+            double ratio = h_before / h;
+            weight = 0.5 / ratio;
+            if (r->sampler.heun) { /* the exact integral of the linear extrapolation */
+                double H = dk_lambda(split.down) - dk_lambda(r->from);
+                weight = (1 / -expm1(-H) - 1 / H) / ratio;
+            }
+        }
+        dk_vec D_middle = dk_mix(1 + weight, D, -weight, D_before);
+        r->x = dkp_add_noise(r, dkp_ddim_step(r->from, split.down, r->x, D_middle), split.up);
+        D_before = D, h_before = h;
+    }
+}
+
+/* Where a level stands in a gauge: X = x/scale, and the probability-flow ODE is dX/du = p X + q D. */
+typedef struct dkp_point {
+    double u, scale, p, q;
+} dkp_point;
+
+static dk_gauge dkp_gauge(const dk_recorder *r) {
+    if (r->sampler.gauge != DK_GAUGE_DEFAULT) return r->sampler.gauge;
+    return dkp_flow_unit(&r->config->schedule) || r->from.alpha <= 0 || r->to.alpha <= 0 ? DK_GAUGE_FLOW : DK_GAUGE_VE;
+}
+
+/* In x = a x0 + b eps the ODE is dx/du = (b'/b) x + (a' - a b'/b) D. */
+static dkp_point dkp_point_at(const dk_recorder *r, dk_gauge gauge, dk_level l) {
+    dkp_point at = {0, 1, 0, 0};
+    if (gauge == DK_GAUGE_NATIVE) {
+        double d_alpha, d_sigma;
+        dk_level_slopes(&r->config->schedule, l.t, &d_alpha, &d_sigma);
+        at.u = l.t, at.p = d_sigma / l.sigma, at.q = d_alpha - l.alpha * at.p;
+    } else if (gauge == DK_GAUGE_VP) {
+        at.u = dkp_angle(l), at.scale = sqrt(l.alpha * l.alpha + l.sigma * l.sigma);
+        at.p = l.alpha / l.sigma, at.q = -at.scale / l.sigma; /* cot u, -1/sin u */
+    } else {
+        at.scale = gauge == DK_GAUGE_FLOW ? l.alpha + l.sigma : l.alpha;
+        at.u = l.sigma / at.scale, at.p = 1 / at.u, at.q = -at.p;
+    }
+    return at;
+}
+
+static dk_level dkp_level_in_gauge(const dk_recorder *r, dk_gauge gauge, double u) {
+    const dk_schedule *s = &r->config->schedule;
+    return gauge == DK_GAUGE_NATIVE ? dk_level_at(s, u)
+           : gauge == DK_GAUGE_FLOW ? dkp_level_at_flow(s, u)
+           : gauge == DK_GAUGE_VP   ? dk_level_at_sigma(s, tan(u))
+                                    : dk_level_at_sigma(s, u);
+}
+
+/* One explicit Runge-Kutta step in the gauge. The ODE is singular at sigma = 0, so a step that ends there is
+   the first order one. */
+static void dkp_runge_kutta_step(dk_recorder *r, const dk_tableau *tableau) {
+    int stages = r->to.sigma > 0 ? tableau->stages : 1;
+    dk_gauge gauge = dkp_gauge(r);
+    dkp_point from = dkp_point_at(r, gauge, r->from), to = dkp_point_at(r, gauge, r->to);
+    double h = to.u - from.u;
+    dk_vec X = dk_scale(1 / from.scale, r->x), K[DK_MAX_STAGES], D = dkp_zero();
+    for (int i = 0; i < stages; i++) {
+        double c = tableau->c[i];
+        dk_level level = i == 0 ? r->from : c >= 1 && c <= 1 ? r->to : dkp_level_in_gauge(r, gauge, from.u + c * h);
+        dkp_point at = dkp_point_at(r, gauge, level);
+        dk_vec Y = X;
+        for (int j = 0; j < i; j++) Y = dk_add(Y, dk_scale(h * tableau->a[i * tableau->stages + j], K[j]));
+        D = dk_denoise(r, i == 0 ? r->x : dk_scale(at.scale, Y), level);
+        K[i] = dk_mix(at.p, Y, at.q, D);
+    }
+    if (r->to.sigma <= 0) {
+        r->x = dkp_ddim_step(r->from, r->to, r->x, D);
+        return;
+    }
+    for (int i = 0; i < stages; i++) X = dk_add(X, dk_scale(h * tableau->b[i], K[i]));
+    r->x = dk_scale(to.scale, X);
+}
+
+static void dkp_record_runge_kutta(dk_recorder *r) {
+    while (dk_step(r)) dkp_runge_kutta_step(r, r->sampler.tableau);
+}
+
+/* Second order with the second evaluation at alpha of the step; Karras et al. 2022, alg. 3. */
+static void dkp_record_edm(dk_recorder *r) {
+    double at = r->sampler.alpha;
+    const double a[4] = {0, 0, at, 0}, b[2] = {1 - 0.5 / at, 0.5 / at}, c[2] = {0, at};
+    dk_tableau tableau = {"edm", 2, 2, a, b, c};
+    if (at <= 0) dk_refuse(r, "sampler.alpha", at, "> 0 and <= 1");
+    while (dk_step(r)) dkp_runge_kutta_step(r, &tableau);
+}
+
+/* DPM2: the midpoint method with its middle at the geometric mean of the noise levels, as in k-diffusion. */
+static void dkp_record_dpm2(dk_recorder *r) {
+    while (dk_step(r)) {
+        double u = dkp_point_at(r, dkp_gauge(r), r->from).u, last = dkp_point_at(r, dkp_gauge(r), r->to).u;
+        double at = (sqrt(u * last) - u) / (last - u);
+        const double a[4] = {0, 0, at, 0}, b[2] = {0, 1}, c[2] = {0, at};
+        dk_tableau tableau = {"dpm2", 2, 2, a, b, c};
+        dkp_runge_kutta_step(r, &tableau);
+    }
+}
+
+/* score = (alpha D - x)/sigma^2 */
+static dk_vec dkp_score(dk_level l, dk_vec x, dk_vec D) {
+    double variance = l.sigma * l.sigma;
+    return dk_mix(-1 / variance, x, l.alpha / variance, D);
+}
+
+/* The ends of the reverse SDE. At alpha = 0 its drift is infinite: it forgets its state at once, and the step
+   is the exact one, alpha D plus all noise anew. At sigma = 0 the same formula gives alpha D. */
+static int dkp_end_step(dk_recorder *r, dk_vec D) {
+    if (!r->falling) dk_refuse(r, "grid.rising", 1, "0: the reverse SDE runs towards data");
+    if (r->to.sigma > 0 && r->from.alpha > 0) return 0;
+    dkp_split split = dkp_noise_split(r, 1, DK_LAW_SDE);
+    r->x = dkp_add_noise(r, dkp_ddim_step(r->from, split.down, r->x, D), split.up);
+    return 1;
+}
+
+/* Euler-Maruyama on dx = (f x - g^2 score) dt + g dw, backwards in t; Song et al. 2021, eq. 6 and app. D.
+   f = alpha'/alpha, g^2 = 2 sigma (sigma' - sigma f). */
+static void dkp_record_euler_maruyama(dk_recorder *r) {
+    while (dk_step(r)) {
+        dk_vec D = dk_denoise(r, r->x, r->from);
+        if (dkp_end_step(r, D)) continue;
+        double d_alpha, d_sigma, h = r->to.t - r->from.t;
+        dk_level_slopes(&r->config->schedule, r->from.t, &d_alpha, &d_sigma);
+        double f = d_alpha / r->from.alpha, g2 = 2 * r->from.sigma * (d_sigma - r->from.sigma * f);
+        dk_vec drift = dk_mix(f, r->x, -g2, dkp_score(r->from, r->x, D));
+        r->x = dkp_add_noise(r, dk_mix(1, r->x, h, drift), sqrt(g2 * -h));
+    }
+}
+
+/* Predictor-corrector sampling, Song et al. 2021, alg. 4-5 and app. G. Corrector: Langevin steps whose size comes
+   from the norms of score and noise, per sample. Predictor: reverse diffusion, for the forward step
+   x_from = a x_to + G z, which in VE is G^2 = sigma_from^2 - sigma_to^2 and in VP beta. */
+static void dkp_record_predictor_corrector(dk_recorder *r) {
+    while (dk_step(r)) {
+        double a = r->from.alpha / r->to.alpha, carried = a * r->to.sigma;
+        double G2 = (r->from.sigma - carried) * (r->from.sigma + carried), snr = r->sampler.snr;
+        for (int k = 0; k < r->sampler.langevin_steps && a > 0; k++) {
+            dk_vec score = dk_keep(r, dkp_score(r->from, r->x, dk_denoise(r, r->x, r->from)));
+            dk_vec z = dk_noise(r, r->from, r->from);
+            int ratio = dk_norm_ratio(r, z, score); /* step = 2 a^2 (snr |z|/|score|)^2 */
+            r->x = dk_add(r->x, dk_scale_by(2 * a * a * snr * snr, ratio, 2, score));
+            r->x = dk_keep(r, dk_add(r->x, dk_scale_by(2 * a * snr * r->sampler.s_noise, ratio, 1, z)));
+        }
+        dk_vec D = dk_denoise(r, r->x, r->from);
+        if (dkp_end_step(r, D)) continue;
+        dk_vec mean = dk_mix(2 - a, r->x, G2, dkp_score(r->from, r->x, D));
+        r->x = dkp_add_noise(r, mean, sqrt(G2));
+    }
+}
+
+/* Annealed Langevin dynamics, Song & Ermon 2019, alg. 1, on x/alpha: steps of langevin_step s^2 at each level,
+   then on to the next with x/alpha unchanged. Pure noise (alpha = 0) has no such steps: DDIM leaves it. */
+static void dkp_record_smld(dk_recorder *r) {
+    double step = r->sampler.langevin_step;
+    while (dk_step(r)) {
+        int moves = r->from.alpha > 0 ? r->sampler.langevin_steps : 0;
+        for (int k = 0; k < moves; k++) {
+            dk_vec D = dk_denoise(r, r->x, r->from);
+            dk_vec drift = dk_mix(-0.5 * step, r->x, 0.5 * step * r->from.alpha, D);
+            r->x = dk_keep(r, dkp_add_noise(r, dk_add(r->x, drift), sqrt(step) * r->from.sigma));
+        }
+        if (moves && r->to.sigma > 0 && r->to.alpha > 0) r->x = dk_scale(r->to.alpha / r->from.alpha, r->x);
+        else r->x = dkp_ddim_step(r->from, r->to, r->x, dk_denoise(r, r->x, r->from));
+    }
+}
+
+/* x_{i+1} = a_i x_i + sum b_ij D_j + noise_i z_i, with as much history as there are steps. */
+static void dkp_record_table(dk_recorder *r) {
+    const dk_table *table = (const dk_table *)r->sampler.user;
+    while (dk_step(r)) {
+        dk_level told = table->t ? dk_level_at(&r->config->schedule, table->t[r->step]) : r->from;
+        const double *b = table->b + (size_t)r->step * (size_t)r->steps;
+        dk_vec z = dkp_zero();
+        dk_denoise_told(r, r->x, r->from, told, NULL);
+        if (table->noise && (table->noise[r->step] < 0 || table->noise[r->step] > 0))
+            z = dk_scale(table->noise[r->step], dk_noise(r, r->from, r->to));
+        dk_sum_begin(r);
+        dk_sum_add(r, table->a[r->step], r->x);
+        for (int j = 0; j <= r->step; j++) dk_sum_add(r, b[j], dk_past(r, j));
+        dk_sum_add(r, 1, z);
+        r->x = dk_sum_end(r);
+    }
+}
+
+/* Classical tableaux: a row by row, b, c. */
+static const double dkp_euler_a[] = {0}, dkp_euler_b[] = {1}, dkp_euler_c[] = {0};
+static const double dkp_heun_a[] = {0, 0, 1, 0}, dkp_heun_b[] = {0.5, 0.5}, dkp_heun_c[] = {0, 1};
+static const double dkp_midpoint_a[] = {0, 0, 0.5, 0}, dkp_midpoint_b[] = {0, 1}, dkp_midpoint_c[] = {0, 0.5};
+static const double dkp_rk4_a[] = {0, 0, 0, 0, 0.5, 0, 0, 0, 0, 0.5, 0, 0, 0, 0, 1, 0};
+static const double dkp_rk4_b[] = {1.0 / 6, 1.0 / 3, 1.0 / 3, 1.0 / 6}, dkp_rk4_c[] = {0, 0.5, 0.5, 1};
+static const dk_tableau dkp_euler = {"euler", 1, 1, dkp_euler_a, dkp_euler_b, dkp_euler_c};
+static const dk_tableau dkp_heun = {"heun", 2, 2, dkp_heun_a, dkp_heun_b, dkp_heun_c};
+static const dk_tableau dkp_midpoint = {"midpoint", 2, 2, dkp_midpoint_a, dkp_midpoint_b, dkp_midpoint_c};
+static const dk_tableau dkp_rk4 = {"rk4", 4, 4, dkp_rk4_a, dkp_rk4_b, dkp_rk4_c};
+
+/* The table of samplers. To add one: a row here and a recording function above. Columns: name, function, tableau,
+   then what the row sets in dk_sampler (gauge, order, alpha, law, eta, churn, churn_min, churn_max, snr,
+   langevin_step, langevin_steps), then order of convergence, evaluations per step, paper. */
+#define DKP_ROW(name, record, tableau, gauge, order, alpha, law, eta, churn, low, high, snr, step, steps, s_noise, \
+                converges, evals, paper)                                                                           \
+    {{name, record, tableau, gauge, order, 0, alpha, law, eta, s_noise, churn, low, high, snr, step, steps, NULL}, \
+     converges, evals, paper}
+#define DKP_RK(name, record, tableau, gauge, alpha, converges, evals, paper)                                     \
+    DKP_ROW(name, record, tableau, gauge, 0, alpha, DK_LAW_ANCESTRAL, 0, 0, 0, 0, 0, 0, 0, 1, converges, evals, paper)
+#define DKP_LAW(name, record, order, law, eta, converges, paper)                                                 \
+    DKP_ROW(name, record, NULL, DK_GAUGE_DEFAULT, order, 0, law, eta, 0, 0, 0, 0, 0, 0, 1, converges, 1, paper)
+
+static const dk_sampler_info dkp_samplers[] = {
+    DKP_RK("euler", dkp_record_runge_kutta, &dkp_euler, DK_GAUGE_DEFAULT, 0, 1, 1, "Karras et al. 2022, alg. 1"),
+    DKP_RK("heun", dkp_record_runge_kutta, &dkp_heun, DK_GAUGE_DEFAULT, 0, 2, 2, "Karras et al. 2022, alg. 1"),
+    DKP_RK("midpoint", dkp_record_runge_kutta, &dkp_midpoint, DK_GAUGE_DEFAULT, 0, 2, 2, "Runge 1895"),
+    DKP_RK("dpm2", dkp_record_dpm2, NULL, DK_GAUGE_DEFAULT, 0, 2, 2, "Lu et al. 2022; k-diffusion's dpm_2"),
+    DKP_RK("rk4", dkp_record_runge_kutta, &dkp_rk4, DK_GAUGE_DEFAULT, 0, 4, 4, "Kutta 1901"),
+    DKP_RK("edm", dkp_record_edm, NULL, DK_GAUGE_NATIVE, 1, 2, 2, "Karras et al. 2022, alg. 1 and 3"),
+    DKP_ROW("edm_churn", dkp_record_runge_kutta, &dkp_heun, DK_GAUGE_DEFAULT, 0, 0, DK_LAW_ANCESTRAL, 0, 40, 0.05, 50,
+            0, 0, 0, 1.003, 1, 2, "Karras et al. 2022, alg. 2"),
+    DKP_LAW("ddim", dkp_record_ddim, 1, DK_LAW_ANCESTRAL, 0, 1, "Song et al. 2020"),
+    DKP_LAW("euler_ancestral", dkp_record_ddim, 1, DK_LAW_ANCESTRAL, 1, 1, "k-diffusion's euler_ancestral"),
+    DKP_LAW("ddpm", dkp_record_ddim, 1, DK_LAW_ANCESTRAL, 1, 1, "Ho et al. 2020, variance beta~"),
+    DKP_LAW("ddpm_large", dkp_record_ddim, 1, DK_LAW_DDPM_LARGE, 1, 1, "Ho et al. 2020, variance beta"),
+    DKP_LAW("dpmpp_2m", dkp_record_dpmpp_2m, 2, DK_LAW_SDE, 0, 2, "Lu et al. 2022b, alg. 2"),
+    DKP_LAW("dpmpp_2m_sde", dkp_record_dpmpp_2m, 2, DK_LAW_SDE, 1, 2, "Lu et al. 2022b, eq. 14"),
+    DKP_LAW("euler_maruyama", dkp_record_euler_maruyama, 1, DK_LAW_SDE, 0, 1, "Song et al. 2021, app. D"),
+    DKP_ROW("predictor_corrector", dkp_record_predictor_corrector, NULL, DK_GAUGE_DEFAULT, 1, 0, DK_LAW_SDE, 0, 0, 0, 0,
+            0.16, 0, 1, 1, 1, 2, "Song et al. 2021, alg. 4-5"),
+    DKP_ROW("smld", dkp_record_smld, NULL, DK_GAUGE_DEFAULT, 1, 0, DK_LAW_ANCESTRAL, 0, 0, 0, 0, 0, 0.2, 10, 1, 0, 10,
+            "Song & Ermon 2019, alg. 1"),
+};
+
+DK_API const dk_sampler_info *dk_sampler_at(int i) {
+    return i >= 0 && i < DKP_COUNT(dkp_samplers) ? &dkp_samplers[i] : NULL;
+}
+
+DK_API dk_sampler dk_sampler_named(const char *name) {
+    dk_sampler unknown;
+    for (int i = 0; name && i < DKP_COUNT(dkp_samplers); i++)
+        if (strcmp(name, dkp_samplers[i].sampler.name) == 0) return dkp_samplers[i].sampler;
+    memset(&unknown, 0, sizeof unknown);
+    unknown.name = name ? name : "(NULL)";
+    return unknown;
+}
+
+DK_API dk_sampler dk_runge_kutta(const dk_tableau *tableau) {
+    dk_sampler s = dk_sampler_named("euler");
+    s.name = tableau->name ? tableau->name : "runge_kutta", s.tableau = tableau;
+    return s;
+}
+
+DK_API dk_sampler dk_table_sampler(const dk_table *table) {
+    dk_sampler s = dk_sampler_named("euler");
+    s.name = "table", s.record = dkp_record_table, s.tableau = NULL, s.user = table;
+    return s;
+}
+
+/* -------------------------------------------------------------------------------- >>plan  Plans */
+
+static size_t dkp_up(size_t n) { return (n + 63) / 64 * 64; }
+
+/* Where the arrays lie in one block that starts at base, from the plan's counts; returns its size. Scratch for
+   allocation comes last. */
+static size_t dkp_layout(dk_plan *p, char *base) {
+    size_t at = 0;
+#define DKP_PLACE(type, member, count) \
+    p->member = base ? (type *)(void *)(base + at) : NULL, at = dkp_up(at + sizeof(type) * (size_t)(count))
+    DKP_PLACE(dk_level, level, p->levels);
+    DKP_PLACE(dk_call, call, p->calls);
+    DKP_PLACE(dk_draw, draw, p->draws);
+    DKP_PLACE(dk_term, term, p->terms + 1); /* one more for a last move into x */
+    DKP_PLACE(dk_row, row, p->rows + 1);
+    DKP_PLACE(dk_value, value, p->values + 1);
+    DKP_PLACE(dk_pass, pass, p->passes);
+    DKP_PLACE(dk_norm, norm, p->norms);
+#undef DKP_PLACE
+    return at;
+}
+
+static char *dkp_align(void *memory) { return (char *)memory + (dkp_up((size_t)(uintptr_t)memory) - (size_t)(uintptr_t)memory); }
+
+/* Slots in use, lowest first, in one byte each. */
+typedef struct dkp_slots {
+    char *used;
+    int count;
+} dkp_slots;
+
+static int dkp_take(dkp_slots *s) {
+    int i = 0;
+    while (i < s->count && s->used[i]) i++;
+    if (i == s->count) s->count++;
+    s->used[i] = 1;
+    return i;
+}
+
+static void dkp_release(dkp_slots buffers, dkp_slots locals, const dk_value *v, int position) {
+    if (v->dies <= position) (v->kind == DK_VALUE_BUFFER ? buffers : locals).used[v->slot] = 0;
+}
+
+/* Gives every value its slot: the lowest that is free, so that a row may write over a term that dies in it, and
+   the least number of buffers is live at any time. scratch holds 2 (values + 2) bytes. */
+static void dkp_allocate(dk_plan *p, char *scratch) {
+    dkp_slots buffers = {scratch, 1}, locals = {scratch + p->values + 2, 0};
+    memset(scratch, 0, 2 * ((size_t)p->values + 2));
+    buffers.used[0] = p->value[0].dies > 0; /* the caller's x, unless it is filled anew */
+    for (int i = 0; i < p->passes; i++) {
+        dk_pass *pass = &p->pass[i];
+        memset(locals.used, 0, (size_t)locals.count);
+        for (int k = pass->first; k < pass->first + pass->count; k++) {
+            dk_row *row = &p->row[k];
+            dk_value *dst = &p->value[row->dst];
+            for (int j = row->first; j < row->first + row->count; j++)
+                dkp_release(buffers, locals, &p->value[p->term[j].value], dst->born);
+            dst->slot = dkp_take(dst->kind == DK_VALUE_BUFFER ? &buffers : &locals);
+            dkp_release(buffers, locals, dst, dst->born);
+            if (row->draw >= 0 && dst->kind == DK_VALUE_LOCAL) pass->noises++;
+            /* long sums run in parts: the term that is written over must be read in the first */
+            for (int j = row->first + 1; j < row->first + row->count; j++)
+                if (p->value[p->term[j].value].kind == dst->kind && p->value[p->term[j].value].slot == dst->slot) {
+                    dk_term t = p->term[j];
+                    p->term[j] = p->term[row->first], p->term[row->first] = t;
+                }
+        }
+        if (pass->noises > p->noises) p->noises = pass->noises;
+        if (pass->boundary == DK_BOUNDARY_CALL) {
+            dk_call *call = &p->call[pass->index];
+            dk_value *out = &p->value[call->output], *out2 = call->uncond_output >= 0 ? &p->value[call->uncond_output] : NULL;
+            out->slot = dkp_take(&buffers);
+            if (out2) out2->slot = dkp_take(&buffers);
+            dkp_release(buffers, locals, &p->value[call->input], pass->position);
+            dkp_release(buffers, locals, &p->value[call->x], pass->position);
+            dkp_release(buffers, locals, out, pass->position);
+            if (out2) dkp_release(buffers, locals, out2, pass->position);
+        } else if (pass->boundary == DK_BOUNDARY_NORM) {
+            dkp_release(buffers, locals, &p->value[p->norm[pass->index].a], pass->position);
+            dkp_release(buffers, locals, &p->value[p->norm[pass->index].b], pass->position);
+        }
+    }
+    p->buffers = buffers.count - 1, p->locals = locals.count;
+}
+
+static uint64_t dkp_hash(uint64_t h, uint64_t v) { /* FNV-1a over the eight bytes of v */
+    for (int i = 0; i < 64; i += 8) h = (h ^ ((v >> i) & 255)) * 0x100000001B3u;
+    return h;
+}
+
+static uint64_t dkp_hash_real(uint64_t h, double v) {
+    uint64_t bits;
+    memcpy(&bits, &v, sizeof bits);
+    return dkp_hash(h, bits);
+}
+
+static uint64_t dkp_hash_plan(const dk_plan *p) {
+    uint64_t h = dkp_hash(0xCBF29CE484222325u, (uint64_t)p->steps);
+    for (int i = 0; i < p->terms; i++) {
+        const dk_term *t = &p->term[i];
+        h = dkp_hash(dkp_hash_real(h, t->c), (uint64_t)t->value);
+        h = dkp_hash(h, (uint64_t)(t->scalar * 65536 + t->power));
+    }
+    for (int i = 0; i < p->rows; i++) {
+        h = dkp_hash(dkp_hash(h, (uint64_t)p->row[i].dst), (uint64_t)p->row[i].count);
+        h = dkp_hash(h, (uint64_t)(int64_t)p->row[i].draw);
+    }
+    for (int i = 0; i < p->calls; i++) {
+        const dk_call *c = &p->call[i];
+        h = dkp_hash_real(dkp_hash_real(dkp_hash_real(h, c->condition), c->d_x), c->d_f);
+        h = dkp_hash_real(h, c->input_scale);
+    }
+    for (int i = 0; i < p->passes; i++) h = dkp_hash(h, (uint64_t)p->pass[i].first);
+    return h;
+}
+
+/* Counts: the plan's sizes for a resolved config. */
+static dk_status dkp_count(dk_plan *plan, dk_config *resolved) {
+    dk_recorder r;
+    memset(plan, 0, sizeof *plan);
+    dkp_record_all(&r, resolved, plan, 0);
+    return r.status;
+}
+
+static size_t dkp_plan_bytes(const dk_plan *counts) {
+    dk_plan copy = *counts;
+    return dkp_layout(&copy, NULL) + 2 * ((size_t)counts->values + 3) + 64;
+}
+
+/* Resolves a copy, for the calls that must leave the caller's config as it is but for its message. */
+static dk_status dkp_prepare(dk_config *c, dk_config *resolved) {
+    *resolved = *c;
+    dk_status status = dkp_resolve(resolved, resolved->message);
+    if (status == DK_OK) status = dkp_check_levels(resolved, resolved->message);
+    return status;
+}
+
+static dk_status dkp_answer(dk_config *c, const dk_config *resolved, dk_status status) {
+    if (status == DK_OK) c->message[0] = 0;
+    else memcpy(c->message, resolved->message, sizeof c->message);
+    return status;
+}
+
+DK_API size_t dk_plan_size(dk_config *c) {
+    dk_config resolved;
+    dk_plan counts;
+    dk_status status = dkp_prepare(c, &resolved);
+    if (status == DK_OK) status = dkp_count(&counts, &resolved);
+    return dkp_answer(c, &resolved, status) == DK_OK ? dkp_plan_bytes(&counts) : 0;
+}
+
+/* Memory of the caller, or allocated. */
+static dk_status dkp_get_memory(void **memory, size_t *bytes, int *owned, size_t needed, char *message) {
+    *owned = 0;
+    if (*memory) return *bytes >= needed ? DK_OK : dkp_fail_memory(message, *bytes, needed);
+    *memory = DKP_MALLOC(needed), *bytes = needed;
+    *owned = *memory != NULL;
+    return *owned ? DK_OK : dkp_fail_memory(message, 0, needed);
+}
+
+static dk_status dkp_record_resolved(dk_plan *plan, dk_config *c) {
+    dk_plan counts;
+    dk_recorder r;
+    dk_status status = dkp_count(&counts, c);
+    if (status != DK_OK) return status;
+    void *memory = plan->memory;
+    size_t bytes = plan->bytes;
+    int owned;
+    status = dkp_get_memory(&memory, &bytes, &owned, dkp_plan_bytes(&counts), c->message);
+    if (status != DK_OK) return status;
+    char *base = dkp_align(memory);
+    size_t size = dkp_layout(&counts, base);
+    *plan = counts;
+    plan->memory = memory, plan->bytes = bytes, plan->owned = owned;
+    plan->calls = plan->rows = plan->terms = plan->values = plan->passes = plan->norms = 0;
+    dkp_record_all(&r, c, plan, 1);
+    dkp_allocate(plan, base + size);
+    dk_pass *end = &plan->pass[plan->passes - 1];
+    int result = r.x.term[0].value;
+    if (plan->value[result].slot != 0) { /* the last state is not in x: move it there */
+        dk_term t = {1, result, 0, 0};
+        dk_row row = {plan->values, plan->terms, 1, -1};
+        dk_value v = {'x', DK_VALUE_BUFFER, plan->steps, 0, plan->passes - 1, r.position, r.position, plan->calls - 1};
+        plan->term[plan->terms++] = t;
+        plan->row[plan->rows++] = row;
+        plan->value[plan->values++] = v;
+        end->count++;
+    }
+    plan->hash = dkp_hash_plan(plan);
+    return DK_OK;
+}
+
+DK_API dk_status dk_record(dk_plan *plan, dk_config *c) {
+    dk_config resolved;
+    dk_status status = dkp_prepare(c, &resolved);
+    if (status == DK_OK) status = dkp_record_resolved(plan, &resolved);
+    return dkp_answer(c, &resolved, status);
+}
+
+DK_API void dk_plan_free(dk_plan *plan) {
+    if (plan->owned) DKP_FREE(plan->memory);
+    memset(plan, 0, sizeof *plan);
+}
+
+DK_API dk_status dk_plan_copy(dk_plan *to, const dk_plan *from) {
+    dk_plan copy = *from;
+    char message[DK_MESSAGE_SIZE];
+    copy.memory = to->memory, copy.bytes = to->bytes;
+    dk_status status = dkp_get_memory(&copy.memory, &copy.bytes, &copy.owned, dkp_plan_bytes(from), message);
+    if (status != DK_OK) return status;
+    dkp_layout(&copy, dkp_align(copy.memory));
+    if (from->levels) memcpy(copy.level, from->level, sizeof(dk_level) * (size_t)from->levels);
+    memcpy(copy.call, from->call, sizeof(dk_call) * (size_t)from->calls);
+    memcpy(copy.draw, from->draw, sizeof(dk_draw) * (size_t)from->draws);
+    memcpy(copy.term, from->term, sizeof(dk_term) * (size_t)from->terms);
+    memcpy(copy.row, from->row, sizeof(dk_row) * (size_t)from->rows);
+    memcpy(copy.value, from->value, sizeof(dk_value) * (size_t)from->values);
+    memcpy(copy.pass, from->pass, sizeof(dk_pass) * (size_t)from->passes);
+    memcpy(copy.norm, from->norm, sizeof(dk_norm) * (size_t)from->norms);
+    *to = copy;
+    return DK_OK;
+}
+
+static void dkp_differ(double a, double b, double *worst) {
+    double d = fabs(a - b) / (1 + fabs(b));
+    if (d > *worst || !dkp_finite(d)) *worst = a >= b && a <= b ? *worst : d; /* equal infinities do not differ */
+}
+
+DK_API int dk_plan_equal(const dk_plan *a, const dk_plan *b, double tolerance, double *worst) {
+    double most = 0, unused;
+    if (!worst) worst = &unused;
+    *worst = HUGE_VAL;
+    if (a->steps != b->steps || a->calls != b->calls || a->rows != b->rows || a->terms != b->terms ||
+        a->values != b->values || a->passes != b->passes || a->norms != b->norms || a->draws != b->draws)
+        return 0;
+    for (int i = 0; i < a->rows; i++)
+        if (a->row[i].dst != b->row[i].dst || a->row[i].count != b->row[i].count || a->row[i].draw != b->row[i].draw)
+            return 0;
+    for (int i = 0; i < a->passes; i++)
+        if (a->pass[i].first != b->pass[i].first || a->pass[i].boundary != b->pass[i].boundary) return 0;
+    for (int i = 0; i < a->terms; i++) {
+        if (a->term[i].value != b->term[i].value || a->term[i].scalar != b->term[i].scalar ||
+            a->term[i].power != b->term[i].power)
+            return 0;
+        dkp_differ(a->term[i].c, b->term[i].c, &most);
+    }
+    for (int i = 0; i < a->levels; i++) {
+        dkp_differ(a->level[i].t, b->level[i].t, &most);
+        dkp_differ(a->level[i].alpha, b->level[i].alpha, &most);
+        dkp_differ(a->level[i].sigma, b->level[i].sigma, &most);
+    }
+    for (int i = 0; i < a->calls; i++) dkp_differ(a->call[i].condition, b->call[i].condition, &most);
+    *worst = most;
+    return most <= tolerance;
+}
+
+static void dkp_put_value(dkp_text *t, const dk_plan *p, int value) {
+    char letter[2] = {p->value[value].letter, 0};
+    dkp_put(t, letter);
+    dkp_put_int(t, p->value[value].number);
+}
+
+static void dkp_put_pair(dkp_text *t, const char *name, double v) {
+    dkp_put(t, name);
+    dkp_put_real(t, v);
+}
+
+static void dkp_put_row(dkp_text *t, const dk_plan *p, const dk_row *row) {
+    dkp_put(t, "    ");
+    dkp_put_value(t, p, row->dst);
+    if (row->draw >= 0) {
+        dkp_put_pair(t, " = normal, draw ", row->draw);
+    } else {
+        dkp_put(t, row->count ? " =" : " = 0");
+        for (int j = row->first; j < row->first + row->count; j++) {
+            const dk_term *term = &p->term[j];
+            dkp_put(t, term->c < 0 ? " - " : j > row->first ? " + " : " ");
+            if (fabs(term->c) < 1 || fabs(term->c) > 1) {
+                dkp_put_real(t, fabs(term->c));
+                dkp_put(t, " ");
+            }
+            if (term->scalar) {
+                dkp_put_pair(t, "r", term->scalar);
+                if (term->power > 1) dkp_put_pair(t, "^", term->power);
+                dkp_put(t, " ");
+            }
+            dkp_put_value(t, p, term->value);
+        }
+    }
+    if (p->value[row->dst].kind == DK_VALUE_BUFFER) {
+        dkp_put(t, "  -> ");
+        if (p->value[row->dst].slot == 0) dkp_put(t, "x");
+        else dkp_put_pair(t, "buffer ", p->value[row->dst].slot);
+    }
+    dkp_put(t, "\n");
+}
+
+DK_API size_t dk_plan_text(const dk_plan *p, char *text, size_t size) {
+    dkp_text t = {text, size, 0};
+    int step = -1;
+    dkp_put_pair(&t, "", p->steps);
+    dkp_put_pair(&t, " steps, ", p->calls);
+    dkp_put_pair(&t, " evaluations, ", p->draws);
+    dkp_put_pair(&t, " draws; buffers besides x: ", p->buffers);
+    dkp_put(&t, "\n");
+    for (int i = 0; i < p->passes; i++) {
+        const dk_pass *pass = &p->pass[i];
+        for (int k = pass->first; k < pass->first + pass->count; k++) dkp_put_row(&t, p, &p->row[k]);
+        if (pass->boundary == DK_BOUNDARY_CALL) {
+            const dk_call *c = &p->call[pass->index];
+            if (c->step != step) {
+                step = c->step;
+                dkp_put_pair(&t, "step ", step);
+                dkp_put_pair(&t, ": noise level ", dk_noise_level(p->level[step]));
+                dkp_put_pair(&t, " -> ", dk_noise_level(p->level[step + 1]));
+                dkp_put(&t, "\n");
+            }
+            dkp_put(&t, "    ");
+            dkp_put_value(&t, p, c->output);
+            if (c->uncond_output >= 0) {
+                dkp_put(&t, ", ");
+                dkp_put_value(&t, p, c->uncond_output);
+            }
+            dkp_put(&t, " = network(");
+            dkp_put_value(&t, p, c->input);
+            dkp_put_pair(&t, "; ", c->condition);
+            dkp_put_pair(&t, ")    t ", c->level.t);
+            dkp_put_pair(&t, ", alpha ", c->level.alpha);
+            dkp_put_pair(&t, ", sigma ", c->level.sigma);
+            dkp_put(&t, "\n");
+        } else if (pass->boundary == DK_BOUNDARY_NORM) {
+            dkp_put_pair(&t, "    r", pass->index + 1);
+            dkp_put(&t, " = |");
+            dkp_put_value(&t, p, p->norm[pass->index].a);
+            dkp_put(&t, "| / |");
+            dkp_put_value(&t, p, p->norm[pass->index].b);
+            dkp_put(&t, "|\n");
+        }
+    }
+    dkp_put(&t, "result: x\n");
+    return t.length;
+}
+
+/* ------------------------------------------------------------------------ >>executor  Executor */
+
+enum {
+    DKP_TILE = 1024, /* a tile of every vector of a pass stays in the first level cache */
+    DKP_WIDTH = 16,  /* elements at a time: a fixed number, so that compilers vectorise without -O3 */
+    DKP_TERMS = 8    /* terms at a time */
+};
+
+/* y = sum of k terms (+ y). y may be one of the terms. k is a constant where this is called. */
+static inline void dkp_combine_k(dk_real *y, int k, const dk_real *c, const dk_real *const *v, size_t n, int add) {
+    size_t i = 0;
+    for (; i + DKP_WIDTH <= n; i += DKP_WIDTH) {
+        dk_real sum[DKP_WIDTH];
+        if (add)
+            for (int j = 0; j < DKP_WIDTH; j++) sum[j] = y[i + (size_t)j] + c[0] * v[0][i + (size_t)j];
+        else
+            for (int j = 0; j < DKP_WIDTH; j++) sum[j] = c[0] * v[0][i + (size_t)j];
+        for (int m = 1; m < k; m++)
+            for (int j = 0; j < DKP_WIDTH; j++) sum[j] += c[m] * v[m][i + (size_t)j];
+        for (int j = 0; j < DKP_WIDTH; j++) y[i + (size_t)j] = sum[j];
+    }
+    for (; i < n; i++) {
+        dk_real sum = add ? y[i] + c[0] * v[0][i] : c[0] * v[0][i];
+        for (int m = 1; m < k; m++) sum += c[m] * v[m][i];
+        y[i] = sum;
+    }
+}
+
+static void dkp_combine(dk_real *y, int k, const dk_real *c, const dk_real *const *v, size_t n, int add) {
+    switch (add ? 0 : k) {
+    case 1: dkp_combine_k(y, 1, c, v, n, 0); break;
+    case 2: dkp_combine_k(y, 2, c, v, n, 0); break;
+    case 3: dkp_combine_k(y, 3, c, v, n, 0); break;
+    case 4: dkp_combine_k(y, 4, c, v, n, 0); break;
+    default: dkp_combine_k(y, k, c, v, n, add);
+    }
+}
+
+static dk_real *dkp_buffer(const dk_run *run, int slot) {
+    return slot == 0 ? run->x : run->buffers + (size_t)(slot - 1) * run->size;
+}
+
+/* A tile of a value: `at` counts from the start of the whole vector. */
+static dk_real *dkp_tile(const dk_run *run, int value, size_t at) {
+    const dk_value *v = &run->plan->value[value];
+    if (v->kind == DK_VALUE_LOCAL) return run->tiles + (size_t)v->slot * DKP_TILE;
+    return dkp_buffer(run, v->slot) + at;
+}
+
+/* Part [from, from + n) of a tile of one row, all within sample b where coefficients depend on the sample. */
+static void dkp_run_row(const dk_run *run, const dk_row *row, size_t at, size_t from, size_t n, size_t b) {
+    dk_real *y = dkp_tile(run, row->dst, at) + from, c[DKP_TERMS];
+    const dk_real *v[DKP_TERMS];
+    int done = 0;
+    if (row->count == 0) memset(y, 0, n * sizeof *y);
+    while (done < row->count) {
+        int k = row->count - done < DKP_TERMS ? row->count - done : DKP_TERMS;
+        for (int i = 0; i < k; i++) {
+            const dk_term *t = &run->plan->term[row->first + done + i];
+            double factor = t->c;
+            for (int power = 0; t->scalar && power < t->power; power++)
+                factor *= run->scalars[(size_t)(t->scalar - 1) * (size_t)run->config.batch + b];
+            c[i] = (dk_real)factor;
+            v[i] = dkp_tile(run, t->value, at) + from;
+        }
+        dkp_combine(y, k, c, v, n, done > 0);
+        done += k;
+    }
+}
+
+static int dkp_by_sample(const dk_run *run, const dk_row *row) {
+    for (int i = 0; i < row->count; i++)
+        if (run->plan->term[row->first + i].scalar) return 1;
+    return row->draw >= 0;
+}
+
+static void dkp_fill_noise(const dk_run *run, int draw, size_t sample, size_t element, size_t n, dk_real *out) {
+    const dk_config *c = &run->config;
+    uint64_t seed = c->seeds ? c->seeds[sample] : c->seed, number = c->seeds ? 0 : c->first_sample + sample;
+    dk_normals(seed, number, (uint32_t)draw, element, n, out);
+}
+
+/* All rows of a pass on elements [at, at + n). */
+static void dkp_run_tile(const dk_run *run, const dk_pass *pass, size_t at, size_t n) {
+    const dk_plan *p = run->plan;
+    int noises = 0;
+    for (int k = pass->first; k < pass->first + pass->count; k++) {
+        const dk_row *row = &p->row[k];
+        if (row->draw >= 0 && run->config.noise) { /* the callback has filled a whole buffer */
+            if (p->value[row->dst].kind == DK_VALUE_LOCAL)
+                memcpy(dkp_tile(run, row->dst, at), run->noise + (size_t)noises++ * run->size + at, n * sizeof(dk_real));
+            continue;
+        }
+        if (!dkp_by_sample(run, row)) {
+            dkp_run_row(run, row, at, 0, n, 0);
+            continue;
+        }
+        for (size_t from = 0; from < n;) { /* the pieces of the tile that lie in one sample each */
+            size_t b = (at + from) / run->dim, element = (at + from) % run->dim;
+            size_t count = run->dim - element < n - from ? run->dim - element : n - from;
+            if (row->draw >= 0) dkp_fill_noise(run, row->draw, b, element, count, dkp_tile(run, row->dst, at) + from);
+            else dkp_run_row(run, row, at, from, count, b);
+            from += count;
+        }
+    }
+}
+
+static int dkp_rows(void *user, dk_run *run, const dk_pass *pass) {
+    (void)user;
+    const size_t tile = DKP_TILE;
+    for (size_t at = 0; at < run->size; at += tile)
+        dkp_run_tile(run, pass, at, run->size - at < tile ? run->size - at : tile);
+    return 0;
+}
+
+static double dkp_norm(const dk_real *v, size_t n) {
+    double sum = 0;
+    for (size_t i = 0; i < n; i++) sum += (double)v[i] * (double)v[i];
+    return sqrt(sum);
+}
+
+static int dkp_norm_ratio(void *user, dk_run *run, int a, int b, double *ratio) {
+    (void)user;
+    for (size_t s = 0; s < (size_t)run->config.batch; s++) {
+        double below = dkp_norm(dkp_buffer(run, b) + s * run->dim, run->dim);
+        /* a vanishing score has no direction to step in: no step */
+        ratio[s] = below > 0 ? dkp_norm(dkp_buffer(run, a) + s * run->dim, run->dim) / below : 0;
+    }
+    return 0;
+}
+
+/* v - v is 0 for every finite v and NaN for the others. */
+static int dkp_find_bad(void *user, dk_run *run, int slot, size_t *bad) {
+    const dk_real *v = dkp_buffer(run, slot);
+    size_t i = 0;
+    (void)user;
+    for (; i + DKP_WIDTH <= run->size; i += DKP_WIDTH) {
+        dk_real sum[DKP_WIDTH], any = 0;
+        for (int j = 0; j < DKP_WIDTH; j++) sum[j] = v[i + (size_t)j] - v[i + (size_t)j];
+        for (int j = 0; j < DKP_WIDTH; j++) any += sum[j];
+        if (!(any >= 0)) break;
+    }
+    while (i < run->size && v[i] - v[i] >= 0) i++;
+    *bad = i;
+    return 0;
+}
+
+static const dk_backend dkp_memory_backend = {NULL, dkp_rows, dkp_norm_ratio, dkp_find_bad};
+
+/* --------------------------------------------------------------------------------- >>run  Runs */
+
+typedef struct dkp_sizes {
+    size_t buffers, tiles, noise, scalars, all;
+} dkp_sizes;
+
+static dkp_sizes dkp_workspace(const dk_plan *p, const dk_config *c) {
+    size_t size = c->dim * (size_t)c->batch * sizeof(dk_real);
+    dkp_sizes s;
+    s.buffers = c->backend ? 0 : dkp_up((size_t)p->buffers * size);
+    s.tiles = c->backend ? 0 : dkp_up((size_t)p->locals * DKP_TILE * sizeof(dk_real));
+    s.noise = c->noise && !c->backend ? dkp_up((size_t)p->noises * size) : 0;
+    s.scalars = dkp_up((size_t)p->norms * (size_t)c->batch * sizeof(double));
+    s.all = s.buffers + s.tiles + s.noise + s.scalars + 64;
+    return s;
+}
+
+DK_API size_t dk_workspace_size(const dk_plan *plan, const dk_config *c) {
+    dk_config data = *c;
+    return dkp_resolve_data(&data, data.message) == DK_OK ? dkp_workspace(plan, &data).all : 0;
+}
+
+DK_API size_t dk_run_size(dk_config *c) {
+    dk_config resolved;
+    dk_plan plan;
+    size_t bytes = 0;
+    dk_status status = dkp_prepare(c, &resolved);
+    memset(&plan, 0, sizeof plan);
+    if (status == DK_OK) status = dkp_resolve_data(&resolved, resolved.message);
+    if (status == DK_OK) status = dkp_record_resolved(&plan, &resolved);
+    if (status == DK_OK) {
+        bytes = dkp_plan_bytes(&plan) + dkp_workspace(&plan, &resolved).all;
+        dk_plan_free(&plan);
+    }
+    dkp_answer(c, &resolved, status);
+    return bytes;
+}
+
+/* Starts a run of a resolved config; memory as for dk_begin. */
+static dk_status dkp_begin(dk_run *run, const dk_plan *plan, dk_config *c, dk_real *x, void *memory, size_t bytes) {
+    int owned;
+    dkp_sizes sizes;
+    dk_status status = dkp_resolve_data(c, c->message);
+    if (status != DK_OK) return status;
+    if (!x && !c->backend) return dkp_fail_text(c->message, DK_ERROR_CONFIG, "x = NULL: must be batch * dim numbers");
+    sizes = dkp_workspace(plan, c);
+    status = dkp_get_memory(&memory, &bytes, &owned, sizes.all, c->message);
+    if (status != DK_OK) return status;
+    char *base = dkp_align(memory);
+    run->plan = plan, run->config = *c, run->dim = c->dim, run->size = c->dim * (size_t)c->batch;
+    run->x = x, run->owned = owned ? memory : NULL;
+    run->buffers = (dk_real *)(void *)base;
+    run->tiles = (dk_real *)(void *)(base + sizes.buffers);
+    run->noise = (dk_real *)(void *)(base + sizes.buffers + sizes.tiles);
+    run->scalars = (double *)(void *)(base + sizes.buffers + sizes.tiles + sizes.noise);
+    if (!c->backend) memset(base, 0, sizes.buffers); /* so that saved bytes never hold garbage */
+    if (sizes.scalars) memset(run->scalars, 0, sizes.scalars);
+    return DK_OK;
+}
+
+/* The status goes to the run as well, whose message is its own. */
+static dk_status dkp_begun(dk_run *run, dk_config *c, const dk_config *resolved, dk_status status) {
+    run->status = dkp_answer(c, resolved, status);
+    if (status != DK_OK) memcpy(run->message, resolved->message, sizeof run->message);
+    return status;
+}
+
+DK_API dk_status dk_begin_plan(dk_run *run, const dk_plan *plan, dk_config *c, dk_real *x, void *memory, size_t bytes) {
+    dk_config data = *c;
+    memset(run, 0, sizeof *run);
+    return dkp_begun(run, c, &data, dkp_begin(run, plan, &data, x, memory, bytes));
+}
+
+DK_API dk_status dk_begin(dk_run *run, dk_config *c, dk_real *x, void *memory, size_t bytes) {
+    dk_config resolved;
+    dk_plan plan;
+    memset(run, 0, sizeof *run);
+    memset(&plan, 0, sizeof plan);
+    plan.memory = memory, plan.bytes = bytes;
+    dk_status status = dkp_prepare(c, &resolved);
+    if (status == DK_OK) status = dkp_record_resolved(&plan, &resolved);
+    if (status == DK_OK) {
+        size_t used = dkp_plan_bytes(&plan); /* the plan lies first, the workspace behind it */
+        run->own_plan = plan;
+        status = dkp_begin(run, &run->own_plan, &resolved, x, memory ? (char *)memory + used : NULL,
+                           memory ? bytes - used : 0);
+        if (status == DK_ERROR_MEMORY && memory)
+            dkp_fail_memory(resolved.message, bytes, used + dkp_workspace(&plan, &resolved).all);
+        if (status != DK_OK) dk_plan_free(&run->own_plan);
+    }
+    return dkp_begun(run, c, &resolved, status);
+}
+
+DK_API void dk_end(dk_run *run) {
+    dk_plan_free(&run->own_plan);
+    if (run->owned) DKP_FREE(run->owned);
+    memset(run, 0, sizeof *run);
+}
+
+/* "what at step 3 of 20 (evaluation 5): more", and the run can be asked again. */
+static dk_status dkp_fail_run(dk_run *run, dk_status status, const char *what) {
+    dkp_text t = {run->message, DK_MESSAGE_SIZE, 0};
+    dkp_put(&t, what);
+    if (run->pass > 0) {
+        const dk_pass *pass = &run->plan->pass[run->pass - 1];
+        for (int i = run->pass - 1; pass->boundary != DK_BOUNDARY_CALL && i > 0; i--) pass = &run->plan->pass[i - 1];
+        if (pass->boundary == DK_BOUNDARY_CALL) {
+            dkp_put_pair(&t, " at step ", run->plan->call[pass->index].step);
+            dkp_put_pair(&t, " of ", run->plan->steps);
+            dkp_put_pair(&t, " (evaluation ", pass->index);
+            dkp_put(&t, ")");
+        }
+    } else {
+        dkp_put(&t, " before the first step");
+    }
+    run->again = run->waiting;
+    return run->status = status;
+}
+
+static const dk_backend *dkp_backend(const dk_run *run) {
+    return run->config.backend ? run->config.backend : &dkp_memory_backend;
+}
+
+static const dk_call *dkp_open_call(const dk_run *run) {
+    return &run->plan->call[run->plan->pass[run->pass - 1].index];
+}
+
+static void dkp_hand_out(dk_run *run, dk_eval *e) {
+    const dk_plan *p = run->plan;
+    const dk_call *call = dkp_open_call(run);
+    memset(e, 0, sizeof *e);
+    e->t = call->condition, e->level = call->level;
+    e->step = call->step, e->steps = p->steps, e->stage = call->stage;
+    e->call = p->pass[run->pass - 1].index, e->calls = p->calls;
+    e->batch = run->config.batch, e->dim = run->dim, e->first_sample = run->config.first_sample;
+    e->input_slot = p->value[call->input].slot, e->output_slot = p->value[call->output].slot;
+    e->uncond_slot = call->uncond_output >= 0 ? p->value[call->uncond_output].slot : -1;
+    if (run->config.backend) return;
+    e->input = dkp_buffer(run, e->input_slot), e->output = dkp_buffer(run, e->output_slot);
+    if (call->uncond_output >= 0) e->uncond_output = dkp_buffer(run, e->uncond_slot);
+}
+
+static dk_status dkp_check_output(dk_run *run, int value) {
+    size_t bad = run->size;
+    if (run->config.unchecked || value < 0) return DK_OK;
+    if (dkp_backend(run)->find_bad(dkp_backend(run)->user, run, run->plan->value[value].slot, &bad))
+        return dkp_fail_run(run, DK_ERROR_CALLBACK, "the back end failed to check the network's output");
+    if (bad >= run->size) return DK_OK;
+    dkp_fail_run(run, DK_ERROR_NOT_FINITE, "the network's output is NaN or infinite");
+    dkp_text t = {run->message, DK_MESSAGE_SIZE, strlen(run->message)};
+    dkp_put_pair(&t, ", sample ", (double)(bad / run->dim));
+    dkp_put_pair(&t, ", element ", (double)(bad % run->dim));
+    return run->status;
+}
+
+/* A noise callback fills whole buffers, before anything of the pass is written. */
+static dk_status dkp_ask_noise(dk_run *run, const dk_pass *pass) {
+    const dk_plan *p = run->plan;
+    int noises = 0;
+    if (!run->config.noise || run->config.backend) return DK_OK;
+    for (int k = pass->first; k < pass->first + pass->count; k++) {
+        const dk_row *row = &p->row[k];
+        if (row->draw < 0) continue;
+        dk_noise_request request = {row->draw, p->draw[row->draw].from, p->draw[row->draw].to, run->config.batch,
+                                    run->dim};
+        dk_real *out = p->value[row->dst].kind == DK_VALUE_LOCAL ? run->noise + (size_t)noises++ * run->size
+                                                                 : dkp_buffer(run, p->value[row->dst].slot);
+        if (run->config.noise(run->config.noise_user, &request, out))
+            return dkp_fail_run(run, DK_ERROR_CALLBACK, "the noise callback returned nonzero");
+    }
+    return DK_OK;
+}
+
+DK_API int dk_next(dk_run *run, dk_eval *eval) {
+    if (!run->plan) return 0;
+    if (run->again) { /* after an error: the same evaluation once more */
+        run->again = 0, run->status = DK_OK, run->message[0] = 0;
+        dkp_hand_out(run, eval);
+        return 1;
+    }
+    if (run->finished) return 0;
+    run->status = DK_OK, run->message[0] = 0;
+    if (run->waiting) {
+        const dk_call *call = dkp_open_call(run);
+        if (dkp_check_output(run, call->output) != DK_OK || dkp_check_output(run, call->uncond_output) != DK_OK) return 0;
+    }
+    for (;;) {
+        const dk_pass *pass = &run->plan->pass[run->pass];
+        const dk_backend *backend = dkp_backend(run);
+        if (dkp_ask_noise(run, pass) != DK_OK) return 0;
+        if (backend->rows(backend->user, run, pass)) {
+            dkp_fail_run(run, DK_ERROR_CALLBACK, "the back end failed to run a pass");
+            return 0;
+        }
+        run->waiting = 0;
+        run->pass++;
+        if (pass->boundary == DK_BOUNDARY_END) break;
+        if (pass->boundary == DK_BOUNDARY_CALL) {
+            run->waiting = 1;
+            dkp_hand_out(run, eval);
+            return 1;
+        }
+        const dk_norm *norm = &run->plan->norm[pass->index];
+        const dk_value *value = run->plan->value;
+        if (backend->norm_ratio(backend->user, run, value[norm->a].slot, value[norm->b].slot,
+                                run->scalars + (size_t)pass->index * (size_t)run->config.batch)) {
+            dkp_fail_run(run, DK_ERROR_CALLBACK, "the back end failed to take a norm");
+            return 0;
+        }
+    }
+    run->finished = 1;
+    return 0;
+}
+
+DK_API dk_status dk_continue(dk_run *run, dk_denoise_fn denoise, void *user) {
+    dk_eval eval;
+    run->again = run->waiting; /* an open evaluation is asked for again */
+    while (dk_next(run, &eval)) {
+        if (denoise(user, &eval)) return dkp_fail_run(run, DK_ERROR_CALLBACK, "the denoiser returned nonzero");
+        if (run->config.progress && run->config.progress(run->config.progress_user, run, &eval))
+            return dkp_fail_run(run, DK_CANCELLED, "cancelled by the progress callback");
+    }
+    return run->status;
+}
+
+DK_API dk_status dk_sample(dk_config *c, dk_denoise_fn denoise, void *user, dk_real *x) {
+    dk_run run;
+    dk_status status = dk_begin(&run, c, x, NULL, 0);
+    if (status != DK_OK) return status;
+    status = dk_continue(&run, denoise, user);
+    if (status != DK_OK) memcpy(c->message, run.message, sizeof c->message);
+    dk_end(&run);
+    return status;
+}
+
+DK_API const dk_real *dk_state(const dk_run *run) {
+    if (!run->plan || run->config.backend) return NULL;
+    return run->waiting ? dkp_buffer(run, run->plan->value[dkp_open_call(run)->x].slot) : run->x;
+}
+
+DK_API dk_status dk_denoised(dk_run *run, dk_real *out) {
+    if (!run->plan || run->config.backend || !(run->waiting || run->finished)) return DK_ERROR_ORDER;
+    if (run->finished) {
+        memcpy(out, run->x, run->size * sizeof *out);
+        return DK_OK;
+    }
+    const dk_call *call = dkp_open_call(run);
+    const dk_real c[2] = {(dk_real)call->d_f, (dk_real)call->d_x};
+    const dk_real *const v[2] = {dkp_buffer(run, run->plan->value[call->output].slot), dk_state(run)};
+    dkp_combine(out, call->d_x < 0 || call->d_x > 0 ? 2 : 1, c, v, run->size, 0);
+    return DK_OK;
+}
+
+/* Saved bytes, little-endian: magic, version, size of dk_real, plan hash, dim, batch, cursor, open evaluation,
+   scalars, x and buffers, and last a hash of all that precedes. */
+typedef struct dkp_bytes {
+    unsigned char *write; /* either */
+    const unsigned char *read;
+    uint64_t hash;
+} dkp_bytes;
+
+static uint64_t dkp_byte_io(dkp_bytes *io, uint64_t v, int bytes) {
+    uint64_t back = 0;
+    for (int i = 0; i < bytes; i++) {
+        unsigned char byte = (unsigned char)(io->write ? v >> (8 * i) : *io->read++);
+        if (io->write) *io->write++ = byte;
+        io->hash = (io->hash ^ byte) * 0x100000001B3u;
+        back |= (uint64_t)byte << (8 * i);
+    }
+    return back;
+}
+
+static void dkp_real_io(dkp_bytes *io, dk_real *v, size_t n) {
+    for (size_t i = 0; i < n; i++) {
+        if (sizeof *v == 4) {
+            uint32_t bits;
+            memcpy(&bits, &v[i], 4);
+            bits = (uint32_t)dkp_byte_io(io, bits, 4);
+            if (!io->write) memcpy(&v[i], &bits, 4);
+        } else {
+            uint64_t bits;
+            memcpy(&bits, &v[i], 8);
+            bits = dkp_byte_io(io, bits, 8);
+            if (!io->write) memcpy(&v[i], &bits, 8);
+        }
+    }
+}
+
+enum { DKP_SAVE_HEAD = 8 * 8, DKP_SAVE_VERSION = 1 };
+#define DKP_SAVE_MAGIC 0x6E7572746B666964u /* "dfktrun" */
+
+DK_API size_t dk_save_size(const dk_run *run) {
+    if (!run->plan || run->config.backend) return 0;
+    return DKP_SAVE_HEAD + ((size_t)run->plan->norms * (size_t)run->config.batch) * 8 +
+           (size_t)(run->plan->buffers + 1) * run->size * sizeof(dk_real) + 8;
+}
+
+/* Head in both directions: what must agree is written, or compared. Returns 0 where it does not. */
+static int dkp_save_head(dk_run *run, dkp_bytes *io, uint64_t *pass, uint64_t *flags) {
+    const uint64_t head[6] = {DKP_SAVE_MAGIC, DKP_SAVE_VERSION, sizeof(dk_real), run->plan->hash,
+                              (uint64_t)run->dim, (uint64_t)run->config.batch};
+    int same = 1;
+    for (int i = 0; i < 6; i++) same &= dkp_byte_io(io, head[i], 8) == head[i];
+    *pass = dkp_byte_io(io, *pass, 8);
+    *flags = dkp_byte_io(io, *flags, 8);
+    return same;
+}
+
+static void dkp_save_body(dk_run *run, dkp_bytes *io) {
+    size_t scalars = (size_t)run->plan->norms * (size_t)run->config.batch;
+    for (size_t i = 0; i < scalars; i++) {
+        uint64_t bits;
+        memcpy(&bits, &run->scalars[i], 8);
+        bits = dkp_byte_io(io, bits, 8);
+        if (!io->write) memcpy(&run->scalars[i], &bits, 8);
+    }
+    dkp_real_io(io, run->x, run->size);
+    dkp_real_io(io, run->buffers, (size_t)run->plan->buffers * run->size);
+}
+
+DK_API dk_status dk_save(dk_run *run, void *bytes, size_t size) {
+    dkp_bytes io = {(unsigned char *)bytes, NULL, 0xCBF29CE484222325u};
+    size_t needed = dk_save_size(run);
+    if (!needed) return dkp_fail_text(run->message, run->status = DK_ERROR_ORDER, "there is no run to save");
+    if (!bytes || size < needed) return run->status = dkp_fail_memory(run->message, size ? size : 1, needed);
+    uint64_t pass = (uint64_t)run->pass, flags = (uint64_t)(run->waiting + 2 * run->finished);
+    dkp_save_head(run, &io, &pass, &flags);
+    dkp_save_body(run, &io);
+    dkp_byte_io(&io, io.hash, 8);
+    return DK_OK;
+}
+
+DK_API dk_status dk_load(dk_run *run, const void *bytes, size_t size) {
+    const char *wrong = "saved bytes: damaged, or not of a run with this config";
+    size_t needed = dk_save_size(run);
+    if (!needed) return dkp_fail_text(run->message, run->status = DK_ERROR_ORDER, "begin the run before loading it");
+    if (!bytes || size < needed) return dkp_fail_text(run->message, run->status = DK_ERROR_SAVED, wrong);
+    dkp_bytes io = {NULL, (const unsigned char *)bytes, 0xCBF29CE484222325u};
+    for (size_t i = 0; i < needed - 8; i++) dkp_byte_io(&io, 0, 1); /* the hash first: nothing half-loaded */
+    uint64_t hash = io.hash, pass = 0, flags = 0;
+    int intact = dkp_byte_io(&io, 0, 8) == hash;
+    io.read = (const unsigned char *)bytes;
+    if (!intact || !dkp_save_head(run, &io, &pass, &flags) || pass > (uint64_t)run->plan->passes || flags > 2 ||
+        (flags == 1 && (pass < 1 || run->plan->pass[pass - 1].boundary != DK_BOUNDARY_CALL)))
+        return dkp_fail_text(run->message, run->status = DK_ERROR_SAVED, wrong);
+    dkp_save_body(run, &io);
+    run->pass = (int)pass, run->waiting = flags == 1, run->finished = flags == 2, run->again = run->waiting;
+    run->status = DK_OK, run->message[0] = 0;
+    return DK_OK;
+}
+
+#ifdef __cplusplus
+}
+#endif
+#if defined(__GNUC__) && !defined(__clang__)
+#pragma GCC pop_options
+#endif
+#undef DKP_COUNT
+#undef DKP_MALLOC
+#undef DKP_FREE
+#undef DKP_ROW
+#undef DKP_RK
+#undef DKP_LAW
+#undef DKP_SAVE_MAGIC
+#endif /* DIFFKIT_IMPLEMENTATION */
+
+/*
+MIT License, see LICENSE. Copyright (c) 2026 the diffkit.h authors.
+*/

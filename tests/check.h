@@ -1,0 +1,88 @@
+/* What every test program shares: cmocka, the implementation, comparisons, exact denoisers. */
+#ifndef CHECK_H
+#define CHECK_H
+
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+#include <cmocka.h>
+#ifdef __cplusplus
+}
+#endif
+
+#define DIFFKIT_IMPLEMENTATION
+#include "diffkit.h"
+
+/* Rounding of a few operations in dk_real. */
+static const double check_tiny = sizeof(dk_real) == 8 ? 1e-12 : 2e-5;
+
+static inline void check_near(double got, double want, double tolerance, const char *what) {
+    if (fabs(got - want) <= tolerance * (1 + fabs(want))) return;
+    print_error("%s: got %.17g, want %.17g, differ by %.3g\n", what, got, want, fabs(got - want));
+    fail();
+}
+
+/* A config with only the schedule set, by name. */
+static inline dk_config check_config(const char *schedule, const char *sampler, int steps) {
+    dk_config c;
+    memset(&c, 0, sizeof c);
+    c.schedule = dk_schedule_named(schedule);
+    if (sampler) c.sampler = dk_sampler_named(sampler);
+    c.steps = steps, c.dim = 1, c.batch = 1, c.seed = 7;
+    return c;
+}
+
+/* Data x0 ~ N(mean, deviation^2) per element: the network that knows it, in any prediction. Scaling of the input
+   by another schedule or by EDM's c_in is undone from the level. */
+typedef struct check_gaussian {
+    double mean, deviation;
+    dk_prediction prediction;
+    double sigma_data;
+    int calls;
+} check_gaussian;
+
+/* E[x0 | x] at a level. */
+static inline double check_gaussian_D(const check_gaussian *g, dk_level l, double x) {
+    double variance = g->deviation * g->deviation;
+    double all = l.alpha * l.alpha * variance + l.sigma * l.sigma;
+    return g->mean + l.alpha * variance * (x - l.alpha * g->mean) / all;
+}
+
+static inline double check_prediction(dk_prediction prediction, dk_level l, double sigma_data, double x, double D) {
+    double eps = (x - l.alpha * D) / l.sigma;
+    switch (prediction) {
+    case DK_PREDICT_EPS: return eps;
+    case DK_PREDICT_V: return l.alpha * eps - l.sigma * D;
+    case DK_PREDICT_VELOCITY: return eps - D;
+    case DK_PREDICT_SCORE: return (l.alpha * D - x) / (l.sigma * l.sigma);
+    case DK_PREDICT_EDM: {
+        double norm2 = l.sigma * l.sigma + l.alpha * l.alpha * sigma_data * sigma_data;
+        return (D - sigma_data * sigma_data * l.alpha / norm2 * x) / (l.sigma * sigma_data / sqrt(norm2));
+    }
+    default: return D;
+    }
+}
+
+static inline int check_gaussian_denoise(void *user, const dk_eval *e) {
+    check_gaussian *g = (check_gaussian *)user;
+    size_t n = e->dim * (size_t)e->batch;
+    double scale = 1;
+    if (g->prediction == DK_PREDICT_EDM)
+        scale = sqrt(e->level.sigma * e->level.sigma + e->level.alpha * e->level.alpha * g->sigma_data * g->sigma_data);
+    g->calls++;
+    for (size_t i = 0; i < n; i++) {
+        double x = (double)e->input[i] * scale;
+        double D = check_gaussian_D(g, e->level, x);
+        e->output[i] = (dk_real)check_prediction(g->prediction, e->level, g->sigma_data, x, D);
+    }
+    return 0;
+}
+
+#endif

@@ -1,0 +1,23 @@
+#!/bin/sh
+# Runs test programs and sums up: run.sh BUILD NAME...
+# Each program prints cmocka's own report; the last line counts the tests of all of them.
+build=$1
+shift
+passed=0 failed=0 broken=
+for name in "$@"; do
+    log=$build/test_$name.log
+    $RUNNER "$build/test_$name" >"$log" 2>&1
+    status=$?
+    p=$(sed -n 's/^\[  PASSED  \] \([0-9]*\) test.*/\1/p' "$log" | awk '{s += $1} END {print s + 0}')
+    f=$(sed -n 's/^\[  FAILED  \] \([0-9]*\) test.*/\1/p' "$log" | awk '{s += $1} END {print s + 0}')
+    if [ $status -ne 0 ] || [ "$p" = 0 ]; then
+        cat "$log"
+        [ "$f" = 0 ] && f=1 # died without a report
+        broken="$broken $name"
+    fi
+    printf '%-12s %4d passed %4d failed\n' "$name" "$p" "$f"
+    passed=$((passed + p)) failed=$((failed + f))
+done
+[ -n "$broken" ] && echo "broken:$broken"
+echo "$passed passed, $failed failed"
+[ $failed -eq 0 ] && [ $passed -gt 0 ]
