@@ -50,7 +50,11 @@ cmocka:
 	@$(HAVE_CMOCKA) || { echo "cmocka is missing: install libcmocka-dev (Debian, Ubuntu), cmocka (Homebrew, Arch) or libcmocka-devel (Fedora)"; exit 1; }
 
 $(BUILD)/test_%: tests/test_%.c tests/check.h diffkit.h examples/digits.h examples/png.h $(DIGITS) | $(BUILD)
-	$(COMPILE) $(CFLAGS) $< -o $@ -lcmocka $(LIBS)
+	$(COMPILE) -I$(BUILD) $(CFLAGS) $< -o $@ -lcmocka $(LIBS)
+
+$(BUILD)/snippets.inc: tests/snippets.sh diffkit.h README.md | $(BUILD)
+	sh tests/snippets.sh $(if $(findstring ++,$(STD)),C++,C) >$@
+$(BUILD)/test_snippets: $(BUILD)/snippets.inc
 
 test: cmocka $(TESTS:%=$(BUILD)/test_%) $(BUILD)/diffkit
 	@sh tests/run.sh $(BUILD) $(TESTS)

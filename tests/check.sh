@@ -1,0 +1,34 @@
+#!/bin/sh
+# The test suite with every compiler, sanitizer, precision and language that must hold.
+# check.sh [BUILD]: prints one line per configuration and, last, the sum of all tests.
+top=${1:-build}
+passed=0 failed=0 broken=
+run() { # NAME, then arguments for make
+    name=$1
+    shift
+    log=$top/check-$name.log
+    mkdir -p "$top"
+    make -s -j2 test BUILD="$top/check-$name" "$@" >"$log" 2>&1
+    status=$?
+    line=$(tail -n 1 "$log")
+    p=$(echo "$line" | sed -n 's/^\([0-9]*\) passed.*/\1/p') f=$(echo "$line" | sed -n 's/.* \([0-9]*\) failed$/\1/p')
+    if [ $status -ne 0 ] || [ -z "$p" ]; then
+        tail -n 40 "$log"
+        broken="$broken $name"
+        [ "${f:-0}" = 0 ] && f=1
+    fi
+    passed=$((passed + ${p:-0})) failed=$((failed + ${f:-0}))
+    printf '%-28s %s\n' "$name" "$line"
+}
+SAN="-O1 -g -fsanitize=address,undefined -fno-sanitize-recover=all -fno-omit-frame-pointer"
+run gcc-float-sanitized CC=gcc CFLAGS="$SAN"
+run gcc-double CC=gcc REAL=double
+run gcc-float-O3-native CC=gcc CFLAGS="-O3 -march=native"
+run gcc-float-static CC=gcc CFLAGS="-O2 -DDK_STATIC"
+run g++-float CC=g++ STD=c++11
+run clang-double-sanitized CC=clang REAL=double CFLAGS="$SAN"
+run clang-float CC=clang
+run clang++-double CC=clang++ STD=c++11 REAL=double
+[ -n "$broken" ] && echo "broken:$broken"
+echo "$passed passed, $failed failed"
+[ $failed -eq 0 ]
