@@ -131,7 +131,7 @@ typedef enum dk_status { DK_STATUSES(DKP_ENUM) DK_STATUS_COUNT } dk_status;
 /* The status in words; never NULL. */
 DK_API const char *dk_status_text(dk_status status);
 
-enum { DK_MESSAGE_SIZE = 240, DK_ABAR_MARKS = 32, DK_MAX_TERMS = 32, DK_MAX_STAGES = 16 };
+enum { DK_MESSAGE_SIZE = 240, DK_ABAR_MARKS = 32, DK_MAX_TERMS = 24, DK_MAX_STAGES = 13 };
 
 /* -------------------------------------------------------------- >>decl-schedule  Noise schedules */
 
@@ -199,6 +199,7 @@ DK_API dk_schedule dk_vp_scaled_linear(void); /* Stable Diffusion: sqrt(beta) li
 DK_API dk_schedule dk_vp_cosine(void);        /* Nichol & Dhariwal 2021, betas cut at 0.999 */
 /* From a model's own table; the table stays the caller's and must outlive recording. */
 DK_API dk_schedule dk_vp_table(const double *alphas_cumprod, int timesteps);
+/* Outside [t_min, t_max] t stays at the end while sigma/alpha goes on. */
 DK_API dk_schedule dk_custom_schedule(dk_schedule_fn fn, void *user, double t_min, double t_max);
 /* By name, with customary parameters; dk_schedule_name(i) lists the names, NULL past the end. */
 DK_API dk_schedule dk_schedule_named(const char *name);
@@ -607,6 +608,8 @@ DK_API size_t dk_workspace_size(const dk_plan *plan, const dk_config *c);
 /* Starts a run on x (batch * dim numbers). memory NULL: allocated, freed by dk_end. Any alignment.
    x and memory must stay until the end. */
 DK_API dk_status dk_begin(dk_run *run, dk_config *c, dk_real *x, void *memory, size_t bytes);
+/* The same on a plan made beforehand. Of the config only dim, batch, seeds, noise, progress, unchecked and
+   backend count: all else is in the plan, which must stay until the end. */
 DK_API dk_status dk_begin_plan(dk_run *run, const dk_plan *plan, dk_config *c, dk_real *x, void *memory, size_t bytes);
 /* 1: eval is to be done, then call again. 0: the end, or an error in run->status: x is what it was at that
    evaluation, and calling again hands the same evaluation out once more. */
@@ -1123,9 +1126,7 @@ DK_API dk_level dk_level_at(const dk_schedule *s, double t) {
     dk_level l = {t, 1, 0};
     switch (s->family) {
     case DK_FAMILY_VE:
-        l.sigma = t <= 0   ? s->sigma_min * exp(t * log(s->sigma_max / s->sigma_min))
-                  : t == 1 ? s->sigma_max
-                           : s->sigma_min * pow(s->sigma_max / s->sigma_min, t);
+        l.sigma = t >= 1 && t <= 1 ? s->sigma_max : s->sigma_min * pow(s->sigma_max / s->sigma_min, t);
         return l;
     case DK_FAMILY_EDM:
         l.sigma = t;
@@ -1218,8 +1219,13 @@ DK_API dk_level dk_level_at_sigma(const dk_schedule *s, double noise_level) {
     }
     case DK_FAMILY_CUSTOM: {
         double low = s->t_min, high = s->t_max;
-        if (dk_noise_level(dk_level_at(s, low)) >= noise_level) return dk_level_at(s, low);
-        if (dk_noise_level(dk_level_at(s, high)) <= noise_level) return dk_level_at(s, high);
+        int below = dk_noise_level(dk_level_at(s, low)) >= noise_level;
+        if (below || dk_noise_level(dk_level_at(s, high)) <= noise_level) { /* t stays at the end */
+            l = dk_level_at(s, below ? low : high);
+            if (dkp_finite(noise_level)) l.sigma = noise_level * l.alpha;
+            else l.alpha = 0;
+            return l;
+        }
         for (int i = 0; i < 200; i++) {
             double middle = low + (high - low) / 2;
             if (middle <= low || middle >= high) break;
@@ -1644,7 +1650,7 @@ static dk_status dkp_check_sampler(const dk_sampler *s, char *message) {
     if (s->langevin_steps < 0 || s->langevin_steps > 100000)
         return dkp_fail(message, "sampler.langevin_steps", s->langevin_steps, "0 .. 100000");
     if (s->tableau && (s->tableau->stages < 1 || s->tableau->stages > DK_MAX_STAGES))
-        return dkp_fail(message, "sampler.tableau->stages", s->tableau->stages, "1 .. 16");
+        return dkp_fail(message, "sampler.tableau->stages", s->tableau->stages, "1 .. 13");
     return DK_OK;
 }
 
@@ -1841,7 +1847,7 @@ static int dkp_is_value(const dk_vec *v) {
 
 static dk_vec dkp_keep_as(dk_recorder *r, dk_vec v, char letter, int number) {
     if (v.count > DK_MAX_TERMS) {
-        dk_refuse(r, "terms of a symbolic vector", v.count, "at most 32: store parts with dk_keep, or use dk_sum");
+        dk_refuse(r, "terms of a symbolic vector", v.count, "at most 24: store parts with dk_keep, or say dk_sum_begin");
         v.count = 0;
     }
     if (r->status != DK_OK || dkp_is_value(&v)) return v;
@@ -1879,7 +1885,7 @@ DK_API dk_vec dk_denoise_told(dk_recorder *r, dk_vec x, dk_level level, dk_level
     if (r->status != DK_OK) return dkp_zero();
     if (!dkp_finite(m.condition)) dkp_refuse_at(r, "condition: the number told to the network is not finite", told);
     if (!dkp_finite(m.input_scale) || !dkp_finite(m.d_x) || !dkp_finite(m.d_f))
-        dkp_refuse_at(r, "prediction: x0 cannot be had from this prediction (eps and score need alpha > 0)", level);
+        dkp_refuse_at(r, "prediction: eps and score cannot give x0 where alpha = 0 (use x0, v or velocity, or start at a lower level)", level);
     x = dkp_keep_as(r, x, 'y', p->calls);
     dk_vec input = dkp_keep_as(r, dk_scale(m.input_scale, x), 'u', p->calls);
     if (r->status != DK_OK) return dkp_zero();
@@ -2614,7 +2620,7 @@ DK_API size_t dk_plan_text(const dk_plan *p, char *text, size_t size) {
     dkp_put_pair(&t, "", p->steps);
     dkp_put_pair(&t, " steps, ", p->calls);
     dkp_put_pair(&t, " evaluations, ", p->draws);
-    dkp_put_pair(&t, " draws; buffers besides x: ", p->buffers);
+    dkp_put_pair(&t, p->draws == 1 ? " draw; buffers besides x: " : " draws; buffers besides x: ", p->buffers);
     dkp_put(&t, "\n");
     for (int i = 0; i < p->passes; i++) {
         const dk_pass *pass = &p->pass[i];
@@ -2812,6 +2818,12 @@ typedef struct dkp_sizes {
 static dkp_sizes dkp_workspace(const dk_plan *p, const dk_config *c) {
     size_t size = c->dim * (size_t)c->batch * sizeof(dk_real);
     dkp_sizes s;
+    size_t most = ((size_t)-1) / 4 / size; /* vectors that can be counted in bytes at all */
+    if ((size_t)p->buffers + (size_t)p->noises >= most) {
+        memset(&s, 0, sizeof s);
+        s.all = (size_t)-1; /* no memory is that large: refused where it is asked for */
+        return s;
+    }
     s.buffers = c->backend ? 0 : dkp_up((size_t)p->buffers * size);
     s.tiles = c->backend ? 0 : dkp_up((size_t)p->locals * DKP_TILE * sizeof(dk_real));
     s.noise = c->noise && !c->backend ? dkp_up((size_t)p->noises * size) : 0;
@@ -2976,6 +2988,18 @@ static dk_status dkp_ask_noise(dk_run *run, const dk_pass *pass) {
     return DK_OK;
 }
 
+/* The norm ratio that ended the pass before this one. */
+static dk_status dkp_take_norm(dk_run *run) {
+    const dk_pass *before = &run->plan->pass[run->pass > 0 ? run->pass - 1 : 0];
+    if (run->pass == 0 || before->boundary != DK_BOUNDARY_NORM) return DK_OK;
+    const dk_norm *norm = &run->plan->norm[before->index];
+    const dk_value *value = run->plan->value;
+    double *ratio = run->scalars + (size_t)before->index * (size_t)run->config.batch;
+    if (dkp_backend(run)->norm_ratio(dkp_backend(run)->user, run, value[norm->a].slot, value[norm->b].slot, ratio))
+        return dkp_fail_run(run, DK_ERROR_CALLBACK, "the back end failed to take a norm");
+    return DK_OK;
+}
+
 DK_API int dk_next(dk_run *run, dk_eval *eval) {
     if (!run->plan) return 0;
     if (run->again) { /* after an error: the same evaluation once more */
@@ -2992,7 +3016,7 @@ DK_API int dk_next(dk_run *run, dk_eval *eval) {
     for (;;) {
         const dk_pass *pass = &run->plan->pass[run->pass];
         const dk_backend *backend = dkp_backend(run);
-        if (dkp_ask_noise(run, pass) != DK_OK) return 0;
+        if (dkp_ask_noise(run, pass) != DK_OK || dkp_take_norm(run) != DK_OK) return 0;
         if (backend->rows(backend->user, run, pass)) {
             dkp_fail_run(run, DK_ERROR_CALLBACK, "the back end failed to run a pass");
             return 0;
@@ -3004,13 +3028,6 @@ DK_API int dk_next(dk_run *run, dk_eval *eval) {
             run->waiting = 1;
             dkp_hand_out(run, eval);
             return 1;
-        }
-        const dk_norm *norm = &run->plan->norm[pass->index];
-        const dk_value *value = run->plan->value;
-        if (backend->norm_ratio(backend->user, run, value[norm->a].slot, value[norm->b].slot,
-                                run->scalars + (size_t)pass->index * (size_t)run->config.batch)) {
-            dkp_fail_run(run, DK_ERROR_CALLBACK, "the back end failed to take a norm");
-            return 0;
         }
     }
     run->finished = 1;

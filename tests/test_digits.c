@@ -1,2 +1,71 @@
-/* The shipped network in plain C agrees with PyTorch, and, behind the callback, draws. */
+/* The shipped network: its forward pass in C is PyTorch's, and what it draws behind the callback is its class. */
 #include "check.h"
+
+#include "examples/digits.h"
+
+static const char weights[] = "examples/digits/weights.bin";
+
+static float read_float(FILE *file) {
+    unsigned char b[4] = {0, 0, 0, 0};
+    uint32_t bits = 0;
+    float v;
+    assert_int_equal(fread(b, 1, 4, file), 4);
+    for (int i = 0; i < 4; i++) bits |= (uint32_t)b[i] << (8 * i);
+    memcpy(&v, &bits, 4);
+    return v;
+}
+
+static uint32_t read_int(FILE *file) {
+    float v = read_float(file);
+    uint32_t bits;
+    memcpy(&bits, &v, 4);
+    return bits;
+}
+
+/* digits_reference.bin: inputs and outputs that train.py wrote with PyTorch in float32; see write_reference. */
+static void forward_pass_agrees_with_pytorch(void **state) {
+    (void)state;
+    char magic[8];
+    unet net;
+    assert_null(unet_load(&net, weights));
+    FILE *file = fopen("tests/data/digits_reference.bin", "rb");
+    assert_non_null(file);
+    assert_int_equal(fread(magic, 1, 8, file), 8);
+    assert_memory_equal(magic, "DIGITREF", 8);
+    assert_int_equal(read_int(file), 1);
+    uint32_t cases = read_int(file);
+    assert_int_equal(cases, 10);
+    for (uint32_t i = 0; i < cases; i++) {
+        float input[UNET_PIXELS], want[UNET_PIXELS], got[UNET_PIXELS];
+        read_float(file); /* sigma */
+        float c_noise = read_float(file);
+        int label = (int)read_int(file);
+        for (int j = 0; j < UNET_PIXELS; j++) input[j] = read_float(file);
+        for (int j = 0; j < UNET_PIXELS; j++) want[j] = read_float(file);
+        assert_int_equal(unet_forward(&net, 1, input, &c_noise, &label, got), 0);
+        double largest = 0, worst = 0;
+        for (int j = 0; j < UNET_PIXELS; j++) {
+            largest = fmax(largest, fabs((double)want[j]));
+            worst = fmax(worst, fabs((double)got[j] - (double)want[j]));
+        }
+        check_near(worst / largest, 0, 2e-5, "largest difference to PyTorch");
+    }
+    fclose(file);
+    unet_free(&net);
+}
+
+static void truncated_or_foreign_weights_are_refused(void **state) {
+    (void)state;
+    unet net;
+    assert_non_null(unet_load(&net, "no/such/file"));
+    assert_non_null(unet_load(&net, "tests/data/digits_reference.bin"));
+    assert_non_null(unet_load(&net, "Makefile"));
+}
+
+int main(void) {
+    static const struct CMUnitTest tests[] = {
+        cmocka_unit_test(forward_pass_agrees_with_pytorch),
+        cmocka_unit_test(truncated_or_foreign_weights_are_refused),
+    };
+    return cmocka_run_group_tests_name("digits", tests, NULL, NULL);
+}
