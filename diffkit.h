@@ -1106,6 +1106,1152 @@ static void dkp_vp_pair(double noise_level, dk_level *l) {
     }
 }
 
+static double dkp_angle(dk_level l) { return atan2(l.sigma, l.alpha); }
+
+/* A family is a row of three functions: level at t, level at a noise level, slopes at t. */
+
+/* Flow matching. Shift multiplies sigma/alpha = t/(1 - t). */
+static double dkp_shift(const dk_schedule *s) { return s->shift > 0 ? s->shift : 1; }
+
+static dk_level dkp_flow_at(const dk_schedule *s, double t) {
+    double below = 1 + (dkp_shift(s) - 1) * t;
+    dk_level l = {t, (1 - t) / below, dkp_shift(s) * t / below};
+    return l;
+}
+
+static dk_level dkp_flow_at_sigma(const dk_schedule *s, double noise_level) {
+    dk_level l = {1, 0, 1};
+    if (!dkp_finite(noise_level)) return l;
+    l.t = noise_level / (dkp_shift(s) + noise_level);
+    l.alpha = 1 / (1 + noise_level), l.sigma = noise_level / (1 + noise_level);
+    return l;
+}
+
+static void dkp_flow_slopes(const dk_schedule *s, double t, double *d_alpha, double *d_sigma) {
+    double below = 1 + (dkp_shift(s) - 1) * t;
+    *d_sigma = dkp_shift(s) / (below * below), *d_alpha = -*d_sigma;
+}
+
+/* VE with a geometric sigma(t). */
+static dk_level dkp_ve_at(const dk_schedule *s, double t) {
+    dk_level l = {t, 1, s->sigma_max}; /* exact at t = 1, as pow is at t = 0 */
+    if (t < 1 || t > 1) l.sigma = s->sigma_min * pow(s->sigma_max / s->sigma_min, t);
+    return l;
+}
+
+static dk_level dkp_ve_at_sigma(const dk_schedule *s, double noise_level) {
+    dk_level l = {log(noise_level / s->sigma_min) / log(s->sigma_max / s->sigma_min), 1, noise_level};
+    return l;
+}
+
+static void dkp_ve_slopes(const dk_schedule *s, double t, double *d_alpha, double *d_sigma) {
+    *d_alpha = 0, *d_sigma = dkp_ve_at(s, t).sigma * log(s->sigma_max / s->sigma_min);
+}
+
+/* EDM: sigma is the time. */
+static dk_level dkp_edm_at(const dk_schedule *s, double t) {
+    dk_level l = {t, 1, t};
+    (void)s;
+    return l;
+}
+
+static void dkp_edm_slopes(const dk_schedule *s, double t, double *d_alpha, double *d_sigma) {
+    (void)s, (void)t;
+    *d_alpha = 0, *d_sigma = 1;
+}
+
+/* VP and sub-VP with linear beta: log alpha = -integral of beta/2. */
+static double dkp_vp_log_alpha(const dk_schedule *s, double t) {
+    return -t * (0.25 * t * (s->beta_max - s->beta_min) + 0.5 * s->beta_min);
+}
+
+static double dkp_vp_time(const dk_schedule *s, double minus_log_alpha) { /* its inverse, free of cancellation */
+    double half = 0.5 * s->beta_min, slope = s->beta_max - s->beta_min;
+    return 2 * minus_log_alpha / (half + sqrt(half * half + slope * minus_log_alpha));
+}
+
+static dk_level dkp_vp_at(const dk_schedule *s, double t) {
+    double log_alpha = dkp_vp_log_alpha(s, t);
+    dk_level l = {t, exp(log_alpha), sqrt(-expm1(2 * log_alpha))};
+    return l;
+}
+
+static dk_level dkp_vp_at_sigma(const dk_schedule *s, double noise_level) {
+    double big = noise_level > 1e150 ? log(noise_level) : 0.5 * log1p(noise_level * noise_level);
+    dk_level l = {dkp_vp_time(s, big), 1, 0};
+    dkp_vp_pair(noise_level, &l);
+    return l;
+}
+
+static void dkp_vp_slopes(const dk_schedule *s, double t, double *d_alpha, double *d_sigma) {
+    dk_level l = dkp_vp_at(s, t);
+    double half_beta = 0.5 * (s->beta_min + t * (s->beta_max - s->beta_min));
+    *d_alpha = -half_beta * l.alpha, *d_sigma = half_beta * l.alpha * l.alpha / l.sigma;
+}
+
+static dk_level dkp_sub_vp_at(const dk_schedule *s, double t) {
+    double log_alpha = dkp_vp_log_alpha(s, t);
+    dk_level l = {t, exp(log_alpha), -expm1(2 * log_alpha)};
+    return l;
+}
+
+static dk_level dkp_sub_vp_at_sigma(const dk_schedule *s, double noise_level) {
+    dk_level l = {dkp_vp_time(s, asinh(0.5 * noise_level)), 0, 1};
+    if (!dkp_finite(noise_level)) return l;
+    l.alpha = 2 / (noise_level + sqrt(noise_level * noise_level + 4)); /* sigma = 1 - alpha^2 solved for alpha */
+    l.sigma = noise_level * l.alpha;
+    return l;
+}
+
+static void dkp_sub_vp_slopes(const dk_schedule *s, double t, double *d_alpha, double *d_sigma) {
+    double alpha = exp(dkp_vp_log_alpha(s, t));
+    *d_alpha = -0.5 * (s->beta_min + t * (s->beta_max - s->beta_min)) * alpha, *d_sigma = -2 * alpha * *d_alpha;
+}
+
+/* Cosine flow; written so that t = pi/2 is pure noise to the bit. */
+static dk_level dkp_cosine_at(const dk_schedule *s, double t) {
+    dk_level l = {t, t < dkp_pi / 2 ? cos(t) : 0, t < dkp_pi / 2 ? sin(t) : 1};
+    (void)s;
+    return l;
+}
+
+static dk_level dkp_cosine_at_sigma(const dk_schedule *s, double noise_level) {
+    dk_level l = {atan(noise_level), 0, 0};
+    (void)s;
+    dkp_vp_pair(noise_level, &l);
+    return l;
+}
+
+static void dkp_cosine_slopes(const dk_schedule *s, double t, double *d_alpha, double *d_sigma) {
+    dk_level l = dkp_cosine_at(s, t);
+    *d_alpha = -l.sigma, *d_sigma = l.alpha;
+}
+
+/* VP discrete. Between two neighbouring timesteps lambda is linear; next to an infinite lambda the angle is. */
+static int dkp_by_angle(dk_level a, dk_level b) { return a.sigma <= 0 || b.alpha <= 0; }
+
+static dk_level dkp_discrete_at(const dk_schedule *s, double t) {
+    if (!(t > -1)) return dkp_discrete_level(s, -1);
+    if (t >= s->timesteps - 1) return dkp_discrete_level(s, s->timesteps - 1);
+    int k = (int)floor(t);
+    double f = t - k;
+    dk_level a = dkp_discrete_level(s, k), l = {t, 0, 0};
+    if (f <= 0) return a;
+    dk_level b = dkp_discrete_level(s, k + 1);
+    if (dkp_by_angle(a, b)) {
+        double angle = dkp_angle(a) + f * (dkp_angle(b) - dkp_angle(a));
+        l.alpha = cos(angle), l.sigma = sin(angle);
+    } else {
+        dkp_vp_pair(exp(-dk_lambda(a) - f * (dk_lambda(b) - dk_lambda(a))), &l);
+    }
+    return l;
+}
+
+static dk_level dkp_discrete_at_sigma(const dk_schedule *s, double noise_level) {
+    int low = -1, high = s->timesteps - 1;
+    dk_level l = {(double)high, 0, 0};
+    dkp_vp_pair(noise_level, &l);
+    if (noise_level >= dk_noise_level(dkp_discrete_level(s, high))) return l;
+    while (high - low > 1) {
+        int middle = low + (high - low) / 2;
+        if (dk_noise_level(dkp_discrete_level(s, middle)) <= noise_level) low = middle;
+        else high = middle;
+    }
+    dk_level a = dkp_discrete_level(s, low), b = dkp_discrete_level(s, high);
+    l.t = dkp_by_angle(a, b) ? low + (dkp_angle(l) - dkp_angle(a)) / (dkp_angle(b) - dkp_angle(a))
+                             : low + (dk_lambda(l) - dk_lambda(a)) / (dk_lambda(b) - dk_lambda(a));
+    return l;
+}
+
+static void dkp_discrete_slopes(const dk_schedule *s, double t, double *d_alpha, double *d_sigma) {
+    int k = (int)ceil(t) - 1;
+    if (k < -1) k = -1;
+    if (k > s->timesteps - 2) k = s->timesteps - 2;
+    dk_level l = dkp_discrete_at(s, t), a = dkp_discrete_level(s, k), b = dkp_discrete_level(s, k + 1);
+    double turn = dkp_by_angle(a, b) ? dkp_angle(b) - dkp_angle(a)
+                                     : -l.alpha * l.sigma * (dk_lambda(b) - dk_lambda(a));
+    *d_alpha = -l.sigma * turn, *d_sigma = l.alpha * turn;
+}
+
+/* The user's own; the inverse by bisection. */
+static dk_level dkp_custom_at(const dk_schedule *s, double t) {
+    double unused[2] = {0, 0};
+    dk_level l = {t, 0, 0};
+    s->fn(s->user, t, &l.alpha, &l.sigma, &unused[0], &unused[1]);
+    return l;
+}
+
+static dk_level dkp_custom_at_sigma(const dk_schedule *s, double noise_level) {
+    double low = s->t_min, high = s->t_max;
+    dk_level first = dkp_custom_at(s, low), last = dkp_custom_at(s, high);
+    int below = dk_noise_level(first) >= noise_level;
+    if (below || dk_noise_level(last) <= noise_level) { /* t stays at the end */
+        dk_level l = below ? first : last;
+        if (dkp_finite(noise_level)) l.sigma = noise_level * l.alpha;
+        else l.alpha = 0;
+        return l;
+    }
+    for (int i = 0; i < 200; i++) {
+        double middle = low + (high - low) / 2;
+        if (middle <= low || middle >= high) break;
+        if (dk_noise_level(dkp_custom_at(s, middle)) <= noise_level) low = middle;
+        else high = middle;
+    }
+    return dkp_custom_at(s, low);
+}
+
+static void dkp_custom_slopes(const dk_schedule *s, double t, double *d_alpha, double *d_sigma) {
+    double alpha, sigma, h = 1e-5 * (s->t_max - s->t_min); /* balances rounding against the h^2 error */
+    *d_alpha = *d_sigma = HUGE_VAL;
+    s->fn(s->user, t, &alpha, &sigma, d_alpha, d_sigma);
+    if (dkp_finite(*d_alpha) && dkp_finite(*d_sigma)) return;
+    double low = t - h > s->t_min ? t - h : s->t_min, high = t + h < s->t_max ? t + h : s->t_max;
+    dk_level a = dkp_custom_at(s, low), b = dkp_custom_at(s, high);
+    *d_alpha = (b.alpha - a.alpha) / (high - low), *d_sigma = (b.sigma - a.sigma) / (high - low);
+}
+
+/* What a family is: its functions, the times that it knows, and its defaults. flow_unit: its noise levels are
+   customarily spaced in sigma/(alpha + sigma), not in sigma/alpha. */
+typedef struct dkp_family {
+    dk_level (*at)(const dk_schedule *s, double t);
+    dk_level (*at_sigma)(const dk_schedule *s, double noise_level);
+    void (*slopes)(const dk_schedule *s, double t, double *d_alpha, double *d_sigma);
+    double t_low, t_high;
+    int flow_unit;
+    dk_prediction prediction;
+    dk_condition condition;
+} dkp_family;
+
+static const dkp_family *dkp_family_of(const dk_schedule *s) {
+    static const dkp_family families[DK_FAMILY_COUNT] = {
+#define DKP_FLOW {dkp_flow_at, dkp_flow_at_sigma, dkp_flow_slopes, 0, 1, 1, DK_PREDICT_VELOCITY, DK_CONDITION_FLOW}
+        DKP_FLOW, /* DEFAULT */
+        DKP_FLOW,
+#undef DKP_FLOW
+        {dkp_ve_at, dkp_ve_at_sigma, dkp_ve_slopes, -1e3, 1e3, 0, DK_PREDICT_EPS, DK_CONDITION_SIGMA},
+        {dkp_edm_at, dkp_edm_at, dkp_edm_slopes, 0, 1e300, 0, DK_PREDICT_EDM, DK_CONDITION_SIGMA},
+        {dkp_vp_at, dkp_vp_at_sigma, dkp_vp_slopes, 0, 1e3, 0, DK_PREDICT_EPS, DK_CONDITION_T},
+        {dkp_discrete_at, dkp_discrete_at_sigma, dkp_discrete_slopes, -1, 1e9, 0, DK_PREDICT_EPS, DK_CONDITION_T},
+        {dkp_sub_vp_at, dkp_sub_vp_at_sigma, dkp_sub_vp_slopes, 0, 1e3, 0, DK_PREDICT_EPS, DK_CONDITION_T},
+        {dkp_cosine_at, dkp_cosine_at_sigma, dkp_cosine_slopes, 0, 1.5707963267948966, 1, DK_PREDICT_V,
+         DK_CONDITION_T},
+        {dkp_custom_at, dkp_custom_at_sigma, dkp_custom_slopes, -1e300, 1e300, 0, DK_PREDICT_X0, DK_CONDITION_T},
+    };
+    return &families[(int)s->family >= 0 && s->family < DK_FAMILY_COUNT ? s->family : DK_FAMILY_DEFAULT];
+}
+
+DK_API dk_level dk_level_at(const dk_schedule *s, double t) { return dkp_family_of(s)->at(s, t); }
+
+DK_API dk_level dk_level_at_sigma(const dk_schedule *s, double noise_level) {
+    return dkp_family_of(s)->at_sigma(s, noise_level);
+}
+
+DK_API dk_level dk_level_at_lambda(const dk_schedule *s, double lambda) {
+    return dk_level_at_sigma(s, exp(-lambda));
+}
+
+DK_API void dk_level_slopes(const dk_schedule *s, double t, double *d_alpha, double *d_sigma) {
+    dkp_family_of(s)->slopes(s, t, d_alpha, d_sigma);
+}
+
+/* Level at u = sigma/(alpha + sigma); on flow schedules u is sigma itself and is kept to the bit. */
+static dk_level dkp_level_at_flow(const dk_schedule *s, double u) {
+    if (dkp_family_of(s)->at != dkp_flow_at) return dk_level_at_sigma(s, u < 1 ? u / (1 - u) : HUGE_VAL);
+    dk_level l = {u / (dkp_shift(s) - (dkp_shift(s) - 1) * u), 1 - u, u};
+    return l;
+}
+
+DK_API void dk_add_noise(dk_level l, const dk_real *x0, const dk_real *eps, dk_real *x, size_t n);
+
+/* ------------------------------------------------------------- >>decl-model  What the network is */
+
+typedef enum dk_prediction {
+    DK_PREDICT_DEFAULT,  /* flow: velocity; VP, VE: eps; EDM: EDM; cosine: v; custom: x0 */
+    DK_PREDICT_X0,       /* F = D */
+    DK_PREDICT_EPS,      /* F = eps */
+    DK_PREDICT_V,        /* F = alpha eps - sigma x0, Salimans & Ho 2022 */
+    DK_PREDICT_VELOCITY, /* F = eps - x0, flow matching */
+    DK_PREDICT_SCORE,    /* F = grad log p(x) */
+    DK_PREDICT_EDM,      /* F raw, with c_skip, c_out, c_in of Karras et al. 2022, table 1 */
+    DK_PREDICT_COUNT
+} dk_prediction;
+
+/* The number that the network is told (dk_eval.t), times condition_scale, from network_schedule's level. */
+typedef enum dk_condition {
+    DK_CONDITION_DEFAULT,  /* EDM prediction: C_NOISE; flow: FLOW; VE and EDM: SIGMA; others: T */
+    DK_CONDITION_T,        /* the schedule's t, as a real number */
+    DK_CONDITION_TIMESTEP, /* t rounded to the nearest integer */
+    DK_CONDITION_SIGMA,    /* sigma/alpha */
+    DK_CONDITION_FLOW,     /* sigma/(alpha + sigma) */
+    DK_CONDITION_C_NOISE,  /* log(sigma/alpha)/4, Karras et al. 2022 */
+    DK_CONDITION_LAMBDA,   /* log(alpha/sigma) */
+    DK_CONDITION_COUNT
+} dk_condition;
+
+/* ---------------------------------------------------------------------- >>decl-grid  Time grids */
+
+typedef enum dk_spacing {
+    DK_SPACING_DEFAULT,     /* flow and cosine flow: UNIFORM; others: KARRAS */
+    DK_SPACING_KARRAS,      /* u^(1/rho) linear, Karras et al. 2022, eq. 5 */
+    DK_SPACING_EXPONENTIAL, /* log u linear */
+    DK_SPACING_LAMBDA,      /* log-SNR linear, Lu et al. 2022 */
+    DK_SPACING_UNIFORM,     /* t linear */
+    DK_SPACING_QUADRATIC,   /* sqrt(t - t_min) linear, Song et al. 2020 */
+    DK_SPACING_LEADING,     /* timesteps i * (T/steps), T/steps whole, + offset; Lin et al. 2023, table 2 */
+    DK_SPACING_TRAILING,    /* timesteps T - i * T/steps - 1 */
+    DK_SPACING_LINSPACE,    /* timesteps from T-1 to 0, linear */
+    DK_SPACING_LEVELS,      /* the user's own, verbatim */
+    DK_SPACING_COUNT
+} dk_spacing;
+
+/* What the numbers of a user's own levels are. */
+typedef enum dk_unit { DK_UNIT_T, DK_UNIT_SIGMA, DK_UNIT_FLOW, DK_UNIT_LAMBDA } dk_unit;
+
+/* The last of the steps + 1 levels. */
+typedef enum dk_final {
+    DK_FINAL_DEFAULT, /* MIN where the spacing's range ends at sigma = 0, else ZERO */
+    DK_FINAL_ZERO,    /* steps levels over the range, then sigma = 0 */
+    DK_FINAL_MIN,     /* steps + 1 levels over the range, the last at its end */
+    DK_FINAL_VALUE,   /* steps levels over the range, then noise level final_value */
+    DK_FINAL_COUNT
+} dk_final;
+
+typedef enum dk_rounding { DK_ROUND_NONE, DK_ROUND_NEAREST, DK_ROUND_DOWN } dk_rounding;
+
+/* Below, u is the level in the family's customary unit: sigma/(alpha + sigma) for flow and cosine flow,
+   sigma/alpha for all others. A zero struct is a good default. */
+typedef struct dk_grid {
+    dk_spacing spacing;
+    const char *unknown;         /* set by dk_grid_named for a name that does not exist */
+    double rho;                  /* KARRAS; 0: 7 */
+    double sigma_min, sigma_max; /* range in u; 0: the schedule's. Spacings that need a finite log use the
+                                    level 1/1000 of the way in t where an end is alpha = 0 or sigma = 0 */
+    double shift;                /* multiplies every level's sigma/alpha after spacing; 0: 1 */
+    dk_rounding rounding;        /* of timesteps: LEADING, TRAILING, LINSPACE */
+    int offset;                  /* LEADING: added to each timestep */
+    dk_final final;
+    double final_value;   /* DK_FINAL_VALUE, in units of sigma/alpha */
+    int rising;           /* reverse the finished list: inversion */
+    const double *levels; /* LEVELS: steps + 1 numbers, read while recording */
+    dk_unit unit;         /* LEVELS: what they are */
+} dk_grid;
+
+DK_API dk_grid dk_grid_named(const char *name);
+DK_API const char *dk_grid_name(int i); /* NULL past the end */
+DK_API const char *dk_grid_about(int i);
+/* The user's own levels, taken verbatim: steps + 1 numbers. */
+DK_API dk_grid dk_grid_levels(const double *levels, dk_unit unit);
+
+/* --------------------------------------------------------------------------- >>decl-plan  Plans */
+
+/* coefficient * value; times scalar^power where scalar > 0 numbers one of the plan's norm ratios. */
+typedef struct dk_term {
+    double c;
+    int value;
+    short scalar, power;
+} dk_term;
+
+typedef enum dk_value_kind {
+    DK_VALUE_BUFFER, /* full size; slot 0 is the caller's x, slot k workspace buffer k - 1 */
+    DK_VALUE_LOCAL   /* lives within one pass; slot k is tile k (or register k of a back end) */
+} dk_value_kind;
+
+typedef struct dk_value {
+    char letter; /* x state, D denoised, U unconditional D, F and G network outputs, u network input,
+                    z noise, y anything else */
+    char kind;   /* dk_value_kind */
+    int number, slot;
+    int pass, born, dies; /* where it is made, and the positions between which it lives */
+    int needs;            /* the last call that it depends on, -1: none */
+} dk_value;
+
+/* One combination dst = sum of terms, or, where draw >= 0, dst = that draw of noise. Rows run in order and
+   element by element, so dst may share its buffer with a term. */
+typedef struct dk_row {
+    int dst, first, count, draw;
+} dk_row;
+
+typedef enum dk_boundary { DK_BOUNDARY_END, DK_BOUNDARY_CALL, DK_BOUNDARY_NORM } dk_boundary;
+
+/* A straight line of rows, one sweep over memory, up to something that is not elementwise. */
+typedef struct dk_pass {
+    int first, count; /* rows */
+    dk_boundary boundary;
+    int index;    /* of the call or norm */
+    int position; /* of the boundary, among rows and boundaries */
+    int noises; /* local draws, which need a buffer each if the noise comes from a callback */
+} dk_pass;
+
+/* One network evaluation. D = d_x x + d_f F. */
+typedef struct dk_call {
+    dk_level level;   /* in the sampler's schedule */
+    double condition; /* what the network is told */
+    double input_scale, d_x, d_f;
+    int x, input, output, uncond_output; /* values; uncond_output -1 unless the unconditional output is asked for too */
+    int denoised;                  /* the value D */
+    int step, stage;               /* step 0 .. steps-1; stage counts the calls within it */
+    int needs; /* last call whose output the input depends on, -1: none. Calls k > needs can run at once */
+} dk_call;
+
+/* A norm ratio: scalar = |a| / |b| per sample. */
+typedef struct dk_norm {
+    int a, b;
+} dk_norm;
+
+/* One noise draw, and the noise levels (sigma/alpha) that it bridges: for Brownian sources. */
+typedef struct dk_draw {
+    double from, to;
+} dk_draw;
+
+/* A recorded sampler: constant once made; share it freely. Its arrays lie in one block of memory. */
+typedef struct dk_plan {
+    void *memory; /* in: where to record, or NULL to allocate; freed by dk_plan_free only if allocated */
+    size_t bytes; /* in: size of memory */
+    int owned;
+    int steps, levels, calls, rows, terms, values, passes, norms, draws;
+    int buffers;  /* full-size buffers besides x */
+    int locals;   /* tiles */
+    int noises;   /* extra full-size buffers when noise comes from a callback */
+    uint64_t hash; /* of everything that the plan computes */
+    dk_level *level;
+    dk_call *call;
+    dk_row *row;
+    dk_term *term;
+    dk_value *value;
+    dk_pass *pass;
+    dk_norm *norm;
+    dk_draw *draw;
+} dk_plan;
+
+struct dk_config;
+
+/* Bytes that dk_record needs; 0 and a message if the config cannot work. */
+DK_API size_t dk_plan_size(struct dk_config *c);
+/* Records the config's sampler on its grid. Before: plan zero, or memory and bytes set. */
+DK_API dk_status dk_record(dk_plan *plan, struct dk_config *c);
+DK_API void dk_plan_free(dk_plan *plan);
+/* Deep copy, to memory as for dk_record. */
+DK_API dk_status dk_plan_copy(dk_plan *to, const dk_plan *from);
+/* 1 if both do the same operations in the same order, with coefficients and levels within tolerance
+   (|a - b| <= tolerance (1 + |b|)); the largest difference goes to *worst unless NULL. */
+DK_API int dk_plan_equal(const dk_plan *a, const dk_plan *b, double tolerance, double *worst);
+/* The plan in words: levels, calls, rows. Writes at most size bytes with the closing zero; returns the
+   length that the whole text has, as snprintf does. */
+DK_API size_t dk_plan_text(const dk_plan *plan, char *text, size_t size);
+
+/* --------------------------------------------------------- >>decl-sampler  Samplers and recorders */
+
+/* A symbolic vector: a sum of values. Copy it freely. */
+typedef struct dk_vec {
+    int count; /* DK_MAX_TERMS + 1: too many; refused where it is used */
+    dk_term term[DK_MAX_TERMS];
+} dk_vec;
+
+typedef enum dk_gauge {
+    DK_GAUGE_DEFAULT, /* FLOW for flow and cosine flow and where a level has alpha = 0; else VE */
+    DK_GAUGE_VE,      /* x/alpha over u = sigma/alpha */
+    DK_GAUGE_FLOW,    /* x/(alpha + sigma) over u = sigma/(alpha + sigma) */
+    DK_GAUGE_VP,      /* x/sqrt(alpha^2 + sigma^2) over u = atan(sigma/alpha) */
+    DK_GAUGE_NATIVE,  /* x over t, with the schedule's own slopes */
+    DK_GAUGE_COUNT
+} dk_gauge;
+
+/* How much of a step is made good by fresh noise: the level sigma_down to which the deterministic step goes
+   before noise brings it up. r = noise level after / before the step. */
+typedef enum dk_noise_law {
+    DK_LAW_ANCESTRAL, /* sigma_up = sigma eta sqrt(1 - r^2); DDIM's eta, DDPM at 1, k-diffusion's ancestral */
+    DK_LAW_SDE,       /* sigma_down = sigma r^eta; SDE-DPM-Solver++; equal to ANCESTRAL at eta = 0 and 1 */
+    DK_LAW_DDPM_LARGE, /* sigma_down as ANCESTRAL at 1; noise of the forward step's variance (DDPM's beta_t) */
+    DK_LAW_COUNT
+} dk_noise_law;
+
+/* A Runge-Kutta method; a is stages x stages, row by row, strictly lower triangular; c[0] = 0. */
+typedef struct dk_tableau {
+    const char *name;
+    int stages, order;
+    const double *a, *b, *c;
+} dk_tableau;
+
+/* A hand-built (or fitted) linear solver: x_{i+1} = a_i x_i + sum_{j<=i} b_ij D_j + noise_i z_i. */
+typedef struct dk_table {
+    const double *a;     /* steps numbers */
+    const double *b;     /* steps x steps, row i holds b_i0 .. b_ii, the rest is ignored */
+    const double *noise; /* steps numbers, or NULL */
+    const double *t;     /* what the network is told per step instead of the grid's level, or NULL */
+} dk_table;
+
+struct dk_recorder;
+typedef void (*dk_record_fn)(struct dk_recorder *r);
+
+/* A point in the design space. Take one by name, then edit; all zero: dpmpp_2m. */
+typedef struct dk_sampler {
+    const char *name;          /* for messages */
+    dk_record_fn record;       /* the recording function: built in or the user's; NULL: default sampler */
+    const dk_tableau *tableau; /* classical Runge-Kutta */
+    dk_gauge gauge;            /* classical Runge-Kutta */
+    int order;                 /* multistep: 1 .. 2 */
+    int heun;                  /* dpmpp_2m_sde: 0 midpoint, 1 Heun correction */
+    double alpha;              /* edm: where the second evaluation stands: 1/2, 2/3, 1 (Karras et al. 2022, alg. 3) */
+    dk_noise_law law;
+    double eta;                /* 0: deterministic */
+    double s_noise;            /* multiplies every draw of the sampler; 1 in all presets */
+    double churn;              /* S_churn, Karras et al. 2022, alg. 2: any sampler can churn */
+    double churn_min, churn_max; /* S_tmin, S_tmax in sigma/alpha; churn_max 0: no limit */
+    double snr;                /* Langevin corrector: signal-to-noise ratio r, Song et al. 2021, alg. 4-5 */
+    double langevin_step;      /* smld: step / sigma^2, Song & Ermon 2019, alg. 1 (their epsilon/sigma_L^2) */
+    int langevin_steps;        /* Langevin steps per level */
+    const void *user;          /* for the user's own record function; dk_table for table samplers */
+} dk_sampler;
+
+typedef struct dk_sampler_info {
+    dk_sampler sampler;
+    int order;      /* of convergence: of the ODE, or (weak) of the SDE */
+    int evals;      /* per step; a step to sigma = 0 takes one */
+    const char *paper;
+} dk_sampler_info;
+
+DK_API dk_sampler dk_sampler_named(const char *name);
+DK_API const dk_sampler_info *dk_sampler_at(int i); /* the table of presets; NULL past the end */
+DK_API dk_sampler dk_runge_kutta(const dk_tableau *tableau);   /* the user's own tableau, which stays his */
+DK_API dk_sampler dk_table_sampler(const dk_table *table);     /* likewise */
+/* Up to max known names nearest to the given one; returns how many. kind: "sampler", "grid" or "schedule". */
+DK_API int dk_nearest_names(const char *kind, const char *name, const char **names, int max);
+
+/* For recording functions. A sampler loops `while (dk_step(r)) ...`: it reads r->from and r->to, calls
+   dk_denoise, and leaves the new state in r->x. Nothing is computed while recording. */
+typedef struct dk_recorder {
+    dk_sampler sampler;
+    int steps, step;   /* step counts from 0; -1 before the first dk_step */
+    dk_level from, to; /* of this step; from includes churn */
+    dk_vec x;          /* the state */
+    int falling;       /* 1 where noise levels fall: sampling; 0: inversion */
+    struct dk_config *config; /* resolved */
+    dk_status status;
+    dk_plan *plan; /* private from here */
+    dk_row row;
+    int row_needs, storing, position, stage;
+} dk_recorder;
+
+DK_API int dk_step(dk_recorder *r);                                      /* 0 after the last step */
+DK_API dk_vec dk_denoise(dk_recorder *r, dk_vec x, dk_level level);      /* D at x */
+/* The same, told the network that the level is `told`, and with the unconditional D unless NULL. */
+DK_API dk_vec dk_denoise_told(dk_recorder *r, dk_vec x, dk_level level, dk_level told, dk_vec *uncond);
+DK_API dk_vec dk_noise(dk_recorder *r, dk_level from, dk_level to);     /* a fresh draw */
+DK_API dk_vec dk_keep(dk_recorder *r, dk_vec v);    /* stores a sum, so that later uses cost one term */
+DK_API dk_vec dk_past(dk_recorder *r, int call);    /* D of an earlier call */
+DK_API void dk_sum_begin(dk_recorder *r);           /* a stored sum of any length, term by term; */
+DK_API void dk_sum_add(dk_recorder *r, double c, dk_vec v); /* nothing else may be said until its end */
+DK_API dk_vec dk_sum_end(dk_recorder *r);
+DK_API int dk_norm_ratio(dk_recorder *r, dk_vec a, dk_vec b);            /* |a|/|b| per sample: a scalar */
+DK_API dk_vec dk_scale(double c, dk_vec v);
+DK_API dk_vec dk_scale_by(double c, int scalar, int power, dk_vec v);    /* c scalar^power v */
+DK_API dk_vec dk_add(dk_vec a, dk_vec b);
+DK_API dk_vec dk_mix(double a, dk_vec x, double b, dk_vec y);            /* a x + b y */
+/* Ends recording with an error; the field is named in the message. */
+DK_API void dk_refuse(dk_recorder *r, const char *field, double value, const char *allowed);
+
+/* ----------------------------------------------------------------------- >>decl-config  The config */
+
+/* How x starts. */
+typedef enum dk_start {
+    DK_START_NOISE, /* x is filled: sigma of the first level times draw 0 */
+    DK_START_STATE, /* x is already a state at the first level */
+    DK_START_DATA,  /* x is data, noised to the first level with draw 0 */
+    DK_START_COUNT
+} dk_start;
+
+/* A request for batch * dim standard normals; sample b's dim numbers are contiguous. */
+typedef struct dk_noise_request {
+    int draw;        /* 0: initial state; 1, 2, ... in the order of the plan */
+    double from, to; /* noise levels that the draw bridges; both the first level for draw 0 */
+    int batch;
+    size_t dim;
+} dk_noise_request;
+
+/* Fill out; nonzero stops the run before anything is changed. May be asked again for the same draw. */
+typedef int (*dk_noise_fn)(void *user, const dk_noise_request *request, dk_real *out);
+
+struct dk_run;
+struct dk_eval;
+/* Called after each evaluation, before its output is used; dk_denoised(run, ...) gives the estimate.
+   Nonzero cancels with DK_CANCELLED; dk_continue goes on. */
+typedef int (*dk_progress_fn)(void *user, struct dk_run *run, const struct dk_eval *eval);
+
+/* Everything; zero is a sensible default wherever it says so. The library writes `message` only. */
+typedef struct dk_config {
+    dk_schedule schedule;         /* zero: flow matching */
+    dk_prediction prediction;     /* zero: by family */
+    double sigma_data;            /* EDM prediction; 0: 0.5 */
+    dk_schedule network_schedule; /* the schedule that the network was trained with, where it is not the
+                                     sampler's: x is rescaled and levels are matched by sigma/alpha.
+                                     Zero: the same, or sigma = t for EDM prediction */
+    dk_condition condition;       /* zero: by prediction and family */
+    double condition_scale;       /* 0: 1 */
+    dk_grid grid;                 /* zero: by family */
+    dk_sampler sampler;           /* zero: dpmpp_2m */
+    int steps;                    /* 1 .. 1000000 */
+    size_t dim;                   /* numbers per sample, >= 1 */
+    int batch;                    /* samples, >= 1 (0: 1) */
+    dk_start start;
+    uint64_t seed;         /* sample b uses (seed, first_sample + b), */
+    uint64_t first_sample; /* so that sample 7 of a batch can be made again alone */
+    const uint64_t *seeds; /* or sample b uses (seeds[b], 0): batch numbers, kept by the caller */
+    dk_noise_fn noise;     /* zero: the built-in generator */
+    void *noise_user;
+    dk_progress_fn progress; /* used by dk_sample and dk_continue */
+    void *progress_user;
+    int unchecked;                    /* 1: do not look for NaN and infinity in the network's outputs */
+    const struct dk_backend *backend; /* zero: this machine's memory */
+    char message[DK_MESSAGE_SIZE];
+} dk_config;
+
+/* The message of the last call that failed with this config; "" if none did. */
+DK_API const char *dk_message(const dk_config *c);
+/* Checks every field and replaces defaults by what they stand for. */
+DK_API dk_status dk_resolve(dk_config *c);
+
+/* ------------------------------------------------------------------------------ >>decl-run  Runs */
+
+/* One evaluation to be done. Arrays are batch x dim, sample after sample. */
+typedef struct dk_eval {
+    const dk_real *input; /* already scaled for the network; not to be written */
+    dk_real *output;      /* to be filled with the network's raw output */
+    dk_real *uncond_output;     /* the unconditional output where the plan asks for it, else NULL */
+    double t;             /* what the network is conditioned on */
+    dk_level level;       /* in the sampler's schedule */
+    int step, steps;      /* step 0 .. steps - 1 */
+    int call, calls;      /* evaluation 0 .. calls - 1 */
+    int stage;            /* of the evaluations within the step */
+    int batch;
+    size_t dim;
+    uint64_t first_sample;
+    int input_slot, output_slot, uncond_slot; /* for back ends */
+} dk_eval;
+
+/* Nonzero stops: dk_sample and dk_continue then return DK_ERROR_CALLBACK; x is the state of that evaluation. */
+typedef int (*dk_denoise_fn)(void *user, const dk_eval *eval);
+
+typedef struct dk_run {
+    dk_status status; /* of the last call */
+    char message[DK_MESSAGE_SIZE];
+    const dk_plan *plan;
+    dk_config config; /* resolved copy; pointers in it stay the caller's */
+    size_t dim, size; /* size = batch * dim */
+    dk_real *x, *buffers, *tiles, *noise;
+    double *scalars;
+    int pass;     /* the next pass to run */
+    int waiting;  /* an evaluation is out */
+    int again;    /* hand out the same evaluation once more */
+    int finished;
+    dk_plan own_plan;
+    void *owned;
+} dk_run;
+
+/* Bytes for dk_begin: plan and buffers; 0 and a message if the config cannot work (or DK_NO_MALLOC). */
+DK_API size_t dk_run_size(dk_config *c);
+/* Bytes for dk_begin_plan: buffers only. */
+DK_API size_t dk_workspace_size(const dk_plan *plan, const dk_config *c);
+/* Starts a run on x (batch * dim numbers). memory NULL: allocated, freed by dk_end. Any alignment.
+   x and memory must stay until the end. */
+DK_API dk_status dk_begin(dk_run *run, dk_config *c, dk_real *x, void *memory, size_t bytes);
+/* The same on a plan made beforehand. Of the config only dim, batch, seeds, noise, progress, unchecked and
+   backend count: all else is in the plan, which must stay until the end. */
+DK_API dk_status dk_begin_plan(dk_run *run, const dk_plan *plan, dk_config *c, dk_real *x, void *memory, size_t bytes);
+/* 1: eval is to be done, then call again. 0: the end, or an error in run->status: x is what it was at that
+   evaluation, and calling again hands the same evaluation out once more. */
+DK_API int dk_next(dk_run *run, dk_eval *eval);
+/* The loop around dk_next, with progress; after an error or a stop it may be called again. */
+DK_API dk_status dk_continue(dk_run *run, dk_denoise_fn denoise, void *user);
+DK_API void dk_end(dk_run *run);
+/* dk_begin, dk_continue, dk_end, on allocated memory. */
+DK_API dk_status dk_sample(dk_config *c, dk_denoise_fn denoise, void *user, dk_real *x);
+/* The denoised estimate of the evaluation that is out, once its output is filled, until the next dk_next;
+   after the end, the result. Writes batch * dim numbers. */
+DK_API dk_status dk_denoised(dk_run *run, dk_real *out);
+/* The state that the evaluation now out looks at; after the end, the result. */
+DK_API const dk_real *dk_state(const dk_run *run);
+/* Everything that changes, as bytes, the same on every machine. Loading needs a run begun with the same
+   config (or plan); it goes on exactly as the saved one would, asking for the open evaluation again. */
+DK_API size_t dk_save_size(const dk_run *run);
+DK_API dk_status dk_save(dk_run *run, void *bytes, size_t size);
+DK_API dk_status dk_load(dk_run *run, const void *bytes, size_t size);
+
+/* --------------------------------------------------------------------------- >>decl-noise  Noise */
+
+/* Philox4x32-10, Salmon et al. 2011. */
+DK_API void dk_philox(const uint32_t counter[4], const uint32_t key[2], uint32_t out[4]);
+/* Standard normals number first .. first + n - 1 of (seed, sample, draw). */
+DK_API void dk_normals(uint64_t seed, uint64_t sample, uint32_t draw, uint64_t first, size_t n, dk_real *out);
+
+/* ----------------------------------------------------------------------- >>decl-backend  Back ends */
+
+/* Where vectors live elsewhere, these three do the work; slots number the buffers (0: x). Each returns 0,
+   or nonzero to stop the run with DK_ERROR_CALLBACK. */
+typedef struct dk_backend {
+    void *user;
+    /* all rows of a pass, in order, for every element */
+    int (*rows)(void *user, dk_run *run, const dk_pass *pass);
+    /* ratio[b] = |a|/|b| for every sample; a and b are slots */
+    int (*norm_ratio)(void *user, dk_run *run, int a, int b, double *ratio);
+    /* *bad = index of the first element that is NaN or infinite, size if none is */
+    int (*find_bad)(void *user, dk_run *run, int slot, size_t *bad);
+} dk_backend;
+
+#ifdef __cplusplus
+}
+#endif
+#endif /* DIFFKIT_H */
+
+/* =============================================================================== IMPLEMENTATION */
+#if defined(DIFFKIT_IMPLEMENTATION) && !defined(DIFFKIT_IMPLEMENTED)
+#define DIFFKIT_IMPLEMENTED
+
+#include <math.h>
+#include <string.h>
+
+#ifdef DK_NO_MALLOC
+#define DKP_MALLOC(n) ((void)(n), (void *)0)
+#define DKP_FREE(p) ((void)(p))
+#elif defined(DK_MALLOC)
+#define DKP_MALLOC(n) DK_MALLOC(n)
+#define DKP_FREE(p) DK_FREE(p)
+#else
+#include <stdlib.h>
+#define DKP_MALLOC(n) malloc(n)
+#define DKP_FREE(p) free(p)
+#endif
+
+/* a * b + c must round twice everywhere, or results would depend on the target's fused multiply-add */
+#if defined(__clang__)
+#pragma STDC FP_CONTRACT OFF
+#elif defined(__GNUC__)
+#pragma GCC push_options
+#pragma GCC optimize("fp-contract=off")
+#endif
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+#define DKP_COUNT(array) ((int)(sizeof(array) / sizeof((array)[0])))
+static const double dkp_pi = 3.14159265358979323846;
+
+/* ------------------------------------------------------------------- >>text  Messages and names */
+
+/* Text without stdio: the library must run where there is none, and must not follow the locale. */
+typedef struct dkp_text {
+    char *p;
+    size_t size, length; /* length counts what would have been written */
+} dkp_text;
+
+static void dkp_put(dkp_text *t, const char *s) {
+    for (; *s; s++, t->length++)
+        if (t->length + 1 < t->size) t->p[t->length] = *s;
+    if (t->size) t->p[t->length < t->size ? t->length : t->size - 1] = 0;
+}
+
+static void dkp_put_int(dkp_text *t, int64_t v) {
+    char digits[24];
+    int n = DKP_COUNT(digits) - 1;
+    uint64_t u = v < 0 ? 0 - (uint64_t)v : (uint64_t)v;
+    digits[n] = 0;
+    do digits[--n] = (char)('0' + u % 10);
+    while (u /= 10);
+    if (v < 0) digits[--n] = '-';
+    dkp_put(t, digits + n);
+}
+
+/* Six significant digits, as printf's %g. */
+static void dkp_put_real(dkp_text *t, double v) {
+    double size = fabs(v);
+    if (v < 0) dkp_put(t, "-");
+    if (!(size <= 1.7976931348623157e308)) {
+        dkp_put(t, size > 0 ? "inf" : "nan");
+        return;
+    }
+    if (size < 1e15 && size == floor(size)) {
+        dkp_put_int(t, (int64_t)size);
+        return;
+    }
+    int e = (int)floor(log10(size));
+    double scaled = e > -300 ? size * pow(10, 5 - e) : size * 1e200 * pow(10, -195 - e);
+    int64_t m = (int64_t)floor(scaled + 0.5);
+    if (m < 100000) m *= 10, e--;
+    if (m >= 1000000) m /= 10, e++;
+    int digits = 6;
+    while (m % 10 == 0 && digits > 1) m /= 10, digits--;
+    char text[8];
+    for (int i = digits; i-- > 0; m /= 10) text[i] = (char)('0' + m % 10);
+    text[digits] = 0;
+    int exponential = e < -4 || e >= 6, point = exponential ? 1 : e + 1;
+    if (point <= 0) dkp_put(t, "0.");
+    for (int i = point; i < 0; i++) dkp_put(t, "0");
+    for (int i = 0; i < digits || i < point; i++) {
+        char one[2] = {i < digits ? text[i] : '0', 0};
+        if (i > 0 && i == point) dkp_put(t, ".");
+        dkp_put(t, one);
+    }
+    if (exponential) {
+        dkp_put(t, "e");
+        dkp_put_int(t, e);
+    }
+}
+
+/* "field = value: must be allowed"; the first error of a call stays. */
+static dk_status dkp_fail(char *message, const char *field, double value, const char *allowed) {
+    dkp_text t = {message, DK_MESSAGE_SIZE, 0};
+    dkp_put(&t, field);
+    dkp_put(&t, " = ");
+    dkp_put_real(&t, value);
+    dkp_put(&t, ": must be ");
+    dkp_put(&t, allowed);
+    return DK_ERROR_CONFIG;
+}
+
+static dk_status dkp_fail_text(char *message, dk_status status, const char *text) {
+    dkp_text t = {message, DK_MESSAGE_SIZE, 0};
+    dkp_put(&t, text);
+    return status;
+}
+
+static dk_status dkp_fail_memory(char *message, size_t given, size_t needed) {
+    dkp_text t = {message, DK_MESSAGE_SIZE, 0};
+    if (given) {
+        dkp_put(&t, "bytes = ");
+        dkp_put_int(&t, (int64_t)given);
+        dkp_put(&t, ": must be at least ");
+    } else {
+        dkp_put(&t, "no memory could be allocated: needs ");
+    }
+    dkp_put_int(&t, (int64_t)needed);
+    return DK_ERROR_MEMORY;
+}
+
+DK_API const char *dk_status_text(dk_status status) {
+#define DKP_TEXT(name, text) text,
+    static const char *const texts[] = {DK_STATUSES(DKP_TEXT)};
+#undef DKP_TEXT
+    return (int)status >= 0 && status < DK_STATUS_COUNT ? texts[status] : "unknown status";
+}
+
+DK_API const char *dk_message(const dk_config *c) { return c ? c->message : "config = NULL"; }
+
+static int dkp_finite(double v) { return v - v == 0; }
+
+/* Levenshtein distance, blind to case and to the difference between '-', ' ' and '_'. */
+static int dkp_distance(const char *a, const char *b) {
+    enum { LONGEST = 48 };
+    int row[LONGEST + 1], n = 0;
+    while (n < LONGEST && b[n]) row[n] = n, n++;
+    row[n] = n;
+    for (int i = 0; a[i] && i < LONGEST; i++) {
+        int diagonal = row[0];
+        row[0] = i + 1;
+        for (int j = 0; j < n; j++) {
+            char p = a[i], q = b[j];
+            if (p >= 'A' && p <= 'Z') p = (char)(p - 'A' + 'a');
+            if (p == '-' || p == ' ') p = '_';
+            int best = diagonal + (p != q);
+            if (row[j] + 1 < best) best = row[j] + 1;
+            if (row[j + 1] + 1 < best) best = row[j + 1] + 1;
+            diagonal = row[j + 1];
+            row[j + 1] = best;
+        }
+    }
+    return row[n];
+}
+
+static const char *dkp_sampler_name(int i) {
+    const dk_sampler_info *info = dk_sampler_at(i);
+    return info ? info->sampler.name : NULL;
+}
+
+DK_API int dk_nearest_names(const char *kind, const char *name, const char **names, int max) {
+    const char *(*at)(int) = strcmp(kind, "sampler") == 0 ? dkp_sampler_name
+                             : strcmp(kind, "grid") == 0  ? dk_grid_name
+                                                          : dk_schedule_name;
+    int count = 0;
+    for (int distance = 0; distance < 48; distance++)
+        for (int i = 0; at(i) && count < max; i++)
+            if (dkp_distance(name, at(i)) == distance) names[count++] = at(i);
+    return count;
+}
+
+static dk_status dkp_fail_name(char *message, const char *kind, const char *name) {
+    dkp_text t = {message, DK_MESSAGE_SIZE, 0};
+    const char *near[3];
+    int n = dk_nearest_names(kind, name, near, 3);
+    dkp_put(&t, kind);
+    dkp_put(&t, " \"");
+    dkp_put(&t, name);
+    dkp_put(&t, "\" is not known; nearest: ");
+    for (int i = 0; i < n; i++) {
+        if (i) dkp_put(&t, ", ");
+        dkp_put(&t, near[i]);
+    }
+    return DK_ERROR_CONFIG;
+}
+
+/* ------------------------------------------------------------------------------ >>noise  Noise */
+
+DK_API void dk_philox(const uint32_t counter[4], const uint32_t key[2], uint32_t out[4]) {
+    uint32_t c0 = counter[0], c1 = counter[1], c2 = counter[2], c3 = counter[3];
+    uint32_t k0 = key[0], k1 = key[1];
+    for (int round = 0; round < 10; round++) {
+        uint64_t p = (uint64_t)0xD2511F53u * c0, q = (uint64_t)0xCD9E8D57u * c2;
+        c0 = (uint32_t)(q >> 32) ^ c1 ^ k0;
+        c1 = (uint32_t)q;
+        c2 = (uint32_t)(p >> 32) ^ c3 ^ k1;
+        c3 = (uint32_t)p;
+        k0 += 0x9E3779B9u;
+        k1 += 0xBB67AE85u;
+    }
+    out[0] = c0, out[1] = c1, out[2] = c2, out[3] = c3;
+}
+
+/* sqrt(-2 log u) for u = (2 (r/2) + 1) / 2^32. The logarithm is ours, so that it is the same everywhere:
+   u = m 2^e with m in [sqrt 1/2, sqrt 2), log m by a polynomial (Chebyshev fit, relative error 5e-8). */
+static float dkp_radius(uint32_t r) {
+    float u = ((float)(int32_t)(r >> 1) + 0.5f) * 4.656612873e-10f;
+    uint32_t bits;
+    memcpy(&bits, &u, sizeof bits);
+    bits += 0x3F800000u - 0x3F3504F3u;
+    float e = (float)((int32_t)(bits >> 23) - 127), m;
+    bits = (bits & 0x7FFFFFu) + 0x3F3504F3u;
+    memcpy(&m, &bits, sizeof m);
+    float s = m - 1.0f;
+    float p = 0.087439455f;
+    p = p * s - 0.1437733f;
+    p = p * s + 0.14949095f;
+    p = p * s - 0.16560696f;
+    p = p * s + 0.19956978f;
+    p = p * s - 0.25002155f;
+    p = p * s + 0.33334184f;
+    p = p * s - 0.49999988f;
+    p = p * s + 1.0f;
+    float minus_2_log = -2.0f * (e * 0.69314718f + s * p);
+    return sqrtf(minus_2_log > 0.0f ? minus_2_log : 0.0f);
+}
+
+/* cos and sin of 2 pi r / 2^32: the nearest quarter turn exactly, the rest in [-pi/4, pi/4] by polynomials. */
+static void dkp_turn(uint32_t r, float *cosine, float *sine) {
+    uint32_t quarter = (r + 0x20000000u) >> 30;
+    float y = (float)(int32_t)(r - (quarter << 30)) * 4.656612873e-10f; /* in half turns */
+    float z = y * y;
+    float s = y * (3.1415927f + z * (-5.167709f + z * (2.5498216f + z * -0.58974695f)));
+    float c = 1.0f + z * (-4.934802f + z * (4.058708f + z * (-1.3350679f + z * 0.23153661f)));
+    float a = quarter & 1 ? s : c, b = quarter & 1 ? c : s;
+    *cosine = ((quarter + 1) & 2) ? -a : a;
+    *sine = (quarter & 2) ? -b : b;
+}
+
+/* Normals 64 chunk .. 64 chunk + 63 of a draw. Philox block 16 chunk + j gives four of them, at j, j + 16,
+   j + 32 and j + 48, so that every loop below runs over 16 neighbours. Box & Muller 1958. */
+static void dkp_normal_chunk(uint64_t seed, uint64_t sample, uint32_t draw, uint64_t chunk, float z[64]) {
+    const uint32_t key[2] = {(uint32_t)seed, (uint32_t)(seed >> 32)};
+    uint32_t bits[4][16];
+    for (uint32_t j = 0; j < 16; j++) {
+        uint64_t block = chunk * 16 + j;
+        uint32_t high = (uint32_t)(sample >> 32) ^ ((uint32_t)(block >> 32) << 16);
+        const uint32_t counter[4] = {(uint32_t)block, draw, (uint32_t)sample, high};
+        uint32_t out[4];
+        dk_philox(counter, key, out);
+        for (int i = 0; i < 4; i++) bits[i][j] = out[i];
+    }
+    for (int half = 0; half < 2; half++)
+        for (int j = 0; j < 16; j++) {
+            float radius = dkp_radius(bits[2 * half][j]), cosine, sine;
+            dkp_turn(bits[2 * half + 1][j], &cosine, &sine);
+            z[32 * half + j] = radius * cosine;
+            z[32 * half + 16 + j] = radius * sine;
+        }
+}
+
+DK_API void dk_normals(uint64_t seed, uint64_t sample, uint32_t draw, uint64_t first, size_t n, dk_real *out) {
+    float z[64];
+    while (n > 0) {
+        size_t skip = (size_t)(first % 64), count = 64 - skip < n ? 64 - skip : n;
+        dkp_normal_chunk(seed, sample, draw, first / 64, z);
+        for (size_t i = 0; i < count; i++) out[i] = (dk_real)z[skip + i];
+        first += count, out += count, n -= count;
+    }
+}
+
+/* ------------------------------------------------------------------ >>schedule  Noise schedules */
+
+static dk_schedule dkp_schedule(dk_family family, double t_min, double t_max) {
+    dk_schedule s;
+    memset(&s, 0, sizeof s);
+    s.family = family, s.t_min = t_min, s.t_max = t_max;
+    return s;
+}
+
+DK_API dk_schedule dk_flow(double shift) {
+    dk_schedule s = dkp_schedule(DK_FAMILY_FLOW, 0, 1);
+    s.shift = shift;
+    return s;
+}
+
+DK_API dk_schedule dk_ve(double sigma_min, double sigma_max) {
+    dk_schedule s = dkp_schedule(DK_FAMILY_VE, 0, 1);
+    s.sigma_min = sigma_min, s.sigma_max = sigma_max;
+    return s;
+}
+
+DK_API dk_schedule dk_edm(double sigma_min, double sigma_max) {
+    dk_schedule s = dkp_schedule(DK_FAMILY_EDM, sigma_min, sigma_max);
+    s.sigma_min = sigma_min, s.sigma_max = sigma_max;
+    return s;
+}
+
+DK_API dk_schedule dk_vp(double beta_min, double beta_max) {
+    dk_schedule s = dkp_schedule(DK_FAMILY_VP, 1e-3, 1); /* t_min: Song et al. 2021, app. C */
+    s.beta_min = beta_min, s.beta_max = beta_max;
+    return s;
+}
+
+DK_API dk_schedule dk_sub_vp(double beta_min, double beta_max) {
+    dk_schedule s = dk_vp(beta_min, beta_max);
+    s.family = DK_FAMILY_SUB_VP;
+    return s;
+}
+
+DK_API dk_schedule dk_cosine_flow(void) { return dkp_schedule(DK_FAMILY_COSINE, 0, dkp_pi / 2); }
+
+DK_API dk_schedule dk_custom_schedule(dk_schedule_fn fn, void *user, double t_min, double t_max) {
+    dk_schedule s = dkp_schedule(DK_FAMILY_CUSTOM, t_min, t_max);
+    s.fn = fn, s.user = user;
+    return s;
+}
+
+static double dkp_beta(const dk_schedule *s, int k) {
+    double f = s->timesteps > 1 ? (double)k / (s->timesteps - 1) : 0;
+    double first = s->beta_first, last = s->beta_last;
+    if (s->betas == DK_BETAS_LINEAR) return first + f * (last - first);
+    if (s->betas == DK_BETAS_SCALED_LINEAR) {
+        double root = sqrt(first) + f * (sqrt(last) - sqrt(first));
+        return root * root;
+    }
+    /* Nichol & Dhariwal 2021, eq. 17: abar(u) = cos^2((u + 0.008)/1.008 pi/2), beta cut at 0.999 */
+    double scale = dkp_pi / 2 / 1.008, T = s->timesteps;
+    double before = cos((k / T + 0.008) * scale), after = cos(((k + 1) / T + 0.008) * scale);
+    double beta = 1 - after * after / (before * before);
+    return beta < 0.999 ? beta : 0.999;
+}
+
+/* Marks hold every stride-th product, so that any abar costs less than stride multiplications and no table. */
+static int dkp_stride(const dk_schedule *s) { return (s->timesteps + DK_ABAR_MARKS - 1) / DK_ABAR_MARKS; }
+
+static void dkp_fill_marks(dk_schedule *s) {
+    double product = 1;
+    if (s->alphas_cumprod || s->family != DK_FAMILY_VP_DISCRETE) return;
+    for (int k = 0, stride = dkp_stride(s); k < s->timesteps; k++) {
+        product *= 1 - dkp_beta(s, k);
+        if (k % stride == 0) s->marks[k / stride] = product;
+    }
+}
+
+/* alpha^2 of timestep k = -1 .. T-1 before rescaling; the empty product at -1 is clean data */
+static double dkp_abar(const dk_schedule *s, int k) {
+    if (k < 0) return 1;
+    if (s->alphas_cumprod) return s->alphas_cumprod[k];
+    int stride = dkp_stride(s), mark = k / stride;
+    double product = s->marks[mark];
+    for (int j = mark * stride + 1; j <= k; j++) product *= 1 - dkp_beta(s, j);
+    return product;
+}
+
+static dk_level dkp_discrete_level(const dk_schedule *s, int k) {
+    double abar = dkp_abar(s, k);
+    dk_level l = {(double)k, sqrt(abar), sqrt(1 - abar)};
+    if (s->zero_terminal_snr && k >= 0) { /* Lin et al. 2023, alg. 1: alpha shifted to 0 at T-1, kept at 0 */
+        double first = sqrt(dkp_abar(s, 0)), last = sqrt(dkp_abar(s, s->timesteps - 1));
+        l.alpha = (l.alpha - last) * (first / (first - last));
+        l.sigma = sqrt((1 - l.alpha) * (1 + l.alpha));
+    }
+    return l;
+}
+
+DK_API dk_schedule dk_vp_discrete(dk_betas betas, int timesteps, double beta_first, double beta_last) {
+    dk_schedule s = dkp_schedule(DK_FAMILY_VP_DISCRETE, 0, timesteps - 1);
+    s.betas = betas, s.timesteps = timesteps, s.beta_first = beta_first, s.beta_last = beta_last;
+    if (timesteps > 0) dkp_fill_marks(&s);
+    return s;
+}
+
+DK_API dk_schedule dk_vp_linear(void) { return dk_vp_discrete(DK_BETAS_LINEAR, 1000, 1e-4, 0.02); }
+DK_API dk_schedule dk_vp_scaled_linear(void) {
+    return dk_vp_discrete(DK_BETAS_SCALED_LINEAR, 1000, 0.00085, 0.012);
+}
+DK_API dk_schedule dk_vp_cosine(void) { return dk_vp_discrete(DK_BETAS_COSINE, 1000, 0, 0); }
+DK_API dk_schedule dk_vp_table(const double *alphas_cumprod, int timesteps) {
+    dk_schedule s = dkp_schedule(DK_FAMILY_VP_DISCRETE, 0, timesteps - 1);
+    s.alphas_cumprod = alphas_cumprod, s.timesteps = timesteps;
+    return s;
+}
+
+static dk_schedule dkp_named_flow(void) { return dk_flow(1); }
+static dk_schedule dkp_named_ve(void) { return dk_ve(0.01, 50); }
+static dk_schedule dkp_named_edm(void) { return dk_edm(0.002, 80); }
+static dk_schedule dkp_named_vp(void) { return dk_vp(0.1, 20); }
+static dk_schedule dkp_named_sub_vp(void) { return dk_sub_vp(0.1, 20); }
+static dk_schedule dkp_named_zero_snr(void) {
+    dk_schedule s = dk_vp_scaled_linear();
+    s.zero_terminal_snr = 1;
+    return s;
+}
+
+static const struct {
+    const char *name, *about;
+    dk_schedule (*make)(void);
+} dkp_schedules[] = {
+    {"flow", "flow matching, alpha = 1 - t, sigma = t; Lipman et al. 2022", dkp_named_flow},
+    {"ve", "VE, sigma = 0.01 (50/0.01)^t; Song et al. 2021", dkp_named_ve},
+    {"edm", "sigma = t, 0.002 to 80; Karras et al. 2022", dkp_named_edm},
+    {"vp", "VP SDE, beta 0.1 to 20; Song et al. 2021", dkp_named_vp},
+    {"sub_vp", "sub-VP SDE, beta 0.1 to 20; Song et al. 2021", dkp_named_sub_vp},
+    {"cosine_flow", "alpha = cos t, sigma = sin t; Albergo & Vanden-Eijnden 2023", dk_cosine_flow},
+    {"vp_linear", "DDPM, 1000 betas 1e-4 to 0.02; Ho et al. 2020", dk_vp_linear},
+    {"vp_scaled_linear", "Stable Diffusion, sqrt(beta) linear 0.00085 to 0.012; Rombach et al. 2022",
+     dk_vp_scaled_linear},
+    {"vp_cosine", "cosine abar, beta cut at 0.999; Nichol & Dhariwal 2021", dk_vp_cosine},
+    {"vp_zero_snr", "vp_scaled_linear rescaled to zero terminal SNR; Lin et al. 2023", dkp_named_zero_snr},
+};
+
+DK_API const char *dk_schedule_name(int i) {
+    return i >= 0 && i < DKP_COUNT(dkp_schedules) ? dkp_schedules[i].name : NULL;
+}
+
+DK_API const char *dk_schedule_about(int i) {
+    return i >= 0 && i < DKP_COUNT(dkp_schedules) ? dkp_schedules[i].about : NULL;
+}
+
+DK_API dk_schedule dk_schedule_named(const char *name) {
+    for (int i = 0; name && i < DKP_COUNT(dkp_schedules); i++)
+        if (strcmp(name, dkp_schedules[i].name) == 0) return dkp_schedules[i].make();
+    dk_schedule s = dkp_schedule(DK_FAMILY_DEFAULT, 0, 0);
+    s.unknown = name ? name : "(NULL)";
+    return s;
+}
+
+DK_API double dk_noise_level(dk_level l) { return l.alpha > 0 ? l.sigma / l.alpha : HUGE_VAL; }
+
+DK_API double dk_lambda(dk_level l) {
+    return l.alpha <= 0 ? -HUGE_VAL : l.sigma <= 0 ? HUGE_VAL : log(l.alpha / l.sigma);
+}
+
+/* alpha, sigma with alpha^2 + sigma^2 = 1 at a noise level */
+static void dkp_vp_pair(double noise_level, dk_level *l) {
+    if (noise_level > 1) {
+        double r = 1 / noise_level; /* 0 at infinity */
+        l->sigma = 1 / sqrt(1 + r * r);
+        l->alpha = r * l->sigma;
+    } else {
+        l->alpha = 1 / sqrt(1 + noise_level * noise_level);
+        l->sigma = noise_level * l->alpha;
+    }
+}
+
 static int dkp_is_flow(const dk_schedule *s) {
     return s->family == DK_FAMILY_FLOW || s->family == DK_FAMILY_DEFAULT;
 }
@@ -1409,7 +2555,7 @@ DK_API dk_grid dk_grid_levels(const double *levels, dk_unit unit) {
 }
 
 /* The unit u in which a family's noise levels are customarily spaced. */
-static int dkp_flow_unit(const dk_schedule *s) { return dkp_is_flow(s) || s->family == DK_FAMILY_COSINE; }
+static int dkp_flow_unit(const dk_schedule *s) { return dkp_family_of(s)->flow_unit; }
 
 static double dkp_u(const dk_schedule *s, dk_level l) {
     return dkp_flow_unit(s) ? l.sigma / (l.alpha + l.sigma) : dk_noise_level(l);
@@ -1542,15 +2688,11 @@ static dk_status dkp_check_schedule(dk_schedule *s, char *message) {
     }
     if (s->family == DK_FAMILY_CUSTOM && !s->fn)
         return dkp_fail_text(message, DK_ERROR_CONFIG, "schedule.fn = NULL: must be a function for a custom schedule");
-    double low = -1, high = HUGE_VAL; /* the times that the family knows */
+    double low = dkp_family_of(s)->t_low, high = dkp_family_of(s)->t_high;
     if (s->family == DK_FAMILY_VP_DISCRETE) high = s->timesteps - 1;
-    else if (s->family == DK_FAMILY_CUSTOM) low = -HUGE_VAL;
-    else if (s->family != DK_FAMILY_VE) low = 0;
-    if (s->family == DK_FAMILY_FLOW) high = 1;
-    if (s->family == DK_FAMILY_COSINE) high = dkp_pi / 2;
-    if (!(s->t_min >= low && dkp_finite(s->t_min)))
+    if (!(s->t_min >= low && s->t_min <= high))
         return dkp_fail(message, "schedule.t_min", s->t_min, "within the family's times");
-    if (!(s->t_max > s->t_min && s->t_max <= high && dkp_finite(s->t_max)))
+    if (!(s->t_max > s->t_min && s->t_max <= high))
         return dkp_fail(message, "schedule.t_max", s->t_max, "> t_min and within the family's times");
     return DK_OK;
 }
@@ -1669,12 +2811,7 @@ static dk_status dkp_resolve(dk_config *c, char *message) {
     if ((status = dkp_check_schedule(s, message)) != DK_OK) return status;
     if ((int)c->prediction < 0 || c->prediction >= DK_PREDICT_COUNT)
         return dkp_fail(message, "prediction", c->prediction, "one of dk_prediction");
-    if (c->prediction == DK_PREDICT_DEFAULT)
-        c->prediction = s->family == DK_FAMILY_FLOW     ? DK_PREDICT_VELOCITY
-                        : s->family == DK_FAMILY_COSINE ? DK_PREDICT_V
-                        : s->family == DK_FAMILY_EDM    ? DK_PREDICT_EDM
-                        : s->family == DK_FAMILY_CUSTOM ? DK_PREDICT_X0
-                                                        : DK_PREDICT_EPS;
+    if (c->prediction == DK_PREDICT_DEFAULT) c->prediction = dkp_family_of(s)->prediction;
     if (!(c->sigma_data >= 0) || !dkp_finite(c->sigma_data))
         return dkp_fail(message, "sigma_data", c->sigma_data, "> 0 (0: 0.5)");
     if (c->sigma_data <= 0) c->sigma_data = 0.5;
@@ -1690,13 +2827,9 @@ static dk_status dkp_resolve(dk_config *c, char *message) {
     }
     if ((int)c->condition < 0 || c->condition >= DK_CONDITION_COUNT)
         return dkp_fail(message, "condition", c->condition, "one of dk_condition");
-    if (c->condition == DK_CONDITION_DEFAULT) {
-        dk_family family = net->family != DK_FAMILY_DEFAULT ? net->family : s->family;
-        c->condition = c->prediction == DK_PREDICT_EDM                           ? DK_CONDITION_C_NOISE
-                       : family == DK_FAMILY_FLOW                                ? DK_CONDITION_FLOW
-                       : family == DK_FAMILY_VE || family == DK_FAMILY_EDM       ? DK_CONDITION_SIGMA
-                                                                                 : DK_CONDITION_T;
-    }
+    if (c->condition == DK_CONDITION_DEFAULT)
+        c->condition = c->prediction == DK_PREDICT_EDM ? DK_CONDITION_C_NOISE
+                                                       : dkp_family_of(net->family ? net : s)->condition;
     if (!dkp_finite(c->condition_scale))
         return dkp_fail(message, "condition_scale", c->condition_scale, "finite (0: 1)");
     if (c->condition_scale >= 0 && c->condition_scale <= 0) c->condition_scale = 1;
