@@ -131,7 +131,7 @@ typedef enum dk_status { DK_STATUSES(DKP_ENUM) DK_STATUS_COUNT } dk_status;
 /* The status in words; never NULL. */
 DK_API const char *dk_status_text(dk_status status);
 
-enum { DK_MESSAGE_SIZE = 240, DK_ABAR_MARKS = 32, DK_MAX_TERMS = 24, DK_MAX_STAGES = 13 };
+enum { DK_MESSAGE_SIZE = 240, DK_ABAR_MARKS = 32, DK_MAX_TERMS = 16, DK_MAX_STAGES = 12 };
 
 /* -------------------------------------------------------------- >>decl-schedule  Noise schedules */
 
@@ -2792,7 +2792,7 @@ static dk_status dkp_check_sampler(const dk_sampler *s, char *message) {
     if (s->langevin_steps < 0 || s->langevin_steps > 100000)
         return dkp_fail(message, "sampler.langevin_steps", s->langevin_steps, "0 .. 100000");
     if (s->tableau && (s->tableau->stages < 1 || s->tableau->stages > DK_MAX_STAGES))
-        return dkp_fail(message, "sampler.tableau->stages", s->tableau->stages, "1 .. 13");
+        return dkp_fail(message, "sampler.tableau->stages", s->tableau->stages, "1 .. 12");
     return DK_OK;
 }
 
@@ -2980,7 +2980,7 @@ static int dkp_is_value(const dk_vec *v) {
 
 static dk_vec dkp_keep_as(dk_recorder *r, dk_vec v, char letter, int number) {
     if (v.count > DK_MAX_TERMS) {
-        dk_refuse(r, "terms of a symbolic vector", v.count, "at most 24: store parts with dk_keep, or say dk_sum_begin");
+        dk_refuse(r, "terms of a symbolic vector", v.count, "at most 16: store parts with dk_keep, or say dk_sum_begin");
         v.count = 0;
     }
     if (r->status != DK_OK || dkp_is_value(&v)) return v;
