@@ -288,6 +288,7 @@ typedef struct dk_grid {
     int rising;           /* reverse the finished list: inversion */
     const double *levels; /* LEVELS: steps + 1 numbers, read while recording */
     dk_unit unit;         /* LEVELS: what they are */
+    dk_level noisy, clean; /* ends of the range, filled in */
 } dk_grid;
 
 DK_API dk_grid dk_grid_named(const char *name);
@@ -978,41 +979,43 @@ DK_API dk_schedule dk_custom_schedule(dk_schedule_fn fn, void *user, double t_mi
     return s;
 }
 
-static double dkp_beta(const dk_schedule *s, int k) {
-    double f = s->timesteps > 1 ? (double)k / (s->timesteps - 1) : 0;
-    double first = s->beta_first, last = s->beta_last;
-    if (s->betas == DK_BETAS_LINEAR) return first + f * (last - first);
-    if (s->betas == DK_BETAS_SCALED_LINEAR) {
-        double root = sqrt(first) + f * (sqrt(last) - sqrt(first));
-        return root * root;
-    }
-    /* Nichol & Dhariwal 2021, eq. 17: abar(u) = cos^2((u + 0.008)/1.008 pi/2), beta cut at 0.999 */
-    double scale = dkp_pi / 2 / 1.008, T = s->timesteps;
+/* Nichol & Dhariwal 2021, eq. 17: abar(u) = cos^2((u + 0.008)/1.008 pi/2), beta cut at 0.999. */
+static double dkp_cosine_beta(double T, int k) {
+    double scale = dkp_pi / 2 / 1.008;
     double before = cos((k / T + 0.008) * scale), after = cos(((k + 1) / T + 0.008) * scale);
     double beta = 1 - after * after / (before * before);
     return beta < 0.999 ? beta : 0.999;
+}
+
+/* The product of 1 - beta over timesteps [from, to), times `product`. */
+static double dkp_beta_product(const dk_schedule *s, double product, int from, int to) {
+    int scaled = s->betas == DK_BETAS_SCALED_LINEAR;
+    double first = scaled ? sqrt(s->beta_first) : s->beta_first, last = scaled ? sqrt(s->beta_last) : s->beta_last;
+    for (int k = from; k < to; k++) {
+        double beta = first + (double)k / (s->timesteps - 1) * (last - first);
+        if (s->betas == DK_BETAS_COSINE) beta = dkp_cosine_beta(s->timesteps, k);
+        product *= 1 - (scaled ? beta * beta : beta);
+    }
+    return product;
 }
 
 /* Marks hold every stride-th product, so that any abar costs less than stride multiplications and no table. */
 static int dkp_stride(const dk_schedule *s) { return (s->timesteps + DK_ABAR_MARKS - 1) / DK_ABAR_MARKS; }
 
 static void dkp_fill_marks(dk_schedule *s) {
+    int stride = dkp_stride(s), mark = 0;
     double product = 1;
     if (s->alphas_cumprod || s->family != DK_FAMILY_VP_DISCRETE) return;
-    for (int k = 0, stride = dkp_stride(s); k < s->timesteps; k++) {
-        product *= 1 - dkp_beta(s, k);
-        if (k % stride == 0) s->marks[k / stride] = product;
-    }
+    for (int k = 0; k < s->timesteps; k += stride, mark++)
+        s->marks[mark] = product = dkp_beta_product(s, product, k ? k - stride + 1 : 0, k + 1);
 }
 
 /* alpha^2 of timestep k = -1 .. T-1 before rescaling; the empty product at -1 is clean data */
 static double dkp_abar(const dk_schedule *s, int k) {
     if (k < 0) return 1;
     if (s->alphas_cumprod) return s->alphas_cumprod[k];
-    int stride = dkp_stride(s), mark = k / stride;
-    double product = s->marks[mark];
-    for (int j = mark * stride + 1; j <= k; j++) product *= 1 - dkp_beta(s, j);
-    return product;
+    int mark = k / dkp_stride(s);
+    return dkp_beta_product(s, s->marks[mark], mark * dkp_stride(s) + 1, k + 1);
 }
 
 static dk_level dkp_discrete_level(const dk_schedule *s, int k) {
@@ -1509,7 +1512,7 @@ static dk_level dkp_spaced(const dk_config *c, int i, int n) {
         return dk_level_at(s, dkp_round((n - 1 - i) * floor(T / n), g->rounding) + g->offset);
     if (g->spacing == DK_SPACING_TRAILING) return dk_level_at(s, dkp_round(T - i * (T / n), g->rounding) - 1);
     if (g->spacing == DK_SPACING_LINSPACE) return dk_level_at(s, dkp_round((T - 1) * (1 - f), g->rounding));
-    dk_level from = dkp_range_end(c, 1), to = dkp_range_end(c, 0);
+    dk_level from = g->noisy, to = g->clean;
     if (i == 0) return from;
     if (i == n - 1) return to;
     double a = dkp_u(s, from), b = dkp_u(s, to);
@@ -1531,7 +1534,7 @@ static dk_level dkp_spaced(const dk_config *c, int i, int n) {
 
 static dk_final dkp_final(const dk_config *c) {
     if (c->grid.final != DK_FINAL_DEFAULT) return c->grid.final;
-    return !dkp_by_timesteps(&c->grid) && dkp_range_end(c, 0).sigma <= 0 ? DK_FINAL_MIN : DK_FINAL_ZERO;
+    return !dkp_by_timesteps(&c->grid) && c->grid.clean.sigma <= 0 ? DK_FINAL_MIN : DK_FINAL_ZERO;
 }
 
 /* Level i of the finished grid, 0 .. steps. */
@@ -1748,6 +1751,7 @@ static dk_status dkp_resolve(dk_config *c, char *message) {
         c->grid.spacing = dkp_flow_unit(s) ? DK_SPACING_UNIFORM : DK_SPACING_KARRAS;
     if ((status = dkp_check_grid(c, message)) != DK_OK) return status;
     if (c->grid.rho <= 0) c->grid.rho = 7;
+    c->grid.noisy = dkp_range_end(c, 1), c->grid.clean = dkp_range_end(c, 0);
     if (!c->sampler.record && !c->sampler.name) c->sampler = dk_sampler_named("dpmpp_2m");
     if ((status = dkp_check_sampler(&c->sampler, message)) != DK_OK) return status;
     if ((int)c->start < 0 || c->start >= DK_START_COUNT)
