@@ -56,8 +56,10 @@ $(BUILD)/snippets.inc: tests/snippets.sh diffkit.h README.md | $(BUILD)
 	sh tests/snippets.sh $(if $(findstring ++,$(STD)),C++,C) >$@
 $(BUILD)/test_snippets: $(BUILD)/snippets.inc
 
-test: cmocka $(TESTS:%=$(BUILD)/test_%) $(BUILD)/diffkit
-	@sh tests/run.sh $(BUILD) $(TESTS)
+# The tool is C alone; as C++ only the header's tests are built.
+TOOL = $(if $(findstring ++,$(STD)),,$(BUILD)/diffkit)
+test: cmocka $(TESTS:%=$(BUILD)/test_%) $(TOOL)
+	@sh tests/run.sh $(BUILD) $(TESTS) $(if $(TOOL),tool)
 
 # Everything that must hold for all compilers and modes; fails on the first that does not.
 check:

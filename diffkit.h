@@ -114,14 +114,14 @@ typedef DK_REAL dk_real;
 
 /* ------------------------------------------------------------------ >>decl-status  Status codes */
 
-#define DK_STATUSES(X)                                                                             \
-    X(DK_OK, "fine")                                                                               \
-    X(DK_ERROR_CONFIG, "the configuration cannot work")                                            \
-    X(DK_ERROR_MEMORY, "not enough memory")                                                        \
-    X(DK_ERROR_CALLBACK, "a callback returned nonzero")                                            \
-    X(DK_CANCELLED, "the progress callback asked to stop")                                         \
-    X(DK_ERROR_NOT_FINITE, "the network's output is NaN or infinite")                              \
-    X(DK_ERROR_SAVED, "the saved bytes do not fit this run or are damaged")                        \
+#define DK_STATUSES(X)                                                      \
+    X(DK_OK, "fine")                                                        \
+    X(DK_ERROR_CONFIG, "the configuration cannot work")                     \
+    X(DK_ERROR_MEMORY, "not enough memory")                                 \
+    X(DK_ERROR_CALLBACK, "a callback returned nonzero")                     \
+    X(DK_CANCELLED, "the progress callback asked to stop")                  \
+    X(DK_ERROR_NOT_FINITE, "the network's output is NaN or infinite")       \
+    X(DK_ERROR_SAVED, "the saved bytes do not fit this run or are damaged") \
     X(DK_ERROR_ORDER, "the call makes no sense at this point of the run")
 
 #define DKP_ENUM(name, text) name,
@@ -158,8 +158,8 @@ typedef enum dk_betas { DK_BETAS_LINEAR, DK_BETAS_SCALED_LINEAR, DK_BETAS_COSINE
 
 /* A user's schedule: fill alpha and sigma at t; alpha/sigma must fall strictly with t.
    d_alpha and d_sigma (d/dt) may be left alone: then they are taken by central differences. */
-typedef void (*dk_schedule_fn)(void *user, double t, double *alpha, double *sigma,
-                               double *d_alpha, double *d_sigma);
+typedef void (*dk_schedule_fn)(void *user, double t, double *alpha, double *sigma, double *d_alpha,
+                               double *d_sigma);
 
 /* A noise schedule is a plain value; make it with one of the functions below, then edit at will. */
 typedef struct dk_schedule {
@@ -250,7 +250,7 @@ typedef enum dk_spacing {
     DK_SPACING_EXPONENTIAL, /* log u linear */
     DK_SPACING_LAMBDA,      /* log-SNR linear, Lu et al. 2022 */
     DK_SPACING_UNIFORM,     /* t linear */
-    DK_SPACING_QUADRATIC,   /* sqrt(t - t_min) linear, Song et al. 2020 */
+    DK_SPACING_QUADRATIC,   /* sqrt(t) linear, Song et al. 2020 */
     DK_SPACING_LEADING,     /* timesteps i * (T/steps), T/steps whole, + offset; Lin et al. 2023, table 2 */
     DK_SPACING_TRAILING,    /* timesteps T - i * T/steps - 1 */
     DK_SPACING_LINSPACE,    /* timesteps from T-1 to 0, linear */
@@ -284,10 +284,10 @@ typedef struct dk_grid {
     dk_rounding rounding;        /* of timesteps: LEADING, TRAILING, LINSPACE */
     int offset;                  /* LEADING: added to each timestep */
     dk_final final;
-    double final_value;   /* DK_FINAL_VALUE, in units of sigma/alpha */
-    int rising;           /* reverse the finished list: inversion */
-    const double *levels; /* LEVELS: steps + 1 numbers, read while recording */
-    dk_unit unit;         /* LEVELS: what they are */
+    double final_value;    /* DK_FINAL_VALUE, in units of sigma/alpha */
+    int rising;            /* reverse the finished list: inversion */
+    const double *levels;  /* LEVELS: steps + 1 numbers, read while recording */
+    dk_unit unit;          /* LEVELS: what they are */
     dk_level noisy, clean; /* ends of the range, filled in */
 } dk_grid;
 
@@ -334,7 +334,7 @@ typedef struct dk_pass {
     dk_boundary boundary;
     int index;    /* of the call or norm */
     int position; /* of the boundary, among rows and boundaries */
-    int noises; /* local draws, which need a buffer each if the noise comes from a callback */
+    int noises;   /* its draws, which need a buffer each if the noise comes from a callback */
 } dk_pass;
 
 /* One network evaluation. D = d_x x + d_f F. */
@@ -342,9 +342,10 @@ typedef struct dk_call {
     dk_level level;   /* in the sampler's schedule */
     double condition; /* what the network is told */
     double input_scale, d_x, d_f;
-    int x, input, output, uncond_output; /* values; uncond_output -1 unless the unconditional output is asked for too */
-    int denoised;                  /* the value D */
-    int step, stage;               /* step 0 .. steps-1; stage counts the calls within it */
+    int x, input, output,
+        uncond_output; /* values; uncond_output -1 unless the unconditional output is asked for too */
+    int denoised;      /* the value D */
+    int step, stage;   /* step 0 .. steps-1; stage counts the calls within it */
     int needs; /* last call whose output the input depends on, -1: none. Calls k > needs can run at once */
 } dk_call;
 
@@ -363,10 +364,11 @@ typedef struct dk_plan {
     void *memory; /* in: where to record, or NULL to allocate; freed by dk_plan_free only if allocated */
     size_t bytes; /* in: size of memory */
     int owned;
+    size_t used; /* of memory */
     int steps, levels, calls, rows, terms, values, passes, norms, draws;
-    int buffers;  /* full-size buffers besides x */
-    int locals;   /* tiles */
-    int noises;   /* extra full-size buffers when noise comes from a callback */
+    int buffers;   /* full-size buffers besides x */
+    int locals;    /* tiles */
+    int noises;    /* extra full-size buffers when noise comes from a callback */
     uint64_t hash; /* of everything that the plan computes */
     dk_level *level;
     dk_call *call;
@@ -438,7 +440,8 @@ typedef struct dk_table {
 struct dk_recorder;
 typedef void (*dk_record_fn)(struct dk_recorder *r);
 
-/* A point in the design space. Take one by name, then edit; all zero: dpmpp_2m. */
+/* A point in the design space. Take one by name, then edit; all zero: dpmpp_2m. Methods ignore what they have no
+   use for, but eta > 0 on a deterministic one is refused. */
 typedef struct dk_sampler {
     const char *name;          /* for messages */
     dk_record_fn record;       /* the recording function: built in or the user's; NULL: default sampler */
@@ -446,29 +449,29 @@ typedef struct dk_sampler {
     dk_gauge gauge;            /* classical Runge-Kutta */
     int order;                 /* multistep: 1 .. 2 */
     int heun;                  /* dpmpp_2m_sde: 0 midpoint, 1 Heun correction */
-    double alpha;              /* edm: where the second evaluation stands: 1/2, 2/3, 1 (Karras et al. 2022, alg. 3) */
+    double alpha; /* edm: where the second evaluation stands: 1/2, 2/3, 1 (Karras et al. 2022, alg. 3) */
     dk_noise_law law;
-    double eta;                /* 0: deterministic */
-    double s_noise;            /* multiplies every draw of the sampler; 1 in all presets */
-    double churn;              /* S_churn, Karras et al. 2022, alg. 2: any sampler can churn */
+    double eta;                  /* 0: deterministic */
+    double s_noise;              /* multiplies every draw of the sampler; 1 in all presets */
+    double churn;                /* S_churn, Karras et al. 2022, alg. 2: any sampler can churn */
     double churn_min, churn_max; /* S_tmin, S_tmax in sigma/alpha; churn_max 0: no limit */
-    double snr;                /* Langevin corrector: signal-to-noise ratio r, Song et al. 2021, alg. 4-5 */
-    double langevin_step;      /* smld: step / sigma^2, Song & Ermon 2019, alg. 1 (their epsilon/sigma_L^2) */
-    int langevin_steps;        /* Langevin steps per level */
-    const void *user;          /* for the user's own record function; dk_table for table samplers */
+    double snr;                  /* Langevin corrector: signal-to-noise ratio r, Song et al. 2021, alg. 4-5 */
+    double langevin_step; /* smld: step / sigma^2, Song & Ermon 2019, alg. 1 (their epsilon/sigma_L^2) */
+    int langevin_steps;   /* Langevin steps per level */
+    const void *user;     /* for the user's own record function; dk_table for table samplers */
 } dk_sampler;
 
 typedef struct dk_sampler_info {
     dk_sampler sampler;
-    int order;      /* of convergence: of the ODE, or (weak) of the SDE */
-    int evals;      /* per step; a step to sigma = 0 takes one */
+    int order; /* of convergence: of the ODE, or (weak) of the SDE */
+    int evals; /* per step; Runge-Kutta steps to sigma = 0 take one, smld's one more */
     const char *paper;
 } dk_sampler_info;
 
 DK_API dk_sampler dk_sampler_named(const char *name);
-DK_API const dk_sampler_info *dk_sampler_at(int i); /* the table of presets; NULL past the end */
-DK_API dk_sampler dk_runge_kutta(const dk_tableau *tableau);   /* the user's own tableau, which stays his */
-DK_API dk_sampler dk_table_sampler(const dk_table *table);     /* likewise */
+DK_API const dk_sampler_info *dk_sampler_at(int i);          /* the table of presets; NULL past the end */
+DK_API dk_sampler dk_runge_kutta(const dk_tableau *tableau); /* the user's own tableau, which stays his */
+DK_API dk_sampler dk_table_sampler(const dk_table *table);   /* likewise */
 /* Up to max known names nearest to the given one; returns how many. kind: "sampler", "grid" or "schedule". */
 DK_API int dk_nearest_names(const char *kind, const char *name, const char **names, int max);
 
@@ -476,10 +479,10 @@ DK_API int dk_nearest_names(const char *kind, const char *name, const char **nam
    dk_denoise, and leaves the new state in r->x. Nothing is computed while recording. */
 typedef struct dk_recorder {
     dk_sampler sampler;
-    int steps, step;   /* step counts from 0; -1 before the first dk_step */
-    dk_level from, to; /* of this step; from includes churn */
-    dk_vec x;          /* the state */
-    int falling;       /* 1 where noise levels fall: sampling; 0: inversion */
+    int steps, step;          /* step counts from 0; -1 before the first dk_step */
+    dk_level from, to;        /* of this step; from includes churn */
+    dk_vec x;                 /* the state */
+    int falling;              /* 1 where noise levels fall: sampling; 0: inversion */
     struct dk_config *config; /* resolved */
     dk_status status;
     dk_plan *plan; /* private from here */
@@ -487,21 +490,22 @@ typedef struct dk_recorder {
     int row_needs, storing, position, stage;
 } dk_recorder;
 
-DK_API int dk_step(dk_recorder *r);                                      /* 0 after the last step */
-DK_API dk_vec dk_denoise(dk_recorder *r, dk_vec x, dk_level level);      /* D at x */
+DK_API int dk_step(dk_recorder *r);                                 /* 0 after the last step */
+DK_API dk_vec dk_denoise(dk_recorder *r, dk_vec x, dk_level level); /* D at x */
 /* The same, told the network that the level is `told`, and with the unconditional D unless NULL. */
 DK_API dk_vec dk_denoise_told(dk_recorder *r, dk_vec x, dk_level level, dk_level told, dk_vec *uncond);
-DK_API dk_vec dk_noise(dk_recorder *r, dk_level from, dk_level to);     /* a fresh draw */
-DK_API dk_vec dk_keep(dk_recorder *r, dk_vec v);    /* stores a sum, so that later uses cost one term */
-DK_API dk_vec dk_past(dk_recorder *r, int call);    /* D of an earlier call */
-DK_API void dk_sum_begin(dk_recorder *r);           /* a stored sum of any length, term by term; */
+DK_API dk_vec dk_noise(dk_recorder *r, dk_level from, dk_level to); /* a fresh draw */
+DK_API dk_vec dk_keep(dk_recorder *r, dk_vec v); /* stores a sum, so that later uses cost one term */
+DK_API dk_vec dk_past(dk_recorder *r, int call); /* D of an earlier call */
+DK_API void dk_sum_begin(dk_recorder *r);        /* a stored sum of any length, term by term; */
 DK_API void dk_sum_add(dk_recorder *r, double c, dk_vec v); /* nothing else may be said until its end */
 DK_API dk_vec dk_sum_end(dk_recorder *r);
-DK_API int dk_norm_ratio(dk_recorder *r, dk_vec a, dk_vec b);            /* |a|/|b| per sample: a scalar */
+DK_API int dk_norm_ratio(dk_recorder *r, dk_vec a, dk_vec b); /* |a|/|b| per sample: a scalar */
 DK_API dk_vec dk_scale(double c, dk_vec v);
-DK_API dk_vec dk_scale_by(double c, int scalar, int power, dk_vec v);    /* c scalar^power v */
+DK_API dk_vec dk_scale_by(double c, int scalar, int power,
+                          dk_vec v); /* c scalar^power v, power >= 1; once per vector */
 DK_API dk_vec dk_add(dk_vec a, dk_vec b);
-DK_API dk_vec dk_mix(double a, dk_vec x, double b, dk_vec y);            /* a x + b y */
+DK_API dk_vec dk_mix(double a, dk_vec x, double b, dk_vec y); /* a x + b y */
 /* Ends recording with an error; the field is named in the message. */
 DK_API void dk_refuse(dk_recorder *r, const char *field, double value, const char *allowed);
 
@@ -569,14 +573,14 @@ DK_API dk_status dk_resolve(dk_config *c);
 
 /* One evaluation to be done. Arrays are batch x dim, sample after sample. */
 typedef struct dk_eval {
-    const dk_real *input; /* already scaled for the network; not to be written */
-    dk_real *output;      /* to be filled with the network's raw output */
-    dk_real *uncond_output;     /* the unconditional output where the plan asks for it, else NULL */
-    double t;             /* what the network is conditioned on */
-    dk_level level;       /* in the sampler's schedule */
-    int step, steps;      /* step 0 .. steps - 1 */
-    int call, calls;      /* evaluation 0 .. calls - 1 */
-    int stage;            /* of the evaluations within the step */
+    const dk_real *input;   /* already scaled for the network; not to be written */
+    dk_real *output;        /* to be filled with the network's raw output */
+    dk_real *uncond_output; /* the unconditional output where the plan asks for it, else NULL */
+    double t;               /* what the network is conditioned on */
+    dk_level level;         /* in the sampler's schedule */
+    int step, steps;        /* step 0 .. steps - 1 */
+    int call, calls;        /* evaluation 0 .. calls - 1 */
+    int stage;              /* of the evaluations within the step */
     int batch;
     size_t dim;
     uint64_t first_sample;
@@ -594,9 +598,9 @@ typedef struct dk_run {
     size_t dim, size; /* size = batch * dim */
     dk_real *x, *buffers, *tiles, *noise;
     double *scalars;
-    int pass;     /* the next pass to run */
-    int waiting;  /* an evaluation is out */
-    int again;    /* hand out the same evaluation once more */
+    int pass;    /* the next pass to run */
+    int waiting; /* an evaluation is out */
+    int again;   /* hand out the same evaluation once more */
     int finished;
     dk_plan own_plan;
     void *owned;
@@ -604,14 +608,15 @@ typedef struct dk_run {
 
 /* Bytes for dk_begin: plan and buffers; 0 and a message if the config cannot work (or DK_NO_MALLOC). */
 DK_API size_t dk_run_size(dk_config *c);
-/* Bytes for dk_begin_plan: buffers only. */
+/* Bytes for dk_begin_plan: buffers only; 0 if they cannot be had. */
 DK_API size_t dk_workspace_size(const dk_plan *plan, const dk_config *c);
 /* Starts a run on x (batch * dim numbers). memory NULL: allocated, freed by dk_end. Any alignment.
    x and memory must stay until the end. */
 DK_API dk_status dk_begin(dk_run *run, dk_config *c, dk_real *x, void *memory, size_t bytes);
 /* The same on a plan made beforehand. Of the config only dim, batch, seeds, noise, progress, unchecked and
    backend count: all else is in the plan, which must stay until the end. */
-DK_API dk_status dk_begin_plan(dk_run *run, const dk_plan *plan, dk_config *c, dk_real *x, void *memory, size_t bytes);
+DK_API dk_status dk_begin_plan(dk_run *run, const dk_plan *plan, dk_config *c, dk_real *x, void *memory,
+                               size_t bytes);
 /* 1: eval is to be done, then call again. 0: the end, or an error in run->status: x is what it was at that
    evaluation, and calling again hands the same evaluation out once more. */
 DK_API int dk_next(dk_run *run, dk_eval *eval);
@@ -705,15 +710,18 @@ static void dkp_put(dkp_text *t, const char *s) {
     if (t->size) t->p[t->length < t->size ? t->length : t->size - 1] = 0;
 }
 
-static void dkp_put_int(dkp_text *t, int64_t v) {
+static void dkp_put_size(dkp_text *t, uint64_t v) {
     char digits[24];
     int n = DKP_COUNT(digits) - 1;
-    uint64_t u = v < 0 ? 0 - (uint64_t)v : (uint64_t)v;
     digits[n] = 0;
-    do digits[--n] = (char)('0' + u % 10);
-    while (u /= 10);
-    if (v < 0) digits[--n] = '-';
+    do digits[--n] = (char)('0' + v % 10);
+    while (v /= 10);
     dkp_put(t, digits + n);
+}
+
+static void dkp_put_int(dkp_text *t, int64_t v) {
+    if (v < 0) dkp_put(t, "-");
+    dkp_put_size(t, v < 0 ? 0 - (uint64_t)v : (uint64_t)v);
 }
 
 /* Six significant digits, as printf's %g. */
@@ -769,16 +777,20 @@ static dk_status dkp_fail_text(char *message, dk_status status, const char *text
     return status;
 }
 
-static dk_status dkp_fail_memory(char *message, size_t given, size_t needed) {
+static dk_status dkp_fail_bytes(char *message, size_t given, size_t needed) {
     dkp_text t = {message, DK_MESSAGE_SIZE, 0};
-    if (given) {
-        dkp_put(&t, "bytes = ");
-        dkp_put_int(&t, (int64_t)given);
-        dkp_put(&t, ": must be at least ");
-    } else {
-        dkp_put(&t, "no memory could be allocated: needs ");
-    }
-    dkp_put_int(&t, (int64_t)needed);
+    dkp_put(&t, "bytes = ");
+    dkp_put_size(&t, given);
+    dkp_put(&t, ": must be at least ");
+    dkp_put_size(&t, needed);
+    return DK_ERROR_MEMORY;
+}
+
+static dk_status dkp_fail_allocation(char *message, size_t needed) {
+    dkp_text t = {message, DK_MESSAGE_SIZE, 0};
+    dkp_put(&t, "no memory could be allocated: needs ");
+    dkp_put_size(&t, needed);
+    dkp_put(&t, " bytes");
     return DK_ERROR_MEMORY;
 }
 
@@ -922,7 +934,8 @@ static void dkp_normal_chunk(uint64_t seed, uint64_t sample, uint32_t draw, uint
         }
 }
 
-DK_API void dk_normals(uint64_t seed, uint64_t sample, uint32_t draw, uint64_t first, size_t n, dk_real *out) {
+DK_API void dk_normals(uint64_t seed, uint64_t sample, uint32_t draw, uint64_t first, size_t n,
+                       dk_real *out) {
     float z[64];
     while (n > 0) {
         size_t skip = (size_t)(first % 64), count = 64 - skip < n ? 64 - skip : n;
@@ -990,7 +1003,8 @@ static double dkp_cosine_beta(double T, int k) {
 /* The product of 1 - beta over timesteps [from, to), times `product`. */
 static double dkp_beta_product(const dk_schedule *s, double product, int from, int to) {
     int scaled = s->betas == DK_BETAS_SCALED_LINEAR;
-    double first = scaled ? sqrt(s->beta_first) : s->beta_first, last = scaled ? sqrt(s->beta_last) : s->beta_last;
+    double first = scaled ? sqrt(s->beta_first) : s->beta_first,
+           last = scaled ? sqrt(s->beta_last) : s->beta_last;
     for (int k = from; k < to; k++) {
         double beta = first + (double)k / (s->timesteps - 1) * (last - first);
         if (s->betas == DK_BETAS_COSINE) beta = dkp_cosine_beta(s->timesteps, k);
@@ -1168,8 +1182,10 @@ static double dkp_vp_log_alpha(const dk_schedule *s, double t) {
     return -t * (0.25 * t * (s->beta_max - s->beta_min) + 0.5 * s->beta_min);
 }
 
-static double dkp_vp_time(const dk_schedule *s, double minus_log_alpha) { /* its inverse, free of cancellation */
+static double dkp_vp_time(const dk_schedule *s,
+                          double minus_log_alpha) { /* its inverse, free of cancellation */
     double half = 0.5 * s->beta_min, slope = s->beta_max - s->beta_min;
+    if (!dkp_finite(minus_log_alpha)) return HUGE_VAL;
     return 2 * minus_log_alpha / (half + sqrt(half * half + slope * minus_log_alpha));
 }
 
@@ -1201,14 +1217,16 @@ static dk_level dkp_sub_vp_at(const dk_schedule *s, double t) {
 static dk_level dkp_sub_vp_at_sigma(const dk_schedule *s, double noise_level) {
     dk_level l = {dkp_vp_time(s, asinh(0.5 * noise_level)), 0, 1};
     if (!dkp_finite(noise_level)) return l;
-    l.alpha = 2 / (noise_level + sqrt(noise_level * noise_level + 4)); /* sigma = 1 - alpha^2 solved for alpha */
+    l.alpha =
+        2 / (noise_level + sqrt(noise_level * noise_level + 4)); /* sigma = 1 - alpha^2 solved for alpha */
     l.sigma = noise_level * l.alpha;
     return l;
 }
 
 static void dkp_sub_vp_slopes(const dk_schedule *s, double t, double *d_alpha, double *d_sigma) {
     double alpha = exp(dkp_vp_log_alpha(s, t));
-    *d_alpha = -0.5 * (s->beta_min + t * (s->beta_max - s->beta_min)) * alpha, *d_sigma = -2 * alpha * *d_alpha;
+    *d_alpha = -0.5 * (s->beta_min + t * (s->beta_max - s->beta_min)) * alpha,
+    *d_sigma = -2 * alpha * *d_alpha;
 }
 
 /* Cosine flow; written so that t = pi/2 is pure noise to the bit. */
@@ -1271,8 +1289,8 @@ static void dkp_discrete_slopes(const dk_schedule *s, double t, double *d_alpha,
     if (k < -1) k = -1;
     if (k > s->timesteps - 2) k = s->timesteps - 2;
     dk_level l = dkp_discrete_at(s, t), a = dkp_discrete_level(s, k), b = dkp_discrete_level(s, k + 1);
-    double turn = dkp_by_angle(a, b) ? dkp_angle(b) - dkp_angle(a)
-                                     : -l.alpha * l.sigma * (dk_lambda(b) - dk_lambda(a));
+    double turn =
+        dkp_by_angle(a, b) ? dkp_angle(b) - dkp_angle(a) : -l.alpha * l.sigma * (dk_lambda(b) - dk_lambda(a));
     *d_alpha = -l.sigma * turn, *d_sigma = l.alpha * turn;
 }
 
@@ -1327,18 +1345,21 @@ typedef struct dkp_family {
 
 static const dkp_family *dkp_family_of(const dk_schedule *s) {
     static const dkp_family families[DK_FAMILY_COUNT] = {
-#define DKP_FLOW {dkp_flow_at, dkp_flow_at_sigma, dkp_flow_slopes, 0, 1, 1, DK_PREDICT_VELOCITY, DK_CONDITION_FLOW}
+#define DKP_FLOW \
+    {dkp_flow_at, dkp_flow_at_sigma, dkp_flow_slopes, 0, 1, 1, DK_PREDICT_VELOCITY, DK_CONDITION_FLOW}
         DKP_FLOW, /* DEFAULT */
         DKP_FLOW,
 #undef DKP_FLOW
         {dkp_ve_at, dkp_ve_at_sigma, dkp_ve_slopes, -1e3, 1e3, 0, DK_PREDICT_EPS, DK_CONDITION_SIGMA},
         {dkp_edm_at, dkp_edm_at, dkp_edm_slopes, 0, 1e300, 0, DK_PREDICT_EDM, DK_CONDITION_SIGMA},
         {dkp_vp_at, dkp_vp_at_sigma, dkp_vp_slopes, 0, 1e3, 0, DK_PREDICT_EPS, DK_CONDITION_T},
-        {dkp_discrete_at, dkp_discrete_at_sigma, dkp_discrete_slopes, -1, 1e9, 0, DK_PREDICT_EPS, DK_CONDITION_T},
+        {dkp_discrete_at, dkp_discrete_at_sigma, dkp_discrete_slopes, -1, 1e9, 0, DK_PREDICT_EPS,
+         DK_CONDITION_T},
         {dkp_sub_vp_at, dkp_sub_vp_at_sigma, dkp_sub_vp_slopes, 0, 1e3, 0, DK_PREDICT_EPS, DK_CONDITION_T},
         {dkp_cosine_at, dkp_cosine_at_sigma, dkp_cosine_slopes, 0, 1.5707963267948966, 1, DK_PREDICT_V,
          DK_CONDITION_T},
-        {dkp_custom_at, dkp_custom_at_sigma, dkp_custom_slopes, -1e300, 1e300, 0, DK_PREDICT_X0, DK_CONDITION_T},
+        {dkp_custom_at, dkp_custom_at_sigma, dkp_custom_slopes, -1e300, 1e300, 0, DK_PREDICT_X0,
+         DK_CONDITION_T},
     };
     return &families[(int)s->family >= 0 && s->family < DK_FAMILY_COUNT ? s->family : DK_FAMILY_DEFAULT];
 }
@@ -1440,7 +1461,9 @@ static const struct {
     {"linspace", "timesteps T-1 to 0, linear; Nichol & Dhariwal 2021", DK_SPACING_LINSPACE},
 };
 
-DK_API const char *dk_grid_name(int i) { return i >= 0 && i < DKP_COUNT(dkp_grids) ? dkp_grids[i].name : NULL; }
+DK_API const char *dk_grid_name(int i) {
+    return i >= 0 && i < DKP_COUNT(dkp_grids) ? dkp_grids[i].name : NULL;
+}
 DK_API const char *dk_grid_about(int i) {
     return i >= 0 && i < DKP_COUNT(dkp_grids) ? dkp_grids[i].about : NULL;
 }
@@ -1510,8 +1533,11 @@ static dk_level dkp_spaced(const dk_config *c, int i, int n) {
     double f = n > 1 ? (double)i / (n - 1) : 0, T = s->timesteps;
     if (g->spacing == DK_SPACING_LEADING)
         return dk_level_at(s, dkp_round((n - 1 - i) * floor(T / n), g->rounding) + g->offset);
-    if (g->spacing == DK_SPACING_TRAILING) return dk_level_at(s, dkp_round(T - i * (T / n), g->rounding) - 1);
-    if (g->spacing == DK_SPACING_LINSPACE) return dk_level_at(s, dkp_round((T - 1) * (1 - f), g->rounding));
+    /* numpy's order of operations in arange and linspace, so that ties round as in the peers */
+    if (g->spacing == DK_SPACING_TRAILING)
+        return dk_level_at(s, dkp_round(T + i * (T - T / n - T), g->rounding) - 1);
+    if (g->spacing == DK_SPACING_LINSPACE)
+        return dk_level_at(s, dkp_round(n > 1 ? (n - 1 - i) * ((T - 1) / (n - 1)) : T - 1, g->rounding));
     dk_level from = g->noisy, to = g->clean;
     if (i == 0) return from;
     if (i == n - 1) return to;
@@ -1555,7 +1581,8 @@ static dk_level dkp_grid_level(const dk_config *c, int i) {
         l = dkp_spaced(c, i, final == DK_FINAL_MIN && !dkp_by_timesteps(g) ? c->steps + 1 : c->steps);
     else if (final == DK_FINAL_MIN) l = dk_level_at(s, 0);
     else l = dk_level_at_sigma(s, final == DK_FINAL_VALUE ? g->final_value : 0);
-    return g->shift > 0 && (g->shift < 1 || g->shift > 1) ? dk_level_at_sigma(s, g->shift * dk_noise_level(l)) : l;
+    return g->shift > 0 && (g->shift < 1 || g->shift > 1) ? dk_level_at_sigma(s, g->shift * dk_noise_level(l))
+                                                          : l;
 }
 
 /* Where the schedule's own fields are wrong, says so. */
@@ -1563,7 +1590,8 @@ static dk_status dkp_check_schedule(dk_schedule *s, char *message) {
     if (s->unknown) return dkp_fail_name(message, "schedule", s->unknown);
     if ((int)s->family < 0 || s->family >= DK_FAMILY_COUNT)
         return dkp_fail(message, "schedule.family", s->family, "one of dk_family");
-    if (s->shift < 0 || !dkp_finite(s->shift)) return dkp_fail(message, "schedule.shift", s->shift, "> 0 (0: 1)");
+    if (s->shift < 0 || !dkp_finite(s->shift))
+        return dkp_fail(message, "schedule.shift", s->shift, "> 0 (0: 1)");
     if (s->family == DK_FAMILY_VE || s->family == DK_FAMILY_EDM) {
         if (!(s->sigma_min > 0) || !dkp_finite(s->sigma_min))
             return dkp_fail(message, "schedule.sigma_min", s->sigma_min, "> 0");
@@ -1597,7 +1625,8 @@ static dk_status dkp_check_schedule(dk_schedule *s, char *message) {
         dkp_fill_marks(s);
     }
     if (s->family == DK_FAMILY_CUSTOM && !s->fn)
-        return dkp_fail_text(message, DK_ERROR_CONFIG, "schedule.fn = NULL: must be a function for a custom schedule");
+        return dkp_fail_text(message, DK_ERROR_CONFIG,
+                             "schedule.fn = NULL: must be a function for a custom schedule");
     double low = dkp_family_of(s)->t_low, high = dkp_family_of(s)->t_high;
     if (s->family == DK_FAMILY_VP_DISCRETE) high = s->timesteps - 1;
     if (!(s->t_min >= low && s->t_min <= high))
@@ -1624,12 +1653,15 @@ static dk_status dkp_check_grid(const dk_config *c, char *message) {
         return dkp_fail(message, "grid.sigma_max", g->sigma_max,
                         verbatim || dkp_by_timesteps(g) ? "0: this spacing has no range"
                                                         : ">= 0, finite, and at most 1 for flow schedules");
-    if (!(g->sigma_min >= 0) || !dkp_finite(g->sigma_min) || (g->sigma_max > 0 && g->sigma_min >= g->sigma_max) ||
+    if (!(g->sigma_min >= 0) || !dkp_finite(g->sigma_min) ||
+        (g->sigma_max > 0 && g->sigma_min >= g->sigma_max) ||
         (g->sigma_min > 0 && (verbatim || dkp_by_timesteps(g))))
         return dkp_fail(message, "grid.sigma_min", g->sigma_min,
-                        verbatim || dkp_by_timesteps(g) ? "0: this spacing has no range" : ">= 0 and < sigma_max");
+                        verbatim || dkp_by_timesteps(g) ? "0: this spacing has no range"
+                                                        : ">= 0 and < sigma_max");
     if (verbatim) {
-        if (!g->levels) return dkp_fail_text(message, DK_ERROR_CONFIG, "grid.levels = NULL: must be steps + 1 numbers");
+        if (!g->levels)
+            return dkp_fail_text(message, DK_ERROR_CONFIG, "grid.levels = NULL: must be steps + 1 numbers");
         if (g->unit < DK_UNIT_T || g->unit > DK_UNIT_LAMBDA)
             return dkp_fail(message, "grid.unit", g->unit, "one of dk_unit");
         if (g->final != DK_FINAL_DEFAULT)
@@ -1641,7 +1673,8 @@ static dk_status dkp_check_grid(const dk_config *c, char *message) {
         if (c->schedule.family != DK_FAMILY_VP_DISCRETE)
             return dkp_fail(message, "grid.spacing", g->spacing,
                             "for a discrete schedule: leading, trailing and linspace count its timesteps");
-        if (c->steps > T) return dkp_fail(message, "steps", c->steps, "at most schedule.timesteps for this grid");
+        if (c->steps > T)
+            return dkp_fail(message, "steps", c->steps, "at most schedule.timesteps for this grid");
         if (g->offset < 0 || g->offset >= T)
             return dkp_fail(message, "grid.offset", g->offset, "0 .. schedule.timesteps - 1");
     }
@@ -1659,7 +1692,8 @@ static dk_status dkp_check_levels(const dk_config *c, char *message) {
         const char *wrong = NULL;
         if (!(l.alpha >= 0 && l.sigma >= 0 && l.alpha + l.sigma > 0 && dkp_finite(l.alpha + l.sigma)))
             wrong = "is not a noise level of this schedule";
-        else if (i == 0 && l.sigma <= 0) wrong = "is 0 at the start: a rising grid must start above sigma = 0";
+        else if (i == 0 && l.sigma <= 0)
+            wrong = "is 0 at the start: a rising grid must start above sigma = 0";
         else if (i == 1) direction = here < before ? -1 : 1;
         if (!wrong && i > 0 && !(direction * here > direction * before))
             wrong = "does not continue a strictly monotone list";
@@ -1691,10 +1725,13 @@ static dk_status dkp_check_sampler(const dk_sampler *s, char *message) {
     if (!(s->eta >= 0) || !dkp_finite(s->eta)) return dkp_fail(message, "sampler.eta", s->eta, ">= 0");
     if (!(s->s_noise >= 0) || !dkp_finite(s->s_noise))
         return dkp_fail(message, "sampler.s_noise", s->s_noise, ">= 0");
-    if (!(s->churn >= 0) || !dkp_finite(s->churn)) return dkp_fail(message, "sampler.churn", s->churn, ">= 0");
+    if (!(s->churn >= 0) || !dkp_finite(s->churn))
+        return dkp_fail(message, "sampler.churn", s->churn, ">= 0");
     if (!(s->churn_min >= 0)) return dkp_fail(message, "sampler.churn_min", s->churn_min, ">= 0");
-    if (!(s->churn_max >= 0)) return dkp_fail(message, "sampler.churn_max", s->churn_max, ">= 0 (0: no limit)");
-    if (!(s->alpha >= 0 && s->alpha <= 1)) return dkp_fail(message, "sampler.alpha", s->alpha, "> 0 and <= 1");
+    if (!(s->churn_max >= 0))
+        return dkp_fail(message, "sampler.churn_max", s->churn_max, ">= 0 (0: no limit)");
+    if (!(s->alpha >= 0 && s->alpha <= 1))
+        return dkp_fail(message, "sampler.alpha", s->alpha, "> 0 and <= 1");
     if (s->order < 0 || s->order > 2) return dkp_fail(message, "sampler.order", s->order, "1 or 2");
     if (!(s->snr >= 0) || !dkp_finite(s->snr)) return dkp_fail(message, "sampler.snr", s->snr, ">= 0");
     if (!(s->langevin_step >= 0) || !dkp_finite(s->langevin_step))
@@ -1711,7 +1748,8 @@ static dk_status dkp_resolve(dk_config *c, char *message) {
     dk_schedule *s = &c->schedule, *net = &c->network_schedule;
     dk_status status;
     if (s->family == DK_FAMILY_DEFAULT && !s->unknown) *s = dk_flow(s->shift);
-    if (s->t_min >= 0 && s->t_max <= 0 && s->t_min <= 0) { /* a schedule made by hand, without a range */
+    if (s->t_min >= 0 && s->t_min <= 0 && s->t_max >= 0 &&
+        s->t_max <= 0) { /* a schedule made by hand, without a range */
         s->t_max = s->family == DK_FAMILY_EDM           ? s->sigma_max
                    : s->family == DK_FAMILY_COSINE      ? dkp_pi / 2
                    : s->family == DK_FAMILY_VP_DISCRETE ? s->timesteps - 1
@@ -1752,6 +1790,14 @@ static dk_status dkp_resolve(dk_config *c, char *message) {
     if ((status = dkp_check_grid(c, message)) != DK_OK) return status;
     if (c->grid.rho <= 0) c->grid.rho = 7;
     c->grid.noisy = dkp_range_end(c, 1), c->grid.clean = dkp_range_end(c, 0);
+    if (!(dk_noise_level(c->grid.clean) < dk_noise_level(c->grid.noisy)))
+        return c->grid.sigma_max > 0
+                   ? dkp_fail(message, "grid.sigma_max", c->grid.sigma_max, "above the range's other end")
+                   : dkp_fail(message, "grid.sigma_min", c->grid.sigma_min, "below the range's other end");
+    if (c->grid.final == DK_FINAL_VALUE && !dkp_by_timesteps(&c->grid) &&
+        !(c->grid.final_value < dk_noise_level(c->grid.clean)))
+        return dkp_fail(message, "grid.final_value", c->grid.final_value,
+                        "below the range's lower end (set grid.sigma_min above it)");
     if (!c->sampler.record && !c->sampler.name) c->sampler = dk_sampler_named("dpmpp_2m");
     if ((status = dkp_check_sampler(&c->sampler, message)) != DK_OK) return status;
     if ((int)c->start < 0 || c->start >= DK_START_COUNT)
@@ -1765,7 +1811,8 @@ static dk_status dkp_resolve_data(dk_config *c, char *message) {
     if (c->batch < 0) return dkp_fail(message, "batch", c->batch, ">= 1 (0: 1)");
     if (c->dim < 1) return dkp_fail(message, "dim", (double)c->dim, ">= 1");
     if (c->dim > ((size_t)-1) / 64 / sizeof(dk_real) / (size_t)c->batch)
-        return dkp_fail(message, "dim", (double)c->dim, "small enough for batch * dim numbers to fit in memory");
+        return dkp_fail(message, "dim", (double)c->dim,
+                        "small enough for batch * dim numbers to fit in memory");
     return DK_OK;
 }
 
@@ -1782,9 +1829,16 @@ DK_API dk_status dk_resolve(dk_config *c) {
 /* Recording runs twice: first only to count, then, with memory laid out, to store. */
 
 DK_API dk_vec dk_scale_by(double c, int scalar, int power, dk_vec v) {
+    if (c >= 0 && c <= 0 && v.count <= DK_MAX_TERMS) v.count = 0; /* also where a coefficient is infinite */
     for (int i = 0; i < v.count && i < DK_MAX_TERMS; i++) {
         v.term[i].c *= c;
-        if (scalar) v.term[i].scalar = (short)scalar, v.term[i].power = (short)power;
+        if (!scalar) continue;
+        if (v.term[i].scalar ||
+            power < 1) { /* cannot be said: refused as too long a vector where it is used */
+            v.count = DK_MAX_TERMS + 1;
+            break;
+        }
+        v.term[i].scalar = (short)scalar, v.term[i].power = (short)power;
     }
     return v;
 }
@@ -1795,8 +1849,8 @@ DK_API dk_vec dk_add(dk_vec a, dk_vec b) {
     for (int j = 0; j < b.count && b.count <= DK_MAX_TERMS && a.count <= DK_MAX_TERMS; j++) {
         dk_term t = b.term[j];
         int i = 0;
-        while (i < a.count && (a.term[i].value != t.value || a.term[i].scalar != t.scalar ||
-                               a.term[i].power != t.power))
+        while (i < a.count &&
+               (a.term[i].value != t.value || a.term[i].scalar != t.scalar || a.term[i].power != t.power))
             i++;
         if (i < a.count) a.term[i].c += t.c;
         else if (a.count < DK_MAX_TERMS) a.term[a.count++] = t;
@@ -1806,7 +1860,9 @@ DK_API dk_vec dk_add(dk_vec a, dk_vec b) {
     return a;
 }
 
-DK_API dk_vec dk_mix(double a, dk_vec x, double b, dk_vec y) { return dk_add(dk_scale(a, x), dk_scale(b, y)); }
+DK_API dk_vec dk_mix(double a, dk_vec x, double b, dk_vec y) {
+    return dk_add(dk_scale(a, x), dk_scale(b, y));
+}
 
 static dk_vec dkp_vec(int value) {
     dk_vec v;
@@ -1889,11 +1945,15 @@ static int dkp_is_value(const dk_vec *v) {
     return v->count == 1 && v->term[0].c >= 1 && v->term[0].c <= 1 && !v->term[0].scalar;
 }
 
+static int dkp_too_long(dk_recorder *r, const dk_vec *v) {
+    if (v->count <= DK_MAX_TERMS) return 0;
+    dk_refuse(r, "terms of a symbolic vector", v->count,
+              "at most 16: store parts with dk_keep, or say dk_sum_begin");
+    return 1;
+}
+
 static dk_vec dkp_keep_as(dk_recorder *r, dk_vec v, char letter, int number) {
-    if (v.count > DK_MAX_TERMS) {
-        dk_refuse(r, "terms of a symbolic vector", v.count, "at most 16: store parts with dk_keep, or say dk_sum_begin");
-        v.count = 0;
-    }
+    if (dkp_too_long(r, &v)) v.count = 0;
     if (r->status != DK_OK || dkp_is_value(&v)) return v;
     dkp_open_row(r, -1);
     for (int i = 0; i < v.count; i++) dkp_put_term(r, v.term[i]);
@@ -1906,7 +1966,8 @@ DK_API void dk_sum_begin(dk_recorder *r) { dkp_open_row(r, -1); }
 
 DK_API void dk_sum_add(dk_recorder *r, double c, dk_vec v) {
     v = dk_scale(c, v);
-    for (int i = 0; i < v.count && v.count <= DK_MAX_TERMS; i++) dkp_put_term(r, v.term[i]);
+    if (dkp_too_long(r, &v)) return;
+    for (int i = 0; i < v.count; i++) dkp_put_term(r, v.term[i]);
 }
 
 DK_API dk_vec dk_sum_end(dk_recorder *r) { return dkp_vec(dkp_close_row(r, 'y', r->plan->values)); }
@@ -1927,14 +1988,19 @@ DK_API dk_vec dk_denoise_told(dk_recorder *r, dk_vec x, dk_level level, dk_level
     dkp_model m = dkp_model_at(r->config, level, told);
     if (uncond) *uncond = dkp_zero();
     if (r->status != DK_OK) return dkp_zero();
-    if (!dkp_finite(m.condition)) dkp_refuse_at(r, "condition: the number told to the network is not finite", told);
+    if (!dkp_finite(m.condition))
+        dkp_refuse_at(r, "condition: the number told to the network is not finite", told);
     if (!dkp_finite(m.input_scale) || !dkp_finite(m.d_x) || !dkp_finite(m.d_f))
-        dkp_refuse_at(r, "prediction: eps and score cannot give x0 where alpha = 0 (use x0, v or velocity, or start at a lower level)", level);
+        dkp_refuse_at(r,
+                      "prediction: eps and score cannot give x0 where alpha = 0 (use x0, v or velocity, or "
+                      "start at a lower level)",
+                      level);
     x = dkp_keep_as(r, x, 'y', p->calls);
     dk_vec input = dkp_keep_as(r, dk_scale(m.input_scale, x), 'u', p->calls);
     if (r->status != DK_OK) return dkp_zero();
-    dk_call call = {level, m.condition, m.input_scale, m.d_x, m.d_f, x.term[0].value, input.term[0].value,
-                    0, -1, 0, r->step, r->stage++, -1};
+    dk_call call = {
+        level, m.condition, m.input_scale, m.d_x,      m.d_f, x.term[0].value, input.term[0].value, 0,
+        -1,    0,           r->step,       r->stage++, -1};
     r->position++;
     dkp_use(r, call.input, 1);
     dkp_use(r, call.x, 1); /* stays readable while the evaluation is out */
@@ -1958,7 +2024,8 @@ DK_API dk_vec dk_denoise_told(dk_recorder *r, dk_vec x, dk_level level, dk_level
 DK_API dk_vec dk_past(dk_recorder *r, int call) {
     if (call < 0 || call >= r->plan->calls) dk_refuse(r, "call of dk_past", call, "one that has been made");
     if (r->status != DK_OK) return dkp_zero();
-    return dkp_vec(r->storing ? r->plan->call[call].denoised : -1 - call); /* while counting: anything distinct */
+    return dkp_vec(r->storing ? r->plan->call[call].denoised
+                              : -1 - call); /* while counting: anything distinct */
 }
 
 DK_API dk_vec dk_denoise(dk_recorder *r, dk_vec x, dk_level level) {
@@ -1968,12 +2035,15 @@ DK_API dk_vec dk_denoise(dk_recorder *r, dk_vec x, dk_level level) {
 /* Draw number `draw` of the run; 0 is the initial state's. */
 static dk_vec dkp_draw(dk_recorder *r, int draw, dk_level from, dk_level to) {
     if (r->status != DK_OK) return dkp_zero();
-    if (r->storing) r->plan->draw[draw].from = dk_noise_level(from), r->plan->draw[draw].to = dk_noise_level(to);
+    if (r->storing)
+        r->plan->draw[draw].from = dk_noise_level(from), r->plan->draw[draw].to = dk_noise_level(to);
     dkp_open_row(r, draw);
     return dkp_vec(dkp_close_row(r, 'z', draw));
 }
 
-DK_API dk_vec dk_noise(dk_recorder *r, dk_level from, dk_level to) { return dkp_draw(r, r->plan->draws++, from, to); }
+DK_API dk_vec dk_noise(dk_recorder *r, dk_level from, dk_level to) {
+    return dkp_draw(r, r->plan->draws++, from, to);
+}
 
 DK_API int dk_norm_ratio(dk_recorder *r, dk_vec a, dk_vec b) {
     dk_plan *p = r->plan;
@@ -1997,7 +2067,8 @@ static dk_level dkp_level(const dk_recorder *r, int i) {
 static void dkp_churn(dk_recorder *r) {
     const dk_sampler *s = &r->sampler;
     double here = dk_noise_level(r->from), gamma = s->churn / r->steps, most = sqrt(2.0) - 1;
-    if (gamma <= 0 || !dkp_finite(here) || here < s->churn_min || (s->churn_max > 0 && here > s->churn_max)) return;
+    if (gamma <= 0 || !dkp_finite(here) || here < s->churn_min || (s->churn_max > 0 && here > s->churn_max))
+        return;
     double up = here * (1 + (gamma < most ? gamma : most));
     dk_level hat = dk_level_at_sigma(&r->config->schedule, up);
     dk_vec z = dk_noise(r, r->from, hat);
@@ -2032,7 +2103,8 @@ static void dkp_record_all(dk_recorder *r, dk_config *c, dk_plan *plan, int stor
         for (int i = 0; i < plan->levels; i++) plan->level[i] = dkp_grid_level(c, i);
     r->from = r->to = dkp_level(r, 0);
     r->falling = dk_noise_level(dkp_level(r, 1)) < dk_noise_level(r->from);
-    if (!r->falling && c->sampler.churn > 0) dk_refuse(r, "sampler.churn", c->sampler.churn, "0 on a rising grid");
+    if (!r->falling && c->sampler.churn > 0)
+        dk_refuse(r, "sampler.churn", c->sampler.churn, "0 on a rising grid");
     r->x = dkp_vec(dkp_new_value(r, 'x', 0, -1)); /* what the caller put into x */
     if (storing) plan->value[0].kind = DK_VALUE_BUFFER, plan->value[0].slot = 0;
     if (c->start != DK_START_STATE) {
@@ -2104,13 +2176,13 @@ static void dkp_record_ddim(dk_recorder *r) {
    to the middle of the step. */
 static void dkp_record_dpmpp_2m(dk_recorder *r) {
     dk_vec D_before = dkp_zero();
-    double h_before = 0;
+    double before = 0; /* lambda of D_before */
     while (dk_step(r)) {
         dkp_split split = dkp_noise_split(r, r->sampler.eta, r->sampler.law);
-        double h = dk_lambda(r->to) - dk_lambda(r->from), weight = 0;
+        double here = dk_lambda(r->from), h = dk_lambda(r->to) - here, weight = 0;
         dk_vec D = dk_denoise(r, r->x, r->from);
-        if (r->sampler.order > 1 && r->step > 0 && dkp_finite(h) && dkp_finite(h_before)) {
-            double ratio = h_before / h;
+        if (r->sampler.order > 1 && r->step > 0 && dkp_finite(h) && dkp_finite(here - before)) {
+            double ratio = (here - before) / h;
             weight = 0.5 / ratio;
             if (r->sampler.heun) { /* the exact integral of the linear extrapolation */
                 double H = dk_lambda(split.down) - dk_lambda(r->from);
@@ -2119,7 +2191,7 @@ static void dkp_record_dpmpp_2m(dk_recorder *r) {
         }
         dk_vec D_middle = dk_mix(1 + weight, D, -weight, D_before);
         r->x = dkp_add_noise(r, dkp_ddim_step(r->from, split.down, r->x, D_middle), split.up);
-        D_before = D, h_before = h;
+        D_before = D, before = here;
     }
 }
 
@@ -2130,7 +2202,8 @@ typedef struct dkp_point {
 
 static dk_gauge dkp_gauge(const dk_recorder *r) {
     if (r->sampler.gauge != DK_GAUGE_DEFAULT) return r->sampler.gauge;
-    return dkp_flow_unit(&r->config->schedule) || r->from.alpha <= 0 || r->to.alpha <= 0 ? DK_GAUGE_FLOW : DK_GAUGE_VE;
+    return dkp_flow_unit(&r->config->schedule) || r->from.alpha <= 0 || r->to.alpha <= 0 ? DK_GAUGE_FLOW
+                                                                                         : DK_GAUGE_VE;
 }
 
 /* In x = a x0 + b eps the ODE is dx/du = (b'/b) x + (a' - a b'/b) D. */
@@ -2165,10 +2238,14 @@ static void dkp_runge_kutta_step(dk_recorder *r, const dk_tableau *tableau) {
     dk_gauge gauge = dkp_gauge(r);
     dkp_point from = dkp_point_at(r, gauge, r->from), to = dkp_point_at(r, gauge, r->to);
     double h = to.u - from.u;
+    if (r->sampler.eta > 0)
+        dk_refuse(r, "sampler.eta", r->sampler.eta, "0: this sampler is deterministic but for churn");
     dk_vec X = dk_scale(1 / from.scale, r->x), K[DK_MAX_STAGES], D = dkp_zero();
     for (int i = 0; i < stages; i++) {
         double c = tableau->c[i];
-        dk_level level = i == 0 ? r->from : c >= 1 && c <= 1 ? r->to : dkp_level_in_gauge(r, gauge, from.u + c * h);
+        dk_level level = i == 0             ? r->from
+                         : c >= 1 && c <= 1 ? r->to
+                                            : dkp_level_in_gauge(r, gauge, from.u + c * h);
         dkp_point at = dkp_point_at(r, gauge, level);
         dk_vec Y = X;
         for (int j = 0; j < i; j++) Y = dk_add(Y, dk_scale(h * tableau->a[i * tableau->stages + j], K[j]));
@@ -2184,10 +2261,12 @@ static void dkp_runge_kutta_step(dk_recorder *r, const dk_tableau *tableau) {
 }
 
 static void dkp_record_runge_kutta(dk_recorder *r) {
+    if (!r->sampler.tableau) dk_refuse(r, "sampler.tableau", 0, "a Runge-Kutta tableau");
     while (dk_step(r)) dkp_runge_kutta_step(r, r->sampler.tableau);
 }
 
-/* Second order with the second evaluation at alpha of the step; Karras et al. 2022, alg. 3. */
+/* Second order with the second evaluation at alpha of the step; Karras et al. 2022, alg. 3. It integrates in the
+   schedule's own t: on VP discrete, whose slopes jump at every timestep, it has no order beyond those jumps. */
 static void dkp_record_edm(dk_recorder *r) {
     double at = r->sampler.alpha;
     const double a[4] = {0, 0, at, 0}, b[2] = {1 - 0.5 / at, 0.5 / at}, c[2] = {0, at};
@@ -2277,6 +2356,7 @@ static void dkp_record_smld(dk_recorder *r) {
 /* x_{i+1} = a_i x_i + sum b_ij D_j + noise_i z_i, with as much history as there are steps. */
 static void dkp_record_table(dk_recorder *r) {
     const dk_table *table = (const dk_table *)r->sampler.user;
+    if (!table || !table->a || !table->b) dk_refuse(r, "sampler.user", 0, "a dk_table with a and b");
     while (dk_step(r)) {
         dk_level told = table->t ? dk_level_at(&r->config->schedule, table->t[r->step]) : r->from;
         const double *b = table->b + (size_t)r->step * (size_t)r->steps;
@@ -2306,24 +2386,31 @@ static const dk_tableau dkp_rk4 = {"rk4", 4, 4, dkp_rk4_a, dkp_rk4_b, dkp_rk4_c}
 /* The table of samplers. To add one: a row here and a recording function above. Columns: name, function, tableau,
    then what the row sets in dk_sampler (gauge, order, alpha, law, eta, churn, churn_min, churn_max, snr,
    langevin_step, langevin_steps), then order of convergence, evaluations per step, paper. */
-#define DKP_ROW(name, record, tableau, gauge, order, alpha, law, eta, churn, low, high, snr, step, steps, s_noise, \
-                converges, evals, paper)                                                                           \
-    {{name, record, tableau, gauge, order, 0, alpha, law, eta, s_noise, churn, low, high, snr, step, steps, NULL}, \
-     converges, evals, paper}
-#define DKP_RK(name, record, tableau, gauge, alpha, converges, evals, paper)                                     \
-    DKP_ROW(name, record, tableau, gauge, 0, alpha, DK_LAW_ANCESTRAL, 0, 0, 0, 0, 0, 0, 0, 1, converges, evals, paper)
-#define DKP_LAW(name, record, order, law, eta, converges, paper)                                                 \
-    DKP_ROW(name, record, NULL, DK_GAUGE_DEFAULT, order, 0, law, eta, 0, 0, 0, 0, 0, 0, 1, converges, 1, paper)
+#define DKP_ROW(name, record, tableau, gauge, order, alpha, law, eta, churn, low, high, snr, step, steps, \
+                s_noise, converges, evals, paper)                                                         \
+    {                                                                                                     \
+        {name,    record, tableau, gauge, order, 0,    alpha, law, eta,                                   \
+         s_noise, churn,  low,     high,  snr,   step, steps, NULL},                                      \
+            converges, evals, paper                                                                       \
+    }
+#define DKP_RK(name, record, tableau, gauge, alpha, converges, evals, paper)                             \
+    DKP_ROW(name, record, tableau, gauge, 0, alpha, DK_LAW_ANCESTRAL, 0, 0, 0, 0, 0, 0, 0, 1, converges, \
+            evals, paper)
+#define DKP_LAW(name, record, order, law, eta, converges, paper)                                         \
+    DKP_ROW(name, record, NULL, DK_GAUGE_DEFAULT, order, 0, law, eta, 0, 0, 0, 0, 0, 0, 1, converges, 1, \
+            paper)
 
 static const dk_sampler_info dkp_samplers[] = {
-    DKP_RK("euler", dkp_record_runge_kutta, &dkp_euler, DK_GAUGE_DEFAULT, 0, 1, 1, "Karras et al. 2022, alg. 1"),
-    DKP_RK("heun", dkp_record_runge_kutta, &dkp_heun, DK_GAUGE_DEFAULT, 0, 2, 2, "Karras et al. 2022, alg. 1"),
+    DKP_RK("euler", dkp_record_runge_kutta, &dkp_euler, DK_GAUGE_DEFAULT, 0, 1, 1,
+           "Karras et al. 2022, alg. 1"),
+    DKP_RK("heun", dkp_record_runge_kutta, &dkp_heun, DK_GAUGE_DEFAULT, 0, 2, 2,
+           "Karras et al. 2022, alg. 1"),
     DKP_RK("midpoint", dkp_record_runge_kutta, &dkp_midpoint, DK_GAUGE_DEFAULT, 0, 2, 2, "Runge 1895"),
     DKP_RK("dpm2", dkp_record_dpm2, NULL, DK_GAUGE_DEFAULT, 0, 2, 2, "Lu et al. 2022; k-diffusion's dpm_2"),
     DKP_RK("rk4", dkp_record_runge_kutta, &dkp_rk4, DK_GAUGE_DEFAULT, 0, 4, 4, "Kutta 1901"),
     DKP_RK("edm", dkp_record_edm, NULL, DK_GAUGE_NATIVE, 1, 2, 2, "Karras et al. 2022, alg. 1 and 3"),
-    DKP_ROW("edm_churn", dkp_record_runge_kutta, &dkp_heun, DK_GAUGE_DEFAULT, 0, 0, DK_LAW_ANCESTRAL, 0, 40, 0.05, 50,
-            0, 0, 0, 1.003, 1, 2, "Karras et al. 2022, alg. 2"),
+    DKP_ROW("edm_churn", dkp_record_runge_kutta, &dkp_heun, DK_GAUGE_DEFAULT, 0, 0, DK_LAW_ANCESTRAL, 0, 40,
+            0.05, 50, 0, 0, 0, 1.003, 1, 2, "Karras et al. 2022, alg. 2"),
     DKP_LAW("ddim", dkp_record_ddim, 1, DK_LAW_ANCESTRAL, 0, 1, "Song et al. 2020"),
     DKP_LAW("euler_ancestral", dkp_record_ddim, 1, DK_LAW_ANCESTRAL, 1, 1, "k-diffusion's euler_ancestral"),
     DKP_LAW("ddpm", dkp_record_ddim, 1, DK_LAW_ANCESTRAL, 1, 1, "Ho et al. 2020, variance beta~"),
@@ -2331,10 +2418,10 @@ static const dk_sampler_info dkp_samplers[] = {
     DKP_LAW("dpmpp_2m", dkp_record_dpmpp_2m, 2, DK_LAW_SDE, 0, 2, "Lu et al. 2022b, alg. 2"),
     DKP_LAW("dpmpp_2m_sde", dkp_record_dpmpp_2m, 2, DK_LAW_SDE, 1, 2, "Lu et al. 2022b, eq. 14"),
     DKP_LAW("euler_maruyama", dkp_record_euler_maruyama, 1, DK_LAW_SDE, 0, 1, "Song et al. 2021, app. D"),
-    DKP_ROW("predictor_corrector", dkp_record_predictor_corrector, NULL, DK_GAUGE_DEFAULT, 1, 0, DK_LAW_SDE, 0, 0, 0, 0,
-            0.16, 0, 1, 1, 1, 2, "Song et al. 2021, alg. 4-5"),
-    DKP_ROW("smld", dkp_record_smld, NULL, DK_GAUGE_DEFAULT, 1, 0, DK_LAW_ANCESTRAL, 0, 0, 0, 0, 0, 0.2, 10, 1, 0, 10,
-            "Song & Ermon 2019, alg. 1"),
+    DKP_ROW("predictor_corrector", dkp_record_predictor_corrector, NULL, DK_GAUGE_DEFAULT, 1, 0, DK_LAW_SDE,
+            0, 0, 0, 0, 0.16, 0, 1, 1, 1, 2, "Song et al. 2021, alg. 4-5"),
+    DKP_ROW("smld", dkp_record_smld, NULL, DK_GAUGE_DEFAULT, 1, 0, DK_LAW_ANCESTRAL, 0, 0, 0, 0, 0, 0.2, 10,
+            1, 0, 10, "Song & Ermon 2019, alg. 1"),
 };
 
 DK_API const dk_sampler_info *dk_sampler_at(int i) {
@@ -2384,7 +2471,9 @@ static size_t dkp_layout(dk_plan *p, char *base) {
     return at;
 }
 
-static char *dkp_align(void *memory) { return (char *)memory + (dkp_up((size_t)(uintptr_t)memory) - (size_t)(uintptr_t)memory); }
+static char *dkp_align(void *memory) {
+    return (char *)memory + (dkp_up((size_t)(uintptr_t)memory) - (size_t)(uintptr_t)memory);
+}
 
 /* Slots in use, lowest first, in one byte each. */
 typedef struct dkp_slots {
@@ -2404,6 +2493,27 @@ static void dkp_release(dkp_slots buffers, dkp_slots locals, const dk_value *v, 
     if (v->dies <= position) (v->kind == DK_VALUE_BUFFER ? buffers : locals).used[v->slot] = 0;
 }
 
+/* Long sums run in parts, so terms that the result is written over must be read in the first part. A vector that
+   is named more often than that is named once. */
+static void dkp_terms_of_dst_first(dk_plan *p, dk_row *row) {
+    const dk_value *dst = &p->value[row->dst];
+    dk_term *term = &p->term[row->first];
+    for (int j = 0, front = 0; j < row->count; j++) {
+        const dk_value *v = &p->value[term[j].value];
+        int same = 0;
+        if (v->kind != dst->kind || v->slot != dst->slot) continue;
+        while (same < front && (term[same].scalar != term[j].scalar || term[same].power != term[j].power))
+            same++;
+        if (same < front) {
+            term[same].c += term[j].c;
+            term[j--] = term[--row->count];
+        } else {
+            dk_term t = term[j];
+            term[j] = term[front], term[front++] = t;
+        }
+    }
+}
+
 /* Gives every value its slot: the lowest that is free, so that a row may write over a term that dies in it, and
    the least number of buffers is live at any time. scratch holds 2 (values + 2) bytes. */
 static void dkp_allocate(dk_plan *p, char *scratch) {
@@ -2420,18 +2530,14 @@ static void dkp_allocate(dk_plan *p, char *scratch) {
                 dkp_release(buffers, locals, &p->value[p->term[j].value], dst->born);
             dst->slot = dkp_take(dst->kind == DK_VALUE_BUFFER ? &buffers : &locals);
             dkp_release(buffers, locals, dst, dst->born);
-            if (row->draw >= 0 && dst->kind == DK_VALUE_LOCAL) pass->noises++;
-            /* long sums run in parts: the term that is written over must be read in the first */
-            for (int j = row->first + 1; j < row->first + row->count; j++)
-                if (p->value[p->term[j].value].kind == dst->kind && p->value[p->term[j].value].slot == dst->slot) {
-                    dk_term t = p->term[j];
-                    p->term[j] = p->term[row->first], p->term[row->first] = t;
-                }
+            if (row->draw >= 0) pass->noises++;
+            dkp_terms_of_dst_first(p, row);
         }
         if (pass->noises > p->noises) p->noises = pass->noises;
         if (pass->boundary == DK_BOUNDARY_CALL) {
             dk_call *call = &p->call[pass->index];
-            dk_value *out = &p->value[call->output], *out2 = call->uncond_output >= 0 ? &p->value[call->uncond_output] : NULL;
+            dk_value *out = &p->value[call->output],
+                     *out2 = call->uncond_output >= 0 ? &p->value[call->uncond_output] : NULL;
             out->slot = dkp_take(&buffers);
             if (out2) out2->slot = dkp_take(&buffers);
             dkp_release(buffers, locals, &p->value[call->input], pass->position);
@@ -2472,8 +2578,12 @@ static uint64_t dkp_hash_plan(const dk_plan *p) {
         const dk_call *c = &p->call[i];
         h = dkp_hash_real(dkp_hash_real(dkp_hash_real(h, c->condition), c->d_x), c->d_f);
         h = dkp_hash_real(h, c->input_scale);
+        h = dkp_hash(h, (uint64_t)(int64_t)c->uncond_output);
     }
-    for (int i = 0; i < p->passes; i++) h = dkp_hash(h, (uint64_t)p->pass[i].first);
+    for (int i = 0; i < p->norms; i++)
+        h = dkp_hash(dkp_hash(h, (uint64_t)p->norm[i].a), (uint64_t)p->norm[i].b);
+    for (int i = 0; i < p->passes; i++)
+        h = dkp_hash(dkp_hash(h, (uint64_t)p->pass[i].first), p->pass[i].boundary);
     return h;
 }
 
@@ -2515,10 +2625,10 @@ DK_API size_t dk_plan_size(dk_config *c) {
 /* Memory of the caller, or allocated. */
 static dk_status dkp_get_memory(void **memory, size_t *bytes, int *owned, size_t needed, char *message) {
     *owned = 0;
-    if (*memory) return *bytes >= needed ? DK_OK : dkp_fail_memory(message, *bytes, needed);
+    if (*memory) return *bytes >= needed ? DK_OK : dkp_fail_bytes(message, *bytes, needed);
     *memory = DKP_MALLOC(needed), *bytes = needed;
     *owned = *memory != NULL;
-    return *owned ? DK_OK : dkp_fail_memory(message, 0, needed);
+    return *owned ? DK_OK : dkp_fail_allocation(message, needed);
 }
 
 static dk_status dkp_record_resolved(dk_plan *plan, dk_config *c) {
@@ -2534,7 +2644,7 @@ static dk_status dkp_record_resolved(dk_plan *plan, dk_config *c) {
     char *base = dkp_align(memory);
     size_t size = dkp_layout(&counts, base);
     *plan = counts;
-    plan->memory = memory, plan->bytes = bytes, plan->owned = owned;
+    plan->memory = memory, plan->bytes = bytes, plan->owned = owned, plan->used = dkp_plan_bytes(&counts);
     plan->calls = plan->rows = plan->terms = plan->values = plan->passes = plan->norms = 0;
     dkp_record_all(&r, c, plan, 1);
     dkp_allocate(plan, base + size);
@@ -2543,7 +2653,8 @@ static dk_status dkp_record_resolved(dk_plan *plan, dk_config *c) {
     if (plan->value[result].slot != 0) { /* the last state is not in x: move it there */
         dk_term t = {1, result, 0, 0};
         dk_row row = {plan->values, plan->terms, 1, -1};
-        dk_value v = {'x', DK_VALUE_BUFFER, plan->steps, 0, plan->passes - 1, r.position, r.position, plan->calls - 1};
+        dk_value v = {'x',        DK_VALUE_BUFFER, plan->steps,    0, plan->passes - 1,
+                      r.position, r.position,      plan->calls - 1};
         plan->term[plan->terms++] = t;
         plan->row[plan->rows++] = row;
         plan->value[plan->values++] = v;
@@ -2586,7 +2697,8 @@ DK_API dk_status dk_plan_copy(dk_plan *to, const dk_plan *from) {
 
 static void dkp_differ(double a, double b, double *worst) {
     double d = fabs(a - b) / (1 + fabs(b));
-    if (d > *worst || !dkp_finite(d)) *worst = a >= b && a <= b ? *worst : d; /* equal infinities do not differ */
+    if (d > *worst || !dkp_finite(d))
+        *worst = a >= b && a <= b ? *worst : d; /* equal infinities do not differ */
 }
 
 DK_API int dk_plan_equal(const dk_plan *a, const dk_plan *b, double tolerance, double *worst) {
@@ -2597,7 +2709,8 @@ DK_API int dk_plan_equal(const dk_plan *a, const dk_plan *b, double tolerance, d
         a->values != b->values || a->passes != b->passes || a->norms != b->norms || a->draws != b->draws)
         return 0;
     for (int i = 0; i < a->rows; i++)
-        if (a->row[i].dst != b->row[i].dst || a->row[i].count != b->row[i].count || a->row[i].draw != b->row[i].draw)
+        if (a->row[i].dst != b->row[i].dst || a->row[i].count != b->row[i].count ||
+            a->row[i].draw != b->row[i].draw)
             return 0;
     for (int i = 0; i < a->passes; i++)
         if (a->pass[i].first != b->pass[i].first || a->pass[i].boundary != b->pass[i].boundary) return 0;
@@ -2660,11 +2773,12 @@ static void dkp_put_row(dkp_text *t, const dk_plan *p, const dk_row *row) {
 
 DK_API size_t dk_plan_text(const dk_plan *p, char *text, size_t size) {
     dkp_text t = {text, size, 0};
-    int step = -1;
+    int step = -1, draws = 0;
+    for (int i = 0; i < p->rows; i++) draws += p->row[i].draw >= 0;
     dkp_put_pair(&t, "", p->steps);
     dkp_put_pair(&t, " steps, ", p->calls);
-    dkp_put_pair(&t, " evaluations, ", p->draws);
-    dkp_put_pair(&t, p->draws == 1 ? " draw; buffers besides x: " : " draws; buffers besides x: ", p->buffers);
+    dkp_put_pair(&t, " evaluations, ", draws);
+    dkp_put_pair(&t, draws == 1 ? " draw; buffers besides x: " : " draws; buffers besides x: ", p->buffers);
     dkp_put(&t, "\n");
     for (int i = 0; i < p->passes; i++) {
         const dk_pass *pass = &p->pass[i];
@@ -2713,7 +2827,8 @@ enum {
 };
 
 /* y = sum of k terms (+ y). y may be one of the terms. k is a constant where this is called. */
-static inline void dkp_combine_k(dk_real *y, int k, const dk_real *c, const dk_real *const *v, size_t n, int add) {
+static inline void dkp_combine_k(dk_real *y, int k, const dk_real *c, const dk_real *const *v, size_t n,
+                                 int add) {
     size_t i = 0;
     for (; i + DKP_WIDTH <= n; i += DKP_WIDTH) {
         dk_real sum[DKP_WIDTH];
@@ -2780,7 +2895,8 @@ static int dkp_by_sample(const dk_run *run, const dk_row *row) {
     return row->draw >= 0;
 }
 
-static void dkp_fill_noise(const dk_run *run, int draw, size_t sample, size_t element, size_t n, dk_real *out) {
+static void dkp_fill_noise(const dk_run *run, int draw, size_t sample, size_t element, size_t n,
+                           dk_real *out) {
     const dk_config *c = &run->config;
     uint64_t seed = c->seeds ? c->seeds[sample] : c->seed, number = c->seeds ? 0 : c->first_sample + sample;
     dk_normals(seed, number, (uint32_t)draw, element, n, out);
@@ -2792,9 +2908,9 @@ static void dkp_run_tile(const dk_run *run, const dk_pass *pass, size_t at, size
     int noises = 0;
     for (int k = pass->first; k < pass->first + pass->count; k++) {
         const dk_row *row = &p->row[k];
-        if (row->draw >= 0 && run->config.noise) { /* the callback has filled a whole buffer */
-            if (p->value[row->dst].kind == DK_VALUE_LOCAL)
-                memcpy(dkp_tile(run, row->dst, at), run->noise + (size_t)noises++ * run->size + at, n * sizeof(dk_real));
+        if (row->draw >= 0 && run->config.noise) { /* the callback has filled a buffer of its own */
+            memcpy(dkp_tile(run, row->dst, at), run->noise + (size_t)noises++ * run->size + at,
+                   n * sizeof(dk_real));
             continue;
         }
         if (!dkp_by_sample(run, row)) {
@@ -2804,7 +2920,8 @@ static void dkp_run_tile(const dk_run *run, const dk_pass *pass, size_t at, size
         for (size_t from = 0; from < n;) { /* the pieces of the tile that lie in one sample each */
             size_t b = (at + from) / run->dim, element = (at + from) % run->dim;
             size_t count = run->dim - element < n - from ? run->dim - element : n - from;
-            if (row->draw >= 0) dkp_fill_noise(run, row->draw, b, element, count, dkp_tile(run, row->dst, at) + from);
+            if (row->draw >= 0)
+                dkp_fill_noise(run, row->draw, b, element, count, dkp_tile(run, row->dst, at) + from);
             else dkp_run_row(run, row, at, from, count, b);
             from += count;
         }
@@ -2878,7 +2995,8 @@ static dkp_sizes dkp_workspace(const dk_plan *p, const dk_config *c) {
 
 DK_API size_t dk_workspace_size(const dk_plan *plan, const dk_config *c) {
     dk_config data = *c;
-    return dkp_resolve_data(&data, data.message) == DK_OK ? dkp_workspace(plan, &data).all : 0;
+    size_t all = dkp_resolve_data(&data, data.message) == DK_OK ? dkp_workspace(plan, &data).all : 0;
+    return all == (size_t)-1 ? 0 : all;
 }
 
 DK_API size_t dk_run_size(dk_config *c) {
@@ -2890,7 +3008,9 @@ DK_API size_t dk_run_size(dk_config *c) {
     if (status == DK_OK) status = dkp_resolve_data(&resolved, resolved.message);
     if (status == DK_OK) status = dkp_record_resolved(&plan, &resolved);
     if (status == DK_OK) {
-        bytes = dkp_plan_bytes(&plan) + dkp_workspace(&plan, &resolved).all;
+        size_t workspace = dkp_workspace(&plan, &resolved).all;
+        if (workspace <= (size_t)-1 - plan.used) bytes = plan.used + workspace;
+        else status = dkp_fail_allocation(resolved.message, workspace);
         dk_plan_free(&plan);
     }
     dkp_answer(c, &resolved, status);
@@ -2898,12 +3018,14 @@ DK_API size_t dk_run_size(dk_config *c) {
 }
 
 /* Starts a run of a resolved config; memory as for dk_begin. */
-static dk_status dkp_begin(dk_run *run, const dk_plan *plan, dk_config *c, dk_real *x, void *memory, size_t bytes) {
+static dk_status dkp_begin(dk_run *run, const dk_plan *plan, dk_config *c, dk_real *x, void *memory,
+                           size_t bytes) {
     int owned;
     dkp_sizes sizes;
     dk_status status = dkp_resolve_data(c, c->message);
     if (status != DK_OK) return status;
-    if (!x && !c->backend) return dkp_fail_text(c->message, DK_ERROR_CONFIG, "x = NULL: must be batch * dim numbers");
+    if (!x && !c->backend)
+        return dkp_fail_text(c->message, DK_ERROR_CONFIG, "x = NULL: must be batch * dim numbers");
     sizes = dkp_workspace(plan, c);
     status = dkp_get_memory(&memory, &bytes, &owned, sizes.all, c->message);
     if (status != DK_OK) return status;
@@ -2926,7 +3048,8 @@ static dk_status dkp_begun(dk_run *run, dk_config *c, const dk_config *resolved,
     return status;
 }
 
-DK_API dk_status dk_begin_plan(dk_run *run, const dk_plan *plan, dk_config *c, dk_real *x, void *memory, size_t bytes) {
+DK_API dk_status dk_begin_plan(dk_run *run, const dk_plan *plan, dk_config *c, dk_real *x, void *memory,
+                               size_t bytes) {
     dk_config data = *c;
     memset(run, 0, sizeof *run);
     return dkp_begun(run, c, &data, dkp_begin(run, plan, &data, x, memory, bytes));
@@ -2941,12 +3064,12 @@ DK_API dk_status dk_begin(dk_run *run, dk_config *c, dk_real *x, void *memory, s
     dk_status status = dkp_prepare(c, &resolved);
     if (status == DK_OK) status = dkp_record_resolved(&plan, &resolved);
     if (status == DK_OK) {
-        size_t used = dkp_plan_bytes(&plan); /* the plan lies first, the workspace behind it */
+        size_t used = plan.used; /* the plan lies first, the workspace behind it */
         run->own_plan = plan;
         status = dkp_begin(run, &run->own_plan, &resolved, x, memory ? (char *)memory + used : NULL,
                            memory ? bytes - used : 0);
         if (status == DK_ERROR_MEMORY && memory)
-            dkp_fail_memory(resolved.message, bytes, used + dkp_workspace(&plan, &resolved).all);
+            dkp_fail_bytes(resolved.message, bytes, used + dkp_workspace(&plan, &resolved).all);
         if (status != DK_OK) dk_plan_free(&run->own_plan);
     }
     return dkp_begun(run, c, &resolved, status);
@@ -2964,7 +3087,8 @@ static dk_status dkp_fail_run(dk_run *run, dk_status status, const char *what) {
     dkp_put(&t, what);
     if (run->pass > 0) {
         const dk_pass *pass = &run->plan->pass[run->pass - 1];
-        for (int i = run->pass - 1; pass->boundary != DK_BOUNDARY_CALL && i > 0; i--) pass = &run->plan->pass[i - 1];
+        for (int i = run->pass - 1; pass->boundary != DK_BOUNDARY_CALL && i > 0; i--)
+            pass = &run->plan->pass[i - 1];
         if (pass->boundary == DK_BOUNDARY_CALL) {
             dkp_put_pair(&t, " at step ", run->plan->call[pass->index].step);
             dkp_put_pair(&t, " of ", run->plan->steps);
@@ -3022,10 +3146,9 @@ static dk_status dkp_ask_noise(dk_run *run, const dk_pass *pass) {
     for (int k = pass->first; k < pass->first + pass->count; k++) {
         const dk_row *row = &p->row[k];
         if (row->draw < 0) continue;
-        dk_noise_request request = {row->draw, p->draw[row->draw].from, p->draw[row->draw].to, run->config.batch,
-                                    run->dim};
-        dk_real *out = p->value[row->dst].kind == DK_VALUE_LOCAL ? run->noise + (size_t)noises++ * run->size
-                                                                 : dkp_buffer(run, p->value[row->dst].slot);
+        dk_noise_request request = {row->draw, p->draw[row->draw].from, p->draw[row->draw].to,
+                                    run->config.batch, run->dim};
+        dk_real *out = run->noise + (size_t)noises++ * run->size;
         if (run->config.noise(run->config.noise_user, &request, out))
             return dkp_fail_run(run, DK_ERROR_CALLBACK, "the noise callback returned nonzero");
     }
@@ -3039,7 +3162,8 @@ static dk_status dkp_take_norm(dk_run *run) {
     const dk_norm *norm = &run->plan->norm[before->index];
     const dk_value *value = run->plan->value;
     double *ratio = run->scalars + (size_t)before->index * (size_t)run->config.batch;
-    if (dkp_backend(run)->norm_ratio(dkp_backend(run)->user, run, value[norm->a].slot, value[norm->b].slot, ratio))
+    if (dkp_backend(run)->norm_ratio(dkp_backend(run)->user, run, value[norm->a].slot, value[norm->b].slot,
+                                     ratio))
         return dkp_fail_run(run, DK_ERROR_CALLBACK, "the back end failed to take a norm");
     return DK_OK;
 }
@@ -3051,11 +3175,13 @@ DK_API int dk_next(dk_run *run, dk_eval *eval) {
         dkp_hand_out(run, eval);
         return 1;
     }
-    if (run->finished) return 0;
     run->status = DK_OK, run->message[0] = 0;
+    if (run->finished) return 0;
     if (run->waiting) {
         const dk_call *call = dkp_open_call(run);
-        if (dkp_check_output(run, call->output) != DK_OK || dkp_check_output(run, call->uncond_output) != DK_OK) return 0;
+        if (dkp_check_output(run, call->output) != DK_OK ||
+            dkp_check_output(run, call->uncond_output) != DK_OK)
+            return 0;
     }
     for (;;) {
         const dk_pass *pass = &run->plan->pass[run->pass];
@@ -3082,7 +3208,8 @@ DK_API dk_status dk_continue(dk_run *run, dk_denoise_fn denoise, void *user) {
     dk_eval eval;
     run->again = run->waiting; /* an open evaluation is asked for again */
     while (dk_next(run, &eval)) {
-        if (denoise(user, &eval)) return dkp_fail_run(run, DK_ERROR_CALLBACK, "the denoiser returned nonzero");
+        if (denoise(user, &eval))
+            return dkp_fail_run(run, DK_ERROR_CALLBACK, "the denoiser returned nonzero");
         if (run->config.progress && run->config.progress(run->config.progress_user, run, &eval))
             return dkp_fail_run(run, DK_CANCELLED, "cancelled by the progress callback");
     }
@@ -3163,8 +3290,8 @@ DK_API size_t dk_save_size(const dk_run *run) {
 
 /* Head in both directions: what must agree is written, or compared. Returns 0 where it does not. */
 static int dkp_save_head(dk_run *run, dkp_bytes *io, uint64_t *pass, uint64_t *flags) {
-    const uint64_t head[6] = {DKP_SAVE_MAGIC, DKP_SAVE_VERSION, sizeof(dk_real), run->plan->hash,
-                              (uint64_t)run->dim, (uint64_t)run->config.batch};
+    const uint64_t head[6] = {DKP_SAVE_MAGIC,  DKP_SAVE_VERSION,   sizeof(dk_real),
+                              run->plan->hash, (uint64_t)run->dim, (uint64_t)run->config.batch};
     int same = 1;
     for (int i = 0; i < 6; i++) same &= dkp_byte_io(io, head[i], 8) == head[i];
     *pass = dkp_byte_io(io, *pass, 8);
@@ -3188,26 +3315,35 @@ DK_API dk_status dk_save(dk_run *run, void *bytes, size_t size) {
     dkp_bytes io = {(unsigned char *)bytes, NULL, 0xCBF29CE484222325u};
     size_t needed = dk_save_size(run);
     if (!needed) return dkp_fail_text(run->message, run->status = DK_ERROR_ORDER, "there is no run to save");
-    if (!bytes || size < needed) return run->status = dkp_fail_memory(run->message, size ? size : 1, needed);
+    if (!bytes || size < needed) return run->status = dkp_fail_bytes(run->message, size, needed);
     uint64_t pass = (uint64_t)run->pass, flags = (uint64_t)(run->waiting + 2 * run->finished);
     dkp_save_head(run, &io, &pass, &flags);
     dkp_save_body(run, &io);
     dkp_byte_io(&io, io.hash, 8);
-    return DK_OK;
+    run->message[0] = 0;
+    return run->status = DK_OK;
+}
+
+/* flags 0: about to run `pass`; 1: the evaluation before it is out; 2: at the end */
+static int dkp_cursor_fits(const dk_plan *p, uint64_t pass, uint64_t flags) {
+    if (flags == 2) return pass == (uint64_t)p->passes;
+    if (flags > 2 || pass >= (uint64_t)p->passes) return 0;
+    if (pass == 0) return flags == 0;
+    return p->pass[pass - 1].boundary == (flags ? DK_BOUNDARY_CALL : DK_BOUNDARY_NORM);
 }
 
 DK_API dk_status dk_load(dk_run *run, const void *bytes, size_t size) {
     const char *wrong = "saved bytes: damaged, or not of a run with this config";
     size_t needed = dk_save_size(run);
-    if (!needed) return dkp_fail_text(run->message, run->status = DK_ERROR_ORDER, "begin the run before loading it");
+    if (!needed)
+        return dkp_fail_text(run->message, run->status = DK_ERROR_ORDER, "begin the run before loading it");
     if (!bytes || size < needed) return dkp_fail_text(run->message, run->status = DK_ERROR_SAVED, wrong);
     dkp_bytes io = {NULL, (const unsigned char *)bytes, 0xCBF29CE484222325u};
     for (size_t i = 0; i < needed - 8; i++) dkp_byte_io(&io, 0, 1); /* the hash first: nothing half-loaded */
     uint64_t hash = io.hash, pass = 0, flags = 0;
     int intact = dkp_byte_io(&io, 0, 8) == hash;
     io.read = (const unsigned char *)bytes;
-    if (!intact || !dkp_save_head(run, &io, &pass, &flags) || pass > (uint64_t)run->plan->passes || flags > 2 ||
-        (flags == 1 && (pass < 1 || run->plan->pass[pass - 1].boundary != DK_BOUNDARY_CALL)))
+    if (!intact || !dkp_save_head(run, &io, &pass, &flags) || !dkp_cursor_fits(run->plan, pass, flags))
         return dkp_fail_text(run->message, run->status = DK_ERROR_SAVED, wrong);
     dkp_save_body(run, &io);
     run->pass = (int)pass, run->waiting = flags == 1, run->finished = flags == 2, run->again = run->waiting;

@@ -40,7 +40,8 @@ static double plan_bytes(const dk_plan *p, double n) {
 }
 
 /* Seconds for one run of a plan; the best of several. */
-static double time_run(const dk_plan *plan, dk_config *c, dk_real *x, void *memory, size_t bytes, int repeats) {
+static double time_run(const dk_plan *plan, dk_config *c, dk_real *x, void *memory, size_t bytes,
+                       int repeats) {
     double best = 1e30;
     for (int i = 0; i < repeats; i++) {
         dk_run run;
@@ -50,7 +51,8 @@ static double time_run(const dk_plan *plan, dk_config *c, dk_real *x, void *memo
             exit(1);
         }
         double start = now();
-        while (dk_next(&run, &eval)) {}
+        while (dk_next(&run, &eval)) {
+        }
         double seconds = now() - start;
         if (seconds < best) best = seconds;
         dk_end(&run);
@@ -102,7 +104,8 @@ int main(void) {
         dk_real *x = (dk_real *)calloc(n, sizeof *x), *y = (dk_real *)calloc(n, sizeof *y);
         if (!x || !y) return 1;
         memset(x, 1, n * sizeof *x), memset(y, 1, n * sizeof *y); /* pages must exist before they are timed */
-        double copy = time_memcpy((char *)y, (char *)x, n * sizeof *x, repeats) / (2.0 * (double)(n * sizeof *x));
+        double copy =
+            time_memcpy((char *)y, (char *)x, n * sizeof *x, repeats) / (2.0 * (double)(n * sizeof *x));
         for (size_t k = 0; k < sizeof samplers / sizeof *samplers; k++) {
             dk_config c;
             dk_plan plan;
@@ -116,8 +119,9 @@ int main(void) {
             double moved = plan_bytes(&plan, (double)n), seconds[2];
             for (c.unchecked = 0; c.unchecked < 2; c.unchecked++)
                 seconds[c.unchecked] = time_run(&plan, &c, x, memory, bytes, repeats);
-            printf("%-14s %10zu %11.3f us %12.0f %14.2f %14.2f\n", samplers[k], n, seconds[1] / plan.calls * 1e6,
-                   moved / plan.calls, seconds[1] / (moved * copy), seconds[0] / (moved * copy));
+            printf("%-14s %10zu %11.3f us %12.0f %14.2f %14.2f\n", samplers[k], n,
+                   seconds[1] / plan.calls * 1e6, moved / plan.calls, seconds[1] / (moved * copy),
+                   seconds[0] / (moved * copy));
             free(memory);
             dk_plan_free(&plan);
         }

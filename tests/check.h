@@ -55,7 +55,8 @@ static inline double check_gaussian_D(const check_gaussian *g, dk_level l, doubl
     return g->mean + l.alpha * variance * (x - l.alpha * g->mean) / all;
 }
 
-static inline double check_prediction(dk_prediction prediction, dk_level l, double sigma_data, double x, double D) {
+static inline double check_prediction(dk_prediction prediction, dk_level l, double sigma_data, double x,
+                                      double D) {
     double eps = (x - l.alpha * D) / l.sigma;
     switch (prediction) {
     case DK_PREDICT_EPS: return eps;
@@ -75,7 +76,8 @@ static inline int check_gaussian_denoise(void *user, const dk_eval *e) {
     size_t n = e->dim * (size_t)e->batch;
     double scale = 1;
     if (g->prediction == DK_PREDICT_EDM)
-        scale = sqrt(e->level.sigma * e->level.sigma + e->level.alpha * e->level.alpha * g->sigma_data * g->sigma_data);
+        scale = sqrt(e->level.sigma * e->level.sigma +
+                     e->level.alpha * e->level.alpha * g->sigma_data * g->sigma_data);
     g->calls++;
     for (size_t i = 0; i < n; i++) {
         double x = (double)e->input[i] * scale;

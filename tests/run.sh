@@ -1,14 +1,15 @@
 #!/bin/sh
 # Runs test programs and sums up: run.sh BUILD NAME...
-# Each program prints cmocka's own report; the last line counts the tests of all of them.
+# Each program prints cmocka's own report, and tool is a script; the last line counts the tests of all of them.
 build=$1
 shift
 passed=0 failed=0 broken=
 for name in "$@"; do
     log=$build/test_$name.log
-    $RUNNER "$build/test_$name" >"$log" 2>&1
+    if [ "$name" = tool ]; then sh tests/test_tool.sh "$build/diffkit"; else "$build/test_$name"; fi >"$log" 2>&1
     status=$?
     p=$(sed -n 's/^\[  PASSED  \] \([0-9]*\) test.*/\1/p' "$log" | awk '{s += $1} END {print s + 0}')
+    [ "$name" = tool ] && p=$(sed -n 's/^tool: \([0-9]*\) passed.*/\1/p' "$log")
     f=$(sed -n 's/^\[  FAILED  \] \([0-9]*\) test.*/\1/p' "$log" | awk '{s += $1} END {print s + 0}')
     if [ $status -ne 0 ] || [ "$p" = 0 ]; then
         cat "$log"

@@ -1,0 +1,625 @@
+/* diffkit.c: looks into schedules, grids and samplers from the command line, for porting models and comparing
+   pipelines, and draws digits with the shipped network. `diffkit help` says how.
+
+   Exit status: 0 fine, 1 something failed while running, 2 the command line or the configuration is wrong. */
+#define DIFFKIT_IMPLEMENTATION
+#include "diffkit.h"
+
+#include "digits.h"
+#include <inttypes.h>
+#include <limits.h>
+
+enum { OK, FAILED, WRONG };
+enum { LIST = 1, LEVELS = 2, PLAN = 4, SAMPLE = 8, MODEL = LEVELS | PLAN, RUNS = LEVELS | PLAN | SAMPLE };
+enum { MAX_CLASSES = 100, MAX_DIGITS = 10000, STEPS_UNSET = INT_MIN };
+
+typedef struct arguments {
+    dk_config c;
+    int json, csv, count;
+    int classes[MAX_CLASSES], class_count;
+    double *levels;
+    int level_count;
+    const char *list, *weights, *out;
+} arguments;
+
+/* ---------------------------------------------------------------------------------- options */
+
+typedef enum value_type {
+    FLAG,   /* int, set to 1; takes no value */
+    WHOLE,  /* int */
+    SEED,   /* uint64_t */
+    REAL,   /* double */
+    CHOICE, /* an enum; the names are in `values`, the first is number `first` */
+    TEXT,   /* const char * */
+    SCHEDULE,
+    GRID,
+    SAMPLER, /* presets, which the other options then edit */
+    NUMBERS,
+    FINAL,
+    CLASSES
+} value_type;
+
+typedef struct option {
+    const char *name;
+    value_type type;
+    size_t at; /* where in arguments the value goes */
+    int commands;
+    const char *values;
+    int first;
+    const char *help;
+} option;
+
+#define AT(member) offsetof(arguments, member)
+static const option options[] = {
+    {"schedule", SCHEDULE, AT(c.schedule), RUNS, "NAME", 0, "noise schedule (flow; sample: edm)"},
+    {"shift", REAL, AT(c.schedule.shift), RUNS, "X", 0, "shift of the flow schedule"},
+    {"grid", GRID, AT(c.grid), RUNS, "NAME", 0, "where the steps lie (by schedule: uniform or karras)"},
+    {"steps", WHOLE, AT(c.steps), RUNS, "N", 0, "number of steps (10; sample: 20)"},
+    {"sigma-min", REAL, AT(c.grid.sigma_min), RUNS, "X", 0, "lower end of the grid: sigma/alpha, or"},
+    {"sigma-max", REAL, AT(c.grid.sigma_max), RUNS, "X", 0, "upper end;  sigma/(alpha + sigma) for flow"},
+    {"rho", REAL, AT(c.grid.rho), RUNS, "X", 0, "karras grid: exponent (7)"},
+    {"grid-shift", REAL, AT(c.grid.shift), RUNS, "X", 0, "multiplies sigma/alpha of all levels"},
+    {"final", FINAL, AT(c.grid.final), RUNS, "zero|min|X", 0,
+     "last level: 0, the grid's lower end, or sigma/alpha"},
+    {"rising", FLAG, AT(c.grid.rising), MODEL, NULL, 0, "from data to noise: inversion"},
+    {"offset", WHOLE, AT(c.grid.offset), RUNS, "N", 0, "leading grid: added to each timestep"},
+    {"round", CHOICE, AT(c.grid.rounding), RUNS, "none|nearest|down", DK_ROUND_NONE, "rounding of timesteps"},
+    {"levels", NUMBERS, AT(c.grid), RUNS, "V1,V2,...", 0,
+     "the grid itself, steps + 1 numbers, taken verbatim;"},
+    {"unit", CHOICE, AT(c.grid.unit), RUNS, "t|sigma|flow|lambda", DK_UNIT_T, "  and what they are"},
+    {"prediction", CHOICE, AT(c.prediction), MODEL, "x0|eps|v|velocity|score|edm", DK_PREDICT_X0,
+     "what the network predicts"},
+    {"sigma-data", REAL, AT(c.sigma_data), MODEL, "X", 0, "edm prediction: deviation of the data (0.5)"},
+    {"condition", CHOICE, AT(c.condition), MODEL, "t|timestep|sigma|flow|c_noise|lambda", DK_CONDITION_T,
+     "what the network is told"},
+    {"condition-scale", REAL, AT(c.condition_scale), MODEL, "X", 0, "multiplies what it is told (1)"},
+    {"sampler", SAMPLER, AT(c.sampler), RUNS, "NAME", 0,
+     "sampling method (dpmpp_2m); `levels` does not depend on it"},
+    {"gauge", CHOICE, AT(c.sampler.gauge), RUNS, "ve|flow|vp|native", DK_GAUGE_VE,
+     "scaling for classical samplers"},
+    {"order", WHOLE, AT(c.sampler.order), RUNS, "1|2", 0, "multistep samplers"},
+    {"eta", REAL, AT(c.sampler.eta), RUNS, "X", 0, "share of noise added after each step"},
+    {"s-noise", REAL, AT(c.sampler.s_noise), RUNS, "X", 0, "multiplies the sampler's noise (1)"},
+    {"churn", REAL, AT(c.sampler.churn), RUNS, "X", 0, "noise added before each step"},
+    {"churn-min", REAL, AT(c.sampler.churn_min), RUNS, "X", 0, "  from this sigma/alpha on"},
+    {"churn-max", REAL, AT(c.sampler.churn_max), RUNS, "X", 0, "  up to this one"},
+    {"alpha", REAL, AT(c.sampler.alpha), RUNS, "X", 0, "edm: where the second evaluation stands"},
+    {"snr", REAL, AT(c.sampler.snr), RUNS, "X", 0, "predictor_corrector: size of Langevin steps"},
+    {"langevin-step", REAL, AT(c.sampler.langevin_step), RUNS, "X", 0, "smld: size of Langevin steps"},
+    {"langevin-steps", WHOLE, AT(c.sampler.langevin_steps), RUNS, "N", 0, "Langevin steps per level"},
+    {"class", CLASSES, AT(classes), SAMPLE, "all|LIST", 0, "digits to draw, such as 7 or 1,2,3 (all)"},
+    {"count", WHOLE, AT(count), SAMPLE, "N", 0, "how many (one of each class)"},
+    {"seed", SEED, AT(c.seed), SAMPLE, "N", 0, "seed of the noise (0)"},
+    {"weights", TEXT, AT(weights), SAMPLE, "FILE", 0, "the network (examples/digits/weights.bin)"},
+    {"out", TEXT, AT(out), SAMPLE, "FILE", 0, "the picture (digits.png)"},
+    {"json", FLAG, AT(json), LIST | MODEL, NULL, 0, "output as JSON; infinite numbers are null"},
+    {"csv", FLAG, AT(csv), LEVELS, NULL, 0, "output as CSV"},
+};
+
+static const struct {
+    const char *name;
+    int bit;
+    const char *usage, *about;
+} commands[] = {
+    {"list", LIST, "list [schedules|grids|samplers] [--json]", "what there is, with papers"},
+    {"levels", LEVELS, "levels [OPTIONS]", "t, alpha, sigma of every step, and what the network is told"},
+    {"plan", PLAN, "plan [OPTIONS]", "what every step computes"},
+    {"sample", SAMPLE, "sample [OPTIONS]", "draw digits with the shipped network"},
+    {"help", 0, "help [COMMAND]", "this, or the options of a command"},
+};
+
+enum { OPTIONS = sizeof options / sizeof *options, COMMANDS = sizeof commands / sizeof *commands };
+
+static const char *option_name(int i) { return i < OPTIONS ? options[i].name : NULL; }
+static const char *command_name(int i) { return i < COMMANDS ? commands[i].name : NULL; }
+static const char *list_name(int i) {
+    static const char *const names[] = {"schedules", "grids", "samplers", NULL};
+    return names[i];
+}
+
+/* Levenshtein distance, of at most the first 40 letters. */
+static int distance(const char *a, const char *b) {
+    int row[41], n = (int)strlen(b) < 40 ? (int)strlen(b) : 40;
+    for (int j = 0; j <= n; j++) row[j] = j;
+    for (int i = 0; a[i] && i < 40; i++) {
+        int diagonal = row[0];
+        row[0] = i + 1;
+        for (int j = 0; j < n; j++) {
+            int best = diagonal + (a[i] != b[j]);
+            if (row[j] + 1 < best) best = row[j] + 1;
+            if (row[j + 1] + 1 < best) best = row[j + 1] + 1;
+            diagonal = row[j + 1], row[j + 1] = best;
+        }
+    }
+    return row[n];
+}
+
+/* "what "word" is not known; nearest: ...", from the names that name_at lists. */
+static int unknown(const char *what, const char *dashes, const char *word, const char *(*name_at)(int)) {
+    fprintf(stderr, "diffkit: %s \"%s%s\" is not known; nearest:", what, dashes, word);
+    for (int d = 0, shown = 0; d < 40 && shown < 3; d++)
+        for (int i = 0; name_at(i) && shown < 3; i++)
+            if (distance(word, name_at(i)) == d)
+                fprintf(stderr, "%s %s%s", shown++ ? "," : "", dashes, name_at(i));
+    fprintf(stderr, "\n");
+    return WRONG;
+}
+
+static int refuse(const option *o, const char *value, const char *allowed) {
+    fprintf(stderr, "diffkit: --%s %s: must be %s\n", o->name, value, allowed);
+    return WRONG;
+}
+
+/* Strict: the whole text is one decimal number. length is that of the text. */
+static int parse_real(const char *text, size_t length, double *v) {
+    char *end;
+    int infinite = strncmp(text + (*text == '-'), "inf", 3) == 0 && length == 3u + (*text == '-');
+    if (length == 0 || (strspn(text, "+-.0123456789eE") < length && !infinite)) return 0;
+    *v = strtod(text, &end);
+    return end == text + length && (infinite || (*v - *v >= 0));
+}
+
+static int parse_whole(const char *text, int *v) {
+    char *end;
+    if (*text != '-' && !(*text >= '0' && *text <= '9')) return 0;
+    long long big = strtoll(text, &end, 10);
+    *v = (int)big;
+    return end != text && !*end && big > INT_MIN && big <= INT_MAX;
+}
+
+static int parse_seed(const char *text, uint64_t *v) {
+    *v = 0;
+    if (!*text) return 0;
+    for (; *text; text++) {
+        uint64_t digit = (uint64_t)(*text - '0');
+        if (*text < '0' || *text > '9' || *v > (UINT64_MAX - digit) / 10) return 0;
+        *v = *v * 10 + digit;
+    }
+    return 1;
+}
+
+/* The number of the value in "a|b|c", or -1. */
+static int parse_choice(const char *names, const char *value) {
+    size_t length = strlen(value);
+    for (int i = 0;; i++, names++) {
+        size_t n = strcspn(names, "|");
+        if (n == length && memcmp(names, value, n) == 0) return i;
+        names += n;
+        if (!*names) return -1;
+    }
+}
+
+/* "1,2,3" into a new array. */
+static int parse_numbers(arguments *a, const option *o, const char *value) {
+    int n = 1;
+    for (const char *c = value; *c; c++) n += *c == ',';
+    free(a->levels);
+    a->levels = (double *)malloc((size_t)n * sizeof *a->levels), a->level_count = n;
+    if (!a->levels) return refuse(o, "...", "a shorter list: there is no memory for it");
+    const char *p = value;
+    for (int i = 0; i < n; i++) {
+        size_t length = strcspn(p, ",");
+        if (!parse_real(p, length, &a->levels[i]))
+            return refuse(o, value, "numbers with commas between them");
+        p += length + (i + 1 < n);
+    }
+    a->c.grid = dk_grid_levels(a->levels, DK_UNIT_T);
+    return OK;
+}
+
+static int parse_final(arguments *a, const option *o, const char *value) {
+    if (strcmp(value, "zero") == 0) a->c.grid.final = DK_FINAL_ZERO;
+    else if (strcmp(value, "min") == 0) a->c.grid.final = DK_FINAL_MIN;
+    else if (parse_real(value, strlen(value), &a->c.grid.final_value)) a->c.grid.final = DK_FINAL_VALUE;
+    else return refuse(o, value, "zero, min or a number");
+    return OK;
+}
+
+static int parse_classes(arguments *a, const option *o, const char *value) {
+    const char *p = strcmp(value, "all") == 0 ? "0,1,2,3,4,5,6,7,8,9" : value;
+    for (a->class_count = 0; a->class_count < MAX_CLASSES; p += 2) {
+        if (*p < '0' || *p > '9' || (p[1] && p[1] != ',')) break;
+        a->classes[a->class_count++] = *p - '0';
+        if (!p[1]) return OK;
+    }
+    return refuse(o, value, "all, or digits 0 .. 9 with commas between them");
+}
+
+static int set_option(arguments *a, const option *o, const char *value) {
+    void *to = (char *)a + o->at;
+    int number;
+    switch (o->type) {
+    case FLAG: *(int *)to = 1; return OK;
+    case WHOLE: return parse_whole(value, (int *)to) ? OK : refuse(o, value, "a whole number");
+    case SEED:
+        return parse_seed(value, (uint64_t *)to) ? OK : refuse(o, value, "a whole number, 0 .. 2^64 - 1");
+    case REAL:
+        return parse_real(value, strlen(value), (double *)to) && *(double *)to - *(double *)to >= 0
+                   ? OK
+                   : refuse(o, value, "a number");
+    case CHOICE:
+        number = parse_choice(o->values, value);
+        if (number < 0) return refuse(o, value, o->values);
+        number += o->first;
+        memcpy(to, &number, sizeof number); /* whichever integer type the enum has */
+        return OK;
+    case TEXT: *(const char **)to = value; return OK;
+    case SCHEDULE:
+        a->c.schedule = dk_schedule_named(value);
+        return OK; /* unknown names: refused by dk_resolve */
+    case GRID: a->c.grid = dk_grid_named(value); return OK;
+    case SAMPLER: a->c.sampler = dk_sampler_named(value); return OK;
+    case NUMBERS: return parse_numbers(a, o, value);
+    case FINAL: return parse_final(a, o, value);
+    case CLASSES: return parse_classes(a, o, value);
+    }
+    return FAILED;
+}
+
+static int is_preset(value_type v) { return v == SCHEDULE || v == GRID || v == SAMPLER || v == NUMBERS; }
+
+/* "--name value", "--name=value", "--flag". Goes over them twice: presets first, then what edits them, so
+   that their order on the command line does not matter. */
+static int parse_options(arguments *a, int command, int argc, char **argv, int presets) {
+    for (int i = 0; i < argc; i++) {
+        const char *word = argv[i], *value = NULL;
+        if (word[0] != '-' || word[1] != '-') {
+            if (commands[command].bit != LIST) {
+                fprintf(stderr, "diffkit: \"%s\" is not expected here: options start with --\n", word);
+                return WRONG;
+            }
+            a->list = word;
+            continue;
+        }
+        char name[40] = {0};
+        size_t length = strcspn(word + 2, "=");
+        memcpy(name, word + 2, length < sizeof name ? length : sizeof name - 1);
+        if (word[2 + length]) value = word + 2 + length + 1;
+        int k = 0;
+        while (k < OPTIONS && strcmp(options[k].name, name) != 0) k++;
+        if (k == OPTIONS) return unknown("option", "--", name, option_name);
+        const option *o = &options[k];
+        if (!(o->commands & commands[command].bit)) {
+            fprintf(stderr, "diffkit: option \"--%s\" is not for %s, but for", name, commands[command].name);
+            for (int j = 0; j < COMMANDS; j++)
+                if (o->commands & commands[j].bit) fprintf(stderr, " %s", commands[j].name);
+            fprintf(stderr, "\n");
+            return WRONG;
+        }
+        if (o->type == FLAG && value) return refuse(o, value, "without a value");
+        if (o->type != FLAG && !value && i + 1 < argc) value = argv[++i];
+        if (o->type != FLAG && !value) {
+            fprintf(stderr, "diffkit: --%s needs a value: %s\n", name, o->values);
+            return WRONG;
+        }
+        if (is_preset(o->type) == presets && set_option(a, o, value) != OK) return WRONG;
+    }
+    return OK;
+}
+
+/* What the options say together. */
+static int check_options(arguments *a, int default_steps) {
+    dk_config *c = &a->c;
+    if (c->schedule.shift > 0 && c->schedule.family != DK_FAMILY_FLOW && !c->schedule.unknown) {
+        fprintf(stderr, "diffkit: --shift %g: is for the flow schedule; --grid-shift is for all\n",
+                c->schedule.shift);
+        return WRONG;
+    }
+    if (a->levels && c->grid.levels != a->levels) {
+        fprintf(stderr, "diffkit: --levels and --grid: must not both be given\n");
+        return WRONG;
+    }
+    if (a->levels && c->steps != STEPS_UNSET && c->steps != a->level_count - 1) {
+        fprintf(stderr, "diffkit: --steps %d: needs %d levels, not %d\n", c->steps, c->steps + 1,
+                a->level_count);
+        return WRONG;
+    }
+    if (a->levels) c->steps = a->level_count - 1;
+    else if (c->steps == STEPS_UNSET) c->steps = default_steps;
+    return OK;
+}
+
+static int wrong_config(const dk_config *c) {
+    fprintf(stderr, "diffkit: %s\n", dk_message(c));
+    return WRONG;
+}
+
+/* ------------------------------------------------------------------------------------- help */
+
+static int help(int command) {
+    if (command < 0) {
+        printf("diffkit: looks into noise schedules, time grids and samplers of diffusion models\n\n");
+        for (int i = 0; i < COMMANDS; i++)
+            printf("  diffkit %-42s %s\n", commands[i].usage, commands[i].about);
+        printf("\nTry: diffkit levels --schedule flow --shift 3 --steps 8\n"
+               "     diffkit plan --schedule vp_scaled_linear --grid karras --sampler heun --steps 2\n");
+        return OK;
+    }
+    printf("diffkit %s: %s\n", commands[command].usage, commands[command].about);
+    for (int i = 0; i < OPTIONS; i++) {
+        const option *o = &options[i];
+        char left[80];
+        if (!(o->commands & commands[command].bit)) continue;
+        snprintf(left, sizeof left, "--%s %s", o->name, o->values ? o->values : "");
+        printf("  %-*s%s%s\n", 26, left, strlen(left) > 25 ? "\n                            " : "", o->help);
+    }
+    if (commands[command].bit & RUNS)
+        printf("Names: diffkit list. In brackets: what holds if an option is not given.\n");
+    return OK;
+}
+
+/* -------------------------------------------------------------------------------- list */
+
+typedef struct text {
+    char s[40];
+} text;
+
+/* A number with all its digits; what JSON cannot say is null. */
+static text json(double v) {
+    text t;
+    snprintf(t.s, sizeof t.s, v - v >= 0 ? "%.17g" : "null", v);
+    return t;
+}
+
+/* The names hold no character that JSON would want escaped. */
+static void list_names(const char *heading, const char *(*name)(int), const char *(*about)(int),
+                       int as_json) {
+    printf(as_json ? "\"%s\": [\n" : "%s\n", heading);
+    for (int i = 0; name(i); i++)
+        if (as_json) printf("%s{\"name\": \"%s\", \"about\": \"%s\"}", i ? ",\n" : "", name(i), about(i));
+        else printf("  %-18s %s\n", name(i), about(i));
+    printf(as_json ? "]" : "\n");
+}
+
+static int list_samplers(int as_json) {
+    if (as_json) printf("\"samplers\": [\n");
+    else
+        printf("samplers             order  evaluations  buffers\n"
+               "                             per step   besides x\n");
+    for (int i = 0; dk_sampler_at(i); i++) {
+        const dk_sampler_info *info = dk_sampler_at(i);
+        dk_plan plan = {0};
+        dk_config c;
+        memset(&c, 0, sizeof c); /* flow matching and velocity */
+        c.sampler = info->sampler, c.steps = 10;
+        if (dk_record(&plan, &c) != DK_OK) return wrong_config(&c);
+        if (as_json)
+            printf("%s{\"name\": \"%s\", \"paper\": \"%s\", \"order\": %d, \"evaluations_per_step\": %d, "
+                   "\"buffers\": %d}",
+                   i ? ",\n" : "", info->sampler.name, info->paper, info->order, info->evals, plan.buffers);
+        else
+            printf("  %-20s %2d %10d %10d     %s\n", info->sampler.name, info->order, info->evals,
+                   plan.buffers, info->paper);
+        dk_plan_free(&plan);
+    }
+    printf(as_json ? "]" : "\n");
+    return OK;
+}
+
+static int run_list(arguments *a) {
+    int which = -1, status = OK;
+    for (int i = 0; a->list && list_name(i); i++)
+        if (strcmp(a->list, list_name(i)) == 0) which = i;
+    if (a->list && which < 0) return unknown("list", "", a->list, list_name);
+    if (a->json) printf("{");
+    for (int i = 0; list_name(i) && status == OK; i++) {
+        if (which >= 0 && which != i) continue;
+        if (a->json && which < 0 && i > 0) printf(",\n");
+        if (i == 0) list_names("schedules", dk_schedule_name, dk_schedule_about, a->json);
+        else if (i == 1) list_names("grids", dk_grid_name, dk_grid_about, a->json);
+        else status = list_samplers(a->json);
+    }
+    if (a->json) printf("}\n");
+    return status;
+}
+
+/* ------------------------------------------------------------------------------ levels */
+
+static void print_level(const arguments *a, const dk_plan *p, int i) {
+    const dk_level l = p->level[i];
+    const double v[6] = {
+        l.t, l.alpha, l.sigma, dk_noise_level(l), dk_lambda(l), i < p->calls ? p->call[i].condition : 0};
+    static const char *const names[6] = {"t", "alpha", "sigma", "noise_level", "lambda", "condition"};
+    printf(a->json ? "%s{\"step\": %d" : a->csv ? "%s%d" : "%s%4d", a->json && i ? ",\n" : "", i);
+    for (int k = 0; k < 6; k++) {
+        const int told = k < 5 || i < p->calls; /* the network never sees the last level */
+        if (a->json) printf(", \"%s\": %s", names[k], told ? json(v[k]).s : "null");
+        else if (a->csv && told) printf(",%.17g", v[k]);
+        else if (a->csv) printf(",");
+        else if (told) printf(" %15.9g", v[k]);
+    }
+    printf(a->json ? "}" : "\n");
+}
+
+static int run_levels(arguments *a) {
+    dk_config c = a->c;
+    dk_plan plan = {0};
+    c.dim = 1;
+    dk_status status = dk_resolve(&c);
+    if (status == DK_OK) {
+        c.sampler = dk_sampler_named("euler"); /* evaluates once at each level but the last */
+        c.prediction =
+            DK_PREDICT_X0; /* what it can predict where is no question here; the condition is settled */
+        status = dk_record(&plan, &c);
+    }
+    if (status != DK_OK) return wrong_config(&c);
+    if (a->json) printf("[\n");
+    else if (a->csv) printf("step,t,alpha,sigma,noise_level,lambda,condition\n");
+    else
+        printf("step %15s %15s %15s %15s %15s %15s\n", "t", "alpha", "sigma", "sigma/alpha", "lambda",
+               "network told");
+    for (int i = 0; i < plan.levels; i++) print_level(a, &plan, i);
+    if (a->json) printf("\n]\n");
+    dk_plan_free(&plan);
+    return OK;
+}
+
+/* -------------------------------------------------------------------------------- plan */
+
+/* The whole plan; the names are those of the structs in diffkit.h, where their meaning is written. */
+static void print_plan_json(const dk_plan *p) {
+    static const char *const boundaries[] = {"end", "call", "norm"};
+    printf("{\"steps\": %d, \"buffers\": %d, \"locals\": %d, \"noises\": %d, \"hash\": \"%016" PRIx64 "\",\n",
+           p->steps, p->buffers, p->locals, p->noises, p->hash);
+    printf("\"levels\": [");
+    for (int i = 0; i < p->levels; i++)
+        printf("%s\n{\"t\": %s, \"alpha\": %s, \"sigma\": %s}", i ? "," : "", json(p->level[i].t).s,
+               json(p->level[i].alpha).s, json(p->level[i].sigma).s);
+    printf("],\n\"calls\": [");
+    for (int i = 0; i < p->calls; i++) {
+        const dk_call *c = &p->call[i];
+        printf(
+            "%s\n{\"step\": %d, \"stage\": %d, \"t\": %s, \"alpha\": %s, \"sigma\": %s, \"condition\": %s,",
+            i ? "," : "", c->step, c->stage, json(c->level.t).s, json(c->level.alpha).s,
+            json(c->level.sigma).s, json(c->condition).s);
+        printf(" \"input_scale\": %s, \"d_x\": %s, \"d_f\": %s, \"x\": %d, \"input\": %d, \"output\": %d,",
+               json(c->input_scale).s, json(c->d_x).s, json(c->d_f).s, c->x, c->input, c->output);
+        printf(" \"uncond_output\": %d, \"denoised\": %d, \"needs\": %d}", c->uncond_output, c->denoised,
+               c->needs);
+    }
+    printf("],\n\"rows\": [");
+    for (int i = 0; i < p->rows; i++) {
+        const dk_row *row = &p->row[i];
+        printf("%s\n{\"dst\": %d, \"draw\": %d, \"terms\": [", i ? "," : "", row->dst, row->draw);
+        for (int j = row->first; j < row->first + row->count; j++) {
+            const dk_term *t = &p->term[j];
+            printf("%s{\"c\": %s, \"value\": %d, \"scalar\": %d, \"power\": %d}", j > row->first ? ", " : "",
+                   json(t->c).s, t->value, t->scalar, t->power);
+        }
+        printf("]}");
+    }
+    printf("],\n\"values\": [");
+    for (int i = 0; i < p->values; i++) {
+        const dk_value *v = &p->value[i];
+        printf("%s\n{\"name\": \"%c%d\", \"kind\": \"%s\", \"slot\": %d}", i ? "," : "", v->letter, v->number,
+               v->kind == DK_VALUE_BUFFER ? "buffer" : "local", v->slot);
+    }
+    printf("],\n\"passes\": [");
+    for (int i = 0; i < p->passes; i++)
+        printf("%s\n{\"first\": %d, \"count\": %d, \"boundary\": \"%s\", \"index\": %d}", i ? "," : "",
+               p->pass[i].first, p->pass[i].count, boundaries[p->pass[i].boundary], p->pass[i].index);
+    printf("],\n\"norms\": [");
+    for (int i = 0; i < p->norms; i++)
+        printf("%s\n{\"a\": %d, \"b\": %d}", i ? "," : "", p->norm[i].a, p->norm[i].b);
+    printf("],\n\"draws\": [");
+    for (int i = 0; i < p->draws; i++)
+        printf("%s\n{\"from\": %s, \"to\": %s}", i ? "," : "", json(p->draw[i].from).s,
+               json(p->draw[i].to).s);
+    printf("]}\n");
+}
+
+static int run_plan(arguments *a) {
+    dk_plan plan = {0};
+    if (dk_record(&plan, &a->c) != DK_OK) return wrong_config(&a->c);
+    if (a->json) {
+        print_plan_json(&plan);
+    } else {
+        size_t size = dk_plan_text(&plan, NULL, 0) + 1;
+        char *words = (char *)malloc(size);
+        if (words) dk_plan_text(&plan, words, size);
+        if (words) fputs(words, stdout);
+        free(words);
+        if (!words) return FAILED;
+    }
+    dk_plan_free(&plan);
+    return OK;
+}
+
+/* ------------------------------------------------------------------------------ sample */
+
+/* The network knows noise up to level 80. Where a schedule goes beyond, to pure noise perhaps, a grid that
+   has a range begins there instead. */
+static void keep_to_known_levels(dk_config *c) {
+    const double most = 80;
+    dk_family family = c->schedule.family;
+    int by_timesteps = c->grid.spacing == DK_SPACING_LEADING || c->grid.spacing == DK_SPACING_TRAILING ||
+                       c->grid.spacing == DK_SPACING_LINSPACE;
+    if (c->schedule.unknown || c->grid.spacing == DK_SPACING_LEVELS || by_timesteps || c->grid.sigma_max > 0)
+        return;
+    if (dk_noise_level(dk_level_at(&c->schedule, c->schedule.t_max)) <= most) return;
+    c->grid.sigma_max = family == DK_FAMILY_FLOW || family == DK_FAMILY_COSINE ? most / (1 + most) : most;
+}
+
+static int draw_digits(arguments *a, digits *d, dk_real *x) {
+    digits_bar bar = {digits_seconds(), 0};
+    dk_config *c = &a->c;
+    c->batch = a->count, c->progress = digits_progress, c->progress_user = &bar;
+    dk_status status = dk_sample(c, digits_denoise, d, x);
+    if (status != DK_OK) return wrong_config(c) && status == DK_ERROR_CONFIG ? WRONG : FAILED;
+    if (digits_png(a->out, x, a->count, a->count < 10 ? a->count : 10, 3)) {
+        fprintf(stderr, "diffkit: cannot write %s\n", a->out);
+        return FAILED;
+    }
+    printf("%s: %d digits\n", a->out, a->count);
+    return OK;
+}
+
+static int run_sample(arguments *a) {
+    digits d;
+    memset(&d, 0, sizeof d);
+    if (a->count < 0) a->count = a->class_count;
+    if (a->count < 1 || a->count > MAX_DIGITS) {
+        fprintf(stderr, "diffkit: --count %d: must be 1 .. %d\n", a->count, MAX_DIGITS);
+        return WRONG;
+    }
+    const char *wrong = unet_load(&d.net, a->weights);
+    if (wrong) {
+        fprintf(stderr, "diffkit: %s: %s\n", a->weights, wrong);
+        return FAILED;
+    }
+    d.labels = a->classes, d.count = a->class_count;
+    const dk_config network = digits_config(&d);
+    a->c.prediction = network.prediction, a->c.sigma_data = network.sigma_data, a->c.dim = network.dim;
+    keep_to_known_levels(&a->c);
+    dk_real *x = (dk_real *)malloc((size_t)a->count * UNET_PIXELS * sizeof *x);
+    if (!x) fprintf(stderr, "diffkit: out of memory\n");
+    int status = x ? draw_digits(a, &d, x) : FAILED;
+    free(x);
+    unet_free(&d.net);
+    return status;
+}
+
+/* -------------------------------------------------------------------------------- main */
+
+static int find_command(const char *name) {
+    for (int i = 0; i < COMMANDS; i++)
+        if (strcmp(name, commands[i].name) == 0) return i;
+    return -1;
+}
+
+static int run_command(arguments *a, int command, int argc, char **argv) {
+    int bit = commands[command].bit;
+    a->c.schedule = dk_schedule_named(bit == SAMPLE ? "edm" : "flow");
+    a->c.sampler = dk_sampler_named("dpmpp_2m");
+    a->c.steps = STEPS_UNSET;
+    a->weights = "examples/digits/weights.bin", a->out = "digits.png", a->count = -1;
+    for (int i = 0; i < 10; i++) a->classes[a->class_count++] = i;
+    if (parse_options(a, command, argc, argv, 1) != OK || parse_options(a, command, argc, argv, 0) != OK)
+        return WRONG;
+    if (bit != LIST && check_options(a, bit == SAMPLE ? 20 : 10) != OK) return WRONG;
+    return bit == LIST     ? run_list(a)
+           : bit == LEVELS ? run_levels(a)
+           : bit == PLAN   ? run_plan(a)
+                           : run_sample(a);
+}
+
+int main(int argc, char **argv) {
+    const char *name = argc > 1 ? argv[1] : "help";
+    if (strcmp(name, "--help") == 0 || strcmp(name, "-h") == 0) name = "help";
+    int command = find_command(name);
+    if (command < 0) return unknown("command", "", name, command_name);
+    int asks_help =
+        commands[command].bit && argc > 2 && (!strcmp(argv[2], "--help") || !strcmp(argv[2], "-h"));
+    if (asks_help) return help(command);
+    if (commands[command].bit == 0) {
+        if (argc < 3) return help(-1);
+        command = find_command(argv[2]);
+        return command < 0 ? unknown("command", "", argv[2], command_name) : help(command);
+    }
+    arguments a;
+    memset(&a, 0, sizeof a);
+    int status = run_command(&a, command, argc - 2, argv + 2);
+    free(a.levels);
+    if (fflush(stdout) != 0 && status == OK) status = FAILED;
+    return status;
+}

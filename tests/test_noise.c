@@ -1,0 +1,164 @@
+/* The noise generator: known answers, addressing, distribution. */
+#include "check.h"
+
+#define MANY 1000000
+static dk_real z[MANY], other[MANY];
+
+/* Random123's tests/kat_vectors, philox4x32 with 10 rounds. */
+static void philox_gives_the_known_answers(void **state) {
+    static const uint32_t known[3][10] = {
+        /* counter, key, result */
+        {0, 0, 0, 0, 0, 0, 0x6627e8d5, 0xe169c58d, 0xbc57ac4c, 0x9b00dbd8},
+        {0xffffffff, 0xffffffff, 0xffffffff, 0xffffffff, 0xffffffff, 0xffffffff, 0x408f276d, 0x41c83b0e,
+         0xa20bc7c6, 0x6d5451fd},
+        {0x243f6a88, 0x85a308d3, 0x13198a2e, 0x03707344, 0xa4093822, 0x299f31d0, 0xd16cfe09, 0x94fdcceb,
+         0x5001e420, 0x24126ea1},
+    };
+    (void)state;
+    for (int i = 0; i < 3; i++) {
+        uint32_t out[4];
+        dk_philox(known[i], known[i] + 4, out);
+        assert_memory_equal(out, known[i] + 6, sizeof out);
+    }
+}
+
+/* Computed with Python in double: Philox of (block, draw, sample) under the seed, u = (2 (r/2) + 1)/2^32,
+   sqrt(-2 log u) times cos or sin of 2 pi r/2^32, cos at 0..15 and 32..47 of each 64, sin at the others. */
+static void normals_are_box_muller_of_philox(void **state) {
+    static const struct {
+        uint64_t seed, sample, element;
+        uint32_t draw;
+        double want;
+    } known[] = {
+        {0, 0, 0, 0, 0.991137679},
+        {42, 0, 0, 1, -1.635977838},
+        {42, 0, 17, 1, 1.095497767},
+        {42, 7, 40, 1, -0.627308418},
+        {42, 7, 63, 3, 0.632019072},
+        {42, 7, 64, 3, -0.152525228},
+        {9223372036854775813u, 8589934593u, 1000003, 9, 0.200354082},
+        {1, 2, 1099511627826u, 3, -0.971203847},
+    };
+    (void)state;
+    for (size_t i = 0; i < sizeof known / sizeof known[0]; i++) {
+        dk_real got;
+        dk_normals(known[i].seed, known[i].sample, known[i].draw, known[i].element, 1, &got);
+        check_near((double)got, known[i].want, 1e-6, "normal");
+    }
+}
+
+static void any_range_equals_the_whole(void **state) {
+    enum { SPAN = 200 };
+    dk_real whole[SPAN], part[SPAN + 1];
+    (void)state;
+    dk_normals(42, 3, 5, 0, SPAN, whole);
+    for (size_t first = 0; first < SPAN; first++)
+        for (size_t n = 0; first + n <= SPAN; n++) {
+            part[n] = 77;
+            dk_normals(42, 3, 5, first, n, part);
+            assert_memory_equal(part, whole + first, n * sizeof part[0]);
+            assert_true(part[n] > 76); /* nothing behind it is written */
+        }
+}
+
+static void every_part_of_the_address_matters(void **state) {
+    static const uint64_t address[][4] = {
+        /* seed, sample, draw, first */
+        {1, 0, 0, 0},
+        {2, 0, 0, 0},
+        {1, 1, 0, 0},
+        {1, 0, 1, 0},
+        {1, 0, 0, 64},
+        {1 + ((uint64_t)1 << 32), 0, 0, 0},
+        {1, (uint64_t)1 << 32, 0, 0},
+        {1, 0, 0, (uint64_t)1 << 40},
+    };
+    dk_real sets[8][64];
+    (void)state;
+    for (int i = 0; i < 8; i++)
+        dk_normals(address[i][0], address[i][1], (uint32_t)address[i][2], address[i][3], 64, sets[i]);
+    for (int i = 0; i < 8; i++)
+        for (int j = 0; j < i; j++)
+            for (int k = 0; k < 64; k++) assert_true(fabs((double)sets[i][k] - (double)sets[j][k]) > 0);
+}
+
+/* Bounds are five standard errors: sqrt(1, 2, 6, 24 / n). */
+static void moments_are_those_of_a_normal(void **state) {
+    static const double want[5] = {1, 0, 1, 0, 3}, variance[5] = {1, 1, 2, 15, 96};
+    double sum[5] = {0, 0, 0, 0, 0};
+    (void)state;
+    dk_normals(1, 0, 0, 0, MANY, z);
+    for (int i = 0; i < MANY; i++) {
+        double power = 1, v = (double)z[i];
+        for (int k = 1; k < 5; k++) sum[k] += power *= v;
+    }
+    for (int k = 1; k < 5; k++)
+        if (fabs(sum[k] / MANY - want[k]) > 5 * sqrt(variance[k] / MANY)) {
+            print_error("moment %d: %g\n", k, sum[k] / MANY);
+            fail();
+        }
+}
+
+/* 100 cells of equal probability: chi-square has 99 degrees of freedom, mean 99, deviation 14. */
+static void numbers_fill_100_equal_cells(void **state) {
+    int count[100] = {0};
+    double chi2 = 0;
+    (void)state;
+    dk_normals(2, 0, 0, 0, MANY, z);
+    for (int i = 0; i < MANY; i++) {
+        int cell = (int)(100 * 0.5 * erfc(-(double)z[i] / sqrt(2.0)));
+        count[cell > 99 ? 99 : cell]++;
+    }
+    for (int i = 0; i < 100; i++) chi2 += (count[i] - 1e4) * (count[i] - 1e4) / 1e4;
+    if (chi2 < 99 - 5 * 14 || chi2 > 99 + 5 * 14) {
+        print_error("chi-square %g\n", chi2);
+        fail();
+    }
+}
+
+static double correlation(int lag) {
+    double sum = 0;
+    for (int i = 0; i + lag < MANY; i++) sum += (double)z[i] * (double)other[i + lag];
+    return sum / MANY;
+}
+
+static void neighbours_are_not_correlated(void **state) {
+    const double bound = 5 / sqrt((double)MANY);
+    (void)state;
+    dk_normals(3, 5, 7, 0, MANY, z);
+    for (int what = 0; what < 3; what++) {
+        dk_normals(3 + (what == 0), 5 + (what == 1), 7 + (what == 2), 0, MANY, other);
+        assert_true(fabs(correlation(0)) < bound);
+    }
+    memcpy(other, z, sizeof z);
+    static const int lags[] = {1, 2, 15, 16, 17, 32, 48, 63, 64, 65};
+    for (int i = 0; i < 10; i++) assert_true(fabs(correlation(lags[i])) < bound);
+    /* cos and sin of a pair share their radius: their squares must not be correlated either */
+    for (int i = 0; i < MANY; i++) z[i] = z[i] * z[i] - 1, other[i] = z[i];
+    assert_true(fabs(correlation(16)) < 2 * bound); /* z^2 has variance 2 */
+}
+
+/* Of 4e6 normals 13.6 are expected past 4.5 on each side; none has probability 1e-6. */
+static void tails_reach_past_four_and_a_half(void **state) {
+    int low = 0, high = 0;
+    (void)state;
+    for (uint32_t draw = 0; draw < 4; draw++) {
+        dk_normals(4, 0, draw, 0, MANY, z);
+        for (int i = 0; i < MANY; i++) {
+            assert_true(z[i] - z[i] >= 0); /* finite */
+            low += (double)z[i]<-4.5, high += (double)z[i]> 4.5;
+        }
+    }
+    assert_in_range(low, 1, 50);
+    assert_in_range(high, 1, 50);
+}
+
+int main(void) {
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(philox_gives_the_known_answers), cmocka_unit_test(normals_are_box_muller_of_philox),
+        cmocka_unit_test(any_range_equals_the_whole),     cmocka_unit_test(every_part_of_the_address_matters),
+        cmocka_unit_test(moments_are_those_of_a_normal),  cmocka_unit_test(numbers_fill_100_equal_cells),
+        cmocka_unit_test(neighbours_are_not_correlated),  cmocka_unit_test(tails_reach_past_four_and_a_half),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}

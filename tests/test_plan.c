@@ -1,0 +1,631 @@
+/* Plans: their text, coefficients, memory and buffers; user's samplers and tables. */
+#include "check.h"
+
+static void record(dk_config *c, dk_plan *plan) {
+    memset(plan, 0, sizeof *plan);
+    if (dk_record(plan, c) == DK_OK) return;
+    print_error("refused: %s\n", dk_message(c));
+    fail();
+}
+
+/* x0 prediction, told sigma/alpha, starting from a given state at the first of the levels. */
+static dk_config plain_config(const char *schedule, const char *sampler, const double *levels, dk_unit unit,
+                              int steps) {
+    dk_config c = check_config(schedule, sampler, steps);
+    c.grid = dk_grid_levels(levels, unit);
+    c.prediction = DK_PREDICT_X0, c.condition = DK_CONDITION_SIGMA, c.start = DK_START_STATE;
+    return c;
+}
+
+/* ------------------------------------------------------------------ text */
+
+static void text_says_what_the_plan_does(void **state) {
+    static const double levels[] = {0.8, 0.4, 0};
+    static const char want[] = "2 steps, 2 evaluations, 1 draw; buffers besides x: 1\n"
+                               "    z0 = normal, draw 0\n"
+                               "    x0 = 0.8 z0  -> x\n"
+                               "step 0: noise level 4 -> 0.666667\n"
+                               "    D0 = network(x0; 0.8)    t 0.8, alpha 0.2, sigma 0.8\n"
+                               "    x1 = 0.5 x0 + 0.5 D0  -> x\n"
+                               "step 1: noise level 0.666667 -> 0\n"
+                               "    D1 = network(x1; 0.4)    t 0.4, alpha 0.6, sigma 0.4\n"
+                               "    x2 = D1  -> x\n"
+                               "result: x\n";
+    dk_config c = check_config("flow", "euler", 2);
+    dk_plan plan;
+    char text[sizeof want + 8], whole[1000];
+    (void)state;
+    c.prediction = DK_PREDICT_X0, c.grid = dk_grid_levels(levels, DK_UNIT_T);
+    record(&c, &plan);
+    assert_string_equal((dk_plan_text(&plan, whole, sizeof whole), whole), want);
+    for (size_t size = 0; size <= sizeof want; size++) { /* cut anywhere, nothing written behind */
+        memset(text, '#', sizeof text);
+        assert_int_equal(dk_plan_text(&plan, text, size), sizeof want - 1);
+        if (size > 0) assert_int_equal(strlen(text), size - 1);
+        if (size > 0) assert_memory_equal(text, want, size - 1);
+        assert_int_equal(text[size], '#');
+    }
+    assert_int_equal(dk_plan_text(&plan, NULL, 0), sizeof want - 1);
+    dk_plan_free(&plan);
+}
+
+/* ------------------------------------------------------------------ coefficients */
+
+enum { BASIS = 8 }; /* x, then the D of each call, then draws 1, 2 ... */
+
+/* The result of a short plan over x, D_0 .. and noise, by multiplying its rows out. */
+static void expand(dk_config *c, double *result) {
+    static double m[64][BASIS];
+    dk_plan plan;
+    record(c, &plan);
+    assert_true(plan.values <= 64 && 1 + plan.calls + plan.draws - 1 <= BASIS);
+    memset(m, 0, sizeof m);
+    m[0][0] = 1;
+    for (int i = 0; i < plan.calls; i++) m[plan.call[i].output][1 + i] = 1;
+    for (int i = 0; i < plan.rows; i++) {
+        const dk_row *row = &plan.row[i];
+        if (row->draw > 0) m[row->dst][plan.calls + row->draw] = 1;
+        for (int j = row->first; j < row->first + row->count; j++)
+            for (int k = 0; k < BASIS; k++) m[row->dst][k] += plan.term[j].c * m[plan.term[j].value][k];
+    }
+    const dk_row *last = &plan.row[plan.rows - 1];
+    assert_int_equal(plan.value[last->dst].slot, 0);
+    memcpy(result, m[last->dst], sizeof m[0]);
+    dk_plan_free(&plan);
+}
+
+/* By hand. Flow: x = (1 - t) x0 + t eps, Euler on (x - D)/t. VE from 4 to 1: sigma_up^2 = eta^2 (1 - 1/16),
+   k-diffusion's get_ancestral_step; h = log 4 in DPM-Solver++. */
+static void one_step_has_the_published_coefficients(void **state) {
+    static const struct {
+        const char *schedule, *sampler;
+        double from, to, eta, want[4]; /* x, D_0, then D_1 or noise */
+    } rows[] = {
+        {"flow", "euler", 0.8, 0.6, 0, {0.75, 0.25}},
+        {"flow", "ddim", 0.8, 0.6, 0, {0.75, 0.25}},
+        {"flow", "dpmpp_2m", 0.8, 0.6, 0, {0.75, 0.25}},
+        {"edm", "euler", 4, 1, 0, {0.25, 0.75}},
+        {"edm", "ddim", 4, 1, 0, {0.25, 0.75}},
+        {"flow", "heun", 2.0 / 3, 1.0 / 3, 0, {0.5, 0, 0.5}},
+        {"flow", "heun", 1, 2.0 / 3, 0, {2.0 / 3, 1.0 / 12, 0.25}},
+        {"edm", "heun", 4, 1, 0, {0.25, -0.75, 1.5}},     /* x - 3/2 ((x - D_0)/4 + (x + 3 D_0)/4 - D_1) */
+        {"edm", "midpoint", 4, 1, 0, {0.25, -0.45, 1.2}}, /* middle at 2.5: x - 3 (Y - D_1)/2.5 */
+        {"edm", "dpm2", 4, 1, 0, {0.25, -0.75, 1.5}},     /* middle at 2 */
+        {"edm", "euler_ancestral", 4, 1, 1, {0.0625, 0.9375, 0.96824583655185426}},
+        {"edm", "euler_ancestral", 4, 1, 0.5, {0.21875, 0.78125, 0.48412291827592713}},
+        {"edm", "dpmpp_2m_sde", 4, 1, 1, {0.0625, 0.9375, 0.96824583655185426}},
+        {"edm", "dpmpp_2m_sde", 4, 1, 0.5, {0.125, 0.875, 0.8660254037844386}},
+    };
+    (void)state;
+    for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++) {
+        double levels[2] = {rows[i].from, rows[i].to}, got[BASIS];
+        dk_config c = plain_config(rows[i].schedule, rows[i].sampler, levels, DK_UNIT_T, 1);
+        c.sampler.eta = rows[i].eta;
+        if (levels[0] >= 1 && c.schedule.family == DK_FAMILY_FLOW) c.condition = DK_CONDITION_FLOW;
+        expand(&c, got);
+        for (int k = 0; k < 4; k++) check_near(got[k], rows[i].want[k], 1e-14, rows[i].sampler);
+    }
+}
+
+/* Ho et al. 2020, eq. 7 and sec. 3.2, at neighbouring timesteps. */
+static void ddpm_is_the_posterior_with_both_variances(void **state) {
+    static const char *const samplers[] = {"ddpm", "ddpm_large"};
+    static const int timesteps[] = {999, 500, 20, 1};
+    (void)state;
+    for (int i = 0; i < 4; i++) {
+        double before = 1, abar = 1, beta = 0, got[BASIS];
+        for (int k = 0; k <= timesteps[i]; k++) {
+            before = abar;
+            beta = 1e-4 + k / 999.0 * (0.02 - 1e-4);
+            abar *= 1 - beta;
+        }
+        double levels[2] = {(double)timesteps[i], timesteps[i] - 1.0};
+        for (int large = 0; large < 2; large++) {
+            dk_config c = plain_config("vp_linear", samplers[large], levels, DK_UNIT_T, 1);
+            expand(&c, got);
+            check_near(got[0], sqrt(1 - beta) * (1 - before) / (1 - abar), 1e-10, "x_t");
+            check_near(got[1], sqrt(before) * beta / (1 - abar), 1e-10, "x_0");
+            check_near(got[2], sqrt(large ? beta : beta * (1 - before) / (1 - abar)), 1e-10, "noise");
+        }
+    }
+}
+
+/* Lu et al. 2022b, alg. 2: D = (1 + 1/(2r)) D_1 - 1/(2r) D_0, r = h_0/h_1 = 1/2;
+   x_2 = x_1/4 + 3/4 D, x_1 = (x + D_0)/2. */
+static void dpmpp_2m_extrapolates_from_the_step_before(void **state) {
+    static const double levels[] = {8, 4, 1}, want[] = {0.125, 0.125 - 0.75, 1.5};
+    double got[BASIS];
+    dk_config c = plain_config("edm", "dpmpp_2m", levels, DK_UNIT_SIGMA, 2);
+    (void)state;
+    expand(&c, got);
+    for (int k = 0; k < 3; k++) check_near(got[k], want[k], 1e-14, "dpmpp_2m");
+    /* the same in VP: x is scaled by alpha = 1/sqrt(1 + s^2), D is not */
+    c.schedule = dk_vp(0.1, 20);
+    expand(&c, got);
+    check_near(got[0], 0.125 * sqrt(65.0 / 2), 1e-10, "x in VP");
+    check_near(got[1], want[1] / sqrt(2.0), 1e-10, "D_0 in VP");
+    check_near(got[2], want[2] / sqrt(2.0), 1e-10, "D_1 in VP");
+}
+
+/* ------------------------------------------------------------------ memory, copies, comparison */
+
+static void size_is_exactly_what_recording_needs(void **state) {
+    dk_config c = check_config("flow", "heun", 5);
+    size_t size = dk_plan_size(&c);
+    char *block = (char *)malloc(size + 64), number[32];
+    dk_plan plan;
+    (void)state;
+    for (size_t skew = 0; skew < 64; skew += 7) {
+        memset(&plan, 0, sizeof plan);
+        memset(block, 0x5a, size + 64);
+        plan.memory = block + skew, plan.bytes = size;
+        assert_int_equal(dk_record(&plan, &c), DK_OK);
+        for (size_t i = 0; i < skew; i++) assert_int_equal(block[i], 0x5a);
+        for (size_t i = skew + size; i < size + 64; i++) assert_int_equal(block[i], 0x5a);
+        dk_plan_free(&plan); /* leaves the caller's memory alone */
+    }
+    plan.memory = block, plan.bytes = size - 1;
+    assert_int_equal(dk_record(&plan, &c), DK_ERROR_MEMORY);
+    snprintf(number, sizeof number, "bytes = %u", (unsigned)(size - 1));
+    assert_non_null(strstr(dk_message(&c), number));
+    snprintf(number, sizeof number, "at least %u", (unsigned)size);
+    assert_non_null(strstr(dk_message(&c), number));
+    c.steps = 0;
+    assert_int_equal(dk_plan_size(&c), 0);
+    assert_string_equal(dk_message(&c), "steps = 0: must be 1 .. 1000000");
+    free(block);
+}
+
+static void copies_are_equal_and_independent(void **state) {
+    dk_config c = check_config("edm", "predictor_corrector", 4);
+    dk_plan plan, copy, given;
+    char a[4096], b[4096];
+    double worst = -1;
+    (void)state;
+    record(&c, &plan);
+    size_t size = dk_plan_size(&c);
+    char *block = (char *)malloc(size);
+    memset(&copy, 0, sizeof copy), memset(&given, 0, sizeof given);
+    assert_int_equal(dk_plan_copy(&copy, &plan), DK_OK);
+    given.memory = block, given.bytes = 16;
+    assert_int_equal(dk_plan_copy(&given, &plan), DK_ERROR_MEMORY);
+    given.bytes = size;
+    assert_int_equal(dk_plan_copy(&given, &copy), DK_OK);
+    assert_int_equal(dk_plan_equal(&given, &plan, 0, &worst), 1);
+    check_near(worst, 0, 0, "worst");
+    dk_plan_text(&plan, a, sizeof a);
+    dk_plan_free(&plan), dk_plan_free(&copy);
+    dk_plan_text(&given, b, sizeof b);
+    assert_string_equal(a, b);
+    free(block);
+}
+
+static void other_plans_are_not_equal(void **state) {
+    static const double grid[3] = {4, 2, 1}, moved[3] = {4, 2.5, 1};
+    dk_config c = plain_config("edm", "dpmpp_2m_sde", grid, DK_UNIT_SIGMA, 2);
+    dk_plan a, b;
+    double worst = 0;
+    (void)state;
+    record(&c, &a);
+    record(&c, &b);
+    assert_int_equal(dk_plan_equal(&a, &b, 0, NULL), 1);
+    assert_true(a.hash == b.hash);
+    dk_plan_free(&b);
+    c.sampler.eta = 0.5; /* the same operations with other numbers */
+    record(&c, &b);
+    assert_int_equal(dk_plan_equal(&a, &b, 1e-3, &worst), 0);
+    assert_true(worst > 0.01 && worst < 1);
+    assert_int_equal(dk_plan_equal(&a, &b, worst * 1.001, NULL), 1);
+    assert_true(a.hash != b.hash);
+    dk_plan_free(&b);
+    c.sampler.eta = 0; /* other operations */
+    record(&c, &b);
+    assert_int_equal(dk_plan_equal(&a, &b, 1e9, &worst), 0);
+    assert_true(worst >= HUGE_VAL);
+    dk_plan_free(&b);
+    c.sampler.eta = 1, c.grid = dk_grid_levels(moved, DK_UNIT_SIGMA);
+    record(&c, &b);
+    assert_int_equal(dk_plan_equal(&a, &b, 1e-6, NULL), 0);
+    assert_true(a.hash != b.hash);
+    dk_plan_free(&a), dk_plan_free(&b);
+}
+
+/* ------------------------------------------------------------------ user's samplers */
+
+/* Not linear, so that a wrong state or condition shows. */
+static double net(double x, double t) { return 0.4 * x + 0.3 * sin(x + t); }
+static double uncond_net(double x, double t) { return 0.2 * x - 0.1 * cos(x - t); }
+
+static int denoise(void *user, const dk_eval *e) {
+    (void)user;
+    for (size_t i = 0; i < e->dim * (size_t)e->batch; i++) {
+        e->output[i] = (dk_real)net((double)e->input[i], e->t);
+        if (e->uncond_output) e->uncond_output[i] = (dk_real)uncond_net((double)e->input[i], e->t);
+    }
+    return 0;
+}
+
+static void sample(dk_config *c, dk_real *x) {
+    if (dk_sample(c, denoise, NULL, x) == DK_OK) return;
+    print_error("%s\n", dk_message(c));
+    fail();
+}
+
+/* Two states, two draws and two evaluations a step, history to the start, the unconditional output on its own
+   (as in CFG++), the network told where the step goes. */
+static void record_strange(dk_recorder *r) {
+    dk_vec v = r->x;
+    while (dk_step(r)) {
+        dk_vec U, D = dk_denoise_told(r, r->x, r->from, r->to, &U), z = dk_noise(r, r->from, r->to);
+        dk_vec other = dk_noise(r, r->from, r->to), sum;
+        v = dk_keep(r, dk_add(dk_mix(0.5, v, 0.25, D), dk_scale(0.1, z)));
+        dk_vec E = dk_denoise(r, dk_mix(1, r->x, 0.1, v), r->to);
+        dk_sum_begin(r);
+        dk_sum_add(r, 0.3, dk_mix(1, r->x, 2, U));
+        for (int i = 0; i <= 2 * r->step; i++) dk_sum_add(r, 0.05, dk_past(r, i));
+        dk_sum_add(r, 0.2, dk_mix(1, v, 0.5, z));
+        sum = dk_sum_end(r);
+        r->x = dk_add(sum, dk_mix(0.1, E, -0.2, other));
+    }
+}
+
+static void strange_sampler_does_its_arithmetic_in_every_family(void **state) {
+    enum { STEPS = 12, SIZE = 3 };
+    double levels[STEPS + 1];
+    (void)state;
+    for (int i = 0; i <= STEPS; i++) levels[i] = 4 * pow(0.7, i);
+    for (int n = 0; dk_schedule_name(n); n++) {
+        dk_config c = plain_config(dk_schedule_name(n), NULL, levels, DK_UNIT_SIGMA, STEPS);
+        dk_real x[SIZE] = {1, -2, (dk_real)0.5}, z[SIZE], other[SIZE];
+        double X[SIZE] = {1, -2, 0.5}, V[SIZE] = {1, -2, 0.5}, past[SIZE][2 * STEPS];
+        c.sampler.name = "strange", c.sampler.record = record_strange, c.sampler.s_noise = 1, c.dim = SIZE;
+        for (int k = 0; k < STEPS; k++) {
+            dk_normals(c.seed, 0, (uint32_t)(2 * k + 1), 0, SIZE, z);
+            dk_normals(c.seed, 0, (uint32_t)(2 * k + 2), 0, SIZE, other);
+            for (int i = 0; i < SIZE; i++) {
+                double U = uncond_net(X[i], levels[k + 1]), D = net(X[i], levels[k + 1]), sum;
+                V[i] = 0.5 * V[i] + 0.25 * D + 0.1 * (double)z[i];
+                past[i][2 * k] = D, past[i][2 * k + 1] = net(X[i] + 0.1 * V[i], levels[k + 1]);
+                sum = 0.3 * (X[i] + 2 * U) + 0.2 * (V[i] + 0.5 * (double)z[i]);
+                for (int j = 0; j <= 2 * k; j++) sum += 0.05 * past[i][j];
+                X[i] = sum + 0.1 * past[i][2 * k + 1] - 0.2 * (double)other[i];
+            }
+        }
+        sample(&c, x);
+        for (int i = 0; i < SIZE; i++) check_near((double)x[i], X[i], check_tiny, dk_schedule_name(n));
+    }
+}
+
+/* The same vector in several places of one long sum, and last used there. */
+static void record_long_sum(dk_recorder *r) {
+    while (dk_step(r)) {
+        dk_vec D = dk_denoise(r, r->x, r->from);
+        dk_sum_begin(r);
+        for (int i = 0; i < 12; i++) dk_sum_add(r, 0.01, dk_mix(1, r->x, i, D));
+        r->x = dk_sum_end(r);
+    }
+}
+
+static void long_sum_may_name_a_vector_again(void **state) {
+    static const double levels[3] = {4, 2, 1};
+    dk_config c = plain_config("edm", NULL, levels, DK_UNIT_SIGMA, 2);
+    dk_real x[1] = {2};
+    double X = 2;
+    (void)state;
+    c.sampler.record = record_long_sum, c.sampler.s_noise = 1;
+    for (int k = 0; k < 2; k++) X = 0.12 * X + 0.66 * net(X, levels[k]);
+    sample(&c, x);
+    check_near((double)x[0], X, check_tiny, "long sum");
+}
+
+/* D of this call and dk_past of it are the same value: they merge or cancel. */
+static void record_past_twice(dk_recorder *r) {
+    while (dk_step(r)) {
+        dk_vec D = dk_denoise(r, r->x, r->from), same = dk_past(r, r->step);
+        dk_vec zero = dk_keep(r, dk_mix(1, D, -1, same));
+        r->x = dk_add(dk_mix(0.25, r->x, 0.25, D), dk_mix(0.5, same, 1, zero));
+    }
+}
+
+static void past_is_the_value_that_denoise_returned(void **state) {
+    enum { STEPS = 40 };
+    double levels[STEPS + 1], X = 2;
+    dk_real x[1] = {2};
+    dk_run run;
+    dk_eval e;
+    (void)state;
+    for (int i = 0; i <= STEPS; i++) levels[i] = 4 * pow(0.9, i);
+    dk_config c = plain_config("edm", NULL, levels, DK_UNIT_SIGMA, STEPS);
+    c.sampler.record = record_past_twice, c.sampler.s_noise = 1;
+    for (int k = 0; k < STEPS; k++) X = 0.25 * X + 0.75 * net(X, levels[k]);
+    size_t size = dk_run_size(&c); /* memory of our own: plan and buffers share one block */
+    char *block = (char *)malloc(size);
+    assert_int_equal(dk_begin(&run, &c, x, block, size), DK_OK);
+    assert_true((char *)(run.own_plan.pass + run.own_plan.passes) <= (char *)run.buffers);
+    while (dk_next(&run, &e)) denoise(NULL, &e);
+    check_near((double)x[0], X, check_tiny, "past");
+    dk_end(&run);
+    free(block);
+}
+
+/* ------------------------------------------------------------------ tables */
+
+static void table_of_dpmpp_2m_is_dpmpp_2m(void **state) {
+    enum { STEPS = 5 };
+    static const double levels[STEPS + 1] = {10, 6, 3, 1, 0.4, 0};
+    double a[STEPS], b[STEPS * STEPS] = {0};
+    dk_real x[2] = {3, -7}, y[2] = {3, -7};
+    (void)state;
+    for (int i = 0; i < STEPS; i++) {
+        double weight = 0;
+        a[i] = levels[i + 1] / levels[i];
+        if (i > 0 && i < STEPS - 1)
+            weight = 0.5 * log(levels[i] / levels[i + 1]) / log(levels[i - 1] / levels[i]);
+        b[i * STEPS + i] = (1 - a[i]) * (1 + weight);
+        if (i > 0) b[i * STEPS + i - 1] = -(1 - a[i]) * weight;
+    }
+    dk_table table = {a, b, NULL, NULL};
+    dk_config c = plain_config("edm", "dpmpp_2m", levels, DK_UNIT_SIGMA, STEPS);
+    c.dim = 2;
+    sample(&c, x);
+    c.sampler = dk_table_sampler(&table);
+    sample(&c, y);
+    for (int i = 0; i < 2; i++) check_near((double)y[i], (double)x[i], check_tiny, "table");
+}
+
+static void table_reaches_back_a_hundred_steps(void **state) {
+    enum { STEPS = 100 };
+    static double levels[STEPS + 1], a[STEPS], b[STEPS * STEPS], noise[STEPS], told[STEPS], past[STEPS];
+    dk_real x[1] = {1}, z;
+    double X = 1;
+    dk_table table = {a, b, noise, told};
+    (void)state;
+    for (int i = 0; i <= STEPS; i++) levels[i] = 5 * pow(0.96, i);
+    for (int i = 0; i < STEPS; i++) {
+        a[i] = 0.9 + 0.001 * i, noise[i] = i % 3 ? 0.1 : 0, told[i] = levels[i] * 0.8;
+        for (int j = 0; j <= i; j++) b[i * STEPS + j] = sin(0.7 * i + j) / 100;
+    }
+    uint32_t draw = 0;
+    for (int i = 0; i < STEPS; i++) {
+        past[i] = net(X, told[i]);
+        X *= a[i];
+        for (int j = 0; j <= i; j++) X += b[i * STEPS + j] * past[j];
+        if (i % 3 == 0) continue; /* no draw where there is no noise */
+        dk_normals(7, 0, ++draw, 0, 1, &z);
+        X += noise[i] * (double)z;
+    }
+    dk_config c = plain_config("edm", NULL, levels, DK_UNIT_SIGMA, STEPS);
+    c.sampler = dk_table_sampler(&table);
+    sample(&c, x);
+    check_near((double)x[0], X, check_tiny, "hundred steps");
+}
+
+/* ------------------------------------------------------------------ dependencies and buffers */
+
+static void record_pair(dk_recorder *r) {
+    while (dk_step(r)) {
+        dk_vec D = dk_denoise(r, r->x, r->from), E = dk_denoise(r, dk_scale(0.5, r->x), r->to);
+        r->x = dk_keep(r, dk_add(dk_mix(0.5, r->x, 0.25, D), dk_scale(0.25, E)));
+        dk_denoise(r, dk_mix(1, r->x, 0.5, D), r->to);
+    }
+}
+
+static void independent_evaluations_are_marked(void **state) {
+    static const double levels[3] = {4, 2, 1};
+    static const int needs[6] = {-1, -1, 1, 1, 1, 4}, stages[6] = {0, 1, 2, 0, 1, 2};
+    dk_config c = plain_config("edm", NULL, levels, DK_UNIT_SIGMA, 2);
+    dk_plan plan;
+    (void)state;
+    c.sampler.record = record_pair, c.sampler.s_noise = 1;
+    record(&c, &plan);
+    assert_int_equal(plan.calls, 6);
+    for (int i = 0; i < 6; i++) {
+        assert_int_equal(plan.call[i].needs, needs[i]);
+        assert_int_equal(plan.call[i].stage, stages[i]);
+        assert_int_equal(plan.call[i].step, i / 3);
+    }
+    dk_plan_free(&plan);
+}
+
+/* x and the output; Heun also keeps the state of its first stage and its D; 2M the D before. */
+static void buffers_are_the_least_that_the_method_needs(void **state) {
+    static const struct {
+        const char *schedule, *sampler;
+        int buffers;
+    } rows[] = {
+        {"flow", "euler", 1},    {"flow", "ddim", 1},      {"flow", "heun", 3},
+        {"flow", "dpmpp_2m", 2}, {"vp_linear", "ddpm", 1},
+    };
+    (void)state;
+    for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++) {
+        dk_config c = check_config(rows[i].schedule, rows[i].sampler, 10);
+        dk_plan plan;
+        record(&c, &plan);
+        if (plan.buffers != rows[i].buffers) print_error("%s: %d buffers\n", rows[i].sampler, plan.buffers);
+        assert_int_equal(plan.buffers, rows[i].buffers);
+        dk_plan_free(&plan);
+    }
+}
+
+/* A row may write over a term that dies in it; an evaluation must not write over what it reads. */
+static void check_slots(const dk_plan *p, const char *name) {
+    for (int i = 0; i < p->values; i++)
+        for (int j = 0; j < i; j++) {
+            const dk_value *a = &p->value[i], *b = &p->value[j];
+            int local = a->kind == DK_VALUE_LOCAL;
+            if (a->slot != b->slot || a->kind != b->kind || (local && a->pass != b->pass)) continue;
+            if (a->born >= b->dies || b->born >= a->dies) continue;
+            print_error("%s: values %d and %d share slot %d\n", name, i, j, a->slot);
+            fail();
+        }
+    for (int i = 0; i < p->calls; i++) {
+        const dk_call *call = &p->call[i];
+        assert_int_not_equal(p->value[call->output].slot, p->value[call->input].slot);
+        assert_int_not_equal(p->value[call->output].slot, p->value[call->x].slot);
+    }
+}
+
+static void values_alive_together_never_share_a_slot(void **state) {
+    static const char *const schedules[] = {"flow", "edm", "vp_linear"};
+    (void)state;
+    for (int n = 0; dk_sampler_at(n); n++)
+        for (int s = 0; s < 3; s++)
+            for (int start = 0; start < DK_START_COUNT; start++) {
+                dk_config c = check_config(schedules[s], dk_sampler_at(n)->sampler.name, 6);
+                dk_plan plan;
+                c.start = (dk_start)start;
+                record(&c, &plan);
+                check_slots(&plan, c.sampler.name);
+                dk_plan_free(&plan);
+            }
+}
+
+/* A noise callback fills whole buffers where the generator fills tiles: the numbers must not change. */
+static int same_noise(void *user, const dk_noise_request *request, dk_real *out) {
+    (void)user;
+    for (int b = 0; b < request->batch; b++)
+        dk_normals(7, (uint64_t)b, (uint32_t)request->draw, 0, request->dim, out + (size_t)b * request->dim);
+    return 0;
+}
+
+static void record_norm_before_noise(dk_recorder *r) { /* the norm's vectors die before the next draw */
+    while (dk_step(r)) {
+        dk_vec D = dk_denoise(r, r->x, r->from);
+        int ratio = dk_norm_ratio(r, dk_mix(1, D, 1, r->x), dk_mix(2, r->x, 1, D));
+        dk_vec z = dk_noise(r, r->from, r->to);
+        dk_vec E = dk_denoise(r, dk_mix(0.5, r->x, 0.1, z), r->to);
+        r->x = dk_add(dk_scale_by(0.5, ratio, 1, E), dk_mix(0.2, z, 0.3, r->x));
+    }
+}
+
+static void record_noise_after_output(dk_recorder *r) { /* the output dies before the draw, within one pass */
+    while (dk_step(r)) {
+        dk_vec D = dk_keep(r, dk_scale(0.5, dk_denoise(r, r->x, r->from))), z = dk_noise(r, r->from, r->to);
+        dk_vec E = dk_denoise(r, dk_mix(0.5, D, 0.1, z), r->to);
+        r->x = dk_mix(0.5, E, 0.2, z);
+    }
+}
+
+static void noise_callback_with_the_same_numbers_changes_nothing(void **state) {
+    enum { DIM = 3, BATCH = 2 };
+    int differ = 0;
+    (void)state;
+    for (int n = -2; n < 0 || dk_sampler_at(n); n++)
+        for (int velocity = 0; velocity < 2; velocity++) {
+            dk_config c = check_config("vp_linear", n < 0 ? "euler" : dk_sampler_at(n)->sampler.name, 4);
+            dk_real x[DIM * BATCH], y[DIM * BATCH];
+            if (n == -1) c.sampler.name = "norm, then noise", c.sampler.record = record_norm_before_noise;
+            if (n == -2) c.sampler.name = "output, then noise", c.sampler.record = record_noise_after_output;
+            c.prediction = velocity ? DK_PREDICT_VELOCITY : DK_PREDICT_X0;
+            c.dim = DIM, c.batch = BATCH;
+            sample(&c, x);
+            c.noise = same_noise;
+            sample(&c, y);
+            if (memcmp(x, y, sizeof x) == 0) continue;
+            print_error("%s with %s prediction\n", c.sampler.name, velocity ? "velocity" : "x0");
+            differ++;
+        }
+    assert_int_equal(differ, 0);
+}
+
+/* ------------------------------------------------------------------ refusals */
+
+static dk_vec too_long(dk_recorder *r) {
+    dk_vec v = r->x;
+    for (int i = 0; i < DK_MAX_TERMS; i++) v = dk_add(v, dk_noise(r, r->from, r->to));
+    return v;
+}
+
+static void record_long_state(dk_recorder *r) {
+    while (dk_step(r)) r->x = too_long(r);
+}
+static void record_long_input(dk_recorder *r) {
+    while (dk_step(r)) r->x = dk_denoise(r, too_long(r), r->from);
+}
+static void record_long_part(dk_recorder *r) {
+    while (dk_step(r)) {
+        dk_vec v = too_long(r);
+        dk_sum_begin(r);
+        dk_sum_add(r, 1, v);
+        r->x = dk_sum_end(r);
+    }
+}
+static void record_full(dk_recorder *r) { /* as long as a vector may be */
+    while (dk_step(r)) {
+        dk_vec v = r->x;
+        for (int i = 1; i < DK_MAX_TERMS; i++) v = dk_add(v, dk_noise(r, r->from, r->to));
+        r->x = v;
+    }
+}
+static void record_refusing(dk_recorder *r) {
+    while (dk_step(r))
+        if (r->step == 1) dk_refuse(r, "my.field", 2.5, "less than 2");
+}
+static void record_future(dk_recorder *r) {
+    while (dk_step(r)) r->x = dk_past(r, 3);
+}
+
+static void recording_functions_are_refused_with_a_message(void **state) {
+    static const double levels[3] = {4, 2, 1};
+    static const struct {
+        dk_record_fn record;
+        const char *message; /* begins so */
+    } rows[] = {
+        {record_full, ""},
+        {record_long_state, "terms of a symbolic vector = "},
+        {record_long_input, "terms of a symbolic vector = "},
+        {record_long_part, "terms of a symbolic vector = "},
+        {record_refusing, "my.field = 2.5: must be less than 2"},
+        {record_future, "call of dk_past = 3: must be "},
+    };
+    (void)state;
+    for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++) {
+        dk_config c = plain_config("edm", NULL, levels, DK_UNIT_SIGMA, 2);
+        dk_plan plan;
+        int fine = rows[i].message[0] == 0;
+        c.sampler.record = rows[i].record, c.sampler.s_noise = 1;
+        memset(&plan, 0, sizeof plan);
+        dk_status status = dk_record(&plan, &c);
+        if ((status == DK_OK) != fine || strncmp(dk_message(&c), rows[i].message, strlen(rows[i].message))) {
+            print_error("row %d: status %d, \"%s\"\n", (int)i, (int)status, dk_message(&c));
+            fail();
+        }
+        assert_int_equal(dk_plan_size(&c) > 0, fine);
+        dk_plan_free(&plan);
+    }
+}
+
+static void eps_at_pure_noise_is_refused_and_says_why(void **state) {
+    dk_config c = check_config("flow", "euler", 2);
+    dk_plan plan;
+    (void)state;
+    c.prediction = DK_PREDICT_EPS;
+    memset(&plan, 0, sizeof plan);
+    assert_int_equal(dk_record(&plan, &c), DK_ERROR_CONFIG);
+    assert_non_null(strstr(dk_message(&c), "prediction"));
+    assert_non_null(strstr(dk_message(&c), "at step 0, where t = 1, alpha = 0, sigma = 1"));
+}
+
+int main(void) {
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(text_says_what_the_plan_does),
+        cmocka_unit_test(one_step_has_the_published_coefficients),
+        cmocka_unit_test(ddpm_is_the_posterior_with_both_variances),
+        cmocka_unit_test(dpmpp_2m_extrapolates_from_the_step_before),
+        cmocka_unit_test(size_is_exactly_what_recording_needs),
+        cmocka_unit_test(copies_are_equal_and_independent),
+        cmocka_unit_test(other_plans_are_not_equal),
+        cmocka_unit_test(strange_sampler_does_its_arithmetic_in_every_family),
+        cmocka_unit_test(long_sum_may_name_a_vector_again),
+        cmocka_unit_test(past_is_the_value_that_denoise_returned),
+        cmocka_unit_test(table_of_dpmpp_2m_is_dpmpp_2m),
+        cmocka_unit_test(table_reaches_back_a_hundred_steps),
+        cmocka_unit_test(independent_evaluations_are_marked),
+        cmocka_unit_test(buffers_are_the_least_that_the_method_needs),
+        cmocka_unit_test(values_alive_together_never_share_a_slot),
+        cmocka_unit_test(noise_callback_with_the_same_numbers_changes_nothing),
+        cmocka_unit_test(recording_functions_are_refused_with_a_message),
+        cmocka_unit_test(eps_at_pure_noise_is_refused_and_says_why),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}

@@ -1,0 +1,927 @@
+/* Samplers against mathematics: orders of convergence, exact moments, limits in which everything is known. */
+#include "check.h"
+
+enum { MOST = 8192 };
+static double grid_numbers[MOST + 1];
+static const double HIGH = 5, LOW = 0.1; /* noise levels between which convergence is measured */
+
+/* steps + 1 levels, linear in lambda between two noise levels. */
+static dk_grid lambda_grid(int steps, double high, double low) {
+    for (int i = 0; i <= steps; i++) grid_numbers[i] = -log(high) + (log(high) - log(low)) * i / steps;
+    return dk_grid_levels(grid_numbers, DK_UNIT_LAMBDA);
+}
+
+static dk_config between(const char *family, dk_sampler sampler, int steps, double high, double low) {
+    dk_config c = check_config(family, NULL, steps);
+    c.sampler = sampler, c.prediction = DK_PREDICT_X0, c.start = DK_START_STATE;
+    c.grid = lambda_grid(steps, high, low);
+    return c;
+}
+
+/* ------------------------------------------------------------------ plans, carried out in double */
+
+typedef double (*denoiser)(const void *user, dk_level l, double x);
+
+static double gaussian(const void *user, dk_level l, double x) {
+    return check_gaussian_D((const check_gaussian *)user, l, x);
+}
+
+static double constant(const void *user, dk_level l, double x) {
+    (void)l, (void)x;
+    return ((const check_gaussian *)user)->mean;
+}
+
+/* Two narrow Gaussians at -1 and 1: nonlinear. */
+static double mixture(const void *user, dk_level l, double x) {
+    const double mean[2] = {-1, 1}, weight[2] = {0.3, 0.7}, variance = 0.09;
+    double all = l.alpha * l.alpha * variance + l.sigma * l.sigma, sum = 0, D = 0;
+    (void)user;
+    for (int i = 0; i < 2; i++) {
+        double off = x - l.alpha * mean[i], share = weight[i] * exp(-0.5 * off * off / all);
+        sum += share, D += share * (mean[i] + l.alpha * variance * off / all);
+    }
+    return D / sum;
+}
+
+/* A plan's values for several one-element samples at once. Every row makes a new value, so all of them stay
+   readable. Sample 0 starts at start[0] and gets no noise, sample 1 starts at start[1], sample 1 + k gets draw
+   k = 1 and no other: differences to sample 0 are the coefficients of the draws, and where the network is linear
+   they give exact variances. */
+typedef struct walk {
+    dk_plan plan;
+    int width;
+    double *value, *ratio;
+} walk;
+
+static const double *walk_value(const walk *w, int value) { return w->value + value * w->width; }
+
+static walk walk_plan(dk_config *c, denoiser D, const void *user, const double *start, int width) {
+    walk w;
+    memset(&w, 0, sizeof w);
+    if (dk_record(&w.plan, c) != DK_OK) fail_msg("%s: %s", c->sampler.name, dk_message(c));
+    const dk_plan *p = &w.plan;
+    if (!width) width = p->draws + 1;
+    w.width = width;
+    w.value = (double *)calloc((size_t)(p->values * width), sizeof *w.value);
+    w.ratio = (double *)calloc((size_t)((p->norms + 1) * width), sizeof *w.ratio);
+    for (int s = 0; s < width; s++) w.value[s] = start[s == 1];
+    for (int i = 0; i < p->passes; i++) {
+        const dk_pass *pass = &p->pass[i];
+        for (int k = pass->first; k < pass->first + pass->count; k++) {
+            const dk_row *row = &p->row[k];
+            double *y = w.value + row->dst * width;
+            if (row->draw >= 0 && row->draw + 1 < width) y[row->draw + 1] = 1;
+            for (int j = row->first; j < row->first + row->count; j++) {
+                const dk_term *t = &p->term[j];
+                for (int s = 0; s < width; s++) {
+                    double f = t->c;
+                    for (int e = 0; t->scalar && e < t->power; e++) f *= w.ratio[(t->scalar - 1) * width + s];
+                    y[s] += f * walk_value(&w, t->value)[s];
+                }
+            }
+        }
+        if (pass->boundary == DK_BOUNDARY_CALL) {
+            const dk_call *call = &p->call[pass->index];
+            for (int s = 0; s < width; s++)
+                w.value[call->output * width + s] = D(user, call->level, walk_value(&w, call->input)[s]);
+        } else if (pass->boundary == DK_BOUNDARY_NORM) {
+            const dk_norm *norm = &p->norm[pass->index];
+            for (int s = 0; s < width; s++)
+                w.ratio[pass->index * width + s] =
+                    fabs(walk_value(&w, norm->a)[s]) / fabs(walk_value(&w, norm->b)[s]);
+        }
+    }
+    return w;
+}
+
+static void walk_free(walk *w) {
+    dk_plan_free(&w->plan);
+    free(w->value);
+    free(w->ratio);
+}
+
+/* The state at level i, before churn. */
+static const double *walk_x(const walk *w, int i) {
+    for (int k = w->plan.values; k-- > 0;)
+        if (w->plan.value[k].letter == 'x' && w->plan.value[k].number == i) return walk_value(w, k);
+    fail_msg("no state at level %d", i);
+    return NULL;
+}
+
+static double walk_variance(const walk *w, const double *x) {
+    double sum = 0;
+    for (int s = 1; s < w->width; s++) sum += (x[s] - x[0]) * (x[s] - x[0]);
+    return sum;
+}
+
+static double marginal_variance(const check_gaussian *g, dk_level l) {
+    return l.alpha * l.alpha * g->deviation * g->deviation + l.sigma * l.sigma;
+}
+
+/* ----------------------------------------------------------------------------------- orders */
+
+static const char *const deterministic[] = {"euler", "heun", "midpoint", "dpm2",
+                                            "rk4",   "edm",  "ddim",     "dpmpp_2m"};
+enum { DETERMINISTIC = sizeof deterministic / sizeof deterministic[0], FAMILIES = 10 };
+
+static const dk_sampler_info *info_of(const char *name) {
+    const dk_sampler_info *info = NULL;
+    for (int i = 0; (info = dk_sampler_at(i)) != NULL; i++)
+        if (strcmp(info->sampler.name, name) == 0) return info;
+    fail_msg("no sampler %s", name);
+    return NULL;
+}
+
+/* x/alpha at LOW, from x/alpha = start at HIGH. */
+static double ode_end(const char *family, dk_sampler sampler, int steps, denoiser D, const void *user,
+                      double start) {
+    dk_config c = between(family, sampler, steps, HIGH, LOW);
+    double x = start * dk_level_at_sigma(&c.schedule, HIGH).alpha;
+    walk w = walk_plan(&c, D, user, &x, 1);
+    double end = walk_x(&w, steps)[0] / w.plan.level[steps].alpha;
+    walk_free(&w);
+    return end;
+}
+
+/* The same by a method of our own: dX/dlog u = X - D, classical Runge-Kutta in many steps. */
+static double ode_reference(denoiser D, const void *user, double X) {
+    enum { N = 4000 };
+    double h = log(LOW / HIGH) / N, K[5] = {0, 0, 0, 0, 0};
+    const double at[5] = {0, 0, 0.5, 0.5, 1};
+    for (int i = 0; i < N; i++) {
+        for (int k = 1; k <= 4; k++) {
+            double u = HIGH * exp(h * (i + at[k])), Y = X + h * at[k] * K[k - 1];
+            dk_level l = {u, 1, u};
+            K[k] = Y - D(user, l, Y);
+        }
+        X += h / 6 * (K[1] + 2 * K[2] + 2 * K[3] + K[4]);
+    }
+    return X;
+}
+
+typedef struct order_row {
+    const char *name;
+    double documented;
+    double measured[FAMILIES];
+} order_row;
+
+static const double NO_ORDER = -1;
+static int order_is_wrong(const order_row *row, int f) {
+    double order = row->measured[f];
+    return !(order >= NO_ORDER && order <= NO_ORDER) && !(fabs(order - row->documented) <= 0.25);
+}
+
+/* Fails where a measured order is further than 0.25 from the documented; ORDERS=1 in the environment prints. */
+static void judge_orders(const char *what, const order_row *rows, int count) {
+    int wrong = 0;
+    for (int i = 0; i < count; i++)
+        for (int f = 0; f < FAMILIES; f++) wrong += order_is_wrong(&rows[i], f);
+    if (!wrong && !getenv("ORDERS")) return;
+    print_message("measured orders, %s\n%22s doc.", what, "");
+    for (int f = 0; f < FAMILIES; f++) print_message(" %7.7s", dk_schedule_name(f));
+    for (int i = 0; i < count; i++) {
+        print_message("\n%22s %4.0f", rows[i].name, rows[i].documented);
+        for (int f = 0; f < FAMILIES; f++) print_message(" %7.2f", rows[i].measured[f]);
+    }
+    print_message("\n");
+    if (wrong) fail_msg("%d orders are not the documented ones", wrong);
+}
+
+/* midpoint: its order on this problem */
+static void measure_ode(const char *what, denoiser D, const void *user, double start, double exact,
+                        int midpoint) {
+    order_row rows[DETERMINISTIC];
+    for (int i = 0; i < DETERMINISTIC; i++) {
+        const dk_sampler_info *info = info_of(deterministic[i]);
+        int steps = info->order == 4 ? 32 : 128;
+        rows[i].name = deterministic[i], rows[i].documented = info->order;
+        if (strcmp(rows[i].name, "midpoint") == 0) rows[i].documented = midpoint;
+        for (int f = 0; f < FAMILIES; f++) {
+            double error[3];
+            for (int k = 0; k < 3; k++)
+                error[k] =
+                    fabs(ode_end(dk_schedule_name(f), info->sampler, steps << k, D, user, start) - exact);
+            rows[i].measured[f] = log2(error[1] / error[2]);
+            if (strcmp(rows[i].name, "edm") == 0 && strncmp(dk_schedule_name(f), "vp_", 3) == 0) {
+                /* native time of a discrete schedule has a kink at every timestep: errors stall, near 1e-5 */
+                assert_true(error[2] < 3e-5);
+                rows[i].measured[f] = NO_ORDER;
+            }
+        }
+    }
+    judge_orders(what, rows, DETERMINISTIC);
+}
+
+static void schedules_are_ten(void **state) {
+    (void)state;
+    assert_non_null(dk_schedule_name(FAMILIES - 1));
+    assert_null(dk_schedule_name(FAMILIES));
+}
+
+static void ode_samplers_have_their_order_on_a_gaussian(void **state) {
+    check_gaussian g = {0.7, 0.5, DK_PREDICT_X0, 0, 0};
+    double start = 4, all = 0.25; /* deviation^2 */
+    double exact = 0.7 + (start - 0.7) * sqrt((all + LOW * LOW) / (all + HIGH * HIGH));
+    (void)state;
+    check_near(ode_reference(gaussian, &g, start), exact, 1e-12, "the reference method");
+    /* a''/24 + a a'/4 + a^3/6 = 0 for the ODE X' = a X, a = u/(u^2 + dev^2): midpoint is of order 3 here */
+    measure_ode("Gaussian", gaussian, &g, start, exact, 3);
+}
+
+static void ode_samplers_have_their_order_on_a_mixture(void **state) {
+    (void)state;
+    measure_ode("mixture", mixture, NULL, 1.3, ode_reference(mixture, NULL, 1.3), 2);
+}
+
+static dk_sampler edited(const char *name, double eta) {
+    dk_sampler s = dk_sampler_named(name);
+    s.eta = eta;
+    return s;
+}
+
+/* Error of the variance at LOW, begun with the exact one at HIGH. */
+static double variance_error(const char *family, dk_sampler sampler, int steps, const check_gaussian *g) {
+    dk_config c = between(family, sampler, steps, HIGH, LOW);
+    dk_level l = dk_level_at_sigma(&c.schedule, HIGH);
+    double start[2] = {l.alpha * g->mean, l.alpha * g->mean + sqrt(marginal_variance(g, l))};
+    walk w = walk_plan(&c, gaussian, g, start, 0);
+    l = w.plan.level[steps];
+    double error = fabs(walk_variance(&w, walk_x(&w, steps)) - marginal_variance(g, l)) / (l.alpha * l.alpha);
+    walk_free(&w);
+    return error;
+}
+
+static void sde_samplers_have_their_weak_order(void **state) {
+    check_gaussian g = {0.7, 0.5, DK_PREDICT_X0, 0, 0};
+    dk_sampler heun = dk_sampler_named("dpmpp_2m_sde"), predictor = dk_sampler_named("predictor_corrector");
+    heun.heun = 1;
+    predictor.langevin_steps = 0; /* the corrector is not linear */
+    const dk_sampler samplers[] = {edited("ddim", 1),
+                                   edited("ddim", 0.5),
+                                   edited("euler_ancestral", 1),
+                                   edited("ddpm", 1),
+                                   edited("ddpm_large", 1),
+                                   edited("dpmpp_2m_sde", 1),
+                                   edited("dpmpp_2m_sde", 0.5),
+                                   heun,
+                                   edited("euler_maruyama", 0),
+                                   predictor};
+    enum { COUNT = sizeof samplers / sizeof samplers[0] };
+    order_row rows[COUNT];
+    (void)state;
+    for (int i = 0; i < COUNT; i++) {
+        rows[i].name = samplers[i].name, rows[i].documented = info_of(samplers[i].name)->order;
+        if (strcmp(samplers[i].name, "ddim") == 0) rows[i].documented = 1;
+        for (int f = 0; f < FAMILIES; f++) {
+            int steps =
+                strcmp(rows[i].name, "euler_maruyama") == 0 ? 256 : 64; /* where errors are small enough */
+            double coarse = variance_error(dk_schedule_name(f), samplers[i], steps, &g);
+            double fine = variance_error(dk_schedule_name(f), samplers[i], 2 * steps, &g);
+            rows[i].measured[f] = log2(coarse / fine);
+        }
+    }
+    judge_orders("variance", rows, COUNT);
+}
+
+/* With S_noise = 1 churn keeps the marginal, so what remains is the error of Heun's method. */
+static void churned_heun_converges_where_s_noise_is_one(void **state) {
+    check_gaussian g = {0.7, 0.5, DK_PREDICT_X0, 0, 0};
+    dk_sampler s = dk_sampler_named("edm_churn");
+    (void)state;
+    s.s_noise = 1;
+    for (int f = 0; f < FAMILIES; f++) {
+        double coarse = variance_error(dk_schedule_name(f), s, 128, &g);
+        double fine = variance_error(dk_schedule_name(f), s, 256, &g);
+        if (getenv("ORDERS"))
+            print_message("edm_churn on %s: %.2f\n", dk_schedule_name(f), log2(coarse / fine));
+        assert_true(log2(coarse / fine) > info_of("edm_churn")->order - 0.25);
+    }
+}
+
+/* ------------------------------------------------------------------ single steps, as the papers have them */
+
+typedef struct paper_step {
+    dk_level from, to;
+    double eta, x, D, D_before, h_before, z; /* h in lambda; 0: first step */
+} paper_step;
+
+/* Ho et al. 2020, eq. 7; beta of the step from the ratio of abars. */
+static double paper_ddpm(const paper_step *p, int large) {
+    double abar = p->from.alpha * p->from.alpha, before = p->to.alpha * p->to.alpha, alpha = abar / before;
+    double beta = 1 - alpha,
+           mean = sqrt(before) * beta / (1 - abar) * p->D + sqrt(alpha) * (1 - before) / (1 - abar) * p->x;
+    return mean + sqrt(large ? beta : (1 - before) / (1 - abar) * beta) * p->z;
+}
+static double paper_ddpm_small(const paper_step *p) { return paper_ddpm(p, 0); }
+static double paper_ddpm_large(const paper_step *p) { return paper_ddpm(p, 1); }
+
+/* Song et al. 2020, eq. 12 and 16. */
+static double paper_ddim(const paper_step *p) {
+    double abar = p->from.alpha * p->from.alpha, before = p->to.alpha * p->to.alpha;
+    double sigma = p->eta * sqrt((1 - before) / (1 - abar)) * sqrt(1 - abar / before);
+    double noise = (p->x - sqrt(abar) * p->D) / sqrt(1 - abar);
+    return sqrt(before) * p->D + sqrt(1 - before - sigma * sigma) * noise + sigma * p->z;
+}
+
+/* k-diffusion's get_ancestral_step and sample_euler_ancestral. */
+static double paper_euler_ancestral(const paper_step *p) {
+    double a = p->from.sigma, b = p->to.sigma, up = p->eta * sqrt(b * b * (a * a - b * b) / (a * a));
+    double down = sqrt(b * b - up * up);
+    return p->x + (p->x - p->D) / a * (down - a) + up * p->z;
+}
+
+/* k-diffusion's sample_dpmpp_2m_sde. */
+static double paper_2m_sde(const paper_step *p, int heun) {
+    double h = log(p->from.sigma / p->to.sigma), H = h * (1 + p->eta);
+    double x = p->to.sigma / p->from.sigma * exp(-p->eta * h) * p->x - expm1(-H) * p->D;
+    if (p->h_before > 0) {
+        double r = p->h_before / h;
+        x += (heun ? expm1(-H) / H + 1 : -0.5 * expm1(-H)) / r * (p->D - p->D_before);
+    }
+    return x + p->to.sigma * sqrt(-expm1(-2 * p->eta * h)) * p->z;
+}
+static double paper_2m_midpoint(const paper_step *p) { return paper_2m_sde(p, 0); }
+static double paper_2m_heun(const paper_step *p) { return paper_2m_sde(p, 1); }
+
+/* The reverse SDE of VP and of VE by Euler and Maruyama: Song et al. 2021, eq. 6, 9, 11. */
+static double paper_em_vp(const paper_step *p) {
+    double h = p->from.t - p->to.t, beta = 0.1 + p->from.t * 19.9;
+    double score = (p->from.alpha * p->D - p->x) / (1 - p->from.alpha * p->from.alpha);
+    return p->x + (0.5 * beta * p->x + beta * score) * h + sqrt(beta * h) * p->z;
+}
+static double paper_em_ve(const paper_step *p) {
+    double s = p->from.sigma, h = p->from.t - p->to.t, g2 = 2 * s * s * log(5000);
+    return p->x + g2 * (p->D - p->x) / (s * s) * h + sqrt(g2 * h) * p->z;
+}
+
+/* Song et al. 2021, alg. 2 and 3: predictors of VE and VP. */
+static double paper_predictor_ve(const paper_step *p) {
+    double a = p->from.sigma, b = p->to.sigma, G2 = a * a - b * b;
+    return p->x + G2 * (p->D - p->x) / (a * a) + sqrt(G2) * p->z;
+}
+static double paper_predictor_vp(const paper_step *p) {
+    double abar = p->from.alpha * p->from.alpha, beta = 1 - abar / (p->to.alpha * p->to.alpha);
+    double score = (p->from.alpha * p->D - p->x) / (1 - abar);
+    return (2 - sqrt(1 - beta)) * p->x + beta * score + sqrt(beta) * p->z;
+}
+
+static void steps_are_those_of_the_papers(void **state) {
+    static const struct {
+        const char *sampler, *family;
+        double eta;
+        int heun;
+        double (*step)(const paper_step *);
+    } cases[] = {
+        {"ddpm", "vp_linear", 1, 0, paper_ddpm_small},
+        {"ddpm", "vp", 1, 0, paper_ddpm_small},
+        {"ddim", "vp_cosine", 1, 0, paper_ddpm_small},
+        {"ddpm_large", "vp_linear", 1, 0, paper_ddpm_large},
+        {"ddim", "vp_scaled_linear", 0.3, 0, paper_ddim},
+        {"ddim", "cosine_flow", 0, 0, paper_ddim},
+        {"euler_ancestral", "edm", 1, 0, paper_euler_ancestral},
+        {"euler_ancestral", "ve", 0.6, 0, paper_euler_ancestral},
+        {"euler", "edm", 0, 0, paper_euler_ancestral},
+        {"dpmpp_2m", "edm", 0, 0, paper_2m_midpoint},
+        {"dpmpp_2m_sde", "edm", 1, 0, paper_2m_midpoint},
+        {"dpmpp_2m_sde", "edm", 0.4, 0, paper_2m_midpoint},
+        {"dpmpp_2m_sde", "ve", 1, 1, paper_2m_heun},
+        {"dpmpp_2m_sde", "edm", 0.4, 1, paper_2m_heun},
+        {"euler_maruyama", "vp", 0, 0, paper_em_vp},
+        {"euler_maruyama", "ve", 0, 0, paper_em_ve},
+        {"predictor_corrector", "edm", 0, 0, paper_predictor_ve},
+        {"predictor_corrector", "vp_linear", 0, 0, paper_predictor_vp},
+    };
+    enum { STEPS = 4, WIDTH = STEPS + 2 };
+    check_gaussian g = {0.7, 0.5, DK_PREDICT_X0, 0, 0};
+    const double start[2] = {0.4, 1.9}, levels[STEPS + 1] = {4, 2.5, 1.1, 0.6, 0.2}; /* uneven on purpose */
+    (void)state;
+    for (size_t k = 0; k < sizeof cases / sizeof cases[0]; k++) {
+        dk_config c = between(cases[k].family, edited(cases[k].sampler, cases[k].eta), STEPS, HIGH, LOW);
+        c.sampler.heun = cases[k].heun, c.sampler.langevin_steps = 0;
+        c.grid = dk_grid_levels(levels, DK_UNIT_SIGMA);
+        walk w = walk_plan(&c, gaussian, &g, start, WIDTH);
+        for (int s = 0; s < WIDTH; s++) {
+            paper_step p;
+            memset(&p, 0, sizeof p);
+            p.eta = cases[k].eta, p.x = start[s == 1];
+            for (int i = 0; i < STEPS; i++) {
+                p.from = w.plan.level[i], p.to = w.plan.level[i + 1];
+                p.D = check_gaussian_D(&g, p.from, p.x), p.z = s == i + 2;
+                p.x = cases[k].step(&p);
+                p.D_before = p.D, p.h_before = log(levels[i] / levels[i + 1]);
+                check_near(walk_x(&w, i + 1)[s], p.x, 1e-11, cases[k].sampler);
+            }
+        }
+        walk_free(&w);
+    }
+}
+
+/* x + 2 (r |z|/|score|)^2 score + 2 r (|z|/|score|) z with x = 3, D = 1, sigma = 2, r = 0.16, z = 1:
+   score = -1/2, |z|/|score| = 2, step = 0.2048, x' = 3 - 0.1024 + 0.64. Song et al. 2021, alg. 4. */
+static void the_corrector_is_that_of_the_paper(void **state) {
+    check_gaussian g = {1, 0, DK_PREDICT_X0, 0, 0};
+    const double levels[2] = {2, 1}, start[2] = {3, 3};
+    dk_config c = between("edm", dk_sampler_named("predictor_corrector"), 1, 2, 1);
+    (void)state;
+    c.grid = dk_grid_levels(levels, DK_UNIT_SIGMA);
+    walk w = walk_plan(&c, constant, &g, start, 3);
+    assert_int_equal(w.plan.calls, 2);
+    check_near(walk_value(&w, w.plan.call[1].x)[2], 3.5376, 1e-14, "x after the corrector");
+    check_near(walk_value(&w, w.plan.call[1].x)[0], 3, 1e-14, "x after a corrector without noise");
+    walk_free(&w);
+}
+
+/* D = lambda whatever x is. In VE dx/dlambda = D - x has the solution lambda - 1 + C exp(-lambda); the Heun form
+   of 2M is exact for it from the second step on, also where churn moves the levels at which D is taken. */
+static double lambda_itself(const void *user, dk_level l, double x) {
+    (void)user, (void)x;
+    return dk_lambda(l);
+}
+
+static void D_linear_in_lambda_is_extrapolated_exactly(void **state) {
+    const double levels[] = {9, 5, 3.5, 1, 0.6, 0.1}, start[2] = {2, 2};
+    (void)state;
+    for (int churn = 0; churn <= 2; churn++) {
+        dk_config c = between("edm", dk_sampler_named("dpmpp_2m"), 5, 9, 0.1);
+        c.grid = dk_grid_levels(levels, DK_UNIT_SIGMA);
+        c.sampler.heun = 1, c.sampler.churn = 0.5 * churn;
+        walk w = walk_plan(&c, lambda_itself, NULL, start, 0);
+        for (int i = 1; i < 5; i++) {
+            double from = -log(levels[i] * (1 + 0.1 * churn)), to = -log(levels[i + 1]);
+            double x = to - 1 + (walk_x(&w, i)[0] - from + 1) * exp(from - to);
+            check_near(walk_x(&w, i + 1)[0], x, 1e-12, churn ? "with churn" : "without churn");
+        }
+        walk_free(&w);
+    }
+}
+
+/* At one level Langevin steps have v' = (1 - step/2 (1 - alpha^2 dev^2/V))^2 v + step sigma^2. */
+static void smld_follows_the_langevin_recursion(void **state) {
+    check_gaussian g = {0.7, 0.5, DK_PREDICT_X0, 0, 0};
+    dk_sampler s = dk_sampler_named("smld");
+    (void)state;
+    s.langevin_steps = 25, s.langevin_step = 0.1;
+    for (int f = 0; f < FAMILIES; f++) {
+        dk_config c = between(dk_schedule_name(f), s, 6, HIGH, LOW);
+        const double start[2] = {0, 1};
+        walk w = walk_plan(&c, gaussian, &g, start, 0);
+        double mean = 0, variance = 1;
+        for (int i = 0; i < 6; i++) {
+            dk_level l = w.plan.level[i];
+            double V = marginal_variance(&g, l), keep = 1 - 0.05 * l.sigma * l.sigma / V;
+            double scale = w.plan.level[i + 1].alpha / l.alpha;
+            for (int k = 0; k < 25; k++) {
+                mean = l.alpha * g.mean + keep * (mean - l.alpha * g.mean);
+                variance = keep * keep * variance + 0.1 * l.sigma * l.sigma;
+            }
+            mean *= scale, variance *= scale * scale;
+            check_near(walk_x(&w, i + 1)[0], mean, 1e-12, "mean");
+            check_near(walk_variance(&w, walk_x(&w, i + 1)), variance, 1e-12, "variance");
+        }
+        walk_free(&w);
+    }
+}
+
+/* ---------------------------------------------------------------------------- what is kept exactly */
+
+/* Data that is a point: whatever the step size, x stays N(alpha c, sigma^2). */
+static void noise_laws_keep_the_marginal(void **state) {
+    static const char *const names[] = {"ddim",     "euler_ancestral", "ddpm",
+                                        "dpmpp_2m", "dpmpp_2m_sde",    "edm_churn"};
+    const double etas[] = {0, 0.3, 0.7, 1};
+    check_gaussian g = {1.5, 0, DK_PREDICT_X0, 0, 0};
+    (void)state;
+    for (size_t n = 0; n < sizeof names / sizeof names[0]; n++)
+        for (int f = 0; f < FAMILIES; f++)
+            for (int law = 0; law < 2; law++)
+                for (int e = 0; e < 4; e++) {
+                    dk_sampler s = edited(names[n], etas[e]);
+                    s.law = (dk_noise_law)law, s.s_noise = 1;
+                    dk_config c = between(dk_schedule_name(f), s, 5, 20, 0.05);
+                    dk_level l = dk_level_at_sigma(&c.schedule, 20);
+                    double start[2] = {l.alpha * g.mean, l.alpha * g.mean + l.sigma};
+                    walk w = walk_plan(&c, constant, &g, start, 0);
+                    int draws = strcmp(names[n], "edm_churn") == 0 || e > 0;
+                    if (strcmp(names[n], "edm_churn") != 0) assert_int_equal(w.plan.draws, draws ? 6 : 1);
+                    for (int i = 1; i <= 5; i++) {
+                        l = w.plan.level[i];
+                        check_near(walk_x(&w, i)[0], l.alpha * g.mean, 1e-12, names[n]);
+                        check_near(walk_variance(&w, walk_x(&w, i)) / (l.sigma * l.sigma), 1, 1e-11,
+                                   names[n]);
+                    }
+                    walk_free(&w);
+                }
+}
+
+/* x = alpha c + sigma eps for the same eps all along, in every gauge in which that is a straight line. */
+static void constant_D_is_integrated_exactly(void **state) {
+    check_gaussian g = {1.5, 0, DK_PREDICT_X0, 0, 0};
+    const double eps = -0.8;
+    (void)state;
+    for (int i = 0; i < DETERMINISTIC; i++)
+        for (int f = 0; f < FAMILIES; f++)
+            for (int gauge = 0; gauge <= DK_GAUGE_FLOW; gauge++) {
+                dk_sampler s = dk_sampler_named(deterministic[i]);
+                const char *family = dk_schedule_name(f);
+                int native = strcmp(deterministic[i], "edm") == 0 && gauge == 0;
+                /* its t is u on these two; elsewhere x is curved over t */
+                if (native && strcmp(family, "flow") != 0 && strcmp(family, "edm") != 0) continue;
+                if (gauge) s.gauge = (dk_gauge)gauge;
+                dk_config c = between(family, s, 5, HIGH, LOW);
+                dk_level l = dk_level_at_sigma(&c.schedule, HIGH);
+                double x = l.alpha * g.mean + l.sigma * eps;
+                walk w = walk_plan(&c, constant, &g, &x, 1);
+                for (int k = 1; k <= 5; k++) {
+                    l = w.plan.level[k];
+                    check_near(walk_x(&w, k)[0], l.alpha * g.mean + l.sigma * eps, 1e-12, deterministic[i]);
+                }
+                walk_free(&w);
+            }
+}
+
+/* --------------------------------------------------------------------------------- samplers that agree */
+
+enum { DIM = 5 };
+
+/* A whole run on a Gaussian problem; x holds DIM numbers and starts as N(0, sigma^2) of seed 7. */
+static void run_gaussian(dk_config *c, dk_real *x) {
+    check_gaussian g = {0.7, 0.5, DK_PREDICT_X0, 0.5, 0};
+    dk_config resolved = *c;
+    assert_int_equal(dk_resolve(&resolved), DK_OK);
+    g.prediction = resolved.prediction;
+    c->dim = DIM, c->start = DK_START_NOISE;
+    if (dk_sample(c, check_gaussian_denoise, &g, x)) fail_msg("%s: %s", c->sampler.name, dk_message(c));
+}
+
+static void switched_off_noise_leaves_the_same_bits(void **state) {
+    static const struct {
+        const char *name, *plain;
+    } pairs[] = {{"euler_ancestral", "ddim"},  {"ddpm", "ddim"},      {"ddpm_large", "ddim"},
+                 {"dpmpp_2m_sde", "dpmpp_2m"}, {"edm_churn", "heun"}, {"ddim", "dpmpp_2m"}};
+    (void)state;
+    for (size_t k = 0; k < sizeof pairs / sizeof pairs[0]; k++)
+        for (int f = 0; f < FAMILIES; f++) {
+            dk_real x[DIM], y[DIM];
+            dk_config a = between(dk_schedule_name(f), edited(pairs[k].name, 0), 9, HIGH, LOW), b = a;
+            a.sampler.churn = 0;
+            b.sampler = dk_sampler_named(pairs[k].plain);
+            if (strcmp(pairs[k].name, "ddim") == 0) b.sampler.order = 1;
+            run_gaussian(&a, x);
+            run_gaussian(&b, y);
+            assert_memory_equal(x, y, sizeof x);
+        }
+}
+
+static void ddim_is_euler_in_the_straight_gauges(void **state) {
+    (void)state;
+    for (int f = 0; f < FAMILIES; f++)
+        for (int gauge = DK_GAUGE_VE; gauge <= DK_GAUGE_FLOW; gauge++) {
+            dk_real x[DIM], y[DIM];
+            dk_config a = between(dk_schedule_name(f), dk_sampler_named("ddim"), 9, HIGH, LOW), b = a;
+            b.sampler = dk_sampler_named("euler"), b.sampler.gauge = (dk_gauge)gauge;
+            run_gaussian(&a, x);
+            run_gaussian(&b, y);
+            for (int i = 0; i < DIM; i++) check_near((double)y[i], (double)x[i], 4 * check_tiny, "euler");
+        }
+}
+
+/* Largest difference over families of x/alpha to that on EDM, on equal noise levels, for noise and start alike. */
+static double difference_to_edm(const char *family, dk_sampler sampler, int steps) {
+    check_gaussian g = {0.7, 0.5, DK_PREDICT_X0, 0, 0};
+    dk_config a = between(family, sampler, steps, HIGH, LOW), b = between("edm", sampler, steps, HIGH, LOW);
+    double alpha = dk_level_at_sigma(&a.schedule, HIGH).alpha, worst = 0;
+    const double start[2] = {4 * alpha, 5 * alpha}, start_edm[2] = {4, 5};
+    walk p = walk_plan(&a, gaussian, &g, start, 0), q = walk_plan(&b, gaussian, &g, start_edm, 0);
+    assert_int_equal(p.width, q.width);
+    for (int i = 0; i <= steps; i++)
+        for (int s = 0; s < p.width; s++) {
+            double d = fabs(walk_x(&p, i)[s] / p.plan.level[i].alpha - walk_x(&q, i)[s]);
+            if (d > worst) worst = d;
+        }
+    walk_free(&p);
+    walk_free(&q);
+    return worst;
+}
+
+static void gauge_free_samplers_do_not_see_the_family(void **state) {
+    static const char *const names[] = {"ddim",     "ddpm",         "euler_ancestral",
+                                        "dpmpp_2m", "dpmpp_2m_sde", "smld"};
+    (void)state;
+    for (size_t k = 0; k < sizeof names / sizeof names[0]; k++)
+        for (int f = 0; f < FAMILIES; f++) {
+            check_near(difference_to_edm(dk_schedule_name(f), dk_sampler_named(names[k]), 8), 0, 1e-11,
+                       names[k]);
+            dk_sampler s = edited(names[k], 0.6);
+            check_near(difference_to_edm(dk_schedule_name(f), s, 8), 0, 1e-11, names[k]);
+        }
+}
+
+/* A named gauge makes classical samplers blind to the family as well; with each family's customary gauge, VE or
+   flow, twenty steps of a second order method differ by less than 0.02 on data of size 1. */
+static void classical_samplers_see_the_gauge_only(void **state) {
+    static const char *const names[] = {"euler", "heun", "midpoint", "dpm2", "rk4", "edm_churn"};
+    double largest = 0;
+    (void)state;
+    for (size_t k = 0; k < sizeof names / sizeof names[0]; k++)
+        for (int f = 0; f < FAMILIES; f++) {
+            dk_sampler s = dk_sampler_named(names[k]);
+            double d = difference_to_edm(dk_schedule_name(f), s, 20);
+            if (d > 0.02) fail_msg("%s on %s: %g", names[k], dk_schedule_name(f), d);
+            if (d > largest) largest = d;
+            for (int gauge = DK_GAUGE_VE; gauge <= DK_GAUGE_VP; gauge++) {
+                s.gauge = (dk_gauge)gauge;
+                check_near(difference_to_edm(dk_schedule_name(f), s, 20), 0, 1e-11, names[k]);
+            }
+        }
+    assert_true(largest > 1e-5); /* the gauges are not the same thing */
+}
+
+static void every_prediction_gives_the_same(void **state) {
+    static const char *const names[] = {"heun", "dpmpp_2m", "dpmpp_2m_sde", "predictor_corrector"};
+    (void)state;
+    for (int k = 0; k < 4; k++)
+        for (int f = 0; f < FAMILIES; f++) {
+            dk_real x[DIM], y[DIM];
+            dk_config c = between(dk_schedule_name(f), dk_sampler_named(names[k]), 6, HIGH, LOW);
+            run_gaussian(&c, x);
+            for (int p = DK_PREDICT_EPS; p < DK_PREDICT_COUNT; p++) {
+                c.prediction = (dk_prediction)p;
+                run_gaussian(&c, y);
+                for (int i = 0; i < DIM; i++)
+                    check_near((double)y[i], (double)x[i], 10 * check_tiny, names[k]);
+            }
+        }
+}
+
+/* Inversion and back: at least the method's order (symmetric errors cancel). */
+static void inversion_returns_at_the_order_of_the_method(void **state) {
+    check_gaussian g = {0.7, 0.5, DK_PREDICT_X0, 0, 0};
+    (void)state;
+    for (int i = 0; i < DETERMINISTIC; i++)
+        for (int f = 0; f < FAMILIES; f++) {
+            const dk_sampler_info *info = info_of(deterministic[i]);
+            double error[2];
+            for (int k = 0; k < 2; k++) {
+                int steps = (info->order == 4 ? 16 : 64) << k;
+                dk_config c = between(dk_schedule_name(f), info->sampler, steps, HIGH, LOW);
+                double start = 0.9 * dk_level_at_sigma(&c.schedule, LOW).alpha;
+                c.grid.rising = 1;
+                walk up = walk_plan(&c, gaussian, &g, &start, 1);
+                double top = walk_x(&up, steps)[0];
+                c.grid.rising = 0;
+                walk down = walk_plan(&c, gaussian, &g, &top, 1);
+                error[k] = fabs(walk_x(&down, steps)[0] - start);
+                check_near(dk_noise_level(up.plan.level[steps]), HIGH, 1e-9, "top of the rising grid");
+                walk_free(&up);
+                walk_free(&down);
+            }
+            if (!(log2(error[0] / error[1]) > info->order - 0.25) || error[1] > 0.05)
+                fail_msg("%s on %s: %g, then %g", info->sampler.name, dk_schedule_name(f), error[0],
+                         error[1]);
+        }
+}
+
+/* Data, noise levels and sigma_data times 8: so is x. The raw network does not change. */
+static void scaling_everything_scales_the_result(void **state) {
+    const double small[] = {3, 1.7, 0.8, 0.3, 0.1}, large[] = {24, 13.6, 6.4, 2.4, 0.8};
+    (void)state;
+    for (int k = 0; dk_sampler_at(k); k++) {
+        check_gaussian g = {0.7, 0.5, DK_PREDICT_EDM, 0.6, 0}, G = {5.6, 4, DK_PREDICT_EDM, 4.8, 0};
+        dk_real x[DIM], y[DIM];
+        dk_config c = check_config("edm", dk_sampler_at(k)->sampler.name, 4);
+        c.dim = DIM, c.sigma_data = 0.6, c.grid = dk_grid_levels(small, DK_UNIT_SIGMA);
+        c.sampler.churn_min = 0, c.sampler.churn_max = 0;
+        assert_int_equal(dk_sample(&c, check_gaussian_denoise, &g, x), DK_OK);
+        c.sigma_data = 4.8, c.grid.levels = large;
+        assert_int_equal(dk_sample(&c, check_gaussian_denoise, &G, y), DK_OK);
+        for (int i = 0; i < DIM; i++)
+            check_near((double)y[i], 8 * (double)x[i], 4 * check_tiny, c.sampler.name);
+    }
+}
+
+/* Karras et al. 2022, alg. 2: sigma^ = sigma (1 + gamma), noise S_noise sqrt(sigma^^2 - sigma^2). */
+static void churn_raises_the_level_as_karras_does(void **state) {
+    static const struct {
+        double churn, low, high;
+        double levels[4]; /* of the first evaluation of steps from 10, 5, 1, 0.2 */
+    } cases[] = {
+        {1, 0, 0, {12.5, 6.25, 1.25, 0.25}},
+        {1, 0.5, 6, {10, 6.25, 1.25, 0.2}},
+        {1, 5, 10, {12.5, 6.25, 1, 0.2}}, /* the bounds belong to the range */
+        {40, 0.5, 0, {14.142135623730951, 7.0710678118654755, 1.4142135623730951, 0.2}},
+        {0, 0, 0, {10, 5, 1, 0.2}},
+    };
+    const double levels[] = {10, 5, 1, 0.2, 0.1}, before[] = {10, 5, 1, 0.2}, start[2] = {0, 0};
+    check_gaussian g = {0, 0, DK_PREDICT_X0, 0, 0};
+    static const char *const names[] = {"edm_churn", "ddim", "dpmpp_2m", "rk4", "edm"};
+    (void)state;
+    for (size_t k = 0; k < sizeof cases / sizeof cases[0]; k++)
+        for (size_t n = 0; n < sizeof names / sizeof names[0]; n++) {
+            dk_config c = between("edm", dk_sampler_named(names[n]), 4, 10, 0.1);
+            int draw = 0;
+            c.grid = dk_grid_levels(levels, DK_UNIT_SIGMA);
+            c.sampler.churn = cases[k].churn, c.sampler.s_noise = 1.5;
+            c.sampler.churn_min = cases[k].low, c.sampler.churn_max = cases[k].high;
+            walk w = walk_plan(&c, constant, &g, start, 0);
+            for (int i = 0; i < w.plan.calls; i++) {
+                const dk_call *call = &w.plan.call[i];
+                double up = cases[k].levels[call->step], here = before[call->step];
+                if (call->stage > 0) continue;
+                check_near(call->level.sigma, up, 1e-14, "sigma^");
+                if (up <= here) continue;
+                draw++;
+                check_near(walk_value(&w, call->x)[draw + 1], 1.5 * sqrt(up * up - here * here), 1e-13,
+                           "noise");
+                check_near(w.plan.draw[draw].from, here, 1e-14, "from");
+                check_near(w.plan.draw[draw].to, up, 1e-14, "to");
+            }
+            assert_int_equal(w.plan.draws, draw + 1);
+            walk_free(&w);
+        }
+}
+
+/* -------------------------------------------------------------------------------------- ends */
+
+typedef struct last_output {
+    dk_real D[DIM];
+    int calls;
+    double first_alpha;
+} last_output;
+
+/* Something nonlinear, kept as the last D. */
+static int remember_D(void *user, const dk_eval *e) {
+    last_output *last = (last_output *)user;
+    if (last->calls++ == 0) last->first_alpha = e->level.alpha;
+    for (size_t i = 0; i < e->dim; i++) {
+        double x = (double)e->input[i];
+        e->output[i] = last->D[i] = (dk_real)(x / (1 + x * x) + 0.25 * (double)i);
+    }
+    return 0;
+}
+
+static void a_step_to_sigma_0_gives_D(void **state) {
+    (void)state;
+    for (int k = 0; dk_sampler_at(k); k++)
+        for (int f = 0; f < FAMILIES; f++)
+            for (int steps = 1; steps <= 4; steps++) {
+                last_output last;
+                dk_real x[DIM];
+                dk_config c = check_config(dk_schedule_name(f), dk_sampler_at(k)->sampler.name, steps);
+                memset(&last, 0, sizeof last);
+                c.dim = DIM, c.prediction = DK_PREDICT_X0;
+                c.grid.final = DK_FINAL_ZERO, c.grid.sigma_min = 0.02;
+                assert_int_equal(dk_sample(&c, remember_D, &last, x), DK_OK);
+                assert_memory_equal(x, last.D, sizeof x);
+            }
+}
+
+/* alpha = 1 + sigma/2 at t = sigma: a process whose clean end is alpha = 1/2 ... 2 is as good as any. */
+static void doubling(void *user, double t, double *alpha, double *sigma, double *d_alpha, double *d_sigma) {
+    (void)user, (void)d_alpha, (void)d_sigma;
+    *alpha = 2 - t, *sigma = t;
+}
+
+static void a_step_to_sigma_0_multiplies_D_by_alpha(void **state) {
+    (void)state;
+    for (int k = 0; dk_sampler_at(k); k++) {
+        const double levels[] = {1, 0.5, 0};
+        last_output last;
+        dk_real x[DIM];
+        dk_config c = check_config("flow", dk_sampler_at(k)->sampler.name, 2);
+        memset(&last, 0, sizeof last);
+        c.schedule = dk_custom_schedule(doubling, NULL, 0, 1);
+        c.grid = dk_grid_levels(levels, DK_UNIT_T);
+        c.dim = DIM, c.prediction = DK_PREDICT_X0;
+        assert_int_equal(dk_sample(&c, remember_D, &last, x), DK_OK);
+        for (int i = 0; i < DIM; i++) assert_true(x[i] >= 2 * last.D[i] && x[i] <= 2 * last.D[i]);
+    }
+}
+
+static int is_one_of(const char *name, const char *list) {
+    const char *at = strstr(list, name);
+    size_t n = strlen(name);
+    return at && (at == list || at[-1] == ' ') && (at[n] == ' ' || at[n] == 0);
+}
+
+/* Evaluations of a whole run, from the documentation and the papers. */
+static int documented_calls(const dk_sampler_info *info, int steps, int from_pure_noise, int to_zero) {
+    const dk_sampler *s = &info->sampler;
+    if (is_one_of(s->name, "heun midpoint dpm2 rk4 edm edm_churn"))
+        return info->evals * (steps - to_zero) + to_zero;
+    if (strcmp(s->name, "predictor_corrector") == 0) return 2 * steps - from_pure_noise;
+    if (strcmp(s->name, "smld") == 0)
+        return from_pure_noise ? 10 * (steps - 1) + 1 + (to_zero && steps > 1) : 10 * steps + to_zero;
+    return steps;
+}
+
+static void check_finite_run(dk_config *c, const dk_sampler_info *info, int from_pure_noise, int to_zero) {
+    check_gaussian g = {0.7, 0.5, DK_PREDICT_V, 0, 0};
+    dk_real x[2];
+    static char memory[400000];
+    dk_run run;
+    c->dim = 2, c->prediction = DK_PREDICT_V;
+    if (dk_begin(&run, c, x, memory, sizeof memory)) fail_msg("%s: %s", info->sampler.name, dk_message(c));
+    if (dk_continue(&run, check_gaussian_denoise, &g)) fail_msg("%s: %s", info->sampler.name, run.message);
+    int wanted = documented_calls(info, c->steps, from_pure_noise, to_zero);
+    if (g.calls != wanted || run.plan->calls != wanted || !isfinite((double)x[0]) ||
+        !isfinite((double)x[1]) || fabs((double)x[0]) > 1e6)
+        fail_msg("%s, %d steps: %d calls, expected %d; x = %g, %g", info->sampler.name, c->steps, g.calls,
+                 wanted, (double)x[0], (double)x[1]);
+    dk_end(&run);
+}
+
+/* Every n for every sampler; past n = 6 families and final rules take turns. */
+static void every_number_of_steps_is_finite_and_costs_what_it_says(void **state) {
+    (void)state;
+    for (int k = 0; dk_sampler_at(k); k++)
+        for (int steps = 1; steps <= 64; steps++)
+            for (int f = 0; f < FAMILIES; f++)
+                for (int final = DK_FINAL_ZERO; final <= DK_FINAL_VALUE; final++) {
+                    if (steps > 6 && (steps + f + 3 * final) % 10) continue;
+                    dk_config c = check_config(dk_schedule_name(f), dk_sampler_at(k)->sampler.name, steps);
+                    dk_schedule *s = &c.schedule;
+                    c.grid.sigma_min = 0.02, c.grid.final = (dk_final) final, c.grid.final_value = 0.01;
+                    int pure = (s->family == DK_FAMILY_FLOW || s->family == DK_FAMILY_COSINE);
+                    if (s->zero_terminal_snr) c.grid.sigma_max = 300; /* karras needs a finite top */
+                    check_finite_run(&c, dk_sampler_at(k), pure, final == DK_FINAL_ZERO);
+                }
+}
+
+/* Lin et al. 2023: rescaled schedule, trailing timesteps, v prediction; the first level is pure noise. */
+static void zero_terminal_snr_starts_at_alpha_0(void **state) {
+    (void)state;
+    for (int k = 0; dk_sampler_at(k); k++)
+        for (int steps = 1; steps <= 50; steps += 7) {
+            last_output last;
+            dk_real x[DIM];
+            dk_config c = check_config("vp_zero_snr", dk_sampler_at(k)->sampler.name, steps);
+            memset(&last, 0, sizeof last);
+            c.grid = dk_grid_named("trailing"), c.dim = DIM, c.prediction = DK_PREDICT_X0;
+            assert_int_equal(dk_sample(&c, remember_D, &last, x), DK_OK);
+            assert_true(last.first_alpha >= 0 && last.first_alpha <= 0);
+            check_finite_run(&c, dk_sampler_at(k), 1, 1);
+        }
+}
+
+/* Buffers of batch * dim besides x, counted by hand: the network's output is turned into D in place; a sampler
+   needs room for the D's that it remembers, for the input of a later stage, and for the output itself. */
+static void samplers_need_no_more_buffers_than_they_must(void **state) {
+    static const struct {
+        const char *name;
+        int buffers;
+    } cases[] = {{"euler", 1},
+                 {"ddim", 1},
+                 {"ddpm", 1},
+                 {"euler_ancestral", 1},
+                 {"euler_maruyama", 1},
+                 {"smld", 1},
+                 {"dpmpp_2m", 2},
+                 {"dpmpp_2m_sde", 2},
+                 {"predictor_corrector", 2},
+                 {"heun", 3},
+                 {"edm", 3},
+                 {"edm_churn", 3},
+                 {"rk4", 5}};
+    (void)state;
+    for (size_t k = 0; k < sizeof cases / sizeof cases[0]; k++)
+        for (int f = 0; f < FAMILIES; f++) {
+            dk_plan plan;
+            dk_config c = between(dk_schedule_name(f), dk_sampler_named(cases[k].name), 10, HIGH, LOW);
+            memset(&plan, 0, sizeof plan);
+            c.prediction = DK_PREDICT_V, c.start = DK_START_NOISE;
+            assert_int_equal(dk_record(&plan, &c), DK_OK);
+            if (plan.buffers > cases[k].buffers)
+                fail_msg("%s on %s: %d buffers", cases[k].name, dk_schedule_name(f), plan.buffers);
+            dk_plan_free(&plan);
+        }
+}
+
+int main(void) {
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(schedules_are_ten),
+        cmocka_unit_test(ode_samplers_have_their_order_on_a_gaussian),
+        cmocka_unit_test(ode_samplers_have_their_order_on_a_mixture),
+        cmocka_unit_test(sde_samplers_have_their_weak_order),
+        cmocka_unit_test(churned_heun_converges_where_s_noise_is_one),
+        cmocka_unit_test(steps_are_those_of_the_papers),
+        cmocka_unit_test(the_corrector_is_that_of_the_paper),
+        cmocka_unit_test(D_linear_in_lambda_is_extrapolated_exactly),
+        cmocka_unit_test(smld_follows_the_langevin_recursion),
+        cmocka_unit_test(noise_laws_keep_the_marginal),
+        cmocka_unit_test(constant_D_is_integrated_exactly),
+        cmocka_unit_test(switched_off_noise_leaves_the_same_bits),
+        cmocka_unit_test(ddim_is_euler_in_the_straight_gauges),
+        cmocka_unit_test(gauge_free_samplers_do_not_see_the_family),
+        cmocka_unit_test(classical_samplers_see_the_gauge_only),
+        cmocka_unit_test(every_prediction_gives_the_same),
+        cmocka_unit_test(inversion_returns_at_the_order_of_the_method),
+        cmocka_unit_test(scaling_everything_scales_the_result),
+        cmocka_unit_test(churn_raises_the_level_as_karras_does),
+        cmocka_unit_test(a_step_to_sigma_0_gives_D),
+        cmocka_unit_test(a_step_to_sigma_0_multiplies_D_by_alpha),
+        cmocka_unit_test(every_number_of_steps_is_finite_and_costs_what_it_says),
+        cmocka_unit_test(zero_terminal_snr_starts_at_alpha_0),
+        cmocka_unit_test(samplers_need_no_more_buffers_than_they_must),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}

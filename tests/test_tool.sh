@@ -1,0 +1,107 @@
+#!/bin/sh
+# Tests the command-line tool: test_tool.sh build/diffkit, from the project's root. Needs sh, sed, grep and od.
+tool=$1
+dir=$(mktemp -d) || exit 1
+trap 'rm -rf "$dir"' EXIT
+passed=0 failed=0
+
+check() { # NAME, then a command that must succeed
+    name=$1
+    shift
+    if "$@"; then
+        passed=$((passed + 1))
+    else
+        failed=$((failed + 1))
+        echo "tool: FAILED: $name"
+        sed 's/^/    /' "$dir/out" "$dir/err"
+    fi
+}
+run() { # ARGUMENTS...: leaves $status, $dir/out and $dir/err
+    "$tool" "$@" >"$dir/out" 2>"$dir/err"
+    status=$?
+}
+succeeds() { run "$@" && [ $status -eq 0 ] && [ ! -s "$dir/err" ]; }
+count() { grep -c -- "$1" "$dir/out"; }
+
+# refuses PATTERN ARGUMENTS...: status 2, nothing on stdout, one line on stderr that matches
+refuses() {
+    pattern=$1
+    shift
+    run "$@"
+    [ $status -eq 2 ] && [ ! -s "$dir/out" ] && [ "$(grep -c '' "$dir/err")" = 1 ] && grep -q -- "$pattern" "$dir/err"
+}
+
+# ---- list: what the tables in diffkit.h have
+has_all_samplers() {
+    succeeds list samplers || return 1
+    names=$(sed -n 's/^    DKP_[A-Z]*("\([a-z0-9_]*\)".*/\1/p' diffkit.h)
+    [ -n "$names" ] || return 1
+    for name in $names; do grep -q "^  $name " "$dir/out" || return 1; done
+}
+has_kinds() { succeeds list && [ "$(count '^schedules$')" = 1 ] && [ "$(count '^grids$')" = 1 ] && [ "$(count '^samplers')" = 1 ]; }
+lists_json() { succeeds list grids --json && [ "$(count '"name": "karras"')" = 1 ] && [ "$(count '"samplers"')" = 0 ]; }
+check "list names every sampler" has_all_samplers
+check "list shows all three kinds" has_kinds
+check "list --json shows the one that is asked for" lists_json
+
+# ---- levels: flow matching in 4 steps, sigma = 1 - alpha = t
+expected='step,t,alpha,sigma,noise_level,lambda,condition
+0,1,0,1,inf,-inf,1
+1,0.75,0.25,0.75,3,-1.098612288668
+2,0.5,0.5,0.5,1,0,0.5
+3,0.25,0.75,0.25,0.333333333333
+4,0,1,0,0,inf,'
+levels_csv() { succeeds levels --steps 4 --csv && [ "$(sed 's/\(1\.098612288668\).*/\1/;s/\(0\.333333333333\).*/\1/' "$dir/out")" = "$expected" ]; }
+levels_json() {
+    succeeds levels --steps 4 --json && [ "$(count '"step": ')" = 5 ] &&
+        grep -q '^{"step": 0, "t": 1, "alpha": 0, "sigma": 1, "noise_level": null, "lambda": null, "condition": 1},$' "$dir/out" &&
+        grep -q '^{"step": 4, "t": 0, "alpha": 1, "sigma": 0, "noise_level": 0, "lambda": null, "condition": null}$' "$dir/out"
+}
+levels_given() { succeeds levels --csv --unit sigma --levels 3,1,0 && grep -q '^0,0.75,0.25,0.75,3,-1.09861228866' "$dir/out"; }
+levels_shift() { succeeds levels --csv --steps 2 --shift 3 && [ "$(sed -n 's/^1,//p' "$dir/out" | sed 's/,.*//')" = 0.5 ] && grep -q '^1,0.5,0.25,0.75,3,' "$dir/out"; }
+order_free() {
+    succeeds plan --eta 0.5 --sampler ddim --steps=3 && mv "$dir/out" "$dir/first" &&
+        succeeds plan --sampler=ddim --steps 3 --eta 0.5 && [ "$(sed p "$dir/out")" = "$(sed p "$dir/first")" ]
+}
+check "levels --csv has the rows of flow matching" levels_csv
+check "levels --json has the same, infinities as null" levels_json
+check "levels takes given noise levels" levels_given
+check "levels shifts flow schedules" levels_shift
+
+# ---- plan
+plan_words() { succeeds plan --steps 2 --sampler heun && [ "$(count '= network(')" = 3 ] && [ "$(count '^result: x$')" = 1 ]; }
+plan_json() { succeeds plan --steps 2 --sampler heun --json && [ "$(count '"stage": ')" = 3 ] && [ "$(count '"boundary": "call"')" = 3 ]; }
+check "plan shows Heun's three evaluations" plan_words
+check "plan --json has them too" plan_json
+check "options may come in any order, with = or a space" order_free
+
+# ---- mistakes
+check "unknown command" refuses '"levles" is not known; nearest: levels' levles
+check "unknown option" refuses '"--stepz" is not known; nearest: --steps' levels --stepz 4
+check "unknown sampler" refuses 'sampler "heunn" is not known; nearest: heun' plan --sampler heunn
+check "unknown schedule" refuses 'schedule "flwo" is not known; nearest: flow' levels --schedule flwo
+check "unknown grid" refuses 'grid "karas" is not known; nearest: karras' levels --grid karas
+check "unknown choice" refuses '--gauge vee: must be ve|flow' plan --gauge vee
+check "number with a tail" refuses '--steps 5x' levels --steps 5x
+check "NaN" refuses '--eta nan' plan --eta nan
+check "hexadecimal" refuses '--rho 0x7' levels --rho 0x7
+check "number too large" refuses '--eta 1e999' plan --eta 1e999
+check "missing value" refuses '--steps needs a value' levels --steps
+check "value for a flag" refuses '--rising yes' levels --rising=yes
+check "option of another command" refuses 'not for levels, but for sample' levels --class 3
+check "configuration that cannot work" refuses 'steps = 0: must be' plan --steps 0
+check "steps and levels that disagree" refuses 'needs 5 levels' levels --steps 4 --levels 1,0
+
+# ---- sample: three digits in a row, each 28 * 3 pixels with a margin of 6 to every side
+samples() {
+    run sample --class 3,1 --count 3 --steps 2 --out "$dir/digits.png"
+    [ $status -eq 0 ] || return 1
+    head=$(od -An -v -tx1 -N24 "$dir/digits.png" | tr -d ' \n')
+    [ "$head" = 89504e470d0a1a0a0000000d494844520000011400000060 ] # 276 x 96
+}
+no_weights() { run sample --weights no/such/file --out "$dir/none.png" && [ $status -eq 1 ] && grep -q 'no/such/file' "$dir/err"; }
+check "sample writes a PNG" samples
+check "missing weights are named" no_weights
+
+echo "tool: $passed passed, $failed failed"
+[ $failed -eq 0 ]
