@@ -146,7 +146,7 @@ static double ode_end(const char *family, dk_sampler sampler, int steps, denoise
 /* The same by a method of our own: dX/dlog u = X - D, classical Runge-Kutta in many steps. */
 static double ode_reference(denoiser D, const void *user, double X) {
     enum { N = 4000 };
-    double h = log(LOW / HIGH) / N, K[5] = {0, 0, 0, 0, 0};
+    double h = log(LOW / HIGH) / (double)N, K[5] = {0, 0, 0, 0, 0};
     const double at[5] = {0, 0, 0.5, 0.5, 1};
     for (int i = 0; i < N; i++) {
         for (int k = 1; k <= 4; k++) {
