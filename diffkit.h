@@ -422,6 +422,18 @@ typedef enum dk_noise_law {
     DK_LAW_COUNT
 } dk_noise_law;
 
+/* How a multistep method averages its interpolation polynomial over the step. */
+typedef enum dk_rule {
+    DK_RULE_EXACT,      /* the exact integral */
+    DK_RULE_DPM,        /* DPM-Solver's: two nodes: the value at the middle; three: half the quadratic term */
+    DK_RULE_DPM_TAYLOR, /* its other form: only the quadratic term is halved, as in k-diffusion's 3M SDE */
+    DK_RULE_BH1,        /* UniPC's shortcut for two nodes with B(h) = h */
+    DK_RULE_BH2,        /* and with B(h) = exp(h) - 1 */
+    DK_RULE_UNIFORM,    /* exact for equal steps, whatever the steps are: iPNDM, PLMS */
+    DK_RULE_GRADIENT,   /* the newest plus gamma - 1 times its change: gradient estimation */
+    DK_RULE_COUNT
+} dk_rule;
+
 /* A Runge-Kutta method; a is stages x stages, row by row, strictly lower triangular; c[0] = 0. */
 typedef struct dk_tableau {
     const char *name;
@@ -447,8 +459,8 @@ typedef struct dk_sampler {
     dk_record_fn record;       /* the recording function: built in or the user's; NULL: default sampler */
     const dk_tableau *tableau; /* classical Runge-Kutta */
     dk_gauge gauge;            /* classical Runge-Kutta */
-    int order;                 /* multistep: 1 .. 2 */
-    int heun;                  /* dpmpp_2m_sde: 0 midpoint, 1 Heun correction */
+    int order;                 /* multistep: 1 .. 8 nodes */
+    dk_rule rule;              /* multistep */
     double alpha; /* edm: where the second evaluation stands: 1/2, 2/3, 1 (Karras et al. 2022, alg. 3) */
     dk_noise_law law;
     double eta;                  /* 0: deterministic */
@@ -458,6 +470,12 @@ typedef struct dk_sampler {
     double snr;                  /* Langevin corrector: signal-to-noise ratio r, Song et al. 2021, alg. 4-5 */
     double langevin_step; /* smld: step / sigma^2, Song & Ermon 2019, alg. 1 (their epsilon/sigma_L^2) */
     int langevin_steps;   /* Langevin steps per level */
+    int noise_prediction;        /* exponential multistep: interpolate the noise instead of D */
+    int corrector;               /* UniPC, SA-Solver: order of the corrector, 0: none */
+    int pece;                    /* evaluate again after the corrector */
+    int lower_order_final;       /* lower the order towards the end, as the peers do for few steps */
+    double gamma;                /* gradient estimation */
+    double noise_min, noise_max; /* noise of the law only where sigma/alpha after the step lies between; 0: no limit */
     const void *user;     /* for the user's own record function; dk_table for table samplers */
 } dk_sampler;
 
@@ -1732,7 +1750,13 @@ static dk_status dkp_check_sampler(const dk_sampler *s, char *message) {
         return dkp_fail(message, "sampler.churn_max", s->churn_max, ">= 0 (0: no limit)");
     if (!(s->alpha >= 0 && s->alpha <= 1))
         return dkp_fail(message, "sampler.alpha", s->alpha, "> 0 and <= 1");
-    if (s->order < 0 || s->order > 2) return dkp_fail(message, "sampler.order", s->order, "1 or 2");
+    if (s->order < 0 || s->order > 8) return dkp_fail(message, "sampler.order", s->order, "0 .. 8");
+    if (s->corrector < 0 || s->corrector > 7) return dkp_fail(message, "sampler.corrector", s->corrector, "0 .. 7");
+    if ((int)s->rule < 0 || s->rule >= DK_RULE_COUNT)
+        return dkp_fail(message, "sampler.rule", s->rule, "one of dk_rule");
+    if (!dkp_finite(s->gamma)) return dkp_fail(message, "sampler.gamma", s->gamma, "finite");
+    if (!(s->noise_min >= 0)) return dkp_fail(message, "sampler.noise_min", s->noise_min, ">= 0");
+    if (!(s->noise_max >= 0)) return dkp_fail(message, "sampler.noise_max", s->noise_max, ">= 0 (0: no limit)");
     if (!(s->snr >= 0) || !dkp_finite(s->snr)) return dkp_fail(message, "sampler.snr", s->snr, ">= 0");
     if (!(s->langevin_step >= 0) || !dkp_finite(s->langevin_step))
         return dkp_fail(message, "sampler.langevin_step", s->langevin_step, ">= 0");
@@ -2132,7 +2156,8 @@ typedef struct dkp_split {
 static dkp_split dkp_noise_split(dk_recorder *r, double eta, dk_noise_law law) {
     dkp_split split = {r->to, 0};
     double ratio = dk_noise_level(r->to) / dk_noise_level(r->from), sigma = r->to.sigma;
-    if (eta <= 0 || sigma <= 0) return split;
+    double here = dk_noise_level(r->to), most = r->sampler.noise_max;
+    if (eta <= 0 || sigma <= 0 || here < r->sampler.noise_min || (most > 0 && here > most)) return split;
     if (!r->falling) {
         dk_refuse(r, "sampler.eta", eta, "0 on a rising grid");
         return split;
@@ -2172,26 +2197,119 @@ static void dkp_record_ddim(dk_recorder *r) {
     }
 }
 
-/* DPM-Solver++(2M) and its SDE form; Lu et al. 2022b, alg. 2 and eq. 14. D is extrapolated linearly in lambda
-   to the middle of the step. */
-static void dkp_record_dpmpp_2m(dk_recorder *r) {
-    dk_vec D_before = dkp_zero();
-    double before = 0; /* lambda of D_before */
+/* Past estimates, newest first, and where each was taken on the axis of interpolation. */
+enum { DKP_MAX_ORDER = 8 };
+typedef struct dkp_history {
+    int count;
+    double at[DKP_MAX_ORDER + 1];
+    dk_vec v[DKP_MAX_ORDER + 1];
+} dkp_history;
+
+static void dkp_push(dkp_history *past, double at, dk_vec v) {
+    if (past->count <= DKP_MAX_ORDER) past->count++;
+    for (int i = past->count - 1; i > 0; i--) past->at[i] = past->at[i - 1], past->v[i] = past->v[i - 1];
+    past->at[0] = at, past->v[0] = v;
+}
+
+/* Average of s^p over 0 <= s <= 1 under the weight exp(H s): by its series, or for large H by parts:
+   m_p = integral of H exp(-H (1 - s)) s^p ds = 1 - p/H m_{p-1}. */
+static double dkp_moment(double H, int p) {
+    if (fabs(H) > 2) {
+        double m0 = -expm1(-H), m = m0;
+        for (int i = 1; i <= p; i++) m = 1 - i / H * m;
+        return m / m0;
+    }
+    double term = 1, above = 0, below = 0;
+    for (int k = 0; k < 30; k++, term *= H / k) above += term / (p + k + 1), below += term / (k + 1);
+    return above / below;
+}
+
+/* The average over the step of the polynomial through the newest n vectors. The step runs from axis value `from`
+   over `span`; H is the exponent of the weight, 0 for classical methods. This one formula is Adams, DPM-Solver
+   multistep, UniP and UniC, RES, DEIS in rho and log rho, and SA-Solver; rules: see dk_rule. */
+static dk_vec dkp_average(const dk_recorder *r, const dkp_history *past, int n, double from, double span, double H) {
+    dk_rule rule = r->sampler.rule;
+    dk_vec sum = dkp_zero();
+    for (int j = 0; j < n; j++) {
+        int even = rule == DK_RULE_UNIFORM || rule == DK_RULE_GRADIENT;
+        double basis[DKP_MAX_ORDER + 1] = {1}, s = even ? -j : (past->at[j] - from) / span, weight = 0;
+        for (int k = 0, degree = 0; k < n; k++) {
+            if (k == j) continue;
+            double root = even ? -k : (past->at[k] - from) / span; /* Lagrange's j-th polynomial */
+            for (int i = ++degree; i >= 0; i--)
+                basis[i] = ((i > 0 ? basis[i - 1] : 0) - root * basis[i]) / (s - root);
+        }
+        for (int i = 0; i < n; i++) {
+            double moment = dkp_moment(H, i);
+            if (n == 2 && i == 1 && (rule == DK_RULE_DPM || rule == DK_RULE_BH2)) moment = 0.5;
+            if (n == 2 && i == 1 && rule == DK_RULE_BH1) moment = 0.5 * H / -expm1(-H);
+            if (n == 3 && i == 2 && (rule == DK_RULE_DPM || rule == DK_RULE_DPM_TAYLOR)) moment *= 0.5;
+            if (i == 1 && rule == DK_RULE_GRADIENT) moment = r->sampler.gamma - 1;
+            weight += basis[i] * moment;
+        }
+        sum = dk_add(sum, dk_scale(weight, past->v[j]));
+    }
+    return sum;
+}
+
+/* In the flow gauge alpha + sigma stands for alpha: the peers' formulas for VE, applied to flow models, are this. */
+static double dkp_gauge_alpha(const dk_recorder *r, dk_level l) {
+    return r->sampler.gauge == DK_GAUGE_FLOW ? l.alpha + l.sigma : l.alpha;
+}
+
+static double dkp_gauge_lambda(const dk_recorder *r, dk_level l) {
+    dk_level in_gauge = {l.t, dkp_gauge_alpha(r, l), l.sigma};
+    return dk_lambda(in_gauge);
+}
+
+/* One exponential step of the given number of nodes from the state x at `from`; lambda of the past is finite. */
+static dk_vec dkp_exponential_step(const dk_recorder *r, dk_level from, dk_level to, dkp_split split, dk_vec x,
+                                   dk_vec D, const dkp_history *past, int nodes) {
+    double start = dkp_gauge_lambda(r, from), span = dkp_gauge_lambda(r, to) - start;
+    double H = dkp_gauge_lambda(r, split.down) - start;
+    if (r->sampler.law != DK_LAW_SDE) span = H; /* the ODE down to sigma_down, not the SDE up to the end */
+    if (nodes < 2 || !dkp_finite(span)) return dkp_ddim_step(from, split.down, x, D);
+    if (!r->sampler.noise_prediction)
+        return dkp_ddim_step(from, split.down, x, dkp_average(r, past, nodes, start, span, H));
+    double ratio = dkp_gauge_alpha(r, split.down) / dkp_gauge_alpha(r, from);
+    return dk_mix(ratio, x, split.down.sigma - from.sigma * ratio, dkp_average(r, past, nodes, start, span, -H));
+}
+
+/* How many past estimates the next step may use. */
+static int dkp_order(const dk_recorder *r, int have) {
+    int order = r->sampler.order < have ? r->sampler.order : have, left = r->steps - r->step;
+    return r->sampler.lower_order_final && left < order ? left : order;
+}
+
+/* Exponential Adams: D (or the noise) is interpolated in lambda, the linear part is solved exactly. DPM-Solver++
+   2M and 3M and their SDE forms (Lu et al. 2022b, alg. 2, eq. 14), UniPC (Zhao et al. 2023, alg. 1: the corrector
+   repeats the last step with the new estimate, at no further evaluation), RES multistep (Zhang et al. 2023),
+   SA-Solver (Xue et al. 2023, alg. 1: the corrector keeps the predictor's noise) and its PECE form. */
+static void dkp_record_exponential_adams(dk_recorder *r) {
+    dkp_history past;
+    dk_vec x_before = r->x, noise = dkp_zero();
+    dk_level before = r->from;
+    dkp_split split = {r->from, 0};
+    past.count = 0;
     while (dk_step(r)) {
-        dkp_split split = dkp_noise_split(r, r->sampler.eta, r->sampler.law);
-        double here = dk_lambda(r->from), h = dk_lambda(r->to) - here, weight = 0;
+        double n = dkp_gauge_alpha(r, r->from), sigma = r->from.sigma, here = dkp_gauge_lambda(r, r->from);
         dk_vec D = dk_denoise(r, r->x, r->from);
-        if (r->sampler.order > 1 && r->step > 0 && dkp_finite(h) && dkp_finite(here - before)) {
-            double ratio = (here - before) / h;
-            weight = 0.5 / ratio;
-            if (r->sampler.heun) { /* the exact integral of the linear extrapolation */
-                double H = dk_lambda(split.down) - dk_lambda(r->from);
-                weight = (1 / -expm1(-H) - 1 / H) / ratio;
+        int nodes = dkp_order(r, past.count + 1), noisy = r->sampler.noise_prediction;
+        dkp_push(&past, here, noisy ? dk_keep(r, dk_mix(1 / sigma, r->x, -n / sigma, D)) : D);
+        if (r->sampler.corrector && past.count > 1) { /* repeat the last step with the new estimate */
+            int order = r->sampler.corrector < past.count - 1 ? r->sampler.corrector : past.count - 1;
+            dk_vec x = dkp_exponential_step(r, before, r->from, split, x_before, D, &past, order + 1);
+            r->x = dk_keep(r, dk_add(x, noise));
+            if (r->sampler.pece) {
+                D = dk_denoise(r, r->x, r->from);
+                past.v[0] = noisy ? dk_keep(r, dk_mix(1 / sigma, r->x, -n / sigma, D)) : D;
             }
         }
-        dk_vec D_middle = dk_mix(1 + weight, D, -weight, D_before);
-        r->x = dkp_add_noise(r, dkp_ddim_step(r->from, split.down, r->x, D_middle), split.up);
-        D_before = D, before = here;
+        if (!dkp_finite(here)) past.count = 0; /* no interpolation across an infinite gap */
+        split = dkp_noise_split(r, r->sampler.eta, r->sampler.law);
+        noise = dkp_add_noise(r, dkp_zero(), split.up);
+        x_before = r->x, before = r->from;
+        r->x = dk_add(dkp_exponential_step(r, r->from, r->to, split, r->x, D, &past, nodes), noise);
     }
 }
 
@@ -2200,10 +2318,10 @@ typedef struct dkp_point {
     double u, scale, p, q;
 } dkp_point;
 
-static dk_gauge dkp_gauge(const dk_recorder *r) {
+static dk_gauge dkp_gauge(const dk_recorder *r) { /* the same for the whole run */
     if (r->sampler.gauge != DK_GAUGE_DEFAULT) return r->sampler.gauge;
-    return dkp_flow_unit(&r->config->schedule) || r->from.alpha <= 0 || r->to.alpha <= 0 ? DK_GAUGE_FLOW
-                                                                                         : DK_GAUGE_VE;
+    int pure_noise = dkp_level(r, 0).alpha <= 0 || dkp_level(r, r->steps).alpha <= 0;
+    return dkp_flow_unit(&r->config->schedule) || pure_noise ? DK_GAUGE_FLOW : DK_GAUGE_VE;
 }
 
 /* In x = a x0 + b eps the ODE is dx/du = (b'/b) x + (a' - a b'/b) D. */
@@ -2258,6 +2376,21 @@ static void dkp_runge_kutta_step(dk_recorder *r, const dk_tableau *tableau) {
     }
     for (int i = 0; i < stages; i++) X = dk_add(X, dk_scale(h * tableau->b[i], K[i]));
     r->x = dk_scale(to.scale, X);
+}
+
+/* Adams-Bashforth in the gauge: the slope is interpolated in u. LMS (k-diffusion), DEIS in rho (Zhang & Chen 2022),
+   iPNDM (the same with weights for equal steps), gradient estimation (Permenter & Yuan 2023). */
+static void dkp_record_adams(dk_recorder *r) {
+    dkp_history past;
+    past.count = 0;
+    while (dk_step(r)) {
+        dkp_point from = dkp_point_at(r, dkp_gauge(r), r->from), to = dkp_point_at(r, dkp_gauge(r), r->to);
+        dk_vec X = dk_scale(1 / from.scale, r->x), D = dk_denoise(r, r->x, r->from);
+        dkp_push(&past, from.u, dk_keep(r, dk_mix(from.p, X, from.q, D)));
+        double h = to.u - from.u;
+        if (r->to.sigma <= 0) r->x = dkp_ddim_step(r->from, r->to, r->x, D);
+        else r->x = dk_scale(to.scale, dk_mix(1, X, h, dkp_average(r, &past, dkp_order(r, past.count), from.u, h, 0)));
+    }
 }
 
 static void dkp_record_runge_kutta(dk_recorder *r) {
@@ -2383,45 +2516,62 @@ static const dk_tableau dkp_heun = {"heun", 2, 2, dkp_heun_a, dkp_heun_b, dkp_he
 static const dk_tableau dkp_midpoint = {"midpoint", 2, 2, dkp_midpoint_a, dkp_midpoint_b, dkp_midpoint_c};
 static const dk_tableau dkp_rk4 = {"rk4", 4, 4, dkp_rk4_a, dkp_rk4_b, dkp_rk4_c};
 
-/* The table of samplers. To add one: a row here and a recording function above. Columns: name, function, tableau,
-   then what the row sets in dk_sampler (gauge, order, alpha, law, eta, churn, churn_min, churn_max, snr,
-   langevin_step, langevin_steps), then order of convergence, evaluations per step, paper. */
-#define DKP_ROW(name, record, tableau, gauge, order, alpha, law, eta, churn, low, high, snr, step, steps, \
-                s_noise, converges, evals, paper)                                                         \
-    {                                                                                                     \
-        {name,    record, tableau, gauge, order, 0,    alpha, law, eta,                                   \
-         s_noise, churn,  low,     high,  snr,   step, steps, NULL},                                      \
-            converges, evals, paper                                                                       \
-    }
-#define DKP_RK(name, record, tableau, gauge, alpha, converges, evals, paper)                             \
-    DKP_ROW(name, record, tableau, gauge, 0, alpha, DK_LAW_ANCESTRAL, 0, 0, 0, 0, 0, 0, 0, 1, converges, \
-            evals, paper)
-#define DKP_LAW(name, record, order, law, eta, converges, paper)                                         \
-    DKP_ROW(name, record, NULL, DK_GAUGE_DEFAULT, order, 0, law, eta, 0, 0, 0, 0, 0, 0, 1, converges, 1, \
-            paper)
+/* The table of samplers. To add one: a row here and a recording function above. Each macro names what its kind of
+   sampler sets in dk_sampler, the rest is 0; then come order of convergence, evaluations per step, and paper. */
+#define DKP_SAMPLER(name, record, tableau, gauge, order, rule, alpha, law, eta, s_noise, churn, low, high, snr, step,  \
+                    moves, noise, corrector, pece, gamma, converges, evals, paper)                                     \
+    {{name, record, tableau, gauge, order, rule, alpha, law, eta, s_noise, churn, low, high, snr, step, moves, noise,  \
+      corrector, pece, 0, gamma, 0, 0, NULL},                                                                          \
+     converges, evals, paper}
+#define DKP_RK(name, record, tableau, gauge, alpha, converges, evals, paper)                                           \
+    DKP_SAMPLER(name, record, tableau, gauge, 0, DK_RULE_EXACT, alpha, DK_LAW_ANCESTRAL, 0, 1, 0, 0, 0, 0, 0, 0, 0, 0, \
+                0, 0, converges, evals, paper)
+#define DKP_NOISY(name, record, law, eta, snr, step, moves, converges, evals, paper)                                   \
+    DKP_SAMPLER(name, record, NULL, DK_GAUGE_DEFAULT, 1, DK_RULE_EXACT, 0, law, eta, 1, 0, 0, 0, snr, step, moves, 0,  \
+                0, 0, 0, converges, evals, paper)
+#define DKP_ADAMS(name, order, rule, gamma, converges, paper)                                                          \
+    DKP_SAMPLER(name, dkp_record_adams, NULL, DK_GAUGE_DEFAULT, order, rule, 0, DK_LAW_ANCESTRAL, 0, 1, 0, 0, 0, 0, 0, \
+                0, 0, 0, 0, gamma, converges, 1, paper)
+#define DKP_EXP(name, order, corrector, rule, law, eta, noise, pece, converges, paper)                                 \
+    DKP_SAMPLER(name, dkp_record_exponential_adams, NULL, DK_GAUGE_DEFAULT, order, rule, 0, law, eta, 1, 0, 0, 0, 0,   \
+                0, 0, noise, corrector, pece, 0, converges, 1 + pece, paper)
 
 static const dk_sampler_info dkp_samplers[] = {
-    DKP_RK("euler", dkp_record_runge_kutta, &dkp_euler, DK_GAUGE_DEFAULT, 0, 1, 1,
-           "Karras et al. 2022, alg. 1"),
-    DKP_RK("heun", dkp_record_runge_kutta, &dkp_heun, DK_GAUGE_DEFAULT, 0, 2, 2,
-           "Karras et al. 2022, alg. 1"),
+    DKP_RK("euler", dkp_record_runge_kutta, &dkp_euler, DK_GAUGE_DEFAULT, 0, 1, 1, "Karras et al. 2022, alg. 1"),
+    DKP_RK("heun", dkp_record_runge_kutta, &dkp_heun, DK_GAUGE_DEFAULT, 0, 2, 2, "Karras et al. 2022, alg. 1"),
     DKP_RK("midpoint", dkp_record_runge_kutta, &dkp_midpoint, DK_GAUGE_DEFAULT, 0, 2, 2, "Runge 1895"),
     DKP_RK("dpm2", dkp_record_dpm2, NULL, DK_GAUGE_DEFAULT, 0, 2, 2, "Lu et al. 2022; k-diffusion's dpm_2"),
     DKP_RK("rk4", dkp_record_runge_kutta, &dkp_rk4, DK_GAUGE_DEFAULT, 0, 4, 4, "Kutta 1901"),
     DKP_RK("edm", dkp_record_edm, NULL, DK_GAUGE_NATIVE, 1, 2, 2, "Karras et al. 2022, alg. 1 and 3"),
-    DKP_ROW("edm_churn", dkp_record_runge_kutta, &dkp_heun, DK_GAUGE_DEFAULT, 0, 0, DK_LAW_ANCESTRAL, 0, 40,
-            0.05, 50, 0, 0, 0, 1.003, 1, 2, "Karras et al. 2022, alg. 2"),
-    DKP_LAW("ddim", dkp_record_ddim, 1, DK_LAW_ANCESTRAL, 0, 1, "Song et al. 2020"),
-    DKP_LAW("euler_ancestral", dkp_record_ddim, 1, DK_LAW_ANCESTRAL, 1, 1, "k-diffusion's euler_ancestral"),
-    DKP_LAW("ddpm", dkp_record_ddim, 1, DK_LAW_ANCESTRAL, 1, 1, "Ho et al. 2020, variance beta~"),
-    DKP_LAW("ddpm_large", dkp_record_ddim, 1, DK_LAW_DDPM_LARGE, 1, 1, "Ho et al. 2020, variance beta"),
-    DKP_LAW("dpmpp_2m", dkp_record_dpmpp_2m, 2, DK_LAW_SDE, 0, 2, "Lu et al. 2022b, alg. 2"),
-    DKP_LAW("dpmpp_2m_sde", dkp_record_dpmpp_2m, 2, DK_LAW_SDE, 1, 2, "Lu et al. 2022b, eq. 14"),
-    DKP_LAW("euler_maruyama", dkp_record_euler_maruyama, 1, DK_LAW_SDE, 0, 1, "Song et al. 2021, app. D"),
-    DKP_ROW("predictor_corrector", dkp_record_predictor_corrector, NULL, DK_GAUGE_DEFAULT, 1, 0, DK_LAW_SDE,
-            0, 0, 0, 0, 0.16, 0, 1, 1, 1, 2, "Song et al. 2021, alg. 4-5"),
-    DKP_ROW("smld", dkp_record_smld, NULL, DK_GAUGE_DEFAULT, 1, 0, DK_LAW_ANCESTRAL, 0, 0, 0, 0, 0, 0.2, 10,
-            1, 0, 10, "Song & Ermon 2019, alg. 1"),
+    DKP_SAMPLER("edm_churn", dkp_record_runge_kutta, &dkp_heun, DK_GAUGE_DEFAULT, 0, DK_RULE_EXACT, 0, DK_LAW_ANCESTRAL,
+                0, 1.003, 40, 0.05, 50, 0, 0, 0, 0, 0, 0, 0, 1, 2, "Karras et al. 2022, alg. 2"),
+    DKP_NOISY("ddim", dkp_record_ddim, DK_LAW_ANCESTRAL, 0, 0, 0, 0, 1, 1, "Song et al. 2020"),
+    DKP_NOISY("euler_ancestral", dkp_record_ddim, DK_LAW_ANCESTRAL, 1, 0, 0, 0, 1, 1, "k-diffusion's euler_ancestral"),
+    DKP_NOISY("ddpm", dkp_record_ddim, DK_LAW_ANCESTRAL, 1, 0, 0, 0, 1, 1, "Ho et al. 2020, variance beta~"),
+    DKP_NOISY("ddpm_large", dkp_record_ddim, DK_LAW_DDPM_LARGE, 1, 0, 0, 0, 1, 1, "Ho et al. 2020, variance beta"),
+    DKP_EXP("dpmpp_2m", 2, 0, DK_RULE_DPM, DK_LAW_SDE, 0, 0, 0, 2, "Lu et al. 2022b, alg. 2"),
+    DKP_EXP("dpmpp_2m_sde", 2, 0, DK_RULE_DPM, DK_LAW_SDE, 1, 0, 0, 2, "Lu et al. 2022b, eq. 14"),
+    DKP_NOISY("euler_maruyama", dkp_record_euler_maruyama, DK_LAW_SDE, 0, 0, 0, 0, 1, 1, "Song et al. 2021, app. D"),
+    DKP_NOISY("predictor_corrector", dkp_record_predictor_corrector, DK_LAW_SDE, 0, 0.16, 0, 1, 1, 2,
+              "Song et al. 2021, alg. 4-5"),
+    DKP_NOISY("smld", dkp_record_smld, DK_LAW_ANCESTRAL, 0, 0, 0.2, 10, 0, 10, "Song & Ermon 2019, alg. 1"),
+    DKP_EXP("dpmpp_3m", 3, 0, DK_RULE_EXACT, DK_LAW_SDE, 0, 0, 0, 3, "Lu et al. 2022b; exact third order"),
+    DKP_EXP("dpmpp_3m_sde", 3, 0, DK_RULE_DPM_TAYLOR, DK_LAW_SDE, 1, 0, 0, 2, "k-diffusion's dpmpp_3m_sde"),
+    DKP_EXP("dpm_solver_2m", 2, 0, DK_RULE_DPM, DK_LAW_SDE, 0, 1, 0, 2, "Lu et al. 2022, multistep"),
+    DKP_EXP("dpm_solver_3m", 3, 0, DK_RULE_EXACT, DK_LAW_SDE, 0, 1, 0, 3, "Lu et al. 2022, multistep; exact third order"),
+    DKP_EXP("deis", 3, 0, DK_RULE_EXACT, DK_LAW_SDE, 0, 1, 0, 3, "Zhang & Chen 2022, in log rho"),
+    DKP_EXP("res_multistep", 2, 0, DK_RULE_EXACT, DK_LAW_ANCESTRAL, 0, 0, 0, 2, "Zhang et al. 2023, RES"),
+    DKP_EXP("res_multistep_ancestral", 2, 0, DK_RULE_EXACT, DK_LAW_ANCESTRAL, 1, 0, 0, 1, "Zhang et al. 2023, RES"),
+    DKP_EXP("res_3m", 3, 0, DK_RULE_EXACT, DK_LAW_ANCESTRAL, 0, 0, 0, 3, "Zhang et al. 2023, RES"),
+    DKP_EXP("unip", 3, 0, DK_RULE_BH2, DK_LAW_SDE, 0, 0, 0, 3, "Zhao et al. 2023, UniP"),
+    DKP_EXP("unipc", 3, 3, DK_RULE_BH2, DK_LAW_SDE, 0, 0, 0, 4, "Zhao et al. 2023, alg. 1"),
+    DKP_EXP("sa_solver", 3, 3, DK_RULE_EXACT, DK_LAW_SDE, 1, 0, 0, 2, "Xue et al. 2023, alg. 1"),
+    DKP_EXP("sa_solver_pece", 3, 3, DK_RULE_EXACT, DK_LAW_SDE, 1, 0, 1, 2, "Xue et al. 2023, with PECE"),
+    DKP_ADAMS("lms", 4, DK_RULE_EXACT, 0, 4, "k-diffusion's lms: Adams-Bashforth, exact weights"),
+    DKP_ADAMS("ipndm", 4, DK_RULE_UNIFORM, 0, 1, "Liu et al. 2022; Zhang & Chen 2022"),
+    DKP_ADAMS("ipndm_v", 4, DK_RULE_EXACT, 0, 4, "Zhang & Chen 2022, variable steps"),
+    DKP_ADAMS("deis_rho", 3, DK_RULE_EXACT, 0, 3, "Zhang & Chen 2022, rho-AB"),
+    DKP_ADAMS("gradient_estimation", 2, DK_RULE_GRADIENT, 2, 1, "Permenter & Yuan 2023"),
 };
 
 DK_API const dk_sampler_info *dk_sampler_at(int i) {
@@ -3360,9 +3510,11 @@ DK_API dk_status dk_load(dk_run *run, const void *bytes, size_t size) {
 #undef DKP_COUNT
 #undef DKP_MALLOC
 #undef DKP_FREE
-#undef DKP_ROW
+#undef DKP_SAMPLER
 #undef DKP_RK
-#undef DKP_LAW
+#undef DKP_NOISY
+#undef DKP_ADAMS
+#undef DKP_EXP
 #undef DKP_SAVE_MAGIC
 #endif /* DIFFKIT_IMPLEMENTATION */
 
