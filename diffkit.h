@@ -471,10 +471,12 @@ typedef struct dk_sampler {
     double langevin_step; /* smld: step / sigma^2, Song & Ermon 2019, alg. 1 (their epsilon/sigma_L^2) */
     int langevin_steps;   /* Langevin steps per level */
     int noise_prediction;        /* exponential multistep: interpolate the noise instead of D */
-    int corrector;               /* UniPC, SA-Solver: order of the corrector, 0: none */
+    int corrector;               /* UniPC, SA-Solver: nodes of the corrector, the new one included; 0: none */
     int pece;                    /* evaluate again after the corrector */
     int lower_order_final;       /* lower the order towards the end, as the peers do for few steps */
     double gamma;                /* gradient estimation */
+    int from_down;               /* measure past nodes from the last step's sigma_down, as ComfyUI's RES does */
+    int plain_last;              /* classical methods: an ordinary step to sigma = 0 instead of x = alpha D */
     double noise_min, noise_max; /* noise of the law only where sigma/alpha after the step lies between; 0: no limit */
     const void *user;     /* for the user's own record function; dk_table for table samplers */
 } dk_sampler;
@@ -1751,7 +1753,7 @@ static dk_status dkp_check_sampler(const dk_sampler *s, char *message) {
     if (!(s->alpha >= 0 && s->alpha <= 1))
         return dkp_fail(message, "sampler.alpha", s->alpha, "> 0 and <= 1");
     if (s->order < 0 || s->order > 8) return dkp_fail(message, "sampler.order", s->order, "0 .. 8");
-    if (s->corrector < 0 || s->corrector > 7) return dkp_fail(message, "sampler.corrector", s->corrector, "0 .. 7");
+    if (s->corrector < 0 || s->corrector > 8) return dkp_fail(message, "sampler.corrector", s->corrector, "0 .. 8");
     if ((int)s->rule < 0 || s->rule >= DK_RULE_COUNT)
         return dkp_fail(message, "sampler.rule", s->rule, "one of dk_rule");
     if (!dkp_finite(s->gamma)) return dkp_fail(message, "sampler.gamma", s->gamma, "finite");
@@ -2275,10 +2277,12 @@ static dk_vec dkp_exponential_step(const dk_recorder *r, dk_level from, dk_level
     return dk_mix(ratio, x, split.down.sigma - from.sigma * ratio, dkp_average(r, past, nodes, start, span, -H));
 }
 
-/* How many past estimates the next step may use. */
-static int dkp_order(const dk_recorder *r, int have) {
-    int order = r->sampler.order < have ? r->sampler.order : have, left = r->steps - r->step;
-    return r->sampler.lower_order_final && left < order ? left : order;
+/* How many of the wanted nodes may be used: those that there are, and, with lower_order_final, no more than there
+   are steps left before sigma = 0 or the end. */
+static int dkp_nodes(const dk_recorder *r, int wanted, int have, int left) {
+    if (dkp_level(r, r->steps).sigma <= 0) left--;
+    if (r->sampler.lower_order_final && left < wanted) wanted = left > 1 ? left : 1;
+    return wanted < have ? wanted : have;
 }
 
 /* Exponential Adams: D (or the noise) is interpolated in lambda, the linear part is solved exactly. DPM-Solver++
@@ -2294,18 +2298,21 @@ static void dkp_record_exponential_adams(dk_recorder *r) {
     while (dk_step(r)) {
         double n = dkp_gauge_alpha(r, r->from), sigma = r->from.sigma, here = dkp_gauge_lambda(r, r->from);
         dk_vec D = dk_denoise(r, r->x, r->from);
-        int nodes = dkp_order(r, past.count + 1), noisy = r->sampler.noise_prediction;
+        int left = r->steps - r->step, noisy = r->sampler.noise_prediction;
+        if (r->sampler.from_down && r->step > 0)
+            for (int i = 0; i < past.count; i++) past.at[i] += here - dkp_gauge_lambda(r, split.down);
         dkp_push(&past, here, noisy ? dk_keep(r, dk_mix(1 / sigma, r->x, -n / sigma, D)) : D);
         if (r->sampler.corrector && past.count > 1) { /* repeat the last step with the new estimate */
-            int order = r->sampler.corrector < past.count - 1 ? r->sampler.corrector : past.count - 1;
-            dk_vec x = dkp_exponential_step(r, before, r->from, split, x_before, D, &past, order + 1);
+            int nodes = dkp_nodes(r, r->sampler.corrector, past.count, left + 1);
+            dk_vec x = dkp_exponential_step(r, before, r->from, split, x_before, D, &past, nodes);
             r->x = dk_keep(r, dk_add(x, noise));
             if (r->sampler.pece) {
                 D = dk_denoise(r, r->x, r->from);
                 past.v[0] = noisy ? dk_keep(r, dk_mix(1 / sigma, r->x, -n / sigma, D)) : D;
             }
         }
-        if (!dkp_finite(here)) past.count = 0; /* no interpolation across an infinite gap */
+        int nodes = dkp_nodes(r, r->sampler.order, past.count, left);
+        if (!dkp_finite(here)) past.count = 0, nodes = 1; /* no interpolation across an infinite gap */
         split = dkp_noise_split(r, r->sampler.eta, r->sampler.law);
         noise = dkp_add_noise(r, dkp_zero(), split.up);
         x_before = r->x, before = r->from;
@@ -2352,7 +2359,7 @@ static dk_level dkp_level_in_gauge(const dk_recorder *r, dk_gauge gauge, double 
 /* One explicit Runge-Kutta step in the gauge. The ODE is singular at sigma = 0, so a step that ends there is
    the first order one. */
 static void dkp_runge_kutta_step(dk_recorder *r, const dk_tableau *tableau) {
-    int stages = r->to.sigma > 0 ? tableau->stages : 1;
+    int plain = r->to.sigma > 0 || r->sampler.plain_last, stages = r->to.sigma > 0 ? tableau->stages : 1;
     dk_gauge gauge = dkp_gauge(r);
     dkp_point from = dkp_point_at(r, gauge, r->from), to = dkp_point_at(r, gauge, r->to);
     double h = to.u - from.u;
@@ -2370,11 +2377,11 @@ static void dkp_runge_kutta_step(dk_recorder *r, const dk_tableau *tableau) {
         D = dk_denoise(r, i == 0 ? r->x : dk_scale(at.scale, Y), level);
         K[i] = dk_mix(at.p, Y, at.q, D);
     }
-    if (r->to.sigma <= 0) {
+    if (!plain) {
         r->x = dkp_ddim_step(r->from, r->to, r->x, D);
         return;
     }
-    for (int i = 0; i < stages; i++) X = dk_add(X, dk_scale(h * tableau->b[i], K[i]));
+    for (int i = 0; i < stages; i++) X = dk_add(X, dk_scale(stages > 1 ? h * tableau->b[i] : h, K[i]));
     r->x = dk_scale(to.scale, X);
 }
 
@@ -2388,8 +2395,9 @@ static void dkp_record_adams(dk_recorder *r) {
         dk_vec X = dk_scale(1 / from.scale, r->x), D = dk_denoise(r, r->x, r->from);
         dkp_push(&past, from.u, dk_keep(r, dk_mix(from.p, X, from.q, D)));
         double h = to.u - from.u;
-        if (r->to.sigma <= 0) r->x = dkp_ddim_step(r->from, r->to, r->x, D);
-        else r->x = dk_scale(to.scale, dk_mix(1, X, h, dkp_average(r, &past, dkp_order(r, past.count), from.u, h, 0)));
+        int nodes = dkp_nodes(r, r->sampler.order, past.count, r->steps - r->step);
+        if (r->to.sigma <= 0 && !r->sampler.plain_last) r->x = dkp_ddim_step(r->from, r->to, r->x, D);
+        else r->x = dk_scale(to.scale, dk_mix(1, X, h, dkp_average(r, &past, nodes, from.u, h, 0)));
     }
 }
 
@@ -2521,7 +2529,7 @@ static const dk_tableau dkp_rk4 = {"rk4", 4, 4, dkp_rk4_a, dkp_rk4_b, dkp_rk4_c}
 #define DKP_SAMPLER(name, record, tableau, gauge, order, rule, alpha, law, eta, s_noise, churn, low, high, snr, step,  \
                     moves, noise, corrector, pece, gamma, converges, evals, paper)                                     \
     {{name, record, tableau, gauge, order, rule, alpha, law, eta, s_noise, churn, low, high, snr, step, moves, noise,  \
-      corrector, pece, 0, gamma, 0, 0, NULL},                                                                          \
+      corrector, pece, 0, gamma, 0, 0, 0, 0, NULL},                                                                          \
      converges, evals, paper}
 #define DKP_RK(name, record, tableau, gauge, alpha, converges, evals, paper)                                           \
     DKP_SAMPLER(name, record, tableau, gauge, 0, DK_RULE_EXACT, alpha, DK_LAW_ANCESTRAL, 0, 1, 0, 0, 0, 0, 0, 0, 0, 0, \
@@ -2564,9 +2572,9 @@ static const dk_sampler_info dkp_samplers[] = {
     DKP_EXP("res_multistep_ancestral", 2, 0, DK_RULE_EXACT, DK_LAW_ANCESTRAL, 1, 0, 0, 1, "Zhang et al. 2023, RES"),
     DKP_EXP("res_3m", 3, 0, DK_RULE_EXACT, DK_LAW_ANCESTRAL, 0, 0, 0, 3, "Zhang et al. 2023, RES"),
     DKP_EXP("unip", 3, 0, DK_RULE_BH2, DK_LAW_SDE, 0, 0, 0, 3, "Zhao et al. 2023, UniP"),
-    DKP_EXP("unipc", 3, 3, DK_RULE_BH2, DK_LAW_SDE, 0, 0, 0, 4, "Zhao et al. 2023, alg. 1"),
-    DKP_EXP("sa_solver", 3, 3, DK_RULE_EXACT, DK_LAW_SDE, 1, 0, 0, 2, "Xue et al. 2023, alg. 1"),
-    DKP_EXP("sa_solver_pece", 3, 3, DK_RULE_EXACT, DK_LAW_SDE, 1, 0, 1, 2, "Xue et al. 2023, with PECE"),
+    DKP_EXP("unipc", 3, 4, DK_RULE_BH2, DK_LAW_SDE, 0, 0, 0, 4, "Zhao et al. 2023, alg. 1"),
+    DKP_EXP("sa_solver", 3, 4, DK_RULE_EXACT, DK_LAW_SDE, 1, 0, 0, 2, "Xue et al. 2023, alg. 1"),
+    DKP_EXP("sa_solver_pece", 3, 4, DK_RULE_EXACT, DK_LAW_SDE, 1, 0, 1, 2, "Xue et al. 2023, with PECE"),
     DKP_ADAMS("lms", 4, DK_RULE_EXACT, 0, 4, "k-diffusion's lms: Adams-Bashforth, exact weights"),
     DKP_ADAMS("ipndm", 4, DK_RULE_UNIFORM, 0, 1, "Liu et al. 2022; Zhang & Chen 2022"),
     DKP_ADAMS("ipndm_v", 4, DK_RULE_EXACT, 0, 4, "Zhang & Chen 2022, variable steps"),
