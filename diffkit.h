@@ -468,17 +468,18 @@ typedef struct dk_sampler {
     double churn;                /* S_churn, Karras et al. 2022, alg. 2: any sampler can churn */
     double churn_min, churn_max; /* S_tmin, S_tmax in sigma/alpha; churn_max 0: no limit */
     double snr;                  /* Langevin corrector: signal-to-noise ratio r, Song et al. 2021, alg. 4-5 */
-    double langevin_step; /* smld: step / sigma^2, Song & Ermon 2019, alg. 1 (their epsilon/sigma_L^2) */
-    int langevin_steps;   /* Langevin steps per level */
-    int noise_prediction;        /* exponential multistep: interpolate the noise instead of D */
-    int corrector;               /* UniPC, SA-Solver: nodes of the corrector, the new one included; 0: none */
-    int pece;                    /* evaluate again after the corrector */
-    int lower_order_final;       /* lower the order towards the end, as the peers do for few steps */
-    double gamma;                /* gradient estimation */
-    int from_down;               /* measure past nodes from the last step's sigma_down, as ComfyUI's RES does */
-    int plain_last;              /* classical methods: an ordinary step to sigma = 0 instead of x = alpha D */
-    double noise_min, noise_max; /* noise of the law only where sigma/alpha after the step lies between; 0: no limit */
-    const void *user;     /* for the user's own record function; dk_table for table samplers */
+    double langevin_step;  /* smld: step / sigma^2, Song & Ermon 2019, alg. 1 (their epsilon/sigma_L^2) */
+    int langevin_steps;    /* Langevin steps per level */
+    int noise_prediction;  /* exponential multistep: interpolate the noise instead of D */
+    int corrector;         /* UniPC, SA-Solver: nodes of the corrector, the new one included; 0: none */
+    int pece;              /* evaluate again after the corrector */
+    int lower_order_final; /* lower the order towards the end, as the peers do for few steps */
+    double gamma;          /* gradient estimation */
+    int from_down;         /* measure past nodes from the last step's sigma_down, as ComfyUI's RES does */
+    int plain_last;        /* classical methods: an ordinary step to sigma = 0 instead of x = alpha D */
+    double noise_min,
+        noise_max;    /* noise of the law only where sigma/alpha after the step lies between; 0: no limit */
+    const void *user; /* for the user's own record function; dk_table for table samplers */
 } dk_sampler;
 
 typedef struct dk_sampler_info {
@@ -1753,12 +1754,14 @@ static dk_status dkp_check_sampler(const dk_sampler *s, char *message) {
     if (!(s->alpha >= 0 && s->alpha <= 1))
         return dkp_fail(message, "sampler.alpha", s->alpha, "> 0 and <= 1");
     if (s->order < 0 || s->order > 8) return dkp_fail(message, "sampler.order", s->order, "0 .. 8");
-    if (s->corrector < 0 || s->corrector > 8) return dkp_fail(message, "sampler.corrector", s->corrector, "0 .. 8");
+    if (s->corrector < 0 || s->corrector > 8)
+        return dkp_fail(message, "sampler.corrector", s->corrector, "0 .. 8");
     if ((int)s->rule < 0 || s->rule >= DK_RULE_COUNT)
         return dkp_fail(message, "sampler.rule", s->rule, "one of dk_rule");
     if (!dkp_finite(s->gamma)) return dkp_fail(message, "sampler.gamma", s->gamma, "finite");
     if (!(s->noise_min >= 0)) return dkp_fail(message, "sampler.noise_min", s->noise_min, ">= 0");
-    if (!(s->noise_max >= 0)) return dkp_fail(message, "sampler.noise_max", s->noise_max, ">= 0 (0: no limit)");
+    if (!(s->noise_max >= 0))
+        return dkp_fail(message, "sampler.noise_max", s->noise_max, ">= 0 (0: no limit)");
     if (!(s->snr >= 0) || !dkp_finite(s->snr)) return dkp_fail(message, "sampler.snr", s->snr, ">= 0");
     if (!(s->langevin_step >= 0) || !dkp_finite(s->langevin_step))
         return dkp_fail(message, "sampler.langevin_step", s->langevin_step, ">= 0");
@@ -2229,7 +2232,8 @@ static double dkp_moment(double H, int p) {
 /* The average over the step of the polynomial through the newest n vectors. The step runs from axis value `from`
    over `span`; H is the exponent of the weight, 0 for classical methods. This one formula is Adams, DPM-Solver
    multistep, UniP and UniC, RES, DEIS in rho and log rho, and SA-Solver; rules: see dk_rule. */
-static dk_vec dkp_average(const dk_recorder *r, const dkp_history *past, int n, double from, double span, double H) {
+static dk_vec dkp_average(const dk_recorder *r, const dkp_history *past, int n, double from, double span,
+                          double H) {
     dk_rule rule = r->sampler.rule;
     dk_vec sum = dkp_zero();
     for (int j = 0; j < n; j++) {
@@ -2265,8 +2269,8 @@ static double dkp_gauge_lambda(const dk_recorder *r, dk_level l) {
 }
 
 /* One exponential step of the given number of nodes from the state x at `from`; lambda of the past is finite. */
-static dk_vec dkp_exponential_step(const dk_recorder *r, dk_level from, dk_level to, dkp_split split, dk_vec x,
-                                   dk_vec D, const dkp_history *past, int nodes) {
+static dk_vec dkp_exponential_step(const dk_recorder *r, dk_level from, dk_level to, dkp_split split,
+                                   dk_vec x, dk_vec D, const dkp_history *past, int nodes) {
     double start = dkp_gauge_lambda(r, from), span = dkp_gauge_lambda(r, to) - start;
     double H = dkp_gauge_lambda(r, split.down) - start;
     if (r->sampler.law != DK_LAW_SDE) span = H; /* the ODE down to sigma_down, not the SDE up to the end */
@@ -2274,7 +2278,8 @@ static dk_vec dkp_exponential_step(const dk_recorder *r, dk_level from, dk_level
     if (!r->sampler.noise_prediction)
         return dkp_ddim_step(from, split.down, x, dkp_average(r, past, nodes, start, span, H));
     double ratio = dkp_gauge_alpha(r, split.down) / dkp_gauge_alpha(r, from);
-    return dk_mix(ratio, x, split.down.sigma - from.sigma * ratio, dkp_average(r, past, nodes, start, span, -H));
+    return dk_mix(ratio, x, split.down.sigma - from.sigma * ratio,
+                  dkp_average(r, past, nodes, start, span, -H));
 }
 
 /* How many of the wanted nodes may be used: those that there are, and, with lower_order_final, no more than there
@@ -2526,50 +2531,60 @@ static const dk_tableau dkp_rk4 = {"rk4", 4, 4, dkp_rk4_a, dkp_rk4_b, dkp_rk4_c}
 
 /* The table of samplers. To add one: a row here and a recording function above. Each macro names what its kind of
    sampler sets in dk_sampler, the rest is 0; then come order of convergence, evaluations per step, and paper. */
-#define DKP_SAMPLER(name, record, tableau, gauge, order, rule, alpha, law, eta, s_noise, churn, low, high, snr, step,  \
-                    moves, noise, corrector, pece, gamma, converges, evals, paper)                                     \
-    {{name, record, tableau, gauge, order, rule, alpha, law, eta, s_noise, churn, low, high, snr, step, moves, noise,  \
-      corrector, pece, 0, gamma, 0, 0, 0, 0, NULL},                                                                          \
-     converges, evals, paper}
-#define DKP_RK(name, record, tableau, gauge, alpha, converges, evals, paper)                                           \
-    DKP_SAMPLER(name, record, tableau, gauge, 0, DK_RULE_EXACT, alpha, DK_LAW_ANCESTRAL, 0, 1, 0, 0, 0, 0, 0, 0, 0, 0, \
-                0, 0, converges, evals, paper)
-#define DKP_NOISY(name, record, law, eta, snr, step, moves, converges, evals, paper)                                   \
-    DKP_SAMPLER(name, record, NULL, DK_GAUGE_DEFAULT, 1, DK_RULE_EXACT, 0, law, eta, 1, 0, 0, 0, snr, step, moves, 0,  \
-                0, 0, 0, converges, evals, paper)
-#define DKP_ADAMS(name, order, rule, gamma, converges, paper)                                                          \
-    DKP_SAMPLER(name, dkp_record_adams, NULL, DK_GAUGE_DEFAULT, order, rule, 0, DK_LAW_ANCESTRAL, 0, 1, 0, 0, 0, 0, 0, \
-                0, 0, 0, 0, gamma, converges, 1, paper)
-#define DKP_EXP(name, order, corrector, rule, law, eta, noise, pece, converges, paper)                                 \
-    DKP_SAMPLER(name, dkp_record_exponential_adams, NULL, DK_GAUGE_DEFAULT, order, rule, 0, law, eta, 1, 0, 0, 0, 0,   \
-                0, 0, noise, corrector, pece, 0, converges, 1 + pece, paper)
+#define DKP_SAMPLER(name, record, tableau, gauge, order, rule, alpha, law, eta, s_noise, churn, low, high, \
+                    snr, step, moves, noise, corrector, pece, gamma, converges, evals, paper)              \
+    {                                                                                                      \
+        {name, record, tableau, gauge, order,     rule, alpha, law,   eta, s_noise, churn, low, high,      \
+         snr,  step,   moves,   noise, corrector, pece, 0,     gamma, 0,   0,       0,     0,   NULL},     \
+            converges, evals, paper                                                                        \
+    }
+#define DKP_RK(name, record, tableau, gauge, alpha, converges, evals, paper)                               \
+    DKP_SAMPLER(name, record, tableau, gauge, 0, DK_RULE_EXACT, alpha, DK_LAW_ANCESTRAL, 0, 1, 0, 0, 0, 0, \
+                0, 0, 0, 0, 0, 0, converges, evals, paper)
+#define DKP_NOISY(name, record, law, eta, snr, step, moves, converges, evals, paper)                        \
+    DKP_SAMPLER(name, record, NULL, DK_GAUGE_DEFAULT, 1, DK_RULE_EXACT, 0, law, eta, 1, 0, 0, 0, snr, step, \
+                moves, 0, 0, 0, 0, converges, evals, paper)
+#define DKP_ADAMS(name, order, rule, gamma, converges, paper)                                              \
+    DKP_SAMPLER(name, dkp_record_adams, NULL, DK_GAUGE_DEFAULT, order, rule, 0, DK_LAW_ANCESTRAL, 0, 1, 0, \
+                0, 0, 0, 0, 0, 0, 0, 0, gamma, converges, 1, paper)
+#define DKP_EXP(name, order, corrector, rule, law, eta, noise, pece, converges, paper)                      \
+    DKP_SAMPLER(name, dkp_record_exponential_adams, NULL, DK_GAUGE_DEFAULT, order, rule, 0, law, eta, 1, 0, \
+                0, 0, 0, 0, 0, noise, corrector, pece, 0, converges, 1 + pece, paper)
 
 static const dk_sampler_info dkp_samplers[] = {
-    DKP_RK("euler", dkp_record_runge_kutta, &dkp_euler, DK_GAUGE_DEFAULT, 0, 1, 1, "Karras et al. 2022, alg. 1"),
-    DKP_RK("heun", dkp_record_runge_kutta, &dkp_heun, DK_GAUGE_DEFAULT, 0, 2, 2, "Karras et al. 2022, alg. 1"),
+    DKP_RK("euler", dkp_record_runge_kutta, &dkp_euler, DK_GAUGE_DEFAULT, 0, 1, 1,
+           "Karras et al. 2022, alg. 1"),
+    DKP_RK("heun", dkp_record_runge_kutta, &dkp_heun, DK_GAUGE_DEFAULT, 0, 2, 2,
+           "Karras et al. 2022, alg. 1"),
     DKP_RK("midpoint", dkp_record_runge_kutta, &dkp_midpoint, DK_GAUGE_DEFAULT, 0, 2, 2, "Runge 1895"),
     DKP_RK("dpm2", dkp_record_dpm2, NULL, DK_GAUGE_DEFAULT, 0, 2, 2, "Lu et al. 2022; k-diffusion's dpm_2"),
     DKP_RK("rk4", dkp_record_runge_kutta, &dkp_rk4, DK_GAUGE_DEFAULT, 0, 4, 4, "Kutta 1901"),
     DKP_RK("edm", dkp_record_edm, NULL, DK_GAUGE_NATIVE, 1, 2, 2, "Karras et al. 2022, alg. 1 and 3"),
-    DKP_SAMPLER("edm_churn", dkp_record_runge_kutta, &dkp_heun, DK_GAUGE_DEFAULT, 0, DK_RULE_EXACT, 0, DK_LAW_ANCESTRAL,
-                0, 1.003, 40, 0.05, 50, 0, 0, 0, 0, 0, 0, 0, 1, 2, "Karras et al. 2022, alg. 2"),
+    DKP_SAMPLER("edm_churn", dkp_record_runge_kutta, &dkp_heun, DK_GAUGE_DEFAULT, 0, DK_RULE_EXACT, 0,
+                DK_LAW_ANCESTRAL, 0, 1.003, 40, 0.05, 50, 0, 0, 0, 0, 0, 0, 0, 1, 2,
+                "Karras et al. 2022, alg. 2"),
     DKP_NOISY("ddim", dkp_record_ddim, DK_LAW_ANCESTRAL, 0, 0, 0, 0, 1, 1, "Song et al. 2020"),
-    DKP_NOISY("euler_ancestral", dkp_record_ddim, DK_LAW_ANCESTRAL, 1, 0, 0, 0, 1, 1, "k-diffusion's euler_ancestral"),
+    DKP_NOISY("euler_ancestral", dkp_record_ddim, DK_LAW_ANCESTRAL, 1, 0, 0, 0, 1, 1,
+              "k-diffusion's euler_ancestral"),
     DKP_NOISY("ddpm", dkp_record_ddim, DK_LAW_ANCESTRAL, 1, 0, 0, 0, 1, 1, "Ho et al. 2020, variance beta~"),
-    DKP_NOISY("ddpm_large", dkp_record_ddim, DK_LAW_DDPM_LARGE, 1, 0, 0, 0, 1, 1, "Ho et al. 2020, variance beta"),
+    DKP_NOISY("ddpm_large", dkp_record_ddim, DK_LAW_DDPM_LARGE, 1, 0, 0, 0, 1, 1,
+              "Ho et al. 2020, variance beta"),
     DKP_EXP("dpmpp_2m", 2, 0, DK_RULE_DPM, DK_LAW_SDE, 0, 0, 0, 2, "Lu et al. 2022b, alg. 2"),
     DKP_EXP("dpmpp_2m_sde", 2, 0, DK_RULE_DPM, DK_LAW_SDE, 1, 0, 0, 2, "Lu et al. 2022b, eq. 14"),
-    DKP_NOISY("euler_maruyama", dkp_record_euler_maruyama, DK_LAW_SDE, 0, 0, 0, 0, 1, 1, "Song et al. 2021, app. D"),
+    DKP_NOISY("euler_maruyama", dkp_record_euler_maruyama, DK_LAW_SDE, 0, 0, 0, 0, 1, 1,
+              "Song et al. 2021, app. D"),
     DKP_NOISY("predictor_corrector", dkp_record_predictor_corrector, DK_LAW_SDE, 0, 0.16, 0, 1, 1, 2,
               "Song et al. 2021, alg. 4-5"),
     DKP_NOISY("smld", dkp_record_smld, DK_LAW_ANCESTRAL, 0, 0, 0.2, 10, 0, 10, "Song & Ermon 2019, alg. 1"),
     DKP_EXP("dpmpp_3m", 3, 0, DK_RULE_EXACT, DK_LAW_SDE, 0, 0, 0, 3, "Lu et al. 2022b; exact third order"),
     DKP_EXP("dpmpp_3m_sde", 3, 0, DK_RULE_DPM_TAYLOR, DK_LAW_SDE, 1, 0, 0, 2, "k-diffusion's dpmpp_3m_sde"),
     DKP_EXP("dpm_solver_2m", 2, 0, DK_RULE_DPM, DK_LAW_SDE, 0, 1, 0, 2, "Lu et al. 2022, multistep"),
-    DKP_EXP("dpm_solver_3m", 3, 0, DK_RULE_EXACT, DK_LAW_SDE, 0, 1, 0, 3, "Lu et al. 2022, multistep; exact third order"),
+    DKP_EXP("dpm_solver_3m", 3, 0, DK_RULE_EXACT, DK_LAW_SDE, 0, 1, 0, 3,
+            "Lu et al. 2022, multistep; exact third order"),
     DKP_EXP("deis", 3, 0, DK_RULE_EXACT, DK_LAW_SDE, 0, 1, 0, 3, "Zhang & Chen 2022, in log rho"),
     DKP_EXP("res_multistep", 2, 0, DK_RULE_EXACT, DK_LAW_ANCESTRAL, 0, 0, 0, 2, "Zhang et al. 2023, RES"),
-    DKP_EXP("res_multistep_ancestral", 2, 0, DK_RULE_EXACT, DK_LAW_ANCESTRAL, 1, 0, 0, 1, "Zhang et al. 2023, RES"),
+    DKP_EXP("res_multistep_ancestral", 2, 0, DK_RULE_EXACT, DK_LAW_ANCESTRAL, 1, 0, 0, 1,
+            "Zhang et al. 2023, RES"),
     DKP_EXP("res_3m", 3, 0, DK_RULE_EXACT, DK_LAW_ANCESTRAL, 0, 0, 0, 3, "Zhang et al. 2023, RES"),
     DKP_EXP("unip", 3, 0, DK_RULE_BH2, DK_LAW_SDE, 0, 0, 0, 3, "Zhao et al. 2023, UniP"),
     DKP_EXP("unipc", 3, 4, DK_RULE_BH2, DK_LAW_SDE, 0, 0, 0, 4, "Zhao et al. 2023, alg. 1"),

@@ -239,6 +239,57 @@ static dk_sampler edited(const char *name, double eta) {
     return s;
 }
 
+/* A multistep method gets its order only once it has its history. So steps grow: h/2^m, ..., h/4, h/2, h, h ...
+   with m such that the first step, of first order, is of the size of h^2 and its error of the fourth order. */
+static double multistep_end(const char *family, dk_sampler sampler, int steps, double start) {
+    double levels[32 + 512 + 1], all = log(HIGH / LOW);
+    int m = (int)ceil(log2(10 * steps / all)), count = steps + m;
+    double h = all / (steps + 1 - pow(2, -m)), at = -log(HIGH);
+    dk_config c = between(family, sampler, count, HIGH, LOW);
+    c.grid = dk_grid_levels(levels, DK_UNIT_LAMBDA);
+    for (int i = 0; i <= count; i++) {
+        levels[i] = i < count ? at : -log(LOW);
+        at += i < m ? h * pow(2, i - m) : h;
+    }
+    double x = start * dk_level_at_sigma(&c.schedule, HIGH).alpha;
+    walk w = walk_plan(&c, mixture, NULL, &x, 1);
+    double end = walk_x(&w, count)[0] / w.plan.level[count].alpha;
+    walk_free(&w);
+    return end;
+}
+
+static void multistep_samplers_have_their_order(void **state) {
+    static const struct {
+        const char *name;
+        int order, corrector;
+        double expected;
+    } cases[] = {
+        {"dpmpp_2m", 2, 0, 2},      {"dpmpp_3m", 3, 0, 3},  {"dpm_solver_2m", 2, 0, 2},
+        {"dpm_solver_3m", 3, 0, 3}, {"deis", 3, 0, 3},      {"deis", 4, 0, 4},
+        {"res_multistep", 2, 0, 2}, {"res_3m", 3, 0, 3},    {"unip", 2, 0, 2},
+        {"unip", 3, 0, 3},          {"unip", 4, 0, 4},      {"unipc", 2, 3, 3},
+        {"unipc", 3, 4, 4},         {"sa_solver", 3, 4, 4}, {"sa_solver_pece", 2, 3, 3},
+        {"lms", 2, 0, 2},           {"lms", 3, 0, 3},       {"lms", 4, 0, 4},
+        {"ipndm_v", 4, 0, 4},       {"deis_rho", 3, 0, 3},  {"dpmpp_3m_sde", 3, 0, 2},
+    };
+    enum { CASES = sizeof cases / sizeof cases[0] };
+    double exact = ode_reference(mixture, NULL, 1.3);
+    order_row rows[CASES];
+    (void)state;
+    for (int i = 0; i < CASES; i++) {
+        dk_sampler sampler = edited(cases[i].name, 0);
+        sampler.order = cases[i].order, sampler.corrector = cases[i].corrector;
+        rows[i].name = cases[i].name, rows[i].documented = cases[i].expected;
+        for (int f = 0; f < FAMILIES; f++) {
+            double error[2];
+            for (int k = 0; k < 2; k++)
+                error[k] = fabs(multistep_end(dk_schedule_name(f), sampler, 256 << k, 1.3) - exact);
+            rows[i].measured[f] = log2(error[0] / error[1]);
+        }
+    }
+    judge_orders("multistep, mixture", rows, CASES);
+}
+
 /* Error of the variance at LOW, begun with the exact one at HIGH. */
 static double variance_error(const char *family, dk_sampler sampler, int steps, const check_gaussian *g) {
     dk_config c = between(family, sampler, steps, HIGH, LOW);
@@ -904,6 +955,7 @@ int main(void) {
         cmocka_unit_test(schedules_are_ten),
         cmocka_unit_test(ode_samplers_have_their_order_on_a_gaussian),
         cmocka_unit_test(ode_samplers_have_their_order_on_a_mixture),
+        cmocka_unit_test(multistep_samplers_have_their_order),
         cmocka_unit_test(sde_samplers_have_their_weak_order),
         cmocka_unit_test(churned_heun_converges_where_s_noise_is_one),
         cmocka_unit_test(steps_are_those_of_the_papers),
