@@ -430,7 +430,8 @@ typedef enum dk_rule {
     DK_RULE_BH1,        /* UniPC's shortcut for two nodes with B(h) = h */
     DK_RULE_BH2,        /* and with B(h) = exp(h) - 1 */
     DK_RULE_UNIFORM,    /* exact for equal steps, whatever the steps are: iPNDM, PLMS */
-    DK_RULE_GRADIENT,   /* the newest plus gamma - 1 times its change: gradient estimation */
+    DK_RULE_IPNDM_V,  /* exact but for the second difference, whose weight is that of the published iPNDM-v */
+    DK_RULE_GRADIENT, /* the newest plus gamma - 1 times its change: gradient estimation */
     DK_RULE_COUNT
 } dk_rule;
 
@@ -475,8 +476,9 @@ typedef struct dk_sampler {
     int pece;              /* evaluate again after the corrector */
     int lower_order_final; /* lower the order towards the end, as the peers do for few steps */
     double gamma;          /* gradient estimation */
-    int from_down;         /* measure past nodes from the last step's sigma_down, as ComfyUI's RES does */
-    int plain_last;        /* classical methods: an ordinary step to sigma = 0 instead of x = alpha D */
+    int er_power;   /* er_sde: scaler level^(eta + 1) instead of the paper's level (exp(level^0.3) + 10) */
+    int from_down;  /* measure past nodes from the last step's sigma_down, as ComfyUI's RES does */
+    int plain_last; /* classical methods: an ordinary step to sigma = 0 instead of x = alpha D */
     double noise_min,
         noise_max;    /* noise of the law only where sigma/alpha after the step lies between; 0: no limit */
     const void *user; /* for the user's own record function; dk_table for table samplers */
@@ -2229,12 +2231,30 @@ static double dkp_moment(double H, int p) {
     return above / below;
 }
 
+/* The average as published iPNDM-v code has it (zju-pi/diff-sampler): the interpolation polynomial in differences,
+   of which second and third have weights and a last factor (h1/h2 for h2/h3) that are exact only for equal steps.
+   People's results depend on them. h1, h2, h3: the steps before, in units of this one. */
+static dk_vec dkp_ipndm_v_average(const dkp_history *past, int n, double from, double span) {
+    double h1 = (from - past->at[1]) / span, h2 = (past->at[1] - past->at[2]) / span;
+    double h3 = n > 3 ? (past->at[2] - past->at[3]) / span : 1, q = h1 / h2,
+           a = h1 * (h1 + h2) / (h2 * (h2 + h3));
+    double two = 1 + h1, three = 1 + h1 + h2, second = 0.5 - 1 / (6 * h1 * (h1 + h2)), third = 0;
+    if (n > 3)
+        third = (0.5 - 1 / (6 * two) + (1 - 1 / (2 * two)) / (6 * three)) * two * three /
+                (h1 * (h1 + h2) * (h1 + h2 + h3));
+    dk_vec sum = dk_scale(1 + 0.5 / h1 + second + third, past->v[0]);
+    sum = dk_mix(1, sum, -0.5 / h1 - (1 + q) * second - (1 + q + a) * third, past->v[1]);
+    sum = dk_mix(1, sum, q * second + (q + a * (1 + h2 / h3)) * third, past->v[2]);
+    return n > 3 ? dk_mix(1, sum, -third * a * q, past->v[3]) : sum;
+}
+
 /* The average over the step of the polynomial through the newest n vectors. The step runs from axis value `from`
    over `span`; H is the exponent of the weight, 0 for classical methods. This one formula is Adams, DPM-Solver
    multistep, UniP and UniC, RES, DEIS in rho and log rho, and SA-Solver; rules: see dk_rule. */
 static dk_vec dkp_average(const dk_recorder *r, const dkp_history *past, int n, double from, double span,
                           double H) {
     dk_rule rule = r->sampler.rule;
+    if (rule == DK_RULE_IPNDM_V && n > 2) return dkp_ipndm_v_average(past, n, from, span);
     dk_vec sum = dkp_zero();
     for (int j = 0; j < n; j++) {
         int even = rule == DK_RULE_UNIFORM || rule == DK_RULE_GRADIENT;
@@ -2406,6 +2426,47 @@ static void dkp_record_adams(dk_recorder *r) {
     }
 }
 
+/* ER-SDE's noise scaler: how the diffusion grows with the noise level; Cui et al. 2023, eq. 24, and powers. */
+static double dkp_er_scaler(const dk_sampler *s, double level) {
+    return s->er_power ? pow(level, s->eta + 1) : level * (exp(pow(level, 0.3)) + 10);
+}
+
+/* ER-SDE-Solver 1 to 3, Cui et al. 2023, alg. 1-3, in noise levels: a Taylor expansion of D whose integrals are sums
+   over 200 points, as the paper takes them. */
+static void dkp_record_er_sde(dk_recorder *r) {
+    enum { POINTS = 200 };
+    dk_vec D1 = dkp_zero(), slope1 = dkp_zero();
+    double before = 0, before2 = 0;
+    for (int have = 0; dk_step(r); have++) {
+        double here = dk_noise_level(r->from), next = dk_noise_level(r->to), alpha = r->to.alpha;
+        dk_vec D = dk_denoise(r, r->x, r->from), slope = dkp_zero();
+        if (!r->falling) dk_refuse(r, "grid.rising", 1, "0: the SDE runs towards data");
+        if (r->to.sigma <= 0 || !dkp_finite(here)) { /* pure noise is forgotten at once */
+            r->x = dkp_add_noise(r, dk_scale(alpha, D), r->to.sigma);
+            have = -1;
+            continue;
+        }
+        double scale = dkp_er_scaler(&r->sampler, next), kept = scale / dkp_er_scaler(&r->sampler, here);
+        double h = next - here, sum = 0, moment = 0;
+        for (int i = 0; i < POINTS; i++) {
+            double at = next - i * h / POINTS, inverse = 1 / dkp_er_scaler(&r->sampler, at);
+            sum -= inverse * h / POINTS, moment -= (at - here) * inverse * h / POINTS;
+        }
+        dk_vec x = dk_mix(kept * alpha / r->from.alpha, r->x, alpha * (1 - kept), D);
+        if (have > 0 && r->sampler.order > 1) {
+            slope = dk_keep(r, dk_mix(1 / (here - before), D, -1 / (here - before), D1));
+            x = dk_mix(1, x, alpha * (h + sum * scale), slope);
+        }
+        if (have > 1 && r->sampler.order > 2) {
+            double c = 2 / (here - before2) * alpha * (0.5 * h * h + moment * scale);
+            x = dk_add(x, dk_mix(c, slope, -c, slope1));
+        }
+        double variance = next * next - here * here * kept * kept;
+        r->x = dkp_add_noise(r, x, variance > 0 ? alpha * sqrt(variance) : 0);
+        D1 = D, slope1 = slope, before2 = before, before = here;
+    }
+}
+
 static void dkp_record_runge_kutta(dk_recorder *r) {
     if (!r->sampler.tableau) dk_refuse(r, "sampler.tableau", 0, "a Runge-Kutta tableau");
     while (dk_step(r)) dkp_runge_kutta_step(r, r->sampler.tableau);
@@ -2534,8 +2595,8 @@ static const dk_tableau dkp_rk4 = {"rk4", 4, 4, dkp_rk4_a, dkp_rk4_b, dkp_rk4_c}
 #define DKP_SAMPLER(name, record, tableau, gauge, order, rule, alpha, law, eta, s_noise, churn, low, high, \
                     snr, step, moves, noise, corrector, pece, gamma, converges, evals, paper)              \
     {                                                                                                      \
-        {name, record, tableau, gauge, order,     rule, alpha, law,   eta, s_noise, churn, low, high,      \
-         snr,  step,   moves,   noise, corrector, pece, 0,     gamma, 0,   0,       0,     0,   NULL},     \
+        {name, record, tableau, gauge,     order, rule, alpha, law, eta, s_noise, churn, low, high, snr,   \
+         step, moves,  noise,   corrector, pece,  0,    gamma, 0,   0,   0,       0,     0,   NULL},       \
             converges, evals, paper                                                                        \
     }
 #define DKP_RK(name, record, tableau, gauge, alpha, converges, evals, paper)                               \
@@ -2590,9 +2651,12 @@ static const dk_sampler_info dkp_samplers[] = {
     DKP_EXP("unipc", 3, 4, DK_RULE_BH2, DK_LAW_SDE, 0, 0, 0, 4, "Zhao et al. 2023, alg. 1"),
     DKP_EXP("sa_solver", 3, 4, DK_RULE_EXACT, DK_LAW_SDE, 1, 0, 0, 2, "Xue et al. 2023, alg. 1"),
     DKP_EXP("sa_solver_pece", 3, 4, DK_RULE_EXACT, DK_LAW_SDE, 1, 0, 1, 2, "Xue et al. 2023, with PECE"),
+    DKP_SAMPLER("er_sde", dkp_record_er_sde, NULL, DK_GAUGE_DEFAULT, 3, DK_RULE_EXACT, 0, DK_LAW_SDE, 0, 1, 0,
+                0, 0, 0, 0, 0, 0, 0, 0, 0, 1, 1, "Cui et al. 2023, ER-SDE-Solver-3"),
     DKP_ADAMS("lms", 4, DK_RULE_EXACT, 0, 4, "k-diffusion's lms: Adams-Bashforth, exact weights"),
     DKP_ADAMS("ipndm", 4, DK_RULE_UNIFORM, 0, 1, "Liu et al. 2022; Zhang & Chen 2022"),
-    DKP_ADAMS("ipndm_v", 4, DK_RULE_EXACT, 0, 4, "Zhang & Chen 2022, variable steps"),
+    DKP_ADAMS("ipndm_v", 4, DK_RULE_IPNDM_V, 0, 1,
+              "zju-pi/diff-sampler's ipndm_v; for exact weights see lms"),
     DKP_ADAMS("deis_rho", 3, DK_RULE_EXACT, 0, 3, "Zhang & Chen 2022, rho-AB"),
     DKP_ADAMS("gradient_estimation", 2, DK_RULE_GRADIENT, 2, 1, "Permenter & Yuan 2023"),
 };
