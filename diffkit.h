@@ -899,9 +899,9 @@ DK_API void dk_philox(const uint32_t counter[4], const uint32_t key[2], uint32_t
     out[0] = c0, out[1] = c1, out[2] = c2, out[3] = c3;
 }
 
-/* sqrt(-2 log u) for u = (2 (r/2) + 1) / 2^32. The logarithm is ours, so that it is the same everywhere:
+/* -2 log u for u = (2 (r/2) + 1) / 2^32. The logarithm is ours, so that it is the same everywhere:
    u = m 2^e with m in [sqrt 1/2, sqrt 2), log m by a polynomial (Chebyshev fit, relative error 5e-8). */
-static float dkp_radius(uint32_t r) {
+static inline float dkp_minus_2_log(uint32_t r) {
     float u = ((float)(int32_t)(r >> 1) + 0.5f) * 4.656612873e-10f;
     uint32_t bits;
     memcpy(&bits, &u, sizeof bits);
@@ -920,11 +920,11 @@ static float dkp_radius(uint32_t r) {
     p = p * s - 0.49999988f;
     p = p * s + 1.0f;
     float minus_2_log = -2.0f * (e * 0.69314718f + s * p);
-    return sqrtf(minus_2_log > 0.0f ? minus_2_log : 0.0f);
+    return minus_2_log > 0.0f ? minus_2_log : 0.0f;
 }
 
 /* cos and sin of 2 pi r / 2^32: the nearest quarter turn exactly, the rest in [-pi/4, pi/4] by polynomials. */
-static void dkp_turn(uint32_t r, float *cosine, float *sine) {
+static inline void dkp_turn(uint32_t r, float *cosine, float *sine) {
     uint32_t quarter = (r + 0x20000000u) >> 30;
     float y = (float)(int32_t)(r - (quarter << 30)) * 4.656612873e-10f; /* in half turns */
     float z = y * y;
@@ -938,23 +938,25 @@ static void dkp_turn(uint32_t r, float *cosine, float *sine) {
 /* Normals 64 chunk .. 64 chunk + 63 of a draw. Philox block 16 chunk + j gives four of them, at j, j + 16,
    j + 32 and j + 48, so that every loop below runs over 16 neighbours. Box & Muller 1958. */
 static void dkp_normal_chunk(uint64_t seed, uint64_t sample, uint32_t draw, uint64_t chunk, float z[64]) {
-    const uint32_t key[2] = {(uint32_t)seed, (uint32_t)(seed >> 32)};
-    uint32_t bits[4][16];
-    for (uint32_t j = 0; j < 16; j++) {
-        uint64_t block = chunk * 16 + j;
-        uint32_t high = (uint32_t)(sample >> 32) ^ ((uint32_t)(block >> 32) << 16);
-        const uint32_t counter[4] = {(uint32_t)block, draw, (uint32_t)sample, high};
-        uint32_t out[4];
-        dk_philox(counter, key, out);
-        for (int i = 0; i < 4; i++) bits[i][j] = out[i];
-    }
-    for (int half = 0; half < 2; half++)
+    uint32_t key[2] = {(uint32_t)seed, (uint32_t)(seed >> 32)}, c[4][16]; /* dk_philox on 16 counters */
+    uint32_t first = (uint32_t)(chunk * 16), high = (uint32_t)(sample >> 32) ^ ((uint32_t)(chunk >> 28) << 16);
+    for (uint32_t j = 0; j < 16; j++) c[0][j] = first + j, c[1][j] = draw, c[2][j] = (uint32_t)sample, c[3][j] = high;
+    for (int round = 0; round < 10; round++) {
         for (int j = 0; j < 16; j++) {
-            float radius = dkp_radius(bits[2 * half][j]), cosine, sine;
-            dkp_turn(bits[2 * half + 1][j], &cosine, &sine);
-            z[32 * half + j] = radius * cosine;
-            z[32 * half + 16 + j] = radius * sine;
+            uint64_t p = (uint64_t)0xD2511F53u * c[0][j], q = (uint64_t)0xCD9E8D57u * c[2][j];
+            c[0][j] = (uint32_t)(q >> 32) ^ c[1][j] ^ key[0], c[1][j] = (uint32_t)q;
+            c[2][j] = (uint32_t)(p >> 32) ^ c[3][j] ^ key[1], c[3][j] = (uint32_t)p;
         }
+        key[0] += 0x9E3779B9u, key[1] += 0xBB67AE85u;
+    }
+    for (int half = 0; half < 2; half++) {
+        float radius[16], cosine[16], sine[16];
+        for (int j = 0; j < 16; j++) radius[j] = dkp_minus_2_log(c[2 * half][j]);
+        for (int j = 0; j < 16; j++) radius[j] = sqrtf(radius[j]);
+        for (int j = 0; j < 16; j++) dkp_turn(c[2 * half + 1][j], &cosine[j], &sine[j]);
+        for (int j = 0; j < 16; j++) z[32 * half + j] = radius[j] * cosine[j];
+        for (int j = 0; j < 16; j++) z[32 * half + 16 + j] = radius[j] * sine[j];
+    }
 }
 
 DK_API void dk_normals(uint64_t seed, uint64_t sample, uint32_t draw, uint64_t first, size_t n,
