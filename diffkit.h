@@ -476,6 +476,7 @@ typedef struct dk_sampler {
     int pece;              /* evaluate again after the corrector */
     int lower_order_final; /* lower the order towards the end, as the peers do for few steps */
     double gamma;          /* gradient estimation */
+    int points;            /* deis_t: sum over so many points, 0: exact */
     int er_power;   /* er_sde: scaler level^(eta + 1) instead of the paper's level (exp(level^0.3) + 10) */
     int from_down;  /* measure past nodes from the last step's sigma_down, as ComfyUI's RES does */
     int plain_last; /* classical methods: an ordinary step to sigma = 0 instead of x = alpha D */
@@ -939,8 +940,10 @@ static inline void dkp_turn(uint32_t r, float *cosine, float *sine) {
    j + 32 and j + 48, so that every loop below runs over 16 neighbours. Box & Muller 1958. */
 static void dkp_normal_chunk(uint64_t seed, uint64_t sample, uint32_t draw, uint64_t chunk, float z[64]) {
     uint32_t key[2] = {(uint32_t)seed, (uint32_t)(seed >> 32)}, c[4][16]; /* dk_philox on 16 counters */
-    uint32_t first = (uint32_t)(chunk * 16), high = (uint32_t)(sample >> 32) ^ ((uint32_t)(chunk >> 28) << 16);
-    for (uint32_t j = 0; j < 16; j++) c[0][j] = first + j, c[1][j] = draw, c[2][j] = (uint32_t)sample, c[3][j] = high;
+    uint32_t first = (uint32_t)(chunk * 16),
+             high = (uint32_t)(sample >> 32) ^ ((uint32_t)(chunk >> 28) << 16);
+    for (uint32_t j = 0; j < 16; j++)
+        c[0][j] = first + j, c[1][j] = draw, c[2][j] = (uint32_t)sample, c[3][j] = high;
     for (int round = 0; round < 10; round++) {
         for (int j = 0; j < 16; j++) {
             uint64_t p = (uint64_t)0xD2511F53u * c[0][j], q = (uint64_t)0xCD9E8D57u * c[2][j];
@@ -1762,6 +1765,8 @@ static dk_status dkp_check_sampler(const dk_sampler *s, char *message) {
         return dkp_fail(message, "sampler.corrector", s->corrector, "0 .. 8");
     if ((int)s->rule < 0 || s->rule >= DK_RULE_COUNT)
         return dkp_fail(message, "sampler.rule", s->rule, "one of dk_rule");
+    if (s->points < 0 || s->points == 1 || s->points > 1000000)
+        return dkp_fail(message, "sampler.points", s->points, "0, or 2 .. 1000000");
     if (!dkp_finite(s->gamma)) return dkp_fail(message, "sampler.gamma", s->gamma, "finite");
     if (!(s->noise_min >= 0)) return dkp_fail(message, "sampler.noise_min", s->noise_min, ">= 0");
     if (!(s->noise_max >= 0))
@@ -2428,6 +2433,47 @@ static void dkp_record_adams(dk_recorder *r) {
     }
 }
 
+/* DEIS t-AB, Zhang & Chen 2022, eq. 15: the noise is interpolated in the time t of the VP process whose noise level is
+   0.002 at t = 0.001 and 80 at t = 1, log(1 + level^2) = d t^2/2 + m t (Karras et al. 2022, table 1), and integrated
+   over the level. Exactly: 3-point Gauss on 64 panels; with `points`: a plain sum over so many, as the peers do. */
+static dk_vec dkp_deis_t_sum(const dk_recorder *r, const dkp_history *past, int n, double d, double m,
+                             double to) {
+    int points = r->sampler.points, panels = 64, count = points > 0 ? points : 3 * panels;
+    dk_vec sum = dkp_zero();
+    for (int j = 0; j < n; j++) {
+        double weight = 0;
+        for (int i = 0; i < count; i++) {
+            double offset = 0.5 + 0.5 * (i % 3 - 1) * sqrt(0.6), part = i % 3 == 1 ? 8.0 / 18 : 5.0 / 18;
+            double s = points > 0 ? (double)i / (points - 1) : (i / 3 + offset) / panels;
+            double t = past->at[0] + s * (to - past->at[0]), level = sqrt(expm1(t * (0.5 * d * t + m)));
+            double f = 0.5 * (d * t + m) * (level + 1 / level) * (points > 0 ? 1.0 / points : part / panels);
+            for (int k = 0; k < n; k++)
+                if (k != j) f *= (t - past->at[k]) / (past->at[j] - past->at[k]);
+            weight += f;
+        }
+        sum = dk_mix(1, sum, weight * (to - past->at[0]), past->v[j]);
+    }
+    return sum;
+}
+
+static void dkp_record_deis_t(dk_recorder *r) {
+    const double low = log1p(0.002 * 0.002), high = log1p(80.0 * 80.0), start = 1e-3;
+    const double d = 2 * (low / start - high) / (start - 1), m = high - 0.5 * d;
+    dkp_history past;
+    past.count = 0;
+    while (dk_step(r)) {
+        dkp_point from = dkp_point_at(r, dkp_gauge(r), r->from), to = dkp_point_at(r, dkp_gauge(r), r->to);
+        dk_vec X = dk_scale(1 / from.scale, r->x), D = dk_denoise(r, r->x, r->from);
+        double here = (sqrt(m * m + 2 * d * log1p(from.u * from.u)) - m) / d;
+        double next = (sqrt(m * m + 2 * d * log1p(to.u * to.u)) - m) / d;
+        dkp_push(&past, here, dk_keep(r, dk_mix(from.p, X, from.q, D)));
+        int nodes = dkp_nodes(r, r->sampler.order, past.count, r->steps - r->step);
+        if (r->to.sigma <= 0) r->x = dkp_ddim_step(r->from, r->to, r->x, D);
+        else if (nodes == 1) r->x = dk_scale(to.scale, dk_mix(1, X, to.u - from.u, past.v[0]));
+        else r->x = dk_scale(to.scale, dk_add(X, dkp_deis_t_sum(r, &past, nodes, d, m, next)));
+    }
+}
+
 /* ER-SDE's noise scaler: how the diffusion grows with the noise level; Cui et al. 2023, eq. 24, and powers. */
 static double dkp_er_scaler(const dk_sampler *s, double level) {
     return s->er_power ? pow(level, s->eta + 1) : level * (exp(pow(level, 0.3)) + 10);
@@ -2598,7 +2644,7 @@ static const dk_tableau dkp_rk4 = {"rk4", 4, 4, dkp_rk4_a, dkp_rk4_b, dkp_rk4_c}
                     snr, step, moves, noise, corrector, pece, gamma, converges, evals, paper)              \
     {                                                                                                      \
         {name, record, tableau, gauge,     order, rule, alpha, law, eta, s_noise, churn, low, high, snr,   \
-         step, moves,  noise,   corrector, pece,  0,    gamma, 0,   0,   0,       0,     0,   NULL},       \
+         step, moves,  noise,   corrector, pece,  0,    gamma, 0,   0,   0,       0,     0,   0,    NULL}, \
             converges, evals, paper                                                                        \
     }
 #define DKP_RK(name, record, tableau, gauge, alpha, converges, evals, paper)                               \
@@ -2659,6 +2705,8 @@ static const dk_sampler_info dkp_samplers[] = {
     DKP_ADAMS("ipndm", 4, DK_RULE_UNIFORM, 0, 1, "Liu et al. 2022; Zhang & Chen 2022"),
     DKP_ADAMS("ipndm_v", 4, DK_RULE_IPNDM_V, 0, 1,
               "zju-pi/diff-sampler's ipndm_v; for exact weights see lms"),
+    DKP_SAMPLER("deis_t", dkp_record_deis_t, NULL, DK_GAUGE_DEFAULT, 3, DK_RULE_EXACT, 0, DK_LAW_ANCESTRAL, 0,
+                1, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 3, 1, "Zhang & Chen 2022, t-AB"),
     DKP_ADAMS("deis_rho", 3, DK_RULE_EXACT, 0, 3, "Zhang & Chen 2022, rho-AB"),
     DKP_ADAMS("gradient_estimation", 2, DK_RULE_GRADIENT, 2, 1, "Permenter & Yuan 2023"),
 };
