@@ -739,6 +739,7 @@ static void scaling_everything_scales_the_result(void **state) {
     const double small[] = {3, 1.7, 0.8, 0.3, 0.1}, large[] = {24, 13.6, 6.4, 2.4, 0.8};
     (void)state;
     for (int k = 0; dk_sampler_at(k); k++) {
+        if (strcmp(dk_sampler_at(k)->sampler.name, "deis_t") == 0) continue; /* its time knows a scale */
         check_gaussian g = {0.7, 0.5, DK_PREDICT_EDM, 0.6, 0}, G = {5.6, 4, DK_PREDICT_EDM, 4.8, 0};
         dk_real x[DIM], y[DIM];
         dk_config c = check_config("edm", dk_sampler_at(k)->sampler.name, 4);
