@@ -423,6 +423,18 @@ typedef enum dk_noise_law {
     DK_LAW_COUNT
 } dk_noise_law;
 
+/* How a multistep method averages its interpolation polynomial over the step. */
+typedef enum dk_rule {
+    DK_RULE_EXACT,      /* the exact integral */
+    DK_RULE_DPM,        /* DPM-Solver's: two nodes: the value at the middle; three: half the quadratic term */
+    DK_RULE_DPM_TAYLOR, /* its other form: only the quadratic term is halved, as in k-diffusion's 3M SDE */
+    DK_RULE_BH1,        /* UniPC's shortcut for two nodes with B(h) = h */
+    DK_RULE_BH2,        /* and with B(h) = exp(h) - 1 */
+    DK_RULE_UNIFORM,    /* exact for equal steps, whatever the steps are: iPNDM, PLMS */
+    DK_RULE_GRADIENT,   /* the newest plus gamma - 1 times its change: gradient estimation */
+    DK_RULE_COUNT
+} dk_rule;
+
 /* A Runge-Kutta method; a is stages x stages, row by row, strictly lower triangular; c[0] = 0. */
 typedef struct dk_tableau {
     const char *name;
@@ -446,13 +458,6 @@ typedef struct dk_exponential {
     const dk_phi_term *term;
 } dk_exponential;
 
-/* What a classical method does in a step to sigma = 0. */
-typedef enum dk_last {
-    DK_LAST_DENOISE, /* alpha D */
-    DK_LAST_PLAIN,   /* Euler in its gauge, as in Karras et al. 2022, alg. 1: not alpha D in the native gauge */
-    DK_LAST_COUNT
-} dk_last;
-
 /* A hand-built (or fitted) linear solver: x_{i+1} = a_i x_i + sum_{j<=i} b_ij D_j + noise_i z_i. */
 typedef struct dk_table {
     const double *a;     /* steps numbers */
@@ -471,8 +476,8 @@ typedef struct dk_sampler {
     dk_record_fn record;       /* the recording function: built in or the user's; NULL: default sampler */
     const dk_tableau *tableau; /* classical Runge-Kutta */
     dk_gauge gauge;            /* classical; exponential: FLOW takes (alpha + sigma)/sigma for alpha/sigma */
-    int order;                 /* multistep: 1 .. 2; singlestep: 1 .. 3 */
-    int heun;                  /* dpmpp_2m_sde: 0 midpoint, 1 Heun correction; singlestep: 1 Taylor (phi_2) */
+    int order;                 /* multistep: 1 .. 8 nodes; singlestep: 1 .. 3 */
+    dk_rule rule;              /* multistep; singlestep: DPM, or EXACT (Taylor, phi_2) */
     double alpha; /* edm: where the second evaluation stands: 1/2, 2/3, 1 (Karras et al. 2022, alg. 3);
                      singlestep: r_1, where its second stage stands in lambda; 0: 1/order */
     dk_noise_law law;
@@ -483,14 +488,20 @@ typedef struct dk_sampler {
     double snr;                  /* Langevin corrector: signal-to-noise ratio r, Song et al. 2021, alg. 4-5 */
     double langevin_step; /* smld: step / sigma^2, Song & Ermon 2019, alg. 1 (their epsilon/sigma_L^2) */
     int langevin_steps;   /* Langevin steps per level */
+    int noise_prediction;        /* exponential methods: interpolate the noise instead of D */
+    int corrector;               /* UniPC, SA-Solver: nodes of the corrector, the new one included; 0: none */
+    int pece;                    /* evaluate again after the corrector */
+    int lower_order_final;       /* lower the order towards the end, as the peers do for few steps */
+    double gamma;                /* gradient estimation */
+    int from_down;               /* measure past nodes from the last step's sigma_down, as ComfyUI's RES does */
+    int plain_last;              /* classical methods: an ordinary step to sigma = 0 instead of x = alpha D */
+    double noise_min, noise_max; /* noise of the law only where sigma/alpha after the step lies between; 0: no limit */
     const dk_exponential *exponential; /* exponential Runge-Kutta */
     double alpha2;                     /* singlestep: r_2, where its third stage stands; 0: 2/3 */
     dk_spacing stages; /* singlestep: in what stages are equidistant; zero: lambda; UNIFORM, QUADRATIC: as in grids */
-    int evals;   /* singlestep: evaluations in all: what is missing lowers the order of the last steps; 0: none is */
-    int eps;     /* exponential: 1 integrates the noise prediction (DPM-Solver), 0 D (DPM-Solver++) */
+    int evals;         /* singlestep: evaluations in all: too few lower the order of the last steps; 0: no limit */
     double pure_stage; /* singlestep of order 2 from alpha = 0: sigma/(alpha + sigma) of its stage; 0: order 1 */
     int cfg_pp;        /* 1: CFG++: the network's unconditional output gives the direction, guided D the target */
-    dk_last last;      /* classical Runge-Kutta */
     const void *user;     /* for the user's own record function; dk_table for table samplers */
 } dk_sampler;
 
@@ -1765,7 +1776,13 @@ static dk_status dkp_check_sampler(const dk_sampler *s, char *message) {
         return dkp_fail(message, "sampler.churn_max", s->churn_max, ">= 0 (0: no limit)");
     if (!(s->alpha >= 0 && s->alpha <= 1))
         return dkp_fail(message, "sampler.alpha", s->alpha, "> 0 and <= 1");
-    if (s->order < 0 || s->order > 3) return dkp_fail(message, "sampler.order", s->order, "1 .. 3");
+    if (s->order < 0 || s->order > 8) return dkp_fail(message, "sampler.order", s->order, "0 .. 8");
+    if (s->corrector < 0 || s->corrector > 8) return dkp_fail(message, "sampler.corrector", s->corrector, "0 .. 8");
+    if ((int)s->rule < 0 || s->rule >= DK_RULE_COUNT)
+        return dkp_fail(message, "sampler.rule", s->rule, "one of dk_rule");
+    if (!dkp_finite(s->gamma)) return dkp_fail(message, "sampler.gamma", s->gamma, "finite");
+    if (!(s->noise_min >= 0)) return dkp_fail(message, "sampler.noise_min", s->noise_min, ">= 0");
+    if (!(s->noise_max >= 0)) return dkp_fail(message, "sampler.noise_max", s->noise_max, ">= 0 (0: no limit)");
     if (!(s->snr >= 0) || !dkp_finite(s->snr)) return dkp_fail(message, "sampler.snr", s->snr, ">= 0");
     if (!(s->langevin_step >= 0) || !dkp_finite(s->langevin_step))
         return dkp_fail(message, "sampler.langevin_step", s->langevin_step, ">= 0");
@@ -1780,8 +1797,6 @@ static dk_status dkp_check_sampler(const dk_sampler *s, char *message) {
     if (!(s->pure_stage >= 0 && s->pure_stage < 1))
         return dkp_fail(message, "sampler.pure_stage", s->pure_stage, ">= 0 and < 1");
     if (s->evals < 0) return dkp_fail(message, "sampler.evals", s->evals, ">= 0");
-    if ((int)s->last < 0 || s->last >= DK_LAST_COUNT)
-        return dkp_fail(message, "sampler.last", s->last, "one of dk_last");
     if (s->stages != DK_SPACING_DEFAULT && s->stages != DK_SPACING_LAMBDA &&
         s->stages != DK_SPACING_UNIFORM && s->stages != DK_SPACING_QUADRATIC)
         return dkp_fail(message, "sampler.stages", s->stages, "LAMBDA, UNIFORM or QUADRATIC of dk_spacing");
@@ -2177,7 +2192,8 @@ typedef struct dkp_split {
 static dkp_split dkp_split_between(dk_recorder *r, dk_level from, dk_level to, double eta, dk_noise_law law) {
     dkp_split split = {to, 0};
     double ratio = dk_noise_level(to) / dk_noise_level(from), sigma = to.sigma;
-    if (eta <= 0 || sigma <= 0) return split;
+    double here = dk_noise_level(to), most = r->sampler.noise_max;
+    if (eta <= 0 || sigma <= 0 || here < r->sampler.noise_min || (most > 0 && here > most)) return split;
     if (!r->falling) {
         dk_refuse(r, "sampler.eta", eta, "0 on a rising grid");
         return split;
@@ -2236,26 +2252,124 @@ static void dkp_record_ddim(dk_recorder *r) {
     }
 }
 
-/* DPM-Solver++(2M) and its SDE form; Lu et al. 2022b, alg. 2 and eq. 14. D is extrapolated linearly in lambda
-   to the middle of the step. */
-static void dkp_record_dpmpp_2m(dk_recorder *r) {
-    dk_vec D_before = dkp_zero();
-    double before = 0; /* lambda of D_before */
+/* Past estimates, newest first, and where each was taken on the axis of interpolation. */
+enum { DKP_MAX_ORDER = 8 };
+typedef struct dkp_history {
+    int count;
+    double at[DKP_MAX_ORDER + 1];
+    dk_vec v[DKP_MAX_ORDER + 1];
+} dkp_history;
+
+static void dkp_push(dkp_history *past, double at, dk_vec v) {
+    if (past->count <= DKP_MAX_ORDER) past->count++;
+    for (int i = past->count - 1; i > 0; i--) past->at[i] = past->at[i - 1], past->v[i] = past->v[i - 1];
+    past->at[0] = at, past->v[0] = v;
+}
+
+/* Average of s^p over 0 <= s <= 1 under the weight exp(H s): by its series, or for large H by parts:
+   m_p = integral of H exp(-H (1 - s)) s^p ds = 1 - p/H m_{p-1}. */
+static double dkp_moment(double H, int p) {
+    if (fabs(H) > 2) {
+        double m0 = -expm1(-H), m = m0;
+        for (int i = 1; i <= p; i++) m = 1 - i / H * m;
+        return m / m0;
+    }
+    double term = 1, above = 0, below = 0;
+    for (int k = 0; k < 30; k++, term *= H / k) above += term / (p + k + 1), below += term / (k + 1);
+    return above / below;
+}
+
+/* The average over the step of the polynomial through the newest n vectors. The step runs from axis value `from`
+   over `span`; H is the exponent of the weight, 0 for classical methods. This one formula is Adams, DPM-Solver
+   multistep, UniP and UniC, RES, DEIS in rho and log rho, and SA-Solver; rules: see dk_rule. */
+static dk_vec dkp_average(const dk_recorder *r, const dkp_history *past, int n, double from, double span, double H) {
+    dk_rule rule = r->sampler.rule;
+    dk_vec sum = dkp_zero();
+    for (int j = 0; j < n; j++) {
+        int even = rule == DK_RULE_UNIFORM || rule == DK_RULE_GRADIENT;
+        double basis[DKP_MAX_ORDER + 1] = {1}, s = even ? -j : (past->at[j] - from) / span, weight = 0;
+        for (int k = 0, degree = 0; k < n; k++) {
+            if (k == j) continue;
+            double root = even ? -k : (past->at[k] - from) / span; /* Lagrange's j-th polynomial */
+            for (int i = ++degree; i >= 0; i--)
+                basis[i] = ((i > 0 ? basis[i - 1] : 0) - root * basis[i]) / (s - root);
+        }
+        for (int i = 0; i < n; i++) {
+            double moment = dkp_moment(H, i);
+            if (n == 2 && i == 1 && (rule == DK_RULE_DPM || rule == DK_RULE_BH2)) moment = 0.5;
+            if (n == 2 && i == 1 && rule == DK_RULE_BH1) moment = 0.5 * H / -expm1(-H);
+            if (n == 3 && i == 2 && (rule == DK_RULE_DPM || rule == DK_RULE_DPM_TAYLOR)) moment *= 0.5;
+            if (i == 1 && rule == DK_RULE_GRADIENT) moment = r->sampler.gamma - 1;
+            weight += basis[i] * moment;
+        }
+        sum = dk_add(sum, dk_scale(weight, past->v[j]));
+    }
+    return sum;
+}
+
+/* In the flow gauge alpha + sigma stands for alpha: the peers' formulas for VE, applied to flow models, are this. */
+static double dkp_gauge_alpha(const dk_recorder *r, dk_level l) {
+    return r->sampler.gauge == DK_GAUGE_FLOW ? l.alpha + l.sigma : l.alpha;
+}
+
+static double dkp_gauge_lambda(const dk_recorder *r, dk_level l) {
+    dk_level in_gauge = {l.t, dkp_gauge_alpha(r, l), l.sigma};
+    return dk_lambda(in_gauge);
+}
+
+/* One exponential step of the given number of nodes from the state x at `from`; lambda of the past is finite. */
+static dk_vec dkp_exponential_step(const dk_recorder *r, dk_level from, dk_level to, dkp_split split, dk_vec x,
+                                   dk_vec D, const dkp_history *past, int nodes) {
+    double start = dkp_gauge_lambda(r, from), span = dkp_gauge_lambda(r, to) - start;
+    double H = dkp_gauge_lambda(r, split.down) - start;
+    if (r->sampler.law != DK_LAW_SDE) span = H; /* the ODE down to sigma_down, not the SDE up to the end */
+    if (nodes < 2 || !dkp_finite(span)) return dkp_ddim_step(from, split.down, x, D);
+    if (!r->sampler.noise_prediction)
+        return dkp_ddim_step(from, split.down, x, dkp_average(r, past, nodes, start, span, H));
+    double ratio = dkp_gauge_alpha(r, split.down) / dkp_gauge_alpha(r, from);
+    return dk_mix(ratio, x, split.down.sigma - from.sigma * ratio, dkp_average(r, past, nodes, start, span, -H));
+}
+
+/* How many of the wanted nodes may be used: those that there are, and, with lower_order_final, no more than there
+   are steps left before sigma = 0 or the end. */
+static int dkp_nodes(const dk_recorder *r, int wanted, int have, int left) {
+    if (dkp_level(r, r->steps).sigma <= 0) left--;
+    if (r->sampler.lower_order_final && left < wanted) wanted = left > 1 ? left : 1;
+    return wanted < have ? wanted : have;
+}
+
+/* Exponential Adams: D (or the noise) is interpolated in lambda, the linear part is solved exactly. DPM-Solver++
+   2M and 3M and their SDE forms (Lu et al. 2022b, alg. 2, eq. 14), UniPC (Zhao et al. 2023, alg. 1: the corrector
+   repeats the last step with the new estimate, at no further evaluation), RES multistep (Zhang et al. 2023),
+   SA-Solver (Xue et al. 2023, alg. 1: the corrector keeps the predictor's noise) and its PECE form. */
+static void dkp_record_exponential_adams(dk_recorder *r) {
+    dkp_history past;
+    dk_vec x_before = r->x, noise = dkp_zero();
+    dk_level before = r->from;
+    dkp_split split = {r->from, 0};
+    past.count = 0;
     while (dk_step(r)) {
-        dkp_split split = dkp_noise_split(r, r->sampler.eta, r->sampler.law);
-        double here = dk_lambda(r->from), h = dk_lambda(r->to) - here, weight = 0;
+        double n = dkp_gauge_alpha(r, r->from), sigma = r->from.sigma, here = dkp_gauge_lambda(r, r->from);
         dk_vec D = dk_denoise(r, r->x, r->from);
-        if (r->sampler.order > 1 && r->step > 0 && dkp_finite(h) && dkp_finite(here - before)) {
-            double ratio = (here - before) / h;
-            weight = 0.5 / ratio;
-            if (r->sampler.heun) { /* the exact integral of the linear extrapolation */
-                double H = dk_lambda(split.down) - dk_lambda(r->from);
-                weight = (1 / -expm1(-H) - 1 / H) / ratio;
+        int left = r->steps - r->step, noisy = r->sampler.noise_prediction;
+        if (r->sampler.from_down && r->step > 0)
+            for (int i = 0; i < past.count; i++) past.at[i] += here - dkp_gauge_lambda(r, split.down);
+        dkp_push(&past, here, noisy ? dk_keep(r, dk_mix(1 / sigma, r->x, -n / sigma, D)) : D);
+        if (r->sampler.corrector && past.count > 1) { /* repeat the last step with the new estimate */
+            int nodes = dkp_nodes(r, r->sampler.corrector, past.count, left + 1);
+            dk_vec x = dkp_exponential_step(r, before, r->from, split, x_before, D, &past, nodes);
+            r->x = dk_keep(r, dk_add(x, noise));
+            if (r->sampler.pece) {
+                D = dk_denoise(r, r->x, r->from);
+                past.v[0] = noisy ? dk_keep(r, dk_mix(1 / sigma, r->x, -n / sigma, D)) : D;
             }
         }
-        dk_vec D_middle = dk_mix(1 + weight, D, -weight, D_before);
-        r->x = dkp_add_noise(r, dkp_ddim_step(r->from, split.down, r->x, D_middle), split.up);
-        D_before = D, before = here;
+        int nodes = dkp_nodes(r, r->sampler.order, past.count, left);
+        if (!dkp_finite(here)) past.count = 0, nodes = 1; /* no interpolation across an infinite gap */
+        split = dkp_noise_split(r, r->sampler.eta, r->sampler.law);
+        noise = dkp_add_noise(r, dkp_zero(), split.up);
+        x_before = r->x, before = r->from;
+        r->x = dk_add(dkp_exponential_step(r, r->from, r->to, split, r->x, D, &past, nodes), noise);
     }
 }
 
@@ -2264,10 +2378,10 @@ typedef struct dkp_point {
     double u, scale, p, q;
 } dkp_point;
 
-static dk_gauge dkp_gauge(const dk_recorder *r) {
+static dk_gauge dkp_gauge(const dk_recorder *r) { /* the same for the whole run */
     if (r->sampler.gauge != DK_GAUGE_DEFAULT) return r->sampler.gauge;
-    return dkp_flow_unit(&r->config->schedule) || r->from.alpha <= 0 || r->to.alpha <= 0 ? DK_GAUGE_FLOW
-                                                                                         : DK_GAUGE_VE;
+    int pure_noise = dkp_level(r, 0).alpha <= 0 || dkp_level(r, r->steps).alpha <= 0;
+    return dkp_flow_unit(&r->config->schedule) || pure_noise ? DK_GAUGE_FLOW : DK_GAUGE_VE;
 }
 
 /* In x = a x0 + b eps the ODE is dx/du = (b'/b) x + (a' - a b'/b) D. */
@@ -2298,23 +2412,24 @@ static dk_level dkp_level_in_gauge(const dk_recorder *r, dk_gauge gauge, double 
 /* One explicit Runge-Kutta step in the gauge, down to `end`. The ODE is singular at sigma = 0, so a step that
    ends there is the first order one. */
 static void dkp_runge_kutta_to(dk_recorder *r, const dk_tableau *tableau, dk_level end) {
-    int stages = end.sigma > 0 ? tableau->stages : 1, on_grid = end.sigma >= r->to.sigma;
+    int plain = end.sigma > 0 || r->sampler.plain_last, stages = end.sigma > 0 ? tableau->stages : 1;
+    int noisy = end.sigma < r->to.sigma;
     dk_gauge gauge = dkp_gauge(r);
     dkp_point from = dkp_point_at(r, gauge, r->from), to = dkp_point_at(r, gauge, end);
     double h = to.u - from.u;
     dk_vec X = dk_scale(1 / from.scale, r->x), K[DK_MAX_STAGES], D = dkp_zero();
     for (int i = 0; i < stages; i++) {
         double c = tableau->c[i];
-        dk_level level = i == 0                        ? r->from
-                         : c >= 1 && c <= 1 && on_grid ? r->to
-                                                       : dkp_level_in_gauge(r, gauge, from.u + c * h);
+        dk_level level = i == 0                       ? r->from
+                         : c >= 1 && c <= 1 && !noisy ? r->to
+                                                      : dkp_level_in_gauge(r, gauge, from.u + c * h);
         dkp_point at = dkp_point_at(r, gauge, level);
         dk_vec Y = X;
         for (int j = 0; j < i; j++) Y = dk_add(Y, dk_scale(h * tableau->a[i * tableau->stages + j], K[j]));
         D = dk_denoise(r, i == 0 ? r->x : dk_scale(at.scale, Y), level);
         K[i] = dk_mix(at.p, Y, at.q, D);
     }
-    if (end.sigma <= 0 && r->sampler.last == DK_LAST_DENOISE) {
+    if (!plain) {
         r->x = dkp_ddim_step(r->from, end, r->x, D);
         return;
     }
@@ -2326,6 +2441,22 @@ static void dkp_runge_kutta_step(dk_recorder *r, const dk_tableau *tableau) {
     if (r->sampler.eta > 0)
         dk_refuse(r, "sampler.eta", r->sampler.eta, "0: this sampler is deterministic but for churn");
     dkp_runge_kutta_to(r, tableau, r->to);
+}
+
+/* Adams-Bashforth in the gauge: the slope is interpolated in u. LMS (k-diffusion), DEIS in rho (Zhang & Chen 2022),
+   iPNDM (the same with weights for equal steps), gradient estimation (Permenter & Yuan 2023). */
+static void dkp_record_adams(dk_recorder *r) {
+    dkp_history past;
+    past.count = 0;
+    while (dk_step(r)) {
+        dkp_point from = dkp_point_at(r, dkp_gauge(r), r->from), to = dkp_point_at(r, dkp_gauge(r), r->to);
+        dk_vec X = dk_scale(1 / from.scale, r->x), D = dk_denoise(r, r->x, r->from);
+        dkp_push(&past, from.u, dk_keep(r, dk_mix(from.p, X, from.q, D)));
+        double h = to.u - from.u;
+        int nodes = dkp_nodes(r, r->sampler.order, past.count, r->steps - r->step);
+        if (r->to.sigma <= 0 && !r->sampler.plain_last) r->x = dkp_ddim_step(r->from, r->to, r->x, D);
+        else r->x = dk_scale(to.scale, dk_mix(1, X, h, dkp_average(r, &past, nodes, from.u, h, 0)));
+    }
 }
 
 static void dkp_record_runge_kutta(dk_recorder *r) {
@@ -2447,18 +2578,6 @@ static double dkp_h_phi(int k, double h, int sign) {
     return 1 / factorial;
 }
 
-/* A level as exponential methods see it: x = n x0 + sigma eps, lambda = log(n/sigma). In the flow gauge n is
-   alpha + sigma: x = (alpha + sigma) x0 + sigma (eps - x0), so that lambda is finite where alpha = 0. */
-typedef struct dkp_pair {
-    double n, sigma, lambda;
-} dkp_pair;
-
-static dkp_pair dkp_pair_of(const dk_recorder *r, dk_level l) {
-    dkp_pair p = {r->sampler.gauge == DK_GAUGE_FLOW ? l.alpha + l.sigma : l.alpha, l.sigma, 0};
-    p.lambda = p.n <= 0 ? -HUGE_VAL : p.sigma <= 0 ? HUGE_VAL : log(p.n / p.sigma);
-    return p;
-}
-
 static dk_level dkp_level_of_lambda(const dk_recorder *r, double lambda) {
     return r->sampler.gauge == DK_GAUGE_FLOW ? dkp_level_at_flow(&r->config->schedule, exp(-lambda))
                                              : dk_level_at_lambda(&r->config->schedule, lambda);
@@ -2481,20 +2600,20 @@ static void dkp_phi_row(const dk_exponential *m, int row, double h_row, int sign
 typedef enum dkp_stage_noise { DKP_NOISE_BEHIND, DKP_NOISE_AFRESH, DKP_NOISE_PATH } dkp_stage_noise;
 
 /* One exponential Runge-Kutta step; Hochbruck & Ostermann 2010, eq. 2.37, with the exact solutions
-       x_i = (sigma_i/sigma) x + n_i h sum a_ij(-h) D_j        Lu et al. 2022b, eq. 8
-       x_i = (n_i/n) x - sigma_i h sum a_ij(h) E_j,            Lu et al. 2022, eq. 3.4
-   E = (x - n D)/sigma. Where lambda is infinite the step is the first order one. */
-static void dkp_exponential_step(dk_recorder *r, const dk_exponential *m, dkp_stage_noise noise) {
+       x_i = (sigma_i/sigma) x + alpha_i h sum a_ij(-h) D_j        Lu et al. 2022b, eq. 8
+       x_i = (alpha_i/alpha) x - sigma_i h sum a_ij(h) N_j,        Lu et al. 2022, eq. 3.4
+   N = (x - alpha D)/sigma, in the gauge's alpha. Where lambda is infinite the step is the first order one. */
+static void dkp_phi_step(dk_recorder *r, const dk_exponential *m, dkp_stage_noise noise) {
     double eta = r->sampler.eta, s_noise = r->sampler.s_noise, weight[DK_MAX_STAGES];
-    int eps = r->sampler.eps && noise == DKP_NOISE_BEHIND;
+    double alpha = dkp_gauge_alpha(r, r->from), sigma = r->from.sigma;
+    int noisy = r->sampler.noise_prediction && noise == DKP_NOISE_BEHIND;
     dkp_split whole = dkp_noise_split(r, eta, r->sampler.law);
     dk_level end = noise == DKP_NOISE_BEHIND ? whole.down : r->to, before = r->from;
-    dkp_pair from = dkp_pair_of(r, r->from);
-    double h = dkp_pair_of(r, end).lambda - from.lambda;
-    dk_vec x = r->x, guidance = dkp_zero(), unused, path = dkp_zero();
-    dk_vec D = dkp_direction(r, x, r->from, &guidance), F[DK_MAX_STAGES];
+    double start = dkp_gauge_lambda(r, r->from), h = dkp_gauge_lambda(r, end) - start;
+    dk_vec guidance, unused, path = dkp_zero(), x = r->x, F[DK_MAX_STAGES];
+    dk_vec D = dkp_direction(r, x, r->from, &guidance);
     if (!dkp_finite(h)) {
-        if (r->sampler.pure_stage > 0 && from.n <= 0 && end.sigma > 0 && m->stages == 2) {
+        if (r->sampler.pure_stage > 0 && alpha <= 0 && end.sigma > 0 && m->stages == 2) {
             dk_level middle = dkp_level_at_flow(&r->config->schedule, r->sampler.pure_stage);
             D = dkp_direction(r, dkp_ddim_step(r->from, middle, x, D), middle, &unused);
         }
@@ -2502,20 +2621,18 @@ static void dkp_exponential_step(dk_recorder *r, const dk_exponential *m, dkp_st
         r->x = dkp_add_noise(r, x, whole.up);
         return;
     }
-    F[0] = eps ? dk_mix(1 / from.sigma, x, -from.n / from.sigma, D) : D;
+    F[0] = noisy ? dk_mix(1 / sigma, x, -alpha / sigma, D) : D;
     for (int i = 1; i <= m->stages; i++) {
-        double c = i < m->stages ? m->c[i] : 1;
-        dk_level level = i == m->stages || (c >= 1 && end.sigma >= r->to.sigma)
-                             ? r->to
-                             : dkp_level_of_lambda(r, from.lambda + c * h);
+        int last = i == m->stages, at_end = last || (m->c[i] >= 1 && end.sigma >= r->to.sigma);
+        dk_level level = at_end ? r->to : dkp_level_of_lambda(r, start + m->c[i] * h);
         dkp_split split = {level, 0};
         if (noise != DKP_NOISE_BEHIND) split = dkp_split_between(r, r->from, level, eta, r->sampler.law);
-        else if (i == m->stages) split = whole;
-        dkp_pair to = dkp_pair_of(r, split.down);
-        dkp_phi_row(m, i, to.lambda - from.lambda, eps ? 1 : -1, weight);
-        x = dk_scale(eps ? to.n / from.n : to.sigma / from.sigma, r->x);
-        for (int j = 0; j < i; j++) x = dk_add(x, dk_scale((eps ? -to.sigma : to.n) * weight[j], F[j]));
-        if (i == m->stages) x = dk_mix(1, x, r->to.alpha, guidance);
+        else if (last) split = whole;
+        double to_alpha = dkp_gauge_alpha(r, split.down), to_sigma = split.down.sigma;
+        dkp_phi_row(m, i, dkp_gauge_lambda(r, split.down) - start, noisy ? 1 : -1, weight);
+        x = dk_scale(noisy ? to_alpha / alpha : to_sigma / sigma, r->x);
+        for (int j = 0; j < i; j++) x = dk_add(x, dk_scale((noisy ? -to_sigma : to_alpha) * weight[j], F[j]));
+        if (last) x = dk_mix(1, x, r->to.alpha, guidance);
         if (noise == DKP_NOISE_PATH) { /* the noise alone takes the same way: it decays and is renewed */
             dkp_split part = dkp_split_between(r, before, level, eta, r->sampler.law);
             path = dk_scale(part.down.sigma / before.sigma, path);
@@ -2524,16 +2641,16 @@ static void dkp_exponential_step(dk_recorder *r, const dk_exponential *m, dkp_st
         } else if (split.up * s_noise > 0) {
             x = dk_mix(1, x, split.up * s_noise, dk_noise(r, r->from, level));
         }
-        if (i == m->stages) break;
+        if (last) break;
         D = dkp_direction(r, x, level, &unused);
-        F[i] = eps ? dk_mix(1 / level.sigma, x, -dkp_pair_of(r, level).n / level.sigma, D) : D;
+        F[i] = noisy ? dk_mix(1 / level.sigma, x, -dkp_gauge_alpha(r, level) / level.sigma, D) : D;
     }
     r->x = x;
 }
 
 static void dkp_record_exponential(dk_recorder *r) {
     if (!r->sampler.exponential) dk_refuse(r, "sampler.exponential", 0, "an exponential Runge-Kutta method");
-    while (dk_step(r)) dkp_exponential_step(r, r->sampler.exponential, DKP_NOISE_BEHIND);
+    while (dk_step(r)) dkp_phi_step(r, r->sampler.exponential, DKP_NOISE_BEHIND);
 }
 
 /* Where stage k of `order` stands, as a share of the way in lambda from this step's start to its end. */
@@ -2544,17 +2661,17 @@ static double dkp_stage_at(const dk_recorder *r, int k, int order) {
     if (s->stages != DK_SPACING_UNIFORM && s->stages != DK_SPACING_QUADRATIC) return at;
     double t = a + at * (b - a), root = sqrt(a) + at * (sqrt(b) - sqrt(a));
     dk_level level = dk_level_at(&r->config->schedule, s->stages == DK_SPACING_UNIFORM ? t : root * root);
-    double here = dkp_pair_of(r, r->from).lambda;
-    return (dkp_pair_of(r, level).lambda - here) / (dkp_pair_of(r, r->to).lambda - here);
+    double here = dkp_gauge_lambda(r, r->from);
+    return (dkp_gauge_lambda(r, level) - here) / (dkp_gauge_lambda(r, r->to) - here);
 }
 
 /* DPM-Solver-1, -2, -3 and DPM-Solver++ 1S, 2S, 3S; Lu et al. 2022, alg. 1-2 and app. B, Lu et al. 2022b, alg. 1. The usual
-   weights, or those of the Taylor expansion (`heun`). */
+   weights, or those of the Taylor expansion (rule EXACT). */
 static void dkp_singlestep(dk_recorder *r, int order, dkp_stage_noise noise) {
     double r1 = order > 1 ? dkp_stage_at(r, 1, order) : 0, r2 = order > 2 ? dkp_stage_at(r, 2, order) : 0;
     const double c[3] = {0, r1, r2};
     if (order > 1 && !dkp_finite(r1)) order = 1;
-    int taylor = r->sampler.heun;
+    int taylor = r->sampler.rule == DK_RULE_EXACT;
     dk_phi_term two[1] = {{2, 1, taylor ? 2 : 1, taylor ? 1 / r1 : 0.5 / r1, 1}};
     dk_phi_term three[5] = {{2, 1, 2, r2 * r2 / r1, r2}, {3, 2, 2, 1 / r2, 1}, {0, 0, 0, 0, 1}, {0, 0, 0, 0, 1}, {0, 0, 0, 0, 1}};
     if (taylor && order == 3) {
@@ -2566,7 +2683,7 @@ static void dkp_singlestep(dk_recorder *r, int order, dkp_stage_noise noise) {
     }
     const dk_exponential methods[3] = {
         {"1s", 1, 1, c, 0, NULL}, {"2s", 2, 2, c, 1, two}, {"3s", 3, 3, c, taylor ? 5 : 2, three}};
-    dkp_exponential_step(r, &methods[order - 1], noise);
+    dkp_phi_step(r, &methods[order - 1], noise);
 }
 
 /* The order of this step: `order`, lower at the end of a run that may not evaluate so often; DPM-Solver-fast,
@@ -2596,13 +2713,13 @@ static void dkp_record_seeds(dk_recorder *r) {
 /* Heun++ (Carzit's sd-webui-samplers-scheduler): slopes at this, the next and the second next level, with weights
    proportional to noise levels; Heun's form in the last step but one, Euler in the last. */
 static void dkp_record_heunpp2(dk_recorder *r) {
-    r->sampler.gauge = dkp_gauge(r);
-    double top = dkp_point_at(r, r->sampler.gauge, r->from).u;
+    dk_gauge gauge = dkp_gauge(r);
+    double top = dkp_point_at(r, gauge, r->from).u;
     while (dk_step(r)) {
         int left = r->steps - r->step, stages = left < 3 ? left : 3;
-        double u = dkp_point_at(r, r->sampler.gauge, r->from).u, h, next, after = 0;
-        next = dkp_point_at(r, r->sampler.gauge, r->to).u, h = next - u;
-        if (stages > 2) after = dkp_point_at(r, r->sampler.gauge, dkp_level(r, r->step + 2)).u;
+        double u = dkp_point_at(r, gauge, r->from).u, h, next, after = 0;
+        next = dkp_point_at(r, gauge, r->to).u, h = next - u;
+        if (stages > 2) after = dkp_point_at(r, gauge, dkp_level(r, r->step + 2)).u;
         double w2 = stages > 1 ? next / (stages * top) : 0, w3 = after / (stages * top);
         const double b[3] = {1 - w2 - w3, w2, w3}, c[3] = {0, 1, (after - u) / h};
         const double two[4] = {0, 0, 1, 0}, three[9] = {0, 0, 0, 1, 0, 0, 1, (after - next) / h, 0};
@@ -2708,50 +2825,42 @@ static const dk_exponential dkp_krogstad = {"krogstad", 4, 4, dkp_c_half_half_1,
 static const dk_exponential dkp_sw = {"strehmel_weiner", 4, 4, dkp_c_half_half_1, 7, dkp_sw_terms};
 static const dk_exponential dkp_ho = {"hochbruck_ostermann", 5, 4, dkp_c_ho, 20, dkp_ho_terms};
 
-/* The table of samplers. To add one: a row here and a recording function above. Columns: name, function, tableau,
-   then what the row sets in dk_sampler (gauge, order, alpha, law, eta, churn, churn_min, churn_max, snr,
-   langevin_step, langevin_steps), then order of convergence, evaluations per step, paper. */
-#define DKP_ROW(name, record, tableau, gauge, order, alpha, law, eta, churn, low, high, snr, step, steps, \
-                s_noise, converges, evals, paper)                                                         \
-    {                                                                                                     \
-        {name,    record, tableau, gauge, order, 0,    alpha, law, eta,                                   \
-         s_noise, churn,  low,     high,  snr,   step, steps, NULL, 0, DK_SPACING_DEFAULT, 0, 0, 0, 0,    \
-         DK_LAST_DENOISE, NULL},                                                                          \
-            converges, evals, paper                                                                       \
-    }
-#define DKP_RK(name, record, tableau, gauge, alpha, converges, evals, paper)                             \
-    DKP_ROW(name, record, tableau, gauge, 0, alpha, DK_LAW_ANCESTRAL, 0, 0, 0, 0, 0, 0, 0, 1, converges, \
-            evals, paper)
-#define DKP_LAW(name, record, order, law, eta, converges, paper)                                         \
-    DKP_ROW(name, record, NULL, DK_GAUGE_DEFAULT, order, 0, law, eta, 0, 0, 0, 0, 0, 0, 1, converges, 1, \
-            paper)
-
-/* One-step methods: name, function, tableau, exponential tableau, order, r_1, Taylor weights, noise prediction,
-   law, eta, CFG++, then order of convergence, evaluations per step, paper. */
-#define DKP_STEP(name, record, tableau, exponential, order, alpha, taylor, eps, law, eta, cfg_pp, converges, \
-                 evals, paper)                                                                               \
-    {                                                                                                        \
-        {name, record, tableau, DK_GAUGE_DEFAULT, order, taylor, alpha, law, eta, 1, 0, 0, 0, 0, 0, 0,       \
-         exponential, 0, DK_SPACING_DEFAULT, 0, eps, 0, cfg_pp, DK_LAST_DENOISE, NULL},                      \
-            converges, evals, paper                                                                          \
-    }
-#define DKP_EXPONENTIAL(exponential, name, order, evals, paper)                                        \
-    DKP_STEP(name, dkp_record_exponential, NULL, exponential, order, 0, 0, 0, DK_LAW_SDE, 0, 0, order, \
-             evals, paper)
-#define DKP_SINGLE(name, record, order, alpha, taylor, eps, law, eta, cfg_pp, converges, paper)            \
-    DKP_STEP(name, record, NULL, NULL, order, alpha, taylor, eps, law, eta, cfg_pp, converges, order, paper)
+/* The table of samplers. To add one: a row here and a recording function above. Each macro names what its kind of
+   sampler sets in dk_sampler, the rest is 0; then come order of convergence, evaluations per step, and paper. */
+#define DKP_SAMPLER(name, record, tableau, gauge, order, rule, alpha, law, eta, s_noise, churn, low, high, snr, step,  \
+                    moves, noise, corrector, pece, gamma, converges, evals, paper)                                     \
+    {{name, record, tableau, gauge, order, rule, alpha, law, eta, s_noise, churn, low, high, snr, step, moves, noise,  \
+      corrector, pece, 0, gamma, 0, 0, 0, 0, NULL, 0, DK_SPACING_DEFAULT, 0, 0, 0, NULL},                              \
+     converges, evals, paper}
+#define DKP_RK(name, record, tableau, gauge, alpha, converges, evals, paper)                                           \
+    DKP_SAMPLER(name, record, tableau, gauge, 0, DK_RULE_EXACT, alpha, DK_LAW_ANCESTRAL, 0, 1, 0, 0, 0, 0, 0, 0, 0, 0, \
+                0, 0, converges, evals, paper)
+#define DKP_NOISY(name, record, law, eta, snr, step, moves, converges, evals, paper)                                   \
+    DKP_SAMPLER(name, record, NULL, DK_GAUGE_DEFAULT, 1, DK_RULE_EXACT, 0, law, eta, 1, 0, 0, 0, snr, step, moves, 0,  \
+                0, 0, 0, converges, evals, paper)
+#define DKP_ADAMS(name, order, rule, gamma, converges, paper)                                                          \
+    DKP_SAMPLER(name, dkp_record_adams, NULL, DK_GAUGE_DEFAULT, order, rule, 0, DK_LAW_ANCESTRAL, 0, 1, 0, 0, 0, 0, 0, \
+                0, 0, 0, 0, gamma, converges, 1, paper)
+#define DKP_EXP(name, order, corrector, rule, law, eta, noise, pece, converges, paper)                                 \
+    DKP_SAMPLER(name, dkp_record_exponential_adams, NULL, DK_GAUGE_DEFAULT, order, rule, 0, law, eta, 1, 0, 0, 0, 0,   \
+                0, 0, noise, corrector, pece, 0, converges, 1 + pece, paper)
+/* One-step methods: name, function, exponential tableau, order, r_1, rule, noise prediction, law, eta, CFG++. */
+#define DKP_STEP(name, record, exponential, order, alpha, rule, noise, law, eta, cfg_pp, converges, evals, paper)      \
+    {{name, record, NULL, DK_GAUGE_DEFAULT, order, rule, alpha, law, eta, 1, 0, 0, 0, 0, 0, 0, noise,                  \
+      0, 0, 0, 0, 0, 0, 0, 0, exponential, 0, DK_SPACING_DEFAULT, 0, 0, cfg_pp, NULL},                                 \
+     converges, evals, paper}
+#define DKP_PHI(exponential, name, order, evals, paper)                                                                \
+    DKP_STEP(name, dkp_record_exponential, exponential, order, 0, DK_RULE_EXACT, 0, DK_LAW_SDE, 0, 0, order, evals, paper)
 
 static const dk_sampler_info dkp_samplers[] = {
-    DKP_RK("euler", dkp_record_runge_kutta, &dkp_euler, DK_GAUGE_DEFAULT, 0, 1, 1,
-           "Karras et al. 2022, alg. 1"),
-    DKP_RK("heun", dkp_record_runge_kutta, &dkp_heun, DK_GAUGE_DEFAULT, 0, 2, 2,
-           "Karras et al. 2022, alg. 1"),
+    DKP_RK("euler", dkp_record_runge_kutta, &dkp_euler, DK_GAUGE_DEFAULT, 0, 1, 1, "Karras et al. 2022, alg. 1"),
+    DKP_RK("heun", dkp_record_runge_kutta, &dkp_heun, DK_GAUGE_DEFAULT, 0, 2, 2, "Karras et al. 2022, alg. 1"),
     DKP_RK("midpoint", dkp_record_runge_kutta, &dkp_midpoint, DK_GAUGE_DEFAULT, 0, 2, 2, "Runge 1895"),
     DKP_RK("dpm2", dkp_record_dpm2, NULL, DK_GAUGE_DEFAULT, 0, 2, 2, "Lu et al. 2022; k-diffusion's dpm_2"),
     DKP_RK("rk4", dkp_record_runge_kutta, &dkp_rk4, DK_GAUGE_DEFAULT, 0, 4, 4, "Kutta 1901"),
     DKP_RK("edm", dkp_record_edm, NULL, DK_GAUGE_NATIVE, 1, 2, 2, "Karras et al. 2022, alg. 1 and 3"),
-    DKP_ROW("edm_churn", dkp_record_runge_kutta, &dkp_heun, DK_GAUGE_DEFAULT, 0, 0, DK_LAW_ANCESTRAL, 0, 40,
-            0.05, 50, 0, 0, 0, 1.003, 1, 2, "Karras et al. 2022, alg. 2"),
+    DKP_SAMPLER("edm_churn", dkp_record_runge_kutta, &dkp_heun, DK_GAUGE_DEFAULT, 0, DK_RULE_EXACT, 0, DK_LAW_ANCESTRAL,
+                0, 1.003, 40, 0.05, 50, 0, 0, 0, 0, 0, 0, 0, 1, 2, "Karras et al. 2022, alg. 2"),
     DKP_RK("ralston", dkp_record_runge_kutta, &dkp_ralston, DK_GAUGE_DEFAULT, 0, 2, 2, "Ralston 1962"),
     DKP_RK("heun3", dkp_record_runge_kutta, &dkp_heun3, DK_GAUGE_DEFAULT, 0, 3, 3, "Heun 1900"),
     DKP_RK("kutta3", dkp_record_runge_kutta, &dkp_kutta3, DK_GAUGE_DEFAULT, 0, 3, 3, "Kutta 1901"),
@@ -2761,60 +2870,79 @@ static const dk_sampler_info dkp_samplers[] = {
            "Bogacki & Shampine 1989, third order"),
     DKP_RK("dormand_prince", dkp_record_runge_kutta, &dkp_dp5, DK_GAUGE_DEFAULT, 0, 5, 6,
            "Dormand & Prince 1980, fifth order"),
-    DKP_STEP("heunpp2", dkp_record_heunpp2, NULL, NULL, 0, 0, 0, 0, DK_LAW_ANCESTRAL, 0, 0, 1, 3,
+    DKP_STEP("heunpp2", dkp_record_heunpp2, NULL, 0, 0, DK_RULE_DPM, 0, DK_LAW_ANCESTRAL, 0, 0, 1, 3,
              "sd-webui-samplers-scheduler's Heun++"),
-    DKP_STEP("dpm2_ancestral", dkp_record_dpm2, NULL, NULL, 0, 0, 0, 0, DK_LAW_ANCESTRAL, 1, 0, 2, 2,
+    DKP_STEP("dpm2_ancestral", dkp_record_dpm2, NULL, 0, 0, DK_RULE_DPM, 0, DK_LAW_ANCESTRAL, 1, 0, 2, 2,
              "k-diffusion's dpm_2_ancestral"),
-    DKP_STEP("dpm2_ancestral_rf", dkp_record_dpm2, NULL, NULL, 0, 0, 0, 0, DK_LAW_FLOW, 1, 0, 2, 2,
+    DKP_STEP("dpm2_ancestral_rf", dkp_record_dpm2, NULL, 0, 0, DK_RULE_DPM, 0, DK_LAW_FLOW, 1, 0, 2, 2,
              "ComfyUI's dpm_2_ancestral_RF"),
-    DKP_STEP("euler_ancestral_rf", dkp_record_ddim, NULL, NULL, 1, 0, 0, 0, DK_LAW_FLOW, 1, 0, 1, 1,
+    DKP_STEP("euler_ancestral_rf", dkp_record_ddim, NULL, 1, 0, DK_RULE_DPM, 0, DK_LAW_FLOW, 1, 0, 1, 1,
              "ComfyUI's euler_ancestral_RF"),
-    DKP_STEP("lcm", dkp_record_lcm, NULL, NULL, 1, 0, 0, 0, DK_LAW_ANCESTRAL, 0, 0, 0, 1,
+    DKP_STEP("lcm", dkp_record_lcm, NULL, 1, 0, DK_RULE_DPM, 0, DK_LAW_ANCESTRAL, 0, 0, 0, 1,
              "Song et al. 2023, alg. 1; Luo et al. 2023"),
-    DKP_SINGLE("dpm_solver_2s", dkp_record_singlestep, 2, 0, 0, 1, DK_LAW_ANCESTRAL, 0, 0, 2,
-               "Lu et al. 2022, alg. 1"),
-    DKP_SINGLE("dpm_solver_3s", dkp_record_singlestep, 3, 0, 0, 1, DK_LAW_ANCESTRAL, 0, 0, 3,
-               "Lu et al. 2022, alg. 2; dpm_fast with sampler.evals"),
-    DKP_SINGLE("dpmpp_2s", dkp_record_singlestep, 2, 0, 0, 0, DK_LAW_ANCESTRAL, 0, 0, 2,
-               "Lu et al. 2022b, alg. 1"),
-    DKP_SINGLE("dpmpp_3s", dkp_record_singlestep, 3, 0, 0, 0, DK_LAW_ANCESTRAL, 0, 0, 3,
-               "Lu et al. 2022b; their code's third order"),
-    DKP_SINGLE("dpmpp_2s_ancestral", dkp_record_singlestep, 2, 0, 0, 0, DK_LAW_ANCESTRAL, 1, 0, 2,
-               "k-diffusion's dpmpp_2s_ancestral"),
-    DKP_SINGLE("dpmpp_2s_ancestral_rf", dkp_record_singlestep, 2, 0, 0, 0, DK_LAW_FLOW, 1, 0, 2,
-               "ComfyUI's dpmpp_2s_ancestral_RF"),
-    DKP_SINGLE("dpmpp_sde", dkp_record_dpmpp_sde, 2, 0.5, 0, 0, DK_LAW_ANCESTRAL, 1, 0, 1,
-               "k-diffusion's dpmpp_sde; Lu et al. 2022b"),
-    DKP_SINGLE("seeds_2", dkp_record_seeds, 2, 0.5, 0, 0, DK_LAW_SDE, 1, 0, 1, "Gonzalez et al. 2023, alg. 2"),
-    DKP_SINGLE("seeds_3", dkp_record_seeds, 3, 0, 0, 0, DK_LAW_SDE, 1, 0, 1, "Gonzalez et al. 2023, alg. 3"),
-    DKP_SINGLE("exp_heun_2_x0", dkp_record_singlestep, 2, 1, 1, 0, DK_LAW_SDE, 0, 0, 2,
-               "Cox & Matthews 2002, ETD2RK"),
-    DKP_SINGLE("exp_heun_2_x0_sde", dkp_record_seeds, 2, 1, 1, 0, DK_LAW_SDE, 1, 0, 1,
-               "ComfyUI's exp_heun_2_x0_sde"),
-    DKP_SINGLE("res_2s", dkp_record_singlestep, 2, 0.5, 1, 0, DK_LAW_SDE, 0, 0, 2, "Zhang & Chen 2023, RES"),
-    DKP_EXPONENTIAL(&dkp_res3, "res_3s", 3, 3, "Zhang & Chen 2023, RES; Hochbruck & Ostermann 2010, eq. 2.54"),
-    DKP_EXPONENTIAL(&dkp_etd3, "etd3rk", 3, 3, "Cox & Matthews 2002, eq. 23-25"),
-    DKP_EXPONENTIAL(&dkp_etd4, "etd4rk", 4, 4, "Cox & Matthews 2002, eq. 26-29"),
-    DKP_EXPONENTIAL(&dkp_krogstad, "krogstad", 4, 4, "Krogstad 2005, ETDRK4-B"),
-    DKP_EXPONENTIAL(&dkp_sw, "strehmel_weiner", 4, 4, "Strehmel & Weiner 1992"),
-    DKP_EXPONENTIAL(&dkp_ho, "hochbruck_ostermann", 4, 5, "Hochbruck & Ostermann 2005, eq. 5.19"),
-    DKP_STEP("euler_cfg_pp", dkp_record_ddim, NULL, NULL, 1, 0, 0, 0, DK_LAW_ANCESTRAL, 0, 1, 1, 1,
+    DKP_STEP("dpm_solver_2s", dkp_record_singlestep, NULL, 2, 0, DK_RULE_DPM, 1, DK_LAW_ANCESTRAL, 0, 0, 2, 2,
+             "Lu et al. 2022, alg. 1"),
+    DKP_STEP("dpm_solver_3s", dkp_record_singlestep, NULL, 3, 0, DK_RULE_DPM, 1, DK_LAW_ANCESTRAL, 0, 0, 3, 3,
+             "Lu et al. 2022, alg. 2; dpm_fast with sampler.evals"),
+    DKP_STEP("dpmpp_2s", dkp_record_singlestep, NULL, 2, 0, DK_RULE_DPM, 0, DK_LAW_ANCESTRAL, 0, 0, 2, 2,
+             "Lu et al. 2022b, alg. 1"),
+    DKP_STEP("dpmpp_3s", dkp_record_singlestep, NULL, 3, 0, DK_RULE_DPM, 0, DK_LAW_ANCESTRAL, 0, 0, 3, 3,
+             "Lu et al. 2022b; their code's third order"),
+    DKP_STEP("dpmpp_2s_ancestral", dkp_record_singlestep, NULL, 2, 0, DK_RULE_DPM, 0, DK_LAW_ANCESTRAL, 1, 0, 2, 2,
+             "k-diffusion's dpmpp_2s_ancestral"),
+    DKP_STEP("dpmpp_2s_ancestral_rf", dkp_record_singlestep, NULL, 2, 0, DK_RULE_DPM, 0, DK_LAW_FLOW, 1, 0, 2, 2,
+             "ComfyUI's dpmpp_2s_ancestral_RF"),
+    DKP_STEP("dpmpp_sde", dkp_record_dpmpp_sde, NULL, 2, 0.5, DK_RULE_DPM, 0, DK_LAW_ANCESTRAL, 1, 0, 1, 2,
+             "k-diffusion's dpmpp_sde; Lu et al. 2022b"),
+    DKP_STEP("seeds_2", dkp_record_seeds, NULL, 2, 0.5, DK_RULE_DPM, 0, DK_LAW_SDE, 1, 0, 1, 2,
+             "Gonzalez et al. 2023, alg. 2"),
+    DKP_STEP("seeds_3", dkp_record_seeds, NULL, 3, 0, DK_RULE_DPM, 0, DK_LAW_SDE, 1, 0, 1, 3,
+             "Gonzalez et al. 2023, alg. 3"),
+    DKP_STEP("exp_heun_2_x0", dkp_record_singlestep, NULL, 2, 1, DK_RULE_EXACT, 0, DK_LAW_SDE, 0, 0, 2, 2,
+             "Cox & Matthews 2002, ETD2RK"),
+    DKP_STEP("exp_heun_2_x0_sde", dkp_record_seeds, NULL, 2, 1, DK_RULE_EXACT, 0, DK_LAW_SDE, 1, 0, 1, 2,
+             "ComfyUI's exp_heun_2_x0_sde"),
+    DKP_STEP("res_2s", dkp_record_singlestep, NULL, 2, 0.5, DK_RULE_EXACT, 0, DK_LAW_SDE, 0, 0, 2, 2,
+             "Zhang & Chen 2023, RES"),
+    DKP_PHI(&dkp_res3, "res_3s", 3, 3, "Zhang & Chen 2023, RES; Hochbruck & Ostermann 2010, eq. 2.54"),
+    DKP_PHI(&dkp_etd3, "etd3rk", 3, 3, "Cox & Matthews 2002, eq. 23-25"),
+    DKP_PHI(&dkp_etd4, "etd4rk", 4, 4, "Cox & Matthews 2002, eq. 26-29"),
+    DKP_PHI(&dkp_krogstad, "krogstad", 4, 4, "Krogstad 2005, ETDRK4-B"),
+    DKP_PHI(&dkp_sw, "strehmel_weiner", 4, 4, "Strehmel & Weiner 1992"),
+    DKP_PHI(&dkp_ho, "hochbruck_ostermann", 4, 5, "Hochbruck & Ostermann 2005, eq. 5.19"),
+    DKP_STEP("euler_cfg_pp", dkp_record_ddim, NULL, 1, 0, DK_RULE_DPM, 0, DK_LAW_ANCESTRAL, 0, 1, 1, 1,
              "Chung et al. 2024, alg. 1"),
-    DKP_STEP("euler_ancestral_cfg_pp", dkp_record_ddim, NULL, NULL, 1, 0, 0, 0, DK_LAW_ANCESTRAL, 1, 1, 1, 1,
+    DKP_STEP("euler_ancestral_cfg_pp", dkp_record_ddim, NULL, 1, 0, DK_RULE_DPM, 0, DK_LAW_ANCESTRAL, 1, 1, 1, 1,
              "ComfyUI's euler_ancestral_cfg_pp"),
-    DKP_SINGLE("dpmpp_2s_ancestral_cfg_pp", dkp_record_singlestep, 2, 0, 0, 0, DK_LAW_ANCESTRAL, 1, 1, 2,
-               "ComfyUI's dpmpp_2s_ancestral_cfg_pp"),
-    DKP_LAW("ddim", dkp_record_ddim, 1, DK_LAW_ANCESTRAL, 0, 1, "Song et al. 2020"),
-    DKP_LAW("euler_ancestral", dkp_record_ddim, 1, DK_LAW_ANCESTRAL, 1, 1, "k-diffusion's euler_ancestral"),
-    DKP_LAW("ddpm", dkp_record_ddim, 1, DK_LAW_ANCESTRAL, 1, 1, "Ho et al. 2020, variance beta~"),
-    DKP_LAW("ddpm_large", dkp_record_ddim, 1, DK_LAW_DDPM_LARGE, 1, 1, "Ho et al. 2020, variance beta"),
-    DKP_LAW("dpmpp_2m", dkp_record_dpmpp_2m, 2, DK_LAW_SDE, 0, 2, "Lu et al. 2022b, alg. 2"),
-    DKP_LAW("dpmpp_2m_sde", dkp_record_dpmpp_2m, 2, DK_LAW_SDE, 1, 2, "Lu et al. 2022b, eq. 14"),
-    DKP_LAW("euler_maruyama", dkp_record_euler_maruyama, 1, DK_LAW_SDE, 0, 1, "Song et al. 2021, app. D"),
-    DKP_ROW("predictor_corrector", dkp_record_predictor_corrector, NULL, DK_GAUGE_DEFAULT, 1, 0, DK_LAW_SDE,
-            0, 0, 0, 0, 0.16, 0, 1, 1, 1, 2, "Song et al. 2021, alg. 4-5"),
-    DKP_ROW("smld", dkp_record_smld, NULL, DK_GAUGE_DEFAULT, 1, 0, DK_LAW_ANCESTRAL, 0, 0, 0, 0, 0, 0.2, 10,
-            1, 0, 10, "Song & Ermon 2019, alg. 1"),
+    DKP_STEP("dpmpp_2s_ancestral_cfg_pp", dkp_record_singlestep, NULL, 2, 0, DK_RULE_DPM, 0, DK_LAW_ANCESTRAL, 1, 1, 2, 2,
+             "ComfyUI's dpmpp_2s_ancestral_cfg_pp"),
+    DKP_NOISY("ddim", dkp_record_ddim, DK_LAW_ANCESTRAL, 0, 0, 0, 0, 1, 1, "Song et al. 2020"),
+    DKP_NOISY("euler_ancestral", dkp_record_ddim, DK_LAW_ANCESTRAL, 1, 0, 0, 0, 1, 1, "k-diffusion's euler_ancestral"),
+    DKP_NOISY("ddpm", dkp_record_ddim, DK_LAW_ANCESTRAL, 1, 0, 0, 0, 1, 1, "Ho et al. 2020, variance beta~"),
+    DKP_NOISY("ddpm_large", dkp_record_ddim, DK_LAW_DDPM_LARGE, 1, 0, 0, 0, 1, 1, "Ho et al. 2020, variance beta"),
+    DKP_EXP("dpmpp_2m", 2, 0, DK_RULE_DPM, DK_LAW_SDE, 0, 0, 0, 2, "Lu et al. 2022b, alg. 2"),
+    DKP_EXP("dpmpp_2m_sde", 2, 0, DK_RULE_DPM, DK_LAW_SDE, 1, 0, 0, 2, "Lu et al. 2022b, eq. 14"),
+    DKP_NOISY("euler_maruyama", dkp_record_euler_maruyama, DK_LAW_SDE, 0, 0, 0, 0, 1, 1, "Song et al. 2021, app. D"),
+    DKP_NOISY("predictor_corrector", dkp_record_predictor_corrector, DK_LAW_SDE, 0, 0.16, 0, 1, 1, 2,
+              "Song et al. 2021, alg. 4-5"),
+    DKP_NOISY("smld", dkp_record_smld, DK_LAW_ANCESTRAL, 0, 0, 0.2, 10, 0, 10, "Song & Ermon 2019, alg. 1"),
+    DKP_EXP("dpmpp_3m", 3, 0, DK_RULE_EXACT, DK_LAW_SDE, 0, 0, 0, 3, "Lu et al. 2022b; exact third order"),
+    DKP_EXP("dpmpp_3m_sde", 3, 0, DK_RULE_DPM_TAYLOR, DK_LAW_SDE, 1, 0, 0, 2, "k-diffusion's dpmpp_3m_sde"),
+    DKP_EXP("dpm_solver_2m", 2, 0, DK_RULE_DPM, DK_LAW_SDE, 0, 1, 0, 2, "Lu et al. 2022, multistep"),
+    DKP_EXP("dpm_solver_3m", 3, 0, DK_RULE_EXACT, DK_LAW_SDE, 0, 1, 0, 3, "Lu et al. 2022, multistep; exact third order"),
+    DKP_EXP("deis", 3, 0, DK_RULE_EXACT, DK_LAW_SDE, 0, 1, 0, 3, "Zhang & Chen 2022, in log rho"),
+    DKP_EXP("res_multistep", 2, 0, DK_RULE_EXACT, DK_LAW_ANCESTRAL, 0, 0, 0, 2, "Zhang et al. 2023, RES"),
+    DKP_EXP("res_multistep_ancestral", 2, 0, DK_RULE_EXACT, DK_LAW_ANCESTRAL, 1, 0, 0, 1, "Zhang et al. 2023, RES"),
+    DKP_EXP("res_3m", 3, 0, DK_RULE_EXACT, DK_LAW_ANCESTRAL, 0, 0, 0, 3, "Zhang et al. 2023, RES"),
+    DKP_EXP("unip", 3, 0, DK_RULE_BH2, DK_LAW_SDE, 0, 0, 0, 3, "Zhao et al. 2023, UniP"),
+    DKP_EXP("unipc", 3, 4, DK_RULE_BH2, DK_LAW_SDE, 0, 0, 0, 4, "Zhao et al. 2023, alg. 1"),
+    DKP_EXP("sa_solver", 3, 4, DK_RULE_EXACT, DK_LAW_SDE, 1, 0, 0, 2, "Xue et al. 2023, alg. 1"),
+    DKP_EXP("sa_solver_pece", 3, 4, DK_RULE_EXACT, DK_LAW_SDE, 1, 0, 1, 2, "Xue et al. 2023, with PECE"),
+    DKP_ADAMS("lms", 4, DK_RULE_EXACT, 0, 4, "k-diffusion's lms: Adams-Bashforth, exact weights"),
+    DKP_ADAMS("ipndm", 4, DK_RULE_UNIFORM, 0, 1, "Liu et al. 2022; Zhang & Chen 2022"),
+    DKP_ADAMS("ipndm_v", 4, DK_RULE_EXACT, 0, 4, "Zhang & Chen 2022, variable steps"),
+    DKP_ADAMS("deis_rho", 3, DK_RULE_EXACT, 0, 3, "Zhang & Chen 2022, rho-AB"),
+    DKP_ADAMS("gradient_estimation", 2, DK_RULE_GRADIENT, 2, 1, "Permenter & Yuan 2023"),
 };
 
 DK_API const dk_sampler_info *dk_sampler_at(int i) {
@@ -3753,9 +3881,11 @@ DK_API dk_status dk_load(dk_run *run, const void *bytes, size_t size) {
 #undef DKP_COUNT
 #undef DKP_MALLOC
 #undef DKP_FREE
-#undef DKP_ROW
+#undef DKP_SAMPLER
 #undef DKP_RK
-#undef DKP_LAW
+#undef DKP_NOISY
+#undef DKP_ADAMS
+#undef DKP_EXP
 #undef DKP_SAVE_MAGIC
 #endif /* DIFFKIT_IMPLEMENTATION */
 

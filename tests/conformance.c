@@ -100,7 +100,7 @@ static int sampler_of(const json *line, dk_config *c) {
     c->sampler.churn_min = json_real(params, "s_tmin", json_real(params, "S_min", 0));
     c->sampler.churn_max = json_real(params, "s_tmax", json_real(params, "S_max", 0));
     if (!(c->sampler.churn_max < HUGE_VAL)) c->sampler.churn_max = 0;
-    c->sampler.heun = strcmp(json_string(params, "solver_type", ""), "heun") == 0;
+    if (strcmp(json_string(params, "solver_type", ""), "heun") == 0) c->sampler.rule = DK_RULE_EXACT;
     c->sampler.alpha = json_real(params, "alpha", c->sampler.alpha);
     return 1;
 }

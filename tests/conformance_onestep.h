@@ -57,10 +57,10 @@ static int onestep_case(const json *line, dk_config *c) {
     s->alpha = json_real(params, "r", json_real(params, "r_1", json_real(params, "alpha", s->alpha)));
     s->alpha2 = json_real(params, "r_2", s->alpha2);
     const char *type = json_string(params, "solver_type", "");
-    if (*type) s->heun = strcmp(type, "phi_2") == 0 || strcmp(type, "taylor") == 0;
+    if (*type) s->rule = strcmp(type, "phi_2") == 0 || strcmp(type, "taylor") == 0 ? DK_RULE_EXACT : DK_RULE_DPM;
     if (strcmp(name, "dpm_fast") == 0) s->evals = (int)json_real(params, "n", 0), s->eta = json_real(params, "eta", 0);
     if (strcmp(name, "ablation_sampler") == 0) {
-        s->last = DK_LAST_PLAIN;
+        s->plain_last = 1;
         if (strcmp(json_string(params, "solver", ""), "euler") == 0) {
             dk_sampler euler = dk_sampler_named("euler");
             s->record = euler.record, s->tableau = euler.tableau; /* native gauge */
