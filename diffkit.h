@@ -2690,8 +2690,9 @@ static void dkp_singlestep(dk_recorder *r, int order, dkp_stage_noise noise) {
    Lu et al. 2022, app. D.3. */
 static int dkp_singlestep_order(const dk_recorder *r) {
     int order = r->sampler.order > 1 ? r->sampler.order : 1, most = order - 1;
-    int missing = r->sampler.evals > 0 ? order * r->steps - r->sampler.evals : 0;
-    missing -= (r->steps - 1 - r->step) * most; /* what later steps save */
+    int zero = dkp_level(r, r->steps).sigma <= 0, steps = r->steps - zero; /* that step takes one anyway */
+    int missing = r->sampler.evals > 0 ? order * steps + zero - r->sampler.evals : 0;
+    missing -= (steps - 1 - r->step) * most; /* what later steps save */
     return order - (missing <= 0 ? 0 : missing < most ? missing : most);
 }
 

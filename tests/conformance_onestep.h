@@ -42,7 +42,8 @@ static int onestep_case(const json *line, dk_config *c) {
         if (strncmp(method, "singlestep", 10) != 0) return 0;
         *s = dk_sampler_named(eps ? "dpm_solver_2s" : "dpmpp_2s"), known = 1;
         s->order = (int)json_real(params, "order", 2);
-        if (strcmp(method, "singlestep") == 0) s->evals = (int)json_real(params, "steps", 0);
+        if (strcmp(method, "singlestep") == 0) 
+            s->evals = (int)(json_real(params, "steps", 0) + json_real(params, "denoise_to_zero", 0));
         s->stages = strcmp(skip, "time_uniform") == 0     ? DK_SPACING_UNIFORM
                     : strcmp(skip, "time_quadratic") == 0 ? DK_SPACING_QUADRATIC
                                                           : DK_SPACING_LAMBDA;
@@ -58,7 +59,12 @@ static int onestep_case(const json *line, dk_config *c) {
     s->alpha2 = json_real(params, "r_2", s->alpha2);
     const char *type = json_string(params, "solver_type", "");
     if (*type) s->rule = strcmp(type, "phi_2") == 0 || strcmp(type, "taylor") == 0 ? DK_RULE_EXACT : DK_RULE_DPM;
-    if (strcmp(name, "dpm_fast") == 0) s->evals = (int)json_real(params, "n", 0), s->eta = json_real(params, "eta", 0);
+    s->s_noise *= json_real(json_get(params, "model_sampling"), "noise_scale", json_real(params, "noise_scale", 1));
+    if (strcmp(name, "dpm_fast") == 0) { /* it never steps below the last level, so it ends without noise */
+        const json *ends = json_get(line, "sigmas");
+        s->evals = (int)json_real(params, "n", 0), s->eta = json_real(params, "eta", 0);
+        s->noise_min = ends->item[ends->count - 1].number * (1 + 1e-9);
+    }
     if (strcmp(name, "ablation_sampler") == 0) {
         s->plain_last = 1;
         if (strcmp(json_string(params, "solver", ""), "euler") == 0) {
@@ -70,8 +76,9 @@ static int onestep_case(const json *line, dk_config *c) {
     return 1;
 }
 
-/* dpm_fast is given the two ends only: equal steps in lambda. Returns the number of levels. */
+/* The levels that the peer used. dpm_fast is given the two ends only: equal steps in lambda. Returns how many. */
 static int onestep_levels(const json *line, double *levels, int n) {
+    levels[0] = json_real(json_get(line, "params"), "first_sigma_replaced_by", levels[0]);
     if (strcmp(json_string(line, "sampler", ""), "dpm_fast") != 0) return n;
     int steps = (int)json_real(json_get(line, "params"), "n", 3) / 3 + 1;
     double first = levels[0], last = levels[n - 1];
