@@ -2708,6 +2708,7 @@ static void dkp_record_dpmpp_sde(dk_recorder *r) {
 
 /* SEEDS-2 and -3, Gonzalez et al. 2023, alg. 2-3: the noise of a step goes on from its stages'. */
 static void dkp_record_seeds(dk_recorder *r) {
+    if (r->sampler.law != DK_LAW_SDE) dk_refuse(r, "sampler.law", r->sampler.law, "DK_LAW_SDE: SEEDS follow its paths");
     while (dk_step(r)) dkp_singlestep(r, dkp_singlestep_order(r), DKP_NOISE_PATH);
 }
 
@@ -2895,13 +2896,13 @@ static const dk_sampler_info dkp_samplers[] = {
              "ComfyUI's dpmpp_2s_ancestral_RF"),
     DKP_STEP("dpmpp_sde", dkp_record_dpmpp_sde, NULL, 2, 0.5, DK_RULE_DPM, 0, DK_LAW_ANCESTRAL, 1, 0, 1, 2,
              "k-diffusion's dpmpp_sde; Lu et al. 2022b"),
-    DKP_STEP("seeds_2", dkp_record_seeds, NULL, 2, 0.5, DK_RULE_DPM, 0, DK_LAW_SDE, 1, 0, 1, 2,
+    DKP_STEP("seeds_2", dkp_record_seeds, NULL, 2, 0.5, DK_RULE_DPM, 0, DK_LAW_SDE, 1, 0, 2, 2,
              "Gonzalez et al. 2023, alg. 2"),
-    DKP_STEP("seeds_3", dkp_record_seeds, NULL, 3, 0, DK_RULE_DPM, 0, DK_LAW_SDE, 1, 0, 1, 3,
+    DKP_STEP("seeds_3", dkp_record_seeds, NULL, 3, 0, DK_RULE_DPM, 0, DK_LAW_SDE, 1, 0, 2, 3,
              "Gonzalez et al. 2023, alg. 3"),
     DKP_STEP("exp_heun_2_x0", dkp_record_singlestep, NULL, 2, 1, DK_RULE_EXACT, 0, DK_LAW_SDE, 0, 0, 2, 2,
              "Cox & Matthews 2002, ETD2RK"),
-    DKP_STEP("exp_heun_2_x0_sde", dkp_record_seeds, NULL, 2, 1, DK_RULE_EXACT, 0, DK_LAW_SDE, 1, 0, 1, 2,
+    DKP_STEP("exp_heun_2_x0_sde", dkp_record_seeds, NULL, 2, 1, DK_RULE_EXACT, 0, DK_LAW_SDE, 1, 0, 2, 2,
              "ComfyUI's exp_heun_2_x0_sde"),
     DKP_STEP("res_2s", dkp_record_singlestep, NULL, 2, 0.5, DK_RULE_EXACT, 0, DK_LAW_SDE, 0, 0, 2, 2,
              "Zhang & Chen 2023, RES"),

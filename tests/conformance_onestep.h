@@ -42,7 +42,7 @@ static int onestep_case(const json *line, dk_config *c) {
         if (strncmp(method, "singlestep", 10) != 0) return 0;
         *s = dk_sampler_named(eps ? "dpm_solver_2s" : "dpmpp_2s"), known = 1;
         s->order = (int)json_real(params, "order", 2);
-        if (strcmp(method, "singlestep") == 0) 
+        if (strcmp(method, "singlestep") == 0)
             s->evals = (int)(json_real(params, "steps", 0) + json_real(params, "denoise_to_zero", 0));
         s->stages = strcmp(skip, "time_uniform") == 0     ? DK_SPACING_UNIFORM
                     : strcmp(skip, "time_quadratic") == 0 ? DK_SPACING_QUADRATIC
@@ -58,8 +58,10 @@ static int onestep_case(const json *line, dk_config *c) {
     s->alpha = json_real(params, "r", json_real(params, "r_1", json_real(params, "alpha", s->alpha)));
     s->alpha2 = json_real(params, "r_2", s->alpha2);
     const char *type = json_string(params, "solver_type", "");
-    if (*type) s->rule = strcmp(type, "phi_2") == 0 || strcmp(type, "taylor") == 0 ? DK_RULE_EXACT : DK_RULE_DPM;
-    s->s_noise *= json_real(json_get(params, "model_sampling"), "noise_scale", json_real(params, "noise_scale", 1));
+    if (*type)
+        s->rule = strcmp(type, "phi_2") == 0 || strcmp(type, "taylor") == 0 ? DK_RULE_EXACT : DK_RULE_DPM;
+    s->s_noise *=
+        json_real(json_get(params, "model_sampling"), "noise_scale", json_real(params, "noise_scale", 1));
     if (strcmp(name, "dpm_fast") == 0) { /* it never steps below the last level, so it ends without noise */
         const json *ends = json_get(line, "sigmas");
         s->evals = (int)json_real(params, "n", 0), s->eta = json_real(params, "eta", 0);
