@@ -431,7 +431,8 @@ typedef enum dk_rule {
     DK_RULE_BH1,        /* UniPC's shortcut for two nodes with B(h) = h */
     DK_RULE_BH2,        /* and with B(h) = exp(h) - 1 */
     DK_RULE_UNIFORM,    /* exact for equal steps, whatever the steps are: iPNDM, PLMS */
-    DK_RULE_GRADIENT,   /* the newest plus gamma - 1 times its change: gradient estimation */
+    DK_RULE_IPNDM_V,  /* exact but for the second difference, whose weight is that of the published iPNDM-v */
+    DK_RULE_GRADIENT, /* the newest plus gamma - 1 times its change: gradient estimation */
     DK_RULE_COUNT
 } dk_rule;
 
@@ -486,23 +487,27 @@ typedef struct dk_sampler {
     double churn;                /* S_churn, Karras et al. 2022, alg. 2: any sampler can churn */
     double churn_min, churn_max; /* S_tmin, S_tmax in sigma/alpha; churn_max 0: no limit */
     double snr;                  /* Langevin corrector: signal-to-noise ratio r, Song et al. 2021, alg. 4-5 */
-    double langevin_step; /* smld: step / sigma^2, Song & Ermon 2019, alg. 1 (their epsilon/sigma_L^2) */
-    int langevin_steps;   /* Langevin steps per level */
-    int noise_prediction;        /* exponential methods: interpolate the noise instead of D */
-    int corrector;               /* UniPC, SA-Solver: nodes of the corrector, the new one included; 0: none */
-    int pece;                    /* evaluate again after the corrector */
-    int lower_order_final;       /* lower the order towards the end, as the peers do for few steps */
-    double gamma;                /* gradient estimation */
-    int from_down;               /* measure past nodes from the last step's sigma_down, as ComfyUI's RES does */
-    int plain_last;              /* classical methods: an ordinary step to sigma = 0 instead of x = alpha D */
-    double noise_min, noise_max; /* noise of the law only where sigma/alpha after the step lies between; 0: no limit */
+    double langevin_step;  /* smld: step / sigma^2, Song & Ermon 2019, alg. 1 (their epsilon/sigma_L^2) */
+    int langevin_steps;    /* Langevin steps per level */
+    int noise_prediction;  /* exponential methods: interpolate the noise instead of D */
+    int corrector;         /* UniPC, SA-Solver: nodes of the corrector, the new one included; 0: none */
+    int pece;              /* evaluate again after the corrector */
+    int lower_order_final; /* lower the order towards the end, as the peers do for few steps */
+    double gamma;          /* gradient estimation */
+    int er_power;   /* er_sde: scaler level^(eta + 1) instead of the paper's level (exp(level^0.3) + 10) */
+    int from_down;  /* measure past nodes from the last step's sigma_down, as ComfyUI's RES does */
+    int plain_last; /* classical methods: an ordinary step to sigma = 0 instead of x = alpha D */
+    double noise_min,
+        noise_max; /* noise of the law only where sigma/alpha after the step lies between; 0: no limit */
     const dk_exponential *exponential; /* exponential Runge-Kutta */
     double alpha2;                     /* singlestep: r_2, where its third stage stands; 0: 2/3 */
-    dk_spacing stages; /* singlestep: in what stages are equidistant; zero: lambda; UNIFORM, QUADRATIC: as in grids */
-    int evals;         /* singlestep: evaluations in all: too few lower the order of the last steps; 0: no limit */
-    double pure_stage; /* singlestep of order 2 from alpha = 0: sigma/(alpha + sigma) of its stage; 0: order 1 */
-    int cfg_pp;        /* 1: CFG++: the network's unconditional output gives the direction, guided D the target */
-    const void *user;     /* for the user's own record function; dk_table for table samplers */
+    dk_spacing
+        stages; /* singlestep: in what stages are equidistant; zero: lambda; UNIFORM, QUADRATIC: as in grids */
+    int evals;  /* singlestep: evaluations in all: too few lower the order of the last steps; 0: no limit */
+    double
+        pure_stage; /* singlestep of order 2 from alpha = 0: sigma/(alpha + sigma) of its stage; 0: order 1 */
+    int cfg_pp; /* 1: CFG++: the network's unconditional output gives the direction, guided D the target */
+    const void *user; /* for the user's own record function; dk_table for table samplers */
 } dk_sampler;
 
 typedef struct dk_sampler_info {
@@ -920,9 +925,9 @@ DK_API void dk_philox(const uint32_t counter[4], const uint32_t key[2], uint32_t
     out[0] = c0, out[1] = c1, out[2] = c2, out[3] = c3;
 }
 
-/* sqrt(-2 log u) for u = (2 (r/2) + 1) / 2^32. The logarithm is ours, so that it is the same everywhere:
+/* -2 log u for u = (2 (r/2) + 1) / 2^32. The logarithm is ours, so that it is the same everywhere:
    u = m 2^e with m in [sqrt 1/2, sqrt 2), log m by a polynomial (Chebyshev fit, relative error 5e-8). */
-static float dkp_radius(uint32_t r) {
+static inline float dkp_minus_2_log(uint32_t r) {
     float u = ((float)(int32_t)(r >> 1) + 0.5f) * 4.656612873e-10f;
     uint32_t bits;
     memcpy(&bits, &u, sizeof bits);
@@ -941,11 +946,11 @@ static float dkp_radius(uint32_t r) {
     p = p * s - 0.49999988f;
     p = p * s + 1.0f;
     float minus_2_log = -2.0f * (e * 0.69314718f + s * p);
-    return sqrtf(minus_2_log > 0.0f ? minus_2_log : 0.0f);
+    return minus_2_log > 0.0f ? minus_2_log : 0.0f;
 }
 
 /* cos and sin of 2 pi r / 2^32: the nearest quarter turn exactly, the rest in [-pi/4, pi/4] by polynomials. */
-static void dkp_turn(uint32_t r, float *cosine, float *sine) {
+static inline void dkp_turn(uint32_t r, float *cosine, float *sine) {
     uint32_t quarter = (r + 0x20000000u) >> 30;
     float y = (float)(int32_t)(r - (quarter << 30)) * 4.656612873e-10f; /* in half turns */
     float z = y * y;
@@ -959,23 +964,27 @@ static void dkp_turn(uint32_t r, float *cosine, float *sine) {
 /* Normals 64 chunk .. 64 chunk + 63 of a draw. Philox block 16 chunk + j gives four of them, at j, j + 16,
    j + 32 and j + 48, so that every loop below runs over 16 neighbours. Box & Muller 1958. */
 static void dkp_normal_chunk(uint64_t seed, uint64_t sample, uint32_t draw, uint64_t chunk, float z[64]) {
-    const uint32_t key[2] = {(uint32_t)seed, (uint32_t)(seed >> 32)};
-    uint32_t bits[4][16];
-    for (uint32_t j = 0; j < 16; j++) {
-        uint64_t block = chunk * 16 + j;
-        uint32_t high = (uint32_t)(sample >> 32) ^ ((uint32_t)(block >> 32) << 16);
-        const uint32_t counter[4] = {(uint32_t)block, draw, (uint32_t)sample, high};
-        uint32_t out[4];
-        dk_philox(counter, key, out);
-        for (int i = 0; i < 4; i++) bits[i][j] = out[i];
-    }
-    for (int half = 0; half < 2; half++)
+    uint32_t key[2] = {(uint32_t)seed, (uint32_t)(seed >> 32)}, c[4][16]; /* dk_philox on 16 counters */
+    uint32_t first = (uint32_t)(chunk * 16),
+             high = (uint32_t)(sample >> 32) ^ ((uint32_t)(chunk >> 28) << 16);
+    for (uint32_t j = 0; j < 16; j++)
+        c[0][j] = first + j, c[1][j] = draw, c[2][j] = (uint32_t)sample, c[3][j] = high;
+    for (int round = 0; round < 10; round++) {
         for (int j = 0; j < 16; j++) {
-            float radius = dkp_radius(bits[2 * half][j]), cosine, sine;
-            dkp_turn(bits[2 * half + 1][j], &cosine, &sine);
-            z[32 * half + j] = radius * cosine;
-            z[32 * half + 16 + j] = radius * sine;
+            uint64_t p = (uint64_t)0xD2511F53u * c[0][j], q = (uint64_t)0xCD9E8D57u * c[2][j];
+            c[0][j] = (uint32_t)(q >> 32) ^ c[1][j] ^ key[0], c[1][j] = (uint32_t)q;
+            c[2][j] = (uint32_t)(p >> 32) ^ c[3][j] ^ key[1], c[3][j] = (uint32_t)p;
         }
+        key[0] += 0x9E3779B9u, key[1] += 0xBB67AE85u;
+    }
+    for (int half = 0; half < 2; half++) {
+        float radius[16], cosine[16], sine[16];
+        for (int j = 0; j < 16; j++) radius[j] = dkp_minus_2_log(c[2 * half][j]);
+        for (int j = 0; j < 16; j++) radius[j] = sqrtf(radius[j]);
+        for (int j = 0; j < 16; j++) dkp_turn(c[2 * half + 1][j], &cosine[j], &sine[j]);
+        for (int j = 0; j < 16; j++) z[32 * half + j] = radius[j] * cosine[j];
+        for (int j = 0; j < 16; j++) z[32 * half + 16 + j] = radius[j] * sine[j];
+    }
 }
 
 DK_API void dk_normals(uint64_t seed, uint64_t sample, uint32_t draw, uint64_t first, size_t n,
@@ -1777,12 +1786,14 @@ static dk_status dkp_check_sampler(const dk_sampler *s, char *message) {
     if (!(s->alpha >= 0 && s->alpha <= 1))
         return dkp_fail(message, "sampler.alpha", s->alpha, "> 0 and <= 1");
     if (s->order < 0 || s->order > 8) return dkp_fail(message, "sampler.order", s->order, "0 .. 8");
-    if (s->corrector < 0 || s->corrector > 8) return dkp_fail(message, "sampler.corrector", s->corrector, "0 .. 8");
+    if (s->corrector < 0 || s->corrector > 8)
+        return dkp_fail(message, "sampler.corrector", s->corrector, "0 .. 8");
     if ((int)s->rule < 0 || s->rule >= DK_RULE_COUNT)
         return dkp_fail(message, "sampler.rule", s->rule, "one of dk_rule");
     if (!dkp_finite(s->gamma)) return dkp_fail(message, "sampler.gamma", s->gamma, "finite");
     if (!(s->noise_min >= 0)) return dkp_fail(message, "sampler.noise_min", s->noise_min, ">= 0");
-    if (!(s->noise_max >= 0)) return dkp_fail(message, "sampler.noise_max", s->noise_max, ">= 0 (0: no limit)");
+    if (!(s->noise_max >= 0))
+        return dkp_fail(message, "sampler.noise_max", s->noise_max, ">= 0 (0: no limit)");
     if (!(s->snr >= 0) || !dkp_finite(s->snr)) return dkp_fail(message, "sampler.snr", s->snr, ">= 0");
     if (!(s->langevin_step >= 0) || !dkp_finite(s->langevin_step))
         return dkp_fail(message, "sampler.langevin_step", s->langevin_step, ">= 0");
@@ -2279,11 +2290,30 @@ static double dkp_moment(double H, int p) {
     return above / below;
 }
 
+/* The average as published iPNDM-v code has it (zju-pi/diff-sampler): the interpolation polynomial in differences,
+   of which second and third have weights and a last factor (h1/h2 for h2/h3) that are exact only for equal steps.
+   People's results depend on them. h1, h2, h3: the steps before, in units of this one. */
+static dk_vec dkp_ipndm_v_average(const dkp_history *past, int n, double from, double span) {
+    double h1 = (from - past->at[1]) / span, h2 = (past->at[1] - past->at[2]) / span;
+    double h3 = n > 3 ? (past->at[2] - past->at[3]) / span : 1, q = h1 / h2,
+           a = h1 * (h1 + h2) / (h2 * (h2 + h3));
+    double two = 1 + h1, three = 1 + h1 + h2, second = 0.5 - 1 / (6 * h1 * (h1 + h2)), third = 0;
+    if (n > 3)
+        third = (0.5 - 1 / (6 * two) + (1 - 1 / (2 * two)) / (6 * three)) * two * three /
+                (h1 * (h1 + h2) * (h1 + h2 + h3));
+    dk_vec sum = dk_scale(1 + 0.5 / h1 + second + third, past->v[0]);
+    sum = dk_mix(1, sum, -0.5 / h1 - (1 + q) * second - (1 + q + a) * third, past->v[1]);
+    sum = dk_mix(1, sum, q * second + (q + a * (1 + h2 / h3)) * third, past->v[2]);
+    return n > 3 ? dk_mix(1, sum, -third * a * q, past->v[3]) : sum;
+}
+
 /* The average over the step of the polynomial through the newest n vectors. The step runs from axis value `from`
    over `span`; H is the exponent of the weight, 0 for classical methods. This one formula is Adams, DPM-Solver
    multistep, UniP and UniC, RES, DEIS in rho and log rho, and SA-Solver; rules: see dk_rule. */
-static dk_vec dkp_average(const dk_recorder *r, const dkp_history *past, int n, double from, double span, double H) {
+static dk_vec dkp_average(const dk_recorder *r, const dkp_history *past, int n, double from, double span,
+                          double H) {
     dk_rule rule = r->sampler.rule;
+    if (rule == DK_RULE_IPNDM_V && n > 2) return dkp_ipndm_v_average(past, n, from, span);
     dk_vec sum = dkp_zero();
     for (int j = 0; j < n; j++) {
         int even = rule == DK_RULE_UNIFORM || rule == DK_RULE_GRADIENT;
@@ -2318,8 +2348,8 @@ static double dkp_gauge_lambda(const dk_recorder *r, dk_level l) {
 }
 
 /* One exponential step of the given number of nodes from the state x at `from`; lambda of the past is finite. */
-static dk_vec dkp_exponential_step(const dk_recorder *r, dk_level from, dk_level to, dkp_split split, dk_vec x,
-                                   dk_vec D, const dkp_history *past, int nodes) {
+static dk_vec dkp_exponential_step(const dk_recorder *r, dk_level from, dk_level to, dkp_split split,
+                                   dk_vec x, dk_vec D, const dkp_history *past, int nodes) {
     double start = dkp_gauge_lambda(r, from), span = dkp_gauge_lambda(r, to) - start;
     double H = dkp_gauge_lambda(r, split.down) - start;
     if (r->sampler.law != DK_LAW_SDE) span = H; /* the ODE down to sigma_down, not the SDE up to the end */
@@ -2327,7 +2357,8 @@ static dk_vec dkp_exponential_step(const dk_recorder *r, dk_level from, dk_level
     if (!r->sampler.noise_prediction)
         return dkp_ddim_step(from, split.down, x, dkp_average(r, past, nodes, start, span, H));
     double ratio = dkp_gauge_alpha(r, split.down) / dkp_gauge_alpha(r, from);
-    return dk_mix(ratio, x, split.down.sigma - from.sigma * ratio, dkp_average(r, past, nodes, start, span, -H));
+    return dk_mix(ratio, x, split.down.sigma - from.sigma * ratio,
+                  dkp_average(r, past, nodes, start, span, -H));
 }
 
 /* How many of the wanted nodes may be used: those that there are, and, with lower_order_final, no more than there
@@ -2456,6 +2487,47 @@ static void dkp_record_adams(dk_recorder *r) {
         int nodes = dkp_nodes(r, r->sampler.order, past.count, r->steps - r->step);
         if (r->to.sigma <= 0 && !r->sampler.plain_last) r->x = dkp_ddim_step(r->from, r->to, r->x, D);
         else r->x = dk_scale(to.scale, dk_mix(1, X, h, dkp_average(r, &past, nodes, from.u, h, 0)));
+    }
+}
+
+/* ER-SDE's noise scaler: how the diffusion grows with the noise level; Cui et al. 2023, eq. 24, and powers. */
+static double dkp_er_scaler(const dk_sampler *s, double level) {
+    return s->er_power ? pow(level, s->eta + 1) : level * (exp(pow(level, 0.3)) + 10);
+}
+
+/* ER-SDE-Solver 1 to 3, Cui et al. 2023, alg. 1-3, in noise levels: a Taylor expansion of D whose integrals are sums
+   over 200 points, as the paper takes them. */
+static void dkp_record_er_sde(dk_recorder *r) {
+    enum { POINTS = 200 };
+    dk_vec D1 = dkp_zero(), slope1 = dkp_zero();
+    double before = 0, before2 = 0;
+    for (int have = 0; dk_step(r); have++) {
+        double here = dk_noise_level(r->from), next = dk_noise_level(r->to), alpha = r->to.alpha;
+        dk_vec D = dk_denoise(r, r->x, r->from), slope = dkp_zero();
+        if (!r->falling) dk_refuse(r, "grid.rising", 1, "0: the SDE runs towards data");
+        if (r->to.sigma <= 0 || !dkp_finite(here)) { /* pure noise is forgotten at once */
+            r->x = dkp_add_noise(r, dk_scale(alpha, D), r->to.sigma);
+            have = -1;
+            continue;
+        }
+        double scale = dkp_er_scaler(&r->sampler, next), kept = scale / dkp_er_scaler(&r->sampler, here);
+        double h = next - here, sum = 0, moment = 0;
+        for (int i = 0; i < POINTS; i++) {
+            double at = next - i * h / POINTS, inverse = 1 / dkp_er_scaler(&r->sampler, at);
+            sum -= inverse * h / POINTS, moment -= (at - here) * inverse * h / POINTS;
+        }
+        dk_vec x = dk_mix(kept * alpha / r->from.alpha, r->x, alpha * (1 - kept), D);
+        if (have > 0 && r->sampler.order > 1) {
+            slope = dk_keep(r, dk_mix(1 / (here - before), D, -1 / (here - before), D1));
+            x = dk_mix(1, x, alpha * (h + sum * scale), slope);
+        }
+        if (have > 1 && r->sampler.order > 2) {
+            double c = 2 / (here - before2) * alpha * (0.5 * h * h + moment * scale);
+            x = dk_add(x, dk_mix(c, slope, -c, slope1));
+        }
+        double variance = next * next - here * here * kept * kept;
+        r->x = dkp_add_noise(r, x, variance > 0 ? alpha * sqrt(variance) : 0);
+        D1 = D, slope1 = slope, before2 = before, before = here;
     }
 }
 
@@ -2673,7 +2745,8 @@ static void dkp_singlestep(dk_recorder *r, int order, dkp_stage_noise noise) {
     if (order > 1 && !dkp_finite(r1)) order = 1;
     int taylor = r->sampler.rule == DK_RULE_EXACT;
     dk_phi_term two[1] = {{2, 1, taylor ? 2 : 1, taylor ? 1 / r1 : 0.5 / r1, 1}};
-    dk_phi_term three[5] = {{2, 1, 2, r2 * r2 / r1, r2}, {3, 2, 2, 1 / r2, 1}, {0, 0, 0, 0, 1}, {0, 0, 0, 0, 1}, {0, 0, 0, 0, 1}};
+    dk_phi_term three[5] = {
+        {2, 1, 2, r2 * r2 / r1, r2}, {3, 2, 2, 1 / r2, 1}, {0, 0, 0, 0, 1}, {0, 0, 0, 0, 1}, {0, 0, 0, 0, 1}};
     if (taylor && order == 3) {
         const dk_phi_term b[4] = {{3, 1, 2, r2 / (r1 * (r2 - r1)), 1},
                                   {3, 1, 3, -2 / (r1 * (r2 - r1)), 1},
@@ -2708,7 +2781,8 @@ static void dkp_record_dpmpp_sde(dk_recorder *r) {
 
 /* SEEDS-2 and -3, Gonzalez et al. 2023, alg. 2-3: the noise of a step goes on from its stages'. */
 static void dkp_record_seeds(dk_recorder *r) {
-    if (r->sampler.law != DK_LAW_SDE) dk_refuse(r, "sampler.law", r->sampler.law, "DK_LAW_SDE: SEEDS follow its paths");
+    if (r->sampler.law != DK_LAW_SDE)
+        dk_refuse(r, "sampler.law", r->sampler.law, "DK_LAW_SDE: SEEDS follow its paths");
     while (dk_step(r)) dkp_singlestep(r, dkp_singlestep_order(r), DKP_NOISE_PATH);
 }
 
@@ -2779,13 +2853,42 @@ static const double dkp_rk38_a[] = {0, 0, 0, 0, 1.0 / 3, 0, 0, 0, -1.0 / 3, 1, 0
 static const double dkp_rk38_b[] = {0.125, 0.375, 0.375, 0.125}, dkp_rk38_c[] = {0, 1.0 / 3, 2.0 / 3, 1};
 static const double dkp_bs3_a[] = {0, 0, 0, 0.5, 0, 0, 0, 0.75, 0};
 static const double dkp_bs3_b[] = {2.0 / 9, 1.0 / 3, 4.0 / 9}, dkp_bs3_c[] = {0, 0.5, 0.75};
-static const double dkp_dp5_a[] = {
-    0,              0,               0,              0,            0,               0, /**/
-    1.0 / 5,        0,               0,              0,            0,               0, /**/
-    3.0 / 40,       9.0 / 40,        0,              0,            0,               0, /**/
-    44.0 / 45,      -56.0 / 15,      32.0 / 9,       0,            0,               0, /**/
-    19372.0 / 6561, -25360.0 / 2187, 64448.0 / 6561, -212.0 / 729, 0,               0, /**/
-    9017.0 / 3168,  -355.0 / 33,     46732.0 / 5247, 49.0 / 176,   -5103.0 / 18656, 0};
+static const double dkp_dp5_a[] = {0,
+                                   0,
+                                   0,
+                                   0,
+                                   0,
+                                   0, /**/
+                                   1.0 / 5,
+                                   0,
+                                   0,
+                                   0,
+                                   0,
+                                   0, /**/
+                                   3.0 / 40,
+                                   9.0 / 40,
+                                   0,
+                                   0,
+                                   0,
+                                   0, /**/
+                                   44.0 / 45,
+                                   -56.0 / 15,
+                                   32.0 / 9,
+                                   0,
+                                   0,
+                                   0, /**/
+                                   19372.0 / 6561,
+                                   -25360.0 / 2187,
+                                   64448.0 / 6561,
+                                   -212.0 / 729,
+                                   0,
+                                   0, /**/
+                                   9017.0 / 3168,
+                                   -355.0 / 33,
+                                   46732.0 / 5247,
+                                   49.0 / 176,
+                                   -5103.0 / 18656,
+                                   0};
 static const double dkp_dp5_b[] = {35.0 / 384, 0, 500.0 / 1113, 125.0 / 192, -2187.0 / 6784, 11.0 / 84};
 static const double dkp_dp5_c[] = {0, 0.2, 0.3, 0.8, 8.0 / 9, 1};
 static const dk_tableau dkp_ralston = {"ralston", 2, 2, dkp_ralston_a, dkp_ralston_b, dkp_ralston_c};
@@ -2799,26 +2902,28 @@ static const dk_tableau dkp_dp5 = {"dormand_prince", 6, 5, dkp_dp5_a, dkp_dp5_b,
 /* Exponential tableaux: c, then terms {row, column, k, weight, at}: weight phi_k(-at h). */
 static const double dkp_c_half_1[] = {0, 0.5, 1}, dkp_c_half_half_1[] = {0, 0.5, 0.5, 1};
 static const double dkp_c_ho[] = {0, 0.5, 0.5, 1, 0.5};
-static const dk_phi_term dkp_res3_terms[] = {{2, 1, 2, 2, 0.5}, {2, 1, 2, 2, 1}, /* gamma = 4 */
-                                             {3, 1, 2, 4.0 / 3, 1}, {3, 2, 2, 1.0 / 3, 1}};
+static const dk_phi_term dkp_res3_terms[] = {{2, 1, 2, 2, 0.5},
+                                             {2, 1, 2, 2, 1}, /* gamma = 4 */
+                                             {3, 1, 2, 4.0 / 3, 1},
+                                             {3, 2, 2, 1.0 / 3, 1}};
 static const dk_phi_term dkp_etd3_terms[] = {
     {2, 1, 1, 2, 1}, {3, 1, 2, 4, 1}, {3, 1, 3, -8, 1}, {3, 2, 2, -1, 1}, {3, 2, 3, 4, 1}};
-#define DKP_ETD4_B                                                                                  \
-    {4, 1, 2, 2, 1}, {4, 1, 3, -4, 1}, {4, 2, 2, 2, 1}, {4, 2, 3, -4, 1}, {4, 3, 2, -1, 1},          \
-        {4, 3, 3, 4, 1}
+#define DKP_ETD4_B \
+    {4, 1, 2, 2, 1}, {4, 1, 3, -4, 1}, {4, 2, 2, 2, 1}, {4, 2, 3, -4, 1}, {4, 3, 2, -1, 1}, { 4, 3, 3, 4, 1 }
 static const dk_phi_term dkp_etd4_terms[] = {{2, 1, 1, 0.5, 0.5}, {3, 2, 1, 1, 0.5}, DKP_ETD4_B};
 static const dk_phi_term dkp_krogstad_terms[] = {{2, 1, 2, 1, 0.5}, {3, 2, 2, 2, 1}, DKP_ETD4_B};
 #undef DKP_ETD4_B
-static const dk_phi_term dkp_sw_terms[] = {{2, 1, 2, 0.5, 0.5}, {3, 1, 2, -2, 1}, {3, 2, 2, 4, 1}, {4, 2, 2, 4, 1},
-                                           {4, 2, 3, -8, 1},    {4, 3, 2, -1, 1}, {4, 3, 3, 4, 1}};
+static const dk_phi_term dkp_sw_terms[] = {{2, 1, 2, 0.5, 0.5}, {3, 1, 2, -2, 1}, {3, 2, 2, 4, 1},
+                                           {4, 2, 2, 4, 1},     {4, 2, 3, -8, 1}, {4, 3, 2, -1, 1},
+                                           {4, 3, 3, 4, 1}};
 /* a_52 = a_53 = phi_2(h/2)/2 - phi_3(h) + phi_2(h)/4 - phi_3(h/2)/2, a_54 = phi_2(h/2)/4 - a_52 */
-#define DKP_HO_5(column, sign)                                                            \
-    {4, column, 2, sign 0.5, 0.5}, {4, column, 3, sign -1, 1}, {4, column, 2, sign 0.25, 1}, \
-        {4, column, 3, sign -0.5, 0.5}
+#define DKP_HO_5(column, sign)                                                                  \
+    {4, column, 2, sign 0.5, 0.5}, {4, column, 3, sign - 1, 1}, {4, column, 2, sign 0.25, 1}, { \
+        4, column, 3, sign - 0.5, 0.5                                                           \
+    }
 static const dk_phi_term dkp_ho_terms[] = {
-    {2, 1, 2, 1, 0.5}, {3, 1, 2, 1, 1},     {3, 2, 2, 1, 1},  DKP_HO_5(1, +),   DKP_HO_5(2, +),
-    DKP_HO_5(3, -),    {4, 3, 2, 0.25, 0.5}, {5, 3, 2, -1, 1}, {5, 3, 3, 4, 1}, {5, 4, 2, 4, 1},
-    {5, 4, 3, -8, 1}};
+    {2, 1, 2, 1, 0.5},    {3, 1, 2, 1, 1},  {3, 2, 2, 1, 1}, DKP_HO_5(1, +),  DKP_HO_5(2, +),  DKP_HO_5(3, -),
+    {4, 3, 2, 0.25, 0.5}, {5, 3, 2, -1, 1}, {5, 3, 3, 4, 1}, {5, 4, 2, 4, 1}, {5, 4, 3, -8, 1}};
 #undef DKP_HO_5
 static const dk_exponential dkp_res3 = {"res_3s", 3, 3, dkp_c_half_1, 4, dkp_res3_terms};
 static const dk_exponential dkp_etd3 = {"etd3rk", 3, 3, dkp_c_half_1, 5, dkp_etd3_terms};
@@ -2829,40 +2934,111 @@ static const dk_exponential dkp_ho = {"hochbruck_ostermann", 5, 4, dkp_c_ho, 20,
 
 /* The table of samplers. To add one: a row here and a recording function above. Each macro names what its kind of
    sampler sets in dk_sampler, the rest is 0; then come order of convergence, evaluations per step, and paper. */
-#define DKP_SAMPLER(name, record, tableau, gauge, order, rule, alpha, law, eta, s_noise, churn, low, high, snr, step,  \
-                    moves, noise, corrector, pece, gamma, converges, evals, paper)                                     \
-    {{name, record, tableau, gauge, order, rule, alpha, law, eta, s_noise, churn, low, high, snr, step, moves, noise,  \
-      corrector, pece, 0, gamma, 0, 0, 0, 0, NULL, 0, DK_SPACING_DEFAULT, 0, 0, 0, NULL},                              \
-     converges, evals, paper}
-#define DKP_RK(name, record, tableau, gauge, alpha, converges, evals, paper)                                           \
-    DKP_SAMPLER(name, record, tableau, gauge, 0, DK_RULE_EXACT, alpha, DK_LAW_ANCESTRAL, 0, 1, 0, 0, 0, 0, 0, 0, 0, 0, \
-                0, 0, converges, evals, paper)
-#define DKP_NOISY(name, record, law, eta, snr, step, moves, converges, evals, paper)                                   \
-    DKP_SAMPLER(name, record, NULL, DK_GAUGE_DEFAULT, 1, DK_RULE_EXACT, 0, law, eta, 1, 0, 0, 0, snr, step, moves, 0,  \
-                0, 0, 0, converges, evals, paper)
-#define DKP_ADAMS(name, order, rule, gamma, converges, paper)                                                          \
-    DKP_SAMPLER(name, dkp_record_adams, NULL, DK_GAUGE_DEFAULT, order, rule, 0, DK_LAW_ANCESTRAL, 0, 1, 0, 0, 0, 0, 0, \
-                0, 0, 0, 0, gamma, converges, 1, paper)
-#define DKP_EXP(name, order, corrector, rule, law, eta, noise, pece, converges, paper)                                 \
-    DKP_SAMPLER(name, dkp_record_exponential_adams, NULL, DK_GAUGE_DEFAULT, order, rule, 0, law, eta, 1, 0, 0, 0, 0,   \
-                0, 0, noise, corrector, pece, 0, converges, 1 + pece, paper)
+#define DKP_SAMPLER(name, record, tableau, gauge, order, rule, alpha, law, eta, s_noise, churn, low, high, \
+                    snr, step, moves, noise, corrector, pece, gamma, converges, evals, paper)              \
+    {                                                                                                      \
+        {name,                                                                                             \
+         record,                                                                                           \
+         tableau,                                                                                          \
+         gauge,                                                                                            \
+         order,                                                                                            \
+         rule,                                                                                             \
+         alpha,                                                                                            \
+         law,                                                                                              \
+         eta,                                                                                              \
+         s_noise,                                                                                          \
+         churn,                                                                                            \
+         low,                                                                                              \
+         high,                                                                                             \
+         snr,                                                                                              \
+         step,                                                                                             \
+         moves,                                                                                            \
+         noise,                                                                                            \
+         corrector,                                                                                        \
+         pece,                                                                                             \
+         0,                                                                                                \
+         gamma,                                                                                            \
+         0,                                                                                                \
+         0,                                                                                                \
+         0,                                                                                                \
+         0,                                                                                                \
+         0,                                                                                                \
+         NULL,                                                                                             \
+         0,                                                                                                \
+         DK_SPACING_DEFAULT,                                                                               \
+         0,                                                                                                \
+         0,                                                                                                \
+         0,                                                                                                \
+         NULL},                                                                                            \
+            converges, evals, paper                                                                        \
+    }
+#define DKP_RK(name, record, tableau, gauge, alpha, converges, evals, paper)                               \
+    DKP_SAMPLER(name, record, tableau, gauge, 0, DK_RULE_EXACT, alpha, DK_LAW_ANCESTRAL, 0, 1, 0, 0, 0, 0, \
+                0, 0, 0, 0, 0, 0, converges, evals, paper)
+#define DKP_NOISY(name, record, law, eta, snr, step, moves, converges, evals, paper)                        \
+    DKP_SAMPLER(name, record, NULL, DK_GAUGE_DEFAULT, 1, DK_RULE_EXACT, 0, law, eta, 1, 0, 0, 0, snr, step, \
+                moves, 0, 0, 0, 0, converges, evals, paper)
+#define DKP_ADAMS(name, order, rule, gamma, converges, paper)                                              \
+    DKP_SAMPLER(name, dkp_record_adams, NULL, DK_GAUGE_DEFAULT, order, rule, 0, DK_LAW_ANCESTRAL, 0, 1, 0, \
+                0, 0, 0, 0, 0, 0, 0, 0, gamma, converges, 1, paper)
+#define DKP_EXP(name, order, corrector, rule, law, eta, noise, pece, converges, paper)                      \
+    DKP_SAMPLER(name, dkp_record_exponential_adams, NULL, DK_GAUGE_DEFAULT, order, rule, 0, law, eta, 1, 0, \
+                0, 0, 0, 0, 0, noise, corrector, pece, 0, converges, 1 + pece, paper)
 /* One-step methods: name, function, exponential tableau, order, r_1, rule, noise prediction, law, eta, CFG++. */
-#define DKP_STEP(name, record, exponential, order, alpha, rule, noise, law, eta, cfg_pp, converges, evals, paper)      \
-    {{name, record, NULL, DK_GAUGE_DEFAULT, order, rule, alpha, law, eta, 1, 0, 0, 0, 0, 0, 0, noise,                  \
-      0, 0, 0, 0, 0, 0, 0, 0, exponential, 0, DK_SPACING_DEFAULT, 0, 0, cfg_pp, NULL},                                 \
-     converges, evals, paper}
-#define DKP_PHI(exponential, name, order, evals, paper)                                                                \
-    DKP_STEP(name, dkp_record_exponential, exponential, order, 0, DK_RULE_EXACT, 0, DK_LAW_SDE, 0, 0, order, evals, paper)
+#define DKP_STEP(name, record, exponential, order, alpha, rule, noise, law, eta, cfg_pp, converges, evals, \
+                 paper)                                                                                    \
+    {                                                                                                      \
+        {name,                                                                                             \
+         record,                                                                                           \
+         NULL,                                                                                             \
+         DK_GAUGE_DEFAULT,                                                                                 \
+         order,                                                                                            \
+         rule,                                                                                             \
+         alpha,                                                                                            \
+         law,                                                                                              \
+         eta,                                                                                              \
+         1,                                                                                                \
+         0,                                                                                                \
+         0,                                                                                                \
+         0,                                                                                                \
+         0,                                                                                                \
+         0,                                                                                                \
+         0,                                                                                                \
+         noise,                                                                                            \
+         0,                                                                                                \
+         0,                                                                                                \
+         0,                                                                                                \
+         0,                                                                                                \
+         0,                                                                                                \
+         0,                                                                                                \
+         0,                                                                                                \
+         0,                                                                                                \
+         0,                                                                                                \
+         exponential,                                                                                      \
+         0,                                                                                                \
+         DK_SPACING_DEFAULT,                                                                               \
+         0,                                                                                                \
+         0,                                                                                                \
+         cfg_pp,                                                                                           \
+         NULL},                                                                                            \
+            converges, evals, paper                                                                        \
+    }
+#define DKP_PHI(exponential, name, order, evals, paper)                                                      \
+    DKP_STEP(name, dkp_record_exponential, exponential, order, 0, DK_RULE_EXACT, 0, DK_LAW_SDE, 0, 0, order, \
+             evals, paper)
 
 static const dk_sampler_info dkp_samplers[] = {
-    DKP_RK("euler", dkp_record_runge_kutta, &dkp_euler, DK_GAUGE_DEFAULT, 0, 1, 1, "Karras et al. 2022, alg. 1"),
-    DKP_RK("heun", dkp_record_runge_kutta, &dkp_heun, DK_GAUGE_DEFAULT, 0, 2, 2, "Karras et al. 2022, alg. 1"),
+    DKP_RK("euler", dkp_record_runge_kutta, &dkp_euler, DK_GAUGE_DEFAULT, 0, 1, 1,
+           "Karras et al. 2022, alg. 1"),
+    DKP_RK("heun", dkp_record_runge_kutta, &dkp_heun, DK_GAUGE_DEFAULT, 0, 2, 2,
+           "Karras et al. 2022, alg. 1"),
     DKP_RK("midpoint", dkp_record_runge_kutta, &dkp_midpoint, DK_GAUGE_DEFAULT, 0, 2, 2, "Runge 1895"),
     DKP_RK("dpm2", dkp_record_dpm2, NULL, DK_GAUGE_DEFAULT, 0, 2, 2, "Lu et al. 2022; k-diffusion's dpm_2"),
     DKP_RK("rk4", dkp_record_runge_kutta, &dkp_rk4, DK_GAUGE_DEFAULT, 0, 4, 4, "Kutta 1901"),
     DKP_RK("edm", dkp_record_edm, NULL, DK_GAUGE_NATIVE, 1, 2, 2, "Karras et al. 2022, alg. 1 and 3"),
-    DKP_SAMPLER("edm_churn", dkp_record_runge_kutta, &dkp_heun, DK_GAUGE_DEFAULT, 0, DK_RULE_EXACT, 0, DK_LAW_ANCESTRAL,
-                0, 1.003, 40, 0.05, 50, 0, 0, 0, 0, 0, 0, 0, 1, 2, "Karras et al. 2022, alg. 2"),
+    DKP_SAMPLER("edm_churn", dkp_record_runge_kutta, &dkp_heun, DK_GAUGE_DEFAULT, 0, DK_RULE_EXACT, 0,
+                DK_LAW_ANCESTRAL, 0, 1.003, 40, 0.05, 50, 0, 0, 0, 0, 0, 0, 0, 1, 2,
+                "Karras et al. 2022, alg. 2"),
     DKP_RK("ralston", dkp_record_runge_kutta, &dkp_ralston, DK_GAUGE_DEFAULT, 0, 2, 2, "Ralston 1962"),
     DKP_RK("heun3", dkp_record_runge_kutta, &dkp_heun3, DK_GAUGE_DEFAULT, 0, 3, 3, "Heun 1900"),
     DKP_RK("kutta3", dkp_record_runge_kutta, &dkp_kutta3, DK_GAUGE_DEFAULT, 0, 3, 3, "Kutta 1901"),
@@ -2890,10 +3066,10 @@ static const dk_sampler_info dkp_samplers[] = {
              "Lu et al. 2022b, alg. 1"),
     DKP_STEP("dpmpp_3s", dkp_record_singlestep, NULL, 3, 0, DK_RULE_DPM, 0, DK_LAW_ANCESTRAL, 0, 0, 3, 3,
              "Lu et al. 2022b; their code's third order"),
-    DKP_STEP("dpmpp_2s_ancestral", dkp_record_singlestep, NULL, 2, 0, DK_RULE_DPM, 0, DK_LAW_ANCESTRAL, 1, 0, 2, 2,
-             "k-diffusion's dpmpp_2s_ancestral"),
-    DKP_STEP("dpmpp_2s_ancestral_rf", dkp_record_singlestep, NULL, 2, 0, DK_RULE_DPM, 0, DK_LAW_FLOW, 1, 0, 2, 2,
-             "ComfyUI's dpmpp_2s_ancestral_RF"),
+    DKP_STEP("dpmpp_2s_ancestral", dkp_record_singlestep, NULL, 2, 0, DK_RULE_DPM, 0, DK_LAW_ANCESTRAL, 1, 0,
+             2, 2, "k-diffusion's dpmpp_2s_ancestral"),
+    DKP_STEP("dpmpp_2s_ancestral_rf", dkp_record_singlestep, NULL, 2, 0, DK_RULE_DPM, 0, DK_LAW_FLOW, 1, 0, 2,
+             2, "ComfyUI's dpmpp_2s_ancestral_RF"),
     DKP_STEP("dpmpp_sde", dkp_record_dpmpp_sde, NULL, 2, 0.5, DK_RULE_DPM, 0, DK_LAW_ANCESTRAL, 1, 0, 1, 2,
              "k-diffusion's dpmpp_sde; Lu et al. 2022b"),
     DKP_STEP("seeds_2", dkp_record_seeds, NULL, 2, 0.5, DK_RULE_DPM, 0, DK_LAW_SDE, 1, 0, 2, 2,
@@ -2914,35 +3090,43 @@ static const dk_sampler_info dkp_samplers[] = {
     DKP_PHI(&dkp_ho, "hochbruck_ostermann", 4, 5, "Hochbruck & Ostermann 2005, eq. 5.19"),
     DKP_STEP("euler_cfg_pp", dkp_record_ddim, NULL, 1, 0, DK_RULE_DPM, 0, DK_LAW_ANCESTRAL, 0, 1, 1, 1,
              "Chung et al. 2024, alg. 1"),
-    DKP_STEP("euler_ancestral_cfg_pp", dkp_record_ddim, NULL, 1, 0, DK_RULE_DPM, 0, DK_LAW_ANCESTRAL, 1, 1, 1, 1,
-             "ComfyUI's euler_ancestral_cfg_pp"),
-    DKP_STEP("dpmpp_2s_ancestral_cfg_pp", dkp_record_singlestep, NULL, 2, 0, DK_RULE_DPM, 0, DK_LAW_ANCESTRAL, 1, 1, 2, 2,
-             "ComfyUI's dpmpp_2s_ancestral_cfg_pp"),
+    DKP_STEP("euler_ancestral_cfg_pp", dkp_record_ddim, NULL, 1, 0, DK_RULE_DPM, 0, DK_LAW_ANCESTRAL, 1, 1, 1,
+             1, "ComfyUI's euler_ancestral_cfg_pp"),
+    DKP_STEP("dpmpp_2s_ancestral_cfg_pp", dkp_record_singlestep, NULL, 2, 0, DK_RULE_DPM, 0, DK_LAW_ANCESTRAL,
+             1, 1, 2, 2, "ComfyUI's dpmpp_2s_ancestral_cfg_pp"),
     DKP_NOISY("ddim", dkp_record_ddim, DK_LAW_ANCESTRAL, 0, 0, 0, 0, 1, 1, "Song et al. 2020"),
-    DKP_NOISY("euler_ancestral", dkp_record_ddim, DK_LAW_ANCESTRAL, 1, 0, 0, 0, 1, 1, "k-diffusion's euler_ancestral"),
+    DKP_NOISY("euler_ancestral", dkp_record_ddim, DK_LAW_ANCESTRAL, 1, 0, 0, 0, 1, 1,
+              "k-diffusion's euler_ancestral"),
     DKP_NOISY("ddpm", dkp_record_ddim, DK_LAW_ANCESTRAL, 1, 0, 0, 0, 1, 1, "Ho et al. 2020, variance beta~"),
-    DKP_NOISY("ddpm_large", dkp_record_ddim, DK_LAW_DDPM_LARGE, 1, 0, 0, 0, 1, 1, "Ho et al. 2020, variance beta"),
+    DKP_NOISY("ddpm_large", dkp_record_ddim, DK_LAW_DDPM_LARGE, 1, 0, 0, 0, 1, 1,
+              "Ho et al. 2020, variance beta"),
     DKP_EXP("dpmpp_2m", 2, 0, DK_RULE_DPM, DK_LAW_SDE, 0, 0, 0, 2, "Lu et al. 2022b, alg. 2"),
     DKP_EXP("dpmpp_2m_sde", 2, 0, DK_RULE_DPM, DK_LAW_SDE, 1, 0, 0, 2, "Lu et al. 2022b, eq. 14"),
-    DKP_NOISY("euler_maruyama", dkp_record_euler_maruyama, DK_LAW_SDE, 0, 0, 0, 0, 1, 1, "Song et al. 2021, app. D"),
+    DKP_NOISY("euler_maruyama", dkp_record_euler_maruyama, DK_LAW_SDE, 0, 0, 0, 0, 1, 1,
+              "Song et al. 2021, app. D"),
     DKP_NOISY("predictor_corrector", dkp_record_predictor_corrector, DK_LAW_SDE, 0, 0.16, 0, 1, 1, 2,
               "Song et al. 2021, alg. 4-5"),
     DKP_NOISY("smld", dkp_record_smld, DK_LAW_ANCESTRAL, 0, 0, 0.2, 10, 0, 10, "Song & Ermon 2019, alg. 1"),
     DKP_EXP("dpmpp_3m", 3, 0, DK_RULE_EXACT, DK_LAW_SDE, 0, 0, 0, 3, "Lu et al. 2022b; exact third order"),
     DKP_EXP("dpmpp_3m_sde", 3, 0, DK_RULE_DPM_TAYLOR, DK_LAW_SDE, 1, 0, 0, 2, "k-diffusion's dpmpp_3m_sde"),
     DKP_EXP("dpm_solver_2m", 2, 0, DK_RULE_DPM, DK_LAW_SDE, 0, 1, 0, 2, "Lu et al. 2022, multistep"),
-    DKP_EXP("dpm_solver_3m", 3, 0, DK_RULE_EXACT, DK_LAW_SDE, 0, 1, 0, 3, "Lu et al. 2022, multistep; exact third order"),
+    DKP_EXP("dpm_solver_3m", 3, 0, DK_RULE_EXACT, DK_LAW_SDE, 0, 1, 0, 3,
+            "Lu et al. 2022, multistep; exact third order"),
     DKP_EXP("deis", 3, 0, DK_RULE_EXACT, DK_LAW_SDE, 0, 1, 0, 3, "Zhang & Chen 2022, in log rho"),
     DKP_EXP("res_multistep", 2, 0, DK_RULE_EXACT, DK_LAW_ANCESTRAL, 0, 0, 0, 2, "Zhang et al. 2023, RES"),
-    DKP_EXP("res_multistep_ancestral", 2, 0, DK_RULE_EXACT, DK_LAW_ANCESTRAL, 1, 0, 0, 1, "Zhang et al. 2023, RES"),
+    DKP_EXP("res_multistep_ancestral", 2, 0, DK_RULE_EXACT, DK_LAW_ANCESTRAL, 1, 0, 0, 1,
+            "Zhang et al. 2023, RES"),
     DKP_EXP("res_3m", 3, 0, DK_RULE_EXACT, DK_LAW_ANCESTRAL, 0, 0, 0, 3, "Zhang et al. 2023, RES"),
     DKP_EXP("unip", 3, 0, DK_RULE_BH2, DK_LAW_SDE, 0, 0, 0, 3, "Zhao et al. 2023, UniP"),
     DKP_EXP("unipc", 3, 4, DK_RULE_BH2, DK_LAW_SDE, 0, 0, 0, 4, "Zhao et al. 2023, alg. 1"),
     DKP_EXP("sa_solver", 3, 4, DK_RULE_EXACT, DK_LAW_SDE, 1, 0, 0, 2, "Xue et al. 2023, alg. 1"),
     DKP_EXP("sa_solver_pece", 3, 4, DK_RULE_EXACT, DK_LAW_SDE, 1, 0, 1, 2, "Xue et al. 2023, with PECE"),
+    DKP_SAMPLER("er_sde", dkp_record_er_sde, NULL, DK_GAUGE_DEFAULT, 3, DK_RULE_EXACT, 0, DK_LAW_SDE, 0, 1, 0,
+                0, 0, 0, 0, 0, 0, 0, 0, 0, 1, 1, "Cui et al. 2023, ER-SDE-Solver-3"),
     DKP_ADAMS("lms", 4, DK_RULE_EXACT, 0, 4, "k-diffusion's lms: Adams-Bashforth, exact weights"),
     DKP_ADAMS("ipndm", 4, DK_RULE_UNIFORM, 0, 1, "Liu et al. 2022; Zhang & Chen 2022"),
-    DKP_ADAMS("ipndm_v", 4, DK_RULE_EXACT, 0, 4, "Zhang & Chen 2022, variable steps"),
+    DKP_ADAMS("ipndm_v", 4, DK_RULE_IPNDM_V, 0, 1,
+              "zju-pi/diff-sampler's ipndm_v; for exact weights see lms"),
     DKP_ADAMS("deis_rho", 3, DK_RULE_EXACT, 0, 3, "Zhang & Chen 2022, rho-AB"),
     DKP_ADAMS("gradient_estimation", 2, DK_RULE_GRADIENT, 2, 1, "Permenter & Yuan 2023"),
 };

@@ -270,6 +270,57 @@ static dk_sampler edited(const char *name, double eta) {
     return s;
 }
 
+/* A multistep method gets its order only once it has its history. So steps grow: h/2^m, ..., h/4, h/2, h, h ...
+   with m such that the first step, of first order, is of the size of h^2 and its error of the fourth order. */
+static double multistep_end(const char *family, dk_sampler sampler, int steps, double start) {
+    double levels[32 + 512 + 1], all = log(HIGH / LOW);
+    int m = (int)ceil(log2(10 * steps / all)), count = steps + m;
+    double h = all / (steps + 1 - pow(2, -m)), at = -log(HIGH);
+    dk_config c = between(family, sampler, count, HIGH, LOW);
+    c.grid = dk_grid_levels(levels, DK_UNIT_LAMBDA);
+    for (int i = 0; i <= count; i++) {
+        levels[i] = i < count ? at : -log(LOW);
+        at += i < m ? h * pow(2, i - m) : h;
+    }
+    double x = start * dk_level_at_sigma(&c.schedule, HIGH).alpha;
+    walk w = walk_plan(&c, mixture, NULL, &x, 1);
+    double end = walk_x(&w, count)[0] / w.plan.level[count].alpha;
+    walk_free(&w);
+    return end;
+}
+
+static void multistep_samplers_have_their_order(void **state) {
+    static const struct {
+        const char *name;
+        int order, corrector;
+        double expected;
+    } cases[] = {
+        {"dpmpp_2m", 2, 0, 2},      {"dpmpp_3m", 3, 0, 3},     {"dpm_solver_2m", 2, 0, 2},
+        {"dpm_solver_3m", 3, 0, 3}, {"deis", 3, 0, 3},         {"deis", 4, 0, 4},
+        {"res_multistep", 2, 0, 2}, {"res_3m", 3, 0, 3},       {"unip", 2, 0, 2},
+        {"unip", 3, 0, 3},          {"unip", 4, 0, 4},         {"unipc", 2, 3, 3},
+        {"unipc", 3, 4, 4},         {"sa_solver", 3, 4, 4},    {"sa_solver_pece", 2, 3, 3},
+        {"lms", 2, 0, 2},           {"lms", 3, 0, 3},          {"lms", 4, 0, 4},
+        {"deis_rho", 3, 0, 3},      {"dpmpp_3m_sde", 3, 0, 2},
+    };
+    enum { CASES = sizeof cases / sizeof cases[0] };
+    double exact = ode_reference(mixture, NULL, 1.3);
+    order_row rows[CASES];
+    (void)state;
+    for (int i = 0; i < CASES; i++) {
+        dk_sampler sampler = edited(cases[i].name, 0);
+        sampler.order = cases[i].order, sampler.corrector = cases[i].corrector;
+        rows[i].name = cases[i].name, rows[i].documented = cases[i].expected;
+        for (int f = 0; f < FAMILIES; f++) {
+            double error[2];
+            for (int k = 0; k < 2; k++)
+                error[k] = fabs(multistep_end(dk_schedule_name(f), sampler, 256 << k, 1.3) - exact);
+            rows[i].measured[f] = log2(error[0] / error[1]);
+        }
+    }
+    judge_orders("multistep, mixture", rows, CASES);
+}
+
 /* Error of the variance at LOW, begun with the exact one at HIGH. */
 static double variance_error(const char *family, dk_sampler sampler, int steps, const check_gaussian *g) {
     dk_config c = between(family, sampler, steps, HIGH, LOW);
@@ -529,10 +580,9 @@ static void smld_follows_the_langevin_recursion(void **state) {
 
 /* Data that is a point: whatever the step size, x stays N(alpha c, sigma^2). */
 static void noise_laws_keep_the_marginal(void **state) {
-    static const char *const names[] = {"ddim",     "euler_ancestral", "ddpm",
-                                        "dpmpp_2m", "dpmpp_2m_sde",    "dpm2_ancestral",
-                                        "seeds_2",  "seeds_3",         "dpmpp_sde",
-                                        "dpmpp_2s", "exp_heun_2_x0_sde", "edm_churn"};
+    static const char *const names[] = {
+        "ddim",    "euler_ancestral", "ddpm",      "dpmpp_2m", "dpmpp_2m_sde",      "dpm2_ancestral",
+        "seeds_2", "seeds_3",         "dpmpp_sde", "dpmpp_2s", "exp_heun_2_x0_sde", "edm_churn"};
     const double etas[] = {0, 0.3, 0.7, 1};
     check_gaussian g = {1.5, 0, DK_PREDICT_X0, 0, 0};
     (void)state;
@@ -542,7 +592,9 @@ static void noise_laws_keep_the_marginal(void **state) {
                 for (int e = 0; e < 4; e++) {
                     int path = strstr("seeds_2 seeds_3 exp_heun_2_x0_sde", names[n]) != NULL;
                     if (law == DK_LAW_DDPM_LARGE || (path && law != DK_LAW_SDE)) continue;
-                    int per_step = strstr("seeds_2 dpmpp_sde", names[n]) ? 2 : strcmp(names[n], "seeds_3") == 0 ? 3 : 1;
+                    int per_step = strstr("seeds_2 dpmpp_sde", names[n]) ? 2
+                                   : strcmp(names[n], "seeds_3") == 0    ? 3
+                                                                         : 1;
                     dk_sampler s = edited(names[n], strcmp(names[n], "edm_churn") == 0 ? 0 : etas[e]);
                     s.law = (dk_noise_law)law, s.s_noise = 1;
                     dk_config c = between(dk_schedule_name(f), s, 5, 20, 0.05);
@@ -550,7 +602,8 @@ static void noise_laws_keep_the_marginal(void **state) {
                     double start[2] = {l.alpha * g.mean, l.alpha * g.mean + l.sigma};
                     walk w = walk_plan(&c, constant, &g, start, 0);
                     int draws = strcmp(names[n], "edm_churn") == 0 || e > 0;
-                    if (strcmp(names[n], "edm_churn") != 0) assert_int_equal(w.plan.draws, draws ? 1 + 5 * per_step : 1);
+                    if (strcmp(names[n], "edm_churn") != 0)
+                        assert_int_equal(w.plan.draws, draws ? 1 + 5 * per_step : 1);
                     for (int i = 1; i <= 5; i++) {
                         l = w.plan.level[i];
                         check_near(walk_x(&w, i)[0], l.alpha * g.mean, 1e-12, names[n]);
@@ -652,9 +705,9 @@ static double difference_to_edm(const char *family, dk_sampler sampler, int step
 }
 
 static void gauge_free_samplers_do_not_see_the_family(void **state) {
-    static const char *const names[] = {"dpmpp_2s", "dpm_solver_3s", "seeds_3", "etd4rk", "dpmpp_sde", "lcm",
-                                        "ddim",     "ddpm",         "euler_ancestral",
-                                        "dpmpp_2m", "dpmpp_2m_sde", "smld"};
+    static const char *const names[] = {"dpmpp_2s",        "dpm_solver_3s", "seeds_3",      "etd4rk",
+                                        "dpmpp_sde",       "lcm",           "ddim",         "ddpm",
+                                        "euler_ancestral", "dpmpp_2m",      "dpmpp_2m_sde", "smld"};
     (void)state;
     for (size_t k = 0; k < sizeof names / sizeof names[0]; k++)
         for (int f = 0; f < FAMILIES; f++) {
@@ -742,6 +795,7 @@ static void scaling_everything_scales_the_result(void **state) {
         dk_config c = check_config("edm", dk_sampler_at(k)->sampler.name, 4);
         c.dim = DIM, c.sigma_data = 0.6, c.grid = dk_grid_levels(small, DK_UNIT_SIGMA);
         c.sampler.churn_min = 0, c.sampler.churn_max = 0;
+        c.sampler.er_power = 1; /* ER-SDE's own noise scaler knows a scale, a power does not */
         assert_int_equal(dk_sample(&c, check_gaussian_denoise, &g, x), DK_OK);
         c.sigma_data = 4.8, c.grid.levels = large;
         assert_int_equal(dk_sample(&c, check_gaussian_denoise, &G, y), DK_OK);
@@ -860,8 +914,9 @@ static int documented_calls(const dk_sampler_info *info, int steps, int from_pur
     const dk_sampler *s = &info->sampler;
     int evals = info->evals;
     if (strcmp(s->name, "heunpp2") == 0) return steps < 2 ? steps : 3 * steps - 3;
-    if (is_one_of(s->name, "heun midpoint dpm2 rk4 edm edm_churn ralston heun3 kutta3 ssp3 rk38 bogacki_shampine "
-                           "dormand_prince dpm2_ancestral_rf"))
+    if (is_one_of(s->name,
+                  "heun midpoint dpm2 rk4 edm edm_churn ralston heun3 kutta3 ssp3 rk38 bogacki_shampine "
+                  "dormand_prince dpm2_ancestral_rf"))
         return evals * (steps - to_zero) + to_zero;
     if (evals > 1 && !is_one_of(s->name, "predictor_corrector smld") && !s->pece) {
         int short_steps = from_pure_noise + to_zero < steps ? from_pure_noise + to_zero : steps;
@@ -968,6 +1023,7 @@ int main(void) {
         cmocka_unit_test(schedules_are_ten),
         cmocka_unit_test(ode_samplers_have_their_order_on_a_gaussian),
         cmocka_unit_test(ode_samplers_have_their_order_on_a_mixture),
+        cmocka_unit_test(multistep_samplers_have_their_order),
         cmocka_unit_test(sde_samplers_have_their_weak_order),
         cmocka_unit_test(churned_heun_converges_where_s_noise_is_one),
         cmocka_unit_test(steps_are_those_of_the_papers),
