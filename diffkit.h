@@ -419,6 +419,7 @@ typedef enum dk_noise_law {
     DK_LAW_ANCESTRAL, /* sigma_up = sigma eta sqrt(1 - r^2); DDIM's eta, DDPM at 1, k-diffusion's ancestral */
     DK_LAW_SDE,       /* sigma_down = sigma r^eta; SDE-DPM-Solver++; equal to ANCESTRAL at eta = 0 and 1 */
     DK_LAW_DDPM_LARGE, /* sigma_down as ANCESTRAL at 1; noise of the forward step's variance (DDPM's beta_t) */
+    DK_LAW_FLOW, /* u_down = u (1 - eta (1 - u/u_before)), u = sigma/(alpha + sigma); rectified-flow ancestral */
     DK_LAW_COUNT
 } dk_noise_law;
 
@@ -442,6 +443,22 @@ typedef struct dk_tableau {
     const double *a, *b, *c;
 } dk_tableau;
 
+/* An exponential Runge-Kutta method in lambda; h is the step, phi_k as in Hochbruck & Ostermann 2010, eq. 2.10.
+   Stage i stands at c_i; its entry in column j is the sum of weight phi_k(-at h) over the terms with row i and
+   column j; row `stages` is the result. Column 0 is not given: it makes every row exact for constant D. */
+typedef struct dk_phi_term {
+    int row, column, k;
+    double weight, at;
+} dk_phi_term;
+
+typedef struct dk_exponential {
+    const char *name;
+    int stages, order;
+    const double *c;
+    int terms;
+    const dk_phi_term *term;
+} dk_exponential;
+
 /* A hand-built (or fitted) linear solver: x_{i+1} = a_i x_i + sum_{j<=i} b_ij D_j + noise_i z_i. */
 typedef struct dk_table {
     const double *a;     /* steps numbers */
@@ -459,10 +476,11 @@ typedef struct dk_sampler {
     const char *name;          /* for messages */
     dk_record_fn record;       /* the recording function: built in or the user's; NULL: default sampler */
     const dk_tableau *tableau; /* classical Runge-Kutta */
-    dk_gauge gauge;            /* classical Runge-Kutta */
-    int order;                 /* multistep: 1 .. 8 nodes */
-    dk_rule rule;              /* multistep */
-    double alpha; /* edm: where the second evaluation stands: 1/2, 2/3, 1 (Karras et al. 2022, alg. 3) */
+    dk_gauge gauge;            /* classical; exponential: FLOW takes (alpha + sigma)/sigma for alpha/sigma */
+    int order;                 /* multistep: 1 .. 8 nodes; singlestep: 1 .. 3 */
+    dk_rule rule;              /* multistep; singlestep: DPM, or EXACT (Taylor, phi_2) */
+    double alpha; /* edm: where the second evaluation stands: 1/2, 2/3, 1 (Karras et al. 2022, alg. 3);
+                     singlestep: r_1, where its second stage stands in lambda; 0: 1/order */
     dk_noise_law law;
     double eta;                  /* 0: deterministic */
     double s_noise;              /* multiplies every draw of the sampler; 1 in all presets */
@@ -471,7 +489,7 @@ typedef struct dk_sampler {
     double snr;                  /* Langevin corrector: signal-to-noise ratio r, Song et al. 2021, alg. 4-5 */
     double langevin_step;  /* smld: step / sigma^2, Song & Ermon 2019, alg. 1 (their epsilon/sigma_L^2) */
     int langevin_steps;    /* Langevin steps per level */
-    int noise_prediction;  /* exponential multistep: interpolate the noise instead of D */
+    int noise_prediction;  /* exponential methods: interpolate the noise instead of D */
     int corrector;         /* UniPC, SA-Solver: nodes of the corrector, the new one included; 0: none */
     int pece;              /* evaluate again after the corrector */
     int lower_order_final; /* lower the order towards the end, as the peers do for few steps */
@@ -481,7 +499,15 @@ typedef struct dk_sampler {
     int from_down;  /* measure past nodes from the last step's sigma_down, as ComfyUI's RES does */
     int plain_last; /* classical methods: an ordinary step to sigma = 0 instead of x = alpha D */
     double noise_min,
-        noise_max;    /* noise of the law only where sigma/alpha after the step lies between; 0: no limit */
+        noise_max; /* noise of the law only where sigma/alpha after the step lies between; 0: no limit */
+    const dk_exponential *exponential; /* exponential Runge-Kutta */
+    double alpha2;                     /* singlestep: r_2, where its third stage stands; 0: 2/3 */
+    dk_spacing
+        stages; /* singlestep: in what stages are equidistant; zero: lambda; UNIFORM, QUADRATIC: as in grids */
+    int evals;  /* singlestep: evaluations in all: too few lower the order of the last steps; 0: no limit */
+    double
+        pure_stage; /* singlestep of order 2 from alpha = 0: sigma/(alpha + sigma) of its stage; 0: order 1 */
+    int cfg_pp; /* 1: CFG++: the network's unconditional output gives the direction, guided D the target */
     const void *user; /* for the user's own record function; dk_table for table samplers */
 } dk_sampler;
 
@@ -1778,6 +1804,16 @@ static dk_status dkp_check_sampler(const dk_sampler *s, char *message) {
         return dkp_fail(message, "sampler.langevin_steps", s->langevin_steps, "0 .. 100000");
     if (s->tableau && (s->tableau->stages < 1 || s->tableau->stages > DK_MAX_STAGES))
         return dkp_fail(message, "sampler.tableau->stages", s->tableau->stages, "1 .. 12");
+    if (s->exponential && (s->exponential->stages < 1 || s->exponential->stages > DK_MAX_STAGES))
+        return dkp_fail(message, "sampler.exponential->stages", s->exponential->stages, "1 .. 12");
+    if (!(s->alpha2 >= 0 && s->alpha2 <= 1))
+        return dkp_fail(message, "sampler.alpha2", s->alpha2, "> 0 and <= 1 (0: 2/3)");
+    if (!(s->pure_stage >= 0 && s->pure_stage < 1))
+        return dkp_fail(message, "sampler.pure_stage", s->pure_stage, ">= 0 and < 1");
+    if (s->evals < 0) return dkp_fail(message, "sampler.evals", s->evals, ">= 0");
+    if (s->stages != DK_SPACING_DEFAULT && s->stages != DK_SPACING_LAMBDA &&
+        s->stages != DK_SPACING_UNIFORM && s->stages != DK_SPACING_QUADRATIC)
+        return dkp_fail(message, "sampler.stages", s->stages, "LAMBDA, UNIFORM or QUADRATIC of dk_spacing");
     return DK_OK;
 }
 
@@ -2167,10 +2203,10 @@ typedef struct dkp_split {
 
 /* r = noise level after/before. All laws keep the marginal variance, sigma_down^2 + up^2 = sigma^2, except
    DDPM_LARGE: see dk_noise_law. `down` has the alpha of the level to be reached. */
-static dkp_split dkp_noise_split(dk_recorder *r, double eta, dk_noise_law law) {
-    dkp_split split = {r->to, 0};
-    double ratio = dk_noise_level(r->to) / dk_noise_level(r->from), sigma = r->to.sigma;
-    double here = dk_noise_level(r->to), most = r->sampler.noise_max;
+static dkp_split dkp_split_between(dk_recorder *r, dk_level from, dk_level to, double eta, dk_noise_law law) {
+    dkp_split split = {to, 0};
+    double ratio = dk_noise_level(to) / dk_noise_level(from), sigma = to.sigma;
+    double here = dk_noise_level(to), most = r->sampler.noise_max;
     if (eta <= 0 || sigma <= 0 || here < r->sampler.noise_min || (most > 0 && here > most)) return split;
     if (!r->falling) {
         dk_refuse(r, "sampler.eta", eta, "0 on a rising grid");
@@ -2178,16 +2214,24 @@ static dkp_split dkp_noise_split(dk_recorder *r, double eta, dk_noise_law law) {
     }
     if (law == DK_LAW_SDE) {
         split.down.sigma = sigma * pow(ratio, eta);
+    } else if (law == DK_LAW_FLOW) { /* SD3's and ComfyUI's rectified-flow ancestral step */
+        double u = sigma / (to.alpha + sigma), before = from.sigma / (from.alpha + from.sigma);
+        double down = u * (1 + (u / before - 1) * eta);
+        split.down.sigma = down > 0 ? to.alpha * down / (1 - down) : 0;
     } else { /* DDIM, Song et al. 2020, eq. 16 in terms of r; never more noise than the level has */
         double kept = 1 - (law == DK_LAW_ANCESTRAL ? eta * eta : 1) * (1 - ratio) * (1 + ratio);
         split.down.sigma = kept > 0 ? sigma * sqrt(kept) : 0;
     }
     split.up = sqrt((sigma - split.down.sigma) * (sigma + split.down.sigma));
     if (law == DK_LAW_DDPM_LARGE) { /* variance of x_from given x_to: Ho et al. 2020, sec. 3.2 */
-        double carried = r->from.alpha / r->to.alpha * sigma;
-        split.up = eta * sqrt((r->from.sigma - carried) * (r->from.sigma + carried));
+        double carried = from.alpha / to.alpha * sigma;
+        split.up = eta * sqrt((from.sigma - carried) * (from.sigma + carried));
     }
     return split;
+}
+
+static dkp_split dkp_noise_split(dk_recorder *r, double eta, dk_noise_law law) {
+    return dkp_split_between(r, r->from, r->to, eta, law);
 }
 
 static dk_vec dkp_add_noise(dk_recorder *r, dk_vec x, double up) {
@@ -2202,12 +2246,23 @@ static dk_vec dkp_ddim_step(dk_level from, dk_level to, dk_vec x, dk_vec D) {
     return dk_mix(ratio, x, to.alpha - from.alpha * ratio, D);
 }
 
+/* What gives a step its direction: D, or, for CFG++ (Chung et al. 2024, alg. 1), the unconditional U; then
+   alpha (D - U) at the step's end makes the guided D its target. */
+static dk_vec dkp_direction(dk_recorder *r, dk_vec x, dk_level level, dk_vec *guidance) {
+    *guidance = dkp_zero();
+    if (!r->sampler.cfg_pp) return dk_denoise(r, x, level);
+    dk_vec U, D = dk_denoise_told(r, x, level, level, &U);
+    *guidance = dk_mix(1, D, -1, U);
+    return U;
+}
+
 /* DDIM, DDPM and Euler ancestral: down by DDIM, up by the noise law. */
 static void dkp_record_ddim(dk_recorder *r) {
     while (dk_step(r)) {
         dkp_split split = dkp_noise_split(r, r->sampler.eta, r->sampler.law);
-        dk_vec D = dk_denoise(r, r->x, r->from);
-        r->x = dkp_add_noise(r, dkp_ddim_step(r->from, split.down, r->x, D), split.up);
+        dk_vec guidance, D = dkp_direction(r, r->x, r->from, &guidance);
+        dk_vec x = dk_mix(1, dkp_ddim_step(r->from, split.down, r->x, D), r->to.alpha, guidance);
+        r->x = dkp_add_noise(r, x, split.up);
     }
 }
 
@@ -2388,21 +2443,20 @@ static dk_level dkp_level_in_gauge(const dk_recorder *r, dk_gauge gauge, double 
                                     : dk_level_at_sigma(s, u);
 }
 
-/* One explicit Runge-Kutta step in the gauge. The ODE is singular at sigma = 0, so a step that ends there is
-   the first order one. */
-static void dkp_runge_kutta_step(dk_recorder *r, const dk_tableau *tableau) {
-    int plain = r->to.sigma > 0 || r->sampler.plain_last, stages = r->to.sigma > 0 ? tableau->stages : 1;
+/* One explicit Runge-Kutta step in the gauge, down to `end`. The ODE is singular at sigma = 0, so a step that
+   ends there is the first order one. */
+static void dkp_runge_kutta_to(dk_recorder *r, const dk_tableau *tableau, dk_level end) {
+    int plain = end.sigma > 0 || r->sampler.plain_last, stages = end.sigma > 0 ? tableau->stages : 1;
+    int noisy = end.sigma < r->to.sigma;
     dk_gauge gauge = dkp_gauge(r);
-    dkp_point from = dkp_point_at(r, gauge, r->from), to = dkp_point_at(r, gauge, r->to);
+    dkp_point from = dkp_point_at(r, gauge, r->from), to = dkp_point_at(r, gauge, end);
     double h = to.u - from.u;
-    if (r->sampler.eta > 0)
-        dk_refuse(r, "sampler.eta", r->sampler.eta, "0: this sampler is deterministic but for churn");
     dk_vec X = dk_scale(1 / from.scale, r->x), K[DK_MAX_STAGES], D = dkp_zero();
     for (int i = 0; i < stages; i++) {
         double c = tableau->c[i];
-        dk_level level = i == 0             ? r->from
-                         : c >= 1 && c <= 1 ? r->to
-                                            : dkp_level_in_gauge(r, gauge, from.u + c * h);
+        dk_level level = i == 0                       ? r->from
+                         : c >= 1 && c <= 1 && !noisy ? r->to
+                                                      : dkp_level_in_gauge(r, gauge, from.u + c * h);
         dkp_point at = dkp_point_at(r, gauge, level);
         dk_vec Y = X;
         for (int j = 0; j < i; j++) Y = dk_add(Y, dk_scale(h * tableau->a[i * tableau->stages + j], K[j]));
@@ -2410,11 +2464,17 @@ static void dkp_runge_kutta_step(dk_recorder *r, const dk_tableau *tableau) {
         K[i] = dk_mix(at.p, Y, at.q, D);
     }
     if (!plain) {
-        r->x = dkp_ddim_step(r->from, r->to, r->x, D);
+        r->x = dkp_ddim_step(r->from, end, r->x, D);
         return;
     }
     for (int i = 0; i < stages; i++) X = dk_add(X, dk_scale(stages > 1 ? h * tableau->b[i] : h, K[i]));
     r->x = dk_scale(to.scale, X);
+}
+
+static void dkp_runge_kutta_step(dk_recorder *r, const dk_tableau *tableau) {
+    if (r->sampler.eta > 0)
+        dk_refuse(r, "sampler.eta", r->sampler.eta, "0: this sampler is deterministic but for churn");
+    dkp_runge_kutta_to(r, tableau, r->to);
 }
 
 /* Adams-Bashforth in the gauge: the slope is interpolated in u. LMS (k-diffusion), DEIS in rho (Zhang & Chen 2022),
@@ -2533,11 +2593,14 @@ static void dkp_record_edm(dk_recorder *r) {
 /* DPM2: the midpoint method with its middle at the geometric mean of the noise levels, as in k-diffusion. */
 static void dkp_record_dpm2(dk_recorder *r) {
     while (dk_step(r)) {
-        double u = dkp_point_at(r, dkp_gauge(r), r->from).u, last = dkp_point_at(r, dkp_gauge(r), r->to).u;
+        dkp_split split = dkp_noise_split(r, r->sampler.eta, r->sampler.law);
+        dk_gauge gauge = dkp_gauge(r);
+        double u = dkp_point_at(r, gauge, r->from).u, last = dkp_point_at(r, gauge, split.down).u;
         double at = (sqrt(u * last) - u) / (last - u);
         const double a[4] = {0, 0, at, 0}, b[2] = {0, 1}, c[2] = {0, at};
         dk_tableau tableau = {"dpm2", 2, 2, a, b, c};
-        dkp_runge_kutta_step(r, &tableau);
+        dkp_runge_kutta_to(r, &tableau, split.down);
+        r->x = dkp_add_noise(r, r->x, split.up);
     }
 }
 
@@ -2608,6 +2671,191 @@ static void dkp_record_smld(dk_recorder *r) {
     }
 }
 
+/* phi_k(z) = sum of z^n/(n + k)!: phi_0 = exp, phi_{k+1} = (phi_k - 1/k!)/z; Hochbruck & Ostermann 2010, eq. 2.10-2.11. */
+static double dkp_phi(int k, double z) {
+    double factorial = 1, sum = 0, phi;
+    for (int i = 2; i <= k; i++) factorial *= i;
+    if (k == 0) return exp(z);
+    if (fabs(z) < 2) { /* the recursion would cancel */
+        double term = 1 / factorial;
+        for (int n = 1; n < 40; n++) sum += term, term *= z / (n + k);
+        return sum;
+    }
+    phi = expm1(z) / z, factorial = 1;
+    for (int i = 1; i < k; i++) factorial *= i, phi = (phi - 1 / factorial) / z;
+    return phi;
+}
+
+/* h phi_k(sign h); at sign h = -infinity its limit 1/(k - 1)! */
+static double dkp_h_phi(int k, double h, int sign) {
+    double factorial = 1;
+    if (dkp_finite(h)) return h * dkp_phi(k, sign * h);
+    for (int i = 2; i < k; i++) factorial *= i;
+    return 1 / factorial;
+}
+
+static dk_level dkp_level_of_lambda(const dk_recorder *r, double lambda) {
+    return r->sampler.gauge == DK_GAUGE_FLOW ? dkp_level_at_flow(&r->config->schedule, exp(-lambda))
+                                             : dk_level_at_lambda(&r->config->schedule, lambda);
+}
+
+/* h times the entries of a row, whose end lies h_row = c_row h further in lambda. */
+static void dkp_phi_row(const dk_exponential *m, int row, double h_row, int sign, double *weight) {
+    double c = row < m->stages ? m->c[row] : 1;
+    for (int j = 0; j < row; j++) weight[j] = 0;
+    weight[0] = dkp_h_phi(1, h_row, sign);
+    for (int i = 0; i < m->terms; i++) {
+        const dk_phi_term *t = &m->term[i];
+        if (t->row != row) continue;
+        double w = t->weight / t->at * dkp_h_phi(t->k, h_row * (t->at / c), sign);
+        weight[t->column] += w, weight[0] -= w;
+    }
+}
+
+/* Where a step's noise comes in: behind it, or at every stage, afresh or as one path. */
+typedef enum dkp_stage_noise { DKP_NOISE_BEHIND, DKP_NOISE_AFRESH, DKP_NOISE_PATH } dkp_stage_noise;
+
+/* One exponential Runge-Kutta step; Hochbruck & Ostermann 2010, eq. 2.37, with the exact solutions
+       x_i = (sigma_i/sigma) x + alpha_i h sum a_ij(-h) D_j        Lu et al. 2022b, eq. 8
+       x_i = (alpha_i/alpha) x - sigma_i h sum a_ij(h) N_j,        Lu et al. 2022, eq. 3.4
+   N = (x - alpha D)/sigma, in the gauge's alpha. Where lambda is infinite the step is the first order one. */
+static void dkp_phi_step(dk_recorder *r, const dk_exponential *m, dkp_stage_noise noise) {
+    double eta = r->sampler.eta, s_noise = r->sampler.s_noise, weight[DK_MAX_STAGES];
+    double alpha = dkp_gauge_alpha(r, r->from), sigma = r->from.sigma;
+    int noisy = r->sampler.noise_prediction && noise == DKP_NOISE_BEHIND;
+    dkp_split whole = dkp_noise_split(r, eta, r->sampler.law);
+    dk_level end = noise == DKP_NOISE_BEHIND ? whole.down : r->to, before = r->from;
+    double start = dkp_gauge_lambda(r, r->from), h = dkp_gauge_lambda(r, end) - start;
+    dk_vec guidance, unused, path = dkp_zero(), x = r->x, F[DK_MAX_STAGES];
+    dk_vec D = dkp_direction(r, x, r->from, &guidance);
+    if (!dkp_finite(h)) {
+        if (r->sampler.pure_stage > 0 && alpha <= 0 && end.sigma > 0 && m->stages == 2) {
+            dk_level middle = dkp_level_at_flow(&r->config->schedule, r->sampler.pure_stage);
+            D = dkp_direction(r, dkp_ddim_step(r->from, middle, x, D), middle, &unused);
+        }
+        x = dk_mix(1, dkp_ddim_step(r->from, whole.down, x, D), r->to.alpha, guidance);
+        r->x = dkp_add_noise(r, x, whole.up);
+        return;
+    }
+    F[0] = noisy ? dk_mix(1 / sigma, x, -alpha / sigma, D) : D;
+    for (int i = 1; i <= m->stages; i++) {
+        int last = i == m->stages, at_end = last || (m->c[i] >= 1 && end.sigma >= r->to.sigma);
+        dk_level level = at_end ? r->to : dkp_level_of_lambda(r, start + m->c[i] * h);
+        dkp_split split = {level, 0};
+        if (noise != DKP_NOISE_BEHIND) split = dkp_split_between(r, r->from, level, eta, r->sampler.law);
+        else if (last) split = whole;
+        double to_alpha = dkp_gauge_alpha(r, split.down), to_sigma = split.down.sigma;
+        dkp_phi_row(m, i, dkp_gauge_lambda(r, split.down) - start, noisy ? 1 : -1, weight);
+        x = dk_scale(noisy ? to_alpha / alpha : to_sigma / sigma, r->x);
+        for (int j = 0; j < i; j++) x = dk_add(x, dk_scale((noisy ? -to_sigma : to_alpha) * weight[j], F[j]));
+        if (last) x = dk_mix(1, x, r->to.alpha, guidance);
+        if (noise == DKP_NOISE_PATH) { /* the noise alone takes the same way: it decays and is renewed */
+            dkp_split part = dkp_split_between(r, before, level, eta, r->sampler.law);
+            path = dk_scale(part.down.sigma / before.sigma, path);
+            if (part.up * s_noise > 0) path = dk_mix(1, path, part.up * s_noise, dk_noise(r, before, level));
+            x = dk_add(x, path), before = level;
+        } else if (split.up * s_noise > 0) {
+            x = dk_mix(1, x, split.up * s_noise, dk_noise(r, r->from, level));
+        }
+        if (last) break;
+        D = dkp_direction(r, x, level, &unused);
+        F[i] = noisy ? dk_mix(1 / level.sigma, x, -dkp_gauge_alpha(r, level) / level.sigma, D) : D;
+    }
+    r->x = x;
+}
+
+static void dkp_record_exponential(dk_recorder *r) {
+    if (!r->sampler.exponential) dk_refuse(r, "sampler.exponential", 0, "an exponential Runge-Kutta method");
+    while (dk_step(r)) dkp_phi_step(r, r->sampler.exponential, DKP_NOISE_BEHIND);
+}
+
+/* Where stage k of `order` stands, as a share of the way in lambda from this step's start to its end. */
+static double dkp_stage_at(const dk_recorder *r, int k, int order) {
+    const dk_sampler *s = &r->sampler;
+    double given = k == 1 ? s->alpha : s->alpha2, at = (double)k / order, a = r->from.t, b = r->to.t;
+    if (given > 0) return given;
+    if (s->stages != DK_SPACING_UNIFORM && s->stages != DK_SPACING_QUADRATIC) return at;
+    double t = a + at * (b - a), root = sqrt(a) + at * (sqrt(b) - sqrt(a));
+    dk_level level = dk_level_at(&r->config->schedule, s->stages == DK_SPACING_UNIFORM ? t : root * root);
+    double here = dkp_gauge_lambda(r, r->from);
+    return (dkp_gauge_lambda(r, level) - here) / (dkp_gauge_lambda(r, r->to) - here);
+}
+
+/* DPM-Solver-1, -2, -3 and DPM-Solver++ 1S, 2S, 3S; Lu et al. 2022, alg. 1-2 and app. B, Lu et al. 2022b, alg. 1. The usual
+   weights, or those of the Taylor expansion (rule EXACT). */
+static void dkp_singlestep(dk_recorder *r, int order, dkp_stage_noise noise) {
+    double r1 = order > 1 ? dkp_stage_at(r, 1, order) : 0, r2 = order > 2 ? dkp_stage_at(r, 2, order) : 0;
+    const double c[3] = {0, r1, r2};
+    if (order > 1 && !dkp_finite(r1)) order = 1;
+    int taylor = r->sampler.rule == DK_RULE_EXACT;
+    dk_phi_term two[1] = {{2, 1, taylor ? 2 : 1, taylor ? 1 / r1 : 0.5 / r1, 1}};
+    dk_phi_term three[5] = {
+        {2, 1, 2, r2 * r2 / r1, r2}, {3, 2, 2, 1 / r2, 1}, {0, 0, 0, 0, 1}, {0, 0, 0, 0, 1}, {0, 0, 0, 0, 1}};
+    if (taylor && order == 3) {
+        const dk_phi_term b[4] = {{3, 1, 2, r2 / (r1 * (r2 - r1)), 1},
+                                  {3, 1, 3, -2 / (r1 * (r2 - r1)), 1},
+                                  {3, 2, 2, -r1 / (r2 * (r2 - r1)), 1},
+                                  {3, 2, 3, 2 / (r2 * (r2 - r1)), 1}};
+        memcpy(three + 1, b, sizeof b);
+    }
+    const dk_exponential methods[3] = {
+        {"1s", 1, 1, c, 0, NULL}, {"2s", 2, 2, c, 1, two}, {"3s", 3, 3, c, taylor ? 5 : 2, three}};
+    dkp_phi_step(r, &methods[order - 1], noise);
+}
+
+/* The order of this step: `order`, lower at the end of a run that may not evaluate so often; DPM-Solver-fast,
+   Lu et al. 2022, app. D.3. */
+static int dkp_singlestep_order(const dk_recorder *r) {
+    int order = r->sampler.order > 1 ? r->sampler.order : 1, most = order - 1;
+    int zero = dkp_level(r, r->steps).sigma <= 0, steps = r->steps - zero; /* that step takes one anyway */
+    int missing = r->sampler.evals > 0 ? order * steps + zero - r->sampler.evals : 0;
+    missing -= (steps - 1 - r->step) * most; /* what later steps save */
+    return order - (missing <= 0 ? 0 : missing < most ? missing : most);
+}
+
+/* Deterministic steps down, noise behind them. */
+static void dkp_record_singlestep(dk_recorder *r) {
+    while (dk_step(r)) dkp_singlestep(r, dkp_singlestep_order(r), DKP_NOISE_BEHIND);
+}
+
+/* SDE-DPM-Solver++(2S) as in k-diffusion: stage and step get noise of their own. */
+static void dkp_record_dpmpp_sde(dk_recorder *r) {
+    while (dk_step(r)) dkp_singlestep(r, dkp_singlestep_order(r), DKP_NOISE_AFRESH);
+}
+
+/* SEEDS-2 and -3, Gonzalez et al. 2023, alg. 2-3: the noise of a step goes on from its stages'. */
+static void dkp_record_seeds(dk_recorder *r) {
+    if (r->sampler.law != DK_LAW_SDE)
+        dk_refuse(r, "sampler.law", r->sampler.law, "DK_LAW_SDE: SEEDS follow its paths");
+    while (dk_step(r)) dkp_singlestep(r, dkp_singlestep_order(r), DKP_NOISE_PATH);
+}
+
+/* Heun++ (Carzit's sd-webui-samplers-scheduler): slopes at this, the next and the second next level, with weights
+   proportional to noise levels; Heun's form in the last step but one, Euler in the last. */
+static void dkp_record_heunpp2(dk_recorder *r) {
+    dk_gauge gauge = dkp_gauge(r);
+    double top = dkp_point_at(r, gauge, r->from).u;
+    while (dk_step(r)) {
+        int left = r->steps - r->step, stages = left < 3 ? left : 3;
+        double u = dkp_point_at(r, gauge, r->from).u, h, next, after = 0;
+        next = dkp_point_at(r, gauge, r->to).u, h = next - u;
+        if (stages > 2) after = dkp_point_at(r, gauge, dkp_level(r, r->step + 2)).u;
+        double w2 = stages > 1 ? next / (stages * top) : 0, w3 = after / (stages * top);
+        const double b[3] = {1 - w2 - w3, w2, w3}, c[3] = {0, 1, (after - u) / h};
+        const double two[4] = {0, 0, 1, 0}, three[9] = {0, 0, 0, 1, 0, 0, 1, (after - next) / h, 0};
+        dk_tableau tableau = {"heunpp2", stages, 1, stages > 2 ? three : two, b, c};
+        dkp_runge_kutta_step(r, &tableau);
+    }
+}
+
+/* Multistep consistency sampling, Song et al. 2023, alg. 1; Luo et al. 2023 (LCM): all noise anew. */
+static void dkp_record_lcm(dk_recorder *r) {
+    while (dk_step(r)) {
+        dk_vec D = dk_denoise(r, r->x, r->from);
+        r->x = dkp_add_noise(r, dk_scale(r->to.alpha, D), r->to.sigma);
+    }
+}
+
 /* x_{i+1} = a_i x_i + sum b_ij D_j + noise_i z_i, with as much history as there are steps. */
 static void dkp_record_table(dk_recorder *r) {
     const dk_table *table = (const dk_table *)r->sampler.user;
@@ -2637,28 +2885,129 @@ static const dk_tableau dkp_euler = {"euler", 1, 1, dkp_euler_a, dkp_euler_b, dk
 static const dk_tableau dkp_heun = {"heun", 2, 2, dkp_heun_a, dkp_heun_b, dkp_heun_c};
 static const dk_tableau dkp_midpoint = {"midpoint", 2, 2, dkp_midpoint_a, dkp_midpoint_b, dkp_midpoint_c};
 static const dk_tableau dkp_rk4 = {"rk4", 4, 4, dkp_rk4_a, dkp_rk4_b, dkp_rk4_c};
+static const double dkp_ralston_a[] = {0, 0, 2.0 / 3, 0}, dkp_ralston_b[] = {0.25, 0.75};
+static const double dkp_ralston_c[] = {0, 2.0 / 3};
+static const double dkp_heun3_a[] = {0, 0, 0, 1.0 / 3, 0, 0, 0, 2.0 / 3, 0};
+static const double dkp_heun3_b[] = {0.25, 0, 0.75}, dkp_heun3_c[] = {0, 1.0 / 3, 2.0 / 3};
+static const double dkp_kutta3_a[] = {0, 0, 0, 0.5, 0, 0, -1, 2, 0};
+static const double dkp_kutta3_b[] = {1.0 / 6, 2.0 / 3, 1.0 / 6}, dkp_kutta3_c[] = {0, 0.5, 1};
+static const double dkp_ssp3_a[] = {0, 0, 0, 1, 0, 0, 0.25, 0.25, 0};
+static const double dkp_ssp3_b[] = {1.0 / 6, 1.0 / 6, 2.0 / 3}, dkp_ssp3_c[] = {0, 1, 0.5};
+static const double dkp_rk38_a[] = {0, 0, 0, 0, 1.0 / 3, 0, 0, 0, -1.0 / 3, 1, 0, 0, 1, -1, 1, 0};
+static const double dkp_rk38_b[] = {0.125, 0.375, 0.375, 0.125}, dkp_rk38_c[] = {0, 1.0 / 3, 2.0 / 3, 1};
+static const double dkp_bs3_a[] = {0, 0, 0, 0.5, 0, 0, 0, 0.75, 0};
+static const double dkp_bs3_b[] = {2.0 / 9, 1.0 / 3, 4.0 / 9}, dkp_bs3_c[] = {0, 0.5, 0.75};
+static const double dkp_dp5_a[] = {0,
+                                   0,
+                                   0,
+                                   0,
+                                   0,
+                                   0, /**/
+                                   1.0 / 5,
+                                   0,
+                                   0,
+                                   0,
+                                   0,
+                                   0, /**/
+                                   3.0 / 40,
+                                   9.0 / 40,
+                                   0,
+                                   0,
+                                   0,
+                                   0, /**/
+                                   44.0 / 45,
+                                   -56.0 / 15,
+                                   32.0 / 9,
+                                   0,
+                                   0,
+                                   0, /**/
+                                   19372.0 / 6561,
+                                   -25360.0 / 2187,
+                                   64448.0 / 6561,
+                                   -212.0 / 729,
+                                   0,
+                                   0, /**/
+                                   9017.0 / 3168,
+                                   -355.0 / 33,
+                                   46732.0 / 5247,
+                                   49.0 / 176,
+                                   -5103.0 / 18656,
+                                   0};
+static const double dkp_dp5_b[] = {35.0 / 384, 0, 500.0 / 1113, 125.0 / 192, -2187.0 / 6784, 11.0 / 84};
+static const double dkp_dp5_c[] = {0, 0.2, 0.3, 0.8, 8.0 / 9, 1};
+static const dk_tableau dkp_ralston = {"ralston", 2, 2, dkp_ralston_a, dkp_ralston_b, dkp_ralston_c};
+static const dk_tableau dkp_heun3 = {"heun3", 3, 3, dkp_heun3_a, dkp_heun3_b, dkp_heun3_c};
+static const dk_tableau dkp_kutta3 = {"kutta3", 3, 3, dkp_kutta3_a, dkp_kutta3_b, dkp_kutta3_c};
+static const dk_tableau dkp_ssp3 = {"ssp3", 3, 3, dkp_ssp3_a, dkp_ssp3_b, dkp_ssp3_c};
+static const dk_tableau dkp_rk38 = {"rk38", 4, 4, dkp_rk38_a, dkp_rk38_b, dkp_rk38_c};
+static const dk_tableau dkp_bs3 = {"bogacki_shampine", 3, 3, dkp_bs3_a, dkp_bs3_b, dkp_bs3_c};
+static const dk_tableau dkp_dp5 = {"dormand_prince", 6, 5, dkp_dp5_a, dkp_dp5_b, dkp_dp5_c};
+
+/* Exponential tableaux: c, then terms {row, column, k, weight, at}: weight phi_k(-at h). */
+static const double dkp_c_half_1[] = {0, 0.5, 1}, dkp_c_half_half_1[] = {0, 0.5, 0.5, 1};
+static const double dkp_c_ho[] = {0, 0.5, 0.5, 1, 0.5};
+static const dk_phi_term dkp_res3_terms[] = {{2, 1, 2, 2, 0.5},
+                                             {2, 1, 2, 2, 1}, /* gamma = 4 */
+                                             {3, 1, 2, 4.0 / 3, 1},
+                                             {3, 2, 2, 1.0 / 3, 1}};
+static const dk_phi_term dkp_etd3_terms[] = {
+    {2, 1, 1, 2, 1}, {3, 1, 2, 4, 1}, {3, 1, 3, -8, 1}, {3, 2, 2, -1, 1}, {3, 2, 3, 4, 1}};
+#define DKP_ETD4_B \
+    {4, 1, 2, 2, 1}, {4, 1, 3, -4, 1}, {4, 2, 2, 2, 1}, {4, 2, 3, -4, 1}, {4, 3, 2, -1, 1}, { 4, 3, 3, 4, 1 }
+static const dk_phi_term dkp_etd4_terms[] = {{2, 1, 1, 0.5, 0.5}, {3, 2, 1, 1, 0.5}, DKP_ETD4_B};
+static const dk_phi_term dkp_krogstad_terms[] = {{2, 1, 2, 1, 0.5}, {3, 2, 2, 2, 1}, DKP_ETD4_B};
+#undef DKP_ETD4_B
+static const dk_phi_term dkp_sw_terms[] = {{2, 1, 2, 0.5, 0.5}, {3, 1, 2, -2, 1}, {3, 2, 2, 4, 1},
+                                           {4, 2, 2, 4, 1},     {4, 2, 3, -8, 1}, {4, 3, 2, -1, 1},
+                                           {4, 3, 3, 4, 1}};
+/* a_52 = a_53 = phi_2(h/2)/2 - phi_3(h) + phi_2(h)/4 - phi_3(h/2)/2, a_54 = phi_2(h/2)/4 - a_52 */
+#define DKP_HO_5(column, sign)                                                                  \
+    {4, column, 2, sign 0.5, 0.5}, {4, column, 3, sign - 1, 1}, {4, column, 2, sign 0.25, 1}, { \
+        4, column, 3, sign - 0.5, 0.5                                                           \
+    }
+static const dk_phi_term dkp_ho_terms[] = {
+    {2, 1, 2, 1, 0.5},    {3, 1, 2, 1, 1},  {3, 2, 2, 1, 1}, DKP_HO_5(1, +),  DKP_HO_5(2, +),  DKP_HO_5(3, -),
+    {4, 3, 2, 0.25, 0.5}, {5, 3, 2, -1, 1}, {5, 3, 3, 4, 1}, {5, 4, 2, 4, 1}, {5, 4, 3, -8, 1}};
+#undef DKP_HO_5
+static const dk_exponential dkp_res3 = {"res_3s", 3, 3, dkp_c_half_1, 4, dkp_res3_terms};
+static const dk_exponential dkp_etd3 = {"etd3rk", 3, 3, dkp_c_half_1, 5, dkp_etd3_terms};
+static const dk_exponential dkp_etd4 = {"etd4rk", 4, 4, dkp_c_half_half_1, 8, dkp_etd4_terms};
+static const dk_exponential dkp_krogstad = {"krogstad", 4, 4, dkp_c_half_half_1, 8, dkp_krogstad_terms};
+static const dk_exponential dkp_sw = {"strehmel_weiner", 4, 4, dkp_c_half_half_1, 7, dkp_sw_terms};
+static const dk_exponential dkp_ho = {"hochbruck_ostermann", 5, 4, dkp_c_ho, 20, dkp_ho_terms};
 
 /* The table of samplers. To add one: a row here and a recording function above. Each macro names what its kind of
    sampler sets in dk_sampler, the rest is 0; then come order of convergence, evaluations per step, and paper. */
-#define DKP_SAMPLER(name, record, tableau, gauge, order, rule, alpha, law, eta, s_noise, churn, low, high, \
-                    snr, step, moves, noise, corrector, pece, gamma, converges, evals, paper)              \
-    {                                                                                                      \
-        {name, record, tableau, gauge,     order, rule, alpha, law, eta, s_noise, churn, low, high, snr,   \
-         step, moves,  noise,   corrector, pece,  0,    gamma, 0,   0,   0,       0,     0,   0,    NULL}, \
-            converges, evals, paper                                                                        \
-    }
-#define DKP_RK(name, record, tableau, gauge, alpha, converges, evals, paper)                               \
-    DKP_SAMPLER(name, record, tableau, gauge, 0, DK_RULE_EXACT, alpha, DK_LAW_ANCESTRAL, 0, 1, 0, 0, 0, 0, \
+/* clang-format off */
+#define DKP_SAMPLER(name, record, tableau, exponential, gauge, order, rule, alpha, law, eta, s_noise, churn, low,     \
+                    high, snr, step, moves, noise, corrector, pece, gamma, cfg_pp, converges, evals, paper)           \
+    {{name, record, tableau, gauge, order, rule, alpha, law, eta, s_noise, churn, low, high, snr, step, moves, noise, \
+      corrector, pece, 0, gamma, 0, 0, 0, 0, 0, 0, exponential, 0, DK_SPACING_DEFAULT, 0, 0, cfg_pp, NULL},           \
+     converges, evals, paper}
+/* Classical Runge-Kutta: alpha for EDM's family. */
+#define DKP_RK(name, record, tableau, gauge, alpha, converges, evals, paper)                                          \
+    DKP_SAMPLER(name, record, tableau, NULL, gauge, 0, DK_RULE_EXACT, alpha, DK_LAW_ANCESTRAL, 0, 1, 0, 0, 0, 0, 0,   \
                 0, 0, 0, 0, 0, 0, converges, evals, paper)
-#define DKP_NOISY(name, record, law, eta, snr, step, moves, converges, evals, paper)                        \
-    DKP_SAMPLER(name, record, NULL, DK_GAUGE_DEFAULT, 1, DK_RULE_EXACT, 0, law, eta, 1, 0, 0, 0, snr, step, \
-                moves, 0, 0, 0, 0, converges, evals, paper)
-#define DKP_ADAMS(name, order, rule, gamma, converges, paper)                                              \
-    DKP_SAMPLER(name, dkp_record_adams, NULL, DK_GAUGE_DEFAULT, order, rule, 0, DK_LAW_ANCESTRAL, 0, 1, 0, \
-                0, 0, 0, 0, 0, 0, 0, 0, gamma, converges, 1, paper)
-#define DKP_EXP(name, order, corrector, rule, law, eta, noise, pece, converges, paper)                      \
-    DKP_SAMPLER(name, dkp_record_exponential_adams, NULL, DK_GAUGE_DEFAULT, order, rule, 0, law, eta, 1, 0, \
-                0, 0, 0, 0, 0, noise, corrector, pece, 0, converges, 1 + pece, paper)
+/* First order steps and Langevin: snr, step, moves for the latter. */
+#define DKP_NOISY(name, record, law, eta, snr, step, moves, converges, evals, paper)                                  \
+    DKP_SAMPLER(name, record, NULL, NULL, DK_GAUGE_DEFAULT, 1, DK_RULE_EXACT, 0, law, eta, 1, 0, 0, 0, snr, step,     \
+                moves, 0, 0, 0, 0, 0, converges, evals, paper)
+/* Classical multistep. */
+#define DKP_ADAMS(name, order, rule, gamma, converges, paper)                                                         \
+    DKP_SAMPLER(name, dkp_record_adams, NULL, NULL, DK_GAUGE_DEFAULT, order, rule, 0, DK_LAW_ANCESTRAL, 0, 1, 0, 0,   \
+                0, 0, 0, 0, 0, 0, 0, gamma, 0, converges, 1, paper)
+/* Exponential multistep: order, nodes of the corrector, rule, noise law and eta, noise prediction, PECE. */
+#define DKP_EXP(name, order, corrector, rule, law, eta, noise, pece, converges, paper)                                \
+    DKP_SAMPLER(name, dkp_record_exponential_adams, NULL, NULL, DK_GAUGE_DEFAULT, order, rule, 0, law, eta, 1, 0, 0,  \
+                0, 0, 0, 0, noise, corrector, pece, 0, 0, converges, 1 + pece, paper)
+/* One-step methods: exponential tableau, order, r_1, rule, noise prediction, law, eta, CFG++. */
+#define DKP_STEP(name, record, exponential, order, alpha, rule, noise, law, eta, cfg_pp, converges, evals, paper)     \
+    DKP_SAMPLER(name, record, NULL, exponential, DK_GAUGE_DEFAULT, order, rule, alpha, law, eta, 1, 0, 0, 0, 0, 0, 0, \
+                noise, 0, 0, 0, cfg_pp, converges, evals, paper)
+#define DKP_PHI(exponential, name, order, evals, paper)                                                               \
+    DKP_STEP(name, dkp_record_exponential, exponential, order, 0, DK_RULE_EXACT, 0, DK_LAW_SDE, 0, 0, order, evals,   \
+             paper)
+/* clang-format on */
 
 static const dk_sampler_info dkp_samplers[] = {
     DKP_RK("euler", dkp_record_runge_kutta, &dkp_euler, DK_GAUGE_DEFAULT, 0, 1, 1,
@@ -2669,9 +3018,64 @@ static const dk_sampler_info dkp_samplers[] = {
     DKP_RK("dpm2", dkp_record_dpm2, NULL, DK_GAUGE_DEFAULT, 0, 2, 2, "Lu et al. 2022; k-diffusion's dpm_2"),
     DKP_RK("rk4", dkp_record_runge_kutta, &dkp_rk4, DK_GAUGE_DEFAULT, 0, 4, 4, "Kutta 1901"),
     DKP_RK("edm", dkp_record_edm, NULL, DK_GAUGE_NATIVE, 1, 2, 2, "Karras et al. 2022, alg. 1 and 3"),
-    DKP_SAMPLER("edm_churn", dkp_record_runge_kutta, &dkp_heun, DK_GAUGE_DEFAULT, 0, DK_RULE_EXACT, 0,
-                DK_LAW_ANCESTRAL, 0, 1.003, 40, 0.05, 50, 0, 0, 0, 0, 0, 0, 0, 1, 2,
+    DKP_SAMPLER("edm_churn", dkp_record_runge_kutta, &dkp_heun, NULL, DK_GAUGE_DEFAULT, 0, DK_RULE_EXACT, 0,
+                DK_LAW_ANCESTRAL, 0, 1.003, 40, 0.05, 50, 0, 0, 0, 0, 0, 0, 0, 0, 1, 2,
                 "Karras et al. 2022, alg. 2"),
+    DKP_RK("ralston", dkp_record_runge_kutta, &dkp_ralston, DK_GAUGE_DEFAULT, 0, 2, 2, "Ralston 1962"),
+    DKP_RK("heun3", dkp_record_runge_kutta, &dkp_heun3, DK_GAUGE_DEFAULT, 0, 3, 3, "Heun 1900"),
+    DKP_RK("kutta3", dkp_record_runge_kutta, &dkp_kutta3, DK_GAUGE_DEFAULT, 0, 3, 3, "Kutta 1901"),
+    DKP_RK("ssp3", dkp_record_runge_kutta, &dkp_ssp3, DK_GAUGE_DEFAULT, 0, 3, 3, "Shu & Osher 1988"),
+    DKP_RK("rk38", dkp_record_runge_kutta, &dkp_rk38, DK_GAUGE_DEFAULT, 0, 4, 4, "Kutta 1901, 3/8 rule"),
+    DKP_RK("bogacki_shampine", dkp_record_runge_kutta, &dkp_bs3, DK_GAUGE_DEFAULT, 0, 3, 3,
+           "Bogacki & Shampine 1989, third order"),
+    DKP_RK("dormand_prince", dkp_record_runge_kutta, &dkp_dp5, DK_GAUGE_DEFAULT, 0, 5, 6,
+           "Dormand & Prince 1980, fifth order"),
+    DKP_STEP("heunpp2", dkp_record_heunpp2, NULL, 0, 0, DK_RULE_DPM, 0, DK_LAW_ANCESTRAL, 0, 0, 1, 3,
+             "sd-webui-samplers-scheduler's Heun++"),
+    DKP_STEP("dpm2_ancestral", dkp_record_dpm2, NULL, 0, 0, DK_RULE_DPM, 0, DK_LAW_ANCESTRAL, 1, 0, 2, 2,
+             "k-diffusion's dpm_2_ancestral"),
+    DKP_STEP("dpm2_ancestral_rf", dkp_record_dpm2, NULL, 0, 0, DK_RULE_DPM, 0, DK_LAW_FLOW, 1, 0, 2, 2,
+             "ComfyUI's dpm_2_ancestral_RF"),
+    DKP_STEP("euler_ancestral_rf", dkp_record_ddim, NULL, 1, 0, DK_RULE_DPM, 0, DK_LAW_FLOW, 1, 0, 1, 1,
+             "ComfyUI's euler_ancestral_RF"),
+    DKP_STEP("lcm", dkp_record_lcm, NULL, 1, 0, DK_RULE_DPM, 0, DK_LAW_ANCESTRAL, 0, 0, 0, 1,
+             "Song et al. 2023, alg. 1; Luo et al. 2023"),
+    DKP_STEP("dpm_solver_2s", dkp_record_singlestep, NULL, 2, 0, DK_RULE_DPM, 1, DK_LAW_ANCESTRAL, 0, 0, 2, 2,
+             "Lu et al. 2022, alg. 1"),
+    DKP_STEP("dpm_solver_3s", dkp_record_singlestep, NULL, 3, 0, DK_RULE_DPM, 1, DK_LAW_ANCESTRAL, 0, 0, 3, 3,
+             "Lu et al. 2022, alg. 2; dpm_fast with sampler.evals"),
+    DKP_STEP("dpmpp_2s", dkp_record_singlestep, NULL, 2, 0, DK_RULE_DPM, 0, DK_LAW_ANCESTRAL, 0, 0, 2, 2,
+             "Lu et al. 2022b, alg. 1"),
+    DKP_STEP("dpmpp_3s", dkp_record_singlestep, NULL, 3, 0, DK_RULE_DPM, 0, DK_LAW_ANCESTRAL, 0, 0, 3, 3,
+             "Lu et al. 2022b; their code's third order"),
+    DKP_STEP("dpmpp_2s_ancestral", dkp_record_singlestep, NULL, 2, 0, DK_RULE_DPM, 0, DK_LAW_ANCESTRAL, 1, 0,
+             2, 2, "k-diffusion's dpmpp_2s_ancestral"),
+    DKP_STEP("dpmpp_2s_ancestral_rf", dkp_record_singlestep, NULL, 2, 0, DK_RULE_DPM, 0, DK_LAW_FLOW, 1, 0, 2,
+             2, "ComfyUI's dpmpp_2s_ancestral_RF"),
+    DKP_STEP("dpmpp_sde", dkp_record_dpmpp_sde, NULL, 2, 0.5, DK_RULE_DPM, 0, DK_LAW_ANCESTRAL, 1, 0, 1, 2,
+             "k-diffusion's dpmpp_sde; Lu et al. 2022b"),
+    DKP_STEP("seeds_2", dkp_record_seeds, NULL, 2, 0.5, DK_RULE_DPM, 0, DK_LAW_SDE, 1, 0, 2, 2,
+             "Gonzalez et al. 2023, alg. 2"),
+    DKP_STEP("seeds_3", dkp_record_seeds, NULL, 3, 0, DK_RULE_DPM, 0, DK_LAW_SDE, 1, 0, 2, 3,
+             "Gonzalez et al. 2023, alg. 3"),
+    DKP_STEP("exp_heun_2_x0", dkp_record_singlestep, NULL, 2, 1, DK_RULE_EXACT, 0, DK_LAW_SDE, 0, 0, 2, 2,
+             "Cox & Matthews 2002, ETD2RK"),
+    DKP_STEP("exp_heun_2_x0_sde", dkp_record_seeds, NULL, 2, 1, DK_RULE_EXACT, 0, DK_LAW_SDE, 1, 0, 2, 2,
+             "ComfyUI's exp_heun_2_x0_sde"),
+    DKP_STEP("res_2s", dkp_record_singlestep, NULL, 2, 0.5, DK_RULE_EXACT, 0, DK_LAW_SDE, 0, 0, 2, 2,
+             "Zhang & Chen 2023, RES"),
+    DKP_PHI(&dkp_res3, "res_3s", 3, 3, "Zhang & Chen 2023, RES; Hochbruck & Ostermann 2010, eq. 2.54"),
+    DKP_PHI(&dkp_etd3, "etd3rk", 3, 3, "Cox & Matthews 2002, eq. 23-25"),
+    DKP_PHI(&dkp_etd4, "etd4rk", 4, 4, "Cox & Matthews 2002, eq. 26-29"),
+    DKP_PHI(&dkp_krogstad, "krogstad", 4, 4, "Krogstad 2005, ETDRK4-B"),
+    DKP_PHI(&dkp_sw, "strehmel_weiner", 4, 4, "Strehmel & Weiner 1992"),
+    DKP_PHI(&dkp_ho, "hochbruck_ostermann", 4, 5, "Hochbruck & Ostermann 2005, eq. 5.19"),
+    DKP_STEP("euler_cfg_pp", dkp_record_ddim, NULL, 1, 0, DK_RULE_DPM, 0, DK_LAW_ANCESTRAL, 0, 1, 1, 1,
+             "Chung et al. 2024, alg. 1"),
+    DKP_STEP("euler_ancestral_cfg_pp", dkp_record_ddim, NULL, 1, 0, DK_RULE_DPM, 0, DK_LAW_ANCESTRAL, 1, 1, 1,
+             1, "ComfyUI's euler_ancestral_cfg_pp"),
+    DKP_STEP("dpmpp_2s_ancestral_cfg_pp", dkp_record_singlestep, NULL, 2, 0, DK_RULE_DPM, 0, DK_LAW_ANCESTRAL,
+             1, 1, 2, 2, "ComfyUI's dpmpp_2s_ancestral_cfg_pp"),
     DKP_NOISY("ddim", dkp_record_ddim, DK_LAW_ANCESTRAL, 0, 0, 0, 0, 1, 1, "Song et al. 2020"),
     DKP_NOISY("euler_ancestral", dkp_record_ddim, DK_LAW_ANCESTRAL, 1, 0, 0, 0, 1, 1,
               "k-diffusion's euler_ancestral"),
@@ -2699,14 +3103,14 @@ static const dk_sampler_info dkp_samplers[] = {
     DKP_EXP("unipc", 3, 4, DK_RULE_BH2, DK_LAW_SDE, 0, 0, 0, 4, "Zhao et al. 2023, alg. 1"),
     DKP_EXP("sa_solver", 3, 4, DK_RULE_EXACT, DK_LAW_SDE, 1, 0, 0, 2, "Xue et al. 2023, alg. 1"),
     DKP_EXP("sa_solver_pece", 3, 4, DK_RULE_EXACT, DK_LAW_SDE, 1, 0, 1, 2, "Xue et al. 2023, with PECE"),
-    DKP_SAMPLER("er_sde", dkp_record_er_sde, NULL, DK_GAUGE_DEFAULT, 3, DK_RULE_EXACT, 0, DK_LAW_SDE, 0, 1, 0,
-                0, 0, 0, 0, 0, 0, 0, 0, 0, 1, 1, "Cui et al. 2023, ER-SDE-Solver-3"),
+    DKP_SAMPLER("er_sde", dkp_record_er_sde, NULL, NULL, DK_GAUGE_DEFAULT, 3, DK_RULE_EXACT, 0, DK_LAW_SDE, 0,
+                1, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 1, 1, "Cui et al. 2023, ER-SDE-Solver-3"),
     DKP_ADAMS("lms", 4, DK_RULE_EXACT, 0, 4, "k-diffusion's lms: Adams-Bashforth, exact weights"),
     DKP_ADAMS("ipndm", 4, DK_RULE_UNIFORM, 0, 1, "Liu et al. 2022; Zhang & Chen 2022"),
     DKP_ADAMS("ipndm_v", 4, DK_RULE_IPNDM_V, 0, 1,
               "zju-pi/diff-sampler's ipndm_v; for exact weights see lms"),
-    DKP_SAMPLER("deis_t", dkp_record_deis_t, NULL, DK_GAUGE_DEFAULT, 3, DK_RULE_EXACT, 0, DK_LAW_ANCESTRAL, 0,
-                1, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 3, 1, "Zhang & Chen 2022, t-AB"),
+    DKP_SAMPLER("deis_t", dkp_record_deis_t, NULL, NULL, DK_GAUGE_DEFAULT, 3, DK_RULE_EXACT, 0,
+                DK_LAW_ANCESTRAL, 0, 1, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 3, 1, "Zhang & Chen 2022, t-AB"),
     DKP_ADAMS("deis_rho", 3, DK_RULE_EXACT, 0, 3, "Zhang & Chen 2022, rho-AB"),
     DKP_ADAMS("gradient_estimation", 2, DK_RULE_GRADIENT, 2, 1, "Permenter & Yuan 2023"),
 };

@@ -82,8 +82,11 @@ static walk walk_plan(dk_config *c, denoiser D, const void *user, const double *
         }
         if (pass->boundary == DK_BOUNDARY_CALL) {
             const dk_call *call = &p->call[pass->index];
-            for (int s = 0; s < width; s++)
-                w.value[call->output * width + s] = D(user, call->level, walk_value(&w, call->input)[s]);
+            for (int s = 0; s < width; s++) {
+                double output = D(user, call->level, walk_value(&w, call->input)[s]);
+                w.value[call->output * width + s] = output;
+                if (call->uncond_output >= 0) w.value[call->uncond_output * width + s] = output;
+            }
         } else if (pass->boundary == DK_BOUNDARY_NORM) {
             const dk_norm *norm = &p->norm[pass->index];
             for (int s = 0; s < width; s++)
@@ -120,8 +123,35 @@ static double marginal_variance(const check_gaussian *g, dk_level l) {
 
 /* ----------------------------------------------------------------------------------- orders */
 
-static const char *const deterministic[] = {"euler", "heun", "midpoint", "dpm2",
-                                            "rk4",   "edm",  "ddim",     "dpmpp_2m"};
+static const char *const deterministic[] = {"euler",
+                                            "heun",
+                                            "midpoint",
+                                            "dpm2",
+                                            "rk4",
+                                            "edm",
+                                            "ddim",
+                                            "dpmpp_2m",
+                                            "ralston",
+                                            "heun3",
+                                            "kutta3",
+                                            "ssp3",
+                                            "rk38",
+                                            "bogacki_shampine",
+                                            "dormand_prince",
+                                            "heunpp2",
+                                            "dpm_solver_2s",
+                                            "dpm_solver_3s",
+                                            "dpmpp_2s",
+                                            "dpmpp_3s",
+                                            "exp_heun_2_x0",
+                                            "res_2s",
+                                            "res_3s",
+                                            "etd3rk",
+                                            "etd4rk",
+                                            "krogstad",
+                                            "strehmel_weiner",
+                                            "hochbruck_ostermann",
+                                            "euler_cfg_pp"};
 enum { DETERMINISTIC = sizeof deterministic / sizeof deterministic[0], FAMILIES = 10 };
 
 static const dk_sampler_info *info_of(const char *name) {
@@ -168,6 +198,7 @@ typedef struct order_row {
 static const double NO_ORDER = -1;
 static int order_is_wrong(const order_row *row, int f) {
     double order = row->measured[f];
+    if (row->documented >= 5) return !(order > 4.6); /* the leading error terms of the fifth are small */
     return !(order >= NO_ORDER && order <= NO_ORDER) && !(fabs(order - row->documented) <= 0.25);
 }
 
@@ -193,7 +224,7 @@ static void measure_ode(const char *what, denoiser D, const void *user, double s
     order_row rows[DETERMINISTIC];
     for (int i = 0; i < DETERMINISTIC; i++) {
         const dk_sampler_info *info = info_of(deterministic[i]);
-        int steps = info->order == 4 ? 32 : 128;
+        int steps = info->order >= 5 ? 16 : info->order == 4 ? 32 : 128;
         rows[i].name = deterministic[i], rows[i].documented = info->order;
         if (strcmp(rows[i].name, "midpoint") == 0) rows[i].documented = midpoint;
         for (int f = 0; f < FAMILIES; f++) {
@@ -316,6 +347,17 @@ static void sde_samplers_have_their_weak_order(void **state) {
                                    edited("dpmpp_2m_sde", 1),
                                    edited("dpmpp_2m_sde", 0.5),
                                    heun,
+                                   edited("dpm2_ancestral", 1),
+                                   edited("dpm2_ancestral_rf", 1),
+                                   edited("euler_ancestral_rf", 1),
+                                   edited("dpmpp_2s_ancestral", 1),
+                                   edited("dpmpp_2s_ancestral_rf", 1),
+                                   edited("dpmpp_sde", 1),
+                                   edited("seeds_2", 1),
+                                   edited("seeds_3", 1),
+                                   edited("exp_heun_2_x0_sde", 1),
+                                   edited("euler_ancestral_cfg_pp", 1),
+                                   edited("dpmpp_2s_ancestral_cfg_pp", 1),
                                    edited("euler_maruyama", 0),
                                    predictor};
     enum { COUNT = sizeof samplers / sizeof samplers[0] };
@@ -539,15 +581,21 @@ static void smld_follows_the_langevin_recursion(void **state) {
 
 /* Data that is a point: whatever the step size, x stays N(alpha c, sigma^2). */
 static void noise_laws_keep_the_marginal(void **state) {
-    static const char *const names[] = {"ddim",     "euler_ancestral", "ddpm",
-                                        "dpmpp_2m", "dpmpp_2m_sde",    "edm_churn"};
+    static const char *const names[] = {
+        "ddim",    "euler_ancestral", "ddpm",      "dpmpp_2m", "dpmpp_2m_sde",      "dpm2_ancestral",
+        "seeds_2", "seeds_3",         "dpmpp_sde", "dpmpp_2s", "exp_heun_2_x0_sde", "edm_churn"};
     const double etas[] = {0, 0.3, 0.7, 1};
     check_gaussian g = {1.5, 0, DK_PREDICT_X0, 0, 0};
     (void)state;
     for (size_t n = 0; n < sizeof names / sizeof names[0]; n++)
         for (int f = 0; f < FAMILIES; f++)
-            for (int law = 0; law < 2; law++)
+            for (int law = 0; law < DK_LAW_COUNT; law++)
                 for (int e = 0; e < 4; e++) {
+                    int path = strstr("seeds_2 seeds_3 exp_heun_2_x0_sde", names[n]) != NULL;
+                    if (law == DK_LAW_DDPM_LARGE || (path && law != DK_LAW_SDE)) continue;
+                    int per_step = strstr("seeds_2 dpmpp_sde", names[n]) ? 2
+                                   : strcmp(names[n], "seeds_3") == 0    ? 3
+                                                                         : 1;
                     dk_sampler s = edited(names[n], strcmp(names[n], "edm_churn") == 0 ? 0 : etas[e]);
                     s.law = (dk_noise_law)law, s.s_noise = 1;
                     dk_config c = between(dk_schedule_name(f), s, 5, 20, 0.05);
@@ -555,7 +603,8 @@ static void noise_laws_keep_the_marginal(void **state) {
                     double start[2] = {l.alpha * g.mean, l.alpha * g.mean + l.sigma};
                     walk w = walk_plan(&c, constant, &g, start, 0);
                     int draws = strcmp(names[n], "edm_churn") == 0 || e > 0;
-                    if (strcmp(names[n], "edm_churn") != 0) assert_int_equal(w.plan.draws, draws ? 6 : 1);
+                    if (strcmp(names[n], "edm_churn") != 0)
+                        assert_int_equal(w.plan.draws, draws ? 1 + 5 * per_step : 1);
                     for (int i = 1; i <= 5; i++) {
                         l = w.plan.level[i];
                         check_near(walk_x(&w, i)[0], l.alpha * g.mean, 1e-12, names[n]);
@@ -657,14 +706,15 @@ static double difference_to_edm(const char *family, dk_sampler sampler, int step
 }
 
 static void gauge_free_samplers_do_not_see_the_family(void **state) {
-    static const char *const names[] = {"ddim",     "ddpm",         "euler_ancestral",
-                                        "dpmpp_2m", "dpmpp_2m_sde", "smld"};
+    static const char *const names[] = {"dpmpp_2s",        "dpm_solver_3s", "seeds_3",      "etd4rk",
+                                        "dpmpp_sde",       "lcm",           "ddim",         "ddpm",
+                                        "euler_ancestral", "dpmpp_2m",      "dpmpp_2m_sde", "smld"};
     (void)state;
     for (size_t k = 0; k < sizeof names / sizeof names[0]; k++)
         for (int f = 0; f < FAMILIES; f++) {
             check_near(difference_to_edm(dk_schedule_name(f), dk_sampler_named(names[k]), 8), 0, 1e-11,
                        names[k]);
-            dk_sampler s = edited(names[k], 0.6);
+            dk_sampler s = edited(names[k], 0.6); /* noise in every one that can */
             check_near(difference_to_edm(dk_schedule_name(f), s, 8), 0, 1e-11, names[k]);
         }
 }
@@ -715,7 +765,7 @@ static void inversion_returns_at_the_order_of_the_method(void **state) {
             const dk_sampler_info *info = info_of(deterministic[i]);
             double error[2];
             for (int k = 0; k < 2; k++) {
-                int steps = (info->order == 4 ? 16 : 64) << k;
+                int steps = (info->order >= 5 ? 8 : info->order == 4 ? 16 : 64) << k;
                 dk_config c = between(dk_schedule_name(f), info->sampler, steps, HIGH, LOW);
                 double start = 0.9 * dk_level_at_sigma(&c.schedule, LOW).alpha;
                 c.grid.rising = 1;
@@ -728,6 +778,7 @@ static void inversion_returns_at_the_order_of_the_method(void **state) {
                 walk_free(&up);
                 walk_free(&down);
             }
+            if (error[1] < 2e-8) continue; /* too small to measure an order */
             if (!(log2(error[0] / error[1]) > info->order - 0.25) || error[1] > 0.05)
                 fail_msg("%s on %s: %g, then %g", info->sampler.name, dk_schedule_name(f), error[0],
                          error[1]);
@@ -740,6 +791,7 @@ static void scaling_everything_scales_the_result(void **state) {
     (void)state;
     for (int k = 0; dk_sampler_at(k); k++) {
         if (strcmp(dk_sampler_at(k)->sampler.name, "deis_t") == 0) continue; /* its time knows a scale */
+        if (dk_sampler_at(k)->sampler.law == DK_LAW_FLOW) continue; /* sigma/(alpha + sigma) has a scale */
         check_gaussian g = {0.7, 0.5, DK_PREDICT_EDM, 0.6, 0}, G = {5.6, 4, DK_PREDICT_EDM, 4.8, 0};
         dk_real x[DIM], y[DIM];
         dk_config c = check_config("edm", dk_sampler_at(k)->sampler.name, 4);
@@ -810,6 +862,7 @@ static int remember_D(void *user, const dk_eval *e) {
     for (size_t i = 0; i < e->dim; i++) {
         double x = (double)e->input[i];
         e->output[i] = last->D[i] = (dk_real)(x / (1 + x * x) + 0.25 * (double)i);
+        if (e->uncond_output) e->uncond_output[i] = (dk_real)(0.5 * x);
     }
     return 0;
 }
@@ -861,8 +914,16 @@ static int is_one_of(const char *name, const char *list) {
 /* Evaluations of a whole run, from the documentation and the papers. */
 static int documented_calls(const dk_sampler_info *info, int steps, int from_pure_noise, int to_zero) {
     const dk_sampler *s = &info->sampler;
-    if (is_one_of(s->name, "heun midpoint dpm2 rk4 edm edm_churn"))
-        return info->evals * (steps - to_zero) + to_zero;
+    int evals = info->evals;
+    if (strcmp(s->name, "heunpp2") == 0) return steps < 2 ? steps : 3 * steps - 3;
+    if (is_one_of(s->name,
+                  "heun midpoint dpm2 rk4 edm edm_churn ralston heun3 kutta3 ssp3 rk38 bogacki_shampine "
+                  "dormand_prince dpm2_ancestral_rf"))
+        return evals * (steps - to_zero) + to_zero;
+    if (evals > 1 && !is_one_of(s->name, "predictor_corrector smld") && !s->pece) {
+        int short_steps = from_pure_noise + to_zero < steps ? from_pure_noise + to_zero : steps;
+        return evals * (steps - short_steps) + short_steps; /* lambda is infinite at those ends */
+    }
     if (strcmp(s->name, "predictor_corrector") == 0) return 2 * steps - from_pure_noise;
     if (s->pece) /* no corrector on the first step, nor back across an infinite gap */
         return 2 * steps - 1 - (from_pure_noise && steps > 1);
@@ -938,7 +999,13 @@ static void samplers_need_no_more_buffers_than_they_must(void **state) {
                  {"heun", 3},
                  {"edm", 3},
                  {"edm_churn", 3},
-                 {"rk4", 5}};
+                 {"rk4", 5},
+                 {"dpmpp_2s", 3},
+                 {"dpmpp_2s_ancestral", 3},
+                 {"lcm", 1},
+                 {"dpm_solver_2s", 3},
+                 {"dpmpp_3s", 4},
+                 {"euler_cfg_pp", 2}};
     (void)state;
     for (size_t k = 0; k < sizeof cases / sizeof cases[0]; k++)
         for (int f = 0; f < FAMILIES; f++) {
