@@ -265,7 +265,7 @@ typedef enum dk_spacing {
     DK_SPACING_POLYEXPONENTIAL, /* log u linear in a ramp^rho, k-diffusion */
     DK_SPACING_VP,         /* t linear, from 1 to time_min, in the VP process that has the range's ends */
     DK_SPACING_IDDPM,      /* every so-manyth of improved DDPM's levels in range; Karras et al. 2022 */
-    DK_SPACING_KL_OPTIMAL, /* atan u linear, Sabour et al. 2024, eq. 10 */
+    DK_SPACING_KL_OPTIMAL, /* atan u linear, Sabour et al. 2024 */
     DK_SPACING_LAPLACE, /* log u at quantiles of a Laplace distribution, cut to the range; Hang et al. 2024 */
     DK_SPACING_LOGIT_NORMAL, /* logit of sigma/(alpha + sigma) at quantiles of a normal one; Esser et al. 2024 */
     DK_SPACING_LINEAR_QUADRATIC, /* 1 - u/u_max first linear, then quadratic; Polyak et al. 2024 (Movie Gen) */
@@ -334,12 +334,12 @@ typedef struct dk_grid {
     double final_value; /* DK_FINAL_VALUE, in units of sigma/alpha */
     double strength; /* 0: 1, the whole grid; after dk_resolve 1: what it stood for is in the fields below */
     dk_partial partial;
-    int full_steps;        /* the grid is laid out for so many steps, and the last `steps` are run; 0: all */
-    int full_count;        /* steps that it has then, filled in */
-    int rising;            /* reverse the finished list: inversion */
-    const double *levels;  /* LEVELS: steps + 1 numbers; RESAMPLE: level_count; read while recording */
-    int level_count;       /* RESAMPLE */
-    dk_unit unit;          /* LEVELS, RESAMPLE: what they are */
+    int full_steps;       /* the grid is laid out for so many steps, and the last `steps` are run; 0: steps */
+    int full_count;       /* steps that it then has, filled in */
+    int rising;           /* reverse the finished list: inversion */
+    const double *levels; /* LEVELS: steps + 1 numbers; RESAMPLE: level_count; read while recording */
+    int level_count;      /* RESAMPLE */
+    dk_unit unit;         /* LEVELS, RESAMPLE: what they are */
     dk_level noisy, clean; /* ends of the range, filled in */
 } dk_grid;
 
@@ -348,6 +348,8 @@ DK_API const char *dk_grid_name(int i); /* NULL past the end */
 DK_API const char *dk_grid_about(int i);
 /* The user's own levels, taken verbatim: steps + 1 numbers. */
 DK_API dk_grid dk_grid_levels(const double *levels, dk_unit unit);
+/* A list of levels resampled to any number of steps: linear in the log, in t or in lambda; the last is replaced by 0 unless final says otherwise. */
+DK_API dk_grid dk_grid_resampled(const double *levels, int level_count, dk_unit unit);
 /* k-diffusion's VP levels: t from 1 to time_min in the VP process with beta(t) = beta_min + beta_d t. For
    schedules whose u is sigma/alpha. */
 DK_API dk_grid dk_grid_vp(double beta_d, double beta_min, double time_min);
@@ -1976,7 +1978,7 @@ static int dkp_gits_count(const dk_config *c, int n) {
 static dk_level dkp_gits(const dk_config *c, int i, int n) {
     const char *word = dkp_gits_word(c, n), *last = word;
     if (word) return dk_level_at_sigma(&c->schedule, dkp_gits_value(word, n > 2 || i == 0 ? i : n));
-    for (int k = n; !last; k--) last = dkp_gits_word(c, k);
+    for (int k = n < 40 ? n : 40; !last; k--) last = dkp_gits_word(c, k);
     int length = dkp_gits_length(last);
     double x = (double)i * (length - 1) / (n - 1), pair[2];
     for (int k = 0; k < 2; k++) pair[k] = dkp_gits_value(last, (int)floor(x) + k);
@@ -2007,78 +2009,79 @@ typedef struct dkp_spacing {
     dk_unit unit;
 } dkp_spacing;
 
-#define DKP_GRID(name, about, spacing, at, flags, final) \
+#define DKP_GRID_ROW(name, about, spacing, at, flags, final) \
     { name, about, DK_SPACING_##spacing, at, NULL, flags, DK_FINAL_##final, NULL, 0, DK_UNIT_T }
-#define DKP_COUNTED(name, about, spacing, at, count, flags, final) \
+#define DKP_GRID_COUNTED(name, about, spacing, at, count, flags, final) \
     { name, about, DK_SPACING_##spacing, at, count, flags, DK_FINAL_##final, NULL, 0, DK_UNIT_T }
-#define DKP_LIST(name, about, list, unit, final)                                                  \
+#define DKP_GRID_LIST(name, about, list, unit, final)                                             \
     {                                                                                             \
         name, about, DK_SPACING_RESAMPLE, dkp_resample, NULL, DKP_LISTED, DK_FINAL_##final, list, \
             DKP_COUNT(list), DK_UNIT_##unit                                                       \
     }
 static const dkp_spacing dkp_grids[] = {
-    DKP_GRID("karras", "u^(1/rho) linear, rho 7; Karras et al. 2022, eq. 5", KARRAS, dkp_karras, DKP_FINITE_U,
-             DEFAULT),
-    DKP_GRID("exponential", "log u linear", EXPONENTIAL, dkp_exponential, DKP_FINITE_U | DKP_SOME_NOISE,
-             DEFAULT),
-    DKP_GRID("lambda", "log-SNR linear; Lu et al. 2022", LAMBDA, dkp_log_snr,
-             DKP_FINITE_U | DKP_SOME_NOISE | DKP_SOME_DATA, DEFAULT),
-    DKP_GRID("uniform", "t linear", UNIFORM, dkp_uniform, 0, DEFAULT),
-    DKP_GRID("quadratic", "sqrt(t) linear; Song et al. 2020", QUADRATIC, dkp_quadratic, 0, DEFAULT),
-    DKP_GRID("leading", "timesteps 0, r, 2r ... + offset, r = T/steps whole; Ho et al. 2020", LEADING,
-             dkp_leading, DKP_TABLE, DEFAULT),
-    DKP_GRID("trailing", "timesteps T-1, T-1-r ..., r = T/steps; Lin et al. 2023", TRAILING, dkp_trailing,
-             DKP_TABLE, DEFAULT),
-    DKP_GRID("linspace", "timesteps T-1 to 0, linear; Nichol & Dhariwal 2021", LINSPACE, dkp_linspace,
-             DKP_TABLE, DEFAULT),
-    DKP_GRID("polyexponential", "log u linear in ramp^rho, rho 1; k-diffusion", POLYEXPONENTIAL,
-             dkp_polyexponential, DKP_FINITE_U | DKP_SOME_NOISE, DEFAULT),
-    DKP_GRID("vp", "t linear in the VP process with the range's ends; Karras et al. 2022, table 1", VP,
-             dkp_vp_spaced, DKP_FINITE_U | DKP_SOME_NOISE | DKP_SOME_DATA, DEFAULT),
-    DKP_GRID("iddpm", "every so-manyth of improved DDPM's levels; Karras et al. 2022, table 1", IDDPM,
-             dkp_iddpm, DKP_OWN_ENDS, DEFAULT),
-    DKP_GRID("kl_optimal", "atan u linear; Sabour et al. 2024", KL_OPTIMAL, dkp_kl_optimal, 0, DEFAULT),
-    DKP_GRID("laplace", "log u at quantiles of a Laplace distribution; Hang et al. 2024", LAPLACE,
-             dkp_laplace, DKP_OWN_ENDS, DEFAULT),
-    DKP_GRID("logit_normal", "logit of sigma/(alpha + sigma) at normal quantiles; Esser et al. 2024",
-             LOGIT_NORMAL, dkp_logit_normal, DKP_OWN_ENDS, REPLACE),
-    DKP_GRID("linear_quadratic", "linear to u = 0.975 u_max, then quadratic; Polyak et al. 2024",
-             LINEAR_QUADRATIC, dkp_linear_quadratic, DKP_FINITE_U | DKP_OWN_ENDS, ZERO),
-    DKP_GRID("bong_tangent", "u along two arctangents; RES4LYF", BONG_TANGENT, dkp_bong_tangent, DKP_FINITE_U,
-             REPLACE),
-    DKP_GRID("beta_sigma", "u at quantiles of Beta(0.6, 0.6); Lee et al. 2024", BETA_SIGMA, dkp_beta_sigma,
-             DKP_FINITE_U, DEFAULT),
-    DKP_COUNTED("beta", "timesteps at quantiles of Beta(0.6, 0.6); Lee et al. 2024, ComfyUI", BETA, dkp_beta,
-                dkp_beta_count, DKP_TABLE, ZERO),
-    DKP_GRID("normal", "t linear, flow's shift taken twice at the ends; ComfyUI", NORMAL, dkp_normal,
-             DKP_OWN_ENDS, ZERO),
-    DKP_GRID("sgm_uniform", "normal, without the level before 0; ComfyUI", SGM_UNIFORM, dkp_normal,
-             DKP_OWN_ENDS, REPLACE),
-    DKP_GRID("simple", "timesteps T-1, T-1-r ..., r = T/steps, rounded up; ComfyUI", SIMPLE, dkp_simple,
-             DKP_TABLE, ZERO),
-    DKP_COUNTED("ddim_uniform", "all timesteps 1, 1+r ..., r = T/steps whole; ComfyUI", DDIM_UNIFORM,
-                dkp_ddim_uniform, dkp_ddim_uniform_count, DKP_TABLE, ZERO),
-    DKP_GRID("smoothstep", "timesteps along 3 v^2 - 2 v^3; stable-diffusion.cpp", SMOOTHSTEP, dkp_smoothstep,
-             DKP_TABLE, ZERO),
-    DKP_COUNTED("sd_turbo", "the first of ten trailing timesteps; Sauer et al. 2023", SD_TURBO, dkp_sd_turbo,
-                dkp_sd_turbo_count, DKP_TABLE, ZERO),
-    DKP_GRID("lcm", "some of fifty trailing timesteps; Luo et al. 2023", LCM, dkp_lcm, DKP_TABLE, ZERO),
-    DKP_COUNTED("gits", "published levels for SD, coefficient 1.2; Chen et al. 2024", GITS, dkp_gits,
-                dkp_gits_count, DKP_LISTED, REPLACE),
-    DKP_LIST("ays_sd1", "Align Your Steps for SD 1.5; Sabour et al. 2024", dkp_ays_sd1, SIGMA, REPLACE),
-    DKP_LIST("ays_sdxl", "Align Your Steps for SDXL; Sabour et al. 2024", dkp_ays_sdxl, SIGMA, REPLACE),
-    DKP_LIST("ays_svd", "Align Your Steps for SVD; Sabour et al. 2024", dkp_ays_svd, SIGMA, REPLACE),
-    DKP_LIST("ays_sd1_paper", "the same with three digits; 0 is added", dkp_ays_sd1_paper, SIGMA, ZERO),
-    DKP_LIST("ays_sdxl_paper", "the same with three digits; 0 is added", dkp_ays_sdxl_paper, SIGMA, ZERO),
-    DKP_LIST("ays_sd1_timesteps", "the ten timesteps for SD 1.5", dkp_ays_sd1_t, T, ZERO),
-    DKP_LIST("ays_sdxl_timesteps", "the ten timesteps for SDXL", dkp_ays_sdxl_t, T, ZERO),
-    DKP_LIST("oss_flux", "Optimal Stepsize for Flux; Pei et al. 2025", dkp_oss_flux, FLOW, REPLACE),
-    DKP_LIST("oss_wan", "Optimal Stepsize for Wan; Pei et al. 2025", dkp_oss_wan, FLOW, REPLACE),
-    DKP_LIST("oss_chroma", "Optimal Stepsize for Chroma", dkp_oss_chroma, FLOW, REPLACE),
+    DKP_GRID_ROW("karras", "u^(1/rho) linear, rho 7; Karras et al. 2022, eq. 5", KARRAS, dkp_karras,
+                 DKP_FINITE_U, DEFAULT),
+    DKP_GRID_ROW("exponential", "log u linear", EXPONENTIAL, dkp_exponential, DKP_FINITE_U | DKP_SOME_NOISE,
+                 DEFAULT),
+    DKP_GRID_ROW("lambda", "log-SNR linear; Lu et al. 2022", LAMBDA, dkp_log_snr,
+                 DKP_FINITE_U | DKP_SOME_NOISE | DKP_SOME_DATA, DEFAULT),
+    DKP_GRID_ROW("uniform", "t linear", UNIFORM, dkp_uniform, 0, DEFAULT),
+    DKP_GRID_ROW("quadratic", "sqrt(t) linear; Song et al. 2020", QUADRATIC, dkp_quadratic, 0, DEFAULT),
+    DKP_GRID_ROW("leading", "timesteps 0, r, 2r ... + offset, r = T/steps whole; Ho et al. 2020", LEADING,
+                 dkp_leading, DKP_TABLE, DEFAULT),
+    DKP_GRID_ROW("trailing", "timesteps T-1, T-1-r ..., r = T/steps; Lin et al. 2023", TRAILING, dkp_trailing,
+                 DKP_TABLE, DEFAULT),
+    DKP_GRID_ROW("linspace", "timesteps T-1 to 0, linear; Nichol & Dhariwal 2021", LINSPACE, dkp_linspace,
+                 DKP_TABLE, DEFAULT),
+    DKP_GRID_ROW("polyexponential", "log u linear in ramp^rho, rho 1; k-diffusion", POLYEXPONENTIAL,
+                 dkp_polyexponential, DKP_FINITE_U | DKP_SOME_NOISE, DEFAULT),
+    DKP_GRID_ROW("vp", "t linear in the VP process with the range's ends; Karras et al. 2022, table 1", VP,
+                 dkp_vp_spaced, DKP_FINITE_U | DKP_SOME_NOISE | DKP_SOME_DATA, DEFAULT),
+    DKP_GRID_ROW("iddpm", "every so-manyth of improved DDPM's levels; Karras et al. 2022, table 1", IDDPM,
+                 dkp_iddpm, DKP_OWN_ENDS, DEFAULT),
+    DKP_GRID_ROW("kl_optimal", "atan u linear; Sabour et al. 2024", KL_OPTIMAL, dkp_kl_optimal, 0, DEFAULT),
+    DKP_GRID_ROW("laplace", "log u at quantiles of a Laplace distribution; Hang et al. 2024", LAPLACE,
+                 dkp_laplace, DKP_OWN_ENDS, DEFAULT),
+    DKP_GRID_ROW("logit_normal", "logit of sigma/(alpha + sigma) at normal quantiles; Esser et al. 2024",
+                 LOGIT_NORMAL, dkp_logit_normal, DKP_OWN_ENDS, REPLACE),
+    DKP_GRID_ROW("linear_quadratic", "linear to u = 0.975 u_max, then quadratic; Polyak et al. 2024",
+                 LINEAR_QUADRATIC, dkp_linear_quadratic, DKP_FINITE_U | DKP_OWN_ENDS, ZERO),
+    DKP_GRID_ROW("bong_tangent", "u along two arctangents; RES4LYF", BONG_TANGENT, dkp_bong_tangent,
+                 DKP_FINITE_U, REPLACE),
+    DKP_GRID_ROW("beta_sigma", "u at quantiles of Beta(0.6, 0.6); Lee et al. 2024", BETA_SIGMA,
+                 dkp_beta_sigma, DKP_FINITE_U, DEFAULT),
+    DKP_GRID_COUNTED("beta", "timesteps at quantiles of Beta(0.6, 0.6); Lee et al. 2024, ComfyUI", BETA,
+                     dkp_beta, dkp_beta_count, DKP_TABLE, ZERO),
+    DKP_GRID_ROW("normal", "t linear, flow's shift taken twice at the ends; ComfyUI", NORMAL, dkp_normal,
+                 DKP_OWN_ENDS, ZERO),
+    DKP_GRID_ROW("sgm_uniform", "normal, without the level before 0; ComfyUI", SGM_UNIFORM, dkp_normal,
+                 DKP_OWN_ENDS, REPLACE),
+    DKP_GRID_ROW("simple", "timesteps T-1, T-1-r ..., r = T/steps, rounded up; ComfyUI", SIMPLE, dkp_simple,
+                 DKP_TABLE, ZERO),
+    DKP_GRID_COUNTED("ddim_uniform", "all timesteps 1, 1+r ..., r = T/steps whole; ComfyUI", DDIM_UNIFORM,
+                     dkp_ddim_uniform, dkp_ddim_uniform_count, DKP_TABLE, ZERO),
+    DKP_GRID_ROW("smoothstep", "timesteps along 3 v^2 - 2 v^3; stable-diffusion.cpp", SMOOTHSTEP,
+                 dkp_smoothstep, DKP_TABLE, ZERO),
+    DKP_GRID_COUNTED("sd_turbo", "the first of ten trailing timesteps; Sauer et al. 2023", SD_TURBO,
+                     dkp_sd_turbo, dkp_sd_turbo_count, DKP_TABLE, ZERO),
+    DKP_GRID_ROW("lcm", "some of fifty trailing timesteps; Luo et al. 2023", LCM, dkp_lcm, DKP_TABLE, ZERO),
+    DKP_GRID_COUNTED("gits", "published levels for SD, coefficient 1.2; Chen et al. 2024", GITS, dkp_gits,
+                     dkp_gits_count, DKP_LISTED, REPLACE),
+    DKP_GRID_LIST("ays_sd1", "Align Your Steps for SD 1.5; Sabour et al. 2024", dkp_ays_sd1, SIGMA, REPLACE),
+    DKP_GRID_LIST("ays_sdxl", "Align Your Steps for SDXL; Sabour et al. 2024", dkp_ays_sdxl, SIGMA, REPLACE),
+    DKP_GRID_LIST("ays_svd", "Align Your Steps for SVD; Sabour et al. 2024", dkp_ays_svd, SIGMA, REPLACE),
+    DKP_GRID_LIST("ays_sd1_paper", "the same with three digits; 0 is added", dkp_ays_sd1_paper, SIGMA, ZERO),
+    DKP_GRID_LIST("ays_sdxl_paper", "the same with three digits; 0 is added", dkp_ays_sdxl_paper, SIGMA,
+                  ZERO),
+    DKP_GRID_LIST("ays_sd1_timesteps", "the ten timesteps for SD 1.5", dkp_ays_sd1_t, T, ZERO),
+    DKP_GRID_LIST("ays_sdxl_timesteps", "the ten timesteps for SDXL", dkp_ays_sdxl_t, T, ZERO),
+    DKP_GRID_LIST("oss_flux", "Optimal Stepsize for Flux; Pei et al. 2025", dkp_oss_flux, FLOW, REPLACE),
+    DKP_GRID_LIST("oss_wan", "Optimal Stepsize for Wan; Pei et al. 2025", dkp_oss_wan, FLOW, REPLACE),
+    DKP_GRID_LIST("oss_chroma", "Optimal Stepsize for Chroma", dkp_oss_chroma, FLOW, REPLACE),
 };
-#undef DKP_GRID
-#undef DKP_COUNTED
-#undef DKP_LIST
+#undef DKP_GRID_ROW
+#undef DKP_GRID_COUNTED
+#undef DKP_GRID_LIST
 
 DK_API const char *dk_grid_name(int i) {
     return i >= 0 && i < DKP_COUNT(dkp_grids) ? dkp_grids[i].name : NULL;
@@ -2106,6 +2109,12 @@ DK_API dk_grid dk_grid_levels(const double *levels, dk_unit unit) {
     dk_grid g;
     memset(&g, 0, sizeof g);
     g.spacing = DK_SPACING_LEVELS, g.levels = levels, g.unit = unit;
+    return g;
+}
+
+DK_API dk_grid dk_grid_resampled(const double *levels, int level_count, dk_unit unit) {
+    dk_grid g = dk_grid_levels(levels, unit);
+    g.spacing = DK_SPACING_RESAMPLE, g.level_count = level_count;
     return g;
 }
 
@@ -2186,7 +2195,9 @@ static int dkp_one_more(const dk_config *c) {
 }
 
 /* Levels that the spacing is asked for. */
-static int dkp_asked(const dk_config *c) { return c->grid.full_steps + dkp_one_more(c); }
+static int dkp_asked(const dk_config *c) {
+    return (c->grid.full_steps > 0 ? c->grid.full_steps : c->steps) + dkp_one_more(c);
+}
 
 /* Level i of the whole grid, before shifts. */
 static dk_level dkp_spaced(const dk_config *c, int i) {
@@ -2233,29 +2244,32 @@ static dk_level dkp_grid_level(const dk_config *c, int i) {
     return i == c->steps && dkp_final(c) == DK_FINAL_VALUE ? l : dkp_stretched(c, l);
 }
 
-/* How many levels of the table or list there are, and which of them are run. */
+/* How many steps the whole grid has, and how many of them are run. What is asked for and what there is differ where
+   levels are left out or published lists are longer; then full_steps keeps what was asked for, so that resolving
+   again changes nothing. */
 static dk_status dkp_resolve_steps(dk_config *c, char *message) {
     dk_grid *g = &c->grid;
-    int given = g->full_steps > 0;
     if (g->strength < 1) {
         double run = floor(g->partial == DK_PARTIAL_SLICE ? g->strength * c->steps : c->steps),
                full = floor(g->partial == DK_PARTIAL_STRETCH ? c->steps / g->strength : c->steps);
         if (run < 1) return dkp_fail(message, "grid.strength", g->strength, "at least 1/steps");
         if (full > 1000000) return dkp_fail(message, "grid.strength", g->strength, "at least steps/1000000");
-        if (g->partial != DK_PARTIAL_LEVEL) c->steps = (int)run, g->full_steps = (int)full, given = 1;
-        g->strength = 1;
+        c->steps = (int)run, g->full_steps = (int)full, g->strength = 1;
     }
-    if (!given) g->full_steps = c->steps;
-    if (dkp_by_timesteps(g) && g->full_steps > c->schedule.timesteps)
-        return dkp_fail(message, given ? "grid.full_steps" : "steps", g->full_steps,
+    int given = g->full_steps > 0, one_more = dkp_one_more(c), asked = dkp_asked(c);
+    if (dkp_by_timesteps(g) && asked > c->schedule.timesteps)
+        return dkp_fail(message, given ? "grid.full_steps" : "steps", asked,
                         "at most schedule.timesteps for this grid");
-    int asked = dkp_asked(c), (*count)(const dk_config *, int) = dkp_spacing_of(g)->count;
-    g->full_count = (count ? count(c, asked) : asked) - dkp_one_more(c);
+    int (*count)(const dk_config *, int) = dkp_spacing_of(g)->count;
+    g->full_count = (count ? count(c, asked) : asked) - one_more;
+    if (given && c->steps > g->full_count && c->steps > g->full_steps)
+        return dkp_fail(message, "steps", c->steps, "at most grid.full_steps");
+    if (!given && g->full_count != c->steps) g->full_steps = c->steps;
     if (!given || c->steps > g->full_count) c->steps = g->full_count;
     return DK_OK;
 }
 
-/* Strength 1 - and the range's noisy end - for a grid that begins part of the way. */
+/* The range's noisy end for a grid that begins at a level part of the way. */
 static void dkp_resolve_start(dk_config *c) {
     const dk_schedule *s = &c->schedule;
     dk_grid *g = &c->grid;
@@ -2398,7 +2412,7 @@ static dk_status dkp_check_listed(const dk_config *c, char *message) {
         if (g->spacing == DK_SPACING_SD_TURBO && g->offset >= original)
             return dkp_fail(message, "grid.offset", g->offset, "below original_steps");
     }
-    if (g->spacing == DK_SPACING_GITS && g->coefficient != 0 &&
+    if (g->spacing == DK_SPACING_GITS && !(fabs(g->coefficient) <= 0) &&
         !(g->coefficient > 0.775 && g->coefficient < 1.525))
         return dkp_fail(message, "grid.coefficient", g->coefficient, "0.80 .. 1.50 (0: 1.20)");
     return DK_OK;
@@ -2425,7 +2439,7 @@ static dk_status dkp_check_grid(const dk_config *c, char *message) {
     if (g->strength > 0 && g->strength < 1 && g->partial == DK_PARTIAL_LEVEL && (!ranged || g->sigma_max > 0))
         return dkp_fail(message, "grid.partial", g->partial,
                         "another: to begin at a level needs a spacing with a range, and grid.sigma_max = 0");
-    if (g->linear_steps > 0 && g->linear_steps >= c->steps)
+    if (g->linear_steps > 0 && g->linear_steps >= c->steps && g->linear_steps >= g->full_steps)
         return dkp_fail(message, "grid.linear_steps", g->linear_steps, "0 .. steps - 1");
     if (g->spacing == DK_SPACING_QUADRATIC && c->schedule.t_min < 0)
         return dkp_fail(message, "schedule.t_min", c->schedule.t_min, ">= 0 for the quadratic grid");

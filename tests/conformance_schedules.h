@@ -61,16 +61,26 @@ static dk_schedule schedule_of_params(const json *params) {
 /* The peers' names that are not the library's. */
 static const char *schedule_grid_name(const char *spacing, const char *type) {
     static const char *const names[][3] = {
-        {"align_your_steps", "SD1", "ays_sd1"},      {"align_your_steps", "SDXL", "ays_sdxl"},
-        {"align_your_steps", "SVD", "ays_svd"},      {"optimal_steps", "FLUX", "oss_flux"},
-        {"optimal_steps", "Wan", "oss_wan"},         {"optimal_steps", "Chroma", "oss_chroma"},
-        {"ays", "SD1", "ays_sd1"},                   {"ays", "SDXL", "ays_sdxl"},
-        {"ays", "SVD", "ays_svd"},                   {"ays", "SD_diffusers", "ays_sd1_paper"},
-        {"ays", "SDXL_diffusers", "ays_sdxl_paper"}, {"ays", "SVD_diffusers", "ays_svd"},
-        {"oss", "FLUX", "oss_flux"},                 {"oss", "Wan", "oss_wan"},
-        {"oss", "Chroma", "oss_chroma"},             {"logSNR", "", "lambda"},
-        {"time_uniform", "", "uniform"},             {"time_quadratic", "", "quadratic"},
-        {"discrete_get_sigmas", "", "linspace"},     {"edm", "", "karras"},
+        {"align_your_steps", "SD1", "ays_sd1"},
+        {"align_your_steps", "SDXL", "ays_sdxl"},
+        {"align_your_steps", "SVD", "ays_svd"},
+        {"optimal_steps", "FLUX", "oss_flux"},
+        {"optimal_steps", "Wan", "oss_wan"},
+        {"optimal_steps", "Chroma", "oss_chroma"},
+        {"ays", "SD1", "ays_sd1"},
+        {"ays", "SDXL", "ays_sdxl"},
+        {"ays", "SVD", "ays_svd"},
+        {"ays", "SD_diffusers", "ays_sd1_paper"},
+        {"ays", "SDXL_diffusers", "ays_sdxl_paper"},
+        {"ays", "SVD_diffusers", "ays_svd"},
+        {"oss", "FLUX", "oss_flux"},
+        {"oss", "Wan", "oss_wan"},
+        {"oss", "Chroma", "oss_chroma"},
+        {"logSNR", "", "lambda"},
+        {"time_uniform", "", "uniform"},
+        {"time_quadratic", "", "quadratic"},
+        {"discrete_get_sigmas", "", "linspace"},
+        {"edm", "", "karras"},
         {"ve", "", "exponential"},
     };
     for (size_t i = 0; i < sizeof names / sizeof *names; i++)
@@ -81,9 +91,15 @@ static const char *schedule_grid_name(const char *spacing, const char *type) {
 
 /* The range that Karras et al. 2022 give each discretisation. */
 static void schedule_edm_range(const char *spacing, const json *params, dk_config *c) {
-    int vp = schedule_is(spacing, "vp"), ve = schedule_is(spacing, "ve"), iddpm = schedule_is(spacing, "iddpm");
-    double low = vp ? sqrt(expm1(9.95e-6 + 1e-4)) : ve ? 0.02 : 0.002,
-           high = vp ? sqrt(expm1(10.05)) : ve ? 100 : iddpm ? 81 : 80;
+    int vp = schedule_is(spacing, "vp"), ve = schedule_is(spacing, "ve"),
+        iddpm = schedule_is(spacing, "iddpm");
+    double low = vp   ? sqrt(expm1(9.95e-6 + 1e-4))
+                 : ve ? 0.02
+                      : 0.002,
+           high = vp      ? sqrt(expm1(10.05))
+                  : ve    ? 100
+                  : iddpm ? 81
+                          : 80;
     c->schedule = dk_edm(json_real(params, "sigma_min", low), json_real(params, "sigma_max", high));
     c->grid.rho = json_real(params, "rho", 0);
 }
@@ -98,8 +114,7 @@ static int schedule_config(const json *line, dk_config *c) {
     memset(c, 0, sizeof *c);
     c->schedule = schedule_of_params(params);
     c->prediction = DK_PREDICT_X0, c->dim = 1, c->steps = (int)json_real(line, "n", 0);
-    if (schedule_is(spacing, "singlestep_orders"))
-        spacing = json_string(params, "skip_type", "");
+    if (schedule_is(spacing, "singlestep_orders")) spacing = json_string(params, "skip_type", "");
     c->grid = dk_grid_named(schedule_grid_name(spacing, type));
     if (c->grid.unknown) return 0;
     if (a1111) c->grid = dk_grid_named(schedule_is(type, "SD1") ? "ays_sd1_paper" : "ays_sdxl_paper");
