@@ -266,7 +266,7 @@ typedef enum dk_spacing {
     DK_SPACING_VP,         /* t linear, from 1 to time_min, in the VP process that has the range's ends */
     DK_SPACING_IDDPM,      /* every so-manyth of improved DDPM's levels in range; Karras et al. 2022 */
     DK_SPACING_KL_OPTIMAL, /* atan u linear, Sabour et al. 2024 */
-    DK_SPACING_LAPLACE, /* log u at quantiles of a Laplace distribution, cut to the range; Hang et al. 2024 */
+    DK_SPACING_LAPLACE, /* lambda at quantiles of a Laplace distribution, cut to the range; Hang et al. 2024 */
     DK_SPACING_LOGIT_NORMAL, /* logit of sigma/(alpha + sigma) at quantiles of a normal one; Esser et al. 2024 */
     DK_SPACING_LINEAR_QUADRATIC, /* 1 - u/u_max first linear, then quadratic; Polyak et al. 2024 (Movie Gen) */
     DK_SPACING_BONG_TANGENT,     /* u along two arctangents that meet half-way, RES4LYF */
@@ -276,7 +276,7 @@ typedef enum dk_spacing {
     DK_SPACING_NORMAL, /* t linear; on shifted flow the ends are u taken for t, ComfyUI */
     DK_SPACING_SGM_UNIFORM,  /* NORMAL with one more level, of which the last is left out */
     DK_SPACING_SIMPLE,       /* table, k = T-1 - i * T/steps, rounded up */
-    DK_SPACING_DDIM_UNIFORM, /* table, k = 1 + i * (T/steps) for all that there are: can be one step more */
+    DK_SPACING_DDIM_UNIFORM, /* table, k = 1 + i * (T/steps) for all that there are: can be more steps */
     DK_SPACING_SMOOTHSTEP,   /* table, k = (T-1) (3 v^2 - 2 v^3), v linear, rounded */
     DK_SPACING_SD_TURBO,     /* table, the first of original_steps trailing ones, after `offset` of them */
     DK_SPACING_LCM,          /* table, every so-manyth of original_steps trailing ones, Luo et al. 2023 */
@@ -324,12 +324,12 @@ typedef struct dk_grid {
     int offset;                  /* LEADING: added to each timestep; SD_TURBO: left out at the start */
     int original_steps;          /* SD_TURBO; 0: 10. LCM; 0: 50 */
     double beta_a, beta_b;       /* BETA, BETA_SIGMA: the distribution's alpha and beta; 0: 0.6 */
-    double mean, deviation;      /* LAPLACE: of log u; 0: 0.5. LOGIT_NORMAL: of the logit; 0: 1.75 */
-    double threshold;            /* LINEAR_QUADRATIC: where the linear part ends; 0: 0.025 */
-    int linear_steps;            /* LINEAR_QUADRATIC: of the linear part; 0: half of all */
-    double time_min;             /* VP: t at the range's lower end; 0: 0.001 */
-    double c_1, c_2;             /* IDDPM, Karras et al. 2022, table 1; 0: 0.001, 0.008 */
-    double coefficient;          /* GITS: 0.80 to 1.50 in steps of 0.05; 0: 1.20 */
+    double mean, deviation; /* LAPLACE: of log(sigma/alpha); 0: 0.5. LOGIT_NORMAL: of the logit; 0: 1.75 */
+    double threshold;       /* LINEAR_QUADRATIC: where the linear part ends; 0: 0.025 */
+    int linear_steps;       /* LINEAR_QUADRATIC: of the linear part; 0: half of all */
+    double time_min;        /* VP: t at the range's lower end; 0: 0.001 */
+    double c_1, c_2;        /* IDDPM, Karras et al. 2022, table 1; 0: 0.001, 0.008 */
+    double coefficient;     /* GITS: 0.80 to 1.50 in steps of 0.05; 0: 1.20 */
     dk_final final;
     double final_value; /* DK_FINAL_VALUE, in units of sigma/alpha */
     double strength; /* 0: 1, the whole grid; after dk_resolve 1: what it stood for is in the fields below */
@@ -1559,7 +1559,8 @@ static int dkp_table_size(const dk_schedule *s) {
 }
 
 static dk_level dkp_table_level(const dk_schedule *s, double k) {
-    return dk_level_at(s, s->family == DK_FAMILY_FLOW ? (k + 1) / s->timesteps : k);
+    double t = k + 1 < s->timesteps ? (k + 1) / s->timesteps : 1; /* rounding must not go past the end */
+    return dk_level_at(s, s->family == DK_FAMILY_FLOW ? t : k);
 }
 
 static double dkp_round(double t, dk_rounding rounding) {
@@ -1626,10 +1627,11 @@ static double dkp_fraction(int i, int n) { return n > 1 ? (double)i / (n - 1) : 
 static double dkp_u_noisy(const dk_config *c) { return dkp_u(&c->schedule, c->grid.noisy); }
 static double dkp_u_clean(const dk_config *c) { return dkp_u(&c->schedule, c->grid.clean); }
 
-/* Cut to the range. */
-static dk_level dkp_level_within(const dk_config *c, double u) {
-    if (!(u < dkp_u_noisy(c))) return c->grid.noisy;
-    return u > dkp_u_clean(c) ? dkp_level_at_u(&c->schedule, u) : c->grid.clean;
+/* At a noise level, cut to the range. */
+static dk_level dkp_level_within(const dk_config *c, double noise_level) {
+    if (!(noise_level < dk_noise_level(c->grid.noisy))) return c->grid.noisy;
+    if (!(noise_level > dk_noise_level(c->grid.clean))) return c->grid.clean;
+    return dk_level_at_sigma(&c->schedule, noise_level);
 }
 
 static dk_level dkp_karras(const dk_config *c, int i, int n) {
@@ -1690,8 +1692,7 @@ static dk_level dkp_laplace(const dk_config *c, int i, int n) {
 
 static dk_level dkp_logit_normal(const dk_config *c, int i, int n) {
     double logit = c->grid.mean + dkp_or(c->grid.deviation, 1.75) * dkp_normal_above(dkp_fraction(i, n));
-    double u = dkp_flow_unit(&c->schedule) ? 1 / (1 + exp(-logit)) : exp(logit);
-    return dkp_level_within(c, u);
+    return dkp_level_within(c, exp(logit));
 }
 
 /* Karras et al. 2022, table 1: B(t) = beta_d t^2/2 + beta_min t = log(1 + sigma^2), given at both ends. */
@@ -2040,8 +2041,8 @@ static const dkp_spacing dkp_grids[] = {
     DKP_GRID_ROW("iddpm", "every so-manyth of improved DDPM's levels; Karras et al. 2022, table 1", IDDPM,
                  dkp_iddpm, DKP_OWN_ENDS, DEFAULT),
     DKP_GRID_ROW("kl_optimal", "atan u linear; Sabour et al. 2024", KL_OPTIMAL, dkp_kl_optimal, 0, DEFAULT),
-    DKP_GRID_ROW("laplace", "log u at quantiles of a Laplace distribution; Hang et al. 2024", LAPLACE,
-                 dkp_laplace, DKP_OWN_ENDS, DEFAULT),
+    DKP_GRID_ROW("laplace", "log(sigma/alpha) at quantiles of a Laplace distribution; Hang et al. 2024",
+                 LAPLACE, dkp_laplace, DKP_OWN_ENDS, DEFAULT),
     DKP_GRID_ROW("logit_normal", "logit of sigma/(alpha + sigma) at normal quantiles; Esser et al. 2024",
                  LOGIT_NORMAL, dkp_logit_normal, DKP_OWN_ENDS, REPLACE),
     DKP_GRID_ROW("linear_quadratic", "linear to u = 0.975 u_max, then quadratic; Polyak et al. 2024",
@@ -2053,7 +2054,7 @@ static const dkp_spacing dkp_grids[] = {
     DKP_GRID_COUNTED("beta", "timesteps at quantiles of Beta(0.6, 0.6); Lee et al. 2024, ComfyUI", BETA,
                      dkp_beta, dkp_beta_count, DKP_TABLE, ZERO),
     DKP_GRID_ROW("normal", "t linear, flow's shift taken twice at the ends; ComfyUI", NORMAL, dkp_normal,
-                 DKP_OWN_ENDS, ZERO),
+                 DKP_OWN_ENDS, DEFAULT),
     DKP_GRID_ROW("sgm_uniform", "normal, without the level before 0; ComfyUI", SGM_UNIFORM, dkp_normal,
                  DKP_OWN_ENDS, REPLACE),
     DKP_GRID_ROW("simple", "timesteps T-1, T-1-r ..., r = T/steps, rounded up; ComfyUI", SIMPLE, dkp_simple,
@@ -2412,6 +2413,8 @@ static dk_status dkp_check_listed(const dk_config *c, char *message) {
         if (g->spacing == DK_SPACING_SD_TURBO && g->offset >= original)
             return dkp_fail(message, "grid.offset", g->offset, "below original_steps");
     }
+    if (g->spacing == DK_SPACING_LCM && c->steps > (g->original_steps > 0 ? g->original_steps : 50))
+        return dkp_fail(message, "steps", c->steps, "at most grid.original_steps (0: 50)");
     if (g->spacing == DK_SPACING_GITS && !(fabs(g->coefficient) <= 0) &&
         !(g->coefficient > 0.775 && g->coefficient < 1.525))
         return dkp_fail(message, "grid.coefficient", g->coefficient, "0.80 .. 1.50 (0: 1.20)");
