@@ -607,6 +607,25 @@ DK_API dk_sampler dk_table_sampler(const dk_table *table);   /* likewise */
 /* Up to max known names nearest to the given one; returns how many. kind: "sampler", "grid" or "schedule". */
 DK_API int dk_nearest_names(const char *kind, const char *name, const char **names, int max);
 
+/* A name that another program has for a sampler, a grid, or both. peer: "comfyui", "a1111", "k-diffusion",
+   "diffusers" or "sd.cpp". */
+typedef struct dk_alias {
+    const char *peer, *name;
+    const char *sampler, *grid; /* names here; NULL: says nothing about it */
+    const char *settings;       /* for dk_config_set: what differs from the preset */
+    const char *note;           /* what a name cannot say */
+} dk_alias;
+
+DK_API const dk_alias *dk_alias_at(int i); /* NULL past the end */
+/* Sets c->sampler and, where the name says so ("DPM++ 2M SDE Karras", "euler beta"), c->grid or fields of it.
+   Names here come first, then other programs'; "a1111:Beta" is a certain program's. Case does not count, '-', '_',
+   '/' and ' ' are alike and may be missing, "++" reads as "pp". dk_sampler_named and dk_grid_named know the same
+   names, and take their part of them. */
+DK_API dk_status dk_config_named(struct dk_config *c, const char *name);
+/* Sets fields of c->sampler and c->grid: "eta=0.5 rule=exact grid.rho=5"; enumerators in lower case, without their
+   prefix. All or nothing. */
+DK_API dk_status dk_config_set(struct dk_config *c, const char *settings);
+
 /* For recording functions. A sampler loops `while (dk_step(r)) ...`: it reads r->from and r->to, calls
    dk_denoise, and leaves the new state in r->x. Nothing is computed while recording. */
 typedef struct dk_recorder {
@@ -950,6 +969,7 @@ static int dkp_distance(const char *a, const char *b) {
             char p = a[i], q = b[j];
             if (p >= 'A' && p <= 'Z') p = (char)(p - 'A' + 'a');
             if (p == '-' || p == ' ') p = '_';
+            if (p == '+') p = 'p';
             int best = diagonal + (p != q);
             if (row[j] + 1 < best) best = row[j] + 1;
             if (row[j + 1] + 1 < best) best = row[j + 1] + 1;
@@ -2145,6 +2165,7 @@ DK_API const char *dk_grid_about(int i) {
     return i >= 0 && i < DKP_COUNT(dkp_grids) ? dkp_grids[i].about : NULL;
 }
 
+static int dkp_grid_by_name(const char *name, dk_grid *g);
 DK_API dk_grid dk_grid_named(const char *name) {
     dk_grid g;
     memset(&g, 0, sizeof g);
@@ -2156,6 +2177,7 @@ DK_API dk_grid dk_grid_named(const char *name) {
             if (row->list) g.final = row->final;
             return g;
         }
+    if (name && dkp_grid_by_name(name, &g)) return g;
     g.unknown = name ? name : "(NULL)";
     return g;
 }
@@ -3957,11 +3979,13 @@ DK_API const dk_sampler_info *dk_sampler_at(int i) {
     return i >= 0 && i < DKP_COUNT(dkp_samplers) ? &dkp_samplers[i] : NULL;
 }
 
+static int dkp_sampler_by_name(const char *name, dk_sampler *s);
 DK_API dk_sampler dk_sampler_named(const char *name) {
     dk_sampler unknown;
     for (int i = 0; name && i < DKP_COUNT(dkp_samplers); i++)
         if (strcmp(name, dkp_samplers[i].sampler.name) == 0) return dkp_samplers[i].sampler;
     memset(&unknown, 0, sizeof unknown);
+    if (name && dkp_sampler_by_name(name, &unknown)) return unknown;
     unknown.name = name ? name : "(NULL)";
     return unknown;
 }
@@ -3976,6 +4000,518 @@ DK_API dk_sampler dk_table_sampler(const dk_table *table) {
     dk_sampler s = dk_sampler_named("euler");
     s.name = "table", s.record = dkp_record_table, s.tableau = NULL, s.user = table;
     return s;
+}
+
+/* What other programs call samplers and grids. Names of one program are unique per kind; where programs differ in
+   what they mean by a name, each has its row, and "program:name" tells them apart. */
+/* clang-format off */
+static const dk_alias dkp_aliases[] = {
+    {"comfyui", "euler", "euler", NULL, "", ""},
+    {"comfyui", "heun", "heun", NULL, "", ""},
+    {"comfyui", "heunpp2", "heunpp2", NULL, "", ""},
+    {"comfyui", "exp_heun_2_x0", "exp_heun_2_x0", NULL, "", ""},
+    {"comfyui", "exp_heun_2_x0_sde", "exp_heun_2_x0_sde", NULL, "", ""},
+    {"comfyui", "lms", "lms", NULL, "", ""},
+    {"comfyui", "ddpm", "ddpm", NULL, "", ""},
+    {"comfyui", "lcm", "lcm", NULL, "", ""},
+    {"comfyui", "ipndm", "ipndm", NULL, "", ""},
+    {"comfyui", "ipndm_v", "ipndm_v", NULL, "", ""},
+    {"comfyui", "res_multistep", "res_multistep", NULL, "", ""},
+    {"comfyui", "gradient_estimation", "gradient_estimation", NULL, "", ""},
+    {"comfyui", "er_sde", "er_sde", NULL, "", ""},
+    {"comfyui", "seeds_2", "seeds_2", NULL, "", ""},
+    {"comfyui", "seeds_3", "seeds_3", NULL, "", ""},
+    {"comfyui", "ddim", "ddim", NULL, "", ""},
+    {"comfyui", "euler_cfg_pp", "euler_cfg_pp", NULL, "", ""},
+    {"comfyui", "euler_ancestral_cfg_pp", "euler_ancestral_cfg_pp", NULL, "", ""},
+    {"comfyui", "dpmpp_2s_ancestral_cfg_pp", "dpmpp_2s_ancestral_cfg_pp", NULL, "", ""},
+    {"comfyui", "dpmpp_sde", "dpmpp_sde", NULL, "", ""},
+    {"comfyui", "dpmpp_2m", "dpmpp_2m", NULL, "", ""},
+    {"comfyui", "dpmpp_2m_sde", "dpmpp_2m_sde", NULL, "", ""},
+    {"comfyui", "dpmpp_3m_sde", "dpmpp_3m_sde", NULL, "", ""},
+    {"comfyui", "euler_ancestral", "euler_ancestral", NULL, "", "on flow models: euler_ancestral_rf"},
+    {"comfyui", "dpmpp_2s_ancestral", "dpmpp_2s_ancestral", NULL, "", "on flow models: dpmpp_2s_ancestral_rf"},
+    {"comfyui", "dpm_2", "dpm2", NULL, "grid.final=replace", ""},
+    {"comfyui", "dpm_2_ancestral", "dpm2_ancestral", NULL, "grid.final=replace", "on flow models: dpm2_ancestral_rf"},
+    {"comfyui", "dpm_fast", "dpm_solver_3s", "lambda", "grid.final=min", "steps of three evaluations each; sampler.evals: how many in all"},
+    {"comfyui", "dpmpp_sde_gpu", "dpmpp_sde", NULL, "", ""},
+    {"comfyui", "dpmpp_2m_sde_gpu", "dpmpp_2m_sde", NULL, "", ""},
+    {"comfyui", "dpmpp_3m_sde_gpu", "dpmpp_3m_sde", NULL, "", ""},
+    {"comfyui", "dpmpp_2m_sde_heun", "dpmpp_2m_sde", NULL, "rule=exact", ""},
+    {"comfyui", "dpmpp_2m_sde_heun_gpu", "dpmpp_2m_sde", NULL, "rule=exact", ""},
+    {"comfyui", "deis", "deis_t", NULL, "points=10000", "on flow models: gauge=flow"},
+    {"comfyui", "res_multistep_ancestral", "res_multistep_ancestral", NULL, "from_down=1", ""},
+    {"comfyui", "sa_solver", "sa_solver", NULL, "lower_order_final=1", "noise from 20% to 80% of the schedule only: noise_min, noise_max"},
+    {"comfyui", "sa_solver_pece", "sa_solver_pece", NULL, "lower_order_final=1", "noise from 20% to 80% of the schedule only: noise_min, noise_max"},
+    {"comfyui", "uni_pc", "unipc", NULL, "rule=bh1 lower_order_final=1 grid.final=replace", ""},
+    {"comfyui", "uni_pc_bh2", "unipc", NULL, "rule=bh2 lower_order_final=1 grid.final=replace", ""},
+    {"comfyui", "simple", NULL, "simple", "", ""},
+    {"comfyui", "sgm_uniform", NULL, "sgm_uniform", "", ""},
+    {"comfyui", "karras", NULL, "karras", "", ""},
+    {"comfyui", "exponential", NULL, "exponential", "", ""},
+    {"comfyui", "ddim_uniform", NULL, "ddim_uniform", "", ""},
+    {"comfyui", "beta", NULL, "beta", "", ""},
+    {"comfyui", "normal", NULL, "normal", "", ""},
+    {"comfyui", "linear_quadratic", NULL, "linear_quadratic", "", ""},
+    {"comfyui", "kl_optimal", NULL, "kl_optimal", "", ""},
+    {"comfyui", "KarrasScheduler", NULL, "karras", "", ""},
+    {"comfyui", "ExponentialScheduler", NULL, "exponential", "", ""},
+    {"comfyui", "PolyexponentialScheduler", NULL, "polyexponential", "", ""},
+    {"comfyui", "LaplaceScheduler", NULL, "laplace", "", ""},
+    {"comfyui", "BetaSamplingScheduler", NULL, "beta", "", ""},
+    {"comfyui", "SDTurboScheduler", NULL, "sd_turbo", "", ""},
+    {"comfyui", "VPScheduler", NULL, "vp", "", "its own range: dk_grid_vp"},
+    {"comfyui", "AlignYourStepsScheduler", NULL, "ays_sd1", "", "SDXL: ays_sdxl, SVD: ays_svd"},
+    {"comfyui", "GITSScheduler", NULL, "gits", "", ""},
+    {"comfyui", "OptimalStepsScheduler", NULL, "oss_flux", "", "Wan: oss_wan, Chroma: oss_chroma"},
+    {"a1111", "Euler a", "euler_ancestral", NULL, "", ""},
+    {"a1111", "k_euler_a", "euler_ancestral", NULL, "", ""},
+    {"a1111", "k_euler_ancestral", "euler_ancestral", NULL, "", ""},
+    {"a1111", "Euler", "euler", NULL, "", ""},
+    {"a1111", "k_euler", "euler", NULL, "", ""},
+    {"a1111", "LMS", "lms", NULL, "plain_last=1", ""},
+    {"a1111", "k_lms", "lms", NULL, "plain_last=1", ""},
+    {"a1111", "Heun", "heun", NULL, "", ""},
+    {"a1111", "k_heun", "heun", NULL, "", ""},
+    {"a1111", "DPM2", "dpm2", NULL, "grid.final=replace", ""},
+    {"a1111", "k_dpm_2", "dpm2", NULL, "grid.final=replace", ""},
+    {"a1111", "DPM2 a", "dpm2_ancestral", NULL, "grid.final=replace", ""},
+    {"a1111", "k_dpm_2_a", "dpm2_ancestral", NULL, "grid.final=replace", ""},
+    {"a1111", "DPM++ 2S a", "dpmpp_2s_ancestral", NULL, "", ""},
+    {"a1111", "k_dpmpp_2s_a", "dpmpp_2s_ancestral", NULL, "", ""},
+    {"a1111", "DPM++ 2M", "dpmpp_2m", NULL, "", ""},
+    {"a1111", "k_dpmpp_2m", "dpmpp_2m", NULL, "", ""},
+    {"a1111", "DPM++ SDE", "dpmpp_sde", NULL, "", ""},
+    {"a1111", "k_dpmpp_sde", "dpmpp_sde", NULL, "", ""},
+    {"a1111", "DPM++ 2M SDE", "dpmpp_2m_sde", NULL, "", ""},
+    {"a1111", "k_dpmpp_2m_sde", "dpmpp_2m_sde", NULL, "", ""},
+    {"a1111", "DPM++ 2M SDE Heun", "dpmpp_2m_sde", NULL, "rule=exact", ""},
+    {"a1111", "k_dpmpp_2m_sde_heun", "dpmpp_2m_sde", NULL, "rule=exact", ""},
+    {"a1111", "DPM++ 3M SDE", "dpmpp_3m_sde", NULL, "grid.final=replace", ""},
+    {"a1111", "k_dpmpp_3m_sde", "dpmpp_3m_sde", NULL, "grid.final=replace", ""},
+    {"a1111", "DPM fast", "dpm_solver_3s", "lambda", "grid.final=min", "steps of three evaluations each; sampler.evals: how many in all"},
+    {"a1111", "k_dpm_fast", "dpm_solver_3s", "lambda", "grid.final=min", "steps of three evaluations each; sampler.evals: how many in all"},
+    {"a1111", "LCM", "lcm", NULL, "", ""},
+    {"a1111", "k_lcm", "lcm", NULL, "", ""},
+    {"a1111", "DDIM", "ddim", NULL, "", ""},
+    {"a1111", "DDIM CFG++", "euler_cfg_pp", NULL, "", ""},
+    {"a1111", "ddim_cfgpp", "euler_cfg_pp", NULL, "", ""},
+    {"a1111", "PLMS", "ipndm", NULL, "", "its first step evaluates twice, as Heun's does"},
+    {"a1111", "UniPC", "unipc", NULL, "rule=bh1 lower_order_final=1", ""},
+    {"a1111", "Uniform", NULL, "linspace", "", ""},
+    {"a1111", "Karras", NULL, "karras", "", ""},
+    {"a1111", "ka", NULL, "karras", "", ""},
+    {"a1111", "Exponential", NULL, "exponential", "", ""},
+    {"a1111", "exp", NULL, "exponential", "", ""},
+    {"a1111", "Polyexponential", NULL, "polyexponential", "", ""},
+    {"a1111", "SGM Uniform", NULL, "sgm_uniform", "", ""},
+    {"a1111", "KL Optimal", NULL, "kl_optimal", "", ""},
+    {"a1111", "Simple", NULL, "simple", "", ""},
+    {"a1111", "Normal", NULL, "normal", "", ""},
+    {"a1111", "DDIM", NULL, "ddim_uniform", "", ""},
+    {"a1111", "Beta", NULL, "beta_sigma", "", ""},
+    {"a1111", "Align Your Steps", NULL, "ays_sd1_paper", "", "SDXL: ays_sdxl_paper"},
+    {"k-diffusion", "sample_euler", "euler", NULL, "", ""},
+    {"k-diffusion", "sample_euler_ancestral", "euler_ancestral", NULL, "", ""},
+    {"k-diffusion", "sample_heun", "heun", NULL, "", ""},
+    {"k-diffusion", "sample_dpm_2", "dpm2", NULL, "", ""},
+    {"k-diffusion", "sample_dpm_2_ancestral", "dpm2_ancestral", NULL, "", ""},
+    {"k-diffusion", "sample_dpmpp_2s_ancestral", "dpmpp_2s_ancestral", NULL, "", ""},
+    {"k-diffusion", "sample_dpmpp_sde", "dpmpp_sde", NULL, "", ""},
+    {"k-diffusion", "sample_dpmpp_2m", "dpmpp_2m", NULL, "", ""},
+    {"k-diffusion", "sample_dpmpp_2m_sde", "dpmpp_2m_sde", NULL, "", ""},
+    {"k-diffusion", "sample_dpmpp_3m_sde", "dpmpp_3m_sde", NULL, "", ""},
+    {"k-diffusion", "sample_lms", "lms", NULL, "plain_last=1", ""},
+    {"k-diffusion", "sample_dpm_fast", "dpm_solver_3s", "lambda", "grid.final=min", "steps of three evaluations each; sampler.evals: how many in all"},
+    {"k-diffusion", "get_sigmas_karras", NULL, "karras", "", ""},
+    {"k-diffusion", "get_sigmas_exponential", NULL, "exponential", "", ""},
+    {"k-diffusion", "get_sigmas_polyexponential", NULL, "polyexponential", "", ""},
+    {"k-diffusion", "get_sigmas_vp", NULL, "vp", "", "its own range: dk_grid_vp"},
+    {"diffusers", "DDIMScheduler", "ddim", NULL, "", ""},
+    {"diffusers", "DDIMParallelScheduler", "ddim", NULL, "", ""},
+    {"diffusers", "CogVideoXDDIMScheduler", "ddim", NULL, "", ""},
+    {"diffusers", "DDIMInverseScheduler", "ddim", NULL, "grid.rising=1", ""},
+    {"diffusers", "DDPMScheduler", "ddpm", NULL, "", "variance fixed_large: ddpm_large"},
+    {"diffusers", "DDPMParallelScheduler", "ddpm", NULL, "", "variance fixed_large: ddpm_large"},
+    {"diffusers", "UnCLIPScheduler", "ddpm", NULL, "", ""},
+    {"diffusers", "DDPMWuerstchenScheduler", "ddpm", NULL, "", ""},
+    {"diffusers", "PNDMScheduler", "ipndm", NULL, "", "its first steps are Runge-Kutta's"},
+    {"diffusers", "IPNDMScheduler", "ipndm", NULL, "", ""},
+    {"diffusers", "EulerDiscreteScheduler", "euler", NULL, "", ""},
+    {"diffusers", "EulerAncestralDiscreteScheduler", "euler_ancestral", NULL, "", ""},
+    {"diffusers", "HeunDiscreteScheduler", "heun", NULL, "", ""},
+    {"diffusers", "KDPM2DiscreteScheduler", "dpm2", NULL, "", ""},
+    {"diffusers", "KDPM2AncestralDiscreteScheduler", "dpm2_ancestral", NULL, "", ""},
+    {"diffusers", "LMSDiscreteScheduler", "lms", NULL, "plain_last=1", ""},
+    {"diffusers", "DPMSolverSDEScheduler", "dpmpp_sde", NULL, "", ""},
+    {"diffusers", "DPMSolverMultistepScheduler", "dpmpp_2m", NULL, "", "sde-dpmsolver++: dpmpp_2m_sde; dpmsolver: dpm_solver_2m"},
+    {"diffusers", "DPMSolverMultistepInverseScheduler", "dpmpp_2m", NULL, "grid.rising=1", ""},
+    {"diffusers", "DPMSolverSinglestepScheduler", "dpmpp_2s", NULL, "", "dpmsolver: dpm_solver_2s"},
+    {"diffusers", "DEISMultistepScheduler", "deis", NULL, "order=2", ""},
+    {"diffusers", "UniPCMultistepScheduler", "unipc", NULL, "order=2 corrector=3 rule=bh2", ""},
+    {"diffusers", "SASolverScheduler", "sa_solver", NULL, "order=2 corrector=2 rule=bh1", "noise in timesteps 200 to 800 only: noise_min, noise_max"},
+    {"diffusers", "EDMEulerScheduler", "euler", NULL, "", ""},
+    {"diffusers", "EDMDPMSolverMultistepScheduler", "dpmpp_2m", NULL, "", ""},
+    {"diffusers", "CosineDPMSolverMultistepScheduler", "dpmpp_2m_sde", NULL, "", ""},
+    {"diffusers", "FlowMatchEulerDiscreteScheduler", "euler", NULL, "", "stochastic_sampling: lcm"},
+    {"diffusers", "FlowMatchHeunDiscreteScheduler", "heun", NULL, "", ""},
+    {"diffusers", "FlowMatchLCMScheduler", "lcm", NULL, "", ""},
+    {"diffusers", "FlowMapEulerDiscreteScheduler", "euler", NULL, "", ""},
+    {"diffusers", "LTXEulerAncestralRFScheduler", "euler_ancestral_rf", NULL, "", ""},
+    {"diffusers", "LCMScheduler", "lcm", NULL, "", "its boundary conditions belong to the network"},
+    {"diffusers", "leading", NULL, "leading", "", ""},
+    {"diffusers", "trailing", NULL, "trailing", "", ""},
+    {"diffusers", "linspace", NULL, "linspace", "", ""},
+    {"diffusers", "use_karras_sigmas", NULL, "karras", "", ""},
+    {"diffusers", "use_exponential_sigmas", NULL, "exponential", "", ""},
+    {"diffusers", "use_beta_sigmas", NULL, "beta_sigma", "", ""},
+    {"diffusers", "use_lu_lambdas", NULL, "lambda", "", ""},
+    {"sd.cpp", "euler", "euler", NULL, "", ""},
+    {"sd.cpp", "euler_a", "euler_ancestral", NULL, "", "on flow models: euler_ancestral_rf"},
+    {"sd.cpp", "heun", "heun", NULL, "", ""},
+    {"sd.cpp", "dpm2", "dpm2", NULL, "", ""},
+    {"sd.cpp", "dpm++2s_a", "dpmpp_2s_ancestral", NULL, "", "on flow models: dpmpp_2s_ancestral_rf"},
+    {"sd.cpp", "dpm++2m", "dpmpp_2m", NULL, "", ""},
+    {"sd.cpp", "ipndm", "ipndm", NULL, "", ""},
+    {"sd.cpp", "ipndm_v", "ipndm_v", NULL, "", ""},
+    {"sd.cpp", "lcm", "lcm", NULL, "", ""},
+    {"sd.cpp", "res_multistep", "res_multistep", NULL, "", ""},
+    {"sd.cpp", "res_2s", "res_2s", NULL, "", ""},
+    {"sd.cpp", "er_sde", "er_sde", NULL, "", ""},
+    {"sd.cpp", "euler_cfg_pp", "euler_cfg_pp", NULL, "", ""},
+    {"sd.cpp", "euler_a_cfg_pp", "euler_ancestral_cfg_pp", NULL, "", ""},
+    {"sd.cpp", "euler_ge", "gradient_estimation", NULL, "", ""},
+    {"sd.cpp", "dpm++2m_sde", "dpmpp_2m_sde", NULL, "", ""},
+    {"sd.cpp", "dpm++2m_sde_bt", "dpmpp_2m_sde", NULL, "", "Brownian noise: dk_config.noise"},
+    {"sd.cpp", "lms", "lms", NULL, "", ""},
+    {"sd.cpp", "ddim_trailing", "ddim", "simple", "", ""},
+    {"sd.cpp", "discrete", NULL, "linspace", "", ""},
+    {"sd.cpp", "normal", NULL, "linspace", "", ""},
+    {"sd.cpp", "karras", NULL, "karras", "", ""},
+    {"sd.cpp", "exponential", NULL, "exponential", "", ""},
+    {"sd.cpp", "gits", NULL, "gits", "", ""},
+    {"sd.cpp", "sgm_uniform", NULL, "sgm_uniform", "", ""},
+    {"sd.cpp", "simple", NULL, "simple", "", ""},
+    {"sd.cpp", "smoothstep", NULL, "smoothstep", "", ""},
+    {"sd.cpp", "kl_optimal", NULL, "kl_optimal", "", ""},
+    {"sd.cpp", "lcm", NULL, "lcm", "", ""},
+    {"sd.cpp", "bong_tangent", NULL, "bong_tangent", "", ""},
+    {"sd.cpp", "logit_normal", NULL, "logit_normal", "", ""},
+    {"sd.cpp", "beta", NULL, "beta", "", ""},
+    {"sd.cpp", "ays", NULL, "ays_sd1", "", "SDXL: ays_sdxl, SVD: ays_svd"},
+};
+/* clang-format on */
+
+DK_API const dk_alias *dk_alias_at(int i) {
+    return i >= 0 && i < DKP_COUNT(dkp_aliases) ? &dkp_aliases[i] : NULL;
+}
+
+/* Fields that can be set by name. */
+typedef struct dkp_field {
+    const char *name;
+    size_t at; /* in dk_config */
+    char kind; /* i: int, r: real, g: the spacing of a grid, c: one of choices */
+    const char *choices;
+} dkp_field;
+
+#define DKP_AT(member) offsetof(dk_config, member)
+#define DKP_S(kind, member) {#member, DKP_AT(sampler.member), kind, NULL}
+#define DKP_G(kind, member) {"grid." #member, DKP_AT(grid.member), kind, NULL}
+static const dkp_field dkp_fields[] = {
+    {"gauge", DKP_AT(sampler.gauge), 'c', "default|ve|flow|vp|native"},
+    {"rule", DKP_AT(sampler.rule), 'c', "exact|dpm|dpm_taylor|bh1|bh2|uniform|ipndm_v|gradient"},
+    {"law", DKP_AT(sampler.law), 'c', "ancestral|sde|ddpm_large|flow"},
+    DKP_S('i', order),
+    DKP_S('r', alpha),
+    DKP_S('r', eta),
+    DKP_S('r', s_noise),
+    DKP_S('r', churn),
+    DKP_S('r', churn_min),
+    DKP_S('r', churn_max),
+    DKP_S('r', snr),
+    DKP_S('r', langevin_step),
+    DKP_S('i', langevin_steps),
+    DKP_S('i', noise_prediction),
+    DKP_S('i', corrector),
+    DKP_S('i', pece),
+    DKP_S('i', lower_order_final),
+    DKP_S('r', gamma),
+    DKP_S('i', points),
+    DKP_S('i', er_power),
+    DKP_S('i', from_down),
+    DKP_S('i', plain_last),
+    DKP_S('r', noise_min),
+    DKP_S('r', noise_max),
+    DKP_S('r', alpha2),
+    DKP_S('g', stages),
+    DKP_S('i', evals),
+    DKP_S('r', pure_stage),
+    DKP_S('i', cfg_pp),
+    {"grid.final", DKP_AT(grid.final), 'c', "default|zero|min|value|replace"},
+    {"grid.rounding", DKP_AT(grid.rounding), 'c', "none|nearest|down"},
+    {"grid.partial", DKP_AT(grid.partial), 'c', "slice|stretch|level"},
+    DKP_G('r', rho),
+    DKP_G('r', sigma_min),
+    DKP_G('r', sigma_max),
+    DKP_G('r', shift),
+    DKP_G('r', shift_power),
+    DKP_G('r', terminal),
+    DKP_G('i', offset),
+    DKP_G('i', original_steps),
+    DKP_G('r', beta_a),
+    DKP_G('r', beta_b),
+    DKP_G('r', mean),
+    DKP_G('r', deviation),
+    DKP_G('r', threshold),
+    DKP_G('i', linear_steps),
+    DKP_G('r', time_min),
+    DKP_G('r', c_1),
+    DKP_G('r', c_2),
+    DKP_G('r', coefficient),
+    DKP_G('r', final_value),
+    DKP_G('r', strength),
+    DKP_G('i', full_steps),
+    DKP_G('i', rising),
+};
+#undef DKP_AT
+#undef DKP_S
+#undef DKP_G
+
+/* A decimal number, whatever the locale; exact for up to 15 digits and small exponents. */
+static int dkp_parse_real(const char *s, double *v) {
+    double digits = 0, sign = *s == '-' ? -1 : 1;
+    int e = 0, any = 0, exponent = 0, minus;
+    if (*s == '-' || *s == '+') s++;
+    for (; *s >= '0' && *s <= '9'; s++, any = 1) digits = 10 * digits + (*s - '0');
+    if (*s == '.')
+        for (s++; *s >= '0' && *s <= '9'; s++, any = 1, e--) digits = 10 * digits + (*s - '0');
+    if (any && (*s == 'e' || *s == 'E')) {
+        minus = s[1] == '-', s += s[1] == '-' || s[1] == '+' ? 2 : 1, any = 0;
+        for (; *s >= '0' && *s <= '9'; s++, any = 1)
+            if (exponent < 10000) exponent = 10 * exponent + (*s - '0');
+        e += minus ? -exponent : exponent;
+    }
+    *v = sign * (e < 0 ? digits / pow(10, -e) : digits * pow(10, e));
+    return any && !*s && dkp_finite(*v);
+}
+
+static int dkp_parse_choice(const char *choices, const char *s) {
+    for (int i = 0;; i++) {
+        size_t n = strcspn(choices, "|");
+        if (n == strlen(s) && memcmp(choices, s, n) == 0) return i;
+        if (!choices[n]) return -1;
+        choices += n + 1;
+    }
+}
+
+static int dkp_set_field(dk_config *c, const dkp_field *f, const char *value) {
+    char *to = (char *)c + f->at;
+    int whole = 0;
+    double real = 0;
+    if (f->kind == 'c') {
+        if ((whole = dkp_parse_choice(f->choices, value)) < 0) return 0;
+    } else if (f->kind == 'g') {
+        dk_grid g = dk_grid_named(value);
+        if (g.unknown) return 0;
+        whole = (int)g.spacing;
+    } else {
+        if (!dkp_parse_real(value, &real)) return 0;
+        if (f->kind == 'r') {
+            memcpy(to, &real, sizeof real);
+            return 1;
+        }
+        if (fabs(real) > 1e9 || floor(real) < real) return 0;
+        whole = (int)real;
+    }
+    memcpy(to, &whole, sizeof whole); /* an int, or an enum of its size */
+    return 1;
+}
+
+enum { DKP_OF_SAMPLER = 1, DKP_OF_GRID = 2, DKP_WORD = 64 };
+
+/* Sets "field=value field=value ..."; those that `of` leaves out are passed over. The word that is wrong, or "". */
+static void dkp_settings(dk_config *c, const char *settings, int of, char wrong[DKP_WORD]) {
+    for (wrong[0] = 0; *settings;) {
+        size_t n = strcspn(settings, " "), k = n < DKP_WORD ? n : DKP_WORD - 1;
+        const char *name = wrong;
+        int i = 0;
+        memcpy(wrong, settings, k), wrong[k] = 0;
+        settings += n + (settings[n] == ' ');
+        if (!k) continue;
+        char *value = strchr(wrong, '=');
+        if (n > k || !value) return;
+        *value = 0;
+        if (strncmp(name, "sampler.", 8) == 0) name += 8;
+        while (i < DKP_COUNT(dkp_fields) && strcmp(dkp_fields[i].name, name) != 0) i++;
+        int set = i < DKP_COUNT(dkp_fields) &&
+                  (!(of & (strncmp(name, "grid.", 5) == 0 ? DKP_OF_GRID : DKP_OF_SAMPLER)) ||
+                   dkp_set_field(c, &dkp_fields[i], value + 1));
+        *value = '=';
+        if (!set) return;
+        wrong[0] = 0;
+    }
+}
+
+DK_API dk_status dk_config_set(dk_config *c, const char *settings) {
+    char wrong[DKP_WORD];
+    if (!c) return DK_ERROR_CONFIG;
+    if (!settings) return dkp_fail_text(c->message, DK_ERROR_CONFIG, "settings = NULL: must be a text");
+    dk_config set = *c;
+    dkp_settings(&set, settings, DKP_OF_SAMPLER | DKP_OF_GRID, wrong);
+    if (wrong[0]) {
+        dkp_text t = {c->message, DK_MESSAGE_SIZE, 0};
+        dkp_put(&t, "setting \"");
+        dkp_put(&t, wrong);
+        dkp_put(&t, "\": must be field=value, with a field of dk_sampler, or of dk_grid after \"grid.\"");
+        return DK_ERROR_CONFIG;
+    }
+    *c = set;
+    c->message[0] = 0;
+    return DK_OK;
+}
+
+/* n letters somewhere in a name. */
+typedef struct dkp_span {
+    const char *p;
+    size_t n;
+} dkp_span;
+
+static char dkp_fold(char c) {
+    return c >= 'A' && c <= 'Z'                        ? (char)(c - 'A' + 'a')
+           : c == '-' || c == ' ' || c == '/' ? '_'
+           : c == '+'                                  ? 'p'
+                                                       : c;
+}
+
+/* Blind to case and to the kind of separator, and reads "++" as "pp"; loose: separators do not count at all. */
+static int dkp_same_name(dkp_span a, const char *b, int loose) {
+    size_t i = 0;
+    for (;;) {
+        while (loose && i < a.n && dkp_fold(a.p[i]) == '_') i++;
+        while (loose && dkp_fold(*b) == '_') b++;
+        if (i == a.n || !*b) return i == a.n && !*b;
+        if (dkp_fold(a.p[i++]) != dkp_fold(*b++)) return 0;
+    }
+}
+
+/* What a name stands for: canonical names, and the rows that led there. */
+typedef struct dkp_found {
+    const char *sampler, *grid;
+    const dk_alias *of_sampler, *of_grid;
+} dkp_found;
+
+/* One kind, from one program (peer.n > 0) or from the library's names and then all programs. */
+static int dkp_find_kind(dkp_span peer, dkp_span name, int grid, dkp_found *f) {
+    const char *(*at)(int) = grid ? dk_grid_name : dkp_sampler_name;
+    for (int loose = 0; loose < 2 && name.n; loose++) {
+        for (int i = 0; !peer.n && at(i); i++)
+            if (dkp_same_name(name, at(i), loose)) {
+                if (grid) f->grid = at(i), f->of_grid = NULL;
+                else f->sampler = at(i), f->of_sampler = NULL;
+                return 1;
+            }
+        for (int i = 0; i < DKP_COUNT(dkp_aliases); i++) {
+            const dk_alias *a = &dkp_aliases[i];
+            if (grid == !a->sampler && (!peer.n || dkp_same_name(peer, a->peer, 1)) &&
+                dkp_same_name(name, a->name, loose)) {
+                if (grid) f->of_grid = a;
+                else f->sampler = a->sampler, f->of_sampler = a;
+                if (a->grid) f->grid = a->grid;
+                return 1;
+            }
+        }
+    }
+    return 0;
+}
+
+/* "program:name" or "name"; also with the ending that stable-diffusion.cpp's enumerators have. */
+static int dkp_find_one(dkp_span peer, dkp_span name, int grid, dkp_found *f) {
+    const char *ending = grid ? "_scheduler" : "_sample_method";
+    size_t n = strlen(ending);
+    if (dkp_find_kind(peer, name, grid, f)) return 1;
+    if (name.n <= n) return 0;
+    dkp_span tail = {name.p + name.n - n, n}, head = {name.p, name.n - n};
+    return dkp_same_name(tail, ending, 0) && dkp_find_kind(peer, head, grid, f);
+}
+
+static dkp_span dkp_split_name(const char *name, dkp_span *peer) {
+    const char *colon = strchr(name, ':');
+    dkp_span all = {name, strlen(name)}, none = {NULL, 0};
+    *peer = none;
+    if (!colon) return all;
+    peer->p = name, peer->n = (size_t)(colon - name);
+    all.p = colon + 1, all.n -= peer->n + 1;
+    if (!peer->n) all.n = 0;
+    return all;
+}
+
+/* A sampler, or a sampler and a grid with a separator between them. If neither, `rest` is what follows the longest
+   sampler that the name begins with. */
+static int dkp_find(const char *text, dkp_found *f, dkp_span *rest) {
+    dkp_span peer, none = {NULL, 0}, name = dkp_split_name(text, &peer);
+    memset(f, 0, sizeof *f);
+    *rest = none;
+    if (dkp_find_one(peer, name, 0, f)) return 1;
+    if (dkp_find_one(peer, name, 1, f)) return 0; /* a grid alone */
+    for (size_t n = name.n; n-- > 1;) {
+        dkp_span head = {name.p, n}, tail = {name.p + n + 1, name.n - n - 1};
+        if (dkp_fold(name.p[n]) != '_') continue;
+        memset(f, 0, sizeof *f);
+        if (!dkp_find_one(peer, head, 0, f)) continue;
+        if ((peer.n && dkp_find_one(peer, tail, 1, f)) || dkp_find_one(none, tail, 1, f)) return 1;
+        if (!rest->p) *rest = tail;
+    }
+    return 0;
+}
+
+static int dkp_sampler_by_name(const char *name, dk_sampler *s) {
+    char wrong[DKP_WORD];
+    dkp_found f;
+    dkp_span rest;
+    dk_config c;
+    if (!dkp_find(name, &f, &rest)) return 0;
+    memset(&c, 0, sizeof c);
+    c.sampler = dk_sampler_named(f.sampler);
+    if (f.of_sampler) dkp_settings(&c, f.of_sampler->settings, DKP_OF_SAMPLER, wrong);
+    *s = c.sampler;
+    return 1;
+}
+
+static int dkp_grid_by_name(const char *name, dk_grid *g) {
+    char wrong[DKP_WORD];
+    dkp_found f;
+    dk_config c;
+    dkp_span peer, bare = dkp_split_name(name, &peer);
+    memset(&f, 0, sizeof f);
+    if (!dkp_find_one(peer, bare, 1, &f)) return 0;
+    memset(&c, 0, sizeof c);
+    c.grid = dk_grid_named(f.grid);
+    if (f.of_grid) dkp_settings(&c, f.of_grid->settings, DKP_OF_GRID, wrong);
+    *g = c.grid;
+    return 1;
+}
+
+DK_API dk_status dk_config_named(dk_config *c, const char *name) {
+    char wrong[DKP_WORD];
+    const char *near;
+    dkp_found f;
+    dkp_span rest;
+    if (!c) return DK_ERROR_CONFIG;
+    if (!name) return dkp_fail_name(c->message, "sampler", "(NULL)");
+    if (!dkp_find(name, &f, &rest)) {
+        if (!rest.n) return dkp_fail_name(c->message, "sampler", name);
+        dk_nearest_names("sampler", name, &near, 1);
+        int distance = dkp_distance(name, near);
+        dk_nearest_names("grid", rest.p, &near, 1);
+        return dkp_distance(rest.p, near) < distance ? dkp_fail_name(c->message, "grid", rest.p)
+                                                     : dkp_fail_name(c->message, "sampler", name);
+    }
+    c->sampler = dk_sampler_named(f.sampler);
+    if (f.grid) c->grid = dk_grid_named(f.grid);
+    if (f.of_grid) dkp_settings(c, f.of_grid->settings, DKP_OF_GRID, wrong);
+    if (f.of_sampler) dkp_settings(c, f.of_sampler->settings, DKP_OF_SAMPLER | DKP_OF_GRID, wrong);
+    c->message[0] = 0;
+    return DK_OK;
 }
 
 /* -------------------------------------------------------------------------------- >>plan  Plans */
