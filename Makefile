@@ -3,6 +3,7 @@
 #   make demo      draw digits with the shipped network, through every family
 #   make tool      build/diffkit: lists, levels, plans, samples
 #   make test      build and run the tests (installs cmocka where it may)
+#   make docs      write docs/samplers.md from the tables in diffkit.h
 #   make bench     time steps against memcpy, side by side
 #   make check     the tests under sanitizers, in double, as C++, with gcc and clang
 #   make format    clang-format on everything
@@ -26,7 +27,7 @@ OPENMP := $(shell echo 'int main(void){return 0;}' | $(CC) -fopenmp -x c - -o /d
 TESTS = $(patsubst tests/test_%.c,%,$(wildcard tests/test_*.c))
 DIGITS = examples/digits/unet.h examples/digits/weights.bin
 
-.PHONY: help demo tool test bench check format clean cmocka
+.PHONY: help demo tool docs test bench check format clean cmocka
 help:
 	@sed -n 's/^# \{0,1\}//;2,/^$$/p' Makefile | sed -n '/make /p'
 
@@ -41,6 +42,9 @@ demo: $(BUILD)/demo
 	$(BUILD)/demo
 
 tool: $(BUILD)/diffkit
+
+docs: $(BUILD)/diffkit
+	$(BUILD)/diffkit list --markdown >docs/samplers.md
 
 # ------------------------------------------------------------------ tests
 # Finds cmocka, or installs it with the system's package manager when it may, or says what is missing.

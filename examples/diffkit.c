@@ -15,7 +15,7 @@ enum { MAX_CLASSES = 100, MAX_DIGITS = 10000, STEPS_UNSET = INT_MIN };
 
 typedef struct arguments {
     dk_config c;
-    int json, csv, count;
+    int json, csv, markdown, count;
     int classes[MAX_CLASSES], class_count;
     double *levels;
     int level_count;
@@ -94,6 +94,7 @@ static const option options[] = {
     {"out", TEXT, AT(out), SAMPLE, "FILE", 0, "the picture (digits.png)"},
     {"json", FLAG, AT(json), LIST | MODEL, NULL, 0, "output as JSON; infinite numbers are null"},
     {"csv", FLAG, AT(csv), LEVELS, NULL, 0, "output as CSV"},
+    {"markdown", FLAG, AT(markdown), LIST, NULL, 0, "everything, as the page docs/samplers.md"},
 };
 
 static const struct {
@@ -101,7 +102,7 @@ static const struct {
     int bit;
     const char *usage, *about;
 } commands[] = {
-    {"list", LIST, "list [schedules|grids|samplers] [--json]", "what there is, with papers"},
+    {"list", LIST, "list [schedules|grids|samplers|names]", "what there is, with papers"},
     {"levels", LEVELS, "levels [OPTIONS]", "t, alpha, sigma of every step, and what the network is told"},
     {"plan", PLAN, "plan [OPTIONS]", "what every step computes"},
     {"sample", SAMPLE, "sample [OPTIONS]", "draw digits with the shipped network"},
@@ -113,7 +114,7 @@ enum { OPTIONS = sizeof options / sizeof *options, COMMANDS = sizeof commands / 
 static const char *option_name(int i) { return i < OPTIONS ? options[i].name : NULL; }
 static const char *command_name(int i) { return i < COMMANDS ? commands[i].name : NULL; }
 static const char *list_name(int i) {
-    static const char *const names[] = {"schedules", "grids", "samplers", NULL};
+    static const char *const names[] = {"schedules", "grids", "samplers", "names", NULL};
     return names[i];
 }
 
@@ -351,7 +352,7 @@ static int help(int command) {
 /* -------------------------------------------------------------------------------- list */
 
 typedef struct text {
-    char s[40];
+    char s[72];
 } text;
 
 /* A number with all its digits; what JSON cannot say is null. */
@@ -396,8 +397,97 @@ static int list_samplers(int as_json) {
     return OK;
 }
 
+/* 1 where the name alone means something else: it needs "peer:" before it. */
+static int needs_peer(const dk_alias *row) {
+    dk_config bare, full;
+    char name[80];
+    memset(&bare, 0, sizeof bare), memset(&full, 0, sizeof full);
+    snprintf(name, sizeof name, "%s:%s", row->peer, row->name);
+    if (row->sampler) {
+        dk_config_named(&bare, row->name), dk_config_named(&full, name);
+    } else {
+        bare.grid = dk_grid_named(row->name), full.grid = dk_grid_named(name);
+    }
+    return memcmp(&bare, &full, sizeof bare) != 0;
+}
+
+/* "euler_ancestral", "grid lambda", "ddim, grid simple" */
+static text meaning(const dk_alias *row) {
+    text t;
+    snprintf(t.s, sizeof t.s, "%s%s%s%s", row->sampler ? row->sampler : "",
+             row->sampler && row->grid ? ", " : "", row->grid ? "grid " : "", row->grid ? row->grid : "");
+    return t;
+}
+
+static void list_aliases(int as_json) {
+    if (as_json) printf("\"names\": [\n");
+    else
+        printf("names                                          here\n"
+               "  (those that need the part before \":\" have it; the others may have it, too)\n");
+    for (int i = 0; dk_alias_at(i); i++) {
+        const dk_alias *row = dk_alias_at(i);
+        char name[80];
+        const char *dot = *row->settings && *row->note ? "; " : "";
+        if (as_json) {
+            printf("%s{\"peer\": \"%s\", \"name\": \"%s\", ", i ? ",\n" : "", row->peer, row->name);
+            if (row->sampler) printf("\"sampler\": \"%s\", ", row->sampler);
+            if (row->grid) printf("\"grid\": \"%s\", ", row->grid);
+            printf("\"settings\": \"%s\", \"note\": \"%s\"}", row->settings, row->note);
+            continue;
+        }
+        snprintf(name, sizeof name, "%s%s%s", needs_peer(row) ? row->peer : "", needs_peer(row) ? ":" : "",
+                 row->name);
+        printf("  %-11s %-34s %s%s%s%s%s\n", row->peer, name, meaning(row).s,
+               *row->settings || *row->note ? "  " : "", row->settings, dot, row->note);
+    }
+    printf(as_json ? "]" : "\n");
+}
+
+static void markdown_rows(const char *heading, const char *(*name)(int), const char *(*about)(int)) {
+    printf("\n## %s\n\n| name | what it is |\n| --- | --- |\n", heading);
+    for (int i = 0; name(i); i++) printf("| `%s` | %s |\n", name(i), about(i));
+}
+
+static int list_markdown(void) {
+    printf("# Samplers, grids, schedules, names\n\n"
+           "Written by `make docs` from the tables in diffkit.h.\n\n"
+           "## Samplers\n\n"
+           "`dk_sampler_named(name)`. Order: of convergence, weak for those with noise. Evaluations: of the "
+           "network, per step.\nBuffers: besides x, in units of x.\n\n"
+           "| name | order | evaluations | buffers | paper |\n| --- | --- | --- | --- | --- |\n");
+    for (int i = 0; dk_sampler_at(i); i++) {
+        const dk_sampler_info *info = dk_sampler_at(i);
+        dk_plan plan = {0};
+        dk_config c;
+        memset(&c, 0, sizeof c);
+        c.sampler = info->sampler, c.steps = 10;
+        if (dk_record(&plan, &c) != DK_OK) return wrong_config(&c);
+        printf("| `%s` | %d | %d | %d | %s |\n", info->sampler.name, info->order, info->evals, plan.buffers,
+               info->paper);
+        dk_plan_free(&plan);
+    }
+    markdown_rows("Grids", dk_grid_name, dk_grid_about);
+    markdown_rows("Noise schedules", dk_schedule_name, dk_schedule_about);
+    printf("\n## Names in other programs\n\n"
+           "`dk_config_named(&config, name)` takes them all, and a sampler's and a grid's together, such as "
+           "`DPM++ 2M SDE Karras`;\n`dk_sampler_named` and `dk_grid_named` take their part. Names that mean "
+           "something else here, or in another\nprogram, need the part before the colon; all others may have "
+           "it. Enumerators of stable-diffusion.cpp are read, too\n(`EULER_A_SAMPLE_METHOD`). Settings are "
+           "in the words of `dk_config_set`; those of the grid are made by\n`dk_config_named` only.\n\n"
+           "| program | name | here | settings | note |\n| --- | --- | --- | --- | --- |\n");
+    for (int i = 0; dk_alias_at(i); i++) {
+        const dk_alias *row = dk_alias_at(i);
+        int peer = needs_peer(row);
+        const char *tick = *row->settings ? "`" : "";
+        printf("| %s | `%s%s%s` | %s | %s%s%s | %s |\n", row->peer, peer ? row->peer : "", peer ? ":" : "",
+               row->name, meaning(row).s, tick, row->settings, tick, row->note);
+    }
+    return OK;
+}
+
 static int run_list(arguments *a) {
     int which = -1, status = OK;
+    if (a->markdown) return list_markdown();
     for (int i = 0; a->list && list_name(i); i++)
         if (strcmp(a->list, list_name(i)) == 0) which = i;
     if (a->list && which < 0) return unknown("list", "", a->list, list_name);
@@ -407,7 +497,8 @@ static int run_list(arguments *a) {
         if (a->json && which < 0 && i > 0) printf(",\n");
         if (i == 0) list_names("schedules", dk_schedule_name, dk_schedule_about, a->json);
         else if (i == 1) list_names("grids", dk_grid_name, dk_grid_about, a->json);
-        else status = list_samplers(a->json);
+        else if (i == 2) status = list_samplers(a->json);
+        else list_aliases(a->json);
     }
     if (a->json) printf("}\n");
     return status;

@@ -42,6 +42,10 @@ has_kinds() { succeeds list && [ "$(count '^schedules$')" = 1 ] && [ "$(count '^
 lists_json() { succeeds list grids --json && [ "$(count '"name": "karras"')" = 1 ] && [ "$(count '"samplers"')" = 0 ]; }
 check "list names every sampler" has_all_samplers
 check "list shows all three kinds" has_kinds
+lists_names() { succeeds list names && grep -q '^  a1111 *DPM++ 2S a *dpmpp_2s_ancestral$' "$dir/out" && grep -q 'comfyui:deis *deis_t  points=10000' "$dir/out"; }
+docs_in_step() { succeeds list --markdown && cmp -s docs/samplers.md "$dir/out"; }
+check "list names shows other programs' names" lists_names
+check "docs/samplers.md is what make docs writes" docs_in_step
 check "list --json shows the one that is asked for" lists_json
 
 # ---- levels: flow matching in 4 steps, sigma = 1 - alpha = t
@@ -80,6 +84,8 @@ check "unknown command" refuses '"levles" is not known; nearest: levels' levles
 check "unknown option" refuses '"--stepz" is not known; nearest: --steps' levels --stepz 4
 check "unknown sampler" refuses 'sampler "heunn" is not known; nearest: heun' plan --sampler heunn
 check "unknown schedule" refuses 'schedule "flwo" is not known; nearest: flow' levels --schedule flwo
+takes_names() { succeeds plan --steps 3 --sampler "DPM++ 2M" && mv "$dir/out" "$dir/first" && succeeds plan --steps 3 --sampler dpmpp_2m && cmp -s "$dir/out" "$dir/first"; }
+check "sampler by another program's name" takes_names
 check "unknown grid" refuses 'grid "karas" is not known; nearest: karras' levels --grid karas
 check "unknown choice" refuses '--gauge vee: must be ve|flow' plan --gauge vee
 check "number with a tail" refuses '--steps 5x' levels --steps 5x
