@@ -1,0 +1,422 @@
+/* Names: every sampler and grid by its own, and by those that other programs give it. */
+#include "check.h"
+
+static dk_config named(const char *name) {
+    dk_config c;
+    memset(&c, 0, sizeof c);
+    c.steps = 10, c.dim = 1;
+    if (dk_config_named(&c, name)) print_error("%s: %s\n", name, dk_message(&c));
+    assert_non_null(c.sampler.record);
+    return c;
+}
+
+static void same_sampler(const dk_sampler *a, const dk_sampler *b, const char *what) {
+    if (strcmp(a->name, b->name) == 0 && memcmp(a, b, sizeof *a) == 0) return;
+    print_error("%s: %s instead of %s, or other settings\n", what, a->name, b->name);
+    fail();
+}
+
+static void same_grid(const dk_grid *a, const dk_grid *b, const char *what) {
+    if (memcmp(a, b, sizeof *a) == 0) return;
+    print_error("%s: another grid\n", what);
+    fail();
+}
+
+static int grid_index(const char *name) {
+    for (int i = 0; dk_grid_name(i); i++)
+        if (strcmp(dk_grid_name(i), name) == 0) return i;
+    return -1;
+}
+
+static int sampler_index(const char *name) {
+    for (int i = 0; dk_sampler_at(i); i++)
+        if (strcmp(dk_sampler_at(i)->sampler.name, name) == 0) return i;
+    return -1;
+}
+
+/* Upper case, with spaces for underscores, or with none. */
+static const char *changed(char *to, const char *name, char separator) {
+    char *p = to;
+    for (; *name; name++) {
+        char c = *name;
+        if (c >= 'a' && c <= 'z') c = (char)(c - 'a' + 'A');
+        if (c == '_' && separator) c = separator;
+        if (c != '_') *p++ = c;
+    }
+    *p = 0;
+    return to;
+}
+
+static void canonical_names_are_themselves(void **state) {
+    static const char separators[] = {' ', '-', '/', 0};
+    char other[80];
+    (void)state;
+    for (int i = 0; dk_sampler_at(i); i++) {
+        const dk_sampler *want = &dk_sampler_at(i)->sampler;
+        dk_sampler s = dk_sampler_named(want->name);
+        same_sampler(&s, want, want->name);
+        for (size_t k = 0; k < sizeof separators; k++) {
+            dk_config c = named(changed(other, want->name, separators[k]));
+            same_sampler(&c.sampler, want, other);
+            assert_int_equal(c.grid.spacing, DK_SPACING_DEFAULT);
+        }
+    }
+    for (int i = 0; dk_grid_name(i); i++) {
+        dk_grid want = dk_grid_named(dk_grid_name(i));
+        assert_null(want.unknown);
+        for (size_t k = 0; k < sizeof separators; k++) {
+            dk_grid g = dk_grid_named(changed(other, dk_grid_name(i), separators[k]));
+            same_grid(&g, &want, other);
+        }
+    }
+}
+
+/* Each row stands for something that exists, can be reached, and has settings that are read; its preset works. */
+static void every_alias_leads_somewhere(void **state) {
+    char name[80];
+    (void)state;
+    for (int i = 0; dk_alias_at(i); i++) {
+        const dk_alias *a = dk_alias_at(i);
+        dk_config want;
+        memset(&want, 0, sizeof want);
+        want.steps = 10, want.dim = 1;
+        assert_true(a->sampler || a->grid);
+        if (a->sampler) {
+            assert_true(sampler_index(a->sampler) >= 0);
+            want.sampler = dk_sampler_named(a->sampler);
+        }
+        if (a->grid) {
+            assert_true(grid_index(a->grid) >= 0);
+            want.grid = dk_grid_named(a->grid);
+        }
+        if (dk_config_set(&want, a->settings)) print_error("%s: %s\n", a->name, dk_message(&want));
+        assert_string_equal(dk_message(&want), "");
+        snprintf(name, sizeof name, "%s:%s", a->peer, a->name);
+        if (!a->sampler) {
+            dk_grid g = dk_grid_named(name), bare = dk_grid_named(a->name);
+            same_grid(&g, &want.grid, name);
+            assert_null(bare.unknown);
+            continue;
+        }
+        dk_config c = named(name);
+        dk_sampler s = dk_sampler_named(name), bare = dk_sampler_named(a->name);
+        same_sampler(&c.sampler, &want.sampler, name);
+        same_sampler(&s, &want.sampler, name);
+        same_grid(&c.grid, &want.grid, name);
+        assert_non_null(bare.record);
+        if (!want.grid.rising) {
+            dk_plan plan;
+            memset(&plan, 0, sizeof plan);
+            c.schedule = dk_vp_scaled_linear();
+            if (dk_record(&plan, &c)) print_error("%s: %s\n", name, dk_message(&c));
+            assert_true(plan.calls > 0);
+            dk_plan_free(&plan);
+        }
+    }
+}
+
+/* What the programs' own documentation calls a method, and what it is here; the fields as in dk_config_set. */
+static const struct {
+    const char *name, *sampler, *grid, *settings;
+} expected[] = {
+    /* ComfyUI: KSampler's lists */
+    {"euler", "euler", NULL, ""},
+    {"euler_ancestral", "euler_ancestral", NULL, "eta=1"},
+    {"heunpp2", "heunpp2", NULL, ""},
+    {"dpm_2", "dpm2", NULL, "grid.final=replace"},
+    {"dpm_2_ancestral", "dpm2_ancestral", NULL, "eta=1 grid.final=replace"},
+    {"dpm_fast", "dpm_solver_3s", "lambda", "order=3 noise_prediction=1 grid.final=min"},
+    {"dpmpp_2s_ancestral_cfg_pp", "dpmpp_2s_ancestral_cfg_pp", NULL, "cfg_pp=1 eta=1"},
+    {"dpmpp_sde_gpu", "dpmpp_sde", NULL, "eta=1 alpha=0.5"},
+    {"dpmpp_2m_sde_gpu", "dpmpp_2m_sde", NULL, "rule=dpm eta=1"},
+    {"dpmpp_2m_sde_heun", "dpmpp_2m_sde", NULL, "rule=exact eta=1"},
+    {"dpmpp_2m_sde_heun_gpu", "dpmpp_2m_sde", NULL, "rule=exact eta=1 order=2"},
+    {"dpmpp_3m_sde_gpu", "dpmpp_3m_sde", NULL, "order=3"},
+    {"uni_pc", "unipc", NULL, "rule=bh1 order=3 corrector=4 lower_order_final=1 grid.final=replace"},
+    {"uni_pc_bh2", "unipc", NULL, "rule=bh2 order=3 corrector=4 lower_order_final=1 grid.final=replace"},
+    {"comfyui:deis", "deis_t", NULL, "order=3 points=10000"},
+    {"comfyui:sa_solver_pece", "sa_solver_pece", NULL, "pece=1 lower_order_final=1"},
+    {"comfyui:res_multistep_ancestral", "res_multistep_ancestral", NULL, "eta=1 from_down=1"},
+    {"gradient_estimation", "gradient_estimation", NULL, "gamma=2"},
+    {"seeds_3", "seeds_3", NULL, "order=3"},
+    {"dpmpp_2m karras", "dpmpp_2m", "karras", ""},
+    {"euler/beta", "euler", "beta", ""},
+    {"res_multistep sgm_uniform", "res_multistep", "sgm_uniform", ""},
+    {"dpmpp_2m_sde_gpu_kl_optimal", "dpmpp_2m_sde", "kl_optimal", ""},
+    {"ddim ddim_uniform", "ddim", "ddim_uniform", ""},
+    /* AUTOMATIC1111: names of samplers, with and without schedules, and their short forms */
+    {"Euler a", "euler_ancestral", NULL, "eta=1 law=ancestral"},
+    {"Euler", "euler", NULL, ""},
+    {"LMS", "lms", NULL, "order=4"},
+    {"a1111:LMS", "lms", NULL, "order=4 plain_last=1"},
+    {"LMS Karras", "lms", "karras", "order=4"},
+    {"Heun", "heun", NULL, ""},
+    {"a1111:DPM2", "dpm2", NULL, "grid.final=replace"},
+    {"DPM2 a", "dpm2_ancestral", NULL, "grid.final=replace"},
+    {"DPM2 a Karras", "dpm2_ancestral", "karras", "grid.final=replace"},
+    {"DPM++ 2S a", "dpmpp_2s_ancestral", NULL, "eta=1"},
+    {"DPM++ 2S a Karras", "dpmpp_2s_ancestral", "karras", "eta=1"},
+    {"DPM++ 2M", "dpmpp_2m", NULL, "order=2 eta=0"},
+    {"DPM++ 2M Karras", "dpmpp_2m", "karras", ""},
+    {"DPM++ 2M SDE", "dpmpp_2m_sde", NULL, ""},
+    {"DPM++ 2M SDE Karras", "dpmpp_2m_sde", "karras", "rule=dpm"},
+    {"DPM++ 2M SDE Exponential", "dpmpp_2m_sde", "exponential", ""},
+    {"DPM++ 2M SDE Heun", "dpmpp_2m_sde", NULL, "rule=exact"},
+    {"DPM++ 2M SDE Heun Karras", "dpmpp_2m_sde", "karras", "rule=exact"},
+    {"DPM++ 2M SDE Heun Exponential", "dpmpp_2m_sde", "exponential", "rule=exact"},
+    {"DPM++ 3M SDE", "dpmpp_3m_sde", NULL, ""},
+    {"a1111:DPM++ 3M SDE Karras", "dpmpp_3m_sde", "karras", "grid.final=replace"},
+    {"DPM++ SDE", "dpmpp_sde", NULL, ""},
+    {"DPM++ SDE Karras", "dpmpp_sde", "karras", ""},
+    {"DPM fast", "dpm_solver_3s", "lambda", "grid.final=min"},
+    {"Euler a SGM Uniform", "euler_ancestral", "sgm_uniform", ""},
+    {"Euler Align Your Steps", "euler", "ays_sd1_paper", ""},
+    {"a1111:Euler Beta", "euler", "beta_sigma", ""},
+    {"DDIM", "ddim", NULL, "eta=0"},
+    {"DDIM CFG++", "euler_cfg_pp", NULL, "cfg_pp=1 eta=0"},
+    {"PLMS", "ipndm", NULL, "order=4"},
+    {"UniPC", "unipc", NULL, "rule=bh2"},
+    {"a1111:UniPC", "unipc", NULL, "rule=bh1 lower_order_final=1"},
+    {"k_dpmpp_2m_ka", "dpmpp_2m", "karras", ""},
+    {"k_dpmpp_2m_sde_exp", "dpmpp_2m_sde", "exponential", ""},
+    {"k_euler_a", "euler_ancestral", NULL, ""},
+    /* k-diffusion: functions */
+    {"sample_euler", "euler", NULL, ""},
+    {"sample_euler_ancestral", "euler_ancestral", NULL, ""},
+    {"sample_dpm_2", "dpm2", NULL, ""},
+    {"sample_lms", "lms", NULL, "order=4 plain_last=1"},
+    {"sample_dpmpp_2m", "dpmpp_2m", NULL, ""},
+    {"sample_dpmpp_3m_sde", "dpmpp_3m_sde", NULL, "rule=dpm_taylor eta=1"},
+    /* diffusers: classes, with their default configuration */
+    {"EulerDiscreteScheduler", "euler", NULL, ""},
+    {"EulerAncestralDiscreteScheduler", "euler_ancestral", NULL, ""},
+    {"HeunDiscreteScheduler", "heun", NULL, ""},
+    {"KDPM2DiscreteScheduler", "dpm2", NULL, ""},
+    {"KDPM2AncestralDiscreteScheduler", "dpm2_ancestral", NULL, ""},
+    {"DPMSolverMultistepScheduler", "dpmpp_2m", NULL, "order=2 rule=dpm"},
+    {"DPMSolverSinglestepScheduler", "dpmpp_2s", NULL, "order=2"},
+    {"DPMSolverSDEScheduler", "dpmpp_sde", NULL, ""},
+    {"UniPCMultistepScheduler", "unipc", NULL, "order=2 corrector=3 rule=bh2"},
+    {"DEISMultistepScheduler", "deis", NULL, "order=2"},
+    {"SASolverScheduler", "sa_solver", NULL, "order=2 corrector=2"},
+    {"LMSDiscreteScheduler", "lms", NULL, "order=4 plain_last=1"},
+    {"DDIMScheduler", "ddim", NULL, ""},
+    {"DDIMInverseScheduler", "ddim", NULL, "grid.rising=1"},
+    {"DDPMScheduler", "ddpm", NULL, ""},
+    {"LCMScheduler", "lcm", NULL, ""},
+    {"FlowMatchEulerDiscreteScheduler", "euler", NULL, ""},
+    {"FlowMatchHeunDiscreteScheduler", "heun", NULL, ""},
+    {"LTXEulerAncestralRFScheduler", "euler_ancestral_rf", NULL, "law=flow"},
+    /* stable-diffusion.cpp: enumerators and --sampling-method */
+    {"EULER_A", "euler_ancestral", NULL, ""},
+    {"EULER_A_SAMPLE_METHOD", "euler_ancestral", NULL, ""},
+    {"euler_a", "euler_ancestral", NULL, ""},
+    {"DPM2", "dpm2", NULL, ""},
+    {"DPMPP2S_A", "dpmpp_2s_ancestral", NULL, ""},
+    {"dpm++2s_a", "dpmpp_2s_ancestral", NULL, ""},
+    {"DPMPP2M", "dpmpp_2m", NULL, ""},
+    {"dpm++2m", "dpmpp_2m", NULL, ""},
+    {"DPMPP2M_SDE_SAMPLE_METHOD", "dpmpp_2m_sde", NULL, ""},
+    {"IPNDM_V", "ipndm_v", NULL, ""},
+    {"ddim_trailing", "ddim", "simple", "eta=0"},
+    {"RES_2S", "res_2s", NULL, ""},
+    {"euler_a_cfg_pp", "euler_ancestral_cfg_pp", NULL, "cfg_pp=1 eta=1"},
+    {"euler_ge", "gradient_estimation", NULL, ""},
+    {"sd.cpp:dpm++2m discrete", "dpmpp_2m", "linspace", ""},
+    /* grids alone */
+    {"sgm_uniform", NULL, "sgm_uniform", ""},
+    {"SGM Uniform", NULL, "sgm_uniform", ""},
+    {"a1111:Uniform", NULL, "linspace", ""},
+    {"a1111:DDIM", NULL, "ddim_uniform", ""},
+    {"KL Optimal", NULL, "kl_optimal", ""},
+    {"get_sigmas_karras", NULL, "karras", ""},
+    {"use_lu_lambdas", NULL, "lambda", ""},
+    {"SDTurboScheduler", NULL, "sd_turbo", ""},
+    {"discrete", NULL, "linspace", ""},
+    {"ays", NULL, "ays_sd1", ""},
+    {"AYS_SCHEDULER", NULL, "ays_sd1", ""},
+    {"KARRAS_SCHEDULER", NULL, "karras", ""},
+    {"smoothstep", NULL, "smoothstep", ""},
+};
+
+static void names_mean_what_their_programs_say(void **state) {
+    (void)state;
+    for (size_t i = 0; i < sizeof expected / sizeof *expected; i++) {
+        const char *name = expected[i].name;
+        if (!expected[i].sampler) {
+            dk_grid g = dk_grid_named(name), want = dk_grid_named(expected[i].grid);
+            same_grid(&g, &want, name);
+            continue;
+        }
+        dk_config c = named(name), want = c;
+        if (strcmp(c.sampler.name, expected[i].sampler) != 0) print_error("%s\n", name);
+        assert_string_equal(c.sampler.name, expected[i].sampler);
+        /* the fields that are written have these values */
+        assert_int_equal(dk_config_set(&want, expected[i].settings), DK_OK);
+        same_sampler(&c.sampler, &want.sampler, name);
+        same_grid(&c.grid, &want.grid, name);
+        memset(&want.grid, 0, sizeof want.grid);
+        if (expected[i].grid) want.grid = dk_grid_named(expected[i].grid);
+        dk_grid before = want.grid;
+        assert_int_equal(dk_config_set(&want, expected[i].settings), DK_OK);
+        before.final = c.grid.final, before.rising = c.grid.rising;
+        same_grid(&c.grid, &before, name);
+        same_grid(&c.grid, &want.grid, name);
+    }
+}
+
+static void case_and_separators_do_not_count(void **state) {
+    static const char *const same[][2] = {
+        {"DPM++ 2M", "dpmpp_2m"},
+        {"dpm++_2m", "dpmpp_2m"},
+        {"dpmpp-2M", "dpmpp_2m"},
+        {"DPM++2M", "dpmpp_2m"},
+        {"dpm pp 2m", "dpmpp_2m"},
+        {"EULER A", "euler_ancestral"},
+        {"eulera", "euler_ancestral"},
+        {"UniPC", "unipc"},
+        {"UNI-PC", "comfyui:uni_pc"},
+        {"dpm++ 2m sde karras", "dpmpp_2m_sde"},
+        {"A1111: Euler a", "euler_ancestral"},
+        {"k_diffusion:sample_heun", "heun"},
+        {"eulerdiscretescheduler", "euler"},
+    };
+    (void)state;
+    for (size_t i = 0; i < sizeof same / sizeof *same; i++) {
+        dk_sampler a = dk_sampler_named(same[i][0]), b = dk_sampler_named(same[i][1]);
+        assert_non_null(a.record);
+        same_sampler(&a, &b, same[i][0]);
+    }
+}
+
+static void a_name_keeps_the_grid_unless_it_has_one(void **state) {
+    dk_config c;
+    (void)state;
+    memset(&c, 0, sizeof c);
+    c.grid = dk_grid_named("exponential"), c.grid.rho = 5;
+    assert_int_equal(dk_config_named(&c, "Euler a"), DK_OK);
+    assert_int_equal(c.grid.spacing, DK_SPACING_EXPONENTIAL);
+    check_near(c.grid.rho, 5, 0, "rho");
+    assert_int_equal(dk_config_named(&c, "Euler Karras"), DK_OK);
+    assert_int_equal(c.grid.spacing, DK_SPACING_KARRAS);
+    check_near(c.grid.rho, 0, 0, "rho of a new grid");
+}
+
+static void refused(const char *name, const char *words) {
+    dk_config c, before;
+    memset(&c, 0, sizeof c);
+    c.sampler = dk_sampler_named("heun");
+    before = c;
+    assert_int_equal(dk_config_named(&c, name), DK_ERROR_CONFIG);
+    if (!strstr(dk_message(&c), words)) print_error("%s\n", dk_message(&c));
+    assert_non_null(strstr(dk_message(&c), words));
+    memset(c.message, 0, sizeof c.message);
+    assert_memory_equal(&c, &before, sizeof c);
+    assert_null(dk_sampler_named(name).record);
+}
+
+static void unknown_names_are_refused(void **state) {
+    static const char *const none[] = {"dpm_adaptive",
+                                       "Restart",
+                                       "TCDScheduler",
+                                       "dpm++2mv2",
+                                       "DPMPP2Mv2",
+                                       "DPM adaptive",
+                                       "karras",
+                                       "ddim_uniform",
+                                       "SGM Uniform",
+                                       "EulerScheduler",
+                                       ":",
+                                       "a1111:",
+                                       ":euler",
+                                       "nobody:euler",
+                                       "_",
+                                       " ",
+                                       "comfyui:k_euler",
+                                       "euler ",
+                                       "sd.cpp:DPM++ 2S a x"};
+    (void)state;
+    refused("eular", "sampler \"eular\" is not known; nearest: euler");
+    refused("DPM++ 2M SDF", "sampler \"DPM++ 2M SDF\" is not known; nearest: dpmpp_2m_sde");
+    refused("DPM++ 2M Karas", "grid \"Karas\" is not known; nearest: karras");
+    refused("", "sampler \"\" is not known");
+    refused(NULL, "is not known");
+    assert_int_equal(dk_config_named(NULL, "euler"), DK_ERROR_CONFIG);
+    assert_int_equal(dk_config_set(NULL, "eta=1"), DK_ERROR_CONFIG);
+    for (size_t i = 0; i < sizeof none / sizeof *none; i++) {
+        if (strcmp(none[i], "euler ") == 0) { /* a space too many is none */
+            assert_non_null(dk_sampler_named(none[i]).record);
+            continue;
+        }
+        if (dk_sampler_named(none[i]).record) print_error("\"%s\" is known\n", none[i]);
+        refused(none[i], "is not known");
+    }
+    assert_non_null(dk_grid_named("").unknown);
+    assert_non_null(dk_grid_named(NULL).unknown);
+    assert_non_null(dk_grid_named("euler").unknown);
+    assert_string_equal(dk_grid_named("karas").unknown, "karas");
+    assert_null(dk_alias_at(-1));
+}
+
+static void settings_are_read(void **state) {
+    static const char *const wrong[] = {
+        "eta",         "eta=",     "eta=x",      "eta=1e999",   "etta=1",
+        "order=1.5",   "rule=",    "rule=dpmm",  "=1",          "grid.rho=1 eta=--1",
+        "grid.eta=1",  "eta=0x1",  "eta=nan",    "eta=.",       "eta=1e",
+        "order=1e300", "stages=x", "sampler.=1", "rule=dpm|bh1"};
+    dk_config c, before;
+    (void)state;
+    memset(&c, 0, sizeof c);
+    assert_int_equal(
+        dk_config_set(&c, "eta=0.25 s_noise=1.003 churn=-1e2  sampler.gamma=+2.5E-1 order=3 rule=gradient "
+                          "law=flow gauge=native stages=quadratic cfg_pp=1 grid.rho=5 "
+                          "grid.final=replace grid.rounding=down grid.partial=level grid.rising=1"),
+        DK_OK);
+    assert_true(c.sampler.eta == 0.25 && c.sampler.s_noise == 1.003 && c.sampler.churn == -100);
+    assert_true(c.sampler.gamma == 0.25 && c.sampler.order == 3 && c.sampler.cfg_pp == 1);
+    assert_true(c.sampler.rule == DK_RULE_GRADIENT && c.sampler.law == DK_LAW_FLOW);
+    assert_true(c.sampler.gauge == DK_GAUGE_NATIVE && c.sampler.stages == DK_SPACING_QUADRATIC);
+    assert_true(c.grid.rho == 5 && c.grid.final == DK_FINAL_REPLACE && c.grid.rising == 1);
+    assert_true(c.grid.rounding == DK_ROUND_DOWN && c.grid.partial == DK_PARTIAL_LEVEL);
+    before = c;
+    for (size_t i = 0; i < sizeof wrong / sizeof *wrong; i++) {
+        if (dk_config_set(&c, wrong[i]) == DK_OK) print_error("\"%s\" is taken\n", wrong[i]);
+        assert_non_null(strstr(dk_message(&c), "must be field=value"));
+        memset(c.message, 0, sizeof c.message);
+        assert_memory_equal(&c, &before, sizeof c);
+    }
+    assert_int_equal(dk_config_set(&c, NULL), DK_ERROR_CONFIG);
+    assert_int_equal(dk_config_set(&c, ""), DK_OK);
+}
+
+/* The enumerators' words are as many as the enumerators, in their order. */
+static void words_follow_the_enumerators(void **state) {
+    static const struct {
+        const char *field, *last;
+        int count;
+    } lists[] = {{"gauge", "native", DK_GAUGE_COUNT},
+                 {"rule", "gradient", DK_RULE_COUNT},
+                 {"law", "flow", DK_LAW_COUNT},
+                 {"grid.final", "replace", DK_FINAL_COUNT},
+                 {"grid.partial", "level", DK_PARTIAL_COUNT}};
+    (void)state;
+    for (size_t i = 0; i < sizeof lists / sizeof *lists; i++)
+        for (size_t k = 0; k < sizeof dkp_fields / sizeof *dkp_fields; k++)
+            if (strcmp(dkp_fields[k].name, lists[i].field) == 0)
+                assert_int_equal(dkp_parse_choice(dkp_fields[k].choices, lists[i].last), lists[i].count - 1);
+    assert_int_equal(sizeof(dk_rule), sizeof(int));
+}
+
+int main(void) {
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(canonical_names_are_themselves),
+        cmocka_unit_test(every_alias_leads_somewhere),
+        cmocka_unit_test(names_mean_what_their_programs_say),
+        cmocka_unit_test(case_and_separators_do_not_count),
+        cmocka_unit_test(a_name_keeps_the_grid_unless_it_has_one),
+        cmocka_unit_test(unknown_names_are_refused),
+        cmocka_unit_test(settings_are_read),
+        cmocka_unit_test(words_follow_the_enumerators),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
