@@ -4215,8 +4215,10 @@ typedef struct dkp_field {
 } dkp_field;
 
 #define DKP_AT(member) offsetof(dk_config, member)
-#define DKP_S(kind, member) {#member, DKP_AT(sampler.member), kind, NULL}
-#define DKP_G(kind, member) {"grid." #member, DKP_AT(grid.member), kind, NULL}
+#define DKP_S(kind, member) \
+    { #member, DKP_AT(sampler.member), kind, NULL }
+#define DKP_G(kind, member) \
+    { "grid." #member, DKP_AT(grid.member), kind, NULL }
 static const dkp_field dkp_fields[] = {
     {"gauge", DKP_AT(sampler.gauge), 'c', "default|ve|flow|vp|native"},
     {"rule", DKP_AT(sampler.rule), 'c', "exact|dpm|dpm_taylor|bh1|bh2|uniform|ipndm_v|gradient"},
@@ -4377,10 +4379,10 @@ typedef struct dkp_span {
 } dkp_span;
 
 static char dkp_fold(char c) {
-    return c >= 'A' && c <= 'Z'                        ? (char)(c - 'A' + 'a')
+    return c >= 'A' && c <= 'Z'               ? (char)(c - 'A' + 'a')
            : c == '-' || c == ' ' || c == '/' ? '_'
-           : c == '+'                                  ? 'p'
-                                                       : c;
+           : c == '+'                         ? 'p'
+                                              : c;
 }
 
 /* Blind to case and to the kind of separator, and reads "++" as "pp"; loose: separators do not count at all. */
