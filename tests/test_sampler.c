@@ -759,6 +759,27 @@ static void switched_off_noise_leaves_the_same_bits(void **state) {
         }
 }
 
+/* ETD2RK by hand: c = 0, 1, b_2 = phi_2. */
+static void a_users_exponential_method_is_checked_and_runs(void **state) {
+    const double c2[2] = {0, 1};
+    dk_phi_term term = {2, 1, 2, 1, 1};
+    const dk_exponential method = {"mine", 2, 2, c2, 1, &term};
+    dk_real x[DIM], y[DIM];
+    dk_config a = between("vp", dk_exponential_runge_kutta(&method), 6, HIGH, LOW), b = a;
+    (void)state;
+    b.sampler = dk_sampler_named("exp_heun_2_x0");
+    run_gaussian(&a, x);
+    run_gaussian(&b, y);
+    assert_memory_equal(x, y, sizeof x);
+    term.column = 2;
+    assert_int_equal(dk_resolve(&a), DK_ERROR_CONFIG);
+    assert_non_null(strstr(dk_message(&a), "column of sampler.exponential->term = 2"));
+    term.column = 1, term.row = 3;
+    assert_int_equal(dk_resolve(&a), DK_ERROR_CONFIG);
+    term.row = 2, term.at = 0;
+    assert_int_equal(dk_resolve(&a), DK_ERROR_CONFIG);
+}
+
 static void ddim_is_euler_in_the_straight_gauges(void **state) {
     (void)state;
     for (int f = 0; f < FAMILIES; f++)
@@ -1117,6 +1138,7 @@ int main(void) {
         cmocka_unit_test(D_linear_in_lambda_is_extrapolated_exactly),
         cmocka_unit_test(phi_functions_are_their_series),
         cmocka_unit_test(exponential_methods_integrate_D_linear_in_lambda),
+        cmocka_unit_test(a_users_exponential_method_is_checked_and_runs),
         cmocka_unit_test(singlestep_lowers_the_last_orders),
         cmocka_unit_test(cfg_pp_takes_its_direction_from_the_unconditional_output),
         cmocka_unit_test(a_stage_may_follow_pure_noise),
