@@ -295,13 +295,14 @@ static void multistep_samplers_have_their_order(void **state) {
         int order, corrector;
         double expected;
     } cases[] = {
-        {"dpmpp_2m", 2, 0, 2},      {"dpmpp_3m", 3, 0, 3},     {"dpm_solver_2m", 2, 0, 2},
-        {"dpm_solver_3m", 3, 0, 3}, {"deis", 3, 0, 3},         {"deis", 4, 0, 4},
-        {"res_multistep", 2, 0, 2}, {"res_3m", 3, 0, 3},       {"unip", 2, 0, 2},
-        {"unip", 3, 0, 3},          {"unip", 4, 0, 4},         {"unipc", 2, 3, 3},
-        {"unipc", 3, 4, 4},         {"sa_solver", 3, 4, 4},    {"sa_solver_pece", 2, 3, 3},
-        {"lms", 2, 0, 2},           {"lms", 3, 0, 3},          {"lms", 4, 0, 4},
-        {"deis_rho", 3, 0, 3},      {"dpmpp_3m_sde", 3, 0, 2},
+        {"dpmpp_2m", 2, 0, 2},      {"dpmpp_3m", 3, 0, 3},  {"dpm_solver_2m", 2, 0, 2},
+        {"dpm_solver_3m", 3, 0, 3}, {"deis", 3, 0, 3},      {"deis", 4, 0, 4},
+        {"res_multistep", 2, 0, 2}, {"res_3m", 3, 0, 3},    {"unip", 2, 0, 2},
+        {"unip", 3, 0, 3},          {"unip", 4, 0, 4},      {"unipc", 2, 3, 3},
+        {"unipc", 3, 4, 4},         {"sa_solver", 3, 4, 4}, {"sa_solver_pece", 2, 3, 3},
+        {"lms", 2, 0, 2},           {"lms", 3, 0, 3},       {"lms", 4, 0, 4},
+        {"deis_rho", 3, 0, 3},      {"deis_t", 3, 0, 3},    {"deis_t", 4, 0, 4},
+        {"dpmpp_3m_sde", 3, 0, 2},
     };
     enum { CASES = sizeof cases / sizeof cases[0] };
     double exact = ode_reference(mixture, NULL, 1.3);
@@ -896,6 +897,7 @@ static void scaling_everything_scales_the_result(void **state) {
     const double small[] = {3, 1.7, 0.8, 0.3, 0.1}, large[] = {24, 13.6, 6.4, 2.4, 0.8};
     (void)state;
     for (int k = 0; dk_sampler_at(k); k++) {
+        if (strcmp(dk_sampler_at(k)->sampler.name, "deis_t") == 0) continue; /* its time knows a scale */
         if (dk_sampler_at(k)->sampler.law == DK_LAW_FLOW) continue; /* sigma/(alpha + sigma) has a scale */
         check_gaussian g = {0.7, 0.5, DK_PREDICT_EDM, 0.6, 0}, G = {5.6, 4, DK_PREDICT_EDM, 4.8, 0};
         dk_real x[DIM], y[DIM];
