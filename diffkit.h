@@ -596,14 +596,16 @@ typedef struct dk_sampler {
 typedef struct dk_sampler_info {
     dk_sampler sampler;
     int order; /* of convergence: of the ODE, or (weak) of the SDE */
-    int evals; /* per step; Runge-Kutta steps to sigma = 0 take one, smld's one more */
+    int evals; /* per step; Runge-Kutta steps to sigma = 0, exponential ones also from alpha = 0, take one; smld's
+                  one more */
     const char *paper;
 } dk_sampler_info;
 
 DK_API dk_sampler dk_sampler_named(const char *name);
 DK_API const dk_sampler_info *dk_sampler_at(int i);          /* the table of presets; NULL past the end */
 DK_API dk_sampler dk_runge_kutta(const dk_tableau *tableau); /* the user's own tableau, which stays his */
-DK_API dk_sampler dk_table_sampler(const dk_table *table);   /* likewise */
+DK_API dk_sampler dk_exponential_runge_kutta(const dk_exponential *method); /* likewise */
+DK_API dk_sampler dk_table_sampler(const dk_table *table);                  /* likewise */
 /* Up to max known names nearest to the given one; returns how many. kind: "sampler", "grid" or "schedule". */
 DK_API int dk_nearest_names(const char *kind, const char *name, const char **names, int max);
 
@@ -2572,6 +2574,18 @@ static dk_status dkp_check_sampler(const dk_sampler *s, char *message) {
         return dkp_fail(message, "sampler.tableau->stages", s->tableau->stages, "1 .. 12");
     if (s->exponential && (s->exponential->stages < 1 || s->exponential->stages > DK_MAX_STAGES))
         return dkp_fail(message, "sampler.exponential->stages", s->exponential->stages, "1 .. 12");
+    for (int i = 0; s->exponential && i < s->exponential->stages; i++)
+        if (!(s->exponential->c[i] > 0) && i > 0)
+            return dkp_fail(message, "sampler.exponential->c", s->exponential->c[i], "> 0 after the first");
+    for (int i = 0; s->exponential && i < s->exponential->terms; i++) {
+        const dk_phi_term *t = &s->exponential->term[i];
+        if (t->row < 1 || t->row > s->exponential->stages)
+            return dkp_fail(message, "row of sampler.exponential->term", t->row, "1 .. stages");
+        if (t->column < 1 || t->column >= t->row)
+            return dkp_fail(message, "column of sampler.exponential->term", t->column, ">= 1 and < row");
+        if (t->k < 1 || t->k > 20 || !(t->at > 0))
+            return dkp_fail(message, "k of sampler.exponential->term", t->k, "1 .. 20, with at > 0");
+    }
     if (!(s->alpha2 >= 0 && s->alpha2 <= 1))
         return dkp_fail(message, "sampler.alpha2", s->alpha2, "> 0 and <= 1 (0: 2/3)");
     if (!(s->pure_stage >= 0 && s->pure_stage < 1))
@@ -3380,7 +3394,7 @@ static double dkp_er_scaler(const dk_sampler *s, double level) {
 /* ER-SDE-Solver 1 to 3, Cui et al. 2023, alg. 1-3, in noise levels: a Taylor expansion of D whose integrals are sums
    over 200 points, as the paper takes them. */
 static void dkp_record_er_sde(dk_recorder *r) {
-    enum { POINTS = 200 };
+    const int points = 200;
     dk_vec D1 = dkp_zero(), slope1 = dkp_zero();
     double before = 0, before2 = 0;
     for (int have = 0; dk_step(r); have++) {
@@ -3394,9 +3408,9 @@ static void dkp_record_er_sde(dk_recorder *r) {
         }
         double scale = dkp_er_scaler(&r->sampler, next), kept = scale / dkp_er_scaler(&r->sampler, here);
         double h = next - here, sum = 0, moment = 0;
-        for (int i = 0; i < POINTS; i++) {
-            double at = next - i * h / POINTS, inverse = 1 / dkp_er_scaler(&r->sampler, at);
-            sum -= inverse * h / POINTS, moment -= (at - here) * inverse * h / POINTS;
+        for (int i = 0; i < points; i++) {
+            double at = next - i * h / points, inverse = 1 / dkp_er_scaler(&r->sampler, at);
+            sum -= inverse * h / points, moment -= (at - here) * inverse * h / points;
         }
         dk_vec x = dk_mix(kept * alpha / r->from.alpha, r->x, alpha * (1 - kept), D);
         if (have > 0 && r->sampler.order > 1) {
@@ -3941,6 +3955,12 @@ DK_API dk_sampler dk_sampler_named(const char *name) {
 DK_API dk_sampler dk_runge_kutta(const dk_tableau *tableau) {
     dk_sampler s = dk_sampler_named("euler");
     s.name = tableau->name ? tableau->name : "runge_kutta", s.tableau = tableau;
+    return s;
+}
+
+DK_API dk_sampler dk_exponential_runge_kutta(const dk_exponential *method) {
+    dk_sampler s = dk_sampler_named("etd4rk");
+    s.name = method->name ? method->name : "exponential", s.exponential = method;
     return s;
 }
 
