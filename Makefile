@@ -15,6 +15,7 @@ WARN = -Wall -Wextra -Wpedantic -Wconversion -Wsign-conversion -Wshadow -Wdouble
 REAL ?= float
 BUILD ?= build
 LIBS = -lm
+MAKEFLAGS += -j2
 
 # language: c or c++ (make test LANG_STD=c++11 compiles the same files as C++)
 STD ?= c11
