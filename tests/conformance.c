@@ -5,6 +5,7 @@
 #define DIFFKIT_IMPLEMENTATION
 #include "diffkit.h"
 
+#include "conformance_diffusers.h"
 #include "conformance_samplers.h"
 
 /* Kinds of lines, each known by a member that only they have. */
@@ -13,6 +14,7 @@ static const struct {
     verdict (*run)(const json *line, double *worst);
 } kinds[] = {
     {"sampler", sampler_case},
+    {"native_float32", diffusers_case},
 };
 
 static verdict run_line(const json *line, double *worst) {

@@ -127,6 +127,7 @@ static int denoise(void *user, const dk_eval *e) {
                        ? sqrt(sigma * sigma + alpha * alpha * r->c.sigma_data * r->c.sigma_data)
                        : 1;
     for (int i = 0; i < n; i++) x[i] = (double)e->input[i] * input;
+    if (getenv("TRACE")) printf("   call %d step %d sigma %.12g x %.15g %.15g\n", e->call, e->step, sigma/alpha, x[0], x[1]);
     estimate(r, r->denoiser, alpha, sigma, x, D, n);
     if (r->uncond) {
         estimate(r, r->uncond, alpha, sigma, x, U, n);

@@ -79,14 +79,14 @@ static verdict set_dpm_solver(replay *r, const json *params) {
     }
     *s = dk_sampler_named(order == 3 ? "dpmpp_3m" : "dpmpp_2m");
     s->order = order, s->noise_prediction = !data, s->rule = DK_RULE_DPM;
-    s->lower_order_final = json_real(params, "lower_order_final", 1) > 0;
+    s->lower_order_final = json_real(params, "lower_order_final", 1) > 0 && json_real(params, "steps", 0) < 10;
     return OK;
 }
 
 static verdict set_unipc(replay *r, const json *params) {
     dk_sampler *s = &r->c.sampler;
     s->order = (int)json_real(params, "order", json_real(r->line, "order_used", 3));
-    s->corrector = s->order;
+    s->corrector = s->order + 1; /* nodes, the new one included */
     s->noise_prediction = same(json_string(params, "algorithm_type", ""), "noise_prediction");
     s->lower_order_final = json_real(params, "lower_order_final", 1) > 0;
     return OK;
@@ -129,10 +129,12 @@ static verdict set_ablation(replay *r, const json *params) {
         r->c.sampler.record = dk_sampler_named("euler").record;
         r->c.sampler.tableau = dk_sampler_named("euler").tableau;
     }
-    r->c.sampler.gauge = DK_GAUGE_NATIVE;
-    r->c.schedule = dk_custom_schedule(edm_level, &edm, 1e-9, edm.vp ? 1.5 : edm.ve ? 1e5 : 1e3);
+    r->c.sampler.gauge = DK_GAUGE_NATIVE, r->c.sampler.plain_last = 1;
     r->c.grid.unit = DK_UNIT_T;
     r->count = json_numbers(json_get(r->line, "t_steps"), r->levels, MAX_LEVELS);
+    if (r->count < 3) return FAIL;
+    r->c.schedule =
+        dk_custom_schedule(edm_level, &edm, r->levels[r->count - 2], edm.vp ? 1.5 : edm.ve ? 1e5 : 1e3);
     r->scale = dk_level_at(&r->c.schedule, r->levels[0]).sigma;
     return OK;
 }
@@ -143,7 +145,19 @@ static verdict set_edm(replay *r, const json *params) {
     return OK;
 }
 
-/* ------------------------------------------------------------------ ComfyUI */
+/* ------------------------------------------------------------------ k-diffusion and ComfyUI */
+
+static verdict set_plain_last(replay *r, const json *params) {
+    (void)params;
+    r->c.sampler.plain_last = 1;
+    return OK;
+}
+
+static verdict set_from_down(replay *r, const json *params) {
+    (void)params;
+    r->c.sampler.from_down = 1;
+    return OK;
+}
 
 static verdict set_sa_solver(replay *r, const json *params) {
     const json *tau = json_get(params, "tau");
@@ -156,6 +170,11 @@ static verdict set_sa_solver(replay *r, const json *params) {
     s->noise_min = low, s->noise_max = high < 1e8 ? high : 0;
     s->lower_order_final = 1;
     if (json_real(params, "simple_order_2", 0) > 0) return unsupported("option: SA-Solver's simple_order_2");
+    return OK;
+}
+
+static verdict set_er_sde(replay *r, const json *params) {
+    r->c.sampler.er_power = json_get(params, "noise_scaler") != NULL;
     return OK;
 }
 
@@ -207,6 +226,10 @@ static const struct {
     {"comfyui", "uni_pc", set_unipc},
     {"comfyui", "sa_solver", set_sa_solver},
     {"comfyui", "sa_solver_pece", set_sa_solver},
+    {"k-diffusion", "lms", set_plain_last},
+    {"comfyui", "res_multistep_ancestral", set_from_down},
+    {"comfyui", "res_multistep_ancestral_cfg_pp", set_from_down},
+    {"comfyui", "er_sde", set_er_sde},
     {"comfyui", "lcm", set_lcm},
     {"comfyui", "deis", set_deis},
     {"edm", "ablation_sampler", set_ablation},
