@@ -92,6 +92,13 @@ static verdict set_ddpm(replay *r, const json *config) {
     return OK;
 }
 
+/* Draws for the last step, and multiplies them by zero. */
+static verdict set_wuerstchen(replay *r, const json *config) {
+    (void)config;
+    r->silent_from = r->count - 1;
+    return OK;
+}
+
 static verdict set_churn(replay *r, const json *config) {
     (void)config;
     if (json_real(json_get(r->line, "step_args"), "s_churn", 0) > 0)
@@ -106,6 +113,12 @@ static verdict set_lms(replay *r, const json *config) {
     return OK;
 }
 
+/* The peers lower the order towards the last step, which is often one to sigma = 0 or one that goes nowhere: then
+   an order of two is left as it is. */
+static void set_lower_order(replay *r, int lower) {
+    r->c.sampler.lower_order_final = lower && (r->c.sampler.order > 2 || !r->ends_early);
+}
+
 /* Multistep DPM-Solver in all its forms. */
 static verdict set_dpm(replay *r, const json *config) {
     const char *algorithm = json_string(config, "algorithm_type", "dpmsolver++"),
@@ -117,11 +130,10 @@ static verdict set_dpm(replay *r, const json *config) {
     s->eta = strncmp(algorithm, "sde", 3) == 0;
     if (same(algorithm, "sde-dpmsolver")) return unsupported("option: noise prediction with noise (sde-dpmsolver)");
     s->noise_prediction = same(algorithm, "dpmsolver");
-    s->lower_order_final = (flag(config, "lower_order_final") && few);
-    if (flag(config, "euler_at_final") && !s->lower_order_final) {
-        if (s->order > 2) return unsupported("option: euler_at_final at order 3");
-        s->lower_order_final = 1;
-    }
+    int lower = flag(config, "lower_order_final") && few;
+    if (flag(config, "euler_at_final") && !lower && s->order > 2)
+        return unsupported("option: euler_at_final at order 3");
+    set_lower_order(r, lower || flag(config, "euler_at_final"));
     return OK;
 }
 
@@ -134,7 +146,7 @@ static verdict set_cosine_dpm(replay *r, const json *config) {
 static verdict set_deis_multistep(replay *r, const json *config) {
     dk_sampler *s = &r->c.sampler;
     s->order = (int)json_real(config, "solver_order", 2);
-    s->lower_order_final = flag(config, "lower_order_final") && json_real(r->line, "num_inference_steps", 0) < 15;
+    set_lower_order(r, flag(config, "lower_order_final") && json_real(r->line, "num_inference_steps", 0) < 15);
     return OK;
 }
 
@@ -151,7 +163,7 @@ static verdict set_unipc_multistep(replay *r, const json *config) {
     s->order = (int)json_real(config, "solver_order", 2), s->corrector = s->order + 1;
     s->rule = same(json_string(config, "solver_type", "bh2"), "bh1") ? DK_RULE_BH1 : DK_RULE_BH2;
     s->noise_prediction = json_real(config, "predict_x0", 1) < 1;
-    s->lower_order_final = flag(config, "lower_order_final");
+    set_lower_order(r, flag(config, "lower_order_final"));
     if (disabled && disabled->count >= r->count - 2) s->corrector = 0;
     else if (disabled && disabled->count) return unsupported("option: the corrector off in single steps");
     return OK;
@@ -161,11 +173,10 @@ static verdict set_sa_multistep(replay *r, const json *config) {
     dk_sampler *s = &r->c.sampler;
     static double abar[MAX_TIMESTEPS];
     s->order = (int)json_real(config, "predictor_order", 2);
-    s->corrector = (int)json_real(config, "corrector_order", 2) + 1;
+    s->corrector = (int)json_real(config, "corrector_order", 2);
     s->noise_prediction = same(json_string(config, "algorithm_type", ""), "noise_prediction");
-    s->lower_order_final = flag(config, "lower_order_final");
-    s->eta = 1;
-    if (s->order == 2 || s->corrector == 3) return unsupported("option: SA-Solver's simple_order_2");
+    set_lower_order(r, flag(config, "lower_order_final"));
+    s->eta = 1, s->rule = DK_RULE_BH1; /* their "simple order 2" is BH1's moment */
     if (table_of(config, abar) > 800) /* tau is 1 for timesteps 200 to 800 */
         s->noise_min = noise_level_of(abar[200]), s->noise_max = noise_level_of(abar[800]);
     r->by_step = 1;
@@ -197,7 +208,7 @@ static const scheduler schedulers[] = {
     {"CogVideoXDDIMScheduler", "ddim", SPACE_VP, FROM_CALLS, set_cog_ddim},
     {"DDPMScheduler", "ddpm", SPACE_VP, FROM_CALLS, set_ddpm},
     {"UnCLIPScheduler", "ddpm", SPACE_VP, FROM_CALLS, set_ddpm},
-    {"DDPMWuerstchenScheduler", "ddpm", SPACE_VP, FROM_CALLS, NULL},
+    {"DDPMWuerstchenScheduler", "ddpm", SPACE_VP, FROM_CALLS, set_wuerstchen},
     {"PNDMScheduler", "pndm", SPACE_VP, FROM_CALLS, NULL},
     {"EulerDiscreteScheduler", "euler", SPACE_VE, FROM_SIGMAS, set_churn},
     {"EulerAncestralDiscreteScheduler", "euler_ancestral", SPACE_VE, FROM_SIGMAS, NULL},
@@ -251,7 +262,7 @@ static double last_level(const json *line, const json *config) {
     return noise_level_of(abar[0]);
 }
 
-static void read_levels(replay *r, const json *config, level_source source, int start, int flow, int inverted) {
+static void read_levels(replay *r, const json *config, level_source source, int start, int inverted) {
     static double sigmas[2 * MAX_LEVELS];
     int n = source == FROM_CALLS ? r->recorded : json_numbers(json_get(r->line, "sigmas"), sigmas, 2 * MAX_LEVELS);
     r->count = 0;
@@ -262,9 +273,11 @@ static void read_levels(replay *r, const json *config, level_source source, int 
         for (int i = start; i < n; i += source == FROM_DOUBLED && i > start ? 2 : 1)
             r->levels[r->count++] = inverted ? 1 - sigmas[i] : sigmas[i];
     }
-    (void)flow;
+    if (source == FROM_SIGMAS && r->count > r->recorded + 1) r->count = r->recorded + 1; /* log_linear has one more */
+    r->ends_early = r->levels[r->count - 1] <= 0;
     /* a last step that goes nowhere changes nothing */
-    while (r->count > 2 && fabs(r->levels[r->count - 1] - r->levels[r->count - 2]) <= 0) r->count--;
+    while (r->count > 2 && fabs(r->levels[r->count - 1] - r->levels[r->count - 2]) <= 1e-12 * r->levels[r->count - 1])
+        r->count--, r->ends_early = 1;
 }
 
 static verdict diffusers_case(const json *line, double *worst) {
@@ -294,7 +307,7 @@ static verdict diffusers_case(const json *line, double *worst) {
     int flow = strncmp(rule, "flow", 4) == 0 || same(rule, "h3"), inverted = same(rule, "flow_inverted");
     if (flow) r.c.schedule = dk_flow(1), r.c.grid.unit = DK_UNIT_FLOW;
     int start = (int)json_real(json_get(line, "start"), "start_index", 0);
-    read_levels(&r, config, s->source, start, flow, inverted);
+    read_levels(&r, config, s->source, start, inverted);
     if (s->set && s->set(&r, config) < OK) return UNSUPPORTED;
     if (flag(config, "thresholding")) {
         r.quantile = json_real(config, "dynamic_thresholding_ratio", 0.995);

@@ -70,7 +70,9 @@ typedef struct replay {
     const double *time_at;
 
     const json *noises, *used;
-    int by_step; /* a draw for each step, used or not */
+    int by_step;     /* a draw for each step, used or not */
+    int silent_from; /* from this draw on the peer multiplies by zero; 0: none */
+    int ends_early;  /* the peer's last step goes to sigma = 0, or nowhere */
     int calls;
 } replay;
 
@@ -162,7 +164,8 @@ static int recorded_noise(void *user, const dk_noise_request *request, dk_real *
     if (!r->noises || at >= r->noises->count) return 1;
     static double z[MAX_DIM];
     json_numbers(&r->noises->item[at], z, MAX_DIM);
-    for (size_t i = 0; i < request->dim; i++) out[i] = (dk_real)z[i];
+    int silent = r->silent_from > 0 && request->draw >= r->silent_from;
+    for (size_t i = 0; i < request->dim; i++) out[i] = silent ? 0 : (dk_real)z[i];
     return 0;
 }
 

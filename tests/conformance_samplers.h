@@ -162,14 +162,14 @@ static verdict set_from_down(replay *r, const json *params) {
 static verdict set_sa_solver(replay *r, const json *params) {
     const json *tau = json_get(params, "tau");
     dk_sampler *s = &r->c.sampler;
-    s->eta = json_real(tau, "eta", 1);
+    s->eta = pow(json_real(tau, "eta", 1), 2);
     const char *kind = json_string(r->line, "model_kind", "ve");
     double low = json_real(tau, "end_sigma", 0), high = json_real(tau, "start_sigma", 0);
     if (same(kind, "flow") && low < 1) low = low / (1 - low);
     if (same(kind, "flow") && high < 1) high = high / (1 - high);
     s->noise_min = low, s->noise_max = high < 1e8 ? high : 0;
     s->lower_order_final = 1;
-    if (json_real(params, "simple_order_2", 0) > 0) return unsupported("option: SA-Solver's simple_order_2");
+    if (json_real(params, "simple_order_2", 0) > 0) s->rule = DK_RULE_BH1; /* the same moment */
     return OK;
 }
 
