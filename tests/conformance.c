@@ -7,6 +7,26 @@
 
 #include "conformance_diffusers.h"
 #include "conformance_samplers.h"
+#include "conformance_tableaux.h"
+#include "conformance_torch.h"
+#ifdef __has_include
+#if __has_include("conformance_schedules.h")
+#include "conformance_schedules.h"
+#define HAVE_SCHEDULES
+#endif
+#endif
+
+#ifdef HAVE_SCHEDULES
+static verdict schedule_line(const json *line, double *worst) {
+    int result = schedule_case(line, worst);
+    return result < 0 ? UNSUPPORTED : result > 0 ? OK : FAIL;
+}
+#else
+static verdict schedule_line(const json *line, double *worst) {
+    (void)line, (void)worst;
+    return unsupported("schedule lines");
+}
+#endif
 
 /* Kinds of lines, each known by a member that only they have. */
 static const struct {
@@ -15,6 +35,9 @@ static const struct {
 } kinds[] = {
     {"sampler", sampler_case},
     {"native_float32", diffusers_case},
+    {"spacing", schedule_line},
+    {"stages", tableau_case},
+    {"kind", rng_case},
 };
 
 static verdict run_line(const json *line, double *worst) {
