@@ -5,10 +5,9 @@
 #define DIFFKIT_IMPLEMENTATION
 #include "diffkit.h"
 
-#include "conformance_diffusers.h"
+#include "conformance_published.h"
 #include "conformance_samplers.h"
 #include "conformance_tableaux.h"
-#include "conformance_torch.h"
 #ifdef __has_include
 #if __has_include("conformance_schedules.h")
 #include "conformance_schedules.h"
@@ -33,6 +32,7 @@ static const struct {
     const char *member;
     verdict (*run)(const json *line, double *worst);
 } kinds[] = {
+    {"test_file", published_case},
     {"sampler", sampler_case},
     {"native_float32", diffusers_case},
     {"spacing", schedule_line},

@@ -280,41 +280,56 @@ static void read_levels(replay *r, const json *config, level_source source, int 
         r->count--, r->ends_early = 1;
 }
 
-static verdict diffusers_case(const json *line, double *worst) {
-    static replay r;
-    static double alpha_at[MAX_LEVELS], sigma_at[MAX_LEVELS], time_at[MAX_LEVELS];
-    const json *config = json_get(line, "config"), *d = json_get(line, "denoiser");
-    const char *class_name = json_string(line, "scheduler_class", ""), *kind = json_string(d, "prediction", ""),
-               *rule = json_string(d, "alpha_sigma_rule", "");
+/* Sampler, space and options of a class; the calls' levels are known. */
+static verdict set_scheduler(replay *r, const char *class_name, const json *config, int start, const char *rule) {
     const scheduler *s = NULL;
+    size_t length = strlen(class_name);
     for (size_t i = 0; i < sizeof schedulers / sizeof *schedulers; i++)
         if (same(schedulers[i].class_name, class_name)) s = &schedulers[i];
+    if (!s && length > 17 && same(class_name + length - 17, "ParallelScheduler")) {
+        char plain[64]; /* the same steps, many at once */
+        snprintf(plain, sizeof plain, "%.*sScheduler", (int)(length - 17), class_name);
+        return set_scheduler(r, plain, config, start, rule);
+    }
     if (!s) return unsupported("class");
-    begin_replay(&r, line);
-    r.c.prediction = DK_PREDICT_COUNT;
+    r->c.sigma_data = json_real(config, "sigma_data", 0.5);
+    r->c.sampler = dk_sampler_named(s->sampler);
+    r->c.sampler.s_noise = json_real(json_get(r->line, "step_args"), "s_noise", 1);
+    if (s->space == SPACE_VE) r->c.network_schedule = dk_vp(0.1, 20);
+    if (s->space == SPACE_VP) r->c.schedule = dk_vp(0.1, 20);
+    if (strncmp(rule, "flow", 4) == 0 || same(rule, "h3")) r->c.schedule = dk_flow(1), r->c.grid.unit = DK_UNIT_FLOW;
+    read_levels(r, config, s->source, start, same(rule, "flow_inverted"));
+    if (s->set && s->set(r, config) < OK) return UNSUPPORTED;
+    if (flag(config, "thresholding")) {
+        r->quantile = json_real(config, "dynamic_thresholding_ratio", 0.995);
+        r->clip_most = json_real(config, "sample_max_value", 1);
+    } else if (flag(config, "clip_sample")) {
+        r->clip = json_real(config, "clip_sample_range", 1);
+    }
+    return OK;
+}
+
+static dk_prediction prediction_of(const char *name) {
     for (size_t i = 0; i < sizeof predictions / sizeof *predictions; i++)
-        if (same(kind, predictions[i].name)) r.c.prediction = predictions[i].prediction;
+        if (same(name, predictions[i].name)) return predictions[i].prediction;
+    return DK_PREDICT_COUNT;
+}
+
+static double alpha_at[MAX_LEVELS], sigma_at[MAX_LEVELS], time_at[MAX_LEVELS];
+
+static verdict diffusers_case(const json *line, double *worst) {
+    static replay r;
+    const json *config = json_get(line, "config"), *d = json_get(line, "denoiser");
+    begin_replay(&r, line);
+    r.c.prediction = prediction_of(json_string(d, "prediction", ""));
     r.recorded = json_numbers(json_get(d, "alpha"), alpha_at, MAX_LEVELS);
     json_numbers(json_get(d, "sigma"), sigma_at, MAX_LEVELS);
     json_numbers(json_get(d, "t"), time_at, MAX_LEVELS);
     r.alpha_at = alpha_at, r.sigma_at = sigma_at, r.time_at = time_at;
-    r.c.sigma_data = json_real(config, "sigma_data", 0.5);
-    r.c.sampler = dk_sampler_named(s->sampler);
-    const json *args = json_get(line, "step_args");
-    r.c.sampler.s_noise = json_real(args, "s_noise", 1);
-    if (s->space == SPACE_VE) r.c.network_schedule = dk_vp(0.1, 20);
-    if (s->space == SPACE_VP) r.c.schedule = dk_vp(0.1, 20);
-    int flow = strncmp(rule, "flow", 4) == 0 || same(rule, "h3"), inverted = same(rule, "flow_inverted");
-    if (flow) r.c.schedule = dk_flow(1), r.c.grid.unit = DK_UNIT_FLOW;
-    int start = (int)json_real(json_get(line, "start"), "start_index", 0);
-    read_levels(&r, config, s->source, start, inverted);
-    if (s->set && s->set(&r, config) < OK) return UNSUPPORTED;
-    if (flag(config, "thresholding")) {
-        r.quantile = json_real(config, "dynamic_thresholding_ratio", 0.995);
-        r.clip_most = json_real(config, "sample_max_value", 1);
-    } else if (flag(config, "clip_sample")) {
-        r.clip = json_real(config, "clip_sample_range", 1);
-    }
+    if (set_scheduler(&r, json_string(line, "scheduler_class", ""), config,
+                      (int)json_real(json_get(line, "start"), "start_index", 0),
+                      json_string(d, "alpha_sigma_rule", "")) < OK)
+        return UNSUPPORTED;
     double within = json_real(json_get(line, "sensitivity"), "suggested_abs_tol_float64", 1e-9);
     return run_replay(&r, tolerance(within > 1e-9 ? within : 1e-9), worst);
 }

@@ -70,6 +70,8 @@ typedef struct replay {
     const double *time_at;
 
     const json *noises, *used;
+    int dummy;            /* the model of diffusers' tests: x t/(t + 1) */
+    const double *normals; /* draws one after another, instead of `noises` */
     int by_step;     /* a draw for each step, used or not */
     int silent_from; /* from this draw on the peer multiplies by zero; 0: none */
     int ends_early;  /* the peer's last step goes to sigma = 0, or nowhere */
@@ -116,10 +118,27 @@ static void predict(const dk_config *c, double alpha, double s, const double *x,
     }
 }
 
+/* diffusers' test model; only where it must clip its estimate is it asked for x0, else it answers as it is. */
+static void dummy_model(const replay *r, const dk_eval *e) {
+    double t = r->time_at[e->call], alpha = e->level.alpha, s = e->level.sigma;
+    for (size_t i = 0; i < e->dim; i++) {
+        double x = (double)e->input[i], D = x * t / (t + 1);
+        if (r->clip > 0) {
+            D = (x - s * D) / alpha; /* of the noise prediction */
+            D = D > r->clip ? r->clip : D < -r->clip ? -r->clip : D;
+        }
+        e->output[i] = (dk_real)D;
+    }
+}
+
 static int denoise(void *user, const dk_eval *e) {
     replay *r = (replay *)user;
     int n = (int)e->dim;
-    double alpha = e->level.alpha, sigma = e->level.sigma, x[MAX_DIM], D[MAX_DIM], U[MAX_DIM];
+    double alpha = e->level.alpha, sigma = e->level.sigma, x[MAX_DIM] = {0}, D[MAX_DIM], U[MAX_DIM];
+    if (r->dummy) {
+        dummy_model(r, e);
+        return 0;
+    }
     if (r->alpha_at) {
         if (e->call >= r->recorded) return 1;
         alpha = r->alpha_at[e->call], sigma = r->sigma_at[e->call];
@@ -129,7 +148,6 @@ static int denoise(void *user, const dk_eval *e) {
                        ? sqrt(sigma * sigma + alpha * alpha * r->c.sigma_data * r->c.sigma_data)
                        : 1;
     for (int i = 0; i < n; i++) x[i] = (double)e->input[i] * input;
-    if (getenv("TRACE")) printf("   call %d step %d sigma %.12g x %.15g %.15g\n", e->call, e->step, sigma/alpha, x[0], x[1]);
     estimate(r, r->denoiser, alpha, sigma, x, D, n);
     if (r->uncond) {
         estimate(r, r->uncond, alpha, sigma, x, U, n);
@@ -152,6 +170,11 @@ static int denoise(void *user, const dk_eval *e) {
 static int recorded_noise(void *user, const dk_noise_request *request, dk_real *out) {
     const replay *r = (const replay *)user;
     int at = 0, left = request->draw;
+    if (r->normals) {
+        for (size_t i = 0; i < request->dim; i++)
+            out[i] = (dk_real)r->normals[(size_t)(request->draw - 1) * request->dim + i];
+        return 0;
+    }
     if (r->by_step) {
         for (at = 0; at < r->count - 2; at++)
             if (fabs(dk_noise_level(dk_level_at_sigma(&r->c.schedule, r->levels[at])) - request->from) <=
@@ -182,11 +205,8 @@ static double difference(const json *wanted, const dk_real *x, int n) {
 
 static double tolerance(double in_double) { return sizeof(dk_real) == 8 ? in_double : 1e6 * in_double; }
 
-/* Runs the config on the line's x_init and compares with its x_final. */
-static verdict run_replay(replay *r, double within, double *worst) {
-    static dk_real x[MAX_DIM];
-    static double start[MAX_DIM];
-    int n = json_numbers(json_get(r->line, "x_init"), start, MAX_DIM);
+/* Runs the config on n numbers. */
+static verdict run_config(replay *r, dk_real *x, int n) {
     if (n < 1 || n > MAX_DIM || r->count < 2) return FAIL;
     if (!r->c.sampler.record) return unsupported(r->c.sampler.name);
     r->c.steps = r->count - 1, r->c.dim = (size_t)n, r->c.start = DK_START_STATE;
@@ -194,15 +214,25 @@ static verdict run_replay(replay *r, double within, double *worst) {
     if (r->c.sigma_data <= 0) r->c.sigma_data = 0.5;
     r->c.grid = dk_grid_levels(r->levels, r->c.grid.unit);
     r->c.condition = DK_CONDITION_FLOW; /* finite at every level */
-    for (int i = 0; i < n; i++) x[i] = (dk_real)(start[i] * r->scale);
     dk_status status = dk_sample(&r->c, denoise, r, x);
     if (status != DK_OK) {
         static char text[DK_MESSAGE_SIZE];
         strcpy(text, dk_message(&r->c));
         reason = text;
-        *worst = HUGE_VAL;
         return FAIL;
     }
+    return OK;
+}
+
+/* Runs on the line's x_init and compares with its x_final. */
+static verdict run_replay(replay *r, double within, double *worst) {
+    static dk_real x[MAX_DIM];
+    static double start[MAX_DIM];
+    int n = json_numbers(json_get(r->line, "x_init"), start, MAX_DIM);
+    for (int i = 0; i < n && i < MAX_DIM; i++) x[i] = (dk_real)(start[i] * r->scale);
+    verdict result = run_config(r, x, n);
+    if (result == FAIL) *worst = HUGE_VAL;
+    if (result < OK) return result;
     *worst = difference(json_get(r->line, "x_final"), x, n);
     return *worst <= within ? OK : FAIL;
 }

@@ -54,7 +54,11 @@ static verdict tableau_case(const json *line, double *worst) {
     int stages = (int)json_real(line, "stages", 0), exponential = json_real(line, "exponential", 0) > 0;
     dk_config c;
     memset(&c, 0, sizeof c);
-    c.sampler = dk_sampler_named(json_string(line, "name", ""));
+    static const char *const names[][2] = {{"heun_2s", "heun"}, {"midpoint_2s", "midpoint"}, {"rk4_4s", "rk4"}};
+    const char *name = json_string(line, "name", "");
+    for (size_t i = 0; i < sizeof names / sizeof *names; i++)
+        if (same(name, names[i][0])) name = names[i][1];
+    c.sampler = dk_sampler_named(name);
     c.schedule = dk_edm(1e-3, 1e3);
     if (json_real(line, "multistep_stages", 0) + json_real(line, "hybrid_stages", 0) > 0)
         return unsupported("multistep tableau");

@@ -80,8 +80,8 @@ static void torch_randn(torch_generator *g, double *z, int n, int single) {
 
 /* torch.cuda.randn of a tensor that fits the launch grid: each element has its own thread, and the first of the
    four normals that Philox and Box-Muller give. */
-static double cuda_normal(uint32_t seed, uint32_t call, uint32_t element) {
-    const uint32_t counter[4] = {call, 0, element, 0}, key[2] = {seed, 0};
+static double cuda_normal(uint64_t seed, uint32_t call, uint32_t element) {
+    const uint32_t counter[4] = {call, 0, element, 0}, key[2] = {(uint32_t)seed, (uint32_t)(seed >> 32)};
     uint32_t bits[4];
     dk_philox(counter, key, bits);
     double u = bits[0] / 4294967296.0 + 0.5 / 4294967296.0, v = bits[1] / 4294967296.0 + 0.5 / 4294967296.0;
@@ -128,7 +128,7 @@ static verdict rng_case(const json *line, double *worst) {
     if (strncmp(kind, "philox", 6) == 0) return philox_line(line, worst);
     if (strncmp(kind, "torch.cuda.randn", 16) == 0) {
         for (uint32_t i = 0; i < 64; i++)
-            z[i] = cuda_normal((uint32_t)seed, (uint32_t)json_real(line, "call_index", 0), i);
+            z[i] = cuda_normal(seed, (uint32_t)json_real(line, "call_index", 0), i);
         *worst = furthest(values, z, 0);
         return *worst <= 2e-6 ? OK : FAIL;
     }
