@@ -169,16 +169,29 @@ static verdict set_unipc_multistep(replay *r, const json *config) {
     return OK;
 }
 
+/* sigma/alpha of level i */
+static double in_sigma(const replay *r, int i) {
+    dk_level l = r->c.grid.unit == DK_UNIT_FLOW ? dk_level_at(&r->c.schedule, r->levels[i])
+                                                : dk_level_at_sigma(&r->c.schedule, r->levels[i]);
+    return dk_noise_level(l);
+}
+
 static verdict set_sa_multistep(replay *r, const json *config) {
     dk_sampler *s = &r->c.sampler;
-    static double abar[MAX_TIMESTEPS];
     s->order = (int)json_real(config, "predictor_order", 2);
     s->corrector = (int)json_real(config, "corrector_order", 2);
     s->noise_prediction = same(json_string(config, "algorithm_type", ""), "noise_prediction");
     set_lower_order(r, flag(config, "lower_order_final"));
     s->eta = 1, s->rule = DK_RULE_BH1; /* their "simple order 2" is BH1's moment */
-    if (table_of(config, abar) > 800) /* tau is 1 for timesteps 200 to 800 */
-        s->noise_min = noise_level_of(abar[200]), s->noise_max = noise_level_of(abar[800]);
+    /* tau is 1 in steps that begin at timesteps 200 to 800; the library's limits are on where a step ends */
+    int first = -1, last = -1;
+    for (int i = 0; i + 1 < r->count; i++) {
+        if (r->time_at[i] < 200 || r->time_at[i] > 800) continue;
+        if (first < 0) first = i + 1;
+        last = i + 1;
+    }
+    if (first < 0) s->eta = 0;
+    else s->noise_max = in_sigma(r, first) * (1 + 1e-9), s->noise_min = in_sigma(r, last) * (1 - 1e-9);
     r->by_step = 1;
     return OK;
 }
@@ -258,6 +271,7 @@ static double last_level(const json *line, const json *config) {
     if (same(class_name, "DDPMWuerstchenScheduler")) { /* alpha_cumprod at t = 0 of its own cosine */
         return noise_level_of(0.9999);
     }
+    if (same(class_name, "LCMScheduler")) return 0; /* the last step returns the estimate */
     if (end > 0 || table_of(config, abar) < 2) return 0;
     return noise_level_of(abar[0]);
 }
@@ -276,7 +290,7 @@ static void read_levels(replay *r, const json *config, level_source source, int 
     if (source == FROM_SIGMAS && r->count > r->recorded + 1) r->count = r->recorded + 1; /* log_linear has one more */
     r->ends_early = r->levels[r->count - 1] <= 0;
     /* a last step that goes nowhere changes nothing */
-    while (r->count > 2 && fabs(r->levels[r->count - 1] - r->levels[r->count - 2]) <= 1e-12 * r->levels[r->count - 1])
+    while (r->count > 2 && fabs(r->levels[r->count - 1] - r->levels[r->count - 2]) <= 1e-6 * r->levels[r->count - 1])
         r->count--, r->ends_early = 1;
 }
 
