@@ -170,7 +170,8 @@ typedef struct dk_schedule {
     double sigma_min, sigma_max; /* VE, EDM */
     double beta_min, beta_max;   /* VP and sub-VP: beta(t) = beta_min + t (beta_max - beta_min) */
     dk_betas betas;              /* VP discrete: how beta_first .. beta_last are spaced */
-    int timesteps;               /* VP discrete: number of training timesteps T, t = 0 .. T-1 */
+    int timesteps;               /* VP discrete: number of training timesteps T, t = 0 .. T-1; flow: 0, or
+                                    the size of the table t = 1/T, 2/T .. 1 that some grids pick from */
     double beta_first, beta_last;
     int zero_terminal_snr;        /* VP discrete: rescale so that alpha(T-1) = 0 (Lin et al. 2023) */
     const double *alphas_cumprod; /* VP discrete from a table of T numbers, read while recording */
@@ -181,6 +182,8 @@ typedef struct dk_schedule {
 
 /* alpha = 1 - sigma, sigma = t shifted. Liu et al. 2022, Lipman et al. 2022; shift: Esser et al. 2024, eq. 23. */
 DK_API dk_schedule dk_flow(double shift);
+/* The same over a table of levels t = 1/timesteps, 2/timesteps .. 1. Flux: shift exp(mu). */
+DK_API dk_schedule dk_flow_discrete(double shift, int timesteps);
 /* alpha = 1, sigma = sigma_min (sigma_max/sigma_min)^t, t in [0, 1]. Song et al. 2021, eq. 9. */
 DK_API dk_schedule dk_ve(double sigma_min, double sigma_max);
 /* alpha = 1, sigma = t. Karras et al. 2022. */
@@ -244,6 +247,10 @@ typedef enum dk_condition {
 
 /* ---------------------------------------------------------------------- >>decl-grid  Time grids */
 
+struct dk_config;
+
+/* "Table" below: the T levels that a discrete schedule was trained on, k = 0 .. T-1: timestep k of VP discrete,
+   t = (k+1)/T of flow with `timesteps` set. */
 typedef enum dk_spacing {
     DK_SPACING_DEFAULT,     /* flow and cosine flow: UNIFORM; others: KARRAS */
     DK_SPACING_KARRAS,      /* u^(1/rho) linear, Karras et al. 2022, eq. 5 */
@@ -251,10 +258,30 @@ typedef enum dk_spacing {
     DK_SPACING_LAMBDA,      /* log-SNR linear, Lu et al. 2022 */
     DK_SPACING_UNIFORM,     /* t linear */
     DK_SPACING_QUADRATIC,   /* sqrt(t) linear, Song et al. 2020 */
-    DK_SPACING_LEADING,     /* timesteps i * (T/steps), T/steps whole, + offset; Lin et al. 2023, table 2 */
-    DK_SPACING_TRAILING,    /* timesteps T - i * T/steps - 1 */
-    DK_SPACING_LINSPACE,    /* timesteps from T-1 to 0, linear */
+    DK_SPACING_LEADING,     /* table, k = i * (T/steps), T/steps whole, + offset; Lin et al. 2023, table 2 */
+    DK_SPACING_TRAILING,    /* table, k = T - i * T/steps - 1 */
+    DK_SPACING_LINSPACE,    /* table, k from T-1 to 0, linear */
     DK_SPACING_LEVELS,      /* the user's own, verbatim */
+    DK_SPACING_POLYEXPONENTIAL, /* log u linear in a ramp^rho, k-diffusion */
+    DK_SPACING_VP,         /* t linear, from 1 to time_min, in the VP process that has the range's ends */
+    DK_SPACING_IDDPM,      /* every so-manyth of improved DDPM's levels in range; Karras et al. 2022 */
+    DK_SPACING_KL_OPTIMAL, /* atan u linear, Sabour et al. 2024 */
+    DK_SPACING_LAPLACE, /* lambda at quantiles of a Laplace distribution, cut to the range; Hang et al. 2024 */
+    DK_SPACING_LOGIT_NORMAL, /* logit of sigma/(alpha + sigma) at quantiles of a normal one; Esser et al. 2024 */
+    DK_SPACING_LINEAR_QUADRATIC, /* 1 - u/u_max first linear, then quadratic; Polyak et al. 2024 (Movie Gen) */
+    DK_SPACING_BONG_TANGENT,     /* u along two arctangents that meet half-way, RES4LYF */
+    DK_SPACING_BETA_SIGMA,       /* u at quantiles of a beta distribution, Lee et al. 2024 */
+    DK_SPACING_BETA,   /* table, the same for k, rounded; what comes twice is taken once, so that there can
+                                   be fewer steps */
+    DK_SPACING_NORMAL, /* t linear; on shifted flow the ends are u taken for t, ComfyUI */
+    DK_SPACING_SGM_UNIFORM,  /* NORMAL with one more level, of which the last is left out */
+    DK_SPACING_SIMPLE,       /* table, k = T-1 - i * T/steps, rounded up */
+    DK_SPACING_DDIM_UNIFORM, /* table, k = 1 + i * (T/steps) for all that there are: can be more steps */
+    DK_SPACING_SMOOTHSTEP,   /* table, k = (T-1) (3 v^2 - 2 v^3), v linear, rounded */
+    DK_SPACING_SD_TURBO,     /* table, the first of original_steps trailing ones, after `offset` of them */
+    DK_SPACING_LCM,          /* table, every so-manyth of original_steps trailing ones, Luo et al. 2023 */
+    DK_SPACING_GITS,         /* published levels for SD by `coefficient`, Chen et al. 2024 */
+    DK_SPACING_RESAMPLE, /* `levels`, level_count of them, resampled linearly in log u (or in t, lambda) */
     DK_SPACING_COUNT
 } dk_spacing;
 
@@ -263,31 +290,56 @@ typedef enum dk_unit { DK_UNIT_T, DK_UNIT_SIGMA, DK_UNIT_FLOW, DK_UNIT_LAMBDA } 
 
 /* The last of the steps + 1 levels. */
 typedef enum dk_final {
-    DK_FINAL_DEFAULT, /* MIN where the spacing's range ends at sigma = 0, else ZERO */
+    DK_FINAL_DEFAULT, /* the spacing's own rule, or MIN where its range ends at sigma = 0, else ZERO */
     DK_FINAL_ZERO,    /* steps levels over the range, then sigma = 0 */
     DK_FINAL_MIN,     /* steps + 1 levels over the range, the last at its end */
     DK_FINAL_VALUE,   /* steps levels over the range, then noise level final_value */
+    DK_FINAL_REPLACE, /* steps + 1 levels over the range, with sigma = 0 instead of the last */
     DK_FINAL_COUNT
 } dk_final;
 
 typedef enum dk_rounding { DK_ROUND_NONE, DK_ROUND_NEAREST, DK_ROUND_DOWN } dk_rounding;
+
+/* What a grid's strength means: which part is run, for image to image. */
+typedef enum dk_partial {
+    DK_PARTIAL_SLICE,   /* of the grid's steps the last strength * steps, rounded down; diffusers */
+    DK_PARTIAL_STRETCH, /* a grid of steps/strength, rounded down, of which the last `steps`; ComfyUI */
+    DK_PARTIAL_LEVEL,   /* all steps, from the level at t_min + strength (t_max - t_min) on */
+    DK_PARTIAL_COUNT
+} dk_partial;
 
 /* Below, u is the level in the family's customary unit: sigma/(alpha + sigma) for flow and cosine flow,
    sigma/alpha for all others. A zero struct is a good default. */
 typedef struct dk_grid {
     dk_spacing spacing;
     const char *unknown;         /* set by dk_grid_named for a name that does not exist */
-    double rho;                  /* KARRAS; 0: 7 */
+    double rho;                  /* KARRAS; 0: 7. POLYEXPONENTIAL; 0: 1 */
     double sigma_min, sigma_max; /* range in u; 0: the schedule's. Spacings that need a finite log use the
                                     level 1/1000 of the way in t where an end is alpha = 0 or sigma = 0 */
     double shift;                /* multiplies every level's sigma/alpha after spacing; 0: 1 */
+    double shift_power;          /* before that it is raised to this power; 0: 1 */
+    double terminal;             /* flow: 1 - u is then scaled so that the last level but the final one has
+                                    this u; 0: it is not */
     dk_rounding rounding;        /* of timesteps: LEADING, TRAILING, LINSPACE */
-    int offset;                  /* LEADING: added to each timestep */
+    int offset;                  /* LEADING: added to each timestep; SD_TURBO: left out at the start */
+    int original_steps;          /* SD_TURBO; 0: 10. LCM; 0: 50 */
+    double beta_a, beta_b;       /* BETA, BETA_SIGMA: the distribution's alpha and beta; 0: 0.6 */
+    double mean, deviation; /* LAPLACE: of log(sigma/alpha); 0: 0.5. LOGIT_NORMAL: of the logit; 0: 1.75 */
+    double threshold;       /* LINEAR_QUADRATIC: where the linear part ends; 0: 0.025 */
+    int linear_steps;       /* LINEAR_QUADRATIC: of the linear part; 0: half of all */
+    double time_min;        /* VP: t at the range's lower end; 0: 0.001 */
+    double c_1, c_2;        /* IDDPM, Karras et al. 2022, table 1; 0: 0.001, 0.008 */
+    double coefficient;     /* GITS: 0.80 to 1.50 in steps of 0.05; 0: 1.20 */
     dk_final final;
-    double final_value;    /* DK_FINAL_VALUE, in units of sigma/alpha */
-    int rising;            /* reverse the finished list: inversion */
-    const double *levels;  /* LEVELS: steps + 1 numbers, read while recording */
-    dk_unit unit;          /* LEVELS: what they are */
+    double final_value; /* DK_FINAL_VALUE, in units of sigma/alpha */
+    double strength; /* 0: 1, the whole grid; after dk_resolve 1: what it stood for is in the fields below */
+    dk_partial partial;
+    int full_steps;       /* the grid is laid out for so many steps, and the last `steps` are run; 0: steps */
+    int full_count;       /* steps that it then has, filled in */
+    int rising;           /* reverse the finished list: inversion */
+    const double *levels; /* LEVELS: steps + 1 numbers; RESAMPLE: level_count; read while recording */
+    int level_count;      /* RESAMPLE */
+    dk_unit unit;         /* LEVELS, RESAMPLE: what they are */
     dk_level noisy, clean; /* ends of the range, filled in */
 } dk_grid;
 
@@ -296,6 +348,36 @@ DK_API const char *dk_grid_name(int i); /* NULL past the end */
 DK_API const char *dk_grid_about(int i);
 /* The user's own levels, taken verbatim: steps + 1 numbers. */
 DK_API dk_grid dk_grid_levels(const double *levels, dk_unit unit);
+/* A list of levels resampled to any number of steps: linear in the log, in t or in lambda; the last is replaced by 0 unless final says otherwise. */
+DK_API dk_grid dk_grid_resampled(const double *levels, int level_count, dk_unit unit);
+/* k-diffusion's VP levels: t from 1 to time_min in the VP process with beta(t) = beta_min + beta_d t. For
+   schedules whose u is sigma/alpha. */
+DK_API dk_grid dk_grid_vp(double beta_d, double beta_min, double time_min);
+/* Flow models whose shift depends on the number of image tokens: uniform, shift exp(mu). Flux (256 to 4096 tokens:
+   mu 0.5 to 1.15), Flux.2 (mu depends on the number of steps, too), LTX (terminal 0.1). */
+DK_API dk_grid dk_grid_flux(double tokens);
+DK_API dk_grid dk_grid_flux2(double tokens, int steps);
+DK_API dk_grid dk_grid_ltx(double tokens);
+/* mu on the line through (base_tokens, base_mu) and (max_tokens, max_mu). Shift it exponentially: shift =
+   exp(mu), or linearly: shift = mu. */
+DK_API double dk_shift_mu(double tokens, double base_tokens, double max_tokens, double base_mu,
+                          double max_mu);
+DK_API double dk_flux2_mu(double tokens, int steps);
+
+/* The finished grid of a config as numbers; writes at most max, returns how many there are, 0 and a message if the
+   config cannot work. */
+DK_API int dk_levels(struct dk_config *c, dk_unit unit, double *out, int max);
+/* Algebra on lists of numbers, which stay the caller's. DK_ERROR_CONFIG, with nothing written, where the
+   arguments make no sense. slice: count numbers from `first` on. flip: the list reversed. stretch: scaled about
+   `fixed` so that the last becomes `last`. concatenate: b behind a, na + nb numbers or, where a ends with
+   what b begins with, one less; *n says which. resample: linear in the log; a last 0 stays. shift: of levels
+   in sigma/(alpha + sigma), as dk_grid.shift. */
+DK_API dk_status dk_levels_slice(const double *levels, int n, int first, int count, double *out);
+DK_API dk_status dk_levels_flip(double *levels, int n);
+DK_API dk_status dk_levels_stretch(double *levels, int n, double fixed, double last);
+DK_API dk_status dk_levels_concatenate(const double *a, int na, const double *b, int nb, double *out, int *n);
+DK_API dk_status dk_levels_resample(const double *levels, int n, double *out, int count);
+DK_API dk_status dk_levels_shift(double *levels, int n, double shift, double power);
 
 /* --------------------------------------------------------------------------- >>decl-plan  Plans */
 
@@ -419,8 +501,22 @@ typedef enum dk_noise_law {
     DK_LAW_ANCESTRAL, /* sigma_up = sigma eta sqrt(1 - r^2); DDIM's eta, DDPM at 1, k-diffusion's ancestral */
     DK_LAW_SDE,       /* sigma_down = sigma r^eta; SDE-DPM-Solver++; equal to ANCESTRAL at eta = 0 and 1 */
     DK_LAW_DDPM_LARGE, /* sigma_down as ANCESTRAL at 1; noise of the forward step's variance (DDPM's beta_t) */
+    DK_LAW_FLOW, /* u_down = u (1 - eta (1 - u/u_before)), u = sigma/(alpha + sigma); rectified-flow ancestral */
     DK_LAW_COUNT
 } dk_noise_law;
+
+/* How a multistep method averages its interpolation polynomial over the step. */
+typedef enum dk_rule {
+    DK_RULE_EXACT,      /* the exact integral */
+    DK_RULE_DPM,        /* DPM-Solver's: two nodes: the value at the middle; three: half the quadratic term */
+    DK_RULE_DPM_TAYLOR, /* its other form: only the quadratic term is halved, as in k-diffusion's 3M SDE */
+    DK_RULE_BH1,        /* UniPC's shortcut for two nodes with B(h) = h */
+    DK_RULE_BH2,        /* and with B(h) = exp(h) - 1 */
+    DK_RULE_UNIFORM,    /* exact for equal steps, whatever the steps are: iPNDM, PLMS */
+    DK_RULE_IPNDM_V,  /* exact but for the second difference, whose weight is that of the published iPNDM-v */
+    DK_RULE_GRADIENT, /* the newest plus gamma - 1 times its change: gradient estimation */
+    DK_RULE_COUNT
+} dk_rule;
 
 /* A Runge-Kutta method; a is stages x stages, row by row, strictly lower triangular; c[0] = 0. */
 typedef struct dk_tableau {
@@ -428,6 +524,22 @@ typedef struct dk_tableau {
     int stages, order;
     const double *a, *b, *c;
 } dk_tableau;
+
+/* An exponential Runge-Kutta method in lambda; h is the step, phi_k as in Hochbruck & Ostermann 2010, eq. 2.10.
+   Stage i stands at c_i; its entry in column j is the sum of weight phi_k(-at h) over the terms with row i and
+   column j; row `stages` is the result. Column 0 is not given: it makes every row exact for constant D. */
+typedef struct dk_phi_term {
+    int row, column, k;
+    double weight, at;
+} dk_phi_term;
+
+typedef struct dk_exponential {
+    const char *name;
+    int stages, order;
+    const double *c;
+    int terms;
+    const dk_phi_term *term;
+} dk_exponential;
 
 /* A hand-built (or fitted) linear solver: x_{i+1} = a_i x_i + sum_{j<=i} b_ij D_j + noise_i z_i. */
 typedef struct dk_table {
@@ -446,19 +558,39 @@ typedef struct dk_sampler {
     const char *name;          /* for messages */
     dk_record_fn record;       /* the recording function: built in or the user's; NULL: default sampler */
     const dk_tableau *tableau; /* classical Runge-Kutta */
-    dk_gauge gauge;            /* classical Runge-Kutta */
-    int order;                 /* multistep: 1 .. 2 */
-    int heun;                  /* dpmpp_2m_sde: 0 midpoint, 1 Heun correction */
-    double alpha; /* edm: where the second evaluation stands: 1/2, 2/3, 1 (Karras et al. 2022, alg. 3) */
+    dk_gauge gauge;            /* classical; exponential: FLOW takes (alpha + sigma)/sigma for alpha/sigma */
+    int order;                 /* multistep: 1 .. 8 nodes; singlestep: 1 .. 3 */
+    dk_rule rule;              /* multistep; singlestep: DPM, or EXACT (Taylor, phi_2) */
+    double alpha; /* edm: where the second evaluation stands: 1/2, 2/3, 1 (Karras et al. 2022, alg. 3);
+                     singlestep: r_1, where its second stage stands in lambda; 0: 1/order */
     dk_noise_law law;
     double eta;                  /* 0: deterministic */
     double s_noise;              /* multiplies every draw of the sampler; 1 in all presets */
     double churn;                /* S_churn, Karras et al. 2022, alg. 2: any sampler can churn */
     double churn_min, churn_max; /* S_tmin, S_tmax in sigma/alpha; churn_max 0: no limit */
     double snr;                  /* Langevin corrector: signal-to-noise ratio r, Song et al. 2021, alg. 4-5 */
-    double langevin_step; /* smld: step / sigma^2, Song & Ermon 2019, alg. 1 (their epsilon/sigma_L^2) */
-    int langevin_steps;   /* Langevin steps per level */
-    const void *user;     /* for the user's own record function; dk_table for table samplers */
+    double langevin_step;  /* smld: step / sigma^2, Song & Ermon 2019, alg. 1 (their epsilon/sigma_L^2) */
+    int langevin_steps;    /* Langevin steps per level */
+    int noise_prediction;  /* exponential methods: interpolate the noise instead of D */
+    int corrector;         /* UniPC, SA-Solver: nodes of the corrector, the new one included; 0: none */
+    int pece;              /* evaluate again after the corrector */
+    int lower_order_final; /* lower the order towards the end, as the peers do for few steps */
+    double gamma;          /* gradient estimation */
+    int points;            /* deis_t: sum over so many points, 0: exact */
+    int er_power;   /* er_sde: scaler level^(eta + 1) instead of the paper's level (exp(level^0.3) + 10) */
+    int from_down;  /* measure past nodes from the last step's sigma_down, as ComfyUI's RES does */
+    int plain_last; /* classical methods: an ordinary step to sigma = 0 instead of x = alpha D */
+    double noise_min,
+        noise_max; /* noise of the law only where sigma/alpha after the step lies between; 0: no limit */
+    const dk_exponential *exponential; /* exponential Runge-Kutta */
+    double alpha2;                     /* singlestep: r_2, where its third stage stands; 0: 2/3 */
+    dk_spacing
+        stages; /* singlestep: in what stages are equidistant; zero: lambda; UNIFORM, QUADRATIC: as in grids */
+    int evals;  /* singlestep: evaluations in all: too few lower the order of the last steps; 0: no limit */
+    double
+        pure_stage; /* singlestep of order 2 from alpha = 0: sigma/(alpha + sigma) of its stage; 0: order 1 */
+    int cfg_pp; /* 1: CFG++: the network's unconditional output gives the direction, guided D the target */
+    const void *user; /* for the user's own record function; dk_table for table samplers */
 } dk_sampler;
 
 typedef struct dk_sampler_info {
@@ -876,9 +1008,9 @@ DK_API void dk_philox(const uint32_t counter[4], const uint32_t key[2], uint32_t
     out[0] = c0, out[1] = c1, out[2] = c2, out[3] = c3;
 }
 
-/* sqrt(-2 log u) for u = (2 (r/2) + 1) / 2^32. The logarithm is ours, so that it is the same everywhere:
+/* -2 log u for u = (2 (r/2) + 1) / 2^32. The logarithm is ours, so that it is the same everywhere:
    u = m 2^e with m in [sqrt 1/2, sqrt 2), log m by a polynomial (Chebyshev fit, relative error 5e-8). */
-static float dkp_radius(uint32_t r) {
+static inline float dkp_minus_2_log(uint32_t r) {
     float u = ((float)(int32_t)(r >> 1) + 0.5f) * 4.656612873e-10f;
     uint32_t bits;
     memcpy(&bits, &u, sizeof bits);
@@ -897,11 +1029,11 @@ static float dkp_radius(uint32_t r) {
     p = p * s - 0.49999988f;
     p = p * s + 1.0f;
     float minus_2_log = -2.0f * (e * 0.69314718f + s * p);
-    return sqrtf(minus_2_log > 0.0f ? minus_2_log : 0.0f);
+    return minus_2_log > 0.0f ? minus_2_log : 0.0f;
 }
 
 /* cos and sin of 2 pi r / 2^32: the nearest quarter turn exactly, the rest in [-pi/4, pi/4] by polynomials. */
-static void dkp_turn(uint32_t r, float *cosine, float *sine) {
+static inline void dkp_turn(uint32_t r, float *cosine, float *sine) {
     uint32_t quarter = (r + 0x20000000u) >> 30;
     float y = (float)(int32_t)(r - (quarter << 30)) * 4.656612873e-10f; /* in half turns */
     float z = y * y;
@@ -915,23 +1047,27 @@ static void dkp_turn(uint32_t r, float *cosine, float *sine) {
 /* Normals 64 chunk .. 64 chunk + 63 of a draw. Philox block 16 chunk + j gives four of them, at j, j + 16,
    j + 32 and j + 48, so that every loop below runs over 16 neighbours. Box & Muller 1958. */
 static void dkp_normal_chunk(uint64_t seed, uint64_t sample, uint32_t draw, uint64_t chunk, float z[64]) {
-    const uint32_t key[2] = {(uint32_t)seed, (uint32_t)(seed >> 32)};
-    uint32_t bits[4][16];
-    for (uint32_t j = 0; j < 16; j++) {
-        uint64_t block = chunk * 16 + j;
-        uint32_t high = (uint32_t)(sample >> 32) ^ ((uint32_t)(block >> 32) << 16);
-        const uint32_t counter[4] = {(uint32_t)block, draw, (uint32_t)sample, high};
-        uint32_t out[4];
-        dk_philox(counter, key, out);
-        for (int i = 0; i < 4; i++) bits[i][j] = out[i];
-    }
-    for (int half = 0; half < 2; half++)
+    uint32_t key[2] = {(uint32_t)seed, (uint32_t)(seed >> 32)}, c[4][16]; /* dk_philox on 16 counters */
+    uint32_t first = (uint32_t)(chunk * 16),
+             high = (uint32_t)(sample >> 32) ^ ((uint32_t)(chunk >> 28) << 16);
+    for (uint32_t j = 0; j < 16; j++)
+        c[0][j] = first + j, c[1][j] = draw, c[2][j] = (uint32_t)sample, c[3][j] = high;
+    for (int round = 0; round < 10; round++) {
         for (int j = 0; j < 16; j++) {
-            float radius = dkp_radius(bits[2 * half][j]), cosine, sine;
-            dkp_turn(bits[2 * half + 1][j], &cosine, &sine);
-            z[32 * half + j] = radius * cosine;
-            z[32 * half + 16 + j] = radius * sine;
+            uint64_t p = (uint64_t)0xD2511F53u * c[0][j], q = (uint64_t)0xCD9E8D57u * c[2][j];
+            c[0][j] = (uint32_t)(q >> 32) ^ c[1][j] ^ key[0], c[1][j] = (uint32_t)q;
+            c[2][j] = (uint32_t)(p >> 32) ^ c[3][j] ^ key[1], c[3][j] = (uint32_t)p;
         }
+        key[0] += 0x9E3779B9u, key[1] += 0xBB67AE85u;
+    }
+    for (int half = 0; half < 2; half++) {
+        float radius[16], cosine[16], sine[16];
+        for (int j = 0; j < 16; j++) radius[j] = dkp_minus_2_log(c[2 * half][j]);
+        for (int j = 0; j < 16; j++) radius[j] = sqrtf(radius[j]);
+        for (int j = 0; j < 16; j++) dkp_turn(c[2 * half + 1][j], &cosine[j], &sine[j]);
+        for (int j = 0; j < 16; j++) z[32 * half + j] = radius[j] * cosine[j];
+        for (int j = 0; j < 16; j++) z[32 * half + 16 + j] = radius[j] * sine[j];
+    }
 }
 
 DK_API void dk_normals(uint64_t seed, uint64_t sample, uint32_t draw, uint64_t first, size_t n,
@@ -957,6 +1093,12 @@ static dk_schedule dkp_schedule(dk_family family, double t_min, double t_max) {
 DK_API dk_schedule dk_flow(double shift) {
     dk_schedule s = dkp_schedule(DK_FAMILY_FLOW, 0, 1);
     s.shift = shift;
+    return s;
+}
+
+DK_API dk_schedule dk_flow_discrete(double shift, int timesteps) {
+    dk_schedule s = dk_flow(shift);
+    s.timesteps = timesteps, s.t_min = timesteps > 0 ? 1.0 / timesteps : 0;
     return s;
 }
 
@@ -1447,19 +1589,554 @@ static dkp_model dkp_model_at(const dk_config *c, dk_level l, dk_level told) {
 
 /* ---------------------------------------------------------------------- >>grid  Grids and checks */
 
-static const struct {
+/* The unit u in which a family's noise levels are customarily spaced. */
+static int dkp_flow_unit(const dk_schedule *s) { return dkp_family_of(s)->flow_unit; }
+
+static double dkp_u(const dk_schedule *s, dk_level l) {
+    return dkp_flow_unit(s) ? l.sigma / (l.alpha + l.sigma) : dk_noise_level(l);
+}
+
+static dk_level dkp_level_at_u(const dk_schedule *s, double u) {
+    return dkp_flow_unit(s) ? dkp_level_at_flow(s, u) : dk_level_at_sigma(s, u);
+}
+
+static dk_level dkp_level_of_unit(const dk_schedule *s, dk_unit unit, double v) {
+    return unit == DK_UNIT_T       ? dk_level_at(s, v)
+           : unit == DK_UNIT_SIGMA ? dk_level_at_sigma(s, v)
+           : unit == DK_UNIT_FLOW  ? dkp_level_at_flow(s, v)
+                                   : dk_level_at_lambda(s, v);
+}
+
+/* A discrete schedule's table: its size, 0 if there is none, and its level k, with -1 for clean data. */
+static int dkp_table_size(const dk_schedule *s) {
+    return s->family == DK_FAMILY_VP_DISCRETE || s->family == DK_FAMILY_FLOW ? s->timesteps : 0;
+}
+
+static dk_level dkp_table_level(const dk_schedule *s, double k) {
+    double t = k + 1 < s->timesteps ? (k + 1) / s->timesteps : 1; /* rounding must not go past the end */
+    return dk_level_at(s, s->family == DK_FAMILY_FLOW ? t : k);
+}
+
+static double dkp_round(double t, dk_rounding rounding) {
+    if (rounding == DK_ROUND_DOWN) return floor(t);
+    if (rounding == DK_ROUND_NONE) return t;
+    double down = floor(t), rest = t - down; /* ties to even */
+    return rest < 0.5 || (rest <= 0.5 && fmod(down, 2) == 0) ? down : down + 1;
+}
+
+static double dkp_or(double v, double otherwise) { return v > 0 ? v : otherwise; }
+
+/* Distributions. The beta distribution's function is the incomplete beta function, by its continued fraction (DLMF
+   8.17.22) in Lentz's form; the quantile by Newton steps that are kept within a shrinking bracket. */
+static double dkp_log_beta(double a, double b) { return lgamma(a) + lgamma(b) - lgamma(a + b); }
+
+static double dkp_beta_below(double x, double a, double b) {
+    if (!(x > 0)) return 0;
+    if (x >= 1) return 1;
+    if (x > (a + 1) / (a + b + 2)) return 1 - dkp_beta_below(1 - x, b, a);
+    double c = 1, d = 1 / (1 - (a + b) * x / (a + 1)), fraction = d;
+    for (int i = 2; i < 1000; i++) {
+        double m = i / 2, even = m * (b - m) * x / ((a + 2 * m - 1) * (a + 2 * m)),
+               odd = -(a + m) * (a + b + m) * x / ((a + 2 * m) * (a + 2 * m + 1));
+        double term = i % 2 ? odd : even;
+        c = 1 + term / c, d = 1 / (1 + term * d);
+        fraction *= c * d;
+        if (fabs(c * d - 1) < 1e-16) break;
+    }
+    return exp(a * log(x) + b * log1p(-x) - dkp_log_beta(a, b)) * fraction / a;
+}
+
+static double dkp_beta_quantile(double p, double a, double b) {
+    double low = 0, high = 1, x = 0.5;
+    if (p <= 0 || p >= 1) return p <= 0 ? 0 : 1;
+    for (int i = 0; i < 200; i++) {
+        double error = dkp_beta_below(x, a, b) - p;
+        if (error > 0) high = x;
+        else low = x;
+        double next = x - error / exp((a - 1) * log(x) + (b - 1) * log1p(-x) - dkp_log_beta(a, b));
+        if (!(next > low && next < high)) next = low + (high - low) / 2;
+        if (fabs(next - x) <= 1e-16 * x) break;
+        x = next;
+    }
+    return x;
+}
+
+/* z with a standard normal above it with probability p; either infinity at the ends */
+static double dkp_normal_above(double p) {
+    double low = 0, high = 40, tail = p < 0.5 ? p : 1 - p;
+    if (!(tail > 0)) return p < 0.5 ? HUGE_VAL : -HUGE_VAL;
+    for (int i = 0; i < 100; i++) {
+        double middle = low + (high - low) / 2;
+        if (0.5 * erfc(middle * sqrt(0.5)) > tail) low = middle;
+        else high = middle;
+    }
+    return p < 0.5 ? low : -low;
+}
+
+/* Spacings: level i of n from the noisy end. Those with a range take i = 0 and i = n - 1 from it beforehand,
+   unless they say DKP_OWN_ENDS; those over the table (DKP_TABLE) have n = steps. */
+
+static double dkp_fraction(int i, int n) { return n > 1 ? (double)i / (n - 1) : 0; }
+
+static double dkp_u_noisy(const dk_config *c) { return dkp_u(&c->schedule, c->grid.noisy); }
+static double dkp_u_clean(const dk_config *c) { return dkp_u(&c->schedule, c->grid.clean); }
+
+/* At a noise level, cut to the range. */
+static dk_level dkp_level_within(const dk_config *c, double noise_level) {
+    if (!(noise_level < dk_noise_level(c->grid.noisy))) return c->grid.noisy;
+    if (!(noise_level > dk_noise_level(c->grid.clean))) return c->grid.clean;
+    return dk_level_at_sigma(&c->schedule, noise_level);
+}
+
+static dk_level dkp_karras(const dk_config *c, int i, int n) {
+    double p = pow(dkp_u_noisy(c), 1 / c->grid.rho), q = pow(dkp_u_clean(c), 1 / c->grid.rho);
+    return dkp_level_at_u(&c->schedule, pow(p + dkp_fraction(i, n) * (q - p), c->grid.rho));
+}
+
+static dk_level dkp_exponential(const dk_config *c, int i, int n) {
+    double a = log(dkp_u_noisy(c)), b = log(dkp_u_clean(c));
+    return dkp_level_at_u(&c->schedule, exp(a + dkp_fraction(i, n) * (b - a)));
+}
+
+static dk_level dkp_polyexponential(const dk_config *c, int i, int n) {
+    double a = log(dkp_u_noisy(c)), b = log(dkp_u_clean(c));
+    return dkp_level_at_u(&c->schedule, exp(b + pow(1 - dkp_fraction(i, n), c->grid.rho) * (a - b)));
+}
+
+static dk_level dkp_log_snr(const dk_config *c, int i, int n) {
+    double a = dk_lambda(c->grid.noisy), b = dk_lambda(c->grid.clean);
+    return dk_level_at_lambda(&c->schedule, a + dkp_fraction(i, n) * (b - a));
+}
+
+static dk_level dkp_uniform(const dk_config *c, int i, int n) {
+    double a = c->grid.noisy.t, b = c->grid.clean.t;
+    return dk_level_at(&c->schedule, a + dkp_fraction(i, n) * (b - a));
+}
+
+static dk_level dkp_quadratic(const dk_config *c, int i, int n) {
+    double a = sqrt(c->grid.noisy.t), b = sqrt(c->grid.clean.t), root = a + dkp_fraction(i, n) * (b - a);
+    return dk_level_at(&c->schedule, root * root);
+}
+
+/* ComfyUI: the ends' times are found by `timestep(sigma)`, which for flow does not undo the shift. */
+static dk_level dkp_normal(const dk_config *c, int i, int n) {
+    int flow = c->schedule.family == DK_FAMILY_FLOW;
+    double a = flow ? dkp_u_noisy(c) : c->grid.noisy.t, b = flow ? dkp_u_clean(c) : c->grid.clean.t;
+    return dk_level_at(&c->schedule, i == n - 1 && n > 1 ? b : a + dkp_fraction(i, n) * (b - a));
+}
+
+static dk_level dkp_kl_optimal(const dk_config *c, int i, int n) {
+    double a = atan(dkp_u_noisy(c)), b = atan(dkp_u_clean(c)), f = dkp_fraction(i, n);
+    return dkp_level_at_u(&c->schedule, tan(f * b + (1 - f) * a));
+}
+
+static dk_level dkp_beta_sigma(const dk_config *c, int i, int n) {
+    double a = dkp_u_noisy(c), b = dkp_u_clean(c);
+    double q =
+        dkp_beta_quantile(1 - dkp_fraction(i, n), dkp_or(c->grid.beta_a, 0.6), dkp_or(c->grid.beta_b, 0.6));
+    return dkp_level_at_u(&c->schedule, b + q * (a - b));
+}
+
+/* The 1e-5 keeps the logarithm finite at both ends; it is part of the published formula. */
+static dk_level dkp_laplace(const dk_config *c, int i, int n) {
+    double off = dkp_fraction(i, n) - 0.5, scale = dkp_or(c->grid.deviation, 0.5);
+    double tail = scale * log(1 - 2 * fabs(off) + 1e-5);
+    return dkp_level_within(c, exp(c->grid.mean + (off > 0 ? tail : off < 0 ? -tail : 0)));
+}
+
+static dk_level dkp_logit_normal(const dk_config *c, int i, int n) {
+    double logit = c->grid.mean + dkp_or(c->grid.deviation, 1.75) * dkp_normal_above(dkp_fraction(i, n));
+    return dkp_level_within(c, exp(logit));
+}
+
+/* Karras et al. 2022, table 1: B(t) = beta_d t^2/2 + beta_min t = log(1 + sigma^2), given at both ends. */
+static dk_level dkp_vp_spaced(const dk_config *c, int i, int n) {
+    double noisy = dk_noise_level(c->grid.noisy), clean = dk_noise_level(c->grid.clean);
+    double low = dkp_or(c->grid.time_min, 1e-3), t = 1 + dkp_fraction(i, n) * (low - 1);
+    double last = log1p(noisy * noisy), beta_d = 2 * (log1p(clean * clean) / low - last) / (low - 1);
+    double beta_min = last - 0.5 * beta_d;
+    return dk_level_at_sigma(&c->schedule, sqrt(expm1((0.5 * beta_d * t + beta_min) * t)));
+}
+
+/* Karras et al. 2022, table 1: u_{j-1}^2 = (u_j^2 + 1) / max(abar_{j-1}/abar_j, C_1) - 1, from u_M = 0, with abar_j =
+   sin^2(pi/2 j/M / (C_2 + 1)), M = 1000. The wanted-th that lies in range; -1: counts them, in *found. */
+static double dkp_iddpm_level(const dk_config *c, int wanted, int *found) {
+    enum { M = 1000 };
+    double c_1 = dkp_or(c->grid.c_1, 1e-3), scale = 0.5 * dkp_pi / M / (dkp_or(c->grid.c_2, 8e-3) + 1);
+    double high = dk_noise_level(c->grid.noisy), low = dk_noise_level(c->grid.clean), u = 0;
+    *found = 0;
+    for (int j = M; j >= 0 && u <= high; j--) {
+        if (u >= low && (*found)++ == wanted) return u;
+        double ratio = sin((j - 1) * scale) / sin(j * scale);
+        ratio *= ratio;
+        u = sqrt((u * u + 1) / (ratio > c_1 ? ratio : c_1) - 1);
+    }
+    return 0;
+}
+
+static dk_level dkp_iddpm(const dk_config *c, int i, int n) {
+    int all, found;
+    dkp_iddpm_level(c, -1, &all);
+    double from_noisy = dkp_round((n > 1 ? (double)(all - 1) / (n - 1) : 0) * i, DK_ROUND_NEAREST);
+    return dk_level_at_sigma(&c->schedule, dkp_iddpm_level(c, all - 1 - (int)from_noisy, &found));
+}
+
+/* 1 - u/u_max = threshold i/linear up to i = linear, then the parabola with the same slope there that is 1 at n. */
+static dk_level dkp_linear_quadratic(const dk_config *c, int i, int n) {
+    int linear = c->grid.linear_steps > 0 ? c->grid.linear_steps : n / 2, rest = n - linear;
+    if (i == 0) return c->grid.noisy;
+    double slope = dkp_or(c->grid.threshold, 0.025) / linear, x = slope * i;
+    if (i > linear) x += (1 - slope * n) / rest / rest * (i - linear) * (i - linear);
+    return dkp_level_at_u(&c->schedule, (1 - x) * dkp_u_noisy(c));
+}
+
+/* Two arctangents, noisy to half-way and half-way to clean, both centred at 0.6 of n + 1. */
+static dk_level dkp_bong_tangent(const dk_config *c, int i, int n) {
+    double noisy = dkp_u_noisy(c), clean = dkp_u_clean(c), half = clean + 0.5 * (noisy - clean);
+    int middle = (int)floor((n + 1) * 0.6), first = i < middle - 1, length = first ? middle : n + 1 - middle;
+    int x = first ? i : i - (middle - 1), pivot = first ? middle : 0;
+    double slope = 8.0 / (n + 1), top = atan(slope * pivot), bottom = atan(slope * (pivot - length + 1));
+    double v = length > 1 ? (atan(slope * (pivot - x)) - bottom) / (top - bottom) : 1;
+    return dkp_level_at_u(&c->schedule, first ? half + v * (noisy - half) : clean + v * (half - clean));
+}
+
+static dk_level dkp_leading(const dk_config *c, int i, int n) {
+    double ratio = floor((double)c->schedule.timesteps / n);
+    return dkp_table_level(&c->schedule, dkp_round((n - 1 - i) * ratio, c->grid.rounding) + c->grid.offset);
+}
+
+/* numpy's order of operations in arange and linspace, so that ties round as in the peers */
+static dk_level dkp_trailing(const dk_config *c, int i, int n) {
+    double T = c->schedule.timesteps;
+    return dkp_table_level(&c->schedule, dkp_round(T + i * (T - T / n - T), c->grid.rounding) - 1);
+}
+
+static dk_level dkp_linspace(const dk_config *c, int i, int n) {
+    double T = c->schedule.timesteps, k = n > 1 ? (n - 1 - i) * ((T - 1) / (n - 1)) : T - 1;
+    return dkp_table_level(&c->schedule, dkp_round(k, c->grid.rounding));
+}
+
+static dk_level dkp_simple(const dk_config *c, int i, int n) {
+    double T = c->schedule.timesteps;
+    return dkp_table_level(&c->schedule, T - 1 - floor(i * (T / n)));
+}
+
+static int dkp_ddim_uniform_count(const dk_config *c, int n) {
+    return (c->schedule.timesteps - 2) / (c->schedule.timesteps / n) + 1;
+}
+
+static dk_level dkp_ddim_uniform(const dk_config *c, int i, int n) {
+    return dkp_table_level(&c->schedule,
+                           1 + (dkp_ddim_uniform_count(c, n) - 1 - i) * (c->schedule.timesteps / n));
+}
+
+static dk_level dkp_smoothstep(const dk_config *c, int i, int n) {
+    double v = 1 - (double)i / n;
+    return dkp_table_level(&c->schedule, floor(v * v * (3 - 2 * v) * (c->schedule.timesteps - 1) + 0.5));
+}
+
+/* Level k of the trailing grid of `original` steps, whole timesteps apart. */
+static dk_level dkp_original_step(const dk_config *c, int original, int k) {
+    return dkp_table_level(&c->schedule, (original - k) * (c->schedule.timesteps / original) - 1);
+}
+
+static int dkp_turbo_steps(const dk_config *c) {
+    return c->grid.original_steps > 0 ? c->grid.original_steps : 10;
+}
+
+static int dkp_sd_turbo_count(const dk_config *c, int n) {
+    int left = dkp_turbo_steps(c) - c->grid.offset;
+    return n < left ? n : left;
+}
+
+static dk_level dkp_sd_turbo(const dk_config *c, int i, int n) {
+    (void)n;
+    return dkp_original_step(c, dkp_turbo_steps(c), c->grid.offset + i);
+}
+
+static dk_level dkp_lcm(const dk_config *c, int i, int n) {
+    int original = c->grid.original_steps > 0 ? c->grid.original_steps : 50;
+    return dkp_original_step(c, original, (int)((int64_t)i * original / n));
+}
+
+static double dkp_beta_index(const dk_config *c, int i, int n) {
+    double q = dkp_beta_quantile(1 - (double)i / n, dkp_or(c->grid.beta_a, 0.6), dkp_or(c->grid.beta_b, 0.6));
+    return dkp_round(q * (c->schedule.timesteps - 1), DK_ROUND_NEAREST);
+}
+
+/* How many different indices there are, or, with wanted >= 0, the index after so many others, in *k. */
+static int dkp_beta_walk(const dk_config *c, int n, int wanted, double *k) {
+    int count = 0;
+    *k = -1;
+    for (int i = 0; i < n && count <= wanted; i++) {
+        double next = dkp_beta_index(c, i, n);
+        count += next < *k || *k < 0;
+        *k = next;
+    }
+    return count;
+}
+
+static int dkp_beta_count(const dk_config *c, int n) {
+    double k;
+    return dkp_beta_walk(c, n, n, &k);
+}
+
+static dk_level dkp_beta(const dk_config *c, int i, int n) {
+    double k;
+    if (c->grid.full_count == n) k = dkp_beta_index(c, i, n); /* none came twice */
+    else dkp_beta_walk(c, n, i, &k);
+    return dkp_table_level(&c->schedule, k);
+}
+
+/* Entry x of a list, linear between entries in the log, or in t or lambda. */
+static double dkp_between(const double *list, int n, double x, int by_log) {
+    int k = (int)floor(x);
+    double f = x - k;
+    if (k >= n - 1) return list[n - 1];
+    if (!(f > 0)) return list[k];
+    return by_log ? exp(log(list[k]) + f * (log(list[k + 1]) - log(list[k])))
+                  : list[k] + f * (list[k + 1] - list[k]);
+}
+
+static dk_level dkp_resample(const dk_config *c, int i, int n) {
+    const dk_grid *g = &c->grid;
+    double x = n > 1 ? (double)i * (g->level_count - 1) / (n - 1) : 0;
+    int by_log = g->unit == DK_UNIT_SIGMA || g->unit == DK_UNIT_FLOW;
+    return dkp_level_of_unit(&c->schedule, g->unit, dkp_between(g->levels, g->level_count, x, by_log));
+}
+
+/* Published numbers: Sabour et al. 2024 (Align Your Steps), more digits than the paper's where they are known; Pei et
+   al. 2025 (Optimal Stepsize); Chen et al. 2024 (GITS), which has a list per coefficient and number of steps. */
+static const double dkp_ays_sd1[] = {14.6146412293, 6.4745760956, 3.8636745985, 2.694615152,
+                                     1.8841921177,  1.3943805092, 0.9642583904, 0.6523686016,
+                                     0.3977456272,  0.1515232662, 0.0291671582};
+static const double dkp_ays_sdxl[] = {14.6146412293, 6.3184485287, 3.7681790315, 2.1811480769,
+                                      1.3405244945,  0.8620721141, 0.5550693289, 0.3798540708,
+                                      0.2332364134,  0.1114188177, 0.0291671582};
+static const double dkp_ays_svd[] = {700,   54.5,  15.886, 7.977, 4.248, 1.789,
+                                     0.981, 0.403, 0.173,  0.034, 0.002};
+static const double dkp_ays_sd1_paper[] = {14.615, 6.475, 3.861, 2.697, 1.886, 1.396,
+                                           0.963,  0.652, 0.399, 0.152, 0.029};
+static const double dkp_ays_sdxl_paper[] = {14.615, 6.315, 3.771, 2.181, 1.342, 0.862,
+                                            0.555,  0.380, 0.234, 0.113, 0.029};
+static const double dkp_ays_sd1_t[] = {999, 850, 736, 645, 545, 455, 343, 233, 124, 24};
+static const double dkp_ays_sdxl_t[] = {999, 845, 730, 587, 443, 310, 193, 116, 53, 13};
+static const double dkp_oss_flux[] = {0.9968, 0.9886, 0.9819, 0.975,  0.966, 0.9471,
+                                      0.9158, 0.8287, 0.5512, 0.2808, 0.001};
+static const double dkp_oss_wan[] = {1,     0.997, 0.995, 0.993, 0.991, 0.989, 0.987,
+                                     0.985, 0.98,  0.975, 0.973, 0.968, 0.96,  0.946,
+                                     0.927, 0.902, 0.864, 0.776, 0.539, 0.208, 0.001};
+static const double dkp_oss_chroma[] = {
+    0.992, 0.99,  0.988, 0.985, 0.982, 0.978, 0.973, 0.968, 0.961, 0.953, 0.943, 0.931, 0.917, 0.9,
+    0.881, 0.858, 0.832, 0.802, 0.769, 0.731, 0.69,  0.646, 0.599, 0.55,  0.501, 0.451, 0.402, 0.355,
+    0.311, 0.27,  0.232, 0.199, 0.169, 0.143, 0.12,  0.101, 0.084, 0.07,  0.058, 0.048, 0.001};
+
+static const double dkp_gits_level[] = {
+    14.61464119, 13.76078796, 12.96784878, 12.2308979, 11.54541874, 10.90732002, 10.31284904, 9.75859547,
+    9.24142551,  8.75849152,  8.30717278,  7.88507891, 7.49001646,  7.11996698,  6.77309084,  6.44769001,
+    6.14220476,  5.85520077,  5.58536053,  5.09240818, 4.86714602,  4.65472794,  4.45427561,  4.26497746,
+    3.91689563,  3.75677586,  3.60512662,  3.46139455, 3.32507086,  3.1956799,   3.07277966,  2.95596409,
+    2.84484982,  2.6383388,   2.54230714,  2.45070267, 2.36326075,  2.27973175,  2.19988537,  2.12350607,
+    2.05039096,  1.98035145,  1.91321158,  1.84880662, 1.78698075,  1.72759056,  1.67050016,  1.61558151,
+    1.56271636,  1.51179266,  1.46270394,  1.41535246, 1.36964464,  1.32549286,  1.28281462,  1.24153244,
+    1.20157266,  1.162866,    1.12534678,  1.08895338, 1.05362725,  1.01931262,  0.98595673,  0.95350921,
+    0.92192322,  0.89115214,  0.86115354,  0.83188516, 0.803307,    0.77538133,  0.74807048,  0.72133851,
+    0.69515091,  0.66947293,  0.64427125,  0.61951244, 0.59516323,  0.57119018,  0.54755926,  0.52423614,
+    0.50118381,  0.4783645,   0.45573691,  0.43325692, 0.41087446,  0.38853383,  0.36617002,  0.34370604,
+    0.32104823,  0.29807833,  0.27464288,  0.25053367, 0.22545385,  0.19894916,  0.17026083,  0.13792117,
+    0.09824532,  0.02916753,
+};
+
+/* A word per number of steps: how far down that list each level lies below the one before, less '0'. The first and the
+   last level are in all of them. */
+static const char *const dkp_gits_steps[] = {
+    /* 0.80 */ "< 4: 48B 485G 3635G 3635=B 22535=B 122435=B 1112435=B 11123225=B 111232244:B 1111222244:B "
+               "11111122244:B 111111211244:B 11111111112449<I 11111111112449<I 1111111111112349=H",
+    /* 0.85 */
+    "< <O 4:R 49AI 487=O 3637=O 3636;>I 22536;>I 2253459=I 12243459=I 122322459=I 1112322459=I "
+    "11112222459=I 111122224467\?G 1111222223468=G 11112211223468=G 111111211223468=G 1111111111223468=G "
+    "11111111111123468=G",
+    /* 0.90 */
+    "> <T <BQ <8>O 488>O 487;AI 3647:AI 363559@I 3635579AF 23435579AF 224225579AF 224224457;@D "
+    "1223224457;@D 12232233467<@C 111232233467<@C 1112322233467;\?C 11112222233467;\?C "
+    "111122112233467;\?C 1111221122323457;@B",
+    /* 0.95 */
+    "> >R <DQ <8@P <8;AJ 488;AJ 488:<AE 48558<AE 363558<AE 3635579=AA 3635466:<@@ 23435466:<@@ "
+    "234344567:<>> 2343333557:<>> 22422333557:<>> 224223334559;<=< 2242223234559:<=< 12232223234559:<=< "
+    "122322232335578:;<:",
+    /* 1.00 */
+    "` >a >FP =ABL <8<CJ <8<\?CC 488<\?CC 488:;>@@ 48558;>@@ 485578<>\?= 485577;<<=: 4535577;<<=: "
+    "453545679;<=: 453545669:;<:6 45354455899:;95 453434456899:985 45343435477999974 352243435477999974 "
+    "3522232435477999974",
+    /* 1.05 */
+    "o >c >JO >BFI >@AEC <8<@DC <8<\?@@= <8:;>\?>: <898<>=;8 <788<<<;95 48788<<<;95 485577;<<;95 "
+    "485576::;:974 48545669::9974 485456688988863 4854555788887653 48545547777776643 463445547777776643 "
+    "4634455466667666543",
+    /* 1.10 */
+    "q TS ANN >EHG >AADC >@AB@< >@=@\?=8 <8<\?@\?<6 <8;;===:5 <8::;<;:84 <898:;::864 <887:::98653 "
+    "<77689:987643 <7767888876543 <55768888766532 <557677777665432 <5555677776654432 485555677776654432 "
+    "4855556777665544322",
+    /* 1.15 */
+    "s [Q AOO AIID ABDE\? A\?AC@: A\?@A\?;5 >@=\?=<94 >@<==;863 <8;;==;863 <8::<;99753 <8:9::987643 "
+    "<8:9::9865432 <8:89887665432 <89699876654322 <896998765543221 <8968877655433221 <896887765443222111",
+    /* 1.20 */
+    "t `O TLF PGE\? AGGC< ABDC\?7 ABA@>95 A\?\?@=:73 A\?>=;:853 A><<<98642 A=;;;986532 >=9<;9865432 "
+    ">=8<:98654322 <999::87654322 <999::876443221 <999::8764332211 <9989987654322111 <99898876543221111 "
+    "<998988764432211111",
+    /* 1.25 */
+    "w `P XLD TKD; PGE>6 NCC\?94 ACC@=84 ABA\?<863 A\?\?\?<9742 A\?>=;97532 A\?=<;865432 A><<;8754321 "
+    "A><;:87543221 A>;;:875432211 A>;;:8654322111 A>;;:76543221111 A=:;9875432211111 A=:;98654322111111 "
+    "A=::986543221111111",
+    /* 1.30 */
+    "w gL `L@ [IB9 TIB<5 PDB>84 NBA=963 NA@<9642 ABA\?;8532 AB@=:85432 A@\?=:964321 A\?\?=:8643221 "
+    "A\?\?<:86432211 A\?\?<9864322111 A\?\?<98543221111 A\?=<:76432211111 A\?=<:754322111111 "
+    "A\?<;97653221111111 A\?<;976432211111111",
+    /* 1.35 */
+    "x oH `M@ _IA7 [H@94 SFA<73 PD@<853 PC@;8532 P@\?;86422 P@\?;854221 NA>:8643211 NA>:85432111 "
+    "NA=:854321111 N\?=:8643211111 N\?=:85432111111 AB><975422111111 A@><9754321111111 "
+    "A@><96543211111111 A@><965332111111111",
+    /* 1.40 */
+    "| oH kH< `J@6 _E\?94 XG\?963 SD@<742 SD\?:7432 SC>;74321 SC>:743211 PC\?:7532111 PA>;85321111 "
+    "PA>;753211111 P@>:7532211111 P@=:75322111111 P\?=:753221111111 P\?<97542211111111 "
+    "P\?<975322111111111 P\?<9653221111111111",
+    /* 1.45 */
+    "| tG oH9 gG=5 `G\?73 _E>842 ZE>9532 VE\?:6321 SD\?:74221 SD\?:642211 SC>:6432111 SC>964321111 "
+    "SC=9643211111 SC=96422111111 PA>975321111111 PA>9743211111111 P@>97432111111111 P@=974321111111111 "
+    "P@=9643211111111111",
+    /* 1.50 */
+    "~ tG rF8 gG=5 `G\?73 _E>842 _D<8432 [D=95321 [D=853211 [D<8532111 VD=96421111 VD=963211111 "
+    "TC=9642211111 TC=96421111111 TC=864211111111 TC=8632111111111 SB=86421111111111 SA<864221111111111 "
+    "S@<8642211111111111",
+};
+
+/* The word for n levels: word n - 3, or the last one, for more. Some words are one longer than their place says. */
+static const char *dkp_gits_word(const dk_config *c, int n) {
+    int row = (int)floor((dkp_or(c->grid.coefficient, 1.2) - 0.8) * 20 + 0.5);
+    const char *word = dkp_gits_steps[row];
+    for (; n > 3 && strchr(word, ' '); n--) word = strchr(word, ' ') + 1;
+    return n > 3 ? NULL : word;
+}
+
+static int dkp_gits_length(const char *word) { return (int)strcspn(word, " ") + 2; }
+
+static double dkp_gits_value(const char *word, int i) {
+    int at = 0, length = dkp_gits_length(word);
+    for (int k = 0; k < i && k < length - 2; k++) at += word[k] - '0';
+    return dkp_gits_level[i >= length - 1 ? DKP_COUNT(dkp_gits_level) - 1 : at];
+}
+
+static int dkp_gits_count(const dk_config *c, int n) {
+    const char *word = dkp_gits_word(c, n);
+    return word && n > 2 ? dkp_gits_length(word) : n;
+}
+
+static dk_level dkp_gits(const dk_config *c, int i, int n) {
+    const char *word = dkp_gits_word(c, n), *last = word;
+    if (word) return dk_level_at_sigma(&c->schedule, dkp_gits_value(word, n > 2 || i == 0 ? i : n));
+    for (int k = n < 40 ? n : 40; !last; k--) last = dkp_gits_word(c, k);
+    int length = dkp_gits_length(last);
+    double x = (double)i * (length - 1) / (n - 1), pair[2];
+    for (int k = 0; k < 2; k++) pair[k] = dkp_gits_value(last, (int)floor(x) + k);
+    return dk_level_at_sigma(&c->schedule, dkp_between(pair, 2, x - floor(x), 1));
+}
+
+/* A grid is a row: its function, how many of n levels there really are where that differs, the last level, and for
+   published lists the list. */
+enum {
+    DKP_TABLE = 1,       /* picks from a discrete schedule's table; has no range */
+    DKP_NO_RANGE = 2,    /* has no range */
+    DKP_OWN_ENDS = 4,    /* the first and last level are not simply the ends of the range */
+    DKP_FINITE_U = 8,    /* the range's ends must have a finite u, */
+    DKP_SOME_NOISE = 16, /* sigma > 0, */
+    DKP_SOME_DATA = 32,  /* alpha > 0 */
+    DKP_LISTED = DKP_NO_RANGE | DKP_OWN_ENDS
+};
+
+typedef struct dkp_spacing {
     const char *name, *about;
     dk_spacing spacing;
-} dkp_grids[] = {
-    {"karras", "u^(1/rho) linear, rho 7; Karras et al. 2022, eq. 5", DK_SPACING_KARRAS},
-    {"exponential", "log u linear", DK_SPACING_EXPONENTIAL},
-    {"lambda", "log-SNR linear; Lu et al. 2022", DK_SPACING_LAMBDA},
-    {"uniform", "t linear", DK_SPACING_UNIFORM},
-    {"quadratic", "sqrt(t) linear; Song et al. 2020", DK_SPACING_QUADRATIC},
-    {"leading", "timesteps 0, r, 2r ... + offset, r = T/steps whole; Ho et al. 2020", DK_SPACING_LEADING},
-    {"trailing", "timesteps T-1, T-1-r ..., r = T/steps; Lin et al. 2023", DK_SPACING_TRAILING},
-    {"linspace", "timesteps T-1 to 0, linear; Nichol & Dhariwal 2021", DK_SPACING_LINSPACE},
+    dk_level (*at)(const dk_config *c, int i, int n);
+    int (*count)(const dk_config *c, int n);
+    int flags;
+    dk_final final;
+    const double *list;
+    int list_count;
+    dk_unit unit;
+} dkp_spacing;
+
+#define DKP_GRID_ROW(name, about, spacing, at, flags, final) \
+    { name, about, DK_SPACING_##spacing, at, NULL, flags, DK_FINAL_##final, NULL, 0, DK_UNIT_T }
+#define DKP_GRID_COUNTED(name, about, spacing, at, count, flags, final) \
+    { name, about, DK_SPACING_##spacing, at, count, flags, DK_FINAL_##final, NULL, 0, DK_UNIT_T }
+#define DKP_GRID_LIST(name, about, list, unit, final)                                             \
+    {                                                                                             \
+        name, about, DK_SPACING_RESAMPLE, dkp_resample, NULL, DKP_LISTED, DK_FINAL_##final, list, \
+            DKP_COUNT(list), DK_UNIT_##unit                                                       \
+    }
+static const dkp_spacing dkp_grids[] = {
+    DKP_GRID_ROW("karras", "u^(1/rho) linear, rho 7; Karras et al. 2022, eq. 5", KARRAS, dkp_karras,
+                 DKP_FINITE_U, DEFAULT),
+    DKP_GRID_ROW("exponential", "log u linear", EXPONENTIAL, dkp_exponential, DKP_FINITE_U | DKP_SOME_NOISE,
+                 DEFAULT),
+    DKP_GRID_ROW("lambda", "log-SNR linear; Lu et al. 2022", LAMBDA, dkp_log_snr,
+                 DKP_FINITE_U | DKP_SOME_NOISE | DKP_SOME_DATA, DEFAULT),
+    DKP_GRID_ROW("uniform", "t linear", UNIFORM, dkp_uniform, 0, DEFAULT),
+    DKP_GRID_ROW("quadratic", "sqrt(t) linear; Song et al. 2020", QUADRATIC, dkp_quadratic, 0, DEFAULT),
+    DKP_GRID_ROW("leading", "timesteps 0, r, 2r ... + offset, r = T/steps whole; Ho et al. 2020", LEADING,
+                 dkp_leading, DKP_TABLE, DEFAULT),
+    DKP_GRID_ROW("trailing", "timesteps T-1, T-1-r ..., r = T/steps; Lin et al. 2023", TRAILING, dkp_trailing,
+                 DKP_TABLE, DEFAULT),
+    DKP_GRID_ROW("linspace", "timesteps T-1 to 0, linear; Nichol & Dhariwal 2021", LINSPACE, dkp_linspace,
+                 DKP_TABLE, DEFAULT),
+    DKP_GRID_ROW("polyexponential", "log u linear in ramp^rho, rho 1; k-diffusion", POLYEXPONENTIAL,
+                 dkp_polyexponential, DKP_FINITE_U | DKP_SOME_NOISE, DEFAULT),
+    DKP_GRID_ROW("vp", "t linear in the VP process with the range's ends; Karras et al. 2022, table 1", VP,
+                 dkp_vp_spaced, DKP_FINITE_U | DKP_SOME_NOISE | DKP_SOME_DATA, DEFAULT),
+    DKP_GRID_ROW("iddpm", "every so-manyth of improved DDPM's levels; Karras et al. 2022, table 1", IDDPM,
+                 dkp_iddpm, DKP_OWN_ENDS, DEFAULT),
+    DKP_GRID_ROW("kl_optimal", "atan u linear; Sabour et al. 2024", KL_OPTIMAL, dkp_kl_optimal, 0, DEFAULT),
+    DKP_GRID_ROW("laplace", "log(sigma/alpha) at quantiles of a Laplace distribution; Hang et al. 2024",
+                 LAPLACE, dkp_laplace, DKP_OWN_ENDS, DEFAULT),
+    DKP_GRID_ROW("logit_normal", "logit of sigma/(alpha + sigma) at normal quantiles; Esser et al. 2024",
+                 LOGIT_NORMAL, dkp_logit_normal, DKP_OWN_ENDS, REPLACE),
+    DKP_GRID_ROW("linear_quadratic", "linear to u = 0.975 u_max, then quadratic; Polyak et al. 2024",
+                 LINEAR_QUADRATIC, dkp_linear_quadratic, DKP_FINITE_U | DKP_OWN_ENDS, ZERO),
+    DKP_GRID_ROW("bong_tangent", "u along two arctangents; RES4LYF", BONG_TANGENT, dkp_bong_tangent,
+                 DKP_FINITE_U, REPLACE),
+    DKP_GRID_ROW("beta_sigma", "u at quantiles of Beta(0.6, 0.6); Lee et al. 2024", BETA_SIGMA,
+                 dkp_beta_sigma, DKP_FINITE_U, DEFAULT),
+    DKP_GRID_COUNTED("beta", "timesteps at quantiles of Beta(0.6, 0.6); Lee et al. 2024, ComfyUI", BETA,
+                     dkp_beta, dkp_beta_count, DKP_TABLE, ZERO),
+    DKP_GRID_ROW("normal", "t linear, flow's shift taken twice at the ends; ComfyUI", NORMAL, dkp_normal,
+                 DKP_OWN_ENDS, DEFAULT),
+    DKP_GRID_ROW("sgm_uniform", "normal, without the level before 0; ComfyUI", SGM_UNIFORM, dkp_normal,
+                 DKP_OWN_ENDS, REPLACE),
+    DKP_GRID_ROW("simple", "timesteps T-1, T-1-r ..., r = T/steps, rounded up; ComfyUI", SIMPLE, dkp_simple,
+                 DKP_TABLE, ZERO),
+    DKP_GRID_COUNTED("ddim_uniform", "all timesteps 1, 1+r ..., r = T/steps whole; ComfyUI", DDIM_UNIFORM,
+                     dkp_ddim_uniform, dkp_ddim_uniform_count, DKP_TABLE, ZERO),
+    DKP_GRID_ROW("smoothstep", "timesteps along 3 v^2 - 2 v^3; stable-diffusion.cpp", SMOOTHSTEP,
+                 dkp_smoothstep, DKP_TABLE, ZERO),
+    DKP_GRID_COUNTED("sd_turbo", "the first of ten trailing timesteps; Sauer et al. 2023", SD_TURBO,
+                     dkp_sd_turbo, dkp_sd_turbo_count, DKP_TABLE, ZERO),
+    DKP_GRID_ROW("lcm", "some of fifty trailing timesteps; Luo et al. 2023", LCM, dkp_lcm, DKP_TABLE, ZERO),
+    DKP_GRID_COUNTED("gits", "published levels for SD, coefficient 1.2; Chen et al. 2024", GITS, dkp_gits,
+                     dkp_gits_count, DKP_LISTED, REPLACE),
+    DKP_GRID_LIST("ays_sd1", "Align Your Steps for SD 1.5; Sabour et al. 2024", dkp_ays_sd1, SIGMA, REPLACE),
+    DKP_GRID_LIST("ays_sdxl", "Align Your Steps for SDXL; Sabour et al. 2024", dkp_ays_sdxl, SIGMA, REPLACE),
+    DKP_GRID_LIST("ays_svd", "Align Your Steps for SVD; Sabour et al. 2024", dkp_ays_svd, SIGMA, REPLACE),
+    DKP_GRID_LIST("ays_sd1_paper", "the same with three digits; 0 is added", dkp_ays_sd1_paper, SIGMA, ZERO),
+    DKP_GRID_LIST("ays_sdxl_paper", "the same with three digits; 0 is added", dkp_ays_sdxl_paper, SIGMA,
+                  ZERO),
+    DKP_GRID_LIST("ays_sd1_timesteps", "the ten timesteps for SD 1.5", dkp_ays_sd1_t, T, ZERO),
+    DKP_GRID_LIST("ays_sdxl_timesteps", "the ten timesteps for SDXL", dkp_ays_sdxl_t, T, ZERO),
+    DKP_GRID_LIST("oss_flux", "Optimal Stepsize for Flux; Pei et al. 2025", dkp_oss_flux, FLOW, REPLACE),
+    DKP_GRID_LIST("oss_wan", "Optimal Stepsize for Wan; Pei et al. 2025", dkp_oss_wan, FLOW, REPLACE),
+    DKP_GRID_LIST("oss_chroma", "Optimal Stepsize for Chroma", dkp_oss_chroma, FLOW, REPLACE),
 };
+#undef DKP_GRID_ROW
+#undef DKP_GRID_COUNTED
+#undef DKP_GRID_LIST
 
 DK_API const char *dk_grid_name(int i) {
     return i >= 0 && i < DKP_COUNT(dkp_grids) ? dkp_grids[i].name : NULL;
@@ -1473,7 +2150,10 @@ DK_API dk_grid dk_grid_named(const char *name) {
     memset(&g, 0, sizeof g);
     for (int i = 0; name && i < DKP_COUNT(dkp_grids); i++)
         if (strcmp(name, dkp_grids[i].name) == 0) {
-            g.spacing = dkp_grids[i].spacing;
+            const dkp_spacing *row = &dkp_grids[i];
+            g.spacing = row->spacing;
+            g.levels = row->list, g.level_count = row->list_count, g.unit = row->unit;
+            if (row->list) g.final = row->final;
             return g;
         }
     g.unknown = name ? name : "(NULL)";
@@ -1487,21 +2167,60 @@ DK_API dk_grid dk_grid_levels(const double *levels, dk_unit unit) {
     return g;
 }
 
-/* The unit u in which a family's noise levels are customarily spaced. */
-static int dkp_flow_unit(const dk_schedule *s) { return dkp_family_of(s)->flow_unit; }
-
-static double dkp_u(const dk_schedule *s, dk_level l) {
-    return dkp_flow_unit(s) ? l.sigma / (l.alpha + l.sigma) : dk_noise_level(l);
+DK_API dk_grid dk_grid_resampled(const double *levels, int level_count, dk_unit unit) {
+    dk_grid g = dk_grid_levels(levels, unit);
+    g.spacing = DK_SPACING_RESAMPLE, g.level_count = level_count;
+    return g;
 }
 
-static dk_level dkp_level_at_u(const dk_schedule *s, double u) {
-    return dkp_flow_unit(s) ? dkp_level_at_flow(s, u) : dk_level_at_sigma(s, u);
+DK_API dk_grid dk_grid_vp(double beta_d, double beta_min, double time_min) {
+    dk_grid g = dk_grid_named("vp");
+    g.time_min = time_min;
+    g.sigma_max = sqrt(expm1(0.5 * beta_d + beta_min));
+    g.sigma_min = sqrt(expm1((0.5 * beta_d * time_min + beta_min) * time_min));
+    return g;
 }
 
-static int dkp_by_timesteps(const dk_grid *g) {
-    return g->spacing == DK_SPACING_LEADING || g->spacing == DK_SPACING_TRAILING ||
-           g->spacing == DK_SPACING_LINSPACE;
+DK_API double dk_shift_mu(double tokens, double base_tokens, double max_tokens, double base_mu,
+                          double max_mu) {
+    double slope = (max_mu - base_mu) / (max_tokens - base_tokens);
+    return tokens * slope + (base_mu - slope * base_tokens);
 }
+
+/* Lines fitted at 10 and at 200 steps, and linear in the steps between; above 4300 tokens the latter alone. */
+DK_API double dk_flux2_mu(double tokens, int steps) {
+    double at_10 = 8.73809524e-05 * tokens + 1.89833333, at_200 = 0.00016927 * tokens + 0.45666666;
+    return tokens > 4300 ? at_200 : at_200 + (at_200 - at_10) / 190 * (steps - 200);
+}
+
+static dk_grid dkp_grid_shifted(double mu, double terminal) {
+    dk_grid g = dk_grid_named("uniform");
+    g.shift = exp(mu), g.terminal = terminal;
+    return g;
+}
+
+DK_API dk_grid dk_grid_flux(double tokens) {
+    return dkp_grid_shifted(dk_shift_mu(tokens, 256, 4096, 0.5, 1.15), 0);
+}
+DK_API dk_grid dk_grid_flux2(double tokens, int steps) {
+    return dkp_grid_shifted(dk_flux2_mu(tokens, steps), 0);
+}
+DK_API dk_grid dk_grid_ltx(double tokens) {
+    return dkp_grid_shifted(dk_shift_mu(tokens, 1024, 4096, 0.95, 2.05), 0.1);
+}
+
+/* The row of a spacing; a blank one for the user's own levels. */
+static const dkp_spacing *dkp_spacing_of(const dk_grid *g) {
+    static const dkp_spacing own = {NULL, NULL, DK_SPACING_LEVELS, NULL, NULL, DKP_LISTED, DK_FINAL_MIN,
+                                    NULL, 0,    DK_UNIT_T};
+    for (int i = 0; i < DKP_COUNT(dkp_grids); i++)
+        if (dkp_grids[i].spacing == g->spacing) return &dkp_grids[i];
+    return &own;
+}
+
+static int dkp_has(const dk_grid *g, int flags) { return dkp_spacing_of(g)->flags & flags; }
+static int dkp_by_timesteps(const dk_grid *g) { return dkp_has(g, DKP_TABLE) != 0; }
+static int dkp_ranged(const dk_grid *g) { return !dkp_has(g, DKP_TABLE | DKP_NO_RANGE); }
 
 /* One end of the range that a spacing covers; see dk_grid. */
 static dk_level dkp_range_end(const dk_config *c, int noisy) {
@@ -1511,78 +2230,108 @@ static dk_level dkp_range_end(const dk_config *c, int noisy) {
     if (given > 0) return dkp_level_at_u(s, given);
     double t = noisy ? s->t_max : s->t_min, inward = (noisy ? -1e-3 : 1e-3) * (s->t_max - s->t_min);
     dk_level l = dk_level_at(s, t);
-    int by_log = g->spacing == DK_SPACING_EXPONENTIAL || g->spacing == DK_SPACING_LAMBDA;
-    int by_u = by_log || g->spacing == DK_SPACING_KARRAS;
-    if ((by_log && l.sigma <= 0) || (by_u && !dkp_finite(dkp_u(s, l))) ||
-        (g->spacing == DK_SPACING_LAMBDA && l.alpha <= 0))
+    if ((dkp_has(g, DKP_SOME_NOISE) && l.sigma <= 0) || (dkp_has(g, DKP_SOME_DATA) && l.alpha <= 0) ||
+        (dkp_has(g, DKP_FINITE_U) && !dkp_finite(dkp_u(s, l))))
         return dk_level_at(s, t + inward);
     return l;
 }
 
-static double dkp_round(double t, dk_rounding rounding) {
-    if (rounding == DK_ROUND_DOWN) return floor(t);
-    if (rounding == DK_ROUND_NONE) return t;
-    double down = floor(t), rest = t - down; /* ties to even */
-    return rest < 0.5 || (rest <= 0.5 && fmod(down, 2) == 0) ? down : down + 1;
-}
-
-/* Level i of n over the spacing's range, from the noisy end. */
-static dk_level dkp_spaced(const dk_config *c, int i, int n) {
-    const dk_schedule *s = &c->schedule;
-    const dk_grid *g = &c->grid;
-    double f = n > 1 ? (double)i / (n - 1) : 0, T = s->timesteps;
-    if (g->spacing == DK_SPACING_LEADING)
-        return dk_level_at(s, dkp_round((n - 1 - i) * floor(T / n), g->rounding) + g->offset);
-    /* numpy's order of operations in arange and linspace, so that ties round as in the peers */
-    if (g->spacing == DK_SPACING_TRAILING)
-        return dk_level_at(s, dkp_round(T + i * (T - T / n - T), g->rounding) - 1);
-    if (g->spacing == DK_SPACING_LINSPACE)
-        return dk_level_at(s, dkp_round(n > 1 ? (n - 1 - i) * ((T - 1) / (n - 1)) : T - 1, g->rounding));
-    dk_level from = g->noisy, to = g->clean;
-    if (i == 0) return from;
-    if (i == n - 1) return to;
-    double a = dkp_u(s, from), b = dkp_u(s, to);
-    switch (g->spacing) {
-    case DK_SPACING_KARRAS: {
-        double p = pow(a, 1 / g->rho), q = pow(b, 1 / g->rho);
-        return dkp_level_at_u(s, pow(p + f * (q - p), g->rho));
-    }
-    case DK_SPACING_EXPONENTIAL: return dkp_level_at_u(s, exp(log(a) + f * (log(b) - log(a))));
-    case DK_SPACING_LAMBDA:
-        return dk_level_at_lambda(s, dk_lambda(from) + f * (dk_lambda(to) - dk_lambda(from)));
-    case DK_SPACING_QUADRATIC: {
-        double root = sqrt(from.t) + f * (sqrt(to.t) - sqrt(from.t));
-        return dk_level_at(s, root * root);
-    }
-    default: return dk_level_at(s, from.t + f * (to.t - from.t));
-    }
-}
-
 static dk_final dkp_final(const dk_config *c) {
-    if (c->grid.final != DK_FINAL_DEFAULT) return c->grid.final;
-    return !dkp_by_timesteps(&c->grid) && c->grid.clean.sigma <= 0 ? DK_FINAL_MIN : DK_FINAL_ZERO;
+    const dk_grid *g = &c->grid;
+    if (g->final != DK_FINAL_DEFAULT) return g->final;
+    dk_final own = dkp_spacing_of(g)->final;
+    if (own != DK_FINAL_DEFAULT) return own;
+    return dkp_ranged(g) && g->clean.sigma <= 0 ? DK_FINAL_MIN : DK_FINAL_ZERO;
+}
+
+/* Whether the last level, too, belongs to the spacing, even if it is then replaced. */
+static int dkp_one_more(const dk_config *c) {
+    return !dkp_by_timesteps(&c->grid) && (dkp_final(c) == DK_FINAL_MIN || dkp_final(c) == DK_FINAL_REPLACE);
+}
+
+/* Levels that the spacing is asked for. */
+static int dkp_asked(const dk_config *c) {
+    return (c->grid.full_steps > 0 ? c->grid.full_steps : c->steps) + dkp_one_more(c);
+}
+
+/* Level i of the whole grid, before shifts. */
+static dk_level dkp_spaced(const dk_config *c, int i) {
+    const dk_grid *g = &c->grid;
+    int n = dkp_asked(c);
+    if (!dkp_has(g, DKP_OWN_ENDS | DKP_TABLE)) {
+        if (i == 0) return g->noisy;
+        if (i == n - 1) return g->clean;
+    }
+    return dkp_spacing_of(g)->at(c, i, n);
+}
+
+static dk_level dkp_shifted(const dk_config *c, dk_level l) {
+    double shift = dkp_or(c->grid.shift, 1), power = dkp_or(c->grid.shift_power, 1), here = dk_noise_level(l);
+    if (power < 1 || power > 1) here = pow(here, power);
+    else if (!(shift < 1 || shift > 1)) return l;
+    return dk_level_at_sigma(&c->schedule, shift * here);
+}
+
+static dk_level dkp_last_level(const dk_config *c) {
+    double value = dkp_final(c) == DK_FINAL_VALUE ? c->grid.final_value : 0;
+    if (dkp_final(c) != DK_FINAL_MIN) return dk_level_at_sigma(&c->schedule, value);
+    return dkp_by_timesteps(&c->grid) ? dkp_table_level(&c->schedule, 0) : dkp_spaced(c, c->grid.full_count);
+}
+
+/* 1 - u scaled so that the last level but the final one, or the final one above 0, has u = terminal. */
+static dk_level dkp_stretched(const dk_config *c, dk_level l) {
+    int last = c->grid.full_count - 1;
+    if (!(c->grid.terminal > 0) || l.sigma <= 0) return l;
+    if (dkp_one_more(c) && dkp_last_level(c).sigma > 0) last++;
+    double room = 1 - dkp_u(&c->schedule, dkp_shifted(c, dkp_spaced(c, last)));
+    if (!(room > 0)) return l; /* a single level of pure noise */
+    return dkp_level_at_flow(&c->schedule,
+                             1 - (1 - dkp_u(&c->schedule, l)) * ((1 - c->grid.terminal) / room));
 }
 
 /* Level i of the finished grid, 0 .. steps. */
 static dk_level dkp_grid_level(const dk_config *c, int i) {
-    const dk_schedule *s = &c->schedule;
     const dk_grid *g = &c->grid;
     if (g->rising) i = c->steps - i;
-    if (g->spacing == DK_SPACING_LEVELS) {
-        double v = g->levels[i];
-        return g->unit == DK_UNIT_T       ? dk_level_at(s, v)
-               : g->unit == DK_UNIT_SIGMA ? dk_level_at_sigma(s, v)
-               : g->unit == DK_UNIT_FLOW  ? dkp_level_at_flow(s, v)
-                                          : dk_level_at_lambda(s, v);
+    int whole = i + g->full_count - c->steps;
+    if (g->spacing == DK_SPACING_LEVELS) return dkp_level_of_unit(&c->schedule, g->unit, g->levels[whole]);
+    dk_level l = dkp_shifted(c, i < c->steps ? dkp_spaced(c, whole) : dkp_last_level(c));
+    return i == c->steps && dkp_final(c) == DK_FINAL_VALUE ? l : dkp_stretched(c, l);
+}
+
+/* How many steps the whole grid has, and how many of them are run. What is asked for and what there is differ where
+   levels are left out or published lists are longer; then full_steps keeps what was asked for, so that resolving
+   again changes nothing. */
+static dk_status dkp_resolve_steps(dk_config *c, char *message) {
+    dk_grid *g = &c->grid;
+    if (g->strength < 1) {
+        double run = floor(g->partial == DK_PARTIAL_SLICE ? g->strength * c->steps : c->steps),
+               full = floor(g->partial == DK_PARTIAL_STRETCH ? c->steps / g->strength : c->steps);
+        if (run < 1) return dkp_fail(message, "grid.strength", g->strength, "at least 1/steps");
+        if (full > 1000000) return dkp_fail(message, "grid.strength", g->strength, "at least steps/1000000");
+        c->steps = (int)run, g->full_steps = (int)full, g->strength = 1;
     }
-    dk_final final = dkp_final(c);
-    dk_level l;
-    if (i < c->steps || (final == DK_FINAL_MIN && !dkp_by_timesteps(g)))
-        l = dkp_spaced(c, i, final == DK_FINAL_MIN && !dkp_by_timesteps(g) ? c->steps + 1 : c->steps);
-    else if (final == DK_FINAL_MIN) l = dk_level_at(s, 0);
-    else l = dk_level_at_sigma(s, final == DK_FINAL_VALUE ? g->final_value : 0);
-    return g->shift > 0 && (g->shift < 1 || g->shift > 1) ? dk_level_at_sigma(s, g->shift * dk_noise_level(l))
-                                                          : l;
+    int given = g->full_steps > 0, one_more = dkp_one_more(c), asked = dkp_asked(c);
+    if (dkp_by_timesteps(g) && asked > c->schedule.timesteps)
+        return dkp_fail(message, given ? "grid.full_steps" : "steps", asked,
+                        "at most schedule.timesteps for this grid");
+    int (*count)(const dk_config *, int) = dkp_spacing_of(g)->count;
+    g->full_count = (count ? count(c, asked) : asked) - one_more;
+    if (given && c->steps > g->full_count && c->steps > g->full_steps)
+        return dkp_fail(message, "steps", c->steps, "at most grid.full_steps");
+    if (!given && g->full_count != c->steps) g->full_steps = c->steps;
+    if (!given || c->steps > g->full_count) c->steps = g->full_count;
+    return DK_OK;
+}
+
+/* The range's noisy end for a grid that begins at a level part of the way. */
+static void dkp_resolve_start(dk_config *c) {
+    const dk_schedule *s = &c->schedule;
+    dk_grid *g = &c->grid;
+    if (g->strength < 1 && g->partial == DK_PARTIAL_LEVEL) {
+        g->sigma_max = dkp_u(s, dk_level_at(s, s->t_min + g->strength * (s->t_max - s->t_min)));
+        g->strength = 1;
+    }
 }
 
 /* Where the schedule's own fields are wrong, says so. */
@@ -1624,6 +2373,8 @@ static dk_status dkp_check_schedule(dk_schedule *s, char *message) {
         }
         dkp_fill_marks(s);
     }
+    if (s->family == DK_FAMILY_FLOW && s->timesteps && (s->timesteps < 2 || s->timesteps > 1000000))
+        return dkp_fail(message, "schedule.timesteps", s->timesteps, "0 or 2 .. 1000000");
     if (s->family == DK_FAMILY_CUSTOM && !s->fn)
         return dkp_fail_text(message, DK_ERROR_CONFIG,
                              "schedule.fn = NULL: must be a function for a custom schedule");
@@ -1636,48 +2387,117 @@ static dk_status dkp_check_schedule(dk_schedule *s, char *message) {
     return DK_OK;
 }
 
-static dk_status dkp_check_grid(const dk_config *c, char *message) {
+/* A field of the grid that is a number from 0 (or `low`) to `high`. */
+typedef struct dkp_bounds {
+    const char *field;
+    double value, low, high;
+    const char *allowed;
+} dkp_bounds;
+
+static dk_status dkp_check_grid_numbers(const dk_config *c, char *message) {
     const dk_grid *g = &c->grid;
-    if (g->rho < 0 || !dkp_finite(g->rho)) return dkp_fail(message, "grid.rho", g->rho, "> 0 (0: 7)");
-    if (g->shift < 0 || !dkp_finite(g->shift)) return dkp_fail(message, "grid.shift", g->shift, "> 0 (0: 1)");
-    if (g->final < DK_FINAL_DEFAULT || g->final >= DK_FINAL_COUNT)
-        return dkp_fail(message, "grid.final", g->final, "one of dk_final");
-    if (g->rounding < DK_ROUND_NONE || g->rounding > DK_ROUND_DOWN)
-        return dkp_fail(message, "grid.rounding", g->rounding, "one of dk_rounding");
+    double most = 1.7976931348623157e308;
+    const dkp_bounds rows[] = {
+        {"grid.rho", g->rho, 0, most, "> 0 (0: 7)"},
+        {"grid.shift", g->shift, 0, most, "> 0 (0: 1)"},
+        {"grid.shift_power", g->shift_power, 0, 100, "> 0 and <= 100 (0: 1)"},
+        {"grid.terminal", g->terminal, 0, 1 - 1e-9, "> 0 and < 1 (0: none)"},
+        {"grid.original_steps", g->original_steps, 0, 1000000, "1 .. 1000000 (0: 10, lcm 50)"},
+        {"grid.beta_a", g->beta_a, 0, 50, "> 0 and <= 50 (0: 0.6)"},
+        {"grid.beta_b", g->beta_b, 0, 50, "> 0 and <= 50 (0: 0.6)"},
+        {"grid.mean", g->mean, -100, 100, "-100 .. 100"},
+        {"grid.deviation", g->deviation, 0, 100, "> 0 and <= 100 (0: by spacing)"},
+        {"grid.threshold", g->threshold, 0, 1 - 1e-9, "> 0 and < 1 (0: 0.025)"},
+        {"grid.linear_steps", g->linear_steps, 0, 1000000, "0 .. steps - 1"},
+        {"grid.time_min", g->time_min, 0, 0.999, "> 0 and < 1 (0: 0.001)"},
+        {"grid.c_1", g->c_1, 0, 1 - 1e-9, "> 0 and < 1 (0: 0.001)"},
+        {"grid.c_2", g->c_2, 0, 1, "> 0 and <= 1 (0: 0.008)"},
+        {"grid.strength", g->strength, 0, 1, "> 0 and <= 1 (0: 1)"},
+        {"grid.full_steps", g->full_steps, 0, 1000000, "1 .. 1000000 (0: steps)"},
+        {"grid.rounding", g->rounding, DK_ROUND_NONE, DK_ROUND_DOWN, "one of dk_rounding"},
+        {"grid.final", g->final, DK_FINAL_DEFAULT, DK_FINAL_COUNT - 1, "one of dk_final"},
+        {"grid.partial", g->partial, DK_PARTIAL_SLICE, DK_PARTIAL_COUNT - 1, "one of dk_partial"},
+    };
+    for (int i = 0; i < DKP_COUNT(rows); i++)
+        if (!(rows[i].value >= rows[i].low && rows[i].value <= rows[i].high))
+            return dkp_fail(message, rows[i].field, rows[i].value, rows[i].allowed);
     if (g->final == DK_FINAL_VALUE && !(g->final_value > 0 && dkp_finite(g->final_value)))
         return dkp_fail(message, "grid.final_value", g->final_value, "> 0 (for zero use DK_FINAL_ZERO)");
-    int verbatim = g->spacing == DK_SPACING_LEVELS;
-    double largest = dkp_flow_unit(&c->schedule) ? 1 : HUGE_VAL;
-    if (!(g->sigma_max >= 0) || !dkp_finite(g->sigma_max) || g->sigma_max > largest ||
-        (g->sigma_max > 0 && (verbatim || dkp_by_timesteps(g))))
-        return dkp_fail(message, "grid.sigma_max", g->sigma_max,
-                        verbatim || dkp_by_timesteps(g) ? "0: this spacing has no range"
-                                                        : ">= 0, finite, and at most 1 for flow schedules");
-    if (!(g->sigma_min >= 0) || !dkp_finite(g->sigma_min) ||
-        (g->sigma_max > 0 && g->sigma_min >= g->sigma_max) ||
-        (g->sigma_min > 0 && (verbatim || dkp_by_timesteps(g))))
-        return dkp_fail(message, "grid.sigma_min", g->sigma_min,
-                        verbatim || dkp_by_timesteps(g) ? "0: this spacing has no range"
-                                                        : ">= 0 and < sigma_max");
-    if (verbatim) {
+    return DK_OK;
+}
+
+/* What a spacing that takes its levels from a list or a table needs. */
+static dk_status dkp_check_listed(const dk_config *c, char *message) {
+    const dk_grid *g = &c->grid;
+    int own = g->spacing == DK_SPACING_LEVELS, T = dkp_table_size(&c->schedule);
+    if (own || g->spacing == DK_SPACING_RESAMPLE) {
         if (!g->levels)
-            return dkp_fail_text(message, DK_ERROR_CONFIG, "grid.levels = NULL: must be steps + 1 numbers");
+            return dkp_fail_text(message, DK_ERROR_CONFIG,
+                                 own ? "grid.levels = NULL: must be steps + 1 numbers"
+                                     : "grid.levels = NULL: must be grid.level_count numbers");
         if (g->unit < DK_UNIT_T || g->unit > DK_UNIT_LAMBDA)
             return dkp_fail(message, "grid.unit", g->unit, "one of dk_unit");
+    }
+    if (g->spacing == DK_SPACING_RESAMPLE) {
+        int logs = g->unit == DK_UNIT_SIGMA || g->unit == DK_UNIT_FLOW;
+        if (g->level_count < 2) return dkp_fail(message, "grid.level_count", g->level_count, "at least 2");
+        for (int i = 0; i < g->level_count; i++)
+            if (!dkp_finite(g->levels[i]) || (logs && !(g->levels[i] > 0)))
+                return dkp_fail(message, "grid.levels", g->levels[i], "finite, and > 0 where logs are taken");
+    }
+    if (own) {
         if (g->final != DK_FINAL_DEFAULT)
             return dkp_fail(message, "grid.final", g->final, "0: levels are taken verbatim");
         if (g->shift > 0) return dkp_fail(message, "grid.shift", g->shift, "0: levels are taken verbatim");
+        if (g->shift_power > 0)
+            return dkp_fail(message, "grid.shift_power", g->shift_power, "0: levels are taken verbatim");
+        if (g->terminal > 0)
+            return dkp_fail(message, "grid.terminal", g->terminal, "0: levels are taken verbatim");
     }
     if (dkp_by_timesteps(g)) {
-        int T = c->schedule.timesteps;
-        if (c->schedule.family != DK_FAMILY_VP_DISCRETE)
+        int original = g->spacing == DK_SPACING_LCM && !g->original_steps ? 50 : dkp_turbo_steps(c),
+            some = g->spacing == DK_SPACING_SD_TURBO || g->spacing == DK_SPACING_LCM;
+        if (!T)
             return dkp_fail(message, "grid.spacing", g->spacing,
-                            "for a discrete schedule: leading, trailing and linspace count its timesteps");
-        if (c->steps > T)
-            return dkp_fail(message, "steps", c->steps, "at most schedule.timesteps for this grid");
+                            "for a discrete schedule (VP discrete, or flow with timesteps): it counts them");
         if (g->offset < 0 || g->offset >= T)
             return dkp_fail(message, "grid.offset", g->offset, "0 .. schedule.timesteps - 1");
+        if (some && original > T)
+            return dkp_fail(message, "grid.original_steps", original, "at most schedule.timesteps");
+        if (g->spacing == DK_SPACING_SD_TURBO && g->offset >= original)
+            return dkp_fail(message, "grid.offset", g->offset, "below original_steps");
     }
+    if (g->spacing == DK_SPACING_LCM && c->steps > (g->original_steps > 0 ? g->original_steps : 50))
+        return dkp_fail(message, "steps", c->steps, "at most grid.original_steps (0: 50)");
+    if (g->spacing == DK_SPACING_GITS && !(fabs(g->coefficient) <= 0) &&
+        !(g->coefficient > 0.775 && g->coefficient < 1.525))
+        return dkp_fail(message, "grid.coefficient", g->coefficient, "0.80 .. 1.50 (0: 1.20)");
+    return DK_OK;
+}
+
+static dk_status dkp_check_grid(const dk_config *c, char *message) {
+    const dk_grid *g = &c->grid;
+    dk_status status = dkp_check_grid_numbers(c, message);
+    int ranged = dkp_ranged(g);
+    if (status != DK_OK) return status;
+    double largest = dkp_flow_unit(&c->schedule) ? 1 : HUGE_VAL;
+    if (!(g->sigma_max >= 0) || !dkp_finite(g->sigma_max) || g->sigma_max > largest ||
+        (g->sigma_max > 0 && !ranged))
+        return dkp_fail(message, "grid.sigma_max", g->sigma_max,
+                        ranged ? ">= 0, finite, and at most 1 for flow schedules"
+                               : "0: this spacing has no range");
+    if (!(g->sigma_min >= 0) || !dkp_finite(g->sigma_min) ||
+        (g->sigma_max > 0 && g->sigma_min >= g->sigma_max) || (g->sigma_min > 0 && !ranged))
+        return dkp_fail(message, "grid.sigma_min", g->sigma_min,
+                        ranged ? ">= 0 and < sigma_max" : "0: this spacing has no range");
+    if ((status = dkp_check_listed(c, message)) != DK_OK) return status;
+    if (g->terminal > 0 && !dkp_flow_unit(&c->schedule))
+        return dkp_fail(message, "grid.terminal", g->terminal, "0 but for flow schedules");
+    if (g->strength > 0 && g->strength < 1 && g->partial == DK_PARTIAL_LEVEL && (!ranged || g->sigma_max > 0))
+        return dkp_fail(message, "grid.partial", g->partial,
+                        "another: to begin at a level needs a spacing with a range, and grid.sigma_max = 0");
+    if (g->linear_steps > 0 && g->linear_steps >= c->steps && g->linear_steps >= g->full_steps)
+        return dkp_fail(message, "grid.linear_steps", g->linear_steps, "0 .. steps - 1");
     if (g->spacing == DK_SPACING_QUADRATIC && c->schedule.t_min < 0)
         return dkp_fail(message, "schedule.t_min", c->schedule.t_min, ">= 0 for the quadratic grid");
     return DK_OK;
@@ -1732,7 +2552,17 @@ static dk_status dkp_check_sampler(const dk_sampler *s, char *message) {
         return dkp_fail(message, "sampler.churn_max", s->churn_max, ">= 0 (0: no limit)");
     if (!(s->alpha >= 0 && s->alpha <= 1))
         return dkp_fail(message, "sampler.alpha", s->alpha, "> 0 and <= 1");
-    if (s->order < 0 || s->order > 2) return dkp_fail(message, "sampler.order", s->order, "1 or 2");
+    if (s->order < 0 || s->order > 8) return dkp_fail(message, "sampler.order", s->order, "0 .. 8");
+    if (s->corrector < 0 || s->corrector > 8)
+        return dkp_fail(message, "sampler.corrector", s->corrector, "0 .. 8");
+    if ((int)s->rule < 0 || s->rule >= DK_RULE_COUNT)
+        return dkp_fail(message, "sampler.rule", s->rule, "one of dk_rule");
+    if (s->points < 0 || s->points == 1 || s->points > 1000000)
+        return dkp_fail(message, "sampler.points", s->points, "0, or 2 .. 1000000");
+    if (!dkp_finite(s->gamma)) return dkp_fail(message, "sampler.gamma", s->gamma, "finite");
+    if (!(s->noise_min >= 0)) return dkp_fail(message, "sampler.noise_min", s->noise_min, ">= 0");
+    if (!(s->noise_max >= 0))
+        return dkp_fail(message, "sampler.noise_max", s->noise_max, ">= 0 (0: no limit)");
     if (!(s->snr >= 0) || !dkp_finite(s->snr)) return dkp_fail(message, "sampler.snr", s->snr, ">= 0");
     if (!(s->langevin_step >= 0) || !dkp_finite(s->langevin_step))
         return dkp_fail(message, "sampler.langevin_step", s->langevin_step, ">= 0");
@@ -1740,6 +2570,16 @@ static dk_status dkp_check_sampler(const dk_sampler *s, char *message) {
         return dkp_fail(message, "sampler.langevin_steps", s->langevin_steps, "0 .. 100000");
     if (s->tableau && (s->tableau->stages < 1 || s->tableau->stages > DK_MAX_STAGES))
         return dkp_fail(message, "sampler.tableau->stages", s->tableau->stages, "1 .. 12");
+    if (s->exponential && (s->exponential->stages < 1 || s->exponential->stages > DK_MAX_STAGES))
+        return dkp_fail(message, "sampler.exponential->stages", s->exponential->stages, "1 .. 12");
+    if (!(s->alpha2 >= 0 && s->alpha2 <= 1))
+        return dkp_fail(message, "sampler.alpha2", s->alpha2, "> 0 and <= 1 (0: 2/3)");
+    if (!(s->pure_stage >= 0 && s->pure_stage < 1))
+        return dkp_fail(message, "sampler.pure_stage", s->pure_stage, ">= 0 and < 1");
+    if (s->evals < 0) return dkp_fail(message, "sampler.evals", s->evals, ">= 0");
+    if (s->stages != DK_SPACING_DEFAULT && s->stages != DK_SPACING_LAMBDA &&
+        s->stages != DK_SPACING_UNIFORM && s->stages != DK_SPACING_QUADRATIC)
+        return dkp_fail(message, "sampler.stages", s->stages, "LAMBDA, UNIFORM or QUADRATIC of dk_spacing");
     return DK_OK;
 }
 
@@ -1788,16 +2628,19 @@ static dk_status dkp_resolve(dk_config *c, char *message) {
     if (c->grid.spacing == DK_SPACING_DEFAULT)
         c->grid.spacing = dkp_flow_unit(s) ? DK_SPACING_UNIFORM : DK_SPACING_KARRAS;
     if ((status = dkp_check_grid(c, message)) != DK_OK) return status;
-    if (c->grid.rho <= 0) c->grid.rho = 7;
+    if (c->grid.rho <= 0) c->grid.rho = c->grid.spacing == DK_SPACING_POLYEXPONENTIAL ? 1 : 7;
+    if (c->grid.strength <= 0) c->grid.strength = 1;
+    dkp_resolve_start(c);
     c->grid.noisy = dkp_range_end(c, 1), c->grid.clean = dkp_range_end(c, 0);
     if (!(dk_noise_level(c->grid.clean) < dk_noise_level(c->grid.noisy)))
         return c->grid.sigma_max > 0
                    ? dkp_fail(message, "grid.sigma_max", c->grid.sigma_max, "above the range's other end")
                    : dkp_fail(message, "grid.sigma_min", c->grid.sigma_min, "below the range's other end");
-    if (c->grid.final == DK_FINAL_VALUE && !dkp_by_timesteps(&c->grid) &&
+    if (c->grid.final == DK_FINAL_VALUE && dkp_ranged(&c->grid) &&
         !(c->grid.final_value < dk_noise_level(c->grid.clean)))
         return dkp_fail(message, "grid.final_value", c->grid.final_value,
                         "below the range's lower end (set grid.sigma_min above it)");
+    if ((status = dkp_resolve_steps(c, message)) != DK_OK) return status;
     if (!c->sampler.record && !c->sampler.name) c->sampler = dk_sampler_named("dpmpp_2m");
     if ((status = dkp_check_sampler(&c->sampler, message)) != DK_OK) return status;
     if ((int)c->start < 0 || c->start >= DK_START_COUNT)
@@ -1822,6 +2665,75 @@ DK_API dk_status dk_resolve(dk_config *c) {
     if (status == DK_OK) status = dkp_check_levels(c, c->message);
     if (status == DK_OK) c->message[0] = 0;
     return status;
+}
+
+static double dkp_unit_of_level(dk_unit unit, dk_level l) {
+    return unit == DK_UNIT_T       ? l.t
+           : unit == DK_UNIT_SIGMA ? dk_noise_level(l)
+           : unit == DK_UNIT_FLOW  ? l.sigma / (l.alpha + l.sigma)
+                                   : dk_lambda(l);
+}
+
+DK_API int dk_levels(dk_config *c, dk_unit unit, double *out, int max) {
+    dk_config resolved = *c;
+    c->message[0] = 0;
+    if (dkp_resolve(&resolved, c->message) != DK_OK || dkp_check_levels(&resolved, c->message) != DK_OK)
+        return 0;
+    for (int i = 0; i <= resolved.steps && i < max; i++)
+        out[i] = dkp_unit_of_level(unit, dkp_grid_level(&resolved, i));
+    return resolved.steps + 1;
+}
+
+DK_API dk_status dk_levels_slice(const double *levels, int n, int first, int count, double *out) {
+    if (first < 0 || count < 0 || first > n || count > n - first) return DK_ERROR_CONFIG;
+    memmove(out, levels + first, (size_t)count * sizeof *out);
+    return DK_OK;
+}
+
+DK_API dk_status dk_levels_flip(double *levels, int n) {
+    if (n < 0) return DK_ERROR_CONFIG;
+    for (int i = 0; i < n / 2; i++) {
+        double v = levels[i];
+        levels[i] = levels[n - 1 - i], levels[n - 1 - i] = v;
+    }
+    return DK_OK;
+}
+
+DK_API dk_status dk_levels_stretch(double *levels, int n, double fixed, double last) {
+    double scale = n > 0 ? (last - fixed) / (levels[n - 1] - fixed) : 0;
+    if (n < 1 || !dkp_finite(scale)) return DK_ERROR_CONFIG;
+    for (int i = 0; i < n; i++) levels[i] = fixed + (levels[i] - fixed) * scale;
+    return DK_OK;
+}
+
+DK_API dk_status dk_levels_concatenate(const double *a, int na, const double *b, int nb, double *out,
+                                       int *n) {
+    if (na < 0 || nb < 0) return DK_ERROR_CONFIG;
+    int joint = na > 0 && nb > 0 && a[na - 1] >= b[0] && a[na - 1] <= b[0];
+    memmove(out, a, (size_t)na * sizeof *out);
+    memmove(out + na, b + joint, (size_t)(nb - joint) * sizeof *out);
+    *n = na + nb - joint;
+    return DK_OK;
+}
+
+DK_API dk_status dk_levels_resample(const double *levels, int n, double *out, int count) {
+    int zero = n > 0 && levels[n - 1] >= 0 && levels[n - 1] <= 0, from = n - zero, to = count - zero;
+    if (from < 1 || to < 1) return DK_ERROR_CONFIG;
+    for (int i = 0; i < from; i++)
+        if (!(levels[i] > 0) || !dkp_finite(levels[i])) return DK_ERROR_CONFIG;
+    for (int i = 0; i < to; i++)
+        out[i] = dkp_between(levels, from, to > 1 ? (double)i * (from - 1) / (to - 1) : 0, 1);
+    if (zero) out[to] = 0;
+    return DK_OK;
+}
+
+DK_API dk_status dk_levels_shift(double *levels, int n, double shift, double power) {
+    if (!(shift > 0) || !dkp_finite(shift) || !(power > 0) || !dkp_finite(power)) return DK_ERROR_CONFIG;
+    for (int i = 0; i < n; i++)
+        if (!(levels[i] >= 0 && levels[i] <= 1)) return DK_ERROR_CONFIG;
+    for (int i = 0; i < n; i++)
+        if (levels[i] > 0) levels[i] = shift / (shift + pow(1 / levels[i] - 1, power));
+    return DK_OK;
 }
 
 /* ------------------------------------------------------------------------ >>recorder  Recorder */
@@ -2129,26 +3041,35 @@ typedef struct dkp_split {
 
 /* r = noise level after/before. All laws keep the marginal variance, sigma_down^2 + up^2 = sigma^2, except
    DDPM_LARGE: see dk_noise_law. `down` has the alpha of the level to be reached. */
-static dkp_split dkp_noise_split(dk_recorder *r, double eta, dk_noise_law law) {
-    dkp_split split = {r->to, 0};
-    double ratio = dk_noise_level(r->to) / dk_noise_level(r->from), sigma = r->to.sigma;
-    if (eta <= 0 || sigma <= 0) return split;
+static dkp_split dkp_split_between(dk_recorder *r, dk_level from, dk_level to, double eta, dk_noise_law law) {
+    dkp_split split = {to, 0};
+    double ratio = dk_noise_level(to) / dk_noise_level(from), sigma = to.sigma;
+    double here = dk_noise_level(to), most = r->sampler.noise_max;
+    if (eta <= 0 || sigma <= 0 || here < r->sampler.noise_min || (most > 0 && here > most)) return split;
     if (!r->falling) {
         dk_refuse(r, "sampler.eta", eta, "0 on a rising grid");
         return split;
     }
     if (law == DK_LAW_SDE) {
         split.down.sigma = sigma * pow(ratio, eta);
+    } else if (law == DK_LAW_FLOW) { /* SD3's and ComfyUI's rectified-flow ancestral step */
+        double u = sigma / (to.alpha + sigma), before = from.sigma / (from.alpha + from.sigma);
+        double down = u * (1 + (u / before - 1) * eta);
+        split.down.sigma = down > 0 ? to.alpha * down / (1 - down) : 0;
     } else { /* DDIM, Song et al. 2020, eq. 16 in terms of r; never more noise than the level has */
         double kept = 1 - (law == DK_LAW_ANCESTRAL ? eta * eta : 1) * (1 - ratio) * (1 + ratio);
         split.down.sigma = kept > 0 ? sigma * sqrt(kept) : 0;
     }
     split.up = sqrt((sigma - split.down.sigma) * (sigma + split.down.sigma));
     if (law == DK_LAW_DDPM_LARGE) { /* variance of x_from given x_to: Ho et al. 2020, sec. 3.2 */
-        double carried = r->from.alpha / r->to.alpha * sigma;
-        split.up = eta * sqrt((r->from.sigma - carried) * (r->from.sigma + carried));
+        double carried = from.alpha / to.alpha * sigma;
+        split.up = eta * sqrt((from.sigma - carried) * (from.sigma + carried));
     }
     return split;
+}
+
+static dkp_split dkp_noise_split(dk_recorder *r, double eta, dk_noise_law law) {
+    return dkp_split_between(r, r->from, r->to, eta, law);
 }
 
 static dk_vec dkp_add_noise(dk_recorder *r, dk_vec x, double up) {
@@ -2163,35 +3084,164 @@ static dk_vec dkp_ddim_step(dk_level from, dk_level to, dk_vec x, dk_vec D) {
     return dk_mix(ratio, x, to.alpha - from.alpha * ratio, D);
 }
 
+/* What gives a step its direction: D, or, for CFG++ (Chung et al. 2024, alg. 1), the unconditional U; then
+   alpha (D - U) at the step's end makes the guided D its target. */
+static dk_vec dkp_direction(dk_recorder *r, dk_vec x, dk_level level, dk_vec *guidance) {
+    *guidance = dkp_zero();
+    if (!r->sampler.cfg_pp) return dk_denoise(r, x, level);
+    dk_vec U, D = dk_denoise_told(r, x, level, level, &U);
+    *guidance = dk_mix(1, D, -1, U);
+    return U;
+}
+
 /* DDIM, DDPM and Euler ancestral: down by DDIM, up by the noise law. */
 static void dkp_record_ddim(dk_recorder *r) {
     while (dk_step(r)) {
         dkp_split split = dkp_noise_split(r, r->sampler.eta, r->sampler.law);
-        dk_vec D = dk_denoise(r, r->x, r->from);
-        r->x = dkp_add_noise(r, dkp_ddim_step(r->from, split.down, r->x, D), split.up);
+        dk_vec guidance, D = dkp_direction(r, r->x, r->from, &guidance);
+        dk_vec x = dk_mix(1, dkp_ddim_step(r->from, split.down, r->x, D), r->to.alpha, guidance);
+        r->x = dkp_add_noise(r, x, split.up);
     }
 }
 
-/* DPM-Solver++(2M) and its SDE form; Lu et al. 2022b, alg. 2 and eq. 14. D is extrapolated linearly in lambda
-   to the middle of the step. */
-static void dkp_record_dpmpp_2m(dk_recorder *r) {
-    dk_vec D_before = dkp_zero();
-    double before = 0; /* lambda of D_before */
+/* Past estimates, newest first, and where each was taken on the axis of interpolation. */
+enum { DKP_MAX_ORDER = 8 };
+typedef struct dkp_history {
+    int count;
+    double at[DKP_MAX_ORDER + 1];
+    dk_vec v[DKP_MAX_ORDER + 1];
+} dkp_history;
+
+static void dkp_push(dkp_history *past, double at, dk_vec v) {
+    if (past->count <= DKP_MAX_ORDER) past->count++;
+    for (int i = past->count - 1; i > 0; i--) past->at[i] = past->at[i - 1], past->v[i] = past->v[i - 1];
+    past->at[0] = at, past->v[0] = v;
+}
+
+/* Average of s^p over 0 <= s <= 1 under the weight exp(H s): by its series, or for large H by parts:
+   m_p = integral of H exp(-H (1 - s)) s^p ds = 1 - p/H m_{p-1}. */
+static double dkp_moment(double H, int p) {
+    if (fabs(H) > 2) {
+        double m0 = -expm1(-H), m = m0;
+        for (int i = 1; i <= p; i++) m = 1 - i / H * m;
+        return m / m0;
+    }
+    double term = 1, above = 0, below = 0;
+    for (int k = 0; k < 30; k++, term *= H / k) above += term / (p + k + 1), below += term / (k + 1);
+    return above / below;
+}
+
+/* The average as published iPNDM-v code has it (zju-pi/diff-sampler): the interpolation polynomial in differences,
+   of which second and third have weights and a last factor (h1/h2 for h2/h3) that are exact only for equal steps.
+   People's results depend on them. h1, h2, h3: the steps before, in units of this one. */
+static dk_vec dkp_ipndm_v_average(const dkp_history *past, int n, double from, double span) {
+    double h1 = (from - past->at[1]) / span, h2 = (past->at[1] - past->at[2]) / span;
+    double h3 = n > 3 ? (past->at[2] - past->at[3]) / span : 1, q = h1 / h2,
+           a = h1 * (h1 + h2) / (h2 * (h2 + h3));
+    double two = 1 + h1, three = 1 + h1 + h2, second = 0.5 - 1 / (6 * h1 * (h1 + h2)), third = 0;
+    if (n > 3)
+        third = (0.5 - 1 / (6 * two) + (1 - 1 / (2 * two)) / (6 * three)) * two * three /
+                (h1 * (h1 + h2) * (h1 + h2 + h3));
+    dk_vec sum = dk_scale(1 + 0.5 / h1 + second + third, past->v[0]);
+    sum = dk_mix(1, sum, -0.5 / h1 - (1 + q) * second - (1 + q + a) * third, past->v[1]);
+    sum = dk_mix(1, sum, q * second + (q + a * (1 + h2 / h3)) * third, past->v[2]);
+    return n > 3 ? dk_mix(1, sum, -third * a * q, past->v[3]) : sum;
+}
+
+/* The average over the step of the polynomial through the newest n vectors. The step runs from axis value `from`
+   over `span`; H is the exponent of the weight, 0 for classical methods. This one formula is Adams, DPM-Solver
+   multistep, UniP and UniC, RES, DEIS in rho and log rho, and SA-Solver; rules: see dk_rule. */
+static dk_vec dkp_average(const dk_recorder *r, const dkp_history *past, int n, double from, double span,
+                          double H) {
+    dk_rule rule = r->sampler.rule;
+    if (rule == DK_RULE_IPNDM_V && n > 2) return dkp_ipndm_v_average(past, n, from, span);
+    dk_vec sum = dkp_zero();
+    for (int j = 0; j < n; j++) {
+        int even = rule == DK_RULE_UNIFORM || rule == DK_RULE_GRADIENT;
+        double basis[DKP_MAX_ORDER + 1] = {1}, s = even ? -j : (past->at[j] - from) / span, weight = 0;
+        for (int k = 0, degree = 0; k < n; k++) {
+            if (k == j) continue;
+            double root = even ? -k : (past->at[k] - from) / span; /* Lagrange's j-th polynomial */
+            for (int i = ++degree; i >= 0; i--)
+                basis[i] = ((i > 0 ? basis[i - 1] : 0) - root * basis[i]) / (s - root);
+        }
+        for (int i = 0; i < n; i++) {
+            double moment = dkp_moment(H, i);
+            if (n == 2 && i == 1 && (rule == DK_RULE_DPM || rule == DK_RULE_BH2)) moment = 0.5;
+            if (n == 2 && i == 1 && rule == DK_RULE_BH1) moment = 0.5 * H / -expm1(-H);
+            if (n == 3 && i == 2 && (rule == DK_RULE_DPM || rule == DK_RULE_DPM_TAYLOR)) moment *= 0.5;
+            if (i == 1 && rule == DK_RULE_GRADIENT) moment = r->sampler.gamma - 1;
+            weight += basis[i] * moment;
+        }
+        sum = dk_add(sum, dk_scale(weight, past->v[j]));
+    }
+    return sum;
+}
+
+/* In the flow gauge alpha + sigma stands for alpha: the peers' formulas for VE, applied to flow models, are this. */
+static double dkp_gauge_alpha(const dk_recorder *r, dk_level l) {
+    return r->sampler.gauge == DK_GAUGE_FLOW ? l.alpha + l.sigma : l.alpha;
+}
+
+static double dkp_gauge_lambda(const dk_recorder *r, dk_level l) {
+    dk_level in_gauge = {l.t, dkp_gauge_alpha(r, l), l.sigma};
+    return dk_lambda(in_gauge);
+}
+
+/* One exponential step of the given number of nodes from the state x at `from`; lambda of the past is finite. */
+static dk_vec dkp_exponential_step(const dk_recorder *r, dk_level from, dk_level to, dkp_split split,
+                                   dk_vec x, dk_vec D, const dkp_history *past, int nodes) {
+    double start = dkp_gauge_lambda(r, from), span = dkp_gauge_lambda(r, to) - start;
+    double H = dkp_gauge_lambda(r, split.down) - start;
+    if (r->sampler.law != DK_LAW_SDE) span = H; /* the ODE down to sigma_down, not the SDE up to the end */
+    if (nodes < 2 || !dkp_finite(span)) return dkp_ddim_step(from, split.down, x, D);
+    if (!r->sampler.noise_prediction)
+        return dkp_ddim_step(from, split.down, x, dkp_average(r, past, nodes, start, span, H));
+    double ratio = dkp_gauge_alpha(r, split.down) / dkp_gauge_alpha(r, from);
+    return dk_mix(ratio, x, split.down.sigma - from.sigma * ratio,
+                  dkp_average(r, past, nodes, start, span, -H));
+}
+
+/* How many of the wanted nodes may be used: those that there are, and, with lower_order_final, no more than there
+   are steps left before sigma = 0 or the end. */
+static int dkp_nodes(const dk_recorder *r, int wanted, int have, int left) {
+    if (dkp_level(r, r->steps).sigma <= 0) left--;
+    if (r->sampler.lower_order_final && left < wanted) wanted = left > 1 ? left : 1;
+    return wanted < have ? wanted : have;
+}
+
+/* Exponential Adams: D (or the noise) is interpolated in lambda, the linear part is solved exactly. DPM-Solver++
+   2M and 3M and their SDE forms (Lu et al. 2022b, alg. 2, eq. 14), UniPC (Zhao et al. 2023, alg. 1: the corrector
+   repeats the last step with the new estimate, at no further evaluation), RES multistep (Zhang et al. 2023),
+   SA-Solver (Xue et al. 2023, alg. 1: the corrector keeps the predictor's noise) and its PECE form. */
+static void dkp_record_exponential_adams(dk_recorder *r) {
+    dkp_history past;
+    dk_vec x_before = r->x, noise = dkp_zero();
+    dk_level before = r->from;
+    dkp_split split = {r->from, 0};
+    past.count = 0;
     while (dk_step(r)) {
-        dkp_split split = dkp_noise_split(r, r->sampler.eta, r->sampler.law);
-        double here = dk_lambda(r->from), h = dk_lambda(r->to) - here, weight = 0;
+        double n = dkp_gauge_alpha(r, r->from), sigma = r->from.sigma, here = dkp_gauge_lambda(r, r->from);
         dk_vec D = dk_denoise(r, r->x, r->from);
-        if (r->sampler.order > 1 && r->step > 0 && dkp_finite(h) && dkp_finite(here - before)) {
-            double ratio = (here - before) / h;
-            weight = 0.5 / ratio;
-            if (r->sampler.heun) { /* the exact integral of the linear extrapolation */
-                double H = dk_lambda(split.down) - dk_lambda(r->from);
-                weight = (1 / -expm1(-H) - 1 / H) / ratio;
+        int left = r->steps - r->step, noisy = r->sampler.noise_prediction;
+        if (r->sampler.from_down && r->step > 0)
+            for (int i = 0; i < past.count; i++) past.at[i] += here - dkp_gauge_lambda(r, split.down);
+        dkp_push(&past, here, noisy ? dk_keep(r, dk_mix(1 / sigma, r->x, -n / sigma, D)) : D);
+        if (r->sampler.corrector && past.count > 1) { /* repeat the last step with the new estimate */
+            int nodes = dkp_nodes(r, r->sampler.corrector, past.count, left + 1);
+            dk_vec x = dkp_exponential_step(r, before, r->from, split, x_before, D, &past, nodes);
+            r->x = dk_keep(r, dk_add(x, noise));
+            if (r->sampler.pece) {
+                D = dk_denoise(r, r->x, r->from);
+                past.v[0] = noisy ? dk_keep(r, dk_mix(1 / sigma, r->x, -n / sigma, D)) : D;
             }
         }
-        dk_vec D_middle = dk_mix(1 + weight, D, -weight, D_before);
-        r->x = dkp_add_noise(r, dkp_ddim_step(r->from, split.down, r->x, D_middle), split.up);
-        D_before = D, before = here;
+        int nodes = dkp_nodes(r, r->sampler.order, past.count, left);
+        if (!dkp_finite(here)) past.count = 0, nodes = 1; /* no interpolation across an infinite gap */
+        split = dkp_noise_split(r, r->sampler.eta, r->sampler.law);
+        noise = dkp_add_noise(r, dkp_zero(), split.up);
+        x_before = r->x, before = r->from;
+        r->x = dk_add(dkp_exponential_step(r, r->from, r->to, split, r->x, D, &past, nodes), noise);
     }
 }
 
@@ -2200,10 +3250,10 @@ typedef struct dkp_point {
     double u, scale, p, q;
 } dkp_point;
 
-static dk_gauge dkp_gauge(const dk_recorder *r) {
+static dk_gauge dkp_gauge(const dk_recorder *r) { /* the same for the whole run */
     if (r->sampler.gauge != DK_GAUGE_DEFAULT) return r->sampler.gauge;
-    return dkp_flow_unit(&r->config->schedule) || r->from.alpha <= 0 || r->to.alpha <= 0 ? DK_GAUGE_FLOW
-                                                                                         : DK_GAUGE_VE;
+    int pure_noise = dkp_level(r, 0).alpha <= 0 || dkp_level(r, r->steps).alpha <= 0;
+    return dkp_flow_unit(&r->config->schedule) || pure_noise ? DK_GAUGE_FLOW : DK_GAUGE_VE;
 }
 
 /* In x = a x0 + b eps the ODE is dx/du = (b'/b) x + (a' - a b'/b) D. */
@@ -2231,33 +3281,136 @@ static dk_level dkp_level_in_gauge(const dk_recorder *r, dk_gauge gauge, double 
                                     : dk_level_at_sigma(s, u);
 }
 
-/* One explicit Runge-Kutta step in the gauge. The ODE is singular at sigma = 0, so a step that ends there is
-   the first order one. */
-static void dkp_runge_kutta_step(dk_recorder *r, const dk_tableau *tableau) {
-    int stages = r->to.sigma > 0 ? tableau->stages : 1;
+/* One explicit Runge-Kutta step in the gauge, down to `end`. The ODE is singular at sigma = 0, so a step that
+   ends there is the first order one. */
+static void dkp_runge_kutta_to(dk_recorder *r, const dk_tableau *tableau, dk_level end) {
+    int plain = end.sigma > 0 || r->sampler.plain_last, stages = end.sigma > 0 ? tableau->stages : 1;
+    int noisy = end.sigma < r->to.sigma;
     dk_gauge gauge = dkp_gauge(r);
-    dkp_point from = dkp_point_at(r, gauge, r->from), to = dkp_point_at(r, gauge, r->to);
+    dkp_point from = dkp_point_at(r, gauge, r->from), to = dkp_point_at(r, gauge, end);
     double h = to.u - from.u;
-    if (r->sampler.eta > 0)
-        dk_refuse(r, "sampler.eta", r->sampler.eta, "0: this sampler is deterministic but for churn");
     dk_vec X = dk_scale(1 / from.scale, r->x), K[DK_MAX_STAGES], D = dkp_zero();
     for (int i = 0; i < stages; i++) {
         double c = tableau->c[i];
-        dk_level level = i == 0             ? r->from
-                         : c >= 1 && c <= 1 ? r->to
-                                            : dkp_level_in_gauge(r, gauge, from.u + c * h);
+        dk_level level = i == 0                       ? r->from
+                         : c >= 1 && c <= 1 && !noisy ? r->to
+                                                      : dkp_level_in_gauge(r, gauge, from.u + c * h);
         dkp_point at = dkp_point_at(r, gauge, level);
         dk_vec Y = X;
         for (int j = 0; j < i; j++) Y = dk_add(Y, dk_scale(h * tableau->a[i * tableau->stages + j], K[j]));
         D = dk_denoise(r, i == 0 ? r->x : dk_scale(at.scale, Y), level);
         K[i] = dk_mix(at.p, Y, at.q, D);
     }
-    if (r->to.sigma <= 0) {
-        r->x = dkp_ddim_step(r->from, r->to, r->x, D);
+    if (!plain) {
+        r->x = dkp_ddim_step(r->from, end, r->x, D);
         return;
     }
-    for (int i = 0; i < stages; i++) X = dk_add(X, dk_scale(h * tableau->b[i], K[i]));
+    for (int i = 0; i < stages; i++) X = dk_add(X, dk_scale(stages > 1 ? h * tableau->b[i] : h, K[i]));
     r->x = dk_scale(to.scale, X);
+}
+
+static void dkp_runge_kutta_step(dk_recorder *r, const dk_tableau *tableau) {
+    if (r->sampler.eta > 0)
+        dk_refuse(r, "sampler.eta", r->sampler.eta, "0: this sampler is deterministic but for churn");
+    dkp_runge_kutta_to(r, tableau, r->to);
+}
+
+/* Adams-Bashforth in the gauge: the slope is interpolated in u. LMS (k-diffusion), DEIS in rho (Zhang & Chen 2022),
+   iPNDM (the same with weights for equal steps), gradient estimation (Permenter & Yuan 2023). */
+static void dkp_record_adams(dk_recorder *r) {
+    dkp_history past;
+    past.count = 0;
+    while (dk_step(r)) {
+        dkp_point from = dkp_point_at(r, dkp_gauge(r), r->from), to = dkp_point_at(r, dkp_gauge(r), r->to);
+        dk_vec X = dk_scale(1 / from.scale, r->x), D = dk_denoise(r, r->x, r->from);
+        dkp_push(&past, from.u, dk_keep(r, dk_mix(from.p, X, from.q, D)));
+        double h = to.u - from.u;
+        int nodes = dkp_nodes(r, r->sampler.order, past.count, r->steps - r->step);
+        if (r->to.sigma <= 0 && !r->sampler.plain_last) r->x = dkp_ddim_step(r->from, r->to, r->x, D);
+        else r->x = dk_scale(to.scale, dk_mix(1, X, h, dkp_average(r, &past, nodes, from.u, h, 0)));
+    }
+}
+
+/* DEIS t-AB, Zhang & Chen 2022, eq. 15: the noise is interpolated in the time t of the VP process whose noise level is
+   0.002 at t = 0.001 and 80 at t = 1, log(1 + level^2) = d t^2/2 + m t (Karras et al. 2022, table 1), and integrated
+   over the level. Exactly: 3-point Gauss on 64 panels; with `points`: a plain sum over so many, as the peers do. */
+static dk_vec dkp_deis_t_sum(const dk_recorder *r, const dkp_history *past, int n, double d, double m,
+                             double to) {
+    int points = r->sampler.points, panels = 64, count = points > 0 ? points : 3 * panels;
+    dk_vec sum = dkp_zero();
+    for (int j = 0; j < n; j++) {
+        double weight = 0;
+        for (int i = 0; i < count; i++) {
+            double offset = 0.5 + 0.5 * (i % 3 - 1) * sqrt(0.6), part = i % 3 == 1 ? 8.0 / 18 : 5.0 / 18;
+            double s = points > 0 ? (double)i / (points - 1) : (i / 3 + offset) / panels;
+            double t = past->at[0] + s * (to - past->at[0]), level = sqrt(expm1(t * (0.5 * d * t + m)));
+            double f = 0.5 * (d * t + m) * (level + 1 / level) * (points > 0 ? 1.0 / points : part / panels);
+            for (int k = 0; k < n; k++)
+                if (k != j) f *= (t - past->at[k]) / (past->at[j] - past->at[k]);
+            weight += f;
+        }
+        sum = dk_mix(1, sum, weight * (to - past->at[0]), past->v[j]);
+    }
+    return sum;
+}
+
+static void dkp_record_deis_t(dk_recorder *r) {
+    const double low = log1p(0.002 * 0.002), high = log1p(80.0 * 80.0), start = 1e-3;
+    const double d = 2 * (low / start - high) / (start - 1), m = high - 0.5 * d;
+    dkp_history past;
+    past.count = 0;
+    while (dk_step(r)) {
+        dkp_point from = dkp_point_at(r, dkp_gauge(r), r->from), to = dkp_point_at(r, dkp_gauge(r), r->to);
+        dk_vec X = dk_scale(1 / from.scale, r->x), D = dk_denoise(r, r->x, r->from);
+        double here = (sqrt(m * m + 2 * d * log1p(from.u * from.u)) - m) / d;
+        double next = (sqrt(m * m + 2 * d * log1p(to.u * to.u)) - m) / d;
+        dkp_push(&past, here, dk_keep(r, dk_mix(from.p, X, from.q, D)));
+        int nodes = dkp_nodes(r, r->sampler.order, past.count, r->steps - r->step);
+        if (r->to.sigma <= 0) r->x = dkp_ddim_step(r->from, r->to, r->x, D);
+        else if (nodes == 1) r->x = dk_scale(to.scale, dk_mix(1, X, to.u - from.u, past.v[0]));
+        else r->x = dk_scale(to.scale, dk_add(X, dkp_deis_t_sum(r, &past, nodes, d, m, next)));
+    }
+}
+
+/* ER-SDE's noise scaler: how the diffusion grows with the noise level; Cui et al. 2023, eq. 24, and powers. */
+static double dkp_er_scaler(const dk_sampler *s, double level) {
+    return s->er_power ? pow(level, s->eta + 1) : level * (exp(pow(level, 0.3)) + 10);
+}
+
+/* ER-SDE-Solver 1 to 3, Cui et al. 2023, alg. 1-3, in noise levels: a Taylor expansion of D whose integrals are sums
+   over 200 points, as the paper takes them. */
+static void dkp_record_er_sde(dk_recorder *r) {
+    enum { POINTS = 200 };
+    dk_vec D1 = dkp_zero(), slope1 = dkp_zero();
+    double before = 0, before2 = 0;
+    for (int have = 0; dk_step(r); have++) {
+        double here = dk_noise_level(r->from), next = dk_noise_level(r->to), alpha = r->to.alpha;
+        dk_vec D = dk_denoise(r, r->x, r->from), slope = dkp_zero();
+        if (!r->falling) dk_refuse(r, "grid.rising", 1, "0: the SDE runs towards data");
+        if (r->to.sigma <= 0 || !dkp_finite(here)) { /* pure noise is forgotten at once */
+            r->x = dkp_add_noise(r, dk_scale(alpha, D), r->to.sigma);
+            have = -1;
+            continue;
+        }
+        double scale = dkp_er_scaler(&r->sampler, next), kept = scale / dkp_er_scaler(&r->sampler, here);
+        double h = next - here, sum = 0, moment = 0;
+        for (int i = 0; i < POINTS; i++) {
+            double at = next - i * h / POINTS, inverse = 1 / dkp_er_scaler(&r->sampler, at);
+            sum -= inverse * h / POINTS, moment -= (at - here) * inverse * h / POINTS;
+        }
+        dk_vec x = dk_mix(kept * alpha / r->from.alpha, r->x, alpha * (1 - kept), D);
+        if (have > 0 && r->sampler.order > 1) {
+            slope = dk_keep(r, dk_mix(1 / (here - before), D, -1 / (here - before), D1));
+            x = dk_mix(1, x, alpha * (h + sum * scale), slope);
+        }
+        if (have > 1 && r->sampler.order > 2) {
+            double c = 2 / (here - before2) * alpha * (0.5 * h * h + moment * scale);
+            x = dk_add(x, dk_mix(c, slope, -c, slope1));
+        }
+        double variance = next * next - here * here * kept * kept;
+        r->x = dkp_add_noise(r, x, variance > 0 ? alpha * sqrt(variance) : 0);
+        D1 = D, slope1 = slope, before2 = before, before = here;
+    }
 }
 
 static void dkp_record_runge_kutta(dk_recorder *r) {
@@ -2278,11 +3431,14 @@ static void dkp_record_edm(dk_recorder *r) {
 /* DPM2: the midpoint method with its middle at the geometric mean of the noise levels, as in k-diffusion. */
 static void dkp_record_dpm2(dk_recorder *r) {
     while (dk_step(r)) {
-        double u = dkp_point_at(r, dkp_gauge(r), r->from).u, last = dkp_point_at(r, dkp_gauge(r), r->to).u;
+        dkp_split split = dkp_noise_split(r, r->sampler.eta, r->sampler.law);
+        dk_gauge gauge = dkp_gauge(r);
+        double u = dkp_point_at(r, gauge, r->from).u, last = dkp_point_at(r, gauge, split.down).u;
         double at = (sqrt(u * last) - u) / (last - u);
         const double a[4] = {0, 0, at, 0}, b[2] = {0, 1}, c[2] = {0, at};
         dk_tableau tableau = {"dpm2", 2, 2, a, b, c};
-        dkp_runge_kutta_step(r, &tableau);
+        dkp_runge_kutta_to(r, &tableau, split.down);
+        r->x = dkp_add_noise(r, r->x, split.up);
     }
 }
 
@@ -2353,6 +3509,191 @@ static void dkp_record_smld(dk_recorder *r) {
     }
 }
 
+/* phi_k(z) = sum of z^n/(n + k)!: phi_0 = exp, phi_{k+1} = (phi_k - 1/k!)/z; Hochbruck & Ostermann 2010, eq. 2.10-2.11. */
+static double dkp_phi(int k, double z) {
+    double factorial = 1, sum = 0, phi;
+    for (int i = 2; i <= k; i++) factorial *= i;
+    if (k == 0) return exp(z);
+    if (fabs(z) < 2) { /* the recursion would cancel */
+        double term = 1 / factorial;
+        for (int n = 1; n < 40; n++) sum += term, term *= z / (n + k);
+        return sum;
+    }
+    phi = expm1(z) / z, factorial = 1;
+    for (int i = 1; i < k; i++) factorial *= i, phi = (phi - 1 / factorial) / z;
+    return phi;
+}
+
+/* h phi_k(sign h); at sign h = -infinity its limit 1/(k - 1)! */
+static double dkp_h_phi(int k, double h, int sign) {
+    double factorial = 1;
+    if (dkp_finite(h)) return h * dkp_phi(k, sign * h);
+    for (int i = 2; i < k; i++) factorial *= i;
+    return 1 / factorial;
+}
+
+static dk_level dkp_level_of_lambda(const dk_recorder *r, double lambda) {
+    return r->sampler.gauge == DK_GAUGE_FLOW ? dkp_level_at_flow(&r->config->schedule, exp(-lambda))
+                                             : dk_level_at_lambda(&r->config->schedule, lambda);
+}
+
+/* h times the entries of a row, whose end lies h_row = c_row h further in lambda. */
+static void dkp_phi_row(const dk_exponential *m, int row, double h_row, int sign, double *weight) {
+    double c = row < m->stages ? m->c[row] : 1;
+    for (int j = 0; j < row; j++) weight[j] = 0;
+    weight[0] = dkp_h_phi(1, h_row, sign);
+    for (int i = 0; i < m->terms; i++) {
+        const dk_phi_term *t = &m->term[i];
+        if (t->row != row) continue;
+        double w = t->weight / t->at * dkp_h_phi(t->k, h_row * (t->at / c), sign);
+        weight[t->column] += w, weight[0] -= w;
+    }
+}
+
+/* Where a step's noise comes in: behind it, or at every stage, afresh or as one path. */
+typedef enum dkp_stage_noise { DKP_NOISE_BEHIND, DKP_NOISE_AFRESH, DKP_NOISE_PATH } dkp_stage_noise;
+
+/* One exponential Runge-Kutta step; Hochbruck & Ostermann 2010, eq. 2.37, with the exact solutions
+       x_i = (sigma_i/sigma) x + alpha_i h sum a_ij(-h) D_j        Lu et al. 2022b, eq. 8
+       x_i = (alpha_i/alpha) x - sigma_i h sum a_ij(h) N_j,        Lu et al. 2022, eq. 3.4
+   N = (x - alpha D)/sigma, in the gauge's alpha. Where lambda is infinite the step is the first order one. */
+static void dkp_phi_step(dk_recorder *r, const dk_exponential *m, dkp_stage_noise noise) {
+    double eta = r->sampler.eta, s_noise = r->sampler.s_noise, weight[DK_MAX_STAGES];
+    double alpha = dkp_gauge_alpha(r, r->from), sigma = r->from.sigma;
+    int noisy = r->sampler.noise_prediction && noise == DKP_NOISE_BEHIND;
+    dkp_split whole = dkp_noise_split(r, eta, r->sampler.law);
+    dk_level end = noise == DKP_NOISE_BEHIND ? whole.down : r->to, before = r->from;
+    double start = dkp_gauge_lambda(r, r->from), h = dkp_gauge_lambda(r, end) - start;
+    dk_vec guidance, unused, path = dkp_zero(), x = r->x, F[DK_MAX_STAGES];
+    dk_vec D = dkp_direction(r, x, r->from, &guidance);
+    if (!dkp_finite(h)) {
+        if (r->sampler.pure_stage > 0 && alpha <= 0 && end.sigma > 0 && m->stages == 2) {
+            dk_level middle = dkp_level_at_flow(&r->config->schedule, r->sampler.pure_stage);
+            D = dkp_direction(r, dkp_ddim_step(r->from, middle, x, D), middle, &unused);
+        }
+        x = dk_mix(1, dkp_ddim_step(r->from, whole.down, x, D), r->to.alpha, guidance);
+        r->x = dkp_add_noise(r, x, whole.up);
+        return;
+    }
+    F[0] = noisy ? dk_mix(1 / sigma, x, -alpha / sigma, D) : D;
+    for (int i = 1; i <= m->stages; i++) {
+        int last = i == m->stages, at_end = last || (m->c[i] >= 1 && end.sigma >= r->to.sigma);
+        dk_level level = at_end ? r->to : dkp_level_of_lambda(r, start + m->c[i] * h);
+        dkp_split split = {level, 0};
+        if (noise != DKP_NOISE_BEHIND) split = dkp_split_between(r, r->from, level, eta, r->sampler.law);
+        else if (last) split = whole;
+        double to_alpha = dkp_gauge_alpha(r, split.down), to_sigma = split.down.sigma;
+        dkp_phi_row(m, i, dkp_gauge_lambda(r, split.down) - start, noisy ? 1 : -1, weight);
+        x = dk_scale(noisy ? to_alpha / alpha : to_sigma / sigma, r->x);
+        for (int j = 0; j < i; j++) x = dk_add(x, dk_scale((noisy ? -to_sigma : to_alpha) * weight[j], F[j]));
+        if (last) x = dk_mix(1, x, r->to.alpha, guidance);
+        if (noise == DKP_NOISE_PATH) { /* the noise alone takes the same way: it decays and is renewed */
+            dkp_split part = dkp_split_between(r, before, level, eta, r->sampler.law);
+            path = dk_scale(part.down.sigma / before.sigma, path);
+            if (part.up * s_noise > 0) path = dk_mix(1, path, part.up * s_noise, dk_noise(r, before, level));
+            x = dk_add(x, path), before = level;
+        } else if (split.up * s_noise > 0) {
+            x = dk_mix(1, x, split.up * s_noise, dk_noise(r, r->from, level));
+        }
+        if (last) break;
+        D = dkp_direction(r, x, level, &unused);
+        F[i] = noisy ? dk_mix(1 / level.sigma, x, -dkp_gauge_alpha(r, level) / level.sigma, D) : D;
+    }
+    r->x = x;
+}
+
+static void dkp_record_exponential(dk_recorder *r) {
+    if (!r->sampler.exponential) dk_refuse(r, "sampler.exponential", 0, "an exponential Runge-Kutta method");
+    while (dk_step(r)) dkp_phi_step(r, r->sampler.exponential, DKP_NOISE_BEHIND);
+}
+
+/* Where stage k of `order` stands, as a share of the way in lambda from this step's start to its end. */
+static double dkp_stage_at(const dk_recorder *r, int k, int order) {
+    const dk_sampler *s = &r->sampler;
+    double given = k == 1 ? s->alpha : s->alpha2, at = (double)k / order, a = r->from.t, b = r->to.t;
+    if (given > 0) return given;
+    if (s->stages != DK_SPACING_UNIFORM && s->stages != DK_SPACING_QUADRATIC) return at;
+    double t = a + at * (b - a), root = sqrt(a) + at * (sqrt(b) - sqrt(a));
+    dk_level level = dk_level_at(&r->config->schedule, s->stages == DK_SPACING_UNIFORM ? t : root * root);
+    double here = dkp_gauge_lambda(r, r->from);
+    return (dkp_gauge_lambda(r, level) - here) / (dkp_gauge_lambda(r, r->to) - here);
+}
+
+/* DPM-Solver-1, -2, -3 and DPM-Solver++ 1S, 2S, 3S; Lu et al. 2022, alg. 1-2 and app. B, Lu et al. 2022b, alg. 1. The usual
+   weights, or those of the Taylor expansion (rule EXACT). */
+static void dkp_singlestep(dk_recorder *r, int order, dkp_stage_noise noise) {
+    double r1 = order > 1 ? dkp_stage_at(r, 1, order) : 0, r2 = order > 2 ? dkp_stage_at(r, 2, order) : 0;
+    const double c[3] = {0, r1, r2};
+    if (order > 1 && !dkp_finite(r1)) order = 1;
+    int taylor = r->sampler.rule == DK_RULE_EXACT;
+    dk_phi_term two[1] = {{2, 1, taylor ? 2 : 1, taylor ? 1 / r1 : 0.5 / r1, 1}};
+    dk_phi_term three[5] = {
+        {2, 1, 2, r2 * r2 / r1, r2}, {3, 2, 2, 1 / r2, 1}, {0, 0, 0, 0, 1}, {0, 0, 0, 0, 1}, {0, 0, 0, 0, 1}};
+    if (taylor && order == 3) {
+        const dk_phi_term b[4] = {{3, 1, 2, r2 / (r1 * (r2 - r1)), 1},
+                                  {3, 1, 3, -2 / (r1 * (r2 - r1)), 1},
+                                  {3, 2, 2, -r1 / (r2 * (r2 - r1)), 1},
+                                  {3, 2, 3, 2 / (r2 * (r2 - r1)), 1}};
+        memcpy(three + 1, b, sizeof b);
+    }
+    const dk_exponential methods[3] = {
+        {"1s", 1, 1, c, 0, NULL}, {"2s", 2, 2, c, 1, two}, {"3s", 3, 3, c, taylor ? 5 : 2, three}};
+    dkp_phi_step(r, &methods[order - 1], noise);
+}
+
+/* The order of this step: `order`, lower at the end of a run that may not evaluate so often; DPM-Solver-fast,
+   Lu et al. 2022, app. D.3. */
+static int dkp_singlestep_order(const dk_recorder *r) {
+    int order = r->sampler.order > 1 ? r->sampler.order : 1, most = order - 1;
+    int zero = dkp_level(r, r->steps).sigma <= 0, steps = r->steps - zero; /* that step takes one anyway */
+    int missing = r->sampler.evals > 0 ? order * steps + zero - r->sampler.evals : 0;
+    missing -= (steps - 1 - r->step) * most; /* what later steps save */
+    return order - (missing <= 0 ? 0 : missing < most ? missing : most);
+}
+
+/* Deterministic steps down, noise behind them. */
+static void dkp_record_singlestep(dk_recorder *r) {
+    while (dk_step(r)) dkp_singlestep(r, dkp_singlestep_order(r), DKP_NOISE_BEHIND);
+}
+
+/* SDE-DPM-Solver++(2S) as in k-diffusion: stage and step get noise of their own. */
+static void dkp_record_dpmpp_sde(dk_recorder *r) {
+    while (dk_step(r)) dkp_singlestep(r, dkp_singlestep_order(r), DKP_NOISE_AFRESH);
+}
+
+/* SEEDS-2 and -3, Gonzalez et al. 2023, alg. 2-3: the noise of a step goes on from its stages'. */
+static void dkp_record_seeds(dk_recorder *r) {
+    if (r->sampler.law != DK_LAW_SDE)
+        dk_refuse(r, "sampler.law", r->sampler.law, "DK_LAW_SDE: SEEDS follow its paths");
+    while (dk_step(r)) dkp_singlestep(r, dkp_singlestep_order(r), DKP_NOISE_PATH);
+}
+
+/* Heun++ (Carzit's sd-webui-samplers-scheduler): slopes at this, the next and the second next level, with weights
+   proportional to noise levels; Heun's form in the last step but one, Euler in the last. */
+static void dkp_record_heunpp2(dk_recorder *r) {
+    dk_gauge gauge = dkp_gauge(r);
+    double top = dkp_point_at(r, gauge, r->from).u;
+    while (dk_step(r)) {
+        int left = r->steps - r->step, stages = left < 3 ? left : 3;
+        double u = dkp_point_at(r, gauge, r->from).u, h, next, after = 0;
+        next = dkp_point_at(r, gauge, r->to).u, h = next - u;
+        if (stages > 2) after = dkp_point_at(r, gauge, dkp_level(r, r->step + 2)).u;
+        double w2 = stages > 1 ? next / (stages * top) : 0, w3 = after / (stages * top);
+        const double b[3] = {1 - w2 - w3, w2, w3}, c[3] = {0, 1, (after - u) / h};
+        const double two[4] = {0, 0, 1, 0}, three[9] = {0, 0, 0, 1, 0, 0, 1, (after - next) / h, 0};
+        dk_tableau tableau = {"heunpp2", stages, 1, stages > 2 ? three : two, b, c};
+        dkp_runge_kutta_step(r, &tableau);
+    }
+}
+
+/* Multistep consistency sampling, Song et al. 2023, alg. 1; Luo et al. 2023 (LCM): all noise anew. */
+static void dkp_record_lcm(dk_recorder *r) {
+    while (dk_step(r)) {
+        dk_vec D = dk_denoise(r, r->x, r->from);
+        r->x = dkp_add_noise(r, dk_scale(r->to.alpha, D), r->to.sigma);
+    }
+}
+
 /* x_{i+1} = a_i x_i + sum b_ij D_j + noise_i z_i, with as much history as there are steps. */
 static void dkp_record_table(dk_recorder *r) {
     const dk_table *table = (const dk_table *)r->sampler.user;
@@ -2382,23 +3723,129 @@ static const dk_tableau dkp_euler = {"euler", 1, 1, dkp_euler_a, dkp_euler_b, dk
 static const dk_tableau dkp_heun = {"heun", 2, 2, dkp_heun_a, dkp_heun_b, dkp_heun_c};
 static const dk_tableau dkp_midpoint = {"midpoint", 2, 2, dkp_midpoint_a, dkp_midpoint_b, dkp_midpoint_c};
 static const dk_tableau dkp_rk4 = {"rk4", 4, 4, dkp_rk4_a, dkp_rk4_b, dkp_rk4_c};
+static const double dkp_ralston_a[] = {0, 0, 2.0 / 3, 0}, dkp_ralston_b[] = {0.25, 0.75};
+static const double dkp_ralston_c[] = {0, 2.0 / 3};
+static const double dkp_heun3_a[] = {0, 0, 0, 1.0 / 3, 0, 0, 0, 2.0 / 3, 0};
+static const double dkp_heun3_b[] = {0.25, 0, 0.75}, dkp_heun3_c[] = {0, 1.0 / 3, 2.0 / 3};
+static const double dkp_kutta3_a[] = {0, 0, 0, 0.5, 0, 0, -1, 2, 0};
+static const double dkp_kutta3_b[] = {1.0 / 6, 2.0 / 3, 1.0 / 6}, dkp_kutta3_c[] = {0, 0.5, 1};
+static const double dkp_ssp3_a[] = {0, 0, 0, 1, 0, 0, 0.25, 0.25, 0};
+static const double dkp_ssp3_b[] = {1.0 / 6, 1.0 / 6, 2.0 / 3}, dkp_ssp3_c[] = {0, 1, 0.5};
+static const double dkp_rk38_a[] = {0, 0, 0, 0, 1.0 / 3, 0, 0, 0, -1.0 / 3, 1, 0, 0, 1, -1, 1, 0};
+static const double dkp_rk38_b[] = {0.125, 0.375, 0.375, 0.125}, dkp_rk38_c[] = {0, 1.0 / 3, 2.0 / 3, 1};
+static const double dkp_bs3_a[] = {0, 0, 0, 0.5, 0, 0, 0, 0.75, 0};
+static const double dkp_bs3_b[] = {2.0 / 9, 1.0 / 3, 4.0 / 9}, dkp_bs3_c[] = {0, 0.5, 0.75};
+static const double dkp_dp5_a[] = {0,
+                                   0,
+                                   0,
+                                   0,
+                                   0,
+                                   0, /**/
+                                   1.0 / 5,
+                                   0,
+                                   0,
+                                   0,
+                                   0,
+                                   0, /**/
+                                   3.0 / 40,
+                                   9.0 / 40,
+                                   0,
+                                   0,
+                                   0,
+                                   0, /**/
+                                   44.0 / 45,
+                                   -56.0 / 15,
+                                   32.0 / 9,
+                                   0,
+                                   0,
+                                   0, /**/
+                                   19372.0 / 6561,
+                                   -25360.0 / 2187,
+                                   64448.0 / 6561,
+                                   -212.0 / 729,
+                                   0,
+                                   0, /**/
+                                   9017.0 / 3168,
+                                   -355.0 / 33,
+                                   46732.0 / 5247,
+                                   49.0 / 176,
+                                   -5103.0 / 18656,
+                                   0};
+static const double dkp_dp5_b[] = {35.0 / 384, 0, 500.0 / 1113, 125.0 / 192, -2187.0 / 6784, 11.0 / 84};
+static const double dkp_dp5_c[] = {0, 0.2, 0.3, 0.8, 8.0 / 9, 1};
+static const dk_tableau dkp_ralston = {"ralston", 2, 2, dkp_ralston_a, dkp_ralston_b, dkp_ralston_c};
+static const dk_tableau dkp_heun3 = {"heun3", 3, 3, dkp_heun3_a, dkp_heun3_b, dkp_heun3_c};
+static const dk_tableau dkp_kutta3 = {"kutta3", 3, 3, dkp_kutta3_a, dkp_kutta3_b, dkp_kutta3_c};
+static const dk_tableau dkp_ssp3 = {"ssp3", 3, 3, dkp_ssp3_a, dkp_ssp3_b, dkp_ssp3_c};
+static const dk_tableau dkp_rk38 = {"rk38", 4, 4, dkp_rk38_a, dkp_rk38_b, dkp_rk38_c};
+static const dk_tableau dkp_bs3 = {"bogacki_shampine", 3, 3, dkp_bs3_a, dkp_bs3_b, dkp_bs3_c};
+static const dk_tableau dkp_dp5 = {"dormand_prince", 6, 5, dkp_dp5_a, dkp_dp5_b, dkp_dp5_c};
 
-/* The table of samplers. To add one: a row here and a recording function above. Columns: name, function, tableau,
-   then what the row sets in dk_sampler (gauge, order, alpha, law, eta, churn, churn_min, churn_max, snr,
-   langevin_step, langevin_steps), then order of convergence, evaluations per step, paper. */
-#define DKP_ROW(name, record, tableau, gauge, order, alpha, law, eta, churn, low, high, snr, step, steps, \
-                s_noise, converges, evals, paper)                                                         \
-    {                                                                                                     \
-        {name,    record, tableau, gauge, order, 0,    alpha, law, eta,                                   \
-         s_noise, churn,  low,     high,  snr,   step, steps, NULL},                                      \
-            converges, evals, paper                                                                       \
+/* Exponential tableaux: c, then terms {row, column, k, weight, at}: weight phi_k(-at h). */
+static const double dkp_c_half_1[] = {0, 0.5, 1}, dkp_c_half_half_1[] = {0, 0.5, 0.5, 1};
+static const double dkp_c_ho[] = {0, 0.5, 0.5, 1, 0.5};
+static const dk_phi_term dkp_res3_terms[] = {{2, 1, 2, 2, 0.5},
+                                             {2, 1, 2, 2, 1}, /* gamma = 4 */
+                                             {3, 1, 2, 4.0 / 3, 1},
+                                             {3, 2, 2, 1.0 / 3, 1}};
+static const dk_phi_term dkp_etd3_terms[] = {
+    {2, 1, 1, 2, 1}, {3, 1, 2, 4, 1}, {3, 1, 3, -8, 1}, {3, 2, 2, -1, 1}, {3, 2, 3, 4, 1}};
+#define DKP_ETD4_B \
+    {4, 1, 2, 2, 1}, {4, 1, 3, -4, 1}, {4, 2, 2, 2, 1}, {4, 2, 3, -4, 1}, {4, 3, 2, -1, 1}, { 4, 3, 3, 4, 1 }
+static const dk_phi_term dkp_etd4_terms[] = {{2, 1, 1, 0.5, 0.5}, {3, 2, 1, 1, 0.5}, DKP_ETD4_B};
+static const dk_phi_term dkp_krogstad_terms[] = {{2, 1, 2, 1, 0.5}, {3, 2, 2, 2, 1}, DKP_ETD4_B};
+#undef DKP_ETD4_B
+static const dk_phi_term dkp_sw_terms[] = {{2, 1, 2, 0.5, 0.5}, {3, 1, 2, -2, 1}, {3, 2, 2, 4, 1},
+                                           {4, 2, 2, 4, 1},     {4, 2, 3, -8, 1}, {4, 3, 2, -1, 1},
+                                           {4, 3, 3, 4, 1}};
+/* a_52 = a_53 = phi_2(h/2)/2 - phi_3(h) + phi_2(h)/4 - phi_3(h/2)/2, a_54 = phi_2(h/2)/4 - a_52 */
+#define DKP_HO_5(column, sign)                                                                  \
+    {4, column, 2, sign 0.5, 0.5}, {4, column, 3, sign - 1, 1}, {4, column, 2, sign 0.25, 1}, { \
+        4, column, 3, sign - 0.5, 0.5                                                           \
     }
-#define DKP_RK(name, record, tableau, gauge, alpha, converges, evals, paper)                             \
-    DKP_ROW(name, record, tableau, gauge, 0, alpha, DK_LAW_ANCESTRAL, 0, 0, 0, 0, 0, 0, 0, 1, converges, \
-            evals, paper)
-#define DKP_LAW(name, record, order, law, eta, converges, paper)                                         \
-    DKP_ROW(name, record, NULL, DK_GAUGE_DEFAULT, order, 0, law, eta, 0, 0, 0, 0, 0, 0, 1, converges, 1, \
-            paper)
+static const dk_phi_term dkp_ho_terms[] = {
+    {2, 1, 2, 1, 0.5},    {3, 1, 2, 1, 1},  {3, 2, 2, 1, 1}, DKP_HO_5(1, +),  DKP_HO_5(2, +),  DKP_HO_5(3, -),
+    {4, 3, 2, 0.25, 0.5}, {5, 3, 2, -1, 1}, {5, 3, 3, 4, 1}, {5, 4, 2, 4, 1}, {5, 4, 3, -8, 1}};
+#undef DKP_HO_5
+static const dk_exponential dkp_res3 = {"res_3s", 3, 3, dkp_c_half_1, 4, dkp_res3_terms};
+static const dk_exponential dkp_etd3 = {"etd3rk", 3, 3, dkp_c_half_1, 5, dkp_etd3_terms};
+static const dk_exponential dkp_etd4 = {"etd4rk", 4, 4, dkp_c_half_half_1, 8, dkp_etd4_terms};
+static const dk_exponential dkp_krogstad = {"krogstad", 4, 4, dkp_c_half_half_1, 8, dkp_krogstad_terms};
+static const dk_exponential dkp_sw = {"strehmel_weiner", 4, 4, dkp_c_half_half_1, 7, dkp_sw_terms};
+static const dk_exponential dkp_ho = {"hochbruck_ostermann", 5, 4, dkp_c_ho, 20, dkp_ho_terms};
+
+/* The table of samplers. To add one: a row here and a recording function above. Each macro names what its kind of
+   sampler sets in dk_sampler, the rest is 0; then come order of convergence, evaluations per step, and paper. */
+/* clang-format off */
+#define DKP_SAMPLER(name, record, tableau, exponential, gauge, order, rule, alpha, law, eta, s_noise, churn, low,     \
+                    high, snr, step, moves, noise, corrector, pece, gamma, cfg_pp, converges, evals, paper)           \
+    {{name, record, tableau, gauge, order, rule, alpha, law, eta, s_noise, churn, low, high, snr, step, moves, noise, \
+      corrector, pece, 0, gamma, 0, 0, 0, 0, 0, 0, exponential, 0, DK_SPACING_DEFAULT, 0, 0, cfg_pp, NULL},           \
+     converges, evals, paper}
+/* Classical Runge-Kutta: alpha for EDM's family. */
+#define DKP_RK(name, record, tableau, gauge, alpha, converges, evals, paper)                                          \
+    DKP_SAMPLER(name, record, tableau, NULL, gauge, 0, DK_RULE_EXACT, alpha, DK_LAW_ANCESTRAL, 0, 1, 0, 0, 0, 0, 0,   \
+                0, 0, 0, 0, 0, 0, converges, evals, paper)
+/* First order steps and Langevin: snr, step, moves for the latter. */
+#define DKP_NOISY(name, record, law, eta, snr, step, moves, converges, evals, paper)                                  \
+    DKP_SAMPLER(name, record, NULL, NULL, DK_GAUGE_DEFAULT, 1, DK_RULE_EXACT, 0, law, eta, 1, 0, 0, 0, snr, step,     \
+                moves, 0, 0, 0, 0, 0, converges, evals, paper)
+/* Classical multistep. */
+#define DKP_ADAMS(name, order, rule, gamma, converges, paper)                                                         \
+    DKP_SAMPLER(name, dkp_record_adams, NULL, NULL, DK_GAUGE_DEFAULT, order, rule, 0, DK_LAW_ANCESTRAL, 0, 1, 0, 0,   \
+                0, 0, 0, 0, 0, 0, 0, gamma, 0, converges, 1, paper)
+/* Exponential multistep: order, nodes of the corrector, rule, noise law and eta, noise prediction, PECE. */
+#define DKP_EXP(name, order, corrector, rule, law, eta, noise, pece, converges, paper)                                \
+    DKP_SAMPLER(name, dkp_record_exponential_adams, NULL, NULL, DK_GAUGE_DEFAULT, order, rule, 0, law, eta, 1, 0, 0,  \
+                0, 0, 0, 0, noise, corrector, pece, 0, 0, converges, 1 + pece, paper)
+/* One-step methods: exponential tableau, order, r_1, rule, noise prediction, law, eta, CFG++. */
+#define DKP_STEP(name, record, exponential, order, alpha, rule, noise, law, eta, cfg_pp, converges, evals, paper)     \
+    DKP_SAMPLER(name, record, NULL, exponential, DK_GAUGE_DEFAULT, order, rule, alpha, law, eta, 1, 0, 0, 0, 0, 0, 0, \
+                noise, 0, 0, 0, cfg_pp, converges, evals, paper)
+#define DKP_PHI(exponential, name, order, evals, paper)                                                               \
+    DKP_STEP(name, dkp_record_exponential, exponential, order, 0, DK_RULE_EXACT, 0, DK_LAW_SDE, 0, 0, order, evals,   \
+             paper)
+/* clang-format on */
 
 static const dk_sampler_info dkp_samplers[] = {
     DKP_RK("euler", dkp_record_runge_kutta, &dkp_euler, DK_GAUGE_DEFAULT, 0, 1, 1,
@@ -2409,19 +3856,101 @@ static const dk_sampler_info dkp_samplers[] = {
     DKP_RK("dpm2", dkp_record_dpm2, NULL, DK_GAUGE_DEFAULT, 0, 2, 2, "Lu et al. 2022; k-diffusion's dpm_2"),
     DKP_RK("rk4", dkp_record_runge_kutta, &dkp_rk4, DK_GAUGE_DEFAULT, 0, 4, 4, "Kutta 1901"),
     DKP_RK("edm", dkp_record_edm, NULL, DK_GAUGE_NATIVE, 1, 2, 2, "Karras et al. 2022, alg. 1 and 3"),
-    DKP_ROW("edm_churn", dkp_record_runge_kutta, &dkp_heun, DK_GAUGE_DEFAULT, 0, 0, DK_LAW_ANCESTRAL, 0, 40,
-            0.05, 50, 0, 0, 0, 1.003, 1, 2, "Karras et al. 2022, alg. 2"),
-    DKP_LAW("ddim", dkp_record_ddim, 1, DK_LAW_ANCESTRAL, 0, 1, "Song et al. 2020"),
-    DKP_LAW("euler_ancestral", dkp_record_ddim, 1, DK_LAW_ANCESTRAL, 1, 1, "k-diffusion's euler_ancestral"),
-    DKP_LAW("ddpm", dkp_record_ddim, 1, DK_LAW_ANCESTRAL, 1, 1, "Ho et al. 2020, variance beta~"),
-    DKP_LAW("ddpm_large", dkp_record_ddim, 1, DK_LAW_DDPM_LARGE, 1, 1, "Ho et al. 2020, variance beta"),
-    DKP_LAW("dpmpp_2m", dkp_record_dpmpp_2m, 2, DK_LAW_SDE, 0, 2, "Lu et al. 2022b, alg. 2"),
-    DKP_LAW("dpmpp_2m_sde", dkp_record_dpmpp_2m, 2, DK_LAW_SDE, 1, 2, "Lu et al. 2022b, eq. 14"),
-    DKP_LAW("euler_maruyama", dkp_record_euler_maruyama, 1, DK_LAW_SDE, 0, 1, "Song et al. 2021, app. D"),
-    DKP_ROW("predictor_corrector", dkp_record_predictor_corrector, NULL, DK_GAUGE_DEFAULT, 1, 0, DK_LAW_SDE,
-            0, 0, 0, 0, 0.16, 0, 1, 1, 1, 2, "Song et al. 2021, alg. 4-5"),
-    DKP_ROW("smld", dkp_record_smld, NULL, DK_GAUGE_DEFAULT, 1, 0, DK_LAW_ANCESTRAL, 0, 0, 0, 0, 0, 0.2, 10,
-            1, 0, 10, "Song & Ermon 2019, alg. 1"),
+    DKP_SAMPLER("edm_churn", dkp_record_runge_kutta, &dkp_heun, NULL, DK_GAUGE_DEFAULT, 0, DK_RULE_EXACT, 0,
+                DK_LAW_ANCESTRAL, 0, 1.003, 40, 0.05, 50, 0, 0, 0, 0, 0, 0, 0, 0, 1, 2,
+                "Karras et al. 2022, alg. 2"),
+    DKP_RK("ralston", dkp_record_runge_kutta, &dkp_ralston, DK_GAUGE_DEFAULT, 0, 2, 2, "Ralston 1962"),
+    DKP_RK("heun3", dkp_record_runge_kutta, &dkp_heun3, DK_GAUGE_DEFAULT, 0, 3, 3, "Heun 1900"),
+    DKP_RK("kutta3", dkp_record_runge_kutta, &dkp_kutta3, DK_GAUGE_DEFAULT, 0, 3, 3, "Kutta 1901"),
+    DKP_RK("ssp3", dkp_record_runge_kutta, &dkp_ssp3, DK_GAUGE_DEFAULT, 0, 3, 3, "Shu & Osher 1988"),
+    DKP_RK("rk38", dkp_record_runge_kutta, &dkp_rk38, DK_GAUGE_DEFAULT, 0, 4, 4, "Kutta 1901, 3/8 rule"),
+    DKP_RK("bogacki_shampine", dkp_record_runge_kutta, &dkp_bs3, DK_GAUGE_DEFAULT, 0, 3, 3,
+           "Bogacki & Shampine 1989, third order"),
+    DKP_RK("dormand_prince", dkp_record_runge_kutta, &dkp_dp5, DK_GAUGE_DEFAULT, 0, 5, 6,
+           "Dormand & Prince 1980, fifth order"),
+    DKP_STEP("heunpp2", dkp_record_heunpp2, NULL, 0, 0, DK_RULE_DPM, 0, DK_LAW_ANCESTRAL, 0, 0, 1, 3,
+             "sd-webui-samplers-scheduler's Heun++"),
+    DKP_STEP("dpm2_ancestral", dkp_record_dpm2, NULL, 0, 0, DK_RULE_DPM, 0, DK_LAW_ANCESTRAL, 1, 0, 2, 2,
+             "k-diffusion's dpm_2_ancestral"),
+    DKP_STEP("dpm2_ancestral_rf", dkp_record_dpm2, NULL, 0, 0, DK_RULE_DPM, 0, DK_LAW_FLOW, 1, 0, 2, 2,
+             "ComfyUI's dpm_2_ancestral_RF"),
+    DKP_STEP("euler_ancestral_rf", dkp_record_ddim, NULL, 1, 0, DK_RULE_DPM, 0, DK_LAW_FLOW, 1, 0, 1, 1,
+             "ComfyUI's euler_ancestral_RF"),
+    DKP_STEP("lcm", dkp_record_lcm, NULL, 1, 0, DK_RULE_DPM, 0, DK_LAW_ANCESTRAL, 0, 0, 0, 1,
+             "Song et al. 2023, alg. 1; Luo et al. 2023"),
+    DKP_STEP("dpm_solver_2s", dkp_record_singlestep, NULL, 2, 0, DK_RULE_DPM, 1, DK_LAW_ANCESTRAL, 0, 0, 2, 2,
+             "Lu et al. 2022, alg. 1"),
+    DKP_STEP("dpm_solver_3s", dkp_record_singlestep, NULL, 3, 0, DK_RULE_DPM, 1, DK_LAW_ANCESTRAL, 0, 0, 3, 3,
+             "Lu et al. 2022, alg. 2; dpm_fast with sampler.evals"),
+    DKP_STEP("dpmpp_2s", dkp_record_singlestep, NULL, 2, 0, DK_RULE_DPM, 0, DK_LAW_ANCESTRAL, 0, 0, 2, 2,
+             "Lu et al. 2022b, alg. 1"),
+    DKP_STEP("dpmpp_3s", dkp_record_singlestep, NULL, 3, 0, DK_RULE_DPM, 0, DK_LAW_ANCESTRAL, 0, 0, 3, 3,
+             "Lu et al. 2022b; their code's third order"),
+    DKP_STEP("dpmpp_2s_ancestral", dkp_record_singlestep, NULL, 2, 0, DK_RULE_DPM, 0, DK_LAW_ANCESTRAL, 1, 0,
+             2, 2, "k-diffusion's dpmpp_2s_ancestral"),
+    DKP_STEP("dpmpp_2s_ancestral_rf", dkp_record_singlestep, NULL, 2, 0, DK_RULE_DPM, 0, DK_LAW_FLOW, 1, 0, 2,
+             2, "ComfyUI's dpmpp_2s_ancestral_RF"),
+    DKP_STEP("dpmpp_sde", dkp_record_dpmpp_sde, NULL, 2, 0.5, DK_RULE_DPM, 0, DK_LAW_ANCESTRAL, 1, 0, 1, 2,
+             "k-diffusion's dpmpp_sde; Lu et al. 2022b"),
+    DKP_STEP("seeds_2", dkp_record_seeds, NULL, 2, 0.5, DK_RULE_DPM, 0, DK_LAW_SDE, 1, 0, 2, 2,
+             "Gonzalez et al. 2023, alg. 2"),
+    DKP_STEP("seeds_3", dkp_record_seeds, NULL, 3, 0, DK_RULE_DPM, 0, DK_LAW_SDE, 1, 0, 2, 3,
+             "Gonzalez et al. 2023, alg. 3"),
+    DKP_STEP("exp_heun_2_x0", dkp_record_singlestep, NULL, 2, 1, DK_RULE_EXACT, 0, DK_LAW_SDE, 0, 0, 2, 2,
+             "Cox & Matthews 2002, ETD2RK"),
+    DKP_STEP("exp_heun_2_x0_sde", dkp_record_seeds, NULL, 2, 1, DK_RULE_EXACT, 0, DK_LAW_SDE, 1, 0, 2, 2,
+             "ComfyUI's exp_heun_2_x0_sde"),
+    DKP_STEP("res_2s", dkp_record_singlestep, NULL, 2, 0.5, DK_RULE_EXACT, 0, DK_LAW_SDE, 0, 0, 2, 2,
+             "Zhang & Chen 2023, RES"),
+    DKP_PHI(&dkp_res3, "res_3s", 3, 3, "Zhang & Chen 2023, RES; Hochbruck & Ostermann 2010, eq. 2.54"),
+    DKP_PHI(&dkp_etd3, "etd3rk", 3, 3, "Cox & Matthews 2002, eq. 23-25"),
+    DKP_PHI(&dkp_etd4, "etd4rk", 4, 4, "Cox & Matthews 2002, eq. 26-29"),
+    DKP_PHI(&dkp_krogstad, "krogstad", 4, 4, "Krogstad 2005, ETDRK4-B"),
+    DKP_PHI(&dkp_sw, "strehmel_weiner", 4, 4, "Strehmel & Weiner 1992"),
+    DKP_PHI(&dkp_ho, "hochbruck_ostermann", 4, 5, "Hochbruck & Ostermann 2005, eq. 5.19"),
+    DKP_STEP("euler_cfg_pp", dkp_record_ddim, NULL, 1, 0, DK_RULE_DPM, 0, DK_LAW_ANCESTRAL, 0, 1, 1, 1,
+             "Chung et al. 2024, alg. 1"),
+    DKP_STEP("euler_ancestral_cfg_pp", dkp_record_ddim, NULL, 1, 0, DK_RULE_DPM, 0, DK_LAW_ANCESTRAL, 1, 1, 1,
+             1, "ComfyUI's euler_ancestral_cfg_pp"),
+    DKP_STEP("dpmpp_2s_ancestral_cfg_pp", dkp_record_singlestep, NULL, 2, 0, DK_RULE_DPM, 0, DK_LAW_ANCESTRAL,
+             1, 1, 2, 2, "ComfyUI's dpmpp_2s_ancestral_cfg_pp"),
+    DKP_NOISY("ddim", dkp_record_ddim, DK_LAW_ANCESTRAL, 0, 0, 0, 0, 1, 1, "Song et al. 2020"),
+    DKP_NOISY("euler_ancestral", dkp_record_ddim, DK_LAW_ANCESTRAL, 1, 0, 0, 0, 1, 1,
+              "k-diffusion's euler_ancestral"),
+    DKP_NOISY("ddpm", dkp_record_ddim, DK_LAW_ANCESTRAL, 1, 0, 0, 0, 1, 1, "Ho et al. 2020, variance beta~"),
+    DKP_NOISY("ddpm_large", dkp_record_ddim, DK_LAW_DDPM_LARGE, 1, 0, 0, 0, 1, 1,
+              "Ho et al. 2020, variance beta"),
+    DKP_EXP("dpmpp_2m", 2, 0, DK_RULE_DPM, DK_LAW_SDE, 0, 0, 0, 2, "Lu et al. 2022b, alg. 2"),
+    DKP_EXP("dpmpp_2m_sde", 2, 0, DK_RULE_DPM, DK_LAW_SDE, 1, 0, 0, 2, "Lu et al. 2022b, eq. 14"),
+    DKP_NOISY("euler_maruyama", dkp_record_euler_maruyama, DK_LAW_SDE, 0, 0, 0, 0, 1, 1,
+              "Song et al. 2021, app. D"),
+    DKP_NOISY("predictor_corrector", dkp_record_predictor_corrector, DK_LAW_SDE, 0, 0.16, 0, 1, 1, 2,
+              "Song et al. 2021, alg. 4-5"),
+    DKP_NOISY("smld", dkp_record_smld, DK_LAW_ANCESTRAL, 0, 0, 0.2, 10, 0, 10, "Song & Ermon 2019, alg. 1"),
+    DKP_EXP("dpmpp_3m", 3, 0, DK_RULE_EXACT, DK_LAW_SDE, 0, 0, 0, 3, "Lu et al. 2022b; exact third order"),
+    DKP_EXP("dpmpp_3m_sde", 3, 0, DK_RULE_DPM_TAYLOR, DK_LAW_SDE, 1, 0, 0, 2, "k-diffusion's dpmpp_3m_sde"),
+    DKP_EXP("dpm_solver_2m", 2, 0, DK_RULE_DPM, DK_LAW_SDE, 0, 1, 0, 2, "Lu et al. 2022, multistep"),
+    DKP_EXP("dpm_solver_3m", 3, 0, DK_RULE_EXACT, DK_LAW_SDE, 0, 1, 0, 3,
+            "Lu et al. 2022, multistep; exact third order"),
+    DKP_EXP("deis", 3, 0, DK_RULE_EXACT, DK_LAW_SDE, 0, 1, 0, 3, "Zhang & Chen 2022, in log rho"),
+    DKP_EXP("res_multistep", 2, 0, DK_RULE_EXACT, DK_LAW_ANCESTRAL, 0, 0, 0, 2, "Zhang et al. 2023, RES"),
+    DKP_EXP("res_multistep_ancestral", 2, 0, DK_RULE_EXACT, DK_LAW_ANCESTRAL, 1, 0, 0, 1,
+            "Zhang et al. 2023, RES"),
+    DKP_EXP("res_3m", 3, 0, DK_RULE_EXACT, DK_LAW_ANCESTRAL, 0, 0, 0, 3, "Zhang et al. 2023, RES"),
+    DKP_EXP("unip", 3, 0, DK_RULE_BH2, DK_LAW_SDE, 0, 0, 0, 3, "Zhao et al. 2023, UniP"),
+    DKP_EXP("unipc", 3, 4, DK_RULE_BH2, DK_LAW_SDE, 0, 0, 0, 4, "Zhao et al. 2023, alg. 1"),
+    DKP_EXP("sa_solver", 3, 4, DK_RULE_EXACT, DK_LAW_SDE, 1, 0, 0, 2, "Xue et al. 2023, alg. 1"),
+    DKP_EXP("sa_solver_pece", 3, 4, DK_RULE_EXACT, DK_LAW_SDE, 1, 0, 1, 2, "Xue et al. 2023, with PECE"),
+    DKP_SAMPLER("er_sde", dkp_record_er_sde, NULL, NULL, DK_GAUGE_DEFAULT, 3, DK_RULE_EXACT, 0, DK_LAW_SDE, 0,
+                1, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 1, 1, "Cui et al. 2023, ER-SDE-Solver-3"),
+    DKP_ADAMS("lms", 4, DK_RULE_EXACT, 0, 4, "k-diffusion's lms: Adams-Bashforth, exact weights"),
+    DKP_ADAMS("ipndm", 4, DK_RULE_UNIFORM, 0, 1, "Liu et al. 2022; Zhang & Chen 2022"),
+    DKP_ADAMS("ipndm_v", 4, DK_RULE_IPNDM_V, 0, 1,
+              "zju-pi/diff-sampler's ipndm_v; for exact weights see lms"),
+    DKP_SAMPLER("deis_t", dkp_record_deis_t, NULL, NULL, DK_GAUGE_DEFAULT, 3, DK_RULE_EXACT, 0,
+                DK_LAW_ANCESTRAL, 0, 1, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 3, 1, "Zhang & Chen 2022, t-AB"),
+    DKP_ADAMS("deis_rho", 3, DK_RULE_EXACT, 0, 3, "Zhang & Chen 2022, rho-AB"),
+    DKP_ADAMS("gradient_estimation", 2, DK_RULE_GRADIENT, 2, 1, "Permenter & Yuan 2023"),
 };
 
 DK_API const dk_sampler_info *dk_sampler_at(int i) {
@@ -3360,9 +4889,11 @@ DK_API dk_status dk_load(dk_run *run, const void *bytes, size_t size) {
 #undef DKP_COUNT
 #undef DKP_MALLOC
 #undef DKP_FREE
-#undef DKP_ROW
+#undef DKP_SAMPLER
 #undef DKP_RK
-#undef DKP_LAW
+#undef DKP_NOISY
+#undef DKP_ADAMS
+#undef DKP_EXP
 #undef DKP_SAVE_MAGIC
 #endif /* DIFFKIT_IMPLEMENTATION */
 

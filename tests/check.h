@@ -83,6 +83,7 @@ static inline int check_gaussian_denoise(void *user, const dk_eval *e) {
         double x = (double)e->input[i] * scale;
         double D = check_gaussian_D(g, e->level, x);
         e->output[i] = (dk_real)check_prediction(g->prediction, e->level, g->sigma_data, x, D);
+        if (e->uncond_output) e->uncond_output[i] = e->output[i];
     }
     return 0;
 }

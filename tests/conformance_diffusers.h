@@ -232,7 +232,7 @@ static const scheduler schedulers[] = {
     {"DPMSolverSDEScheduler", "dpmpp_sde", SPACE_VE, FROM_DOUBLED, NULL},
     {"DPMSolverMultistepScheduler", "dpmpp_2m", SPACE_VP, FROM_SIGMAS, set_dpm},
     {"DPMSolverMultistepInverseScheduler", "dpmpp_2m", SPACE_VP, FROM_SIGMAS, set_dpm},
-    {"DPMSolverSinglestepScheduler", "dpm_solver", SPACE_VP, FROM_SIGMAS, set_singlestep},
+    {"DPMSolverSinglestepScheduler", "dpmpp_2s", SPACE_VP, FROM_SIGMAS, set_singlestep},
     {"DEISMultistepScheduler", "deis", SPACE_VP, FROM_SIGMAS, set_deis_multistep},
     {"UniPCMultistepScheduler", "unipc", SPACE_VP, FROM_SIGMAS, set_unipc_multistep},
     {"SASolverScheduler", "sa_solver", SPACE_VP, FROM_SIGMAS, set_sa_multistep},
@@ -244,7 +244,7 @@ static const scheduler schedulers[] = {
     {"FlowMatchLCMScheduler", "lcm", SPACE_VP, FROM_SIGMAS, NULL},
     {"FlowMapEulerDiscreteScheduler", "euler", SPACE_VP, FROM_SIGMAS, NULL},
     {"MiniMaxH3Scheduler", "euler", SPACE_VP, FROM_SIGMAS, NULL},
-    {"LTXEulerAncestralRFScheduler", "euler_ancestral", SPACE_VP, FROM_SIGMAS, set_ltx},
+    {"LTXEulerAncestralRFScheduler", "euler_ancestral_rf", SPACE_VP, FROM_SIGMAS, set_ltx},
     {"LCMScheduler", "lcm", SPACE_VP, FROM_CALLS, set_lcm_class},
 };
 

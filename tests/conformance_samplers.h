@@ -3,6 +3,7 @@
 #define CONFORMANCE_SAMPLERS_H
 
 #include "conformance_model.h"
+#include "conformance_onestep.h"
 
 /* Peers' names of samplers; those that are not here have the same name. */
 static const char *our_name(const char *theirs) {
@@ -72,11 +73,8 @@ static verdict set_dpm_solver(replay *r, const json *params) {
     dk_sampler *s = &r->c.sampler;
     int order = (int)json_real(params, "order", 2), data = same(json_string(params, "algorithm_type", ""), "dpmsolver++");
     const char *method = json_string(params, "method", "");
-    if (!same(method, "multistep")) {
-        *s = dk_sampler_named(same(method, "adaptive") ? "dpm_adaptive" : "dpm_solver");
-        s->order = order, s->noise_prediction = !data;
-        return OK;
-    }
+    if (same(method, "adaptive")) return unsupported("adaptive steps");
+    if (!same(method, "multistep")) return OK; /* onestep_case knows them */
     *s = dk_sampler_named(order == 3 ? "dpmpp_3m" : "dpmpp_2m");
     s->order = order, s->noise_prediction = !data, s->rule = DK_RULE_DPM;
     s->lower_order_final = json_real(params, "lower_order_final", 1) > 0 && json_real(params, "steps", 0) < 10;
@@ -186,12 +184,12 @@ static verdict set_lcm(replay *r, const json *params) {
 }
 
 static verdict set_deis(replay *r, const json *params) {
-    if (same(json_string(params, "deis_mode", "tab"), "rhoab")) {
-        r->c.sampler = dk_sampler_named("deis_rho");
-        r->c.sampler.order = (int)json_real(params, "max_order", 3);
-        return OK;
-    }
-    return unsupported("option: DEIS with the interpolation in VP time, by quadrature with 10000 points");
+    int rho = same(json_string(params, "deis_mode", "tab"), "rhoab");
+    r->c.sampler = dk_sampler_named(rho ? "deis_rho" : "deis_t");
+    r->c.sampler.order = (int)json_real(params, "max_order", 3);
+    r->c.sampler.points = rho ? 0 : 10000;
+    if (same(json_string(r->line, "model_kind", ""), "flow")) r->c.sampler.gauge = DK_GAUGE_FLOW;
+    return OK;
 }
 
 /* ------------------------------------------------------------------ score_sde */
@@ -253,10 +251,12 @@ static verdict sampler_case(const json *line, double *worst) {
         if (!json_get(params, "first_sigma_replaced_by")) r.c.sampler.gauge = DK_GAUGE_FLOW;
     }
     if (same(kind, "vp")) r.c.schedule = dk_vp(0.1, 20);
+    int one_step = onestep_case(line, &r.c);
+    if (one_step) r.count = onestep_levels(line, r.levels, r.count);
     for (size_t i = 0; i < sizeof special / sizeof *special; i++)
         if (same(peer, special[i].peer) && same(sampler, special[i].sampler) && special[i].set(&r, params) < OK)
             return UNSUPPORTED;
-    set_rule(&r.c.sampler, params);
+    if (!one_step) set_rule(&r.c.sampler, params);
     verdict result = run_replay(&r, tolerance(same(sampler, "lms") ? 1e-8 : 1e-9), worst);
     if (result == OK && r.calls != (int)json_real(line, "nfe", r.calls)) {
         reason = "the number of evaluations differs";

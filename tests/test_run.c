@@ -28,6 +28,7 @@ static void answer(const dk_eval *e) {
     for (size_t i = 0; i < e->dim * (size_t)e->batch; i++) {
         dk_real x = e->input[i];
         e->output[i] = (x - (dk_real)e->t) / (1 + x * x);
+        if (e->uncond_output) e->uncond_output[i] = (dk_real)0.5 * e->output[i];
     }
 }
 static int nonlinear(void *user, const dk_eval *e) {
@@ -931,11 +932,14 @@ static int naive_find_bad(void *user, dk_run *run, int slot, size_t *bad) {
 static int naive_denoise(void *user, const dk_eval *e) {
     naive *n = (naive *)user;
     assert_null(e->input);
-    if (!n->buffer[e->output_slot])
-        n->buffer[e->output_slot] = (double *)calloc(e->dim * (size_t)e->batch, sizeof(double));
+    const int slots[2] = {e->output_slot, e->uncond_slot};
+    for (int k = 0; k < 2; k++)
+        if (slots[k] >= 0 && !n->buffer[slots[k]])
+            n->buffer[slots[k]] = (double *)calloc(e->dim * (size_t)e->batch, sizeof(double));
     for (size_t i = 0; i < e->dim * (size_t)e->batch; i++) {
         double x = n->buffer[e->input_slot][i];
         n->buffer[e->output_slot][i] = (x - e->t) / (1 + x * x);
+        if (e->uncond_slot >= 0) n->buffer[e->uncond_slot][i] = 0.5 * n->buffer[e->output_slot][i];
     }
     return 0;
 }

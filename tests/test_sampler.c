@@ -82,8 +82,11 @@ static walk walk_plan(dk_config *c, denoiser D, const void *user, const double *
         }
         if (pass->boundary == DK_BOUNDARY_CALL) {
             const dk_call *call = &p->call[pass->index];
-            for (int s = 0; s < width; s++)
-                w.value[call->output * width + s] = D(user, call->level, walk_value(&w, call->input)[s]);
+            for (int s = 0; s < width; s++) {
+                double output = D(user, call->level, walk_value(&w, call->input)[s]);
+                w.value[call->output * width + s] = output;
+                if (call->uncond_output >= 0) w.value[call->uncond_output * width + s] = output;
+            }
         } else if (pass->boundary == DK_BOUNDARY_NORM) {
             const dk_norm *norm = &p->norm[pass->index];
             for (int s = 0; s < width; s++)
@@ -120,8 +123,35 @@ static double marginal_variance(const check_gaussian *g, dk_level l) {
 
 /* ----------------------------------------------------------------------------------- orders */
 
-static const char *const deterministic[] = {"euler", "heun", "midpoint", "dpm2",
-                                            "rk4",   "edm",  "ddim",     "dpmpp_2m"};
+static const char *const deterministic[] = {"euler",
+                                            "heun",
+                                            "midpoint",
+                                            "dpm2",
+                                            "rk4",
+                                            "edm",
+                                            "ddim",
+                                            "dpmpp_2m",
+                                            "ralston",
+                                            "heun3",
+                                            "kutta3",
+                                            "ssp3",
+                                            "rk38",
+                                            "bogacki_shampine",
+                                            "dormand_prince",
+                                            "heunpp2",
+                                            "dpm_solver_2s",
+                                            "dpm_solver_3s",
+                                            "dpmpp_2s",
+                                            "dpmpp_3s",
+                                            "exp_heun_2_x0",
+                                            "res_2s",
+                                            "res_3s",
+                                            "etd3rk",
+                                            "etd4rk",
+                                            "krogstad",
+                                            "strehmel_weiner",
+                                            "hochbruck_ostermann",
+                                            "euler_cfg_pp"};
 enum { DETERMINISTIC = sizeof deterministic / sizeof deterministic[0], FAMILIES = 10 };
 
 static const dk_sampler_info *info_of(const char *name) {
@@ -146,7 +176,7 @@ static double ode_end(const char *family, dk_sampler sampler, int steps, denoise
 /* The same by a method of our own: dX/dlog u = X - D, classical Runge-Kutta in many steps. */
 static double ode_reference(denoiser D, const void *user, double X) {
     enum { N = 4000 };
-    double h = log(LOW / HIGH) / N, K[5] = {0, 0, 0, 0, 0};
+    double h = log(LOW / HIGH) / (double)N, K[5] = {0, 0, 0, 0, 0};
     const double at[5] = {0, 0, 0.5, 0.5, 1};
     for (int i = 0; i < N; i++) {
         for (int k = 1; k <= 4; k++) {
@@ -168,6 +198,7 @@ typedef struct order_row {
 static const double NO_ORDER = -1;
 static int order_is_wrong(const order_row *row, int f) {
     double order = row->measured[f];
+    if (row->documented >= 5) return !(order > 4.6); /* the leading error terms of the fifth are small */
     return !(order >= NO_ORDER && order <= NO_ORDER) && !(fabs(order - row->documented) <= 0.25);
 }
 
@@ -193,7 +224,7 @@ static void measure_ode(const char *what, denoiser D, const void *user, double s
     order_row rows[DETERMINISTIC];
     for (int i = 0; i < DETERMINISTIC; i++) {
         const dk_sampler_info *info = info_of(deterministic[i]);
-        int steps = info->order == 4 ? 32 : 128;
+        int steps = info->order >= 5 ? 16 : info->order == 4 ? 32 : 128;
         rows[i].name = deterministic[i], rows[i].documented = info->order;
         if (strcmp(rows[i].name, "midpoint") == 0) rows[i].documented = midpoint;
         for (int f = 0; f < FAMILIES; f++) {
@@ -239,6 +270,58 @@ static dk_sampler edited(const char *name, double eta) {
     return s;
 }
 
+/* A multistep method gets its order only once it has its history. So steps grow: h/2^m, ..., h/4, h/2, h, h ...
+   with m such that the first step, of first order, is of the size of h^2 and its error of the fourth order. */
+static double multistep_end(const char *family, dk_sampler sampler, int steps, double start) {
+    double levels[32 + 512 + 1], all = log(HIGH / LOW);
+    int m = (int)ceil(log2(10 * steps / all)), count = steps + m;
+    double h = all / (steps + 1 - pow(2, -m)), at = -log(HIGH);
+    dk_config c = between(family, sampler, count, HIGH, LOW);
+    c.grid = dk_grid_levels(levels, DK_UNIT_LAMBDA);
+    for (int i = 0; i <= count; i++) {
+        levels[i] = i < count ? at : -log(LOW);
+        at += i < m ? h * pow(2, i - m) : h;
+    }
+    double x = start * dk_level_at_sigma(&c.schedule, HIGH).alpha;
+    walk w = walk_plan(&c, mixture, NULL, &x, 1);
+    double end = walk_x(&w, count)[0] / w.plan.level[count].alpha;
+    walk_free(&w);
+    return end;
+}
+
+static void multistep_samplers_have_their_order(void **state) {
+    static const struct {
+        const char *name;
+        int order, corrector;
+        double expected;
+    } cases[] = {
+        {"dpmpp_2m", 2, 0, 2},      {"dpmpp_3m", 3, 0, 3},  {"dpm_solver_2m", 2, 0, 2},
+        {"dpm_solver_3m", 3, 0, 3}, {"deis", 3, 0, 3},      {"deis", 4, 0, 4},
+        {"res_multistep", 2, 0, 2}, {"res_3m", 3, 0, 3},    {"unip", 2, 0, 2},
+        {"unip", 3, 0, 3},          {"unip", 4, 0, 4},      {"unipc", 2, 3, 3},
+        {"unipc", 3, 4, 4},         {"sa_solver", 3, 4, 4}, {"sa_solver_pece", 2, 3, 3},
+        {"lms", 2, 0, 2},           {"lms", 3, 0, 3},       {"lms", 4, 0, 4},
+        {"deis_rho", 3, 0, 3},      {"deis_t", 3, 0, 3},    {"deis_t", 4, 0, 4},
+        {"dpmpp_3m_sde", 3, 0, 2},
+    };
+    enum { CASES = sizeof cases / sizeof cases[0] };
+    double exact = ode_reference(mixture, NULL, 1.3);
+    order_row rows[CASES];
+    (void)state;
+    for (int i = 0; i < CASES; i++) {
+        dk_sampler sampler = edited(cases[i].name, 0);
+        sampler.order = cases[i].order, sampler.corrector = cases[i].corrector;
+        rows[i].name = cases[i].name, rows[i].documented = cases[i].expected;
+        for (int f = 0; f < FAMILIES; f++) {
+            double error[2];
+            for (int k = 0; k < 2; k++)
+                error[k] = fabs(multistep_end(dk_schedule_name(f), sampler, 256 << k, 1.3) - exact);
+            rows[i].measured[f] = log2(error[0] / error[1]);
+        }
+    }
+    judge_orders("multistep, mixture", rows, CASES);
+}
+
 /* Error of the variance at LOW, begun with the exact one at HIGH. */
 static double variance_error(const char *family, dk_sampler sampler, int steps, const check_gaussian *g) {
     dk_config c = between(family, sampler, steps, HIGH, LOW);
@@ -254,7 +337,7 @@ static double variance_error(const char *family, dk_sampler sampler, int steps, 
 static void sde_samplers_have_their_weak_order(void **state) {
     check_gaussian g = {0.7, 0.5, DK_PREDICT_X0, 0, 0};
     dk_sampler heun = dk_sampler_named("dpmpp_2m_sde"), predictor = dk_sampler_named("predictor_corrector");
-    heun.heun = 1;
+    heun.rule = DK_RULE_EXACT;
     predictor.langevin_steps = 0; /* the corrector is not linear */
     const dk_sampler samplers[] = {edited("ddim", 1),
                                    edited("ddim", 0.5),
@@ -264,6 +347,17 @@ static void sde_samplers_have_their_weak_order(void **state) {
                                    edited("dpmpp_2m_sde", 1),
                                    edited("dpmpp_2m_sde", 0.5),
                                    heun,
+                                   edited("dpm2_ancestral", 1),
+                                   edited("dpm2_ancestral_rf", 1),
+                                   edited("euler_ancestral_rf", 1),
+                                   edited("dpmpp_2s_ancestral", 1),
+                                   edited("dpmpp_2s_ancestral_rf", 1),
+                                   edited("dpmpp_sde", 1),
+                                   edited("seeds_2", 1),
+                                   edited("seeds_3", 1),
+                                   edited("exp_heun_2_x0_sde", 1),
+                                   edited("euler_ancestral_cfg_pp", 1),
+                                   edited("dpmpp_2s_ancestral_cfg_pp", 1),
                                    edited("euler_maruyama", 0),
                                    predictor};
     enum { COUNT = sizeof samplers / sizeof samplers[0] };
@@ -397,7 +491,8 @@ static void steps_are_those_of_the_papers(void **state) {
     (void)state;
     for (size_t k = 0; k < sizeof cases / sizeof cases[0]; k++) {
         dk_config c = between(cases[k].family, edited(cases[k].sampler, cases[k].eta), STEPS, HIGH, LOW);
-        c.sampler.heun = cases[k].heun, c.sampler.langevin_steps = 0;
+        c.sampler.langevin_steps = 0;
+        if (cases[k].heun) c.sampler.rule = DK_RULE_EXACT;
         c.grid = dk_grid_levels(levels, DK_UNIT_SIGMA);
         walk w = walk_plan(&c, gaussian, &g, start, WIDTH);
         for (int s = 0; s < WIDTH; s++) {
@@ -444,7 +539,7 @@ static void D_linear_in_lambda_is_extrapolated_exactly(void **state) {
     for (int churn = 0; churn <= 2; churn++) {
         dk_config c = between("edm", dk_sampler_named("dpmpp_2m"), 5, 9, 0.1);
         c.grid = dk_grid_levels(levels, DK_UNIT_SIGMA);
-        c.sampler.heun = 1, c.sampler.churn = 0.5 * churn;
+        c.sampler.rule = DK_RULE_EXACT, c.sampler.churn = 0.5 * churn;
         walk w = walk_plan(&c, lambda_itself, NULL, start, 0);
         for (int i = 1; i < 5; i++) {
             double from = -log(levels[i] * (1 + 0.1 * churn)), to = -log(levels[i + 1]);
@@ -486,15 +581,21 @@ static void smld_follows_the_langevin_recursion(void **state) {
 
 /* Data that is a point: whatever the step size, x stays N(alpha c, sigma^2). */
 static void noise_laws_keep_the_marginal(void **state) {
-    static const char *const names[] = {"ddim",     "euler_ancestral", "ddpm",
-                                        "dpmpp_2m", "dpmpp_2m_sde",    "edm_churn"};
+    static const char *const names[] = {
+        "ddim",    "euler_ancestral", "ddpm",      "dpmpp_2m", "dpmpp_2m_sde",      "dpm2_ancestral",
+        "seeds_2", "seeds_3",         "dpmpp_sde", "dpmpp_2s", "exp_heun_2_x0_sde", "edm_churn"};
     const double etas[] = {0, 0.3, 0.7, 1};
     check_gaussian g = {1.5, 0, DK_PREDICT_X0, 0, 0};
     (void)state;
     for (size_t n = 0; n < sizeof names / sizeof names[0]; n++)
         for (int f = 0; f < FAMILIES; f++)
-            for (int law = 0; law < 2; law++)
+            for (int law = 0; law < DK_LAW_COUNT; law++)
                 for (int e = 0; e < 4; e++) {
+                    int path = strstr("seeds_2 seeds_3 exp_heun_2_x0_sde", names[n]) != NULL;
+                    if (law == DK_LAW_DDPM_LARGE || (path && law != DK_LAW_SDE)) continue;
+                    int per_step = strstr("seeds_2 dpmpp_sde", names[n]) ? 2
+                                   : strcmp(names[n], "seeds_3") == 0    ? 3
+                                                                         : 1;
                     dk_sampler s = edited(names[n], strcmp(names[n], "edm_churn") == 0 ? 0 : etas[e]);
                     s.law = (dk_noise_law)law, s.s_noise = 1;
                     dk_config c = between(dk_schedule_name(f), s, 5, 20, 0.05);
@@ -502,7 +603,8 @@ static void noise_laws_keep_the_marginal(void **state) {
                     double start[2] = {l.alpha * g.mean, l.alpha * g.mean + l.sigma};
                     walk w = walk_plan(&c, constant, &g, start, 0);
                     int draws = strcmp(names[n], "edm_churn") == 0 || e > 0;
-                    if (strcmp(names[n], "edm_churn") != 0) assert_int_equal(w.plan.draws, draws ? 6 : 1);
+                    if (strcmp(names[n], "edm_churn") != 0)
+                        assert_int_equal(w.plan.draws, draws ? 1 + 5 * per_step : 1);
                     for (int i = 1; i <= 5; i++) {
                         l = w.plan.level[i];
                         check_near(walk_x(&w, i)[0], l.alpha * g.mean, 1e-12, names[n]);
@@ -604,14 +706,15 @@ static double difference_to_edm(const char *family, dk_sampler sampler, int step
 }
 
 static void gauge_free_samplers_do_not_see_the_family(void **state) {
-    static const char *const names[] = {"ddim",     "ddpm",         "euler_ancestral",
-                                        "dpmpp_2m", "dpmpp_2m_sde", "smld"};
+    static const char *const names[] = {"dpmpp_2s",        "dpm_solver_3s", "seeds_3",      "etd4rk",
+                                        "dpmpp_sde",       "lcm",           "ddim",         "ddpm",
+                                        "euler_ancestral", "dpmpp_2m",      "dpmpp_2m_sde", "smld"};
     (void)state;
     for (size_t k = 0; k < sizeof names / sizeof names[0]; k++)
         for (int f = 0; f < FAMILIES; f++) {
             check_near(difference_to_edm(dk_schedule_name(f), dk_sampler_named(names[k]), 8), 0, 1e-11,
                        names[k]);
-            dk_sampler s = edited(names[k], 0.6);
+            dk_sampler s = edited(names[k], 0.6); /* noise in every one that can */
             check_near(difference_to_edm(dk_schedule_name(f), s, 8), 0, 1e-11, names[k]);
         }
 }
@@ -662,7 +765,7 @@ static void inversion_returns_at_the_order_of_the_method(void **state) {
             const dk_sampler_info *info = info_of(deterministic[i]);
             double error[2];
             for (int k = 0; k < 2; k++) {
-                int steps = (info->order == 4 ? 16 : 64) << k;
+                int steps = (info->order >= 5 ? 8 : info->order == 4 ? 16 : 64) << k;
                 dk_config c = between(dk_schedule_name(f), info->sampler, steps, HIGH, LOW);
                 double start = 0.9 * dk_level_at_sigma(&c.schedule, LOW).alpha;
                 c.grid.rising = 1;
@@ -675,6 +778,7 @@ static void inversion_returns_at_the_order_of_the_method(void **state) {
                 walk_free(&up);
                 walk_free(&down);
             }
+            if (error[1] < 2e-8) continue; /* too small to measure an order */
             if (!(log2(error[0] / error[1]) > info->order - 0.25) || error[1] > 0.05)
                 fail_msg("%s on %s: %g, then %g", info->sampler.name, dk_schedule_name(f), error[0],
                          error[1]);
@@ -686,11 +790,14 @@ static void scaling_everything_scales_the_result(void **state) {
     const double small[] = {3, 1.7, 0.8, 0.3, 0.1}, large[] = {24, 13.6, 6.4, 2.4, 0.8};
     (void)state;
     for (int k = 0; dk_sampler_at(k); k++) {
+        if (strcmp(dk_sampler_at(k)->sampler.name, "deis_t") == 0) continue; /* its time knows a scale */
+        if (dk_sampler_at(k)->sampler.law == DK_LAW_FLOW) continue; /* sigma/(alpha + sigma) has a scale */
         check_gaussian g = {0.7, 0.5, DK_PREDICT_EDM, 0.6, 0}, G = {5.6, 4, DK_PREDICT_EDM, 4.8, 0};
         dk_real x[DIM], y[DIM];
         dk_config c = check_config("edm", dk_sampler_at(k)->sampler.name, 4);
         c.dim = DIM, c.sigma_data = 0.6, c.grid = dk_grid_levels(small, DK_UNIT_SIGMA);
         c.sampler.churn_min = 0, c.sampler.churn_max = 0;
+        c.sampler.er_power = 1; /* ER-SDE's own noise scaler knows a scale, a power does not */
         assert_int_equal(dk_sample(&c, check_gaussian_denoise, &g, x), DK_OK);
         c.sigma_data = 4.8, c.grid.levels = large;
         assert_int_equal(dk_sample(&c, check_gaussian_denoise, &G, y), DK_OK);
@@ -755,6 +862,7 @@ static int remember_D(void *user, const dk_eval *e) {
     for (size_t i = 0; i < e->dim; i++) {
         double x = (double)e->input[i];
         e->output[i] = last->D[i] = (dk_real)(x / (1 + x * x) + 0.25 * (double)i);
+        if (e->uncond_output) e->uncond_output[i] = (dk_real)(0.5 * x);
     }
     return 0;
 }
@@ -806,9 +914,19 @@ static int is_one_of(const char *name, const char *list) {
 /* Evaluations of a whole run, from the documentation and the papers. */
 static int documented_calls(const dk_sampler_info *info, int steps, int from_pure_noise, int to_zero) {
     const dk_sampler *s = &info->sampler;
-    if (is_one_of(s->name, "heun midpoint dpm2 rk4 edm edm_churn"))
-        return info->evals * (steps - to_zero) + to_zero;
+    int evals = info->evals;
+    if (strcmp(s->name, "heunpp2") == 0) return steps < 2 ? steps : 3 * steps - 3;
+    if (is_one_of(s->name,
+                  "heun midpoint dpm2 rk4 edm edm_churn ralston heun3 kutta3 ssp3 rk38 bogacki_shampine "
+                  "dormand_prince dpm2_ancestral_rf"))
+        return evals * (steps - to_zero) + to_zero;
+    if (evals > 1 && !is_one_of(s->name, "predictor_corrector smld") && !s->pece) {
+        int short_steps = from_pure_noise + to_zero < steps ? from_pure_noise + to_zero : steps;
+        return evals * (steps - short_steps) + short_steps; /* lambda is infinite at those ends */
+    }
     if (strcmp(s->name, "predictor_corrector") == 0) return 2 * steps - from_pure_noise;
+    if (s->pece) /* no corrector on the first step, nor back across an infinite gap */
+        return 2 * steps - 1 - (from_pure_noise && steps > 1);
     if (strcmp(s->name, "smld") == 0)
         return from_pure_noise ? 10 * (steps - 1) + 1 + (to_zero && steps > 1) : 10 * steps + to_zero;
     return steps;
@@ -881,7 +999,13 @@ static void samplers_need_no_more_buffers_than_they_must(void **state) {
                  {"heun", 3},
                  {"edm", 3},
                  {"edm_churn", 3},
-                 {"rk4", 5}};
+                 {"rk4", 5},
+                 {"dpmpp_2s", 3},
+                 {"dpmpp_2s_ancestral", 3},
+                 {"lcm", 1},
+                 {"dpm_solver_2s", 3},
+                 {"dpmpp_3s", 4},
+                 {"euler_cfg_pp", 2}};
     (void)state;
     for (size_t k = 0; k < sizeof cases / sizeof cases[0]; k++)
         for (int f = 0; f < FAMILIES; f++) {
@@ -901,6 +1025,7 @@ int main(void) {
         cmocka_unit_test(schedules_are_ten),
         cmocka_unit_test(ode_samplers_have_their_order_on_a_gaussian),
         cmocka_unit_test(ode_samplers_have_their_order_on_a_mixture),
+        cmocka_unit_test(multistep_samplers_have_their_order),
         cmocka_unit_test(sde_samplers_have_their_weak_order),
         cmocka_unit_test(churned_heun_converges_where_s_noise_is_one),
         cmocka_unit_test(steps_are_those_of_the_papers),

@@ -736,7 +736,7 @@ static const struct {
     {"grid.final_value", "edm", AT(grid.final_value), 'd', {0, -1, NaN, HUGE_VAL}, 4},
     {"grid.unit", "edm", AT(grid.unit), 'i', {-1, 4}, 2},
     {"sampler.gauge", "flow", AT(sampler.gauge), 'i', {-1, 99}, 2},
-    {"sampler.order", "flow", AT(sampler.order), 'i', {-1, 3}, 2},
+    {"sampler.order", "flow", AT(sampler.order), 'i', {-1, 9}, 2},
     {"sampler.alpha", "flow", AT(sampler.alpha), 'd', {-1, 1.5, NaN}, 3},
     {"sampler.law", "flow", AT(sampler.law), 'i', {-1, 99}, 2},
     {"sampler.eta", "flow", AT(sampler.eta), 'd', {-1, NaN, HUGE_VAL}, 3},
