@@ -32,12 +32,8 @@ static const struct {
     const char *member;
     verdict (*run)(const json *line, double *worst);
 } kinds[] = {
-    {"test_file", published_case},
-    {"sampler", sampler_case},
-    {"native_float32", diffusers_case},
-    {"spacing", schedule_line},
-    {"stages", tableau_case},
-    {"kind", rng_case},
+    {"test_file", published_case}, {"sampler", sampler_case}, {"native_float32", diffusers_case},
+    {"spacing", schedule_line},    {"stages", tableau_case},  {"kind", rng_case},
 };
 
 static verdict run_line(const json *line, double *worst) {
@@ -79,15 +75,15 @@ int main(int count, char **files) {
             json_value(text, &line);
             snprintf(place, sizeof place, "line %d", number);
             verdict result = run_line(&line, &worst);
-            printf("%s %s %.3g%s%s\n", json_string(&line, "id", json_string(&line, "name", place)), words[result + 1],
-                   worst, *reason ? " " : "", reason);
+            printf("%s %s %.3g%s%s\n", json_string(&line, "id", json_string(&line, "name", place)),
+                   words[result + 1], worst, *reason ? " " : "", reason);
             results[result + 1]++;
             json_free(&line);
         }
         fclose(file);
     }
     free(text);
-    printf("%d passed, %d failed, %d skipped\n", results[OK + 1], results[FAIL + 1] + results[UNSUPPORTED + 1],
-           results[SKIPPED + 1]);
+    printf("%d passed, %d failed, %d skipped\n", results[OK + 1],
+           results[FAIL + 1] + results[UNSUPPORTED + 1], results[SKIPPED + 1]);
     return results[FAIL + 1] + results[UNSUPPORTED + 1] > 0;
 }

@@ -73,11 +73,13 @@ static int flag(const json *v, const char *key) { return json_real(v, key, 0) > 
 /* DDIM's previous timestep is t - T/n whatever the spacing; only where that is the next timestep is it DDIM. */
 static verdict set_ddim(replay *r, const json *config) {
     const json *args = json_get(r->line, "step_args"), *steps = json_get(r->line, "timesteps");
-    double jump = floor(json_real(config, "num_train_timesteps", 1000) / json_real(r->line, "num_inference_steps", 1));
+    double jump =
+        floor(json_real(config, "num_train_timesteps", 1000) / json_real(r->line, "num_inference_steps", 1));
     for (int i = 0; steps && i + 1 < steps->count; i++)
         if (fabs(steps->item[i].number - jump - steps->item[i + 1].number) > 0)
             return unsupported("option: DDIM's jump of T/n timesteps, where the next timestep is another");
-    if ((flag(config, "clip_sample") || flag(config, "thresholding")) && !flag(args, "use_clipped_model_output"))
+    if ((flag(config, "clip_sample") || flag(config, "thresholding")) &&
+        !flag(args, "use_clipped_model_output"))
         return unsupported("option: x0 clipped while the noise is not recomputed");
     r->c.sampler.eta = json_real(args, "eta", 0);
     return OK;
@@ -128,7 +130,8 @@ static verdict set_dpm(replay *r, const json *config) {
     s->order = (int)json_real(config, "solver_order", 2);
     s->rule = same(solver, "heun") ? DK_RULE_DPM_TAYLOR : DK_RULE_DPM;
     s->eta = strncmp(algorithm, "sde", 3) == 0;
-    if (same(algorithm, "sde-dpmsolver")) return unsupported("option: noise prediction with noise (sde-dpmsolver)");
+    if (same(algorithm, "sde-dpmsolver"))
+        return unsupported("option: noise prediction with noise (sde-dpmsolver)");
     s->noise_prediction = same(algorithm, "dpmsolver");
     int lower = flag(config, "lower_order_final") && few;
     if (flag(config, "euler_at_final") && !lower && s->order > 2)
@@ -146,7 +149,8 @@ static verdict set_cosine_dpm(replay *r, const json *config) {
 static verdict set_deis_multistep(replay *r, const json *config) {
     dk_sampler *s = &r->c.sampler;
     s->order = (int)json_real(config, "solver_order", 2);
-    set_lower_order(r, flag(config, "lower_order_final") && json_real(r->line, "num_inference_steps", 0) < 15);
+    set_lower_order(r,
+                    flag(config, "lower_order_final") && json_real(r->line, "num_inference_steps", 0) < 15);
     return OK;
 }
 
@@ -278,24 +282,29 @@ static double last_level(const json *line, const json *config) {
 
 static void read_levels(replay *r, const json *config, level_source source, int start, int inverted) {
     static double sigmas[2 * MAX_LEVELS];
-    int n = source == FROM_CALLS ? r->recorded : json_numbers(json_get(r->line, "sigmas"), sigmas, 2 * MAX_LEVELS);
+    int n = source == FROM_CALLS ? r->recorded
+                                 : json_numbers(json_get(r->line, "sigmas"), sigmas, 2 * MAX_LEVELS);
     r->count = 0;
     if (source == FROM_CALLS) {
-        for (int i = 0; i < n; i++) r->levels[r->count++] = r->alpha_at[i] > 0 ? r->sigma_at[i] / r->alpha_at[i] : HUGE_VAL;
+        for (int i = 0; i < n; i++)
+            r->levels[r->count++] = r->alpha_at[i] > 0 ? r->sigma_at[i] / r->alpha_at[i] : HUGE_VAL;
         r->levels[r->count++] = last_level(r->line, config);
     } else {
         for (int i = start; i < n; i += source == FROM_DOUBLED && i > start ? 2 : 1)
             r->levels[r->count++] = inverted ? 1 - sigmas[i] : sigmas[i];
     }
-    if (source == FROM_SIGMAS && r->count > r->recorded + 1) r->count = r->recorded + 1; /* log_linear has one more */
+    if (source == FROM_SIGMAS && r->count > r->recorded + 1)
+        r->count = r->recorded + 1; /* log_linear has one more */
     r->ends_early = r->levels[r->count - 1] <= 0;
     /* a last step that goes nowhere changes nothing */
-    while (r->count > 2 && fabs(r->levels[r->count - 1] - r->levels[r->count - 2]) <= 1e-6 * r->levels[r->count - 1])
+    while (r->count > 2 &&
+           fabs(r->levels[r->count - 1] - r->levels[r->count - 2]) <= 1e-6 * r->levels[r->count - 1])
         r->count--, r->ends_early = 1;
 }
 
 /* Sampler, space and options of a class; the calls' levels are known. */
-static verdict set_scheduler(replay *r, const char *class_name, const json *config, int start, const char *rule) {
+static verdict set_scheduler(replay *r, const char *class_name, const json *config, int start,
+                             const char *rule) {
     const scheduler *s = NULL;
     size_t length = strlen(class_name);
     for (size_t i = 0; i < sizeof schedulers / sizeof *schedulers; i++)
@@ -311,7 +320,8 @@ static verdict set_scheduler(replay *r, const char *class_name, const json *conf
     r->c.sampler.s_noise = json_real(json_get(r->line, "step_args"), "s_noise", 1);
     if (s->space == SPACE_VE) r->c.network_schedule = dk_vp(0.1, 20);
     if (s->space == SPACE_VP) r->c.schedule = dk_vp(0.1, 20);
-    if (strncmp(rule, "flow", 4) == 0 || same(rule, "h3")) r->c.schedule = dk_flow(1), r->c.grid.unit = DK_UNIT_FLOW;
+    if (strncmp(rule, "flow", 4) == 0 || same(rule, "h3"))
+        r->c.schedule = dk_flow(1), r->c.grid.unit = DK_UNIT_FLOW;
     read_levels(r, config, s->source, start, same(rule, "flow_inverted"));
     if (s->set && s->set(r, config) < OK) return UNSUPPORTED;
     if (flag(config, "thresholding")) {

@@ -56,7 +56,7 @@ typedef struct replay {
     const json *line;
     dk_config c;
     double levels[MAX_LEVELS];
-    int count; /* of levels */
+    int count;    /* of levels */
     double scale; /* of x_init */
 
     const json *denoiser, *uncond; /* of the network */
@@ -70,11 +70,11 @@ typedef struct replay {
     const double *time_at;
 
     const json *noises, *used;
-    int dummy;            /* the model of diffusers' tests: x t/(t + 1) */
+    int dummy;             /* the model of diffusers' tests: x t/(t + 1) */
     const double *normals; /* draws one after another, instead of `noises` */
-    int by_step;     /* a draw for each step, used or not */
-    int silent_from; /* from this draw on the peer multiplies by zero; 0: none */
-    int ends_early;  /* the peer's last step goes to sigma = 0, or nowhere */
+    int by_step;           /* a draw for each step, used or not */
+    int silent_from;       /* from this draw on the peer multiplies by zero; 0: none */
+    int ends_early;        /* the peer's last step goes to sigma = 0, or nowhere */
     int calls;
 } replay;
 
@@ -93,7 +93,8 @@ static double bound_of(const replay *r, const double *D, int n) {
     return q < 1 ? 1 : q > r->clip_most ? r->clip_most : q;
 }
 
-static void estimate(replay *r, const json *denoiser, double alpha, double sigma, const double *x, double *D, int n) {
+static void estimate(replay *r, const json *denoiser, double alpha, double sigma, const double *x, double *D,
+                     int n) {
     exact_denoiser(denoiser, alpha, sigma, x, D, n);
     if (r->clip <= 0 && r->quantile <= 0) return;
     double bound = bound_of(r, D, n), divide = r->quantile > 0 ? bound : 1;
@@ -203,7 +204,7 @@ static double difference(const json *wanted, const dk_real *x, int n) {
     return worst;
 }
 
-static double tolerance(double in_double) { return sizeof(dk_real) == 8 ? in_double : 1e6 * in_double; }
+static double tolerance(double in_double) { return sizeof(dk_real) == 8 ? in_double : 1e5 * in_double; }
 
 /* Runs the config on n numbers. */
 static verdict run_config(replay *r, dk_real *x, int n) {

@@ -35,10 +35,12 @@ static verdict published_case(const json *line, double *worst) {
     static replay r;
     static double abar[MAX_TIMESTEPS], *normals;
     static dk_real x[SAMPLE];
-    const json *config = json_get(line, "config"), *noise = json_get(line, "noise"), *loop = json_get(line, "loop");
+    const json *config = json_get(line, "config"), *noise = json_get(line, "noise"),
+               *loop = json_get(line, "loop");
     const char *class_name = json_string(line, "scheduler_class", "");
     if (!same(json_string(line, "kind", ""), "loop")) return unsupported("a value, not a loop");
-    if (strstr(json_string(loop, "note", ""), "SCALED")) return unsupported("the test gives step() the scaled sample");
+    if (strstr(json_string(loop, "note", ""), "SCALED"))
+        return unsupported("the test gives step() the scaled sample");
     if (strstr(json_string(line, "sample", ""), "96")) return unsupported("one-dimensional sample");
     begin_replay(&r, line);
     int start, n = read_timesteps(line, &start), T = table_of(config, abar);
@@ -51,8 +53,10 @@ static verdict published_case(const json *line, double *worst) {
     r.alpha_at = alpha_at, r.sigma_at = sigma_at;
     if (set_scheduler(&r, class_name, config, start, "") < OK) return UNSUPPORTED;
     r.c.prediction = prediction_of(json_string(config, "prediction_type", "epsilon"));
-    if (r.c.prediction == DK_PREDICT_EPS && strncmp(class_name, "EDM", 3) == 0) r.c.prediction = DK_PREDICT_EDM;
-    if (r.quantile > 0 || (r.clip > 0 && r.c.prediction != DK_PREDICT_EPS)) return unsupported("clipping of this model");
+    if (r.c.prediction == DK_PREDICT_EPS && strncmp(class_name, "EDM", 3) == 0)
+        r.c.prediction = DK_PREDICT_EDM;
+    if (r.quantile > 0 || (r.clip > 0 && r.c.prediction != DK_PREDICT_EPS))
+        return unsupported("clipping of this model");
     if (r.clip > 0) r.c.prediction = DK_PREDICT_X0;
     double scale = json_real(line, "init_scale", 1), first = r.levels[0], alpha = 1 / sqrt(1 + first * first);
     if (r.c.schedule.family == DK_FAMILY_EDM) alpha = 1;
@@ -73,9 +77,11 @@ static verdict published_case(const json *line, double *worst) {
     }
     verdict result = run_config(&r, x, SAMPLE);
     if (result < OK) return result;
-    double sum = 0, want = json_real(line, "expected_sum", NAN), within = json_real(line, "abs_tol_sum", 0.01);
+    double sum = 0, want = json_real(line, "expected_sum", (double)NAN),
+           within = json_real(line, "abs_tol_sum", 0.01);
     for (int i = 0; i < SAMPLE; i++) sum += fabs((double)x[i]);
-    double mean = json_real(line, "expected_mean", NAN), near = json_real(line, "abs_tol_mean", 0.001);
+    double mean = json_real(line, "expected_mean", (double)NAN),
+           near = json_real(line, "abs_tol_mean", 0.001);
     *worst = want == want ? fabs(sum - want) / (1 + fabs(want)) : fabs(sum / SAMPLE - mean);
     return fabs(sum - want) > within || fabs(sum / SAMPLE - mean) > near || !(sum < HUGE_VAL) ? FAIL : OK;
 }

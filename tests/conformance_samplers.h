@@ -44,7 +44,7 @@ static void set_numbers(dk_sampler *s, const json *params) {
         {"corrector_order", NULL, &s->corrector},
     };
     for (size_t i = 0; i < sizeof options / sizeof *options; i++) {
-        double v = json_real(params, options[i].name, NAN);
+        double v = json_real(params, options[i].name, (double)NAN);
         if (options[i].real && v == v) *options[i].real = v;
         if (options[i].whole && v == v) *options[i].whole = (int)v;
     }
@@ -69,15 +69,41 @@ static void set_rule(dk_sampler *s, const json *params) {
 
 /* ------------------------------------------------------------------ DPM-Solver and UniPC */
 
+/* DPM-Solver's discrete schedule: timestep i is t = (i + 1)/T, and log alpha is linear between. */
+typedef struct discrete_table {
+    double log_alpha[1001];
+} discrete_table;
+
+static void discrete_level(void *user, double t, double *alpha, double *sigma, double *d_alpha,
+                           double *d_sigma) {
+    const discrete_table *d = (const discrete_table *)user;
+    double at = t * 1000;
+    int k = at < 0 ? 0 : at > 999 ? 999 : (int)at;
+    double log_alpha = d->log_alpha[k] + (at - k) * (d->log_alpha[k + 1] - d->log_alpha[k]);
+    (void)d_alpha, (void)d_sigma;
+    *alpha = exp(log_alpha), *sigma = sqrt(-expm1(2 * log_alpha));
+}
+
+static dk_schedule discrete_schedule(const char *name) {
+    static discrete_table d;
+    dk_schedule s = same(name, "discrete_sd") ? dk_vp_scaled_linear() : dk_vp_linear();
+    for (int k = 0; k < 1000; k++) d.log_alpha[k + 1] = log(dk_level_at(&s, k).alpha);
+    return dk_custom_schedule(discrete_level, &d, 0, 1);
+}
+
 static verdict set_dpm_solver(replay *r, const json *params) {
     dk_sampler *s = &r->c.sampler;
-    int order = (int)json_real(params, "order", 2), data = same(json_string(params, "algorithm_type", ""), "dpmsolver++");
+    int order = (int)json_real(params, "order", 2),
+        data = same(json_string(params, "algorithm_type", ""), "dpmsolver++");
     const char *method = json_string(params, "method", "");
+    const char *schedule = json_string(params, "schedule", "");
+    if (strncmp(schedule, "discrete", 8) == 0) r->c.schedule = discrete_schedule(schedule);
     if (same(method, "adaptive")) return unsupported("adaptive steps");
     if (!same(method, "multistep")) return OK; /* onestep_case knows them */
     *s = dk_sampler_named(order == 3 ? "dpmpp_3m" : "dpmpp_2m");
     s->order = order, s->noise_prediction = !data, s->rule = DK_RULE_DPM;
-    s->lower_order_final = json_real(params, "lower_order_final", 1) > 0 && json_real(params, "steps", 0) < 10;
+    s->lower_order_final =
+        json_real(params, "lower_order_final", 1) > 0 && json_real(params, "steps", 0) < 10;
     return OK;
 }
 
@@ -114,8 +140,10 @@ static verdict set_ablation(replay *r, const json *params) {
         const char *grid;
         double low, high;
     } ranges[] = {{"ve", 0.02, 100}, {"iddpm", 0.002, 81}, {"edm", 0.002, 80}};
-    const char *schedule = json_string(params, "schedule", "linear"), *grid = json_string(params, "discretization", "edm");
-    double first = 1e-3, low = sqrt(expm1(19.9 / 2 * first * first + 0.1 * first)), high = sqrt(expm1(19.9 / 2 + 0.1));
+    const char *schedule = json_string(params, "schedule", "linear"),
+               *grid = json_string(params, "discretization", "edm");
+    double first = 1e-3, low = sqrt(expm1(19.9 / 2 * first * first + 0.1 * first)),
+           high = sqrt(expm1(19.9 / 2 + 0.1));
     for (size_t i = 0; i < sizeof ranges / sizeof *ranges; i++)
         if (same(grid, ranges[i].grid)) low = ranges[i].low, high = ranges[i].high;
     low = json_real(params, "sigma_min", low), high = json_real(params, "sigma_max", high);
@@ -131,8 +159,10 @@ static verdict set_ablation(replay *r, const json *params) {
     r->c.grid.unit = DK_UNIT_T;
     r->count = json_numbers(json_get(r->line, "t_steps"), r->levels, MAX_LEVELS);
     if (r->count < 3) return FAIL;
-    r->c.schedule =
-        dk_custom_schedule(edm_level, &edm, r->levels[r->count - 2], edm.vp ? 1.5 : edm.ve ? 1e5 : 1e3);
+    r->c.schedule = dk_custom_schedule(edm_level, &edm, r->levels[r->count - 2],
+                                       edm.vp   ? 1.5
+                                       : edm.ve ? 1e5
+                                                : 1e3);
     r->scale = dk_level_at(&r->c.schedule, r->levels[0]).sigma;
     return OK;
 }
@@ -206,8 +236,9 @@ static verdict set_pc(replay *r, const json *params) {
     if (same(predictor, "none")) return unsupported("option: a corrector without a predictor");
     s->snr = json_real(params, "snr", s->snr);
     s->langevin_steps = same(corrector, "none") ? 0 : (int)json_real(params, "n_steps", 1);
-    r->c.schedule = same(sde, "ve") ? dk_ve(json_real(params, "sigma_min", 0.01), json_real(params, "sigma_max", 50))
-                                    : dk_vp(json_real(params, "beta_min", 0.1), json_real(params, "beta_max", 20));
+    r->c.schedule = same(sde, "ve")
+                        ? dk_ve(json_real(params, "sigma_min", 0.01), json_real(params, "sigma_max", 50))
+                        : dk_vp(json_real(params, "beta_min", 0.1), json_real(params, "beta_max", 20));
     if (same(sde, "subvp")) r->c.schedule.family = DK_FAMILY_SUB_VP;
     return OK;
 }
@@ -254,7 +285,8 @@ static verdict sampler_case(const json *line, double *worst) {
     int one_step = onestep_case(line, &r.c);
     if (one_step) r.count = onestep_levels(line, r.levels, r.count);
     for (size_t i = 0; i < sizeof special / sizeof *special; i++)
-        if (same(peer, special[i].peer) && same(sampler, special[i].sampler) && special[i].set(&r, params) < OK)
+        if (same(peer, special[i].peer) && same(sampler, special[i].sampler) &&
+            special[i].set(&r, params) < OK)
             return UNSUPPORTED;
     if (!one_step) set_rule(&r.c.sampler, params);
     verdict result = run_replay(&r, tolerance(same(sampler, "lms") ? 1e-8 : 1e-9), worst);

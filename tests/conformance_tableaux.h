@@ -50,11 +50,13 @@ static void expected_step(const json *a, const json *b, const json *c, int expon
 
 static verdict tableau_case(const json *line, double *worst) {
     static double have[BASIS][BASIS], want[BASIS][BASIS];
-    const json *a = json_get(line, "a"), *b = json_get(line, "b"), *lengths = json_get(line, "evaluated_at_h");
+    const json *a = json_get(line, "a"), *b = json_get(line, "b"),
+               *lengths = json_get(line, "evaluated_at_h");
     int stages = (int)json_real(line, "stages", 0), exponential = json_real(line, "exponential", 0) > 0;
     dk_config c;
     memset(&c, 0, sizeof c);
-    static const char *const names[][2] = {{"heun_2s", "heun"}, {"midpoint_2s", "midpoint"}, {"rk4_4s", "rk4"}};
+    static const char *const names[][2] = {
+        {"heun_2s", "heun"}, {"midpoint_2s", "midpoint"}, {"rk4_4s", "rk4"}};
     const char *name = json_string(line, "name", "");
     for (size_t i = 0; i < sizeof names / sizeof *names; i++)
         if (same(name, names[i][0])) name = names[i][1];
@@ -67,8 +69,8 @@ static verdict tableau_case(const json *line, double *worst) {
     for (int k = 0; k < (lengths ? lengths->count : 1); k++) {
         double h = lengths ? lengths->item[k].number : 0.5, levels[2] = {1, exp(-h)};
         c.grid = dk_grid_levels(levels, DK_UNIT_SIGMA);
-        expected_step(exponential ? &a->item[k] : a, exponential ? &b->item[k] : b, json_get(line, "c"), exponential, h,
-                      stages, want);
+        expected_step(exponential ? &a->item[k] : a, exponential ? &b->item[k] : b, json_get(line, "c"),
+                      exponential, h, stages, want);
         if (read_step(&c, have) != stages) {
             reason = "the number of stages differs";
             return FAIL;

@@ -154,7 +154,9 @@ static verdict rng_case(const json *line, double *worst) {
         torch_randn(&g, z, n, single_precision(line));
         *worst = furthest(values, z, 0);
     }
-    return *worst <= (single_precision(line) ? 1e-6 : 1e-14) ? OK : FAIL; /* their vectorised functions differ a little */
+    return *worst <= (single_precision(line) ? 1e-6 : 1e-14)
+               ? OK
+               : FAIL; /* their vectorised functions differ a little */
 }
 
 #endif
