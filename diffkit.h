@@ -271,9 +271,8 @@ typedef enum dk_spacing {
     DK_SPACING_LINEAR_QUADRATIC, /* 1 - u/u_max first linear, then quadratic; Polyak et al. 2024 (Movie Gen) */
     DK_SPACING_BONG_TANGENT,     /* u along two arctangents that meet half-way, RES4LYF */
     DK_SPACING_BETA_SIGMA,       /* u at quantiles of a beta distribution, Lee et al. 2024 */
-    DK_SPACING_BETA,   /* table, the same for k, rounded; what comes twice is taken once, so that there can
-                                   be fewer steps */
-    DK_SPACING_NORMAL, /* t linear; on shifted flow the ends are u taken for t, ComfyUI */
+    DK_SPACING_BETA, /* table, the same for k, rounded; what comes twice is taken once: can be fewer steps */
+    DK_SPACING_NORMAL,       /* t linear; on shifted flow the ends are u taken for t, ComfyUI */
     DK_SPACING_SGM_UNIFORM,  /* NORMAL with one more level, of which the last is left out */
     DK_SPACING_SIMPLE,       /* table, k = T-1 - i * T/steps, rounded up */
     DK_SPACING_DDIM_UNIFORM, /* table, k = 1 + i * (T/steps) for all that there are: can be more steps */
@@ -348,7 +347,8 @@ DK_API const char *dk_grid_name(int i); /* NULL past the end */
 DK_API const char *dk_grid_about(int i);
 /* The user's own levels, taken verbatim: steps + 1 numbers. */
 DK_API dk_grid dk_grid_levels(const double *levels, dk_unit unit);
-/* A list of levels resampled to any number of steps: linear in the log, in t or in lambda; the last is replaced by 0 unless final says otherwise. */
+/* A list of levels resampled to any number of steps: linear in the log, in t or in lambda; the last is replaced
+   by 0 unless `final` says otherwise. */
 DK_API dk_grid dk_grid_resampled(const double *levels, int level_count, dk_unit unit);
 /* k-diffusion's VP levels: t from 1 to time_min in the VP process with beta(t) = beta_min + beta_d t. For
    schedules whose u is sigma/alpha. */
@@ -1761,7 +1761,7 @@ static dk_level dkp_vp_spaced(const dk_config *c, int i, int n) {
 /* Karras et al. 2022, table 1: u_{j-1}^2 = (u_j^2 + 1) / max(abar_{j-1}/abar_j, C_1) - 1, from u_M = 0, with abar_j =
    sin^2(pi/2 j/M / (C_2 + 1)), M = 1000. The wanted-th that lies in range; -1: counts them, in *found. */
 static double dkp_iddpm_level(const dk_config *c, int wanted, int *found) {
-    enum { M = 1000 };
+    const int M = 1000;
     double c_1 = dkp_or(c->grid.c_1, 1e-3), scale = 0.5 * dkp_pi / M / (dkp_or(c->grid.c_2, 8e-3) + 1);
     double high = dk_noise_level(c->grid.noisy), low = dk_noise_level(c->grid.clean), u = 0;
     *found = 0;
@@ -2402,21 +2402,21 @@ static dk_status dkp_check_grid_numbers(const dk_config *c, char *message) {
         {"grid.shift", g->shift, 0, most, "> 0 (0: 1)"},
         {"grid.shift_power", g->shift_power, 0, 100, "> 0 and <= 100 (0: 1)"},
         {"grid.terminal", g->terminal, 0, 1 - 1e-9, "> 0 and < 1 (0: none)"},
-        {"grid.original_steps", g->original_steps, 0, 1000000, "1 .. 1000000 (0: 10, lcm 50)"},
+        {"grid.original_steps", (double)g->original_steps, 0, 1000000, "1 .. 1000000 (0: 10, lcm 50)"},
         {"grid.beta_a", g->beta_a, 0, 50, "> 0 and <= 50 (0: 0.6)"},
         {"grid.beta_b", g->beta_b, 0, 50, "> 0 and <= 50 (0: 0.6)"},
         {"grid.mean", g->mean, -100, 100, "-100 .. 100"},
         {"grid.deviation", g->deviation, 0, 100, "> 0 and <= 100 (0: by spacing)"},
         {"grid.threshold", g->threshold, 0, 1 - 1e-9, "> 0 and < 1 (0: 0.025)"},
-        {"grid.linear_steps", g->linear_steps, 0, 1000000, "0 .. steps - 1"},
+        {"grid.linear_steps", (double)g->linear_steps, 0, 1000000, "0 .. steps - 1"},
         {"grid.time_min", g->time_min, 0, 0.999, "> 0 and < 1 (0: 0.001)"},
         {"grid.c_1", g->c_1, 0, 1 - 1e-9, "> 0 and < 1 (0: 0.001)"},
         {"grid.c_2", g->c_2, 0, 1, "> 0 and <= 1 (0: 0.008)"},
         {"grid.strength", g->strength, 0, 1, "> 0 and <= 1 (0: 1)"},
-        {"grid.full_steps", g->full_steps, 0, 1000000, "1 .. 1000000 (0: steps)"},
-        {"grid.rounding", g->rounding, DK_ROUND_NONE, DK_ROUND_DOWN, "one of dk_rounding"},
-        {"grid.final", g->final, DK_FINAL_DEFAULT, DK_FINAL_COUNT - 1, "one of dk_final"},
-        {"grid.partial", g->partial, DK_PARTIAL_SLICE, DK_PARTIAL_COUNT - 1, "one of dk_partial"},
+        {"grid.full_steps", (double)g->full_steps, 0, 1000000, "1 .. 1000000 (0: steps)"},
+        {"grid.rounding", (double)g->rounding, 0, DK_ROUND_DOWN, "one of dk_rounding"},
+        {"grid.final", (double)g->final, 0, DK_FINAL_COUNT - 1, "one of dk_final"},
+        {"grid.partial", (double)g->partial, 0, DK_PARTIAL_COUNT - 1, "one of dk_partial"},
     };
     for (int i = 0; i < DKP_COUNT(rows); i++)
         if (!(rows[i].value >= rows[i].low && rows[i].value <= rows[i].high))
@@ -3735,42 +3735,14 @@ static const double dkp_rk38_a[] = {0, 0, 0, 0, 1.0 / 3, 0, 0, 0, -1.0 / 3, 1, 0
 static const double dkp_rk38_b[] = {0.125, 0.375, 0.375, 0.125}, dkp_rk38_c[] = {0, 1.0 / 3, 2.0 / 3, 1};
 static const double dkp_bs3_a[] = {0, 0, 0, 0.5, 0, 0, 0, 0.75, 0};
 static const double dkp_bs3_b[] = {2.0 / 9, 1.0 / 3, 4.0 / 9}, dkp_bs3_c[] = {0, 0.5, 0.75};
-static const double dkp_dp5_a[] = {0,
-                                   0,
-                                   0,
-                                   0,
-                                   0,
-                                   0, /**/
-                                   1.0 / 5,
-                                   0,
-                                   0,
-                                   0,
-                                   0,
-                                   0, /**/
-                                   3.0 / 40,
-                                   9.0 / 40,
-                                   0,
-                                   0,
-                                   0,
-                                   0, /**/
-                                   44.0 / 45,
-                                   -56.0 / 15,
-                                   32.0 / 9,
-                                   0,
-                                   0,
-                                   0, /**/
-                                   19372.0 / 6561,
-                                   -25360.0 / 2187,
-                                   64448.0 / 6561,
-                                   -212.0 / 729,
-                                   0,
-                                   0, /**/
-                                   9017.0 / 3168,
-                                   -355.0 / 33,
-                                   46732.0 / 5247,
-                                   49.0 / 176,
-                                   -5103.0 / 18656,
-                                   0};
+/* clang-format off */
+static const double dkp_dp5_a[] = {0, 0, 0, 0, 0, 0,
+                                   1.0 / 5, 0, 0, 0, 0, 0,
+                                   3.0 / 40, 9.0 / 40, 0, 0, 0, 0,
+                                   44.0 / 45, -56.0 / 15, 32.0 / 9, 0, 0, 0,
+                                   19372.0 / 6561, -25360.0 / 2187, 64448.0 / 6561, -212.0 / 729, 0, 0,
+                                   9017.0 / 3168, -355.0 / 33, 46732.0 / 5247, 49.0 / 176, -5103.0 / 18656, 0};
+/* clang-format on */
 static const double dkp_dp5_b[] = {35.0 / 384, 0, 500.0 / 1113, 125.0 / 192, -2187.0 / 6784, 11.0 / 84};
 static const double dkp_dp5_c[] = {0, 0.2, 0.3, 0.8, 8.0 / 9, 1};
 static const dk_tableau dkp_ralston = {"ralston", 2, 2, dkp_ralston_a, dkp_ralston_b, dkp_ralston_c};
