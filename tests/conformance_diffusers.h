@@ -157,7 +157,9 @@ static verdict set_deis_multistep(replay *r, const json *config) {
 static verdict set_singlestep(replay *r, const json *config) {
     dk_sampler *s = &r->c.sampler;
     verdict result = set_dpm(r, config);
-    s->lower_order_final = flag(config, "lower_order_final");
+    s->lower_order_final = 0;
+    if (s->order > 1 && result == OK)
+        return unsupported("option: singlestep stages on the grid's own levels");
     return result;
 }
 
