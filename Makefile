@@ -4,6 +4,7 @@
 #   make tool      build/diffkit: lists, levels, plans, samples
 #   make test      build and run the tests (installs cmocka where it may)
 #   make bench     time steps against memcpy, side by side
+#   make conformance  build/conformance, which replays reference runs of other implementations
 #   make check     the tests under sanitizers, in double, as C++, with gcc and clang
 #   make format    clang-format on everything
 
@@ -27,7 +28,7 @@ OPENMP := $(shell echo 'int main(void){return 0;}' | $(CC) -fopenmp -x c - -o /d
 TESTS = $(patsubst tests/test_%.c,%,$(wildcard tests/test_*.c))
 DIGITS = examples/digits/unet.h examples/digits/weights.bin
 
-.PHONY: help demo tool test bench check format clean cmocka
+.PHONY: help demo tool test conformance bench check format clean cmocka
 help:
 	@sed -n 's/^# \{0,1\}//;2,/^$$/p' Makefile | sed -n '/make /p'
 
@@ -65,6 +66,13 @@ test: cmocka $(TESTS:%=$(BUILD)/test_%) $(TOOL)
 # Everything that must hold for all compilers and modes; fails on the first that does not.
 check:
 	sh tests/check.sh
+
+# Reference runs of other implementations, in double unless REAL is said: build/conformance FILE.jsonl ...
+CONFORMANCE_REAL = $(if $(findstring command,$(origin REAL)),$(REAL),double)
+$(BUILD)/conformance: tests/conformance.c $(wildcard tests/conformance_*.h) tests/json.h diffkit.h | $(BUILD)
+	$(CC) -std=c11 $(WARN) -I. -DDK_REAL=$(CONFORMANCE_REAL) $(CFLAGS) $< -o $@ $(LIBS)
+
+conformance: $(BUILD)/conformance
 
 # ------------------------------------------------------------------ benchmarks
 $(BUILD)/bench_%: bench/%.c diffkit.h | $(BUILD)

@@ -3208,7 +3208,8 @@ static dk_vec dkp_exponential_step(const dk_recorder *r, dk_level from, dk_level
     double start = dkp_gauge_lambda(r, from), span = dkp_gauge_lambda(r, to) - start;
     double H = dkp_gauge_lambda(r, split.down) - start;
     if (r->sampler.law != DK_LAW_SDE) span = H; /* the ODE down to sigma_down, not the SDE up to the end */
-    if (nodes < 2 || !dkp_finite(span)) return dkp_ddim_step(from, split.down, x, D);
+    if (!dkp_finite(span) || (nodes < 2 && !r->sampler.noise_prediction))
+        return dkp_ddim_step(from, split.down, x, D);
     if (!r->sampler.noise_prediction)
         return dkp_ddim_step(from, split.down, x, dkp_average(r, past, nodes, start, span, H));
     double ratio = dkp_gauge_alpha(r, split.down) / dkp_gauge_alpha(r, from);
@@ -3242,7 +3243,8 @@ static void dkp_record_exponential_adams(dk_recorder *r) {
             for (int i = 0; i < past.count; i++) past.at[i] += here - dkp_gauge_lambda(r, split.down);
         dkp_push(&past, here, noisy ? dk_keep(r, dk_mix(1 / sigma, r->x, -n / sigma, D)) : D);
         if (r->sampler.corrector && past.count > 1) { /* repeat the last step with the new estimate */
-            int nodes = dkp_nodes(r, r->sampler.corrector, past.count, left + 1);
+            int unipc = r->sampler.rule == DK_RULE_BH1 || r->sampler.rule == DK_RULE_BH2; /* adds its node */
+            int nodes = dkp_nodes(r, r->sampler.corrector, past.count, left + 1 + unipc);
             dk_vec x = dkp_exponential_step(r, before, r->from, split, x_before, D, &past, nodes);
             r->x = dk_keep(r, dk_add(x, noise));
             if (r->sampler.pece) {
