@@ -58,10 +58,10 @@ $(BUILD)/snippets.inc: tests/snippets.sh diffkit.h README.md | $(BUILD)
 	sh tests/snippets.sh $(if $(findstring ++,$(STD)),C++,C) >$@
 $(BUILD)/test_snippets: $(BUILD)/snippets.inc
 
-# The tool is C alone; as C++ only the header's tests are built.
-TOOL = $(if $(findstring ++,$(STD)),,$(BUILD)/diffkit)
-test: cmocka $(TESTS:%=$(BUILD)/test_%) $(TOOL)
-	@sh tests/run.sh $(BUILD) $(TESTS) $(if $(TOOL),tool)
+# The tool and the conformance program are C alone; as C++ only the header's tests are built.
+C_ONLY = $(if $(findstring ++,$(STD)),,diffkit conformance)
+test: cmocka $(TESTS:%=$(BUILD)/test_%) $(C_ONLY:%=$(BUILD)/%)
+	@sh tests/run.sh $(BUILD) $(TESTS) $(if $(C_ONLY),tool conformance)
 
 # Everything that must hold for all compilers and modes; fails on the first that does not.
 check:

@@ -32,7 +32,7 @@ static const struct {
     const char *member;
     verdict (*run)(const json *line, double *worst);
 } kinds[] = {
-    {"test_file", published_case}, {"sampler", sampler_case}, {"native_float32", diffusers_case},
+    {"test_file", published_case}, {"sampler", sampler_case}, {"scheduler_class", diffusers_case},
     {"spacing", schedule_line},    {"stages", tableau_case},  {"kind", rng_case},
 };
 
