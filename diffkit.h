@@ -574,7 +574,7 @@ typedef struct dk_sampler {
     int noise_prediction;  /* exponential methods: interpolate the noise instead of D */
     int corrector;         /* UniPC, SA-Solver: nodes of the corrector, the new one included; 0: none */
     int pece;              /* evaluate again after the corrector */
-    int lower_order_final; /* lower the order towards the end, as the peers do for few steps */
+    int lower_order_final; /* 1: no more nodes than steps left before sigma = 0; 2: that step counts, as in diffusers */
     double gamma;          /* gradient estimation */
     int points;            /* deis_t: sum over so many points, 0: exact */
     int er_power;   /* er_sde: scaler level^(eta + 1) instead of the paper's level (exp(level^0.3) + 10) */
@@ -3218,9 +3218,9 @@ static dk_vec dkp_exponential_step(const dk_recorder *r, dk_level from, dk_level
 }
 
 /* How many of the wanted nodes may be used: those that there are, and, with lower_order_final, no more than there
-   are steps left before sigma = 0 or the end. */
+   are steps left. */
 static int dkp_nodes(const dk_recorder *r, int wanted, int have, int left) {
-    if (dkp_level(r, r->steps).sigma <= 0) left--;
+    if (r->sampler.lower_order_final < 2 && dkp_level(r, r->steps).sigma <= 0) left--;
     if (r->sampler.lower_order_final && left < wanted) wanted = left > 1 ? left : 1;
     return wanted < have ? wanted : have;
 }

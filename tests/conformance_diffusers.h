@@ -118,7 +118,7 @@ static verdict set_lms(replay *r, const json *config) {
 /* The peers lower the order towards the last step, which is often one to sigma = 0 or one that goes nowhere: then
    an order of two is left as it is. */
 static void set_lower_order(replay *r, int lower) {
-    r->c.sampler.lower_order_final = lower && (r->c.sampler.order > 2 || !r->ends_early);
+    r->c.sampler.lower_order_final = lower && (r->c.sampler.order > 2 || !r->ends_early) ? 2 : 0;
 }
 
 /* Multistep DPM-Solver in all its forms. */
