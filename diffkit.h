@@ -561,8 +561,7 @@ typedef struct dk_sampler {
     dk_gauge gauge;            /* classical; exponential: FLOW takes (alpha + sigma)/sigma for alpha/sigma */
     int order;                 /* multistep: 1 .. 8 nodes; singlestep: 1 .. 3 */
     dk_rule rule;              /* multistep; singlestep: DPM, or EXACT (Taylor, phi_2) */
-    double alpha; /* edm: where the second evaluation stands: 1/2, 2/3, 1 (Karras et al. 2022, alg. 3);
-                     singlestep: r_1, where its second stage stands in lambda; 0: 1/order */
+    double alpha;              /* edm: where the second evaluation stands, 1/2, 2/3 or 1; singlestep: r_1; 0: 1/order */
     dk_noise_law law;
     double eta;                  /* 0: deterministic */
     double s_noise;              /* multiplies every draw of the sampler; 1 in all presets */
@@ -580,17 +579,14 @@ typedef struct dk_sampler {
     int er_power;   /* er_sde: scaler level^(eta + 1) instead of the paper's level (exp(level^0.3) + 10) */
     int from_down;  /* measure past nodes from the last step's sigma_down, as ComfyUI's RES does */
     int plain_last; /* classical methods: an ordinary step to sigma = 0 instead of x = alpha D */
-    double noise_min,
-        noise_max; /* noise of the law only where sigma/alpha after the step lies between; 0: no limit */
+    double noise_min, noise_max; /* the law's noise only where sigma/alpha after the step lies between; 0: no limit */
     const dk_exponential *exponential; /* exponential Runge-Kutta */
-    double alpha2;                     /* singlestep: r_2, where its third stage stands; 0: 2/3 */
-    dk_spacing
-        stages; /* singlestep: in what stages are equidistant; zero: lambda; UNIFORM, QUADRATIC: as in grids */
-    int evals;  /* singlestep: evaluations in all: too few lower the order of the last steps; 0: no limit */
-    double
-        pure_stage; /* singlestep of order 2 from alpha = 0: sigma/(alpha + sigma) of its stage; 0: order 1 */
-    int cfg_pp; /* 1: CFG++: the network's unconditional output gives the direction, guided D the target */
-    const void *user; /* for the user's own record function; dk_table for table samplers */
+    double alpha2;     /* singlestep: r_2, where its third stage stands; 0: 2/3 */
+    dk_spacing stages; /* singlestep: stages equidistant in lambda, or as UNIFORM or QUADRATIC are */
+    int evals;         /* singlestep: evaluations in all, fewer lower the last steps' order; 0: no limit */
+    double pure_stage; /* singlestep of order 2 from alpha = 0: sigma/(alpha + sigma) of its stage; 0: order 1 */
+    int cfg_pp;        /* CFG++: the unconditional output gives the direction, guided D the target */
+    const void *user;  /* for the user's own record function; dk_table for table samplers */
 } dk_sampler;
 
 typedef struct dk_sampler_info {
