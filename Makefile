@@ -5,6 +5,7 @@
 #   make test      build and run the tests (installs cmocka where it may)
 #   make docs      write docs/samplers.md from the tables in diffkit.h
 #   make bench     time steps against memcpy, side by side
+#   make conformance  build/conformance, which replays reference runs of other implementations
 #   make check     the tests under sanitizers, in double, as C++, with gcc and clang
 #   make format    clang-format on everything
 
@@ -16,6 +17,7 @@ WARN = -Wall -Wextra -Wpedantic -Wconversion -Wsign-conversion -Wshadow -Wdouble
 REAL ?= float
 BUILD ?= build
 LIBS = -lm
+MAKEFLAGS += -j2
 
 # language: c or c++ (make test LANG_STD=c++11 compiles the same files as C++)
 STD ?= c11
@@ -27,7 +29,7 @@ OPENMP := $(shell echo 'int main(void){return 0;}' | $(CC) -fopenmp -x c - -o /d
 TESTS = $(patsubst tests/test_%.c,%,$(wildcard tests/test_*.c))
 DIGITS = examples/digits/unet.h examples/digits/weights.bin
 
-.PHONY: help demo tool docs test bench check format clean cmocka
+.PHONY: help demo tool docs test conformance bench check format clean cmocka
 help:
 	@sed -n 's/^# \{0,1\}//;2,/^$$/p' Makefile | sed -n '/make /p'
 
@@ -60,14 +62,21 @@ $(BUILD)/snippets.inc: tests/snippets.sh diffkit.h README.md | $(BUILD)
 	sh tests/snippets.sh $(if $(findstring ++,$(STD)),C++,C) >$@
 $(BUILD)/test_snippets: $(BUILD)/snippets.inc
 
-# The tool is C alone; as C++ only the header's tests are built.
-TOOL = $(if $(findstring ++,$(STD)),,$(BUILD)/diffkit)
-test: cmocka $(TESTS:%=$(BUILD)/test_%) $(TOOL)
-	@sh tests/run.sh $(BUILD) $(TESTS) $(if $(TOOL),tool)
+# The tool and the conformance program are C alone; as C++ only the header's tests are built.
+C_ONLY = $(if $(findstring ++,$(STD)),,diffkit conformance)
+test: cmocka $(TESTS:%=$(BUILD)/test_%) $(C_ONLY:%=$(BUILD)/%)
+	@sh tests/run.sh $(BUILD) $(TESTS) $(if $(C_ONLY),tool conformance)
 
 # Everything that must hold for all compilers and modes; fails on the first that does not.
 check:
 	sh tests/check.sh
+
+# Reference runs of other implementations, in double unless REAL is said: build/conformance FILE.jsonl ...
+CONFORMANCE_REAL = $(if $(findstring command,$(origin REAL)),$(REAL),double)
+$(BUILD)/conformance: tests/conformance.c $(wildcard tests/conformance_*.h) tests/json.h diffkit.h | $(BUILD)
+	$(CC) -std=c11 $(WARN) -I. -DDK_REAL=$(CONFORMANCE_REAL) $(CFLAGS) $< -o $@ $(LIBS)
+
+conformance: $(BUILD)/conformance
 
 # ------------------------------------------------------------------ benchmarks
 $(BUILD)/bench_%: bench/%.c diffkit.h | $(BUILD)

@@ -271,9 +271,8 @@ typedef enum dk_spacing {
     DK_SPACING_LINEAR_QUADRATIC, /* 1 - u/u_max first linear, then quadratic; Polyak et al. 2024 (Movie Gen) */
     DK_SPACING_BONG_TANGENT,     /* u along two arctangents that meet half-way, RES4LYF */
     DK_SPACING_BETA_SIGMA,       /* u at quantiles of a beta distribution, Lee et al. 2024 */
-    DK_SPACING_BETA,   /* table, the same for k, rounded; what comes twice is taken once, so that there can
-                                   be fewer steps */
-    DK_SPACING_NORMAL, /* t linear; on shifted flow the ends are u taken for t, ComfyUI */
+    DK_SPACING_BETA, /* table, the same for k, rounded; what comes twice is taken once: can be fewer steps */
+    DK_SPACING_NORMAL,       /* t linear; on shifted flow the ends are u taken for t, ComfyUI */
     DK_SPACING_SGM_UNIFORM,  /* NORMAL with one more level, of which the last is left out */
     DK_SPACING_SIMPLE,       /* table, k = T-1 - i * T/steps, rounded up */
     DK_SPACING_DDIM_UNIFORM, /* table, k = 1 + i * (T/steps) for all that there are: can be more steps */
@@ -348,7 +347,8 @@ DK_API const char *dk_grid_name(int i); /* NULL past the end */
 DK_API const char *dk_grid_about(int i);
 /* The user's own levels, taken verbatim: steps + 1 numbers. */
 DK_API dk_grid dk_grid_levels(const double *levels, dk_unit unit);
-/* A list of levels resampled to any number of steps: linear in the log, in t or in lambda; the last is replaced by 0 unless final says otherwise. */
+/* A list of levels resampled to any number of steps: linear in the log, in t or in lambda; the last is replaced
+   by 0 unless `final` says otherwise. */
 DK_API dk_grid dk_grid_resampled(const double *levels, int level_count, dk_unit unit);
 /* k-diffusion's VP levels: t from 1 to time_min in the VP process with beta(t) = beta_min + beta_d t. For
    schedules whose u is sigma/alpha. */
@@ -561,8 +561,7 @@ typedef struct dk_sampler {
     dk_gauge gauge;            /* classical; exponential: FLOW takes (alpha + sigma)/sigma for alpha/sigma */
     int order;                 /* multistep: 1 .. 8 nodes; singlestep: 1 .. 3 */
     dk_rule rule;              /* multistep; singlestep: DPM, or EXACT (Taylor, phi_2) */
-    double alpha; /* edm: where the second evaluation stands: 1/2, 2/3, 1 (Karras et al. 2022, alg. 3);
-                     singlestep: r_1, where its second stage stands in lambda; 0: 1/order */
+    double alpha;              /* edm: where the second evaluation stands, 1/2, 2/3 or 1; singlestep: r_1; 0: 1/order */
     dk_noise_law law;
     double eta;                  /* 0: deterministic */
     double s_noise;              /* multiplies every draw of the sampler; 1 in all presets */
@@ -574,36 +573,35 @@ typedef struct dk_sampler {
     int noise_prediction;  /* exponential methods: interpolate the noise instead of D */
     int corrector;         /* UniPC, SA-Solver: nodes of the corrector, the new one included; 0: none */
     int pece;              /* evaluate again after the corrector */
-    int lower_order_final; /* lower the order towards the end, as the peers do for few steps */
+    int lower_order_final; /* 1: no more nodes than steps left before sigma = 0; 2: that step counts, as in diffusers */
     double gamma;          /* gradient estimation */
     int points;            /* deis_t: sum over so many points, 0: exact */
     int er_power;   /* er_sde: scaler level^(eta + 1) instead of the paper's level (exp(level^0.3) + 10) */
     int from_down;  /* measure past nodes from the last step's sigma_down, as ComfyUI's RES does */
     int plain_last; /* classical methods: an ordinary step to sigma = 0 instead of x = alpha D */
-    double noise_min,
-        noise_max; /* noise of the law only where sigma/alpha after the step lies between; 0: no limit */
+    double noise_min, noise_max; /* the law's noise only where sigma/alpha after the step lies between; 0: no limit */
     const dk_exponential *exponential; /* exponential Runge-Kutta */
-    double alpha2;                     /* singlestep: r_2, where its third stage stands; 0: 2/3 */
-    dk_spacing
-        stages; /* singlestep: in what stages are equidistant; zero: lambda; UNIFORM, QUADRATIC: as in grids */
-    int evals;  /* singlestep: evaluations in all: too few lower the order of the last steps; 0: no limit */
-    double
-        pure_stage; /* singlestep of order 2 from alpha = 0: sigma/(alpha + sigma) of its stage; 0: order 1 */
-    int cfg_pp; /* 1: CFG++: the network's unconditional output gives the direction, guided D the target */
-    const void *user; /* for the user's own record function; dk_table for table samplers */
+    double alpha2;     /* singlestep: r_2, where its third stage stands; 0: 2/3 */
+    dk_spacing stages; /* singlestep: stages equidistant in lambda, or as UNIFORM or QUADRATIC are */
+    int evals;         /* singlestep: evaluations in all, fewer lower the last steps' order; 0: no limit */
+    double pure_stage; /* singlestep of order 2 from alpha = 0: sigma/(alpha + sigma) of its stage; 0: order 1 */
+    int cfg_pp;        /* CFG++: the unconditional output gives the direction, guided D the target */
+    const void *user;  /* for the user's own record function; dk_table for table samplers */
 } dk_sampler;
 
 typedef struct dk_sampler_info {
     dk_sampler sampler;
     int order; /* of convergence: of the ODE, or (weak) of the SDE */
-    int evals; /* per step; Runge-Kutta steps to sigma = 0 take one, smld's one more */
+    int evals; /* per step; Runge-Kutta steps to sigma = 0, exponential ones also from alpha = 0, take one; smld's
+                  one more */
     const char *paper;
 } dk_sampler_info;
 
 DK_API dk_sampler dk_sampler_named(const char *name);
 DK_API const dk_sampler_info *dk_sampler_at(int i);          /* the table of presets; NULL past the end */
 DK_API dk_sampler dk_runge_kutta(const dk_tableau *tableau); /* the user's own tableau, which stays his */
-DK_API dk_sampler dk_table_sampler(const dk_table *table);   /* likewise */
+DK_API dk_sampler dk_exponential_runge_kutta(const dk_exponential *method); /* likewise */
+DK_API dk_sampler dk_table_sampler(const dk_table *table);                  /* likewise */
 /* Up to max known names nearest to the given one; returns how many. kind: "sampler", "grid" or "schedule". */
 DK_API int dk_nearest_names(const char *kind, const char *name, const char **names, int max);
 
@@ -1781,7 +1779,7 @@ static dk_level dkp_vp_spaced(const dk_config *c, int i, int n) {
 /* Karras et al. 2022, table 1: u_{j-1}^2 = (u_j^2 + 1) / max(abar_{j-1}/abar_j, C_1) - 1, from u_M = 0, with abar_j =
    sin^2(pi/2 j/M / (C_2 + 1)), M = 1000. The wanted-th that lies in range; -1: counts them, in *found. */
 static double dkp_iddpm_level(const dk_config *c, int wanted, int *found) {
-    enum { M = 1000 };
+    const int M = 1000;
     double c_1 = dkp_or(c->grid.c_1, 1e-3), scale = 0.5 * dkp_pi / M / (dkp_or(c->grid.c_2, 8e-3) + 1);
     double high = dk_noise_level(c->grid.noisy), low = dk_noise_level(c->grid.clean), u = 0;
     *found = 0;
@@ -2424,21 +2422,21 @@ static dk_status dkp_check_grid_numbers(const dk_config *c, char *message) {
         {"grid.shift", g->shift, 0, most, "> 0 (0: 1)"},
         {"grid.shift_power", g->shift_power, 0, 100, "> 0 and <= 100 (0: 1)"},
         {"grid.terminal", g->terminal, 0, 1 - 1e-9, "> 0 and < 1 (0: none)"},
-        {"grid.original_steps", g->original_steps, 0, 1000000, "1 .. 1000000 (0: 10, lcm 50)"},
+        {"grid.original_steps", (double)g->original_steps, 0, 1000000, "1 .. 1000000 (0: 10, lcm 50)"},
         {"grid.beta_a", g->beta_a, 0, 50, "> 0 and <= 50 (0: 0.6)"},
         {"grid.beta_b", g->beta_b, 0, 50, "> 0 and <= 50 (0: 0.6)"},
         {"grid.mean", g->mean, -100, 100, "-100 .. 100"},
         {"grid.deviation", g->deviation, 0, 100, "> 0 and <= 100 (0: by spacing)"},
         {"grid.threshold", g->threshold, 0, 1 - 1e-9, "> 0 and < 1 (0: 0.025)"},
-        {"grid.linear_steps", g->linear_steps, 0, 1000000, "0 .. steps - 1"},
+        {"grid.linear_steps", (double)g->linear_steps, 0, 1000000, "0 .. steps - 1"},
         {"grid.time_min", g->time_min, 0, 0.999, "> 0 and < 1 (0: 0.001)"},
         {"grid.c_1", g->c_1, 0, 1 - 1e-9, "> 0 and < 1 (0: 0.001)"},
         {"grid.c_2", g->c_2, 0, 1, "> 0 and <= 1 (0: 0.008)"},
         {"grid.strength", g->strength, 0, 1, "> 0 and <= 1 (0: 1)"},
-        {"grid.full_steps", g->full_steps, 0, 1000000, "1 .. 1000000 (0: steps)"},
-        {"grid.rounding", g->rounding, DK_ROUND_NONE, DK_ROUND_DOWN, "one of dk_rounding"},
-        {"grid.final", g->final, DK_FINAL_DEFAULT, DK_FINAL_COUNT - 1, "one of dk_final"},
-        {"grid.partial", g->partial, DK_PARTIAL_SLICE, DK_PARTIAL_COUNT - 1, "one of dk_partial"},
+        {"grid.full_steps", (double)g->full_steps, 0, 1000000, "1 .. 1000000 (0: steps)"},
+        {"grid.rounding", (double)g->rounding, 0, DK_ROUND_DOWN, "one of dk_rounding"},
+        {"grid.final", (double)g->final, 0, DK_FINAL_COUNT - 1, "one of dk_final"},
+        {"grid.partial", (double)g->partial, 0, DK_PARTIAL_COUNT - 1, "one of dk_partial"},
     };
     for (int i = 0; i < DKP_COUNT(rows); i++)
         if (!(rows[i].value >= rows[i].low && rows[i].value <= rows[i].high))
@@ -2594,6 +2592,18 @@ static dk_status dkp_check_sampler(const dk_sampler *s, char *message) {
         return dkp_fail(message, "sampler.tableau->stages", s->tableau->stages, "1 .. 12");
     if (s->exponential && (s->exponential->stages < 1 || s->exponential->stages > DK_MAX_STAGES))
         return dkp_fail(message, "sampler.exponential->stages", s->exponential->stages, "1 .. 12");
+    for (int i = 0; s->exponential && i < s->exponential->stages; i++)
+        if (!(s->exponential->c[i] > 0) && i > 0)
+            return dkp_fail(message, "sampler.exponential->c", s->exponential->c[i], "> 0 after the first");
+    for (int i = 0; s->exponential && i < s->exponential->terms; i++) {
+        const dk_phi_term *t = &s->exponential->term[i];
+        if (t->row < 1 || t->row > s->exponential->stages)
+            return dkp_fail(message, "row of sampler.exponential->term", t->row, "1 .. stages");
+        if (t->column < 1 || t->column >= t->row)
+            return dkp_fail(message, "column of sampler.exponential->term", t->column, ">= 1 and < row");
+        if (t->k < 1 || t->k > 20 || !(t->at > 0))
+            return dkp_fail(message, "k of sampler.exponential->term", t->k, "1 .. 20, with at > 0");
+    }
     if (!(s->alpha2 >= 0 && s->alpha2 <= 1))
         return dkp_fail(message, "sampler.alpha2", s->alpha2, "> 0 and <= 1 (0: 2/3)");
     if (!(s->pure_stage >= 0 && s->pure_stage < 1))
@@ -3216,7 +3226,8 @@ static dk_vec dkp_exponential_step(const dk_recorder *r, dk_level from, dk_level
     double start = dkp_gauge_lambda(r, from), span = dkp_gauge_lambda(r, to) - start;
     double H = dkp_gauge_lambda(r, split.down) - start;
     if (r->sampler.law != DK_LAW_SDE) span = H; /* the ODE down to sigma_down, not the SDE up to the end */
-    if (nodes < 2 || !dkp_finite(span)) return dkp_ddim_step(from, split.down, x, D);
+    if (!dkp_finite(span) || (nodes < 2 && !r->sampler.noise_prediction))
+        return dkp_ddim_step(from, split.down, x, D);
     if (!r->sampler.noise_prediction)
         return dkp_ddim_step(from, split.down, x, dkp_average(r, past, nodes, start, span, H));
     double ratio = dkp_gauge_alpha(r, split.down) / dkp_gauge_alpha(r, from);
@@ -3225,9 +3236,9 @@ static dk_vec dkp_exponential_step(const dk_recorder *r, dk_level from, dk_level
 }
 
 /* How many of the wanted nodes may be used: those that there are, and, with lower_order_final, no more than there
-   are steps left before sigma = 0 or the end. */
+   are steps left. */
 static int dkp_nodes(const dk_recorder *r, int wanted, int have, int left) {
-    if (dkp_level(r, r->steps).sigma <= 0) left--;
+    if (r->sampler.lower_order_final < 2 && dkp_level(r, r->steps).sigma <= 0) left--;
     if (r->sampler.lower_order_final && left < wanted) wanted = left > 1 ? left : 1;
     return wanted < have ? wanted : have;
 }
@@ -3250,7 +3261,8 @@ static void dkp_record_exponential_adams(dk_recorder *r) {
             for (int i = 0; i < past.count; i++) past.at[i] += here - dkp_gauge_lambda(r, split.down);
         dkp_push(&past, here, noisy ? dk_keep(r, dk_mix(1 / sigma, r->x, -n / sigma, D)) : D);
         if (r->sampler.corrector && past.count > 1) { /* repeat the last step with the new estimate */
-            int nodes = dkp_nodes(r, r->sampler.corrector, past.count, left + 1);
+            int unipc = r->sampler.rule == DK_RULE_BH1 || r->sampler.rule == DK_RULE_BH2; /* adds its node */
+            int nodes = dkp_nodes(r, r->sampler.corrector, past.count, left + 1 + unipc);
             dk_vec x = dkp_exponential_step(r, before, r->from, split, x_before, D, &past, nodes);
             r->x = dk_keep(r, dk_add(x, noise));
             if (r->sampler.pece) {
@@ -3402,7 +3414,7 @@ static double dkp_er_scaler(const dk_sampler *s, double level) {
 /* ER-SDE-Solver 1 to 3, Cui et al. 2023, alg. 1-3, in noise levels: a Taylor expansion of D whose integrals are sums
    over 200 points, as the paper takes them. */
 static void dkp_record_er_sde(dk_recorder *r) {
-    enum { POINTS = 200 };
+    const int points = 200;
     dk_vec D1 = dkp_zero(), slope1 = dkp_zero();
     double before = 0, before2 = 0;
     for (int have = 0; dk_step(r); have++) {
@@ -3416,9 +3428,9 @@ static void dkp_record_er_sde(dk_recorder *r) {
         }
         double scale = dkp_er_scaler(&r->sampler, next), kept = scale / dkp_er_scaler(&r->sampler, here);
         double h = next - here, sum = 0, moment = 0;
-        for (int i = 0; i < POINTS; i++) {
-            double at = next - i * h / POINTS, inverse = 1 / dkp_er_scaler(&r->sampler, at);
-            sum -= inverse * h / POINTS, moment -= (at - here) * inverse * h / POINTS;
+        for (int i = 0; i < points; i++) {
+            double at = next - i * h / points, inverse = 1 / dkp_er_scaler(&r->sampler, at);
+            sum -= inverse * h / points, moment -= (at - here) * inverse * h / points;
         }
         dk_vec x = dk_mix(kept * alpha / r->from.alpha, r->x, alpha * (1 - kept), D);
         if (have > 0 && r->sampler.order > 1) {
@@ -3757,42 +3769,14 @@ static const double dkp_rk38_a[] = {0, 0, 0, 0, 1.0 / 3, 0, 0, 0, -1.0 / 3, 1, 0
 static const double dkp_rk38_b[] = {0.125, 0.375, 0.375, 0.125}, dkp_rk38_c[] = {0, 1.0 / 3, 2.0 / 3, 1};
 static const double dkp_bs3_a[] = {0, 0, 0, 0.5, 0, 0, 0, 0.75, 0};
 static const double dkp_bs3_b[] = {2.0 / 9, 1.0 / 3, 4.0 / 9}, dkp_bs3_c[] = {0, 0.5, 0.75};
-static const double dkp_dp5_a[] = {0,
-                                   0,
-                                   0,
-                                   0,
-                                   0,
-                                   0, /**/
-                                   1.0 / 5,
-                                   0,
-                                   0,
-                                   0,
-                                   0,
-                                   0, /**/
-                                   3.0 / 40,
-                                   9.0 / 40,
-                                   0,
-                                   0,
-                                   0,
-                                   0, /**/
-                                   44.0 / 45,
-                                   -56.0 / 15,
-                                   32.0 / 9,
-                                   0,
-                                   0,
-                                   0, /**/
-                                   19372.0 / 6561,
-                                   -25360.0 / 2187,
-                                   64448.0 / 6561,
-                                   -212.0 / 729,
-                                   0,
-                                   0, /**/
-                                   9017.0 / 3168,
-                                   -355.0 / 33,
-                                   46732.0 / 5247,
-                                   49.0 / 176,
-                                   -5103.0 / 18656,
-                                   0};
+/* clang-format off */
+static const double dkp_dp5_a[] = {0, 0, 0, 0, 0, 0,
+                                   1.0 / 5, 0, 0, 0, 0, 0,
+                                   3.0 / 40, 9.0 / 40, 0, 0, 0, 0,
+                                   44.0 / 45, -56.0 / 15, 32.0 / 9, 0, 0, 0,
+                                   19372.0 / 6561, -25360.0 / 2187, 64448.0 / 6561, -212.0 / 729, 0, 0,
+                                   9017.0 / 3168, -355.0 / 33, 46732.0 / 5247, 49.0 / 176, -5103.0 / 18656, 0};
+/* clang-format on */
 static const double dkp_dp5_b[] = {35.0 / 384, 0, 500.0 / 1113, 125.0 / 192, -2187.0 / 6784, 11.0 / 84};
 static const double dkp_dp5_c[] = {0, 0.2, 0.3, 0.8, 8.0 / 9, 1};
 static const dk_tableau dkp_ralston = {"ralston", 2, 2, dkp_ralston_a, dkp_ralston_b, dkp_ralston_c};
@@ -3993,6 +3977,12 @@ DK_API dk_sampler dk_sampler_named(const char *name) {
 DK_API dk_sampler dk_runge_kutta(const dk_tableau *tableau) {
     dk_sampler s = dk_sampler_named("euler");
     s.name = tableau->name ? tableau->name : "runge_kutta", s.tableau = tableau;
+    return s;
+}
+
+DK_API dk_sampler dk_exponential_runge_kutta(const dk_exponential *method) {
+    dk_sampler s = dk_sampler_named("etd4rk");
+    s.name = method->name ? method->name : "exponential", s.exponential = method;
     return s;
 }
 

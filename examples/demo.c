@@ -73,7 +73,7 @@ static int compare(digits *net, dk_config *c, const char *sampler, double *large
     for (int f = 0; f < FAMILIES; f++) {
         c->schedule = families[f].schedule;
         c->sampler = dk_sampler_named(sampler);
-        c->sampler.gauge = families[f].gauge;
+        if (c->sampler.tableau) c->sampler.gauge = families[f].gauge; /* a classical Runge-Kutta method */
         if (sample(net, c, 1, family_x[f])) return 1;
         for (int i = 0; i < ONE_EACH * UNET_PIXELS; i++) {
             double difference = fabs((double)family_x[f][i] - (double)family_x[0][i]) / pixel_range;

@@ -79,7 +79,7 @@ static inline const char *json_value(const char *s, json *v) {
     } words[] = {{"null", JSON_NULL, 0},
                  {"true", JSON_BOOL, 1},
                  {"false", JSON_BOOL, 0},
-                 {"NaN", JSON_NUMBER, NAN},
+                 {"NaN", JSON_NUMBER, (double)NAN},
                  {"Infinity", JSON_NUMBER, HUGE_VAL},
                  {"-Infinity", JSON_NUMBER, -HUGE_VAL}};
     for (size_t i = 0; i < sizeof words / sizeof *words; i++)

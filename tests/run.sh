@@ -1,16 +1,24 @@
 #!/bin/sh
 # Runs test programs and sums up: run.sh BUILD NAME...
-# Each program prints cmocka's own report, and tool is a script; the last line counts the tests of all of them.
+# Each program prints cmocka's own report. tool is a script, conformance a program that replays tests/data; both end
+# with a line of counts. The last line counts the tests of all of them.
 build=$1
 shift
 passed=0 failed=0 broken=
 for name in "$@"; do
     log=$build/test_$name.log
-    if [ "$name" = tool ]; then sh tests/test_tool.sh "$build/diffkit"; else "$build/test_$name"; fi >"$log" 2>&1
+    case $name in
+    tool) sh tests/test_tool.sh "$build/diffkit" ;;
+    conformance) "$build/conformance" tests/data/*.jsonl ;;
+    *) "$build/test_$name" ;;
+    esac >"$log" 2>&1
     status=$?
     p=$(sed -n 's/^\[  PASSED  \] \([0-9]*\) test.*/\1/p' "$log" | awk '{s += $1} END {print s + 0}')
-    [ "$name" = tool ] && p=$(sed -n 's/^tool: \([0-9]*\) passed.*/\1/p' "$log")
     f=$(sed -n 's/^\[  FAILED  \] \([0-9]*\) test.*/\1/p' "$log" | awk '{s += $1} END {print s + 0}')
+    case $name in tool | conformance)
+        p=$(sed -n 's/^\(tool: \)\{0,1\}\([0-9]*\) passed.*/\2/p' "$log")
+        f=$(sed -n 's/^\(tool: \)\{0,1\}[0-9]* passed, \([0-9]*\) failed.*/\2/p' "$log") ;;
+    esac
     if [ $status -ne 0 ] || [ "$p" = 0 ]; then
         cat "$log"
         [ "$f" = 0 ] && f=1 # died without a report

@@ -550,6 +550,92 @@ static void D_linear_in_lambda_is_extrapolated_exactly(void **state) {
     }
 }
 
+/* Against the series, summed in long double where it does not cancel; elsewhere against the recursion's identity. */
+static void phi_functions_are_their_series(void **state) {
+    (void)state;
+    for (int k = 0; k <= 4; k++)
+        for (double z = -6; z < 12; z += 0.037) {
+            long double term = 1, sum = 0;
+            for (int i = 1; i <= k; i++) term /= i;
+            for (int n = 0; n < 120; n++) sum += term, term *= (long double)z / (n + 1 + k);
+            check_near(dkp_phi(k, z) / (double)sum, 1, 1e-14, "phi");
+        }
+    check_near(dkp_phi(3, 0), 1.0 / 6, 1e-16, "phi_3(0)");
+    for (int k = 1; k <= 3; k++) /* the limit of h phi_k(-h) */
+        check_near(dkp_h_phi(k, HUGE_VAL, -1), dkp_h_phi(k, 1e14, -1), 1e-12, "phi at infinity");
+}
+
+/* Exponential methods of order 2 and more whose weights are exact solve D = lambda exactly. */
+static void exponential_methods_integrate_D_linear_in_lambda(void **state) {
+    static const char *const names[] = {"res_2s",          "exp_heun_2_x0", "res_3s",
+                                        "etd3rk",          "etd4rk",        "krogstad",
+                                        "strehmel_weiner", "dpmpp_3s",      "hochbruck_ostermann"};
+    const double levels[] = {9, 5, 0.2}, start = 2;
+    (void)state;
+    for (size_t n = 0; n < sizeof names / sizeof names[0]; n++) {
+        dk_config c = between("edm", dk_sampler_named(names[n]), 2, 9, 0.2);
+        c.grid = dk_grid_levels(levels, DK_UNIT_SIGMA);
+        walk w = walk_plan(&c, lambda_itself, NULL, &start, 1);
+        double from = -log(9.0), to = -log(0.2);
+        check_near(walk_x(&w, 2)[0], to - 1 + (start - from + 1) * exp(from - to), 1e-13, names[n]);
+        walk_free(&w);
+    }
+}
+
+/* Lu et al. 2022, app. D.3: n evaluations in n/3 + 1 steps of order 3, the last ones lower; with a step to sigma = 0,
+   which takes one, likewise. */
+static void singlestep_lowers_the_last_orders(void **state) {
+    (void)state;
+    for (int n = 3; n <= 20; n++)
+        for (int zero = 0; zero < 2; zero++) {
+            int steps = n / 3 + 1, calls[32] = {0};
+            dk_plan plan;
+            dk_config c = check_config("edm", "dpm_solver_3s", steps + zero);
+            memset(&plan, 0, sizeof plan);
+            c.grid.final = zero ? DK_FINAL_ZERO : DK_FINAL_MIN;
+            c.sampler.evals = n + zero;
+            assert_int_equal(dk_record(&plan, &c), DK_OK);
+            assert_int_equal(plan.calls, n + zero);
+            for (int i = 0; i < plan.calls; i++) calls[plan.call[i].step]++;
+            for (int i = 0; i < steps - 2; i++) assert_int_equal(calls[i], 3);
+            assert_int_equal(calls[steps - 1], n % 3 ? n % 3 : 1);
+            assert_int_equal(calls[steps - 2], n % 3 ? 3 : 2);
+            dk_plan_free(&plan);
+        }
+}
+
+static int two_outputs(void *user, const dk_eval *e) {
+    (void)user;
+    *e->output = 3, *e->uncond_output = 1;
+    return 0;
+}
+
+/* Chung et al. 2024, alg. 1: x' = alpha' D + sigma' (x - alpha U)/sigma; here on flow matching, D = 3, U = 1. */
+static void cfg_pp_takes_its_direction_from_the_unconditional_output(void **state) {
+    const double levels[] = {0.8, 0.4};
+    dk_real x = 2;
+    dk_config c = check_config("flow", "euler_cfg_pp", 1);
+    (void)state;
+    c.prediction = DK_PREDICT_X0, c.start = DK_START_STATE, c.grid = dk_grid_levels(levels, DK_UNIT_T);
+    assert_int_equal(dk_sample(&c, two_outputs, NULL, &x), DK_OK);
+    check_near((double)x, 0.6 * 3 + 0.4 * (2 - 0.2 * 1) / 0.8, check_tiny, "x");
+}
+
+/* A stage between alpha = 0 and the next level costs an evaluation more; without it the step is the first order one. */
+static void a_stage_may_follow_pure_noise(void **state) {
+    (void)state;
+    for (int with = 0; with < 2; with++) {
+        dk_plan plan;
+        dk_config c = check_config("flow", "dpmpp_2s", 5);
+        memset(&plan, 0, sizeof plan);
+        c.sampler.pure_stage = 0.999 * with;
+        assert_int_equal(dk_record(&plan, &c), DK_OK);
+        assert_int_equal(plan.calls, 2 * 5 - 2 + with);
+        if (with) check_near(plan.call[1].level.sigma, 0.999, 1e-15, "sigma of the stage");
+        dk_plan_free(&plan);
+    }
+}
+
 /* At one level Langevin steps have v' = (1 - step/2 (1 - alpha^2 dev^2/V))^2 v + step sigma^2. */
 static void smld_follows_the_langevin_recursion(void **state) {
     check_gaussian g = {0.7, 0.5, DK_PREDICT_X0, 0, 0};
@@ -672,6 +758,27 @@ static void switched_off_noise_leaves_the_same_bits(void **state) {
             run_gaussian(&b, y);
             assert_memory_equal(x, y, sizeof x);
         }
+}
+
+/* ETD2RK by hand: c = 0, 1, b_2 = phi_2. */
+static void a_users_exponential_method_is_checked_and_runs(void **state) {
+    const double c2[2] = {0, 1};
+    dk_phi_term term = {2, 1, 2, 1, 1};
+    const dk_exponential method = {"mine", 2, 2, c2, 1, &term};
+    dk_real x[DIM], y[DIM];
+    dk_config a = between("vp", dk_exponential_runge_kutta(&method), 6, HIGH, LOW), b = a;
+    (void)state;
+    b.sampler = dk_sampler_named("exp_heun_2_x0");
+    run_gaussian(&a, x);
+    run_gaussian(&b, y);
+    assert_memory_equal(x, y, sizeof x);
+    term.column = 2;
+    assert_int_equal(dk_resolve(&a), DK_ERROR_CONFIG);
+    assert_non_null(strstr(dk_message(&a), "column of sampler.exponential->term = 2"));
+    term.column = 1, term.row = 3;
+    assert_int_equal(dk_resolve(&a), DK_ERROR_CONFIG);
+    term.row = 2, term.at = 0;
+    assert_int_equal(dk_resolve(&a), DK_ERROR_CONFIG);
 }
 
 static void ddim_is_euler_in_the_straight_gauges(void **state) {
@@ -1031,6 +1138,12 @@ int main(void) {
         cmocka_unit_test(steps_are_those_of_the_papers),
         cmocka_unit_test(the_corrector_is_that_of_the_paper),
         cmocka_unit_test(D_linear_in_lambda_is_extrapolated_exactly),
+        cmocka_unit_test(phi_functions_are_their_series),
+        cmocka_unit_test(exponential_methods_integrate_D_linear_in_lambda),
+        cmocka_unit_test(a_users_exponential_method_is_checked_and_runs),
+        cmocka_unit_test(singlestep_lowers_the_last_orders),
+        cmocka_unit_test(cfg_pp_takes_its_direction_from_the_unconditional_output),
+        cmocka_unit_test(a_stage_may_follow_pure_noise),
         cmocka_unit_test(smld_follows_the_langevin_recursion),
         cmocka_unit_test(noise_laws_keep_the_marginal),
         cmocka_unit_test(constant_D_is_integrated_exactly),

@@ -1,0 +1,363 @@
+/* diffusers' schedulers in the library's words. The recorded levels are used verbatim; the network is asked at the
+   recorded alpha and sigma, which differ from the sampler's own where a scheduler rounds its timesteps. */
+#ifndef CONFORMANCE_DIFFUSERS_H
+#define CONFORMANCE_DIFFUSERS_H
+
+#include "conformance_model.h"
+
+enum { MAX_TIMESTEPS = 4096 };
+
+/* ------------------------------------------------------------------ tables of alphas_cumprod */
+
+static double sigmoid(double v) { return 1 / (1 + exp(-v)); }
+
+/* betas[k] of the named schedule; diffusers' formulas for the schedules that the library has not. */
+static double beta_of(const json *config, const char *name, int k, int T) {
+    double first = json_real(config, "beta_start", 1e-4), last = json_real(config, "beta_end", 0.02);
+    double at = T > 1 ? (double)k / (T - 1) : 0;
+    if (same(name, "scaled_linear")) return pow(sqrt(first) + at * (sqrt(last) - sqrt(first)), 2);
+    if (same(name, "sigmoid")) return sigmoid(-6 + 12 * at) * (last - first) + first;
+    if (same(name, "linear")) return first + at * (last - first);
+    double half = acos(-1.0) / 2, u = (double)k / T, v = (double)(k + 1) / T, beta = 0;
+    if (same(name, "squaredcos_cap_v2"))
+        beta = 1 - pow(cos((v + 0.008) / 1.008 * half) / cos((u + 0.008) / 1.008 * half), 2);
+    if (same(name, "exp")) beta = 1 - exp(-12 * (v - u));
+    return beta < 0.999 ? beta : 0.999;
+}
+
+/* Returns the number of timesteps, 0 if the config has no such table. */
+static int table_of(const json *config, double *abar) {
+    static double betas[MAX_TIMESTEPS];
+    int T = (int)json_real(config, "num_train_timesteps", 1000);
+    const char *name = json_string(config, "beta_schedule", "");
+    const json *trained = json_get(config, "trained_betas");
+    double product = 1, shift = json_real(config, "snr_shift_scale", 1);
+    if (T < 2 || T > MAX_TIMESTEPS || (!*name && !trained)) return 0;
+    if (trained) T = json_numbers(trained, betas, MAX_TIMESTEPS);
+    for (int k = 0; k < T; k++) {
+        abar[k] = product *= 1 - (trained ? betas[k] : beta_of(config, name, k, T));
+        abar[k] = abar[k] / (shift + (1 - shift) * abar[k]);
+    }
+    if (json_real(config, "rescale_betas_zero_snr", 0) > 0) { /* Lin et al. 2023, alg. 1 */
+        double first = sqrt(abar[0]), last = sqrt(abar[T - 1]);
+        for (int k = 0; k < T; k++) abar[k] = pow((sqrt(abar[k]) - last) * (first / (first - last)), 2);
+    }
+    return T;
+}
+
+static double noise_level_of(double abar) { return abar > 0 ? sqrt((1 - abar) / abar) : HUGE_VAL; }
+
+/* ------------------------------------------------------------------ classes */
+
+typedef enum space {
+    SPACE_VE, /* x0 + sigma eps; the network is trained on the VP scale */
+    SPACE_VP,
+    SPACE_EDM
+} space;
+
+typedef enum level_source {
+    FROM_SIGMAS,
+    FROM_DOUBLED, /* sigmas with every inner entry twice */
+    FROM_CALLS,   /* where the network was asked, and the last from the table */
+} level_source;
+
+typedef struct scheduler {
+    const char *class_name, *sampler;
+    space space;
+    level_source source;
+    verdict (*set)(replay *r, const json *config);
+} scheduler;
+
+static int flag(const json *v, const char *key) { return json_real(v, key, 0) > 0; }
+
+/* DDIM's previous timestep is t - T/n whatever the spacing; only where that is the next timestep is it DDIM. */
+static verdict set_ddim(replay *r, const json *config) {
+    const json *args = json_get(r->line, "step_args"), *steps = json_get(r->line, "timesteps");
+    double jump =
+        floor(json_real(config, "num_train_timesteps", 1000) / json_real(r->line, "num_inference_steps", 1));
+    for (int i = 0; steps && i + 1 < steps->count; i++)
+        if (fabs(steps->item[i].number - jump - steps->item[i + 1].number) > 0)
+            return unsupported("option: DDIM's jump of T/n timesteps, where the next timestep is another");
+    if ((flag(config, "clip_sample") || flag(config, "thresholding")) &&
+        !flag(args, "use_clipped_model_output"))
+        return unsupported("option: x0 clipped while the noise is not recomputed");
+    r->c.sampler.eta = json_real(args, "eta", 0);
+    return OK;
+}
+
+static verdict set_cog_ddim(replay *r, const json *config) { return set_ddim(r, config); }
+
+static verdict set_ddpm(replay *r, const json *config) {
+    const char *variance = json_string(config, "variance_type", "fixed_small");
+    if (same(variance, "fixed_large")) r->c.sampler = dk_sampler_named("ddpm_large");
+    if (same(variance, "learned_range")) return unsupported("option: learned variance");
+    return OK;
+}
+
+/* Draws for the last step, and multiplies them by zero. */
+static verdict set_wuerstchen(replay *r, const json *config) {
+    (void)config;
+    r->silent_from = r->count - 1;
+    return OK;
+}
+
+static verdict set_churn(replay *r, const json *config) {
+    (void)config;
+    if (json_real(json_get(r->line, "step_args"), "s_churn", 0) > 0)
+        return unsupported("option: churn after the network's evaluation");
+    return OK;
+}
+
+static verdict set_lms(replay *r, const json *config) {
+    (void)config;
+    r->c.sampler.order = (int)json_real(json_get(r->line, "step_args"), "order", 4);
+    r->c.sampler.plain_last = 1;
+    return OK;
+}
+
+/* The peers lower the order towards the last step, which is often one to sigma = 0 or one that goes nowhere: then
+   an order of two is left as it is. */
+static void set_lower_order(replay *r, int lower) {
+    r->c.sampler.lower_order_final = lower && (r->c.sampler.order > 2 || !r->ends_early) ? 2 : 0;
+}
+
+/* Multistep DPM-Solver in all its forms. */
+static verdict set_dpm(replay *r, const json *config) {
+    const char *algorithm = json_string(config, "algorithm_type", "dpmsolver++"),
+               *solver = json_string(config, "solver_type", "midpoint");
+    int few = json_real(r->line, "num_inference_steps", 0) < 15;
+    dk_sampler *s = &r->c.sampler;
+    s->order = (int)json_real(config, "solver_order", 2);
+    s->rule = same(solver, "heun") ? DK_RULE_DPM_TAYLOR : DK_RULE_DPM;
+    s->eta = strncmp(algorithm, "sde", 3) == 0;
+    if (same(algorithm, "sde-dpmsolver"))
+        return unsupported("option: noise prediction with noise (sde-dpmsolver)");
+    s->noise_prediction = same(algorithm, "dpmsolver");
+    int lower = flag(config, "lower_order_final") && few;
+    if (flag(config, "euler_at_final") && !lower && s->order > 2)
+        return unsupported("option: euler_at_final at order 3");
+    set_lower_order(r, lower || flag(config, "euler_at_final"));
+    return OK;
+}
+
+static verdict set_cosine_dpm(replay *r, const json *config) {
+    verdict result = set_dpm(r, config);
+    r->c.sampler.eta = 1;
+    return result;
+}
+
+static verdict set_deis_multistep(replay *r, const json *config) {
+    dk_sampler *s = &r->c.sampler;
+    s->order = (int)json_real(config, "solver_order", 2);
+    set_lower_order(r,
+                    flag(config, "lower_order_final") && json_real(r->line, "num_inference_steps", 0) < 15);
+    return OK;
+}
+
+static verdict set_singlestep(replay *r, const json *config) {
+    dk_sampler *s = &r->c.sampler;
+    verdict result = set_dpm(r, config);
+    s->lower_order_final = 0;
+    if (s->order > 1 && result == OK)
+        return unsupported("option: singlestep stages on the grid's own levels");
+    return result;
+}
+
+static verdict set_unipc_multistep(replay *r, const json *config) {
+    dk_sampler *s = &r->c.sampler;
+    const json *disabled = json_get(config, "disable_corrector");
+    s->order = (int)json_real(config, "solver_order", 2), s->corrector = s->order + 1;
+    s->rule = same(json_string(config, "solver_type", "bh2"), "bh1") ? DK_RULE_BH1 : DK_RULE_BH2;
+    s->noise_prediction = json_real(config, "predict_x0", 1) < 1;
+    set_lower_order(r, flag(config, "lower_order_final"));
+    if (disabled && disabled->count >= r->count - 2) s->corrector = 0;
+    else if (disabled && disabled->count) return unsupported("option: the corrector off in single steps");
+    return OK;
+}
+
+/* sigma/alpha of level i */
+static double in_sigma(const replay *r, int i) {
+    dk_level l = r->c.grid.unit == DK_UNIT_FLOW ? dk_level_at(&r->c.schedule, r->levels[i])
+                                                : dk_level_at_sigma(&r->c.schedule, r->levels[i]);
+    return dk_noise_level(l);
+}
+
+static verdict set_sa_multistep(replay *r, const json *config) {
+    dk_sampler *s = &r->c.sampler;
+    s->order = (int)json_real(config, "predictor_order", 2);
+    s->corrector = (int)json_real(config, "corrector_order", 2);
+    s->noise_prediction = same(json_string(config, "algorithm_type", ""), "noise_prediction");
+    set_lower_order(r, flag(config, "lower_order_final"));
+    s->eta = 1, s->rule = DK_RULE_BH1; /* their "simple order 2" is BH1's moment */
+    /* tau is 1 in steps that begin at timesteps 200 to 800; the library's limits are on where a step ends */
+    int first = -1, last = -1;
+    for (int i = 0; i + 1 < r->count; i++) {
+        if (r->time_at[i] < 200 || r->time_at[i] > 800) continue;
+        if (first < 0) first = i + 1;
+        last = i + 1;
+    }
+    if (first < 0) s->eta = 0;
+    else s->noise_max = in_sigma(r, first) * (1 + 1e-9), s->noise_min = in_sigma(r, last) * (1 - 1e-9);
+    r->by_step = 1;
+    return OK;
+}
+
+static verdict set_flow_euler(replay *r, const json *config) {
+    if (flag(config, "stochastic_sampling")) {
+        r->c.sampler = dk_sampler_named("lcm");
+        return OK;
+    }
+    return set_churn(r, config);
+}
+
+/* LCM's boundary conditions belong to the network: D becomes c_out D + c_skip x. */
+static verdict set_lcm_class(replay *r, const json *config) {
+    r->skip_data = 0.5, r->skip_time = json_real(config, "timestep_scaling", 10);
+    return OK;
+}
+
+static verdict set_ltx(replay *r, const json *config) {
+    r->c.sampler.eta = json_real(config, "eta", 1);
+    r->c.sampler.s_noise = json_real(config, "s_noise", 1);
+    return OK;
+}
+
+static const scheduler schedulers[] = {
+    {"DDIMScheduler", "ddim", SPACE_VP, FROM_CALLS, set_ddim},
+    {"CogVideoXDDIMScheduler", "ddim", SPACE_VP, FROM_CALLS, set_cog_ddim},
+    {"DDPMScheduler", "ddpm", SPACE_VP, FROM_CALLS, set_ddpm},
+    {"UnCLIPScheduler", "ddpm", SPACE_VP, FROM_CALLS, set_ddpm},
+    {"DDPMWuerstchenScheduler", "ddpm", SPACE_VP, FROM_CALLS, set_wuerstchen},
+    {"PNDMScheduler", "pndm", SPACE_VP, FROM_CALLS, NULL},
+    {"EulerDiscreteScheduler", "euler", SPACE_VE, FROM_SIGMAS, set_churn},
+    {"EulerAncestralDiscreteScheduler", "euler_ancestral", SPACE_VE, FROM_SIGMAS, NULL},
+    {"HeunDiscreteScheduler", "heun", SPACE_VE, FROM_DOUBLED, NULL},
+    {"KDPM2DiscreteScheduler", "dpm2", SPACE_VE, FROM_DOUBLED, NULL},
+    {"KDPM2AncestralDiscreteScheduler", "dpm2_ancestral", SPACE_VE, FROM_DOUBLED, NULL},
+    {"LMSDiscreteScheduler", "lms", SPACE_VE, FROM_SIGMAS, set_lms},
+    {"DPMSolverSDEScheduler", "dpmpp_sde", SPACE_VE, FROM_DOUBLED, NULL},
+    {"DPMSolverMultistepScheduler", "dpmpp_2m", SPACE_VP, FROM_SIGMAS, set_dpm},
+    {"DPMSolverMultistepInverseScheduler", "dpmpp_2m", SPACE_VP, FROM_SIGMAS, set_dpm},
+    {"DPMSolverSinglestepScheduler", "dpmpp_2s", SPACE_VP, FROM_SIGMAS, set_singlestep},
+    {"DEISMultistepScheduler", "deis", SPACE_VP, FROM_SIGMAS, set_deis_multistep},
+    {"UniPCMultistepScheduler", "unipc", SPACE_VP, FROM_SIGMAS, set_unipc_multistep},
+    {"SASolverScheduler", "sa_solver", SPACE_VP, FROM_SIGMAS, set_sa_multistep},
+    {"EDMEulerScheduler", "euler", SPACE_EDM, FROM_SIGMAS, set_churn},
+    {"EDMDPMSolverMultistepScheduler", "dpmpp_2m", SPACE_EDM, FROM_SIGMAS, set_dpm},
+    {"CosineDPMSolverMultistepScheduler", "dpmpp_2m_sde", SPACE_EDM, FROM_SIGMAS, set_cosine_dpm},
+    {"FlowMatchEulerDiscreteScheduler", "euler", SPACE_VP, FROM_SIGMAS, set_flow_euler},
+    {"FlowMatchHeunDiscreteScheduler", "heun", SPACE_VP, FROM_DOUBLED, set_churn},
+    {"FlowMatchLCMScheduler", "lcm", SPACE_VP, FROM_SIGMAS, NULL},
+    {"FlowMapEulerDiscreteScheduler", "euler", SPACE_VP, FROM_SIGMAS, NULL},
+    {"MiniMaxH3Scheduler", "euler", SPACE_VP, FROM_SIGMAS, NULL},
+    {"LTXEulerAncestralRFScheduler", "euler_ancestral_rf", SPACE_VP, FROM_SIGMAS, set_ltx},
+    {"LCMScheduler", "lcm", SPACE_VP, FROM_CALLS, set_lcm_class},
+};
+
+/* ------------------------------------------------------------------ one line */
+
+static const struct {
+    const char *name;
+    dk_prediction prediction;
+} predictions[] = {
+    {"epsilon", DK_PREDICT_EPS},
+    {"v_prediction", DK_PREDICT_V},
+    {"sample", DK_PREDICT_X0},
+    {"flow_prediction", DK_PREDICT_VELOCITY},
+    {"data-ward velocity", DK_PREDICT_VELOCITY}, /* with the opposite sign, which the schedule undoes */
+    {"edm_precond_F (epsilon)", DK_PREDICT_EDM},
+    {"edm_precond_F (v_prediction)", DK_PREDICT_EDM},
+};
+
+/* The level after the last call, where the levels are those of the calls. */
+static double last_level(const json *line, const json *config) {
+    static double abar[MAX_TIMESTEPS];
+    const char *class_name = json_string(line, "scheduler_class", "");
+    double end = json_real(config, "set_alpha_to_one", 1);
+    if (same(class_name, "DDPMWuerstchenScheduler")) { /* alpha_cumprod at t = 0 of its own cosine */
+        return noise_level_of(0.9999);
+    }
+    if (same(class_name, "LCMScheduler")) return 0; /* the last step returns the estimate */
+    if (end > 0 || table_of(config, abar) < 2) return 0;
+    return noise_level_of(abar[0]);
+}
+
+static void read_levels(replay *r, const json *config, level_source source, int start, int inverted) {
+    static double sigmas[2 * MAX_LEVELS];
+    int n = source == FROM_CALLS ? r->recorded
+                                 : json_numbers(json_get(r->line, "sigmas"), sigmas, 2 * MAX_LEVELS);
+    r->count = 0;
+    if (source == FROM_CALLS) {
+        for (int i = 0; i < n; i++)
+            r->levels[r->count++] = r->alpha_at[i] > 0 ? r->sigma_at[i] / r->alpha_at[i] : HUGE_VAL;
+        r->levels[r->count++] = last_level(r->line, config);
+    } else {
+        for (int i = start; i < n; i += source == FROM_DOUBLED && i > start ? 2 : 1)
+            r->levels[r->count++] = inverted ? 1 - sigmas[i] : sigmas[i];
+    }
+    if (source == FROM_SIGMAS && r->count > r->recorded + 1)
+        r->count = r->recorded + 1; /* log_linear has one more */
+    r->ends_early = r->levels[r->count - 1] <= 0;
+    /* a last step that goes nowhere changes nothing */
+    while (r->count > 2 &&
+           fabs(r->levels[r->count - 1] - r->levels[r->count - 2]) <= 1e-6 * r->levels[r->count - 1])
+        r->count--, r->ends_early = 1;
+}
+
+/* Sampler, space and options of a class; the calls' levels are known. */
+static verdict set_scheduler(replay *r, const char *class_name, const json *config, int start,
+                             const char *rule) {
+    const scheduler *s = NULL;
+    size_t length = strlen(class_name);
+    for (size_t i = 0; i < sizeof schedulers / sizeof *schedulers; i++)
+        if (same(schedulers[i].class_name, class_name)) s = &schedulers[i];
+    if (!s && length > 17 && same(class_name + length - 17, "ParallelScheduler")) {
+        char plain[64]; /* the same steps, many at once */
+        snprintf(plain, sizeof plain, "%.*sScheduler", (int)(length - 17), class_name);
+        return set_scheduler(r, plain, config, start, rule);
+    }
+    if (!s) return unsupported("class");
+    r->c.sigma_data = json_real(config, "sigma_data", 0.5);
+    r->c.sampler = dk_sampler_named(s->sampler);
+    r->c.sampler.s_noise = json_real(json_get(r->line, "step_args"), "s_noise", 1);
+    if (s->space == SPACE_VE) r->c.network_schedule = dk_vp(0.1, 20);
+    if (s->space == SPACE_VP) r->c.schedule = dk_vp(0.1, 20);
+    if (strncmp(rule, "flow", 4) == 0 || same(rule, "h3"))
+        r->c.schedule = dk_flow(1), r->c.grid.unit = DK_UNIT_FLOW;
+    read_levels(r, config, s->source, start, same(rule, "flow_inverted"));
+    if (s->set && s->set(r, config) < OK) return UNSUPPORTED;
+    if (flag(config, "thresholding")) {
+        r->quantile = json_real(config, "dynamic_thresholding_ratio", 0.995);
+        r->clip_most = json_real(config, "sample_max_value", 1);
+    } else if (flag(config, "clip_sample")) {
+        r->clip = json_real(config, "clip_sample_range", 1);
+    }
+    return OK;
+}
+
+static dk_prediction prediction_of(const char *name) {
+    for (size_t i = 0; i < sizeof predictions / sizeof *predictions; i++)
+        if (same(name, predictions[i].name)) return predictions[i].prediction;
+    return DK_PREDICT_COUNT;
+}
+
+static double alpha_at[MAX_LEVELS], sigma_at[MAX_LEVELS], time_at[MAX_LEVELS];
+
+static verdict diffusers_case(const json *line, double *worst) {
+    static replay r;
+    const json *config = json_get(line, "config"), *d = json_get(line, "denoiser");
+    begin_replay(&r, line);
+    r.c.prediction = prediction_of(json_string(d, "prediction", ""));
+    r.recorded = json_numbers(json_get(d, "alpha"), alpha_at, MAX_LEVELS);
+    json_numbers(json_get(d, "sigma"), sigma_at, MAX_LEVELS);
+    json_numbers(json_get(d, "t"), time_at, MAX_LEVELS);
+    r.alpha_at = alpha_at, r.sigma_at = sigma_at, r.time_at = time_at;
+    if (set_scheduler(&r, json_string(line, "scheduler_class", ""), config,
+                      (int)json_real(json_get(line, "start"), "start_index", 0),
+                      json_string(d, "alpha_sigma_rule", "")) < OK)
+        return UNSUPPORTED;
+    double within = json_real(json_get(line, "sensitivity"), "suggested_abs_tol_float64", 1e-9);
+    return run_replay(&r, tolerance(within > 1e-9 ? within : 1e-9), worst);
+}
+
+#endif

@@ -1,0 +1,252 @@
+/* The networks of the reference files, and how a recorded run is replayed through the library. */
+#ifndef CONFORMANCE_MODEL_H
+#define CONFORMANCE_MODEL_H
+
+#include "json.h"
+
+enum { MAX_DIM = 1024, MAX_LEVELS = 4096, MAX_MODES = 16 };
+
+typedef enum verdict { UNSUPPORTED = -1, FAIL, OK, SKIPPED, VERDICT_COUNT } verdict;
+
+static int same(const char *a, const char *b) { return strcmp(a, b) == 0; }
+
+/* Why the line at hand is unsupported; printed after its verdict. */
+static const char *reason = "";
+static verdict unsupported(const char *why) {
+    reason = why;
+    return UNSUPPORTED;
+}
+
+/* E[x0 | x] for x = alpha x0 + s eps, x0 Gaussian per element or a mixture of isotropic Gaussians. */
+static void exact_denoiser(const json *d, double alpha, double s, const double *x, double *D, int n) {
+    static double mean[MAX_MODES * MAX_DIM], std[MAX_DIM], weight[MAX_MODES];
+    if (same(json_string(d, "kind", "gmm"), "gaussian")) {
+        json_numbers(json_get(d, "mean"), mean, MAX_DIM);
+        json_numbers(json_get(d, "std"), std, MAX_DIM);
+        for (int i = 0; i < n; i++) {
+            double q = std[i] * std[i];
+            D[i] = mean[i] + alpha * q * (x[i] - alpha * mean[i]) / (alpha * alpha * q + s * s);
+        }
+        return;
+    }
+    int modes = json_numbers(json_get(d, "weights"), weight, MAX_MODES);
+    double logit[MAX_MODES], most = -HUGE_VAL, sum = 0;
+    json_numbers(json_get(d, "means"), mean, MAX_MODES * MAX_DIM);
+    json_numbers(json_get(d, "stds"), std, MAX_MODES);
+    for (int k = 0; k < modes; k++) {
+        double v = alpha * alpha * std[k] * std[k] + s * s, distance = 0;
+        for (int i = 0; i < n; i++) {
+            double r = x[i] - alpha * mean[k * n + i];
+            distance += r * r;
+        }
+        logit[k] = log(weight[k]) - 0.5 * distance / v - 0.5 * n * log(v);
+        if (logit[k] > most) most = logit[k];
+    }
+    for (int k = 0; k < modes; k++) sum += logit[k] = exp(logit[k] - most);
+    for (int i = 0; i < n; i++) D[i] = 0;
+    for (int k = 0; k < modes; k++) {
+        double v = alpha * alpha * std[k] * std[k] + s * s, gain = alpha * std[k] * std[k] / v;
+        for (int i = 0; i < n; i++)
+            D[i] += logit[k] / sum * (mean[k * n + i] + gain * (x[i] - alpha * mean[k * n + i]));
+    }
+}
+
+/* One recorded run. */
+typedef struct replay {
+    const json *line;
+    dk_config c;
+    double levels[MAX_LEVELS];
+    int count;    /* of levels */
+    double scale; /* of x_init */
+
+    const json *denoiser, *uncond; /* of the network */
+    double guidance;
+    const double *alpha_at, *sigma_at; /* levels at which it is evaluated, per call; NULL: the library's */
+    int recorded;                      /* how many of them */
+    double sign;                       /* of its output */
+    double clip, quantile, clip_most;  /* what it does to its estimate: |x0| <= clip, or thresholding */
+    double skip_data;                  /* LCM's boundary conditions: sigma_data, 0: none */
+    double skip_time;
+    const double *time_at;
+
+    const json *noises, *used;
+    int dummy;             /* the model of diffusers' tests: x t/(t + 1) */
+    const double *normals; /* draws one after another, instead of `noises` */
+    int by_step;           /* a draw for each step, used or not */
+    int silent_from;       /* from this draw on the peer multiplies by zero; 0: none */
+    int ends_early;        /* the peer's last step goes to sigma = 0, or nowhere */
+    int calls;
+} replay;
+
+/* Imagen's dynamic thresholding: the quantile of |x0|, at least 1 and at most clip_most, becomes the bound. */
+static double bound_of(const replay *r, const double *D, int n) {
+    double size[MAX_DIM];
+    if (r->quantile <= 0) return r->clip;
+    for (int i = 0; i < n; i++) {
+        int j = i;
+        for (; j > 0 && size[j - 1] > fabs(D[i]); j--) size[j] = size[j - 1];
+        size[j] = fabs(D[i]);
+    }
+    double at = r->quantile * (n - 1), down = floor(at);
+    int k = (int)down;
+    double q = size[k] + (k + 1 < n ? (at - down) * (size[k + 1] - size[k]) : 0);
+    return q < 1 ? 1 : q > r->clip_most ? r->clip_most : q;
+}
+
+static void estimate(replay *r, const json *denoiser, double alpha, double sigma, const double *x, double *D,
+                     int n) {
+    exact_denoiser(denoiser, alpha, sigma, x, D, n);
+    if (r->clip <= 0 && r->quantile <= 0) return;
+    double bound = bound_of(r, D, n), divide = r->quantile > 0 ? bound : 1;
+    for (int i = 0; i < n; i++) D[i] = (D[i] > bound ? bound : D[i] < -bound ? -bound : D[i]) / divide;
+}
+
+/* What the network of the given kind returns for the estimate D. */
+static void predict(const dk_config *c, double alpha, double s, const double *x, double *D, int n) {
+    double data = c->sigma_data > 0 ? c->sigma_data : 0.5, norm = sqrt(s * s + data * data);
+    for (int i = 0; i < n; i++) {
+        double noise = (x[i] - alpha * D[i]) / s;
+        switch (c->prediction) {
+        case DK_PREDICT_EPS: D[i] = noise; break;
+        case DK_PREDICT_V: D[i] = alpha * noise - s * D[i]; break;
+        case DK_PREDICT_VELOCITY: D[i] = noise - D[i]; break;
+        case DK_PREDICT_SCORE: D[i] = -noise / s; break;
+        case DK_PREDICT_EDM: D[i] = (D[i] - data * data / (norm * norm) * x[i]) * norm / (s * data); break;
+        case DK_PREDICT_DEFAULT:
+        case DK_PREDICT_X0:
+        case DK_PREDICT_COUNT: break;
+        }
+    }
+}
+
+/* diffusers' test model; only where it must clip its estimate is it asked for x0, else it answers as it is. */
+static void dummy_model(const replay *r, const dk_eval *e) {
+    double t = r->time_at[e->call], alpha = e->level.alpha, s = e->level.sigma;
+    for (size_t i = 0; i < e->dim; i++) {
+        double x = (double)e->input[i], D = x * t / (t + 1);
+        if (r->clip > 0) {
+            D = (x - s * D) / alpha; /* of the noise prediction */
+            D = D > r->clip ? r->clip : D < -r->clip ? -r->clip : D;
+        }
+        e->output[i] = (dk_real)D;
+    }
+}
+
+static int denoise(void *user, const dk_eval *e) {
+    replay *r = (replay *)user;
+    int n = (int)e->dim;
+    double alpha = e->level.alpha, sigma = e->level.sigma, x[MAX_DIM] = {0}, D[MAX_DIM], U[MAX_DIM];
+    if (r->dummy) {
+        dummy_model(r, e);
+        return 0;
+    }
+    if (r->alpha_at) {
+        if (e->call >= r->recorded) return 1;
+        alpha = r->alpha_at[e->call], sigma = r->sigma_at[e->call];
+    }
+    /* a network with EDM's preconditioning is given c_in x */
+    double input = r->c.prediction == DK_PREDICT_EDM
+                       ? sqrt(sigma * sigma + alpha * alpha * r->c.sigma_data * r->c.sigma_data)
+                       : 1;
+    for (int i = 0; i < n; i++) x[i] = (double)e->input[i] * input;
+    estimate(r, r->denoiser, alpha, sigma, x, D, n);
+    if (r->uncond) {
+        estimate(r, r->uncond, alpha, sigma, x, U, n);
+        for (int i = 0; i < n; i++) D[i] = U[i] + r->guidance * (D[i] - U[i]);
+        if (e->uncond_output)
+            for (int i = 0; i < n; i++) e->uncond_output[i] = (dk_real)U[i];
+    }
+    if (r->skip_data > 0) {
+        double t = r->skip_time * r->time_at[e->call], both = t * t + r->skip_data * r->skip_data;
+        double skip = r->skip_data * r->skip_data / both, out = t / sqrt(both);
+        for (int i = 0; i < n; i++) D[i] = out * D[i] + skip * x[i];
+    }
+    predict(&r->c, alpha, sigma, x, D, n);
+    for (int i = 0; i < n; i++) e->output[i] = (dk_real)D[i];
+    r->calls++;
+    return 0;
+}
+
+/* The peer's draws in order, without those that it threw away. */
+static int recorded_noise(void *user, const dk_noise_request *request, dk_real *out) {
+    const replay *r = (const replay *)user;
+    int at = 0, left = request->draw;
+    if (r->normals) {
+        for (size_t i = 0; i < request->dim; i++)
+            out[i] = (dk_real)r->normals[(size_t)(request->draw - 1) * request->dim + i];
+        return 0;
+    }
+    if (r->by_step) {
+        for (at = 0; at < r->count - 2; at++)
+            if (fabs(dk_noise_level(dk_level_at_sigma(&r->c.schedule, r->levels[at])) - request->from) <=
+                1e-12 * request->from)
+                break;
+    } else {
+        for (; r->noises && at < r->noises->count; at++)
+            if (!(r->used && r->used->item[at].number < 1) && --left == 0) break;
+    }
+    if (!r->noises || at >= r->noises->count) return 1;
+    static double z[MAX_DIM];
+    json_numbers(&r->noises->item[at], z, MAX_DIM);
+    int silent = r->silent_from > 0 && request->draw >= r->silent_from;
+    for (size_t i = 0; i < request->dim; i++) out[i] = silent ? 0 : (dk_real)z[i];
+    return 0;
+}
+
+/* Largest error relative to 1 + |wanted|. */
+static double difference(const json *wanted, const dk_real *x, int n) {
+    static double want[MAX_DIM];
+    double worst = json_numbers(wanted, want, MAX_DIM) == n ? 0 : HUGE_VAL;
+    for (int i = 0; i < n; i++) {
+        double d = fabs((double)x[i] - want[i]) / (1 + fabs(want[i]));
+        if (!(d <= worst)) worst = d;
+    }
+    return worst;
+}
+
+static double tolerance(double in_double) { return sizeof(dk_real) == 8 ? in_double : 1e5 * in_double; }
+
+/* Runs the config on n numbers. */
+static verdict run_config(replay *r, dk_real *x, int n) {
+    if (n < 1 || n > MAX_DIM || r->count < 2) return FAIL;
+    if (!r->c.sampler.record) return unsupported(r->c.sampler.name);
+    r->c.steps = r->count - 1, r->c.dim = (size_t)n, r->c.start = DK_START_STATE;
+    r->c.noise = recorded_noise, r->c.noise_user = r;
+    if (r->c.sigma_data <= 0) r->c.sigma_data = 0.5;
+    r->c.grid = dk_grid_levels(r->levels, r->c.grid.unit);
+    r->c.condition = DK_CONDITION_FLOW; /* finite at every level */
+    dk_status status = dk_sample(&r->c, denoise, r, x);
+    if (status != DK_OK) {
+        static char text[DK_MESSAGE_SIZE];
+        strcpy(text, dk_message(&r->c));
+        reason = text;
+        return FAIL;
+    }
+    return OK;
+}
+
+/* Runs on the line's x_init and compares with its x_final. */
+static verdict run_replay(replay *r, double within, double *worst) {
+    static dk_real x[MAX_DIM];
+    static double start[MAX_DIM];
+    int n = json_numbers(json_get(r->line, "x_init"), start, MAX_DIM);
+    for (int i = 0; i < n && i < MAX_DIM; i++) x[i] = (dk_real)(start[i] * r->scale);
+    verdict result = run_config(r, x, n);
+    if (result == FAIL) *worst = HUGE_VAL;
+    if (result < OK) return result;
+    *worst = difference(json_get(r->line, "x_final"), x, n);
+    return *worst <= within ? OK : FAIL;
+}
+
+static void begin_replay(replay *r, const json *line) {
+    memset(r, 0, sizeof *r);
+    r->line = line, r->scale = r->sign = 1;
+    r->denoiser = json_get(line, "denoiser"), r->uncond = json_get(line, "uncond_denoiser");
+    r->guidance = json_real(line, "cfg_scale", 1);
+    r->noises = json_get(line, "noises"), r->used = json_get(line, "noise_used");
+    r->c.prediction = DK_PREDICT_X0;
+    r->c.schedule = dk_edm(1e-5, 1e5);
+    r->c.grid.unit = DK_UNIT_SIGMA;
+}
+
+#endif

@@ -1,0 +1,300 @@
+/* Sampler lines: k-diffusion, ComfyUI, EDM, DPM-Solver, UniPC and score_sde in the library's words. */
+#ifndef CONFORMANCE_SAMPLERS_H
+#define CONFORMANCE_SAMPLERS_H
+
+#include "conformance_model.h"
+#include "conformance_onestep.h"
+
+/* Peers' names of samplers; those that are not here have the same name. */
+static const char *our_name(const char *theirs) {
+    static const char *const names[][2] = {{"dpm_2", "dpm2"},
+                                           {"dpm_2_ancestral", "dpm2_ancestral"},
+                                           {"uni_pc", "unipc"},
+                                           {"edm_sampler", "heun"},
+                                           {"ablation_sampler", "edm"}};
+    for (size_t i = 0; i < sizeof names / sizeof *names; i++)
+        if (same(theirs, names[i][0])) return names[i][1];
+    return theirs;
+}
+
+/* Numbers that are the same option under several names. */
+static void set_numbers(dk_sampler *s, const json *params) {
+    const struct {
+        const char *name;
+        double *real;
+        int *whole;
+    } options[] = {
+        {"eta", &s->eta, NULL},
+        {"s_noise", &s->s_noise, NULL},
+        {"S_noise", &s->s_noise, NULL},
+        {"s_churn", &s->churn, NULL},
+        {"S_churn", &s->churn, NULL},
+        {"s_tmin", &s->churn_min, NULL},
+        {"S_min", &s->churn_min, NULL},
+        {"s_tmax", &s->churn_max, NULL},
+        {"S_max", &s->churn_max, NULL},
+        {"alpha", &s->alpha, NULL},
+        {"r", &s->alpha, NULL},
+        {"r_1", &s->alpha, NULL},
+        {"ge_gamma", &s->gamma, NULL},
+        {"order", NULL, &s->order},
+        {"max_order", NULL, &s->order},
+        {"max_stage", NULL, &s->order},
+        {"predictor_order", NULL, &s->order},
+        {"corrector_order", NULL, &s->corrector},
+    };
+    for (size_t i = 0; i < sizeof options / sizeof *options; i++) {
+        double v = json_real(params, options[i].name, (double)NAN);
+        if (options[i].real && v == v) *options[i].real = v;
+        if (options[i].whole && v == v) *options[i].whole = (int)v;
+    }
+    if (!(s->churn_max < HUGE_VAL)) s->churn_max = 0;
+    s->s_noise *= json_real(json_get(params, "model_sampling"), "noise_scale", 1);
+}
+
+/* Rules of multistep averages by the peers' solver types and variants. */
+static void set_rule(dk_sampler *s, const json *params) {
+    static const struct {
+        const char *option, *value;
+        dk_rule rule;
+    } rules[] = {
+        {"solver_type", "heun", DK_RULE_EXACT},   {"solver_type", "taylor", DK_RULE_DPM_TAYLOR},
+        {"solver_type", "midpoint", DK_RULE_DPM}, {"solver_type", "dpmsolver", DK_RULE_DPM},
+        {"variant", "bh1", DK_RULE_BH1},          {"variant", "bh2", DK_RULE_BH2},
+        {"variant", "vary_coeff", DK_RULE_EXACT},
+    };
+    for (size_t i = 0; i < sizeof rules / sizeof *rules; i++)
+        if (same(json_string(params, rules[i].option, ""), rules[i].value)) s->rule = rules[i].rule;
+}
+
+/* ------------------------------------------------------------------ DPM-Solver and UniPC */
+
+/* DPM-Solver's discrete schedule: timestep i is t = (i + 1)/T, and log alpha is linear between. */
+typedef struct discrete_table {
+    double log_alpha[1001];
+} discrete_table;
+
+static void discrete_level(void *user, double t, double *alpha, double *sigma, double *d_alpha,
+                           double *d_sigma) {
+    const discrete_table *d = (const discrete_table *)user;
+    double at = t * 1000;
+    int k = at < 0 ? 0 : at > 999 ? 999 : (int)at;
+    double log_alpha = d->log_alpha[k] + (at - k) * (d->log_alpha[k + 1] - d->log_alpha[k]);
+    (void)d_alpha, (void)d_sigma;
+    *alpha = exp(log_alpha), *sigma = sqrt(-expm1(2 * log_alpha));
+}
+
+static dk_schedule discrete_schedule(const char *name) {
+    static discrete_table d;
+    dk_schedule s = same(name, "discrete_sd") ? dk_vp_scaled_linear() : dk_vp_linear();
+    for (int k = 0; k < 1000; k++) d.log_alpha[k + 1] = log(dk_level_at(&s, k).alpha);
+    return dk_custom_schedule(discrete_level, &d, 0, 1);
+}
+
+static verdict set_dpm_solver(replay *r, const json *params) {
+    dk_sampler *s = &r->c.sampler;
+    int order = (int)json_real(params, "order", 2),
+        data = same(json_string(params, "algorithm_type", ""), "dpmsolver++");
+    const char *method = json_string(params, "method", "");
+    const char *schedule = json_string(params, "schedule", "");
+    if (strncmp(schedule, "discrete", 8) == 0) r->c.schedule = discrete_schedule(schedule);
+    if (same(method, "adaptive")) return unsupported("adaptive steps");
+    if (!same(method, "multistep")) return OK; /* onestep_case knows them */
+    *s = dk_sampler_named(order == 3 ? "dpmpp_3m" : "dpmpp_2m");
+    s->order = order, s->noise_prediction = !data, s->rule = DK_RULE_DPM;
+    s->lower_order_final =
+        json_real(params, "lower_order_final", 1) > 0 && json_real(params, "steps", 0) < 10;
+    return OK;
+}
+
+static verdict set_unipc(replay *r, const json *params) {
+    dk_sampler *s = &r->c.sampler;
+    s->order = (int)json_real(params, "order", json_real(r->line, "order_used", 3));
+    s->corrector = s->order + 1; /* nodes, the new one included */
+    s->noise_prediction = same(json_string(params, "algorithm_type", ""), "noise_prediction");
+    s->lower_order_final = json_real(params, "lower_order_final", 1) > 0;
+    return OK;
+}
+
+/* ------------------------------------------------------------------ EDM's ablation sampler */
+
+/* Karras et al. 2022, table 1: sigma(t) and the scaling s(t) are chosen apart. */
+typedef struct edm_schedule {
+    int vp, ve, scaled;
+    double beta_min, beta_d;
+} edm_schedule;
+
+static void edm_level(void *user, double t, double *alpha, double *sigma, double *d_alpha, double *d_sigma) {
+    const edm_schedule *e = (const edm_schedule *)user;
+    double u = t, du = 1, B = 0.5 * e->beta_d * t * t + e->beta_min * t, dB = e->beta_d * t + e->beta_min;
+    if (e->vp) u = sqrt(expm1(B)), du = 0.5 * dB * (u + 1 / u);
+    if (e->ve) u = sqrt(t), du = 0.5 / u;
+    double s = e->scaled ? 1 / sqrt(1 + u * u) : 1, ds = e->scaled ? -u * du * s * s * s : 0;
+    *alpha = s, *sigma = s * u;
+    *d_alpha = ds, *d_sigma = ds * u + s * du;
+}
+
+static verdict set_ablation(replay *r, const json *params) {
+    static edm_schedule edm;
+    static const struct {
+        const char *grid;
+        double low, high;
+    } ranges[] = {{"ve", 0.02, 100}, {"iddpm", 0.002, 81}, {"edm", 0.002, 80}};
+    const char *schedule = json_string(params, "schedule", "linear"),
+               *grid = json_string(params, "discretization", "edm");
+    double first = 1e-3, low = sqrt(expm1(19.9 / 2 * first * first + 0.1 * first)),
+           high = sqrt(expm1(19.9 / 2 + 0.1));
+    for (size_t i = 0; i < sizeof ranges / sizeof *ranges; i++)
+        if (same(grid, ranges[i].grid)) low = ranges[i].low, high = ranges[i].high;
+    low = json_real(params, "sigma_min", low), high = json_real(params, "sigma_max", high);
+    edm.vp = same(schedule, "vp"), edm.ve = same(schedule, "ve");
+    edm.scaled = same(json_string(params, "scaling", "none"), "vp");
+    edm.beta_d = 2 * (log1p(low * low) / first - log1p(high * high)) / (first - 1);
+    edm.beta_min = log1p(high * high) - 0.5 * edm.beta_d;
+    if (same(json_string(params, "solver", "heun"), "euler")) {
+        r->c.sampler.record = dk_sampler_named("euler").record;
+        r->c.sampler.tableau = dk_sampler_named("euler").tableau;
+    }
+    r->c.sampler.gauge = DK_GAUGE_NATIVE, r->c.sampler.plain_last = 1;
+    r->c.grid.unit = DK_UNIT_T;
+    r->count = json_numbers(json_get(r->line, "t_steps"), r->levels, MAX_LEVELS);
+    if (r->count < 3) return FAIL;
+    r->c.schedule = dk_custom_schedule(edm_level, &edm, r->levels[r->count - 2],
+                                       edm.vp   ? 1.5
+                                       : edm.ve ? 1e5
+                                                : 1e3);
+    r->scale = dk_level_at(&r->c.schedule, r->levels[0]).sigma;
+    return OK;
+}
+
+static verdict set_edm(replay *r, const json *params) {
+    (void)params;
+    r->scale = r->levels[0];
+    return OK;
+}
+
+/* ------------------------------------------------------------------ k-diffusion and ComfyUI */
+
+static verdict set_plain_last(replay *r, const json *params) {
+    (void)params;
+    r->c.sampler.plain_last = 1;
+    return OK;
+}
+
+static verdict set_from_down(replay *r, const json *params) {
+    (void)params;
+    r->c.sampler.from_down = 1;
+    return OK;
+}
+
+static verdict set_sa_solver(replay *r, const json *params) {
+    const json *tau = json_get(params, "tau");
+    dk_sampler *s = &r->c.sampler;
+    s->eta = pow(json_real(tau, "eta", 1), 2);
+    const char *kind = json_string(r->line, "model_kind", "ve");
+    double low = json_real(tau, "end_sigma", 0), high = json_real(tau, "start_sigma", 0);
+    if (same(kind, "flow") && low < 1) low = low / (1 - low);
+    if (same(kind, "flow") && high < 1) high = high / (1 - high);
+    s->noise_min = low, s->noise_max = high < 1e8 ? high : 0;
+    s->lower_order_final = 1;
+    if (json_real(params, "simple_order_2", 0) > 0) s->rule = DK_RULE_BH1; /* the same moment */
+    return OK;
+}
+
+static verdict set_er_sde(replay *r, const json *params) {
+    r->c.sampler.er_power = json_get(params, "noise_scaler") != NULL;
+    return OK;
+}
+
+static verdict set_lcm(replay *r, const json *params) {
+    (void)r;
+    if (json_get(params, "noise_clip_std")) return unsupported("option: noise_clip_std");
+    if (json_get(params, "s_noise_end")) return unsupported("option: s_noise_end");
+    return OK;
+}
+
+static verdict set_deis(replay *r, const json *params) {
+    int rho = same(json_string(params, "deis_mode", "tab"), "rhoab");
+    r->c.sampler = dk_sampler_named(rho ? "deis_rho" : "deis_t");
+    r->c.sampler.order = (int)json_real(params, "max_order", 3);
+    r->c.sampler.points = rho ? 0 : 10000;
+    if (same(json_string(r->line, "model_kind", ""), "flow")) r->c.sampler.gauge = DK_GAUGE_FLOW;
+    return OK;
+}
+
+/* ------------------------------------------------------------------ score_sde */
+
+static verdict set_pc(replay *r, const json *params) {
+    const char *sde = json_string(params, "sde", "vp"), *predictor = json_string(params, "predictor", ""),
+               *corrector = json_string(params, "corrector", "none");
+    dk_sampler *s = &r->c.sampler;
+    *s = dk_sampler_named(same(predictor, "euler_maruyama") ? "euler_maruyama" : "predictor_corrector");
+    if (same(predictor, "euler_maruyama") && !same(corrector, "none"))
+        return unsupported("option: a corrector with the Euler-Maruyama predictor");
+    if (json_real(params, "probability_flow", 0) > 0) return unsupported("option: probability_flow");
+    if (same(corrector, "ald")) return unsupported("option: the annealed Langevin corrector");
+    if (same(predictor, "none")) return unsupported("option: a corrector without a predictor");
+    s->snr = json_real(params, "snr", s->snr);
+    s->langevin_steps = same(corrector, "none") ? 0 : (int)json_real(params, "n_steps", 1);
+    r->c.schedule = same(sde, "ve")
+                        ? dk_ve(json_real(params, "sigma_min", 0.01), json_real(params, "sigma_max", 50))
+                        : dk_vp(json_real(params, "beta_min", 0.1), json_real(params, "beta_max", 20));
+    if (same(sde, "subvp")) r->c.schedule.family = DK_FAMILY_SUB_VP;
+    return OK;
+}
+
+/* ------------------------------------------------------------------ one line */
+
+/* What needs more than numbers; any sampler of a peer: NULL. */
+static const struct {
+    const char *peer, *sampler;
+    verdict (*set)(replay *r, const json *params);
+} special[] = {
+    {"dpm-solver", "dpm_solver", set_dpm_solver},
+    {"unipc", "uni_pc", set_unipc},
+    {"comfyui", "uni_pc", set_unipc},
+    {"comfyui", "sa_solver", set_sa_solver},
+    {"comfyui", "sa_solver_pece", set_sa_solver},
+    {"k-diffusion", "lms", set_plain_last},
+    {"comfyui", "res_multistep_ancestral", set_from_down},
+    {"comfyui", "res_multistep_ancestral_cfg_pp", set_from_down},
+    {"comfyui", "er_sde", set_er_sde},
+    {"comfyui", "lcm", set_lcm},
+    {"comfyui", "deis", set_deis},
+    {"edm", "ablation_sampler", set_ablation},
+    {"edm", "edm_sampler", set_edm},
+    {"score_sde", "pc", set_pc},
+};
+
+static verdict sampler_case(const json *line, double *worst) {
+    static replay r;
+    const json *params = json_get(line, "params");
+    const char *peer = json_string(line, "peer", ""), *sampler = json_string(line, "sampler", "");
+    const char *kind = json_string(line, "model_kind", "ve");
+    begin_replay(&r, line);
+    r.count = json_numbers(json_get(line, "sigmas"), r.levels, MAX_LEVELS);
+    r.levels[0] = json_real(params, "first_sigma_replaced_by", r.levels[0]);
+    if (json_get(line, "last_sigma_used")) r.levels[r.count - 1] = json_real(line, "last_sigma_used", 0);
+    r.c.sampler = dk_sampler_named(our_name(sampler));
+    set_numbers(&r.c.sampler, params);
+    if (same(kind, "flow")) {
+        r.c.schedule = dk_flow(1), r.c.grid.unit = DK_UNIT_FLOW;
+        if (!json_get(params, "first_sigma_replaced_by")) r.c.sampler.gauge = DK_GAUGE_FLOW;
+    }
+    if (same(kind, "vp")) r.c.schedule = dk_vp(0.1, 20);
+    int one_step = onestep_case(line, &r.c);
+    if (one_step) r.count = onestep_levels(line, r.levels, r.count);
+    for (size_t i = 0; i < sizeof special / sizeof *special; i++)
+        if (same(peer, special[i].peer) && same(sampler, special[i].sampler) &&
+            special[i].set(&r, params) < OK)
+            return UNSUPPORTED;
+    if (!one_step) set_rule(&r.c.sampler, params);
+    verdict result = run_replay(&r, tolerance(same(sampler, "lms") ? 1e-8 : 1e-9), worst);
+    if (result == OK && r.calls != (int)json_real(line, "nfe", r.calls)) {
+        reason = "the number of evaluations differs";
+        result = FAIL;
+    }
+    return json_get(line, "peer_bug") && result != UNSUPPORTED ? SKIPPED : result;
+}
+
+#endif
