@@ -55,7 +55,7 @@ cmocka:
 	@$(HAVE_CMOCKA) || sh tests/install_cmocka.sh
 	@$(HAVE_CMOCKA) || { echo "cmocka is missing: install libcmocka-dev (Debian, Ubuntu), cmocka (Homebrew, Arch) or libcmocka-devel (Fedora)"; exit 1; }
 
-$(BUILD)/test_%: tests/test_%.c tests/check.h diffkit.h examples/digits.h examples/png.h $(DIGITS) | $(BUILD)
+$(BUILD)/test_%: tests/test_%.c tests/check.h diffkit.h examples/digits.h examples/png.h $(DIGITS) | $(BUILD) cmocka
 	$(COMPILE) -I$(BUILD) $(CFLAGS) $< -o $@ -lcmocka $(LIBS)
 
 $(BUILD)/snippets.inc: tests/snippets.sh diffkit.h README.md | $(BUILD)
@@ -64,7 +64,7 @@ $(BUILD)/test_snippets: $(BUILD)/snippets.inc
 
 # The tool and the conformance program are C alone; as C++ only the header's tests are built.
 C_ONLY = $(if $(findstring ++,$(STD)),,diffkit conformance)
-test: cmocka $(TESTS:%=$(BUILD)/test_%) $(C_ONLY:%=$(BUILD)/%)
+test: $(TESTS:%=$(BUILD)/test_%) $(C_ONLY:%=$(BUILD)/%)
 	@sh tests/run.sh $(BUILD) $(TESTS) $(if $(C_ONLY),tool conformance)
 
 # Everything that must hold for all compilers and modes; fails on the first that does not.

@@ -561,37 +561,43 @@ typedef struct dk_sampler {
     dk_gauge gauge;            /* classical; exponential: FLOW takes (alpha + sigma)/sigma for alpha/sigma */
     int order;                 /* multistep: 1 .. 8 nodes; singlestep: 1 .. 3 */
     dk_rule rule;              /* multistep; singlestep: DPM, or EXACT (Taylor, phi_2) */
-    double alpha;              /* edm: where the second evaluation stands, 1/2, 2/3 or 1; singlestep: r_1; 0: 1/order */
+    double alpha; /* edm: where the second evaluation stands, 1/2, 2/3 or 1; singlestep: r_1; 0: 1/order */
     dk_noise_law law;
     double eta;                  /* 0: deterministic */
     double s_noise;              /* multiplies every draw of the sampler; 1 in all presets */
     double churn;                /* S_churn, Karras et al. 2022, alg. 2: any sampler can churn */
     double churn_min, churn_max; /* S_tmin, S_tmax in sigma/alpha; churn_max 0: no limit */
     double snr;                  /* Langevin corrector: signal-to-noise ratio r, Song et al. 2021, alg. 4-5 */
-    double langevin_step;  /* smld: step / sigma^2, Song & Ermon 2019, alg. 1 (their epsilon/sigma_L^2) */
-    int langevin_steps;    /* Langevin steps per level */
-    int noise_prediction;  /* exponential methods: interpolate the noise instead of D */
-    int corrector;         /* UniPC, SA-Solver: nodes of the corrector, the new one included; 0: none */
-    int pece;              /* evaluate again after the corrector */
+    double langevin_step; /* smld: step / sigma^2, Song & Ermon 2019, alg. 1 (their epsilon/sigma_L^2) */
+    int langevin_steps;   /* Langevin steps per level */
+    int noise_prediction; /* exponential methods: interpolate the noise instead of D */
+    int corrector;        /* UniPC, SA-Solver: nodes of the corrector, the new one included; 0: none */
+    int pece;             /* evaluate again after the corrector */
     int lower_order_final; /* 1: no more nodes than steps left before sigma = 0; 2: that step counts, as in diffusers */
-    double gamma;          /* gradient estimation */
-    int points;            /* deis_t: sum over so many points, 0: exact */
+    double gamma;   /* gradient estimation */
+    int points;     /* deis_t: sum over so many points, 0: exact */
     int er_power;   /* er_sde: scaler level^(eta + 1) instead of the paper's level (exp(level^0.3) + 10) */
     int from_down;  /* measure past nodes from the last step's sigma_down, as ComfyUI's RES does */
     int plain_last; /* classical methods: an ordinary step to sigma = 0 instead of x = alpha D */
-    double noise_min, noise_max; /* the law's noise only where sigma/alpha after the step lies between; 0: no limit */
+    double noise_min,
+        noise_max; /* the law's noise only where sigma/alpha after the step lies between; 0: no limit */
     const dk_exponential *exponential; /* exponential Runge-Kutta */
-    double alpha2;     /* singlestep: r_2, where its third stage stands; 0: 2/3 */
+    double alpha2;                     /* singlestep: r_2, where its third stage stands; 0: 2/3 */
     dk_spacing stages; /* singlestep: stages equidistant in lambda, or as UNIFORM or QUADRATIC are */
     int evals;         /* singlestep: evaluations in all, fewer lower the last steps' order; 0: no limit */
-    double pure_stage; /* singlestep of order 2 from alpha = 0: sigma/(alpha + sigma) of its stage; 0: order 1 */
-    int cfg_pp;        /* CFG++: the unconditional output gives the direction, guided D the target */
-    const void *user;  /* for the user's own record function; dk_table for table samplers */
+    double
+        pure_stage; /* singlestep of order 2 from alpha = 0: sigma/(alpha + sigma) of its stage; 0: order 1 */
+    int cfg_pp;     /* CFG++: the unconditional output gives the direction, guided D the target */
+    const void *user; /* for the user's own record function; dk_table for table samplers */
 } dk_sampler;
 
 typedef struct dk_sampler_info {
-    dk_sampler sampler;
-    int order; /* of convergence: of the ODE, or (weak) of the SDE */
+    const char *name;
+    dk_record_fn record;
+    const dk_tableau *tableau;
+    const dk_exponential *exponential;
+    const char *settings; /* what differs from a zero dk_sampler with s_noise 1, for dk_config_set */
+    int order;            /* of convergence: of the ODE, or (weak) of the SDE */
     int evals; /* per step; Runge-Kutta steps to sigma = 0, exponential ones also from alpha = 0, take one; smld's
                   one more */
     const char *paper;
@@ -980,7 +986,7 @@ static int dkp_distance(const char *a, const char *b) {
 
 static const char *dkp_sampler_name(int i) {
     const dk_sampler_info *info = dk_sampler_at(i);
-    return info ? info->sampler.name : NULL;
+    return info ? info->name : NULL;
 }
 
 DK_API int dk_nearest_names(const char *kind, const char *name, const char **names, int max) {
@@ -3820,154 +3826,257 @@ static const dk_exponential dkp_krogstad = {"krogstad", 4, 4, dkp_c_half_half_1,
 static const dk_exponential dkp_sw = {"strehmel_weiner", 4, 4, dkp_c_half_half_1, 7, dkp_sw_terms};
 static const dk_exponential dkp_ho = {"hochbruck_ostermann", 5, 4, dkp_c_ho, 20, dkp_ho_terms};
 
-/* The table of samplers. To add one: a row here and a recording function above. Each macro names what its kind of
-   sampler sets in dk_sampler, the rest is 0; then come order of convergence, evaluations per step, and paper. */
-/* clang-format off */
-#define DKP_SAMPLER(name, record, tableau, exponential, gauge, order, rule, alpha, law, eta, s_noise, churn, low,     \
-                    high, snr, step, moves, noise, corrector, pece, gamma, cfg_pp, converges, evals, paper)           \
-    {{name, record, tableau, gauge, order, rule, alpha, law, eta, s_noise, churn, low, high, snr, step, moves, noise, \
-      corrector, pece, 0, gamma, 0, 0, 0, 0, 0, 0, exponential, 0, DK_SPACING_DEFAULT, 0, 0, cfg_pp, NULL},           \
-     converges, evals, paper}
-/* Classical Runge-Kutta: alpha for EDM's family. */
-#define DKP_RK(name, record, tableau, gauge, alpha, converges, evals, paper)                                          \
-    DKP_SAMPLER(name, record, tableau, NULL, gauge, 0, DK_RULE_EXACT, alpha, DK_LAW_ANCESTRAL, 0, 1, 0, 0, 0, 0, 0,   \
-                0, 0, 0, 0, 0, 0, converges, evals, paper)
-/* First order steps and Langevin: snr, step, moves for the latter. */
-#define DKP_NOISY(name, record, law, eta, snr, step, moves, converges, evals, paper)                                  \
-    DKP_SAMPLER(name, record, NULL, NULL, DK_GAUGE_DEFAULT, 1, DK_RULE_EXACT, 0, law, eta, 1, 0, 0, 0, snr, step,     \
-                moves, 0, 0, 0, 0, 0, converges, evals, paper)
-/* Classical multistep. */
-#define DKP_ADAMS(name, order, rule, gamma, converges, paper)                                                         \
-    DKP_SAMPLER(name, dkp_record_adams, NULL, NULL, DK_GAUGE_DEFAULT, order, rule, 0, DK_LAW_ANCESTRAL, 0, 1, 0, 0,   \
-                0, 0, 0, 0, 0, 0, 0, gamma, 0, converges, 1, paper)
-/* Exponential multistep: order, nodes of the corrector, rule, noise law and eta, noise prediction, PECE. */
-#define DKP_EXP(name, order, corrector, rule, law, eta, noise, pece, converges, paper)                                \
-    DKP_SAMPLER(name, dkp_record_exponential_adams, NULL, NULL, DK_GAUGE_DEFAULT, order, rule, 0, law, eta, 1, 0, 0,  \
-                0, 0, 0, 0, noise, corrector, pece, 0, 0, converges, 1 + pece, paper)
-/* One-step methods: exponential tableau, order, r_1, rule, noise prediction, law, eta, CFG++. */
-#define DKP_STEP(name, record, exponential, order, alpha, rule, noise, law, eta, cfg_pp, converges, evals, paper)     \
-    DKP_SAMPLER(name, record, NULL, exponential, DK_GAUGE_DEFAULT, order, rule, alpha, law, eta, 1, 0, 0, 0, 0, 0, 0, \
-                noise, 0, 0, 0, cfg_pp, converges, evals, paper)
-#define DKP_PHI(exponential, name, order, evals, paper)                                                               \
-    DKP_STEP(name, dkp_record_exponential, exponential, order, 0, DK_RULE_EXACT, 0, DK_LAW_SDE, 0, 0, order, evals,   \
-             paper)
-/* clang-format on */
+/* Fields that can be set by name. */
+typedef struct dkp_field {
+    const char *name;
+    size_t at; /* in dk_config */
+    char kind; /* i: int, r: real, g: the spacing of a grid, c: one of choices */
+    const char *choices;
+} dkp_field;
 
-static const dk_sampler_info dkp_samplers[] = {
-    DKP_RK("euler", dkp_record_runge_kutta, &dkp_euler, DK_GAUGE_DEFAULT, 0, 1, 1,
-           "Karras et al. 2022, alg. 1"),
-    DKP_RK("heun", dkp_record_runge_kutta, &dkp_heun, DK_GAUGE_DEFAULT, 0, 2, 2,
-           "Karras et al. 2022, alg. 1"),
-    DKP_RK("midpoint", dkp_record_runge_kutta, &dkp_midpoint, DK_GAUGE_DEFAULT, 0, 2, 2, "Runge 1895"),
-    DKP_RK("dpm2", dkp_record_dpm2, NULL, DK_GAUGE_DEFAULT, 0, 2, 2, "Lu et al. 2022; k-diffusion's dpm_2"),
-    DKP_RK("rk4", dkp_record_runge_kutta, &dkp_rk4, DK_GAUGE_DEFAULT, 0, 4, 4, "Kutta 1901"),
-    DKP_RK("edm", dkp_record_edm, NULL, DK_GAUGE_NATIVE, 1, 2, 2, "Karras et al. 2022, alg. 1 and 3"),
-    DKP_SAMPLER("edm_churn", dkp_record_runge_kutta, &dkp_heun, NULL, DK_GAUGE_DEFAULT, 0, DK_RULE_EXACT, 0,
-                DK_LAW_ANCESTRAL, 0, 1.003, 40, 0.05, 50, 0, 0, 0, 0, 0, 0, 0, 0, 1, 2,
-                "Karras et al. 2022, alg. 2"),
-    DKP_RK("ralston", dkp_record_runge_kutta, &dkp_ralston, DK_GAUGE_DEFAULT, 0, 2, 2, "Ralston 1962"),
-    DKP_RK("heun3", dkp_record_runge_kutta, &dkp_heun3, DK_GAUGE_DEFAULT, 0, 3, 3, "Heun 1900"),
-    DKP_RK("kutta3", dkp_record_runge_kutta, &dkp_kutta3, DK_GAUGE_DEFAULT, 0, 3, 3, "Kutta 1901"),
-    DKP_RK("ssp3", dkp_record_runge_kutta, &dkp_ssp3, DK_GAUGE_DEFAULT, 0, 3, 3, "Shu & Osher 1988"),
-    DKP_RK("rk38", dkp_record_runge_kutta, &dkp_rk38, DK_GAUGE_DEFAULT, 0, 4, 4, "Kutta 1901, 3/8 rule"),
-    DKP_RK("bogacki_shampine", dkp_record_runge_kutta, &dkp_bs3, DK_GAUGE_DEFAULT, 0, 3, 3,
-           "Bogacki & Shampine 1989, third order"),
-    DKP_RK("dormand_prince", dkp_record_runge_kutta, &dkp_dp5, DK_GAUGE_DEFAULT, 0, 5, 6,
-           "Dormand & Prince 1980, fifth order"),
-    DKP_STEP("heunpp2", dkp_record_heunpp2, NULL, 0, 0, DK_RULE_DPM, 0, DK_LAW_ANCESTRAL, 0, 0, 1, 3,
-             "sd-webui-samplers-scheduler's Heun++"),
-    DKP_STEP("dpm2_ancestral", dkp_record_dpm2, NULL, 0, 0, DK_RULE_DPM, 0, DK_LAW_ANCESTRAL, 1, 0, 2, 2,
-             "k-diffusion's dpm_2_ancestral"),
-    DKP_STEP("dpm2_ancestral_rf", dkp_record_dpm2, NULL, 0, 0, DK_RULE_DPM, 0, DK_LAW_FLOW, 1, 0, 2, 2,
-             "ComfyUI's dpm_2_ancestral_RF"),
-    DKP_STEP("euler_ancestral_rf", dkp_record_ddim, NULL, 1, 0, DK_RULE_DPM, 0, DK_LAW_FLOW, 1, 0, 1, 1,
-             "ComfyUI's euler_ancestral_RF"),
-    DKP_STEP("lcm", dkp_record_lcm, NULL, 1, 0, DK_RULE_DPM, 0, DK_LAW_ANCESTRAL, 0, 0, 0, 1,
-             "Song et al. 2023, alg. 1; Luo et al. 2023"),
-    DKP_STEP("dpm_solver_2s", dkp_record_singlestep, NULL, 2, 0, DK_RULE_DPM, 1, DK_LAW_ANCESTRAL, 0, 0, 2, 2,
-             "Lu et al. 2022, alg. 1"),
-    DKP_STEP("dpm_solver_3s", dkp_record_singlestep, NULL, 3, 0, DK_RULE_DPM, 1, DK_LAW_ANCESTRAL, 0, 0, 3, 3,
-             "Lu et al. 2022, alg. 2; dpm_fast with sampler.evals"),
-    DKP_STEP("dpmpp_2s", dkp_record_singlestep, NULL, 2, 0, DK_RULE_DPM, 0, DK_LAW_ANCESTRAL, 0, 0, 2, 2,
-             "Lu et al. 2022b, alg. 1"),
-    DKP_STEP("dpmpp_3s", dkp_record_singlestep, NULL, 3, 0, DK_RULE_DPM, 0, DK_LAW_ANCESTRAL, 0, 0, 3, 3,
-             "Lu et al. 2022b; their code's third order"),
-    DKP_STEP("dpmpp_2s_ancestral", dkp_record_singlestep, NULL, 2, 0, DK_RULE_DPM, 0, DK_LAW_ANCESTRAL, 1, 0,
-             2, 2, "k-diffusion's dpmpp_2s_ancestral"),
-    DKP_STEP("dpmpp_2s_ancestral_rf", dkp_record_singlestep, NULL, 2, 0, DK_RULE_DPM, 0, DK_LAW_FLOW, 1, 0, 2,
-             2, "ComfyUI's dpmpp_2s_ancestral_RF"),
-    DKP_STEP("dpmpp_sde", dkp_record_dpmpp_sde, NULL, 2, 0.5, DK_RULE_DPM, 0, DK_LAW_ANCESTRAL, 1, 0, 1, 2,
-             "k-diffusion's dpmpp_sde; Lu et al. 2022b"),
-    DKP_STEP("seeds_2", dkp_record_seeds, NULL, 2, 0.5, DK_RULE_DPM, 0, DK_LAW_SDE, 1, 0, 2, 2,
-             "Gonzalez et al. 2023, alg. 2"),
-    DKP_STEP("seeds_3", dkp_record_seeds, NULL, 3, 0, DK_RULE_DPM, 0, DK_LAW_SDE, 1, 0, 2, 3,
-             "Gonzalez et al. 2023, alg. 3"),
-    DKP_STEP("exp_heun_2_x0", dkp_record_singlestep, NULL, 2, 1, DK_RULE_EXACT, 0, DK_LAW_SDE, 0, 0, 2, 2,
-             "Cox & Matthews 2002, ETD2RK"),
-    DKP_STEP("exp_heun_2_x0_sde", dkp_record_seeds, NULL, 2, 1, DK_RULE_EXACT, 0, DK_LAW_SDE, 1, 0, 2, 2,
-             "ComfyUI's exp_heun_2_x0_sde"),
-    DKP_STEP("res_2s", dkp_record_singlestep, NULL, 2, 0.5, DK_RULE_EXACT, 0, DK_LAW_SDE, 0, 0, 2, 2,
-             "Zhang & Chen 2023, RES"),
-    DKP_PHI(&dkp_res3, "res_3s", 3, 3, "Zhang & Chen 2023, RES; Hochbruck & Ostermann 2010, eq. 2.54"),
-    DKP_PHI(&dkp_etd3, "etd3rk", 3, 3, "Cox & Matthews 2002, eq. 23-25"),
-    DKP_PHI(&dkp_etd4, "etd4rk", 4, 4, "Cox & Matthews 2002, eq. 26-29"),
-    DKP_PHI(&dkp_krogstad, "krogstad", 4, 4, "Krogstad 2005, ETDRK4-B"),
-    DKP_PHI(&dkp_sw, "strehmel_weiner", 4, 4, "Strehmel & Weiner 1992"),
-    DKP_PHI(&dkp_ho, "hochbruck_ostermann", 4, 5, "Hochbruck & Ostermann 2005, eq. 5.19"),
-    DKP_STEP("euler_cfg_pp", dkp_record_ddim, NULL, 1, 0, DK_RULE_DPM, 0, DK_LAW_ANCESTRAL, 0, 1, 1, 1,
-             "Chung et al. 2024, alg. 1"),
-    DKP_STEP("euler_ancestral_cfg_pp", dkp_record_ddim, NULL, 1, 0, DK_RULE_DPM, 0, DK_LAW_ANCESTRAL, 1, 1, 1,
-             1, "ComfyUI's euler_ancestral_cfg_pp"),
-    DKP_STEP("dpmpp_2s_ancestral_cfg_pp", dkp_record_singlestep, NULL, 2, 0, DK_RULE_DPM, 0, DK_LAW_ANCESTRAL,
-             1, 1, 2, 2, "ComfyUI's dpmpp_2s_ancestral_cfg_pp"),
-    DKP_NOISY("ddim", dkp_record_ddim, DK_LAW_ANCESTRAL, 0, 0, 0, 0, 1, 1, "Song et al. 2020"),
-    DKP_NOISY("euler_ancestral", dkp_record_ddim, DK_LAW_ANCESTRAL, 1, 0, 0, 0, 1, 1,
-              "k-diffusion's euler_ancestral"),
-    DKP_NOISY("ddpm", dkp_record_ddim, DK_LAW_ANCESTRAL, 1, 0, 0, 0, 1, 1, "Ho et al. 2020, variance beta~"),
-    DKP_NOISY("ddpm_large", dkp_record_ddim, DK_LAW_DDPM_LARGE, 1, 0, 0, 0, 1, 1,
-              "Ho et al. 2020, variance beta"),
-    DKP_EXP("dpmpp_2m", 2, 0, DK_RULE_DPM, DK_LAW_SDE, 0, 0, 0, 2, "Lu et al. 2022b, alg. 2"),
-    DKP_EXP("dpmpp_2m_sde", 2, 0, DK_RULE_DPM, DK_LAW_SDE, 1, 0, 0, 2, "Lu et al. 2022b, eq. 14"),
-    DKP_NOISY("euler_maruyama", dkp_record_euler_maruyama, DK_LAW_SDE, 0, 0, 0, 0, 1, 1,
-              "Song et al. 2021, app. D"),
-    DKP_NOISY("predictor_corrector", dkp_record_predictor_corrector, DK_LAW_SDE, 0, 0.16, 0, 1, 1, 2,
-              "Song et al. 2021, alg. 4-5"),
-    DKP_NOISY("smld", dkp_record_smld, DK_LAW_ANCESTRAL, 0, 0, 0.2, 10, 0, 10, "Song & Ermon 2019, alg. 1"),
-    DKP_EXP("dpmpp_3m", 3, 0, DK_RULE_EXACT, DK_LAW_SDE, 0, 0, 0, 3, "Lu et al. 2022b; exact third order"),
-    DKP_EXP("dpmpp_3m_sde", 3, 0, DK_RULE_DPM_TAYLOR, DK_LAW_SDE, 1, 0, 0, 2, "k-diffusion's dpmpp_3m_sde"),
-    DKP_EXP("dpm_solver_2m", 2, 0, DK_RULE_DPM, DK_LAW_SDE, 0, 1, 0, 2, "Lu et al. 2022, multistep"),
-    DKP_EXP("dpm_solver_3m", 3, 0, DK_RULE_EXACT, DK_LAW_SDE, 0, 1, 0, 3,
-            "Lu et al. 2022, multistep; exact third order"),
-    DKP_EXP("deis", 3, 0, DK_RULE_EXACT, DK_LAW_SDE, 0, 1, 0, 3, "Zhang & Chen 2022, in log rho"),
-    DKP_EXP("res_multistep", 2, 0, DK_RULE_EXACT, DK_LAW_ANCESTRAL, 0, 0, 0, 2, "Zhang et al. 2023, RES"),
-    DKP_EXP("res_multistep_ancestral", 2, 0, DK_RULE_EXACT, DK_LAW_ANCESTRAL, 1, 0, 0, 1,
-            "Zhang et al. 2023, RES"),
-    DKP_EXP("res_3m", 3, 0, DK_RULE_EXACT, DK_LAW_ANCESTRAL, 0, 0, 0, 3, "Zhang et al. 2023, RES"),
-    DKP_EXP("unip", 3, 0, DK_RULE_BH2, DK_LAW_SDE, 0, 0, 0, 3, "Zhao et al. 2023, UniP"),
-    DKP_EXP("unipc", 3, 4, DK_RULE_BH2, DK_LAW_SDE, 0, 0, 0, 4, "Zhao et al. 2023, alg. 1"),
-    DKP_EXP("sa_solver", 3, 4, DK_RULE_EXACT, DK_LAW_SDE, 1, 0, 0, 2, "Xue et al. 2023, alg. 1"),
-    DKP_EXP("sa_solver_pece", 3, 4, DK_RULE_EXACT, DK_LAW_SDE, 1, 0, 1, 2, "Xue et al. 2023, with PECE"),
-    DKP_SAMPLER("er_sde", dkp_record_er_sde, NULL, NULL, DK_GAUGE_DEFAULT, 3, DK_RULE_EXACT, 0, DK_LAW_SDE, 0,
-                1, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 1, 1, "Cui et al. 2023, ER-SDE-Solver-3"),
-    DKP_ADAMS("lms", 4, DK_RULE_EXACT, 0, 4, "k-diffusion's lms: Adams-Bashforth, exact weights"),
-    DKP_ADAMS("ipndm", 4, DK_RULE_UNIFORM, 0, 1, "Liu et al. 2022; Zhang & Chen 2022"),
-    DKP_ADAMS("ipndm_v", 4, DK_RULE_IPNDM_V, 0, 1,
-              "zju-pi/diff-sampler's ipndm_v; for exact weights see lms"),
-    DKP_SAMPLER("deis_t", dkp_record_deis_t, NULL, NULL, DK_GAUGE_DEFAULT, 3, DK_RULE_EXACT, 0,
-                DK_LAW_ANCESTRAL, 0, 1, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 3, 1, "Zhang & Chen 2022, t-AB"),
-    DKP_ADAMS("deis_rho", 3, DK_RULE_EXACT, 0, 3, "Zhang & Chen 2022, rho-AB"),
-    DKP_ADAMS("gradient_estimation", 2, DK_RULE_GRADIENT, 2, 1, "Permenter & Yuan 2023"),
+#define DKP_AT(member) offsetof(dk_config, member)
+#define DKP_S(kind, member) \
+    { #member, DKP_AT(sampler.member), kind, NULL }
+#define DKP_G(kind, member) \
+    { "grid." #member, DKP_AT(grid.member), kind, NULL }
+static const dkp_field dkp_fields[] = {
+    {"gauge", DKP_AT(sampler.gauge), 'c', "default|ve|flow|vp|native"},
+    {"rule", DKP_AT(sampler.rule), 'c', "exact|dpm|dpm_taylor|bh1|bh2|uniform|ipndm_v|gradient"},
+    {"law", DKP_AT(sampler.law), 'c', "ancestral|sde|ddpm_large|flow"},
+    DKP_S('i', order),
+    DKP_S('r', alpha),
+    DKP_S('r', eta),
+    DKP_S('r', s_noise),
+    DKP_S('r', churn),
+    DKP_S('r', churn_min),
+    DKP_S('r', churn_max),
+    DKP_S('r', snr),
+    DKP_S('r', langevin_step),
+    DKP_S('i', langevin_steps),
+    DKP_S('i', noise_prediction),
+    DKP_S('i', corrector),
+    DKP_S('i', pece),
+    DKP_S('i', lower_order_final),
+    DKP_S('r', gamma),
+    DKP_S('i', points),
+    DKP_S('i', er_power),
+    DKP_S('i', from_down),
+    DKP_S('i', plain_last),
+    DKP_S('r', noise_min),
+    DKP_S('r', noise_max),
+    DKP_S('r', alpha2),
+    DKP_S('g', stages),
+    DKP_S('i', evals),
+    DKP_S('r', pure_stage),
+    DKP_S('i', cfg_pp),
+    {"grid.final", DKP_AT(grid.final), 'c', "default|zero|min|value|replace"},
+    {"grid.rounding", DKP_AT(grid.rounding), 'c', "none|nearest|down"},
+    {"grid.partial", DKP_AT(grid.partial), 'c', "slice|stretch|level"},
+    DKP_G('r', rho),
+    DKP_G('r', sigma_min),
+    DKP_G('r', sigma_max),
+    DKP_G('r', shift),
+    DKP_G('r', shift_power),
+    DKP_G('r', terminal),
+    DKP_G('i', offset),
+    DKP_G('i', original_steps),
+    DKP_G('r', beta_a),
+    DKP_G('r', beta_b),
+    DKP_G('r', mean),
+    DKP_G('r', deviation),
+    DKP_G('r', threshold),
+    DKP_G('i', linear_steps),
+    DKP_G('r', time_min),
+    DKP_G('r', c_1),
+    DKP_G('r', c_2),
+    DKP_G('r', coefficient),
+    DKP_G('r', final_value),
+    DKP_G('r', strength),
+    DKP_G('i', full_steps),
+    DKP_G('i', rising),
 };
+#undef DKP_AT
+#undef DKP_S
+#undef DKP_G
+
+/* A decimal number, whatever the locale; exact for up to 15 digits and small exponents. */
+static int dkp_parse_real(const char *s, double *v) {
+    double digits = 0, sign = *s == '-' ? -1 : 1;
+    int e = 0, any = 0, exponent = 0, minus;
+    if (*s == '-' || *s == '+') s++;
+    for (; *s >= '0' && *s <= '9'; s++, any = 1) digits = 10 * digits + (*s - '0');
+    if (*s == '.')
+        for (s++; *s >= '0' && *s <= '9'; s++, any = 1, e--) digits = 10 * digits + (*s - '0');
+    if (any && (*s == 'e' || *s == 'E')) {
+        minus = s[1] == '-', s += s[1] == '-' || s[1] == '+' ? 2 : 1, any = 0;
+        for (; *s >= '0' && *s <= '9'; s++, any = 1)
+            if (exponent < 10000) exponent = 10 * exponent + (*s - '0');
+        e += minus ? -exponent : exponent;
+    }
+    *v = sign * (e < 0 ? digits / pow(10, -e) : digits * pow(10, e));
+    return any && !*s && dkp_finite(*v);
+}
+
+static int dkp_parse_choice(const char *choices, const char *s) {
+    for (int i = 0;; i++) {
+        size_t n = strcspn(choices, "|");
+        if (n == strlen(s) && memcmp(choices, s, n) == 0) return i;
+        if (!choices[n]) return -1;
+        choices += n + 1;
+    }
+}
+
+static int dkp_set_field(dk_config *c, const dkp_field *f, const char *value) {
+    char *to = (char *)c + f->at;
+    int whole = 0;
+    double real = 0;
+    if (f->kind == 'c') {
+        if ((whole = dkp_parse_choice(f->choices, value)) < 0) return 0;
+    } else if (f->kind == 'g') {
+        dk_grid g = dk_grid_named(value);
+        if (g.unknown) return 0;
+        whole = (int)g.spacing;
+    } else {
+        if (!dkp_parse_real(value, &real)) return 0;
+        if (f->kind == 'r') {
+            memcpy(to, &real, sizeof real);
+            return 1;
+        }
+        if (fabs(real) > 1e9 || floor(real) < real) return 0;
+        whole = (int)real;
+    }
+    memcpy(to, &whole, sizeof whole); /* an int, or an enum of its size */
+    return 1;
+}
+
+enum { DKP_OF_SAMPLER = 1, DKP_OF_GRID = 2, DKP_WORD = 64 };
+
+/* Sets "field=value field=value ..."; those that `of` leaves out are passed over. The word that is wrong, or "". */
+static void dkp_settings(dk_config *c, const char *settings, int of, char wrong[DKP_WORD]) {
+    for (wrong[0] = 0; *settings;) {
+        size_t n = strcspn(settings, " "), k = n < DKP_WORD ? n : DKP_WORD - 1;
+        const char *name = wrong;
+        int i = 0;
+        memcpy(wrong, settings, k), wrong[k] = 0;
+        settings += n + (settings[n] == ' ');
+        if (!k) continue;
+        char *value = strchr(wrong, '=');
+        if (n > k || !value) return;
+        *value = 0;
+        if (strncmp(name, "sampler.", 8) == 0) name += 8;
+        while (i < DKP_COUNT(dkp_fields) && strcmp(dkp_fields[i].name, name) != 0) i++;
+        int set = i < DKP_COUNT(dkp_fields) &&
+                  (!(of & (strncmp(name, "grid.", 5) == 0 ? DKP_OF_GRID : DKP_OF_SAMPLER)) ||
+                   dkp_set_field(c, &dkp_fields[i], value + 1));
+        *value = '=';
+        if (!set) return;
+        wrong[0] = 0;
+    }
+}
+
+/* The table of samplers. To add one: a row here and a recording function above. A row says what differs from a zero
+   dk_sampler with s_noise 1, in the words of dk_config_set; then order of convergence, evaluations per step, paper. */
+#define DKP_ROW(name, record, settings, order, evals, paper) \
+    { name, record, NULL, NULL, settings, order, evals, paper }
+#define DKP_RK(name, tableau, settings, order, evals, paper) \
+    { name, dkp_record_runge_kutta, tableau, NULL, settings, order, evals, paper }
+#define DKP_PHI(name, exponential, settings, order, evals, paper) \
+    { name, dkp_record_exponential, NULL, exponential, settings, order, evals, paper }
+/* clang-format off */
+static const dk_sampler_info dkp_samplers[] = {
+    DKP_RK("euler", &dkp_euler, "", 1, 1, "Karras et al. 2022, alg. 1"),
+    DKP_RK("heun", &dkp_heun, "", 2, 2, "Karras et al. 2022, alg. 1"),
+    DKP_RK("midpoint", &dkp_midpoint, "", 2, 2, "Runge 1895"),
+    DKP_ROW("dpm2", dkp_record_dpm2, "", 2, 2, "Lu et al. 2022; k-diffusion's dpm_2"),
+    DKP_RK("rk4", &dkp_rk4, "", 4, 4, "Kutta 1901"),
+    DKP_ROW("edm", dkp_record_edm, "gauge=native alpha=1", 2, 2, "Karras et al. 2022, alg. 1 and 3"),
+    DKP_RK("edm_churn", &dkp_heun, "s_noise=1.003 churn=40 churn_min=0.05 churn_max=50", 1, 2, "Karras et al. 2022, alg. 2"),
+    DKP_RK("ralston", &dkp_ralston, "", 2, 2, "Ralston 1962"),
+    DKP_RK("heun3", &dkp_heun3, "", 3, 3, "Heun 1900"),
+    DKP_RK("kutta3", &dkp_kutta3, "", 3, 3, "Kutta 1901"),
+    DKP_RK("ssp3", &dkp_ssp3, "", 3, 3, "Shu & Osher 1988"),
+    DKP_RK("rk38", &dkp_rk38, "", 4, 4, "Kutta 1901, 3/8 rule"),
+    DKP_RK("bogacki_shampine", &dkp_bs3, "", 3, 3, "Bogacki & Shampine 1989, third order"),
+    DKP_RK("dormand_prince", &dkp_dp5, "", 5, 6, "Dormand & Prince 1980, fifth order"),
+    DKP_ROW("heunpp2", dkp_record_heunpp2, "", 1, 3, "sd-webui-samplers-scheduler's Heun++"),
+    DKP_ROW("dpm2_ancestral", dkp_record_dpm2, "eta=1", 2, 2, "k-diffusion's dpm_2_ancestral"),
+    DKP_ROW("dpm2_ancestral_rf", dkp_record_dpm2, "law=flow eta=1", 2, 2, "ComfyUI's dpm_2_ancestral_RF"),
+    DKP_ROW("euler_ancestral_rf", dkp_record_ddim, "law=flow eta=1", 1, 1, "ComfyUI's euler_ancestral_RF"),
+    DKP_ROW("lcm", dkp_record_lcm, "", 0, 1, "Song et al. 2023, alg. 1; Luo et al. 2023"),
+    DKP_ROW("dpm_solver_2s", dkp_record_singlestep, "order=2 rule=dpm noise_prediction=1", 2, 2, "Lu et al. 2022, alg. 1"),
+    DKP_ROW("dpm_solver_3s", dkp_record_singlestep, "order=3 rule=dpm noise_prediction=1", 3, 3, "Lu et al. 2022, alg. 2; dpm_fast with sampler.evals"),
+    DKP_ROW("dpmpp_2s", dkp_record_singlestep, "order=2 rule=dpm", 2, 2, "Lu et al. 2022b, alg. 1"),
+    DKP_ROW("dpmpp_3s", dkp_record_singlestep, "order=3 rule=dpm", 3, 3, "Lu et al. 2022b; their code's third order"),
+    DKP_ROW("dpmpp_2s_ancestral", dkp_record_singlestep, "order=2 rule=dpm eta=1", 2, 2, "k-diffusion's dpmpp_2s_ancestral"),
+    DKP_ROW("dpmpp_2s_ancestral_rf", dkp_record_singlestep, "order=2 rule=dpm law=flow eta=1", 2, 2, "ComfyUI's dpmpp_2s_ancestral_RF"),
+    DKP_ROW("dpmpp_sde", dkp_record_dpmpp_sde, "order=2 rule=dpm eta=1 alpha=0.5", 1, 2, "k-diffusion's dpmpp_sde; Lu et al. 2022b"),
+    DKP_ROW("seeds_2", dkp_record_seeds, "order=2 rule=dpm law=sde eta=1 alpha=0.5", 2, 2, "Gonzalez et al. 2023, alg. 2"),
+    DKP_ROW("seeds_3", dkp_record_seeds, "order=3 rule=dpm law=sde eta=1", 2, 3, "Gonzalez et al. 2023, alg. 3"),
+    DKP_ROW("exp_heun_2_x0", dkp_record_singlestep, "order=2 law=sde alpha=1", 2, 2, "Cox & Matthews 2002, ETD2RK"),
+    DKP_ROW("exp_heun_2_x0_sde", dkp_record_seeds, "order=2 law=sde eta=1 alpha=1", 2, 2, "ComfyUI's exp_heun_2_x0_sde"),
+    DKP_ROW("res_2s", dkp_record_singlestep, "order=2 law=sde alpha=0.5", 2, 2, "Zhang & Chen 2023, RES"),
+    DKP_PHI("res_3s", &dkp_res3, "law=sde", 3, 3, "Zhang & Chen 2023, RES; Hochbruck & Ostermann 2010, eq. 2.54"),
+    DKP_PHI("etd3rk", &dkp_etd3, "law=sde", 3, 3, "Cox & Matthews 2002, eq. 23-25"),
+    DKP_PHI("etd4rk", &dkp_etd4, "law=sde", 4, 4, "Cox & Matthews 2002, eq. 26-29"),
+    DKP_PHI("krogstad", &dkp_krogstad, "law=sde", 4, 4, "Krogstad 2005, ETDRK4-B"),
+    DKP_PHI("strehmel_weiner", &dkp_sw, "law=sde", 4, 4, "Strehmel & Weiner 1992"),
+    DKP_PHI("hochbruck_ostermann", &dkp_ho, "law=sde", 4, 5, "Hochbruck & Ostermann 2005, eq. 5.19"),
+    DKP_ROW("euler_cfg_pp", dkp_record_ddim, "cfg_pp=1", 1, 1, "Chung et al. 2024, alg. 1"),
+    DKP_ROW("euler_ancestral_cfg_pp", dkp_record_ddim, "eta=1 cfg_pp=1", 1, 1, "ComfyUI's euler_ancestral_cfg_pp"),
+    DKP_ROW("dpmpp_2s_ancestral_cfg_pp", dkp_record_singlestep, "order=2 rule=dpm eta=1 cfg_pp=1", 2, 2, "ComfyUI's dpmpp_2s_ancestral_cfg_pp"),
+    DKP_ROW("ddim", dkp_record_ddim, "", 1, 1, "Song et al. 2020"),
+    DKP_ROW("euler_ancestral", dkp_record_ddim, "eta=1", 1, 1, "k-diffusion's euler_ancestral"),
+    DKP_ROW("ddpm", dkp_record_ddim, "eta=1", 1, 1, "Ho et al. 2020, variance beta~"),
+    DKP_ROW("ddpm_large", dkp_record_ddim, "law=ddpm_large eta=1", 1, 1, "Ho et al. 2020, variance beta"),
+    DKP_ROW("dpmpp_2m", dkp_record_exponential_adams, "order=2 rule=dpm law=sde", 2, 1, "Lu et al. 2022b, alg. 2"),
+    DKP_ROW("dpmpp_2m_sde", dkp_record_exponential_adams, "order=2 rule=dpm law=sde eta=1", 2, 1, "Lu et al. 2022b, eq. 14"),
+    DKP_ROW("euler_maruyama", dkp_record_euler_maruyama, "", 1, 1, "Song et al. 2021, app. D"),
+    DKP_ROW("predictor_corrector", dkp_record_predictor_corrector, "snr=0.16 langevin_steps=1", 1, 2, "Song et al. 2021, alg. 4-5"),
+    DKP_ROW("smld", dkp_record_smld, "langevin_step=0.2 langevin_steps=10", 0, 10, "Song & Ermon 2019, alg. 1"),
+    DKP_ROW("dpmpp_3m", dkp_record_exponential_adams, "order=3 law=sde", 3, 1, "Lu et al. 2022b; exact third order"),
+    DKP_ROW("dpmpp_3m_sde", dkp_record_exponential_adams, "order=3 rule=dpm_taylor law=sde eta=1", 2, 1, "k-diffusion's dpmpp_3m_sde"),
+    DKP_ROW("dpm_solver_2m", dkp_record_exponential_adams, "order=2 rule=dpm noise_prediction=1 law=sde", 2, 1, "Lu et al. 2022, multistep"),
+    DKP_ROW("dpm_solver_3m", dkp_record_exponential_adams, "order=3 noise_prediction=1 law=sde", 3, 1, "Lu et al. 2022, multistep; exact third order"),
+    DKP_ROW("deis", dkp_record_exponential_adams, "order=3 noise_prediction=1 law=sde", 3, 1, "Zhang & Chen 2022, in log rho"),
+    DKP_ROW("res_multistep", dkp_record_exponential_adams, "order=2", 2, 1, "Zhang et al. 2023, RES"),
+    DKP_ROW("res_multistep_ancestral", dkp_record_exponential_adams, "order=2 eta=1", 1, 1, "Zhang et al. 2023, RES"),
+    DKP_ROW("res_3m", dkp_record_exponential_adams, "order=3", 3, 1, "Zhang et al. 2023, RES"),
+    DKP_ROW("unip", dkp_record_exponential_adams, "order=3 rule=bh2 law=sde", 3, 1, "Zhao et al. 2023, UniP"),
+    DKP_ROW("unipc", dkp_record_exponential_adams, "order=3 corrector=4 rule=bh2 law=sde", 4, 1, "Zhao et al. 2023, alg. 1"),
+    DKP_ROW("sa_solver", dkp_record_exponential_adams, "order=3 corrector=4 law=sde eta=1", 2, 1, "Xue et al. 2023, alg. 1"),
+    DKP_ROW("sa_solver_pece", dkp_record_exponential_adams, "order=3 corrector=4 pece=1 law=sde eta=1", 2, 2, "Xue et al. 2023, with PECE"),
+    DKP_ROW("er_sde", dkp_record_er_sde, "order=3", 1, 1, "Cui et al. 2023, ER-SDE-Solver-3"),
+    DKP_ROW("lms", dkp_record_adams, "order=4", 4, 1, "k-diffusion's lms: Adams-Bashforth, exact weights"),
+    DKP_ROW("ipndm", dkp_record_adams, "order=4 rule=uniform", 1, 1, "Liu et al. 2022; Zhang & Chen 2022"),
+    DKP_ROW("ipndm_v", dkp_record_adams, "order=4 rule=ipndm_v", 1, 1, "zju-pi/diff-sampler's ipndm_v; for exact weights see lms"),
+    DKP_ROW("deis_t", dkp_record_deis_t, "order=3", 3, 1, "Zhang & Chen 2022, t-AB"),
+    DKP_ROW("deis_rho", dkp_record_adams, "order=3", 3, 1, "Zhang & Chen 2022, rho-AB"),
+    DKP_ROW("gradient_estimation", dkp_record_adams, "order=2 rule=gradient gamma=2", 1, 1, "Permenter & Yuan 2023"),
+};
+/* clang-format on */
+#undef DKP_ROW
+#undef DKP_RK
+#undef DKP_PHI
 
 DK_API const dk_sampler_info *dk_sampler_at(int i) {
     return i >= 0 && i < DKP_COUNT(dkp_samplers) ? &dkp_samplers[i] : NULL;
+}
+
+static dk_sampler dkp_preset(const dk_sampler_info *row) {
+    char wrong[DKP_WORD];
+    dk_config c;
+    memset(&c, 0, sizeof c);
+    c.sampler.name = row->name, c.sampler.record = row->record, c.sampler.s_noise = 1;
+    c.sampler.tableau = row->tableau, c.sampler.exponential = row->exponential;
+    dkp_settings(&c, row->settings, DKP_OF_SAMPLER, wrong);
+    return c.sampler;
 }
 
 static int dkp_sampler_by_name(const char *name, dk_sampler *s);
 DK_API dk_sampler dk_sampler_named(const char *name) {
     dk_sampler unknown;
     for (int i = 0; name && i < DKP_COUNT(dkp_samplers); i++)
-        if (strcmp(name, dkp_samplers[i].sampler.name) == 0) return dkp_samplers[i].sampler;
+        if (strcmp(name, dkp_samplers[i].name) == 0) return dkp_preset(&dkp_samplers[i]);
     memset(&unknown, 0, sizeof unknown);
     if (name && dkp_sampler_by_name(name, &unknown)) return unknown;
     unknown.name = name ? name : "(NULL)";
@@ -4194,154 +4303,6 @@ static const dk_alias dkp_aliases[] = {
 
 DK_API const dk_alias *dk_alias_at(int i) {
     return i >= 0 && i < DKP_COUNT(dkp_aliases) ? &dkp_aliases[i] : NULL;
-}
-
-/* Fields that can be set by name. */
-typedef struct dkp_field {
-    const char *name;
-    size_t at; /* in dk_config */
-    char kind; /* i: int, r: real, g: the spacing of a grid, c: one of choices */
-    const char *choices;
-} dkp_field;
-
-#define DKP_AT(member) offsetof(dk_config, member)
-#define DKP_S(kind, member) \
-    { #member, DKP_AT(sampler.member), kind, NULL }
-#define DKP_G(kind, member) \
-    { "grid." #member, DKP_AT(grid.member), kind, NULL }
-static const dkp_field dkp_fields[] = {
-    {"gauge", DKP_AT(sampler.gauge), 'c', "default|ve|flow|vp|native"},
-    {"rule", DKP_AT(sampler.rule), 'c', "exact|dpm|dpm_taylor|bh1|bh2|uniform|ipndm_v|gradient"},
-    {"law", DKP_AT(sampler.law), 'c', "ancestral|sde|ddpm_large|flow"},
-    DKP_S('i', order),
-    DKP_S('r', alpha),
-    DKP_S('r', eta),
-    DKP_S('r', s_noise),
-    DKP_S('r', churn),
-    DKP_S('r', churn_min),
-    DKP_S('r', churn_max),
-    DKP_S('r', snr),
-    DKP_S('r', langevin_step),
-    DKP_S('i', langevin_steps),
-    DKP_S('i', noise_prediction),
-    DKP_S('i', corrector),
-    DKP_S('i', pece),
-    DKP_S('i', lower_order_final),
-    DKP_S('r', gamma),
-    DKP_S('i', points),
-    DKP_S('i', er_power),
-    DKP_S('i', from_down),
-    DKP_S('i', plain_last),
-    DKP_S('r', noise_min),
-    DKP_S('r', noise_max),
-    DKP_S('r', alpha2),
-    DKP_S('g', stages),
-    DKP_S('i', evals),
-    DKP_S('r', pure_stage),
-    DKP_S('i', cfg_pp),
-    {"grid.final", DKP_AT(grid.final), 'c', "default|zero|min|value|replace"},
-    {"grid.rounding", DKP_AT(grid.rounding), 'c', "none|nearest|down"},
-    {"grid.partial", DKP_AT(grid.partial), 'c', "slice|stretch|level"},
-    DKP_G('r', rho),
-    DKP_G('r', sigma_min),
-    DKP_G('r', sigma_max),
-    DKP_G('r', shift),
-    DKP_G('r', shift_power),
-    DKP_G('r', terminal),
-    DKP_G('i', offset),
-    DKP_G('i', original_steps),
-    DKP_G('r', beta_a),
-    DKP_G('r', beta_b),
-    DKP_G('r', mean),
-    DKP_G('r', deviation),
-    DKP_G('r', threshold),
-    DKP_G('i', linear_steps),
-    DKP_G('r', time_min),
-    DKP_G('r', c_1),
-    DKP_G('r', c_2),
-    DKP_G('r', coefficient),
-    DKP_G('r', final_value),
-    DKP_G('r', strength),
-    DKP_G('i', full_steps),
-    DKP_G('i', rising),
-};
-#undef DKP_AT
-#undef DKP_S
-#undef DKP_G
-
-/* A decimal number, whatever the locale; exact for up to 15 digits and small exponents. */
-static int dkp_parse_real(const char *s, double *v) {
-    double digits = 0, sign = *s == '-' ? -1 : 1;
-    int e = 0, any = 0, exponent = 0, minus;
-    if (*s == '-' || *s == '+') s++;
-    for (; *s >= '0' && *s <= '9'; s++, any = 1) digits = 10 * digits + (*s - '0');
-    if (*s == '.')
-        for (s++; *s >= '0' && *s <= '9'; s++, any = 1, e--) digits = 10 * digits + (*s - '0');
-    if (any && (*s == 'e' || *s == 'E')) {
-        minus = s[1] == '-', s += s[1] == '-' || s[1] == '+' ? 2 : 1, any = 0;
-        for (; *s >= '0' && *s <= '9'; s++, any = 1)
-            if (exponent < 10000) exponent = 10 * exponent + (*s - '0');
-        e += minus ? -exponent : exponent;
-    }
-    *v = sign * (e < 0 ? digits / pow(10, -e) : digits * pow(10, e));
-    return any && !*s && dkp_finite(*v);
-}
-
-static int dkp_parse_choice(const char *choices, const char *s) {
-    for (int i = 0;; i++) {
-        size_t n = strcspn(choices, "|");
-        if (n == strlen(s) && memcmp(choices, s, n) == 0) return i;
-        if (!choices[n]) return -1;
-        choices += n + 1;
-    }
-}
-
-static int dkp_set_field(dk_config *c, const dkp_field *f, const char *value) {
-    char *to = (char *)c + f->at;
-    int whole = 0;
-    double real = 0;
-    if (f->kind == 'c') {
-        if ((whole = dkp_parse_choice(f->choices, value)) < 0) return 0;
-    } else if (f->kind == 'g') {
-        dk_grid g = dk_grid_named(value);
-        if (g.unknown) return 0;
-        whole = (int)g.spacing;
-    } else {
-        if (!dkp_parse_real(value, &real)) return 0;
-        if (f->kind == 'r') {
-            memcpy(to, &real, sizeof real);
-            return 1;
-        }
-        if (fabs(real) > 1e9 || floor(real) < real) return 0;
-        whole = (int)real;
-    }
-    memcpy(to, &whole, sizeof whole); /* an int, or an enum of its size */
-    return 1;
-}
-
-enum { DKP_OF_SAMPLER = 1, DKP_OF_GRID = 2, DKP_WORD = 64 };
-
-/* Sets "field=value field=value ..."; those that `of` leaves out are passed over. The word that is wrong, or "". */
-static void dkp_settings(dk_config *c, const char *settings, int of, char wrong[DKP_WORD]) {
-    for (wrong[0] = 0; *settings;) {
-        size_t n = strcspn(settings, " "), k = n < DKP_WORD ? n : DKP_WORD - 1;
-        const char *name = wrong;
-        int i = 0;
-        memcpy(wrong, settings, k), wrong[k] = 0;
-        settings += n + (settings[n] == ' ');
-        if (!k) continue;
-        char *value = strchr(wrong, '=');
-        if (n > k || !value) return;
-        *value = 0;
-        if (strncmp(name, "sampler.", 8) == 0) name += 8;
-        while (i < DKP_COUNT(dkp_fields) && strcmp(dkp_fields[i].name, name) != 0) i++;
-        int set = i < DKP_COUNT(dkp_fields) &&
-                  (!(of & (strncmp(name, "grid.", 5) == 0 ? DKP_OF_GRID : DKP_OF_SAMPLER)) ||
-                   dkp_set_field(c, &dkp_fields[i], value + 1));
-        *value = '=';
-        if (!set) return;
-        wrong[0] = 0;
-    }
 }
 
 DK_API dk_status dk_config_set(dk_config *c, const char *settings) {
@@ -5417,11 +5378,6 @@ DK_API dk_status dk_load(dk_run *run, const void *bytes, size_t size) {
 #undef DKP_COUNT
 #undef DKP_MALLOC
 #undef DKP_FREE
-#undef DKP_SAMPLER
-#undef DKP_RK
-#undef DKP_NOISY
-#undef DKP_ADAMS
-#undef DKP_EXP
 #undef DKP_SAVE_MAGIC
 #endif /* DIFFKIT_IMPLEMENTATION */
 

@@ -382,15 +382,15 @@ static int list_samplers(int as_json) {
         dk_plan plan = {0};
         dk_config c;
         memset(&c, 0, sizeof c); /* flow matching and velocity */
-        c.sampler = info->sampler, c.steps = 10;
+        c.sampler = dk_sampler_named(info->name), c.steps = 10;
         if (dk_record(&plan, &c) != DK_OK) return wrong_config(&c);
         if (as_json)
             printf("%s{\"name\": \"%s\", \"paper\": \"%s\", \"order\": %d, \"evaluations_per_step\": %d, "
                    "\"buffers\": %d}",
-                   i ? ",\n" : "", info->sampler.name, info->paper, info->order, info->evals, plan.buffers);
+                   i ? ",\n" : "", info->name, info->paper, info->order, info->evals, plan.buffers);
         else
-            printf("  %-20s %2d %10d %10d     %s\n", info->sampler.name, info->order, info->evals,
-                   plan.buffers, info->paper);
+            printf("  %-20s %2d %10d %10d     %s\n", info->name, info->order, info->evals, plan.buffers,
+                   info->paper);
         dk_plan_free(&plan);
     }
     printf(as_json ? "]" : "\n");
@@ -460,9 +460,9 @@ static int list_markdown(void) {
         dk_plan plan = {0};
         dk_config c;
         memset(&c, 0, sizeof c);
-        c.sampler = info->sampler, c.steps = 10;
+        c.sampler = dk_sampler_named(info->name), c.steps = 10;
         if (dk_record(&plan, &c) != DK_OK) return wrong_config(&c);
-        printf("| `%s` | %d | %d | %d | %s |\n", info->sampler.name, info->order, info->evals, plan.buffers,
+        printf("| `%s` | %d | %d | %d | %s |\n", info->name, info->order, info->evals, plan.buffers,
                info->paper);
         dk_plan_free(&plan);
     }

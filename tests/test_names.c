@@ -30,7 +30,7 @@ static int grid_index(const char *name) {
 
 static int sampler_index(const char *name) {
     for (int i = 0; dk_sampler_at(i); i++)
-        if (strcmp(dk_sampler_at(i)->sampler.name, name) == 0) return i;
+        if (strcmp(dk_sampler_at(i)->name, name) == 0) return i;
     return -1;
 }
 
@@ -52,7 +52,8 @@ static void canonical_names_are_themselves(void **state) {
     char other[80];
     (void)state;
     for (int i = 0; dk_sampler_at(i); i++) {
-        const dk_sampler *want = &dk_sampler_at(i)->sampler;
+        dk_sampler preset = dk_sampler_named(dk_sampler_at(i)->name);
+        const dk_sampler *want = &preset;
         dk_sampler s = dk_sampler_named(want->name);
         same_sampler(&s, want, want->name);
         for (size_t k = 0; k < sizeof separators; k++) {

@@ -471,7 +471,7 @@ static void values_alive_together_never_share_a_slot(void **state) {
     for (int n = 0; dk_sampler_at(n); n++)
         for (int s = 0; s < 3; s++)
             for (int start = 0; start < DK_START_COUNT; start++) {
-                dk_config c = check_config(schedules[s], dk_sampler_at(n)->sampler.name, 6);
+                dk_config c = check_config(schedules[s], dk_sampler_at(n)->name, 6);
                 dk_plan plan;
                 c.start = (dk_start)start;
                 record(&c, &plan);
@@ -512,7 +512,7 @@ static void noise_callback_with_the_same_numbers_changes_nothing(void **state) {
     (void)state;
     for (int n = -2; n < 0 || dk_sampler_at(n); n++)
         for (int velocity = 0; velocity < 2; velocity++) {
-            dk_config c = check_config("vp_linear", n < 0 ? "euler" : dk_sampler_at(n)->sampler.name, 4);
+            dk_config c = check_config("vp_linear", n < 0 ? "euler" : dk_sampler_at(n)->name, 4);
             dk_real x[DIM * BATCH], y[DIM * BATCH];
             if (n == -1) c.sampler.name = "norm, then noise", c.sampler.record = record_norm_before_noise;
             if (n == -2) c.sampler.name = "output, then noise", c.sampler.record = record_noise_after_output;

@@ -71,7 +71,7 @@ static void stepping_is_blocking_bit_for_bit(void **state) {
         dk_run run;
         dk_eval e;
         int calls = 0;
-        clear_config(&c, dk_sampler_at(k)->sampler.name, 5, 2, 7);
+        clear_config(&c, dk_sampler_at(k)->name, 5, 2, 7);
         sample(&c, x);
         begin(&run, &c, y);
         while (dk_next(&run, &e)) {
@@ -672,7 +672,7 @@ static void fed_back_normals_reproduce_the_run(void **state) {
     for (int k = 0; dk_sampler_at(k); k++) {
         dk_real x[14], y[14];
         dk_config c;
-        clear_config(&c, dk_sampler_at(k)->sampler.name, 4, 2, 7);
+        clear_config(&c, dk_sampler_at(k)->name, 4, 2, 7);
         c.first_sample = 3;
         sample(&c, x);
         feeder f = feed_from(&c, -1);
@@ -964,7 +964,7 @@ static void a_naive_back_end_gives_the_same(void **state) {
         dk_backend backend = naive_backend(&n);
         dk_real x[14];
         dk_config c;
-        clear_config(&c, dk_sampler_at(k)->sampler.name, 4, 2, 7);
+        clear_config(&c, dk_sampler_at(k)->name, 4, 2, 7);
         c.grid.sigma_max = 5; /* tame, so that rounding stays small */
         sample(&c, x);
         c.backend = &backend;

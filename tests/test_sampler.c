@@ -157,7 +157,7 @@ enum { DETERMINISTIC = sizeof deterministic / sizeof deterministic[0], FAMILIES 
 static const dk_sampler_info *info_of(const char *name) {
     const dk_sampler_info *info = NULL;
     for (int i = 0; (info = dk_sampler_at(i)) != NULL; i++)
-        if (strcmp(info->sampler.name, name) == 0) return info;
+        if (strcmp(info->name, name) == 0) return info;
     fail_msg("no sampler %s", name);
     return NULL;
 }
@@ -230,8 +230,9 @@ static void measure_ode(const char *what, denoiser D, const void *user, double s
         for (int f = 0; f < FAMILIES; f++) {
             double error[3];
             for (int k = 0; k < 3; k++)
-                error[k] =
-                    fabs(ode_end(dk_schedule_name(f), info->sampler, steps << k, D, user, start) - exact);
+                error[k] = fabs(
+                    ode_end(dk_schedule_name(f), dk_sampler_named(info->name), steps << k, D, user, start) -
+                    exact);
             rows[i].measured[f] = log2(error[1] / error[2]);
             if (strcmp(rows[i].name, "edm") == 0 && strncmp(dk_schedule_name(f), "vp_", 3) == 0) {
                 /* native time of a discrete schedule has a kink at every timestep: errors stall, near 1e-5 */
@@ -873,7 +874,7 @@ static void inversion_returns_at_the_order_of_the_method(void **state) {
             double error[2];
             for (int k = 0; k < 2; k++) {
                 int steps = (info->order >= 5 ? 8 : info->order == 4 ? 16 : 64) << k;
-                dk_config c = between(dk_schedule_name(f), info->sampler, steps, HIGH, LOW);
+                dk_config c = between(dk_schedule_name(f), dk_sampler_named(info->name), steps, HIGH, LOW);
                 double start = 0.9 * dk_level_at_sigma(&c.schedule, LOW).alpha;
                 c.grid.rising = 1;
                 walk up = walk_plan(&c, gaussian, &g, &start, 1);
@@ -887,8 +888,7 @@ static void inversion_returns_at_the_order_of_the_method(void **state) {
             }
             if (error[1] < 2e-8) continue; /* too small to measure an order */
             if (!(log2(error[0] / error[1]) > info->order - 0.25) || error[1] > 0.05)
-                fail_msg("%s on %s: %g, then %g", info->sampler.name, dk_schedule_name(f), error[0],
-                         error[1]);
+                fail_msg("%s on %s: %g, then %g", info->name, dk_schedule_name(f), error[0], error[1]);
         }
 }
 
@@ -897,11 +897,12 @@ static void scaling_everything_scales_the_result(void **state) {
     const double small[] = {3, 1.7, 0.8, 0.3, 0.1}, large[] = {24, 13.6, 6.4, 2.4, 0.8};
     (void)state;
     for (int k = 0; dk_sampler_at(k); k++) {
-        if (strcmp(dk_sampler_at(k)->sampler.name, "deis_t") == 0) continue; /* its time knows a scale */
-        if (dk_sampler_at(k)->sampler.law == DK_LAW_FLOW) continue; /* sigma/(alpha + sigma) has a scale */
+        if (strcmp(dk_sampler_at(k)->name, "deis_t") == 0) continue; /* its time knows a scale */
+        if (dk_sampler_named(dk_sampler_at(k)->name).law == DK_LAW_FLOW)
+            continue; /* sigma/(alpha + sigma) has a scale */
         check_gaussian g = {0.7, 0.5, DK_PREDICT_EDM, 0.6, 0}, G = {5.6, 4, DK_PREDICT_EDM, 4.8, 0};
         dk_real x[DIM], y[DIM];
-        dk_config c = check_config("edm", dk_sampler_at(k)->sampler.name, 4);
+        dk_config c = check_config("edm", dk_sampler_at(k)->name, 4);
         c.dim = DIM, c.sigma_data = 0.6, c.grid = dk_grid_levels(small, DK_UNIT_SIGMA);
         c.sampler.churn_min = 0, c.sampler.churn_max = 0;
         c.sampler.er_power = 1; /* ER-SDE's own noise scaler knows a scale, a power does not */
@@ -981,7 +982,7 @@ static void a_step_to_sigma_0_gives_D(void **state) {
             for (int steps = 1; steps <= 4; steps++) {
                 last_output last;
                 dk_real x[DIM];
-                dk_config c = check_config(dk_schedule_name(f), dk_sampler_at(k)->sampler.name, steps);
+                dk_config c = check_config(dk_schedule_name(f), dk_sampler_at(k)->name, steps);
                 memset(&last, 0, sizeof last);
                 c.dim = DIM, c.prediction = DK_PREDICT_X0;
                 c.grid.final = DK_FINAL_ZERO, c.grid.sigma_min = 0.02;
@@ -1002,7 +1003,7 @@ static void a_step_to_sigma_0_multiplies_D_by_alpha(void **state) {
         const double levels[] = {1, 0.5, 0};
         last_output last;
         dk_real x[DIM];
-        dk_config c = check_config("flow", dk_sampler_at(k)->sampler.name, 2);
+        dk_config c = check_config("flow", dk_sampler_at(k)->name, 2);
         memset(&last, 0, sizeof last);
         c.schedule = dk_custom_schedule(doubling, NULL, 0, 1);
         c.grid = dk_grid_levels(levels, DK_UNIT_T);
@@ -1020,7 +1021,8 @@ static int is_one_of(const char *name, const char *list) {
 
 /* Evaluations of a whole run, from the documentation and the papers. */
 static int documented_calls(const dk_sampler_info *info, int steps, int from_pure_noise, int to_zero) {
-    const dk_sampler *s = &info->sampler;
+    dk_sampler preset = dk_sampler_named(info->name);
+    const dk_sampler *s = &preset;
     int evals = info->evals;
     if (strcmp(s->name, "heunpp2") == 0) return steps < 2 ? steps : 3 * steps - 3;
     if (is_one_of(s->name,
@@ -1045,13 +1047,13 @@ static void check_finite_run(dk_config *c, const dk_sampler_info *info, int from
     static char memory[400000];
     dk_run run;
     c->dim = 2, c->prediction = DK_PREDICT_V;
-    if (dk_begin(&run, c, x, memory, sizeof memory)) fail_msg("%s: %s", info->sampler.name, dk_message(c));
-    if (dk_continue(&run, check_gaussian_denoise, &g)) fail_msg("%s: %s", info->sampler.name, run.message);
+    if (dk_begin(&run, c, x, memory, sizeof memory)) fail_msg("%s: %s", info->name, dk_message(c));
+    if (dk_continue(&run, check_gaussian_denoise, &g)) fail_msg("%s: %s", info->name, run.message);
     int wanted = documented_calls(info, c->steps, from_pure_noise, to_zero);
     if (g.calls != wanted || run.plan->calls != wanted || !isfinite((double)x[0]) ||
         !isfinite((double)x[1]) || fabs((double)x[0]) > 1e6)
-        fail_msg("%s, %d steps: %d calls, expected %d; x = %g, %g", info->sampler.name, c->steps, g.calls,
-                 wanted, (double)x[0], (double)x[1]);
+        fail_msg("%s, %d steps: %d calls, expected %d; x = %g, %g", info->name, c->steps, g.calls, wanted,
+                 (double)x[0], (double)x[1]);
     dk_end(&run);
 }
 
@@ -1063,7 +1065,7 @@ static void every_number_of_steps_is_finite_and_costs_what_it_says(void **state)
             for (int f = 0; f < FAMILIES; f++)
                 for (int final = DK_FINAL_ZERO; final <= DK_FINAL_VALUE; final++) {
                     if (steps > 6 && (steps + f + 3 * final) % 10) continue;
-                    dk_config c = check_config(dk_schedule_name(f), dk_sampler_at(k)->sampler.name, steps);
+                    dk_config c = check_config(dk_schedule_name(f), dk_sampler_at(k)->name, steps);
                     dk_schedule *s = &c.schedule;
                     c.grid.sigma_min = 0.02, c.grid.final = (dk_final) final, c.grid.final_value = 0.01;
                     int pure = (s->family == DK_FAMILY_FLOW || s->family == DK_FAMILY_COSINE);
@@ -1079,7 +1081,7 @@ static void zero_terminal_snr_starts_at_alpha_0(void **state) {
         for (int steps = 1; steps <= 50; steps += 7) {
             last_output last;
             dk_real x[DIM];
-            dk_config c = check_config("vp_zero_snr", dk_sampler_at(k)->sampler.name, steps);
+            dk_config c = check_config("vp_zero_snr", dk_sampler_at(k)->name, steps);
             memset(&last, 0, sizeof last);
             c.grid = dk_grid_named("trailing"), c.dim = DIM, c.prediction = DK_PREDICT_X0;
             assert_int_equal(dk_sample(&c, remember_D, &last, x), DK_OK);
