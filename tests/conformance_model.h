@@ -70,11 +70,14 @@ typedef struct replay {
     const double *time_at;
 
     const json *noises, *used;
-    int dummy;             /* the model of diffusers' tests: x t/(t + 1) */
-    const double *normals; /* draws one after another, instead of `noises` */
-    int by_step;           /* a draw for each step, used or not */
-    int silent_from;       /* from this draw on the peer multiplies by zero; 0: none */
-    int ends_early;        /* the peer's last step goes to sigma = 0, or nowhere */
+    int dummy;              /* the model of diffusers' tests: x t/(t + 1) */
+    const double *normals;  /* draws one after another, instead of `noises` */
+    int by_step;            /* a draw for each step, used or not */
+    int silent_from;        /* from this draw on the peer multiplies by zero; 0: none */
+    const double *strength; /* what the peer multiplied each draw by, instead of the level's rise */
+    double variance_share;  /* DDPM's learned range: log variance between beta~ (0) and beta (1) */
+    int every;              /* the peer draws so often where the library does once; 0: as often */
+    int ends_early;         /* the peer's last step goes to sigma = 0, or nowhere */
     int calls;
 } replay;
 
@@ -167,6 +170,17 @@ static int denoise(void *user, const dk_eval *e) {
     return 0;
 }
 
+/* What the peer makes of a draw beyond what the library does. */
+static double noise_factor(const replay *r, const dk_noise_request *q) {
+    double factor = r->silent_from > 0 && q->draw >= r->silent_from ? 0 : 1;
+    if (r->strength) factor *= r->strength[q->draw - 1] / sqrt((q->to - q->from) * (q->to + q->from));
+    if (r->variance_share > 0) { /* beta/beta~ = sigma_from^2/sigma_to^2 on the VP scale */
+        double from = q->from * q->from, to = q->to * q->to;
+        factor *= pow(from / (1 + from) * (1 + to) / to, 0.5 * r->variance_share);
+    }
+    return factor;
+}
+
 /* The peer's draws in order, without those that it threw away. */
 static int recorded_noise(void *user, const dk_noise_request *request, dk_real *out) {
     const replay *r = (const replay *)user;
@@ -181,6 +195,8 @@ static int recorded_noise(void *user, const dk_noise_request *request, dk_real *
             if (fabs(dk_noise_level(dk_level_at_sigma(&r->c.schedule, r->levels[at])) - request->from) <=
                 1e-12 * request->from)
                 break;
+    } else if (r->every) {
+        at = r->every * (request->draw - 1);
     } else {
         for (; r->noises && at < r->noises->count; at++)
             if (!(r->used && r->used->item[at].number < 1) && --left == 0) break;
@@ -188,8 +204,8 @@ static int recorded_noise(void *user, const dk_noise_request *request, dk_real *
     if (!r->noises || at >= r->noises->count) return 1;
     static double z[MAX_DIM];
     json_numbers(&r->noises->item[at], z, MAX_DIM);
-    int silent = r->silent_from > 0 && request->draw >= r->silent_from;
-    for (size_t i = 0; i < request->dim; i++) out[i] = silent ? 0 : (dk_real)z[i];
+    double factor = noise_factor(r, request);
+    for (size_t i = 0; i < request->dim; i++) out[i] = (dk_real)(factor * z[i]);
     return 0;
 }
 

