@@ -333,13 +333,27 @@ typedef struct dk_grid {
     double final_value; /* DK_FINAL_VALUE, in units of sigma/alpha */
     double strength; /* 0: 1, the whole grid; after dk_resolve 1: what it stood for is in the fields below */
     dk_partial partial;
-    int full_steps;       /* the grid is laid out for so many steps, and the last `steps` are run; 0: steps */
-    int full_count;       /* steps that it then has, filled in */
-    int rising;           /* reverse the finished list: inversion */
-    const double *levels; /* LEVELS: steps + 1 numbers; RESAMPLE: level_count; read while recording */
-    int level_count;      /* RESAMPLE */
-    dk_unit unit;         /* LEVELS, RESAMPLE: what they are */
-    dk_level noisy, clean; /* ends of the range, filled in */
+    int full_steps; /* the grid is laid out for so many steps, and the last `steps` are run; 0: steps */
+    int full_count; /* steps that it then has, filled in */
+    int rising;     /* reverse the finished list: inversion */
+    /* Time travel: the steps go back up in between, by noise alone, and are done again. Restart, Xu et al. 2023,
+       alg. 1: at the level next to restart_min up to the one next to restart_max, and from there by `restart` steps
+       of KARRAS, restart_times. RePaint, Lugmayr et al. 2022, fig. 9: every `jump` levels, before the last step first,
+       up by as many and down again, until each stretch has been run jump_runs times. */
+    int restart; /* steps; 0: none; -1: taken out of `steps` by AUTOMATIC1111's rule: none of less than 20,
+                          9 of them once, of 36 and more a quarter twice */
+    int restart_times;               /* 0: 1 */
+    double restart_min, restart_max; /* sigma/alpha; 0: 0.1, 2 */
+    int jump, jump_runs;
+    int jump_clean; /* the places to jump from are counted from the last level on, as in diffusers */
+    double
+        jump_shift; /* in t: going up, noise is that of a stretch so much higher up; diffusers: T/steps - 1 */
+    int travel;     /* LEVELS: a list that itself goes back up */
+    int restart_from, restart_to; /* the levels next to restart_max and restart_min, filled in */
+    const double *levels;         /* LEVELS: steps + 1 numbers; RESAMPLE: level_count; read while recording */
+    int level_count;              /* RESAMPLE */
+    dk_unit unit;                 /* LEVELS, RESAMPLE: what they are */
+    dk_level noisy, clean;        /* ends of the range, filled in */
 } dk_grid;
 
 DK_API dk_grid dk_grid_named(const char *name);
@@ -588,6 +602,14 @@ typedef struct dk_sampler {
     double
         pure_stage; /* singlestep of order 2 from alpha = 0: sigma/(alpha + sigma) of its stage; 0: order 1 */
     int cfg_pp;     /* CFG++: the unconditional output gives the direction, guided D the target */
+    int churn_late; /* churn after a step's first evaluation, as in diffusers: 1: its output is read at the raised
+                       level, 2: at the level of the evaluation */
+    double
+        stride; /* a step ends (on rising grids: begins) this much lower in t than its noisy end, whatever the next
+                       level is; DDIM of diffusers: T/steps, rounded down; 0: at the grid's levels */
+    int told_end;   /* ddim: the network is told the level at the step's end; diffusers' inverse DDIM */
+    int fresh_pure; /* ddim: with eta > 0 the step from alpha = 0 makes all noise anew; ComfyUI's CFG++ */
+    int dry_bottom; /* dpm2: no noise behind a step down to sigma = 0, which eta > 1 can ask for; k-diffusion */
     const void *user; /* for the user's own record function; dk_table for table samplers */
 } dk_sampler;
 
@@ -643,6 +665,11 @@ typedef struct dk_recorder {
     dk_plan *plan; /* private from here */
     dk_row row;
     int row_needs, storing, position, stage;
+    int first;    /* step of the plan at which this stretch of steps begins */
+    dk_vec noise; /* that the last evaluation found in x */
+    dk_vec
+        unchurned; /* churn_late: the state, and its level, of the evaluation to come; no terms: as usual */
+    dk_level unchurned_at;
 } dk_recorder;
 
 DK_API int dk_step(dk_recorder *r);                                 /* 0 after the last step */
@@ -1560,6 +1587,8 @@ DK_API void dk_add_noise(dk_level l, const dk_real *x0, const dk_real *eps, dk_r
 
 typedef struct dkp_model {
     double input_scale, d_x, d_f, condition;
+    double n_x,
+        n_f; /* the noise, (x - alpha D)/sigma, is n_x x + n_f F; infinite where the network cannot tell */
 } dkp_model;
 
 /* The network's own level of the same noise level, and what divides x to get into its scaling. */
@@ -1582,32 +1611,43 @@ static double dkp_condition(const dk_config *c, dk_level l) {
     return l.t;
 }
 
-/* D = d_x x + d_f F at level l, for the network's input = input_scale x and its condition at level `told`. */
+/* D = d_x x + d_f F and the noise at level l, for the network's input = input_scale x and its condition at level `told`. */
 static dkp_model dkp_model_at(const dk_config *c, dk_level l, dk_level told) {
-    dkp_model m = {1, 0, 1, dkp_condition(c, dkp_network_level(c, told)) * c->condition_scale};
+    dkp_model m = {1, 0, 1, dkp_condition(c, dkp_network_level(c, told)) * c->condition_scale, 0, 1};
     if (c->prediction == DK_PREDICT_EDM) {
         /* Karras et al. 2022, table 1, on x/alpha; written so that alpha = 0 is an ordinary value */
         double data = c->sigma_data, norm2 = l.sigma * l.sigma + l.alpha * l.alpha * data * data;
         m.input_scale = 1 / sqrt(norm2);
         m.d_x = data * data * l.alpha / norm2;
         m.d_f = l.sigma * data / sqrt(norm2);
+        m.n_x = l.sigma / norm2, m.n_f = -l.alpha * data / sqrt(norm2);
         return m;
     }
     dk_level n = dkp_network_level(c, l);
     double a = n.alpha, s = n.sigma;
+    double norm2 = a * a + s * s;
     double scale = l.alpha > l.sigma ? a / l.alpha : s / l.sigma; /* the better conditioned of two equals */
     switch (c->prediction) {
     case DK_PREDICT_EPS: m.d_x = 1 / a, m.d_f = -s / a; break;
-    case DK_PREDICT_V: m.d_x = a / (a * a + s * s), m.d_f = -s / (a * a + s * s); break;
-    case DK_PREDICT_VELOCITY: m.d_x = 1 / (a + s), m.d_f = -s / (a + s); break;
-    case DK_PREDICT_SCORE: m.d_x = 1 / a, m.d_f = s * s / a; break;
+    case DK_PREDICT_V:
+        m.d_x = a / norm2, m.d_f = -s / norm2;
+        m.n_x = s / norm2, m.n_f = a / norm2;
+        break;
+    case DK_PREDICT_VELOCITY:
+        m.d_x = 1 / (a + s), m.d_f = -s / (a + s);
+        m.n_x = 1 / (a + s), m.n_f = a / (a + s);
+        break;
+    case DK_PREDICT_SCORE:
+        m.d_x = 1 / a, m.d_f = s * s / a;
+        m.n_f = s > 0 ? -s : HUGE_VAL;
+        break;
     case DK_PREDICT_DEFAULT:
     case DK_PREDICT_X0:
     case DK_PREDICT_EDM:
-    case DK_PREDICT_COUNT: break;
+    case DK_PREDICT_COUNT: m.n_x = 1 / s, m.n_f = -a / s; break;
     }
     m.input_scale = c->network_schedule.family == DK_FAMILY_DEFAULT ? 1 : scale;
-    m.d_x *= m.input_scale;
+    m.d_x *= m.input_scale, m.n_x *= m.input_scale;
     return m;
 }
 
@@ -2325,6 +2365,92 @@ static dk_level dkp_grid_level(const dk_config *c, int i) {
     return i == c->steps && dkp_final(c) == DK_FINAL_VALUE ? l : dkp_stretched(c, l);
 }
 
+/* RePaint's places to jump from: how many there are. Counted from the last level but one (from the last with
+   jump_clean) they are 0, jump, 2 jump ...: Lugmayr et al. 2022's code. */
+static int dkp_jumps(const dk_config *c) {
+    const dk_grid *g = &c->grid;
+    return g->jump > 0 && g->jump_runs > 1 && c->steps > g->jump ? (c->steps - 1) / g->jump : 0;
+}
+
+/* Steps in all, with those that go back up; as a real number, since it may be too large. */
+static double dkp_travelled(const dk_config *c) {
+    const dk_grid *g = &c->grid;
+    return c->steps + (double)dkp_jumps(c) * (g->jump_runs - 1.0) * (g->jump + 1.0) +
+           (g->restart > 0 ? (double)g->restart_times * (g->restart + 1.0) : 0);
+}
+
+static int dkp_path_steps(const dk_config *c) { return (int)dkp_travelled(c); }
+
+/* Grid steps that are left at level i of the way. */
+static int dkp_jump_left(const dk_config *c, int i) {
+    const dk_grid *g = &c->grid;
+    int places = dkp_jumps(c), last = !g->jump_clean;
+    int since = i - (c->steps - (places - 1) * g->jump - last); /* the first place was reached */
+    if (!places || since <= 0) return c->steps - i;
+    int again = (g->jump_runs - 1) * (1 + g->jump);
+    int place = since / (again + g->jump) < places ? since / (again + g->jump) : places - 1;
+    int left = (places - 1 - place) * g->jump + last, at = since - place * (again + g->jump);
+    if (at > again) return left - (at - again);
+    at %= 1 + g->jump;
+    return at ? left + g->jump - (at - 1) : left;
+}
+
+/* Level i of the way that the steps take: the grid, unless time travel repeats parts of it. */
+static dk_level dkp_path_level(const dk_config *c, int i) {
+    const dk_grid *g = &c->grid;
+    if (g->restart <= 0) return dkp_grid_level(c, c->steps - dkp_jump_left(c, i));
+    int since = i - g->restart_to - 1, again = g->restart_times * (g->restart + 1);
+    if (since < 0) return dkp_grid_level(c, i);
+    if (since >= again) return dkp_grid_level(c, i - again);
+    int at = since % (g->restart + 1);
+    if (at == 0 || at == g->restart) return dkp_grid_level(c, at ? g->restart_to : g->restart_from);
+    dk_config stretch = *c;
+    stretch.grid.noisy = dkp_grid_level(c, g->restart_from);
+    stretch.grid.clean = dkp_grid_level(c, g->restart_to);
+    return dkp_karras(&stretch, at, g->restart + 1);
+}
+
+/* The grid's level next to a noise level. */
+static int dkp_nearest_level(const dk_config *c, double noise_level) {
+    int best = 0;
+    double least = HUGE_VAL;
+    for (int i = 0; i <= c->steps; i++) {
+        double distance = fabs(dk_noise_level(dkp_grid_level(c, i)) - noise_level);
+        if (distance < least) best = i, least = distance;
+    }
+    return best;
+}
+
+static dk_status dkp_resolve_travel(dk_config *c, char *message) {
+    dk_grid *g = &c->grid;
+    if (g->restart > 0) {
+        if (g->restart_times == 0) g->restart_times = 1;
+        if (g->restart_min <= 0) g->restart_min = 0.1;
+        if (g->restart_max <= 0) g->restart_max = 2;
+        g->restart_from = dkp_nearest_level(c, g->restart_max);
+        g->restart_to = dkp_nearest_level(c, g->restart_min);
+        if (g->restart_from >= g->restart_to) g->restart = 0; /* nowhere to go back to */
+    }
+    if ((g->restart > 0) + (dkp_jumps(c) > 0) + (g->travel > 0) + (g->rising > 0) > 1)
+        return dkp_fail(message,
+                        g->rising   ? "grid.rising"
+                        : g->travel ? "grid.travel"
+                                    : "grid.jump",
+                        1, "0: of restart, jump, travel and rising a grid can have one");
+    if (dkp_travelled(c) > 1e6)
+        return dkp_fail(message, "steps with time travel", dkp_travelled(c), "at most 1000000");
+    return DK_OK;
+}
+
+/* AUTOMATIC1111's rule for Restart leaves the number of evaluations as it is. */
+static void dkp_resolve_restart(dk_config *c) {
+    dk_grid *g = &c->grid;
+    if (g->restart >= 0) return;
+    g->restart = c->steps < 20 ? 0 : c->steps < 36 ? 9 : c->steps / 4;
+    g->restart_times = c->steps < 36 ? 1 : 2;
+    c->steps -= g->restart * g->restart_times;
+}
+
 /* How many steps the whole grid has, and how many of them are run. What is asked for and what there is differ where
    levels are left out or published lists are longer; then full_steps keeps what was asked for, so that resolving
    again changes nothing. */
@@ -2443,6 +2569,13 @@ static dk_status dkp_check_grid_numbers(const dk_config *c, char *message) {
         {"grid.rounding", (double)g->rounding, 0, DK_ROUND_DOWN, "one of dk_rounding"},
         {"grid.final", (double)g->final, 0, DK_FINAL_COUNT - 1, "one of dk_final"},
         {"grid.partial", (double)g->partial, 0, DK_PARTIAL_COUNT - 1, "one of dk_partial"},
+        {"grid.restart", (double)g->restart, -1, 1000000, ">= 0, or -1 for AUTOMATIC1111's rule"},
+        {"grid.restart_times", (double)g->restart_times, 0, 1000000, ">= 0 (0: 1)"},
+        {"grid.restart_min", g->restart_min, 0, most, "> 0 (0: 0.1)"},
+        {"grid.restart_max", g->restart_max, 0, most, "> 0 (0: 2)"},
+        {"grid.jump", (double)g->jump, 0, 1000000, ">= 0"},
+        {"grid.jump_runs", (double)g->jump_runs, 0, 1000000, ">= 0"},
+        {"grid.jump_shift", g->jump_shift, 0, most, ">= 0"},
     };
     for (int i = 0; i < DKP_COUNT(rows); i++)
         if (!(rows[i].value >= rows[i].low && rows[i].value <= rows[i].high))
@@ -2529,19 +2662,19 @@ static dk_status dkp_check_grid(const dk_config *c, char *message) {
     return DK_OK;
 }
 
-/* Strictly monotone in noise level; sigma = 0 only last, alpha = 0 only at an end. */
+/* Strictly monotone in noise level; so sigma = 0 and alpha = 0 only at an end. */
 static dk_status dkp_check_levels(const dk_config *c, char *message) {
     double before = 0, direction = 0;
-    for (int i = 0; i <= c->steps; i++) {
-        dk_level l = dkp_grid_level(c, i);
+    int travels = c->grid.travel || c->grid.restart > 0 || dkp_jumps(c) > 0;
+    for (int i = 0; i <= dkp_path_steps(c); i++) {
+        dk_level l = dkp_path_level(c, i);
         double here = dk_noise_level(l);
         const char *wrong = NULL;
         if (!(l.alpha >= 0 && l.sigma >= 0 && l.alpha + l.sigma > 0 && dkp_finite(l.alpha + l.sigma)))
             wrong = "is not a noise level of this schedule";
-        else if (i == 0 && l.sigma <= 0)
-            wrong = "is 0 at the start: a rising grid must start above sigma = 0";
         else if (i == 1) direction = here < before ? -1 : 1;
-        if (!wrong && i > 0 && !(direction * here > direction * before))
+        int back = travels && direction < 0 && i > 1 && here > before;
+        if (!wrong && i > 0 && !back && !(direction * here > direction * before))
             wrong = "does not continue a strictly monotone list";
         if (wrong) {
             dkp_text t = {message, DK_MESSAGE_SIZE, 0};
@@ -2614,6 +2747,10 @@ static dk_status dkp_check_sampler(const dk_sampler *s, char *message) {
         return dkp_fail(message, "sampler.alpha2", s->alpha2, "> 0 and <= 1 (0: 2/3)");
     if (!(s->pure_stage >= 0 && s->pure_stage < 1))
         return dkp_fail(message, "sampler.pure_stage", s->pure_stage, ">= 0 and < 1");
+    if (s->churn_late < 0 || s->churn_late > 2)
+        return dkp_fail(message, "sampler.churn_late", s->churn_late, "0, 1 or 2");
+    if (!(s->stride >= 0) || !dkp_finite(s->stride))
+        return dkp_fail(message, "sampler.stride", s->stride, ">= 0");
     if (s->evals < 0) return dkp_fail(message, "sampler.evals", s->evals, ">= 0");
     if (s->stages != DK_SPACING_DEFAULT && s->stages != DK_SPACING_LAMBDA &&
         s->stages != DK_SPACING_UNIFORM && s->stages != DK_SPACING_QUADRATIC)
@@ -2678,7 +2815,9 @@ static dk_status dkp_resolve(dk_config *c, char *message) {
         !(c->grid.final_value < dk_noise_level(c->grid.clean)))
         return dkp_fail(message, "grid.final_value", c->grid.final_value,
                         "below the range's lower end (set grid.sigma_min above it)");
+    dkp_resolve_restart(c);
     if ((status = dkp_resolve_steps(c, message)) != DK_OK) return status;
+    if ((status = dkp_resolve_travel(c, message)) != DK_OK) return status;
     if (!c->sampler.record && !c->sampler.name) c->sampler = dk_sampler_named("dpmpp_2m");
     if ((status = dkp_check_sampler(&c->sampler, message)) != DK_OK) return status;
     if ((int)c->start < 0 || c->start >= DK_START_COUNT)
@@ -2717,9 +2856,10 @@ DK_API int dk_levels(dk_config *c, dk_unit unit, double *out, int max) {
     c->message[0] = 0;
     if (dkp_resolve(&resolved, c->message) != DK_OK || dkp_check_levels(&resolved, c->message) != DK_OK)
         return 0;
-    for (int i = 0; i <= resolved.steps && i < max; i++)
-        out[i] = dkp_unit_of_level(unit, dkp_grid_level(&resolved, i));
-    return resolved.steps + 1;
+    int steps = dkp_path_steps(&resolved);
+    for (int i = 0; i <= steps && i < max; i++)
+        out[i] = dkp_unit_of_level(unit, dkp_path_level(&resolved, i));
+    return steps + 1;
 }
 
 DK_API dk_status dk_levels_slice(const double *levels, int n, int first, int count, double *out) {
@@ -2935,22 +3075,38 @@ static void dkp_boundary(dk_recorder *r, dk_boundary boundary, int index) {
 
 DK_API dk_vec dk_denoise_told(dk_recorder *r, dk_vec x, dk_level level, dk_level told, dk_vec *uncond) {
     dk_plan *p = r->plan;
-    dkp_model m = dkp_model_at(r->config, level, told);
+    int late = r->unchurned.count > 0; /* the network sees the state from before churn */
+    dk_level at = late ? r->unchurned_at : level;
+    dkp_model net = dkp_model_at(r->config, at, late ? at : told);
+    dkp_model m = late && r->sampler.churn_late < 2 ? dkp_model_at(r->config, level, level) : net;
+    dk_vec seen = late ? r->unchurned : x;
+    r->unchurned.count = 0;
     if (uncond) *uncond = dkp_zero();
     if (r->status != DK_OK) return dkp_zero();
-    if (!dkp_finite(m.condition))
+    if (!dkp_finite(net.condition))
         dkp_refuse_at(r, "condition: the number told to the network is not finite", told);
-    if (!dkp_finite(m.input_scale) || !dkp_finite(m.d_x) || !dkp_finite(m.d_f))
+    if (!dkp_finite(net.input_scale) || !dkp_finite(m.d_x) || !dkp_finite(m.d_f))
         dkp_refuse_at(r,
                       "prediction: eps and score cannot give x0 where alpha = 0 (use x0, v or velocity, or "
                       "start at a lower level)",
                       level);
     x = dkp_keep_as(r, x, 'y', p->calls);
-    dk_vec input = dkp_keep_as(r, dk_scale(m.input_scale, x), 'u', p->calls);
+    if (!late) seen = x;
+    dk_vec input = dkp_keep_as(r, dk_scale(net.input_scale, seen), 'u', p->calls);
     if (r->status != DK_OK) return dkp_zero();
-    dk_call call = {
-        level, m.condition, m.input_scale, m.d_x,      m.d_f, x.term[0].value, input.term[0].value, 0,
-        -1,    0,           r->step,       r->stage++, -1};
+    dk_call call = {at,
+                    net.condition,
+                    net.input_scale,
+                    net.d_x,
+                    net.d_f,
+                    seen.term[0].value,
+                    input.term[0].value,
+                    0,
+                    -1,
+                    0,
+                    r->first + r->step,
+                    r->stage++,
+                    -1};
     r->position++;
     dkp_use(r, call.input, 1);
     dkp_use(r, call.x, 1); /* stays readable while the evaluation is out */
@@ -2967,6 +3123,7 @@ DK_API dk_vec dk_denoise_told(dk_recorder *r, dk_vec x, dk_level level, dk_level
     dk_vec D = dkp_keep_as(r, dk_mix(m.d_x, x, m.d_f, dkp_vec(call.output)), 'D', index);
     if (uncond) *uncond = dkp_keep_as(r, dk_mix(m.d_x, x, m.d_f, dkp_vec(call.uncond_output)), 'U', index);
     call.denoised = D.term[0].value;
+    r->noise = dk_mix(m.n_x, x, m.n_f, dkp_vec(uncond ? call.uncond_output : call.output));
     if (r->storing) p->call[index] = call;
     return D;
 }
@@ -3009,48 +3166,90 @@ DK_API int dk_norm_ratio(dk_recorder *r, dk_vec a, dk_vec b) {
     return ++p->norms;
 }
 
-static dk_level dkp_level(const dk_recorder *r, int i) {
-    return r->storing ? r->plan->level[i] : dkp_grid_level(r->config, i);
+static dk_level dkp_plan_level(const dk_recorder *r, int i) {
+    return r->storing ? r->plan->level[i] : dkp_path_level(r->config, i);
+}
+
+/* Level i of the stretch of steps that is being recorded. */
+static dk_level dkp_level(const dk_recorder *r, int i) { return dkp_plan_level(r, r->first + i); }
+
+/* The state, noised from one level up to another. */
+static dk_vec dkp_noised_up(dk_recorder *r, dk_level from, dk_level to) {
+    double kept = to.alpha / from.alpha, carried = kept * from.sigma;
+    double up = sqrt((to.sigma - carried) * (to.sigma + carried)) * r->sampler.s_noise;
+    return up > 0 ? dk_mix(kept, r->x, up, dk_noise(r, from, to)) : dk_scale(kept, r->x);
 }
 
 /* Karras et al. 2022, alg. 2: raise the noise level by a factor 1 + gamma before the step, for any sampler. */
 static void dkp_churn(dk_recorder *r) {
     const dk_sampler *s = &r->sampler;
-    double here = dk_noise_level(r->from), gamma = s->churn / r->steps, most = sqrt(2.0) - 1;
+    double here = dk_noise_level(r->from), gamma = s->churn / r->config->steps, most = sqrt(2.0) - 1;
     if (gamma <= 0 || !dkp_finite(here) || here < s->churn_min || (s->churn_max > 0 && here > s->churn_max))
         return;
     double up = here * (1 + (gamma < most ? gamma : most));
     dk_level hat = dk_level_at_sigma(&r->config->schedule, up);
-    dk_vec z = dk_noise(r, r->from, hat);
-    r->x = dk_keep(r, dk_mix(hat.alpha / r->from.alpha, r->x,
-                             hat.alpha * sqrt((up - here) * (up + here)) * s->s_noise, z));
+    if (s->churn_late) r->unchurned = dk_keep(r, r->x), r->unchurned_at = r->from;
+    r->x = dk_keep(r, dkp_noised_up(r, r->from, hat));
     r->from = hat;
+}
+
+/* diffusers' DDIM counts timesteps: the other end of a step lies `stride` below its noisy one. */
+static void dkp_jump_timesteps(dk_recorder *r) {
+    dk_level *noisy = r->falling ? &r->from : &r->to, *other = r->falling ? &r->to : &r->from;
+    double t = noisy->t - r->sampler.stride;
+    *other = dkp_plan_level(r, r->falling ? r->plan->steps : 0);
+    if (t > other->t) *other = dk_level_at(&r->config->schedule, t);
 }
 
 DK_API int dk_step(dk_recorder *r) {
     if (r->step >= 0) {
-        r->x = dkp_keep_as(r, r->x, 'x', r->step + 1);
+        int number = r->first + r->step + 1;
+        r->x = dkp_keep_as(r, r->x, 'x', number);
         if (r->storing && r->status == DK_OK) { /* name it as a state if the sampler had stored it already */
             dk_value *v = &r->plan->value[r->x.term[0].value];
-            if (v->letter == 'y') v->letter = 'x', v->number = r->step + 1;
+            if (v->letter == 'y') v->letter = 'x', v->number = number;
         }
     }
     r->step++;
     if (r->status != DK_OK || r->step >= r->steps) return 0;
     r->from = dkp_level(r, r->step), r->to = dkp_level(r, r->step + 1);
-    r->stage = 0;
+    r->stage = 0, r->unchurned.count = 0;
+    if (r->sampler.stride > 0) dkp_jump_timesteps(r);
     dkp_churn(r);
     return 1;
 }
 
+static int dkp_goes_back(const dk_recorder *r, int i) {
+    return r->falling && dk_noise_level(dkp_plan_level(r, i + 1)) > dk_noise_level(dkp_plan_level(r, i));
+}
+
+/* Step i of the plan adds noise. */
+static void dkp_go_back(dk_recorder *r, int i) {
+    dk_level from = dkp_plan_level(r, i), to = dkp_plan_level(r, i + 1);
+    double shift = r->config->grid.jump_shift;
+    if (shift > 0 && from.sigma > 0) from = dk_level_at(&r->config->schedule, from.t + shift);
+    if (shift > 0) to = dk_level_at(&r->config->schedule, to.t + shift);
+    r->first = i, r->step = 0;
+    r->x = dkp_keep_as(r, dkp_noised_up(r, from, to), 'x', i + 1);
+}
+
+/* Steps first .. end - 1 of the plan by one call of a recording function, which sees nothing of what was before. */
+static void dkp_record_stretch(dk_recorder *r, int first, int end, dk_record_fn record) {
+    r->first = first, r->steps = end - first, r->step = -1;
+    r->from = r->to = dkp_level(r, 0);
+    record(r);
+    while (r->status == DK_OK && r->step < r->steps) dk_step(r); /* a recording function may stop early */
+}
+
+static void dkp_record_from_data(dk_recorder *r);
 static void dkp_record_all(dk_recorder *r, dk_config *c, dk_plan *plan, int storing) {
     memset(r, 0, sizeof *r);
     r->sampler = c->sampler;
     r->config = c, r->plan = plan, r->storing = storing;
-    r->steps = plan->steps = c->steps, r->step = -1;
-    plan->levels = c->steps + 1, plan->draws = 1;
+    plan->steps = dkp_path_steps(c), plan->levels = plan->steps + 1, plan->draws = 1;
     if (storing)
-        for (int i = 0; i < plan->levels; i++) plan->level[i] = dkp_grid_level(c, i);
+        for (int i = 0; i < plan->levels; i++) plan->level[i] = dkp_path_level(c, i);
+    r->step = -1;
     r->from = r->to = dkp_level(r, 0);
     r->falling = dk_noise_level(dkp_level(r, 1)) < dk_noise_level(r->from);
     if (!r->falling && c->sampler.churn > 0)
@@ -3062,8 +3261,16 @@ static void dkp_record_all(dk_recorder *r, dk_config *c, dk_plan *plan, int stor
         r->x = dk_mix(c->start == DK_START_DATA ? r->from.alpha : 0, r->x, r->from.sigma, z);
         r->x = dkp_keep_as(r, r->x, 'x', 0);
     }
-    r->sampler.record(r);
-    while (r->status == DK_OK && r->step < r->steps) dk_step(r); /* a recording function may stop early */
+    for (int i = 0, end; i < plan->steps && r->status == DK_OK; i = end) {
+        int from_data = dkp_plan_level(r, i).sigma <= 0;
+        end = i + 1;
+        if (dkp_goes_back(r, i)) {
+            dkp_go_back(r, i);
+            continue;
+        }
+        while (end < plan->steps && !from_data && !dkp_goes_back(r, end)) end++;
+        dkp_record_stretch(r, i, end, from_data ? dkp_record_from_data : c->sampler.record);
+    }
     r->position++;
     if (r->status == DK_OK && r->x.count == 1) dkp_use(r, r->x.term[0].value, 1);
     dkp_boundary(r, DK_BOUNDARY_END, 0);
@@ -3125,20 +3332,44 @@ static dk_vec dkp_ddim_step(dk_level from, dk_level to, dk_vec x, dk_vec D) {
 /* What gives a step its direction: D, or, for CFG++ (Chung et al. 2024, alg. 1), the unconditional U; then
    alpha (D - U) at the step's end makes the guided D its target. */
 static dk_vec dkp_direction(dk_recorder *r, dk_vec x, dk_level level, dk_vec *guidance) {
+    dk_level told = r->sampler.told_end ? r->to : level;
     *guidance = dkp_zero();
-    if (!r->sampler.cfg_pp) return dk_denoise(r, x, level);
-    dk_vec U, D = dk_denoise_told(r, x, level, level, &U);
+    if (!r->sampler.cfg_pp) return dk_denoise_told(r, x, level, told, NULL);
+    dk_vec U, D = dk_denoise_told(r, x, level, told, &U);
     *guidance = dk_mix(1, D, -1, U);
     return U;
+}
+
+/* In the flow gauge alpha + sigma stands for alpha: the peers' formulas for VE, applied to flow models, are this. */
+static double dkp_gauge_alpha(const dk_recorder *r, dk_level l) {
+    return r->sampler.gauge == DK_GAUGE_FLOW ? l.alpha + l.sigma : l.alpha;
 }
 
 /* DDIM, DDPM and Euler ancestral: down by DDIM, up by the noise law. */
 static void dkp_record_ddim(dk_recorder *r) {
     while (dk_step(r)) {
-        dkp_split split = dkp_noise_split(r, r->sampler.eta, r->sampler.law);
+        dk_level from = r->from, to = r->to;
+        from.alpha = dkp_gauge_alpha(r, from), to.alpha = dkp_gauge_alpha(r, to);
+        double eta = r->sampler.fresh_pure && from.alpha <= 0 && r->sampler.eta > 0 ? 1 : r->sampler.eta;
+        dkp_split split = dkp_split_between(r, from, to, eta, r->sampler.law);
         dk_vec guidance, D = dkp_direction(r, r->x, r->from, &guidance);
-        dk_vec x = dk_mix(1, dkp_ddim_step(r->from, split.down, r->x, D), r->to.alpha, guidance);
+        dk_vec x = dk_mix(1, dkp_ddim_step(from, split.down, r->x, D), to.alpha, guidance);
         r->x = dkp_add_noise(r, x, split.up);
+    }
+}
+
+/* The step from clean data, for every sampler: alpha D + sigma N, with the noise N that the network tells, since D,
+   which is the data, says nothing. */
+static void dkp_record_from_data(dk_recorder *r) {
+    while (dk_step(r)) {
+        dk_vec guidance, D = dkp_direction(r, r->x, r->from, &guidance);
+        for (int i = 0; i < r->noise.count; i++)
+            if (!dkp_finite(r->noise.term[i].c))
+                dkp_refuse_at(
+                    r,
+                    "prediction: x0 and score cannot give the noise where sigma = 0 (use eps, v or velocity)",
+                    r->from);
+        r->x = dk_add(dk_mix(r->to.alpha, D, r->to.sigma, r->noise), dk_scale(r->to.alpha, guidance));
     }
 }
 
@@ -3216,11 +3447,6 @@ static dk_vec dkp_average(const dk_recorder *r, const dkp_history *past, int n, 
     return sum;
 }
 
-/* In the flow gauge alpha + sigma stands for alpha: the peers' formulas for VE, applied to flow models, are this. */
-static double dkp_gauge_alpha(const dk_recorder *r, dk_level l) {
-    return r->sampler.gauge == DK_GAUGE_FLOW ? l.alpha + l.sigma : l.alpha;
-}
-
 static double dkp_gauge_lambda(const dk_recorder *r, dk_level l) {
     dk_level in_gauge = {l.t, dkp_gauge_alpha(r, l), l.sigma};
     return dk_lambda(in_gauge);
@@ -3292,7 +3518,7 @@ typedef struct dkp_point {
 
 static dk_gauge dkp_gauge(const dk_recorder *r) { /* the same for the whole run */
     if (r->sampler.gauge != DK_GAUGE_DEFAULT) return r->sampler.gauge;
-    int pure_noise = dkp_level(r, 0).alpha <= 0 || dkp_level(r, r->steps).alpha <= 0;
+    int pure_noise = dkp_plan_level(r, 0).alpha <= 0 || dkp_plan_level(r, r->plan->steps).alpha <= 0;
     return dkp_flow_unit(&r->config->schedule) || pure_noise ? DK_GAUGE_FLOW : DK_GAUGE_VE;
 }
 
@@ -3478,7 +3704,7 @@ static void dkp_record_dpm2(dk_recorder *r) {
         const double a[4] = {0, 0, at, 0}, b[2] = {0, 1}, c[2] = {0, at};
         dk_tableau tableau = {"dpm2", 2, 2, a, b, c};
         dkp_runge_kutta_to(r, &tableau, split.down);
-        r->x = dkp_add_noise(r, r->x, split.up);
+        if (split.down.sigma > 0 || !r->sampler.dry_bottom) r->x = dkp_add_noise(r, r->x, split.up);
     }
 }
 
@@ -3739,15 +3965,17 @@ static void dkp_record_table(dk_recorder *r) {
     const dk_table *table = (const dk_table *)r->sampler.user;
     if (!table || !table->a || !table->b) dk_refuse(r, "sampler.user", 0, "a dk_table with a and b");
     while (dk_step(r)) {
-        dk_level told = table->t ? dk_level_at(&r->config->schedule, table->t[r->step]) : r->from;
-        const double *b = table->b + (size_t)r->step * (size_t)r->steps;
+        int i = r->first + r->step;
+        dk_level told = table->t ? dk_level_at(&r->config->schedule, table->t[i]) : r->from;
+        const double *b = table->b + (size_t)i * (size_t)r->plan->steps;
         dk_vec z = dkp_zero();
+        if (i != r->plan->calls) dk_refuse(r, "steps that go back up", i - r->plan->calls, "0 for a table");
         dk_denoise_told(r, r->x, r->from, told, NULL);
-        if (table->noise && (table->noise[r->step] < 0 || table->noise[r->step] > 0))
-            z = dk_scale(table->noise[r->step], dk_noise(r, r->from, r->to));
+        if (table->noise && (table->noise[i] < 0 || table->noise[i] > 0))
+            z = dk_scale(table->noise[i], dk_noise(r, r->from, r->to));
         dk_sum_begin(r);
-        dk_sum_add(r, table->a[r->step], r->x);
-        for (int j = 0; j <= r->step; j++) dk_sum_add(r, b[j], dk_past(r, j));
+        dk_sum_add(r, table->a[i], r->x);
+        for (int j = 0; j <= i; j++) dk_sum_add(r, b[j], dk_past(r, j));
         dk_sum_add(r, 1, z);
         r->x = dk_sum_end(r);
     }
@@ -3869,6 +4097,11 @@ static const dkp_field dkp_fields[] = {
     DKP_S('i', evals),
     DKP_S('r', pure_stage),
     DKP_S('i', cfg_pp),
+    DKP_S('i', churn_late),
+    DKP_S('r', stride),
+    DKP_S('i', told_end),
+    DKP_S('i', fresh_pure),
+    DKP_S('i', dry_bottom),
     {"grid.final", DKP_AT(grid.final), 'c', "default|zero|min|value|replace"},
     {"grid.rounding", DKP_AT(grid.rounding), 'c', "none|nearest|down"},
     {"grid.partial", DKP_AT(grid.partial), 'c', "slice|stretch|level"},
@@ -3894,6 +4127,15 @@ static const dkp_field dkp_fields[] = {
     DKP_G('r', strength),
     DKP_G('i', full_steps),
     DKP_G('i', rising),
+    DKP_G('i', restart),
+    DKP_G('i', restart_times),
+    DKP_G('r', restart_min),
+    DKP_G('r', restart_max),
+    DKP_G('i', jump),
+    DKP_G('i', jump_runs),
+    DKP_G('i', jump_clean),
+    DKP_G('r', jump_shift),
+    DKP_G('i', travel),
 };
 #undef DKP_AT
 #undef DKP_S

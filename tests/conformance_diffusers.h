@@ -70,27 +70,58 @@ typedef struct scheduler {
 
 static int flag(const json *v, const char *key) { return json_real(v, key, 0) > 0; }
 
-/* DDIM's previous timestep is t - T/n whatever the spacing; only where that is the next timestep is it DDIM. */
-static verdict set_ddim(replay *r, const json *config) {
-    const json *args = json_get(r->line, "step_args"), *steps = json_get(r->line, "timesteps");
-    double jump =
+/* x0 is clipped or thresholded while the noise is not recomputed. */
+static void set_keeps_noise(replay *r, const json *config) {
+    r->keeps_noise = r->c.sampler.cfg_pp = flag(config, "clip_sample") || flag(config, "thresholding");
+}
+
+/* The schedule's own table, with levels that are timesteps; clean data is -1, or timestep 0 if told so. */
+static void use_table(replay *r, const json *config) {
+    static double abar[MAX_TIMESTEPS];
+    r->c.schedule = dk_vp_table(abar, table_of(config, abar));
+    r->c.grid.unit = DK_UNIT_T;
+}
+
+static double clean_timestep(const json *config) {
+    return json_real(config, "set_alpha_to_one", 1) > 0 ? -1 : 0;
+}
+
+/* DDIM counts T/n timesteps, whatever the next one is. */
+static void set_stride(replay *r, const json *config) {
+    use_table(r, config);
+    r->c.sampler.stride =
         floor(json_real(config, "num_train_timesteps", 1000) / json_real(r->line, "num_inference_steps", 1));
-    for (int i = 0; steps && i + 1 < steps->count; i++)
-        if (fabs(steps->item[i].number - jump - steps->item[i + 1].number) > 0)
-            return unsupported("option: DDIM's jump of T/n timesteps, where the next timestep is another");
-    if ((flag(config, "clip_sample") || flag(config, "thresholding")) &&
-        !flag(args, "use_clipped_model_output"))
-        return unsupported("option: x0 clipped while the noise is not recomputed");
+}
+
+static verdict set_ddim(replay *r, const json *config) {
+    const json *args = json_get(r->line, "step_args");
+    set_stride(r, config);
+    for (int i = 0; i < r->count; i++)
+        r->levels[i] = i < r->recorded ? r->time_at[i] : clean_timestep(config);
+    if (!flag(args, "use_clipped_model_output")) set_keeps_noise(r, config);
     r->c.sampler.eta = json_real(args, "eta", 0);
     return OK;
 }
 
-static verdict set_cog_ddim(replay *r, const json *config) { return set_ddim(r, config); }
+/* The network is asked at the level where a step ends. A first step that goes nowhere is left out. */
+static verdict set_ddim_inverse(replay *r, const json *config) {
+    set_stride(r, config);
+    double start = r->time_at[0] - r->c.sampler.stride, clean = clean_timestep(config);
+    if (start < clean) start = clean;
+    if (start >= r->time_at[0]) r->alpha_at++, r->sigma_at++, r->time_at++, r->recorded--;
+    r->levels[0] = start, r->count = r->recorded + 1;
+    for (int i = 1; i < r->count; i++) r->levels[i] = r->time_at[i - 1];
+    r->c.sampler.told_end = 1;
+    set_keeps_noise(r, config);
+    r->clips_start = r->keeps_noise && start < 0;
+    return OK;
+}
 
 static verdict set_ddpm(replay *r, const json *config) {
     const char *variance = json_string(config, "variance_type", "fixed_small");
     if (same(variance, "fixed_large")) r->c.sampler = dk_sampler_named("ddpm_large");
-    if (same(variance, "learned_range")) return unsupported("option: learned variance");
+    if (same(variance, "learned_range"))
+        r->variance_share = (json_real(json_get(r->line, "step_args"), "predicted_variance", 0) + 1) / 2;
     return OK;
 }
 
@@ -101,11 +132,30 @@ static verdict set_wuerstchen(replay *r, const json *config) {
     return OK;
 }
 
+/* Churn after the evaluation, whose output is then read at the raised level, but for v. */
 static verdict set_churn(replay *r, const json *config) {
+    const json *args = json_get(r->line, "step_args"), *sigmas = json_get(r->line, "sigmas");
+    dk_sampler *s = &r->c.sampler;
+    double churn = json_real(args, "s_churn", 0);
     (void)config;
-    if (json_real(json_get(r->line, "step_args"), "s_churn", 0) > 0)
-        return unsupported("option: churn after the network's evaluation");
+    if (!(churn > 0) || !sigmas) return OK;
+    s->churn = churn * (r->count - 1) / (sigmas->count - 1);
+    s->churn_min = json_real(args, "s_tmin", 0), s->churn_max = json_real(args, "s_tmax", 0);
+    if (!(s->churn_max < HUGE_VAL)) s->churn_max = 0;
+    s->churn_late = r->c.prediction == DK_PREDICT_V ? 2 : 1;
     return OK;
+}
+
+/* Its churn is VE's on flow levels, where the velocity is the slope; what it draws for the second half of a step
+   cancels. */
+static verdict set_flow_heun(replay *r, const json *config) {
+    verdict result = set_churn(r, config);
+    if (r->c.sampler.churn > 0) {
+        r->answer = r->c.prediction, r->c.prediction = DK_PREDICT_EPS;
+        r->c.schedule = dk_edm(1e-5, 1e5), r->c.grid.unit = DK_UNIT_SIGMA;
+        r->c.sampler.churn_late = 2, r->every = 2;
+    }
+    return result;
 }
 
 static verdict set_lms(replay *r, const json *config) {
@@ -224,7 +274,8 @@ static verdict set_ltx(replay *r, const json *config) {
 
 static const scheduler schedulers[] = {
     {"DDIMScheduler", "ddim", SPACE_VP, FROM_CALLS, set_ddim},
-    {"CogVideoXDDIMScheduler", "ddim", SPACE_VP, FROM_CALLS, set_cog_ddim},
+    {"CogVideoXDDIMScheduler", "ddim", SPACE_VP, FROM_CALLS, set_ddim},
+    {"DDIMInverseScheduler", "ddim", SPACE_VP, FROM_CALLS, set_ddim_inverse},
     {"DDPMScheduler", "ddpm", SPACE_VP, FROM_CALLS, set_ddpm},
     {"UnCLIPScheduler", "ddpm", SPACE_VP, FROM_CALLS, set_ddpm},
     {"DDPMWuerstchenScheduler", "ddpm", SPACE_VP, FROM_CALLS, set_wuerstchen},
@@ -246,7 +297,7 @@ static const scheduler schedulers[] = {
     {"EDMDPMSolverMultistepScheduler", "dpmpp_2m", SPACE_EDM, FROM_SIGMAS, set_dpm},
     {"CosineDPMSolverMultistepScheduler", "dpmpp_2m_sde", SPACE_EDM, FROM_SIGMAS, set_cosine_dpm},
     {"FlowMatchEulerDiscreteScheduler", "euler", SPACE_VP, FROM_SIGMAS, set_flow_euler},
-    {"FlowMatchHeunDiscreteScheduler", "heun", SPACE_VP, FROM_DOUBLED, set_churn},
+    {"FlowMatchHeunDiscreteScheduler", "heun", SPACE_VP, FROM_DOUBLED, set_flow_heun},
     {"FlowMatchLCMScheduler", "lcm", SPACE_VP, FROM_SIGMAS, NULL},
     {"FlowMapEulerDiscreteScheduler", "euler", SPACE_VP, FROM_SIGMAS, NULL},
     {"MiniMaxH3Scheduler", "euler", SPACE_VP, FROM_SIGMAS, NULL},

@@ -64,8 +64,10 @@ typedef struct replay {
     const double *alpha_at, *sigma_at; /* levels at which it is evaluated, per call; NULL: the library's */
     int recorded;                      /* how many of them */
     double sign;                       /* of its output */
-    double clip, quantile, clip_most;  /* what it does to its estimate: |x0| <= clip, or thresholding */
-    double skip_data;                  /* LCM's boundary conditions: sigma_data, 0: none */
+    dk_prediction answer; /* what it is, where the library is told that it is another; 0: the same */
+    double clip, quantile, clip_most; /* what it does to its estimate: |x0| <= clip, or thresholding */
+    int keeps_noise;  /* that changes x0 alone: CFG++ with the raw estimate as unconditional */
+    double skip_data; /* LCM's boundary conditions: sigma_data, 0: none */
     double skip_time;
     const double *time_at;
 
@@ -77,7 +79,8 @@ typedef struct replay {
     const double *strength; /* what the peer multiplied each draw by, instead of the level's rise */
     double variance_share;  /* DDPM's learned range: log variance between beta~ (0) and beta (1) */
     int every;              /* the peer draws so often where the library does once; 0: as often */
-    int ends_early;         /* the peer's last step goes to sigma = 0, or nowhere */
+    int clips_start; /* x is clean data that the peer clips in its first step; the network sees it as it was */
+    int ends_early;  /* the peer's last step goes to sigma = 0, or nowhere */
     int calls;
 } replay;
 
@@ -96,20 +99,24 @@ static double bound_of(const replay *r, const double *D, int n) {
     return q < 1 ? 1 : q > r->clip_most ? r->clip_most : q;
 }
 
-static void estimate(replay *r, const json *denoiser, double alpha, double sigma, const double *x, double *D,
-                     int n) {
-    exact_denoiser(denoiser, alpha, sigma, x, D, n);
+static void confine(const replay *r, double *D, int n) {
     if (r->clip <= 0 && r->quantile <= 0) return;
     double bound = bound_of(r, D, n), divide = r->quantile > 0 ? bound : 1;
     for (int i = 0; i < n; i++) D[i] = (D[i] > bound ? bound : D[i] < -bound ? -bound : D[i]) / divide;
 }
 
+static void estimate(replay *r, const json *denoiser, double alpha, double sigma, const double *x, double *D,
+                     int n) {
+    exact_denoiser(denoiser, alpha, sigma, x, D, n);
+    confine(r, D, n);
+}
+
 /* What the network of the given kind returns for the estimate D. */
-static void predict(const dk_config *c, double alpha, double s, const double *x, double *D, int n) {
-    double data = c->sigma_data > 0 ? c->sigma_data : 0.5, norm = sqrt(s * s + data * data);
+static void predict(const replay *r, double alpha, double s, const double *x, double *D, int n) {
+    double data = r->c.sigma_data > 0 ? r->c.sigma_data : 0.5, norm = sqrt(s * s + data * data);
     for (int i = 0; i < n; i++) {
         double noise = (x[i] - alpha * D[i]) / s;
-        switch (c->prediction) {
+        switch (r->answer ? r->answer : r->c.prediction) {
         case DK_PREDICT_EPS: D[i] = noise; break;
         case DK_PREDICT_V: D[i] = alpha * noise - s * D[i]; break;
         case DK_PREDICT_VELOCITY: D[i] = noise - D[i]; break;
@@ -135,6 +142,24 @@ static void dummy_model(const replay *r, const dk_eval *e) {
     }
 }
 
+/* Two outputs: the raw one, and one whose estimate, at the level of the step, is confined. */
+static void confine_alone(replay *r, const dk_eval *e, double alpha, double sigma, const double *x, double *F,
+                          int n) {
+    double a = e->level.alpha, s = e->level.sigma;
+    exact_denoiser(r->denoiser, alpha, sigma, x, F, n);
+    predict(r, alpha, sigma, x, F, n);
+    for (int i = 0; i < n; i++) e->output[i] = e->uncond_output[i] = (dk_real)F[i];
+    r->calls++;
+    if (s <= 0) return; /* x is the estimate */
+    for (int i = 0; i < n; i++) {
+        if (r->c.prediction == DK_PREDICT_EPS) F[i] = (x[i] - s * F[i]) / a;
+        if (r->c.prediction == DK_PREDICT_V) F[i] = a * x[i] - s * F[i];
+    }
+    confine(r, F, n);
+    predict(r, a, s, x, F, n);
+    for (int i = 0; i < n; i++) e->output[i] = (dk_real)F[i];
+}
+
 static int denoise(void *user, const dk_eval *e) {
     replay *r = (replay *)user;
     int n = (int)e->dim;
@@ -152,7 +177,12 @@ static int denoise(void *user, const dk_eval *e) {
                        ? sqrt(sigma * sigma + alpha * alpha * r->c.sigma_data * r->c.sigma_data)
                        : 1;
     for (int i = 0; i < n; i++) x[i] = (double)e->input[i] * input;
+    if (r->clips_start && e->call == 0) json_numbers(json_get(r->line, "x_init"), x, n);
     estimate(r, r->denoiser, alpha, sigma, x, D, n);
+    if (r->keeps_noise) {
+        confine_alone(r, e, alpha, sigma, x, D, n);
+        return 0;
+    }
     if (r->uncond) {
         estimate(r, r->uncond, alpha, sigma, x, U, n);
         for (int i = 0; i < n; i++) D[i] = U[i] + r->guidance * (D[i] - U[i]);
@@ -164,7 +194,7 @@ static int denoise(void *user, const dk_eval *e) {
         double skip = r->skip_data * r->skip_data / both, out = t / sqrt(both);
         for (int i = 0; i < n; i++) D[i] = out * D[i] + skip * x[i];
     }
-    predict(&r->c, alpha, sigma, x, D, n);
+    predict(r, alpha, sigma, x, D, n);
     for (int i = 0; i < n; i++) e->output[i] = (dk_real)D[i];
     r->calls++;
     return 0;
@@ -246,6 +276,7 @@ static verdict run_replay(replay *r, double within, double *worst) {
     static dk_real x[MAX_DIM];
     static double start[MAX_DIM];
     int n = json_numbers(json_get(r->line, "x_init"), start, MAX_DIM);
+    if (r->clips_start) confine(r, start, n);
     for (int i = 0; i < n && i < MAX_DIM; i++) x[i] = (dk_real)(start[i] * r->scale);
     verdict result = run_config(r, x, n);
     if (result == FAIL) *worst = HUGE_VAL;

@@ -18,7 +18,7 @@ static int onestep_case(const json *line, dk_config *c) {
         {"seeds_3", "seeds_3", NULL, 0},
         {"exp_heun_2_x0", "exp_heun_2_x0", NULL, 0},
         {"exp_heun_2_x0_sde", "exp_heun_2_x0_sde", NULL, 0},
-        {"ddpm", "ddpm", NULL, 0},
+        {"ddpm", "ddpm", NULL, 1},
         {"lcm", "lcm", NULL, 0},
         {"dpm_fast", "dpm_solver_3s", NULL, 0},
         {"euler_cfg_pp", "euler_cfg_pp", NULL, 0},
@@ -74,6 +74,8 @@ static int onestep_case(const json *line, dk_config *c) {
             s->record = euler.record, s->tableau = euler.tableau; /* native gauge */
         }
     }
+    s->dry_bottom = strcmp(name, "dpm_2_ancestral") == 0;
+    s->fresh_pure = strcmp(name, "euler_ancestral_cfg_pp") == 0;
     if (flow && strncmp(name, "dpmpp_2s", 8) == 0) s->pure_stage = 0.9999, s->law = DK_LAW_FLOW;
     return 1;
 }

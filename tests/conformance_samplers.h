@@ -193,7 +193,8 @@ static verdict set_ablation(replay *r, const json *params) {
                                        : edm.ve ? 1e5
                                                 : 1e3);
     r->scale = dk_level_at(&r->c.schedule, r->levels[0]).sigma;
-    if (edm.vp && !(r->c.sampler.churn > 0)) set_rounding(r, &edm, euler ? 1 : 2);
+    if (edm.vp && !(r->c.sampler.churn > 0) && json_get(r->line, "evals"))
+        set_rounding(r, &edm, euler ? 1 : 2);
     return OK;
 }
 
