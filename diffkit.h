@@ -404,12 +404,13 @@ typedef struct dk_term {
 
 typedef enum dk_value_kind {
     DK_VALUE_BUFFER, /* full size; slot 0 is the caller's x, slot k workspace buffer k - 1 */
-    DK_VALUE_LOCAL   /* lives within one pass; slot k is tile k (or register k of a back end) */
+    DK_VALUE_LOCAL,  /* lives within one pass; slot k is tile k (or register k of a back end) */
+    DK_VALUE_GIVEN   /* full size, constant, the caller's: slot 0 dk_config.known, slot 1 dk_config.mask */
 } dk_value_kind;
 
 typedef struct dk_value {
     char letter; /* x state, D denoised, U unconditional D, F and G network outputs, u network input,
-                    z noise, y anything else */
+                    z noise, k known data, m mask, y anything else */
     char kind;   /* dk_value_kind */
     int number, slot;
     int pass, born, dies; /* where it is made, and the positions between which it lives */
@@ -417,9 +418,10 @@ typedef struct dk_value {
 } dk_value;
 
 /* One combination dst = sum of terms, or, where draw >= 0, dst = that draw of noise. Rows run in order and
-   element by element, so dst may share its buffer with a term. */
+   element by element, so dst may share its buffer with a term. Where mask >= 0 is a value m, dst = (1 - m) first
+   term + m (sum of the others). */
 typedef struct dk_row {
-    int dst, first, count, draw;
+    int dst, first, count, draw, mask;
 } dk_row;
 
 typedef enum dk_boundary { DK_BOUNDARY_END, DK_BOUNDARY_CALL, DK_BOUNDARY_NORM } dk_boundary;
@@ -465,6 +467,7 @@ typedef struct dk_plan {
     int buffers;   /* full-size buffers besides x */
     int locals;    /* tiles */
     int noises;    /* extra full-size buffers when noise comes from a callback */
+    int masked;    /* needs dk_config.mask and known */
     uint64_t hash; /* of everything that the plan computes */
     dk_level *level;
     dk_call *call;
@@ -653,13 +656,15 @@ DK_API dk_status dk_config_named(struct dk_config *c, const char *name);
 DK_API dk_status dk_config_set(struct dk_config *c, const char *settings);
 
 /* For recording functions. A sampler loops `while (dk_step(r)) ...`: it reads r->from and r->to, calls
-   dk_denoise, and leaves the new state in r->x. Nothing is computed while recording. */
+   dk_denoise, and leaves the new state in r->x. Nothing is computed while recording. Where time travel goes back up, and
+   behind a first step from clean data, the function is called anew: so every memory of what was before ends there. */
 typedef struct dk_recorder {
     dk_sampler sampler;
-    int steps, step;          /* step counts from 0; -1 before the first dk_step */
-    dk_level from, to;        /* of this step; from includes churn */
-    dk_vec x;                 /* the state */
-    int falling;              /* 1 where noise levels fall: sampling; 0: inversion */
+    int steps, step;   /* of this call, that is from one way up to the next; step counts from 0; -1 before
+                                 the first dk_step */
+    dk_level from, to; /* of this step; from includes churn */
+    dk_vec x;          /* the state */
+    int falling;       /* 1 where noise levels fall: sampling; 0: inversion */
     struct dk_config *config; /* resolved */
     dk_status status;
     dk_plan *plan; /* private from here */
@@ -670,6 +675,8 @@ typedef struct dk_recorder {
     dk_vec
         unchurned; /* churn_late: the state, and its level, of the evaluation to come; no terms: as usual */
     dk_level unchurned_at;
+    int known, mask; /* values, where the config has them */
+    int drawn;       /* value of the step's last draw behind its evaluations; -1: none */
 } dk_recorder;
 
 DK_API int dk_step(dk_recorder *r);                                 /* 0 after the last step */
@@ -709,7 +716,8 @@ typedef struct dk_noise_request {
     size_t dim;
 } dk_noise_request;
 
-/* Fill out; nonzero stops the run before anything is changed. May be asked again for the same draw. */
+/* Fill out; nonzero stops the run before anything is changed. May be asked again for the same draw. Where the network
+   also predicts variances, this is where their factor is applied, element by element. */
 typedef int (*dk_noise_fn)(void *user, const dk_noise_request *request, dk_real *out);
 
 struct dk_run;
@@ -730,10 +738,14 @@ typedef struct dk_config {
     double condition_scale;       /* 0: 1 */
     dk_grid grid;                 /* zero: by family */
     dk_sampler sampler;           /* zero: dpmpp_2m */
-    int steps;                    /* 1 .. 1000000 */
+    int steps;                    /* of the grid, 1 .. 1000000; time travel adds more to the plan */
     size_t dim;                   /* numbers per sample, >= 1 */
     int batch;                    /* samples, >= 1 (0: 1) */
     dk_start start;
+    /* Inpainting: where mask is 1 every step ends in `known`, noised to its level, where mask is 0 in what the sampler
+       made, between in a mixture of both; Lugmayr et al. 2022, alg. 1. Each batch * dim numbers that stay the caller's
+       until the end; both or neither. A draw of the step serves both parts, else the known one gets its own. */
+    const dk_real *mask, *known;
     uint64_t seed;         /* sample b uses (seed, first_sample + b), */
     uint64_t first_sample; /* so that sample 7 of a batch can be made again alone */
     const uint64_t *seeds; /* or sample b uses (seeds[b], 0): batch numbers, kept by the caller */
@@ -795,8 +807,8 @@ DK_API size_t dk_workspace_size(const dk_plan *plan, const dk_config *c);
 /* Starts a run on x (batch * dim numbers). memory NULL: allocated, freed by dk_end. Any alignment.
    x and memory must stay until the end. */
 DK_API dk_status dk_begin(dk_run *run, dk_config *c, dk_real *x, void *memory, size_t bytes);
-/* The same on a plan made beforehand. Of the config only dim, batch, seeds, noise, progress, unchecked and
-   backend count: all else is in the plan, which must stay until the end. */
+/* The same on a plan made beforehand. Of the config only dim, batch, mask, known, seeds, noise, progress, unchecked
+   and backend count: all else is in the plan, which must stay until the end. */
 DK_API dk_status dk_begin_plan(dk_run *run, const dk_plan *plan, dk_config *c, dk_real *x, void *memory,
                                size_t bytes);
 /* 1: eval is to be done, then call again. 0: the end, or an error in run->status: x is what it was at that
@@ -2822,6 +2834,8 @@ static dk_status dkp_resolve(dk_config *c, char *message) {
     if ((status = dkp_check_sampler(&c->sampler, message)) != DK_OK) return status;
     if ((int)c->start < 0 || c->start >= DK_START_COUNT)
         return dkp_fail(message, "start", c->start, "one of dk_start");
+    if (!c->mask != !c->known)
+        return dkp_fail_text(message, DK_ERROR_CONFIG, "mask and known: must be given both, or neither");
     return DK_OK;
 }
 
@@ -3000,13 +3014,13 @@ static void dkp_use(dk_recorder *r, int value, int full) {
     if (!r->storing) return;
     dk_value *v = &r->plan->value[value];
     v->dies = r->position;
-    if (full || v->pass != r->plan->passes) v->kind = DK_VALUE_BUFFER;
+    if (v->kind != DK_VALUE_GIVEN && (full || v->pass != r->plan->passes)) v->kind = DK_VALUE_BUFFER;
 }
 
 /* A row is opened, given its terms and closed. Terms with coefficient 0 are dropped: 0 * infinity must not spoil
    a state, and eta = 0 must cost nothing. */
 static void dkp_open_row(dk_recorder *r, int draw) {
-    dk_row row = {0, r->plan->terms, 0, draw};
+    dk_row row = {0, r->plan->terms, 0, draw, -1};
     r->row = row, r->row_needs = -1;
     r->position++;
 }
@@ -3080,7 +3094,7 @@ DK_API dk_vec dk_denoise_told(dk_recorder *r, dk_vec x, dk_level level, dk_level
     dkp_model net = dkp_model_at(r->config, at, late ? at : told);
     dkp_model m = late && r->sampler.churn_late < 2 ? dkp_model_at(r->config, level, level) : net;
     dk_vec seen = late ? r->unchurned : x;
-    r->unchurned.count = 0;
+    r->unchurned.count = 0, r->drawn = -1;
     if (uncond) *uncond = dkp_zero();
     if (r->status != DK_OK) return dkp_zero();
     if (!dkp_finite(net.condition))
@@ -3145,7 +3159,7 @@ static dk_vec dkp_draw(dk_recorder *r, int draw, dk_level from, dk_level to) {
     if (r->storing)
         r->plan->draw[draw].from = dk_noise_level(from), r->plan->draw[draw].to = dk_noise_level(to);
     dkp_open_row(r, draw);
-    return dkp_vec(dkp_close_row(r, 'z', draw));
+    return dkp_vec(r->drawn = dkp_close_row(r, 'z', draw));
 }
 
 DK_API dk_vec dk_noise(dk_recorder *r, dk_level from, dk_level to) {
@@ -3201,10 +3215,25 @@ static void dkp_jump_timesteps(dk_recorder *r) {
     if (t > other->t) *other = dk_level_at(&r->config->schedule, t);
 }
 
+/* The end of a step where data are known: see dk_config.mask. */
+static void dkp_blend(dk_recorder *r, int number) {
+    dk_vec known = dk_scale(r->to.alpha, dkp_vec(r->known));
+    if (r->status != DK_OK || !r->plan->masked) return;
+    if (r->to.sigma > 0)
+        known =
+            dk_mix(1, known, r->to.sigma, r->drawn >= 0 ? dkp_vec(r->drawn) : dk_noise(r, r->from, r->to));
+    dkp_open_row(r, -1);
+    r->row.mask = r->mask;
+    dkp_put_term(r, r->x.term[0]);
+    for (int i = 0; i < known.count; i++) dkp_put_term(r, known.term[i]);
+    r->x = dkp_vec(dkp_close_row(r, 'x', number));
+}
+
 DK_API int dk_step(dk_recorder *r) {
     if (r->step >= 0) {
         int number = r->first + r->step + 1;
-        r->x = dkp_keep_as(r, r->x, 'x', number);
+        r->x = dkp_keep_as(r, r->x, r->plan->masked ? 'y' : 'x', number);
+        dkp_blend(r, number);
         if (r->storing && r->status == DK_OK) { /* name it as a state if the sampler had stored it already */
             dk_value *v = &r->plan->value[r->x.term[0].value];
             if (v->letter == 'y') v->letter = 'x', v->number = number;
@@ -3213,7 +3242,7 @@ DK_API int dk_step(dk_recorder *r) {
     r->step++;
     if (r->status != DK_OK || r->step >= r->steps) return 0;
     r->from = dkp_level(r, r->step), r->to = dkp_level(r, r->step + 1);
-    r->stage = 0, r->unchurned.count = 0;
+    r->stage = 0, r->unchurned.count = 0, r->drawn = -1;
     if (r->sampler.stride > 0) dkp_jump_timesteps(r);
     dkp_churn(r);
     return 1;
@@ -3256,6 +3285,15 @@ static void dkp_record_all(dk_recorder *r, dk_config *c, dk_plan *plan, int stor
         dk_refuse(r, "sampler.churn", c->sampler.churn, "0 on a rising grid");
     r->x = dkp_vec(dkp_new_value(r, 'x', 0, -1)); /* what the caller put into x */
     if (storing) plan->value[0].kind = DK_VALUE_BUFFER, plan->value[0].slot = 0;
+    plan->masked = c->mask != NULL;
+    if (plan->masked) {
+        if (!r->falling) dk_refuse(r, "grid.rising", 1, "0 where data are known (mask)");
+        r->known = dkp_new_value(r, 'k', 0, -1), r->mask = dkp_new_value(r, 'm', 0, -1);
+        for (int i = 0; i < 2 && storing; i++) {
+            dk_value *v = &plan->value[i ? r->mask : r->known];
+            v->kind = DK_VALUE_GIVEN, v->slot = i;
+        }
+    }
     if (c->start != DK_START_STATE) {
         dk_vec z = dkp_draw(r, 0, r->from, r->from);
         r->x = dk_mix(c->start == DK_START_DATA ? r->from.alpha : 0, r->x, r->from.sigma, z);
@@ -4353,7 +4391,7 @@ static const dk_alias dkp_aliases[] = {
     {"comfyui", "exp_heun_2_x0", "exp_heun_2_x0", NULL, "", ""},
     {"comfyui", "exp_heun_2_x0_sde", "exp_heun_2_x0_sde", NULL, "", ""},
     {"comfyui", "lms", "lms", NULL, "", ""},
-    {"comfyui", "ddpm", "ddpm", NULL, "", ""},
+    {"comfyui", "ddpm", "ddpm", NULL, "", "on flow models: gauge=flow"},
     {"comfyui", "lcm", "lcm", NULL, "", ""},
     {"comfyui", "ipndm", "ipndm", NULL, "", ""},
     {"comfyui", "ipndm_v", "ipndm_v", NULL, "", ""},
@@ -4364,7 +4402,7 @@ static const dk_alias dkp_aliases[] = {
     {"comfyui", "seeds_3", "seeds_3", NULL, "", ""},
     {"comfyui", "ddim", "ddim", NULL, "", ""},
     {"comfyui", "euler_cfg_pp", "euler_cfg_pp", NULL, "", ""},
-    {"comfyui", "euler_ancestral_cfg_pp", "euler_ancestral_cfg_pp", NULL, "", ""},
+    {"comfyui", "euler_ancestral_cfg_pp", "euler_ancestral_cfg_pp", NULL, "fresh_pure=1", ""},
     {"comfyui", "dpmpp_2s_ancestral_cfg_pp", "dpmpp_2s_ancestral_cfg_pp", NULL, "", ""},
     {"comfyui", "dpmpp_sde", "dpmpp_sde", NULL, "", ""},
     {"comfyui", "dpmpp_2m", "dpmpp_2m", NULL, "", ""},
@@ -4373,7 +4411,7 @@ static const dk_alias dkp_aliases[] = {
     {"comfyui", "euler_ancestral", "euler_ancestral", NULL, "", "on flow models: euler_ancestral_rf"},
     {"comfyui", "dpmpp_2s_ancestral", "dpmpp_2s_ancestral", NULL, "", "on flow models: dpmpp_2s_ancestral_rf"},
     {"comfyui", "dpm_2", "dpm2", NULL, "grid.final=replace", ""},
-    {"comfyui", "dpm_2_ancestral", "dpm2_ancestral", NULL, "grid.final=replace", "on flow models: dpm2_ancestral_rf"},
+    {"comfyui", "dpm_2_ancestral", "dpm2_ancestral", NULL, "dry_bottom=1 grid.final=replace", "on flow models: dpm2_ancestral_rf"},
     {"comfyui", "dpm_fast", "dpm_solver_3s", "lambda", "grid.final=min", "steps of three evaluations each; sampler.evals: how many in all"},
     {"comfyui", "dpmpp_sde_gpu", "dpmpp_sde", NULL, "", ""},
     {"comfyui", "dpmpp_2m_sde_gpu", "dpmpp_2m_sde", NULL, "", ""},
@@ -4416,8 +4454,8 @@ static const dk_alias dkp_aliases[] = {
     {"a1111", "k_heun", "heun", NULL, "", ""},
     {"a1111", "DPM2", "dpm2", NULL, "grid.final=replace", ""},
     {"a1111", "k_dpm_2", "dpm2", NULL, "grid.final=replace", ""},
-    {"a1111", "DPM2 a", "dpm2_ancestral", NULL, "grid.final=replace", ""},
-    {"a1111", "k_dpm_2_a", "dpm2_ancestral", NULL, "grid.final=replace", ""},
+    {"a1111", "DPM2 a", "dpm2_ancestral", NULL, "dry_bottom=1 grid.final=replace", ""},
+    {"a1111", "k_dpm_2_a", "dpm2_ancestral", NULL, "dry_bottom=1 grid.final=replace", ""},
     {"a1111", "DPM++ 2S a", "dpmpp_2s_ancestral", NULL, "", ""},
     {"a1111", "k_dpmpp_2s_a", "dpmpp_2s_ancestral", NULL, "", ""},
     {"a1111", "DPM++ 2M", "dpmpp_2m", NULL, "", ""},
@@ -4438,6 +4476,7 @@ static const dk_alias dkp_aliases[] = {
     {"a1111", "DDIM CFG++", "euler_cfg_pp", NULL, "", ""},
     {"a1111", "ddim_cfgpp", "euler_cfg_pp", NULL, "", ""},
     {"a1111", "PLMS", "ipndm", NULL, "", "its first step evaluates twice, as Heun's does"},
+    {"a1111", "Restart", "heun", "karras", "grid.restart=-1", ""},
     {"a1111", "UniPC", "unipc", NULL, "rule=bh1 lower_order_final=1", ""},
     {"a1111", "Uniform", NULL, "linspace", "", ""},
     {"a1111", "Karras", NULL, "karras", "", ""},
@@ -4456,7 +4495,7 @@ static const dk_alias dkp_aliases[] = {
     {"k-diffusion", "sample_euler_ancestral", "euler_ancestral", NULL, "", ""},
     {"k-diffusion", "sample_heun", "heun", NULL, "", ""},
     {"k-diffusion", "sample_dpm_2", "dpm2", NULL, "", ""},
-    {"k-diffusion", "sample_dpm_2_ancestral", "dpm2_ancestral", NULL, "", ""},
+    {"k-diffusion", "sample_dpm_2_ancestral", "dpm2_ancestral", NULL, "dry_bottom=1", ""},
     {"k-diffusion", "sample_dpmpp_2s_ancestral", "dpmpp_2s_ancestral", NULL, "", ""},
     {"k-diffusion", "sample_dpmpp_sde", "dpmpp_sde", NULL, "", ""},
     {"k-diffusion", "sample_dpmpp_2m", "dpmpp_2m", NULL, "", ""},
@@ -4468,17 +4507,18 @@ static const dk_alias dkp_aliases[] = {
     {"k-diffusion", "get_sigmas_exponential", NULL, "exponential", "", ""},
     {"k-diffusion", "get_sigmas_polyexponential", NULL, "polyexponential", "", ""},
     {"k-diffusion", "get_sigmas_vp", NULL, "vp", "", "its own range: dk_grid_vp"},
-    {"diffusers", "DDIMScheduler", "ddim", NULL, "", ""},
+    {"diffusers", "DDIMScheduler", "ddim", NULL, "", "where the grid is not leading: sampler.stride = T/steps"},
     {"diffusers", "DDIMParallelScheduler", "ddim", NULL, "", ""},
     {"diffusers", "CogVideoXDDIMScheduler", "ddim", NULL, "", ""},
-    {"diffusers", "DDIMInverseScheduler", "ddim", NULL, "grid.rising=1", ""},
+    {"diffusers", "DDIMInverseScheduler", "ddim", NULL, "told_end=1 grid.rising=1", ""},
+    {"diffusers", "RePaintScheduler", "ddim", "leading", "grid.jump=10 grid.jump_runs=10 grid.jump_clean=1", "what is known: mask and known; its noise going up: grid.jump_shift = T/steps - 1"},
     {"diffusers", "DDPMScheduler", "ddpm", NULL, "", "variance fixed_large: ddpm_large"},
     {"diffusers", "DDPMParallelScheduler", "ddpm", NULL, "", "variance fixed_large: ddpm_large"},
     {"diffusers", "UnCLIPScheduler", "ddpm", NULL, "", ""},
     {"diffusers", "DDPMWuerstchenScheduler", "ddpm", NULL, "", ""},
     {"diffusers", "PNDMScheduler", "ipndm", NULL, "", "its first steps are Runge-Kutta's"},
     {"diffusers", "IPNDMScheduler", "ipndm", NULL, "", ""},
-    {"diffusers", "EulerDiscreteScheduler", "euler", NULL, "", ""},
+    {"diffusers", "EulerDiscreteScheduler", "euler", NULL, "churn_late=1", ""},
     {"diffusers", "EulerAncestralDiscreteScheduler", "euler_ancestral", NULL, "", ""},
     {"diffusers", "HeunDiscreteScheduler", "heun", NULL, "", ""},
     {"diffusers", "KDPM2DiscreteScheduler", "dpm2", NULL, "", ""},
@@ -4491,7 +4531,7 @@ static const dk_alias dkp_aliases[] = {
     {"diffusers", "DEISMultistepScheduler", "deis", NULL, "order=2", ""},
     {"diffusers", "UniPCMultistepScheduler", "unipc", NULL, "order=2 corrector=3 rule=bh2", ""},
     {"diffusers", "SASolverScheduler", "sa_solver", NULL, "order=2 corrector=2 rule=bh1", "noise in timesteps 200 to 800 only: noise_min, noise_max"},
-    {"diffusers", "EDMEulerScheduler", "euler", NULL, "", ""},
+    {"diffusers", "EDMEulerScheduler", "euler", NULL, "churn_late=1", ""},
     {"diffusers", "EDMDPMSolverMultistepScheduler", "dpmpp_2m", NULL, "", ""},
     {"diffusers", "CosineDPMSolverMultistepScheduler", "dpmpp_2m_sde", NULL, "", ""},
     {"diffusers", "FlowMatchEulerDiscreteScheduler", "euler", NULL, "", "stochastic_sampling: lcm"},
@@ -4750,7 +4790,8 @@ static int dkp_take(dkp_slots *s) {
 }
 
 static void dkp_release(dkp_slots buffers, dkp_slots locals, const dk_value *v, int position) {
-    if (v->dies <= position) (v->kind == DK_VALUE_BUFFER ? buffers : locals).used[v->slot] = 0;
+    if (v->dies <= position && v->kind != DK_VALUE_GIVEN)
+        (v->kind == DK_VALUE_BUFFER ? buffers : locals).used[v->slot] = 0;
 }
 
 /* Long sums run in parts, so terms that the result is written over must be read in the first part. A vector that
@@ -4791,7 +4832,7 @@ static void dkp_allocate(dk_plan *p, char *scratch) {
             dst->slot = dkp_take(dst->kind == DK_VALUE_BUFFER ? &buffers : &locals);
             dkp_release(buffers, locals, dst, dst->born);
             if (row->draw >= 0) pass->noises++;
-            dkp_terms_of_dst_first(p, row);
+            if (row->mask < 0) dkp_terms_of_dst_first(p, row);
         }
         if (pass->noises > p->noises) p->noises = pass->noises;
         if (pass->boundary == DK_BOUNDARY_CALL) {
@@ -4833,6 +4874,7 @@ static uint64_t dkp_hash_plan(const dk_plan *p) {
     for (int i = 0; i < p->rows; i++) {
         h = dkp_hash(dkp_hash(h, (uint64_t)p->row[i].dst), (uint64_t)p->row[i].count);
         h = dkp_hash(h, (uint64_t)(int64_t)p->row[i].draw);
+        if (p->row[i].mask >= 0) h = dkp_hash(h, (uint64_t)p->row[i].mask);
     }
     for (int i = 0; i < p->calls; i++) {
         const dk_call *c = &p->call[i];
@@ -4912,7 +4954,7 @@ static dk_status dkp_record_resolved(dk_plan *plan, dk_config *c) {
     int result = r.x.term[0].value;
     if (plan->value[result].slot != 0) { /* the last state is not in x: move it there */
         dk_term t = {1, result, 0, 0};
-        dk_row row = {plan->values, plan->terms, 1, -1};
+        dk_row row = {plan->values, plan->terms, 1, -1, -1};
         dk_value v = {'x',        DK_VALUE_BUFFER, plan->steps,    0, plan->passes - 1,
                       r.position, r.position,      plan->calls - 1};
         plan->term[plan->terms++] = t;
@@ -4970,7 +5012,7 @@ DK_API int dk_plan_equal(const dk_plan *a, const dk_plan *b, double tolerance, d
         return 0;
     for (int i = 0; i < a->rows; i++)
         if (a->row[i].dst != b->row[i].dst || a->row[i].count != b->row[i].count ||
-            a->row[i].draw != b->row[i].draw)
+            a->row[i].draw != b->row[i].draw || a->row[i].mask != b->row[i].mask)
             return 0;
     for (int i = 0; i < a->passes; i++)
         if (a->pass[i].first != b->pass[i].first || a->pass[i].boundary != b->pass[i].boundary) return 0;
@@ -5010,7 +5052,13 @@ static void dkp_put_row(dkp_text *t, const dk_plan *p, const dk_row *row) {
         dkp_put(t, row->count ? " =" : " = 0");
         for (int j = row->first; j < row->first + row->count; j++) {
             const dk_term *term = &p->term[j];
-            dkp_put(t, term->c < 0 ? " - " : j > row->first ? " + " : " ");
+            int others = j > row->first && (row->mask < 0 || j > row->first + 1);
+            if (row->mask >= 0 && j <= row->first + 1) {
+                dkp_put(t, j == row->first ? " (1 - " : " + ");
+                dkp_put_value(t, p, row->mask);
+                dkp_put(t, j == row->first ? ")" : " (");
+            }
+            dkp_put(t, term->c < 0 ? " - " : others ? " + " : row->mask >= 0 && j > row->first ? "" : " ");
             if (fabs(term->c) < 1 || fabs(term->c) > 1) {
                 dkp_put_real(t, fabs(term->c));
                 dkp_put(t, " ");
@@ -5022,6 +5070,7 @@ static void dkp_put_row(dkp_text *t, const dk_plan *p, const dk_row *row) {
             }
             dkp_put_value(t, p, term->value);
         }
+        if (row->mask >= 0) dkp_put(t, ")");
     }
     if (p->value[row->dst].kind == DK_VALUE_BUFFER) {
         dkp_put(t, "  -> ");
@@ -5125,7 +5174,21 @@ static dk_real *dkp_buffer(const dk_run *run, int slot) {
 static dk_real *dkp_tile(const dk_run *run, int value, size_t at) {
     const dk_value *v = &run->plan->value[value];
     if (v->kind == DK_VALUE_LOCAL) return run->tiles + (size_t)v->slot * DKP_TILE;
+    if (v->kind == DK_VALUE_GIVEN) /* never written */
+        return (dk_real *)(uintptr_t)(v->slot ? run->config.mask : run->config.known) + at;
     return dkp_buffer(run, v->slot) + at;
+}
+
+static void dkp_blend_row(const dk_run *run, const dk_row *row, size_t at, size_t n) {
+    const dk_term *t = &run->plan->term[row->first];
+    const dk_real *m = dkp_tile(run, row->mask, at), *v[DKP_TERMS];
+    dk_real *y = dkp_tile(run, row->dst, at), c[DKP_TERMS];
+    for (int j = 0; j < row->count; j++) c[j] = (dk_real)t[j].c, v[j] = dkp_tile(run, t[j].value, at);
+    for (size_t i = 0; i < n; i++) {
+        dk_real sum = 0;
+        for (int j = 1; j < row->count; j++) sum += c[j] * v[j][i];
+        y[i] = (1 - m[i]) * (c[0] * v[0][i]) + m[i] * sum;
+    }
 }
 
 /* Part [from, from + n) of a tile of one row, all within sample b where coefficients depend on the sample. */
@@ -5171,6 +5234,10 @@ static void dkp_run_tile(const dk_run *run, const dk_pass *pass, size_t at, size
         if (row->draw >= 0 && run->config.noise) { /* the callback has filled a buffer of its own */
             memcpy(dkp_tile(run, row->dst, at), run->noise + (size_t)noises++ * run->size + at,
                    n * sizeof(dk_real));
+            continue;
+        }
+        if (row->mask >= 0) {
+            dkp_blend_row(run, row, at, n);
             continue;
         }
         if (!dkp_by_sample(run, row)) {
@@ -5277,6 +5344,21 @@ DK_API size_t dk_run_size(dk_config *c) {
     return bytes;
 }
 
+static dk_status dkp_check_mask(const dk_plan *plan, dk_config *c) {
+    size_t size = c->dim * (size_t)c->batch;
+    if (plan->masked != (c->mask != NULL) || plan->masked != (c->known != NULL))
+        return dkp_fail_text(c->message, DK_ERROR_CONFIG,
+                             plan->masked ? "mask and known: must be given to a plan recorded with them"
+                                          : "mask and known: must be NULL for a plan recorded without them");
+    for (size_t i = 0; plan->masked && !c->backend && i < size; i++) {
+        if (!(c->mask[i] >= 0 && c->mask[i] <= 1))
+            return dkp_fail(c->message, "an element of mask", (double)c->mask[i], "0 .. 1");
+        if (!(c->known[i] - c->known[i] >= 0))
+            return dkp_fail(c->message, "an element of known", (double)c->known[i], "finite");
+    }
+    return DK_OK;
+}
+
 /* Starts a run of a resolved config; memory as for dk_begin. */
 static dk_status dkp_begin(dk_run *run, const dk_plan *plan, dk_config *c, dk_real *x, void *memory,
                            size_t bytes) {
@@ -5286,6 +5368,7 @@ static dk_status dkp_begin(dk_run *run, const dk_plan *plan, dk_config *c, dk_re
     if (status != DK_OK) return status;
     if (!x && !c->backend)
         return dkp_fail_text(c->message, DK_ERROR_CONFIG, "x = NULL: must be batch * dim numbers");
+    if ((status = dkp_check_mask(plan, c)) != DK_OK) return status;
     sizes = dkp_workspace(plan, c);
     status = dkp_get_memory(&memory, &bytes, &owned, sizes.all, c->message);
     if (status != DK_OK) return status;

@@ -117,6 +117,55 @@ static verdict set_ddim_inverse(replay *r, const json *config) {
     return OK;
 }
 
+/* One draw for each step that does not end in clean data, and one for each way up, which the peer goes one timestep
+   at a time. */
+static const double *repaint_normals(const replay *r, const double *abar, int stride) {
+    static double *normals;
+    const json *ops = json_get(r->line, "ops");
+    int dim = json_get(r->line, "x_init")->count, draws = 0, used = 0;
+    double variance = 0, z[MAX_DIM];
+    normals = (double *)json_memory(normals, sizeof *normals * (size_t)dim * (size_t)(ops->count + 1));
+    for (int i = 0; i < ops->count; i++) {
+        int t = (int)ops->item[i].item[1].number, up = same(ops->item[i].item[0].string, "undo_step");
+        double *out = normals + draws * dim;
+        if (!up) json_numbers(&r->noises->item[used++], out, dim);
+        if (!up && t > 0) draws++;
+        for (int k = 0; up && k < stride; k++) {
+            double kept = abar[t + k] / (t + k > 0 ? abar[t + k - 1] : 1);
+            json_numbers(&r->noises->item[used++], z, dim);
+            for (int j = 0; j < dim; j++)
+                out[j] = sqrt(kept) * (variance > 0 ? out[j] : 0) + sqrt(1 - kept) * z[j];
+            variance = kept * variance + 1 - kept;
+        }
+        if (!up || (i + 1 < ops->count && same(ops->item[i + 1].item[0].string, "undo_step"))) continue;
+        for (int j = 0; j < dim; j++) out[j] /= sqrt(variance);
+        variance = 0, draws++;
+    }
+    return normals;
+}
+
+static verdict set_repaint(replay *r, const json *config) {
+    static dk_real mask[MAX_DIM], known[MAX_DIM];
+    static double given[MAX_DIM];
+    const json *args = json_get(r->line, "set_timesteps_args");
+    int n = (int)json_real(r->line, "num_inference_steps", 1), dim;
+    set_stride(r, config);
+    int stride = (int)r->c.sampler.stride;
+    dim = json_numbers(json_get(r->line, "mask"), given, MAX_DIM);
+    for (int i = 0; i < dim; i++) mask[i] = (dk_real)given[i];
+    json_numbers(json_get(r->line, "original_image"), given, MAX_DIM);
+    for (int i = 0; i < dim; i++) known[i] = (dk_real)given[i];
+    r->c.mask = mask, r->c.known = known;
+    for (int i = 0; i < n; i++) r->levels[i] = (n - 1 - i) * stride;
+    r->levels[n] = -1, r->count = n + 1;
+    r->c.grid.jump = (int)json_real(args, "jump_length", 10), r->c.grid.jump_clean = 1;
+    r->c.grid.jump_runs = (int)json_real(args, "jump_n_sample", 10), r->c.grid.jump_shift = stride - 1;
+    r->c.sampler.eta = json_real(config, "eta", 0);
+    set_keeps_noise(r, config);
+    r->normals = repaint_normals(r, r->c.schedule.alphas_cumprod, stride);
+    return OK;
+}
+
 static verdict set_ddpm(replay *r, const json *config) {
     const char *variance = json_string(config, "variance_type", "fixed_small");
     if (same(variance, "fixed_large")) r->c.sampler = dk_sampler_named("ddpm_large");
@@ -279,6 +328,7 @@ static const scheduler schedulers[] = {
     {"DDPMScheduler", "ddpm", SPACE_VP, FROM_CALLS, set_ddpm},
     {"UnCLIPScheduler", "ddpm", SPACE_VP, FROM_CALLS, set_ddpm},
     {"DDPMWuerstchenScheduler", "ddpm", SPACE_VP, FROM_CALLS, set_wuerstchen},
+    {"RePaintScheduler", "ddim", SPACE_VP, FROM_CALLS, set_repaint},
     {"PNDMScheduler", "pndm", SPACE_VP, FROM_CALLS, NULL},
     {"EulerDiscreteScheduler", "euler", SPACE_VE, FROM_SIGMAS, set_churn},
     {"EulerAncestralDiscreteScheduler", "euler_ancestral", SPACE_VE, FROM_SIGMAS, NULL},

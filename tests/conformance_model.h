@@ -259,7 +259,7 @@ static verdict run_config(replay *r, dk_real *x, int n) {
     r->c.steps = r->count - 1, r->c.dim = (size_t)n, r->c.start = DK_START_STATE;
     r->c.noise = recorded_noise, r->c.noise_user = r;
     if (r->c.sigma_data <= 0) r->c.sigma_data = 0.5;
-    r->c.grid = dk_grid_levels(r->levels, r->c.grid.unit);
+    r->c.grid.spacing = DK_SPACING_LEVELS, r->c.grid.levels = r->levels;
     r->c.condition = DK_CONDITION_FLOW; /* finite at every level */
     dk_status status = dk_sample(&r->c, denoise, r, x);
     if (status != DK_OK) {
