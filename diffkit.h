@@ -58,7 +58,11 @@
        - A grid has steps + 1 levels, strictly monotone in sigma/alpha. The last is an explicit rule.
          Falling grids sample, rising grids invert.
        - The ends are exact: alpha = 0 (flow at t = 1, zero-terminal-SNR VP) and sigma = 0 are ordinary
-         levels. A step that ends at sigma = 0 gives alpha * D.
+         levels. A step that ends at sigma = 0 gives alpha * D; one that starts there is alpha * D + sigma
+         times the noise that the network predicts (eps, v, velocity; x0 cannot).
+       - A grid may go back up in between (dk_grid.jump, restart): there noise is added, which is a step of the
+         plan without evaluation, and the sampler begins anew.
+       - Where data are known (dk_config.mask), every sampler's steps end in them.
        - Noise is a pure function of (seed, sample, draw, element): batch size, resumption and tiling do
          not change it. float and double builds draw the same noise.
        - An error is a status and a message that names field and value. x stays readable.
@@ -333,27 +337,25 @@ typedef struct dk_grid {
     double final_value; /* DK_FINAL_VALUE, in units of sigma/alpha */
     double strength; /* 0: 1, the whole grid; after dk_resolve 1: what it stood for is in the fields below */
     dk_partial partial;
-    int full_steps; /* the grid is laid out for so many steps, and the last `steps` are run; 0: steps */
-    int full_count; /* steps that it then has, filled in */
-    int rising;     /* reverse the finished list: inversion */
-    /* Time travel: the steps go back up in between, by noise alone, and are done again. Restart, Xu et al. 2023,
-       alg. 1: at the level next to restart_min up to the one next to restart_max, and from there by `restart` steps
-       of KARRAS, restart_times. RePaint, Lugmayr et al. 2022, fig. 9: every `jump` levels, before the last step first,
-       up by as many and down again, until each stretch has been run jump_runs times. */
-    int restart; /* steps; 0: none; -1: taken out of `steps` by AUTOMATIC1111's rule: none of less than 20,
-                          9 of them once, of 36 and more a quarter twice */
+    int full_steps;       /* the grid is laid out for so many steps, and the last `steps` are run; 0: steps */
+    int full_count;       /* steps that it then has, filled in */
+    int rising;           /* reverse the finished list: inversion */
+    const double *levels; /* LEVELS: steps + 1 numbers; RESAMPLE: level_count; read while recording */
+    int level_count;      /* RESAMPLE */
+    dk_unit unit;         /* LEVELS, RESAMPLE: what they are */
+    dk_level noisy, clean; /* ends of the range, filled in */
+    /* Time travel: noise takes the state back up, and steps are done again. RePaint (Lugmayr et al. 2022, fig. 9):
+       wherever a multiple of `jump` steps and one more are left (jump_clean, as in diffusers: a multiple), it goes up
+       by `jump` levels, until what follows has been run jump_runs times. Restart (Xu et al. 2023, alg. 1): from the
+       level next to restart_min to the one next to restart_max, restart_times, and down again by KARRAS. */
+    int jump, jump_runs, jump_clean;
+    int restart;                     /* steps down again; 0: none; -1: AUTOMATIC1111's rule, which takes them
+                                        from `steps`: none of less than 20, 9, from 36 on twice a quarter */
     int restart_times;               /* 0: 1 */
     double restart_min, restart_max; /* sigma/alpha; 0: 0.1, 2 */
-    int jump, jump_runs;
-    int jump_clean; /* the places to jump from are counted from the last level on, as in diffusers */
-    double
-        jump_shift; /* in t: going up, noise is that of a stretch so much higher up; diffusers: T/steps - 1 */
-    int travel;     /* LEVELS: a list that itself goes back up */
-    int restart_from, restart_to; /* the levels next to restart_max and restart_min, filled in */
-    const double *levels;         /* LEVELS: steps + 1 numbers; RESAMPLE: level_count; read while recording */
-    int level_count;              /* RESAMPLE */
-    dk_unit unit;                 /* LEVELS, RESAMPLE: what they are */
-    dk_level noisy, clean;        /* ends of the range, filled in */
+    int travel;                      /* LEVELS: the list itself goes back up in places */
+    double jump_shift; /* in t: the noise of a way up is that of one so much higher; diffusers: T/steps - 1 */
+    int restart_from, restart_to; /* the two levels' numbers, filled in */
 } dk_grid;
 
 DK_API dk_grid dk_grid_named(const char *name);
@@ -575,10 +577,10 @@ typedef struct dk_sampler {
     const char *name;          /* for messages */
     dk_record_fn record;       /* the recording function: built in or the user's; NULL: default sampler */
     const dk_tableau *tableau; /* classical Runge-Kutta */
-    dk_gauge gauge;            /* classical; exponential: FLOW takes (alpha + sigma)/sigma for alpha/sigma */
-    int order;                 /* multistep: 1 .. 8 nodes; singlestep: 1 .. 3 */
-    dk_rule rule;              /* multistep; singlestep: DPM, or EXACT (Taylor, phi_2) */
-    double alpha; /* edm: where the second evaluation stands, 1/2, 2/3 or 1; singlestep: r_1; 0: 1/order */
+    dk_gauge gauge; /* classical; exponential, ddim: FLOW takes (alpha + sigma)/sigma for alpha/sigma */
+    int order;      /* multistep: 1 .. 8 nodes; singlestep: 1 .. 3 */
+    dk_rule rule;   /* multistep; singlestep: DPM, or EXACT (Taylor, phi_2) */
+    double alpha;   /* edm: where the second evaluation stands, 1/2, 2/3 or 1; singlestep: r_1; 0: 1/order */
     dk_noise_law law;
     double eta;                  /* 0: deterministic */
     double s_noise;              /* multiplies every draw of the sampler; 1 in all presets */
@@ -605,11 +607,10 @@ typedef struct dk_sampler {
     double
         pure_stage; /* singlestep of order 2 from alpha = 0: sigma/(alpha + sigma) of its stage; 0: order 1 */
     int cfg_pp;     /* CFG++: the unconditional output gives the direction, guided D the target */
-    int churn_late; /* churn after a step's first evaluation, as in diffusers: 1: its output is read at the raised
-                       level, 2: at the level of the evaluation */
-    double
-        stride; /* a step ends (on rising grids: begins) this much lower in t than its noisy end, whatever the next
-                       level is; DDIM of diffusers: T/steps, rounded down; 0: at the grid's levels */
+    int churn_late; /* churn behind a step's first evaluation, as in diffusers; its output is then read 1: at the
+                       raised level, 2: at the level of the evaluation */
+    double stride;  /* in t: a step's other end lies this far below its noisy one, whatever the grid's is, as
+                       in diffusers' DDIM: T/steps, rounded down; 0: the grid's */
     int told_end;   /* ddim: the network is told the level at the step's end; diffusers' inverse DDIM */
     int fresh_pure; /* ddim: with eta > 0 the step from alpha = 0 makes all noise anew; ComfyUI's CFG++ */
     int dry_bottom; /* dpm2: no noise behind a step down to sigma = 0, which eta > 1 can ask for; k-diffusion */
@@ -4518,7 +4519,7 @@ static const dk_alias dkp_aliases[] = {
     {"diffusers", "DDPMWuerstchenScheduler", "ddpm", NULL, "", ""},
     {"diffusers", "PNDMScheduler", "ipndm", NULL, "", "its first steps are Runge-Kutta's"},
     {"diffusers", "IPNDMScheduler", "ipndm", NULL, "", ""},
-    {"diffusers", "EulerDiscreteScheduler", "euler", NULL, "churn_late=1", ""},
+    {"diffusers", "EulerDiscreteScheduler", "euler", NULL, "", "its churn comes late: churn_late=1"},
     {"diffusers", "EulerAncestralDiscreteScheduler", "euler_ancestral", NULL, "", ""},
     {"diffusers", "HeunDiscreteScheduler", "heun", NULL, "", ""},
     {"diffusers", "KDPM2DiscreteScheduler", "dpm2", NULL, "", ""},
@@ -4531,7 +4532,7 @@ static const dk_alias dkp_aliases[] = {
     {"diffusers", "DEISMultistepScheduler", "deis", NULL, "order=2", ""},
     {"diffusers", "UniPCMultistepScheduler", "unipc", NULL, "order=2 corrector=3 rule=bh2", ""},
     {"diffusers", "SASolverScheduler", "sa_solver", NULL, "order=2 corrector=2 rule=bh1", "noise in timesteps 200 to 800 only: noise_min, noise_max"},
-    {"diffusers", "EDMEulerScheduler", "euler", NULL, "churn_late=1", ""},
+    {"diffusers", "EDMEulerScheduler", "euler", NULL, "", "its churn comes late: churn_late=1"},
     {"diffusers", "EDMDPMSolverMultistepScheduler", "dpmpp_2m", NULL, "", ""},
     {"diffusers", "CosineDPMSolverMultistepScheduler", "dpmpp_2m_sde", NULL, "", ""},
     {"diffusers", "FlowMatchEulerDiscreteScheduler", "euler", NULL, "", "stochastic_sampling: lcm"},

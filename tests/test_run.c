@@ -868,7 +868,7 @@ static void estimates_exist_only_while_an_evaluation_is_out(void **state) {
 
 /* The plainest back end there is: an array of doubles per slot, rows term by term. */
 typedef struct naive {
-    double *buffer[80], *local[80];
+    double *buffer[80], *local[80], *given[2];
     int calls[3], fail; /* rows, norm_ratio, find_bad; fail: number of the call of all that fails, once */
     int which;          /* of the three that fails */
 } naive;
@@ -876,8 +876,14 @@ typedef struct naive {
 static double *naive_array(naive *n, const dk_run *run, int value) {
     const dk_value *v = &run->plan->value[value];
     assert_true(v->slot >= 0 && v->slot < 80);
-    double **at = v->kind == DK_VALUE_BUFFER ? &n->buffer[v->slot] : &n->local[v->slot];
-    if (!*at) *at = (double *)calloc(run->size, sizeof **at);
+    const dk_real *given = v->slot ? run->config.mask : run->config.known;
+    double **at = v->kind == DK_VALUE_GIVEN    ? &n->given[v->slot]
+                  : v->kind == DK_VALUE_BUFFER ? &n->buffer[v->slot]
+                                               : &n->local[v->slot];
+    if (!*at) {
+        *at = (double *)calloc(run->size, sizeof **at);
+        for (size_t i = 0; v->kind == DK_VALUE_GIVEN && i < run->size; i++) (*at)[i] = (double)given[i];
+    }
     return *at;
 }
 
@@ -902,6 +908,10 @@ static int naive_rows(void *user, dk_run *run, const dk_pass *pass) {
                 double f = t->c;
                 for (int p = 0; t->scalar && p < t->power; p++)
                     f *= run->scalars[(size_t)(t->scalar - 1) * (size_t)run->config.batch + i / run->dim];
+                if (row->mask >= 0) { /* the first term is what is unknown */
+                    double m = naive_array(n, run, row->mask)[i];
+                    f *= j == row->first ? 1 - m : m;
+                }
                 sum += f * naive_array(n, run, t->value)[i];
             }
             y[i] = sum;
@@ -946,6 +956,7 @@ static int naive_denoise(void *user, const dk_eval *e) {
 
 static void naive_free(naive *n) {
     for (int i = 0; i < 80; i++) free(n->buffer[i]), free(n->local[i]);
+    for (int i = 0; i < 2; i++) free(n->given[i]);
     memset(n, 0, sizeof *n);
     n->fail = -1;
 }
@@ -959,13 +970,16 @@ static dk_backend naive_backend(naive *n) {
 
 static void a_naive_back_end_gives_the_same(void **state) {
     (void)state;
-    for (int k = 0; dk_sampler_at(k); k++) {
+    dk_real mask[14], known[14];
+    for (int i = 0; i < 14; i++) mask[i] = (dk_real)(i % 3) / 2, known[i] = (dk_real)(i - 7) / 4;
+    for (int k = 0; dk_sampler_at(k / 2); k++) {
         naive n;
         dk_backend backend = naive_backend(&n);
         dk_real x[14];
         dk_config c;
-        clear_config(&c, dk_sampler_at(k)->name, 4, 2, 7);
+        clear_config(&c, dk_sampler_at(k / 2)->name, 4, 2, 7);
         c.grid.sigma_max = 5; /* tame, so that rounding stays small */
+        if (k % 2) c.mask = mask, c.known = known;
         sample(&c, x);
         c.backend = &backend;
         if (dk_sample(&c, naive_denoise, &n, NULL)) fail_msg("%s", dk_message(&c));

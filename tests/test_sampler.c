@@ -955,6 +955,112 @@ static void churn_raises_the_level_as_karras_does(void **state) {
         }
 }
 
+/* diffusers: the network sees x at 4, F = x/2 is the noise; x^ = x + 3 z at 5, and D = x^ - 5 F, or - 4 F. */
+static double half_of_x(const void *user, dk_level l, double x) {
+    (void)user, (void)l;
+    return 0.5 * x;
+}
+static void late_churn_comes_behind_the_evaluation(void **state) {
+    const double levels[] = {4, 1}, start[2] = {6, 10};
+    (void)state;
+    for (int late = 1; late <= 2; late++) {
+        dk_config c = between("edm", dk_sampler_named("ddim"), 1, 4, 1);
+        c.grid = dk_grid_levels(levels, DK_UNIT_SIGMA);
+        c.prediction = DK_PREDICT_EPS;
+        c.sampler.churn = 0.25, c.sampler.churn_late = late;
+        walk w = walk_plan(&c, half_of_x, NULL, start, 0);
+        assert_int_equal(w.plan.draws, 2);
+        check_near(w.plan.call[0].level.sigma, 4, 1e-15, "level of the evaluation");
+        for (int s = 0; s < 3; s++) {
+            double x = start[s == 1], hat = x + (s == 2 ? 3 : 0);
+            check_near(walk_value(&w, w.plan.call[0].x)[s], x, 1e-15, "what it sees");
+            double D = hat - (late == 1 ? 5 : 4) * 0.5 * x;
+            check_near(walk_x(&w, 1)[s], D + (hat - D) / 5, 1e-13, "x");
+        }
+        walk_free(&w);
+    }
+}
+
+static double no_output(const void *user, dk_level l, double x) {
+    (void)user, (void)l, (void)x;
+    return 0;
+}
+
+/* diffusers' DDIM: from timestep 999 to 899, taken for 500; from there to 400, though the grid's end is clean data. */
+static void ddim_can_count_timesteps(void **state) {
+    const double levels[] = {999, 500, -1}, start[2] = {1, 0};
+    dk_config c = between("vp_linear", dk_sampler_named("ddim"), 2, 1, 0);
+    (void)state;
+    c.grid = dk_grid_levels(levels, DK_UNIT_T);
+    c.prediction = DK_PREDICT_EPS, c.sampler.stride = 100;
+    walk w = walk_plan(&c, no_output, NULL, start, 0);
+    double a[4] = {dk_level_at(&c.schedule, 999).alpha, dk_level_at(&c.schedule, 899).alpha,
+                   dk_level_at(&c.schedule, 500).alpha, dk_level_at(&c.schedule, 400).alpha};
+    check_near(walk_x(&w, 1)[0], a[1] / a[0], 1e-13, "after the first step");
+    check_near(walk_x(&w, 2)[0], a[1] / a[0] * a[3] / a[2], 1e-13, "after the second");
+    walk_free(&w);
+}
+
+/* Inversion as diffusers has it: the network is told where the step ends. */
+static void ddim_can_be_told_the_end(void **state) {
+    const double levels[] = {1, 2, 4}, start[2] = {1, 0};
+    dk_config c = between("edm", dk_sampler_named("ddim"), 2, 4, 1);
+    (void)state;
+    c.grid = dk_grid_levels(levels, DK_UNIT_SIGMA);
+    c.condition = DK_CONDITION_SIGMA, c.sampler.told_end = 1;
+    walk w = walk_plan(&c, no_output, NULL, start, 0);
+    for (int i = 0; i < 2; i++) {
+        check_near(w.plan.call[i].condition, levels[i + 1], 1e-15, "told");
+        check_near(w.plan.call[i].level.sigma, levels[i], 1e-15, "level");
+    }
+    walk_free(&w);
+}
+
+/* ComfyUI's CFG++ ancestral forgets pure noise at any eta but 0; the exact law keeps part of it. */
+static void pure_noise_can_be_made_anew(void **state) {
+    const double levels[] = {1, 0.8, 0.5}, start[2] = {1, 0};
+    (void)state;
+    for (int fresh = 0; fresh < 2; fresh++) {
+        dk_config c = between("flow", dk_sampler_named("euler_ancestral_cfg_pp"), 2, 1, 0);
+        c.grid = dk_grid_levels(levels, DK_UNIT_FLOW);
+        c.prediction = DK_PREDICT_X0;
+        c.sampler.eta = 0.5, c.sampler.fresh_pure = fresh;
+        walk w = walk_plan(&c, no_output, NULL, start, 0);
+        check_near(walk_x(&w, 1)[0] - walk_x(&w, 1)[1], fresh ? 0 : 0.8 * sqrt(0.75), 1e-13, "share of x");
+        check_near(walk_x(&w, 1)[2] - walk_x(&w, 1)[0], fresh ? 0.8 : 0.4, 1e-13, "share of the draw");
+        walk_free(&w);
+    }
+}
+
+/* k-diffusion: where eta > 1 leaves sigma_down = 0, DPM2 draws nothing: from 4 to 1 up to 1.2 sqrt(15/16) > 1. */
+static void dpm2_can_arrive_dry(void **state) {
+    const double levels[] = {4, 1}, start[2] = {1, 0};
+    (void)state;
+    for (int dry = 0; dry < 2; dry++) {
+        dk_config c = between("edm", dk_sampler_named("dpm2_ancestral"), 1, 4, 1);
+        c.grid = dk_grid_levels(levels, DK_UNIT_SIGMA);
+        c.sampler.eta = 1.2, c.sampler.dry_bottom = dry;
+        walk w = walk_plan(&c, no_output, NULL, start, 0);
+        assert_int_equal(w.plan.draws, dry ? 1 : 2);
+        assert_int_equal(w.plan.calls, 1);
+        walk_free(&w);
+    }
+}
+
+/* ComfyUI's ddpm on flow levels is VE's formula with sigma for sigma/alpha: up = s' sqrt(1 - (s'/s)^2). */
+static void ddim_in_the_flow_gauge_is_ve_on_flow_levels(void **state) {
+    const double levels[] = {0.8, 0.5}, start[2] = {1, 0};
+    dk_config c = between("flow", dk_sampler_named("ddpm"), 1, 1, 0);
+    (void)state;
+    c.grid = dk_grid_levels(levels, DK_UNIT_FLOW);
+    c.prediction = DK_PREDICT_X0, c.sampler.gauge = DK_GAUGE_FLOW;
+    walk w = walk_plan(&c, half_of_x, NULL, start, 0);
+    double r = 0.5 / 0.8, keep = r * r;
+    check_near(walk_x(&w, 1)[0], keep + (1 - keep) * 0.5, 1e-14, "x");
+    check_near(walk_x(&w, 1)[2] - walk_x(&w, 1)[0], 0.5 * sqrt(1 - r * r), 1e-14, "noise");
+    walk_free(&w);
+}
+
 /* -------------------------------------------------------------------------------------- ends */
 
 typedef struct last_output {
@@ -1157,6 +1263,12 @@ int main(void) {
         cmocka_unit_test(inversion_returns_at_the_order_of_the_method),
         cmocka_unit_test(scaling_everything_scales_the_result),
         cmocka_unit_test(churn_raises_the_level_as_karras_does),
+        cmocka_unit_test(late_churn_comes_behind_the_evaluation),
+        cmocka_unit_test(ddim_can_count_timesteps),
+        cmocka_unit_test(ddim_can_be_told_the_end),
+        cmocka_unit_test(pure_noise_can_be_made_anew),
+        cmocka_unit_test(dpm2_can_arrive_dry),
+        cmocka_unit_test(ddim_in_the_flow_gauge_is_ve_on_flow_levels),
         cmocka_unit_test(a_step_to_sigma_0_gives_D),
         cmocka_unit_test(a_step_to_sigma_0_multiplies_D_by_alpha),
         cmocka_unit_test(every_number_of_steps_is_finite_and_costs_what_it_says),

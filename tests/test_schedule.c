@@ -682,7 +682,7 @@ static void lists_must_be_strictly_monotone(void **state) {
         {{3, 1, -1, -2}, 0, LEVEL(2, "-1, after 1"), none},
         {{3, NaN, 1, 0}, 0, LEVEL(1, "nan, after 3"), none},
         {{HUGE_VAL, 3, 1, 0}, 0, LEVEL(0, "inf"), none},
-        {{3, 2, 1, 0}, 1, LEVEL(0, "0"), "is 0 at the start: a rising grid must start above sigma = 0"},
+        {{3, 2, 0, 0}, 1, LEVEL(1, "0, after 0"), turns},
     };
     char message[DK_MESSAGE_SIZE];
     (void)state;
@@ -747,6 +747,15 @@ static const struct {
     {"sampler.snr", "flow", AT(sampler.snr), 'd', {-1, NaN, HUGE_VAL}, 3},
     {"sampler.langevin_step", "flow", AT(sampler.langevin_step), 'd', {-1, NaN, HUGE_VAL}, 3},
     {"sampler.langevin_steps", "flow", AT(sampler.langevin_steps), 'i', {-1, 100001}, 2},
+    {"sampler.churn_late", "flow", AT(sampler.churn_late), 'i', {-1, 3}, 2},
+    {"sampler.stride", "flow", AT(sampler.stride), 'd', {-1, NaN, HUGE_VAL}, 3},
+    {"grid.restart", "edm", AT(grid.restart), 'i', {-2, 1000001}, 2},
+    {"grid.restart_times", "edm", AT(grid.restart_times), 'i', {-1}, 1},
+    {"grid.restart_min", "edm", AT(grid.restart_min), 'd', {-1, NaN, HUGE_VAL}, 3},
+    {"grid.restart_max", "edm", AT(grid.restart_max), 'd', {-1, NaN, HUGE_VAL}, 3},
+    {"grid.jump", "edm", AT(grid.jump), 'i', {-1}, 1},
+    {"grid.jump_runs", "edm", AT(grid.jump_runs), 'i', {-1}, 1},
+    {"grid.jump_shift", "edm", AT(grid.jump_shift), 'd', {-1, NaN, HUGE_VAL}, 3},
     {"steps", "flow", AT(steps), 'i', {0, -1, 1000001}, 3},
     {"dim", "flow", AT(dim), 'z', {0}, 1},
     {"batch", "flow", AT(batch), 'i', {-1}, 1},
