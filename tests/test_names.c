@@ -124,7 +124,7 @@ static const struct {
     {"euler", "euler", NULL, ""},
     {"euler_ancestral", "euler_ancestral", NULL, "eta=1"},
     {"heunpp2", "heunpp2", NULL, ""},
-    {"euler_ancestral_cfg_pp", "euler_ancestral_cfg_pp", NULL, "eta=1 cfg_pp=1 fresh_pure=1"},
+    {"comfyui:euler_ancestral_cfg_pp", "euler_ancestral_cfg_pp", NULL, "eta=1 cfg_pp=1 fresh_pure=1"},
     {"Restart", "heun", "karras", "grid.restart=-1"},
     {"RePaintScheduler", "ddim", "leading", "grid.jump=10 grid.jump_runs=10 grid.jump_clean=1"},
     {"DDIMInverseScheduler", "ddim", NULL, "told_end=1 grid.rising=1"},
