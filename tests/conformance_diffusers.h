@@ -341,8 +341,6 @@ static dk_prediction prediction_of(const char *name) {
     return DK_PREDICT_COUNT;
 }
 
-static double alpha_at[MAX_LEVELS], sigma_at[MAX_LEVELS], time_at[MAX_LEVELS];
-
 static verdict diffusers_case(const json *line, double *worst) {
     static replay r;
     const json *config = json_get(line, "config"), *d = json_get(line, "denoiser");

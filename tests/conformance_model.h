@@ -51,6 +51,9 @@ static void exact_denoiser(const json *d, double alpha, double s, const double *
     }
 }
 
+/* Where the line's network is evaluated, per call. */
+static double alpha_at[MAX_LEVELS], sigma_at[MAX_LEVELS], time_at[MAX_LEVELS];
+
 /* One recorded run. */
 typedef struct replay {
     const json *line;
