@@ -501,15 +501,16 @@ typedef enum dk_noise_law {
     DK_LAW_ANCESTRAL, /* sigma_up = sigma eta sqrt(1 - r^2); DDIM's eta, DDPM at 1, k-diffusion's ancestral */
     DK_LAW_SDE,       /* sigma_down = sigma r^eta; SDE-DPM-Solver++; equal to ANCESTRAL at eta = 0 and 1 */
     DK_LAW_DDPM_LARGE, /* sigma_down as ANCESTRAL at 1; noise of the forward step's variance (DDPM's beta_t) */
-    DK_LAW_FLOW, /* u_down = u (1 - eta (1 - u/u_before)), u = sigma/(alpha + sigma); rectified-flow ancestral */
-    DK_LAW_FRESH, /* sigma_down = (1 - eta) sigma; at 1 all noise is fresh: LCM */
+    DK_LAW_FRESH,      /* sigma_down = (1 - eta) sigma; at 1 all noise is fresh: LCM */
     DK_LAW_TIME, /* t_down = t_min + (1 - eta) (t - t_min), whole on VP discrete: TCD, whose gamma is eta, Zheng et
                     al. 2024; consistency models at 1 */
+    DK_LAW_FLOW, /* u_down = u (1 - eta (1 - u/u_before)), u = sigma/(alpha + sigma); rectified-flow ancestral */
     DK_LAW_COUNT
 } dk_noise_law;
 
-/* The predictor for the forward step x_from = a x_to + G z; Song et al. 2021, app. D to F. With eta < 1 that of the
-   SDE with the same marginals and eta^2 of the noise: at 0 the probability-flow ODE. */
+/* The predictor for the forward step x_from = a x_to + G z; Song et al. 2021, app. D to F. With eta it follows the SDE
+   with eta g of noise and (1 + eta^2)/2 g^2 score in its drift, which has the same marginals: at 0 the
+   probability-flow ODE. */
 typedef enum dk_predictor {
     DK_PREDICTOR_REVERSE_DIFFUSION, /* (2 - a) x + G^2 score, noise G */
     DK_PREDICTOR_EULER_MARUYAMA,    /* the same, with a and G^2 to first order in the step */
@@ -582,11 +583,12 @@ typedef struct dk_sampler {
     double churn;                /* S_churn, Karras et al. 2022, alg. 2: any sampler can churn */
     double churn_min, churn_max; /* S_tmin, S_tmax in sigma/alpha; churn_max 0: no limit */
     double snr;                  /* Langevin corrector: signal-to-noise ratio r, Song et al. 2021, alg. 4-5 */
-    double langevin_step; /* annealed Langevin steps of this times (a sigma)^2, instead of by snr; smld: a = 1, Song
-                             & Ermon 2019, alg. 1 (their epsilon/sigma_L^2); Song et al. 2021: 4 snr^2 */
-    int langevin_steps;   /* Langevin steps per level */
+    /* Langevin steps in proportion to sigma^2 instead, step/(a sigma)^2. smld: a = 1, Song & Ermon 2019, alg. 1 (their
+       epsilon/sigma_L^2). Song et al. 2021, annealed Langevin: 4 snr^2 */
+    double langevin_step;
+    int langevin_steps; /* Langevin steps per level */
     dk_predictor predictor;
-    int bins; /* predictor: 1: each step is one of as many bins as steps that lie beside the levels; score_sde */
+    int bins; /* predictors: 1: each step is that of a bin of a table of `steps` levels beside the grid's; score_sde */
     int noise_prediction; /* exponential methods: interpolate the noise instead of D */
     int corrector;        /* UniPC, SA-Solver: nodes of the corrector, the new one included; 0: none */
     int pece;             /* evaluate again after the corrector */
@@ -3518,21 +3520,10 @@ static dk_vec dkp_score(dk_level l, dk_vec x, dk_vec D) {
     return dk_mix(-1 / variance, x, l.alpha / variance, D);
 }
 
-/* The ends of the reverse SDE. At alpha = 0 its drift is infinite: it forgets its state at once, and the step
-   is the exact one, alpha D plus all noise anew. At sigma = 0 the same formula gives alpha D. */
-static int dkp_end_step(dk_recorder *r, dk_vec D) {
-    int last = r->to.sigma <= 0 && !r->sampler.plain_last;
-    if (!r->falling) dk_refuse(r, "grid.rising", 1, "0: the reverse SDE runs towards data");
-    if (!last && r->from.alpha > 0) return 0;
-    dkp_split split = dkp_noise_split(r, r->sampler.eta, DK_LAW_SDE);
-    r->x = dkp_add_noise(r, dkp_ddim_step(r->from, split.down, r->x, D), split.up);
-    return 1;
-}
-
 /* Langevin steps x + h score + sqrt(2h) z at one level. h = 2 (a snr |z|/|score|)^2 per sample, Song et al. 2021,
    alg. 4-5, or, annealed, in proportion to sigma^2. Pure noise (alpha = 0) has none. */
 static void dkp_langevin(dk_recorder *r, double a) {
-    double snr = r->sampler.snr, sigma = a * r->from.sigma, h = 0.5 * r->sampler.langevin_step * sigma * sigma;
+    double snr = r->sampler.snr, h = 0.5 * r->sampler.langevin_step * pow(a * r->from.sigma, 2);
     int steps = r->from.alpha > 0 ? r->sampler.langevin_steps : 0;
     for (int k = 0; k < steps; k++) {
         dk_vec score = dkp_score(r->from, r->x, dk_denoise(r, r->x, r->from));
@@ -3560,24 +3551,31 @@ static dk_level dkp_bin(dk_recorder *r, int k) {
     return dk_level_at(&table, k);
 }
 
-/* Predictor-corrector sampling, Song et al. 2021, alg. 1 and app. G, for the forward step x_from = a x_to + G z, which
-   in VE has G^2 = sigma_from^2 - sigma_to^2 and in VP G^2 = beta. Euler-Maruyama on dx = f x dt + g dw has a = 1 + f h,
-   G^2 = g^2 h with f = alpha'/alpha, g^2 = 2 sigma (sigma' - sigma f). */
+/* Predictor-corrector sampling, Song et al. 2021, alg. 1 and app. G, for the forward step x_from = a x_to + G z: in VE
+   G^2 = sigma_from^2 - sigma_to^2, in VP beta. Euler-Maruyama on dx = f x dt + g dw, f = alpha'/alpha and
+   g^2 = 2 sigma (sigma' - sigma f), has a = 1 + f h and G^2 = g^2 h. At alpha = 0 the drift is infinite: the reverse SDE
+   forgets its state at once, and the step is the exact one. At sigma = 0 that gives alpha D. */
 static void dkp_record_predictor_corrector(dk_recorder *r) {
     const dk_sampler *s = &r->sampler;
     const dk_schedule *schedule = &r->config->schedule;
+    if (!r->falling) dk_refuse(r, "grid.rising", 1, "0: the reverse SDE runs towards data");
     while (dk_step(r)) {
         dk_level from = r->from, to = r->to;
         double h = from.t - to.t;
+        int end = from.alpha <= 0 || (to.sigma <= 0 && !s->plain_last);
         if (s->bins) {
             int n = r->config->grid.full_count, k = (int)floor(from.t / schedule->t_max * (n - 1) + 1e-9);
             from = dkp_bin(r, k), to = dkp_bin(r, k - 1), h = schedule->t_max / n;
         }
         double a = from.alpha / to.alpha, G2 = (from.sigma - a * to.sigma) * (from.sigma + a * to.sigma);
         dkp_langevin(r, a);
-        if (s->predictor == DK_PREDICTOR_NONE && (r->to.sigma > 0 || s->plain_last)) continue;
+        if (s->predictor == DK_PREDICTOR_NONE && !end) continue;
         dk_vec D = dk_denoise(r, r->x, r->from);
-        if (dkp_end_step(r, D)) continue;
+        if (end) {
+            dkp_split split = dkp_noise_split(r, s->eta, DK_LAW_SDE);
+            r->x = dkp_add_noise(r, dkp_ddim_step(r->from, split.down, r->x, D), split.up);
+            continue;
+        }
         if (s->predictor == DK_PREDICTOR_EULER_MARUYAMA) {
             double d_alpha, d_sigma, sigma = r->from.sigma;
             dk_level_slopes(schedule, r->from.t, &d_alpha, &d_sigma);
@@ -3889,7 +3887,7 @@ typedef struct dkp_field {
 static const dkp_field dkp_fields[] = {
     {"gauge", DKP_AT(sampler.gauge), 'c', "default|ve|flow|vp|native"},
     {"rule", DKP_AT(sampler.rule), 'c', "exact|dpm|dpm_taylor|bh1|bh2|uniform|ipndm_v|gradient"},
-    {"law", DKP_AT(sampler.law), 'c', "ancestral|sde|ddpm_large|flow|fresh|time"},
+    {"law", DKP_AT(sampler.law), 'c', "ancestral|sde|ddpm_large|fresh|time|flow"},
     {"predictor", DKP_AT(sampler.predictor), 'c', "reverse_diffusion|euler_maruyama|ancestral|none"},
     DKP_S('i', order),
     DKP_S('r', alpha),
@@ -4313,7 +4311,7 @@ static const dk_alias dkp_aliases[] = {
     {"diffusers", "CMStochasticIterativeScheduler", "consistency_model_multistep", NULL, "", "its boundary conditions belong to the network"},
     {"diffusers", "SCMScheduler", "lcm", NULL, "", "on cosine_flow; s_noise = sigma_data where x is not divided by it"},
     {"diffusers", "TCDScheduler", "tcd", "lcm", "", ""},
-    {"diffusers", "ScoreSdeVeScheduler", "predictor_corrector", NULL, "snr=0.15 bins=1 plain_last=1", ""},
+    {"diffusers", "ScoreSdeVeScheduler", "predictor_corrector", "uniform", "snr=0.15 bins=1 plain_last=1", ""},
     {"diffusers", "leading", NULL, "leading", "", ""},
     {"diffusers", "trailing", NULL, "trailing", "", ""},
     {"diffusers", "linspace", NULL, "linspace", "", ""},

@@ -206,10 +206,13 @@ static verdict set_er_sde(replay *r, const json *params) {
     return OK;
 }
 
+/* A clipped draw is a draw from another distribution: it belongs to whoever draws. */
 static verdict set_lcm(replay *r, const json *params) {
-    (void)r;
-    if (json_get(params, "noise_clip_std")) return unsupported("option: noise_clip_std");
-    if (json_get(params, "s_noise_end")) return unsupported("option: s_noise_end");
+    dk_sampler *s = &r->c.sampler;
+    double scale = json_real(json_get(params, "model_sampling"), "noise_scale", 1);
+    if (json_get(params, "s_noise_end"))
+        s->s_noise_change = json_real(params, "s_noise_end", 1) * scale - s->s_noise;
+    r->noise_clip = json_real(params, "noise_clip_std", 0);
     return OK;
 }
 
@@ -247,7 +250,8 @@ static verdict set_pc(replay *r, const json *params) {
     if (same(sde, "subvp")) r->c.schedule.family = DK_FAMILY_SUB_VP;
     r->c.prediction = DK_PREDICT_SCORE, r->c.grid.unit = DK_UNIT_T;
     r->count = json_numbers(json_get(r->line, "timesteps"), r->levels, MAX_LEVELS - 1);
-    int noisy = json_real(params, "denoise", 1) < 1; /* the last step is one to sigma = 0 unless it keeps its noise */
+    int noisy =
+        json_real(params, "denoise", 1) < 1; /* the last step is one to sigma = 0 unless it keeps its noise */
     r->levels[r->count] = noisy ? 0.5 * r->levels[r->count - 1] : ve ? -1e3 : 0;
     r->count++;
     for (; evals && r->recorded < evals->count && r->recorded < MAX_LEVELS; r->recorded++) {
