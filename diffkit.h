@@ -3612,7 +3612,7 @@ static dk_level dkp_bin(dk_recorder *r, int k) {
     int n = r->config->grid.full_count;
     if (k < 0) return dk_level_at_sigma(s, 0);
     if (s->family != DK_FAMILY_VP) return dk_level_at(s, n > 1 ? s->t_max * k / (n - 1) : 0);
-    if (s->beta_max >= n) dk_refuse(r, "steps", n, "> schedule.beta_max with sampler.bins");
+    if (s->beta_max > n) dk_refuse(r, "steps", n, ">= schedule.beta_max with sampler.bins");
     dk_schedule table = dk_vp_discrete(DK_BETAS_LINEAR, n, s->beta_min / n, s->beta_max / n);
     return dk_level_at(&table, k);
 }
@@ -3662,8 +3662,9 @@ static void dkp_record_predictor_corrector(dk_recorder *r) {
    x/alpha unchanged. From pure noise and to sigma = 0 DDIM leads. */
 static void dkp_record_smld(dk_recorder *r) {
     while (dk_step(r)) {
+        int moves = r->sampler.langevin_steps > 0 && r->from.alpha > 0;
         dkp_langevin(r, 1);
-        if (r->from.alpha > 0 && r->to.sigma > 0) r->x = dk_scale(r->to.alpha / r->from.alpha, r->x);
+        if (moves && r->to.sigma > 0) r->x = dk_scale(r->to.alpha / r->from.alpha, r->x);
         else r->x = dkp_ddim_step(r->from, r->to, r->x, dk_denoise(r, r->x, r->from));
     }
 }
@@ -4061,7 +4062,7 @@ static const dk_sampler_info dkp_samplers[] = {
     DKP_ROW("dpm2_ancestral_rf", dkp_record_dpm2, "law=flow eta=1", 2, 2, "ComfyUI's dpm_2_ancestral_RF"),
     DKP_ROW("euler_ancestral_rf", dkp_record_ddim, "law=flow eta=1", 1, 1, "ComfyUI's euler_ancestral_RF"),
     DKP_ROW("lcm", dkp_record_ddim, "law=fresh eta=1", 0, 1, "Song et al. 2023, alg. 1; Luo et al. 2023"),
-    DKP_ROW("consistency_model_multistep", dkp_record_ddim, "law=time eta=1", 0, 1, "Song et al. 2023, alg. 1, with its least level"),
+    DKP_ROW("consistency_model_multistep", dkp_record_ddim, "law=time eta=1", 0, 1, "Song et al. 2023, alg. 1, down to the schedule's least level s"),
     DKP_ROW("tcd", dkp_record_ddim, "law=time eta=0.3", 0, 1, "Zheng et al. 2024, alg. 1"),
     DKP_ROW("dpm_solver_2s", dkp_record_singlestep, "order=2 rule=dpm noise_prediction=1", 2, 2, "Lu et al. 2022, alg. 1"),
     DKP_ROW("dpm_solver_3s", dkp_record_singlestep, "order=3 rule=dpm noise_prediction=1", 3, 3, "Lu et al. 2022, alg. 2; dpm_fast with sampler.evals"),
@@ -4318,7 +4319,7 @@ static const dk_alias dkp_aliases[] = {
     {"diffusers", "FlowMapEulerDiscreteScheduler", "euler", NULL, "", ""},
     {"diffusers", "LTXEulerAncestralRFScheduler", "euler_ancestral_rf", NULL, "", ""},
     {"diffusers", "LCMScheduler", "lcm", NULL, "", "its boundary conditions belong to the network"},
-    {"diffusers", "CMStochasticIterativeScheduler", "consistency_model_multistep", NULL, "", "its boundary conditions belong to the network"},
+    {"diffusers", "CMStochasticIterativeScheduler", "consistency_model_multistep", NULL, "", "its output, (s/sigma) x + (1 - s/sigma) D, is the state at the least level s"},
     {"diffusers", "SCMScheduler", "lcm", NULL, "", "on cosine_flow; s_noise = sigma_data where x is not divided by it"},
     {"diffusers", "TCDScheduler", "tcd", "lcm", "", ""},
     {"diffusers", "ScoreSdeVeScheduler", "predictor_corrector", "uniform", "snr=0.15 bins=1 plain_last=1", ""},

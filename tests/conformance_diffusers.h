@@ -221,7 +221,7 @@ static verdict set_tcd(replay *r, const json *config) {
     static double abar[MAX_TIMESTEPS];
     r->c.schedule = dk_vp_table(abar, table_of(config, abar)), r->c.grid.unit = DK_UNIT_T;
     for (r->count = 0; r->count < r->recorded; r->count++) r->levels[r->count] = time_at[r->count];
-    r->levels[r->count++] = 0;
+    if (r->levels[r->count - 1] > 0) r->levels[r->count++] = 0; /* else the last step goes nowhere */
     r->c.sampler.eta = json_real(json_get(r->line, "step_args"), "eta", 0.3);
     return OK;
 }
@@ -296,8 +296,8 @@ static const scheduler schedulers[] = {
     {"TCDScheduler", "tcd", SPACE_VP, FROM_CALLS, set_tcd},
     {"CMStochasticIterativeScheduler", "consistency_model_multistep", SPACE_EDM, FROM_SIGMAS,
      set_consistency_model},
-    {"SCMScheduler", "lcm", SPACE_EDM, FROM_SIGMAS, set_scm},
-    {"ScoreSdeVeScheduler", "predictor_corrector", SPACE_EDM, FROM_SIGMAS, set_score_sde_ve},
+    {"SCMScheduler", "lcm", SPACE_EDM, FROM_CALLS, set_scm},
+    {"ScoreSdeVeScheduler", "predictor_corrector", SPACE_EDM, FROM_CALLS, set_score_sde_ve},
 };
 
 /* ------------------------------------------------------------------ one line */
@@ -375,6 +375,7 @@ static verdict set_scheduler(replay *r, const char *class_name, const json *conf
         r->c.schedule = dk_flow(1), r->c.grid.unit = DK_UNIT_FLOW;
     read_levels(r, config, s->source, start, same(rule, "flow_inverted"));
     if (s->set && s->set(r, config) < OK) return UNSUPPORTED;
+    if (s->set == set_tcd) return OK; /* it does not clip */
     if (flag(config, "thresholding")) {
         r->quantile = json_real(config, "dynamic_thresholding_ratio", 0.995);
         r->clip_most = json_real(config, "sample_max_value", 1);

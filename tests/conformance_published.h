@@ -41,7 +41,8 @@ static verdict published_case(const json *line, double *worst) {
     if (!same(json_string(line, "kind", ""), "loop")) return unsupported("a value, not a loop");
     if (strstr(json_string(loop, "note", ""), "SCALED"))
         return unsupported("the test gives step() the scaled sample");
-    if (same(class_name, "ScoreSdeVeScheduler")) return unsupported("Langevin steps with norms averaged over a batch");
+    if (same(class_name, "ScoreSdeVeScheduler"))
+        return unsupported("Langevin steps with norms averaged over a batch");
     if (strstr(json_string(line, "sample", ""), "96")) return unsupported("one-dimensional sample");
     begin_replay(&r, line);
     int start, n = read_timesteps(line, &start), T = table_of(config, abar);
