@@ -135,7 +135,7 @@ typedef enum dk_status { DK_STATUSES(DKP_ENUM) DK_STATUS_COUNT } dk_status;
 /* The status in words; never NULL. */
 DK_API const char *dk_status_text(dk_status status);
 
-enum { DK_MESSAGE_SIZE = 240, DK_ABAR_MARKS = 32, DK_MAX_TERMS = 16, DK_MAX_STAGES = 12 };
+enum { DK_MESSAGE_SIZE = 240, DK_ABAR_MARKS = 32, DK_MAX_TERMS = 20, DK_MAX_STAGES = 16 };
 
 /* -------------------------------------------------------------- >>decl-schedule  Noise schedules */
 
@@ -520,9 +520,23 @@ typedef enum dk_noise_law {
     DK_LAW_ANCESTRAL, /* sigma_up = sigma eta sqrt(1 - r^2); DDIM's eta, DDPM at 1, k-diffusion's ancestral */
     DK_LAW_SDE,       /* sigma_down = sigma r^eta; SDE-DPM-Solver++; equal to ANCESTRAL at eta = 0 and 1 */
     DK_LAW_DDPM_LARGE, /* sigma_down as ANCESTRAL at 1; noise of the forward step's variance (DDPM's beta_t) */
+    DK_LAW_FRESH,      /* sigma_down = (1 - eta) sigma; at 1 all noise is fresh: LCM */
+    DK_LAW_TIME, /* t_down = t_min + (1 - eta) (t - t_min), whole on VP discrete: TCD, whose gamma is eta, Zheng et
+                    al. 2024; consistency models at 1 */
     DK_LAW_FLOW, /* u_down = u (1 - eta (1 - u/u_before)), u = sigma/(alpha + sigma); rectified-flow ancestral */
     DK_LAW_COUNT
 } dk_noise_law;
+
+/* The predictor for the forward step x_from = a x_to + G z; Song et al. 2021, app. D to F. With eta it follows the SDE
+   with eta g of noise and (1 + eta^2)/2 g^2 score in its drift, which has the same marginals: at 0 the
+   probability-flow ODE. */
+typedef enum dk_predictor {
+    DK_PREDICTOR_REVERSE_DIFFUSION, /* (2 - a) x + G^2 score, noise G */
+    DK_PREDICTOR_EULER_MARUYAMA,    /* the same, with a and G^2 to first order in the step */
+    DK_PREDICTOR_ANCESTRAL,         /* (x + G^2 score)/a, noise by the law: that of VE, or DDPM_LARGE of VP */
+    DK_PREDICTOR_NONE,              /* x stays as it is: the corrector alone */
+    DK_PREDICTOR_COUNT
+} dk_predictor;
 
 /* How a multistep method averages its interpolation polynomial over the step. */
 typedef enum dk_rule {
@@ -536,13 +550,6 @@ typedef enum dk_rule {
     DK_RULE_GRADIENT, /* the newest plus gamma - 1 times its change: gradient estimation */
     DK_RULE_COUNT
 } dk_rule;
-
-/* A Runge-Kutta method; a is stages x stages, row by row, strictly lower triangular; c[0] = 0. */
-typedef struct dk_tableau {
-    const char *name;
-    int stages, order;
-    const double *a, *b, *c;
-} dk_tableau;
 
 /* An exponential Runge-Kutta method in lambda; h is the step, phi_k as in Hochbruck & Ostermann 2010, eq. 2.10.
    Stage i stands at c_i; its entry in column j is the sum of weight phi_k(-at h) over the terms with row i and
@@ -574,21 +581,26 @@ typedef void (*dk_record_fn)(struct dk_recorder *r);
 /* A point in the design space. Take one by name, then edit; all zero: dpmpp_2m. Methods ignore what they have no
    use for, but eta > 0 on a deterministic one is refused. */
 typedef struct dk_sampler {
-    const char *name;          /* for messages */
-    dk_record_fn record;       /* the recording function: built in or the user's; NULL: default sampler */
-    const dk_tableau *tableau; /* classical Runge-Kutta */
-    dk_gauge gauge; /* classical; exponential, ddim: FLOW takes (alpha + sigma)/sigma for alpha/sigma */
-    int order;      /* multistep: 1 .. 8 nodes; singlestep: 1 .. 3 */
-    dk_rule rule;   /* multistep; singlestep: DPM, or EXACT (Taylor, phi_2) */
-    double alpha;   /* edm: where the second evaluation stands, 1/2, 2/3 or 1; singlestep: r_1; 0: 1/order */
+    const char *name;    /* for messages */
+    dk_record_fn record; /* the recording function: built in or the user's; NULL: default sampler */
+    const char *tableau; /* classical Runge-Kutta, as a textbook writes it: see dk_runge_kutta */
+    dk_gauge gauge;      /* classical; exponential, ddim: FLOW takes (alpha + sigma)/sigma for alpha/sigma */
+    int order;           /* multistep: 1 .. 8 nodes; singlestep: 1 .. 3 */
+    dk_rule rule;        /* multistep; singlestep: DPM, or EXACT (Taylor, phi_2) */
+    double alpha; /* edm: where the second evaluation stands, 1/2, 2/3 or 1; singlestep: r_1; 0: 1/order */
     dk_noise_law law;
     double eta;                  /* 0: deterministic */
     double s_noise;              /* multiplies every draw of the sampler; 1 in all presets */
+    double s_noise_change;       /* of s_noise from the first step to the last, linear; 0: none */
     double churn;                /* S_churn, Karras et al. 2022, alg. 2: any sampler can churn */
     double churn_min, churn_max; /* S_tmin, S_tmax in sigma/alpha; churn_max 0: no limit */
     double snr;                  /* Langevin corrector: signal-to-noise ratio r, Song et al. 2021, alg. 4-5 */
-    double langevin_step; /* smld: step / sigma^2, Song & Ermon 2019, alg. 1 (their epsilon/sigma_L^2) */
-    int langevin_steps;   /* Langevin steps per level */
+    /* Langevin steps in proportion to sigma^2 instead, step/(a sigma)^2. smld: a = 1, Song & Ermon 2019, alg. 1 (their
+       epsilon/sigma_L^2). Song et al. 2021, annealed Langevin: 4 snr^2 */
+    double langevin_step;
+    int langevin_steps; /* Langevin steps per level */
+    dk_predictor predictor;
+    int bins; /* predictors: 1: each step is that of a bin of a table of `steps` levels beside the grid's; score_sde */
     int noise_prediction; /* exponential methods: interpolate the noise instead of D */
     int corrector;        /* UniPC, SA-Solver: nodes of the corrector, the new one included; 0: none */
     int pece;             /* evaluate again after the corrector */
@@ -597,7 +609,7 @@ typedef struct dk_sampler {
     int points;     /* deis_t: sum over so many points, 0: exact */
     int er_power;   /* er_sde: scaler level^(eta + 1) instead of the paper's level (exp(level^0.3) + 10) */
     int from_down;  /* measure past nodes from the last step's sigma_down, as ComfyUI's RES does */
-    int plain_last; /* classical methods: an ordinary step to sigma = 0 instead of x = alpha D */
+    int plain_last; /* classical methods, predictors: an ordinary step to sigma = 0 instead of x = alpha D */
     double noise_min,
         noise_max; /* the law's noise only where sigma/alpha after the step lies between; 0: no limit */
     const dk_exponential *exponential; /* exponential Runge-Kutta */
@@ -620,7 +632,7 @@ typedef struct dk_sampler {
 typedef struct dk_sampler_info {
     const char *name;
     dk_record_fn record;
-    const dk_tableau *tableau;
+    const char *tableau;
     const dk_exponential *exponential;
     const char *settings; /* what differs from a zero dk_sampler with s_noise 1, for dk_config_set */
     int order;            /* of convergence: of the ODE, or (weak) of the SDE */
@@ -630,9 +642,13 @@ typedef struct dk_sampler_info {
 } dk_sampler_info;
 
 DK_API dk_sampler dk_sampler_named(const char *name);
-DK_API const dk_sampler_info *dk_sampler_at(int i);          /* the table of presets; NULL past the end */
-DK_API dk_sampler dk_runge_kutta(const dk_tableau *tableau); /* the user's own tableau, which stays his */
-DK_API dk_sampler dk_exponential_runge_kutta(const dk_exponential *method); /* likewise */
+DK_API const dk_sampler_info *dk_sampler_at(int i); /* the table of presets; NULL past the end */
+/* A Runge-Kutta method from its tableau; the text stays the caller's. Row k has k numbers, integers, decimals or
+   fractions: the rows of a after the first, then b; c are the row sums. "1" is Euler, "1/2 | 0 1" the midpoint method,
+   "1/3 | -1/3 1 | 1 -1 1 | 1/8 3/8 3/8 1/8" Kutta's 3/8 rule. After "~": b of an embedded method of lower order, whose
+   last number belongs to the slope at the end of the step: "1 | 1/2 1/2 ~ 1 0 0" is Heun with Euler. */
+DK_API dk_sampler dk_runge_kutta(const char *tableau);
+DK_API dk_sampler dk_exponential_runge_kutta(const dk_exponential *method); /* stays the caller's, too */
 DK_API dk_sampler dk_table_sampler(const dk_table *table);                  /* likewise */
 /* Up to max known names nearest to the given one; returns how many. kind: "sampler", "grid" or "schedule". */
 DK_API int dk_nearest_names(const char *kind, const char *name, const char **names, int max);
@@ -999,6 +1015,26 @@ DK_API const char *dk_status_text(dk_status status) {
 DK_API const char *dk_message(const dk_config *c) { return c ? c->message : "config = NULL"; }
 
 static int dkp_finite(double v) { return v - v == 0; }
+
+/* A decimal number at *text, which moves past it, whatever the locale; exact for up to 15 digits and small exponents. */
+static int dkp_read_real(const char **text, double *v) {
+    const char *s = *text;
+    double digits = 0, sign = *s == '-' ? -1 : 1;
+    int e = 0, any = 0, exponent = 0, minus;
+    if (*s == '-' || *s == '+') s++;
+    for (; *s >= '0' && *s <= '9'; s++, any = 1) digits = 10 * digits + (*s - '0');
+    if (*s == '.')
+        for (s++; *s >= '0' && *s <= '9'; s++, any = 1, e--) digits = 10 * digits + (*s - '0');
+    if (any && (*s == 'e' || *s == 'E')) {
+        minus = s[1] == '-', s += s[1] == '-' || s[1] == '+' ? 2 : 1, any = 0;
+        for (; *s >= '0' && *s <= '9'; s++, any = 1)
+            if (exponent < 10000) exponent = 10 * exponent + (*s - '0');
+        e += minus ? -exponent : exponent;
+    }
+    *v = sign * (e < 0 ? digits / pow(10, -e) : e > 0 ? digits * pow(10, e) : digits);
+    *text = s;
+    return any && dkp_finite(*v);
+}
 
 /* Levenshtein distance, blind to case and to the difference between '-', ' ' and '_'. */
 static int dkp_distance(const char *a, const char *b) {
@@ -2708,6 +2744,52 @@ static dk_status dkp_check_levels(const dk_config *c, char *message) {
     return DK_OK;
 }
 
+/* A Runge-Kutta tableau: row i are the weights of the slopes 0 .. i - 1 for stage i; row `stages` is the result,
+   the row after it that of the embedded method, if there is one. */
+typedef struct dkp_tableau {
+    int stages, embedded;
+    double a[DK_MAX_STAGES + 2][DK_MAX_STAGES + 1];
+} dkp_tableau;
+
+static int dkp_read_fraction(const char **text, double *v) {
+    double divisor = 1;
+    if (!dkp_read_real(text, v)) return 0;
+    if (**text == '/' && (++*text, !dkp_read_real(text, &divisor))) return 0;
+    *v /= divisor;
+    return dkp_finite(*v);
+}
+
+static dk_status dkp_parse_tableau(const char *text, dkp_tableau *t, char *message) {
+    const char *at = text ? text : "";
+    for (int row = 1, embedded = 0; row <= DK_MAX_STAGES + embedded; row++) {
+        int good = 1;
+        for (int j = 0; j < row && good; j++) {
+            at += strspn(at, " \t\n");
+            const char *entry = at;
+            good = dkp_read_fraction(&at, &t->a[row][j]) && strchr(" \t\n|~", *at);
+            if (!good) at = entry;
+        }
+        at += strspn(at, " \t\n");
+        if (good && !*at) {
+            t->stages = row - embedded, t->embedded = embedded;
+            return DK_OK;
+        }
+        if (!good || embedded || (*at != '|' && *at != '~')) {
+            dkp_text say = {message, DK_MESSAGE_SIZE, 0};
+            dkp_put(&say, "row ");
+            dkp_put_int(&say, row);
+            dkp_put(&say, " of sampler.tableau: must have ");
+            dkp_put_int(&say, row);
+            dkp_put(&say, " numbers or fractions; it goes wrong at \"");
+            dkp_put(&say, at);
+            dkp_put(&say, "\"");
+            return DK_ERROR_CONFIG;
+        }
+        embedded = *at++ == '~';
+    }
+    return dkp_fail(message, "stages of sampler.tableau", DK_MAX_STAGES + 1, "1 .. 16");
+}
+
 static dk_status dkp_check_sampler(const dk_sampler *s, char *message) {
     if (!s->record) return dkp_fail_name(message, "sampler", s->name ? s->name : "(none)");
     if ((int)s->gauge < 0 || s->gauge >= DK_GAUGE_COUNT)
@@ -2717,6 +2799,8 @@ static dk_status dkp_check_sampler(const dk_sampler *s, char *message) {
     if (!(s->eta >= 0) || !dkp_finite(s->eta)) return dkp_fail(message, "sampler.eta", s->eta, ">= 0");
     if (!(s->s_noise >= 0) || !dkp_finite(s->s_noise))
         return dkp_fail(message, "sampler.s_noise", s->s_noise, ">= 0");
+    if (!(s->s_noise + s->s_noise_change >= 0) || !dkp_finite(s->s_noise_change))
+        return dkp_fail(message, "sampler.s_noise_change", s->s_noise_change, ">= -s_noise");
     if (!(s->churn >= 0) || !dkp_finite(s->churn))
         return dkp_fail(message, "sampler.churn", s->churn, ">= 0");
     if (!(s->churn_min >= 0)) return dkp_fail(message, "sampler.churn_min", s->churn_min, ">= 0");
@@ -2740,10 +2824,12 @@ static dk_status dkp_check_sampler(const dk_sampler *s, char *message) {
         return dkp_fail(message, "sampler.langevin_step", s->langevin_step, ">= 0");
     if (s->langevin_steps < 0 || s->langevin_steps > 100000)
         return dkp_fail(message, "sampler.langevin_steps", s->langevin_steps, "0 .. 100000");
-    if (s->tableau && (s->tableau->stages < 1 || s->tableau->stages > DK_MAX_STAGES))
-        return dkp_fail(message, "sampler.tableau->stages", s->tableau->stages, "1 .. 12");
+    if ((int)s->predictor < 0 || s->predictor >= DK_PREDICTOR_COUNT)
+        return dkp_fail(message, "sampler.predictor", s->predictor, "one of dk_predictor");
+    dkp_tableau tableau;
+    if (s->tableau && dkp_parse_tableau(s->tableau, &tableau, message) != DK_OK) return DK_ERROR_CONFIG;
     if (s->exponential && (s->exponential->stages < 1 || s->exponential->stages > DK_MAX_STAGES))
-        return dkp_fail(message, "sampler.exponential->stages", s->exponential->stages, "1 .. 12");
+        return dkp_fail(message, "sampler.exponential->stages", s->exponential->stages, "1 .. 16");
     for (int i = 0; s->exponential && i < s->exponential->stages; i++)
         if (!(s->exponential->c[i] > 0) && i > 0)
             return dkp_fail(message, "sampler.exponential->c", s->exponential->c[i], "> 0 after the first");
@@ -3053,7 +3139,7 @@ static int dkp_is_value(const dk_vec *v) {
 static int dkp_too_long(dk_recorder *r, const dk_vec *v) {
     if (v->count <= DK_MAX_TERMS) return 0;
     dk_refuse(r, "terms of a symbolic vector", v->count,
-              "at most 16: store parts with dk_keep, or say dk_sum_begin");
+              "at most 20: store parts with dk_keep, or say dk_sum_begin");
     return 1;
 }
 
@@ -3231,6 +3317,7 @@ static void dkp_blend(dk_recorder *r, int number) {
 }
 
 DK_API int dk_step(dk_recorder *r) {
+    const dk_sampler *s = &r->config->sampler;
     if (r->step >= 0) {
         int number = r->first + r->step + 1;
         r->x = dkp_keep_as(r, r->x, r->plan->masked ? 'y' : 'x', number);
@@ -3244,6 +3331,8 @@ DK_API int dk_step(dk_recorder *r) {
     if (r->status != DK_OK || r->step >= r->steps) return 0;
     r->from = dkp_level(r, r->step), r->to = dkp_level(r, r->step + 1);
     r->stage = 0, r->unchurned.count = 0, r->drawn = -1;
+    int steps = r->plan->steps, at = r->first + r->step;
+    r->sampler.s_noise = s->s_noise + (steps > 1 ? s->s_noise_change * at / (steps - 1) : 0);
     if (r->sampler.stride > 0) dkp_jump_timesteps(r);
     dkp_churn(r);
     return 1;
@@ -3340,6 +3429,13 @@ static dkp_split dkp_split_between(dk_recorder *r, dk_level from, dk_level to, d
         double u = sigma / (to.alpha + sigma), before = from.sigma / (from.alpha + from.sigma);
         double down = u * (1 + (u / before - 1) * eta);
         split.down.sigma = down > 0 ? to.alpha * down / (1 - down) : 0;
+    } else if (law == DK_LAW_FRESH) {
+        split.down.sigma = eta < 1 ? (1 - eta) * sigma : 0;
+    } else if (law == DK_LAW_TIME) {
+        const dk_schedule *s = &r->config->schedule;
+        double t = s->t_min + (eta < 1 ? 1 - eta : 0) * (to.t - s->t_min);
+        double down = dk_noise_level(dk_level_at(s, s->family == DK_FAMILY_VP_DISCRETE ? floor(t) : t));
+        if (down < here) split.down.sigma = to.alpha * down;
     } else { /* DDIM, Song et al. 2020, eq. 16 in terms of r; never more noise than the level has */
         double kept = 1 - (law == DK_LAW_ANCESTRAL ? eta * eta : 1) * (1 - ratio) * (1 + ratio);
         split.down.sigma = kept > 0 ? sigma * sqrt(kept) : 0;
@@ -3384,7 +3480,7 @@ static double dkp_gauge_alpha(const dk_recorder *r, dk_level l) {
     return r->sampler.gauge == DK_GAUGE_FLOW ? l.alpha + l.sigma : l.alpha;
 }
 
-/* DDIM, DDPM and Euler ancestral: down by DDIM, up by the noise law. */
+/* DDIM, DDPM, Euler ancestral and the consistency samplers: down by DDIM, up by the noise law. */
 static void dkp_record_ddim(dk_recorder *r) {
     while (dk_step(r)) {
         dk_level from = r->from, to = r->to;
@@ -3588,7 +3684,7 @@ static dk_level dkp_level_in_gauge(const dk_recorder *r, dk_gauge gauge, double 
 
 /* One explicit Runge-Kutta step in the gauge, down to `end`. The ODE is singular at sigma = 0, so a step that
    ends there is the first order one. */
-static void dkp_runge_kutta_to(dk_recorder *r, const dk_tableau *tableau, dk_level end) {
+static void dkp_runge_kutta_to(dk_recorder *r, const dkp_tableau *tableau, dk_level end) {
     int plain = end.sigma > 0 || r->sampler.plain_last, stages = end.sigma > 0 ? tableau->stages : 1;
     int noisy = end.sigma < r->to.sigma;
     dk_gauge gauge = dkp_gauge(r);
@@ -3596,13 +3692,16 @@ static void dkp_runge_kutta_to(dk_recorder *r, const dk_tableau *tableau, dk_lev
     double h = to.u - from.u;
     dk_vec X = dk_scale(1 / from.scale, r->x), K[DK_MAX_STAGES], D = dkp_zero();
     for (int i = 0; i < stages; i++) {
-        double c = tableau->c[i];
-        dk_level level = i == 0                       ? r->from
-                         : c >= 1 && c <= 1 && !noisy ? r->to
-                                                      : dkp_level_in_gauge(r, gauge, from.u + c * h);
-        dkp_point at = dkp_point_at(r, gauge, level);
+        double c = 0;
         dk_vec Y = X;
-        for (int j = 0; j < i; j++) Y = dk_add(Y, dk_scale(h * tableau->a[i * tableau->stages + j], K[j]));
+        for (int j = 0; j < i; j++) {
+            c += tableau->a[i][j];
+            Y = dk_add(Y, dk_scale(h * tableau->a[i][j], K[j]));
+        }
+        dk_level level = i == 0                          ? r->from
+                         : fabs(c - 1) < 1e-12 && !noisy ? r->to
+                                                         : dkp_level_in_gauge(r, gauge, from.u + c * h);
+        dkp_point at = dkp_point_at(r, gauge, level);
         D = dk_denoise(r, i == 0 ? r->x : dk_scale(at.scale, Y), level);
         K[i] = dk_mix(at.p, Y, at.q, D);
     }
@@ -3610,11 +3709,12 @@ static void dkp_runge_kutta_to(dk_recorder *r, const dk_tableau *tableau, dk_lev
         r->x = dkp_ddim_step(r->from, end, r->x, D);
         return;
     }
-    for (int i = 0; i < stages; i++) X = dk_add(X, dk_scale(stages > 1 ? h * tableau->b[i] : h, K[i]));
+    for (int i = 0; i < stages; i++)
+        X = dk_add(X, dk_scale(stages > 1 ? h * tableau->a[stages][i] : h, K[i]));
     r->x = dk_scale(to.scale, X);
 }
 
-static void dkp_runge_kutta_step(dk_recorder *r, const dk_tableau *tableau) {
+static void dkp_runge_kutta_step(dk_recorder *r, const dkp_tableau *tableau) {
     if (r->sampler.eta > 0)
         dk_refuse(r, "sampler.eta", r->sampler.eta, "0: this sampler is deterministic but for churn");
     dkp_runge_kutta_to(r, tableau, r->to);
@@ -3719,16 +3819,16 @@ static void dkp_record_er_sde(dk_recorder *r) {
 }
 
 static void dkp_record_runge_kutta(dk_recorder *r) {
-    if (!r->sampler.tableau) dk_refuse(r, "sampler.tableau", 0, "a Runge-Kutta tableau");
-    while (dk_step(r)) dkp_runge_kutta_step(r, r->sampler.tableau);
+    dkp_tableau tableau;
+    if (r->status == DK_OK) r->status = dkp_parse_tableau(r->sampler.tableau, &tableau, r->config->message);
+    while (dk_step(r)) dkp_runge_kutta_step(r, &tableau);
 }
 
 /* Second order with the second evaluation at alpha of the step; Karras et al. 2022, alg. 3. It integrates in the
    schedule's own t: on VP discrete, whose slopes jump at every timestep, it has no order beyond those jumps. */
 static void dkp_record_edm(dk_recorder *r) {
     double at = r->sampler.alpha;
-    const double a[4] = {0, 0, at, 0}, b[2] = {1 - 0.5 / at, 0.5 / at}, c[2] = {0, at};
-    dk_tableau tableau = {"edm", 2, 2, a, b, c};
+    const dkp_tableau tableau = {2, 0, {{0}, {at}, {1 - 0.5 / at, 0.5 / at}}};
     if (at <= 0) dk_refuse(r, "sampler.alpha", at, "> 0 and <= 1");
     while (dk_step(r)) dkp_runge_kutta_step(r, &tableau);
 }
@@ -3740,8 +3840,7 @@ static void dkp_record_dpm2(dk_recorder *r) {
         dk_gauge gauge = dkp_gauge(r);
         double u = dkp_point_at(r, gauge, r->from).u, last = dkp_point_at(r, gauge, split.down).u;
         double at = (sqrt(u * last) - u) / (last - u);
-        const double a[4] = {0, 0, at, 0}, b[2] = {0, 1}, c[2] = {0, at};
-        dk_tableau tableau = {"dpm2", 2, 2, a, b, c};
+        const dkp_tableau tableau = {2, 0, {{0}, {at}, {0, 1}}};
         dkp_runge_kutta_to(r, &tableau, split.down);
         if (split.down.sigma > 0 || !r->sampler.dry_bottom) r->x = dkp_add_noise(r, r->x, split.up);
     }
@@ -3753,63 +3852,85 @@ static dk_vec dkp_score(dk_level l, dk_vec x, dk_vec D) {
     return dk_mix(-1 / variance, x, l.alpha / variance, D);
 }
 
-/* The ends of the reverse SDE. At alpha = 0 its drift is infinite: it forgets its state at once, and the step
-   is the exact one, alpha D plus all noise anew. At sigma = 0 the same formula gives alpha D. */
-static int dkp_end_step(dk_recorder *r, dk_vec D) {
-    if (!r->falling) dk_refuse(r, "grid.rising", 1, "0: the reverse SDE runs towards data");
-    if (r->to.sigma > 0 && r->from.alpha > 0) return 0;
-    dkp_split split = dkp_noise_split(r, 1, DK_LAW_SDE);
-    r->x = dkp_add_noise(r, dkp_ddim_step(r->from, split.down, r->x, D), split.up);
-    return 1;
-}
-
-/* Euler-Maruyama on dx = (f x - g^2 score) dt + g dw, backwards in t; Song et al. 2021, eq. 6 and app. D.
-   f = alpha'/alpha, g^2 = 2 sigma (sigma' - sigma f). */
-static void dkp_record_euler_maruyama(dk_recorder *r) {
-    while (dk_step(r)) {
-        dk_vec D = dk_denoise(r, r->x, r->from);
-        if (dkp_end_step(r, D)) continue;
-        double d_alpha, d_sigma, h = r->to.t - r->from.t;
-        dk_level_slopes(&r->config->schedule, r->from.t, &d_alpha, &d_sigma);
-        double f = d_alpha / r->from.alpha, g2 = 2 * r->from.sigma * (d_sigma - r->from.sigma * f);
-        dk_vec drift = dk_mix(f, r->x, -g2, dkp_score(r->from, r->x, D));
-        r->x = dkp_add_noise(r, dk_mix(1, r->x, h, drift), sqrt(g2 * -h));
+/* Langevin steps x + h score + sqrt(2h) z at one level. h = 2 (a snr |z|/|score|)^2 per sample, Song et al. 2021,
+   alg. 4-5, or, annealed, in proportion to sigma^2. Pure noise (alpha = 0) has none. */
+static void dkp_langevin(dk_recorder *r, double a) {
+    double snr = r->sampler.snr, h = 0.5 * r->sampler.langevin_step * pow(a * r->from.sigma, 2);
+    int steps = r->from.alpha > 0 ? r->sampler.langevin_steps : 0;
+    for (int k = 0; k < steps; k++) {
+        dk_vec score = dkp_score(r->from, r->x, dk_denoise(r, r->x, r->from));
+        if (r->sampler.langevin_step > 0) {
+            r->x = dk_keep(r, dkp_add_noise(r, dk_mix(1, r->x, h, score), sqrt(2 * h)));
+            continue;
+        }
+        score = dk_keep(r, score);
+        dk_vec z = dk_noise(r, r->from, r->from);
+        int ratio = dk_norm_ratio(r, z, score);
+        r->x = dk_add(r->x, dk_scale_by(2 * a * a * snr * snr, ratio, 2, score));
+        r->x = dk_keep(r, dk_add(r->x, dk_scale_by(2 * a * snr * r->sampler.s_noise, ratio, 1, z)));
     }
 }
 
-/* Predictor-corrector sampling, Song et al. 2021, alg. 4-5 and app. G. Corrector: Langevin steps whose size comes
-   from the norms of score and noise, per sample. Predictor: reverse diffusion, for the forward step
-   x_from = a x_to + G z, which in VE is G^2 = sigma_from^2 - sigma_to^2 and in VP beta. */
+/* Level k of a table with as many levels as the grid has steps, k = -1: clean data. VP: Ho et al. 2020 with betas
+   beta(t)/N, else times from 0 to the schedule's end. */
+static dk_level dkp_bin(dk_recorder *r, int k) {
+    const dk_schedule *s = &r->config->schedule;
+    int n = r->config->grid.full_count;
+    if (k < 0) return dk_level_at_sigma(s, 0);
+    if (s->family != DK_FAMILY_VP) return dk_level_at(s, n > 1 ? s->t_max * k / (n - 1) : 0);
+    if (s->beta_max > n) dk_refuse(r, "steps", n, ">= schedule.beta_max with sampler.bins");
+    dk_schedule table = dk_vp_discrete(DK_BETAS_LINEAR, n, s->beta_min / n, s->beta_max / n);
+    return dk_level_at(&table, k);
+}
+
+/* Predictor-corrector sampling, Song et al. 2021, alg. 1 and app. G, for the forward step x_from = a x_to + G z: in VE
+   G^2 = sigma_from^2 - sigma_to^2, in VP beta. Euler-Maruyama on dx = f x dt + g dw, f = alpha'/alpha and
+   g^2 = 2 sigma (sigma' - sigma f), has a = 1 + f h and G^2 = g^2 h. At alpha = 0 the drift is infinite: the reverse SDE
+   forgets its state at once, and the step is the exact one. At sigma = 0 that gives alpha D. */
 static void dkp_record_predictor_corrector(dk_recorder *r) {
+    const dk_sampler *s = &r->sampler;
+    const dk_schedule *schedule = &r->config->schedule;
+    if (!r->falling) dk_refuse(r, "grid.rising", 1, "0: the reverse SDE runs towards data");
     while (dk_step(r)) {
-        double a = r->from.alpha / r->to.alpha, carried = a * r->to.sigma;
-        double G2 = (r->from.sigma - carried) * (r->from.sigma + carried), snr = r->sampler.snr;
-        for (int k = 0; k < r->sampler.langevin_steps && a > 0; k++) {
-            dk_vec score = dk_keep(r, dkp_score(r->from, r->x, dk_denoise(r, r->x, r->from)));
-            dk_vec z = dk_noise(r, r->from, r->from);
-            int ratio = dk_norm_ratio(r, z, score); /* step = 2 a^2 (snr |z|/|score|)^2 */
-            r->x = dk_add(r->x, dk_scale_by(2 * a * a * snr * snr, ratio, 2, score));
-            r->x = dk_keep(r, dk_add(r->x, dk_scale_by(2 * a * snr * r->sampler.s_noise, ratio, 1, z)));
+        dk_level from = r->from, to = r->to;
+        double h = from.t - to.t;
+        int end = from.alpha <= 0 || (to.sigma <= 0 && !s->plain_last);
+        if (s->bins) {
+            int n = r->config->grid.full_count, k = (int)floor(from.t / schedule->t_max * (n - 1) + 1e-9);
+            from = dkp_bin(r, k), to = dkp_bin(r, k - 1), h = schedule->t_max / n;
         }
+        double a = from.alpha / to.alpha, G2 = (from.sigma - a * to.sigma) * (from.sigma + a * to.sigma);
+        dkp_langevin(r, a);
+        if (s->predictor == DK_PREDICTOR_NONE && !end) continue;
         dk_vec D = dk_denoise(r, r->x, r->from);
-        if (dkp_end_step(r, D)) continue;
-        dk_vec mean = dk_mix(2 - a, r->x, G2, dkp_score(r->from, r->x, D));
-        r->x = dkp_add_noise(r, mean, sqrt(G2));
+        if (end) {
+            dkp_split split = dkp_noise_split(r, s->eta, DK_LAW_SDE);
+            r->x = dkp_add_noise(r, dkp_ddim_step(r->from, split.down, r->x, D), split.up);
+            continue;
+        }
+        if (s->predictor == DK_PREDICTOR_EULER_MARUYAMA) {
+            double d_alpha, d_sigma, sigma = r->from.sigma;
+            dk_level_slopes(schedule, r->from.t, &d_alpha, &d_sigma);
+            a = 1 + h * d_alpha / r->from.alpha, G2 = 2 * sigma * (h * d_sigma - sigma * (a - 1));
+        }
+        double kept = 2 - a, gain = 0.5 * (1 + s->eta * s->eta) * G2, up = s->eta * sqrt(G2);
+        if (s->predictor == DK_PREDICTOR_ANCESTRAL) { /* DDIM's step down, in terms of the score */
+            dkp_split split = dkp_split_between(r, from, to, s->eta, s->law);
+            kept = 1 / a, gain = (kept - split.down.sigma / from.sigma) * from.sigma * from.sigma;
+            if (s->law != DK_LAW_DDPM_LARGE) up = split.up;
+        }
+        dk_vec mean = dk_mix(kept, r->x, gain, dkp_score(r->from, r->x, D));
+        r->x = dkp_add_noise(r, mean, r->to.sigma > 0 ? up : 0);
     }
 }
 
-/* Annealed Langevin dynamics, Song & Ermon 2019, alg. 1, on x/alpha: steps of langevin_step s^2 at each level,
-   then on to the next with x/alpha unchanged. Pure noise (alpha = 0) has no such steps: DDIM leaves it. */
+/* Annealed Langevin dynamics, Song & Ermon 2019, alg. 1, on x/alpha: steps at each level, then on to the next with
+   x/alpha unchanged. From pure noise and to sigma = 0 DDIM leads. */
 static void dkp_record_smld(dk_recorder *r) {
-    double step = r->sampler.langevin_step;
     while (dk_step(r)) {
-        int moves = r->from.alpha > 0 ? r->sampler.langevin_steps : 0;
-        for (int k = 0; k < moves; k++) {
-            dk_vec D = dk_denoise(r, r->x, r->from);
-            dk_vec drift = dk_mix(-0.5 * step, r->x, 0.5 * step * r->from.alpha, D);
-            r->x = dk_keep(r, dkp_add_noise(r, dk_add(r->x, drift), sqrt(step) * r->from.sigma));
-        }
-        if (moves && r->to.sigma > 0 && r->to.alpha > 0) r->x = dk_scale(r->to.alpha / r->from.alpha, r->x);
+        int moves = r->sampler.langevin_steps > 0 && r->from.alpha > 0;
+        dkp_langevin(r, 1);
+        if (moves && r->to.sigma > 0) r->x = dk_scale(r->to.alpha / r->from.alpha, r->x);
         else r->x = dkp_ddim_step(r->from, r->to, r->x, dk_denoise(r, r->x, r->from));
     }
 }
@@ -3984,18 +4105,10 @@ static void dkp_record_heunpp2(dk_recorder *r) {
         next = dkp_point_at(r, gauge, r->to).u, h = next - u;
         if (stages > 2) after = dkp_point_at(r, gauge, dkp_level(r, r->step + 2)).u;
         double w2 = stages > 1 ? next / (stages * top) : 0, w3 = after / (stages * top);
-        const double b[3] = {1 - w2 - w3, w2, w3}, c[3] = {0, 1, (after - u) / h};
-        const double two[4] = {0, 0, 1, 0}, three[9] = {0, 0, 0, 1, 0, 0, 1, (after - next) / h, 0};
-        dk_tableau tableau = {"heunpp2", stages, 1, stages > 2 ? three : two, b, c};
+        dkp_tableau tableau = {stages, 0, {{0}, {1}, {1, (after - next) / h}}};
+        double *b = tableau.a[stages];
+        b[0] = 1 - w2 - w3, b[1] = w2, b[2] = w3;
         dkp_runge_kutta_step(r, &tableau);
-    }
-}
-
-/* Multistep consistency sampling, Song et al. 2023, alg. 1; Luo et al. 2023 (LCM): all noise anew. */
-static void dkp_record_lcm(dk_recorder *r) {
-    while (dk_step(r)) {
-        dk_vec D = dk_denoise(r, r->x, r->from);
-        r->x = dkp_add_noise(r, dk_scale(r->to.alpha, D), r->to.sigma);
     }
 }
 
@@ -4019,46 +4132,6 @@ static void dkp_record_table(dk_recorder *r) {
         r->x = dk_sum_end(r);
     }
 }
-
-/* Classical tableaux: a row by row, b, c. */
-static const double dkp_euler_a[] = {0}, dkp_euler_b[] = {1}, dkp_euler_c[] = {0};
-static const double dkp_heun_a[] = {0, 0, 1, 0}, dkp_heun_b[] = {0.5, 0.5}, dkp_heun_c[] = {0, 1};
-static const double dkp_midpoint_a[] = {0, 0, 0.5, 0}, dkp_midpoint_b[] = {0, 1}, dkp_midpoint_c[] = {0, 0.5};
-static const double dkp_rk4_a[] = {0, 0, 0, 0, 0.5, 0, 0, 0, 0, 0.5, 0, 0, 0, 0, 1, 0};
-static const double dkp_rk4_b[] = {1.0 / 6, 1.0 / 3, 1.0 / 3, 1.0 / 6}, dkp_rk4_c[] = {0, 0.5, 0.5, 1};
-static const dk_tableau dkp_euler = {"euler", 1, 1, dkp_euler_a, dkp_euler_b, dkp_euler_c};
-static const dk_tableau dkp_heun = {"heun", 2, 2, dkp_heun_a, dkp_heun_b, dkp_heun_c};
-static const dk_tableau dkp_midpoint = {"midpoint", 2, 2, dkp_midpoint_a, dkp_midpoint_b, dkp_midpoint_c};
-static const dk_tableau dkp_rk4 = {"rk4", 4, 4, dkp_rk4_a, dkp_rk4_b, dkp_rk4_c};
-static const double dkp_ralston_a[] = {0, 0, 2.0 / 3, 0}, dkp_ralston_b[] = {0.25, 0.75};
-static const double dkp_ralston_c[] = {0, 2.0 / 3};
-static const double dkp_heun3_a[] = {0, 0, 0, 1.0 / 3, 0, 0, 0, 2.0 / 3, 0};
-static const double dkp_heun3_b[] = {0.25, 0, 0.75}, dkp_heun3_c[] = {0, 1.0 / 3, 2.0 / 3};
-static const double dkp_kutta3_a[] = {0, 0, 0, 0.5, 0, 0, -1, 2, 0};
-static const double dkp_kutta3_b[] = {1.0 / 6, 2.0 / 3, 1.0 / 6}, dkp_kutta3_c[] = {0, 0.5, 1};
-static const double dkp_ssp3_a[] = {0, 0, 0, 1, 0, 0, 0.25, 0.25, 0};
-static const double dkp_ssp3_b[] = {1.0 / 6, 1.0 / 6, 2.0 / 3}, dkp_ssp3_c[] = {0, 1, 0.5};
-static const double dkp_rk38_a[] = {0, 0, 0, 0, 1.0 / 3, 0, 0, 0, -1.0 / 3, 1, 0, 0, 1, -1, 1, 0};
-static const double dkp_rk38_b[] = {0.125, 0.375, 0.375, 0.125}, dkp_rk38_c[] = {0, 1.0 / 3, 2.0 / 3, 1};
-static const double dkp_bs3_a[] = {0, 0, 0, 0.5, 0, 0, 0, 0.75, 0};
-static const double dkp_bs3_b[] = {2.0 / 9, 1.0 / 3, 4.0 / 9}, dkp_bs3_c[] = {0, 0.5, 0.75};
-/* clang-format off */
-static const double dkp_dp5_a[] = {0, 0, 0, 0, 0, 0,
-                                   1.0 / 5, 0, 0, 0, 0, 0,
-                                   3.0 / 40, 9.0 / 40, 0, 0, 0, 0,
-                                   44.0 / 45, -56.0 / 15, 32.0 / 9, 0, 0, 0,
-                                   19372.0 / 6561, -25360.0 / 2187, 64448.0 / 6561, -212.0 / 729, 0, 0,
-                                   9017.0 / 3168, -355.0 / 33, 46732.0 / 5247, 49.0 / 176, -5103.0 / 18656, 0};
-/* clang-format on */
-static const double dkp_dp5_b[] = {35.0 / 384, 0, 500.0 / 1113, 125.0 / 192, -2187.0 / 6784, 11.0 / 84};
-static const double dkp_dp5_c[] = {0, 0.2, 0.3, 0.8, 8.0 / 9, 1};
-static const dk_tableau dkp_ralston = {"ralston", 2, 2, dkp_ralston_a, dkp_ralston_b, dkp_ralston_c};
-static const dk_tableau dkp_heun3 = {"heun3", 3, 3, dkp_heun3_a, dkp_heun3_b, dkp_heun3_c};
-static const dk_tableau dkp_kutta3 = {"kutta3", 3, 3, dkp_kutta3_a, dkp_kutta3_b, dkp_kutta3_c};
-static const dk_tableau dkp_ssp3 = {"ssp3", 3, 3, dkp_ssp3_a, dkp_ssp3_b, dkp_ssp3_c};
-static const dk_tableau dkp_rk38 = {"rk38", 4, 4, dkp_rk38_a, dkp_rk38_b, dkp_rk38_c};
-static const dk_tableau dkp_bs3 = {"bogacki_shampine", 3, 3, dkp_bs3_a, dkp_bs3_b, dkp_bs3_c};
-static const dk_tableau dkp_dp5 = {"dormand_prince", 6, 5, dkp_dp5_a, dkp_dp5_b, dkp_dp5_c};
 
 /* Exponential tableaux: c, then terms {row, column, k, weight, at}: weight phi_k(-at h). */
 static const double dkp_c_half_1[] = {0, 0.5, 1}, dkp_c_half_half_1[] = {0, 0.5, 0.5, 1};
@@ -4109,17 +4182,20 @@ typedef struct dkp_field {
 static const dkp_field dkp_fields[] = {
     {"gauge", DKP_AT(sampler.gauge), 'c', "default|ve|flow|vp|native"},
     {"rule", DKP_AT(sampler.rule), 'c', "exact|dpm|dpm_taylor|bh1|bh2|uniform|ipndm_v|gradient"},
-    {"law", DKP_AT(sampler.law), 'c', "ancestral|sde|ddpm_large|flow"},
+    {"law", DKP_AT(sampler.law), 'c', "ancestral|sde|ddpm_large|fresh|time|flow"},
+    {"predictor", DKP_AT(sampler.predictor), 'c', "reverse_diffusion|euler_maruyama|ancestral|none"},
     DKP_S('i', order),
     DKP_S('r', alpha),
     DKP_S('r', eta),
     DKP_S('r', s_noise),
+    DKP_S('r', s_noise_change),
     DKP_S('r', churn),
     DKP_S('r', churn_min),
     DKP_S('r', churn_max),
     DKP_S('r', snr),
     DKP_S('r', langevin_step),
     DKP_S('i', langevin_steps),
+    DKP_S('i', bins),
     DKP_S('i', noise_prediction),
     DKP_S('i', corrector),
     DKP_S('i', pece),
@@ -4180,24 +4256,6 @@ static const dkp_field dkp_fields[] = {
 #undef DKP_S
 #undef DKP_G
 
-/* A decimal number, whatever the locale; exact for up to 15 digits and small exponents. */
-static int dkp_parse_real(const char *s, double *v) {
-    double digits = 0, sign = *s == '-' ? -1 : 1;
-    int e = 0, any = 0, exponent = 0, minus;
-    if (*s == '-' || *s == '+') s++;
-    for (; *s >= '0' && *s <= '9'; s++, any = 1) digits = 10 * digits + (*s - '0');
-    if (*s == '.')
-        for (s++; *s >= '0' && *s <= '9'; s++, any = 1, e--) digits = 10 * digits + (*s - '0');
-    if (any && (*s == 'e' || *s == 'E')) {
-        minus = s[1] == '-', s += s[1] == '-' || s[1] == '+' ? 2 : 1, any = 0;
-        for (; *s >= '0' && *s <= '9'; s++, any = 1)
-            if (exponent < 10000) exponent = 10 * exponent + (*s - '0');
-        e += minus ? -exponent : exponent;
-    }
-    *v = sign * (e < 0 ? digits / pow(10, -e) : digits * pow(10, e));
-    return any && !*s && dkp_finite(*v);
-}
-
 static int dkp_parse_choice(const char *choices, const char *s) {
     for (int i = 0;; i++) {
         size_t n = strcspn(choices, "|");
@@ -4218,7 +4276,7 @@ static int dkp_set_field(dk_config *c, const dkp_field *f, const char *value) {
         if (g.unknown) return 0;
         whole = (int)g.spacing;
     } else {
-        if (!dkp_parse_real(value, &real)) return 0;
+        if (!dkp_read_real(&value, &real) || *value) return 0;
         if (f->kind == 'r') {
             memcpy(to, &real, sizeof real);
             return 1;
@@ -4265,25 +4323,29 @@ static void dkp_settings(dk_config *c, const char *settings, int of, char wrong[
     { name, dkp_record_exponential, NULL, exponential, settings, order, evals, paper }
 /* clang-format off */
 static const dk_sampler_info dkp_samplers[] = {
-    DKP_RK("euler", &dkp_euler, "", 1, 1, "Karras et al. 2022, alg. 1"),
-    DKP_RK("heun", &dkp_heun, "", 2, 2, "Karras et al. 2022, alg. 1"),
-    DKP_RK("midpoint", &dkp_midpoint, "", 2, 2, "Runge 1895"),
+    DKP_RK("euler", "1", "", 1, 1, "Karras et al. 2022, alg. 1"),
+    DKP_RK("heun", "1 | 1/2 1/2 ~ 1 0 0", "", 2, 2, "Karras et al. 2022, alg. 1"),
+    DKP_RK("midpoint", "1/2 | 0 1", "", 2, 2, "Runge 1895"),
     DKP_ROW("dpm2", dkp_record_dpm2, "", 2, 2, "Lu et al. 2022; k-diffusion's dpm_2"),
-    DKP_RK("rk4", &dkp_rk4, "", 4, 4, "Kutta 1901"),
+    DKP_RK("rk4", "1/2 | 0 1/2 | 0 0 1 | 1/6 1/3 1/3 1/6", "", 4, 4, "Kutta 1901"),
     DKP_ROW("edm", dkp_record_edm, "gauge=native alpha=1", 2, 2, "Karras et al. 2022, alg. 1 and 3"),
-    DKP_RK("edm_churn", &dkp_heun, "s_noise=1.003 churn=40 churn_min=0.05 churn_max=50", 1, 2, "Karras et al. 2022, alg. 2"),
-    DKP_RK("ralston", &dkp_ralston, "", 2, 2, "Ralston 1962"),
-    DKP_RK("heun3", &dkp_heun3, "", 3, 3, "Heun 1900"),
-    DKP_RK("kutta3", &dkp_kutta3, "", 3, 3, "Kutta 1901"),
-    DKP_RK("ssp3", &dkp_ssp3, "", 3, 3, "Shu & Osher 1988"),
-    DKP_RK("rk38", &dkp_rk38, "", 4, 4, "Kutta 1901, 3/8 rule"),
-    DKP_RK("bogacki_shampine", &dkp_bs3, "", 3, 3, "Bogacki & Shampine 1989, third order"),
-    DKP_RK("dormand_prince", &dkp_dp5, "", 5, 6, "Dormand & Prince 1980, fifth order"),
+    DKP_RK("edm_churn", "1 | 1/2 1/2 ~ 1 0 0", "s_noise=1.003 churn=40 churn_min=0.05 churn_max=50", 1, 2, "Karras et al. 2022, alg. 2"),
+    DKP_RK("ralston", "2/3 | 1/4 3/4", "", 2, 2, "Ralston 1962"),
+    DKP_RK("heun3", "1/3 | 0 2/3 | 1/4 0 3/4", "", 3, 3, "Heun 1900"),
+    DKP_RK("kutta3", "1/2 | -1 2 | 1/6 2/3 1/6", "", 3, 3, "Kutta 1901"),
+    DKP_RK("ssp3", "1 | 1/4 1/4 | 1/6 1/6 2/3", "", 3, 3, "Shu & Osher 1988"),
+    DKP_RK("rk38", "1/3 | -1/3 1 | 1 -1 1 | 1/8 3/8 3/8 1/8", "", 4, 4, "Kutta 1901, 3/8 rule"),
+    DKP_RK("bogacki_shampine", "1/2 | 0 3/4 | 2/9 1/3 4/9 ~ 7/24 1/4 1/3 1/8", "", 3, 3, "Bogacki & Shampine 1989, third order"),
+    DKP_RK("dormand_prince", "1/5 | 3/40 9/40 | 44/45 -56/15 32/9 | 19372/6561 -25360/2187 64448/6561 -212/729 |"
+           " 9017/3168 -355/33 46732/5247 49/176 -5103/18656 | 35/384 0 500/1113 125/192 -2187/6784 11/84"
+           " ~ 5179/57600 0 7571/16695 393/640 -92097/339200 187/2100 1/40", "", 5, 6, "Dormand & Prince 1980, fifth order"),
     DKP_ROW("heunpp2", dkp_record_heunpp2, "", 1, 3, "sd-webui-samplers-scheduler's Heun++"),
     DKP_ROW("dpm2_ancestral", dkp_record_dpm2, "eta=1", 2, 2, "k-diffusion's dpm_2_ancestral"),
     DKP_ROW("dpm2_ancestral_rf", dkp_record_dpm2, "law=flow eta=1", 2, 2, "ComfyUI's dpm_2_ancestral_RF"),
     DKP_ROW("euler_ancestral_rf", dkp_record_ddim, "law=flow eta=1", 1, 1, "ComfyUI's euler_ancestral_RF"),
-    DKP_ROW("lcm", dkp_record_lcm, "", 0, 1, "Song et al. 2023, alg. 1; Luo et al. 2023"),
+    DKP_ROW("lcm", dkp_record_ddim, "law=fresh eta=1", 0, 1, "Song et al. 2023, alg. 1; Luo et al. 2023"),
+    DKP_ROW("consistency_model_multistep", dkp_record_ddim, "law=time eta=1", 0, 1, "Song et al. 2023, alg. 1, down to the schedule's least level s"),
+    DKP_ROW("tcd", dkp_record_ddim, "law=time eta=0.3", 0, 1, "Zheng et al. 2024, alg. 1"),
     DKP_ROW("dpm_solver_2s", dkp_record_singlestep, "order=2 rule=dpm noise_prediction=1", 2, 2, "Lu et al. 2022, alg. 1"),
     DKP_ROW("dpm_solver_3s", dkp_record_singlestep, "order=3 rule=dpm noise_prediction=1", 3, 3, "Lu et al. 2022, alg. 2; dpm_fast with sampler.evals"),
     DKP_ROW("dpmpp_2s", dkp_record_singlestep, "order=2 rule=dpm", 2, 2, "Lu et al. 2022b, alg. 1"),
@@ -4311,8 +4373,8 @@ static const dk_sampler_info dkp_samplers[] = {
     DKP_ROW("ddpm_large", dkp_record_ddim, "law=ddpm_large eta=1", 1, 1, "Ho et al. 2020, variance beta"),
     DKP_ROW("dpmpp_2m", dkp_record_exponential_adams, "order=2 rule=dpm law=sde", 2, 1, "Lu et al. 2022b, alg. 2"),
     DKP_ROW("dpmpp_2m_sde", dkp_record_exponential_adams, "order=2 rule=dpm law=sde eta=1", 2, 1, "Lu et al. 2022b, eq. 14"),
-    DKP_ROW("euler_maruyama", dkp_record_euler_maruyama, "", 1, 1, "Song et al. 2021, app. D"),
-    DKP_ROW("predictor_corrector", dkp_record_predictor_corrector, "snr=0.16 langevin_steps=1", 1, 2, "Song et al. 2021, alg. 4-5"),
+    DKP_ROW("euler_maruyama", dkp_record_predictor_corrector, "predictor=euler_maruyama eta=1", 1, 1, "Song et al. 2021, app. D"),
+    DKP_ROW("predictor_corrector", dkp_record_predictor_corrector, "eta=1 snr=0.16 langevin_steps=1", 1, 2, "Song et al. 2021, alg. 4-5"),
     DKP_ROW("smld", dkp_record_smld, "langevin_step=0.2 langevin_steps=10", 0, 10, "Song & Ermon 2019, alg. 1"),
     DKP_ROW("dpmpp_3m", dkp_record_exponential_adams, "order=3 law=sde", 3, 1, "Lu et al. 2022b; exact third order"),
     DKP_ROW("dpmpp_3m_sde", dkp_record_exponential_adams, "order=3 rule=dpm_taylor law=sde eta=1", 2, 1, "k-diffusion's dpmpp_3m_sde"),
@@ -4364,9 +4426,9 @@ DK_API dk_sampler dk_sampler_named(const char *name) {
     return unknown;
 }
 
-DK_API dk_sampler dk_runge_kutta(const dk_tableau *tableau) {
+DK_API dk_sampler dk_runge_kutta(const char *tableau) {
     dk_sampler s = dk_sampler_named("euler");
-    s.name = tableau->name ? tableau->name : "runge_kutta", s.tableau = tableau;
+    s.name = "runge_kutta", s.tableau = tableau;
     return s;
 }
 
@@ -4541,6 +4603,10 @@ static const dk_alias dkp_aliases[] = {
     {"diffusers", "FlowMapEulerDiscreteScheduler", "euler", NULL, "", ""},
     {"diffusers", "LTXEulerAncestralRFScheduler", "euler_ancestral_rf", NULL, "", ""},
     {"diffusers", "LCMScheduler", "lcm", NULL, "", "its boundary conditions belong to the network"},
+    {"diffusers", "CMStochasticIterativeScheduler", "consistency_model_multistep", NULL, "", "its output, (s/sigma) x + (1 - s/sigma) D, is the state at the least level s"},
+    {"diffusers", "SCMScheduler", "lcm", NULL, "", "on cosine_flow; s_noise = sigma_data where x is not divided by it"},
+    {"diffusers", "TCDScheduler", "tcd", "lcm", "", ""},
+    {"diffusers", "ScoreSdeVeScheduler", "predictor_corrector", "uniform", "snr=0.15 bins=1 plain_last=1", ""},
     {"diffusers", "leading", NULL, "leading", "", ""},
     {"diffusers", "trailing", NULL, "trailing", "", ""},
     {"diffusers", "linspace", NULL, "linspace", "", ""},

@@ -209,6 +209,11 @@ static const struct {
     {"DDIMInverseScheduler", "ddim", NULL, "grid.rising=1"},
     {"DDPMScheduler", "ddpm", NULL, ""},
     {"LCMScheduler", "lcm", NULL, ""},
+    {"TCDScheduler", "tcd", "lcm", "law=time eta=0.3"},
+    {"SCMScheduler", "lcm", NULL, "law=fresh eta=1"},
+    {"CMStochasticIterativeScheduler", "consistency_model_multistep", NULL, "law=time eta=1"},
+    {"Consistency-model multistep", "consistency_model_multistep", NULL, "law=time eta=1"},
+    {"ScoreSdeVeScheduler", "predictor_corrector", "uniform", "snr=0.15 bins=1 plain_last=1 eta=1"},
     {"FlowMatchEulerDiscreteScheduler", "euler", NULL, ""},
     {"FlowMatchHeunDiscreteScheduler", "heun", NULL, ""},
     {"LTXEulerAncestralRFScheduler", "euler_ancestral_rf", NULL, "law=flow"},
@@ -264,7 +269,8 @@ static void names_mean_what_their_programs_say(void **state) {
         if (expected[i].grid) want.grid = dk_grid_named(expected[i].grid);
         dk_grid before = want.grid;
         assert_int_equal(dk_config_set(&want, expected[i].settings), DK_OK);
-        before.final = c.grid.final, before.rising = c.grid.rising;
+        before.final = c.grid.final, before.rising = c.grid.rising, before.restart = c.grid.restart;
+        before.jump = c.grid.jump, before.jump_runs = c.grid.jump_runs, before.jump_clean = c.grid.jump_clean;
         same_grid(&c.grid, &before, name);
         same_grid(&c.grid, &want.grid, name);
     }
@@ -322,7 +328,7 @@ static void refused(const char *name, const char *words) {
 
 static void unknown_names_are_refused(void **state) {
     static const char *const none[] = {"dpm_adaptive",
-                                       "TCDScheduler",
+                                       "VQDiffusionScheduler",
                                        "dpm++2mv2",
                                        "DPMPP2Mv2",
                                        "DPM adaptive",
@@ -401,6 +407,7 @@ static void words_follow_the_enumerators(void **state) {
     } lists[] = {{"gauge", "native", DK_GAUGE_COUNT},
                  {"rule", "gradient", DK_RULE_COUNT},
                  {"law", "flow", DK_LAW_COUNT},
+                 {"predictor", "none", DK_PREDICTOR_COUNT},
                  {"grid.final", "replace", DK_FINAL_COUNT},
                  {"grid.partial", "level", DK_PARTIAL_COUNT}};
     (void)state;
