@@ -380,7 +380,7 @@ DK_API double dk_shift_mu(double tokens, double base_tokens, double max_tokens, 
                           double max_mu);
 DK_API double dk_flux2_mu(double tokens, int steps);
 
-/* The finished grid of a config as numbers; writes at most max, returns how many there are, 0 and a message if the
+/* The finished grid of a config as numbers, with what time travel repeats; writes at most max, returns how many there are, 0 and a message if the
    config cannot work. */
 DK_API int dk_levels(struct dk_config *c, dk_unit unit, double *out, int max);
 /* Algebra on lists of numbers, which stay the caller's. DK_ERROR_CONFIG, with nothing written, where the
@@ -615,7 +615,7 @@ typedef struct dk_sampler {
     const dk_exponential *exponential; /* exponential Runge-Kutta */
     double alpha2;                     /* singlestep: r_2, where its third stage stands; 0: 2/3 */
     dk_spacing stages; /* singlestep: stages equidistant in lambda, or as UNIFORM or QUADRATIC are */
-    int evals;         /* singlestep: evaluations in all, fewer lower the last steps' order; 0: no limit */
+    int evals; /* singlestep: evaluations on each way down, fewer lower the last steps' order; 0: no limit */
     double
         pure_stage; /* singlestep of order 2 from alpha = 0: sigma/(alpha + sigma) of its stage; 0: order 1 */
     int cfg_pp;     /* CFG++: the unconditional output gives the direction, guided D the target */
@@ -3304,11 +3304,10 @@ static void dkp_jump_timesteps(dk_recorder *r) {
 
 /* The end of a step where data are known: see dk_config.mask. */
 static void dkp_blend(dk_recorder *r, int number) {
-    dk_vec known = dk_scale(r->to.alpha, dkp_vec(r->known));
     if (r->status != DK_OK || !r->plan->masked) return;
-    if (r->to.sigma > 0)
-        known =
-            dk_mix(1, known, r->to.sigma, r->drawn >= 0 ? dkp_vec(r->drawn) : dk_noise(r, r->from, r->to));
+    dk_vec known = dk_scale(r->to.alpha, dkp_vec(r->known)), z = dkp_zero();
+    if (r->to.sigma > 0) z = r->drawn >= 0 ? dkp_vec(r->drawn) : dk_noise(r, r->from, r->to);
+    known = dk_mix(1, known, r->to.sigma, z);
     dkp_open_row(r, -1);
     r->row.mask = r->mask;
     dkp_put_term(r, r->x.term[0]);
@@ -3384,8 +3383,10 @@ static void dkp_record_all(dk_recorder *r, dk_config *c, dk_plan *plan, int stor
             v->kind = DK_VALUE_GIVEN, v->slot = i;
         }
     }
+    if (c->start == DK_START_NOISE && r->from.sigma <= 0)
+        dk_refuse(r, "start", c->start, "DK_START_STATE or DK_START_DATA on a grid that begins at sigma = 0");
     if (c->start != DK_START_STATE) {
-        dk_vec z = dkp_draw(r, 0, r->from, r->from);
+        dk_vec z = r->from.sigma > 0 ? dkp_draw(r, 0, r->from, r->from) : dkp_zero();
         r->x = dk_mix(c->start == DK_START_DATA ? r->from.alpha : 0, r->x, r->from.sigma, z);
         r->x = dkp_keep_as(r, r->x, 'x', 0);
     }
