@@ -250,7 +250,7 @@ static int watching(void *user, const dk_eval *e) {
 }
 
 static const dk_real half[DIM] = {1, 0, 1, 0}, none[DIM] = {0, 0, 0, 0},
-                     data[DIM] = {0.3f, -0.4f, 0.5f, 0.6f};
+                     data[DIM] = {(dk_real)0.3, (dk_real)-0.4, (dk_real)0.5, (dk_real)0.6};
 
 static void known_data_stay_known(void **state) {
     static const char *const schedules[] = {"edm", "flow", "vp"};
@@ -288,7 +288,7 @@ static void an_empty_mask_changes_nothing(void **state) {
 /* Between 0 and 1 both parts are mixed; DDIM with D = 0 leaves x sigma'/sigma. */
 static void a_soft_mask_mixes(void **state) {
     static const double levels[] = {8, 4};
-    static const dk_real mask[DIM] = {0.25f, 0.25f, 0.75f, 0};
+    static const dk_real mask[DIM] = {(dk_real)0.25, (dk_real)0.25, (dk_real)0.75, 0};
     dk_config c = on_levels("edm", "ddim", levels, 1);
     dk_real x[DIM];
     (void)state;
