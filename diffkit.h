@@ -122,6 +122,7 @@ typedef DK_REAL dk_real;
     X(DK_CANCELLED, "the progress callback asked to stop")                  \
     X(DK_ERROR_NOT_FINITE, "the network's output is NaN or infinite")       \
     X(DK_ERROR_SAVED, "the saved bytes do not fit this run or are damaged") \
+    X(DK_ERROR_STEP, "the step size became too small")                      \
     X(DK_ERROR_ORDER, "the call makes no sense at this point of the run")
 
 #define DKP_ENUM(name, text) name,
@@ -431,9 +432,17 @@ typedef struct dk_call {
     int needs; /* last call whose output the input depends on, -1: none. Calls k > needs can run at once */
 } dk_call;
 
-/* A norm ratio: scalar = |a| / |b| per sample. */
+typedef enum dk_norm_kind {
+    DK_NORM_RATIO,     /* |a| / |b| */
+    DK_NORM_ERROR_SUM, /* root mean square of (a - b)/(atol + rtol max(|p|, |q|)), */
+    DK_NORM_ERROR_MAX  /* of (a - b)/max(atol, rtol max(|p|, |q|)) */
+} dk_norm_kind;
+
+/* A number per sample, made of values; b < 0: 0. */
 typedef struct dk_norm {
-    int a, b;
+    dk_norm_kind kind;
+    int a, b, p, q;
+    double atol, rtol;
 } dk_norm;
 
 /* One noise draw, and the noise levels (sigma/alpha) that it bridges: for Brownian sources. */
@@ -447,6 +456,7 @@ typedef struct dk_plan {
     size_t bytes; /* in: size of memory */
     int owned;
     size_t used; /* of memory */
+    int attempt; /* 1: one step of a sampler with step-size control: for reading, not for running */
     int steps, levels, calls, rows, terms, values, passes, norms, draws;
     int buffers;   /* full-size buffers besides x */
     int locals;    /* tiles */
@@ -587,6 +597,13 @@ typedef struct dk_sampler {
     int evals;         /* singlestep: evaluations in all, fewer lower the last steps' order; 0: no limit */
     double
         pure_stage; /* singlestep of order 2 from alpha = 0: sigma/(alpha + sigma) of its stage; 0: order 1 */
+    double rtol, atol; /* step-size control of embedded methods: tolerated error of a step; both 0: the grid's steps */
+    double h_init;     /* its first step, in lambda, or in u of a classical method's gauge; 0: 0.05, or estimated */
+    double safety;     /* factor on every new step size; 0: 0.9 */
+    double factor_min, factor_max; /* how much the step size may change at once; 0: no limit */
+    int smooth_limit;              /* instead: 1 + atan(factor - 1), and a step is accepted if that is >= safety */
+    double pcoeff, icoeff, dcoeff; /* PID control of the step size; all 0: icoeff 1 */
+    int above_last; /* a step never goes below the grid's last level before its noise: dpm_fast, dpm_adaptive */
     int cfg_pp;     /* CFG++: the unconditional output gives the direction, guided D the target */
     const void *user; /* for the user's own record function; dk_table for table samplers */
 } dk_sampler;
@@ -598,7 +615,7 @@ typedef struct dk_sampler_info {
     const dk_exponential *exponential;
     const char *settings; /* what differs from a zero dk_sampler with s_noise 1, for dk_config_set */
     int order;            /* of convergence: of the ODE, or (weak) of the SDE */
-    int evals; /* per step; Runge-Kutta steps to sigma = 0, exponential ones also from alpha = 0, take one; smld's
+    int evals; /* per step, 0: as step-size control has it; Runge-Kutta steps to sigma = 0, exponential ones also from alpha = 0, take one; smld's
                   one more */
     const char *paper;
 } dk_sampler_info;
@@ -636,13 +653,15 @@ typedef struct dk_recorder {
     dk_sampler sampler;
     int steps, step;          /* step counts from 0; -1 before the first dk_step */
     dk_level from, to;        /* of this step; from includes churn */
+    dk_level first, last;     /* of the whole grid */
     dk_vec x;                 /* the state */
     int falling;              /* 1 where noise levels fall: sampling; 0: inversion */
     struct dk_config *config; /* resolved */
     dk_status status;
     dk_plan *plan; /* private from here */
+    const struct dk_pace *pace;
     dk_row row;
-    int row_needs, storing, position, stage;
+    int row_needs, storing, position, stage, pinned;
 } dk_recorder;
 
 DK_API int dk_step(dk_recorder *r);                                 /* 0 after the last step */
@@ -733,14 +752,27 @@ typedef struct dk_eval {
     dk_real *uncond_output; /* the unconditional output where the plan asks for it, else NULL */
     double t;               /* what the network is conditioned on */
     dk_level level;         /* in the sampler's schedule */
-    int step, steps;        /* step 0 .. steps - 1 */
-    int call, calls;        /* evaluation 0 .. calls - 1 */
+    int step, steps;        /* step 0 .. steps - 1; with step-size control: steps accepted so far, 0 */
+    int call, calls;        /* evaluation 0 .. calls - 1; with step-size control calls is 0 */
     int stage;              /* of the evaluations within the step */
     int batch;
     size_t dim;
     uint64_t first_sample;
     int input_slot, output_slot, uncond_slot; /* for back ends */
 } dk_eval;
+
+/* Where a run with step-size control stands. It records one attempt of a step at a time, as a plan of its own. */
+typedef struct dk_pace {
+    dk_level from, to;           /* of this attempt */
+    double at, next, end, h;     /* on the method's axis, lambda or its gauge's u: from, to, the last level; h > 0: */
+                                 /* the size to be tried next */
+    double inverse_error[3];     /* of this attempt and of the accepted ones before */
+    int accepted, rejected;      /* steps so far */
+    int calls, draws;            /* evaluations and draws before this attempt */
+    int phase, place, kept;      /* private: kind of attempt; level of the grid, -1: between; values that are known */
+    int rejecting;               /* the attempt before was rejected */
+    int buffers, locals, noises; /* the most that an attempt needs */
+} dk_pace;
 
 /* Nonzero stops: dk_sample and dk_continue then return DK_ERROR_CALLBACK; x is the state of that evaluation. */
 typedef int (*dk_denoise_fn)(void *user, const dk_eval *eval);
@@ -757,6 +789,7 @@ typedef struct dk_run {
     int waiting; /* an evaluation is out */
     int again;   /* hand out the same evaluation once more */
     int finished;
+    dk_pace pace; /* of a sampler with step-size control */
     dk_plan own_plan;
     void *owned;
 } dk_run;
@@ -806,8 +839,8 @@ typedef struct dk_backend {
     void *user;
     /* all rows of a pass, in order, for every element */
     int (*rows)(void *user, dk_run *run, const dk_pass *pass);
-    /* ratio[b] = |a|/|b| for every sample; a and b are slots */
-    int (*norm_ratio)(void *user, dk_run *run, int a, int b, double *ratio);
+    /* a norm of the plan, for every sample */
+    int (*norm)(void *user, dk_run *run, const dk_norm *norm, double *of_sample);
     /* *bad = index of the first element that is NaN or infinite, size if none is */
     int (*find_bad)(void *user, dk_run *run, int slot, size_t *bad);
 } dk_backend;
@@ -2603,8 +2636,8 @@ static dk_status dkp_check_sampler(const dk_sampler *s, char *message) {
             return dkp_fail(message, "sampler.exponential->c", s->exponential->c[i], "> 0 after the first");
     for (int i = 0; s->exponential && i < s->exponential->terms; i++) {
         const dk_phi_term *t = &s->exponential->term[i];
-        if (t->row < 1 || t->row > s->exponential->stages)
-            return dkp_fail(message, "row of sampler.exponential->term", t->row, "1 .. stages");
+        if (t->row < 1 || t->row > s->exponential->stages + 1)
+            return dkp_fail(message, "row of sampler.exponential->term", t->row, "1 .. stages + 1");
         if (t->column < 1 || t->column >= t->row)
             return dkp_fail(message, "column of sampler.exponential->term", t->column, ">= 1 and < row");
         if (t->k < 1 || t->k > 20 || !(t->at > 0))
@@ -2995,21 +3028,64 @@ DK_API dk_vec dk_noise(dk_recorder *r, dk_level from, dk_level to) {
     return dkp_draw(r, r->plan->draws++, from, to);
 }
 
-DK_API int dk_norm_ratio(dk_recorder *r, dk_vec a, dk_vec b) {
+/* Ends the pass with a norm of v = a, b, p, q; those with count 0 are none. */
+static int dkp_norm_of(dk_recorder *r, dk_norm_kind kind, dk_vec v[4]) {
     dk_plan *p = r->plan;
-    a = dk_keep(r, a), b = dk_keep(r, b);
-    if (r->status != DK_OK || a.count != 1 || b.count != 1) return 0;
+    int value[4] = {-1, -1, -1, -1};
+    for (int i = 0; i < 4; i++)
+        if (v[i].count) v[i] = dk_keep(r, v[i]), value[i] = v[i].term[0].value;
     if (p->norms >= 32767) dk_refuse(r, "norms of a plan", p->norms, "less than 32767");
-    dk_norm norm = {a.term[0].value, b.term[0].value};
+    if (r->status != DK_OK) return 0;
+    dk_norm norm = {kind, value[0], value[1], value[2], value[3], r->sampler.atol, r->sampler.rtol};
     r->position++;
-    dkp_use(r, norm.a, 1);
-    dkp_use(r, norm.b, 1);
+    for (int i = 0; i < 4; i++)
+        if (v[i].count) dkp_use(r, value[i], 1);
     dkp_boundary(r, DK_BOUNDARY_NORM, p->norms);
     if (r->storing) p->norm[p->norms] = norm;
     return ++p->norms;
 }
 
+DK_API int dk_norm_ratio(dk_recorder *r, dk_vec a, dk_vec b) {
+    dk_vec v[4] = {dk_keep(r, a), dk_keep(r, b), dkp_zero(), dkp_zero()};
+    return dkp_norm_of(r, DK_NORM_RATIO, v);
+}
+
+/* Values that a run with step-size control keeps from one attempt to the next, in slots of their own. */
+enum { DKP_KEPT_D = 1, DKP_KEPT_LOW = 2, DKP_FOREVER = 0x7FFFFFFF };
+
+static int dkp_pinned(dk_recorder *r, int value, int slot) {
+    if (r->storing) {
+        dk_value *v = &r->plan->value[value];
+        v->kind = DK_VALUE_BUFFER, v->slot = slot, v->dies = DKP_FOREVER;
+    }
+    return value;
+}
+
+static void dkp_pin(dk_recorder *r, int slot, dk_vec v) {
+    if (r->status != DK_OK || !r->pace) return;
+    dk_sum_begin(r);
+    dk_sum_add(r, 1, v);
+    dkp_pinned(r, dkp_close_row(r, 'y', r->plan->values), slot);
+    r->pinned |= slot;
+}
+
+/* D at the start of a step; with step-size control it stays known to the attempts that follow a rejected one. */
+static dk_vec dkp_denoise_first(dk_recorder *r) {
+    if (r->pace && r->pace->kept & DKP_KEPT_D)
+        return dkp_vec(dkp_pinned(r, dkp_new_value(r, 'D', 0, -1), DKP_KEPT_D));
+    dk_vec D = dk_denoise(r, r->x, r->from);
+    dkp_pin(r, DKP_KEPT_D, D);
+    return D;
+}
+
+/* Ends an attempt of a step: what follows happens only if the difference of two solutions is tolerable. */
+static void dkp_judge(dk_recorder *r, dk_norm_kind kind, dk_vec a, dk_vec b, dk_vec p, dk_vec q) {
+    dk_vec v[4] = {a, b, p, q};
+    dkp_norm_of(r, kind, v);
+}
+
 static dk_level dkp_level(const dk_recorder *r, int i) {
+    if (r->pace) return i ? r->pace->to : r->pace->from;
     return r->storing ? r->plan->level[i] : dkp_grid_level(r->config, i);
 }
 
@@ -3043,28 +3119,42 @@ DK_API int dk_step(dk_recorder *r) {
     return 1;
 }
 
-static void dkp_record_all(dk_recorder *r, dk_config *c, dk_plan *plan, int storing) {
+/* What a run with step-size control records: its initial state; an ordinary step; norms that a first step size is estimated
+   from, at the first level and at another; a step that is accepted or rejected. */
+enum { DKP_START, DKP_PLAIN, DKP_MEASURE, DKP_PROBE, DKP_ATTEMPT };
+static void dkp_record_measure(dk_recorder *r);
+
+static void dkp_start_recorder(dk_recorder *r, dk_config *c) {
     memset(r, 0, sizeof *r);
-    r->sampler = c->sampler;
-    r->config = c, r->plan = plan, r->storing = storing;
-    r->steps = plan->steps = c->steps, r->step = -1;
-    plan->levels = c->steps + 1, plan->draws = 1;
+    r->sampler = c->sampler, r->config = c, r->step = -1;
+    r->first = r->from = r->to = dkp_grid_level(c, 0), r->last = dkp_grid_level(c, c->steps);
+    r->falling = dk_noise_level(r->last) < dk_noise_level(r->first);
+}
+
+/* The whole grid, or, with pace, one attempt of a step. */
+static void dkp_record_all(dk_recorder *r, dk_config *c, dk_plan *plan, const dk_pace *pace, int storing) {
+    dkp_start_recorder(r, c);
+    r->plan = plan, r->pace = pace, r->storing = storing;
+    r->steps = plan->steps = pace ? 1 : c->steps;
+    plan->levels = r->steps + 1, plan->draws = 1;
     if (storing)
-        for (int i = 0; i < plan->levels; i++) plan->level[i] = dkp_grid_level(c, i);
+        for (int i = 0; i < plan->levels; i++)
+            plan->level[i] = pace ? dkp_level(r, i) : dkp_grid_level(c, i);
     r->from = r->to = dkp_level(r, 0);
-    r->falling = dk_noise_level(dkp_level(r, 1)) < dk_noise_level(r->from);
     if (!r->falling && c->sampler.churn > 0)
         dk_refuse(r, "sampler.churn", c->sampler.churn, "0 on a rising grid");
     r->x = dkp_vec(dkp_new_value(r, 'x', 0, -1)); /* what the caller put into x */
     if (storing) plan->value[0].kind = DK_VALUE_BUFFER, plan->value[0].slot = 0;
-    if (c->start != DK_START_STATE) {
+    if (c->start != DK_START_STATE && (!pace || pace->phase == DKP_START)) {
         dk_vec z = dkp_draw(r, 0, r->from, r->from);
         r->x = dk_mix(c->start == DK_START_DATA ? r->from.alpha : 0, r->x, r->from.sigma, z);
         r->x = dkp_keep_as(r, r->x, 'x', 0);
     }
-    r->sampler.record(r);
+    if (pace && pace->phase != DKP_PLAIN && pace->phase != DKP_ATTEMPT) dkp_record_measure(r), r->step = 1;
+    else r->sampler.record(r);
     while (r->status == DK_OK && r->step < r->steps) dk_step(r); /* a recording function may stop early */
     r->position++;
+    if (pace) dkp_use(r, 0, 1); /* the state that a rejected attempt goes back to */
     if (r->status == DK_OK && r->x.count == 1) dkp_use(r, r->x.term[0].value, 1);
     dkp_boundary(r, DK_BOUNDARY_END, 0);
 }
@@ -3098,6 +3188,8 @@ static dkp_split dkp_split_between(dk_recorder *r, dk_level from, dk_level to, d
         double kept = 1 - (law == DK_LAW_ANCESTRAL ? eta * eta : 1) * (1 - ratio) * (1 + ratio);
         split.down.sigma = kept > 0 ? sigma * sqrt(kept) : 0;
     }
+    double lowest = r->sampler.above_last ? dk_noise_level(r->last) * to.alpha : 0;
+    if (split.down.sigma < lowest) split.down.sigma = lowest;
     split.up = sqrt((sigma - split.down.sigma) * (sigma + split.down.sigma));
     if (law == DK_LAW_DDPM_LARGE) { /* variance of x_from given x_to: Ho et al. 2020, sec. 3.2 */
         double carried = from.alpha / to.alpha * sigma;
@@ -3244,7 +3336,7 @@ static dk_vec dkp_exponential_step(const dk_recorder *r, dk_level from, dk_level
 /* How many of the wanted nodes may be used: those that there are, and, with lower_order_final, no more than there
    are steps left. */
 static int dkp_nodes(const dk_recorder *r, int wanted, int have, int left) {
-    if (r->sampler.lower_order_final < 2 && dkp_level(r, r->steps).sigma <= 0) left--;
+    if (r->sampler.lower_order_final < 2 && r->last.sigma <= 0) left--;
     if (r->sampler.lower_order_final && left < wanted) wanted = left > 1 ? left : 1;
     return wanted < have ? wanted : have;
 }
@@ -3292,7 +3384,7 @@ typedef struct dkp_point {
 
 static dk_gauge dkp_gauge(const dk_recorder *r) { /* the same for the whole run */
     if (r->sampler.gauge != DK_GAUGE_DEFAULT) return r->sampler.gauge;
-    int pure_noise = dkp_level(r, 0).alpha <= 0 || dkp_level(r, r->steps).alpha <= 0;
+    int pure_noise = r->first.alpha <= 0 || r->last.alpha <= 0;
     return dkp_flow_unit(&r->config->schedule) || pure_noise ? DK_GAUGE_FLOW : DK_GAUGE_VE;
 }
 
@@ -3353,6 +3445,22 @@ static void dkp_runge_kutta_step(dk_recorder *r, const dk_tableau *tableau) {
     if (r->sampler.eta > 0)
         dk_refuse(r, "sampler.eta", r->sampler.eta, "0: this sampler is deterministic but for churn");
     dkp_runge_kutta_to(r, tableau, r->to);
+}
+
+/* What the first step size is estimated from: the state, its slope, and its slope's change over a small step; Hairer,
+   Norsett & Wanner 1993, sec. II.4. */
+static void dkp_record_measure(dk_recorder *r) {
+    if (r->pace->phase == DKP_START) return;
+    dkp_point from = dkp_point_at(r, dkp_gauge(r), r->from), to = dkp_point_at(r, dkp_gauge(r), r->pace->to);
+    dk_vec X = dk_keep(r, dk_scale(1 / from.scale, r->x)), D = dkp_denoise_first(r);
+    dk_vec K = dk_keep(r, dk_mix(from.p, X, from.q, D));
+    if (r->pace->phase == DKP_MEASURE) {
+        dkp_judge(r, DK_NORM_ERROR_SUM, X, dkp_zero(), X, X);
+        dkp_judge(r, DK_NORM_ERROR_SUM, K, dkp_zero(), X, X);
+    } else {
+        dk_vec Y = dk_keep(r, dk_mix(1, X, to.u - from.u, K)), there = dk_denoise(r, dk_scale(to.scale, Y), r->pace->to);
+        dkp_judge(r, DK_NORM_ERROR_SUM, dk_mix(to.p, Y, to.q, there), K, X, X);
+    }
 }
 
 /* Adams-Bashforth in the gauge: the slope is interpolated in u. LMS (k-diffusion), DEIS in rho (Zhang & Chen 2022),
@@ -3593,6 +3701,19 @@ static void dkp_phi_row(const dk_exponential *m, int row, double h_row, int sign
 /* Where a step's noise comes in: behind it, or at every stage, afresh or as one path. */
 typedef enum dkp_stage_noise { DKP_NOISE_BEHIND, DKP_NOISE_AFRESH, DKP_NOISE_PATH } dkp_stage_noise;
 
+/* The attempt's result x, if the embedded method, row stages + 1, agrees. */
+static dk_vec dkp_judge_phi(dk_recorder *r, const dk_exponential *m, const dk_vec *F, dk_vec x, dk_level to, int noisy) {
+    double weight[DK_MAX_STAGES + 1], alpha = dkp_gauge_alpha(r, r->from), to_alpha = dkp_gauge_alpha(r, to);
+    dk_vec low = dk_scale(noisy ? to_alpha / alpha : to.sigma / r->from.sigma, r->x), before = r->x;
+    dkp_phi_row(m, m->stages + 1, dkp_gauge_lambda(r, to) - dkp_gauge_lambda(r, r->from), noisy ? 1 : -1, weight);
+    for (int j = 0; j < m->stages; j++) low = dk_add(low, dk_scale((noisy ? -to.sigma : to_alpha) * weight[j], F[j]));
+    if (r->pace->kept & DKP_KEPT_LOW) before = dkp_vec(dkp_pinned(r, dkp_new_value(r, 'y', 0, -1), DKP_KEPT_LOW));
+    x = dk_keep(r, x), low = dk_keep(r, low);
+    dkp_judge(r, DK_NORM_ERROR_MAX, x, low, low, before);
+    dkp_pin(r, DKP_KEPT_LOW, low);
+    return x;
+}
+
 /* One exponential Runge-Kutta step; Hochbruck & Ostermann 2010, eq. 2.37, with the exact solutions
        x_i = (sigma_i/sigma) x + alpha_i h sum a_ij(-h) D_j        Lu et al. 2022b, eq. 8
        x_i = (alpha_i/alpha) x - sigma_i h sum a_ij(h) N_j,        Lu et al. 2022, eq. 3.4
@@ -3605,7 +3726,7 @@ static void dkp_phi_step(dk_recorder *r, const dk_exponential *m, dkp_stage_nois
     dk_level end = noise == DKP_NOISE_BEHIND ? whole.down : r->to, before = r->from;
     double start = dkp_gauge_lambda(r, r->from), h = dkp_gauge_lambda(r, end) - start;
     dk_vec guidance, unused, path = dkp_zero(), x = r->x, F[DK_MAX_STAGES];
-    dk_vec D = dkp_direction(r, x, r->from, &guidance);
+    dk_vec D = r->pace ? dkp_denoise_first(r) : dkp_direction(r, x, r->from, &guidance);
     if (!dkp_finite(h)) {
         if (r->sampler.pure_stage > 0 && alpha <= 0 && end.sigma > 0 && m->stages == 2) {
             dk_level middle = dkp_level_at_flow(&r->config->schedule, r->sampler.pure_stage);
@@ -3627,6 +3748,7 @@ static void dkp_phi_step(dk_recorder *r, const dk_exponential *m, dkp_stage_nois
         x = dk_scale(noisy ? to_alpha / alpha : to_sigma / sigma, r->x);
         for (int j = 0; j < i; j++) x = dk_add(x, dk_scale((noisy ? -to_sigma : to_alpha) * weight[j], F[j]));
         if (last) x = dk_mix(1, x, r->to.alpha, guidance);
+        if (last && r->pace && r->pace->phase == DKP_ATTEMPT) x = dkp_judge_phi(r, m, F, x, split.down, noisy);
         if (noise == DKP_NOISE_PATH) { /* the noise alone takes the same way: it decays and is renewed */
             dkp_split part = dkp_split_between(r, before, level, eta, r->sampler.law);
             path = dk_scale(part.down.sigma / before.sigma, path);
@@ -3667,17 +3789,16 @@ static void dkp_singlestep(dk_recorder *r, int order, dkp_stage_noise noise) {
     if (order > 1 && !dkp_finite(r1)) order = 1;
     int taylor = r->sampler.rule == DK_RULE_EXACT;
     dk_phi_term two[1] = {{2, 1, taylor ? 2 : 1, taylor ? 1 / r1 : 0.5 / r1, 1}};
-    dk_phi_term three[5] = {
-        {2, 1, 2, r2 * r2 / r1, r2}, {3, 2, 2, 1 / r2, 1}, {0, 0, 0, 0, 1}, {0, 0, 0, 0, 1}, {0, 0, 0, 0, 1}};
+    dk_phi_term three[6] = {{2, 1, 2, r2 * r2 / r1, r2}, {4, 1, two[0].k, two[0].weight, 1}, {3, 2, 2, 1 / r2, 1}};
     if (taylor && order == 3) {
         const dk_phi_term b[4] = {{3, 1, 2, r2 / (r1 * (r2 - r1)), 1},
                                   {3, 1, 3, -2 / (r1 * (r2 - r1)), 1},
                                   {3, 2, 2, -r1 / (r2 * (r2 - r1)), 1},
                                   {3, 2, 3, 2 / (r2 * (r2 - r1)), 1}};
-        memcpy(three + 1, b, sizeof b);
+        memcpy(three + 2, b, sizeof b);
     }
     const dk_exponential methods[3] = {
-        {"1s", 1, 1, c, 0, NULL}, {"2s", 2, 2, c, 1, two}, {"3s", 3, 3, c, taylor ? 5 : 2, three}};
+        {"1s", 1, 1, c, 0, NULL}, {"2s", 2, 2, c, 1, two}, {"3s", 3, 3, c, taylor ? 6 : 3, three}};
     dkp_phi_step(r, &methods[order - 1], noise);
 }
 
@@ -3685,7 +3806,7 @@ static void dkp_singlestep(dk_recorder *r, int order, dkp_stage_noise noise) {
    Lu et al. 2022, app. D.3. */
 static int dkp_singlestep_order(const dk_recorder *r) {
     int order = r->sampler.order > 1 ? r->sampler.order : 1, most = order - 1;
-    int zero = dkp_level(r, r->steps).sigma <= 0, steps = r->steps - zero; /* that step takes one anyway */
+    int zero = r->last.sigma <= 0, steps = r->steps - zero; /* that step takes one anyway */
     int missing = r->sampler.evals > 0 ? order * steps + zero - r->sampler.evals : 0;
     missing -= (steps - 1 - r->step) * most; /* what later steps save */
     return order - (missing <= 0 ? 0 : missing < most ? missing : most);
@@ -4533,11 +4654,12 @@ static void dkp_terms_of_dst_first(dk_plan *p, dk_row *row) {
 }
 
 /* Gives every value its slot: the lowest that is free, so that a row may write over a term that dies in it, and
-   the least number of buffers is live at any time. scratch holds 2 (values + 2) bytes. */
+   the least number of buffers is live at any time. scratch holds 2 (values + 4) bytes. */
 static void dkp_allocate(dk_plan *p, char *scratch) {
-    dkp_slots buffers = {scratch, 1}, locals = {scratch + p->values + 2, 0};
-    memset(scratch, 0, 2 * ((size_t)p->values + 2));
+    dkp_slots buffers = {scratch, 1}, locals = {scratch + p->values + 4, 0};
+    memset(scratch, 0, 2 * ((size_t)p->values + 4));
     buffers.used[0] = p->value[0].dies > 0; /* the caller's x, unless it is filled anew */
+    if (p->attempt) buffers.count = DKP_KEPT_LOW + 1, buffers.used[DKP_KEPT_D] = buffers.used[DKP_KEPT_LOW] = 1;
     for (int i = 0; i < p->passes; i++) {
         dk_pass *pass = &p->pass[i];
         memset(locals.used, 0, (size_t)locals.count);
@@ -4546,7 +4668,7 @@ static void dkp_allocate(dk_plan *p, char *scratch) {
             dk_value *dst = &p->value[row->dst];
             for (int j = row->first; j < row->first + row->count; j++)
                 dkp_release(buffers, locals, &p->value[p->term[j].value], dst->born);
-            dst->slot = dkp_take(dst->kind == DK_VALUE_BUFFER ? &buffers : &locals);
+            if (dst->slot < 0) dst->slot = dkp_take(dst->kind == DK_VALUE_BUFFER ? &buffers : &locals);
             dkp_release(buffers, locals, dst, dst->born);
             if (row->draw >= 0) pass->noises++;
             dkp_terms_of_dst_first(p, row);
@@ -4563,8 +4685,10 @@ static void dkp_allocate(dk_plan *p, char *scratch) {
             dkp_release(buffers, locals, out, pass->position);
             if (out2) dkp_release(buffers, locals, out2, pass->position);
         } else if (pass->boundary == DK_BOUNDARY_NORM) {
-            dkp_release(buffers, locals, &p->value[p->norm[pass->index].a], pass->position);
-            dkp_release(buffers, locals, &p->value[p->norm[pass->index].b], pass->position);
+            const dk_norm *norm = &p->norm[pass->index];
+            const int read[4] = {norm->a, norm->b, norm->p, norm->q};
+            for (int k = 0; k < 4; k++)
+                if (read[k] >= 0) dkp_release(buffers, locals, &p->value[read[k]], pass->position);
         }
     }
     p->buffers = buffers.count - 1, p->locals = locals.count;
@@ -4598,24 +4722,89 @@ static uint64_t dkp_hash_plan(const dk_plan *p) {
         h = dkp_hash_real(h, c->input_scale);
         h = dkp_hash(h, (uint64_t)(int64_t)c->uncond_output);
     }
-    for (int i = 0; i < p->norms; i++)
-        h = dkp_hash(dkp_hash(h, (uint64_t)p->norm[i].a), (uint64_t)p->norm[i].b);
+    for (int i = 0; i < p->norms; i++) {
+        const dk_norm *n = &p->norm[i];
+        h = dkp_hash(dkp_hash(dkp_hash(h, (uint64_t)n->kind), (uint64_t)n->a), (uint64_t)(int64_t)n->b);
+        h = dkp_hash(dkp_hash(h, (uint64_t)(int64_t)n->p), (uint64_t)(int64_t)n->q);
+    }
     for (int i = 0; i < p->passes; i++)
         h = dkp_hash(dkp_hash(h, (uint64_t)p->pass[i].first), p->pass[i].boundary);
     return h;
 }
 
+/* ---------------------------------------------------------------- >>control  Step-size control */
+
+static int dkp_controlled(const dk_config *c) { return c->sampler.rtol > 0 || c->sampler.atol > 0; }
+
+/* The axis that step sizes are measured on: u of a classical method's gauge, lambda of an exponential one. */
+static int dkp_is_classical(const dk_recorder *r) { return r->sampler.record == dkp_record_runge_kutta; }
+
+static double dkp_axis(const dk_recorder *r, dk_level l) {
+    return dkp_is_classical(r) ? dkp_point_at(r, dkp_gauge(r), l).u : dkp_gauge_lambda(r, l);
+}
+
+static dk_level dkp_level_on_axis(const dk_recorder *r, double at) {
+    return dkp_is_classical(r) ? dkp_level_in_gauge(r, dkp_gauge(r), at) : dkp_level_of_lambda(r, at);
+}
+
+/* Steps are controlled between these levels of the grid; to and from infinite ones there are ordinary steps. */
+static int dkp_control_begin(const dk_recorder *r) { return !dkp_finite(dkp_axis(r, r->first)); }
+static int dkp_control_end(const dk_recorder *r) {
+    return r->config->steps - (r->last.sigma <= 0 || !dkp_finite(dkp_axis(r, r->last)));
+}
+
+static void dkp_aim(const dk_recorder *r, dk_pace *p) {
+    double left = p->end - p->at, h = left < 0 ? -p->h : p->h, next = p->at + h;
+    int reaches = left < 0 ? next <= p->end : next >= p->end;
+    p->next = reaches ? p->end : next;
+    p->to = reaches ? dkp_grid_level(r->config, dkp_control_end(r)) : dkp_level_on_axis(r, next);
+    if (reaches && !r->sampler.smooth_limit) p->h = fabs(left);
+}
+
+/* Enters the part of the grid that is controlled. */
+static void dkp_enter(const dk_recorder *r, dk_pace *p) {
+    double h = r->sampler.h_init;
+    p->at = dkp_axis(r, p->from), p->end = dkp_axis(r, dkp_grid_level(r->config, dkp_control_end(r)));
+    p->phase = dkp_is_classical(r) && h <= 0 ? DKP_MEASURE : DKP_ATTEMPT;
+    p->h = h > 0 ? h : 0.05;
+    dkp_aim(r, p);
+}
+
+/* What comes after an attempt that was accepted; 0 at the end of the grid. */
+static int dkp_go_on(const dk_recorder *r, dk_pace *p) {
+    int begin = dkp_control_begin(r), end = dkp_control_end(r);
+    p->from = p->to, p->at = p->next;
+    if (p->place == r->config->steps) return 0;
+    if (p->place < 0 || (p->place > begin && p->place < end)) dkp_aim(r, p);
+    else if (p->place >= begin && p->place < end) dkp_enter(r, p);
+    else p->phase = DKP_PLAIN, p->to = dkp_grid_level(r->config, p->place + 1);
+    return 1;
+}
+
+/* The attempt of which dk_record speaks; NULL without step-size control. */
+static const dk_pace *dkp_first_attempt(dk_config *c, dk_pace *p) {
+    dk_recorder r;
+    if (!dkp_controlled(c)) return NULL;
+    memset(p, 0, sizeof *p);
+    dkp_start_recorder(&r, c);
+    p->place = dkp_control_begin(&r) < dkp_control_end(&r) ? dkp_control_begin(&r) : 0;
+    p->to = dkp_grid_level(c, p->place);
+    dkp_go_on(&r, p);
+    if (p->phase == DKP_MEASURE) p->phase = DKP_ATTEMPT;
+    return p;
+}
+
 /* Counts: the plan's sizes for a resolved config. */
-static dk_status dkp_count(dk_plan *plan, dk_config *resolved) {
+static dk_status dkp_count(dk_plan *plan, dk_config *resolved, const dk_pace *pace) {
     dk_recorder r;
     memset(plan, 0, sizeof *plan);
-    dkp_record_all(&r, resolved, plan, 0);
+    dkp_record_all(&r, resolved, plan, pace, 0);
     return r.status;
 }
 
 static size_t dkp_plan_bytes(const dk_plan *counts) {
     dk_plan copy = *counts;
-    return dkp_layout(&copy, NULL) + 2 * ((size_t)counts->values + 3) + 64;
+    return dkp_layout(&copy, NULL) + 2 * ((size_t)counts->values + 5) + 64;
 }
 
 /* Resolves a copy, for the calls that must leave the caller's config as it is but for its message. */
@@ -4636,7 +4825,8 @@ DK_API size_t dk_plan_size(dk_config *c) {
     dk_config resolved;
     dk_plan counts;
     dk_status status = dkp_prepare(c, &resolved);
-    if (status == DK_OK) status = dkp_count(&counts, &resolved);
+    dk_pace pace;
+    if (status == DK_OK) status = dkp_count(&counts, &resolved, dkp_first_attempt(&resolved, &pace));
     return dkp_answer(c, &resolved, status) == DK_OK ? dkp_plan_bytes(&counts) : 0;
 }
 
@@ -4649,10 +4839,11 @@ static dk_status dkp_get_memory(void **memory, size_t *bytes, int *owned, size_t
     return *owned ? DK_OK : dkp_fail_allocation(message, needed);
 }
 
-static dk_status dkp_record_resolved(dk_plan *plan, dk_config *c) {
+/* Into the plan's memory. The values that it keeps for a next attempt, if any, are in *kept. */
+static dk_status dkp_record_resolved(dk_plan *plan, dk_config *c, const dk_pace *pace, int *kept) {
     dk_plan counts;
     dk_recorder r;
-    dk_status status = dkp_count(&counts, c);
+    dk_status status = dkp_count(&counts, c, pace);
     if (status != DK_OK) return status;
     void *memory = plan->memory;
     size_t bytes = plan->bytes;
@@ -4664,8 +4855,10 @@ static dk_status dkp_record_resolved(dk_plan *plan, dk_config *c) {
     *plan = counts;
     plan->memory = memory, plan->bytes = bytes, plan->owned = owned, plan->used = dkp_plan_bytes(&counts);
     plan->calls = plan->rows = plan->terms = plan->values = plan->passes = plan->norms = 0;
-    dkp_record_all(&r, c, plan, 1);
+    plan->attempt = pace != NULL;
+    dkp_record_all(&r, c, plan, pace, 1);
     dkp_allocate(plan, base + size);
+    if (kept) *kept = r.pinned;
     dk_pass *end = &plan->pass[plan->passes - 1];
     int result = r.x.term[0].value;
     if (plan->value[result].slot != 0) { /* the last state is not in x: move it there */
@@ -4685,7 +4878,9 @@ static dk_status dkp_record_resolved(dk_plan *plan, dk_config *c) {
 DK_API dk_status dk_record(dk_plan *plan, dk_config *c) {
     dk_config resolved;
     dk_status status = dkp_prepare(c, &resolved);
-    if (status == DK_OK) status = dkp_record_resolved(plan, &resolved);
+    dk_pace pace;
+    if (status == DK_OK)
+        status = dkp_record_resolved(plan, &resolved, dkp_first_attempt(&resolved, &pace), NULL);
     return dkp_answer(c, &resolved, status);
 }
 
