@@ -132,7 +132,7 @@ typedef enum dk_status { DK_STATUSES(DKP_ENUM) DK_STATUS_COUNT } dk_status;
 /* The status in words; never NULL. */
 DK_API const char *dk_status_text(dk_status status);
 
-enum { DK_MESSAGE_SIZE = 240, DK_ABAR_MARKS = 32, DK_MAX_TERMS = 16, DK_MAX_STAGES = 12 };
+enum { DK_MESSAGE_SIZE = 240, DK_ABAR_MARKS = 32, DK_MAX_TERMS = 20, DK_MAX_STAGES = 16 };
 
 /* -------------------------------------------------------------- >>decl-schedule  Noise schedules */
 
@@ -528,13 +528,6 @@ typedef enum dk_rule {
     DK_RULE_COUNT
 } dk_rule;
 
-/* A Runge-Kutta method; a is stages x stages, row by row, strictly lower triangular; c[0] = 0. */
-typedef struct dk_tableau {
-    const char *name;
-    int stages, order;
-    const double *a, *b, *c;
-} dk_tableau;
-
 /* An exponential Runge-Kutta method in lambda; h is the step, phi_k as in Hochbruck & Ostermann 2010, eq. 2.10.
    Stage i stands at c_i; its entry in column j is the sum of weight phi_k(-at h) over the terms with row i and
    column j; row `stages` is the result. Column 0 is not given: it makes every row exact for constant D. */
@@ -565,12 +558,12 @@ typedef void (*dk_record_fn)(struct dk_recorder *r);
 /* A point in the design space. Take one by name, then edit; all zero: dpmpp_2m. Methods ignore what they have no
    use for, but eta > 0 on a deterministic one is refused. */
 typedef struct dk_sampler {
-    const char *name;          /* for messages */
-    dk_record_fn record;       /* the recording function: built in or the user's; NULL: default sampler */
-    const dk_tableau *tableau; /* classical Runge-Kutta */
-    dk_gauge gauge;            /* classical; exponential: FLOW takes (alpha + sigma)/sigma for alpha/sigma */
-    int order;                 /* multistep: 1 .. 8 nodes; singlestep: 1 .. 3 */
-    dk_rule rule;              /* multistep; singlestep: DPM, or EXACT (Taylor, phi_2) */
+    const char *name;    /* for messages */
+    dk_record_fn record; /* the recording function: built in or the user's; NULL: default sampler */
+    const char *tableau; /* classical Runge-Kutta, as a textbook writes it: see dk_runge_kutta */
+    dk_gauge gauge;      /* classical; exponential: FLOW takes (alpha + sigma)/sigma for alpha/sigma */
+    int order;           /* multistep: 1 .. 8 nodes; singlestep: 1 .. 3 */
+    dk_rule rule;        /* multistep; singlestep: DPM, or EXACT (Taylor, phi_2) */
     double alpha; /* edm: where the second evaluation stands, 1/2, 2/3 or 1; singlestep: r_1; 0: 1/order */
     dk_noise_law law;
     double eta;                  /* 0: deterministic */
@@ -611,7 +604,7 @@ typedef struct dk_sampler {
 typedef struct dk_sampler_info {
     const char *name;
     dk_record_fn record;
-    const dk_tableau *tableau;
+    const char *tableau;
     const dk_exponential *exponential;
     const char *settings; /* what differs from a zero dk_sampler with s_noise 1, for dk_config_set */
     int order;            /* of convergence: of the ODE, or (weak) of the SDE */
@@ -621,9 +614,13 @@ typedef struct dk_sampler_info {
 } dk_sampler_info;
 
 DK_API dk_sampler dk_sampler_named(const char *name);
-DK_API const dk_sampler_info *dk_sampler_at(int i);          /* the table of presets; NULL past the end */
-DK_API dk_sampler dk_runge_kutta(const dk_tableau *tableau); /* the user's own tableau, which stays his */
-DK_API dk_sampler dk_exponential_runge_kutta(const dk_exponential *method); /* likewise */
+DK_API const dk_sampler_info *dk_sampler_at(int i); /* the table of presets; NULL past the end */
+/* A Runge-Kutta method from its tableau; the text stays the caller's. Row k has k numbers, integers, decimals or
+   fractions: the rows of a after the first, then b; c are the row sums. "1" is Euler, "1/2 | 0 1" the midpoint method,
+   "1/3 | -1/3 1 | 1 -1 1 | 1/8 3/8 3/8 1/8" Kutta's 3/8 rule. After "~": b of an embedded method of lower order, whose
+   last number belongs to the slope at the end of the step: "1 | 1/2 1/2 ~ 1 0 0" is Heun with Euler. */
+DK_API dk_sampler dk_runge_kutta(const char *tableau);
+DK_API dk_sampler dk_exponential_runge_kutta(const dk_exponential *method); /* stays the caller's, too */
 DK_API dk_sampler dk_table_sampler(const dk_table *table);                  /* likewise */
 /* Up to max known names nearest to the given one; returns how many. kind: "sampler", "grid" or "schedule". */
 DK_API int dk_nearest_names(const char *kind, const char *name, const char **names, int max);
@@ -992,6 +989,26 @@ DK_API const char *dk_status_text(dk_status status) {
 DK_API const char *dk_message(const dk_config *c) { return c ? c->message : "config = NULL"; }
 
 static int dkp_finite(double v) { return v - v == 0; }
+
+/* A decimal number at *text, which moves past it, whatever the locale; exact for up to 15 digits and small exponents. */
+static int dkp_read_real(const char **text, double *v) {
+    const char *s = *text;
+    double digits = 0, sign = *s == '-' ? -1 : 1;
+    int e = 0, any = 0, exponent = 0, minus;
+    if (*s == '-' || *s == '+') s++;
+    for (; *s >= '0' && *s <= '9'; s++, any = 1) digits = 10 * digits + (*s - '0');
+    if (*s == '.')
+        for (s++; *s >= '0' && *s <= '9'; s++, any = 1, e--) digits = 10 * digits + (*s - '0');
+    if (any && (*s == 'e' || *s == 'E')) {
+        minus = s[1] == '-', s += s[1] == '-' || s[1] == '+' ? 2 : 1, any = 0;
+        for (; *s >= '0' && *s <= '9'; s++, any = 1)
+            if (exponent < 10000) exponent = 10 * exponent + (*s - '0');
+        e += minus ? -exponent : exponent;
+    }
+    *v = sign * (e < 0 ? digits / pow(10, -e) : e > 0 ? digits * pow(10, e) : digits);
+    *text = s;
+    return any && dkp_finite(*v);
+}
 
 /* Levenshtein distance, blind to case and to the difference between '-', ' ' and '_'. */
 static int dkp_distance(const char *a, const char *b) {
@@ -2595,6 +2612,52 @@ static dk_status dkp_check_levels(const dk_config *c, char *message) {
     return DK_OK;
 }
 
+/* A Runge-Kutta tableau: row i are the weights of the slopes 0 .. i - 1 for stage i; row `stages` is the result,
+   the row after it that of the embedded method, if there is one. */
+typedef struct dkp_tableau {
+    int stages, embedded;
+    double a[DK_MAX_STAGES + 2][DK_MAX_STAGES + 1];
+} dkp_tableau;
+
+static int dkp_read_fraction(const char **text, double *v) {
+    double divisor = 1;
+    if (!dkp_read_real(text, v)) return 0;
+    if (**text == '/' && (++*text, !dkp_read_real(text, &divisor))) return 0;
+    *v /= divisor;
+    return dkp_finite(*v);
+}
+
+static dk_status dkp_parse_tableau(const char *text, dkp_tableau *t, char *message) {
+    const char *at = text ? text : "";
+    for (int row = 1, embedded = 0; row <= DK_MAX_STAGES + embedded; row++) {
+        int good = 1;
+        for (int j = 0; j < row && good; j++) {
+            at += strspn(at, " \t\n");
+            const char *entry = at;
+            good = dkp_read_fraction(&at, &t->a[row][j]) && strchr(" \t\n|~", *at);
+            if (!good) at = entry;
+        }
+        at += strspn(at, " \t\n");
+        if (good && !*at) {
+            t->stages = row - embedded, t->embedded = embedded;
+            return DK_OK;
+        }
+        if (!good || embedded || (*at != '|' && *at != '~')) {
+            dkp_text say = {message, DK_MESSAGE_SIZE, 0};
+            dkp_put(&say, "row ");
+            dkp_put_int(&say, row);
+            dkp_put(&say, " of sampler.tableau: must have ");
+            dkp_put_int(&say, row);
+            dkp_put(&say, " numbers or fractions; it goes wrong at \"");
+            dkp_put(&say, at);
+            dkp_put(&say, "\"");
+            return DK_ERROR_CONFIG;
+        }
+        embedded = *at++ == '~';
+    }
+    return dkp_fail(message, "stages of sampler.tableau", DK_MAX_STAGES + 1, "1 .. 16");
+}
+
 static dk_status dkp_check_sampler(const dk_sampler *s, char *message) {
     if (!s->record) return dkp_fail_name(message, "sampler", s->name ? s->name : "(none)");
     if ((int)s->gauge < 0 || s->gauge >= DK_GAUGE_COUNT)
@@ -2627,10 +2690,10 @@ static dk_status dkp_check_sampler(const dk_sampler *s, char *message) {
         return dkp_fail(message, "sampler.langevin_step", s->langevin_step, ">= 0");
     if (s->langevin_steps < 0 || s->langevin_steps > 100000)
         return dkp_fail(message, "sampler.langevin_steps", s->langevin_steps, "0 .. 100000");
-    if (s->tableau && (s->tableau->stages < 1 || s->tableau->stages > DK_MAX_STAGES))
-        return dkp_fail(message, "sampler.tableau->stages", s->tableau->stages, "1 .. 12");
+    dkp_tableau tableau;
+    if (s->tableau && dkp_parse_tableau(s->tableau, &tableau, message) != DK_OK) return DK_ERROR_CONFIG;
     if (s->exponential && (s->exponential->stages < 1 || s->exponential->stages > DK_MAX_STAGES))
-        return dkp_fail(message, "sampler.exponential->stages", s->exponential->stages, "1 .. 12");
+        return dkp_fail(message, "sampler.exponential->stages", s->exponential->stages, "1 .. 16");
     for (int i = 0; s->exponential && i < s->exponential->stages; i++)
         if (!(s->exponential->c[i] > 0) && i > 0)
             return dkp_fail(message, "sampler.exponential->c", s->exponential->c[i], "> 0 after the first");
@@ -2931,7 +2994,7 @@ static int dkp_is_value(const dk_vec *v) {
 static int dkp_too_long(dk_recorder *r, const dk_vec *v) {
     if (v->count <= DK_MAX_TERMS) return 0;
     dk_refuse(r, "terms of a symbolic vector", v->count,
-              "at most 16: store parts with dk_keep, or say dk_sum_begin");
+              "at most 20: store parts with dk_keep, or say dk_sum_begin");
     return 1;
 }
 
@@ -3415,7 +3478,7 @@ static dk_level dkp_level_in_gauge(const dk_recorder *r, dk_gauge gauge, double 
 
 /* One explicit Runge-Kutta step in the gauge, down to `end`. The ODE is singular at sigma = 0, so a step that
    ends there is the first order one. */
-static void dkp_runge_kutta_to(dk_recorder *r, const dk_tableau *tableau, dk_level end) {
+static void dkp_runge_kutta_to(dk_recorder *r, const dkp_tableau *tableau, dk_level end) {
     int plain = end.sigma > 0 || r->sampler.plain_last, stages = end.sigma > 0 ? tableau->stages : 1;
     int noisy = end.sigma < r->to.sigma;
     dk_gauge gauge = dkp_gauge(r);
@@ -3423,13 +3486,16 @@ static void dkp_runge_kutta_to(dk_recorder *r, const dk_tableau *tableau, dk_lev
     double h = to.u - from.u;
     dk_vec X = dk_scale(1 / from.scale, r->x), K[DK_MAX_STAGES], D = dkp_zero();
     for (int i = 0; i < stages; i++) {
-        double c = tableau->c[i];
-        dk_level level = i == 0                       ? r->from
-                         : c >= 1 && c <= 1 && !noisy ? r->to
-                                                      : dkp_level_in_gauge(r, gauge, from.u + c * h);
-        dkp_point at = dkp_point_at(r, gauge, level);
+        double c = 0;
         dk_vec Y = X;
-        for (int j = 0; j < i; j++) Y = dk_add(Y, dk_scale(h * tableau->a[i * tableau->stages + j], K[j]));
+        for (int j = 0; j < i; j++) {
+            c += tableau->a[i][j];
+            Y = dk_add(Y, dk_scale(h * tableau->a[i][j], K[j]));
+        }
+        dk_level level = i == 0                          ? r->from
+                         : fabs(c - 1) < 1e-12 && !noisy ? r->to
+                                                         : dkp_level_in_gauge(r, gauge, from.u + c * h);
+        dkp_point at = dkp_point_at(r, gauge, level);
         D = dk_denoise(r, i == 0 ? r->x : dk_scale(at.scale, Y), level);
         K[i] = dk_mix(at.p, Y, at.q, D);
     }
@@ -3437,11 +3503,12 @@ static void dkp_runge_kutta_to(dk_recorder *r, const dk_tableau *tableau, dk_lev
         r->x = dkp_ddim_step(r->from, end, r->x, D);
         return;
     }
-    for (int i = 0; i < stages; i++) X = dk_add(X, dk_scale(stages > 1 ? h * tableau->b[i] : h, K[i]));
+    for (int i = 0; i < stages; i++)
+        X = dk_add(X, dk_scale(stages > 1 ? h * tableau->a[stages][i] : h, K[i]));
     r->x = dk_scale(to.scale, X);
 }
 
-static void dkp_runge_kutta_step(dk_recorder *r, const dk_tableau *tableau) {
+static void dkp_runge_kutta_step(dk_recorder *r, const dkp_tableau *tableau) {
     if (r->sampler.eta > 0)
         dk_refuse(r, "sampler.eta", r->sampler.eta, "0: this sampler is deterministic but for churn");
     dkp_runge_kutta_to(r, tableau, r->to);
@@ -3562,16 +3629,16 @@ static void dkp_record_er_sde(dk_recorder *r) {
 }
 
 static void dkp_record_runge_kutta(dk_recorder *r) {
-    if (!r->sampler.tableau) dk_refuse(r, "sampler.tableau", 0, "a Runge-Kutta tableau");
-    while (dk_step(r)) dkp_runge_kutta_step(r, r->sampler.tableau);
+    dkp_tableau tableau;
+    if (r->status == DK_OK) r->status = dkp_parse_tableau(r->sampler.tableau, &tableau, r->config->message);
+    while (dk_step(r)) dkp_runge_kutta_step(r, &tableau);
 }
 
 /* Second order with the second evaluation at alpha of the step; Karras et al. 2022, alg. 3. It integrates in the
    schedule's own t: on VP discrete, whose slopes jump at every timestep, it has no order beyond those jumps. */
 static void dkp_record_edm(dk_recorder *r) {
     double at = r->sampler.alpha;
-    const double a[4] = {0, 0, at, 0}, b[2] = {1 - 0.5 / at, 0.5 / at}, c[2] = {0, at};
-    dk_tableau tableau = {"edm", 2, 2, a, b, c};
+    const dkp_tableau tableau = {2, 0, {{0}, {at}, {1 - 0.5 / at, 0.5 / at}}};
     if (at <= 0) dk_refuse(r, "sampler.alpha", at, "> 0 and <= 1");
     while (dk_step(r)) dkp_runge_kutta_step(r, &tableau);
 }
@@ -3583,8 +3650,7 @@ static void dkp_record_dpm2(dk_recorder *r) {
         dk_gauge gauge = dkp_gauge(r);
         double u = dkp_point_at(r, gauge, r->from).u, last = dkp_point_at(r, gauge, split.down).u;
         double at = (sqrt(u * last) - u) / (last - u);
-        const double a[4] = {0, 0, at, 0}, b[2] = {0, 1}, c[2] = {0, at};
-        dk_tableau tableau = {"dpm2", 2, 2, a, b, c};
+        const dkp_tableau tableau = {2, 0, {{0}, {at}, {0, 1}}};
         dkp_runge_kutta_to(r, &tableau, split.down);
         r->x = dkp_add_noise(r, r->x, split.up);
     }
@@ -3840,9 +3906,9 @@ static void dkp_record_heunpp2(dk_recorder *r) {
         next = dkp_point_at(r, gauge, r->to).u, h = next - u;
         if (stages > 2) after = dkp_point_at(r, gauge, dkp_level(r, r->step + 2)).u;
         double w2 = stages > 1 ? next / (stages * top) : 0, w3 = after / (stages * top);
-        const double b[3] = {1 - w2 - w3, w2, w3}, c[3] = {0, 1, (after - u) / h};
-        const double two[4] = {0, 0, 1, 0}, three[9] = {0, 0, 0, 1, 0, 0, 1, (after - next) / h, 0};
-        dk_tableau tableau = {"heunpp2", stages, 1, stages > 2 ? three : two, b, c};
+        dkp_tableau tableau = {stages, 0, {{0}, {1}, {1, (after - next) / h}}};
+        double *b = tableau.a[stages];
+        b[0] = 1 - w2 - w3, b[1] = w2, b[2] = w3;
         dkp_runge_kutta_step(r, &tableau);
     }
 }
@@ -3873,46 +3939,6 @@ static void dkp_record_table(dk_recorder *r) {
         r->x = dk_sum_end(r);
     }
 }
-
-/* Classical tableaux: a row by row, b, c. */
-static const double dkp_euler_a[] = {0}, dkp_euler_b[] = {1}, dkp_euler_c[] = {0};
-static const double dkp_heun_a[] = {0, 0, 1, 0}, dkp_heun_b[] = {0.5, 0.5}, dkp_heun_c[] = {0, 1};
-static const double dkp_midpoint_a[] = {0, 0, 0.5, 0}, dkp_midpoint_b[] = {0, 1}, dkp_midpoint_c[] = {0, 0.5};
-static const double dkp_rk4_a[] = {0, 0, 0, 0, 0.5, 0, 0, 0, 0, 0.5, 0, 0, 0, 0, 1, 0};
-static const double dkp_rk4_b[] = {1.0 / 6, 1.0 / 3, 1.0 / 3, 1.0 / 6}, dkp_rk4_c[] = {0, 0.5, 0.5, 1};
-static const dk_tableau dkp_euler = {"euler", 1, 1, dkp_euler_a, dkp_euler_b, dkp_euler_c};
-static const dk_tableau dkp_heun = {"heun", 2, 2, dkp_heun_a, dkp_heun_b, dkp_heun_c};
-static const dk_tableau dkp_midpoint = {"midpoint", 2, 2, dkp_midpoint_a, dkp_midpoint_b, dkp_midpoint_c};
-static const dk_tableau dkp_rk4 = {"rk4", 4, 4, dkp_rk4_a, dkp_rk4_b, dkp_rk4_c};
-static const double dkp_ralston_a[] = {0, 0, 2.0 / 3, 0}, dkp_ralston_b[] = {0.25, 0.75};
-static const double dkp_ralston_c[] = {0, 2.0 / 3};
-static const double dkp_heun3_a[] = {0, 0, 0, 1.0 / 3, 0, 0, 0, 2.0 / 3, 0};
-static const double dkp_heun3_b[] = {0.25, 0, 0.75}, dkp_heun3_c[] = {0, 1.0 / 3, 2.0 / 3};
-static const double dkp_kutta3_a[] = {0, 0, 0, 0.5, 0, 0, -1, 2, 0};
-static const double dkp_kutta3_b[] = {1.0 / 6, 2.0 / 3, 1.0 / 6}, dkp_kutta3_c[] = {0, 0.5, 1};
-static const double dkp_ssp3_a[] = {0, 0, 0, 1, 0, 0, 0.25, 0.25, 0};
-static const double dkp_ssp3_b[] = {1.0 / 6, 1.0 / 6, 2.0 / 3}, dkp_ssp3_c[] = {0, 1, 0.5};
-static const double dkp_rk38_a[] = {0, 0, 0, 0, 1.0 / 3, 0, 0, 0, -1.0 / 3, 1, 0, 0, 1, -1, 1, 0};
-static const double dkp_rk38_b[] = {0.125, 0.375, 0.375, 0.125}, dkp_rk38_c[] = {0, 1.0 / 3, 2.0 / 3, 1};
-static const double dkp_bs3_a[] = {0, 0, 0, 0.5, 0, 0, 0, 0.75, 0};
-static const double dkp_bs3_b[] = {2.0 / 9, 1.0 / 3, 4.0 / 9}, dkp_bs3_c[] = {0, 0.5, 0.75};
-/* clang-format off */
-static const double dkp_dp5_a[] = {0, 0, 0, 0, 0, 0,
-                                   1.0 / 5, 0, 0, 0, 0, 0,
-                                   3.0 / 40, 9.0 / 40, 0, 0, 0, 0,
-                                   44.0 / 45, -56.0 / 15, 32.0 / 9, 0, 0, 0,
-                                   19372.0 / 6561, -25360.0 / 2187, 64448.0 / 6561, -212.0 / 729, 0, 0,
-                                   9017.0 / 3168, -355.0 / 33, 46732.0 / 5247, 49.0 / 176, -5103.0 / 18656, 0};
-/* clang-format on */
-static const double dkp_dp5_b[] = {35.0 / 384, 0, 500.0 / 1113, 125.0 / 192, -2187.0 / 6784, 11.0 / 84};
-static const double dkp_dp5_c[] = {0, 0.2, 0.3, 0.8, 8.0 / 9, 1};
-static const dk_tableau dkp_ralston = {"ralston", 2, 2, dkp_ralston_a, dkp_ralston_b, dkp_ralston_c};
-static const dk_tableau dkp_heun3 = {"heun3", 3, 3, dkp_heun3_a, dkp_heun3_b, dkp_heun3_c};
-static const dk_tableau dkp_kutta3 = {"kutta3", 3, 3, dkp_kutta3_a, dkp_kutta3_b, dkp_kutta3_c};
-static const dk_tableau dkp_ssp3 = {"ssp3", 3, 3, dkp_ssp3_a, dkp_ssp3_b, dkp_ssp3_c};
-static const dk_tableau dkp_rk38 = {"rk38", 4, 4, dkp_rk38_a, dkp_rk38_b, dkp_rk38_c};
-static const dk_tableau dkp_bs3 = {"bogacki_shampine", 3, 3, dkp_bs3_a, dkp_bs3_b, dkp_bs3_c};
-static const dk_tableau dkp_dp5 = {"dormand_prince", 6, 5, dkp_dp5_a, dkp_dp5_b, dkp_dp5_c};
 
 /* Exponential tableaux: c, then terms {row, column, k, weight, at}: weight phi_k(-at h). */
 static const double dkp_c_half_1[] = {0, 0.5, 1}, dkp_c_half_half_1[] = {0, 0.5, 0.5, 1};
@@ -4020,24 +4046,6 @@ static const dkp_field dkp_fields[] = {
 #undef DKP_S
 #undef DKP_G
 
-/* A decimal number, whatever the locale; exact for up to 15 digits and small exponents. */
-static int dkp_parse_real(const char *s, double *v) {
-    double digits = 0, sign = *s == '-' ? -1 : 1;
-    int e = 0, any = 0, exponent = 0, minus;
-    if (*s == '-' || *s == '+') s++;
-    for (; *s >= '0' && *s <= '9'; s++, any = 1) digits = 10 * digits + (*s - '0');
-    if (*s == '.')
-        for (s++; *s >= '0' && *s <= '9'; s++, any = 1, e--) digits = 10 * digits + (*s - '0');
-    if (any && (*s == 'e' || *s == 'E')) {
-        minus = s[1] == '-', s += s[1] == '-' || s[1] == '+' ? 2 : 1, any = 0;
-        for (; *s >= '0' && *s <= '9'; s++, any = 1)
-            if (exponent < 10000) exponent = 10 * exponent + (*s - '0');
-        e += minus ? -exponent : exponent;
-    }
-    *v = sign * (e < 0 ? digits / pow(10, -e) : digits * pow(10, e));
-    return any && !*s && dkp_finite(*v);
-}
-
 static int dkp_parse_choice(const char *choices, const char *s) {
     for (int i = 0;; i++) {
         size_t n = strcspn(choices, "|");
@@ -4058,7 +4066,7 @@ static int dkp_set_field(dk_config *c, const dkp_field *f, const char *value) {
         if (g.unknown) return 0;
         whole = (int)g.spacing;
     } else {
-        if (!dkp_parse_real(value, &real)) return 0;
+        if (!dkp_read_real(&value, &real) || *value) return 0;
         if (f->kind == 'r') {
             memcpy(to, &real, sizeof real);
             return 1;
@@ -4105,20 +4113,22 @@ static void dkp_settings(dk_config *c, const char *settings, int of, char wrong[
     { name, dkp_record_exponential, NULL, exponential, settings, order, evals, paper }
 /* clang-format off */
 static const dk_sampler_info dkp_samplers[] = {
-    DKP_RK("euler", &dkp_euler, "", 1, 1, "Karras et al. 2022, alg. 1"),
-    DKP_RK("heun", &dkp_heun, "", 2, 2, "Karras et al. 2022, alg. 1"),
-    DKP_RK("midpoint", &dkp_midpoint, "", 2, 2, "Runge 1895"),
+    DKP_RK("euler", "1", "", 1, 1, "Karras et al. 2022, alg. 1"),
+    DKP_RK("heun", "1 | 1/2 1/2 ~ 1 0 0", "", 2, 2, "Karras et al. 2022, alg. 1"),
+    DKP_RK("midpoint", "1/2 | 0 1", "", 2, 2, "Runge 1895"),
     DKP_ROW("dpm2", dkp_record_dpm2, "", 2, 2, "Lu et al. 2022; k-diffusion's dpm_2"),
-    DKP_RK("rk4", &dkp_rk4, "", 4, 4, "Kutta 1901"),
+    DKP_RK("rk4", "1/2 | 0 1/2 | 0 0 1 | 1/6 1/3 1/3 1/6", "", 4, 4, "Kutta 1901"),
     DKP_ROW("edm", dkp_record_edm, "gauge=native alpha=1", 2, 2, "Karras et al. 2022, alg. 1 and 3"),
-    DKP_RK("edm_churn", &dkp_heun, "s_noise=1.003 churn=40 churn_min=0.05 churn_max=50", 1, 2, "Karras et al. 2022, alg. 2"),
-    DKP_RK("ralston", &dkp_ralston, "", 2, 2, "Ralston 1962"),
-    DKP_RK("heun3", &dkp_heun3, "", 3, 3, "Heun 1900"),
-    DKP_RK("kutta3", &dkp_kutta3, "", 3, 3, "Kutta 1901"),
-    DKP_RK("ssp3", &dkp_ssp3, "", 3, 3, "Shu & Osher 1988"),
-    DKP_RK("rk38", &dkp_rk38, "", 4, 4, "Kutta 1901, 3/8 rule"),
-    DKP_RK("bogacki_shampine", &dkp_bs3, "", 3, 3, "Bogacki & Shampine 1989, third order"),
-    DKP_RK("dormand_prince", &dkp_dp5, "", 5, 6, "Dormand & Prince 1980, fifth order"),
+    DKP_RK("edm_churn", "1 | 1/2 1/2 ~ 1 0 0", "s_noise=1.003 churn=40 churn_min=0.05 churn_max=50", 1, 2, "Karras et al. 2022, alg. 2"),
+    DKP_RK("ralston", "2/3 | 1/4 3/4", "", 2, 2, "Ralston 1962"),
+    DKP_RK("heun3", "1/3 | 0 2/3 | 1/4 0 3/4", "", 3, 3, "Heun 1900"),
+    DKP_RK("kutta3", "1/2 | -1 2 | 1/6 2/3 1/6", "", 3, 3, "Kutta 1901"),
+    DKP_RK("ssp3", "1 | 1/4 1/4 | 1/6 1/6 2/3", "", 3, 3, "Shu & Osher 1988"),
+    DKP_RK("rk38", "1/3 | -1/3 1 | 1 -1 1 | 1/8 3/8 3/8 1/8", "", 4, 4, "Kutta 1901, 3/8 rule"),
+    DKP_RK("bogacki_shampine", "1/2 | 0 3/4 | 2/9 1/3 4/9 ~ 7/24 1/4 1/3 1/8", "", 3, 3, "Bogacki & Shampine 1989, third order"),
+    DKP_RK("dormand_prince", "1/5 | 3/40 9/40 | 44/45 -56/15 32/9 | 19372/6561 -25360/2187 64448/6561 -212/729 |"
+           " 9017/3168 -355/33 46732/5247 49/176 -5103/18656 | 35/384 0 500/1113 125/192 -2187/6784 11/84"
+           " ~ 5179/57600 0 7571/16695 393/640 -92097/339200 187/2100 1/40", "", 5, 6, "Dormand & Prince 1980, fifth order"),
     DKP_ROW("heunpp2", dkp_record_heunpp2, "", 1, 3, "sd-webui-samplers-scheduler's Heun++"),
     DKP_ROW("dpm2_ancestral", dkp_record_dpm2, "eta=1", 2, 2, "k-diffusion's dpm_2_ancestral"),
     DKP_ROW("dpm2_ancestral_rf", dkp_record_dpm2, "law=flow eta=1", 2, 2, "ComfyUI's dpm_2_ancestral_RF"),
@@ -4204,9 +4214,9 @@ DK_API dk_sampler dk_sampler_named(const char *name) {
     return unknown;
 }
 
-DK_API dk_sampler dk_runge_kutta(const dk_tableau *tableau) {
+DK_API dk_sampler dk_runge_kutta(const char *tableau) {
     dk_sampler s = dk_sampler_named("euler");
-    s.name = tableau->name ? tableau->name : "runge_kutta", s.tableau = tableau;
+    s.name = "runge_kutta", s.tableau = tableau;
     return s;
 }
 

@@ -782,6 +782,61 @@ static void a_users_exponential_method_is_checked_and_runs(void **state) {
     assert_int_equal(dk_resolve(&a), DK_ERROR_CONFIG);
 }
 
+/* Ralston 1962 by hand, in decimals and with spaces; what is wrong is said with its place. */
+static void a_users_tableau_is_read_and_checked(void **state) {
+    static const struct {
+        const char *text, *message;
+    } wrong[] = {
+        {"", "row 1 of sampler.tableau: must have 1 numbers or fractions; it goes wrong at \"\""},
+        {"1/2 | 0 1 2", "row 2 of sampler.tableau: must have 2 numbers or fractions; it goes wrong at \"2\""},
+        {"1/2 | 1", "row 2 of sampler.tableau: must have 2 numbers or fractions; it goes wrong at \"\""},
+        {"1/2 | x 1", "goes wrong at \"x 1\""},
+        {"1/2 | 1/0 1", "goes wrong at \"1/0 1\""},
+        {"1/2 | 0 1 |", "row 3"},
+        {"1 | 1/2 1/2 ~ 1 0", "row 3 of sampler.tableau: must have 3"},
+        {"1 | 1/2 1/2 ~ 1 0 0 | 1 1 1 1", "goes wrong at \"| 1 1 1 1\""},
+        {"0|0 0|0 0 0|0 0 0 0|0 0 0 0 0|0 0 0 0 0 0|0 0 0 0 0 0 0|0 0 0 0 0 0 0 0|0 0 0 0 0 0 0 0 0|"
+         "0 0 0 0 0 0 0 0 0 0|0 0 0 0 0 0 0 0 0 0 0|0 0 0 0 0 0 0 0 0 0 0 0|0 0 0 0 0 0 0 0 0 0 0 0 0|"
+         "0 0 0 0 0 0 0 0 0 0 0 0 0 0|0 0 0 0 0 0 0 0 0 0 0 0 0 0 0|0 0 0 0 0 0 0 0 0 0 0 0 0 0 0 0|"
+         "0 0 0 0 0 0 0 0 0 0 0 0 0 0 0 0 0",
+         "stages of sampler.tableau = 17: must be 1 .. 16"},
+    };
+    dk_real x[DIM], y[DIM];
+    dk_config a = between("flow", dk_runge_kutta(" .66666666666666667e0\n|1/4 3.0/4"), 6, HIGH, LOW), b = a;
+    (void)state;
+    b.sampler = dk_sampler_named("ralston");
+    run_gaussian(&a, x);
+    run_gaussian(&b, y);
+    for (int i = 0; i < DIM; i++) check_near((double)x[i], (double)y[i], 4 * check_tiny, "ralston");
+    for (size_t i = 0; i < sizeof wrong / sizeof wrong[0]; i++) {
+        a.sampler = dk_runge_kutta(wrong[i].text);
+        assert_int_equal(dk_resolve(&a), DK_ERROR_CONFIG);
+        if (!strstr(dk_message(&a), wrong[i].message)) fail_msg("%s", dk_message(&a));
+    }
+    a.sampler = dk_runge_kutta(NULL);
+    assert_int_equal(dk_plan_size(&a), 0);
+}
+
+/* Bogacki & Shampine 1989: the embedded second order method, whose last weight is of the slope at the end. */
+static void a_tableau_may_embed_a_method_of_lower_order(void **state) {
+    static const double want[4] = {7.0 / 24, 0.25, 1.0 / 3, 0.125};
+    char message[DK_MESSAGE_SIZE] = "";
+    dkp_tableau t;
+    (void)state;
+    for (int i = 0; dk_sampler_at(i); i++) {
+        const char *text = dk_sampler_at(i)->tableau;
+        if (!text) continue;
+        if (dkp_parse_tableau(text, &t, message) != DK_OK) fail_msg("%s", message);
+        for (int row = t.stages; row <= t.stages + t.embedded; row++) { /* consistent: both sum to 1 */
+            double sum = 0;
+            for (int j = 0; j < row; j++) sum += t.a[row][j];
+            check_near(sum, 1, 1e-14, dk_sampler_at(i)->name);
+        }
+        if (strcmp(dk_sampler_at(i)->name, "bogacki_shampine") == 0)
+            for (int j = 0; j < 4; j++) check_near(t.a[4][j], want[j], 1e-16, "embedded");
+    }
+}
+
 static void ddim_is_euler_in_the_straight_gauges(void **state) {
     (void)state;
     for (int f = 0; f < FAMILIES; f++)
@@ -1143,6 +1198,8 @@ int main(void) {
         cmocka_unit_test(phi_functions_are_their_series),
         cmocka_unit_test(exponential_methods_integrate_D_linear_in_lambda),
         cmocka_unit_test(a_users_exponential_method_is_checked_and_runs),
+        cmocka_unit_test(a_users_tableau_is_read_and_checked),
+        cmocka_unit_test(a_tableau_may_embed_a_method_of_lower_order),
         cmocka_unit_test(singlestep_lowers_the_last_orders),
         cmocka_unit_test(cfg_pp_takes_its_direction_from_the_unconditional_output),
         cmocka_unit_test(a_stage_may_follow_pure_noise),
