@@ -75,7 +75,7 @@ typedef struct replay {
     int by_step;           /* a draw for each step, used or not */
     int silent_from;       /* from this draw on the peer multiplies by zero; 0: none */
     int ends_early;        /* the peer's last step goes to sigma = 0, or nowhere */
-    int calls;
+    int calls, rejected;   /* evaluations; rejected steps, whose first evaluation is not repeated */
 } replay;
 
 /* Imagen's dynamic thresholding: the quantile of |x0|, at least 1 and at most clip_most, becomes the bound. */
@@ -215,13 +215,17 @@ static verdict run_config(replay *r, dk_real *x, int n) {
     if (r->c.sigma_data <= 0) r->c.sigma_data = 0.5;
     r->c.grid = dk_grid_levels(r->levels, r->c.grid.unit);
     r->c.condition = DK_CONDITION_FLOW; /* finite at every level */
-    dk_status status = dk_sample(&r->c, denoise, r, x);
+    static dk_run run;
+    if (dk_begin(&run, &r->c, x, NULL, 0) == DK_OK) dk_continue(&run, denoise, r);
+    r->rejected = run.pace.rejected;
+    dk_status status = run.status;
     if (status != DK_OK) {
         static char text[DK_MESSAGE_SIZE];
-        strcpy(text, dk_message(&r->c));
+        strcpy(text, run.message);
         reason = text;
-        return FAIL;
     }
+    dk_end(&run);
+    if (status != DK_OK) return FAIL;
     return OK;
 }
 
