@@ -600,7 +600,8 @@ typedef struct dk_sampler {
     double langevin_step;
     int langevin_steps; /* Langevin steps per level */
     dk_predictor predictor;
-    int bins; /* predictors: 1: each step is that of a bin of a table of `steps` levels beside the grid's; score_sde */
+    int bins; /* predictors: each step is that of a bin of a table of so many levels beside the grid's; 1: as many as the
+                 grid has steps; score_sde */
     int noise_prediction; /* exponential methods: interpolate the noise instead of D */
     int corrector;        /* UniPC, SA-Solver: nodes of the corrector, the new one included; 0: none */
     int pece;             /* evaluate again after the corrector */
@@ -3766,14 +3767,20 @@ static void dkp_langevin(dk_recorder *r, double a) {
     }
 }
 
+static int dkp_bins(const dk_recorder *r) {
+    return r->sampler.bins > 1 ? r->sampler.bins : r->config->grid.full_count;
+}
+
 /* Level k of a table with as many levels as the grid has steps, k = -1: clean data. VP: Ho et al. 2020 with betas
    beta(t)/N, else times from 0 to the schedule's end. */
 static dk_level dkp_bin(dk_recorder *r, int k) {
     const dk_schedule *s = &r->config->schedule;
-    int n = r->config->grid.full_count;
+    int n = dkp_bins(r);
     if (k < 0) return dk_level_at_sigma(s, 0);
     if (s->family != DK_FAMILY_VP) return dk_level_at(s, n > 1 ? s->t_max * k / (n - 1) : 0);
-    if (s->beta_max > n) dk_refuse(r, "steps", n, ">= schedule.beta_max with sampler.bins");
+    if (s->beta_max > n)
+        dk_refuse(r, r->sampler.bins > 1 ? "sampler.bins" : "steps", n,
+                  ">= schedule.beta_max with sampler.bins");
     dk_schedule table = dk_vp_discrete(DK_BETAS_LINEAR, n, s->beta_min / n, s->beta_max / n);
     return dk_level_at(&table, k);
 }
@@ -3791,7 +3798,7 @@ static void dkp_record_predictor_corrector(dk_recorder *r) {
         double h = from.t - to.t;
         int end = from.alpha <= 0 || (to.sigma <= 0 && !s->plain_last);
         if (s->bins) {
-            int n = r->config->grid.full_count, k = (int)floor(from.t / schedule->t_max * (n - 1) + 1e-9);
+            int n = dkp_bins(r), k = (int)floor(from.t / schedule->t_max * (n - 1) + 1e-9);
             from = dkp_bin(r, k), to = dkp_bin(r, k - 1), h = schedule->t_max / n;
         }
         double a = from.alpha / to.alpha, G2 = (from.sigma - a * to.sigma) * (from.sigma + a * to.sigma);
@@ -3992,7 +3999,7 @@ static void dkp_singlestep(dk_recorder *r, int order, dkp_stage_noise noise) {
    Lu et al. 2022, app. D.3. */
 static int dkp_singlestep_order(const dk_recorder *r) {
     int order = r->sampler.order > 1 ? r->sampler.order : 1, most = order - 1;
-    int zero = r->last.sigma <= 0, steps = r->steps - zero; /* that step takes one anyway */
+    int zero = dkp_level(r, r->steps).sigma <= 0, steps = r->steps - zero; /* that step takes one anyway */
     int missing = r->sampler.evals > 0 ? order * steps + zero - r->sampler.evals : 0;
     missing -= (steps - 1 - r->step) * most; /* what later steps save */
     return order - (missing <= 0 ? 0 : missing < most ? missing : most);

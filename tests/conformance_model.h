@@ -75,13 +75,14 @@ typedef struct replay {
     const double *time_at;
 
     const json *noises, *used;
-    int dummy;             /* the model of diffusers' tests: x t/(t + 1) */
-    const double *normals; /* draws one after another, instead of `noises` */
-    int by_step;           /* a draw for each step, used or not */
-    double noise_clip;     /* |draw| <= this times its deviation; 0: any */
-    int silent_from;       /* from this draw on the peer multiplies by zero; 0: none */
-    int ends_early;        /* the peer's last step goes to sigma = 0, or nowhere */
-    int calls, rejected;   /* evaluations; rejected steps, whose first evaluation is not repeated */
+    int dummy;                      /* the model of diffusers' tests: x t/(t + 1) */
+    const double *normals;          /* draws one after another, instead of `noises` */
+    int by_step;                    /* a draw for each step, used or not */
+    double noise_clip;              /* |draw| <= this times its deviation; 0: any */
+    int silent_from;                /* from this draw on the peer multiplies by zero; 0: none */
+    int ends_early;                 /* the peer's last step goes to sigma = 0, or nowhere */
+    void (*then)(struct replay *r); /* sets what runs afterwards; NULL: nothing */
+    int calls, rejected;            /* evaluations; rejected steps, whose first evaluation is not repeated */
 } replay;
 
 /* Imagen's dynamic thresholding: the quantile of |x0|, at least 1 and at most clip_most, becomes the bound. */
@@ -279,6 +280,7 @@ static verdict run_replay(replay *r, double within, double *worst) {
     for (int i = 0; i < n && i < MAX_DIM; i++) x[i] = (dk_real)(start[i] * r->scale);
     verdict result = run_config(r, x, n);
     if (result == FAIL) *worst = HUGE_VAL;
+    if (result == OK && r->then) r->then(r), result = run_config(r, x, n);
     if (result < OK) return result;
     *worst = difference(json_get(r->line, "x_final"), x, n);
     return *worst <= within ? OK : FAIL;

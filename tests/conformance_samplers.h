@@ -242,6 +242,15 @@ static verdict set_deis(replay *r, const json *params) {
 
 /* Its steps are those of N bins beside the levels. The network's score is taken as it is: its level is another where
    the peer is not continuous. */
+static dk_schedule sde_schedule(const json *params) {
+    const char *sde = json_string(params, "sde", "vp");
+    if (same(sde, "ve"))
+        return dk_ve(json_real(params, "sigma_min", 0.01), json_real(params, "sigma_max", 50));
+    dk_schedule s = dk_vp(json_real(params, "beta_min", 0.1), json_real(params, "beta_max", 20));
+    if (same(sde, "subvp")) s.family = DK_FAMILY_SUB_VP;
+    return s;
+}
+
 static verdict set_pc(replay *r, const json *params) {
     const char *sde = json_string(params, "sde", "vp"), *corrector = json_string(params, "corrector", "none");
     const json *evals = json_get(r->line, "evals");
@@ -258,9 +267,7 @@ static verdict set_pc(replay *r, const json *params) {
     s->snr = json_real(params, "snr", s->snr);
     s->langevin_step = same(corrector, "ald") ? 4 * s->snr * s->snr : 0;
     s->langevin_steps = same(corrector, "none") ? 0 : (int)json_real(params, "n_steps", 1);
-    r->c.schedule = ve ? dk_ve(json_real(params, "sigma_min", 0.01), json_real(params, "sigma_max", 50))
-                       : dk_vp(json_real(params, "beta_min", 0.1), json_real(params, "beta_max", 20));
-    if (same(sde, "subvp")) r->c.schedule.family = DK_FAMILY_SUB_VP;
+    r->c.schedule = sde_schedule(params);
     r->c.prediction = DK_PREDICT_SCORE, r->c.grid.unit = DK_UNIT_T;
     r->count = json_numbers(json_get(r->line, "timesteps"), r->levels, MAX_LEVELS - 1);
     int noisy =
@@ -276,19 +283,22 @@ static verdict set_pc(replay *r, const json *params) {
     return OK;
 }
 
-static dk_schedule sde_schedule(const json *params) {
-    const char *sde = json_string(params, "sde", "vp");
-    if (same(sde, "ve"))
-        return dk_ve(json_real(params, "sigma_min", 0.01), json_real(params, "sigma_max", 50));
-    dk_schedule s = dk_vp(json_real(params, "beta_min", 0.1), json_real(params, "beta_max", 20));
-    if (same(sde, "subvp")) s.family = DK_FAMILY_SUB_VP;
-    return s;
+/* A last step of reverse diffusion, its mean. */
+static void set_denoise(replay *r) {
+    r->c.sampler = dk_sampler_named("predictor_corrector");
+    r->c.sampler.langevin_steps = 0, r->c.sampler.plain_last = 1;
+    r->c.sampler.bins = (int)json_real(json_get(r->line, "params"), "N", 1000);
+    if (r->c.schedule.family == DK_FAMILY_VP) r->c.sampler.law = DK_LAW_DDPM_LARGE;
+    if (r->c.schedule.family == DK_FAMILY_SUB_VP) r->c.sampler.predictor = DK_PREDICTOR_EULER_MARUYAMA;
+    r->levels[0] = r->levels[1], r->levels[1] = r->c.schedule.family == DK_FAMILY_VE ? -1e3 : 0;
+    r->c.grid.unit = DK_UNIT_T;
 }
 
 static verdict set_ode(replay *r, const json *params) {
     r->c.schedule = sde_schedule(params);
     r->c.grid.unit = DK_UNIT_T;
     r->levels[0] = json_real(params, "T", 1), r->levels[1] = json_real(params, "eps", 1e-3);
+    if (json_real(params, "denoise", 0) > 0) r->then = set_denoise;
     return OK;
 }
 
