@@ -87,7 +87,8 @@ typedef struct replay {
     int every;              /* the peer draws so often where the library does once; 0: as often */
     int clips_start; /* x is clean data that the peer clips in its first step; the network sees it as it was */
     int ends_early;  /* the peer's last step goes to sigma = 0, or nowhere */
-    int calls;
+    void (*then)(struct replay *r); /* sets what runs afterwards; NULL: nothing */
+    int calls, rejected;            /* evaluations; rejected steps, whose first evaluation is not repeated */
 } replay;
 
 /* Imagen's dynamic thresholding: the quantile of |x0|, at least 1 and at most clip_most, becomes the bound. */
@@ -304,13 +305,17 @@ static verdict run_config(replay *r, dk_real *x, int n) {
     if (r->c.sigma_data <= 0) r->c.sigma_data = 0.5;
     r->c.grid.spacing = DK_SPACING_LEVELS, r->c.grid.levels = r->levels;
     r->c.condition = DK_CONDITION_FLOW; /* finite at every level */
-    dk_status status = dk_sample(&r->c, denoise, r, x);
+    static dk_run run;
+    if (dk_begin(&run, &r->c, x, NULL, 0) == DK_OK) dk_continue(&run, denoise, r);
+    r->rejected = run.pace.rejected;
+    dk_status status = run.status;
     if (status != DK_OK) {
         static char text[DK_MESSAGE_SIZE];
-        strcpy(text, dk_message(&r->c));
+        strcpy(text, run.message);
         reason = text;
-        return FAIL;
     }
+    dk_end(&run);
+    if (status != DK_OK) return FAIL;
     return OK;
 }
 
@@ -323,6 +328,7 @@ static verdict run_replay(replay *r, double within, double *worst) {
     for (int i = 0; i < n && i < MAX_DIM; i++) x[i] = (dk_real)(start[i] * r->scale);
     verdict result = run_config(r, x, n);
     if (result == FAIL) *worst = HUGE_VAL;
+    if (result == OK && r->then) r->then(r), result = run_config(r, x, n);
     if (result < OK) return result;
     *worst = difference(json_get(r->line, "x_final"), x, n);
     return *worst <= within ? OK : FAIL;

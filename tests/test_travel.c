@@ -20,6 +20,13 @@ static int zero(void *user, const dk_eval *e) {
     return 0;
 }
 
+static int quarter(void *user, const dk_eval *e) {
+    (void)user;
+    for (size_t i = 0; i < e->dim; i++) e->output[i] = (dk_real)0.25;
+    if (e->uncond_output) memcpy(e->uncond_output, e->output, e->dim * sizeof *e->output);
+    return 0;
+}
+
 /* The same whatever the draw's number is; counts. */
 static int same_noise(void *user, const dk_noise_request *r, dk_real *out) {
     for (size_t i = 0; i < r->dim * (size_t)r->batch; i++) out[i] = (dk_real)(0.5 + 0.25 * (double)i);
@@ -192,6 +199,8 @@ static void nothing_is_remembered_across_a_way_up(void **state) {
             whole.sampler.churn = first.sampler.churn = second.sampler.churn =
                 0; /* depends on the number of steps */
             whole.grid.travel = 1;
+            whole.sampler.rtol = whole.sampler.atol = 0;
+            first.sampler.rtol = first.sampler.atol = second.sampler.rtol = second.sampler.atol = 0;
             fill(x), fill(y);
             run(&whole, nonlinear, x);
             run(&first, nonlinear, y);
@@ -219,6 +228,10 @@ static void ways_that_make_no_sense_are_refused(void **state) {
     c = check_config("edm", "ddim", 1000);
     c.grid.jump = 1, c.grid.jump_runs = 1000000;
     assert_int_equal(dk_resolve(&c), DK_ERROR_CONFIG);
+    c = check_config("edm", "rk45", 8);
+    c.grid.jump = 2, c.grid.jump_runs = 2;
+    dk_real x[1] = {1};
+    assert_int_equal(dk_sample(&c, zero, NULL, x), DK_ERROR_CONFIG);
     const double a[9] = {0}, b[81] = {0};
     const dk_table table = {a, b, NULL, NULL};
     c = check_config("edm", "ddim", 4);
@@ -261,11 +274,48 @@ static void known_data_stay_known(void **state) {
             dk_config c = on_levels(schedules[f], dk_sampler_at(k)->name, down, 4);
             watch w = {&c, 0};
             c.mask = half, c.known = data, c.sampler.churn = 0;
+            c.sampler.rtol = c.sampler.atol = 0;
             fill(x);
             if (dk_sample(&c, watching, &w, x)) fail_msg("%s: %s", c.sampler.name, dk_message(&c));
             if (w.bad) fail_msg("%s: %d elements are not what is known", c.sampler.name, w.bad);
             for (int i = 0; i < DIM; i += 2) assert_memory_equal(&x[i], &data[i], sizeof x[i]);
         }
+}
+
+/* Attempts that are rejected leave nothing behind. */
+static void known_data_stay_known_at_any_step_size(void **state) {
+    static const char *const names[] = {"rk45", "dpm_adaptive"};
+    (void)state;
+    for (int k = 0; k < 2; k++) {
+        dk_real x[DIM];
+        dk_config c = on_levels("vp", names[k], down, 3);
+        c.mask = half, c.known = data, c.sampler.rtol = 1e-3, c.sampler.atol = 1e-3;
+        fill(x);
+        run(&c, nonlinear, x);
+        for (int i = 0; i < DIM; i += 2)
+            check_near((double)x[i],
+                       (double)data[i] * dk_level_at_sigma(&c.schedule, 1).alpha +
+                           dk_level_at_sigma(&c.schedule, 1).sigma * (0.5 + 0.25 * i),
+                       100 * check_tiny, c.sampler.name);
+    }
+}
+
+/* Clean data are left by an ordinary step, whatever controls the others. */
+static void step_size_control_begins_behind_clean_data(void **state) {
+    static const double levels[] = {0, 0.5, 4};
+    static const char *const names[] = {"rk45", "dpm_adaptive"};
+    (void)state;
+    for (int k = 0; k < 2; k++) {
+        dk_real x[DIM];
+        dk_config c = on_levels("flow", names[k], levels, 2);
+        c.prediction = DK_PREDICT_EPS, c.sampler.rtol = 1e-3, c.sampler.atol = 1e-3, c.sampler.eta = 0;
+        fill(x);
+        run(&c, quarter, x);
+        dk_level l = dk_level_at_sigma(&c.schedule, 4);
+        for (int i = 0; i < DIM; i++)
+            check_near((double)x[i], l.alpha * (1.5 - 0.75 * i) + l.sigma * 0.25, 100 * check_tiny,
+                       c.sampler.name);
+    }
 }
 
 /* A mask of zeros changes no bit, of deterministic samplers nor of those whose draw serves both parts. */
@@ -389,13 +439,6 @@ static void plans_say_what_is_mixed(void **state) {
 
 /* ---------------------------------------------------------------------------------- from clean data */
 
-static int quarter(void *user, const dk_eval *e) {
-    (void)user;
-    for (size_t i = 0; i < e->dim; i++) e->output[i] = (dk_real)0.25;
-    if (e->uncond_output) memcpy(e->uncond_output, e->output, e->dim * sizeof *e->output);
-    return 0;
-}
-
 /* F = 1/4 at clean data: eps = F; v = eps; velocity = eps - x; EDM's raw F = -eps. The step is alpha x + sigma eps. */
 static void clean_data_are_left_by_the_predicted_noise(void **state) {
     static const double levels[] = {0, 0.5};
@@ -478,7 +521,9 @@ int main(void) {
         cmocka_unit_test(nothing_is_remembered_across_a_way_up),
         cmocka_unit_test(ways_that_make_no_sense_are_refused),
         cmocka_unit_test(known_data_stay_known),
+        cmocka_unit_test(known_data_stay_known_at_any_step_size),
         cmocka_unit_test(an_empty_mask_changes_nothing),
+        cmocka_unit_test(step_size_control_begins_behind_clean_data),
         cmocka_unit_test(a_soft_mask_mixes),
         cmocka_unit_test(a_draw_serves_both_parts),
         cmocka_unit_test(masked_runs_are_saved_and_go_on),
