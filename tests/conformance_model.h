@@ -70,9 +70,12 @@ typedef struct replay {
     const double *time_at;
 
     const json *noises, *used;
+    dk_prediction output;  /* what the network's output is, if that is not what the sampler takes it for */
+    int pure_is_zero;      /* the output is 0 where alpha = 0 */
     int dummy;             /* the model of diffusers' tests: x t/(t + 1) */
     const double *normals; /* draws one after another, instead of `noises` */
     int by_step;           /* a draw for each step, used or not */
+    int draws_twice;       /* two draws for each inner step, of which the second is used */
     int silent_from;       /* from this draw on the peer multiplies by zero; 0: none */
     int ends_early;        /* the peer's last step goes to sigma = 0, or nowhere */
     int calls;
@@ -102,11 +105,12 @@ static void estimate(replay *r, const json *denoiser, double alpha, double sigma
 }
 
 /* What the network of the given kind returns for the estimate D. */
-static void predict(const dk_config *c, double alpha, double s, const double *x, double *D, int n) {
+static void predict(const dk_config *c, dk_prediction prediction, double alpha, double s, const double *x,
+                    double *D, int n) {
     double data = c->sigma_data > 0 ? c->sigma_data : 0.5, norm = sqrt(s * s + data * data);
     for (int i = 0; i < n; i++) {
         double noise = (x[i] - alpha * D[i]) / s;
-        switch (c->prediction) {
+        switch (prediction) {
         case DK_PREDICT_EPS: D[i] = noise; break;
         case DK_PREDICT_V: D[i] = alpha * noise - s * D[i]; break;
         case DK_PREDICT_VELOCITY: D[i] = noise - D[i]; break;
@@ -161,8 +165,8 @@ static int denoise(void *user, const dk_eval *e) {
         double skip = r->skip_data * r->skip_data / both, out = t / sqrt(both);
         for (int i = 0; i < n; i++) D[i] = out * D[i] + skip * x[i];
     }
-    predict(&r->c, alpha, sigma, x, D, n);
-    for (int i = 0; i < n; i++) e->output[i] = (dk_real)D[i];
+    predict(&r->c, r->output ? r->output : r->c.prediction, alpha, sigma, x, D, n);
+    for (int i = 0; i < n; i++) e->output[i] = r->pure_is_zero && alpha <= 0 ? 0 : (dk_real)D[i];
     r->calls++;
     return 0;
 }
@@ -184,6 +188,10 @@ static int recorded_noise(void *user, const dk_noise_request *request, dk_real *
     } else {
         for (; r->noises && at < r->noises->count; at++)
             if (!(r->used && r->used->item[at].number < 1) && --left == 0) break;
+    }
+    if (r->draws_twice) {
+        at = request->draw < 2 ? 0 : 2 * (request->draw - 1);
+        if (at > r->noises->count - 1) at = r->noises->count - 1;
     }
     if (!r->noises || at >= r->noises->count) return 1;
     static double z[MAX_DIM];
