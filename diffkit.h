@@ -577,13 +577,14 @@ typedef struct dk_sampler {
     int points;     /* deis_t: sum over so many points, 0: exact */
     int er_power;   /* er_sde: scaler level^(eta + 1) instead of the paper's level (exp(level^0.3) + 10) */
     int from_down;  /* measure past nodes from the last step's sigma_down, as ComfyUI's RES does */
+    int pseudo;     /* classical methods: steps are DDIM's by the averaged slope, stages at shares of t; Liu et al. 2022 */
     int plain_last; /* classical methods: an ordinary step to sigma = 0 instead of x = alpha D */
     double noise_min,
         noise_max; /* the law's noise only where sigma/alpha after the step lies between; 0: no limit */
     const dk_exponential *exponential; /* exponential Runge-Kutta */
     double alpha2;                     /* singlestep: r_2, where its third stage stands; 0: 2/3 */
-    dk_spacing stages; /* singlestep, Runge-Kutta: stages equidistant in lambda or the gauge, or as UNIFORM or (single-
-                          step) QUADRATIC are; singlestep: LEVELS: stages on the grid's levels, a step is `order` of them */
+    dk_spacing stages; /* singlestep: stages equidistant in lambda, or as UNIFORM or QUADRATIC are; LEVELS: on the grid's
+                          own levels, of which `order` make one step */
     int evals;         /* singlestep: evaluations in all, fewer lower the last steps' order; 0: no limit */
     double
         pure_stage; /* singlestep of order 2 from alpha = 0: sigma/(alpha + sigma) of its stage; 0: order 1 */
@@ -3370,43 +3371,39 @@ static dk_level dkp_level_in_time(const dk_recorder *r, double share) {
     return dk_level_at(&r->config->schedule, r->sampler.stages == DK_SPACING_QUADRATIC ? root * root : t);
 }
 
+/* From the state x at `from` along the slope K of the gauge: straight in the gauge's coordinates; or, for pseudo
+   numerical methods (Liu et al. 2022, eq. 11), by DDIM with the D that has this slope, which in VE and flow is the same. */
+static dk_vec dkp_transfer(const dk_recorder *r, dk_level from, dk_level to, dk_vec x, dk_vec K) {
+    dkp_point a = dkp_point_at(r, dkp_gauge(r), from), b = dkp_point_at(r, dkp_gauge(r), to);
+    if (r->sampler.pseudo) return dkp_ddim_step(from, to, x, dk_mix(1 / a.q, K, -a.p / a.q, x));
+    return dk_scale(b.scale, dk_mix(1 / a.scale, x, b.u - a.u, K));
+}
+
 /* One explicit Runge-Kutta step in the gauge, down to `end`. The ODE is singular at sigma = 0, so a step that
-   ends there is the first order one. With stages = UNIFORM (pseudo Runge-Kutta, Liu et al. 2022, alg. 1) a stage lies
-   at its share of the time, its weights stretched to get there. Returns the first slope. */
+   ends there is the first order one. Returns the first slope. */
 static dk_vec dkp_runge_kutta_to(dk_recorder *r, const dkp_tableau *tableau, dk_level end) {
     int plain = end.sigma > 0 || r->sampler.plain_last, stages = end.sigma > 0 ? tableau->stages : 1;
     int noisy = end.sigma < r->to.sigma;
     dk_gauge gauge = dkp_gauge(r);
-    dkp_point from = dkp_point_at(r, gauge, r->from), to = dkp_point_at(r, gauge, end);
-    double h = to.u - from.u;
-    dk_vec X = dk_scale(1 / from.scale, r->x), K[DK_MAX_STAGES], D = dkp_zero();
+    double u = dkp_point_at(r, gauge, r->from).u, h = dkp_point_at(r, gauge, end).u - u;
+    dk_vec K[DK_MAX_STAGES], D = dkp_zero(), sum = dkp_zero();
     for (int i = 0; i < stages; i++) {
         double c = 0;
-        dk_vec Y = X;
-        for (int j = 0; j < i; j++) {
-            c += tableau->a[i][j];
-            Y = dk_add(Y, dk_scale(h * tableau->a[i][j], K[j]));
-        }
+        for (int j = 0; j < i; j++) c += tableau->a[i][j];
+        sum = dkp_zero();
+        for (int j = 0; j < i; j++) sum = dk_add(sum, dk_scale(tableau->a[i][j] / c, K[j]));
         dk_level level = i == 0                          ? r->from
                          : fabs(c - 1) < 1e-12 && !noisy ? r->to
-                                                         : dkp_level_in_gauge(r, gauge, from.u + c * h);
-        if (r->sampler.stages == DK_SPACING_UNIFORM && c > 0 && c < 1) {
-            level = dkp_level_in_time(r, c);
-            double stretch = (dkp_point_at(r, gauge, level).u - from.u) / (c * h);
-            Y = dk_mix(1 - stretch, X, stretch, Y);
-        }
+                         : r->sampler.pseudo             ? dkp_level_in_time(r, c)
+                                                         : dkp_level_in_gauge(r, gauge, u + c * h);
         dkp_point at = dkp_point_at(r, gauge, level);
-        dk_vec x = i == 0 ? r->x : dk_scale(at.scale, Y);
+        dk_vec x = i == 0 ? r->x : dkp_transfer(r, r->from, level, r->x, sum);
         D = dk_denoise(r, x, level);
         K[i] = dk_mix(at.p, x, at.q, D);
     }
-    if (!plain) {
-        r->x = dkp_ddim_step(r->from, end, r->x, D);
-        return K[0];
-    }
-    for (int i = 0; i < stages; i++)
-        X = dk_add(X, dk_scale(stages > 1 ? h * tableau->a[stages][i] : h, K[i]));
-    r->x = dk_scale(to.scale, X);
+    sum = stages > 1 ? dkp_zero() : K[0];
+    for (int i = 0; i < stages && stages > 1; i++) sum = dk_add(sum, dk_scale(tableau->a[stages][i], K[i]));
+    r->x = plain ? dkp_transfer(r, r->from, end, r->x, sum) : dkp_ddim_step(r->from, end, r->x, D);
     return K[0];
 }
 
@@ -3449,9 +3446,9 @@ static dk_vec dkp_multistep_step(const dk_recorder *r, int classical, dk_level f
     double H = dkp_axis(r, classical, split.down) - start;
     dk_level down = split.down;
     if (classical) {
-        dkp_point a = dkp_point_at(r, dkp_gauge(r), from), b = dkp_point_at(r, dkp_gauge(r), down);
-        if ((to.sigma <= 0 && !r->sampler.plain_last) || a.scale <= 0) return dkp_ddim_step(from, down, x, D);
-        return dk_scale(b.scale, dk_mix(1 / a.scale, x, H, dkp_average(r, past, nodes, start, H, 0)));
+        int first = (to.sigma <= 0 && !r->sampler.plain_last) || dkp_point_at(r, dkp_gauge(r), from).scale <= 0;
+        return first ? dkp_ddim_step(from, down, x, D)
+                     : dkp_transfer(r, from, down, x, dkp_average(r, past, nodes, start, H, 0));
     }
     if (r->sampler.law == DK_LAW_SDE_NOISE) H = span;    /* its linear part is the ODE's */
     else if (r->sampler.law != DK_LAW_SDE) span = H;     /* the ODE down to sigma_down, not the SDE to the end */
@@ -3483,8 +3480,8 @@ static void dkp_multistep_evaluate(dk_recorder *r, dkp_multistep *m, dk_level l,
     dkp_push(&m->past, here, dkp_interpolant(r, m->classical, l, m->D));
     int made = r->steps - left; /* steps */
     if (!s->corrector || m->past.count < 2 || made <= s->uncorrected || made <= s->warmup) return;
-    int unipc = s->rule == DK_RULE_BH1 || s->rule == DK_RULE_BH2; /* a node more than its predictor's */
-    int nodes = dkp_nodes(r, s->corrector, m->past.count, left + s->correct_last + 1 + unipc);
+    int more = s->rule == DK_RULE_BH1 || s->rule == DK_RULE_BH2 || s->lower_order_final > 1; /* than its predictor's */
+    int nodes = dkp_nodes(r, s->corrector, m->past.count, left + s->correct_last + 1 + more);
     dk_vec x = dkp_multistep_step(r, m->classical, m->before, l, m->split, m->x, m->D, &m->past, nodes);
     r->x = dk_keep(r, dk_add(x, m->noise));
     if (!s->pece) return;
@@ -4011,6 +4008,7 @@ static const dkp_field dkp_fields[] = {
     DKP_S('i', points),
     DKP_S('i', er_power),
     DKP_S('i', from_down),
+    DKP_S('i', pseudo),
     DKP_S('i', plain_last),
     DKP_S('r', noise_min),
     DKP_S('r', noise_max),
@@ -4188,8 +4186,8 @@ static const dk_sampler_info dkp_samplers[] = {
     DKP_ROW("er_sde", dkp_record_er_sde, "order=3", 1, 1, "Cui et al. 2023, ER-SDE-Solver-3"),
     DKP_ROW("lms", dkp_record_adams, "order=4", 4, 1, "k-diffusion's lms: Adams-Bashforth, exact weights"),
     DKP_ROW("ipndm", dkp_record_adams, "order=4 rule=uniform", 1, 1, "Liu et al. 2022; Zhang & Chen 2022"),
-    DKP_WARM("plms", "1 | 1/2 1/2", "order=4 rule=uniform warmup=1", 1, 1, "Liu et al. 2022, alg. 2; CompVis's PLMS"),
-    DKP_WARM("pndm", "1/2 | 0 1/2 | 0 0 1 | 1/6 1/3 1/3 1/6", "order=4 rule=uniform warmup=3 stages=uniform", 1, 1, "Liu et al. 2022, alg. 1 and 2"),
+    DKP_WARM("plms", "1 | 1/2 1/2", "order=4 rule=uniform warmup=1 pseudo=1", 1, 1, "Liu et al. 2022, alg. 2; CompVis's PLMS"),
+    DKP_WARM("pndm", "1/2 | 0 1/2 | 0 0 1 | 1/6 1/3 1/3 1/6", "order=4 rule=uniform warmup=3 pseudo=1", 1, 1, "Liu et al. 2022, alg. 1 and 2"),
     DKP_ROW("abm", dkp_record_adams, "order=3 corrector=4 pece=1", 4, 2, "Adams-Bashforth-Moulton, PECE; Hairer et al. 1993, III.1"),
     DKP_ROW("ipndm_v", dkp_record_adams, "order=4 rule=ipndm_v", 1, 1, "zju-pi/diff-sampler's ipndm_v; for exact weights see lms"),
     DKP_ROW("deis_t", dkp_record_deis_t, "order=3", 3, 1, "Zhang & Chen 2022, t-AB"),

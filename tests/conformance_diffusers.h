@@ -157,6 +157,7 @@ static verdict set_singlestep(replay *r, const json *config) {
     verdict result = set_dpm(r, config);
     if (same(json_string(config, "solver_type", "midpoint"), "heun")) s->rule = DK_RULE_EXACT;
     s->stages = DK_SPACING_LEVELS;
+    if (!s->noise_prediction) s->law = DK_LAW_SDE;
     s->lower_order_final = flag(config, "lower_order_final") ||
                            flag(json_get(r->line, "config_changed_by_set_timesteps"), "lower_order_final");
     return result;
@@ -165,7 +166,7 @@ static verdict set_singlestep(replay *r, const json *config) {
 /* SDE-DPM-Solver++ 2M, which draws once more than it uses wherever it has a past. */
 static verdict set_cog_dpm(replay *r, const json *config) {
     (void)config;
-    r->draws_twice = 1;
+    r->draws_twice = r->unclipped = 1;
     return OK;
 }
 
@@ -180,13 +181,6 @@ static verdict set_unipc_multistep(replay *r, const json *config) {
         if ((int)disabled->item[i].number != s->uncorrected++)
             return unsupported("option: the corrector off in steps that are not the first");
     return OK;
-}
-
-/* sigma/alpha of level i */
-static double in_sigma(const replay *r, int i) {
-    dk_level l = r->c.grid.unit == DK_UNIT_FLOW ? dk_level_at(&r->c.schedule, r->levels[i])
-                                                : dk_level_at_sigma(&r->c.schedule, r->levels[i]);
-    return dk_noise_level(l);
 }
 
 static verdict set_sa_multistep(replay *r, const json *config) {
@@ -256,6 +250,7 @@ static verdict set_pndm(replay *r, const json *config) {
     double end = r->levels[r->count - 1], level[MAX_LEVELS], t[MAX_LEVELS];
     if (!rk) r->c.sampler = dk_sampler_named("plms");
     r->c.sampler.plain_last = 1;
+    if (r->c.prediction == DK_PREDICT_V) r->c.sampler.gauge = DK_GAUGE_VP; /* outputs are averaged as they are */
     for (int i = 0; i < r->recorded; i++) {
         int stage = rk && i < 12 ? i % 4 : !rk && i == 1;
         if (stage == 1 && rk) marks.level[2 * count - 1] = r->levels[i];
@@ -395,7 +390,7 @@ static verdict set_scheduler(replay *r, const char *class_name, const json *conf
     if (flag(config, "thresholding")) {
         r->quantile = json_real(config, "dynamic_thresholding_ratio", 0.995);
         r->clip_most = json_real(config, "sample_max_value", 1);
-    } else if (flag(config, "clip_sample")) {
+    } else if (flag(config, "clip_sample") && !r->unclipped) {
         r->clip = json_real(config, "clip_sample_range", 1);
     }
     return OK;

@@ -75,6 +75,7 @@ typedef struct replay {
     int dummy;             /* the model of diffusers' tests: x t/(t + 1) */
     const double *normals; /* draws one after another, instead of `noises` */
     int by_step;           /* a draw for each step, used or not */
+    int unclipped;         /* whatever its config says */
     int draws_twice;       /* two draws for each inner step, of which the second is used */
     int silent_from;       /* from this draw on the peer multiplies by zero; 0: none */
     int ends_early;        /* the peer's last step goes to sigma = 0, or nowhere */
@@ -171,6 +172,13 @@ static int denoise(void *user, const dk_eval *e) {
     return 0;
 }
 
+/* sigma/alpha of level i */
+static double in_sigma(const replay *r, int i) {
+    dk_level l = r->c.grid.unit == DK_UNIT_FLOW ? dk_level_at(&r->c.schedule, r->levels[i])
+                                                : dk_level_at_sigma(&r->c.schedule, r->levels[i]);
+    return dk_noise_level(l);
+}
+
 /* The peer's draws in order, without those that it threw away. */
 static int recorded_noise(void *user, const dk_noise_request *request, dk_real *out) {
     const replay *r = (const replay *)user;
@@ -182,9 +190,7 @@ static int recorded_noise(void *user, const dk_noise_request *request, dk_real *
     }
     if (r->by_step) {
         for (at = 0; at < r->count - 2; at++)
-            if (fabs(dk_noise_level(dk_level_at_sigma(&r->c.schedule, r->levels[at])) - request->from) <=
-                1e-12 * request->from)
-                break;
+            if (fabs(in_sigma(r, at) - request->from) <= 1e-12 * request->from) break;
     } else {
         for (; r->noises && at < r->noises->count; at++)
             if (!(r->used && r->used->item[at].number < 1) && --left == 0) break;
