@@ -569,23 +569,24 @@ typedef struct dk_sampler {
     int corrector;        /* multistep: nodes of the corrector, the new one included; 0: none */
     int pece;             /* evaluate again after the corrector */
     int uncorrected;      /* so many first steps are left as predicted */
-    int correct_last;     /* evaluate at the last level, too, unless sigma = 0 there, to correct the last step */
-    int warmup;           /* classical multistep: so many first steps are Runge-Kutta's, by the tableau */
+    int correct_last; /* evaluate at the last level, too, unless sigma = 0 there, to correct the last step */
+    int warmup;       /* classical multistep: so many first steps are Runge-Kutta's, by the tableau */
     int lower_order_final; /* 1: no more nodes than steps left before sigma = 0; 2: that step counts, as in diffusers;
                               3: one node in the last step, no matter how many before */
-    double gamma;   /* gradient estimation */
-    int points;     /* deis_t: sum over so many points, 0: exact */
-    int er_power;   /* er_sde: scaler level^(eta + 1) instead of the paper's level (exp(level^0.3) + 10) */
-    int from_down;  /* measure past nodes from the last step's sigma_down, as ComfyUI's RES does */
-    int pseudo;     /* classical methods: steps are DDIM's by the averaged slope, stages at shares of t; Liu et al. 2022 */
+    double gamma;          /* gradient estimation */
+    int points;            /* deis_t: sum over so many points, 0: exact */
+    int er_power;  /* er_sde: scaler level^(eta + 1) instead of the paper's level (exp(level^0.3) + 10) */
+    int from_down; /* measure past nodes from the last step's sigma_down, as ComfyUI's RES does */
+    int pseudo; /* classical methods: steps are DDIM's by the averaged slope, stages at shares of t; Liu et al. 2022 */
     int plain_last; /* classical methods: an ordinary step to sigma = 0 instead of x = alpha D */
     double noise_min,
         noise_max; /* the law's noise only where sigma/alpha after the step lies between; 0: no limit */
     const dk_exponential *exponential; /* exponential Runge-Kutta */
     double alpha2;                     /* singlestep: r_2, where its third stage stands; 0: 2/3 */
-    dk_spacing stages; /* singlestep: stages equidistant in lambda, or as UNIFORM or QUADRATIC are; LEVELS: on the grid's
+    dk_spacing
+        stages; /* singlestep: stages equidistant in lambda, or as UNIFORM or QUADRATIC are; LEVELS: on the grid's
                           own levels, of which `order` make one step */
-    int evals;         /* singlestep: evaluations in all, fewer lower the last steps' order; 0: no limit */
+    int evals; /* singlestep: evaluations in all, fewer lower the last steps' order; 0: no limit */
     double
         pure_stage; /* singlestep of order 2 from alpha = 0: sigma/(alpha + sigma) of its stage; 0: order 1 */
     int cfg_pp; /* CFG++: the unconditional output gives the direction, guided D the target; 2: multistep in D averages
@@ -3292,7 +3293,8 @@ static dk_vec dkp_ipndm_v_average(const dkp_history *past, int n, double from, d
 static dk_vec dkp_average(const dk_recorder *r, const dkp_history *past, int n, double from, double span,
                           double H) {
     dk_rule rule = r->sampler.rule;
-    int ahead = (past->at[0] - from) / span > 1e-9; /* the newest lies in the step: a corrector's, or singlestep */
+    int ahead =
+        (past->at[0] - from) / span > 1e-9; /* the newest lies in the step: a corrector's, or singlestep */
     int even = rule == DK_RULE_UNIFORM || rule == DK_RULE_GRADIENT, omit = -1;
     if (rule == DK_RULE_IPNDM_V && n > 2) return dkp_ipndm_v_average(past, n, from, span);
     if (rule == DK_RULE_DPM && n == 3 && ahead) omit = 1; /* DPM-Solver-3: the line through first and last */
@@ -3371,12 +3373,14 @@ static dk_level dkp_level_in_time(const dk_recorder *r, double share) {
     return dk_level_at(&r->config->schedule, r->sampler.stages == DK_SPACING_QUADRATIC ? root * root : t);
 }
 
-/* From the state x at `from` along the slope K of the gauge: straight in the gauge's coordinates; or, for pseudo
-   numerical methods (Liu et al. 2022, eq. 11), by DDIM with the D that has this slope, which in VE and flow is the same. */
-static dk_vec dkp_transfer(const dk_recorder *r, dk_level from, dk_level to, dk_vec x, dk_vec K) {
+/* From the state x at `from` along a slope, times its share of the step h: straight in the gauge's coordinates; or, for
+   pseudo numerical methods (Liu et al. 2022, eq. 11), by DDIM with the D that has this slope. In VE and flow these are
+   the same. */
+static dk_vec dkp_transfer(const dk_recorder *r, dk_level from, dk_level to, dk_vec x, double h, double share,
+                           dk_vec slopes) {
     dkp_point a = dkp_point_at(r, dkp_gauge(r), from), b = dkp_point_at(r, dkp_gauge(r), to);
-    if (r->sampler.pseudo) return dkp_ddim_step(from, to, x, dk_mix(1 / a.q, K, -a.p / a.q, x));
-    return dk_scale(b.scale, dk_mix(1 / a.scale, x, b.u - a.u, K));
+    if (!r->sampler.pseudo) return dk_scale(b.scale, dk_mix(1 / a.scale, x, h, slopes));
+    return dkp_ddim_step(from, to, x, dk_mix(1 / (share * a.q), slopes, -a.p / a.q, x));
 }
 
 /* One explicit Runge-Kutta step in the gauge, down to `end`. The ODE is singular at sigma = 0, so a step that
@@ -3389,21 +3393,20 @@ static dk_vec dkp_runge_kutta_to(dk_recorder *r, const dkp_tableau *tableau, dk_
     dk_vec K[DK_MAX_STAGES], D = dkp_zero(), sum = dkp_zero();
     for (int i = 0; i < stages; i++) {
         double c = 0;
-        for (int j = 0; j < i; j++) c += tableau->a[i][j];
         sum = dkp_zero();
-        for (int j = 0; j < i; j++) sum = dk_add(sum, dk_scale(tableau->a[i][j] / c, K[j]));
+        for (int j = 0; j < i; j++) c += tableau->a[i][j], sum = dk_mix(1, sum, tableau->a[i][j], K[j]);
         dk_level level = i == 0                          ? r->from
                          : fabs(c - 1) < 1e-12 && !noisy ? r->to
                          : r->sampler.pseudo             ? dkp_level_in_time(r, c)
                                                          : dkp_level_in_gauge(r, gauge, u + c * h);
         dkp_point at = dkp_point_at(r, gauge, level);
-        dk_vec x = i == 0 ? r->x : dkp_transfer(r, r->from, level, r->x, sum);
+        dk_vec x = i == 0 ? r->x : dkp_transfer(r, r->from, level, r->x, h, c, sum);
         D = dk_denoise(r, x, level);
         K[i] = dk_mix(at.p, x, at.q, D);
     }
-    sum = stages > 1 ? dkp_zero() : K[0];
-    for (int i = 0; i < stages && stages > 1; i++) sum = dk_add(sum, dk_scale(tableau->a[stages][i], K[i]));
-    r->x = plain ? dkp_transfer(r, r->from, end, r->x, sum) : dkp_ddim_step(r->from, end, r->x, D);
+    sum = dkp_zero();
+    for (int i = 0; i < stages; i++) sum = dk_mix(1, sum, stages > 1 ? tableau->a[stages][i] : 1, K[i]);
+    r->x = plain ? dkp_transfer(r, r->from, end, r->x, h, 1, sum) : dkp_ddim_step(r->from, end, r->x, D);
     return K[0];
 }
 
@@ -3446,12 +3449,13 @@ static dk_vec dkp_multistep_step(const dk_recorder *r, int classical, dk_level f
     double H = dkp_axis(r, classical, split.down) - start;
     dk_level down = split.down;
     if (classical) {
-        int first = (to.sigma <= 0 && !r->sampler.plain_last) || dkp_point_at(r, dkp_gauge(r), from).scale <= 0;
+        int first =
+            (to.sigma <= 0 && !r->sampler.plain_last) || dkp_point_at(r, dkp_gauge(r), from).scale <= 0;
         return first ? dkp_ddim_step(from, down, x, D)
-                     : dkp_transfer(r, from, down, x, dkp_average(r, past, nodes, start, H, 0));
+                     : dkp_transfer(r, from, down, x, H, 1, dkp_average(r, past, nodes, start, H, 0));
     }
-    if (r->sampler.law == DK_LAW_SDE_NOISE) H = span;    /* its linear part is the ODE's */
-    else if (r->sampler.law != DK_LAW_SDE) span = H;     /* the ODE down to sigma_down, not the SDE to the end */
+    if (r->sampler.law == DK_LAW_SDE_NOISE) H = span; /* its linear part is the ODE's */
+    else if (r->sampler.law != DK_LAW_SDE) span = H;  /* the ODE down to sigma_down, not the SDE to the end */
     if (!dkp_finite(span) || (nodes < 2 && !r->sampler.noise_prediction))
         return dkp_ddim_step(from, down, x, D);
     if (!r->sampler.noise_prediction)
@@ -3480,7 +3484,8 @@ static void dkp_multistep_evaluate(dk_recorder *r, dkp_multistep *m, dk_level l,
     dkp_push(&m->past, here, dkp_interpolant(r, m->classical, l, m->D));
     int made = r->steps - left; /* steps */
     if (!s->corrector || m->past.count < 2 || made <= s->uncorrected || made <= s->warmup) return;
-    int more = s->rule == DK_RULE_BH1 || s->rule == DK_RULE_BH2 || s->lower_order_final > 1; /* than its predictor's */
+    int more = s->rule == DK_RULE_BH1 || s->rule == DK_RULE_BH2 ||
+               s->lower_order_final > 1; /* than its predictor's */
     int nodes = dkp_nodes(r, s->corrector, m->past.count, left + s->correct_last + 1 + more);
     dk_vec x = dkp_multistep_step(r, m->classical, m->before, l, m->split, m->x, m->D, &m->past, nodes);
     r->x = dk_keep(r, dk_add(x, m->noise));
@@ -3853,14 +3858,17 @@ static int dkp_singlestep_order(const dk_recorder *r) {
    where that one did, with what has been evaluated since. That is the multistep step with its nodes ahead of its start.
    Noise comes afresh with every stage. lower_order_final: a step that would end with the grid is one level shorter. */
 static void dkp_singlestep_on_levels(dk_recorder *r) {
-    int stages = 0, order = r->sampler.order > 1 ? r->sampler.order : 1, lower = order > 1 && r->sampler.lower_order_final;
+    int stages = 0, order = r->sampler.order > 1 ? r->sampler.order : 1,
+        lower = order > 1 && r->sampler.lower_order_final;
     dk_level start = r->from;
     dk_vec x = r->x;
     dkp_history past;
     while (dk_step(r)) {
         int left = r->steps - r->step;
         if (stages == 0) {
-            stages = !dkp_finite(dkp_gauge_lambda(r, r->from)) ? 1 : left > order ? order : left - (lower && left == order);
+            stages = !dkp_finite(dkp_gauge_lambda(r, r->from)) ? 1
+                     : left > order                            ? order
+                                                               : left - (lower && left == order);
             past.count = 0, start = r->from, x = r->x;
         }
         stages--;
@@ -4267,6 +4275,10 @@ static const dk_alias dkp_aliases[] = {
     {"comfyui", "euler_cfg_pp", "euler_cfg_pp", NULL, "", ""},
     {"comfyui", "euler_ancestral_cfg_pp", "euler_ancestral_cfg_pp", NULL, "", ""},
     {"comfyui", "dpmpp_2s_ancestral_cfg_pp", "dpmpp_2s_ancestral_cfg_pp", NULL, "", ""},
+    {"comfyui", "dpmpp_2m_cfg_pp", "dpmpp_2m_cfg_pp", NULL, "", ""},
+    {"comfyui", "res_multistep_cfg_pp", "res_multistep_cfg_pp", NULL, "", ""},
+    {"comfyui", "res_multistep_ancestral_cfg_pp", "res_multistep_ancestral_cfg_pp", NULL, "from_down=1", ""},
+    {"comfyui", "gradient_estimation_cfg_pp", "gradient_estimation_cfg_pp", NULL, "", ""},
     {"comfyui", "dpmpp_sde", "dpmpp_sde", NULL, "", ""},
     {"comfyui", "dpmpp_2m", "dpmpp_2m", NULL, "", ""},
     {"comfyui", "dpmpp_2m_sde", "dpmpp_2m_sde", NULL, "", ""},
@@ -4338,7 +4350,7 @@ static const dk_alias dkp_aliases[] = {
     {"a1111", "DDIM", "ddim", NULL, "", ""},
     {"a1111", "DDIM CFG++", "euler_cfg_pp", NULL, "", ""},
     {"a1111", "ddim_cfgpp", "euler_cfg_pp", NULL, "", ""},
-    {"a1111", "PLMS", "ipndm", NULL, "", "its first step evaluates twice, as Heun's does"},
+    {"a1111", "PLMS", "plms", NULL, "plain_last=1", ""},
     {"a1111", "UniPC", "unipc", NULL, "rule=bh1 lower_order_final=1", ""},
     {"a1111", "Uniform", NULL, "linspace", "", ""},
     {"a1111", "Karras", NULL, "karras", "", ""},
@@ -4377,8 +4389,8 @@ static const dk_alias dkp_aliases[] = {
     {"diffusers", "DDPMParallelScheduler", "ddpm", NULL, "", "variance fixed_large: ddpm_large"},
     {"diffusers", "UnCLIPScheduler", "ddpm", NULL, "", ""},
     {"diffusers", "DDPMWuerstchenScheduler", "ddpm", NULL, "", ""},
-    {"diffusers", "PNDMScheduler", "ipndm", NULL, "", "its first steps are Runge-Kutta's"},
-    {"diffusers", "IPNDMScheduler", "ipndm", NULL, "", ""},
+    {"diffusers", "PNDMScheduler", "pndm", NULL, "plain_last=1", "skip_prk_steps: plms; v prediction: gauge=vp"},
+    {"diffusers", "IPNDMScheduler", "ipndm", NULL, "plain_last=1", ""},
     {"diffusers", "EulerDiscreteScheduler", "euler", NULL, "", ""},
     {"diffusers", "EulerAncestralDiscreteScheduler", "euler_ancestral", NULL, "", ""},
     {"diffusers", "HeunDiscreteScheduler", "heun", NULL, "", ""},
@@ -4386,12 +4398,13 @@ static const dk_alias dkp_aliases[] = {
     {"diffusers", "KDPM2AncestralDiscreteScheduler", "dpm2_ancestral", NULL, "", ""},
     {"diffusers", "LMSDiscreteScheduler", "lms", NULL, "plain_last=1", ""},
     {"diffusers", "DPMSolverSDEScheduler", "dpmpp_sde", NULL, "", ""},
-    {"diffusers", "DPMSolverMultistepScheduler", "dpmpp_2m", NULL, "", "sde-dpmsolver++: dpmpp_2m_sde; dpmsolver: dpm_solver_2m"},
+    {"diffusers", "DPMSolverMultistepScheduler", "dpmpp_2m", NULL, "", "sde-dpmsolver++: dpmpp_2m_sde; dpmsolver: dpm_solver_2m; sde-dpmsolver: that with law=sde_noise eta=1"},
+    {"diffusers", "CogVideoXDPMScheduler", "dpmpp_2m_sde", NULL, "", ""},
     {"diffusers", "DPMSolverMultistepInverseScheduler", "dpmpp_2m", NULL, "grid.rising=1", ""},
-    {"diffusers", "DPMSolverSinglestepScheduler", "dpmpp_2s", NULL, "", "dpmsolver: dpm_solver_2s"},
+    {"diffusers", "DPMSolverSinglestepScheduler", "dpmpp_2s", NULL, "stages=levels lower_order_final=1", "dpmsolver: dpm_solver_2s; sde-dpmsolver++: law=sde eta=1"},
     {"diffusers", "DEISMultistepScheduler", "deis", NULL, "order=2", ""},
     {"diffusers", "UniPCMultistepScheduler", "unipc", NULL, "order=2 corrector=3 rule=bh2", ""},
-    {"diffusers", "SASolverScheduler", "sa_solver", NULL, "order=2 corrector=2 rule=bh1", "noise in timesteps 200 to 800 only: noise_min, noise_max"},
+    {"diffusers", "SASolverScheduler", "sa_solver", NULL, "order=2 corrector=2 rule=sa lower_order_final=2", "noise in timesteps 200 to 800 only: noise_min, noise_max"},
     {"diffusers", "EDMEulerScheduler", "euler", NULL, "", ""},
     {"diffusers", "EDMDPMSolverMultistepScheduler", "dpmpp_2m", NULL, "", ""},
     {"diffusers", "CosineDPMSolverMultistepScheduler", "dpmpp_2m_sde", NULL, "", ""},

@@ -131,6 +131,8 @@ static verdict set_dpm(replay *r, const json *config) {
     s->rule = same(solver, "heun") ? DK_RULE_DPM_TAYLOR : DK_RULE_DPM;
     s->eta = strncmp(algorithm, "sde", 3) == 0;
     s->noise_prediction = !strstr(algorithm, "++");
+    if (s->eta > 0 && s->order > 2 && !s->noise_prediction && s->stages == DK_SPACING_DEFAULT)
+        return unsupported("option: third order with noise, where the peer has a wrong sign");
     if (s->noise_prediction) s->law = DK_LAW_SDE_NOISE;
     set_lower_order(r, flag(config, "lower_order_final") && few);
     if (flag(config, "euler_at_final") && !(flag(config, "lower_order_final") && few))
@@ -154,9 +156,9 @@ static verdict set_deis_multistep(replay *r, const json *config) {
 
 static verdict set_singlestep(replay *r, const json *config) {
     dk_sampler *s = &r->c.sampler;
+    s->stages = DK_SPACING_LEVELS;
     verdict result = set_dpm(r, config);
     if (same(json_string(config, "solver_type", "midpoint"), "heun")) s->rule = DK_RULE_EXACT;
-    s->stages = DK_SPACING_LEVELS;
     if (!s->noise_prediction) s->law = DK_LAW_SDE;
     s->lower_order_final = flag(config, "lower_order_final") ||
                            flag(json_get(r->line, "config_changed_by_set_timesteps"), "lower_order_final");
@@ -236,7 +238,8 @@ static void level_between(void *user, double t, double *alpha, double *sigma, do
     const half_steps *h = (const half_steps *)user;
     double at = 2 * (h->steps - t), k = floor(at + 0.5);
     k = k < 0 ? 0 : k > 2 * h->steps ? 2 * h->steps : k;
-    double level = h->level[(int)k] * (1 - 1e-3 * (at - k)); /* anything strictly falling: only marks are asked for */
+    double level =
+        h->level[(int)k] * (1 - 1e-3 * (at - k)); /* anything strictly falling: only marks are asked for */
     (void)d_alpha, (void)d_sigma;
     *alpha = 1 / sqrt(1 + level * level), *sigma = level * *alpha;
 }
@@ -250,7 +253,8 @@ static verdict set_pndm(replay *r, const json *config) {
     double end = r->levels[r->count - 1], level[MAX_LEVELS], t[MAX_LEVELS];
     if (!rk) r->c.sampler = dk_sampler_named("plms");
     r->c.sampler.plain_last = 1;
-    if (r->c.prediction == DK_PREDICT_V) r->c.sampler.gauge = DK_GAUGE_VP; /* outputs are averaged as they are */
+    if (r->c.prediction == DK_PREDICT_V)
+        r->c.sampler.gauge = DK_GAUGE_VP; /* outputs are averaged as they are */
     for (int i = 0; i < r->recorded; i++) {
         int stage = rk && i < 12 ? i % 4 : !rk && i == 1;
         if (stage == 1 && rk) marks.level[2 * count - 1] = r->levels[i];
@@ -262,11 +266,13 @@ static verdict set_pndm(replay *r, const json *config) {
         if (fabs(t[i] - jump - t[i + 1]) > 0)
             return unsupported("option: PNDM's jump of T/n timesteps, where the next timestep is another");
     r->count = count;
-    if (fabs(end - level[count - 1]) > 1e-9 * end) level[r->count++] = end; /* else a last step that goes nowhere */
+    if (fabs(end - level[count - 1]) > 1e-9 * end)
+        level[r->count++] = end; /* else a last step that goes nowhere */
     marks.steps = r->count - 1;
     for (int i = 0; i < r->count; i++) {
         marks.level[2 * i] = level[i], r->levels[i] = marks.steps - i;
-        if (i >= warmup || !rk) marks.level[2 * i + 1] = i + 1 < r->count ? 0.5 * (level[i] + level[i + 1]) : 0;
+        if (i >= warmup || !rk)
+            marks.level[2 * i + 1] = i + 1 < r->count ? 0.5 * (level[i] + level[i + 1]) : 0;
     }
     r->c.schedule = dk_custom_schedule(level_between, &marks, 0, marks.steps);
     r->c.grid.unit = DK_UNIT_T;
