@@ -570,7 +570,7 @@ typedef struct dk_sampler {
     int pece;             /* evaluate again after the corrector */
     int uncorrected;      /* so many first steps are left as predicted */
     int correct_last; /* evaluate at the last level, too, unless sigma = 0 there, to correct the last step */
-    int warmup;       /* classical multistep: so many first steps are Runge-Kutta's, by the tableau */
+    int warmup;       /* classical multistep: so many first steps of more are Runge-Kutta's, by the tableau */
     int lower_order_final; /* 1: no more nodes than steps left before sigma = 0; 2: that step counts, as in diffusers;
                               3: one node in the last step, no matter how many before */
     double gamma;          /* gradient estimation */
@@ -3410,16 +3410,20 @@ static dk_vec dkp_runge_kutta_to(dk_recorder *r, const dkp_tableau *tableau, dk_
     return K[0];
 }
 
-static void dkp_runge_kutta_step(dk_recorder *r, const dkp_tableau *tableau) {
+static void dkp_refuse_eta(dk_recorder *r) {
     if (r->sampler.eta > 0)
         dk_refuse(r, "sampler.eta", r->sampler.eta, "0: this sampler is deterministic but for churn");
-    dkp_runge_kutta_to(r, tableau, r->to);
+}
+
+static dk_vec dkp_runge_kutta_step(dk_recorder *r, const dkp_tableau *tableau) {
+    dkp_refuse_eta(r);
+    return dkp_runge_kutta_to(r, tableau, r->to);
 }
 
 /* A multistep run: classical in a gauge, or exponential in lambda. What is interpolated, and the last step, which the
    corrector repeats. */
 typedef struct dkp_multistep {
-    int classical;
+    int classical, uncorrected; /* so many steps are not corrected */
     dkp_history past;
     dk_level before; /* where the last step began */
     dk_vec x, noise; /* its state there, and its noise */
@@ -3445,17 +3449,18 @@ static dk_vec dkp_interpolant(dk_recorder *r, int classical, dk_level l, dk_vec 
    part and the average of D or the noise under its weight. */
 static dk_vec dkp_multistep_step(const dk_recorder *r, int classical, dk_level from, dk_level to,
                                  dkp_split split, dk_vec x, dk_vec D, const dkp_history *past, int nodes) {
-    double start = dkp_axis(r, classical, from), span = dkp_axis(r, classical, to) - start;
-    double H = dkp_axis(r, classical, split.down) - start;
+    dk_noise_law law = r->sampler.law;
     dk_level down = split.down;
-    if (classical) {
-        int first =
-            (to.sigma <= 0 && !r->sampler.plain_last) || dkp_point_at(r, dkp_gauge(r), from).scale <= 0;
-        return first ? dkp_ddim_step(from, down, x, D)
-                     : dkp_transfer(r, from, down, x, H, 1, dkp_average(r, past, nodes, start, H, 0));
-    }
-    if (r->sampler.law == DK_LAW_SDE_NOISE) H = span; /* its linear part is the ODE's */
-    else if (r->sampler.law != DK_LAW_SDE) span = H;  /* the ODE down to sigma_down, not the SDE to the end */
+    double start = dkp_axis(r, classical, from), h = dkp_axis(r, classical, to) - start;
+    double h_down = dkp_axis(r, classical, down) - start;
+    if (classical &&
+        ((to.sigma <= 0 && !r->sampler.plain_last) || dkp_point_at(r, dkp_gauge(r), from).scale <= 0))
+        return dkp_ddim_step(from, down, x, D);
+    if (classical)
+        return dkp_transfer(r, from, down, x, h_down, 1, dkp_average(r, past, nodes, start, h_down, 0));
+    /* an SDE's step goes to the end, in the noise with the ODE's weight; other laws': as an ODE's to sigma_down */
+    double span = law == DK_LAW_SDE || law == DK_LAW_SDE_NOISE ? h : h_down,
+           H = law == DK_LAW_SDE_NOISE ? h : h_down;
     if (!dkp_finite(span) || (nodes < 2 && !r->sampler.noise_prediction))
         return dkp_ddim_step(from, down, x, D);
     if (!r->sampler.noise_prediction)
@@ -3478,14 +3483,12 @@ static void dkp_multistep_evaluate(dk_recorder *r, dkp_multistep *m, dk_level l,
     const dk_sampler *s = &r->sampler;
     double here = dkp_axis(r, m->classical, l);
     dkp_multistep_estimate(r, m, l);
-    if (s->from_down && r->step > 0)
-        for (int i = 0; i < m->past.count; i++)
-            m->past.at[i] += here - dkp_axis(r, m->classical, m->split.down);
+    if (s->from_down && !m->classical && r->step > 0)
+        for (int i = 0; i < m->past.count; i++) m->past.at[i] += here - dkp_gauge_lambda(r, m->split.down);
     dkp_push(&m->past, here, dkp_interpolant(r, m->classical, l, m->D));
-    int made = r->steps - left; /* steps */
-    if (!s->corrector || m->past.count < 2 || made <= s->uncorrected || made <= s->warmup) return;
-    int more = s->rule == DK_RULE_BH1 || s->rule == DK_RULE_BH2 ||
-               s->lower_order_final > 1; /* than its predictor's */
+    if (!s->corrector || m->past.count < 2 || r->steps - left <= m->uncorrected) return;
+    int unipc = s->rule == DK_RULE_BH1 || s->rule == DK_RULE_BH2;
+    int more = unipc || s->lower_order_final > 1; /* one node more than the predictor had */
     int nodes = dkp_nodes(r, s->corrector, m->past.count, left + s->correct_last + 1 + more);
     dk_vec x = dkp_multistep_step(r, m->classical, m->before, l, m->split, m->x, m->D, &m->past, nodes);
     r->x = dk_keep(r, dk_add(x, m->noise));
@@ -3500,18 +3503,19 @@ static void dkp_record_multistep(dk_recorder *r, int classical) {
     dkp_multistep m;
     memset(&m, 0, sizeof m);
     m.classical = classical;
-    if (classical && s->warmup && r->status == DK_OK)
-        r->status = dkp_parse_tableau(s->tableau, &tableau, r->config->message);
+    if (classical) dkp_refuse_eta(r); /* a slope's history has noise in it that no polynomial goes through */
+    int warmup = classical && s->warmup < r->steps ? s->warmup : 0;
+    m.uncorrected = s->uncorrected > warmup ? s->uncorrected : warmup;
+    if (warmup && r->status == DK_OK) r->status = dkp_parse_tableau(s->tableau, &tableau, r->config->message);
     while (dk_step(r)) {
         int left = r->steps - r->step;
-        dkp_split split = dkp_noise_split(r, s->eta, s->law);
-        if (classical && r->step < s->warmup) {
-            dk_vec slope = dkp_runge_kutta_to(r, &tableau, split.down);
+        if (r->step < warmup) {
+            dk_vec slope = dkp_runge_kutta_step(r, &tableau);
             dkp_push(&m.past, dkp_axis(r, 1, r->from), dk_keep(r, slope));
-            r->x = dkp_add_noise(r, r->x, split.up);
             continue;
         }
         dkp_multistep_evaluate(r, &m, r->from, left);
+        dkp_split split = dkp_noise_split(r, s->eta, s->law);
         int nodes = dkp_nodes(r, s->order, m.past.count, left + s->correct_last);
         if (!classical && !dkp_finite(m.past.at[0]))
             m.past.count = 0, nodes = 1; /* no interpolation across an infinite gap */
@@ -4350,7 +4354,7 @@ static const dk_alias dkp_aliases[] = {
     {"a1111", "DDIM", "ddim", NULL, "", ""},
     {"a1111", "DDIM CFG++", "euler_cfg_pp", NULL, "", ""},
     {"a1111", "ddim_cfgpp", "euler_cfg_pp", NULL, "", ""},
-    {"a1111", "PLMS", "plms", NULL, "plain_last=1", ""},
+    {"a1111", "PLMS", "plms", NULL, "", ""},
     {"a1111", "UniPC", "unipc", NULL, "rule=bh1 lower_order_final=1", ""},
     {"a1111", "Uniform", NULL, "linspace", "", ""},
     {"a1111", "Karras", NULL, "karras", "", ""},
