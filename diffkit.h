@@ -570,7 +570,7 @@ typedef struct dk_sampler {
     int pece;             /* evaluate again after the corrector */
     int uncorrected;      /* so many first steps are left as predicted */
     int correct_last; /* evaluate at the last level, too, unless sigma = 0 there, to correct the last step */
-    int warmup;       /* classical multistep: so many first steps of more are Runge-Kutta's, by the tableau */
+    int warmup; /* classical multistep: so many first steps, if there are, are Runge-Kutta's, by the tableau */
     int lower_order_final; /* 1: no more nodes than steps left before sigma = 0; 2: that step counts, as in diffusers;
                               3: one node in the last step, no matter how many before */
     double gamma;          /* gradient estimation */
@@ -3504,7 +3504,7 @@ static void dkp_record_multistep(dk_recorder *r, int classical) {
     memset(&m, 0, sizeof m);
     m.classical = classical;
     if (classical) dkp_refuse_eta(r); /* a slope's history has noise in it that no polynomial goes through */
-    int warmup = classical && s->warmup < r->steps ? s->warmup : 0;
+    int warmup = classical && s->warmup <= r->steps ? s->warmup : 0;
     m.uncorrected = s->uncorrected > warmup ? s->uncorrected : warmup;
     if (warmup && r->status == DK_OK) r->status = dkp_parse_tableau(s->tableau, &tableau, r->config->message);
     while (dk_step(r)) {

@@ -71,13 +71,18 @@ typedef struct scheduler {
 static int flag(const json *v, const char *key) { return json_real(v, key, 0) > 0; }
 
 /* DDIM's previous timestep is t - T/n whatever the spacing; only where that is the next timestep is it DDIM. */
-static verdict set_ddim(replay *r, const json *config) {
-    const json *args = json_get(r->line, "step_args"), *steps = json_get(r->line, "timesteps");
+static verdict check_jumps(const replay *r, const json *config, const double *t, int count) {
     double jump =
         floor(json_real(config, "num_train_timesteps", 1000) / json_real(r->line, "num_inference_steps", 1));
-    for (int i = 0; steps && i + 1 < steps->count; i++)
-        if (fabs(steps->item[i].number - jump - steps->item[i + 1].number) > 0)
+    for (int i = 0; i + 1 < count; i++)
+        if (fabs(t[i] - jump - t[i + 1]) > 0)
             return unsupported("option: DDIM's jump of T/n timesteps, where the next timestep is another");
+    return OK;
+}
+
+static verdict set_ddim(replay *r, const json *config) {
+    const json *args = json_get(r->line, "step_args");
+    if (check_jumps(r, config, r->time_at, r->recorded) < OK) return UNSUPPORTED;
     if ((flag(config, "clip_sample") || flag(config, "thresholding")) &&
         !flag(args, "use_clipped_model_output"))
         return unsupported("option: x0 clipped while the noise is not recomputed");
@@ -136,7 +141,8 @@ static verdict set_dpm(replay *r, const json *config) {
     if (s->noise_prediction) s->law = DK_LAW_SDE_NOISE;
     set_lower_order(r, flag(config, "lower_order_final") && few);
     if (flag(config, "euler_at_final") && !(flag(config, "lower_order_final") && few))
-        s->lower_order_final = 3;
+        s->lower_order_final =
+            r->ends_early ? 0 : 3; /* the step that is lowered is not there, or to sigma = 0 */
     return OK;
 }
 
@@ -167,7 +173,7 @@ static verdict set_singlestep(replay *r, const json *config) {
 
 /* SDE-DPM-Solver++ 2M, which draws once more than it uses wherever it has a past. */
 static verdict set_cog_dpm(replay *r, const json *config) {
-    (void)config;
+    if (check_jumps(r, config, r->time_at, r->recorded) < OK) return UNSUPPORTED;
     r->draws_twice = r->unclipped = 1;
     return OK;
 }
@@ -190,7 +196,7 @@ static verdict set_sa_multistep(replay *r, const json *config) {
     s->order = (int)json_real(config, "predictor_order", 2);
     s->corrector = (int)json_real(config, "corrector_order", 2);
     s->noise_prediction = same(json_string(config, "algorithm_type", ""), "noise_prediction");
-    set_lower_order(r, flag(config, "lower_order_final"));
+    s->lower_order_final = flag(config, "lower_order_final") ? 2 : 0;
     s->correct_last = r->ends_early && r->levels[r->count - 1] > 0; /* there the peer evaluates once more */
     s->eta = 1, s->rule = DK_RULE_SA;
     if (s->noise_prediction) s->law = DK_LAW_SDE_NOISE, s->rule = DK_RULE_EXACT;
@@ -247,9 +253,6 @@ static void level_between(void *user, double t, double *alpha, double *sigma, do
 static verdict set_pndm(replay *r, const json *config) {
     static half_steps marks;
     int rk = !flag(config, "skip_prk_steps"), warmup = rk ? 3 : 1, count = 0;
-    const json *steps = json_get(r->line, "timesteps");
-    double jump =
-        floor(json_real(config, "num_train_timesteps", 1000) / json_real(r->line, "num_inference_steps", 1));
     double end = r->levels[r->count - 1], level[MAX_LEVELS], t[MAX_LEVELS];
     if (!rk) r->c.sampler = dk_sampler_named("plms");
     r->c.sampler.plain_last = 1;
@@ -259,12 +262,10 @@ static verdict set_pndm(replay *r, const json *config) {
         int stage = rk && i < 12 ? i % 4 : !rk && i == 1;
         if (stage == 1 && rk) marks.level[2 * count - 1] = r->levels[i];
         if (stage) continue;
-        t[count] = steps->item[i].number, marks.level[2 * count] = level[count] = r->levels[i];
+        t[count] = r->time_at[i], marks.level[2 * count] = level[count] = r->levels[i];
         count++;
     }
-    for (int i = 0; i + 1 < count; i++)
-        if (fabs(t[i] - jump - t[i + 1]) > 0)
-            return unsupported("option: PNDM's jump of T/n timesteps, where the next timestep is another");
+    if (check_jumps(r, config, t, count) < OK) return UNSUPPORTED;
     r->count = count;
     if (fabs(end - level[count - 1]) > 1e-9 * end)
         level[r->count++] = end; /* else a last step that goes nowhere */

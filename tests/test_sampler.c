@@ -1365,8 +1365,9 @@ static int documented_calls(const dk_sampler_info *info, int steps, int from_pur
         int short_steps = from_pure_noise + to_zero < steps ? from_pure_noise + to_zero : steps;
         return evals * (steps - short_steps) + short_steps; /* lambda is infinite at those ends */
     }
-    if (s->warmup) { /* Runge-Kutta at first */
-        return steps + (steps > s->warmup ? (strcmp(s->name, "pndm") == 0 ? 9 : 1) : 0);
+    if (s->warmup) {                                            /* Runge-Kutta at first */
+        int made = s->warmup - (to_zero && s->warmup == steps); /* with more than one evaluation */
+        return s->warmup > steps ? steps : steps + made * (strcmp(s->name, "pndm") == 0 ? 3 : 1);
     }
     if (strcmp(s->name, "abm") == 0) return 2 * steps - 1; /* its gauge is regular at pure noise */
     if (strcmp(s->name, "predictor_corrector") == 0) return 2 * steps - from_pure_noise;
