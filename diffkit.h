@@ -502,7 +502,8 @@ typedef enum dk_noise_law {
     DK_LAW_SDE,       /* sigma_down = sigma r^eta; SDE-DPM-Solver++; equal to ANCESTRAL at eta = 0 and 1 */
     DK_LAW_DDPM_LARGE, /* sigma_down as ANCESTRAL at 1; noise of the forward step's variance (DDPM's beta_t) */
     DK_LAW_FLOW, /* u_down = u (1 - eta (1 - u/u_before)), u = sigma/(alpha + sigma); rectified-flow ancestral */
-    DK_LAW_SDE_NOISE, /* SDE whose exact linear part is alpha's, for noise prediction: SDE-DPM-Solver; see below */
+    DK_LAW_SDE_NOISE, /* the SDE with noise prediction, 1 + eta times the ODE's drift: SDE-DPM-Solver, Lu et al. 2022b,
+                         SA-Solver (eta = tau^2); large steps do not keep the marginal */
     DK_LAW_COUNT
 } dk_noise_law;
 
@@ -602,7 +603,7 @@ typedef struct dk_sampler_info {
     const char *settings; /* what differs from a zero dk_sampler with s_noise 1, for dk_config_set */
     int order;            /* of convergence: of the ODE, or (weak) of the SDE */
     int evals; /* per step; Runge-Kutta steps to sigma = 0, exponential ones also from alpha = 0, take one; smld's
-                  one more */
+                  one more; pndm's warm-up three more in each of three, plms's one more */
     const char *paper;
 } dk_sampler_info;
 
@@ -3188,8 +3189,7 @@ static dkp_split dkp_split_between(dk_recorder *r, dk_level from, dk_level to, d
         double down = u * (1 + (u / before - 1) * eta);
         split.down.sigma = down > 0 ? to.alpha * down / (1 - down) : 0;
     } else if (law == DK_LAW_SDE_NOISE && from.alpha > 0) {
-        /* x_from carried along without noise would have `carried`; the drift is 1 + eta times the ODE's. Lu et al. 2022b,
-           SDE-DPM-Solver-1, Xue et al. 2023 for noise prediction, eta = tau^2. sigma_down may fall below 0. */
+        /* sigma_from would be `carried` if nothing were removed; sigma_down may fall below 0 */
         double carried = from.sigma * (to.alpha / from.alpha);
         split.down.sigma = sigma - eta * (carried - sigma);
         split.up = sqrt(eta * (carried - sigma) * (carried + sigma));
@@ -3296,7 +3296,7 @@ static dk_vec dkp_average(const dk_recorder *r, const dkp_history *past, int n, 
     int ahead =
         (past->at[0] - from) / span > 1e-9; /* the newest lies in the step: a corrector's, or singlestep */
     int even = rule == DK_RULE_UNIFORM || rule == DK_RULE_GRADIENT, omit = -1;
-    if (rule == DK_RULE_IPNDM_V && n > 2) return dkp_ipndm_v_average(past, n, from, span);
+    if (rule == DK_RULE_IPNDM_V && n > 2 && !ahead) return dkp_ipndm_v_average(past, n, from, span);
     if (rule == DK_RULE_DPM && n == 3 && ahead) omit = 1; /* DPM-Solver-3: the line through first and last */
     dk_vec sum = dkp_zero();
     for (int j = 0; j < n; j++) {
@@ -3312,7 +3312,7 @@ static dk_vec dkp_average(const dk_recorder *r, const dkp_history *past, int n, 
             double moment = dkp_moment(H, i);
             if (n == 2 && i == 1 && (rule == DK_RULE_DPM || rule == DK_RULE_BH2)) moment = 0.5;
             if (n == 2 && i == 1 && (rule == DK_RULE_BH1 || rule == DK_RULE_SA))
-                moment = 0.5 * H / -expm1(-H);
+                moment = H < 0 || H > 0 ? 0.5 * H / -expm1(-H) : 0.5;
             if (n == 3 && i == 2 && (rule == DK_RULE_DPM || rule == DK_RULE_DPM_TAYLOR)) moment *= 0.5;
             if (i == 1 && rule == DK_RULE_GRADIENT) moment = r->sampler.gamma - 1;
             weight += basis[i] * moment;

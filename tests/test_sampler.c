@@ -632,8 +632,9 @@ static void cfg_pp_takes_its_direction_from_the_unconditional_output(void **stat
 
 /* Denoisers for which what a multistep method interpolates is a power of its axis, whatever x is: D or the noise of
    lambda, the slope in VE of u; and the solutions, dx/dlambda = D - x, dx/du = (x - D)/u. */
+typedef enum power_of { POWER_D, POWER_NOISE, POWER_SLOPE } power_of;
 typedef struct power {
-    enum { POWER_D, POWER_NOISE, POWER_SLOPE } of;
+    power_of of;
     int n;
 } power;
 
@@ -663,7 +664,7 @@ static double power_step(const power *p, double from, double to, double x) {
 static void multistep_methods_are_exact_for_their_degree(void **state) {
     static const struct {
         const char *name;
-        int of;
+        power_of of;
     } cases[] = {{"dpmpp_3m", POWER_D}, {"dpm_solver_3m", POWER_NOISE}, {"lms", POWER_SLOPE}};
     enum { STEPS = 12 };
     double levels[STEPS + 1];
@@ -676,9 +677,7 @@ static void multistep_methods_are_exact_for_their_degree(void **state) {
                 dk_config c = between("edm", dk_sampler_named(cases[k].name), STEPS, HIGH, LOW);
                 power p;
                 memset(&p, 0, sizeof p);
-                p.of = cases[k].of == POWER_D       ? POWER_D
-                       : cases[k].of == POWER_NOISE ? POWER_NOISE
-                                                    : POWER_SLOPE;
+                p.of = cases[k].of;
                 p.n = nodes - 1 + corrected;
                 c.grid = dk_grid_levels(levels, DK_UNIT_LAMBDA);
                 c.sampler.order = nodes, c.sampler.corrector = corrected ? nodes + 1 : 0;
@@ -744,6 +743,21 @@ static void correctors_may_spare_the_first_steps_and_correct_the_last(void **sta
                 assert_int_equal(plan.call[plan.calls - 1].step, 4);
                 dk_plan_free(&plan);
             }
+    }
+}
+
+static void classical_multistep_methods_have_no_noise_but_churn(void **state) {
+    static const char *const names[] = {"lms", "pndm", "plms", "abm"};
+    (void)state;
+    for (int k = 0; k < 4; k++) {
+        dk_plan plan;
+        dk_config c = check_config("flow", names[k], 5);
+        memset(&plan, 0, sizeof plan);
+        c.sampler.eta = 0.5;
+        assert_int_equal(dk_record(&plan, &c), DK_ERROR_CONFIG);
+        assert_string_equal(dk_message(&c),
+                            "sampler.eta = 0.5: must be 0: this sampler is deterministic but for churn");
+        dk_plan_free(&plan);
     }
 }
 
@@ -1487,6 +1501,7 @@ int main(void) {
         cmocka_unit_test(multistep_methods_are_exact_for_their_degree),
         cmocka_unit_test(multistep_orders_go_up_to_eight),
         cmocka_unit_test(correctors_may_spare_the_first_steps_and_correct_the_last),
+        cmocka_unit_test(classical_multistep_methods_have_no_noise_but_churn),
         cmocka_unit_test(singlestep_stages_may_stand_on_the_grids_levels),
         cmocka_unit_test(singlestep_on_levels_ends_with_lower_orders),
         cmocka_unit_test(pndm_and_plms_are_those_of_the_paper),
