@@ -51,6 +51,9 @@ static void exact_denoiser(const json *d, double alpha, double s, const double *
     }
 }
 
+/* Where the line's network is evaluated, per call. */
+static double alpha_at[MAX_LEVELS], sigma_at[MAX_LEVELS], time_at[MAX_LEVELS];
+
 /* One recorded run. */
 typedef struct replay {
     const json *line;
@@ -67,6 +70,8 @@ typedef struct replay {
     double clip, quantile, clip_most;  /* what it does to its estimate: |x0| <= clip, or thresholding */
     double skip_data;                  /* LCM's boundary conditions: sigma_data, 0: none */
     double skip_time;
+    double skip_sigma; /* a consistency model's: its least noise level, 0: none; */
+    double skip_clip;  /* and what it clips its output to */
     const double *time_at;
 
     const json *noises, *used;
@@ -77,6 +82,7 @@ typedef struct replay {
     int by_step;           /* a draw for each step, used or not */
     int unclipped;         /* whatever its config says */
     int draws_twice;       /* two draws for each inner step, of which the second is used */
+    double noise_clip;     /* |draw| <= this times its deviation; 0: any */
     int silent_from;       /* from this draw on the peer multiplies by zero; 0: none */
     int ends_early;        /* the peer's last step goes to sigma = 0, or nowhere */
     int calls;
@@ -105,10 +111,29 @@ static void estimate(replay *r, const json *denoiser, double alpha, double sigma
     for (int i = 0; i < n; i++) D[i] = (D[i] > bound ? bound : D[i] < -bound ? -bound : D[i]) / divide;
 }
 
+/* A consistency model, Song et al. 2023, app. C: the raw output F gives f = c_skip x + c_out F, the state at the least level
+   s. As an estimate D that is f = (s/sigma) x + (1 - s/sigma) D. */
+static void consistency_function(const replay *r, double sigma, const double *x, const double *F, double *D,
+                                 int n) {
+    double data = r->c.sigma_data, least = r->skip_sigma, off = sigma - least, ratio = least / sigma;
+    double skip = data * data / (off * off + data * data), out = off * data / hypot(sigma, data);
+    for (int i = 0; i < n; i++) {
+        double f = skip * x[i] + out * F[i], bound = r->skip_clip;
+        if (bound > 0) f = f > bound ? bound : f < -bound ? -bound : f;
+        D[i] = (f - ratio * x[i]) / (1 - ratio);
+    }
+}
+
+/* F of EDM's preconditioning behind the estimate D. */
+static void edm_output(double data, double sigma, const double *x, double *D, int n) {
+    double norm = sqrt(sigma * sigma + data * data);
+    for (int i = 0; i < n; i++) D[i] = (D[i] - data * data / (norm * norm) * x[i]) * norm / (sigma * data);
+}
+
 /* What the network of the given kind returns for the estimate D. */
 static void predict(const dk_config *c, dk_prediction prediction, double alpha, double s, const double *x,
                     double *D, int n) {
-    double data = c->sigma_data > 0 ? c->sigma_data : 0.5, norm = sqrt(s * s + data * data);
+    if (prediction == DK_PREDICT_EDM) edm_output(c->sigma_data > 0 ? c->sigma_data : 0.5, s, x, D, n);
     for (int i = 0; i < n; i++) {
         double noise = (x[i] - alpha * D[i]) / s;
         switch (prediction) {
@@ -116,9 +141,9 @@ static void predict(const dk_config *c, dk_prediction prediction, double alpha, 
         case DK_PREDICT_V: D[i] = alpha * noise - s * D[i]; break;
         case DK_PREDICT_VELOCITY: D[i] = noise - D[i]; break;
         case DK_PREDICT_SCORE: D[i] = -noise / s; break;
-        case DK_PREDICT_EDM: D[i] = (D[i] - data * data / (norm * norm) * x[i]) * norm / (s * data); break;
         case DK_PREDICT_DEFAULT:
         case DK_PREDICT_X0:
+        case DK_PREDICT_EDM:
         case DK_PREDICT_COUNT: break;
         }
     }
@@ -129,6 +154,10 @@ static void dummy_model(const replay *r, const dk_eval *e) {
     double t = r->time_at[e->call], alpha = e->level.alpha, s = e->level.sigma;
     for (size_t i = 0; i < e->dim; i++) {
         double x = (double)e->input[i], D = x * t / (t + 1);
+        if (r->skip_sigma > 0) { /* its network sees c_in x */
+            double F = D / hypot(s, r->c.sigma_data);
+            consistency_function(r, s, &x, &F, &D, 1);
+        }
         if (r->clip > 0) {
             D = (x - s * D) / alpha; /* of the noise prediction */
             D = D > r->clip ? r->clip : D < -r->clip ? -r->clip : D;
@@ -166,6 +195,10 @@ static int denoise(void *user, const dk_eval *e) {
         double skip = r->skip_data * r->skip_data / both, out = t / sqrt(both);
         for (int i = 0; i < n; i++) D[i] = out * D[i] + skip * x[i];
     }
+    if (r->skip_sigma > 0) {
+        edm_output(r->c.sigma_data, sigma, x, D, n);
+        consistency_function(r, sigma, x, D, D, n);
+    }
     predict(&r->c, r->output ? r->output : r->c.prediction, alpha, sigma, x, D, n);
     for (int i = 0; i < n; i++) e->output[i] = r->pure_is_zero && alpha <= 0 ? 0 : (dk_real)D[i];
     r->calls++;
@@ -177,6 +210,14 @@ static double in_sigma(const replay *r, int i) {
     dk_level l = r->c.grid.unit == DK_UNIT_FLOW ? dk_level_at(&r->c.schedule, r->levels[i])
                                                 : dk_level_at_sigma(&r->c.schedule, r->levels[i]);
     return dk_noise_level(l);
+}
+
+static void clip_to_deviation(double *z, int n, double deviations) {
+    double mean = 0, square = 0;
+    for (int i = 0; i < n; i++) mean += z[i] / n;
+    for (int i = 0; i < n; i++) square += (z[i] - mean) * (z[i] - mean) / (n - 1);
+    double bound = deviations * sqrt(square);
+    for (int i = 0; i < n; i++) z[i] = z[i] > bound ? bound : z[i] < -bound ? -bound : z[i];
 }
 
 /* The peer's draws in order, without those that it threw away. */
@@ -203,6 +244,7 @@ static int recorded_noise(void *user, const dk_noise_request *request, dk_real *
     static double z[MAX_DIM];
     json_numbers(&r->noises->item[at], z, MAX_DIM);
     int silent = r->silent_from > 0 && request->draw >= r->silent_from;
+    if (r->noise_clip > 0) clip_to_deviation(z, (int)request->dim, r->noise_clip);
     for (size_t i = 0; i < request->dim; i++) out[i] = silent ? 0 : (dk_real)z[i];
     return 0;
 }

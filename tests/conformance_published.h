@@ -41,6 +41,8 @@ static verdict published_case(const json *line, double *worst) {
     if (!same(json_string(line, "kind", ""), "loop")) return unsupported("a value, not a loop");
     if (strstr(json_string(loop, "note", ""), "SCALED"))
         return unsupported("the test gives step() the scaled sample");
+    if (same(class_name, "ScoreSdeVeScheduler"))
+        return unsupported("Langevin steps with norms averaged over a batch");
     if (strstr(json_string(line, "sample", ""), "96")) return unsupported("one-dimensional sample");
     begin_replay(&r, line);
     int start, n = read_timesteps(line, &start), T = table_of(config, abar);
@@ -55,6 +57,7 @@ static verdict published_case(const json *line, double *worst) {
     r.c.prediction = prediction_of(json_string(config, "prediction_type", "epsilon"));
     if (r.c.prediction == DK_PREDICT_EPS && strncmp(class_name, "EDM", 3) == 0)
         r.c.prediction = DK_PREDICT_EDM;
+    if (r.skip_sigma > 0) r.c.prediction = DK_PREDICT_X0;
     if (r.quantile > 0 || (r.clip > 0 && r.c.prediction != DK_PREDICT_EPS))
         return unsupported("clipping of this model");
     if (r.clip > 0) r.c.prediction = DK_PREDICT_X0;
