@@ -70,12 +70,13 @@ typedef struct replay {
     const double *time_at;
 
     const json *noises, *used;
-    int dummy;             /* the model of diffusers' tests: x t/(t + 1) */
     const double *normals; /* draws one after another, instead of `noises` */
     int by_step;           /* a draw for each step, used or not */
     int silent_from;       /* from this draw on the peer multiplies by zero; 0: none */
     int ends_early;        /* the peer's last step goes to sigma = 0, or nowhere */
     int calls;
+    dk_status (*run)(struct replay *r,
+                     dk_real *x); /* a loop of its own; NULL: dk_sample with the exact denoiser */
 } replay;
 
 /* Imagen's dynamic thresholding: the quantile of |x0|, at least 1 and at most clip_most, becomes the bound. */
@@ -90,7 +91,8 @@ static double bound_of(const replay *r, const double *D, int n) {
     double at = r->quantile * (n - 1), down = floor(at);
     int k = (int)down;
     double q = size[k] + (k + 1 < n ? (at - down) * (size[k + 1] - size[k]) : 0);
-    return q < 1 ? 1 : q > r->clip_most ? r->clip_most : q;
+    if (q < 1) q = 1;
+    return q > r->clip_most ? r->clip_most : q;
 }
 
 static void estimate(replay *r, const json *denoiser, double alpha, double sigma, const double *x, double *D,
@@ -119,27 +121,10 @@ static void predict(const dk_config *c, double alpha, double s, const double *x,
     }
 }
 
-/* diffusers' test model; only where it must clip its estimate is it asked for x0, else it answers as it is. */
-static void dummy_model(const replay *r, const dk_eval *e) {
-    double t = r->time_at[e->call], alpha = e->level.alpha, s = e->level.sigma;
-    for (size_t i = 0; i < e->dim; i++) {
-        double x = (double)e->input[i], D = x * t / (t + 1);
-        if (r->clip > 0) {
-            D = (x - s * D) / alpha; /* of the noise prediction */
-            D = D > r->clip ? r->clip : D < -r->clip ? -r->clip : D;
-        }
-        e->output[i] = (dk_real)D;
-    }
-}
-
 static int denoise(void *user, const dk_eval *e) {
     replay *r = (replay *)user;
     int n = (int)e->dim;
     double alpha = e->level.alpha, sigma = e->level.sigma, x[MAX_DIM] = {0}, D[MAX_DIM], U[MAX_DIM];
-    if (r->dummy) {
-        dummy_model(r, e);
-        return 0;
-    }
     if (r->alpha_at) {
         if (e->call >= r->recorded) return 1;
         alpha = r->alpha_at[e->call], sigma = r->sigma_at[e->call];
@@ -167,20 +152,29 @@ static int denoise(void *user, const dk_eval *e) {
     return 0;
 }
 
+/* The step that a draw belongs to, by its level. */
+static int step_of_draw(const replay *r, const dk_noise_request *request) {
+    int at = 0;
+    for (; at < r->count - 2; at++)
+        if (fabs(dk_noise_level(dk_level_at_sigma(&r->c.schedule, r->levels[at])) - request->from) <=
+            1e-12 * request->from)
+            break;
+    return at;
+}
+
 /* The peer's draws in order, without those that it threw away. */
 static int recorded_noise(void *user, const dk_noise_request *request, dk_real *out) {
     const replay *r = (const replay *)user;
     int at = 0, left = request->draw;
     if (r->normals) {
         for (size_t i = 0; i < request->dim; i++)
-            out[i] = (dk_real)r->normals[(size_t)(request->draw - 1) * request->dim + i];
+            out[i] = (dk_real)r->normals[(size_t)(r->by_step ? step_of_draw(r, request) : request->draw - 1) *
+                                             request->dim +
+                                         i];
         return 0;
     }
     if (r->by_step) {
-        for (at = 0; at < r->count - 2; at++)
-            if (fabs(dk_noise_level(dk_level_at_sigma(&r->c.schedule, r->levels[at])) - request->from) <=
-                1e-12 * request->from)
-                break;
+        at = step_of_draw(r, request);
     } else {
         for (; r->noises && at < r->noises->count; at++)
             if (!(r->used && r->used->item[at].number < 1) && --left == 0) break;
@@ -215,7 +209,7 @@ static verdict run_config(replay *r, dk_real *x, int n) {
     if (r->c.sigma_data <= 0) r->c.sigma_data = 0.5;
     r->c.grid = dk_grid_levels(r->levels, r->c.grid.unit);
     r->c.condition = DK_CONDITION_FLOW; /* finite at every level */
-    dk_status status = dk_sample(&r->c, denoise, r, x);
+    dk_status status = r->run ? r->run(r, x) : dk_sample(&r->c, denoise, r, x);
     if (status != DK_OK) {
         static char text[DK_MESSAGE_SIZE];
         strcpy(text, dk_message(&r->c));
