@@ -87,6 +87,7 @@ static void test_model(const test_loop *l, const dk_eval *e, int stage) {
         double bound = r->clip > 0 || r->quantile > 0 ? bound_of(r, D + i, image) : HUGE_VAL;
         for (int k = i; k < i + image; k++) {
             double v = D[k] > bound ? bound : D[k] < -bound ? -bound : D[k];
+            if (e->uncond_output) e->uncond_output[k] = (dk_real)D[k]; /* for the noise, which stays as it was */
             e->output[k] = (dk_real)(weight * (r->quantile > 0 ? v / bound : v));
         }
     }
