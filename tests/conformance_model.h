@@ -70,13 +70,11 @@ typedef struct replay {
     const double *time_at;
 
     const json *noises, *used;
-    const double *normals; /* draws one after another, instead of `noises` */
-    int by_step;           /* a draw for each step, used or not */
-    int silent_from;       /* from this draw on the peer multiplies by zero; 0: none */
-    int ends_early;        /* the peer's last step goes to sigma = 0, or nowhere */
+    int by_step;     /* a draw for each step, used or not */
+    int silent_from; /* from this draw on the peer multiplies by zero; 0: none */
+    int ends_early;  /* the peer's last step goes to sigma = 0, or nowhere */
     int calls;
-    dk_status (*run)(struct replay *r,
-                     dk_real *x); /* a loop of its own; NULL: dk_sample with the exact denoiser */
+    dk_status (*run)(struct replay *r, dk_real *x); /* NULL: dk_sample with the exact denoiser */
 } replay;
 
 /* Imagen's dynamic thresholding: the quantile of |x0|, at least 1 and at most clip_most, becomes the bound. */
@@ -152,29 +150,15 @@ static int denoise(void *user, const dk_eval *e) {
     return 0;
 }
 
-/* The step that a draw belongs to, by its level. */
-static int step_of_draw(const replay *r, const dk_noise_request *request) {
-    int at = 0;
-    for (; at < r->count - 2; at++)
-        if (fabs(dk_noise_level(dk_level_at_sigma(&r->c.schedule, r->levels[at])) - request->from) <=
-            1e-12 * request->from)
-            break;
-    return at;
-}
-
 /* The peer's draws in order, without those that it threw away. */
 static int recorded_noise(void *user, const dk_noise_request *request, dk_real *out) {
     const replay *r = (const replay *)user;
     int at = 0, left = request->draw;
-    if (r->normals) {
-        for (size_t i = 0; i < request->dim; i++)
-            out[i] = (dk_real)r->normals[(size_t)(r->by_step ? step_of_draw(r, request) : request->draw - 1) *
-                                             request->dim +
-                                         i];
-        return 0;
-    }
     if (r->by_step) {
-        at = step_of_draw(r, request);
+        for (at = 0; at < r->count - 2; at++)
+            if (fabs(dk_noise_level(dk_level_at_sigma(&r->c.schedule, r->levels[at])) - request->from) <=
+                1e-12 * request->from)
+                break;
     } else {
         for (; r->noises && at < r->noises->count; at++)
             if (!(r->used && r->used->item[at].number < 1) && --left == 0) break;

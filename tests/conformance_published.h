@@ -42,6 +42,7 @@ typedef struct test_loop {
     int scaled_state;   /* the state becomes the model's input */
     int stages_are_slopes; /* what stages after the first give is the slope at the scaled sample, not its estimate */
     const double *abar;      /* where the weight of x0 is rounded */
+    const double *normals;   /* the draws, one after another; NULL: none */
     brownian_interval noise; /* size 0: none */
 } test_loop;
 
@@ -87,17 +88,24 @@ static void test_model(const test_loop *l, const dk_eval *e, int stage) {
         double bound = r->clip > 0 || r->quantile > 0 ? bound_of(r, D + i, image) : HUGE_VAL;
         for (int k = i; k < i + image; k++) {
             double v = D[k] > bound ? bound : D[k] < -bound ? -bound : D[k];
-            if (e->uncond_output) e->uncond_output[k] = (dk_real)D[k]; /* for the noise, which stays as it was */
+            if (e->uncond_output)
+                e->uncond_output[k] = (dk_real)D[k]; /* for the noise, which stays as it was */
             e->output[k] = (dk_real)(weight * (r->quantile > 0 ? v / bound : v));
         }
     }
 }
 
-static int draw_brownian(void *user, const dk_noise_request *request, dk_real *out) {
+static int draw_test_noise(void *user, const dk_noise_request *request, dk_real *out) {
     static double z[BROWNIAN_SIZE];
     const test_loop *l = (const test_loop *)user;
-    brownian_noise(&l->noise, request->from, request->to, z);
-    for (size_t i = 0; i < request->dim; i++) out[i] = (dk_real)z[i];
+    int draw = request->draw - 1;
+    if (l->r.by_step) /* one for each step, used or not */
+        for (draw = 0; draw < l->r.count - 2; draw++)
+            if (fabs(in_sigma(&l->r, draw) - request->from) <= 1e-12 * request->from) break;
+    if (l->noise.size) brownian_noise(&l->noise, request->from, request->to, z);
+    else if (!l->normals) return 1;
+    for (size_t i = 0; i < request->dim; i++)
+        out[i] = (dk_real)(l->noise.size ? z[i] : l->normals[(size_t)draw * request->dim + i]);
     return 0;
 }
 
@@ -105,7 +113,7 @@ static dk_status run_test_loop(replay *r, dk_real *x) {
     test_loop *l = (test_loop *)r; /* its first member */
     dk_run run;
     dk_eval e;
-    if (l->noise.size) r->c.noise = draw_brownian;
+    r->c.noise = draw_test_noise;
     dk_status status = dk_begin(&run, &r->c, x, NULL, 0);
     while (dk_next(&run, &e)) {
 
@@ -163,7 +171,7 @@ static void set_test_noise(test_loop *l, const json *noise, int size) {
         torch_seed(&g, (uint32_t)seed);
         normals = (double *)json_memory(normals, sizeof *normals * SAMPLE * DRAWS);
         for (int i = 0; i < draws && i < DRAWS; i++) torch_randn(&g, normals + i * size, size, 1);
-        r->normals = normals;
+        l->normals = normals;
     }
 }
 
