@@ -70,9 +70,10 @@ typedef struct replay {
     const double *time_at;
 
     const json *noises, *used;
-    int by_step;     /* a draw for each step, used or not */
-    int silent_from; /* from this draw on the peer multiplies by zero; 0: none */
-    int ends_early;  /* the peer's last step goes to sigma = 0, or nowhere */
+    const double *normals; /* draws one after another, instead of `noises` */
+    int by_step;           /* a draw for each step, used or not */
+    int silent_from;       /* from this draw on the peer multiplies by zero; 0: none */
+    int ends_early;        /* the peer's last step goes to sigma = 0, or nowhere */
     int calls;
     dk_status (*run)(struct replay *r, dk_real *x); /* NULL: dk_sample with the exact denoiser */
 } replay;
@@ -154,6 +155,11 @@ static int denoise(void *user, const dk_eval *e) {
 static int recorded_noise(void *user, const dk_noise_request *request, dk_real *out) {
     const replay *r = (const replay *)user;
     int at = 0, left = request->draw;
+    if (r->normals) {
+        for (size_t i = 0; i < request->dim; i++)
+            out[i] = (dk_real)r->normals[(size_t)(request->draw - 1) * request->dim + i];
+        return 0;
+    }
     if (r->by_step) {
         for (at = 0; at < r->count - 2; at++)
             if (fabs(dk_noise_level(dk_level_at_sigma(&r->c.schedule, r->levels[at])) - request->from) <=

@@ -42,7 +42,6 @@ typedef struct test_loop {
     int scaled_state;   /* the state becomes the model's input */
     int stages_are_slopes; /* what stages after the first give is the slope at the scaled sample, not its estimate */
     const double *abar;      /* where the weight of x0 is rounded */
-    const double *normals;   /* the draws, one after another; NULL: none */
     brownian_interval noise; /* size 0: none */
 } test_loop;
 
@@ -103,9 +102,9 @@ static int draw_test_noise(void *user, const dk_noise_request *request, dk_real 
         for (draw = 0; draw < l->r.count - 2; draw++)
             if (fabs(in_sigma(&l->r, draw) - request->from) <= 1e-12 * request->from) break;
     if (l->noise.size) brownian_noise(&l->noise, request->from, request->to, z);
-    else if (!l->normals) return 1;
+    else if (!l->r.normals) return 1;
     for (size_t i = 0; i < request->dim; i++)
-        out[i] = (dk_real)(l->noise.size ? z[i] : l->normals[(size_t)draw * request->dim + i]);
+        out[i] = (dk_real)(l->noise.size ? z[i] : l->r.normals[(size_t)draw * request->dim + i]);
     return 0;
 }
 
@@ -171,7 +170,7 @@ static void set_test_noise(test_loop *l, const json *noise, int size) {
         torch_seed(&g, (uint32_t)seed);
         normals = (double *)json_memory(normals, sizeof *normals * SAMPLE * DRAWS);
         for (int i = 0; i < draws && i < DRAWS; i++) torch_randn(&g, normals + i * size, size, 1);
-        l->normals = normals;
+        r->normals = normals;
     }
 }
 
