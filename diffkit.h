@@ -501,9 +501,23 @@ typedef enum dk_noise_law {
     DK_LAW_ANCESTRAL, /* sigma_up = sigma eta sqrt(1 - r^2); DDIM's eta, DDPM at 1, k-diffusion's ancestral */
     DK_LAW_SDE,       /* sigma_down = sigma r^eta; SDE-DPM-Solver++; equal to ANCESTRAL at eta = 0 and 1 */
     DK_LAW_DDPM_LARGE, /* sigma_down as ANCESTRAL at 1; noise of the forward step's variance (DDPM's beta_t) */
+    DK_LAW_FRESH,      /* sigma_down = (1 - eta) sigma; at 1 all noise is fresh: LCM */
+    DK_LAW_TIME, /* t_down = t_min + (1 - eta) (t - t_min), whole on VP discrete: TCD, whose gamma is eta, Zheng et
+                    al. 2024; consistency models at 1 */
     DK_LAW_FLOW, /* u_down = u (1 - eta (1 - u/u_before)), u = sigma/(alpha + sigma); rectified-flow ancestral */
     DK_LAW_COUNT
 } dk_noise_law;
+
+/* The predictor for the forward step x_from = a x_to + G z; Song et al. 2021, app. D to F. With eta it follows the SDE
+   with eta g of noise and (1 + eta^2)/2 g^2 score in its drift, which has the same marginals: at 0 the
+   probability-flow ODE. */
+typedef enum dk_predictor {
+    DK_PREDICTOR_REVERSE_DIFFUSION, /* (2 - a) x + G^2 score, noise G */
+    DK_PREDICTOR_EULER_MARUYAMA,    /* the same, with a and G^2 to first order in the step */
+    DK_PREDICTOR_ANCESTRAL,         /* (x + G^2 score)/a, noise by the law: that of VE, or DDPM_LARGE of VP */
+    DK_PREDICTOR_NONE,              /* x stays as it is: the corrector alone */
+    DK_PREDICTOR_COUNT
+} dk_predictor;
 
 /* How a multistep method averages its interpolation polynomial over the step. */
 typedef enum dk_rule {
@@ -563,11 +577,16 @@ typedef struct dk_sampler {
     dk_noise_law law;
     double eta;                  /* 0: deterministic */
     double s_noise;              /* multiplies every draw of the sampler; 1 in all presets */
+    double s_noise_change;       /* of s_noise from the first step to the last, linear; 0: none */
     double churn;                /* S_churn, Karras et al. 2022, alg. 2: any sampler can churn */
     double churn_min, churn_max; /* S_tmin, S_tmax in sigma/alpha; churn_max 0: no limit */
     double snr;                  /* Langevin corrector: signal-to-noise ratio r, Song et al. 2021, alg. 4-5 */
-    double langevin_step; /* smld: step / sigma^2, Song & Ermon 2019, alg. 1 (their epsilon/sigma_L^2) */
-    int langevin_steps;   /* Langevin steps per level */
+    /* Langevin steps in proportion to sigma^2 instead, step/(a sigma)^2. smld: a = 1, Song & Ermon 2019, alg. 1 (their
+       epsilon/sigma_L^2). Song et al. 2021, annealed Langevin: 4 snr^2 */
+    double langevin_step;
+    int langevin_steps; /* Langevin steps per level */
+    dk_predictor predictor;
+    int bins; /* predictors: 1: each step is that of a bin of a table of `steps` levels beside the grid's; score_sde */
     int noise_prediction; /* exponential methods: interpolate the noise instead of D */
     int corrector;        /* UniPC, SA-Solver: nodes of the corrector, the new one included; 0: none */
     int pece;             /* evaluate again after the corrector */
@@ -576,7 +595,7 @@ typedef struct dk_sampler {
     int points;     /* deis_t: sum over so many points, 0: exact */
     int er_power;   /* er_sde: scaler level^(eta + 1) instead of the paper's level (exp(level^0.3) + 10) */
     int from_down;  /* measure past nodes from the last step's sigma_down, as ComfyUI's RES does */
-    int plain_last; /* classical methods: an ordinary step to sigma = 0 instead of x = alpha D */
+    int plain_last; /* classical methods, predictors: an ordinary step to sigma = 0 instead of x = alpha D */
     double noise_min,
         noise_max; /* the law's noise only where sigma/alpha after the step lies between; 0: no limit */
     const dk_exponential *exponential; /* exponential Runge-Kutta */
@@ -2654,6 +2673,8 @@ static dk_status dkp_check_sampler(const dk_sampler *s, char *message) {
     if (!(s->eta >= 0) || !dkp_finite(s->eta)) return dkp_fail(message, "sampler.eta", s->eta, ">= 0");
     if (!(s->s_noise >= 0) || !dkp_finite(s->s_noise))
         return dkp_fail(message, "sampler.s_noise", s->s_noise, ">= 0");
+    if (!(s->s_noise + s->s_noise_change >= 0) || !dkp_finite(s->s_noise_change))
+        return dkp_fail(message, "sampler.s_noise_change", s->s_noise_change, ">= -s_noise");
     if (!(s->churn >= 0) || !dkp_finite(s->churn))
         return dkp_fail(message, "sampler.churn", s->churn, ">= 0");
     if (!(s->churn_min >= 0)) return dkp_fail(message, "sampler.churn_min", s->churn_min, ">= 0");
@@ -2677,6 +2698,8 @@ static dk_status dkp_check_sampler(const dk_sampler *s, char *message) {
         return dkp_fail(message, "sampler.langevin_step", s->langevin_step, ">= 0");
     if (s->langevin_steps < 0 || s->langevin_steps > 100000)
         return dkp_fail(message, "sampler.langevin_steps", s->langevin_steps, "0 .. 100000");
+    if ((int)s->predictor < 0 || s->predictor >= DK_PREDICTOR_COUNT)
+        return dkp_fail(message, "sampler.predictor", s->predictor, "one of dk_predictor");
     dkp_tableau tableau;
     if (s->tableau && dkp_parse_tableau(s->tableau, &tableau, message) != DK_OK) return DK_ERROR_CONFIG;
     if (s->exponential && (s->exponential->stages < 1 || s->exponential->stages > DK_MAX_STAGES))
@@ -3115,6 +3138,7 @@ static void dkp_churn(dk_recorder *r) {
 }
 
 DK_API int dk_step(dk_recorder *r) {
+    const dk_sampler *s = &r->config->sampler;
     if (r->step >= 0) {
         r->x = dkp_keep_as(r, r->x, 'x', r->step + 1);
         if (r->storing && r->status == DK_OK) { /* name it as a state if the sampler had stored it already */
@@ -3126,6 +3150,7 @@ DK_API int dk_step(dk_recorder *r) {
     if (r->status != DK_OK || r->step >= r->steps) return 0;
     r->from = dkp_level(r, r->step), r->to = dkp_level(r, r->step + 1);
     r->stage = 0;
+    r->sampler.s_noise = s->s_noise + (r->steps > 1 ? s->s_noise_change * r->step / (r->steps - 1) : 0);
     dkp_churn(r);
     return 1;
 }
@@ -3181,6 +3206,13 @@ static dkp_split dkp_split_between(dk_recorder *r, dk_level from, dk_level to, d
         double u = sigma / (to.alpha + sigma), before = from.sigma / (from.alpha + from.sigma);
         double down = u * (1 + (u / before - 1) * eta);
         split.down.sigma = down > 0 ? to.alpha * down / (1 - down) : 0;
+    } else if (law == DK_LAW_FRESH) {
+        split.down.sigma = eta < 1 ? (1 - eta) * sigma : 0;
+    } else if (law == DK_LAW_TIME) {
+        const dk_schedule *s = &r->config->schedule;
+        double t = s->t_min + (eta < 1 ? 1 - eta : 0) * (to.t - s->t_min);
+        double down = dk_noise_level(dk_level_at(s, s->family == DK_FAMILY_VP_DISCRETE ? floor(t) : t));
+        if (down < here) split.down.sigma = to.alpha * down;
     } else { /* DDIM, Song et al. 2020, eq. 16 in terms of r; never more noise than the level has */
         double kept = 1 - (law == DK_LAW_ANCESTRAL ? eta * eta : 1) * (1 - ratio) * (1 + ratio);
         split.down.sigma = kept > 0 ? sigma * sqrt(kept) : 0;
@@ -3219,7 +3251,7 @@ static dk_vec dkp_direction(dk_recorder *r, dk_vec x, dk_level level, dk_vec *gu
     return U;
 }
 
-/* DDIM, DDPM and Euler ancestral: down by DDIM, up by the noise law. */
+/* DDIM, DDPM, Euler ancestral and the consistency samplers: down by DDIM, up by the noise law. */
 static void dkp_record_ddim(dk_recorder *r) {
     while (dk_step(r)) {
         dkp_split split = dkp_noise_split(r, r->sampler.eta, r->sampler.law);
@@ -3586,63 +3618,85 @@ static dk_vec dkp_score(dk_level l, dk_vec x, dk_vec D) {
     return dk_mix(-1 / variance, x, l.alpha / variance, D);
 }
 
-/* The ends of the reverse SDE. At alpha = 0 its drift is infinite: it forgets its state at once, and the step
-   is the exact one, alpha D plus all noise anew. At sigma = 0 the same formula gives alpha D. */
-static int dkp_end_step(dk_recorder *r, dk_vec D) {
-    if (!r->falling) dk_refuse(r, "grid.rising", 1, "0: the reverse SDE runs towards data");
-    if (r->to.sigma > 0 && r->from.alpha > 0) return 0;
-    dkp_split split = dkp_noise_split(r, 1, DK_LAW_SDE);
-    r->x = dkp_add_noise(r, dkp_ddim_step(r->from, split.down, r->x, D), split.up);
-    return 1;
-}
-
-/* Euler-Maruyama on dx = (f x - g^2 score) dt + g dw, backwards in t; Song et al. 2021, eq. 6 and app. D.
-   f = alpha'/alpha, g^2 = 2 sigma (sigma' - sigma f). */
-static void dkp_record_euler_maruyama(dk_recorder *r) {
-    while (dk_step(r)) {
-        dk_vec D = dk_denoise(r, r->x, r->from);
-        if (dkp_end_step(r, D)) continue;
-        double d_alpha, d_sigma, h = r->to.t - r->from.t;
-        dk_level_slopes(&r->config->schedule, r->from.t, &d_alpha, &d_sigma);
-        double f = d_alpha / r->from.alpha, g2 = 2 * r->from.sigma * (d_sigma - r->from.sigma * f);
-        dk_vec drift = dk_mix(f, r->x, -g2, dkp_score(r->from, r->x, D));
-        r->x = dkp_add_noise(r, dk_mix(1, r->x, h, drift), sqrt(g2 * -h));
+/* Langevin steps x + h score + sqrt(2h) z at one level. h = 2 (a snr |z|/|score|)^2 per sample, Song et al. 2021,
+   alg. 4-5, or, annealed, in proportion to sigma^2. Pure noise (alpha = 0) has none. */
+static void dkp_langevin(dk_recorder *r, double a) {
+    double snr = r->sampler.snr, h = 0.5 * r->sampler.langevin_step * pow(a * r->from.sigma, 2);
+    int steps = r->from.alpha > 0 ? r->sampler.langevin_steps : 0;
+    for (int k = 0; k < steps; k++) {
+        dk_vec score = dkp_score(r->from, r->x, dk_denoise(r, r->x, r->from));
+        if (r->sampler.langevin_step > 0) {
+            r->x = dk_keep(r, dkp_add_noise(r, dk_mix(1, r->x, h, score), sqrt(2 * h)));
+            continue;
+        }
+        score = dk_keep(r, score);
+        dk_vec z = dk_noise(r, r->from, r->from);
+        int ratio = dk_norm_ratio(r, z, score);
+        r->x = dk_add(r->x, dk_scale_by(2 * a * a * snr * snr, ratio, 2, score));
+        r->x = dk_keep(r, dk_add(r->x, dk_scale_by(2 * a * snr * r->sampler.s_noise, ratio, 1, z)));
     }
 }
 
-/* Predictor-corrector sampling, Song et al. 2021, alg. 4-5 and app. G. Corrector: Langevin steps whose size comes
-   from the norms of score and noise, per sample. Predictor: reverse diffusion, for the forward step
-   x_from = a x_to + G z, which in VE is G^2 = sigma_from^2 - sigma_to^2 and in VP beta. */
+/* Level k of a table with as many levels as the grid has steps, k = -1: clean data. VP: Ho et al. 2020 with betas
+   beta(t)/N, else times from 0 to the schedule's end. */
+static dk_level dkp_bin(dk_recorder *r, int k) {
+    const dk_schedule *s = &r->config->schedule;
+    int n = r->config->grid.full_count;
+    if (k < 0) return dk_level_at_sigma(s, 0);
+    if (s->family != DK_FAMILY_VP) return dk_level_at(s, n > 1 ? s->t_max * k / (n - 1) : 0);
+    if (s->beta_max > n) dk_refuse(r, "steps", n, ">= schedule.beta_max with sampler.bins");
+    dk_schedule table = dk_vp_discrete(DK_BETAS_LINEAR, n, s->beta_min / n, s->beta_max / n);
+    return dk_level_at(&table, k);
+}
+
+/* Predictor-corrector sampling, Song et al. 2021, alg. 1 and app. G, for the forward step x_from = a x_to + G z: in VE
+   G^2 = sigma_from^2 - sigma_to^2, in VP beta. Euler-Maruyama on dx = f x dt + g dw, f = alpha'/alpha and
+   g^2 = 2 sigma (sigma' - sigma f), has a = 1 + f h and G^2 = g^2 h. At alpha = 0 the drift is infinite: the reverse SDE
+   forgets its state at once, and the step is the exact one. At sigma = 0 that gives alpha D. */
 static void dkp_record_predictor_corrector(dk_recorder *r) {
+    const dk_sampler *s = &r->sampler;
+    const dk_schedule *schedule = &r->config->schedule;
+    if (!r->falling) dk_refuse(r, "grid.rising", 1, "0: the reverse SDE runs towards data");
     while (dk_step(r)) {
-        double a = r->from.alpha / r->to.alpha, carried = a * r->to.sigma;
-        double G2 = (r->from.sigma - carried) * (r->from.sigma + carried), snr = r->sampler.snr;
-        for (int k = 0; k < r->sampler.langevin_steps && a > 0; k++) {
-            dk_vec score = dk_keep(r, dkp_score(r->from, r->x, dk_denoise(r, r->x, r->from)));
-            dk_vec z = dk_noise(r, r->from, r->from);
-            int ratio = dk_norm_ratio(r, z, score); /* step = 2 a^2 (snr |z|/|score|)^2 */
-            r->x = dk_add(r->x, dk_scale_by(2 * a * a * snr * snr, ratio, 2, score));
-            r->x = dk_keep(r, dk_add(r->x, dk_scale_by(2 * a * snr * r->sampler.s_noise, ratio, 1, z)));
+        dk_level from = r->from, to = r->to;
+        double h = from.t - to.t;
+        int end = from.alpha <= 0 || (to.sigma <= 0 && !s->plain_last);
+        if (s->bins) {
+            int n = r->config->grid.full_count, k = (int)floor(from.t / schedule->t_max * (n - 1) + 1e-9);
+            from = dkp_bin(r, k), to = dkp_bin(r, k - 1), h = schedule->t_max / n;
         }
+        double a = from.alpha / to.alpha, G2 = (from.sigma - a * to.sigma) * (from.sigma + a * to.sigma);
+        dkp_langevin(r, a);
+        if (s->predictor == DK_PREDICTOR_NONE && !end) continue;
         dk_vec D = dk_denoise(r, r->x, r->from);
-        if (dkp_end_step(r, D)) continue;
-        dk_vec mean = dk_mix(2 - a, r->x, G2, dkp_score(r->from, r->x, D));
-        r->x = dkp_add_noise(r, mean, sqrt(G2));
+        if (end) {
+            dkp_split split = dkp_noise_split(r, s->eta, DK_LAW_SDE);
+            r->x = dkp_add_noise(r, dkp_ddim_step(r->from, split.down, r->x, D), split.up);
+            continue;
+        }
+        if (s->predictor == DK_PREDICTOR_EULER_MARUYAMA) {
+            double d_alpha, d_sigma, sigma = r->from.sigma;
+            dk_level_slopes(schedule, r->from.t, &d_alpha, &d_sigma);
+            a = 1 + h * d_alpha / r->from.alpha, G2 = 2 * sigma * (h * d_sigma - sigma * (a - 1));
+        }
+        double kept = 2 - a, gain = 0.5 * (1 + s->eta * s->eta) * G2, up = s->eta * sqrt(G2);
+        if (s->predictor == DK_PREDICTOR_ANCESTRAL) { /* DDIM's step down, in terms of the score */
+            dkp_split split = dkp_split_between(r, from, to, s->eta, s->law);
+            kept = 1 / a, gain = (kept - split.down.sigma / from.sigma) * from.sigma * from.sigma;
+            if (s->law != DK_LAW_DDPM_LARGE) up = split.up;
+        }
+        dk_vec mean = dk_mix(kept, r->x, gain, dkp_score(r->from, r->x, D));
+        r->x = dkp_add_noise(r, mean, r->to.sigma > 0 ? up : 0);
     }
 }
 
-/* Annealed Langevin dynamics, Song & Ermon 2019, alg. 1, on x/alpha: steps of langevin_step s^2 at each level,
-   then on to the next with x/alpha unchanged. Pure noise (alpha = 0) has no such steps: DDIM leaves it. */
+/* Annealed Langevin dynamics, Song & Ermon 2019, alg. 1, on x/alpha: steps at each level, then on to the next with
+   x/alpha unchanged. From pure noise and to sigma = 0 DDIM leads. */
 static void dkp_record_smld(dk_recorder *r) {
-    double step = r->sampler.langevin_step;
     while (dk_step(r)) {
-        int moves = r->from.alpha > 0 ? r->sampler.langevin_steps : 0;
-        for (int k = 0; k < moves; k++) {
-            dk_vec D = dk_denoise(r, r->x, r->from);
-            dk_vec drift = dk_mix(-0.5 * step, r->x, 0.5 * step * r->from.alpha, D);
-            r->x = dk_keep(r, dkp_add_noise(r, dk_add(r->x, drift), sqrt(step) * r->from.sigma));
-        }
-        if (moves && r->to.sigma > 0 && r->to.alpha > 0) r->x = dk_scale(r->to.alpha / r->from.alpha, r->x);
+        int moves = r->sampler.langevin_steps > 0 && r->from.alpha > 0;
+        dkp_langevin(r, 1);
+        if (moves && r->to.sigma > 0) r->x = dk_scale(r->to.alpha / r->from.alpha, r->x);
         else r->x = dkp_ddim_step(r->from, r->to, r->x, dk_denoise(r, r->x, r->from));
     }
 }
@@ -3841,14 +3895,6 @@ static void dkp_record_heunpp2(dk_recorder *r) {
     }
 }
 
-/* Multistep consistency sampling, Song et al. 2023, alg. 1; Luo et al. 2023 (LCM): all noise anew. */
-static void dkp_record_lcm(dk_recorder *r) {
-    while (dk_step(r)) {
-        dk_vec D = dk_denoise(r, r->x, r->from);
-        r->x = dkp_add_noise(r, dk_scale(r->to.alpha, D), r->to.sigma);
-    }
-}
-
 /* x_{i+1} = a_i x_i + sum b_ij D_j + noise_i z_i, with as much history as there are steps. */
 static void dkp_record_table(dk_recorder *r) {
     const dk_table *table = (const dk_table *)r->sampler.user;
@@ -3979,17 +4025,20 @@ typedef struct dkp_field {
 static const dkp_field dkp_fields[] = {
     {"gauge", DKP_AT(sampler.gauge), 'c', "default|ve|flow|vp|native"},
     {"rule", DKP_AT(sampler.rule), 'c', "exact|dpm|dpm_taylor|bh1|bh2|uniform|ipndm_v|gradient"},
-    {"law", DKP_AT(sampler.law), 'c', "ancestral|sde|ddpm_large|flow"},
+    {"law", DKP_AT(sampler.law), 'c', "ancestral|sde|ddpm_large|fresh|time|flow"},
+    {"predictor", DKP_AT(sampler.predictor), 'c', "reverse_diffusion|euler_maruyama|ancestral|none"},
     DKP_S('i', order),
     DKP_S('r', alpha),
     DKP_S('r', eta),
     DKP_S('r', s_noise),
+    DKP_S('r', s_noise_change),
     DKP_S('r', churn),
     DKP_S('r', churn_min),
     DKP_S('r', churn_max),
     DKP_S('r', snr),
     DKP_S('r', langevin_step),
     DKP_S('i', langevin_steps),
+    DKP_S('i', bins),
     DKP_S('i', noise_prediction),
     DKP_S('i', corrector),
     DKP_S('i', pece),
@@ -4158,7 +4207,9 @@ static const dk_sampler_info dkp_samplers[] = {
     DKP_ROW("dpm2_ancestral", dkp_record_dpm2, "eta=1", 2, 2, "k-diffusion's dpm_2_ancestral"),
     DKP_ROW("dpm2_ancestral_rf", dkp_record_dpm2, "law=flow eta=1", 2, 2, "ComfyUI's dpm_2_ancestral_RF"),
     DKP_ROW("euler_ancestral_rf", dkp_record_ddim, "law=flow eta=1", 1, 1, "ComfyUI's euler_ancestral_RF"),
-    DKP_ROW("lcm", dkp_record_lcm, "", 0, 1, "Song et al. 2023, alg. 1; Luo et al. 2023"),
+    DKP_ROW("lcm", dkp_record_ddim, "law=fresh eta=1", 0, 1, "Song et al. 2023, alg. 1; Luo et al. 2023"),
+    DKP_ROW("consistency_model_multistep", dkp_record_ddim, "law=time eta=1", 0, 1, "Song et al. 2023, alg. 1, down to the schedule's least level s"),
+    DKP_ROW("tcd", dkp_record_ddim, "law=time eta=0.3", 0, 1, "Zheng et al. 2024, alg. 1"),
     DKP_ROW("dpm_solver_2s", dkp_record_singlestep, "order=2 rule=dpm noise_prediction=1", 2, 2, "Lu et al. 2022, alg. 1"),
     DKP_ROW("dpm_solver_3s", dkp_record_singlestep, "order=3 rule=dpm noise_prediction=1", 3, 3, "Lu et al. 2022, alg. 2; dpm_fast with sampler.evals"),
     DKP_ROW("dpmpp_2s", dkp_record_singlestep, "order=2 rule=dpm", 2, 2, "Lu et al. 2022b, alg. 1"),
@@ -4198,8 +4249,8 @@ static const dk_sampler_info dkp_samplers[] = {
     DKP_ROW("ddpm_large", dkp_record_ddim, "law=ddpm_large eta=1", 1, 1, "Ho et al. 2020, variance beta"),
     DKP_ROW("dpmpp_2m", dkp_record_exponential_adams, "order=2 rule=dpm law=sde", 2, 1, "Lu et al. 2022b, alg. 2"),
     DKP_ROW("dpmpp_2m_sde", dkp_record_exponential_adams, "order=2 rule=dpm law=sde eta=1", 2, 1, "Lu et al. 2022b, eq. 14"),
-    DKP_ROW("euler_maruyama", dkp_record_euler_maruyama, "", 1, 1, "Song et al. 2021, app. D"),
-    DKP_ROW("predictor_corrector", dkp_record_predictor_corrector, "snr=0.16 langevin_steps=1", 1, 2, "Song et al. 2021, alg. 4-5"),
+    DKP_ROW("euler_maruyama", dkp_record_predictor_corrector, "predictor=euler_maruyama eta=1", 1, 1, "Song et al. 2021, app. D"),
+    DKP_ROW("predictor_corrector", dkp_record_predictor_corrector, "eta=1 snr=0.16 langevin_steps=1", 1, 2, "Song et al. 2021, alg. 4-5"),
     DKP_ROW("smld", dkp_record_smld, "langevin_step=0.2 langevin_steps=10", 0, 10, "Song & Ermon 2019, alg. 1"),
     DKP_ROW("dpmpp_3m", dkp_record_exponential_adams, "order=3 law=sde", 3, 1, "Lu et al. 2022b; exact third order"),
     DKP_ROW("dpmpp_3m_sde", dkp_record_exponential_adams, "order=3 rule=dpm_taylor law=sde eta=1", 2, 1, "k-diffusion's dpmpp_3m_sde"),
@@ -4426,6 +4477,10 @@ static const dk_alias dkp_aliases[] = {
     {"diffusers", "FlowMapEulerDiscreteScheduler", "euler", NULL, "", ""},
     {"diffusers", "LTXEulerAncestralRFScheduler", "euler_ancestral_rf", NULL, "", ""},
     {"diffusers", "LCMScheduler", "lcm", NULL, "", "its boundary conditions belong to the network"},
+    {"diffusers", "CMStochasticIterativeScheduler", "consistency_model_multistep", NULL, "", "its output, (s/sigma) x + (1 - s/sigma) D, is the state at the least level s"},
+    {"diffusers", "SCMScheduler", "lcm", NULL, "", "on cosine_flow; s_noise = sigma_data where x is not divided by it"},
+    {"diffusers", "TCDScheduler", "tcd", "lcm", "", ""},
+    {"diffusers", "ScoreSdeVeScheduler", "predictor_corrector", "uniform", "snr=0.15 bins=1 plain_last=1", ""},
     {"diffusers", "leading", NULL, "leading", "", ""},
     {"diffusers", "trailing", NULL, "trailing", "", ""},
     {"diffusers", "linspace", NULL, "linspace", "", ""},

@@ -221,6 +221,47 @@ static verdict set_lcm_class(replay *r, const json *config) {
     return OK;
 }
 
+/* The levels are timesteps; the last is timestep 0, whatever set_alpha_to_one says. */
+static verdict set_tcd(replay *r, const json *config) {
+    static double abar[MAX_TIMESTEPS];
+    r->c.schedule = dk_vp_table(abar, table_of(config, abar)), r->c.grid.unit = DK_UNIT_T;
+    for (r->count = 0; r->count < r->recorded; r->count++) r->levels[r->count] = time_at[r->count];
+    if (r->levels[r->count - 1] > 0) r->levels[r->count++] = 0; /* else the last step goes nowhere */
+    r->c.sampler.eta = json_real(json_get(r->line, "step_args"), "eta", 0.3);
+    return OK;
+}
+
+static verdict set_consistency_model(replay *r, const json *config) {
+    double least = json_real(config, "sigma_min", 0.002), most = json_real(config, "sigma_max", 80);
+    r->c.schedule = dk_edm(least, most);
+    r->c.sampler.s_noise = json_real(config, "s_noise", 1);
+    if (r->levels[r->count - 1] < least * (1 + 1e-6)) r->levels[r->count - 1] = least; /* rounded to float */
+    r->skip_sigma = least, r->skip_clip = json_real(config, "clip_denoised", 1) > 0 ? 1 : 0;
+    return OK;
+}
+
+/* TrigFlow, with noise of the data's deviation. Its first time is rounded up to beyond pi/2. */
+static verdict set_scm(replay *r, const json *config) {
+    const double end = 1.5707963267948966;
+    r->c.schedule = dk_cosine_flow(), r->c.grid.unit = DK_UNIT_T;
+    r->count = json_numbers(json_get(r->line, "timesteps"), r->levels, MAX_LEVELS);
+    if (r->levels[0] > end) r->levels[0] = end;
+    r->c.sampler.s_noise = json_real(config, "sigma_data", 0.5);
+    return OK;
+}
+
+/* The last step keeps its noise, so it is not one to sigma = 0. */
+static verdict set_score_sde_ve(replay *r, const json *config) {
+    dk_sampler *s = &r->c.sampler;
+    r->c.schedule = dk_ve(json_real(config, "sigma_min", 0.01), json_real(config, "sigma_max", 1348));
+    r->c.grid.unit = DK_UNIT_T;
+    r->count = json_numbers(json_get(r->line, "timesteps"), r->levels, MAX_LEVELS);
+    r->levels[r->count] = 0.5 * r->levels[r->count - 1], r->count++;
+    s->bins = 1, s->snr = json_real(config, "snr", 0.15);
+    s->langevin_steps = (int)json_real(config, "correct_steps", 1);
+    return OK;
+}
+
 static verdict set_ltx(replay *r, const json *config) {
     r->c.sampler.eta = json_real(config, "eta", 1);
     r->c.sampler.s_noise = json_real(config, "s_noise", 1);
@@ -257,6 +298,11 @@ static const scheduler schedulers[] = {
     {"MiniMaxH3Scheduler", "euler", SPACE_VP, FROM_SIGMAS, NULL},
     {"LTXEulerAncestralRFScheduler", "euler_ancestral_rf", SPACE_VP, FROM_SIGMAS, set_ltx},
     {"LCMScheduler", "lcm", SPACE_VP, FROM_CALLS, set_lcm_class},
+    {"TCDScheduler", "tcd", SPACE_VP, FROM_CALLS, set_tcd},
+    {"CMStochasticIterativeScheduler", "consistency_model_multistep", SPACE_EDM, FROM_SIGMAS,
+     set_consistency_model},
+    {"SCMScheduler", "lcm", SPACE_EDM, FROM_CALLS, set_scm},
+    {"ScoreSdeVeScheduler", "predictor_corrector", SPACE_EDM, FROM_CALLS, set_score_sde_ve},
 };
 
 /* ------------------------------------------------------------------ one line */
@@ -272,6 +318,9 @@ static const struct {
     {"data-ward velocity", DK_PREDICT_VELOCITY}, /* with the opposite sign, which the schedule undoes */
     {"edm_precond_F (epsilon)", DK_PREDICT_EDM},
     {"edm_precond_F (v_prediction)", DK_PREDICT_EDM},
+    {"edm_precond_F (consistency)", DK_PREDICT_X0},
+    {"trigflow", DK_PREDICT_X0},
+    {"score", DK_PREDICT_SCORE},
 };
 
 /* The level after the last call, where the levels are those of the calls. */
@@ -333,6 +382,7 @@ static verdict set_scheduler(replay *r, const char *class_name, const json *conf
         r->c.schedule = dk_flow(1), r->c.grid.unit = DK_UNIT_FLOW;
     read_levels(r, config, s->source, start, same(rule, "flow_inverted"));
     if (s->set && s->set(r, config) < OK) return UNSUPPORTED;
+    if (s->set == set_tcd) return OK; /* it does not clip */
     if (flag(config, "thresholding")) {
         r->quantile = json_real(config, "dynamic_thresholding_ratio", 0.995);
         r->clip_most = json_real(config, "sample_max_value", 1);
@@ -347,8 +397,6 @@ static dk_prediction prediction_of(const char *name) {
         if (same(name, predictions[i].name)) return predictions[i].prediction;
     return DK_PREDICT_COUNT;
 }
-
-static double alpha_at[MAX_LEVELS], sigma_at[MAX_LEVELS], time_at[MAX_LEVELS];
 
 static verdict diffusers_case(const json *line, double *worst) {
     static replay r;

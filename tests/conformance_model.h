@@ -51,6 +51,9 @@ static void exact_denoiser(const json *d, double alpha, double s, const double *
     }
 }
 
+/* Where the line's network is evaluated, per call. */
+static double alpha_at[MAX_LEVELS], sigma_at[MAX_LEVELS], time_at[MAX_LEVELS];
+
 /* One recorded run. */
 typedef struct replay {
     const json *line;
@@ -67,11 +70,14 @@ typedef struct replay {
     double clip, quantile, clip_most;  /* what it does to its estimate: |x0| <= clip, or thresholding */
     double skip_data;                  /* LCM's boundary conditions: sigma_data, 0: none */
     double skip_time;
+    double skip_sigma; /* a consistency model's: its least noise level, 0: none; */
+    double skip_clip;  /* and what it clips its output to */
     const double *time_at;
 
     const json *noises, *used;
     const double *normals; /* draws one after another, instead of `noises` */
     int by_step;           /* a draw for each step, used or not */
+    double noise_clip;     /* |draw| <= this times its deviation; 0: any */
     int silent_from;       /* from this draw on the peer multiplies by zero; 0: none */
     int ends_early;        /* the peer's last step goes to sigma = 0, or nowhere */
     int calls;
@@ -102,9 +108,28 @@ static void estimate(replay *r, const json *denoiser, double alpha, double sigma
     for (int i = 0; i < n; i++) D[i] = (D[i] > bound ? bound : D[i] < -bound ? -bound : D[i]) / divide;
 }
 
+/* A consistency model, Song et al. 2023, app. C: the raw output F gives f = c_skip x + c_out F, the state at the least level
+   s. As an estimate D that is f = (s/sigma) x + (1 - s/sigma) D. */
+static void consistency_function(const replay *r, double sigma, const double *x, const double *F, double *D,
+                                 int n) {
+    double data = r->c.sigma_data, least = r->skip_sigma, off = sigma - least, ratio = least / sigma;
+    double skip = data * data / (off * off + data * data), out = off * data / hypot(sigma, data);
+    for (int i = 0; i < n; i++) {
+        double f = skip * x[i] + out * F[i], bound = r->skip_clip;
+        if (bound > 0) f = f > bound ? bound : f < -bound ? -bound : f;
+        D[i] = (f - ratio * x[i]) / (1 - ratio);
+    }
+}
+
+/* F of EDM's preconditioning behind the estimate D. */
+static void edm_output(double data, double sigma, const double *x, double *D, int n) {
+    double norm = sqrt(sigma * sigma + data * data);
+    for (int i = 0; i < n; i++) D[i] = (D[i] - data * data / (norm * norm) * x[i]) * norm / (sigma * data);
+}
+
 /* What the network of the given kind returns for the estimate D. */
 static void predict(const dk_config *c, double alpha, double s, const double *x, double *D, int n) {
-    double data = c->sigma_data > 0 ? c->sigma_data : 0.5, norm = sqrt(s * s + data * data);
+    if (c->prediction == DK_PREDICT_EDM) edm_output(c->sigma_data > 0 ? c->sigma_data : 0.5, s, x, D, n);
     for (int i = 0; i < n; i++) {
         double noise = (x[i] - alpha * D[i]) / s;
         switch (c->prediction) {
@@ -112,9 +137,9 @@ static void predict(const dk_config *c, double alpha, double s, const double *x,
         case DK_PREDICT_V: D[i] = alpha * noise - s * D[i]; break;
         case DK_PREDICT_VELOCITY: D[i] = noise - D[i]; break;
         case DK_PREDICT_SCORE: D[i] = -noise / s; break;
-        case DK_PREDICT_EDM: D[i] = (D[i] - data * data / (norm * norm) * x[i]) * norm / (s * data); break;
         case DK_PREDICT_DEFAULT:
         case DK_PREDICT_X0:
+        case DK_PREDICT_EDM:
         case DK_PREDICT_COUNT: break;
         }
     }
@@ -145,10 +170,22 @@ static int denoise(void *user, const dk_eval *e) {
         double skip = r->skip_data * r->skip_data / both, out = t / sqrt(both);
         for (int i = 0; i < n; i++) D[i] = out * D[i] + skip * x[i];
     }
+    if (r->skip_sigma > 0) {
+        edm_output(r->c.sigma_data, sigma, x, D, n);
+        consistency_function(r, sigma, x, D, D, n);
+    }
     predict(&r->c, alpha, sigma, x, D, n);
     for (int i = 0; i < n; i++) e->output[i] = (dk_real)D[i];
     r->calls++;
     return 0;
+}
+
+static void clip_to_deviation(double *z, int n, double deviations) {
+    double mean = 0, square = 0;
+    for (int i = 0; i < n; i++) mean += z[i] / n;
+    for (int i = 0; i < n; i++) square += (z[i] - mean) * (z[i] - mean) / (n - 1);
+    double bound = deviations * sqrt(square);
+    for (int i = 0; i < n; i++) z[i] = z[i] > bound ? bound : z[i] < -bound ? -bound : z[i];
 }
 
 /* The peer's draws in order, without those that it threw away. */
@@ -173,6 +210,7 @@ static int recorded_noise(void *user, const dk_noise_request *request, dk_real *
     static double z[MAX_DIM];
     json_numbers(&r->noises->item[at], z, MAX_DIM);
     int silent = r->silent_from > 0 && request->draw >= r->silent_from;
+    if (r->noise_clip > 0) clip_to_deviation(z, (int)request->dim, r->noise_clip);
     for (size_t i = 0; i < request->dim; i++) out[i] = silent ? 0 : (dk_real)z[i];
     return 0;
 }

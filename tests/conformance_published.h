@@ -79,6 +79,7 @@ static void test_model(const test_loop *l, const dk_eval *e, int stage) {
                input = l->unscaled_input ? x : seen * x;
         double sample = l->scaled_state ? input : x, F = input * t / (t + 1);
         D[i] = test_estimate(l, l->space == SPACE_VE ? a * sample : sample, F, a, noise * a);
+        if (r->skip_sigma > 0) consistency_function(r, noise, &x, &F, &D[i], 1);
         if (stage > 0 && l->stages_are_slopes) D[i] += x - sample;
     }
     int next = e->call + 1 < r->recorded ? (int)r->time_at[e->call + 1] : -1;
@@ -115,7 +116,6 @@ static dk_status run_test_loop(replay *r, dk_real *x) {
     r->c.noise = draw_test_noise;
     dk_status status = dk_begin(&run, &r->c, x, NULL, 0);
     while (dk_next(&run, &e)) {
-
         test_model(l, &e, e.stage);
         dk_real *state = (dk_real *)dk_state(&run); /* the caller's memory or the run's own */
         double noise = dk_noise_level(e.level);
@@ -134,6 +134,8 @@ static verdict begin_loop(test_loop *l, const json *line, int n, int start) {
     const json *config = json_get(line, "config"), *loop = json_get(line, "loop");
     const char *class_name = json_string(line, "scheduler_class", "");
     const scheduler *peer = scheduler_named(class_name);
+    if (same(class_name, "ScoreSdeVeScheduler"))
+        return unsupported("Langevin steps with norms averaged over a batch");
     memset(l, 0, sizeof *l);
     begin_replay(r, line);
     int T = table_of(config, abar);
@@ -185,13 +187,19 @@ static verdict compare_sum(const json *line, const dk_real *x, int size, double 
     return fabs(sum - want) > within || fabs(sum / size - mean) > near || !(sum < HUGE_VAL) ? FAIL : OK;
 }
 
+/* sigma/alpha where the loop begins */
+static double start_level(const replay *r) {
+    return r->c.grid.unit == DK_UNIT_T ? dk_noise_level(dk_level_at(&r->c.schedule, r->levels[0]))
+                                       : r->levels[0];
+}
+
 static verdict loop_case(const json *line, double *worst) {
     static test_loop l;
     static dk_real x[SAMPLE];
     int start, n = read_timesteps(line, &start),
                size = strstr(json_string(line, "sample", ""), "96") ? SAMPLE / 8 : SAMPLE;
     if (begin_loop(&l, line, n, start) < OK) return UNSUPPORTED;
-    double scale = json_real(line, "init_scale", 1), first = l.r.levels[0];
+    double scale = json_real(line, "init_scale", 1), first = start_level(&l.r);
     double alpha = l.r.c.schedule.family == DK_FAMILY_EDM ? 1 : 1 / sqrt(1 + first * first);
     for (int i = 0; i < size; i++) {
         double v = test_number(i, size, 0) * scale;

@@ -206,10 +206,13 @@ static verdict set_er_sde(replay *r, const json *params) {
     return OK;
 }
 
+/* A clipped draw is a draw from another distribution: it belongs to whoever draws. */
 static verdict set_lcm(replay *r, const json *params) {
-    (void)r;
-    if (json_get(params, "noise_clip_std")) return unsupported("option: noise_clip_std");
-    if (json_get(params, "s_noise_end")) return unsupported("option: s_noise_end");
+    dk_sampler *s = &r->c.sampler;
+    double scale = json_real(json_get(params, "model_sampling"), "noise_scale", 1);
+    if (json_get(params, "s_noise_end"))
+        s->s_noise_change = json_real(params, "s_noise_end", 1) * scale - s->s_noise;
+    r->noise_clip = json_real(params, "noise_clip_std", 0);
     return OK;
 }
 
@@ -224,22 +227,39 @@ static verdict set_deis(replay *r, const json *params) {
 
 /* ------------------------------------------------------------------ score_sde */
 
+/* Its steps are those of N bins beside the levels. The network's score is taken as it is: its level is another where
+   the peer is not continuous. */
 static verdict set_pc(replay *r, const json *params) {
-    const char *sde = json_string(params, "sde", "vp"), *predictor = json_string(params, "predictor", ""),
-               *corrector = json_string(params, "corrector", "none");
+    const char *sde = json_string(params, "sde", "vp"), *corrector = json_string(params, "corrector", "none");
+    const json *evals = json_get(r->line, "evals");
     dk_sampler *s = &r->c.sampler;
-    *s = dk_sampler_named(same(predictor, "euler_maruyama") ? "euler_maruyama" : "predictor_corrector");
-    if (same(predictor, "euler_maruyama") && !same(corrector, "none"))
-        return unsupported("option: a corrector with the Euler-Maruyama predictor");
-    if (json_real(params, "probability_flow", 0) > 0) return unsupported("option: probability_flow");
-    if (same(corrector, "ald")) return unsupported("option: the annealed Langevin corrector");
-    if (same(predictor, "none")) return unsupported("option: a corrector without a predictor");
+    int vp = same(sde, "vp"), ve = same(sde, "ve"), pf = json_real(params, "probability_flow", 0) > 0;
+    char settings[64];
+    snprintf(settings, sizeof settings, "predictor=%s", json_string(params, "predictor", "none"));
+    if (strstr(settings, "ancestral")) *strstr(settings, "_sampling") = 0;
+    *s = dk_sampler_named("predictor_corrector");
+    if (dk_config_set(&r->c, settings) != DK_OK) return unsupported("option: predictor");
+    if (same(sde, "subvp") && s->predictor == DK_PREDICTOR_REVERSE_DIFFUSION)
+        s->predictor = DK_PREDICTOR_EULER_MARUYAMA; /* it has no table */
+    s->bins = 1, s->plain_last = 1, s->eta = pf ? 0 : 1, s->law = vp ? DK_LAW_DDPM_LARGE : DK_LAW_ANCESTRAL;
     s->snr = json_real(params, "snr", s->snr);
+    s->langevin_step = same(corrector, "ald") ? 4 * s->snr * s->snr : 0;
     s->langevin_steps = same(corrector, "none") ? 0 : (int)json_real(params, "n_steps", 1);
-    r->c.schedule = same(sde, "ve")
-                        ? dk_ve(json_real(params, "sigma_min", 0.01), json_real(params, "sigma_max", 50))
-                        : dk_vp(json_real(params, "beta_min", 0.1), json_real(params, "beta_max", 20));
+    r->c.schedule = ve ? dk_ve(json_real(params, "sigma_min", 0.01), json_real(params, "sigma_max", 50))
+                       : dk_vp(json_real(params, "beta_min", 0.1), json_real(params, "beta_max", 20));
     if (same(sde, "subvp")) r->c.schedule.family = DK_FAMILY_SUB_VP;
+    r->c.prediction = DK_PREDICT_SCORE, r->c.grid.unit = DK_UNIT_T;
+    r->count = json_numbers(json_get(r->line, "timesteps"), r->levels, MAX_LEVELS - 1);
+    int noisy =
+        json_real(params, "denoise", 1) < 1; /* the last step is one to sigma = 0 unless it keeps its noise */
+    r->levels[r->count] = noisy ? 0.5 * r->levels[r->count - 1] : ve ? -1e3 : 0;
+    r->count++;
+    for (; evals && r->recorded < evals->count && r->recorded < MAX_LEVELS; r->recorded++) {
+        double alpha = json_real(&evals->item[r->recorded], "alpha", 1);
+        alpha_at[r->recorded] = alpha;
+        sigma_at[r->recorded] = alpha * json_real(&evals->item[r->recorded], "sigma", 0);
+    }
+    r->alpha_at = alpha_at, r->sigma_at = sigma_at;
     return OK;
 }
 

@@ -205,6 +205,11 @@ static const struct {
     {"DDIMInverseScheduler", "ddim", NULL, "grid.rising=1"},
     {"DDPMScheduler", "ddpm", NULL, ""},
     {"LCMScheduler", "lcm", NULL, ""},
+    {"TCDScheduler", "tcd", "lcm", "law=time eta=0.3"},
+    {"SCMScheduler", "lcm", NULL, "law=fresh eta=1"},
+    {"CMStochasticIterativeScheduler", "consistency_model_multistep", NULL, "law=time eta=1"},
+    {"Consistency-model multistep", "consistency_model_multistep", NULL, "law=time eta=1"},
+    {"ScoreSdeVeScheduler", "predictor_corrector", "uniform", "snr=0.15 bins=1 plain_last=1 eta=1"},
     {"FlowMatchEulerDiscreteScheduler", "euler", NULL, ""},
     {"FlowMatchHeunDiscreteScheduler", "heun", NULL, ""},
     {"LTXEulerAncestralRFScheduler", "euler_ancestral_rf", NULL, "law=flow"},
@@ -319,7 +324,7 @@ static void refused(const char *name, const char *words) {
 static void unknown_names_are_refused(void **state) {
     static const char *const none[] = {"dpm_adaptive",
                                        "Restart",
-                                       "TCDScheduler",
+                                       "VQDiffusionScheduler",
                                        "dpm++2mv2",
                                        "DPMPP2Mv2",
                                        "DPM adaptive",
@@ -398,6 +403,7 @@ static void words_follow_the_enumerators(void **state) {
     } lists[] = {{"gauge", "native", DK_GAUGE_COUNT},
                  {"rule", "gradient", DK_RULE_COUNT},
                  {"law", "flow", DK_LAW_COUNT},
+                 {"predictor", "none", DK_PREDICTOR_COUNT},
                  {"grid.final", "replace", DK_FINAL_COUNT},
                  {"grid.partial", "level", DK_PARTIAL_COUNT}};
     (void)state;

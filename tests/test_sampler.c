@@ -361,6 +361,8 @@ static void sde_samplers_have_their_weak_order(void **state) {
     dk_sampler heun = dk_sampler_named("dpmpp_2m_sde"), predictor = dk_sampler_named("predictor_corrector");
     heun.rule = DK_RULE_EXACT;
     predictor.langevin_steps = 0; /* the corrector is not linear */
+    dk_sampler half = predictor, ancestral = predictor, flow = predictor;
+    half.eta = 0.5, flow.eta = 0, ancestral.predictor = DK_PREDICTOR_ANCESTRAL;
     const dk_sampler samplers[] = {edited("ddim", 1),
                                    edited("ddim", 0.5),
                                    edited("euler_ancestral", 1),
@@ -380,8 +382,12 @@ static void sde_samplers_have_their_weak_order(void **state) {
                                    edited("exp_heun_2_x0_sde", 1),
                                    edited("euler_ancestral_cfg_pp", 1),
                                    edited("dpmpp_2s_ancestral_cfg_pp", 1),
-                                   edited("euler_maruyama", 0),
-                                   predictor};
+                                   edited("euler_maruyama", 1),
+                                   edited("euler_maruyama", 0.5),
+                                   predictor,
+                                   half,
+                                   flow,
+                                   ancestral};
     enum { COUNT = sizeof samplers / sizeof samplers[0] };
     order_row rows[COUNT];
     (void)state;
@@ -463,7 +469,8 @@ static double paper_2m_heun(const paper_step *p) { return paper_2m_sde(p, 1); }
 static double paper_em_vp(const paper_step *p) {
     double h = p->from.t - p->to.t, beta = 0.1 + p->from.t * 19.9;
     double score = (p->from.alpha * p->D - p->x) / (1 - p->from.alpha * p->from.alpha);
-    return p->x + (0.5 * beta * p->x + beta * score) * h + sqrt(beta * h) * p->z;
+    double share = 0.5 * (1 + p->eta * p->eta); /* 1/2 for the probability flow */
+    return p->x + (0.5 * beta * p->x + share * beta * score) * h + p->eta * sqrt(beta * h) * p->z;
 }
 static double paper_em_ve(const paper_step *p) {
     double s = p->from.sigma, h = p->from.t - p->to.t, g2 = 2 * s * s * log(5000);
@@ -481,31 +488,76 @@ static double paper_predictor_vp(const paper_step *p) {
     return (2 - sqrt(1 - beta)) * p->x + beta * score + sqrt(beta) * p->z;
 }
 
+/* The same for the probability flow: app. D. */
+static double paper_flow_ve(const paper_step *p) {
+    double a = p->from.sigma, b = p->to.sigma;
+    return p->x + 0.5 * (a * a - b * b) * (p->D - p->x) / (a * a);
+}
+static double paper_flow_vp(const paper_step *p) {
+    double abar = p->from.alpha * p->from.alpha, beta = 1 - abar / (p->to.alpha * p->to.alpha);
+    return (2 - sqrt(1 - beta)) * p->x + 0.5 * beta * (p->from.alpha * p->D - p->x) / (1 - abar);
+}
+
+/* Ancestral sampling: app. F for VE, eq. 4 for VP. */
+static double paper_ancestral_ve(const paper_step *p) {
+    double a = p->from.sigma, b = p->to.sigma, G2 = a * a - b * b;
+    return p->x + G2 * (p->D - p->x) / (a * a) + sqrt(b * b * G2 / (a * a)) * p->z;
+}
+static double paper_ancestral_vp(const paper_step *p) {
+    double abar = p->from.alpha * p->from.alpha, beta = 1 - abar / (p->to.alpha * p->to.alpha);
+    double score = (p->from.alpha * p->D - p->x) / (1 - abar);
+    return (p->x + beta * score) / sqrt(1 - beta) + sqrt(beta) * p->z;
+}
+
+/* Consistency sampling: Luo et al. 2023, alg. 3. Song et al. 2023, alg. 1, whose network gives the state at the
+   least level, 0.002, of the ODE: here DDIM's step to it. Zheng et al. 2024, alg. 1: to (1 - gamma) t, then up. */
+static double paper_lcm(const paper_step *p) { return p->to.alpha * p->D + p->to.sigma * p->z; }
+static double paper_consistency(const paper_step *p) {
+    double least = 0.002, f = p->D + least * (p->x - p->D) / p->from.sigma;
+    return f + sqrt(p->to.sigma * p->to.sigma - least * least) * p->z;
+}
+static double paper_tcd_flow(const paper_step *p) {
+    double s = 0.7 * p->to.t, a = (1 - p->to.t) / (1 - s),
+           noise = (p->x - p->from.alpha * p->D) / p->from.sigma;
+    return a * ((1 - s) * p->D + s * noise) + sqrt(p->to.t * p->to.t - a * a * s * s) * p->z;
+}
+
 static void steps_are_those_of_the_papers(void **state) {
     static const struct {
         const char *sampler, *family;
         double eta;
-        int heun;
+        const char *settings;
         double (*step)(const paper_step *);
     } cases[] = {
-        {"ddpm", "vp_linear", 1, 0, paper_ddpm_small},
-        {"ddpm", "vp", 1, 0, paper_ddpm_small},
-        {"ddim", "vp_cosine", 1, 0, paper_ddpm_small},
-        {"ddpm_large", "vp_linear", 1, 0, paper_ddpm_large},
-        {"ddim", "vp_scaled_linear", 0.3, 0, paper_ddim},
-        {"ddim", "cosine_flow", 0, 0, paper_ddim},
-        {"euler_ancestral", "edm", 1, 0, paper_euler_ancestral},
-        {"euler_ancestral", "ve", 0.6, 0, paper_euler_ancestral},
-        {"euler", "edm", 0, 0, paper_euler_ancestral},
-        {"dpmpp_2m", "edm", 0, 0, paper_2m_midpoint},
-        {"dpmpp_2m_sde", "edm", 1, 0, paper_2m_midpoint},
-        {"dpmpp_2m_sde", "edm", 0.4, 0, paper_2m_midpoint},
-        {"dpmpp_2m_sde", "ve", 1, 1, paper_2m_heun},
-        {"dpmpp_2m_sde", "edm", 0.4, 1, paper_2m_heun},
-        {"euler_maruyama", "vp", 0, 0, paper_em_vp},
-        {"euler_maruyama", "ve", 0, 0, paper_em_ve},
-        {"predictor_corrector", "edm", 0, 0, paper_predictor_ve},
-        {"predictor_corrector", "vp_linear", 0, 0, paper_predictor_vp},
+        {"ddpm", "vp_linear", 1, "", paper_ddpm_small},
+        {"ddpm", "vp", 1, "", paper_ddpm_small},
+        {"ddim", "vp_cosine", 1, "", paper_ddpm_small},
+        {"ddpm_large", "vp_linear", 1, "", paper_ddpm_large},
+        {"ddim", "vp_scaled_linear", 0.3, "", paper_ddim},
+        {"ddim", "cosine_flow", 0, "", paper_ddim},
+        {"euler_ancestral", "edm", 1, "", paper_euler_ancestral},
+        {"euler_ancestral", "ve", 0.6, "", paper_euler_ancestral},
+        {"euler", "edm", 0, "", paper_euler_ancestral},
+        {"dpmpp_2m", "edm", 0, "", paper_2m_midpoint},
+        {"dpmpp_2m_sde", "edm", 1, "", paper_2m_midpoint},
+        {"dpmpp_2m_sde", "edm", 0.4, "", paper_2m_midpoint},
+        {"dpmpp_2m_sde", "ve", 1, "rule=exact", paper_2m_heun},
+        {"dpmpp_2m_sde", "edm", 0.4, "rule=exact", paper_2m_heun},
+        {"euler_maruyama", "vp", 1, "", paper_em_vp},
+        {"euler_maruyama", "vp", 0, "", paper_em_vp},
+        {"euler_maruyama", "vp", 0.6, "", paper_em_vp},
+        {"euler_maruyama", "ve", 1, "", paper_em_ve},
+        {"predictor_corrector", "edm", 1, "", paper_predictor_ve},
+        {"predictor_corrector", "vp_linear", 1, "", paper_predictor_vp},
+        {"predictor_corrector", "ve", 0, "", paper_flow_ve},
+        {"predictor_corrector", "vp_linear", 0, "", paper_flow_vp},
+        {"predictor_corrector", "ve", 1, "predictor=ancestral", paper_ancestral_ve},
+        {"predictor_corrector", "vp", 1, "predictor=ancestral law=ddpm_large", paper_ancestral_vp},
+        {"lcm", "vp_linear", 1, "", paper_lcm},
+        {"lcm", "flow", 1, "", paper_lcm},
+        {"consistency_model_multistep", "edm", 1, "", paper_consistency},
+        {"consistency_model_multistep", "flow", 1, "", paper_lcm},
+        {"tcd", "flow", 0.3, "", paper_tcd_flow},
     };
     enum { STEPS = 4, WIDTH = STEPS + 2 };
     check_gaussian g = {0.7, 0.5, DK_PREDICT_X0, 0, 0};
@@ -514,7 +566,7 @@ static void steps_are_those_of_the_papers(void **state) {
     for (size_t k = 0; k < sizeof cases / sizeof cases[0]; k++) {
         dk_config c = between(cases[k].family, edited(cases[k].sampler, cases[k].eta), STEPS, HIGH, LOW);
         c.sampler.langevin_steps = 0;
-        if (cases[k].heun) c.sampler.rule = DK_RULE_EXACT;
+        assert_int_equal(dk_config_set(&c, cases[k].settings), DK_OK);
         c.grid = dk_grid_levels(levels, DK_UNIT_SIGMA);
         walk w = walk_plan(&c, gaussian, &g, start, WIDTH);
         for (int s = 0; s < WIDTH; s++) {
@@ -545,6 +597,114 @@ static void the_corrector_is_that_of_the_paper(void **state) {
     assert_int_equal(w.plan.calls, 2);
     check_near(walk_value(&w, w.plan.call[1].x)[2], 3.5376, 1e-14, "x after the corrector");
     check_near(walk_value(&w, w.plan.call[1].x)[0], 3, 1e-14, "x after a corrector without noise");
+    walk_free(&w);
+}
+
+/* Song et al. 2021, app. E and their code: N steps at t = 1 .. 0.001, each that of the bin k = trunc(t (N - 1)) of N.
+   VP: beta_k from beta_min/N to beta_max/N; VE: sigma_k equidistant in the log, after the last 0. Euler-Maruyama's
+   steps are 1/N. The last step ends without noise. */
+static double bin_step(const paper_step *p, dk_predictor predictor, int ve, int N) {
+    double t = p->from.t, a = p->from.alpha, v = p->from.sigma * p->from.sigma, score = (a * p->D - p->x) / v;
+    int k = (int)(t * (N - 1));
+    double beta = (0.1 + 19.9 * k / (N - 1)) / N, z = p->to.sigma > 0 ? p->z : 0;
+    double sigma = 0.01 * pow(5000, (double)k / (N - 1));
+    double next = k ? 0.01 * pow(5000, (k - 1.0) / (N - 1)) : 0, G2 = sigma * sigma - next * next;
+    if (predictor == DK_PREDICTOR_EULER_MARUYAMA) {
+        double f = ve ? 0 : -0.5 * (0.1 + 19.9 * t), g2 = ve ? 2 * v * log(5000) : 0.1 + 19.9 * t;
+        return p->x - (f * p->x - g2 * score) / N + sqrt(g2 / N) * z;
+    }
+    if (predictor == DK_PREDICTOR_ANCESTRAL)
+        return ve ? p->x + G2 * score + sqrt(next * next * G2) / sigma * z
+                  : (p->x + beta * score) / sqrt(1 - beta) + sqrt(beta) * z;
+    return ve ? p->x + G2 * score + sqrt(G2) * z
+              : (2 - sqrt(1 - beta)) * p->x + beta * score + sqrt(beta) * z;
+}
+
+static void bins_lie_beside_the_levels(void **state) {
+    enum { N = 24, WIDTH = N + 2 };
+    check_gaussian g = {0.7, 0.5, DK_PREDICT_X0, 0, 0};
+    const double start[2] = {0.4, 1.9};
+    double levels[N + 1];
+    (void)state;
+    for (int predictor = 0; predictor < DK_PREDICTOR_NONE; predictor++)
+        for (int ve = 0; ve < 2; ve++) {
+            dk_config c = check_config(ve ? "ve" : "vp", "predictor_corrector", N);
+            for (int i = 0; i < N; i++) levels[i] = 1 - (1 - 1e-3) * i / (N - 1);
+            levels[N] = ve ? -1e3 : 0; /* sigma = 0 */
+            c.schedule = ve ? dk_ve(0.01, 50) : dk_vp(0.1, 20);
+            c.start = DK_START_STATE, c.prediction = DK_PREDICT_X0,
+            c.grid = dk_grid_levels(levels, DK_UNIT_T);
+            c.sampler.predictor = (dk_predictor)predictor, c.sampler.langevin_steps = 0;
+            c.sampler.bins = c.sampler.plain_last = 1;
+            if (!ve) c.sampler.law = DK_LAW_DDPM_LARGE;
+            walk w = walk_plan(&c, gaussian, &g, start, WIDTH);
+            for (int s = 0; s < WIDTH; s++) {
+                paper_step p;
+                memset(&p, 0, sizeof p);
+                p.x = start[s == 1];
+                for (int i = 0; i < N; i++) {
+                    p.from = w.plan.level[i], p.to = w.plan.level[i + 1];
+                    p.D = check_gaussian_D(&g, p.from, p.x), p.z = s == i + 2;
+                    p.x = bin_step(&p, c.sampler.predictor, ve, N);
+                }
+                check_near(walk_x(&w, N)[s], p.x, 1e-11, "x");
+            }
+            walk_free(&w);
+        }
+    dk_config few = check_config("vp", "predictor_corrector", 19);
+    dk_plan plan;
+    memset(&plan, 0, sizeof plan);
+    few.sampler.bins = 1;
+    assert_int_equal(dk_record(&plan, &few), DK_ERROR_CONFIG);
+    assert_string_equal(dk_message(&few), "steps = 19: must be >= schedule.beta_max with sampler.bins");
+}
+
+/* Annealed Langevin dynamics of the same paper's code: h = 2 a^2 (r sigma)^2, x + h score + sqrt(2h) z. Here from sigma 2
+   to 1 in VE with x = 3, D = 1, r = 0.1: h = 0.08, score = -1/2. In flow from t = 0.5 to 0.25 a = 2/3. */
+static void the_annealed_corrector_is_that_of_the_paper(void **state) {
+    check_gaussian g = {1, 0, DK_PREDICT_X0, 0, 0};
+    const double levels[2] = {2, 1}, times[2] = {0.5, 0.25}, start[2] = {3, 3};
+    dk_config c = between("edm", dk_sampler_named("predictor_corrector"), 1, 2, 1);
+    (void)state;
+    c.sampler.langevin_step = 4 * 0.1 * 0.1;
+    c.grid = dk_grid_levels(levels, DK_UNIT_SIGMA);
+    walk w = walk_plan(&c, constant, &g, start, 3);
+    check_near(walk_value(&w, w.plan.call[1].x)[2], 3 - 0.04 + 0.4, 1e-14, "x after the corrector");
+    walk_free(&w);
+    c = between("flow", c.sampler, 1, 1, 0.3);
+    c.grid = dk_grid_levels(times, DK_UNIT_FLOW);
+    w = walk_plan(&c, constant, &g, start, 3); /* h = 2 (4/9) 0.01 / 4 = 1/450, score = (1/2 - 3) 4 */
+    check_near(walk_value(&w, w.plan.call[1].x)[2], 3 - 1.0 / 45 + 1.0 / 15, 1e-14, "x after the corrector");
+    walk_free(&w);
+}
+
+/* s_noise from 1.1 to 0.7 over five steps: draws are multiplied by 1.1, 1, 0.9, 0.8. */
+static void s_noise_may_change_linearly(void **state) {
+    check_gaussian g = {1, 0, DK_PREDICT_X0, 0, 0};
+    const double start[2] = {3, 3};
+    dk_config c = between("edm", dk_sampler_named("lcm"), 5, HIGH, LOW);
+    (void)state;
+    c.sampler.s_noise = 1.1, c.sampler.s_noise_change = -0.4;
+    walk w = walk_plan(&c, constant, &g, start, 0);
+    for (int i = 1; i <= 5; i++)
+        check_near(walk_x(&w, i)[i + 1] - 1, (1.2 - 0.1 * i) * w.plan.level[i].sigma, 1e-12, "noise");
+    walk_free(&w);
+}
+
+/* TCD's time to go down to is a whole timestep: (1 - 0.3) 499 = 349.3. Its alpha and sigma are the table's. */
+static void tcd_goes_down_to_a_whole_timestep(void **state) {
+    check_gaussian g = {0.7, 0.5, DK_PREDICT_X0, 0, 0};
+    const double times[2] = {999, 499}, start[2] = {0.4, 1.9};
+    dk_config c = between("vp_linear", dk_sampler_named("tcd"), 1, HIGH, LOW);
+    (void)state;
+    c.grid = dk_grid_levels(times, DK_UNIT_T);
+    walk w = walk_plan(&c, gaussian, &g, start, 3);
+    dk_level from = w.plan.level[0], to = w.plan.level[1], s = dk_level_at(&c.schedule, 349);
+    for (int k = 0; k < 3; k++) {
+        double x = start[k == 1], D = check_gaussian_D(&g, from, x), a = to.alpha / s.alpha;
+        double down = s.alpha * D + s.sigma * (x - from.alpha * D) / from.sigma;
+        check_near(walk_x(&w, 1)[k], a * down + (k == 2) * sqrt(1 - a * a), 1e-12, "x");
+    }
     walk_free(&w);
 }
 
@@ -770,8 +930,14 @@ static void run_gaussian(dk_config *c, dk_real *x) {
 static void switched_off_noise_leaves_the_same_bits(void **state) {
     static const struct {
         const char *name, *plain;
-    } pairs[] = {{"euler_ancestral", "ddim"},  {"ddpm", "ddim"},      {"ddpm_large", "ddim"},
-                 {"dpmpp_2m_sde", "dpmpp_2m"}, {"edm_churn", "heun"}, {"ddim", "dpmpp_2m"}};
+    } pairs[] = {{"euler_ancestral", "ddim"},
+                 {"ddpm", "ddim"},
+                 {"ddpm_large", "ddim"},
+                 {"dpmpp_2m_sde", "dpmpp_2m"},
+                 {"edm_churn", "heun"},
+                 {"ddim", "dpmpp_2m"},
+                 {"lcm", "ddim"},
+                 {"tcd", "ddim"}};
     (void)state;
     for (size_t k = 0; k < sizeof pairs / sizeof pairs[0]; k++)
         for (int f = 0; f < FAMILIES; f++) {
@@ -1048,6 +1214,7 @@ static void scaling_everything_scales_the_result(void **state) {
         c.sampler.er_power = 1; /* ER-SDE's own noise scaler knows a scale, a power does not */
         assert_int_equal(dk_sample(&c, check_gaussian_denoise, &g, x), DK_OK);
         c.sigma_data = 4.8, c.grid.levels = large;
+        c.schedule = dk_edm(8 * c.schedule.sigma_min, 8 * c.schedule.sigma_max);
         assert_int_equal(dk_sample(&c, check_gaussian_denoise, &G, y), DK_OK);
         for (int i = 0; i < DIM; i++)
             check_near((double)y[i], 8 * (double)x[i], 4 * check_tiny, c.sampler.name);
@@ -1277,6 +1444,10 @@ int main(void) {
         cmocka_unit_test(churned_heun_converges_where_s_noise_is_one),
         cmocka_unit_test(steps_are_those_of_the_papers),
         cmocka_unit_test(the_corrector_is_that_of_the_paper),
+        cmocka_unit_test(bins_lie_beside_the_levels),
+        cmocka_unit_test(the_annealed_corrector_is_that_of_the_paper),
+        cmocka_unit_test(s_noise_may_change_linearly),
+        cmocka_unit_test(tcd_goes_down_to_a_whole_timestep),
         cmocka_unit_test(D_linear_in_lambda_is_extrapolated_exactly),
         cmocka_unit_test(phi_functions_are_their_series),
         cmocka_unit_test(exponential_methods_integrate_D_linear_in_lambda),
