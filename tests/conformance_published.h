@@ -145,7 +145,7 @@ static verdict begin_loop(test_loop *l, const json *line, int n, int start) {
         alpha_at[i] = sqrt(abar[k]), sigma_at[i] = sqrt(1 - abar[k]);
     }
     r->alpha_at = alpha_at, r->sigma_at = sigma_at;
-    l->prediction = prediction_of(json_string(config, "prediction_type", "epsilon"));
+    l->prediction = r->c.prediction = prediction_of(json_string(config, "prediction_type", "epsilon"));
     if (set_scheduler(r, class_name, config, start, "") < OK) return UNSUPPORTED;
     l->space = peer->space, l->sign = l->prediction == DK_PREDICT_V ? -1 : 1;
     l->unscaled_input = l->space == SPACE_EDM && json_real(loop, "step_sample_is_model_input", 0) > 0;
