@@ -122,6 +122,7 @@ typedef DK_REAL dk_real;
     X(DK_CANCELLED, "the progress callback asked to stop")                  \
     X(DK_ERROR_NOT_FINITE, "the network's output is NaN or infinite")       \
     X(DK_ERROR_SAVED, "the saved bytes do not fit this run or are damaged") \
+    X(DK_ERROR_STEP, "the step size became too small")                      \
     X(DK_ERROR_ORDER, "the call makes no sense at this point of the run")
 
 #define DKP_ENUM(name, text) name,
@@ -431,9 +432,17 @@ typedef struct dk_call {
     int needs; /* last call whose output the input depends on, -1: none. Calls k > needs can run at once */
 } dk_call;
 
-/* A norm ratio: scalar = |a| / |b| per sample. */
+typedef enum dk_norm_kind {
+    DK_NORM_RATIO,     /* |a| / |b| */
+    DK_NORM_ERROR_SUM, /* root mean square of (a - b)/(atol + rtol max(|p|, |q|)), */
+    DK_NORM_ERROR_MAX  /* of (a - b)/max(atol, rtol max(|p|, |q|)) */
+} dk_norm_kind;
+
+/* A number per sample, made of values; b < 0: 0. */
 typedef struct dk_norm {
-    int a, b;
+    dk_norm_kind kind;
+    int a, b, p, q;
+    double atol, rtol;
 } dk_norm;
 
 /* One noise draw, and the noise levels (sigma/alpha) that it bridges: for Brownian sources. */
@@ -447,6 +456,7 @@ typedef struct dk_plan {
     size_t bytes; /* in: size of memory */
     int owned;
     size_t used; /* of memory */
+    int attempt; /* 1: one step of a sampler with step-size control: for reading, not for running */
     int steps, levels, calls, rows, terms, values, passes, norms, draws;
     int buffers;   /* full-size buffers besides x */
     int locals;    /* tiles */
@@ -534,8 +544,9 @@ typedef enum dk_rule {
 
 /* An exponential Runge-Kutta method in lambda; h is the step, phi_k as in Hochbruck & Ostermann 2010, eq. 2.10.
    Stage i stands at c_i; its entry in column j is the sum of weight phi_k(-at h) over the terms with row i and
-   column j; row `stages` is the result. Column 0 makes every row exact for constant D; where terms give it, a row
-   is completed with x/alpha of the step's start instead, so that it depends on differences alone.
+   column j; row `stages` is the result, the row after it that of an embedded method, for step-size control. Column 0
+   makes every row exact for constant D; where terms give it, a row is completed with x/alpha of the step's start
+   instead, so that it depends on differences alone.
    Rows that integrate an interpolation polynomial exactly need no terms: `through` has a word for each row after
    row 1, the columns besides 0 through which it goes, in hexadecimal, or "-" for a row of terms: "1 23" is a method
    of three stages, whose result goes through columns 0, 2 and 3. */
@@ -552,6 +563,14 @@ typedef struct dk_exponential {
     const dk_phi_term *term;
     const char *through; /* or NULL */
 } dk_exponential;
+
+/* How step-size control goes on from a step whose error, in units of what is tolerated, was E. */
+typedef enum dk_control {
+    DK_CONTROL_STANDARD, /* times safety E^(-1/order), 0.2 to 10, at most 1 after a rejected step; as in scipy */
+    DK_CONTROL_FREE,     /* the same without limits, the power rounded to float; as in DPM-Solver's code */
+    DK_CONTROL_SMOOTH, /* times f = 1 + atan(E^(-1/order) - 1), and f >= safety is what accepts; as in k-diffusion */
+    DK_CONTROL_COUNT
+} dk_control;
 
 /* A hand-built (or fitted) linear solver: x_{i+1} = a_i x_i + sum_{j<=i} b_ij D_j + noise_i z_i. */
 typedef struct dk_table {
@@ -571,8 +590,8 @@ typedef struct dk_sampler {
     dk_record_fn record; /* the recording function: built in or the user's; NULL: default sampler */
     const char *tableau; /* classical Runge-Kutta, as a textbook writes it: see dk_runge_kutta */
     dk_gauge gauge;      /* classical; exponential: FLOW takes (alpha + sigma)/sigma for alpha/sigma */
-    int order;           /* multistep: 1 .. 8 nodes; singlestep: 1 .. 3 */
-    dk_rule rule;        /* multistep; singlestep: DPM, or EXACT (Taylor, phi_2) */
+    int order;    /* multistep: 1 .. 8 nodes; singlestep: 1 .. 3; step-size control: of the better method */
+    dk_rule rule; /* multistep; singlestep: DPM, or EXACT (Taylor, phi_2) */
     double alpha; /* edm: where the second evaluation stands, 1/2, 2/3 or 1; singlestep: r_1; 0: 1/order */
     dk_noise_law law;
     double eta;                  /* 0: deterministic */
@@ -586,7 +605,8 @@ typedef struct dk_sampler {
     double langevin_step;
     int langevin_steps; /* Langevin steps per level */
     dk_predictor predictor;
-    int bins; /* predictors: 1: each step is that of a bin of a table of `steps` levels beside the grid's; score_sde */
+    int bins; /* predictors: each step is that of a bin of a table of so many levels beside the grid's; 1: as many as the
+                 grid has steps; score_sde */
     int noise_prediction; /* exponential methods: interpolate the noise instead of D */
     int corrector;        /* UniPC, SA-Solver: nodes of the corrector, the new one included; 0: none */
     int pece;             /* evaluate again after the corrector */
@@ -604,6 +624,14 @@ typedef struct dk_sampler {
     int evals;         /* singlestep: evaluations in all, fewer lower the last steps' order; 0: no limit */
     double
         pure_stage; /* singlestep of order 2 from alpha = 0: sigma/(alpha + sigma) of its stage; 0: order 1 */
+    double rtol,
+        atol; /* step-size control of embedded methods: tolerated error of a step; both 0: the grid's steps */
+    double
+        h_init; /* its first step, in lambda, or in u of a classical method's gauge; 0: 0.05, or estimated */
+    double safety;                 /* factor on every new step size; 0: 0.9 */
+    double pcoeff, icoeff, dcoeff; /* PID control of the step size; all 0: icoeff 1 */
+    dk_control control;
+    int above_last; /* a step never goes below the grid's last level before its noise: dpm_fast, dpm_adaptive */
     int cfg_pp;     /* CFG++: the unconditional output gives the direction, guided D the target */
     const void *user; /* for the user's own record function; dk_table for table samplers */
 } dk_sampler;
@@ -615,7 +643,7 @@ typedef struct dk_sampler_info {
     const dk_exponential *exponential;
     const char *settings; /* what differs from a zero dk_sampler with s_noise 1, for dk_config_set */
     int order;            /* of convergence: of the ODE, or (weak) of the SDE */
-    int evals; /* per step; Runge-Kutta steps to sigma = 0, exponential ones also from alpha = 0, take one; smld's
+    int evals; /* per step, 0: as step-size control has it; Runge-Kutta steps to sigma = 0, exponential ones also from alpha = 0, take one; smld's
                   one more */
     const char *paper;
 } dk_sampler_info;
@@ -657,13 +685,15 @@ typedef struct dk_recorder {
     dk_sampler sampler;
     int steps, step;          /* step counts from 0; -1 before the first dk_step */
     dk_level from, to;        /* of this step; from includes churn */
+    dk_level first, last;     /* of the whole grid */
     dk_vec x;                 /* the state */
     int falling;              /* 1 where noise levels fall: sampling; 0: inversion */
     struct dk_config *config; /* resolved */
     dk_status status;
     dk_plan *plan; /* private from here */
+    const struct dk_pace *pace;
     dk_row row;
-    int row_needs, storing, position, stage;
+    int row_needs, storing, position, stage, judged, pinned[2], pin[3];
 } dk_recorder;
 
 DK_API int dk_step(dk_recorder *r);                                 /* 0 after the last step */
@@ -754,14 +784,30 @@ typedef struct dk_eval {
     dk_real *uncond_output; /* the unconditional output where the plan asks for it, else NULL */
     double t;               /* what the network is conditioned on */
     dk_level level;         /* in the sampler's schedule */
-    int step, steps;        /* step 0 .. steps - 1 */
-    int call, calls;        /* evaluation 0 .. calls - 1 */
+    int step, steps;        /* step 0 .. steps - 1; with step-size control: steps accepted so far, 0 */
+    int call, calls;        /* evaluation 0 .. calls - 1; with step-size control calls is 0 */
     int stage;              /* of the evaluations within the step */
     int batch;
     size_t dim;
     uint64_t first_sample;
     int input_slot, output_slot, uncond_slot; /* for back ends */
 } dk_eval;
+
+/* Where a run with step-size control stands. It records one attempt of a step at a time, as a plan of its own. */
+typedef struct dk_pace {
+    dk_level from, to; /* of this attempt */
+    double at, next, end,
+        h; /* on the method's axis, lambda or its gauge's u: from, to, the last level; h > 0: */
+           /* the size to be tried next */
+    double inverse_error[2]; /* of the last two accepted attempts */
+    double slope;            /* at the first level, for its step size */
+    int accepted, rejected;  /* steps so far */
+    int calls, draws;        /* evaluations and draws before this attempt */
+    int phase, place;        /* private: kind of attempt; level of the grid, -1: between two */
+    int rejecting;           /* the attempt before was rejected */
+    int kept, keeps[2]; /* values that are known; that will be if this attempt is rejected, or accepted */
+    int buffers, locals, noises; /* the most that an attempt needs */
+} dk_pace;
 
 /* Nonzero stops: dk_sample and dk_continue then return DK_ERROR_CALLBACK; x is the state of that evaluation. */
 typedef int (*dk_denoise_fn)(void *user, const dk_eval *eval);
@@ -778,6 +824,7 @@ typedef struct dk_run {
     int waiting; /* an evaluation is out */
     int again;   /* hand out the same evaluation once more */
     int finished;
+    dk_pace pace; /* of a sampler with step-size control */
     dk_plan own_plan;
     void *owned;
 } dk_run;
@@ -827,8 +874,8 @@ typedef struct dk_backend {
     void *user;
     /* all rows of a pass, in order, for every element */
     int (*rows)(void *user, dk_run *run, const dk_pass *pass);
-    /* ratio[b] = |a|/|b| for every sample; a and b are slots */
-    int (*norm_ratio)(void *user, dk_run *run, int a, int b, double *ratio);
+    /* a norm of the plan, for every sample */
+    int (*norm)(void *user, dk_run *run, const dk_norm *norm, double *of_sample);
     /* *bad = index of the first element that is NaN or infinite, size if none is */
     int (*find_bad)(void *user, dk_run *run, int slot, size_t *bad);
 } dk_backend;
@@ -2658,7 +2705,7 @@ static int dkp_through(const dk_exponential *m, int row, int columns[DK_MAX_STAG
         int column = *at >= '1' && *at <= '9'   ? *at - '0'
                      : *at >= 'a' && *at <= 'f' ? *at - 'a' + 10
                                                 : DK_MAX_STAGES;
-        if (column >= row || count >= row) return -1;
+        if (column >= row || column >= m->stages || count >= row) return -1;
         columns[count++] = column;
     }
     return count;
@@ -2709,17 +2756,31 @@ static dk_status dkp_check_sampler(const dk_sampler *s, char *message) {
             return dkp_fail(message, "sampler.exponential->c", s->exponential->c[i], "> 0 after the first");
     for (int i = 0; s->exponential && i < s->exponential->terms; i++) {
         const dk_phi_term *t = &s->exponential->term[i];
-        if (t->row < 1 || t->row > s->exponential->stages)
-            return dkp_fail(message, "row of sampler.exponential->term", t->row, "1 .. stages");
+        if (t->row < 1 || t->row > s->exponential->stages + 1)
+            return dkp_fail(message, "row of sampler.exponential->term", t->row, "1 .. stages + 1");
         if (t->column < 0 || t->column >= t->row)
             return dkp_fail(message, "column of sampler.exponential->term", t->column, ">= 0 and < row");
         if (t->k < 0 || t->k > 20 || !(t->at >= 0))
             return dkp_fail(message, "k of sampler.exponential->term", t->k, "0 .. 20, with at >= 0");
     }
-    for (int row = 2, columns[DK_MAX_STAGES]; s->exponential && row <= s->exponential->stages; row++)
+    for (int row = 2, columns[DK_MAX_STAGES]; s->exponential && row <= s->exponential->stages + 1; row++)
         if (dkp_through(s->exponential, row, columns) < 0)
             return dkp_fail(message, "row of sampler.exponential->through", row,
                             "of columns from 1 to row - 1");
+    const dkp_bounds control[] = {
+        {"sampler.rtol", s->rtol, 0, 1, "0 .. 1"},
+        {"sampler.atol", s->atol, 0, 1e300, ">= 0"},
+        {"sampler.h_init", s->h_init, 0, 1e300, "> 0 (0: by itself)"},
+        {"sampler.safety", s->safety, 0, 1, "> 0 and <= 1 (0: 0.9)"},
+        {"sampler.control", (double)s->control, 0, DK_CONTROL_COUNT - 1, "one of dk_control"},
+        {"sampler.pcoeff", s->pcoeff, -10, 10, "-10 .. 10"},
+        {"sampler.icoeff", s->icoeff, -10, 10, "-10 .. 10"},
+        {"sampler.dcoeff", s->dcoeff, -10, 10, "-10 .. 10"},
+        {"sampler.churn", s->rtol > 0 || s->atol > 0 ? s->churn : 0, 0, 0, "0 with step-size control"},
+    };
+    for (int i = 0; i < DKP_COUNT(control); i++)
+        if (!(control[i].value >= control[i].low && control[i].value <= control[i].high))
+            return dkp_fail(message, control[i].field, control[i].value, control[i].allowed);
     if (!(s->alpha2 >= 0 && s->alpha2 <= 1))
         return dkp_fail(message, "sampler.alpha2", s->alpha2, "> 0 and <= 1 (0: 2/3)");
     if (!(s->pure_stage >= 0 && s->pure_stage < 1))
@@ -2969,7 +3030,7 @@ static int dkp_new_value(dk_recorder *r, char letter, int number, int needs) {
 static void dkp_use(dk_recorder *r, int value, int full) {
     if (!r->storing) return;
     dk_value *v = &r->plan->value[value];
-    v->dies = r->position;
+    if (r->position > v->dies) v->dies = r->position;
     if (full || v->pass != r->plan->passes) v->kind = DK_VALUE_BUFFER;
 }
 
@@ -3105,21 +3166,71 @@ DK_API dk_vec dk_noise(dk_recorder *r, dk_level from, dk_level to) {
     return dkp_draw(r, r->plan->draws++, from, to);
 }
 
-DK_API int dk_norm_ratio(dk_recorder *r, dk_vec a, dk_vec b) {
+/* Ends the pass with a norm of v = a, b, p, q; those with count 0 are none. */
+static int dkp_norm_of(dk_recorder *r, dk_norm_kind kind, dk_vec v[4]) {
     dk_plan *p = r->plan;
-    a = dk_keep(r, a), b = dk_keep(r, b);
-    if (r->status != DK_OK || a.count != 1 || b.count != 1) return 0;
+    int value[4] = {-1, -1, -1, -1};
+    for (int i = 0; i < 4; i++)
+        if (v[i].count) v[i] = dk_keep(r, v[i]), value[i] = v[i].term[0].value;
     if (p->norms >= 32767) dk_refuse(r, "norms of a plan", p->norms, "less than 32767");
-    dk_norm norm = {a.term[0].value, b.term[0].value};
+    if (r->status != DK_OK) return 0;
+    dk_norm norm = {kind, value[0], value[1], value[2], value[3], r->sampler.atol, r->sampler.rtol};
     r->position++;
-    dkp_use(r, norm.a, 1);
-    dkp_use(r, norm.b, 1);
+    for (int i = 0; i < 4; i++)
+        if (v[i].count) dkp_use(r, value[i], 1);
     dkp_boundary(r, DK_BOUNDARY_NORM, p->norms);
     if (r->storing) p->norm[p->norms] = norm;
     return ++p->norms;
 }
 
+DK_API int dk_norm_ratio(dk_recorder *r, dk_vec a, dk_vec b) {
+    dk_vec v[4] = {dk_keep(r, a), dk_keep(r, b), dkp_zero(), dkp_zero()};
+    return dkp_norm_of(r, DK_NORM_RATIO, v);
+}
+
+/* What a run with step-size control records: its initial state; an ordinary step; norms that a first step size is estimated
+   from, at the first level and at another; a step that is accepted or rejected. */
+enum { DKP_START, DKP_PLAIN, DKP_MEASURE, DKP_PROBE, DKP_ATTEMPT };
+
+/* Values that a run with step-size control keeps from one attempt to the next, in slots of their own. */
+enum { DKP_KEPT_D = 1, DKP_KEPT_LOW = 2, DKP_FOREVER = 0x7FFFFFFF };
+
+static int dkp_pinned(dk_recorder *r, int value, int slot) {
+    if (r->storing) {
+        dk_value *v = &r->plan->value[value];
+        v->kind = DK_VALUE_BUFFER, v->slot = slot, v->dies = DKP_FOREVER;
+        if (r->pin[slot]) r->plan->value[r->pin[slot]].dies = v->born; /* written over */
+        r->pin[slot] = value;
+    }
+    return value;
+}
+
+static void dkp_pin(dk_recorder *r, int slot, dk_vec v) {
+    if (r->status != DK_OK || !r->pace || r->pace->phase == DKP_PLAIN) return;
+    dk_sum_begin(r);
+    dk_sum_add(r, 1, v);
+    dkp_pinned(r, dkp_close_row(r, 'y', r->plan->values), slot);
+    r->pinned[r->judged] |= slot;
+}
+
+/* D at the start of a step; with step-size control it stays known to the attempts that follow a rejected one. */
+static dk_vec dkp_denoise_first(dk_recorder *r) {
+    if (r->pace && r->pace->kept & DKP_KEPT_D)
+        return dkp_vec(dkp_pinned(r, dkp_new_value(r, 'D', 0, -1), DKP_KEPT_D));
+    dk_vec D = dk_denoise(r, r->x, r->from);
+    dkp_pin(r, DKP_KEPT_D, D);
+    return D;
+}
+
+/* Ends an attempt of a step: what follows happens only if the difference of two solutions is tolerable. */
+static void dkp_judge(dk_recorder *r, dk_norm_kind kind, dk_vec a, dk_vec b, dk_vec p, dk_vec q) {
+    dk_vec v[4] = {a, b, p, q};
+    dkp_norm_of(r, kind, v);
+    r->judged = 1;
+}
+
 static dk_level dkp_level(const dk_recorder *r, int i) {
+    if (r->pace) return i ? r->pace->to : r->pace->from;
     return r->storing ? r->plan->level[i] : dkp_grid_level(r->config, i);
 }
 
@@ -3155,28 +3266,40 @@ DK_API int dk_step(dk_recorder *r) {
     return 1;
 }
 
-static void dkp_record_all(dk_recorder *r, dk_config *c, dk_plan *plan, int storing) {
+static void dkp_record_measure(dk_recorder *r);
+
+static void dkp_start_recorder(dk_recorder *r, dk_config *c) {
     memset(r, 0, sizeof *r);
-    r->sampler = c->sampler;
-    r->config = c, r->plan = plan, r->storing = storing;
-    r->steps = plan->steps = c->steps, r->step = -1;
-    plan->levels = c->steps + 1, plan->draws = 1;
+    r->sampler = c->sampler, r->config = c, r->step = -1;
+    r->first = r->from = r->to = dkp_grid_level(c, 0), r->last = dkp_grid_level(c, c->steps);
+    r->falling = dk_noise_level(r->last) < dk_noise_level(r->first);
+}
+
+/* The whole grid, or, with pace, one attempt of a step. */
+static void dkp_record_all(dk_recorder *r, dk_config *c, dk_plan *plan, const dk_pace *pace, int storing) {
+    dkp_start_recorder(r, c);
+    r->plan = plan, r->pace = pace, r->storing = storing;
+    r->steps = plan->steps = pace ? 1 : c->steps;
+    plan->levels = r->steps + 1, plan->draws = 1;
     if (storing)
-        for (int i = 0; i < plan->levels; i++) plan->level[i] = dkp_grid_level(c, i);
+        for (int i = 0; i < plan->levels; i++) plan->level[i] = pace ? dkp_level(r, i) : dkp_grid_level(c, i);
     r->from = r->to = dkp_level(r, 0);
-    r->falling = dk_noise_level(dkp_level(r, 1)) < dk_noise_level(r->from);
     if (!r->falling && c->sampler.churn > 0)
         dk_refuse(r, "sampler.churn", c->sampler.churn, "0 on a rising grid");
     r->x = dkp_vec(dkp_new_value(r, 'x', 0, -1)); /* what the caller put into x */
     if (storing) plan->value[0].kind = DK_VALUE_BUFFER, plan->value[0].slot = 0;
-    if (c->start != DK_START_STATE) {
+    if (c->start != DK_START_STATE && (!pace || pace->phase == DKP_START)) {
         dk_vec z = dkp_draw(r, 0, r->from, r->from);
         r->x = dk_mix(c->start == DK_START_DATA ? r->from.alpha : 0, r->x, r->from.sigma, z);
         r->x = dkp_keep_as(r, r->x, 'x', 0);
     }
-    r->sampler.record(r);
+    if (pace && pace->phase != DKP_PLAIN && pace->phase != DKP_ATTEMPT) dkp_record_measure(r), r->step = 1;
+    else r->sampler.record(r);
     while (r->status == DK_OK && r->step < r->steps) dk_step(r); /* a recording function may stop early */
+    if (pace && pace->phase == DKP_ATTEMPT && !r->judged)
+        dk_refuse(r, "sampler.rtol", r->sampler.rtol, "0, and atol: this sampler has no error estimate");
     r->position++;
+    if (pace) dkp_use(r, 0, 1); /* the state that a rejected attempt goes back to */
     if (r->status == DK_OK && r->x.count == 1) dkp_use(r, r->x.term[0].value, 1);
     dkp_boundary(r, DK_BOUNDARY_END, 0);
 }
@@ -3217,6 +3340,8 @@ static dkp_split dkp_split_between(dk_recorder *r, dk_level from, dk_level to, d
         double kept = 1 - (law == DK_LAW_ANCESTRAL ? eta * eta : 1) * (1 - ratio) * (1 + ratio);
         split.down.sigma = kept > 0 ? sigma * sqrt(kept) : 0;
     }
+    double lowest = r->sampler.above_last ? dk_noise_level(r->last) * to.alpha : 0;
+    if (split.down.sigma < lowest) split.down.sigma = lowest;
     split.up = sqrt((sigma - split.down.sigma) * (sigma + split.down.sigma));
     if (law == DK_LAW_DDPM_LARGE) { /* variance of x_from given x_to: Ho et al. 2020, sec. 3.2 */
         double carried = from.alpha / to.alpha * sigma;
@@ -3371,7 +3496,7 @@ static dk_vec dkp_exponential_step(const dk_recorder *r, dk_level from, dk_level
 /* How many of the wanted nodes may be used: those that there are, and, with lower_order_final, no more than there
    are steps left. */
 static int dkp_nodes(const dk_recorder *r, int wanted, int have, int left) {
-    if (r->sampler.lower_order_final < 2 && dkp_level(r, r->steps).sigma <= 0) left--;
+    if (r->sampler.lower_order_final < 2 && r->last.sigma <= 0) left--;
     if (r->sampler.lower_order_final && left < wanted) wanted = left > 1 ? left : 1;
     return wanted < have ? wanted : have;
 }
@@ -3419,7 +3544,7 @@ typedef struct dkp_point {
 
 static dk_gauge dkp_gauge(const dk_recorder *r) { /* the same for the whole run */
     if (r->sampler.gauge != DK_GAUGE_DEFAULT) return r->sampler.gauge;
-    int pure_noise = dkp_level(r, 0).alpha <= 0 || dkp_level(r, r->steps).alpha <= 0;
+    int pure_noise = r->first.alpha <= 0 || r->last.alpha <= 0;
     return dkp_flow_unit(&r->config->schedule) || pure_noise ? DK_GAUGE_FLOW : DK_GAUGE_VE;
 }
 
@@ -3448,6 +3573,23 @@ static dk_level dkp_level_in_gauge(const dk_recorder *r, dk_gauge gauge, double 
                                     : dk_level_at_sigma(s, u);
 }
 
+/* The attempt's result X, if the embedded method agrees. It may look at the slope there, the next step's first. */
+static dk_vec dkp_judge_runge_kutta(dk_recorder *r, const dkp_tableau *tableau, dk_vec before, dk_vec X,
+                                    double h, const dk_vec *K, dkp_point to) {
+    int n = tableau->stages, ahead = fabs(tableau->a[n + 1][n]) > 0;
+    dk_vec error = dkp_zero(), D = dkp_zero();
+    X = dk_keep(r, X);
+    for (int i = 0; i < n; i++)
+        error = dk_add(error, dk_scale(h * (tableau->a[n][i] - tableau->a[n + 1][i]), K[i]));
+    if (ahead) {
+        D = dk_denoise(r, dk_scale(to.scale, X), r->to);
+        error = dk_add(error, dk_scale(-h * tableau->a[n + 1][n], dk_mix(to.p, X, to.q, D)));
+    }
+    dkp_judge(r, DK_NORM_ERROR_SUM, error, dkp_zero(), before, X);
+    if (ahead) dkp_pin(r, DKP_KEPT_D, D);
+    return X;
+}
+
 /* One explicit Runge-Kutta step in the gauge, down to `end`. The ODE is singular at sigma = 0, so a step that
    ends there is the first order one. */
 static void dkp_runge_kutta_to(dk_recorder *r, const dkp_tableau *tableau, dk_level end) {
@@ -3468,15 +3610,18 @@ static void dkp_runge_kutta_to(dk_recorder *r, const dkp_tableau *tableau, dk_le
                          : fabs(c - 1) < 1e-12 && !noisy ? r->to
                                                          : dkp_level_in_gauge(r, gauge, from.u + c * h);
         dkp_point at = dkp_point_at(r, gauge, level);
-        D = dk_denoise(r, i == 0 ? r->x : dk_scale(at.scale, Y), level);
+        D = i == 0 ? dkp_denoise_first(r) : dk_denoise(r, dk_scale(at.scale, Y), level);
         K[i] = dk_mix(at.p, Y, at.q, D);
     }
     if (!plain) {
         r->x = dkp_ddim_step(r->from, end, r->x, D);
         return;
     }
+    dk_vec before = X;
     for (int i = 0; i < stages; i++)
         X = dk_add(X, dk_scale(stages > 1 ? h * tableau->a[stages][i] : h, K[i]));
+    if (r->pace && r->pace->phase == DKP_ATTEMPT && tableau->embedded)
+        X = dkp_judge_runge_kutta(r, tableau, before, X, h, K, to);
     r->x = dk_scale(to.scale, X);
 }
 
@@ -3484,6 +3629,23 @@ static void dkp_runge_kutta_step(dk_recorder *r, const dkp_tableau *tableau) {
     if (r->sampler.eta > 0)
         dk_refuse(r, "sampler.eta", r->sampler.eta, "0: this sampler is deterministic but for churn");
     dkp_runge_kutta_to(r, tableau, r->to);
+}
+
+/* What the first step size is estimated from: the state, its slope, and its slope's change over a small step; Hairer,
+   Norsett & Wanner 1993, sec. II.4. */
+static void dkp_record_measure(dk_recorder *r) {
+    if (r->pace->phase == DKP_START) return;
+    dkp_point from = dkp_point_at(r, dkp_gauge(r), r->from), to = dkp_point_at(r, dkp_gauge(r), r->pace->to);
+    dk_vec X = dk_keep(r, dk_scale(1 / from.scale, r->x)), D = dkp_denoise_first(r);
+    dk_vec K = dk_keep(r, dk_mix(from.p, X, from.q, D));
+    if (r->pace->phase == DKP_MEASURE) {
+        dkp_judge(r, DK_NORM_ERROR_SUM, X, dkp_zero(), X, X);
+        dkp_judge(r, DK_NORM_ERROR_SUM, K, dkp_zero(), X, X);
+    } else {
+        dk_vec Y = dk_keep(r, dk_mix(1, X, to.u - from.u, K)),
+               there = dk_denoise(r, dk_scale(to.scale, Y), r->pace->to);
+        dkp_judge(r, DK_NORM_ERROR_SUM, dk_mix(to.p, Y, to.q, there), K, X, X);
+    }
 }
 
 /* Adams-Bashforth in the gauge: the slope is interpolated in u. LMS (k-diffusion), DEIS in rho (Zhang & Chen 2022),
@@ -3637,14 +3799,20 @@ static void dkp_langevin(dk_recorder *r, double a) {
     }
 }
 
+static int dkp_bins(const dk_recorder *r) {
+    return r->sampler.bins > 1 ? r->sampler.bins : r->config->grid.full_count;
+}
+
 /* Level k of a table with as many levels as the grid has steps, k = -1: clean data. VP: Ho et al. 2020 with betas
    beta(t)/N, else times from 0 to the schedule's end. */
 static dk_level dkp_bin(dk_recorder *r, int k) {
     const dk_schedule *s = &r->config->schedule;
-    int n = r->config->grid.full_count;
+    int n = dkp_bins(r);
     if (k < 0) return dk_level_at_sigma(s, 0);
     if (s->family != DK_FAMILY_VP) return dk_level_at(s, n > 1 ? s->t_max * k / (n - 1) : 0);
-    if (s->beta_max > n) dk_refuse(r, "steps", n, ">= schedule.beta_max with sampler.bins");
+    if (s->beta_max > n)
+        dk_refuse(r, r->sampler.bins > 1 ? "sampler.bins" : "steps", n,
+                  ">= schedule.beta_max with sampler.bins");
     dk_schedule table = dk_vp_discrete(DK_BETAS_LINEAR, n, s->beta_min / n, s->beta_max / n);
     return dk_level_at(&table, k);
 }
@@ -3662,7 +3830,7 @@ static void dkp_record_predictor_corrector(dk_recorder *r) {
         double h = from.t - to.t;
         int end = from.alpha <= 0 || (to.sigma <= 0 && !s->plain_last);
         if (s->bins) {
-            int n = r->config->grid.full_count, k = (int)floor(from.t / schedule->t_max * (n - 1) + 1e-9);
+            int n = dkp_bins(r), k = (int)floor(from.t / schedule->t_max * (n - 1) + 1e-9);
             from = dkp_bin(r, k), to = dkp_bin(r, k - 1), h = schedule->t_max / n;
         }
         double a = from.alpha / to.alpha, G2 = (from.sigma - a * to.sigma) * (from.sigma + a * to.sigma);
@@ -3759,19 +3927,53 @@ static double dkp_phi_row(const dk_exponential *m, int row, double h_row, int si
 /* Where a step's noise comes in: behind it, or at every stage, afresh or as one path. */
 typedef enum dkp_stage_noise { DKP_NOISE_BEHIND, DKP_NOISE_AFRESH, DKP_NOISE_PATH } dkp_stage_noise;
 
+/* The state at the end of a row. */
+static dk_vec dkp_phi_sum(const dk_recorder *r, const dk_exponential *m, int row, const dk_vec *F,
+                          dk_level to, int noisy) {
+    double weight[DK_MAX_STAGES + 1], alpha = dkp_gauge_alpha(r, r->from), sigma = r->from.sigma;
+    double to_alpha = dkp_gauge_alpha(r, to), h = dkp_gauge_lambda(r, to) - dkp_gauge_lambda(r, r->from);
+    double rest = dkp_phi_row(m, row, h, noisy ? 1 : -1, weight);
+    dk_vec x = dk_scale(noisy ? to_alpha / alpha - to.sigma * rest / sigma
+                              : to.sigma / sigma + to_alpha * rest / alpha,
+                        r->x);
+    for (int j = 0; j < row && j < m->stages; j++)
+        x = dk_add(x, dk_scale((noisy ? -to.sigma : to_alpha) * weight[j], F[j]));
+    return x;
+}
+
+/* A method of two stages can be judged by the first order step, whose row is empty. */
+static int dkp_has_embedded(const dk_exponential *m) {
+    for (int i = 0; i < m->terms; i++)
+        if (m->term[i].row > m->stages) return 1;
+    int columns[DK_MAX_STAGES];
+    return m->stages == 2 || dkp_through(m, m->stages + 1, columns) > 0;
+}
+
+/* The attempt's result x, if the embedded method, row stages + 1, agrees. */
+static dk_vec dkp_judge_phi(dk_recorder *r, const dk_exponential *m, const dk_vec *F, dk_vec x, dk_level to,
+                            int noisy) {
+    dk_vec low = dkp_phi_sum(r, m, m->stages + 1, F, to, noisy), before = r->x;
+    if (r->pace->kept & DKP_KEPT_LOW)
+        before = dkp_vec(dkp_pinned(r, dkp_new_value(r, 'y', 0, -1), DKP_KEPT_LOW));
+    x = dk_keep(r, x), low = dk_keep(r, low);
+    dkp_judge(r, DK_NORM_ERROR_MAX, x, low, low, before);
+    dkp_pin(r, DKP_KEPT_LOW, low);
+    return x;
+}
+
 /* One exponential Runge-Kutta step; Hochbruck & Ostermann 2010, eq. 2.37, with the exact solutions
        x_i = (sigma_i/sigma) x + alpha_i h sum a_ij(-h) D_j        Lu et al. 2022b, eq. 8
        x_i = (alpha_i/alpha) x - sigma_i h sum a_ij(h) N_j,        Lu et al. 2022, eq. 3.4
    N = (x - alpha D)/sigma, in the gauge's alpha. Where lambda is infinite the step is the first order one. */
 static void dkp_phi_step(dk_recorder *r, const dk_exponential *m, dkp_stage_noise noise) {
-    double eta = r->sampler.eta, s_noise = r->sampler.s_noise, weight[DK_MAX_STAGES];
+    double eta = r->sampler.eta, s_noise = r->sampler.s_noise;
     double alpha = dkp_gauge_alpha(r, r->from), sigma = r->from.sigma;
     int noisy = r->sampler.noise_prediction && noise == DKP_NOISE_BEHIND;
     dkp_split whole = dkp_noise_split(r, eta, r->sampler.law);
     dk_level end = noise == DKP_NOISE_BEHIND ? whole.down : r->to, before = r->from;
     double start = dkp_gauge_lambda(r, r->from), h = dkp_gauge_lambda(r, end) - start;
-    dk_vec guidance, unused, path = dkp_zero(), x = r->x, F[DK_MAX_STAGES];
-    dk_vec D = dkp_direction(r, x, r->from, &guidance);
+    dk_vec guidance = dkp_zero(), unused, path = dkp_zero(), x = r->x, F[DK_MAX_STAGES];
+    dk_vec D = r->sampler.cfg_pp ? dkp_direction(r, x, r->from, &guidance) : dkp_denoise_first(r);
     if (!dkp_finite(h)) {
         if (r->sampler.pure_stage > 0 && alpha <= 0 && end.sigma > 0 && m->stages == 2) {
             dk_level middle = dkp_level_at_flow(&r->config->schedule, r->sampler.pure_stage);
@@ -3788,13 +3990,10 @@ static void dkp_phi_step(dk_recorder *r, const dk_exponential *m, dkp_stage_nois
         dkp_split split = {level, 0};
         if (noise != DKP_NOISE_BEHIND) split = dkp_split_between(r, r->from, level, eta, r->sampler.law);
         else if (last) split = whole;
-        double to_alpha = dkp_gauge_alpha(r, split.down), to_sigma = split.down.sigma;
-        double rest = dkp_phi_row(m, i, dkp_gauge_lambda(r, split.down) - start, noisy ? 1 : -1, weight);
-        x = dk_scale(noisy ? to_alpha / alpha - to_sigma * rest / sigma
-                           : to_sigma / sigma + to_alpha * rest / alpha,
-                     r->x);
-        for (int j = 0; j < i; j++) x = dk_add(x, dk_scale((noisy ? -to_sigma : to_alpha) * weight[j], F[j]));
+        x = dkp_phi_sum(r, m, i, F, split.down, noisy);
         if (last) x = dk_mix(1, x, r->to.alpha, guidance);
+        if (last && r->pace && r->pace->phase == DKP_ATTEMPT && dkp_has_embedded(m))
+            x = dkp_judge_phi(r, m, F, x, split.down, noisy);
         if (noise == DKP_NOISE_PATH) { /* the noise alone takes the same way: it decays and is renewed */
             dkp_split part = dkp_split_between(r, before, level, eta, r->sampler.law);
             path = dk_scale(part.down.sigma / before.sigma, path);
@@ -3835,18 +4034,18 @@ static void dkp_singlestep(dk_recorder *r, int order, dkp_stage_noise noise) {
     if (order > 1 && !dkp_finite(r1)) order = 1;
     int taylor = r->sampler.rule == DK_RULE_EXACT;
     dk_phi_term two[1] = {{2, 1, taylor ? 2 : 1, taylor ? 1 / r1 : 0.5 / r1, 1}};
-    dk_phi_term three[5] = {
-        {2, 1, 2, r2 * r2 / r1, r2}, {3, 2, 2, 1 / r2, 1}, {0, 0, 0, 0, 1}, {0, 0, 0, 0, 1}, {0, 0, 0, 0, 1}};
+    dk_phi_term three[6] = {
+        {2, 1, 2, r2 * r2 / r1, r2}, {4, 1, two[0].k, two[0].weight, 1}, {3, 2, 2, 1 / r2, 1}};
     if (taylor && order == 3) {
         const dk_phi_term b[4] = {{3, 1, 2, r2 / (r1 * (r2 - r1)), 1},
                                   {3, 1, 3, -2 / (r1 * (r2 - r1)), 1},
                                   {3, 2, 2, -r1 / (r2 * (r2 - r1)), 1},
                                   {3, 2, 3, 2 / (r2 * (r2 - r1)), 1}};
-        memcpy(three + 1, b, sizeof b);
+        memcpy(three + 2, b, sizeof b);
     }
     const dk_exponential methods[3] = {{"1s", 1, 1, c, 0, NULL, NULL},
                                        {"2s", 2, 2, c, 1, two, NULL},
-                                       {"3s", 3, 3, c, taylor ? 5 : 2, three, NULL}};
+                                       {"3s", 3, 3, c, taylor ? 6 : 3, three, NULL}};
     dkp_phi_step(r, &methods[order - 1], noise);
 }
 
@@ -4054,6 +4253,15 @@ static const dkp_field dkp_fields[] = {
     DKP_S('g', stages),
     DKP_S('i', evals),
     DKP_S('r', pure_stage),
+    DKP_S('r', rtol),
+    DKP_S('r', atol),
+    DKP_S('r', h_init),
+    DKP_S('r', safety),
+    {"control", DKP_AT(sampler.control), 'c', "standard|free|smooth"},
+    DKP_S('r', pcoeff),
+    DKP_S('r', icoeff),
+    DKP_S('r', dcoeff),
+    DKP_S('i', above_last),
     DKP_S('i', cfg_pp),
     {"grid.final", DKP_AT(grid.final), 'c', "default|zero|min|value|replace"},
     {"grid.rounding", DKP_AT(grid.rounding), 'c', "none|nearest|down"},
@@ -4144,6 +4352,10 @@ static void dkp_settings(dk_config *c, const char *settings, int of, char wrong[
 
 /* The table of samplers. To add one: a row here and a recording function above. A row says what differs from a zero
    dk_sampler with s_noise 1, in the words of dk_config_set; then order of convergence, evaluations per step, paper. */
+#define DKP_DORMAND_PRINCE                                                                          \
+    "1/5 | 3/40 9/40 | 44/45 -56/15 32/9 | 19372/6561 -25360/2187 64448/6561 -212/729 |"            \
+    " 9017/3168 -355/33 46732/5247 49/176 -5103/18656 | 35/384 0 500/1113 125/192 -2187/6784 11/84" \
+    " ~ 5179/57600 0 7571/16695 393/640 -92097/339200 187/2100 1/40"
 #define DKP_ROW(name, record, settings, order, evals, paper) \
     { name, record, NULL, NULL, settings, order, evals, paper }
 #define DKP_RK(name, tableau, settings, order, evals, paper) \
@@ -4170,9 +4382,8 @@ static const dk_sampler_info dkp_samplers[] = {
            " .17476028226269037 -.55148066287873294 1.2055355993965235 .17118478121951903", "", 4, 4, "Ralston 1962, fourth order"),
     DKP_RK("ssp43", "1/2 | 1/2 1/2 | 1/6 1/6 1/6 | 1/6 1/6 1/6 1/2", "", 3, 4, "Kraaijevanger 1991; third order with four stages"),
     DKP_RK("bogacki_shampine", "1/2 | 0 3/4 | 2/9 1/3 4/9 ~ 7/24 1/4 1/3 1/8", "", 3, 3, "Bogacki & Shampine 1989, third order"),
-    DKP_RK("dormand_prince", "1/5 | 3/40 9/40 | 44/45 -56/15 32/9 | 19372/6561 -25360/2187 64448/6561 -212/729 |"
-           " 9017/3168 -355/33 46732/5247 49/176 -5103/18656 | 35/384 0 500/1113 125/192 -2187/6784 11/84"
-           " ~ 5179/57600 0 7571/16695 393/640 -92097/339200 187/2100 1/40", "", 5, 6, "Dormand & Prince 1980, fifth order"),
+    DKP_RK("dormand_prince", DKP_DORMAND_PRINCE, "", 5, 6, "Dormand & Prince 1980, fifth order"),
+    DKP_RK("rk45", DKP_DORMAND_PRINCE, "order=5 gauge=native rtol=1e-5 atol=1e-5", 5, 0, "Song et al. 2021, app. D: Dormand-Prince in the schedule's own time"),
     DKP_RK("bogacki_shampine5", "1/6 | 2/27 4/27 | 183/1372 -162/343 1053/1372 | 68/297 -4/11 42/143 1960/3861 |"
            " 597/22528 81/352 63099/585728 58653/366080 4617/20480 |"
            " 174197/959244 -30942/79937 8152137/19744439 666106/1039181 -29421/29068 482048/414219 |"
@@ -4212,6 +4423,8 @@ static const dk_sampler_info dkp_samplers[] = {
     DKP_ROW("tcd", dkp_record_ddim, "law=time eta=0.3", 0, 1, "Zheng et al. 2024, alg. 1"),
     DKP_ROW("dpm_solver_2s", dkp_record_singlestep, "order=2 rule=dpm noise_prediction=1", 2, 2, "Lu et al. 2022, alg. 1"),
     DKP_ROW("dpm_solver_3s", dkp_record_singlestep, "order=3 rule=dpm noise_prediction=1", 3, 3, "Lu et al. 2022, alg. 2; dpm_fast with sampler.evals"),
+    DKP_ROW("dpm_solver_adaptive", dkp_record_singlestep, "order=3 rule=dpm noise_prediction=1 rtol=0.05 atol=0.0078 control=free", 3, 0, "Lu et al. 2022, app. C: DPM-Solver-12, -23"),
+    DKP_ROW("dpm_adaptive", dkp_record_singlestep, "order=3 rule=dpm noise_prediction=1 rtol=0.05 atol=0.0078 control=smooth safety=0.81 above_last=1", 3, 0, "k-diffusion's dpm_adaptive: the same with PID control"),
     DKP_ROW("dpmpp_2s", dkp_record_singlestep, "order=2 rule=dpm", 2, 2, "Lu et al. 2022b, alg. 1"),
     DKP_ROW("dpmpp_3s", dkp_record_singlestep, "order=3 rule=dpm", 3, 3, "Lu et al. 2022b; their code's third order"),
     DKP_ROW("dpmpp_2s_ancestral", dkp_record_singlestep, "order=2 rule=dpm eta=1", 2, 2, "k-diffusion's dpmpp_2s_ancestral"),
@@ -4274,6 +4487,7 @@ static const dk_sampler_info dkp_samplers[] = {
 };
 /* clang-format on */
 #undef DKP_ROW
+#undef DKP_DORMAND_PRINCE
 #undef DKP_RK
 #undef DKP_PHI
 
@@ -4351,7 +4565,8 @@ static const dk_alias dkp_aliases[] = {
     {"comfyui", "dpmpp_2s_ancestral", "dpmpp_2s_ancestral", NULL, "", "on flow models: dpmpp_2s_ancestral_rf"},
     {"comfyui", "dpm_2", "dpm2", NULL, "grid.final=replace", ""},
     {"comfyui", "dpm_2_ancestral", "dpm2_ancestral", NULL, "grid.final=replace", "on flow models: dpm2_ancestral_rf"},
-    {"comfyui", "dpm_fast", "dpm_solver_3s", "lambda", "grid.final=min", "steps of three evaluations each; sampler.evals: how many in all"},
+    {"comfyui", "dpm_adaptive", "dpm_adaptive", NULL, "grid.final=min", "of the grid only the ends count"},
+    {"comfyui", "dpm_fast", "dpm_solver_3s", "lambda", "above_last=1 grid.final=min", "steps of three evaluations each; sampler.evals: how many in all"},
     {"comfyui", "dpmpp_sde_gpu", "dpmpp_sde", NULL, "", ""},
     {"comfyui", "dpmpp_2m_sde_gpu", "dpmpp_2m_sde", NULL, "", ""},
     {"comfyui", "dpmpp_3m_sde_gpu", "dpmpp_3m_sde", NULL, "", ""},
@@ -4407,8 +4622,10 @@ static const dk_alias dkp_aliases[] = {
     {"a1111", "k_dpmpp_2m_sde_heun", "dpmpp_2m_sde", NULL, "rule=exact", ""},
     {"a1111", "DPM++ 3M SDE", "dpmpp_3m_sde", NULL, "grid.final=replace", ""},
     {"a1111", "k_dpmpp_3m_sde", "dpmpp_3m_sde", NULL, "grid.final=replace", ""},
-    {"a1111", "DPM fast", "dpm_solver_3s", "lambda", "grid.final=min", "steps of three evaluations each; sampler.evals: how many in all"},
-    {"a1111", "k_dpm_fast", "dpm_solver_3s", "lambda", "grid.final=min", "steps of three evaluations each; sampler.evals: how many in all"},
+    {"a1111", "DPM adaptive", "dpm_adaptive", NULL, "grid.final=min", "of the grid only the ends count"},
+    {"a1111", "k_dpm_ad", "dpm_adaptive", NULL, "grid.final=min", "of the grid only the ends count"},
+    {"a1111", "DPM fast", "dpm_solver_3s", "lambda", "above_last=1 grid.final=min", "steps of three evaluations each; sampler.evals: how many in all"},
+    {"a1111", "k_dpm_fast", "dpm_solver_3s", "lambda", "above_last=1 grid.final=min", "steps of three evaluations each; sampler.evals: how many in all"},
     {"a1111", "LCM", "lcm", NULL, "", ""},
     {"a1111", "k_lcm", "lcm", NULL, "", ""},
     {"a1111", "DDIM", "ddim", NULL, "", ""},
@@ -4440,7 +4657,8 @@ static const dk_alias dkp_aliases[] = {
     {"k-diffusion", "sample_dpmpp_2m_sde", "dpmpp_2m_sde", NULL, "", ""},
     {"k-diffusion", "sample_dpmpp_3m_sde", "dpmpp_3m_sde", NULL, "", ""},
     {"k-diffusion", "sample_lms", "lms", NULL, "plain_last=1", ""},
-    {"k-diffusion", "sample_dpm_fast", "dpm_solver_3s", "lambda", "grid.final=min", "steps of three evaluations each; sampler.evals: how many in all"},
+    {"k-diffusion", "sample_dpm_adaptive", "dpm_adaptive", NULL, "grid.final=min", "of the grid only the ends count"},
+    {"k-diffusion", "sample_dpm_fast", "dpm_solver_3s", "lambda", "above_last=1 grid.final=min", "steps of three evaluations each; sampler.evals: how many in all"},
     {"k-diffusion", "get_sigmas_karras", NULL, "karras", "", ""},
     {"k-diffusion", "get_sigmas_exponential", NULL, "exponential", "", ""},
     {"k-diffusion", "get_sigmas_polyexponential", NULL, "polyexponential", "", ""},
@@ -4806,11 +5024,13 @@ static void dkp_terms_of_dst_first(dk_plan *p, dk_row *row) {
 }
 
 /* Gives every value its slot: the lowest that is free, so that a row may write over a term that dies in it, and
-   the least number of buffers is live at any time. scratch holds 2 (values + 2) bytes. */
+   the least number of buffers is live at any time. scratch holds 2 (values + 4) bytes. */
 static void dkp_allocate(dk_plan *p, char *scratch) {
-    dkp_slots buffers = {scratch, 1}, locals = {scratch + p->values + 2, 0};
-    memset(scratch, 0, 2 * ((size_t)p->values + 2));
+    dkp_slots buffers = {scratch, 1}, locals = {scratch + p->values + 4, 0};
+    memset(scratch, 0, 2 * ((size_t)p->values + 4));
     buffers.used[0] = p->value[0].dies > 0; /* the caller's x, unless it is filled anew */
+    if (p->attempt)
+        buffers.count = DKP_KEPT_LOW + 1, buffers.used[DKP_KEPT_D] = buffers.used[DKP_KEPT_LOW] = 1;
     for (int i = 0; i < p->passes; i++) {
         dk_pass *pass = &p->pass[i];
         memset(locals.used, 0, (size_t)locals.count);
@@ -4819,7 +5039,7 @@ static void dkp_allocate(dk_plan *p, char *scratch) {
             dk_value *dst = &p->value[row->dst];
             for (int j = row->first; j < row->first + row->count; j++)
                 dkp_release(buffers, locals, &p->value[p->term[j].value], dst->born);
-            dst->slot = dkp_take(dst->kind == DK_VALUE_BUFFER ? &buffers : &locals);
+            if (dst->slot < 0) dst->slot = dkp_take(dst->kind == DK_VALUE_BUFFER ? &buffers : &locals);
             dkp_release(buffers, locals, dst, dst->born);
             if (row->draw >= 0) pass->noises++;
             dkp_terms_of_dst_first(p, row);
@@ -4836,8 +5056,10 @@ static void dkp_allocate(dk_plan *p, char *scratch) {
             dkp_release(buffers, locals, out, pass->position);
             if (out2) dkp_release(buffers, locals, out2, pass->position);
         } else if (pass->boundary == DK_BOUNDARY_NORM) {
-            dkp_release(buffers, locals, &p->value[p->norm[pass->index].a], pass->position);
-            dkp_release(buffers, locals, &p->value[p->norm[pass->index].b], pass->position);
+            const dk_norm *norm = &p->norm[pass->index];
+            const int read[4] = {norm->a, norm->b, norm->p, norm->q};
+            for (int k = 0; k < 4; k++)
+                if (read[k] >= 0) dkp_release(buffers, locals, &p->value[read[k]], pass->position);
         }
     }
     p->buffers = buffers.count - 1, p->locals = locals.count;
@@ -4871,24 +5093,89 @@ static uint64_t dkp_hash_plan(const dk_plan *p) {
         h = dkp_hash_real(h, c->input_scale);
         h = dkp_hash(h, (uint64_t)(int64_t)c->uncond_output);
     }
-    for (int i = 0; i < p->norms; i++)
-        h = dkp_hash(dkp_hash(h, (uint64_t)p->norm[i].a), (uint64_t)p->norm[i].b);
+    for (int i = 0; i < p->norms; i++) {
+        const dk_norm *n = &p->norm[i];
+        h = dkp_hash(dkp_hash(dkp_hash(h, (uint64_t)n->kind), (uint64_t)n->a), (uint64_t)(int64_t)n->b);
+        h = dkp_hash(dkp_hash(h, (uint64_t)(int64_t)n->p), (uint64_t)(int64_t)n->q);
+    }
     for (int i = 0; i < p->passes; i++)
         h = dkp_hash(dkp_hash(h, (uint64_t)p->pass[i].first), p->pass[i].boundary);
     return h;
 }
 
+/* ---------------------------------------------------------------- >>control  Step-size control */
+
+static int dkp_controlled(const dk_config *c) { return c->sampler.rtol > 0 || c->sampler.atol > 0; }
+
+/* The axis that step sizes are measured on: u of a classical method's gauge, lambda of an exponential one. */
+static int dkp_is_classical(const dk_recorder *r) { return r->sampler.record == dkp_record_runge_kutta; }
+
+static double dkp_axis(const dk_recorder *r, dk_level l) {
+    return dkp_is_classical(r) ? dkp_point_at(r, dkp_gauge(r), l).u : dkp_gauge_lambda(r, l);
+}
+
+static dk_level dkp_level_on_axis(const dk_recorder *r, double at) {
+    return dkp_is_classical(r) ? dkp_level_in_gauge(r, dkp_gauge(r), at) : dkp_level_of_lambda(r, at);
+}
+
+/* Steps are controlled between these levels of the grid; to and from infinite ones there are ordinary steps. */
+static int dkp_control_begin(const dk_recorder *r) { return !dkp_finite(dkp_axis(r, r->first)); }
+static int dkp_control_end(const dk_recorder *r) {
+    return r->config->steps - (r->last.sigma <= 0 || !dkp_finite(dkp_axis(r, r->last)));
+}
+
+static void dkp_aim(const dk_recorder *r, dk_pace *p) {
+    double left = p->end - p->at, h = left < 0 ? -p->h : p->h, next = p->at + h;
+    int reaches = left < 0 ? next <= p->end : next >= p->end;
+    p->next = reaches ? p->end : next;
+    p->to = reaches ? dkp_grid_level(r->config, dkp_control_end(r)) : dkp_level_on_axis(r, next);
+    if (reaches && r->sampler.control != DK_CONTROL_SMOOTH) p->h = fabs(left);
+}
+
+/* Enters the part of the grid that is controlled. */
+static void dkp_enter(const dk_recorder *r, dk_pace *p) {
+    double h = r->sampler.h_init;
+    p->at = dkp_axis(r, p->from), p->end = dkp_axis(r, dkp_grid_level(r->config, dkp_control_end(r)));
+    p->phase = dkp_is_classical(r) && h <= 0 ? DKP_MEASURE : DKP_ATTEMPT;
+    p->h = h > 0 ? h : 0.05;
+    dkp_aim(r, p);
+}
+
+/* What comes after an attempt that was accepted; 0 at the end of the grid. */
+static int dkp_go_on(const dk_recorder *r, dk_pace *p) {
+    int begin = dkp_control_begin(r), end = dkp_control_end(r);
+    p->from = p->to, p->at = p->next;
+    if (p->place == r->config->steps) return 0;
+    if (p->place < 0) dkp_aim(r, p);
+    else if (p->place >= begin && p->place < end) dkp_enter(r, p);
+    else p->phase = DKP_PLAIN, p->to = dkp_grid_level(r->config, p->place + 1);
+    return 1;
+}
+
+/* The attempt of which dk_record speaks; NULL without step-size control. */
+static const dk_pace *dkp_first_attempt(dk_config *c, dk_pace *p) {
+    dk_recorder r;
+    if (!dkp_controlled(c)) return NULL;
+    memset(p, 0, sizeof *p);
+    dkp_start_recorder(&r, c);
+    p->place = dkp_control_begin(&r) < dkp_control_end(&r) ? dkp_control_begin(&r) : 0;
+    p->to = dkp_grid_level(c, p->place);
+    dkp_go_on(&r, p);
+    if (p->phase == DKP_MEASURE) p->phase = DKP_ATTEMPT;
+    return p;
+}
+
 /* Counts: the plan's sizes for a resolved config. */
-static dk_status dkp_count(dk_plan *plan, dk_config *resolved) {
+static dk_status dkp_count(dk_plan *plan, dk_config *resolved, const dk_pace *pace) {
     dk_recorder r;
     memset(plan, 0, sizeof *plan);
-    dkp_record_all(&r, resolved, plan, 0);
+    dkp_record_all(&r, resolved, plan, pace, 0);
     return r.status;
 }
 
 static size_t dkp_plan_bytes(const dk_plan *counts) {
     dk_plan copy = *counts;
-    return dkp_layout(&copy, NULL) + 2 * ((size_t)counts->values + 3) + 64;
+    return dkp_layout(&copy, NULL) + 2 * ((size_t)counts->values + 5) + 64;
 }
 
 /* Resolves a copy, for the calls that must leave the caller's config as it is but for its message. */
@@ -4909,7 +5196,8 @@ DK_API size_t dk_plan_size(dk_config *c) {
     dk_config resolved;
     dk_plan counts;
     dk_status status = dkp_prepare(c, &resolved);
-    if (status == DK_OK) status = dkp_count(&counts, &resolved);
+    dk_pace pace;
+    if (status == DK_OK) status = dkp_count(&counts, &resolved, dkp_first_attempt(&resolved, &pace));
     return dkp_answer(c, &resolved, status) == DK_OK ? dkp_plan_bytes(&counts) : 0;
 }
 
@@ -4922,10 +5210,11 @@ static dk_status dkp_get_memory(void **memory, size_t *bytes, int *owned, size_t
     return *owned ? DK_OK : dkp_fail_allocation(message, needed);
 }
 
-static dk_status dkp_record_resolved(dk_plan *plan, dk_config *c) {
+/* Into the plan's memory. `kept`, unless NULL: what an attempt keeps for the next one if it is rejected, and if not. */
+static dk_status dkp_record_resolved(dk_plan *plan, dk_config *c, const dk_pace *pace, int kept[2]) {
     dk_plan counts;
     dk_recorder r;
-    dk_status status = dkp_count(&counts, c);
+    dk_status status = dkp_count(&counts, c, pace);
     if (status != DK_OK) return status;
     void *memory = plan->memory;
     size_t bytes = plan->bytes;
@@ -4937,8 +5226,10 @@ static dk_status dkp_record_resolved(dk_plan *plan, dk_config *c) {
     *plan = counts;
     plan->memory = memory, plan->bytes = bytes, plan->owned = owned, plan->used = dkp_plan_bytes(&counts);
     plan->calls = plan->rows = plan->terms = plan->values = plan->passes = plan->norms = 0;
-    dkp_record_all(&r, c, plan, 1);
+    plan->attempt = pace != NULL;
+    dkp_record_all(&r, c, plan, pace, 1);
     dkp_allocate(plan, base + size);
+    if (kept) kept[0] = (pace ? pace->kept : 0) | r.pinned[0], kept[1] = r.pinned[1];
     dk_pass *end = &plan->pass[plan->passes - 1];
     int result = r.x.term[0].value;
     if (plan->value[result].slot != 0) { /* the last state is not in x: move it there */
@@ -4955,10 +5246,64 @@ static dk_status dkp_record_resolved(dk_plan *plan, dk_config *c) {
     return DK_OK;
 }
 
+/* Over the plan of the attempt before, in its memory. */
+static dk_status dkp_record_attempt(dk_plan *plan, dk_config *c, dk_pace *p) {
+    int owned = plan->owned;
+    size_t used = plan->used;
+    dk_status status = dkp_record_resolved(plan, c, p, p->keeps);
+    plan->owned = owned, plan->used = used;
+    plan->buffers = p->buffers, plan->locals = p->locals, plan->noises = p->noises;
+    return status;
+}
+
+/* The i-th kind of attempt that a run with step-size control may make; 0 if there are no more. */
+static int dkp_trial(dk_config *c, int i, dk_pace *p) {
+    static const int kinds[][2] = {{DKP_START, 0},
+                                   {DKP_PLAIN, 0},
+                                   {DKP_ATTEMPT, 0},
+                                   {DKP_ATTEMPT, DKP_KEPT_LOW},
+                                   {DKP_ATTEMPT, DKP_KEPT_LOW | DKP_KEPT_D},
+                                   {DKP_MEASURE, 0},
+                                   {DKP_PROBE, DKP_KEPT_D}};
+    dkp_first_attempt(c, p);
+    int count = p->phase == DKP_PLAIN ? 2 : c->sampler.record == dkp_record_runge_kutta ? 7 : 5;
+    if (i < count) p->phase = kinds[i][0], p->kept = kinds[i][1];
+    return i < count;
+}
+
+/* The whole plan of a run, or, with step-size control, its first part in memory that is enough for all others. */
+static dk_status dkp_record_run(dk_plan *plan, dk_config *c, dk_pace *p) {
+    dk_pace trial, most;
+    size_t bytes = 0;
+    int owned;
+    dk_status status = DK_OK;
+    if (!dkp_controlled(c)) return dkp_record_resolved(plan, c, NULL, NULL);
+    for (int i = 0; status == DK_OK && dkp_trial(c, i, &trial); i++) {
+        dk_plan counts;
+        status = dkp_count(&counts, c, &trial);
+        if (dkp_plan_bytes(&counts) > bytes) bytes = dkp_plan_bytes(&counts);
+    }
+    if (status == DK_OK) status = dkp_get_memory(&plan->memory, &plan->bytes, &owned, bytes, c->message);
+    memset(&most, 0, sizeof most);
+    for (int i = 0; status == DK_OK && dkp_trial(c, i, &trial); i++) {
+        status = dkp_record_resolved(plan, c, &trial, NULL);
+        if (plan->buffers > most.buffers) most.buffers = plan->buffers;
+        if (plan->locals > most.locals) most.locals = plan->locals;
+        if (plan->noises > most.noises) most.noises = plan->noises;
+    }
+    if (status != DK_OK) return status;
+    *p = most;
+    p->phase = DKP_START, p->from = p->to = dkp_grid_level(c, 0);
+    plan->used = bytes, plan->owned = owned;
+    return dkp_record_attempt(plan, c, p);
+}
+
 DK_API dk_status dk_record(dk_plan *plan, dk_config *c) {
     dk_config resolved;
     dk_status status = dkp_prepare(c, &resolved);
-    if (status == DK_OK) status = dkp_record_resolved(plan, &resolved);
+    dk_pace pace;
+    if (status == DK_OK)
+        status = dkp_record_resolved(plan, &resolved, dkp_first_attempt(&resolved, &pace), NULL);
     return dkp_answer(c, &resolved, status);
 }
 
@@ -5062,6 +5407,30 @@ static void dkp_put_row(dkp_text *t, const dk_plan *p, const dk_row *row) {
     dkp_put(t, "\n");
 }
 
+static void dkp_put_norm(dkp_text *t, const dk_plan *p, int index) {
+    const dk_norm *n = &p->norm[index];
+    int ratio = n->kind == DK_NORM_RATIO;
+    dkp_put_pair(t, ratio ? "    r" : "    e", index + 1);
+    dkp_put(t, ratio ? " = |" : " = rms (");
+    dkp_put_value(t, p, n->a);
+    if (n->b >= 0) {
+        dkp_put(t, ratio ? "| / |" : " - ");
+        dkp_put_value(t, p, n->b);
+    }
+    if (ratio) {
+        dkp_put(t, "|\n");
+        return;
+    }
+    dkp_put(t, n->kind == DK_NORM_ERROR_SUM ? ") / (" : ") / max(");
+    dkp_put_real(t, n->atol);
+    dkp_put_pair(t, n->kind == DK_NORM_ERROR_SUM ? " + " : ", ", n->rtol);
+    dkp_put(t, " max(|");
+    dkp_put_value(t, p, n->p);
+    dkp_put(t, "|, |");
+    dkp_put_value(t, p, n->q);
+    dkp_put(t, "|))\n");
+}
+
 DK_API size_t dk_plan_text(const dk_plan *p, char *text, size_t size) {
     dkp_text t = {text, size, 0};
     int step = -1, draws = 0;
@@ -5097,12 +5466,7 @@ DK_API size_t dk_plan_text(const dk_plan *p, char *text, size_t size) {
             dkp_put_pair(&t, ", sigma ", c->level.sigma);
             dkp_put(&t, "\n");
         } else if (pass->boundary == DK_BOUNDARY_NORM) {
-            dkp_put_pair(&t, "    r", pass->index + 1);
-            dkp_put(&t, " = |");
-            dkp_put_value(&t, p, p->norm[pass->index].a);
-            dkp_put(&t, "| / |");
-            dkp_put_value(&t, p, p->norm[pass->index].b);
-            dkp_put(&t, "|\n");
+            dkp_put_norm(&t, p, pass->index);
         }
     }
     dkp_put(&t, "result: x\n");
@@ -5190,7 +5554,7 @@ static void dkp_fill_noise(const dk_run *run, int draw, size_t sample, size_t el
                            dk_real *out) {
     const dk_config *c = &run->config;
     uint64_t seed = c->seeds ? c->seeds[sample] : c->seed, number = c->seeds ? 0 : c->first_sample + sample;
-    dk_normals(seed, number, (uint32_t)draw, element, n, out);
+    dk_normals(seed, number, (uint32_t)(run->pace.draws + draw), element, n, out);
 }
 
 /* All rows of a pass on elements [at, at + n). */
@@ -5233,12 +5597,38 @@ static double dkp_norm(const dk_real *v, size_t n) {
     return sqrt(sum);
 }
 
-static int dkp_norm_ratio(void *user, dk_run *run, int a, int b, double *ratio) {
+/* Root mean square of the difference of two vectors, each element in units of what is tolerated there. */
+static double dkp_error(const dk_norm *norm, const dk_real *a, const dk_real *b, const dk_real *p,
+                        const dk_real *q, size_t n) {
+    double sum = 0;
+    for (size_t i = 0; i < n; i++) {
+        double size = fabs((double)p[i]), other = fabs((double)q[i]), difference = (double)a[i];
+        if (other > size) size = other;
+        if (b) difference -= (double)b[i];
+        size *= norm->rtol;
+        if (norm->kind == DK_NORM_ERROR_SUM) size += norm->atol;
+        else if (size < norm->atol) size = norm->atol;
+        if (difference < 0 || difference > 0) sum += difference / size * (difference / size);
+    }
+    return sqrt(sum / (double)n);
+}
+
+static const dk_real *dkp_sample_of(const dk_run *run, int value, size_t sample) {
+    return value < 0 ? NULL : dkp_buffer(run, run->plan->value[value].slot) + sample * run->dim;
+}
+
+static int dkp_norms(void *user, dk_run *run, const dk_norm *norm, double *of_sample) {
     (void)user;
     for (size_t s = 0; s < (size_t)run->config.batch; s++) {
-        double below = dkp_norm(dkp_buffer(run, b) + s * run->dim, run->dim);
-        /* a vanishing score has no direction to step in: no step */
-        ratio[s] = below > 0 ? dkp_norm(dkp_buffer(run, a) + s * run->dim, run->dim) / below : 0;
+        const dk_real *a = dkp_sample_of(run, norm->a, s), *b = dkp_sample_of(run, norm->b, s);
+        if (norm->kind == DK_NORM_RATIO) {
+            double below = dkp_norm(b, run->dim);
+            /* a vanishing score has no direction to step in: no step */
+            of_sample[s] = below > 0 ? dkp_norm(a, run->dim) / below : 0;
+        } else {
+            of_sample[s] = dkp_error(norm, a, b, dkp_sample_of(run, norm->p, s),
+                                     dkp_sample_of(run, norm->q, s), run->dim);
+        }
     }
     return 0;
 }
@@ -5259,13 +5649,19 @@ static int dkp_find_bad(void *user, dk_run *run, int slot, size_t *bad) {
     return 0;
 }
 
-static const dk_backend dkp_memory_backend = {NULL, dkp_rows, dkp_norm_ratio, dkp_find_bad};
+static const dk_backend dkp_memory_backend = {NULL, dkp_rows, dkp_norms, dkp_find_bad};
 
 /* --------------------------------------------------------------------------------- >>run  Runs */
+
+enum { DKP_CONTROL_NORMS = 2 }; /* at most so many in an attempt */
 
 typedef struct dkp_sizes {
     size_t buffers, tiles, noise, scalars, all;
 } dkp_sizes;
+
+static size_t dkp_scalars(const dk_plan *p, const dk_config *c) {
+    return (size_t)(p->attempt ? DKP_CONTROL_NORMS : p->norms) * (size_t)c->batch;
+}
 
 static dkp_sizes dkp_workspace(const dk_plan *p, const dk_config *c) {
     size_t size = c->dim * (size_t)c->batch * sizeof(dk_real);
@@ -5279,7 +5675,7 @@ static dkp_sizes dkp_workspace(const dk_plan *p, const dk_config *c) {
     s.buffers = c->backend ? 0 : dkp_up((size_t)p->buffers * size);
     s.tiles = c->backend ? 0 : dkp_up((size_t)p->locals * DKP_TILE * sizeof(dk_real));
     s.noise = c->noise && !c->backend ? dkp_up((size_t)p->noises * size) : 0;
-    s.scalars = dkp_up((size_t)p->norms * (size_t)c->batch * sizeof(double));
+    s.scalars = dkp_up(dkp_scalars(p, c) * sizeof(double));
     s.all = s.buffers + s.tiles + s.noise + s.scalars + 64;
     return s;
 }
@@ -5297,7 +5693,8 @@ DK_API size_t dk_run_size(dk_config *c) {
     dk_status status = dkp_prepare(c, &resolved);
     memset(&plan, 0, sizeof plan);
     if (status == DK_OK) status = dkp_resolve_data(&resolved, resolved.message);
-    if (status == DK_OK) status = dkp_record_resolved(&plan, &resolved);
+    dk_pace pace;
+    if (status == DK_OK) status = dkp_record_run(&plan, &resolved, &pace);
     if (status == DK_OK) {
         size_t workspace = dkp_workspace(&plan, &resolved).all;
         if (workspace <= (size_t)-1 - plan.used) bytes = plan.used + workspace;
@@ -5343,6 +5740,12 @@ DK_API dk_status dk_begin_plan(dk_run *run, const dk_plan *plan, dk_config *c, d
                                size_t bytes) {
     dk_config data = *c;
     memset(run, 0, sizeof *run);
+    if (plan->attempt)
+        return dkp_begun(
+            run, c, &data,
+            dkp_fail_text(
+                data.message, DK_ERROR_CONFIG,
+                "plan: of a sampler with step-size control, which records as it goes: say dk_begin"));
     return dkp_begun(run, c, &data, dkp_begin(run, plan, &data, x, memory, bytes));
 }
 
@@ -5353,7 +5756,7 @@ DK_API dk_status dk_begin(dk_run *run, dk_config *c, dk_real *x, void *memory, s
     memset(&plan, 0, sizeof plan);
     plan.memory = memory, plan.bytes = bytes;
     dk_status status = dkp_prepare(c, &resolved);
-    if (status == DK_OK) status = dkp_record_resolved(&plan, &resolved);
+    if (status == DK_OK) status = dkp_record_run(&plan, &resolved, &run->pace);
     if (status == DK_OK) {
         size_t used = plan.used; /* the plan lies first, the workspace behind it */
         run->own_plan = plan;
@@ -5381,9 +5784,9 @@ static dk_status dkp_fail_run(dk_run *run, dk_status status, const char *what) {
         for (int i = run->pass - 1; pass->boundary != DK_BOUNDARY_CALL && i > 0; i--)
             pass = &run->plan->pass[i - 1];
         if (pass->boundary == DK_BOUNDARY_CALL) {
-            dkp_put_pair(&t, " at step ", run->plan->call[pass->index].step);
-            dkp_put_pair(&t, " of ", run->plan->steps);
-            dkp_put_pair(&t, " (evaluation ", pass->index);
+            dkp_put_pair(&t, " at step ", run->pace.accepted + run->plan->call[pass->index].step);
+            if (!run->plan->attempt) dkp_put_pair(&t, " of ", run->plan->steps);
+            dkp_put_pair(&t, " (evaluation ", run->pace.calls + pass->index);
             dkp_put(&t, ")");
         }
     } else {
@@ -5406,8 +5809,8 @@ static void dkp_hand_out(dk_run *run, dk_eval *e) {
     const dk_call *call = dkp_open_call(run);
     memset(e, 0, sizeof *e);
     e->t = call->condition, e->level = call->level;
-    e->step = call->step, e->steps = p->steps, e->stage = call->stage;
-    e->call = p->pass[run->pass - 1].index, e->calls = p->calls;
+    e->step = run->pace.accepted + call->step, e->steps = p->attempt ? 0 : p->steps, e->stage = call->stage;
+    e->call = run->pace.calls + p->pass[run->pass - 1].index, e->calls = p->attempt ? 0 : p->calls;
     e->batch = run->config.batch, e->dim = run->dim, e->first_sample = run->config.first_sample;
     e->input_slot = p->value[call->input].slot, e->output_slot = p->value[call->output].slot;
     e->uncond_slot = call->uncond_output >= 0 ? p->value[call->uncond_output].slot : -1;
@@ -5437,8 +5840,8 @@ static dk_status dkp_ask_noise(dk_run *run, const dk_pass *pass) {
     for (int k = pass->first; k < pass->first + pass->count; k++) {
         const dk_row *row = &p->row[k];
         if (row->draw < 0) continue;
-        dk_noise_request request = {row->draw, p->draw[row->draw].from, p->draw[row->draw].to,
-                                    run->config.batch, run->dim};
+        dk_noise_request request = {run->pace.draws + row->draw, p->draw[row->draw].from,
+                                    p->draw[row->draw].to, run->config.batch, run->dim};
         dk_real *out = run->noise + (size_t)noises++ * run->size;
         if (run->config.noise(run->config.noise_user, &request, out))
             return dkp_fail_run(run, DK_ERROR_CALLBACK, "the noise callback returned nonzero");
@@ -5446,17 +5849,112 @@ static dk_status dkp_ask_noise(dk_run *run, const dk_pass *pass) {
     return DK_OK;
 }
 
-/* The norm ratio that ended the pass before this one. */
+/* The norm that ended the pass before this one. */
 static dk_status dkp_take_norm(dk_run *run) {
     const dk_pass *before = &run->plan->pass[run->pass > 0 ? run->pass - 1 : 0];
     if (run->pass == 0 || before->boundary != DK_BOUNDARY_NORM) return DK_OK;
-    const dk_norm *norm = &run->plan->norm[before->index];
-    const dk_value *value = run->plan->value;
-    double *ratio = run->scalars + (size_t)before->index * (size_t)run->config.batch;
-    if (dkp_backend(run)->norm_ratio(dkp_backend(run)->user, run, value[norm->a].slot, value[norm->b].slot,
-                                     ratio))
+    double *result = run->scalars + (size_t)before->index * (size_t)run->config.batch;
+    if (dkp_backend(run)->norm(dkp_backend(run)->user, run, &run->plan->norm[before->index], result))
         return dkp_fail_run(run, DK_ERROR_CALLBACK, "the back end failed to take a norm");
     return DK_OK;
+}
+
+/* The largest value of norm i among the samples, which share their steps. */
+static double dkp_worst(const dk_run *run, int i) {
+    double worst = 0;
+    for (int b = 0; b < run->config.batch; b++) {
+        double v = run->scalars[i * run->config.batch + b];
+        if (!(v <= worst)) worst = v;
+    }
+    return worst;
+}
+
+/* How an attempt's error changes the step size, by the PID law of Soderlind 2003 over the inverse errors of this and the
+   accepted steps before, with the order of the better method. With noise k-diffusion takes 1.5. */
+typedef struct dkp_verdict {
+    int accepted;
+    double inverse_error, factor;
+} dkp_verdict;
+
+static dkp_verdict dkp_judgement(const dk_run *run) {
+    const dk_sampler *s = &run->config.sampler;
+    const dk_pace *p = &run->pace;
+    double P = s->pcoeff, I = s->icoeff, D = s->dcoeff, safety = dkp_or(s->safety, 0.9),
+           error = dkp_worst(run, 0);
+    double order = s->eta > 0 ? 1.5 : s->exponential ? s->exponential->order : s->order;
+    int smooth = s->control == DK_CONTROL_SMOOTH, first = p->accepted + p->rejected == 0;
+    double now = 1 / (error + (smooth ? 1e-8 : 0)), before = first ? now : p->inverse_error[0];
+    double factor = pow(before, -(P + 2 * D) / order) * pow(first ? now : p->inverse_error[1], D / order);
+    if (fabs(P) + fabs(I) + fabs(D) <= 0) I = 1;
+    factor *= pow(now, (P + I + D) / order);
+    dkp_verdict v = {error <= 1, now, safety * factor};
+    if (smooth) {
+        v.factor = 1 + atan(factor - 1), v.accepted = v.factor >= safety;
+    } else if (s->control == DK_CONTROL_FREE) {
+        v.factor = safety * (double)(float)factor;
+    } else {
+        double most = p->rejecting ? 1 : 10;
+        v.factor = v.factor < 0.2 ? 0.2 : v.factor < most ? v.factor : most;
+    }
+    return v;
+}
+
+static void dkp_learn(dk_pace *p, dkp_verdict v) {
+    int first = p->accepted + p->rejected == 0;
+    p->h *= v.factor, p->rejecting = !v.accepted;
+    if (first) p->inverse_error[0] = p->inverse_error[1] = v.inverse_error;
+    if (v.accepted) p->inverse_error[1] = p->inverse_error[0], p->inverse_error[0] = v.inverse_error;
+    if (!v.accepted) p->rejected++;
+}
+
+enum { DKP_MOST_ATTEMPTS = 100000 };
+
+/* Goes on after an attempt: records the next one. 0 at the end of the run, or where it cannot go on. */
+static int dkp_proceed(dk_run *run, int accepted) {
+    dk_pace *p = &run->pace;
+    dk_recorder r;
+    int more = 1, moves = accepted && p->phase != DKP_MEASURE && p->phase != DKP_PROBE;
+    dkp_start_recorder(&r, &run->config);
+    p->calls += run->plan->calls;
+    p->kept = p->keeps[moves];
+    if (moves) p->draws += run->plan->draws - 1;
+    if (p->phase == DKP_MEASURE) { /* Hairer, Norsett & Wanner 1993, sec. II.4 */
+        double size = dkp_worst(run, 0), slope = dkp_worst(run, 1);
+        p->slope = slope;
+        p->h = size < 1e-5 || slope < 1e-5 ? 1e-6 : 0.01 * size / slope;
+        p->phase = DKP_PROBE;
+        dkp_aim(&r, p);
+    } else if (p->phase == DKP_PROBE) {
+        double slope = p->slope, bend = dkp_worst(run, 0) / p->h, most = slope > bend ? slope : bend;
+        double h =
+            most <= 1e-15 ? dkp_or(1e-3 * p->h, 1e-6) : pow(0.01 / most, 1.0 / run->config.sampler.order);
+        p->h = h < 100 * p->h ? h : 100 * p->h;
+        p->phase = DKP_ATTEMPT;
+        dkp_aim(&r, p);
+    } else {
+        if (p->phase == DKP_ATTEMPT) dkp_learn(p, dkp_judgement(run));
+        if (accepted) {
+            int reached = !(p->next < p->end || p->next > p->end);
+            p->accepted += p->phase != DKP_START;
+            p->place = p->phase == DKP_START   ? 0
+                       : p->phase == DKP_PLAIN ? p->place + 1
+                       : reached               ? dkp_control_end(&r)
+                                               : -1;
+            more = dkp_go_on(&r, p);
+        } else {
+            dkp_aim(&r, p);
+        }
+    }
+    if (more && p->phase == DKP_ATTEMPT &&
+        (p->accepted + p->rejected >= DKP_MOST_ATTEMPTS || !(p->next < p->at || p->next > p->at))) {
+        dkp_fail_run(run, DK_ERROR_STEP, "the step size became too small for sampler.rtol and atol");
+        return 0;
+    }
+    if (!more) return 0;
+    run->pass = 0;
+    dk_status status = dkp_record_attempt(&run->own_plan, &run->config, p);
+    if (status != DK_OK) dkp_fail_run(run, status, run->config.message);
+    return status == DK_OK;
 }
 
 DK_API int dk_next(dk_run *run, dk_eval *eval) {
@@ -5477,19 +5975,26 @@ DK_API int dk_next(dk_run *run, dk_eval *eval) {
     for (;;) {
         const dk_pass *pass = &run->plan->pass[run->pass];
         const dk_backend *backend = dkp_backend(run);
-        if (dkp_ask_noise(run, pass) != DK_OK || dkp_take_norm(run) != DK_OK) return 0;
+        int last = pass->boundary == DK_BOUNDARY_END;
+        if (dkp_take_norm(run) != DK_OK) return 0;
+        if (last && run->plan->attempt && run->pace.phase == DKP_ATTEMPT && !dkp_judgement(run).accepted) {
+            run->waiting = 0;
+            if (!dkp_proceed(run, 0)) break;
+            continue;
+        }
+        if (dkp_ask_noise(run, pass) != DK_OK) return 0;
         if (backend->rows(backend->user, run, pass)) {
             dkp_fail_run(run, DK_ERROR_CALLBACK, "the back end failed to run a pass");
             return 0;
         }
         run->waiting = 0;
         run->pass++;
-        if (pass->boundary == DK_BOUNDARY_END) break;
         if (pass->boundary == DK_BOUNDARY_CALL) {
             run->waiting = 1;
             dkp_hand_out(run, eval);
             return 1;
         }
+        if (last && !(run->plan->attempt && dkp_proceed(run, 1))) break;
     }
     run->finished = 1;
     return 0;
@@ -5570,34 +6075,69 @@ static void dkp_real_io(dkp_bytes *io, dk_real *v, size_t n) {
     }
 }
 
-enum { DKP_SAVE_HEAD = 8 * 8, DKP_SAVE_VERSION = 1 };
+enum { DKP_SAVE_HEAD = 8 * 8, DKP_SAVE_VERSION = 2, DKP_SAVE_PACE = 8 * 22 };
 #define DKP_SAVE_MAGIC 0x6E7572746B666964u /* "dfktrun" */
 
 DK_API size_t dk_save_size(const dk_run *run) {
     if (!run->plan || run->config.backend) return 0;
-    return DKP_SAVE_HEAD + ((size_t)run->plan->norms * (size_t)run->config.batch) * 8 +
+    return DKP_SAVE_HEAD + (run->plan->attempt ? (size_t)DKP_SAVE_PACE : 0) +
+           dkp_scalars(run->plan, &run->config) * 8 +
            (size_t)(run->plan->buffers + 1) * run->size * sizeof(dk_real) + 8;
 }
 
-/* Head in both directions: what must agree is written, or compared. Returns 0 where it does not. */
+static void dkp_double_io(dkp_bytes *io, double *v) {
+    uint64_t bits;
+    memcpy(&bits, v, 8);
+    bits = dkp_byte_io(io, bits, 8);
+    if (!io->write) memcpy(v, &bits, 8);
+}
+
+/* Where step-size control stands; what an attempt needs follows from the config. */
+static void dkp_pace_io(dkp_bytes *io, dk_pace *p) {
+    double *const reals[] = {&p->from.t,
+                             &p->from.alpha,
+                             &p->from.sigma,
+                             &p->to.t,
+                             &p->to.alpha,
+                             &p->to.sigma,
+                             &p->at,
+                             &p->next,
+                             &p->end,
+                             &p->h,
+                             &p->slope,
+                             &p->inverse_error[0],
+                             &p->inverse_error[1]};
+    int *const wholes[] = {&p->accepted, &p->rejected, &p->calls,     &p->draws,   &p->phase,
+                           &p->place,    &p->kept,     &p->rejecting, &p->keeps[1]};
+    for (int i = 0; i < DKP_COUNT(reals); i++) dkp_double_io(io, reals[i]);
+    for (int i = 0; i < DKP_COUNT(wholes); i++) {
+        uint64_t v = dkp_byte_io(io, (uint64_t)(uint32_t)*wholes[i], 8);
+        if (!io->write) *wholes[i] = (int)(int32_t)(uint32_t)v;
+    }
+}
+
+/* Head in both directions: what must agree is written, or compared. Returns 0 where it does not. With step-size control the
+   plan is that of the attempt that was saved: it is recorded anew. */
 static int dkp_save_head(dk_run *run, dkp_bytes *io, uint64_t *pass, uint64_t *flags) {
-    const uint64_t head[6] = {DKP_SAVE_MAGIC,  DKP_SAVE_VERSION,   sizeof(dk_real),
-                              run->plan->hash, (uint64_t)run->dim, (uint64_t)run->config.batch};
+    const uint64_t head[5] = {DKP_SAVE_MAGIC, DKP_SAVE_VERSION, sizeof(dk_real), (uint64_t)run->dim,
+                              (uint64_t)run->config.batch};
     int same = 1;
-    for (int i = 0; i < 6; i++) same &= dkp_byte_io(io, head[i], 8) == head[i];
+    for (int i = 0; i < DKP_COUNT(head); i++) same &= dkp_byte_io(io, head[i], 8) == head[i];
+    if (run->plan->attempt) {
+        dkp_pace_io(io, &run->pace);
+        if (!io->write && same)
+            same = run->pace.phase >= DKP_START && run->pace.phase <= DKP_ATTEMPT && run->pace.place >= -1 &&
+                   run->pace.place <= run->config.steps &&
+                   dkp_record_attempt(&run->own_plan, &run->config, &run->pace) == DK_OK;
+    }
+    same &= dkp_byte_io(io, run->plan->hash, 8) == run->plan->hash;
     *pass = dkp_byte_io(io, *pass, 8);
     *flags = dkp_byte_io(io, *flags, 8);
     return same;
 }
 
 static void dkp_save_body(dk_run *run, dkp_bytes *io) {
-    size_t scalars = (size_t)run->plan->norms * (size_t)run->config.batch;
-    for (size_t i = 0; i < scalars; i++) {
-        uint64_t bits;
-        memcpy(&bits, &run->scalars[i], 8);
-        bits = dkp_byte_io(io, bits, 8);
-        if (!io->write) memcpy(&run->scalars[i], &bits, 8);
-    }
+    for (size_t i = 0; i < dkp_scalars(run->plan, &run->config); i++) dkp_double_io(io, &run->scalars[i]);
     dkp_real_io(io, run->x, run->size);
     dkp_real_io(io, run->buffers, (size_t)run->plan->buffers * run->size);
 }
@@ -5634,8 +6174,12 @@ DK_API dk_status dk_load(dk_run *run, const void *bytes, size_t size) {
     uint64_t hash = io.hash, pass = 0, flags = 0;
     int intact = dkp_byte_io(&io, 0, 8) == hash;
     io.read = (const unsigned char *)bytes;
-    if (!intact || !dkp_save_head(run, &io, &pass, &flags) || !dkp_cursor_fits(run->plan, pass, flags))
+    dk_pace here = run->pace;
+    if (!intact || !dkp_save_head(run, &io, &pass, &flags) || !dkp_cursor_fits(run->plan, pass, flags)) {
+        run->pace = here;
+        if (run->plan->attempt) dkp_record_attempt(&run->own_plan, &run->config, &run->pace);
         return dkp_fail_text(run->message, run->status = DK_ERROR_SAVED, wrong);
+    }
     dkp_save_body(run, &io);
     run->pass = (int)pass, run->waiting = flags == 1, run->finished = flags == 2, run->again = run->waiting;
     run->status = DK_OK, run->message[0] = 0;

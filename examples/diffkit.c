@@ -590,8 +590,12 @@ static void print_plan_json(const dk_plan *p) {
         printf("%s\n{\"first\": %d, \"count\": %d, \"boundary\": \"%s\", \"index\": %d}", i ? "," : "",
                p->pass[i].first, p->pass[i].count, boundaries[p->pass[i].boundary], p->pass[i].index);
     printf("],\n\"norms\": [");
-    for (int i = 0; i < p->norms; i++)
-        printf("%s\n{\"a\": %d, \"b\": %d}", i ? "," : "", p->norm[i].a, p->norm[i].b);
+    static const char *const norms[] = {"ratio", "error_sum", "error_max"};
+    for (int i = 0; i < p->norms; i++) {
+        const dk_norm *n = &p->norm[i];
+        printf("%s\n{\"kind\": \"%s\", \"a\": %d, \"b\": %d, \"p\": %d, \"q\": %d}", i ? "," : "",
+               norms[n->kind], n->a, n->b, n->p, n->q);
+    }
     printf("],\n\"draws\": [");
     for (int i = 0; i < p->draws; i++)
         printf("%s\n{\"from\": %s, \"to\": %s}", i ? "," : "", json(p->draw[i].from).s,

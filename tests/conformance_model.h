@@ -75,13 +75,15 @@ typedef struct replay {
     const double *time_at;
 
     const json *noises, *used;
-    const double *normals; /* draws one after another, instead of `noises` */
-    int by_step;           /* a draw for each step, used or not */
-    double noise_clip;     /* |draw| <= this times its deviation; 0: any */
-    int silent_from;       /* from this draw on the peer multiplies by zero; 0: none */
-    int ends_early;        /* the peer's last step goes to sigma = 0, or nowhere */
-    int calls;
-    dk_status (*run)(struct replay *r, dk_real *x); /* NULL: dk_sample with the exact denoiser */
+    const double *normals;          /* draws one after another, instead of `noises` */
+    int by_step;                    /* a draw for each step, used or not */
+    double noise_clip;              /* |draw| <= this times its deviation; 0: any */
+    int silent_from;                /* from this draw on the peer multiplies by zero; 0: none */
+    int ends_early;                 /* the peer's last step goes to sigma = 0, or nowhere */
+    void (*then)(struct replay *r); /* sets what runs afterwards; NULL: nothing */
+    int calls, rejected;            /* evaluations; rejected steps, whose first evaluation is not repeated */
+    int (*draw)(void *r, const dk_noise_request *request, dk_real *out); /* NULL: recorded_noise */
+    void (*drive)(struct replay *r, dk_run *run);                        /* NULL: the exact denoiser */
 } replay;
 
 /* Imagen's dynamic thresholding: the quantile of |x0|, at least 1 and at most clip_most, becomes the bound. */
@@ -233,17 +235,24 @@ static verdict run_config(replay *r, dk_real *x, int n) {
     if (n < 1 || n > MAX_DIM || r->count < 2) return FAIL;
     if (!r->c.sampler.record) return unsupported(r->c.sampler.name);
     r->c.steps = r->count - 1, r->c.dim = (size_t)n, r->c.start = DK_START_STATE;
-    r->c.noise = recorded_noise, r->c.noise_user = r;
+    r->c.noise = r->draw ? r->draw : recorded_noise, r->c.noise_user = r;
     if (r->c.sigma_data <= 0) r->c.sigma_data = 0.5;
     r->c.grid = dk_grid_levels(r->levels, r->c.grid.unit);
     r->c.condition = DK_CONDITION_FLOW; /* finite at every level */
-    dk_status status = r->run ? r->run(r, x) : dk_sample(&r->c, denoise, r, x);
+    static dk_run run;
+    if (dk_begin(&run, &r->c, x, NULL, 0) == DK_OK) {
+        if (r->drive) r->drive(r, &run);
+        else dk_continue(&run, denoise, r);
+    }
+    r->rejected = run.pace.rejected;
+    dk_status status = run.status;
     if (status != DK_OK) {
         static char text[DK_MESSAGE_SIZE];
-        strcpy(text, dk_message(&r->c));
+        strcpy(text, run.message);
         reason = text;
-        return FAIL;
     }
+    dk_end(&run);
+    if (status != DK_OK) return FAIL;
     return OK;
 }
 
@@ -255,6 +264,7 @@ static verdict run_replay(replay *r, double within, double *worst) {
     for (int i = 0; i < n && i < MAX_DIM; i++) x[i] = (dk_real)(start[i] * r->scale);
     verdict result = run_config(r, x, n);
     if (result == FAIL) *worst = HUGE_VAL;
+    if (result == OK && r->then) r->then(r), result = run_config(r, x, n);
     if (result < OK) return result;
     *worst = difference(json_get(r->line, "x_final"), x, n);
     return *worst <= within ? OK : FAIL;

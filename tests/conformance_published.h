@@ -109,22 +109,16 @@ static int draw_test_noise(void *user, const dk_noise_request *request, dk_real 
     return 0;
 }
 
-static dk_status run_test_loop(replay *r, dk_real *x) {
-    test_loop *l = (test_loop *)r; /* its first member */
-    dk_run run;
+static void drive_test_loop(replay *r, dk_run *run) {
+    const test_loop *l = (const test_loop *)r; /* its first member */
     dk_eval e;
-    r->c.noise = draw_test_noise;
-    dk_status status = dk_begin(&run, &r->c, x, NULL, 0);
-    while (dk_next(&run, &e)) {
+    while (dk_next(run, &e)) {
         test_model(l, &e, e.stage);
-        dk_real *state = (dk_real *)dk_state(&run); /* the caller's memory or the run's own */
+        dk_real *state = (dk_real *)dk_state(run); /* the caller's memory or the run's own */
         double noise = dk_noise_level(e.level);
         for (size_t i = 0; i < e.dim && l->scaled_state && e.stage == 0; i++)
             state[i] = (dk_real)((double)state[i] / sqrt(1 + noise * noise));
     }
-    if (!status) status = run.status;
-    dk_end(&run);
-    return status;
 }
 
 /* Everything but the state, for n calls at time_at, from entry `start` of the line's lists. */
@@ -139,7 +133,7 @@ static verdict begin_loop(test_loop *l, const json *line, int n, int start) {
     memset(l, 0, sizeof *l);
     begin_replay(r, line);
     int T = table_of(config, abar);
-    r->time_at = time_at, r->recorded = n, r->run = run_test_loop;
+    r->time_at = time_at, r->recorded = n, r->draw = draw_test_noise, r->drive = drive_test_loop;
     for (int i = 0; i < n && T; i++) {
         int k = (int)time_at[i] < T && time_at[i] >= 0 ? (int)time_at[i] : 0;
         alpha_at[i] = sqrt(abar[k]), sigma_at[i] = sqrt(1 - abar[k]);

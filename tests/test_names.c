@@ -312,7 +312,7 @@ static void refused(const char *name, const char *words) {
     dk_config c, before;
     memset(&c, 0, sizeof c);
     c.sampler = dk_sampler_named("heun");
-    before = c;
+    memcpy(&before, &c, sizeof c);
     assert_int_equal(dk_config_named(&c, name), DK_ERROR_CONFIG);
     if (!strstr(dk_message(&c), words)) print_error("%s\n", dk_message(&c));
     assert_non_null(strstr(dk_message(&c), words));
@@ -322,12 +322,10 @@ static void refused(const char *name, const char *words) {
 }
 
 static void unknown_names_are_refused(void **state) {
-    static const char *const none[] = {"dpm_adaptive",
-                                       "Restart",
+    static const char *const none[] = {"Restart",
                                        "VQDiffusionScheduler",
                                        "dpm++2mv2",
                                        "DPMPP2Mv2",
-                                       "DPM adaptive",
                                        "karras",
                                        "ddim_uniform",
                                        "SGM Uniform",

@@ -79,7 +79,7 @@ static void stepping_is_blocking_bit_for_bit(void **state) {
             answer(&e);
         }
         assert_int_equal(run.status, DK_OK);
-        assert_int_equal(calls, e.calls);
+        if (e.calls) assert_int_equal(calls, e.calls); /* with step-size control nobody knows */
         for (int i = 0; i < 3; i++) assert_int_equal(dk_next(&run, &e), 0);
         assert_int_equal(run.status, DK_OK);
         assert_int_equal(dk_continue(&run, nonlinear, NULL), DK_OK);
@@ -130,10 +130,11 @@ static void statuses_have_words(void **state) {
                                         "the progress callback asked to stop",
                                         "the network's output is NaN or infinite",
                                         "the saved bytes do not fit this run or are damaged",
+                                        "the step size became too small",
                                         "the call makes no sense at this point of the run"};
     (void)state;
-    assert_int_equal(DK_STATUS_COUNT, 8);
-    for (int i = 0; i < 8; i++) assert_string_equal(dk_status_text((dk_status)i), texts[i]);
+    assert_int_equal(DK_STATUS_COUNT, 9);
+    for (int i = 0; i < 9; i++) assert_string_equal(dk_status_text((dk_status)i), texts[i]);
     assert_string_equal(dk_status_text(DK_STATUS_COUNT), "unknown status");
     int below = -1;
     dk_status odd;
@@ -893,8 +894,8 @@ static int naive_rows(void *user, dk_run *run, const dk_pass *pass) {
             double sum = 0;
             dk_real z;
             if (row->draw >= 0) {
-                dk_normals(run->config.seed, run->config.first_sample + i / run->dim, (uint32_t)row->draw,
-                           i % run->dim, 1, &z);
+                dk_normals(run->config.seed, run->config.first_sample + i / run->dim,
+                           (uint32_t)(run->pace.draws + row->draw), i % run->dim, 1, &z);
                 sum = (double)z;
             }
             for (int j = row->first; j < row->first + row->count; j++) {
@@ -910,14 +911,25 @@ static int naive_rows(void *user, dk_run *run, const dk_pass *pass) {
     return 0;
 }
 
-static int naive_norm_ratio(void *user, dk_run *run, int a, int b, double *ratio) {
+static int naive_norm(void *user, dk_run *run, const dk_norm *norm, double *of_sample) {
     naive *n = (naive *)user;
+    const int values[4] = {norm->a, norm->b, norm->p, norm->q};
+    const double *v[4] = {NULL, NULL, NULL, NULL};
     if (naive_fails(n, 1)) return 1;
+    for (int k = 0; k < 4; k++)
+        if (values[k] >= 0) v[k] = naive_array(n, run, values[k]);
     for (int s = 0; s < run->config.batch; s++) {
         double above = 0, below = 0;
-        for (size_t i = (size_t)s * run->dim; i < (size_t)(s + 1) * run->dim; i++)
-            above += n->buffer[a][i] * n->buffer[a][i], below += n->buffer[b][i] * n->buffer[b][i];
-        ratio[s] = sqrt(above / below);
+        for (size_t i = (size_t)s * run->dim; i < (size_t)(s + 1) * run->dim; i++) {
+            if (norm->kind == DK_NORM_RATIO) {
+                above += v[0][i] * v[0][i], below += v[1][i] * v[1][i];
+            } else {
+                double size = norm->rtol * fmax(fabs(v[2][i]), fabs(v[3][i]));
+                size = norm->kind == DK_NORM_ERROR_SUM ? size + norm->atol : fmax(size, norm->atol);
+                above += pow((v[0][i] - (v[1] ? v[1][i] : 0)) / size, 2), below += 1;
+            }
+        }
+        of_sample[s] = sqrt(above / below);
     }
     return 0;
 }
@@ -951,7 +963,7 @@ static void naive_free(naive *n) {
 }
 
 static dk_backend naive_backend(naive *n) {
-    dk_backend b = {n, naive_rows, naive_norm_ratio, naive_find_bad};
+    dk_backend b = {n, naive_rows, naive_norm, naive_find_bad};
     memset(n, 0, sizeof *n);
     n->fail = -1;
     return b;

@@ -1,0 +1,269 @@
+/* Step-size control: accuracy, costs, rejected steps, saving, refusals. */
+#include "check.h"
+
+static const char *const controlled[] = {"dpm_adaptive", "dpm_solver_adaptive", "rk45", "bogacki_shampine"};
+enum { CONTROLLED = sizeof controlled / sizeof controlled[0], DIM = 5 };
+
+static dk_config config_of(const char *schedule, const char *sampler, double tolerance) {
+    dk_config c = check_config(schedule, sampler, 1);
+    c.grid.final = DK_FINAL_MIN, c.grid.sigma_max = 0.99, c.grid.sigma_min = 0.05;
+    c.sampler.rtol = c.sampler.atol = tolerance;
+    if (!c.sampler.order) c.sampler.order = 3;
+    c.dim = DIM, c.start = DK_START_STATE, c.prediction = DK_PREDICT_X0;
+    return c;
+}
+
+/* The probability-flow ODE keeps (x - alpha mean) / sqrt(alpha^2 deviation^2 + sigma^2). */
+static double exact(const check_gaussian *g, dk_level from, dk_level to, double x) {
+    double v = g->deviation * g->deviation;
+    double before = sqrt(from.alpha * from.alpha * v + from.sigma * from.sigma);
+    double after = sqrt(to.alpha * to.alpha * v + to.sigma * to.sigma);
+    return to.alpha * g->mean + (x - from.alpha * g->mean) / before * after;
+}
+
+/* Error at the end of a run; pace: how it went. */
+static double run_error(dk_config *c, int *calls, dk_pace *pace) {
+    check_gaussian g = {0.7, 0.5, DK_PREDICT_X0, 0, 0};
+    dk_real x[DIM], start[DIM];
+    double worst = 0;
+    dk_run run;
+    for (int i = 0; i < DIM; i++) start[i] = x[i] = (dk_real)(i - 2);
+    if (dk_begin(&run, c, x, NULL, 0)) fail_msg("%s: %s", c->sampler.name, dk_message(c));
+    if (dk_continue(&run, check_gaussian_denoise, &g)) fail_msg("%s: %s", c->sampler.name, run.message);
+    *pace = run.pace, *calls = g.calls;
+    dk_end(&run);
+    double levels[2];
+    assert_int_equal(dk_levels(c, DK_UNIT_SIGMA, levels, 2), 2);
+    dk_level from = dk_level_at_sigma(&c->schedule, levels[0]),
+             to = dk_level_at_sigma(&c->schedule, levels[1]);
+    for (int i = 0; i < DIM; i++) {
+        double error = fabs((double)x[i] - exact(&g, from, to, (double)start[i]));
+        if (!(error <= worst)) worst = error;
+    }
+    return worst;
+}
+
+static void errors_follow_the_tolerance(void **state) {
+    static const char *const schedules[] = {"edm", "vp", "flow", "cosine_flow", "vp_linear"};
+    (void)state;
+    for (int k = 0; k < CONTROLLED; k++)
+        for (int s = 0; s < 5; s++) {
+            double error[2];
+            int calls[2];
+            for (int i = 0; i < 2; i++) {
+                dk_pace pace;
+                dk_config c = config_of(schedules[s], controlled[k], i ? 1e-4 : 1e-2);
+                error[i] = run_error(&c, &calls[i], &pace);
+                if (!(error[i] < 30 * c.sampler.rtol))
+                    fail_msg("%s on %s: error %g", controlled[k], schedules[s], error[i]);
+            }
+            assert_true(calls[1] >= calls[0]);
+        }
+}
+
+/* Dormand & Prince: two evaluations to begin with, then six for each attempt, for the seventh is the next step's first.
+   DPM-Solver-23: three for each step, but the first of them is not repeated after a rejected one. */
+static void evaluations_are_not_repeated(void **state) {
+    dk_pace pace;
+    int calls;
+    (void)state;
+    dk_config c = config_of("edm", "rk45", 1e-6);
+    run_error(&c, &calls, &pace);
+    assert_int_equal(calls, 2 + 6 * (pace.accepted + pace.rejected));
+    assert_true(pace.accepted > 5);
+    c = config_of("edm", "dpm_solver_adaptive", 1e-4);
+    c.sampler.h_init = 1; /* too much: it is rejected */
+    run_error(&c, &calls, &pace);
+    assert_true(pace.rejected > 0);
+    assert_int_equal(calls, 3 * pace.accepted + 2 * pace.rejected);
+}
+
+/* From alpha = 0 and to sigma = 0 there are ordinary steps. */
+static void infinite_ends_are_left_to_ordinary_steps(void **state) {
+    (void)state;
+    for (int k = 0; k < CONTROLLED; k++)
+        for (int steps = 1; steps <= 4; steps++) {
+            check_gaussian g = {0.7, 0.5, DK_PREDICT_X0, 0, 0};
+            dk_real x[DIM];
+            dk_config c = check_config("flow", controlled[k], steps);
+            c.dim = DIM, c.prediction = DK_PREDICT_X0, c.sampler.order = 3;
+            c.sampler.rtol = c.sampler.atol = 1e-3;
+            if (dk_sample(&c, check_gaussian_denoise, &g, x)) fail_msg("%s", dk_message(&c));
+            for (int i = 0; i < DIM; i++) assert_true(fabs((double)x[i] - 0.7) < 2);
+        }
+}
+
+/* The map there and back is the identity up to the tolerance. */
+static void rising_grids_invert(void **state) {
+    (void)state;
+    for (int k = 0; k < CONTROLLED; k++) {
+        check_gaussian g = {0.7, 0.5, DK_PREDICT_X0, 0, 0};
+        dk_real x[DIM];
+        dk_config c = config_of("vp", controlled[k], 1e-4);
+        for (int i = 0; i < DIM; i++) x[i] = (dk_real)(0.3 * i);
+        for (c.grid.rising = 1; c.grid.rising >= 0; c.grid.rising--)
+            if (dk_sample(&c, check_gaussian_denoise, &g, x)) fail_msg("%s", dk_message(&c));
+        for (int i = 0; i < DIM; i++) check_near((double)x[i], 0.3 * i, 2e-3, controlled[k]);
+    }
+}
+
+static int nonlinear(void *user, const dk_eval *e) {
+    (void)user;
+    for (size_t i = 0; i < e->dim * (size_t)e->batch; i++) {
+        double x = (double)e->input[i];
+        e->output[i] = (dk_real)(x / (1 + x * x) + 0.3 * sin(3 * x));
+    }
+    return 0;
+}
+
+static void a_run_saved_at_any_evaluation_goes_on_alike(void **state) {
+    enum { SIZE = 2 * DIM };
+    static char bytes[4096];
+    (void)state;
+    for (int k = 0; k < CONTROLLED; k++) {
+        dk_config c = config_of("edm", controlled[k], 1e-2);
+        c.batch = 2, c.start = DK_START_NOISE, c.sampler.h_init = k == 1 ? 1 : 0;
+        if (k == 0) c.sampler.eta = 0.5;
+        dk_real want[SIZE], x[SIZE];
+        int calls = 0, stop = 0;
+        dk_run run;
+        dk_eval e;
+        assert_int_equal(dk_begin(&run, &c, want, NULL, 0), DK_OK);
+        for (; dk_next(&run, &e); calls++) nonlinear(NULL, &e);
+        dk_end(&run);
+        for (; stop < calls; stop++) {
+            assert_int_equal(dk_begin(&run, &c, x, NULL, 0), DK_OK);
+            for (int i = 0; i <= stop; i++) {
+                assert_int_equal(dk_next(&run, &e), 1);
+                assert_int_equal(e.call, i);
+                if (i < stop) nonlinear(NULL, &e);
+            }
+            assert_true(dk_save_size(&run) <= sizeof bytes);
+            assert_int_equal(dk_save(&run, bytes, sizeof bytes), DK_OK);
+            dk_end(&run);
+            memset(x, 0, sizeof x);
+            assert_int_equal(dk_begin(&run, &c, x, NULL, 0), DK_OK);
+            assert_int_equal(dk_load(&run, bytes, sizeof bytes), DK_OK);
+            assert_int_equal(dk_continue(&run, nonlinear, NULL), DK_OK);
+            dk_end(&run);
+            assert_memory_equal(x, want, sizeof x);
+        }
+    }
+}
+
+static void saves_of_another_config_are_refused_and_do_no_harm(void **state) {
+    static char bytes[4096];
+    dk_real x[DIM] = {1, 2, 3, 4, 5}, y[DIM] = {1, 2, 3, 4, 5}, want[DIM] = {1, 2, 3, 4, 5};
+    dk_config c = config_of("edm", "rk45", 1e-3), other = config_of("edm", "rk45", 1e-5);
+    dk_run run;
+    dk_eval e;
+    (void)state;
+    assert_int_equal(dk_sample(&c, nonlinear, NULL, want), DK_OK);
+    assert_int_equal(dk_begin(&run, &other, y, NULL, 0), DK_OK);
+    for (int i = 0; i < 20; i++) assert_int_equal(dk_next(&run, &e), 1), nonlinear(NULL, &e);
+    assert_int_equal(dk_save(&run, bytes, sizeof bytes), DK_OK);
+    dk_end(&run);
+    other.sampler = dk_sampler_named("dpm_adaptive");
+    assert_int_equal(dk_begin(&run, &c, x, NULL, 0), DK_OK);
+    for (int i = 0; i < 9; i++) assert_int_equal(dk_next(&run, &e), 1), nonlinear(NULL, &e);
+    bytes[100] ^= 1;
+    assert_int_equal(dk_load(&run, bytes, sizeof bytes), DK_ERROR_SAVED);
+    assert_int_equal(dk_continue(&run, nonlinear, NULL), DK_OK);
+    assert_memory_equal(x, want, sizeof x);
+    dk_end(&run);
+}
+
+/* Memory is known beforehand and nothing more is asked for. */
+static void the_memory_named_beforehand_is_enough(void **state) {
+    (void)state;
+    for (int k = 0; k < CONTROLLED; k++) {
+        dk_real x[DIM];
+        dk_config c = config_of("flow", controlled[k], 1e-3);
+        c.start = DK_START_NOISE;
+        size_t bytes = dk_run_size(&c);
+        char *memory = (char *)malloc(bytes);
+        dk_run run;
+        assert_int_equal(dk_begin(&run, &c, x, memory, bytes - 1), DK_ERROR_MEMORY);
+        assert_int_equal(dk_begin(&run, &c, x, memory, bytes), DK_OK);
+        assert_int_equal(dk_continue(&run, nonlinear, NULL), DK_OK);
+        assert_null(run.owned);
+        dk_end(&run);
+        free(memory);
+    }
+}
+
+/* A denoiser that gives something else each time: only tiny steps look good. */
+static int restless(void *user, const dk_eval *e) {
+    int *calls = (int *)user;
+    for (size_t i = 0; i < e->dim; i++) e->output[i] = (dk_real)(1000 * sin(12.9898 * (double)(++*calls)));
+    return 0;
+}
+
+static void a_step_size_that_vanishes_ends_the_run(void **state) {
+    (void)state;
+    dk_real x[DIM] = {1, 2, 3, 4, 5};
+    int calls = 0;
+    dk_config c = config_of("edm", "rk45", 1e-6);
+    dk_run run;
+    assert_int_equal(dk_begin(&run, &c, x, NULL, 0), DK_OK);
+    assert_int_equal(dk_continue(&run, restless, &calls), DK_ERROR_STEP);
+    assert_non_null(strstr(run.message, "the step size became too small for sampler.rtol and atol at step "));
+    for (int i = 0; i < DIM; i++) assert_true(isfinite((double)x[i]));
+    dk_end(&run);
+}
+
+static void refused(dk_config c, const char *words) {
+    dk_real x[DIM];
+    dk_status status = dk_sample(&c, nonlinear, NULL, x);
+    if (status != DK_ERROR_CONFIG) fail_msg("%s: %s", c.sampler.name, dk_status_text(status));
+    if (!strstr(dk_message(&c), words)) print_error("%s\n", dk_message(&c));
+    assert_non_null(strstr(dk_message(&c), words));
+}
+
+static void methods_without_an_estimate_are_refused(void **state) {
+    static const char *const none[] = {"dpmpp_2m", "ddim", "rk4", "edm", "etd4rk", "er_sde", "lms"};
+    (void)state;
+    for (size_t i = 0; i < sizeof none / sizeof none[0]; i++)
+        refused(config_of("edm", none[i], 1e-3),
+                "sampler.rtol = 0.001: must be 0, and atol: this sampler has no error estimate");
+    dk_config c = config_of("edm", "rk45", -1);
+    refused(c, "sampler.rtol = -1: must be 0 .. 1");
+    c = config_of("edm", "heun", 1e-3), c.sampler.churn = 10;
+    refused(c, "sampler.churn = 10: must be 0 with step-size control");
+    c = config_of("edm", "heun", 1e-3), c.sampler.safety = 2;
+    refused(c, "sampler.safety = 2: must be > 0 and <= 1 (0: 0.9)");
+}
+
+static void a_plan_of_one_attempt_is_for_reading(void **state) {
+    static char text[4096];
+    dk_real x[DIM];
+    dk_plan plan;
+    dk_run run;
+    dk_config c = config_of("edm", "dpm_adaptive", 0.05);
+    (void)state;
+    memset(&plan, 0, sizeof plan);
+    assert_int_equal(dk_record(&plan, &c), DK_OK);
+    assert_int_equal(plan.attempt, 1);
+    assert_int_equal(plan.calls, 3);
+    dk_plan_text(&plan, text, sizeof text);
+    assert_non_null(strstr(text, "e1 = rms ("));
+    assert_int_equal(dk_begin_plan(&run, &plan, &c, x, NULL, 0), DK_ERROR_CONFIG);
+    assert_non_null(strstr(dk_message(&c), "plan: of a sampler with step-size control"));
+    dk_plan_free(&plan);
+}
+
+int main(void) {
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(errors_follow_the_tolerance),
+        cmocka_unit_test(evaluations_are_not_repeated),
+        cmocka_unit_test(infinite_ends_are_left_to_ordinary_steps),
+        cmocka_unit_test(rising_grids_invert),
+        cmocka_unit_test(a_run_saved_at_any_evaluation_goes_on_alike),
+        cmocka_unit_test(saves_of_another_config_are_refused_and_do_no_harm),
+        cmocka_unit_test(the_memory_named_beforehand_is_enough),
+        cmocka_unit_test(a_step_size_that_vanishes_ends_the_run),
+        cmocka_unit_test(methods_without_an_estimate_are_refused),
+        cmocka_unit_test(a_plan_of_one_attempt_is_for_reading),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
