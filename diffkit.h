@@ -515,6 +515,8 @@ typedef enum dk_noise_law {
     DK_LAW_TIME, /* t_down = t_min + (1 - eta) (t - t_min), whole on VP discrete: TCD, whose gamma is eta, Zheng et
                     al. 2024; consistency models at 1 */
     DK_LAW_FLOW, /* u_down = u (1 - eta (1 - u/u_before)), u = sigma/(alpha + sigma); rectified-flow ancestral */
+    DK_LAW_SDE_NOISE, /* the SDE with noise prediction, 1 + eta times the ODE's drift: SDE-DPM-Solver, Lu et al. 2022b,
+                         SA-Solver (eta = tau^2); large steps do not keep the marginal */
     DK_LAW_COUNT
 } dk_noise_law;
 
@@ -536,6 +538,7 @@ typedef enum dk_rule {
     DK_RULE_DPM_TAYLOR, /* its other form: only the quadratic term is halved, as in k-diffusion's 3M SDE */
     DK_RULE_BH1,        /* UniPC's shortcut for two nodes with B(h) = h */
     DK_RULE_BH2,        /* and with B(h) = exp(h) - 1 */
+    DK_RULE_SA,         /* SA-Solver's shortcut for two nodes: BH1's number */
     DK_RULE_UNIFORM,    /* exact for equal steps, whatever the steps are: iPNDM, PLMS */
     DK_RULE_IPNDM_V,  /* exact but for the second difference, whose weight is that of the published iPNDM-v */
     DK_RULE_GRADIENT, /* the newest plus gamma - 1 times its change: gradient estimation */
@@ -608,20 +611,27 @@ typedef struct dk_sampler {
     int bins; /* predictors: each step is that of a bin of a table of so many levels beside the grid's; 1: as many as the
                  grid has steps; score_sde */
     int noise_prediction; /* exponential methods: interpolate the noise instead of D */
-    int corrector;        /* UniPC, SA-Solver: nodes of the corrector, the new one included; 0: none */
+    int corrector;        /* multistep: nodes of the corrector, the new one included; 0: none */
     int pece;             /* evaluate again after the corrector */
-    int lower_order_final; /* 1: no more nodes than steps left before sigma = 0; 2: that step counts, as in diffusers */
-    double gamma;   /* gradient estimation */
-    int points;     /* deis_t: sum over so many points, 0: exact */
-    int er_power;   /* er_sde: scaler level^(eta + 1) instead of the paper's level (exp(level^0.3) + 10) */
-    int from_down;  /* measure past nodes from the last step's sigma_down, as ComfyUI's RES does */
+    int uncorrected;      /* so many first steps are left as predicted */
+    int correct_last; /* evaluate at the last level, too, unless sigma = 0 there, to correct the last step */
+    int warmup; /* classical multistep: so many first steps, if there are, are Runge-Kutta's, by the tableau */
+    int lower_order_final; /* 1: no more nodes than steps left before sigma = 0; 2: that step counts, as in diffusers;
+                              3: one node in the last step, no matter how many before */
+    double gamma;          /* gradient estimation */
+    int points;            /* deis_t: sum over so many points, 0: exact */
+    int er_power;  /* er_sde: scaler level^(eta + 1) instead of the paper's level (exp(level^0.3) + 10) */
+    int from_down; /* measure past nodes from the last step's sigma_down, as ComfyUI's RES does */
+    int pseudo; /* classical methods: steps are DDIM's by the averaged slope, stages at shares of t; Liu et al. 2022 */
     int plain_last; /* classical methods, predictors: an ordinary step to sigma = 0 instead of x = alpha D */
     double noise_min,
         noise_max; /* the law's noise only where sigma/alpha after the step lies between; 0: no limit */
     const dk_exponential *exponential; /* exponential Runge-Kutta */
     double alpha2;                     /* singlestep: r_2, where its third stage stands; 0: 2/3 */
-    dk_spacing stages; /* singlestep: stages equidistant in lambda, or as UNIFORM or QUADRATIC are */
-    int evals;         /* singlestep: evaluations in all, fewer lower the last steps' order; 0: no limit */
+    dk_spacing
+        stages; /* singlestep: stages equidistant in lambda, or as UNIFORM or QUADRATIC are; LEVELS: on the
+                          grid's own levels, of which `order` make a step */
+    int evals;  /* singlestep: evaluations in all, fewer lower the last steps' order; 0: no limit */
     double
         pure_stage; /* singlestep of order 2 from alpha = 0: sigma/(alpha + sigma) of its stage; 0: order 1 */
     double rtol,
@@ -632,7 +642,8 @@ typedef struct dk_sampler {
     double pcoeff, icoeff, dcoeff; /* PID control of the step size; all 0: icoeff 1 */
     dk_control control;
     int above_last; /* a step never goes below the grid's last level before its noise: dpm_fast, dpm_adaptive */
-    int cfg_pp;     /* CFG++: the unconditional output gives the direction, guided D the target */
+    int cfg_pp; /* CFG++: the unconditional output gives the direction, guided D the target; 2: multistep in D averages
+                   unconditional estimates alone, as ComfyUI's RES does */
     const void *user; /* for the user's own record function; dk_table for table samplers */
 } dk_sampler;
 
@@ -644,7 +655,7 @@ typedef struct dk_sampler_info {
     const char *settings; /* what differs from a zero dk_sampler with s_noise 1, for dk_config_set */
     int order;            /* of convergence: of the ODE, or (weak) of the SDE */
     int evals; /* per step, 0: as step-size control has it; Runge-Kutta steps to sigma = 0, exponential ones also from alpha = 0, take one; smld's
-                  one more */
+                  one more; pndm's warm-up three more in each of three, plms's one more */
     const char *paper;
 } dk_sampler_info;
 
@@ -2730,8 +2741,13 @@ static dk_status dkp_check_sampler(const dk_sampler *s, char *message) {
     if (!(s->alpha >= 0 && s->alpha <= 1))
         return dkp_fail(message, "sampler.alpha", s->alpha, "> 0 and <= 1");
     if (s->order < 0 || s->order > 8) return dkp_fail(message, "sampler.order", s->order, "0 .. 8");
-    if (s->corrector < 0 || s->corrector > 8)
-        return dkp_fail(message, "sampler.corrector", s->corrector, "0 .. 8");
+    if (s->corrector < 0 || s->corrector > 9)
+        return dkp_fail(message, "sampler.corrector", s->corrector, "0 .. 9");
+    if (s->uncorrected < 0) return dkp_fail(message, "sampler.uncorrected", s->uncorrected, ">= 0");
+    if (s->warmup < 0) return dkp_fail(message, "sampler.warmup", s->warmup, ">= 0");
+    if (s->cfg_pp < 0 || s->cfg_pp > 2) return dkp_fail(message, "sampler.cfg_pp", s->cfg_pp, "0, 1 or 2");
+    if (s->lower_order_final < 0 || s->lower_order_final > 3)
+        return dkp_fail(message, "sampler.lower_order_final", s->lower_order_final, "0 .. 3");
     if ((int)s->rule < 0 || s->rule >= DK_RULE_COUNT)
         return dkp_fail(message, "sampler.rule", s->rule, "one of dk_rule");
     if (s->points < 0 || s->points == 1 || s->points > 1000000)
@@ -2787,8 +2803,10 @@ static dk_status dkp_check_sampler(const dk_sampler *s, char *message) {
         return dkp_fail(message, "sampler.pure_stage", s->pure_stage, ">= 0 and < 1");
     if (s->evals < 0) return dkp_fail(message, "sampler.evals", s->evals, ">= 0");
     if (s->stages != DK_SPACING_DEFAULT && s->stages != DK_SPACING_LAMBDA &&
-        s->stages != DK_SPACING_UNIFORM && s->stages != DK_SPACING_QUADRATIC)
-        return dkp_fail(message, "sampler.stages", s->stages, "LAMBDA, UNIFORM or QUADRATIC of dk_spacing");
+        s->stages != DK_SPACING_UNIFORM && s->stages != DK_SPACING_QUADRATIC &&
+        s->stages != DK_SPACING_LEVELS)
+        return dkp_fail(message, "sampler.stages", s->stages,
+                        "LAMBDA, UNIFORM, QUADRATIC or LEVELS of dk_spacing");
     return DK_OK;
 }
 
@@ -3222,6 +3240,8 @@ static dk_vec dkp_denoise_first(dk_recorder *r) {
     return D;
 }
 
+static int dkp_attempting(const dk_recorder *r) { return r->pace && r->pace->phase == DKP_ATTEMPT; }
+
 /* Ends an attempt of a step: what follows happens only if the difference of two solutions is tolerable. */
 static void dkp_judge(dk_recorder *r, dk_norm_kind kind, dk_vec a, dk_vec b, dk_vec p, dk_vec q) {
     dk_vec v[4] = {a, b, p, q};
@@ -3296,7 +3316,7 @@ static void dkp_record_all(dk_recorder *r, dk_config *c, dk_plan *plan, const dk
     if (pace && pace->phase != DKP_PLAIN && pace->phase != DKP_ATTEMPT) dkp_record_measure(r), r->step = 1;
     else r->sampler.record(r);
     while (r->status == DK_OK && r->step < r->steps) dk_step(r); /* a recording function may stop early */
-    if (pace && pace->phase == DKP_ATTEMPT && !r->judged)
+    if (dkp_attempting(r) && !r->judged)
         dk_refuse(r, "sampler.rtol", r->sampler.rtol, "0, and atol: this sampler has no error estimate");
     r->position++;
     if (pace) dkp_use(r, 0, 1); /* the state that a rejected attempt goes back to */
@@ -3312,11 +3332,24 @@ typedef struct dkp_split {
     double up;
 } dkp_split;
 
+/* In the flow gauge alpha + sigma stands for alpha: the peers' formulas for VE, applied to flow models, are this. */
+static double dkp_gauge_alpha(const dk_recorder *r, dk_level l) {
+    return r->sampler.gauge == DK_GAUGE_FLOW ? l.alpha + l.sigma : l.alpha;
+}
+
+static double dkp_gauge_lambda(const dk_recorder *r, dk_level l) {
+    dk_level in_gauge = {l.t, dkp_gauge_alpha(r, l), l.sigma};
+    return dk_lambda(in_gauge);
+}
+
 /* r = noise level after/before. All laws keep the marginal variance, sigma_down^2 + up^2 = sigma^2, except
-   DDPM_LARGE: see dk_noise_law. `down` has the alpha of the level to be reached. */
+   DDPM_LARGE and SDE_NOISE: see dk_noise_law. `down` has the alpha of the level to be reached; by ANCESTRAL in the flow
+   gauge its alpha + sigma, and noise levels are the gauge's. */
 static dkp_split dkp_split_between(dk_recorder *r, dk_level from, dk_level to, double eta, dk_noise_law law) {
     dkp_split split = {to, 0};
+    int in_flow = r->sampler.gauge == DK_GAUGE_FLOW && law == DK_LAW_ANCESTRAL;
     double ratio = dk_noise_level(to) / dk_noise_level(from), sigma = to.sigma;
+    if (in_flow) ratio = sigma / dkp_gauge_alpha(r, to) * (dkp_gauge_alpha(r, from) / from.sigma);
     double here = dk_noise_level(to), most = r->sampler.noise_max;
     if (eta <= 0 || sigma <= 0 || here < r->sampler.noise_min || (most > 0 && here > most)) return split;
     if (!r->falling) {
@@ -3336,9 +3369,16 @@ static dkp_split dkp_split_between(dk_recorder *r, dk_level from, dk_level to, d
         double t = s->t_min + (eta < 1 ? 1 - eta : 0) * (to.t - s->t_min);
         double down = dk_noise_level(dk_level_at(s, s->family == DK_FAMILY_VP_DISCRETE ? floor(t) : t));
         if (down < here) split.down.sigma = to.alpha * down;
+    } else if (law == DK_LAW_SDE_NOISE && from.alpha > 0) {
+        /* sigma_from would be `carried` if nothing were removed; sigma_down may fall below 0 */
+        double carried = from.sigma * (to.alpha / from.alpha);
+        split.down.sigma = sigma - eta * (carried - sigma);
+        split.up = sqrt(eta * (carried - sigma) * (carried + sigma));
+        return split;
     } else { /* DDIM, Song et al. 2020, eq. 16 in terms of r; never more noise than the level has */
         double kept = 1 - (law == DK_LAW_ANCESTRAL ? eta * eta : 1) * (1 - ratio) * (1 + ratio);
         split.down.sigma = kept > 0 ? sigma * sqrt(kept) : 0;
+        if (in_flow) split.down.alpha = dkp_gauge_alpha(r, to) - split.down.sigma;
     }
     double lowest = r->sampler.above_last ? dk_noise_level(r->last) * to.alpha : 0;
     if (split.down.sigma < lowest) split.down.sigma = lowest;
@@ -3447,97 +3487,43 @@ static void dkp_lagrange(const double *node, int n, int j, double *basis) {
 static dk_vec dkp_average(const dk_recorder *r, const dkp_history *past, int n, double from, double span,
                           double H) {
     dk_rule rule = r->sampler.rule;
-    if (rule == DK_RULE_IPNDM_V && n > 2) return dkp_ipndm_v_average(past, n, from, span);
-    int even = rule == DK_RULE_UNIFORM || rule == DK_RULE_GRADIENT;
+    int ahead =
+        (past->at[0] - from) / span > 1e-9; /* the newest lies in the step: a corrector's, or singlestep */
+    int even = rule == DK_RULE_UNIFORM || rule == DK_RULE_GRADIENT, omit = -1, count = 0,
+        at[DKP_MAX_ORDER + 1];
     double node[DKP_MAX_ORDER + 1], basis[DKP_MAX_ORDER + 1];
+    if (rule == DK_RULE_IPNDM_V && n > 2 && !ahead) return dkp_ipndm_v_average(past, n, from, span);
+    if (rule == DK_RULE_DPM && n == 3 && ahead) omit = 1; /* DPM-Solver-3: the line through first and last */
     dk_vec sum = dkp_zero();
-    for (int j = 0; j < n; j++) node[j] = even ? -j : (past->at[j] - from) / span;
-    for (int j = 0; j < n; j++) {
+    for (int j = 0; j < n; j++)
+        if (j != omit) node[count] = even ? ahead - j : (past->at[j] - from) / span, at[count++] = j;
+    for (int j = 0; j < count; j++) {
         double weight = 0;
-        dkp_lagrange(node, n, j, basis);
-        for (int i = 0; i < n; i++) {
+        dkp_lagrange(node, count, j, basis);
+        for (int i = 0; i < count; i++) {
             double moment = dkp_moment(H, i);
             if (n == 2 && i == 1 && (rule == DK_RULE_DPM || rule == DK_RULE_BH2)) moment = 0.5;
-            if (n == 2 && i == 1 && rule == DK_RULE_BH1) moment = 0.5 * H / -expm1(-H);
+            if (n == 2 && i == 1 && (rule == DK_RULE_BH1 || rule == DK_RULE_SA))
+                moment = H < 0 || H > 0 ? 0.5 * H / -expm1(-H) : 0.5;
             if (n == 3 && i == 2 && (rule == DK_RULE_DPM || rule == DK_RULE_DPM_TAYLOR)) moment *= 0.5;
             if (i == 1 && rule == DK_RULE_GRADIENT) moment = r->sampler.gamma - 1;
             weight += basis[i] * moment;
         }
-        sum = dk_add(sum, dk_scale(weight, past->v[j]));
+        sum = dk_add(sum, dk_scale(weight, past->v[at[j]]));
     }
     return sum;
-}
-
-/* In the flow gauge alpha + sigma stands for alpha: the peers' formulas for VE, applied to flow models, are this. */
-static double dkp_gauge_alpha(const dk_recorder *r, dk_level l) {
-    return r->sampler.gauge == DK_GAUGE_FLOW ? l.alpha + l.sigma : l.alpha;
-}
-
-static double dkp_gauge_lambda(const dk_recorder *r, dk_level l) {
-    dk_level in_gauge = {l.t, dkp_gauge_alpha(r, l), l.sigma};
-    return dk_lambda(in_gauge);
-}
-
-/* One exponential step of the given number of nodes from the state x at `from`; lambda of the past is finite. */
-static dk_vec dkp_exponential_step(const dk_recorder *r, dk_level from, dk_level to, dkp_split split,
-                                   dk_vec x, dk_vec D, const dkp_history *past, int nodes) {
-    double start = dkp_gauge_lambda(r, from), span = dkp_gauge_lambda(r, to) - start;
-    double H = dkp_gauge_lambda(r, split.down) - start;
-    if (r->sampler.law != DK_LAW_SDE) span = H; /* the ODE down to sigma_down, not the SDE up to the end */
-    if (!dkp_finite(span) || (nodes < 2 && !r->sampler.noise_prediction))
-        return dkp_ddim_step(from, split.down, x, D);
-    if (!r->sampler.noise_prediction)
-        return dkp_ddim_step(from, split.down, x, dkp_average(r, past, nodes, start, span, H));
-    double ratio = dkp_gauge_alpha(r, split.down) / dkp_gauge_alpha(r, from);
-    return dk_mix(ratio, x, split.down.sigma - from.sigma * ratio,
-                  dkp_average(r, past, nodes, start, span, -H));
 }
 
 /* How many of the wanted nodes may be used: those that there are, and, with lower_order_final, no more than there
    are steps left. */
 static int dkp_nodes(const dk_recorder *r, int wanted, int have, int left) {
-    if (r->sampler.lower_order_final < 2 && r->last.sigma <= 0) left--;
+    if (r->sampler.lower_order_final < 2 && dkp_level(r, r->steps).sigma <= 0) left--;
+    if (r->sampler.lower_order_final > 2 && left > 1) left = wanted;
     if (r->sampler.lower_order_final && left < wanted) wanted = left > 1 ? left : 1;
     return wanted < have ? wanted : have;
 }
 
-/* Exponential Adams: D (or the noise) is interpolated in lambda, the linear part is solved exactly. DPM-Solver++
-   2M and 3M and their SDE forms (Lu et al. 2022b, alg. 2, eq. 14), UniPC (Zhao et al. 2023, alg. 1: the corrector
-   repeats the last step with the new estimate, at no further evaluation), RES multistep (Zhang et al. 2023),
-   SA-Solver (Xue et al. 2023, alg. 1: the corrector keeps the predictor's noise) and its PECE form. */
-static void dkp_record_exponential_adams(dk_recorder *r) {
-    dkp_history past;
-    dk_vec x_before = r->x, noise = dkp_zero();
-    dk_level before = r->from;
-    dkp_split split = {r->from, 0};
-    past.count = 0;
-    while (dk_step(r)) {
-        double n = dkp_gauge_alpha(r, r->from), sigma = r->from.sigma, here = dkp_gauge_lambda(r, r->from);
-        dk_vec D = dk_denoise(r, r->x, r->from);
-        int left = r->steps - r->step, noisy = r->sampler.noise_prediction;
-        if (r->sampler.from_down && r->step > 0)
-            for (int i = 0; i < past.count; i++) past.at[i] += here - dkp_gauge_lambda(r, split.down);
-        dkp_push(&past, here, noisy ? dk_keep(r, dk_mix(1 / sigma, r->x, -n / sigma, D)) : D);
-        if (r->sampler.corrector && past.count > 1) { /* repeat the last step with the new estimate */
-            int unipc = r->sampler.rule == DK_RULE_BH1 || r->sampler.rule == DK_RULE_BH2; /* adds its node */
-            int nodes = dkp_nodes(r, r->sampler.corrector, past.count, left + 1 + unipc);
-            dk_vec x = dkp_exponential_step(r, before, r->from, split, x_before, D, &past, nodes);
-            r->x = dk_keep(r, dk_add(x, noise));
-            if (r->sampler.pece) {
-                D = dk_denoise(r, r->x, r->from);
-                past.v[0] = noisy ? dk_keep(r, dk_mix(1 / sigma, r->x, -n / sigma, D)) : D;
-            }
-        }
-        int nodes = dkp_nodes(r, r->sampler.order, past.count, left);
-        if (!dkp_finite(here)) past.count = 0, nodes = 1; /* no interpolation across an infinite gap */
-        split = dkp_noise_split(r, r->sampler.eta, r->sampler.law);
-        noise = dkp_add_noise(r, dkp_zero(), split.up);
-        x_before = r->x, before = r->from;
-        r->x = dk_add(dkp_exponential_step(r, r->from, r->to, split, r->x, D, &past, nodes), noise);
-    }
-}
-
-/* Where a level stands in a gauge: X = x/scale, and the probability-flow ODE is dX/du = p X + q D. */
+/* Where a level stands in a gauge: X = x/scale, and the probability-flow ODE is dX/du = p x + q D. */
 typedef struct dkp_point {
     double u, scale, p, q;
 } dkp_point;
@@ -3557,10 +3543,10 @@ static dkp_point dkp_point_at(const dk_recorder *r, dk_gauge gauge, dk_level l) 
         at.u = l.t, at.p = d_sigma / l.sigma, at.q = d_alpha - l.alpha * at.p;
     } else if (gauge == DK_GAUGE_VP) {
         at.u = dkp_angle(l), at.scale = sqrt(l.alpha * l.alpha + l.sigma * l.sigma);
-        at.p = l.alpha / l.sigma, at.q = -at.scale / l.sigma; /* cot u, -1/sin u */
+        at.p = l.alpha / l.sigma / at.scale, at.q = -at.scale / l.sigma; /* cot u/scale, -1/sin u */
     } else {
         at.scale = gauge == DK_GAUGE_FLOW ? l.alpha + l.sigma : l.alpha;
-        at.u = l.sigma / at.scale, at.p = 1 / at.u, at.q = -at.p;
+        at.u = l.sigma / at.scale, at.p = 1 / l.sigma, at.q = -1 / at.u;
     }
     return at;
 }
@@ -3573,62 +3559,71 @@ static dk_level dkp_level_in_gauge(const dk_recorder *r, dk_gauge gauge, double 
                                     : dk_level_at_sigma(s, u);
 }
 
-/* The attempt's result X, if the embedded method agrees. It may look at the slope there, the next step's first. */
-static dk_vec dkp_judge_runge_kutta(dk_recorder *r, const dkp_tableau *tableau, dk_vec before, dk_vec X,
-                                    double h, const dk_vec *K, dkp_point to) {
+/* A share of the way through the step in t, or in its square root. */
+static dk_level dkp_level_in_time(const dk_recorder *r, double share) {
+    double a = r->from.t, b = r->to.t, t = a + share * (b - a), root = sqrt(a) + share * (sqrt(b) - sqrt(a));
+    return dk_level_at(&r->config->schedule, r->sampler.stages == DK_SPACING_QUADRATIC ? root * root : t);
+}
+
+/* From the state x at `from` along a slope, times its share of the step h: straight in the gauge's coordinates; or, for
+   pseudo numerical methods (Liu et al. 2022, eq. 11), by DDIM with the D that has this slope. In VE and flow these are
+   the same. */
+static dk_vec dkp_transfer(const dk_recorder *r, dk_level from, dk_level to, dk_vec x, double h, double share,
+                           dk_vec slopes) {
+    dkp_point a = dkp_point_at(r, dkp_gauge(r), from), b = dkp_point_at(r, dkp_gauge(r), to);
+    if (!r->sampler.pseudo) return dk_scale(b.scale, dk_mix(1 / a.scale, x, h, slopes));
+    return dkp_ddim_step(from, to, x, dk_mix(1 / (share * a.q), slopes, -a.p / a.q, x));
+}
+
+/* The attempt's result x, if the embedded method agrees. It may look at the slope there, the next step's first. */
+static dk_vec dkp_judge_runge_kutta(dk_recorder *r, const dkp_tableau *tableau, double h, const dk_vec *K,
+                                    dk_vec x) {
     int n = tableau->stages, ahead = fabs(tableau->a[n + 1][n]) > 0;
+    dkp_point from = dkp_point_at(r, dkp_gauge(r), r->from), to = dkp_point_at(r, dkp_gauge(r), r->to);
     dk_vec error = dkp_zero(), D = dkp_zero();
-    X = dk_keep(r, X);
-    for (int i = 0; i < n; i++)
-        error = dk_add(error, dk_scale(h * (tableau->a[n][i] - tableau->a[n + 1][i]), K[i]));
+    x = dk_keep(r, x);
+    for (int i = 0; i < n; i++) error = dk_mix(1, error, h * (tableau->a[n][i] - tableau->a[n + 1][i]), K[i]);
     if (ahead) {
-        D = dk_denoise(r, dk_scale(to.scale, X), r->to);
-        error = dk_add(error, dk_scale(-h * tableau->a[n + 1][n], dk_mix(to.p, X, to.q, D)));
+        D = dk_denoise(r, x, r->to);
+        error = dk_mix(1, error, -h * tableau->a[n + 1][n], dk_mix(to.p, x, to.q, D));
     }
-    dkp_judge(r, DK_NORM_ERROR_SUM, error, dkp_zero(), before, X);
+    dkp_judge(r, DK_NORM_ERROR_SUM, error, dkp_zero(), dk_scale(1 / from.scale, r->x),
+              dk_scale(1 / to.scale, x));
     if (ahead) dkp_pin(r, DKP_KEPT_D, D);
-    return X;
+    return x;
 }
 
 /* One explicit Runge-Kutta step in the gauge, down to `end`. The ODE is singular at sigma = 0, so a step that
-   ends there is the first order one. */
-static void dkp_runge_kutta_to(dk_recorder *r, const dkp_tableau *tableau, dk_level end) {
+   ends there is the first order one. Returns the first slope. */
+static dk_vec dkp_runge_kutta_to(dk_recorder *r, const dkp_tableau *tableau, dk_level end) {
     int plain = end.sigma > 0 || r->sampler.plain_last, stages = end.sigma > 0 ? tableau->stages : 1;
     int noisy = end.sigma < r->to.sigma;
     dk_gauge gauge = dkp_gauge(r);
-    dkp_point from = dkp_point_at(r, gauge, r->from), to = dkp_point_at(r, gauge, end);
-    double h = to.u - from.u;
-    dk_vec X = dk_scale(1 / from.scale, r->x), K[DK_MAX_STAGES], D = dkp_zero();
+    double u = dkp_point_at(r, gauge, r->from).u, h = dkp_point_at(r, gauge, end).u - u;
+    dk_vec K[DK_MAX_STAGES], D = dkp_zero(), sum = dkp_zero();
     for (int i = 0; i < stages; i++) {
         double c = 0;
-        dk_vec Y = X;
-        for (int j = 0; j < i; j++) {
-            c += tableau->a[i][j];
-            Y = dk_add(Y, dk_scale(h * tableau->a[i][j], K[j]));
-        }
+        sum = dkp_zero();
+        for (int j = 0; j < i; j++) c += tableau->a[i][j], sum = dk_mix(1, sum, tableau->a[i][j], K[j]);
         dk_level level = i == 0                          ? r->from
                          : fabs(c - 1) < 1e-12 && !noisy ? r->to
-                                                         : dkp_level_in_gauge(r, gauge, from.u + c * h);
+                         : r->sampler.pseudo             ? dkp_level_in_time(r, c)
+                                                         : dkp_level_in_gauge(r, gauge, u + c * h);
         dkp_point at = dkp_point_at(r, gauge, level);
-        D = i == 0 ? dkp_denoise_first(r) : dk_denoise(r, dk_scale(at.scale, Y), level);
-        K[i] = dk_mix(at.p, Y, at.q, D);
+        dk_vec x = i == 0 ? r->x : dkp_transfer(r, r->from, level, r->x, h, c, sum);
+        D = i == 0 ? dkp_denoise_first(r) : dk_denoise(r, x, level);
+        K[i] = dk_mix(at.p, x, at.q, D);
     }
-    if (!plain) {
-        r->x = dkp_ddim_step(r->from, end, r->x, D);
-        return;
-    }
-    dk_vec before = X;
-    for (int i = 0; i < stages; i++)
-        X = dk_add(X, dk_scale(stages > 1 ? h * tableau->a[stages][i] : h, K[i]));
-    if (r->pace && r->pace->phase == DKP_ATTEMPT && tableau->embedded)
-        X = dkp_judge_runge_kutta(r, tableau, before, X, h, K, to);
-    r->x = dk_scale(to.scale, X);
+    sum = dkp_zero();
+    for (int i = 0; i < stages; i++) sum = dk_mix(1, sum, stages > 1 ? tableau->a[stages][i] : 1, K[i]);
+    dk_vec x = plain ? dkp_transfer(r, r->from, end, r->x, h, 1, sum) : dkp_ddim_step(r->from, end, r->x, D);
+    r->x = dkp_attempting(r) && tableau->embedded ? dkp_judge_runge_kutta(r, tableau, h, K, x) : x;
+    return K[0];
 }
 
-static void dkp_runge_kutta_step(dk_recorder *r, const dkp_tableau *tableau) {
+static void dkp_refuse_eta(dk_recorder *r) {
     if (r->sampler.eta > 0)
         dk_refuse(r, "sampler.eta", r->sampler.eta, "0: this sampler is deterministic but for churn");
-    dkp_runge_kutta_to(r, tableau, r->to);
 }
 
 /* What the first step size is estimated from: the state, its slope, and its slope's change over a small step; Hairer,
@@ -3637,32 +3632,141 @@ static void dkp_record_measure(dk_recorder *r) {
     if (r->pace->phase == DKP_START) return;
     dkp_point from = dkp_point_at(r, dkp_gauge(r), r->from), to = dkp_point_at(r, dkp_gauge(r), r->pace->to);
     dk_vec X = dk_keep(r, dk_scale(1 / from.scale, r->x)), D = dkp_denoise_first(r);
-    dk_vec K = dk_keep(r, dk_mix(from.p, X, from.q, D));
+    dk_vec K = dk_keep(r, dk_mix(from.p, r->x, from.q, D));
     if (r->pace->phase == DKP_MEASURE) {
         dkp_judge(r, DK_NORM_ERROR_SUM, X, dkp_zero(), X, X);
         dkp_judge(r, DK_NORM_ERROR_SUM, K, dkp_zero(), X, X);
     } else {
-        dk_vec Y = dk_keep(r, dk_mix(1, X, to.u - from.u, K)),
-               there = dk_denoise(r, dk_scale(to.scale, Y), r->pace->to);
-        dkp_judge(r, DK_NORM_ERROR_SUM, dk_mix(to.p, Y, to.q, there), K, X, X);
+        dk_vec x = dk_keep(r, dk_scale(to.scale, dk_mix(1, X, to.u - from.u, K)));
+        D = dk_denoise(r, x, r->pace->to);
+        dkp_judge(r, DK_NORM_ERROR_SUM, dk_mix(to.p, x, to.q, D), K, X, X);
     }
 }
 
-/* Adams-Bashforth in the gauge: the slope is interpolated in u. LMS (k-diffusion), DEIS in rho (Zhang & Chen 2022),
-   iPNDM (the same with weights for equal steps), gradient estimation (Permenter & Yuan 2023). */
-static void dkp_record_adams(dk_recorder *r) {
+static dk_vec dkp_runge_kutta_step(dk_recorder *r, const dkp_tableau *tableau) {
+    dkp_refuse_eta(r);
+    return dkp_runge_kutta_to(r, tableau, r->to);
+}
+
+/* A multistep run: classical in a gauge, or exponential in lambda. What is interpolated, and the last step, which the
+   corrector repeats. */
+typedef struct dkp_multistep {
+    int classical, uncorrected; /* so many steps are not corrected */
     dkp_history past;
-    past.count = 0;
+    dk_level before; /* where the last step began */
+    dk_vec x, noise; /* its state there, and its noise */
+    dkp_split split;
+    dk_vec D, U; /* newest; U is D but for CFG++ */
+} dkp_multistep;
+
+static double dkp_axis(const dk_recorder *r, int classical, dk_level l) {
+    return classical ? dkp_point_at(r, dkp_gauge(r), l).u : dkp_gauge_lambda(r, l);
+}
+
+/* What is interpolated: the slope in the gauge; the noise; or D. */
+static dk_vec dkp_interpolant(dk_recorder *r, int classical, dk_level l, dk_vec D) {
+    if (classical) {
+        dkp_point at = dkp_point_at(r, dkp_gauge(r), l);
+        return dk_keep(r, dk_mix(at.p, r->x, at.q, D));
+    }
+    if (!r->sampler.noise_prediction) return D;
+    return dk_keep(r, dk_mix(1 / l.sigma, r->x, -dkp_gauge_alpha(r, l) / l.sigma, D));
+}
+
+/* One step by the newest nodes from the state x at `from`: the slope's average in the gauge, or the exact linear
+   part and the average of D or the noise under its weight. */
+static dk_vec dkp_multistep_step(const dk_recorder *r, int classical, dk_level from, dk_level to,
+                                 dkp_split split, dk_vec x, dk_vec D, const dkp_history *past, int nodes) {
+    dk_noise_law law = r->sampler.law;
+    dk_level down = split.down;
+    double start = dkp_axis(r, classical, from), h = dkp_axis(r, classical, to) - start;
+    double h_down = dkp_axis(r, classical, down) - start;
+    if (classical &&
+        ((to.sigma <= 0 && !r->sampler.plain_last) || dkp_point_at(r, dkp_gauge(r), from).scale <= 0))
+        return dkp_ddim_step(from, down, x, D);
+    if (classical)
+        return dkp_transfer(r, from, down, x, h_down, 1, dkp_average(r, past, nodes, start, h_down, 0));
+    /* an SDE's step goes to the end, in the noise with the ODE's weight; other laws': as an ODE's to sigma_down */
+    double span = law == DK_LAW_SDE || law == DK_LAW_SDE_NOISE ? h : h_down,
+           H = law == DK_LAW_SDE_NOISE ? h : h_down;
+    if (!dkp_finite(span) || (nodes < 2 && !r->sampler.noise_prediction))
+        return dkp_ddim_step(from, down, x, D);
+    if (!r->sampler.noise_prediction)
+        return dkp_ddim_step(from, down, x, dkp_average(r, past, nodes, start, span, H));
+    double ratio = dkp_gauge_alpha(r, down) / dkp_gauge_alpha(r, from);
+    return dk_mix(ratio, x, down.sigma - from.sigma * ratio, dkp_average(r, past, nodes, start, span, -H));
+}
+
+/* D at r->x. For CFG++ (Chung et al. 2024, alg. 1) the state moves by alpha (D - U): there the guided D leaves the
+   noise that the unconditional U leaves here. */
+static void dkp_multistep_estimate(dk_recorder *r, dkp_multistep *m, dk_level l) {
+    double alpha = dkp_gauge_alpha(r, l);
+    m->D = dk_denoise_told(r, r->x, l, l, r->sampler.cfg_pp ? &m->U : NULL);
+    if (r->sampler.cfg_pp) r->x = dk_keep(r, dk_add(r->x, dk_mix(alpha, m->D, -alpha, m->U)));
+    else m->U = m->D;
+}
+
+/* Evaluates at level l and repeats the step that led there with the new node. */
+static void dkp_multistep_evaluate(dk_recorder *r, dkp_multistep *m, dk_level l, int left) {
+    const dk_sampler *s = &r->sampler;
+    double here = dkp_axis(r, m->classical, l);
+    dkp_multistep_estimate(r, m, l);
+    if (s->from_down && !m->classical && r->step > 0)
+        for (int i = 0; i < m->past.count; i++) m->past.at[i] += here - dkp_gauge_lambda(r, m->split.down);
+    dkp_push(&m->past, here, dkp_interpolant(r, m->classical, l, m->D));
+    if (!s->corrector || m->past.count < 2 || r->steps - left <= m->uncorrected) return;
+    int unipc = s->rule == DK_RULE_BH1 || s->rule == DK_RULE_BH2;
+    int more = unipc || s->lower_order_final > 1; /* one node more than the predictor had */
+    int nodes = dkp_nodes(r, s->corrector, m->past.count, left + s->correct_last + 1 + more);
+    dk_vec x = dkp_multistep_step(r, m->classical, m->before, l, m->split, m->x, m->D, &m->past, nodes);
+    r->x = dk_keep(r, dk_add(x, m->noise));
+    if (!s->pece) return;
+    dkp_multistep_estimate(r, m, l);
+    m->past.v[0] = dkp_interpolant(r, m->classical, l, m->D);
+}
+
+static void dkp_record_multistep(dk_recorder *r, int classical) {
+    const dk_sampler *s = &r->sampler;
+    dkp_tableau tableau;
+    dkp_multistep m;
+    memset(&m, 0, sizeof m);
+    m.classical = classical;
+    if (classical) dkp_refuse_eta(r); /* a slope's history has noise in it that no polynomial goes through */
+    int warmup = classical && s->warmup <= r->steps ? s->warmup : 0;
+    m.uncorrected = s->uncorrected > warmup ? s->uncorrected : warmup;
+    if (warmup && r->status == DK_OK) r->status = dkp_parse_tableau(s->tableau, &tableau, r->config->message);
     while (dk_step(r)) {
-        dkp_point from = dkp_point_at(r, dkp_gauge(r), r->from), to = dkp_point_at(r, dkp_gauge(r), r->to);
-        dk_vec X = dk_scale(1 / from.scale, r->x), D = dk_denoise(r, r->x, r->from);
-        dkp_push(&past, from.u, dk_keep(r, dk_mix(from.p, X, from.q, D)));
-        double h = to.u - from.u;
-        int nodes = dkp_nodes(r, r->sampler.order, past.count, r->steps - r->step);
-        if (r->to.sigma <= 0 && !r->sampler.plain_last) r->x = dkp_ddim_step(r->from, r->to, r->x, D);
-        else r->x = dk_scale(to.scale, dk_mix(1, X, h, dkp_average(r, &past, nodes, from.u, h, 0)));
+        int left = r->steps - r->step;
+        if (r->step < warmup) {
+            dk_vec slope = dkp_runge_kutta_step(r, &tableau);
+            dkp_push(&m.past, dkp_axis(r, 1, r->from), dk_keep(r, slope));
+            continue;
+        }
+        dkp_multistep_evaluate(r, &m, r->from, left);
+        dkp_split split = dkp_noise_split(r, s->eta, s->law);
+        int nodes = dkp_nodes(r, s->order, m.past.count, left + s->correct_last);
+        if (!classical && !dkp_finite(m.past.at[0]))
+            m.past.count = 0, nodes = 1; /* no interpolation across an infinite gap */
+        if (!classical && !s->noise_prediction && s->cfg_pp > 1 && nodes > 1) m.past.v[0] = m.U;
+        m.before = r->from, m.x = r->x, m.split = split;
+        m.noise = dkp_add_noise(r, dkp_zero(), split.up);
+        dk_vec x = dkp_multistep_step(r, classical, r->from, r->to, split, r->x, m.D, &m.past, nodes);
+        r->x = dk_add(x, m.noise);
+        if (!classical && !s->noise_prediction) m.past.v[0] = m.U;
+        if (s->correct_last && left == 1 && r->to.sigma > 0) dkp_multistep_evaluate(r, &m, r->to, 0);
     }
 }
+
+/* Exponential Adams: D (or the noise) is interpolated in lambda, the linear part is solved exactly. DPM-Solver++
+   2M and 3M and their SDE forms (Lu et al. 2022b, alg. 2, eq. 14), UniPC (Zhao et al. 2023, alg. 1: the corrector
+   repeats the last step with the new estimate, at no further evaluation), RES multistep (Zhang et al. 2023),
+   SA-Solver (Xue et al. 2023, alg. 1: the corrector keeps the predictor's noise) and its PECE form. */
+static void dkp_record_exponential_adams(dk_recorder *r) { dkp_record_multistep(r, 0); }
+
+/* Adams-Bashforth in the gauge: the slope is interpolated in u; with a corrector Adams-Bashforth-Moulton. LMS
+   (k-diffusion), DEIS in rho (Zhang & Chen 2022), PNDM and PLMS (Liu et al. 2022, with weights for equal steps and a
+   Runge-Kutta warm-up), iPNDM (the same without), gradient estimation (Permenter & Yuan 2023). */
+static void dkp_record_adams(dk_recorder *r) { dkp_record_multistep(r, 1); }
 
 /* DEIS t-AB, Zhang & Chen 2022, eq. 15: the noise is interpolated in the time t of the VP process whose noise level is
    0.002 at t = 0.001 and 80 at t = 1, log(1 + level^2) = d t^2/2 + m t (Karras et al. 2022, table 1), and integrated
@@ -3697,7 +3801,7 @@ static void dkp_record_deis_t(dk_recorder *r) {
         dk_vec X = dk_scale(1 / from.scale, r->x), D = dk_denoise(r, r->x, r->from);
         double here = (sqrt(m * m + 2 * d * log1p(from.u * from.u)) - m) / d;
         double next = (sqrt(m * m + 2 * d * log1p(to.u * to.u)) - m) / d;
-        dkp_push(&past, here, dk_keep(r, dk_mix(from.p, X, from.q, D)));
+        dkp_push(&past, here, dk_keep(r, dk_mix(from.p, r->x, from.q, D)));
         int nodes = dkp_nodes(r, r->sampler.order, past.count, r->steps - r->step);
         if (r->to.sigma <= 0) r->x = dkp_ddim_step(r->from, r->to, r->x, D);
         else if (nodes == 1) r->x = dk_scale(to.scale, dk_mix(1, X, to.u - from.u, past.v[0]));
@@ -3992,7 +4096,7 @@ static void dkp_phi_step(dk_recorder *r, const dk_exponential *m, dkp_stage_nois
         else if (last) split = whole;
         x = dkp_phi_sum(r, m, i, F, split.down, noisy);
         if (last) x = dk_mix(1, x, r->to.alpha, guidance);
-        if (last && r->pace && r->pace->phase == DKP_ATTEMPT && dkp_has_embedded(m))
+        if (last && dkp_attempting(r) && dkp_has_embedded(m))
             x = dkp_judge_phi(r, m, F, x, split.down, noisy);
         if (noise == DKP_NOISE_PATH) { /* the noise alone takes the same way: it decays and is renewed */
             dkp_split part = dkp_split_between(r, before, level, eta, r->sampler.law);
@@ -4017,11 +4121,10 @@ static void dkp_record_exponential(dk_recorder *r) {
 /* Where stage k of `order` stands, as a share of the way in lambda from this step's start to its end. */
 static double dkp_stage_at(const dk_recorder *r, int k, int order) {
     const dk_sampler *s = &r->sampler;
-    double given = k == 1 ? s->alpha : s->alpha2, at = (double)k / order, a = r->from.t, b = r->to.t;
+    double given = k == 1 ? s->alpha : s->alpha2, at = (double)k / order;
     if (given > 0) return given;
     if (s->stages != DK_SPACING_UNIFORM && s->stages != DK_SPACING_QUADRATIC) return at;
-    double t = a + at * (b - a), root = sqrt(a) + at * (sqrt(b) - sqrt(a));
-    dk_level level = dk_level_at(&r->config->schedule, s->stages == DK_SPACING_UNIFORM ? t : root * root);
+    dk_level level = dkp_level_in_time(r, at);
     double here = dkp_gauge_lambda(r, r->from);
     return (dkp_gauge_lambda(r, level) - here) / (dkp_gauge_lambda(r, r->to) - here);
 }
@@ -4059,9 +4162,38 @@ static int dkp_singlestep_order(const dk_recorder *r) {
     return order - (missing <= 0 ? 0 : missing < most ? missing : most);
 }
 
+/* The same with stages on the grid's own levels: `order` steps of the grid are one step, and each of them begins anew
+   where that one did, with what has been evaluated since. That is the multistep step with its nodes ahead of its start.
+   Noise comes afresh with every stage. lower_order_final: a step that would end with the grid is one level shorter. */
+static void dkp_singlestep_on_levels(dk_recorder *r) {
+    int stages = 0, order = r->sampler.order > 1 ? r->sampler.order : 1,
+        lower = order > 1 && r->sampler.lower_order_final;
+    dk_level start = r->from;
+    dk_vec x = r->x;
+    dkp_history past;
+    while (dk_step(r)) {
+        int left = r->steps - r->step;
+        if (stages == 0) {
+            stages = !dkp_finite(dkp_gauge_lambda(r, r->from)) ? 1
+                     : left > order                            ? order
+                                                               : left - (lower && left == order);
+            past.count = 0, start = r->from, x = r->x;
+        }
+        stages--;
+        dk_vec D = dk_denoise(r, r->x, r->from);
+        dkp_push(&past, dkp_gauge_lambda(r, r->from), dkp_interpolant(r, 0, r->from, D));
+        r->from = start; /* of the step that is made */
+        dkp_split split = dkp_noise_split(r, r->sampler.eta, r->sampler.law);
+        dk_vec to = dkp_multistep_step(r, 0, start, r->to, split, x, D, &past, past.count);
+        r->x = dkp_add_noise(r, to, split.up);
+    }
+}
+
 /* Deterministic steps down, noise behind them. */
 static void dkp_record_singlestep(dk_recorder *r) {
-    while (dk_step(r)) dkp_singlestep(r, dkp_singlestep_order(r), DKP_NOISE_BEHIND);
+    if (r->sampler.stages == DK_SPACING_LEVELS) dkp_singlestep_on_levels(r);
+    else
+        while (dk_step(r)) dkp_singlestep(r, dkp_singlestep_order(r), DKP_NOISE_BEHIND);
 }
 
 /* SDE-DPM-Solver++(2S) as in k-diffusion: stage and step get noise of their own. */
@@ -4223,8 +4355,8 @@ typedef struct dkp_field {
     { "grid." #member, DKP_AT(grid.member), kind, NULL }
 static const dkp_field dkp_fields[] = {
     {"gauge", DKP_AT(sampler.gauge), 'c', "default|ve|flow|vp|native"},
-    {"rule", DKP_AT(sampler.rule), 'c', "exact|dpm|dpm_taylor|bh1|bh2|uniform|ipndm_v|gradient"},
-    {"law", DKP_AT(sampler.law), 'c', "ancestral|sde|ddpm_large|fresh|time|flow"},
+    {"rule", DKP_AT(sampler.rule), 'c', "exact|dpm|dpm_taylor|bh1|bh2|sa|uniform|ipndm_v|gradient"},
+    {"law", DKP_AT(sampler.law), 'c', "ancestral|sde|ddpm_large|fresh|time|flow|sde_noise"},
     {"predictor", DKP_AT(sampler.predictor), 'c', "reverse_diffusion|euler_maruyama|ancestral|none"},
     DKP_S('i', order),
     DKP_S('r', alpha),
@@ -4241,11 +4373,15 @@ static const dkp_field dkp_fields[] = {
     DKP_S('i', noise_prediction),
     DKP_S('i', corrector),
     DKP_S('i', pece),
+    DKP_S('i', uncorrected),
+    DKP_S('i', correct_last),
+    DKP_S('i', warmup),
     DKP_S('i', lower_order_final),
     DKP_S('r', gamma),
     DKP_S('i', points),
     DKP_S('i', er_power),
     DKP_S('i', from_down),
+    DKP_S('i', pseudo),
     DKP_S('i', plain_last),
     DKP_S('r', noise_min),
     DKP_S('r', noise_max),
@@ -4310,6 +4446,7 @@ static int dkp_set_field(dk_config *c, const dkp_field *f, const char *value) {
         if ((whole = dkp_parse_choice(f->choices, value)) < 0) return 0;
     } else if (f->kind == 'g') {
         dk_grid g = dk_grid_named(value);
+        if (strcmp(value, "levels") == 0) g.unknown = NULL, g.spacing = DK_SPACING_LEVELS;
         if (g.unknown) return 0;
         whole = (int)g.spacing;
     } else {
@@ -4360,6 +4497,8 @@ static void dkp_settings(dk_config *c, const char *settings, int of, char wrong[
     { name, record, NULL, NULL, settings, order, evals, paper }
 #define DKP_RK(name, tableau, settings, order, evals, paper) \
     { name, dkp_record_runge_kutta, tableau, NULL, settings, order, evals, paper }
+#define DKP_WARM(name, tableau, settings, order, evals, paper) \
+    { name, dkp_record_adams, tableau, NULL, settings, order, evals, paper }
 #define DKP_PHI(name, exponential, settings, order, evals, paper) \
     { name, dkp_record_exponential, NULL, exponential, settings, order, evals, paper }
 /* clang-format off */
@@ -4471,6 +4610,9 @@ static const dk_sampler_info dkp_samplers[] = {
     DKP_ROW("dpm_solver_3m", dkp_record_exponential_adams, "order=3 noise_prediction=1 law=sde", 3, 1, "Lu et al. 2022, multistep; exact third order"),
     DKP_ROW("deis", dkp_record_exponential_adams, "order=3 noise_prediction=1 law=sde", 3, 1, "Zhang & Chen 2022, in log rho"),
     DKP_ROW("res_multistep", dkp_record_exponential_adams, "order=2", 2, 1, "Zhang et al. 2023, RES"),
+    DKP_ROW("dpmpp_2m_cfg_pp", dkp_record_exponential_adams, "order=2 rule=dpm law=sde cfg_pp=1", 1, 1, "ComfyUI's dpmpp_2m_cfg_pp"),
+    DKP_ROW("res_multistep_cfg_pp", dkp_record_exponential_adams, "order=2 cfg_pp=2", 1, 1, "ComfyUI's res_multistep_cfg_pp"),
+    DKP_ROW("res_multistep_ancestral_cfg_pp", dkp_record_exponential_adams, "order=2 eta=1 cfg_pp=2", 1, 1, "ComfyUI's res_multistep_ancestral_cfg_pp"),
     DKP_ROW("res_multistep_ancestral", dkp_record_exponential_adams, "order=2 eta=1", 1, 1, "Zhang et al. 2023, RES"),
     DKP_ROW("res_3m", dkp_record_exponential_adams, "order=3", 3, 1, "Zhang et al. 2023, RES"),
     DKP_ROW("unip", dkp_record_exponential_adams, "order=3 rule=bh2 law=sde", 3, 1, "Zhao et al. 2023, UniP"),
@@ -4480,15 +4622,20 @@ static const dk_sampler_info dkp_samplers[] = {
     DKP_ROW("er_sde", dkp_record_er_sde, "order=3", 1, 1, "Cui et al. 2023, ER-SDE-Solver-3"),
     DKP_ROW("lms", dkp_record_adams, "order=4", 4, 1, "k-diffusion's lms: Adams-Bashforth, exact weights"),
     DKP_ROW("ipndm", dkp_record_adams, "order=4 rule=uniform", 1, 1, "Liu et al. 2022; Zhang & Chen 2022"),
+    DKP_WARM("plms", "1 | 1/2 1/2", "order=4 rule=uniform warmup=1 pseudo=1", 1, 1, "Liu et al. 2022, alg. 2; CompVis's PLMS"),
+    DKP_WARM("pndm", "1/2 | 0 1/2 | 0 0 1 | 1/6 1/3 1/3 1/6", "order=4 rule=uniform warmup=3 pseudo=1", 1, 1, "Liu et al. 2022, alg. 1 and 2"),
+    DKP_ROW("abm", dkp_record_adams, "order=3 corrector=4 pece=1", 4, 2, "Adams-Bashforth-Moulton, PECE; Hairer et al. 1993, III.1"),
     DKP_ROW("ipndm_v", dkp_record_adams, "order=4 rule=ipndm_v", 1, 1, "zju-pi/diff-sampler's ipndm_v; for exact weights see lms"),
     DKP_ROW("deis_t", dkp_record_deis_t, "order=3", 3, 1, "Zhang & Chen 2022, t-AB"),
     DKP_ROW("deis_rho", dkp_record_adams, "order=3", 3, 1, "Zhang & Chen 2022, rho-AB"),
     DKP_ROW("gradient_estimation", dkp_record_adams, "order=2 rule=gradient gamma=2", 1, 1, "Permenter & Yuan 2023"),
+    DKP_ROW("gradient_estimation_cfg_pp", dkp_record_adams, "order=2 rule=gradient gamma=2 cfg_pp=1", 1, 1, "ComfyUI's gradient_estimation_cfg_pp"),
 };
 /* clang-format on */
 #undef DKP_ROW
 #undef DKP_DORMAND_PRINCE
 #undef DKP_RK
+#undef DKP_WARM
 #undef DKP_PHI
 
 DK_API const dk_sampler_info *dk_sampler_at(int i) {
@@ -4557,6 +4704,10 @@ static const dk_alias dkp_aliases[] = {
     {"comfyui", "euler_cfg_pp", "euler_cfg_pp", NULL, "", ""},
     {"comfyui", "euler_ancestral_cfg_pp", "euler_ancestral_cfg_pp", NULL, "", ""},
     {"comfyui", "dpmpp_2s_ancestral_cfg_pp", "dpmpp_2s_ancestral_cfg_pp", NULL, "", ""},
+    {"comfyui", "dpmpp_2m_cfg_pp", "dpmpp_2m_cfg_pp", NULL, "", ""},
+    {"comfyui", "res_multistep_cfg_pp", "res_multistep_cfg_pp", NULL, "", ""},
+    {"comfyui", "res_multistep_ancestral_cfg_pp", "res_multistep_ancestral_cfg_pp", NULL, "from_down=1", ""},
+    {"comfyui", "gradient_estimation_cfg_pp", "gradient_estimation_cfg_pp", NULL, "", ""},
     {"comfyui", "dpmpp_sde", "dpmpp_sde", NULL, "", ""},
     {"comfyui", "dpmpp_2m", "dpmpp_2m", NULL, "", ""},
     {"comfyui", "dpmpp_2m_sde", "dpmpp_2m_sde", NULL, "", ""},
@@ -4631,7 +4782,7 @@ static const dk_alias dkp_aliases[] = {
     {"a1111", "DDIM", "ddim", NULL, "", ""},
     {"a1111", "DDIM CFG++", "euler_cfg_pp", NULL, "", ""},
     {"a1111", "ddim_cfgpp", "euler_cfg_pp", NULL, "", ""},
-    {"a1111", "PLMS", "ipndm", NULL, "", "its first step evaluates twice, as Heun's does"},
+    {"a1111", "PLMS", "plms", NULL, "", ""},
     {"a1111", "UniPC", "unipc", NULL, "rule=bh1 lower_order_final=1", ""},
     {"a1111", "Uniform", NULL, "linspace", "", ""},
     {"a1111", "Karras", NULL, "karras", "", ""},
@@ -4671,8 +4822,8 @@ static const dk_alias dkp_aliases[] = {
     {"diffusers", "DDPMParallelScheduler", "ddpm", NULL, "", "variance fixed_large: ddpm_large"},
     {"diffusers", "UnCLIPScheduler", "ddpm", NULL, "", ""},
     {"diffusers", "DDPMWuerstchenScheduler", "ddpm", NULL, "", ""},
-    {"diffusers", "PNDMScheduler", "ipndm", NULL, "", "its first steps are Runge-Kutta's"},
-    {"diffusers", "IPNDMScheduler", "ipndm", NULL, "", ""},
+    {"diffusers", "PNDMScheduler", "pndm", NULL, "plain_last=1", "skip_prk_steps: plms; v prediction: gauge=vp"},
+    {"diffusers", "IPNDMScheduler", "ipndm", NULL, "plain_last=1", ""},
     {"diffusers", "EulerDiscreteScheduler", "euler", NULL, "", ""},
     {"diffusers", "EulerAncestralDiscreteScheduler", "euler_ancestral", NULL, "", ""},
     {"diffusers", "HeunDiscreteScheduler", "heun", NULL, "", ""},
@@ -4680,12 +4831,13 @@ static const dk_alias dkp_aliases[] = {
     {"diffusers", "KDPM2AncestralDiscreteScheduler", "dpm2_ancestral", NULL, "", ""},
     {"diffusers", "LMSDiscreteScheduler", "lms", NULL, "plain_last=1", ""},
     {"diffusers", "DPMSolverSDEScheduler", "dpmpp_sde", NULL, "", ""},
-    {"diffusers", "DPMSolverMultistepScheduler", "dpmpp_2m", NULL, "", "sde-dpmsolver++: dpmpp_2m_sde; dpmsolver: dpm_solver_2m"},
+    {"diffusers", "DPMSolverMultistepScheduler", "dpmpp_2m", NULL, "", "sde-dpmsolver++: dpmpp_2m_sde; dpmsolver: dpm_solver_2m; sde-dpmsolver: that with law=sde_noise eta=1"},
+    {"diffusers", "CogVideoXDPMScheduler", "dpmpp_2m_sde", NULL, "", ""},
     {"diffusers", "DPMSolverMultistepInverseScheduler", "dpmpp_2m", NULL, "grid.rising=1", ""},
-    {"diffusers", "DPMSolverSinglestepScheduler", "dpmpp_2s", NULL, "", "dpmsolver: dpm_solver_2s"},
+    {"diffusers", "DPMSolverSinglestepScheduler", "dpmpp_2s", NULL, "stages=levels lower_order_final=1", "dpmsolver: dpm_solver_2s; sde-dpmsolver++: law=sde eta=1"},
     {"diffusers", "DEISMultistepScheduler", "deis", NULL, "order=2", ""},
     {"diffusers", "UniPCMultistepScheduler", "unipc", NULL, "order=2 corrector=3 rule=bh2", ""},
-    {"diffusers", "SASolverScheduler", "sa_solver", NULL, "order=2 corrector=2 rule=bh1", "noise in timesteps 200 to 800 only: noise_min, noise_max"},
+    {"diffusers", "SASolverScheduler", "sa_solver", NULL, "order=2 corrector=2 rule=sa lower_order_final=2", "noise in timesteps 200 to 800 only: noise_min, noise_max"},
     {"diffusers", "EDMEulerScheduler", "euler", NULL, "", ""},
     {"diffusers", "EDMDPMSolverMultistepScheduler", "dpmpp_2m", NULL, "", ""},
     {"diffusers", "CosineDPMSolverMultistepScheduler", "dpmpp_2m_sde", NULL, "", ""},
@@ -5110,8 +5262,8 @@ static int dkp_controlled(const dk_config *c) { return c->sampler.rtol > 0 || c-
 /* The axis that step sizes are measured on: u of a classical method's gauge, lambda of an exponential one. */
 static int dkp_is_classical(const dk_recorder *r) { return r->sampler.record == dkp_record_runge_kutta; }
 
-static double dkp_axis(const dk_recorder *r, dk_level l) {
-    return dkp_is_classical(r) ? dkp_point_at(r, dkp_gauge(r), l).u : dkp_gauge_lambda(r, l);
+static double dkp_control_axis(const dk_recorder *r, dk_level l) {
+    return dkp_axis(r, dkp_is_classical(r), l);
 }
 
 static dk_level dkp_level_on_axis(const dk_recorder *r, double at) {
@@ -5119,9 +5271,9 @@ static dk_level dkp_level_on_axis(const dk_recorder *r, double at) {
 }
 
 /* Steps are controlled between these levels of the grid; to and from infinite ones there are ordinary steps. */
-static int dkp_control_begin(const dk_recorder *r) { return !dkp_finite(dkp_axis(r, r->first)); }
+static int dkp_control_begin(const dk_recorder *r) { return !dkp_finite(dkp_control_axis(r, r->first)); }
 static int dkp_control_end(const dk_recorder *r) {
-    return r->config->steps - (r->last.sigma <= 0 || !dkp_finite(dkp_axis(r, r->last)));
+    return r->config->steps - (r->last.sigma <= 0 || !dkp_finite(dkp_control_axis(r, r->last)));
 }
 
 static void dkp_aim(const dk_recorder *r, dk_pace *p) {
@@ -5135,7 +5287,8 @@ static void dkp_aim(const dk_recorder *r, dk_pace *p) {
 /* Enters the part of the grid that is controlled. */
 static void dkp_enter(const dk_recorder *r, dk_pace *p) {
     double h = r->sampler.h_init;
-    p->at = dkp_axis(r, p->from), p->end = dkp_axis(r, dkp_grid_level(r->config, dkp_control_end(r)));
+    p->at = dkp_control_axis(r, p->from),
+    p->end = dkp_control_axis(r, dkp_grid_level(r->config, dkp_control_end(r)));
     p->phase = dkp_is_classical(r) && h <= 0 ? DKP_MEASURE : DKP_ATTEMPT;
     p->h = h > 0 ? h : 0.05;
     dkp_aim(r, p);

@@ -75,11 +75,15 @@ typedef struct replay {
     const double *time_at;
 
     const json *noises, *used;
-    const double *normals;          /* draws one after another, instead of `noises` */
-    int by_step;                    /* a draw for each step, used or not */
-    double noise_clip;              /* |draw| <= this times its deviation; 0: any */
-    int silent_from;                /* from this draw on the peer multiplies by zero; 0: none */
-    int ends_early;                 /* the peer's last step goes to sigma = 0, or nowhere */
+    dk_prediction output;  /* what the network's output is, if that is not what the sampler takes it for */
+    int pure_is_zero;      /* the output is 0 where alpha = 0 */
+    const double *normals; /* draws one after another, instead of `noises` */
+    int by_step;           /* a draw for each step, used or not */
+    int unclipped;         /* whatever its config says */
+    int draws_twice;       /* two draws for each inner step, of which the second is used */
+    double noise_clip;     /* |draw| <= this times its deviation; 0: any */
+    int silent_from;       /* from this draw on the peer multiplies by zero; 0: none */
+    int ends_early;        /* the peer's last step goes to sigma = 0, or nowhere */
     void (*then)(struct replay *r); /* sets what runs afterwards; NULL: nothing */
     int calls, rejected;            /* evaluations; rejected steps, whose first evaluation is not repeated */
     int (*draw)(void *r, const dk_noise_request *request, dk_real *out); /* NULL: recorded_noise */
@@ -130,11 +134,12 @@ static void edm_output(double data, double sigma, const double *x, double *D, in
 }
 
 /* What the network of the given kind returns for the estimate D. */
-static void predict(const dk_config *c, double alpha, double s, const double *x, double *D, int n) {
-    if (c->prediction == DK_PREDICT_EDM) edm_output(c->sigma_data > 0 ? c->sigma_data : 0.5, s, x, D, n);
+static void predict(const dk_config *c, dk_prediction prediction, double alpha, double s, const double *x,
+                    double *D, int n) {
+    if (prediction == DK_PREDICT_EDM) edm_output(c->sigma_data > 0 ? c->sigma_data : 0.5, s, x, D, n);
     for (int i = 0; i < n; i++) {
         double noise = (x[i] - alpha * D[i]) / s;
-        switch (c->prediction) {
+        switch (prediction) {
         case DK_PREDICT_EPS: D[i] = noise; break;
         case DK_PREDICT_V: D[i] = alpha * noise - s * D[i]; break;
         case DK_PREDICT_VELOCITY: D[i] = noise - D[i]; break;
@@ -176,10 +181,17 @@ static int denoise(void *user, const dk_eval *e) {
         edm_output(r->c.sigma_data, sigma, x, D, n);
         consistency_function(r, sigma, x, D, D, n);
     }
-    predict(&r->c, alpha, sigma, x, D, n);
-    for (int i = 0; i < n; i++) e->output[i] = (dk_real)D[i];
+    predict(&r->c, r->output ? r->output : r->c.prediction, alpha, sigma, x, D, n);
+    for (int i = 0; i < n; i++) e->output[i] = r->pure_is_zero && alpha <= 0 ? 0 : (dk_real)D[i];
     r->calls++;
     return 0;
+}
+
+/* sigma/alpha of level i */
+static double in_sigma(const replay *r, int i) {
+    dk_level l = r->c.grid.unit == DK_UNIT_FLOW ? dk_level_at(&r->c.schedule, r->levels[i])
+                                                : dk_level_at_sigma(&r->c.schedule, r->levels[i]);
+    return dk_noise_level(l);
 }
 
 static void clip_to_deviation(double *z, int n, double deviations) {
@@ -201,12 +213,14 @@ static int recorded_noise(void *user, const dk_noise_request *request, dk_real *
     }
     if (r->by_step) {
         for (at = 0; at < r->count - 2; at++)
-            if (fabs(dk_noise_level(dk_level_at_sigma(&r->c.schedule, r->levels[at])) - request->from) <=
-                1e-12 * request->from)
-                break;
+            if (fabs(in_sigma(r, at) - request->from) <= 1e-12 * request->from) break;
     } else {
         for (; r->noises && at < r->noises->count; at++)
             if (!(r->used && r->used->item[at].number < 1) && --left == 0) break;
+    }
+    if (r->draws_twice) {
+        at = request->draw < 2 ? 0 : 2 * (request->draw - 1);
+        if (at > r->noises->count - 1) at = r->noises->count - 1;
     }
     if (!r->noises || at >= r->noises->count) return 1;
     static double z[MAX_DIM];

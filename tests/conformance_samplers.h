@@ -210,7 +210,7 @@ static verdict set_sa_solver(replay *r, const json *params) {
     if (same(kind, "flow") && high < 1) high = high / (1 - high);
     s->noise_min = low, s->noise_max = high < 1e8 ? high : 0;
     s->lower_order_final = 1;
-    if (json_real(params, "simple_order_2", 0) > 0) s->rule = DK_RULE_BH1; /* the same moment */
+    if (json_real(params, "simple_order_2", 0) > 0) s->rule = DK_RULE_SA;
     return OK;
 }
 
@@ -316,6 +316,7 @@ static const struct {
     {"comfyui", "sa_solver_pece", set_sa_solver},
     {"k-diffusion", "lms", set_plain_last},
     {"comfyui", "res_multistep_ancestral", set_from_down},
+    {"comfyui", "res_multistep_cfg_pp", set_from_down},
     {"comfyui", "res_multistep_ancestral_cfg_pp", set_from_down},
     {"comfyui", "er_sde", set_er_sde},
     {"comfyui", "lcm", set_lcm},
