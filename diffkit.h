@@ -548,7 +548,11 @@ typedef enum dk_rule {
 /* An exponential Runge-Kutta method in lambda; h is the step, phi_k as in Hochbruck & Ostermann 2010, eq. 2.10.
    Stage i stands at c_i; its entry in column j is the sum of weight phi_k(-at h) over the terms with row i and
    column j; row `stages` is the result, the row after it that of an embedded method, for step-size control. Column 0
-   is not given: it makes every row exact for constant D. */
+   makes every row exact for constant D; where terms give it, a row is completed with x/alpha of the step's start
+   instead, so that it depends on differences alone.
+   Rows that integrate an interpolation polynomial exactly need no terms: `through` has a word for each row after
+   row 1, the columns besides 0 through which it goes, in hexadecimal, or "-" for a row of terms: "1 23" is a method
+   of three stages, whose result goes through columns 0, 2 and 3. */
 typedef struct dk_phi_term {
     int row, column, k;
     double weight, at;
@@ -560,6 +564,7 @@ typedef struct dk_exponential {
     const double *c;
     int terms;
     const dk_phi_term *term;
+    const char *through; /* or NULL */
 } dk_exponential;
 
 /* How step-size control goes on from a step whose error, in units of what is tolerated, was E. */
@@ -667,7 +672,7 @@ DK_API dk_sampler dk_table_sampler(const dk_table *table);                  /* l
 DK_API int dk_nearest_names(const char *kind, const char *name, const char **names, int max);
 
 /* A name that another program has for a sampler, a grid, or both. peer: "comfyui", "a1111", "k-diffusion",
-   "diffusers" or "sd.cpp". */
+   "diffusers", "res4lyf" or "sd.cpp". */
 typedef struct dk_alias {
     const char *peer, *name;
     const char *sampler, *grid; /* names here; NULL: says nothing about it */
@@ -2709,6 +2714,21 @@ static dk_status dkp_parse_tableau(const char *text, dkp_tableau *t, char *messa
     return dkp_fail(message, "stages of sampler.tableau", DK_MAX_STAGES + 1, "1 .. 16");
 }
 
+/* Columns besides 0 through which a row of an exponential method goes; -1 if the text is wrong. */
+static int dkp_through(const dk_exponential *m, int row, int columns[DK_MAX_STAGES]) {
+    const char *at = m->through;
+    int count = 0;
+    for (int i = 2; i < row && at; i++) at = strchr(at, ' ') ? strchr(at, ' ') + 1 : NULL;
+    for (; at && *at && *at != ' ' && *at != '-'; at++) {
+        int column = *at >= '1' && *at <= '9'   ? *at - '0'
+                     : *at >= 'a' && *at <= 'f' ? *at - 'a' + 10
+                                                : DK_MAX_STAGES;
+        if (column >= row || column >= m->stages || count >= row) return -1;
+        columns[count++] = column;
+    }
+    return count;
+}
+
 static dk_status dkp_check_sampler(const dk_sampler *s, char *message) {
     if (!s->record) return dkp_fail_name(message, "sampler", s->name ? s->name : "(none)");
     if ((int)s->gauge < 0 || s->gauge >= DK_GAUGE_COUNT)
@@ -2761,11 +2781,15 @@ static dk_status dkp_check_sampler(const dk_sampler *s, char *message) {
         const dk_phi_term *t = &s->exponential->term[i];
         if (t->row < 1 || t->row > s->exponential->stages + 1)
             return dkp_fail(message, "row of sampler.exponential->term", t->row, "1 .. stages + 1");
-        if (t->column < 1 || t->column >= t->row)
-            return dkp_fail(message, "column of sampler.exponential->term", t->column, ">= 1 and < row");
-        if (t->k < 1 || t->k > 20 || !(t->at > 0))
-            return dkp_fail(message, "k of sampler.exponential->term", t->k, "1 .. 20, with at > 0");
+        if (t->column < 0 || t->column >= t->row)
+            return dkp_fail(message, "column of sampler.exponential->term", t->column, ">= 0 and < row");
+        if (t->k < 0 || t->k > 20 || !(t->at >= 0))
+            return dkp_fail(message, "k of sampler.exponential->term", t->k, "0 .. 20, with at >= 0");
     }
+    for (int row = 2, columns[DK_MAX_STAGES]; s->exponential && row <= s->exponential->stages + 1; row++)
+        if (dkp_through(s->exponential, row, columns) < 0)
+            return dkp_fail(message, "row of sampler.exponential->through", row,
+                            "of columns from 1 to row - 1");
     const dkp_bounds control[] = {
         {"sampler.rtol", s->rtol, 0, 1, "0 .. 1"},
         {"sampler.atol", s->atol, 0, 1e300, ">= 0"},
@@ -3453,6 +3477,17 @@ static dk_vec dkp_ipndm_v_average(const dkp_history *past, int n, double from, d
     return n > 3 ? dk_mix(1, sum, -third * a * q, past->v[3]) : sum;
 }
 
+/* Coefficients of the polynomial of degree n - 1 that is 1 at node j and 0 at the others. */
+static void dkp_lagrange(const double *node, int n, int j, double *basis) {
+    basis[0] = 1;
+    for (int k = 0, degree = 0; k < n; k++) {
+        if (k == j) continue;
+        basis[++degree] = 0;
+        for (int i = degree; i >= 0; i--)
+            basis[i] = ((i > 0 ? basis[i - 1] : 0) - node[k] * basis[i]) / (node[j] - node[k]);
+    }
+}
+
 /* The average over the step of the polynomial through the newest n vectors. The step runs from axis value `from`
    over `span`; H is the exponent of the weight, 0 for classical methods. This one formula is Adams, DPM-Solver
    multistep, UniP and UniC, RES, DEIS in rho and log rho, and SA-Solver; rules: see dk_rule. */
@@ -3461,20 +3496,18 @@ static dk_vec dkp_average(const dk_recorder *r, const dkp_history *past, int n, 
     dk_rule rule = r->sampler.rule;
     int ahead =
         (past->at[0] - from) / span > 1e-9; /* the newest lies in the step: a corrector's, or singlestep */
-    int even = rule == DK_RULE_UNIFORM || rule == DK_RULE_GRADIENT, omit = -1;
+    int even = rule == DK_RULE_UNIFORM || rule == DK_RULE_GRADIENT, omit = -1, count = 0,
+        at[DKP_MAX_ORDER + 1];
+    double node[DKP_MAX_ORDER + 1], basis[DKP_MAX_ORDER + 1];
     if (rule == DK_RULE_IPNDM_V && n > 2 && !ahead) return dkp_ipndm_v_average(past, n, from, span);
     if (rule == DK_RULE_DPM && n == 3 && ahead) omit = 1; /* DPM-Solver-3: the line through first and last */
     dk_vec sum = dkp_zero();
-    for (int j = 0; j < n; j++) {
-        if (j == omit) continue;
-        double basis[DKP_MAX_ORDER + 1] = {1}, s = even ? ahead - j : (past->at[j] - from) / span, weight = 0;
-        for (int k = 0, degree = 0; k < n; k++) {
-            if (k == j || k == omit) continue;
-            double root = even ? ahead - k : (past->at[k] - from) / span; /* Lagrange's j-th polynomial */
-            for (int i = ++degree; i >= 0; i--)
-                basis[i] = ((i > 0 ? basis[i - 1] : 0) - root * basis[i]) / (s - root);
-        }
-        for (int i = 0; i < n; i++) {
+    for (int j = 0; j < n; j++)
+        if (j != omit) node[count] = even ? ahead - j : (past->at[j] - from) / span, at[count++] = j;
+    for (int j = 0; j < count; j++) {
+        double weight = 0;
+        dkp_lagrange(node, count, j, basis);
+        for (int i = 0; i < count; i++) {
             double moment = dkp_moment(H, i);
             if (n == 2 && i == 1 && (rule == DK_RULE_DPM || rule == DK_RULE_BH2)) moment = 0.5;
             if (n == 2 && i == 1 && (rule == DK_RULE_BH1 || rule == DK_RULE_SA))
@@ -3483,7 +3516,7 @@ static dk_vec dkp_average(const dk_recorder *r, const dkp_history *past, int n, 
             if (i == 1 && rule == DK_RULE_GRADIENT) moment = r->sampler.gamma - 1;
             weight += basis[i] * moment;
         }
-        sum = dk_add(sum, dk_scale(weight, past->v[j]));
+        sum = dk_add(sum, dk_scale(weight, past->v[at[j]]));
     }
     return sum;
 }
@@ -3962,12 +3995,12 @@ static double dkp_phi(int k, double z) {
     return phi;
 }
 
-/* h phi_k(sign h); at sign h = -infinity its limit 1/(k - 1)! */
+/* h phi_k(sign h); at sign h = -infinity its limit 1/(k - 1)!, 0 for k = 0 */
 static double dkp_h_phi(int k, double h, int sign) {
     double factorial = 1;
     if (dkp_finite(h)) return h * dkp_phi(k, sign * h);
     for (int i = 2; i < k; i++) factorial *= i;
-    return 1 / factorial;
+    return k > 0 ? 1 / factorial : 0;
 }
 
 static dk_level dkp_level_of_lambda(const dk_recorder *r, double lambda) {
@@ -3975,38 +4008,62 @@ static dk_level dkp_level_of_lambda(const dk_recorder *r, double lambda) {
                                              : dk_level_at_lambda(&r->config->schedule, lambda);
 }
 
-/* h times the entries of a row, whose end lies h_row = c_row h further in lambda. */
-static void dkp_phi_row(const dk_exponential *m, int row, double h_row, int sign, double *weight) {
-    double c = row < m->stages ? m->c[row] : 1;
+/* h times the entries of a row, whose end lies h_row = c_row h further in lambda. Returns what they lack to be exact for
+   constant D: 0 unless column 0 is given. */
+static double dkp_phi_row(const dk_exponential *m, int row, double h_row, int sign, double *weight) {
+    double c = row < m->stages ? m->c[row] : 1, node[DK_MAX_STAGES + 1] = {0}, basis[DK_MAX_STAGES + 1];
+    int columns[DK_MAX_STAGES], n = dkp_through(m, row, columns), given = 0;
+    for (int i = 0; i < m->terms; i++) given |= m->term[i].column == 0;
     for (int j = 0; j < row; j++) weight[j] = 0;
-    weight[0] = dkp_h_phi(1, h_row, sign);
+    for (int j = 0; j < n; j++) node[j + 1] = m->c[columns[j]] / c;
+    for (int j = 0; j < n; j++) { /* the integral of s^p is p! phi_{p+1} */
+        double factorial = 1;
+        dkp_lagrange(node, n + 1, j + 1, basis);
+        for (int p = 1; p <= n; p++)
+            factorial *= p, weight[columns[j]] += basis[p] * factorial * dkp_h_phi(p + 1, h_row, sign);
+    }
     for (int i = 0; i < m->terms; i++) {
         const dk_phi_term *t = &m->term[i];
         if (t->row != row) continue;
-        double w = t->weight / t->at * dkp_h_phi(t->k, h_row * (t->at / c), sign);
-        weight[t->column] += w, weight[0] -= w;
+        weight[t->column] += t->at > 0 ? t->weight / t->at * dkp_h_phi(t->k, h_row * (t->at / c), sign)
+                                       : t->weight * dkp_phi(t->k, 0) * h_row / c;
     }
+    double rest = dkp_h_phi(1, h_row, sign);
+    for (int j = 0; j < row; j++) rest -= weight[j];
+    if (given) return rest;
+    weight[0] += rest;
+    return 0;
 }
 
 /* Where a step's noise comes in: behind it, or at every stage, afresh or as one path. */
 typedef enum dkp_stage_noise { DKP_NOISE_BEHIND, DKP_NOISE_AFRESH, DKP_NOISE_PATH } dkp_stage_noise;
 
+/* The state at the end of a row. */
+static dk_vec dkp_phi_sum(const dk_recorder *r, const dk_exponential *m, int row, const dk_vec *F,
+                          dk_level to, int noisy) {
+    double weight[DK_MAX_STAGES + 1], alpha = dkp_gauge_alpha(r, r->from), sigma = r->from.sigma;
+    double to_alpha = dkp_gauge_alpha(r, to), h = dkp_gauge_lambda(r, to) - dkp_gauge_lambda(r, r->from);
+    double rest = dkp_phi_row(m, row, h, noisy ? 1 : -1, weight);
+    dk_vec x = dk_scale(noisy ? to_alpha / alpha - to.sigma * rest / sigma
+                              : to.sigma / sigma + to_alpha * rest / alpha,
+                        r->x);
+    for (int j = 0; j < row && j < m->stages; j++)
+        x = dk_add(x, dk_scale((noisy ? -to.sigma : to_alpha) * weight[j], F[j]));
+    return x;
+}
+
 /* A method of two stages can be judged by the first order step, whose row is empty. */
 static int dkp_has_embedded(const dk_exponential *m) {
     for (int i = 0; i < m->terms; i++)
         if (m->term[i].row > m->stages) return 1;
-    return m->stages == 2;
+    int columns[DK_MAX_STAGES];
+    return m->stages == 2 || dkp_through(m, m->stages + 1, columns) > 0;
 }
 
 /* The attempt's result x, if the embedded method, row stages + 1, agrees. */
 static dk_vec dkp_judge_phi(dk_recorder *r, const dk_exponential *m, const dk_vec *F, dk_vec x, dk_level to,
                             int noisy) {
-    double weight[DK_MAX_STAGES + 1], alpha = dkp_gauge_alpha(r, r->from), to_alpha = dkp_gauge_alpha(r, to);
-    dk_vec low = dk_scale(noisy ? to_alpha / alpha : to.sigma / r->from.sigma, r->x), before = r->x;
-    dkp_phi_row(m, m->stages + 1, dkp_gauge_lambda(r, to) - dkp_gauge_lambda(r, r->from), noisy ? 1 : -1,
-                weight);
-    for (int j = 0; j < m->stages; j++)
-        low = dk_add(low, dk_scale((noisy ? -to.sigma : to_alpha) * weight[j], F[j]));
+    dk_vec low = dkp_phi_sum(r, m, m->stages + 1, F, to, noisy), before = r->x;
     if (r->pace->kept & DKP_KEPT_LOW)
         before = dkp_vec(dkp_pinned(r, dkp_new_value(r, 'y', 0, -1), DKP_KEPT_LOW));
     x = dk_keep(r, x), low = dk_keep(r, low);
@@ -4020,7 +4077,7 @@ static dk_vec dkp_judge_phi(dk_recorder *r, const dk_exponential *m, const dk_ve
        x_i = (alpha_i/alpha) x - sigma_i h sum a_ij(h) N_j,        Lu et al. 2022, eq. 3.4
    N = (x - alpha D)/sigma, in the gauge's alpha. Where lambda is infinite the step is the first order one. */
 static void dkp_phi_step(dk_recorder *r, const dk_exponential *m, dkp_stage_noise noise) {
-    double eta = r->sampler.eta, s_noise = r->sampler.s_noise, weight[DK_MAX_STAGES];
+    double eta = r->sampler.eta, s_noise = r->sampler.s_noise;
     double alpha = dkp_gauge_alpha(r, r->from), sigma = r->from.sigma;
     int noisy = r->sampler.noise_prediction && noise == DKP_NOISE_BEHIND;
     dkp_split whole = dkp_noise_split(r, eta, r->sampler.law);
@@ -4044,10 +4101,7 @@ static void dkp_phi_step(dk_recorder *r, const dk_exponential *m, dkp_stage_nois
         dkp_split split = {level, 0};
         if (noise != DKP_NOISE_BEHIND) split = dkp_split_between(r, r->from, level, eta, r->sampler.law);
         else if (last) split = whole;
-        double to_alpha = dkp_gauge_alpha(r, split.down), to_sigma = split.down.sigma;
-        dkp_phi_row(m, i, dkp_gauge_lambda(r, split.down) - start, noisy ? 1 : -1, weight);
-        x = dk_scale(noisy ? to_alpha / alpha : to_sigma / sigma, r->x);
-        for (int j = 0; j < i; j++) x = dk_add(x, dk_scale((noisy ? -to_sigma : to_alpha) * weight[j], F[j]));
+        x = dkp_phi_sum(r, m, i, F, split.down, noisy);
         if (last) x = dk_mix(1, x, r->to.alpha, guidance);
         if (last && dkp_attempting(r) && dkp_has_embedded(m))
             x = dkp_judge_phi(r, m, F, x, split.down, noisy);
@@ -4099,8 +4153,9 @@ static void dkp_singlestep(dk_recorder *r, int order, dkp_stage_noise noise) {
                                   {3, 2, 3, 2 / (r2 * (r2 - r1)), 1}};
         memcpy(three + 2, b, sizeof b);
     }
-    const dk_exponential methods[3] = {
-        {"1s", 1, 1, c, 0, NULL}, {"2s", 2, 2, c, 1, two}, {"3s", 3, 3, c, taylor ? 6 : 3, three}};
+    const dk_exponential methods[3] = {{"1s", 1, 1, c, 0, NULL, NULL},
+                                       {"2s", 2, 2, c, 1, two, NULL},
+                                       {"3s", 3, 3, c, taylor ? 6 : 3, three, NULL}};
     dkp_phi_step(r, &methods[order - 1], noise);
 }
 
@@ -4199,36 +4254,98 @@ static void dkp_record_table(dk_recorder *r) {
 
 /* Exponential tableaux: c, then terms {row, column, k, weight, at}: weight phi_k(-at h). */
 static const double dkp_c_half_1[] = {0, 0.5, 1}, dkp_c_half_half_1[] = {0, 0.5, 0.5, 1};
+static const double dkp_c_thirds[] = {0, 1.0 / 3, 2.0 / 3}, dkp_c_1_two_thirds[] = {0, 1, 2.0 / 3};
 static const double dkp_c_ho[] = {0, 0.5, 0.5, 1, 0.5};
+static const double dkp_c_luan4[] = {0, 0.5, 0.5, 1.0 / 3, 1.0 / 3, 5.0 / 6};
+static const double dkp_c_lo5[] = {0, 0.5, 0.5, 0.25, 0.5, 0.2, 2.0 / 3, 1};
+static const double dkp_c_luan5[] = {0, 0.5, 0.5, 1.0 / 3, 0.5, 1.0 / 3, 0.25, 0.3, 0.75, 1};
+static const double dkp_c_luan6[] = {0,       0.5, 0.5,     1.0 / 3,    0.5,     0.2, 0.25, 0.72,
+                                     1.0 / 3, 0.3, 1.0 / 6, 90.0 / 103, 1.0 / 3, 0.3, 0.2};
 static const dk_phi_term dkp_res3_terms[] = {{2, 1, 2, 2, 0.5},
                                              {2, 1, 2, 2, 1}, /* gamma = 4 */
                                              {3, 1, 2, 4.0 / 3, 1},
                                              {3, 2, 2, 1.0 / 3, 1}};
-static const dk_phi_term dkp_etd3_terms[] = {
-    {2, 1, 1, 2, 1}, {3, 1, 2, 4, 1}, {3, 1, 3, -8, 1}, {3, 2, 2, -1, 1}, {3, 2, 3, 4, 1}};
+static const dk_phi_term dkp_etd3_terms[] = {{2, 1, 1, 2, 1}};
+static const dk_phi_term dkp_fu3_terms[] = {{3, 1, 2, 1, 1}, {3, 1, 1, -0.5, 1}, {3, 2, 1, 0.75, 1}};
 #define DKP_ETD4_B \
     {4, 1, 2, 2, 1}, {4, 1, 3, -4, 1}, {4, 2, 2, 2, 1}, {4, 2, 3, -4, 1}, {4, 3, 2, -1, 1}, { 4, 3, 3, 4, 1 }
 static const dk_phi_term dkp_etd4_terms[] = {{2, 1, 1, 0.5, 0.5}, {3, 2, 1, 1, 0.5}, DKP_ETD4_B};
 static const dk_phi_term dkp_krogstad_terms[] = {{2, 1, 2, 1, 0.5}, {3, 2, 2, 2, 1}, DKP_ETD4_B};
 #undef DKP_ETD4_B
-static const dk_phi_term dkp_sw_terms[] = {{2, 1, 2, 0.5, 0.5}, {3, 1, 2, -2, 1}, {3, 2, 2, 4, 1},
-                                           {4, 2, 2, 4, 1},     {4, 2, 3, -8, 1}, {4, 3, 2, -1, 1},
-                                           {4, 3, 3, 4, 1}};
+static const dk_phi_term dkp_sw_terms[] = {{3, 1, 2, -2, 1}, {3, 2, 2, 4, 1}};
+static const dk_phi_term dkp_cfree4_terms[] = {{2, 1, 1, 0.5, 0.5},    {3, 2, 1, 1, 0.5},
+                                               {4, 1, 1, 1.0 / 3, 1},  {4, 2, 1, 1.0 / 3, 1},
+                                               {4, 3, 1, -1.0 / 6, 1}, {4, 3, 1, 1.0 / 3, 0.5}};
 /* a_52 = a_53 = phi_2(h/2)/2 - phi_3(h) + phi_2(h)/4 - phi_3(h/2)/2, a_54 = phi_2(h/2)/4 - a_52 */
 #define DKP_HO_5(column, sign)                                                                  \
     {4, column, 2, sign 0.5, 0.5}, {4, column, 3, sign - 1, 1}, {4, column, 2, sign 0.25, 1}, { \
         4, column, 3, sign - 0.5, 0.5                                                           \
     }
-static const dk_phi_term dkp_ho_terms[] = {
-    {2, 1, 2, 1, 0.5},    {3, 1, 2, 1, 1},  {3, 2, 2, 1, 1}, DKP_HO_5(1, +),  DKP_HO_5(2, +),  DKP_HO_5(3, -),
-    {4, 3, 2, 0.25, 0.5}, {5, 3, 2, -1, 1}, {5, 3, 3, 4, 1}, {5, 4, 2, 4, 1}, {5, 4, 3, -8, 1}};
+static const dk_phi_term dkp_ho_terms[] = {{2, 1, 2, 1, 0.5},   {3, 1, 2, 1, 1}, {3, 2, 2, 1, 1},
+                                           DKP_HO_5(1, +),      DKP_HO_5(2, +),  DKP_HO_5(3, -),
+                                           {4, 3, 2, 0.25, 0.5}};
 #undef DKP_HO_5
-static const dk_exponential dkp_res3 = {"res_3s", 3, 3, dkp_c_half_1, 4, dkp_res3_terms};
-static const dk_exponential dkp_etd3 = {"etd3rk", 3, 3, dkp_c_half_1, 5, dkp_etd3_terms};
-static const dk_exponential dkp_etd4 = {"etd4rk", 4, 4, dkp_c_half_half_1, 8, dkp_etd4_terms};
-static const dk_exponential dkp_krogstad = {"krogstad", 4, 4, dkp_c_half_half_1, 8, dkp_krogstad_terms};
-static const dk_exponential dkp_sw = {"strehmel_weiner", 4, 4, dkp_c_half_half_1, 7, dkp_sw_terms};
-static const dk_exponential dkp_ho = {"hochbruck_ostermann", 5, 4, dkp_c_ho, 20, dkp_ho_terms};
+/* Row 7 has a multiple of one sum in each column. */
+#define DKP_LO_7(column, times)                                                                       \
+    {7, column, 2, (times) / 70.0, 0.2}, {7, column, 3, (times) / -25.0, 0.2},                        \
+        {7, column, 4, (times)*6 / 175.0, 0.2}, {7, column, 2, (times)*36 / 175.0, 2.0 / 3},          \
+        {7, column, 3, (times) * -48 / 25.0, 2.0 / 3}, {7, column, 4, (times)*192 / 35.0, 2.0 / 3}, { \
+        7, column, 4, (times)*6.0, 1                                                                  \
+    }
+static const dk_phi_term dkp_lo5_terms[] = {{6, 3, 2, -20.0 / 81, 0.2},
+                                            {6, 3, 3, 16.0 / 81, 0.2},
+                                            {6, 4, 2, 5.0 / 243, 0.2},
+                                            {6, 4, 3, -4.0 / 243, 0.2},
+                                            {6, 4, 2, -16.0 / 27, 2.0 / 3},
+                                            {6, 4, 3, 320.0 / 81, 2.0 / 3},
+                                            {6, 5, 2, 125.0 / 486, 0.2},
+                                            {6, 5, 3, -50.0 / 243, 0.2},
+                                            {6, 5, 2, 100.0 / 27, 2.0 / 3},
+                                            {6, 5, 3, -800.0 / 81, 2.0 / 3},
+                                            DKP_LO_7(4, -40.0),
+                                            DKP_LO_7(5, 250.0 / 7),
+                                            DKP_LO_7(6, 135.0 / 7),
+                                            {7, 4, 3, 208.0 / 3, 1},
+                                            {7, 4, 2, -16.0 / 3, 1},
+                                            {7, 5, 3, -250.0 / 3, 1},
+                                            {7, 5, 2, 250.0 / 21, 1},
+                                            {7, 6, 3, -27, 1},
+                                            {7, 6, 2, 27.0 / 14, 1}};
+#undef DKP_LO_7
+/* Integrating factors: a classical tableau whose entry in column j has the factor phi_0 of the way from c_j; the
+   generalized form makes column 0 exact for constant D. */
+#define DKP_LAWSON4 \
+    {2, 1, 0, 0.5, 0}, {3, 2, 0, 1, 0.5}, {4, 1, 0, 1.0 / 3, 0.5}, { 4, 2, 0, 1.0 / 3, 0.5 }
+static const dk_phi_term dkp_lawson2a_terms[] = {{1, 0, 0, 0.5, 0.5}, {2, 1, 0, 1, 0.5}};
+static const dk_phi_term dkp_lawson2b_terms[] = {{1, 0, 0, 1, 1}, {2, 0, 0, 0.5, 1}, {2, 1, 0, 0.5, 0}};
+static const dk_phi_term dkp_lawson4_terms[] = {
+    {1, 0, 0, 0.5, 0.5}, {4, 0, 0, 1.0 / 6, 1}, {4, 3, 0, 1.0 / 6, 0}, DKP_LAWSON4};
+static const dk_phi_term dkp_genlawson_terms[] = {{4, 3, 0, 1.0 / 6, 0}, DKP_LAWSON4};
+static const dk_phi_term dkp_modgenlawson_terms[] = {{4, 3, 2, 1, 1}, {4, 3, 0, -1.0 / 3, 0.5}, DKP_LAWSON4};
+#undef DKP_LAWSON4
+#define DKP_EXPONENTIAL(variable, name, stages, order, c, terms, through) \
+    static const dk_exponential variable = {name, stages, order, c, DKP_COUNT(terms), terms, through}
+DKP_EXPONENTIAL(dkp_res3, "res_3s", 3, 3, dkp_c_half_1, dkp_res3_terms, NULL);
+DKP_EXPONENTIAL(dkp_etd3, "etd3rk", 3, 3, dkp_c_half_1, dkp_etd3_terms, "- 12");
+DKP_EXPONENTIAL(dkp_fu3, "etdrk3", 3, 3, dkp_c_1_two_thirds, dkp_fu3_terms, "1 -");
+DKP_EXPONENTIAL(dkp_etd4, "etd4rk", 4, 4, dkp_c_half_half_1, dkp_etd4_terms, NULL);
+DKP_EXPONENTIAL(dkp_krogstad, "krogstad", 4, 4, dkp_c_half_half_1, dkp_krogstad_terms, NULL);
+DKP_EXPONENTIAL(dkp_sw, "strehmel_weiner", 4, 4, dkp_c_half_half_1, dkp_sw_terms, "1 - 23");
+DKP_EXPONENTIAL(dkp_cfree4, "cfree4", 4, 4, dkp_c_half_half_1, dkp_cfree4_terms, NULL);
+DKP_EXPONENTIAL(dkp_ho, "hochbruck_ostermann", 5, 4, dkp_c_ho, dkp_ho_terms, "- - - 34");
+DKP_EXPONENTIAL(dkp_lo5, "exprk5s8", 8, 5, dkp_c_lo5, dkp_lo5_terms, "1 2 23 34 - - 567");
+DKP_EXPONENTIAL(dkp_lawson2a, "lawson2a", 2, 2, dkp_c_half_1, dkp_lawson2a_terms, NULL);
+DKP_EXPONENTIAL(dkp_lawson2b, "lawson2b", 2, 2, dkp_c_1_two_thirds, dkp_lawson2b_terms, NULL);
+DKP_EXPONENTIAL(dkp_lawson4, "lawson4", 4, 4, dkp_c_half_half_1, dkp_lawson4_terms, NULL);
+DKP_EXPONENTIAL(dkp_genlawson, "genlawson4", 4, 4, dkp_c_half_half_1, dkp_genlawson_terms, NULL);
+DKP_EXPONENTIAL(dkp_modgenlawson, "modgenlawson4", 4, 4, dkp_c_half_half_1, dkp_modgenlawson_terms, NULL);
+#undef DKP_EXPONENTIAL
+static const dk_exponential dkp_cf3 = {"etd2cf3", 3, 3, dkp_c_thirds, 0, NULL, "1 12"};
+static const dk_exponential dkp_luan4 = {"exprk4s6", 6, 4, dkp_c_luan4, 0, NULL, "1 1 23 23 45"};
+static const dk_exponential dkp_luan5 = {
+    "exprk5s10", 10, 5, dkp_c_luan5, 0, NULL, "1 1 23 23 23 456 456 456 789"};
+static const dk_exponential dkp_luan6 = {
+    "exprk6s15", 15, 6, dkp_c_luan6, 0, NULL, "1 1 23 23 23 456 456 456 456 789a 789a 789a 789a bcde"};
 
 /* Fields that can be set by name. */
 typedef struct dkp_field {
@@ -4405,9 +4522,44 @@ static const dk_sampler_info dkp_samplers[] = {
     DKP_RK("kutta3", "1/2 | -1 2 | 1/6 2/3 1/6", "", 3, 3, "Kutta 1901"),
     DKP_RK("ssp3", "1 | 1/4 1/4 | 1/6 1/6 2/3", "", 3, 3, "Shu & Osher 1988"),
     DKP_RK("rk38", "1/3 | -1/3 1 | 1 -1 1 | 1/8 3/8 3/8 1/8", "", 4, 4, "Kutta 1901, 3/8 rule"),
+    DKP_RK("ralston3", "1/2 | 0 3/4 | 2/9 1/3 4/9", "", 3, 3, "Ralston 1962, third order"),
+    DKP_RK("houwen_wray", "8/15 | 1/4 5/12 | 1/4 0 3/4", "", 3, 3, "van der Houwen 1972; Wray 1990"),
+    DKP_RK("ralston4", "2/5 | .2969776092477536 .15875964497103583 | .21810038822592047 -3.0509651486929308 3.8328647604670103 |"
+           " .17476028226269037 -.55148066287873294 1.2055355993965235 .17118478121951903", "", 4, 4, "Ralston 1962, fourth order"),
+    DKP_RK("ssp43", "1/2 | 1/2 1/2 | 1/6 1/6 1/6 | 1/6 1/6 1/6 1/2", "", 3, 4, "Kraaijevanger 1991; third order with four stages"),
     DKP_RK("bogacki_shampine", "1/2 | 0 3/4 | 2/9 1/3 4/9 ~ 7/24 1/4 1/3 1/8", "", 3, 3, "Bogacki & Shampine 1989, third order"),
     DKP_RK("dormand_prince", DKP_DORMAND_PRINCE, "", 5, 6, "Dormand & Prince 1980, fifth order"),
     DKP_RK("rk45", DKP_DORMAND_PRINCE, "order=5 gauge=native rtol=1e-5 atol=1e-5", 5, 0, "Song et al. 2021, app. D: Dormand-Prince in the schedule's own time"),
+    DKP_RK("bogacki_shampine5", "1/6 | 2/27 4/27 | 183/1372 -162/343 1053/1372 | 68/297 -4/11 42/143 1960/3861 |"
+           " 597/22528 81/352 63099/585728 58653/366080 4617/20480 |"
+           " 174197/959244 -30942/79937 8152137/19744439 666106/1039181 -29421/29068 482048/414219 |"
+           " 587/8064 0 4440339/15491840 24353/124800 387/44800 2152/5985 7267/94080"
+           " ~ 2479/34992 0 123/416 612941/3411720 43/1440 2272/6561 79937/1113912 3293/556956",
+           "", 5, 7, "Bogacki & Shampine 1996"),
+    DKP_RK("tsitouras", ".161 | -.008480655492356989 .335480655492357 | 2.8971530571054935 -6.359448489975075 4.3622954328695815 |"
+           " 5.325864828439257 -11.748883564062828 7.4955393428898365 -.09249506636175525 |"
+           " 5.86145544294642 -12.92096931784711 8.159367898576159 -.071584973281401 -.02826905039406838 |"
+           " .09646076681806523 .01 .4798896504144996 1.379008574103742 -3.290069515436081 2.324710524099774 ~"
+           " .09468075576583945 .009183565540343254 .4877705284247616 1.234297566930479 -2.7077123499835256 1.866628418170587 1/66",
+           "", 5, 6, "Tsitouras 2011"),
+    DKP_RK("butcher6", "1/3 | 0 2/3 | 1/12 1/3 -1/12 | -1/16 9/8 -3/16 -3/8 | 0 9/8 -3/8 -3/4 1/2 | 9/44 -9/11 63/44 18/11 0 -16/11 |"
+           " 11/120 0 27/40 27/40 -4/15 -4/15 11/120", "", 6, 7, "Butcher 1964"),
+    DKP_RK("dormand_prince8", "1/18 | 1/48 1/16 | 1/32 0 3/32 | 5/16 0 -75/64 75/64 | 3/80 0 0 3/16 3/20 |"
+           " 29443841/614563906 0 0 77736538/692538347 -28693883/1125000000 23124283/1800000000 |"
+           " 16016141/946692911 0 0 61564180/158732637 22789713/633445777 545815736/2771057229 -180193667/1043307555 |"
+           " 39632708/573591083 0 0 -433636366/683701615 -421739975/2616292301 100302831/723423059 790204164/839813087 800635310/3783071287 |"
+           " 246121993/1340847787 0 0 -37695042795/15268766246 -309121744/1061227803 -12992083/490766935 6005943493/2108947869"
+           " 393006217/1396673457 123872331/1001029789 |"
+           " -1028468189/846180014 0 0 8478235783/508512852 1311729495/1432422823 -10304129995/1701304382 -48777925059/3047939560"
+           " 15336726248/1032824649 -45442868181/3398467696 3065993473/597172653 |"
+           " 185892177/718116043 0 0 -3185094517/667107341 -477755414/1098053517 -703635378/230739211 5731566787/1027545527"
+           " 5232866602/850066563 -4093664535/808688257 3962137247/1805957418 65686358/487910083 |"
+           " 403863854/491063109 0 0 -5068492393/434740067 -411421997/543043805 652783627/914296604 11173962825/925320556"
+           " -13158990841/6184727034 3936647629/1978049680 -160528059/685178525 248638103/1413531060 0 |"
+           " 14005451/335480064 0 0 0 0 -59238493/1068277825 181606767/758867731 561292985/797845732 -1041891430/1371343529"
+           " 760417239/1151165299 118820643/751138087 -528747749/2220607170 1/4 ~"
+           " 13451932/455176623 0 0 0 0 -808719846/976000145 1757004468/5645159321 656045339/265891186 -3867574721/1518517206"
+           " 465885868/322736535 53011238/667516719 2/45 0 0", "", 8, 13, "Prince & Dormand 1981, RK8(7)13M"),
     DKP_ROW("heunpp2", dkp_record_heunpp2, "", 1, 3, "sd-webui-samplers-scheduler's Heun++"),
     DKP_ROW("dpm2_ancestral", dkp_record_dpm2, "eta=1", 2, 2, "k-diffusion's dpm_2_ancestral"),
     DKP_ROW("dpm2_ancestral_rf", dkp_record_dpm2, "law=flow eta=1", 2, 2, "ComfyUI's dpm_2_ancestral_RF"),
@@ -4435,6 +4587,18 @@ static const dk_sampler_info dkp_samplers[] = {
     DKP_PHI("krogstad", &dkp_krogstad, "law=sde", 4, 4, "Krogstad 2005, ETDRK4-B"),
     DKP_PHI("strehmel_weiner", &dkp_sw, "law=sde", 4, 4, "Strehmel & Weiner 1992"),
     DKP_PHI("hochbruck_ostermann", &dkp_ho, "law=sde", 4, 5, "Hochbruck & Ostermann 2005, eq. 5.19"),
+    DKP_PHI("etd2cf3", &dkp_cf3, "law=sde", 3, 3, "Celledoni et al. 2003; Minchev & Wright 2005"),
+    DKP_PHI("etdrk3", &dkp_fu3, "law=sde", 3, 3, "Fu et al. 2024, energy-decreasing ETDRK3"),
+    DKP_PHI("cfree4", &dkp_cfree4, "law=sde", 4, 4, "Celledoni et al. 2003, CF4"),
+    DKP_PHI("exprk4s6", &dkp_luan4, "law=sde", 4, 6, "Luan 2021"),
+    DKP_PHI("exprk5s8", &dkp_lo5, "law=sde", 5, 8, "Luan & Ostermann 2014"),
+    DKP_PHI("exprk5s10", &dkp_luan5, "law=sde", 5, 10, "Luan 2021"),
+    DKP_PHI("exprk6s15", &dkp_luan6, "law=sde", 6, 15, "Luan 2021"),
+    DKP_PHI("lawson2a", &dkp_lawson2a, "law=sde", 2, 2, "Lawson 1967; the midpoint method with an integrating factor"),
+    DKP_PHI("lawson2b", &dkp_lawson2b, "law=sde", 2, 2, "Lawson 1967; Heun's method with an integrating factor"),
+    DKP_PHI("lawson4", &dkp_lawson4, "law=sde", 4, 4, "Lawson 1967; Kutta's method with an integrating factor"),
+    DKP_PHI("genlawson4", &dkp_genlawson, "law=sde", 4, 4, "Krogstad 2005, generalized integrating factor"),
+    DKP_PHI("modgenlawson4", &dkp_modgenlawson, "law=sde", 4, 4, "Ostermann et al. 2006, modified generalized Lawson"),
     DKP_ROW("euler_cfg_pp", dkp_record_ddim, "cfg_pp=1", 1, 1, "Chung et al. 2024, alg. 1"),
     DKP_ROW("euler_ancestral_cfg_pp", dkp_record_ddim, "eta=1 cfg_pp=1", 1, 1, "ComfyUI's euler_ancestral_cfg_pp"),
     DKP_ROW("dpmpp_2s_ancestral_cfg_pp", dkp_record_singlestep, "order=2 rule=dpm eta=1 cfg_pp=1", 2, 2, "ComfyUI's dpmpp_2s_ancestral_cfg_pp"),
@@ -4701,6 +4865,56 @@ static const dk_alias dkp_aliases[] = {
     {"diffusers", "use_exponential_sigmas", NULL, "exponential", "", ""},
     {"diffusers", "use_beta_sigmas", NULL, "beta_sigma", "", ""},
     {"diffusers", "use_lu_lambdas", NULL, "lambda", "", ""},
+    {"res4lyf", "res_2s_rkmk2e", "exp_heun_2_x0", NULL, "", ""},
+    {"res4lyf", "res_2s_stable", "exp_heun_2_x0", NULL, "", ""},
+    {"res4lyf", "etdrk2_2s", "exp_heun_2_x0", NULL, "", ""},
+    {"res4lyf", "res_3s_alt", "dpmpp_3s", NULL, "", ""},
+    {"res4lyf", "res_3s_cox_matthews", "etd3rk", NULL, "", ""},
+    {"res4lyf", "res_3s_lie", "etd2cf3", NULL, "", ""},
+    {"res4lyf", "res_3s_strehmel_weiner", "dpmpp_3s", NULL, "alpha=0.5 alpha2=1", ""},
+    {"res4lyf", "res_4s_krogstad", "krogstad", NULL, "", ""},
+    {"res4lyf", "res_4s_strehmel_weiner", "strehmel_weiner", NULL, "", ""},
+    {"res4lyf", "res_4s_cox_matthews", "etd4rk", NULL, "", ""},
+    {"res4lyf", "res_4s_cfree4", "cfree4", NULL, "", ""},
+    {"res4lyf", "res_5s", "hochbruck_ostermann", NULL, "", ""},
+    {"res4lyf", "res_6s", "exprk4s6", NULL, "", ""},
+    {"res4lyf", "res_8s", "exprk5s8", NULL, "", ""},
+    {"res4lyf", "res_10s", "exprk5s10", NULL, "", ""},
+    {"res4lyf", "res_15s", "exprk6s15", NULL, "", ""},
+    {"res4lyf", "etdrk3_a_3s", "etdrk3", NULL, "", ""},
+    {"res4lyf", "etdrk3_b_3s", "dpmpp_3s", NULL, "alpha=0.4444444444444444", ""},
+    {"res4lyf", "dpmpp_sde_2s", "dpmpp_2s", NULL, "alpha=1", ""},
+    {"res4lyf", "dpmpp_3s", "dpmpp_3s", NULL, "alpha=0.5 alpha2=1", ""},
+    {"res4lyf", "lawson2a_2s", "lawson2a", NULL, "", ""},
+    {"res4lyf", "lawson2b_2s", "lawson2b", NULL, "", ""},
+    {"res4lyf", "lawson4_4s", "lawson4", NULL, "", ""},
+    {"res4lyf", "lawson41-gen_4s", "genlawson4", NULL, "", ""},
+    {"res4lyf", "lawson41-gen-mod_4s", "modgenlawson4", NULL, "", ""},
+    {"res4lyf", "res_2m", "res_multistep", NULL, "", ""},
+    {"res4lyf", "abnorsett_2m", "res_multistep", NULL, "", ""},
+    {"res4lyf", "abnorsett_3m", "res_3m", NULL, "", ""},
+    {"res4lyf", "abnorsett_4m", "res_3m", NULL, "order=4", ""},
+    {"res4lyf", "deis_2m", "deis_rho", NULL, "order=2", ""},
+    {"res4lyf", "deis_3m", "deis_rho", NULL, "", ""},
+    {"res4lyf", "deis_4m", "deis_rho", NULL, "order=4", ""},
+    {"res4lyf", "ralston_2s", "ralston", NULL, "", ""},
+    {"res4lyf", "ralston_3s", "ralston3", NULL, "", ""},
+    {"res4lyf", "ralston_4s", "ralston4", NULL, "", ""},
+    {"res4lyf", "midpoint_2s", "midpoint", NULL, "", ""},
+    {"res4lyf", "heun_2s", "heun", NULL, "", ""},
+    {"res4lyf", "heun_3s", "heun3", NULL, "", ""},
+    {"res4lyf", "houwen-wray_3s", "houwen_wray", NULL, "", ""},
+    {"res4lyf", "kutta_3s", "kutta3", NULL, "", ""},
+    {"res4lyf", "ssprk3_3s", "ssp3", NULL, "", ""},
+    {"res4lyf", "ssprk4_4s", "ssp43", NULL, "", ""},
+    {"res4lyf", "rk38_4s", "rk38", NULL, "", ""},
+    {"res4lyf", "rk4_4s", "rk4", NULL, "", ""},
+    {"res4lyf", "rk6_7s", "butcher6", NULL, "", ""},
+    {"res4lyf", "bogacki-shampine_4s", "bogacki_shampine", NULL, "", ""},
+    {"res4lyf", "bogacki-shampine_7s", "bogacki_shampine5", NULL, "", ""},
+    {"res4lyf", "dormand-prince_6s", "dormand_prince", NULL, "", ""},
+    {"res4lyf", "dormand-prince_13s", "dormand_prince8", NULL, "", ""},
+    {"res4lyf", "tsi_7s", "tsitouras", NULL, "", ""},
     {"sd.cpp", "euler", "euler", NULL, "", ""},
     {"sd.cpp", "euler_a", "euler_ancestral", NULL, "", "on flow models: euler_ancestral_rf"},
     {"sd.cpp", "heun", "heun", NULL, "", ""},

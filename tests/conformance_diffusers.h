@@ -25,6 +25,9 @@ static double beta_of(const json *config, const char *name, int k, int T) {
     return beta < 0.999 ? beta : 0.999;
 }
 
+/* Tables as tensors of single precision have them: the published numbers need their rounding. */
+static int single_table;
+
 /* Returns the number of timesteps, 0 if the config has no such table. */
 static int table_of(const json *config, double *abar) {
     static double betas[MAX_TIMESTEPS];
@@ -35,7 +38,9 @@ static int table_of(const json *config, double *abar) {
     if (T < 2 || T > MAX_TIMESTEPS || (!*name && !trained)) return 0;
     if (trained) T = json_numbers(trained, betas, MAX_TIMESTEPS);
     for (int k = 0; k < T; k++) {
-        abar[k] = product *= 1 - (trained ? betas[k] : beta_of(config, name, k, T));
+        double alpha = 1 - (trained ? betas[k] : beta_of(config, name, k, T));
+        abar[k] = product *= single_table ? (double)(float)alpha : alpha;
+        if (single_table) abar[k] = (double)(float)product;
         abar[k] = abar[k] / (shift + (1 - shift) * abar[k]);
     }
     if (json_real(config, "rescale_betas_zero_snr", 0) > 0) { /* Lin et al. 2023, alg. 1 */
@@ -185,6 +190,7 @@ static verdict set_unipc_multistep(replay *r, const json *config) {
     s->rule = same(json_string(config, "solver_type", "bh2"), "bh1") ? DK_RULE_BH1 : DK_RULE_BH2;
     s->noise_prediction = json_real(config, "predict_x0", 1) < 1;
     set_lower_order(r, flag(config, "lower_order_final"));
+    s->correct_last = r->ends_early && r->levels[r->count - 1] > 0;
     for (int i = 0; disabled && i < disabled->count; i++)
         if ((int)disabled->item[i].number != s->uncorrected++)
             return unsupported("option: the corrector off in steps that are not the first");
@@ -421,18 +427,20 @@ static void read_levels(replay *r, const json *config, level_source source, int 
         r->count--, r->ends_early = 1;
 }
 
+static const scheduler *scheduler_named(const char *class_name) {
+    const char *parallel = strstr(class_name, "ParallelScheduler"); /* the same steps, many at once */
+    size_t n = parallel ? (size_t)(parallel - class_name) : strlen(class_name);
+    for (size_t i = 0; i < sizeof schedulers / sizeof *schedulers; i++)
+        if (strncmp(schedulers[i].class_name, class_name, n) == 0 &&
+            same(schedulers[i].class_name + n, parallel ? "Scheduler" : ""))
+            return &schedulers[i];
+    return NULL;
+}
+
 /* Sampler, space and options of a class; the calls' levels are known. */
 static verdict set_scheduler(replay *r, const char *class_name, const json *config, int start,
                              const char *rule) {
-    const scheduler *s = NULL;
-    size_t length = strlen(class_name);
-    for (size_t i = 0; i < sizeof schedulers / sizeof *schedulers; i++)
-        if (same(schedulers[i].class_name, class_name)) s = &schedulers[i];
-    if (!s && length > 17 && same(class_name + length - 17, "ParallelScheduler")) {
-        char plain[64]; /* the same steps, many at once */
-        snprintf(plain, sizeof plain, "%.*sScheduler", (int)(length - 17), class_name);
-        return set_scheduler(r, plain, config, start, rule);
-    }
+    const scheduler *s = scheduler_named(class_name);
     if (!s) return unsupported("class");
     r->c.sigma_data = json_real(config, "sigma_data", 0.5);
     r->c.sampler = dk_sampler_named(s->sampler);

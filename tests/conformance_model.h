@@ -77,7 +77,6 @@ typedef struct replay {
     const json *noises, *used;
     dk_prediction output;  /* what the network's output is, if that is not what the sampler takes it for */
     int pure_is_zero;      /* the output is 0 where alpha = 0 */
-    int dummy;             /* the model of diffusers' tests: x t/(t + 1) */
     const double *normals; /* draws one after another, instead of `noises` */
     int by_step;           /* a draw for each step, used or not */
     int unclipped;         /* whatever its config says */
@@ -87,6 +86,8 @@ typedef struct replay {
     int ends_early;        /* the peer's last step goes to sigma = 0, or nowhere */
     void (*then)(struct replay *r); /* sets what runs afterwards; NULL: nothing */
     int calls, rejected;            /* evaluations; rejected steps, whose first evaluation is not repeated */
+    int (*draw)(void *r, const dk_noise_request *request, dk_real *out); /* NULL: recorded_noise */
+    void (*drive)(struct replay *r, dk_run *run);                        /* NULL: the exact denoiser */
 } replay;
 
 /* Imagen's dynamic thresholding: the quantile of |x0|, at least 1 and at most clip_most, becomes the bound. */
@@ -101,7 +102,8 @@ static double bound_of(const replay *r, const double *D, int n) {
     double at = r->quantile * (n - 1), down = floor(at);
     int k = (int)down;
     double q = size[k] + (k + 1 < n ? (at - down) * (size[k + 1] - size[k]) : 0);
-    return q < 1 ? 1 : q > r->clip_most ? r->clip_most : q;
+    if (q < 1) q = 1;
+    return q > r->clip_most ? r->clip_most : q;
 }
 
 static void estimate(replay *r, const json *denoiser, double alpha, double sigma, const double *x, double *D,
@@ -150,31 +152,10 @@ static void predict(const dk_config *c, dk_prediction prediction, double alpha, 
     }
 }
 
-/* diffusers' test model; only where it must clip its estimate is it asked for x0, else it answers as it is. */
-static void dummy_model(const replay *r, const dk_eval *e) {
-    double t = r->time_at[e->call], alpha = e->level.alpha, s = e->level.sigma;
-    for (size_t i = 0; i < e->dim; i++) {
-        double x = (double)e->input[i], D = x * t / (t + 1);
-        if (r->skip_sigma > 0) { /* its network sees c_in x */
-            double F = D / hypot(s, r->c.sigma_data);
-            consistency_function(r, s, &x, &F, &D, 1);
-        }
-        if (r->clip > 0) {
-            D = (x - s * D) / alpha; /* of the noise prediction */
-            D = D > r->clip ? r->clip : D < -r->clip ? -r->clip : D;
-        }
-        e->output[i] = (dk_real)D;
-    }
-}
-
 static int denoise(void *user, const dk_eval *e) {
     replay *r = (replay *)user;
     int n = (int)e->dim;
     double alpha = e->level.alpha, sigma = e->level.sigma, x[MAX_DIM] = {0}, D[MAX_DIM], U[MAX_DIM];
-    if (r->dummy) {
-        dummy_model(r, e);
-        return 0;
-    }
     if (r->alpha_at) {
         if (e->call >= r->recorded) return 1;
         alpha = r->alpha_at[e->call], sigma = r->sigma_at[e->call];
@@ -268,12 +249,15 @@ static verdict run_config(replay *r, dk_real *x, int n) {
     if (n < 1 || n > MAX_DIM || r->count < 2) return FAIL;
     if (!r->c.sampler.record) return unsupported(r->c.sampler.name);
     r->c.steps = r->count - 1, r->c.dim = (size_t)n, r->c.start = DK_START_STATE;
-    r->c.noise = recorded_noise, r->c.noise_user = r;
+    r->c.noise = r->draw ? r->draw : recorded_noise, r->c.noise_user = r;
     if (r->c.sigma_data <= 0) r->c.sigma_data = 0.5;
     r->c.grid = dk_grid_levels(r->levels, r->c.grid.unit);
     r->c.condition = DK_CONDITION_FLOW; /* finite at every level */
     static dk_run run;
-    if (dk_begin(&run, &r->c, x, NULL, 0) == DK_OK) dk_continue(&run, denoise, r);
+    if (dk_begin(&run, &r->c, x, NULL, 0) == DK_OK) {
+        if (r->drive) r->drive(r, &run);
+        else dk_continue(&run, denoise, r);
+    }
     r->rejected = run.pace.rejected;
     dk_status status = run.status;
     if (status != DK_OK) {
