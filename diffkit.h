@@ -534,6 +534,8 @@ typedef enum dk_noise_law {
     DK_LAW_TIME, /* t_down = t_min + (1 - eta) (t - t_min), whole on VP discrete: TCD, whose gamma is eta, Zheng et
                     al. 2024; consistency models at 1 */
     DK_LAW_FLOW, /* u_down = u (1 - eta (1 - u/u_before)), u = sigma/(alpha + sigma); rectified-flow ancestral */
+    DK_LAW_SDE_NOISE, /* the SDE with noise prediction, 1 + eta times the ODE's drift: SDE-DPM-Solver, Lu et al. 2022b,
+                         SA-Solver (eta = tau^2); large steps do not keep the marginal */
     DK_LAW_COUNT
 } dk_noise_law;
 
@@ -555,6 +557,7 @@ typedef enum dk_rule {
     DK_RULE_DPM_TAYLOR, /* its other form: only the quadratic term is halved, as in k-diffusion's 3M SDE */
     DK_RULE_BH1,        /* UniPC's shortcut for two nodes with B(h) = h */
     DK_RULE_BH2,        /* and with B(h) = exp(h) - 1 */
+    DK_RULE_SA,         /* SA-Solver's shortcut for two nodes: BH1's number */
     DK_RULE_UNIFORM,    /* exact for equal steps, whatever the steps are: iPNDM, PLMS */
     DK_RULE_IPNDM_V,  /* exact but for the second difference, whose weight is that of the published iPNDM-v */
     DK_RULE_GRADIENT, /* the newest plus gamma - 1 times its change: gradient estimation */
@@ -564,7 +567,11 @@ typedef enum dk_rule {
 /* An exponential Runge-Kutta method in lambda; h is the step, phi_k as in Hochbruck & Ostermann 2010, eq. 2.10.
    Stage i stands at c_i; its entry in column j is the sum of weight phi_k(-at h) over the terms with row i and
    column j; row `stages` is the result, the row after it that of an embedded method, for step-size control. Column 0
-   is not given: it makes every row exact for constant D. */
+   makes every row exact for constant D; where terms give it, a row is completed with x/alpha of the step's start
+   instead, so that it depends on differences alone.
+   Rows that integrate an interpolation polynomial exactly need no terms: `through` has a word for each row after
+   row 1, the columns besides 0 through which it goes, in hexadecimal, or "-" for a row of terms: "1 23" is a method
+   of three stages, whose result goes through columns 0, 2 and 3. */
 typedef struct dk_phi_term {
     int row, column, k;
     double weight, at;
@@ -576,6 +583,7 @@ typedef struct dk_exponential {
     const double *c;
     int terms;
     const dk_phi_term *term;
+    const char *through; /* or NULL */
 } dk_exponential;
 
 /* How step-size control goes on from a step whose error, in units of what is tolerated, was E. */
@@ -622,20 +630,27 @@ typedef struct dk_sampler {
     int bins; /* predictors: each step is that of a bin of a table of so many levels beside the grid's; 1: as many as the
                  grid has steps; score_sde */
     int noise_prediction; /* exponential methods: interpolate the noise instead of D */
-    int corrector;        /* UniPC, SA-Solver: nodes of the corrector, the new one included; 0: none */
+    int corrector;        /* multistep: nodes of the corrector, the new one included; 0: none */
     int pece;             /* evaluate again after the corrector */
-    int lower_order_final; /* 1: no more nodes than steps left before sigma = 0; 2: that step counts, as in diffusers */
-    double gamma;   /* gradient estimation */
-    int points;     /* deis_t: sum over so many points, 0: exact */
-    int er_power;   /* er_sde: scaler level^(eta + 1) instead of the paper's level (exp(level^0.3) + 10) */
-    int from_down;  /* measure past nodes from the last step's sigma_down, as ComfyUI's RES does */
+    int uncorrected;      /* so many first steps are left as predicted */
+    int correct_last; /* evaluate at the last level, too, unless sigma = 0 there, to correct the last step */
+    int warmup; /* classical multistep: so many first steps, if there are, are Runge-Kutta's, by the tableau */
+    int lower_order_final; /* 1: no more nodes than steps left before sigma = 0; 2: that step counts, as in diffusers;
+                              3: one node in the last step, no matter how many before */
+    double gamma;          /* gradient estimation */
+    int points;            /* deis_t: sum over so many points, 0: exact */
+    int er_power;  /* er_sde: scaler level^(eta + 1) instead of the paper's level (exp(level^0.3) + 10) */
+    int from_down; /* measure past nodes from the last step's sigma_down, as ComfyUI's RES does */
+    int pseudo; /* classical methods: steps are DDIM's by the averaged slope, stages at shares of t; Liu et al. 2022 */
     int plain_last; /* classical methods, predictors: an ordinary step to sigma = 0 instead of x = alpha D */
     double noise_min,
         noise_max; /* the law's noise only where sigma/alpha after the step lies between; 0: no limit */
     const dk_exponential *exponential; /* exponential Runge-Kutta */
     double alpha2;                     /* singlestep: r_2, where its third stage stands; 0: 2/3 */
-    dk_spacing stages; /* singlestep: stages equidistant in lambda, or as UNIFORM or QUADRATIC are */
-    int evals; /* singlestep: evaluations on each way down, fewer lower the last steps' order; 0: no limit */
+    dk_spacing
+        stages; /* singlestep: stages equidistant in lambda, or as UNIFORM or QUADRATIC are; LEVELS: on the
+                          grid's own levels, of which `order` make a step */
+    int evals;  /* singlestep: evaluations on each way down, fewer lower the last steps' order; 0: no limit */
     double
         pure_stage; /* singlestep of order 2 from alpha = 0: sigma/(alpha + sigma) of its stage; 0: order 1 */
     double rtol,
@@ -646,7 +661,8 @@ typedef struct dk_sampler {
     double pcoeff, icoeff, dcoeff; /* PID control of the step size; all 0: icoeff 1 */
     dk_control control;
     int above_last; /* a step never goes below the grid's last level before its noise: dpm_fast, dpm_adaptive */
-    int cfg_pp;     /* CFG++: the unconditional output gives the direction, guided D the target */
+    int cfg_pp; /* CFG++: the unconditional output gives the direction, guided D the target; 2: multistep in D averages
+                   unconditional estimates alone, as ComfyUI's RES does */
     int churn_late; /* churn behind a step's first evaluation, as in diffusers; its output is then read 1: at the
                        raised level, 2: at the level of the evaluation */
     double stride;  /* in t: a step's other end lies this far below its noisy one, whatever the grid's is, as
@@ -665,7 +681,7 @@ typedef struct dk_sampler_info {
     const char *settings; /* what differs from a zero dk_sampler with s_noise 1, for dk_config_set */
     int order;            /* of convergence: of the ODE, or (weak) of the SDE */
     int evals; /* per step, 0: as step-size control has it; Runge-Kutta steps to sigma = 0, exponential ones also from alpha = 0, take one; smld's
-                  one more */
+                  one more; pndm's warm-up three more in each of three, plms's one more */
     const char *paper;
 } dk_sampler_info;
 
@@ -682,7 +698,7 @@ DK_API dk_sampler dk_table_sampler(const dk_table *table);                  /* l
 DK_API int dk_nearest_names(const char *kind, const char *name, const char **names, int max);
 
 /* A name that another program has for a sampler, a grid, or both. peer: "comfyui", "a1111", "k-diffusion",
-   "diffusers" or "sd.cpp". */
+   "diffusers", "res4lyf" or "sd.cpp". */
 typedef struct dk_alias {
     const char *peer, *name;
     const char *sampler, *grid; /* names here; NULL: says nothing about it */
@@ -883,6 +899,13 @@ DK_API dk_status dk_continue(dk_run *run, dk_denoise_fn denoise, void *user);
 DK_API void dk_end(dk_run *run);
 /* dk_begin, dk_continue, dk_end, on allocated memory. */
 DK_API dk_status dk_sample(dk_config *c, dk_denoise_fn denoise, void *user, dk_real *x);
+/* log p of each sample in x, data at the grid's lowest level, which must be above sigma = 0: the change of variables along the
+   probability-flow ODE up to the highest level, where p is Gaussian (Song et al. 2021, sec. 4.3). The divergence is estimated
+   along a probe vector per sample, usually of +-1; averaged over probes it is unbiased (Hutchinson 1990). The derivative
+   along it is a central difference: three evaluations instead of one. x and probe: batch * dim numbers; log_p: batch.
+   sampler: any deterministic one, zero: rk45. Allocates. */
+DK_API dk_status dk_log_likelihood(dk_config *c, dk_denoise_fn denoise, void *user, const dk_real *x,
+                                   const dk_real *probe, double *log_p);
 /* The denoised estimate of the evaluation that is out, once its output is filled, until the next dk_next;
    after the end, the result. Writes batch * dim numbers. */
 DK_API dk_status dk_denoised(dk_run *run, dk_real *out);
@@ -2841,6 +2864,21 @@ static dk_status dkp_parse_tableau(const char *text, dkp_tableau *t, char *messa
     return dkp_fail(message, "stages of sampler.tableau", DK_MAX_STAGES + 1, "1 .. 16");
 }
 
+/* Columns besides 0 through which a row of an exponential method goes; -1 if the text is wrong. */
+static int dkp_through(const dk_exponential *m, int row, int columns[DK_MAX_STAGES]) {
+    const char *at = m->through;
+    int count = 0;
+    for (int i = 2; i < row && at; i++) at = strchr(at, ' ') ? strchr(at, ' ') + 1 : NULL;
+    for (; at && *at && *at != ' ' && *at != '-'; at++) {
+        int column = *at >= '1' && *at <= '9'   ? *at - '0'
+                     : *at >= 'a' && *at <= 'f' ? *at - 'a' + 10
+                                                : DK_MAX_STAGES;
+        if (column >= row || column >= m->stages || count >= row) return -1;
+        columns[count++] = column;
+    }
+    return count;
+}
+
 static dk_status dkp_check_sampler(const dk_sampler *s, char *message) {
     if (!s->record) return dkp_fail_name(message, "sampler", s->name ? s->name : "(none)");
     if ((int)s->gauge < 0 || s->gauge >= DK_GAUGE_COUNT)
@@ -2860,8 +2898,13 @@ static dk_status dkp_check_sampler(const dk_sampler *s, char *message) {
     if (!(s->alpha >= 0 && s->alpha <= 1))
         return dkp_fail(message, "sampler.alpha", s->alpha, "> 0 and <= 1");
     if (s->order < 0 || s->order > 8) return dkp_fail(message, "sampler.order", s->order, "0 .. 8");
-    if (s->corrector < 0 || s->corrector > 8)
-        return dkp_fail(message, "sampler.corrector", s->corrector, "0 .. 8");
+    if (s->corrector < 0 || s->corrector > 9)
+        return dkp_fail(message, "sampler.corrector", s->corrector, "0 .. 9");
+    if (s->uncorrected < 0) return dkp_fail(message, "sampler.uncorrected", s->uncorrected, ">= 0");
+    if (s->warmup < 0) return dkp_fail(message, "sampler.warmup", s->warmup, ">= 0");
+    if (s->cfg_pp < 0 || s->cfg_pp > 2) return dkp_fail(message, "sampler.cfg_pp", s->cfg_pp, "0, 1 or 2");
+    if (s->lower_order_final < 0 || s->lower_order_final > 3)
+        return dkp_fail(message, "sampler.lower_order_final", s->lower_order_final, "0 .. 3");
     if ((int)s->rule < 0 || s->rule >= DK_RULE_COUNT)
         return dkp_fail(message, "sampler.rule", s->rule, "one of dk_rule");
     if (s->points < 0 || s->points == 1 || s->points > 1000000)
@@ -2888,11 +2931,15 @@ static dk_status dkp_check_sampler(const dk_sampler *s, char *message) {
         const dk_phi_term *t = &s->exponential->term[i];
         if (t->row < 1 || t->row > s->exponential->stages + 1)
             return dkp_fail(message, "row of sampler.exponential->term", t->row, "1 .. stages + 1");
-        if (t->column < 1 || t->column >= t->row)
-            return dkp_fail(message, "column of sampler.exponential->term", t->column, ">= 1 and < row");
-        if (t->k < 1 || t->k > 20 || !(t->at > 0))
-            return dkp_fail(message, "k of sampler.exponential->term", t->k, "1 .. 20, with at > 0");
+        if (t->column < 0 || t->column >= t->row)
+            return dkp_fail(message, "column of sampler.exponential->term", t->column, ">= 0 and < row");
+        if (t->k < 0 || t->k > 20 || !(t->at >= 0))
+            return dkp_fail(message, "k of sampler.exponential->term", t->k, "0 .. 20, with at >= 0");
     }
+    for (int row = 2, columns[DK_MAX_STAGES]; s->exponential && row <= s->exponential->stages + 1; row++)
+        if (dkp_through(s->exponential, row, columns) < 0)
+            return dkp_fail(message, "row of sampler.exponential->through", row,
+                            "of columns from 1 to row - 1");
     const dkp_bounds control[] = {
         {"sampler.rtol", s->rtol, 0, 1, "0 .. 1"},
         {"sampler.atol", s->atol, 0, 1e300, ">= 0"},
@@ -2917,8 +2964,10 @@ static dk_status dkp_check_sampler(const dk_sampler *s, char *message) {
         return dkp_fail(message, "sampler.stride", s->stride, ">= 0");
     if (s->evals < 0) return dkp_fail(message, "sampler.evals", s->evals, ">= 0");
     if (s->stages != DK_SPACING_DEFAULT && s->stages != DK_SPACING_LAMBDA &&
-        s->stages != DK_SPACING_UNIFORM && s->stages != DK_SPACING_QUADRATIC)
-        return dkp_fail(message, "sampler.stages", s->stages, "LAMBDA, UNIFORM or QUADRATIC of dk_spacing");
+        s->stages != DK_SPACING_UNIFORM && s->stages != DK_SPACING_QUADRATIC &&
+        s->stages != DK_SPACING_LEVELS)
+        return dkp_fail(message, "sampler.stages", s->stages,
+                        "LAMBDA, UNIFORM, QUADRATIC or LEVELS of dk_spacing");
     return DK_OK;
 }
 
@@ -3374,6 +3423,8 @@ static dk_vec dkp_denoise_first(dk_recorder *r) {
     return D;
 }
 
+static int dkp_attempting(const dk_recorder *r) { return r->pace && r->pace->phase == DKP_ATTEMPT; }
+
 /* Ends an attempt of a step: what follows happens only if the difference of two solutions is tolerable. */
 static void dkp_judge(dk_recorder *r, dk_norm_kind kind, dk_vec a, dk_vec b, dk_vec p, dk_vec q) {
     dk_vec v[4] = {a, b, p, q};
@@ -3530,7 +3581,7 @@ static void dkp_record_all(dk_recorder *r, dk_config *c, dk_plan *plan, const dk
         while (end < plan->steps && !from_data && !dkp_goes_back(r, end)) end++;
         dkp_record_stretch(r, i, end, from_data ? dkp_record_from_data : c->sampler.record);
     }
-    if (pace && pace->phase == DKP_ATTEMPT && !r->judged)
+    if (dkp_attempting(r) && !r->judged)
         dk_refuse(r, "sampler.rtol", r->sampler.rtol, "0, and atol: this sampler has no error estimate");
     r->position++;
     if (pace) dkp_use(r, 0, 1); /* the state that a rejected attempt goes back to */
@@ -3546,11 +3597,24 @@ typedef struct dkp_split {
     double up;
 } dkp_split;
 
+/* In the flow gauge alpha + sigma stands for alpha: the peers' formulas for VE, applied to flow models, are this. */
+static double dkp_gauge_alpha(const dk_recorder *r, dk_level l) {
+    return r->sampler.gauge == DK_GAUGE_FLOW ? l.alpha + l.sigma : l.alpha;
+}
+
+static double dkp_gauge_lambda(const dk_recorder *r, dk_level l) {
+    dk_level in_gauge = {l.t, dkp_gauge_alpha(r, l), l.sigma};
+    return dk_lambda(in_gauge);
+}
+
 /* r = noise level after/before. All laws keep the marginal variance, sigma_down^2 + up^2 = sigma^2, except
-   DDPM_LARGE: see dk_noise_law. `down` has the alpha of the level to be reached. */
+   DDPM_LARGE and SDE_NOISE: see dk_noise_law. `down` has the alpha of the level to be reached; by ANCESTRAL in the flow
+   gauge its alpha + sigma, and noise levels are the gauge's. */
 static dkp_split dkp_split_between(dk_recorder *r, dk_level from, dk_level to, double eta, dk_noise_law law) {
     dkp_split split = {to, 0};
+    int in_flow = r->sampler.gauge == DK_GAUGE_FLOW && law == DK_LAW_ANCESTRAL;
     double ratio = dk_noise_level(to) / dk_noise_level(from), sigma = to.sigma;
+    if (in_flow) ratio = sigma / dkp_gauge_alpha(r, to) * (dkp_gauge_alpha(r, from) / from.sigma);
     double here = dk_noise_level(to), most = r->sampler.noise_max;
     if (eta <= 0 || sigma <= 0 || here < r->sampler.noise_min || (most > 0 && here > most)) return split;
     if (!r->falling) {
@@ -3570,9 +3634,16 @@ static dkp_split dkp_split_between(dk_recorder *r, dk_level from, dk_level to, d
         double t = s->t_min + (eta < 1 ? 1 - eta : 0) * (to.t - s->t_min);
         double down = dk_noise_level(dk_level_at(s, s->family == DK_FAMILY_VP_DISCRETE ? floor(t) : t));
         if (down < here) split.down.sigma = to.alpha * down;
+    } else if (law == DK_LAW_SDE_NOISE && from.alpha > 0) {
+        /* sigma_from would be `carried` if nothing were removed; sigma_down may fall below 0 */
+        double carried = from.sigma * (to.alpha / from.alpha);
+        split.down.sigma = sigma - eta * (carried - sigma);
+        split.up = sqrt(eta * (carried - sigma) * (carried + sigma));
+        return split;
     } else { /* DDIM, Song et al. 2020, eq. 16 in terms of r; never more noise than the level has */
         double kept = 1 - (law == DK_LAW_ANCESTRAL ? eta * eta : 1) * (1 - ratio) * (1 + ratio);
         split.down.sigma = kept > 0 ? sigma * sqrt(kept) : 0;
+        if (in_flow) split.down.alpha = dkp_gauge_alpha(r, to) - split.down.sigma;
     }
     double lowest = r->sampler.above_last ? dk_noise_level(r->last) * to.alpha : 0;
     if (split.down.sigma < lowest) split.down.sigma = lowest;
@@ -3611,20 +3682,13 @@ static dk_vec dkp_direction(dk_recorder *r, dk_vec x, dk_level level, dk_vec *gu
     return U;
 }
 
-/* In the flow gauge alpha + sigma stands for alpha: the peers' formulas for VE, applied to flow models, are this. */
-static double dkp_gauge_alpha(const dk_recorder *r, dk_level l) {
-    return r->sampler.gauge == DK_GAUGE_FLOW ? l.alpha + l.sigma : l.alpha;
-}
-
 /* DDIM, DDPM, Euler ancestral and the consistency samplers: down by DDIM, up by the noise law. */
 static void dkp_record_ddim(dk_recorder *r) {
     while (dk_step(r)) {
-        dk_level from = r->from, to = r->to;
-        from.alpha = dkp_gauge_alpha(r, from), to.alpha = dkp_gauge_alpha(r, to);
-        double eta = r->sampler.fresh_pure && from.alpha <= 0 && r->sampler.eta > 0 ? 1 : r->sampler.eta;
-        dkp_split split = dkp_split_between(r, from, to, eta, r->sampler.law);
+        double eta = r->sampler.fresh_pure && r->from.alpha <= 0 && r->sampler.eta > 0 ? 1 : r->sampler.eta;
+        dkp_split split = dkp_noise_split(r, eta, r->sampler.law);
         dk_vec guidance, D = dkp_direction(r, r->x, r->from, &guidance);
-        dk_vec x = dk_mix(1, dkp_ddim_step(from, split.down, r->x, D), to.alpha, guidance);
+        dk_vec x = dk_mix(1, dkp_ddim_step(r->from, split.down, r->x, D), r->to.alpha, guidance);
         r->x = dkp_add_noise(r, x, split.up);
     }
 }
@@ -3688,101 +3752,60 @@ static dk_vec dkp_ipndm_v_average(const dkp_history *past, int n, double from, d
     return n > 3 ? dk_mix(1, sum, -third * a * q, past->v[3]) : sum;
 }
 
+/* Coefficients of the polynomial of degree n - 1 that is 1 at node j and 0 at the others. */
+static void dkp_lagrange(const double *node, int n, int j, double *basis) {
+    basis[0] = 1;
+    for (int k = 0, degree = 0; k < n; k++) {
+        if (k == j) continue;
+        basis[++degree] = 0;
+        for (int i = degree; i >= 0; i--)
+            basis[i] = ((i > 0 ? basis[i - 1] : 0) - node[k] * basis[i]) / (node[j] - node[k]);
+    }
+}
+
 /* The average over the step of the polynomial through the newest n vectors. The step runs from axis value `from`
    over `span`; H is the exponent of the weight, 0 for classical methods. This one formula is Adams, DPM-Solver
    multistep, UniP and UniC, RES, DEIS in rho and log rho, and SA-Solver; rules: see dk_rule. */
 static dk_vec dkp_average(const dk_recorder *r, const dkp_history *past, int n, double from, double span,
                           double H) {
     dk_rule rule = r->sampler.rule;
-    if (rule == DK_RULE_IPNDM_V && n > 2) return dkp_ipndm_v_average(past, n, from, span);
+    int ahead =
+        (past->at[0] - from) / span > 1e-9; /* the newest lies in the step: a corrector's, or singlestep */
+    int even = rule == DK_RULE_UNIFORM || rule == DK_RULE_GRADIENT, omit = -1, count = 0,
+        at[DKP_MAX_ORDER + 1];
+    double node[DKP_MAX_ORDER + 1], basis[DKP_MAX_ORDER + 1];
+    if (rule == DK_RULE_IPNDM_V && n > 2 && !ahead) return dkp_ipndm_v_average(past, n, from, span);
+    if (rule == DK_RULE_DPM && n == 3 && ahead) omit = 1; /* DPM-Solver-3: the line through first and last */
     dk_vec sum = dkp_zero();
-    for (int j = 0; j < n; j++) {
-        int even = rule == DK_RULE_UNIFORM || rule == DK_RULE_GRADIENT;
-        double basis[DKP_MAX_ORDER + 1] = {1}, s = even ? -j : (past->at[j] - from) / span, weight = 0;
-        for (int k = 0, degree = 0; k < n; k++) {
-            if (k == j) continue;
-            double root = even ? -k : (past->at[k] - from) / span; /* Lagrange's j-th polynomial */
-            for (int i = ++degree; i >= 0; i--)
-                basis[i] = ((i > 0 ? basis[i - 1] : 0) - root * basis[i]) / (s - root);
-        }
-        for (int i = 0; i < n; i++) {
+    for (int j = 0; j < n; j++)
+        if (j != omit) node[count] = even ? ahead - j : (past->at[j] - from) / span, at[count++] = j;
+    for (int j = 0; j < count; j++) {
+        double weight = 0;
+        dkp_lagrange(node, count, j, basis);
+        for (int i = 0; i < count; i++) {
             double moment = dkp_moment(H, i);
             if (n == 2 && i == 1 && (rule == DK_RULE_DPM || rule == DK_RULE_BH2)) moment = 0.5;
-            if (n == 2 && i == 1 && rule == DK_RULE_BH1) moment = 0.5 * H / -expm1(-H);
+            if (n == 2 && i == 1 && (rule == DK_RULE_BH1 || rule == DK_RULE_SA))
+                moment = H < 0 || H > 0 ? 0.5 * H / -expm1(-H) : 0.5;
             if (n == 3 && i == 2 && (rule == DK_RULE_DPM || rule == DK_RULE_DPM_TAYLOR)) moment *= 0.5;
             if (i == 1 && rule == DK_RULE_GRADIENT) moment = r->sampler.gamma - 1;
             weight += basis[i] * moment;
         }
-        sum = dk_add(sum, dk_scale(weight, past->v[j]));
+        sum = dk_add(sum, dk_scale(weight, past->v[at[j]]));
     }
     return sum;
-}
-
-static double dkp_gauge_lambda(const dk_recorder *r, dk_level l) {
-    dk_level in_gauge = {l.t, dkp_gauge_alpha(r, l), l.sigma};
-    return dk_lambda(in_gauge);
-}
-
-/* One exponential step of the given number of nodes from the state x at `from`; lambda of the past is finite. */
-static dk_vec dkp_exponential_step(const dk_recorder *r, dk_level from, dk_level to, dkp_split split,
-                                   dk_vec x, dk_vec D, const dkp_history *past, int nodes) {
-    double start = dkp_gauge_lambda(r, from), span = dkp_gauge_lambda(r, to) - start;
-    double H = dkp_gauge_lambda(r, split.down) - start;
-    if (r->sampler.law != DK_LAW_SDE) span = H; /* the ODE down to sigma_down, not the SDE up to the end */
-    if (!dkp_finite(span) || (nodes < 2 && !r->sampler.noise_prediction))
-        return dkp_ddim_step(from, split.down, x, D);
-    if (!r->sampler.noise_prediction)
-        return dkp_ddim_step(from, split.down, x, dkp_average(r, past, nodes, start, span, H));
-    double ratio = dkp_gauge_alpha(r, split.down) / dkp_gauge_alpha(r, from);
-    return dk_mix(ratio, x, split.down.sigma - from.sigma * ratio,
-                  dkp_average(r, past, nodes, start, span, -H));
 }
 
 /* How many of the wanted nodes may be used: those that there are, and, with lower_order_final, no more than there
    are steps left. */
 static int dkp_nodes(const dk_recorder *r, int wanted, int have, int left) {
-    if (r->sampler.lower_order_final < 2 && r->last.sigma <= 0) left--;
+    if (r->sampler.lower_order_final < 2 && dkp_level(r, r->steps).sigma <= 0) left--;
+    if (r->sampler.lower_order_final > 2 && left > 1) left = wanted;
     if (r->sampler.lower_order_final && left < wanted) wanted = left > 1 ? left : 1;
     return wanted < have ? wanted : have;
 }
 
-/* Exponential Adams: D (or the noise) is interpolated in lambda, the linear part is solved exactly. DPM-Solver++
-   2M and 3M and their SDE forms (Lu et al. 2022b, alg. 2, eq. 14), UniPC (Zhao et al. 2023, alg. 1: the corrector
-   repeats the last step with the new estimate, at no further evaluation), RES multistep (Zhang et al. 2023),
-   SA-Solver (Xue et al. 2023, alg. 1: the corrector keeps the predictor's noise) and its PECE form. */
-static void dkp_record_exponential_adams(dk_recorder *r) {
-    dkp_history past;
-    dk_vec x_before = r->x, noise = dkp_zero();
-    dk_level before = r->from;
-    dkp_split split = {r->from, 0};
-    past.count = 0;
-    while (dk_step(r)) {
-        double n = dkp_gauge_alpha(r, r->from), sigma = r->from.sigma, here = dkp_gauge_lambda(r, r->from);
-        dk_vec D = dk_denoise(r, r->x, r->from);
-        int left = r->steps - r->step, noisy = r->sampler.noise_prediction;
-        if (r->sampler.from_down && r->step > 0)
-            for (int i = 0; i < past.count; i++) past.at[i] += here - dkp_gauge_lambda(r, split.down);
-        dkp_push(&past, here, noisy ? dk_keep(r, dk_mix(1 / sigma, r->x, -n / sigma, D)) : D);
-        if (r->sampler.corrector && past.count > 1) { /* repeat the last step with the new estimate */
-            int unipc = r->sampler.rule == DK_RULE_BH1 || r->sampler.rule == DK_RULE_BH2; /* adds its node */
-            int nodes = dkp_nodes(r, r->sampler.corrector, past.count, left + 1 + unipc);
-            dk_vec x = dkp_exponential_step(r, before, r->from, split, x_before, D, &past, nodes);
-            r->x = dk_keep(r, dk_add(x, noise));
-            if (r->sampler.pece) {
-                D = dk_denoise(r, r->x, r->from);
-                past.v[0] = noisy ? dk_keep(r, dk_mix(1 / sigma, r->x, -n / sigma, D)) : D;
-            }
-        }
-        int nodes = dkp_nodes(r, r->sampler.order, past.count, left);
-        if (!dkp_finite(here)) past.count = 0, nodes = 1; /* no interpolation across an infinite gap */
-        split = dkp_noise_split(r, r->sampler.eta, r->sampler.law);
-        noise = dkp_add_noise(r, dkp_zero(), split.up);
-        x_before = r->x, before = r->from;
-        r->x = dk_add(dkp_exponential_step(r, r->from, r->to, split, r->x, D, &past, nodes), noise);
-    }
-}
-
-/* Where a level stands in a gauge: X = x/scale, and the probability-flow ODE is dX/du = p X + q D. */
+/* Where a level stands in a gauge: X = x/scale, and the probability-flow ODE is dX/du = p x + q D. */
 typedef struct dkp_point {
     double u, scale, p, q;
 } dkp_point;
@@ -3802,10 +3825,10 @@ static dkp_point dkp_point_at(const dk_recorder *r, dk_gauge gauge, dk_level l) 
         at.u = l.t, at.p = d_sigma / l.sigma, at.q = d_alpha - l.alpha * at.p;
     } else if (gauge == DK_GAUGE_VP) {
         at.u = dkp_angle(l), at.scale = sqrt(l.alpha * l.alpha + l.sigma * l.sigma);
-        at.p = l.alpha / l.sigma, at.q = -at.scale / l.sigma; /* cot u, -1/sin u */
+        at.p = l.alpha / l.sigma / at.scale, at.q = -at.scale / l.sigma; /* cot u/scale, -1/sin u */
     } else {
         at.scale = gauge == DK_GAUGE_FLOW ? l.alpha + l.sigma : l.alpha;
-        at.u = l.sigma / at.scale, at.p = 1 / at.u, at.q = -at.p;
+        at.u = l.sigma / at.scale, at.p = 1 / l.sigma, at.q = -1 / at.u;
     }
     return at;
 }
@@ -3818,62 +3841,71 @@ static dk_level dkp_level_in_gauge(const dk_recorder *r, dk_gauge gauge, double 
                                     : dk_level_at_sigma(s, u);
 }
 
-/* The attempt's result X, if the embedded method agrees. It may look at the slope there, the next step's first. */
-static dk_vec dkp_judge_runge_kutta(dk_recorder *r, const dkp_tableau *tableau, dk_vec before, dk_vec X,
-                                    double h, const dk_vec *K, dkp_point to) {
+/* A share of the way through the step in t, or in its square root. */
+static dk_level dkp_level_in_time(const dk_recorder *r, double share) {
+    double a = r->from.t, b = r->to.t, t = a + share * (b - a), root = sqrt(a) + share * (sqrt(b) - sqrt(a));
+    return dk_level_at(&r->config->schedule, r->sampler.stages == DK_SPACING_QUADRATIC ? root * root : t);
+}
+
+/* From the state x at `from` along a slope, times its share of the step h: straight in the gauge's coordinates; or, for
+   pseudo numerical methods (Liu et al. 2022, eq. 11), by DDIM with the D that has this slope. In VE and flow these are
+   the same. */
+static dk_vec dkp_transfer(const dk_recorder *r, dk_level from, dk_level to, dk_vec x, double h, double share,
+                           dk_vec slopes) {
+    dkp_point a = dkp_point_at(r, dkp_gauge(r), from), b = dkp_point_at(r, dkp_gauge(r), to);
+    if (!r->sampler.pseudo) return dk_scale(b.scale, dk_mix(1 / a.scale, x, h, slopes));
+    return dkp_ddim_step(from, to, x, dk_mix(1 / (share * a.q), slopes, -a.p / a.q, x));
+}
+
+/* The attempt's result x, if the embedded method agrees. It may look at the slope there, the next step's first. */
+static dk_vec dkp_judge_runge_kutta(dk_recorder *r, const dkp_tableau *tableau, double h, const dk_vec *K,
+                                    dk_vec x) {
     int n = tableau->stages, ahead = fabs(tableau->a[n + 1][n]) > 0;
+    dkp_point from = dkp_point_at(r, dkp_gauge(r), r->from), to = dkp_point_at(r, dkp_gauge(r), r->to);
     dk_vec error = dkp_zero(), D = dkp_zero();
-    X = dk_keep(r, X);
-    for (int i = 0; i < n; i++)
-        error = dk_add(error, dk_scale(h * (tableau->a[n][i] - tableau->a[n + 1][i]), K[i]));
+    x = dk_keep(r, x);
+    for (int i = 0; i < n; i++) error = dk_mix(1, error, h * (tableau->a[n][i] - tableau->a[n + 1][i]), K[i]);
     if (ahead) {
-        D = dk_denoise(r, dk_scale(to.scale, X), r->to);
-        error = dk_add(error, dk_scale(-h * tableau->a[n + 1][n], dk_mix(to.p, X, to.q, D)));
+        D = dk_denoise(r, x, r->to);
+        error = dk_mix(1, error, -h * tableau->a[n + 1][n], dk_mix(to.p, x, to.q, D));
     }
-    dkp_judge(r, DK_NORM_ERROR_SUM, error, dkp_zero(), before, X);
+    dkp_judge(r, DK_NORM_ERROR_SUM, error, dkp_zero(), dk_scale(1 / from.scale, r->x),
+              dk_scale(1 / to.scale, x));
     if (ahead) dkp_pin(r, DKP_KEPT_D, D);
-    return X;
+    return x;
 }
 
 /* One explicit Runge-Kutta step in the gauge, down to `end`. The ODE is singular at sigma = 0, so a step that
-   ends there is the first order one. */
-static void dkp_runge_kutta_to(dk_recorder *r, const dkp_tableau *tableau, dk_level end) {
+   ends there is the first order one. Returns the first slope. */
+static dk_vec dkp_runge_kutta_to(dk_recorder *r, const dkp_tableau *tableau, dk_level end) {
     int plain = end.sigma > 0 || r->sampler.plain_last, stages = end.sigma > 0 ? tableau->stages : 1;
     int noisy = end.sigma < r->to.sigma;
     dk_gauge gauge = dkp_gauge(r);
-    dkp_point from = dkp_point_at(r, gauge, r->from), to = dkp_point_at(r, gauge, end);
-    double h = to.u - from.u;
-    dk_vec X = dk_scale(1 / from.scale, r->x), K[DK_MAX_STAGES], D = dkp_zero();
+    double u = dkp_point_at(r, gauge, r->from).u, h = dkp_point_at(r, gauge, end).u - u;
+    dk_vec K[DK_MAX_STAGES], D = dkp_zero(), sum = dkp_zero();
     for (int i = 0; i < stages; i++) {
         double c = 0;
-        dk_vec Y = X;
-        for (int j = 0; j < i; j++) {
-            c += tableau->a[i][j];
-            Y = dk_add(Y, dk_scale(h * tableau->a[i][j], K[j]));
-        }
+        sum = dkp_zero();
+        for (int j = 0; j < i; j++) c += tableau->a[i][j], sum = dk_mix(1, sum, tableau->a[i][j], K[j]);
         dk_level level = i == 0                          ? r->from
                          : fabs(c - 1) < 1e-12 && !noisy ? r->to
-                                                         : dkp_level_in_gauge(r, gauge, from.u + c * h);
+                         : r->sampler.pseudo             ? dkp_level_in_time(r, c)
+                                                         : dkp_level_in_gauge(r, gauge, u + c * h);
         dkp_point at = dkp_point_at(r, gauge, level);
-        D = i == 0 ? dkp_denoise_first(r) : dk_denoise(r, dk_scale(at.scale, Y), level);
-        K[i] = dk_mix(at.p, Y, at.q, D);
+        dk_vec x = i == 0 ? r->x : dkp_transfer(r, r->from, level, r->x, h, c, sum);
+        D = i == 0 ? dkp_denoise_first(r) : dk_denoise(r, x, level);
+        K[i] = dk_mix(at.p, x, at.q, D);
     }
-    if (!plain) {
-        r->x = dkp_ddim_step(r->from, end, r->x, D);
-        return;
-    }
-    dk_vec before = X;
-    for (int i = 0; i < stages; i++)
-        X = dk_add(X, dk_scale(stages > 1 ? h * tableau->a[stages][i] : h, K[i]));
-    if (r->pace && r->pace->phase == DKP_ATTEMPT && tableau->embedded)
-        X = dkp_judge_runge_kutta(r, tableau, before, X, h, K, to);
-    r->x = dk_scale(to.scale, X);
+    sum = dkp_zero();
+    for (int i = 0; i < stages; i++) sum = dk_mix(1, sum, stages > 1 ? tableau->a[stages][i] : 1, K[i]);
+    dk_vec x = plain ? dkp_transfer(r, r->from, end, r->x, h, 1, sum) : dkp_ddim_step(r->from, end, r->x, D);
+    r->x = dkp_attempting(r) && tableau->embedded ? dkp_judge_runge_kutta(r, tableau, h, K, x) : x;
+    return K[0];
 }
 
-static void dkp_runge_kutta_step(dk_recorder *r, const dkp_tableau *tableau) {
+static void dkp_refuse_eta(dk_recorder *r) {
     if (r->sampler.eta > 0)
         dk_refuse(r, "sampler.eta", r->sampler.eta, "0: this sampler is deterministic but for churn");
-    dkp_runge_kutta_to(r, tableau, r->to);
 }
 
 /* What the first step size is estimated from: the state, its slope, and its slope's change over a small step; Hairer,
@@ -3882,32 +3914,141 @@ static void dkp_record_measure(dk_recorder *r) {
     if (r->pace->phase == DKP_START) return;
     dkp_point from = dkp_point_at(r, dkp_gauge(r), r->from), to = dkp_point_at(r, dkp_gauge(r), r->pace->to);
     dk_vec X = dk_keep(r, dk_scale(1 / from.scale, r->x)), D = dkp_denoise_first(r);
-    dk_vec K = dk_keep(r, dk_mix(from.p, X, from.q, D));
+    dk_vec K = dk_keep(r, dk_mix(from.p, r->x, from.q, D));
     if (r->pace->phase == DKP_MEASURE) {
         dkp_judge(r, DK_NORM_ERROR_SUM, X, dkp_zero(), X, X);
         dkp_judge(r, DK_NORM_ERROR_SUM, K, dkp_zero(), X, X);
     } else {
-        dk_vec Y = dk_keep(r, dk_mix(1, X, to.u - from.u, K)),
-               there = dk_denoise(r, dk_scale(to.scale, Y), r->pace->to);
-        dkp_judge(r, DK_NORM_ERROR_SUM, dk_mix(to.p, Y, to.q, there), K, X, X);
+        dk_vec x = dk_keep(r, dk_scale(to.scale, dk_mix(1, X, to.u - from.u, K)));
+        D = dk_denoise(r, x, r->pace->to);
+        dkp_judge(r, DK_NORM_ERROR_SUM, dk_mix(to.p, x, to.q, D), K, X, X);
     }
 }
 
-/* Adams-Bashforth in the gauge: the slope is interpolated in u. LMS (k-diffusion), DEIS in rho (Zhang & Chen 2022),
-   iPNDM (the same with weights for equal steps), gradient estimation (Permenter & Yuan 2023). */
-static void dkp_record_adams(dk_recorder *r) {
+static dk_vec dkp_runge_kutta_step(dk_recorder *r, const dkp_tableau *tableau) {
+    dkp_refuse_eta(r);
+    return dkp_runge_kutta_to(r, tableau, r->to);
+}
+
+/* A multistep run: classical in a gauge, or exponential in lambda. What is interpolated, and the last step, which the
+   corrector repeats. */
+typedef struct dkp_multistep {
+    int classical, uncorrected; /* so many steps are not corrected */
     dkp_history past;
-    past.count = 0;
+    dk_level before; /* where the last step began */
+    dk_vec x, noise; /* its state there, and its noise */
+    dkp_split split;
+    dk_vec D, U; /* newest; U is D but for CFG++ */
+} dkp_multistep;
+
+static double dkp_axis(const dk_recorder *r, int classical, dk_level l) {
+    return classical ? dkp_point_at(r, dkp_gauge(r), l).u : dkp_gauge_lambda(r, l);
+}
+
+/* What is interpolated: the slope in the gauge; the noise; or D. */
+static dk_vec dkp_interpolant(dk_recorder *r, int classical, dk_level l, dk_vec D) {
+    if (classical) {
+        dkp_point at = dkp_point_at(r, dkp_gauge(r), l);
+        return dk_keep(r, dk_mix(at.p, r->x, at.q, D));
+    }
+    if (!r->sampler.noise_prediction) return D;
+    return dk_keep(r, dk_mix(1 / l.sigma, r->x, -dkp_gauge_alpha(r, l) / l.sigma, D));
+}
+
+/* One step by the newest nodes from the state x at `from`: the slope's average in the gauge, or the exact linear
+   part and the average of D or the noise under its weight. */
+static dk_vec dkp_multistep_step(const dk_recorder *r, int classical, dk_level from, dk_level to,
+                                 dkp_split split, dk_vec x, dk_vec D, const dkp_history *past, int nodes) {
+    dk_noise_law law = r->sampler.law;
+    dk_level down = split.down;
+    double start = dkp_axis(r, classical, from), h = dkp_axis(r, classical, to) - start;
+    double h_down = dkp_axis(r, classical, down) - start;
+    if (classical &&
+        ((to.sigma <= 0 && !r->sampler.plain_last) || dkp_point_at(r, dkp_gauge(r), from).scale <= 0))
+        return dkp_ddim_step(from, down, x, D);
+    if (classical)
+        return dkp_transfer(r, from, down, x, h_down, 1, dkp_average(r, past, nodes, start, h_down, 0));
+    /* an SDE's step goes to the end, in the noise with the ODE's weight; other laws': as an ODE's to sigma_down */
+    double span = law == DK_LAW_SDE || law == DK_LAW_SDE_NOISE ? h : h_down,
+           H = law == DK_LAW_SDE_NOISE ? h : h_down;
+    if (!dkp_finite(span) || (nodes < 2 && !r->sampler.noise_prediction))
+        return dkp_ddim_step(from, down, x, D);
+    if (!r->sampler.noise_prediction)
+        return dkp_ddim_step(from, down, x, dkp_average(r, past, nodes, start, span, H));
+    double ratio = dkp_gauge_alpha(r, down) / dkp_gauge_alpha(r, from);
+    return dk_mix(ratio, x, down.sigma - from.sigma * ratio, dkp_average(r, past, nodes, start, span, -H));
+}
+
+/* D at r->x. For CFG++ (Chung et al. 2024, alg. 1) the state moves by alpha (D - U): there the guided D leaves the
+   noise that the unconditional U leaves here. */
+static void dkp_multistep_estimate(dk_recorder *r, dkp_multistep *m, dk_level l) {
+    double alpha = dkp_gauge_alpha(r, l);
+    m->D = dk_denoise_told(r, r->x, l, l, r->sampler.cfg_pp ? &m->U : NULL);
+    if (r->sampler.cfg_pp) r->x = dk_keep(r, dk_add(r->x, dk_mix(alpha, m->D, -alpha, m->U)));
+    else m->U = m->D;
+}
+
+/* Evaluates at level l and repeats the step that led there with the new node. */
+static void dkp_multistep_evaluate(dk_recorder *r, dkp_multistep *m, dk_level l, int left) {
+    const dk_sampler *s = &r->sampler;
+    double here = dkp_axis(r, m->classical, l);
+    dkp_multistep_estimate(r, m, l);
+    if (s->from_down && !m->classical && r->step > 0)
+        for (int i = 0; i < m->past.count; i++) m->past.at[i] += here - dkp_gauge_lambda(r, m->split.down);
+    dkp_push(&m->past, here, dkp_interpolant(r, m->classical, l, m->D));
+    if (!s->corrector || m->past.count < 2 || r->steps - left <= m->uncorrected) return;
+    int unipc = s->rule == DK_RULE_BH1 || s->rule == DK_RULE_BH2;
+    int more = unipc || s->lower_order_final > 1; /* one node more than the predictor had */
+    int nodes = dkp_nodes(r, s->corrector, m->past.count, left + s->correct_last + 1 + more);
+    dk_vec x = dkp_multistep_step(r, m->classical, m->before, l, m->split, m->x, m->D, &m->past, nodes);
+    r->x = dk_keep(r, dk_add(x, m->noise));
+    if (!s->pece) return;
+    dkp_multistep_estimate(r, m, l);
+    m->past.v[0] = dkp_interpolant(r, m->classical, l, m->D);
+}
+
+static void dkp_record_multistep(dk_recorder *r, int classical) {
+    const dk_sampler *s = &r->sampler;
+    dkp_tableau tableau;
+    dkp_multistep m;
+    memset(&m, 0, sizeof m);
+    m.classical = classical;
+    if (classical) dkp_refuse_eta(r); /* a slope's history has noise in it that no polynomial goes through */
+    int warmup = classical && s->warmup <= r->steps ? s->warmup : 0;
+    m.uncorrected = s->uncorrected > warmup ? s->uncorrected : warmup;
+    if (warmup && r->status == DK_OK) r->status = dkp_parse_tableau(s->tableau, &tableau, r->config->message);
     while (dk_step(r)) {
-        dkp_point from = dkp_point_at(r, dkp_gauge(r), r->from), to = dkp_point_at(r, dkp_gauge(r), r->to);
-        dk_vec X = dk_scale(1 / from.scale, r->x), D = dk_denoise(r, r->x, r->from);
-        dkp_push(&past, from.u, dk_keep(r, dk_mix(from.p, X, from.q, D)));
-        double h = to.u - from.u;
-        int nodes = dkp_nodes(r, r->sampler.order, past.count, r->steps - r->step);
-        if (r->to.sigma <= 0 && !r->sampler.plain_last) r->x = dkp_ddim_step(r->from, r->to, r->x, D);
-        else r->x = dk_scale(to.scale, dk_mix(1, X, h, dkp_average(r, &past, nodes, from.u, h, 0)));
+        int left = r->steps - r->step;
+        if (r->step < warmup) {
+            dk_vec slope = dkp_runge_kutta_step(r, &tableau);
+            dkp_push(&m.past, dkp_axis(r, 1, r->from), dk_keep(r, slope));
+            continue;
+        }
+        dkp_multistep_evaluate(r, &m, r->from, left);
+        dkp_split split = dkp_noise_split(r, s->eta, s->law);
+        int nodes = dkp_nodes(r, s->order, m.past.count, left + s->correct_last);
+        if (!classical && !dkp_finite(m.past.at[0]))
+            m.past.count = 0, nodes = 1; /* no interpolation across an infinite gap */
+        if (!classical && !s->noise_prediction && s->cfg_pp > 1 && nodes > 1) m.past.v[0] = m.U;
+        m.before = r->from, m.x = r->x, m.split = split;
+        m.noise = dkp_add_noise(r, dkp_zero(), split.up);
+        dk_vec x = dkp_multistep_step(r, classical, r->from, r->to, split, r->x, m.D, &m.past, nodes);
+        r->x = dk_add(x, m.noise);
+        if (!classical && !s->noise_prediction) m.past.v[0] = m.U;
+        if (s->correct_last && left == 1 && r->to.sigma > 0) dkp_multistep_evaluate(r, &m, r->to, 0);
     }
 }
+
+/* Exponential Adams: D (or the noise) is interpolated in lambda, the linear part is solved exactly. DPM-Solver++
+   2M and 3M and their SDE forms (Lu et al. 2022b, alg. 2, eq. 14), UniPC (Zhao et al. 2023, alg. 1: the corrector
+   repeats the last step with the new estimate, at no further evaluation), RES multistep (Zhang et al. 2023),
+   SA-Solver (Xue et al. 2023, alg. 1: the corrector keeps the predictor's noise) and its PECE form. */
+static void dkp_record_exponential_adams(dk_recorder *r) { dkp_record_multistep(r, 0); }
+
+/* Adams-Bashforth in the gauge: the slope is interpolated in u; with a corrector Adams-Bashforth-Moulton. LMS
+   (k-diffusion), DEIS in rho (Zhang & Chen 2022), PNDM and PLMS (Liu et al. 2022, with weights for equal steps and a
+   Runge-Kutta warm-up), iPNDM (the same without), gradient estimation (Permenter & Yuan 2023). */
+static void dkp_record_adams(dk_recorder *r) { dkp_record_multistep(r, 1); }
 
 /* DEIS t-AB, Zhang & Chen 2022, eq. 15: the noise is interpolated in the time t of the VP process whose noise level is
    0.002 at t = 0.001 and 80 at t = 1, log(1 + level^2) = d t^2/2 + m t (Karras et al. 2022, table 1), and integrated
@@ -3942,7 +4083,7 @@ static void dkp_record_deis_t(dk_recorder *r) {
         dk_vec X = dk_scale(1 / from.scale, r->x), D = dk_denoise(r, r->x, r->from);
         double here = (sqrt(m * m + 2 * d * log1p(from.u * from.u)) - m) / d;
         double next = (sqrt(m * m + 2 * d * log1p(to.u * to.u)) - m) / d;
-        dkp_push(&past, here, dk_keep(r, dk_mix(from.p, X, from.q, D)));
+        dkp_push(&past, here, dk_keep(r, dk_mix(from.p, r->x, from.q, D)));
         int nodes = dkp_nodes(r, r->sampler.order, past.count, r->steps - r->step);
         if (r->to.sigma <= 0) r->x = dkp_ddim_step(r->from, r->to, r->x, D);
         else if (nodes == 1) r->x = dk_scale(to.scale, dk_mix(1, X, to.u - from.u, past.v[0]));
@@ -4129,12 +4270,12 @@ static double dkp_phi(int k, double z) {
     return phi;
 }
 
-/* h phi_k(sign h); at sign h = -infinity its limit 1/(k - 1)! */
+/* h phi_k(sign h); at sign h = -infinity its limit 1/(k - 1)!, 0 for k = 0 */
 static double dkp_h_phi(int k, double h, int sign) {
     double factorial = 1;
     if (dkp_finite(h)) return h * dkp_phi(k, sign * h);
     for (int i = 2; i < k; i++) factorial *= i;
-    return 1 / factorial;
+    return k > 0 ? 1 / factorial : 0;
 }
 
 static dk_level dkp_level_of_lambda(const dk_recorder *r, double lambda) {
@@ -4142,38 +4283,62 @@ static dk_level dkp_level_of_lambda(const dk_recorder *r, double lambda) {
                                              : dk_level_at_lambda(&r->config->schedule, lambda);
 }
 
-/* h times the entries of a row, whose end lies h_row = c_row h further in lambda. */
-static void dkp_phi_row(const dk_exponential *m, int row, double h_row, int sign, double *weight) {
-    double c = row < m->stages ? m->c[row] : 1;
+/* h times the entries of a row, whose end lies h_row = c_row h further in lambda. Returns what they lack to be exact for
+   constant D: 0 unless column 0 is given. */
+static double dkp_phi_row(const dk_exponential *m, int row, double h_row, int sign, double *weight) {
+    double c = row < m->stages ? m->c[row] : 1, node[DK_MAX_STAGES + 1] = {0}, basis[DK_MAX_STAGES + 1];
+    int columns[DK_MAX_STAGES], n = dkp_through(m, row, columns), given = 0;
+    for (int i = 0; i < m->terms; i++) given |= m->term[i].column == 0;
     for (int j = 0; j < row; j++) weight[j] = 0;
-    weight[0] = dkp_h_phi(1, h_row, sign);
+    for (int j = 0; j < n; j++) node[j + 1] = m->c[columns[j]] / c;
+    for (int j = 0; j < n; j++) { /* the integral of s^p is p! phi_{p+1} */
+        double factorial = 1;
+        dkp_lagrange(node, n + 1, j + 1, basis);
+        for (int p = 1; p <= n; p++)
+            factorial *= p, weight[columns[j]] += basis[p] * factorial * dkp_h_phi(p + 1, h_row, sign);
+    }
     for (int i = 0; i < m->terms; i++) {
         const dk_phi_term *t = &m->term[i];
         if (t->row != row) continue;
-        double w = t->weight / t->at * dkp_h_phi(t->k, h_row * (t->at / c), sign);
-        weight[t->column] += w, weight[0] -= w;
+        weight[t->column] += t->at > 0 ? t->weight / t->at * dkp_h_phi(t->k, h_row * (t->at / c), sign)
+                                       : t->weight * dkp_phi(t->k, 0) * h_row / c;
     }
+    double rest = dkp_h_phi(1, h_row, sign);
+    for (int j = 0; j < row; j++) rest -= weight[j];
+    if (given) return rest;
+    weight[0] += rest;
+    return 0;
 }
 
 /* Where a step's noise comes in: behind it, or at every stage, afresh or as one path. */
 typedef enum dkp_stage_noise { DKP_NOISE_BEHIND, DKP_NOISE_AFRESH, DKP_NOISE_PATH } dkp_stage_noise;
 
+/* The state at the end of a row. */
+static dk_vec dkp_phi_sum(const dk_recorder *r, const dk_exponential *m, int row, const dk_vec *F,
+                          dk_level to, int noisy) {
+    double weight[DK_MAX_STAGES + 1], alpha = dkp_gauge_alpha(r, r->from), sigma = r->from.sigma;
+    double to_alpha = dkp_gauge_alpha(r, to), h = dkp_gauge_lambda(r, to) - dkp_gauge_lambda(r, r->from);
+    double rest = dkp_phi_row(m, row, h, noisy ? 1 : -1, weight);
+    dk_vec x = dk_scale(noisy ? to_alpha / alpha - to.sigma * rest / sigma
+                              : to.sigma / sigma + to_alpha * rest / alpha,
+                        r->x);
+    for (int j = 0; j < row && j < m->stages; j++)
+        x = dk_add(x, dk_scale((noisy ? -to.sigma : to_alpha) * weight[j], F[j]));
+    return x;
+}
+
 /* A method of two stages can be judged by the first order step, whose row is empty. */
 static int dkp_has_embedded(const dk_exponential *m) {
     for (int i = 0; i < m->terms; i++)
         if (m->term[i].row > m->stages) return 1;
-    return m->stages == 2;
+    int columns[DK_MAX_STAGES];
+    return m->stages == 2 || dkp_through(m, m->stages + 1, columns) > 0;
 }
 
 /* The attempt's result x, if the embedded method, row stages + 1, agrees. */
 static dk_vec dkp_judge_phi(dk_recorder *r, const dk_exponential *m, const dk_vec *F, dk_vec x, dk_level to,
                             int noisy) {
-    double weight[DK_MAX_STAGES + 1], alpha = dkp_gauge_alpha(r, r->from), to_alpha = dkp_gauge_alpha(r, to);
-    dk_vec low = dk_scale(noisy ? to_alpha / alpha : to.sigma / r->from.sigma, r->x), before = r->x;
-    dkp_phi_row(m, m->stages + 1, dkp_gauge_lambda(r, to) - dkp_gauge_lambda(r, r->from), noisy ? 1 : -1,
-                weight);
-    for (int j = 0; j < m->stages; j++)
-        low = dk_add(low, dk_scale((noisy ? -to.sigma : to_alpha) * weight[j], F[j]));
+    dk_vec low = dkp_phi_sum(r, m, m->stages + 1, F, to, noisy), before = r->x;
     if (r->pace->kept & DKP_KEPT_LOW)
         before = dkp_vec(dkp_pinned(r, dkp_new_value(r, 'y', 0, -1), DKP_KEPT_LOW));
     x = dk_keep(r, x), low = dk_keep(r, low);
@@ -4187,7 +4352,7 @@ static dk_vec dkp_judge_phi(dk_recorder *r, const dk_exponential *m, const dk_ve
        x_i = (alpha_i/alpha) x - sigma_i h sum a_ij(h) N_j,        Lu et al. 2022, eq. 3.4
    N = (x - alpha D)/sigma, in the gauge's alpha. Where lambda is infinite the step is the first order one. */
 static void dkp_phi_step(dk_recorder *r, const dk_exponential *m, dkp_stage_noise noise) {
-    double eta = r->sampler.eta, s_noise = r->sampler.s_noise, weight[DK_MAX_STAGES];
+    double eta = r->sampler.eta, s_noise = r->sampler.s_noise;
     double alpha = dkp_gauge_alpha(r, r->from), sigma = r->from.sigma;
     int noisy = r->sampler.noise_prediction && noise == DKP_NOISE_BEHIND;
     dkp_split whole = dkp_noise_split(r, eta, r->sampler.law);
@@ -4211,12 +4376,9 @@ static void dkp_phi_step(dk_recorder *r, const dk_exponential *m, dkp_stage_nois
         dkp_split split = {level, 0};
         if (noise != DKP_NOISE_BEHIND) split = dkp_split_between(r, r->from, level, eta, r->sampler.law);
         else if (last) split = whole;
-        double to_alpha = dkp_gauge_alpha(r, split.down), to_sigma = split.down.sigma;
-        dkp_phi_row(m, i, dkp_gauge_lambda(r, split.down) - start, noisy ? 1 : -1, weight);
-        x = dk_scale(noisy ? to_alpha / alpha : to_sigma / sigma, r->x);
-        for (int j = 0; j < i; j++) x = dk_add(x, dk_scale((noisy ? -to_sigma : to_alpha) * weight[j], F[j]));
+        x = dkp_phi_sum(r, m, i, F, split.down, noisy);
         if (last) x = dk_mix(1, x, r->to.alpha, guidance);
-        if (last && r->pace && r->pace->phase == DKP_ATTEMPT && dkp_has_embedded(m))
+        if (last && dkp_attempting(r) && dkp_has_embedded(m))
             x = dkp_judge_phi(r, m, F, x, split.down, noisy);
         if (noise == DKP_NOISE_PATH) { /* the noise alone takes the same way: it decays and is renewed */
             dkp_split part = dkp_split_between(r, before, level, eta, r->sampler.law);
@@ -4241,11 +4403,10 @@ static void dkp_record_exponential(dk_recorder *r) {
 /* Where stage k of `order` stands, as a share of the way in lambda from this step's start to its end. */
 static double dkp_stage_at(const dk_recorder *r, int k, int order) {
     const dk_sampler *s = &r->sampler;
-    double given = k == 1 ? s->alpha : s->alpha2, at = (double)k / order, a = r->from.t, b = r->to.t;
+    double given = k == 1 ? s->alpha : s->alpha2, at = (double)k / order;
     if (given > 0) return given;
     if (s->stages != DK_SPACING_UNIFORM && s->stages != DK_SPACING_QUADRATIC) return at;
-    double t = a + at * (b - a), root = sqrt(a) + at * (sqrt(b) - sqrt(a));
-    dk_level level = dk_level_at(&r->config->schedule, s->stages == DK_SPACING_UNIFORM ? t : root * root);
+    dk_level level = dkp_level_in_time(r, at);
     double here = dkp_gauge_lambda(r, r->from);
     return (dkp_gauge_lambda(r, level) - here) / (dkp_gauge_lambda(r, r->to) - here);
 }
@@ -4267,8 +4428,9 @@ static void dkp_singlestep(dk_recorder *r, int order, dkp_stage_noise noise) {
                                   {3, 2, 3, 2 / (r2 * (r2 - r1)), 1}};
         memcpy(three + 2, b, sizeof b);
     }
-    const dk_exponential methods[3] = {
-        {"1s", 1, 1, c, 0, NULL}, {"2s", 2, 2, c, 1, two}, {"3s", 3, 3, c, taylor ? 6 : 3, three}};
+    const dk_exponential methods[3] = {{"1s", 1, 1, c, 0, NULL, NULL},
+                                       {"2s", 2, 2, c, 1, two, NULL},
+                                       {"3s", 3, 3, c, taylor ? 6 : 3, three, NULL}};
     dkp_phi_step(r, &methods[order - 1], noise);
 }
 
@@ -4282,9 +4444,38 @@ static int dkp_singlestep_order(const dk_recorder *r) {
     return order - (missing <= 0 ? 0 : missing < most ? missing : most);
 }
 
+/* The same with stages on the grid's own levels: `order` steps of the grid are one step, and each of them begins anew
+   where that one did, with what has been evaluated since. That is the multistep step with its nodes ahead of its start.
+   Noise comes afresh with every stage. lower_order_final: a step that would end with the grid is one level shorter. */
+static void dkp_singlestep_on_levels(dk_recorder *r) {
+    int stages = 0, order = r->sampler.order > 1 ? r->sampler.order : 1,
+        lower = order > 1 && r->sampler.lower_order_final;
+    dk_level start = r->from;
+    dk_vec x = r->x;
+    dkp_history past;
+    while (dk_step(r)) {
+        int left = r->steps - r->step;
+        if (stages == 0) {
+            stages = !dkp_finite(dkp_gauge_lambda(r, r->from)) ? 1
+                     : left > order                            ? order
+                                                               : left - (lower && left == order);
+            past.count = 0, start = r->from, x = r->x;
+        }
+        stages--;
+        dk_vec D = dk_denoise(r, r->x, r->from);
+        dkp_push(&past, dkp_gauge_lambda(r, r->from), dkp_interpolant(r, 0, r->from, D));
+        r->from = start; /* of the step that is made */
+        dkp_split split = dkp_noise_split(r, r->sampler.eta, r->sampler.law);
+        dk_vec to = dkp_multistep_step(r, 0, start, r->to, split, x, D, &past, past.count);
+        r->x = dkp_add_noise(r, to, split.up);
+    }
+}
+
 /* Deterministic steps down, noise behind them. */
 static void dkp_record_singlestep(dk_recorder *r) {
-    while (dk_step(r)) dkp_singlestep(r, dkp_singlestep_order(r), DKP_NOISE_BEHIND);
+    if (r->sampler.stages == DK_SPACING_LEVELS) dkp_singlestep_on_levels(r);
+    else
+        while (dk_step(r)) dkp_singlestep(r, dkp_singlestep_order(r), DKP_NOISE_BEHIND);
 }
 
 /* SDE-DPM-Solver++(2S) as in k-diffusion: stage and step get noise of their own. */
@@ -4340,36 +4531,98 @@ static void dkp_record_table(dk_recorder *r) {
 
 /* Exponential tableaux: c, then terms {row, column, k, weight, at}: weight phi_k(-at h). */
 static const double dkp_c_half_1[] = {0, 0.5, 1}, dkp_c_half_half_1[] = {0, 0.5, 0.5, 1};
+static const double dkp_c_thirds[] = {0, 1.0 / 3, 2.0 / 3}, dkp_c_1_two_thirds[] = {0, 1, 2.0 / 3};
 static const double dkp_c_ho[] = {0, 0.5, 0.5, 1, 0.5};
+static const double dkp_c_luan4[] = {0, 0.5, 0.5, 1.0 / 3, 1.0 / 3, 5.0 / 6};
+static const double dkp_c_lo5[] = {0, 0.5, 0.5, 0.25, 0.5, 0.2, 2.0 / 3, 1};
+static const double dkp_c_luan5[] = {0, 0.5, 0.5, 1.0 / 3, 0.5, 1.0 / 3, 0.25, 0.3, 0.75, 1};
+static const double dkp_c_luan6[] = {0,       0.5, 0.5,     1.0 / 3,    0.5,     0.2, 0.25, 0.72,
+                                     1.0 / 3, 0.3, 1.0 / 6, 90.0 / 103, 1.0 / 3, 0.3, 0.2};
 static const dk_phi_term dkp_res3_terms[] = {{2, 1, 2, 2, 0.5},
                                              {2, 1, 2, 2, 1}, /* gamma = 4 */
                                              {3, 1, 2, 4.0 / 3, 1},
                                              {3, 2, 2, 1.0 / 3, 1}};
-static const dk_phi_term dkp_etd3_terms[] = {
-    {2, 1, 1, 2, 1}, {3, 1, 2, 4, 1}, {3, 1, 3, -8, 1}, {3, 2, 2, -1, 1}, {3, 2, 3, 4, 1}};
+static const dk_phi_term dkp_etd3_terms[] = {{2, 1, 1, 2, 1}};
+static const dk_phi_term dkp_fu3_terms[] = {{3, 1, 2, 1, 1}, {3, 1, 1, -0.5, 1}, {3, 2, 1, 0.75, 1}};
 #define DKP_ETD4_B \
     {4, 1, 2, 2, 1}, {4, 1, 3, -4, 1}, {4, 2, 2, 2, 1}, {4, 2, 3, -4, 1}, {4, 3, 2, -1, 1}, { 4, 3, 3, 4, 1 }
 static const dk_phi_term dkp_etd4_terms[] = {{2, 1, 1, 0.5, 0.5}, {3, 2, 1, 1, 0.5}, DKP_ETD4_B};
 static const dk_phi_term dkp_krogstad_terms[] = {{2, 1, 2, 1, 0.5}, {3, 2, 2, 2, 1}, DKP_ETD4_B};
 #undef DKP_ETD4_B
-static const dk_phi_term dkp_sw_terms[] = {{2, 1, 2, 0.5, 0.5}, {3, 1, 2, -2, 1}, {3, 2, 2, 4, 1},
-                                           {4, 2, 2, 4, 1},     {4, 2, 3, -8, 1}, {4, 3, 2, -1, 1},
-                                           {4, 3, 3, 4, 1}};
+static const dk_phi_term dkp_sw_terms[] = {{3, 1, 2, -2, 1}, {3, 2, 2, 4, 1}};
+static const dk_phi_term dkp_cfree4_terms[] = {{2, 1, 1, 0.5, 0.5},    {3, 2, 1, 1, 0.5},
+                                               {4, 1, 1, 1.0 / 3, 1},  {4, 2, 1, 1.0 / 3, 1},
+                                               {4, 3, 1, -1.0 / 6, 1}, {4, 3, 1, 1.0 / 3, 0.5}};
 /* a_52 = a_53 = phi_2(h/2)/2 - phi_3(h) + phi_2(h)/4 - phi_3(h/2)/2, a_54 = phi_2(h/2)/4 - a_52 */
 #define DKP_HO_5(column, sign)                                                                  \
     {4, column, 2, sign 0.5, 0.5}, {4, column, 3, sign - 1, 1}, {4, column, 2, sign 0.25, 1}, { \
         4, column, 3, sign - 0.5, 0.5                                                           \
     }
-static const dk_phi_term dkp_ho_terms[] = {
-    {2, 1, 2, 1, 0.5},    {3, 1, 2, 1, 1},  {3, 2, 2, 1, 1}, DKP_HO_5(1, +),  DKP_HO_5(2, +),  DKP_HO_5(3, -),
-    {4, 3, 2, 0.25, 0.5}, {5, 3, 2, -1, 1}, {5, 3, 3, 4, 1}, {5, 4, 2, 4, 1}, {5, 4, 3, -8, 1}};
+static const dk_phi_term dkp_ho_terms[] = {{2, 1, 2, 1, 0.5},   {3, 1, 2, 1, 1}, {3, 2, 2, 1, 1},
+                                           DKP_HO_5(1, +),      DKP_HO_5(2, +),  DKP_HO_5(3, -),
+                                           {4, 3, 2, 0.25, 0.5}};
 #undef DKP_HO_5
-static const dk_exponential dkp_res3 = {"res_3s", 3, 3, dkp_c_half_1, 4, dkp_res3_terms};
-static const dk_exponential dkp_etd3 = {"etd3rk", 3, 3, dkp_c_half_1, 5, dkp_etd3_terms};
-static const dk_exponential dkp_etd4 = {"etd4rk", 4, 4, dkp_c_half_half_1, 8, dkp_etd4_terms};
-static const dk_exponential dkp_krogstad = {"krogstad", 4, 4, dkp_c_half_half_1, 8, dkp_krogstad_terms};
-static const dk_exponential dkp_sw = {"strehmel_weiner", 4, 4, dkp_c_half_half_1, 7, dkp_sw_terms};
-static const dk_exponential dkp_ho = {"hochbruck_ostermann", 5, 4, dkp_c_ho, 20, dkp_ho_terms};
+/* Row 7 has a multiple of one sum in each column. */
+#define DKP_LO_7(column, times)                                                                       \
+    {7, column, 2, (times) / 70.0, 0.2}, {7, column, 3, (times) / -25.0, 0.2},                        \
+        {7, column, 4, (times)*6 / 175.0, 0.2}, {7, column, 2, (times)*36 / 175.0, 2.0 / 3},          \
+        {7, column, 3, (times) * -48 / 25.0, 2.0 / 3}, {7, column, 4, (times)*192 / 35.0, 2.0 / 3}, { \
+        7, column, 4, (times)*6.0, 1                                                                  \
+    }
+static const dk_phi_term dkp_lo5_terms[] = {{6, 3, 2, -20.0 / 81, 0.2},
+                                            {6, 3, 3, 16.0 / 81, 0.2},
+                                            {6, 4, 2, 5.0 / 243, 0.2},
+                                            {6, 4, 3, -4.0 / 243, 0.2},
+                                            {6, 4, 2, -16.0 / 27, 2.0 / 3},
+                                            {6, 4, 3, 320.0 / 81, 2.0 / 3},
+                                            {6, 5, 2, 125.0 / 486, 0.2},
+                                            {6, 5, 3, -50.0 / 243, 0.2},
+                                            {6, 5, 2, 100.0 / 27, 2.0 / 3},
+                                            {6, 5, 3, -800.0 / 81, 2.0 / 3},
+                                            DKP_LO_7(4, -40.0),
+                                            DKP_LO_7(5, 250.0 / 7),
+                                            DKP_LO_7(6, 135.0 / 7),
+                                            {7, 4, 3, 208.0 / 3, 1},
+                                            {7, 4, 2, -16.0 / 3, 1},
+                                            {7, 5, 3, -250.0 / 3, 1},
+                                            {7, 5, 2, 250.0 / 21, 1},
+                                            {7, 6, 3, -27, 1},
+                                            {7, 6, 2, 27.0 / 14, 1}};
+#undef DKP_LO_7
+/* Integrating factors: a classical tableau whose entry in column j has the factor phi_0 of the way from c_j; the
+   generalized form makes column 0 exact for constant D. */
+#define DKP_LAWSON4 \
+    {2, 1, 0, 0.5, 0}, {3, 2, 0, 1, 0.5}, {4, 1, 0, 1.0 / 3, 0.5}, { 4, 2, 0, 1.0 / 3, 0.5 }
+static const dk_phi_term dkp_lawson2a_terms[] = {{1, 0, 0, 0.5, 0.5}, {2, 1, 0, 1, 0.5}};
+static const dk_phi_term dkp_lawson2b_terms[] = {{1, 0, 0, 1, 1}, {2, 0, 0, 0.5, 1}, {2, 1, 0, 0.5, 0}};
+static const dk_phi_term dkp_lawson4_terms[] = {
+    {1, 0, 0, 0.5, 0.5}, {4, 0, 0, 1.0 / 6, 1}, {4, 3, 0, 1.0 / 6, 0}, DKP_LAWSON4};
+static const dk_phi_term dkp_genlawson_terms[] = {{4, 3, 0, 1.0 / 6, 0}, DKP_LAWSON4};
+static const dk_phi_term dkp_modgenlawson_terms[] = {{4, 3, 2, 1, 1}, {4, 3, 0, -1.0 / 3, 0.5}, DKP_LAWSON4};
+#undef DKP_LAWSON4
+#define DKP_EXPONENTIAL(variable, name, stages, order, c, terms, through) \
+    static const dk_exponential variable = {name, stages, order, c, DKP_COUNT(terms), terms, through}
+DKP_EXPONENTIAL(dkp_res3, "res_3s", 3, 3, dkp_c_half_1, dkp_res3_terms, NULL);
+DKP_EXPONENTIAL(dkp_etd3, "etd3rk", 3, 3, dkp_c_half_1, dkp_etd3_terms, "- 12");
+DKP_EXPONENTIAL(dkp_fu3, "etdrk3", 3, 3, dkp_c_1_two_thirds, dkp_fu3_terms, "1 -");
+DKP_EXPONENTIAL(dkp_etd4, "etd4rk", 4, 4, dkp_c_half_half_1, dkp_etd4_terms, NULL);
+DKP_EXPONENTIAL(dkp_krogstad, "krogstad", 4, 4, dkp_c_half_half_1, dkp_krogstad_terms, NULL);
+DKP_EXPONENTIAL(dkp_sw, "strehmel_weiner", 4, 4, dkp_c_half_half_1, dkp_sw_terms, "1 - 23");
+DKP_EXPONENTIAL(dkp_cfree4, "cfree4", 4, 4, dkp_c_half_half_1, dkp_cfree4_terms, NULL);
+DKP_EXPONENTIAL(dkp_ho, "hochbruck_ostermann", 5, 4, dkp_c_ho, dkp_ho_terms, "- - - 34");
+DKP_EXPONENTIAL(dkp_lo5, "exprk5s8", 8, 5, dkp_c_lo5, dkp_lo5_terms, "1 2 23 34 - - 567");
+DKP_EXPONENTIAL(dkp_lawson2a, "lawson2a", 2, 2, dkp_c_half_1, dkp_lawson2a_terms, NULL);
+DKP_EXPONENTIAL(dkp_lawson2b, "lawson2b", 2, 2, dkp_c_1_two_thirds, dkp_lawson2b_terms, NULL);
+DKP_EXPONENTIAL(dkp_lawson4, "lawson4", 4, 4, dkp_c_half_half_1, dkp_lawson4_terms, NULL);
+DKP_EXPONENTIAL(dkp_genlawson, "genlawson4", 4, 4, dkp_c_half_half_1, dkp_genlawson_terms, NULL);
+DKP_EXPONENTIAL(dkp_modgenlawson, "modgenlawson4", 4, 4, dkp_c_half_half_1, dkp_modgenlawson_terms, NULL);
+#undef DKP_EXPONENTIAL
+static const dk_exponential dkp_cf3 = {"etd2cf3", 3, 3, dkp_c_thirds, 0, NULL, "1 12"};
+static const dk_exponential dkp_luan4 = {"exprk4s6", 6, 4, dkp_c_luan4, 0, NULL, "1 1 23 23 45"};
+static const dk_exponential dkp_luan5 = {
+    "exprk5s10", 10, 5, dkp_c_luan5, 0, NULL, "1 1 23 23 23 456 456 456 789"};
+static const dk_exponential dkp_luan6 = {
+    "exprk6s15", 15, 6, dkp_c_luan6, 0, NULL, "1 1 23 23 23 456 456 456 456 789a 789a 789a 789a bcde"};
 
 /* Fields that can be set by name. */
 typedef struct dkp_field {
@@ -4386,8 +4639,8 @@ typedef struct dkp_field {
     { "grid." #member, DKP_AT(grid.member), kind, NULL }
 static const dkp_field dkp_fields[] = {
     {"gauge", DKP_AT(sampler.gauge), 'c', "default|ve|flow|vp|native"},
-    {"rule", DKP_AT(sampler.rule), 'c', "exact|dpm|dpm_taylor|bh1|bh2|uniform|ipndm_v|gradient"},
-    {"law", DKP_AT(sampler.law), 'c', "ancestral|sde|ddpm_large|fresh|time|flow"},
+    {"rule", DKP_AT(sampler.rule), 'c', "exact|dpm|dpm_taylor|bh1|bh2|sa|uniform|ipndm_v|gradient"},
+    {"law", DKP_AT(sampler.law), 'c', "ancestral|sde|ddpm_large|fresh|time|flow|sde_noise"},
     {"predictor", DKP_AT(sampler.predictor), 'c', "reverse_diffusion|euler_maruyama|ancestral|none"},
     DKP_S('i', order),
     DKP_S('r', alpha),
@@ -4404,11 +4657,15 @@ static const dkp_field dkp_fields[] = {
     DKP_S('i', noise_prediction),
     DKP_S('i', corrector),
     DKP_S('i', pece),
+    DKP_S('i', uncorrected),
+    DKP_S('i', correct_last),
+    DKP_S('i', warmup),
     DKP_S('i', lower_order_final),
     DKP_S('r', gamma),
     DKP_S('i', points),
     DKP_S('i', er_power),
     DKP_S('i', from_down),
+    DKP_S('i', pseudo),
     DKP_S('i', plain_last),
     DKP_S('r', noise_min),
     DKP_S('r', noise_max),
@@ -4487,6 +4744,7 @@ static int dkp_set_field(dk_config *c, const dkp_field *f, const char *value) {
         if ((whole = dkp_parse_choice(f->choices, value)) < 0) return 0;
     } else if (f->kind == 'g') {
         dk_grid g = dk_grid_named(value);
+        if (strcmp(value, "levels") == 0) g.unknown = NULL, g.spacing = DK_SPACING_LEVELS;
         if (g.unknown) return 0;
         whole = (int)g.spacing;
     } else {
@@ -4537,6 +4795,8 @@ static void dkp_settings(dk_config *c, const char *settings, int of, char wrong[
     { name, record, NULL, NULL, settings, order, evals, paper }
 #define DKP_RK(name, tableau, settings, order, evals, paper) \
     { name, dkp_record_runge_kutta, tableau, NULL, settings, order, evals, paper }
+#define DKP_WARM(name, tableau, settings, order, evals, paper) \
+    { name, dkp_record_adams, tableau, NULL, settings, order, evals, paper }
 #define DKP_PHI(name, exponential, settings, order, evals, paper) \
     { name, dkp_record_exponential, NULL, exponential, settings, order, evals, paper }
 /* clang-format off */
@@ -4553,9 +4813,44 @@ static const dk_sampler_info dkp_samplers[] = {
     DKP_RK("kutta3", "1/2 | -1 2 | 1/6 2/3 1/6", "", 3, 3, "Kutta 1901"),
     DKP_RK("ssp3", "1 | 1/4 1/4 | 1/6 1/6 2/3", "", 3, 3, "Shu & Osher 1988"),
     DKP_RK("rk38", "1/3 | -1/3 1 | 1 -1 1 | 1/8 3/8 3/8 1/8", "", 4, 4, "Kutta 1901, 3/8 rule"),
+    DKP_RK("ralston3", "1/2 | 0 3/4 | 2/9 1/3 4/9", "", 3, 3, "Ralston 1962, third order"),
+    DKP_RK("houwen_wray", "8/15 | 1/4 5/12 | 1/4 0 3/4", "", 3, 3, "van der Houwen 1972; Wray 1990"),
+    DKP_RK("ralston4", "2/5 | .2969776092477536 .15875964497103583 | .21810038822592047 -3.0509651486929308 3.8328647604670103 |"
+           " .17476028226269037 -.55148066287873294 1.2055355993965235 .17118478121951903", "", 4, 4, "Ralston 1962, fourth order"),
+    DKP_RK("ssp43", "1/2 | 1/2 1/2 | 1/6 1/6 1/6 | 1/6 1/6 1/6 1/2", "", 3, 4, "Kraaijevanger 1991; third order with four stages"),
     DKP_RK("bogacki_shampine", "1/2 | 0 3/4 | 2/9 1/3 4/9 ~ 7/24 1/4 1/3 1/8", "", 3, 3, "Bogacki & Shampine 1989, third order"),
     DKP_RK("dormand_prince", DKP_DORMAND_PRINCE, "", 5, 6, "Dormand & Prince 1980, fifth order"),
     DKP_RK("rk45", DKP_DORMAND_PRINCE, "order=5 gauge=native rtol=1e-5 atol=1e-5", 5, 0, "Song et al. 2021, app. D: Dormand-Prince in the schedule's own time"),
+    DKP_RK("bogacki_shampine5", "1/6 | 2/27 4/27 | 183/1372 -162/343 1053/1372 | 68/297 -4/11 42/143 1960/3861 |"
+           " 597/22528 81/352 63099/585728 58653/366080 4617/20480 |"
+           " 174197/959244 -30942/79937 8152137/19744439 666106/1039181 -29421/29068 482048/414219 |"
+           " 587/8064 0 4440339/15491840 24353/124800 387/44800 2152/5985 7267/94080"
+           " ~ 2479/34992 0 123/416 612941/3411720 43/1440 2272/6561 79937/1113912 3293/556956",
+           "", 5, 7, "Bogacki & Shampine 1996"),
+    DKP_RK("tsitouras", ".161 | -.008480655492356989 .335480655492357 | 2.8971530571054935 -6.359448489975075 4.3622954328695815 |"
+           " 5.325864828439257 -11.748883564062828 7.4955393428898365 -.09249506636175525 |"
+           " 5.86145544294642 -12.92096931784711 8.159367898576159 -.071584973281401 -.02826905039406838 |"
+           " .09646076681806523 .01 .4798896504144996 1.379008574103742 -3.290069515436081 2.324710524099774 ~"
+           " .09468075576583945 .009183565540343254 .4877705284247616 1.234297566930479 -2.7077123499835256 1.866628418170587 1/66",
+           "", 5, 6, "Tsitouras 2011"),
+    DKP_RK("butcher6", "1/3 | 0 2/3 | 1/12 1/3 -1/12 | -1/16 9/8 -3/16 -3/8 | 0 9/8 -3/8 -3/4 1/2 | 9/44 -9/11 63/44 18/11 0 -16/11 |"
+           " 11/120 0 27/40 27/40 -4/15 -4/15 11/120", "", 6, 7, "Butcher 1964"),
+    DKP_RK("dormand_prince8", "1/18 | 1/48 1/16 | 1/32 0 3/32 | 5/16 0 -75/64 75/64 | 3/80 0 0 3/16 3/20 |"
+           " 29443841/614563906 0 0 77736538/692538347 -28693883/1125000000 23124283/1800000000 |"
+           " 16016141/946692911 0 0 61564180/158732637 22789713/633445777 545815736/2771057229 -180193667/1043307555 |"
+           " 39632708/573591083 0 0 -433636366/683701615 -421739975/2616292301 100302831/723423059 790204164/839813087 800635310/3783071287 |"
+           " 246121993/1340847787 0 0 -37695042795/15268766246 -309121744/1061227803 -12992083/490766935 6005943493/2108947869"
+           " 393006217/1396673457 123872331/1001029789 |"
+           " -1028468189/846180014 0 0 8478235783/508512852 1311729495/1432422823 -10304129995/1701304382 -48777925059/3047939560"
+           " 15336726248/1032824649 -45442868181/3398467696 3065993473/597172653 |"
+           " 185892177/718116043 0 0 -3185094517/667107341 -477755414/1098053517 -703635378/230739211 5731566787/1027545527"
+           " 5232866602/850066563 -4093664535/808688257 3962137247/1805957418 65686358/487910083 |"
+           " 403863854/491063109 0 0 -5068492393/434740067 -411421997/543043805 652783627/914296604 11173962825/925320556"
+           " -13158990841/6184727034 3936647629/1978049680 -160528059/685178525 248638103/1413531060 0 |"
+           " 14005451/335480064 0 0 0 0 -59238493/1068277825 181606767/758867731 561292985/797845732 -1041891430/1371343529"
+           " 760417239/1151165299 118820643/751138087 -528747749/2220607170 1/4 ~"
+           " 13451932/455176623 0 0 0 0 -808719846/976000145 1757004468/5645159321 656045339/265891186 -3867574721/1518517206"
+           " 465885868/322736535 53011238/667516719 2/45 0 0", "", 8, 13, "Prince & Dormand 1981, RK8(7)13M"),
     DKP_ROW("heunpp2", dkp_record_heunpp2, "", 1, 3, "sd-webui-samplers-scheduler's Heun++"),
     DKP_ROW("dpm2_ancestral", dkp_record_dpm2, "eta=1", 2, 2, "k-diffusion's dpm_2_ancestral"),
     DKP_ROW("dpm2_ancestral_rf", dkp_record_dpm2, "law=flow eta=1", 2, 2, "ComfyUI's dpm_2_ancestral_RF"),
@@ -4583,6 +4878,18 @@ static const dk_sampler_info dkp_samplers[] = {
     DKP_PHI("krogstad", &dkp_krogstad, "law=sde", 4, 4, "Krogstad 2005, ETDRK4-B"),
     DKP_PHI("strehmel_weiner", &dkp_sw, "law=sde", 4, 4, "Strehmel & Weiner 1992"),
     DKP_PHI("hochbruck_ostermann", &dkp_ho, "law=sde", 4, 5, "Hochbruck & Ostermann 2005, eq. 5.19"),
+    DKP_PHI("etd2cf3", &dkp_cf3, "law=sde", 3, 3, "Celledoni et al. 2003; Minchev & Wright 2005"),
+    DKP_PHI("etdrk3", &dkp_fu3, "law=sde", 3, 3, "Fu et al. 2024, energy-decreasing ETDRK3"),
+    DKP_PHI("cfree4", &dkp_cfree4, "law=sde", 4, 4, "Celledoni et al. 2003, CF4"),
+    DKP_PHI("exprk4s6", &dkp_luan4, "law=sde", 4, 6, "Luan 2021"),
+    DKP_PHI("exprk5s8", &dkp_lo5, "law=sde", 5, 8, "Luan & Ostermann 2014"),
+    DKP_PHI("exprk5s10", &dkp_luan5, "law=sde", 5, 10, "Luan 2021"),
+    DKP_PHI("exprk6s15", &dkp_luan6, "law=sde", 6, 15, "Luan 2021"),
+    DKP_PHI("lawson2a", &dkp_lawson2a, "law=sde", 2, 2, "Lawson 1967; the midpoint method with an integrating factor"),
+    DKP_PHI("lawson2b", &dkp_lawson2b, "law=sde", 2, 2, "Lawson 1967; Heun's method with an integrating factor"),
+    DKP_PHI("lawson4", &dkp_lawson4, "law=sde", 4, 4, "Lawson 1967; Kutta's method with an integrating factor"),
+    DKP_PHI("genlawson4", &dkp_genlawson, "law=sde", 4, 4, "Krogstad 2005, generalized integrating factor"),
+    DKP_PHI("modgenlawson4", &dkp_modgenlawson, "law=sde", 4, 4, "Ostermann et al. 2006, modified generalized Lawson"),
     DKP_ROW("euler_cfg_pp", dkp_record_ddim, "cfg_pp=1", 1, 1, "Chung et al. 2024, alg. 1"),
     DKP_ROW("euler_ancestral_cfg_pp", dkp_record_ddim, "eta=1 cfg_pp=1", 1, 1, "ComfyUI's euler_ancestral_cfg_pp"),
     DKP_ROW("dpmpp_2s_ancestral_cfg_pp", dkp_record_singlestep, "order=2 rule=dpm eta=1 cfg_pp=1", 2, 2, "ComfyUI's dpmpp_2s_ancestral_cfg_pp"),
@@ -4601,6 +4908,9 @@ static const dk_sampler_info dkp_samplers[] = {
     DKP_ROW("dpm_solver_3m", dkp_record_exponential_adams, "order=3 noise_prediction=1 law=sde", 3, 1, "Lu et al. 2022, multistep; exact third order"),
     DKP_ROW("deis", dkp_record_exponential_adams, "order=3 noise_prediction=1 law=sde", 3, 1, "Zhang & Chen 2022, in log rho"),
     DKP_ROW("res_multistep", dkp_record_exponential_adams, "order=2", 2, 1, "Zhang et al. 2023, RES"),
+    DKP_ROW("dpmpp_2m_cfg_pp", dkp_record_exponential_adams, "order=2 rule=dpm law=sde cfg_pp=1", 1, 1, "ComfyUI's dpmpp_2m_cfg_pp"),
+    DKP_ROW("res_multistep_cfg_pp", dkp_record_exponential_adams, "order=2 cfg_pp=2", 1, 1, "ComfyUI's res_multistep_cfg_pp"),
+    DKP_ROW("res_multistep_ancestral_cfg_pp", dkp_record_exponential_adams, "order=2 eta=1 cfg_pp=2", 1, 1, "ComfyUI's res_multistep_ancestral_cfg_pp"),
     DKP_ROW("res_multistep_ancestral", dkp_record_exponential_adams, "order=2 eta=1", 1, 1, "Zhang et al. 2023, RES"),
     DKP_ROW("res_3m", dkp_record_exponential_adams, "order=3", 3, 1, "Zhang et al. 2023, RES"),
     DKP_ROW("unip", dkp_record_exponential_adams, "order=3 rule=bh2 law=sde", 3, 1, "Zhao et al. 2023, UniP"),
@@ -4610,15 +4920,20 @@ static const dk_sampler_info dkp_samplers[] = {
     DKP_ROW("er_sde", dkp_record_er_sde, "order=3", 1, 1, "Cui et al. 2023, ER-SDE-Solver-3"),
     DKP_ROW("lms", dkp_record_adams, "order=4", 4, 1, "k-diffusion's lms: Adams-Bashforth, exact weights"),
     DKP_ROW("ipndm", dkp_record_adams, "order=4 rule=uniform", 1, 1, "Liu et al. 2022; Zhang & Chen 2022"),
+    DKP_WARM("plms", "1 | 1/2 1/2", "order=4 rule=uniform warmup=1 pseudo=1", 1, 1, "Liu et al. 2022, alg. 2; CompVis's PLMS"),
+    DKP_WARM("pndm", "1/2 | 0 1/2 | 0 0 1 | 1/6 1/3 1/3 1/6", "order=4 rule=uniform warmup=3 pseudo=1", 1, 1, "Liu et al. 2022, alg. 1 and 2"),
+    DKP_ROW("abm", dkp_record_adams, "order=3 corrector=4 pece=1", 4, 2, "Adams-Bashforth-Moulton, PECE; Hairer et al. 1993, III.1"),
     DKP_ROW("ipndm_v", dkp_record_adams, "order=4 rule=ipndm_v", 1, 1, "zju-pi/diff-sampler's ipndm_v; for exact weights see lms"),
     DKP_ROW("deis_t", dkp_record_deis_t, "order=3", 3, 1, "Zhang & Chen 2022, t-AB"),
     DKP_ROW("deis_rho", dkp_record_adams, "order=3", 3, 1, "Zhang & Chen 2022, rho-AB"),
     DKP_ROW("gradient_estimation", dkp_record_adams, "order=2 rule=gradient gamma=2", 1, 1, "Permenter & Yuan 2023"),
+    DKP_ROW("gradient_estimation_cfg_pp", dkp_record_adams, "order=2 rule=gradient gamma=2 cfg_pp=1", 1, 1, "ComfyUI's gradient_estimation_cfg_pp"),
 };
 /* clang-format on */
 #undef DKP_ROW
 #undef DKP_DORMAND_PRINCE
 #undef DKP_RK
+#undef DKP_WARM
 #undef DKP_PHI
 
 DK_API const dk_sampler_info *dk_sampler_at(int i) {
@@ -4687,6 +5002,10 @@ static const dk_alias dkp_aliases[] = {
     {"comfyui", "euler_cfg_pp", "euler_cfg_pp", NULL, "", ""},
     {"comfyui", "euler_ancestral_cfg_pp", "euler_ancestral_cfg_pp", NULL, "fresh_pure=1", ""},
     {"comfyui", "dpmpp_2s_ancestral_cfg_pp", "dpmpp_2s_ancestral_cfg_pp", NULL, "", ""},
+    {"comfyui", "dpmpp_2m_cfg_pp", "dpmpp_2m_cfg_pp", NULL, "", ""},
+    {"comfyui", "res_multistep_cfg_pp", "res_multistep_cfg_pp", NULL, "", ""},
+    {"comfyui", "res_multistep_ancestral_cfg_pp", "res_multistep_ancestral_cfg_pp", NULL, "from_down=1", ""},
+    {"comfyui", "gradient_estimation_cfg_pp", "gradient_estimation_cfg_pp", NULL, "", ""},
     {"comfyui", "dpmpp_sde", "dpmpp_sde", NULL, "", ""},
     {"comfyui", "dpmpp_2m", "dpmpp_2m", NULL, "", ""},
     {"comfyui", "dpmpp_2m_sde", "dpmpp_2m_sde", NULL, "", ""},
@@ -4761,7 +5080,7 @@ static const dk_alias dkp_aliases[] = {
     {"a1111", "DDIM", "ddim", NULL, "", ""},
     {"a1111", "DDIM CFG++", "euler_cfg_pp", NULL, "", ""},
     {"a1111", "ddim_cfgpp", "euler_cfg_pp", NULL, "", ""},
-    {"a1111", "PLMS", "ipndm", NULL, "", "its first step evaluates twice, as Heun's does"},
+    {"a1111", "PLMS", "plms", NULL, "", ""},
     {"a1111", "Restart", "heun", "karras", "grid.restart=-1", ""},
     {"a1111", "UniPC", "unipc", NULL, "rule=bh1 lower_order_final=1", ""},
     {"a1111", "Uniform", NULL, "linspace", "", ""},
@@ -4803,8 +5122,8 @@ static const dk_alias dkp_aliases[] = {
     {"diffusers", "DDPMParallelScheduler", "ddpm", NULL, "", "variance fixed_large: ddpm_large"},
     {"diffusers", "UnCLIPScheduler", "ddpm", NULL, "", ""},
     {"diffusers", "DDPMWuerstchenScheduler", "ddpm", NULL, "", ""},
-    {"diffusers", "PNDMScheduler", "ipndm", NULL, "", "its first steps are Runge-Kutta's"},
-    {"diffusers", "IPNDMScheduler", "ipndm", NULL, "", ""},
+    {"diffusers", "PNDMScheduler", "pndm", NULL, "plain_last=1", "skip_prk_steps: plms; v prediction: gauge=vp"},
+    {"diffusers", "IPNDMScheduler", "ipndm", NULL, "plain_last=1", ""},
     {"diffusers", "EulerDiscreteScheduler", "euler", NULL, "", "its churn comes late: churn_late=1"},
     {"diffusers", "EulerAncestralDiscreteScheduler", "euler_ancestral", NULL, "", ""},
     {"diffusers", "HeunDiscreteScheduler", "heun", NULL, "", ""},
@@ -4812,12 +5131,13 @@ static const dk_alias dkp_aliases[] = {
     {"diffusers", "KDPM2AncestralDiscreteScheduler", "dpm2_ancestral", NULL, "", ""},
     {"diffusers", "LMSDiscreteScheduler", "lms", NULL, "plain_last=1", ""},
     {"diffusers", "DPMSolverSDEScheduler", "dpmpp_sde", NULL, "", ""},
-    {"diffusers", "DPMSolverMultistepScheduler", "dpmpp_2m", NULL, "", "sde-dpmsolver++: dpmpp_2m_sde; dpmsolver: dpm_solver_2m"},
+    {"diffusers", "DPMSolverMultistepScheduler", "dpmpp_2m", NULL, "", "sde-dpmsolver++: dpmpp_2m_sde; dpmsolver: dpm_solver_2m; sde-dpmsolver: that with law=sde_noise eta=1"},
+    {"diffusers", "CogVideoXDPMScheduler", "dpmpp_2m_sde", NULL, "", ""},
     {"diffusers", "DPMSolverMultistepInverseScheduler", "dpmpp_2m", NULL, "grid.rising=1", ""},
-    {"diffusers", "DPMSolverSinglestepScheduler", "dpmpp_2s", NULL, "", "dpmsolver: dpm_solver_2s"},
+    {"diffusers", "DPMSolverSinglestepScheduler", "dpmpp_2s", NULL, "stages=levels lower_order_final=1", "dpmsolver: dpm_solver_2s; sde-dpmsolver++: law=sde eta=1"},
     {"diffusers", "DEISMultistepScheduler", "deis", NULL, "order=2", ""},
     {"diffusers", "UniPCMultistepScheduler", "unipc", NULL, "order=2 corrector=3 rule=bh2", ""},
-    {"diffusers", "SASolverScheduler", "sa_solver", NULL, "order=2 corrector=2 rule=bh1", "noise in timesteps 200 to 800 only: noise_min, noise_max"},
+    {"diffusers", "SASolverScheduler", "sa_solver", NULL, "order=2 corrector=2 rule=sa lower_order_final=2", "noise in timesteps 200 to 800 only: noise_min, noise_max"},
     {"diffusers", "EDMEulerScheduler", "euler", NULL, "", "its churn comes late: churn_late=1"},
     {"diffusers", "EDMDPMSolverMultistepScheduler", "dpmpp_2m", NULL, "", ""},
     {"diffusers", "CosineDPMSolverMultistepScheduler", "dpmpp_2m_sde", NULL, "", ""},
@@ -4838,6 +5158,56 @@ static const dk_alias dkp_aliases[] = {
     {"diffusers", "use_exponential_sigmas", NULL, "exponential", "", ""},
     {"diffusers", "use_beta_sigmas", NULL, "beta_sigma", "", ""},
     {"diffusers", "use_lu_lambdas", NULL, "lambda", "", ""},
+    {"res4lyf", "res_2s_rkmk2e", "exp_heun_2_x0", NULL, "", ""},
+    {"res4lyf", "res_2s_stable", "exp_heun_2_x0", NULL, "", ""},
+    {"res4lyf", "etdrk2_2s", "exp_heun_2_x0", NULL, "", ""},
+    {"res4lyf", "res_3s_alt", "dpmpp_3s", NULL, "", ""},
+    {"res4lyf", "res_3s_cox_matthews", "etd3rk", NULL, "", ""},
+    {"res4lyf", "res_3s_lie", "etd2cf3", NULL, "", ""},
+    {"res4lyf", "res_3s_strehmel_weiner", "dpmpp_3s", NULL, "alpha=0.5 alpha2=1", ""},
+    {"res4lyf", "res_4s_krogstad", "krogstad", NULL, "", ""},
+    {"res4lyf", "res_4s_strehmel_weiner", "strehmel_weiner", NULL, "", ""},
+    {"res4lyf", "res_4s_cox_matthews", "etd4rk", NULL, "", ""},
+    {"res4lyf", "res_4s_cfree4", "cfree4", NULL, "", ""},
+    {"res4lyf", "res_5s", "hochbruck_ostermann", NULL, "", ""},
+    {"res4lyf", "res_6s", "exprk4s6", NULL, "", ""},
+    {"res4lyf", "res_8s", "exprk5s8", NULL, "", ""},
+    {"res4lyf", "res_10s", "exprk5s10", NULL, "", ""},
+    {"res4lyf", "res_15s", "exprk6s15", NULL, "", ""},
+    {"res4lyf", "etdrk3_a_3s", "etdrk3", NULL, "", ""},
+    {"res4lyf", "etdrk3_b_3s", "dpmpp_3s", NULL, "alpha=0.4444444444444444", ""},
+    {"res4lyf", "dpmpp_sde_2s", "dpmpp_2s", NULL, "alpha=1", ""},
+    {"res4lyf", "dpmpp_3s", "dpmpp_3s", NULL, "alpha=0.5 alpha2=1", ""},
+    {"res4lyf", "lawson2a_2s", "lawson2a", NULL, "", ""},
+    {"res4lyf", "lawson2b_2s", "lawson2b", NULL, "", ""},
+    {"res4lyf", "lawson4_4s", "lawson4", NULL, "", ""},
+    {"res4lyf", "lawson41-gen_4s", "genlawson4", NULL, "", ""},
+    {"res4lyf", "lawson41-gen-mod_4s", "modgenlawson4", NULL, "", ""},
+    {"res4lyf", "res_2m", "res_multistep", NULL, "", ""},
+    {"res4lyf", "abnorsett_2m", "res_multistep", NULL, "", ""},
+    {"res4lyf", "abnorsett_3m", "res_3m", NULL, "", ""},
+    {"res4lyf", "abnorsett_4m", "res_3m", NULL, "order=4", ""},
+    {"res4lyf", "deis_2m", "deis_rho", NULL, "order=2", ""},
+    {"res4lyf", "deis_3m", "deis_rho", NULL, "", ""},
+    {"res4lyf", "deis_4m", "deis_rho", NULL, "order=4", ""},
+    {"res4lyf", "ralston_2s", "ralston", NULL, "", ""},
+    {"res4lyf", "ralston_3s", "ralston3", NULL, "", ""},
+    {"res4lyf", "ralston_4s", "ralston4", NULL, "", ""},
+    {"res4lyf", "midpoint_2s", "midpoint", NULL, "", ""},
+    {"res4lyf", "heun_2s", "heun", NULL, "", ""},
+    {"res4lyf", "heun_3s", "heun3", NULL, "", ""},
+    {"res4lyf", "houwen-wray_3s", "houwen_wray", NULL, "", ""},
+    {"res4lyf", "kutta_3s", "kutta3", NULL, "", ""},
+    {"res4lyf", "ssprk3_3s", "ssp3", NULL, "", ""},
+    {"res4lyf", "ssprk4_4s", "ssp43", NULL, "", ""},
+    {"res4lyf", "rk38_4s", "rk38", NULL, "", ""},
+    {"res4lyf", "rk4_4s", "rk4", NULL, "", ""},
+    {"res4lyf", "rk6_7s", "butcher6", NULL, "", ""},
+    {"res4lyf", "bogacki-shampine_4s", "bogacki_shampine", NULL, "", ""},
+    {"res4lyf", "bogacki-shampine_7s", "bogacki_shampine5", NULL, "", ""},
+    {"res4lyf", "dormand-prince_6s", "dormand_prince", NULL, "", ""},
+    {"res4lyf", "dormand-prince_13s", "dormand_prince8", NULL, "", ""},
+    {"res4lyf", "tsi_7s", "tsitouras", NULL, "", ""},
     {"sd.cpp", "euler", "euler", NULL, "", ""},
     {"sd.cpp", "euler_a", "euler_ancestral", NULL, "", "on flow models: euler_ancestral_rf"},
     {"sd.cpp", "heun", "heun", NULL, "", ""},
@@ -5194,8 +5564,8 @@ static int dkp_controlled(const dk_config *c) { return c->sampler.rtol > 0 || c-
 /* The axis that step sizes are measured on: u of a classical method's gauge, lambda of an exponential one. */
 static int dkp_is_classical(const dk_recorder *r) { return r->sampler.record == dkp_record_runge_kutta; }
 
-static double dkp_axis(const dk_recorder *r, dk_level l) {
-    return dkp_is_classical(r) ? dkp_point_at(r, dkp_gauge(r), l).u : dkp_gauge_lambda(r, l);
+static double dkp_control_axis(const dk_recorder *r, dk_level l) {
+    return dkp_axis(r, dkp_is_classical(r), l);
 }
 
 static dk_level dkp_level_on_axis(const dk_recorder *r, double at) {
@@ -5204,10 +5574,10 @@ static dk_level dkp_level_on_axis(const dk_recorder *r, double at) {
 
 /* Steps are controlled between these levels of the grid; to and from infinite ones there are ordinary steps. */
 static int dkp_control_begin(const dk_recorder *r) {
-    return r->first.sigma <= 0 || !dkp_finite(dkp_axis(r, r->first));
+    return r->first.sigma <= 0 || !dkp_finite(dkp_control_axis(r, r->first));
 }
 static int dkp_control_end(const dk_recorder *r) {
-    return r->config->steps - (r->last.sigma <= 0 || !dkp_finite(dkp_axis(r, r->last)));
+    return r->config->steps - (r->last.sigma <= 0 || !dkp_finite(dkp_control_axis(r, r->last)));
 }
 
 static void dkp_aim(const dk_recorder *r, dk_pace *p) {
@@ -5221,7 +5591,8 @@ static void dkp_aim(const dk_recorder *r, dk_pace *p) {
 /* Enters the part of the grid that is controlled. */
 static void dkp_enter(const dk_recorder *r, dk_pace *p) {
     double h = r->sampler.h_init;
-    p->at = dkp_axis(r, p->from), p->end = dkp_axis(r, dkp_grid_level(r->config, dkp_control_end(r)));
+    p->at = dkp_control_axis(r, p->from),
+    p->end = dkp_control_axis(r, dkp_grid_level(r->config, dkp_control_end(r)));
     p->phase = dkp_is_classical(r) && h <= 0 ? DKP_MEASURE : DKP_ATTEMPT;
     p->h = h > 0 ? h : 0.05;
     dkp_aim(r, p);
@@ -6147,6 +6518,102 @@ DK_API dk_status dk_sample(dk_config *c, dk_denoise_fn denoise, void *user, dk_r
     if (status != DK_OK) memcpy(c->message, run.message, sizeof c->message);
     dk_end(&run);
     return status;
+}
+
+/* Each sample has one more element, which gathers the divergence of the ODE in VE coordinates, dy/du = (y - D)/u: with
+   D = l - v'v + v' dD/dy v for the element l, dl/du is v' d(y - D)/dy v / u. */
+typedef struct dkp_likelihood {
+    const dk_config *network;
+    dk_schedule schedule; /* the caller's */
+    dk_denoise_fn denoise;
+    void *user;
+    const dk_real *probe;
+    dk_real *input, *output;
+    double *along; /* per sample: v'D ahead minus v'D behind */
+} dkp_likelihood;
+
+static int dkp_denoise_likelihood(void *user, const dk_eval *e) {
+    const dkp_likelihood *l = (const dkp_likelihood *)user;
+    const double ahead[3] = {1, -1, 0}, data = l->network->sigma_data;
+    double h = (sizeof(dk_real) == 8 ? 6e-6 : 5e-3) * sqrt(e->level.sigma * e->level.sigma + data * data);
+    dkp_model m = dkp_model_at(l->network, e->level, e->level);
+    size_t n = e->dim - 1, batch = (size_t)e->batch;
+    dk_eval inner = *e;
+    inner.level = dk_level_at_sigma(&l->schedule, e->level.sigma);
+    inner.dim = n, inner.t = m.condition, inner.input = l->input, inner.output = l->output;
+    for (size_t b = 0; b < batch; b++) l->along[b] = 0;
+    for (int k = 0; k < 3; k++) {
+        for (size_t i = 0; i < n * batch; i++)
+            l->input[i] =
+                (dk_real)(m.input_scale * ((double)e->input[i + i / n] + ahead[k] * h * (double)l->probe[i]));
+        if (l->denoise(l->user, &inner)) return 1;
+        for (size_t i = 0; i < n * batch; i++) {
+            double y = (double)e->input[i + i / n] + ahead[k] * h * (double)l->probe[i];
+            double D = m.d_x * y + m.d_f * (double)l->output[i];
+            if (k == 2) e->output[i + i / n] = (dk_real)D;
+            else l->along[i / n] += ahead[k] * (double)l->probe[i] * D;
+        }
+    }
+    for (size_t b = 0; b < batch; b++) {
+        double square = dkp_norm(l->probe + b * n, n), divergence = l->along[b] / (2 * h) - square * square;
+        e->output[b * (n + 1) + n] = (dk_real)((double)e->input[b * (n + 1) + n] + divergence);
+    }
+    return 0;
+}
+
+/* Levels upwards, in sigma/alpha, and the runs' memory behind them. */
+static dk_status dkp_start_likelihood(dk_config *c, const dk_real *x, dkp_likelihood *l, double **levels,
+                                      dk_real **state) {
+    size_t n = c->dim, batch = (size_t)c->batch, steps = (size_t)c->steps;
+    size_t bytes = (steps + 1 + batch) * sizeof(double) + batch * (3 * n + 1) * sizeof(dk_real);
+    *levels = (double *)DKP_MALLOC(bytes);
+    if (!*levels) return dkp_fail_allocation(c->message, bytes);
+    l->along = *levels + steps + 1;
+    *state = (dk_real *)(void *)(l->along + batch);
+    l->input = *state + batch * (n + 1), l->output = l->input + batch * n;
+    int rises = dk_noise_level(dkp_grid_level(c, 0)) < dk_noise_level(dkp_grid_level(c, c->steps));
+    for (size_t i = 0; i <= steps; i++) {
+        (*levels)[i] = dk_noise_level(dkp_grid_level(c, (int)(rises ? i : steps - i)));
+        if (!((*levels)[i] > 0) || !dkp_finite((*levels)[i]))
+            return dkp_fail(c->message, "noise level of the grid", (*levels)[i],
+                            "above 0 and finite, for a likelihood");
+    }
+    double alpha = dk_level_at_sigma(&c->schedule, (*levels)[0]).alpha;
+    for (size_t i = 0; i < n * batch; i++) (*state)[i + i / n] = (dk_real)((double)x[i] / alpha);
+    for (size_t b = 0; b < batch; b++) (*state)[b * (n + 1) + n] = 0;
+    return DK_OK;
+}
+
+DK_API dk_status dk_log_likelihood(dk_config *c, dk_denoise_fn denoise, void *user, const dk_real *x,
+                                   const dk_real *probe, double *log_p) {
+    dk_config given = *c, network, ode;
+    double *levels = NULL;
+    dk_real *state = NULL;
+    dkp_likelihood l = {&network, c->schedule, denoise, user, probe, NULL, NULL, NULL};
+    if (!given.sampler.record && !given.sampler.name) given.sampler = dk_sampler_named("rk45");
+    if (given.grid.final == DK_FINAL_DEFAULT && given.grid.spacing != DK_SPACING_LEVELS)
+        given.grid.final = DK_FINAL_MIN;
+    dk_status status = dkp_prepare(&given, &network);
+    if (status == DK_OK) status = dkp_resolve_data(&network, network.message);
+    if (status == DK_OK) status = dkp_start_likelihood(&network, x, &l, &levels, &state);
+    if (status == DK_OK) { /* VE coordinates for the ODE, its own for the network */
+        size_t n = network.dim, highest = (size_t)network.steps;
+        double alpha = dk_level_at_sigma(&network.schedule, levels[0]).alpha, top = levels[highest];
+        if (network.network_schedule.family == DK_FAMILY_DEFAULT) network.network_schedule = network.schedule;
+        l.schedule = network.schedule, network.schedule = dk_edm(levels[0], top);
+        ode = network, ode.dim = n + 1, ode.prediction = DK_PREDICT_X0, ode.start = DK_START_STATE;
+        ode.grid = dk_grid_levels(levels, DK_UNIT_SIGMA);
+        memset(&ode.network_schedule, 0, sizeof ode.network_schedule);
+        status = dk_sample(&ode, dkp_denoise_likelihood, &l, state);
+        if (status != DK_OK) memcpy(network.message, ode.message, sizeof network.message);
+        for (size_t b = 0; b < (size_t)network.batch && status == DK_OK; b++) {
+            double size = dkp_norm(state + b * (n + 1), n) / top,
+                   per_element = log(top * alpha) + 0.5 * log(2 * dkp_pi);
+            log_p[b] = (double)state[b * (n + 1) + n] - 0.5 * size * size - (double)n * per_element;
+        }
+    }
+    DKP_FREE(levels);
+    return dkp_answer(c, &network, status);
 }
 
 DK_API const dk_real *dk_state(const dk_run *run) {

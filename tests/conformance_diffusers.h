@@ -25,6 +25,9 @@ static double beta_of(const json *config, const char *name, int k, int T) {
     return beta < 0.999 ? beta : 0.999;
 }
 
+/* Tables as tensors of single precision have them: the published numbers need their rounding. */
+static int single_table;
+
 /* Returns the number of timesteps, 0 if the config has no such table. */
 static int table_of(const json *config, double *abar) {
     static double betas[MAX_TIMESTEPS];
@@ -35,7 +38,9 @@ static int table_of(const json *config, double *abar) {
     if (T < 2 || T > MAX_TIMESTEPS || (!*name && !trained)) return 0;
     if (trained) T = json_numbers(trained, betas, MAX_TIMESTEPS);
     for (int k = 0; k < T; k++) {
-        abar[k] = product *= 1 - (trained ? betas[k] : beta_of(config, name, k, T));
+        double alpha = 1 - (trained ? betas[k] : beta_of(config, name, k, T));
+        abar[k] = product *= single_table ? (double)(float)alpha : alpha;
+        if (single_table) abar[k] = (double)(float)product;
         abar[k] = abar[k] / (shift + (1 - shift) * abar[k]);
     }
     if (json_real(config, "rescale_betas_zero_snr", 0) > 0) { /* Lin et al. 2023, alg. 1 */
@@ -91,6 +96,16 @@ static void set_stride(replay *r, const json *config) {
     use_table(r, config);
     r->c.sampler.stride =
         floor(json_real(config, "num_train_timesteps", 1000) / json_real(r->line, "num_inference_steps", 1));
+}
+
+/* DDIM's previous timestep is t - T/n whatever the spacing; only where that is the next timestep is it DDIM. */
+static verdict check_jumps(const replay *r, const json *config, const double *t, int count) {
+    double jump =
+        floor(json_real(config, "num_train_timesteps", 1000) / json_real(r->line, "num_inference_steps", 1));
+    for (int i = 0; i + 1 < count; i++)
+        if (fabs(t[i] - jump - t[i + 1]) > 0)
+            return unsupported("option: DDIM's jump of T/n timesteps, where the next timestep is another");
+    return OK;
 }
 
 static verdict set_ddim(replay *r, const json *config) {
@@ -200,7 +215,7 @@ static verdict set_churn(replay *r, const json *config) {
 static verdict set_flow_heun(replay *r, const json *config) {
     verdict result = set_churn(r, config);
     if (r->c.sampler.churn > 0) {
-        r->answer = r->c.prediction, r->c.prediction = DK_PREDICT_EPS;
+        r->output = r->c.prediction, r->c.prediction = DK_PREDICT_EPS;
         r->c.schedule = dk_edm(1e-5, 1e5), r->c.grid.unit = DK_UNIT_SIGMA;
         r->c.sampler.churn_late = 2, r->every = 2;
     }
@@ -229,13 +244,14 @@ static verdict set_dpm(replay *r, const json *config) {
     s->order = (int)json_real(config, "solver_order", 2);
     s->rule = same(solver, "heun") ? DK_RULE_DPM_TAYLOR : DK_RULE_DPM;
     s->eta = strncmp(algorithm, "sde", 3) == 0;
-    if (same(algorithm, "sde-dpmsolver"))
-        return unsupported("option: noise prediction with noise (sde-dpmsolver)");
-    s->noise_prediction = same(algorithm, "dpmsolver");
-    int lower = flag(config, "lower_order_final") && few;
-    if (flag(config, "euler_at_final") && !lower && s->order > 2)
-        return unsupported("option: euler_at_final at order 3");
-    set_lower_order(r, lower || flag(config, "euler_at_final"));
+    s->noise_prediction = !strstr(algorithm, "++");
+    if (s->eta > 0 && s->order > 2 && !s->noise_prediction && s->stages == DK_SPACING_DEFAULT)
+        return unsupported("option: third order with noise, where the peer has a wrong sign");
+    if (s->noise_prediction) s->law = DK_LAW_SDE_NOISE;
+    set_lower_order(r, flag(config, "lower_order_final") && few);
+    if (flag(config, "euler_at_final") && !(flag(config, "lower_order_final") && few))
+        s->lower_order_final =
+            r->ends_early ? 0 : 3; /* the step that is lowered is not there, or to sigma = 0 */
     return OK;
 }
 
@@ -255,11 +271,20 @@ static verdict set_deis_multistep(replay *r, const json *config) {
 
 static verdict set_singlestep(replay *r, const json *config) {
     dk_sampler *s = &r->c.sampler;
+    s->stages = DK_SPACING_LEVELS;
     verdict result = set_dpm(r, config);
-    s->lower_order_final = 0;
-    if (s->order > 1 && result == OK)
-        return unsupported("option: singlestep stages on the grid's own levels");
+    if (same(json_string(config, "solver_type", "midpoint"), "heun")) s->rule = DK_RULE_EXACT;
+    if (!s->noise_prediction) s->law = DK_LAW_SDE;
+    s->lower_order_final = flag(config, "lower_order_final") ||
+                           flag(json_get(r->line, "config_changed_by_set_timesteps"), "lower_order_final");
     return result;
+}
+
+/* SDE-DPM-Solver++ 2M, which draws once more than it uses wherever it has a past. */
+static verdict set_cog_dpm(replay *r, const json *config) {
+    if (check_jumps(r, config, r->time_at, r->recorded) < OK) return UNSUPPORTED;
+    r->draws_twice = r->unclipped = 1;
+    return OK;
 }
 
 static verdict set_unipc_multistep(replay *r, const json *config) {
@@ -269,16 +294,11 @@ static verdict set_unipc_multistep(replay *r, const json *config) {
     s->rule = same(json_string(config, "solver_type", "bh2"), "bh1") ? DK_RULE_BH1 : DK_RULE_BH2;
     s->noise_prediction = json_real(config, "predict_x0", 1) < 1;
     set_lower_order(r, flag(config, "lower_order_final"));
-    if (disabled && disabled->count >= r->count - 2) s->corrector = 0;
-    else if (disabled && disabled->count) return unsupported("option: the corrector off in single steps");
+    s->correct_last = r->ends_early && r->levels[r->count - 1] > 0;
+    for (int i = 0; disabled && i < disabled->count; i++)
+        if ((int)disabled->item[i].number != s->uncorrected++)
+            return unsupported("option: the corrector off in steps that are not the first");
     return OK;
-}
-
-/* sigma/alpha of level i */
-static double in_sigma(const replay *r, int i) {
-    dk_level l = r->c.grid.unit == DK_UNIT_FLOW ? dk_level_at(&r->c.schedule, r->levels[i])
-                                                : dk_level_at_sigma(&r->c.schedule, r->levels[i]);
-    return dk_noise_level(l);
 }
 
 static verdict set_sa_multistep(replay *r, const json *config) {
@@ -286,8 +306,10 @@ static verdict set_sa_multistep(replay *r, const json *config) {
     s->order = (int)json_real(config, "predictor_order", 2);
     s->corrector = (int)json_real(config, "corrector_order", 2);
     s->noise_prediction = same(json_string(config, "algorithm_type", ""), "noise_prediction");
-    set_lower_order(r, flag(config, "lower_order_final"));
-    s->eta = 1, s->rule = DK_RULE_BH1; /* their "simple order 2" is BH1's moment */
+    s->lower_order_final = flag(config, "lower_order_final") ? 2 : 0;
+    s->correct_last = r->ends_early && r->levels[r->count - 1] > 0; /* there the peer evaluates once more */
+    s->eta = 1, s->rule = DK_RULE_SA;
+    if (s->noise_prediction) s->law = DK_LAW_SDE_NOISE, s->rule = DK_RULE_EXACT;
     /* tau is 1 in steps that begin at timesteps 200 to 800; the library's limits are on where a step ends */
     int first = -1, last = -1;
     for (int i = 0; i + 1 < r->count; i++) {
@@ -362,6 +384,61 @@ static verdict set_ltx(replay *r, const json *config) {
     return OK;
 }
 
+/* Its levels are where it was asked, and in between where a Runge-Kutta stage was: t = 0 at the end, 1 a step. */
+typedef struct half_steps {
+    int steps;
+    double level[2 * MAX_LEVELS];
+} half_steps;
+
+static void level_between(void *user, double t, double *alpha, double *sigma, double *d_alpha,
+                          double *d_sigma) {
+    const half_steps *h = (const half_steps *)user;
+    double at = 2 * (h->steps - t), k = floor(at + 0.5);
+    k = k < 0 ? 0 : k > 2 * h->steps ? 2 * h->steps : k;
+    double level =
+        h->level[(int)k] * (1 - 1e-3 * (at - k)); /* anything strictly falling: only marks are asked for */
+    (void)d_alpha, (void)d_sigma;
+    *alpha = 1 / sqrt(1 + level * level), *sigma = level * *alpha;
+}
+
+static verdict set_pndm(replay *r, const json *config) {
+    static half_steps marks;
+    int rk = !flag(config, "skip_prk_steps"), warmup = rk ? 3 : 1, count = 0;
+    double end = r->levels[r->count - 1], level[MAX_LEVELS], t[MAX_LEVELS];
+    if (!rk) r->c.sampler = dk_sampler_named("plms");
+    r->c.sampler.plain_last = 1;
+    if (r->c.prediction == DK_PREDICT_V)
+        r->c.sampler.gauge = DK_GAUGE_VP; /* outputs are averaged as they are */
+    for (int i = 0; i < r->recorded; i++) {
+        int stage = rk && i < 12 ? i % 4 : !rk && i == 1;
+        if (stage == 1 && rk) marks.level[2 * count - 1] = r->levels[i];
+        if (stage) continue;
+        t[count] = r->time_at[i], marks.level[2 * count] = level[count] = r->levels[i];
+        count++;
+    }
+    if (check_jumps(r, config, t, count) < OK) return UNSUPPORTED;
+    r->count = count;
+    if (fabs(end - level[count - 1]) > 1e-9 * end)
+        level[r->count++] = end; /* else a last step that goes nowhere */
+    marks.steps = r->count - 1;
+    for (int i = 0; i < r->count; i++) {
+        marks.level[2 * i] = level[i], r->levels[i] = marks.steps - i;
+        if (i >= warmup || !rk)
+            marks.level[2 * i + 1] = i + 1 < r->count ? 0.5 * (level[i] + level[i + 1]) : 0;
+    }
+    r->c.schedule = dk_custom_schedule(level_between, &marks, 0, marks.steps);
+    r->c.grid.unit = DK_UNIT_T;
+    return OK;
+}
+
+/* v-diffusion's iPNDM: the output is converted as v, whatever it is; at alpha = 0 its estimate is 0. */
+static verdict set_ipndm(replay *r, const json *config) {
+    (void)config;
+    r->output = r->c.prediction, r->c.prediction = DK_PREDICT_V, r->pure_is_zero = 1;
+    r->c.sampler.gauge = DK_GAUGE_VE, r->c.sampler.plain_last = 1;
+    return OK;
+}
+
 static const scheduler schedulers[] = {
     {"DDIMScheduler", "ddim", SPACE_VP, FROM_CALLS, set_ddim},
     {"CogVideoXDDIMScheduler", "ddim", SPACE_VP, FROM_CALLS, set_ddim},
@@ -370,7 +447,9 @@ static const scheduler schedulers[] = {
     {"UnCLIPScheduler", "ddpm", SPACE_VP, FROM_CALLS, set_ddpm},
     {"DDPMWuerstchenScheduler", "ddpm", SPACE_VP, FROM_CALLS, set_wuerstchen},
     {"RePaintScheduler", "ddim", SPACE_VP, FROM_CALLS, set_repaint},
-    {"PNDMScheduler", "pndm", SPACE_VP, FROM_CALLS, NULL},
+    {"PNDMScheduler", "pndm", SPACE_VP, FROM_CALLS, set_pndm},
+    {"IPNDMScheduler", "ipndm", SPACE_VP, FROM_CALLS, set_ipndm},
+    {"CogVideoXDPMScheduler", "dpmpp_2m_sde", SPACE_VP, FROM_CALLS, set_cog_dpm},
     {"EulerDiscreteScheduler", "euler", SPACE_VE, FROM_SIGMAS, set_churn},
     {"EulerAncestralDiscreteScheduler", "euler_ancestral", SPACE_VE, FROM_SIGMAS, NULL},
     {"HeunDiscreteScheduler", "heun", SPACE_VE, FROM_DOUBLED, NULL},
@@ -454,18 +533,20 @@ static void read_levels(replay *r, const json *config, level_source source, int 
         r->count--, r->ends_early = 1;
 }
 
+static const scheduler *scheduler_named(const char *class_name) {
+    const char *parallel = strstr(class_name, "ParallelScheduler"); /* the same steps, many at once */
+    size_t n = parallel ? (size_t)(parallel - class_name) : strlen(class_name);
+    for (size_t i = 0; i < sizeof schedulers / sizeof *schedulers; i++)
+        if (strncmp(schedulers[i].class_name, class_name, n) == 0 &&
+            same(schedulers[i].class_name + n, parallel ? "Scheduler" : ""))
+            return &schedulers[i];
+    return NULL;
+}
+
 /* Sampler, space and options of a class; the calls' levels are known. */
 static verdict set_scheduler(replay *r, const char *class_name, const json *config, int start,
                              const char *rule) {
-    const scheduler *s = NULL;
-    size_t length = strlen(class_name);
-    for (size_t i = 0; i < sizeof schedulers / sizeof *schedulers; i++)
-        if (same(schedulers[i].class_name, class_name)) s = &schedulers[i];
-    if (!s && length > 17 && same(class_name + length - 17, "ParallelScheduler")) {
-        char plain[64]; /* the same steps, many at once */
-        snprintf(plain, sizeof plain, "%.*sScheduler", (int)(length - 17), class_name);
-        return set_scheduler(r, plain, config, start, rule);
-    }
+    const scheduler *s = scheduler_named(class_name);
     if (!s) return unsupported("class");
     r->c.sigma_data = json_real(config, "sigma_data", 0.5);
     r->c.sampler = dk_sampler_named(s->sampler);
@@ -480,7 +561,7 @@ static verdict set_scheduler(replay *r, const char *class_name, const json *conf
     if (flag(config, "thresholding")) {
         r->quantile = json_real(config, "dynamic_thresholding_ratio", 0.995);
         r->clip_most = json_real(config, "sample_max_value", 1);
-    } else if (flag(config, "clip_sample")) {
+    } else if (flag(config, "clip_sample") && !r->unclipped) {
         r->clip = json_real(config, "clip_sample_range", 1);
     }
     return OK;

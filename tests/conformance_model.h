@@ -67,8 +67,7 @@ typedef struct replay {
     const double *alpha_at, *sigma_at; /* levels at which it is evaluated, per call; NULL: the library's */
     int recorded;                      /* how many of them */
     double sign;                       /* of its output */
-    dk_prediction answer; /* what it is, where the library is told that it is another; 0: the same */
-    double clip, quantile, clip_most; /* what it does to its estimate: |x0| <= clip, or thresholding */
+    double clip, quantile, clip_most;  /* what it does to its estimate: |x0| <= clip, or thresholding */
     int keeps_noise;  /* that changes x0 alone: CFG++ with the raw estimate as unconditional */
     double skip_data; /* LCM's boundary conditions: sigma_data, 0: none */
     double skip_time;
@@ -77,7 +76,10 @@ typedef struct replay {
     const double *time_at;
 
     const json *noises, *used;
-    int dummy;              /* the model of diffusers' tests: x t/(t + 1) */
+    dk_prediction output;   /* what the network's output is, if that is not what the sampler takes it for */
+    int pure_is_zero;       /* the output is 0 where alpha = 0 */
+    int unclipped;          /* whatever its config says */
+    int draws_twice;        /* two draws for each inner step, of which the second is used */
     const double *normals;  /* draws one after another, instead of `noises` */
     int by_step;            /* a draw for each step, used or not */
     double noise_clip;      /* |draw| <= this times its deviation; 0: any */
@@ -89,6 +91,8 @@ typedef struct replay {
     int ends_early;  /* the peer's last step goes to sigma = 0, or nowhere */
     void (*then)(struct replay *r); /* sets what runs afterwards; NULL: nothing */
     int calls, rejected;            /* evaluations; rejected steps, whose first evaluation is not repeated */
+    int (*draw)(void *r, const dk_noise_request *request, dk_real *out); /* NULL: recorded_noise */
+    void (*drive)(struct replay *r, dk_run *run);                        /* NULL: the exact denoiser */
 } replay;
 
 /* Imagen's dynamic thresholding: the quantile of |x0|, at least 1 and at most clip_most, becomes the bound. */
@@ -103,7 +107,8 @@ static double bound_of(const replay *r, const double *D, int n) {
     double at = r->quantile * (n - 1), down = floor(at);
     int k = (int)down;
     double q = size[k] + (k + 1 < n ? (at - down) * (size[k + 1] - size[k]) : 0);
-    return q < 1 ? 1 : q > r->clip_most ? r->clip_most : q;
+    if (q < 1) q = 1;
+    return q > r->clip_most ? r->clip_most : q;
 }
 
 static void confine(const replay *r, double *D, int n) {
@@ -138,12 +143,12 @@ static void edm_output(double data, double sigma, const double *x, double *D, in
 }
 
 /* What the network of the given kind returns for the estimate D. */
-static void predict(const replay *r, double alpha, double s, const double *x, double *D, int n) {
-    if (r->c.prediction == DK_PREDICT_EDM)
-        edm_output(r->c.sigma_data > 0 ? r->c.sigma_data : 0.5, s, x, D, n);
+static void predict(const dk_config *c, dk_prediction prediction, double alpha, double s, const double *x,
+                    double *D, int n) {
+    if (prediction == DK_PREDICT_EDM) edm_output(c->sigma_data > 0 ? c->sigma_data : 0.5, s, x, D, n);
     for (int i = 0; i < n; i++) {
         double noise = (x[i] - alpha * D[i]) / s;
-        switch (r->answer ? r->answer : r->c.prediction) {
+        switch (prediction) {
         case DK_PREDICT_EPS: D[i] = noise; break;
         case DK_PREDICT_V: D[i] = alpha * noise - s * D[i]; break;
         case DK_PREDICT_VELOCITY: D[i] = noise - D[i]; break;
@@ -156,29 +161,12 @@ static void predict(const replay *r, double alpha, double s, const double *x, do
     }
 }
 
-/* diffusers' test model; only where it must clip its estimate is it asked for x0, else it answers as it is. */
-static void dummy_model(const replay *r, const dk_eval *e) {
-    double t = r->time_at[e->call], alpha = e->level.alpha, s = e->level.sigma;
-    for (size_t i = 0; i < e->dim; i++) {
-        double x = (double)e->input[i], D = x * t / (t + 1);
-        if (r->skip_sigma > 0) { /* its network sees c_in x */
-            double F = D / hypot(s, r->c.sigma_data);
-            consistency_function(r, s, &x, &F, &D, 1);
-        }
-        if (r->clip > 0) {
-            D = (x - s * D) / alpha; /* of the noise prediction */
-            D = D > r->clip ? r->clip : D < -r->clip ? -r->clip : D;
-        }
-        e->output[i] = (dk_real)D;
-    }
-}
-
 /* Two outputs: the raw one, and one whose estimate, at the level of the step, is confined. */
 static void confine_alone(replay *r, const dk_eval *e, double alpha, double sigma, const double *x, double *F,
                           int n) {
     double a = e->level.alpha, s = e->level.sigma;
     exact_denoiser(r->denoiser, alpha, sigma, x, F, n);
-    predict(r, alpha, sigma, x, F, n);
+    predict(&r->c, r->c.prediction, alpha, sigma, x, F, n);
     for (int i = 0; i < n; i++) e->output[i] = e->uncond_output[i] = (dk_real)F[i];
     r->calls++;
     if (s <= 0) return; /* x is the estimate */
@@ -187,7 +175,7 @@ static void confine_alone(replay *r, const dk_eval *e, double alpha, double sigm
         if (r->c.prediction == DK_PREDICT_V) F[i] = a * x[i] - s * F[i];
     }
     confine(r, F, n);
-    predict(r, a, s, x, F, n);
+    predict(&r->c, r->c.prediction, a, s, x, F, n);
     for (int i = 0; i < n; i++) e->output[i] = (dk_real)F[i];
 }
 
@@ -195,10 +183,6 @@ static int denoise(void *user, const dk_eval *e) {
     replay *r = (replay *)user;
     int n = (int)e->dim;
     double alpha = e->level.alpha, sigma = e->level.sigma, x[MAX_DIM] = {0}, D[MAX_DIM], U[MAX_DIM];
-    if (r->dummy) {
-        dummy_model(r, e);
-        return 0;
-    }
     if (r->alpha_at) {
         if (e->call >= r->recorded) return 1;
         alpha = r->alpha_at[e->call], sigma = r->sigma_at[e->call];
@@ -229,8 +213,8 @@ static int denoise(void *user, const dk_eval *e) {
         edm_output(r->c.sigma_data, sigma, x, D, n);
         consistency_function(r, sigma, x, D, D, n);
     }
-    predict(r, alpha, sigma, x, D, n);
-    for (int i = 0; i < n; i++) e->output[i] = (dk_real)D[i];
+    predict(&r->c, r->output ? r->output : r->c.prediction, alpha, sigma, x, D, n);
+    for (int i = 0; i < n; i++) e->output[i] = r->pure_is_zero && alpha <= 0 ? 0 : (dk_real)D[i];
     r->calls++;
     return 0;
 }
@@ -244,6 +228,13 @@ static double noise_factor(const replay *r, const dk_noise_request *q) {
         factor *= pow(from / (1 + from) * (1 + to) / to, 0.5 * r->variance_share);
     }
     return factor;
+}
+
+/* sigma/alpha of level i */
+static double in_sigma(const replay *r, int i) {
+    dk_level l = r->c.grid.unit == DK_UNIT_FLOW ? dk_level_at(&r->c.schedule, r->levels[i])
+                                                : dk_level_at_sigma(&r->c.schedule, r->levels[i]);
+    return dk_noise_level(l);
 }
 
 static void clip_to_deviation(double *z, int n, double deviations) {
@@ -265,14 +256,16 @@ static int recorded_noise(void *user, const dk_noise_request *request, dk_real *
     }
     if (r->by_step) {
         for (at = 0; at < r->count - 2; at++)
-            if (fabs(dk_noise_level(dk_level_at_sigma(&r->c.schedule, r->levels[at])) - request->from) <=
-                1e-12 * request->from)
-                break;
+            if (fabs(in_sigma(r, at) - request->from) <= 1e-12 * request->from) break;
     } else if (r->every) {
         at = r->every * (request->draw - 1);
     } else {
         for (; r->noises && at < r->noises->count; at++)
             if (!(r->used && r->used->item[at].number < 1) && --left == 0) break;
+    }
+    if (r->draws_twice) {
+        at = request->draw < 2 ? 0 : 2 * (request->draw - 1);
+        if (at > r->noises->count - 1) at = r->noises->count - 1;
     }
     if (!r->noises || at >= r->noises->count) return 1;
     static double z[MAX_DIM];
@@ -301,12 +294,15 @@ static verdict run_config(replay *r, dk_real *x, int n) {
     if (n < 1 || n > MAX_DIM || r->count < 2) return FAIL;
     if (!r->c.sampler.record) return unsupported(r->c.sampler.name);
     r->c.steps = r->count - 1, r->c.dim = (size_t)n, r->c.start = DK_START_STATE;
-    r->c.noise = recorded_noise, r->c.noise_user = r;
+    r->c.noise = r->draw ? r->draw : recorded_noise, r->c.noise_user = r;
     if (r->c.sigma_data <= 0) r->c.sigma_data = 0.5;
     r->c.grid.spacing = DK_SPACING_LEVELS, r->c.grid.levels = r->levels;
     r->c.condition = DK_CONDITION_FLOW; /* finite at every level */
     static dk_run run;
-    if (dk_begin(&run, &r->c, x, NULL, 0) == DK_OK) dk_continue(&run, denoise, r);
+    if (dk_begin(&run, &r->c, x, NULL, 0) == DK_OK) {
+        if (r->drive) r->drive(r, &run);
+        else dk_continue(&run, denoise, r);
+    }
     r->rejected = run.pace.rejected;
     dk_status status = run.status;
     if (status != DK_OK) {

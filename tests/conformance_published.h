@@ -31,62 +31,268 @@ static int read_timesteps(const json *line, int *start) {
     return n;
 }
 
-static verdict published_case(const json *line, double *worst) {
-    static replay r;
-    static double abar[MAX_TIMESTEPS], *normals;
-    static dk_real x[SAMPLE];
-    const json *config = json_get(line, "config"), *noise = json_get(line, "noise"),
-               *loop = json_get(line, "loop");
+/* A loop of the tests. Their model is x t/(t + 1), of what the scheduler's input scaling makes of x; some loops go on
+   with that scaled sample as if it were the state. */
+typedef struct test_loop {
+    replay r;
+    dk_prediction prediction; /* of the scheduler; the library is told x0 */
+    space space;
+    int sign;           /* of a v prediction in EDM's preconditioning */
+    int unscaled_input; /* the model sees the state as it is */
+    int scaled_state;   /* the state becomes the model's input */
+    int stages_are_slopes; /* what stages after the first give is the slope at the scaled sample, not its estimate */
+    const double *abar;      /* where the weight of x0 is rounded */
+    brownian_interval noise; /* size 0: none */
+} test_loop;
+
+/* DDPM has beta as a difference of singles, UnCLIP from its own table; what that is of the exact one matters where beta
+   is small. */
+static double rounded_beta(const json *line, const double *abar, int t, int to) {
+    const json *config = json_get(line, "config");
+    double before = to < 0 ? 1 : abar[to], kept = abar[t] / before, beta = 1 - (double)(float)kept;
+    int T = (int)json_real(config, "num_train_timesteps", 1000);
+    if (to == t - 1 && same(json_string(line, "scheduler_class", ""), "UnCLIPScheduler"))
+        beta = (double)(float)beta_of(config, json_string(config, "beta_schedule", ""), t, T);
+    return beta / (1 - kept);
+}
+
+/* What the scheduler makes of the model's output, from the sample that it is given. */
+static double test_estimate(const test_loop *l, double sample, double F, double alpha, double s) {
+    double data = l->r.c.sigma_data, noise = s / alpha, norm = sqrt(noise * noise + data * data);
+    if (l->space == SPACE_EDM)
+        return data * data / (norm * norm) * sample + l->sign * noise * data / norm * F;
+    switch (l->prediction) {
+    case DK_PREDICT_EPS: return (sample - s * F) / alpha;
+    case DK_PREDICT_V: return (alpha * sample - s * F) / (alpha * alpha + s * s);
+    default: return F;
+    }
+}
+
+static void test_model(const test_loop *l, const dk_eval *e, int stage) {
+    const replay *r = &l->r;
+    double t = r->time_at[e->call], noise = dk_noise_level(e->level), a = 1 / sqrt(1 + noise * noise),
+           D[MAX_DIM];
+    double seen = l->space == SPACE_VE ? a : l->space == SPACE_EDM ? 1 / hypot(noise, r->c.sigma_data) : 1;
+    int n = (int)e->dim, image = n / 4;
+    for (int i = 0; i < n; i++) {
+        double x = (double)e->input[i] / (l->space == SPACE_VE ? a : 1),
+               input = l->unscaled_input ? x : seen * x;
+        double sample = l->scaled_state ? input : x, F = input * t / (t + 1);
+        D[i] = test_estimate(l, l->space == SPACE_VE ? a * sample : sample, F, a, noise * a);
+        if (r->skip_sigma > 0) consistency_function(r, noise, &x, &F, &D[i], 1);
+        if (stage > 0 && l->stages_are_slopes) D[i] += x - sample;
+    }
+    int next = e->call + 1 < r->recorded ? (int)r->time_at[e->call + 1] : -1;
+    double weight = l->abar ? rounded_beta(r->line, l->abar, (int)t, next) : 1; /* DDPM's of x0 */
+    for (int i = 0; i < n; i += image) {
+        double bound = r->clip > 0 || r->quantile > 0 ? bound_of(r, D + i, image) : HUGE_VAL;
+        for (int k = i; k < i + image; k++) {
+            double v = D[k] > bound ? bound : D[k] < -bound ? -bound : D[k];
+            if (e->uncond_output)
+                e->uncond_output[k] = (dk_real)D[k]; /* for the noise, which stays as it was */
+            e->output[k] = (dk_real)(weight * (r->quantile > 0 ? v / bound : v));
+        }
+    }
+}
+
+static int draw_test_noise(void *user, const dk_noise_request *request, dk_real *out) {
+    static double z[BROWNIAN_SIZE];
+    const test_loop *l = (const test_loop *)user;
+    int draw = request->draw - 1;
+    if (l->r.by_step) /* one for each step, used or not */
+        for (draw = 0; draw < l->r.count - 2; draw++)
+            if (fabs(in_sigma(&l->r, draw) - request->from) <= 1e-12 * request->from) break;
+    if (l->noise.size) brownian_noise(&l->noise, request->from, request->to, z);
+    else if (!l->r.normals) return 1;
+    for (size_t i = 0; i < request->dim; i++)
+        out[i] = (dk_real)(l->noise.size ? z[i] : l->r.normals[(size_t)draw * request->dim + i]);
+    return 0;
+}
+
+static void drive_test_loop(replay *r, dk_run *run) {
+    const test_loop *l = (const test_loop *)r; /* its first member */
+    dk_eval e;
+    while (dk_next(run, &e)) {
+        test_model(l, &e, e.stage);
+        dk_real *state = (dk_real *)dk_state(run); /* the caller's memory or the run's own */
+        double noise = dk_noise_level(e.level);
+        for (size_t i = 0; i < e.dim && l->scaled_state && e.stage == 0; i++)
+            state[i] = (dk_real)((double)state[i] / sqrt(1 + noise * noise));
+    }
+}
+
+/* Everything but the state, for n calls at time_at, from entry `start` of the line's lists. */
+static verdict begin_loop(test_loop *l, const json *line, int n, int start) {
+    static double abar[MAX_TIMESTEPS];
+    replay *r = &l->r;
+    const json *config = json_get(line, "config"), *loop = json_get(line, "loop");
     const char *class_name = json_string(line, "scheduler_class", "");
-    if (!same(json_string(line, "kind", ""), "loop")) return unsupported("a value, not a loop");
-    if (strstr(json_string(loop, "note", ""), "SCALED"))
-        return unsupported("the test gives step() the scaled sample");
+    const scheduler *peer = scheduler_named(class_name);
     if (same(class_name, "ScoreSdeVeScheduler"))
         return unsupported("Langevin steps with norms averaged over a batch");
-    if (strstr(json_string(line, "sample", ""), "96")) return unsupported("one-dimensional sample");
-    begin_replay(&r, line);
-    int start, n = read_timesteps(line, &start), T = table_of(config, abar);
-    if (n < 1) return unsupported("no loop");
-    r.dummy = 1, r.time_at = time_at, r.recorded = n;
+    memset(l, 0, sizeof *l);
+    begin_replay(r, line);
+    int T = table_of(config, abar);
+    r->time_at = time_at, r->recorded = n, r->draw = draw_test_noise, r->drive = drive_test_loop;
     for (int i = 0; i < n && T; i++) {
         int k = (int)time_at[i] < T && time_at[i] >= 0 ? (int)time_at[i] : 0;
         alpha_at[i] = sqrt(abar[k]), sigma_at[i] = sqrt(1 - abar[k]);
     }
-    r.alpha_at = alpha_at, r.sigma_at = sigma_at;
-    if (set_scheduler(&r, class_name, config, start, "") < OK) return UNSUPPORTED;
-    r.c.prediction = prediction_of(json_string(config, "prediction_type", "epsilon"));
-    if (r.c.prediction == DK_PREDICT_EPS && strncmp(class_name, "EDM", 3) == 0)
-        r.c.prediction = DK_PREDICT_EDM;
-    if (r.skip_sigma > 0) r.c.prediction = DK_PREDICT_X0;
-    if (r.quantile > 0 || (r.clip > 0 && r.c.prediction != DK_PREDICT_EPS))
-        return unsupported("clipping of this model");
-    if (r.clip > 0) r.c.prediction = DK_PREDICT_X0;
-    double scale = json_real(line, "init_scale", 1), first = r.levels[0], alpha = 1 / sqrt(1 + first * first);
-    if (r.c.schedule.family == DK_FAMILY_EDM) alpha = 1;
-    for (int i = 0; i < SAMPLE; i++) {
-        double v = test_number(i, SAMPLE, 0) * scale;
-        if (json_get(line, "add_noise")) v = alpha * v + first * alpha * test_number(i, SAMPLE, 1);
-        x[i] = (dk_real)v;
-    }
-    if (json_get(noise, "seeds")) {
+    r->alpha_at = alpha_at, r->sigma_at = sigma_at;
+    l->prediction = r->c.prediction = prediction_of(json_string(config, "prediction_type", "epsilon"));
+    if (set_scheduler(r, class_name, config, start, "") < OK) return UNSUPPORTED;
+    l->space = peer->space, l->sign = l->prediction == DK_PREDICT_V ? -1 : 1;
+    l->unscaled_input = l->space == SPACE_EDM && json_real(loop, "step_sample_is_model_input", 0) > 0;
+    l->scaled_state = strstr(json_string(loop, "note", ""), "SCALED") != NULL;
+    l->stages_are_slopes = !same(class_name, "DPMSolverSDEScheduler");
+    l->abar = same(peer->sampler, "ddpm") ? abar : NULL;
+    r->c.prediction = DK_PREDICT_X0;
+    return OK;
+}
+
+/* The tests' draws, all at once. */
+static void set_test_noise(test_loop *l, const json *noise, int size) {
+    static double *normals;
+    replay *r = &l->r;
+    double seed = 0;
+    json_numbers(json_get(noise, "seeds"), &seed, 1);
+    if (strstr(json_string(noise, "fn", ""), "Brownian")) {
+        const brownian_interval b = {round_6(r->levels[r->count - 2]), round_6(r->levels[0]), (uint32_t)seed,
+                                     size, 1};
+        l->noise = b;
+    } else if (json_get(noise, "seeds")) {
         torch_generator g;
         int draws = (int)json_real(noise, "draws", 0);
-        double seed = 0;
-        json_numbers(json_get(noise, "seeds"), &seed, 1);
         torch_seed(&g, (uint32_t)seed);
         normals = (double *)json_memory(normals, sizeof *normals * SAMPLE * DRAWS);
-        for (int i = 0; i < draws && i < DRAWS; i++) torch_randn(&g, normals + i * SAMPLE, SAMPLE, 1);
-        r.normals = normals;
+        for (int i = 0; i < draws && i < DRAWS; i++) torch_randn(&g, normals + i * size, size, 1);
+        r->normals = normals;
     }
-    verdict result = run_config(&r, x, SAMPLE);
-    if (result < OK) return result;
+}
+
+/* Within the test's own tolerances. */
+static verdict compare_sum(const json *line, const dk_real *x, int size, double *worst) {
     double sum = 0, want = json_real(line, "expected_sum", (double)NAN),
            within = json_real(line, "abs_tol_sum", 0.01);
-    for (int i = 0; i < SAMPLE; i++) sum += fabs((double)x[i]);
+    for (int i = 0; i < size; i++) sum += fabs((double)x[i]);
     double mean = json_real(line, "expected_mean", (double)NAN),
            near = json_real(line, "abs_tol_mean", 0.001);
-    *worst = want == want ? fabs(sum - want) / (1 + fabs(want)) : fabs(sum / SAMPLE - mean);
-    return fabs(sum - want) > within || fabs(sum / SAMPLE - mean) > near || !(sum < HUGE_VAL) ? FAIL : OK;
+    *worst = want == want ? fabs(sum - want) / (1 + fabs(want)) : fabs(sum / size - mean);
+    return fabs(sum - want) > within || fabs(sum / size - mean) > near || !(sum < HUGE_VAL) ? FAIL : OK;
+}
+
+/* sigma/alpha where the loop begins */
+static double start_level(const replay *r) {
+    return r->c.grid.unit == DK_UNIT_T ? dk_noise_level(dk_level_at(&r->c.schedule, r->levels[0]))
+                                       : r->levels[0];
+}
+
+static verdict loop_case(const json *line, double *worst) {
+    static test_loop l;
+    static dk_real x[SAMPLE];
+    int start, n = read_timesteps(line, &start),
+               size = strstr(json_string(line, "sample", ""), "96") ? SAMPLE / 8 : SAMPLE;
+    if (begin_loop(&l, line, n, start) < OK) return UNSUPPORTED;
+    double scale = json_real(line, "init_scale", 1), first = start_level(&l.r);
+    double alpha = l.r.c.schedule.family == DK_FAMILY_EDM ? 1 : 1 / sqrt(1 + first * first);
+    for (int i = 0; i < size; i++) {
+        double v = test_number(i, size, 0) * scale;
+        if (json_get(line, "add_noise")) v = alpha * v + first * alpha * test_number(i, size, 1);
+        x[i] = (dk_real)v;
+    }
+    set_test_noise(&l, json_get(line, "noise"), size);
+    verdict result = OK;
+    if (strstr(json_string(line, "scheduler_class", ""), "Singlestep") && start % 2) {
+        int count =
+            l.r.count; /* begun in the middle of a step of two stages, whose rest is a step of order 1 */
+        l.r.count = 2, result = run_config(&l.r, x, size), l.r.count = count - 1;
+        memmove(l.r.levels, l.r.levels + 1, sizeof *l.r.levels * (size_t)l.r.count);
+        l.r.time_at++, l.r.recorded--;
+    }
+    if (result == OK) result = run_config(&l.r, x, size);
+    return result < OK ? result : compare_sum(line, x, size, worst);
+}
+
+/* One step of three samples at once, at timesteps 0, 1, 2, without noise. */
+static verdict batch_case(const json *line, double *worst) {
+    static test_loop l;
+    static dk_real x[3 * SAMPLE];
+    const double shift[3] = {0, 0.1, -0.1};
+    for (int k = 0; k < 3; k++) {
+        for (int i = 0; i <= k; i++) time_at[i] = k - i;
+        for (int i = 0; i < SAMPLE; i++) x[k * SAMPLE + i] = (dk_real)(test_number(i, SAMPLE, 0) + shift[k]);
+        int one_by_one = same(json_string(line, "scheduler_class", ""), "DDPMParallelScheduler");
+        if (begin_loop(&l, line, one_by_one ? k + 1 : 1, 0) < OK) return UNSUPPORTED;
+        l.r.c.sampler.s_noise = 0, l.r.count = 2;
+        verdict result = run_config(&l.r, x + k * SAMPLE, SAMPLE);
+        if (result < OK) return result;
+    }
+    return compare_sum(line, x, 3 * SAMPLE, worst);
+}
+
+/* ------------------------------------------------------------------ values */
+
+/* The variance of the noise of one step between two timesteps. */
+static double variance_of_step(const json *line, const char *sampler, int from, int to) {
+    static double abar[MAX_TIMESTEPS];
+    double levels[2] = {from, to}, up = 0;
+    dk_config c;
+    dk_plan plan;
+    memset(&c, 0, sizeof c), memset(&plan, 0, sizeof plan);
+    c.schedule = dk_vp_table(abar, table_of(json_get(line, "config"), abar));
+    c.sampler = dk_sampler_named(sampler);
+    c.grid = dk_grid_levels(levels, DK_UNIT_T), c.steps = 1;
+    if (from <= to || dk_record(&plan, &c) != DK_OK) return 0;
+    for (int i = 0; i < plan.rows; i++)
+        for (int k = 0; plan.row[i].draw > 0 && k < plan.terms; k++)
+            if (plan.term[k].value == plan.row[i].dst) up = plan.term[k].c;
+    dk_plan_free(&plan);
+    return up * up * rounded_beta(line, abar, from, to);
+}
+
+/* _get_variance(t, previous t), or of t with t - 1; as a deviation, or as the logarithm of what a model may choose
+   between beta~ and beta: 3/4 of the way, which is its output 0.5. */
+static double variance_of(const json *line, const char *arguments) {
+    int t = (int)strtod(arguments, NULL), to = t - 1;
+    const char *comma = strchr(arguments, ','),
+               *type = json_string(json_get(line, "config"), "variance_type", "fixed_small");
+    if (comma && comma[2] >= '0' && comma[2] <= '9') to = (int)strtod(comma + 1, NULL);
+    double small = variance_of_step(line, "ddpm", t, to), large = variance_of_step(line, "ddpm_large", t, to);
+    if (same(type, "fixed_small_log")) return sqrt(small);
+    return same(type, "learned_range") ? 0.25 * log(small) + 0.75 * log(large) : small;
+}
+
+static verdict value_case(const json *line, double *worst) {
+    const json *config = json_get(line, "config");
+    const char *expression = json_string(line, "value_expr", ""),
+               *variance = strstr(expression, "_variance(");
+    double within = json_real(line, "abs_tol_value", 0);
+    if (variance) {
+        *worst = fabs(variance_of(line, variance + 10) - json_real(line, "expected_value", (double)NAN));
+        return *worst <= within ? OK : FAIL;
+    }
+    dk_config c;
+    dk_plan plan;
+    const json *want = json_get(line, "expected_value");
+    memset(&c, 0, sizeof c), memset(&plan, 0, sizeof plan);
+    c.schedule = dk_vp_linear(), c.condition = DK_CONDITION_T;
+    c.sampler = dk_sampler_named(scheduler_named(json_string(line, "scheduler_class", ""))->sampler);
+    c.grid = dk_grid_named("leading"), c.grid.offset = (int)json_real(config, "steps_offset", 0);
+    c.steps = (int)json_real(line, "num_inference_steps", 1);
+    if (dk_record(&plan, &c) != DK_OK || plan.calls != want->count) return FAIL;
+    for (int i = 0; i < plan.calls; i++)
+        *worst = larger(*worst, fabs(plan.call[i].condition - want->item[i].number));
+    dk_plan_free(&plan);
+    return *worst <= within ? OK : FAIL;
+}
+
+static verdict published_case(const json *line, double *worst) {
+    int loop = same(json_string(line, "kind", ""), "loop"), batch = json_real(line, "steps_called", 1) < 1;
+    if (!scheduler_named(json_string(line, "scheduler_class", ""))) return unsupported("class");
+    single_table = 1;
+    verdict result = (!loop ? value_case : batch ? batch_case : loop_case)(line, worst);
+    single_table = 0;
+    return result;
 }
 
 #endif

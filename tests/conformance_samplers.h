@@ -241,7 +241,7 @@ static verdict set_sa_solver(replay *r, const json *params) {
     if (same(kind, "flow") && high < 1) high = high / (1 - high);
     s->noise_min = low, s->noise_max = high < 1e8 ? high : 0;
     s->lower_order_final = 1;
-    if (json_real(params, "simple_order_2", 0) > 0) s->rule = DK_RULE_BH1; /* the same moment */
+    if (json_real(params, "simple_order_2", 0) > 0) s->rule = DK_RULE_SA;
     return OK;
 }
 
@@ -347,6 +347,7 @@ static const struct {
     {"comfyui", "sa_solver_pece", set_sa_solver},
     {"k-diffusion", "lms", set_plain_last},
     {"comfyui", "res_multistep_ancestral", set_from_down},
+    {"comfyui", "res_multistep_cfg_pp", set_from_down},
     {"comfyui", "res_multistep_ancestral_cfg_pp", set_from_down},
     {"comfyui", "er_sde", set_er_sde},
     {"comfyui", "lcm", set_lcm},
@@ -356,6 +357,23 @@ static const struct {
     {"score_sde", "pc", set_pc},
     {"score_sde", "ode_rk45", set_ode},
 };
+
+/* The log-likelihood of x_init, with the peer's probe. */
+static verdict likelihood_case(replay *r, double *worst) {
+    static double start[MAX_DIM], probe[MAX_DIM];
+    static dk_real x[MAX_DIM], v[MAX_DIM];
+    double got = 0, want = json_real(r->line, "log_likelihood", (double)NAN);
+    int n = json_numbers(json_get(r->line, "x_init"), start, MAX_DIM);
+    json_numbers(json_get(r->line, "hutchinson_v"), probe, MAX_DIM);
+    for (int i = 0; i < n; i++) x[i] = (dk_real)start[i], v[i] = (dk_real)probe[i];
+    r->c.sampler = dk_sampler_named("rk45");
+    r->c.sampler.rtol = r->c.sampler.atol = sizeof(dk_real) == 8 ? 1e-10 : 1e-5;
+    r->c.grid = dk_grid_levels(r->levels, DK_UNIT_SIGMA);
+    r->c.steps = 1, r->c.dim = (size_t)n, r->c.condition = DK_CONDITION_FLOW;
+    if (dk_log_likelihood(&r->c, denoise, r, x, v, &got) != DK_OK) reason = dk_message(&r->c);
+    *worst = fabs(got - want) / (1 + fabs(want));
+    return *worst <= tolerance(1e-7) ? OK : FAIL;
+}
 
 static verdict sampler_case(const json *line, double *worst) {
     static replay r;
@@ -373,6 +391,7 @@ static verdict sampler_case(const json *line, double *worst) {
         if (!json_get(params, "first_sigma_replaced_by")) r.c.sampler.gauge = DK_GAUGE_FLOW;
     }
     if (same(kind, "vp")) r.c.schedule = dk_vp(0.1, 20);
+    if (same(sampler, "log_likelihood")) return likelihood_case(&r, worst);
     int one_step = onestep_case(line, &r.c);
     if (one_step) r.count = onestep_levels(line, r.levels, r.count);
     for (size_t i = 0; i < sizeof special / sizeof *special; i++)

@@ -5,7 +5,7 @@
 
 #include "conformance_model.h"
 
-enum { MAX_STAGES = 16, BASIS = MAX_STAGES + 1 };
+enum { MAX_STAGES = DK_MAX_STAGES, BASIS = MAX_STAGES + 1 };
 
 /* inputs[i]: state at call i in the basis x, D_0, D_1, ...; the last is the result. Returns the calls made. */
 static int read_step(dk_config *c, double inputs[][BASIS]) {
@@ -13,7 +13,7 @@ static int read_step(dk_config *c, double inputs[][BASIS]) {
     dk_run run;
     dk_eval e;
     int calls = 0;
-    c->dim = BASIS, c->start = DK_START_STATE, c->prediction = DK_PREDICT_X0, c->steps = 1;
+    c->dim = BASIS, c->start = DK_START_STATE, c->prediction = DK_PREDICT_X0;
     if (dk_begin(&run, c, x, NULL, 0) != DK_OK) return 0;
     while (dk_next(&run, &e)) {
         for (int j = 0; j < BASIS; j++) {
@@ -48,38 +48,100 @@ static void expected_step(const json *a, const json *b, const json *c, int expon
     }
 }
 
+/* A classical line's own numbers as a tableau. */
+static const char *tableau_text(const json *a, const json *b, int stages) {
+    static char text[MAX_STAGES * MAX_STAGES * 26];
+    char *to = text;
+    for (int i = 1; i <= stages; i++) {
+        const json *weights = i < stages ? &a->item[i] : &b->item[0];
+        for (int j = 0; j < i; j++)
+            to += sprintf(to, " %.17g", j < weights->count ? weights->item[j].number : 0);
+        if (i < stages) to += sprintf(to, " |");
+    }
+    return text;
+}
+
+/* Largest error of the sampler's coefficients, or of its result's alone if it makes fewer calls. */
+static double tableau_error(dk_config *c, int stages, double want[][BASIS]) {
+    static double have[BASIS][BASIS];
+    double worst = 0;
+    int calls = read_step(c, have);
+    if (calls < 1 || calls > stages) return HUGE_VAL;
+    for (int i = 0; i <= calls; i++)
+        for (int j = 0; j < BASIS; j++) {
+            int row = i < calls ? i : stages;
+            double d = fabs(have[i][j] - want[row][j]) / (1 + fabs(want[row][j]));
+            if (!(d <= worst) && (i == calls || calls == stages)) worst = d;
+        }
+    return worst;
+}
+
+/* Multistep lines: the newest estimate has the first weight. The last step must have them, from the state and, for
+   classical ones, the slopes that the run itself has had. */
+static double multistep_error(dk_config *c, const json *line, const json *b, double h) {
+    static double have[BASIS][BASIS];
+    const json *ratios = json_get(line, "prev_step_ratios");
+    int before = (int)json_real(line, "multistep_stages", 0),
+        exponential = json_real(line, "exponential", 0) > 0;
+    double levels[MAX_STAGES + 1] = {1}, worst = 0;
+    for (int k = 0; k < before; k++) /* from the last step back */
+        levels[k + 1] = exponential ? levels[k] * exp(h * ratios->item[k].number)
+                                    : levels[k] - h * ratios->item[k].number;
+    for (int k = 0; k <= before / 2; k++) {
+        double at = levels[k];
+        levels[k] = levels[before - k], levels[before - k] = at;
+    }
+    levels[before + 1] = exponential ? exp(-h) : 1 + h;
+    c->grid = dk_grid_levels(levels, DK_UNIT_SIGMA), c->steps = before + 1;
+    if (read_step(c, have) != before + 1) return HUGE_VAL;
+    for (int j = 0; j < BASIS; j++) {
+        double want = have[before][j];
+        for (int k = 0; k <= before; k++) {
+            double D = j == before - k + 1, w = h * b->item[k].number;
+            want +=
+                exponential ? w * (D - have[before][j]) : w * (have[before - k][j] - D) / levels[before - k];
+        }
+        double d = fabs(have[before + 1][j] - want) / (1 + fabs(want));
+        if (!(d <= worst)) worst = d;
+    }
+    return worst;
+}
+
 static verdict tableau_case(const json *line, double *worst) {
-    static double have[BASIS][BASIS], want[BASIS][BASIS];
+    static double want[BASIS][BASIS];
     const json *a = json_get(line, "a"), *b = json_get(line, "b"),
                *lengths = json_get(line, "evaluated_at_h");
     int stages = (int)json_real(line, "stages", 0), exponential = json_real(line, "exponential", 0) > 0;
     dk_config c;
+    char name[64];
     memset(&c, 0, sizeof c);
-    static const char *const names[][2] = {
-        {"heun_2s", "heun"}, {"midpoint_2s", "midpoint"}, {"rk4_4s", "rk4"}};
-    const char *name = json_string(line, "name", "");
-    for (size_t i = 0; i < sizeof names / sizeof *names; i++)
-        if (same(name, names[i][0])) name = names[i][1];
-    c.sampler = dk_sampler_named(name);
     c.schedule = dk_edm(1e-3, 1e3);
-    if (json_real(line, "multistep_stages", 0) + json_real(line, "hybrid_stages", 0) > 0)
-        return unsupported("multistep tableau");
-    if (json_real(line, "explicit", 1) < 1) return unsupported("implicit tableau");
-    if (!c.sampler.record || stages > MAX_STAGES) return unsupported("no sampler of this name");
+    int multistep = json_real(line, "multistep_stages", 0) > 0;
+    if (json_real(line, "hybrid_stages", 0) > 0)
+        return unsupported("estimates of earlier steps in a tableau");
+    if (json_real(line, "explicit", 1) < 1) return unsupported("implicit tableau: its stages are equations");
+    snprintf(name, sizeof name, "res4lyf:%s", json_string(line, "name", ""));
+    dk_sampler named = dk_sampler_named(name);
+    if (!named.record) named = dk_sampler_named(name + 8);
+    if ((!named.record && exponential) || stages > MAX_STAGES) return unsupported("no sampler of this name");
     for (int k = 0; k < (lengths ? lengths->count : 1); k++) {
         double h = lengths ? lengths->item[k].number : 0.5, levels[2] = {1, exp(-h)};
-        c.grid = dk_grid_levels(levels, DK_UNIT_SIGMA);
+        if (multistep) {
+            const json *weights = exponential ? &b->item[k] : b;
+            c.sampler = named;
+            double error = multistep_error(&c, line, &weights->item[0], h);
+            if (!(error <= *worst)) *worst = error;
+            continue;
+        }
+        c.grid = dk_grid_levels(levels, DK_UNIT_SIGMA), c.steps = 1;
         expected_step(exponential ? &a->item[k] : a, exponential ? &b->item[k] : b, json_get(line, "c"),
                       exponential, h, stages, want);
-        if (read_step(&c, have) != stages) {
-            reason = "the number of stages differs";
-            return FAIL;
+        for (int own = 0; own < 2; own++) { /* by name, and from the line's numbers */
+            if (own ? exponential : !named.record) continue;
+            c.sampler = own ? dk_runge_kutta(tableau_text(a, b, stages)) : named;
+            double error = tableau_error(&c, stages, want);
+            if (!(error <= *worst)) *worst = error;
         }
-        for (int i = 0; i <= stages; i++)
-            for (int j = 0; j < BASIS; j++) {
-                double d = fabs(have[i][j] - want[i][j]) / (1 + fabs(want[i][j]));
-                if (!(d <= *worst)) *worst = d;
-            }
     }
     return *worst <= tolerance(1e-12) ? OK : FAIL;
 }

@@ -88,6 +88,81 @@ static double cuda_normal(uint64_t seed, uint32_t call, uint32_t element) {
     return sqrt(-2 * log(u)) * sin(2 * acos(-1.0) * v);
 }
 
+/* ------------------------------------------------------------------ torchsde's Brownian interval */
+
+static uint32_t seed_hash(uint32_t value, uint32_t *state, uint32_t factor) {
+    value ^= *state;
+    value *= *state *= factor;
+    return value ^ value >> 16;
+}
+
+/* The first word of numpy's SeedSequence of one word of entropy, a spawn key of `keys` words and a pool of 24. */
+static uint32_t seed_sequence(uint32_t entropy, const uint32_t *key, int keys) {
+    enum { POOL = 24 };
+    uint32_t pool[POOL], state = 0x43b0d7e5;
+    for (int i = 0; i < POOL; i++) pool[i] = seed_hash(i ? 0 : entropy, &state, 0x931e8875);
+    for (int from = 0; from < POOL + keys; from++)
+        for (int to = 0; to < POOL; to++) {
+            if (from == to) continue;
+            uint32_t word = seed_hash(from < POOL ? pool[from] : key[from - POOL], &state, 0x931e8875);
+            word = 0xca01f9dd * pool[to] - 0x4973f715 * word;
+            pool[to] = word ^ word >> 16;
+        }
+    state = 0x8b51f9dd;
+    return seed_hash(pool[0], &state, 0x58f38ded);
+}
+
+typedef struct brownian_interval {
+    double from, to; /* rounded to 6 decimals, as all of its points */
+    uint32_t entropy;
+    int size, single;
+} brownian_interval;
+
+enum { BROWNIAN_SIZE = 1024 };
+/* As Python rounds: halves of two such points are ties in decimal, not in binary. */
+static double round_6(double v) {
+    char text[64];
+    snprintf(text, sizeof text, "%.6f", v);
+    return strtod(text, NULL);
+}
+
+static void seeded_normals(uint32_t seed, double *z, int n, int single) {
+    torch_generator g;
+    torch_seed(&g, seed);
+    torch_randn(&g, z, n, single);
+}
+
+/* W at a point: halves are halved, each with normals of its own, until one ends there. */
+static void brownian_at(const brownian_interval *b, double point, double *sum) {
+    static double W[BROWNIAN_SIZE], z[BROWNIAN_SIZE];
+    double from = b->from, to = b->to, at = round_6(point);
+    uint32_t key[2] = {0, 0}; /* place within the depth, depth */
+    seeded_normals(seed_sequence(b->entropy, key, 0), W, b->size, b->single);
+    for (int i = 0; i < b->size; i++) sum[i] = 0, W[i] *= sqrt(to - from);
+    while (at > from + 5e-7) {
+        double middle = round_6(0.5 * (from + to)), share = (middle - from) / (to - from);
+        int right = at > middle + 5e-7, whole = at > to - 5e-7;
+        if (!whole) seeded_normals(seed_sequence(b->entropy, key, 2), z, b->size, b->single);
+        for (int i = 0; i < b->size; i++) {
+            double left = whole ? W[i] : share * W[i] + sqrt((to - middle) * share) * z[i];
+            if (right || whole) sum[i] += left, W[i] -= left;
+            else W[i] = left;
+        }
+        if (whole) return;
+        if (right) from = middle;
+        else to = middle;
+        key[0] = 2 * key[0] + (uint32_t)right, key[1]++;
+    }
+}
+
+/* k-diffusion's unit normals from it, for a step down between two noise levels. */
+static void brownian_noise(const brownian_interval *b, double from, double to, double *z) {
+    static double end[BROWNIAN_SIZE];
+    brownian_at(b, from, z);
+    brownian_at(b, to, end);
+    for (int i = 0; i < b->size; i++) z[i] = (end[i] - z[i]) / sqrt(from - to);
+}
+
 /* ------------------------------------------------------------------ lines of random numbers */
 
 enum { MAX_VALUES = 4096 };
@@ -117,6 +192,33 @@ static verdict philox_line(const json *line, double *worst) {
     return *worst > 0 ? FAIL : OK;
 }
 
+static verdict brownian_line(const json *line, double *worst) {
+    static double a[BROWNIAN_SIZE], b[BROWNIAN_SIZE];
+    const json *queries = json_get(line, "queries"), *calls = json_get(line, "calls"),
+               *call = json_get(line, "call"), *noise = json_get(line, "noise");
+    brownian_interval w = {round_6(json_real(line, "t0", json_real(line, "sigma_min", 0))),
+                           round_6(json_real(line, "t1", json_real(line, "sigma_max", 1))),
+                           (uint32_t)json_real(line, "entropy", json_real(line, "seed", 0)),
+                           (int)json_real(line, "size", 8), single_precision(line)};
+    for (int i = 0; queries && i < queries->count; i++) {
+        brownian_at(&w, json_real(&queries->item[i], "a", 0), a);
+        brownian_at(&w, json_real(&queries->item[i], "b", 0), b);
+        for (int k = 0; k < w.size; k++) b[k] -= a[k];
+        *worst = larger(*worst, furthest(json_get(&queries->item[i], "W"), b, 0));
+    }
+    for (int i = 0; calls && i < calls->count; i++) {
+        brownian_noise(&w, json_real(&calls->item[i], "sigma", 0),
+                       json_real(&calls->item[i], "sigma_next", 0), a);
+        *worst = larger(*worst, furthest(json_get(&calls->item[i], "noise"), a, 0));
+    }
+    for (int i = 0; call && i < noise->count; i++) { /* seeds 1, 2, 3: one for each of a batch */
+        w.entropy = (uint32_t)i + 1;
+        brownian_noise(&w, call->item[0].number, call->item[1].number, a);
+        *worst = larger(*worst, furthest(&noise->item[i], a, 0));
+    }
+    return *worst <= (w.single ? 2e-6 : 1e-13) ? OK : FAIL;
+}
+
 static verdict rng_case(const json *line, double *worst) {
     static double z[MAX_VALUES];
     torch_generator g;
@@ -132,6 +234,7 @@ static verdict rng_case(const json *line, double *worst) {
         *worst = furthest(values, z, 0);
         return *worst <= 2e-6 ? OK : FAIL;
     }
+    if (strstr(kind, "Brownian")) return brownian_line(line, worst);
     if (strncmp(kind, "numpy", 5) == 0) return unsupported("numpy's generators");
     if (n > MAX_VALUES) return unsupported("too long");
     if (same(kind, "mt19937 raw uint32") || strncmp(kind, "torch.randint", 13) == 0) {

@@ -252,6 +252,50 @@ static void a_plan_of_one_attempt_is_for_reading(void **state) {
     dk_plan_free(&plan);
 }
 
+/* Along the ODE of Gaussian data y - mean grows by sqrt((v + S^2)/(v + s^2)), whatever the family; the rest is the prior's. */
+static void likelihoods_of_gaussian_data_are_the_closed_form(void **state) {
+    static const char *const schedules[] = {"edm", "vp", "flow", "vp_linear"};
+    const dk_real x[2 * DIM] = {1, 0, (dk_real)0.5, 2, -1, 0, 0, 0, (dk_real)0.3, (dk_real)0.7};
+    const dk_real probe[2 * DIM] = {1, 1, 1, -1, 1, -1, -1, 1, 1, -1};
+    double tolerance = sizeof(dk_real) == 8 ? 1e-6 : 1e-2;
+    (void)state;
+    for (int s = 0; s < 4; s++) {
+        check_gaussian g = {0.7, 0.5, DK_PREDICT_X0, 0, 0};
+        double log_p[2], levels[2];
+        dk_config c = config_of(schedules[s], NULL, 0);
+        c.batch = 2, c.steps = 1;
+        c.sampler = dk_sampler_named("rk45"),
+        c.sampler.rtol = c.sampler.atol = sizeof(dk_real) == 8 ? 1e-8 : 1e-5;
+        if (dk_log_likelihood(&c, check_gaussian_denoise, &g, x, probe, log_p))
+            fail_msg("%s", dk_message(&c));
+        assert_int_equal(dk_levels(&c, DK_UNIT_SIGMA, levels, 2), 2);
+        double alpha = dk_level_at_sigma(&c.schedule, levels[1]).alpha, v = 0.25;
+        double growth = sqrt((v + levels[0] * levels[0]) / (v + levels[1] * levels[1]));
+        for (int b = 0; b < 2; b++) {
+            double want = 0;
+            for (int i = 0; i < DIM; i++) {
+                double y = 0.7 + ((double)x[b * DIM + i] / alpha - 0.7) * growth;
+                want += log(growth / alpha) - 0.5 * y * y / (levels[0] * levels[0]) - log(levels[0]) -
+                        0.5 * log(2 * 3.14159265358979323846);
+            }
+            check_near(log_p[b], want, tolerance, schedules[s]);
+        }
+    }
+}
+
+static void likelihoods_need_a_level_above_0(void **state) {
+    const dk_real x[1] = {0}, probe[1] = {1};
+    double log_p[1] = {42};
+    check_gaussian g = {0.7, 0.5, DK_PREDICT_X0, 0, 0};
+    dk_config c = check_config("edm", NULL, 4);
+    (void)state;
+    c.prediction = DK_PREDICT_X0, c.grid.final = DK_FINAL_ZERO;
+    assert_int_equal(dk_log_likelihood(&c, check_gaussian_denoise, &g, x, probe, log_p), DK_ERROR_CONFIG);
+    assert_string_equal(dk_message(&c),
+                        "noise level of the grid = 0: must be above 0 and finite, for a likelihood");
+    check_near(log_p[0], 42, 0, "nothing written");
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(errors_follow_the_tolerance),
@@ -264,6 +308,8 @@ int main(void) {
         cmocka_unit_test(a_step_size_that_vanishes_ends_the_run),
         cmocka_unit_test(methods_without_an_estimate_are_refused),
         cmocka_unit_test(a_plan_of_one_attempt_is_for_reading),
+        cmocka_unit_test(likelihoods_of_gaussian_data_are_the_closed_form),
+        cmocka_unit_test(likelihoods_need_a_level_above_0),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -179,7 +179,7 @@ static const struct {
     {"a1111:Euler Beta", "euler", "beta_sigma", ""},
     {"DDIM", "ddim", NULL, "eta=0"},
     {"DDIM CFG++", "euler_cfg_pp", NULL, "cfg_pp=1 eta=0"},
-    {"PLMS", "ipndm", NULL, "order=4"},
+    {"PLMS", "plms", NULL, "order=4 warmup=1"},
     {"UniPC", "unipc", NULL, "rule=bh2"},
     {"a1111:UniPC", "unipc", NULL, "rule=bh1 lower_order_final=1"},
     {"k_dpmpp_2m_ka", "dpmpp_2m", "karras", ""},
@@ -199,11 +199,16 @@ static const struct {
     {"KDPM2DiscreteScheduler", "dpm2", NULL, ""},
     {"KDPM2AncestralDiscreteScheduler", "dpm2_ancestral", NULL, ""},
     {"DPMSolverMultistepScheduler", "dpmpp_2m", NULL, "order=2 rule=dpm"},
-    {"DPMSolverSinglestepScheduler", "dpmpp_2s", NULL, "order=2"},
+    {"DPMSolverSinglestepScheduler", "dpmpp_2s", NULL, "order=2 stages=levels lower_order_final=1"},
+    {"PNDMScheduler", "pndm", NULL, "order=4 warmup=3 plain_last=1"},
+    {"IPNDMScheduler", "ipndm", NULL, "order=4 warmup=0 plain_last=1"},
+    {"CogVideoXDPMScheduler", "dpmpp_2m_sde", NULL, "eta=1"},
+    {"comfyui:dpmpp_2m_cfg_pp", "dpmpp_2m_cfg_pp", NULL, "cfg_pp=1"},
+    {"res_multistep_ancestral_cfg_pp", "res_multistep_ancestral_cfg_pp", NULL, "cfg_pp=2"},
     {"DPMSolverSDEScheduler", "dpmpp_sde", NULL, ""},
     {"UniPCMultistepScheduler", "unipc", NULL, "order=2 corrector=3 rule=bh2"},
     {"DEISMultistepScheduler", "deis", NULL, "order=2"},
-    {"SASolverScheduler", "sa_solver", NULL, "order=2 corrector=2"},
+    {"SASolverScheduler", "sa_solver", NULL, "order=2 corrector=2 rule=sa"},
     {"LMSDiscreteScheduler", "lms", NULL, "order=4 plain_last=1"},
     {"DDIMScheduler", "ddim", NULL, ""},
     {"DDIMInverseScheduler", "ddim", NULL, "grid.rising=1"},
@@ -402,12 +407,9 @@ static void words_follow_the_enumerators(void **state) {
     static const struct {
         const char *field, *last;
         int count;
-    } lists[] = {{"gauge", "native", DK_GAUGE_COUNT},
-                 {"rule", "gradient", DK_RULE_COUNT},
-                 {"law", "flow", DK_LAW_COUNT},
-                 {"predictor", "none", DK_PREDICTOR_COUNT},
-                 {"grid.final", "replace", DK_FINAL_COUNT},
-                 {"grid.partial", "level", DK_PARTIAL_COUNT}};
+    } lists[] = {{"gauge", "native", DK_GAUGE_COUNT},       {"rule", "gradient", DK_RULE_COUNT},
+                 {"law", "sde_noise", DK_LAW_COUNT},        {"predictor", "none", DK_PREDICTOR_COUNT},
+                 {"grid.final", "replace", DK_FINAL_COUNT}, {"grid.partial", "level", DK_PARTIAL_COUNT}};
     (void)state;
     for (size_t i = 0; i < sizeof lists / sizeof *lists; i++)
         for (size_t k = 0; k < sizeof dkp_fields / sizeof *dkp_fields; k++)
