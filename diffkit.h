@@ -1163,7 +1163,7 @@ static dk_status dkp_fail_name(char *message, const char *kind, const char *name
 
 /* ------------------------------------------------------------------------------ >>noise  Noise */
 
-/* Both compilers vectorise square roots only where they need not set errno. */
+/* gcc and clang vectorise a square root where it need not set errno. */
 #if defined(__GNUC__)
 #define DKP_INLINE static inline __attribute__((always_inline))
 extern float __builtin_sqrtf(float) __attribute__((const));
@@ -1241,17 +1241,21 @@ DKP_INLINE void dkp_turn(uint32_t r, float *cosine, float *sine) {
     *sine = dkp_float(s ^ swap ^ (quarters & 0x80000000u));
 }
 
-/* Normals 64 chunk .. of a draw, 64 for each of `chunks`. Philox block 16 chunk + j gives four of them, at j, j + 16,
+typedef struct dkp_noise {
+    uint64_t seed, sample;
+    uint32_t draw;
+} dkp_noise;
+
+/* Normals 64 chunk .. 64 (chunk + chunks) - 1 of a draw. Philox block 16 chunk + j gives four of them, at j, j + 16,
    j + 32 and j + 48, so that every loop below runs over 16 neighbours. Box & Muller 1958. */
-DKP_INLINE void dkp_normal_chunks(uint64_t seed, uint64_t sample, uint32_t draw, uint64_t chunk,
-                                  size_t chunks, dk_real *z) {
+DKP_INLINE void dkp_normal_chunks(const dkp_noise *of, uint64_t chunk, size_t chunks, dk_real *z) {
     const uint32_t m[2] = {dkp_multiplier[0], dkp_multiplier[1]};
     for (; chunks > 0; chunks--, chunk++, z += 64) {
-        uint32_t r[4][16], first = (uint32_t)(chunk * 16),
-                           high = (uint32_t)(sample >> 32) ^ ((uint32_t)(chunk >> 28) << 16);
+        uint32_t first = (uint32_t)(chunk * 16), r[4][16];
+        uint32_t high = (uint32_t)(of->sample >> 32) ^ ((uint32_t)(chunk >> 28) << 16);
         for (uint32_t j = 0; j < 16; j++) {
-            uint64_t c[4] = {first + j, draw, (uint32_t)sample, high};
-            dkp_philox(c, m, (uint32_t)seed, (uint32_t)(seed >> 32));
+            uint64_t c[4] = {first + j, of->draw, (uint32_t)of->sample, high};
+            dkp_philox(c, m, (uint32_t)of->seed, (uint32_t)(of->seed >> 32));
             r[0][j] = (uint32_t)c[0], r[1][j] = (uint32_t)c[1];
             r[2][j] = (uint32_t)c[2], r[3][j] = (uint32_t)c[3];
         }
@@ -1265,40 +1269,45 @@ DKP_INLINE void dkp_normal_chunks(uint64_t seed, uint64_t sample, uint32_t draw,
     }
 }
 
-/* The same C for wider vectors than the compiler may take for granted, chosen by what the machine has. */
-#define DKP_NORMALS(name)                                                                          \
-    static void name(uint64_t seed, uint64_t sample, uint32_t draw, uint64_t chunk, size_t chunks, \
-                     dk_real *z) {                                                                 \
-        dkp_normal_chunks(seed, sample, draw, chunk, chunks, z);                                   \
-    }
-DKP_NORMALS(dkp_normals_plain)
+/* The same for vectors that are wider than what every machine of this kind has. */
 #if defined(__GNUC__) && defined(__x86_64__) && !defined(__AVX512DQ__) && !defined(DK_NO_DISPATCH)
 #define DKP_DISPATCH
-__attribute__((target("avx2"))) DKP_NORMALS(dkp_normals_avx2)
-    __attribute__((target("avx512f,avx512dq,avx512vl"))) DKP_NORMALS(dkp_normals_avx512)
+__attribute__((target("avx2"))) static void dkp_normals_avx2(const dkp_noise *of, uint64_t chunk,
+                                                             size_t chunks, dk_real *z) {
+    dkp_normal_chunks(of, chunk, chunks, z);
+}
+
+__attribute__((target("avx512f,avx512dq,avx512vl"))) static void
+dkp_normals_avx512(const dkp_noise *of, uint64_t chunk, size_t chunks, dk_real *z) {
+    dkp_normal_chunks(of, chunk, chunks, z);
+}
 #endif
 
-        static void dkp_normals(uint64_t seed, uint64_t sample, uint32_t draw, uint64_t chunk, size_t chunks,
-                                dk_real *z) {
+static void dkp_normals(const dkp_noise *of, uint64_t chunk, size_t chunks, dk_real *z) {
 #ifdef DKP_DISPATCH
-    if (__builtin_cpu_supports("avx512dq") && __builtin_cpu_supports("avx512vl"))
-        dkp_normals_avx512(seed, sample, draw, chunk, chunks, z);
-    else if (__builtin_cpu_supports("avx2")) dkp_normals_avx2(seed, sample, draw, chunk, chunks, z);
-    else
+    if (__builtin_cpu_supports("avx512dq") && __builtin_cpu_supports("avx512vl")) {
+        dkp_normals_avx512(of, chunk, chunks, z);
+        return;
+    }
+    if (__builtin_cpu_supports("avx2")) {
+        dkp_normals_avx2(of, chunk, chunks, z);
+        return;
+    }
 #endif
-        dkp_normals_plain(seed, sample, draw, chunk, chunks, z);
+    dkp_normal_chunks(of, chunk, chunks, z);
 }
 
 DK_API void dk_normals(uint64_t seed, uint64_t sample, uint32_t draw, uint64_t first, size_t n,
                        dk_real *out) {
+    const dkp_noise of = {seed, sample, draw};
     while (n > 0) {
         size_t skip = (size_t)(first % 64), count = n - n % 64;
         if (skip == 0 && count > 0) {
-            dkp_normals(seed, sample, draw, first / 64, count / 64, out);
+            dkp_normals(&of, first / 64, count / 64, out);
         } else { /* part of a chunk */
             dk_real z[64];
             count = 64 - skip < n ? 64 - skip : n;
-            dkp_normals(seed, sample, draw, first / 64, 1, z);
+            dkp_normals(&of, first / 64, 1, z);
             memcpy(out, z + skip, count * sizeof z[0]);
         }
         first += count, out += count, n -= count;
