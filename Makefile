@@ -4,7 +4,7 @@
 #   make tool      build/diffkit: lists, levels, plans, samples
 #   make test      build and run the tests (installs cmocka where it may)
 #   make docs      write docs/samplers.md from the tables in diffkit.h
-#   make bench     time steps against memcpy, side by side
+#   make bench     time steps against memcpy, noise against memset and PyTorch (PYTHON=...), side by side
 #   make conformance  build/conformance, which replays reference runs of other implementations
 #   make check     the tests under sanitizers, in double, as C++, with gcc and clang
 #   make format    clang-format on everything
@@ -82,8 +82,11 @@ conformance: $(BUILD)/conformance
 $(BUILD)/bench_%: bench/%.c diffkit.h | $(BUILD)
 	$(CC) -std=c11 $(WARN) -I. $(CFLAGS) $< -o $@ $(LIBS)
 
-bench: $(BUILD)/bench_steps
+PYTHON ?= python3
+bench: $(BUILD)/bench_steps $(BUILD)/bench_noise
 	$(BUILD)/bench_steps
+	$(BUILD)/bench_noise
+	-$(PYTHON) bench/peers/randn.py
 
 format:
 	clang-format -i diffkit.h examples/*.[ch] examples/digits/*.h tests/*.[ch] bench/*.c
