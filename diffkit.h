@@ -1241,32 +1241,41 @@ DKP_INLINE void dkp_turn(uint32_t r, float *cosine, float *sine) {
     *sine = dkp_float(s ^ swap ^ (quarters & 0x80000000u));
 }
 
+enum { DKP_CHUNKS = 4 }; /* 64 numbers each, at a time: one alone would wait for its results */
+
 typedef struct dkp_noise {
     uint64_t seed, sample;
     uint32_t draw;
 } dkp_noise;
 
-/* Normals 64 chunk .. 64 (chunk + chunks) - 1 of a draw. Philox block 16 chunk + j gives four of them, at j, j + 16,
-   j + 32 and j + 48, so that every loop below runs over 16 neighbours. Box & Muller 1958. */
+/* Normals 64 chunk .. 64 (chunk + k) - 1 of a draw; k is a constant where this is called. Philox block 16 chunk + j
+   gives four of them, at j, j + 16, j + 32 and j + 48, so that every loop here runs over neighbours. Box & Muller
+   1958. */
+DKP_INLINE void dkp_normals_k(const dkp_noise *of, const uint32_t m[2], uint64_t chunk, int k, dk_real *z) {
+    uint32_t r[4][16 * DKP_CHUNKS];
+    for (int j = 0; j < 16 * k; j++) {
+        uint64_t block = chunk * 16 + (uint64_t)j;
+        uint64_t c[4] = {block, of->draw, of->sample, (of->sample >> 32) ^ (block >> 32 << 16)};
+        dkp_philox(c, m, (uint32_t)of->seed, (uint32_t)(of->seed >> 32));
+        r[0][j] = (uint32_t)c[0], r[1][j] = (uint32_t)c[1];
+        r[2][j] = (uint32_t)c[2], r[3][j] = (uint32_t)c[3];
+    }
+    for (int half = 0; half < 2 * k; half++) {
+        const uint32_t *u = r[half % 2 * 2] + half / 2 * 16, *v = r[half % 2 * 2 + 1] + half / 2 * 16;
+        for (int j = 0; j < 16; j++) {
+            float radius = DKP_SQRT(dkp_minus_2_log(u[j])), cosine, sine;
+            dkp_turn(v[j], &cosine, &sine);
+            z[32 * half + j] = (dk_real)(radius * cosine);
+            z[32 * half + 16 + j] = (dk_real)(radius * sine);
+        }
+    }
+}
+
 DKP_INLINE void dkp_normal_chunks(const dkp_noise *of, uint64_t chunk, size_t chunks, dk_real *z) {
     const uint32_t m[2] = {dkp_multiplier[0], dkp_multiplier[1]};
-    for (; chunks > 0; chunks--, chunk++, z += 64) {
-        uint32_t first = (uint32_t)(chunk * 16), r[4][16];
-        uint32_t high = (uint32_t)(of->sample >> 32) ^ ((uint32_t)(chunk >> 28) << 16);
-        for (uint32_t j = 0; j < 16; j++) {
-            uint64_t c[4] = {first + j, of->draw, (uint32_t)of->sample, high};
-            dkp_philox(c, m, (uint32_t)of->seed, (uint32_t)(of->seed >> 32));
-            r[0][j] = (uint32_t)c[0], r[1][j] = (uint32_t)c[1];
-            r[2][j] = (uint32_t)c[2], r[3][j] = (uint32_t)c[3];
-        }
-        for (int half = 0; half < 2; half++)
-            for (int j = 0; j < 16; j++) {
-                float radius = DKP_SQRT(dkp_minus_2_log(r[2 * half][j])), cosine, sine;
-                dkp_turn(r[2 * half + 1][j], &cosine, &sine);
-                z[32 * half + j] = (dk_real)(radius * cosine);
-                z[32 * half + 16 + j] = (dk_real)(radius * sine);
-            }
-    }
+    for (; chunks >= DKP_CHUNKS; chunks -= DKP_CHUNKS, chunk += DKP_CHUNKS, z += 64 * DKP_CHUNKS)
+        dkp_normals_k(of, m, chunk, DKP_CHUNKS, z);
+    for (; chunks > 0; chunks--, chunk++, z += 64) dkp_normals_k(of, m, chunk, 1, z);
 }
 
 /* The same for vectors that are wider than what every machine of this kind has. */

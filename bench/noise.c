@@ -4,10 +4,10 @@
    Each line is one build of the generator: "chosen" is dk_normals as this machine runs it, "plain" what the
    compiler's flags alone give, the others what dk_normals may choose.
 
-   bench_noise count N   makes 64 N normals in the first level cache and does nothing else. Instructions per normal
+   bench_noise count N   makes 1024 N normals in the first level cache and does nothing else. Instructions per normal
    are the slope of
        valgrind --tool=callgrind --callgrind-out-file=/dev/null build/bench_noise count N
-   over 64 N (valgrind has no AVX-512, so it counts AVX2; add -DDK_NO_DISPATCH to CFLAGS for the plain one). */
+   over 1024 N (valgrind has no AVX-512, so it counts AVX2; add -DDK_NO_DISPATCH to CFLAGS for the plain one). */
 #define DIFFKIT_IMPLEMENTATION
 #include "diffkit.h"
 
@@ -66,7 +66,7 @@ int main(int argc, char **argv) {
     if (!z) return 1;
     if (argc == 3 && !strcmp(argv[1], "count")) {
         const dkp_noise of = {42, 0, 1};
-        for (long k = 0; k < atol(argv[2]); k++) dkp_normals(&of, (uint64_t)k, 1, z);
+        for (long k = 0; k < atol(argv[2]); k++) dkp_normals(&of, (uint64_t)k * 16, 16, z);
         printf("%g\n", (double)z[0]);
         free(z);
         return 0;

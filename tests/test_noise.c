@@ -60,7 +60,7 @@ static uint32_t scalar_normal(uint64_t seed, uint64_t sample, uint32_t draw, uin
 }
 
 static void all_vector_widths_give_the_same_bits(void **state) {
-    enum { CHUNKS = 3, SEEDS = 2000 };
+    enum { CHUNKS = 7, SEEDS = 2000 };
     dk_real got[64 * CHUNKS], wide[64 * CHUNKS];
     (void)state;
     for (uint64_t k = 0; k < SEEDS; k++) {
