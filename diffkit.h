@@ -669,9 +669,9 @@ typedef struct dk_sampler {
               /* 1: as many as the grid has steps; score_sde */
     int langevin_steps; /* per level */
     double snr;         /* signal-to-noise ratio r, alg. 4-5 */
-    double
-        langevin_step; /* instead: step/(a sigma)^2; Song & Ermon 2019, alg. 1 (epsilon/sigma_L^2, a = 1); */
-                       /* Song et al. 2021, annealed Langevin: 4 snr^2 */
+    /* instead: step/(a sigma)^2; Song & Ermon 2019, alg. 1: epsilon/sigma_L^2 with a = 1; Song et al. 2021, annealed
+       Langevin: 4 snr^2 */
+    double langevin_step;
 
     /* What a step is told and where it ends. */
     double stride; /* in t: a step ends this far below where it begins, whatever the grid says, as */
