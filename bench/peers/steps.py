@@ -1,14 +1,14 @@
 """The samplers of k-diffusion and diffusers, through PyTorch on the CPU, against diffkit.h: time per evaluation.
 
-Uses what is installed; nothing of theirs lies here. Each row is one sampler that both sides run in float32 on the peer's
-own levels, with a network that costs nothing: it returns a prepared tensor. What is left is the sampler's work.
+Uses what is installed; nothing of theirs lies here. Each row is one sampler that both sides run in float32 on the
+peer's own levels, with a network that costs nothing: it returns a prepared tensor. What is left is the sampler's work.
 
     k-diffusion    VE, Karras levels; the network gives the denoised estimate
     diffusers      Stable Diffusion's VP (scaled linear), the schedulers' own levels; the network gives eps
 
-The clock runs from state to state; the peers' grids and diffkit's plan are made beforehand (the last column says how long
-the plan takes). Before that, the results of both sides and of the same arithmetic written as a loop by hand must agree,
-with a network that depends on its input, and without fresh noise.
+The clock runs from state to state; the peers' grids and diffkit's plan are made beforehand (the last column says how
+long the plan takes). Before that, the results of both sides and of the same arithmetic written as a loop by hand must
+agree, with a network that depends on its input, and without fresh noise.
 """
 import argparse
 import os
@@ -113,6 +113,10 @@ def importable(name, peer):
         return False
 
 
+def short(number):
+    return f"{number:.3f}" if number < 1 else f"{number:.1f}" if number < 100 else f"{number:.0f}"
+
+
 def main():
     arguments = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     arguments.add_argument("program", help="build/bench_peers")
@@ -130,17 +134,17 @@ def main():
     os.environ["OMP_NUM_THREADS"] = str(args.threads)
     peers = {"k-diffusion": k_diffusion, "diffusers": diffusers}
     peers = {name: peer for name, peer in peers.items() if importable(name, peer)}
-    print(f"PyTorch {torch.__version__}, threads: {args.threads}. Microseconds per evaluation, best of several; ratios: "
-          "peer's/diffkit, diffkit/by hand;\nits plan: making it, per evaluation of one run.")
+    print(f"PyTorch {torch.__version__}, threads: {args.threads}. Microseconds per evaluation, best of several.\n"
+          "Ratios: peer's/diffkit, diffkit/by hand. Its plan: what making it adds to an evaluation of one run.")
     print("| peer        | sampler      |        n |   peer's |  diffkit | ratio | by hand | ratio | its plan |")
     print("| ----------- | ------------ | -------: | -------: | -------: | ----: | ------: | ----: | -------: |")
     for peer_name, peer in peers.items():
         for name in peer(lambda x: x, 0.0):
             for n in args.sizes:
                 theirs, ours, plan, hand = (1e6 * seconds for seconds in row(args, peer_name, peer, name, n))
-                by_hand = f"{hand:7.4g} | {ours / hand:5.2f}" if hand == hand else f"{'':7} | {'':5}"
-                print(f"| {peer_name:11} | {name:12} | {n:8} | {theirs:8.4g} | {ours:8.4g} | {theirs / ours:5.0f} "
-                      f"| {by_hand} | {plan:8.3g} |", flush=True)
+                by_hand, ratio = (short(hand), f"{ours / hand:.2f}") if hand == hand else ("", "")
+                print(f"| {peer_name:11} | {name:12} | {n:8} | {short(theirs):>8} | {short(ours):>8} "
+                      f"| {short(theirs / ours):>5} | {by_hand:>7} | {ratio:>5} | {short(plan):>8} |", flush=True)
 
 
 if __name__ == "__main__":
