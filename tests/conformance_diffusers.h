@@ -118,17 +118,18 @@ static verdict set_ddim(replay *r, const json *config) {
     return OK;
 }
 
-/* The network is asked at the level where a step ends. A first step that goes nowhere is left out. */
+/* The network is asked at the level where a step ends. A first step that goes nowhere clips, if anything. */
 static verdict set_ddim_inverse(replay *r, const json *config) {
     set_stride(r, config);
     double start = r->time_at[0] - r->c.sampler.stride, clean = clean_timestep(config);
     if (start < clean) start = clean;
-    if (start >= r->time_at[0]) r->alpha_at++, r->sigma_at++, r->time_at++, r->recorded--;
+    int nowhere = start >= r->time_at[0];
+    if (nowhere) r->alpha_at++, r->sigma_at++, r->time_at++, r->recorded--;
     r->levels[0] = start, r->count = r->recorded + 1;
     for (int i = 1; i < r->count; i++) r->levels[i] = r->time_at[i - 1];
     r->c.sampler.told_end = 1;
     set_keeps_noise(r, config);
-    r->clips_start = r->keeps_noise && start < 0;
+    r->clips_start = r->keeps_noise && (nowhere || start < 0);
     return OK;
 }
 

@@ -91,28 +91,6 @@ static void set_rule(dk_sampler *s, const json *params) {
 
 /* ------------------------------------------------------------------ DPM-Solver and UniPC */
 
-/* DPM-Solver's discrete schedule: timestep i is t = (i + 1)/T, and log alpha is linear between. */
-typedef struct discrete_table {
-    double log_alpha[1001];
-} discrete_table;
-
-static void discrete_level(void *user, double t, double *alpha, double *sigma, double *d_alpha,
-                           double *d_sigma) {
-    const discrete_table *d = (const discrete_table *)user;
-    double at = t * 1000;
-    int k = at < 0 ? 0 : at > 999 ? 999 : (int)at;
-    double log_alpha = d->log_alpha[k] + (at - k) * (d->log_alpha[k + 1] - d->log_alpha[k]);
-    (void)d_alpha, (void)d_sigma;
-    *alpha = exp(log_alpha), *sigma = sqrt(-expm1(2 * log_alpha));
-}
-
-static dk_schedule discrete_schedule(const char *name) {
-    static discrete_table d;
-    dk_schedule s = same(name, "discrete_sd") ? dk_vp_scaled_linear() : dk_vp_linear();
-    for (int k = 0; k < 1000; k++) d.log_alpha[k + 1] = log(dk_level_at(&s, k).alpha);
-    return dk_custom_schedule(discrete_level, &d, 0, 1);
-}
-
 static verdict set_dpm_solver(replay *r, const json *params) {
     dk_sampler *s = &r->c.sampler;
     const char *method = json_string(params, "method", ""), *schedule = json_string(params, "schedule", "");
@@ -120,7 +98,7 @@ static verdict set_dpm_solver(replay *r, const json *params) {
     int order = (int)json_real(params, "order", 2), steps = (int)json_real(params, "steps", 0);
     int taylor = same(json_string(params, "solver_type", ""), "taylor"),
         multistep = same(method, "multistep");
-    if (strncmp(schedule, "discrete", 8) == 0) r->c.schedule = discrete_schedule(schedule);
+    if (strncmp(schedule, "discrete", 8) == 0) r->c.schedule = discrete_schedule(schedule, 0);
     *s = dk_sampler_named(multistep                  ? order == 3 ? "dpmpp_3m" : "dpmpp_2m"
                           : same(method, "adaptive") ? "dpm_solver_adaptive"
                                                      : "dpmpp_2s");
