@@ -400,8 +400,7 @@ static verdict sampler_case(const json *line, double *worst) {
             special[i].set(&r, params) < OK)
             return UNSUPPORTED;
     int controlled = r.c.sampler.rtol > 0;
-    double within = controlled ? 1e-7 : same(sampler, "lms") ? 1e-8 : 1e-9;
-    verdict result = run_replay(&r, tolerance(within), worst);
+    verdict result = run_replay(&r, tolerance(controlled ? 1e-7 : 1e-9), worst);
     /* DPM-Solver's adaptive forms evaluate again where a rejected step began; the library remembers. In float a rounding
        can accept another step. */
     int calls = r.calls + (same(sampler, "ode_rk45") ? 0 : r.rejected);
