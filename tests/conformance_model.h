@@ -299,14 +299,15 @@ static int recorded_noise(void *user, const dk_noise_request *request, dk_real *
     return 0;
 }
 
-/* Largest error relative to 1 + |wanted|. */
+static double error_of(double have, double want) { return fabs(have - want) / (1 + fabs(want)); }
+
+/* What is not a number is the largest of all, and stays it. */
+static double larger(double a, double b) { return a >= b ? a : b >= a ? b : HUGE_VAL; }
+
 static double difference(const json *wanted, const dk_real *x, int n) {
     static double want[MAX_DIM];
     double worst = json_numbers(wanted, want, MAX_DIM) == n ? 0 : HUGE_VAL;
-    for (int i = 0; i < n; i++) {
-        double d = fabs((double)x[i] - want[i]) / (1 + fabs(want[i]));
-        if (!(d <= worst)) worst = d;
-    }
+    for (int i = 0; i < n; i++) worst = larger(worst, error_of((double)x[i], want[i]));
     return worst;
 }
 
@@ -365,7 +366,7 @@ static verdict run_replay(replay *r, double within, double *worst) {
     }
     for (int i = 0; i < n && i < MAX_DIM; i++) {
         x[i] = (dk_real)(start[i] * r->scale);
-        largest = fmax(largest, fabs((double)x[i]));
+        largest = larger(largest, fabs((double)x[i]));
     }
     verdict result = run_config(r, x, n);
     if (result == FAIL) *worst = HUGE_VAL;

@@ -179,7 +179,7 @@ static verdict compare_sum(const json *line, const dk_real *x, int size, double 
     double mean = json_real(line, "expected_mean", (double)NAN),
            near = json_real(line, "abs_tol_mean", 0.001);
     within += roundings(10 * want), near += roundings(10 * mean);
-    *worst = want == want ? fabs(sum - want) / (1 + fabs(want)) : fabs(sum / size - mean);
+    *worst = want == want ? error_of(sum, want) : fabs(sum / size - mean);
     int known = want == want || mean == mean; /* else nothing is compared */
     return !known || !(sum < HUGE_VAL) || fabs(sum - want) > within || fabs(sum / size - mean) > near ? FAIL
                                                                                                       : OK;

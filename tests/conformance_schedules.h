@@ -178,8 +178,8 @@ static verdict schedule_case(const json *line, double *worst) {
     }
     if (count != n) return FAIL;
     for (int i = 0; i < n; i++) {
-        double d = fabs(got[i] - want[i]) / (want[i] > 0 ? want[i] : 1);
-        if (!(d <= *worst)) *worst = d;
+        double unit = want[i] > 0 ? want[i] : 1;
+        *worst = larger(*worst, fabs(got[i] - want[i]) / unit);
     }
     return *worst <= 1e-9 ? OK : FAIL; /* in double, whatever dk_real is */
 }
