@@ -102,8 +102,8 @@ int main(void) {
 }
 END
 warnings="-Wall -Wextra -Wpedantic -Werror -I."
-object() { $CC -std=c11 $warnings -c -o "$dir/links/$@"; }      # NAME.o, then arguments for the compiler
-cpp_object() { $CXX -std=c++11 $warnings -c -o "$dir/links/$@"; }
+object() { out=$1 && shift && $CC -std=c11 $warnings -c "$@" -o "$dir/links/$out"; } # NAME.o, then arguments for the compiler
+cpp_object() { out=$1 && shift && $CXX -std=c++11 $warnings -c "$@" -o "$dir/links/$out"; }
 implementation="-DDIFFKIT_IMPLEMENTATION -x c diffkit.h" sample="-x c $dir/links/sample.c" main="-x c $dir/links/main.c"
 links() (cd "$dir/links" && "$@" -o program -lm && ./program) # COMPILER OBJECTS...
 exports() { nm -g "$dir/links/$1" | sed -n 's/.* [A-TV-Z] _\{0,1\}//p'; } # the names that a linker sees
