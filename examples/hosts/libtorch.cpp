@@ -1,0 +1,46 @@
+/* libtorch.cpp: a network that libtorch runs, from a TorchScript file, behind diffkit's denoiser callback.
+
+       make host-libtorch      or: build/host_libtorch [COUNT], from the project's root
+
+   The host is the struct and host_denoise. */
+#define DIFFKIT_IMPLEMENTATION
+#include "diffkit.h"
+
+#include <torch/script.h>
+
+#include "host.h"
+
+struct host {
+    torch::jit::Module net;
+    torch::Device device = torch::kCPU; /* torch::kCUDA works as well: .to() and .copy_() move the data */
+};
+
+/* The dk_denoise_fn. An exception must not cross the library, which is C: it becomes a nonzero result.
+   from_blob takes memory that it will not write to as non-const. */
+static int host_denoise(void *user, const dk_eval *e) {
+    host *h = static_cast<host *>(user);
+    try {
+        torch::NoGradGuard no_grad;
+        torch::Tensor image = torch::from_blob(const_cast<dk_real *>(e->input), {e->batch, 1, UNET_SIZE, UNET_SIZE});
+        torch::Tensor c_noise = torch::full({e->batch}, e->t);
+        torch::Tensor label = torch::empty({e->batch}, torch::kLong);
+        for (int b = 0; b < e->batch; b++) label[b] = host_label(e, b);
+        torch::Tensor F = h->net.forward({image.to(h->device), c_noise.to(h->device), label.to(h->device)}).toTensor();
+        torch::from_blob(e->output, F.sizes()).copy_(F);
+    } catch (const std::exception &error) {
+        fprintf(stderr, "libtorch: %s\n", error.what());
+        return 1;
+    }
+    return 0;
+}
+
+int main(int argc, char **argv) {
+    host h;
+    try {
+        h.net = torch::jit::load("build/digits.pt", h.device);
+    } catch (const std::exception &error) {
+        fprintf(stderr, "libtorch: %s\n", error.what());
+        return 1;
+    }
+    return host_compare("host_libtorch", host_denoise, &h, argc > 1 ? atoi(argv[1]) : 80);
+}
