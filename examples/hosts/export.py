@@ -21,20 +21,32 @@ HEADER = 52         # bytes of weights.bin before the weights
 
 
 class ForOpenCV(UNet):
-    """The same network in what OpenCV 4.6's importer can read. A trace of UNet itself fails in three places:
-      - Gather from a table by an input (the class embedding): here the class is one-hot, and a matrix product;
-      - products that broadcast both factors (the angles): here a matrix product, too;
-      - chunk, which is exported as arithmetic with shapes: here slices with constant ends.
-    Tensors need two dimensions at least. The importer fixes the batch size: one image.
+    """The same network in what OpenCV 4.6 can read. Its importer fails at three things in an export of UNet:
+      - a row of a table picked by an input (the class embedding): here the class is one-hot, and a matrix product;
+      - a product that broadcasts both factors (the angles): here a matrix product, too;
+      - chunk, which becomes arithmetic with shapes: here slices with constant ends.
+    A fourth it reads, and computes wrong: its normalisation is (x - mean) / (deviation + eps), not
+    (x - mean) / sqrt(variance + eps), which is 5e-6 of the output here. So group norm is made from primitives.
+    Tensors need two dimensions at least, and the batch size is fixed: one image.
     """
 
-    @staticmethod
-    def block(block, x, emb):
+    def norm(self, norm, x):
+        c, size = norm.num_channels, norm.num_channels // norm.num_groups
+        average = torch.block_diag(*[torch.full((size, size), 1 / size)] * norm.num_groups).view(c, c, 1, 1)
+
+        def mean(x):    # of a group of channels, at each of them
+            return F.conv2d(x.mean((2, 3), keepdim=True), average)
+
+        x = x + -mean(x)
+        x = x * (mean(x * x) + norm.eps) ** -0.5
+        return x * norm.weight.view(1, c, 1, 1) + norm.bias.view(1, c, 1, 1)
+
+    def block(self, block, x, emb):
         c = x.shape[1]
-        h = block.conv1(F.silu(block.norm1(x)))
+        h = block.conv1(F.silu(self.norm(block.norm1, x)))
         emb = block.emb(emb)
         scale, shift = emb[:, :c, None, None], emb[:, c:, None, None]
-        return x + block.conv2(F.silu(block.norm2(h) * (1 + scale) + shift))
+        return x + block.conv2(F.silu(self.norm(block.norm2, h) * (1 + scale) + shift))
 
     def forward(self, x, c_noise, one_hot):
         angle = c_noise @ (0.5 * torch.arange(1, FREQS + 1))[None]
@@ -45,7 +57,7 @@ class ForOpenCV(UNet):
         h = self.block(self.mid2, self.block(self.mid1, h, emb), emb)
         h = F.pixel_shuffle(self.up(h), 2) + skip
         h = self.block(self.dec, h, emb)
-        return F.pixel_shuffle(self.conv_out(F.silu(self.norm_out(h))), 2)
+        return F.pixel_shuffle(self.conv_out(F.silu(self.norm(self.norm_out, h))), 2)
 
 
 @torch.no_grad()

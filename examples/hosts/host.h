@@ -34,10 +34,11 @@ static inline int host_compare(const char *name, dk_denoise_fn denoise, void *us
     if (failed) return fprintf(stderr, "%s: %s\n", name, x ? dk_message(&c) : "out of memory"), 1;
     for (size_t i = 0; i < size; i++) largest = fmax(largest, fabs((double)x[i] - (double)want[i]));
     failed = !(largest <= tolerance * pixel_range);
-    printf("%s: %d digits, %d steps: largest difference to the C network %.5f%% of the pixel range, %s (%g%%); "
-           "%.1f s, C %.1f s\n",
-           name, count, c.steps, 100 * largest / pixel_range, failed ? "too much" : "below the tolerance",
-           100 * tolerance, half - start, end - half);
+    printf(
+        "%s: %d digits, %d steps: largest difference to the C network %.5f%% of the pixel range, %s (%g%%); "
+        "%.1f s, C %.1f s\n",
+        name, count, c.steps, 100 * largest / pixel_range, failed ? "too much" : "below the tolerance",
+        100 * tolerance, half - start, end - half);
     snprintf(path, sizeof path, "build/%s.png", name);
     failed |= digits_png(path, x, count, UNET_CLASSES, 3);
     free(x);

@@ -21,11 +21,13 @@ static int host_denoise(void *user, const dk_eval *e) {
     host *h = static_cast<host *>(user);
     try {
         torch::NoGradGuard no_grad;
-        torch::Tensor image = torch::from_blob(const_cast<dk_real *>(e->input), {e->batch, 1, UNET_SIZE, UNET_SIZE});
+        torch::Tensor image =
+            torch::from_blob(const_cast<dk_real *>(e->input), {e->batch, 1, UNET_SIZE, UNET_SIZE});
         torch::Tensor c_noise = torch::full({e->batch}, e->t);
         torch::Tensor label = torch::empty({e->batch}, torch::kLong);
         for (int b = 0; b < e->batch; b++) label[b] = host_label(e, b);
-        torch::Tensor F = h->net.forward({image.to(h->device), c_noise.to(h->device), label.to(h->device)}).toTensor();
+        torch::Tensor F =
+            h->net.forward({image.to(h->device), c_noise.to(h->device), label.to(h->device)}).toTensor();
         torch::from_blob(e->output, F.sizes()).copy_(F);
     } catch (const std::exception &error) {
         fprintf(stderr, "libtorch: %s\n", error.what());
