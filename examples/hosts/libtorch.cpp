@@ -1,6 +1,6 @@
 /* libtorch.cpp: a network that libtorch runs, from a TorchScript file, behind diffkit's denoiser callback.
 
-       make host-libtorch      or: build/host_libtorch [COUNT], from the project's root
+       make host-libtorch or: build/host_libtorch build/digits.pt [COUNT], from the project's root
 
    The host is the struct and host_denoise. */
 #define DIFFKIT_IMPLEMENTATION
@@ -37,12 +37,13 @@ static int host_denoise(void *user, const dk_eval *e) {
 }
 
 int main(int argc, char **argv) {
+    if (argc < 2) return fprintf(stderr, "usage: host_libtorch digits.pt [COUNT]\n"), 2;
     host h;
     try {
-        h.net = torch::jit::load("build/digits.pt", h.device);
+        h.net = torch::jit::load(argv[1], h.device);
     } catch (const std::exception &error) {
         fprintf(stderr, "libtorch: %s\n", error.what());
         return 1;
     }
-    return host_compare("host_libtorch", host_denoise, &h, argc > 1 ? atoi(argv[1]) : 80);
+    return host_compare(argv[0], host_denoise, &h, argc > 2 ? atoi(argv[2]) : 80);
 }

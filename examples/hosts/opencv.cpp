@@ -1,6 +1,6 @@
 /* opencv.cpp: a network that OpenCV's dnn module runs, from an ONNX file, behind diffkit's denoiser callback.
 
-       make host-opencv        or: build/host_opencv [COUNT], from the project's root
+       make host-opencv   or: build/host_opencv build/digits.onnx [COUNT], from the project's root
 
    The host is the struct and host_denoise. */
 #define DIFFKIT_IMPLEMENTATION
@@ -43,12 +43,13 @@ static int host_denoise(void *user, const dk_eval *e) {
 }
 
 int main(int argc, char **argv) {
+    if (argc < 2) return fprintf(stderr, "usage: host_opencv digits.onnx [COUNT]\n"), 2;
     host h;
     try {
-        h.net = cv::dnn::readNetFromONNX("build/digits.onnx");
+        h.net = cv::dnn::readNetFromONNX(argv[1]);
     } catch (const std::exception &error) {
         fprintf(stderr, "opencv: %s\n", error.what());
         return 1;
     }
-    return host_compare("host_opencv", host_denoise, &h, argc > 1 ? atoi(argv[1]) : 80);
+    return host_compare(argv[0], host_denoise, &h, argc > 2 ? atoi(argv[2]) : 80);
 }
