@@ -35,8 +35,8 @@ static inline int host_compare(const char *name, dk_denoise_fn denoise, void *us
     for (size_t i = 0; i < size; i++) largest = fmax(largest, fabs((double)x[i] - (double)want[i]));
     failed = !(largest <= tolerance * pixel_range);
     printf("%d digits, %d steps, %.1f s (C: %.1f s)\n", count, c.steps, half - start, end - half);
-    printf("largest difference to the C network: %.5f%% of the pixel range, %s %g%%\n", 100 * largest / pixel_range,
-           failed ? "above" : "below", 100 * tolerance);
+    printf("largest difference to the C network: %.5f%% of the pixel range, %s %g%%\n",
+           100 * largest / pixel_range, failed ? "above" : "below", 100 * tolerance);
     snprintf(path, sizeof path, "%s.png", name);
     failed |= digits_png(path, x, count, UNET_CLASSES, 3);
     free(x);
