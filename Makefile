@@ -9,6 +9,7 @@
 #   make bench     time steps against memcpy, side by side
 #   make conformance  build/conformance, which replays reference runs of other implementations
 #   make check     the tests under sanitizers, in double, as C++, with gcc and clang
+#   make install   the header, for pkg-config and CMake to find: PREFIX=/usr/local DESTDIR= (make uninstall)
 #   make format    clang-format on everything
 
 CC ?= cc
@@ -32,7 +33,7 @@ OPENMP := $(shell echo 'int main(void){return 0;}' | $(CC) -fopenmp -x c - -o /d
 TESTS = $(patsubst tests/test_%.c,%,$(wildcard tests/test_*.c))
 DIGITS = examples/digits/unet.h examples/digits/weights.bin
 
-.PHONY: help demo tool engine engine-window host-opencv host-libtorch docs test conformance bench check format clean cmocka
+.PHONY: help demo tool engine engine-window host-opencv host-libtorch docs test conformance bench check format clean cmocka install uninstall
 help:
 	@sed -n 's/^# \{0,1\}//;2,/^$$/p' Makefile | sed -n '/make /p'
 
@@ -108,10 +109,11 @@ $(BUILD)/test_snippets: $(BUILD)/snippets.inc
 
 # The tool and the conformance program are C alone; as C++ only the header's tests are built.
 C_ONLY = $(if $(findstring ++,$(STD)),,diffkit conformance)
-# The programs in examples, those too that need other libraries, as far as these are installed; empty for none.
-EXAMPLES = examples
+# What needs other people's tools and libraries, as many as are installed; empty for none: their build systems and
+# languages, and the programs in examples.
+CONSUMERS = consumers examples
 test: $(TESTS:%=$(BUILD)/test_%) $(C_ONLY:%=$(BUILD)/%)
-	@sh tests/run.sh $(BUILD) $(TESTS) $(if $(C_ONLY),tool conformance $(EXAMPLES))
+	@CC='$(CC)' CXX='$(CXX)' sh tests/run.sh $(BUILD) $(TESTS) $(if $(C_ONLY),tool conformance $(CONSUMERS))
 
 # Everything that must hold for all compilers and modes; fails on the first that does not.
 check:
@@ -131,8 +133,25 @@ $(BUILD)/bench_%: bench/%.c diffkit.h | $(BUILD)
 bench: $(BUILD)/bench_steps
 	$(BUILD)/bench_steps
 
+# ------------------------------------------------------------------ install
+# The header, and what pkg-config and CMake need to find it. Packagers stage it in DESTDIR.
+PREFIX ?= /usr/local
+ROOT = $(DESTDIR)$(PREFIX)
+VERSION = $(shell sed -n 's/^.define DK_VERSION_M[AI][JN]OR //p' diffkit.h | paste -s -d . -)
+
+install:
+	install -d "$(ROOT)/include" "$(ROOT)/share/pkgconfig" "$(ROOT)/share/cmake/diffkit" "$(ROOT)/share/licenses/diffkit"
+	install -m 644 diffkit.h "$(ROOT)/include"
+	install -m 644 LICENSE "$(ROOT)/share/licenses/diffkit"
+	install -m 644 examples/packaging/diffkitConfig*.cmake "$(ROOT)/share/cmake/diffkit"
+	sed 's|@PREFIX@|$(PREFIX)|; s|@VERSION@|$(VERSION)|' examples/packaging/diffkit.pc.in >"$(ROOT)/share/pkgconfig/diffkit.pc"
+
+uninstall:
+	rm -f "$(ROOT)/include/diffkit.h" "$(ROOT)/share/pkgconfig/diffkit.pc"
+	rm -rf "$(ROOT)/share/cmake/diffkit" "$(ROOT)/share/licenses/diffkit"
+
 format:
-	clang-format -i diffkit.h examples/*.[ch] examples/hosts/*.cpp examples/hosts/*.h examples/digits/*.h tests/*.[ch] bench/*.c
+	clang-format -i diffkit.h examples/*.[ch] examples/*/*.[ch] examples/*/*.cpp tests/*.[ch] bench/*.c
 
 clean:
 	rm -rf $(BUILD)

@@ -4459,8 +4459,10 @@ static void dkp_singlestep(dk_recorder *r, int order, dkp_stage_noise noise) {
 
 /* The order of this step: `order`, lower at the end of a run that may not evaluate so often; DPM-Solver-fast,
    Lu et al. 2022, app. D.3. */
-static int dkp_singlestep_order(const dk_recorder *r) {
+static int dkp_singlestep_order(dk_recorder *r) {
     int order = r->sampler.order > 1 ? r->sampler.order : 1, most = order - 1;
+    if (order > 3) dk_refuse(r, "sampler.order", order, "0 .. 3: singlestep methods");
+    if (order > 3) return 1;
     int zero = dkp_level(r, r->steps).sigma <= 0, steps = r->steps - zero; /* that step takes one anyway */
     int missing = r->sampler.evals > 0 ? order * steps + zero - r->sampler.evals : 0;
     missing -= (steps - 1 - r->step) * most; /* what later steps save */
