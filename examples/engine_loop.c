@@ -60,7 +60,7 @@ int main(int argc, char **argv) {
             }
 
         int was_busy[ENGINE_SLOTS], in_flight = 0;
-        double low = INFINITY, high = 0;
+        double low = HUGE_VAL, high = 0;
         for (int i = 0; i < ENGINE_SLOTS; i++) {
             const engine_slot *s = &g.slot[i];
             if (!(was_busy[i] = s->busy)) continue;
