@@ -21,7 +21,7 @@
        Declarations    >>decl-status  >>decl-schedule  >>decl-model  >>decl-grid  >>decl-plan
                        >>decl-sampler  >>decl-config  >>decl-run  >>decl-noise  >>decl-backend
        Implementation  >>text  >>noise  >>schedule  >>model  >>grid  >>recorder  >>samplers
-                       >>plan  >>executor  >>run
+                       >>plan  >>control  >>executor  >>run
 
    >>idea  ONE IDEA
        Every diffusion model destroys data the same way:
@@ -62,6 +62,8 @@
          times the noise that the network predicts (eps, v, velocity; x0 cannot).
        - A grid may go back up in between (dk_grid.jump, restart): there noise is added, which is a step of the
          plan without evaluation, and the sampler begins anew.
+       - With step-size control (dk_sampler.rtol) the number of steps follows from the data: the run records one
+         attempt of a step at a time.
        - Where data are known (dk_config.mask), every sampler's steps end in them.
        - Noise is a pure function of (seed, sample, draw, element): batch size, resumption and tiling do
          not change it. float and double builds draw the same noise.
@@ -87,6 +89,8 @@
        DK_STATIC                every function static: for copies that must not meet
        DK_MALLOC(n), DK_FREE(p) allocator for calls that bring no memory; DK_NO_MALLOC: no allocator,
                                 such calls return DK_ERROR_MEMORY
+       DK_NO_DISPATCH           no look at the processor: noise with the vectors that the compiler's flags allow
+                                (same numbers), where gcc and clang on x86-64 would take AVX2 or AVX-512
 */
 #ifndef DIFFKIT_H
 #define DIFFKIT_H
@@ -555,10 +559,11 @@ typedef enum dk_rule {
     DK_RULE_EXACT,      /* the exact integral */
     DK_RULE_DPM,        /* DPM-Solver's: two nodes: the value at the middle; three: half the quadratic term */
     DK_RULE_DPM_TAYLOR, /* its other form: only the quadratic term is halved, as in k-diffusion's 3M SDE */
-    DK_RULE_BH1,        /* UniPC's shortcut for two nodes with B(h) = h */
-    DK_RULE_BH2,        /* and with B(h) = exp(h) - 1 */
-    DK_RULE_SA,         /* SA-Solver's shortcut for two nodes: BH1's number */
-    DK_RULE_UNIFORM,    /* exact for equal steps, whatever the steps are: iPNDM, PLMS */
+    DK_RULE_DPM_V2, /* two nodes: DPM-Solver++ 2M "v2": D's share is that of the mean of this step and the last */
+    DK_RULE_BH1,      /* UniPC's shortcut for two nodes with B(h) = h */
+    DK_RULE_BH2,      /* and with B(h) = exp(h) - 1 */
+    DK_RULE_SA,       /* SA-Solver's shortcut for two nodes: BH1's number */
+    DK_RULE_UNIFORM,  /* exact for equal steps, whatever the steps are: iPNDM, PLMS */
     DK_RULE_IPNDM_V,  /* exact but for the second difference, whose weight is that of the published iPNDM-v */
     DK_RULE_GRADIENT, /* the newest plus gamma - 1 times its change: gradient estimation */
     DK_RULE_COUNT
@@ -606,71 +611,82 @@ struct dk_recorder;
 typedef void (*dk_record_fn)(struct dk_recorder *r);
 
 /* A point in the design space. Take one by name, then edit; all zero: dpmpp_2m. Methods ignore what they have no
-   use for, but eta > 0 on a deterministic one is refused. */
+   use for, but eta > 0 on a deterministic one is refused. Every field's zero is its natural value. */
 typedef struct dk_sampler {
     const char *name;    /* for messages */
     dk_record_fn record; /* the recording function: built in or the user's; NULL: default sampler */
+    const void *user;    /* for the user's own record function; dk_table for table samplers */
+
+    /* The method. */
     const char *tableau; /* classical Runge-Kutta, as a textbook writes it: see dk_runge_kutta */
-    dk_gauge gauge;      /* classical; exponential, ddim: FLOW takes (alpha + sigma)/sigma for alpha/sigma */
-    int order;    /* multistep: 1 .. 8 nodes; singlestep: 1 .. 3; step-size control: of the better method */
-    dk_rule rule; /* multistep; singlestep: DPM, or EXACT (Taylor, phi_2) */
-    double alpha; /* edm: where the second evaluation stands, 1/2, 2/3 or 1; singlestep: r_1; 0: 1/order */
+    const dk_exponential *exponential; /* exponential Runge-Kutta */
+    int order;      /* multistep: 1 .. 8 nodes; singlestep: 1 .. 3; step-size control: of the better method */
+    dk_rule rule;   /* multistep; singlestep: DPM, or EXACT (Taylor, phi_2) */
+    dk_gauge gauge; /* classical; exponential, ddim: FLOW takes (alpha + sigma)/sigma for alpha/sigma */
+    int noise_prediction; /* exponential methods: interpolate the noise instead of D */
+    int pseudo; /* classical methods: steps are DDIM's by the averaged slope, stages at shares of t; Liu et al. 2022 */
+    double gamma; /* gradient estimation */
+    int points;   /* deis_t: sum over so many points, 0: exact */
+    int er_power; /* er_sde: scaler level^(eta + 1) instead of the paper's level (exp(level^0.3) + 10) */
+    int cfg_pp;   /* CFG++: the unconditional output gives the direction, guided D the target; */
+                  /* 2: multistep in D averages unconditional estimates alone, as ComfyUI's RES does */
+
+    /* Stages of one step. */
+    double alpha;  /* edm: where the second evaluation stands, 1/2, 2/3 or 1; singlestep: r_1; 0: 1/order */
+    double alpha2; /* singlestep: r_2, where its third stage stands; 0: 2/3 */
+    dk_spacing stages; /* singlestep: equidistant in lambda, or as UNIFORM or QUADRATIC are; */
+                       /* LEVELS: on the grid's own levels, of which `order` make a step */
+    int evals; /* singlestep: evaluations on each way down, fewer lower the last steps' order; 0: no limit */
+    double pure_stage; /* singlestep of order 2 from alpha = 0: sigma/(alpha + sigma) of its stage; 0: none */
+
+    /* First and last steps of multistep methods. */
+    int warmup;       /* classical: so many first steps, if there are, are Runge-Kutta's, by the tableau */
+    int corrector;    /* nodes of the corrector, the new one included; 0: none */
+    int pece;         /* evaluate again after the corrector */
+    int uncorrected;  /* so many first steps are left as predicted */
+    int correct_last; /* evaluate at the last level, too, unless sigma = 0 there, to correct the last step */
+    int from_down;    /* measure past nodes from the last step's sigma_down, as ComfyUI's RES does */
+    int lower_order_final; /* 1: no more nodes than steps left before sigma = 0; 2: that step counts, too, as in */
+                           /* diffusers; 3: one node in the last step, no matter how many before */
+    int plain_last; /* classical methods, predictors: an ordinary step to sigma = 0 instead of x = alpha D */
+
+    /* Noise behind a step. */
     dk_noise_law law;
     double eta;                  /* 0: deterministic */
     double s_noise;              /* multiplies every draw of the sampler; 1 in all presets */
-    double s_noise_change;       /* of s_noise from the first step to the last, linear; 0: none */
-    double churn;                /* S_churn, Karras et al. 2022, alg. 2: any sampler can churn */
-    double churn_min, churn_max; /* S_tmin, S_tmax in sigma/alpha; churn_max 0: no limit */
-    double snr;                  /* Langevin corrector: signal-to-noise ratio r, Song et al. 2021, alg. 4-5 */
-    /* Langevin steps in proportion to sigma^2 instead, step/(a sigma)^2. smld: a = 1, Song & Ermon 2019, alg. 1 (their
-       epsilon/sigma_L^2). Song et al. 2021, annealed Langevin: 4 snr^2 */
-    double langevin_step;
-    int langevin_steps; /* Langevin steps per level */
-    dk_predictor predictor;
-    int bins; /* predictors: each step is that of a bin of a table of so many levels beside the grid's; 1: as many as the
-                 grid has steps; score_sde */
-    int noise_prediction; /* exponential methods: interpolate the noise instead of D */
-    int corrector;        /* multistep: nodes of the corrector, the new one included; 0: none */
-    int pece;             /* evaluate again after the corrector */
-    int uncorrected;      /* so many first steps are left as predicted */
-    int correct_last; /* evaluate at the last level, too, unless sigma = 0 there, to correct the last step */
-    int warmup; /* classical multistep: so many first steps, if there are, are Runge-Kutta's, by the tableau */
-    int lower_order_final; /* 1: no more nodes than steps left before sigma = 0; 2: that step counts, as in diffusers;
-                              3: one node in the last step, no matter how many before */
-    double gamma;          /* gradient estimation */
-    int points;            /* deis_t: sum over so many points, 0: exact */
-    int er_power;  /* er_sde: scaler level^(eta + 1) instead of the paper's level (exp(level^0.3) + 10) */
-    int from_down; /* measure past nodes from the last step's sigma_down, as ComfyUI's RES does */
-    int pseudo; /* classical methods: steps are DDIM's by the averaged slope, stages at shares of t; Liu et al. 2022 */
-    int plain_last; /* classical methods, predictors: an ordinary step to sigma = 0 instead of x = alpha D */
-    double noise_min,
-        noise_max; /* the law's noise only where sigma/alpha after the step lies between; 0: no limit */
-    const dk_exponential *exponential; /* exponential Runge-Kutta */
-    double alpha2;                     /* singlestep: r_2, where its third stage stands; 0: 2/3 */
-    dk_spacing
-        stages; /* singlestep: stages equidistant in lambda, or as UNIFORM or QUADRATIC are; LEVELS: on the
-                          grid's own levels, of which `order` make a step */
-    int evals;  /* singlestep: evaluations on each way down, fewer lower the last steps' order; 0: no limit */
-    double
-        pure_stage; /* singlestep of order 2 from alpha = 0: sigma/(alpha + sigma) of its stage; 0: order 1 */
-    double rtol,
-        atol; /* step-size control of embedded methods: tolerated error of a step; both 0: the grid's steps */
-    double
-        h_init; /* its first step, in lambda, or in u of a classical method's gauge; 0: 0.05, or estimated */
-    double safety;                 /* factor on every new step size; 0: 0.9 */
-    double pcoeff, icoeff, dcoeff; /* PID control of the step size; all 0: icoeff 1 */
-    dk_control control;
+    double s_noise_change;       /* of s_noise from the first step to the last, linear */
+    double noise_min, noise_max; /* noise only where sigma/alpha after the step lies between; 0: no limit */
     int above_last; /* a step never goes below the grid's last level before its noise: dpm_fast, dpm_adaptive */
-    int cfg_pp; /* CFG++: the unconditional output gives the direction, guided D the target; 2: multistep in D averages
-                   unconditional estimates alone, as ComfyUI's RES does */
-    int churn_late; /* churn behind a step's first evaluation, as in diffusers; its output is then read 1: at the
-                       raised level, 2: at the level of the evaluation */
-    double stride;  /* in t: a step's other end lies this far below its noisy one, whatever the grid's is, as
-                       in diffusers' DDIM: T/steps, rounded down; 0: the grid's */
-    int told_end;   /* ddim: the network is told the level at the step's end; diffusers' inverse DDIM */
     int fresh_pure; /* ddim: with eta > 0 the step from alpha = 0 makes all noise anew; ComfyUI's CFG++ */
     int dry_bottom; /* dpm2: no noise behind a step down to sigma = 0, which eta > 1 can ask for; k-diffusion */
-    const void *user; /* for the user's own record function; dk_table for table samplers */
+
+    /* Noise before a step, Karras et al. 2022, alg. 2: any sampler can churn. */
+    double churn;                /* S_churn */
+    double churn_min, churn_max; /* S_tmin, S_tmax in sigma/alpha; churn_max 0: no limit */
+    int churn_late; /* churn behind a step's first evaluation, as in diffusers; its output is then read */
+                    /* 1: at the raised level, 2: at the level of the evaluation */
+
+    /* Predictors and Langevin correctors, Song et al. 2021. */
+    dk_predictor predictor;
+    int bins; /* each predictor's step is that of a bin of a table of so many levels beside the grid's; */
+              /* 1: as many as the grid has steps; score_sde */
+    int langevin_steps; /* per level */
+    double snr;         /* signal-to-noise ratio r, alg. 4-5 */
+    /* instead: step/(a sigma)^2; Song & Ermon 2019, alg. 1: epsilon/sigma_L^2 with a = 1; Song et al. 2021, annealed
+       Langevin: 4 snr^2 */
+    double langevin_step;
+
+    /* What a step is told and where it ends. */
+    double stride; /* in t: a step ends this far below where it begins, whatever the grid says, as */
+                   /* diffusers' DDIM does: T/steps, rounded down; 0: the grid's */
+    int told_end;  /* ddim: the network is told the level at the step's end; diffusers' inverse DDIM */
+
+    /* Step-size control of embedded methods: of the grid only the ends count. */
+    double rtol, atol; /* tolerated error of a step, relative and absolute; both 0: the grid's steps */
+    double h_init; /* first step, in lambda, or in u of a classical method's gauge; 0: 0.05, or estimated */
+    double safety; /* factor on every new step size; 0: 0.9 */
+    double pcoeff, icoeff, dcoeff; /* PID control of the step size; all 0: icoeff 1 */
+    dk_control control;
 } dk_sampler;
 
 typedef struct dk_sampler_info {
@@ -680,8 +696,8 @@ typedef struct dk_sampler_info {
     const dk_exponential *exponential;
     const char *settings; /* what differs from a zero dk_sampler with s_noise 1, for dk_config_set */
     int order;            /* of convergence: of the ODE, or (weak) of the SDE */
-    int evals; /* per step, 0: as step-size control has it; Runge-Kutta steps to sigma = 0, exponential ones also from alpha = 0, take one; smld's
-                  one more; pndm's warm-up three more in each of three, plms's one more */
+    int evals; /* per step, 0: as step-size control has it. Runge-Kutta steps to sigma = 0, exponential ones also from */
+    /* alpha = 0, take one; smld's one more; pndm's warm-up three more in each of three, plms's one more */
     const char *paper;
 } dk_sampler_info;
 
@@ -721,9 +737,9 @@ DK_API dk_status dk_config_set(struct dk_config *c, const char *settings);
    behind a first step from clean data, the function is called anew: so every memory of what was before ends there. */
 typedef struct dk_recorder {
     dk_sampler sampler;
-    int steps, step;   /* of this call, that is from one way up to the next; step counts from 0; -1 before the
-                             first dk_step */
-    dk_level from, to; /* of this step; from includes churn */
+    int steps,
+        step; /* of this call, from one way up to the next; step counts from 0, -1 before the first dk_step */
+    dk_level from, to;        /* of this step; from includes churn */
     dk_level first, last;     /* of the whole grid */
     dk_vec x;                 /* the state */
     int falling;              /* 1 where noise levels fall: sampling; 0: inversion */
@@ -733,13 +749,12 @@ typedef struct dk_recorder {
     const struct dk_pace *pace;
     dk_row row;
     int row_needs, storing, position, stage, judged, pinned[2], pin[3];
-    int offset;   /* step of the plan at which this stretch of steps begins */
-    dk_vec noise; /* that the last evaluation found in x */
-    dk_vec
-        unchurned; /* churn_late: the state, and its level, of the evaluation to come; no terms: as usual */
-    dk_level unchurned_at;
-    int known, mask; /* values, where the config has them */
-    int drawn;       /* value of the step's last draw behind its evaluations; -1: none */
+    int offset;            /* step of the plan at which this stretch of steps begins */
+    dk_vec noise;          /* that the last evaluation found in x */
+    dk_vec unchurned;      /* churn_late: the state of the evaluation to come; no terms: as usual */
+    dk_level unchurned_at; /* and its level */
+    int known, mask;       /* values, where the config has them */
+    int drawn;             /* value of the step's last draw behind its evaluations; -1: none */
 } dk_recorder;
 
 DK_API int dk_step(dk_recorder *r);                                 /* 0 after the last step */
@@ -3824,6 +3839,15 @@ static dk_vec dkp_ipndm_v_average(const dkp_history *past, int n, double from, d
     return n > 3 ? dk_mix(1, sum, -third * a * q, past->v[3]) : sum;
 }
 
+/* Crowson's variant of DPM-Solver++ 2M: both the slope's weight and D's share of the step see the mean of this step and the
+   last. Where steps differ it is not exact for constant D. */
+static dk_vec dkp_dpm_v2_average(const dkp_history *past, double span) {
+    double last = past->at[0] - past->at[1], short_one = last < span ? last : span,
+           long_one = last + span - short_one;
+    double share = expm1(-0.5 * (last + span)) / expm1(-span), half = 0.5 * short_one / long_one;
+    return dk_mix(share * (1 + half), past->v[0], -share * half, past->v[1]);
+}
+
 /* Coefficients of the polynomial of degree n - 1 that is 1 at node j and 0 at the others. */
 static void dkp_lagrange(const double *node, int n, int j, double *basis) {
     basis[0] = 1;
@@ -3847,6 +3871,7 @@ static dk_vec dkp_average(const dk_recorder *r, const dkp_history *past, int n, 
         at[DKP_MAX_ORDER + 1];
     double node[DKP_MAX_ORDER + 1], basis[DKP_MAX_ORDER + 1];
     if (rule == DK_RULE_IPNDM_V && n > 2 && !ahead) return dkp_ipndm_v_average(past, n, from, span);
+    if (rule == DK_RULE_DPM_V2 && n == 2 && span > 0) return dkp_dpm_v2_average(past, span);
     if (rule == DK_RULE_DPM && n == 3 && ahead) omit = 1; /* DPM-Solver-3: the line through first and last */
     dk_vec sum = dkp_zero();
     for (int j = 0; j < n; j++)
@@ -4508,8 +4533,10 @@ static void dkp_singlestep(dk_recorder *r, int order, dkp_stage_noise noise) {
 
 /* The order of this step: `order`, lower at the end of a run that may not evaluate so often; DPM-Solver-fast,
    Lu et al. 2022, app. D.3. */
-static int dkp_singlestep_order(const dk_recorder *r) {
+static int dkp_singlestep_order(dk_recorder *r) {
     int order = r->sampler.order > 1 ? r->sampler.order : 1, most = order - 1;
+    if (order > 3) dk_refuse(r, "sampler.order", order, "0 .. 3: singlestep methods");
+    if (order > 3) return 1;
     int zero = dkp_level(r, r->steps).sigma <= 0, steps = r->steps - zero; /* that step takes one anyway */
     int missing = r->sampler.evals > 0 ? order * steps + zero - r->sampler.evals : 0;
     missing -= (steps - 1 - r->step) * most; /* what later steps save */
@@ -4711,7 +4738,7 @@ typedef struct dkp_field {
     { "grid." #member, DKP_AT(grid.member), kind, NULL }
 static const dkp_field dkp_fields[] = {
     {"gauge", DKP_AT(sampler.gauge), 'c', "default|ve|flow|vp|native"},
-    {"rule", DKP_AT(sampler.rule), 'c', "exact|dpm|dpm_taylor|bh1|bh2|sa|uniform|ipndm_v|gradient"},
+    {"rule", DKP_AT(sampler.rule), 'c', "exact|dpm|dpm_taylor|dpm_v2|bh1|bh2|sa|uniform|ipndm_v|gradient"},
     {"law", DKP_AT(sampler.law), 'c', "ancestral|sde|ddpm_large|fresh|time|flow|sde_noise"},
     {"predictor", DKP_AT(sampler.predictor), 'c', "reverse_diffusion|euler_maruyama|ancestral|none"},
     DKP_S('i', order),
@@ -4970,6 +4997,7 @@ static const dk_sampler_info dkp_samplers[] = {
     DKP_ROW("ddpm", dkp_record_ddim, "eta=1", 1, 1, "Ho et al. 2020, variance beta~"),
     DKP_ROW("ddpm_large", dkp_record_ddim, "law=ddpm_large eta=1", 1, 1, "Ho et al. 2020, variance beta"),
     DKP_ROW("dpmpp_2m", dkp_record_exponential_adams, "order=2 rule=dpm law=sde", 2, 1, "Lu et al. 2022b, alg. 2"),
+    DKP_ROW("dpmpp_2m_v2", dkp_record_exponential_adams, "order=2 rule=dpm_v2 law=sde", 1, 1, "Crowson's variant; stable-diffusion.cpp's dpm++2mv2"),
     DKP_ROW("dpmpp_2m_sde", dkp_record_exponential_adams, "order=2 rule=dpm law=sde eta=1", 2, 1, "Lu et al. 2022b, eq. 14"),
     DKP_ROW("euler_maruyama", dkp_record_predictor_corrector, "predictor=euler_maruyama eta=1", 1, 1, "Song et al. 2021, app. D"),
     DKP_ROW("predictor_corrector", dkp_record_predictor_corrector, "eta=1 snr=0.16 langevin_steps=1", 1, 2, "Song et al. 2021, alg. 4-5"),
@@ -5218,6 +5246,9 @@ static const dk_alias dkp_aliases[] = {
     {"diffusers", "FlowMatchLCMScheduler", "lcm", NULL, "", ""},
     {"diffusers", "FlowMapEulerDiscreteScheduler", "euler", NULL, "", ""},
     {"diffusers", "LTXEulerAncestralRFScheduler", "euler_ancestral_rf", NULL, "", ""},
+    {"diffusers", "KarrasVeScheduler", "heun", NULL, "churn=80 churn_min=0.05 churn_max=50 s_noise=1.007", ""},
+    {"diffusers", "ScoreSdeVpScheduler", "euler_maruyama", "uniform", "bins=1", ""},
+    {"diffusers", "MiniMaxH3Scheduler", "euler", NULL, "", ""},
     {"diffusers", "LCMScheduler", "lcm", NULL, "", "its boundary conditions belong to the network"},
     {"diffusers", "CMStochasticIterativeScheduler", "consistency_model_multistep", NULL, "", "its output, (s/sigma) x + (1 - s/sigma) D, is the state at the least level s"},
     {"diffusers", "SCMScheduler", "lcm", NULL, "", "on cosine_flow; s_noise = sigma_data where x is not divided by it"},
@@ -5286,6 +5317,8 @@ static const dk_alias dkp_aliases[] = {
     {"sd.cpp", "dpm2", "dpm2", NULL, "", ""},
     {"sd.cpp", "dpm++2s_a", "dpmpp_2s_ancestral", NULL, "", "on flow models: dpmpp_2s_ancestral_rf"},
     {"sd.cpp", "dpm++2m", "dpmpp_2m", NULL, "", ""},
+    {"sd.cpp", "dpm++2mv2", "dpmpp_2m_v2", NULL, "", ""},
+    {"sd.cpp", "tcd", "tcd", NULL, "", ""},
     {"sd.cpp", "ipndm", "ipndm", NULL, "", ""},
     {"sd.cpp", "ipndm_v", "ipndm_v", NULL, "", ""},
     {"sd.cpp", "lcm", "lcm", NULL, "", ""},
@@ -5392,11 +5425,14 @@ static int dkp_find_kind(dkp_span peer, dkp_span name, int grid, dkp_found *f) {
     return 0;
 }
 
-/* "program:name" or "name"; also with the ending that stable-diffusion.cpp's enumerators have. */
+/* "program:name" or "name"; also with the ending that stable-diffusion.cpp's enumerators have, and with what diffusers'
+   names once had before them. */
 static int dkp_find_one(dkp_span peer, dkp_span name, int grid, dkp_found *f) {
     const char *ending = grid ? "_scheduler" : "_sample_method";
     size_t n = strlen(ending);
     if (dkp_find_kind(peer, name, grid, f)) return 1;
+    dkp_span flax = {name.p, 4}, behind = {name.p + 4, name.n - 4};
+    if (name.n > 4 && dkp_same_name(flax, "flax", 0) && dkp_find_kind(peer, behind, grid, f)) return 1;
     if (name.n <= n) return 0;
     dkp_span tail = {name.p + name.n - n, n}, head = {name.p, name.n - n};
     return dkp_same_name(tail, ending, 0) && dkp_find_kind(peer, head, grid, f);
