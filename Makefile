@@ -128,7 +128,6 @@ $(BUILD)/conformance: tests/conformance.c $(wildcard tests/conformance_*.h) test
 conformance: $(BUILD)/conformance
 
 # ------------------------------------------------------------------ benchmarks
-PYTHON ?= python3
 $(BUILD)/bench_%: bench/%.c diffkit.h | $(BUILD)
 	$(CC) -std=c11 $(WARN) -I. $(CFLAGS) $< -o $@ $(LIBS)
 
