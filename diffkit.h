@@ -6136,12 +6136,17 @@ static inline dk_real dkp_from_half(dk_number number, uint32_t h) {
     return (dk_real)(number == DK_NUMBER_FP16 ? dkp_from_fp16(h) : dkp_float(h << 16));
 }
 
-static inline void dkp_to_halves(dk_number number, const dk_real *from, uint16_t *to, size_t n) {
+#if defined(__GNUC__)
+#define DKP_INLINE static inline __attribute__((always_inline))
+#else
+#define DKP_INLINE static inline
+#endif
+DKP_INLINE void dkp_to_halves(dk_number number, const dk_real *from, uint16_t *to, size_t n) {
     if (number == DK_NUMBER_FP16) DKP_FOR_EACH(n, to, (uint16_t)dkp_to_half(DK_NUMBER_FP16, from[i]));
     else DKP_FOR_EACH(n, to, (uint16_t)dkp_to_half(DK_NUMBER_BF16, from[i]));
 }
 
-static inline void dkp_from_halves(dk_number number, const uint16_t *from, dk_real *to, size_t n) {
+DKP_INLINE void dkp_from_halves(dk_number number, const uint16_t *from, dk_real *to, size_t n) {
     if (number == DK_NUMBER_FP16) DKP_FOR_EACH(n, to, dkp_from_half(DK_NUMBER_FP16, from[i]));
     else DKP_FOR_EACH(n, to, dkp_from_half(DK_NUMBER_BF16, from[i]));
 }
@@ -6177,19 +6182,22 @@ DKP_AVX2 static void dkp_from_halves_avx2(dk_number number, const uint16_t *from
     dkp_from_halves(number, from + i, to + i, n - i);
 }
 #undef DKP_AVX2
-#define DKP_HALVES(direction) (__builtin_cpu_supports("avx2") ? direction##_avx2 : direction)
+#define DKP_HALVES(direction, ...)                                     \
+    if (__builtin_cpu_supports("avx2")) direction##_avx2(__VA_ARGS__); \
+    else direction(__VA_ARGS__)
 #else
-#define DKP_HALVES(direction) direction
+#define DKP_HALVES(direction, ...) direction(__VA_ARGS__)
 #endif
 
 DK_API void dk_to_half(dk_number number, const dk_real *from, uint16_t *to, size_t n) {
-    DKP_HALVES(dkp_to_halves)(number, from, to, n);
+    DKP_HALVES(dkp_to_halves, number, from, to, n);
 }
 
 DK_API void dk_from_half(dk_number number, const uint16_t *from, dk_real *to, size_t n) {
-    DKP_HALVES(dkp_from_halves)(number, from, to, n);
+    DKP_HALVES(dkp_from_halves, number, from, to, n);
 }
 #undef DKP_HALVES
+#undef DKP_INLINE
 
 static void dkp_clip(dk_real *y, size_t n, dk_real most) {
     DKP_FOR_EACH(n, y, y[i] < most ? y[i] : most);
