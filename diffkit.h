@@ -6027,6 +6027,30 @@ enum {
     DKP_SUMS = 64        /* parts of a sample that a norm is summed up from */
 };
 
+#if defined(__GNUC__)
+#define DKP_INLINE static inline __attribute__((always_inline))
+#else
+#define DKP_INLINE static inline
+#endif
+
+/* Where an x86 processor has AVX2 (most since 2013), the innermost loops run as compiled for it, whatever the target. Results
+   are the same bits. */
+#if defined(__GNUC__) && (defined(__x86_64__) || defined(__i386__))
+#define DKP_AVX2 __attribute__((target("avx2,f16c")))
+#define DKP_CHOOSE(name, parameters, arguments)                    \
+    static void name parameters {                                  \
+        if (__builtin_cpu_supports("avx2")) name##_avx2 arguments; \
+        else name##_plain arguments;                               \
+    }
+#define DKP_COMPILE_TWICE(name, parameters, arguments)                      \
+    DKP_AVX2 static void name##_avx2 parameters { name##_plain arguments; } \
+    DKP_CHOOSE(name, parameters, arguments)
+#else
+#define DKP_CHOOSE(name, parameters, arguments) \
+    static void name parameters { name##_plain arguments; }
+#define DKP_COMPILE_TWICE DKP_CHOOSE
+#endif
+
 /* Before a loop whose elements do not depend on one another, also where a result is written over what it is made of. */
 #if defined(__clang__)
 #define DKP_APART _Pragma("clang loop vectorize(assume_safety) unroll(disable)")
@@ -6047,8 +6071,8 @@ enum {
     } while (0)
 
 /* y = sum of k terms (+ y). y may be one of the terms. */
-static void dkp_combine(dk_real *y, int k, const dk_real *factor, const dk_real *const *term, size_t n,
-                        int add) {
+DKP_INLINE void dkp_combine_plain(dk_real *y, int k, const dk_real *factor, const dk_real *const *term,
+                                  size_t n, int add) {
     dk_real c[DKP_TERMS];
     const dk_real *v[DKP_TERMS];
     for (int m = 0; m < DKP_TERMS; m++) c[m] = factor[m < k ? m : 0], v[m] = term[m < k ? m : 0];
@@ -6075,6 +6099,10 @@ static void dkp_combine(dk_real *y, int k, const dk_real *factor, const dk_real 
     }
 #undef DKP_SUM
 }
+
+DKP_COMPILE_TWICE(dkp_combine,
+                  (dk_real * y, int k, const dk_real *factor, const dk_real *const *term, size_t n, int add),
+                  (y, k, factor, term, n, add))
 
 /* Numbers of 16 bits, without a branch, in what compilers vectorise; no subnormal float is computed with. */
 
@@ -6136,25 +6164,18 @@ static inline dk_real dkp_from_half(dk_number number, uint32_t h) {
     return (dk_real)(number == DK_NUMBER_FP16 ? dkp_from_fp16(h) : dkp_float(h << 16));
 }
 
-#if defined(__GNUC__)
-#define DKP_INLINE static inline __attribute__((always_inline))
-#else
-#define DKP_INLINE static inline
-#endif
-DKP_INLINE void dkp_to_halves(dk_number number, const dk_real *from, uint16_t *to, size_t n) {
+DKP_INLINE void dkp_to_halves_plain(dk_number number, const dk_real *from, uint16_t *to, size_t n) {
     if (number == DK_NUMBER_FP16) DKP_FOR_EACH(n, to, (uint16_t)dkp_to_half(DK_NUMBER_FP16, from[i]));
     else DKP_FOR_EACH(n, to, (uint16_t)dkp_to_half(DK_NUMBER_BF16, from[i]));
 }
 
-DKP_INLINE void dkp_from_halves(dk_number number, const uint16_t *from, dk_real *to, size_t n) {
+DKP_INLINE void dkp_from_halves_plain(dk_number number, const uint16_t *from, dk_real *to, size_t n) {
     if (number == DK_NUMBER_FP16) DKP_FOR_EACH(n, to, dkp_from_half(DK_NUMBER_FP16, from[i]));
     else DKP_FOR_EACH(n, to, dkp_from_half(DK_NUMBER_BF16, from[i]));
 }
 
-#if defined(__GNUC__) && (defined(__x86_64__) || defined(__i386__))
-/* The same bits from the instructions that x86 processors since 2013 have for it. The code above, compiled for any of them,
-   is several times slower than memory. */
-#define DKP_AVX2 __attribute__((target("avx2,f16c")))
+#ifdef DKP_AVX2
+/* fp16 has instructions of its own, which give the same bits. */
 typedef float dkp_v8 __attribute__((vector_size(32)));
 typedef short dkp_h8 __attribute__((vector_size(16)));
 
@@ -6167,7 +6188,7 @@ DKP_AVX2 static void dkp_to_halves_avx2(dk_number number, const dk_real *from, u
             dkp_h8 h = __builtin_ia32_vcvtps2ph256(v, 0);
             memcpy(to + i, &h, sizeof h);
         }
-    dkp_to_halves(number, from + i, to + i, n - i);
+    dkp_to_halves_plain(number, from + i, to + i, n - i);
 }
 
 DKP_AVX2 static void dkp_from_halves_avx2(dk_number number, const uint16_t *from, dk_real *to, size_t n) {
@@ -6179,30 +6200,27 @@ DKP_AVX2 static void dkp_from_halves_avx2(dk_number number, const uint16_t *from
             dkp_v8 v = __builtin_ia32_vcvtph2ps256(h);
             memcpy(to + i, &v, sizeof v);
         }
-    dkp_from_halves(number, from + i, to + i, n - i);
+    dkp_from_halves_plain(number, from + i, to + i, n - i);
 }
-#undef DKP_AVX2
-#define DKP_HALVES(direction, ...)                                     \
-    if (__builtin_cpu_supports("avx2")) direction##_avx2(__VA_ARGS__); \
-    else direction(__VA_ARGS__)
-#else
-#define DKP_HALVES(direction, ...) direction(__VA_ARGS__)
 #endif
+DKP_CHOOSE(dkp_to_halves, (dk_number number, const dk_real *from, uint16_t *to, size_t n),
+           (number, from, to, n))
+DKP_CHOOSE(dkp_from_halves, (dk_number number, const uint16_t *from, dk_real *to, size_t n),
+           (number, from, to, n))
 
 DK_API void dk_to_half(dk_number number, const dk_real *from, uint16_t *to, size_t n) {
-    DKP_HALVES(dkp_to_halves, number, from, to, n);
+    dkp_to_halves(number, from, to, n);
 }
 
 DK_API void dk_from_half(dk_number number, const uint16_t *from, dk_real *to, size_t n) {
-    DKP_HALVES(dkp_from_halves, number, from, to, n);
+    dkp_from_halves(number, from, to, n);
 }
-#undef DKP_HALVES
-#undef DKP_INLINE
 
-static void dkp_clip(dk_real *y, size_t n, dk_real most) {
+DKP_INLINE void dkp_clip_plain(dk_real *y, size_t n, dk_real most) {
     DKP_FOR_EACH(n, y, y[i] < most ? y[i] : most);
     DKP_FOR_EACH(n, y, y[i] > -most ? y[i] : -most);
 }
+DKP_COMPILE_TWICE(dkp_clip, (dk_real * y, size_t n, dk_real most), (y, n, most))
 
 static dk_real *dkp_buffer(const dk_run *run, int slot) {
     return slot == 0 ? run->x : run->buffers + (size_t)(slot - 1) * run->size;
@@ -6440,21 +6458,22 @@ static int dkp_norms(void *user, dk_run *run, const dk_norm *norm, double *of_sa
 }
 
 /* v - v is 0 for every finite v and NaN for the others. n is a constant where these two are called. */
-static inline int dkp_bad(const dk_real *v, int n) {
+DKP_INLINE int dkp_bad(const dk_real *v, int n) {
     int bad = 0;
     for (int j = 0; j < n; j++) bad |= !(v[j] - v[j] >= 0);
     return bad;
 }
 
 /* Where all bits of the exponent are set, adding its lowest one carries into the sign's place. */
-static inline int dkp_bad_half(const uint16_t *h, uint16_t lowest, int n) {
+DKP_INLINE int dkp_bad_half(const uint16_t *h, uint16_t lowest, int n) {
     uint16_t all = 0;
     for (int j = 0; j < n; j++) all |= (uint16_t)((h[j] & 0x7FFFu) + lowest);
     return all >> 15;
 }
 
-/* In [i, end); end if there is none. */
-static size_t dkp_first_bad(const dk_run *run, int slot, size_t i, size_t end) {
+/* From element *at on; end if there is none. */
+DKP_INLINE void dkp_first_bad_plain(const dk_run *run, int slot, size_t *at, size_t end) {
+    size_t i = *at;
     if (run->plan->number) {
         const uint16_t *h = dkp_half_buffer(run, slot),
                        lowest = run->plan->number == DK_NUMBER_FP16 ? 0x400 : 0x80;
@@ -6465,12 +6484,14 @@ static size_t dkp_first_bad(const dk_run *run, int slot, size_t i, size_t end) {
         while (i + DKP_LOOK <= end && !dkp_bad(v + i, DKP_LOOK)) i += DKP_LOOK;
         while (i < end && !dkp_bad(v + i, 1)) i++;
     }
-    return i;
+    *at = i;
 }
+DKP_COMPILE_TWICE(dkp_first_bad, (const dk_run *run, int slot, size_t *at, size_t end), (run, slot, at, end))
 
 static void dkp_look_range(const dkp_work *work, int part, size_t first, size_t end) {
     size_t size = work->run->size, to = end * DKP_TILE < size ? end * DKP_TILE : size;
-    size_t bad = dkp_first_bad(work->run, work->slot, first * DKP_TILE, to);
+    size_t bad = first * DKP_TILE;
+    dkp_first_bad(work->run, work->slot, &bad, to);
     work->run->sums[part] = (double)(bad < to ? bad : size);
 }
 
@@ -7165,6 +7186,10 @@ DK_API dk_status dk_load(dk_run *run, const void *bytes, size_t size) {
 #undef DKP_MALLOC
 #undef DKP_FREE
 #undef DKP_SAVE_MAGIC
+#undef DKP_INLINE
+#undef DKP_AVX2
+#undef DKP_CHOOSE
+#undef DKP_COMPILE_TWICE
 #undef DKP_APART
 #undef DKP_FOR_EACH
 #undef DKP_1

@@ -218,7 +218,7 @@ static void large(size_t n, const int *threads, int counts) {
     printf("%-14s %-9s %-6s %7s %12s %10s %10s %8s %8s\n", "sampler", "predicts", "number", "threads",
            "ms per eval", "bytes/x", "GB/s", "/ plain", "checked");
     for (int k = 0; k < SAMPLERS; k++)
-        for (int eps = 0; eps < 2; eps++)
+        for (int eps = 0; eps < 1; eps++)
             for (int number = 0; number < DK_NUMBER_COUNT; number++)
                 for (int t = 0; t < counts; t++) {
                     subject s;
