@@ -6054,10 +6054,13 @@ enum {
 /* Before a loop whose elements do not depend on one another, also where a result is written over what it is made of. */
 #if defined(__clang__)
 #define DKP_APART _Pragma("clang loop vectorize(assume_safety) unroll(disable)")
+#define DKP_FEW _Pragma("clang loop vectorize(disable) unroll(disable)")
 #elif defined(__GNUC__)
 #define DKP_APART _Pragma("GCC ivdep")
+#define DKP_FEW
 #else
 #define DKP_APART
+#define DKP_FEW
 #endif
 /* y[i] = value for all i < n */
 #define DKP_FOR_EACH(n, y, value)                                                     \
@@ -6067,6 +6070,7 @@ enum {
             DKP_APART                                                                 \
             for (int j = 0; j < DKP_WIDTH; j++) i = at + (size_t)j, (y)[i] = (value); \
         }                                                                             \
+        DKP_FEW                                                                       \
         for (i = at; i < (n); i++) (y)[i] = (value);                                  \
     } while (0)
 
@@ -7191,6 +7195,7 @@ DK_API dk_status dk_load(dk_run *run, const void *bytes, size_t size) {
 #undef DKP_CHOOSE
 #undef DKP_COMPILE_TWICE
 #undef DKP_APART
+#undef DKP_FEW
 #undef DKP_FOR_EACH
 #undef DKP_1
 #undef DKP_2
