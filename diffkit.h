@@ -6121,15 +6121,9 @@ enum {
     DKP_SUMS = 64        /* parts of a sample that a norm is summed up from */
 };
 
-#if defined(__GNUC__)
-#define DKP_INLINE static inline __attribute__((always_inline))
-#else
-#define DKP_INLINE static inline
-#endif
-
-/* Where an x86 processor has AVX2 (most since 2013), the innermost loops run as compiled for it, whatever the target. Results
-   are the same bits. */
-#if defined(__GNUC__) && (defined(__x86_64__) || defined(__i386__))
+/* DKP_COMPILE_TWICE makes a function of name_plain, which must be inline: where there is AVX2 it runs as compiled for
+   that. The results are the same bits. Still wider vectors gain nothing here. */
+#ifdef DKP_DISPATCH
 #define DKP_AVX2 __attribute__((target("avx2,f16c")))
 #define DKP_CHOOSE(name, parameters, arguments)                    \
     static void name parameters {                                  \
@@ -6203,18 +6197,6 @@ DKP_COMPILE_TWICE(dkp_combine,
                   (y, k, factor, term, n, add))
 
 /* Numbers of 16 bits, without a branch, in what compilers vectorise; no subnormal float is computed with. */
-
-static inline uint32_t dkp_bits(float v) {
-    uint32_t bits;
-    memcpy(&bits, &v, sizeof bits);
-    return bits;
-}
-
-static inline float dkp_float(uint32_t bits) {
-    float v;
-    memcpy(&v, &bits, sizeof v);
-    return v;
-}
 
 /* All bits where a < b, for numbers below 2^31; gcc turns comparisons into branches here. */
 static inline uint32_t dkp_less(uint32_t a, uint32_t b) { return 0u - ((a - b) >> 31); }
