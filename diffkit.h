@@ -402,6 +402,14 @@ DK_API dk_status dk_levels_shift(double *levels, int n, double shift, double pow
 
 /* --------------------------------------------------------------------------- >>decl-plan  Plans */
 
+/* What the network reads and writes. */
+typedef enum dk_number {
+    DK_NUMBER_REAL, /* dk_real */
+    DK_NUMBER_FP16, /* IEEE 754 binary16, as uint16_t */
+    DK_NUMBER_BF16, /* the upper half of a float, as uint16_t */
+    DK_NUMBER_COUNT
+} dk_number;
+
 /* coefficient * value; times scalar^power where scalar > 0 numbers one of the plan's norm ratios. */
 typedef struct dk_term {
     double c;
@@ -411,6 +419,7 @@ typedef struct dk_term {
 
 typedef enum dk_value_kind {
     DK_VALUE_BUFFER, /* full size; slot 0 is the caller's x, slot k workspace buffer k - 1 */
+    DK_VALUE_HALF,   /* full length in dk_plan.number: what the network reads and writes */
     DK_VALUE_LOCAL,  /* lives within one pass; slot k is tile k (or register k of a back end) */
     DK_VALUE_GIVEN   /* full size, constant, the caller's: slot 0 dk_config.known, slot 1 dk_config.mask */
 } dk_value_kind;
@@ -426,9 +435,10 @@ typedef struct dk_value {
 
 /* One combination dst = sum of terms, or, where draw >= 0, dst = that draw of noise. Rows run in order and
    element by element, so dst may share its buffer with a term. Where mask >= 0 is a value m, dst = (1 - m) first
-   term + m (sum of the others). */
+   term + m (sum of the others). Where clip > 0, what is outside [-clip, clip] becomes the nearer end. */
 typedef struct dk_row {
     int dst, first, count, draw, mask;
+    double clip;
 } dk_row;
 
 typedef enum dk_boundary { DK_BOUNDARY_END, DK_BOUNDARY_CALL, DK_BOUNDARY_NORM } dk_boundary;
@@ -442,11 +452,11 @@ typedef struct dk_pass {
     int noises;   /* its draws, which need a buffer each if the noise comes from a callback */
 } dk_pass;
 
-/* One network evaluation. D = d_x x + d_f F. */
+/* One network evaluation. D = d_x x + d_f F, clipped as a row is. */
 typedef struct dk_call {
     dk_level level;   /* in the sampler's schedule */
     double condition; /* what the network is told */
-    double input_scale, d_x, d_f;
+    double input_scale, d_x, d_f, clip;
     int x, input, output,
         uncond_output; /* values; uncond_output -1 unless the unconditional output is asked for too */
     int denoised;      /* the value D */
@@ -480,10 +490,12 @@ typedef struct dk_plan {
     size_t used; /* of memory */
     int attempt; /* 1: one step of a sampler with step-size control: for reading, not for running */
     int steps, levels, calls, rows, terms, values, passes, norms, draws;
-    int buffers;   /* full-size buffers besides x */
-    int locals;    /* tiles */
-    int noises;    /* extra full-size buffers when noise comes from a callback */
-    int masked;    /* needs dk_config.mask and known */
+    int buffers; /* full-size buffers besides x */
+    int halves;  /* buffers of 16 bits per number */
+    int locals;  /* tiles */
+    int noises;  /* extra full-size buffers when noise comes from a callback */
+    int masked;  /* needs dk_config.mask and known */
+    dk_number number;
     uint64_t hash; /* of everything that the plan computes */
     dk_level *level;
     dk_call *call;
@@ -798,6 +810,9 @@ typedef struct dk_noise_request {
    also predicts variances, this is where their factor is applied, element by element. */
 typedef int (*dk_noise_fn)(void *user, const dk_noise_request *request, dk_real *out);
 
+/* Calls task(arg, i) once for each i = 0 .. n - 1, in any order, at once if it can, and returns when all are done. */
+typedef void (*dk_parallel_fn)(void *user, int n, void (*task)(void *arg, int i), void *arg);
+
 struct dk_run;
 struct dk_eval;
 /* Called after each evaluation, before its output is used; dk_denoised(run, ...) gives the estimate.
@@ -814,6 +829,8 @@ typedef struct dk_config {
                                      Zero: the same, or sigma = t for EDM prediction */
     dk_condition condition;       /* zero: by prediction and family */
     double condition_scale;       /* 0: 1 */
+    dk_number number;             /* of the network's input and output; the state is in dk_real */
+    double clip;                  /* D is clipped to [-clip, clip]; 0: it is not */
     dk_grid grid;                 /* zero: by family */
     dk_sampler sampler;           /* zero: dpmpp_2m */
     int steps;                    /* of the grid, 1 .. 1000000; time travel adds more to the plan */
@@ -831,7 +848,11 @@ typedef struct dk_config {
     void *noise_user;
     dk_progress_fn progress; /* used by dk_sample and dk_continue */
     void *progress_user;
-    int unchecked;                    /* 1: do not look for NaN and infinity in the network's outputs */
+    int unchecked;           /* 1: do not look for NaN and infinity in the network's outputs */
+    dk_parallel_fn parallel; /* zero: OpenMP where the implementation is compiled with it, else none */
+    void *parallel_user;
+    int threads; /* parts that a long vector is worked on in, a tile of memory for each local value;
+                    0: OpenMP's number, 1 with neither. It changes no result */
     const struct dk_backend *backend; /* zero: this machine's memory */
     char message[DK_MESSAGE_SIZE];
 } dk_config;
@@ -845,18 +866,20 @@ DK_API dk_status dk_resolve(dk_config *c);
 
 /* One evaluation to be done. Arrays are batch x dim, sample after sample. */
 typedef struct dk_eval {
-    const dk_real *input;   /* already scaled for the network; not to be written */
-    dk_real *output;        /* to be filled with the network's raw output */
-    dk_real *uncond_output; /* the unconditional output where the plan asks for it, else NULL */
-    double t;               /* what the network is conditioned on */
-    dk_level level;         /* in the sampler's schedule */
-    int step, steps;        /* step 0 .. steps - 1; with step-size control: steps accepted so far, 0 */
-    int call, calls;        /* evaluation 0 .. calls - 1; with step-size control calls is 0 */
-    int stage;              /* of the evaluations within the step */
+    const dk_real *input;       /* already scaled for the network; not to be written */
+    dk_real *output;            /* to be filled with the network's raw output */
+    dk_real *uncond_output;     /* the unconditional output where the plan asks for it, else NULL */
+    const uint16_t *input_half; /* instead of these three where dk_config.number says so */
+    uint16_t *output_half, *uncond_output_half;
+    double t;        /* what the network is conditioned on */
+    dk_level level;  /* in the sampler's schedule */
+    int step, steps; /* step 0 .. steps - 1; with step-size control: steps accepted so far, 0 */
+    int call, calls; /* evaluation 0 .. calls - 1; with step-size control calls is 0 */
+    int stage;       /* of the evaluations within the step */
     int batch;
     size_t dim;
     uint64_t first_sample;
-    int input_slot, output_slot, uncond_slot; /* for back ends */
+    int input_slot, output_slot, uncond_slot; /* for back ends; of DK_VALUE_HALF where plan->number says so */
 } dk_eval;
 
 /* Where a run with step-size control stands. It records one attempt of a step at a time, as a plan of its own. */
@@ -872,7 +895,7 @@ typedef struct dk_pace {
     int phase, place;        /* private: kind of attempt; level of the grid, -1: between two */
     int rejecting;           /* the attempt before was rejected */
     int kept, keeps[2]; /* values that are known; that will be if this attempt is rejected, or accepted */
-    int buffers, locals, noises; /* the most that an attempt needs */
+    int buffers, halves, locals, noises; /* the most that an attempt needs */
 } dk_pace;
 
 /* Nonzero stops: dk_sample and dk_continue then return DK_ERROR_CALLBACK; x is the state of that evaluation. */
@@ -885,7 +908,8 @@ typedef struct dk_run {
     dk_config config; /* resolved copy; pointers in it stay the caller's */
     size_t dim, size; /* size = batch * dim */
     dk_real *x, *buffers, *tiles, *noise;
-    double *scalars;
+    uint16_t *halves;
+    double *scalars, *sums;
     int pass;    /* the next pass to run */
     int waiting; /* an evaluation is out */
     int again;   /* hand out the same evaluation once more */
@@ -902,8 +926,8 @@ DK_API size_t dk_workspace_size(const dk_plan *plan, const dk_config *c);
 /* Starts a run on x (batch * dim numbers). memory NULL: allocated, freed by dk_end. Any alignment.
    x and memory must stay until the end. */
 DK_API dk_status dk_begin(dk_run *run, dk_config *c, dk_real *x, void *memory, size_t bytes);
-/* The same on a plan made beforehand. Of the config only dim, batch, mask, known, seeds, noise, progress, unchecked
-   and backend count: all else is in the plan, which must stay until the end. */
+/* The same on a plan made beforehand. Of the config only dim, batch, mask, known, seeds, noise, progress, unchecked,
+   parallel, threads and backend count: all else is in the plan, which must stay until the end. */
 DK_API dk_status dk_begin_plan(dk_run *run, const dk_plan *plan, dk_config *c, dk_real *x, void *memory,
                                size_t bytes);
 /* 1: eval is to be done, then call again. 0: the end, or an error in run->status: x is what it was at that
@@ -926,6 +950,9 @@ DK_API dk_status dk_log_likelihood(dk_config *c, dk_denoise_fn denoise, void *us
 DK_API dk_status dk_denoised(dk_run *run, dk_real *out);
 /* The state that the evaluation now out looks at; after the end, the result. */
 DK_API const dk_real *dk_state(const dk_run *run);
+/* To the nearest number of 16 bits, ties to even, and back exactly. Too large becomes infinite; NaN stays NaN. */
+DK_API void dk_to_half(dk_number number, const dk_real *from, uint16_t *to, size_t n);
+DK_API void dk_from_half(dk_number number, const uint16_t *from, dk_real *to, size_t n);
 /* Everything that changes, as bytes, the same on every machine. Loading needs a run begun with the same
    config (or plan); it goes on exactly as the saved one would, asking for the open evaluation again. */
 DK_API size_t dk_save_size(const dk_run *run);
@@ -941,15 +968,15 @@ DK_API void dk_normals(uint64_t seed, uint64_t sample, uint32_t draw, uint64_t f
 
 /* ----------------------------------------------------------------------- >>decl-backend  Back ends */
 
-/* Where vectors live elsewhere, these three do the work; slots number the buffers (0: x). Each returns 0,
-   or nonzero to stop the run with DK_ERROR_CALLBACK. */
+/* Where vectors live elsewhere, these three do the work; slots number the buffers (0: x), those of 16 bits apart.
+   Each returns 0, or nonzero to stop the run with DK_ERROR_CALLBACK. */
 typedef struct dk_backend {
     void *user;
     /* all rows of a pass, in order, for every element */
     int (*rows)(void *user, dk_run *run, const dk_pass *pass);
     /* a norm of the plan, for every sample */
     int (*norm)(void *user, dk_run *run, const dk_norm *norm, double *of_sample);
-    /* *bad = index of the first element that is NaN or infinite, size if none is */
+    /* *bad = index of the first element of a network's output that is NaN or infinite, size if none is */
     int (*find_bad)(void *user, dk_run *run, int slot, size_t *bad);
 } dk_backend;
 
@@ -964,6 +991,9 @@ typedef struct dk_backend {
 
 #include <math.h>
 #include <string.h>
+#ifdef _OPENMP
+#include <omp.h>
+#endif
 
 #ifdef DK_NO_MALLOC
 #define DKP_MALLOC(n) ((void)(n), (void *)0)
@@ -3124,6 +3154,9 @@ static dk_status dkp_resolve(dk_config *c, char *message) {
         return dkp_fail(message, "start", c->start, "one of dk_start");
     if (!c->mask != !c->known)
         return dkp_fail_text(message, DK_ERROR_CONFIG, "mask and known: must be given both, or neither");
+    if ((int)c->number < 0 || c->number >= DK_NUMBER_COUNT)
+        return dkp_fail(message, "number", c->number, "one of dk_number");
+    if (!(c->clip >= 0) || !dkp_finite(c->clip)) return dkp_fail(message, "clip", c->clip, ">= 0");
     return DK_OK;
 }
 
@@ -3135,6 +3168,11 @@ static dk_status dkp_resolve_data(dk_config *c, char *message) {
     if (c->dim > ((size_t)-1) / 64 / sizeof(dk_real) / (size_t)c->batch)
         return dkp_fail(message, "dim", (double)c->dim,
                         "small enough for batch * dim numbers to fit in memory");
+    if (c->threads < 0 || c->threads > 65536) return dkp_fail(message, "threads", c->threads, "0 .. 65536");
+#ifdef _OPENMP
+    if (c->threads == 0 && !c->parallel) c->threads = omp_get_max_threads();
+#endif
+    if (c->threads == 0) c->threads = 1;
     return DK_OK;
 }
 
@@ -3302,13 +3340,13 @@ static void dkp_use(dk_recorder *r, int value, int full) {
     if (!r->storing) return;
     dk_value *v = &r->plan->value[value];
     if (r->position > v->dies) v->dies = r->position;
-    if (v->kind != DK_VALUE_GIVEN && (full || v->pass != r->plan->passes)) v->kind = DK_VALUE_BUFFER;
+    if (v->kind == DK_VALUE_LOCAL && (full || v->pass != r->plan->passes)) v->kind = DK_VALUE_BUFFER;
 }
 
 /* A row is opened, given its terms and closed. Terms with coefficient 0 are dropped: 0 * infinity must not spoil
    a state, and eta = 0 must cost nothing. */
 static void dkp_open_row(dk_recorder *r, int draw) {
-    dk_row row = {0, r->plan->terms, 0, draw, -1};
+    dk_row row = {0, r->plan->terms, 0, draw, -1, 0};
     r->row = row, r->row_needs = -1;
     r->position++;
 }
@@ -3344,12 +3382,18 @@ static int dkp_too_long(dk_recorder *r, const dk_vec *v) {
     return 1;
 }
 
+/* A sum becomes a row, even if it is a value already. */
+static dk_vec dkp_store_as(dk_recorder *r, dk_vec v, char letter, int number, double clip) {
+    dkp_open_row(r, -1);
+    r->row.clip = clip;
+    for (int i = 0; i < v.count; i++) dkp_put_term(r, v.term[i]);
+    return dkp_vec(dkp_close_row(r, letter, number));
+}
+
 static dk_vec dkp_keep_as(dk_recorder *r, dk_vec v, char letter, int number) {
     if (dkp_too_long(r, &v)) v.count = 0;
     if (r->status != DK_OK || dkp_is_value(&v)) return v;
-    dkp_open_row(r, -1);
-    for (int i = 0; i < v.count; i++) dkp_put_term(r, v.term[i]);
-    return dkp_vec(dkp_close_row(r, letter, number));
+    return dkp_store_as(r, v, letter, number, 0);
 }
 
 DK_API dk_vec dk_keep(dk_recorder *r, dk_vec v) { return dkp_keep_as(r, v, 'y', r->plan->values); }
@@ -3375,6 +3419,13 @@ static void dkp_boundary(dk_recorder *r, dk_boundary boundary, int index) {
     p->passes++;
 }
 
+/* What the network reads or writes. */
+static int dkp_for_network(dk_recorder *r, int value) {
+    if (r->storing && r->plan->number) r->plan->value[value].kind = DK_VALUE_HALF;
+    dkp_use(r, value, 1);
+    return value;
+}
+
 DK_API dk_vec dk_denoise_told(dk_recorder *r, dk_vec x, dk_level level, dk_level told, dk_vec *uncond) {
     dk_plan *p = r->plan;
     int late = r->unchurned.count > 0; /* the network sees the state from before churn */
@@ -3394,13 +3445,15 @@ DK_API dk_vec dk_denoise_told(dk_recorder *r, dk_vec x, dk_level level, dk_level
                       level);
     x = dkp_keep_as(r, x, 'y', p->calls);
     if (!late) seen = x;
-    dk_vec input = dkp_keep_as(r, dk_scale(net.input_scale, seen), 'u', p->calls);
+    dk_vec input = dk_scale(net.input_scale, seen);
+    input = p->number ? dkp_store_as(r, input, 'u', p->calls, 0) : dkp_keep_as(r, input, 'u', p->calls);
     if (r->status != DK_OK) return dkp_zero();
     dk_call call = {at,
                     net.condition,
                     net.input_scale,
                     net.d_x,
                     net.d_f,
+                    r->config->clip,
                     seen.term[0].value,
                     input.term[0].value,
                     0,
@@ -3410,20 +3463,20 @@ DK_API dk_vec dk_denoise_told(dk_recorder *r, dk_vec x, dk_level level, dk_level
                     r->stage++,
                     -1};
     r->position++;
-    dkp_use(r, call.input, 1);
+    dkp_for_network(r, call.input);
     dkp_use(r, call.x, 1); /* stays readable while the evaluation is out */
     if (r->storing) call.needs = p->value[call.input].needs;
     dkp_boundary(r, DK_BOUNDARY_CALL, p->calls);
-    int raw = m.d_x < 0 || m.d_x > 0 || m.d_f < 1 || m.d_f > 1; /* the output is not D itself */
-    call.output = dkp_new_value(r, raw ? 'F' : 'D', p->calls, p->calls);
-    dkp_use(r, call.output, 1);
-    if (uncond) {
-        call.uncond_output = dkp_new_value(r, raw ? 'G' : 'U', p->calls, p->calls);
-        dkp_use(r, call.uncond_output, 1);
-    }
+    int raw = p->number || r->config->clip > 0 || m.d_x < 0 || m.d_x > 0 || m.d_f < 1 ||
+              m.d_f > 1; /* the output is not D itself */
+    call.output = dkp_for_network(r, dkp_new_value(r, raw ? 'F' : 'D', p->calls, p->calls));
+    if (uncond)
+        call.uncond_output = dkp_for_network(r, dkp_new_value(r, raw ? 'G' : 'U', p->calls, p->calls));
     int index = p->calls++;
-    dk_vec D = dkp_keep_as(r, dk_mix(m.d_x, x, m.d_f, dkp_vec(call.output)), 'D', index);
-    if (uncond) *uncond = dkp_keep_as(r, dk_mix(m.d_x, x, m.d_f, dkp_vec(call.uncond_output)), 'U', index);
+    dk_vec D = dkp_vec(call.output);
+    if (raw) D = dkp_store_as(r, dk_mix(m.d_x, x, m.d_f, D), 'D', index, r->config->clip);
+    if (uncond) *uncond = dkp_vec(call.uncond_output);
+    if (uncond && raw) *uncond = dkp_store_as(r, dk_mix(m.d_x, x, m.d_f, *uncond), 'U', index, 0);
     call.denoised = D.term[0].value;
     r->noise = dk_mix(m.n_x, x, m.n_f, dkp_vec(uncond ? call.uncond_output : call.output));
     if (r->storing) p->call[index] = call;
@@ -3628,6 +3681,7 @@ static void dkp_start_recorder(dk_recorder *r, dk_config *c) {
 static void dkp_record_all(dk_recorder *r, dk_config *c, dk_plan *plan, const dk_pace *pace, int storing) {
     dkp_start_recorder(r, c);
     r->plan = plan, r->pace = pace, r->storing = storing;
+    plan->number = c->number;
     r->steps = plan->steps = pace ? 1 : dkp_path_steps(c);
     plan->levels = r->steps + 1, plan->draws = 1;
     if (storing)
@@ -5544,11 +5598,13 @@ static char *dkp_align(void *memory) {
     return (char *)memory + (dkp_up((size_t)(uintptr_t)memory) - (size_t)(uintptr_t)memory);
 }
 
-/* Slots in use, lowest first, in one byte each. */
+/* Slots in use, lowest first, in one byte each; one such list for each kind of value. */
 typedef struct dkp_slots {
     char *used;
     int count;
 } dkp_slots;
+
+enum { DKP_KINDS = DK_VALUE_LOCAL + 1 };
 
 static int dkp_take(dkp_slots *s) {
     int i = 0;
@@ -5558,9 +5614,8 @@ static int dkp_take(dkp_slots *s) {
     return i;
 }
 
-static void dkp_release(dkp_slots buffers, dkp_slots locals, const dk_value *v, int position) {
-    if (v->dies <= position && v->kind != DK_VALUE_GIVEN)
-        (v->kind == DK_VALUE_BUFFER ? buffers : locals).used[v->slot] = 0;
+static void dkp_release(const dkp_slots *slots, const dk_value *v, int position) {
+    if (v->dies <= position && v->kind != DK_VALUE_GIVEN) slots[(int)v->kind].used[v->slot] = 0;
 }
 
 /* Long sums run in parts, so terms that the result is written over must be read in the first part. A vector that
@@ -5585,23 +5640,26 @@ static void dkp_terms_of_dst_first(dk_plan *p, dk_row *row) {
 }
 
 /* Gives every value its slot: the lowest that is free, so that a row may write over a term that dies in it, and
-   the least number of buffers is live at any time. scratch holds 2 (values + 4) bytes. */
+   the least number of buffers is live at any time. scratch holds DKP_KINDS (values + 4) bytes. */
 static void dkp_allocate(dk_plan *p, char *scratch) {
-    dkp_slots buffers = {scratch, 1}, locals = {scratch + p->values + 4, 0};
-    memset(scratch, 0, 2 * ((size_t)p->values + 4));
-    buffers.used[0] = p->value[0].dies > 0; /* the caller's x, unless it is filled anew */
+    dkp_slots slots[DKP_KINDS], *buffers = &slots[DK_VALUE_BUFFER], *locals = &slots[DK_VALUE_LOCAL];
+    memset(scratch, 0, DKP_KINDS * ((size_t)p->values + 4));
+    for (int i = 0; i < DKP_KINDS; i++)
+        slots[i].used = scratch + (size_t)i * ((size_t)p->values + 4), slots[i].count = 0;
+    buffers->count = 1,
+    buffers->used[0] = p->value[0].dies > 0; /* the caller's x, unless it is filled anew */
     if (p->attempt)
-        buffers.count = DKP_KEPT_LOW + 1, buffers.used[DKP_KEPT_D] = buffers.used[DKP_KEPT_LOW] = 1;
+        buffers->count = DKP_KEPT_LOW + 1, buffers->used[DKP_KEPT_D] = buffers->used[DKP_KEPT_LOW] = 1;
     for (int i = 0; i < p->passes; i++) {
         dk_pass *pass = &p->pass[i];
-        memset(locals.used, 0, (size_t)locals.count);
+        memset(locals->used, 0, (size_t)locals->count);
         for (int k = pass->first; k < pass->first + pass->count; k++) {
             dk_row *row = &p->row[k];
             dk_value *dst = &p->value[row->dst];
             for (int j = row->first; j < row->first + row->count; j++)
-                dkp_release(buffers, locals, &p->value[p->term[j].value], dst->born);
-            if (dst->slot < 0) dst->slot = dkp_take(dst->kind == DK_VALUE_BUFFER ? &buffers : &locals);
-            dkp_release(buffers, locals, dst, dst->born);
+                dkp_release(slots, &p->value[p->term[j].value], dst->born);
+            if (dst->slot < 0) dst->slot = dkp_take(&slots[(int)dst->kind]);
+            dkp_release(slots, dst, dst->born);
             if (row->draw >= 0) pass->noises++;
             if (row->mask < 0) dkp_terms_of_dst_first(p, row);
         }
@@ -5610,20 +5668,20 @@ static void dkp_allocate(dk_plan *p, char *scratch) {
             dk_call *call = &p->call[pass->index];
             dk_value *out = &p->value[call->output],
                      *out2 = call->uncond_output >= 0 ? &p->value[call->uncond_output] : NULL;
-            out->slot = dkp_take(&buffers);
-            if (out2) out2->slot = dkp_take(&buffers);
-            dkp_release(buffers, locals, &p->value[call->input], pass->position);
-            dkp_release(buffers, locals, &p->value[call->x], pass->position);
-            dkp_release(buffers, locals, out, pass->position);
-            if (out2) dkp_release(buffers, locals, out2, pass->position);
+            out->slot = dkp_take(&slots[(int)out->kind]);
+            if (out2) out2->slot = dkp_take(&slots[(int)out2->kind]);
+            dkp_release(slots, &p->value[call->input], pass->position);
+            dkp_release(slots, &p->value[call->x], pass->position);
+            dkp_release(slots, out, pass->position);
+            if (out2) dkp_release(slots, out2, pass->position);
         } else if (pass->boundary == DK_BOUNDARY_NORM) {
             const dk_norm *norm = &p->norm[pass->index];
             const int read[4] = {norm->a, norm->b, norm->p, norm->q};
             for (int k = 0; k < 4; k++)
-                if (read[k] >= 0) dkp_release(buffers, locals, &p->value[read[k]], pass->position);
+                if (read[k] >= 0) dkp_release(slots, &p->value[read[k]], pass->position);
         }
     }
-    p->buffers = buffers.count - 1, p->locals = locals.count;
+    p->buffers = buffers->count - 1, p->halves = slots[DK_VALUE_HALF].count, p->locals = locals->count;
 }
 
 static uint64_t dkp_hash(uint64_t h, uint64_t v) { /* FNV-1a over the eight bytes of v */
@@ -5648,6 +5706,7 @@ static uint64_t dkp_hash_plan(const dk_plan *p) {
         h = dkp_hash(dkp_hash(h, (uint64_t)p->row[i].dst), (uint64_t)p->row[i].count);
         h = dkp_hash(h, (uint64_t)(int64_t)p->row[i].draw);
         if (p->row[i].mask >= 0) h = dkp_hash(h, (uint64_t)p->row[i].mask);
+        if (p->row[i].clip > 0) h = dkp_hash_real(h, p->row[i].clip);
     }
     for (int i = 0; i < p->calls; i++) {
         const dk_call *c = &p->call[i];
@@ -5662,7 +5721,7 @@ static uint64_t dkp_hash_plan(const dk_plan *p) {
     }
     for (int i = 0; i < p->passes; i++)
         h = dkp_hash(dkp_hash(h, (uint64_t)p->pass[i].first), p->pass[i].boundary);
-    return h;
+    return p->number ? dkp_hash(h, (uint64_t)p->number) : h;
 }
 
 /* ---------------------------------------------------------------- >>control  Step-size control */
@@ -5740,7 +5799,7 @@ static dk_status dkp_count(dk_plan *plan, dk_config *resolved, const dk_pace *pa
 
 static size_t dkp_plan_bytes(const dk_plan *counts) {
     dk_plan copy = *counts;
-    return dkp_layout(&copy, NULL) + 2 * ((size_t)counts->values + 5) + 64;
+    return dkp_layout(&copy, NULL) + DKP_KINDS * ((size_t)counts->values + 5) + 64;
 }
 
 /* Resolves a copy, for the calls that must leave the caller's config as it is but for its message. */
@@ -5799,7 +5858,7 @@ static dk_status dkp_record_resolved(dk_plan *plan, dk_config *c, const dk_pace 
     int result = r.x.term[0].value;
     if (plan->value[result].slot != 0) { /* the last state is not in x: move it there */
         dk_term t = {1, result, 0, 0};
-        dk_row row = {plan->values, plan->terms, 1, -1, -1};
+        dk_row row = {plan->values, plan->terms, 1, -1, -1, 0};
         dk_value v = {'x',        DK_VALUE_BUFFER, plan->steps,    0, plan->passes - 1,
                       r.position, r.position,      plan->calls - 1};
         plan->term[plan->terms++] = t;
@@ -5817,7 +5876,8 @@ static dk_status dkp_record_attempt(dk_plan *plan, dk_config *c, dk_pace *p) {
     size_t used = plan->used;
     dk_status status = dkp_record_resolved(plan, c, p, p->keeps);
     plan->owned = owned, plan->used = used;
-    plan->buffers = p->buffers, plan->locals = p->locals, plan->noises = p->noises;
+    plan->buffers = p->buffers, plan->halves = p->halves;
+    plan->locals = p->locals, plan->noises = p->noises;
     return status;
 }
 
@@ -5853,6 +5913,7 @@ static dk_status dkp_record_run(dk_plan *plan, dk_config *c, dk_pace *p) {
     for (int i = 0; status == DK_OK && dkp_trial(c, i, &trial); i++) {
         status = dkp_record_resolved(plan, c, &trial, NULL);
         if (plan->buffers > most.buffers) most.buffers = plan->buffers;
+        if (plan->halves > most.halves) most.halves = plan->halves;
         if (plan->locals > most.locals) most.locals = plan->locals;
         if (plan->noises > most.noises) most.noises = plan->noises;
     }
@@ -5907,12 +5968,14 @@ DK_API int dk_plan_equal(const dk_plan *a, const dk_plan *b, double tolerance, d
     if (!worst) worst = &unused;
     *worst = HUGE_VAL;
     if (a->steps != b->steps || a->calls != b->calls || a->rows != b->rows || a->terms != b->terms ||
-        a->values != b->values || a->passes != b->passes || a->norms != b->norms || a->draws != b->draws)
+        a->values != b->values || a->passes != b->passes || a->norms != b->norms || a->draws != b->draws ||
+        a->number != b->number)
         return 0;
     for (int i = 0; i < a->rows; i++)
         if (a->row[i].dst != b->row[i].dst || a->row[i].count != b->row[i].count ||
             a->row[i].draw != b->row[i].draw || a->row[i].mask != b->row[i].mask)
             return 0;
+        else dkp_differ(a->row[i].clip, b->row[i].clip, &most);
     for (int i = 0; i < a->passes; i++)
         if (a->pass[i].first != b->pass[i].first || a->pass[i].boundary != b->pass[i].boundary) return 0;
     for (int i = 0; i < a->terms; i++) {
@@ -5971,7 +6034,11 @@ static void dkp_put_row(dkp_text *t, const dk_plan *p, const dk_row *row) {
         }
         if (row->mask >= 0) dkp_put(t, ")");
     }
-    if (p->value[row->dst].kind == DK_VALUE_BUFFER) {
+    if (row->clip > 0) dkp_put_pair(t, ", clipped to ", row->clip);
+    if (p->value[row->dst].kind == DK_VALUE_HALF) {
+        dkp_put(t, p->number == DK_NUMBER_FP16 ? "  -> fp16" : "  -> bf16");
+        dkp_put_pair(t, " buffer ", p->value[row->dst].slot);
+    } else if (p->value[row->dst].kind == DK_VALUE_BUFFER) {
         dkp_put(t, "  -> ");
         if (p->value[row->dst].slot == 0) dkp_put(t, "x");
         else dkp_put_pair(t, "buffer ", p->value[row->dst].slot);
@@ -6048,86 +6115,261 @@ DK_API size_t dk_plan_text(const dk_plan *p, char *text, size_t size) {
 /* ------------------------------------------------------------------------ >>executor  Executor */
 
 enum {
-    DKP_TILE = 1024, /* a tile of every vector of a pass stays in the first level cache */
-    DKP_WIDTH = 16,  /* elements at a time: a fixed number, so that compilers vectorise without -O3 */
-    DKP_TERMS = 8    /* terms at a time */
+    DKP_TILE = 1024,     /* a tile of every vector of a pass stays in the first level cache */
+    DKP_WIDTH = 16,      /* elements at a time: a fixed number, so that compilers vectorise without -O3 */
+    DKP_TERMS = 8,       /* terms at a time */
+    DKP_LOOK = 64,       /* elements at a time when one is looked for */
+    DKP_ALONE = 1 << 15, /* shorter vectors are not worth a second thread */
+    DKP_SUMS = 64        /* parts of a sample that a norm is summed up from */
 };
 
-/* y = sum of k terms (+ y). y may be one of the terms. k is a constant where this is called. */
-static inline void dkp_combine_k(dk_real *y, int k, const dk_real *c, const dk_real *const *v, size_t n,
-                                 int add) {
-    size_t i = 0;
-    for (; i + DKP_WIDTH <= n; i += DKP_WIDTH) {
-        dk_real sum[DKP_WIDTH];
-        if (add)
-            for (int j = 0; j < DKP_WIDTH; j++) sum[j] = y[i + (size_t)j] + c[0] * v[0][i + (size_t)j];
-        else
-            for (int j = 0; j < DKP_WIDTH; j++) sum[j] = c[0] * v[0][i + (size_t)j];
-        for (int m = 1; m < k; m++)
-            for (int j = 0; j < DKP_WIDTH; j++) sum[j] += c[m] * v[m][i + (size_t)j];
-        for (int j = 0; j < DKP_WIDTH; j++) y[i + (size_t)j] = sum[j];
+/* DKP_COMPILE_TWICE makes a function of name_plain, which must be inline: where there is AVX2 it runs as compiled for
+   that. The results are the same bits. Still wider vectors gain nothing here. */
+#ifdef DKP_DISPATCH
+#define DKP_AVX2 __attribute__((target("avx2,f16c")))
+#define DKP_CHOOSE(name, parameters, arguments)                    \
+    static void name parameters {                                  \
+        if (__builtin_cpu_supports("avx2")) name##_avx2 arguments; \
+        else name##_plain arguments;                               \
     }
-    for (; i < n; i++) {
-        dk_real sum = add ? y[i] + c[0] * v[0][i] : c[0] * v[0][i];
-        for (int m = 1; m < k; m++) sum += c[m] * v[m][i];
-        y[i] = sum;
+#define DKP_COMPILE_TWICE(name, parameters, arguments)                      \
+    DKP_AVX2 static void name##_avx2 parameters { name##_plain arguments; } \
+    DKP_CHOOSE(name, parameters, arguments)
+#else
+#define DKP_CHOOSE(name, parameters, arguments) \
+    static void name parameters { name##_plain arguments; }
+#define DKP_COMPILE_TWICE DKP_CHOOSE
+#endif
+
+/* Before a loop whose elements do not depend on one another, also where a result is written over what it is made of. */
+#if defined(__clang__)
+#define DKP_APART _Pragma("clang loop vectorize(assume_safety) unroll(disable)")
+#define DKP_FEW _Pragma("clang loop vectorize(disable) unroll(disable)")
+#elif defined(__GNUC__)
+#define DKP_APART _Pragma("GCC ivdep")
+#define DKP_FEW
+#else
+#define DKP_APART
+#define DKP_FEW
+#endif
+/* y[i] = value for all i < n */
+#define DKP_FOR_EACH(n, y, value)                                                     \
+    do {                                                                              \
+        size_t at = 0, i;                                                             \
+        for (; at + DKP_WIDTH <= (n); at += DKP_WIDTH) {                              \
+            DKP_APART                                                                 \
+            for (int j = 0; j < DKP_WIDTH; j++) i = at + (size_t)j, (y)[i] = (value); \
+        }                                                                             \
+        DKP_FEW                                                                       \
+        for (i = at; i < (n); i++) (y)[i] = (value);                                  \
+    } while (0)
+
+/* y = sum of k terms (+ y). y may be one of the terms. */
+DKP_INLINE void dkp_combine_plain(dk_real *y, int k, const dk_real *factor, const dk_real *const *term,
+                                  size_t n, int add) {
+    dk_real c[DKP_TERMS];
+    const dk_real *v[DKP_TERMS];
+    for (int m = 0; m < DKP_TERMS; m++) c[m] = factor[m < k ? m : 0], v[m] = term[m < k ? m : 0];
+#define DKP_1 c[0] * v[0][i]
+#define DKP_2 DKP_1 + c[1] * v[1][i]
+#define DKP_3 DKP_2 + c[2] * v[2][i]
+#define DKP_4 DKP_3 + c[3] * v[3][i]
+#define DKP_5 DKP_4 + c[4] * v[4][i]
+#define DKP_6 DKP_5 + c[5] * v[5][i]
+#define DKP_7 DKP_6 + c[6] * v[6][i]
+#define DKP_8 DKP_7 + c[7] * v[7][i]
+#define DKP_SUM(k, sum)                     \
+    case k: DKP_FOR_EACH(n, y, sum); break; \
+    case -k: DKP_FOR_EACH(n, y, y[i] + sum); break;
+    switch (add ? -k : k) {
+        DKP_SUM(1, DKP_1)
+        DKP_SUM(2, DKP_2)
+        DKP_SUM(3, DKP_3)
+        DKP_SUM(4, DKP_4)
+        DKP_SUM(5, DKP_5)
+        DKP_SUM(6, DKP_6)
+        DKP_SUM(7, DKP_7)
+        DKP_SUM(8, DKP_8)
     }
+#undef DKP_SUM
 }
 
-static void dkp_combine(dk_real *y, int k, const dk_real *c, const dk_real *const *v, size_t n, int add) {
-    switch (add ? 0 : k) {
-    case 1: dkp_combine_k(y, 1, c, v, n, 0); break;
-    case 2: dkp_combine_k(y, 2, c, v, n, 0); break;
-    case 3: dkp_combine_k(y, 3, c, v, n, 0); break;
-    case 4: dkp_combine_k(y, 4, c, v, n, 0); break;
-    default: dkp_combine_k(y, k, c, v, n, add);
-    }
+DKP_COMPILE_TWICE(dkp_combine,
+                  (dk_real * y, int k, const dk_real *factor, const dk_real *const *term, size_t n, int add),
+                  (y, k, factor, term, n, add))
+
+/* Numbers of 16 bits, without a branch, in what compilers vectorise; no subnormal float is computed with. */
+
+/* All bits where a < b, for numbers below 2^31; gcc turns comparisons into branches here. */
+static inline uint32_t dkp_less(uint32_t a, uint32_t b) { return 0u - ((a - b) >> 31); }
+
+/* Added to |v|, M = 2^13 max(2^e, 2^-14), where |v| is in [2^e, 2^(e+1)), leaves as many bits of it as fp16 has. What
+   exceeds M is the mantissa with its leading bit, which carries into the exponent of the code. */
+static inline uint32_t dkp_to_fp16(float v) {
+    uint32_t bits = dkp_bits(v) & 0x7FFFFFFFu, power = bits & 0x7F800000u;
+    power = power > 0x38800000u ? power : 0x38800000u;
+    uint32_t M = power + (13u << 23), nan = dkp_less(0x7F800000u, bits), large = dkp_less(0x477FFFFFu, bits);
+    uint32_t code = dkp_bits(dkp_float(bits) + dkp_float(M)) - M + (M >> 13) - (126u << 10);
+    uint32_t other = 0x7C00u | (nan & (0x200u | (bits >> 13 & 0x3FFu)));
+    return (large & other) | (~large & code) | (dkp_bits(v) >> 16 & 0x8000u);
 }
+
+/* The exponent is moved by 224 - 112, so that fp16's highest becomes float's. A subnormal comes out as 2^-15 plus half of
+   itself, and what it is below 2^-14 is added once more. */
+static inline float dkp_from_fp16(uint32_t h) {
+    float v = dkp_float(((h & 0x7FFFu) << 13) + 0x70000000u) * 1.92592994438723586e-34f; /* 2^-112 */
+    float below = v - 6.103515625e-05f;
+    v += below < 0.0f ? below : 0.0f;
+    return dkp_float(dkp_bits(v) | (h & 0x8000u) << 16);
+}
+
+static inline uint32_t dkp_to_bf16(float v) {
+    uint32_t bits = dkp_bits(v), rounded = bits + 0x7FFFu + (bits >> 16 & 1u);
+    uint32_t nan = dkp_less(0x7F800000u, bits & 0x7FFFFFFFu);
+    return ((nan & (bits | 0x400000u)) | (~nan & rounded)) >> 16;
+}
+
+/* A float from which rounding again to fewer bits gives what rounding v would (round to odd, Boldo & Melquiond 2008). */
+static inline float dkp_odd(dk_real v) {
+    float f = (float)v;
+    double size = fabs((double)v), rounded = fabs((double)f);
+    uint32_t more = rounded > size, differs = more | (rounded < size);
+    return dkp_float((dkp_bits(f) - more) | differs);
+}
+
+static inline uint32_t dkp_to_half(dk_number number, dk_real v) {
+    float f = sizeof v > sizeof f ? dkp_odd(v) : (float)v;
+    return number == DK_NUMBER_FP16 ? dkp_to_fp16(f) : dkp_to_bf16(f);
+}
+
+static inline dk_real dkp_from_half(dk_number number, uint32_t h) {
+    return (dk_real)(number == DK_NUMBER_FP16 ? dkp_from_fp16(h) : dkp_float(h << 16));
+}
+
+DKP_INLINE void dkp_to_halves_plain(dk_number number, const dk_real *from, uint16_t *to, size_t n) {
+    if (number == DK_NUMBER_FP16) DKP_FOR_EACH(n, to, (uint16_t)dkp_to_half(DK_NUMBER_FP16, from[i]));
+    else DKP_FOR_EACH(n, to, (uint16_t)dkp_to_half(DK_NUMBER_BF16, from[i]));
+}
+
+DKP_INLINE void dkp_from_halves_plain(dk_number number, const uint16_t *from, dk_real *to, size_t n) {
+    if (number == DK_NUMBER_FP16) DKP_FOR_EACH(n, to, dkp_from_half(DK_NUMBER_FP16, from[i]));
+    else DKP_FOR_EACH(n, to, dkp_from_half(DK_NUMBER_BF16, from[i]));
+}
+
+#ifdef DKP_AVX2
+/* fp16 has instructions of its own, which give the same bits. */
+typedef float dkp_v8 __attribute__((vector_size(32)));
+typedef short dkp_h8 __attribute__((vector_size(16)));
+
+DKP_AVX2 static void dkp_to_halves_avx2(dk_number number, const dk_real *from, uint16_t *to, size_t n) {
+    size_t i = 0;
+    if (number == DK_NUMBER_FP16 && sizeof *from == sizeof(float))
+        for (; i + 8 <= n; i += 8) {
+            dkp_v8 v;
+            memcpy(&v, from + i, sizeof v);
+            dkp_h8 h = __builtin_ia32_vcvtps2ph256(v, 0);
+            memcpy(to + i, &h, sizeof h);
+        }
+    dkp_to_halves_plain(number, from + i, to + i, n - i);
+}
+
+DKP_AVX2 static void dkp_from_halves_avx2(dk_number number, const uint16_t *from, dk_real *to, size_t n) {
+    size_t i = 0;
+    if (number == DK_NUMBER_FP16 && sizeof *to == sizeof(float))
+        for (; i + 8 <= n; i += 8) {
+            dkp_h8 h;
+            memcpy(&h, from + i, sizeof h);
+            dkp_v8 v = __builtin_ia32_vcvtph2ps256(h);
+            memcpy(to + i, &v, sizeof v);
+        }
+    dkp_from_halves_plain(number, from + i, to + i, n - i);
+}
+#endif
+DKP_CHOOSE(dkp_to_halves, (dk_number number, const dk_real *from, uint16_t *to, size_t n),
+           (number, from, to, n))
+DKP_CHOOSE(dkp_from_halves, (dk_number number, const uint16_t *from, dk_real *to, size_t n),
+           (number, from, to, n))
+
+DK_API void dk_to_half(dk_number number, const dk_real *from, uint16_t *to, size_t n) {
+    dkp_to_halves(number, from, to, n);
+}
+
+DK_API void dk_from_half(dk_number number, const uint16_t *from, dk_real *to, size_t n) {
+    dkp_from_halves(number, from, to, n);
+}
+
+DKP_INLINE void dkp_clip_plain(dk_real *y, size_t n, dk_real most) {
+    DKP_FOR_EACH(n, y, y[i] < most ? y[i] : most);
+    DKP_FOR_EACH(n, y, y[i] > -most ? y[i] : -most);
+}
+DKP_COMPILE_TWICE(dkp_clip, (dk_real * y, size_t n, dk_real most), (y, n, most))
 
 static dk_real *dkp_buffer(const dk_run *run, int slot) {
     return slot == 0 ? run->x : run->buffers + (size_t)(slot - 1) * run->size;
 }
 
-/* A tile of a value: `at` counts from the start of the whole vector. */
-static dk_real *dkp_tile(const dk_run *run, int value, size_t at) {
-    const dk_value *v = &run->plan->value[value];
-    if (v->kind == DK_VALUE_LOCAL) return run->tiles + (size_t)v->slot * DKP_TILE;
+static uint16_t *dkp_half_buffer(const dk_run *run, int slot) {
+    return run->halves + (size_t)slot * run->size;
+}
+
+/* Elements [at, at + n) of every vector, local ones at `tiles`. */
+typedef struct dkp_window {
+    const dk_run *run;
+    dk_real *tiles;
+    size_t at, n;
+} dkp_window;
+
+static dk_real *dkp_tile(const dkp_window *w, int value) {
+    const dk_value *v = &w->run->plan->value[value];
+    const dk_config *c = &w->run->config;
+    if (v->kind == DK_VALUE_LOCAL) return w->tiles + (size_t)v->slot * DKP_TILE;
     if (v->kind == DK_VALUE_GIVEN) /* never written */
-        return (dk_real *)(uintptr_t)(v->slot ? run->config.mask : run->config.known) + at;
-    return dkp_buffer(run, v->slot) + at;
+        return (dk_real *)(uintptr_t)(v->slot ? c->mask : c->known) + w->at;
+    return dkp_buffer(w->run, v->slot) + w->at;
 }
 
-static void dkp_blend_row(const dk_run *run, const dk_row *row, size_t at, size_t n) {
-    const dk_term *t = &run->plan->term[row->first];
-    const dk_real *m = dkp_tile(run, row->mask, at), *v[DKP_TERMS];
-    dk_real *y = dkp_tile(run, row->dst, at), c[DKP_TERMS];
-    for (int j = 0; j < row->count; j++) c[j] = (dk_real)t[j].c, v[j] = dkp_tile(run, t[j].value, at);
-    for (size_t i = 0; i < n; i++) {
-        dk_real sum = 0;
-        for (int j = 1; j < row->count; j++) sum += c[j] * v[j][i];
-        y[i] = (1 - m[i]) * (c[0] * v[0][i]) + m[i] * sum;
-    }
+/* The same of a value in 16 bits; NULL of others. */
+static uint16_t *dkp_half_tile(const dkp_window *w, int value) {
+    const dk_value *v = &w->run->plan->value[value];
+    return v->kind == DK_VALUE_HALF ? dkp_half_buffer(w->run, v->slot) + w->at : NULL;
 }
 
-/* Part [from, from + n) of a tile of one row, all within sample b where coefficients depend on the sample. */
-static void dkp_run_row(const dk_run *run, const dk_row *row, size_t at, size_t from, size_t n, size_t b) {
-    dk_real *y = dkp_tile(run, row->dst, at) + from, c[DKP_TERMS];
+static void dkp_blend_row(const dkp_window *w, const dk_row *row) {
+    const dk_term *t = &w->run->plan->term[row->first];
+    const dk_real *m = dkp_tile(w, row->mask), *v[DKP_TERMS];
+    dk_real *y = dkp_tile(w, row->dst), c[DKP_TERMS] = {0}, sum[DKP_TILE];
+    for (int j = 0; j < row->count; j++) c[j] = (dk_real)t[j].c, v[j] = dkp_tile(w, t[j].value);
+    if (row->count > 1) dkp_combine(sum, row->count - 1, c + 1, v + 1, w->n, 0);
+    else memset(sum, 0, sizeof sum);
+    DKP_FOR_EACH(w->n, y, (1 - m[i]) * (c[0] * v[0][i]) + m[i] * sum[i]);
+}
+
+/* Elements [from, from + n) of a window of one row, all within sample b where coefficients depend on the sample. */
+static void dkp_run_row(const dkp_window *w, const dk_row *row, size_t from, size_t n, size_t b) {
+    const dk_run *run = w->run;
+    const dk_plan *p = run->plan;
+    dk_real c[DKP_TERMS], read[DKP_TILE], written[DKP_TILE];
     const dk_real *v[DKP_TERMS];
-    int done = 0;
+    uint16_t *half = dkp_half_tile(w, row->dst);
+    dk_real *y = half ? written : dkp_tile(w, row->dst) + from;
     if (row->count == 0) memset(y, 0, n * sizeof *y);
-    while (done < row->count) {
-        int k = row->count - done < DKP_TERMS ? row->count - done : DKP_TERMS;
-        for (int i = 0; i < k; i++) {
-            const dk_term *t = &run->plan->term[row->first + done + i];
+    for (int done = 0, k; done < row->count; done += k) {
+        int halves = 0; /* `read` has room for one */
+        for (k = 0; k < DKP_TERMS && done + k < row->count; k++) {
+            const dk_term *t = &p->term[row->first + done + k];
+            const uint16_t *h = dkp_half_tile(w, t->value);
+            if (h && halves++) break;
+            if (h) dk_from_half(p->number, h + from, read, n);
+            v[k] = h ? read : dkp_tile(w, t->value) + from;
             double factor = t->c;
             for (int power = 0; t->scalar && power < t->power; power++)
                 factor *= run->scalars[(size_t)(t->scalar - 1) * (size_t)run->config.batch + b];
-            c[i] = (dk_real)factor;
-            v[i] = dkp_tile(run, t->value, at) + from;
+            c[k] = (dk_real)factor;
         }
         dkp_combine(y, k, c, v, n, done > 0);
-        done += k;
     }
+    if (row->clip > 0) dkp_clip(y, n, (dk_real)row->clip);
+    if (half) dk_to_half(p->number, y, half + from, n);
 }
 
 static int dkp_by_sample(const dk_run *run, const dk_row *row) {
@@ -6143,53 +6385,107 @@ static void dkp_fill_noise(const dk_run *run, int draw, size_t sample, size_t el
     dk_normals(seed, number, (uint32_t)(run->pace.draws + draw), element, n, out);
 }
 
-/* All rows of a pass on elements [at, at + n). */
-static void dkp_run_tile(const dk_run *run, const dk_pass *pass, size_t at, size_t n) {
-    const dk_plan *p = run->plan;
+/* All rows of a pass. */
+static void dkp_run_window(const dkp_window *w, const dk_pass *pass) {
+    const dk_run *run = w->run;
     int noises = 0;
     for (int k = pass->first; k < pass->first + pass->count; k++) {
-        const dk_row *row = &p->row[k];
+        const dk_row *row = &run->plan->row[k];
         if (row->draw >= 0 && run->config.noise) { /* the callback has filled a buffer of its own */
-            memcpy(dkp_tile(run, row->dst, at), run->noise + (size_t)noises++ * run->size + at,
-                   n * sizeof(dk_real));
+            memcpy(dkp_tile(w, row->dst), run->noise + (size_t)noises++ * run->size + w->at,
+                   w->n * sizeof(dk_real));
             continue;
         }
         if (row->mask >= 0) {
-            dkp_blend_row(run, row, at, n);
+            dkp_blend_row(w, row);
             continue;
         }
         if (!dkp_by_sample(run, row)) {
-            dkp_run_row(run, row, at, 0, n, 0);
+            dkp_run_row(w, row, 0, w->n, 0);
             continue;
         }
-        for (size_t from = 0; from < n;) { /* the pieces of the tile that lie in one sample each */
-            size_t b = (at + from) / run->dim, element = (at + from) % run->dim;
-            size_t count = run->dim - element < n - from ? run->dim - element : n - from;
+        for (size_t from = 0; from < w->n;) { /* the pieces of the tile that lie in one sample each */
+            size_t b = (w->at + from) / run->dim, element = (w->at + from) % run->dim;
+            size_t count = run->dim - element < w->n - from ? run->dim - element : w->n - from;
             if (row->draw >= 0)
-                dkp_fill_noise(run, row->draw, b, element, count, dkp_tile(run, row->dst, at) + from);
-            else dkp_run_row(run, row, at, from, count, b);
+                dkp_fill_noise(run, row->draw, b, element, count, dkp_tile(w, row->dst) + from);
+            else dkp_run_row(w, row, from, count, b);
             from += count;
         }
     }
 }
 
+/* Work on units 0 .. units - 1 of a long vector, in parts that may run at once. What a unit is, and so every
+   result, does not depend on the number of parts. */
+typedef struct dkp_work {
+    dk_run *run;
+    void (*range)(const struct dkp_work *work, int part, size_t first, size_t end);
+    size_t units;
+    int parts;
+    const dk_pass *pass; /* what it is about */
+    const dk_norm *norm;
+    int slot;
+} dkp_work;
+
+static void dkp_part(void *arg, int i) {
+    const dkp_work *w = (const dkp_work *)arg;
+    size_t part = (size_t)i, parts = (size_t)w->parts, share = w->units / parts, rest = w->units % parts;
+    size_t first = part * share + (part < rest ? part : rest);
+    w->range(w, i, first, first + share + (part < rest));
+}
+
+static void dkp_share(dkp_work *w) {
+    const dk_config *c = &w->run->config;
+    w->parts = w->run->size < DKP_ALONE ? 1 : c->threads;
+    if (w->units < (size_t)w->parts) w->parts = (int)w->units;
+    if (w->parts == 1) {
+        dkp_part(w, 0);
+    } else if (c->parallel) {
+        c->parallel(c->parallel_user, w->parts, dkp_part, w);
+    } else {
+#ifdef _OPENMP
+#pragma omp parallel for schedule(static) num_threads(w->parts)
+#endif
+        for (int i = 0; i < w->parts; i++) dkp_part(w, i);
+    }
+}
+
+static size_t dkp_units(size_t n, size_t unit) { return n / unit + (n % unit > 0); }
+
+static void dkp_run_range(const dkp_work *work, int part, size_t first, size_t end) {
+    const dk_run *run = work->run;
+    dkp_window w = {run, run->tiles + (size_t)part * (size_t)run->plan->locals * DKP_TILE, 0, DKP_TILE};
+    for (size_t i = first; i < end; i++) {
+        w.at = i * DKP_TILE;
+        if (run->size - w.at < w.n) w.n = run->size - w.at;
+        dkp_run_window(&w, work->pass);
+    }
+}
+
 static int dkp_rows(void *user, dk_run *run, const dk_pass *pass) {
+    dkp_work work = {run, dkp_run_range, dkp_units(run->size, DKP_TILE), 0, pass, NULL, 0};
     (void)user;
-    const size_t tile = DKP_TILE;
-    for (size_t at = 0; at < run->size; at += tile)
-        dkp_run_tile(run, pass, at, run->size - at < tile ? run->size - at : tile);
+    if (pass->count > 0) dkp_share(&work);
     return 0;
 }
 
-static double dkp_norm(const dk_real *v, size_t n) {
-    double sum = 0;
-    for (size_t i = 0; i < n; i++) sum += (double)v[i] * (double)v[i];
-    return sqrt(sum);
+/* The sum of squares, in DKP_WIDTH sums side by side. */
+static double dkp_squares(const dk_real *v, size_t n) {
+    double sum[DKP_WIDTH], all = 0;
+    size_t i = 0;
+    for (int j = 0; j < DKP_WIDTH; j++) sum[j] = 0;
+    for (; i + DKP_WIDTH <= n; i += DKP_WIDTH)
+        for (int j = 0; j < DKP_WIDTH; j++) sum[j] += (double)v[i + (size_t)j] * (double)v[i + (size_t)j];
+    for (int j = 0; j < DKP_WIDTH; j++) all += sum[j];
+    for (; i < n; i++) all += (double)v[i] * (double)v[i];
+    return all;
 }
 
-/* Root mean square of the difference of two vectors, each element in units of what is tolerated there. */
-static double dkp_error(const dk_norm *norm, const dk_real *a, const dk_real *b, const dk_real *p,
-                        const dk_real *q, size_t n) {
+static double dkp_norm(const dk_real *v, size_t n) { return sqrt(dkp_squares(v, n)); }
+
+/* The sum of squares of the difference of two vectors, each element in units of what is tolerated there. */
+static double dkp_errors(const dk_norm *norm, const dk_real *a, const dk_real *b, const dk_real *p,
+                         const dk_real *q, size_t n) {
     double sum = 0;
     for (size_t i = 0; i < n; i++) {
         double size = fabs((double)p[i]), other = fabs((double)q[i]), difference = (double)a[i];
@@ -6200,42 +6496,94 @@ static double dkp_error(const dk_norm *norm, const dk_real *a, const dk_real *b,
         else if (size < norm->atol) size = norm->atol;
         if (difference < 0 || difference > 0) sum += difference / size * (difference / size);
     }
-    return sqrt(sum / (double)n);
+    return sum;
 }
 
-static const dk_real *dkp_sample_of(const dk_run *run, int value, size_t sample) {
-    return value < 0 ? NULL : dkp_buffer(run, run->plan->value[value].slot) + sample * run->dim;
+/* Elements of a sample that make one sum: at most DKP_SUMS such chunks. */
+static size_t dkp_chunk(size_t dim) { return dkp_units(dkp_units(dim, DKP_SUMS), DKP_TILE) * DKP_TILE; }
+
+static const dk_real *dkp_sample_of(const dk_run *run, int value, size_t element) {
+    return value < 0 ? NULL : dkp_buffer(run, run->plan->value[value].slot) + element;
+}
+
+/* Two sums for each chunk. */
+static void dkp_norm_range(const dkp_work *work, int part, size_t first, size_t end) {
+    const dk_run *run = work->run;
+    const dk_norm *norm = work->norm;
+    size_t chunk = dkp_chunk(run->dim), chunks = dkp_units(run->dim, chunk);
+    (void)part;
+    for (size_t i = first; i < end; i++) {
+        size_t from = i % chunks * chunk, n = run->dim - from < chunk ? run->dim - from : chunk;
+        size_t at = i / chunks * run->dim + from;
+        const dk_real *a = dkp_sample_of(run, norm->a, at), *b = dkp_sample_of(run, norm->b, at);
+        int ratio = norm->kind == DK_NORM_RATIO;
+        run->sums[2 * i] = ratio ? dkp_squares(a, n)
+                                 : dkp_errors(norm, a, b, dkp_sample_of(run, norm->p, at),
+                                              dkp_sample_of(run, norm->q, at), n);
+        run->sums[2 * i + 1] = ratio ? dkp_squares(b, n) : (double)n;
+    }
 }
 
 static int dkp_norms(void *user, dk_run *run, const dk_norm *norm, double *of_sample) {
+    size_t chunks = dkp_units(run->dim, dkp_chunk(run->dim)), batch = (size_t)run->config.batch;
+    dkp_work work = {run, dkp_norm_range, chunks * batch, 0, NULL, norm, 0};
     (void)user;
-    for (size_t s = 0; s < (size_t)run->config.batch; s++) {
-        const dk_real *a = dkp_sample_of(run, norm->a, s), *b = dkp_sample_of(run, norm->b, s);
-        if (norm->kind == DK_NORM_RATIO) {
-            double below = dkp_norm(b, run->dim);
-            /* a vanishing score has no direction to step in: no step */
-            of_sample[s] = below > 0 ? dkp_norm(a, run->dim) / below : 0;
-        } else {
-            of_sample[s] = dkp_error(norm, a, b, dkp_sample_of(run, norm->p, s),
-                                     dkp_sample_of(run, norm->q, s), run->dim);
-        }
+    dkp_share(&work);
+    for (size_t s = 0; s < batch; s++) {
+        double above = 0, below = 0;
+        for (size_t i = s * chunks; i < (s + 1) * chunks; i++)
+            above += run->sums[2 * i], below += run->sums[2 * i + 1];
+        /* a vanishing score has no direction to step in: no step */
+        of_sample[s] = below > 0 ? sqrt(above / below) : 0;
     }
     return 0;
 }
 
-/* v - v is 0 for every finite v and NaN for the others. */
-static int dkp_find_bad(void *user, dk_run *run, int slot, size_t *bad) {
-    const dk_real *v = dkp_buffer(run, slot);
-    size_t i = 0;
-    (void)user;
-    for (; i + DKP_WIDTH <= run->size; i += DKP_WIDTH) {
-        dk_real sum[DKP_WIDTH], any = 0;
-        for (int j = 0; j < DKP_WIDTH; j++) sum[j] = v[i + (size_t)j] - v[i + (size_t)j];
-        for (int j = 0; j < DKP_WIDTH; j++) any += sum[j];
-        if (!(any >= 0)) break;
+/* v - v is 0 for every finite v and NaN for the others. n is a constant where these two are called. */
+DKP_INLINE int dkp_bad(const dk_real *v, int n) {
+    int bad = 0;
+    for (int j = 0; j < n; j++) bad |= !(v[j] - v[j] >= 0);
+    return bad;
+}
+
+/* Where all bits of the exponent are set, adding its lowest one carries into the sign's place. */
+DKP_INLINE int dkp_bad_half(const uint16_t *h, uint16_t lowest, int n) {
+    uint16_t all = 0;
+    for (int j = 0; j < n; j++) all |= (uint16_t)((h[j] & 0x7FFFu) + lowest);
+    return all >> 15;
+}
+
+/* From element *at on; end if there is none. */
+DKP_INLINE void dkp_first_bad_plain(const dk_run *run, int slot, size_t *at, size_t end) {
+    size_t i = *at;
+    if (run->plan->number) {
+        const uint16_t *h = dkp_half_buffer(run, slot),
+                       lowest = run->plan->number == DK_NUMBER_FP16 ? 0x400 : 0x80;
+        while (i + DKP_LOOK <= end && !dkp_bad_half(h + i, lowest, DKP_LOOK)) i += DKP_LOOK;
+        while (i < end && !dkp_bad_half(h + i, lowest, 1)) i++;
+    } else {
+        const dk_real *v = dkp_buffer(run, slot);
+        while (i + DKP_LOOK <= end && !dkp_bad(v + i, DKP_LOOK)) i += DKP_LOOK;
+        while (i < end && !dkp_bad(v + i, 1)) i++;
     }
-    while (i < run->size && v[i] - v[i] >= 0) i++;
-    *bad = i;
+    *at = i;
+}
+DKP_COMPILE_TWICE(dkp_first_bad, (const dk_run *run, int slot, size_t *at, size_t end), (run, slot, at, end))
+
+static void dkp_look_range(const dkp_work *work, int part, size_t first, size_t end) {
+    size_t size = work->run->size, to = end * DKP_TILE < size ? end * DKP_TILE : size;
+    size_t bad = first * DKP_TILE;
+    dkp_first_bad(work->run, work->slot, &bad, to);
+    work->run->sums[part] = (double)(bad < to ? bad : size);
+}
+
+static int dkp_find_bad(void *user, dk_run *run, int slot, size_t *bad) {
+    dkp_work work = {run, dkp_look_range, dkp_units(run->size, DKP_TILE), 0, NULL, NULL, slot};
+    (void)user;
+    dkp_share(&work);
+    *bad = run->size;
+    for (int i = 0; i < work.parts; i++)
+        if (run->sums[i] < (double)*bad) *bad = (size_t)run->sums[i];
     return 0;
 }
 
@@ -6246,7 +6594,7 @@ static const dk_backend dkp_memory_backend = {NULL, dkp_rows, dkp_norms, dkp_fin
 enum { DKP_CONTROL_NORMS = 2 }; /* at most so many in an attempt */
 
 typedef struct dkp_sizes {
-    size_t buffers, tiles, noise, scalars, all;
+    size_t buffers, halves, tiles, noise, scalars, sums, all;
 } dkp_sizes;
 
 static size_t dkp_scalars(const dk_plan *p, const dk_config *c) {
@@ -6254,19 +6602,23 @@ static size_t dkp_scalars(const dk_plan *p, const dk_config *c) {
 }
 
 static dkp_sizes dkp_workspace(const dk_plan *p, const dk_config *c) {
-    size_t size = c->dim * (size_t)c->batch * sizeof(dk_real);
+    size_t size = c->dim * (size_t)c->batch * sizeof(dk_real), batch = (size_t)c->batch;
+    size_t parts = (size_t)c->threads, chunks = dkp_units(c->dim, dkp_chunk(c->dim));
+    size_t norms = p->norms || p->attempt ? 2 * chunks * batch : 0;
     dkp_sizes s;
     size_t most = ((size_t)-1) / 4 / size; /* vectors that can be counted in bytes at all */
-    if ((size_t)p->buffers + (size_t)p->noises >= most) {
+    if ((size_t)p->buffers + (size_t)p->halves + (size_t)p->noises >= most) {
         memset(&s, 0, sizeof s);
         s.all = (size_t)-1; /* no memory is that large: refused where it is asked for */
         return s;
     }
     s.buffers = c->backend ? 0 : dkp_up((size_t)p->buffers * size);
-    s.tiles = c->backend ? 0 : dkp_up((size_t)p->locals * DKP_TILE * sizeof(dk_real));
+    s.halves = c->backend ? 0 : dkp_up((size_t)p->halves * c->dim * batch * sizeof(uint16_t));
+    s.tiles = c->backend ? 0 : dkp_up(parts * (size_t)p->locals * DKP_TILE * sizeof(dk_real));
     s.noise = c->noise && !c->backend ? dkp_up((size_t)p->noises * size) : 0;
     s.scalars = dkp_up(dkp_scalars(p, c) * sizeof(double));
-    s.all = s.buffers + s.tiles + s.noise + s.scalars + 64;
+    s.sums = c->backend ? 0 : dkp_up((norms > parts ? norms : parts) * sizeof(double));
+    s.all = s.buffers + s.halves + s.tiles + s.noise + s.scalars + s.sums + 64;
     return s;
 }
 
@@ -6327,10 +6679,12 @@ static dk_status dkp_begin(dk_run *run, const dk_plan *plan, dk_config *c, dk_re
     run->plan = plan, run->config = *c, run->dim = c->dim, run->size = c->dim * (size_t)c->batch;
     run->x = x, run->owned = owned ? memory : NULL;
     run->buffers = (dk_real *)(void *)base;
-    run->tiles = (dk_real *)(void *)(base + sizes.buffers);
-    run->noise = (dk_real *)(void *)(base + sizes.buffers + sizes.tiles);
-    run->scalars = (double *)(void *)(base + sizes.buffers + sizes.tiles + sizes.noise);
-    if (!c->backend) memset(base, 0, sizes.buffers); /* so that saved bytes never hold garbage */
+    run->halves = (uint16_t *)(void *)(base += sizes.buffers);
+    run->tiles = (dk_real *)(void *)(base += sizes.halves);
+    run->noise = (dk_real *)(void *)(base += sizes.tiles);
+    run->scalars = (double *)(void *)(base += sizes.noise);
+    run->sums = (double *)(void *)(base += sizes.scalars);
+    memset(run->buffers, 0, sizes.buffers + sizes.halves); /* so that saved bytes never hold garbage */
     if (sizes.scalars) memset(run->scalars, 0, sizes.scalars);
     return DK_OK;
 }
@@ -6421,6 +6775,12 @@ static void dkp_hand_out(dk_run *run, dk_eval *e) {
     e->input_slot = p->value[call->input].slot, e->output_slot = p->value[call->output].slot;
     e->uncond_slot = call->uncond_output >= 0 ? p->value[call->uncond_output].slot : -1;
     if (run->config.backend) return;
+    if (p->number) {
+        e->input_half = dkp_half_buffer(run, e->input_slot);
+        e->output_half = dkp_half_buffer(run, e->output_slot);
+        if (call->uncond_output >= 0) e->uncond_output_half = dkp_half_buffer(run, e->uncond_slot);
+        return;
+    }
     e->input = dkp_buffer(run, e->input_slot), e->output = dkp_buffer(run, e->output_slot);
     if (call->uncond_output >= 0) e->uncond_output = dkp_buffer(run, e->uncond_slot);
 }
@@ -6698,6 +7058,8 @@ DK_API dk_status dk_log_likelihood(dk_config *c, dk_denoise_fn denoise, void *us
     double *levels = NULL;
     dk_real *state = NULL;
     dkp_likelihood l = {&network, c->schedule, denoise, user, probe, NULL, NULL, NULL};
+    if (c->number || c->clip > 0)
+        return dkp_fail_text(c->message, DK_ERROR_CONFIG, "number and clip: must be 0 for a likelihood");
     if (!given.sampler.record && !given.sampler.name) given.sampler = dk_sampler_named("rk45");
     if (given.grid.final == DK_FINAL_DEFAULT && given.grid.spacing != DK_SPACING_LEVELS)
         given.grid.final = DK_FINAL_MIN;
@@ -6737,13 +7099,16 @@ DK_API dk_status dk_denoised(dk_run *run, dk_real *out) {
     }
     const dk_call *call = dkp_open_call(run);
     const dk_real c[2] = {(dk_real)call->d_f, (dk_real)call->d_x};
-    const dk_real *const v[2] = {dkp_buffer(run, run->plan->value[call->output].slot), dk_state(run)};
+    int slot = run->plan->value[call->output].slot, half = run->plan->number != DK_NUMBER_REAL;
+    if (half) dk_from_half(run->plan->number, dkp_half_buffer(run, slot), out, run->size);
+    const dk_real *const v[2] = {half ? out : dkp_buffer(run, slot), dk_state(run)};
     dkp_combine(out, call->d_x < 0 || call->d_x > 0 ? 2 : 1, c, v, run->size, 0);
+    if (call->clip > 0) dkp_clip(out, run->size, (dk_real)call->clip);
     return DK_OK;
 }
 
 /* Saved bytes, little-endian: magic, version, size of dk_real, plan hash, dim, batch, cursor, open evaluation,
-   scalars, x and buffers, and last a hash of all that precedes. */
+   scalars, x, buffers and halves, and last a hash of all that precedes. */
 typedef struct dkp_bytes {
     unsigned char *write; /* either */
     const unsigned char *read;
@@ -6784,7 +7149,8 @@ DK_API size_t dk_save_size(const dk_run *run) {
     if (!run->plan || run->config.backend) return 0;
     return DKP_SAVE_HEAD + (run->plan->attempt ? (size_t)DKP_SAVE_PACE : 0) +
            dkp_scalars(run->plan, &run->config) * 8 +
-           (size_t)(run->plan->buffers + 1) * run->size * sizeof(dk_real) + 8;
+           (size_t)(run->plan->buffers + 1) * run->size * sizeof(dk_real) +
+           (size_t)run->plan->halves * run->size * sizeof(uint16_t) + 8;
 }
 
 static void dkp_double_io(dkp_bytes *io, double *v) {
@@ -6842,6 +7208,10 @@ static void dkp_save_body(dk_run *run, dkp_bytes *io) {
     for (size_t i = 0; i < dkp_scalars(run->plan, &run->config); i++) dkp_double_io(io, &run->scalars[i]);
     dkp_real_io(io, run->x, run->size);
     dkp_real_io(io, run->buffers, (size_t)run->plan->buffers * run->size);
+    for (size_t i = 0; i < (size_t)run->plan->halves * run->size; i++) {
+        uint64_t v = dkp_byte_io(io, run->halves[i], 2);
+        if (!io->write) run->halves[i] = (uint16_t)v;
+    }
 }
 
 DK_API dk_status dk_save(dk_run *run, void *bytes, size_t size) {
@@ -6898,6 +7268,21 @@ DK_API dk_status dk_load(dk_run *run, const void *bytes, size_t size) {
 #undef DKP_MALLOC
 #undef DKP_FREE
 #undef DKP_SAVE_MAGIC
+#undef DKP_INLINE
+#undef DKP_AVX2
+#undef DKP_CHOOSE
+#undef DKP_COMPILE_TWICE
+#undef DKP_APART
+#undef DKP_FEW
+#undef DKP_FOR_EACH
+#undef DKP_1
+#undef DKP_2
+#undef DKP_3
+#undef DKP_4
+#undef DKP_5
+#undef DKP_6
+#undef DKP_7
+#undef DKP_8
 #endif /* DIFFKIT_IMPLEMENTATION */
 
 /*
