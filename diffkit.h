@@ -138,7 +138,7 @@ typedef enum dk_status { DK_STATUSES(DKP_ENUM) DK_STATUS_COUNT } dk_status;
 /* The status in words; never NULL. */
 DK_API const char *dk_status_text(dk_status status);
 
-enum { DK_MESSAGE_SIZE = 240, DK_ABAR_MARKS = 32, DK_MAX_TERMS = 20, DK_MAX_STAGES = 16 };
+enum { DK_MESSAGE_SIZE = 240, DK_ABAR_MARKS = 32, DK_MAX_TERMS = 20, DK_MAX_STAGES = 16, DK_SAID = 1024 };
 
 /* -------------------------------------------------------------- >>decl-schedule  Noise schedules */
 
@@ -511,10 +511,14 @@ DK_API size_t dk_plan_text(const dk_plan *plan, char *text, size_t size);
 
 /* --------------------------------------------------------- >>decl-sampler  Samplers and recorders */
 
-/* A symbolic vector: a sum of values. Copy it freely. */
+struct dk_recorder;
+
+/* A symbolic vector: a value of the plan, or a sum of values. Copy it freely; all zero, it is the zero vector. The
+   recorder remembers the terms of sums for a few steps only: what is needed for longer is stored with dk_keep. */
 typedef struct dk_vec {
-    int count; /* DK_MAX_TERMS + 1: too many; refused where it is used */
-    dk_term term[DK_MAX_TERMS];
+    struct dk_recorder *of; /* private; NULL: zero */
+    int count;              /* of terms; 0: a value */
+    unsigned at;            /* its number; or where the terms are */
 } dk_vec;
 
 typedef enum dk_gauge {
@@ -604,7 +608,6 @@ typedef struct dk_table {
     const double *t;     /* what the network is told per step instead of the grid's level, or NULL */
 } dk_table;
 
-struct dk_recorder;
 typedef void (*dk_record_fn)(struct dk_recorder *r);
 
 /* A point in the design space. Take one by name, then edit; all zero: dpmpp_2m. Methods ignore what they have no
@@ -748,10 +751,12 @@ typedef struct dk_recorder {
     int row_needs, storing, position, stage, judged, pinned[2], pin[3];
     int offset;            /* step of the plan at which this stretch of steps begins */
     dk_vec noise;          /* that the last evaluation found in x */
-    dk_vec unchurned;      /* churn_late: the state of the evaluation to come; no terms: as usual */
+    dk_vec unchurned;      /* churn_late: the state of the evaluation to come; zero: as usual */
     dk_level unchurned_at; /* and its level */
     int known, mask;       /* values, where the config has them */
     int drawn;             /* value of the step's last draw behind its evaluations; -1: none */
+    unsigned end;          /* of what was said so far, counted in terms */
+    dk_term said[DK_SAID]; /* the last of them, round and round */
 } dk_recorder;
 
 DK_API int dk_step(dk_recorder *r);                                 /* 0 after the last step */
@@ -3145,53 +3150,91 @@ DK_API dk_status dk_levels_shift(double *levels, int n, double shift, double pow
 
 /* Recording runs twice: first only to count, then, with memory laid out, to store. */
 
-DK_API dk_vec dk_scale_by(double c, int scalar, int power, dk_vec v) {
-    if (c >= 0 && c <= 0 && v.count <= DK_MAX_TERMS) v.count = 0; /* also where a coefficient is infinite */
-    for (int i = 0; i < v.count && i < DK_MAX_TERMS; i++) {
-        v.term[i].c *= c;
-        if (!scalar) continue;
-        if (v.term[i].scalar ||
-            power < 1) { /* cannot be said: refused as too long a vector where it is used */
-            v.count = DK_MAX_TERMS + 1;
-            break;
-        }
-        v.term[i].scalar = (short)scalar, v.term[i].power = (short)power;
-    }
+static const dk_vec dkp_zero = {NULL, 0, 0};
+
+static dk_vec dkp_vec(dk_recorder *r, int value) {
+    dk_vec v = {r, 0, (unsigned)value};
     return v;
 }
 
-DK_API dk_vec dk_scale(double c, dk_vec v) { return dk_scale_by(c, 0, 0, v); }
+static dk_term *dkp_said(dk_recorder *r, unsigned at) { return &r->said[at % DK_SAID]; }
 
-DK_API dk_vec dk_add(dk_vec a, dk_vec b) {
-    for (int j = 0; j < b.count && b.count <= DK_MAX_TERMS && a.count <= DK_MAX_TERMS; j++) {
-        dk_term t = b.term[j];
-        int i = 0;
-        while (i < a.count &&
-               (a.term[i].value != t.value || a.term[i].scalar != t.scalar || a.term[i].power != t.power))
-            i++;
-        if (i < a.count) a.term[i].c += t.c;
-        else if (a.count < DK_MAX_TERMS) a.term[a.count++] = t;
-        else a.count = DK_MAX_TERMS + 1;
+/* How many terms v has, 0 for one that cannot be used any more. */
+static int dkp_terms(dk_vec v) {
+    if (v.count <= 0) return v.of ? 1 : 0;
+    if (v.of->end - v.at <= DK_SAID) return v.count;
+    dk_refuse(v.of, "age of a symbolic vector in terms", (double)(v.of->end - v.at),
+              "at most 1024: store it with dk_keep");
+    return 0;
+}
+
+static dk_term dkp_term(dk_vec v, int i) {
+    dk_term value = {1, (int)v.at, 0, 0};
+    return v.count ? *dkp_said(v.of, v.at + (unsigned)i) : value;
+}
+
+/* The sum of the last `count` terms that were said. */
+static dk_vec dkp_end_sum(dk_recorder *r, unsigned at, int count) {
+    const dk_term *first = dkp_said(r, at);
+    dk_vec v = {r, count, at};
+    r->end = at + (unsigned)count;
+    if (count > DK_MAX_TERMS)
+        dk_refuse(r, "terms of a symbolic vector", count,
+                  "at most 20: store parts with dk_keep, or say dk_sum_begin");
+    if (count == 1 && first->c >= 1 && first->c <= 1 && !first->scalar) return dkp_vec(r, first->value);
+    return count && r->status == DK_OK ? v : dkp_zero;
+}
+
+/* The sum of c_i v_i. Terms with factor 0 are dropped, also where a coefficient is infinite. */
+static dk_vec dkp_sum(int n, const double *c, const dk_vec *v) {
+    dk_recorder *r = NULL;
+    int most = 0, count = 0;
+    for (int i = 0; i < n; i++)
+        if (v[i].of) r = v[i].of, most += v[i].count ? v[i].count : 1;
+    if (!r) return dkp_zero;
+    unsigned at = r->end;
+    r->end += (unsigned)most;
+    for (int i = 0; i < n; i++) {
+        int terms = c[i] >= 0 && c[i] <= 0 ? 0 : dkp_terms(v[i]);
+        for (int j = 0, k = 0; j < terms; j++, k = 0) {
+            dk_term t = dkp_term(v[i], j), *sum = NULL;
+            for (; k < count; k++) {
+                sum = dkp_said(r, at + (unsigned)k);
+                if (sum->value == t.value && sum->scalar == t.scalar && sum->power == t.power) break;
+            }
+            t.c *= c[i];
+            if (k < count) sum->c += t.c;
+            else *dkp_said(r, at + (unsigned)count++) = t;
+        }
     }
-    if (b.count > DK_MAX_TERMS) a.count = DK_MAX_TERMS + 1;
-    return a;
+    return dkp_end_sum(r, at, count);
 }
 
 DK_API dk_vec dk_mix(double a, dk_vec x, double b, dk_vec y) {
-    return dk_add(dk_scale(a, x), dk_scale(b, y));
+    const double c[2] = {a, b};
+    const dk_vec v[2] = {x, y};
+    return dkp_sum(2, c, v);
 }
 
-static dk_vec dkp_vec(int value) {
-    dk_vec v;
-    memset(&v, 0, sizeof v);
-    v.count = 1, v.term[0].c = 1, v.term[0].value = value;
-    return v;
-}
+DK_API dk_vec dk_add(dk_vec a, dk_vec b) { return dk_mix(1, a, 1, b); }
 
-static dk_vec dkp_zero(void) {
-    dk_vec v = dkp_vec(0);
-    v.count = 0;
-    return v;
+DK_API dk_vec dk_scale(double c, dk_vec v) { return dkp_sum(1, &c, &v); }
+
+DK_API dk_vec dk_scale_by(double c, int scalar, int power, dk_vec v) {
+    dk_recorder *r = v.of;
+    if (!r || (c >= 0 && c <= 0)) return dkp_zero;
+    unsigned at = r->end;
+    int count = v.count ? v.count : 1;
+    r->end += (unsigned)count;
+    count = dkp_terms(v);
+    for (int i = 0; i < count; i++) {
+        dk_term t = dkp_term(v, i);
+        if (t.scalar || power < 1 || scalar < 1)
+            dk_refuse(r, "power of a norm ratio", power, "at least 1, once per vector");
+        t.c *= c, t.scalar = (short)scalar, t.power = (short)power;
+        *dkp_said(r, at + (unsigned)i) = t;
+    }
+    return dkp_end_sum(r, at, count);
 }
 
 DK_API void dk_refuse(dk_recorder *r, const char *field, double value, const char *allowed) {
@@ -3258,36 +3301,30 @@ static int dkp_close_row(dk_recorder *r, char letter, int number) {
     return r->row.dst;
 }
 
-static int dkp_is_value(const dk_vec *v) {
-    return v->count == 1 && v->term[0].c >= 1 && v->term[0].c <= 1 && !v->term[0].scalar;
-}
-
-static int dkp_too_long(dk_recorder *r, const dk_vec *v) {
-    if (v->count <= DK_MAX_TERMS) return 0;
-    dk_refuse(r, "terms of a symbolic vector", v->count,
-              "at most 20: store parts with dk_keep, or say dk_sum_begin");
-    return 1;
+static void dkp_put_terms(dk_recorder *r, double c, dk_vec v) {
+    int count = dkp_terms(v);
+    for (int i = 0; i < count; i++) {
+        dk_term t = dkp_term(v, i);
+        if (c >= 0 && c <= 0) t.c = 0; /* also where it is infinite */
+        else t.c *= c;
+        dkp_put_term(r, t);
+    }
 }
 
 static dk_vec dkp_keep_as(dk_recorder *r, dk_vec v, char letter, int number) {
-    if (dkp_too_long(r, &v)) v.count = 0;
-    if (r->status != DK_OK || dkp_is_value(&v)) return v;
+    if (r->status != DK_OK || (v.of && !v.count)) return v;
     dkp_open_row(r, -1);
-    for (int i = 0; i < v.count; i++) dkp_put_term(r, v.term[i]);
-    return dkp_vec(dkp_close_row(r, letter, number));
+    dkp_put_terms(r, 1, v);
+    return dkp_vec(r, dkp_close_row(r, letter, number));
 }
 
 DK_API dk_vec dk_keep(dk_recorder *r, dk_vec v) { return dkp_keep_as(r, v, 'y', r->plan->values); }
 
 DK_API void dk_sum_begin(dk_recorder *r) { dkp_open_row(r, -1); }
 
-DK_API void dk_sum_add(dk_recorder *r, double c, dk_vec v) {
-    v = dk_scale(c, v);
-    if (dkp_too_long(r, &v)) return;
-    for (int i = 0; i < v.count; i++) dkp_put_term(r, v.term[i]);
-}
+DK_API void dk_sum_add(dk_recorder *r, double c, dk_vec v) { dkp_put_terms(r, c, v); }
 
-DK_API dk_vec dk_sum_end(dk_recorder *r) { return dkp_vec(dkp_close_row(r, 'y', r->plan->values)); }
+DK_API dk_vec dk_sum_end(dk_recorder *r) { return dkp_vec(r, dkp_close_row(r, 'y', r->plan->values)); }
 
 /* Ends the open pass. */
 static void dkp_boundary(dk_recorder *r, dk_boundary boundary, int index) {
@@ -3302,14 +3339,14 @@ static void dkp_boundary(dk_recorder *r, dk_boundary boundary, int index) {
 
 DK_API dk_vec dk_denoise_told(dk_recorder *r, dk_vec x, dk_level level, dk_level told, dk_vec *uncond) {
     dk_plan *p = r->plan;
-    int late = r->unchurned.count > 0; /* the network sees the state from before churn */
+    int late = r->unchurned.of != NULL; /* the network sees the state from before churn */
     dk_level at = late ? r->unchurned_at : level;
     dkp_model net = dkp_model_at(r->config, at, late ? at : told);
     dkp_model m = late && r->sampler.churn_late < 2 ? dkp_model_at(r->config, level, level) : net;
     dk_vec seen = late ? r->unchurned : x;
-    r->unchurned.count = 0, r->drawn = -1;
-    if (uncond) *uncond = dkp_zero();
-    if (r->status != DK_OK) return dkp_zero();
+    r->unchurned = dkp_zero, r->drawn = -1;
+    if (uncond) *uncond = dkp_zero;
+    if (r->status != DK_OK) return dkp_zero;
     if (!dkp_finite(net.condition))
         dkp_refuse_at(r, "condition: the number told to the network is not finite", told);
     if (!dkp_finite(net.input_scale) || !dkp_finite(m.d_x) || !dkp_finite(m.d_f))
@@ -3320,20 +3357,10 @@ DK_API dk_vec dk_denoise_told(dk_recorder *r, dk_vec x, dk_level level, dk_level
     x = dkp_keep_as(r, x, 'y', p->calls);
     if (!late) seen = x;
     dk_vec input = dkp_keep_as(r, dk_scale(net.input_scale, seen), 'u', p->calls);
-    if (r->status != DK_OK) return dkp_zero();
-    dk_call call = {at,
-                    net.condition,
-                    net.input_scale,
-                    net.d_x,
-                    net.d_f,
-                    seen.term[0].value,
-                    input.term[0].value,
-                    0,
-                    -1,
-                    0,
-                    r->offset + r->step,
-                    r->stage++,
-                    -1};
+    if (r->status != DK_OK) return dkp_zero;
+    dk_call call = {
+        at, net.condition,       net.input_scale, net.d_x, net.d_f, (int)seen.at, (int)input.at, 0, -1,
+        0,  r->offset + r->step, r->stage++,      -1};
     r->position++;
     dkp_use(r, call.input, 1);
     dkp_use(r, call.x, 1); /* stays readable while the evaluation is out */
@@ -3347,19 +3374,19 @@ DK_API dk_vec dk_denoise_told(dk_recorder *r, dk_vec x, dk_level level, dk_level
         dkp_use(r, call.uncond_output, 1);
     }
     int index = p->calls++;
-    dk_vec D = dkp_keep_as(r, dk_mix(m.d_x, x, m.d_f, dkp_vec(call.output)), 'D', index);
-    if (uncond) *uncond = dkp_keep_as(r, dk_mix(m.d_x, x, m.d_f, dkp_vec(call.uncond_output)), 'U', index);
-    call.denoised = D.term[0].value;
-    r->noise = dk_mix(m.n_x, x, m.n_f, dkp_vec(uncond ? call.uncond_output : call.output));
+    dk_vec D = dkp_keep_as(r, dk_mix(m.d_x, x, m.d_f, dkp_vec(r, call.output)), 'D', index);
+    if (uncond) *uncond = dkp_keep_as(r, dk_mix(m.d_x, x, m.d_f, dkp_vec(r, call.uncond_output)), 'U', index);
+    call.denoised = (int)D.at;
+    r->noise = dk_mix(m.n_x, x, m.n_f, dkp_vec(r, uncond ? call.uncond_output : call.output));
     if (r->storing) p->call[index] = call;
     return D;
 }
 
 DK_API dk_vec dk_past(dk_recorder *r, int call) {
     if (call < 0 || call >= r->plan->calls) dk_refuse(r, "call of dk_past", call, "one that has been made");
-    if (r->status != DK_OK) return dkp_zero();
-    return dkp_vec(r->storing ? r->plan->call[call].denoised
-                              : -1 - call); /* while counting: anything distinct */
+    if (r->status != DK_OK) return dkp_zero;
+    /* while counting: anything distinct */
+    return dkp_vec(r, r->storing ? r->plan->call[call].denoised : -1 - call);
 }
 
 DK_API dk_vec dk_denoise(dk_recorder *r, dk_vec x, dk_level level) {
@@ -3368,11 +3395,11 @@ DK_API dk_vec dk_denoise(dk_recorder *r, dk_vec x, dk_level level) {
 
 /* Draw number `draw` of the run; 0 is the initial state's. */
 static dk_vec dkp_draw(dk_recorder *r, int draw, dk_level from, dk_level to) {
-    if (r->status != DK_OK) return dkp_zero();
+    if (r->status != DK_OK) return dkp_zero;
     if (r->storing)
         r->plan->draw[draw].from = dk_noise_level(from), r->plan->draw[draw].to = dk_noise_level(to);
     dkp_open_row(r, draw);
-    return dkp_vec(r->drawn = dkp_close_row(r, 'z', draw));
+    return dkp_vec(r, r->drawn = dkp_close_row(r, 'z', draw));
 }
 
 DK_API dk_vec dk_noise(dk_recorder *r, dk_level from, dk_level to) {
@@ -3384,20 +3411,20 @@ static int dkp_norm_of(dk_recorder *r, dk_norm_kind kind, dk_vec v[4]) {
     dk_plan *p = r->plan;
     int value[4] = {-1, -1, -1, -1};
     for (int i = 0; i < 4; i++)
-        if (v[i].count) v[i] = dk_keep(r, v[i]), value[i] = v[i].term[0].value;
+        if (v[i].of) v[i] = dk_keep(r, v[i]), value[i] = (int)v[i].at;
     if (p->norms >= 32767) dk_refuse(r, "norms of a plan", p->norms, "less than 32767");
     if (r->status != DK_OK) return 0;
     dk_norm norm = {kind, value[0], value[1], value[2], value[3], r->sampler.atol, r->sampler.rtol};
     r->position++;
     for (int i = 0; i < 4; i++)
-        if (v[i].count) dkp_use(r, value[i], 1);
+        if (v[i].of) dkp_use(r, value[i], 1);
     dkp_boundary(r, DK_BOUNDARY_NORM, p->norms);
     if (r->storing) p->norm[p->norms] = norm;
     return ++p->norms;
 }
 
 DK_API int dk_norm_ratio(dk_recorder *r, dk_vec a, dk_vec b) {
-    dk_vec v[4] = {dk_keep(r, a), dk_keep(r, b), dkp_zero(), dkp_zero()};
+    dk_vec v[4] = {dk_keep(r, a), dk_keep(r, b), dkp_zero, dkp_zero};
     return dkp_norm_of(r, DK_NORM_RATIO, v);
 }
 
@@ -3429,7 +3456,7 @@ static void dkp_pin(dk_recorder *r, int slot, dk_vec v) {
 /* D at the start of a step; with step-size control it stays known to the attempts that follow a rejected one. */
 static dk_vec dkp_denoise_first(dk_recorder *r) {
     if (r->pace && r->pace->kept & DKP_KEPT_D)
-        return dkp_vec(dkp_pinned(r, dkp_new_value(r, 'D', 0, -1), DKP_KEPT_D));
+        return dkp_vec(r, dkp_pinned(r, dkp_new_value(r, 'D', 0, -1), DKP_KEPT_D));
     dk_vec D = dk_denoise(r, r->x, r->from);
     dkp_pin(r, DKP_KEPT_D, D);
     return D;
@@ -3485,14 +3512,14 @@ static void dkp_jump_timesteps(dk_recorder *r) {
 /* The end of a step where data are known: see dk_config.mask. */
 static void dkp_blend(dk_recorder *r, int number) {
     if (r->status != DK_OK || !r->plan->masked) return;
-    dk_vec known = dk_scale(r->to.alpha, dkp_vec(r->known)), z = dkp_zero();
-    if (r->to.sigma > 0) z = r->drawn >= 0 ? dkp_vec(r->drawn) : dk_noise(r, r->from, r->to);
+    dk_vec known = dk_scale(r->to.alpha, dkp_vec(r, r->known)), z = dkp_zero;
+    if (r->to.sigma > 0) z = r->drawn >= 0 ? dkp_vec(r, r->drawn) : dk_noise(r, r->from, r->to);
     known = dk_mix(1, known, r->to.sigma, z);
     dkp_open_row(r, -1);
     r->row.mask = r->mask;
-    dkp_put_term(r, r->x.term[0]);
-    for (int i = 0; i < known.count; i++) dkp_put_term(r, known.term[i]);
-    r->x = dkp_vec(dkp_close_row(r, 'x', number));
+    dkp_put_terms(r, 1, r->x);
+    dkp_put_terms(r, 1, known);
+    r->x = dkp_vec(r, dkp_close_row(r, 'x', number));
 }
 
 DK_API int dk_step(dk_recorder *r) {
@@ -3502,14 +3529,14 @@ DK_API int dk_step(dk_recorder *r) {
         r->x = dkp_keep_as(r, r->x, r->plan->masked ? 'y' : 'x', number);
         dkp_blend(r, number);
         if (r->storing && r->status == DK_OK) { /* name it as a state if the sampler had stored it already */
-            dk_value *v = &r->plan->value[r->x.term[0].value];
+            dk_value *v = &r->plan->value[r->x.at];
             if (v->letter == 'y') v->letter = 'x', v->number = number;
         }
     }
     r->step++;
     if (r->status != DK_OK || r->step >= r->steps) return 0;
     r->from = dkp_level(r, r->step), r->to = dkp_level(r, r->step + 1);
-    r->stage = 0, r->unchurned.count = 0, r->drawn = -1;
+    r->stage = 0, r->unchurned = dkp_zero, r->drawn = -1;
     int steps = r->plan->steps, at = r->offset + r->step;
     r->sampler.s_noise = s->s_noise + (steps > 1 ? s->s_noise_change * at / (steps - 1) : 0);
     if (r->sampler.stride > 0) dkp_jump_timesteps(r);
@@ -3543,7 +3570,7 @@ static void dkp_record_from_data(dk_recorder *r);
 static void dkp_record_measure(dk_recorder *r);
 
 static void dkp_start_recorder(dk_recorder *r, dk_config *c) {
-    memset(r, 0, sizeof *r);
+    memset(r, 0, offsetof(dk_recorder, said));
     r->sampler = c->sampler, r->config = c, r->step = -1;
     r->first = r->from = r->to = dkp_grid_level(c, 0), r->last = dkp_grid_level(c, c->steps);
     r->falling = dk_noise_level(r->last) < dk_noise_level(r->first);
@@ -3560,7 +3587,7 @@ static void dkp_record_all(dk_recorder *r, dk_config *c, dk_plan *plan, const dk
     r->from = r->to = dkp_level(r, 0);
     if (!r->falling && c->sampler.churn > 0)
         dk_refuse(r, "sampler.churn", c->sampler.churn, "0 on a rising grid");
-    r->x = dkp_vec(dkp_new_value(r, 'x', 0, -1)); /* what the caller put into x */
+    r->x = dkp_vec(r, dkp_new_value(r, 'x', 0, -1)); /* what the caller put into x */
     if (storing) plan->value[0].kind = DK_VALUE_BUFFER, plan->value[0].slot = 0;
     plan->masked = c->mask != NULL;
     if (plan->masked) {
@@ -3574,7 +3601,7 @@ static void dkp_record_all(dk_recorder *r, dk_config *c, dk_plan *plan, const dk
     if (c->start == DK_START_NOISE && r->from.sigma <= 0)
         dk_refuse(r, "start", c->start, "DK_START_STATE or DK_START_DATA on a grid that begins at sigma = 0");
     if (c->start != DK_START_STATE && (!pace || pace->phase == DKP_START)) {
-        dk_vec z = r->from.sigma > 0 ? dkp_draw(r, 0, r->from, r->from) : dkp_zero();
+        dk_vec z = r->from.sigma > 0 ? dkp_draw(r, 0, r->from, r->from) : dkp_zero;
         r->x = dk_mix(c->start == DK_START_DATA ? r->from.alpha : 0, r->x, r->from.sigma, z);
         r->x = dkp_keep_as(r, r->x, 'x', 0);
     }
@@ -3597,7 +3624,7 @@ static void dkp_record_all(dk_recorder *r, dk_config *c, dk_plan *plan, const dk
         dk_refuse(r, "sampler.rtol", r->sampler.rtol, "0, and atol: this sampler has no error estimate");
     r->position++;
     if (pace) dkp_use(r, 0, 1); /* the state that a rejected attempt goes back to */
-    if (r->status == DK_OK && r->x.count == 1) dkp_use(r, r->x.term[0].value, 1);
+    if (r->status == DK_OK) dkp_use(r, (int)r->x.at, 1);
     dkp_boundary(r, DK_BOUNDARY_END, 0);
 }
 
@@ -3687,7 +3714,7 @@ static dk_vec dkp_ddim_step(dk_level from, dk_level to, dk_vec x, dk_vec D) {
    alpha (D - U) at the step's end makes the guided D its target. */
 static dk_vec dkp_direction(dk_recorder *r, dk_vec x, dk_level level, dk_vec *guidance) {
     dk_level told = r->sampler.told_end ? r->to : level;
-    *guidance = dkp_zero();
+    *guidance = dkp_zero;
     if (!r->sampler.cfg_pp) return dk_denoise_told(r, x, level, told, NULL);
     dk_vec U, D = dk_denoise_told(r, x, level, told, &U);
     *guidance = dk_mix(1, D, -1, U);
@@ -3710,8 +3737,8 @@ static void dkp_record_ddim(dk_recorder *r) {
 static void dkp_record_from_data(dk_recorder *r) {
     while (dk_step(r)) {
         dk_vec guidance, D = dkp_direction(r, r->x, r->from, &guidance);
-        for (int i = 0; i < r->noise.count; i++)
-            if (!dkp_finite(r->noise.term[i].c))
+        for (int i = 0; i < dkp_terms(r->noise); i++)
+            if (!dkp_finite(dkp_term(r->noise, i).c))
                 dkp_refuse_at(
                     r,
                     "prediction: x0 and score cannot give the noise where sigma = 0 (use eps, v or velocity)",
@@ -3737,13 +3764,15 @@ static void dkp_push(dkp_history *past, double at, dk_vec v) {
 /* Average of s^p over 0 <= s <= 1 under the weight exp(H s): by its series, or for large H by parts:
    m_p = integral of H exp(-H (1 - s)) s^p ds = 1 - p/H m_{p-1}. */
 static double dkp_moment(double H, int p) {
+    if (p == 0) return 1;
     if (fabs(H) > 2) {
         double m0 = -expm1(-H), m = m0;
         for (int i = 1; i <= p; i++) m = 1 - i / H * m;
         return m / m0;
     }
     double term = 1, above = 0, below = 0;
-    for (int k = 0; k < 30; k++, term *= H / k) above += term / (p + k + 1), below += term / (k + 1);
+    for (int k = 0; k < 30 && fabs(term) > 1e-20; k++, term *= H / k)
+        above += term / (p + k + 1), below += term / (k + 1);
     return above / below;
 }
 
@@ -3785,27 +3814,23 @@ static dk_vec dkp_average(const dk_recorder *r, const dkp_history *past, int n, 
         (past->at[0] - from) / span > 1e-9; /* the newest lies in the step: a corrector's, or singlestep */
     int even = rule == DK_RULE_UNIFORM || rule == DK_RULE_GRADIENT, omit = -1, count = 0,
         at[DKP_MAX_ORDER + 1];
-    double node[DKP_MAX_ORDER + 1], basis[DKP_MAX_ORDER + 1];
+    double node[DKP_MAX_ORDER + 1], basis[DKP_MAX_ORDER + 1], moment[DKP_MAX_ORDER + 1] = {0};
+    double weight[DKP_MAX_ORDER + 1] = {0};
     if (rule == DK_RULE_IPNDM_V && n > 2 && !ahead) return dkp_ipndm_v_average(past, n, from, span);
     if (rule == DK_RULE_DPM && n == 3 && ahead) omit = 1; /* DPM-Solver-3: the line through first and last */
-    dk_vec sum = dkp_zero();
     for (int j = 0; j < n; j++)
         if (j != omit) node[count] = even ? ahead - j : (past->at[j] - from) / span, at[count++] = j;
+    for (int i = 0; i < count; i++) moment[i] = dkp_moment(H, i);
+    if (n == 2 && (rule == DK_RULE_DPM || rule == DK_RULE_BH2)) moment[1] = 0.5;
+    if (n == 2 && (rule == DK_RULE_BH1 || rule == DK_RULE_SA))
+        moment[1] = H < 0 || H > 0 ? 0.5 * H / -expm1(-H) : 0.5;
+    if (n == 3 && (rule == DK_RULE_DPM || rule == DK_RULE_DPM_TAYLOR)) moment[2] *= 0.5;
+    if (rule == DK_RULE_GRADIENT) moment[1] = r->sampler.gamma - 1;
     for (int j = 0; j < count; j++) {
-        double weight = 0;
         dkp_lagrange(node, count, j, basis);
-        for (int i = 0; i < count; i++) {
-            double moment = dkp_moment(H, i);
-            if (n == 2 && i == 1 && (rule == DK_RULE_DPM || rule == DK_RULE_BH2)) moment = 0.5;
-            if (n == 2 && i == 1 && (rule == DK_RULE_BH1 || rule == DK_RULE_SA))
-                moment = H < 0 || H > 0 ? 0.5 * H / -expm1(-H) : 0.5;
-            if (n == 3 && i == 2 && (rule == DK_RULE_DPM || rule == DK_RULE_DPM_TAYLOR)) moment *= 0.5;
-            if (i == 1 && rule == DK_RULE_GRADIENT) moment = r->sampler.gamma - 1;
-            weight += basis[i] * moment;
-        }
-        sum = dk_add(sum, dk_scale(weight, past->v[at[j]]));
+        for (int i = 0; i < count; i++) weight[at[j]] += basis[i] * moment[i];
     }
-    return sum;
+    return dkp_sum(n, weight, past->v);
 }
 
 /* How many of the wanted nodes may be used: those that there are, and, with lower_order_final, no more than there
@@ -3874,14 +3899,15 @@ static dk_vec dkp_judge_runge_kutta(dk_recorder *r, const dkp_tableau *tableau, 
                                     dk_vec x) {
     int n = tableau->stages, ahead = fabs(tableau->a[n + 1][n]) > 0;
     dkp_point from = dkp_point_at(r, dkp_gauge(r), r->from), to = dkp_point_at(r, dkp_gauge(r), r->to);
-    dk_vec error = dkp_zero(), D = dkp_zero();
+    double differ[DK_MAX_STAGES];
+    for (int i = 0; i < n; i++) differ[i] = h * (tableau->a[n][i] - tableau->a[n + 1][i]);
+    dk_vec error = dkp_sum(n, differ, K), D = dkp_zero;
     x = dk_keep(r, x);
-    for (int i = 0; i < n; i++) error = dk_mix(1, error, h * (tableau->a[n][i] - tableau->a[n + 1][i]), K[i]);
     if (ahead) {
         D = dk_denoise(r, x, r->to);
         error = dk_mix(1, error, -h * tableau->a[n + 1][n], dk_mix(to.p, x, to.q, D));
     }
-    dkp_judge(r, DK_NORM_ERROR_SUM, error, dkp_zero(), dk_scale(1 / from.scale, r->x),
+    dkp_judge(r, DK_NORM_ERROR_SUM, error, dkp_zero, dk_scale(1 / from.scale, r->x),
               dk_scale(1 / to.scale, x));
     if (ahead) dkp_pin(r, DKP_KEPT_D, D);
     return x;
@@ -3894,22 +3920,21 @@ static dk_vec dkp_runge_kutta_to(dk_recorder *r, const dkp_tableau *tableau, dk_
     int noisy = end.sigma < r->to.sigma;
     dk_gauge gauge = dkp_gauge(r);
     double u = dkp_point_at(r, gauge, r->from).u, h = dkp_point_at(r, gauge, end).u - u;
-    dk_vec K[DK_MAX_STAGES], D = dkp_zero(), sum = dkp_zero();
+    dk_vec K[DK_MAX_STAGES], D = dkp_zero;
     for (int i = 0; i < stages; i++) {
         double c = 0;
-        sum = dkp_zero();
-        for (int j = 0; j < i; j++) c += tableau->a[i][j], sum = dk_mix(1, sum, tableau->a[i][j], K[j]);
+        for (int j = 0; j < i; j++) c += tableau->a[i][j];
         dk_level level = i == 0                          ? r->from
                          : fabs(c - 1) < 1e-12 && !noisy ? r->to
                          : r->sampler.pseudo             ? dkp_level_in_time(r, c)
                                                          : dkp_level_in_gauge(r, gauge, u + c * h);
         dkp_point at = dkp_point_at(r, gauge, level);
-        dk_vec x = i == 0 ? r->x : dkp_transfer(r, r->from, level, r->x, h, c, sum);
+        dk_vec x = r->x;
+        if (i > 0) x = dkp_transfer(r, r->from, level, x, h, c, dkp_sum(i, tableau->a[i], K));
         D = i == 0 ? dkp_denoise_first(r) : dk_denoise(r, x, level);
         K[i] = dk_mix(at.p, x, at.q, D);
     }
-    sum = dkp_zero();
-    for (int i = 0; i < stages; i++) sum = dk_mix(1, sum, stages > 1 ? tableau->a[stages][i] : 1, K[i]);
+    dk_vec sum = stages > 1 ? dkp_sum(stages, tableau->a[stages], K) : K[0];
     dk_vec x = plain ? dkp_transfer(r, r->from, end, r->x, h, 1, sum) : dkp_ddim_step(r->from, end, r->x, D);
     r->x = dkp_attempting(r) && tableau->embedded ? dkp_judge_runge_kutta(r, tableau, h, K, x) : x;
     return K[0];
@@ -3928,8 +3953,8 @@ static void dkp_record_measure(dk_recorder *r) {
     dk_vec X = dk_keep(r, dk_scale(1 / from.scale, r->x)), D = dkp_denoise_first(r);
     dk_vec K = dk_keep(r, dk_mix(from.p, r->x, from.q, D));
     if (r->pace->phase == DKP_MEASURE) {
-        dkp_judge(r, DK_NORM_ERROR_SUM, X, dkp_zero(), X, X);
-        dkp_judge(r, DK_NORM_ERROR_SUM, K, dkp_zero(), X, X);
+        dkp_judge(r, DK_NORM_ERROR_SUM, X, dkp_zero, X, X);
+        dkp_judge(r, DK_NORM_ERROR_SUM, K, dkp_zero, X, X);
     } else {
         dk_vec x = dk_keep(r, dk_scale(to.scale, dk_mix(1, X, to.u - from.u, K)));
         D = dk_denoise(r, x, r->pace->to);
@@ -4043,7 +4068,7 @@ static void dkp_record_multistep(dk_recorder *r, int classical) {
             m.past.count = 0, nodes = 1; /* no interpolation across an infinite gap */
         if (!classical && !s->noise_prediction && s->cfg_pp > 1 && nodes > 1) m.past.v[0] = m.U;
         m.before = r->from, m.x = r->x, m.split = split;
-        m.noise = dkp_add_noise(r, dkp_zero(), split.up);
+        m.noise = dkp_add_noise(r, dkp_zero, split.up);
         dk_vec x = dkp_multistep_step(r, classical, r->from, r->to, split, r->x, m.D, &m.past, nodes);
         r->x = dk_add(x, m.noise);
         if (!classical && !s->noise_prediction) m.past.v[0] = m.U;
@@ -4068,7 +4093,7 @@ static void dkp_record_adams(dk_recorder *r) { dkp_record_multistep(r, 1); }
 static dk_vec dkp_deis_t_sum(const dk_recorder *r, const dkp_history *past, int n, double d, double m,
                              double to) {
     int points = r->sampler.points, panels = 64, count = points > 0 ? points : 3 * panels;
-    dk_vec sum = dkp_zero();
+    dk_vec sum = dkp_zero;
     for (int j = 0; j < n; j++) {
         double weight = 0;
         for (int i = 0; i < count; i++) {
@@ -4112,11 +4137,11 @@ static double dkp_er_scaler(const dk_sampler *s, double level) {
    over 200 points, as the paper takes them. */
 static void dkp_record_er_sde(dk_recorder *r) {
     const int points = 200;
-    dk_vec D1 = dkp_zero(), slope1 = dkp_zero();
+    dk_vec D1 = dkp_zero, slope1 = dkp_zero;
     double before = 0, before2 = 0;
     for (int have = 0; dk_step(r); have++) {
         double here = dk_noise_level(r->from), next = dk_noise_level(r->to), alpha = r->to.alpha;
-        dk_vec D = dk_denoise(r, r->x, r->from), slope = dkp_zero();
+        dk_vec D = dk_denoise(r, r->x, r->from), slope = dkp_zero;
         if (!r->falling) dk_refuse(r, "grid.rising", 1, "0: the SDE runs towards data");
         if (r->to.sigma <= 0 || !dkp_finite(here)) { /* pure noise is forgotten at once */
             r->x = dkp_add_noise(r, dk_scale(alpha, D), r->to.sigma);
@@ -4352,7 +4377,7 @@ static dk_vec dkp_judge_phi(dk_recorder *r, const dk_exponential *m, const dk_ve
                             int noisy) {
     dk_vec low = dkp_phi_sum(r, m, m->stages + 1, F, to, noisy), before = r->x;
     if (r->pace->kept & DKP_KEPT_LOW)
-        before = dkp_vec(dkp_pinned(r, dkp_new_value(r, 'y', 0, -1), DKP_KEPT_LOW));
+        before = dkp_vec(r, dkp_pinned(r, dkp_new_value(r, 'y', 0, -1), DKP_KEPT_LOW));
     x = dk_keep(r, x), low = dk_keep(r, low);
     dkp_judge(r, DK_NORM_ERROR_MAX, x, low, low, before);
     dkp_pin(r, DKP_KEPT_LOW, low);
@@ -4370,7 +4395,7 @@ static void dkp_phi_step(dk_recorder *r, const dk_exponential *m, dkp_stage_nois
     dkp_split whole = dkp_noise_split(r, eta, r->sampler.law);
     dk_level end = noise == DKP_NOISE_BEHIND ? whole.down : r->to, before = r->from;
     double start = dkp_gauge_lambda(r, r->from), h = dkp_gauge_lambda(r, end) - start;
-    dk_vec guidance = dkp_zero(), unused, path = dkp_zero(), x = r->x, F[DK_MAX_STAGES];
+    dk_vec guidance = dkp_zero, unused, path = dkp_zero, x = r->x, F[DK_MAX_STAGES];
     dk_vec D = r->sampler.cfg_pp ? dkp_direction(r, x, r->from, &guidance) : dkp_denoise_first(r);
     if (!dkp_finite(h)) {
         if (r->sampler.pure_stage > 0 && alpha <= 0 && end.sigma > 0 && m->stages == 2) {
@@ -4528,7 +4553,7 @@ static void dkp_record_table(dk_recorder *r) {
         int i = r->offset + r->step;
         dk_level told = table->t ? dk_level_at(&r->config->schedule, table->t[i]) : r->from;
         const double *b = table->b + (size_t)i * (size_t)r->plan->steps;
-        dk_vec z = dkp_zero();
+        dk_vec z = dkp_zero;
         if (i != r->plan->calls) dk_refuse(r, "steps that go back up", i - r->plan->calls, "0 for a table");
         dk_denoise_told(r, r->x, r->from, told, NULL);
         if (table->noise && (table->noise[i] < 0 || table->noise[i] > 0))
@@ -5700,7 +5725,7 @@ static dk_status dkp_record_resolved(dk_plan *plan, dk_config *c, const dk_pace 
     dkp_allocate(plan, base + size);
     if (kept) kept[0] = (pace ? pace->kept : 0) | r.pinned[0], kept[1] = r.pinned[1];
     dk_pass *end = &plan->pass[plan->passes - 1];
-    int result = r.x.term[0].value;
+    int result = (int)r.x.at;
     if (plan->value[result].slot != 0) { /* the last state is not in x: move it there */
         dk_term t = {1, result, 0, 0};
         dk_row row = {plan->values, plan->terms, 1, -1, -1};
