@@ -1353,16 +1353,19 @@ static void dkp_fill_marks(dk_schedule *s) {
         s->marks[mark] = product = dkp_beta_product(s, product, k ? k - stride + 1 : 0, k + 1);
 }
 
-/* alpha^2 of timestep k = -1 .. T-1 before rescaling; the empty product at -1 is clean data */
-static double dkp_abar(const dk_schedule *s, int k) {
+/* alpha^2 of timestep k = -1 .. T-1 before rescaling, from the one of timestep `known` before it or from a mark between;
+   the empty product at -1 is clean data. */
+static double dkp_abar_after(const dk_schedule *s, int known, double abar, int k) {
     if (k < 0) return 1;
     if (s->alphas_cumprod) return s->alphas_cumprod[k];
-    int mark = k / dkp_stride(s);
-    return dkp_beta_product(s, s->marks[mark], mark * dkp_stride(s) + 1, k + 1);
+    int mark = k / dkp_stride(s), marked = mark * dkp_stride(s);
+    return dkp_beta_product(s, marked < known ? abar : s->marks[mark], (marked < known ? known : marked) + 1,
+                            k + 1);
 }
 
-static dk_level dkp_discrete_level(const dk_schedule *s, int k) {
-    double abar = dkp_abar(s, k);
+static double dkp_abar(const dk_schedule *s, int k) { return dkp_abar_after(s, -1, 1, k); }
+
+static dk_level dkp_discrete_level_of(const dk_schedule *s, int k, double abar) {
     dk_level l = {(double)k, sqrt(abar), sqrt(1 - abar)};
     if (s->zero_terminal_snr && k >= 0) { /* Lin et al. 2023, alg. 1: alpha shifted to 0 at T-1, kept at 0 */
         double first = sqrt(dkp_abar(s, 0)), last = sqrt(dkp_abar(s, s->timesteps - 1));
@@ -1370,6 +1373,10 @@ static dk_level dkp_discrete_level(const dk_schedule *s, int k) {
         l.sigma = sqrt((1 - l.alpha) * (1 + l.alpha));
     }
     return l;
+}
+
+static dk_level dkp_discrete_level(const dk_schedule *s, int k) {
+    return dkp_discrete_level_of(s, k, dkp_abar(s, k));
 }
 
 DK_API dk_schedule dk_vp_discrete(dk_betas betas, int timesteps, double beta_first, double beta_last) {
@@ -1598,16 +1605,19 @@ static dk_level dkp_discrete_at(const dk_schedule *s, double t) {
 }
 
 static dk_level dkp_discrete_at_sigma(const dk_schedule *s, double noise_level) {
-    int low = -1, high = s->timesteps - 1;
-    dk_level l = {(double)high, 0, 0};
+    int low = -1, high = s->timesteps - 1, stride = dkp_stride(s);
+    dk_level l = {(double)high, 0, 0}, a = dkp_discrete_level(s, low), b = dkp_discrete_level(s, high);
+    double product = 1; /* at `low` */
     dkp_vp_pair(noise_level, &l);
-    if (noise_level >= dk_noise_level(dkp_discrete_level(s, high))) return l;
-    while (high - low > 1) {
-        int middle = low + (high - low) / 2;
-        if (dk_noise_level(dkp_discrete_level(s, middle)) <= noise_level) low = middle;
-        else high = middle;
+    if (noise_level >= dk_noise_level(b)) return l;
+    while (high - low > 1) { /* first among the marks, then by products that go on from `low` */
+        int middle = low + (high - low) / 2, mark = middle / stride * stride;
+        if (mark > low) middle = mark;
+        double abar = dkp_abar_after(s, low, product, middle);
+        dk_level m = dkp_discrete_level_of(s, middle, abar);
+        if (dk_noise_level(m) <= noise_level) low = middle, a = m, product = abar;
+        else high = middle, b = m;
     }
-    dk_level a = dkp_discrete_level(s, low), b = dkp_discrete_level(s, high);
     l.t = dkp_by_angle(a, b) ? low + (dkp_angle(l) - dkp_angle(a)) / (dkp_angle(b) - dkp_angle(a))
                              : low + (dk_lambda(l) - dk_lambda(a)) / (dk_lambda(b) - dk_lambda(a));
     return l;
@@ -2802,12 +2812,13 @@ static dk_status dkp_check_grid(const dk_config *c, char *message) {
     return DK_OK;
 }
 
-/* Strictly monotone in noise level; so sigma = 0 and alpha = 0 only at an end. */
-static dk_status dkp_check_levels(const dk_config *c, char *message) {
+/* Strictly monotone in noise level; so sigma = 0 and alpha = 0 only at an end. The levels go to `level` unless NULL. */
+static dk_status dkp_check_levels(const dk_config *c, dk_level *level, char *message) {
     double before = 0, direction = 0;
-    int travels = dkp_travels(c);
-    for (int i = 0; i <= dkp_path_steps(c); i++) {
+    int travels = dkp_travels(c), steps = dkp_path_steps(c);
+    for (int i = 0; i <= steps; i++) {
         dk_level l = dkp_path_level(c, i);
+        if (level) level[i] = l;
         double here = dk_noise_level(l);
         const char *wrong = NULL;
         if (!(l.alpha >= 0 && l.sigma >= 0 && l.alpha + l.sigma > 0 && dkp_finite(l.alpha + l.sigma)))
@@ -3071,7 +3082,7 @@ static dk_status dkp_resolve_data(dk_config *c, char *message) {
 DK_API dk_status dk_resolve(dk_config *c) {
     dk_status status = dkp_resolve(c, c->message);
     if (status == DK_OK) status = dkp_resolve_data(c, c->message);
-    if (status == DK_OK) status = dkp_check_levels(c, c->message);
+    if (status == DK_OK) status = dkp_check_levels(c, NULL, c->message);
     if (status == DK_OK) c->message[0] = 0;
     return status;
 }
@@ -3086,7 +3097,7 @@ static double dkp_unit_of_level(dk_unit unit, dk_level l) {
 DK_API int dk_levels(dk_config *c, dk_unit unit, double *out, int max) {
     dk_config resolved = *c;
     c->message[0] = 0;
-    if (dkp_resolve(&resolved, c->message) != DK_OK || dkp_check_levels(&resolved, c->message) != DK_OK)
+    if (dkp_resolve(&resolved, c->message) != DK_OK || dkp_check_levels(&resolved, NULL, c->message) != DK_OK)
         return 0;
     int steps = dkp_path_steps(&resolved);
     for (int i = 0; i <= steps && i < max; i++)
@@ -3473,7 +3484,7 @@ static void dkp_judge(dk_recorder *r, dk_norm_kind kind, dk_vec a, dk_vec b, dk_
 
 static dk_level dkp_plan_level(const dk_recorder *r, int i) {
     if (r->pace) return i ? r->pace->to : r->pace->from;
-    return r->storing ? r->plan->level[i] : dkp_path_level(r->config, i);
+    return r->plan->level ? r->plan->level[i] : dkp_path_level(r->config, i);
 }
 
 /* Level i of the stretch of steps that is being recorded. */
@@ -3545,7 +3556,8 @@ DK_API int dk_step(dk_recorder *r) {
 }
 
 static int dkp_goes_back(const dk_recorder *r, int i) {
-    return r->falling && dk_noise_level(dkp_plan_level(r, i + 1)) > dk_noise_level(dkp_plan_level(r, i));
+    return r->falling && dkp_travels(r->config) &&
+           dk_noise_level(dkp_plan_level(r, i + 1)) > dk_noise_level(dkp_plan_level(r, i));
 }
 
 /* Step i of the plan adds noise. */
@@ -3582,8 +3594,6 @@ static void dkp_record_all(dk_recorder *r, dk_config *c, dk_plan *plan, const dk
     r->plan = plan, r->pace = pace, r->storing = storing;
     r->steps = plan->steps = pace ? 1 : dkp_path_steps(c);
     plan->levels = r->steps + 1, plan->draws = 1;
-    if (storing)
-        for (int i = 0; i < plan->levels; i++) plan->level[i] = pace ? dkp_level(r, i) : dkp_path_level(c, i);
     r->from = r->to = dkp_level(r, 0);
     if (!r->falling && c->sampler.churn > 0)
         dk_refuse(r, "sampler.churn", c->sampler.churn, "0 on a rising grid");
@@ -5659,10 +5669,11 @@ static const dk_pace *dkp_first_attempt(dk_config *c, dk_pace *p) {
     return p;
 }
 
-/* Counts: the plan's sizes for a resolved config. */
-static dk_status dkp_count(dk_plan *plan, dk_config *resolved, const dk_pace *pace) {
+/* Counts: the plan's sizes for a resolved config. The levels need not be known. */
+static dk_status dkp_count(dk_plan *plan, dk_config *resolved, const dk_pace *pace, dk_level *levels) {
     dk_recorder r;
     memset(plan, 0, sizeof *plan);
+    plan->level = levels;
     dkp_record_all(&r, resolved, plan, pace, 0);
     return r.status;
 }
@@ -5672,12 +5683,17 @@ static size_t dkp_plan_bytes(const dk_plan *counts) {
     return dkp_layout(&copy, NULL) + 2 * ((size_t)counts->values + 5) + 64;
 }
 
-/* Resolves a copy, for the calls that must leave the caller's config as it is but for its message. */
-static dk_status dkp_prepare(dk_config *c, dk_config *resolved) {
+/* Resolves a copy, for the calls that must leave the caller's config as it is but for its message. Levels are computed
+   once if there is memory for the plan, of which they are the first part. */
+static dk_status dkp_prepare(dk_config *c, dk_config *resolved, dk_plan *plan) {
     *resolved = *c;
     dk_status status = dkp_resolve(resolved, resolved->message);
-    if (status == DK_OK) status = dkp_check_levels(resolved, resolved->message);
-    return status;
+    if (status != DK_OK) return status;
+    size_t needed = ((size_t)dkp_path_steps(resolved) + 1) * sizeof(dk_level) + 64;
+    int fits = plan && plan->memory && plan->bytes >= needed && !dkp_controlled(resolved);
+    dk_level *level = fits ? (dk_level *)(void *)dkp_align(plan->memory) : NULL;
+    if (plan) plan->level = level;
+    return dkp_check_levels(resolved, level, resolved->message);
 }
 
 static dk_status dkp_answer(dk_config *c, const dk_config *resolved, dk_status status) {
@@ -5689,9 +5705,9 @@ static dk_status dkp_answer(dk_config *c, const dk_config *resolved, dk_status s
 DK_API size_t dk_plan_size(dk_config *c) {
     dk_config resolved;
     dk_plan counts;
-    dk_status status = dkp_prepare(c, &resolved);
+    dk_status status = dkp_prepare(c, &resolved, NULL);
     dk_pace pace;
-    if (status == DK_OK) status = dkp_count(&counts, &resolved, dkp_first_attempt(&resolved, &pace));
+    if (status == DK_OK) status = dkp_count(&counts, &resolved, dkp_first_attempt(&resolved, &pace), NULL);
     return dkp_answer(c, &resolved, status) == DK_OK ? dkp_plan_bytes(&counts) : 0;
 }
 
@@ -5708,7 +5724,8 @@ static dk_status dkp_get_memory(void **memory, size_t *bytes, int *owned, size_t
 static dk_status dkp_record_resolved(dk_plan *plan, dk_config *c, const dk_pace *pace, int kept[2]) {
     dk_plan counts;
     dk_recorder r;
-    dk_status status = dkp_count(&counts, c, pace);
+    dk_level *known = pace ? NULL : plan->level;
+    dk_status status = dkp_count(&counts, c, pace, known);
     if (status != DK_OK) return status;
     void *memory = plan->memory;
     size_t bytes = plan->bytes;
@@ -5721,6 +5738,8 @@ static dk_status dkp_record_resolved(dk_plan *plan, dk_config *c, const dk_pace 
     plan->memory = memory, plan->bytes = bytes, plan->owned = owned, plan->used = dkp_plan_bytes(&counts);
     plan->calls = plan->rows = plan->terms = plan->values = plan->passes = plan->norms = 0;
     plan->attempt = pace != NULL;
+    for (int i = 0; i < plan->levels && !known; i++)
+        plan->level[i] = !pace ? dkp_path_level(c, i) : i ? pace->to : pace->from;
     dkp_record_all(&r, c, plan, pace, 1);
     dkp_allocate(plan, base + size);
     if (kept) kept[0] = (pace ? pace->kept : 0) | r.pinned[0], kept[1] = r.pinned[1];
@@ -5774,7 +5793,7 @@ static dk_status dkp_record_run(dk_plan *plan, dk_config *c, dk_pace *p) {
     if (!dkp_controlled(c)) return dkp_record_resolved(plan, c, NULL, NULL);
     for (int i = 0; status == DK_OK && dkp_trial(c, i, &trial); i++) {
         dk_plan counts;
-        status = dkp_count(&counts, c, &trial);
+        status = dkp_count(&counts, c, &trial, NULL);
         if (dkp_plan_bytes(&counts) > bytes) bytes = dkp_plan_bytes(&counts);
     }
     if (status == DK_OK) status = dkp_get_memory(&plan->memory, &plan->bytes, &owned, bytes, c->message);
@@ -5794,7 +5813,7 @@ static dk_status dkp_record_run(dk_plan *plan, dk_config *c, dk_pace *p) {
 
 DK_API dk_status dk_record(dk_plan *plan, dk_config *c) {
     dk_config resolved;
-    dk_status status = dkp_prepare(c, &resolved);
+    dk_status status = dkp_prepare(c, &resolved, plan);
     dk_pace pace;
     if (status == DK_OK)
         status = dkp_record_resolved(plan, &resolved, dkp_first_attempt(&resolved, &pace), NULL);
@@ -6209,7 +6228,7 @@ DK_API size_t dk_run_size(dk_config *c) {
     dk_config resolved;
     dk_plan plan;
     size_t bytes = 0;
-    dk_status status = dkp_prepare(c, &resolved);
+    dk_status status = dkp_prepare(c, &resolved, NULL);
     memset(&plan, 0, sizeof plan);
     if (status == DK_OK) status = dkp_resolve_data(&resolved, resolved.message);
     dk_pace pace;
@@ -6290,7 +6309,7 @@ DK_API dk_status dk_begin(dk_run *run, dk_config *c, dk_real *x, void *memory, s
     memset(run, 0, sizeof *run);
     memset(&plan, 0, sizeof plan);
     plan.memory = memory, plan.bytes = bytes;
-    dk_status status = dkp_prepare(c, &resolved);
+    dk_status status = dkp_prepare(c, &resolved, &plan);
     if (status == DK_OK) status = dkp_record_run(&plan, &resolved, &run->pace);
     if (status == DK_OK) {
         size_t used = plan.used; /* the plan lies first, the workspace behind it */
@@ -6630,7 +6649,7 @@ DK_API dk_status dk_log_likelihood(dk_config *c, dk_denoise_fn denoise, void *us
     if (!given.sampler.record && !given.sampler.name) given.sampler = dk_sampler_named("rk45");
     if (given.grid.final == DK_FINAL_DEFAULT && given.grid.spacing != DK_SPACING_LEVELS)
         given.grid.final = DK_FINAL_MIN;
-    dk_status status = dkp_prepare(&given, &network);
+    dk_status status = dkp_prepare(&given, &network, NULL);
     if (status == DK_OK) status = dkp_resolve_data(&network, network.message);
     if (status == DK_OK) status = dkp_start_likelihood(&network, x, &l, &levels, &state);
     if (status == DK_OK) { /* VE coordinates for the ODE, its own for the network */
