@@ -482,7 +482,6 @@ typedef struct dk_plan {
     int locals;    /* tiles */
     int noises;    /* extra full-size buffers when noise comes from a callback */
     int masked;    /* needs dk_config.mask and known */
-    uint64_t hash; /* of everything that the plan computes */
     dk_level *level;
     dk_call *call;
     dk_row *row;
@@ -505,6 +504,8 @@ DK_API dk_status dk_plan_copy(dk_plan *to, const dk_plan *from);
 /* 1 if both do the same operations in the same order, with coefficients and levels within tolerance
    (|a - b| <= tolerance (1 + |b|)); the largest difference goes to *worst unless NULL. */
 DK_API int dk_plan_equal(const dk_plan *a, const dk_plan *b, double tolerance, double *worst);
+/* A number that tells apart plans which compute different things. */
+DK_API uint64_t dk_plan_hash(const dk_plan *plan);
 /* The plan in words: levels, calls, rows. Writes at most size bytes with the closing zero; returns the
    length that the whole text has, as snprintf does. */
 DK_API size_t dk_plan_text(const dk_plan *plan, char *text, size_t size);
@@ -3771,19 +3772,19 @@ static void dkp_push(dkp_history *past, double at, dk_vec v) {
     past->at[0] = at, past->v[0] = v;
 }
 
-/* Average of s^p over 0 <= s <= 1 under the weight exp(H s): by its series, or for large H by parts:
+/* Averages of s^p, p < n, over 0 <= s <= 1 under the weight exp(H s): by its series, or for large H by parts:
    m_p = integral of H exp(-H (1 - s)) s^p ds = 1 - p/H m_{p-1}. */
-static double dkp_moment(double H, int p) {
-    if (p == 0) return 1;
+static void dkp_moments(double H, int n, double *m) {
     if (fabs(H) > 2) {
-        double m0 = -expm1(-H), m = m0;
-        for (int i = 1; i <= p; i++) m = 1 - i / H * m;
-        return m / m0;
+        m[0] = -expm1(-H);
+        for (int p = 1; p < n; p++) m[p] = 1 - p / H * m[p - 1];
+    } else {
+        double term = 1;
+        for (int p = 0; p < n; p++) m[p] = 0;
+        for (int k = 0; k < 30 && fabs(term) > 1e-20; k++, term *= H / k)
+            for (int p = 0; p < n; p++) m[p] += term / (p + k + 1);
     }
-    double term = 1, above = 0, below = 0;
-    for (int k = 0; k < 30 && fabs(term) > 1e-20; k++, term *= H / k)
-        above += term / (p + k + 1), below += term / (k + 1);
-    return above / below;
+    for (int p = n - 1; p >= 0; p--) m[p] /= m[0];
 }
 
 /* The average as published iPNDM-v code has it (zju-pi/diff-sampler): the interpolation polynomial in differences,
@@ -3830,7 +3831,7 @@ static dk_vec dkp_average(const dk_recorder *r, const dkp_history *past, int n, 
     if (rule == DK_RULE_DPM && n == 3 && ahead) omit = 1; /* DPM-Solver-3: the line through first and last */
     for (int j = 0; j < n; j++)
         if (j != omit) node[count] = even ? ahead - j : (past->at[j] - from) / span, at[count++] = j;
-    for (int i = 0; i < count; i++) moment[i] = dkp_moment(H, i);
+    dkp_moments(H, count, moment);
     if (n == 2 && (rule == DK_RULE_DPM || rule == DK_RULE_BH2)) moment[1] = 0.5;
     if (n == 2 && (rule == DK_RULE_BH1 || rule == DK_RULE_SA))
         moment[1] = H < 0 || H > 0 ? 0.5 * H / -expm1(-H) : 0.5;
@@ -5576,7 +5577,7 @@ static uint64_t dkp_hash_real(uint64_t h, double v) {
     return dkp_hash(h, bits);
 }
 
-static uint64_t dkp_hash_plan(const dk_plan *p) {
+DK_API uint64_t dk_plan_hash(const dk_plan *p) {
     uint64_t h = dkp_hash(0xCBF29CE484222325u, (uint64_t)p->steps);
     for (int i = 0; i < p->terms; i++) {
         const dk_term *t = &p->term[i];
@@ -5755,7 +5756,6 @@ static dk_status dkp_record_resolved(dk_plan *plan, dk_config *c, const dk_pace 
         plan->value[plan->values++] = v;
         end->count++;
     }
-    plan->hash = dkp_hash_plan(plan);
     return DK_OK;
 }
 
@@ -6780,7 +6780,8 @@ static int dkp_save_head(dk_run *run, dkp_bytes *io, uint64_t *pass, uint64_t *f
                    run->pace.place <= run->config.steps &&
                    dkp_record_attempt(&run->own_plan, &run->config, &run->pace) == DK_OK;
     }
-    same &= dkp_byte_io(io, run->plan->hash, 8) == run->plan->hash;
+    uint64_t hash = dk_plan_hash(run->plan);
+    same &= dkp_byte_io(io, hash, 8) == hash;
     *pass = dkp_byte_io(io, *pass, 8);
     *flags = dkp_byte_io(io, *flags, 8);
     return same;
