@@ -988,12 +988,26 @@ typedef struct dk_backend {
 #pragma GCC optimize("fp-contract=off")
 #endif
 
+/* Only noise and executor run often. All else is compiled for size, in optimised builds; setting up a run is no slower. */
+#if defined(__clang__)
+#define DKP_SMALL _Pragma("clang attribute push(__attribute__((minsize)), apply_to = function)")
+#define DKP_FAST _Pragma("clang attribute pop")
+#elif defined(__GNUC__) && defined(__OPTIMIZE__)
+#define DKP_SMALL _Pragma("GCC push_options") _Pragma("GCC optimize(\"Os\")")
+#define DKP_FAST _Pragma("GCC pop_options")
+#else
+#define DKP_SMALL
+#define DKP_FAST
+#endif
+
 #ifdef __cplusplus
 extern "C" {
 #endif
 
 #define DKP_COUNT(array) ((int)(sizeof(array) / sizeof((array)[0])))
 static const double dkp_pi = 3.14159265358979323846;
+
+DKP_SMALL
 
 /* ------------------------------------------------------------------- >>text  Messages and names */
 
@@ -1179,6 +1193,8 @@ static dk_status dkp_fail_name(char *message, const char *kind, const char *name
     return DK_ERROR_CONFIG;
 }
 
+DKP_FAST
+
 /* ------------------------------------------------------------------------------ >>noise  Noise */
 
 DK_API void dk_philox(const uint32_t counter[4], const uint32_t key[2], uint32_t out[4]) {
@@ -1268,6 +1284,8 @@ DK_API void dk_normals(uint64_t seed, uint64_t sample, uint32_t draw, uint64_t f
         first += count, out += count, n -= count;
     }
 }
+
+DKP_SMALL
 
 /* ------------------------------------------------------------------ >>schedule  Noise schedules */
 
@@ -5993,6 +6011,8 @@ DK_API size_t dk_plan_text(const dk_plan *p, char *text, size_t size) {
     return t.length;
 }
 
+DKP_FAST
+
 /* ------------------------------------------------------------------------ >>executor  Executor */
 
 enum {
@@ -6188,6 +6208,8 @@ static int dkp_find_bad(void *user, dk_run *run, int slot, size_t *bad) {
 }
 
 static const dk_backend dkp_memory_backend = {NULL, dkp_rows, dkp_norms, dkp_find_bad};
+
+DKP_SMALL
 
 /* --------------------------------------------------------------------------------- >>run  Runs */
 
@@ -6837,12 +6859,16 @@ DK_API dk_status dk_load(dk_run *run, const void *bytes, size_t size) {
     return DK_OK;
 }
 
+DKP_FAST
+
 #ifdef __cplusplus
 }
 #endif
 #if defined(__GNUC__) && !defined(__clang__)
 #pragma GCC pop_options
 #endif
+#undef DKP_SMALL
+#undef DKP_FAST
 #undef DKP_COUNT
 #undef DKP_MALLOC
 #undef DKP_FREE
