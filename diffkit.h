@@ -171,7 +171,8 @@ typedef void (*dk_schedule_fn)(void *user, double t, double *alpha, double *sigm
 /* A noise schedule is a plain value; make it with one of the functions below, then edit at will. */
 typedef struct dk_schedule {
     dk_family family;
-    const char *unknown;         /* set by dk_schedule_named for a name that does not exist */
+    const char *unknown;         /* set by dk_schedule_named for a name that does not exist, */
+    const char *nearest[3];      /* and names like it */
     double t_min, t_max;         /* range of t that grids span; both 0: all of the family's range */
     double shift;                /* flow: sigma = shift t / (1 + (shift - 1) t) */
     double sigma_min, sigma_max; /* VE, EDM */
@@ -318,7 +319,8 @@ typedef enum dk_partial {
    sigma/alpha for all others. A zero struct is a good default. */
 typedef struct dk_grid {
     dk_spacing spacing;
-    const char *unknown;         /* set by dk_grid_named for a name that does not exist */
+    const char *unknown;         /* set by dk_grid_named for a name that does not exist, */
+    const char *nearest[3];      /* and names like it */
     double rho;                  /* KARRAS; 0: 7. POLYEXPONENTIAL; 0: 1 */
     double sigma_min, sigma_max; /* range in u; 0: the schedule's. Spacings that need a finite log use the
                                     level 1/1000 of the way in t where an end is alpha = 0 or sigma = 0 */
@@ -345,8 +347,9 @@ typedef struct dk_grid {
     int rising;           /* reverse the finished list: inversion */
     const double *levels; /* LEVELS: steps + 1 numbers; RESAMPLE: level_count; read while recording */
     int level_count;      /* RESAMPLE */
-    dk_unit unit;         /* LEVELS, RESAMPLE: what they are */
-    dk_level noisy, clean; /* ends of the range, filled in */
+    const char *const *words; /* GITS: which of `levels` each published list takes; set by dk_grid_named */
+    dk_unit unit;             /* LEVELS, RESAMPLE: what they are */
+    dk_level noisy, clean;    /* ends of the range, filled in */
     /* Time travel: noise takes the state back up, and steps are done again. RePaint (Lugmayr et al. 2022, fig. 9):
        wherever a multiple of `jump` steps and one more are left (jump_clean, as in diffusers: a multiple), it goes up
        by `jump` levels, until what follows has been run jump_runs times. Restart (Xu et al. 2023, alg. 1): from the
@@ -478,10 +481,10 @@ typedef struct dk_plan {
     size_t used; /* of memory */
     int attempt; /* 1: one step of a sampler with step-size control: for reading, not for running */
     int steps, levels, calls, rows, terms, values, passes, norms, draws;
-    int buffers;   /* full-size buffers besides x */
-    int locals;    /* tiles */
-    int noises;    /* extra full-size buffers when noise comes from a callback */
-    int masked;    /* needs dk_config.mask and known */
+    int buffers; /* full-size buffers besides x */
+    int locals;  /* tiles */
+    int noises;  /* extra full-size buffers when noise comes from a callback */
+    int masked;  /* needs dk_config.mask and known */
     dk_level *level;
     dk_call *call;
     dk_row *row;
@@ -614,9 +617,10 @@ typedef void (*dk_record_fn)(struct dk_recorder *r);
 /* A point in the design space. Take one by name, then edit; all zero: dpmpp_2m. Methods ignore what they have no
    use for, but eta > 0 on a deterministic one is refused. Every field's zero is its natural value. */
 typedef struct dk_sampler {
-    const char *name;    /* for messages */
-    dk_record_fn record; /* the recording function: built in or the user's; NULL: default sampler */
-    const void *user;    /* for the user's own record function; dk_table for table samplers */
+    const char *name;       /* for messages */
+    const char *nearest[3]; /* where dk_sampler_named finds no sampler: names like it */
+    dk_record_fn record;    /* the recording function: built in or the user's; NULL: default sampler */
+    const void *user;       /* for the user's own record function; dk_table for table samplers */
 
     /* The method. */
     const char *tableau; /* classical Runge-Kutta, as a textbook writes it: see dk_runge_kutta */
@@ -1178,17 +1182,16 @@ DK_API int dk_nearest_names(const char *kind, const char *name, const char **nam
     return count;
 }
 
-static dk_status dkp_fail_name(char *message, const char *kind, const char *name) {
+static dk_status dkp_fail_name(char *message, const char *kind, const char *name,
+                               const char *const nearest[3]) {
     dkp_text t = {message, DK_MESSAGE_SIZE, 0};
-    const char *near[3];
-    int n = dk_nearest_names(kind, name, near, 3);
     dkp_put(&t, kind);
     dkp_put(&t, " \"");
     dkp_put(&t, name);
-    dkp_put(&t, "\" is not known; nearest: ");
-    for (int i = 0; i < n; i++) {
-        if (i) dkp_put(&t, ", ");
-        dkp_put(&t, near[i]);
+    dkp_put(&t, "\" is not known");
+    for (int i = 0; i < 3 && nearest[i]; i++) {
+        dkp_put(&t, i ? ", " : "; nearest: ");
+        dkp_put(&t, nearest[i]);
     }
     return DK_ERROR_CONFIG;
 }
@@ -1457,6 +1460,7 @@ DK_API dk_schedule dk_schedule_named(const char *name) {
         if (strcmp(name, dkp_schedules[i].name) == 0) return dkp_schedules[i].make();
     dk_schedule s = dkp_schedule(DK_FAMILY_DEFAULT, 0, 0);
     s.unknown = name ? name : "(NULL)";
+    dk_nearest_names("schedule", s.unknown, s.nearest, 3);
     return s;
 }
 
@@ -2178,7 +2182,7 @@ static const double dkp_gits_level[] = {
 
 /* A word per number of steps: how far down that list each level lies below the one before, less '0'. The first and the
    last level are in all of them. */
-static const char *const dkp_gits_steps[] = {
+static const char *const dkp_gits_words[] = {
     /* 0.80 */ "< 4: 48B 485G 3635G 3635=B 22535=B 122435=B 1112435=B 11123225=B 111232244:B 1111222244:B "
                "11111122244:B 111111211244:B 11111111112449<I 11111111112449<I 1111111111112349=H",
     /* 0.85 */
@@ -2241,17 +2245,17 @@ static const char *const dkp_gits_steps[] = {
 /* The word for n levels: word n - 3, or the last one, for more. Some words are one longer than their place says. */
 static const char *dkp_gits_word(const dk_config *c, int n) {
     int row = (int)floor((dkp_or(c->grid.coefficient, 1.2) - 0.8) * 20 + 0.5);
-    const char *word = dkp_gits_steps[row];
+    const char *word = c->grid.words[row];
     for (; n > 3 && strchr(word, ' '); n--) word = strchr(word, ' ') + 1;
     return n > 3 ? NULL : word;
 }
 
 static int dkp_gits_length(const char *word) { return (int)strcspn(word, " ") + 2; }
 
-static double dkp_gits_value(const char *word, int i) {
+static double dkp_gits_value(const dk_grid *g, const char *word, int i) {
     int at = 0, length = dkp_gits_length(word);
     for (int k = 0; k < i && k < length - 2; k++) at += word[k] - '0';
-    return dkp_gits_level[i >= length - 1 ? DKP_COUNT(dkp_gits_level) - 1 : at];
+    return g->levels[i >= length - 1 ? g->level_count - 1 : at];
 }
 
 static int dkp_gits_count(const dk_config *c, int n) {
@@ -2261,16 +2265,16 @@ static int dkp_gits_count(const dk_config *c, int n) {
 
 static dk_level dkp_gits(const dk_config *c, int i, int n) {
     const char *word = dkp_gits_word(c, n), *last = word;
-    if (word) return dk_level_at_sigma(&c->schedule, dkp_gits_value(word, n > 2 || i == 0 ? i : n));
+    if (word) return dk_level_at_sigma(&c->schedule, dkp_gits_value(&c->grid, word, n > 2 || i == 0 ? i : n));
     for (int k = n < 40 ? n : 40; !last; k--) last = dkp_gits_word(c, k);
     int length = dkp_gits_length(last);
     double x = (double)i * (length - 1) / (n - 1), pair[2];
-    for (int k = 0; k < 2; k++) pair[k] = dkp_gits_value(last, (int)floor(x) + k);
+    for (int k = 0; k < 2; k++) pair[k] = dkp_gits_value(&c->grid, last, (int)floor(x) + k);
     return dk_level_at_sigma(&c->schedule, dkp_between(pair, 2, x - floor(x), 1));
 }
 
-/* A grid is a row: its function, how many of n levels there really are where that differs, the last level, and for
-   published lists the list. */
+/* A spacing is a row: its function, how many of n levels there really are where that differs, and the last level.
+   Names have a table of their own, so that a program which uses none has neither names nor published lists in it. */
 enum {
     DKP_TABLE = 1,       /* picks from a discrete schedule's table; has no range */
     DKP_NO_RANGE = 2,    /* has no range */
@@ -2282,90 +2286,80 @@ enum {
 };
 
 typedef struct dkp_spacing {
-    const char *name, *about;
     dk_spacing spacing;
     dk_level (*at)(const dk_config *c, int i, int n);
     int (*count)(const dk_config *c, int n);
     int flags;
     dk_final final;
+} dkp_spacing;
+
+/* clang-format off */
+#define DKP_SPACINGS(X) \
+    X("karras", "u^(1/rho) linear, rho 7; Karras et al. 2022, eq. 5", KARRAS, dkp_karras, NULL, DKP_FINITE_U, DEFAULT) \
+    X("exponential", "log u linear", EXPONENTIAL, dkp_exponential, NULL, DKP_FINITE_U | DKP_SOME_NOISE, DEFAULT) \
+    X("lambda", "log-SNR linear; Lu et al. 2022", LAMBDA, dkp_log_snr, NULL, DKP_FINITE_U | DKP_SOME_NOISE | DKP_SOME_DATA, DEFAULT) \
+    X("uniform", "t linear", UNIFORM, dkp_uniform, NULL, 0, DEFAULT) \
+    X("quadratic", "sqrt(t) linear; Song et al. 2020", QUADRATIC, dkp_quadratic, NULL, 0, DEFAULT) \
+    X("leading", "timesteps 0, r, 2r ... + offset, r = T/steps whole; Ho et al. 2020", LEADING, dkp_leading, NULL, DKP_TABLE, DEFAULT) \
+    X("trailing", "timesteps T-1, T-1-r ..., r = T/steps; Lin et al. 2023", TRAILING, dkp_trailing, NULL, DKP_TABLE, DEFAULT) \
+    X("linspace", "timesteps T-1 to 0, linear; Nichol & Dhariwal 2021", LINSPACE, dkp_linspace, NULL, DKP_TABLE, DEFAULT) \
+    X("polyexponential", "log u linear in ramp^rho, rho 1; k-diffusion", POLYEXPONENTIAL, dkp_polyexponential, NULL, DKP_FINITE_U | DKP_SOME_NOISE, DEFAULT) \
+    X("vp", "t linear in the VP process with the range's ends; Karras et al. 2022, table 1", VP, dkp_vp_spaced, NULL, DKP_FINITE_U | DKP_SOME_NOISE | DKP_SOME_DATA, DEFAULT) \
+    X("iddpm", "every so-manyth of improved DDPM's levels; Karras et al. 2022, table 1", IDDPM, dkp_iddpm, NULL, DKP_OWN_ENDS, DEFAULT) \
+    X("kl_optimal", "atan u linear; Sabour et al. 2024", KL_OPTIMAL, dkp_kl_optimal, NULL, 0, DEFAULT) \
+    X("laplace", "log(sigma/alpha) at quantiles of a Laplace distribution; Hang et al. 2024", LAPLACE, dkp_laplace, NULL, DKP_OWN_ENDS, DEFAULT) \
+    X("logit_normal", "logit of sigma/(alpha + sigma) at normal quantiles; Esser et al. 2024", LOGIT_NORMAL, dkp_logit_normal, NULL, DKP_OWN_ENDS, REPLACE) \
+    X("linear_quadratic", "linear to u = 0.975 u_max, then quadratic; Polyak et al. 2024", LINEAR_QUADRATIC, dkp_linear_quadratic, NULL, DKP_FINITE_U | DKP_OWN_ENDS, ZERO) \
+    X("bong_tangent", "u along two arctangents; RES4LYF", BONG_TANGENT, dkp_bong_tangent, NULL, DKP_FINITE_U, REPLACE) \
+    X("beta_sigma", "u at quantiles of Beta(0.6, 0.6); Lee et al. 2024", BETA_SIGMA, dkp_beta_sigma, NULL, DKP_FINITE_U, DEFAULT) \
+    X("beta", "timesteps at quantiles of Beta(0.6, 0.6); Lee et al. 2024, ComfyUI", BETA, dkp_beta, dkp_beta_count, DKP_TABLE, ZERO) \
+    X("normal", "t linear, flow's shift taken twice at the ends; ComfyUI", NORMAL, dkp_normal, NULL, DKP_OWN_ENDS, DEFAULT) \
+    X("sgm_uniform", "normal, without the level before 0; ComfyUI", SGM_UNIFORM, dkp_normal, NULL, DKP_OWN_ENDS, REPLACE) \
+    X("simple", "timesteps T-1, T-1-r ..., r = T/steps, rounded up; ComfyUI", SIMPLE, dkp_simple, NULL, DKP_TABLE, ZERO) \
+    X("ddim_uniform", "all timesteps 1, 1+r ..., r = T/steps whole; ComfyUI", DDIM_UNIFORM, dkp_ddim_uniform, dkp_ddim_uniform_count, DKP_TABLE, ZERO) \
+    X("smoothstep", "timesteps along 3 v^2 - 2 v^3; stable-diffusion.cpp", SMOOTHSTEP, dkp_smoothstep, NULL, DKP_TABLE, ZERO) \
+    X("sd_turbo", "the first of ten trailing timesteps; Sauer et al. 2023", SD_TURBO, dkp_sd_turbo, dkp_sd_turbo_count, DKP_TABLE, ZERO) \
+    X("lcm", "some of fifty trailing timesteps; Luo et al. 2023", LCM, dkp_lcm, NULL, DKP_TABLE, ZERO) \
+    X("gits", "published levels for SD, coefficient 1.2; Chen et al. 2024", GITS, dkp_gits, dkp_gits_count, DKP_LISTED, REPLACE)
+/* clang-format on */
+
+#define DKP_SPACING(name, about, spacing, at, count, flags, final) \
+    {DK_SPACING_##spacing, at, count, flags, DK_FINAL_##final},
+static const dkp_spacing dkp_spacings[] = {
+    DKP_SPACINGS(DKP_SPACING){DK_SPACING_RESAMPLE, dkp_resample, NULL, DKP_LISTED, DK_FINAL_REPLACE},
+    {DK_SPACING_LEVELS, NULL, NULL, DKP_LISTED, DK_FINAL_MIN}};
+#undef DKP_SPACING
+
+/* A name, and the published list that it stands for. */
+typedef struct dkp_grid_row {
+    const char *name, *about;
+    dk_spacing spacing;
+    dk_final final;
     const double *list;
     int list_count;
     dk_unit unit;
-} dkp_spacing;
+} dkp_grid_row;
 
-#define DKP_GRID_ROW(name, about, spacing, at, flags, final) \
-    { name, about, DK_SPACING_##spacing, at, NULL, flags, DK_FINAL_##final, NULL, 0, DK_UNIT_T }
-#define DKP_GRID_COUNTED(name, about, spacing, at, count, flags, final) \
-    { name, about, DK_SPACING_##spacing, at, count, flags, DK_FINAL_##final, NULL, 0, DK_UNIT_T }
-#define DKP_GRID_LIST(name, about, list, unit, final)                                             \
-    {                                                                                             \
-        name, about, DK_SPACING_RESAMPLE, dkp_resample, NULL, DKP_LISTED, DK_FINAL_##final, list, \
-            DKP_COUNT(list), DK_UNIT_##unit                                                       \
-    }
-static const dkp_spacing dkp_grids[] = {
-    DKP_GRID_ROW("karras", "u^(1/rho) linear, rho 7; Karras et al. 2022, eq. 5", KARRAS, dkp_karras,
-                 DKP_FINITE_U, DEFAULT),
-    DKP_GRID_ROW("exponential", "log u linear", EXPONENTIAL, dkp_exponential, DKP_FINITE_U | DKP_SOME_NOISE,
-                 DEFAULT),
-    DKP_GRID_ROW("lambda", "log-SNR linear; Lu et al. 2022", LAMBDA, dkp_log_snr,
-                 DKP_FINITE_U | DKP_SOME_NOISE | DKP_SOME_DATA, DEFAULT),
-    DKP_GRID_ROW("uniform", "t linear", UNIFORM, dkp_uniform, 0, DEFAULT),
-    DKP_GRID_ROW("quadratic", "sqrt(t) linear; Song et al. 2020", QUADRATIC, dkp_quadratic, 0, DEFAULT),
-    DKP_GRID_ROW("leading", "timesteps 0, r, 2r ... + offset, r = T/steps whole; Ho et al. 2020", LEADING,
-                 dkp_leading, DKP_TABLE, DEFAULT),
-    DKP_GRID_ROW("trailing", "timesteps T-1, T-1-r ..., r = T/steps; Lin et al. 2023", TRAILING, dkp_trailing,
-                 DKP_TABLE, DEFAULT),
-    DKP_GRID_ROW("linspace", "timesteps T-1 to 0, linear; Nichol & Dhariwal 2021", LINSPACE, dkp_linspace,
-                 DKP_TABLE, DEFAULT),
-    DKP_GRID_ROW("polyexponential", "log u linear in ramp^rho, rho 1; k-diffusion", POLYEXPONENTIAL,
-                 dkp_polyexponential, DKP_FINITE_U | DKP_SOME_NOISE, DEFAULT),
-    DKP_GRID_ROW("vp", "t linear in the VP process with the range's ends; Karras et al. 2022, table 1", VP,
-                 dkp_vp_spaced, DKP_FINITE_U | DKP_SOME_NOISE | DKP_SOME_DATA, DEFAULT),
-    DKP_GRID_ROW("iddpm", "every so-manyth of improved DDPM's levels; Karras et al. 2022, table 1", IDDPM,
-                 dkp_iddpm, DKP_OWN_ENDS, DEFAULT),
-    DKP_GRID_ROW("kl_optimal", "atan u linear; Sabour et al. 2024", KL_OPTIMAL, dkp_kl_optimal, 0, DEFAULT),
-    DKP_GRID_ROW("laplace", "log(sigma/alpha) at quantiles of a Laplace distribution; Hang et al. 2024",
-                 LAPLACE, dkp_laplace, DKP_OWN_ENDS, DEFAULT),
-    DKP_GRID_ROW("logit_normal", "logit of sigma/(alpha + sigma) at normal quantiles; Esser et al. 2024",
-                 LOGIT_NORMAL, dkp_logit_normal, DKP_OWN_ENDS, REPLACE),
-    DKP_GRID_ROW("linear_quadratic", "linear to u = 0.975 u_max, then quadratic; Polyak et al. 2024",
-                 LINEAR_QUADRATIC, dkp_linear_quadratic, DKP_FINITE_U | DKP_OWN_ENDS, ZERO),
-    DKP_GRID_ROW("bong_tangent", "u along two arctangents; RES4LYF", BONG_TANGENT, dkp_bong_tangent,
-                 DKP_FINITE_U, REPLACE),
-    DKP_GRID_ROW("beta_sigma", "u at quantiles of Beta(0.6, 0.6); Lee et al. 2024", BETA_SIGMA,
-                 dkp_beta_sigma, DKP_FINITE_U, DEFAULT),
-    DKP_GRID_COUNTED("beta", "timesteps at quantiles of Beta(0.6, 0.6); Lee et al. 2024, ComfyUI", BETA,
-                     dkp_beta, dkp_beta_count, DKP_TABLE, ZERO),
-    DKP_GRID_ROW("normal", "t linear, flow's shift taken twice at the ends; ComfyUI", NORMAL, dkp_normal,
-                 DKP_OWN_ENDS, DEFAULT),
-    DKP_GRID_ROW("sgm_uniform", "normal, without the level before 0; ComfyUI", SGM_UNIFORM, dkp_normal,
-                 DKP_OWN_ENDS, REPLACE),
-    DKP_GRID_ROW("simple", "timesteps T-1, T-1-r ..., r = T/steps, rounded up; ComfyUI", SIMPLE, dkp_simple,
-                 DKP_TABLE, ZERO),
-    DKP_GRID_COUNTED("ddim_uniform", "all timesteps 1, 1+r ..., r = T/steps whole; ComfyUI", DDIM_UNIFORM,
-                     dkp_ddim_uniform, dkp_ddim_uniform_count, DKP_TABLE, ZERO),
-    DKP_GRID_ROW("smoothstep", "timesteps along 3 v^2 - 2 v^3; stable-diffusion.cpp", SMOOTHSTEP,
-                 dkp_smoothstep, DKP_TABLE, ZERO),
-    DKP_GRID_COUNTED("sd_turbo", "the first of ten trailing timesteps; Sauer et al. 2023", SD_TURBO,
-                     dkp_sd_turbo, dkp_sd_turbo_count, DKP_TABLE, ZERO),
-    DKP_GRID_ROW("lcm", "some of fifty trailing timesteps; Luo et al. 2023", LCM, dkp_lcm, DKP_TABLE, ZERO),
-    DKP_GRID_COUNTED("gits", "published levels for SD, coefficient 1.2; Chen et al. 2024", GITS, dkp_gits,
-                     dkp_gits_count, DKP_LISTED, REPLACE),
-    DKP_GRID_LIST("ays_sd1", "Align Your Steps for SD 1.5; Sabour et al. 2024", dkp_ays_sd1, SIGMA, REPLACE),
-    DKP_GRID_LIST("ays_sdxl", "Align Your Steps for SDXL; Sabour et al. 2024", dkp_ays_sdxl, SIGMA, REPLACE),
-    DKP_GRID_LIST("ays_svd", "Align Your Steps for SVD; Sabour et al. 2024", dkp_ays_svd, SIGMA, REPLACE),
-    DKP_GRID_LIST("ays_sd1_paper", "the same with three digits; 0 is added", dkp_ays_sd1_paper, SIGMA, ZERO),
-    DKP_GRID_LIST("ays_sdxl_paper", "the same with three digits; 0 is added", dkp_ays_sdxl_paper, SIGMA,
-                  ZERO),
-    DKP_GRID_LIST("ays_sd1_timesteps", "the ten timesteps for SD 1.5", dkp_ays_sd1_t, T, ZERO),
-    DKP_GRID_LIST("ays_sdxl_timesteps", "the ten timesteps for SDXL", dkp_ays_sdxl_t, T, ZERO),
-    DKP_GRID_LIST("oss_flux", "Optimal Stepsize for Flux; Pei et al. 2025", dkp_oss_flux, FLOW, REPLACE),
-    DKP_GRID_LIST("oss_wan", "Optimal Stepsize for Wan; Pei et al. 2025", dkp_oss_wan, FLOW, REPLACE),
-    DKP_GRID_LIST("oss_chroma", "Optimal Stepsize for Chroma", dkp_oss_chroma, FLOW, REPLACE),
+#define DKP_NAME(name, about, spacing, at, count, flags, final) \
+    {name, about, DK_SPACING_##spacing, DK_FINAL_DEFAULT, NULL, 0, DK_UNIT_T},
+#define DKP_LIST(name, about, list, unit, final) \
+    { name, about, DK_SPACING_RESAMPLE, DK_FINAL_##final, list, DKP_COUNT(list), DK_UNIT_##unit }
+static const dkp_grid_row dkp_grids[] = {
+    DKP_SPACINGS(DKP_NAME)
+        DKP_LIST("ays_sd1", "Align Your Steps for SD 1.5; Sabour et al. 2024", dkp_ays_sd1, SIGMA, REPLACE),
+    DKP_LIST("ays_sdxl", "Align Your Steps for SDXL; Sabour et al. 2024", dkp_ays_sdxl, SIGMA, REPLACE),
+    DKP_LIST("ays_svd", "Align Your Steps for SVD; Sabour et al. 2024", dkp_ays_svd, SIGMA, REPLACE),
+    DKP_LIST("ays_sd1_paper", "the same with three digits; 0 is added", dkp_ays_sd1_paper, SIGMA, ZERO),
+    DKP_LIST("ays_sdxl_paper", "the same with three digits; 0 is added", dkp_ays_sdxl_paper, SIGMA, ZERO),
+    DKP_LIST("ays_sd1_timesteps", "the ten timesteps for SD 1.5", dkp_ays_sd1_t, T, ZERO),
+    DKP_LIST("ays_sdxl_timesteps", "the ten timesteps for SDXL", dkp_ays_sdxl_t, T, ZERO),
+    DKP_LIST("oss_flux", "Optimal Stepsize for Flux; Pei et al. 2025", dkp_oss_flux, FLOW, REPLACE),
+    DKP_LIST("oss_wan", "Optimal Stepsize for Wan; Pei et al. 2025", dkp_oss_wan, FLOW, REPLACE),
+    DKP_LIST("oss_chroma", "Optimal Stepsize for Chroma", dkp_oss_chroma, FLOW, REPLACE),
 };
-#undef DKP_GRID_ROW
-#undef DKP_GRID_COUNTED
-#undef DKP_GRID_LIST
+#undef DKP_SPACINGS
+#undef DKP_NAME
+#undef DKP_LIST
 
 DK_API const char *dk_grid_name(int i) {
     return i >= 0 && i < DKP_COUNT(dkp_grids) ? dkp_grids[i].name : NULL;
@@ -2374,27 +2368,35 @@ DK_API const char *dk_grid_about(int i) {
     return i >= 0 && i < DKP_COUNT(dkp_grids) ? dkp_grids[i].about : NULL;
 }
 
-static int dkp_grid_by_name(const char *name, dk_grid *g);
-DK_API dk_grid dk_grid_named(const char *name) {
+static dk_grid dkp_grid(dk_spacing spacing) {
     dk_grid g;
     memset(&g, 0, sizeof g);
+    g.spacing = spacing;
+    return g;
+}
+
+static int dkp_grid_by_name(const char *name, dk_grid *g);
+DK_API dk_grid dk_grid_named(const char *name) {
+    dk_grid g = dkp_grid(DK_SPACING_DEFAULT);
     for (int i = 0; name && i < DKP_COUNT(dkp_grids); i++)
         if (strcmp(name, dkp_grids[i].name) == 0) {
-            const dkp_spacing *row = &dkp_grids[i];
-            g.spacing = row->spacing;
+            const dkp_grid_row *row = &dkp_grids[i];
+            g.spacing = row->spacing, g.final = row->final;
             g.levels = row->list, g.level_count = row->list_count, g.unit = row->unit;
-            if (row->list) g.final = row->final;
+            if (g.spacing == DK_SPACING_GITS)
+                g.words = dkp_gits_words, g.levels = dkp_gits_level,
+                g.level_count = DKP_COUNT(dkp_gits_level);
             return g;
         }
     if (name && dkp_grid_by_name(name, &g)) return g;
     g.unknown = name ? name : "(NULL)";
+    dk_nearest_names("grid", g.unknown, g.nearest, 3);
     return g;
 }
 
 DK_API dk_grid dk_grid_levels(const double *levels, dk_unit unit) {
-    dk_grid g;
-    memset(&g, 0, sizeof g);
-    g.spacing = DK_SPACING_LEVELS, g.levels = levels, g.unit = unit;
+    dk_grid g = dkp_grid(DK_SPACING_LEVELS);
+    g.levels = levels, g.unit = unit;
     return g;
 }
 
@@ -2405,7 +2407,7 @@ DK_API dk_grid dk_grid_resampled(const double *levels, int level_count, dk_unit 
 }
 
 DK_API dk_grid dk_grid_vp(double beta_d, double beta_min, double time_min) {
-    dk_grid g = dk_grid_named("vp");
+    dk_grid g = dkp_grid(DK_SPACING_VP);
     g.time_min = time_min;
     g.sigma_max = sqrt(expm1(0.5 * beta_d + beta_min));
     g.sigma_min = sqrt(expm1((0.5 * beta_d * time_min + beta_min) * time_min));
@@ -2425,7 +2427,7 @@ DK_API double dk_flux2_mu(double tokens, int steps) {
 }
 
 static dk_grid dkp_grid_shifted(double mu, double terminal) {
-    dk_grid g = dk_grid_named("uniform");
+    dk_grid g = dkp_grid(DK_SPACING_UNIFORM);
     g.shift = exp(mu), g.terminal = terminal;
     return g;
 }
@@ -2440,13 +2442,10 @@ DK_API dk_grid dk_grid_ltx(double tokens) {
     return dkp_grid_shifted(dk_shift_mu(tokens, 1024, 4096, 0.95, 2.05), 0.1);
 }
 
-/* The row of a spacing; a blank one for the user's own levels. */
 static const dkp_spacing *dkp_spacing_of(const dk_grid *g) {
-    static const dkp_spacing own = {NULL, NULL, DK_SPACING_LEVELS, NULL, NULL, DKP_LISTED, DK_FINAL_MIN,
-                                    NULL, 0,    DK_UNIT_T};
-    for (int i = 0; i < DKP_COUNT(dkp_grids); i++)
-        if (dkp_grids[i].spacing == g->spacing) return &dkp_grids[i];
-    return &own;
+    int i = 0;
+    while (i < DKP_COUNT(dkp_spacings) - 1 && dkp_spacings[i].spacing != g->spacing) i++;
+    return &dkp_spacings[i];
 }
 
 static int dkp_has(const dk_grid *g, int flags) { return dkp_spacing_of(g)->flags & flags; }
@@ -2657,7 +2656,7 @@ static void dkp_resolve_start(dk_config *c) {
 
 /* Where the schedule's own fields are wrong, says so. */
 static dk_status dkp_check_schedule(dk_schedule *s, char *message) {
-    if (s->unknown) return dkp_fail_name(message, "schedule", s->unknown);
+    if (s->unknown) return dkp_fail_name(message, "schedule", s->unknown, s->nearest);
     if ((int)s->family < 0 || s->family >= DK_FAMILY_COUNT)
         return dkp_fail(message, "schedule.family", s->family, "one of dk_family");
     if (s->shift < 0 || !dkp_finite(s->shift))
@@ -2708,49 +2707,129 @@ static dk_status dkp_check_schedule(dk_schedule *s, char *message) {
     return DK_OK;
 }
 
-/* A field of the grid that is a number from 0 (or `low`) to `high`. */
-typedef struct dkp_bounds {
-    const char *field;
-    double value, low, high;
-    const char *allowed;
-} dkp_bounds;
+static int dkp_controlled(const dk_config *c) { return c->sampler.rtol > 0 || c->sampler.atol > 0; }
 
-static dk_status dkp_check_grid_numbers(const dk_config *c, char *message) {
-    const dk_grid *g = &c->grid;
-    double most = 1.7976931348623157e308;
-    const dkp_bounds rows[] = {
-        {"grid.rho", g->rho, 0, most, "> 0 (0: 7)"},
-        {"grid.shift", g->shift, 0, most, "> 0 (0: 1)"},
-        {"grid.shift_power", g->shift_power, 0, 100, "> 0 and <= 100 (0: 1)"},
-        {"grid.terminal", g->terminal, 0, 1 - 1e-9, "> 0 and < 1 (0: none)"},
-        {"grid.original_steps", (double)g->original_steps, 0, 1000000, "1 .. 1000000 (0: 10, lcm 50)"},
-        {"grid.beta_a", g->beta_a, 0, 50, "> 0 and <= 50 (0: 0.6)"},
-        {"grid.beta_b", g->beta_b, 0, 50, "> 0 and <= 50 (0: 0.6)"},
-        {"grid.mean", g->mean, -100, 100, "-100 .. 100"},
-        {"grid.deviation", g->deviation, 0, 100, "> 0 and <= 100 (0: by spacing)"},
-        {"grid.threshold", g->threshold, 0, 1 - 1e-9, "> 0 and < 1 (0: 0.025)"},
-        {"grid.linear_steps", (double)g->linear_steps, 0, 1000000, "0 .. steps - 1"},
-        {"grid.time_min", g->time_min, 0, 0.999, "> 0 and < 1 (0: 0.001)"},
-        {"grid.c_1", g->c_1, 0, 1 - 1e-9, "> 0 and < 1 (0: 0.001)"},
-        {"grid.c_2", g->c_2, 0, 1, "> 0 and <= 1 (0: 0.008)"},
-        {"grid.strength", g->strength, 0, 1, "> 0 and <= 1 (0: 1)"},
-        {"grid.full_steps", (double)g->full_steps, 0, 1000000, "1 .. 1000000 (0: steps)"},
-        {"grid.rounding", (double)g->rounding, 0, DK_ROUND_DOWN, "one of dk_rounding"},
-        {"grid.final", (double)g->final, 0, DK_FINAL_COUNT - 1, "one of dk_final"},
-        {"grid.partial", (double)g->partial, 0, DK_PARTIAL_COUNT - 1, "one of dk_partial"},
-        {"grid.restart", (double)g->restart, -1, 1000000, ">= 0, or -1 for AUTOMATIC1111's rule"},
-        {"grid.restart_times", (double)g->restart_times, 0, 1000000, ">= 0 (0: 1)"},
-        {"grid.restart_min", g->restart_min, 0, most, "> 0 (0: 0.1)"},
-        {"grid.restart_max", g->restart_max, 0, most, "> 0 (0: 2)"},
-        {"grid.jump", (double)g->jump, 0, 1000000, ">= 0"},
-        {"grid.jump_runs", (double)g->jump_runs, 0, 1000000, ">= 0"},
-        {"grid.jump_shift", g->jump_shift, 0, most, ">= 0"},
-    };
-    for (int i = 0; i < DKP_COUNT(rows); i++)
-        if (!(rows[i].value >= rows[i].low && rows[i].value <= rows[i].high))
-            return dkp_fail(message, rows[i].field, rows[i].value, rows[i].allowed);
-    if (g->final == DK_FINAL_VALUE && !(g->final_value > 0 && dkp_finite(g->final_value)))
-        return dkp_fail(message, "grid.final_value", g->final_value, "> 0 (for zero use DK_FINAL_ZERO)");
+/* Fields of sampler and grid: how they are set by name, and what they may be. */
+typedef struct dkp_field {
+    const char *name, *allowed; /* allowed: in words; the words of an enumeration */
+    double low, high;
+    int at;    /* in dk_config */
+    char kind; /* i: int, r: real, g: the spacing of a grid, c: an enumeration */
+} dkp_field;
+
+#define DKP_MOST 1.7976931348623157e308 /* finite */
+#define DKP_S(kind, member, low, high, allowed) \
+    { "sampler." #member, allowed, low, high, (int)offsetof(dk_config, sampler.member), kind }
+#define DKP_G(kind, member, low, high, allowed) \
+    { "grid." #member, allowed, low, high, (int)offsetof(dk_config, grid.member), kind }
+#define DKP_WORDS(of, member, count, words) DKP_##of('c', member, 0, (count)-1, words)
+#define DKP_FLAG(of, member) DKP_##of('i', member, -2147483648.0, 2147483647, "0 or 1")
+static const dkp_field dkp_fields[] = {
+    DKP_WORDS(S, gauge, DK_GAUGE_COUNT, "default|ve|flow|vp|native"),
+    DKP_WORDS(S, rule, DK_RULE_COUNT, "exact|dpm|dpm_taylor|bh1|bh2|sa|uniform|ipndm_v|gradient"),
+    DKP_WORDS(S, law, DK_LAW_COUNT, "ancestral|sde|ddpm_large|fresh|time|flow|sde_noise"),
+    DKP_WORDS(S, predictor, DK_PREDICTOR_COUNT, "reverse_diffusion|euler_maruyama|ancestral|none"),
+    DKP_WORDS(S, control, DK_CONTROL_COUNT, "standard|free|smooth"),
+    DKP_S('i', order, 0, 8, "0 .. 8"),
+    DKP_S('r', alpha, 0, 1, "> 0 and <= 1"),
+    DKP_S('r', alpha2, 0, 1, "> 0 and <= 1 (0: 2/3)"),
+    DKP_S('r', eta, 0, DKP_MOST, ">= 0"),
+    DKP_S('r', s_noise, 0, DKP_MOST, ">= 0"),
+    DKP_S('r', s_noise_change, -DKP_MOST, DKP_MOST, ">= -s_noise"),
+    DKP_S('r', churn, 0, DKP_MOST, ">= 0"),
+    DKP_S('r', churn_min, 0, HUGE_VAL, ">= 0"),
+    DKP_S('r', churn_max, 0, HUGE_VAL, ">= 0 (0: no limit)"),
+    DKP_S('i', churn_late, 0, 2, "0, 1 or 2"),
+    DKP_S('r', noise_min, 0, HUGE_VAL, ">= 0"),
+    DKP_S('r', noise_max, 0, HUGE_VAL, ">= 0 (0: no limit)"),
+    DKP_S('r', snr, 0, DKP_MOST, ">= 0"),
+    DKP_S('r', langevin_step, 0, DKP_MOST, ">= 0"),
+    DKP_S('i', langevin_steps, 0, 100000, "0 .. 100000"),
+    DKP_S('i', bins, 0, 1000000, "0 .. 1000000"),
+    DKP_S('i', corrector, 0, 9, "0 .. 9"),
+    DKP_S('i', uncorrected, 0, 2147483647, ">= 0"),
+    DKP_S('i', warmup, 0, 2147483647, ">= 0"),
+    DKP_S('i', lower_order_final, 0, 3, "0 .. 3"),
+    DKP_S('r', gamma, -DKP_MOST, DKP_MOST, "finite"),
+    DKP_S('i', points, 0, 1000000, "0, or 2 .. 1000000"),
+    DKP_S('g', stages, 0, DK_SPACING_COUNT - 1, "lambda, uniform, quadratic or levels"),
+    DKP_S('i', evals, 0, 2147483647, ">= 0"),
+    DKP_S('r', pure_stage, 0, 1 - 1e-9, ">= 0 and < 1"),
+    DKP_S('r', rtol, 0, 1, "0 .. 1"),
+    DKP_S('r', atol, 0, 1e300, ">= 0"),
+    DKP_S('r', h_init, 0, 1e300, "> 0 (0: by itself)"),
+    DKP_S('r', safety, 0, 1, "> 0 and <= 1 (0: 0.9)"),
+    DKP_S('r', pcoeff, -10, 10, "-10 .. 10"),
+    DKP_S('r', icoeff, -10, 10, "-10 .. 10"),
+    DKP_S('r', dcoeff, -10, 10, "-10 .. 10"),
+    DKP_S('i', cfg_pp, 0, 2, "0, 1 or 2"),
+    DKP_S('r', stride, 0, DKP_MOST, ">= 0"),
+    DKP_FLAG(S, noise_prediction),
+    DKP_FLAG(S, pece),
+    DKP_FLAG(S, correct_last),
+    DKP_FLAG(S, er_power),
+    DKP_FLAG(S, from_down),
+    DKP_FLAG(S, pseudo),
+    DKP_FLAG(S, plain_last),
+    DKP_FLAG(S, above_last),
+    DKP_FLAG(S, told_end),
+    DKP_FLAG(S, fresh_pure),
+    DKP_FLAG(S, dry_bottom),
+    DKP_WORDS(G, final, DK_FINAL_COUNT, "default|zero|min|value|replace"),
+    DKP_WORDS(G, rounding, DK_ROUND_DOWN + 1, "none|nearest|down"),
+    DKP_WORDS(G, partial, DK_PARTIAL_COUNT, "slice|stretch|level"),
+    DKP_G('r', rho, 0, DKP_MOST, "> 0 (0: 7)"),
+    DKP_G('r', sigma_min, 0, DKP_MOST, ">= 0"),
+    DKP_G('r', sigma_max, 0, DKP_MOST, ">= 0"),
+    DKP_G('r', shift, 0, DKP_MOST, "> 0 (0: 1)"),
+    DKP_G('r', shift_power, 0, 100, "> 0 and <= 100 (0: 1)"),
+    DKP_G('r', terminal, 0, 1 - 1e-9, "> 0 and < 1 (0: none)"),
+    DKP_G('i', offset, -2147483648.0, 2147483647, "0 .. schedule.timesteps - 1"),
+    DKP_G('i', original_steps, 0, 1000000, "1 .. 1000000 (0: 10, lcm 50)"),
+    DKP_G('r', beta_a, 0, 50, "> 0 and <= 50 (0: 0.6)"),
+    DKP_G('r', beta_b, 0, 50, "> 0 and <= 50 (0: 0.6)"),
+    DKP_G('r', mean, -100, 100, "-100 .. 100"),
+    DKP_G('r', deviation, 0, 100, "> 0 and <= 100 (0: by spacing)"),
+    DKP_G('r', threshold, 0, 1 - 1e-9, "> 0 and < 1 (0: 0.025)"),
+    DKP_G('i', linear_steps, 0, 1000000, "0 .. steps - 1"),
+    DKP_G('r', time_min, 0, 0.999, "> 0 and < 1 (0: 0.001)"),
+    DKP_G('r', c_1, 0, 1 - 1e-9, "> 0 and < 1 (0: 0.001)"),
+    DKP_G('r', c_2, 0, 1, "> 0 and <= 1 (0: 0.008)"),
+    DKP_G('r', coefficient, -HUGE_VAL, HUGE_VAL, "0.80 .. 1.50 (0: 1.20)"),
+    DKP_G('r', final_value, -HUGE_VAL, HUGE_VAL, "> 0"),
+    DKP_G('r', strength, 0, 1, "> 0 and <= 1 (0: 1)"),
+    DKP_G('i', full_steps, 0, 1000000, "1 .. 1000000 (0: steps)"),
+    DKP_G('i', restart, -1, 1000000, ">= 0, or -1 for AUTOMATIC1111's rule"),
+    DKP_G('i', restart_times, 0, 1000000, ">= 0 (0: 1)"),
+    DKP_G('r', restart_min, 0, DKP_MOST, "> 0 (0: 0.1)"),
+    DKP_G('r', restart_max, 0, DKP_MOST, "> 0 (0: 2)"),
+    DKP_G('i', jump, 0, 1000000, ">= 0"),
+    DKP_G('i', jump_runs, 0, 1000000, ">= 0"),
+    DKP_G('r', jump_shift, 0, DKP_MOST, ">= 0"),
+    DKP_FLAG(G, rising),
+    DKP_FLAG(G, jump_clean),
+    DKP_FLAG(G, travel),
+};
+#undef DKP_MOST
+#undef DKP_S
+#undef DKP_G
+#undef DKP_WORDS
+#undef DKP_FLAG
+
+enum { DKP_OF_SAMPLER = 1, DKP_OF_GRID = 2 };
+static int dkp_part_of(const dkp_field *f) { return f->name[0] == 'g' ? DKP_OF_GRID : DKP_OF_SAMPLER; }
+
+static dk_status dkp_check_fields(const dk_config *c, int of, char *message) {
+    for (int i = 0; i < DKP_COUNT(dkp_fields); i++) {
+        const dkp_field *f = &dkp_fields[i];
+        const char *at = (const char *)c + f->at;
+        double real;
+        int whole;
+        if (f->kind == 'r') memcpy(&real, at, sizeof real);
+        else memcpy(&whole, at, sizeof whole), real = whole; /* an int, or an enum of its size */
+        if (dkp_part_of(f) == of && !(real >= f->low && real <= f->high))
+            return dkp_fail(message, f->name, real, f->allowed);
+    }
     return DK_OK;
 }
 
@@ -2797,6 +2876,9 @@ static dk_status dkp_check_listed(const dk_config *c, char *message) {
     }
     if (g->spacing == DK_SPACING_LCM && c->steps > (g->original_steps > 0 ? g->original_steps : 50))
         return dkp_fail(message, "steps", c->steps, "at most grid.original_steps (0: 50)");
+    if (g->spacing == DK_SPACING_GITS && (!g->words || !g->levels))
+        return dkp_fail_text(message, DK_ERROR_CONFIG,
+                             "grid.words = NULL: dk_grid_named(\"gits\") sets them");
     if (g->spacing == DK_SPACING_GITS && !(fabs(g->coefficient) <= 0) &&
         !(g->coefficient > 0.775 && g->coefficient < 1.525))
         return dkp_fail(message, "grid.coefficient", g->coefficient, "0.80 .. 1.50 (0: 1.20)");
@@ -2805,19 +2887,18 @@ static dk_status dkp_check_listed(const dk_config *c, char *message) {
 
 static dk_status dkp_check_grid(const dk_config *c, char *message) {
     const dk_grid *g = &c->grid;
-    dk_status status = dkp_check_grid_numbers(c, message);
+    dk_status status = dkp_check_fields(c, DKP_OF_GRID, message);
     int ranged = dkp_ranged(g);
     if (status != DK_OK) return status;
+    if (g->final == DK_FINAL_VALUE && !(g->final_value > 0 && dkp_finite(g->final_value)))
+        return dkp_fail(message, "grid.final_value", g->final_value, "> 0 (for zero use DK_FINAL_ZERO)");
     double largest = dkp_flow_unit(&c->schedule) ? 1 : HUGE_VAL;
-    if (!(g->sigma_max >= 0) || !dkp_finite(g->sigma_max) || g->sigma_max > largest ||
-        (g->sigma_max > 0 && !ranged))
+    if (g->sigma_max > (ranged ? largest : 0))
         return dkp_fail(message, "grid.sigma_max", g->sigma_max,
-                        ranged ? ">= 0, finite, and at most 1 for flow schedules"
-                               : "0: this spacing has no range");
-    if (!(g->sigma_min >= 0) || !dkp_finite(g->sigma_min) ||
-        (g->sigma_max > 0 && g->sigma_min >= g->sigma_max) || (g->sigma_min > 0 && !ranged))
+                        ranged ? "at most 1 for flow schedules" : "0: this spacing has no range");
+    if ((g->sigma_max > 0 && g->sigma_min >= g->sigma_max) || (g->sigma_min > 0 && !ranged))
         return dkp_fail(message, "grid.sigma_min", g->sigma_min,
-                        ranged ? ">= 0 and < sigma_max" : "0: this spacing has no range");
+                        ranged ? "< sigma_max" : "0: this spacing has no range");
     if ((status = dkp_check_listed(c, message)) != DK_OK) return status;
     if (g->terminal > 0 && !dkp_flow_unit(&c->schedule))
         return dkp_fail(message, "grid.terminal", g->terminal, "0 but for flow schedules");
@@ -2926,47 +3007,15 @@ static int dkp_through(const dk_exponential *m, int row, int columns[DK_MAX_STAG
     return count;
 }
 
-static dk_status dkp_check_sampler(const dk_sampler *s, char *message) {
-    if (!s->record) return dkp_fail_name(message, "sampler", s->name ? s->name : "(none)");
-    if ((int)s->gauge < 0 || s->gauge >= DK_GAUGE_COUNT)
-        return dkp_fail(message, "sampler.gauge", s->gauge, "one of dk_gauge");
-    if ((int)s->law < 0 || s->law >= DK_LAW_COUNT)
-        return dkp_fail(message, "sampler.law", s->law, "one of dk_noise_law");
-    if (!(s->eta >= 0) || !dkp_finite(s->eta)) return dkp_fail(message, "sampler.eta", s->eta, ">= 0");
-    if (!(s->s_noise >= 0) || !dkp_finite(s->s_noise))
-        return dkp_fail(message, "sampler.s_noise", s->s_noise, ">= 0");
-    if (!(s->s_noise + s->s_noise_change >= 0) || !dkp_finite(s->s_noise_change))
+static dk_status dkp_check_sampler(const dk_config *c, char *message) {
+    const dk_sampler *s = &c->sampler;
+    if (!s->record) return dkp_fail_name(message, "sampler", s->name ? s->name : "(none)", s->nearest);
+    if (dkp_check_fields(c, DKP_OF_SAMPLER, message) != DK_OK) return DK_ERROR_CONFIG;
+    if (s->s_noise + s->s_noise_change < 0)
         return dkp_fail(message, "sampler.s_noise_change", s->s_noise_change, ">= -s_noise");
-    if (!(s->churn >= 0) || !dkp_finite(s->churn))
-        return dkp_fail(message, "sampler.churn", s->churn, ">= 0");
-    if (!(s->churn_min >= 0)) return dkp_fail(message, "sampler.churn_min", s->churn_min, ">= 0");
-    if (!(s->churn_max >= 0))
-        return dkp_fail(message, "sampler.churn_max", s->churn_max, ">= 0 (0: no limit)");
-    if (!(s->alpha >= 0 && s->alpha <= 1))
-        return dkp_fail(message, "sampler.alpha", s->alpha, "> 0 and <= 1");
-    if (s->order < 0 || s->order > 8) return dkp_fail(message, "sampler.order", s->order, "0 .. 8");
-    if (s->corrector < 0 || s->corrector > 9)
-        return dkp_fail(message, "sampler.corrector", s->corrector, "0 .. 9");
-    if (s->uncorrected < 0) return dkp_fail(message, "sampler.uncorrected", s->uncorrected, ">= 0");
-    if (s->warmup < 0) return dkp_fail(message, "sampler.warmup", s->warmup, ">= 0");
-    if (s->cfg_pp < 0 || s->cfg_pp > 2) return dkp_fail(message, "sampler.cfg_pp", s->cfg_pp, "0, 1 or 2");
-    if (s->lower_order_final < 0 || s->lower_order_final > 3)
-        return dkp_fail(message, "sampler.lower_order_final", s->lower_order_final, "0 .. 3");
-    if ((int)s->rule < 0 || s->rule >= DK_RULE_COUNT)
-        return dkp_fail(message, "sampler.rule", s->rule, "one of dk_rule");
-    if (s->points < 0 || s->points == 1 || s->points > 1000000)
-        return dkp_fail(message, "sampler.points", s->points, "0, or 2 .. 1000000");
-    if (!dkp_finite(s->gamma)) return dkp_fail(message, "sampler.gamma", s->gamma, "finite");
-    if (!(s->noise_min >= 0)) return dkp_fail(message, "sampler.noise_min", s->noise_min, ">= 0");
-    if (!(s->noise_max >= 0))
-        return dkp_fail(message, "sampler.noise_max", s->noise_max, ">= 0 (0: no limit)");
-    if (!(s->snr >= 0) || !dkp_finite(s->snr)) return dkp_fail(message, "sampler.snr", s->snr, ">= 0");
-    if (!(s->langevin_step >= 0) || !dkp_finite(s->langevin_step))
-        return dkp_fail(message, "sampler.langevin_step", s->langevin_step, ">= 0");
-    if (s->langevin_steps < 0 || s->langevin_steps > 100000)
-        return dkp_fail(message, "sampler.langevin_steps", s->langevin_steps, "0 .. 100000");
-    if ((int)s->predictor < 0 || s->predictor >= DK_PREDICTOR_COUNT)
-        return dkp_fail(message, "sampler.predictor", s->predictor, "one of dk_predictor");
+    if (s->points == 1) return dkp_fail(message, "sampler.points", 1, "0, or 2 .. 1000000");
+    if (s->churn > 0 && dkp_controlled(c))
+        return dkp_fail(message, "sampler.churn", s->churn, "0 with step-size control");
     dkp_tableau tableau;
     if (s->tableau && dkp_parse_tableau(s->tableau, &tableau, message) != DK_OK) return DK_ERROR_CONFIG;
     if (s->exponential && (s->exponential->stages < 1 || s->exponential->stages > DK_MAX_STAGES))
@@ -2987,36 +3036,14 @@ static dk_status dkp_check_sampler(const dk_sampler *s, char *message) {
         if (dkp_through(s->exponential, row, columns) < 0)
             return dkp_fail(message, "row of sampler.exponential->through", row,
                             "of columns from 1 to row - 1");
-    const dkp_bounds control[] = {
-        {"sampler.rtol", s->rtol, 0, 1, "0 .. 1"},
-        {"sampler.atol", s->atol, 0, 1e300, ">= 0"},
-        {"sampler.h_init", s->h_init, 0, 1e300, "> 0 (0: by itself)"},
-        {"sampler.safety", s->safety, 0, 1, "> 0 and <= 1 (0: 0.9)"},
-        {"sampler.control", (double)s->control, 0, DK_CONTROL_COUNT - 1, "one of dk_control"},
-        {"sampler.pcoeff", s->pcoeff, -10, 10, "-10 .. 10"},
-        {"sampler.icoeff", s->icoeff, -10, 10, "-10 .. 10"},
-        {"sampler.dcoeff", s->dcoeff, -10, 10, "-10 .. 10"},
-        {"sampler.churn", s->rtol > 0 || s->atol > 0 ? s->churn : 0, 0, 0, "0 with step-size control"},
-    };
-    for (int i = 0; i < DKP_COUNT(control); i++)
-        if (!(control[i].value >= control[i].low && control[i].value <= control[i].high))
-            return dkp_fail(message, control[i].field, control[i].value, control[i].allowed);
-    if (!(s->alpha2 >= 0 && s->alpha2 <= 1))
-        return dkp_fail(message, "sampler.alpha2", s->alpha2, "> 0 and <= 1 (0: 2/3)");
-    if (!(s->pure_stage >= 0 && s->pure_stage < 1))
-        return dkp_fail(message, "sampler.pure_stage", s->pure_stage, ">= 0 and < 1");
-    if (s->churn_late < 0 || s->churn_late > 2)
-        return dkp_fail(message, "sampler.churn_late", s->churn_late, "0, 1 or 2");
-    if (!(s->stride >= 0) || !dkp_finite(s->stride))
-        return dkp_fail(message, "sampler.stride", s->stride, ">= 0");
-    if (s->evals < 0) return dkp_fail(message, "sampler.evals", s->evals, ">= 0");
     if (s->stages != DK_SPACING_DEFAULT && s->stages != DK_SPACING_LAMBDA &&
         s->stages != DK_SPACING_UNIFORM && s->stages != DK_SPACING_QUADRATIC &&
         s->stages != DK_SPACING_LEVELS)
-        return dkp_fail(message, "sampler.stages", s->stages,
-                        "LAMBDA, UNIFORM, QUADRATIC or LEVELS of dk_spacing");
+        return dkp_fail(message, "sampler.stages", s->stages, "lambda, uniform, quadratic or levels");
     return DK_OK;
 }
+
+static dk_sampler dkp_default_sampler(void);
 
 /* Fills in defaults and checks what can be checked without looking at levels. */
 static dk_status dkp_resolve(dk_config *c, char *message) {
@@ -3057,7 +3084,7 @@ static dk_status dkp_resolve(dk_config *c, char *message) {
         return dkp_fail(message, "condition_scale", c->condition_scale, "finite (0: 1)");
     if (c->condition_scale >= 0 && c->condition_scale <= 0) c->condition_scale = 1;
     if (c->steps < 1 || c->steps > 1000000) return dkp_fail(message, "steps", c->steps, "1 .. 1000000");
-    if (c->grid.unknown) return dkp_fail_name(message, "grid", c->grid.unknown);
+    if (c->grid.unknown) return dkp_fail_name(message, "grid", c->grid.unknown, c->grid.nearest);
     if ((int)c->grid.spacing < 0 || c->grid.spacing >= DK_SPACING_COUNT)
         return dkp_fail(message, "grid.spacing", c->grid.spacing, "one of dk_spacing");
     if (c->grid.spacing == DK_SPACING_DEFAULT)
@@ -3078,8 +3105,8 @@ static dk_status dkp_resolve(dk_config *c, char *message) {
     dkp_resolve_restart(c);
     if ((status = dkp_resolve_steps(c, message)) != DK_OK) return status;
     if ((status = dkp_resolve_travel(c, message)) != DK_OK) return status;
-    if (!c->sampler.record && !c->sampler.name) c->sampler = dk_sampler_named("dpmpp_2m");
-    if ((status = dkp_check_sampler(&c->sampler, message)) != DK_OK) return status;
+    if (!c->sampler.record && !c->sampler.name) c->sampler = dkp_default_sampler();
+    if ((status = dkp_check_sampler(c, message)) != DK_OK) return status;
     if ((int)c->start < 0 || c->start >= DK_START_COUNT)
         return dkp_fail(message, "start", c->start, "one of dk_start");
     if (!c->mask != !c->known)
@@ -4690,108 +4717,9 @@ static const dk_exponential dkp_luan5 = {
 static const dk_exponential dkp_luan6 = {
     "exprk6s15", 15, 6, dkp_c_luan6, 0, NULL, "1 1 23 23 23 456 456 456 456 789a 789a 789a 789a bcde"};
 
-/* Fields that can be set by name. */
-typedef struct dkp_field {
-    const char *name;
-    size_t at; /* in dk_config */
-    char kind; /* i: int, r: real, g: the spacing of a grid, c: one of choices */
-    const char *choices;
-} dkp_field;
-
-#define DKP_AT(member) offsetof(dk_config, member)
-#define DKP_S(kind, member) \
-    { #member, DKP_AT(sampler.member), kind, NULL }
-#define DKP_G(kind, member) \
-    { "grid." #member, DKP_AT(grid.member), kind, NULL }
-static const dkp_field dkp_fields[] = {
-    {"gauge", DKP_AT(sampler.gauge), 'c', "default|ve|flow|vp|native"},
-    {"rule", DKP_AT(sampler.rule), 'c', "exact|dpm|dpm_taylor|bh1|bh2|sa|uniform|ipndm_v|gradient"},
-    {"law", DKP_AT(sampler.law), 'c', "ancestral|sde|ddpm_large|fresh|time|flow|sde_noise"},
-    {"predictor", DKP_AT(sampler.predictor), 'c', "reverse_diffusion|euler_maruyama|ancestral|none"},
-    DKP_S('i', order),
-    DKP_S('r', alpha),
-    DKP_S('r', eta),
-    DKP_S('r', s_noise),
-    DKP_S('r', s_noise_change),
-    DKP_S('r', churn),
-    DKP_S('r', churn_min),
-    DKP_S('r', churn_max),
-    DKP_S('r', snr),
-    DKP_S('r', langevin_step),
-    DKP_S('i', langevin_steps),
-    DKP_S('i', bins),
-    DKP_S('i', noise_prediction),
-    DKP_S('i', corrector),
-    DKP_S('i', pece),
-    DKP_S('i', uncorrected),
-    DKP_S('i', correct_last),
-    DKP_S('i', warmup),
-    DKP_S('i', lower_order_final),
-    DKP_S('r', gamma),
-    DKP_S('i', points),
-    DKP_S('i', er_power),
-    DKP_S('i', from_down),
-    DKP_S('i', pseudo),
-    DKP_S('i', plain_last),
-    DKP_S('r', noise_min),
-    DKP_S('r', noise_max),
-    DKP_S('r', alpha2),
-    DKP_S('g', stages),
-    DKP_S('i', evals),
-    DKP_S('r', pure_stage),
-    DKP_S('r', rtol),
-    DKP_S('r', atol),
-    DKP_S('r', h_init),
-    DKP_S('r', safety),
-    {"control", DKP_AT(sampler.control), 'c', "standard|free|smooth"},
-    DKP_S('r', pcoeff),
-    DKP_S('r', icoeff),
-    DKP_S('r', dcoeff),
-    DKP_S('i', above_last),
-    DKP_S('i', cfg_pp),
-    DKP_S('i', churn_late),
-    DKP_S('r', stride),
-    DKP_S('i', told_end),
-    DKP_S('i', fresh_pure),
-    DKP_S('i', dry_bottom),
-    {"grid.final", DKP_AT(grid.final), 'c', "default|zero|min|value|replace"},
-    {"grid.rounding", DKP_AT(grid.rounding), 'c', "none|nearest|down"},
-    {"grid.partial", DKP_AT(grid.partial), 'c', "slice|stretch|level"},
-    DKP_G('r', rho),
-    DKP_G('r', sigma_min),
-    DKP_G('r', sigma_max),
-    DKP_G('r', shift),
-    DKP_G('r', shift_power),
-    DKP_G('r', terminal),
-    DKP_G('i', offset),
-    DKP_G('i', original_steps),
-    DKP_G('r', beta_a),
-    DKP_G('r', beta_b),
-    DKP_G('r', mean),
-    DKP_G('r', deviation),
-    DKP_G('r', threshold),
-    DKP_G('i', linear_steps),
-    DKP_G('r', time_min),
-    DKP_G('r', c_1),
-    DKP_G('r', c_2),
-    DKP_G('r', coefficient),
-    DKP_G('r', final_value),
-    DKP_G('r', strength),
-    DKP_G('i', full_steps),
-    DKP_G('i', rising),
-    DKP_G('i', restart),
-    DKP_G('i', restart_times),
-    DKP_G('r', restart_min),
-    DKP_G('r', restart_max),
-    DKP_G('i', jump),
-    DKP_G('i', jump_runs),
-    DKP_G('i', jump_clean),
-    DKP_G('r', jump_shift),
-    DKP_G('i', travel),
-};
-#undef DKP_AT
-#undef DKP_S
-#undef DKP_G
+static int dkp_is_field(const dkp_field *f, const char *name) { /* "sampler." may be missing */
+    return strcmp(name, f->name) == 0 || (dkp_part_of(f) == DKP_OF_SAMPLER && strcmp(name, f->name + 8) == 0);
+}
 
 static int dkp_parse_choice(const char *choices, const char *s) {
     for (int i = 0;; i++) {
@@ -4807,7 +4735,7 @@ static int dkp_set_field(dk_config *c, const dkp_field *f, const char *value) {
     int whole = 0;
     double real = 0;
     if (f->kind == 'c') {
-        if ((whole = dkp_parse_choice(f->choices, value)) < 0) return 0;
+        if ((whole = dkp_parse_choice(f->allowed, value)) < 0) return 0;
     } else if (f->kind == 'g') {
         dk_grid g = dk_grid_named(value);
         if (strcmp(value, "levels") == 0) g.unknown = NULL, g.spacing = DK_SPACING_LEVELS;
@@ -4826,7 +4754,7 @@ static int dkp_set_field(dk_config *c, const dkp_field *f, const char *value) {
     return 1;
 }
 
-enum { DKP_OF_SAMPLER = 1, DKP_OF_GRID = 2, DKP_WORD = 64 };
+enum { DKP_WORD = 64 };
 
 /* Sets "field=value field=value ..."; those that `of` leaves out are passed over. The word that is wrong, or "". */
 static void dkp_settings(dk_config *c, const char *settings, int of, char wrong[DKP_WORD]) {
@@ -4840,11 +4768,9 @@ static void dkp_settings(dk_config *c, const char *settings, int of, char wrong[
         char *value = strchr(wrong, '=');
         if (n > k || !value) return;
         *value = 0;
-        if (strncmp(name, "sampler.", 8) == 0) name += 8;
-        while (i < DKP_COUNT(dkp_fields) && strcmp(dkp_fields[i].name, name) != 0) i++;
+        while (i < DKP_COUNT(dkp_fields) && !dkp_is_field(&dkp_fields[i], name)) i++;
         int set = i < DKP_COUNT(dkp_fields) &&
-                  (!(of & (strncmp(name, "grid.", 5) == 0 ? DKP_OF_GRID : DKP_OF_SAMPLER)) ||
-                   dkp_set_field(c, &dkp_fields[i], value + 1));
+                  (!(of & dkp_part_of(&dkp_fields[i])) || dkp_set_field(c, &dkp_fields[i], value + 1));
         *value = '=';
         if (!set) return;
         wrong[0] = 0;
@@ -5006,11 +4932,25 @@ DK_API const dk_sampler_info *dk_sampler_at(int i) {
     return i >= 0 && i < DKP_COUNT(dkp_samplers) ? &dkp_samplers[i] : NULL;
 }
 
+static dk_sampler dkp_sampler(const char *name, dk_record_fn record) {
+    dk_sampler s;
+    memset(&s, 0, sizeof s);
+    s.name = name, s.record = record, s.s_noise = 1;
+    return s;
+}
+
+/* dpmpp_2m, without the table: programs that name no sampler have only this one in them. */
+static dk_sampler dkp_default_sampler(void) {
+    dk_sampler s = dkp_sampler("dpmpp_2m", dkp_record_exponential_adams);
+    s.order = 2, s.rule = DK_RULE_DPM, s.law = DK_LAW_SDE;
+    return s;
+}
+
 static dk_sampler dkp_preset(const dk_sampler_info *row) {
     char wrong[DKP_WORD];
     dk_config c;
     memset(&c, 0, sizeof c);
-    c.sampler.name = row->name, c.sampler.record = row->record, c.sampler.s_noise = 1;
+    c.sampler = dkp_sampler(row->name, row->record);
     c.sampler.tableau = row->tableau, c.sampler.exponential = row->exponential;
     dkp_settings(&c, row->settings, DKP_OF_SAMPLER, wrong);
     return c.sampler;
@@ -5024,24 +4964,25 @@ DK_API dk_sampler dk_sampler_named(const char *name) {
     memset(&unknown, 0, sizeof unknown);
     if (name && dkp_sampler_by_name(name, &unknown)) return unknown;
     unknown.name = name ? name : "(NULL)";
+    dk_nearest_names("sampler", unknown.name, unknown.nearest, 3);
     return unknown;
 }
 
 DK_API dk_sampler dk_runge_kutta(const char *tableau) {
-    dk_sampler s = dk_sampler_named("euler");
-    s.name = "runge_kutta", s.tableau = tableau;
+    dk_sampler s = dkp_sampler("runge_kutta", dkp_record_runge_kutta);
+    s.tableau = tableau;
     return s;
 }
 
 DK_API dk_sampler dk_exponential_runge_kutta(const dk_exponential *method) {
-    dk_sampler s = dk_sampler_named("etd4rk");
-    s.name = method->name ? method->name : "exponential", s.exponential = method;
+    dk_sampler s = dkp_sampler(method->name ? method->name : "exponential", dkp_record_exponential);
+    s.exponential = method, s.law = DK_LAW_SDE;
     return s;
 }
 
 DK_API dk_sampler dk_table_sampler(const dk_table *table) {
-    dk_sampler s = dk_sampler_named("euler");
-    s.name = "table", s.record = dkp_record_table, s.tableau = NULL, s.user = table;
+    dk_sampler s = dkp_sampler("table", dkp_record_table);
+    s.user = table;
     return s;
 }
 
@@ -5455,18 +5396,21 @@ static int dkp_grid_by_name(const char *name, dk_grid *g) {
 
 DK_API dk_status dk_config_named(dk_config *c, const char *name) {
     char wrong[DKP_WORD];
-    const char *near;
+    const char *near[3];
     dkp_found f;
     dkp_span rest;
     if (!c) return DK_ERROR_CONFIG;
-    if (!name) return dkp_fail_name(c->message, "sampler", "(NULL)");
-    if (!dkp_find(name, &f, &rest)) {
-        if (!rest.n) return dkp_fail_name(c->message, "sampler", name);
-        dk_nearest_names("sampler", name, &near, 1);
-        int distance = dkp_distance(name, near);
-        dk_nearest_names("grid", rest.p, &near, 1);
-        return dkp_distance(rest.p, near) < distance ? dkp_fail_name(c->message, "grid", rest.p)
-                                                     : dkp_fail_name(c->message, "sampler", name);
+    if (!name) name = "(NULL)";
+    if (!dkp_find(name, &f, &rest)) { /* the part that is further from any name is the wrong one */
+        dk_nearest_names("sampler", name, near, 3);
+        if (rest.n) {
+            int distance = dkp_distance(name, near[0]);
+            dk_nearest_names("grid", rest.p, near, 3);
+            if (dkp_distance(rest.p, near[0]) < distance)
+                return dkp_fail_name(c->message, "grid", rest.p, near);
+            dk_nearest_names("sampler", name, near, 3);
+        }
+        return dkp_fail_name(c->message, "sampler", name, near);
     }
     c->sampler = dk_sampler_named(f.sampler);
     if (f.grid) c->grid = dk_grid_named(f.grid);
@@ -5625,10 +5569,8 @@ DK_API uint64_t dk_plan_hash(const dk_plan *p) {
 
 /* ---------------------------------------------------------------- >>control  Step-size control */
 
-static int dkp_controlled(const dk_config *c) { return c->sampler.rtol > 0 || c->sampler.atol > 0; }
-
 /* The axis that step sizes are measured on: u of a classical method's gauge, lambda of an exponential one. */
-static int dkp_is_classical(const dk_recorder *r) { return r->sampler.record == dkp_record_runge_kutta; }
+static int dkp_is_classical(const dk_recorder *r) { return r->sampler.tableau != NULL; }
 
 static double dkp_control_axis(const dk_recorder *r, dk_level l) {
     return dkp_axis(r, dkp_is_classical(r), l);
@@ -5797,7 +5739,7 @@ static int dkp_trial(dk_config *c, int i, dk_pace *p) {
                                    {DKP_MEASURE, 0},
                                    {DKP_PROBE, DKP_KEPT_D}};
     dkp_first_attempt(c, p);
-    int count = p->phase == DKP_PLAIN ? 2 : c->sampler.record == dkp_record_runge_kutta ? 7 : 5;
+    int count = p->phase == DKP_PLAIN ? 2 : c->sampler.tableau ? 7 : 5;
     if (i < count) p->phase = kinds[i][0], p->kept = kinds[i][1];
     return i < count;
 }

@@ -551,7 +551,7 @@ static int run_levels(arguments *a) {
 static void print_plan_json(const dk_plan *p) {
     static const char *const boundaries[] = {"end", "call", "norm"};
     printf("{\"steps\": %d, \"buffers\": %d, \"locals\": %d, \"noises\": %d, \"hash\": \"%016" PRIx64 "\",\n",
-           p->steps, p->buffers, p->locals, p->noises, p->hash);
+           p->steps, p->buffers, p->locals, p->noises, dk_plan_hash(p));
     printf("\"levels\": [");
     for (int i = 0; i < p->levels; i++)
         printf("%s\n{\"t\": %s, \"alpha\": %s, \"sigma\": %s}", i ? "," : "", json(p->level[i].t).s,

@@ -407,14 +407,14 @@ static void words_follow_the_enumerators(void **state) {
     static const struct {
         const char *field, *last;
         int count;
-    } lists[] = {{"gauge", "native", DK_GAUGE_COUNT},       {"rule", "gradient", DK_RULE_COUNT},
-                 {"law", "sde_noise", DK_LAW_COUNT},        {"predictor", "none", DK_PREDICTOR_COUNT},
+    } lists[] = {{"sampler.gauge", "native", DK_GAUGE_COUNT},       {"sampler.rule", "gradient", DK_RULE_COUNT},
+                 {"sampler.law", "sde_noise", DK_LAW_COUNT},        {"sampler.predictor", "none", DK_PREDICTOR_COUNT},
                  {"grid.final", "replace", DK_FINAL_COUNT}, {"grid.partial", "level", DK_PARTIAL_COUNT}};
     (void)state;
     for (size_t i = 0; i < sizeof lists / sizeof *lists; i++)
         for (size_t k = 0; k < sizeof dkp_fields / sizeof *dkp_fields; k++)
             if (strcmp(dkp_fields[k].name, lists[i].field) == 0)
-                assert_int_equal(dkp_parse_choice(dkp_fields[k].choices, lists[i].last), lists[i].count - 1);
+                assert_int_equal(dkp_parse_choice(dkp_fields[k].allowed, lists[i].last), lists[i].count - 1);
     assert_int_equal(sizeof(dk_rule), sizeof(int));
 }
 
