@@ -2323,12 +2323,12 @@ typedef struct dkp_spacing {
     X("gits", "published levels for SD, coefficient 1.2; Chen et al. 2024", GITS, dkp_gits, dkp_gits_count, DKP_LISTED, REPLACE)
 /* clang-format on */
 
-#define DKP_SPACING(name, about, spacing, at, count, flags, final) \
+#define DKP_SPACING_ROW(name, about, spacing, at, count, flags, final) \
     {DK_SPACING_##spacing, at, count, flags, DK_FINAL_##final},
 static const dkp_spacing dkp_spacings[] = {
-    DKP_SPACINGS(DKP_SPACING){DK_SPACING_RESAMPLE, dkp_resample, NULL, DKP_LISTED, DK_FINAL_REPLACE},
+    DKP_SPACINGS(DKP_SPACING_ROW){DK_SPACING_RESAMPLE, dkp_resample, NULL, DKP_LISTED, DK_FINAL_REPLACE},
     {DK_SPACING_LEVELS, NULL, NULL, DKP_LISTED, DK_FINAL_MIN}};
-#undef DKP_SPACING
+#undef DKP_SPACING_ROW
 
 /* A name, and the published list that it stands for. */
 typedef struct dkp_grid_row {
@@ -2340,26 +2340,27 @@ typedef struct dkp_grid_row {
     dk_unit unit;
 } dkp_grid_row;
 
-#define DKP_NAME(name, about, spacing, at, count, flags, final) \
+#define DKP_GRID_NAME(name, about, spacing, at, count, flags, final) \
     {name, about, DK_SPACING_##spacing, DK_FINAL_DEFAULT, NULL, 0, DK_UNIT_T},
-#define DKP_LIST(name, about, list, unit, final) \
+#define DKP_GRID_LIST(name, about, list, unit, final) \
     { name, about, DK_SPACING_RESAMPLE, DK_FINAL_##final, list, DKP_COUNT(list), DK_UNIT_##unit }
 static const dkp_grid_row dkp_grids[] = {
-    DKP_SPACINGS(DKP_NAME)
-        DKP_LIST("ays_sd1", "Align Your Steps for SD 1.5; Sabour et al. 2024", dkp_ays_sd1, SIGMA, REPLACE),
-    DKP_LIST("ays_sdxl", "Align Your Steps for SDXL; Sabour et al. 2024", dkp_ays_sdxl, SIGMA, REPLACE),
-    DKP_LIST("ays_svd", "Align Your Steps for SVD; Sabour et al. 2024", dkp_ays_svd, SIGMA, REPLACE),
-    DKP_LIST("ays_sd1_paper", "the same with three digits; 0 is added", dkp_ays_sd1_paper, SIGMA, ZERO),
-    DKP_LIST("ays_sdxl_paper", "the same with three digits; 0 is added", dkp_ays_sdxl_paper, SIGMA, ZERO),
-    DKP_LIST("ays_sd1_timesteps", "the ten timesteps for SD 1.5", dkp_ays_sd1_t, T, ZERO),
-    DKP_LIST("ays_sdxl_timesteps", "the ten timesteps for SDXL", dkp_ays_sdxl_t, T, ZERO),
-    DKP_LIST("oss_flux", "Optimal Stepsize for Flux; Pei et al. 2025", dkp_oss_flux, FLOW, REPLACE),
-    DKP_LIST("oss_wan", "Optimal Stepsize for Wan; Pei et al. 2025", dkp_oss_wan, FLOW, REPLACE),
-    DKP_LIST("oss_chroma", "Optimal Stepsize for Chroma", dkp_oss_chroma, FLOW, REPLACE),
+    DKP_SPACINGS(DKP_GRID_NAME) DKP_GRID_LIST("ays_sd1", "Align Your Steps for SD 1.5; Sabour et al. 2024",
+                                              dkp_ays_sd1, SIGMA, REPLACE),
+    DKP_GRID_LIST("ays_sdxl", "Align Your Steps for SDXL; Sabour et al. 2024", dkp_ays_sdxl, SIGMA, REPLACE),
+    DKP_GRID_LIST("ays_svd", "Align Your Steps for SVD; Sabour et al. 2024", dkp_ays_svd, SIGMA, REPLACE),
+    DKP_GRID_LIST("ays_sd1_paper", "the same with three digits; 0 is added", dkp_ays_sd1_paper, SIGMA, ZERO),
+    DKP_GRID_LIST("ays_sdxl_paper", "the same with three digits; 0 is added", dkp_ays_sdxl_paper, SIGMA,
+                  ZERO),
+    DKP_GRID_LIST("ays_sd1_timesteps", "the ten timesteps for SD 1.5", dkp_ays_sd1_t, T, ZERO),
+    DKP_GRID_LIST("ays_sdxl_timesteps", "the ten timesteps for SDXL", dkp_ays_sdxl_t, T, ZERO),
+    DKP_GRID_LIST("oss_flux", "Optimal Stepsize for Flux; Pei et al. 2025", dkp_oss_flux, FLOW, REPLACE),
+    DKP_GRID_LIST("oss_wan", "Optimal Stepsize for Wan; Pei et al. 2025", dkp_oss_wan, FLOW, REPLACE),
+    DKP_GRID_LIST("oss_chroma", "Optimal Stepsize for Chroma", dkp_oss_chroma, FLOW, REPLACE),
 };
 #undef DKP_SPACINGS
-#undef DKP_NAME
-#undef DKP_LIST
+#undef DKP_GRID_NAME
+#undef DKP_GRID_LIST
 
 DK_API const char *dk_grid_name(int i) {
     return i >= 0 && i < DKP_COUNT(dkp_grids) ? dkp_grids[i].name : NULL;
