@@ -347,9 +347,9 @@ typedef struct dk_grid {
     int rising;           /* reverse the finished list: inversion */
     const double *levels; /* LEVELS: steps + 1 numbers; RESAMPLE: level_count; read while recording */
     int level_count;      /* RESAMPLE */
-    const char *const *words; /* GITS: which of `levels` each published list takes; set by dk_grid_named */
-    dk_unit unit;             /* LEVELS, RESAMPLE: what they are */
-    dk_level noisy, clean;    /* ends of the range, filled in */
+    const char *words;    /* GITS: which of `levels` each published list takes; set by dk_grid_named */
+    dk_unit unit;         /* LEVELS, RESAMPLE: what they are */
+    dk_level noisy, clean; /* ends of the range, filled in */
     /* Time travel: noise takes the state back up, and steps are done again. RePaint (Lugmayr et al. 2022, fig. 9):
        wherever a multiple of `jump` steps and one more are left (jump_clean, as in diffusers: a multiple), it goes up
        by `jump` levels, until what follows has been run jump_runs times. Restart (Xu et al. 2023, alg. 1): from the
@@ -727,7 +727,7 @@ typedef struct dk_alias {
     const char *note;           /* what a name cannot say */
 } dk_alias;
 
-DK_API const dk_alias *dk_alias_at(int i); /* NULL past the end */
+DK_API int dk_alias_at(int i, dk_alias *a); /* fills *a; 0 past the end */
 /* Sets c->sampler and, where the name says so ("DPM++ 2M SDE Karras", "euler beta"), c->grid or fields of it.
    Names here come first, then other programs'; "a1111:Beta" is a certain program's. Case does not count, '-', '_',
    '/' and ' ' are alike and may be missing, "++" reads as "pp". dk_sampler_named and dk_grid_named know the same
@@ -2180,9 +2180,11 @@ static const double dkp_gits_level[] = {
     0.09824532,  0.02916753,
 };
 
+enum { DKP_GITS_ROW = 216 };
+
 /* A word per number of steps: how far down that list each level lies below the one before, less '0'. The first and the
    last level are in all of them. */
-static const char *const dkp_gits_words[] = {
+static const char dkp_gits_words[][DKP_GITS_ROW] = {
     /* 0.80 */ "< 4: 48B 485G 3635G 3635=B 22535=B 122435=B 1112435=B 11123225=B 111232244:B 1111222244:B "
                "11111122244:B 111111211244:B 11111111112449<I 11111111112449<I 1111111111112349=H",
     /* 0.85 */
@@ -2245,7 +2247,7 @@ static const char *const dkp_gits_words[] = {
 /* The word for n levels: word n - 3, or the last one, for more. Some words are one longer than their place says. */
 static const char *dkp_gits_word(const dk_config *c, int n) {
     int row = (int)floor((dkp_or(c->grid.coefficient, 1.2) - 0.8) * 20 + 0.5);
-    const char *word = c->grid.words[row];
+    const char *word = c->grid.words + row * DKP_GITS_ROW;
     for (; n > 3 && strchr(word, ' '); n--) word = strchr(word, ' ') + 1;
     return n > 3 ? NULL : word;
 }
@@ -2385,7 +2387,7 @@ DK_API dk_grid dk_grid_named(const char *name) {
             g.spacing = row->spacing, g.final = row->final;
             g.levels = row->list, g.level_count = row->list_count, g.unit = row->unit;
             if (g.spacing == DK_SPACING_GITS)
-                g.words = dkp_gits_words, g.levels = dkp_gits_level,
+                g.words = dkp_gits_words[0], g.levels = dkp_gits_level,
                 g.level_count = DKP_COUNT(dkp_gits_level);
             return g;
         }
@@ -3827,7 +3829,7 @@ static void dkp_moments(double H, int n, double *m) {
     } else {
         double term = 1;
         for (int p = 0; p < n; p++) m[p] = 0;
-        for (int k = 0; k < 30 && fabs(term) > 1e-20; k++, term *= H / k)
+        for (int k = 0; k < 30 && fabs(term) > 1e-18; k++, term *= H / k)
             for (int p = 0; p < n; p++) m[p] += term / (p + k + 1);
     }
     for (int p = n - 1; p >= 0; p--) m[p] /= m[0];
@@ -4990,270 +4992,299 @@ DK_API dk_sampler dk_table_sampler(const dk_table *table) {
 /* What other programs call samplers and grids. Names of one program are unique per kind; where programs differ in
    what they mean by a name, each has its row, and "program:name" tells them apart. */
 /* clang-format off */
-static const dk_alias dkp_aliases[] = {
-    {"comfyui", "euler", "euler", NULL, "", ""},
-    {"comfyui", "heun", "heun", NULL, "", ""},
-    {"comfyui", "heunpp2", "heunpp2", NULL, "", ""},
-    {"comfyui", "exp_heun_2_x0", "exp_heun_2_x0", NULL, "", ""},
-    {"comfyui", "exp_heun_2_x0_sde", "exp_heun_2_x0_sde", NULL, "", ""},
-    {"comfyui", "lms", "lms", NULL, "", ""},
-    {"comfyui", "ddpm", "ddpm", NULL, "", "on flow models: gauge=flow"},
-    {"comfyui", "lcm", "lcm", NULL, "", ""},
-    {"comfyui", "ipndm", "ipndm", NULL, "", ""},
-    {"comfyui", "ipndm_v", "ipndm_v", NULL, "", ""},
-    {"comfyui", "res_multistep", "res_multistep", NULL, "", ""},
-    {"comfyui", "gradient_estimation", "gradient_estimation", NULL, "", ""},
-    {"comfyui", "er_sde", "er_sde", NULL, "", ""},
-    {"comfyui", "seeds_2", "seeds_2", NULL, "", ""},
-    {"comfyui", "seeds_3", "seeds_3", NULL, "", ""},
-    {"comfyui", "ddim", "ddim", NULL, "", ""},
-    {"comfyui", "euler_cfg_pp", "euler_cfg_pp", NULL, "", ""},
-    {"comfyui", "euler_ancestral_cfg_pp", "euler_ancestral_cfg_pp", NULL, "fresh_pure=1", ""},
-    {"comfyui", "dpmpp_2s_ancestral_cfg_pp", "dpmpp_2s_ancestral_cfg_pp", NULL, "", ""},
-    {"comfyui", "dpmpp_2m_cfg_pp", "dpmpp_2m_cfg_pp", NULL, "", ""},
-    {"comfyui", "res_multistep_cfg_pp", "res_multistep_cfg_pp", NULL, "", ""},
-    {"comfyui", "res_multistep_ancestral_cfg_pp", "res_multistep_ancestral_cfg_pp", NULL, "from_down=1", ""},
-    {"comfyui", "gradient_estimation_cfg_pp", "gradient_estimation_cfg_pp", NULL, "", ""},
-    {"comfyui", "dpmpp_sde", "dpmpp_sde", NULL, "", ""},
-    {"comfyui", "dpmpp_2m", "dpmpp_2m", NULL, "", ""},
-    {"comfyui", "dpmpp_2m_sde", "dpmpp_2m_sde", NULL, "", ""},
-    {"comfyui", "dpmpp_3m_sde", "dpmpp_3m_sde", NULL, "", ""},
-    {"comfyui", "euler_ancestral", "euler_ancestral", NULL, "", "on flow models: euler_ancestral_rf"},
-    {"comfyui", "dpmpp_2s_ancestral", "dpmpp_2s_ancestral", NULL, "", "on flow models: dpmpp_2s_ancestral_rf"},
-    {"comfyui", "dpm_2", "dpm2", NULL, "grid.final=replace", ""},
-    {"comfyui", "dpm_2_ancestral", "dpm2_ancestral", NULL, "dry_bottom=1 grid.final=replace", "on flow models: dpm2_ancestral_rf"},
-    {"comfyui", "dpm_adaptive", "dpm_adaptive", NULL, "grid.final=min", "of the grid only the ends count"},
-    {"comfyui", "dpm_fast", "dpm_solver_3s", "lambda", "above_last=1 grid.final=min", "steps of three evaluations each; sampler.evals: how many in all"},
-    {"comfyui", "dpmpp_sde_gpu", "dpmpp_sde", NULL, "", ""},
-    {"comfyui", "dpmpp_2m_sde_gpu", "dpmpp_2m_sde", NULL, "", ""},
-    {"comfyui", "dpmpp_3m_sde_gpu", "dpmpp_3m_sde", NULL, "", ""},
-    {"comfyui", "dpmpp_2m_sde_heun", "dpmpp_2m_sde", NULL, "rule=exact", ""},
-    {"comfyui", "dpmpp_2m_sde_heun_gpu", "dpmpp_2m_sde", NULL, "rule=exact", ""},
-    {"comfyui", "deis", "deis_t", NULL, "points=10000", "on flow models: gauge=flow"},
-    {"comfyui", "res_multistep_ancestral", "res_multistep_ancestral", NULL, "from_down=1", ""},
-    {"comfyui", "sa_solver", "sa_solver", NULL, "lower_order_final=1", "noise from 20% to 80% of the schedule only: noise_min, noise_max"},
-    {"comfyui", "sa_solver_pece", "sa_solver_pece", NULL, "lower_order_final=1", "noise from 20% to 80% of the schedule only: noise_min, noise_max"},
-    {"comfyui", "uni_pc", "unipc", NULL, "rule=bh1 lower_order_final=1 grid.final=replace", ""},
-    {"comfyui", "uni_pc_bh2", "unipc", NULL, "rule=bh2 lower_order_final=1 grid.final=replace", ""},
-    {"comfyui", "simple", NULL, "simple", "", ""},
-    {"comfyui", "sgm_uniform", NULL, "sgm_uniform", "", ""},
-    {"comfyui", "karras", NULL, "karras", "", ""},
-    {"comfyui", "exponential", NULL, "exponential", "", ""},
-    {"comfyui", "ddim_uniform", NULL, "ddim_uniform", "", ""},
-    {"comfyui", "beta", NULL, "beta", "", ""},
-    {"comfyui", "normal", NULL, "normal", "", ""},
-    {"comfyui", "linear_quadratic", NULL, "linear_quadratic", "", ""},
-    {"comfyui", "kl_optimal", NULL, "kl_optimal", "", ""},
-    {"comfyui", "KarrasScheduler", NULL, "karras", "", ""},
-    {"comfyui", "ExponentialScheduler", NULL, "exponential", "", ""},
-    {"comfyui", "PolyexponentialScheduler", NULL, "polyexponential", "", ""},
-    {"comfyui", "LaplaceScheduler", NULL, "laplace", "", ""},
-    {"comfyui", "BetaSamplingScheduler", NULL, "beta", "", ""},
-    {"comfyui", "SDTurboScheduler", NULL, "sd_turbo", "", ""},
-    {"comfyui", "VPScheduler", NULL, "vp", "", "its own range: dk_grid_vp"},
-    {"comfyui", "AlignYourStepsScheduler", NULL, "ays_sd1", "", "SDXL: ays_sdxl, SVD: ays_svd"},
-    {"comfyui", "GITSScheduler", NULL, "gits", "", ""},
-    {"comfyui", "OptimalStepsScheduler", NULL, "oss_flux", "", "Wan: oss_wan, Chroma: oss_chroma"},
-    {"a1111", "Euler a", "euler_ancestral", NULL, "", ""},
-    {"a1111", "k_euler_a", "euler_ancestral", NULL, "", ""},
-    {"a1111", "k_euler_ancestral", "euler_ancestral", NULL, "", ""},
-    {"a1111", "Euler", "euler", NULL, "", ""},
-    {"a1111", "k_euler", "euler", NULL, "", ""},
-    {"a1111", "LMS", "lms", NULL, "plain_last=1", ""},
-    {"a1111", "k_lms", "lms", NULL, "plain_last=1", ""},
-    {"a1111", "Heun", "heun", NULL, "", ""},
-    {"a1111", "k_heun", "heun", NULL, "", ""},
-    {"a1111", "DPM2", "dpm2", NULL, "grid.final=replace", ""},
-    {"a1111", "k_dpm_2", "dpm2", NULL, "grid.final=replace", ""},
-    {"a1111", "DPM2 a", "dpm2_ancestral", NULL, "dry_bottom=1 grid.final=replace", ""},
-    {"a1111", "k_dpm_2_a", "dpm2_ancestral", NULL, "dry_bottom=1 grid.final=replace", ""},
-    {"a1111", "DPM++ 2S a", "dpmpp_2s_ancestral", NULL, "", ""},
-    {"a1111", "k_dpmpp_2s_a", "dpmpp_2s_ancestral", NULL, "", ""},
-    {"a1111", "DPM++ 2M", "dpmpp_2m", NULL, "", ""},
-    {"a1111", "k_dpmpp_2m", "dpmpp_2m", NULL, "", ""},
-    {"a1111", "DPM++ SDE", "dpmpp_sde", NULL, "", ""},
-    {"a1111", "k_dpmpp_sde", "dpmpp_sde", NULL, "", ""},
-    {"a1111", "DPM++ 2M SDE", "dpmpp_2m_sde", NULL, "", ""},
-    {"a1111", "k_dpmpp_2m_sde", "dpmpp_2m_sde", NULL, "", ""},
-    {"a1111", "DPM++ 2M SDE Heun", "dpmpp_2m_sde", NULL, "rule=exact", ""},
-    {"a1111", "k_dpmpp_2m_sde_heun", "dpmpp_2m_sde", NULL, "rule=exact", ""},
-    {"a1111", "DPM++ 3M SDE", "dpmpp_3m_sde", NULL, "grid.final=replace", ""},
-    {"a1111", "k_dpmpp_3m_sde", "dpmpp_3m_sde", NULL, "grid.final=replace", ""},
-    {"a1111", "DPM adaptive", "dpm_adaptive", NULL, "grid.final=min", "of the grid only the ends count"},
-    {"a1111", "k_dpm_ad", "dpm_adaptive", NULL, "grid.final=min", "of the grid only the ends count"},
-    {"a1111", "DPM fast", "dpm_solver_3s", "lambda", "above_last=1 grid.final=min", "steps of three evaluations each; sampler.evals: how many in all"},
-    {"a1111", "k_dpm_fast", "dpm_solver_3s", "lambda", "above_last=1 grid.final=min", "steps of three evaluations each; sampler.evals: how many in all"},
-    {"a1111", "LCM", "lcm", NULL, "", ""},
-    {"a1111", "k_lcm", "lcm", NULL, "", ""},
-    {"a1111", "DDIM", "ddim", NULL, "", ""},
-    {"a1111", "DDIM CFG++", "euler_cfg_pp", NULL, "", ""},
-    {"a1111", "ddim_cfgpp", "euler_cfg_pp", NULL, "", ""},
-    {"a1111", "PLMS", "plms", NULL, "", ""},
-    {"a1111", "Restart", "heun", "karras", "grid.restart=-1", ""},
-    {"a1111", "UniPC", "unipc", NULL, "rule=bh1 lower_order_final=1", ""},
-    {"a1111", "Uniform", NULL, "linspace", "", ""},
-    {"a1111", "Karras", NULL, "karras", "", ""},
-    {"a1111", "ka", NULL, "karras", "", ""},
-    {"a1111", "Exponential", NULL, "exponential", "", ""},
-    {"a1111", "exp", NULL, "exponential", "", ""},
-    {"a1111", "Polyexponential", NULL, "polyexponential", "", ""},
-    {"a1111", "SGM Uniform", NULL, "sgm_uniform", "", ""},
-    {"a1111", "KL Optimal", NULL, "kl_optimal", "", ""},
-    {"a1111", "Simple", NULL, "simple", "", ""},
-    {"a1111", "Normal", NULL, "normal", "", ""},
-    {"a1111", "DDIM", NULL, "ddim_uniform", "", ""},
-    {"a1111", "Beta", NULL, "beta_sigma", "", ""},
-    {"a1111", "Align Your Steps", NULL, "ays_sd1_paper", "", "SDXL: ays_sdxl_paper"},
-    {"k-diffusion", "sample_euler", "euler", NULL, "", ""},
-    {"k-diffusion", "sample_euler_ancestral", "euler_ancestral", NULL, "", ""},
-    {"k-diffusion", "sample_heun", "heun", NULL, "", ""},
-    {"k-diffusion", "sample_dpm_2", "dpm2", NULL, "", ""},
-    {"k-diffusion", "sample_dpm_2_ancestral", "dpm2_ancestral", NULL, "dry_bottom=1", ""},
-    {"k-diffusion", "sample_dpmpp_2s_ancestral", "dpmpp_2s_ancestral", NULL, "", ""},
-    {"k-diffusion", "sample_dpmpp_sde", "dpmpp_sde", NULL, "", ""},
-    {"k-diffusion", "sample_dpmpp_2m", "dpmpp_2m", NULL, "", ""},
-    {"k-diffusion", "sample_dpmpp_2m_sde", "dpmpp_2m_sde", NULL, "", ""},
-    {"k-diffusion", "sample_dpmpp_3m_sde", "dpmpp_3m_sde", NULL, "", ""},
-    {"k-diffusion", "sample_lms", "lms", NULL, "plain_last=1", ""},
-    {"k-diffusion", "sample_dpm_adaptive", "dpm_adaptive", NULL, "grid.final=min", "of the grid only the ends count"},
-    {"k-diffusion", "sample_dpm_fast", "dpm_solver_3s", "lambda", "above_last=1 grid.final=min", "steps of three evaluations each; sampler.evals: how many in all"},
-    {"k-diffusion", "get_sigmas_karras", NULL, "karras", "", ""},
-    {"k-diffusion", "get_sigmas_exponential", NULL, "exponential", "", ""},
-    {"k-diffusion", "get_sigmas_polyexponential", NULL, "polyexponential", "", ""},
-    {"k-diffusion", "get_sigmas_vp", NULL, "vp", "", "its own range: dk_grid_vp"},
-    {"diffusers", "DDIMScheduler", "ddim", NULL, "", "where the grid is not leading: sampler.stride = T/steps"},
-    {"diffusers", "DDIMParallelScheduler", "ddim", NULL, "", ""},
-    {"diffusers", "CogVideoXDDIMScheduler", "ddim", NULL, "", ""},
-    {"diffusers", "DDIMInverseScheduler", "ddim", NULL, "told_end=1 grid.rising=1", ""},
-    {"diffusers", "RePaintScheduler", "ddim", "leading", "grid.jump=10 grid.jump_runs=10 grid.jump_clean=1", "what is known: mask and known; its noise going up: grid.jump_shift = T/steps - 1"},
-    {"diffusers", "DDPMScheduler", "ddpm", NULL, "", "variance fixed_large: ddpm_large"},
-    {"diffusers", "DDPMParallelScheduler", "ddpm", NULL, "", "variance fixed_large: ddpm_large"},
-    {"diffusers", "UnCLIPScheduler", "ddpm", NULL, "", ""},
-    {"diffusers", "DDPMWuerstchenScheduler", "ddpm", NULL, "", ""},
-    {"diffusers", "PNDMScheduler", "pndm", NULL, "plain_last=1", "skip_prk_steps: plms; v prediction: gauge=vp"},
-    {"diffusers", "IPNDMScheduler", "ipndm", NULL, "plain_last=1", ""},
-    {"diffusers", "EulerDiscreteScheduler", "euler", NULL, "", "its churn comes late: churn_late=1"},
-    {"diffusers", "EulerAncestralDiscreteScheduler", "euler_ancestral", NULL, "", ""},
-    {"diffusers", "HeunDiscreteScheduler", "heun", NULL, "", ""},
-    {"diffusers", "KDPM2DiscreteScheduler", "dpm2", NULL, "", ""},
-    {"diffusers", "KDPM2AncestralDiscreteScheduler", "dpm2_ancestral", NULL, "", ""},
-    {"diffusers", "LMSDiscreteScheduler", "lms", NULL, "plain_last=1", ""},
-    {"diffusers", "DPMSolverSDEScheduler", "dpmpp_sde", NULL, "", ""},
-    {"diffusers", "DPMSolverMultistepScheduler", "dpmpp_2m", NULL, "", "sde-dpmsolver++: dpmpp_2m_sde; dpmsolver: dpm_solver_2m; sde-dpmsolver: that with law=sde_noise eta=1"},
-    {"diffusers", "CogVideoXDPMScheduler", "dpmpp_2m_sde", NULL, "", ""},
-    {"diffusers", "DPMSolverMultistepInverseScheduler", "dpmpp_2m", NULL, "grid.rising=1", ""},
-    {"diffusers", "DPMSolverSinglestepScheduler", "dpmpp_2s", NULL, "stages=levels lower_order_final=1", "dpmsolver: dpm_solver_2s; sde-dpmsolver++: law=sde eta=1"},
-    {"diffusers", "DEISMultistepScheduler", "deis", NULL, "order=2", ""},
-    {"diffusers", "UniPCMultistepScheduler", "unipc", NULL, "order=2 corrector=3 rule=bh2", ""},
-    {"diffusers", "SASolverScheduler", "sa_solver", NULL, "order=2 corrector=2 rule=sa lower_order_final=2", "noise in timesteps 200 to 800 only: noise_min, noise_max"},
-    {"diffusers", "EDMEulerScheduler", "euler", NULL, "", "its churn comes late: churn_late=1"},
-    {"diffusers", "EDMDPMSolverMultistepScheduler", "dpmpp_2m", NULL, "", ""},
-    {"diffusers", "CosineDPMSolverMultistepScheduler", "dpmpp_2m_sde", NULL, "", ""},
-    {"diffusers", "FlowMatchEulerDiscreteScheduler", "euler", NULL, "", "stochastic_sampling: lcm"},
-    {"diffusers", "FlowMatchHeunDiscreteScheduler", "heun", NULL, "", ""},
-    {"diffusers", "FlowMatchLCMScheduler", "lcm", NULL, "", ""},
-    {"diffusers", "FlowMapEulerDiscreteScheduler", "euler", NULL, "", ""},
-    {"diffusers", "LTXEulerAncestralRFScheduler", "euler_ancestral_rf", NULL, "", ""},
-    {"diffusers", "LCMScheduler", "lcm", NULL, "", "its boundary conditions belong to the network"},
-    {"diffusers", "CMStochasticIterativeScheduler", "consistency_model_multistep", NULL, "", "its output, (s/sigma) x + (1 - s/sigma) D, is the state at the least level s"},
-    {"diffusers", "SCMScheduler", "lcm", NULL, "", "on cosine_flow; s_noise = sigma_data where x is not divided by it"},
-    {"diffusers", "TCDScheduler", "tcd", "lcm", "", ""},
-    {"diffusers", "ScoreSdeVeScheduler", "predictor_corrector", "uniform", "snr=0.15 bins=1 plain_last=1", ""},
-    {"diffusers", "leading", NULL, "leading", "", ""},
-    {"diffusers", "trailing", NULL, "trailing", "", ""},
-    {"diffusers", "linspace", NULL, "linspace", "", ""},
-    {"diffusers", "use_karras_sigmas", NULL, "karras", "", ""},
-    {"diffusers", "use_exponential_sigmas", NULL, "exponential", "", ""},
-    {"diffusers", "use_beta_sigmas", NULL, "beta_sigma", "", ""},
-    {"diffusers", "use_lu_lambdas", NULL, "lambda", "", ""},
-    {"res4lyf", "res_2s_rkmk2e", "exp_heun_2_x0", NULL, "", ""},
-    {"res4lyf", "res_2s_stable", "exp_heun_2_x0", NULL, "", ""},
-    {"res4lyf", "etdrk2_2s", "exp_heun_2_x0", NULL, "", ""},
-    {"res4lyf", "res_3s_alt", "dpmpp_3s", NULL, "", ""},
-    {"res4lyf", "res_3s_cox_matthews", "etd3rk", NULL, "", ""},
-    {"res4lyf", "res_3s_lie", "etd2cf3", NULL, "", ""},
-    {"res4lyf", "res_3s_strehmel_weiner", "dpmpp_3s", NULL, "alpha=0.5 alpha2=1", ""},
-    {"res4lyf", "res_4s_krogstad", "krogstad", NULL, "", ""},
-    {"res4lyf", "res_4s_strehmel_weiner", "strehmel_weiner", NULL, "", ""},
-    {"res4lyf", "res_4s_cox_matthews", "etd4rk", NULL, "", ""},
-    {"res4lyf", "res_4s_cfree4", "cfree4", NULL, "", ""},
-    {"res4lyf", "res_5s", "hochbruck_ostermann", NULL, "", ""},
-    {"res4lyf", "res_6s", "exprk4s6", NULL, "", ""},
-    {"res4lyf", "res_8s", "exprk5s8", NULL, "", ""},
-    {"res4lyf", "res_10s", "exprk5s10", NULL, "", ""},
-    {"res4lyf", "res_15s", "exprk6s15", NULL, "", ""},
-    {"res4lyf", "etdrk3_a_3s", "etdrk3", NULL, "", ""},
-    {"res4lyf", "etdrk3_b_3s", "dpmpp_3s", NULL, "alpha=0.4444444444444444", ""},
-    {"res4lyf", "dpmpp_sde_2s", "dpmpp_2s", NULL, "alpha=1", ""},
-    {"res4lyf", "dpmpp_3s", "dpmpp_3s", NULL, "alpha=0.5 alpha2=1", ""},
-    {"res4lyf", "lawson2a_2s", "lawson2a", NULL, "", ""},
-    {"res4lyf", "lawson2b_2s", "lawson2b", NULL, "", ""},
-    {"res4lyf", "lawson4_4s", "lawson4", NULL, "", ""},
-    {"res4lyf", "lawson41-gen_4s", "genlawson4", NULL, "", ""},
-    {"res4lyf", "lawson41-gen-mod_4s", "modgenlawson4", NULL, "", ""},
-    {"res4lyf", "res_2m", "res_multistep", NULL, "", ""},
-    {"res4lyf", "abnorsett_2m", "res_multistep", NULL, "", ""},
-    {"res4lyf", "abnorsett_3m", "res_3m", NULL, "", ""},
-    {"res4lyf", "abnorsett_4m", "res_3m", NULL, "order=4", ""},
-    {"res4lyf", "deis_2m", "deis_rho", NULL, "order=2", ""},
-    {"res4lyf", "deis_3m", "deis_rho", NULL, "", ""},
-    {"res4lyf", "deis_4m", "deis_rho", NULL, "order=4", ""},
-    {"res4lyf", "ralston_2s", "ralston", NULL, "", ""},
-    {"res4lyf", "ralston_3s", "ralston3", NULL, "", ""},
-    {"res4lyf", "ralston_4s", "ralston4", NULL, "", ""},
-    {"res4lyf", "midpoint_2s", "midpoint", NULL, "", ""},
-    {"res4lyf", "heun_2s", "heun", NULL, "", ""},
-    {"res4lyf", "heun_3s", "heun3", NULL, "", ""},
-    {"res4lyf", "houwen-wray_3s", "houwen_wray", NULL, "", ""},
-    {"res4lyf", "kutta_3s", "kutta3", NULL, "", ""},
-    {"res4lyf", "ssprk3_3s", "ssp3", NULL, "", ""},
-    {"res4lyf", "ssprk4_4s", "ssp43", NULL, "", ""},
-    {"res4lyf", "rk38_4s", "rk38", NULL, "", ""},
-    {"res4lyf", "rk4_4s", "rk4", NULL, "", ""},
-    {"res4lyf", "rk6_7s", "butcher6", NULL, "", ""},
-    {"res4lyf", "bogacki-shampine_4s", "bogacki_shampine", NULL, "", ""},
-    {"res4lyf", "bogacki-shampine_7s", "bogacki_shampine5", NULL, "", ""},
-    {"res4lyf", "dormand-prince_6s", "dormand_prince", NULL, "", ""},
-    {"res4lyf", "dormand-prince_13s", "dormand_prince8", NULL, "", ""},
-    {"res4lyf", "tsi_7s", "tsitouras", NULL, "", ""},
-    {"sd.cpp", "euler", "euler", NULL, "", ""},
-    {"sd.cpp", "euler_a", "euler_ancestral", NULL, "", "on flow models: euler_ancestral_rf"},
-    {"sd.cpp", "heun", "heun", NULL, "", ""},
-    {"sd.cpp", "dpm2", "dpm2", NULL, "", ""},
-    {"sd.cpp", "dpm++2s_a", "dpmpp_2s_ancestral", NULL, "", "on flow models: dpmpp_2s_ancestral_rf"},
-    {"sd.cpp", "dpm++2m", "dpmpp_2m", NULL, "", ""},
-    {"sd.cpp", "ipndm", "ipndm", NULL, "", ""},
-    {"sd.cpp", "ipndm_v", "ipndm_v", NULL, "", ""},
-    {"sd.cpp", "lcm", "lcm", NULL, "", ""},
-    {"sd.cpp", "res_multistep", "res_multistep", NULL, "", ""},
-    {"sd.cpp", "res_2s", "res_2s", NULL, "", ""},
-    {"sd.cpp", "er_sde", "er_sde", NULL, "", ""},
-    {"sd.cpp", "euler_cfg_pp", "euler_cfg_pp", NULL, "", ""},
-    {"sd.cpp", "euler_a_cfg_pp", "euler_ancestral_cfg_pp", NULL, "", ""},
-    {"sd.cpp", "euler_ge", "gradient_estimation", NULL, "", ""},
-    {"sd.cpp", "dpm++2m_sde", "dpmpp_2m_sde", NULL, "", ""},
-    {"sd.cpp", "dpm++2m_sde_bt", "dpmpp_2m_sde", NULL, "", "Brownian noise: dk_config.noise"},
-    {"sd.cpp", "lms", "lms", NULL, "", ""},
-    {"sd.cpp", "ddim_trailing", "ddim", "simple", "", ""},
-    {"sd.cpp", "discrete", NULL, "linspace", "", ""},
-    {"sd.cpp", "normal", NULL, "linspace", "", ""},
-    {"sd.cpp", "karras", NULL, "karras", "", ""},
-    {"sd.cpp", "exponential", NULL, "exponential", "", ""},
-    {"sd.cpp", "gits", NULL, "gits", "", ""},
-    {"sd.cpp", "sgm_uniform", NULL, "sgm_uniform", "", ""},
-    {"sd.cpp", "simple", NULL, "simple", "", ""},
-    {"sd.cpp", "smoothstep", NULL, "smoothstep", "", ""},
-    {"sd.cpp", "kl_optimal", NULL, "kl_optimal", "", ""},
-    {"sd.cpp", "lcm", NULL, "lcm", "", ""},
-    {"sd.cpp", "bong_tangent", NULL, "bong_tangent", "", ""},
-    {"sd.cpp", "logit_normal", NULL, "logit_normal", "", ""},
-    {"sd.cpp", "beta", NULL, "beta", "", ""},
-    {"sd.cpp", "ays", NULL, "ays_sd1", "", "SDXL: ays_sdxl, SVD: ays_svd"},
-};
+#define DKP_TO_BOTH(name, sampler, grid, settings, note) name "\0" sampler "\0" grid "\0" settings "\0" note "\0"
+#define DKP_TO_SAMPLER(name, sampler) DKP_TO_BOTH(name, sampler, "", "", "")
+#define DKP_TO_GRID(name, grid) DKP_TO_BOTH(name, "", grid, "", "")
+static const char dkp_of_comfyui[] =
+    DKP_TO_SAMPLER("euler", "euler")
+    DKP_TO_SAMPLER("heun", "heun")
+    DKP_TO_SAMPLER("heunpp2", "heunpp2")
+    DKP_TO_SAMPLER("exp_heun_2_x0", "exp_heun_2_x0")
+    DKP_TO_SAMPLER("exp_heun_2_x0_sde", "exp_heun_2_x0_sde")
+    DKP_TO_SAMPLER("lms", "lms")
+    DKP_TO_BOTH("ddpm", "ddpm", "", "", "on flow models: gauge=flow")
+    DKP_TO_SAMPLER("lcm", "lcm")
+    DKP_TO_SAMPLER("ipndm", "ipndm")
+    DKP_TO_SAMPLER("ipndm_v", "ipndm_v")
+    DKP_TO_SAMPLER("res_multistep", "res_multistep")
+    DKP_TO_SAMPLER("gradient_estimation", "gradient_estimation")
+    DKP_TO_SAMPLER("er_sde", "er_sde")
+    DKP_TO_SAMPLER("seeds_2", "seeds_2")
+    DKP_TO_SAMPLER("seeds_3", "seeds_3")
+    DKP_TO_SAMPLER("ddim", "ddim")
+    DKP_TO_SAMPLER("euler_cfg_pp", "euler_cfg_pp")
+    DKP_TO_BOTH("euler_ancestral_cfg_pp", "euler_ancestral_cfg_pp", "", "fresh_pure=1", "")
+    DKP_TO_SAMPLER("dpmpp_2s_ancestral_cfg_pp", "dpmpp_2s_ancestral_cfg_pp")
+    DKP_TO_SAMPLER("dpmpp_2m_cfg_pp", "dpmpp_2m_cfg_pp")
+    DKP_TO_SAMPLER("res_multistep_cfg_pp", "res_multistep_cfg_pp")
+    DKP_TO_BOTH("res_multistep_ancestral_cfg_pp", "res_multistep_ancestral_cfg_pp", "", "from_down=1", "")
+    DKP_TO_SAMPLER("gradient_estimation_cfg_pp", "gradient_estimation_cfg_pp")
+    DKP_TO_SAMPLER("dpmpp_sde", "dpmpp_sde")
+    DKP_TO_SAMPLER("dpmpp_2m", "dpmpp_2m")
+    DKP_TO_SAMPLER("dpmpp_2m_sde", "dpmpp_2m_sde")
+    DKP_TO_SAMPLER("dpmpp_3m_sde", "dpmpp_3m_sde")
+    DKP_TO_BOTH("euler_ancestral", "euler_ancestral", "", "", "on flow models: euler_ancestral_rf")
+    DKP_TO_BOTH("dpmpp_2s_ancestral", "dpmpp_2s_ancestral", "", "", "on flow models: dpmpp_2s_ancestral_rf")
+    DKP_TO_BOTH("dpm_2", "dpm2", "", "grid.final=replace", "")
+    DKP_TO_BOTH("dpm_2_ancestral", "dpm2_ancestral", "", "dry_bottom=1 grid.final=replace", "on flow models: dpm2_ancestral_rf")
+    DKP_TO_BOTH("dpm_adaptive", "dpm_adaptive", "", "grid.final=min", "of the grid only the ends count")
+    DKP_TO_BOTH("dpm_fast", "dpm_solver_3s", "lambda", "above_last=1 grid.final=min", "steps of three evaluations each; sampler.evals: how many in all")
+    DKP_TO_SAMPLER("dpmpp_sde_gpu", "dpmpp_sde")
+    DKP_TO_SAMPLER("dpmpp_2m_sde_gpu", "dpmpp_2m_sde")
+    DKP_TO_SAMPLER("dpmpp_3m_sde_gpu", "dpmpp_3m_sde")
+    DKP_TO_BOTH("dpmpp_2m_sde_heun", "dpmpp_2m_sde", "", "rule=exact", "")
+    DKP_TO_BOTH("dpmpp_2m_sde_heun_gpu", "dpmpp_2m_sde", "", "rule=exact", "")
+    DKP_TO_BOTH("deis", "deis_t", "", "points=10000", "on flow models: gauge=flow")
+    DKP_TO_BOTH("res_multistep_ancestral", "res_multistep_ancestral", "", "from_down=1", "")
+    DKP_TO_BOTH("sa_solver", "sa_solver", "", "lower_order_final=1", "noise from 20% to 80% of the schedule only: noise_min, noise_max")
+    DKP_TO_BOTH("sa_solver_pece", "sa_solver_pece", "", "lower_order_final=1", "noise from 20% to 80% of the schedule only: noise_min, noise_max")
+    DKP_TO_BOTH("uni_pc", "unipc", "", "rule=bh1 lower_order_final=1 grid.final=replace", "")
+    DKP_TO_BOTH("uni_pc_bh2", "unipc", "", "rule=bh2 lower_order_final=1 grid.final=replace", "")
+    DKP_TO_GRID("simple", "simple")
+    DKP_TO_GRID("sgm_uniform", "sgm_uniform")
+    DKP_TO_GRID("karras", "karras")
+    DKP_TO_GRID("exponential", "exponential")
+    DKP_TO_GRID("ddim_uniform", "ddim_uniform")
+    DKP_TO_GRID("beta", "beta")
+    DKP_TO_GRID("normal", "normal")
+    DKP_TO_GRID("linear_quadratic", "linear_quadratic")
+    DKP_TO_GRID("kl_optimal", "kl_optimal")
+    DKP_TO_GRID("KarrasScheduler", "karras")
+    DKP_TO_GRID("ExponentialScheduler", "exponential")
+    DKP_TO_GRID("PolyexponentialScheduler", "polyexponential")
+    DKP_TO_GRID("LaplaceScheduler", "laplace")
+    DKP_TO_GRID("BetaSamplingScheduler", "beta")
+    DKP_TO_GRID("SDTurboScheduler", "sd_turbo")
+    DKP_TO_BOTH("VPScheduler", "", "vp", "", "its own range: dk_grid_vp")
+    DKP_TO_BOTH("AlignYourStepsScheduler", "", "ays_sd1", "", "SDXL: ays_sdxl, SVD: ays_svd")
+    DKP_TO_GRID("GITSScheduler", "gits")
+    DKP_TO_BOTH("OptimalStepsScheduler", "", "oss_flux", "", "Wan: oss_wan, Chroma: oss_chroma");
+static const char dkp_of_a1111[] =
+    DKP_TO_SAMPLER("Euler a", "euler_ancestral")
+    DKP_TO_SAMPLER("k_euler_a", "euler_ancestral")
+    DKP_TO_SAMPLER("k_euler_ancestral", "euler_ancestral")
+    DKP_TO_SAMPLER("Euler", "euler")
+    DKP_TO_SAMPLER("k_euler", "euler")
+    DKP_TO_BOTH("LMS", "lms", "", "plain_last=1", "")
+    DKP_TO_BOTH("k_lms", "lms", "", "plain_last=1", "")
+    DKP_TO_SAMPLER("Heun", "heun")
+    DKP_TO_SAMPLER("k_heun", "heun")
+    DKP_TO_BOTH("DPM2", "dpm2", "", "grid.final=replace", "")
+    DKP_TO_BOTH("k_dpm_2", "dpm2", "", "grid.final=replace", "")
+    DKP_TO_BOTH("DPM2 a", "dpm2_ancestral", "", "dry_bottom=1 grid.final=replace", "")
+    DKP_TO_BOTH("k_dpm_2_a", "dpm2_ancestral", "", "dry_bottom=1 grid.final=replace", "")
+    DKP_TO_SAMPLER("DPM++ 2S a", "dpmpp_2s_ancestral")
+    DKP_TO_SAMPLER("k_dpmpp_2s_a", "dpmpp_2s_ancestral")
+    DKP_TO_SAMPLER("DPM++ 2M", "dpmpp_2m")
+    DKP_TO_SAMPLER("k_dpmpp_2m", "dpmpp_2m")
+    DKP_TO_SAMPLER("DPM++ SDE", "dpmpp_sde")
+    DKP_TO_SAMPLER("k_dpmpp_sde", "dpmpp_sde")
+    DKP_TO_SAMPLER("DPM++ 2M SDE", "dpmpp_2m_sde")
+    DKP_TO_SAMPLER("k_dpmpp_2m_sde", "dpmpp_2m_sde")
+    DKP_TO_BOTH("DPM++ 2M SDE Heun", "dpmpp_2m_sde", "", "rule=exact", "")
+    DKP_TO_BOTH("k_dpmpp_2m_sde_heun", "dpmpp_2m_sde", "", "rule=exact", "")
+    DKP_TO_BOTH("DPM++ 3M SDE", "dpmpp_3m_sde", "", "grid.final=replace", "")
+    DKP_TO_BOTH("k_dpmpp_3m_sde", "dpmpp_3m_sde", "", "grid.final=replace", "")
+    DKP_TO_BOTH("DPM adaptive", "dpm_adaptive", "", "grid.final=min", "of the grid only the ends count")
+    DKP_TO_BOTH("k_dpm_ad", "dpm_adaptive", "", "grid.final=min", "of the grid only the ends count")
+    DKP_TO_BOTH("DPM fast", "dpm_solver_3s", "lambda", "above_last=1 grid.final=min", "steps of three evaluations each; sampler.evals: how many in all")
+    DKP_TO_BOTH("k_dpm_fast", "dpm_solver_3s", "lambda", "above_last=1 grid.final=min", "steps of three evaluations each; sampler.evals: how many in all")
+    DKP_TO_SAMPLER("LCM", "lcm")
+    DKP_TO_SAMPLER("k_lcm", "lcm")
+    DKP_TO_SAMPLER("DDIM", "ddim")
+    DKP_TO_SAMPLER("DDIM CFG++", "euler_cfg_pp")
+    DKP_TO_SAMPLER("ddim_cfgpp", "euler_cfg_pp")
+    DKP_TO_SAMPLER("PLMS", "plms")
+    DKP_TO_BOTH("Restart", "heun", "karras", "grid.restart=-1", "")
+    DKP_TO_BOTH("UniPC", "unipc", "", "rule=bh1 lower_order_final=1", "")
+    DKP_TO_GRID("Uniform", "linspace")
+    DKP_TO_GRID("Karras", "karras")
+    DKP_TO_GRID("ka", "karras")
+    DKP_TO_GRID("Exponential", "exponential")
+    DKP_TO_GRID("exp", "exponential")
+    DKP_TO_GRID("Polyexponential", "polyexponential")
+    DKP_TO_GRID("SGM Uniform", "sgm_uniform")
+    DKP_TO_GRID("KL Optimal", "kl_optimal")
+    DKP_TO_GRID("Simple", "simple")
+    DKP_TO_GRID("Normal", "normal")
+    DKP_TO_GRID("DDIM", "ddim_uniform")
+    DKP_TO_GRID("Beta", "beta_sigma")
+    DKP_TO_BOTH("Align Your Steps", "", "ays_sd1_paper", "", "SDXL: ays_sdxl_paper");
+static const char dkp_of_k_diffusion[] =
+    DKP_TO_SAMPLER("sample_euler", "euler")
+    DKP_TO_SAMPLER("sample_euler_ancestral", "euler_ancestral")
+    DKP_TO_SAMPLER("sample_heun", "heun")
+    DKP_TO_SAMPLER("sample_dpm_2", "dpm2")
+    DKP_TO_BOTH("sample_dpm_2_ancestral", "dpm2_ancestral", "", "dry_bottom=1", "")
+    DKP_TO_SAMPLER("sample_dpmpp_2s_ancestral", "dpmpp_2s_ancestral")
+    DKP_TO_SAMPLER("sample_dpmpp_sde", "dpmpp_sde")
+    DKP_TO_SAMPLER("sample_dpmpp_2m", "dpmpp_2m")
+    DKP_TO_SAMPLER("sample_dpmpp_2m_sde", "dpmpp_2m_sde")
+    DKP_TO_SAMPLER("sample_dpmpp_3m_sde", "dpmpp_3m_sde")
+    DKP_TO_BOTH("sample_lms", "lms", "", "plain_last=1", "")
+    DKP_TO_BOTH("sample_dpm_adaptive", "dpm_adaptive", "", "grid.final=min", "of the grid only the ends count")
+    DKP_TO_BOTH("sample_dpm_fast", "dpm_solver_3s", "lambda", "above_last=1 grid.final=min", "steps of three evaluations each; sampler.evals: how many in all")
+    DKP_TO_GRID("get_sigmas_karras", "karras")
+    DKP_TO_GRID("get_sigmas_exponential", "exponential")
+    DKP_TO_GRID("get_sigmas_polyexponential", "polyexponential")
+    DKP_TO_BOTH("get_sigmas_vp", "", "vp", "", "its own range: dk_grid_vp");
+static const char dkp_of_diffusers[] =
+    DKP_TO_BOTH("DDIMScheduler", "ddim", "", "", "where the grid is not leading: sampler.stride = T/steps")
+    DKP_TO_SAMPLER("DDIMParallelScheduler", "ddim")
+    DKP_TO_SAMPLER("CogVideoXDDIMScheduler", "ddim")
+    DKP_TO_BOTH("DDIMInverseScheduler", "ddim", "", "told_end=1 grid.rising=1", "")
+    DKP_TO_BOTH("RePaintScheduler", "ddim", "leading", "grid.jump=10 grid.jump_runs=10 grid.jump_clean=1", "what is known: mask and known; its noise going up: grid.jump_shift = T/steps - 1")
+    DKP_TO_BOTH("DDPMScheduler", "ddpm", "", "", "variance fixed_large: ddpm_large")
+    DKP_TO_BOTH("DDPMParallelScheduler", "ddpm", "", "", "variance fixed_large: ddpm_large")
+    DKP_TO_SAMPLER("UnCLIPScheduler", "ddpm")
+    DKP_TO_SAMPLER("DDPMWuerstchenScheduler", "ddpm")
+    DKP_TO_BOTH("PNDMScheduler", "pndm", "", "plain_last=1", "skip_prk_steps: plms; v prediction: gauge=vp")
+    DKP_TO_BOTH("IPNDMScheduler", "ipndm", "", "plain_last=1", "")
+    DKP_TO_BOTH("EulerDiscreteScheduler", "euler", "", "", "its churn comes late: churn_late=1")
+    DKP_TO_SAMPLER("EulerAncestralDiscreteScheduler", "euler_ancestral")
+    DKP_TO_SAMPLER("HeunDiscreteScheduler", "heun")
+    DKP_TO_SAMPLER("KDPM2DiscreteScheduler", "dpm2")
+    DKP_TO_SAMPLER("KDPM2AncestralDiscreteScheduler", "dpm2_ancestral")
+    DKP_TO_BOTH("LMSDiscreteScheduler", "lms", "", "plain_last=1", "")
+    DKP_TO_SAMPLER("DPMSolverSDEScheduler", "dpmpp_sde")
+    DKP_TO_BOTH("DPMSolverMultistepScheduler", "dpmpp_2m", "", "", "sde-dpmsolver++: dpmpp_2m_sde; dpmsolver: dpm_solver_2m; sde-dpmsolver: that with law=sde_noise eta=1")
+    DKP_TO_SAMPLER("CogVideoXDPMScheduler", "dpmpp_2m_sde")
+    DKP_TO_BOTH("DPMSolverMultistepInverseScheduler", "dpmpp_2m", "", "grid.rising=1", "")
+    DKP_TO_BOTH("DPMSolverSinglestepScheduler", "dpmpp_2s", "", "stages=levels lower_order_final=1", "dpmsolver: dpm_solver_2s; sde-dpmsolver++: law=sde eta=1")
+    DKP_TO_BOTH("DEISMultistepScheduler", "deis", "", "order=2", "")
+    DKP_TO_BOTH("UniPCMultistepScheduler", "unipc", "", "order=2 corrector=3 rule=bh2", "")
+    DKP_TO_BOTH("SASolverScheduler", "sa_solver", "", "order=2 corrector=2 rule=sa lower_order_final=2", "noise in timesteps 200 to 800 only: noise_min, noise_max")
+    DKP_TO_BOTH("EDMEulerScheduler", "euler", "", "", "its churn comes late: churn_late=1")
+    DKP_TO_SAMPLER("EDMDPMSolverMultistepScheduler", "dpmpp_2m")
+    DKP_TO_SAMPLER("CosineDPMSolverMultistepScheduler", "dpmpp_2m_sde")
+    DKP_TO_BOTH("FlowMatchEulerDiscreteScheduler", "euler", "", "", "stochastic_sampling: lcm")
+    DKP_TO_SAMPLER("FlowMatchHeunDiscreteScheduler", "heun")
+    DKP_TO_SAMPLER("FlowMatchLCMScheduler", "lcm")
+    DKP_TO_SAMPLER("FlowMapEulerDiscreteScheduler", "euler")
+    DKP_TO_SAMPLER("LTXEulerAncestralRFScheduler", "euler_ancestral_rf")
+    DKP_TO_BOTH("LCMScheduler", "lcm", "", "", "its boundary conditions belong to the network")
+    DKP_TO_BOTH("CMStochasticIterativeScheduler", "consistency_model_multistep", "", "", "its output, (s/sigma) x + (1 - s/sigma) D, is the state at the least level s")
+    DKP_TO_BOTH("SCMScheduler", "lcm", "", "", "on cosine_flow; s_noise = sigma_data where x is not divided by it")
+    DKP_TO_BOTH("TCDScheduler", "tcd", "lcm", "", "")
+    DKP_TO_BOTH("ScoreSdeVeScheduler", "predictor_corrector", "uniform", "snr=0.15 bins=1 plain_last=1", "")
+    DKP_TO_GRID("leading", "leading")
+    DKP_TO_GRID("trailing", "trailing")
+    DKP_TO_GRID("linspace", "linspace")
+    DKP_TO_GRID("use_karras_sigmas", "karras")
+    DKP_TO_GRID("use_exponential_sigmas", "exponential")
+    DKP_TO_GRID("use_beta_sigmas", "beta_sigma")
+    DKP_TO_GRID("use_lu_lambdas", "lambda");
+static const char dkp_of_res4lyf[] =
+    DKP_TO_SAMPLER("res_2s_rkmk2e", "exp_heun_2_x0")
+    DKP_TO_SAMPLER("res_2s_stable", "exp_heun_2_x0")
+    DKP_TO_SAMPLER("etdrk2_2s", "exp_heun_2_x0")
+    DKP_TO_SAMPLER("res_3s_alt", "dpmpp_3s")
+    DKP_TO_SAMPLER("res_3s_cox_matthews", "etd3rk")
+    DKP_TO_SAMPLER("res_3s_lie", "etd2cf3")
+    DKP_TO_BOTH("res_3s_strehmel_weiner", "dpmpp_3s", "", "alpha=0.5 alpha2=1", "")
+    DKP_TO_SAMPLER("res_4s_krogstad", "krogstad")
+    DKP_TO_SAMPLER("res_4s_strehmel_weiner", "strehmel_weiner")
+    DKP_TO_SAMPLER("res_4s_cox_matthews", "etd4rk")
+    DKP_TO_SAMPLER("res_4s_cfree4", "cfree4")
+    DKP_TO_SAMPLER("res_5s", "hochbruck_ostermann")
+    DKP_TO_SAMPLER("res_6s", "exprk4s6")
+    DKP_TO_SAMPLER("res_8s", "exprk5s8")
+    DKP_TO_SAMPLER("res_10s", "exprk5s10")
+    DKP_TO_SAMPLER("res_15s", "exprk6s15")
+    DKP_TO_SAMPLER("etdrk3_a_3s", "etdrk3")
+    DKP_TO_BOTH("etdrk3_b_3s", "dpmpp_3s", "", "alpha=0.4444444444444444", "")
+    DKP_TO_BOTH("dpmpp_sde_2s", "dpmpp_2s", "", "alpha=1", "")
+    DKP_TO_BOTH("dpmpp_3s", "dpmpp_3s", "", "alpha=0.5 alpha2=1", "")
+    DKP_TO_SAMPLER("lawson2a_2s", "lawson2a")
+    DKP_TO_SAMPLER("lawson2b_2s", "lawson2b")
+    DKP_TO_SAMPLER("lawson4_4s", "lawson4")
+    DKP_TO_SAMPLER("lawson41-gen_4s", "genlawson4")
+    DKP_TO_SAMPLER("lawson41-gen-mod_4s", "modgenlawson4")
+    DKP_TO_SAMPLER("res_2m", "res_multistep")
+    DKP_TO_SAMPLER("abnorsett_2m", "res_multistep")
+    DKP_TO_SAMPLER("abnorsett_3m", "res_3m")
+    DKP_TO_BOTH("abnorsett_4m", "res_3m", "", "order=4", "")
+    DKP_TO_BOTH("deis_2m", "deis_rho", "", "order=2", "")
+    DKP_TO_SAMPLER("deis_3m", "deis_rho")
+    DKP_TO_BOTH("deis_4m", "deis_rho", "", "order=4", "")
+    DKP_TO_SAMPLER("ralston_2s", "ralston")
+    DKP_TO_SAMPLER("ralston_3s", "ralston3")
+    DKP_TO_SAMPLER("ralston_4s", "ralston4")
+    DKP_TO_SAMPLER("midpoint_2s", "midpoint")
+    DKP_TO_SAMPLER("heun_2s", "heun")
+    DKP_TO_SAMPLER("heun_3s", "heun3")
+    DKP_TO_SAMPLER("houwen-wray_3s", "houwen_wray")
+    DKP_TO_SAMPLER("kutta_3s", "kutta3")
+    DKP_TO_SAMPLER("ssprk3_3s", "ssp3")
+    DKP_TO_SAMPLER("ssprk4_4s", "ssp43")
+    DKP_TO_SAMPLER("rk38_4s", "rk38")
+    DKP_TO_SAMPLER("rk4_4s", "rk4")
+    DKP_TO_SAMPLER("rk6_7s", "butcher6")
+    DKP_TO_SAMPLER("bogacki-shampine_4s", "bogacki_shampine")
+    DKP_TO_SAMPLER("bogacki-shampine_7s", "bogacki_shampine5")
+    DKP_TO_SAMPLER("dormand-prince_6s", "dormand_prince")
+    DKP_TO_SAMPLER("dormand-prince_13s", "dormand_prince8")
+    DKP_TO_SAMPLER("tsi_7s", "tsitouras");
+static const char dkp_of_sd_cpp[] =
+    DKP_TO_SAMPLER("euler", "euler")
+    DKP_TO_BOTH("euler_a", "euler_ancestral", "", "", "on flow models: euler_ancestral_rf")
+    DKP_TO_SAMPLER("heun", "heun")
+    DKP_TO_SAMPLER("dpm2", "dpm2")
+    DKP_TO_BOTH("dpm++2s_a", "dpmpp_2s_ancestral", "", "", "on flow models: dpmpp_2s_ancestral_rf")
+    DKP_TO_SAMPLER("dpm++2m", "dpmpp_2m")
+    DKP_TO_SAMPLER("ipndm", "ipndm")
+    DKP_TO_SAMPLER("ipndm_v", "ipndm_v")
+    DKP_TO_SAMPLER("lcm", "lcm")
+    DKP_TO_SAMPLER("res_multistep", "res_multistep")
+    DKP_TO_SAMPLER("res_2s", "res_2s")
+    DKP_TO_SAMPLER("er_sde", "er_sde")
+    DKP_TO_SAMPLER("euler_cfg_pp", "euler_cfg_pp")
+    DKP_TO_SAMPLER("euler_a_cfg_pp", "euler_ancestral_cfg_pp")
+    DKP_TO_SAMPLER("euler_ge", "gradient_estimation")
+    DKP_TO_SAMPLER("dpm++2m_sde", "dpmpp_2m_sde")
+    DKP_TO_BOTH("dpm++2m_sde_bt", "dpmpp_2m_sde", "", "", "Brownian noise: dk_config.noise")
+    DKP_TO_SAMPLER("lms", "lms")
+    DKP_TO_BOTH("ddim_trailing", "ddim", "simple", "", "")
+    DKP_TO_GRID("discrete", "linspace")
+    DKP_TO_GRID("normal", "linspace")
+    DKP_TO_GRID("karras", "karras")
+    DKP_TO_GRID("exponential", "exponential")
+    DKP_TO_GRID("gits", "gits")
+    DKP_TO_GRID("sgm_uniform", "sgm_uniform")
+    DKP_TO_GRID("simple", "simple")
+    DKP_TO_GRID("smoothstep", "smoothstep")
+    DKP_TO_GRID("kl_optimal", "kl_optimal")
+    DKP_TO_GRID("lcm", "lcm")
+    DKP_TO_GRID("bong_tangent", "bong_tangent")
+    DKP_TO_GRID("logit_normal", "logit_normal")
+    DKP_TO_GRID("beta", "beta")
+    DKP_TO_BOTH("ays", "", "ays_sd1", "", "SDXL: ays_sdxl, SVD: ays_svd");
+#undef DKP_TO_BOTH
+#undef DKP_TO_SAMPLER
+#undef DKP_TO_GRID
+static const struct {
+    const char *name, *rows;
+} dkp_peers[] = {{"comfyui", dkp_of_comfyui}, {"a1111", dkp_of_a1111}, {"k-diffusion", dkp_of_k_diffusion}, {"diffusers", dkp_of_diffusers}, {"res4lyf", dkp_of_res4lyf}, {"sd.cpp", dkp_of_sd_cpp}};
 /* clang-format on */
 
-DK_API const dk_alias *dk_alias_at(int i) {
-    return i >= 0 && i < DKP_COUNT(dkp_aliases) ? &dkp_aliases[i] : NULL;
+/* Reads the texts of a row; the next one begins at the result. */
+static const char *dkp_read_alias(dk_alias *a, const char *row) {
+    const char **const to[] = {&a->name, &a->sampler, &a->grid, &a->settings, &a->note};
+    for (int i = 0; i < DKP_COUNT(to); i++, row += strlen(row) + 1) *to[i] = row;
+    if (!*a->sampler) a->sampler = NULL;
+    if (!*a->grid) a->grid = NULL;
+    return row;
+}
+
+DK_API int dk_alias_at(int i, dk_alias *a) {
+    for (int k = 0; k < DKP_COUNT(dkp_peers) && i >= 0; k++) {
+        a->peer = dkp_peers[k].name;
+        for (const char *row = dkp_peers[k].rows; *row; i--) {
+            row = dkp_read_alias(a, row);
+            if (i == 0) return 1;
+        }
+    }
+    return 0;
 }
 
 DK_API dk_status dk_config_set(dk_config *c, const char *settings) {
@@ -5301,7 +5332,7 @@ static int dkp_same_name(dkp_span a, const char *b, int loose) {
 /* What a name stands for: canonical names, and the rows that led there. */
 typedef struct dkp_found {
     const char *sampler, *grid;
-    const dk_alias *of_sampler, *of_grid;
+    dk_alias of_sampler, of_grid;
 } dkp_found;
 
 /* One kind, from one program (peer.n > 0) or from the library's names and then all programs. */
@@ -5310,17 +5341,19 @@ static int dkp_find_kind(dkp_span peer, dkp_span name, int grid, dkp_found *f) {
     for (int loose = 0; loose < 2 && name.n; loose++) {
         for (int i = 0; !peer.n && at(i); i++)
             if (dkp_same_name(name, at(i), loose)) {
-                if (grid) f->grid = at(i), f->of_grid = NULL;
-                else f->sampler = at(i), f->of_sampler = NULL;
+                if (grid) f->grid = at(i), f->of_grid.settings = "";
+                else f->sampler = at(i), f->of_sampler.settings = "";
                 return 1;
             }
-        for (int i = 0; i < DKP_COUNT(dkp_aliases); i++) {
-            const dk_alias *a = &dkp_aliases[i];
-            if (grid == !a->sampler && (!peer.n || dkp_same_name(peer, a->peer, 1)) &&
-                dkp_same_name(name, a->name, loose)) {
+        for (int k = 0; k < DKP_COUNT(dkp_peers); k++) {
+            if (peer.n && !dkp_same_name(peer, dkp_peers[k].name, 1)) continue;
+            for (const char *row = dkp_peers[k].rows; *row;) {
+                dk_alias a;
+                row = dkp_read_alias(&a, row);
+                if (grid != !a.sampler || !dkp_same_name(name, a.name, loose)) continue;
                 if (grid) f->of_grid = a;
-                else f->sampler = a->sampler, f->of_sampler = a;
-                if (a->grid) f->grid = a->grid;
+                else f->sampler = a.sampler, f->of_sampler = a;
+                if (a.grid) f->grid = a.grid;
                 return 1;
             }
         }
@@ -5376,7 +5409,7 @@ static int dkp_sampler_by_name(const char *name, dk_sampler *s) {
     if (!dkp_find(name, &f, &rest)) return 0;
     memset(&c, 0, sizeof c);
     c.sampler = dk_sampler_named(f.sampler);
-    if (f.of_sampler) dkp_settings(&c, f.of_sampler->settings, DKP_OF_SAMPLER, wrong);
+    if (f.of_sampler.settings) dkp_settings(&c, f.of_sampler.settings, DKP_OF_SAMPLER, wrong);
     *s = c.sampler;
     return 1;
 }
@@ -5390,7 +5423,7 @@ static int dkp_grid_by_name(const char *name, dk_grid *g) {
     if (!dkp_find_one(peer, bare, 1, &f)) return 0;
     memset(&c, 0, sizeof c);
     c.grid = dk_grid_named(f.grid);
-    if (f.of_grid) dkp_settings(&c, f.of_grid->settings, DKP_OF_GRID, wrong);
+    if (f.of_grid.settings) dkp_settings(&c, f.of_grid.settings, DKP_OF_GRID, wrong);
     *g = c.grid;
     return 1;
 }
@@ -5415,8 +5448,8 @@ DK_API dk_status dk_config_named(dk_config *c, const char *name) {
     }
     c->sampler = dk_sampler_named(f.sampler);
     if (f.grid) c->grid = dk_grid_named(f.grid);
-    if (f.of_grid) dkp_settings(c, f.of_grid->settings, DKP_OF_GRID, wrong);
-    if (f.of_sampler) dkp_settings(c, f.of_sampler->settings, DKP_OF_SAMPLER | DKP_OF_GRID, wrong);
+    if (f.of_grid.settings) dkp_settings(c, f.of_grid.settings, DKP_OF_GRID, wrong);
+    if (f.of_sampler.settings) dkp_settings(c, f.of_sampler.settings, DKP_OF_SAMPLER | DKP_OF_GRID, wrong);
     c->message[0] = 0;
     return DK_OK;
 }
