@@ -5,6 +5,7 @@
 #   make test      build and run the tests (installs cmocka where it may)
 #   make docs      write docs/samplers.md from the tables in diffkit.h
 #   make bench     time steps against memcpy, side by side
+#   make size      what the library costs to build and link, with gcc and clang
 #   make conformance  build/conformance, which replays reference runs of other implementations
 #   make check     the tests under sanitizers, in double, as C++, with gcc and clang
 #   make format    clang-format on everything
@@ -29,7 +30,7 @@ OPENMP := $(shell echo 'int main(void){return 0;}' | $(CC) -fopenmp -x c - -o /d
 TESTS = $(patsubst tests/test_%.c,%,$(wildcard tests/test_*.c))
 DIGITS = examples/digits/unet.h examples/digits/weights.bin
 
-.PHONY: help demo tool docs test conformance bench check format clean cmocka
+.PHONY: help demo tool docs test conformance bench size check format clean cmocka
 help:
 	@sed -n 's/^# \{0,1\}//;2,/^$$/p' Makefile | sed -n '/make /p'
 
@@ -84,6 +85,9 @@ $(BUILD)/bench_%: bench/%.c diffkit.h | $(BUILD)
 
 bench: $(BUILD)/bench_steps
 	$(BUILD)/bench_steps
+
+size:
+	@sh bench/size.sh
 
 format:
 	clang-format -i diffkit.h examples/*.[ch] examples/digits/*.h tests/*.[ch] bench/*.c
