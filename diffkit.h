@@ -4512,7 +4512,8 @@ static double dkp_stage_at(const dk_recorder *r, int k, int order) {
 static void dkp_singlestep(dk_recorder *r, int order, dkp_stage_noise noise) {
     double r1 = order > 1 ? dkp_stage_at(r, 1, order) : 0, r2 = order > 2 ? dkp_stage_at(r, 2, order) : 0;
     const double c[3] = {0, r1, r2};
-    if (order > 1 && !dkp_finite(r1)) order = 1;
+    if (order > 3) dk_refuse(r, "sampler.order", order, "1 .. 3 for singlestep methods");
+    if (order > 3 || (order > 1 && !dkp_finite(r1))) order = 1;
     int taylor = r->sampler.rule == DK_RULE_EXACT;
     dk_phi_term two[1] = {{2, 1, taylor ? 2 : 1, taylor ? 1 / r1 : 0.5 / r1, 1}};
     dk_phi_term three[6] = {

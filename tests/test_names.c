@@ -404,6 +404,30 @@ static void settings_are_read(void **state) {
     assert_int_equal(dk_config_set(&c, ""), DK_OK);
 }
 
+/* What stands for a config without a sampler is the table's row. */
+static void the_default_sampler_is_dpmpp_2m(void **state) {
+    dk_config c;
+    dk_sampler named = dk_sampler_named("dpmpp_2m");
+    (void)state;
+    memset(&c, 0, sizeof c);
+    c.steps = 10, c.dim = 1;
+    assert_int_equal(dk_resolve(&c), DK_OK);
+    assert_string_equal(c.sampler.name, named.name);
+    c.sampler.name = named.name;
+    assert_memory_equal(&c.sampler, &named, sizeof named);
+}
+
+static void published_lists_come_with_the_name(void **state) {
+    dk_config c;
+    (void)state;
+    memset(&c, 0, sizeof c);
+    c.schedule = dk_vp_scaled_linear(), c.steps = 10, c.dim = 1, c.grid.spacing = DK_SPACING_GITS;
+    assert_int_equal(dk_resolve(&c), DK_ERROR_CONFIG);
+    assert_string_equal(dk_message(&c), "grid.words = NULL: dk_grid_named(\"gits\") sets them");
+    c.grid = dk_grid_named("gits");
+    assert_int_equal(dk_resolve(&c), DK_OK);
+}
+
 /* The enumerators' words are as many as the enumerators, in their order. */
 static void words_follow_the_enumerators(void **state) {
     static const struct {
@@ -431,6 +455,8 @@ int main(void) {
         cmocka_unit_test(unknown_names_are_refused),
         cmocka_unit_test(settings_are_read),
         cmocka_unit_test(words_follow_the_enumerators),
+        cmocka_unit_test(the_default_sampler_is_dpmpp_2m),
+        cmocka_unit_test(published_lists_come_with_the_name),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

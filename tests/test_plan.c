@@ -561,6 +561,19 @@ static void record_refusing(dk_recorder *r) {
     while (dk_step(r))
         if (r->step == 1) dk_refuse(r, "my.field", 2.5, "less than 2");
 }
+/* D of the first step, stored, serves for ever; a sum of its own does so for a while only. */
+static dk_vec long_ago(dk_recorder *r, int stored) {
+    dk_vec D = dk_denoise(r, r->x, r->from), sum = dk_mix(0.5, D, 0.5, r->x);
+    if (stored) sum = dk_keep(r, sum);
+    for (int i = 0; i < DK_SAID; i++) dk_mix(0.25, D, 0.75, r->x);
+    return dk_add(sum, D);
+}
+static void record_stored(dk_recorder *r) {
+    while (dk_step(r)) r->x = long_ago(r, 1);
+}
+static void record_forgotten(dk_recorder *r) {
+    while (dk_step(r)) r->x = long_ago(r, 0);
+}
 static void record_future(dk_recorder *r) {
     while (dk_step(r)) r->x = dk_past(r, 3);
 }
@@ -572,6 +585,8 @@ static void recording_functions_are_refused_with_a_message(void **state) {
         const char *message; /* begins so */
     } rows[] = {
         {record_full, ""},
+        {record_stored, ""},
+        {record_forgotten, "age of a symbolic vector in terms = "},
         {record_long_state, "terms of a symbolic vector = "},
         {record_long_input, "terms of a symbolic vector = "},
         {record_long_part, "terms of a symbolic vector = "},
@@ -593,6 +608,18 @@ static void recording_functions_are_refused_with_a_message(void **state) {
         assert_int_equal(dk_plan_size(&c) > 0, fine);
         dk_plan_free(&plan);
     }
+}
+
+static void singlestep_methods_go_up_to_order_3(void **state) {
+    static const char *const names[] = {"dpmpp_2s", "dpm_solver_3s", "dpmpp_sde", "seeds_3", "res_2s"};
+    (void)state;
+    for (size_t i = 0; i < sizeof names / sizeof *names; i++)
+        for (int order = 4; order <= 8; order++) {
+            dk_config c = check_config("flow", names[i], 5);
+            c.sampler.order = order;
+            assert_int_equal(dk_plan_size(&c), 0);
+            assert_non_null(strstr(dk_message(&c), "must be 1 .. 3 for singlestep methods"));
+        }
 }
 
 static void eps_at_pure_noise_is_refused_and_says_why(void **state) {
@@ -625,6 +652,7 @@ int main(void) {
         cmocka_unit_test(values_alive_together_never_share_a_slot),
         cmocka_unit_test(noise_callback_with_the_same_numbers_changes_nothing),
         cmocka_unit_test(recording_functions_are_refused_with_a_message),
+        cmocka_unit_test(singlestep_methods_go_up_to_order_3),
         cmocka_unit_test(eps_at_pure_noise_is_refused_and_says_why),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
