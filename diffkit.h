@@ -565,10 +565,11 @@ typedef enum dk_rule {
     DK_RULE_EXACT,      /* the exact integral */
     DK_RULE_DPM,        /* DPM-Solver's: two nodes: the value at the middle; three: half the quadratic term */
     DK_RULE_DPM_TAYLOR, /* its other form: only the quadratic term is halved, as in k-diffusion's 3M SDE */
-    DK_RULE_BH1,        /* UniPC's shortcut for two nodes with B(h) = h */
-    DK_RULE_BH2,        /* and with B(h) = exp(h) - 1 */
-    DK_RULE_SA,         /* SA-Solver's shortcut for two nodes: BH1's number */
-    DK_RULE_UNIFORM,    /* exact for equal steps, whatever the steps are: iPNDM, PLMS */
+    DK_RULE_DPM_V2, /* two nodes: DPM-Solver++ 2M "v2": D's share is that of the mean of this step and the last */
+    DK_RULE_BH1,      /* UniPC's shortcut for two nodes with B(h) = h */
+    DK_RULE_BH2,      /* and with B(h) = exp(h) - 1 */
+    DK_RULE_SA,       /* SA-Solver's shortcut for two nodes: BH1's number */
+    DK_RULE_UNIFORM,  /* exact for equal steps, whatever the steps are: iPNDM, PLMS */
     DK_RULE_IPNDM_V,  /* exact but for the second difference, whose weight is that of the published iPNDM-v */
     DK_RULE_GRADIENT, /* the newest plus gamma - 1 times its change: gradient estimation */
     DK_RULE_COUNT
@@ -2729,7 +2730,7 @@ typedef struct dkp_field {
 #define DKP_FLAG(of, member) DKP_##of('i', member, -2147483648.0, 2147483647, "0 or 1")
 static const dkp_field dkp_fields[] = {
     DKP_WORDS(S, gauge, DK_GAUGE_COUNT, "default|ve|flow|vp|native"),
-    DKP_WORDS(S, rule, DK_RULE_COUNT, "exact|dpm|dpm_taylor|bh1|bh2|sa|uniform|ipndm_v|gradient"),
+    DKP_WORDS(S, rule, DK_RULE_COUNT, "exact|dpm|dpm_taylor|dpm_v2|bh1|bh2|sa|uniform|ipndm_v|gradient"),
     DKP_WORDS(S, law, DK_LAW_COUNT, "ancestral|sde|ddpm_large|fresh|time|flow|sde_noise"),
     DKP_WORDS(S, predictor, DK_PREDICTOR_COUNT, "reverse_diffusion|euler_maruyama|ancestral|none"),
     DKP_WORDS(S, control, DK_CONTROL_COUNT, "standard|free|smooth"),
@@ -3852,6 +3853,15 @@ static dk_vec dkp_ipndm_v_average(const dkp_history *past, int n, double from, d
     return n > 3 ? dk_mix(1, sum, -third * a * q, past->v[3]) : sum;
 }
 
+/* Crowson's variant of DPM-Solver++ 2M: both the slope's weight and D's share of the step see the mean of this step and the
+   last. Where steps differ it is not exact for constant D. */
+static dk_vec dkp_dpm_v2_average(const dkp_history *past, double span) {
+    double last = past->at[0] - past->at[1], short_one = last < span ? last : span,
+           long_one = last + span - short_one;
+    double share = expm1(-0.5 * (last + span)) / expm1(-span), half = 0.5 * short_one / long_one;
+    return dk_mix(share * (1 + half), past->v[0], -share * half, past->v[1]);
+}
+
 /* Coefficients of the polynomial of degree n - 1 that is 1 at node j and 0 at the others. */
 static void dkp_lagrange(const double *node, int n, int j, double *basis) {
     basis[0] = 1;
@@ -3876,6 +3886,7 @@ static dk_vec dkp_average(const dk_recorder *r, const dkp_history *past, int n, 
     double node[DKP_MAX_ORDER + 1], basis[DKP_MAX_ORDER + 1], moment[DKP_MAX_ORDER + 1] = {0};
     double weight[DKP_MAX_ORDER + 1] = {0};
     if (rule == DK_RULE_IPNDM_V && n > 2 && !ahead) return dkp_ipndm_v_average(past, n, from, span);
+    if (rule == DK_RULE_DPM_V2 && n == 2 && span > 0) return dkp_dpm_v2_average(past, span);
     if (rule == DK_RULE_DPM && n == 3 && ahead) omit = 1; /* DPM-Solver-3: the line through first and last */
     for (int j = 0; j < n; j++)
         if (j != omit) node[count] = even ? ahead - j : (past->at[j] - from) / span, at[count++] = j;
@@ -4512,8 +4523,7 @@ static double dkp_stage_at(const dk_recorder *r, int k, int order) {
 static void dkp_singlestep(dk_recorder *r, int order, dkp_stage_noise noise) {
     double r1 = order > 1 ? dkp_stage_at(r, 1, order) : 0, r2 = order > 2 ? dkp_stage_at(r, 2, order) : 0;
     const double c[3] = {0, r1, r2};
-    if (order > 3) dk_refuse(r, "sampler.order", order, "1 .. 3 for singlestep methods");
-    if (order > 3 || (order > 1 && !dkp_finite(r1))) order = 1;
+    if (order > 1 && !dkp_finite(r1)) order = 1;
     int taylor = r->sampler.rule == DK_RULE_EXACT;
     dk_phi_term two[1] = {{2, 1, taylor ? 2 : 1, taylor ? 1 / r1 : 0.5 / r1, 1}};
     dk_phi_term three[6] = {
@@ -4533,8 +4543,10 @@ static void dkp_singlestep(dk_recorder *r, int order, dkp_stage_noise noise) {
 
 /* The order of this step: `order`, lower at the end of a run that may not evaluate so often; DPM-Solver-fast,
    Lu et al. 2022, app. D.3. */
-static int dkp_singlestep_order(const dk_recorder *r) {
+static int dkp_singlestep_order(dk_recorder *r) {
     int order = r->sampler.order > 1 ? r->sampler.order : 1, most = order - 1;
+    if (order > 3) dk_refuse(r, "sampler.order", order, "0 .. 3: singlestep methods");
+    if (order > 3) return 1;
     int zero = dkp_level(r, r->steps).sigma <= 0, steps = r->steps - zero; /* that step takes one anyway */
     int missing = r->sampler.evals > 0 ? order * steps + zero - r->sampler.evals : 0;
     missing -= (steps - 1 - r->step) * most; /* what later steps save */
@@ -4894,6 +4906,7 @@ static const dk_sampler_info dkp_samplers[] = {
     DKP_ROW("ddpm", dkp_record_ddim, "eta=1", 1, 1, "Ho et al. 2020, variance beta~"),
     DKP_ROW("ddpm_large", dkp_record_ddim, "law=ddpm_large eta=1", 1, 1, "Ho et al. 2020, variance beta"),
     DKP_ROW("dpmpp_2m", dkp_record_exponential_adams, "order=2 rule=dpm law=sde", 2, 1, "Lu et al. 2022b, alg. 2"),
+    DKP_ROW("dpmpp_2m_v2", dkp_record_exponential_adams, "order=2 rule=dpm_v2 law=sde", 1, 1, "Crowson's variant; stable-diffusion.cpp's dpm++2mv2"),
     DKP_ROW("dpmpp_2m_sde", dkp_record_exponential_adams, "order=2 rule=dpm law=sde eta=1", 2, 1, "Lu et al. 2022b, eq. 14"),
     DKP_ROW("euler_maruyama", dkp_record_predictor_corrector, "predictor=euler_maruyama eta=1", 1, 1, "Song et al. 2021, app. D"),
     DKP_ROW("predictor_corrector", dkp_record_predictor_corrector, "eta=1 snr=0.16 langevin_steps=1", 1, 2, "Song et al. 2021, alg. 4-5"),
@@ -5163,6 +5176,9 @@ static const char dkp_of_diffusers[] =
     DKP_TO_SAMPLER("FlowMatchLCMScheduler", "lcm")
     DKP_TO_SAMPLER("FlowMapEulerDiscreteScheduler", "euler")
     DKP_TO_SAMPLER("LTXEulerAncestralRFScheduler", "euler_ancestral_rf")
+    DKP_TO_BOTH("KarrasVeScheduler", "heun", "", "churn=80 churn_min=0.05 churn_max=50 s_noise=1.007", "")
+    DKP_TO_BOTH("ScoreSdeVpScheduler", "euler_maruyama", "uniform", "bins=1", "")
+    DKP_TO_SAMPLER("MiniMaxH3Scheduler", "euler")
     DKP_TO_BOTH("LCMScheduler", "lcm", "", "", "its boundary conditions belong to the network")
     DKP_TO_BOTH("CMStochasticIterativeScheduler", "consistency_model_multistep", "", "", "its output, (s/sigma) x + (1 - s/sigma) D, is the state at the least level s")
     DKP_TO_BOTH("SCMScheduler", "lcm", "", "", "on cosine_flow; s_noise = sigma_data where x is not divided by it")
@@ -5233,6 +5249,8 @@ static const char dkp_of_sd_cpp[] =
     DKP_TO_SAMPLER("dpm2", "dpm2")
     DKP_TO_BOTH("dpm++2s_a", "dpmpp_2s_ancestral", "", "", "on flow models: dpmpp_2s_ancestral_rf")
     DKP_TO_SAMPLER("dpm++2m", "dpmpp_2m")
+    DKP_TO_SAMPLER("dpm++2mv2", "dpmpp_2m_v2")
+    DKP_TO_SAMPLER("tcd", "tcd")
     DKP_TO_SAMPLER("ipndm", "ipndm")
     DKP_TO_SAMPLER("ipndm_v", "ipndm_v")
     DKP_TO_SAMPLER("lcm", "lcm")
@@ -5362,11 +5380,14 @@ static int dkp_find_kind(dkp_span peer, dkp_span name, int grid, dkp_found *f) {
     return 0;
 }
 
-/* "program:name" or "name"; also with the ending that stable-diffusion.cpp's enumerators have. */
+/* "program:name" or "name"; also with the ending that stable-diffusion.cpp's enumerators have, and with what diffusers'
+   names once had before them. */
 static int dkp_find_one(dkp_span peer, dkp_span name, int grid, dkp_found *f) {
     const char *ending = grid ? "_scheduler" : "_sample_method";
     size_t n = strlen(ending);
     if (dkp_find_kind(peer, name, grid, f)) return 1;
+    dkp_span flax = {name.p, 4}, behind = {name.p + 4, name.n - 4};
+    if (name.n > 4 && dkp_same_name(flax, "flax", 0) && dkp_find_kind(peer, behind, grid, f)) return 1;
     if (name.n <= n) return 0;
     dkp_span tail = {name.p + name.n - n, n}, head = {name.p, name.n - n};
     return dkp_same_name(tail, ending, 0) && dkp_find_kind(peer, head, grid, f);

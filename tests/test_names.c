@@ -215,6 +215,8 @@ static const struct {
     {"DDIMInverseScheduler", "ddim", NULL, "grid.rising=1"},
     {"DDPMScheduler", "ddpm", NULL, ""},
     {"LCMScheduler", "lcm", NULL, ""},
+    {"FlaxDDIMScheduler", "ddim", NULL, ""},
+    {"DPMPP2Mv2_SAMPLE_METHOD", "dpmpp_2m_v2", NULL, "rule=dpm_v2"},
     {"TCDScheduler", "tcd", "lcm", "law=time eta=0.3"},
     {"SCMScheduler", "lcm", NULL, "law=fresh eta=1"},
     {"CMStochasticIterativeScheduler", "consistency_model_multistep", NULL, "law=time eta=1"},
@@ -334,8 +336,6 @@ static void refused(const char *name, const char *words) {
 
 static void unknown_names_are_refused(void **state) {
     static const char *const none[] = {"VQDiffusionScheduler",
-                                       "dpm++2mv2",
-                                       "DPMPP2Mv2",
                                        "karras",
                                        "ddim_uniform",
                                        "SGM Uniform",

@@ -610,18 +610,6 @@ static void recording_functions_are_refused_with_a_message(void **state) {
     }
 }
 
-static void singlestep_methods_go_up_to_order_3(void **state) {
-    static const char *const names[] = {"dpmpp_2s", "dpm_solver_3s", "dpmpp_sde", "seeds_3", "res_2s"};
-    (void)state;
-    for (size_t i = 0; i < sizeof names / sizeof *names; i++)
-        for (int order = 4; order <= 8; order++) {
-            dk_config c = check_config("flow", names[i], 5);
-            c.sampler.order = order;
-            assert_int_equal(dk_plan_size(&c), 0);
-            assert_non_null(strstr(dk_message(&c), "must be 1 .. 3 for singlestep methods"));
-        }
-}
-
 static void eps_at_pure_noise_is_refused_and_says_why(void **state) {
     dk_config c = check_config("flow", "euler", 2);
     dk_plan plan;
@@ -652,7 +640,6 @@ int main(void) {
         cmocka_unit_test(values_alive_together_never_share_a_slot),
         cmocka_unit_test(noise_callback_with_the_same_numbers_changes_nothing),
         cmocka_unit_test(recording_functions_are_refused_with_a_message),
-        cmocka_unit_test(singlestep_methods_go_up_to_order_3),
         cmocka_unit_test(eps_at_pure_noise_is_refused_and_says_why),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -1176,6 +1176,25 @@ static void noise_laws_keep_the_marginal(void **state) {
                 }
 }
 
+static double quarter(const void *user, dk_level l, double x) {
+    (void)user;
+    return 0.25 * x + l.sigma;
+}
+
+/* Crowson's two lines, written out: x = a x - (exp(-h_d) - 1) ((1 + 1/(2r)) D - 1/(2r) D_before). */
+static void dpmpp_2m_v2_is_its_formula(void **state) {
+    const double levels[] = {8, 3, 1};
+    dk_config c = check_config("edm", "dpmpp_2m_v2", 2);
+    (void)state;
+    c.grid = dk_grid_levels(levels, DK_UNIT_SIGMA), c.prediction = DK_PREDICT_X0, c.start = DK_START_STATE;
+    double x0 = 5, D0 = 0.25 * x0 + 8, x1 = 3.0 / 8 * x0 + (1 - 3.0 / 8) * D0, D1 = 0.25 * x1 + 3;
+    double last = log(8.0 / 3), h = log(3.0), r = h / last, h_d = 0.5 * (h + last);
+    double D = (1 + 1 / (2 * r)) * D1 - 1 / (2 * r) * D0, x2 = x1 / 3 - (exp(-h_d) - 1) * D;
+    walk w = walk_plan(&c, quarter, NULL, &x0, 1);
+    check_near(walk_x(&w, 2)[0], x2, 1e-13, "second step");
+    walk_free(&w);
+}
+
 /* x = alpha c + sigma eps for the same eps all along, in every gauge in which that is a straight line. */
 static void constant_D_is_integrated_exactly(void **state) {
     check_gaussian g = {1.5, 0, DK_PREDICT_X0, 0, 0};
@@ -1241,6 +1260,19 @@ static void switched_off_noise_leaves_the_same_bits(void **state) {
             run_gaussian(&b, y);
             assert_memory_equal(x, y, sizeof x);
         }
+}
+
+static void singlestep_methods_have_orders_up_to_three(void **state) {
+    const char *const names[] = {"dpmpp_2s", "dpm_solver_adaptive", "dpmpp_sde", "seeds_3"};
+    dk_plan plan;
+    (void)state;
+    memset(&plan, 0, sizeof plan);
+    for (size_t i = 0; i < sizeof names / sizeof names[0]; i++) {
+        dk_config c = between("vp", dk_sampler_named(names[i]), 6, HIGH, LOW);
+        c.sampler.order = 4;
+        assert_int_equal(dk_record(&plan, &c), DK_ERROR_CONFIG);
+        assert_string_equal(dk_message(&c), "sampler.order = 4: must be 0 .. 3: singlestep methods");
+    }
 }
 
 /* ETD2RK by hand: c = 0, 1, b_2 = phi_2. */
@@ -1860,6 +1892,7 @@ int main(void) {
         cmocka_unit_test(tableaux_satisfy_the_order_conditions),
         cmocka_unit_test(a_tableau_may_embed_a_method_of_lower_order),
         cmocka_unit_test(singlestep_lowers_the_last_orders),
+        cmocka_unit_test(singlestep_methods_have_orders_up_to_three),
         cmocka_unit_test(cfg_pp_takes_its_direction_from_the_unconditional_output),
         cmocka_unit_test(multistep_methods_are_exact_for_their_degree),
         cmocka_unit_test(multistep_orders_go_up_to_eight),
@@ -1873,6 +1906,7 @@ int main(void) {
         cmocka_unit_test(a_stage_may_follow_pure_noise),
         cmocka_unit_test(smld_follows_the_langevin_recursion),
         cmocka_unit_test(noise_laws_keep_the_marginal),
+        cmocka_unit_test(dpmpp_2m_v2_is_its_formula),
         cmocka_unit_test(constant_D_is_integrated_exactly),
         cmocka_unit_test(switched_off_noise_leaves_the_same_bits),
         cmocka_unit_test(ddim_is_euler_in_the_straight_gauges),
