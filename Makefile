@@ -6,7 +6,7 @@
 #   make engine    digits on the side of a frame loop, several at once; make engine-window: in a window (SDL2)
 #   make host-opencv  the digits network run by OpenCV; make host-libtorch: by libtorch (PYTHON=... with PyTorch)
 #   make docs      write docs/samplers.md from the tables in diffkit.h
-#   make bench     time steps against memcpy, side by side
+#   make bench     time steps against memcpy, noise against memset and PyTorch (PYTHON=...), side by side
 #   make size      what the library costs to build and link, with gcc and clang
 #   make bench-peers  the same samplers of k-diffusion and diffusers, where installed, side by side
 #   make conformance  build/conformance, which replays reference runs of other implementations
@@ -132,8 +132,11 @@ conformance: $(BUILD)/conformance
 $(BUILD)/bench_%: bench/%.c diffkit.h | $(BUILD)
 	$(CC) -std=c11 $(WARN) -I. $(CFLAGS) $< -o $@ $(LIBS)
 
-bench: $(BUILD)/bench_steps
+PYTHON ?= python3
+bench: $(BUILD)/bench_steps $(BUILD)/bench_noise
 	$(BUILD)/bench_steps
+	$(BUILD)/bench_noise
+	-$(PYTHON) bench/peers/randn.py
 
 # PEERS: options for bench/peers/steps.py
 PYTHON ?= python3
