@@ -89,7 +89,8 @@
        DK_STATIC                every function static: for copies that must not meet
        DK_MALLOC(n), DK_FREE(p) allocator for calls that bring no memory; DK_NO_MALLOC: no allocator,
                                 such calls return DK_ERROR_MEMORY
-       DK_NO_DISPATCH           no look at the processor: noise with the vectors that the compiler's flags allow
+       DK_NO_DISPATCH           no look at the processor (which takes __cpu_model from libgcc or compiler-rt, on x86-64):
+                                noise with the vectors that the compiler's flags allow
                                 (same numbers), where gcc and clang on x86-64 would take AVX2 or AVX-512
 */
 #ifndef DIFFKIT_H
