@@ -157,11 +157,20 @@ typedef enum dk_family {
     DK_FAMILY_VP_DISCRETE,
     DK_FAMILY_SUB_VP,
     DK_FAMILY_COSINE,
+    DK_FAMILY_VP_COSINE,
     DK_FAMILY_CUSTOM,
     DK_FAMILY_COUNT
 } dk_family;
 
-typedef enum dk_betas { DK_BETAS_LINEAR, DK_BETAS_SCALED_LINEAR, DK_BETAS_COSINE } dk_betas;
+typedef enum dk_betas {
+    DK_BETAS_LINEAR,
+    DK_BETAS_SCALED_LINEAR, /* sqrt(beta) linear */
+    DK_BETAS_COSINE,        /* Nichol & Dhariwal 2021, cut at 0.999 */
+    DK_BETAS_SIGMOID,       /* logit of beta's place between first and last linear from -6 to 6; GeoDiff, Xu et al. 2022 */
+    DK_BETAS_EXPONENTIAL,   /* abar = exp(-12 t) */
+    DK_BETAS_LAPLACE,       /* lambda at quantiles of a Laplace distribution, cut at 0.999; Hang et al. 2024 */
+    DK_BETAS_COUNT
+} dk_betas;
 
 /* A user's schedule: fill alpha and sigma at t; alpha/sigma must fall strictly with t.
    d_alpha and d_sigma (d/dt) may be left alone: then they are taken by central differences. */
@@ -173,14 +182,17 @@ typedef struct dk_schedule {
     dk_family family;
     const char *unknown;         /* set by dk_schedule_named for a name that does not exist */
     double t_min, t_max;         /* range of t that grids span; both 0: all of the family's range */
-    double shift;                /* flow: sigma = shift t / (1 + (shift - 1) t) */
-    double sigma_min, sigma_max; /* VE, EDM */
+    double shift;                /* flow, VP discrete: multiplies sigma/alpha; 0: 1. Flow: sigma = shift t / (1 + (shift - 1) t) */
+    double sigma_min, sigma_max; /* VE, EDM; VP cosine: sigma/alpha stays between them, 0: no limit */
+    double cosine_offset;        /* VP cosine: s */
     double beta_min, beta_max;   /* VP and sub-VP: beta(t) = beta_min + t (beta_max - beta_min) */
     dk_betas betas;              /* VP discrete: how beta_first .. beta_last are spaced */
     int timesteps;               /* VP discrete: number of training timesteps T, t = 0 .. T-1; flow: 0, or
                                     the size of the table t = 1/T, 2/T .. 1 that some grids pick from */
     double beta_first, beta_last;
-    int zero_terminal_snr;        /* VP discrete: rescale so that alpha(T-1) = 0 (Lin et al. 2023) */
+    int zero_terminal_snr;        /* VP discrete: rescale so that alpha(T-1) = 0 (Lin et al. 2023); 2: then
+                                     alpha(T-1) = 2^-12, as in some schedulers of diffusers */
+    int float_table;              /* VP discrete: 1 - beta and alpha^2 are rounded to float, as in models' tables */
     const double *alphas_cumprod; /* VP discrete from a table of T numbers, read while recording */
     dk_schedule_fn fn;            /* custom, with t from t_min (least noise) to t_max */
     void *user;
@@ -197,6 +209,9 @@ DK_API dk_schedule dk_ve(double sigma_min, double sigma_max);
 DK_API dk_schedule dk_edm(double sigma_min, double sigma_max);
 /* alpha^2 + sigma^2 = 1, dx = -beta(t)/2 x dt + sqrt(beta) dw, t in [0, 1]. Song et al. 2021, eq. 11. */
 DK_API dk_schedule dk_vp(double beta_min, double beta_max);
+/* alpha = cos(pi/2 (t + s)/(1 + s)) / cos(pi/2 s/(1 + s)), alpha^2 + sigma^2 = 1, t in [0, 1]. Nichol & Dhariwal 2021, eq. 17:
+   s = 0.008. */
+DK_API dk_schedule dk_vp_cosine_flow(double s);
 /* alpha as VP, sigma = 1 - alpha^2. Song et al. 2021, eq. 12. */
 DK_API dk_schedule dk_sub_vp(double beta_min, double beta_max);
 /* alpha = cos t, sigma = sin t, t in [0, pi/2]. Albergo & Vanden-Eijnden 2023; sCM's TrigFlow. */
@@ -249,6 +264,7 @@ typedef enum dk_condition {
     DK_CONDITION_FLOW,     /* sigma/(alpha + sigma) */
     DK_CONDITION_C_NOISE,  /* log(sigma/alpha)/4, Karras et al. 2022 */
     DK_CONDITION_LAMBDA,   /* log(alpha/sigma) */
+    DK_CONDITION_DATA,     /* alpha/(alpha + sigma) */
     DK_CONDITION_COUNT
 } dk_condition;
 
@@ -287,6 +303,7 @@ typedef enum dk_spacing {
     DK_SPACING_SD_TURBO,     /* table, the first of original_steps trailing ones, after `offset` of them */
     DK_SPACING_LCM,          /* table, every so-manyth of original_steps trailing ones, Luo et al. 2023 */
     DK_SPACING_GITS,         /* published levels for SD by `coefficient`, Chen et al. 2024 */
+    DK_SPACING_CRASH,    /* sine of the angle atan(sigma/alpha) = sin^2, v-diffusion */
     DK_SPACING_RESAMPLE, /* `levels`, level_count of them, resampled linearly in log u (or in t, lambda) */
     DK_SPACING_COUNT
 } dk_spacing;
@@ -301,6 +318,7 @@ typedef enum dk_final {
     DK_FINAL_MIN,     /* steps + 1 levels over the range, the last at its end */
     DK_FINAL_VALUE,   /* steps levels over the range, then noise level final_value */
     DK_FINAL_REPLACE, /* steps + 1 levels over the range, with sigma = 0 instead of the last */
+    DK_FINAL_LAST,    /* steps levels over the range or table, of which the last is the end: one step fewer */
     DK_FINAL_COUNT
 } dk_final;
 
@@ -326,7 +344,11 @@ typedef struct dk_grid {
     double shift_power;          /* before that it is raised to this power; 0: 1 */
     double terminal;             /* flow: 1 - u is then scaled so that the last level but the final one has
                                     this u; 0: it is not */
-    dk_rounding rounding;        /* of timesteps: LEADING, TRAILING, LINSPACE */
+    dk_rounding rounding;        /* of timesteps: LEADING, TRAILING, LINSPACE. VP discrete, other spacings with a
+                                    range: of the timestep that the network is told at a level, which stays where it is */
+    int spare;                   /* so many more levels are laid out, and left out at the clean end */
+    int sigma_linear;            /* LINSPACE: between timesteps sigma/alpha is linear instead of its log */
+    double ceiling;              /* levels have at most this u; 0: no limit. diffusers' UniPC: 1 - 1e-6 */
     int offset;                  /* LEADING: added to each timestep; SD_TURBO: left out at the start */
     int original_steps;          /* SD_TURBO; 0: 10. LCM; 0: 50 */
     double beta_a, beta_b;       /* BETA, BETA_SIGMA: the distribution's alpha and beta; 0: 0.6 */
@@ -812,6 +834,8 @@ typedef struct dk_config {
                                      Zero: the same, or sigma = t for EDM prediction */
     dk_condition condition;       /* zero: by prediction and family */
     double condition_scale;       /* 0: 1 */
+    dk_rounding condition_rounding; /* of the number that the network is told, after scaling */
+    int negated;                  /* 1: the network predicts minus that: velocity towards data, EDM's raw v */
     dk_grid grid;                 /* zero: by family */
     dk_sampler sampler;           /* zero: dpmpp_2m */
     int steps;                    /* of the grid, 1 .. 1000000; time travel adds more to the plan */
@@ -1325,6 +1349,20 @@ static double dkp_cosine_beta(double T, int k) {
     return beta < 0.999 ? beta : 0.999;
 }
 
+/* Hang et al. 2024, table 1: lambda = -sign(1/2 - t) log(1 - 2 |1/2 - t|)/2. abar as published, with 1e-6 in the log and the
+   square root that makes it alpha. */
+static double dkp_laplace_abar(double t) {
+    double lambda = (t > 0.5 ? 0.5 : -0.5) * log(1 - 2 * fabs(0.5 - t) + 1e-6), snr = exp(lambda);
+    return sqrt(snr / (1 + snr));
+}
+
+static double dkp_laplace_beta(double T, int k) {
+    double beta = 1 - dkp_laplace_abar((k + 1) / T) / dkp_laplace_abar(k / T);
+    return beta < 0.999 ? beta : 0.999;
+}
+
+static double dkp_rounded(const dk_schedule *s, double v) { return s->float_table ? (double)(float)v : v; }
+
 /* The product of 1 - beta over timesteps [from, to), times `product`. */
 static double dkp_beta_product(const dk_schedule *s, double product, int from, int to) {
     int scaled = s->betas == DK_BETAS_SCALED_LINEAR;
@@ -1333,7 +1371,12 @@ static double dkp_beta_product(const dk_schedule *s, double product, int from, i
     for (int k = from; k < to; k++) {
         double beta = first + (double)k / (s->timesteps - 1) * (last - first);
         if (s->betas == DK_BETAS_COSINE) beta = dkp_cosine_beta(s->timesteps, k);
-        product *= 1 - (scaled ? beta * beta : beta);
+        if (s->betas == DK_BETAS_LAPLACE) beta = dkp_laplace_beta(s->timesteps, k);
+        if (s->betas == DK_BETAS_EXPONENTIAL) beta = -expm1(-12.0 / s->timesteps);
+        if (s->betas == DK_BETAS_SIGMOID)
+            beta = first + (last - first) / (1 + exp(6 - 12.0 * k / (s->timesteps - 1)));
+        beta = dkp_rounded(s, beta);
+        product *= dkp_rounded(s, 1 - (scaled ? dkp_rounded(s, beta * beta) : beta));
     }
     return product;
 }
@@ -1352,9 +1395,12 @@ static void dkp_fill_marks(dk_schedule *s) {
 /* alpha^2 of timestep k = -1 .. T-1 before rescaling; the empty product at -1 is clean data */
 static double dkp_abar(const dk_schedule *s, int k) {
     if (k < 0) return 1;
-    if (s->alphas_cumprod) return s->alphas_cumprod[k];
     int mark = k / dkp_stride(s);
-    return dkp_beta_product(s, s->marks[mark], mark * dkp_stride(s) + 1, k + 1);
+    double abar = s->alphas_cumprod
+                      ? s->alphas_cumprod[k]
+                      : dkp_beta_product(s, s->marks[mark], mark * dkp_stride(s) + 1, k + 1);
+    abar = dkp_rounded(s, abar);
+    return s->shift > 0 ? abar / (abar + s->shift * s->shift * (1 - abar)) : abar;
 }
 
 static dk_level dkp_discrete_level(const dk_schedule *s, int k) {
@@ -1363,6 +1409,7 @@ static dk_level dkp_discrete_level(const dk_schedule *s, int k) {
     if (s->zero_terminal_snr && k >= 0) { /* Lin et al. 2023, alg. 1: alpha shifted to 0 at T-1, kept at 0 */
         double first = sqrt(dkp_abar(s, 0)), last = sqrt(dkp_abar(s, s->timesteps - 1));
         l.alpha = (l.alpha - last) * (first / (first - last));
+        if (s->zero_terminal_snr > 1 && k == s->timesteps - 1) l.alpha = 1.0 / 4096;
         l.sigma = sqrt((1 - l.alpha) * (1 + l.alpha));
     }
     return l;
@@ -1386,11 +1433,18 @@ DK_API dk_schedule dk_vp_table(const double *alphas_cumprod, int timesteps) {
     return s;
 }
 
+DK_API dk_schedule dk_vp_cosine_flow(double cosine_offset) {
+    dk_schedule s = dkp_schedule(DK_FAMILY_VP_COSINE, 0, 1);
+    s.cosine_offset = cosine_offset;
+    return s;
+}
+
 static dk_schedule dkp_named_flow(void) { return dk_flow(1); }
 static dk_schedule dkp_named_ve(void) { return dk_ve(0.01, 50); }
 static dk_schedule dkp_named_edm(void) { return dk_edm(0.002, 80); }
 static dk_schedule dkp_named_vp(void) { return dk_vp(0.1, 20); }
 static dk_schedule dkp_named_sub_vp(void) { return dk_sub_vp(0.1, 20); }
+static dk_schedule dkp_named_vp_cosine_flow(void) { return dk_vp_cosine_flow(0.008); }
 static dk_schedule dkp_named_zero_snr(void) {
     dk_schedule s = dk_vp_scaled_linear();
     s.zero_terminal_snr = 1;
@@ -1411,6 +1465,7 @@ static const struct {
     {"vp_scaled_linear", "Stable Diffusion, sqrt(beta) linear 0.00085 to 0.012; Rombach et al. 2022",
      dk_vp_scaled_linear},
     {"vp_cosine", "cosine abar, beta cut at 0.999; Nichol & Dhariwal 2021", dk_vp_cosine},
+    {"vp_cosine_flow", "alpha as vp_cosine's, t from 0 to 1; Nichol & Dhariwal 2021", dkp_named_vp_cosine_flow},
     {"vp_zero_snr", "vp_scaled_linear rescaled to zero terminal SNR; Lin et al. 2023", dkp_named_zero_snr},
 };
 
@@ -1573,6 +1628,40 @@ static void dkp_cosine_slopes(const dk_schedule *s, double t, double *d_alpha, d
     *d_alpha = -l.sigma, *d_sigma = l.alpha;
 }
 
+/* VP with a cosine. The angle at t is between that of t = 0 and pi/2, which is pure noise to the bit. */
+static double dkp_cosine_angle(const dk_schedule *s, double t) {
+    return dkp_pi / 2 * (t + s->cosine_offset) / (1 + s->cosine_offset);
+}
+
+static double dkp_vp_cosine_limit(const dk_schedule *s, double noise_level) {
+    if (s->sigma_max > 0 && noise_level > s->sigma_max) return s->sigma_max;
+    return noise_level < s->sigma_min ? s->sigma_min : noise_level;
+}
+
+/* cos^2 of the first angle less cos^2 of this one is a product of sines. */
+static dk_level dkp_vp_cosine_at(const dk_schedule *s, double t) {
+    double first = dkp_cosine_angle(s, 0), here = dkp_cosine_angle(s, t);
+    double level = t < 1 ? sqrt(sin(here - first) * sin(here + first)) / cos(here) : HUGE_VAL;
+    dk_level l = {t, 0, 0};
+    dkp_vp_pair(dkp_vp_cosine_limit(s, level), &l);
+    return l;
+}
+
+static dk_level dkp_vp_cosine_at_sigma(const dk_schedule *s, double noise_level) {
+    double first = dkp_cosine_angle(s, 0), from_first = sin(first);
+    double angle = atan2(sqrt(noise_level * noise_level + from_first * from_first), cos(first));
+    dk_level l = {angle * (1 + s->cosine_offset) / (dkp_pi / 2) - s->cosine_offset, 0, 0};
+    dkp_vp_pair(noise_level, &l);
+    return l;
+}
+
+static void dkp_vp_cosine_slopes(const dk_schedule *s, double t, double *d_alpha, double *d_sigma) {
+    dk_level l = dkp_vp_cosine_at(s, t);
+    double turn = dkp_pi / 2 / (1 + s->cosine_offset);
+    *d_alpha = -turn * sin(dkp_cosine_angle(s, t)) / cos(dkp_cosine_angle(s, 0));
+    *d_sigma = -l.alpha * *d_alpha / l.sigma;
+}
+
 /* VP discrete. Between two neighbouring timesteps lambda is linear; next to an infinite lambda the angle is. */
 static int dkp_by_angle(dk_level a, dk_level b) { return a.sigma <= 0 || b.alpha <= 0; }
 
@@ -1683,6 +1772,8 @@ static const dkp_family *dkp_family_of(const dk_schedule *s) {
         {dkp_sub_vp_at, dkp_sub_vp_at_sigma, dkp_sub_vp_slopes, 0, 1e3, 0, DK_PREDICT_EPS, DK_CONDITION_T},
         {dkp_cosine_at, dkp_cosine_at_sigma, dkp_cosine_slopes, 0, 1.5707963267948966, 1, DK_PREDICT_V,
          DK_CONDITION_T},
+        {dkp_vp_cosine_at, dkp_vp_cosine_at_sigma, dkp_vp_cosine_slopes, 0, 1, 0, DK_PREDICT_EPS,
+         DK_CONDITION_T},
         {dkp_custom_at, dkp_custom_at_sigma, dkp_custom_slopes, -1e300, 1e300, 0, DK_PREDICT_X0,
          DK_CONDITION_T},
     };
@@ -1729,6 +1820,13 @@ static dk_level dkp_network_level(const dk_config *c, dk_level l) {
     return dk_level_at_sigma(&c->network_schedule, dk_noise_level(l));
 }
 
+static double dkp_round(double t, dk_rounding rounding) {
+    if (rounding == DK_ROUND_DOWN) return floor(t);
+    if (rounding == DK_ROUND_NONE) return t;
+    double down = floor(t), rest = t - down; /* ties to even */
+    return rest < 0.5 || (rest <= 0.5 && fmod(down, 2) == 0) ? down : down + 1;
+}
+
 static double dkp_condition(const dk_config *c, dk_level l) {
     switch (c->condition) {
     case DK_CONDITION_TIMESTEP: return floor(l.t + 0.5);
@@ -1736,6 +1834,7 @@ static double dkp_condition(const dk_config *c, dk_level l) {
     case DK_CONDITION_FLOW: return l.sigma / (l.alpha + l.sigma);
     case DK_CONDITION_C_NOISE: return -0.25 * dk_lambda(l);
     case DK_CONDITION_LAMBDA: return dk_lambda(l);
+    case DK_CONDITION_DATA: return l.alpha / (l.alpha + l.sigma);
     case DK_CONDITION_DEFAULT:
     case DK_CONDITION_T:
     case DK_CONDITION_COUNT: break;
@@ -1743,16 +1842,22 @@ static double dkp_condition(const dk_config *c, dk_level l) {
     return l.t;
 }
 
+/* The number that the network is told at a level of the sampler's. */
+static double dkp_told(const dk_config *c, dk_level l) {
+    return dkp_round(dkp_condition(c, dkp_network_level(c, l)) * c->condition_scale, c->condition_rounding);
+}
+
 /* D = d_x x + d_f F and the noise at level l, for the network's input = input_scale x and its condition at level `told`. */
 static dkp_model dkp_model_at(const dk_config *c, dk_level l, dk_level told) {
-    dkp_model m = {1, 0, 1, dkp_condition(c, dkp_network_level(c, told)) * c->condition_scale, 0, 1};
+    dkp_model m = {1, 0, 1, dkp_told(c, told), 0, 1};
+    double sign = c->negated ? -1 : 1;
     if (c->prediction == DK_PREDICT_EDM) {
         /* Karras et al. 2022, table 1, on x/alpha; written so that alpha = 0 is an ordinary value */
         double data = c->sigma_data, norm2 = l.sigma * l.sigma + l.alpha * l.alpha * data * data;
         m.input_scale = 1 / sqrt(norm2);
         m.d_x = data * data * l.alpha / norm2;
-        m.d_f = l.sigma * data / sqrt(norm2);
-        m.n_x = l.sigma / norm2, m.n_f = -l.alpha * data / sqrt(norm2);
+        m.d_f = sign * l.sigma * data / sqrt(norm2);
+        m.n_x = l.sigma / norm2, m.n_f = -sign * l.alpha * data / sqrt(norm2);
         return m;
     }
     dk_level n = dkp_network_level(c, l);
@@ -1780,6 +1885,7 @@ static dkp_model dkp_model_at(const dk_config *c, dk_level l, dk_level told) {
     }
     m.input_scale = c->network_schedule.family == DK_FAMILY_DEFAULT ? 1 : scale;
     m.d_x *= m.input_scale, m.n_x *= m.input_scale;
+    m.d_f *= sign, m.n_f *= sign;
     return m;
 }
 
@@ -1811,13 +1917,6 @@ static int dkp_table_size(const dk_schedule *s) {
 static dk_level dkp_table_level(const dk_schedule *s, double k) {
     double t = k + 1 < s->timesteps ? (k + 1) / s->timesteps : 1; /* rounding must not go past the end */
     return dk_level_at(s, s->family == DK_FAMILY_FLOW ? t : k);
-}
-
-static double dkp_round(double t, dk_rounding rounding) {
-    if (rounding == DK_ROUND_DOWN) return floor(t);
-    if (rounding == DK_ROUND_NONE) return t;
-    double down = floor(t), rest = t - down; /* ties to even */
-    return rest < 0.5 || (rest <= 0.5 && fmod(down, 2) == 0) ? down : down + 1;
 }
 
 static double dkp_or(double v, double otherwise) { return v > 0 ? v : otherwise; }
@@ -1906,7 +2005,14 @@ static dk_level dkp_log_snr(const dk_config *c, int i, int n) {
 
 static dk_level dkp_uniform(const dk_config *c, int i, int n) {
     double a = c->grid.noisy.t, b = c->grid.clean.t;
-    return dk_level_at(&c->schedule, a + dkp_fraction(i, n) * (b - a));
+    return dk_level_at(&c->schedule, a + i * (n > 1 ? (b - a) / (n - 1) : 0)); /* numpy's order, as below */
+}
+
+/* v-diffusion's crash schedule, sigma = sin^2, over the range. */
+static dk_level dkp_crash(const dk_config *c, int i, int n) {
+    double a = sin(dkp_angle(c->grid.noisy)), b = sin(dkp_angle(c->grid.clean));
+    double root = sin(0.5 * dkp_pi * (1 - dkp_fraction(i, n))), sine = b + root * root * (a - b);
+    return dk_level_at_sigma(&c->schedule, sine / sqrt((1 - sine) * (1 + sine)));
 }
 
 static dk_level dkp_quadratic(const dk_config *c, int i, int n) {
@@ -1996,20 +2102,38 @@ static dk_level dkp_bong_tangent(const dk_config *c, int i, int n) {
     return dkp_level_at_u(&c->schedule, first ? half + v * (noisy - half) : clean + v * (half - clean));
 }
 
+/* So many of a table's levels are in the schedule's range. */
+static double dkp_table_span(const dk_config *c) {
+    return c->schedule.family == DK_FAMILY_VP_DISCRETE ? floor(c->schedule.t_max) + 1 : c->schedule.timesteps;
+}
+
 static dk_level dkp_leading(const dk_config *c, int i, int n) {
-    double ratio = floor((double)c->schedule.timesteps / n);
+    double ratio = floor(dkp_table_span(c) / n);
     return dkp_table_level(&c->schedule, dkp_round((n - 1 - i) * ratio, c->grid.rounding) + c->grid.offset);
 }
 
 /* numpy's order of operations in arange and linspace, so that ties round as in the peers */
 static dk_level dkp_trailing(const dk_config *c, int i, int n) {
-    double T = c->schedule.timesteps;
-    return dkp_table_level(&c->schedule, dkp_round(T + i * (T - T / n - T), c->grid.rounding) - 1);
+    double T = c->schedule.timesteps, span = dkp_table_span(c);
+    return dkp_table_level(&c->schedule, dkp_round(span + i * (span - T / n - span), c->grid.rounding) - 1);
+}
+
+static int dkp_trailing_count(const dk_config *c, int n) {
+    double span = dkp_table_span(c), T = c->schedule.timesteps;
+    return span < T ? (int)ceil(span / (T / n)) : n;
 }
 
 static dk_level dkp_linspace(const dk_config *c, int i, int n) {
-    double T = c->schedule.timesteps, k = n > 1 ? (n - 1 - i) * ((T - 1) / (n - 1)) : T - 1;
-    return dkp_table_level(&c->schedule, dkp_round(k, c->grid.rounding));
+    double last = dkp_table_span(c) - 1, k = n > 1 ? (n - 1 - i) * (last / (n - 1)) : last;
+    k = dkp_round(k, c->grid.rounding);
+    double low = floor(k), f = k - low;
+    dk_level l = dkp_table_level(&c->schedule, k);
+    if (!c->grid.sigma_linear || !(f > 0)) return l;
+    double a = dk_noise_level(dkp_table_level(&c->schedule, low)),
+           b = dk_noise_level(dkp_table_level(&c->schedule, low + 1)), t = l.t;
+    l = dk_level_at_sigma(&c->schedule, a + f * (b - a));
+    l.t = t;
+    return l;
 }
 
 static dk_level dkp_simple(const dk_config *c, int i, int n) {
@@ -2052,7 +2176,7 @@ static dk_level dkp_sd_turbo(const dk_config *c, int i, int n) {
 
 static dk_level dkp_lcm(const dk_config *c, int i, int n) {
     int original = c->grid.original_steps > 0 ? c->grid.original_steps : 50;
-    return dkp_original_step(c, original, (int)((int64_t)i * original / n));
+    return dkp_original_step(c, original, (int)floor(i * ((double)original / n)));
 }
 
 static double dkp_beta_index(const dk_config *c, int i, int n) {
@@ -2280,8 +2404,8 @@ static const dkp_spacing dkp_grids[] = {
     DKP_GRID_ROW("quadratic", "sqrt(t) linear; Song et al. 2020", QUADRATIC, dkp_quadratic, 0, DEFAULT),
     DKP_GRID_ROW("leading", "timesteps 0, r, 2r ... + offset, r = T/steps whole; Ho et al. 2020", LEADING,
                  dkp_leading, DKP_TABLE, DEFAULT),
-    DKP_GRID_ROW("trailing", "timesteps T-1, T-1-r ..., r = T/steps; Lin et al. 2023", TRAILING, dkp_trailing,
-                 DKP_TABLE, DEFAULT),
+    DKP_GRID_COUNTED("trailing", "timesteps T-1, T-1-r ..., r = T/steps; Lin et al. 2023", TRAILING,
+                     dkp_trailing, dkp_trailing_count, DKP_TABLE, DEFAULT),
     DKP_GRID_ROW("linspace", "timesteps T-1 to 0, linear; Nichol & Dhariwal 2021", LINSPACE, dkp_linspace,
                  DKP_TABLE, DEFAULT),
     DKP_GRID_ROW("polyexponential", "log u linear in ramp^rho, rho 1; k-diffusion", POLYEXPONENTIAL,
@@ -2299,6 +2423,8 @@ static const dkp_spacing dkp_grids[] = {
                  LINEAR_QUADRATIC, dkp_linear_quadratic, DKP_FINITE_U | DKP_OWN_ENDS, ZERO),
     DKP_GRID_ROW("bong_tangent", "u along two arctangents; RES4LYF", BONG_TANGENT, dkp_bong_tangent,
                  DKP_FINITE_U, REPLACE),
+    DKP_GRID_ROW("crash", "sine of atan(sigma/alpha) at sin^2; v-diffusion, Crowson 2022", CRASH, dkp_crash,
+                 0, DEFAULT),
     DKP_GRID_ROW("beta_sigma", "u at quantiles of Beta(0.6, 0.6); Lee et al. 2024", BETA_SIGMA,
                  dkp_beta_sigma, DKP_FINITE_U, DEFAULT),
     DKP_GRID_COUNTED("beta", "timesteps at quantiles of Beta(0.6, 0.6); Lee et al. 2024, ComfyUI", BETA,
@@ -2444,12 +2570,14 @@ static dk_final dkp_final(const dk_config *c) {
 
 /* Whether the last level, too, belongs to the spacing, even if it is then replaced. */
 static int dkp_one_more(const dk_config *c) {
+    if (dkp_final(c) == DK_FINAL_LAST) return 1;
     return !dkp_by_timesteps(&c->grid) && (dkp_final(c) == DK_FINAL_MIN || dkp_final(c) == DK_FINAL_REPLACE);
 }
 
 /* Levels that the spacing is asked for. */
 static int dkp_asked(const dk_config *c) {
-    return (c->grid.full_steps > 0 ? c->grid.full_steps : c->steps) + dkp_one_more(c);
+    return (c->grid.full_steps > 0 ? c->grid.full_steps : c->steps) + c->grid.spare +
+           (dkp_final(c) == DK_FINAL_LAST ? 0 : dkp_one_more(c));
 }
 
 /* Level i of the whole grid, before shifts. */
@@ -2472,6 +2600,7 @@ static dk_level dkp_shifted(const dk_config *c, dk_level l) {
 
 static dk_level dkp_last_level(const dk_config *c) {
     double value = dkp_final(c) == DK_FINAL_VALUE ? c->grid.final_value : 0;
+    if (dkp_final(c) == DK_FINAL_LAST) return dkp_spaced(c, c->grid.full_count);
     if (dkp_final(c) != DK_FINAL_MIN) return dk_level_at_sigma(&c->schedule, value);
     return dkp_by_timesteps(&c->grid) ? dkp_table_level(&c->schedule, 0) : dkp_spaced(c, c->grid.full_count);
 }
@@ -2494,7 +2623,11 @@ static dk_level dkp_grid_level(const dk_config *c, int i) {
     int whole = i + g->full_count - c->steps;
     if (g->spacing == DK_SPACING_LEVELS) return dkp_level_of_unit(&c->schedule, g->unit, g->levels[whole]);
     dk_level l = dkp_shifted(c, i < c->steps ? dkp_spaced(c, whole) : dkp_last_level(c));
-    return i == c->steps && dkp_final(c) == DK_FINAL_VALUE ? l : dkp_stretched(c, l);
+    if (i < c->steps || dkp_final(c) != DK_FINAL_VALUE) l = dkp_stretched(c, l);
+    if (g->ceiling > 0 && dkp_u(&c->schedule, l) > g->ceiling) l = dkp_level_at_u(&c->schedule, g->ceiling);
+    if (c->schedule.family == DK_FAMILY_VP_DISCRETE && dkp_ranged(g) && l.sigma > 0)
+        l.t = dkp_round(l.t, g->rounding);
+    return l;
 }
 
 /* RePaint's places to jump from: how many there are. Counted from the last level but one (from the last with
@@ -2604,7 +2737,9 @@ static dk_status dkp_resolve_steps(dk_config *c, char *message) {
         return dkp_fail(message, given ? "grid.full_steps" : "steps", asked,
                         "at most schedule.timesteps for this grid");
     int (*count)(const dk_config *, int) = dkp_spacing_of(g)->count;
-    g->full_count = (count ? count(c, asked) : asked) - one_more;
+    g->full_count = (count ? count(c, asked) : asked) - g->spare - one_more;
+    if (g->full_count < 1)
+        return dkp_fail(message, "steps", c->steps, "at least 2 for a grid whose last level is the end");
     if (given && c->steps > g->full_count && c->steps > g->full_steps)
         return dkp_fail(message, "steps", c->steps, "at most grid.full_steps");
     if (!given && g->full_count != c->steps) g->full_steps = c->steps;
@@ -2635,6 +2770,14 @@ static dk_status dkp_check_schedule(dk_schedule *s, char *message) {
         if (!(s->sigma_max > s->sigma_min) || !dkp_finite(s->sigma_max))
             return dkp_fail(message, "schedule.sigma_max", s->sigma_max, "> sigma_min");
     }
+    if (s->family == DK_FAMILY_VP_COSINE) {
+        if (!(s->cosine_offset >= 0) || !dkp_finite(s->cosine_offset))
+            return dkp_fail(message, "schedule.cosine_offset", s->cosine_offset, ">= 0");
+        if (!(s->sigma_min >= 0) || !dkp_finite(s->sigma_min))
+            return dkp_fail(message, "schedule.sigma_min", s->sigma_min, ">= 0");
+        if (!(s->sigma_max >= 0) || (s->sigma_max > 0 && s->sigma_max <= s->sigma_min))
+            return dkp_fail(message, "schedule.sigma_max", s->sigma_max, "> sigma_min (0: no limit)");
+    }
     if (s->family == DK_FAMILY_VP || s->family == DK_FAMILY_SUB_VP) {
         if (!(s->beta_min > 0) || !dkp_finite(s->beta_min))
             return dkp_fail(message, "schedule.beta_min", s->beta_min, "> 0");
@@ -2651,9 +2794,9 @@ static dk_status dkp_check_schedule(dk_schedule *s, char *message) {
                     return dkp_fail(message, "schedule.alphas_cumprod", here,
                                     "strictly falling between 1 and 0, and 0 only at the end");
             }
-        } else if (s->betas < DK_BETAS_LINEAR || s->betas > DK_BETAS_COSINE) {
+        } else if ((int)s->betas < 0 || s->betas >= DK_BETAS_COUNT) {
             return dkp_fail(message, "schedule.betas", s->betas, "one of dk_betas");
-        } else if (s->betas != DK_BETAS_COSINE) {
+        } else if (s->betas < DK_BETAS_COSINE || s->betas == DK_BETAS_SIGMOID) {
             if (!(s->beta_first > 0 && s->beta_first < 1))
                 return dkp_fail(message, "schedule.beta_first", s->beta_first, "> 0 and < 1");
             if (!(s->beta_last > 0 && s->beta_last < 1))
@@ -2701,6 +2844,8 @@ static dk_status dkp_check_grid_numbers(const dk_config *c, char *message) {
         {"grid.c_1", g->c_1, 0, 1 - 1e-9, "> 0 and < 1 (0: 0.001)"},
         {"grid.c_2", g->c_2, 0, 1, "> 0 and <= 1 (0: 0.008)"},
         {"grid.strength", g->strength, 0, 1, "> 0 and <= 1 (0: 1)"},
+        {"grid.spare", (double)g->spare, 0, 1000000, ">= 0"},
+        {"grid.ceiling", g->ceiling, 0, most, "> 0 (0: none)"},
         {"grid.full_steps", (double)g->full_steps, 0, 1000000, "1 .. 1000000 (0: steps)"},
         {"grid.rounding", (double)g->rounding, 0, DK_ROUND_DOWN, "one of dk_rounding"},
         {"grid.final", (double)g->final, 0, DK_FINAL_COUNT - 1, "one of dk_final"},
@@ -3016,6 +3161,8 @@ static dk_status dkp_resolve(dk_config *c, char *message) {
     }
     if ((int)c->condition < 0 || c->condition >= DK_CONDITION_COUNT)
         return dkp_fail(message, "condition", c->condition, "one of dk_condition");
+    if ((int)c->condition_rounding < 0 || c->condition_rounding > DK_ROUND_DOWN)
+        return dkp_fail(message, "condition_rounding", c->condition_rounding, "one of dk_rounding");
     if (c->condition == DK_CONDITION_DEFAULT)
         c->condition = c->prediction == DK_PREDICT_EDM ? DK_CONDITION_C_NOISE
                                                        : dkp_family_of(net->family ? net : s)->condition;
@@ -4711,7 +4858,7 @@ static const dkp_field dkp_fields[] = {
     DKP_S('i', told_end),
     DKP_S('i', fresh_pure),
     DKP_S('i', dry_bottom),
-    {"grid.final", DKP_AT(grid.final), 'c', "default|zero|min|value|replace"},
+    {"grid.final", DKP_AT(grid.final), 'c', "default|zero|min|value|replace|last"},
     {"grid.rounding", DKP_AT(grid.rounding), 'c', "none|nearest|down"},
     {"grid.partial", DKP_AT(grid.partial), 'c', "slice|stretch|level"},
     DKP_G('r', rho),
@@ -4735,6 +4882,9 @@ static const dkp_field dkp_fields[] = {
     DKP_G('r', final_value),
     DKP_G('r', strength),
     DKP_G('i', full_steps),
+    DKP_G('i', spare),
+    DKP_G('i', sigma_linear),
+    DKP_G('r', ceiling),
     DKP_G('i', rising),
     DKP_G('i', restart),
     DKP_G('i', restart_times),

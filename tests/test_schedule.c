@@ -43,6 +43,10 @@ static int closed_form(const char *name, double t, double *alpha, double *sigma)
     else if (strcmp(name, "vp") == 0) *alpha = vp, *sigma = sqrt(1 - vp * vp);
     else if (strcmp(name, "sub_vp") == 0) *alpha = vp, *sigma = 1 - vp * vp;
     else if (strcmp(name, "cosine_flow") == 0) *alpha = cos(t), *sigma = sin(t);
+    else if (strcmp(name, "vp_cosine_flow") == 0) {
+        *alpha = t < 1 ? cos((t + 0.008) / 1.008 * pi / 2) / cos(0.008 / 1.008 * pi / 2) : 0;
+        *sigma = sqrt(1 - *alpha * *alpha);
+    }
     else return 0;
     return 1;
 }
@@ -714,7 +718,7 @@ static const struct {
     {"schedule.sigma_max", "edm", AT(schedule.sigma_max), 'd', {0, -1, 0.002, NaN, HUGE_VAL}, 5},
     {"schedule.beta_min", "vp", AT(schedule.beta_min), 'd', {0, -1, NaN, HUGE_VAL}, 4},
     {"schedule.beta_max", "sub_vp", AT(schedule.beta_max), 'd', {0, -1, 0.05, NaN, HUGE_VAL}, 5},
-    {"schedule.betas", "vp_linear", AT(schedule.betas), 'i', {-1, 3}, 2},
+    {"schedule.betas", "vp_linear", AT(schedule.betas), 'i', {-1, DK_BETAS_COUNT}, 2},
     {"schedule.timesteps", "vp_linear", AT(schedule.timesteps), 'i', {0, -1, 1, 1000001}, 4},
     {"schedule.beta_first", "vp_linear", AT(schedule.beta_first), 'd', {0, -1, 1, NaN, HUGE_VAL}, 5},
     {"schedule.beta_last", "vp_scaled_linear", AT(schedule.beta_last), 'd', {0, -1, 1, NaN, HUGE_VAL}, 5},
