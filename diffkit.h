@@ -1465,7 +1465,13 @@ static dk_level dkp_discrete_level(const dk_schedule *s, int k) {
     dk_level l = {(double)k, sqrt(abar), sqrt(1 - abar)};
     if (s->zero_terminal_snr && k >= 0) { /* Lin et al. 2023, alg. 1: alpha shifted to 0 at T-1, kept at 0 */
         double first = sqrt(dkp_abar(s, 0)), last = sqrt(dkp_abar(s, s->timesteps - 1));
-        l.alpha = (l.alpha - last) * (first / (first - last));
+        if (s->float_table) {
+            double a = dkp_rounded(s, l.alpha), b = dkp_rounded(s, last), c = dkp_rounded(s, first);
+            a = dkp_rounded(s, dkp_rounded(s, a - b) * dkp_rounded(s, c / dkp_rounded(s, c - b)));
+            l.alpha = sqrt(dkp_rounded(s, a * a));
+        } else {
+            l.alpha = (l.alpha - last) * (first / (first - last));
+        }
         if (s->zero_terminal_snr > 1 && k == s->timesteps - 1) l.alpha = 1.0 / 4096;
         l.sigma = sqrt((1 - l.alpha) * (1 + l.alpha));
     }
@@ -1900,9 +1906,13 @@ static double dkp_condition(const dk_config *c, dk_level l) {
     return l.t;
 }
 
-/* The number that the network is told at a level of the sampler's. */
+/* The number that the network is told at a level of the sampler's. It knows the timesteps 0 .. T-1. */
 static double dkp_told(const dk_config *c, dk_level l) {
-    return dkp_round(dkp_condition(c, dkp_network_level(c, l)) * c->condition_scale, c->condition_rounding);
+    const dk_schedule *s =
+        c->network_schedule.family == DK_FAMILY_DEFAULT ? &c->schedule : &c->network_schedule;
+    dk_level n = dkp_network_level(c, l);
+    if (s->family == DK_FAMILY_VP_DISCRETE && n.t < 0 && n.sigma > 0) n.t = 0;
+    return dkp_round(dkp_condition(c, n) * c->condition_scale, c->condition_rounding);
 }
 
 /* D = d_x x + d_f F and the noise at level l, for the network's input = input_scale x and its condition at level `told`. */
@@ -5869,7 +5879,7 @@ static dk_status dkp_say_table(dkp_job *j) {
 static dk_status dkp_say_level(dkp_job *j, int last, dk_level *l) {
     dk_config whole = *j->c;
     if (whole.grid.final == DK_FINAL_DEFAULT) whole.grid.final = DK_FINAL_ZERO;
-    whole.grid.rising = 0, whole.prediction = DK_PREDICT_X0;
+    whole.grid.rising = 0, whole.prediction = DK_PREDICT_X0, whole.start = DK_START_STATE;
     dk_status status = dkp_resolve(&whole, j->c->message);
     if (status == DK_OK) *l = dkp_grid_level(&whole, last ? whole.steps - 1 : 0);
     return status;
@@ -6449,7 +6459,7 @@ static dk_status dkp_say_all(dkp_job *j) {
         return DK_ERROR_CONFIG;
     dkp_say_clipping(j);
     dk_config whole = *c; /* whether it works: a schedule that does not fit a grid */
-    whole.prediction = DK_PREDICT_X0;
+    whole.prediction = DK_PREDICT_X0, whole.start = DK_START_STATE;
     if (dkp_resolve(&whole, c->message) != DK_OK || dkp_check_levels(&whole, c->message) != DK_OK)
         return DK_ERROR_CONFIG;
     c->message[0] = 0;
@@ -6814,8 +6824,9 @@ DK_API dk_status dk_config_from_json(dk_config *c, const char *text, size_t leng
 static const dkp_class *dkp_lists_of(dk_config *c, const dk_json *more, dk_config *whole) {
     const dkp_class *of = more && more->class_name ? dkp_class_named(more->class_name) : NULL;
     *whole = *c;
-    whole->prediction =
-        DK_PREDICT_X0; /* what can be predicted where is no question here; the condition is settled */
+    /* what can be predicted where, and how x starts, is no question here */
+    whole->prediction = DK_PREDICT_V, whole->start = DK_START_STATE;
+    if (whole->grid.rising) whole->sampler.eta = 0;
     c->message[0] = 0;
     if (!of)
         dkp_fail_text(c->message, DK_ERROR_CONFIG, "class_name = NULL: must be from reading a configuration");
@@ -6830,8 +6841,21 @@ static void dkp_list(double *out, int max, int *count, double v) {
 }
 
 /* A step that goes nowhere is left out of the grid; most classes list it. */
-static int dkp_lists_more(const dkp_class *of, const dk_config *whole) {
-    return whole->grid.final == DK_FINAL_LAST && !(of->flags & (DKP_LISTS_STEPS | DKP_INVERSE));
+static int dkp_lists_more(const dkp_class *of, const dk_config *c, const dk_config *whole) {
+    return whole->grid.final == DK_FINAL_LAST && whole->steps < c->steps && !(of->flags & DKP_LISTS_STEPS);
+}
+
+/* RePaint's list has the timesteps of the way up, one at a time and each one too high, and not the clean level. */
+static int dkp_list_jumps(const dk_config *whole, double *out, int max) {
+    int count = 0;
+    for (int i = 0; i < dkp_path_steps(whole); i++) {
+        int left = dkp_jump_left(whole, i), next = dkp_jump_left(whole, i + 1);
+        if (left > 0 && next < left)
+            dkp_list(out, max, &count, dkp_told(whole, dkp_grid_level(whole, whole->steps - left)));
+        for (int up = left + 2; up <= next + 1 && next > left; up++)
+            dkp_list(out, max, &count, dkp_told(whole, dkp_grid_level(whole, whole->steps - up)));
+    }
+    return count;
 }
 
 DK_API int dk_json_timesteps(dk_config *c, const dk_json *more, double *out, int max) {
@@ -6840,10 +6864,11 @@ DK_API int dk_json_timesteps(dk_config *c, const dk_json *more, double *out, int
     int count = 0;
     const dkp_class *of = dkp_lists_of(c, more, &whole);
     if (!of) return 0;
-    int path = dkp_path_steps(&whole), again = dkp_lists_more(of, &whole);
+    int path = dkp_path_steps(&whole), again = dkp_lists_more(of, c, &whole);
+    if (dkp_jumps(&whole)) return dkp_list_jumps(&whole, out, max);
     if (of->flags & DKP_LISTS_LEVELS) {
-        int first = whole.sampler.told_end && !again,
-            end = path + ((of->flags & DKP_LISTS_END) || again || first);
+        int first = whole.sampler.told_end && !again;
+        int end = path + ((of->flags & DKP_LISTS_END) || again || first);
         for (int i = first; i < end; i++) {
             dk_level l = dkp_path_level(&whole, i);
             dkp_list(out, max, &count, of->flags & DKP_NO_FINAL ? l.t : dkp_told(&whole, l));
@@ -6855,10 +6880,9 @@ DK_API int dk_json_timesteps(dk_config *c, const dk_json *more, double *out, int
         memcpy(c->message, whole.message, sizeof c->message);
         return 0;
     }
-    const dk_level last = plan.level[plan.levels - 1];
     for (int i = 0; i < plan.calls; i++) dkp_list(out, max, &count, plan.call[i].condition);
-    if (again && (!plan.calls || dk_noise_level(plan.call[plan.calls - 1].level) > dk_noise_level(last)))
-        dkp_list(out, max, &count, dkp_told(&whole, last));
+    if (again && !whole.sampler.correct_last)
+        dkp_list(out, max, &count, dkp_told(&whole, plan.level[plan.levels - 1]));
     dk_plan_free(&plan);
     return count;
 }
@@ -6868,8 +6892,8 @@ DK_API int dk_json_sigmas(dk_config *c, const dk_json *more, double *out, int ma
     int count = 0;
     const dkp_class *of = dkp_lists_of(c, more, &whole);
     if (!of || (of->flags & DKP_NO_SIGMAS)) return 0;
-    int last = dkp_path_steps(&whole) + dkp_lists_more(of, &whole), doubled = (of->flags & DKP_DOUBLED) != 0,
-        zeros = (of->flags & DKP_MORE_ZEROS) != 0,
+    int last = dkp_path_steps(&whole) + dkp_lists_more(of, c, &whole),
+        doubled = (of->flags & DKP_DOUBLED) != 0, zeros = (of->flags & DKP_MORE_ZEROS) != 0,
         flow = whole.condition == DK_CONDITION_FLOW || whole.condition == DK_CONDITION_DATA;
     for (int i = 0; i <= last - ((of->flags & DKP_NO_FINAL) != 0); i++) {
         dk_level l = dkp_path_level(&whole, i < dkp_path_steps(&whole) ? i : dkp_path_steps(&whole));

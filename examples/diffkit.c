@@ -628,12 +628,12 @@ static void print_lists(arguments *a) {
 static int run_levels(arguments *a) {
     dk_config c = a->c;
     dk_plan plan = {0};
-    c.dim = 1;
+    c.dim = 1, c.start = DK_START_STATE;
     dk_status status = dk_resolve(&c);
     if (status == DK_OK) {
         c.sampler = dk_sampler_named("euler"); /* evaluates once at each level but the last */
         c.prediction =
-            DK_PREDICT_X0; /* what it can predict where is no question here; the condition is settled */
+            DK_PREDICT_V; /* what it can predict where is no question here; the condition is settled */
         status = dk_record(&plan, &c);
     }
     if (status != DK_OK) return wrong_config(&c);
