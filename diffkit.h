@@ -5682,10 +5682,10 @@ DK_API dk_status dk_config_named(dk_config *c, const char *name) {
     X(use_beta_sigmas, 'f', "", message)                                                                    \
     X(use_lu_lambdas, 'f', "", message)                                                                     \
     X(use_flow_sigmas, 'f', "", message)                                                                    \
-    X(flow_shift, 'r', "", schedule.shift)                                                                  \
-    X(shift, 'r', "", schedule.shift)                                                                       \
     X(use_dynamic_shifting, 'f', "", message)                                                               \
     X(time_shift_type, 'c', "exponential|linear", message)                                                  \
+    X(flow_shift, 'r', "", schedule.shift)                                                                  \
+    X(shift, 'r', "", schedule.shift)                                                                       \
     X(base_shift, 'r', "", message)                                                                         \
     X(max_shift, 'r', "", message)                                                                          \
     X(base_image_seq_len, 'r', "", message)                                                                 \
@@ -5764,27 +5764,27 @@ typedef struct dkp_job {
     double v[DKP_KEY_COUNT];
 } dkp_job;
 
-/* What a class does with its table. */
+/* What a class does with its table, and what its lists are. */
 enum {
-    DKP_SPARE = 1,         /* lays out one timestep more, but for trailing ones */
-    DKP_WHOLE = 2,         /* rounds linspace timesteps; else sigma is linear between timesteps */
-    DKP_CURRENT = 4,       /* other spacings go over the range of the timesteps' levels */
-    DKP_ALMOST = 8,        /* zero terminal SNR is almost zero */
-    DKP_TELLS_INT = 16,    /* tells the network whole timesteps: of karras and lu rounded, of others cut */
-    DKP_TELLS_KARRAS = 32, /* of karras, rounded, at the steps' ends */
-    DKP_CUTS_COSINE = 1 << 15, /* but those of squaredcos_cap_v2 are cut */
-    DKP_FROM_ONE = 1 << 16,    /* use_flow_sigmas begins at t = 1 */
-    DKP_TO_ZERO = 1 << 17,     /* flow levels go to t = 0 */
-    DKP_TO_LEAST = 64,         /* ends at timestep 0 */
-    DKP_INVERSE = 128,         /* from there to noise */
-    /* and its lists */
-    DKP_NO_SIGMAS = 256,
-    DKP_DOUBLED = 512,       /* inner sigmas are there twice, */
-    DKP_MORE_ZEROS = 1024,   /* the last one three times */
-    DKP_NO_FINAL = 2048,     /* the last one is left out */
-    DKP_LISTS_STEPS = 4096,  /* where a step is left out, it is not in the lists */
-    DKP_LISTS_LEVELS = 8192, /* timesteps are those of levels instead of evaluations, */
-    DKP_LISTS_END = 16384    /* the last one, too */
+    DKP_SPARE = 1 << 0,     /* lays out one timestep more, but for trailing ones */
+    DKP_WHOLE = 1 << 1,     /* rounds linspace timesteps; else sigma is linear between timesteps */
+    DKP_CURRENT = 1 << 2,   /* other spacings go over the range of the timesteps' levels */
+    DKP_ALMOST = 1 << 3,    /* zero terminal SNR is almost zero */
+    DKP_TELLS_INT = 1 << 4, /* tells the network whole timesteps: of karras and lu rounded, of others cut, */
+    DKP_CUTS_COSINE = 1 << 5,  /* of squaredcos_cap_v2, too */
+    DKP_TELLS_KARRAS = 1 << 6, /* of karras rounded ones, at the steps' ends alone */
+    DKP_FROM_ONE = 1 << 7,     /* use_flow_sigmas begins at t = 1 */
+    DKP_TO_ZERO = 1 << 8,      /* flow levels go to t = 0 */
+    DKP_TO_LEAST = 1 << 9,     /* ends at timestep 0 */
+    DKP_INVERSE = 1 << 10,     /* from there to noise */
+    DKP_UNCLIPPED = 1 << 11,   /* does not clip, whatever clip_sample says */
+    DKP_NO_SIGMAS = 1 << 12,
+    DKP_DOUBLED = 1 << 13,      /* inner sigmas are there twice, */
+    DKP_MORE_ZEROS = 1 << 14,   /* the last one three times */
+    DKP_NO_FINAL = 1 << 15,     /* the last one is left out */
+    DKP_LISTS_STEPS = 1 << 16,  /* a step that is left out is not in the lists, either */
+    DKP_LISTS_LEVELS = 1 << 17, /* timesteps are those of levels instead of evaluations, */
+    DKP_LISTS_END = 1 << 18     /* of the last one, too */
 };
 
 typedef struct dkp_class {
@@ -6358,7 +6358,7 @@ static const dkp_class dkp_classes[] = {
     {"DDIMParallelScheduler", DKP_WHOLE | DKP_NO_SIGMAS, dkp_say_vp, dkp_say_ddim, DKP_LINEAR DKP_DDIM_KEYS DKP_LIMITS},
     {"CogVideoXDDIMScheduler", DKP_WHOLE | DKP_NO_SIGMAS, dkp_say_vp, dkp_say_ddim,
      DKP_LATENT("scaled_linear") DKP_DDIM_KEYS "sample_max_value=1 snr_shift_scale=3"},
-    {"CogVideoXDPMScheduler", DKP_WHOLE | DKP_NO_SIGMAS, dkp_say_vp, dkp_say_nothing,
+    {"CogVideoXDPMScheduler", DKP_WHOLE | DKP_NO_SIGMAS | DKP_UNCLIPPED, dkp_say_vp, dkp_say_nothing,
      DKP_LATENT("scaled_linear") DKP_DDIM_KEYS "sample_max_value=1 snr_shift_scale=3"},
     {"DDIMInverseScheduler", DKP_WHOLE | DKP_NO_SIGMAS | DKP_LISTS_LEVELS, dkp_say_vp, dkp_say_ddim, DKP_LINEAR DKP_DDIM_KEYS},
     {"RePaintScheduler", DKP_WHOLE | DKP_NO_SIGMAS | DKP_LISTS_LEVELS, dkp_say_repaint_levels, dkp_say_repaint, DKP_LINEAR "eta=0 clip_sample=true"},
@@ -6391,7 +6391,7 @@ static const dkp_class dkp_classes[] = {
      DKP_LINEAR DKP_PREDICTS DKP_LIMITS DKP_SIGMAS DKP_AS_FLOW DKP_SPACED("linspace") "predictor_order=2 corrector_order=2 tau_func algorithm_type=data_prediction lower_order_final=true "
      "lambda_min_clipped=-Infinity variance_type"},
     {"LCMScheduler", DKP_NO_SIGMAS, dkp_say_distilled, dkp_say_nothing, DKP_DISTILLED_KEYS},
-    {"TCDScheduler", DKP_NO_SIGMAS | DKP_TO_LEAST, dkp_say_distilled, dkp_say_nothing, DKP_DISTILLED_KEYS},
+    {"TCDScheduler", DKP_NO_SIGMAS | DKP_TO_LEAST | DKP_UNCLIPPED, dkp_say_distilled, dkp_say_nothing, DKP_DISTILLED_KEYS},
     {"EDMEulerScheduler", 0, dkp_say_edm, dkp_say_nothing, DKP_EDM_KEYS("0.002", "80", "0.5", "karras", "epsilon")},
     {"EDMDPMSolverMultistepScheduler", 0, dkp_say_edm, dkp_say_dpm,
      DKP_EDM_KEYS("0.002", "80", "0.5", "karras", "epsilon") DKP_LIMITS "solver_order=2 algorithm_type=dpmsolver++ solver_type=midpoint lower_order_final=true euler_at_final=false"},
@@ -6436,6 +6436,7 @@ static const dkp_class *dkp_class_named(const char *name) {
 static void dkp_say_clipping(dkp_job *j) {
     dk_json *m = j->more;
     m->clip = m->quantile = m->clip_most = 0;
+    if (j->of->flags & DKP_UNCLIPPED) return;
     if (DKP_FLAG(thresholding))
         m->quantile = DKP_SAYS(dynamic_thresholding_ratio), m->clip_most = DKP_SAYS(sample_max_value);
     else if (DKP_FLAG(clip_sample)) m->clip = dkp_or(DKP_SAYS(clip_sample_range), 1);
@@ -6483,12 +6484,15 @@ static const char *dkp_read_value(const dkp_key *key, char type, const char *tex
         *v = choice;
         return NULL;
     }
+    if (key->kind == 'r' && (strcmp(text, "-Infinity") == 0 || strcmp(text, "-inf") == 0)) { /* no limit */
+        *v = -HUGE_VAL;
+        return NULL;
+    }
     if (type != 'n')
         return key->kind == 'w'   ? "a whole number"
                : key->kind == 'l' ? "a list of numbers, or null"
                                   : "a number";
-    if (strcmp(text, "-Infinity") == 0 && key->kind == 'r') *v = -HUGE_VAL;
-    else if (!dkp_read_real(&text, v) || *text) return "a finite number";
+    if (!dkp_read_real(&text, v) || *text) return "a finite number";
     if (key->kind == 'w' && !(fabs(*v) <= 1e9 && floor(*v) >= *v)) return "a whole number";
     return NULL;
 }
@@ -6993,23 +6997,25 @@ static double dkp_candidate(const dkp_key *key, int k, const dk_config *c, const
     return key->kind == 'r' && k > 0 && k <= DKP_COUNT(fields) ? fields[k - 1] : (double)NAN;
 }
 
-/* Takes one value after the other to whichever is nearest to the wanted config, as long as that helps. */
+/* Changes one value at a time, always the one that brings it nearest to the wanted config, as long as that helps. */
 static int dkp_find_values(dkp_job *j, const dk_config *wanted, const dk_json *more) {
     enum { CANDIDATES = 9 };
     dkp_say_defaults(j);
     int apart = dkp_values_apart(j, wanted, more);
-    for (int before = apart + 1; apart > 0 && apart < before;) {
-        before = apart;
-        for (int i = 0; i < DKP_KEY_COUNT && apart > 0; i++) {
-            double best = j->v[i];
+    for (int change = 0; apart > 0 && change >= 0;) {
+        double to = 0;
+        change = -1;
+        for (int i = 0; i < DKP_KEY_COUNT; i++) {
+            double kept = j->v[i];
             for (int k = 0; k < CANDIDATES && dkp_class_has(j->of, i); k++) {
                 j->v[i] = dkp_candidate(&dkp_keys[i], k, wanted, more);
                 if (!dkp_finite(j->v[i])) continue;
                 int now = dkp_values_apart(j, wanted, more);
-                if (now < apart) apart = now, best = j->v[i];
+                if (now < apart) apart = now, change = i, to = j->v[i];
             }
-            j->v[i] = best;
+            j->v[i] = kept;
         }
+        if (change >= 0) j->v[change] = to;
     }
     return apart == 0;
 }
