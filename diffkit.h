@@ -6997,17 +6997,17 @@ static double dkp_candidate(const dkp_key *key, int k, const dk_config *c, const
     return key->kind == 'r' && k > 0 && k <= DKP_COUNT(fields) ? fields[k - 1] : (double)NAN;
 }
 
+enum { DKP_CANDIDATES = 9 };
+
 /* Changes one value at a time, always the one that brings it nearest to the wanted config, as long as that helps. */
-static int dkp_find_values(dkp_job *j, const dk_config *wanted, const dk_json *more) {
-    enum { CANDIDATES = 9 };
-    dkp_say_defaults(j);
+static int dkp_approach(dkp_job *j, const dk_config *wanted, const dk_json *more) {
     int apart = dkp_values_apart(j, wanted, more);
     for (int change = 0; apart > 0 && change >= 0;) {
         double to = 0;
         change = -1;
         for (int i = 0; i < DKP_KEY_COUNT; i++) {
             double kept = j->v[i];
-            for (int k = 0; k < CANDIDATES && dkp_class_has(j->of, i); k++) {
+            for (int k = 0; k < DKP_CANDIDATES && dkp_class_has(j->of, i); k++) {
                 j->v[i] = dkp_candidate(&dkp_keys[i], k, wanted, more);
                 if (!dkp_finite(j->v[i])) continue;
                 int now = dkp_values_apart(j, wanted, more);
@@ -7016,6 +7016,24 @@ static int dkp_find_values(dkp_job *j, const dk_config *wanted, const dk_json *m
             j->v[i] = kept;
         }
         if (change >= 0) j->v[change] = to;
+    }
+    return apart;
+}
+
+/* From the defaults; if that ends close by, from each of the defaults' neighbours, too. */
+static int dkp_find_values(dkp_job *j, const dk_config *wanted, const dk_json *more) {
+    dkp_say_defaults(j);
+    int apart = dkp_approach(j, wanted, more);
+    for (int i = 0; i < DKP_KEY_COUNT && apart > 0 && apart < 4; i++) {
+        int words = dkp_keys[i].kind == 'f' || dkp_keys[i].kind == 'c' ? DKP_CANDIDATES : 0;
+        for (int k = 0; k < words && dkp_class_has(j->of, i) && apart > 0; k++) {
+            double v = dkp_candidate(&dkp_keys[i], k, wanted, more);
+            if (!dkp_finite(v)) break;
+            dkp_say_defaults(j);
+            j->v[i] = v;
+            int now = dkp_approach(j, wanted, more);
+            if (now < apart) apart = now;
+        }
     }
     return apart == 0;
 }
