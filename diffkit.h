@@ -44,6 +44,8 @@
        hand. The run is a cursor over it.
 
    >>calling  THREE WAYS TO CALL IT
+       The config: by hand, or dk_config_from_json(&c, text, length) from a model's own file, or by its name:
+                   dk_config_for(&c, "sdxl").
        Blocking:   dk_sample(&c, denoise, user, x).
        Stepping:   no callback, and no allocation when you bring the memory:
                        dk_begin(&run, &c, x, memory, dk_run_size(&c));

@@ -639,9 +639,12 @@ static int run_levels(arguments *a) {
     if (status != DK_OK) return wrong_config(&c);
     if (a->json) print_lists(a), printf("[\n");
     else if (a->csv) printf("step,t,alpha,sigma,noise_level,lambda,condition\n");
-    else
+    else {
+        if (a->file.class_name) printf("%s\n", a->file.class_name);
+        if (a->file.ignored[0]) printf("ignored: %s\n", a->file.ignored);
         printf("step %15s %15s %15s %15s %15s %15s\n", "t", "alpha", "sigma", "sigma/alpha", "lambda",
                "network told");
+    }
     for (int i = 0; i < plan.levels; i++) print_level(a, &plan, i);
     if (a->json) printf("\n]%s\n", a->file.class_name ? "}" : "");
     dk_plan_free(&plan);
