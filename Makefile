@@ -3,10 +3,14 @@
 #   make demo      draw digits with the shipped network, through every family
 #   make tool      build/diffkit: lists, levels, plans, samples
 #   make test      build and run the tests (installs cmocka where it may)
+#   make engine    digits on the side of a frame loop, several at once; make engine-window: in a window (SDL2)
+#   make host-opencv  the digits network run by OpenCV; make host-libtorch: by libtorch (PYTHON=... with PyTorch)
 #   make docs      write docs/samplers.md from the tables in diffkit.h
-#   make bench     time steps against memcpy, side by side
+#   make bench     time steps against memcpy, noise against memset and PyTorch (PYTHON=...), side by side
+#   make bench-peers  the same samplers of k-diffusion and diffusers, where installed, side by side
 #   make conformance  build/conformance, which replays reference runs of other implementations
 #   make check     the tests under sanitizers, in double, as C++, with gcc and clang
+#   make install   the header, for pkg-config and CMake to find: PREFIX=/usr/local DESTDIR= (make uninstall)
 #   make format    clang-format on everything
 
 CC ?= cc
@@ -17,6 +21,7 @@ WARN = -Wall -Wextra -Wpedantic -Wconversion -Wsign-conversion -Wshadow -Wdouble
 REAL ?= float
 BUILD ?= build
 LIBS = -lm
+, := ,
 MAKEFLAGS += -j2
 
 # language: c or c++ (make test LANG_STD=c++11 compiles the same files as C++)
@@ -29,7 +34,7 @@ OPENMP := $(shell echo 'int main(void){return 0;}' | $(CC) -fopenmp -x c - -o /d
 TESTS = $(patsubst tests/test_%.c,%,$(wildcard tests/test_*.c))
 DIGITS = examples/digits/unet.h examples/digits/weights.bin
 
-.PHONY: help demo tool docs test conformance bench check format clean cmocka
+.PHONY: help demo tool engine engine-window host-opencv host-libtorch docs test conformance bench bench-peers check format clean cmocka install uninstall
 help:
 	@sed -n 's/^# \{0,1\}//;2,/^$$/p' Makefile | sed -n '/make /p'
 
@@ -48,6 +53,47 @@ tool: $(BUILD)/diffkit
 docs: $(BUILD)/diffkit
 	$(BUILD)/diffkit list --markdown >docs/samplers.md
 
+# ------------------------------------------------------------------ engines and hosts
+# $(call need,COMMAND,WHAT,PACKAGES): says in one line what to install where the command fails.
+need = @$(1) >/dev/null 2>&1 || { echo "$(2) is missing: install $(3)"; exit 1; }
+INCLUDES = printf '\#include <$(1)>\n' | $(CXX) -std=c++17 $(2) -x c++ -E -
+ENGINE = examples/engine.h examples/digits.h examples/png.h diffkit.h $(DIGITS)
+HOST = examples/hosts/host.h examples/digits.h examples/png.h diffkit.h $(DIGITS)
+PYTHON ?= python3
+OPENCV ?= -isystem /usr/include/opencv4
+HOST_COMPILE = $(CXX) -std=c++17 $(WARN) -I. $(EXAMPLE_CFLAGS) $(OPENMP)
+
+$(BUILD)/engine_loop: examples/engine_loop.c $(ENGINE) | $(BUILD)
+	$(CC) -std=c11 $(WARN) -I. $(EXAMPLE_CFLAGS) $(OPENMP) $< -o $@ $(LIBS)
+
+$(BUILD)/engine_window: examples/engine_window.c $(ENGINE) | $(BUILD)
+	$(call need,sdl2-config --version,SDL2,libsdl2-dev (Debian$(,) Ubuntu)$(,) sdl2 (Homebrew$(,) Arch) or SDL2-devel (Fedora))
+	$(CC) -std=c11 $(WARN) -I. $(subst -I,-isystem ,$(shell sdl2-config --cflags 2>/dev/null)) $(EXAMPLE_CFLAGS) $(OPENMP) $< -o $@ $(shell sdl2-config --libs 2>/dev/null) $(LIBS)
+
+$(BUILD)/digits.onnx $(BUILD)/digits.pt: examples/hosts/export.py examples/digits/train.py $(DIGITS) | $(BUILD)
+	$(call need,$(PYTHON) -c 'import torch$(,) numpy',PyTorch for $(PYTHON),python3-torch and python3-numpy (Debian$(,) Ubuntu)$(,) or name a Python that has it: PYTHON=...)
+	$(PYTHON) $< examples/digits/weights.bin $@
+
+$(BUILD)/host_opencv: examples/hosts/opencv.cpp $(HOST) | $(BUILD)
+	$(call need,$(call INCLUDES,opencv2/dnn.hpp,$(OPENCV)),OpenCV's dnn module,libopencv-dnn-dev (Debian$(,) Ubuntu)$(,) or say where its headers are: OPENCV='-isystem ...')
+	$(HOST_COMPILE) $(OPENCV) $< -o $@ -lopencv_dnn -lopencv_core $(LIBS)
+
+$(BUILD)/host_libtorch: examples/hosts/libtorch.cpp $(HOST) | $(BUILD)
+	$(call need,$(call INCLUDES,torch/script.h,),libtorch,libtorch-dev (Debian$(,) Ubuntu))
+	$(HOST_COMPILE) $< -o $@ -ltorch -ltorch_cpu -lc10 $(LIBS)
+
+engine: $(BUILD)/engine_loop
+	$<
+
+engine-window: $(BUILD)/engine_window
+	$<
+
+host-opencv: $(BUILD)/host_opencv $(BUILD)/digits.onnx
+	$^
+
+host-libtorch: $(BUILD)/host_libtorch $(BUILD)/digits.pt
+	$^
+
 # ------------------------------------------------------------------ tests
 # Finds cmocka, or installs it with the system's package manager when it may, or says what is missing.
 HAVE_CMOCKA = printf '\#include <stdarg.h>\n\#include <stddef.h>\n\#include <setjmp.h>\n\#include <stdint.h>\n\#include <cmocka.h>\nint main(void){return 0;}\n' | $(CC) -x c - -o /dev/null -lcmocka 2>/dev/null
@@ -55,7 +101,7 @@ cmocka:
 	@$(HAVE_CMOCKA) || sh tests/install_cmocka.sh
 	@$(HAVE_CMOCKA) || { echo "cmocka is missing: install libcmocka-dev (Debian, Ubuntu), cmocka (Homebrew, Arch) or libcmocka-devel (Fedora)"; exit 1; }
 
-$(BUILD)/test_%: tests/test_%.c tests/check.h diffkit.h examples/digits.h examples/png.h $(DIGITS) | $(BUILD) cmocka
+$(BUILD)/test_%: tests/test_%.c tests/check.h diffkit.h $(wildcard examples/*.h) $(DIGITS) | $(BUILD) cmocka
 	$(COMPILE) -I$(BUILD) $(CFLAGS) $< -o $@ -lcmocka $(LIBS)
 
 $(BUILD)/snippets.inc: tests/snippets.sh diffkit.h README.md | $(BUILD)
@@ -64,8 +110,11 @@ $(BUILD)/test_snippets: $(BUILD)/snippets.inc
 
 # The tool and the conformance program are C alone; as C++ only the header's tests are built.
 C_ONLY = $(if $(findstring ++,$(STD)),,diffkit conformance)
+# What needs other people's tools and libraries, as many as are installed; empty for none: their build systems and
+# languages, and the programs in examples.
+CONSUMERS = consumers examples
 test: $(TESTS:%=$(BUILD)/test_%) $(C_ONLY:%=$(BUILD)/%)
-	@sh tests/run.sh $(BUILD) $(TESTS) $(if $(C_ONLY),tool conformance)
+	@CC='$(CC)' CXX='$(CXX)' sh tests/run.sh $(BUILD) $(TESTS) $(if $(C_ONLY),tool conformance $(CONSUMERS))
 
 # Everything that must hold for all compilers and modes; fails on the first that does not.
 check:
@@ -82,11 +131,37 @@ conformance: $(BUILD)/conformance
 $(BUILD)/bench_%: bench/%.c diffkit.h | $(BUILD)
 	$(CC) -std=c11 $(WARN) -I. $(CFLAGS) $< -o $@ $(LIBS)
 
-bench: $(BUILD)/bench_steps
+bench: $(BUILD)/bench_steps $(BUILD)/bench_noise
 	$(BUILD)/bench_steps
+	$(BUILD)/bench_noise
+	-$(PYTHON) bench/peers/randn.py
+
+# PEERS: options for bench/peers/steps.py
+$(BUILD)/bench_peers: bench/peers/steps.c diffkit.h | $(BUILD)
+	$(CC) -std=c11 $(WARN) -I. $(CFLAGS) $< -o $@ $(LIBS)
+
+bench-peers: $(BUILD)/bench_peers
+	$(PYTHON) bench/peers/steps.py $(BUILD)/bench_peers $(PEERS)
+
+# ------------------------------------------------------------------ install
+# The header, and what pkg-config and CMake need to find it. Packagers stage it in DESTDIR.
+PREFIX ?= /usr/local
+ROOT = $(DESTDIR)$(PREFIX)
+VERSION = $(shell sed -n 's/^.define DK_VERSION_M[AI][JN]OR //p' diffkit.h | paste -s -d . -)
+
+install:
+	install -d "$(ROOT)/include" "$(ROOT)/share/pkgconfig" "$(ROOT)/share/cmake/diffkit" "$(ROOT)/share/licenses/diffkit"
+	install -m 644 diffkit.h "$(ROOT)/include"
+	install -m 644 LICENSE "$(ROOT)/share/licenses/diffkit"
+	install -m 644 examples/packaging/diffkitConfig*.cmake "$(ROOT)/share/cmake/diffkit"
+	sed 's|@PREFIX@|$(PREFIX)|; s|@VERSION@|$(VERSION)|' examples/packaging/diffkit.pc.in >"$(ROOT)/share/pkgconfig/diffkit.pc"
+
+uninstall:
+	rm -f "$(ROOT)/include/diffkit.h" "$(ROOT)/share/pkgconfig/diffkit.pc"
+	rm -rf "$(ROOT)/share/cmake/diffkit" "$(ROOT)/share/licenses/diffkit"
 
 format:
-	clang-format -i diffkit.h examples/*.[ch] examples/digits/*.h tests/*.[ch] bench/*.c
+	clang-format -i diffkit.h examples/*.[ch] examples/*/*.[ch] examples/*/*.cpp tests/*.[ch] bench/*.c bench/peers/*.c
 
 clean:
 	rm -rf $(BUILD)

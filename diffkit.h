@@ -92,6 +92,8 @@
        DK_STATIC                every function static: for copies that must not meet
        DK_MALLOC(n), DK_FREE(p) allocator for calls that bring no memory; DK_NO_MALLOC: no allocator,
                                 such calls return DK_ERROR_MEMORY
+       DK_NO_DISPATCH           no look at the processor: noise with the vectors that the compiler's flags allow
+                                (same numbers), where gcc and clang on x86-64 would take AVX2 or AVX-512
 */
 #ifndef DIFFKIT_H
 #define DIFFKIT_H
@@ -1260,90 +1262,162 @@ static dk_status dkp_fail_name(char *message, const char *kind, const char *name
 
 /* ------------------------------------------------------------------------------ >>noise  Noise */
 
+/* gcc and clang vectorise a square root where it need not set errno. */
+#if defined(__GNUC__)
+#define DKP_INLINE static inline __attribute__((always_inline))
+extern float __builtin_sqrtf(float) __attribute__((const));
+#define DKP_SQRT __builtin_sqrtf
+#else
+#define DKP_INLINE static inline
+#define DKP_SQRT sqrtf
+#endif
+
+/* volatile, or gcc would multiply vectors by shifts and additions */
+static const volatile uint32_t dkp_multiplier[2] = {0xD2511F53u, 0xCD9E8D57u};
+
+/* A counter's words are the low halves of c; above them anything may stand. So products come out where the next
+   round wants them, without shuffling. */
+DKP_INLINE void dkp_philox_round(uint64_t c[4], const uint32_t m[2], uint32_t key0, uint32_t key1) {
+    uint64_t p = m[0] * (c[0] & 0xFFFFFFFFu), q = m[1] * (c[2] & 0xFFFFFFFFu);
+    c[0] = (q >> 32) ^ c[1] ^ key0, c[1] = q;
+    c[2] = (p >> 32) ^ c[3] ^ key1, c[3] = p;
+}
+
+/* Without a loop, so that a loop around it is one that compilers vectorise. */
+DKP_INLINE void dkp_philox(uint64_t c[4], const uint32_t m[2], uint32_t key0, uint32_t key1) {
+#define DKP_ROUND(i) dkp_philox_round(c, m, key0 + i * 0x9E3779B9u, key1 + i * 0xBB67AE85u)
+    DKP_ROUND(0), DKP_ROUND(1), DKP_ROUND(2), DKP_ROUND(3), DKP_ROUND(4);
+    DKP_ROUND(5), DKP_ROUND(6), DKP_ROUND(7), DKP_ROUND(8), DKP_ROUND(9);
+#undef DKP_ROUND
+}
+
 DK_API void dk_philox(const uint32_t counter[4], const uint32_t key[2], uint32_t out[4]) {
-    uint32_t c0 = counter[0], c1 = counter[1], c2 = counter[2], c3 = counter[3];
-    uint32_t k0 = key[0], k1 = key[1];
-    for (int round = 0; round < 10; round++) {
-        uint64_t p = (uint64_t)0xD2511F53u * c0, q = (uint64_t)0xCD9E8D57u * c2;
-        c0 = (uint32_t)(q >> 32) ^ c1 ^ k0;
-        c1 = (uint32_t)q;
-        c2 = (uint32_t)(p >> 32) ^ c3 ^ k1;
-        c3 = (uint32_t)p;
-        k0 += 0x9E3779B9u;
-        k1 += 0xBB67AE85u;
-    }
-    out[0] = c0, out[1] = c1, out[2] = c2, out[3] = c3;
+    const uint32_t m[2] = {dkp_multiplier[0], dkp_multiplier[1]};
+    uint64_t c[4] = {counter[0], counter[1], counter[2], counter[3]};
+    dkp_philox(c, m, key[0], key[1]);
+    for (int i = 0; i < 4; i++) out[i] = (uint32_t)c[i];
+}
+
+DKP_INLINE uint32_t dkp_bits(float v) {
+    uint32_t bits;
+    memcpy(&bits, &v, sizeof bits);
+    return bits;
+}
+
+DKP_INLINE float dkp_float(uint32_t bits) {
+    float v;
+    memcpy(&v, &bits, sizeof v);
+    return v;
 }
 
 /* -2 log u for u = (2 (r/2) + 1) / 2^32. The logarithm is ours, so that it is the same everywhere:
-   u = m 2^e with m in [sqrt 1/2, sqrt 2), log m by a polynomial (Chebyshev fit, relative error 5e-8). */
-static inline float dkp_minus_2_log(uint32_t r) {
-    float u = ((float)(int32_t)(r >> 1) + 0.5f) * 4.656612873e-10f;
-    uint32_t bits;
-    memcpy(&bits, &u, sizeof bits);
-    bits += 0x3F800000u - 0x3F3504F3u;
-    float e = (float)((int32_t)(bits >> 23) - 127), m;
-    bits = (bits & 0x7FFFFFu) + 0x3F3504F3u;
-    memcpy(&m, &bits, sizeof m);
-    float s = m - 1.0f;
-    float p = 0.087439455f;
-    p = p * s - 0.1437733f;
-    p = p * s + 0.14949095f;
-    p = p * s - 0.16560696f;
-    p = p * s + 0.19956978f;
-    p = p * s - 0.25002155f;
-    p = p * s + 0.33334184f;
-    p = p * s - 0.49999988f;
-    p = p * s + 1.0f;
-    float minus_2_log = -2.0f * (e * 0.69314718f + s * p);
-    return minus_2_log > 0.0f ? minus_2_log : 0.0f;
+   u = m 2^-e with m in [sqrt 1/2, sqrt 2), log m by a polynomial (Chebyshev fit, relative error 5e-8). */
+DKP_INLINE float dkp_minus_2_log(uint32_t r) {
+    uint32_t bits = dkp_bits((float)(int32_t)(r >> 1) + 0.5f) + (0x3F800000u - 0x3F3504F3u); /* 2^31 u */
+    float e = (float)(31 + 127 - (int32_t)(bits >> 23));
+    float s = dkp_float((bits & 0x7FFFFFu) + 0x3F3504F3u) - 1.0f;
+    float p = -2 * 0.087439455f;
+    p = p * s + 2 * 0.1437733f;
+    p = p * s - 2 * 0.14949095f;
+    p = p * s + 2 * 0.16560696f;
+    p = p * s - 2 * 0.19956978f;
+    p = p * s + 2 * 0.25002155f;
+    p = p * s - 2 * 0.33334184f;
+    p = p * s + 2 * 0.49999988f;
+    p = p * s - 2 * 1.0f;
+    return e * (2 * 0.69314718f) + s * p;
 }
 
 /* cos and sin of 2 pi r / 2^32: the nearest quarter turn exactly, the rest in [-pi/4, pi/4] by polynomials. */
-static inline void dkp_turn(uint32_t r, float *cosine, float *sine) {
-    uint32_t quarter = (r + 0x20000000u) >> 30;
-    float y = (float)(int32_t)(r - (quarter << 30)) * 4.656612873e-10f; /* in half turns */
+DKP_INLINE void dkp_turn(uint32_t r, float *cosine, float *sine) {
+    uint32_t quarters = r + 0x20000000u;                  /* in its two highest bits */
+    float y = (float)(int32_t)(r << 2) * 1.16415322e-10f; /* the rest in half turns */
     float z = y * y;
-    float s = y * (3.1415927f + z * (-5.167709f + z * (2.5498216f + z * -0.58974695f)));
-    float c = 1.0f + z * (-4.934802f + z * (4.058708f + z * (-1.3350679f + z * 0.23153661f)));
-    float a = quarter & 1 ? s : c, b = quarter & 1 ? c : s;
-    *cosine = ((quarter + 1) & 2) ? -a : a;
-    *sine = (quarter & 2) ? -b : b;
+    uint32_t s = dkp_bits(y * (3.1415927f + z * (-5.167709f + z * (2.5498216f + z * -0.58974695f))));
+    uint32_t c = dkp_bits(1.0f + z * (-4.934802f + z * (4.058708f + z * (-1.3350679f + z * 0.23153661f))));
+    uint32_t swap = (s ^ c) & (0u - (quarters >> 30 & 1));
+    *cosine = dkp_float(c ^ swap ^ ((quarters + 0x40000000u) & 0x80000000u));
+    *sine = dkp_float(s ^ swap ^ (quarters & 0x80000000u));
 }
 
-/* Normals 64 chunk .. 64 chunk + 63 of a draw. Philox block 16 chunk + j gives four of them, at j, j + 16,
-   j + 32 and j + 48, so that every loop below runs over 16 neighbours. Box & Muller 1958. */
-static void dkp_normal_chunk(uint64_t seed, uint64_t sample, uint32_t draw, uint64_t chunk, float z[64]) {
-    uint32_t key[2] = {(uint32_t)seed, (uint32_t)(seed >> 32)}, c[4][16]; /* dk_philox on 16 counters */
-    uint32_t first = (uint32_t)(chunk * 16),
-             high = (uint32_t)(sample >> 32) ^ ((uint32_t)(chunk >> 28) << 16);
-    for (uint32_t j = 0; j < 16; j++)
-        c[0][j] = first + j, c[1][j] = draw, c[2][j] = (uint32_t)sample, c[3][j] = high;
-    for (int round = 0; round < 10; round++) {
+enum { DKP_CHUNKS = 4 }; /* 64 numbers each, at a time: one alone would wait for its results */
+
+typedef struct dkp_noise {
+    uint64_t seed, sample;
+    uint32_t draw;
+} dkp_noise;
+
+/* Normals 64 chunk .. 64 (chunk + k) - 1 of a draw; k is a constant where this is called. Philox block 16 chunk + j
+   gives four of them, at j, j + 16, j + 32 and j + 48, so that every loop here runs over neighbours. Box & Muller
+   1958. */
+DKP_INLINE void dkp_normals_k(const dkp_noise *of, const uint32_t m[2], uint64_t chunk, int k, dk_real *z) {
+    uint32_t r[4][16 * DKP_CHUNKS];
+    for (int j = 0; j < 16 * k; j++) {
+        uint64_t block = chunk * 16 + (uint64_t)j;
+        uint64_t c[4] = {block, of->draw, of->sample, (of->sample >> 32) ^ (block >> 32 << 16)};
+        dkp_philox(c, m, (uint32_t)of->seed, (uint32_t)(of->seed >> 32));
+        r[0][j] = (uint32_t)c[0], r[1][j] = (uint32_t)c[1];
+        r[2][j] = (uint32_t)c[2], r[3][j] = (uint32_t)c[3];
+    }
+    for (int half = 0; half < 2 * k; half++) {
+        const uint32_t *u = r[half % 2 * 2] + half / 2 * 16, *v = r[half % 2 * 2 + 1] + half / 2 * 16;
         for (int j = 0; j < 16; j++) {
-            uint64_t p = (uint64_t)0xD2511F53u * c[0][j], q = (uint64_t)0xCD9E8D57u * c[2][j];
-            c[0][j] = (uint32_t)(q >> 32) ^ c[1][j] ^ key[0], c[1][j] = (uint32_t)q;
-            c[2][j] = (uint32_t)(p >> 32) ^ c[3][j] ^ key[1], c[3][j] = (uint32_t)p;
+            float radius = DKP_SQRT(dkp_minus_2_log(u[j])), cosine, sine;
+            dkp_turn(v[j], &cosine, &sine);
+            z[32 * half + j] = (dk_real)(radius * cosine);
+            z[32 * half + 16 + j] = (dk_real)(radius * sine);
         }
-        key[0] += 0x9E3779B9u, key[1] += 0xBB67AE85u;
     }
-    for (int half = 0; half < 2; half++) {
-        float radius[16], cosine[16], sine[16];
-        for (int j = 0; j < 16; j++) radius[j] = dkp_minus_2_log(c[2 * half][j]);
-        for (int j = 0; j < 16; j++) radius[j] = sqrtf(radius[j]);
-        for (int j = 0; j < 16; j++) dkp_turn(c[2 * half + 1][j], &cosine[j], &sine[j]);
-        for (int j = 0; j < 16; j++) z[32 * half + j] = radius[j] * cosine[j];
-        for (int j = 0; j < 16; j++) z[32 * half + 16 + j] = radius[j] * sine[j];
+}
+
+DKP_INLINE void dkp_normal_chunks(const dkp_noise *of, uint64_t chunk, size_t chunks, dk_real *z) {
+    const uint32_t m[2] = {dkp_multiplier[0], dkp_multiplier[1]};
+    for (; chunks >= DKP_CHUNKS; chunks -= DKP_CHUNKS, chunk += DKP_CHUNKS, z += 64 * DKP_CHUNKS)
+        dkp_normals_k(of, m, chunk, DKP_CHUNKS, z);
+    for (; chunks > 0; chunks--, chunk++, z += 64) dkp_normals_k(of, m, chunk, 1, z);
+}
+
+/* The same for vectors that are wider than what every machine of this kind has. */
+#if defined(__GNUC__) && defined(__x86_64__) && !defined(__AVX512DQ__) && !defined(DK_NO_DISPATCH)
+#define DKP_DISPATCH
+__attribute__((target("avx2"))) static void dkp_normals_avx2(const dkp_noise *of, uint64_t chunk,
+                                                             size_t chunks, dk_real *z) {
+    dkp_normal_chunks(of, chunk, chunks, z);
+}
+
+__attribute__((target("avx512f,avx512dq,avx512vl"))) static void
+dkp_normals_avx512(const dkp_noise *of, uint64_t chunk, size_t chunks, dk_real *z) {
+    dkp_normal_chunks(of, chunk, chunks, z);
+}
+#endif
+
+static void dkp_normals(const dkp_noise *of, uint64_t chunk, size_t chunks, dk_real *z) {
+#ifdef DKP_DISPATCH
+    if (__builtin_cpu_supports("avx512dq") && __builtin_cpu_supports("avx512vl")) {
+        dkp_normals_avx512(of, chunk, chunks, z);
+        return;
     }
+    if (__builtin_cpu_supports("avx2")) {
+        dkp_normals_avx2(of, chunk, chunks, z);
+        return;
+    }
+#endif
+    dkp_normal_chunks(of, chunk, chunks, z);
 }
 
 DK_API void dk_normals(uint64_t seed, uint64_t sample, uint32_t draw, uint64_t first, size_t n,
                        dk_real *out) {
-    float z[64];
+    const dkp_noise of = {seed, sample, draw};
     while (n > 0) {
-        size_t skip = (size_t)(first % 64), count = 64 - skip < n ? 64 - skip : n;
-        dkp_normal_chunk(seed, sample, draw, first / 64, z);
-        for (size_t i = 0; i < count; i++) out[i] = (dk_real)z[skip + i];
+        size_t skip = (size_t)(first % 64), count = n - n % 64;
+        if (skip == 0 && count > 0) {
+            dkp_normals(&of, first / 64, count / 64, out);
+        } else { /* part of a chunk */
+            dk_real z[64];
+            count = 64 - skip < n ? 64 - skip : n;
+            dkp_normals(&of, first / 64, 1, z);
+            memcpy(out, z + skip, count * sizeof z[0]);
+        }
         first += count, out += count, n -= count;
     }
 }
@@ -4676,8 +4750,10 @@ static void dkp_singlestep(dk_recorder *r, int order, dkp_stage_noise noise) {
 
 /* The order of this step: `order`, lower at the end of a run that may not evaluate so often; DPM-Solver-fast,
    Lu et al. 2022, app. D.3. */
-static int dkp_singlestep_order(const dk_recorder *r) {
+static int dkp_singlestep_order(dk_recorder *r) {
     int order = r->sampler.order > 1 ? r->sampler.order : 1, most = order - 1;
+    if (order > 3) dk_refuse(r, "sampler.order", order, "0 .. 3: singlestep methods");
+    if (order > 3) return 1;
     int zero = dkp_level(r, r->steps).sigma <= 0, steps = r->steps - zero; /* that step takes one anyway */
     int missing = r->sampler.evals > 0 ? order * steps + zero - r->sampler.evals : 0;
     missing -= (steps - 1 - r->step) * most; /* what later steps save */

@@ -7,25 +7,8 @@
 
 #include "conformance_published.h"
 #include "conformance_samplers.h"
-#include "conformance_tableaux.h"
-#ifdef __has_include
-#if __has_include("conformance_schedules.h")
 #include "conformance_schedules.h"
-#define HAVE_SCHEDULES
-#endif
-#endif
-
-#ifdef HAVE_SCHEDULES
-static verdict schedule_line(const json *line, double *worst) {
-    int result = schedule_case(line, worst);
-    return result < 0 ? UNSUPPORTED : result > 0 ? OK : FAIL;
-}
-#else
-static verdict schedule_line(const json *line, double *worst) {
-    (void)line, (void)worst;
-    return unsupported("schedule lines");
-}
-#endif
+#include "conformance_tableaux.h"
 
 /* Kinds of lines, each known by a member that only they have. */
 static const struct {
@@ -33,7 +16,7 @@ static const struct {
     verdict (*run)(const json *line, double *worst);
 } kinds[] = {
     {"test_file", published_case}, {"sampler", sampler_case}, {"scheduler_class", diffusers_case},
-    {"spacing", schedule_line},    {"stages", tableau_case},  {"kind", rng_case},
+    {"spacing", schedule_case},    {"stages", tableau_case},  {"kind", rng_case},
 };
 
 static verdict run_line(const json *line, double *worst) {

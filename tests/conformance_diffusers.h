@@ -96,39 +96,30 @@ static void set_stride(replay *r, const json *config) {
     use_table(r, config);
     r->c.sampler.stride =
         floor(json_real(config, "num_train_timesteps", 1000) / json_real(r->line, "num_inference_steps", 1));
-}
-
-/* DDIM's previous timestep is t - T/n whatever the spacing; only where that is the next timestep is it DDIM. */
-static verdict check_jumps(const replay *r, const json *config, const double *t, int count) {
-    double jump =
-        floor(json_real(config, "num_train_timesteps", 1000) / json_real(r->line, "num_inference_steps", 1));
-    for (int i = 0; i + 1 < count; i++)
-        if (fabs(t[i] - jump - t[i + 1]) > 0)
-            return unsupported("option: DDIM's jump of T/n timesteps, where the next timestep is another");
-    return OK;
+    for (int i = 0; i < r->count; i++)
+        r->levels[i] = i < r->recorded ? r->time_at[i] : clean_timestep(config);
 }
 
 static verdict set_ddim(replay *r, const json *config) {
     const json *args = json_get(r->line, "step_args");
     set_stride(r, config);
-    for (int i = 0; i < r->count; i++)
-        r->levels[i] = i < r->recorded ? r->time_at[i] : clean_timestep(config);
     if (!flag(args, "use_clipped_model_output")) set_keeps_noise(r, config);
     r->c.sampler.eta = json_real(args, "eta", 0);
     return OK;
 }
 
-/* The network is asked at the level where a step ends. A first step that goes nowhere is left out. */
+/* The network is asked at the level where a step ends. A first step that goes nowhere clips, if anything. */
 static verdict set_ddim_inverse(replay *r, const json *config) {
     set_stride(r, config);
     double start = r->time_at[0] - r->c.sampler.stride, clean = clean_timestep(config);
     if (start < clean) start = clean;
-    if (start >= r->time_at[0]) r->alpha_at++, r->sigma_at++, r->time_at++, r->recorded--;
+    int nowhere = start >= r->time_at[0];
+    if (nowhere) r->alpha_at++, r->sigma_at++, r->time_at++, r->recorded--;
     r->levels[0] = start, r->count = r->recorded + 1;
     for (int i = 1; i < r->count; i++) r->levels[i] = r->time_at[i - 1];
     r->c.sampler.told_end = 1;
     set_keeps_noise(r, config);
-    r->clips_start = r->keeps_noise && start < 0;
+    r->clips_start = r->keeps_noise && (nowhere || start < 0);
     return OK;
 }
 
@@ -282,7 +273,7 @@ static verdict set_singlestep(replay *r, const json *config) {
 
 /* SDE-DPM-Solver++ 2M, which draws once more than it uses wherever it has a past. */
 static verdict set_cog_dpm(replay *r, const json *config) {
-    if (check_jumps(r, config, r->time_at, r->recorded) < OK) return UNSUPPORTED;
+    set_stride(r, config);
     r->draws_twice = r->unclipped = 1;
     return OK;
 }
@@ -416,7 +407,11 @@ static verdict set_pndm(replay *r, const json *config) {
         t[count] = r->time_at[i], marks.level[2 * count] = level[count] = r->levels[i];
         count++;
     }
-    if (check_jumps(r, config, t, count) < OK) return UNSUPPORTED;
+    double jump =
+        floor(json_real(config, "num_train_timesteps", 1000) / json_real(r->line, "num_inference_steps", 1));
+    for (int i = 0; i + 1 < count; i++)
+        if (fabs(t[i] - jump - t[i + 1]) > 0)
+            return unsupported("PNDM's mixture of timesteps of the list and T/n below the last one");
     r->count = count;
     if (fabs(end - level[count - 1]) > 1e-9 * end)
         level[r->count++] = end; /* else a last step that goes nowhere */

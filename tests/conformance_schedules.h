@@ -1,12 +1,9 @@
-/* Noise schedules of other implementations in this library's words, for the conformance tool: include it after
-   diffkit.h and json.h. A line holds {id, peer, spacing, params, n, sigmas}: n is what the peer was asked for, sigmas
+/* Noise schedules of other implementations in this library's words. A line holds {id, peer, spacing, params, n, sigmas}: n is what the peer was asked for, sigmas
    what it answered, with its final 0 if it has one. */
 #ifndef CONFORMANCE_SCHEDULES_H
 #define CONFORMANCE_SCHEDULES_H
 
-enum { SCHEDULE_MOST = 4096 };
-
-static int schedule_is(const char *a, const char *b) { return strcmp(a, b) == 0; }
+#include "conformance_model.h"
 
 /* ------------------------------------------------------------------ the schedules that they run on */
 
@@ -22,33 +19,14 @@ static dk_schedule schedule_zero_snr(dk_schedule s) {
     return dk_vp_table(table, 1000);
 }
 
-/* DPM-Solver's discrete schedule: log alpha piecewise linear in t, alpha(t_i) at t_i = (i + 1)/1000. */
-static void dpm_solver_level(void *user, double t, double *alpha, double *sigma, double *d_alpha,
-                             double *d_sigma) {
-    const double *log_alpha = (const double *)user;
-    double x = t * 1000 - 1, k = floor(x);
-    (void)d_alpha, (void)d_sigma;
-    if (k < 0) k = 0;
-    if (k > 998) k = 998;
-    double a = log_alpha[(int)k], b = log_alpha[(int)k + 1], here = a + (x - k) * (b - a);
-    *alpha = exp(here), *sigma = sqrt(-expm1(2 * here));
-}
-
-static dk_schedule dpm_solver_schedule(dk_schedule s) {
-    static double log_alpha[1000];
-    for (int k = 0; k < 1000; k++) log_alpha[k] = log(dk_level_at(&s, k).alpha);
-    return dk_custom_schedule(dpm_solver_level, log_alpha, 1e-3, 1);
-}
-
 static dk_schedule schedule_of_params(const json *params) {
     const char *model = json_string(params, "model", ""), *table = json_string(params, "table", ""),
                *schedule = json_string(params, "schedule", "");
     double shift = json_real(params, "shift", 1);
-    if (schedule_is(model, "discrete_flow")) return dk_flow_discrete(shift, 1000);
-    if (schedule_is(model, "flux")) return dk_flow_discrete(exp(shift), 10000);
-    if (schedule_is(schedule, "vp_linear")) return dk_vp(0.1, 20);
-    if (schedule_is(schedule, "discrete_sd")) return dpm_solver_schedule(dk_vp_scaled_linear());
-    if (schedule_is(schedule, "discrete_ddpm")) return dpm_solver_schedule(dk_vp_linear());
+    if (same(model, "discrete_flow")) return dk_flow_discrete(shift, 1000);
+    if (same(model, "flux")) return dk_flow_discrete(exp(shift), 10000);
+    if (same(schedule, "vp_linear")) return dk_vp(0.1, 20);
+    if (strncmp(schedule, "discrete", 8) == 0) return discrete_schedule(schedule, 1e-3);
     if (strncmp(table, "squaredcos", 10) == 0) return dk_vp_cosine();
     if (strncmp(table, "linear(", 7) != 0 && strncmp(table, "scaled_linear(", 14) != 0)
         return dk_edm(json_real(params, "sigma_min", 0.002), json_real(params, "sigma_max", 80));
@@ -84,15 +62,13 @@ static const char *schedule_grid_name(const char *spacing, const char *type) {
         {"ve", "", "exponential"},
     };
     for (size_t i = 0; i < sizeof names / sizeof *names; i++)
-        if (schedule_is(spacing, names[i][0]) && (!*names[i][1] || schedule_is(type, names[i][1])))
-            return names[i][2];
+        if (same(spacing, names[i][0]) && (!*names[i][1] || same(type, names[i][1]))) return names[i][2];
     return spacing;
 }
 
 /* The range that Karras et al. 2022 give each discretisation. */
 static void schedule_edm_range(const char *spacing, const json *params, dk_config *c) {
-    int vp = schedule_is(spacing, "vp"), ve = schedule_is(spacing, "ve"),
-        iddpm = schedule_is(spacing, "iddpm");
+    int vp = same(spacing, "vp"), ve = same(spacing, "ve"), iddpm = same(spacing, "iddpm");
     double low = vp   ? sqrt(expm1(9.95e-6 + 1e-4))
                  : ve ? 0.02
                       : 0.002,
@@ -110,34 +86,34 @@ static int schedule_config(const json *line, dk_config *c) {
     const char *peer = json_string(line, "peer", ""), *spacing = json_string(line, "spacing", "");
     const char *id = json_string(line, "id", ""), *type = strrchr(id, '/');
     type = json_string(params, "model_type", type ? type + 1 : "");
-    int a1111 = schedule_is(peer, "a1111"), comfyui = schedule_is(peer, "comfyui");
+    int a1111 = same(peer, "a1111"), comfyui = same(peer, "comfyui");
     memset(c, 0, sizeof *c);
     c->schedule = schedule_of_params(params);
     c->prediction = DK_PREDICT_X0, c->dim = 1, c->steps = (int)json_real(line, "n", 0);
-    if (schedule_is(spacing, "singlestep_orders")) spacing = json_string(params, "skip_type", "");
+    if (same(spacing, "singlestep_orders")) spacing = json_string(params, "skip_type", "");
     c->grid = dk_grid_named(schedule_grid_name(spacing, type));
     if (c->grid.unknown) return 0;
-    if (a1111) c->grid = dk_grid_named(schedule_is(type, "SD1") ? "ays_sd1_paper" : "ays_sdxl_paper");
-    if (schedule_is(peer, "edm")) schedule_edm_range(spacing, params, c);
-    if (schedule_is(peer, "dpm-solver")) c->grid.final = DK_FINAL_MIN;
-    if (schedule_is(peer, "k-diffusion") || comfyui) c->grid.rho = json_real(params, "rho", 0);
-    if (schedule_is(peer, "k-diffusion") && schedule_is(spacing, "vp"))
+    if (a1111) c->grid = dk_grid_named(same(type, "SD1") ? "ays_sd1_paper" : "ays_sdxl_paper");
+    if (same(peer, "edm")) schedule_edm_range(spacing, params, c);
+    if (same(peer, "dpm-solver")) c->grid.final = DK_FINAL_MIN;
+    if (same(peer, "k-diffusion") || comfyui) c->grid.rho = json_real(params, "rho", 0);
+    if (same(peer, "k-diffusion") && same(spacing, "vp"))
         c->grid = dk_grid_vp(json_real(params, "beta_d", 0), json_real(params, "beta_min", 0),
                              json_real(params, "eps_s", 0));
-    if (schedule_is(spacing, "beta")) {
+    if (same(spacing, "beta")) {
         c->grid.beta_a = json_real(params, "alpha", 0), c->grid.beta_b = json_real(params, "beta", 0);
-    } else if (schedule_is(spacing, "laplace")) { /* ends at sigma_min */
+    } else if (same(spacing, "laplace")) { /* ends at sigma_min */
         c->grid.mean = json_real(params, "mu", 0), c->grid.deviation = json_real(params, "beta", 0);
         c->grid.final = DK_FINAL_MIN, c->steps--;
-    } else if (schedule_is(spacing, "linear_quadratic")) {
+    } else if (same(spacing, "linear_quadratic")) {
         c->grid.threshold = json_real(params, "threshold_noise", 0);
         if (linear && linear->kind == JSON_NUMBER) c->grid.linear_steps = (int)linear->number;
-    } else if (schedule_is(spacing, "sd_turbo")) {
+    } else if (same(spacing, "sd_turbo")) {
         c->grid.offset = 10 - (int)(10 * json_real(params, "denoise", 1));
-    } else if (schedule_is(spacing, "gits")) { /* n is the list's length; the peers find it by row + 2 */
+    } else if (same(spacing, "gits")) { /* n is the list's length; the peers find it by row + 2 */
         c->steps = (int)json_real(params, "row", 0) + 2;
         c->grid.coefficient = json_real(params, "coeff", 0), c->grid.final = DK_FINAL_MIN;
-    } else if (schedule_is(peer, "data")) { /* as printed: with the last one, or with 0 for it */
+    } else if (same(peer, "data")) { /* as printed: with the last one, or with 0 for it */
         const json *sigmas = json_get(line, "sigmas");
         int zero = sigmas && sigmas->count && !(sigmas->item[sigmas->count - 1].number > 0);
         c->grid.final = zero ? DK_FINAL_REPLACE : DK_FINAL_MIN;
@@ -172,9 +148,9 @@ static int schedule_table(const json *line, double *got) {
    the log-SNR ones are made for the steps alone. */
 static int schedule_singlestep(const json *line, dk_config *c, double *got) {
     const json *params = json_get(line, "params"), *orders = json_get(params, "orders");
-    int by_steps = schedule_is(json_string(params, "skip_type", ""), "logSNR"), at = 0;
+    int by_steps = same(json_string(params, "skip_type", ""), "logSNR"), at = 0;
     if (by_steps) c->steps = orders->count;
-    if (!dk_levels(c, DK_UNIT_SIGMA, got, SCHEDULE_MOST)) return 0;
+    if (!dk_levels(c, DK_UNIT_SIGMA, got, MAX_LEVELS)) return 0;
     for (int i = 0; i < orders->count && !by_steps; i++) {
         at += (int)orders->item[i].number;
         got[i + 1] = got[at];
@@ -182,32 +158,30 @@ static int schedule_singlestep(const json *line, dk_config *c, double *got) {
     return orders->count + 1;
 }
 
-/* 1: the line's numbers come out; 0: they do not; -1: not supported. *worst: the largest relative error. */
-static int schedule_case(const json *line, double *worst) {
-    static double got[SCHEDULE_MOST], want[SCHEDULE_MOST];
+static verdict schedule_case(const json *line, double *worst) {
+    static double got[MAX_LEVELS], want[MAX_LEVELS];
     const char *spacing = json_string(line, "spacing", "");
-    int n = json_numbers(json_get(line, "sigmas"), want, SCHEDULE_MOST), count;
-    dk_config c;
-    *worst = 0;
-    if (n < 1 || n > SCHEDULE_MOST) return -1;
-    if (schedule_is(spacing, "percent_to_sigma")) {
+    static dk_config c; /* its message is printed */
+    int n = json_numbers(json_get(line, "sigmas"), want, MAX_LEVELS), count;
+    if (n < 1 || n > MAX_LEVELS) return FAIL;
+    if (same(spacing, "percent_to_sigma")) {
         count = schedule_percents(line, got);
-    } else if (schedule_is(spacing, "table")) {
+    } else if (same(spacing, "table")) {
         count = schedule_table(line, got);
     } else {
-        if (!schedule_config(line, &c)) return -1;
-        count = schedule_is(spacing, "singlestep_orders")
+        if (!schedule_config(line, &c)) return unsupported("no grid of this name");
+        count = same(spacing, "singlestep_orders")
                     ? schedule_singlestep(line, &c, got)
                     : dk_levels(&c, c.schedule.family == DK_FAMILY_FLOW ? DK_UNIT_FLOW : DK_UNIT_SIGMA, got,
-                                SCHEDULE_MOST);
-        if (!count) printf("%s: %s\n", json_string(line, "id", "?"), dk_message(&c));
+                                MAX_LEVELS);
+        if (!count) reason = dk_message(&c);
     }
-    if (count != n) return 0;
+    if (count != n) return FAIL;
     for (int i = 0; i < n; i++) {
-        double d = fabs(got[i] - want[i]) / (want[i] > 0 ? want[i] : 1);
-        if (!(d <= *worst)) *worst = d;
+        double unit = want[i] > 0 ? want[i] : 1;
+        *worst = larger(*worst, fabs(got[i] - want[i]) / unit);
     }
-    return *worst <= 1e-9;
+    return *worst <= 1e-9 ? OK : FAIL; /* in double, whatever dk_real is */
 }
 
 #endif

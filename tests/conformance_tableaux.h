@@ -70,8 +70,7 @@ static double tableau_error(dk_config *c, int stages, double want[][BASIS]) {
     for (int i = 0; i <= calls; i++)
         for (int j = 0; j < BASIS; j++) {
             int row = i < calls ? i : stages;
-            double d = fabs(have[i][j] - want[row][j]) / (1 + fabs(want[row][j]));
-            if (!(d <= worst) && (i == calls || calls == stages)) worst = d;
+            if (i == calls || calls == stages) worst = larger(worst, error_of(have[i][j], want[row][j]));
         }
     return worst;
 }
@@ -101,8 +100,7 @@ static double multistep_error(dk_config *c, const json *line, const json *b, dou
             want +=
                 exponential ? w * (D - have[before][j]) : w * (have[before - k][j] - D) / levels[before - k];
         }
-        double d = fabs(have[before + 1][j] - want) / (1 + fabs(want));
-        if (!(d <= worst)) worst = d;
+        worst = larger(worst, error_of(have[before + 1][j], want));
     }
     return worst;
 }
@@ -129,8 +127,7 @@ static verdict tableau_case(const json *line, double *worst) {
         if (multistep) {
             const json *weights = exponential ? &b->item[k] : b;
             c.sampler = named;
-            double error = multistep_error(&c, line, &weights->item[0], h);
-            if (!(error <= *worst)) *worst = error;
+            *worst = larger(*worst, multistep_error(&c, line, &weights->item[0], h));
             continue;
         }
         c.grid = dk_grid_levels(levels, DK_UNIT_SIGMA), c.steps = 1;
@@ -139,8 +136,7 @@ static verdict tableau_case(const json *line, double *worst) {
         for (int own = 0; own < 2; own++) { /* by name, and from the line's numbers */
             if (own ? exponential : !named.record) continue;
             c.sampler = own ? dk_runge_kutta(tableau_text(a, b, stages)) : named;
-            double error = tableau_error(&c, stages, want);
-            if (!(error <= *worst)) *worst = error;
+            *worst = larger(*worst, tableau_error(&c, stages, want));
         }
     }
     return *worst <= tolerance(1e-12) ? OK : FAIL;

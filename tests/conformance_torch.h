@@ -171,14 +171,10 @@ static double furthest(const json *wanted, const double *have, int first) {
     static double want[MAX_VALUES];
     int n = json_numbers(wanted, want, MAX_VALUES);
     double worst = n > 0 ? 0 : HUGE_VAL;
-    for (int i = 0; i < n; i++) {
-        double d = fabs(have[first + i] - want[i]) / (1 + fabs(want[i]));
-        if (!(d <= worst)) worst = d;
-    }
+    for (int i = 0; i < n; i++) worst = larger(worst, error_of(have[first + i], want[i]));
     return worst;
 }
 
-static double larger(double a, double b) { return a > b ? a : b; }
 static int single_precision(const json *v) { return same(json_string(v, "dtype", "float32"), "float32"); }
 
 static verdict philox_line(const json *line, double *worst) {

@@ -47,6 +47,87 @@ static void normals_are_box_muller_of_philox(void **state) {
     }
 }
 
+/* The definition, one number at a time. */
+static uint32_t scalar_normal(uint64_t seed, uint64_t sample, uint32_t draw, uint64_t element) {
+    uint64_t block = element / 64 * 16 + element % 16;
+    uint32_t key[2] = {(uint32_t)seed, (uint32_t)(seed >> 32)}, r[4];
+    uint32_t counter[4] = {(uint32_t)block, draw, (uint32_t)sample,
+                           (uint32_t)(sample >> 32) ^ ((uint32_t)(block >> 32) << 16)};
+    dk_philox(counter, key, r);
+    float cosine, sine, radius = sqrtf(dkp_minus_2_log(r[element % 64 / 32 * 2]));
+    dkp_turn(r[element % 64 / 32 * 2 + 1], &cosine, &sine);
+    return dkp_bits(radius * (element % 32 < 16 ? cosine : sine));
+}
+
+static void all_vector_widths_give_the_same_bits(void **state) {
+    enum { CHUNKS = 7, SEEDS = 2000 };
+    dk_real got[64 * CHUNKS], wide[64 * CHUNKS];
+    (void)state;
+    for (uint64_t k = 0; k < SEEDS; k++) {
+        uint32_t r[4], counter[4] = {(uint32_t)k, 0, 0, 0}, key[2] = {1, 2};
+        dk_philox(counter, key, r);
+        /* all three words of 64 bits, and chunks across 2^28, where a block's number leaves 32 bits */
+        dkp_noise of = {k < 10 ? k : (uint64_t)r[0] << 32 | r[1], k % 2 ? (uint64_t)r[2] << 20 : k, r[3]};
+        uint64_t chunk = k % 3 == 0 ? 0 : k % 3 == 1 ? r[0] : ((uint64_t)1 << 28) - 1;
+        dkp_normal_chunks(&of, chunk, CHUNKS, got);
+        for (uint64_t i = 0; i < 64 * CHUNKS; i++)
+            if (dkp_bits((float)got[i]) != scalar_normal(of.seed, of.sample, of.draw, 64 * chunk + i)) fail();
+#ifdef DKP_DISPATCH
+        if (__builtin_cpu_supports("avx2")) {
+            dkp_normals_avx2(&of, chunk, CHUNKS, wide);
+            assert_memory_equal(got, wide, sizeof got);
+        }
+        if (__builtin_cpu_supports("avx512dq") && __builtin_cpu_supports("avx512vl")) {
+            dkp_normals_avx512(&of, chunk, CHUNKS, wide);
+            assert_memory_equal(got, wide, sizeof got);
+        }
+#endif
+        dk_normals(of.seed, of.sample, of.draw, 64 * chunk, 64 * CHUNKS, wide);
+        assert_memory_equal(got, wide, sizeof got);
+    }
+}
+
+/* FNV-1a over the words of floats, as they were when the numbers of a seed were fixed. */
+static void the_numbers_of_a_seed_stay(void **state) {
+    static const struct {
+        uint64_t seed, sample, first, hash;
+        uint32_t draw;
+    } fixed[] = {
+        {0, 0, 0, 0xf0f68bca3ee9256fu, 0},
+        {42, 7, 5, 0xcf958e674417de8du, 3},
+        {9223372036854775813u, 8589934593, 1000003, 0x2c46ffcada54b7cbu, 9},
+        {1, 2, 1099511627826, 0xc84e02c98ef70b80u, 3},
+    };
+    (void)state;
+    for (size_t k = 0; k < sizeof fixed / sizeof fixed[0]; k++) {
+        uint64_t hash = 0xCBF29CE484222325u;
+        dk_normals(fixed[k].seed, fixed[k].sample, fixed[k].draw, fixed[k].first, MANY, z);
+        for (int i = 0; i < MANY; i++) hash = (hash ^ dkp_bits((float)z[i])) * 0x100000001B3u;
+        if (hash != fixed[k].hash) {
+            print_error("seed %llu: 0x%016llx\n", (unsigned long long)fixed[k].seed,
+                        (unsigned long long)hash);
+            fail();
+        }
+    }
+}
+
+/* Against libm in double. Near u = 1 a float u is what limits the radius: 2^-25 / radius. */
+static void radius_and_angle_are_right(void **state) {
+    const double pi = 3.14159265358979323846;
+    (void)state;
+    for (uint64_t k = 0; k < (uint64_t)1 << 31; k += k < 5000 || k > 0x7FFFF000u ? 1 : 9973) {
+        double want = sqrt(-2 * log((2.0 * (double)k + 1) / 4294967296.0));
+        double got = sqrt((double)dkp_minus_2_log((uint32_t)k << 1));
+        if (fabs(got - want) > 6e-7 && fabs(got - want) * (got + want) > 6.2e-8) fail();
+        float cosine, sine;
+        dkp_turn((uint32_t)(2 * k + 1), &cosine, &sine);
+        double angle = pi * (2 * (double)k + 1) / 2147483648.0;
+        assert_true(fabs((double)cosine - cos(angle)) < 1.1e-7 && fabs((double)sine - sin(angle)) < 1.1e-7);
+    }
+    check_near(sqrt((double)dkp_minus_2_log(0)), 6.660436914, 1e-7, "the largest"); /* sqrt(-2 log 2^-32) */
+    assert_int_equal(dkp_bits(dkp_minus_2_log(0xFFFFFFFFu)), 0);                    /* not -0 */
+}
+
 static void any_range_equals_the_whole(void **state) {
     enum { SPAN = 200 };
     dk_real whole[SPAN], part[SPAN + 1];
@@ -155,10 +236,17 @@ static void tails_reach_past_four_and_a_half(void **state) {
 
 int main(void) {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(philox_gives_the_known_answers), cmocka_unit_test(normals_are_box_muller_of_philox),
-        cmocka_unit_test(any_range_equals_the_whole),     cmocka_unit_test(every_part_of_the_address_matters),
-        cmocka_unit_test(moments_are_those_of_a_normal),  cmocka_unit_test(numbers_fill_100_equal_cells),
-        cmocka_unit_test(neighbours_are_not_correlated),  cmocka_unit_test(tails_reach_past_four_and_a_half),
+        cmocka_unit_test(philox_gives_the_known_answers),
+        cmocka_unit_test(normals_are_box_muller_of_philox),
+        cmocka_unit_test(all_vector_widths_give_the_same_bits),
+        cmocka_unit_test(the_numbers_of_a_seed_stay),
+        cmocka_unit_test(radius_and_angle_are_right),
+        cmocka_unit_test(any_range_equals_the_whole),
+        cmocka_unit_test(every_part_of_the_address_matters),
+        cmocka_unit_test(moments_are_those_of_a_normal),
+        cmocka_unit_test(numbers_fill_100_equal_cells),
+        cmocka_unit_test(neighbours_are_not_correlated),
+        cmocka_unit_test(tails_reach_past_four_and_a_half),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

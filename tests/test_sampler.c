@@ -1262,6 +1262,19 @@ static void switched_off_noise_leaves_the_same_bits(void **state) {
         }
 }
 
+static void singlestep_methods_have_orders_up_to_three(void **state) {
+    const char *const names[] = {"dpmpp_2s", "dpm_solver_adaptive", "dpmpp_sde", "seeds_3"};
+    dk_plan plan;
+    (void)state;
+    memset(&plan, 0, sizeof plan);
+    for (size_t i = 0; i < sizeof names / sizeof names[0]; i++) {
+        dk_config c = between("vp", dk_sampler_named(names[i]), 6, HIGH, LOW);
+        c.sampler.order = 4;
+        assert_int_equal(dk_record(&plan, &c), DK_ERROR_CONFIG);
+        assert_string_equal(dk_message(&c), "sampler.order = 4: must be 0 .. 3: singlestep methods");
+    }
+}
+
 /* ETD2RK by hand: c = 0, 1, b_2 = phi_2. */
 static void a_users_exponential_method_is_checked_and_runs(void **state) {
     const double c2[2] = {0, 1};
@@ -1879,6 +1892,7 @@ int main(void) {
         cmocka_unit_test(tableaux_satisfy_the_order_conditions),
         cmocka_unit_test(a_tableau_may_embed_a_method_of_lower_order),
         cmocka_unit_test(singlestep_lowers_the_last_orders),
+        cmocka_unit_test(singlestep_methods_have_orders_up_to_three),
         cmocka_unit_test(cfg_pp_takes_its_direction_from_the_unconditional_output),
         cmocka_unit_test(multistep_methods_are_exact_for_their_degree),
         cmocka_unit_test(multistep_orders_go_up_to_eight),

@@ -1,0 +1,204 @@
+#!/bin/sh
+# Takes diffkit.h into other people's builds: installs it, links it every way it may be linked, builds examples/consumers
+# and examples/languages with whatever tools there are, and runs the results. CC=cc CXX=c++ test_consumers.sh, from the
+# project's root. What needs a tool that is missing is skipped, and said to be.
+export CC="${CC:-cc}" CXX="${CXX:-c++}"
+unset MAKEFLAGS MFLAGS MAKELEVEL CFLAGS CXXFLAGS LDFLAGS DESTDIR PREFIX # those of the make that runs this
+dir=$(mktemp -d) || exit 1
+trap 'rm -rf "$dir"' EXIT
+passed=0 failed=0
+
+check() { # NAME, then a command that must succeed
+    name=$1
+    shift
+    if "$@" >"$dir/log" 2>&1; then
+        passed=$((passed + 1))
+    else
+        failed=$((failed + 1))
+        echo "consumers: FAILED: $name"
+        sed 's/^/    /' "$dir/log"
+    fi
+}
+check_with() { # TOOLS, then as check
+    for tool in $1; do
+        "$tool" --version >/dev/null 2>&1 || {
+            echo "consumers: skipped: $2 (no $tool)"
+            return
+        }
+    done
+    shift
+    check "$@"
+}
+
+# ---- the project as others get it: a repository of its own, to be built in and fetched from
+source=$dir/source
+mkdir -p "$source/examples"
+cp -R diffkit.h LICENSE Makefile README.md "$source"
+cp -R examples/consumers examples/languages examples/packaging "$source/examples"
+cd "$source" || exit 1
+version=$(sed -n 's/^#define DK_VERSION_MAJOR //p' diffkit.h).$(sed -n 's/^#define DK_VERSION_MINOR //p' diffkit.h)
+
+# ---- make install
+files_of() { (cd "$1" && find . ! -type d | LC_ALL=C sort); }
+expected='./include/diffkit.h
+./share/cmake/diffkit/diffkitConfig.cmake
+./share/cmake/diffkit/diffkitConfigVersion.cmake
+./share/licenses/diffkit/LICENSE
+./share/pkgconfig/diffkit.pc'
+prefix=$dir/prefix staging="$dir/staged files" staged="$dir/staged files/opt/diffkit"
+stage() { make -s "$@" PREFIX=/opt/diffkit DESTDIR="$staging"; }
+installs() { make -s install PREFIX="$prefix" && [ "$(files_of "$prefix")" = "$expected" ] && cmp diffkit.h "$prefix/include/diffkit.h"; }
+stages() {
+    stage install && [ "$(files_of "$staged")" = "$expected" ] && [ "$(ls "$staging")" = opt ] &&
+        ! grep -r "$staging" "$staging" && grep -x prefix=/opt/diffkit "$staged/share/pkgconfig/diffkit.pc"
+}
+uninstalls() {
+    touch "$staged/include/other.h" && stage uninstall && [ "$(files_of "$staged")" = ./include/other.h ] &&
+        [ ! -e "$staged/share/cmake/diffkit" ] && [ ! -e "$staged/share/licenses/diffkit" ] && stage install
+}
+check "make install brings these files and no others" installs
+check "make install with DESTDIR stages them, and names PREFIX alone" stages
+check "make uninstall removes them and nothing else" uninstalls
+
+# ---- links: first() and second() sample, each in a file of its own; the program compares them
+mkdir "$dir/links"
+cat >"$dir/links/sample.c" <<'END'
+#include <diffkit.h>
+#include <diffkit.h>
+#include <string.h>
+static int halve(void *user, const dk_eval *e) {
+    (void)user;
+    e->output[0] = e->input[0] / 2;
+    return 0;
+}
+#ifdef __cplusplus
+extern "C"
+#endif
+double NAME(void);
+double NAME(void) {
+    dk_real x = 0;
+    dk_config c;
+    memset(&c, 0, sizeof c);
+    c.steps = 5, c.dim = 1, c.seed = 1;
+    return dk_sample(&c, halve, NULL, &x) ? 0 : (double)x;
+}
+END
+cat >"$dir/links/main.c" <<'END'
+#include <diffkit.h>
+#include <math.h>
+#include <stdio.h>
+#ifdef __cplusplus
+extern "C" {
+#endif
+double first(void);
+double second(void);
+#ifdef __cplusplus
+}
+#endif
+int main(void) {
+    double a = first(), b = second();
+    printf("%.9g %.9g %s\n", a, b, dk_status_text(DK_OK));
+    return !(fabs(a) > 0.01 && fabs(a - b) < 1e-6);
+}
+END
+warnings="-Wall -Wextra -Wpedantic -Werror -I."
+object() { out=$1 && shift && $CC -std=c11 $warnings -c "$@" -o "$dir/links/$out"; } # NAME.o, then arguments for the compiler
+cpp_object() { out=$1 && shift && $CXX -std=c++11 $warnings -c "$@" -o "$dir/links/$out"; }
+implementation="-DDIFFKIT_IMPLEMENTATION -x c diffkit.h" sample="-x c $dir/links/sample.c" main="-x c $dir/links/main.c"
+links() (cd "$dir/links" && "$@" -o program -lm && ./program) # COMPILER OBJECTS...
+exports() { nm -g "$dir/links/$1" | sed -n 's/.* [A-TV-Z] _\{0,1\}//p'; } # the names that a linker sees
+
+users() { object first.o -DNAME=first $sample && object second.o -DNAME=second $sample && object main.o $main; }
+apart() { users && object diffkit.o $implementation && links $CC first.o second.o main.o diffkit.o; }
+own_names() { [ -n "$(exports diffkit.o)" ] && ! exports diffkit.o | grep -v '^dk_'; }
+later() {
+    printf '#include <diffkit.h>\n#define DIFFKIT_IMPLEMENTATION\n#include <diffkit.h>\n#include <diffkit.h>\n' >"$dir/links/later.c" &&
+        object later.o "$dir/links/later.c" && links $CC first.o second.o main.o later.o
+}
+static_copies() { # of float in one library, of double in another, beside one that all may see
+    object first.o -DNAME=first -DDK_STATIC -DDIFFKIT_IMPLEMENTATION $sample &&
+        object second.o -DNAME=second -DDK_STATIC -DDK_REAL=double -DDIFFKIT_IMPLEMENTATION $sample &&
+        [ "$(exports first.o) $(exports second.o)" = "first second" ] &&
+        (cd "$dir/links" && ar rc libfirst.a first.o && ar rc libsecond.a second.o) &&
+        links $CC main.o diffkit.o -L. -lfirst -lsecond
+}
+cpp_calls_c() {
+    cpp_object first.o -DNAME=first -x c++ "$dir/links/sample.c" && object second.o -DNAME=second $sample &&
+        cpp_object main.o -x c++ "$dir/links/main.c" && links $CXX first.o second.o main.o diffkit.o
+}
+c_calls_cpp() { users && cpp_object cpp.o -DDIFFKIT_IMPLEMENTATION -x c++ diffkit.h && links $CXX first.o second.o main.o cpp.o; }
+check "the header in three files, the implementation in a fourth" apart
+check_with nm "the implementation defines dk_ names alone" own_names
+check "the implementation after the header in one file, and again" later
+check_with nm "DK_STATIC copies in two libraries, float and double, beside a third copy" static_copies
+check_with "$CXX" "the implementation in C, called from C++" cpp_calls_c
+check_with "$CXX" "the implementation in C++, called from C" c_calls_cpp
+
+# ---- build systems; example.org's repository is this one
+if git --version >/dev/null 2>&1; then
+    export GIT_CONFIG_NOSYSTEM=1 GIT_CONFIG_GLOBAL=/dev/null GIT_CONFIG_COUNT=1 \
+        GIT_CONFIG_KEY_0="url.file://$source.insteadOf" GIT_CONFIG_VALUE_0=https://example.org/diffkit.git
+    git init -q && git checkout -q -b main && git add . && git -c user.name=me -c user.email=me@example.org commit -q -m all
+fi >"$dir/log" 2>&1
+consumers=$source/examples/consumers
+unset PKG_CONFIG_PATH CMAKE_PREFIX_PATH
+
+readme() { # what stands in the README's blocks stands in the build files, too
+    find examples/consumers -type f -exec cat {} + | sed 's|\.\./||g' >"$dir/consumers"
+    sed -n -e '/^```cmake$/,/^```$/p' -e '/^```meson$/,/^```$/p' README.md | sed '/^```/d;s/ *#.*//' | grep . >"$dir/lines"
+    [ -s "$dir/lines" ] && while IFS= read -r line; do grep -qF -- "$line" "$dir/consumers" || { echo "$line" && return 1; }; done <"$dir/lines"
+}
+cc_app() { make -s -C "$consumers/cc" && "$consumers/cc/app"; }
+pkg_config() { PKG_CONFIG_PATH=$prefix/share/pkgconfig "$@"; }
+pkg_config_version() { [ "$(pkg_config pkg-config --modversion diffkit)" = "$version" ]; }
+pkg_config_app() { pkg_config make -s -C "$consumers/pkg-config" && "$consumers/pkg-config/app"; }
+cmake_app() { # FOLDER, then options for cmake
+    out=$dir/$1 app=$consumers/$1
+    shift
+    cmake -S "$app" -B "$out" "$@" && cmake --build "$out" && "$out/app"
+}
+cmake_version() {
+    mkdir "$dir/version" && cat >"$dir/version/CMakeLists.txt" <<END &&
+cmake_minimum_required(VERSION 3.14)
+project(version NONE)
+find_package(diffkit $version EXACT REQUIRED)
+find_package(diffkit ${version%.*} REQUIRED)
+foreach(other ${version%.*}.999 $((${version%.*} + 1)))
+    find_package(diffkit \${other} QUIET)
+    if(diffkit_FOUND)
+        message(FATAL_ERROR "taken for version \${other}")
+    endif()
+endforeach()
+END
+        cmake -S "$dir/version" -B "$dir/version/out" -DCMAKE_PREFIX_PATH="$staged"
+}
+meson_app() { # NAME, then options for meson
+    out=$dir/$1
+    shift
+    meson setup "$out" "$consumers/meson" "$@" && ninja -C "$out" && "$out/app"
+}
+check "the README's lines are those of the build files" readme
+check "cc -I" cc_app
+check_with pkg-config "pkg-config tells the header's version" pkg_config_version
+check_with pkg-config "pkg-config" pkg_config_app
+check_with cmake "CMake's find_package takes the header's version and refuses others" cmake_version
+check_with cmake "CMake, installed and found" cmake_app cmake_find -DCMAKE_PREFIX_PATH="$staged"
+check_with cmake "CMake, a folder within the project" cmake_app cmake_subdirectory
+check_with "cmake git" "CMake, fetched" cmake_app cmake_fetch
+check_with "meson ninja pkg-config" "Meson, installed and found" pkg_config meson_app meson_found --wrap-mode=nofallback
+check_with "meson ninja git" "Meson, fetched" meson_app meson_fetched --wrap-mode=forcefallback
+
+# ---- languages
+languages=$source/examples/languages
+cpp() { $CXX -std=$1 $warnings "$languages/coins.cpp" -o "$dir/coins-cpp" -lm && "$dir/coins-cpp"; }
+rust() {
+    $CC $warnings -c "$languages/flat.c" -o "$dir/flat.o" &&
+        rustc -D warnings -C linker="${CC%% *}" -C link-arg="$dir/flat.o" -C link-arg=-lm "$languages/coins.rs" -o "$dir/coins-rust" && "$dir/coins-rust"
+}
+check_with "$CXX" "C++11" cpp c++11
+check_with "$CXX" "C++17" cpp c++17
+check_with python3 "Python" python3 -W error "$languages/coins.py"
+check_with rustc "Rust" rust
+
+echo "consumers: $passed passed, $failed failed"
+[ $failed -eq 0 ]

@@ -1,0 +1,106 @@
+#!/bin/sh
+# Tests the programs in examples that make test does not link into a test: test_examples.sh BUILD, from the project's root.
+# What needs a library or a program that is missing is skipped, and said to be.
+build=$1
+unset MAKEFLAGS MFLAGS MAKELEVEL # those of the make that runs this
+dir=$(mktemp -d) || exit 1
+trap 'rm -rf "$dir"' EXIT
+passed=0 failed=0
+
+check() { # NAME, then a command that must succeed
+    name=$1
+    shift
+    if "$@"; then
+        passed=$((passed + 1))
+    else
+        failed=$((failed + 1))
+        echo "examples: FAILED: $name"
+        sed 's/^/    /' "$dir/out" "$dir/err"
+    fi
+}
+skip() { echo "examples: skipped: $1 ($2)"; }
+run() { "$@" >"$dir/out" 2>"$dir/err"; }
+
+# builds WHAT TARGETS...: 0 if built; where something is not installed, make says so in one line, and that is why WHAT is
+# skipped.
+builds() {
+    what=$1
+    shift
+    for target in "$@"; do
+        run make -s BUILD="$build" "$build/$target" && continue
+        if [ "$(grep -c '' "$dir/out")" = 1 ] && grep -q ' is missing: install ' "$dir/out"; then
+            skip "$what" "$(cat "$dir/out")"
+        else
+            check "$what: make $target" false
+        fi
+        return 1
+    done
+}
+
+# is_png FILE SIZE: SIZE is width and height, 8 hexadecimal digits each
+is_png() { [ "$(od -An -v -tx1 -N24 "$1" | tr -d ' \n')" = "89504e470d0a1a0a0000000d49484452$2" ]; }
+
+# ---- engine_loop: 40 digits, 10 in a row, each 28 * 3 pixels with a margin of 6 to every side
+log_is_fixed() {
+    run "$build/engine_loop" --frames 30 && mv "$dir/out" "$dir/first" && run "$build/engine_loop" --frames 30 &&
+        cmp -s "$dir/first" "$dir/out" && [ "$(grep -c '^frame' "$dir/out")" = 30 ] && grep -q '^frame *11: *8 of 11 evaluated.*; digit 0 is done$' "$dir/out"
+}
+digits_do_not_depend_on_frames() {
+    run "$build/engine_loop" --frames 1000 && grep -q '^40 digits' "$dir/out" && mv "$build/engine_loop.png" "$dir/first.png" &&
+        run "$build/engine_loop" && grep -q '^40 digits' "$dir/out" && cmp -s "$build/engine_loop.png" "$dir/first.png" &&
+        is_png "$dir/first.png" 0000038a0000016e # 906 x 366
+}
+bad_options() { run "$build/engine_loop" --frames x || [ $? -eq 2 ] && grep -q '^usage' "$dir/err"; }
+if builds "engine_loop" engine_loop; then
+    check "engine_loop's log is the same every time" log_is_fixed
+    check "its digits do not depend on what fits into a frame" digits_do_not_depend_on_frames
+    check "unknown options" bad_options
+fi
+
+# ---- engine_window: 6 x 4 cells of 30 pixels and a margin of 2, three times as large
+draws_digits() {
+    run xvfb-run -a "$build/engine_window" --frames 26 "$dir/window.png" &&
+        is_png "$dir/window.png" 000002220000016e && # 546 x 366
+        [ "$(wc -c <"$dir/window.png")" -gt 30000 ]  # something is in the cells
+}
+# A person's keys: the title says what they changed. Waits for a title, as long as a slow machine may need.
+cat >"$dir/press.sh" <<'EOF'
+"$1" & program=$!
+title() {
+    for try in 1 2 3 4 5 6 7 8 9 10 11 12 13 14 15 16 17 18 19 20; do
+        xdotool search --name "^$1" >/dev/null 2>&1 && return
+        sleep 0.5
+    done
+    echo "no title $1"
+    exit 1
+}
+title "dpmpp_2m   guidance 1   class all"
+xdotool key Right; title "euler   guidance 1   class all"
+xdotool key Up; title "euler   guidance 1.5   class all"
+xdotool key 3; title "euler   guidance 1.5   class 3"
+xdotool key a; title "euler   guidance 1.5   class all"
+xdotool key q
+wait $program
+EOF
+obeys_keys() { run xvfb-run -a sh "$dir/press.sh" "$build/engine_window"; }
+if builds "engine_window" engine_window; then
+    if command -v xvfb-run >/dev/null; then check "engine_window draws digits" draws_digits; else skip "engine_window draws digits" "no xvfb-run"; fi
+    if command -v xvfb-run >/dev/null && command -v xdotool >/dev/null; then
+        check "engine_window obeys keys" obeys_keys
+    else
+        skip "engine_window obeys keys" "no xvfb-run or no xdotool"
+    fi
+fi
+
+# ---- hosts: the demo's first row of digits, computed by other engines; each says how far it is from the C network
+for python in "${PYTHON:-python3}" /usr/bin/python3; do
+    "$python" -c 'import torch, numpy' 2>/dev/null && export PYTHON="$python" && break
+done
+same_digits() {
+    run "$build/$1" "$build/$2" 10 && grep -q '^largest difference.* below 0.01%$' "$dir/out" && is_png "$build/$1.png" 0000038a00000060 # 906 x 96
+}
+if builds "host_opencv" host_opencv digits.onnx; then check "OpenCV's digits are the C network's" same_digits host_opencv digits.onnx; fi
+if builds "host_libtorch" host_libtorch digits.pt; then check "libtorch's digits are the C network's" same_digits host_libtorch digits.pt; fi
+
+echo "examples: $passed passed, $failed failed"
+[ $failed -eq 0 ]
