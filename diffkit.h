@@ -2757,7 +2757,7 @@ static dk_level dkp_stretched(const dk_config *c, dk_level l) {
     double room = 1 - dkp_u(&c->schedule, dkp_shifted(c, dkp_spaced(c, last)));
     if (!(room > 0)) return l; /* a single level of pure noise */
     return dkp_level_at_flow(&c->schedule,
-                             1 - (1 - dkp_u(&c->schedule, l)) * ((1 - c->grid.terminal) / room));
+                             1 - (1 - dkp_u(&c->schedule, l)) / (room / (1 - c->grid.terminal)));
 }
 
 /* Level i of the finished grid, 0 .. steps. */
@@ -5948,7 +5948,7 @@ static dk_status dkp_say_table(dkp_job *j) {
     }
     if (shift <= 0) return DKP_REFUSE(snr_shift_scale, "> 0");
     if (shift > 0) s->shift = sqrt(shift);
-    s->zero_terminal_snr = DKP_FLAG(rescale_betas_zero_snr);
+    if (DKP_FLAG(rescale_betas_zero_snr)) s->zero_terminal_snr = j->of->flags & DKP_ALMOST ? 2 : 1;
     j->c->condition = DK_CONDITION_T;
     return DK_OK;
 }
@@ -6075,7 +6075,6 @@ static dk_status dkp_say_vp(dkp_job *j) {
     if (dkp_say_conversion(j, &conversion) != DK_OK || dkp_say_prediction(j) != DK_OK) return DK_ERROR_CONFIG;
     if (DKP_FLAG(use_flow_sigmas)) return dkp_say_flow_sigmas(j, conversion);
     if (dkp_say_table(j) != DK_OK) return DK_ERROR_CONFIG;
-    if (c->schedule.zero_terminal_snr && (flags & DKP_ALMOST)) c->schedule.zero_terminal_snr = 2;
     if (DKP_SAYS(timestep_type) > 0 && c->prediction == DK_PREDICT_V) c->condition = DK_CONDITION_C_NOISE;
     g->spacing =
         linspace ? DK_SPACING_LINSPACE : (dk_spacing)(DK_SPACING_LEADING + (int)DKP_SAYS(timestep_spacing));
