@@ -1,8 +1,13 @@
-/* Time of a sampler's step against memcpy of the same bytes, and against a hand-written loop, in one run.
+/* What a sampler's step costs besides the network, in one run side by side with plain loops.
 
-   The network costs nothing here (its output stays what it is), so that only the sampler is timed. Bytes per
-   step are counted from the plan: every buffer that a pass reads or writes, once each. "checked" also looks
-   for NaN and infinity in the network's output, which reads it once more. */
+     steps large [millions]   time per evaluation of long vectors against the time in which the best plain loop moves the
+                              same minimum of bytes: each buffer that a pass reads, or writes, once. "checked" also looks
+                              for NaN and infinity in the network's output, which reads it once more.
+     steps small              time per evaluation of short vectors above that of the same arithmetic written by hand.
+     steps threads [millions] the same as large, by threads (compile with -fopenmp).
+
+   The network costs nothing here: its output stays what it is. Times are the best of several, taken in turns; where one
+   thread works, the processor's time, so that other programs disturb less. */
 #define DIFFKIT_IMPLEMENTATION
 #include "diffkit.h"
 
@@ -11,124 +16,302 @@
 #include <string.h>
 #include <time.h>
 
+/* Seconds since the first call, in which a double holds nanoseconds, or the processor's time. */
+static int by_processor;
 static double now(void) {
+    static time_t first;
     struct timespec t;
+    if (by_processor) return (double)clock() / CLOCKS_PER_SEC;
     timespec_get(&t, TIME_UTC);
-    return (double)t.tv_sec + 1e-9 * (double)t.tv_nsec;
+    if (!first) first = t.tv_sec;
+    return (double)(t.tv_sec - first) + 1e-9 * (double)t.tv_nsec;
 }
 
-/* Bytes that the passes of a plan must move for n elements. */
-static double plan_bytes(const dk_plan *p, double n) {
-    double vectors = 0;
-    for (int i = 0; i < p->passes; i++) {
-        const dk_pass *pass = &p->pass[i];
-        for (int slot = 0; slot <= p->buffers; slot++) {
-            int read = 0, written = 0;
-            for (int k = pass->first; k < pass->first + pass->count; k++) {
-                const dk_row *row = &p->row[k];
-                for (int j = row->first; j < row->first + row->count; j++) {
-                    const dk_value *v = &p->value[p->term[j].value];
-                    if (v->kind == DK_VALUE_BUFFER && v->slot == slot && !written) read = 1;
-                }
-                const dk_value *dst = &p->value[row->dst];
-                if (dst->kind == DK_VALUE_BUFFER && dst->slot == slot) written = 1;
+static void fail(const char *message) {
+    fprintf(stderr, "%s\n", message);
+    exit(1);
+}
+
+/* A plan and a run's memory. */
+typedef struct subject {
+    dk_config c;
+    dk_plan plan;
+    dk_real *x;
+    void *memory;
+    size_t bytes;
+} subject;
+
+static void prepare(subject *s, const char *sampler, dk_prediction prediction, dk_number number, size_t n,
+                    int threads, int steps) {
+    memset(s, 0, sizeof *s);
+    if (prediction == DK_PREDICT_EPS) s->c.schedule = dk_edm(0.01, 10);
+    s->c.sampler = dk_sampler_named(sampler), s->c.prediction = prediction, s->c.number = number;
+    s->c.steps = steps, s->c.dim = n, s->c.start = DK_START_STATE, s->c.unchecked = 1, s->c.threads = threads;
+    if (dk_record(&s->plan, &s->c)) fail(dk_message(&s->c));
+    s->bytes = dk_workspace_size(&s->plan, &s->c);
+    s->x = (dk_real *)malloc(n * sizeof *s->x);
+    s->memory = malloc(s->bytes);
+    if (!s->x || !s->memory) fail("not enough memory");
+    memset(s->memory, 0, s->bytes); /* pages must exist before they are timed */
+}
+
+static void release(subject *s) {
+    free(s->x), free(s->memory);
+    dk_plan_free(&s->plan);
+}
+
+static void begin(subject *s, dk_run *run) {
+    for (size_t i = 0; i < s->c.dim; i++) s->x[i] = (dk_real)1 + (dk_real)(i % 7);
+    if (dk_begin_plan(run, &s->plan, &s->c, s->x, s->memory, s->bytes)) fail(dk_message(&s->c));
+}
+
+/* Seconds for one run. */
+static double time_run(subject *s) {
+    dk_run run;
+    dk_eval eval;
+    begin(s, &run);
+    double start = now();
+    while (dk_next(&run, &eval)) {
+    }
+    double seconds = now() - start;
+    dk_end(&run);
+    return seconds;
+}
+
+/* ----------------------------------------------------------------- the plain loop over the same bytes */
+
+/* The buffers that a pass reads before it writes them, and those that it writes. A buffer of 16 bits counts as
+   floats, half as many. */
+typedef struct streams {
+    float *read[16], *write[16];
+    int halves_read, halves_written, reads, writes; /* those of 16 bits come first */
+} streams;
+
+static float *stream_of(const dk_run *run, const dk_value *v) {
+    if (v->kind == DK_VALUE_HALF) return (float *)(void *)(run->halves + (size_t)v->slot * run->size);
+    return v->kind != DK_VALUE_BUFFER ? NULL
+           : v->slot                  ? (float *)run->buffers + (size_t)(v->slot - 1) * run->size
+                                      : (float *)run->x;
+}
+
+static int among(float *const *list, int n, const float *p) {
+    for (int i = 0; i < n; i++)
+        if (list[i] == p) return 1;
+    return 0;
+}
+
+static streams streams_of(const dk_run *run, const dk_pass *pass) {
+    streams s;
+    memset(&s, 0, sizeof s);
+    for (int kind = DK_VALUE_HALF; kind >= DK_VALUE_BUFFER; kind--) {
+        for (int k = pass->first; k < pass->first + pass->count; k++) {
+            const dk_row *row = &run->plan->row[k];
+            for (int j = row->first; j <= row->first + row->count; j++) {
+                int written = j == row->first + row->count;
+                const dk_value *v = &run->plan->value[written ? row->dst : run->plan->term[j].value];
+                float *p = stream_of(run, v);
+                if (!p || v->kind != kind || among(s.write, s.writes, p)) continue;
+                if (written) s.write[s.writes++] = p;
+                else if (!among(s.read, s.reads, p)) s.read[s.reads++] = p;
             }
-            vectors += read + written;
         }
+        if (kind == DK_VALUE_HALF) s.halves_read = s.reads, s.halves_written = s.writes;
     }
-    return vectors * n * sizeof(dk_real);
+    return s;
 }
 
-/* Seconds for one run of a plan; the best of several. */
-static double time_run(const dk_plan *plan, dk_config *c, dk_real *x, void *memory, size_t bytes,
-                       int repeats) {
-    double best = 1e30;
-    for (int i = 0; i < repeats; i++) {
-        dk_run run;
-        dk_eval eval;
-        if (dk_begin_plan(&run, plan, c, x, memory, bytes)) {
-            fprintf(stderr, "%s\n", dk_message(c));
-            exit(1);
-        }
+enum { WIDTH = 16, BLOCK = 2 * WIDTH };
+
+#if defined(__clang__)
+#define APART _Pragma("clang loop vectorize(assume_safety) unroll(disable)")
+#else
+#define APART _Pragma("GCC ivdep")
+#endif
+
+/* Nothing but loads, additions and stores: all counts are constants where these are called. WIDTH elements from i on, and as
+   many of a stream of 16 bits, which counts in floats, from `half` on. */
+static inline void move_block(const streams *s, size_t i, size_t half, int half_read, int reads,
+                              int half_written, int writes) {
+    const float *h = s->read[0] + half, *const *read = (const float *const *)(s->read + s->halves_read);
+    const float *r0 = read[0] + i, *r1 = read[reads > 1] + i, *r2 = read[reads > 2 ? 2 : 0] + i,
+                *r3 = read[reads > 3 ? 3 : 0] + i, *r4 = read[reads > 4 ? 4 : 0] + i,
+                *r5 = read[reads > 5 ? 5 : 0] + i;
+    float *k = s->write[0] + half, *const *write = s->write + s->halves_written;
+    float *w0 = write[0] + i, *w1 = write[writes > 1] + i, *w2 = write[writes > 2 ? 2 : 0] + i;
+    APART
+    for (int j = 0; j < WIDTH; j++) {
+        float v = 0.25f;
+        if (reads > 0) v += r0[j];
+        if (reads > 1) v += r1[j];
+        if (reads > 2) v += r2[j];
+        if (reads > 3) v += r3[j];
+        if (reads > 4) v += r4[j];
+        if (reads > 5) v += r5[j];
+        if (half_read) v += h[j];
+        if (writes > 0) w0[j] = v;
+        if (writes > 1) w1[j] = v;
+        if (writes > 2) w2[j] = v;
+        if (half_written) k[j] = v;
+    }
+}
+
+static inline void move_streams(const streams *s, size_t first, size_t end, int half_read, int reads,
+                                int half_written, int writes) {
+    for (size_t i = first; i + BLOCK <= end; i += BLOCK) {
+        move_block(s, i, i / 2, half_read, reads, half_written, writes);
+        move_block(s, i + WIDTH, 0, 0, reads, 0, writes);
+    }
+}
+
+static void move(const streams *s, size_t first, size_t end) {
+    int full_reads = s->reads - s->halves_read, full_writes = s->writes - s->halves_written;
+#define CASE(h, r, k, w)                                                                      \
+    if (s->halves_read == h && full_reads == r && s->halves_written == k && full_writes == w) \
+        move_streams(s, first, end, h, r, k, w);                                              \
+    else
+#define CASES_W(h, r, k) CASE(h, r, k, 0) CASE(h, r, k, 1) CASE(h, r, k, 2) CASE(h, r, k, 3)
+#define CASES_R(h, k) \
+    CASES_W(h, 0, k)  \
+    CASES_W(h, 1, k) CASES_W(h, 2, k) CASES_W(h, 3, k) CASES_W(h, 4, k) CASES_W(h, 5, k) CASES_W(h, 6, k)
+    CASES_R(0, 0) CASES_R(0, 1) CASES_R(1, 0) CASES_R(1, 1) fail("a pass with more buffers than foreseen");
+}
+
+/* Seconds in which plain loops move what the passes of a run must; *bytes says how much that is. */
+static double time_plain(subject *s, double *bytes) {
+    dk_run run;
+    double seconds = 0;
+    int parts = s->c.threads;
+    begin(s, &run);
+    *bytes = 0;
+    for (int i = 0; i < s->plan.passes; i++) {
+        streams t = streams_of(&run, &s->plan.pass[i]);
+        *bytes += (double)run.size * (4.0 * (t.reads + t.writes) - 2.0 * (t.halves_read + t.halves_written));
         double start = now();
-        while (dk_next(&run, &eval)) {
-        }
-        double seconds = now() - start;
-        if (seconds < best) best = seconds;
-        dk_end(&run);
+#ifdef _OPENMP
+#pragma omp parallel for num_threads(parts)
+#endif
+        for (int k = 0; k < parts; k++)
+            move(&t, run.size / BLOCK * (size_t)k / (size_t)parts * BLOCK,
+                 run.size / BLOCK * (size_t)(k + 1) / (size_t)parts * BLOCK);
+        seconds += now() - start;
     }
-    return best;
+    dk_end(&run);
+    return seconds;
 }
 
-static double time_memcpy(char *to, char *from, size_t bytes, int repeats) {
-    double best = 1e30;
-    int copies = bytes < (1 << 20) ? (1 << 20) / (int)bytes : 4;
-    for (int i = 0; i < repeats && i < 200; i++) {
-        double start = now();
-        for (int k = 0; k < copies; k++) {
-            memcpy(to, from, bytes);
-            from[k % 8] = to[bytes - 1]; /* so that no copy can be left out */
+static const char *const numbers[] = {"float", "fp16", "bf16"};
+static const char *const samplers[] = {"euler", "heun", "dpmpp_2m", "unipc", "dpmpp_2m_sde"};
+enum { SAMPLERS = sizeof samplers / sizeof samplers[0] };
+
+/* Best times in turns: unchecked, checked, plain. */
+static void measure(subject *s, int repeats, double best[3], double *bytes) {
+    for (int k = 0; k < 3; k++) best[k] = 1e30;
+    for (int i = 0; i < repeats; i++)
+        for (int k = 0; k < 3; k++) {
+            s->c.unchecked = k == 0;
+            double seconds = k == 2 ? time_plain(s, bytes) : time_run(s);
+            if (seconds < best[k]) best[k] = seconds;
         }
-        double seconds = (now() - start) / copies;
-        if (seconds < best) best = seconds;
-    }
-    return best;
 }
 
-/* Euler on flow matching by hand: x += h F, the whole of what must be done. */
-static double time_by_hand(dk_real *x, const dk_real *F, size_t n, int steps, int repeats) {
-    double best = 1e30;
-    volatile dk_real h = (dk_real)-0.05;
-    for (int i = 0; i < repeats; i++) {
-        double start = now();
-        for (int k = 0; k < steps; k++) {
-            dk_real step = h;
-            for (size_t j = 0; j < n; j++) x[j] += step * F[j];
-        }
-        double seconds = (now() - start) / steps;
-        if (seconds < best) best = seconds;
-    }
-    return best;
+static void large(size_t n, const int *threads, int counts) {
+    printf("%-14s %-9s %-6s %7s %12s %10s %10s %8s %8s\n", "sampler", "predicts", "number", "threads",
+           "ms per eval", "bytes/x", "GB/s", "/ plain", "checked");
+    for (int k = 0; k < SAMPLERS; k++)
+        for (int eps = 0; eps < 1; eps++)
+            for (int number = 0; number < DK_NUMBER_COUNT; number++)
+                for (int t = 0; t < counts; t++) {
+                    subject s;
+                    double best[3], bytes;
+                    by_processor = threads[t] == 1;
+                    prepare(&s, samplers[k], eps ? DK_PREDICT_EPS : DK_PREDICT_VELOCITY, (dk_number)number, n,
+                            threads[t], 6);
+                    measure(&s, 25, best, &bytes);
+                    printf("%-14s %-9s %-6s %7d %12.3f %10.2f %10.1f %8.2f %8.2f\n", samplers[k],
+                           eps ? "eps" : "velocity", numbers[number], threads[t],
+                           best[0] / s.plan.calls * 1e3, bytes / s.plan.calls / (double)n,
+                           bytes / best[0] * 1e-9, best[0] / best[2], best[1] / best[2]);
+                    fflush(stdout);
+                    release(&s);
+                }
 }
 
-int main(void) {
-    static const char *const samplers[] = {"euler", "heun", "dpmpp_2m", "dpmpp_2m_sde"};
-    static const size_t sizes[] = {64, 16 << 10, 16 << 20};
-    const int steps = 20;
-    printf("%-14s %10s %14s %12s %14s %14s\n", "sampler", "floats", "time/eval", "bytes/eval", "x memcpy",
-           "x memcpy");
-    printf("%-14s %10s %14s %12s %14s %14s\n", "", "", "(unchecked)", "(plan)", "(unchecked)", "(checked)");
-    for (size_t s = 0; s < sizeof sizes / sizeof *sizes; s++) {
-        size_t n = sizes[s];
-        int repeats = n < 1000 ? 2000 : n < 100000 ? 200 : 3;
-        dk_real *x = (dk_real *)calloc(n, sizeof *x), *y = (dk_real *)calloc(n, sizeof *y);
-        if (!x || !y) return 1;
-        memset(x, 1, n * sizeof *x), memset(y, 1, n * sizeof *y); /* pages must exist before they are timed */
-        double copy =
-            time_memcpy((char *)y, (char *)x, n * sizeof *x, repeats) / (2.0 * (double)(n * sizeof *x));
-        for (size_t k = 0; k < sizeof samplers / sizeof *samplers; k++) {
-            dk_config c;
-            dk_plan plan;
-            memset(&c, 0, sizeof c), memset(&plan, 0, sizeof plan);
-            c.schedule = dk_flow(1), c.sampler = dk_sampler_named(samplers[k]), c.steps = steps, c.dim = n;
-            c.start = DK_START_STATE;
-            if (dk_record(&plan, &c)) return 1;
-            size_t bytes = dk_workspace_size(&plan, &c);
-            void *memory = calloc(1, bytes);
-            if (!memory) return 1;
-            double moved = plan_bytes(&plan, (double)n), seconds[2];
-            for (c.unchecked = 0; c.unchecked < 2; c.unchecked++)
-                seconds[c.unchecked] = time_run(&plan, &c, x, memory, bytes, repeats);
-            printf("%-14s %10zu %11.3f us %12.0f %14.2f %14.2f\n", samplers[k], n,
-                   seconds[1] / plan.calls * 1e6, moved / plan.calls, seconds[1] / (moved * copy),
-                   seconds[0] / (moved * copy));
-            free(memory);
-            dk_plan_free(&plan);
-        }
-        double hand = time_by_hand(x, y, n, steps, repeats);
-        printf("%-14s %10zu %11.3f us %12zu %14.2f\n", "euler by hand", n, hand * 1e6, 3 * n * sizeof *x,
-               hand / (3.0 * (double)(n * sizeof *x) * copy));
-        free(x), free(y);
+/* ------------------------------------------------------------------------------------ short vectors */
+
+/* The rows of a plan by hand: every coefficient known, every loop written out. Euler on flow matching. */
+static void euler_by_hand(dk_real *restrict x, const dk_real *restrict F, size_t n, const double *c) {
+    dk_real d_x = (dk_real)c[0], d_f = (dk_real)c[1], a = (dk_real)c[2], b = (dk_real)c[3];
+    for (size_t i = 0; i < n; i++) {
+        dk_real D = d_x * x[i] + d_f * F[i];
+        x[i] = a * x[i] + b * D;
     }
+}
+
+/* DPM-Solver++ 2M. */
+static void dpmpp_2m_by_hand(dk_real *restrict x, const dk_real *restrict F, dk_real *restrict old, size_t n,
+                             const double *c) {
+    dk_real d_x = (dk_real)c[0], d_f = (dk_real)c[1], a = (dk_real)c[2], b = (dk_real)c[3], p = (dk_real)c[4];
+    for (size_t i = 0; i < n; i++) {
+        dk_real D = d_x * x[i] + d_f * F[i];
+        x[i] = a * x[i] + b * D + p * old[i];
+        old[i] = D;
+    }
+}
+
+static double time_by_hand(int multistep, dk_real *x, const dk_real *F, dk_real *old, size_t n, int steps) {
+    static volatile double coefficients[5] = {1, -0.5, 0.9, 0.1, 0.01};
+    double start = now();
+    for (int i = 0; i < steps; i++) {
+        double c[5];
+        for (int k = 0; k < 5; k++) c[k] = coefficients[k];
+        if (multistep) dpmpp_2m_by_hand(x, F, old, n, c);
+        else euler_by_hand(x, F, n, c);
+    }
+    return now() - start;
+}
+
+static void small(void) {
+    by_processor = 0;
+    static const size_t sizes[] = {16, 112, 1024, 16384};
+    printf("%-14s %8s %14s %12s %12s %12s\n", "sampler", "floats", "ns per eval", "checked", "by hand",
+           "overhead");
+    for (int k = 0; k < SAMPLERS; k++)
+        for (size_t i = 0; i < sizeof sizes / sizeof *sizes; i++) {
+            size_t n = sizes[i];
+            subject s;
+            int hand = k == 0 || k == 2, repeats = n < 10000 ? 5000 : 500;
+            double best[3] = {1e30, 1e30, 1e30};
+            dk_real *v = (dk_real *)calloc(3 * n, sizeof *v);
+            if (!v) fail("not enough memory");
+            prepare(&s, samplers[k], DK_PREDICT_VELOCITY, DK_NUMBER_REAL, n, 1, 20);
+            for (int r = 0; r < repeats; r++)
+                for (int j = 0; j < 3; j++) {
+                    s.c.unchecked = j == 0;
+                    for (size_t m = 0; m < n; m++) v[m] = 1, v[n + m] = 2;
+                    double seconds = j < 2  ? time_run(&s)
+                                     : hand ? time_by_hand(k == 2, v, v + n, v + 2 * n, n, s.plan.calls)
+                                            : 0;
+                    if (seconds < best[j]) best[j] = seconds;
+                }
+            double calls = s.plan.calls * 1e-9;
+            printf("%-14s %8zu %14.1f %12.1f", samplers[k], n, best[0] / calls, best[1] / calls);
+            if (hand) printf(" %12.1f %12.1f", best[2] / calls, (best[0] - best[2]) / calls);
+            printf("\n");
+            free(v);
+            release(&s);
+        }
+}
+
+int main(int argc, char **argv) {
+    const char *what = argc > 1 ? argv[1] : "";
+    size_t n = (argc > 2 ? (size_t)atoi(argv[2]) : 16) << 20;
+    static const int threads[] = {1, 2, 4, 8};
+    int counts = 1;
+#ifdef _OPENMP
+    while (counts < 4 && threads[counts] <= omp_get_num_procs()) counts++;
+#endif
+    if (!*what || !strcmp(what, "small")) small();
+    if (!*what || !strcmp(what, "large")) large(n, threads, 1);
+    if (!strcmp(what, "threads")) large(n, threads, counts);
     return 0;
 }

@@ -24,6 +24,7 @@ SAN="-O1 -g -fsanitize=address,undefined -fno-sanitize-recover=all -fno-omit-fra
 run gcc-float-sanitized CC=gcc CFLAGS="$SAN"
 run gcc-double CC=gcc REAL=double
 run gcc-float-O3-native CC=gcc CFLAGS="-O3 -march=native"
+run gcc-float-openmp CC=gcc CFLAGS="-O2 -fopenmp"
 run gcc-float-static CC=gcc CFLAGS="-O2 -DDK_STATIC"
 run g++-float CC=g++ STD=c++11
 run clang-double-sanitized CC=clang REAL=double CFLAGS="$SAN"

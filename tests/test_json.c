@@ -149,15 +149,15 @@ static void prediction_condition_and_sampler_are_set(void **state) {
     assert_string_equal(r.more.ignored, "who");
 }
 
-static void clipping_is_handed_on(void **state) {
+static void clipping_is_set_and_thresholding_handed_on(void **state) {
     (void)state;
     reading r = read_string("{\"_class_name\": \"DDIMScheduler\", \"clip_sample_range\": 2.5}");
-    assert_true(r.more.clip == 2.5 && r.more.quantile == 0);
+    assert_true(r.c.clip == 2.5 && r.more.quantile == 0);
     r = read_string(
         "{\"_class_name\": \"DDPMScheduler\", \"thresholding\": true, \"sample_max_value\": 1.5}");
-    assert_true(r.more.clip == 0 && r.more.quantile == 0.995 && r.more.clip_most == 1.5);
+    assert_true(r.c.clip == 0 && r.more.quantile == 0.995 && r.more.quantile_most == 1.5);
     r = read_string("{\"_class_name\": \"EulerDiscreteScheduler\", \"clip_sample\": true}");
-    assert_true(r.more.clip == 0);
+    assert_true(r.c.clip == 0);
     assert_string_equal(r.more.ignored, "clip_sample");
 }
 
@@ -430,8 +430,7 @@ static void check_written(const char *text, int steps, double mu) {
     if (dkp_apart(&r.c, &again.c)) fail_msg("%s: read as another config after %s", written, text);
     assert_string_equal(again.more.class_name, r.more.class_name);
     assert_string_equal(again.more.ignored, "");
-    assert_true(again.more.clip == r.more.clip && again.more.quantile == r.more.quantile &&
-                again.more.clip_most == r.more.clip_most);
+    assert_true(again.more.quantile == r.more.quantile && again.more.quantile_most == r.more.quantile_most);
 }
 
 static void what_is_read_can_be_written(void **state) {
@@ -509,7 +508,7 @@ int main(void) {
         cmocka_unit_test(every_class_reads_with_its_defaults),
         cmocka_unit_test(class_defaults_are_values),
         cmocka_unit_test(prediction_condition_and_sampler_are_set),
-        cmocka_unit_test(clipping_is_handed_on),
+        cmocka_unit_test(clipping_is_set_and_thresholding_handed_on),
         cmocka_unit_test(dynamic_shift_follows_the_image),
         cmocka_unit_test(trained_betas_fill_the_callers_table),
         cmocka_unit_test(refusals_name_key_and_value),

@@ -1,0 +1,203 @@
+/* Long vectors worked on in parts: results do not depend on how many there are, nor on who works on them. */
+#include "check.h"
+
+/* Tasks from the last to the first, one after the other; remembers the most that it was asked for. */
+static int most_tasks, parallel_calls;
+static void backwards(void *user, int n, void (*task)(void *arg, int i), void *arg) {
+    assert_ptr_equal(user, &most_tasks);
+    parallel_calls++;
+    if (n > most_tasks) most_tasks = n;
+    for (int i = n; i-- > 0;) task(arg, i);
+}
+
+/* By threads, where there are any; clang's and gcc's -fsanitize=thread looks at them. */
+#if defined(__unix__) || defined(__APPLE__)
+#include <pthread.h>
+typedef struct job {
+    void (*task)(void *arg, int i);
+    void *arg;
+    int i;
+} job;
+static void *work(void *v) {
+    job *j = (job *)v;
+    j->task(j->arg, j->i);
+    return NULL;
+}
+static void by_threads(void *user, int n, void (*task)(void *arg, int i), void *arg) {
+    enum { MOST = 8 };
+    pthread_t thread[MOST];
+    job jobs[MOST];
+    (void)user;
+    assert_true(n <= MOST);
+    for (int i = 0; i < n; i++) {
+        jobs[i].task = task, jobs[i].arg = arg, jobs[i].i = i;
+        assert_int_equal(pthread_create(&thread[i], NULL, work, &jobs[i]), 0);
+    }
+    for (int i = 0; i < n; i++) pthread_join(thread[i], NULL);
+}
+#else
+#define by_threads backwards
+#endif
+
+/* 70,003 numbers in two samples: long enough for parts, with an odd end and a border between samples within a tile. */
+enum { BATCH = 2, DIM = 35001, SIZE = BATCH * DIM };
+
+static int network(void *user, const dk_eval *e) {
+    dk_number number = *(const dk_number *)user;
+    for (size_t i = 0; i < SIZE; i++) {
+        dk_real x, F, G;
+        if (number) dk_from_half(number, e->input_half + i, &x, 1);
+        else x = e->input[i];
+        F = (x - (dk_real)e->t) / (1 + x * x), G = F / 2;
+        if (number) dk_to_half(number, &F, e->output_half + i, 1);
+        else e->output[i] = F;
+        if (e->uncond_output) e->uncond_output[i] = G;
+        if (e->uncond_output_half) dk_to_half(number, &G, e->uncond_output_half + i, 1);
+    }
+    return 0;
+}
+
+static dk_config long_config(const char *sampler, int steps) {
+    dk_config c = check_config("vp", sampler, steps);
+    c.batch = BATCH, c.dim = DIM, c.prediction = DK_PREDICT_V, c.parallel_user = &most_tasks;
+    return c;
+}
+
+static void parts_change_no_result(void **state) {
+    static const char *const samplers[] = {"euler",     "dpmpp_2m",     "dpmpp_2m_sde",
+                                           "edm_churn", "euler_cfg_pp", "predictor_corrector",
+                                           "rk45",      "dpm_adaptive"};
+    const dk_parallel_fn ways[] = {backwards, by_threads,
+                                   NULL}; /* NULL: OpenMP, or one part after the other */
+    static dk_real want[SIZE], got[SIZE];
+    (void)state;
+    for (size_t k = 0; k < sizeof samplers / sizeof samplers[0]; k++) {
+        dk_number number = (dk_number)(k % 3);
+        dk_config c = long_config(samplers[k], 3);
+        c.number = number, c.threads = 1;
+        if (dk_sample(&c, network, &number, want)) fail_msg("%s: %s", samplers[k], dk_message(&c));
+        for (int threads = 2; threads <= 7; threads += 5)
+            for (int way = 0; way < 3; way++) {
+                c.threads = threads, c.parallel = ways[way];
+                most_tasks = 0;
+                if (dk_sample(&c, network, &number, got)) fail_msg("%s: %s", samplers[k], dk_message(&c));
+                if (way == 0) assert_int_equal(most_tasks, threads);
+                for (size_t i = 0; i < SIZE; i++)
+                    if (memcmp(&got[i], &want[i], sizeof *got))
+                        fail_msg("%s, %d threads: element %zu is %.9g, not %.9g", samplers[k], threads, i,
+                                 (double)got[i], (double)want[i]);
+            }
+    }
+}
+
+static void every_part_has_memory_of_its_own(void **state) {
+    static dk_real x[SIZE];
+    dk_number number = DK_NUMBER_REAL;
+    dk_plan plan;
+    (void)state;
+    memset(&plan, 0, sizeof plan);
+    dk_config c = long_config("dpmpp_2m_sde", 3);
+    assert_int_equal(dk_record(&plan, &c), DK_OK);
+    c.threads = 1;
+    size_t one = dk_workspace_size(&plan, &c);
+    c.threads = 5;
+    size_t five = dk_workspace_size(&plan, &c), tile = 1024 * sizeof(dk_real);
+    assert_true(plan.locals > 0);
+    assert_true(five - one >= 4 * (size_t)plan.locals * tile &&
+                five - one < 4 * (size_t)plan.locals * tile + 200);
+    unsigned char *memory = (unsigned char *)malloc(five + 32); /* exactly as much is used */
+    memset(memory, 0xA5, five + 32);
+    dk_run run;
+    c.parallel = backwards;
+    assert_int_equal(dk_begin_plan(&run, &plan, &c, x, memory, five), DK_OK);
+    assert_int_equal(dk_continue(&run, network, &number), DK_OK);
+    dk_end(&run);
+    for (int i = 0; i < 32; i++) assert_int_equal(memory[five + (size_t)i], 0xA5);
+    assert_int_equal(dk_begin_plan(&run, &plan, &c, x, memory, five - 1), DK_ERROR_MEMORY);
+    free(memory);
+    dk_plan_free(&plan);
+}
+
+static void short_vectors_are_worked_on_alone(void **state) {
+    static dk_real x[1000];
+    dk_config c = check_config("vp", "euler", 3);
+    dk_run run;
+    dk_eval e;
+    (void)state;
+    c.dim = 1000, c.prediction = DK_PREDICT_V, c.threads = 4, c.parallel = backwards,
+    c.parallel_user = &most_tasks;
+    parallel_calls = 0;
+    assert_int_equal(dk_begin(&run, &c, x, NULL, 0), DK_OK);
+    while (dk_next(&run, &e))
+        for (int i = 0; i < 1000; i++) e.output[i] = 0;
+    assert_int_equal(run.status, DK_OK);
+    assert_int_equal(parallel_calls, 0);
+    dk_end(&run);
+}
+
+/* The first of several, whichever part finds its own first. */
+static void the_first_bad_number_is_named(void **state) {
+    static dk_real x[SIZE];
+    static const size_t bad[] = {69999, 5, 40000, 34999, 1023, 1024, SIZE - 1, 0};
+    (void)state;
+    for (int number = 0; number < 2; number++) {
+        dk_config c = long_config("euler", 3);
+        dk_number kind = (dk_number)number;
+        dk_run run;
+        dk_eval e;
+        c.threads = 3, c.parallel = backwards, c.number = kind;
+        assert_int_equal(dk_begin(&run, &c, x, NULL, 0), DK_OK);
+        assert_int_equal(dk_next(&run, &e), 1);
+        network(&kind, &e);
+        size_t first = SIZE;
+        for (size_t i = 0; i < sizeof bad / sizeof bad[0]; i++) {
+            char place[80];
+            if (number) e.output_half[bad[i]] = 0x7C00;
+            else e.output[bad[i]] = (dk_real)NAN;
+            if (bad[i] < first) first = bad[i];
+            assert_int_equal(dk_next(&run, &e), 0);
+            assert_int_equal(run.status, DK_ERROR_NOT_FINITE);
+            snprintf(place, sizeof place, "sample %d, element %d", (int)(first / DIM), (int)(first % DIM));
+            if (!strstr(run.message, place)) fail_msg("%s, not %s", run.message, place);
+            assert_int_equal(dk_next(&run, &e), 1);
+        }
+        dk_end(&run);
+    }
+}
+
+/* Sums over chunks against one long sum. */
+static void norms_are_those_of_the_whole_sample(void **state) {
+    static dk_real v[2 * SIZE];
+    (void)state;
+    static const size_t dims[] = {1, 5, 16, 1024, 1025, DIM, SIZE};
+    for (size_t k = 0; k < sizeof dims / sizeof dims[0]; k++) {
+        size_t n = dims[k];
+        double sum = 0, chunk = (double)dkp_chunk(n);
+        for (size_t i = 0; i < n; i++)
+            v[i] = (dk_real)((double)(i * 7919 % 1000) / 500 - 1), sum += (double)v[i] * (double)v[i];
+        check_near(dkp_norm(v, n), sqrt(sum), 1e-13, "norm");
+        assert_true((double)n / chunk <= 64);
+    }
+}
+
+static void wrong_threads_are_refused(void **state) {
+    static dk_real x[SIZE];
+    dk_number number = DK_NUMBER_REAL;
+    dk_config c = long_config("euler", 3);
+    (void)state;
+    c.threads = -1;
+    assert_int_equal(dk_sample(&c, network, &number, x), DK_ERROR_CONFIG);
+    assert_string_equal(dk_message(&c), "threads = -1: must be 0 .. 65536");
+}
+
+int main(void) {
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(parts_change_no_result),
+        cmocka_unit_test(every_part_has_memory_of_its_own),
+        cmocka_unit_test(short_vectors_are_worked_on_alone),
+        cmocka_unit_test(the_first_bad_number_is_named),
+        cmocka_unit_test(norms_are_those_of_the_whole_sample),
+        cmocka_unit_test(wrong_threads_are_refused),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
