@@ -5910,6 +5910,8 @@ DK_API dk_status dk_config_named(dk_config *c, const char *name) {
     X(snr, 'r', "", sampler.snr)                                                                            \
     X(correct_steps, 'w', "", sampler.langevin_steps)                                                       \
     X(sampling_eps, 'r', "", schedule.t_min)                                                                \
+    X(beta_min, 'r', "", schedule.beta_min)                                                                 \
+    X(beta_max, 'r', "", schedule.beta_max)                                                                 \
     X(scaler, 'r', "", message)                                                                             \
     X(s, 'r', "", schedule.cosine_offset)
 enum {
@@ -6333,6 +6335,18 @@ static dk_status dkp_say_ve(dkp_job *j) {
     return DK_OK;
 }
 
+static dk_status dkp_say_vp_sde(dkp_job *j) {
+    double low = DKP_SAYS(beta_min), high = DKP_SAYS(beta_max), least = DKP_SAYS(sampling_eps);
+    if (!(low > 0)) return DKP_REFUSE(beta_min, "> 0");
+    if (!(high >= low) || !dkp_finite(high)) return DKP_REFUSE(beta_max, "at least beta_min");
+    if (!(least >= 0 && least < 1)) return DKP_REFUSE(sampling_eps, ">= 0 and < 1");
+    j->c->schedule = dk_vp(low, high);
+    j->c->schedule.t_min = least;
+    j->c->prediction = DK_PREDICT_EPS, j->c->condition = DK_CONDITION_T;
+    j->c->grid.spacing = DK_SPACING_UNIFORM, j->c->grid.final = DK_FINAL_ZERO;
+    return DK_OK;
+}
+
 /* Timesteps from 0 on. */
 static dk_status dkp_say_repaint_levels(dkp_job *j) {
     DKP_SAYS(timestep_spacing) = 0;
@@ -6577,6 +6591,7 @@ static const dkp_class dkp_classes[] = {
     {"CMStochasticIterativeScheduler", 0, dkp_say_consistency, dkp_say_noise, "num_train_timesteps=40 sigma_min=0.002 sigma_max=80 sigma_data=0.5 s_noise=1 rho=7 clip_denoised=true"},
     {"SCMScheduler", DKP_NO_SIGMAS | DKP_LISTS_LEVELS | DKP_LISTS_END, dkp_say_trigflow, dkp_say_nothing, "num_train_timesteps=1000 prediction_type=trigflow sigma_data=0.5"},
     {"ScoreSdeVeScheduler", DKP_LISTS_LEVELS | DKP_NO_FINAL, dkp_say_ve, dkp_say_nothing, "num_train_timesteps=2000 snr=0.15 sigma_min=0.01 sigma_max=1348 sampling_eps=0.00001 correct_steps=1"},
+    {"ScoreSdeVpScheduler", DKP_NO_SIGMAS | DKP_LISTS_LEVELS | DKP_NO_FINAL, dkp_say_vp_sde, dkp_say_nothing, "num_train_timesteps=2000 beta_min=0.1 beta_max=20 sampling_eps=0.001"},
     {"FlowMatchEulerDiscreteScheduler", 0, dkp_say_flow, dkp_say_flow_euler, DKP_FLOW_KEYS "stochastic_sampling=false"},
     {"FlowMatchHeunDiscreteScheduler", DKP_DOUBLED, dkp_say_flow, dkp_say_nothing, "num_train_timesteps=1000 shift=1"},
     {"FlowMatchLCMScheduler", 0, dkp_say_flow, dkp_say_nothing, DKP_FLOW_KEYS "scale_factors upscale_mode=bicubic"},
