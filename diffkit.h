@@ -19,9 +19,10 @@
    CONTENTS                                          search for the tag to jump there
        Document        >>idea  >>calling  >>rules  >>words  >>build
        Declarations    >>decl-status  >>decl-schedule  >>decl-model  >>decl-grid  >>decl-plan
-                       >>decl-sampler  >>decl-config  >>decl-run  >>decl-noise  >>decl-backend
+                       >>decl-sampler  >>decl-config  >>decl-json  >>decl-run  >>decl-noise
+                       >>decl-backend
        Implementation  >>text  >>noise  >>schedule  >>model  >>grid  >>recorder  >>samplers
-                       >>plan  >>control  >>executor  >>run
+                       >>json  >>plan  >>control  >>executor  >>run
 
    >>idea  ONE IDEA
        Every diffusion model destroys data the same way:
@@ -43,6 +44,8 @@
        hand. The run is a cursor over it.
 
    >>calling  THREE WAYS TO CALL IT
+       The config: by hand, or dk_config_from_json(&c, text, length) from a model's own file, or by its name:
+                   dk_config_for(&c, "sdxl").
        Blocking:   dk_sample(&c, denoise, user, x).
        Stepping:   no callback, and no allocation when you bring the memory:
                        dk_begin(&run, &c, x, memory, dk_run_size(&c));
@@ -160,11 +163,20 @@ typedef enum dk_family {
     DK_FAMILY_VP_DISCRETE,
     DK_FAMILY_SUB_VP,
     DK_FAMILY_COSINE,
+    DK_FAMILY_VP_COSINE,
     DK_FAMILY_CUSTOM,
     DK_FAMILY_COUNT
 } dk_family;
 
-typedef enum dk_betas { DK_BETAS_LINEAR, DK_BETAS_SCALED_LINEAR, DK_BETAS_COSINE } dk_betas;
+typedef enum dk_betas {
+    DK_BETAS_LINEAR,
+    DK_BETAS_SCALED_LINEAR, /* sqrt(beta) linear */
+    DK_BETAS_COSINE,        /* Nichol & Dhariwal 2021, cut at 0.999 */
+    DK_BETAS_SIGMOID, /* logit of beta's place between first and last linear from -6 to 6; GeoDiff, Xu et al. 2022 */
+    DK_BETAS_EXPONENTIAL, /* abar = exp(-12 t) */
+    DK_BETAS_LAPLACE,     /* lambda at quantiles of a Laplace distribution, cut at 0.999; Hang et al. 2024 */
+    DK_BETAS_COUNT
+} dk_betas;
 
 /* A user's schedule: fill alpha and sigma at t; alpha/sigma must fall strictly with t.
    d_alpha and d_sigma (d/dt) may be left alone: then they are taken by central differences. */
@@ -174,17 +186,21 @@ typedef void (*dk_schedule_fn)(void *user, double t, double *alpha, double *sigm
 /* A noise schedule is a plain value; make it with one of the functions below, then edit at will. */
 typedef struct dk_schedule {
     dk_family family;
-    const char *unknown;         /* set by dk_schedule_named for a name that does not exist, */
-    const char *nearest[3];      /* and names like it */
-    double t_min, t_max;         /* range of t that grids span; both 0: all of the family's range */
-    double shift;                /* flow: sigma = shift t / (1 + (shift - 1) t) */
-    double sigma_min, sigma_max; /* VE, EDM */
+    const char *unknown;    /* set by dk_schedule_named for a name that does not exist, */
+    const char *nearest[3]; /* and names like it */
+    double t_min, t_max;    /* range of t that grids span; both 0: all of the family's range */
+    double
+        shift; /* flow, VP discrete: multiplies sigma/alpha; 0: 1. Flow: sigma = shift t / (1 + (shift - 1) t) */
+    double sigma_min, sigma_max; /* VE, EDM; VP cosine: sigma/alpha stays between them, 0: no limit */
+    double cosine_offset;        /* VP cosine: s */
     double beta_min, beta_max;   /* VP and sub-VP: beta(t) = beta_min + t (beta_max - beta_min) */
     dk_betas betas;              /* VP discrete: how beta_first .. beta_last are spaced */
     int timesteps;               /* VP discrete: number of training timesteps T, t = 0 .. T-1; flow: 0, or
                                     the size of the table t = 1/T, 2/T .. 1 that some grids pick from */
     double beta_first, beta_last;
-    int zero_terminal_snr;        /* VP discrete: rescale so that alpha(T-1) = 0 (Lin et al. 2023) */
+    int zero_terminal_snr; /* VP discrete: rescale so that alpha(T-1) = 0 (Lin et al. 2023); 2: then
+                                     alpha(T-1) = 2^-12, as in some schedulers of diffusers */
+    int float_table;       /* VP discrete: 1 - beta and alpha^2 are rounded to float, as in models' tables */
     const double *alphas_cumprod; /* VP discrete from a table of T numbers, read while recording */
     dk_schedule_fn fn;            /* custom, with t from t_min (least noise) to t_max */
     void *user;
@@ -201,6 +217,9 @@ DK_API dk_schedule dk_ve(double sigma_min, double sigma_max);
 DK_API dk_schedule dk_edm(double sigma_min, double sigma_max);
 /* alpha^2 + sigma^2 = 1, dx = -beta(t)/2 x dt + sqrt(beta) dw, t in [0, 1]. Song et al. 2021, eq. 11. */
 DK_API dk_schedule dk_vp(double beta_min, double beta_max);
+/* alpha = cos(pi/2 (t + s)/(1 + s)) / cos(pi/2 s/(1 + s)), alpha^2 + sigma^2 = 1, t in [0, 1]. Nichol & Dhariwal 2021, eq. 17:
+   s = 0.008. */
+DK_API dk_schedule dk_vp_cosine_flow(double s);
 /* alpha as VP, sigma = 1 - alpha^2. Song et al. 2021, eq. 12. */
 DK_API dk_schedule dk_sub_vp(double beta_min, double beta_max);
 /* alpha = cos t, sigma = sin t, t in [0, pi/2]. Albergo & Vanden-Eijnden 2023; sCM's TrigFlow. */
@@ -253,6 +272,7 @@ typedef enum dk_condition {
     DK_CONDITION_FLOW,     /* sigma/(alpha + sigma) */
     DK_CONDITION_C_NOISE,  /* log(sigma/alpha)/4, Karras et al. 2022 */
     DK_CONDITION_LAMBDA,   /* log(alpha/sigma) */
+    DK_CONDITION_DATA,     /* alpha/(alpha + sigma) */
     DK_CONDITION_COUNT
 } dk_condition;
 
@@ -291,6 +311,7 @@ typedef enum dk_spacing {
     DK_SPACING_SD_TURBO,     /* table, the first of original_steps trailing ones, after `offset` of them */
     DK_SPACING_LCM,          /* table, every so-manyth of original_steps trailing ones, Luo et al. 2023 */
     DK_SPACING_GITS,         /* published levels for SD by `coefficient`, Chen et al. 2024 */
+    DK_SPACING_CRASH,        /* sine of the angle atan(sigma/alpha) = sin^2, v-diffusion */
     DK_SPACING_RESAMPLE, /* `levels`, level_count of them, resampled linearly in log u (or in t, lambda) */
     DK_SPACING_COUNT
 } dk_spacing;
@@ -305,6 +326,7 @@ typedef enum dk_final {
     DK_FINAL_MIN,     /* steps + 1 levels over the range, the last at its end */
     DK_FINAL_VALUE,   /* steps levels over the range, then noise level final_value */
     DK_FINAL_REPLACE, /* steps + 1 levels over the range, with sigma = 0 instead of the last */
+    DK_FINAL_LAST,    /* steps levels over the range or table, of which the last is the end: one step fewer */
     DK_FINAL_COUNT
 } dk_final;
 
@@ -331,10 +353,14 @@ typedef struct dk_grid {
     double shift_power;          /* before that it is raised to this power; 0: 1 */
     double terminal;             /* flow: 1 - u is then scaled so that the last level but the final one has
                                     this u; 0: it is not */
-    dk_rounding rounding;        /* of timesteps: LEADING, TRAILING, LINSPACE */
-    int offset;                  /* LEADING: added to each timestep; SD_TURBO: left out at the start */
-    int original_steps;          /* SD_TURBO; 0: 10. LCM; 0: 50 */
-    double beta_a, beta_b;       /* BETA, BETA_SIGMA: the distribution's alpha and beta; 0: 0.6 */
+    dk_rounding rounding;   /* of timesteps: LEADING, TRAILING, LINSPACE. VP discrete, other spacings with a
+                                    range: of the timestep that the network is told at a level, which stays where it is */
+    int spare;              /* so many more levels are laid out, and left out at the clean end */
+    int sigma_linear;       /* LINSPACE: between timesteps sigma/alpha is linear instead of its log */
+    double ceiling;         /* levels have at most this u; 0: no limit. diffusers' UniPC: 1 - 1e-6 */
+    int offset;             /* LEADING: added to each timestep; SD_TURBO: left out at the start */
+    int original_steps;     /* SD_TURBO; 0: 10. LCM; 0: 50 */
+    double beta_a, beta_b;  /* BETA, BETA_SIGMA: the distribution's alpha and beta; 0: 0.6 */
     double mean, deviation; /* LAPLACE: of log(sigma/alpha); 0: 0.5. LOGIT_NORMAL: of the logit; 0: 1.75 */
     double threshold;       /* LINEAR_QUADRATIC: where the linear part ends; 0: 0.025 */
     int linear_steps;       /* LINEAR_QUADRATIC: of the linear part; 0: half of all */
@@ -832,21 +858,23 @@ typedef int (*dk_progress_fn)(void *user, struct dk_run *run, const struct dk_ev
 
 /* Everything; zero is a sensible default wherever it says so. The library writes `message` only. */
 typedef struct dk_config {
-    dk_schedule schedule;         /* zero: flow matching */
-    dk_prediction prediction;     /* zero: by family */
-    double sigma_data;            /* EDM prediction; 0: 0.5 */
-    dk_schedule network_schedule; /* the schedule that the network was trained with, where it is not the
+    dk_schedule schedule;           /* zero: flow matching */
+    dk_prediction prediction;       /* zero: by family */
+    double sigma_data;              /* EDM prediction; 0: 0.5 */
+    dk_schedule network_schedule;   /* the schedule that the network was trained with, where it is not the
                                      sampler's: x is rescaled and levels are matched by sigma/alpha.
                                      Zero: the same, or sigma = t for EDM prediction */
-    dk_condition condition;       /* zero: by prediction and family */
-    double condition_scale;       /* 0: 1 */
-    dk_number number;             /* of the network's input and output; the state is in dk_real */
-    double clip;                  /* D is clipped to [-clip, clip]; 0: it is not */
-    dk_grid grid;                 /* zero: by family */
-    dk_sampler sampler;           /* zero: dpmpp_2m */
-    int steps;                    /* of the grid, 1 .. 1000000; time travel adds more to the plan */
-    size_t dim;                   /* numbers per sample, >= 1 */
-    int batch;                    /* samples, >= 1 (0: 1) */
+    dk_condition condition;         /* zero: by prediction and family */
+    double condition_scale;         /* 0: 1 */
+    dk_rounding condition_rounding; /* of the number that the network is told, after scaling */
+    int negated;        /* 1: the network predicts minus that: velocity towards data, EDM's raw v */
+    dk_number number;   /* of the network's input and output; the state is in dk_real */
+    double clip;        /* D is clipped to [-clip, clip]; 0: it is not */
+    dk_grid grid;       /* zero: by family */
+    dk_sampler sampler; /* zero: dpmpp_2m */
+    int steps;          /* of the grid, 1 .. 1000000; time travel adds more to the plan */
+    size_t dim;         /* numbers per sample, >= 1 */
+    int batch;          /* samples, >= 1 (0: 1) */
     dk_start start;
     /* Inpainting: where mask is 1 every step ends in `known`, noised to its level, where mask is 0 in what the sampler
        made, between in a mixture of both; Lugmayr et al. 2022, alg. 1. Each batch * dim numbers that stay the caller's
@@ -872,6 +900,60 @@ typedef struct dk_config {
 DK_API const char *dk_message(const dk_config *c);
 /* Checks every field and replaces defaults by what they stand for. */
 DK_API dk_status dk_resolve(dk_config *c);
+
+/* ------------------------------------------------------ >>decl-json  Models and their configuration files */
+
+/* What a scheduler_config.json of Hugging Face's diffusers says beyond a dk_config, and what reading one needs besides.
+   Zero is fine. */
+typedef struct dk_json {
+    /* To be given. Dynamic shifting: the shift follows from mu (exp(mu), or mu itself where the file says linear), which
+       pipelines compute from the image's size. Zero: from the number of image tokens (dk_shift_mu, between the file's
+       ends); neither: such a file is refused. */
+    double mu, tokens;
+    int to_zero; /* 1: flow levels from t = 1 to 0, as most pipelines hand them to FlowMatchEuler (Flux, Qwen-Image, LTX,
+                    HunyuanVideo); 0: as the file alone says, to 1/num_train_timesteps */
+    double
+        *table; /* memory for trained_betas: as many numbers as there are timesteps; must outlive recording */
+    int table_size;
+
+    /* What comes back. Dynamic thresholding is the network's caller's work: D is limited to the `quantile` of its size,
+       which counts as 1 .. quantile_most, and divided by it (Saharia et al. 2022). 0: none. */
+    double quantile, quantile_most;
+    const char *class_name; /* diffusers' class, without "Flax" */
+    char ignored
+        [DK_MESSAGE_SIZE]; /* keys that the class does not have, with ", " between them; a last ... for the rest */
+} dk_json;
+
+/* Sets schedules, prediction, condition, clip, grid and sampler to what the scheduler of such a file does; steps are to be set
+   before, since some settings follow from them, and all else stays. Keys that are missing have the class's defaults.
+   Anything may be read: an error names the key (or the byte) and leaves the config alone. Allocates nothing. */
+DK_API dk_status dk_config_from_json(struct dk_config *c, const char *text, size_t length);
+DK_API dk_status dk_config_from_json_with(struct dk_config *c, dk_json *more, const char *text,
+                                          size_t length);
+/* The other direction: a file that reads back as the same config, if there is one; of the class in `more`, where that
+   can say it. more may be NULL. Writes like dk_plan_text; 0 and a message if no class can say it. */
+DK_API size_t dk_config_to_json(struct dk_config *c, const dk_json *more, char *text, size_t size);
+/* The lists that the class in `more` would have for this config: timesteps, as the network is told them, and sigmas, the
+   final one included. Writes at most max, returns how many there are; 0: the class has none, or an error with a message.
+   They allocate. */
+DK_API int dk_json_timesteps(struct dk_config *c, const dk_json *more, double *out, int max);
+DK_API int dk_json_sigmas(struct dk_config *c, const dk_json *more, double *out, int max);
+
+/* A well-known model: what its own scheduler_config.json says, in words. */
+typedef struct dk_model_preset {
+    const char *name, *class_name;
+    const char *sampler;  /* NULL: the class's */
+    const char *settings; /* key=value, what differs from the class's defaults */
+    int steps;            /* customary */
+    double tokens;        /* of its customary image size, where the shift depends on it */
+    int to_zero;          /* as its pipeline does; see dk_json */
+    const char *about;
+} dk_model_preset;
+
+DK_API const dk_model_preset *dk_model_preset_at(int i); /* NULL past the end */
+/* The same as dk_config_from_json, by the model's name; steps 0: the customary number. */
+DK_API dk_status dk_config_for(struct dk_config *c, const char *model);
+DK_API dk_status dk_config_for_with(struct dk_config *c, dk_json *more, const char *model);
 
 /* ------------------------------------------------------------------------------ >>decl-run  Runs */
 
@@ -1205,15 +1287,19 @@ static const char *dkp_sampler_name(int i) {
     return info ? info->name : NULL;
 }
 
-DK_API int dk_nearest_names(const char *kind, const char *name, const char **names, int max) {
-    const char *(*at)(int) = strcmp(kind, "sampler") == 0 ? dkp_sampler_name
-                             : strcmp(kind, "grid") == 0  ? dk_grid_name
-                                                          : dk_schedule_name;
+static int dkp_nearest(const char *(*at)(int), const char *name, const char **names, int max) {
     int count = 0;
     for (int distance = 0; distance < 48; distance++)
         for (int i = 0; at(i) && count < max; i++)
             if (dkp_distance(name, at(i)) == distance) names[count++] = at(i);
     return count;
+}
+
+DK_API int dk_nearest_names(const char *kind, const char *name, const char **names, int max) {
+    return dkp_nearest(strcmp(kind, "sampler") == 0 ? dkp_sampler_name
+                       : strcmp(kind, "grid") == 0  ? dk_grid_name
+                                                    : dk_schedule_name,
+                       name, names, max);
 }
 
 static dk_status dkp_fail_name(char *message, const char *kind, const char *name,
@@ -1457,6 +1543,20 @@ static double dkp_cosine_beta(double T, int k) {
     return beta < 0.999 ? beta : 0.999;
 }
 
+/* Hang et al. 2024, table 1: lambda = -sign(1/2 - t) log(1 - 2 |1/2 - t|)/2. abar as published, with 1e-6 in the log and the
+   square root that makes it alpha. */
+static double dkp_laplace_abar(double t) {
+    double lambda = (t > 0.5 ? 0.5 : -0.5) * log(1 - 2 * fabs(0.5 - t) + 1e-6), snr = exp(lambda);
+    return sqrt(snr / (1 + snr));
+}
+
+static double dkp_laplace_beta(double T, int k) {
+    double beta = 1 - dkp_laplace_abar((k + 1) / T) / dkp_laplace_abar(k / T);
+    return beta < 0.999 ? beta : 0.999;
+}
+
+static double dkp_rounded(const dk_schedule *s, double v) { return s->float_table ? (double)(float)v : v; }
+
 /* The product of 1 - beta over timesteps [from, to), times `product`. */
 static double dkp_beta_product(const dk_schedule *s, double product, int from, int to) {
     int scaled = s->betas == DK_BETAS_SCALED_LINEAR;
@@ -1465,7 +1565,12 @@ static double dkp_beta_product(const dk_schedule *s, double product, int from, i
     for (int k = from; k < to; k++) {
         double beta = first + (double)k / (s->timesteps - 1) * (last - first);
         if (s->betas == DK_BETAS_COSINE) beta = dkp_cosine_beta(s->timesteps, k);
-        product *= 1 - (scaled ? beta * beta : beta);
+        if (s->betas == DK_BETAS_LAPLACE) beta = dkp_laplace_beta(s->timesteps, k);
+        if (s->betas == DK_BETAS_EXPONENTIAL) beta = -expm1(-12.0 / s->timesteps);
+        if (s->betas == DK_BETAS_SIGMOID)
+            beta = first + (last - first) / (1 + exp(6 - 12.0 * k / (s->timesteps - 1)));
+        beta = dkp_rounded(s, beta);
+        product *= dkp_rounded(s, 1 - (scaled ? dkp_rounded(s, beta * beta) : beta));
     }
     return product;
 }
@@ -1493,11 +1598,26 @@ static double dkp_abar_after(const dk_schedule *s, int known, double abar, int k
 
 static double dkp_abar(const dk_schedule *s, int k) { return dkp_abar_after(s, -1, 1, k); }
 
+/* As the table has it: rounded, and with its SNR shifted. */
+static double dkp_table_abar(const dk_schedule *s, double abar) {
+    abar = dkp_rounded(s, abar);
+    return s->shift > 0 ? abar / (abar + s->shift * s->shift * (1 - abar)) : abar;
+}
+
 static dk_level dkp_discrete_level_of(const dk_schedule *s, int k, double abar) {
+    abar = dkp_table_abar(s, abar);
     dk_level l = {(double)k, sqrt(abar), sqrt(1 - abar)};
     if (s->zero_terminal_snr && k >= 0) { /* Lin et al. 2023, alg. 1: alpha shifted to 0 at T-1, kept at 0 */
-        double first = sqrt(dkp_abar(s, 0)), last = sqrt(dkp_abar(s, s->timesteps - 1));
-        l.alpha = (l.alpha - last) * (first / (first - last));
+        double first = sqrt(dkp_table_abar(s, dkp_abar(s, 0))),
+               last = sqrt(dkp_table_abar(s, dkp_abar(s, s->timesteps - 1)));
+        if (s->float_table) {
+            double a = dkp_rounded(s, l.alpha), b = dkp_rounded(s, last), c = dkp_rounded(s, first);
+            a = dkp_rounded(s, dkp_rounded(s, a - b) * dkp_rounded(s, c / dkp_rounded(s, c - b)));
+            l.alpha = sqrt(dkp_rounded(s, a * a));
+        } else {
+            l.alpha = (l.alpha - last) * (first / (first - last));
+        }
+        if (s->zero_terminal_snr > 1 && k == s->timesteps - 1) l.alpha = 1.0 / 4096;
         l.sigma = sqrt((1 - l.alpha) * (1 + l.alpha));
     }
     return l;
@@ -1525,11 +1645,18 @@ DK_API dk_schedule dk_vp_table(const double *alphas_cumprod, int timesteps) {
     return s;
 }
 
+DK_API dk_schedule dk_vp_cosine_flow(double cosine_offset) {
+    dk_schedule s = dkp_schedule(DK_FAMILY_VP_COSINE, 0, 1);
+    s.cosine_offset = cosine_offset;
+    return s;
+}
+
 static dk_schedule dkp_named_flow(void) { return dk_flow(1); }
 static dk_schedule dkp_named_ve(void) { return dk_ve(0.01, 50); }
 static dk_schedule dkp_named_edm(void) { return dk_edm(0.002, 80); }
 static dk_schedule dkp_named_vp(void) { return dk_vp(0.1, 20); }
 static dk_schedule dkp_named_sub_vp(void) { return dk_sub_vp(0.1, 20); }
+static dk_schedule dkp_named_vp_cosine_flow(void) { return dk_vp_cosine_flow(0.008); }
 static dk_schedule dkp_named_zero_snr(void) {
     dk_schedule s = dk_vp_scaled_linear();
     s.zero_terminal_snr = 1;
@@ -1550,6 +1677,8 @@ static const struct {
     {"vp_scaled_linear", "Stable Diffusion, sqrt(beta) linear 0.00085 to 0.012; Rombach et al. 2022",
      dk_vp_scaled_linear},
     {"vp_cosine", "cosine abar, beta cut at 0.999; Nichol & Dhariwal 2021", dk_vp_cosine},
+    {"vp_cosine_flow", "alpha as vp_cosine's, t from 0 to 1; Nichol & Dhariwal 2021",
+     dkp_named_vp_cosine_flow},
     {"vp_zero_snr", "vp_scaled_linear rescaled to zero terminal SNR; Lin et al. 2023", dkp_named_zero_snr},
 };
 
@@ -1713,6 +1842,40 @@ static void dkp_cosine_slopes(const dk_schedule *s, double t, double *d_alpha, d
     *d_alpha = -l.sigma, *d_sigma = l.alpha;
 }
 
+/* VP with a cosine. The angle at t is between that of t = 0 and pi/2, which is pure noise to the bit. */
+static double dkp_cosine_angle(const dk_schedule *s, double t) {
+    return dkp_pi / 2 * (t + s->cosine_offset) / (1 + s->cosine_offset);
+}
+
+static double dkp_vp_cosine_limit(const dk_schedule *s, double noise_level) {
+    if (s->sigma_max > 0 && noise_level > s->sigma_max) return s->sigma_max;
+    return noise_level < s->sigma_min ? s->sigma_min : noise_level;
+}
+
+/* cos^2 of the first angle less cos^2 of this one is a product of sines. */
+static dk_level dkp_vp_cosine_at(const dk_schedule *s, double t) {
+    double first = dkp_cosine_angle(s, 0), here = dkp_cosine_angle(s, t);
+    double level = t < 1 ? sqrt(sin(here - first) * sin(here + first)) / cos(here) : HUGE_VAL;
+    dk_level l = {t, 0, 0};
+    dkp_vp_pair(dkp_vp_cosine_limit(s, level), &l);
+    return l;
+}
+
+static dk_level dkp_vp_cosine_at_sigma(const dk_schedule *s, double noise_level) {
+    double first = dkp_cosine_angle(s, 0), from_first = sin(first);
+    double angle = atan2(sqrt(noise_level * noise_level + from_first * from_first), cos(first));
+    dk_level l = {angle * (1 + s->cosine_offset) / (dkp_pi / 2) - s->cosine_offset, 0, 0};
+    dkp_vp_pair(noise_level, &l);
+    return l;
+}
+
+static void dkp_vp_cosine_slopes(const dk_schedule *s, double t, double *d_alpha, double *d_sigma) {
+    dk_level l = dkp_vp_cosine_at(s, t);
+    double turn = dkp_pi / 2 / (1 + s->cosine_offset);
+    *d_alpha = -turn * sin(dkp_cosine_angle(s, t)) / cos(dkp_cosine_angle(s, 0));
+    *d_sigma = -l.alpha * *d_alpha / l.sigma;
+}
+
 /* VP discrete. Between two neighbouring timesteps lambda is linear; next to an infinite lambda the angle is. */
 static int dkp_by_angle(dk_level a, dk_level b) { return a.sigma <= 0 || b.alpha <= 0; }
 
@@ -1826,6 +1989,8 @@ static const dkp_family *dkp_family_of(const dk_schedule *s) {
         {dkp_sub_vp_at, dkp_sub_vp_at_sigma, dkp_sub_vp_slopes, 0, 1e3, 0, DK_PREDICT_EPS, DK_CONDITION_T},
         {dkp_cosine_at, dkp_cosine_at_sigma, dkp_cosine_slopes, 0, 1.5707963267948966, 1, DK_PREDICT_V,
          DK_CONDITION_T},
+        {dkp_vp_cosine_at, dkp_vp_cosine_at_sigma, dkp_vp_cosine_slopes, 0, 1, 0, DK_PREDICT_EPS,
+         DK_CONDITION_T},
         {dkp_custom_at, dkp_custom_at_sigma, dkp_custom_slopes, -1e300, 1e300, 0, DK_PREDICT_X0,
          DK_CONDITION_T},
     };
@@ -1872,6 +2037,13 @@ static dk_level dkp_network_level(const dk_config *c, dk_level l) {
     return dk_level_at_sigma(&c->network_schedule, dk_noise_level(l));
 }
 
+static double dkp_round(double t, dk_rounding rounding) {
+    if (rounding == DK_ROUND_DOWN) return floor(t);
+    if (rounding == DK_ROUND_NONE) return t;
+    double down = floor(t), rest = t - down; /* ties to even */
+    return rest < 0.5 || (rest <= 0.5 && fmod(down, 2) == 0) ? down : down + 1;
+}
+
 static double dkp_condition(const dk_config *c, dk_level l) {
     switch (c->condition) {
     case DK_CONDITION_TIMESTEP: return floor(l.t + 0.5);
@@ -1879,6 +2051,7 @@ static double dkp_condition(const dk_config *c, dk_level l) {
     case DK_CONDITION_FLOW: return l.sigma / (l.alpha + l.sigma);
     case DK_CONDITION_C_NOISE: return -0.25 * dk_lambda(l);
     case DK_CONDITION_LAMBDA: return dk_lambda(l);
+    case DK_CONDITION_DATA: return l.alpha / (l.alpha + l.sigma);
     case DK_CONDITION_DEFAULT:
     case DK_CONDITION_T:
     case DK_CONDITION_COUNT: break;
@@ -1886,16 +2059,26 @@ static double dkp_condition(const dk_config *c, dk_level l) {
     return l.t;
 }
 
+/* The number that the network is told at a level of the sampler's. It knows the timesteps 0 .. T-1. */
+static double dkp_told(const dk_config *c, dk_level l) {
+    const dk_schedule *s =
+        c->network_schedule.family == DK_FAMILY_DEFAULT ? &c->schedule : &c->network_schedule;
+    dk_level n = dkp_network_level(c, l);
+    if (s->family == DK_FAMILY_VP_DISCRETE && n.t < 0 && n.sigma > 0) n.t = 0;
+    return dkp_round(dkp_condition(c, n) * c->condition_scale, c->condition_rounding);
+}
+
 /* D = d_x x + d_f F and the noise at level l, for the network's input = input_scale x and its condition at level `told`. */
 static dkp_model dkp_model_at(const dk_config *c, dk_level l, dk_level told) {
-    dkp_model m = {1, 0, 1, dkp_condition(c, dkp_network_level(c, told)) * c->condition_scale, 0, 1};
+    dkp_model m = {1, 0, 1, dkp_told(c, told), 0, 1};
+    double sign = c->negated ? -1 : 1;
     if (c->prediction == DK_PREDICT_EDM) {
         /* Karras et al. 2022, table 1, on x/alpha; written so that alpha = 0 is an ordinary value */
         double data = c->sigma_data, norm2 = l.sigma * l.sigma + l.alpha * l.alpha * data * data;
         m.input_scale = 1 / sqrt(norm2);
         m.d_x = data * data * l.alpha / norm2;
-        m.d_f = l.sigma * data / sqrt(norm2);
-        m.n_x = l.sigma / norm2, m.n_f = -l.alpha * data / sqrt(norm2);
+        m.d_f = sign * l.sigma * data / sqrt(norm2);
+        m.n_x = l.sigma / norm2, m.n_f = -sign * l.alpha * data / sqrt(norm2);
         return m;
     }
     dk_level n = dkp_network_level(c, l);
@@ -1923,6 +2106,7 @@ static dkp_model dkp_model_at(const dk_config *c, dk_level l, dk_level told) {
     }
     m.input_scale = c->network_schedule.family == DK_FAMILY_DEFAULT ? 1 : scale;
     m.d_x *= m.input_scale, m.n_x *= m.input_scale;
+    m.d_f *= sign, m.n_f *= sign;
     return m;
 }
 
@@ -1954,13 +2138,6 @@ static int dkp_table_size(const dk_schedule *s) {
 static dk_level dkp_table_level(const dk_schedule *s, double k) {
     double t = k + 1 < s->timesteps ? (k + 1) / s->timesteps : 1; /* rounding must not go past the end */
     return dk_level_at(s, s->family == DK_FAMILY_FLOW ? t : k);
-}
-
-static double dkp_round(double t, dk_rounding rounding) {
-    if (rounding == DK_ROUND_DOWN) return floor(t);
-    if (rounding == DK_ROUND_NONE) return t;
-    double down = floor(t), rest = t - down; /* ties to even */
-    return rest < 0.5 || (rest <= 0.5 && fmod(down, 2) == 0) ? down : down + 1;
 }
 
 static double dkp_or(double v, double otherwise) { return v > 0 ? v : otherwise; }
@@ -2049,7 +2226,14 @@ static dk_level dkp_log_snr(const dk_config *c, int i, int n) {
 
 static dk_level dkp_uniform(const dk_config *c, int i, int n) {
     double a = c->grid.noisy.t, b = c->grid.clean.t;
-    return dk_level_at(&c->schedule, a + dkp_fraction(i, n) * (b - a));
+    return dk_level_at(&c->schedule, a + i * (n > 1 ? (b - a) / (n - 1) : 0)); /* numpy's order, as below */
+}
+
+/* v-diffusion's crash schedule, sigma = sin^2, over the range. */
+static dk_level dkp_crash(const dk_config *c, int i, int n) {
+    double a = sin(dkp_angle(c->grid.noisy)), b = sin(dkp_angle(c->grid.clean));
+    double root = sin(0.5 * dkp_pi * (1 - dkp_fraction(i, n))), sine = b + root * root * (a - b);
+    return dk_level_at_sigma(&c->schedule, sine / sqrt((1 - sine) * (1 + sine)));
 }
 
 static dk_level dkp_quadratic(const dk_config *c, int i, int n) {
@@ -2139,20 +2323,38 @@ static dk_level dkp_bong_tangent(const dk_config *c, int i, int n) {
     return dkp_level_at_u(&c->schedule, first ? half + v * (noisy - half) : clean + v * (half - clean));
 }
 
+/* So many of a table's levels are in the schedule's range. */
+static double dkp_table_span(const dk_config *c) {
+    return c->schedule.family == DK_FAMILY_VP_DISCRETE ? floor(c->schedule.t_max) + 1 : c->schedule.timesteps;
+}
+
 static dk_level dkp_leading(const dk_config *c, int i, int n) {
-    double ratio = floor((double)c->schedule.timesteps / n);
+    double ratio = floor(dkp_table_span(c) / n);
     return dkp_table_level(&c->schedule, dkp_round((n - 1 - i) * ratio, c->grid.rounding) + c->grid.offset);
 }
 
 /* numpy's order of operations in arange and linspace, so that ties round as in the peers */
 static dk_level dkp_trailing(const dk_config *c, int i, int n) {
-    double T = c->schedule.timesteps;
-    return dkp_table_level(&c->schedule, dkp_round(T + i * (T - T / n - T), c->grid.rounding) - 1);
+    double T = c->schedule.timesteps, span = dkp_table_span(c);
+    return dkp_table_level(&c->schedule, dkp_round(span + i * (span - T / n - span), c->grid.rounding) - 1);
+}
+
+static int dkp_trailing_count(const dk_config *c, int n) {
+    double span = dkp_table_span(c), T = c->schedule.timesteps;
+    return span < T ? (int)ceil(span / (T / n)) : n;
 }
 
 static dk_level dkp_linspace(const dk_config *c, int i, int n) {
-    double T = c->schedule.timesteps, k = n > 1 ? (n - 1 - i) * ((T - 1) / (n - 1)) : T - 1;
-    return dkp_table_level(&c->schedule, dkp_round(k, c->grid.rounding));
+    double last = dkp_table_span(c) - 1, k = n > 1 ? (n - 1 - i) * (last / (n - 1)) : last;
+    k = dkp_round(k, c->grid.rounding);
+    double low = floor(k), f = k - low;
+    dk_level l = dkp_table_level(&c->schedule, k);
+    if (!c->grid.sigma_linear || !(f > 0)) return l;
+    double a = dk_noise_level(dkp_table_level(&c->schedule, low)),
+           b = dk_noise_level(dkp_table_level(&c->schedule, low + 1)), t = l.t;
+    l = dk_level_at_sigma(&c->schedule, a + f * (b - a));
+    l.t = t;
+    return l;
 }
 
 static dk_level dkp_simple(const dk_config *c, int i, int n) {
@@ -2195,7 +2397,7 @@ static dk_level dkp_sd_turbo(const dk_config *c, int i, int n) {
 
 static dk_level dkp_lcm(const dk_config *c, int i, int n) {
     int original = c->grid.original_steps > 0 ? c->grid.original_steps : 50;
-    return dkp_original_step(c, original, (int)((int64_t)i * original / n));
+    return dkp_original_step(c, original, (int)floor(i * ((double)original / n)));
 }
 
 static double dkp_beta_index(const dk_config *c, int i, int n) {
@@ -2409,7 +2611,7 @@ typedef struct dkp_spacing {
     X("uniform", "t linear", UNIFORM, dkp_uniform, NULL, 0, DEFAULT) \
     X("quadratic", "sqrt(t) linear; Song et al. 2020", QUADRATIC, dkp_quadratic, NULL, 0, DEFAULT) \
     X("leading", "timesteps 0, r, 2r ... + offset, r = T/steps whole; Ho et al. 2020", LEADING, dkp_leading, NULL, DKP_TABLE, DEFAULT) \
-    X("trailing", "timesteps T-1, T-1-r ..., r = T/steps; Lin et al. 2023", TRAILING, dkp_trailing, NULL, DKP_TABLE, DEFAULT) \
+    X("trailing", "timesteps T-1, T-1-r ..., r = T/steps; Lin et al. 2023", TRAILING, dkp_trailing, dkp_trailing_count, DKP_TABLE, DEFAULT) \
     X("linspace", "timesteps T-1 to 0, linear; Nichol & Dhariwal 2021", LINSPACE, dkp_linspace, NULL, DKP_TABLE, DEFAULT) \
     X("polyexponential", "log u linear in ramp^rho, rho 1; k-diffusion", POLYEXPONENTIAL, dkp_polyexponential, NULL, DKP_FINITE_U | DKP_SOME_NOISE, DEFAULT) \
     X("vp", "t linear in the VP process with the range's ends; Karras et al. 2022, table 1", VP, dkp_vp_spaced, NULL, DKP_FINITE_U | DKP_SOME_NOISE | DKP_SOME_DATA, DEFAULT) \
@@ -2419,6 +2621,7 @@ typedef struct dkp_spacing {
     X("logit_normal", "logit of sigma/(alpha + sigma) at normal quantiles; Esser et al. 2024", LOGIT_NORMAL, dkp_logit_normal, NULL, DKP_OWN_ENDS, REPLACE) \
     X("linear_quadratic", "linear to u = 0.975 u_max, then quadratic; Polyak et al. 2024", LINEAR_QUADRATIC, dkp_linear_quadratic, NULL, DKP_FINITE_U | DKP_OWN_ENDS, ZERO) \
     X("bong_tangent", "u along two arctangents; RES4LYF", BONG_TANGENT, dkp_bong_tangent, NULL, DKP_FINITE_U, REPLACE) \
+    X("crash", "sine of atan(sigma/alpha) at sin^2; v-diffusion, Crowson 2022", CRASH, dkp_crash, NULL, 0, DEFAULT) \
     X("beta_sigma", "u at quantiles of Beta(0.6, 0.6); Lee et al. 2024", BETA_SIGMA, dkp_beta_sigma, NULL, DKP_FINITE_U, DEFAULT) \
     X("beta", "timesteps at quantiles of Beta(0.6, 0.6); Lee et al. 2024, ComfyUI", BETA, dkp_beta, dkp_beta_count, DKP_TABLE, ZERO) \
     X("normal", "t linear, flow's shift taken twice at the ends; ComfyUI", NORMAL, dkp_normal, NULL, DKP_OWN_ENDS, DEFAULT) \
@@ -2585,12 +2788,14 @@ static dk_final dkp_final(const dk_config *c) {
 
 /* Whether the last level, too, belongs to the spacing, even if it is then replaced. */
 static int dkp_one_more(const dk_config *c) {
+    if (dkp_final(c) == DK_FINAL_LAST) return 1;
     return !dkp_by_timesteps(&c->grid) && (dkp_final(c) == DK_FINAL_MIN || dkp_final(c) == DK_FINAL_REPLACE);
 }
 
 /* Levels that the spacing is asked for. */
 static int dkp_asked(const dk_config *c) {
-    return (c->grid.full_steps > 0 ? c->grid.full_steps : c->steps) + dkp_one_more(c);
+    return (c->grid.full_steps > 0 ? c->grid.full_steps : c->steps) + c->grid.spare +
+           (dkp_final(c) == DK_FINAL_LAST ? 0 : dkp_one_more(c));
 }
 
 /* Level i of the whole grid, before shifts. */
@@ -2613,6 +2818,7 @@ static dk_level dkp_shifted(const dk_config *c, dk_level l) {
 
 static dk_level dkp_last_level(const dk_config *c) {
     double value = dkp_final(c) == DK_FINAL_VALUE ? c->grid.final_value : 0;
+    if (dkp_final(c) == DK_FINAL_LAST) return dkp_spaced(c, c->grid.full_count);
     if (dkp_final(c) != DK_FINAL_MIN) return dk_level_at_sigma(&c->schedule, value);
     return dkp_by_timesteps(&c->grid) ? dkp_table_level(&c->schedule, 0) : dkp_spaced(c, c->grid.full_count);
 }
@@ -2625,7 +2831,7 @@ static dk_level dkp_stretched(const dk_config *c, dk_level l) {
     double room = 1 - dkp_u(&c->schedule, dkp_shifted(c, dkp_spaced(c, last)));
     if (!(room > 0)) return l; /* a single level of pure noise */
     return dkp_level_at_flow(&c->schedule,
-                             1 - (1 - dkp_u(&c->schedule, l)) * ((1 - c->grid.terminal) / room));
+                             1 - (1 - dkp_u(&c->schedule, l)) / (room / (1 - c->grid.terminal)));
 }
 
 /* Level i of the finished grid, 0 .. steps. */
@@ -2635,7 +2841,11 @@ static dk_level dkp_grid_level(const dk_config *c, int i) {
     int whole = i + g->full_count - c->steps;
     if (g->spacing == DK_SPACING_LEVELS) return dkp_level_of_unit(&c->schedule, g->unit, g->levels[whole]);
     dk_level l = dkp_shifted(c, i < c->steps ? dkp_spaced(c, whole) : dkp_last_level(c));
-    return i == c->steps && dkp_final(c) == DK_FINAL_VALUE ? l : dkp_stretched(c, l);
+    if (i < c->steps || dkp_final(c) != DK_FINAL_VALUE) l = dkp_stretched(c, l);
+    if (g->ceiling > 0 && dkp_u(&c->schedule, l) > g->ceiling) l = dkp_level_at_u(&c->schedule, g->ceiling);
+    if (c->schedule.family == DK_FAMILY_VP_DISCRETE && dkp_ranged(g) && l.sigma > 0)
+        l.t = dkp_round(l.t, g->rounding);
+    return l;
 }
 
 /* RePaint's places to jump from: how many there are. Counted from the last level but one (from the last with
@@ -2745,7 +2955,9 @@ static dk_status dkp_resolve_steps(dk_config *c, char *message) {
         return dkp_fail(message, given ? "grid.full_steps" : "steps", asked,
                         "at most schedule.timesteps for this grid");
     int (*count)(const dk_config *, int) = dkp_spacing_of(g)->count;
-    g->full_count = (count ? count(c, asked) : asked) - one_more;
+    g->full_count = (count ? count(c, asked) : asked) - g->spare - one_more;
+    if (g->full_count < 1)
+        return dkp_fail(message, "steps", c->steps, "at least 2 for a grid whose last level is the end");
     if (given && c->steps > g->full_count && c->steps > g->full_steps)
         return dkp_fail(message, "steps", c->steps, "at most grid.full_steps");
     if (!given && g->full_count != c->steps) g->full_steps = c->steps;
@@ -2776,6 +2988,14 @@ static dk_status dkp_check_schedule(dk_schedule *s, char *message) {
         if (!(s->sigma_max > s->sigma_min) || !dkp_finite(s->sigma_max))
             return dkp_fail(message, "schedule.sigma_max", s->sigma_max, "> sigma_min");
     }
+    if (s->family == DK_FAMILY_VP_COSINE) {
+        if (!(s->cosine_offset >= 0) || !dkp_finite(s->cosine_offset))
+            return dkp_fail(message, "schedule.cosine_offset", s->cosine_offset, ">= 0");
+        if (!(s->sigma_min >= 0) || !dkp_finite(s->sigma_min))
+            return dkp_fail(message, "schedule.sigma_min", s->sigma_min, ">= 0");
+        if (!(s->sigma_max >= 0) || (s->sigma_max > 0 && s->sigma_max <= s->sigma_min))
+            return dkp_fail(message, "schedule.sigma_max", s->sigma_max, "> sigma_min (0: no limit)");
+    }
     if (s->family == DK_FAMILY_VP || s->family == DK_FAMILY_SUB_VP) {
         if (!(s->beta_min > 0) || !dkp_finite(s->beta_min))
             return dkp_fail(message, "schedule.beta_min", s->beta_min, "> 0");
@@ -2792,9 +3012,9 @@ static dk_status dkp_check_schedule(dk_schedule *s, char *message) {
                     return dkp_fail(message, "schedule.alphas_cumprod", here,
                                     "strictly falling between 1 and 0, and 0 only at the end");
             }
-        } else if (s->betas < DK_BETAS_LINEAR || s->betas > DK_BETAS_COSINE) {
+        } else if ((int)s->betas < 0 || s->betas >= DK_BETAS_COUNT) {
             return dkp_fail(message, "schedule.betas", s->betas, "one of dk_betas");
-        } else if (s->betas != DK_BETAS_COSINE) {
+        } else if (s->betas < DK_BETAS_COSINE || s->betas == DK_BETAS_SIGMOID) {
             if (!(s->beta_first > 0 && s->beta_first < 1))
                 return dkp_fail(message, "schedule.beta_first", s->beta_first, "> 0 and < 1");
             if (!(s->beta_last > 0 && s->beta_last < 1))
@@ -2884,7 +3104,7 @@ static const dkp_field dkp_fields[] = {
     DKP_FLAG(S, told_end),
     DKP_FLAG(S, fresh_pure),
     DKP_FLAG(S, dry_bottom),
-    DKP_WORDS(G, final, DK_FINAL_COUNT, "default|zero|min|value|replace"),
+    DKP_WORDS(G, final, DK_FINAL_COUNT, "default|zero|min|value|replace|last"),
     DKP_WORDS(G, rounding, DK_ROUND_DOWN + 1, "none|nearest|down"),
     DKP_WORDS(G, partial, DK_PARTIAL_COUNT, "slice|stretch|level"),
     DKP_G('r', rho, 0, DKP_MOST, "> 0 (0: 7)"),
@@ -2908,6 +3128,9 @@ static const dkp_field dkp_fields[] = {
     DKP_G('r', final_value, -HUGE_VAL, HUGE_VAL, "> 0"),
     DKP_G('r', strength, 0, 1, "> 0 and <= 1 (0: 1)"),
     DKP_G('i', full_steps, 0, 1000000, "1 .. 1000000 (0: steps)"),
+    DKP_G('i', spare, 0, 1000000, ">= 0"),
+    DKP_G('r', ceiling, 0, DKP_MOST, "> 0 (0: none)"),
+    DKP_FLAG(G, sigma_linear),
     DKP_G('i', restart, -1, 1000000, ">= 0, or -1 for AUTOMATIC1111's rule"),
     DKP_G('i', restart_times, 0, 1000000, ">= 0 (0: 1)"),
     DKP_G('r', restart_min, 0, DKP_MOST, "> 0 (0: 0.1)"),
@@ -3186,6 +3409,8 @@ static dk_status dkp_resolve(dk_config *c, char *message) {
     }
     if ((int)c->condition < 0 || c->condition >= DK_CONDITION_COUNT)
         return dkp_fail(message, "condition", c->condition, "one of dk_condition");
+    if ((int)c->condition_rounding < 0 || c->condition_rounding > DK_ROUND_DOWN)
+        return dkp_fail(message, "condition_rounding", c->condition_rounding, "one of dk_rounding");
     if (c->condition == DK_CONDITION_DEFAULT)
         c->condition = c->prediction == DK_PREDICT_EDM ? DK_CONDITION_C_NOISE
                                                        : dkp_family_of(net->family ? net : s)->condition;
@@ -5613,6 +5838,1565 @@ DK_API dk_status dk_config_named(dk_config *c, const char *name) {
     if (f.of_sampler.settings) dkp_settings(c, f.of_sampler.settings, DKP_OF_SAMPLER | DKP_OF_GRID, wrong);
     c->message[0] = 0;
     return DK_OK;
+}
+
+/* ------------------------------------------------------ >>json  Models and their configuration files */
+
+/* The keys: name, kind, the words of a choice, and the field that says the same number, for writing. Kinds: f flag, w whole
+   number, r real number, c choice, l list of numbers, n must be null, a anything, without meaning here. */
+#define DKP_KEYS(X)                                                                                         \
+    X(num_train_timesteps, 'w', "", schedule.timesteps)                                                     \
+    X(beta_start, 'r', "", schedule.beta_first)                                                             \
+    X(beta_end, 'r', "", schedule.beta_last)                                                                \
+    X(beta_schedule, 'c', "linear|scaled_linear|squaredcos_cap_v2|sigmoid|exp|laplace", message)            \
+    X(trained_betas, 'l', "", message)                                                                      \
+    X(rescale_betas_zero_snr, 'f', "", message)                                                             \
+    X(snr_shift_scale, 'r', "", message)                                                                    \
+    X(prediction_type, 'c', "sample|epsilon|v_prediction|flow_prediction|trigflow", message)                \
+    X(timestep_spacing, 'c', "leading|trailing|linspace", message)                                          \
+    X(steps_offset, 'w', "", grid.offset)                                                                   \
+    X(set_alpha_to_one, 'f', "", message)                                                                   \
+    X(use_karras_sigmas, 'f', "", message)                                                                  \
+    X(use_exponential_sigmas, 'f', "", message)                                                             \
+    X(use_beta_sigmas, 'f', "", message)                                                                    \
+    X(use_lu_lambdas, 'f', "", message)                                                                     \
+    X(use_flow_sigmas, 'f', "", message)                                                                    \
+    X(use_dynamic_shifting, 'f', "", message)                                                               \
+    X(time_shift_type, 'c', "exponential|linear", message)                                                  \
+    X(flow_shift, 'r', "", schedule.shift)                                                                  \
+    X(shift, 'r', "", schedule.shift)                                                                       \
+    X(base_shift, 'r', "", message)                                                                         \
+    X(max_shift, 'r', "", message)                                                                          \
+    X(base_image_seq_len, 'r', "", message)                                                                 \
+    X(max_image_seq_len, 'r', "", message)                                                                  \
+    X(shift_terminal, 'r', "", grid.terminal)                                                               \
+    X(invert_sigmas, 'f', "", message)                                                                      \
+    X(stochastic_sampling, 'f', "", message)                                                                \
+    X(sigma_min, 'r', "", schedule.sigma_min)                                                               \
+    X(sigma_max, 'r', "", schedule.sigma_max)                                                               \
+    X(sigma_data, 'r', "", sigma_data)                                                                      \
+    X(sigma_schedule, 'c', "karras|exponential", message)                                                   \
+    X(rho, 'r', "", grid.rho)                                                                               \
+    X(final_sigmas_type, 'c', "zero|sigma_min", message)                                                    \
+    X(interpolation_type, 'c', "linear", message)                                                           \
+    X(timestep_type, 'c', "discrete|continuous", message)                                                   \
+    X(lambda_min_clipped, 'r', "", message)                                                                 \
+    X(clip_sample, 'f', "", message)                                                                        \
+    X(clip_sample_range, 'r', "", message)                                                                  \
+    X(thresholding, 'f', "", message)                                                                       \
+    X(dynamic_thresholding_ratio, 'r', "", message)                                                         \
+    X(sample_max_value, 'r', "", message)                                                                   \
+    X(solver_order, 'w', "", sampler.order)                                                                 \
+    X(algorithm_type, 'c',                                                                                  \
+      "dpmsolver++|dpmsolver|sde-dpmsolver++|sde-dpmsolver|deis|data_prediction|noise_prediction", message) \
+    X(solver_type, 'c', "midpoint|heun|logrho|bh1|bh2", message)                                            \
+    X(lower_order_final, 'f', "", message)                                                                  \
+    X(euler_at_final, 'f', "", message)                                                                     \
+    X(variance_type, 'c', "fixed_small|fixed_small_log|fixed_large|learned|learned_range", message)         \
+    X(predict_x0, 'f', "", message)                                                                         \
+    X(disable_corrector, 'l', "", sampler.uncorrected)                                                      \
+    X(solver_p, 'n', "", message)                                                                           \
+    X(predictor_order, 'w', "", sampler.order)                                                              \
+    X(corrector_order, 'w', "", sampler.corrector)                                                          \
+    X(tau_func, 'n', "", message)                                                                           \
+    X(skip_prk_steps, 'f', "", message)                                                                     \
+    X(original_inference_steps, 'w', "", grid.original_steps)                                               \
+    X(timestep_scaling, 'a', "", message)                                                                   \
+    X(clip_denoised, 'a', "", message)                                                                      \
+    X(noise_sampler_seed, 'a', "", message)                                                                 \
+    X(upscale_mode, 'a', "", message)                                                                       \
+    X(scale_factors, 'n', "", message)                                                                      \
+    X(eta, 'r', "", sampler.eta)                                                                            \
+    X(s_noise, 'r', "", sampler.s_noise)                                                                    \
+    X(snr, 'r', "", sampler.snr)                                                                            \
+    X(correct_steps, 'w', "", sampler.langevin_steps)                                                       \
+    X(sampling_eps, 'r', "", schedule.t_min)                                                                \
+    X(beta_min, 'r', "", schedule.beta_min)                                                                 \
+    X(beta_max, 'r', "", schedule.beta_max)                                                                 \
+    X(scaler, 'r', "", message)                                                                             \
+    X(s, 'r', "", schedule.cosine_offset)
+enum {
+#define DKP_ENUM(name, kind, choices, field) DKP_KEY_##name,
+    DKP_KEYS(DKP_ENUM)
+#undef DKP_ENUM
+        DKP_KEY_COUNT,
+    DKP_TOKEN = 80, /* longest name or number that means something, and the zero after it */
+    DKP_DEPTH = 64  /* of nested lists and objects */
+};
+typedef struct dkp_key {
+    const char *name;
+    char kind;
+    const char *choices;
+    int at; /* in dk_config; at `message`: no field says it alone */
+} dkp_key;
+static const dkp_key dkp_keys[] = {
+#define DKP_ROW(name, kind, choices, field) {#name, kind, choices, (int)offsetof(dk_config, field)},
+    DKP_KEYS(DKP_ROW)
+#undef DKP_ROW
+};
+#undef DKP_KEYS
+
+/* What a file says, on its way into a config. A number per key: choices by index, flags 0 or 1, lists by their length;
+   NaN: null, or a key that the class does not have. */
+typedef struct dkp_job {
+    dk_config *c;
+    dk_json *more;
+    const struct dkp_class *of;
+    double v[DKP_KEY_COUNT];
+} dkp_job;
+
+/* What a class does with its table, and what its lists are. */
+enum {
+    DKP_SPARE = 1 << 0,     /* lays out one timestep more, but for trailing ones */
+    DKP_WHOLE = 1 << 1,     /* rounds linspace timesteps; else sigma is linear between timesteps */
+    DKP_CURRENT = 1 << 2,   /* other spacings go over the range of the timesteps' levels */
+    DKP_ALMOST = 1 << 3,    /* zero terminal SNR is almost zero */
+    DKP_TELLS_INT = 1 << 4, /* tells the network whole timesteps: of karras and lu rounded, of others cut, */
+    DKP_CUTS_COSINE = 1 << 5,  /* of squaredcos_cap_v2, too */
+    DKP_TELLS_KARRAS = 1 << 6, /* of karras rounded ones, at the steps' ends alone */
+    DKP_FROM_ONE = 1 << 7,     /* use_flow_sigmas begins at t = 1 */
+    DKP_TO_ZERO = 1 << 8,      /* flow levels go to t = 0 */
+    DKP_TO_LEAST = 1 << 9,     /* ends at timestep 0 */
+    DKP_INVERSE = 1 << 10,     /* from there to noise */
+    DKP_UNCLIPPED = 1 << 11,   /* does not clip, whatever clip_sample says */
+    DKP_NO_SIGMAS = 1 << 12,
+    DKP_DOUBLED = 1 << 13,      /* inner sigmas are there twice, */
+    DKP_MORE_ZEROS = 1 << 14,   /* the last one three times */
+    DKP_NO_FINAL = 1 << 15,     /* the last one is left out */
+    DKP_LISTS_STEPS = 1 << 16,  /* a step that is left out is not in the lists, either */
+    DKP_LISTS_LEVELS = 1 << 17, /* timesteps are those of levels instead of evaluations, */
+    DKP_LISTS_END = 1 << 18     /* of the last one, too */
+};
+
+typedef struct dkp_class {
+    const char *name; /* that the aliases know, too: they say which sampler it is */
+    int flags;
+    dk_status (*levels)(dkp_job *j);
+    dk_status (*method)(dkp_job *j);
+    const char *keys; /* that its constructor has, and their defaults */
+} dkp_class;
+
+#define DKP_SAYS(key) (j->v[DKP_KEY_##key])
+#define DKP_FLAG(key) (DKP_SAYS(key) > 0) /* NaN is no */
+
+/* "key" = value: must be allowed */
+static dk_status dkp_refuse_key(char *message, const char *key, const char *value, const char *allowed) {
+    dkp_text t = {message, DK_MESSAGE_SIZE, 0};
+    dkp_put(&t, "\"");
+    dkp_put(&t, key);
+    dkp_put(&t, "\" = ");
+    dkp_put(&t, value);
+    dkp_put(&t, ": must be ");
+    for (; *allowed; allowed++) {
+        char one[2] = {*allowed, 0};
+        dkp_put(&t, *allowed == '|' ? ", " : one);
+    }
+    return DK_ERROR_CONFIG;
+}
+
+static void dkp_put_choice(dkp_text *t, const char *choices, int i) {
+    for (; i > 0; i--) choices += strcspn(choices, "|") + 1;
+    for (; *choices && *choices != '|'; choices++) {
+        char one[2] = {*choices, 0};
+        dkp_put(t, one);
+    }
+}
+
+/* A value as JSON has it; numbers with as many digits as bring them back. */
+static void dkp_put_json(dkp_text *t, const dkp_key *key, double v);
+
+static dk_status dkp_refuse(const dkp_job *j, int key, const char *allowed) {
+    char value[DKP_TOKEN];
+    dkp_text t = {value, sizeof value, 0};
+    dkp_put_json(&t, &dkp_keys[key], j->v[key]);
+    return dkp_refuse_key(j->c->message, dkp_keys[key].name, value, allowed);
+}
+#define DKP_REFUSE(key, allowed) dkp_refuse(j, DKP_KEY_##key, allowed)
+
+/* ---- what the values mean: schedules, grids and conditions */
+
+static dk_status dkp_say_prediction(dkp_job *j) {
+    if (DKP_SAYS(prediction_type) > 3)
+        return DKP_REFUSE(prediction_type, "sample|epsilon|v_prediction|flow_prediction");
+    j->c->prediction =
+        DKP_SAYS(prediction_type) >= 0 ? (dk_prediction)(1 + (int)DKP_SAYS(prediction_type)) : DK_PREDICT_EPS;
+    return DK_OK;
+}
+
+static dk_status dkp_say_timesteps(dkp_job *j) {
+    double T = DKP_SAYS(num_train_timesteps);
+    return T >= 2 && T <= 1000000 ? DK_OK : DKP_REFUSE(num_train_timesteps, "2 .. 1000000");
+}
+
+/* The table of alpha^2, rounded as tensors of floats are. */
+static dk_status dkp_say_table(dkp_job *j) {
+    double shift = DKP_SAYS(snr_shift_scale);
+    dk_schedule *s = &j->c->schedule;
+    if (dkp_say_timesteps(j) != DK_OK) return DK_ERROR_CONFIG;
+    int T = (int)DKP_SAYS(num_train_timesteps), betas = (int)dkp_or(DKP_SAYS(beta_schedule), 0);
+    if (DKP_SAYS(trained_betas) > 0) {
+        if ((int)DKP_SAYS(trained_betas) != T)
+            return DKP_REFUSE(trained_betas, "as many numbers as num_train_timesteps says");
+        *s = dk_vp_table(j->more->table, T);
+    } else {
+        if (betas != DK_BETAS_COSINE && !(DKP_SAYS(beta_start) > 0 && DKP_SAYS(beta_start) < 1))
+            return DKP_REFUSE(beta_start, "> 0 and < 1");
+        if (betas != DK_BETAS_COSINE && !(DKP_SAYS(beta_end) > 0 && DKP_SAYS(beta_end) < 1))
+            return DKP_REFUSE(beta_end, "> 0 and < 1");
+        *s = dkp_schedule(DK_FAMILY_VP_DISCRETE, 0, T - 1);
+        s->betas = (dk_betas)betas, s->timesteps = T;
+        s->beta_first = dkp_or(DKP_SAYS(beta_start), 0), s->beta_last = dkp_or(DKP_SAYS(beta_end), 0);
+        s->float_table = 1;
+        dkp_fill_marks(s);
+    }
+    if (shift <= 0) return DKP_REFUSE(snr_shift_scale, "> 0");
+    if (shift > 0) s->shift = sqrt(shift);
+    if (DKP_FLAG(rescale_betas_zero_snr)) s->zero_terminal_snr = j->of->flags & DKP_ALMOST ? 2 : 1;
+    j->c->condition = DK_CONDITION_T;
+    return DK_OK;
+}
+
+/* The config so far, resolved, as far as levels need it: the level before the last, or the first. */
+static dk_status dkp_say_level(dkp_job *j, int last, dk_level *l) {
+    dk_config whole = *j->c;
+    if (whole.grid.final == DK_FINAL_DEFAULT) whole.grid.final = DK_FINAL_ZERO;
+    whole.grid.rising = 0, whole.prediction = DK_PREDICT_X0, whole.start = DK_START_STATE;
+    dk_status status = dkp_resolve(&whole, j->c->message);
+    if (status == DK_OK) *l = dkp_grid_level(&whole, last ? whole.steps - 1 : 0);
+    return status;
+}
+
+/* The spacing that the use_..._sigmas flags ask for. */
+static dk_status dkp_say_conversion(dkp_job *j, dk_spacing *spacing) {
+    static const struct {
+        int key;
+        dk_spacing spacing;
+    } flags[] = {{DKP_KEY_use_karras_sigmas, DK_SPACING_KARRAS},
+                 {DKP_KEY_use_exponential_sigmas, DK_SPACING_EXPONENTIAL},
+                 {DKP_KEY_use_beta_sigmas, DK_SPACING_BETA_SIGMA},
+                 {DKP_KEY_use_lu_lambdas, DK_SPACING_LAMBDA}};
+    *spacing = DK_SPACING_DEFAULT;
+    for (int i = 0; i < DKP_COUNT(flags); i++) {
+        if (!(j->v[flags[i].key] > 0)) continue;
+        if (*spacing != DK_SPACING_DEFAULT)
+            return dkp_refuse(j, flags[i].key, "false: one kind of sigmas can be used");
+        *spacing = flags[i].spacing;
+    }
+    return DK_OK;
+}
+
+/* From the spacing so far to another over a range: that of the levels so far (`current`), or all of the schedule's. */
+static dk_status dkp_say_converted(dkp_job *j, dk_spacing spacing, int current) {
+    dk_grid *g = &j->c->grid;
+    dk_level first, last;
+    if (current && (dkp_say_level(j, 0, &first) != DK_OK || dkp_say_level(j, 1, &last) != DK_OK))
+        return DK_ERROR_CONFIG;
+    g->spacing = spacing, g->offset = g->spare = g->sigma_linear = 0, g->terminal = 0;
+    g->rounding = DK_ROUND_NONE;
+    if (current) g->sigma_max = dkp_u(&j->c->schedule, first);
+    if (current && j->c->steps > 1) g->sigma_min = dkp_u(&j->c->schedule, last);
+    g->sigma_max = dkp_or(DKP_SAYS(sigma_max), g->sigma_max);
+    g->sigma_min = dkp_or(DKP_SAYS(sigma_min), g->sigma_min);
+    return DK_OK;
+}
+
+/* The last level is that of timestep 0, or what the spacing ends with, if it ends there. */
+static dk_status dkp_say_least(dkp_job *j) {
+    dk_grid *g = &j->c->grid;
+    dk_level last;
+    if (dkp_say_level(j, 1, &last) != DK_OK) return DK_ERROR_CONFIG;
+    double least = dk_noise_level(dkp_table_level(&j->c->schedule, 0));
+    g->final = dk_noise_level(last) <= least * (1 + 1e-9) ? DK_FINAL_LAST
+               : dkp_by_timesteps(g)                      ? DK_FINAL_MIN
+                                                          : DK_FINAL_VALUE;
+    if (g->final == DK_FINAL_VALUE) g->final_value = least;
+    return DK_OK;
+}
+
+static dk_status dkp_say_shift(dkp_job *j, double *shift) {
+    double mu = j->more->mu;
+    if (j->more->tokens > 0)
+        mu = dk_shift_mu(j->more->tokens, dkp_or(DKP_SAYS(base_image_seq_len), 256),
+                         dkp_or(DKP_SAYS(max_image_seq_len), 4096), dkp_or(DKP_SAYS(base_shift), 0.5),
+                         dkp_or(DKP_SAYS(max_shift), 1.15));
+    if (fabs(mu) <= 0 || !dkp_finite(mu))
+        return DKP_REFUSE(use_dynamic_shifting, "false, unless mu or the number of image tokens is given");
+    *shift = DKP_SAYS(time_shift_type) > 0 ? mu : exp(mu);
+    return *shift > 0 ? DK_OK : DKP_REFUSE(time_shift_type, "exponential for this mu");
+}
+
+/* use_flow_sigmas: flow levels in a class that began as one for tables. Some count t from 1 to 1/T and leave out the last,
+   others from 1 - 1/T to 0. The network is told whole thousandths. */
+static dk_status dkp_say_flow_sigmas(dkp_job *j, dk_spacing conversion) {
+    dk_config *c = j->c;
+    double T = DKP_SAYS(num_train_timesteps), shift = DKP_SAYS(flow_shift);
+    int from_one = j->of->flags & DKP_FROM_ONE,
+        least = DKP_SAYS(final_sigmas_type) > 0 || (j->of->flags & DKP_TO_LEAST);
+    if (dkp_say_timesteps(j) != DK_OK) return DK_ERROR_CONFIG;
+    if (j->of->flags & DKP_INVERSE) return DKP_REFUSE(use_flow_sigmas, "false for this class");
+    if (DKP_FLAG(use_dynamic_shifting) && (from_one || fabs(j->more->mu) > 0 || j->more->tokens > 0) &&
+        dkp_say_shift(j, &shift) != DK_OK)
+        return DK_ERROR_CONFIG;
+    if (!(shift > 0)) return DKP_REFUSE(flow_shift, "> 0");
+    c->condition = DK_CONDITION_FLOW, c->condition_scale = T, c->condition_rounding = DK_ROUND_DOWN;
+    if (conversion == DK_SPACING_KARRAS &&
+        from_one) { /* sigma/alpha by the table, which the network knows nothing of */
+        if (dkp_say_table(j) != DK_OK) return DK_ERROR_CONFIG;
+        c->condition = DK_CONDITION_FLOW, c->network_schedule = dk_flow(1);
+        c->grid.final = least ? DK_FINAL_LAST : DK_FINAL_ZERO;
+        return dkp_say_converted(j, conversion, 0);
+    }
+    if (conversion != DK_SPACING_DEFAULT) return DKP_REFUSE(use_flow_sigmas, "false with other sigmas");
+    if (!from_one && DKP_SAYS(final_sigmas_type) > 0)
+        return DKP_REFUSE(final_sigmas_type, "zero with use_flow_sigmas");
+    c->schedule = dk_flow_discrete(shift, (int)T);
+    c->grid.spacing = DK_SPACING_UNIFORM, c->grid.spare = 1;
+    c->grid.final = least ? DK_FINAL_LAST : DK_FINAL_ZERO;
+    c->grid.terminal = dkp_or(DKP_SAYS(shift_terminal), 0);
+    if (from_one) c->grid.ceiling = 1 - 1e-6;
+    else c->schedule.t_min = 0, c->schedule.t_max = 1 - 1 / T;
+    return DK_OK;
+}
+
+/* From data to the noisiest timestep: of the levels so far the last is the end. Linspace timesteps are one more. */
+static dk_status dkp_say_inverse(dkp_job *j) {
+    dk_grid *g = &j->c->grid;
+    if (g->spacing == DK_SPACING_LEADING)
+        return DKP_REFUSE(timestep_spacing, "trailing|linspace for this class");
+    g->final = DK_FINAL_LAST;
+    if (g->spacing == DK_SPACING_LINSPACE) g->spare = 0, g->full_steps = j->c->steps + 1;
+    return DK_OK;
+}
+
+/* Classes with a table of alpha^2. */
+static dk_status dkp_say_vp(dkp_job *j) {
+    dk_config *c = j->c;
+    dk_grid *g = &c->grid;
+    dk_spacing conversion;
+    int flags = j->of->flags, linspace = !(DKP_SAYS(timestep_spacing) < 2),
+        least = (flags & DKP_TO_LEAST) || DKP_SAYS(final_sigmas_type) > 0 || DKP_SAYS(set_alpha_to_one) <= 0;
+    if (dkp_say_conversion(j, &conversion) != DK_OK || dkp_say_prediction(j) != DK_OK) return DK_ERROR_CONFIG;
+    if (DKP_FLAG(use_flow_sigmas)) return dkp_say_flow_sigmas(j, conversion);
+    if (dkp_say_table(j) != DK_OK) return DK_ERROR_CONFIG;
+    if (DKP_SAYS(timestep_type) > 0 && c->prediction == DK_PREDICT_V) c->condition = DK_CONDITION_C_NOISE;
+    g->spacing =
+        linspace ? DK_SPACING_LINSPACE : (dk_spacing)(DK_SPACING_LEADING + (int)DKP_SAYS(timestep_spacing));
+    g->rounding = linspace && !(flags & DKP_WHOLE) ? DK_ROUND_NONE : DK_ROUND_NEAREST;
+    g->sigma_linear = linspace && !(flags & DKP_WHOLE);
+    g->spare = (flags & DKP_SPARE) && g->spacing != DK_SPACING_TRAILING;
+    if (DKP_SAYS(steps_offset) < 0 || DKP_SAYS(steps_offset) >= c->schedule.timesteps)
+        return DKP_REFUSE(steps_offset, ">= 0 and less than num_train_timesteps");
+    if (g->spacing == DK_SPACING_LEADING) g->offset = (int)dkp_or(DKP_SAYS(steps_offset), 0);
+    if (conversion != DK_SPACING_DEFAULT) {
+        int nearest = conversion == DK_SPACING_KARRAS || conversion == DK_SPACING_LAMBDA;
+        if (dkp_say_converted(j, conversion, flags & DKP_CURRENT) != DK_OK) return DK_ERROR_CONFIG;
+        if ((flags & DKP_TELLS_INT) || ((flags & DKP_TELLS_KARRAS) && conversion == DK_SPACING_KARRAS))
+            g->rounding = nearest ? DK_ROUND_NEAREST : DK_ROUND_DOWN;
+        if (nearest && (flags & DKP_CUTS_COSINE) && c->schedule.betas == DK_BETAS_COSINE)
+            g->rounding = DK_ROUND_DOWN;
+    } else if (dkp_finite(DKP_SAYS(lambda_min_clipped))) {
+        double t = dk_level_at_lambda(&c->schedule, DKP_SAYS(lambda_min_clipped)).t;
+        if (!(t >= 1)) return DKP_REFUSE(lambda_min_clipped, "below log(alpha/sigma) of timestep 1");
+        c->schedule.t_max = floor(t);
+    }
+    g->final = DK_FINAL_ZERO;
+    if (flags & DKP_INVERSE) return dkp_say_inverse(j);
+    return least ? dkp_say_least(j) : DK_OK;
+}
+
+/* Flow matching proper. Ends of the range that are already shifted are shifted again with all the rest; not so where the
+   shift is a dynamic one. */
+static dk_status dkp_say_flow(dkp_job *j) {
+    dk_config *c = j->c;
+    dk_spacing conversion;
+    int dynamic = DKP_FLAG(use_dynamic_shifting), inverted = DKP_FLAG(invert_sigmas);
+    double shift = DKP_SAYS(shift);
+    double T = DKP_SAYS(num_train_timesteps);
+    int to_zero = j->more->to_zero || (j->of->flags & DKP_TO_ZERO);
+    if (T < 2 && to_zero && T >= 1) T = 0; /* no table */
+    else if (dkp_say_timesteps(j) != DK_OK) return DK_ERROR_CONFIG;
+    if (dkp_say_conversion(j, &conversion) != DK_OK) return DK_ERROR_CONFIG;
+    if (dynamic && dkp_say_shift(j, &shift) != DK_OK) return DK_ERROR_CONFIG;
+    if (!(shift > 0)) return DKP_REFUSE(shift, "> 0");
+    c->schedule = dk_flow_discrete(shift, (int)T);
+    c->grid.spacing = dynamic ? DK_SPACING_UNIFORM : DK_SPACING_NORMAL, c->grid.final = DK_FINAL_ZERO;
+    c->grid.terminal = dkp_or(DKP_SAYS(shift_terminal), 0);
+    if (!(c->grid.terminal < 1)) return DKP_REFUSE(shift_terminal, "> 0 and < 1");
+    c->prediction = DK_PREDICT_VELOCITY, c->negated = inverted;
+    c->condition = inverted ? DK_CONDITION_DATA : DK_CONDITION_FLOW;
+    c->condition_scale = DKP_SAYS(num_train_timesteps);
+    if (to_zero) c->schedule.t_min = 0, c->grid.spacing = DK_SPACING_UNIFORM, c->grid.final = DK_FINAL_MIN;
+    if (conversion == DK_SPACING_DEFAULT) return DK_OK;
+    if (dkp_say_converted(j, conversion, 1) != DK_OK) return DK_ERROR_CONFIG;
+    c->grid.final = DK_FINAL_ZERO;
+    return DK_OK;
+}
+
+/* t linear from 1 to 0 with one step less; the network's time and velocity go towards data. */
+static dk_status dkp_say_minimax(dkp_job *j) {
+    dk_config *c = j->c;
+    if (!(DKP_SAYS(shift) > 0)) return DKP_REFUSE(shift, "> 0");
+    c->schedule = dk_flow(DKP_SAYS(shift));
+    c->grid.spacing = DK_SPACING_UNIFORM, c->grid.final = DK_FINAL_LAST;
+    c->prediction = DK_PREDICT_VELOCITY, c->condition = DK_CONDITION_DATA, c->negated = 1;
+    return DK_OK;
+}
+
+static dk_status dkp_say_range(dkp_job *j) {
+    double low = DKP_SAYS(sigma_min), high = DKP_SAYS(sigma_max);
+    if (!(low > 0)) return DKP_REFUSE(sigma_min, "> 0");
+    if (!(high > low) || !dkp_finite(high)) return DKP_REFUSE(sigma_max, "above sigma_min");
+    return DK_OK;
+}
+
+/* EDM's preconditioning; v is its F with the sign turned. */
+static dk_status dkp_say_edm(dkp_job *j) {
+    dk_config *c = j->c;
+    if (dkp_say_range(j) != DK_OK || dkp_say_prediction(j) != DK_OK) return DK_ERROR_CONFIG;
+    if (c->prediction != DK_PREDICT_EPS && c->prediction != DK_PREDICT_V)
+        return DKP_REFUSE(prediction_type, "epsilon|v_prediction");
+    if (!(DKP_SAYS(sigma_data) > 0)) return DKP_REFUSE(sigma_data, "> 0");
+    if (DKP_SAYS(rho) <= 0) return DKP_REFUSE(rho, "> 0");
+    c->schedule = dk_edm(DKP_SAYS(sigma_min), DKP_SAYS(sigma_max));
+    c->negated = c->prediction == DK_PREDICT_V;
+    c->prediction = DK_PREDICT_EDM, c->sigma_data = DKP_SAYS(sigma_data), c->condition = DK_CONDITION_C_NOISE;
+    c->grid.spacing = DKP_SAYS(sigma_schedule) > 0 ? DK_SPACING_EXPONENTIAL : DK_SPACING_KARRAS;
+    c->grid.rho = dkp_or(DKP_SAYS(rho), 0);
+    c->grid.final = DKP_SAYS(final_sigmas_type) > 0 ? DK_FINAL_LAST : DK_FINAL_ZERO;
+    return DK_OK;
+}
+
+/* The same, told the angle of the level. */
+static dk_status dkp_say_cosine_edm(dkp_job *j) {
+    if (dkp_say_edm(j) != DK_OK) return DK_ERROR_CONFIG;
+    j->c->network_schedule = dk_cosine_flow();
+    j->c->condition = DK_CONDITION_T, j->c->condition_scale = 2 / dkp_pi;
+    return DK_OK;
+}
+
+/* Karras levels at every so-manyth of num_train_timesteps places, and then the least. */
+static dk_status dkp_say_consistency(dkp_job *j) {
+    dk_config *c = j->c;
+    dk_grid *g = &c->grid;
+    if (dkp_say_timesteps(j) != DK_OK || dkp_say_range(j) != DK_OK) return DK_ERROR_CONFIG;
+    double T = DKP_SAYS(num_train_timesteps), low = DKP_SAYS(sigma_min), high = DKP_SAYS(sigma_max);
+    double rho = dkp_or(DKP_SAYS(rho), 7), n = c->steps, ramp = (n - 1) * floor(T / n) / (T - 1);
+    if (n > T) return DKP_REFUSE(num_train_timesteps, "at least the number of steps");
+    c->schedule = dk_edm(low, high);
+    c->prediction = DK_PREDICT_EDM, c->sigma_data = DKP_SAYS(sigma_data);
+    c->condition = DK_CONDITION_C_NOISE, c->condition_scale = 1000;
+    g->spacing = DK_SPACING_KARRAS, g->rho = rho, g->final = DK_FINAL_MIN;
+    if (!(ramp > 0 && ramp < 1)) {
+        if (n > 1) g->final = DK_FINAL_LAST;
+        return DK_OK;
+    }
+    g->final = DK_FINAL_VALUE, g->final_value = low;
+    g->sigma_min = pow(pow(high, 1 / rho) + ramp * (pow(low, 1 / rho) - pow(high, 1 / rho)), rho);
+    return DK_OK;
+}
+
+/* TrigFlow in units of sigma_data, from pure noise. Two steps meet at 1.3. */
+static dk_status dkp_say_trigflow(dkp_job *j) {
+    static const double two[] = {1.5707963267948966, 1.3, 0};
+    j->c->schedule = dk_cosine_flow(), j->c->prediction = DK_PREDICT_V;
+    j->c->grid.spacing = DK_SPACING_UNIFORM, j->c->grid.final = DK_FINAL_MIN;
+    if (j->c->steps == 2) j->c->grid = dk_grid_levels(two, DK_UNIT_T);
+    return DKP_SAYS(prediction_type) < 4 ? DKP_REFUSE(prediction_type, "trigflow") : DK_OK;
+}
+
+/* v-diffusion's levels. */
+static dk_status dkp_say_crash(dkp_job *j) {
+    if (DKP_SAYS(trained_betas) > 0) return DKP_REFUSE(trained_betas, "null for this class");
+    j->c->schedule = dk_cosine_flow(), j->c->prediction = DK_PREDICT_V;
+    j->c->condition = DK_CONDITION_T, j->c->condition_scale = 2 / dkp_pi;
+    j->c->grid.spacing = DK_SPACING_CRASH, j->c->grid.final = DK_FINAL_MIN;
+    return DK_OK;
+}
+
+/* Wuerstchen's continuous cosine, alpha^2 within 0.0001 and 0.9999. */
+static dk_status dkp_say_wuerstchen(dkp_job *j) {
+    if (!(DKP_SAYS(s) >= 0)) return DKP_REFUSE(s, ">= 0");
+    if (fabs(DKP_SAYS(scaler) - 1) > 0) return DKP_REFUSE(scaler, "1");
+    j->c->schedule = dk_vp_cosine_flow(DKP_SAYS(s));
+    j->c->schedule.sigma_min = sqrt(1e-4 / 0.9999), j->c->schedule.sigma_max = sqrt(0.9999 / 1e-4);
+    j->c->prediction = DK_PREDICT_EPS, j->c->condition = DK_CONDITION_T;
+    j->c->grid.spacing = DK_SPACING_UNIFORM, j->c->grid.final = DK_FINAL_MIN;
+    return DK_OK;
+}
+
+static dk_status dkp_say_ve(dkp_job *j) {
+    if (dkp_say_range(j) != DK_OK) return DK_ERROR_CONFIG;
+    if (!(DKP_SAYS(sampling_eps) >= 0 && DKP_SAYS(sampling_eps) < 1))
+        return DKP_REFUSE(sampling_eps, ">= 0 and < 1");
+    j->c->schedule = dk_ve(DKP_SAYS(sigma_min), DKP_SAYS(sigma_max));
+    j->c->schedule.t_min = DKP_SAYS(sampling_eps);
+    j->c->prediction = DK_PREDICT_SCORE, j->c->condition = DK_CONDITION_SIGMA;
+    j->c->grid.spacing = DK_SPACING_UNIFORM, j->c->grid.final = DK_FINAL_ZERO;
+    j->c->sampler.snr = DKP_SAYS(snr), j->c->sampler.langevin_steps = (int)DKP_SAYS(correct_steps);
+    return DK_OK;
+}
+
+static dk_status dkp_say_vp_sde(dkp_job *j) {
+    double low = DKP_SAYS(beta_min), high = DKP_SAYS(beta_max), least = DKP_SAYS(sampling_eps);
+    if (!(low > 0)) return DKP_REFUSE(beta_min, "> 0");
+    if (!(high >= low) || !dkp_finite(high)) return DKP_REFUSE(beta_max, "at least beta_min");
+    if (!(least >= 0 && least < 1)) return DKP_REFUSE(sampling_eps, ">= 0 and < 1");
+    j->c->schedule = dk_vp(low, high);
+    j->c->schedule.t_min = least;
+    j->c->prediction = DK_PREDICT_EPS, j->c->condition = DK_CONDITION_T;
+    j->c->grid.spacing = DK_SPACING_UNIFORM, j->c->grid.final = DK_FINAL_ZERO;
+    return DK_OK;
+}
+
+/* Timesteps from 0 on. */
+static dk_status dkp_say_repaint_levels(dkp_job *j) {
+    DKP_SAYS(timestep_spacing) = 0;
+    return dkp_say_vp(j);
+}
+
+/* Some of the timesteps that a model was distilled on. */
+static dk_status dkp_say_distilled(dkp_job *j) {
+    double original = DKP_SAYS(original_inference_steps);
+    if (dkp_say_table(j) != DK_OK || dkp_say_prediction(j) != DK_OK) return DK_ERROR_CONFIG;
+    if (!(original >= j->c->steps && original <= j->c->schedule.timesteps))
+        return DKP_REFUSE(original_inference_steps,
+                          "at least the number of steps, at most num_train_timesteps");
+    j->c->grid.spacing = DK_SPACING_LCM, j->c->grid.original_steps = (int)original;
+    j->c->grid.final = DK_FINAL_ZERO;
+    return j->of->flags & DKP_TO_LEAST ? dkp_say_least(j) : DK_OK;
+}
+
+/* ---- what the values mean: samplers, which the aliases have named */
+
+/* Where the last step ends at sigma = 0, or is left out, it is no step for a lower order. */
+static void dkp_say_lower_order(dkp_job *j, int lower) {
+    const dk_grid *g = &j->c->grid;
+    int early = g->final != DK_FINAL_VALUE && !(g->final == DK_FINAL_MIN && dkp_by_timesteps(g));
+    dk_sampler *s = &j->c->sampler;
+    s->lower_order_final = lower && (s->order > 2 || !early) ? 2 : 0;
+    if (DKP_FLAG(euler_at_final) && !lower) s->lower_order_final = early ? 0 : 3;
+}
+
+static dk_status dkp_say_order(dkp_job *j, int key, int most) {
+    if (!(j->v[key] >= 1 && j->v[key] <= most)) return dkp_refuse(j, key, most < 4 ? "1|2|3" : "1|2|3|4");
+    j->c->sampler.order = (int)j->v[key];
+    return DK_OK;
+}
+
+/* It counts T/steps timesteps down, whatever the next one is. */
+static dk_status dkp_say_ddim(dkp_job *j) {
+    dk_config *c = j->c;
+    int T = c->schedule.timesteps, whole = c->grid.spacing == DK_SPACING_TRAILING && T % c->steps == 0;
+    if (c->grid.spacing != DK_SPACING_LEADING && !whole) c->sampler.stride = T / c->steps;
+    c->sampler.eta = dkp_or(DKP_SAYS(eta), 0);
+    return DK_OK;
+}
+
+static dk_status dkp_say_repaint(dkp_job *j) {
+    if (dkp_say_ddim(j) != DK_OK) return DK_ERROR_CONFIG;
+    j->c->grid.jump_shift = j->c->schedule.timesteps / j->c->steps - 1;
+    return DK_OK;
+}
+
+static dk_status dkp_say_ddpm(dkp_job *j) {
+    if ((int)dkp_or(DKP_SAYS(variance_type), 0) == 2) j->c->sampler = dk_sampler_named("ddpm_large");
+    return DK_OK;
+}
+
+static dk_status dkp_say_pndm(dkp_job *j) {
+    dk_sampler *s = &j->c->sampler;
+    if (DKP_FLAG(skip_prk_steps)) {
+        *s = dk_sampler_named("plms");
+        s->plain_last = 1;
+    } else if (j->c->grid.spacing != DK_SPACING_LEADING) {
+        return DKP_REFUSE(timestep_spacing, "leading without skip_prk_steps");
+    }
+    if (j->c->prediction == DK_PREDICT_V) s->gauge = DK_GAUGE_VP;
+    j->c->condition_rounding = DK_ROUND_DOWN; /* of half timesteps */
+    return DK_OK;
+}
+
+static dk_status dkp_say_ipndm(dkp_job *j) {
+    j->c->sampler.gauge = DK_GAUGE_VE;
+    return DK_OK;
+}
+
+/* DPM-Solver; algorithms in the order of their words. */
+static dk_status dkp_say_dpm(dkp_job *j) {
+    dk_sampler *s = &j->c->sampler;
+    int algorithm = (int)dkp_or(DKP_SAYS(algorithm_type), 0), few = j->c->steps < 15;
+    if (algorithm > 4)
+        return DKP_REFUSE(algorithm_type, "dpmsolver++|dpmsolver|sde-dpmsolver++|sde-dpmsolver|deis");
+    if (dkp_say_order(j, DKP_KEY_solver_order, 3) != DK_OK) return DK_ERROR_CONFIG;
+    s->rule = DKP_SAYS(solver_type) > 0 && DKP_SAYS(solver_type) < 2 ? DK_RULE_DPM_TAYLOR : DK_RULE_DPM;
+    s->noise_prediction = algorithm == 1 || algorithm == 3;
+    s->eta = algorithm == 2 || algorithm == 3;
+    if (s->noise_prediction) s->law = DK_LAW_SDE_NOISE;
+    if (s->noise_prediction && DKP_SAYS(final_sigmas_type) <= 0)
+        return DKP_REFUSE(final_sigmas_type, "sigma_min for this algorithm_type");
+    dkp_say_lower_order(j, DKP_FLAG(lower_order_final) && few);
+    return DK_OK;
+}
+
+static dk_status dkp_say_cosine_dpm(dkp_job *j) {
+    if (dkp_say_dpm(j) != DK_OK) return DK_ERROR_CONFIG;
+    j->c->sampler.eta = 1;
+    return DK_OK;
+}
+
+/* Where the steps are no multiple of the order, or the last one goes to sigma = 0, the last order is lower. */
+static dk_status dkp_say_singlestep(dkp_job *j) {
+    dk_sampler *s = &j->c->sampler;
+    if (dkp_say_dpm(j) != DK_OK) return DK_ERROR_CONFIG;
+    if (s->rule == DK_RULE_DPM_TAYLOR) s->rule = DK_RULE_EXACT;
+    if (!s->noise_prediction) s->law = DK_LAW_SDE;
+    s->lower_order_final =
+        DKP_FLAG(lower_order_final) || j->c->steps % s->order != 0 || DKP_SAYS(final_sigmas_type) <= 0;
+    return DK_OK;
+}
+
+static dk_status dkp_say_deis(dkp_job *j) {
+    int algorithm = (int)dkp_or(DKP_SAYS(algorithm_type), 0);
+    if (algorithm > 1 && algorithm != 4) return DKP_REFUSE(algorithm_type, "deis");
+    if (dkp_say_order(j, DKP_KEY_solver_order, 3) != DK_OK) return DK_ERROR_CONFIG;
+    dkp_say_lower_order(j, DKP_FLAG(lower_order_final) && j->c->steps < 15);
+    return DK_OK;
+}
+
+static int dkp_ends_late(const dk_config *c) { return c->grid.final == DK_FINAL_LAST; }
+
+static dk_status dkp_say_unipc(dkp_job *j) {
+    dk_sampler *s = &j->c->sampler;
+    if (dkp_say_order(j, DKP_KEY_solver_order, 3) != DK_OK) return DK_ERROR_CONFIG;
+    s->corrector = s->order + 1;
+    s->rule = (int)dkp_or(DKP_SAYS(solver_type), 0) == 3 ? DK_RULE_BH1 : DK_RULE_BH2;
+    s->noise_prediction = !DKP_FLAG(predict_x0);
+    s->correct_last = dkp_ends_late(j->c);
+    s->uncorrected = (int)dkp_or(DKP_SAYS(disable_corrector), 0);
+    dkp_say_lower_order(j, DKP_FLAG(lower_order_final));
+    return DK_OK;
+}
+
+/* Noise in steps that begin at timesteps 200 to 800; the sampler's limits are on where a step ends. */
+static dk_status dkp_say_sa(dkp_job *j) {
+    dk_config whole = *j->c;
+    dk_sampler *s = &j->c->sampler;
+    int algorithm = (int)dkp_or(DKP_SAYS(algorithm_type), 0), first = -1, last = -1;
+    if (algorithm != 5 && algorithm != 6)
+        return DKP_REFUSE(algorithm_type, "data_prediction|noise_prediction");
+    if (!(DKP_SAYS(corrector_order) >= 1 && DKP_SAYS(corrector_order) <= 4))
+        return DKP_REFUSE(corrector_order, "1|2|3|4");
+    if (dkp_say_order(j, DKP_KEY_predictor_order, 4) != DK_OK) return DK_ERROR_CONFIG;
+    if (dkp_resolve(&whole, j->c->message) != DK_OK) return DK_ERROR_CONFIG;
+    for (int i = 0; i < whole.steps; i++) {
+        double told = dkp_told(&whole, dkp_grid_level(&whole, i));
+        if (told < 200 || told > 800) continue;
+        last = i + 1;
+        if (first < 0) first = last;
+    }
+    s->corrector = (int)DKP_SAYS(corrector_order);
+    s->noise_prediction = algorithm == 6;
+    s->rule = s->noise_prediction ? DK_RULE_EXACT : DK_RULE_SA;
+    if (s->noise_prediction) s->law = DK_LAW_SDE_NOISE;
+    s->lower_order_final = DKP_FLAG(lower_order_final) ? 2 : 0;
+    s->correct_last = dkp_ends_late(j->c);
+    s->eta = first >= 0;
+    if (first < 0) return DK_OK;
+    s->noise_max = dk_noise_level(dkp_grid_level(&whole, first)) * (1 + 1e-9);
+    s->noise_min = dk_noise_level(dkp_grid_level(&whole, last)) * (1 - 1e-9);
+    return DK_OK;
+}
+
+static dk_status dkp_say_flow_euler(dkp_job *j) {
+    if (DKP_FLAG(stochastic_sampling)) j->c->sampler = dk_sampler_named("lcm");
+    return DK_OK;
+}
+
+static dk_status dkp_say_noise(dkp_job *j) {
+    if (dkp_finite(DKP_SAYS(eta))) j->c->sampler.eta = DKP_SAYS(eta);
+    if (dkp_finite(DKP_SAYS(s_noise))) j->c->sampler.s_noise = DKP_SAYS(s_noise);
+    return DK_OK;
+}
+
+static dk_status dkp_say_nothing(dkp_job *j) {
+    (void)j;
+    return DK_OK;
+}
+
+/* ---- the classes of diffusers, and the keys of their constructors */
+
+/* clang-format off */
+#define DKP_BETAS(first, last, betas) "num_train_timesteps=1000 beta_start=" first " beta_end=" last " beta_schedule=" betas " trained_betas "
+#define DKP_LINEAR DKP_BETAS("0.0001", "0.02", "linear")
+#define DKP_LATENT(betas) DKP_BETAS("0.00085", "0.012", betas)
+#define DKP_PREDICTS "prediction_type=epsilon "
+#define DKP_SPACED(spacing) "timestep_spacing=" spacing " steps_offset=0 "
+#define DKP_CLIPS(flag) "clip_sample=" flag " clip_sample_range=1 "
+#define DKP_LIMITS "thresholding=false dynamic_thresholding_ratio=0.995 sample_max_value=1 "
+#define DKP_SIGMAS "use_karras_sigmas=false use_exponential_sigmas=false use_beta_sigmas=false sigma_min sigma_max "
+#define DKP_AS_FLOW "use_flow_sigmas=false flow_shift=1 "
+#define DKP_SHIFTING "use_dynamic_shifting=false time_shift_type=exponential "
+#define DKP_FLOW_KEYS "num_train_timesteps=1000 shift=1 " DKP_SHIFTING "base_shift=0.5 max_shift=1.15 base_image_seq_len=256 max_image_seq_len=4096 " \
+    "invert_sigmas=false shift_terminal use_karras_sigmas=false use_exponential_sigmas=false use_beta_sigmas=false "
+#define DKP_DDIM_KEYS DKP_CLIPS("true") "set_alpha_to_one=true rescale_betas_zero_snr=false " DKP_PREDICTS DKP_SPACED("leading")
+#define DKP_DDPM_KEYS DKP_LINEAR DKP_CLIPS("true") "variance_type=fixed_small rescale_betas_zero_snr=false " DKP_PREDICTS DKP_LIMITS DKP_SPACED("leading")
+#define DKP_DPM_KEYS DKP_LINEAR DKP_PREDICTS DKP_LIMITS DKP_SIGMAS DKP_AS_FLOW "solver_order=2 algorithm_type=dpmsolver++ solver_type=midpoint lambda_min_clipped=-Infinity variance_type "
+#define DKP_EDM_KEYS(low, high, data, schedule, predicts) "sigma_min=" low " sigma_max=" high " sigma_data=" data " sigma_schedule=" schedule \
+    " num_train_timesteps=1000 prediction_type=" predicts " rho=7 final_sigmas_type=zero "
+#define DKP_DISTILLED_KEYS DKP_LATENT("scaled_linear") "original_inference_steps=50 timestep_scaling=10 set_alpha_to_one=true rescale_betas_zero_snr=false " \
+    DKP_PREDICTS DKP_CLIPS("false") DKP_LIMITS DKP_SPACED("leading")
+static const dkp_class dkp_classes[] = {
+    {"DDIMScheduler", DKP_WHOLE | DKP_NO_SIGMAS, dkp_say_vp, dkp_say_ddim, DKP_LINEAR DKP_DDIM_KEYS DKP_LIMITS},
+    {"DDIMParallelScheduler", DKP_WHOLE | DKP_NO_SIGMAS, dkp_say_vp, dkp_say_ddim, DKP_LINEAR DKP_DDIM_KEYS DKP_LIMITS},
+    {"CogVideoXDDIMScheduler", DKP_WHOLE | DKP_NO_SIGMAS, dkp_say_vp, dkp_say_ddim,
+     DKP_LATENT("scaled_linear") DKP_DDIM_KEYS "sample_max_value=1 snr_shift_scale=3"},
+    {"CogVideoXDPMScheduler", DKP_WHOLE | DKP_NO_SIGMAS | DKP_UNCLIPPED, dkp_say_vp, dkp_say_nothing,
+     DKP_LATENT("scaled_linear") DKP_DDIM_KEYS "sample_max_value=1 snr_shift_scale=3"},
+    {"DDIMInverseScheduler", DKP_WHOLE | DKP_NO_SIGMAS | DKP_LISTS_LEVELS, dkp_say_vp, dkp_say_ddim, DKP_LINEAR DKP_DDIM_KEYS},
+    {"RePaintScheduler", DKP_WHOLE | DKP_NO_SIGMAS | DKP_LISTS_LEVELS, dkp_say_repaint_levels, dkp_say_repaint, DKP_LINEAR "eta=0 clip_sample=true"},
+    {"DDPMScheduler", DKP_WHOLE | DKP_NO_SIGMAS, dkp_say_vp, dkp_say_ddpm, DKP_DDPM_KEYS},
+    {"DDPMParallelScheduler", DKP_WHOLE | DKP_NO_SIGMAS, dkp_say_vp, dkp_say_ddpm, DKP_DDPM_KEYS},
+    {"UnCLIPScheduler", DKP_WHOLE | DKP_NO_SIGMAS, dkp_say_vp, dkp_say_ddpm,
+     "num_train_timesteps=1000 variance_type=fixed_small_log beta_schedule=squaredcos_cap_v2 " DKP_PREDICTS DKP_CLIPS("true")},
+    {"DDPMWuerstchenScheduler", DKP_NO_SIGMAS | DKP_LISTS_LEVELS | DKP_LISTS_END, dkp_say_wuerstchen, dkp_say_nothing, "scaler=1 s=0.008"},
+    {"PNDMScheduler", DKP_WHOLE | DKP_NO_SIGMAS, dkp_say_vp, dkp_say_pndm, DKP_LINEAR "skip_prk_steps=false set_alpha_to_one=false " DKP_PREDICTS DKP_SPACED("leading")},
+    {"IPNDMScheduler", DKP_NO_SIGMAS, dkp_say_crash, dkp_say_ipndm, "num_train_timesteps=1000 trained_betas"},
+    {"EulerDiscreteScheduler", DKP_CURRENT | DKP_ALMOST, dkp_say_vp, dkp_say_nothing,
+     DKP_LINEAR DKP_PREDICTS DKP_SIGMAS DKP_SPACED("linspace") "interpolation_type=linear timestep_type=discrete rescale_betas_zero_snr=false final_sigmas_type=zero"},
+    {"EulerAncestralDiscreteScheduler", DKP_ALMOST, dkp_say_vp, dkp_say_nothing, DKP_LINEAR DKP_PREDICTS DKP_SPACED("linspace") "rescale_betas_zero_snr=false"},
+    {"HeunDiscreteScheduler", DKP_CURRENT | DKP_DOUBLED, dkp_say_vp, dkp_say_nothing, DKP_LATENT("linear") DKP_PREDICTS DKP_SIGMAS DKP_CLIPS("false") DKP_SPACED("linspace")},
+    {"KDPM2DiscreteScheduler", DKP_CURRENT | DKP_TELLS_KARRAS | DKP_DOUBLED | DKP_MORE_ZEROS, dkp_say_vp, dkp_say_nothing, DKP_LATENT("linear") DKP_PREDICTS DKP_SIGMAS DKP_SPACED("linspace")},
+    {"KDPM2AncestralDiscreteScheduler", DKP_CURRENT | DKP_TELLS_KARRAS | DKP_DOUBLED | DKP_MORE_ZEROS, dkp_say_vp, dkp_say_nothing, DKP_LATENT("linear") DKP_PREDICTS DKP_SIGMAS DKP_SPACED("linspace")},
+    {"LMSDiscreteScheduler", DKP_CURRENT, dkp_say_vp, dkp_say_nothing, DKP_LINEAR DKP_PREDICTS DKP_SIGMAS DKP_SPACED("linspace")},
+    {"DPMSolverSDEScheduler", DKP_CURRENT | DKP_DOUBLED, dkp_say_vp, dkp_say_nothing, DKP_LATENT("linear") DKP_PREDICTS DKP_SIGMAS DKP_SPACED("linspace") "noise_sampler_seed"},
+    {"DPMSolverMultistepScheduler", DKP_SPARE | DKP_WHOLE | DKP_ALMOST | DKP_TELLS_INT | DKP_CUTS_COSINE, dkp_say_vp, dkp_say_dpm,
+     DKP_DPM_KEYS DKP_SHIFTING DKP_SPACED("linspace") "use_lu_lambdas=false lower_order_final=true euler_at_final=false final_sigmas_type=zero rescale_betas_zero_snr=false"},
+    {"DPMSolverMultistepInverseScheduler", DKP_WHOLE | DKP_TELLS_INT | DKP_INVERSE, dkp_say_vp, dkp_say_dpm,
+     DKP_DPM_KEYS DKP_SPACED("linspace") "lower_order_final=true euler_at_final=false"},
+    {"DPMSolverSinglestepScheduler", DKP_SPARE | DKP_WHOLE | DKP_TELLS_INT, dkp_say_vp, dkp_say_singlestep, DKP_DPM_KEYS DKP_SHIFTING "lower_order_final=false final_sigmas_type=zero"},
+    {"DEISMultistepScheduler", DKP_SPARE | DKP_WHOLE | DKP_TELLS_INT | DKP_TO_LEAST, dkp_say_vp, dkp_say_deis,
+     DKP_LINEAR DKP_PREDICTS DKP_LIMITS DKP_SIGMAS DKP_AS_FLOW DKP_SHIFTING DKP_SPACED("linspace") "solver_order=2 algorithm_type=deis solver_type=logrho lower_order_final=true"},
+    {"UniPCMultistepScheduler", DKP_SPARE | DKP_WHOLE | DKP_ALMOST | DKP_TELLS_INT | DKP_FROM_ONE, dkp_say_vp, dkp_say_unipc,
+     DKP_LINEAR DKP_PREDICTS DKP_LIMITS DKP_SIGMAS DKP_AS_FLOW DKP_SHIFTING DKP_SPACED("linspace") "solver_order=2 predict_x0=true solver_type=bh2 lower_order_final=true disable_corrector solver_p "
+     "final_sigmas_type=zero rescale_betas_zero_snr=false shift_terminal"},
+    {"SASolverScheduler", DKP_SPARE | DKP_WHOLE | DKP_TELLS_INT | DKP_TO_LEAST, dkp_say_vp, dkp_say_sa,
+     DKP_LINEAR DKP_PREDICTS DKP_LIMITS DKP_SIGMAS DKP_AS_FLOW DKP_SPACED("linspace") "predictor_order=2 corrector_order=2 tau_func algorithm_type=data_prediction lower_order_final=true "
+     "lambda_min_clipped=-Infinity variance_type"},
+    {"LCMScheduler", DKP_NO_SIGMAS, dkp_say_distilled, dkp_say_nothing, DKP_DISTILLED_KEYS},
+    {"TCDScheduler", DKP_NO_SIGMAS | DKP_TO_LEAST | DKP_UNCLIPPED, dkp_say_distilled, dkp_say_nothing, DKP_DISTILLED_KEYS},
+    {"EDMEulerScheduler", 0, dkp_say_edm, dkp_say_nothing, DKP_EDM_KEYS("0.002", "80", "0.5", "karras", "epsilon")},
+    {"EDMDPMSolverMultistepScheduler", 0, dkp_say_edm, dkp_say_dpm,
+     DKP_EDM_KEYS("0.002", "80", "0.5", "karras", "epsilon") DKP_LIMITS "solver_order=2 algorithm_type=dpmsolver++ solver_type=midpoint lower_order_final=true euler_at_final=false"},
+    {"CosineDPMSolverMultistepScheduler", 0, dkp_say_cosine_edm, dkp_say_cosine_dpm,
+     DKP_EDM_KEYS("0.3", "500", "1", "exponential", "v_prediction") "solver_order=2 solver_type=midpoint lower_order_final=true euler_at_final=false"},
+    {"CMStochasticIterativeScheduler", 0, dkp_say_consistency, dkp_say_noise, "num_train_timesteps=40 sigma_min=0.002 sigma_max=80 sigma_data=0.5 s_noise=1 rho=7 clip_denoised=true"},
+    {"SCMScheduler", DKP_NO_SIGMAS | DKP_LISTS_LEVELS | DKP_LISTS_END, dkp_say_trigflow, dkp_say_nothing, "num_train_timesteps=1000 prediction_type=trigflow sigma_data=0.5"},
+    {"ScoreSdeVeScheduler", DKP_LISTS_LEVELS | DKP_NO_FINAL, dkp_say_ve, dkp_say_nothing, "num_train_timesteps=2000 snr=0.15 sigma_min=0.01 sigma_max=1348 sampling_eps=0.00001 correct_steps=1"},
+    {"ScoreSdeVpScheduler", DKP_NO_SIGMAS | DKP_LISTS_LEVELS | DKP_NO_FINAL, dkp_say_vp_sde, dkp_say_nothing, "num_train_timesteps=2000 beta_min=0.1 beta_max=20 sampling_eps=0.001"},
+    {"FlowMatchEulerDiscreteScheduler", 0, dkp_say_flow, dkp_say_flow_euler, DKP_FLOW_KEYS "stochastic_sampling=false"},
+    {"FlowMatchHeunDiscreteScheduler", DKP_DOUBLED, dkp_say_flow, dkp_say_nothing, "num_train_timesteps=1000 shift=1"},
+    {"FlowMatchLCMScheduler", 0, dkp_say_flow, dkp_say_nothing, DKP_FLOW_KEYS "scale_factors upscale_mode=bicubic"},
+    {"FlowMapEulerDiscreteScheduler", DKP_TO_ZERO, dkp_say_flow, dkp_say_nothing, "num_train_timesteps=1000 shift=1"},
+    {"MiniMaxH3Scheduler", DKP_LISTS_STEPS, dkp_say_minimax, dkp_say_nothing, "shift=12"},
+    {"LTXEulerAncestralRFScheduler", 0, dkp_say_flow, dkp_say_noise, DKP_FLOW_KEYS "eta=1 s_noise=1"},
+};
+/* clang-format on */
+#undef DKP_BETAS
+#undef DKP_LINEAR
+#undef DKP_LATENT
+#undef DKP_PREDICTS
+#undef DKP_SPACED
+#undef DKP_CLIPS
+#undef DKP_LIMITS
+#undef DKP_SIGMAS
+#undef DKP_AS_FLOW
+#undef DKP_SHIFTING
+#undef DKP_FLOW_KEYS
+#undef DKP_DDIM_KEYS
+#undef DKP_DDPM_KEYS
+#undef DKP_DPM_KEYS
+#undef DKP_EDM_KEYS
+#undef DKP_DISTILLED_KEYS
+
+static const dkp_class *dkp_class_named(const char *name) {
+    if (strncmp(name, "Flax", 4) == 0) name += 4;
+    for (int i = 0; i < DKP_COUNT(dkp_classes); i++)
+        if (strcmp(name, dkp_classes[i].name) == 0) return &dkp_classes[i];
+    return NULL;
+}
+
+/* What limits D. Thresholding is the network's caller's work, and takes the place of clipping. */
+static void dkp_say_limits(dkp_job *j) {
+    dk_json *m = j->more;
+    m->quantile = m->quantile_most = j->c->clip = 0;
+    if (j->of->flags & DKP_UNCLIPPED) return;
+    if (DKP_FLAG(thresholding)) {
+        m->quantile = DKP_SAYS(dynamic_thresholding_ratio), m->quantile_most = DKP_SAYS(sample_max_value);
+    } else if (DKP_FLAG(clip_sample)) {
+        j->c->clip = dkp_or(DKP_SAYS(clip_sample_range), 1);
+    }
+}
+
+/* Values into a config. */
+static dk_status dkp_say_all(dkp_job *j) {
+    char name[DKP_TOKEN];
+    dkp_text t = {name, sizeof name, 0};
+    dk_config *c = j->c;
+    dk_schedule none = dkp_schedule(DK_FAMILY_DEFAULT, 0, 0);
+    if (c->steps < 1 || c->steps > 1000000)
+        return dkp_fail(c->message, "steps", c->steps, "1 .. 1000000 before reading");
+    dkp_put(&t, "diffusers:");
+    dkp_put(&t, j->of->name);
+    memset(&c->grid, 0, sizeof c->grid);
+    c->schedule = c->network_schedule = none, c->sigma_data = 0, c->negated = 0;
+    c->prediction = DK_PREDICT_DEFAULT;
+    c->condition = DK_CONDITION_DEFAULT, c->condition_scale = 0, c->condition_rounding = DK_ROUND_NONE;
+    if (dk_config_named(c, name) != DK_OK || j->of->levels(j) != DK_OK || j->of->method(j) != DK_OK)
+        return DK_ERROR_CONFIG;
+    dkp_say_limits(j);
+    dk_config whole = *c; /* whether it works: a schedule that does not fit a grid */
+    whole.prediction = DK_PREDICT_X0, whole.start = DK_START_STATE;
+    if (dkp_resolve(&whole, c->message) != DK_OK || dkp_check_levels(&whole, NULL, c->message) != DK_OK)
+        return DK_ERROR_CONFIG;
+    c->message[0] = 0;
+    return DK_OK;
+}
+
+/* ---- values from words */
+
+/* NULL, or what is allowed. type: s string, n number, w one of true, false, null. */
+static const char *dkp_read_value(const dkp_key *key, char type, const char *text, double *v) {
+    int null = type == 'w' && strcmp(text, "null") == 0, choice;
+    *v = (double)NAN;
+    if (null || key->kind == 'a') return NULL;
+    if (key->kind == 'n') return "null";
+    if (key->kind == 'f') {
+        *v = strcmp(text, "true") == 0;
+        return type == 'w' ? NULL : "true|false|null";
+    }
+    if (key->kind == 'c') {
+        if (type != 's' || (choice = dkp_parse_choice(key->choices, text)) < 0) return key->choices;
+        *v = choice;
+        return NULL;
+    }
+    if (key->kind == 'r' && (strcmp(text, "-Infinity") == 0 || strcmp(text, "-inf") == 0)) { /* no limit */
+        *v = -HUGE_VAL;
+        return NULL;
+    }
+    if (type != 'n')
+        return key->kind == 'w'   ? "a whole number"
+               : key->kind == 'l' ? "a list of numbers, or null"
+                                  : "a number";
+    if (!dkp_read_real(&text, v) || *text) return "a finite number";
+    if (key->kind == 'w' && !(fabs(*v) <= 1e9 && floor(*v) >= *v)) return "a whole number";
+    return NULL;
+}
+
+/* The next word "key" or "key=value" of a text of settings: the key's number, -1 at the end, -2 for one that is unknown. */
+static int dkp_next_word(const char **text, char word[DKP_TOKEN], const char **value) {
+    size_t n;
+    while (**text == ' ') ++*text;
+    n = strcspn(*text, " ");
+    if (!n) return -1;
+    if (n >= DKP_TOKEN) return -2;
+    memcpy(word, *text, n), word[n] = 0, *text += n;
+    char *equals = strchr(word, '=');
+    if (equals) *equals = 0;
+    *value = equals ? equals + 1 : "null";
+    for (int i = 0; i < DKP_KEY_COUNT; i++)
+        if (strcmp(dkp_keys[i].name, word) == 0) return i;
+    return -2;
+}
+
+static int dkp_class_has(const dkp_class *of, int key) {
+    char word[DKP_TOKEN];
+    const char *at = of->keys, *value;
+    for (int i; (i = dkp_next_word(&at, word, &value)) != -1;)
+        if (i == key) return 1;
+    return 0;
+}
+
+/* Sets what the words say, such as a class's defaults. Returns the key that is wrong, or -1. */
+static int dkp_say_words(dkp_job *j, const char *words) {
+    char word[DKP_TOKEN];
+    const char *value;
+    for (int i; (i = dkp_next_word(&words, word, &value)) != -1;) {
+        if (i < 0 || !dkp_class_has(j->of, i)) return i < 0 ? 0 : i;
+        int bare = strcmp(value, "true") == 0 || strcmp(value, "false") == 0 || strcmp(value, "null") == 0;
+        if (dkp_read_value(&dkp_keys[i], bare ? 'w' : dkp_keys[i].kind == 'c' ? 's' : 'n', value, &j->v[i]))
+            return i;
+    }
+    return -1;
+}
+
+static void dkp_say_defaults(dkp_job *j) {
+    for (int i = 0; i < DKP_KEY_COUNT; i++) j->v[i] = (double)NAN;
+    dkp_say_words(j, j->of->keys);
+}
+
+/* ---- reading JSON, as Python writes it: with NaN and Infinity */
+
+typedef struct dkp_reader {
+    const char *start, *at, *end;
+    char key[DKP_TOKEN]; /* of the value that is being read */
+    char *message;
+} dkp_reader;
+
+static void dkp_put_plain(dkp_text *t, const char *s) { /* what may be shown: no control characters */
+    for (; *s; s++) {
+        char one[2] = {*s >= ' ' && *s < 127 ? *s : '?', 0};
+        dkp_put(t, one);
+    }
+}
+
+/* Ends reading; says where. */
+static int dkp_bad_json(dkp_reader *r, const char *what) {
+    dkp_text t = {r->message, DK_MESSAGE_SIZE, 0};
+    dkp_put(&t, "JSON, byte ");
+    dkp_put_size(&t, (uint64_t)(r->at - r->start));
+    if (r->key[0]) {
+        dkp_put(&t, ", at \"");
+        dkp_put_plain(&t, r->key);
+        dkp_put(&t, "\"");
+    }
+    dkp_put(&t, ": ");
+    dkp_put(&t, r->at == r->end ? "the text ends too early" : what);
+    return 0;
+}
+
+static char dkp_peek(dkp_reader *r) { /* the next character that is not white; 0 at the end */
+    while (r->at < r->end && strchr(" \t\n\r", *r->at) && *r->at) r->at++;
+    return r->at < r->end ? *r->at : 0;
+}
+
+static int dkp_expect(dkp_reader *r, char c, const char *what) {
+    if (dkp_peek(r) != c) return dkp_bad_json(r, what);
+    r->at++;
+    return 1;
+}
+
+static int dkp_hexadecimal(char c) {
+    return c >= '0' && c <= '9'   ? c - '0'
+           : c >= 'a' && c <= 'f' ? c - 'a' + 10
+           : c >= 'A' && c <= 'F' ? c - 'A' + 10
+                                  : -1;
+}
+
+/* A string, cut to what fits; letters beyond ASCII become '?' if escaped. */
+static int dkp_read_string(dkp_reader *r, char out[DKP_TOKEN]) {
+    static const char from[] = "\"\\/bfnrt", to[] = "\"\\/\b\f\n\r\t";
+    size_t n = 0;
+    if (!dkp_expect(r, '"', "a string is expected")) return 0;
+    for (;;) {
+        if (r->at == r->end) return dkp_bad_json(r, "");
+        char c = *r->at;
+        if ((unsigned char)c < 32) return dkp_bad_json(r, "a control character in a string");
+        r->at++;
+        if (c == '"') break;
+        if (c == '\\') {
+            const char *escape = r->at < r->end && *r->at ? strchr(from, *r->at) : NULL;
+            if (escape) {
+                c = to[escape - from], r->at++;
+            } else {
+                int code = 0;
+                if (r->at == r->end || *r->at != 'u') return dkp_bad_json(r, "an unknown escape in a string");
+                r->at++;
+                for (int i = 0; i < 4; i++, r->at++) {
+                    if (r->at == r->end || dkp_hexadecimal(*r->at) < 0)
+                        return dkp_bad_json(r, "four hexadecimal digits are expected");
+                    code = 16 * code + dkp_hexadecimal(*r->at);
+                }
+                c = code > 0 && code < 128 ? (char)code : '?';
+            }
+        }
+        if (n + 1 < DKP_TOKEN) out[n++] = c;
+    }
+    out[n] = 0;
+    return 1;
+}
+
+static size_t dkp_digits(dkp_reader *r) {
+    const char *first = r->at;
+    while (r->at < r->end && *r->at >= '0' && *r->at <= '9') r->at++;
+    return (size_t)(r->at - first);
+}
+
+/* true, false, null or a number as it is written; its type. */
+static int dkp_read_literal(dkp_reader *r, char out[DKP_TOKEN], char *type) {
+    static const char *const words[] = {"true", "false", "null", "NaN", "Infinity", "-Infinity"};
+    const char *first = r->at;
+    size_t left = (size_t)(r->end - r->at);
+    for (int i = 0; i < DKP_COUNT(words); i++) {
+        size_t n = strlen(words[i]);
+        if (left < n || memcmp(r->at, words[i], n) != 0) continue;
+        memcpy(out, words[i], n + 1);
+        r->at += n, *type = i < 3 ? 'w' : 'n';
+        return 1;
+    }
+    *type = 'n';
+    r->at += *r->at == '-';
+    int zero = r->at < r->end && *r->at == '0';
+    size_t whole = dkp_digits(r);
+    if (!whole || (zero && whole > 1)) return dkp_bad_json(r, "a value is expected");
+    if (r->at < r->end && *r->at == '.') {
+        r->at++;
+        if (!dkp_digits(r)) return dkp_bad_json(r, "digits are expected");
+    }
+    if (r->at < r->end && (*r->at == 'e' || *r->at == 'E')) {
+        r->at++;
+        if (r->at < r->end && (*r->at == '+' || *r->at == '-')) r->at++;
+        if (!dkp_digits(r)) return dkp_bad_json(r, "digits are expected");
+    }
+    size_t n = (size_t)(r->at - first);
+    if (n >= DKP_TOKEN) return dkp_bad_json(r, "the number has too many digits");
+    memcpy(out, first, n), out[n] = 0;
+    return 1;
+}
+
+/* Passes over a value of any kind. */
+static int dkp_skip_value(dkp_reader *r, int depth) {
+    char text[DKP_TOKEN], type, open = dkp_peek(r);
+    char close = open == '{' ? '}' : ']';
+    if (open == '"') return dkp_read_string(r, text);
+    if (open != '{' && open != '[')
+        return r->at < r->end ? dkp_read_literal(r, text, &type) : dkp_bad_json(r, "");
+    if (depth == DKP_DEPTH) return dkp_bad_json(r, "lists and objects are nested too deeply");
+    r->at++;
+    if (dkp_peek(r) == close) return dkp_expect(r, close, "");
+    do {
+        if (open == '{' && !(dkp_read_string(r, text) && dkp_expect(r, ':', "':' is expected"))) return 0;
+        if (!dkp_skip_value(r, depth + 1)) return 0;
+    } while (dkp_peek(r) == ',' && r->at++);
+    return dkp_expect(r, close, "',' or the end of a list or object is expected");
+}
+
+/* trained_betas become alpha^2 in the caller's memory; disable_corrector are the first steps, counted. */
+static int dkp_read_list(dkp_reader *r, dkp_job *j, int key) {
+    char text[DKP_TOKEN], type;
+    double product = 1, v;
+    int n = 0, betas = key == DKP_KEY_trained_betas,
+        room = betas ? j->more->table ? j->more->table_size : 0 : 1000000;
+    if (!dkp_expect(r, '[', "a list of numbers, or null, is expected")) return 0;
+    for (char next = dkp_peek(r); next != ']'; n++) {
+        if (n && !dkp_expect(r, ',', "',' or ']' is expected")) return 0;
+        const char *number = text;
+        dkp_peek(r);
+        if (r->at == r->end || !dkp_read_literal(r, text, &type))
+            return dkp_bad_json(r, "a number is expected");
+        if (type != 'n' || !dkp_read_real(&number, &v) || *number)
+            return dkp_bad_json(r, "a number is expected");
+        if (n == room)
+            return dkp_bad_json(r, betas ? "dk_json.table must be given, with room for these numbers"
+                                         : "too many numbers");
+        if (betas && !(v > 0 && v < 1)) return dkp_bad_json(r, "betas must be > 0 and < 1");
+        if (!betas && !(v >= n && v <= n))
+            return dkp_bad_json(r, "the first steps, 0, 1 .. in order, are allowed");
+        if (betas)
+            product *= (double)(float)(1 - (double)(float)v), j->more->table[n] = (double)(float)product;
+        next = dkp_peek(r);
+    }
+    j->v[key] = n;
+    return dkp_expect(r, ']', "");
+}
+
+static void dkp_ignore(dkp_reader *r, dk_json *more) {
+    size_t n = strlen(more->ignored);
+    dkp_text t = {more->ignored + n, sizeof more->ignored - n, 0};
+    if (r->key[0] == '_') return; /* these only describe */
+    if (n + strlen(r->key) + 8 > sizeof more->ignored) {
+        if (n < 3 || strcmp(more->ignored + n - 3, "...") != 0) dkp_put(&t, n ? ", ..." : "...");
+        return;
+    }
+    if (n) dkp_put(&t, ", ");
+    dkp_put_plain(&t, r->key);
+}
+
+/* One key's value; of the class, or passed over. */
+static int dkp_read_member(dkp_reader *r, dkp_job *j, unsigned char seen[DKP_KEY_COUNT]) {
+    char text[DKP_TOKEN], type = 's';
+    int i = 0;
+    while (i < DKP_KEY_COUNT && strcmp(dkp_keys[i].name, r->key) != 0) i++;
+    if (i == DKP_KEY_COUNT || !dkp_class_has(j->of, i)) {
+        dkp_ignore(r, j->more);
+        return dkp_skip_value(r, 0);
+    }
+    const dkp_key *key = &dkp_keys[i];
+    if (seen[i]++) return dkp_bad_json(r, "the key is there twice");
+    char next = dkp_peek(r);
+    if (key->kind == 'a') return dkp_skip_value(r, 0);
+    if (key->kind == 'l' && next == '[') return dkp_read_list(r, j, i);
+    if (next == '{' || next == '[')
+        return dkp_refuse_key(r->message, key->name, next == '{' ? "{...}" : "[...]",
+                              key->kind == 'c' ? key->choices : "a single value"),
+               0;
+    if (next == '"'       ? !dkp_read_string(r, text)
+        : r->at == r->end ? !dkp_bad_json(r, "")
+                          : !dkp_read_literal(r, text, &type))
+        return 0;
+    const char *allowed = dkp_read_value(key, type, text, &j->v[i]);
+    if (!allowed) return 1;
+    for (char *c = text; *c; c++)
+        if (*c < ' ' || *c >= 127) *c = '?';
+    dkp_refuse_key(r->message, key->name, text, allowed);
+    return 0;
+}
+
+/* The whole text. The first time it only looks for the class, of whose keys the rest is then read. */
+static int dkp_read_object(dkp_reader *r, dkp_job *j, char class_name[DKP_TOKEN]) {
+    unsigned char seen[DKP_KEY_COUNT] = {0};
+    class_name[0] = 0;
+    r->at = r->start, r->key[0] = 0;
+    if (!dkp_expect(r, '{', "'{' is expected")) return 0;
+    if (dkp_peek(r) != '}') {
+        do {
+            if (!dkp_read_string(r, r->key) || !dkp_expect(r, ':', "':' is expected")) return 0;
+            dkp_peek(r);
+            if (strcmp(r->key, "_class_name") == 0) {
+                if (class_name[0]) return dkp_bad_json(r, "the key is there twice");
+                if (!dkp_read_string(r, class_name)) return 0;
+            } else if (!(j->of ? dkp_read_member(r, j, seen) : dkp_skip_value(r, 0))) {
+                return 0;
+            }
+        } while (dkp_peek(r) == ',' && r->at++);
+    }
+    if (!dkp_expect(r, '}', "',' or '}' is expected")) return 0;
+    dkp_peek(r);
+    r->key[0] = 0;
+    return r->at == r->end ? 1 : dkp_bad_json(r, "nothing more is expected");
+}
+
+static dk_status dkp_unknown_class(char *message, const char *name) {
+    dkp_text t = {message, DK_MESSAGE_SIZE, 0};
+    const char *nearest = dkp_classes[0].name;
+    for (int i = 1; i < DKP_COUNT(dkp_classes); i++)
+        if (dkp_distance(name, dkp_classes[i].name) < dkp_distance(name, nearest))
+            nearest = dkp_classes[i].name;
+    dkp_put(&t, "\"_class_name\" = ");
+    dkp_put_plain(&t, name);
+    dkp_put(&t, ": must be a scheduler of diffusers with continuous samples; nearest: ");
+    dkp_put(&t, nearest);
+    return DK_ERROR_CONFIG;
+}
+
+/* A class is known and its defaults are said: what `say` says of it. */
+static dk_status dkp_finish(dk_config *c, dk_config *set, const dkp_job *j, dk_status status) {
+    if (status == DK_OK) {
+        j->more->class_name = j->of->name;
+        *c = *set;
+        c->message[0] = 0;
+    } else {
+        memcpy(c->message, set->message, sizeof c->message);
+    }
+    return status;
+}
+
+DK_API dk_status dk_config_from_json_with(dk_config *c, dk_json *more, const char *text, size_t length) {
+    dk_config set;
+    dkp_job job;
+    char name[DKP_TOKEN];
+    if (!c) return DK_ERROR_CONFIG;
+    if (!text || !more)
+        return dkp_fail_text(c->message, DK_ERROR_CONFIG,
+                             text ? "more = NULL: must be a dk_json" : "text = NULL: must be JSON");
+    set = *c;
+    dkp_reader r = {text, text, text + length, {0}, set.message};
+    memset(&job, 0, sizeof job);
+    job.c = &set, job.more = more;
+    more->class_name = NULL, more->ignored[0] = 0;
+    dk_status status = dkp_read_object(&r, &job, name) ? DK_OK : DK_ERROR_CONFIG;
+    if (status == DK_OK && !(job.of = dkp_class_named(name))) status = dkp_unknown_class(set.message, name);
+    if (status == DK_OK) {
+        dkp_say_defaults(&job);
+        status = dkp_read_object(&r, &job, name) ? dkp_say_all(&job) : DK_ERROR_CONFIG;
+    }
+    return dkp_finish(c, &set, &job, status);
+}
+
+DK_API dk_status dk_config_from_json(dk_config *c, const char *text, size_t length) {
+    dk_json more;
+    memset(&more, 0, sizeof more);
+    return dk_config_from_json_with(c, &more, text, length);
+}
+
+/* ---- the lists that a class has */
+
+static const dkp_class *dkp_lists_of(dk_config *c, const dk_json *more, dk_config *whole) {
+    const dkp_class *of = more && more->class_name ? dkp_class_named(more->class_name) : NULL;
+    *whole = *c;
+    /* what can be predicted where, and how x starts, is no question here */
+    whole->prediction = DK_PREDICT_V, whole->start = DK_START_STATE;
+    if (whole->grid.rising) whole->sampler.eta = 0;
+    c->message[0] = 0;
+    if (!of)
+        dkp_fail_text(c->message, DK_ERROR_CONFIG, "class_name = NULL: must be from reading a configuration");
+    if (!of || dkp_resolve(whole, c->message) != DK_OK || dkp_check_levels(whole, NULL, c->message) != DK_OK)
+        return NULL;
+    return of;
+}
+
+static void dkp_list(double *out, int max, int *count, double v) {
+    if (*count < max) out[*count] = v;
+    ++*count;
+}
+
+/* A step that goes nowhere is left out of the grid; most classes list it. */
+static int dkp_lists_more(const dkp_class *of, const dk_config *c, const dk_config *whole) {
+    return whole->grid.final == DK_FINAL_LAST && whole->steps < c->steps && !(of->flags & DKP_LISTS_STEPS);
+}
+
+/* RePaint's list has the timesteps of the way up, one at a time and each one too high, and not the clean level. */
+static int dkp_list_jumps(const dk_config *whole, double *out, int max) {
+    int count = 0;
+    for (int i = 0; i < dkp_path_steps(whole); i++) {
+        int left = dkp_jump_left(whole, i), next = dkp_jump_left(whole, i + 1);
+        if (left > 0 && next < left)
+            dkp_list(out, max, &count, dkp_told(whole, dkp_grid_level(whole, whole->steps - left)));
+        for (int up = left + 2; up <= next + 1 && next > left; up++)
+            dkp_list(out, max, &count, dkp_told(whole, dkp_grid_level(whole, whole->steps - up)));
+    }
+    return count;
+}
+
+DK_API int dk_json_timesteps(dk_config *c, const dk_json *more, double *out, int max) {
+    dk_config whole;
+    dk_plan plan;
+    int count = 0;
+    const dkp_class *of = dkp_lists_of(c, more, &whole);
+    if (!of) return 0;
+    int path = dkp_path_steps(&whole), again = dkp_lists_more(of, c, &whole);
+    if (dkp_jumps(&whole)) return dkp_list_jumps(&whole, out, max);
+    if (of->flags & DKP_LISTS_LEVELS) {
+        int first = whole.sampler.told_end && !again;
+        int end = path + ((of->flags & DKP_LISTS_END) || again || first);
+        for (int i = first; i < end; i++) {
+            dk_level l = dkp_path_level(&whole, i);
+            dkp_list(out, max, &count, of->flags & DKP_NO_FINAL ? l.t : dkp_told(&whole, l));
+        }
+        return count;
+    }
+    memset(&plan, 0, sizeof plan);
+    if (dk_record(&plan, &whole) != DK_OK) {
+        memcpy(c->message, whole.message, sizeof c->message);
+        return 0;
+    }
+    for (int i = 0; i < plan.calls; i++) dkp_list(out, max, &count, plan.call[i].condition);
+    if (again && !whole.sampler.correct_last)
+        dkp_list(out, max, &count, dkp_told(&whole, plan.level[plan.levels - 1]));
+    dk_plan_free(&plan);
+    return count;
+}
+
+DK_API int dk_json_sigmas(dk_config *c, const dk_json *more, double *out, int max) {
+    dk_config whole;
+    int count = 0;
+    const dkp_class *of = dkp_lists_of(c, more, &whole);
+    if (!of || (of->flags & DKP_NO_SIGMAS)) return 0;
+    int last = dkp_path_steps(&whole) + dkp_lists_more(of, c, &whole),
+        doubled = (of->flags & DKP_DOUBLED) != 0, zeros = (of->flags & DKP_MORE_ZEROS) != 0,
+        flow = whole.condition == DK_CONDITION_FLOW || whole.condition == DK_CONDITION_DATA;
+    for (int i = 0; i <= last - ((of->flags & DKP_NO_FINAL) != 0); i++) {
+        dk_level l = dkp_path_level(&whole, i < dkp_path_steps(&whole) ? i : dkp_path_steps(&whole));
+        double v = flow ? l.sigma / (l.alpha + l.sigma) : dk_noise_level(l);
+        if (whole.condition == DK_CONDITION_DATA && !(of->flags & DKP_LISTS_STEPS))
+            v = l.alpha / (l.alpha + l.sigma);
+        for (int k = 0; k <= (doubled && i > 0 && i < last) + 2 * (zeros && i == last); k++)
+            dkp_list(out, max, &count, v);
+    }
+    return count;
+}
+
+/* ---- writing: which values read as this config? */
+
+/* The fields of a config that reading sets, besides those that dk_config_set knows. */
+#define DKP_F(kind, member) \
+    { #member, "", 0, 0, (int)offsetof(dk_config, member), kind }
+#define DKP_OF_SCHEDULE(schedule)                                                                         \
+    DKP_F('i', schedule.family), DKP_F('r', schedule.t_min), DKP_F('r', schedule.t_max),                  \
+        DKP_F('r', schedule.shift), DKP_F('r', schedule.sigma_min), DKP_F('r', schedule.sigma_max),       \
+        DKP_F('r', schedule.cosine_offset), DKP_F('r', schedule.beta_min), DKP_F('r', schedule.beta_max), \
+        DKP_F('i', schedule.betas), DKP_F('i', schedule.timesteps), DKP_F('r', schedule.beta_first),      \
+        DKP_F('r', schedule.beta_last), DKP_F('i', schedule.zero_terminal_snr),                           \
+        DKP_F('i', schedule.float_table)
+static const dkp_field dkp_read_fields[] = {
+    DKP_OF_SCHEDULE(schedule), DKP_OF_SCHEDULE(network_schedule),
+    DKP_F('i', prediction),    DKP_F('r', sigma_data),
+    DKP_F('i', condition),     DKP_F('r', condition_scale),
+    DKP_F('r', clip),          DKP_F('i', condition_rounding),
+    DKP_F('i', negated),       DKP_F('i', grid.spacing),
+    DKP_F('i', grid.unit),
+};
+#undef DKP_F
+#undef DKP_OF_SCHEDULE
+
+static double dkp_field_value(const dk_config *c, const dkp_field *f) {
+    double real;
+    int whole;
+    if (f->kind == 'r') memcpy(&real, (const char *)c + f->at, sizeof real);
+    else memcpy(&whole, (const char *)c + f->at, sizeof whole), real = whole;
+    return real;
+}
+
+static int dkp_fields_apart(const dk_config *a, const dk_config *b, const dkp_field *f, int count) {
+    int apart = 0;
+    for (int i = 0; i < count; i++) {
+        double u = dkp_field_value(a, &f[i]), v = dkp_field_value(b, &f[i]);
+        apart += !(fabs(u - v) <= 1e-14 * (fabs(u) + fabs(v)));
+    }
+    return apart;
+}
+
+/* How many of the things that reading sets are different. */
+static int dkp_apart(const dk_config *a, const dk_config *b) {
+    const dk_sampler *p = &a->sampler, *q = &b->sampler;
+    return dkp_fields_apart(a, b, dkp_fields, DKP_COUNT(dkp_fields)) +
+           dkp_fields_apart(a, b, dkp_read_fields, DKP_COUNT(dkp_read_fields)) + (p->record != q->record) +
+           (p->user != q->user) + (p->exponential != q->exponential) +
+           (!p->tableau != !q->tableau || (p->tableau && strcmp(p->tableau, q->tableau) != 0)) +
+           (a->schedule.alphas_cumprod != b->schedule.alphas_cumprod) + (a->schedule.fn != b->schedule.fn) +
+           (a->network_schedule.alphas_cumprod != b->network_schedule.alphas_cumprod) +
+           (a->network_schedule.fn != b->network_schedule.fn) + (a->grid.levels != b->grid.levels);
+}
+
+/* How far from the wanted config the values are that j has; those that cannot be read are very far. */
+static int dkp_values_apart(dkp_job *j, const dk_config *wanted, const dk_json *more) {
+    dk_json said;
+    dk_config *into = j->c;
+    *into = *wanted;
+    memset(&said, 0, sizeof said);
+    if (more) said.mu = more->mu, said.tokens = more->tokens;
+    j->more = &said;
+    if (dkp_say_all(j) != DK_OK) return 1000;
+    int apart = dkp_apart(into, wanted);
+    if (more)
+        apart +=
+            (fabs(said.quantile - more->quantile) > 0) + (fabs(said.quantile_most - more->quantile_most) > 0);
+    return apart;
+}
+
+/* A number that may be what the key should say: 0 .. 9 are flags and words, then come fields of the config. */
+static double dkp_candidate(const dkp_key *key, int k, const dk_config *c, const dk_json *more) {
+    const double fields[] = {c->grid.sigma_min,
+                             c->grid.sigma_max,
+                             c->schedule.shift * c->schedule.shift,
+                             c->condition_scale,
+                             dk_lambda(dk_level_at(&c->schedule, c->schedule.t_max + 0.5)),
+                             c->clip,
+                             more ? more->quantile : 0,
+                             more ? more->quantile_most : 0};
+    int words = key->kind == 'f' ? 2 : 1;
+    for (const char *at = key->choices; key->kind == 'c' && (at = strchr(at, '|')); at++) words++;
+    if (key->kind == 'f' || key->kind == 'c') return k < words ? k : (double)NAN;
+    if (k == 0 && key->at != (int)offsetof(dk_config, message)) {
+        dkp_field f = {key->name, "", 0, 0, key->at, key->kind == 'r' ? 'r' : 'i'};
+        return dkp_field_value(c, &f);
+    }
+    return key->kind == 'r' && k > 0 && k <= DKP_COUNT(fields) ? fields[k - 1] : (double)NAN;
+}
+
+enum { DKP_CANDIDATES = 9 };
+
+/* Changes one value at a time, always the one that brings it nearest to the wanted config, as long as that helps. */
+static int dkp_approach(dkp_job *j, const dk_config *wanted, const dk_json *more) {
+    int apart = dkp_values_apart(j, wanted, more);
+    for (int change = 0; apart > 0 && change >= 0;) {
+        double to = 0;
+        change = -1;
+        for (int i = 0; i < DKP_KEY_COUNT; i++) {
+            double kept = j->v[i];
+            for (int k = 0; k < DKP_CANDIDATES && dkp_class_has(j->of, i); k++) {
+                j->v[i] = dkp_candidate(&dkp_keys[i], k, wanted, more);
+                if (!dkp_finite(j->v[i])) continue;
+                int now = dkp_values_apart(j, wanted, more);
+                if (now < apart) apart = now, change = i, to = j->v[i];
+            }
+            j->v[i] = kept;
+        }
+        if (change >= 0) j->v[change] = to;
+    }
+    return apart;
+}
+
+/* From the defaults; if that ends close by, from each of the defaults' neighbours, too. */
+static int dkp_find_values(dkp_job *j, const dk_config *wanted, const dk_json *more) {
+    dkp_say_defaults(j);
+    int apart = dkp_approach(j, wanted, more);
+    for (int i = 0; i < DKP_KEY_COUNT && apart > 0 && apart < 4; i++) {
+        int words = dkp_keys[i].kind == 'f' || dkp_keys[i].kind == 'c' ? DKP_CANDIDATES : 0;
+        for (int k = 0; k < words && dkp_class_has(j->of, i) && apart > 0; k++) {
+            double v = dkp_candidate(&dkp_keys[i], k, wanted, more);
+            if (!dkp_finite(v)) break;
+            dkp_say_defaults(j);
+            j->v[i] = v;
+            int now = dkp_approach(j, wanted, more);
+            if (now < apart) apart = now;
+        }
+    }
+    return apart == 0;
+}
+
+/* As few digits as bring the number back, up to seventeen. */
+static void dkp_put_digits(dkp_text *t, double v) {
+    double size = fabs(v), back = 0;
+    int e = (int)floor(log10(size)), n = 1;
+    char digits[DKP_TOKEN];
+    for (; n < 18; n++) {
+        double m = floor(size * pow(10, n - 1 - e) + 0.5);
+        const char *at = digits;
+        dkp_text one = {digits, sizeof digits, 0};
+        dkp_put_size(&one, (uint64_t)m);
+        dkp_put(&one, "e");
+        dkp_put_int(&one, e - n + 1);
+        if (dkp_read_real(&at, &back) && fabs(back - size) <= 1e-16 * size) break;
+    }
+    if (v < 0) dkp_put(t, "-");
+    dkp_put(t, digits);
+}
+
+static void dkp_put_json(dkp_text *t, const dkp_key *key, double v) {
+    if (!(v >= 0 || v < 0)) dkp_put(t, "null");
+    else if (key->kind == 'f') dkp_put(t, v > 0 ? "true" : "false");
+    else if (key->kind == 'c') dkp_put_choice(t, key->choices, (int)v);
+    else if (!dkp_finite(v)) dkp_put(t, v < 0 ? "-Infinity" : "Infinity");
+    else if (floor(v) >= v && fabs(v) < 1e15) dkp_put_int(t, (int64_t)v);
+    else dkp_put_digits(t, v);
+}
+
+static void dkp_put_member(dkp_text *t, const dkp_key *key, double v) {
+    int quoted = key->kind == 'c' && v >= 0;
+    dkp_put(t, ",\n  \"");
+    dkp_put(t, key->name);
+    dkp_put(t, quoted ? "\": \"" : "\": ");
+    if (key->kind == 'l') { /* the first steps */
+        dkp_put(t, "[");
+        for (int i = 0; i < v; i++) {
+            if (i) dkp_put(t, ", ");
+            dkp_put_int(t, i);
+        }
+        dkp_put(t, "]");
+        return;
+    }
+    dkp_put_json(t, key, v);
+    if (quoted) dkp_put(t, "\"");
+}
+
+static size_t dkp_put_object(const dkp_job *j, char *text, size_t size) {
+    dkp_text t = {text, size, 0};
+    dkp_put(&t, "{\n  \"_class_name\": \"");
+    dkp_put(&t, j->of->name);
+    dkp_put(&t, "\"");
+    for (int i = 0; i < DKP_KEY_COUNT; i++)
+        if (dkp_class_has(j->of, i) && (j->v[i] >= 0 || j->v[i] < 0))
+            dkp_put_member(&t, &dkp_keys[i], j->v[i]);
+    dkp_put(&t, "\n}\n");
+    return t.length;
+}
+
+DK_API size_t dk_config_to_json(dk_config *c, const dk_json *more, char *text, size_t size) {
+    dk_config into;
+    dkp_job job;
+    const dkp_class *first = more && more->class_name ? dkp_class_named(more->class_name) : NULL;
+    memset(&job, 0, sizeof job);
+    c->message[0] = 0, job.c = &into;
+    for (int i = -1; i < DKP_COUNT(dkp_classes); i++) {
+        job.of = i < 0 ? first : &dkp_classes[i];
+        if (job.of && (i < 0 || job.of != first) && dkp_find_values(&job, c, more))
+            return dkp_put_object(&job, text, size);
+    }
+    dkp_fail_text(c->message, DK_ERROR_CONFIG, "no scheduler class of diffusers does what this config says");
+    return 0;
+}
+
+/* ---- well-known models. Where no other source is named: the scheduler_config.json in the model's own repository, and the
+   number of steps of its model card or pipeline. */
+
+#define DKP_SD "beta_start=0.00085 beta_end=0.012 beta_schedule=scaled_linear "
+/* clang-format off */
+static const dk_model_preset dkp_models[] = {
+    {"sd1", "PNDMScheduler", NULL, DKP_SD "skip_prk_steps=true steps_offset=1", 50, 0, 0, "Stable Diffusion 1.x; Rombach et al. 2022"},
+    {"sd2", "DDIMScheduler", NULL, DKP_SD "clip_sample=false set_alpha_to_one=false steps_offset=1 prediction_type=v_prediction", 50, 0, 0, "Stable Diffusion 2.x for 768 pixels"},
+    {"sd2_base", "PNDMScheduler", NULL, DKP_SD "skip_prk_steps=true steps_offset=1", 50, 0, 0, "Stable Diffusion 2.x for 512 pixels"},
+    {"sdxl", "EulerDiscreteScheduler", NULL, DKP_SD "timestep_spacing=leading steps_offset=1", 50, 0, 0, "Stable Diffusion XL; Podell et al. 2023"},
+    {"sd_turbo", "EulerDiscreteScheduler", NULL, DKP_SD "timestep_spacing=trailing", 1, 0, 0, "SD Turbo; Sauer et al. 2023"},
+    {"sdxl_turbo", "EulerAncestralDiscreteScheduler", NULL, DKP_SD "timestep_spacing=trailing", 1, 0, 0, "SDXL Turbo; Sauer et al. 2023"},
+    {"sdxl_lightning", "EulerDiscreteScheduler", NULL, DKP_SD "timestep_spacing=trailing", 4, 0, 0, "SDXL Lightning; Lin et al. 2024, model card"},
+    {"playground2.5", "EDMDPMSolverMultistepScheduler", NULL, "", 50, 0, 0, "Playground 2.5; Li et al. 2024"},
+    {"lcm", "LCMScheduler", NULL, "", 4, 0, 0, "latent consistency models of SD and SDXL; Luo et al. 2023"},
+    {"tcd", "TCDScheduler", NULL, "", 4, 0, 0, "trajectory consistency models of SD and SDXL; Zheng et al. 2024"},
+    {"svd", "EulerDiscreteScheduler", NULL, DKP_SD "prediction_type=v_prediction timestep_type=continuous timestep_spacing=leading steps_offset=1 "
+     "use_karras_sigmas=true sigma_min=0.002 sigma_max=700", 25, 0, 0, "Stable Video Diffusion; Blattmann et al. 2023"},
+    {"sd3", "FlowMatchEulerDiscreteScheduler", NULL, "shift=3", 28, 0, 0, "Stable Diffusion 3, 3.5 medium and large; Esser et al. 2024"},
+    {"sd3.5_turbo", "FlowMatchEulerDiscreteScheduler", NULL, "shift=3", 4, 0, 0, "Stable Diffusion 3.5 large turbo"},
+    {"flux_dev", "FlowMatchEulerDiscreteScheduler", NULL, "shift=3 use_dynamic_shifting=true", 50, 4096, 1, "Flux.1 dev, 1024 x 1024 pixels"},
+    {"flux_schnell", "FlowMatchEulerDiscreteScheduler", NULL, "", 4, 0, 1, "Flux.1 schnell"},
+    {"chroma", "FlowMatchEulerDiscreteScheduler", NULL, "", 35, 0, 1, "Chroma1, without dynamic shifting"},
+    {"qwen_image", "FlowMatchEulerDiscreteScheduler", NULL, "use_dynamic_shifting=true max_shift=0.9 max_image_seq_len=8192 shift_terminal=0.02", 50, 4096, 1, "Qwen-Image, 1024 x 1024 pixels; Wu et al. 2025"},
+    {"cogview4", "FlowMatchEulerDiscreteScheduler", NULL, "use_dynamic_shifting=true time_shift_type=linear base_shift=0.25 max_shift=0.75", 50, 4096, 1, "CogView 4, 1024 x 1024 pixels; diffusers' conversion script"},
+    {"auraflow", "FlowMatchEulerDiscreteScheduler", NULL, "shift=1.73", 50, 0, 0, "AuraFlow"},
+    {"omnigen", "FlowMatchEulerDiscreteScheduler", NULL, "num_train_timesteps=1 invert_sigmas=true", 50, 0, 1, "OmniGen; diffusers' conversion script"},
+    {"ltx_video", "FlowMatchEulerDiscreteScheduler", NULL, "use_dynamic_shifting=true base_shift=0.95 max_shift=2.05 base_image_seq_len=1024 shift_terminal=0.1", 50, 4224, 1,
+     "LTX-Video, 161 frames of 704 x 512 pixels; diffusers' conversion script"},
+    {"hunyuan_video", "FlowMatchEulerDiscreteScheduler", NULL, "shift=7", 50, 0, 1, "HunyuanVideo; Kong et al. 2024"},
+    {"wan2.1", "UniPCMultistepScheduler", NULL, "prediction_type=flow_prediction use_flow_sigmas=true flow_shift=3", 50, 0, 0, "Wan 2.1 for 480 pixels; for 720 flow_shift is 5"},
+    {"cosmos", "EDMEulerScheduler", NULL, "final_sigmas_type=sigma_min", 36, 0, 0, "Cosmos 1.0; diffusers' conversion script"},
+    {"cosmos_predict2.5", "UniPCMultistepScheduler", NULL, "prediction_type=flow_prediction use_flow_sigmas=true use_karras_sigmas=true sigma_min=0.01 sigma_max=200", 36, 0, 0,
+     "Cosmos Predict 2.5; diffusers' conversion script"},
+    {"cogvideox_2b", "CogVideoXDDIMScheduler", NULL, "clip_sample=false prediction_type=v_prediction rescale_betas_zero_snr=true timestep_spacing=trailing", 50, 0, 0, "CogVideoX 2B; Yang et al. 2024"},
+    {"sana", "DPMSolverMultistepScheduler", NULL, "prediction_type=flow_prediction use_flow_sigmas=true flow_shift=3", 20, 0, 0, "Sana; Xie et al. 2024"},
+    {"pixart", "DPMSolverMultistepScheduler", NULL, "", 20, 0, 0, "PixArt alpha and sigma; Chen et al. 2023"},
+    {"deepfloyd_if", "DDPMScheduler", NULL, "beta_schedule=squaredcos_cap_v2 variance_type=learned_range thresholding=true dynamic_thresholding_ratio=0.95 sample_max_value=1.5", 100, 0, 0,
+     "DeepFloyd IF, first stage"},
+    {"stable_cascade", "DDPMWuerstchenScheduler", NULL, "", 20, 0, 0, "Stable Cascade; Pernias et al. 2023"},
+    {"stable_audio", "CosineDPMSolverMultistepScheduler", NULL, "", 100, 0, 0, "Stable Audio Open; Evans et al. 2024"},
+    {"sana_sprint", "SCMScheduler", NULL, "", 2, 0, 0, "Sana-Sprint, TrigFlow; Chen et al. 2025"},
+    {"consistency_model", "CMStochasticIterativeScheduler", NULL, "", 2, 0, 0, "consistency models; Song et al. 2023"},
+    {"edm", "EDMEulerScheduler", "heun", "", 18, 0, 0, "EDM's models of CIFAR-10; Karras et al. 2022, table 1"},
+    {"ddpm", "DDPMScheduler", NULL, "", 1000, 0, 0, "DDPM's own models; Ho et al. 2020"},
+    {"score_sde_ve", "ScoreSdeVeScheduler", NULL, "", 2000, 0, 0, "NCSN++ of score_sde; Song et al. 2021"},
+};
+/* clang-format on */
+#undef DKP_SD
+
+DK_API const dk_model_preset *dk_model_preset_at(int i) {
+    return i >= 0 && i < DKP_COUNT(dkp_models) ? &dkp_models[i] : NULL;
+}
+
+static const char *dkp_model_name(int i) {
+    return i >= 0 && i < DKP_COUNT(dkp_models) ? dkp_models[i].name : NULL;
+}
+
+static dk_status dkp_unknown_model(char *message, const char *name) {
+    const char *nearest[3];
+    dkp_nearest(dkp_model_name, name, nearest, 3);
+    return dkp_fail_name(message, "model", name, nearest);
+}
+
+DK_API dk_status dk_config_for_with(dk_config *c, dk_json *more, const char *model) {
+    dk_config set;
+    dkp_job job;
+    dkp_span name = {model, model ? strlen(model) : 0};
+    int i = 0;
+    if (!c) return DK_ERROR_CONFIG;
+    while (model && i < DKP_COUNT(dkp_models) && !dkp_same_name(name, dkp_models[i].name, 1)) i++;
+    if (!model || i == DKP_COUNT(dkp_models)) return dkp_unknown_model(c->message, model ? model : "(NULL)");
+    const dk_model_preset *row = &dkp_models[i];
+    set = *c;
+    memset(&job, 0, sizeof job);
+    job.c = &set, job.more = more, job.of = dkp_class_named(row->class_name);
+    more->class_name = NULL, more->ignored[0] = 0;
+    if (set.steps == 0) set.steps = row->steps;
+    if (row->to_zero) more->to_zero = 1;
+    if (row->tokens > 0 && !(more->tokens > 0) && fabs(more->mu) <= 0) more->tokens = row->tokens;
+    dkp_say_defaults(&job);
+    dkp_say_words(&job, row->settings);
+    dk_status status = dkp_say_all(&job);
+    if (status == DK_OK && row->sampler) set.sampler = dk_sampler_named(row->sampler);
+    return dkp_finish(c, &set, &job, status);
+}
+
+DK_API dk_status dk_config_for(dk_config *c, const char *model) {
+    dk_json more;
+    memset(&more, 0, sizeof more);
+    return dk_config_for_with(c, &more, model);
 }
 
 /* -------------------------------------------------------------------------------- >>plan  Plans */

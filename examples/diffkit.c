@@ -15,9 +15,11 @@ enum { MAX_CLASSES = 100, MAX_DIGITS = 10000, STEPS_UNSET = INT_MIN };
 
 typedef struct arguments {
     dk_config c;
+    dk_json file; /* what --config or --model says beyond c */
+    const char *config, *model;
     int json, csv, markdown, count;
     int classes[MAX_CLASSES], class_count;
-    double *levels;
+    double *levels, *table;
     int level_count;
     const char *list, *weights, *out;
 } arguments;
@@ -51,6 +53,11 @@ typedef struct option {
 
 #define AT(member) offsetof(arguments, member)
 static const option options[] = {
+    {"config", TEXT, AT(config), MODEL, "FILE", 0, "a scheduler_config.json of diffusers; the rest edits it"},
+    {"model", TEXT, AT(model), MODEL, "NAME", 0, "a well-known model's; the rest edits it"},
+    {"mu", REAL, AT(file.mu), MODEL, "X", 0, "  where the shift is dynamic: what it follows from,"},
+    {"tokens", REAL, AT(file.tokens), MODEL, "N", 0, "  or the number of image tokens"},
+    {"to-zero", FLAG, AT(file.to_zero), MODEL, NULL, 0, "  flow levels down to t = 0, as pipelines have it"},
     {"schedule", SCHEDULE, AT(c.schedule), RUNS, "NAME", 0, "noise schedule (flow; sample: edm)"},
     {"shift", REAL, AT(c.schedule.shift), RUNS, "X", 0, "shift of the flow schedule"},
     {"grid", GRID, AT(c.grid), RUNS, "NAME", 0, "where the steps lie (by schedule: uniform or karras)"},
@@ -70,7 +77,7 @@ static const option options[] = {
     {"prediction", CHOICE, AT(c.prediction), MODEL, "x0|eps|v|velocity|score|edm", DK_PREDICT_X0,
      "what the network predicts"},
     {"sigma-data", REAL, AT(c.sigma_data), MODEL, "X", 0, "edm prediction: deviation of the data (0.5)"},
-    {"condition", CHOICE, AT(c.condition), MODEL, "t|timestep|sigma|flow|c_noise|lambda", DK_CONDITION_T,
+    {"condition", CHOICE, AT(c.condition), MODEL, "t|timestep|sigma|flow|c_noise|lambda|data", DK_CONDITION_T,
      "what the network is told"},
     {"condition-scale", REAL, AT(c.condition_scale), MODEL, "X", 0, "multiplies what it is told (1)"},
     {"sampler", SAMPLER, AT(c.sampler), RUNS, "NAME", 0,
@@ -102,7 +109,7 @@ static const struct {
     int bit;
     const char *usage, *about;
 } commands[] = {
-    {"list", LIST, "list [schedules|grids|samplers|names]", "what there is, with papers"},
+    {"list", LIST, "list [schedules|grids|samplers|names|models]", "what there is, with papers"},
     {"levels", LEVELS, "levels [OPTIONS]", "t, alpha, sigma of every step, and what the network is told"},
     {"plan", PLAN, "plan [OPTIONS]", "what every step computes"},
     {"sample", SAMPLE, "sample [OPTIONS]", "draw digits with the shipped network"},
@@ -114,7 +121,7 @@ enum { OPTIONS = sizeof options / sizeof *options, COMMANDS = sizeof commands / 
 static const char *option_name(int i) { return i < OPTIONS ? options[i].name : NULL; }
 static const char *command_name(int i) { return i < COMMANDS ? commands[i].name : NULL; }
 static const char *list_name(int i) {
-    static const char *const names[] = {"schedules", "grids", "samplers", "names", NULL};
+    static const char *const names[] = {"schedules", "grids", "samplers", "names", "models", NULL};
     return names[i];
 }
 
@@ -257,11 +264,23 @@ static int set_option(arguments *a, const option *o, const char *value) {
     return FAILED;
 }
 
-static int is_preset(value_type v) { return v == SCHEDULE || v == GRID || v == SAMPLER || v == NUMBERS; }
+static int is_preset(const option *o) {
+    return o->type == SCHEDULE || o->type == GRID || o->type == SAMPLER || o->type == NUMBERS;
+}
 
-/* "--name value", "--name=value", "--flag". Goes over them twice: presets first, then what edits them, so
-   that their order on the command line does not matter. */
-static int parse_options(arguments *a, int command, int argc, char **argv, int presets) {
+/* What a model's configuration is read with comes before it. */
+static int is_of_file(const option *o) {
+    const char *const names[] = {"config", "model", "mu", "tokens", "to-zero", "steps"};
+    for (size_t i = 0; i < sizeof names / sizeof *names; i++)
+        if (strcmp(o->name, names[i]) == 0) return 1;
+    return 0;
+}
+
+static int pass_of(const option *o) { return is_of_file(o) ? 0 : is_preset(o) ? 1 : 2; }
+
+/* "--name value", "--name=value", "--flag". Goes over them three times: a model's configuration first, then presets, then
+   what edits them, so that their order on the command line does not matter. */
+static int parse_options(arguments *a, int command, int argc, char **argv, int pass) {
     for (int i = 0; i < argc; i++) {
         const char *word = argv[i], *value = NULL;
         if (word[0] != '-' || word[1] != '-') {
@@ -293,15 +312,58 @@ static int parse_options(arguments *a, int command, int argc, char **argv, int p
             fprintf(stderr, "diffkit: --%s needs a value: %s\n", name, o->values);
             return WRONG;
         }
-        if (is_preset(o->type) == presets && set_option(a, o, value) != OK) return WRONG;
+        if (pass_of(o) == pass && set_option(a, o, value) != OK) return WRONG;
     }
     return OK;
+}
+
+static int wrong_config(const dk_config *c) {
+    fprintf(stderr, "diffkit: %s\n", dk_message(c));
+    return WRONG;
+}
+
+/* The whole of a file that is not too long to be a configuration, NULL if it cannot be read. */
+static char *read_text(const char *path, size_t *length) {
+    const size_t most = (size_t)1 << 26;
+    FILE *f = fopen(path, "rb");
+    char *text = f ? (char *)malloc(most) : NULL;
+    *length = text ? fread(text, 1, most, f) : 0;
+    if (text && (ferror(f) || *length == most)) free(text), text = NULL;
+    if (f) fclose(f);
+    return text;
+}
+
+/* --config or --model. Memory for trained betas: more than a text of this length can hold. */
+static int read_model(arguments *a, int default_steps) {
+    dk_config *c = &a->c;
+    size_t length;
+    if (a->config && a->model) {
+        fprintf(stderr, "diffkit: --config and --model: must not both be given\n");
+        return WRONG;
+    }
+    if (a->model) {
+        if (c->steps == STEPS_UNSET) c->steps = 0;
+        return dk_config_for_with(c, &a->file, a->model) == DK_OK ? OK : wrong_config(c);
+    }
+    if (!a->config) return OK;
+    char *text = read_text(a->config, &length);
+    if (!text) {
+        fprintf(stderr, "diffkit: %s: cannot be read\n", a->config);
+        return FAILED;
+    }
+    if (c->steps == STEPS_UNSET) c->steps = default_steps;
+    a->file.table_size = (int)(length / 2);
+    a->file.table = a->table = (double *)malloc((length / 2 + 1) * sizeof *a->table);
+    dk_status status = a->table ? dk_config_from_json_with(c, &a->file, text, length) : DK_ERROR_MEMORY;
+    free(text);
+    return status == DK_OK ? OK : wrong_config(c);
 }
 
 /* What the options say together. */
 static int check_options(arguments *a, int default_steps) {
     dk_config *c = &a->c;
-    if (c->schedule.shift > 0 && c->schedule.family != DK_FAMILY_FLOW && !c->schedule.unknown) {
+    if (c->schedule.shift > 0 && c->schedule.family != DK_FAMILY_FLOW && !c->schedule.unknown &&
+        !a->file.class_name) {
         fprintf(stderr, "diffkit: --shift %g: is for the flow schedule; --grid-shift is for all\n",
                 c->schedule.shift);
         return WRONG;
@@ -318,11 +380,6 @@ static int check_options(arguments *a, int default_steps) {
     if (a->levels) c->steps = a->level_count - 1;
     else if (c->steps == STEPS_UNSET) c->steps = default_steps;
     return OK;
-}
-
-static int wrong_config(const dk_config *c) {
-    fprintf(stderr, "diffkit: %s\n", dk_message(c));
-    return WRONG;
 }
 
 /* ------------------------------------------------------------------------------------- help */
@@ -444,6 +501,13 @@ static void list_aliases(int as_json) {
     printf(as_json ? "]" : "\n");
 }
 
+static const char *model_name(int i) {
+    const dk_model_preset *row = dk_model_preset_at(i);
+    return row ? row->name : NULL;
+}
+
+static const char *model_about(int i) { return dk_model_preset_at(i)->about; }
+
 static void markdown_rows(const char *heading, const char *(*name)(int), const char *(*about)(int)) {
     printf("\n## %s\n\n| name | what it is |\n| --- | --- |\n", heading);
     for (int i = 0; name(i); i++) printf("| `%s` | %s |\n", name(i), about(i));
@@ -469,6 +533,17 @@ static int list_markdown(void) {
     }
     markdown_rows("Grids", dk_grid_name, dk_grid_about);
     markdown_rows("Noise schedules", dk_schedule_name, dk_schedule_about);
+    printf("\n## Models\n\n`dk_config_for(&config, name)`: what the model's own scheduler_config.json says, "
+           "and its customary "
+           "number of\nsteps.\n\n| name | model | scheduler of diffusers | settings | steps |\n| --- | --- | "
+           "--- | --- | --- |\n");
+    for (int i = 0; dk_model_preset_at(i); i++) {
+        const dk_model_preset *row = dk_model_preset_at(i);
+        const char *tick = *row->settings ? "`" : "";
+        printf("| `%s` | %s | %s%s%s | %s%s%s%s | %d |\n", row->name, row->about, row->class_name,
+               row->sampler ? ", " : "", row->sampler ? row->sampler : "", tick, row->settings, tick,
+               row->to_zero ? " levels to t = 0" : "", row->steps);
+    }
     printf("\n## Names in other programs\n\n"
            "`dk_config_named(&config, name)` takes them all, and a sampler's and a grid's together, such as "
            "`DPM++ 2M SDE Karras`;\n`dk_sampler_named` and `dk_grid_named` take their part. Names that mean "
@@ -500,7 +575,8 @@ static int run_list(arguments *a) {
         if (i == 0) list_names("schedules", dk_schedule_name, dk_schedule_about, a->json);
         else if (i == 1) list_names("grids", dk_grid_name, dk_grid_about, a->json);
         else if (i == 2) status = list_samplers(a->json);
-        else list_aliases(a->json);
+        else if (i == 3) list_aliases(a->json);
+        else list_names("models", model_name, model_about, a->json);
     }
     if (a->json) printf("}\n");
     return status;
@@ -524,25 +600,55 @@ static void print_level(const arguments *a, const dk_plan *p, int i) {
     printf(a->json ? "}" : "\n");
 }
 
+/* A list that a class of diffusers has; null if it has none. */
+static void print_list(arguments *a, const char *name,
+                       int (*list)(dk_config *, const dk_json *, double *, int)) {
+    int count = list(&a->c, &a->file, NULL, 0);
+    double *v = (double *)calloc((size_t)count + 1, sizeof *v);
+    printf("\"%s\": %s", name, v && count ? "[" : "null");
+    if (v) list(&a->c, &a->file, v, count);
+    for (int i = 0; v && i < count; i++) printf("%s%s", i ? ", " : "", json(v[i]).s);
+    printf("%s,\n", v && count ? "]" : "");
+    free(v);
+}
+
+/* Where the levels are a model's: an object that they are part of. Ignored keys have no quotes in their names. */
+static void print_lists(arguments *a) {
+    const char *class_name = a->file.class_name, *at = a->file.ignored;
+    if (!class_name) return;
+    printf("{\"class\": \"%s\",\n", class_name);
+    print_list(a, "timesteps", dk_json_timesteps);
+    print_list(a, "sigmas", dk_json_sigmas);
+    printf("\"ignored\": [");
+    for (size_t n; *at; at += n + (at[n] ? 2 : 0)) {
+        n = strcspn(at, ",");
+        printf("%s\"%.*s\"", at > a->file.ignored ? ", " : "", (int)n, at);
+    }
+    printf("],\n\"levels\": ");
+}
+
 static int run_levels(arguments *a) {
     dk_config c = a->c;
     dk_plan plan = {0};
-    c.dim = 1;
+    c.dim = 1, c.start = DK_START_STATE;
     dk_status status = dk_resolve(&c);
     if (status == DK_OK) {
         c.sampler = dk_sampler_named("euler"); /* evaluates once at each level but the last */
         c.prediction =
-            DK_PREDICT_X0; /* what it can predict where is no question here; the condition is settled */
+            DK_PREDICT_V; /* what it can predict where is no question here; the condition is settled */
         status = dk_record(&plan, &c);
     }
     if (status != DK_OK) return wrong_config(&c);
-    if (a->json) printf("[\n");
+    if (a->json) print_lists(a), printf("[\n");
     else if (a->csv) printf("step,t,alpha,sigma,noise_level,lambda,condition\n");
-    else
+    else {
+        if (a->file.class_name) printf("%s\n", a->file.class_name);
+        if (a->file.ignored[0]) printf("ignored: %s\n", a->file.ignored);
         printf("step %15s %15s %15s %15s %15s %15s\n", "t", "alpha", "sigma", "sigma/alpha", "lambda",
                "network told");
+    }
     for (int i = 0; i < plan.levels; i++) print_level(a, &plan, i);
-    if (a->json) printf("\n]\n");
+    if (a->json) printf("\n]%s\n", a->file.class_name ? "}" : "");
     dk_plan_free(&plan);
     return OK;
 }
@@ -691,8 +797,11 @@ static int run_command(arguments *a, int command, int argc, char **argv) {
     a->c.steps = STEPS_UNSET;
     a->weights = "examples/digits/weights.bin", a->out = "digits.png", a->count = -1;
     for (int i = 0; i < 10; i++) a->classes[a->class_count++] = i;
-    if (parse_options(a, command, argc, argv, 1) != OK || parse_options(a, command, argc, argv, 0) != OK)
-        return WRONG;
+    int status = parse_options(a, command, argc, argv, 0);
+    if (status == OK) status = read_model(a, 20);
+    for (int pass = 1; pass <= 2 && status == OK; pass++)
+        status = parse_options(a, command, argc, argv, pass);
+    if (status != OK) return status;
     if (bit != LIST && check_options(a, bit == SAMPLE ? 20 : 10) != OK) return WRONG;
     return bit == LIST     ? run_list(a)
            : bit == LEVELS ? run_levels(a)
@@ -716,7 +825,7 @@ int main(int argc, char **argv) {
     arguments a;
     memset(&a, 0, sizeof a);
     int status = run_command(&a, command, argc - 2, argv + 2);
-    free(a.levels);
+    free(a.levels), free(a.table);
     if (fflush(stdout) != 0 && status == OK) status = FAILED;
     return status;
 }

@@ -519,6 +519,72 @@ static void terminal_holds_with_every_final_rule(void **state) {
 
 /* ------------------------------------------------------------------ algebra on lists */
 
+static void last_levels_may_be_the_grids_own(void **state) {
+    double v[8];
+    dk_config c = check_config("vp_scaled_linear", "euler", 5);
+    (void)state;
+    c.grid = dk_grid_named("leading"), c.grid.final = DK_FINAL_LAST;
+    assert_int_equal(dk_levels(&c, DK_UNIT_T, v, 8), 5); /* one step fewer */
+    for (int i = 0; i < 5; i++) check_near(v[i], 800 - 200 * i, 0, "leading");
+    c.grid = dk_grid_named("karras"), c.grid.sigma_max = 10, c.grid.sigma_min = 1,
+    c.grid.final = DK_FINAL_LAST;
+    assert_int_equal(dk_levels(&c, DK_UNIT_SIGMA, v, 8), 5);
+    check_near(v[0], 10, 1e-12, "first"), check_near(v[4], 1, 1e-12, "last");
+    c.grid.spare = 1; /* six levels from 10 to 1, less the last */
+    double w[8], root = pow(10, 1 / 7.0);
+    assert_int_equal(dk_levels(&c, DK_UNIT_SIGMA, w, 8), 5);
+    check_near(w[4], pow(root + 0.8 * (1 - root), 7), 1e-12, "last of six");
+    c.dim = 1;
+    assert_int_equal(dk_resolve(&c), DK_OK);
+    assert_int_equal(c.steps, 4);
+    assert_int_equal(dk_resolve(&c), DK_OK); /* again: the same */
+    assert_int_equal(c.steps, 4);
+    c.steps = 1, c.grid.full_steps = 0;
+    assert_int_equal(dk_resolve(&c), DK_ERROR_CONFIG);
+    assert_non_null(strstr(dk_message(&c), "steps = 1: must be at least 2"));
+    c = check_config("flow", "euler", 4), c.grid.ceiling = 0.9;
+    assert_int_equal(dk_levels(&c, DK_UNIT_FLOW, v, 8), 5);
+    check_near(v[0], 0.9, 1e-15, "ceiling"), check_near(v[1], 0.75, 1e-15, "below the ceiling");
+    c = check_config("cosine_flow", "euler", 4), c.grid = dk_grid_named("crash");
+    assert_int_equal(dk_levels(&c, DK_UNIT_T, v, 8), 5); /* sines 1, 0.8536, 0.5, 0.1464, 0 */
+    for (int i = 0; i < 5; i++) check_near(sin(v[i]), 0.5 + 0.5 * cos(i * acos(-1.0) / 4), 1e-12, "crash");
+}
+
+/* Steps 5 of Stable Diffusion's table, as diffusers has them. */
+static void diffusers_grids_are_reproduced(void **state) {
+    static const double linspace[] = {14.614645004272461, 4.086089611053467,    1.6155833005905151,
+                                      0.6951509714126587, 0.029167532920837402, 0},
+                        leading[] = {5.9064507484436035, 2.9071223735809326,  1.6128870248794556,
+                                     0.9323583245277405, 0.49469733238220215, 0},
+                        karras[] = {14.614645004272461, 4.796543121337891,    1.274105191230774,
+                                    0.2479516863822937, 0.029167532920837402, 0},
+                        told[] = {999, 786, 427, 59, 0};
+    double v[6];
+    dk_config c = check_config("vp_scaled_linear", "euler", 5);
+    (void)state;
+    c.schedule.float_table = 1;
+    c.grid = dk_grid_named("linspace"), c.grid.sigma_linear = 1;
+    assert_int_equal(dk_levels(&c, DK_UNIT_SIGMA, v, 6), 6);
+    for (int i = 0; i < 6; i++) check_near(v[i], linspace[i], 3e-7, "linspace");
+    assert_int_equal(dk_levels(&c, DK_UNIT_T, v, 6), 6);
+    for (int i = 0; i < 5; i++) check_near(v[i], 999 - i * 249.75, 1e-12, "linspace");
+    c.grid = dk_grid_named("leading"), c.grid.spare = 1, c.grid.offset = 1;
+    assert_int_equal(dk_levels(&c, DK_UNIT_SIGMA, v, 6), 6);
+    for (int i = 0; i < 6; i++) check_near(v[i], leading[i], 3e-7, "leading");
+    c.grid = dk_grid_named("karras"), c.grid.rounding = DK_ROUND_NEAREST;
+    assert_int_equal(dk_levels(&c, DK_UNIT_SIGMA, v, 6), 6);
+    for (int i = 0; i < 6; i++) check_near(v[i], karras[i], 3e-7, "karras");
+    assert_int_equal(dk_levels(&c, DK_UNIT_T, v, 6), 6);
+    for (int i = 0; i < 5; i++) check_near(v[i], told[i], 0, "whole timesteps at levels that stay");
+    c.schedule.t_max = 799; /* only the timesteps of the schedule's range */
+    c.grid = dk_grid_named("leading");
+    assert_int_equal(dk_levels(&c, DK_UNIT_T, v, 6), 6);
+    check_near(v[0], 640, 0, "leading in a range");
+    c.grid = dk_grid_named("trailing"); /* 799, 599 ..: four are left of five */
+    assert_int_equal(dk_levels(&c, DK_UNIT_T, v, 6), 5);
+    check_near(v[0], 799, 0, "trailing in a range"), check_near(v[3], 199, 0, "trailing in a range");
+}
+
 static void lists_are_cut_joined_and_bent(void **state) {
     const double list[] = {1, 0.5, 0.25, 0};
     double a[8], b[8];
@@ -611,6 +677,8 @@ int main(void) {
         cmocka_unit_test(part_of_a_grid_can_be_given_outright),
         cmocka_unit_test(shifts_depend_on_tokens),
         cmocka_unit_test(terminal_holds_with_every_final_rule),
+        cmocka_unit_test(last_levels_may_be_the_grids_own),
+        cmocka_unit_test(diffusers_grids_are_reproduced),
         cmocka_unit_test(lists_are_cut_joined_and_bent),
         cmocka_unit_test(wrong_fields_are_named),
     };

@@ -43,7 +43,10 @@ static int closed_form(const char *name, double t, double *alpha, double *sigma)
     else if (strcmp(name, "vp") == 0) *alpha = vp, *sigma = sqrt(1 - vp * vp);
     else if (strcmp(name, "sub_vp") == 0) *alpha = vp, *sigma = 1 - vp * vp;
     else if (strcmp(name, "cosine_flow") == 0) *alpha = cos(t), *sigma = sin(t);
-    else return 0;
+    else if (strcmp(name, "vp_cosine_flow") == 0) {
+        *alpha = t < 1 ? cos((t + 0.008) / 1.008 * pi / 2) / cos(0.008 / 1.008 * pi / 2) : 0;
+        *sigma = sqrt(1 - *alpha * *alpha);
+    } else return 0;
     return 1;
 }
 
@@ -359,6 +362,48 @@ static void network_trained_elsewhere_sees_its_own_scaling(void **state) {
     check_near(call.d_f, -0.75, 1e-15, "flow d_f");
 }
 
+/* alphas_cumprod, or sigma where said, as diffusers' float tables have them. */
+static void models_tables_are_reproduced(void **state) {
+    static const struct {
+        dk_betas betas;
+        double first, last;
+        int timestep;
+        double abar;
+    } rows[] = {
+        {DK_BETAS_SIGMOID, 1e-4, 0.02, 0, 0.9998508095741272},
+        {DK_BETAS_SIGMOID, 1e-4, 0.02, 500, 0.29888758063316345},
+        {DK_BETAS_SIGMOID, 1e-4, 0.02, 999, 3.9681821363046765e-05},
+        {DK_BETAS_LAPLACE, 0, 0, 0, 0.9788462519645691},
+        {DK_BETAS_LAPLACE, 0, 0, 500, 0.7072834372520447},
+        {DK_BETAS_LAPLACE, 0, 0, 999, 0.03162277489900589},
+        {DK_BETAS_EXPONENTIAL, 0, 0, 0, 0.9880717396736145},
+        {DK_BETAS_EXPONENTIAL, 0, 0, 500, 0.0024492181837558746},
+        {DK_BETAS_EXPONENTIAL, 0, 0, 999, 6.144378858152777e-06},
+    };
+    (void)state;
+    for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
+        dk_config c = check_config("flow", "euler", 4);
+        c.schedule = dk_vp_discrete(rows[i].betas, 1000, rows[i].first, rows[i].last);
+        c.schedule.float_table = 1; /* an edit, which resolving takes in */
+        assert_int_equal(dk_resolve(&c), DK_OK);
+        double alpha = dk_level_at(&c.schedule, rows[i].timestep).alpha;
+        assert_true(fabs(alpha * alpha / rows[i].abar - 1) < 2e-6);
+    }
+    dk_schedule s = dk_vp_linear();
+    s.float_table = 1; /* 1 - beta has few digits where beta is 1e-4: sigma is 1.3e-4 of itself too large */
+    check_near(dk_noise_level(dk_level_at(&s, 0)), 0.010001329705119133, 1e-9, "float table");
+    s.float_table = 0;
+    check_near(dk_noise_level(dk_level_at(&s, 0)), 0.010000500037503124, 1e-12, "exact table");
+    s = dk_vp_scaled_linear();
+    s.shift = sqrt(3); /* CogVideoX's snr_shift_scale 3 */
+    check_near(pow(dk_level_at(&s, 0).alpha, 2), 0.9974543276430068, 1e-7, "shifted");
+    check_near(pow(dk_level_at(&s, 500).alpha, 2), 0.11291168774789694, 1e-7, "shifted");
+    s.shift = 0, s.zero_terminal_snr = 2; /* diffusers' Euler */
+    check_near(dk_noise_level(dk_level_at(&s, 999)), 4095.9998779296857, 1e-12, "almost zero SNR");
+    check_near(dk_noise_level(dk_level_at(&s, 499)), 1.7680811882019043, 1e-6, "almost zero SNR");
+    check_near(dk_noise_level(dk_level_at(&s, 0)), 0.029167532920837402, 1e-5, "almost zero SNR");
+}
+
 static void conditions_are_what_they_say(void **state) {
     const double abar = 0.2, u = 2; /* sqrt(0.8/0.2) */
     static const double table[3] = {0.9, 0.2, 0.1};
@@ -372,12 +417,13 @@ static void conditions_are_what_they_say(void **state) {
         {DK_CONDITION_FLOW, 2.0 / 3},
         {DK_CONDITION_C_NOISE, 0.17328679513998632},
         {DK_CONDITION_LAMBDA, -0.69314718055994529},
+        {DK_CONDITION_DATA, 1.0 / 3},
     };
     dk_config c = check_config("flow", NULL, 1);
     (void)state;
     check_near(sqrt((1 - abar) / abar), u, 1e-15, "the table's second level");
     c.schedule = dk_vp_table(table, 3);
-    for (int i = 0; i < 6; i++) {
+    for (int i = 0; i < 7; i++) {
         c.condition = rows[i].condition, c.condition_scale = 0;
         check_near(call_at(&c, 1, DK_UNIT_T).condition, rows[i].want, 1e-14, "condition");
         c.condition_scale = 1000;
@@ -389,6 +435,31 @@ static void conditions_are_what_they_say(void **state) {
     c.condition = DK_CONDITION_TIMESTEP;
     check_near(call_at(&c, 500.6, DK_UNIT_T).condition, 501, 0, "whole timestep");
     check_near(call_at(&c, 500.4, DK_UNIT_T).condition, 500, 0, "whole timestep");
+    c.condition = DK_CONDITION_T, c.condition_rounding = DK_ROUND_DOWN;
+    check_near(call_at(&c, 500.6, DK_UNIT_T).condition, 500, 0, "cut timestep");
+    c.schedule = dk_flow(1), c.condition = DK_CONDITION_FLOW, c.condition_scale = 1000;
+    check_near(call_at(&c, 0.8996, DK_UNIT_T).condition, 899, 0, "cut after scaling");
+    c.condition_rounding = DK_ROUND_NONE, c.schedule = dk_vp_scaled_linear(), c.condition = DK_CONDITION_T;
+    c.condition_scale = 0; /* below timestep 0, the network is told the least that it knows */
+    check_near(call_at(&c, 0.01, DK_UNIT_SIGMA).condition, 0, 0, "below timestep 0");
+}
+
+/* A network that predicts the opposite: the same D from the output's opposite. */
+static void outputs_may_be_negated(void **state) {
+    static const struct {
+        const char *schedule;
+        dk_prediction prediction;
+    } rows[] = {{"flow", DK_PREDICT_VELOCITY}, {"edm", DK_PREDICT_EDM}, {"vp", DK_PREDICT_EPS}};
+    (void)state;
+    for (int i = 0; i < 3; i++) {
+        dk_config c = check_config(rows[i].schedule, NULL, 1);
+        c.prediction = rows[i].prediction;
+        dk_call plain = call_at(&c, 0.5, DK_UNIT_T);
+        c.negated = 1;
+        dk_call negated = call_at(&c, 0.5, DK_UNIT_T);
+        check_near(negated.d_f, -plain.d_f, 0, rows[i].schedule);
+        check_near(negated.d_x, plain.d_x, 0, rows[i].schedule);
+    }
 }
 
 static void defaults_follow_the_family(void **state) {
@@ -714,7 +785,7 @@ static const struct {
     {"schedule.sigma_max", "edm", AT(schedule.sigma_max), 'd', {0, -1, 0.002, NaN, HUGE_VAL}, 5},
     {"schedule.beta_min", "vp", AT(schedule.beta_min), 'd', {0, -1, NaN, HUGE_VAL}, 4},
     {"schedule.beta_max", "sub_vp", AT(schedule.beta_max), 'd', {0, -1, 0.05, NaN, HUGE_VAL}, 5},
-    {"schedule.betas", "vp_linear", AT(schedule.betas), 'i', {-1, 3}, 2},
+    {"schedule.betas", "vp_linear", AT(schedule.betas), 'i', {-1, DK_BETAS_COUNT}, 2},
     {"schedule.timesteps", "vp_linear", AT(schedule.timesteps), 'i', {0, -1, 1, 1000001}, 4},
     {"schedule.beta_first", "vp_linear", AT(schedule.beta_first), 'd', {0, -1, 1, NaN, HUGE_VAL}, 5},
     {"schedule.beta_last", "vp_scaled_linear", AT(schedule.beta_last), 'd', {0, -1, 1, NaN, HUGE_VAL}, 5},
@@ -876,6 +947,8 @@ int main(void) {
         cmocka_unit_test(final_rules_end_the_grid),
         cmocka_unit_test(rising_is_the_same_list_reversed),
         cmocka_unit_test(custom_schedule_above_zero_ends_in_clean_data),
+        cmocka_unit_test(outputs_may_be_negated),
+        cmocka_unit_test(models_tables_are_reproduced),
         cmocka_unit_test(lists_must_be_strictly_monotone),
         cmocka_unit_test(bad_fields_are_named),
         cmocka_unit_test(messages_say_field_value_and_what_is_allowed),

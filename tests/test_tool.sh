@@ -72,6 +72,35 @@ check "levels --json has the same, infinities as null" levels_json
 check "levels takes given noise levels" levels_given
 check "levels shifts flow schedules" levels_shift
 
+# ---- a model's configuration
+cat >"$dir/config.json" <<'END'
+{"_class_name": "EulerDiscreteScheduler", "_diffusers_version": "0.18.1", "beta_start": 0.00085, "beta_end": 0.012,
+ "beta_schedule": "scaled_linear", "timestep_spacing": "leading", "steps_offset": 1, "skip_prk_steps": true}
+END
+config_json() {
+    succeeds levels --config "$dir/config.json" --steps 4 --json && grep -q '^{"class": "EulerDiscreteScheduler",$' "$dir/out" &&
+        grep -q '^"timesteps": \[751, 501, 251, 1\],$' "$dir/out" && grep -q '^"sigmas": \[4.1166[0-9]*, 1.6236[0-9]*, 0.6983[0-9]*, 0.0413[0-9]*, 0\],$' "$dir/out" &&
+        grep -q '^"ignored": \["skip_prk_steps"\],$' "$dir/out" && [ "$(count '^{"step": ')" = 5 ]
+}
+config_edited() { succeeds plan --steps 2 --sampler heun --config "$dir/config.json" && [ "$(count '= network(')" = 3 ]; }
+config_broken() {
+    printf '{"_class_name": "DDIMScheduler", "beta_start": "x"}' >"$dir/broken.json"
+    refuses '"beta_start" = x: must be a number' levels --config "$dir/broken.json"
+}
+config_missing() { run levels --config no/such/file && [ $status -eq 1 ] && grep -q 'no/such/file' "$dir/err"; }
+model_turbo() { succeeds levels --model sdxl_turbo --csv && grep -q '^0,999,' "$dir/out" && [ "$(count '^[0-9]')" = 2 ]; }
+model_tokens() {
+    succeeds levels --model flux_dev --steps 4 --tokens 256 --csv && mv "$dir/out" "$dir/first" &&
+        succeeds levels --model flux_dev --steps 4 --mu 0.5 --csv && cmp -s "$dir/out" "$dir/first"
+}
+check "levels --config --json has the class's lists" config_json
+check "options edit a configuration" config_edited
+check "a wrong value in a configuration is named" config_broken
+check "a configuration that cannot be read" config_missing
+check "levels --model has the model's own steps" model_turbo
+check "--tokens and --mu say the same" model_tokens
+check "unknown model" refuses 'model "sdxll" is not known; nearest: sdxl' levels --model sdxll
+
 # ---- plan
 plan_words() { succeeds plan --steps 2 --sampler heun && [ "$(count '= network(')" = 3 ] && [ "$(count '^result: x$')" = 1 ]; }
 plan_json() { succeeds plan --steps 2 --sampler heun --json && [ "$(count '"stage": ')" = 3 ] && [ "$(count '"boundary": "call"')" = 3 ]; }

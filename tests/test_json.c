@@ -1,0 +1,527 @@
+/* Configuration files of diffusers: what they mean, what is refused, hostile text, writing, presets. */
+#include "check.h"
+
+#include "json.h"
+
+static double table[1000];
+
+typedef struct reading {
+    dk_config c;
+    dk_json more;
+    dk_status status;
+} reading;
+
+static reading read_text(const char *text, size_t length, int steps, double mu) {
+    reading r;
+    memset(&r, 0, sizeof r);
+    r.c.steps = steps, r.c.dim = 1, r.c.start = DK_START_STATE;
+    r.more.mu = mu, r.more.table = table, r.more.table_size = 1000;
+    r.status = dk_config_from_json_with(&r.c, &r.more, text, length);
+    return r;
+}
+
+static reading read_string(const char *text) { return read_text(text, strlen(text), 10, 0); }
+
+/* ------------------------------------------------------------------ reference data */
+
+static json references;
+
+static int load_references(void **state) {
+    static char text[1 << 17];
+    FILE *file = fopen("tests/data/scheduler_configs.json", "rb");
+    (void)state;
+    if (!file) return -1;
+    text[fread(text, 1, sizeof text - 1, file)] = 0;
+    fclose(file);
+    json_value(text, &references);
+    return references.count > 0 ? 0 : -1;
+}
+
+static int free_references(void **state) {
+    (void)state;
+    json_free(&references);
+    return 0;
+}
+
+/* Floats of another order of operations; timesteps that are whole must be the same. */
+static void check_list(const char *what, const double *got, int count, const json *want) {
+    int wanted = want ? want->count : 0;
+    if (count != wanted) fail_msg("%s: %d numbers, want %d", what, count, wanted);
+    for (int i = 0; i < count; i++) {
+        double v = want->item[i].number;
+        if (fabs(got[i] - v) > 1e-5 + 2e-6 * fabs(v))
+            fail_msg("%s: number %d is %.9g, want %.9g", what, i, got[i], v);
+    }
+}
+
+static void files_give_the_timesteps_and_sigmas_of_their_class(void **state) {
+    double list[600];
+    (void)state;
+    for (int i = 0; i < references.count; i++) {
+        const json *entry = &references.item[i], *runs = json_get(entry, "runs"),
+                   *ignored = json_get(entry, "ignored");
+        const char *text = json_string(entry, "text", "");
+        for (int k = 0; k < runs->count; k++) {
+            const json *run = &runs->item[k];
+            reading r =
+                read_text(text, strlen(text), (int)json_real(run, "steps", 0), json_real(run, "mu", 0));
+            if (r.status) fail_msg("%s: %s", text, dk_message(&r.c));
+            int count = dk_json_timesteps(&r.c, &r.more, list, 600);
+            if (!count) fail_msg("%s: %s", text, dk_message(&r.c));
+            check_list(text, list, count, json_get(run, "timesteps"));
+            check_list(text, list, dk_json_sigmas(&r.c, &r.more, list, 600), json_get(run, "sigmas"));
+            assert_string_equal(dk_message(&r.c), "");
+            size_t length = 0;
+            for (int j = 0; j < ignored->count; j++) {
+                assert_non_null(strstr(r.more.ignored, ignored->item[j].string));
+                length += strlen(ignored->item[j].string) + (j ? 2 : 0);
+            }
+            assert_int_equal(strlen(r.more.ignored), length);
+        }
+    }
+}
+
+/* The loop that they describe can be run: every plan is recorded, unless the class cannot be sampled from its first level. */
+static void files_give_plans(void **state) {
+    (void)state;
+    for (int i = 0; i < references.count; i++) {
+        const json *entry = &references.item[i], *run = &json_get(entry, "runs")->item[0];
+        const char *text = json_string(entry, "text", "");
+        reading r = read_text(text, strlen(text), (int)json_real(run, "steps", 0), json_real(run, "mu", 0));
+        dk_plan plan;
+        memset(&plan, 0, sizeof plan);
+        if (dk_record(&plan, &r.c) != DK_OK) fail_msg("%s: %s", text, dk_message(&r.c));
+        assert_true(plan.calls > 0);
+        dk_plan_free(&plan);
+    }
+}
+
+static void every_class_reads_with_its_defaults(void **state) {
+    char text[120];
+    (void)state;
+    for (size_t i = 0; i < sizeof dkp_classes / sizeof *dkp_classes; i++) {
+        snprintf(text, sizeof text, "{\"_class_name\": \"%s\"}", dkp_classes[i].name);
+        for (int steps = 2; steps <= 30; steps += 7) {
+            reading r = read_text(text, strlen(text), steps, 0);
+            if (r.status) fail_msg("%s: %s", text, dk_message(&r.c));
+            assert_string_equal(r.more.class_name, dkp_classes[i].name);
+            assert_true(dk_json_timesteps(&r.c, &r.more, NULL, 0) > 0);
+        }
+    }
+}
+
+/* Every key of a class is one of the table of keys, and its default is a value of its kind. */
+static void class_defaults_are_values(void **state) {
+    (void)state;
+    for (size_t i = 0; i < sizeof dkp_classes / sizeof *dkp_classes; i++) {
+        dkp_job job;
+        memset(&job, 0, sizeof job);
+        job.of = &dkp_classes[i];
+        if (dkp_say_words(&job, job.of->keys) != -1) fail_msg("%s: %s", job.of->name, job.of->keys);
+    }
+}
+
+/* ------------------------------------------------------------------ what it means */
+
+static void prediction_condition_and_sampler_are_set(void **state) {
+    (void)state;
+    reading r = read_string(
+        "{\"_class_name\": \"DPMSolverMultistepScheduler\", \"solver_order\": 3, \"prediction_type\": "
+        "\"v_prediction\", \"solver_type\": \"heun\", \"lambda_min_clipped\": -Infinity}");
+    assert_int_equal(r.status, DK_OK);
+    assert_int_equal(r.c.prediction, DK_PREDICT_V);
+    assert_int_equal(r.c.condition, DK_CONDITION_T);
+    assert_int_equal(r.c.sampler.order, 3);
+    assert_int_equal(r.c.sampler.rule, DK_RULE_DPM_TAYLOR);
+    assert_int_equal(r.c.sampler.lower_order_final, 2); /* less than 15 steps */
+    assert_int_equal(r.c.dim, 1);                       /* all else stays */
+    r = read_string(
+        "{\"_class_name\": \"FlaxDPMSolverMultistepScheduler\", \"algorithm_type\": \"sde-dpmsolver++\"}");
+    assert_string_equal(r.more.class_name, "DPMSolverMultistepScheduler");
+    assert_true(r.c.sampler.eta == 1);
+    r = read_string("{\"_class_name\": \"FlowMatchEulerDiscreteScheduler\", \"invert_sigmas\": true}");
+    assert_int_equal(r.c.prediction, DK_PREDICT_VELOCITY);
+    assert_int_equal(r.c.condition, DK_CONDITION_DATA);
+    assert_int_equal(r.c.negated, 1);
+    r = read_string(
+        "{\"_class_name\": \"EulerDiscreteScheduler\", \"_name_or_path\": {\"a\": [1, {}]}, \"who\": [[]]}");
+    assert_int_equal(r.status, DK_OK);
+    assert_string_equal(r.more.ignored, "who");
+}
+
+static void clipping_is_set_and_thresholding_handed_on(void **state) {
+    (void)state;
+    reading r = read_string("{\"_class_name\": \"DDIMScheduler\", \"clip_sample_range\": 2.5}");
+    assert_true(r.c.clip == 2.5 && r.more.quantile == 0);
+    r = read_string(
+        "{\"_class_name\": \"DDPMScheduler\", \"thresholding\": true, \"sample_max_value\": 1.5}");
+    assert_true(r.c.clip == 0 && r.more.quantile == 0.995 && r.more.quantile_most == 1.5);
+    r = read_string("{\"_class_name\": \"EulerDiscreteScheduler\", \"clip_sample\": true}");
+    assert_true(r.c.clip == 0);
+    assert_string_equal(r.more.ignored, "clip_sample");
+}
+
+static void dynamic_shift_follows_the_image(void **state) {
+    const char *text =
+        "{\"_class_name\": \"FlowMatchEulerDiscreteScheduler\", \"use_dynamic_shifting\": true}";
+    (void)state;
+    reading r = read_string(text);
+    assert_int_equal(r.status, DK_ERROR_CONFIG);
+    assert_non_null(strstr(dk_message(&r.c), "use_dynamic_shifting"));
+    r.more.tokens = 4096;
+    assert_int_equal(dk_config_from_json_with(&r.c, &r.more, text, strlen(text)), DK_OK);
+    check_near(r.c.schedule.shift, exp(1.15), 1e-12, "shift of 4096 tokens");
+    r.more.tokens = 0, r.more.mu = 0.5, r.more.to_zero = 1, r.c.steps = 4;
+    assert_int_equal(dk_config_from_json_with(&r.c, &r.more, text, strlen(text)), DK_OK);
+    double u[5], expected[5] = {1, 3 / (3 + exp(-0.5)), 1 / (1 + exp(-0.5)), 1 / (1 + 3 * exp(-0.5)), 0};
+    assert_int_equal(dk_levels(&r.c, DK_UNIT_FLOW, u, 5), 5); /* Flux's pipeline: t = 1, 3/4, 1/2, 1/4 */
+    for (int i = 0; i < 5; i++) check_near(u[i], expected[i], 1e-12, "level");
+}
+
+static void trained_betas_fill_the_callers_table(void **state) {
+    const char *text =
+        "{\"num_train_timesteps\": 4, \"trained_betas\": [0.1, 2e-1 ,0.3,0.4], \"_class_name\": "
+        "\"DDIMScheduler\"}";
+    (void)state;
+    reading r = read_text(text, strlen(text), 2, 0);
+    assert_int_equal(r.status, DK_OK);
+    assert_ptr_equal(r.c.schedule.alphas_cumprod, table);
+    check_near(table[3], 0.9 * 0.8 * 0.7 * 0.6, 1e-7, "product");
+    r.more.table_size = 3;
+    assert_int_equal(dk_config_from_json_with(&r.c, &r.more, text, strlen(text)), DK_ERROR_CONFIG);
+    assert_non_null(strstr(dk_message(&r.c), "trained_betas"));
+    assert_int_equal(dk_config_from_json(&r.c, text, strlen(text)), DK_ERROR_CONFIG); /* no memory at all */
+    assert_non_null(strstr(dk_message(&r.c), "dk_json.table"));
+}
+
+/* ------------------------------------------------------------------ refusals */
+
+static void refusals_name_key_and_value(void **state) {
+    static const struct {
+        const char *text, *message;
+    } rows[] = {
+        {"", "byte 0: the text ends too early"},
+        {"[]", "'{' is expected"},
+        {"{}", "\"_class_name\" = : must be a scheduler of diffusers"},
+        {"{\"_class_name\": \"EulerDiscretScheduler\"}", "nearest: EulerDiscreteScheduler"},
+        {"{\"_class_name\": 3}", "a string is expected"},
+        {"{\"_class_name\": \"DDIMScheduler\"} x", "byte 33: nothing more is expected"},
+        {"{\"_class_name\": \"DDIMScheduler\",}", "a string is expected"},
+        {"{\"_class_name\": \"DDIMScheduler\" \"a\": 1}", "',' or '}' is expected"},
+        {"{\"_class_name\": \"DDIMScheduler\", \"_class_name\": \"DDIMScheduler\"}",
+         "at \"_class_name\": the key is there twice"},
+        {"{\"_class_name\": \"DDIMScheduler\", \"beta_end\": 0.02, \"beta_\\u0065nd\": 0.02}",
+         "at \"beta_end\": the key is there twice"},
+        {"{\"_class_name\": \"DDIMScheduler\", \"beta_schedule\": \"foo\"}",
+         "\"beta_schedule\" = foo: must be linear, scaled_linear, squaredcos_cap_v2"},
+        {"{\"_class_name\": \"DDIMScheduler\", \"beta_schedule\": 1}",
+         "\"beta_schedule\" = 1: must be linear"},
+        {"{\"_class_name\": \"DDIMScheduler\", \"beta_schedule\": [1, 2]}",
+         "\"beta_schedule\" = [...]: must be"},
+        {"{\"_class_name\": \"DDIMScheduler\", \"beta_start\": {}}",
+         "\"beta_start\" = {...}: must be a single value"},
+        {"{\"_class_name\": \"DDIMScheduler\", \"beta_start\": 2}",
+         "\"beta_start\" = 2: must be > 0 and < 1"},
+        {"{\"_class_name\": \"DDIMScheduler\", \"beta_start\": NaN}",
+         "\"beta_start\" = NaN: must be a finite number"},
+        {"{\"_class_name\": \"DDIMScheduler\", \"beta_start\": 1e999}",
+         "\"beta_start\" = 1e999: must be a finite number"},
+        {"{\"_class_name\": \"DDIMScheduler\", \"beta_start\": \"0.1\"}",
+         "\"beta_start\" = 0.1: must be a number"},
+        {"{\"_class_name\": \"DDIMScheduler\", \"beta_start\": 01}",
+         "at \"beta_start\": a value is expected"},
+        {"{\"_class_name\": \"DDIMScheduler\", \"beta_start\": +1}",
+         "at \"beta_start\": a value is expected"},
+        {"{\"_class_name\": \"DDIMScheduler\", \"beta_start\": 1.}",
+         "at \"beta_start\": digits are expected"},
+        {"{\"_class_name\": \"DDIMScheduler\", \"beta_start\": .1}",
+         "at \"beta_start\": a value is expected"},
+        {"{\"_class_name\": \"DDIMScheduler\", \"steps_offset\": 1.5}",
+         "\"steps_offset\" = 1.5: must be a whole number"},
+        {"{\"_class_name\": \"DDIMScheduler\", \"steps_offset\": -1}", "\"steps_offset\" = -1: must be >= 0"},
+        {"{\"_class_name\": \"DDIMScheduler\", \"clip_sample\": 1}",
+         "\"clip_sample\" = 1: must be true, false"},
+        {"{\"_class_name\": \"DDIMScheduler\", \"num_train_timesteps\": 1e30}",
+         "\"num_train_timesteps\" = 1e30: must be a whole number"},
+        {"{\"_class_name\": \"DDIMScheduler\", \"num_train_timesteps\": 1}",
+         "\"num_train_timesteps\" = 1: must be 2 .. 1000000"},
+        {"{\"_class_name\": \"DDIMScheduler\", \"num_train_timesteps\": 5}",
+         "steps = 10: must be at most schedule.timesteps"},
+        {"{\"_class_name\": \"UniPCMultistepScheduler\", \"solver_p\": {\"a\": 1}}",
+         "\"solver_p\" = {...}: must be"},
+        {"{\"_class_name\": \"UniPCMultistepScheduler\", \"disable_corrector\": [1]}",
+         "at \"disable_corrector\": the first steps"},
+        {"{\"_class_name\": \"UniPCMultistepScheduler\", \"use_karras_sigmas\": true, \"use_beta_sigmas\": "
+         "true}",
+         "\"use_beta_sigmas\" = true: must be false"},
+        {"{\"_class_name\": \"DPMSolverMultistepScheduler\", \"algorithm_type\": \"dpmsolver\"}",
+         "\"final_sigmas_type\" = zero: must be sigma_min"},
+        {"{\"_class_name\": \"DPMSolverMultistepScheduler\", \"solver_order\": 4}",
+         "\"solver_order\" = 4: must be 1, 2, 3"},
+        {"{\"_class_name\": \"EulerDiscreteScheduler\", \"interpolation_type\": \"log_linear\"}",
+         "\"interpolation_type\" = log_linear: must be linear"},
+        {"{\"_class_name\": \"HeliosScheduler\"}", "\"_class_name\" = HeliosScheduler: must be"},
+        {"{\"_class_name\": \"DDIM\\tScheduler\"}", "\"_class_name\" = DDIM?Scheduler: must be"},
+        {"{\"a\": \"\t\"}", "at \"a\": a control character in a string"},
+        {"{\"a\": \"\\x\"}", "at \"a\": an unknown escape in a string"},
+        {"{\"a\": \"\\u00g0\"}", "at \"a\": four hexadecimal digits are expected"},
+        {"{\"a\": tru}", "at \"a\": a value is expected"},
+        {"{\"a\": [1, 2}", "at \"a\": ',' or the end of a list or object is expected"},
+        {"{\"a\" 1}", "at \"a\": ':' is expected"},
+    };
+    (void)state;
+    for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
+        reading r = read_string(rows[i].text);
+        if (r.status != DK_ERROR_CONFIG || !strstr(dk_message(&r.c), rows[i].message))
+            fail_msg("%s: \"%s\", want \"%s\"", rows[i].text, dk_message(&r.c), rows[i].message);
+        assert_null(r.more.class_name);
+    }
+}
+
+static void steps_must_be_set_before(void **state) {
+    const char *text = "{\"_class_name\": \"DDIMScheduler\"}";
+    (void)state;
+    reading r = read_text(text, strlen(text), 0, 0);
+    assert_non_null(strstr(dk_message(&r.c), "steps = 0: must be"));
+    assert_int_equal(dk_config_from_json(NULL, text, 3), DK_ERROR_CONFIG);
+    assert_int_equal(dk_config_from_json(&r.c, NULL, 3), DK_ERROR_CONFIG);
+    assert_string_equal(dk_message(&r.c), "text = NULL: must be JSON");
+}
+
+/* ------------------------------------------------------------------ hostile text */
+
+static const char small[] =
+    "{\"_class_name\": \"UniPCMultistepScheduler\", \"beta_start\": 0.00085, \"beta_\\u0065nd\": 1.2e-2,\n"
+    "\"disable_corrector\": [0], \"solver_p\": null, \"x\": {\"y\": [true, \"\\\"\"]}, \"sigma_max\": null}";
+
+/* Whatever happens, it is a status with a message, and an error leaves the config alone. */
+static reading survive(const char *text, size_t length) {
+    char *exact = (char *)malloc(length ? length : 1); /* so that reading beyond it is seen */
+    dk_config before;
+    assert_non_null(exact);
+    memcpy(exact, text, length);
+    reading r = read_text(exact, length, 10, 0);
+    free(exact);
+    memset(&before, 0, sizeof before);
+    before.steps = 10, before.dim = 1, before.start = DK_START_STATE;
+    if (r.status != DK_OK) {
+        assert_int_equal(r.status, DK_ERROR_CONFIG);
+        assert_true(r.c.message[0] != 0);
+        assert_non_null(memchr(r.c.message, 0, sizeof r.c.message));
+        dk_config left = r.c;
+        memset(left.message, 0, sizeof left.message);
+        assert_memory_equal(&left, &before, sizeof before);
+    }
+    return r;
+}
+
+static void every_prefix_is_refused(void **state) {
+    (void)state;
+    assert_int_equal(survive(small, sizeof small - 1).status, DK_OK);
+    for (size_t n = 0; n + 1 < sizeof small; n++) {
+        reading r = survive(small, n);
+        if (r.status != DK_ERROR_CONFIG || !strstr(dk_message(&r.c), "JSON, byte "))
+            fail_msg("%.*s: \"%s\"", (int)n, small, dk_message(&r.c));
+    }
+}
+
+static void every_changed_byte_is_survived(void **state) {
+    char text[sizeof small];
+    (void)state;
+    for (size_t i = 0; i + 1 < sizeof small; i++)
+        for (int value = 0; value < 256; value++) {
+            memcpy(text, small, sizeof small);
+            text[i] = (char)value;
+            survive(text, sizeof small - 1);
+        }
+}
+
+/* Pieces of JSON in any order. */
+static void random_pieces_are_survived(void **state) {
+    static const char *const pieces[] = {"{",
+                                         "}",
+                                         "[",
+                                         "]",
+                                         ",",
+                                         ":",
+                                         "\"",
+                                         "\\",
+                                         "\"_class_name\"",
+                                         "\"DDIMScheduler\"",
+                                         "\"shift\"",
+                                         "1",
+                                         "-",
+                                         "0.5",
+                                         "e9",
+                                         "true",
+                                         "null",
+                                         "NaN",
+                                         "-Infinity",
+                                         "\"trained_betas\"",
+                                         " ",
+                                         "\n",
+                                         "\xff",
+                                         "\"\\u12",
+                                         "\"beta_end\"",
+                                         "\"PNDMScheduler\""};
+    uint32_t word[4], counter[4] = {0, 0, 0, 0};
+    const uint32_t key[2] = {1, 2};
+    char text[400];
+    (void)state;
+    for (int i = 0; i < 20000; i++) {
+        size_t n = 0;
+        for (int k = 0; k < 24; k++) {
+            counter[0]++;
+            dk_philox(counter, key, word);
+            const char *piece =
+                k == 0 ? "{\"_class_name\":" : pieces[word[0] % (sizeof pieces / sizeof *pieces)];
+            memcpy(text + n, piece, strlen(piece)), n += strlen(piece);
+            if (k == 0) continue;
+            if (word[1] % 24 == 0) break;
+        }
+        survive(text, n);
+    }
+}
+
+static void nesting_has_a_bound(void **state) {
+    static char text[100000];
+    (void)state;
+    for (int open = 0; open < 2; open++) {
+        memcpy(text, "{\"a\": ", 6);
+        for (size_t i = 6; i + 5 < sizeof text; i += 5) memcpy(text + i, open ? "{\"a\":" : "[[[[[", 5);
+        reading r = survive(text, sizeof text - 5);
+        assert_non_null(strstr(dk_message(&r.c), "at \"a\": lists and objects are nested too deeply"));
+    }
+}
+
+static void long_words_are_survived(void **state) {
+    static char text[5000];
+    size_t n;
+    (void)state;
+    n = (size_t)snprintf(text, sizeof text, "{\"_class_name\": \"DDIMScheduler\", \"beta_start\": 0.");
+    memset(text + n, '1', 3000), memcpy(text + n + 3000, "}", 2);
+    reading r = survive(text, n + 3001);
+    assert_non_null(strstr(dk_message(&r.c), "at \"beta_start\": the number has too many digits"));
+    n = (size_t)snprintf(text, sizeof text, "{\"_class_name\": \"DDIMScheduler\", \"");
+    memset(text + n, 'k', 3000), memcpy(text + n + 3000, "\": 1}", 6);
+    r = survive(text, n + 3005);
+    assert_int_equal(r.status, DK_OK);
+    assert_int_equal(r.more.ignored[0], 'k');
+    n = (size_t)snprintf(text, sizeof text, "{\"_class_name\": \"DDIMScheduler\"");
+    for (int i = 0; i < 200; i++) n += (size_t)snprintf(text + n, sizeof text - n, ", \"key%d\": %d", i, i);
+    text[n++] = '}';
+    r = survive(text, n); /* more unknown keys than there is room for */
+    assert_int_equal(r.status, DK_OK);
+    n = strlen(r.more.ignored);
+    assert_string_equal(r.more.ignored + n - 5, ", ...");
+}
+
+/* ------------------------------------------------------------------ writing */
+
+static void check_written(const char *text, int steps, double mu) {
+    char written[4000];
+    reading r = read_text(text, strlen(text), steps, mu);
+    if (r.status) fail_msg("%s: %s", text, dk_message(&r.c));
+    size_t n = dk_config_to_json(&r.c, &r.more, written, sizeof written);
+    if (!n || n >= sizeof written) fail_msg("%s: %s", text, dk_message(&r.c));
+    assert_int_equal(dk_config_to_json(&r.c, &r.more, NULL, 0), n);
+    reading again = read_text(written, n, steps, mu);
+    if (again.status) fail_msg("%s: %s", written, dk_message(&again.c));
+    if (dkp_apart(&r.c, &again.c)) fail_msg("%s: read as another config after %s", written, text);
+    assert_string_equal(again.more.class_name, r.more.class_name);
+    assert_string_equal(again.more.ignored, "");
+    assert_true(again.more.quantile == r.more.quantile && again.more.quantile_most == r.more.quantile_most);
+}
+
+static void what_is_read_can_be_written(void **state) {
+    (void)state;
+    for (int i = 0; i < references.count; i++) {
+        const json *entry = &references.item[i], *run = &json_get(entry, "runs")->item[0];
+        check_written(json_string(entry, "text", ""), (int)json_real(run, "steps", 0),
+                      json_real(run, "mu", 0));
+    }
+}
+
+static void a_config_made_by_hand_can_be_written(void **state) {
+    char written[4000];
+    dk_config c = check_config("flow", "euler", 10);
+    (void)state;
+    c.schedule = dk_flow_discrete(3, 1000);
+    c.grid = dk_grid_named("normal"), c.grid.final = DK_FINAL_ZERO;
+    c.prediction = DK_PREDICT_VELOCITY, c.condition = DK_CONDITION_FLOW, c.condition_scale = 1000;
+    size_t n = dk_config_to_json(&c, NULL, written, sizeof written);
+    if (!n) fail_msg("%s", dk_message(&c));
+    assert_non_null(strstr(written, "\"_class_name\": \"FlowMatchEulerDiscreteScheduler\""));
+    assert_non_null(strstr(written, "\"shift\": 3"));
+    c.sampler = dk_sampler_named("rk4");
+    assert_int_equal(dk_config_to_json(&c, NULL, written, sizeof written), 0);
+    assert_string_equal(dk_message(&c), "no scheduler class of diffusers does what this config says");
+}
+
+/* ------------------------------------------------------------------ presets */
+
+static void models_have_configs(void **state) {
+    (void)state;
+    for (int i = 0; dk_model_preset_at(i); i++) {
+        const dk_model_preset *row = dk_model_preset_at(i);
+        dk_config c;
+        dk_plan plan;
+        memset(&c, 0, sizeof c), memset(&plan, 0, sizeof plan);
+        c.dim = 1;
+        if (dk_config_for(&c, row->name) != DK_OK || dk_record(&plan, &c) != DK_OK)
+            fail_msg("%s: %s", row->name, dk_message(&c));
+        assert_int_equal(c.steps, row->steps);
+        dkp_job job; /* every word of the settings is a key of the class */
+        memset(&job, 0, sizeof job);
+        job.of = dkp_class_named(row->class_name);
+        assert_non_null(job.of);
+        assert_int_equal(dkp_say_words(&job, row->settings), -1);
+        dk_plan_free(&plan);
+    }
+    assert_null(dk_model_preset_at(-1));
+}
+
+static void models_are_what_their_pipelines_do(void **state) {
+    dk_config c;
+    double v[6];
+    (void)state;
+    memset(&c, 0, sizeof c);
+    assert_int_equal(dk_config_for(&c, "Flux-Schnell"), DK_OK); /* t = 1, 3/4, 1/2, 1/4 */
+    assert_int_equal(dk_levels(&c, DK_UNIT_FLOW, v, 6), 5);
+    for (int i = 0; i < 5; i++) check_near(v[i], 1 - i / 4.0, 1e-12, "flux_schnell");
+    c.steps = 0;
+    assert_int_equal(dk_config_for(&c, "sdxl_turbo"), DK_OK);
+    assert_int_equal(dk_levels(&c, DK_UNIT_T, v, 6), 2);
+    check_near(v[0], 999, 0, "sdxl_turbo");
+    c.steps = 4;
+    assert_int_equal(dk_config_for(&c, "svd"), DK_OK); /* sigma from 700 to 0.002, and 0 */
+    assert_int_equal(dk_levels(&c, DK_UNIT_SIGMA, v, 6), 5);
+    check_near(v[0], 700, 1e-9, "svd"), check_near(v[3], 0.002, 1e-9, "svd"), check_near(v[4], 0, 0, "svd");
+    assert_int_equal(dk_config_for(&c, "sdxll"), DK_ERROR_CONFIG);
+    assert_non_null(strstr(dk_message(&c), "model \"sdxll\" is not known; nearest: sdxl"));
+}
+
+int main(void) {
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(files_give_the_timesteps_and_sigmas_of_their_class),
+        cmocka_unit_test(files_give_plans),
+        cmocka_unit_test(every_class_reads_with_its_defaults),
+        cmocka_unit_test(class_defaults_are_values),
+        cmocka_unit_test(prediction_condition_and_sampler_are_set),
+        cmocka_unit_test(clipping_is_set_and_thresholding_handed_on),
+        cmocka_unit_test(dynamic_shift_follows_the_image),
+        cmocka_unit_test(trained_betas_fill_the_callers_table),
+        cmocka_unit_test(refusals_name_key_and_value),
+        cmocka_unit_test(steps_must_be_set_before),
+        cmocka_unit_test(every_prefix_is_refused),
+        cmocka_unit_test(every_changed_byte_is_survived),
+        cmocka_unit_test(random_pieces_are_survived),
+        cmocka_unit_test(nesting_has_a_bound),
+        cmocka_unit_test(long_words_are_survived),
+        cmocka_unit_test(what_is_read_can_be_written),
+        cmocka_unit_test(a_config_made_by_hand_can_be_written),
+        cmocka_unit_test(models_have_configs),
+        cmocka_unit_test(models_are_what_their_pipelines_do),
+    };
+    return cmocka_run_group_tests(tests, load_references, free_references);
+}
