@@ -7,6 +7,7 @@
 #   make host-opencv  the digits network run by OpenCV; make host-libtorch: by libtorch (PYTHON=... with PyTorch)
 #   make docs      write docs/samplers.md from the tables in diffkit.h
 #   make bench     time steps against memcpy, noise against memset and PyTorch (PYTHON=...), side by side
+#   make size      what the library costs to build and link, with gcc and clang
 #   make bench-peers  the same samplers of k-diffusion and diffusers, where installed, side by side
 #   make conformance  build/conformance, which replays reference runs of other implementations
 #   make check     the tests under sanitizers, in double, as C++, with gcc and clang
@@ -34,7 +35,7 @@ OPENMP := $(shell echo 'int main(void){return 0;}' | $(CC) -fopenmp -x c - -o /d
 TESTS = $(patsubst tests/test_%.c,%,$(wildcard tests/test_*.c))
 DIGITS = examples/digits/unet.h examples/digits/weights.bin
 
-.PHONY: help demo tool engine engine-window host-opencv host-libtorch docs test conformance bench bench-peers check format clean cmocka install uninstall
+.PHONY: help demo tool engine engine-window host-opencv host-libtorch docs test conformance bench bench-peers size check format clean cmocka install uninstall
 help:
 	@sed -n 's/^# \{0,1\}//;2,/^$$/p' Makefile | sed -n '/make /p'
 
@@ -131,14 +132,12 @@ conformance: $(BUILD)/conformance
 $(BUILD)/bench_%: bench/%.c diffkit.h | $(BUILD)
 	$(CC) -std=c11 $(WARN) -I. $(CFLAGS) $< -o $@ $(LIBS)
 
-PYTHON ?= python3
 bench: $(BUILD)/bench_steps $(BUILD)/bench_noise
 	$(BUILD)/bench_steps
 	$(BUILD)/bench_noise
 	-$(PYTHON) bench/peers/randn.py
 
 # PEERS: options for bench/peers/steps.py
-PYTHON ?= python3
 $(BUILD)/bench_peers: bench/peers/steps.c diffkit.h | $(BUILD)
 	$(CC) -std=c11 $(WARN) -I. $(CFLAGS) $< -o $@ $(LIBS)
 
@@ -161,6 +160,9 @@ install:
 uninstall:
 	rm -f "$(ROOT)/include/diffkit.h" "$(ROOT)/share/pkgconfig/diffkit.pc"
 	rm -rf "$(ROOT)/share/cmake/diffkit" "$(ROOT)/share/licenses/diffkit"
+
+size:
+	@sh bench/size.sh
 
 format:
 	clang-format -i diffkit.h examples/*.[ch] examples/*/*.[ch] examples/*/*.cpp tests/*.[ch] bench/*.c bench/peers/*.c

@@ -89,6 +89,9 @@
        DK_STATIC                every function static: for copies that must not meet
        DK_MALLOC(n), DK_FREE(p) allocator for calls that bring no memory; DK_NO_MALLOC: no allocator,
                                 such calls return DK_ERROR_MEMORY
+       DK_NO_DISPATCH           no look at the processor (which takes __cpu_model from libgcc or compiler-rt, on x86-64):
+                                noise with the vectors that the compiler's flags allow
+                                (same numbers), where gcc and clang on x86-64 would take AVX2 or AVX-512
 */
 #ifndef DIFFKIT_H
 #define DIFFKIT_H
@@ -138,7 +141,7 @@ typedef enum dk_status { DK_STATUSES(DKP_ENUM) DK_STATUS_COUNT } dk_status;
 /* The status in words; never NULL. */
 DK_API const char *dk_status_text(dk_status status);
 
-enum { DK_MESSAGE_SIZE = 240, DK_ABAR_MARKS = 32, DK_MAX_TERMS = 20, DK_MAX_STAGES = 16 };
+enum { DK_MESSAGE_SIZE = 240, DK_ABAR_MARKS = 32, DK_MAX_TERMS = 20, DK_MAX_STAGES = 16, DK_SAID = 1024 };
 
 /* -------------------------------------------------------------- >>decl-schedule  Noise schedules */
 
@@ -171,7 +174,8 @@ typedef void (*dk_schedule_fn)(void *user, double t, double *alpha, double *sigm
 /* A noise schedule is a plain value; make it with one of the functions below, then edit at will. */
 typedef struct dk_schedule {
     dk_family family;
-    const char *unknown;         /* set by dk_schedule_named for a name that does not exist */
+    const char *unknown;         /* set by dk_schedule_named for a name that does not exist, */
+    const char *nearest[3];      /* and names like it */
     double t_min, t_max;         /* range of t that grids span; both 0: all of the family's range */
     double shift;                /* flow: sigma = shift t / (1 + (shift - 1) t) */
     double sigma_min, sigma_max; /* VE, EDM */
@@ -318,7 +322,8 @@ typedef enum dk_partial {
    sigma/alpha for all others. A zero struct is a good default. */
 typedef struct dk_grid {
     dk_spacing spacing;
-    const char *unknown;         /* set by dk_grid_named for a name that does not exist */
+    const char *unknown;         /* set by dk_grid_named for a name that does not exist, */
+    const char *nearest[3];      /* and names like it */
     double rho;                  /* KARRAS; 0: 7. POLYEXPONENTIAL; 0: 1 */
     double sigma_min, sigma_max; /* range in u; 0: the schedule's. Spacings that need a finite log use the
                                     level 1/1000 of the way in t where an end is alpha = 0 or sigma = 0 */
@@ -345,6 +350,7 @@ typedef struct dk_grid {
     int rising;           /* reverse the finished list: inversion */
     const double *levels; /* LEVELS: steps + 1 numbers; RESAMPLE: level_count; read while recording */
     int level_count;      /* RESAMPLE */
+    const char *words;    /* GITS: which of `levels` each published list takes; set by dk_grid_named */
     dk_unit unit;         /* LEVELS, RESAMPLE: what they are */
     dk_level noisy, clean; /* ends of the range, filled in */
     /* Time travel: noise takes the state back up, and steps are done again. RePaint (Lugmayr et al. 2022, fig. 9):
@@ -494,7 +500,6 @@ typedef struct dk_plan {
     int noises;  /* extra full-size buffers when noise comes from a callback */
     int masked;  /* needs dk_config.mask and known */
     dk_number number;
-    uint64_t hash; /* of everything that the plan computes */
     dk_level *level;
     dk_call *call;
     dk_row *row;
@@ -517,16 +522,22 @@ DK_API dk_status dk_plan_copy(dk_plan *to, const dk_plan *from);
 /* 1 if both do the same operations in the same order, with coefficients and levels within tolerance
    (|a - b| <= tolerance (1 + |b|)); the largest difference goes to *worst unless NULL. */
 DK_API int dk_plan_equal(const dk_plan *a, const dk_plan *b, double tolerance, double *worst);
+/* A number that tells apart plans which compute different things. */
+DK_API uint64_t dk_plan_hash(const dk_plan *plan);
 /* The plan in words: levels, calls, rows. Writes at most size bytes with the closing zero; returns the
    length that the whole text has, as snprintf does. */
 DK_API size_t dk_plan_text(const dk_plan *plan, char *text, size_t size);
 
 /* --------------------------------------------------------- >>decl-sampler  Samplers and recorders */
 
-/* A symbolic vector: a sum of values. Copy it freely. */
+struct dk_recorder;
+
+/* A symbolic vector: a value of the plan, or a sum of values. Copy it freely; all zero, it is the zero vector. The
+   recorder remembers the terms of sums for a few steps only: what is needed for longer is stored with dk_keep. */
 typedef struct dk_vec {
-    int count; /* DK_MAX_TERMS + 1: too many; refused where it is used */
-    dk_term term[DK_MAX_TERMS];
+    struct dk_recorder *of; /* private; NULL: zero */
+    int count;              /* of terms; 0: a value */
+    unsigned at;            /* its number; or where the terms are */
 } dk_vec;
 
 typedef enum dk_gauge {
@@ -617,15 +628,15 @@ typedef struct dk_table {
     const double *t;     /* what the network is told per step instead of the grid's level, or NULL */
 } dk_table;
 
-struct dk_recorder;
 typedef void (*dk_record_fn)(struct dk_recorder *r);
 
 /* A point in the design space. Take one by name, then edit; all zero: dpmpp_2m. Methods ignore what they have no
    use for, but eta > 0 on a deterministic one is refused. Every field's zero is its natural value. */
 typedef struct dk_sampler {
-    const char *name;    /* for messages */
-    dk_record_fn record; /* the recording function: built in or the user's; NULL: default sampler */
-    const void *user;    /* for the user's own record function; dk_table for table samplers */
+    const char *name;       /* for messages */
+    const char *nearest[3]; /* where dk_sampler_named finds no sampler: names like it */
+    dk_record_fn record;    /* the recording function: built in or the user's; NULL: default sampler */
+    const void *user;       /* for the user's own record function; dk_table for table samplers */
 
     /* The method. */
     const char *tableau; /* classical Runge-Kutta, as a textbook writes it: see dk_runge_kutta */
@@ -732,7 +743,7 @@ typedef struct dk_alias {
     const char *note;           /* what a name cannot say */
 } dk_alias;
 
-DK_API const dk_alias *dk_alias_at(int i); /* NULL past the end */
+DK_API int dk_alias_at(int i, dk_alias *a); /* fills *a; 0 past the end */
 /* Sets c->sampler and, where the name says so ("DPM++ 2M SDE Karras", "euler beta"), c->grid or fields of it.
    Names here come first, then other programs'; "a1111:Beta" is a certain program's. Case does not count, '-', '_',
    '/' and ' ' are alike and may be missing, "++" reads as "pp". dk_sampler_named and dk_grid_named know the same
@@ -761,10 +772,12 @@ typedef struct dk_recorder {
     int row_needs, storing, position, stage, judged, pinned[2], pin[3];
     int offset;            /* step of the plan at which this stretch of steps begins */
     dk_vec noise;          /* that the last evaluation found in x */
-    dk_vec unchurned;      /* churn_late: the state of the evaluation to come; no terms: as usual */
+    dk_vec unchurned;      /* churn_late: the state of the evaluation to come; zero: as usual */
     dk_level unchurned_at; /* and its level */
     int known, mask;       /* values, where the config has them */
     int drawn;             /* value of the step's last draw behind its evaluations; -1: none */
+    unsigned end;          /* of what was said so far, counted in terms */
+    dk_term said[DK_SAID]; /* the last of them, round and round */
 } dk_recorder;
 
 DK_API int dk_step(dk_recorder *r);                                 /* 0 after the last step */
@@ -1013,12 +1026,26 @@ typedef struct dk_backend {
 #pragma GCC optimize("fp-contract=off")
 #endif
 
+/* Only noise and executor run often. All else is compiled for size, in optimised builds; setting up a run is no slower. */
+#if defined(__clang__)
+#define DKP_SMALL _Pragma("clang attribute push(__attribute__((minsize)), apply_to = function)")
+#define DKP_FAST _Pragma("clang attribute pop")
+#elif defined(__GNUC__) && defined(__OPTIMIZE__)
+#define DKP_SMALL _Pragma("GCC push_options") _Pragma("GCC optimize(\"Os\")")
+#define DKP_FAST _Pragma("GCC pop_options")
+#else
+#define DKP_SMALL
+#define DKP_FAST
+#endif
+
 #ifdef __cplusplus
 extern "C" {
 #endif
 
 #define DKP_COUNT(array) ((int)(sizeof(array) / sizeof((array)[0])))
 static const double dkp_pi = 3.14159265358979323846;
+
+DKP_SMALL
 
 /* ------------------------------------------------------------------- >>text  Messages and names */
 
@@ -1189,20 +1216,21 @@ DK_API int dk_nearest_names(const char *kind, const char *name, const char **nam
     return count;
 }
 
-static dk_status dkp_fail_name(char *message, const char *kind, const char *name) {
+static dk_status dkp_fail_name(char *message, const char *kind, const char *name,
+                               const char *const nearest[3]) {
     dkp_text t = {message, DK_MESSAGE_SIZE, 0};
-    const char *near[3];
-    int n = dk_nearest_names(kind, name, near, 3);
     dkp_put(&t, kind);
     dkp_put(&t, " \"");
     dkp_put(&t, name);
-    dkp_put(&t, "\" is not known; nearest: ");
-    for (int i = 0; i < n; i++) {
-        if (i) dkp_put(&t, ", ");
-        dkp_put(&t, near[i]);
+    dkp_put(&t, "\" is not known");
+    for (int i = 0; i < 3 && nearest[i]; i++) {
+        dkp_put(&t, i ? ", " : "; nearest: ");
+        dkp_put(&t, nearest[i]);
     }
     return DK_ERROR_CONFIG;
 }
+
+DKP_FAST
 
 /* ------------------------------------------------------------------------------ >>noise  Noise */
 
@@ -1366,6 +1394,8 @@ DK_API void dk_normals(uint64_t seed, uint64_t sample, uint32_t draw, uint64_t f
     }
 }
 
+DKP_SMALL
+
 /* ------------------------------------------------------------------ >>schedule  Noise schedules */
 
 static dk_schedule dkp_schedule(dk_family family, double t_min, double t_max) {
@@ -1451,16 +1481,19 @@ static void dkp_fill_marks(dk_schedule *s) {
         s->marks[mark] = product = dkp_beta_product(s, product, k ? k - stride + 1 : 0, k + 1);
 }
 
-/* alpha^2 of timestep k = -1 .. T-1 before rescaling; the empty product at -1 is clean data */
-static double dkp_abar(const dk_schedule *s, int k) {
+/* alpha^2 of timestep k = -1 .. T-1 before rescaling, from the one of timestep `known` before it or from a mark between;
+   the empty product at -1 is clean data. */
+static double dkp_abar_after(const dk_schedule *s, int known, double abar, int k) {
     if (k < 0) return 1;
     if (s->alphas_cumprod) return s->alphas_cumprod[k];
-    int mark = k / dkp_stride(s);
-    return dkp_beta_product(s, s->marks[mark], mark * dkp_stride(s) + 1, k + 1);
+    int mark = k / dkp_stride(s), marked = mark * dkp_stride(s);
+    return dkp_beta_product(s, marked < known ? abar : s->marks[mark], (marked < known ? known : marked) + 1,
+                            k + 1);
 }
 
-static dk_level dkp_discrete_level(const dk_schedule *s, int k) {
-    double abar = dkp_abar(s, k);
+static double dkp_abar(const dk_schedule *s, int k) { return dkp_abar_after(s, -1, 1, k); }
+
+static dk_level dkp_discrete_level_of(const dk_schedule *s, int k, double abar) {
     dk_level l = {(double)k, sqrt(abar), sqrt(1 - abar)};
     if (s->zero_terminal_snr && k >= 0) { /* Lin et al. 2023, alg. 1: alpha shifted to 0 at T-1, kept at 0 */
         double first = sqrt(dkp_abar(s, 0)), last = sqrt(dkp_abar(s, s->timesteps - 1));
@@ -1468,6 +1501,10 @@ static dk_level dkp_discrete_level(const dk_schedule *s, int k) {
         l.sigma = sqrt((1 - l.alpha) * (1 + l.alpha));
     }
     return l;
+}
+
+static dk_level dkp_discrete_level(const dk_schedule *s, int k) {
+    return dkp_discrete_level_of(s, k, dkp_abar(s, k));
 }
 
 DK_API dk_schedule dk_vp_discrete(dk_betas betas, int timesteps, double beta_first, double beta_last) {
@@ -1529,6 +1566,7 @@ DK_API dk_schedule dk_schedule_named(const char *name) {
         if (strcmp(name, dkp_schedules[i].name) == 0) return dkp_schedules[i].make();
     dk_schedule s = dkp_schedule(DK_FAMILY_DEFAULT, 0, 0);
     s.unknown = name ? name : "(NULL)";
+    dk_nearest_names("schedule", s.unknown, s.nearest, 3);
     return s;
 }
 
@@ -1696,16 +1734,19 @@ static dk_level dkp_discrete_at(const dk_schedule *s, double t) {
 }
 
 static dk_level dkp_discrete_at_sigma(const dk_schedule *s, double noise_level) {
-    int low = -1, high = s->timesteps - 1;
-    dk_level l = {(double)high, 0, 0};
+    int low = -1, high = s->timesteps - 1, stride = dkp_stride(s);
+    dk_level l = {(double)high, 0, 0}, a = dkp_discrete_level(s, low), b = dkp_discrete_level(s, high);
+    double product = 1; /* at `low` */
     dkp_vp_pair(noise_level, &l);
-    if (noise_level >= dk_noise_level(dkp_discrete_level(s, high))) return l;
-    while (high - low > 1) {
-        int middle = low + (high - low) / 2;
-        if (dk_noise_level(dkp_discrete_level(s, middle)) <= noise_level) low = middle;
-        else high = middle;
+    if (noise_level >= dk_noise_level(b)) return l;
+    while (high - low > 1) { /* first among the marks, then by products that go on from `low` */
+        int middle = low + (high - low) / 2, mark = middle / stride * stride;
+        if (mark > low) middle = mark;
+        double abar = dkp_abar_after(s, low, product, middle);
+        dk_level m = dkp_discrete_level_of(s, middle, abar);
+        if (dk_noise_level(m) <= noise_level) low = middle, a = m, product = abar;
+        else high = middle, b = m;
     }
-    dk_level a = dkp_discrete_level(s, low), b = dkp_discrete_level(s, high);
     l.t = dkp_by_angle(a, b) ? low + (dkp_angle(l) - dkp_angle(a)) / (dkp_angle(b) - dkp_angle(a))
                              : low + (dk_lambda(l) - dk_lambda(a)) / (dk_lambda(b) - dk_lambda(a));
     return l;
@@ -2245,9 +2286,11 @@ static const double dkp_gits_level[] = {
     0.09824532,  0.02916753,
 };
 
+enum { DKP_GITS_ROW = 216 };
+
 /* A word per number of steps: how far down that list each level lies below the one before, less '0'. The first and the
    last level are in all of them. */
-static const char *const dkp_gits_steps[] = {
+static const char dkp_gits_words[][DKP_GITS_ROW] = {
     /* 0.80 */ "< 4: 48B 485G 3635G 3635=B 22535=B 122435=B 1112435=B 11123225=B 111232244:B 1111222244:B "
                "11111122244:B 111111211244:B 11111111112449<I 11111111112449<I 1111111111112349=H",
     /* 0.85 */
@@ -2310,17 +2353,17 @@ static const char *const dkp_gits_steps[] = {
 /* The word for n levels: word n - 3, or the last one, for more. Some words are one longer than their place says. */
 static const char *dkp_gits_word(const dk_config *c, int n) {
     int row = (int)floor((dkp_or(c->grid.coefficient, 1.2) - 0.8) * 20 + 0.5);
-    const char *word = dkp_gits_steps[row];
+    const char *word = c->grid.words + row * DKP_GITS_ROW;
     for (; n > 3 && strchr(word, ' '); n--) word = strchr(word, ' ') + 1;
     return n > 3 ? NULL : word;
 }
 
 static int dkp_gits_length(const char *word) { return (int)strcspn(word, " ") + 2; }
 
-static double dkp_gits_value(const char *word, int i) {
+static double dkp_gits_value(const dk_grid *g, const char *word, int i) {
     int at = 0, length = dkp_gits_length(word);
     for (int k = 0; k < i && k < length - 2; k++) at += word[k] - '0';
-    return dkp_gits_level[i >= length - 1 ? DKP_COUNT(dkp_gits_level) - 1 : at];
+    return g->levels[i >= length - 1 ? g->level_count - 1 : at];
 }
 
 static int dkp_gits_count(const dk_config *c, int n) {
@@ -2330,16 +2373,16 @@ static int dkp_gits_count(const dk_config *c, int n) {
 
 static dk_level dkp_gits(const dk_config *c, int i, int n) {
     const char *word = dkp_gits_word(c, n), *last = word;
-    if (word) return dk_level_at_sigma(&c->schedule, dkp_gits_value(word, n > 2 || i == 0 ? i : n));
+    if (word) return dk_level_at_sigma(&c->schedule, dkp_gits_value(&c->grid, word, n > 2 || i == 0 ? i : n));
     for (int k = n < 40 ? n : 40; !last; k--) last = dkp_gits_word(c, k);
     int length = dkp_gits_length(last);
     double x = (double)i * (length - 1) / (n - 1), pair[2];
-    for (int k = 0; k < 2; k++) pair[k] = dkp_gits_value(last, (int)floor(x) + k);
+    for (int k = 0; k < 2; k++) pair[k] = dkp_gits_value(&c->grid, last, (int)floor(x) + k);
     return dk_level_at_sigma(&c->schedule, dkp_between(pair, 2, x - floor(x), 1));
 }
 
-/* A grid is a row: its function, how many of n levels there really are where that differs, the last level, and for
-   published lists the list. */
+/* A spacing is a row: its function, how many of n levels there really are where that differs, and the last level.
+   Names have a table of their own, so that a program which uses none has neither names nor published lists in it. */
 enum {
     DKP_TABLE = 1,       /* picks from a discrete schedule's table; has no range */
     DKP_NO_RANGE = 2,    /* has no range */
@@ -2351,76 +2394,67 @@ enum {
 };
 
 typedef struct dkp_spacing {
-    const char *name, *about;
     dk_spacing spacing;
     dk_level (*at)(const dk_config *c, int i, int n);
     int (*count)(const dk_config *c, int n);
     int flags;
     dk_final final;
+} dkp_spacing;
+
+/* clang-format off */
+#define DKP_SPACINGS(X) \
+    X("karras", "u^(1/rho) linear, rho 7; Karras et al. 2022, eq. 5", KARRAS, dkp_karras, NULL, DKP_FINITE_U, DEFAULT) \
+    X("exponential", "log u linear", EXPONENTIAL, dkp_exponential, NULL, DKP_FINITE_U | DKP_SOME_NOISE, DEFAULT) \
+    X("lambda", "log-SNR linear; Lu et al. 2022", LAMBDA, dkp_log_snr, NULL, DKP_FINITE_U | DKP_SOME_NOISE | DKP_SOME_DATA, DEFAULT) \
+    X("uniform", "t linear", UNIFORM, dkp_uniform, NULL, 0, DEFAULT) \
+    X("quadratic", "sqrt(t) linear; Song et al. 2020", QUADRATIC, dkp_quadratic, NULL, 0, DEFAULT) \
+    X("leading", "timesteps 0, r, 2r ... + offset, r = T/steps whole; Ho et al. 2020", LEADING, dkp_leading, NULL, DKP_TABLE, DEFAULT) \
+    X("trailing", "timesteps T-1, T-1-r ..., r = T/steps; Lin et al. 2023", TRAILING, dkp_trailing, NULL, DKP_TABLE, DEFAULT) \
+    X("linspace", "timesteps T-1 to 0, linear; Nichol & Dhariwal 2021", LINSPACE, dkp_linspace, NULL, DKP_TABLE, DEFAULT) \
+    X("polyexponential", "log u linear in ramp^rho, rho 1; k-diffusion", POLYEXPONENTIAL, dkp_polyexponential, NULL, DKP_FINITE_U | DKP_SOME_NOISE, DEFAULT) \
+    X("vp", "t linear in the VP process with the range's ends; Karras et al. 2022, table 1", VP, dkp_vp_spaced, NULL, DKP_FINITE_U | DKP_SOME_NOISE | DKP_SOME_DATA, DEFAULT) \
+    X("iddpm", "every so-manyth of improved DDPM's levels; Karras et al. 2022, table 1", IDDPM, dkp_iddpm, NULL, DKP_OWN_ENDS, DEFAULT) \
+    X("kl_optimal", "atan u linear; Sabour et al. 2024", KL_OPTIMAL, dkp_kl_optimal, NULL, 0, DEFAULT) \
+    X("laplace", "log(sigma/alpha) at quantiles of a Laplace distribution; Hang et al. 2024", LAPLACE, dkp_laplace, NULL, DKP_OWN_ENDS, DEFAULT) \
+    X("logit_normal", "logit of sigma/(alpha + sigma) at normal quantiles; Esser et al. 2024", LOGIT_NORMAL, dkp_logit_normal, NULL, DKP_OWN_ENDS, REPLACE) \
+    X("linear_quadratic", "linear to u = 0.975 u_max, then quadratic; Polyak et al. 2024", LINEAR_QUADRATIC, dkp_linear_quadratic, NULL, DKP_FINITE_U | DKP_OWN_ENDS, ZERO) \
+    X("bong_tangent", "u along two arctangents; RES4LYF", BONG_TANGENT, dkp_bong_tangent, NULL, DKP_FINITE_U, REPLACE) \
+    X("beta_sigma", "u at quantiles of Beta(0.6, 0.6); Lee et al. 2024", BETA_SIGMA, dkp_beta_sigma, NULL, DKP_FINITE_U, DEFAULT) \
+    X("beta", "timesteps at quantiles of Beta(0.6, 0.6); Lee et al. 2024, ComfyUI", BETA, dkp_beta, dkp_beta_count, DKP_TABLE, ZERO) \
+    X("normal", "t linear, flow's shift taken twice at the ends; ComfyUI", NORMAL, dkp_normal, NULL, DKP_OWN_ENDS, DEFAULT) \
+    X("sgm_uniform", "normal, without the level before 0; ComfyUI", SGM_UNIFORM, dkp_normal, NULL, DKP_OWN_ENDS, REPLACE) \
+    X("simple", "timesteps T-1, T-1-r ..., r = T/steps, rounded up; ComfyUI", SIMPLE, dkp_simple, NULL, DKP_TABLE, ZERO) \
+    X("ddim_uniform", "all timesteps 1, 1+r ..., r = T/steps whole; ComfyUI", DDIM_UNIFORM, dkp_ddim_uniform, dkp_ddim_uniform_count, DKP_TABLE, ZERO) \
+    X("smoothstep", "timesteps along 3 v^2 - 2 v^3; stable-diffusion.cpp", SMOOTHSTEP, dkp_smoothstep, NULL, DKP_TABLE, ZERO) \
+    X("sd_turbo", "the first of ten trailing timesteps; Sauer et al. 2023", SD_TURBO, dkp_sd_turbo, dkp_sd_turbo_count, DKP_TABLE, ZERO) \
+    X("lcm", "some of fifty trailing timesteps; Luo et al. 2023", LCM, dkp_lcm, NULL, DKP_TABLE, ZERO) \
+    X("gits", "published levels for SD, coefficient 1.2; Chen et al. 2024", GITS, dkp_gits, dkp_gits_count, DKP_LISTED, REPLACE)
+/* clang-format on */
+
+#define DKP_SPACING_ROW(name, about, spacing, at, count, flags, final) \
+    {DK_SPACING_##spacing, at, count, flags, DK_FINAL_##final},
+static const dkp_spacing dkp_spacings[] = {
+    DKP_SPACINGS(DKP_SPACING_ROW){DK_SPACING_RESAMPLE, dkp_resample, NULL, DKP_LISTED, DK_FINAL_REPLACE},
+    {DK_SPACING_LEVELS, NULL, NULL, DKP_LISTED, DK_FINAL_MIN}};
+#undef DKP_SPACING_ROW
+
+/* A name, and the published list that it stands for. */
+typedef struct dkp_grid_row {
+    const char *name, *about;
+    dk_spacing spacing;
+    dk_final final;
     const double *list;
     int list_count;
     dk_unit unit;
-} dkp_spacing;
+} dkp_grid_row;
 
-#define DKP_GRID_ROW(name, about, spacing, at, flags, final) \
-    { name, about, DK_SPACING_##spacing, at, NULL, flags, DK_FINAL_##final, NULL, 0, DK_UNIT_T }
-#define DKP_GRID_COUNTED(name, about, spacing, at, count, flags, final) \
-    { name, about, DK_SPACING_##spacing, at, count, flags, DK_FINAL_##final, NULL, 0, DK_UNIT_T }
-#define DKP_GRID_LIST(name, about, list, unit, final)                                             \
-    {                                                                                             \
-        name, about, DK_SPACING_RESAMPLE, dkp_resample, NULL, DKP_LISTED, DK_FINAL_##final, list, \
-            DKP_COUNT(list), DK_UNIT_##unit                                                       \
-    }
-static const dkp_spacing dkp_grids[] = {
-    DKP_GRID_ROW("karras", "u^(1/rho) linear, rho 7; Karras et al. 2022, eq. 5", KARRAS, dkp_karras,
-                 DKP_FINITE_U, DEFAULT),
-    DKP_GRID_ROW("exponential", "log u linear", EXPONENTIAL, dkp_exponential, DKP_FINITE_U | DKP_SOME_NOISE,
-                 DEFAULT),
-    DKP_GRID_ROW("lambda", "log-SNR linear; Lu et al. 2022", LAMBDA, dkp_log_snr,
-                 DKP_FINITE_U | DKP_SOME_NOISE | DKP_SOME_DATA, DEFAULT),
-    DKP_GRID_ROW("uniform", "t linear", UNIFORM, dkp_uniform, 0, DEFAULT),
-    DKP_GRID_ROW("quadratic", "sqrt(t) linear; Song et al. 2020", QUADRATIC, dkp_quadratic, 0, DEFAULT),
-    DKP_GRID_ROW("leading", "timesteps 0, r, 2r ... + offset, r = T/steps whole; Ho et al. 2020", LEADING,
-                 dkp_leading, DKP_TABLE, DEFAULT),
-    DKP_GRID_ROW("trailing", "timesteps T-1, T-1-r ..., r = T/steps; Lin et al. 2023", TRAILING, dkp_trailing,
-                 DKP_TABLE, DEFAULT),
-    DKP_GRID_ROW("linspace", "timesteps T-1 to 0, linear; Nichol & Dhariwal 2021", LINSPACE, dkp_linspace,
-                 DKP_TABLE, DEFAULT),
-    DKP_GRID_ROW("polyexponential", "log u linear in ramp^rho, rho 1; k-diffusion", POLYEXPONENTIAL,
-                 dkp_polyexponential, DKP_FINITE_U | DKP_SOME_NOISE, DEFAULT),
-    DKP_GRID_ROW("vp", "t linear in the VP process with the range's ends; Karras et al. 2022, table 1", VP,
-                 dkp_vp_spaced, DKP_FINITE_U | DKP_SOME_NOISE | DKP_SOME_DATA, DEFAULT),
-    DKP_GRID_ROW("iddpm", "every so-manyth of improved DDPM's levels; Karras et al. 2022, table 1", IDDPM,
-                 dkp_iddpm, DKP_OWN_ENDS, DEFAULT),
-    DKP_GRID_ROW("kl_optimal", "atan u linear; Sabour et al. 2024", KL_OPTIMAL, dkp_kl_optimal, 0, DEFAULT),
-    DKP_GRID_ROW("laplace", "log(sigma/alpha) at quantiles of a Laplace distribution; Hang et al. 2024",
-                 LAPLACE, dkp_laplace, DKP_OWN_ENDS, DEFAULT),
-    DKP_GRID_ROW("logit_normal", "logit of sigma/(alpha + sigma) at normal quantiles; Esser et al. 2024",
-                 LOGIT_NORMAL, dkp_logit_normal, DKP_OWN_ENDS, REPLACE),
-    DKP_GRID_ROW("linear_quadratic", "linear to u = 0.975 u_max, then quadratic; Polyak et al. 2024",
-                 LINEAR_QUADRATIC, dkp_linear_quadratic, DKP_FINITE_U | DKP_OWN_ENDS, ZERO),
-    DKP_GRID_ROW("bong_tangent", "u along two arctangents; RES4LYF", BONG_TANGENT, dkp_bong_tangent,
-                 DKP_FINITE_U, REPLACE),
-    DKP_GRID_ROW("beta_sigma", "u at quantiles of Beta(0.6, 0.6); Lee et al. 2024", BETA_SIGMA,
-                 dkp_beta_sigma, DKP_FINITE_U, DEFAULT),
-    DKP_GRID_COUNTED("beta", "timesteps at quantiles of Beta(0.6, 0.6); Lee et al. 2024, ComfyUI", BETA,
-                     dkp_beta, dkp_beta_count, DKP_TABLE, ZERO),
-    DKP_GRID_ROW("normal", "t linear, flow's shift taken twice at the ends; ComfyUI", NORMAL, dkp_normal,
-                 DKP_OWN_ENDS, DEFAULT),
-    DKP_GRID_ROW("sgm_uniform", "normal, without the level before 0; ComfyUI", SGM_UNIFORM, dkp_normal,
-                 DKP_OWN_ENDS, REPLACE),
-    DKP_GRID_ROW("simple", "timesteps T-1, T-1-r ..., r = T/steps, rounded up; ComfyUI", SIMPLE, dkp_simple,
-                 DKP_TABLE, ZERO),
-    DKP_GRID_COUNTED("ddim_uniform", "all timesteps 1, 1+r ..., r = T/steps whole; ComfyUI", DDIM_UNIFORM,
-                     dkp_ddim_uniform, dkp_ddim_uniform_count, DKP_TABLE, ZERO),
-    DKP_GRID_ROW("smoothstep", "timesteps along 3 v^2 - 2 v^3; stable-diffusion.cpp", SMOOTHSTEP,
-                 dkp_smoothstep, DKP_TABLE, ZERO),
-    DKP_GRID_COUNTED("sd_turbo", "the first of ten trailing timesteps; Sauer et al. 2023", SD_TURBO,
-                     dkp_sd_turbo, dkp_sd_turbo_count, DKP_TABLE, ZERO),
-    DKP_GRID_ROW("lcm", "some of fifty trailing timesteps; Luo et al. 2023", LCM, dkp_lcm, DKP_TABLE, ZERO),
-    DKP_GRID_COUNTED("gits", "published levels for SD, coefficient 1.2; Chen et al. 2024", GITS, dkp_gits,
-                     dkp_gits_count, DKP_LISTED, REPLACE),
-    DKP_GRID_LIST("ays_sd1", "Align Your Steps for SD 1.5; Sabour et al. 2024", dkp_ays_sd1, SIGMA, REPLACE),
+#define DKP_GRID_NAME(name, about, spacing, at, count, flags, final) \
+    {name, about, DK_SPACING_##spacing, DK_FINAL_DEFAULT, NULL, 0, DK_UNIT_T},
+#define DKP_GRID_LIST(name, about, list, unit, final) \
+    { name, about, DK_SPACING_RESAMPLE, DK_FINAL_##final, list, DKP_COUNT(list), DK_UNIT_##unit }
+static const dkp_grid_row dkp_grids[] = {
+    DKP_SPACINGS(DKP_GRID_NAME) DKP_GRID_LIST("ays_sd1", "Align Your Steps for SD 1.5; Sabour et al. 2024",
+                                              dkp_ays_sd1, SIGMA, REPLACE),
     DKP_GRID_LIST("ays_sdxl", "Align Your Steps for SDXL; Sabour et al. 2024", dkp_ays_sdxl, SIGMA, REPLACE),
     DKP_GRID_LIST("ays_svd", "Align Your Steps for SVD; Sabour et al. 2024", dkp_ays_svd, SIGMA, REPLACE),
     DKP_GRID_LIST("ays_sd1_paper", "the same with three digits; 0 is added", dkp_ays_sd1_paper, SIGMA, ZERO),
@@ -2432,8 +2466,8 @@ static const dkp_spacing dkp_grids[] = {
     DKP_GRID_LIST("oss_wan", "Optimal Stepsize for Wan; Pei et al. 2025", dkp_oss_wan, FLOW, REPLACE),
     DKP_GRID_LIST("oss_chroma", "Optimal Stepsize for Chroma", dkp_oss_chroma, FLOW, REPLACE),
 };
-#undef DKP_GRID_ROW
-#undef DKP_GRID_COUNTED
+#undef DKP_SPACINGS
+#undef DKP_GRID_NAME
 #undef DKP_GRID_LIST
 
 DK_API const char *dk_grid_name(int i) {
@@ -2443,27 +2477,35 @@ DK_API const char *dk_grid_about(int i) {
     return i >= 0 && i < DKP_COUNT(dkp_grids) ? dkp_grids[i].about : NULL;
 }
 
-static int dkp_grid_by_name(const char *name, dk_grid *g);
-DK_API dk_grid dk_grid_named(const char *name) {
+static dk_grid dkp_grid(dk_spacing spacing) {
     dk_grid g;
     memset(&g, 0, sizeof g);
+    g.spacing = spacing;
+    return g;
+}
+
+static int dkp_grid_by_name(const char *name, dk_grid *g);
+DK_API dk_grid dk_grid_named(const char *name) {
+    dk_grid g = dkp_grid(DK_SPACING_DEFAULT);
     for (int i = 0; name && i < DKP_COUNT(dkp_grids); i++)
         if (strcmp(name, dkp_grids[i].name) == 0) {
-            const dkp_spacing *row = &dkp_grids[i];
-            g.spacing = row->spacing;
+            const dkp_grid_row *row = &dkp_grids[i];
+            g.spacing = row->spacing, g.final = row->final;
             g.levels = row->list, g.level_count = row->list_count, g.unit = row->unit;
-            if (row->list) g.final = row->final;
+            if (g.spacing == DK_SPACING_GITS)
+                g.words = dkp_gits_words[0], g.levels = dkp_gits_level,
+                g.level_count = DKP_COUNT(dkp_gits_level);
             return g;
         }
     if (name && dkp_grid_by_name(name, &g)) return g;
     g.unknown = name ? name : "(NULL)";
+    dk_nearest_names("grid", g.unknown, g.nearest, 3);
     return g;
 }
 
 DK_API dk_grid dk_grid_levels(const double *levels, dk_unit unit) {
-    dk_grid g;
-    memset(&g, 0, sizeof g);
-    g.spacing = DK_SPACING_LEVELS, g.levels = levels, g.unit = unit;
+    dk_grid g = dkp_grid(DK_SPACING_LEVELS);
+    g.levels = levels, g.unit = unit;
     return g;
 }
 
@@ -2474,7 +2516,7 @@ DK_API dk_grid dk_grid_resampled(const double *levels, int level_count, dk_unit 
 }
 
 DK_API dk_grid dk_grid_vp(double beta_d, double beta_min, double time_min) {
-    dk_grid g = dk_grid_named("vp");
+    dk_grid g = dkp_grid(DK_SPACING_VP);
     g.time_min = time_min;
     g.sigma_max = sqrt(expm1(0.5 * beta_d + beta_min));
     g.sigma_min = sqrt(expm1((0.5 * beta_d * time_min + beta_min) * time_min));
@@ -2494,7 +2536,7 @@ DK_API double dk_flux2_mu(double tokens, int steps) {
 }
 
 static dk_grid dkp_grid_shifted(double mu, double terminal) {
-    dk_grid g = dk_grid_named("uniform");
+    dk_grid g = dkp_grid(DK_SPACING_UNIFORM);
     g.shift = exp(mu), g.terminal = terminal;
     return g;
 }
@@ -2509,13 +2551,10 @@ DK_API dk_grid dk_grid_ltx(double tokens) {
     return dkp_grid_shifted(dk_shift_mu(tokens, 1024, 4096, 0.95, 2.05), 0.1);
 }
 
-/* The row of a spacing; a blank one for the user's own levels. */
 static const dkp_spacing *dkp_spacing_of(const dk_grid *g) {
-    static const dkp_spacing own = {NULL, NULL, DK_SPACING_LEVELS, NULL, NULL, DKP_LISTED, DK_FINAL_MIN,
-                                    NULL, 0,    DK_UNIT_T};
-    for (int i = 0; i < DKP_COUNT(dkp_grids); i++)
-        if (dkp_grids[i].spacing == g->spacing) return &dkp_grids[i];
-    return &own;
+    int i = 0;
+    while (i < DKP_COUNT(dkp_spacings) - 1 && dkp_spacings[i].spacing != g->spacing) i++;
+    return &dkp_spacings[i];
 }
 
 static int dkp_has(const dk_grid *g, int flags) { return dkp_spacing_of(g)->flags & flags; }
@@ -2726,7 +2765,7 @@ static void dkp_resolve_start(dk_config *c) {
 
 /* Where the schedule's own fields are wrong, says so. */
 static dk_status dkp_check_schedule(dk_schedule *s, char *message) {
-    if (s->unknown) return dkp_fail_name(message, "schedule", s->unknown);
+    if (s->unknown) return dkp_fail_name(message, "schedule", s->unknown, s->nearest);
     if ((int)s->family < 0 || s->family >= DK_FAMILY_COUNT)
         return dkp_fail(message, "schedule.family", s->family, "one of dk_family");
     if (s->shift < 0 || !dkp_finite(s->shift))
@@ -2777,49 +2816,129 @@ static dk_status dkp_check_schedule(dk_schedule *s, char *message) {
     return DK_OK;
 }
 
-/* A field of the grid that is a number from 0 (or `low`) to `high`. */
-typedef struct dkp_bounds {
-    const char *field;
-    double value, low, high;
-    const char *allowed;
-} dkp_bounds;
+static int dkp_controlled(const dk_config *c) { return c->sampler.rtol > 0 || c->sampler.atol > 0; }
 
-static dk_status dkp_check_grid_numbers(const dk_config *c, char *message) {
-    const dk_grid *g = &c->grid;
-    double most = 1.7976931348623157e308;
-    const dkp_bounds rows[] = {
-        {"grid.rho", g->rho, 0, most, "> 0 (0: 7)"},
-        {"grid.shift", g->shift, 0, most, "> 0 (0: 1)"},
-        {"grid.shift_power", g->shift_power, 0, 100, "> 0 and <= 100 (0: 1)"},
-        {"grid.terminal", g->terminal, 0, 1 - 1e-9, "> 0 and < 1 (0: none)"},
-        {"grid.original_steps", (double)g->original_steps, 0, 1000000, "1 .. 1000000 (0: 10, lcm 50)"},
-        {"grid.beta_a", g->beta_a, 0, 50, "> 0 and <= 50 (0: 0.6)"},
-        {"grid.beta_b", g->beta_b, 0, 50, "> 0 and <= 50 (0: 0.6)"},
-        {"grid.mean", g->mean, -100, 100, "-100 .. 100"},
-        {"grid.deviation", g->deviation, 0, 100, "> 0 and <= 100 (0: by spacing)"},
-        {"grid.threshold", g->threshold, 0, 1 - 1e-9, "> 0 and < 1 (0: 0.025)"},
-        {"grid.linear_steps", (double)g->linear_steps, 0, 1000000, "0 .. steps - 1"},
-        {"grid.time_min", g->time_min, 0, 0.999, "> 0 and < 1 (0: 0.001)"},
-        {"grid.c_1", g->c_1, 0, 1 - 1e-9, "> 0 and < 1 (0: 0.001)"},
-        {"grid.c_2", g->c_2, 0, 1, "> 0 and <= 1 (0: 0.008)"},
-        {"grid.strength", g->strength, 0, 1, "> 0 and <= 1 (0: 1)"},
-        {"grid.full_steps", (double)g->full_steps, 0, 1000000, "1 .. 1000000 (0: steps)"},
-        {"grid.rounding", (double)g->rounding, 0, DK_ROUND_DOWN, "one of dk_rounding"},
-        {"grid.final", (double)g->final, 0, DK_FINAL_COUNT - 1, "one of dk_final"},
-        {"grid.partial", (double)g->partial, 0, DK_PARTIAL_COUNT - 1, "one of dk_partial"},
-        {"grid.restart", (double)g->restart, -1, 1000000, ">= 0, or -1 for AUTOMATIC1111's rule"},
-        {"grid.restart_times", (double)g->restart_times, 0, 1000000, ">= 0 (0: 1)"},
-        {"grid.restart_min", g->restart_min, 0, most, "> 0 (0: 0.1)"},
-        {"grid.restart_max", g->restart_max, 0, most, "> 0 (0: 2)"},
-        {"grid.jump", (double)g->jump, 0, 1000000, ">= 0"},
-        {"grid.jump_runs", (double)g->jump_runs, 0, 1000000, ">= 0"},
-        {"grid.jump_shift", g->jump_shift, 0, most, ">= 0"},
-    };
-    for (int i = 0; i < DKP_COUNT(rows); i++)
-        if (!(rows[i].value >= rows[i].low && rows[i].value <= rows[i].high))
-            return dkp_fail(message, rows[i].field, rows[i].value, rows[i].allowed);
-    if (g->final == DK_FINAL_VALUE && !(g->final_value > 0 && dkp_finite(g->final_value)))
-        return dkp_fail(message, "grid.final_value", g->final_value, "> 0 (for zero use DK_FINAL_ZERO)");
+/* Fields of sampler and grid: how they are set by name, and what they may be. */
+typedef struct dkp_field {
+    const char *name, *allowed; /* allowed: in words; the words of an enumeration */
+    double low, high;
+    int at;    /* in dk_config */
+    char kind; /* i: int, r: real, g: the spacing of a grid, c: an enumeration */
+} dkp_field;
+
+#define DKP_MOST 1.7976931348623157e308 /* finite */
+#define DKP_S(kind, member, low, high, allowed) \
+    { "sampler." #member, allowed, low, high, (int)offsetof(dk_config, sampler.member), kind }
+#define DKP_G(kind, member, low, high, allowed) \
+    { "grid." #member, allowed, low, high, (int)offsetof(dk_config, grid.member), kind }
+#define DKP_WORDS(of, member, count, words) DKP_##of('c', member, 0, (count)-1, words)
+#define DKP_FLAG(of, member) DKP_##of('i', member, -2147483648.0, 2147483647, "0 or 1")
+static const dkp_field dkp_fields[] = {
+    DKP_WORDS(S, gauge, DK_GAUGE_COUNT, "default|ve|flow|vp|native"),
+    DKP_WORDS(S, rule, DK_RULE_COUNT, "exact|dpm|dpm_taylor|dpm_v2|bh1|bh2|sa|uniform|ipndm_v|gradient"),
+    DKP_WORDS(S, law, DK_LAW_COUNT, "ancestral|sde|ddpm_large|fresh|time|flow|sde_noise"),
+    DKP_WORDS(S, predictor, DK_PREDICTOR_COUNT, "reverse_diffusion|euler_maruyama|ancestral|none"),
+    DKP_WORDS(S, control, DK_CONTROL_COUNT, "standard|free|smooth"),
+    DKP_S('i', order, 0, 8, "0 .. 8"),
+    DKP_S('r', alpha, 0, 1, "> 0 and <= 1"),
+    DKP_S('r', alpha2, 0, 1, "> 0 and <= 1 (0: 2/3)"),
+    DKP_S('r', eta, 0, DKP_MOST, ">= 0"),
+    DKP_S('r', s_noise, 0, DKP_MOST, ">= 0"),
+    DKP_S('r', s_noise_change, -DKP_MOST, DKP_MOST, ">= -s_noise"),
+    DKP_S('r', churn, 0, DKP_MOST, ">= 0"),
+    DKP_S('r', churn_min, 0, HUGE_VAL, ">= 0"),
+    DKP_S('r', churn_max, 0, HUGE_VAL, ">= 0 (0: no limit)"),
+    DKP_S('i', churn_late, 0, 2, "0, 1 or 2"),
+    DKP_S('r', noise_min, 0, HUGE_VAL, ">= 0"),
+    DKP_S('r', noise_max, 0, HUGE_VAL, ">= 0 (0: no limit)"),
+    DKP_S('r', snr, 0, DKP_MOST, ">= 0"),
+    DKP_S('r', langevin_step, 0, DKP_MOST, ">= 0"),
+    DKP_S('i', langevin_steps, 0, 100000, "0 .. 100000"),
+    DKP_S('i', bins, 0, 1000000, "0 .. 1000000"),
+    DKP_S('i', corrector, 0, 9, "0 .. 9"),
+    DKP_S('i', uncorrected, 0, 2147483647, ">= 0"),
+    DKP_S('i', warmup, 0, 2147483647, ">= 0"),
+    DKP_S('i', lower_order_final, 0, 3, "0 .. 3"),
+    DKP_S('r', gamma, -DKP_MOST, DKP_MOST, "finite"),
+    DKP_S('i', points, 0, 1000000, "0, or 2 .. 1000000"),
+    DKP_S('g', stages, 0, DK_SPACING_COUNT - 1, "lambda, uniform, quadratic or levels"),
+    DKP_S('i', evals, 0, 2147483647, ">= 0"),
+    DKP_S('r', pure_stage, 0, 1 - 1e-9, ">= 0 and < 1"),
+    DKP_S('r', rtol, 0, 1, "0 .. 1"),
+    DKP_S('r', atol, 0, 1e300, ">= 0"),
+    DKP_S('r', h_init, 0, 1e300, "> 0 (0: by itself)"),
+    DKP_S('r', safety, 0, 1, "> 0 and <= 1 (0: 0.9)"),
+    DKP_S('r', pcoeff, -10, 10, "-10 .. 10"),
+    DKP_S('r', icoeff, -10, 10, "-10 .. 10"),
+    DKP_S('r', dcoeff, -10, 10, "-10 .. 10"),
+    DKP_S('i', cfg_pp, 0, 2, "0, 1 or 2"),
+    DKP_S('r', stride, 0, DKP_MOST, ">= 0"),
+    DKP_FLAG(S, noise_prediction),
+    DKP_FLAG(S, pece),
+    DKP_FLAG(S, correct_last),
+    DKP_FLAG(S, er_power),
+    DKP_FLAG(S, from_down),
+    DKP_FLAG(S, pseudo),
+    DKP_FLAG(S, plain_last),
+    DKP_FLAG(S, above_last),
+    DKP_FLAG(S, told_end),
+    DKP_FLAG(S, fresh_pure),
+    DKP_FLAG(S, dry_bottom),
+    DKP_WORDS(G, final, DK_FINAL_COUNT, "default|zero|min|value|replace"),
+    DKP_WORDS(G, rounding, DK_ROUND_DOWN + 1, "none|nearest|down"),
+    DKP_WORDS(G, partial, DK_PARTIAL_COUNT, "slice|stretch|level"),
+    DKP_G('r', rho, 0, DKP_MOST, "> 0 (0: 7)"),
+    DKP_G('r', sigma_min, 0, DKP_MOST, ">= 0"),
+    DKP_G('r', sigma_max, 0, DKP_MOST, ">= 0"),
+    DKP_G('r', shift, 0, DKP_MOST, "> 0 (0: 1)"),
+    DKP_G('r', shift_power, 0, 100, "> 0 and <= 100 (0: 1)"),
+    DKP_G('r', terminal, 0, 1 - 1e-9, "> 0 and < 1 (0: none)"),
+    DKP_G('i', offset, -2147483648.0, 2147483647, "0 .. schedule.timesteps - 1"),
+    DKP_G('i', original_steps, 0, 1000000, "1 .. 1000000 (0: 10, lcm 50)"),
+    DKP_G('r', beta_a, 0, 50, "> 0 and <= 50 (0: 0.6)"),
+    DKP_G('r', beta_b, 0, 50, "> 0 and <= 50 (0: 0.6)"),
+    DKP_G('r', mean, -100, 100, "-100 .. 100"),
+    DKP_G('r', deviation, 0, 100, "> 0 and <= 100 (0: by spacing)"),
+    DKP_G('r', threshold, 0, 1 - 1e-9, "> 0 and < 1 (0: 0.025)"),
+    DKP_G('i', linear_steps, 0, 1000000, "0 .. steps - 1"),
+    DKP_G('r', time_min, 0, 0.999, "> 0 and < 1 (0: 0.001)"),
+    DKP_G('r', c_1, 0, 1 - 1e-9, "> 0 and < 1 (0: 0.001)"),
+    DKP_G('r', c_2, 0, 1, "> 0 and <= 1 (0: 0.008)"),
+    DKP_G('r', coefficient, -HUGE_VAL, HUGE_VAL, "0.80 .. 1.50 (0: 1.20)"),
+    DKP_G('r', final_value, -HUGE_VAL, HUGE_VAL, "> 0"),
+    DKP_G('r', strength, 0, 1, "> 0 and <= 1 (0: 1)"),
+    DKP_G('i', full_steps, 0, 1000000, "1 .. 1000000 (0: steps)"),
+    DKP_G('i', restart, -1, 1000000, ">= 0, or -1 for AUTOMATIC1111's rule"),
+    DKP_G('i', restart_times, 0, 1000000, ">= 0 (0: 1)"),
+    DKP_G('r', restart_min, 0, DKP_MOST, "> 0 (0: 0.1)"),
+    DKP_G('r', restart_max, 0, DKP_MOST, "> 0 (0: 2)"),
+    DKP_G('i', jump, 0, 1000000, ">= 0"),
+    DKP_G('i', jump_runs, 0, 1000000, ">= 0"),
+    DKP_G('r', jump_shift, 0, DKP_MOST, ">= 0"),
+    DKP_FLAG(G, rising),
+    DKP_FLAG(G, jump_clean),
+    DKP_FLAG(G, travel),
+};
+#undef DKP_MOST
+#undef DKP_S
+#undef DKP_G
+#undef DKP_WORDS
+#undef DKP_FLAG
+
+enum { DKP_OF_SAMPLER = 1, DKP_OF_GRID = 2 };
+static int dkp_part_of(const dkp_field *f) { return f->name[0] == 'g' ? DKP_OF_GRID : DKP_OF_SAMPLER; }
+
+static dk_status dkp_check_fields(const dk_config *c, int of, char *message) {
+    for (int i = 0; i < DKP_COUNT(dkp_fields); i++) {
+        const dkp_field *f = &dkp_fields[i];
+        const char *at = (const char *)c + f->at;
+        double real;
+        int whole;
+        if (f->kind == 'r') memcpy(&real, at, sizeof real);
+        else memcpy(&whole, at, sizeof whole), real = whole; /* an int, or an enum of its size */
+        if (dkp_part_of(f) == of && !(real >= f->low && real <= f->high))
+            return dkp_fail(message, f->name, real, f->allowed);
+    }
     return DK_OK;
 }
 
@@ -2866,6 +2985,9 @@ static dk_status dkp_check_listed(const dk_config *c, char *message) {
     }
     if (g->spacing == DK_SPACING_LCM && c->steps > (g->original_steps > 0 ? g->original_steps : 50))
         return dkp_fail(message, "steps", c->steps, "at most grid.original_steps (0: 50)");
+    if (g->spacing == DK_SPACING_GITS && (!g->words || !g->levels))
+        return dkp_fail_text(message, DK_ERROR_CONFIG,
+                             "grid.words = NULL: dk_grid_named(\"gits\") sets them");
     if (g->spacing == DK_SPACING_GITS && !(fabs(g->coefficient) <= 0) &&
         !(g->coefficient > 0.775 && g->coefficient < 1.525))
         return dkp_fail(message, "grid.coefficient", g->coefficient, "0.80 .. 1.50 (0: 1.20)");
@@ -2874,19 +2996,18 @@ static dk_status dkp_check_listed(const dk_config *c, char *message) {
 
 static dk_status dkp_check_grid(const dk_config *c, char *message) {
     const dk_grid *g = &c->grid;
-    dk_status status = dkp_check_grid_numbers(c, message);
+    dk_status status = dkp_check_fields(c, DKP_OF_GRID, message);
     int ranged = dkp_ranged(g);
     if (status != DK_OK) return status;
+    if (g->final == DK_FINAL_VALUE && !(g->final_value > 0 && dkp_finite(g->final_value)))
+        return dkp_fail(message, "grid.final_value", g->final_value, "> 0 (for zero use DK_FINAL_ZERO)");
     double largest = dkp_flow_unit(&c->schedule) ? 1 : HUGE_VAL;
-    if (!(g->sigma_max >= 0) || !dkp_finite(g->sigma_max) || g->sigma_max > largest ||
-        (g->sigma_max > 0 && !ranged))
+    if (g->sigma_max > (ranged ? largest : 0))
         return dkp_fail(message, "grid.sigma_max", g->sigma_max,
-                        ranged ? ">= 0, finite, and at most 1 for flow schedules"
-                               : "0: this spacing has no range");
-    if (!(g->sigma_min >= 0) || !dkp_finite(g->sigma_min) ||
-        (g->sigma_max > 0 && g->sigma_min >= g->sigma_max) || (g->sigma_min > 0 && !ranged))
+                        ranged ? "at most 1 for flow schedules" : "0: this spacing has no range");
+    if ((g->sigma_max > 0 && g->sigma_min >= g->sigma_max) || (g->sigma_min > 0 && !ranged))
         return dkp_fail(message, "grid.sigma_min", g->sigma_min,
-                        ranged ? ">= 0 and < sigma_max" : "0: this spacing has no range");
+                        ranged ? "< sigma_max" : "0: this spacing has no range");
     if ((status = dkp_check_listed(c, message)) != DK_OK) return status;
     if (g->terminal > 0 && !dkp_flow_unit(&c->schedule))
         return dkp_fail(message, "grid.terminal", g->terminal, "0 but for flow schedules");
@@ -2900,12 +3021,13 @@ static dk_status dkp_check_grid(const dk_config *c, char *message) {
     return DK_OK;
 }
 
-/* Strictly monotone in noise level; so sigma = 0 and alpha = 0 only at an end. */
-static dk_status dkp_check_levels(const dk_config *c, char *message) {
+/* Strictly monotone in noise level; so sigma = 0 and alpha = 0 only at an end. The levels go to `level` unless NULL. */
+static dk_status dkp_check_levels(const dk_config *c, dk_level *level, char *message) {
     double before = 0, direction = 0;
-    int travels = dkp_travels(c);
-    for (int i = 0; i <= dkp_path_steps(c); i++) {
+    int travels = dkp_travels(c), steps = dkp_path_steps(c);
+    for (int i = 0; i <= steps; i++) {
         dk_level l = dkp_path_level(c, i);
+        if (level) level[i] = l;
         double here = dk_noise_level(l);
         const char *wrong = NULL;
         if (!(l.alpha >= 0 && l.sigma >= 0 && l.alpha + l.sigma > 0 && dkp_finite(l.alpha + l.sigma)))
@@ -2994,47 +3116,15 @@ static int dkp_through(const dk_exponential *m, int row, int columns[DK_MAX_STAG
     return count;
 }
 
-static dk_status dkp_check_sampler(const dk_sampler *s, char *message) {
-    if (!s->record) return dkp_fail_name(message, "sampler", s->name ? s->name : "(none)");
-    if ((int)s->gauge < 0 || s->gauge >= DK_GAUGE_COUNT)
-        return dkp_fail(message, "sampler.gauge", s->gauge, "one of dk_gauge");
-    if ((int)s->law < 0 || s->law >= DK_LAW_COUNT)
-        return dkp_fail(message, "sampler.law", s->law, "one of dk_noise_law");
-    if (!(s->eta >= 0) || !dkp_finite(s->eta)) return dkp_fail(message, "sampler.eta", s->eta, ">= 0");
-    if (!(s->s_noise >= 0) || !dkp_finite(s->s_noise))
-        return dkp_fail(message, "sampler.s_noise", s->s_noise, ">= 0");
-    if (!(s->s_noise + s->s_noise_change >= 0) || !dkp_finite(s->s_noise_change))
+static dk_status dkp_check_sampler(const dk_config *c, char *message) {
+    const dk_sampler *s = &c->sampler;
+    if (!s->record) return dkp_fail_name(message, "sampler", s->name ? s->name : "(none)", s->nearest);
+    if (dkp_check_fields(c, DKP_OF_SAMPLER, message) != DK_OK) return DK_ERROR_CONFIG;
+    if (s->s_noise + s->s_noise_change < 0)
         return dkp_fail(message, "sampler.s_noise_change", s->s_noise_change, ">= -s_noise");
-    if (!(s->churn >= 0) || !dkp_finite(s->churn))
-        return dkp_fail(message, "sampler.churn", s->churn, ">= 0");
-    if (!(s->churn_min >= 0)) return dkp_fail(message, "sampler.churn_min", s->churn_min, ">= 0");
-    if (!(s->churn_max >= 0))
-        return dkp_fail(message, "sampler.churn_max", s->churn_max, ">= 0 (0: no limit)");
-    if (!(s->alpha >= 0 && s->alpha <= 1))
-        return dkp_fail(message, "sampler.alpha", s->alpha, "> 0 and <= 1");
-    if (s->order < 0 || s->order > 8) return dkp_fail(message, "sampler.order", s->order, "0 .. 8");
-    if (s->corrector < 0 || s->corrector > 9)
-        return dkp_fail(message, "sampler.corrector", s->corrector, "0 .. 9");
-    if (s->uncorrected < 0) return dkp_fail(message, "sampler.uncorrected", s->uncorrected, ">= 0");
-    if (s->warmup < 0) return dkp_fail(message, "sampler.warmup", s->warmup, ">= 0");
-    if (s->cfg_pp < 0 || s->cfg_pp > 2) return dkp_fail(message, "sampler.cfg_pp", s->cfg_pp, "0, 1 or 2");
-    if (s->lower_order_final < 0 || s->lower_order_final > 3)
-        return dkp_fail(message, "sampler.lower_order_final", s->lower_order_final, "0 .. 3");
-    if ((int)s->rule < 0 || s->rule >= DK_RULE_COUNT)
-        return dkp_fail(message, "sampler.rule", s->rule, "one of dk_rule");
-    if (s->points < 0 || s->points == 1 || s->points > 1000000)
-        return dkp_fail(message, "sampler.points", s->points, "0, or 2 .. 1000000");
-    if (!dkp_finite(s->gamma)) return dkp_fail(message, "sampler.gamma", s->gamma, "finite");
-    if (!(s->noise_min >= 0)) return dkp_fail(message, "sampler.noise_min", s->noise_min, ">= 0");
-    if (!(s->noise_max >= 0))
-        return dkp_fail(message, "sampler.noise_max", s->noise_max, ">= 0 (0: no limit)");
-    if (!(s->snr >= 0) || !dkp_finite(s->snr)) return dkp_fail(message, "sampler.snr", s->snr, ">= 0");
-    if (!(s->langevin_step >= 0) || !dkp_finite(s->langevin_step))
-        return dkp_fail(message, "sampler.langevin_step", s->langevin_step, ">= 0");
-    if (s->langevin_steps < 0 || s->langevin_steps > 100000)
-        return dkp_fail(message, "sampler.langevin_steps", s->langevin_steps, "0 .. 100000");
-    if ((int)s->predictor < 0 || s->predictor >= DK_PREDICTOR_COUNT)
-        return dkp_fail(message, "sampler.predictor", s->predictor, "one of dk_predictor");
+    if (s->points == 1) return dkp_fail(message, "sampler.points", 1, "0, or 2 .. 1000000");
+    if (s->churn > 0 && dkp_controlled(c))
+        return dkp_fail(message, "sampler.churn", s->churn, "0 with step-size control");
     dkp_tableau tableau;
     if (s->tableau && dkp_parse_tableau(s->tableau, &tableau, message) != DK_OK) return DK_ERROR_CONFIG;
     if (s->exponential && (s->exponential->stages < 1 || s->exponential->stages > DK_MAX_STAGES))
@@ -3055,36 +3145,14 @@ static dk_status dkp_check_sampler(const dk_sampler *s, char *message) {
         if (dkp_through(s->exponential, row, columns) < 0)
             return dkp_fail(message, "row of sampler.exponential->through", row,
                             "of columns from 1 to row - 1");
-    const dkp_bounds control[] = {
-        {"sampler.rtol", s->rtol, 0, 1, "0 .. 1"},
-        {"sampler.atol", s->atol, 0, 1e300, ">= 0"},
-        {"sampler.h_init", s->h_init, 0, 1e300, "> 0 (0: by itself)"},
-        {"sampler.safety", s->safety, 0, 1, "> 0 and <= 1 (0: 0.9)"},
-        {"sampler.control", (double)s->control, 0, DK_CONTROL_COUNT - 1, "one of dk_control"},
-        {"sampler.pcoeff", s->pcoeff, -10, 10, "-10 .. 10"},
-        {"sampler.icoeff", s->icoeff, -10, 10, "-10 .. 10"},
-        {"sampler.dcoeff", s->dcoeff, -10, 10, "-10 .. 10"},
-        {"sampler.churn", s->rtol > 0 || s->atol > 0 ? s->churn : 0, 0, 0, "0 with step-size control"},
-    };
-    for (int i = 0; i < DKP_COUNT(control); i++)
-        if (!(control[i].value >= control[i].low && control[i].value <= control[i].high))
-            return dkp_fail(message, control[i].field, control[i].value, control[i].allowed);
-    if (!(s->alpha2 >= 0 && s->alpha2 <= 1))
-        return dkp_fail(message, "sampler.alpha2", s->alpha2, "> 0 and <= 1 (0: 2/3)");
-    if (!(s->pure_stage >= 0 && s->pure_stage < 1))
-        return dkp_fail(message, "sampler.pure_stage", s->pure_stage, ">= 0 and < 1");
-    if (s->churn_late < 0 || s->churn_late > 2)
-        return dkp_fail(message, "sampler.churn_late", s->churn_late, "0, 1 or 2");
-    if (!(s->stride >= 0) || !dkp_finite(s->stride))
-        return dkp_fail(message, "sampler.stride", s->stride, ">= 0");
-    if (s->evals < 0) return dkp_fail(message, "sampler.evals", s->evals, ">= 0");
     if (s->stages != DK_SPACING_DEFAULT && s->stages != DK_SPACING_LAMBDA &&
         s->stages != DK_SPACING_UNIFORM && s->stages != DK_SPACING_QUADRATIC &&
         s->stages != DK_SPACING_LEVELS)
-        return dkp_fail(message, "sampler.stages", s->stages,
-                        "LAMBDA, UNIFORM, QUADRATIC or LEVELS of dk_spacing");
+        return dkp_fail(message, "sampler.stages", s->stages, "lambda, uniform, quadratic or levels");
     return DK_OK;
 }
+
+static dk_sampler dkp_default_sampler(void);
 
 /* Fills in defaults and checks what can be checked without looking at levels. */
 static dk_status dkp_resolve(dk_config *c, char *message) {
@@ -3125,7 +3193,7 @@ static dk_status dkp_resolve(dk_config *c, char *message) {
         return dkp_fail(message, "condition_scale", c->condition_scale, "finite (0: 1)");
     if (c->condition_scale >= 0 && c->condition_scale <= 0) c->condition_scale = 1;
     if (c->steps < 1 || c->steps > 1000000) return dkp_fail(message, "steps", c->steps, "1 .. 1000000");
-    if (c->grid.unknown) return dkp_fail_name(message, "grid", c->grid.unknown);
+    if (c->grid.unknown) return dkp_fail_name(message, "grid", c->grid.unknown, c->grid.nearest);
     if ((int)c->grid.spacing < 0 || c->grid.spacing >= DK_SPACING_COUNT)
         return dkp_fail(message, "grid.spacing", c->grid.spacing, "one of dk_spacing");
     if (c->grid.spacing == DK_SPACING_DEFAULT)
@@ -3146,8 +3214,8 @@ static dk_status dkp_resolve(dk_config *c, char *message) {
     dkp_resolve_restart(c);
     if ((status = dkp_resolve_steps(c, message)) != DK_OK) return status;
     if ((status = dkp_resolve_travel(c, message)) != DK_OK) return status;
-    if (!c->sampler.record && !c->sampler.name) c->sampler = dk_sampler_named("dpmpp_2m");
-    if ((status = dkp_check_sampler(&c->sampler, message)) != DK_OK) return status;
+    if (!c->sampler.record && !c->sampler.name) c->sampler = dkp_default_sampler();
+    if ((status = dkp_check_sampler(c, message)) != DK_OK) return status;
     if ((int)c->start < 0 || c->start >= DK_START_COUNT)
         return dkp_fail(message, "start", c->start, "one of dk_start");
     if (!c->mask != !c->known)
@@ -3177,7 +3245,7 @@ static dk_status dkp_resolve_data(dk_config *c, char *message) {
 DK_API dk_status dk_resolve(dk_config *c) {
     dk_status status = dkp_resolve(c, c->message);
     if (status == DK_OK) status = dkp_resolve_data(c, c->message);
-    if (status == DK_OK) status = dkp_check_levels(c, c->message);
+    if (status == DK_OK) status = dkp_check_levels(c, NULL, c->message);
     if (status == DK_OK) c->message[0] = 0;
     return status;
 }
@@ -3192,7 +3260,7 @@ static double dkp_unit_of_level(dk_unit unit, dk_level l) {
 DK_API int dk_levels(dk_config *c, dk_unit unit, double *out, int max) {
     dk_config resolved = *c;
     c->message[0] = 0;
-    if (dkp_resolve(&resolved, c->message) != DK_OK || dkp_check_levels(&resolved, c->message) != DK_OK)
+    if (dkp_resolve(&resolved, c->message) != DK_OK || dkp_check_levels(&resolved, NULL, c->message) != DK_OK)
         return 0;
     int steps = dkp_path_steps(&resolved);
     for (int i = 0; i <= steps && i < max; i++)
@@ -3256,53 +3324,91 @@ DK_API dk_status dk_levels_shift(double *levels, int n, double shift, double pow
 
 /* Recording runs twice: first only to count, then, with memory laid out, to store. */
 
-DK_API dk_vec dk_scale_by(double c, int scalar, int power, dk_vec v) {
-    if (c >= 0 && c <= 0 && v.count <= DK_MAX_TERMS) v.count = 0; /* also where a coefficient is infinite */
-    for (int i = 0; i < v.count && i < DK_MAX_TERMS; i++) {
-        v.term[i].c *= c;
-        if (!scalar) continue;
-        if (v.term[i].scalar ||
-            power < 1) { /* cannot be said: refused as too long a vector where it is used */
-            v.count = DK_MAX_TERMS + 1;
-            break;
-        }
-        v.term[i].scalar = (short)scalar, v.term[i].power = (short)power;
-    }
+static const dk_vec dkp_zero = {NULL, 0, 0};
+
+static dk_vec dkp_vec(dk_recorder *r, int value) {
+    dk_vec v = {r, 0, (unsigned)value};
     return v;
 }
 
-DK_API dk_vec dk_scale(double c, dk_vec v) { return dk_scale_by(c, 0, 0, v); }
+static dk_term *dkp_said(dk_recorder *r, unsigned at) { return &r->said[at % DK_SAID]; }
 
-DK_API dk_vec dk_add(dk_vec a, dk_vec b) {
-    for (int j = 0; j < b.count && b.count <= DK_MAX_TERMS && a.count <= DK_MAX_TERMS; j++) {
-        dk_term t = b.term[j];
-        int i = 0;
-        while (i < a.count &&
-               (a.term[i].value != t.value || a.term[i].scalar != t.scalar || a.term[i].power != t.power))
-            i++;
-        if (i < a.count) a.term[i].c += t.c;
-        else if (a.count < DK_MAX_TERMS) a.term[a.count++] = t;
-        else a.count = DK_MAX_TERMS + 1;
+/* How many terms v has, 0 for one that cannot be used any more. */
+static int dkp_terms(dk_vec v) {
+    if (v.count <= 0) return v.of ? 1 : 0;
+    if (v.of->end - v.at <= DK_SAID) return v.count;
+    dk_refuse(v.of, "age of a symbolic vector in terms", (double)(v.of->end - v.at),
+              "at most 1024: store it with dk_keep");
+    return 0;
+}
+
+static dk_term dkp_term(dk_vec v, int i) {
+    dk_term value = {1, (int)v.at, 0, 0};
+    return v.count ? *dkp_said(v.of, v.at + (unsigned)i) : value;
+}
+
+/* The sum of the last `count` terms that were said. */
+static dk_vec dkp_end_sum(dk_recorder *r, unsigned at, int count) {
+    const dk_term *first = dkp_said(r, at);
+    dk_vec v = {r, count, at};
+    r->end = at + (unsigned)count;
+    if (count > DK_MAX_TERMS)
+        dk_refuse(r, "terms of a symbolic vector", count,
+                  "at most 20: store parts with dk_keep, or say dk_sum_begin");
+    if (count == 1 && first->c >= 1 && first->c <= 1 && !first->scalar) return dkp_vec(r, first->value);
+    return count && r->status == DK_OK ? v : dkp_zero;
+}
+
+/* The sum of c_i v_i. Terms with factor 0 are dropped, also where a coefficient is infinite. */
+static dk_vec dkp_sum(int n, const double *c, const dk_vec *v) {
+    dk_recorder *r = NULL;
+    int most = 0, count = 0;
+    for (int i = 0; i < n; i++)
+        if (v[i].of) r = v[i].of, most += v[i].count ? v[i].count : 1;
+    if (!r) return dkp_zero;
+    unsigned at = r->end;
+    r->end += (unsigned)most;
+    for (int i = 0; i < n; i++) {
+        int terms = c[i] >= 0 && c[i] <= 0 ? 0 : dkp_terms(v[i]);
+        for (int j = 0, k = 0; j < terms; j++, k = 0) {
+            dk_term t = dkp_term(v[i], j), *sum = NULL;
+            for (; k < count; k++) {
+                sum = dkp_said(r, at + (unsigned)k);
+                if (sum->value == t.value && sum->scalar == t.scalar && sum->power == t.power) break;
+            }
+            t.c *= c[i];
+            if (k < count) sum->c += t.c;
+            else *dkp_said(r, at + (unsigned)count++) = t;
+        }
     }
-    if (b.count > DK_MAX_TERMS) a.count = DK_MAX_TERMS + 1;
-    return a;
+    return dkp_end_sum(r, at, count);
 }
 
 DK_API dk_vec dk_mix(double a, dk_vec x, double b, dk_vec y) {
-    return dk_add(dk_scale(a, x), dk_scale(b, y));
+    const double c[2] = {a, b};
+    const dk_vec v[2] = {x, y};
+    return dkp_sum(2, c, v);
 }
 
-static dk_vec dkp_vec(int value) {
-    dk_vec v;
-    memset(&v, 0, sizeof v);
-    v.count = 1, v.term[0].c = 1, v.term[0].value = value;
-    return v;
-}
+DK_API dk_vec dk_add(dk_vec a, dk_vec b) { return dk_mix(1, a, 1, b); }
 
-static dk_vec dkp_zero(void) {
-    dk_vec v = dkp_vec(0);
-    v.count = 0;
-    return v;
+DK_API dk_vec dk_scale(double c, dk_vec v) { return dkp_sum(1, &c, &v); }
+
+DK_API dk_vec dk_scale_by(double c, int scalar, int power, dk_vec v) {
+    dk_recorder *r = v.of;
+    if (!r || (c >= 0 && c <= 0)) return dkp_zero;
+    unsigned at = r->end;
+    int count = v.count ? v.count : 1;
+    r->end += (unsigned)count;
+    count = dkp_terms(v);
+    for (int i = 0; i < count; i++) {
+        dk_term t = dkp_term(v, i);
+        if (t.scalar || power < 1 || scalar < 1)
+            dk_refuse(r, "power of a norm ratio", power, "at least 1, once per vector");
+        t.c *= c, t.scalar = (short)scalar, t.power = (short)power;
+        *dkp_said(r, at + (unsigned)i) = t;
+    }
+    return dkp_end_sum(r, at, count);
 }
 
 DK_API void dk_refuse(dk_recorder *r, const char *field, double value, const char *allowed) {
@@ -3369,28 +3475,26 @@ static int dkp_close_row(dk_recorder *r, char letter, int number) {
     return r->row.dst;
 }
 
-static int dkp_is_value(const dk_vec *v) {
-    return v->count == 1 && v->term[0].c >= 1 && v->term[0].c <= 1 && !v->term[0].scalar;
-}
-
-static int dkp_too_long(dk_recorder *r, const dk_vec *v) {
-    if (v->count <= DK_MAX_TERMS) return 0;
-    dk_refuse(r, "terms of a symbolic vector", v->count,
-              "at most 20: store parts with dk_keep, or say dk_sum_begin");
-    return 1;
+static void dkp_put_terms(dk_recorder *r, double c, dk_vec v) {
+    int count = dkp_terms(v);
+    for (int i = 0; i < count; i++) {
+        dk_term t = dkp_term(v, i);
+        if (c >= 0 && c <= 0) t.c = 0; /* also where it is infinite */
+        else t.c *= c;
+        dkp_put_term(r, t);
+    }
 }
 
 /* A sum becomes a row, even if it is a value already. */
 static dk_vec dkp_store_as(dk_recorder *r, dk_vec v, char letter, int number, double clip) {
     dkp_open_row(r, -1);
     r->row.clip = clip;
-    for (int i = 0; i < v.count; i++) dkp_put_term(r, v.term[i]);
-    return dkp_vec(dkp_close_row(r, letter, number));
+    dkp_put_terms(r, 1, v);
+    return dkp_vec(r, dkp_close_row(r, letter, number));
 }
 
 static dk_vec dkp_keep_as(dk_recorder *r, dk_vec v, char letter, int number) {
-    if (dkp_too_long(r, &v)) v.count = 0;
-    if (r->status != DK_OK || dkp_is_value(&v)) return v;
+    if (r->status != DK_OK || (v.of && !v.count)) return v;
     return dkp_store_as(r, v, letter, number, 0);
 }
 
@@ -3398,13 +3502,9 @@ DK_API dk_vec dk_keep(dk_recorder *r, dk_vec v) { return dkp_keep_as(r, v, 'y', 
 
 DK_API void dk_sum_begin(dk_recorder *r) { dkp_open_row(r, -1); }
 
-DK_API void dk_sum_add(dk_recorder *r, double c, dk_vec v) {
-    v = dk_scale(c, v);
-    if (dkp_too_long(r, &v)) return;
-    for (int i = 0; i < v.count; i++) dkp_put_term(r, v.term[i]);
-}
+DK_API void dk_sum_add(dk_recorder *r, double c, dk_vec v) { dkp_put_terms(r, c, v); }
 
-DK_API dk_vec dk_sum_end(dk_recorder *r) { return dkp_vec(dkp_close_row(r, 'y', r->plan->values)); }
+DK_API dk_vec dk_sum_end(dk_recorder *r) { return dkp_vec(r, dkp_close_row(r, 'y', r->plan->values)); }
 
 /* Ends the open pass. */
 static void dkp_boundary(dk_recorder *r, dk_boundary boundary, int index) {
@@ -3426,14 +3526,14 @@ static int dkp_for_network(dk_recorder *r, int value) {
 
 DK_API dk_vec dk_denoise_told(dk_recorder *r, dk_vec x, dk_level level, dk_level told, dk_vec *uncond) {
     dk_plan *p = r->plan;
-    int late = r->unchurned.count > 0; /* the network sees the state from before churn */
+    int late = r->unchurned.of != NULL; /* the network sees the state from before churn */
     dk_level at = late ? r->unchurned_at : level;
     dkp_model net = dkp_model_at(r->config, at, late ? at : told);
     dkp_model m = late && r->sampler.churn_late < 2 ? dkp_model_at(r->config, level, level) : net;
     dk_vec seen = late ? r->unchurned : x;
-    r->unchurned.count = 0, r->drawn = -1;
-    if (uncond) *uncond = dkp_zero();
-    if (r->status != DK_OK) return dkp_zero();
+    r->unchurned = dkp_zero, r->drawn = -1;
+    if (uncond) *uncond = dkp_zero;
+    if (r->status != DK_OK) return dkp_zero;
     if (!dkp_finite(net.condition))
         dkp_refuse_at(r, "condition: the number told to the network is not finite", told);
     if (!dkp_finite(net.input_scale) || !dkp_finite(m.d_x) || !dkp_finite(m.d_f))
@@ -3445,15 +3545,15 @@ DK_API dk_vec dk_denoise_told(dk_recorder *r, dk_vec x, dk_level level, dk_level
     if (!late) seen = x;
     dk_vec input = dk_scale(net.input_scale, seen);
     input = p->number ? dkp_store_as(r, input, 'u', p->calls, 0) : dkp_keep_as(r, input, 'u', p->calls);
-    if (r->status != DK_OK) return dkp_zero();
+    if (r->status != DK_OK) return dkp_zero;
     dk_call call = {at,
                     net.condition,
                     net.input_scale,
                     net.d_x,
                     net.d_f,
                     r->config->clip,
-                    seen.term[0].value,
-                    input.term[0].value,
+                    (int)seen.at,
+                    (int)input.at,
                     0,
                     -1,
                     0,
@@ -3471,21 +3571,21 @@ DK_API dk_vec dk_denoise_told(dk_recorder *r, dk_vec x, dk_level level, dk_level
     if (uncond)
         call.uncond_output = dkp_for_network(r, dkp_new_value(r, raw ? 'G' : 'U', p->calls, p->calls));
     int index = p->calls++;
-    dk_vec D = dkp_vec(call.output);
+    dk_vec D = dkp_vec(r, call.output);
     if (raw) D = dkp_store_as(r, dk_mix(m.d_x, x, m.d_f, D), 'D', index, r->config->clip);
-    if (uncond) *uncond = dkp_vec(call.uncond_output);
+    if (uncond) *uncond = dkp_vec(r, call.uncond_output);
     if (uncond && raw) *uncond = dkp_store_as(r, dk_mix(m.d_x, x, m.d_f, *uncond), 'U', index, 0);
-    call.denoised = D.term[0].value;
-    r->noise = dk_mix(m.n_x, x, m.n_f, dkp_vec(uncond ? call.uncond_output : call.output));
+    call.denoised = (int)D.at;
+    r->noise = dk_mix(m.n_x, x, m.n_f, dkp_vec(r, uncond ? call.uncond_output : call.output));
     if (r->storing) p->call[index] = call;
     return D;
 }
 
 DK_API dk_vec dk_past(dk_recorder *r, int call) {
     if (call < 0 || call >= r->plan->calls) dk_refuse(r, "call of dk_past", call, "one that has been made");
-    if (r->status != DK_OK) return dkp_zero();
-    return dkp_vec(r->storing ? r->plan->call[call].denoised
-                              : -1 - call); /* while counting: anything distinct */
+    if (r->status != DK_OK) return dkp_zero;
+    /* while counting: anything distinct */
+    return dkp_vec(r, r->storing ? r->plan->call[call].denoised : -1 - call);
 }
 
 DK_API dk_vec dk_denoise(dk_recorder *r, dk_vec x, dk_level level) {
@@ -3494,11 +3594,11 @@ DK_API dk_vec dk_denoise(dk_recorder *r, dk_vec x, dk_level level) {
 
 /* Draw number `draw` of the run; 0 is the initial state's. */
 static dk_vec dkp_draw(dk_recorder *r, int draw, dk_level from, dk_level to) {
-    if (r->status != DK_OK) return dkp_zero();
+    if (r->status != DK_OK) return dkp_zero;
     if (r->storing)
         r->plan->draw[draw].from = dk_noise_level(from), r->plan->draw[draw].to = dk_noise_level(to);
     dkp_open_row(r, draw);
-    return dkp_vec(r->drawn = dkp_close_row(r, 'z', draw));
+    return dkp_vec(r, r->drawn = dkp_close_row(r, 'z', draw));
 }
 
 DK_API dk_vec dk_noise(dk_recorder *r, dk_level from, dk_level to) {
@@ -3510,20 +3610,20 @@ static int dkp_norm_of(dk_recorder *r, dk_norm_kind kind, dk_vec v[4]) {
     dk_plan *p = r->plan;
     int value[4] = {-1, -1, -1, -1};
     for (int i = 0; i < 4; i++)
-        if (v[i].count) v[i] = dk_keep(r, v[i]), value[i] = v[i].term[0].value;
+        if (v[i].of) v[i] = dk_keep(r, v[i]), value[i] = (int)v[i].at;
     if (p->norms >= 32767) dk_refuse(r, "norms of a plan", p->norms, "less than 32767");
     if (r->status != DK_OK) return 0;
     dk_norm norm = {kind, value[0], value[1], value[2], value[3], r->sampler.atol, r->sampler.rtol};
     r->position++;
     for (int i = 0; i < 4; i++)
-        if (v[i].count) dkp_use(r, value[i], 1);
+        if (v[i].of) dkp_use(r, value[i], 1);
     dkp_boundary(r, DK_BOUNDARY_NORM, p->norms);
     if (r->storing) p->norm[p->norms] = norm;
     return ++p->norms;
 }
 
 DK_API int dk_norm_ratio(dk_recorder *r, dk_vec a, dk_vec b) {
-    dk_vec v[4] = {dk_keep(r, a), dk_keep(r, b), dkp_zero(), dkp_zero()};
+    dk_vec v[4] = {dk_keep(r, a), dk_keep(r, b), dkp_zero, dkp_zero};
     return dkp_norm_of(r, DK_NORM_RATIO, v);
 }
 
@@ -3555,7 +3655,7 @@ static void dkp_pin(dk_recorder *r, int slot, dk_vec v) {
 /* D at the start of a step; with step-size control it stays known to the attempts that follow a rejected one. */
 static dk_vec dkp_denoise_first(dk_recorder *r) {
     if (r->pace && r->pace->kept & DKP_KEPT_D)
-        return dkp_vec(dkp_pinned(r, dkp_new_value(r, 'D', 0, -1), DKP_KEPT_D));
+        return dkp_vec(r, dkp_pinned(r, dkp_new_value(r, 'D', 0, -1), DKP_KEPT_D));
     dk_vec D = dk_denoise(r, r->x, r->from);
     dkp_pin(r, DKP_KEPT_D, D);
     return D;
@@ -3572,7 +3672,7 @@ static void dkp_judge(dk_recorder *r, dk_norm_kind kind, dk_vec a, dk_vec b, dk_
 
 static dk_level dkp_plan_level(const dk_recorder *r, int i) {
     if (r->pace) return i ? r->pace->to : r->pace->from;
-    return r->storing ? r->plan->level[i] : dkp_path_level(r->config, i);
+    return r->plan->level ? r->plan->level[i] : dkp_path_level(r->config, i);
 }
 
 /* Level i of the stretch of steps that is being recorded. */
@@ -3611,14 +3711,14 @@ static void dkp_jump_timesteps(dk_recorder *r) {
 /* The end of a step where data are known: see dk_config.mask. */
 static void dkp_blend(dk_recorder *r, int number) {
     if (r->status != DK_OK || !r->plan->masked) return;
-    dk_vec known = dk_scale(r->to.alpha, dkp_vec(r->known)), z = dkp_zero();
-    if (r->to.sigma > 0) z = r->drawn >= 0 ? dkp_vec(r->drawn) : dk_noise(r, r->from, r->to);
+    dk_vec known = dk_scale(r->to.alpha, dkp_vec(r, r->known)), z = dkp_zero;
+    if (r->to.sigma > 0) z = r->drawn >= 0 ? dkp_vec(r, r->drawn) : dk_noise(r, r->from, r->to);
     known = dk_mix(1, known, r->to.sigma, z);
     dkp_open_row(r, -1);
     r->row.mask = r->mask;
-    dkp_put_term(r, r->x.term[0]);
-    for (int i = 0; i < known.count; i++) dkp_put_term(r, known.term[i]);
-    r->x = dkp_vec(dkp_close_row(r, 'x', number));
+    dkp_put_terms(r, 1, r->x);
+    dkp_put_terms(r, 1, known);
+    r->x = dkp_vec(r, dkp_close_row(r, 'x', number));
 }
 
 DK_API int dk_step(dk_recorder *r) {
@@ -3628,14 +3728,14 @@ DK_API int dk_step(dk_recorder *r) {
         r->x = dkp_keep_as(r, r->x, r->plan->masked ? 'y' : 'x', number);
         dkp_blend(r, number);
         if (r->storing && r->status == DK_OK) { /* name it as a state if the sampler had stored it already */
-            dk_value *v = &r->plan->value[r->x.term[0].value];
+            dk_value *v = &r->plan->value[r->x.at];
             if (v->letter == 'y') v->letter = 'x', v->number = number;
         }
     }
     r->step++;
     if (r->status != DK_OK || r->step >= r->steps) return 0;
     r->from = dkp_level(r, r->step), r->to = dkp_level(r, r->step + 1);
-    r->stage = 0, r->unchurned.count = 0, r->drawn = -1;
+    r->stage = 0, r->unchurned = dkp_zero, r->drawn = -1;
     int steps = r->plan->steps, at = r->offset + r->step;
     r->sampler.s_noise = s->s_noise + (steps > 1 ? s->s_noise_change * at / (steps - 1) : 0);
     if (r->sampler.stride > 0) dkp_jump_timesteps(r);
@@ -3644,7 +3744,8 @@ DK_API int dk_step(dk_recorder *r) {
 }
 
 static int dkp_goes_back(const dk_recorder *r, int i) {
-    return r->falling && dk_noise_level(dkp_plan_level(r, i + 1)) > dk_noise_level(dkp_plan_level(r, i));
+    return r->falling && dkp_travels(r->config) &&
+           dk_noise_level(dkp_plan_level(r, i + 1)) > dk_noise_level(dkp_plan_level(r, i));
 }
 
 /* Step i of the plan adds noise. */
@@ -3669,7 +3770,7 @@ static void dkp_record_from_data(dk_recorder *r);
 static void dkp_record_measure(dk_recorder *r);
 
 static void dkp_start_recorder(dk_recorder *r, dk_config *c) {
-    memset(r, 0, sizeof *r);
+    memset(r, 0, offsetof(dk_recorder, said));
     r->sampler = c->sampler, r->config = c, r->step = -1;
     r->first = r->from = r->to = dkp_grid_level(c, 0), r->last = dkp_grid_level(c, c->steps);
     r->falling = dk_noise_level(r->last) < dk_noise_level(r->first);
@@ -3682,12 +3783,10 @@ static void dkp_record_all(dk_recorder *r, dk_config *c, dk_plan *plan, const dk
     plan->number = c->number;
     r->steps = plan->steps = pace ? 1 : dkp_path_steps(c);
     plan->levels = r->steps + 1, plan->draws = 1;
-    if (storing)
-        for (int i = 0; i < plan->levels; i++) plan->level[i] = pace ? dkp_level(r, i) : dkp_path_level(c, i);
     r->from = r->to = dkp_level(r, 0);
     if (!r->falling && c->sampler.churn > 0)
         dk_refuse(r, "sampler.churn", c->sampler.churn, "0 on a rising grid");
-    r->x = dkp_vec(dkp_new_value(r, 'x', 0, -1)); /* what the caller put into x */
+    r->x = dkp_vec(r, dkp_new_value(r, 'x', 0, -1)); /* what the caller put into x */
     if (storing) plan->value[0].kind = DK_VALUE_BUFFER, plan->value[0].slot = 0;
     plan->masked = c->mask != NULL;
     if (plan->masked) {
@@ -3701,7 +3800,7 @@ static void dkp_record_all(dk_recorder *r, dk_config *c, dk_plan *plan, const dk
     if (c->start == DK_START_NOISE && r->from.sigma <= 0)
         dk_refuse(r, "start", c->start, "DK_START_STATE or DK_START_DATA on a grid that begins at sigma = 0");
     if (c->start != DK_START_STATE && (!pace || pace->phase == DKP_START)) {
-        dk_vec z = r->from.sigma > 0 ? dkp_draw(r, 0, r->from, r->from) : dkp_zero();
+        dk_vec z = r->from.sigma > 0 ? dkp_draw(r, 0, r->from, r->from) : dkp_zero;
         r->x = dk_mix(c->start == DK_START_DATA ? r->from.alpha : 0, r->x, r->from.sigma, z);
         r->x = dkp_keep_as(r, r->x, 'x', 0);
     }
@@ -3724,7 +3823,7 @@ static void dkp_record_all(dk_recorder *r, dk_config *c, dk_plan *plan, const dk
         dk_refuse(r, "sampler.rtol", r->sampler.rtol, "0, and atol: this sampler has no error estimate");
     r->position++;
     if (pace) dkp_use(r, 0, 1); /* the state that a rejected attempt goes back to */
-    if (r->status == DK_OK && r->x.count == 1) dkp_use(r, r->x.term[0].value, 1);
+    if (r->status == DK_OK) dkp_use(r, (int)r->x.at, 1);
     dkp_boundary(r, DK_BOUNDARY_END, 0);
 }
 
@@ -3814,7 +3913,7 @@ static dk_vec dkp_ddim_step(dk_level from, dk_level to, dk_vec x, dk_vec D) {
    alpha (D - U) at the step's end makes the guided D its target. */
 static dk_vec dkp_direction(dk_recorder *r, dk_vec x, dk_level level, dk_vec *guidance) {
     dk_level told = r->sampler.told_end ? r->to : level;
-    *guidance = dkp_zero();
+    *guidance = dkp_zero;
     if (!r->sampler.cfg_pp) return dk_denoise_told(r, x, level, told, NULL);
     dk_vec U, D = dk_denoise_told(r, x, level, told, &U);
     *guidance = dk_mix(1, D, -1, U);
@@ -3837,8 +3936,8 @@ static void dkp_record_ddim(dk_recorder *r) {
 static void dkp_record_from_data(dk_recorder *r) {
     while (dk_step(r)) {
         dk_vec guidance, D = dkp_direction(r, r->x, r->from, &guidance);
-        for (int i = 0; i < r->noise.count; i++)
-            if (!dkp_finite(r->noise.term[i].c))
+        for (int i = 0; i < dkp_terms(r->noise); i++)
+            if (!dkp_finite(dkp_term(r->noise, i).c))
                 dkp_refuse_at(
                     r,
                     "prediction: x0 and score cannot give the noise where sigma = 0 (use eps, v or velocity)",
@@ -3861,17 +3960,19 @@ static void dkp_push(dkp_history *past, double at, dk_vec v) {
     past->at[0] = at, past->v[0] = v;
 }
 
-/* Average of s^p over 0 <= s <= 1 under the weight exp(H s): by its series, or for large H by parts:
+/* Averages of s^p, p < n, over 0 <= s <= 1 under the weight exp(H s): by its series, or for large H by parts:
    m_p = integral of H exp(-H (1 - s)) s^p ds = 1 - p/H m_{p-1}. */
-static double dkp_moment(double H, int p) {
+static void dkp_moments(double H, int n, double *m) {
     if (fabs(H) > 2) {
-        double m0 = -expm1(-H), m = m0;
-        for (int i = 1; i <= p; i++) m = 1 - i / H * m;
-        return m / m0;
+        m[0] = -expm1(-H);
+        for (int p = 1; p < n; p++) m[p] = 1 - p / H * m[p - 1];
+    } else {
+        double term = 1;
+        for (int p = 0; p < n; p++) m[p] = 0;
+        for (int k = 0; k < 30 && fabs(term) > 1e-18; k++, term *= H / k)
+            for (int p = 0; p < n; p++) m[p] += term / (p + k + 1);
     }
-    double term = 1, above = 0, below = 0;
-    for (int k = 0; k < 30; k++, term *= H / k) above += term / (p + k + 1), below += term / (k + 1);
-    return above / below;
+    for (int p = n - 1; p >= 0; p--) m[p] /= m[0];
 }
 
 /* The average as published iPNDM-v code has it (zju-pi/diff-sampler): the interpolation polynomial in differences,
@@ -3921,28 +4022,24 @@ static dk_vec dkp_average(const dk_recorder *r, const dkp_history *past, int n, 
         (past->at[0] - from) / span > 1e-9; /* the newest lies in the step: a corrector's, or singlestep */
     int even = rule == DK_RULE_UNIFORM || rule == DK_RULE_GRADIENT, omit = -1, count = 0,
         at[DKP_MAX_ORDER + 1];
-    double node[DKP_MAX_ORDER + 1], basis[DKP_MAX_ORDER + 1];
+    double node[DKP_MAX_ORDER + 1], basis[DKP_MAX_ORDER + 1], moment[DKP_MAX_ORDER + 1] = {0};
+    double weight[DKP_MAX_ORDER + 1] = {0};
     if (rule == DK_RULE_IPNDM_V && n > 2 && !ahead) return dkp_ipndm_v_average(past, n, from, span);
     if (rule == DK_RULE_DPM_V2 && n == 2 && span > 0) return dkp_dpm_v2_average(past, span);
     if (rule == DK_RULE_DPM && n == 3 && ahead) omit = 1; /* DPM-Solver-3: the line through first and last */
-    dk_vec sum = dkp_zero();
     for (int j = 0; j < n; j++)
         if (j != omit) node[count] = even ? ahead - j : (past->at[j] - from) / span, at[count++] = j;
+    dkp_moments(H, count, moment);
+    if (n == 2 && (rule == DK_RULE_DPM || rule == DK_RULE_BH2)) moment[1] = 0.5;
+    if (n == 2 && (rule == DK_RULE_BH1 || rule == DK_RULE_SA))
+        moment[1] = H < 0 || H > 0 ? 0.5 * H / -expm1(-H) : 0.5;
+    if (n == 3 && (rule == DK_RULE_DPM || rule == DK_RULE_DPM_TAYLOR)) moment[2] *= 0.5;
+    if (rule == DK_RULE_GRADIENT) moment[1] = r->sampler.gamma - 1;
     for (int j = 0; j < count; j++) {
-        double weight = 0;
         dkp_lagrange(node, count, j, basis);
-        for (int i = 0; i < count; i++) {
-            double moment = dkp_moment(H, i);
-            if (n == 2 && i == 1 && (rule == DK_RULE_DPM || rule == DK_RULE_BH2)) moment = 0.5;
-            if (n == 2 && i == 1 && (rule == DK_RULE_BH1 || rule == DK_RULE_SA))
-                moment = H < 0 || H > 0 ? 0.5 * H / -expm1(-H) : 0.5;
-            if (n == 3 && i == 2 && (rule == DK_RULE_DPM || rule == DK_RULE_DPM_TAYLOR)) moment *= 0.5;
-            if (i == 1 && rule == DK_RULE_GRADIENT) moment = r->sampler.gamma - 1;
-            weight += basis[i] * moment;
-        }
-        sum = dk_add(sum, dk_scale(weight, past->v[at[j]]));
+        for (int i = 0; i < count; i++) weight[at[j]] += basis[i] * moment[i];
     }
-    return sum;
+    return dkp_sum(n, weight, past->v);
 }
 
 /* How many of the wanted nodes may be used: those that there are, and, with lower_order_final, no more than there
@@ -4011,14 +4108,15 @@ static dk_vec dkp_judge_runge_kutta(dk_recorder *r, const dkp_tableau *tableau, 
                                     dk_vec x) {
     int n = tableau->stages, ahead = fabs(tableau->a[n + 1][n]) > 0;
     dkp_point from = dkp_point_at(r, dkp_gauge(r), r->from), to = dkp_point_at(r, dkp_gauge(r), r->to);
-    dk_vec error = dkp_zero(), D = dkp_zero();
+    double differ[DK_MAX_STAGES];
+    for (int i = 0; i < n; i++) differ[i] = h * (tableau->a[n][i] - tableau->a[n + 1][i]);
+    dk_vec error = dkp_sum(n, differ, K), D = dkp_zero;
     x = dk_keep(r, x);
-    for (int i = 0; i < n; i++) error = dk_mix(1, error, h * (tableau->a[n][i] - tableau->a[n + 1][i]), K[i]);
     if (ahead) {
         D = dk_denoise(r, x, r->to);
         error = dk_mix(1, error, -h * tableau->a[n + 1][n], dk_mix(to.p, x, to.q, D));
     }
-    dkp_judge(r, DK_NORM_ERROR_SUM, error, dkp_zero(), dk_scale(1 / from.scale, r->x),
+    dkp_judge(r, DK_NORM_ERROR_SUM, error, dkp_zero, dk_scale(1 / from.scale, r->x),
               dk_scale(1 / to.scale, x));
     if (ahead) dkp_pin(r, DKP_KEPT_D, D);
     return x;
@@ -4031,22 +4129,21 @@ static dk_vec dkp_runge_kutta_to(dk_recorder *r, const dkp_tableau *tableau, dk_
     int noisy = end.sigma < r->to.sigma;
     dk_gauge gauge = dkp_gauge(r);
     double u = dkp_point_at(r, gauge, r->from).u, h = dkp_point_at(r, gauge, end).u - u;
-    dk_vec K[DK_MAX_STAGES], D = dkp_zero(), sum = dkp_zero();
+    dk_vec K[DK_MAX_STAGES], D = dkp_zero;
     for (int i = 0; i < stages; i++) {
         double c = 0;
-        sum = dkp_zero();
-        for (int j = 0; j < i; j++) c += tableau->a[i][j], sum = dk_mix(1, sum, tableau->a[i][j], K[j]);
+        for (int j = 0; j < i; j++) c += tableau->a[i][j];
         dk_level level = i == 0                          ? r->from
                          : fabs(c - 1) < 1e-12 && !noisy ? r->to
                          : r->sampler.pseudo             ? dkp_level_in_time(r, c)
                                                          : dkp_level_in_gauge(r, gauge, u + c * h);
         dkp_point at = dkp_point_at(r, gauge, level);
-        dk_vec x = i == 0 ? r->x : dkp_transfer(r, r->from, level, r->x, h, c, sum);
+        dk_vec x = r->x;
+        if (i > 0) x = dkp_transfer(r, r->from, level, x, h, c, dkp_sum(i, tableau->a[i], K));
         D = i == 0 ? dkp_denoise_first(r) : dk_denoise(r, x, level);
         K[i] = dk_mix(at.p, x, at.q, D);
     }
-    sum = dkp_zero();
-    for (int i = 0; i < stages; i++) sum = dk_mix(1, sum, stages > 1 ? tableau->a[stages][i] : 1, K[i]);
+    dk_vec sum = stages > 1 ? dkp_sum(stages, tableau->a[stages], K) : K[0];
     dk_vec x = plain ? dkp_transfer(r, r->from, end, r->x, h, 1, sum) : dkp_ddim_step(r->from, end, r->x, D);
     r->x = dkp_attempting(r) && tableau->embedded ? dkp_judge_runge_kutta(r, tableau, h, K, x) : x;
     return K[0];
@@ -4065,8 +4162,8 @@ static void dkp_record_measure(dk_recorder *r) {
     dk_vec X = dk_keep(r, dk_scale(1 / from.scale, r->x)), D = dkp_denoise_first(r);
     dk_vec K = dk_keep(r, dk_mix(from.p, r->x, from.q, D));
     if (r->pace->phase == DKP_MEASURE) {
-        dkp_judge(r, DK_NORM_ERROR_SUM, X, dkp_zero(), X, X);
-        dkp_judge(r, DK_NORM_ERROR_SUM, K, dkp_zero(), X, X);
+        dkp_judge(r, DK_NORM_ERROR_SUM, X, dkp_zero, X, X);
+        dkp_judge(r, DK_NORM_ERROR_SUM, K, dkp_zero, X, X);
     } else {
         dk_vec x = dk_keep(r, dk_scale(to.scale, dk_mix(1, X, to.u - from.u, K)));
         D = dk_denoise(r, x, r->pace->to);
@@ -4180,7 +4277,7 @@ static void dkp_record_multistep(dk_recorder *r, int classical) {
             m.past.count = 0, nodes = 1; /* no interpolation across an infinite gap */
         if (!classical && !s->noise_prediction && s->cfg_pp > 1 && nodes > 1) m.past.v[0] = m.U;
         m.before = r->from, m.x = r->x, m.split = split;
-        m.noise = dkp_add_noise(r, dkp_zero(), split.up);
+        m.noise = dkp_add_noise(r, dkp_zero, split.up);
         dk_vec x = dkp_multistep_step(r, classical, r->from, r->to, split, r->x, m.D, &m.past, nodes);
         r->x = dk_add(x, m.noise);
         if (!classical && !s->noise_prediction) m.past.v[0] = m.U;
@@ -4205,7 +4302,7 @@ static void dkp_record_adams(dk_recorder *r) { dkp_record_multistep(r, 1); }
 static dk_vec dkp_deis_t_sum(const dk_recorder *r, const dkp_history *past, int n, double d, double m,
                              double to) {
     int points = r->sampler.points, panels = 64, count = points > 0 ? points : 3 * panels;
-    dk_vec sum = dkp_zero();
+    dk_vec sum = dkp_zero;
     for (int j = 0; j < n; j++) {
         double weight = 0;
         for (int i = 0; i < count; i++) {
@@ -4249,11 +4346,11 @@ static double dkp_er_scaler(const dk_sampler *s, double level) {
    over 200 points, as the paper takes them. */
 static void dkp_record_er_sde(dk_recorder *r) {
     const int points = 200;
-    dk_vec D1 = dkp_zero(), slope1 = dkp_zero();
+    dk_vec D1 = dkp_zero, slope1 = dkp_zero;
     double before = 0, before2 = 0;
     for (int have = 0; dk_step(r); have++) {
         double here = dk_noise_level(r->from), next = dk_noise_level(r->to), alpha = r->to.alpha;
-        dk_vec D = dk_denoise(r, r->x, r->from), slope = dkp_zero();
+        dk_vec D = dk_denoise(r, r->x, r->from), slope = dkp_zero;
         if (!r->falling) dk_refuse(r, "grid.rising", 1, "0: the SDE runs towards data");
         if (r->to.sigma <= 0 || !dkp_finite(here)) { /* pure noise is forgotten at once */
             r->x = dkp_add_noise(r, dk_scale(alpha, D), r->to.sigma);
@@ -4489,7 +4586,7 @@ static dk_vec dkp_judge_phi(dk_recorder *r, const dk_exponential *m, const dk_ve
                             int noisy) {
     dk_vec low = dkp_phi_sum(r, m, m->stages + 1, F, to, noisy), before = r->x;
     if (r->pace->kept & DKP_KEPT_LOW)
-        before = dkp_vec(dkp_pinned(r, dkp_new_value(r, 'y', 0, -1), DKP_KEPT_LOW));
+        before = dkp_vec(r, dkp_pinned(r, dkp_new_value(r, 'y', 0, -1), DKP_KEPT_LOW));
     x = dk_keep(r, x), low = dk_keep(r, low);
     dkp_judge(r, DK_NORM_ERROR_MAX, x, low, low, before);
     dkp_pin(r, DKP_KEPT_LOW, low);
@@ -4507,7 +4604,7 @@ static void dkp_phi_step(dk_recorder *r, const dk_exponential *m, dkp_stage_nois
     dkp_split whole = dkp_noise_split(r, eta, r->sampler.law);
     dk_level end = noise == DKP_NOISE_BEHIND ? whole.down : r->to, before = r->from;
     double start = dkp_gauge_lambda(r, r->from), h = dkp_gauge_lambda(r, end) - start;
-    dk_vec guidance = dkp_zero(), unused, path = dkp_zero(), x = r->x, F[DK_MAX_STAGES];
+    dk_vec guidance = dkp_zero, unused, path = dkp_zero, x = r->x, F[DK_MAX_STAGES];
     dk_vec D = r->sampler.cfg_pp ? dkp_direction(r, x, r->from, &guidance) : dkp_denoise_first(r);
     if (!dkp_finite(h)) {
         if (r->sampler.pure_stage > 0 && alpha <= 0 && end.sigma > 0 && m->stages == 2) {
@@ -4667,7 +4764,7 @@ static void dkp_record_table(dk_recorder *r) {
         int i = r->offset + r->step;
         dk_level told = table->t ? dk_level_at(&r->config->schedule, table->t[i]) : r->from;
         const double *b = table->b + (size_t)i * (size_t)r->plan->steps;
-        dk_vec z = dkp_zero();
+        dk_vec z = dkp_zero;
         if (i != r->plan->calls) dk_refuse(r, "steps that go back up", i - r->plan->calls, "0 for a table");
         dk_denoise_told(r, r->x, r->from, told, NULL);
         if (table->noise && (table->noise[i] < 0 || table->noise[i] > 0))
@@ -4775,108 +4872,9 @@ static const dk_exponential dkp_luan5 = {
 static const dk_exponential dkp_luan6 = {
     "exprk6s15", 15, 6, dkp_c_luan6, 0, NULL, "1 1 23 23 23 456 456 456 456 789a 789a 789a 789a bcde"};
 
-/* Fields that can be set by name. */
-typedef struct dkp_field {
-    const char *name;
-    size_t at; /* in dk_config */
-    char kind; /* i: int, r: real, g: the spacing of a grid, c: one of choices */
-    const char *choices;
-} dkp_field;
-
-#define DKP_AT(member) offsetof(dk_config, member)
-#define DKP_S(kind, member) \
-    { #member, DKP_AT(sampler.member), kind, NULL }
-#define DKP_G(kind, member) \
-    { "grid." #member, DKP_AT(grid.member), kind, NULL }
-static const dkp_field dkp_fields[] = {
-    {"gauge", DKP_AT(sampler.gauge), 'c', "default|ve|flow|vp|native"},
-    {"rule", DKP_AT(sampler.rule), 'c', "exact|dpm|dpm_taylor|dpm_v2|bh1|bh2|sa|uniform|ipndm_v|gradient"},
-    {"law", DKP_AT(sampler.law), 'c', "ancestral|sde|ddpm_large|fresh|time|flow|sde_noise"},
-    {"predictor", DKP_AT(sampler.predictor), 'c', "reverse_diffusion|euler_maruyama|ancestral|none"},
-    DKP_S('i', order),
-    DKP_S('r', alpha),
-    DKP_S('r', eta),
-    DKP_S('r', s_noise),
-    DKP_S('r', s_noise_change),
-    DKP_S('r', churn),
-    DKP_S('r', churn_min),
-    DKP_S('r', churn_max),
-    DKP_S('r', snr),
-    DKP_S('r', langevin_step),
-    DKP_S('i', langevin_steps),
-    DKP_S('i', bins),
-    DKP_S('i', noise_prediction),
-    DKP_S('i', corrector),
-    DKP_S('i', pece),
-    DKP_S('i', uncorrected),
-    DKP_S('i', correct_last),
-    DKP_S('i', warmup),
-    DKP_S('i', lower_order_final),
-    DKP_S('r', gamma),
-    DKP_S('i', points),
-    DKP_S('i', er_power),
-    DKP_S('i', from_down),
-    DKP_S('i', pseudo),
-    DKP_S('i', plain_last),
-    DKP_S('r', noise_min),
-    DKP_S('r', noise_max),
-    DKP_S('r', alpha2),
-    DKP_S('g', stages),
-    DKP_S('i', evals),
-    DKP_S('r', pure_stage),
-    DKP_S('r', rtol),
-    DKP_S('r', atol),
-    DKP_S('r', h_init),
-    DKP_S('r', safety),
-    {"control", DKP_AT(sampler.control), 'c', "standard|free|smooth"},
-    DKP_S('r', pcoeff),
-    DKP_S('r', icoeff),
-    DKP_S('r', dcoeff),
-    DKP_S('i', above_last),
-    DKP_S('i', cfg_pp),
-    DKP_S('i', churn_late),
-    DKP_S('r', stride),
-    DKP_S('i', told_end),
-    DKP_S('i', fresh_pure),
-    DKP_S('i', dry_bottom),
-    {"grid.final", DKP_AT(grid.final), 'c', "default|zero|min|value|replace"},
-    {"grid.rounding", DKP_AT(grid.rounding), 'c', "none|nearest|down"},
-    {"grid.partial", DKP_AT(grid.partial), 'c', "slice|stretch|level"},
-    DKP_G('r', rho),
-    DKP_G('r', sigma_min),
-    DKP_G('r', sigma_max),
-    DKP_G('r', shift),
-    DKP_G('r', shift_power),
-    DKP_G('r', terminal),
-    DKP_G('i', offset),
-    DKP_G('i', original_steps),
-    DKP_G('r', beta_a),
-    DKP_G('r', beta_b),
-    DKP_G('r', mean),
-    DKP_G('r', deviation),
-    DKP_G('r', threshold),
-    DKP_G('i', linear_steps),
-    DKP_G('r', time_min),
-    DKP_G('r', c_1),
-    DKP_G('r', c_2),
-    DKP_G('r', coefficient),
-    DKP_G('r', final_value),
-    DKP_G('r', strength),
-    DKP_G('i', full_steps),
-    DKP_G('i', rising),
-    DKP_G('i', restart),
-    DKP_G('i', restart_times),
-    DKP_G('r', restart_min),
-    DKP_G('r', restart_max),
-    DKP_G('i', jump),
-    DKP_G('i', jump_runs),
-    DKP_G('i', jump_clean),
-    DKP_G('r', jump_shift),
-    DKP_G('i', travel),
-};
-#undef DKP_AT
-#undef DKP_S
-#undef DKP_G
+static int dkp_is_field(const dkp_field *f, const char *name) { /* "sampler." may be missing */
+    return strcmp(name, f->name) == 0 || (dkp_part_of(f) == DKP_OF_SAMPLER && strcmp(name, f->name + 8) == 0);
+}
 
 static int dkp_parse_choice(const char *choices, const char *s) {
     for (int i = 0;; i++) {
@@ -4892,7 +4890,7 @@ static int dkp_set_field(dk_config *c, const dkp_field *f, const char *value) {
     int whole = 0;
     double real = 0;
     if (f->kind == 'c') {
-        if ((whole = dkp_parse_choice(f->choices, value)) < 0) return 0;
+        if ((whole = dkp_parse_choice(f->allowed, value)) < 0) return 0;
     } else if (f->kind == 'g') {
         dk_grid g = dk_grid_named(value);
         if (strcmp(value, "levels") == 0) g.unknown = NULL, g.spacing = DK_SPACING_LEVELS;
@@ -4911,7 +4909,7 @@ static int dkp_set_field(dk_config *c, const dkp_field *f, const char *value) {
     return 1;
 }
 
-enum { DKP_OF_SAMPLER = 1, DKP_OF_GRID = 2, DKP_WORD = 64 };
+enum { DKP_WORD = 64 };
 
 /* Sets "field=value field=value ..."; those that `of` leaves out are passed over. The word that is wrong, or "". */
 static void dkp_settings(dk_config *c, const char *settings, int of, char wrong[DKP_WORD]) {
@@ -4925,11 +4923,9 @@ static void dkp_settings(dk_config *c, const char *settings, int of, char wrong[
         char *value = strchr(wrong, '=');
         if (n > k || !value) return;
         *value = 0;
-        if (strncmp(name, "sampler.", 8) == 0) name += 8;
-        while (i < DKP_COUNT(dkp_fields) && strcmp(dkp_fields[i].name, name) != 0) i++;
+        while (i < DKP_COUNT(dkp_fields) && !dkp_is_field(&dkp_fields[i], name)) i++;
         int set = i < DKP_COUNT(dkp_fields) &&
-                  (!(of & (strncmp(name, "grid.", 5) == 0 ? DKP_OF_GRID : DKP_OF_SAMPLER)) ||
-                   dkp_set_field(c, &dkp_fields[i], value + 1));
+                  (!(of & dkp_part_of(&dkp_fields[i])) || dkp_set_field(c, &dkp_fields[i], value + 1));
         *value = '=';
         if (!set) return;
         wrong[0] = 0;
@@ -5092,11 +5088,25 @@ DK_API const dk_sampler_info *dk_sampler_at(int i) {
     return i >= 0 && i < DKP_COUNT(dkp_samplers) ? &dkp_samplers[i] : NULL;
 }
 
+static dk_sampler dkp_sampler(const char *name, dk_record_fn record) {
+    dk_sampler s;
+    memset(&s, 0, sizeof s);
+    s.name = name, s.record = record, s.s_noise = 1;
+    return s;
+}
+
+/* dpmpp_2m, without the table: programs that name no sampler have only this one in them. */
+static dk_sampler dkp_default_sampler(void) {
+    dk_sampler s = dkp_sampler("dpmpp_2m", dkp_record_exponential_adams);
+    s.order = 2, s.rule = DK_RULE_DPM, s.law = DK_LAW_SDE;
+    return s;
+}
+
 static dk_sampler dkp_preset(const dk_sampler_info *row) {
     char wrong[DKP_WORD];
     dk_config c;
     memset(&c, 0, sizeof c);
-    c.sampler.name = row->name, c.sampler.record = row->record, c.sampler.s_noise = 1;
+    c.sampler = dkp_sampler(row->name, row->record);
     c.sampler.tableau = row->tableau, c.sampler.exponential = row->exponential;
     dkp_settings(&c, row->settings, DKP_OF_SAMPLER, wrong);
     return c.sampler;
@@ -5110,299 +5120,329 @@ DK_API dk_sampler dk_sampler_named(const char *name) {
     memset(&unknown, 0, sizeof unknown);
     if (name && dkp_sampler_by_name(name, &unknown)) return unknown;
     unknown.name = name ? name : "(NULL)";
+    dk_nearest_names("sampler", unknown.name, unknown.nearest, 3);
     return unknown;
 }
 
 DK_API dk_sampler dk_runge_kutta(const char *tableau) {
-    dk_sampler s = dk_sampler_named("euler");
-    s.name = "runge_kutta", s.tableau = tableau;
+    dk_sampler s = dkp_sampler("runge_kutta", dkp_record_runge_kutta);
+    s.tableau = tableau;
     return s;
 }
 
 DK_API dk_sampler dk_exponential_runge_kutta(const dk_exponential *method) {
-    dk_sampler s = dk_sampler_named("etd4rk");
-    s.name = method->name ? method->name : "exponential", s.exponential = method;
+    dk_sampler s = dkp_sampler(method->name ? method->name : "exponential", dkp_record_exponential);
+    s.exponential = method, s.law = DK_LAW_SDE;
     return s;
 }
 
 DK_API dk_sampler dk_table_sampler(const dk_table *table) {
-    dk_sampler s = dk_sampler_named("euler");
-    s.name = "table", s.record = dkp_record_table, s.tableau = NULL, s.user = table;
+    dk_sampler s = dkp_sampler("table", dkp_record_table);
+    s.user = table;
     return s;
 }
 
 /* What other programs call samplers and grids. Names of one program are unique per kind; where programs differ in
    what they mean by a name, each has its row, and "program:name" tells them apart. */
 /* clang-format off */
-static const dk_alias dkp_aliases[] = {
-    {"comfyui", "euler", "euler", NULL, "", ""},
-    {"comfyui", "heun", "heun", NULL, "", ""},
-    {"comfyui", "heunpp2", "heunpp2", NULL, "", ""},
-    {"comfyui", "exp_heun_2_x0", "exp_heun_2_x0", NULL, "", ""},
-    {"comfyui", "exp_heun_2_x0_sde", "exp_heun_2_x0_sde", NULL, "", ""},
-    {"comfyui", "lms", "lms", NULL, "", ""},
-    {"comfyui", "ddpm", "ddpm", NULL, "", "on flow models: gauge=flow"},
-    {"comfyui", "lcm", "lcm", NULL, "", ""},
-    {"comfyui", "ipndm", "ipndm", NULL, "", ""},
-    {"comfyui", "ipndm_v", "ipndm_v", NULL, "", ""},
-    {"comfyui", "res_multistep", "res_multistep", NULL, "", ""},
-    {"comfyui", "gradient_estimation", "gradient_estimation", NULL, "", ""},
-    {"comfyui", "er_sde", "er_sde", NULL, "", ""},
-    {"comfyui", "seeds_2", "seeds_2", NULL, "", ""},
-    {"comfyui", "seeds_3", "seeds_3", NULL, "", ""},
-    {"comfyui", "ddim", "ddim", NULL, "", ""},
-    {"comfyui", "euler_cfg_pp", "euler_cfg_pp", NULL, "", ""},
-    {"comfyui", "euler_ancestral_cfg_pp", "euler_ancestral_cfg_pp", NULL, "fresh_pure=1", ""},
-    {"comfyui", "dpmpp_2s_ancestral_cfg_pp", "dpmpp_2s_ancestral_cfg_pp", NULL, "", ""},
-    {"comfyui", "dpmpp_2m_cfg_pp", "dpmpp_2m_cfg_pp", NULL, "", ""},
-    {"comfyui", "res_multistep_cfg_pp", "res_multistep_cfg_pp", NULL, "", ""},
-    {"comfyui", "res_multistep_ancestral_cfg_pp", "res_multistep_ancestral_cfg_pp", NULL, "from_down=1", ""},
-    {"comfyui", "gradient_estimation_cfg_pp", "gradient_estimation_cfg_pp", NULL, "", ""},
-    {"comfyui", "dpmpp_sde", "dpmpp_sde", NULL, "", ""},
-    {"comfyui", "dpmpp_2m", "dpmpp_2m", NULL, "", ""},
-    {"comfyui", "dpmpp_2m_sde", "dpmpp_2m_sde", NULL, "", ""},
-    {"comfyui", "dpmpp_3m_sde", "dpmpp_3m_sde", NULL, "", ""},
-    {"comfyui", "euler_ancestral", "euler_ancestral", NULL, "", "on flow models: euler_ancestral_rf"},
-    {"comfyui", "dpmpp_2s_ancestral", "dpmpp_2s_ancestral", NULL, "", "on flow models: dpmpp_2s_ancestral_rf"},
-    {"comfyui", "dpm_2", "dpm2", NULL, "grid.final=replace", ""},
-    {"comfyui", "dpm_2_ancestral", "dpm2_ancestral", NULL, "dry_bottom=1 grid.final=replace", "on flow models: dpm2_ancestral_rf"},
-    {"comfyui", "dpm_adaptive", "dpm_adaptive", NULL, "grid.final=min", "of the grid only the ends count"},
-    {"comfyui", "dpm_fast", "dpm_solver_3s", "lambda", "above_last=1 grid.final=min", "steps of three evaluations each; sampler.evals: how many in all"},
-    {"comfyui", "dpmpp_sde_gpu", "dpmpp_sde", NULL, "", ""},
-    {"comfyui", "dpmpp_2m_sde_gpu", "dpmpp_2m_sde", NULL, "", ""},
-    {"comfyui", "dpmpp_3m_sde_gpu", "dpmpp_3m_sde", NULL, "", ""},
-    {"comfyui", "dpmpp_2m_sde_heun", "dpmpp_2m_sde", NULL, "rule=exact", ""},
-    {"comfyui", "dpmpp_2m_sde_heun_gpu", "dpmpp_2m_sde", NULL, "rule=exact", ""},
-    {"comfyui", "deis", "deis_t", NULL, "points=10000", "on flow models: gauge=flow"},
-    {"comfyui", "res_multistep_ancestral", "res_multistep_ancestral", NULL, "from_down=1", ""},
-    {"comfyui", "sa_solver", "sa_solver", NULL, "lower_order_final=1", "noise from 20% to 80% of the schedule only: noise_min, noise_max"},
-    {"comfyui", "sa_solver_pece", "sa_solver_pece", NULL, "lower_order_final=1", "noise from 20% to 80% of the schedule only: noise_min, noise_max"},
-    {"comfyui", "uni_pc", "unipc", NULL, "rule=bh1 lower_order_final=1 grid.final=replace", ""},
-    {"comfyui", "uni_pc_bh2", "unipc", NULL, "rule=bh2 lower_order_final=1 grid.final=replace", ""},
-    {"comfyui", "simple", NULL, "simple", "", ""},
-    {"comfyui", "sgm_uniform", NULL, "sgm_uniform", "", ""},
-    {"comfyui", "karras", NULL, "karras", "", ""},
-    {"comfyui", "exponential", NULL, "exponential", "", ""},
-    {"comfyui", "ddim_uniform", NULL, "ddim_uniform", "", ""},
-    {"comfyui", "beta", NULL, "beta", "", ""},
-    {"comfyui", "normal", NULL, "normal", "", ""},
-    {"comfyui", "linear_quadratic", NULL, "linear_quadratic", "", ""},
-    {"comfyui", "kl_optimal", NULL, "kl_optimal", "", ""},
-    {"comfyui", "KarrasScheduler", NULL, "karras", "", ""},
-    {"comfyui", "ExponentialScheduler", NULL, "exponential", "", ""},
-    {"comfyui", "PolyexponentialScheduler", NULL, "polyexponential", "", ""},
-    {"comfyui", "LaplaceScheduler", NULL, "laplace", "", ""},
-    {"comfyui", "BetaSamplingScheduler", NULL, "beta", "", ""},
-    {"comfyui", "SDTurboScheduler", NULL, "sd_turbo", "", ""},
-    {"comfyui", "VPScheduler", NULL, "vp", "", "its own range: dk_grid_vp"},
-    {"comfyui", "AlignYourStepsScheduler", NULL, "ays_sd1", "", "SDXL: ays_sdxl, SVD: ays_svd"},
-    {"comfyui", "GITSScheduler", NULL, "gits", "", ""},
-    {"comfyui", "OptimalStepsScheduler", NULL, "oss_flux", "", "Wan: oss_wan, Chroma: oss_chroma"},
-    {"a1111", "Euler a", "euler_ancestral", NULL, "", ""},
-    {"a1111", "k_euler_a", "euler_ancestral", NULL, "", ""},
-    {"a1111", "k_euler_ancestral", "euler_ancestral", NULL, "", ""},
-    {"a1111", "Euler", "euler", NULL, "", ""},
-    {"a1111", "k_euler", "euler", NULL, "", ""},
-    {"a1111", "LMS", "lms", NULL, "plain_last=1", ""},
-    {"a1111", "k_lms", "lms", NULL, "plain_last=1", ""},
-    {"a1111", "Heun", "heun", NULL, "", ""},
-    {"a1111", "k_heun", "heun", NULL, "", ""},
-    {"a1111", "DPM2", "dpm2", NULL, "grid.final=replace", ""},
-    {"a1111", "k_dpm_2", "dpm2", NULL, "grid.final=replace", ""},
-    {"a1111", "DPM2 a", "dpm2_ancestral", NULL, "dry_bottom=1 grid.final=replace", ""},
-    {"a1111", "k_dpm_2_a", "dpm2_ancestral", NULL, "dry_bottom=1 grid.final=replace", ""},
-    {"a1111", "DPM++ 2S a", "dpmpp_2s_ancestral", NULL, "", ""},
-    {"a1111", "k_dpmpp_2s_a", "dpmpp_2s_ancestral", NULL, "", ""},
-    {"a1111", "DPM++ 2M", "dpmpp_2m", NULL, "", ""},
-    {"a1111", "k_dpmpp_2m", "dpmpp_2m", NULL, "", ""},
-    {"a1111", "DPM++ SDE", "dpmpp_sde", NULL, "", ""},
-    {"a1111", "k_dpmpp_sde", "dpmpp_sde", NULL, "", ""},
-    {"a1111", "DPM++ 2M SDE", "dpmpp_2m_sde", NULL, "", ""},
-    {"a1111", "k_dpmpp_2m_sde", "dpmpp_2m_sde", NULL, "", ""},
-    {"a1111", "DPM++ 2M SDE Heun", "dpmpp_2m_sde", NULL, "rule=exact", ""},
-    {"a1111", "k_dpmpp_2m_sde_heun", "dpmpp_2m_sde", NULL, "rule=exact", ""},
-    {"a1111", "DPM++ 3M SDE", "dpmpp_3m_sde", NULL, "grid.final=replace", ""},
-    {"a1111", "k_dpmpp_3m_sde", "dpmpp_3m_sde", NULL, "grid.final=replace", ""},
-    {"a1111", "DPM adaptive", "dpm_adaptive", NULL, "grid.final=min", "of the grid only the ends count"},
-    {"a1111", "k_dpm_ad", "dpm_adaptive", NULL, "grid.final=min", "of the grid only the ends count"},
-    {"a1111", "DPM fast", "dpm_solver_3s", "lambda", "above_last=1 grid.final=min", "steps of three evaluations each; sampler.evals: how many in all"},
-    {"a1111", "k_dpm_fast", "dpm_solver_3s", "lambda", "above_last=1 grid.final=min", "steps of three evaluations each; sampler.evals: how many in all"},
-    {"a1111", "LCM", "lcm", NULL, "", ""},
-    {"a1111", "k_lcm", "lcm", NULL, "", ""},
-    {"a1111", "DDIM", "ddim", NULL, "", ""},
-    {"a1111", "DDIM CFG++", "euler_cfg_pp", NULL, "", ""},
-    {"a1111", "ddim_cfgpp", "euler_cfg_pp", NULL, "", ""},
-    {"a1111", "PLMS", "plms", NULL, "", ""},
-    {"a1111", "Restart", "heun", "karras", "grid.restart=-1", ""},
-    {"a1111", "UniPC", "unipc", NULL, "rule=bh1 lower_order_final=1", ""},
-    {"a1111", "Uniform", NULL, "linspace", "", ""},
-    {"a1111", "Karras", NULL, "karras", "", ""},
-    {"a1111", "ka", NULL, "karras", "", ""},
-    {"a1111", "Exponential", NULL, "exponential", "", ""},
-    {"a1111", "exp", NULL, "exponential", "", ""},
-    {"a1111", "Polyexponential", NULL, "polyexponential", "", ""},
-    {"a1111", "SGM Uniform", NULL, "sgm_uniform", "", ""},
-    {"a1111", "KL Optimal", NULL, "kl_optimal", "", ""},
-    {"a1111", "Simple", NULL, "simple", "", ""},
-    {"a1111", "Normal", NULL, "normal", "", ""},
-    {"a1111", "DDIM", NULL, "ddim_uniform", "", ""},
-    {"a1111", "Beta", NULL, "beta_sigma", "", ""},
-    {"a1111", "Align Your Steps", NULL, "ays_sd1_paper", "", "SDXL: ays_sdxl_paper"},
-    {"k-diffusion", "sample_euler", "euler", NULL, "", ""},
-    {"k-diffusion", "sample_euler_ancestral", "euler_ancestral", NULL, "", ""},
-    {"k-diffusion", "sample_heun", "heun", NULL, "", ""},
-    {"k-diffusion", "sample_dpm_2", "dpm2", NULL, "", ""},
-    {"k-diffusion", "sample_dpm_2_ancestral", "dpm2_ancestral", NULL, "dry_bottom=1", ""},
-    {"k-diffusion", "sample_dpmpp_2s_ancestral", "dpmpp_2s_ancestral", NULL, "", ""},
-    {"k-diffusion", "sample_dpmpp_sde", "dpmpp_sde", NULL, "", ""},
-    {"k-diffusion", "sample_dpmpp_2m", "dpmpp_2m", NULL, "", ""},
-    {"k-diffusion", "sample_dpmpp_2m_sde", "dpmpp_2m_sde", NULL, "", ""},
-    {"k-diffusion", "sample_dpmpp_3m_sde", "dpmpp_3m_sde", NULL, "", ""},
-    {"k-diffusion", "sample_lms", "lms", NULL, "plain_last=1", ""},
-    {"k-diffusion", "sample_dpm_adaptive", "dpm_adaptive", NULL, "grid.final=min", "of the grid only the ends count"},
-    {"k-diffusion", "sample_dpm_fast", "dpm_solver_3s", "lambda", "above_last=1 grid.final=min", "steps of three evaluations each; sampler.evals: how many in all"},
-    {"k-diffusion", "get_sigmas_karras", NULL, "karras", "", ""},
-    {"k-diffusion", "get_sigmas_exponential", NULL, "exponential", "", ""},
-    {"k-diffusion", "get_sigmas_polyexponential", NULL, "polyexponential", "", ""},
-    {"k-diffusion", "get_sigmas_vp", NULL, "vp", "", "its own range: dk_grid_vp"},
-    {"diffusers", "DDIMScheduler", "ddim", NULL, "", "where the grid is not leading: sampler.stride = T/steps"},
-    {"diffusers", "DDIMParallelScheduler", "ddim", NULL, "", ""},
-    {"diffusers", "CogVideoXDDIMScheduler", "ddim", NULL, "", ""},
-    {"diffusers", "DDIMInverseScheduler", "ddim", NULL, "told_end=1 grid.rising=1", ""},
-    {"diffusers", "RePaintScheduler", "ddim", "leading", "grid.jump=10 grid.jump_runs=10 grid.jump_clean=1", "what is known: mask and known; its noise going up: grid.jump_shift = T/steps - 1"},
-    {"diffusers", "DDPMScheduler", "ddpm", NULL, "", "variance fixed_large: ddpm_large"},
-    {"diffusers", "DDPMParallelScheduler", "ddpm", NULL, "", "variance fixed_large: ddpm_large"},
-    {"diffusers", "UnCLIPScheduler", "ddpm", NULL, "", ""},
-    {"diffusers", "DDPMWuerstchenScheduler", "ddpm", NULL, "", ""},
-    {"diffusers", "PNDMScheduler", "pndm", NULL, "plain_last=1", "skip_prk_steps: plms; v prediction: gauge=vp"},
-    {"diffusers", "IPNDMScheduler", "ipndm", NULL, "plain_last=1", ""},
-    {"diffusers", "EulerDiscreteScheduler", "euler", NULL, "", "its churn comes late: churn_late=1"},
-    {"diffusers", "EulerAncestralDiscreteScheduler", "euler_ancestral", NULL, "", ""},
-    {"diffusers", "HeunDiscreteScheduler", "heun", NULL, "", ""},
-    {"diffusers", "KDPM2DiscreteScheduler", "dpm2", NULL, "", ""},
-    {"diffusers", "KDPM2AncestralDiscreteScheduler", "dpm2_ancestral", NULL, "", ""},
-    {"diffusers", "LMSDiscreteScheduler", "lms", NULL, "plain_last=1", ""},
-    {"diffusers", "DPMSolverSDEScheduler", "dpmpp_sde", NULL, "", ""},
-    {"diffusers", "DPMSolverMultistepScheduler", "dpmpp_2m", NULL, "", "sde-dpmsolver++: dpmpp_2m_sde; dpmsolver: dpm_solver_2m; sde-dpmsolver: that with law=sde_noise eta=1"},
-    {"diffusers", "CogVideoXDPMScheduler", "dpmpp_2m_sde", NULL, "", ""},
-    {"diffusers", "DPMSolverMultistepInverseScheduler", "dpmpp_2m", NULL, "grid.rising=1", ""},
-    {"diffusers", "DPMSolverSinglestepScheduler", "dpmpp_2s", NULL, "stages=levels lower_order_final=1", "dpmsolver: dpm_solver_2s; sde-dpmsolver++: law=sde eta=1"},
-    {"diffusers", "DEISMultistepScheduler", "deis", NULL, "order=2", ""},
-    {"diffusers", "UniPCMultistepScheduler", "unipc", NULL, "order=2 corrector=3 rule=bh2", ""},
-    {"diffusers", "SASolverScheduler", "sa_solver", NULL, "order=2 corrector=2 rule=sa lower_order_final=2", "noise in timesteps 200 to 800 only: noise_min, noise_max"},
-    {"diffusers", "EDMEulerScheduler", "euler", NULL, "", "its churn comes late: churn_late=1"},
-    {"diffusers", "EDMDPMSolverMultistepScheduler", "dpmpp_2m", NULL, "", ""},
-    {"diffusers", "CosineDPMSolverMultistepScheduler", "dpmpp_2m_sde", NULL, "", ""},
-    {"diffusers", "FlowMatchEulerDiscreteScheduler", "euler", NULL, "", "stochastic_sampling: lcm"},
-    {"diffusers", "FlowMatchHeunDiscreteScheduler", "heun", NULL, "", ""},
-    {"diffusers", "FlowMatchLCMScheduler", "lcm", NULL, "", ""},
-    {"diffusers", "FlowMapEulerDiscreteScheduler", "euler", NULL, "", ""},
-    {"diffusers", "LTXEulerAncestralRFScheduler", "euler_ancestral_rf", NULL, "", ""},
-    {"diffusers", "KarrasVeScheduler", "heun", NULL, "churn=80 churn_min=0.05 churn_max=50 s_noise=1.007", ""},
-    {"diffusers", "ScoreSdeVpScheduler", "euler_maruyama", "uniform", "bins=1", ""},
-    {"diffusers", "MiniMaxH3Scheduler", "euler", NULL, "", ""},
-    {"diffusers", "LCMScheduler", "lcm", NULL, "", "its boundary conditions belong to the network"},
-    {"diffusers", "CMStochasticIterativeScheduler", "consistency_model_multistep", NULL, "", "its output, (s/sigma) x + (1 - s/sigma) D, is the state at the least level s"},
-    {"diffusers", "SCMScheduler", "lcm", NULL, "", "on cosine_flow; s_noise = sigma_data where x is not divided by it"},
-    {"diffusers", "TCDScheduler", "tcd", "lcm", "", ""},
-    {"diffusers", "ScoreSdeVeScheduler", "predictor_corrector", "uniform", "snr=0.15 bins=1 plain_last=1", ""},
-    {"diffusers", "leading", NULL, "leading", "", ""},
-    {"diffusers", "trailing", NULL, "trailing", "", ""},
-    {"diffusers", "linspace", NULL, "linspace", "", ""},
-    {"diffusers", "use_karras_sigmas", NULL, "karras", "", ""},
-    {"diffusers", "use_exponential_sigmas", NULL, "exponential", "", ""},
-    {"diffusers", "use_beta_sigmas", NULL, "beta_sigma", "", ""},
-    {"diffusers", "use_lu_lambdas", NULL, "lambda", "", ""},
-    {"res4lyf", "res_2s_rkmk2e", "exp_heun_2_x0", NULL, "", ""},
-    {"res4lyf", "res_2s_stable", "exp_heun_2_x0", NULL, "", ""},
-    {"res4lyf", "etdrk2_2s", "exp_heun_2_x0", NULL, "", ""},
-    {"res4lyf", "res_3s_alt", "dpmpp_3s", NULL, "", ""},
-    {"res4lyf", "res_3s_cox_matthews", "etd3rk", NULL, "", ""},
-    {"res4lyf", "res_3s_lie", "etd2cf3", NULL, "", ""},
-    {"res4lyf", "res_3s_strehmel_weiner", "dpmpp_3s", NULL, "alpha=0.5 alpha2=1", ""},
-    {"res4lyf", "res_4s_krogstad", "krogstad", NULL, "", ""},
-    {"res4lyf", "res_4s_strehmel_weiner", "strehmel_weiner", NULL, "", ""},
-    {"res4lyf", "res_4s_cox_matthews", "etd4rk", NULL, "", ""},
-    {"res4lyf", "res_4s_cfree4", "cfree4", NULL, "", ""},
-    {"res4lyf", "res_5s", "hochbruck_ostermann", NULL, "", ""},
-    {"res4lyf", "res_6s", "exprk4s6", NULL, "", ""},
-    {"res4lyf", "res_8s", "exprk5s8", NULL, "", ""},
-    {"res4lyf", "res_10s", "exprk5s10", NULL, "", ""},
-    {"res4lyf", "res_15s", "exprk6s15", NULL, "", ""},
-    {"res4lyf", "etdrk3_a_3s", "etdrk3", NULL, "", ""},
-    {"res4lyf", "etdrk3_b_3s", "dpmpp_3s", NULL, "alpha=0.4444444444444444", ""},
-    {"res4lyf", "dpmpp_sde_2s", "dpmpp_2s", NULL, "alpha=1", ""},
-    {"res4lyf", "dpmpp_3s", "dpmpp_3s", NULL, "alpha=0.5 alpha2=1", ""},
-    {"res4lyf", "lawson2a_2s", "lawson2a", NULL, "", ""},
-    {"res4lyf", "lawson2b_2s", "lawson2b", NULL, "", ""},
-    {"res4lyf", "lawson4_4s", "lawson4", NULL, "", ""},
-    {"res4lyf", "lawson41-gen_4s", "genlawson4", NULL, "", ""},
-    {"res4lyf", "lawson41-gen-mod_4s", "modgenlawson4", NULL, "", ""},
-    {"res4lyf", "res_2m", "res_multistep", NULL, "", ""},
-    {"res4lyf", "abnorsett_2m", "res_multistep", NULL, "", ""},
-    {"res4lyf", "abnorsett_3m", "res_3m", NULL, "", ""},
-    {"res4lyf", "abnorsett_4m", "res_3m", NULL, "order=4", ""},
-    {"res4lyf", "deis_2m", "deis_rho", NULL, "order=2", ""},
-    {"res4lyf", "deis_3m", "deis_rho", NULL, "", ""},
-    {"res4lyf", "deis_4m", "deis_rho", NULL, "order=4", ""},
-    {"res4lyf", "ralston_2s", "ralston", NULL, "", ""},
-    {"res4lyf", "ralston_3s", "ralston3", NULL, "", ""},
-    {"res4lyf", "ralston_4s", "ralston4", NULL, "", ""},
-    {"res4lyf", "midpoint_2s", "midpoint", NULL, "", ""},
-    {"res4lyf", "heun_2s", "heun", NULL, "", ""},
-    {"res4lyf", "heun_3s", "heun3", NULL, "", ""},
-    {"res4lyf", "houwen-wray_3s", "houwen_wray", NULL, "", ""},
-    {"res4lyf", "kutta_3s", "kutta3", NULL, "", ""},
-    {"res4lyf", "ssprk3_3s", "ssp3", NULL, "", ""},
-    {"res4lyf", "ssprk4_4s", "ssp43", NULL, "", ""},
-    {"res4lyf", "rk38_4s", "rk38", NULL, "", ""},
-    {"res4lyf", "rk4_4s", "rk4", NULL, "", ""},
-    {"res4lyf", "rk6_7s", "butcher6", NULL, "", ""},
-    {"res4lyf", "bogacki-shampine_4s", "bogacki_shampine", NULL, "", ""},
-    {"res4lyf", "bogacki-shampine_7s", "bogacki_shampine5", NULL, "", ""},
-    {"res4lyf", "dormand-prince_6s", "dormand_prince", NULL, "", ""},
-    {"res4lyf", "dormand-prince_13s", "dormand_prince8", NULL, "", ""},
-    {"res4lyf", "tsi_7s", "tsitouras", NULL, "", ""},
-    {"sd.cpp", "euler", "euler", NULL, "", ""},
-    {"sd.cpp", "euler_a", "euler_ancestral", NULL, "", "on flow models: euler_ancestral_rf"},
-    {"sd.cpp", "heun", "heun", NULL, "", ""},
-    {"sd.cpp", "dpm2", "dpm2", NULL, "", ""},
-    {"sd.cpp", "dpm++2s_a", "dpmpp_2s_ancestral", NULL, "", "on flow models: dpmpp_2s_ancestral_rf"},
-    {"sd.cpp", "dpm++2m", "dpmpp_2m", NULL, "", ""},
-    {"sd.cpp", "dpm++2mv2", "dpmpp_2m_v2", NULL, "", ""},
-    {"sd.cpp", "tcd", "tcd", NULL, "", ""},
-    {"sd.cpp", "ipndm", "ipndm", NULL, "", ""},
-    {"sd.cpp", "ipndm_v", "ipndm_v", NULL, "", ""},
-    {"sd.cpp", "lcm", "lcm", NULL, "", ""},
-    {"sd.cpp", "res_multistep", "res_multistep", NULL, "", ""},
-    {"sd.cpp", "res_2s", "res_2s", NULL, "", ""},
-    {"sd.cpp", "er_sde", "er_sde", NULL, "", ""},
-    {"sd.cpp", "euler_cfg_pp", "euler_cfg_pp", NULL, "", ""},
-    {"sd.cpp", "euler_a_cfg_pp", "euler_ancestral_cfg_pp", NULL, "", ""},
-    {"sd.cpp", "euler_ge", "gradient_estimation", NULL, "", ""},
-    {"sd.cpp", "dpm++2m_sde", "dpmpp_2m_sde", NULL, "", ""},
-    {"sd.cpp", "dpm++2m_sde_bt", "dpmpp_2m_sde", NULL, "", "Brownian noise: dk_config.noise"},
-    {"sd.cpp", "lms", "lms", NULL, "", ""},
-    {"sd.cpp", "ddim_trailing", "ddim", "simple", "", ""},
-    {"sd.cpp", "discrete", NULL, "linspace", "", ""},
-    {"sd.cpp", "normal", NULL, "linspace", "", ""},
-    {"sd.cpp", "karras", NULL, "karras", "", ""},
-    {"sd.cpp", "exponential", NULL, "exponential", "", ""},
-    {"sd.cpp", "gits", NULL, "gits", "", ""},
-    {"sd.cpp", "sgm_uniform", NULL, "sgm_uniform", "", ""},
-    {"sd.cpp", "simple", NULL, "simple", "", ""},
-    {"sd.cpp", "smoothstep", NULL, "smoothstep", "", ""},
-    {"sd.cpp", "kl_optimal", NULL, "kl_optimal", "", ""},
-    {"sd.cpp", "lcm", NULL, "lcm", "", ""},
-    {"sd.cpp", "bong_tangent", NULL, "bong_tangent", "", ""},
-    {"sd.cpp", "logit_normal", NULL, "logit_normal", "", ""},
-    {"sd.cpp", "beta", NULL, "beta", "", ""},
-    {"sd.cpp", "ays", NULL, "ays_sd1", "", "SDXL: ays_sdxl, SVD: ays_svd"},
-};
+#define DKP_TO_BOTH(name, sampler, grid, settings, note) name "\0" sampler "\0" grid "\0" settings "\0" note "\0"
+#define DKP_TO_SAMPLER(name, sampler) DKP_TO_BOTH(name, sampler, "", "", "")
+#define DKP_TO_GRID(name, grid) DKP_TO_BOTH(name, "", grid, "", "")
+static const char dkp_of_comfyui[] =
+    DKP_TO_SAMPLER("euler", "euler")
+    DKP_TO_SAMPLER("heun", "heun")
+    DKP_TO_SAMPLER("heunpp2", "heunpp2")
+    DKP_TO_SAMPLER("exp_heun_2_x0", "exp_heun_2_x0")
+    DKP_TO_SAMPLER("exp_heun_2_x0_sde", "exp_heun_2_x0_sde")
+    DKP_TO_SAMPLER("lms", "lms")
+    DKP_TO_BOTH("ddpm", "ddpm", "", "", "on flow models: gauge=flow")
+    DKP_TO_SAMPLER("lcm", "lcm")
+    DKP_TO_SAMPLER("ipndm", "ipndm")
+    DKP_TO_SAMPLER("ipndm_v", "ipndm_v")
+    DKP_TO_SAMPLER("res_multistep", "res_multistep")
+    DKP_TO_SAMPLER("gradient_estimation", "gradient_estimation")
+    DKP_TO_SAMPLER("er_sde", "er_sde")
+    DKP_TO_SAMPLER("seeds_2", "seeds_2")
+    DKP_TO_SAMPLER("seeds_3", "seeds_3")
+    DKP_TO_SAMPLER("ddim", "ddim")
+    DKP_TO_SAMPLER("euler_cfg_pp", "euler_cfg_pp")
+    DKP_TO_BOTH("euler_ancestral_cfg_pp", "euler_ancestral_cfg_pp", "", "fresh_pure=1", "")
+    DKP_TO_SAMPLER("dpmpp_2s_ancestral_cfg_pp", "dpmpp_2s_ancestral_cfg_pp")
+    DKP_TO_SAMPLER("dpmpp_2m_cfg_pp", "dpmpp_2m_cfg_pp")
+    DKP_TO_SAMPLER("res_multistep_cfg_pp", "res_multistep_cfg_pp")
+    DKP_TO_BOTH("res_multistep_ancestral_cfg_pp", "res_multistep_ancestral_cfg_pp", "", "from_down=1", "")
+    DKP_TO_SAMPLER("gradient_estimation_cfg_pp", "gradient_estimation_cfg_pp")
+    DKP_TO_SAMPLER("dpmpp_sde", "dpmpp_sde")
+    DKP_TO_SAMPLER("dpmpp_2m", "dpmpp_2m")
+    DKP_TO_SAMPLER("dpmpp_2m_sde", "dpmpp_2m_sde")
+    DKP_TO_SAMPLER("dpmpp_3m_sde", "dpmpp_3m_sde")
+    DKP_TO_BOTH("euler_ancestral", "euler_ancestral", "", "", "on flow models: euler_ancestral_rf")
+    DKP_TO_BOTH("dpmpp_2s_ancestral", "dpmpp_2s_ancestral", "", "", "on flow models: dpmpp_2s_ancestral_rf")
+    DKP_TO_BOTH("dpm_2", "dpm2", "", "grid.final=replace", "")
+    DKP_TO_BOTH("dpm_2_ancestral", "dpm2_ancestral", "", "dry_bottom=1 grid.final=replace", "on flow models: dpm2_ancestral_rf")
+    DKP_TO_BOTH("dpm_adaptive", "dpm_adaptive", "", "grid.final=min", "of the grid only the ends count")
+    DKP_TO_BOTH("dpm_fast", "dpm_solver_3s", "lambda", "above_last=1 grid.final=min", "steps of three evaluations each; sampler.evals: how many in all")
+    DKP_TO_SAMPLER("dpmpp_sde_gpu", "dpmpp_sde")
+    DKP_TO_SAMPLER("dpmpp_2m_sde_gpu", "dpmpp_2m_sde")
+    DKP_TO_SAMPLER("dpmpp_3m_sde_gpu", "dpmpp_3m_sde")
+    DKP_TO_BOTH("dpmpp_2m_sde_heun", "dpmpp_2m_sde", "", "rule=exact", "")
+    DKP_TO_BOTH("dpmpp_2m_sde_heun_gpu", "dpmpp_2m_sde", "", "rule=exact", "")
+    DKP_TO_BOTH("deis", "deis_t", "", "points=10000", "on flow models: gauge=flow")
+    DKP_TO_BOTH("res_multistep_ancestral", "res_multistep_ancestral", "", "from_down=1", "")
+    DKP_TO_BOTH("sa_solver", "sa_solver", "", "lower_order_final=1", "noise from 20% to 80% of the schedule only: noise_min, noise_max")
+    DKP_TO_BOTH("sa_solver_pece", "sa_solver_pece", "", "lower_order_final=1", "noise from 20% to 80% of the schedule only: noise_min, noise_max")
+    DKP_TO_BOTH("uni_pc", "unipc", "", "rule=bh1 lower_order_final=1 grid.final=replace", "")
+    DKP_TO_BOTH("uni_pc_bh2", "unipc", "", "rule=bh2 lower_order_final=1 grid.final=replace", "")
+    DKP_TO_GRID("simple", "simple")
+    DKP_TO_GRID("sgm_uniform", "sgm_uniform")
+    DKP_TO_GRID("karras", "karras")
+    DKP_TO_GRID("exponential", "exponential")
+    DKP_TO_GRID("ddim_uniform", "ddim_uniform")
+    DKP_TO_GRID("beta", "beta")
+    DKP_TO_GRID("normal", "normal")
+    DKP_TO_GRID("linear_quadratic", "linear_quadratic")
+    DKP_TO_GRID("kl_optimal", "kl_optimal")
+    DKP_TO_GRID("KarrasScheduler", "karras")
+    DKP_TO_GRID("ExponentialScheduler", "exponential")
+    DKP_TO_GRID("PolyexponentialScheduler", "polyexponential")
+    DKP_TO_GRID("LaplaceScheduler", "laplace")
+    DKP_TO_GRID("BetaSamplingScheduler", "beta")
+    DKP_TO_GRID("SDTurboScheduler", "sd_turbo")
+    DKP_TO_BOTH("VPScheduler", "", "vp", "", "its own range: dk_grid_vp")
+    DKP_TO_BOTH("AlignYourStepsScheduler", "", "ays_sd1", "", "SDXL: ays_sdxl, SVD: ays_svd")
+    DKP_TO_GRID("GITSScheduler", "gits")
+    DKP_TO_BOTH("OptimalStepsScheduler", "", "oss_flux", "", "Wan: oss_wan, Chroma: oss_chroma");
+static const char dkp_of_a1111[] =
+    DKP_TO_SAMPLER("Euler a", "euler_ancestral")
+    DKP_TO_SAMPLER("k_euler_a", "euler_ancestral")
+    DKP_TO_SAMPLER("k_euler_ancestral", "euler_ancestral")
+    DKP_TO_SAMPLER("Euler", "euler")
+    DKP_TO_SAMPLER("k_euler", "euler")
+    DKP_TO_BOTH("LMS", "lms", "", "plain_last=1", "")
+    DKP_TO_BOTH("k_lms", "lms", "", "plain_last=1", "")
+    DKP_TO_SAMPLER("Heun", "heun")
+    DKP_TO_SAMPLER("k_heun", "heun")
+    DKP_TO_BOTH("DPM2", "dpm2", "", "grid.final=replace", "")
+    DKP_TO_BOTH("k_dpm_2", "dpm2", "", "grid.final=replace", "")
+    DKP_TO_BOTH("DPM2 a", "dpm2_ancestral", "", "dry_bottom=1 grid.final=replace", "")
+    DKP_TO_BOTH("k_dpm_2_a", "dpm2_ancestral", "", "dry_bottom=1 grid.final=replace", "")
+    DKP_TO_SAMPLER("DPM++ 2S a", "dpmpp_2s_ancestral")
+    DKP_TO_SAMPLER("k_dpmpp_2s_a", "dpmpp_2s_ancestral")
+    DKP_TO_SAMPLER("DPM++ 2M", "dpmpp_2m")
+    DKP_TO_SAMPLER("k_dpmpp_2m", "dpmpp_2m")
+    DKP_TO_SAMPLER("DPM++ SDE", "dpmpp_sde")
+    DKP_TO_SAMPLER("k_dpmpp_sde", "dpmpp_sde")
+    DKP_TO_SAMPLER("DPM++ 2M SDE", "dpmpp_2m_sde")
+    DKP_TO_SAMPLER("k_dpmpp_2m_sde", "dpmpp_2m_sde")
+    DKP_TO_BOTH("DPM++ 2M SDE Heun", "dpmpp_2m_sde", "", "rule=exact", "")
+    DKP_TO_BOTH("k_dpmpp_2m_sde_heun", "dpmpp_2m_sde", "", "rule=exact", "")
+    DKP_TO_BOTH("DPM++ 3M SDE", "dpmpp_3m_sde", "", "grid.final=replace", "")
+    DKP_TO_BOTH("k_dpmpp_3m_sde", "dpmpp_3m_sde", "", "grid.final=replace", "")
+    DKP_TO_BOTH("DPM adaptive", "dpm_adaptive", "", "grid.final=min", "of the grid only the ends count")
+    DKP_TO_BOTH("k_dpm_ad", "dpm_adaptive", "", "grid.final=min", "of the grid only the ends count")
+    DKP_TO_BOTH("DPM fast", "dpm_solver_3s", "lambda", "above_last=1 grid.final=min", "steps of three evaluations each; sampler.evals: how many in all")
+    DKP_TO_BOTH("k_dpm_fast", "dpm_solver_3s", "lambda", "above_last=1 grid.final=min", "steps of three evaluations each; sampler.evals: how many in all")
+    DKP_TO_SAMPLER("LCM", "lcm")
+    DKP_TO_SAMPLER("k_lcm", "lcm")
+    DKP_TO_SAMPLER("DDIM", "ddim")
+    DKP_TO_SAMPLER("DDIM CFG++", "euler_cfg_pp")
+    DKP_TO_SAMPLER("ddim_cfgpp", "euler_cfg_pp")
+    DKP_TO_SAMPLER("PLMS", "plms")
+    DKP_TO_BOTH("Restart", "heun", "karras", "grid.restart=-1", "")
+    DKP_TO_BOTH("UniPC", "unipc", "", "rule=bh1 lower_order_final=1", "")
+    DKP_TO_GRID("Uniform", "linspace")
+    DKP_TO_GRID("Karras", "karras")
+    DKP_TO_GRID("ka", "karras")
+    DKP_TO_GRID("Exponential", "exponential")
+    DKP_TO_GRID("exp", "exponential")
+    DKP_TO_GRID("Polyexponential", "polyexponential")
+    DKP_TO_GRID("SGM Uniform", "sgm_uniform")
+    DKP_TO_GRID("KL Optimal", "kl_optimal")
+    DKP_TO_GRID("Simple", "simple")
+    DKP_TO_GRID("Normal", "normal")
+    DKP_TO_GRID("DDIM", "ddim_uniform")
+    DKP_TO_GRID("Beta", "beta_sigma")
+    DKP_TO_BOTH("Align Your Steps", "", "ays_sd1_paper", "", "SDXL: ays_sdxl_paper");
+static const char dkp_of_k_diffusion[] =
+    DKP_TO_SAMPLER("sample_euler", "euler")
+    DKP_TO_SAMPLER("sample_euler_ancestral", "euler_ancestral")
+    DKP_TO_SAMPLER("sample_heun", "heun")
+    DKP_TO_SAMPLER("sample_dpm_2", "dpm2")
+    DKP_TO_BOTH("sample_dpm_2_ancestral", "dpm2_ancestral", "", "dry_bottom=1", "")
+    DKP_TO_SAMPLER("sample_dpmpp_2s_ancestral", "dpmpp_2s_ancestral")
+    DKP_TO_SAMPLER("sample_dpmpp_sde", "dpmpp_sde")
+    DKP_TO_SAMPLER("sample_dpmpp_2m", "dpmpp_2m")
+    DKP_TO_SAMPLER("sample_dpmpp_2m_sde", "dpmpp_2m_sde")
+    DKP_TO_SAMPLER("sample_dpmpp_3m_sde", "dpmpp_3m_sde")
+    DKP_TO_BOTH("sample_lms", "lms", "", "plain_last=1", "")
+    DKP_TO_BOTH("sample_dpm_adaptive", "dpm_adaptive", "", "grid.final=min", "of the grid only the ends count")
+    DKP_TO_BOTH("sample_dpm_fast", "dpm_solver_3s", "lambda", "above_last=1 grid.final=min", "steps of three evaluations each; sampler.evals: how many in all")
+    DKP_TO_GRID("get_sigmas_karras", "karras")
+    DKP_TO_GRID("get_sigmas_exponential", "exponential")
+    DKP_TO_GRID("get_sigmas_polyexponential", "polyexponential")
+    DKP_TO_BOTH("get_sigmas_vp", "", "vp", "", "its own range: dk_grid_vp");
+static const char dkp_of_diffusers[] =
+    DKP_TO_BOTH("DDIMScheduler", "ddim", "", "", "where the grid is not leading: sampler.stride = T/steps")
+    DKP_TO_SAMPLER("DDIMParallelScheduler", "ddim")
+    DKP_TO_SAMPLER("CogVideoXDDIMScheduler", "ddim")
+    DKP_TO_BOTH("DDIMInverseScheduler", "ddim", "", "told_end=1 grid.rising=1", "")
+    DKP_TO_BOTH("RePaintScheduler", "ddim", "leading", "grid.jump=10 grid.jump_runs=10 grid.jump_clean=1", "what is known: mask and known; its noise going up: grid.jump_shift = T/steps - 1")
+    DKP_TO_BOTH("DDPMScheduler", "ddpm", "", "", "variance fixed_large: ddpm_large")
+    DKP_TO_BOTH("DDPMParallelScheduler", "ddpm", "", "", "variance fixed_large: ddpm_large")
+    DKP_TO_SAMPLER("UnCLIPScheduler", "ddpm")
+    DKP_TO_SAMPLER("DDPMWuerstchenScheduler", "ddpm")
+    DKP_TO_BOTH("PNDMScheduler", "pndm", "", "plain_last=1", "skip_prk_steps: plms; v prediction: gauge=vp")
+    DKP_TO_BOTH("IPNDMScheduler", "ipndm", "", "plain_last=1", "")
+    DKP_TO_BOTH("EulerDiscreteScheduler", "euler", "", "", "its churn comes late: churn_late=1")
+    DKP_TO_SAMPLER("EulerAncestralDiscreteScheduler", "euler_ancestral")
+    DKP_TO_SAMPLER("HeunDiscreteScheduler", "heun")
+    DKP_TO_SAMPLER("KDPM2DiscreteScheduler", "dpm2")
+    DKP_TO_SAMPLER("KDPM2AncestralDiscreteScheduler", "dpm2_ancestral")
+    DKP_TO_BOTH("LMSDiscreteScheduler", "lms", "", "plain_last=1", "")
+    DKP_TO_SAMPLER("DPMSolverSDEScheduler", "dpmpp_sde")
+    DKP_TO_BOTH("DPMSolverMultistepScheduler", "dpmpp_2m", "", "", "sde-dpmsolver++: dpmpp_2m_sde; dpmsolver: dpm_solver_2m; sde-dpmsolver: that with law=sde_noise eta=1")
+    DKP_TO_SAMPLER("CogVideoXDPMScheduler", "dpmpp_2m_sde")
+    DKP_TO_BOTH("DPMSolverMultistepInverseScheduler", "dpmpp_2m", "", "grid.rising=1", "")
+    DKP_TO_BOTH("DPMSolverSinglestepScheduler", "dpmpp_2s", "", "stages=levels lower_order_final=1", "dpmsolver: dpm_solver_2s; sde-dpmsolver++: law=sde eta=1")
+    DKP_TO_BOTH("DEISMultistepScheduler", "deis", "", "order=2", "")
+    DKP_TO_BOTH("UniPCMultistepScheduler", "unipc", "", "order=2 corrector=3 rule=bh2", "")
+    DKP_TO_BOTH("SASolverScheduler", "sa_solver", "", "order=2 corrector=2 rule=sa lower_order_final=2", "noise in timesteps 200 to 800 only: noise_min, noise_max")
+    DKP_TO_BOTH("EDMEulerScheduler", "euler", "", "", "its churn comes late: churn_late=1")
+    DKP_TO_SAMPLER("EDMDPMSolverMultistepScheduler", "dpmpp_2m")
+    DKP_TO_SAMPLER("CosineDPMSolverMultistepScheduler", "dpmpp_2m_sde")
+    DKP_TO_BOTH("FlowMatchEulerDiscreteScheduler", "euler", "", "", "stochastic_sampling: lcm")
+    DKP_TO_SAMPLER("FlowMatchHeunDiscreteScheduler", "heun")
+    DKP_TO_SAMPLER("FlowMatchLCMScheduler", "lcm")
+    DKP_TO_SAMPLER("FlowMapEulerDiscreteScheduler", "euler")
+    DKP_TO_SAMPLER("LTXEulerAncestralRFScheduler", "euler_ancestral_rf")
+    DKP_TO_BOTH("KarrasVeScheduler", "heun", "", "churn=80 churn_min=0.05 churn_max=50 s_noise=1.007", "")
+    DKP_TO_BOTH("ScoreSdeVpScheduler", "euler_maruyama", "uniform", "bins=1", "")
+    DKP_TO_SAMPLER("MiniMaxH3Scheduler", "euler")
+    DKP_TO_BOTH("LCMScheduler", "lcm", "", "", "its boundary conditions belong to the network")
+    DKP_TO_BOTH("CMStochasticIterativeScheduler", "consistency_model_multistep", "", "", "its output, (s/sigma) x + (1 - s/sigma) D, is the state at the least level s")
+    DKP_TO_BOTH("SCMScheduler", "lcm", "", "", "on cosine_flow; s_noise = sigma_data where x is not divided by it")
+    DKP_TO_BOTH("TCDScheduler", "tcd", "lcm", "", "")
+    DKP_TO_BOTH("ScoreSdeVeScheduler", "predictor_corrector", "uniform", "snr=0.15 bins=1 plain_last=1", "")
+    DKP_TO_GRID("leading", "leading")
+    DKP_TO_GRID("trailing", "trailing")
+    DKP_TO_GRID("linspace", "linspace")
+    DKP_TO_GRID("use_karras_sigmas", "karras")
+    DKP_TO_GRID("use_exponential_sigmas", "exponential")
+    DKP_TO_GRID("use_beta_sigmas", "beta_sigma")
+    DKP_TO_GRID("use_lu_lambdas", "lambda");
+static const char dkp_of_res4lyf[] =
+    DKP_TO_SAMPLER("res_2s_rkmk2e", "exp_heun_2_x0")
+    DKP_TO_SAMPLER("res_2s_stable", "exp_heun_2_x0")
+    DKP_TO_SAMPLER("etdrk2_2s", "exp_heun_2_x0")
+    DKP_TO_SAMPLER("res_3s_alt", "dpmpp_3s")
+    DKP_TO_SAMPLER("res_3s_cox_matthews", "etd3rk")
+    DKP_TO_SAMPLER("res_3s_lie", "etd2cf3")
+    DKP_TO_BOTH("res_3s_strehmel_weiner", "dpmpp_3s", "", "alpha=0.5 alpha2=1", "")
+    DKP_TO_SAMPLER("res_4s_krogstad", "krogstad")
+    DKP_TO_SAMPLER("res_4s_strehmel_weiner", "strehmel_weiner")
+    DKP_TO_SAMPLER("res_4s_cox_matthews", "etd4rk")
+    DKP_TO_SAMPLER("res_4s_cfree4", "cfree4")
+    DKP_TO_SAMPLER("res_5s", "hochbruck_ostermann")
+    DKP_TO_SAMPLER("res_6s", "exprk4s6")
+    DKP_TO_SAMPLER("res_8s", "exprk5s8")
+    DKP_TO_SAMPLER("res_10s", "exprk5s10")
+    DKP_TO_SAMPLER("res_15s", "exprk6s15")
+    DKP_TO_SAMPLER("etdrk3_a_3s", "etdrk3")
+    DKP_TO_BOTH("etdrk3_b_3s", "dpmpp_3s", "", "alpha=0.4444444444444444", "")
+    DKP_TO_BOTH("dpmpp_sde_2s", "dpmpp_2s", "", "alpha=1", "")
+    DKP_TO_BOTH("dpmpp_3s", "dpmpp_3s", "", "alpha=0.5 alpha2=1", "")
+    DKP_TO_SAMPLER("lawson2a_2s", "lawson2a")
+    DKP_TO_SAMPLER("lawson2b_2s", "lawson2b")
+    DKP_TO_SAMPLER("lawson4_4s", "lawson4")
+    DKP_TO_SAMPLER("lawson41-gen_4s", "genlawson4")
+    DKP_TO_SAMPLER("lawson41-gen-mod_4s", "modgenlawson4")
+    DKP_TO_SAMPLER("res_2m", "res_multistep")
+    DKP_TO_SAMPLER("abnorsett_2m", "res_multistep")
+    DKP_TO_SAMPLER("abnorsett_3m", "res_3m")
+    DKP_TO_BOTH("abnorsett_4m", "res_3m", "", "order=4", "")
+    DKP_TO_BOTH("deis_2m", "deis_rho", "", "order=2", "")
+    DKP_TO_SAMPLER("deis_3m", "deis_rho")
+    DKP_TO_BOTH("deis_4m", "deis_rho", "", "order=4", "")
+    DKP_TO_SAMPLER("ralston_2s", "ralston")
+    DKP_TO_SAMPLER("ralston_3s", "ralston3")
+    DKP_TO_SAMPLER("ralston_4s", "ralston4")
+    DKP_TO_SAMPLER("midpoint_2s", "midpoint")
+    DKP_TO_SAMPLER("heun_2s", "heun")
+    DKP_TO_SAMPLER("heun_3s", "heun3")
+    DKP_TO_SAMPLER("houwen-wray_3s", "houwen_wray")
+    DKP_TO_SAMPLER("kutta_3s", "kutta3")
+    DKP_TO_SAMPLER("ssprk3_3s", "ssp3")
+    DKP_TO_SAMPLER("ssprk4_4s", "ssp43")
+    DKP_TO_SAMPLER("rk38_4s", "rk38")
+    DKP_TO_SAMPLER("rk4_4s", "rk4")
+    DKP_TO_SAMPLER("rk6_7s", "butcher6")
+    DKP_TO_SAMPLER("bogacki-shampine_4s", "bogacki_shampine")
+    DKP_TO_SAMPLER("bogacki-shampine_7s", "bogacki_shampine5")
+    DKP_TO_SAMPLER("dormand-prince_6s", "dormand_prince")
+    DKP_TO_SAMPLER("dormand-prince_13s", "dormand_prince8")
+    DKP_TO_SAMPLER("tsi_7s", "tsitouras");
+static const char dkp_of_sd_cpp[] =
+    DKP_TO_SAMPLER("euler", "euler")
+    DKP_TO_BOTH("euler_a", "euler_ancestral", "", "", "on flow models: euler_ancestral_rf")
+    DKP_TO_SAMPLER("heun", "heun")
+    DKP_TO_SAMPLER("dpm2", "dpm2")
+    DKP_TO_BOTH("dpm++2s_a", "dpmpp_2s_ancestral", "", "", "on flow models: dpmpp_2s_ancestral_rf")
+    DKP_TO_SAMPLER("dpm++2m", "dpmpp_2m")
+    DKP_TO_SAMPLER("dpm++2mv2", "dpmpp_2m_v2")
+    DKP_TO_SAMPLER("tcd", "tcd")
+    DKP_TO_SAMPLER("ipndm", "ipndm")
+    DKP_TO_SAMPLER("ipndm_v", "ipndm_v")
+    DKP_TO_SAMPLER("lcm", "lcm")
+    DKP_TO_SAMPLER("res_multistep", "res_multistep")
+    DKP_TO_SAMPLER("res_2s", "res_2s")
+    DKP_TO_SAMPLER("er_sde", "er_sde")
+    DKP_TO_SAMPLER("euler_cfg_pp", "euler_cfg_pp")
+    DKP_TO_SAMPLER("euler_a_cfg_pp", "euler_ancestral_cfg_pp")
+    DKP_TO_SAMPLER("euler_ge", "gradient_estimation")
+    DKP_TO_SAMPLER("dpm++2m_sde", "dpmpp_2m_sde")
+    DKP_TO_BOTH("dpm++2m_sde_bt", "dpmpp_2m_sde", "", "", "Brownian noise: dk_config.noise")
+    DKP_TO_SAMPLER("lms", "lms")
+    DKP_TO_BOTH("ddim_trailing", "ddim", "simple", "", "")
+    DKP_TO_GRID("discrete", "linspace")
+    DKP_TO_GRID("normal", "linspace")
+    DKP_TO_GRID("karras", "karras")
+    DKP_TO_GRID("exponential", "exponential")
+    DKP_TO_GRID("gits", "gits")
+    DKP_TO_GRID("sgm_uniform", "sgm_uniform")
+    DKP_TO_GRID("simple", "simple")
+    DKP_TO_GRID("smoothstep", "smoothstep")
+    DKP_TO_GRID("kl_optimal", "kl_optimal")
+    DKP_TO_GRID("lcm", "lcm")
+    DKP_TO_GRID("bong_tangent", "bong_tangent")
+    DKP_TO_GRID("logit_normal", "logit_normal")
+    DKP_TO_GRID("beta", "beta")
+    DKP_TO_BOTH("ays", "", "ays_sd1", "", "SDXL: ays_sdxl, SVD: ays_svd");
+#undef DKP_TO_BOTH
+#undef DKP_TO_SAMPLER
+#undef DKP_TO_GRID
+static const struct {
+    const char *name, *rows;
+} dkp_peers[] = {{"comfyui", dkp_of_comfyui}, {"a1111", dkp_of_a1111}, {"k-diffusion", dkp_of_k_diffusion}, {"diffusers", dkp_of_diffusers}, {"res4lyf", dkp_of_res4lyf}, {"sd.cpp", dkp_of_sd_cpp}};
 /* clang-format on */
 
-DK_API const dk_alias *dk_alias_at(int i) {
-    return i >= 0 && i < DKP_COUNT(dkp_aliases) ? &dkp_aliases[i] : NULL;
+/* Reads the texts of a row; the next one begins at the result. */
+static const char *dkp_read_alias(dk_alias *a, const char *row) {
+    const char **const to[] = {&a->name, &a->sampler, &a->grid, &a->settings, &a->note};
+    for (int i = 0; i < DKP_COUNT(to); i++, row += strlen(row) + 1) *to[i] = row;
+    if (!*a->sampler) a->sampler = NULL;
+    if (!*a->grid) a->grid = NULL;
+    return row;
+}
+
+DK_API int dk_alias_at(int i, dk_alias *a) {
+    for (int k = 0; k < DKP_COUNT(dkp_peers) && i >= 0; k++) {
+        a->peer = dkp_peers[k].name;
+        for (const char *row = dkp_peers[k].rows; *row; i--) {
+            row = dkp_read_alias(a, row);
+            if (i == 0) return 1;
+        }
+    }
+    return 0;
 }
 
 DK_API dk_status dk_config_set(dk_config *c, const char *settings) {
@@ -5450,7 +5490,7 @@ static int dkp_same_name(dkp_span a, const char *b, int loose) {
 /* What a name stands for: canonical names, and the rows that led there. */
 typedef struct dkp_found {
     const char *sampler, *grid;
-    const dk_alias *of_sampler, *of_grid;
+    dk_alias of_sampler, of_grid;
 } dkp_found;
 
 /* One kind, from one program (peer.n > 0) or from the library's names and then all programs. */
@@ -5459,17 +5499,19 @@ static int dkp_find_kind(dkp_span peer, dkp_span name, int grid, dkp_found *f) {
     for (int loose = 0; loose < 2 && name.n; loose++) {
         for (int i = 0; !peer.n && at(i); i++)
             if (dkp_same_name(name, at(i), loose)) {
-                if (grid) f->grid = at(i), f->of_grid = NULL;
-                else f->sampler = at(i), f->of_sampler = NULL;
+                if (grid) f->grid = at(i), f->of_grid.settings = "";
+                else f->sampler = at(i), f->of_sampler.settings = "";
                 return 1;
             }
-        for (int i = 0; i < DKP_COUNT(dkp_aliases); i++) {
-            const dk_alias *a = &dkp_aliases[i];
-            if (grid == !a->sampler && (!peer.n || dkp_same_name(peer, a->peer, 1)) &&
-                dkp_same_name(name, a->name, loose)) {
+        for (int k = 0; k < DKP_COUNT(dkp_peers); k++) {
+            if (peer.n && !dkp_same_name(peer, dkp_peers[k].name, 1)) continue;
+            for (const char *row = dkp_peers[k].rows; *row;) {
+                dk_alias a;
+                row = dkp_read_alias(&a, row);
+                if (grid != !a.sampler || !dkp_same_name(name, a.name, loose)) continue;
                 if (grid) f->of_grid = a;
-                else f->sampler = a->sampler, f->of_sampler = a;
-                if (a->grid) f->grid = a->grid;
+                else f->sampler = a.sampler, f->of_sampler = a;
+                if (a.grid) f->grid = a.grid;
                 return 1;
             }
         }
@@ -5528,7 +5570,7 @@ static int dkp_sampler_by_name(const char *name, dk_sampler *s) {
     if (!dkp_find(name, &f, &rest)) return 0;
     memset(&c, 0, sizeof c);
     c.sampler = dk_sampler_named(f.sampler);
-    if (f.of_sampler) dkp_settings(&c, f.of_sampler->settings, DKP_OF_SAMPLER, wrong);
+    if (f.of_sampler.settings) dkp_settings(&c, f.of_sampler.settings, DKP_OF_SAMPLER, wrong);
     *s = c.sampler;
     return 1;
 }
@@ -5542,30 +5584,33 @@ static int dkp_grid_by_name(const char *name, dk_grid *g) {
     if (!dkp_find_one(peer, bare, 1, &f)) return 0;
     memset(&c, 0, sizeof c);
     c.grid = dk_grid_named(f.grid);
-    if (f.of_grid) dkp_settings(&c, f.of_grid->settings, DKP_OF_GRID, wrong);
+    if (f.of_grid.settings) dkp_settings(&c, f.of_grid.settings, DKP_OF_GRID, wrong);
     *g = c.grid;
     return 1;
 }
 
 DK_API dk_status dk_config_named(dk_config *c, const char *name) {
     char wrong[DKP_WORD];
-    const char *near;
+    const char *near[3];
     dkp_found f;
     dkp_span rest;
     if (!c) return DK_ERROR_CONFIG;
-    if (!name) return dkp_fail_name(c->message, "sampler", "(NULL)");
-    if (!dkp_find(name, &f, &rest)) {
-        if (!rest.n) return dkp_fail_name(c->message, "sampler", name);
-        dk_nearest_names("sampler", name, &near, 1);
-        int distance = dkp_distance(name, near);
-        dk_nearest_names("grid", rest.p, &near, 1);
-        return dkp_distance(rest.p, near) < distance ? dkp_fail_name(c->message, "grid", rest.p)
-                                                     : dkp_fail_name(c->message, "sampler", name);
+    if (!name) name = "(NULL)";
+    if (!dkp_find(name, &f, &rest)) { /* the part that is further from any name is the wrong one */
+        dk_nearest_names("sampler", name, near, 3);
+        if (rest.n) {
+            int distance = dkp_distance(name, near[0]);
+            dk_nearest_names("grid", rest.p, near, 3);
+            if (dkp_distance(rest.p, near[0]) < distance)
+                return dkp_fail_name(c->message, "grid", rest.p, near);
+            dk_nearest_names("sampler", name, near, 3);
+        }
+        return dkp_fail_name(c->message, "sampler", name, near);
     }
     c->sampler = dk_sampler_named(f.sampler);
     if (f.grid) c->grid = dk_grid_named(f.grid);
-    if (f.of_grid) dkp_settings(c, f.of_grid->settings, DKP_OF_GRID, wrong);
-    if (f.of_sampler) dkp_settings(c, f.of_sampler->settings, DKP_OF_SAMPLER | DKP_OF_GRID, wrong);
+    if (f.of_grid.settings) dkp_settings(c, f.of_grid.settings, DKP_OF_GRID, wrong);
+    if (f.of_sampler.settings) dkp_settings(c, f.of_sampler.settings, DKP_OF_SAMPLER | DKP_OF_GRID, wrong);
     c->message[0] = 0;
     return DK_OK;
 }
@@ -5693,7 +5738,7 @@ static uint64_t dkp_hash_real(uint64_t h, double v) {
     return dkp_hash(h, bits);
 }
 
-static uint64_t dkp_hash_plan(const dk_plan *p) {
+DK_API uint64_t dk_plan_hash(const dk_plan *p) {
     uint64_t h = dkp_hash(0xCBF29CE484222325u, (uint64_t)p->steps);
     for (int i = 0; i < p->terms; i++) {
         const dk_term *t = &p->term[i];
@@ -5724,10 +5769,8 @@ static uint64_t dkp_hash_plan(const dk_plan *p) {
 
 /* ---------------------------------------------------------------- >>control  Step-size control */
 
-static int dkp_controlled(const dk_config *c) { return c->sampler.rtol > 0 || c->sampler.atol > 0; }
-
 /* The axis that step sizes are measured on: u of a classical method's gauge, lambda of an exponential one. */
-static int dkp_is_classical(const dk_recorder *r) { return r->sampler.record == dkp_record_runge_kutta; }
+static int dkp_is_classical(const dk_recorder *r) { return r->sampler.tableau != NULL; }
 
 static double dkp_control_axis(const dk_recorder *r, dk_level l) {
     return dkp_axis(r, dkp_is_classical(r), l);
@@ -5787,10 +5830,11 @@ static const dk_pace *dkp_first_attempt(dk_config *c, dk_pace *p) {
     return p;
 }
 
-/* Counts: the plan's sizes for a resolved config. */
-static dk_status dkp_count(dk_plan *plan, dk_config *resolved, const dk_pace *pace) {
+/* Counts: the plan's sizes for a resolved config. The levels need not be known. */
+static dk_status dkp_count(dk_plan *plan, dk_config *resolved, const dk_pace *pace, dk_level *levels) {
     dk_recorder r;
     memset(plan, 0, sizeof *plan);
+    plan->level = levels;
     dkp_record_all(&r, resolved, plan, pace, 0);
     return r.status;
 }
@@ -5800,12 +5844,17 @@ static size_t dkp_plan_bytes(const dk_plan *counts) {
     return dkp_layout(&copy, NULL) + DKP_KINDS * ((size_t)counts->values + 5) + 64;
 }
 
-/* Resolves a copy, for the calls that must leave the caller's config as it is but for its message. */
-static dk_status dkp_prepare(dk_config *c, dk_config *resolved) {
+/* Resolves a copy, for the calls that must leave the caller's config as it is but for its message. Levels are computed
+   once if there is memory for the plan, of which they are the first part. */
+static dk_status dkp_prepare(dk_config *c, dk_config *resolved, dk_plan *plan) {
     *resolved = *c;
     dk_status status = dkp_resolve(resolved, resolved->message);
-    if (status == DK_OK) status = dkp_check_levels(resolved, resolved->message);
-    return status;
+    if (status != DK_OK) return status;
+    size_t needed = ((size_t)dkp_path_steps(resolved) + 1) * sizeof(dk_level) + 64;
+    int fits = plan && plan->memory && plan->bytes >= needed && !dkp_controlled(resolved);
+    dk_level *level = fits ? (dk_level *)(void *)dkp_align(plan->memory) : NULL;
+    if (plan) plan->level = level;
+    return dkp_check_levels(resolved, level, resolved->message);
 }
 
 static dk_status dkp_answer(dk_config *c, const dk_config *resolved, dk_status status) {
@@ -5817,9 +5866,9 @@ static dk_status dkp_answer(dk_config *c, const dk_config *resolved, dk_status s
 DK_API size_t dk_plan_size(dk_config *c) {
     dk_config resolved;
     dk_plan counts;
-    dk_status status = dkp_prepare(c, &resolved);
+    dk_status status = dkp_prepare(c, &resolved, NULL);
     dk_pace pace;
-    if (status == DK_OK) status = dkp_count(&counts, &resolved, dkp_first_attempt(&resolved, &pace));
+    if (status == DK_OK) status = dkp_count(&counts, &resolved, dkp_first_attempt(&resolved, &pace), NULL);
     return dkp_answer(c, &resolved, status) == DK_OK ? dkp_plan_bytes(&counts) : 0;
 }
 
@@ -5836,7 +5885,8 @@ static dk_status dkp_get_memory(void **memory, size_t *bytes, int *owned, size_t
 static dk_status dkp_record_resolved(dk_plan *plan, dk_config *c, const dk_pace *pace, int kept[2]) {
     dk_plan counts;
     dk_recorder r;
-    dk_status status = dkp_count(&counts, c, pace);
+    dk_level *known = pace ? NULL : plan->level;
+    dk_status status = dkp_count(&counts, c, pace, known);
     if (status != DK_OK) return status;
     void *memory = plan->memory;
     size_t bytes = plan->bytes;
@@ -5849,11 +5899,13 @@ static dk_status dkp_record_resolved(dk_plan *plan, dk_config *c, const dk_pace 
     plan->memory = memory, plan->bytes = bytes, plan->owned = owned, plan->used = dkp_plan_bytes(&counts);
     plan->calls = plan->rows = plan->terms = plan->values = plan->passes = plan->norms = 0;
     plan->attempt = pace != NULL;
+    for (int i = 0; i < plan->levels && !known; i++)
+        plan->level[i] = !pace ? dkp_path_level(c, i) : i ? pace->to : pace->from;
     dkp_record_all(&r, c, plan, pace, 1);
     dkp_allocate(plan, base + size);
     if (kept) kept[0] = (pace ? pace->kept : 0) | r.pinned[0], kept[1] = r.pinned[1];
     dk_pass *end = &plan->pass[plan->passes - 1];
-    int result = r.x.term[0].value;
+    int result = (int)r.x.at;
     if (plan->value[result].slot != 0) { /* the last state is not in x: move it there */
         dk_term t = {1, result, 0, 0};
         dk_row row = {plan->values, plan->terms, 1, -1, -1, 0};
@@ -5864,7 +5916,6 @@ static dk_status dkp_record_resolved(dk_plan *plan, dk_config *c, const dk_pace 
         plan->value[plan->values++] = v;
         end->count++;
     }
-    plan->hash = dkp_hash_plan(plan);
     return DK_OK;
 }
 
@@ -5889,7 +5940,7 @@ static int dkp_trial(dk_config *c, int i, dk_pace *p) {
                                    {DKP_MEASURE, 0},
                                    {DKP_PROBE, DKP_KEPT_D}};
     dkp_first_attempt(c, p);
-    int count = p->phase == DKP_PLAIN ? 2 : c->sampler.record == dkp_record_runge_kutta ? 7 : 5;
+    int count = p->phase == DKP_PLAIN ? 2 : c->sampler.tableau ? 7 : 5;
     if (i < count) p->phase = kinds[i][0], p->kept = kinds[i][1];
     return i < count;
 }
@@ -5903,7 +5954,7 @@ static dk_status dkp_record_run(dk_plan *plan, dk_config *c, dk_pace *p) {
     if (!dkp_controlled(c)) return dkp_record_resolved(plan, c, NULL, NULL);
     for (int i = 0; status == DK_OK && dkp_trial(c, i, &trial); i++) {
         dk_plan counts;
-        status = dkp_count(&counts, c, &trial);
+        status = dkp_count(&counts, c, &trial, NULL);
         if (dkp_plan_bytes(&counts) > bytes) bytes = dkp_plan_bytes(&counts);
     }
     if (status == DK_OK) status = dkp_get_memory(&plan->memory, &plan->bytes, &owned, bytes, c->message);
@@ -5924,7 +5975,7 @@ static dk_status dkp_record_run(dk_plan *plan, dk_config *c, dk_pace *p) {
 
 DK_API dk_status dk_record(dk_plan *plan, dk_config *c) {
     dk_config resolved;
-    dk_status status = dkp_prepare(c, &resolved);
+    dk_status status = dkp_prepare(c, &resolved, plan);
     dk_pace pace;
     if (status == DK_OK)
         status = dkp_record_resolved(plan, &resolved, dkp_first_attempt(&resolved, &pace), NULL);
@@ -6109,6 +6160,8 @@ DK_API size_t dk_plan_text(const dk_plan *p, char *text, size_t size) {
     dkp_put(&t, "result: x\n");
     return t.length;
 }
+
+DKP_FAST
 
 /* ------------------------------------------------------------------------ >>executor  Executor */
 
@@ -6598,6 +6651,8 @@ static int dkp_find_bad(void *user, dk_run *run, int slot, size_t *bad) {
 
 static const dk_backend dkp_memory_backend = {NULL, dkp_rows, dkp_norms, dkp_find_bad};
 
+DKP_SMALL
+
 /* --------------------------------------------------------------------------------- >>run  Runs */
 
 enum { DKP_CONTROL_NORMS = 2 }; /* at most so many in an attempt */
@@ -6641,7 +6696,7 @@ DK_API size_t dk_run_size(dk_config *c) {
     dk_config resolved;
     dk_plan plan;
     size_t bytes = 0;
-    dk_status status = dkp_prepare(c, &resolved);
+    dk_status status = dkp_prepare(c, &resolved, NULL);
     memset(&plan, 0, sizeof plan);
     if (status == DK_OK) status = dkp_resolve_data(&resolved, resolved.message);
     dk_pace pace;
@@ -6724,7 +6779,7 @@ DK_API dk_status dk_begin(dk_run *run, dk_config *c, dk_real *x, void *memory, s
     memset(run, 0, sizeof *run);
     memset(&plan, 0, sizeof plan);
     plan.memory = memory, plan.bytes = bytes;
-    dk_status status = dkp_prepare(c, &resolved);
+    dk_status status = dkp_prepare(c, &resolved, &plan);
     if (status == DK_OK) status = dkp_record_run(&plan, &resolved, &run->pace);
     if (status == DK_OK) {
         size_t used = plan.used; /* the plan lies first, the workspace behind it */
@@ -7072,7 +7127,7 @@ DK_API dk_status dk_log_likelihood(dk_config *c, dk_denoise_fn denoise, void *us
     if (!given.sampler.record && !given.sampler.name) given.sampler = dk_sampler_named("rk45");
     if (given.grid.final == DK_FINAL_DEFAULT && given.grid.spacing != DK_SPACING_LEVELS)
         given.grid.final = DK_FINAL_MIN;
-    dk_status status = dkp_prepare(&given, &network);
+    dk_status status = dkp_prepare(&given, &network, NULL);
     if (status == DK_OK) status = dkp_resolve_data(&network, network.message);
     if (status == DK_OK) status = dkp_start_likelihood(&network, x, &l, &levels, &state);
     if (status == DK_OK) { /* VE coordinates for the ODE, its own for the network */
@@ -7207,7 +7262,8 @@ static int dkp_save_head(dk_run *run, dkp_bytes *io, uint64_t *pass, uint64_t *f
                    run->pace.place <= run->config.steps &&
                    dkp_record_attempt(&run->own_plan, &run->config, &run->pace) == DK_OK;
     }
-    same &= dkp_byte_io(io, run->plan->hash, 8) == run->plan->hash;
+    uint64_t hash = dk_plan_hash(run->plan);
+    same &= dkp_byte_io(io, hash, 8) == hash;
     *pass = dkp_byte_io(io, *pass, 8);
     *flags = dkp_byte_io(io, *flags, 8);
     return same;
@@ -7267,12 +7323,16 @@ DK_API dk_status dk_load(dk_run *run, const void *bytes, size_t size) {
     return DK_OK;
 }
 
+DKP_FAST
+
 #ifdef __cplusplus
 }
 #endif
 #if defined(__GNUC__) && !defined(__clang__)
 #pragma GCC pop_options
 #endif
+#undef DKP_SMALL
+#undef DKP_FAST
 #undef DKP_COUNT
 #undef DKP_MALLOC
 #undef DKP_FREE

@@ -424,8 +424,9 @@ static void list_aliases(int as_json) {
     else
         printf("names                                          here\n"
                "  (those that need the part before \":\" have it; the others may have it, too)\n");
-    for (int i = 0; dk_alias_at(i); i++) {
-        const dk_alias *row = dk_alias_at(i);
+    dk_alias alias;
+    const dk_alias *row = &alias;
+    for (int i = 0; dk_alias_at(i, &alias); i++) {
         char name[80];
         const char *dot = *row->settings && *row->note ? "; " : "";
         if (as_json) {
@@ -475,8 +476,9 @@ static int list_markdown(void) {
            "it. Enumerators of stable-diffusion.cpp are read, too\n(`EULER_A_SAMPLE_METHOD`). Settings are "
            "in the words of `dk_config_set`; those of the grid are made by\n`dk_config_named` only.\n\n"
            "| program | name | here | settings | note |\n| --- | --- | --- | --- | --- |\n");
-    for (int i = 0; dk_alias_at(i); i++) {
-        const dk_alias *row = dk_alias_at(i);
+    dk_alias alias;
+    const dk_alias *row = &alias;
+    for (int i = 0; dk_alias_at(i, &alias); i++) {
         int peer = needs_peer(row);
         const char *tick = *row->settings ? "`" : "";
         printf("| %s | `%s%s%s` | %s | %s%s%s | %s |\n", row->peer, peer ? row->peer : "", peer ? ":" : "",
@@ -551,7 +553,7 @@ static int run_levels(arguments *a) {
 static void print_plan_json(const dk_plan *p) {
     static const char *const boundaries[] = {"end", "call", "norm"};
     printf("{\"steps\": %d, \"buffers\": %d, \"locals\": %d, \"noises\": %d, \"hash\": \"%016" PRIx64 "\",\n",
-           p->steps, p->buffers, p->locals, p->noises, p->hash);
+           p->steps, p->buffers, p->locals, p->noises, dk_plan_hash(p));
     printf("\"levels\": [");
     for (int i = 0; i < p->levels; i++)
         printf("%s\n{\"t\": %s, \"alpha\": %s, \"sigma\": %s}", i ? "," : "", json(p->level[i].t).s,

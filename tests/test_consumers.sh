@@ -193,7 +193,7 @@ languages=$source/examples/languages
 cpp() { $CXX -std=$1 $warnings "$languages/coins.cpp" -o "$dir/coins-cpp" -lm && "$dir/coins-cpp"; }
 rust() {
     $CC $warnings -c "$languages/flat.c" -o "$dir/flat.o" &&
-        rustc -D warnings -C linker="${CC%% *}" -C link-arg="$dir/flat.o" -C link-arg=-lm "$languages/coins.rs" -o "$dir/coins-rust" && "$dir/coins-rust"
+        rustc -D warnings -C linker="${CC%% *}" -C link-arg="$dir/flat.o" -C link-arg=-lm -C link-arg=-lgcc "$languages/coins.rs" -o "$dir/coins-rust" && "$dir/coins-rust"
 }
 check_with "$CXX" "C++11" cpp c++11
 check_with "$CXX" "C++17" cpp c++17

@@ -76,8 +76,9 @@ static void canonical_names_are_themselves(void **state) {
 static void every_alias_leads_somewhere(void **state) {
     char name[80];
     (void)state;
-    for (int i = 0; dk_alias_at(i); i++) {
-        const dk_alias *a = dk_alias_at(i);
+    dk_alias row;
+    const dk_alias *a = &row;
+    for (int i = 0; dk_alias_at(i, &row); i++) {
         dk_config want;
         memset(&want, 0, sizeof want);
         want.steps = 10, want.dim = 1;
@@ -368,7 +369,8 @@ static void unknown_names_are_refused(void **state) {
     assert_non_null(dk_grid_named(NULL).unknown);
     assert_non_null(dk_grid_named("euler").unknown);
     assert_string_equal(dk_grid_named("karas").unknown, "karas");
-    assert_null(dk_alias_at(-1));
+    dk_alias row;
+    assert_false(dk_alias_at(-1, &row));
 }
 
 static void settings_are_read(void **state) {
@@ -402,19 +404,44 @@ static void settings_are_read(void **state) {
     assert_int_equal(dk_config_set(&c, ""), DK_OK);
 }
 
+/* What stands for a config without a sampler is the table's row. */
+static void the_default_sampler_is_dpmpp_2m(void **state) {
+    dk_config c;
+    dk_sampler named = dk_sampler_named("dpmpp_2m");
+    (void)state;
+    memset(&c, 0, sizeof c);
+    c.steps = 10, c.dim = 1;
+    assert_int_equal(dk_resolve(&c), DK_OK);
+    assert_string_equal(c.sampler.name, named.name);
+    c.sampler.name = named.name;
+    assert_memory_equal(&c.sampler, &named, sizeof named);
+}
+
+static void published_lists_come_with_the_name(void **state) {
+    dk_config c;
+    (void)state;
+    memset(&c, 0, sizeof c);
+    c.schedule = dk_vp_scaled_linear(), c.steps = 10, c.dim = 1, c.grid.spacing = DK_SPACING_GITS;
+    assert_int_equal(dk_resolve(&c), DK_ERROR_CONFIG);
+    assert_string_equal(dk_message(&c), "grid.words = NULL: dk_grid_named(\"gits\") sets them");
+    c.grid = dk_grid_named("gits");
+    assert_int_equal(dk_resolve(&c), DK_OK);
+}
+
 /* The enumerators' words are as many as the enumerators, in their order. */
 static void words_follow_the_enumerators(void **state) {
     static const struct {
         const char *field, *last;
         int count;
-    } lists[] = {{"gauge", "native", DK_GAUGE_COUNT},       {"rule", "gradient", DK_RULE_COUNT},
-                 {"law", "sde_noise", DK_LAW_COUNT},        {"predictor", "none", DK_PREDICTOR_COUNT},
-                 {"grid.final", "replace", DK_FINAL_COUNT}, {"grid.partial", "level", DK_PARTIAL_COUNT}};
+    } lists[] = {
+        {"sampler.gauge", "native", DK_GAUGE_COUNT}, {"sampler.rule", "gradient", DK_RULE_COUNT},
+        {"sampler.law", "sde_noise", DK_LAW_COUNT},  {"sampler.predictor", "none", DK_PREDICTOR_COUNT},
+        {"grid.final", "replace", DK_FINAL_COUNT},   {"grid.partial", "level", DK_PARTIAL_COUNT}};
     (void)state;
     for (size_t i = 0; i < sizeof lists / sizeof *lists; i++)
         for (size_t k = 0; k < sizeof dkp_fields / sizeof *dkp_fields; k++)
             if (strcmp(dkp_fields[k].name, lists[i].field) == 0)
-                assert_int_equal(dkp_parse_choice(dkp_fields[k].choices, lists[i].last), lists[i].count - 1);
+                assert_int_equal(dkp_parse_choice(dkp_fields[k].allowed, lists[i].last), lists[i].count - 1);
     assert_int_equal(sizeof(dk_rule), sizeof(int));
 }
 
@@ -428,6 +455,8 @@ int main(void) {
         cmocka_unit_test(unknown_names_are_refused),
         cmocka_unit_test(settings_are_read),
         cmocka_unit_test(words_follow_the_enumerators),
+        cmocka_unit_test(the_default_sampler_is_dpmpp_2m),
+        cmocka_unit_test(published_lists_come_with_the_name),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -1,7 +1,7 @@
 // coins.rs: samples with a closure as the network. Needs rustc and a C compiler, no crates.
 //
 //     cc -O2 -I. -c examples/languages/flat.c -o build/flat.o
-//     rustc -O -C link-arg=build/flat.o -C link-arg=-lm examples/languages/coins.rs -o build/coins && build/coins
+//     rustc -O -C link-arg=build/flat.o -C link-arg=-lm -C link-arg=-lgcc examples/languages/coins.rs -o build/coins && build/coins
 //
 // The data are -1 and +1, so the best network is known: D = E[x0 | x] = tanh(alpha x / sigma^2).
 

@@ -1,0 +1,53 @@
+#!/bin/sh
+# What the library costs to build and link: size.sh [COMPILER...]. Times are the compiler's processor time.
+#   include      an empty file with #include "diffkit.h", more than one without
+#   build        the implementation at -O2
+#   object       text and data of it
+#   minimal      a program that calls dk_sample with the default sampler and grid, linked with section garbage
+#                collection, more than an empty program: text and data
+dir=$(mktemp -d) || exit 1
+trap 'rm -rf "$dir"' EXIT
+cat >"$dir/empty.c" <<'END'
+int main(void) { return 0; }
+END
+(echo '#include "diffkit.h"' && cat "$dir/empty.c") >"$dir/include.c"
+printf '#define DIFFKIT_IMPLEMENTATION\n#include "diffkit.h"\n' >"$dir/implementation.c"
+cat >"$dir/minimal.c" <<'END'
+#define DIFFKIT_IMPLEMENTATION
+#include "diffkit.h"
+static int denoise(void *user, const dk_eval *e) { return user == e->output; }
+int main(void) {
+    static dk_real x[16];
+    dk_config c;
+    memset(&c, 0, sizeof c);
+    c.steps = 20, c.dim = 16;
+    return (int)dk_sample(&c, denoise, NULL, x);
+}
+END
+cost() { # RUNS COMMAND...: processor time of one run in milliseconds, the best of three batches
+    runs=$1
+    shift
+    for batch in 1 2 3; do
+        (
+            i=0
+            while [ $i -lt "$runs" ]; do "$@" && i=$((i + 1)) || exit 1; done
+            times
+        ) | tail -n 1
+    done | tr 'ms' '  ' | awk -v runs="$runs" '{t = 60 * $1 + $2 + 60 * $3 + $4}
+        NR == 1 || t < least {least = t} END {print 1000 * least / runs}'
+}
+bytes() { size "$1" | awk 'NR == 2 {print $1 + $2}'; }
+printf '%-8s %12s %10s %12s %12s\n' compiler include build object minimal
+[ $# -gt 0 ] || set -- gcc clang
+for cc in "$@"; do
+    command -v "$cc" >/dev/null || continue
+    small="-O2 -ffunction-sections -fdata-sections -Wl,--gc-sections -I."
+    plain=$(cost 20 "$cc" -std=c11 -O2 -I. -c "$dir/empty.c" -o "$dir/empty.o")
+    include=$(cost 20 "$cc" -std=c11 -O2 -I. -c "$dir/include.c" -o "$dir/include.o")
+    build=$(cost 1 "$cc" -std=c11 -O2 -I. -c "$dir/implementation.c" -o "$dir/object.o")
+    # shellcheck disable=SC2086
+    "$cc" -std=c11 $small "$dir/minimal.c" -o "$dir/minimal" -lm && "$cc" -std=c11 $small "$dir/empty.c" -o "$dir/empty" || exit 1
+    awk -v n="$cc" -v p="$plain" -v i="$include" -v b="$build" -v o="$(bytes "$dir/object.o")" \
+        -v m=$(($(bytes "$dir/minimal") - $(bytes "$dir/empty"))) \
+        'BEGIN {printf "%-8s %9.1f ms %7.2f s %10d B %10d B\n", n, i - p, b / 1000, o, m}'
+done
