@@ -8179,6 +8179,13 @@ static void dkp_blend_row(const dkp_window *w, const dk_row *row) {
     DKP_FOR_EACH(w->n, y, (1 - m[i]) * (c[0] * v[0][i]) + m[i] * sum[i]);
 }
 
+/* A row that only copies a value. */
+static int dkp_copies(const dkp_window *w, const dk_row *row) {
+    const dk_term *t = &w->run->plan->term[row->first];
+    return row->count == 1 && t->c >= 1 && t->c <= 1 && !t->scalar && row->clip <= 0 &&
+           !dkp_half_tile(w, t->value);
+}
+
 /* Elements [from, from + n) of a window of one row, all within sample b where coefficients depend on the sample. */
 static void dkp_run_row(const dkp_window *w, const dk_row *row, size_t from, size_t n, size_t b) {
     const dk_run *run = w->run;
@@ -8188,6 +8195,10 @@ static void dkp_run_row(const dkp_window *w, const dk_row *row, size_t from, siz
     uint16_t *half = dkp_half_tile(w, row->dst);
     dk_real *y = half ? written : dkp_tile(w, row->dst) + from;
     if (row->count == 0) memset(y, 0, n * sizeof *y);
+    if (half && dkp_copies(w, row)) {
+        dk_to_half(p->number, dkp_tile(w, p->term[row->first].value) + from, half + from, n);
+        return;
+    }
     for (int done = 0, k; done < row->count; done += k) {
         int halves = 0; /* `read` has room for one */
         for (k = 0; k < DKP_TERMS && done + k < row->count; k++) {

@@ -120,6 +120,7 @@ static streams streams_of(const dk_run *run, const dk_pass *pass) {
     return s;
 }
 
+#define INLINE static inline __attribute__((always_inline))
 enum { WIDTH = 16, BLOCK = 2 * WIDTH };
 
 #if defined(__clang__)
@@ -130,8 +131,8 @@ enum { WIDTH = 16, BLOCK = 2 * WIDTH };
 
 /* Nothing but loads, additions and stores: all counts are constants where these are called. WIDTH elements from i on, and as
    many of a stream of 16 bits, which counts in floats, from `half` on. */
-static inline void move_block(const streams *s, size_t i, size_t half, int half_read, int reads,
-                              int half_written, int writes) {
+INLINE void move_block(const streams *s, size_t i, size_t half, int half_read, int reads, int half_written,
+                       int writes) {
     const float *h = s->read[0] + half, *const *read = (const float *const *)(s->read + s->halves_read);
     const float *r0 = read[0] + i, *r1 = read[reads > 1] + i, *r2 = read[reads > 2 ? 2 : 0] + i,
                 *r3 = read[reads > 3 ? 3 : 0] + i, *r4 = read[reads > 4 ? 4 : 0] + i,
@@ -155,8 +156,8 @@ static inline void move_block(const streams *s, size_t i, size_t half, int half_
     }
 }
 
-static inline void move_streams(const streams *s, size_t first, size_t end, int half_read, int reads,
-                                int half_written, int writes) {
+INLINE void move_streams(const streams *s, size_t first, size_t end, int half_read, int reads,
+                         int half_written, int writes) {
     for (size_t i = first; i + BLOCK <= end; i += BLOCK) {
         move_block(s, i, i / 2, half_read, reads, half_written, writes);
         move_block(s, i + WIDTH, 0, 0, reads, 0, writes);
@@ -218,7 +219,7 @@ static void large(size_t n, const int *threads, int counts) {
     printf("%-14s %-9s %-6s %7s %12s %10s %10s %8s %8s\n", "sampler", "predicts", "number", "threads",
            "ms per eval", "bytes/x", "GB/s", "/ plain", "checked");
     for (int k = 0; k < SAMPLERS; k++)
-        for (int eps = 0; eps < 1; eps++)
+        for (int eps = 0; eps < 2; eps++)
             for (int number = 0; number < DK_NUMBER_COUNT; number++)
                 for (int t = 0; t < counts; t++) {
                     subject s;
