@@ -8,6 +8,7 @@
 #   make docs      write docs/samplers.md from the tables in diffkit.h
 #   make bench     time steps against memcpy, noise against memset and PyTorch (PYTHON=...), side by side
 #   make size      what the library costs to build and link, with gcc and clang
+#   make plots     docs/*.svg: time per step by size and by threads, set-up time by steps
 #   make bench-peers  the same samplers of k-diffusion and diffusers, where installed, side by side
 #   make conformance  build/conformance, which replays reference runs of other implementations
 #   make check     the tests under sanitizers, in double, as C++, with gcc and clang
@@ -35,7 +36,7 @@ OPENMP := $(shell echo 'int main(void){return 0;}' | $(CC) -fopenmp -x c - -o /d
 TESTS = $(patsubst tests/test_%.c,%,$(wildcard tests/test_*.c))
 DIGITS = examples/digits/unet.h examples/digits/weights.bin
 
-.PHONY: help demo tool engine engine-window host-opencv host-libtorch docs test conformance bench bench-peers size check format clean cmocka install uninstall
+.PHONY: help demo tool engine engine-window host-opencv host-libtorch docs test conformance bench plots bench-peers size check format clean cmocka install uninstall
 help:
 	@sed -n 's/^# \{0,1\}//;2,/^$$/p' Makefile | sed -n '/make /p'
 
@@ -130,7 +131,10 @@ conformance: $(BUILD)/conformance
 
 # ------------------------------------------------------------------ benchmarks
 $(BUILD)/bench_%: bench/%.c diffkit.h | $(BUILD)
-	$(CC) -std=c11 $(WARN) -I. $(CFLAGS) $< -o $@ $(LIBS)
+	$(CC) -std=c11 $(WARN) -I. $(CFLAGS) $(OPENMP) $< -o $@ $(LIBS)
+
+plots: $(BUILD)/bench_plots
+	$(BUILD)/bench_plots docs
 
 bench: $(BUILD)/bench_steps $(BUILD)/bench_noise
 	$(BUILD)/bench_steps

@@ -1,0 +1,237 @@
+/* Writes plots into a folder: plots FOLDER. Time per step against the number of elements and against threads, time to
+   set up a run against steps. Logarithmic axes; every point is the best of several. */
+#define DIFFKIT_IMPLEMENTATION
+#include "diffkit.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+
+enum { POINTS = 16, CURVES = 6 };
+
+typedef struct plot {
+    const char *title, *x_label, *y_label, *name[CURVES];
+    int curves, points;
+    double x[POINTS], y[CURVES][POINTS];
+} plot;
+
+static double now(void) {
+    static time_t first;
+    struct timespec t;
+    timespec_get(&t, TIME_UTC);
+    if (!first) first = t.tv_sec;
+    return (double)(t.tv_sec - first) + 1e-9 * (double)t.tv_nsec;
+}
+
+static void fail(const char *message) {
+    fprintf(stderr, "%s\n", message);
+    exit(1);
+}
+
+/* ------------------------------------------------------------------------------------------ drawing */
+
+enum { LEFT = 80, TOP = 44, WIDE = 520, HIGH = 300, WIDTH = 760, HEIGHT = 400 };
+
+static double place(double v, double low, double high) { return log10(v / low) / log10(high / low); }
+
+static void line(FILE *f, double x0, double y0, double x1, double y1, const char *colour) {
+    fprintf(f, "<line x1='%.1f' y1='%.1f' x2='%.1f' y2='%.1f' stroke='%s'/>\n", x0, y0, x1, y1, colour);
+}
+
+static void text(FILE *f, double x, double y, const char *anchor, const char *what) {
+    fprintf(f, "<text x='%.1f' y='%.1f' text-anchor='%s'>%s</text>\n", x, y, anchor, what);
+}
+
+static void draw(const plot *p, const char *folder, const char *file) {
+    static const char *const colours[CURVES] = {"#1b6ca8", "#c8553d", "#3a7d44",
+                                                "#8e5ea2", "#b58900", "#555"};
+    double low[2] = {1e300, 1e300}, high[2] = {0, 0};
+    char path[500];
+    snprintf(path, sizeof path, "%s/%s", folder, file);
+    FILE *f = fopen(path, "w");
+    if (!f) fail("cannot write the plot");
+    for (int i = 0; i < p->points; i++)
+        for (int k = 0; k < p->curves; k++) {
+            const double v[2] = {p->x[i], p->y[k][i]};
+            for (int a = 0; a < 2; a++) low[a] = fmin(low[a], v[a]), high[a] = fmax(high[a], v[a]);
+        }
+    for (int a = 0; a < 2; a++) { /* whole decades, or octaves where it is less */
+        double base = high[a] / low[a] > 20 ? 10 : 2;
+        low[a] = pow(base, floor(log(low[a]) / log(base) + 1e-9));
+        high[a] = pow(base, ceil(log(high[a]) / log(base) - 1e-9));
+    }
+    fprintf(f,
+            "<svg xmlns='http://www.w3.org/2000/svg' width='%d' height='%d' font-family='sans-serif' "
+            "font-size='12'>\n<rect width='100%%' height='100%%' fill='white'/>\n",
+            WIDTH, HEIGHT);
+    text(f, LEFT + WIDE / 2.0, 24, "middle", p->title);
+    for (int a = 0; a < 2; a++) {
+        double base = high[a] / low[a] > 20 ? 10 : 2;
+        for (double v = low[a]; v <= high[a] * 1.001; v *= base) {
+            char label[40];
+            double at = place(v, low[a], high[a]), x = LEFT + at * WIDE, y = TOP + HIGH - at * HIGH;
+            snprintf(label, sizeof label, "%g", v);
+            if (a == 0) line(f, x, TOP, x, TOP + HIGH, "#ddd"), text(f, x, TOP + HIGH + 18, "middle", label);
+            else line(f, LEFT, y, LEFT + WIDE, y, "#ddd"), text(f, LEFT - 8, y + 4, "end", label);
+        }
+    }
+    text(f, LEFT + WIDE / 2.0, TOP + HIGH + 40, "middle", p->x_label);
+    text(f, LEFT, TOP - 8, "middle", p->y_label);
+    for (int k = 0; k < p->curves; k++) {
+        fprintf(f, "<polyline fill='none' stroke-width='2' stroke='%s' points='", colours[k]);
+        for (int i = 0; i < p->points; i++)
+            fprintf(f, "%.1f,%.1f ", LEFT + place(p->x[i], low[0], high[0]) * WIDE,
+                    TOP + HIGH - place(p->y[k][i], low[1], high[1]) * HIGH);
+        fprintf(f, "'/>\n");
+        double y = TOP + 16 + 20 * k;
+        line(f, LEFT + WIDE + 12, y, LEFT + WIDE + 32, y, colours[k]);
+        text(f, LEFT + WIDE + 38, y + 4, "start", p->name[k]);
+    }
+    fprintf(f, "</svg>\n");
+    fclose(f);
+}
+
+/* ---------------------------------------------------------------------------------------- measuring */
+
+static const char *const samplers[] = {"euler", "dpmpp_2m", "unipc", "dpmpp_2m_sde"};
+enum { SAMPLERS = sizeof samplers / sizeof samplers[0] };
+
+/* Seconds per evaluation, the network's own time aside. */
+static double time_steps(const char *sampler, size_t n, int threads) {
+    dk_config c;
+    dk_plan plan;
+    double best = 1e30;
+    memset(&c, 0, sizeof c), memset(&plan, 0, sizeof plan);
+    c.sampler = dk_sampler_named(sampler), c.prediction = DK_PREDICT_VELOCITY, c.steps = 20, c.dim = n;
+    c.start = DK_START_STATE, c.threads = threads;
+    if (dk_record(&plan, &c)) fail(dk_message(&c));
+    size_t bytes = dk_workspace_size(&plan, &c);
+    void *memory = malloc(bytes);
+    dk_real *x = (dk_real *)malloc(n * sizeof *x);
+    if (!memory || !x) fail("not enough memory");
+    memset(memory, 0, bytes);
+    int repeats = (int)(20000000 / (n + 10000)) + 3;
+    for (int i = 0; i < repeats; i++) {
+        dk_run run;
+        dk_eval e;
+        for (size_t j = 0; j < n; j++) x[j] = 1;
+        if (dk_begin_plan(&run, &plan, &c, x, memory, bytes)) fail(dk_message(&c));
+        double start = now();
+        while (dk_next(&run, &e)) {
+        }
+        best = fmin(best, now() - start);
+        dk_end(&run);
+    }
+    best /= plan.calls;
+    free(memory), free(x), dk_plan_free(&plan);
+    return best;
+}
+
+/* Euler on flow matching by hand. */
+static double time_by_hand(size_t n) {
+    dk_real *x = (dk_real *)malloc(n * sizeof *x), *F = (dk_real *)malloc(n * sizeof *x);
+    double best = 1e30;
+    volatile double step = -0.05, level = 0.5;
+    if (!x || !F) fail("not enough memory");
+    for (size_t j = 0; j < n; j++) x[j] = F[j] = 1;
+    int repeats = (int)(20000000 / (n + 10000)) + 3;
+    for (int i = 0; i < repeats; i++) {
+        double start = now();
+        for (int k = 0; k < 20; k++) {
+            dk_real s = (dk_real)level, a = (dk_real)(1 + step), b = (dk_real)-step;
+            for (size_t j = 0; j < n; j++) {
+                dk_real D = x[j] - s * F[j];
+                x[j] = a * x[j] + b * D;
+            }
+        }
+        best = fmin(best, (now() - start) / 20);
+    }
+    free(x), free(F);
+    return best;
+}
+
+static void plot_sizes(const char *folder) {
+    plot p = {"Time per step besides the network, one thread",
+              "numbers",
+              "nanoseconds",
+              {0},
+              SAMPLERS + 1,
+              0,
+              {0},
+              {{0}}};
+    for (size_t n = 16; n <= 16 << 20; n *= 4, p.points++) {
+        p.x[p.points] = (double)n;
+        for (int k = 0; k < SAMPLERS; k++)
+            p.name[k] = samplers[k], p.y[k][p.points] = time_steps(samplers[k], n, 1) * 1e9;
+        p.name[SAMPLERS] = "euler by hand", p.y[SAMPLERS][p.points] = time_by_hand(n) * 1e9;
+    }
+    draw(&p, folder, "steps_by_size.svg");
+}
+
+static void plot_threads(const char *folder) {
+    plot p = {"Time per step besides the network, 4 Mi numbers",
+              "threads",
+              "milliseconds",
+              {0},
+              SAMPLERS,
+              0,
+              {0},
+              {{0}}};
+    int most = 1;
+#ifdef _OPENMP
+    most = omp_get_num_procs();
+#endif
+    if (most < 2) {
+        printf("one thread: no plot by threads\n");
+        return;
+    }
+    for (int threads = 1; p.points < POINTS; threads = 2 * threads < most ? 2 * threads : most) {
+        p.x[p.points] = threads;
+        for (int k = 0; k < SAMPLERS; k++)
+            p.name[k] = samplers[k], p.y[k][p.points] = time_steps(samplers[k], 4 << 20, threads) * 1e3;
+        p.points++;
+        if (threads == most) break;
+    }
+    draw(&p, folder, "steps_by_threads.svg");
+}
+
+static double time_setup(const char *sampler, int steps) {
+    dk_config c;
+    double best = 1e30;
+    memset(&c, 0, sizeof c);
+    c.schedule = dk_vp_scaled_linear(), c.sampler = dk_sampler_named(sampler), c.steps = steps, c.dim = 1;
+    size_t bytes = dk_run_size(&c);
+    void *memory = malloc(bytes);
+    dk_real x = 0;
+    if (!memory || !bytes) fail(bytes ? "not enough memory" : dk_message(&c));
+    for (int i = 0; i < 20000 / steps + 3; i++) {
+        dk_run run;
+        double start = now();
+        if (dk_begin(&run, &c, &x, memory, bytes)) fail(dk_message(&c));
+        best = fmin(best, now() - start);
+        dk_end(&run);
+    }
+    free(memory);
+    return best;
+}
+
+static void plot_setup(const char *folder) {
+    plot p = {
+        "Time to set up a run: schedule, grid, plan", "steps", "microseconds", {0}, SAMPLERS, 0, {0}, {{0}}};
+    static const int steps[] = {10, 20, 50, 100, 200, 500, 1000, 2000, 5000, 10000};
+    for (; p.points < (int)(sizeof steps / sizeof *steps); p.points++) {
+        p.x[p.points] = steps[p.points];
+        for (int k = 0; k < SAMPLERS; k++)
+            p.name[k] = samplers[k], p.y[k][p.points] = time_setup(samplers[k], steps[p.points]) * 1e6;
+    }
+    draw(&p, folder, "setup_by_steps.svg");
+}
+
+int main(int argc, char **argv) {
+    const char *folder = argc > 1 ? argv[1] : ".";
+    plot_setup(folder);
+    plot_sizes(folder);
+    plot_threads(folder);
+    return 0;
+}
