@@ -144,7 +144,7 @@ typedef enum dk_status { DK_STATUSES(DKP_ENUM) DK_STATUS_COUNT } dk_status;
 /* The status in words; never NULL. */
 DK_API const char *dk_status_text(dk_status status);
 
-enum { DK_MESSAGE_SIZE = 240, DK_ABAR_MARKS = 32, DK_MAX_TERMS = 20, DK_MAX_STAGES = 16, DK_SAID = 1024 };
+enum { DK_MESSAGE_SIZE = 240, DK_ABAR_MARKS = 32, DK_MAX_TERMS = 20, DK_MAX_STAGES = 16, DK_SAID = 320 };
 
 /* -------------------------------------------------------------- >>decl-schedule  Noise schedules */
 
@@ -802,7 +802,7 @@ typedef struct dk_recorder {
     dk_level unchurned_at; /* and its level */
     int known, mask;       /* values, where the config has them */
     int drawn;             /* value of the step's last draw behind its evaluations; -1: none */
-    unsigned end;          /* of what was said so far, counted in terms */
+    unsigned end, reached; /* of what was said, counted in terms: now, and at most so far */
     dk_term said[DK_SAID]; /* the last of them, round and round */
 } dk_recorder;
 
@@ -3560,25 +3560,30 @@ static dk_vec dkp_vec(dk_recorder *r, int value) {
 
 static dk_term *dkp_said(dk_recorder *r, unsigned at) { return &r->said[at % DK_SAID]; }
 
-/* How many terms v has, 0 for one that cannot be used any more. */
-static int dkp_terms(dk_vec v) {
+/* How many terms v has, 0 for one that cannot be used any more; they lie side by side from *terms on. */
+static int dkp_terms(dk_vec v, dk_term *value, const dk_term **terms) {
+    dk_term one = {1, (int)v.at, 0, 0};
+    if (v.count <= 0) *value = one, *terms = value;
     if (v.count <= 0) return v.of ? 1 : 0;
-    if (v.of->end - v.at <= DK_SAID) return v.count;
-    dk_refuse(v.of, "age of a symbolic vector in terms", (double)(v.of->end - v.at),
-              "at most 1024: store it with dk_keep");
+    *terms = dkp_said(v.of, v.at);
+    if (v.of->reached - v.at <= DK_SAID) return v.count;
+    dk_refuse(v.of, "age of a symbolic vector in terms", (double)(v.of->reached - v.at),
+              "at most 320: store it with dk_keep");
     return 0;
 }
 
-static dk_term dkp_term(dk_vec v, int i) {
-    dk_term value = {1, (int)v.at, 0, 0};
-    return v.count ? *dkp_said(v.of, v.at + (unsigned)i) : value;
+/* Where the terms of the next sum are to be said: as many as it may have, and one too many. */
+static dk_term *dkp_begin_sum(dk_recorder *r) {
+    unsigned left = DK_SAID - r->end % DK_SAID;
+    r->end += (left > DK_MAX_TERMS ? 0 : left) + DK_MAX_TERMS + 1;
+    if (r->end > r->reached) r->reached = r->end;
+    return dkp_said(r, r->end - DK_MAX_TERMS - 1);
 }
 
-/* The sum of the last `count` terms that were said. */
-static dk_vec dkp_end_sum(dk_recorder *r, unsigned at, int count) {
-    const dk_term *first = dkp_said(r, at);
-    dk_vec v = {r, count, at};
-    r->end = at + (unsigned)count;
+static dk_vec dkp_end_sum(dk_recorder *r, int count) {
+    dk_vec v = {r, count, r->end - DK_MAX_TERMS - 1};
+    const dk_term *first = dkp_said(r, v.at);
+    r->end = v.at + (unsigned)count;
     if (count > DK_MAX_TERMS)
         dk_refuse(r, "terms of a symbolic vector", count,
                   "at most 20: store parts with dk_keep, or say dk_sum_begin");
@@ -3586,29 +3591,34 @@ static dk_vec dkp_end_sum(dk_recorder *r, unsigned at, int count) {
     return count && r->status == DK_OK ? v : dkp_zero;
 }
 
+/* Of what was said from `at` on only v is wanted still. */
+static dk_vec dkp_forget_but(dk_recorder *r, unsigned at, dk_vec v) {
+    const dk_term *from = dkp_said(r, v.at);
+    r->end = at;
+    if (!v.count) return v;
+    memmove(dkp_begin_sum(r), from, sizeof *from * (size_t)v.count);
+    return dkp_end_sum(r, v.count);
+}
+
 /* The sum of c_i v_i. Terms with factor 0 are dropped, also where a coefficient is infinite. */
 static dk_vec dkp_sum(int n, const double *c, const dk_vec *v) {
     dk_recorder *r = NULL;
-    int most = 0, count = 0;
+    int count = 0;
     for (int i = 0; i < n; i++)
-        if (v[i].of) r = v[i].of, most += v[i].count ? v[i].count : 1;
+        if (v[i].of) r = v[i].of;
     if (!r) return dkp_zero;
-    unsigned at = r->end;
-    r->end += (unsigned)most;
+    dk_term *sum = dkp_begin_sum(r), value;
     for (int i = 0; i < n; i++) {
-        int terms = c[i] >= 0 && c[i] <= 0 ? 0 : dkp_terms(v[i]);
-        for (int j = 0, k = 0; j < terms; j++, k = 0) {
-            dk_term t = dkp_term(v[i], j), *sum = NULL;
-            for (; k < count; k++) {
-                sum = dkp_said(r, at + (unsigned)k);
-                if (sum->value == t.value && sum->scalar == t.scalar && sum->power == t.power) break;
-            }
-            t.c *= c[i];
-            if (k < count) sum->c += t.c;
-            else *dkp_said(r, at + (unsigned)count++) = t;
+        const dk_term *t;
+        int terms = c[i] >= 0 && c[i] <= 0 ? 0 : dkp_terms(v[i], &value, &t), before = count;
+        for (int j = 0, k; j < terms; j++, t++) {
+            for (k = 0; k < before; k++)
+                if (sum[k].value == t->value && sum[k].scalar == t->scalar && sum[k].power == t->power) break;
+            if (k < before) sum[k].c += t->c * c[i];
+            else if (count <= DK_MAX_TERMS) sum[count] = *t, sum[count++].c *= c[i];
         }
     }
-    return dkp_end_sum(r, at, count);
+    return dkp_end_sum(r, count);
 }
 
 DK_API dk_vec dk_mix(double a, dk_vec x, double b, dk_vec y) {
@@ -3624,18 +3634,16 @@ DK_API dk_vec dk_scale(double c, dk_vec v) { return dkp_sum(1, &c, &v); }
 DK_API dk_vec dk_scale_by(double c, int scalar, int power, dk_vec v) {
     dk_recorder *r = v.of;
     if (!r || (c >= 0 && c <= 0)) return dkp_zero;
-    unsigned at = r->end;
-    int count = v.count ? v.count : 1;
-    r->end += (unsigned)count;
-    count = dkp_terms(v);
+    const dk_term *t;
+    dk_term *sum = dkp_begin_sum(r), value;
+    int count = dkp_terms(v, &value, &t);
     for (int i = 0; i < count; i++) {
-        dk_term t = dkp_term(v, i);
-        if (t.scalar || power < 1 || scalar < 1)
+        if (t[i].scalar || power < 1 || scalar < 1)
             dk_refuse(r, "power of a norm ratio", power, "at least 1, once per vector");
-        t.c *= c, t.scalar = (short)scalar, t.power = (short)power;
-        *dkp_said(r, at + (unsigned)i) = t;
+        sum[i] = t[i];
+        sum[i].c *= c, sum[i].scalar = (short)scalar, sum[i].power = (short)power;
     }
-    return dkp_end_sum(r, at, count);
+    return dkp_end_sum(r, count);
 }
 
 DK_API void dk_refuse(dk_recorder *r, const char *field, double value, const char *allowed) {
@@ -3703,12 +3711,13 @@ static int dkp_close_row(dk_recorder *r, char letter, int number) {
 }
 
 static void dkp_put_terms(dk_recorder *r, double c, dk_vec v) {
-    int count = dkp_terms(v);
-    for (int i = 0; i < count; i++) {
-        dk_term t = dkp_term(v, i);
-        if (c >= 0 && c <= 0) t.c = 0; /* also where it is infinite */
-        else t.c *= c;
-        dkp_put_term(r, t);
+    const dk_term *t;
+    dk_term one, value;
+    for (int i = dkp_terms(v, &value, &t); i > 0; i--) {
+        one = *t++;
+        if (c >= 0 && c <= 0) one.c = 0; /* also where it is infinite */
+        else one.c *= c;
+        dkp_put_term(r, one);
     }
 }
 
@@ -4163,8 +4172,10 @@ static void dkp_record_ddim(dk_recorder *r) {
 static void dkp_record_from_data(dk_recorder *r) {
     while (dk_step(r)) {
         dk_vec guidance, D = dkp_direction(r, r->x, r->from, &guidance);
-        for (int i = 0; i < dkp_terms(r->noise); i++)
-            if (!dkp_finite(dkp_term(r->noise, i).c))
+        const dk_term *t;
+        dk_term value;
+        for (int i = dkp_terms(r->noise, &value, &t); i > 0; i--)
+            if (!dkp_finite((t++)->c))
                 dkp_refuse_at(
                     r,
                     "prediction: x0 and score cannot give the noise where sigma = 0 (use eps, v or velocity)",
@@ -4213,10 +4224,9 @@ static dk_vec dkp_ipndm_v_average(const dkp_history *past, int n, double from, d
     if (n > 3)
         third = (0.5 - 1 / (6 * two) + (1 - 1 / (2 * two)) / (6 * three)) * two * three /
                 (h1 * (h1 + h2) * (h1 + h2 + h3));
-    dk_vec sum = dk_scale(1 + 0.5 / h1 + second + third, past->v[0]);
-    sum = dk_mix(1, sum, -0.5 / h1 - (1 + q) * second - (1 + q + a) * third, past->v[1]);
-    sum = dk_mix(1, sum, q * second + (q + a * (1 + h2 / h3)) * third, past->v[2]);
-    return n > 3 ? dk_mix(1, sum, -third * a * q, past->v[3]) : sum;
+    const double weight[4] = {1 + 0.5 / h1 + second + third, -0.5 / h1 - (1 + q) * second - (1 + q + a) * third,
+                              q * second + (q + a * (1 + h2 / h3)) * third, -third * a * q};
+    return dkp_sum(n > 3 ? 4 : 3, weight, past->v);
 }
 
 /* Crowson's variant of DPM-Solver++ 2M: both the slope's weight and D's share of the step see the mean of this step and the
@@ -4359,6 +4369,7 @@ static dk_vec dkp_runge_kutta_to(dk_recorder *r, const dkp_tableau *tableau, dk_
     dk_vec K[DK_MAX_STAGES], D = dkp_zero;
     for (int i = 0; i < stages; i++) {
         double c = 0;
+        unsigned at_first = r->end;
         for (int j = 0; j < i; j++) c += tableau->a[i][j];
         dk_level level = i == 0                          ? r->from
                          : fabs(c - 1) < 1e-12 && !noisy ? r->to
@@ -4368,7 +4379,7 @@ static dk_vec dkp_runge_kutta_to(dk_recorder *r, const dkp_tableau *tableau, dk_
         dk_vec x = r->x;
         if (i > 0) x = dkp_transfer(r, r->from, level, x, h, c, dkp_sum(i, tableau->a[i], K));
         D = i == 0 ? dkp_denoise_first(r) : dk_denoise(r, x, level);
-        K[i] = dk_mix(at.p, x, at.q, D);
+        K[i] = dkp_forget_but(r, at_first, dk_mix(at.p, x, at.q, D));
     }
     dk_vec sum = stages > 1 ? dkp_sum(stages, tableau->a[stages], K) : K[0];
     dk_vec x = plain ? dkp_transfer(r, r->from, end, r->x, h, 1, sum) : dkp_ddim_step(r->from, end, r->x, D);
@@ -4529,9 +4540,8 @@ static void dkp_record_adams(dk_recorder *r) { dkp_record_multistep(r, 1); }
 static dk_vec dkp_deis_t_sum(const dk_recorder *r, const dkp_history *past, int n, double d, double m,
                              double to) {
     int points = r->sampler.points, panels = 64, count = points > 0 ? points : 3 * panels;
-    dk_vec sum = dkp_zero;
+    double weight[DKP_MAX_ORDER] = {0};
     for (int j = 0; j < n; j++) {
-        double weight = 0;
         for (int i = 0; i < count; i++) {
             double offset = 0.5 + 0.5 * (i % 3 - 1) * sqrt(0.6), part = i % 3 == 1 ? 8.0 / 18 : 5.0 / 18;
             double s = points > 0 ? (double)i / (points - 1) : (i / 3 + offset) / panels;
@@ -4539,11 +4549,11 @@ static dk_vec dkp_deis_t_sum(const dk_recorder *r, const dkp_history *past, int 
             double f = 0.5 * (d * t + m) * (level + 1 / level) * (points > 0 ? 1.0 / points : part / panels);
             for (int k = 0; k < n; k++)
                 if (k != j) f *= (t - past->at[k]) / (past->at[j] - past->at[k]);
-            weight += f;
+            weight[j] += f;
         }
-        sum = dk_mix(1, sum, weight * (to - past->at[0]), past->v[j]);
+        weight[j] *= to - past->at[0];
     }
-    return sum;
+    return dkp_sum(n, weight, past->v);
 }
 
 static void dkp_record_deis_t(dk_recorder *r) {
@@ -4792,12 +4802,12 @@ static dk_vec dkp_phi_sum(const dk_recorder *r, const dk_exponential *m, int row
     double weight[DK_MAX_STAGES + 1], alpha = dkp_gauge_alpha(r, r->from), sigma = r->from.sigma;
     double to_alpha = dkp_gauge_alpha(r, to), h = dkp_gauge_lambda(r, to) - dkp_gauge_lambda(r, r->from);
     double rest = dkp_phi_row(m, row, h, noisy ? 1 : -1, weight);
-    dk_vec x = dk_scale(noisy ? to_alpha / alpha - to.sigma * rest / sigma
-                              : to.sigma / sigma + to_alpha * rest / alpha,
-                        r->x);
-    for (int j = 0; j < row && j < m->stages; j++)
-        x = dk_add(x, dk_scale((noisy ? -to.sigma : to_alpha) * weight[j], F[j]));
-    return x;
+    double c[DK_MAX_STAGES + 1] = {noisy ? to_alpha / alpha - to.sigma * rest / sigma
+                                         : to.sigma / sigma + to_alpha * rest / alpha};
+    dk_vec v[DK_MAX_STAGES + 1] = {r->x};
+    int count = row < m->stages ? row : m->stages;
+    for (int j = 0; j < count; j++) c[j + 1] = (noisy ? -to.sigma : to_alpha) * weight[j], v[j + 1] = F[j];
+    return dkp_sum(count + 1, c, v);
 }
 
 /* A method of two stages can be judged by the first order step, whose row is empty. */
