@@ -792,7 +792,8 @@ typedef struct dk_recorder {
     int falling;              /* 1 where noise levels fall: sampling; 0: inversion */
     struct dk_config *config; /* resolved */
     dk_status status;
-    dk_plan *plan; /* private from here */
+    dk_plan *plan;       /* private from here */
+    const dk_plan *room; /* counts for which there is memory; NULL: none */
     const struct dk_pace *pace;
     dk_row row;
     int row_needs, storing, position, stage, judged, pinned[2], pin[3];
@@ -3549,7 +3550,8 @@ DK_API dk_status dk_levels_shift(double *levels, int n, double shift, double pow
 
 /* ------------------------------------------------------------------------ >>recorder  Recorder */
 
-/* Recording runs twice: first only to count, then, with memory laid out, to store. */
+/* Recording stores while there is room, and counts in any case; where the room was not enough, or not known, it runs
+   once more with memory laid out by the counts. */
 
 static const dk_vec dkp_zero = {NULL, 0, 0};
 
@@ -3665,13 +3667,24 @@ static void dkp_refuse_at(dk_recorder *r, const char *what, dk_level l) {
     r->status = DK_ERROR_CONFIG;
 }
 
+/* Whether there is room for all that has been counted. */
+static int dkp_storing(dk_recorder *r) {
+    const dk_plan *p = r->plan, *room = r->room;
+    if (r->storing && (p->calls > room->calls || p->rows > room->rows || p->terms > room->terms ||
+                       p->values > room->values || p->passes > room->passes || p->norms > room->norms ||
+                       p->draws > room->draws))
+        r->storing = 0;
+    return r->storing;
+}
+
 static int dkp_new_value(dk_recorder *r, char letter, int number, int needs) {
     dk_plan *p = r->plan;
-    if (r->storing) {
+    int value = p->values++;
+    if (dkp_storing(r)) {
         dk_value v = {letter, DK_VALUE_LOCAL, number, -1, p->passes, r->position, r->position, needs};
-        p->value[p->values] = v;
+        p->value[value] = v;
     }
-    return p->values++;
+    return value;
 }
 
 /* A value that outlives its pass, or meets anything but a row, needs a buffer. */
@@ -3695,18 +3708,17 @@ static void dkp_put_term(dk_recorder *r, dk_term t) {
     if (t.c >= 0 && t.c <= 0) return;
     if (!dkp_finite(t.c)) dkp_refuse_at(r, "a coefficient is not finite", r->from);
     dkp_use(r, t.value, 0);
-    if (r->storing) {
-        int needs = t.scalar ? p->calls - 1 : p->value[t.value].needs;
-        if (needs > r->row_needs) r->row_needs = needs;
-        p->term[p->terms] = t;
-    }
     p->terms++, r->row.count++;
+    if (!dkp_storing(r)) return;
+    int needs = t.scalar ? p->calls - 1 : p->value[t.value].needs;
+    if (needs > r->row_needs) r->row_needs = needs;
+    p->term[p->terms - 1] = t;
 }
 
 static int dkp_close_row(dk_recorder *r, char letter, int number) {
     r->row.dst = dkp_new_value(r, letter, number, r->row_needs);
-    if (r->storing) r->plan->row[r->plan->rows] = r->row;
     r->plan->rows++;
+    if (dkp_storing(r)) r->plan->row[r->plan->rows - 1] = r->row;
     return r->row.dst;
 }
 
@@ -3745,12 +3757,12 @@ DK_API dk_vec dk_sum_end(dk_recorder *r) { return dkp_vec(r, dkp_close_row(r, 'y
 /* Ends the open pass. */
 static void dkp_boundary(dk_recorder *r, dk_boundary boundary, int index) {
     dk_plan *p = r->plan;
-    if (r->storing) {
-        int first = p->passes ? p->pass[p->passes - 1].first + p->pass[p->passes - 1].count : 0;
-        dk_pass pass = {first, p->rows - first, boundary, index, r->position, 0};
-        p->pass[p->passes] = pass;
-    }
     p->passes++;
+    if (!dkp_storing(r)) return;
+    dk_pass *last = &p->pass[p->passes - 1];
+    int first = p->passes > 1 ? last[-1].first + last[-1].count : 0;
+    dk_pass pass = {first, p->rows - first, boundary, index, r->position, 0};
+    *last = pass;
 }
 
 /* What the network reads or writes. */
@@ -3813,7 +3825,7 @@ DK_API dk_vec dk_denoise_told(dk_recorder *r, dk_vec x, dk_level level, dk_level
     if (uncond && raw) *uncond = dkp_store_as(r, dk_mix(m.d_x, x, m.d_f, *uncond), 'U', index, 0);
     call.denoised = (int)D.at;
     r->noise = dk_mix(m.n_x, x, m.n_f, dkp_vec(r, uncond ? call.uncond_output : call.output));
-    if (r->storing) p->call[index] = call;
+    if (dkp_storing(r)) p->call[index] = call;
     return D;
 }
 
@@ -3831,7 +3843,7 @@ DK_API dk_vec dk_denoise(dk_recorder *r, dk_vec x, dk_level level) {
 /* Draw number `draw` of the run; 0 is the initial state's. */
 static dk_vec dkp_draw(dk_recorder *r, int draw, dk_level from, dk_level to) {
     if (r->status != DK_OK) return dkp_zero;
-    if (r->storing)
+    if (dkp_storing(r))
         r->plan->draw[draw].from = dk_noise_level(from), r->plan->draw[draw].to = dk_noise_level(to);
     dkp_open_row(r, draw);
     return dkp_vec(r, r->drawn = dkp_close_row(r, 'z', draw));
@@ -3854,8 +3866,9 @@ static int dkp_norm_of(dk_recorder *r, dk_norm_kind kind, dk_vec v[4]) {
     for (int i = 0; i < 4; i++)
         if (v[i].of) dkp_use(r, value[i], 1);
     dkp_boundary(r, DK_BOUNDARY_NORM, p->norms);
-    if (r->storing) p->norm[p->norms] = norm;
-    return ++p->norms;
+    p->norms++;
+    if (dkp_storing(r)) p->norm[p->norms - 1] = norm;
+    return p->norms;
 }
 
 DK_API int dk_norm_ratio(dk_recorder *r, dk_vec a, dk_vec b) {
@@ -4013,9 +4026,10 @@ static void dkp_start_recorder(dk_recorder *r, dk_config *c) {
 }
 
 /* The whole way, or, with pace, one attempt of a step. */
-static void dkp_record_all(dk_recorder *r, dk_config *c, dk_plan *plan, const dk_pace *pace, int storing) {
+static void dkp_record_all(dk_recorder *r, dk_config *c, dk_plan *plan, const dk_pace *pace,
+                           const dk_plan *room) {
     dkp_start_recorder(r, c);
-    r->plan = plan, r->pace = pace, r->storing = storing;
+    r->plan = plan, r->pace = pace, r->room = room, r->storing = room != NULL;
     plan->number = c->number;
     r->steps = plan->steps = pace ? 1 : dkp_path_steps(c);
     plan->levels = r->steps + 1, plan->draws = 1;
@@ -4023,12 +4037,12 @@ static void dkp_record_all(dk_recorder *r, dk_config *c, dk_plan *plan, const dk
     if (!r->falling && c->sampler.churn > 0)
         dk_refuse(r, "sampler.churn", c->sampler.churn, "0 on a rising grid");
     r->x = dkp_vec(r, dkp_new_value(r, 'x', 0, -1)); /* what the caller put into x */
-    if (storing) plan->value[0].kind = DK_VALUE_BUFFER, plan->value[0].slot = 0;
+    if (r->storing) plan->value[0].kind = DK_VALUE_BUFFER, plan->value[0].slot = 0;
     plan->masked = c->mask != NULL;
     if (plan->masked) {
         if (!r->falling) dk_refuse(r, "grid.rising", 1, "0 where data are known (mask)");
         r->known = dkp_new_value(r, 'k', 0, -1), r->mask = dkp_new_value(r, 'm', 0, -1);
-        for (int i = 0; i < 2 && storing; i++) {
+        for (int i = 0; i < 2 && r->storing; i++) {
             dk_value *v = &plan->value[i ? r->mask : r->known];
             v->kind = DK_VALUE_GIVEN, v->slot = i;
         }
@@ -4224,7 +4238,8 @@ static dk_vec dkp_ipndm_v_average(const dkp_history *past, int n, double from, d
     if (n > 3)
         third = (0.5 - 1 / (6 * two) + (1 - 1 / (2 * two)) / (6 * three)) * two * three /
                 (h1 * (h1 + h2) * (h1 + h2 + h3));
-    const double weight[4] = {1 + 0.5 / h1 + second + third, -0.5 / h1 - (1 + q) * second - (1 + q + a) * third,
+    const double weight[4] = {1 + 0.5 / h1 + second + third,
+                              -0.5 / h1 - (1 + q) * second - (1 + q + a) * third,
                               q * second + (q + a * (1 + h2 / h3)) * third, -third * a * q};
     return dkp_sum(n > 3 ? 4 : 3, weight, past->v);
 }
@@ -7631,7 +7646,7 @@ static dk_status dkp_count(dk_plan *plan, dk_config *resolved, const dk_pace *pa
     dk_recorder r;
     memset(plan, 0, sizeof *plan);
     plan->level = levels;
-    dkp_record_all(&r, resolved, plan, pace, 0);
+    dkp_record_all(&r, resolved, plan, pace, NULL);
     return r.status;
 }
 
@@ -7677,27 +7692,74 @@ static dk_status dkp_get_memory(void **memory, size_t *bytes, int *owned, size_t
     return *owned ? DK_OK : dkp_fail_allocation(message, needed);
 }
 
-/* Into the plan's memory. `kept`, unless NULL: what an attempt keeps for the next one if it is rejected, and if not. */
-static dk_status dkp_record_resolved(dk_plan *plan, dk_config *c, const dk_pace *pace, int kept[2]) {
-    dk_plan counts;
-    dk_recorder r;
-    dk_level *known = pace ? NULL : plan->level;
-    dk_status status = dkp_count(&counts, c, pace, known);
+/* The arrays of one plan, to where they are to lie in another: in memory of its own, or further down in the same. */
+static void dkp_move_arrays(const dk_plan *to, const dk_plan *from) {
+#define DKP_MOVE(member, count) \
+    if (from->count) memmove(to->member, from->member, sizeof *to->member *(size_t)from->count)
+    DKP_MOVE(level, levels);
+    DKP_MOVE(call, calls);
+    DKP_MOVE(draw, draws);
+    DKP_MOVE(term, terms);
+    DKP_MOVE(row, rows);
+    DKP_MOVE(value, values);
+    DKP_MOVE(pass, passes);
+    DKP_MOVE(norm, norms);
+#undef DKP_MOVE
+}
+
+/* Lays out memory for the counts in `room` and records into it. */
+static dk_status dkp_record_into(dk_recorder *r, dk_plan *plan, dk_config *c, const dk_pace *pace,
+                                 dk_plan *room, int known) {
+    dk_status status =
+        dkp_get_memory(&room->memory, &room->bytes, &room->owned, dkp_plan_bytes(room), c->message);
     if (status != DK_OK) return status;
-    void *memory = plan->memory;
-    size_t bytes = plan->bytes;
-    int owned;
-    status = dkp_get_memory(&memory, &bytes, &owned, dkp_plan_bytes(&counts), c->message);
-    if (status != DK_OK) return status;
-    char *base = dkp_align(memory);
-    size_t size = dkp_layout(&counts, base);
-    *plan = counts;
-    plan->memory = memory, plan->bytes = bytes, plan->owned = owned, plan->used = dkp_plan_bytes(&counts);
+    dkp_layout(room, dkp_align(room->memory));
+    *plan = *room;
     plan->calls = plan->rows = plan->terms = plan->values = plan->passes = plan->norms = 0;
     plan->attempt = pace != NULL;
     for (int i = 0; i < plan->levels && !known; i++)
         plan->level[i] = !pace ? dkp_path_level(c, i) : i ? pace->to : pace->from;
-    dkp_record_all(&r, c, plan, pace, 1);
+    dkp_record_all(r, c, plan, pace, room);
+    return r->status;
+}
+
+/* Room for most samplers, which one recording is then enough for: taken where that much is given, or is little. */
+static dk_plan dkp_usual_room(const dk_config *c) {
+    dk_plan room;
+    memset(&room, 0, sizeof room);
+    room.levels = dkp_path_steps(c) + 1;
+    room.calls = room.draws = 2 * room.levels, room.passes = room.calls + 1;
+    room.rows = 6 * room.levels, room.terms = 24 * room.levels, room.values = room.rows + room.calls;
+    return room;
+}
+
+enum { DKP_LITTLE = 65536 }; /* bytes */
+
+/* Into the plan's memory. `kept`, unless NULL: what an attempt keeps for the next one if it is rejected, and if not. */
+static dk_status dkp_record_resolved(dk_plan *plan, dk_config *c, const dk_pace *pace, int kept[2]) {
+    dk_recorder r;
+    dk_plan room = dkp_usual_room(c), given = *plan;
+    int known = !pace && plan->level;
+    dk_status status = DK_OK;
+    if (pace || dkp_plan_bytes(&room) > (given.memory ? given.bytes : DKP_LITTLE))
+        status = dkp_count(&room, c, pace, known ? plan->level : NULL);
+    for (int again = 1; status == DK_OK && again; again = status == DK_OK && !r.storing) {
+        if (plan->memory != given.memory) dk_plan_free(plan);
+        room.memory = given.memory, room.bytes = given.bytes;
+        status = dkp_record_into(&r, plan, c, pace, &room, known);
+        if (status == DK_OK) room = *plan; /* the counts, if it was too much */
+    }
+    if (status != DK_OK) {
+        if (plan->memory != given.memory) dk_plan_free(plan);
+        *plan = given;
+        return status;
+    }
+    char *base = dkp_align(plan->memory);
+    dk_plan made = *plan;
+    size_t size = dkp_layout(&made, base);
+    dkp_move_arrays(&made, plan);
+    made.used = dkp_plan_bytes(&made);
+    *plan = made;
     dkp_allocate(plan, base + size);
     if (kept) kept[0] = (pace ? pace->kept : 0) | r.pinned[0], kept[1] = r.pinned[1];
     dk_pass *end = &plan->pass[plan->passes - 1];
@@ -7790,14 +7852,7 @@ DK_API dk_status dk_plan_copy(dk_plan *to, const dk_plan *from) {
     dk_status status = dkp_get_memory(&copy.memory, &copy.bytes, &copy.owned, dkp_plan_bytes(from), message);
     if (status != DK_OK) return status;
     dkp_layout(&copy, dkp_align(copy.memory));
-    if (from->levels) memcpy(copy.level, from->level, sizeof(dk_level) * (size_t)from->levels);
-    memcpy(copy.call, from->call, sizeof(dk_call) * (size_t)from->calls);
-    memcpy(copy.draw, from->draw, sizeof(dk_draw) * (size_t)from->draws);
-    memcpy(copy.term, from->term, sizeof(dk_term) * (size_t)from->terms);
-    memcpy(copy.row, from->row, sizeof(dk_row) * (size_t)from->rows);
-    memcpy(copy.value, from->value, sizeof(dk_value) * (size_t)from->values);
-    memcpy(copy.pass, from->pass, sizeof(dk_pass) * (size_t)from->passes);
-    memcpy(copy.norm, from->norm, sizeof(dk_norm) * (size_t)from->norms);
+    dkp_move_arrays(&copy, from);
     *to = copy;
     return DK_OK;
 }
