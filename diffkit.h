@@ -204,7 +204,8 @@ typedef struct dk_schedule {
     const double *alphas_cumprod; /* VP discrete from a table of T numbers, read while recording */
     dk_schedule_fn fn;            /* custom, with t from t_min (least noise) to t_max */
     void *user;
-    double marks[DK_ABAR_MARKS]; /* VP discrete: every so-manyth product of 1 - beta, filled in */
+    double marks[DK_ABAR_MARKS]; /* VP discrete: every so-manyth product of 1 - beta, filled in; */
+    double marks_of[5];          /* and what they were computed from */
 } dk_schedule;
 
 /* alpha = 1 - sigma, sigma = t shifted. Liu et al. 2022, Lipman et al. 2022; shift: Esser et al. 2024, eq. 23. */
@@ -1562,16 +1563,20 @@ static double dkp_rounded(const dk_schedule *s, double v) { return s->float_tabl
 
 /* The product of 1 - beta over timesteps [from, to), times `product`. */
 static double dkp_beta_product(const dk_schedule *s, double product, int from, int to) {
-    int scaled = s->betas == DK_BETAS_SCALED_LINEAR;
+    int scaled = s->betas == DK_BETAS_SCALED_LINEAR, last_k = s->timesteps - 1;
     double first = scaled ? sqrt(s->beta_first) : s->beta_first,
-           last = scaled ? sqrt(s->beta_last) : s->beta_last;
+           span = (scaled ? sqrt(s->beta_last) : s->beta_last) - first;
     for (int k = from; k < to; k++) {
-        double beta = first + (double)k / (s->timesteps - 1) * (last - first);
-        if (s->betas == DK_BETAS_COSINE) beta = dkp_cosine_beta(s->timesteps, k);
-        if (s->betas == DK_BETAS_LAPLACE) beta = dkp_laplace_beta(s->timesteps, k);
-        if (s->betas == DK_BETAS_EXPONENTIAL) beta = -expm1(-12.0 / s->timesteps);
-        if (s->betas == DK_BETAS_SIGMOID)
-            beta = first + (last - first) / (1 + exp(6 - 12.0 * k / (s->timesteps - 1)));
+        double beta = (double)k / last_k;
+        switch (s->betas) {
+        case DK_BETAS_LINEAR:
+        case DK_BETAS_SCALED_LINEAR:
+        case DK_BETAS_COUNT: beta = first + beta * span; break;
+        case DK_BETAS_COSINE: beta = dkp_cosine_beta(s->timesteps, k); break;
+        case DK_BETAS_SIGMOID: beta = first + span / (1 + exp(6 - 12.0 * k / last_k)); break;
+        case DK_BETAS_EXPONENTIAL: beta = -expm1(-12.0 / s->timesteps); break;
+        case DK_BETAS_LAPLACE: beta = dkp_laplace_beta(s->timesteps, k); break;
+        }
         beta = dkp_rounded(s, beta);
         product *= dkp_rounded(s, 1 - (scaled ? dkp_rounded(s, beta * beta) : beta));
     }
@@ -1582,9 +1587,12 @@ static double dkp_beta_product(const dk_schedule *s, double product, int from, i
 static int dkp_stride(const dk_schedule *s) { return (s->timesteps + DK_ABAR_MARKS - 1) / DK_ABAR_MARKS; }
 
 static void dkp_fill_marks(dk_schedule *s) {
+    const double of[] = {s->betas, s->timesteps, s->beta_first, s->beta_last, s->float_table};
     int stride = dkp_stride(s), mark = 0;
     double product = 1;
-    if (s->alphas_cumprod || s->family != DK_FAMILY_VP_DISCRETE) return;
+    if (s->alphas_cumprod || s->family != DK_FAMILY_VP_DISCRETE || memcmp(s->marks_of, of, sizeof of) == 0)
+        return;
+    memcpy(s->marks_of, of, sizeof of);
     for (int k = 0; k < s->timesteps; k += stride, mark++)
         s->marks[mark] = product = dkp_beta_product(s, product, k ? k - stride + 1 : 0, k + 1);
 }
@@ -1899,20 +1907,27 @@ static dk_level dkp_discrete_at(const dk_schedule *s, double t) {
     return l;
 }
 
+/* Whether timestep k has at most this noise level. Roots are taken where rounding might decide. */
+static int dkp_discrete_below(const dk_schedule *s, int k, double abar, double noise_level) {
+    double a = dkp_table_abar(s, abar), most = noise_level * noise_level * a;
+    if (!s->zero_terminal_snr && fabs(1 - a - most) > 1e-9 * most) return 1 - a < most;
+    return dk_noise_level(dkp_discrete_level_of(s, k, abar)) <= noise_level;
+}
+
 static dk_level dkp_discrete_at_sigma(const dk_schedule *s, double noise_level) {
     int low = -1, high = s->timesteps - 1, stride = dkp_stride(s);
-    dk_level l = {(double)high, 0, 0}, a = dkp_discrete_level(s, low), b = dkp_discrete_level(s, high);
-    double product = 1; /* at `low` */
+    double at_low = 1, at_high = dkp_abar(s, high); /* products */
+    dk_level l = {(double)high, 0, 0};
     dkp_vp_pair(noise_level, &l);
-    if (noise_level >= dk_noise_level(b)) return l;
+    if (noise_level >= dk_noise_level(dkp_discrete_level_of(s, high, at_high))) return l;
     while (high - low > 1) { /* first among the marks, then by products that go on from `low` */
         int middle = low + (high - low) / 2, mark = middle / stride * stride;
         if (mark > low) middle = mark;
-        double abar = dkp_abar_after(s, low, product, middle);
-        dk_level m = dkp_discrete_level_of(s, middle, abar);
-        if (dk_noise_level(m) <= noise_level) low = middle, a = m, product = abar;
-        else high = middle, b = m;
+        double abar = dkp_abar_after(s, low, at_low, middle);
+        if (dkp_discrete_below(s, middle, abar, noise_level)) low = middle, at_low = abar;
+        else high = middle, at_high = abar;
     }
+    dk_level a = dkp_discrete_level_of(s, low, at_low), b = dkp_discrete_level_of(s, high, at_high);
     l.t = dkp_by_angle(a, b) ? low + (dkp_angle(l) - dkp_angle(a)) / (dkp_angle(b) - dkp_angle(a))
                              : low + (dk_lambda(l) - dk_lambda(a)) / (dk_lambda(b) - dk_lambda(a));
     return l;
@@ -2758,9 +2773,9 @@ DK_API dk_grid dk_grid_ltx(double tokens) {
 }
 
 static const dkp_spacing *dkp_spacing_of(const dk_grid *g) {
-    int i = 0;
-    while (i < DKP_COUNT(dkp_spacings) - 1 && dkp_spacings[i].spacing != g->spacing) i++;
-    return &dkp_spacings[i];
+    const dkp_spacing *last = &dkp_spacings[DKP_COUNT(dkp_spacings) - 1], *at = dkp_spacings;
+    while (at < last && at->spacing != g->spacing) at++;
+    return at;
 }
 
 static int dkp_has(const dk_grid *g, int flags) { return dkp_spacing_of(g)->flags & flags; }
@@ -7729,7 +7744,7 @@ static dk_plan dkp_usual_room(const dk_config *c) {
     memset(&room, 0, sizeof room);
     room.levels = dkp_path_steps(c) + 1;
     room.calls = room.draws = 2 * room.levels, room.passes = room.calls + 1;
-    room.rows = 6 * room.levels, room.terms = 24 * room.levels, room.values = room.rows + room.calls;
+    room.rows = 9 * room.levels, room.terms = 27 * room.levels, room.values = room.rows + room.calls;
     return room;
 }
 
