@@ -799,7 +799,7 @@ typedef struct dk_recorder {
     dk_row row;
     int row_needs, storing, position, stage, judged, pinned[2], pin[3];
     int offset;            /* step of the plan at which this stretch of steps begins */
-    dk_vec noise;          /* that the last evaluation found in x */
+    dk_vec noise;          /* that an evaluation at sigma = 0 found in x */
     dk_vec unchurned;      /* churn_late: the state of the evaluation to come; zero: as usual */
     dk_level unchurned_at; /* and its level */
     int known, mask;       /* values, where the config has them */
@@ -3839,7 +3839,8 @@ DK_API dk_vec dk_denoise_told(dk_recorder *r, dk_vec x, dk_level level, dk_level
     if (uncond) *uncond = dkp_vec(r, call.uncond_output);
     if (uncond && raw) *uncond = dkp_store_as(r, dk_mix(m.d_x, x, m.d_f, *uncond), 'U', index, 0);
     call.denoised = (int)D.at;
-    r->noise = dk_mix(m.n_x, x, m.n_f, dkp_vec(r, uncond ? call.uncond_output : call.output));
+    if (at.sigma <= 0) /* nothing else asks for it */
+        r->noise = dk_mix(m.n_x, x, m.n_f, dkp_vec(r, uncond ? call.uncond_output : call.output));
     if (dkp_storing(r)) p->call[index] = call;
     return D;
 }
