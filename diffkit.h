@@ -1334,8 +1334,10 @@ extern float __builtin_sqrtf(float) __attribute__((const));
 #define DKP_SQRT sqrtf
 #endif
 
-/* volatile, or gcc would multiply vectors by shifts and additions */
-static const volatile uint32_t dkp_multiplier[2] = {0xD2511F53u, 0xCD9E8D57u};
+/* Read as volatile, or gcc would multiply vectors by shifts and additions; if it were volatile, gcc would make it
+   writable. */
+static const uint32_t dkp_multipliers[2] = {0xD2511F53u, 0xCD9E8D57u};
+DKP_INLINE uint32_t dkp_multiplier(int i) { return ((const volatile uint32_t *)dkp_multipliers)[i]; }
 
 /* A counter's words are the low halves of c; above them anything may stand. So products come out where the next
    round wants them, without shuffling. */
@@ -1354,7 +1356,7 @@ DKP_INLINE void dkp_philox(uint64_t c[4], const uint32_t m[2], uint32_t key0, ui
 }
 
 DK_API void dk_philox(const uint32_t counter[4], const uint32_t key[2], uint32_t out[4]) {
-    const uint32_t m[2] = {dkp_multiplier[0], dkp_multiplier[1]};
+    const uint32_t m[2] = {dkp_multiplier(0), dkp_multiplier(1)};
     uint64_t c[4] = {counter[0], counter[1], counter[2], counter[3]};
     dkp_philox(c, m, key[0], key[1]);
     for (int i = 0; i < 4; i++) out[i] = (uint32_t)c[i];
@@ -1433,7 +1435,7 @@ DKP_INLINE void dkp_normals_k(const dkp_noise *of, const uint32_t m[2], uint64_t
 }
 
 DKP_INLINE void dkp_normal_chunks(const dkp_noise *of, uint64_t chunk, size_t chunks, dk_real *z) {
-    const uint32_t m[2] = {dkp_multiplier[0], dkp_multiplier[1]};
+    const uint32_t m[2] = {dkp_multiplier(0), dkp_multiplier(1)};
     for (; chunks >= DKP_CHUNKS; chunks -= DKP_CHUNKS, chunk += DKP_CHUNKS, z += 64 * DKP_CHUNKS)
         dkp_normals_k(of, m, chunk, DKP_CHUNKS, z);
     for (; chunks > 0; chunks--, chunk++, z += 64) dkp_normals_k(of, m, chunk, 1, z);
