@@ -7647,25 +7647,24 @@ static int dkp_go_on(const dk_recorder *r, dk_pace *p) {
 }
 
 /* The attempt of which dk_record speaks; NULL without step-size control. */
-static const dk_pace *dkp_first_attempt(dk_config *c, dk_pace *p) {
-    dk_recorder r;
+static const dk_pace *dkp_first_attempt(dk_recorder *r, dk_config *c, dk_pace *p) {
     if (!dkp_controlled(c)) return NULL;
     memset(p, 0, sizeof *p);
-    dkp_start_recorder(&r, c);
-    p->place = dkp_control_begin(&r) < dkp_control_end(&r) ? dkp_control_begin(&r) : 0;
+    dkp_start_recorder(r, c);
+    p->place = dkp_control_begin(r) < dkp_control_end(r) ? dkp_control_begin(r) : 0;
     p->to = dkp_grid_level(c, p->place);
-    dkp_go_on(&r, p);
+    dkp_go_on(r, p);
     if (p->phase == DKP_MEASURE) p->phase = DKP_ATTEMPT;
     return p;
 }
 
 /* Counts: the plan's sizes for a resolved config. The levels need not be known. */
-static dk_status dkp_count(dk_plan *plan, dk_config *resolved, const dk_pace *pace, dk_level *levels) {
-    dk_recorder r;
+static dk_status dkp_count(dk_recorder *r, dk_plan *plan, dk_config *resolved, const dk_pace *pace,
+                           dk_level *levels) {
     memset(plan, 0, sizeof *plan);
     plan->level = levels;
-    dkp_record_all(&r, resolved, plan, pace, NULL);
-    return r.status;
+    dkp_record_all(r, resolved, plan, pace, NULL);
+    return r->status;
 }
 
 static size_t dkp_plan_bytes(const dk_plan *counts) {
@@ -7697,7 +7696,9 @@ DK_API size_t dk_plan_size(dk_config *c) {
     dk_plan counts;
     dk_status status = dkp_prepare(c, &resolved, NULL);
     dk_pace pace;
-    if (status == DK_OK) status = dkp_count(&counts, &resolved, dkp_first_attempt(&resolved, &pace), NULL);
+    dk_recorder r;
+    if (status == DK_OK)
+        status = dkp_count(&r, &counts, &resolved, dkp_first_attempt(&r, &resolved, &pace), NULL);
     return dkp_answer(c, &resolved, status) == DK_OK ? dkp_plan_bytes(&counts) : 0;
 }
 
@@ -7754,17 +7755,17 @@ static dk_plan dkp_usual_room(const dk_config *c) {
 enum { DKP_LITTLE = 65536 }; /* bytes */
 
 /* Into the plan's memory. `kept`, unless NULL: what an attempt keeps for the next one if it is rejected, and if not. */
-static dk_status dkp_record_resolved(dk_plan *plan, dk_config *c, const dk_pace *pace, int kept[2]) {
-    dk_recorder r;
+static dk_status dkp_record_resolved(dk_recorder *r, dk_plan *plan, dk_config *c, const dk_pace *pace,
+                                     int kept[2]) {
     dk_plan room = dkp_usual_room(c), given = *plan;
     int known = !pace && plan->level;
     dk_status status = DK_OK;
     if (pace || dkp_plan_bytes(&room) > (given.memory ? given.bytes : DKP_LITTLE))
-        status = dkp_count(&room, c, pace, known ? plan->level : NULL);
-    for (int again = 1; status == DK_OK && again; again = status == DK_OK && !r.storing) {
+        status = dkp_count(r, &room, c, pace, known ? plan->level : NULL);
+    for (int again = 1; status == DK_OK && again; again = status == DK_OK && !r->storing) {
         if (plan->memory != given.memory) dk_plan_free(plan);
         room.memory = given.memory, room.bytes = given.bytes;
-        status = dkp_record_into(&r, plan, c, pace, &room, known);
+        status = dkp_record_into(r, plan, c, pace, &room, known);
         if (status == DK_OK) room = *plan; /* the counts, if it was too much */
     }
     if (status != DK_OK) {
@@ -7779,14 +7780,14 @@ static dk_status dkp_record_resolved(dk_plan *plan, dk_config *c, const dk_pace 
     made.used = dkp_plan_bytes(&made);
     *plan = made;
     dkp_allocate(plan, base + size);
-    if (kept) kept[0] = (pace ? pace->kept : 0) | r.pinned[0], kept[1] = r.pinned[1];
+    if (kept) kept[0] = (pace ? pace->kept : 0) | r->pinned[0], kept[1] = r->pinned[1];
     dk_pass *end = &plan->pass[plan->passes - 1];
-    int result = (int)r.x.at;
+    int result = (int)r->x.at;
     if (plan->value[result].slot != 0) { /* the last state is not in x: move it there */
         dk_term t = {1, result, 0, 0};
         dk_row row = {plan->values, plan->terms, 1, -1, -1, 0};
-        dk_value v = {'x',        DK_VALUE_BUFFER, plan->steps,    0, plan->passes - 1,
-                      r.position, r.position,      plan->calls - 1};
+        dk_value v = {'x',         DK_VALUE_BUFFER, plan->steps,    0, plan->passes - 1,
+                      r->position, r->position,     plan->calls - 1};
         plan->term[plan->terms++] = t;
         plan->row[plan->rows++] = row;
         plan->value[plan->values++] = v;
@@ -7796,10 +7797,10 @@ static dk_status dkp_record_resolved(dk_plan *plan, dk_config *c, const dk_pace 
 }
 
 /* Over the plan of the attempt before, in its memory. */
-static dk_status dkp_record_attempt(dk_plan *plan, dk_config *c, dk_pace *p) {
+static dk_status dkp_record_attempt(dk_recorder *r, dk_plan *plan, dk_config *c, dk_pace *p) {
     int owned = plan->owned;
     size_t used = plan->used;
-    dk_status status = dkp_record_resolved(plan, c, p, p->keeps);
+    dk_status status = dkp_record_resolved(r, plan, c, p, p->keeps);
     plan->owned = owned, plan->used = used;
     plan->buffers = p->buffers, plan->halves = p->halves;
     plan->locals = p->locals, plan->noises = p->noises;
@@ -7807,7 +7808,7 @@ static dk_status dkp_record_attempt(dk_plan *plan, dk_config *c, dk_pace *p) {
 }
 
 /* The i-th kind of attempt that a run with step-size control may make; 0 if there are no more. */
-static int dkp_trial(dk_config *c, int i, dk_pace *p) {
+static int dkp_trial(dk_recorder *r, dk_config *c, int i, dk_pace *p) {
     static const int kinds[][2] = {{DKP_START, 0},
                                    {DKP_PLAIN, 0},
                                    {DKP_ATTEMPT, 0},
@@ -7815,7 +7816,7 @@ static int dkp_trial(dk_config *c, int i, dk_pace *p) {
                                    {DKP_ATTEMPT, DKP_KEPT_LOW | DKP_KEPT_D},
                                    {DKP_MEASURE, 0},
                                    {DKP_PROBE, DKP_KEPT_D}};
-    dkp_first_attempt(c, p);
+    dkp_first_attempt(r, c, p);
     int count = p->phase == DKP_PLAIN ? 2 : c->sampler.tableau ? 7 : 5;
     if (i < count) p->phase = kinds[i][0], p->kept = kinds[i][1];
     return i < count;
@@ -7823,20 +7824,21 @@ static int dkp_trial(dk_config *c, int i, dk_pace *p) {
 
 /* The whole plan of a run, or, with step-size control, its first part in memory that is enough for all others. */
 static dk_status dkp_record_run(dk_plan *plan, dk_config *c, dk_pace *p) {
+    dk_recorder r;
     dk_pace trial, most;
     size_t bytes = 0;
     int owned;
     dk_status status = DK_OK;
-    if (!dkp_controlled(c)) return dkp_record_resolved(plan, c, NULL, NULL);
-    for (int i = 0; status == DK_OK && dkp_trial(c, i, &trial); i++) {
+    if (!dkp_controlled(c)) return dkp_record_resolved(&r, plan, c, NULL, NULL);
+    for (int i = 0; status == DK_OK && dkp_trial(&r, c, i, &trial); i++) {
         dk_plan counts;
-        status = dkp_count(&counts, c, &trial, NULL);
+        status = dkp_count(&r, &counts, c, &trial, NULL);
         if (dkp_plan_bytes(&counts) > bytes) bytes = dkp_plan_bytes(&counts);
     }
     if (status == DK_OK) status = dkp_get_memory(&plan->memory, &plan->bytes, &owned, bytes, c->message);
     memset(&most, 0, sizeof most);
-    for (int i = 0; status == DK_OK && dkp_trial(c, i, &trial); i++) {
-        status = dkp_record_resolved(plan, c, &trial, NULL);
+    for (int i = 0; status == DK_OK && dkp_trial(&r, c, i, &trial); i++) {
+        status = dkp_record_resolved(&r, plan, c, &trial, NULL);
         if (plan->buffers > most.buffers) most.buffers = plan->buffers;
         if (plan->halves > most.halves) most.halves = plan->halves;
         if (plan->locals > most.locals) most.locals = plan->locals;
@@ -7846,15 +7848,16 @@ static dk_status dkp_record_run(dk_plan *plan, dk_config *c, dk_pace *p) {
     *p = most;
     p->phase = DKP_START, p->from = p->to = dkp_grid_level(c, 0);
     plan->used = bytes, plan->owned = owned;
-    return dkp_record_attempt(plan, c, p);
+    return dkp_record_attempt(&r, plan, c, p);
 }
 
 DK_API dk_status dk_record(dk_plan *plan, dk_config *c) {
     dk_config resolved;
     dk_status status = dkp_prepare(c, &resolved, plan);
     dk_pace pace;
+    dk_recorder r;
     if (status == DK_OK)
-        status = dkp_record_resolved(plan, &resolved, dkp_first_attempt(&resolved, &pace), NULL);
+        status = dkp_record_resolved(&r, plan, &resolved, dkp_first_attempt(&r, &resolved, &pace), NULL);
     return dkp_answer(c, &resolved, status);
 }
 
@@ -8643,23 +8646,20 @@ DK_API dk_status dk_begin_plan(dk_run *run, const dk_plan *plan, dk_config *c, d
 }
 
 DK_API dk_status dk_begin(dk_run *run, dk_config *c, dk_real *x, void *memory, size_t bytes) {
-    dk_config resolved;
-    dk_plan plan;
+    dk_plan *plan = &run->own_plan;
+    dk_config *resolved = &run->config;
     memset(run, 0, sizeof *run);
-    memset(&plan, 0, sizeof plan);
-    plan.memory = memory, plan.bytes = bytes;
-    dk_status status = dkp_prepare(c, &resolved, &plan);
-    if (status == DK_OK) status = dkp_record_run(&plan, &resolved, &run->pace);
-    if (status == DK_OK) {
-        size_t used = plan.used; /* the plan lies first, the workspace behind it */
-        run->own_plan = plan;
-        status = dkp_begin(run, &run->own_plan, &resolved, x, memory ? (char *)memory + used : NULL,
-                           memory ? bytes - used : 0);
+    plan->memory = memory, plan->bytes = bytes;
+    dk_status status = dkp_prepare(c, resolved, plan);
+    if (status == DK_OK) status = dkp_record_run(plan, resolved, &run->pace);
+    if (status == DK_OK) { /* the plan lies first, the workspace behind it */
+        status = dkp_begin(run, plan, resolved, x, memory ? (char *)memory + plan->used : NULL,
+                           memory ? bytes - plan->used : 0);
         if (status == DK_ERROR_MEMORY && memory)
-            dkp_fail_bytes(resolved.message, bytes, used + dkp_workspace(&plan, &resolved).all);
-        if (status != DK_OK) dk_plan_free(&run->own_plan);
+            dkp_fail_bytes(resolved->message, bytes, plan->used + dkp_workspace(plan, resolved).all);
+        if (status != DK_OK) dk_plan_free(plan);
     }
-    return dkp_begun(run, c, &resolved, status);
+    return dkp_begun(run, c, resolved, status);
 }
 
 DK_API void dk_end(dk_run *run) {
@@ -8851,7 +8851,7 @@ static int dkp_proceed(dk_run *run, int accepted) {
     }
     if (!more) return 0;
     run->pass = 0;
-    dk_status status = dkp_record_attempt(&run->own_plan, &run->config, p);
+    dk_status status = dkp_record_attempt(&r, &run->own_plan, &run->config, p);
     if (status != DK_OK) dkp_fail_run(run, status, run->config.message);
     return status == DK_OK;
 }
@@ -9117,6 +9117,11 @@ static void dkp_pace_io(dkp_bytes *io, dk_pace *p) {
     }
 }
 
+static dk_status dkp_record_again(dk_run *run) {
+    dk_recorder r;
+    return dkp_record_attempt(&r, &run->own_plan, &run->config, &run->pace);
+}
+
 /* Head in both directions: what must agree is written, or compared. Returns 0 where it does not. With step-size control the
    plan is that of the attempt that was saved: it is recorded anew. */
 static int dkp_save_head(dk_run *run, dkp_bytes *io, uint64_t *pass, uint64_t *flags) {
@@ -9128,8 +9133,7 @@ static int dkp_save_head(dk_run *run, dkp_bytes *io, uint64_t *pass, uint64_t *f
         dkp_pace_io(io, &run->pace);
         if (!io->write && same)
             same = run->pace.phase >= DKP_START && run->pace.phase <= DKP_ATTEMPT && run->pace.place >= -1 &&
-                   run->pace.place <= run->config.steps &&
-                   dkp_record_attempt(&run->own_plan, &run->config, &run->pace) == DK_OK;
+                   run->pace.place <= run->config.steps && dkp_record_again(run) == DK_OK;
     }
     uint64_t hash = dk_plan_hash(run->plan);
     same &= dkp_byte_io(io, hash, 8) == hash;
@@ -9183,7 +9187,7 @@ DK_API dk_status dk_load(dk_run *run, const void *bytes, size_t size) {
     dk_pace here = run->pace;
     if (!intact || !dkp_save_head(run, &io, &pass, &flags) || !dkp_cursor_fits(run->plan, pass, flags)) {
         run->pace = here;
-        if (run->plan->attempt) dkp_record_attempt(&run->own_plan, &run->config, &run->pace);
+        if (run->plan->attempt) dkp_record_again(run);
         return dkp_fail_text(run->message, run->status = DK_ERROR_SAVED, wrong);
     }
     dkp_save_body(run, &io);
