@@ -3298,12 +3298,15 @@ static dk_status dkp_check_levels(const dk_config *c, dk_level *level, char *mes
     return DK_OK;
 }
 
-/* A Runge-Kutta tableau: row i are the weights of the slopes 0 .. i - 1 for stage i; row `stages` is the result,
-   the row after it that of the embedded method, if there is one. */
+/* A Runge-Kutta tableau: row i, of i numbers, are the weights of the slopes 0 .. i - 1 for stage i; row `stages` is the
+   result, the row after it that of the embedded method, if there is one. */
 typedef struct dkp_tableau {
     int stages, embedded;
-    double a[DK_MAX_STAGES + 2][DK_MAX_STAGES + 1];
+    double a[(DK_MAX_STAGES + 1) * (DK_MAX_STAGES + 2) / 2];
 } dkp_tableau;
+
+/* Where row i begins. */
+static int dkp_row(int i) { return i * (i - 1) / 2; }
 
 static int dkp_read_fraction(const char **text, double *v) {
     double divisor = 1;
@@ -3320,7 +3323,7 @@ static dk_status dkp_parse_tableau(const char *text, dkp_tableau *t, char *messa
         for (int j = 0; j < row && good; j++) {
             at += strspn(at, " \t\n");
             const char *entry = at;
-            good = dkp_read_fraction(&at, &t->a[row][j]) && strchr(" \t\n|~", *at);
+            good = dkp_read_fraction(&at, &t->a[dkp_row(row) + j]) && strchr(" \t\n|~", *at);
             if (!good) at = entry;
         }
         at += strspn(at, " \t\n");
@@ -4376,15 +4379,17 @@ static dk_vec dkp_transfer(const dk_recorder *r, dk_level from, dk_level to, dk_
 /* The attempt's result x, if the embedded method agrees. It may look at the slope there, the next step's first. */
 static dk_vec dkp_judge_runge_kutta(dk_recorder *r, const dkp_tableau *tableau, double h, const dk_vec *K,
                                     dk_vec x) {
-    int n = tableau->stages, ahead = fabs(tableau->a[n + 1][n]) > 0;
+    int n = tableau->stages;
+    const double *a = &tableau->a[dkp_row(n)], *embedded = a + n;
+    int ahead = fabs(embedded[n]) > 0;
     dkp_point from = dkp_point_at(r, dkp_gauge(r), r->from), to = dkp_point_at(r, dkp_gauge(r), r->to);
     double differ[DK_MAX_STAGES];
-    for (int i = 0; i < n; i++) differ[i] = h * (tableau->a[n][i] - tableau->a[n + 1][i]);
+    for (int i = 0; i < n; i++) differ[i] = h * (a[i] - embedded[i]);
     dk_vec error = dkp_sum(n, differ, K), D = dkp_zero;
     x = dk_keep(r, x);
     if (ahead) {
         D = dk_denoise(r, x, r->to);
-        error = dk_mix(1, error, -h * tableau->a[n + 1][n], dk_mix(to.p, x, to.q, D));
+        error = dk_mix(1, error, -h * embedded[n], dk_mix(to.p, x, to.q, D));
     }
     dkp_judge(r, DK_NORM_ERROR_SUM, error, dkp_zero, dk_scale(1 / from.scale, r->x),
               dk_scale(1 / to.scale, x));
@@ -4403,18 +4408,19 @@ static dk_vec dkp_runge_kutta_to(dk_recorder *r, const dkp_tableau *tableau, dk_
     for (int i = 0; i < stages; i++) {
         double c = 0;
         unsigned at_first = r->end;
-        for (int j = 0; j < i; j++) c += tableau->a[i][j];
+        const double *a = &tableau->a[dkp_row(i)];
+        for (int j = 0; j < i; j++) c += a[j];
         dk_level level = i == 0                          ? r->from
                          : fabs(c - 1) < 1e-12 && !noisy ? r->to
                          : r->sampler.pseudo             ? dkp_level_in_time(r, c)
                                                          : dkp_level_in_gauge(r, gauge, u + c * h);
         dkp_point at = dkp_point_at(r, gauge, level);
         dk_vec x = r->x;
-        if (i > 0) x = dkp_transfer(r, r->from, level, x, h, c, dkp_sum(i, tableau->a[i], K));
+        if (i > 0) x = dkp_transfer(r, r->from, level, x, h, c, dkp_sum(i, a, K));
         D = i == 0 ? dkp_denoise_first(r) : dk_denoise(r, x, level);
         K[i] = dkp_forget_but(r, at_first, dk_mix(at.p, x, at.q, D));
     }
-    dk_vec sum = stages > 1 ? dkp_sum(stages, tableau->a[stages], K) : K[0];
+    dk_vec sum = stages > 1 ? dkp_sum(stages, &tableau->a[dkp_row(stages)], K) : K[0];
     dk_vec x = plain ? dkp_transfer(r, r->from, end, r->x, h, 1, sum) : dkp_ddim_step(r->from, end, r->x, D);
     r->x = dkp_attempting(r) && tableau->embedded ? dkp_judge_runge_kutta(r, tableau, h, K, x) : x;
     return K[0];
@@ -4658,7 +4664,7 @@ static void dkp_record_runge_kutta(dk_recorder *r) {
    schedule's own t: on VP discrete, whose slopes jump at every timestep, it has no order beyond those jumps. */
 static void dkp_record_edm(dk_recorder *r) {
     double at = r->sampler.alpha;
-    const dkp_tableau tableau = {2, 0, {{0}, {at}, {1 - 0.5 / at, 0.5 / at}}};
+    const dkp_tableau tableau = {2, 0, {at, 1 - 0.5 / at, 0.5 / at}};
     if (at <= 0) dk_refuse(r, "sampler.alpha", at, "> 0 and <= 1");
     while (dk_step(r)) dkp_runge_kutta_step(r, &tableau);
 }
@@ -4670,7 +4676,7 @@ static void dkp_record_dpm2(dk_recorder *r) {
         dk_gauge gauge = dkp_gauge(r);
         double u = dkp_point_at(r, gauge, r->from).u, last = dkp_point_at(r, gauge, split.down).u;
         double at = (sqrt(u * last) - u) / (last - u);
-        const dkp_tableau tableau = {2, 0, {{0}, {at}, {0, 1}}};
+        const dkp_tableau tableau = {2, 0, {at, 0, 1}};
         dkp_runge_kutta_to(r, &tableau, split.down);
         if (split.down.sigma > 0 || !r->sampler.dry_bottom) r->x = dkp_add_noise(r, r->x, split.up);
     }
@@ -5019,8 +5025,8 @@ static void dkp_record_heunpp2(dk_recorder *r) {
         next = dkp_point_at(r, gauge, r->to).u, h = next - u;
         if (stages > 2) after = dkp_point_at(r, gauge, dkp_level(r, r->step + 2)).u;
         double w2 = stages > 1 ? next / (stages * top) : 0, w3 = after / (stages * top);
-        dkp_tableau tableau = {stages, 0, {{0}, {1}, {1, (after - next) / h}}};
-        double *b = tableau.a[stages];
+        dkp_tableau tableau = {stages, 0, {1, 1, (after - next) / h}};
+        double *b = &tableau.a[dkp_row(stages)];
         b[0] = 1 - w2 - w3, b[1] = w2, b[2] = w3;
         dkp_runge_kutta_step(r, &tableau);
     }
@@ -8924,8 +8930,8 @@ DK_API dk_status dk_sample(dk_config *c, dk_denoise_fn denoise, void *user, dk_r
 /* Each sample has one more element, which gathers the divergence of the ODE in VE coordinates, dy/du = (y - D)/u: with
    D = l - v'v + v' dD/dy v for the element l, dl/du is v' d(y - D)/dy v / u. */
 typedef struct dkp_likelihood {
-    const dk_config *network;
-    dk_schedule schedule; /* the caller's */
+    dk_config network, ode; /* the ODE's is in VE coordinates */
+    dk_schedule schedule;   /* the caller's */
     dk_denoise_fn denoise;
     void *user;
     const dk_real *probe;
@@ -8935,9 +8941,9 @@ typedef struct dkp_likelihood {
 
 static int dkp_denoise_likelihood(void *user, const dk_eval *e) {
     const dkp_likelihood *l = (const dkp_likelihood *)user;
-    const double ahead[3] = {1, -1, 0}, data = l->network->sigma_data;
+    const double ahead[3] = {1, -1, 0}, data = l->network.sigma_data;
     double h = (sizeof(dk_real) == 8 ? 6e-6 : 5e-3) * sqrt(e->level.sigma * e->level.sigma + data * data);
-    dkp_model m = dkp_model_at(l->network, e->level, e->level);
+    dkp_model m = dkp_model_at(&l->network, e->level, e->level);
     size_t n = e->dim - 1, batch = (size_t)e->batch;
     dk_eval inner = *e;
     inner.level = dk_level_at_sigma(&l->schedule, e->level.sigma);
@@ -8987,36 +8993,41 @@ static dk_status dkp_start_likelihood(dk_config *c, const dk_real *x, dkp_likeli
 
 DK_API dk_status dk_log_likelihood(dk_config *c, dk_denoise_fn denoise, void *user, const dk_real *x,
                                    const dk_real *probe, double *log_p) {
-    dk_config given = *c, network, ode;
     double *levels = NULL;
     dk_real *state = NULL;
-    dkp_likelihood l = {&network, c->schedule, denoise, user, probe, NULL, NULL, NULL};
     if (c->number || c->clip > 0)
         return dkp_fail_text(c->message, DK_ERROR_CONFIG, "number and clip: must be 0 for a likelihood");
-    if (!given.sampler.record && !given.sampler.name) given.sampler = dk_sampler_named("rk45");
-    if (given.grid.final == DK_FINAL_DEFAULT && given.grid.spacing != DK_SPACING_LEVELS)
-        given.grid.final = DK_FINAL_MIN;
-    dk_status status = dkp_prepare(&given, &network, NULL);
-    if (status == DK_OK) status = dkp_resolve_data(&network, network.message);
-    if (status == DK_OK) status = dkp_start_likelihood(&network, x, &l, &levels, &state);
-    if (status == DK_OK) { /* VE coordinates for the ODE, its own for the network */
-        size_t n = network.dim, highest = (size_t)network.steps;
-        double alpha = dk_level_at_sigma(&network.schedule, levels[0]).alpha, top = levels[highest];
-        if (network.network_schedule.family == DK_FAMILY_DEFAULT) network.network_schedule = network.schedule;
-        l.schedule = network.schedule, network.schedule = dk_edm(levels[0], top);
-        ode = network, ode.dim = n + 1, ode.prediction = DK_PREDICT_X0, ode.start = DK_START_STATE;
-        ode.grid = dk_grid_levels(levels, DK_UNIT_SIGMA);
-        memset(&ode.network_schedule, 0, sizeof ode.network_schedule);
-        status = dk_sample(&ode, dkp_denoise_likelihood, &l, state);
-        if (status != DK_OK) memcpy(network.message, ode.message, sizeof network.message);
-        for (size_t b = 0; b < (size_t)network.batch && status == DK_OK; b++) {
+    dkp_likelihood *l = (dkp_likelihood *)DKP_MALLOC(sizeof *l);
+    if (!l) return dkp_fail_allocation(c->message, sizeof *l);
+    dk_config *network = &l->network, *ode = &l->ode;
+    l->denoise = denoise, l->user = user, l->probe = probe, *ode = *c;
+    if (!ode->sampler.record && !ode->sampler.name) ode->sampler = dk_sampler_named("rk45");
+    if (ode->grid.final == DK_FINAL_DEFAULT && ode->grid.spacing != DK_SPACING_LEVELS)
+        ode->grid.final = DK_FINAL_MIN;
+    dk_status status = dkp_prepare(ode, network, NULL);
+    if (status == DK_OK) status = dkp_resolve_data(network, network->message);
+    if (status == DK_OK) status = dkp_start_likelihood(network, x, l, &levels, &state);
+    if (status == DK_OK) {
+        size_t n = network->dim, highest = (size_t)network->steps;
+        double alpha = dk_level_at_sigma(&network->schedule, levels[0]).alpha, top = levels[highest];
+        if (network->network_schedule.family == DK_FAMILY_DEFAULT)
+            network->network_schedule = network->schedule;
+        l->schedule = network->schedule, network->schedule = dk_edm(levels[0], top);
+        *ode = *network, ode->dim = n + 1, ode->prediction = DK_PREDICT_X0, ode->start = DK_START_STATE;
+        ode->grid = dk_grid_levels(levels, DK_UNIT_SIGMA);
+        memset(&ode->network_schedule, 0, sizeof ode->network_schedule);
+        status = dk_sample(ode, dkp_denoise_likelihood, l, state);
+        if (status != DK_OK) memcpy(network->message, ode->message, sizeof network->message);
+        for (size_t b = 0; b < (size_t)network->batch && status == DK_OK; b++) {
             double size = dkp_norm(state + b * (n + 1), n) / top,
                    per_element = log(top * alpha) + 0.5 * log(2 * dkp_pi);
             log_p[b] = (double)state[b * (n + 1) + n] - 0.5 * size * size - (double)n * per_element;
         }
     }
+    dkp_answer(c, network, status);
     DKP_FREE(levels);
-    return dkp_answer(c, &network, status);
+    DKP_FREE(l);
+    return status;
 }
 
 DK_API const dk_real *dk_state(const dk_run *run) {
