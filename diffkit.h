@@ -72,7 +72,8 @@
          not change it. float and double builds draw the same noise.
        - An error is a status and a message that names field and value. x stays readable.
        - It does not: print, abort, read the clock or the locale, keep globals, or allocate when memory
-         is passed in.
+         is passed in. It has no writable data.
+       - It takes less than 16 KiB of stack, and three tiles of 1024 dk_real more while it works on vectors.
 
    >>words  WORDS AND LETTERS
        alpha, sigma     signal and noise scale of a level; sigma/alpha is written s^ in formulas and
@@ -1589,7 +1590,8 @@ static double dkp_beta_product(const dk_schedule *s, double product, int from, i
 static int dkp_stride(const dk_schedule *s) { return (s->timesteps + DK_ABAR_MARKS - 1) / DK_ABAR_MARKS; }
 
 static void dkp_fill_marks(dk_schedule *s) {
-    const double of[] = {s->betas, s->timesteps, s->beta_first, s->beta_last, s->float_table};
+    const double of[] = {(double)s->betas, (double)s->timesteps, s->beta_first, s->beta_last,
+                         (double)s->float_table};
     int stride = dkp_stride(s), mark = 0;
     double product = 1;
     if (s->alphas_cumprod || s->family != DK_FAMILY_VP_DISCRETE || memcmp(s->marks_of, of, sizeof of) == 0)
@@ -7766,7 +7768,7 @@ static dk_status dkp_record_resolved(dk_recorder *r, dk_plan *plan, dk_config *c
     dk_plan room = dkp_usual_room(c), given = *plan;
     int known = !pace && plan->level;
     dk_status status = DK_OK;
-    if (pace || dkp_plan_bytes(&room) > (given.memory ? given.bytes : DKP_LITTLE))
+    if (pace || dkp_plan_bytes(&room) > (given.memory ? given.bytes : (size_t)DKP_LITTLE))
         status = dkp_count(r, &room, c, pace, known ? plan->level : NULL);
     for (int again = 1; status == DK_OK && again; again = status == DK_OK && !r->storing) {
         if (plan->memory != given.memory) dk_plan_free(plan);
@@ -9223,6 +9225,11 @@ DKP_FAST
 #undef DKP_MALLOC
 #undef DKP_FREE
 #undef DKP_SAVE_MAGIC
+#undef DKP_SAYS
+#undef DKP_FLAG
+#undef DKP_REFUSE
+#undef DKP_DISPATCH
+#undef DKP_SQRT
 #undef DKP_INLINE
 #undef DKP_AVX2
 #undef DKP_CHOOSE
