@@ -29,7 +29,7 @@ static int fuzz_names(const uint8_t *bytes, size_t size) {
         FUZZ_PROMISE(!memcmp(&c, &before, sizeof c)); /* all or nothing */
         break;
     case 6: {
-        dk_exponential method = {"any", 2 + size % 4, 2, c5, 0, NULL, text};
+        dk_exponential method = {"any", 2 + (int)(size % 4), 2, c5, 0, NULL, text};
         c.sampler = dk_exponential_runge_kutta(&method);
         fuzz_run(&c, 50);
         free(text);
