@@ -8117,12 +8117,6 @@ static void dkp_fill_noise(const dk_run *run, int draw, size_t sample, size_t el
     dk_normals(seed, number, (uint32_t)(run->pace.draws + draw), element, n, out);
 }
 
-/* Where a vector lies: element i at base + i step bytes. A local one has elements of one tile alone, and step 0. */
-typedef struct dkp_place {
-    uintptr_t base;
-    size_t step;
-} dkp_place;
-
 typedef enum dkp_what {
     DKP_SUM,                  /* y = c[0] v[0] + c[1] v[1] + ... */
     DKP_CLIP = DKP_TERMS + 1, /* y = v[0] within [-c[0], c[0]] */
@@ -8136,17 +8130,20 @@ typedef enum dkp_what {
 typedef struct dkp_op {
     dkp_what what;
     int terms, draw;
-    dkp_place y, v[DKP_TERMS];
+    unsigned moves; /* bit m: v[m], bit DKP_TERMS: y begins at element 0; what does not is a tile */
+    char *y, *v[DKP_TERMS];
     dk_real c[DKP_TERMS];
 } dkp_op;
 
 DKP_INLINE void dkp_run_ops_plain(const dk_run *run, const dkp_op *op, int ops, size_t at, size_t n) {
     for (; ops > 0; ops--, op++) {
-        dk_real *y = (dk_real *)(op->y.base + at * op->y.step), c[DKP_TERMS];
+        size_t to = at * (op->what == DKP_NARROW ? sizeof(uint16_t) : sizeof(dk_real)),
+               from = at * (op->what == DKP_WIDEN ? sizeof(uint16_t) : sizeof(dk_real));
+        dk_real *y = (dk_real *)(void *)(op->y + (op->moves >> DKP_TERMS) * to), c[DKP_TERMS];
         const dk_real *v[DKP_TERMS];
         dk_number number = run->plan->number;
         for (int m = 0; m < op->terms; m++)
-            c[m] = op->c[m], v[m] = (const dk_real *)(op->v[m].base + at * op->v[m].step);
+            c[m] = op->c[m], v[m] = (const dk_real *)(void *)(op->v[m] + (op->moves >> m & 1) * from);
 #define DKP_1 c[0] * v[0][i]
 #define DKP_2 DKP_1 + c[1] * v[1][i]
 #define DKP_3 DKP_2 + c[2] * v[2][i]
@@ -8192,32 +8189,37 @@ typedef struct dkp_window {
 
 static void dkp_run_window(dkp_window *w) { dkp_run_ops(w->run, w->op, w->ops, w->at, w->n); }
 
-static dkp_place dkp_at(void *base, size_t step) {
-    dkp_place p = {(uintptr_t)base, step};
-    return p;
-}
-
 /* One more operation, and one more term of it. */
-static dkp_op *dkp_put_op(dkp_window *w, dkp_what what, dkp_place y) {
+static dkp_op *dkp_put_op(dkp_window *w, dkp_what what, void *y, int moves) {
     if (w->ops == DKP_OPS) dkp_run_window(w), w->ops = 0, w->many = 1;
     dkp_op *op = &w->op[w->ops++];
-    op->what = what, op->terms = 0, op->y = y;
+    op->what = what, op->terms = 0, op->moves = (unsigned)moves << DKP_TERMS, op->y = (char *)y;
     return op;
 }
 
-static dkp_op *dkp_with(dkp_op *op, dk_real c, dkp_place v) {
-    op->c[op->terms] = c, op->v[op->terms++] = v;
+static dkp_op *dkp_with(dkp_op *op, dk_real c, const void *v, int moves) {
+    op->moves |= (unsigned)moves << op->terms;
+    op->c[op->terms] = c, op->v[op->terms++] = (char *)(uintptr_t)v;
     return op;
 }
 
-static dkp_place dkp_place_of(const dkp_window *w, int value) {
+/* Where a value's elements begin, or those of the tile. */
+static void *dkp_place(const dkp_window *w, int value) {
     const dk_value *v = &w->run->plan->value[value];
     const dk_config *c = &w->run->config;
-    if (v->kind == DK_VALUE_LOCAL) return dkp_at(w->tiles + (size_t)v->slot * DKP_TILE, 0);
-    if (v->kind == DK_VALUE_HALF) return dkp_at(dkp_half_buffer(w->run, v->slot), sizeof(uint16_t));
-    if (v->kind == DK_VALUE_GIVEN) /* never written */
-        return dkp_at((void *)(uintptr_t)(v->slot ? c->mask : c->known), sizeof(dk_real));
-    return dkp_at(dkp_buffer(w->run, v->slot), sizeof(dk_real));
+    if (v->kind == DK_VALUE_LOCAL) return w->tiles + (size_t)v->slot * DKP_TILE;
+    if (v->kind == DK_VALUE_HALF) return dkp_half_buffer(w->run, v->slot);
+    if (v->kind == DK_VALUE_GIVEN)
+        return (void *)(uintptr_t)(v->slot ? c->mask : c->known); /* never written */
+    return dkp_buffer(w->run, v->slot);
+}
+
+static int dkp_moves(const dkp_window *w, int value) {
+    return w->run->plan->value[value].kind != DK_VALUE_LOCAL;
+}
+
+static dkp_op *dkp_with_value(const dkp_window *w, dkp_op *op, dk_real c, int value) {
+    return dkp_with(op, c, dkp_place(w, value), dkp_moves(w, value));
 }
 
 static int dkp_is_half(const dkp_window *w, int value) {
@@ -8232,21 +8234,21 @@ static dk_real dkp_factor(const dkp_window *w, const dk_term *t) {
 }
 
 /* y = sum of terms, as many at a time as an operation has, and one of 16 bits. */
-static void dkp_resolve_sum(dkp_window *w, const dk_term *t, int count, dkp_place y) {
-    const dkp_place wide = dkp_at(w->wide, 0);
+static void dkp_resolve_sum(dkp_window *w, const dk_term *t, int count, void *y, int moves) {
     int done = 0;
     do {
         int end = done, halves = 0;
         for (; end < count && end - done < DKP_TERMS - (done > 0); end++) {
             if (!dkp_is_half(w, t[end].value)) continue;
             if (halves++) break;
-            dkp_with(dkp_put_op(w, DKP_WIDEN, wide), 1, dkp_place_of(w, t[end].value));
+            dkp_with_value(w, dkp_put_op(w, DKP_WIDEN, w->wide, 0), 1, t[end].value);
         }
-        dkp_op *op = dkp_put_op(w, DKP_SUM, y);
-        if (done > 0) dkp_with(op, 1, y);
+        dkp_op *op = dkp_put_op(w, DKP_SUM, y, moves);
+        if (done > 0) dkp_with(op, 1, y, moves);
         for (; done < end; done++) {
-            int half = dkp_is_half(w, t[done].value);
-            dkp_with(op, dkp_factor(w, &t[done]), half ? wide : dkp_place_of(w, t[done].value));
+            dk_real c = dkp_factor(w, &t[done]);
+            if (dkp_is_half(w, t[done].value)) dkp_with(op, c, w->wide, 0);
+            else dkp_with_value(w, op, c, t[done].value);
         }
     } while (done < count);
 }
@@ -8261,23 +8263,24 @@ static int dkp_copies(const dkp_window *w, const dk_row *row) {
 static void dkp_resolve_row(dkp_window *w, const dk_row *row) {
     const dk_run *run = w->run;
     const dk_term *t = &run->plan->term[row->first];
-    const dkp_place dst = dkp_place_of(w, row->dst), sum = dkp_at(w->sum, 0);
-    int half = dkp_is_half(w, row->dst);
-    dkp_place y = half ? sum : dst;
+    int half = dkp_is_half(w, row->dst), moves = dkp_moves(w, row->dst);
+    void *dst = dkp_place(w, row->dst);
     if (row->draw >= 0 && run->config.noise) { /* the callback has filled a buffer of its own */
-        dk_real *z = run->noise + (size_t)w->noises++ * run->size;
-        dkp_with(dkp_put_op(w, DKP_SUM, dst), 1, dkp_at(z, sizeof *z));
+        dkp_with(dkp_put_op(w, DKP_SUM, dst, moves), 1, run->noise + (size_t)w->noises++ * run->size, 1);
     } else if (row->draw >= 0) {
-        dkp_put_op(w, DKP_DRAW, dst)->draw = row->draw;
+        dkp_put_op(w, DKP_DRAW, dst, moves)->draw = row->draw;
     } else if (row->mask >= 0) {
-        dkp_resolve_sum(w, t + 1, row->count - 1, sum);
-        dkp_op *op = dkp_with(dkp_put_op(w, DKP_BLEND, dst), (dk_real)t->c, dkp_place_of(w, t->value));
-        dkp_with(dkp_with(op, 1, dkp_place_of(w, row->mask)), 1, sum);
+        dkp_resolve_sum(w, t + 1, row->count - 1, w->sum, 0);
+        dkp_op *op = dkp_with_value(w, dkp_put_op(w, DKP_BLEND, dst, moves), (dk_real)t->c, t->value);
+        dkp_with(dkp_with_value(w, op, 1, row->mask), 1, w->sum, 0);
+    } else if (half && dkp_copies(w, row)) {
+        dkp_with_value(w, dkp_put_op(w, DKP_NARROW, dst, 1), 1, t->value);
     } else {
-        if (half && dkp_copies(w, row)) y = dkp_place_of(w, t->value);
-        else dkp_resolve_sum(w, t, row->count, y);
-        if (row->clip > 0) dkp_with(dkp_put_op(w, DKP_CLIP, y), (dk_real)row->clip, y);
-        if (half) dkp_with(dkp_put_op(w, DKP_NARROW, dst), 1, y);
+        void *y = half ? w->sum : dst;
+        moves = moves && !half;
+        dkp_resolve_sum(w, t, row->count, y, moves);
+        if (row->clip > 0) dkp_with(dkp_put_op(w, DKP_CLIP, y, moves), (dk_real)row->clip, y, moves);
+        if (half) dkp_with(dkp_put_op(w, DKP_NARROW, dst, 1), 1, y, 0);
     }
 }
 
@@ -8989,14 +8992,14 @@ DK_API dk_status dk_denoised(dk_run *run, dk_real *out) {
         return DK_OK;
     }
     const dk_call *call = dkp_open_call(run);
-    const dkp_place y = dkp_at(out, sizeof *out), x = dkp_at((void *)(uintptr_t)dk_state(run), sizeof *out);
     int slot = run->plan->value[call->output].slot;
-    dkp_place F = run->plan->number ? y : dkp_at(dkp_buffer(run, slot), sizeof *out);
-    dkp_op op[2] = {{DKP_SUM, 0, 0, y, {F}, {0}}, {DKP_CLIP, 0, 0, y, {y}, {0}}};
+    const dk_real *F = run->plan->number ? out : dkp_buffer(run, slot);
+    dkp_op op[2] = {{DKP_SUM, 0, 0, 0, (char *)out, {NULL}, {0}},
+                    {DKP_CLIP, 0, 0, 0, (char *)out, {NULL}, {0}}};
     if (run->plan->number) dk_from_half(run->plan->number, dkp_half_buffer(run, slot), out, run->size);
-    dkp_with(&op[0], (dk_real)call->d_f, F);
-    if (call->d_x < 0 || call->d_x > 0) dkp_with(&op[0], (dk_real)call->d_x, x);
-    dkp_with(&op[1], (dk_real)call->clip, y);
+    dkp_with(&op[0], (dk_real)call->d_f, F, 0);
+    if (call->d_x < 0 || call->d_x > 0) dkp_with(&op[0], (dk_real)call->d_x, dk_state(run), 0);
+    dkp_with(&op[1], (dk_real)call->clip, out, 0);
     dkp_run_ops(run, op, 1 + (call->clip > 0), 0, run->size);
     return DK_OK;
 }
