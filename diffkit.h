@@ -8135,10 +8135,14 @@ typedef struct dkp_op {
     dk_real c[DKP_TERMS];
 } dkp_op;
 
+static size_t dkp_bytes_read(const dkp_op *op) {
+    return op->what == DKP_WIDEN ? sizeof(uint16_t) : sizeof(dk_real);
+}
+
 DKP_INLINE void dkp_run_ops_plain(const dk_run *run, const dkp_op *op, int ops, size_t at, size_t n) {
     for (; ops > 0; ops--, op++) {
         size_t to = at * (op->what == DKP_NARROW ? sizeof(uint16_t) : sizeof(dk_real)),
-               from = at * (op->what == DKP_WIDEN ? sizeof(uint16_t) : sizeof(dk_real));
+               from = at * dkp_bytes_read(op);
         dk_real *y = (dk_real *)(void *)(op->y + (op->moves >> DKP_TERMS) * to), c[DKP_TERMS];
         const dk_real *v[DKP_TERMS];
         dk_number number = run->plan->number;
@@ -8188,6 +8192,18 @@ typedef struct dkp_window {
 } dkp_window;
 
 static void dkp_run_window(dkp_window *w) { dkp_run_ops(w->run, w->op, w->ops, w->at, w->n); }
+
+/* Asks memory for what the window behind this one reads. */
+static void dkp_fetch_next(const dkp_window *w) {
+#if defined(__GNUC__)
+    for (const dkp_op *op = w->op; op < w->op + w->ops; op++)
+        for (int m = 0; m < op->terms; m++)
+            for (size_t i = 0, bytes = dkp_bytes_read(op); (op->moves >> m & 1) && i < w->n * bytes; i += 64)
+                __builtin_prefetch(op->v[m] + (w->at + w->n) * bytes + i);
+#else
+    (void)w;
+#endif
+}
 
 /* One more operation, and one more term of it. */
 static dkp_op *dkp_put_op(dkp_window *w, dkp_what what, void *y, int moves) {
@@ -8337,6 +8353,8 @@ static void dkp_run_range(const dkp_work *work, int part, size_t first, size_t e
     const dk_pass *pass = work->pass;
     size_t to = end * DKP_TILE < run->size ? end * DKP_TILE : run->size;
     int by_sample = dkp_by_sample(run, pass);
+    int fetch = by_sample && run->size >= DKP_ALONE; /* memory can work while noise is made */
+    size_t tile = fetch ? DKP_TILE / 2 : DKP_TILE;
     dkp_window w;
     w.run = run, w.tiles = run->tiles + (size_t)part * (size_t)run->plan->locals * DKP_TILE;
     w.sample = 0, w.many = 0;
@@ -8344,12 +8362,13 @@ static void dkp_run_range(const dkp_work *work, int part, size_t first, size_t e
         size_t sample = by_sample ? at / run->dim : 0, from = at - sample * run->dim;
         size_t rest = by_sample && run->dim - from < to - at ? run->dim - from : to - at;
         int resolve = at == first * DKP_TILE || w.many || sample != w.sample;
-        w.n = DKP_TILE - from % DKP_TILE; /* noise is made in chunks */
+        w.n = tile - from % tile; /* noise is made in chunks */
         if (rest < w.n) w.n = rest;
         w.at = at, w.sample = sample;
         if (resolve) w.ops = w.noises = 0;
         for (int k = 0; resolve && k < pass->count; k++)
             dkp_resolve_row(&w, &run->plan->row[pass->first + k]);
+        if (fetch && w.n <= to - at - w.n) dkp_fetch_next(&w);
         dkp_run_window(&w);
     }
 }
