@@ -7468,6 +7468,40 @@ static void dkp_terms_of_dst_first(dk_plan *p, dk_row *row) {
     }
 }
 
+/* Where a value is read last; where it is made if nothing reads it. */
+static int dkp_last_use(const dk_plan *p, int value) {
+    int last = p->value[value].born;
+    for (int i = 0; i < p->passes; i++) {
+        const dk_pass *pass = &p->pass[i];
+        const dk_call *call = pass->boundary == DK_BOUNDARY_CALL ? &p->call[pass->index] : NULL;
+        const dk_norm *norm = pass->boundary == DK_BOUNDARY_NORM ? &p->norm[pass->index] : NULL;
+        for (int k = pass->first; k < pass->first + pass->count; k++)
+            for (int j = p->row[k].first; j < p->row[k].first + p->row[k].count; j++)
+                if (p->term[j].value == value) last = p->value[p->row[k].dst].born;
+        if ((call && (call->x == value || call->input == value)) ||
+            (norm && (norm->a == value || norm->b == value || norm->p == value || norm->q == value)))
+            last = pass->position;
+    }
+    return last;
+}
+
+/* Drops rows whose values nothing reads, the last first, for then others may be such, too. */
+static void dkp_drop_dead_rows(dk_plan *p) {
+    for (int i = p->passes - 1, k = p->rows - 1; i >= 0; i--)
+        for (; k >= p->pass[i].first; k--) {
+            const dk_row row = p->row[k];
+            const dk_value *dst = &p->value[row.dst];
+            if (row.draw >= 0 || dst->dies > dst->born) continue;
+            memmove(&p->row[k], &p->row[k + 1], (size_t)(--p->rows - k) * sizeof row);
+            p->pass[i].count--;
+            for (int j = i + 1; j < p->passes; j++) p->pass[j].first--;
+            for (int j = row.first; j < row.first + row.count; j++) {
+                dk_value *v = &p->value[p->term[j].value];
+                if (v->dies == dst->born) v->dies = dkp_last_use(p, p->term[j].value);
+            }
+        }
+}
+
 /* Gives every value its slot: the lowest that is free, so that a row may write over a term that dies in it, and
    the least number of buffers is live at any time. scratch holds DKP_KINDS (values + 4) bytes. */
 static void dkp_allocate(dk_plan *p, char *scratch) {
@@ -7688,6 +7722,7 @@ static dk_status dkp_record_resolved(dk_plan *plan, dk_config *c, const dk_pace 
     for (int i = 0; i < plan->levels && !known; i++)
         plan->level[i] = !pace ? dkp_path_level(c, i) : i ? pace->to : pace->from;
     dkp_record_all(&r, c, plan, pace, 1);
+    dkp_drop_dead_rows(plan);
     dkp_allocate(plan, base + size);
     if (kept) kept[0] = (pace ? pace->kept : 0) | r.pinned[0], kept[1] = r.pinned[1];
     dk_pass *end = &plan->pass[plan->passes - 1];
