@@ -1912,8 +1912,8 @@ static int dkp_walk(double from, double to, double at, int decimal, dkp_node *no
     return n;
 }
 
-/* The unit normal that goes down from `from` to `to`; 0 nodes: it does not. */
-static int dkp_increment(double low, double high, double from, double to, int decimal,
+/* W(to) - W(from), times scale; 0 nodes where that does not go down. */
+static int dkp_increment(double low, double high, double from, double to, int decimal, double scale,
                          dkp_node node[2 * DKP_HALVINGS]) {
     dkp_node start[DKP_HALVINGS];
     if (!(to < from)) return 0;
@@ -1922,7 +1922,7 @@ static int dkp_increment(double low, double high, double from, double to, int de
         if (i < end && node[i].place == start[i].place) node[i].share -= start[i].share;
         else node[n] = start[i], node[n++].share *= -1;
     }
-    for (int i = 0; i < n; i++) node[i].share /= sqrt(from - to);
+    for (int i = 0; i < n; i++) node[i].share *= scale;
     return n;
 }
 
@@ -1941,7 +1941,8 @@ static int dkp_brownian(uint64_t seed, uint64_t sample, const dk_noise_request *
     const uint32_t key[2] = {(uint32_t)seed, (uint32_t)(seed >> 32)},
                    counter[4] = {(uint32_t)q->way, 0, 0, 0xFFFFFFFFu};
     uint32_t derived[4];
-    int count = dkp_increment(0, 1, dkp_moment(q->from), dkp_moment(q->to), 0, node);
+    double from = dkp_moment(q->from), to = dkp_moment(q->to);
+    int count = dkp_increment(0, 1, from, to, 0, 1 / sqrt(from - to), node);
     dk_philox(counter, key, derived);
     for (size_t done = 0; done < n && count; done += PART) {
         size_t part = n - done < PART ? n - done : (size_t)PART;
@@ -1962,12 +1963,14 @@ static int dkp_brownian(uint64_t seed, uint64_t sample, const dk_noise_request *
 /* torchsde's: nodes are torch generators, seeded by NumPy's SeedSequence. */
 static int dkp_torchsde_nodes(const dk_noise_source *s, const dk_noise_request *q,
                               dkp_node node[2 * DKP_HALVINGS]) {
-    double t[4] = {q->lowest, q->highest, q->from, q->to};
+    double t[4] = {q->lowest, q->highest, q->from, q->to}, scale;
     for (int i = 0; i < 4; i++) {
         if (q->flow) t[i] = dkp_flow_level(t[i]);
-        t[i] = dkp_decimal(dkp_single(s) ? (double)(float)t[i] : t[i]);
+        if (dkp_single(s)) t[i] = (double)(float)t[i];
     }
-    return dkp_increment(t[0], t[1], t[2], t[3], 1, node);
+    scale = 1 / sqrt(t[2] - t[3]);
+    for (int i = 0; i < 4; i++) t[i] = dkp_decimal(t[i]);
+    return dkp_increment(t[0], t[1], t[2], t[3], 1, scale, node);
 }
 
 static void dkp_torchsde(const dk_noise_source *s, uint64_t seed, const dkp_node *node, int count, size_t n,
