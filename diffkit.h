@@ -1791,11 +1791,13 @@ static double dkp_next_normal(dkp_stream *g, dk_noise_kind kind, int single) {
         double u = dkp_random(g, kind, 0), radius = sqrt(-2 * log1p(-dkp_random(g, kind, 0)));
         return dkp_pair(g, radius * cos(2 * dkp_pi * u), radius * sin(2 * dkp_pi * u));
     }
-    for (;;) { /* Marsaglia's polar method, 1964 */
-        double x = 2 * dkp_random(g, kind, 0) - 1, y = 2 * dkp_random(g, kind, 0) - 1, square = x * x + y * y;
-        double scale = sqrt(-2 * log(square) / square);
-        if (square < 1 && square > 0) return dkp_pair(g, scale * y, scale * x);
-    }
+    double x, y, square;
+    do { /* Marsaglia's polar method, 1964 */
+        x = 2 * dkp_random(g, kind, 0) - 1, y = 2 * dkp_random(g, kind, 0) - 1;
+        square = x * x + y * y;
+    } while (!(square < 1 && square > 0));
+    double scale = sqrt(-2 * log(square) / square);
+    return dkp_pair(g, scale * y, scale * x);
 }
 
 /* 16 of torch's, in the precision of its tensor. */
@@ -1885,10 +1887,10 @@ static double dkp_decimal(double v) {
 
 /* The path from `from` to `at`, by the bridge between the ends of ever smaller intervals. */
 static int dkp_walk(double from, double to, double at, int decimal, dkp_node *node) {
-    double inside[DKP_HALVINGS],
-        grain = decimal ? 5e-7 : 1 / 4294967296.0; /* shares in the increment from `from` to `to` */
-    int n = 1;
+    double inside[DKP_HALVINGS]; /* shares in the increment from `from` to `to` */
+    double grain = decimal ? 5e-7 : 1 / 4294967296.0;
     uint64_t place = 0;
+    int n = 1;
     inside[0] = sqrt(to - from);
     node[0].place = 0, node[0].depth = -1, node[0].share = 0;
     while (at > from + grain && n < DKP_HALVINGS) {
@@ -1912,8 +1914,8 @@ static int dkp_walk(double from, double to, double at, int decimal, dkp_node *no
     return n;
 }
 
-/* W(to) - W(from), times scale; 0 nodes where that does not go down. */
-static int dkp_increment(double low, double high, double from, double to, int decimal, double scale,
+/* W(to) - W(from) over the root of the time between them; 0 nodes where that does not go down. */
+static int dkp_increment(double low, double high, double from, double to, int decimal, double time,
                          dkp_node node[2 * DKP_HALVINGS]) {
     dkp_node start[DKP_HALVINGS];
     if (!(to < from)) return 0;
@@ -1922,7 +1924,7 @@ static int dkp_increment(double low, double high, double from, double to, int de
         if (i < end && node[i].place == start[i].place) node[i].share -= start[i].share;
         else node[n] = start[i], node[n++].share *= -1;
     }
-    for (int i = 0; i < n; i++) node[i].share *= scale;
+    for (int i = 0; i < n; i++) node[i].share /= sqrt(time);
     return n;
 }
 
@@ -1942,7 +1944,7 @@ static int dkp_brownian(uint64_t seed, uint64_t sample, const dk_noise_request *
                    counter[4] = {(uint32_t)q->way, 0, 0, 0xFFFFFFFFu};
     uint32_t derived[4];
     double from = dkp_moment(q->from), to = dkp_moment(q->to);
-    int count = dkp_increment(0, 1, from, to, 0, 1 / sqrt(from - to), node);
+    int count = dkp_increment(0, 1, from, to, 0, from - to, node);
     dk_philox(counter, key, derived);
     for (size_t done = 0; done < n && count; done += PART) {
         size_t part = n - done < PART ? n - done : (size_t)PART;
@@ -1963,14 +1965,14 @@ static int dkp_brownian(uint64_t seed, uint64_t sample, const dk_noise_request *
 /* torchsde's: nodes are torch generators, seeded by NumPy's SeedSequence. */
 static int dkp_torchsde_nodes(const dk_noise_source *s, const dk_noise_request *q,
                               dkp_node node[2 * DKP_HALVINGS]) {
-    double t[4] = {q->lowest, q->highest, q->from, q->to}, scale;
+    double t[4] = {q->lowest, q->highest, q->from, q->to}, time;
     for (int i = 0; i < 4; i++) {
         if (q->flow) t[i] = dkp_flow_level(t[i]);
         if (dkp_single(s)) t[i] = (double)(float)t[i];
     }
-    scale = 1 / sqrt(t[2] - t[3]);
+    time = t[2] - t[3];
     for (int i = 0; i < 4; i++) t[i] = dkp_decimal(t[i]);
-    return dkp_increment(t[0], t[1], t[2], t[3], 1, scale, node);
+    return dkp_increment(t[0], t[1], t[2], t[3], 1, time, node);
 }
 
 static void dkp_torchsde(const dk_noise_source *s, uint64_t seed, const dkp_node *node, int count, size_t n,
@@ -2029,7 +2031,8 @@ static dk_status dkp_fill(const dk_noise_source *s, const dk_noise_request *q, d
 }
 
 DK_API dk_status dk_noise_fill(const dk_noise_source *source, const dk_noise_request *request, dk_real *out) {
-    if ((int)source->kind < 0 || source->kind >= DK_NOISE_COUNT || request->batch < 1) return DK_ERROR_CONFIG;
+    if ((int)source->kind < 0 || source->kind >= DK_NOISE_COUNT || request->batch < 1 || request->dim < 1)
+        return DK_ERROR_CONFIG;
     return dkp_fill(source, request, NULL, out);
 }
 
