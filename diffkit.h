@@ -1805,13 +1805,8 @@ static void dkp_torch_sixteen(dkp_stream *g, int single, double z[16]) {
     for (int j = 0; j < 16; j++) z[j] = dkp_random(g, DK_NOISE_TORCH_CPU, single);
     for (int j = 0; j < 8; j++) {
         double radius = sqrt(-2 * log(1 - z[j])), angle = 2 * dkp_pi * z[j + 8];
-        if (single) {
-            radius = (double)sqrtf(-2 * (float)log(1 - z[j])), angle = (double)(6.2831853f * (float)z[j + 8]);
-            z[j] = (double)((float)radius * (float)cos(angle)),
-            z[j + 8] = (double)((float)radius * (float)sin(angle));
-        } else {
-            z[j] = radius * cos(angle), z[j + 8] = radius * sin(angle);
-        }
+        if (single) angle = (double)(6.2831853f * (float)z[j + 8]);
+        z[j] = radius * cos(angle), z[j + 8] = radius * sin(angle);
     }
 }
 
@@ -1849,20 +1844,20 @@ static void dkp_cuda_normals(const dk_noise_source *s, uint64_t seed, uint64_t c
         uint32_t counter[4] = {(uint32_t)block, (uint32_t)(block >> 32), (uint32_t)thread,
                                (uint32_t)(thread >> 32)},
                  r[4];
-        double radius, angle;
+        double u, angle;
         dk_philox(counter, key, r);
         if (per == 4) { /* in float, as there */
             const float unit = 2.3283064e-10f, turns = unit * 6.2831853f;
             const uint32_t *pair = r + turn % 4 / 2 * 2;
-            radius = (double)sqrtf(-2 * (float)log((double)((float)pair[0] * unit + unit / 2)));
+            u = (double)((float)pair[0] * unit + unit / 2),
             angle = (double)((float)pair[1] * turns + turns / 2);
-            out[i] = (dk_real)((float)radius * (float)(turn % 2 ? cos(angle) : sin(angle)));
         } else {
             const double unit = 1 / 9007199254740992.0;
-            radius = sqrt(-2 * log((double)(r[0] ^ (uint64_t)r[1] << 21) * unit + unit / 2));
+            u = (double)(r[0] ^ (uint64_t)r[1] << 21) * unit + unit / 2;
             angle = dkp_pi * ((double)(r[2] ^ (uint64_t)r[3] << 21) * (2 * unit) + unit);
-            out[i] = (dk_real)(radius * (turn % 2 ? cos(angle) : sin(angle)));
         }
+        u = sqrt(-2 * log(u)) * (turn % 2 ? cos(angle) : sin(angle));
+        out[i] = (dk_real)(per == 4 ? (double)(float)u : u);
     }
 }
 
@@ -1881,7 +1876,7 @@ enum { DKP_HALVINGS = 64 };
 static double dkp_decimal(double v) {
     double high = (double)(float)v, scaled = v * 1e6, whole = floor(scaled);
     double error = (high * 1e6 - scaled) + (v - high) * 1e6, over = (scaled - whole - 0.5) + error;
-    int up = over > 0 || (!(over < 0) && fmod(whole, 2) > 0);
+    int up = over > 0 || (!(over < 0) && whole > 2 * floor(whole / 2));
     return (whole + up) / 1e6;
 }
 
@@ -9084,7 +9079,8 @@ static dkp_sizes dkp_workspace(const dk_plan *p, const dk_config *c) {
     size_t norms = p->norms || p->attempt ? 2 * chunks * batch : 0;
     dkp_sizes s;
     size_t most = ((size_t)-1) / 4 / size; /* vectors that can be counted in bytes at all */
-    if ((size_t)p->buffers + (size_t)p->halves + (size_t)p->noises >= most) {
+    if ((size_t)p->buffers + (size_t)p->halves + (size_t)p->noises >= most ||
+        dkp_stream_count(c) >= ((size_t)-1) / 4 / sizeof(dkp_stream)) {
         memset(&s, 0, sizeof s);
         s.all = (size_t)-1; /* no memory is that large: refused where it is asked for */
         return s;

@@ -250,6 +250,23 @@ static void a_path_has_an_address(void **state) {
     assert_memory_equal(z, third, 100 * sizeof *z);
 }
 
+/* Where a plan goes back up, what goes down after it is on the next path. */
+static void every_way_down_is_a_path(void **state) {
+    dk_config c = check_config("edm", "euler_ancestral", 6);
+    dk_plan plan;
+    int ways = 0;
+    (void)state;
+    memset(&plan, 0, sizeof plan);
+    c.grid.jump = 2, c.grid.jump_runs = 3;
+    assert_int_equal(dk_record(&plan, &c), DK_OK);
+    for (int i = 1; i < plan.draws; i++) {
+        assert_int_equal(plan.draw[i].way, ways);
+        ways += plan.draw[i].to > plan.draw[i].from;
+    }
+    assert_true(ways >= 4);
+    dk_plan_free(&plan);
+}
+
 /* Ends of the range of levels, and steps that are not told apart. */
 static void paths_reach_the_ends(void **state) {
     dk_noise_source source = dk_noise_brownian();
@@ -525,6 +542,7 @@ int main(void) {
         cmocka_unit_test(increments_have_the_variance_of_time_and_are_independent),
         cmocka_unit_test(increments_are_normal),
         cmocka_unit_test(a_path_has_an_address),
+        cmocka_unit_test(every_way_down_is_a_path),
         cmocka_unit_test(paths_reach_the_ends),
         cmocka_unit_test(results_converge_along_a_path),
         cmocka_unit_test(runs_draw_from_every_source),
