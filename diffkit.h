@@ -1068,7 +1068,7 @@ DK_API size_t dk_workspace_size(const dk_plan *plan, const dk_config *c);
 /* Starts a run on x (batch * dim numbers). memory NULL: allocated, freed by dk_end. Any alignment.
    x and memory must stay until the end. */
 DK_API dk_status dk_begin(dk_run *run, dk_config *c, dk_real *x, void *memory, size_t bytes);
-/* The same on a plan made beforehand. Of the config only dim, batch, mask, known, seeds, noise, progress, unchecked,
+/* The same on a plan made beforehand. Of the config only dim, batch, mask, known, seeds, noise sources, progress, unchecked,
    parallel, threads and backend count: all else is in the plan, which must stay until the end. */
 DK_API dk_status dk_begin_plan(dk_run *run, const dk_plan *plan, dk_config *c, dk_real *x, void *memory,
                                size_t bytes);
@@ -4016,9 +4016,17 @@ static dk_status dkp_resolve(dk_config *c, char *message) {
     return DK_OK;
 }
 
+static dk_noise_request dkp_noise_of_config(const dk_config *c) {
+    dk_noise_request q;
+    memset(&q, 0, sizeof q);
+    q.batch = c->batch, q.dim = c->dim, q.seed = c->seed, q.first_sample = c->first_sample,
+    q.seeds = c->seeds;
+    return q;
+}
+
 static dk_status dkp_resolve_source(const dk_config *c, const dk_noise_source *s, const char *name,
                                     char *message) {
-    const dk_noise_request q = {0, 0, 0, 0, 0, 0, 0, 0, c->batch, c->dim, c->seed, 0, c->seeds};
+    const dk_noise_request q = dkp_noise_of_config(c);
     char field[32];
     dkp_text t = {field, sizeof field, 0};
     dkp_put(&t, name);
@@ -8838,9 +8846,9 @@ static dk_noise_request dkp_request(const dk_run *run, int draw) {
     const dk_config *c = &run->config;
     const dk_draw *d = &run->plan->draw[draw];
     int number = run->pace.draws + draw, own = number > 0 && !dkp_same_source(&c->noise, &c->step_noise);
-    const dk_noise_request q = {number,  number - own,    d->from,         d->to,    0,
-                                0,       d->way,          run->plan->flow, c->batch, run->dim,
-                                c->seed, c->first_sample, c->seeds};
+    dk_noise_request q = dkp_noise_of_config(c);
+    q.draw = number, q.call = number - own;
+    q.from = d->from, q.to = d->to, q.way = d->way, q.flow = run->plan->flow;
     return q;
 }
 
