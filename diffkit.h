@@ -19,9 +19,9 @@
    CONTENTS                                          search for the tag to jump there
        Document        >>idea  >>calling  >>rules  >>words  >>build
        Declarations    >>decl-status  >>decl-schedule  >>decl-model  >>decl-grid  >>decl-plan
-                       >>decl-sampler  >>decl-config  >>decl-json  >>decl-run  >>decl-noise
-                       >>decl-backend
-       Implementation  >>math  >>text  >>noise  >>schedule  >>model  >>grid  >>recorder
+                       >>decl-sampler  >>decl-sources  >>decl-config  >>decl-json  >>decl-run
+                       >>decl-noise  >>decl-backend
+       Implementation  >>math  >>text  >>noise  >>sources  >>schedule  >>model  >>grid  >>recorder
                        >>samplers  >>json  >>plan  >>control  >>executor  >>run
 
    >>idea  ONE IDEA
@@ -69,7 +69,8 @@
          attempt of a step at a time.
        - Where data are known (dk_config.mask), every sampler's steps end in them.
        - Noise is a pure function of (seed, sample, draw, element): batch size, resumption and tiling do
-         not change it. float and double builds draw the same noise.
+         not change it. float and double builds draw the same noise. dk_config.noise and step_noise name other
+         sources: those of PyTorch and NumPy, a Brownian path, the user's own.
        - An error is a status and a message that names field and value. x stays readable.
        - It does not: print, abort, read the clock or the locale, keep globals, or allocate when memory
          is passed in. It has no writable data.
@@ -512,6 +513,7 @@ typedef struct dk_norm {
 /* One noise draw, and the noise levels (sigma/alpha) that it bridges: for Brownian sources. */
 typedef struct dk_draw {
     double from, to;
+    int way; /* how many draws before it went up: what goes down again is on a path of its own */
 } dk_draw;
 
 /* A recorded sampler: constant once made; share it freely. Its arrays lie in one block of memory. */
@@ -527,6 +529,7 @@ typedef struct dk_plan {
     int locals;  /* tiles */
     int noises;  /* extra full-size buffers when noise comes from a callback */
     int masked;  /* needs dk_config.mask and known */
+    int flow;    /* its noise levels are customarily told as sigma/(alpha + sigma) */
     dk_number number;
     dk_level *level;
     dk_call *call;
@@ -777,8 +780,8 @@ DK_API int dk_alias_at(int i, dk_alias *a); /* fills *a; 0 past the end */
    '/' and ' ' are alike and may be missing, "++" reads as "pp". dk_sampler_named and dk_grid_named know the same
    names, and take their part of them. */
 DK_API dk_status dk_config_named(struct dk_config *c, const char *name);
-/* Sets fields of c->sampler and c->grid: "eta=0.5 rule=exact grid.rho=5"; enumerators in lower case, without their
-   prefix. All or nothing. */
+/* Sets fields of c->sampler, c->grid and noise sources: "eta=0.5 rule=exact grid.rho=5 step_noise=brownian"; enumerators
+   in lower case, without their prefix. All or nothing. */
 DK_API dk_status dk_config_set(struct dk_config *c, const char *settings);
 
 /* For recording functions. A sampler loops `while (dk_step(r)) ...`: it reads r->from and r->to, calls
@@ -828,6 +831,63 @@ DK_API dk_vec dk_mix(double a, dk_vec x, double b, dk_vec y); /* a x + b y */
 /* Ends recording with an error; the field is named in the message. */
 DK_API void dk_refuse(dk_recorder *r, const char *field, double value, const char *allowed);
 
+/* ------------------------------------------------------------------- >>decl-sources  Noise sources */
+
+/* Where standard normals come from. A peer's generator is asked as the peer asks it: once per draw for the whole batch,
+   batch * dim numbers from one generator; with dk_config.seeds once per draw and sample, dim numbers from a generator
+   each, as diffusers' list of generators. Only a whole batch can be had from one generator: first_sample must be 0. */
+typedef enum dk_noise_kind {
+    DK_NOISE_DEFAULT,   /* noise: PHILOX; step_noise: the same as noise, whose generator goes on */
+    DK_NOISE_PHILOX,    /* the library's own, dk_normals: addressed by (seed, sample, draw, element) */
+    DK_NOISE_TORCH_CPU, /* torch.manual_seed(seed), torch.randn on the CPU; its seed is the low 32 bits */
+    DK_NOISE_TORCH_CUDA, /* the same on an NVIDIA GPU, whose fast functions round elsewhere: about 1e-6 apart */
+    DK_NOISE_NUMPY,      /* numpy.random.RandomState(seed).standard_normal, seed < 2^32 */
+    DK_NOISE_NUMPY_PCG64, /* numpy.random.default_rng(seed).standard_normal */
+    DK_NOISE_BROWNIAN, /* increments of a Brownian path over sigma/(alpha + sigma), addressed by (seed, sample, element,
+                             time), so whatever the steps are; told apart to 2^-31 */
+    DK_NOISE_TORCHSDE, /* of the path that k-diffusion's BrownianTreeNoiseSampler takes on the CPU, over sigma */
+    DK_NOISE_COUNT
+} dk_noise_kind;
+
+/* A request for batch * dim standard normals; sample b's dim numbers are contiguous. */
+typedef struct dk_noise_request {
+    int draw;               /* 0: initial state; 1, 2, ... in the order of the plan */
+    int call;               /* draws of this source before; an initial state that is given counts as drawn */
+    double from, to;        /* noise levels that the draw bridges; both the first level for draw 0 */
+    double lowest, highest; /* noise levels of the run, but for sigma = 0 */
+    int way, flow;          /* see dk_draw and dk_plan */
+    int batch;
+    size_t dim;
+    uint64_t seed, first_sample; /* as in dk_config */
+    const uint64_t *seeds;
+} dk_noise_request;
+
+/* Fill out; nonzero stops the run before anything is changed. May be asked again for the same draw. Where the network
+   also predicts variances, this is where their factor is applied, element by element. */
+typedef int (*dk_noise_fn)(void *user, const dk_noise_request *request, dk_real *out);
+
+/* Plain data; zero is a source, too. BROWNIAN and TORCHSDE: draws that do not go down, as that of the initial state, are
+   PHILOX's. */
+typedef struct dk_noise_source {
+    dk_noise_kind kind;
+    int bits; /* of the peer's numbers, 32 or 64; 0: the peer's default, 32 of torch, 64 of NumPy */
+    int threads; /* TORCH_CUDA: most that a GPU runs at once, multiprocessors * threads of each, by whole blocks of
+                        256; matters to tensors of more numbers. 0: no tensor has */
+    int seed_offset; /* added to seed and seeds. ComfyUI's samplers on the CPU: 1, as step_noise of its own */
+    dk_noise_fn fn;  /* the user's own, instead */
+    void *user;
+} dk_noise_source;
+
+DK_API dk_noise_source dk_noise_torch_cpu(void);
+DK_API dk_noise_source dk_noise_torch_cuda(int threads);
+DK_API dk_noise_source dk_noise_numpy(void);
+DK_API dk_noise_source dk_noise_numpy_pcg64(void);
+DK_API dk_noise_source dk_noise_brownian(void);
+DK_API dk_noise_source dk_noise_torchsde(void);
+DK_API dk_noise_source dk_noise_custom(dk_noise_fn fn, void *user);
+/* One draw without a run, batch * dim numbers. Generators start anew and run forward to request->call. */
+DK_API dk_status dk_noise_fill(const dk_noise_source *source, const dk_noise_request *request, dk_real *out);
+
 /* ----------------------------------------------------------------------- >>decl-config  The config */
 
 /* How x starts. */
@@ -837,18 +897,6 @@ typedef enum dk_start {
     DK_START_DATA,  /* x is data, noised to the first level with draw 0 */
     DK_START_COUNT
 } dk_start;
-
-/* A request for batch * dim standard normals; sample b's dim numbers are contiguous. */
-typedef struct dk_noise_request {
-    int draw;        /* 0: initial state; 1, 2, ... in the order of the plan */
-    double from, to; /* noise levels that the draw bridges; both the first level for draw 0 */
-    int batch;
-    size_t dim;
-} dk_noise_request;
-
-/* Fill out; nonzero stops the run before anything is changed. May be asked again for the same draw. Where the network
-   also predicts variances, this is where their factor is applied, element by element. */
-typedef int (*dk_noise_fn)(void *user, const dk_noise_request *request, dk_real *out);
 
 /* Calls task(arg, i) once for each i = 0 .. n - 1, in any order, at once if it can, and returns when all are done. */
 typedef void (*dk_parallel_fn)(void *user, int n, void (*task)(void *arg, int i), void *arg);
@@ -883,12 +931,12 @@ typedef struct dk_config {
        made, between in a mixture of both; Lugmayr et al. 2022, alg. 1. Each batch * dim numbers that stay the caller's
        until the end; both or neither. A draw of the step serves both parts, else the known one gets its own. */
     const dk_real *mask, *known;
-    uint64_t seed;         /* sample b uses (seed, first_sample + b), */
-    uint64_t first_sample; /* so that sample 7 of a batch can be made again alone */
-    const uint64_t *seeds; /* or sample b uses (seeds[b], 0): batch numbers, kept by the caller */
-    dk_noise_fn noise;     /* zero: the built-in generator */
-    void *noise_user;
-    dk_progress_fn progress; /* used by dk_sample and dk_continue */
+    uint64_t seed;              /* sample b uses (seed, first_sample + b), */
+    uint64_t first_sample;      /* so that sample 7 of a batch can be made again alone */
+    const uint64_t *seeds;      /* or sample b uses (seeds[b], 0): batch numbers, kept by the caller */
+    dk_noise_source noise;      /* of the initial state; zero: the library's generator */
+    dk_noise_source step_noise; /* of the sampler's draws; zero: the same source, going on */
+    dk_progress_fn progress;    /* used by dk_sample and dk_continue */
     void *progress_user;
     int unchecked;           /* 1: do not look for NaN and infinity in the network's outputs */
     dk_parallel_fn parallel; /* zero: OpenMP where the implementation is compiled with it, else none */
@@ -1006,9 +1054,10 @@ typedef struct dk_run {
     dk_real *x, *buffers, *tiles, *noise;
     uint16_t *halves;
     double *scalars, *sums;
-    int pass;    /* the next pass to run */
-    int waiting; /* an evaluation is out */
-    int again;   /* hand out the same evaluation once more */
+    void *streams; /* generators that give their numbers in order, where they stand */
+    int pass;      /* the next pass to run */
+    int waiting;   /* an evaluation is out */
+    int again;     /* hand out the same evaluation once more */
     int finished;
     dk_pace pace; /* of a sampler with step-size control */
     dk_plan own_plan;
@@ -1022,7 +1071,7 @@ DK_API size_t dk_workspace_size(const dk_plan *plan, const dk_config *c);
 /* Starts a run on x (batch * dim numbers). memory NULL: allocated, freed by dk_end. Any alignment.
    x and memory must stay until the end. */
 DK_API dk_status dk_begin(dk_run *run, dk_config *c, dk_real *x, void *memory, size_t bytes);
-/* The same on a plan made beforehand. Of the config only dim, batch, mask, known, seeds, noise, progress, unchecked,
+/* The same on a plan made beforehand. Of the config only dim, batch, mask, known, seeds, noise sources, progress, unchecked,
    parallel, threads and backend count: all else is in the plan, which must stay until the end. */
 DK_API dk_status dk_begin_plan(dk_run *run, const dk_plan *plan, dk_config *c, dk_real *x, void *memory,
                                size_t bytes);
@@ -1049,6 +1098,8 @@ DK_API const dk_real *dk_state(const dk_run *run);
 /* To the nearest number of 16 bits, ties to even, and back exactly. Too large becomes infinite; NaN stays NaN. */
 DK_API void dk_to_half(dk_number number, const dk_real *from, uint16_t *to, size_t n);
 DK_API void dk_from_half(dk_number number, const uint16_t *from, dk_real *to, size_t n);
+/* A draw of the run's plan from its source, batch * dim numbers: for back ends. */
+DK_API dk_status dk_run_noise(dk_run *run, int draw, dk_real *out);
 /* Everything that changes, as bytes, the same on every machine. Loading needs a run begun with the same
    config (or plan); it goes on exactly as the saved one would, asking for the open evaluation again. */
 DK_API size_t dk_save_size(const dk_run *run);
@@ -1734,6 +1785,514 @@ DK_API void dk_normals(uint64_t seed, uint64_t sample, uint32_t draw, uint64_t f
         }
         first += count, out += count, n -= count;
     }
+}
+
+/* ------------------------------------------------------------------------- >>sources  Noise sources */
+
+static dk_noise_source dkp_noise_of(dk_noise_kind kind) {
+    dk_noise_source s;
+    memset(&s, 0, sizeof s);
+    s.kind = kind;
+    return s;
+}
+
+DK_API dk_noise_source dk_noise_torch_cpu(void) { return dkp_noise_of(DK_NOISE_TORCH_CPU); }
+DK_API dk_noise_source dk_noise_numpy(void) { return dkp_noise_of(DK_NOISE_NUMPY); }
+DK_API dk_noise_source dk_noise_numpy_pcg64(void) { return dkp_noise_of(DK_NOISE_NUMPY_PCG64); }
+DK_API dk_noise_source dk_noise_brownian(void) { return dkp_noise_of(DK_NOISE_BROWNIAN); }
+DK_API dk_noise_source dk_noise_torchsde(void) { return dkp_noise_of(DK_NOISE_TORCHSDE); }
+
+DK_API dk_noise_source dk_noise_torch_cuda(int threads) {
+    dk_noise_source s = dkp_noise_of(DK_NOISE_TORCH_CUDA);
+    s.threads = threads;
+    return s;
+}
+
+DK_API dk_noise_source dk_noise_custom(dk_noise_fn fn, void *user) {
+    dk_noise_source s = dkp_noise_of(DK_NOISE_DEFAULT);
+    s.fn = fn, s.user = user;
+    return s;
+}
+
+/* A generator that has to be gone through from its seed on. */
+static int dkp_streams(const dk_noise_source *s) {
+    return !s->fn &&
+           (s->kind == DK_NOISE_TORCH_CPU || s->kind == DK_NOISE_NUMPY || s->kind == DK_NOISE_NUMPY_PCG64);
+}
+
+/* Gives whole draws, not elements. */
+static int dkp_whole(const dk_noise_source *s) {
+    return s->fn || s->kind == DK_NOISE_TORCHSDE || dkp_streams(s);
+}
+
+/* Has a sample's noise whatever the rest of the batch is. */
+static int dkp_of_sample(const dk_noise_source *s) {
+    return s->kind <= DK_NOISE_PHILOX || s->kind == DK_NOISE_BROWNIAN;
+}
+
+static int dkp_same_source(const dk_noise_source *a, const dk_noise_source *b) {
+    return a->kind == b->kind && a->bits == b->bits && a->threads == b->threads &&
+           a->seed_offset == b->seed_offset && a->fn == b->fn && a->user == b->user;
+}
+
+static uint64_t dkp_seed_of(const dk_noise_source *s, const dk_noise_request *q, size_t sample) {
+    return (q->seeds ? q->seeds[sample] : q->seed) + (uint64_t)(int64_t)s->seed_offset;
+}
+
+/* One of the peer's floats, or doubles: its 32 or 64 bits. */
+static int dkp_single(const dk_noise_source *s) {
+    int numpy = s->kind == DK_NOISE_NUMPY || s->kind == DK_NOISE_NUMPY_PCG64;
+    return s->bits ? s->bits == 32 : !numpy;
+}
+
+/* A generator and where it stands. `at` is 0 before it is seeded. */
+typedef struct dkp_stream {
+    uint32_t word[624];         /* MT19937 */
+    uint64_t state[2], step[2]; /* PCG64, high and low half */
+    double spared;              /* where `spare` says so: the second normal of a pair, or half of 64 bits */
+    int at, spare, call;        /* next word; draw that comes next */
+} dkp_stream;
+
+/* MT19937, Matsumoto & Nishimura 1998. */
+static void dkp_mt_seed(dkp_stream *g, uint32_t seed) {
+    g->word[0] = seed, g->at = 624;
+    for (uint32_t i = 1; i < 624; i++)
+        g->word[i] = 1812433253u * (g->word[i - 1] ^ (g->word[i - 1] >> 30)) + i;
+}
+
+static uint32_t dkp_mt_word(dkp_stream *g) {
+    uint32_t *w = g->word;
+    if (g->at == 624) {
+        for (int i = 0; i < 624; i++) {
+            uint32_t next = w[i < 623 ? i + 1 : 0], y = (w[i] & 0x80000000u) | (next & 0x7FFFFFFFu);
+            w[i] = w[i < 227 ? i + 397 : i - 227] ^ (y >> 1) ^ ((0u - (next & 1)) & 0x9908B0DFu);
+        }
+        g->at = 0;
+    }
+    uint32_t y = w[g->at++];
+    y ^= y >> 11;
+    y ^= (y << 7) & 0x9D2C5680u;
+    y ^= (y << 15) & 0xEFC60000u;
+    return y ^ (y >> 18);
+}
+
+/* PCG64, O'Neill 2014: a linear congruential generator of 128 bits, XSL-RR of its state. */
+static uint64_t dkp_pcg_word(dkp_stream *g) {
+    const uint64_t high = 0x2360ED051FC65DA4u, low = 0x4385DF649FCCF645u, half = 0xFFFFFFFFu;
+    uint64_t *s = g->state, a = s[1] & half, b = s[1] >> 32, c = low & half, d = low >> 32;
+    uint64_t middle = b * c + (a * c >> 32), other = a * d + (middle & half);
+    s[0] = s[0] * low + s[1] * high + b * d + (middle >> 32) + (other >> 32) + g->step[0];
+    s[1] = s[1] * low + g->step[1];
+    s[0] += s[1] < g->step[1];
+    uint64_t x = s[0] ^ s[1], turn = s[0] >> 58;
+    return x >> turn | x << (64 - turn) % 64;
+}
+
+/* Its two halves in turn, the low one first. */
+static uint32_t dkp_pcg_half(dkp_stream *g) {
+    if (g->spare) {
+        g->spare = 0;
+        return (uint32_t)g->spared;
+    }
+    uint64_t word = dkp_pcg_word(g);
+    g->spare = 1, g->spared = (double)(word >> 32);
+    return (uint32_t)word;
+}
+
+static uint32_t dkp_seed_hash(uint32_t value, uint32_t *state, uint32_t factor) {
+    value ^= *state;
+    value *= *state *= factor;
+    return value ^ value >> 16;
+}
+
+/* NumPy's SeedSequence(seed, spawn_key, pool_size).generate_state(count), O'Neill 2015. */
+static void dkp_seed_words(uint64_t seed, const uint32_t *key, int keys, int pool_size, uint32_t *out,
+                           int count) {
+    uint32_t pool[24], state = 0x43B0D7E5u;
+    for (int i = 0; i < pool_size; i++)
+        pool[i] = dkp_seed_hash(i < 2 ? (uint32_t)(seed >> 32 * i) : 0, &state, 0x931E8875u);
+    for (int from = 0; from < pool_size + keys; from++)
+        for (int to = 0; to < pool_size; to++) {
+            if (from == to) continue;
+            uint32_t word =
+                dkp_seed_hash(from < pool_size ? pool[from] : key[from - pool_size], &state, 0x931E8875u);
+            word = 0xCA01F9DDu * pool[to] - 0x4973F715u * word;
+            pool[to] = word ^ word >> 16;
+        }
+    state = 0x8B51F9DDu;
+    for (int i = 0; i < count; i++) out[i] = dkp_seed_hash(pool[i % pool_size], &state, 0x58F38DEDu);
+}
+
+static void dkp_start_stream(dkp_stream *g, dk_noise_kind kind, uint64_t seed) {
+    g->spare = g->call = 0;
+    if (kind == DK_NOISE_NUMPY_PCG64) {
+        uint32_t w[8];
+        uint64_t v[4];
+        dkp_seed_words(seed, NULL, 0, 4, w, 8);
+        for (int i = 0; i < 4; i++) v[i] = w[2 * i] | (uint64_t)w[2 * i + 1] << 32;
+        g->step[0] = v[2] << 1 | v[3] >> 63, g->step[1] = v[3] << 1 | 1;
+        g->state[1] = v[1] + g->step[1], g->state[0] = v[0] + g->step[0] + (g->state[1] < v[1]);
+        g->at = 1;
+        dkp_pcg_word(g);
+    } else {
+        dkp_mt_seed(g, (uint32_t)seed);
+    }
+}
+
+/* A number in [0, 1), as the generator's program makes it: of 24 or 53 bits. */
+static double dkp_random(dkp_stream *g, dk_noise_kind kind, int single) {
+    if (kind == DK_NOISE_NUMPY_PCG64)
+        return single ? (dkp_pcg_half(g) >> 8) / 16777216.0
+                      : (double)(dkp_pcg_word(g) >> 11) / 9007199254740992.0;
+    uint64_t a = dkp_mt_word(g);
+    if (single) return (double)(a & 0xFFFFFFu) / 16777216.0;
+    uint64_t b = dkp_mt_word(g);
+    a = kind == DK_NOISE_NUMPY ? (a >> 5) << 26 | b >> 6 : (a << 32 | b) & 0x1FFFFFFFFFFFFFu;
+    return (double)a / 9007199254740992.0;
+}
+
+/* Right ends of the ziggurat's strips under exp(-x^2/2), Marsaglia & Tsang 2000, x_i = sqrt(-2 log(v/x + exp(-x^2/2))) of
+   x = x_{i+1}, x_255 = r; strip 0, the tail's, counts as v exp(r^2/2) wide. With NumPy's own rounding. */
+/* clang-format off */
+static const double dkp_strip[256] = {
+    3.9107579595249118, 0.21524189598488003, 0.2861745917920715, 0.33573751921442435, 0.37512133287837979, 0.40838913461199033,
+    0.4375184022078708, 0.46363433679088151, 0.4874439661392353, 0.50942332960209102, 0.52990972066155739, 0.54915170232716448,
+    0.56733825705381824, 0.5846167661063788, 0.60110461775599211, 0.61689699000775089, 0.63207223638606058, 0.64669571489499311,
+    0.66082257424441915, 0.67449982283729315, 0.68776789279578776, 0.70066184110681429, 0.71321228519097524, 0.72544614090999882,
+    0.73738721143429486, 0.74905666201781462, 0.76047340643010741, 0.77165442422456754, 0.78261502330723243, 0.79336905884062259,
+    0.80392911698997049, 0.81430667013521463, 0.82451220875229148, 0.83455535408638148, 0.84444495490915328, 0.85418917100816316,
+    0.86379554555330818, 0.87327106808886001, 0.88262222958516501, 0.89185507073294101, 0.90097522446122136, 0.90998795349671813,
+    0.91889818364959019, 0.9277105334019996, 0.93642934028657476, 0.94505868446816499, 0.95360240988108558, 0.96206414322304012,
+    0.97044731106422399, 0.97875515529422419, 0.98699074709906198, 0.99515699963509041, 1.0032566795446725, 1.0112924174399951,
+    1.0192667174654835, 1.0271819660356449, 1.0350404398334401, 1.0428443131441483, 1.0505956645909291, 1.0582964833306743,
+    1.0659486747621219, 1.0735540657924356, 1.0811144097034033, 1.0886313906539793, 1.0961066278520208, 1.1035416794246391,
+    1.1109380460135749, 1.1182971741193444, 1.1256204592155326, 1.1329092486525332, 1.1401648443681507, 1.1473885054208484,
+    1.1545814503599272, 1.161744859445611, 1.1688798767308328, 1.1759876120154515, 1.1830691426826863, 1.1901255154266914,
+    1.1971577478794408, 1.2041668301443809, 1.2111537262436987, 1.2181193754854811, 1.2250646937565302, 1.2319905747461355,
+    1.2388978911056867, 1.2457874955486268, 1.2526602218948968, 1.2595168860637138, 1.2663582870182291, 1.273185207665356,
+    1.2799984157138176, 1.2867986644932434, 1.2935866937369476, 1.300363230330837, 1.3071289890307309, 1.3138846731502203,
+    1.3206309752210559, 1.3273685776279256, 1.3340981532193599, 1.3408203658964037, 1.3475358711805869, 1.3542453167626347,
+    1.3609493430332826, 1.3676485835974759, 1.374343665773166, 1.381035211075855, 1.3877238356899757, 1.3944101509281406,
+    1.4010947636792506, 1.4077782768463984, 1.4144612897754707, 1.4211443986753085, 1.4278281970302555, 1.4345132760058918,
+    1.4412002248487237, 1.4478896312805758, 1.4545820818884101, 1.4612781625102753, 1.4679784586180793, 1.4746835556978553,
+    1.4813940396281871, 1.4881104970574472, 1.4948335157804935, 1.5015636851154637, 1.5083015962813113, 1.5150478427767144,
+    1.5218030207609978, 1.528567729437712, 1.5353425714415139, 1.5421281532290017, 1.5489250854741732, 1.5557339834691761,
+    1.5625554675310445, 1.5693901634151233, 1.5762387027359059, 1.5831017233960289, 1.5899798700241905, 1.5968737944227878,
+    1.6037841560260941, 1.6107116223698297, 1.6176568695730149, 1.624620582833034, 1.6316034569348727, 1.638606196775547,
+    1.6456295179047817, 1.6526741470830553, 1.659740822858182, 1.666830296161665, 1.6739433309261247, 1.6810807047251735,
+    1.6882432094371951, 1.6954316519345614, 1.7026468547999229, 1.7098896570713016, 1.7171609150178229, 1.7244615029480448,
+    1.7317923140529632, 1.7391542612859117, 1.7465482782817225, 1.7539753203176716, 1.7614363653189102, 1.7689324149112684,
+    1.7764644955245228, 1.7840336595494415, 1.7916409865521625, 1.7992875845497203, 1.8069745913508208, 1.8147031759662826,
+    1.8224745400938858, 1.8302899196827569, 1.8381505865828067, 1.8460578502851857, 1.8540130597602023, 1.8620176053996746,
+    1.8700729210712674, 1.8781804862929965, 1.8863418285367834, 1.8945585256707052, 1.9028322085504297, 1.9111645637712535,
+    1.9195573365931882, 1.9280123340526658, 1.9365314282756947, 1.9451165600086784, 1.9537697423846467, 1.962493064944363,
+    1.9712886979336592, 1.9801588969004766, 1.9891060076174381, 1.9981324713584196, 2.0072408305605287, 2.016433734906204,
+    2.0257139478638542, 2.0350843537296188, 2.0445479652175313, 2.0541079316506519, 2.0637675478117319, 2.0735302635187427,
+    2.0833996939983042, 2.0933796311387916, 2.1034740557148766, 2.1136871506866526, 2.1240233156895227, 2.1344871828460161,
+    2.145083634047888, 2.1558178198767366, 2.1666951803543077, 2.1777214677402923, 2.1889027716263603, 2.200245546611276,
+    2.2117566428841604, 2.2234433400925102, 2.2353133849299209, 2.2473750329473892, 2.2596370951737872, 2.2721089902283813,
+    2.2848008027244919, 2.2977233489028634, 2.3108882506013719, 2.3243080188711325, 2.3379961487965284, 2.3519672273791445,
+    2.3662370567172908, 2.3808227951720857, 2.3957431197819274, 2.4110184139011195, 2.4266709849371466, 2.4427253182003641,
+    2.4592083743347048, 2.4761499396705231, 2.4935830412710467, 2.5115444416266941, 2.5300752321598541, 2.5492215503247828,
+    2.5690354526818435, 2.5895759867082861, 2.6109105184888231, 2.6331163936315822, 2.6562830375767428, 2.6805146432857447,
+    2.705933656123062, 2.7326853590440114, 2.7609440052799865, 2.7909211740019275, 2.8228773968264433, 2.857138730873225,
+    2.8941210536134125, 2.9343668672088881, 2.9786032798818436, 3.0278377917695938, 3.0835261320021434, 3.1478892895180008,
+    3.2245750520478018, 3.320244733839826, 3.4492782985614316, 3.6541528853610088,
+};
+/* clang-format on */
+
+static double dkp_ziggurat(dkp_stream *g, int single) {
+    const dk_noise_kind kind = DK_NOISE_NUMPY_PCG64;
+    const double r = 3.6541528853610088, inverse_r = 0.27366123732975828;
+    double size = single ? 8388608.0 : 4503599627370496.0;
+    for (;;) {
+        uint64_t word = single ? dkp_pcg_half(g) : dkp_pcg_word(g);
+        int i = (int)(word & 255), minus = (int)(word >> 8 & 1);
+        uint64_t u = word >> 9 & (single ? 0x7FFFFFu : 0xFFFFFFFFFFFFFu);
+        double outer = dkp_strip[i], inner = i == 0 ? r : i == 1 ? 0 : dkp_strip[i - 1];
+        double x = single ? (double)((float)u * (float)(outer / size)) : (double)u * (outer / size);
+        if (u < (uint64_t)(inner / outer * size)) return minus ? -x : x;
+        if (i > 0) { /* between the strip's two ends */
+            double low = dkp_exp(-0.5 * outer * outer), high = dkp_exp(-0.5 * inner * inner);
+            double v = dkp_random(g, kind, single), y = (high - low) * v + low;
+            if (single) y = (double)(((float)high - (float)low) * (float)v + (float)low);
+            if (y < dkp_exp(-0.5 * x * x)) return minus ? -x : x;
+            continue;
+        }
+        for (double y = 0;;) { /* beyond r */
+            x = -dkp_log1p(-dkp_random(g, kind, single)), y = -dkp_log1p(-dkp_random(g, kind, single));
+            if (single) x = (double)((float)x * (float)inverse_r), y = (double)(float)y;
+            else x *= inverse_r;
+            if (y + y > x * x) return u >> 8 & 1 ? -(r + x) : r + x;
+        }
+    }
+}
+
+/* The second of a pair comes next. */
+static double dkp_spare(dkp_stream *g, double first, double second) {
+    g->spare = 1, g->spared = second;
+    return first;
+}
+
+/* Box & Muller 1958: two normals, *z with the cosine. */
+static void dkp_box_muller(double square, double angle, double *z, double *with_sine) {
+    dkp_pair cosine, sine;
+    double radius = sqrt(square);
+    dkp_circle(angle, &cosine, &sine);
+    *z = radius * cosine.hi, *with_sine = radius * sine.hi;
+}
+
+/* One after the other: torch's fewer than 16, NumPy's. */
+static double dkp_next_normal(dkp_stream *g, dk_noise_kind kind, int single) {
+    if (kind == DK_NOISE_NUMPY_PCG64) return dkp_ziggurat(g, single);
+    if (g->spare) {
+        g->spare = 0;
+        return g->spared;
+    }
+    double x, y, square;
+    if (kind == DK_NOISE_TORCH_CPU) {
+        double u = dkp_random(g, kind, 0), v = dkp_random(g, kind, 0);
+        dkp_box_muller(-2 * dkp_log1p(-v), 2 * dkp_pi * u, &x, &y);
+        return dkp_spare(g, x, y);
+    }
+    do { /* Marsaglia's polar method, 1964 */
+        x = 2 * dkp_random(g, kind, 0) - 1, y = 2 * dkp_random(g, kind, 0) - 1;
+        square = x * x + y * y;
+    } while (!(square < 1 && square > 0));
+    double scale = sqrt(-2 * dkp_log(square) / square);
+    return dkp_spare(g, scale * y, scale * x);
+}
+
+/* 16 of torch's, in the precision of its tensor. */
+static void dkp_torch_sixteen(dkp_stream *g, int single, double z[16]) {
+    for (int j = 0; j < 16; j++) z[j] = dkp_random(g, DK_NOISE_TORCH_CPU, single);
+    for (int j = 0; j < 8; j++) {
+        double angle = 2 * dkp_pi * z[j + 8];
+        if (single) angle = (double)(6.2831853f * (float)z[j + 8]);
+        dkp_box_muller(-2 * dkp_log(1 - z[j]), angle, &z[j], &z[j + 8]);
+    }
+}
+
+/* Adds `share` of the next n normals to out; NULL: passes over them. A tensor of torch's with n % 16 left over has its last
+   16 made anew. */
+static void dkp_stream_normals(dkp_stream *g, const dk_noise_source *s, size_t n, double share,
+                               dk_real *out) {
+    int single = dkp_single(s), blocks = s->kind == DK_NOISE_TORCH_CPU && n >= 16;
+    size_t rest = n % 16;
+    double z[16];
+    for (size_t i = 0; i < n;) {
+        size_t count = blocks ? 16 : 1;
+        if (blocks && i + 16 == n && rest)
+            for (size_t k = 0; k < rest; k++) dkp_random(g, s->kind, single);
+        if (blocks) dkp_torch_sixteen(g, single, z);
+        else z[0] = dkp_next_normal(g, s->kind, single);
+        if (blocks && i + 16 + rest == n && rest) count = rest;
+        for (size_t k = 0; k < count && out; k++)
+            out[i + k] = (dk_real)((double)out[i + k] + share * (single ? (double)(float)z[k] : z[k]));
+        i += count;
+    }
+}
+
+/* Elements first .. first + n - 1 of a tensor of `size` numbers on a GPU. As many threads as the launch has take an element
+   each, and so on; a thread has Philox under its own number, and a block makes four of its floats or two of its doubles. */
+static void dkp_cuda_normals(const dk_noise_source *s, uint64_t seed, uint64_t call, uint64_t size,
+                             uint64_t first, size_t n, dk_real *out) {
+    uint64_t blocks = (size + 255) / 256, most = (uint64_t)s->threads / 256;
+    uint64_t threads = 256 * (most > 0 && most < blocks ? most : blocks), per = dkp_single(s) ? 4 : 2;
+    uint64_t rounds = (size - 1) / (threads * per) + 1;
+    const uint32_t key[2] = {(uint32_t)seed, (uint32_t)(seed >> 32)};
+    for (size_t i = 0; i < n; i++) {
+        uint64_t thread = (first + i) % threads, turn = (first + i) / threads,
+                 block = call * rounds + turn / per;
+        uint32_t counter[4] = {(uint32_t)block, (uint32_t)(block >> 32), (uint32_t)thread,
+                               (uint32_t)(thread >> 32)},
+                 r[4];
+        double u, angle, cosine, sine;
+        dk_philox(counter, key, r);
+        if (per == 4) { /* in float, as there */
+            const float unit = 2.3283064e-10f, turns = unit * 6.2831853f;
+            const uint32_t *pair = r + turn % 4 / 2 * 2;
+            u = (double)((float)pair[0] * unit + unit / 2),
+            angle = (double)((float)pair[1] * turns + turns / 2);
+        } else {
+            const double unit = 1 / 9007199254740992.0;
+            u = (double)(r[0] ^ (uint64_t)r[1] << 21) * unit + unit / 2;
+            angle = dkp_pi * ((double)(r[2] ^ (uint64_t)r[3] << 21) * (2 * unit) + unit);
+        }
+        dkp_box_muller(-2 * dkp_log(u), angle, &cosine, &sine);
+        u = turn % 2 ? cosine : sine;
+        out[i] = (dk_real)(per == 4 ? (double)(float)u : u);
+    }
+}
+
+/* ---- Brownian paths: virtual trees, Li et al. 2020. A node halves an interval with a normal of its own, so an increment of
+   the path is a sum of normals, whose shares in it depend on the times alone. */
+
+typedef struct dkp_node {
+    uint64_t place; /* of depth's 2^depth intervals; depth -1: the whole */
+    int depth;
+    double share;
+} dkp_node;
+
+enum { DKP_HALVINGS = 64 };
+
+/* To six decimals, ties of the decimals to even: torchsde's times. */
+static double dkp_decimal(double v) {
+    double high = (double)(float)v, scaled = v * 1e6, whole = floor(scaled);
+    double error = (high * 1e6 - scaled) + (v - high) * 1e6, over = (scaled - whole - 0.5) + error;
+    int up = over > 0 || (!(over < 0) && whole > 2 * floor(whole / 2));
+    return (whole + up) / 1e6;
+}
+
+/* The path from `from` to `at`, by the bridge between the ends of ever smaller intervals. */
+static int dkp_walk(double from, double to, double at, int decimal, dkp_node *node) {
+    double inside[DKP_HALVINGS]; /* shares in the increment from `from` to `to` */
+    double grain = decimal ? 5e-7 : 1 / 4294967296.0;
+    uint64_t place = 0;
+    int n = 1;
+    inside[0] = sqrt(to - from);
+    node[0].place = 0, node[0].depth = -1, node[0].share = 0;
+    while (at > from + grain && n < DKP_HALVINGS) {
+        if (!(at < to - grain)) {
+            for (int i = 0; i < n; i++) node[i].share += inside[i];
+            break;
+        }
+        double middle = decimal ? dkp_decimal(0.5 * (from + to)) : 0.5 * (from + to);
+        double left = (middle - from) / (to - from), own = sqrt((to - middle) * left);
+        int right = at > middle + grain;
+        for (int i = 0; i < n; i++) {
+            if (right) node[i].share += left * inside[i];
+            inside[i] *= right ? 1 - left : left;
+        }
+        node[n].place = place, node[n].depth = n - 1, node[n].share = right ? own : 0;
+        inside[n++] = right ? -own : own;
+        if (right) from = middle;
+        else to = middle;
+        place = 2 * place + (uint64_t)right;
+    }
+    return n;
+}
+
+/* W(to) - W(from) over the root of the time between them; 0 nodes where that does not go down. */
+static int dkp_increment(double low, double high, double from, double to, int decimal, double time,
+                         dkp_node node[2 * DKP_HALVINGS]) {
+    dkp_node start[DKP_HALVINGS];
+    if (!(to < from)) return 0;
+    int n = dkp_walk(low, high, to, decimal, node), m = dkp_walk(low, high, from, decimal, start), end = n;
+    for (int i = 0; i < m; i++) {
+        if (i < end && node[i].place == start[i].place) node[i].share -= start[i].share;
+        else node[n] = start[i], node[n++].share *= -1;
+    }
+    for (int i = 0; i < n; i++) node[i].share /= sqrt(time);
+    return n;
+}
+
+static double dkp_flow_level(double level) { return dkp_finite(level) ? level / (1 + level) : 1; }
+
+/* Steps are told apart to 2^-31 on the way from 0 to 1. */
+static double dkp_moment(double level) {
+    return floor(dkp_flow_level(level) * 2147483648.0 + 0.5) / 2147483648.0;
+}
+
+/* The library's own: nodes are draws under a key that is derived from the seed and the way. */
+static int dkp_brownian(uint64_t seed, uint64_t sample, const dk_noise_request *q, uint64_t first, size_t n,
+                        dk_real *out) {
+    enum { PART = 64 }; /* elements at a time */
+    dkp_node node[2 * DKP_HALVINGS];
+    const uint32_t key[2] = {(uint32_t)seed, (uint32_t)(seed >> 32)},
+                   counter[4] = {(uint32_t)q->way, 0, 0, 0xFFFFFFFFu};
+    uint32_t derived[4];
+    double from = dkp_moment(q->from), to = dkp_moment(q->to);
+    int count = dkp_increment(0, 1, from, to, 0, from - to, node);
+    dk_philox(counter, key, derived);
+    for (size_t done = 0; done < n && count; done += PART) {
+        size_t part = n - done < PART ? n - done : (size_t)PART;
+        dk_real z[PART];
+        double sum[PART] = {0};
+        for (int k = 0; k < count; k++) {
+            uint64_t number = node[k].depth < 0 ? 0 : (1ull << node[k].depth) | node[k].place;
+            if (!(fabs(node[k].share) > 0)) continue;
+            dk_normals(derived[0] | (uint64_t)derived[1] << 32, sample, (uint32_t)number, first + done, part,
+                       z);
+            for (size_t i = 0; i < part; i++) sum[i] += node[k].share * (double)z[i];
+        }
+        for (size_t i = 0; i < part; i++) out[done + i] = (dk_real)sum[i];
+    }
+    return count;
+}
+
+/* torchsde's: nodes are torch generators, seeded by NumPy's SeedSequence. */
+static int dkp_torchsde_nodes(const dk_noise_source *s, const dk_noise_request *q,
+                              dkp_node node[2 * DKP_HALVINGS]) {
+    double t[4] = {q->lowest, q->highest, q->from, q->to}, time;
+    for (int i = 0; i < 4; i++) {
+        if (q->flow) t[i] = dkp_flow_level(t[i]);
+        if (dkp_single(s)) t[i] = (double)(float)t[i];
+    }
+    time = t[2] - t[3];
+    for (int i = 0; i < 4; i++) t[i] = dkp_decimal(t[i]);
+    return dkp_increment(t[0], t[1], t[2], t[3], 1, time, node);
+}
+
+static void dkp_torchsde(const dk_noise_source *s, uint64_t seed, const dkp_node *node, int count, size_t n,
+                         dk_real *out) {
+    dk_noise_source normals = *s;
+    normals.kind = DK_NOISE_TORCH_CPU;
+    for (int k = 0; k < count; k++) {
+        uint32_t key[3] = {(uint32_t)node[k].place, (uint32_t)(node[k].place >> 32), (uint32_t)node[k].depth},
+                 word;
+        int wide = key[1] > 0;
+        dkp_stream g;
+        if (!wide) key[1] = key[2];
+        dkp_seed_words(seed, key, node[k].depth < 0 ? 0 : 2 + wide, 24, &word, 1);
+        dkp_start_stream(&g, DK_NOISE_TORCH_CPU, word);
+        dkp_stream_normals(&g, &normals, n, node[k].share, out);
+    }
+}
+
+/* Elements of one sample, from a source that has them apart. */
+static void dkp_draw_part(const dk_noise_source *s, const dk_noise_request *q, size_t sample, size_t element,
+                          size_t n, dk_real *out) {
+    uint64_t seed = dkp_seed_of(s, q, sample), number = q->seeds ? 0 : q->first_sample + sample;
+    if (s->kind == DK_NOISE_TORCH_CUDA) {
+        size_t before = q->seeds ? 0 : sample * q->dim, size = q->seeds ? q->dim : (size_t)q->batch * q->dim;
+        dkp_cuda_normals(s, seed, (uint64_t)q->call, size, before + element, n, out);
+    } else if (s->kind != DK_NOISE_BROWNIAN || !dkp_brownian(seed, number, q, element, n, out)) {
+        dk_normals(seed, number, (uint32_t)q->draw, element, n, out);
+    }
+}
+
+/* A whole draw; streams: where the source's generators stand, or NULL. */
+static dk_status dkp_fill(const dk_noise_source *s, const dk_noise_request *q, dkp_stream *streams,
+                          dk_real *out) {
+    size_t n = q->dim, batch = (size_t)q->batch;
+    dkp_node node[2 * DKP_HALVINGS];
+    dkp_stream passing;
+    if (s->fn) return s->fn(s->user, q, out) ? DK_ERROR_CALLBACK : DK_OK;
+    int count = s->kind == DK_NOISE_TORCHSDE ? dkp_torchsde_nodes(s, q, node) : 0;
+    if (!dkp_streams(s) && !count) {
+        for (size_t b = 0; b < batch; b++) dkp_draw_part(s, q, b, 0, n, out + b * n);
+        return DK_OK;
+    }
+    memset(out, 0, batch * n * sizeof *out);
+    if (!q->seeds) n *= batch, batch = 1;
+    for (size_t b = 0; b < batch; b++, out += n) {
+        dkp_stream *g = streams ? &streams[b] : &passing;
+        if (count) {
+            dkp_torchsde(s, dkp_seed_of(s, q, b), node, count, n, out);
+            continue;
+        }
+        if (!streams || !g->at || g->call > q->call) dkp_start_stream(g, s->kind, dkp_seed_of(s, q, b));
+        for (; g->call < q->call; g->call++) dkp_stream_normals(g, s, n, 0, NULL);
+        dkp_stream_normals(g, s, n, 1, out), g->call++;
+    }
+    return DK_OK;
+}
+
+DK_API dk_status dk_noise_fill(const dk_noise_source *source, const dk_noise_request *request, dk_real *out) {
+    if ((int)source->kind < 0 || source->kind >= DK_NOISE_COUNT || request->batch < 1 || request->dim < 1)
+        return DK_ERROR_CONFIG;
+    return dkp_fill(source, request, NULL, out);
 }
 
 DKP_SMALL
@@ -3321,6 +3880,14 @@ typedef struct dkp_field {
     { "sampler." #member, allowed, low, high, (int)offsetof(dk_config, sampler.member), kind }
 #define DKP_G(kind, member, low, high, allowed) \
     { "grid." #member, allowed, low, high, (int)offsetof(dk_config, grid.member), kind }
+#define DKP_N(kind, name, member, low, high, allowed) \
+    { name, allowed, low, high, (int)offsetof(dk_config, member), kind }
+#define DKP_SOURCE(of)                                                                            \
+    DKP_N('c', #of, of.kind, 0, DK_NOISE_COUNT - 1,                                               \
+          "default|philox|torch_cpu|torch_cuda|numpy|numpy_pcg64|brownian|torchsde"),             \
+        DKP_N('i', #of ".bits", of.bits, 0, 64, "0, 32 or 64"),                                   \
+        DKP_N('i', #of ".threads", of.threads, 0, 2147483647, "a multiple of 256 (0: no limit)"), \
+        DKP_N('i', #of ".seed_offset", of.seed_offset, -2147483648.0, 2147483647, "a whole number")
 #define DKP_WORDS(of, member, count, words) DKP_##of('c', member, 0, (count)-1, words)
 #define DKP_FLAG(of, member) DKP_##of('i', member, -2147483648.0, 2147483647, "0 or 1")
 static const dkp_field dkp_fields[] = {
@@ -3411,15 +3978,21 @@ static const dkp_field dkp_fields[] = {
     DKP_FLAG(G, rising),
     DKP_FLAG(G, jump_clean),
     DKP_FLAG(G, travel),
+    DKP_SOURCE(noise),
+    DKP_SOURCE(step_noise),
 };
+#undef DKP_SOURCE
 #undef DKP_MOST
 #undef DKP_S
 #undef DKP_G
 #undef DKP_WORDS
 #undef DKP_FLAG
 
-enum { DKP_OF_SAMPLER = 1, DKP_OF_GRID = 2 };
-static int dkp_part_of(const dkp_field *f) { return f->name[0] == 'g' ? DKP_OF_GRID : DKP_OF_SAMPLER; }
+#undef DKP_N
+enum { DKP_OF_SAMPLER = 1, DKP_OF_GRID = 2, DKP_OF_NOISE = 4, DKP_OF_ALL = 7 };
+static int dkp_part_of(const dkp_field *f) {
+    return f->name[0] == 'g' ? DKP_OF_GRID : f->name[1] == 'a' ? DKP_OF_SAMPLER : DKP_OF_NOISE;
+}
 
 static dk_status dkp_check_fields(const dk_config *c, int of, char *message) {
     for (int i = 0; i < DKP_COUNT(dkp_fields); i++) {
@@ -3726,6 +4299,49 @@ static dk_status dkp_resolve(dk_config *c, char *message) {
     return DK_OK;
 }
 
+static dk_noise_request dkp_noise_of_config(const dk_config *c) {
+    dk_noise_request q;
+    memset(&q, 0, sizeof q);
+    q.batch = c->batch, q.dim = c->dim, q.seed = c->seed, q.first_sample = c->first_sample,
+    q.seeds = c->seeds;
+    return q;
+}
+
+static dk_status dkp_resolve_source(const dk_config *c, const dk_noise_source *s, const char *name,
+                                    char *message) {
+    const dk_noise_request q = dkp_noise_of_config(c);
+    char field[32];
+    dkp_text t = {field, sizeof field, 0};
+    dkp_put(&t, name);
+    dkp_put(&t, s->bits % 32 ? ".bits" : ".threads");
+    if (s->bits % 32) return dkp_fail(message, field, s->bits, "0, 32 or 64");
+    if (s->threads % 256) return dkp_fail(message, field, s->threads, "a multiple of 256 (0: no limit)");
+    if (s->fn || dkp_of_sample(s)) return DK_OK;
+    if (c->first_sample > 0 && !c->seeds)
+        return dkp_fail(message, "first_sample", (double)c->first_sample,
+                        "0 where one generator makes the whole batch (or use seeds)");
+    for (size_t b = 0; s->kind == DK_NOISE_NUMPY && b < (c->seeds ? (size_t)c->batch : 1); b++)
+        if (dkp_seed_of(s, &q, b) >> 32)
+            return dkp_fail(message, c->seeds ? "an element of seeds" : "seed", (double)dkp_seed_of(s, &q, b),
+                            "below 2^32 for noise = numpy");
+    return DK_OK;
+}
+
+static dk_status dkp_resolve_noise(dk_config *c, char *message) {
+    dk_noise_source *step = &c->step_noise;
+    dk_status status = dkp_check_fields(c, DKP_OF_NOISE, message);
+    if (status != DK_OK) return status;
+    if (c->noise.kind == DK_NOISE_DEFAULT) c->noise.kind = DK_NOISE_PHILOX;
+    if (step->kind == DK_NOISE_DEFAULT && !step->fn) {
+        if (step->bits || step->threads || step->seed_offset)
+            return dkp_fail_text(message, DK_ERROR_CONFIG,
+                                 "step_noise = default: must be a source where its other fields are set");
+        *step = c->noise;
+    }
+    status = dkp_resolve_source(c, &c->noise, "noise", message);
+    return status == DK_OK ? dkp_resolve_source(c, step, "step_noise", message) : status;
+}
+
 /* What a run needs beyond a plan. */
 static dk_status dkp_resolve_data(dk_config *c, char *message) {
     if (c->batch == 0) c->batch = 1;
@@ -3739,7 +4355,7 @@ static dk_status dkp_resolve_data(dk_config *c, char *message) {
     if (c->threads == 0 && !c->parallel) c->threads = omp_get_max_threads();
 #endif
     if (c->threads == 0) c->threads = 1;
-    return DK_OK;
+    return dkp_resolve_noise(c, message);
 }
 
 DK_API dk_status dk_resolve(dk_config *c) {
@@ -4116,8 +4732,11 @@ DK_API dk_vec dk_denoise(dk_recorder *r, dk_vec x, dk_level level) {
 /* Draw number `draw` of the run; 0 is the initial state's. */
 static dk_vec dkp_draw(dk_recorder *r, int draw, dk_level from, dk_level to) {
     if (r->status != DK_OK) return dkp_zero;
-    if (dkp_storing(r))
-        r->plan->draw[draw].from = dk_noise_level(from), r->plan->draw[draw].to = dk_noise_level(to);
+    if (dkp_storing(r)) {
+        dk_draw *d = &r->plan->draw[draw], *before = draw > 1 ? d - 1 : NULL;
+        d->from = dk_noise_level(from), d->to = dk_noise_level(to);
+        d->way = before ? before->way + (before->to > before->from) : 0;
+    }
     dkp_open_row(r, draw);
     return dkp_vec(r, r->drawn = dkp_close_row(r, 'z', draw));
 }
@@ -4304,7 +4923,7 @@ static void dkp_record_all(dk_recorder *r, dk_config *c, dk_plan *plan, const dk
     r->plan = plan, r->pace = pace, r->room = room, r->storing = room != NULL;
     plan->number = c->number;
     r->steps = plan->steps = pace ? 1 : dkp_path_steps(c);
-    plan->levels = r->steps + 1, plan->draws = 1;
+    plan->levels = r->steps + 1, plan->draws = 1, plan->flow = dkp_flow_unit(&r->config->schedule);
     r->from = r->to = dkp_level(r, 0);
     if (!r->falling && c->sampler.churn > 0)
         dk_refuse(r, "sampler.churn", c->sampler.churn, "0 on a rising grid");
@@ -5927,7 +6546,7 @@ static const char dkp_of_sd_cpp[] =
     DKP_TO_SAMPLER("euler_a_cfg_pp", "euler_ancestral_cfg_pp")
     DKP_TO_SAMPLER("euler_ge", "gradient_estimation")
     DKP_TO_SAMPLER("dpm++2m_sde", "dpmpp_2m_sde")
-    DKP_TO_BOTH("dpm++2m_sde_bt", "dpmpp_2m_sde", "", "", "Brownian noise: dk_config.noise")
+    DKP_TO_BOTH("dpm++2m_sde_bt", "dpmpp_2m_sde", "", "", "Brownian noise: step_noise=brownian")
     DKP_TO_SAMPLER("lms", "lms")
     DKP_TO_BOTH("ddim_trailing", "ddim", "simple", "", "")
     DKP_TO_GRID("discrete", "linspace")
@@ -5977,12 +6596,14 @@ DK_API dk_status dk_config_set(dk_config *c, const char *settings) {
     if (!c) return DK_ERROR_CONFIG;
     if (!settings) return dkp_fail_text(c->message, DK_ERROR_CONFIG, "settings = NULL: must be a text");
     dk_config set = *c;
-    dkp_settings(&set, settings, DKP_OF_SAMPLER | DKP_OF_GRID, wrong);
+    dkp_settings(&set, settings, DKP_OF_ALL, wrong);
     if (wrong[0]) {
         dkp_text t = {c->message, DK_MESSAGE_SIZE, 0};
         dkp_put(&t, "setting \"");
         dkp_put(&t, wrong);
-        dkp_put(&t, "\": must be field=value, with a field of dk_sampler, or of dk_grid after \"grid.\"");
+        dkp_put(
+            &t,
+            "\": must be field=value, with a field of dk_sampler, or of dk_grid after \"grid.\", or noise");
         return DK_ERROR_CONFIG;
     }
     *c = set;
@@ -8494,11 +9115,25 @@ static uint16_t *dkp_half_buffer(const dk_run *run, int slot) {
     return run->halves + (size_t)slot * run->size;
 }
 
+static const dk_noise_source *dkp_source(const dk_run *run, int draw) {
+    return run->pace.draws + draw > 0 ? &run->config.step_noise : &run->config.noise;
+}
+
+/* A draw of the plan, all but the ends of the run's levels. */
+static dk_noise_request dkp_request(const dk_run *run, int draw) {
+    const dk_config *c = &run->config;
+    const dk_draw *d = &run->plan->draw[draw];
+    int number = run->pace.draws + draw, own = number > 0 && !dkp_same_source(&c->noise, &c->step_noise);
+    dk_noise_request q = dkp_noise_of_config(c);
+    q.draw = number, q.call = number - own;
+    q.from = d->from, q.to = d->to, q.way = d->way, q.flow = run->plan->flow;
+    return q;
+}
+
 static void dkp_fill_noise(const dk_run *run, int draw, size_t sample, size_t element, size_t n,
                            dk_real *out) {
-    const dk_config *c = &run->config;
-    uint64_t seed = c->seeds ? c->seeds[sample] : c->seed, number = c->seeds ? 0 : c->first_sample + sample;
-    dk_normals(seed, number, (uint32_t)(run->pace.draws + draw), element, n, out);
+    dk_noise_request q = dkp_request(run, draw);
+    dkp_draw_part(dkp_source(run, draw), &q, sample, element, n, out);
 }
 
 typedef enum dkp_what {
@@ -8575,9 +9210,7 @@ typedef struct dkp_window {
     dk_real *wide, *sum; /* tiles behind the local ones, where there are numbers of 16 bits or masks */
 } dkp_window;
 
-static size_t dkp_tiles(const dk_plan *p) {
-    return (size_t)p->locals + (p->halves > 0 || p->masked ? 2 : 0);
-}
+static size_t dkp_tiles(const dk_plan *p) { return (size_t)p->locals + (p->halves > 0 || p->masked ? 2 : 0); }
 
 static void dkp_run_window(dkp_window *w) { dkp_run_ops(w->run, w->op, w->ops, w->at, w->n); }
 
@@ -8669,7 +9302,7 @@ static void dkp_resolve_row(dkp_window *w, const dk_row *row) {
     const dk_term *t = &run->plan->term[row->first];
     int half = dkp_is_half(w, row->dst), moves = dkp_moves(w, row->dst);
     void *dst = dkp_place(w, row->dst);
-    if (row->draw >= 0 && run->config.noise) { /* the callback has filled a buffer of its own */
+    if (row->draw >= 0 && dkp_whole(dkp_source(run, row->draw))) { /* it has filled a buffer of its own */
         dkp_with(dkp_put_op(w, DKP_SUM, dst, moves), 1, run->noise + (size_t)w->noises++ * run->size, 1);
     } else if (row->draw >= 0) {
         dkp_put_op(w, DKP_DRAW, dst, moves)->draw = row->draw;
@@ -8897,8 +9530,15 @@ DKP_SMALL
 
 enum { DKP_CONTROL_NORMS = 2 }; /* at most so many in an attempt */
 
+/* Generators whose place is remembered from draw to draw. */
+static size_t dkp_stream_count(const dk_config *c) {
+    int same = dkp_same_source(&c->noise, &c->step_noise);
+    int sources = dkp_streams(&c->noise) + (dkp_streams(&c->step_noise) && !same);
+    return (size_t)sources * (c->seeds ? (size_t)c->batch : 1);
+}
+
 typedef struct dkp_sizes {
-    size_t buffers, halves, tiles, noise, scalars, sums, all;
+    size_t buffers, halves, tiles, noise, scalars, sums, streams, all;
 } dkp_sizes;
 
 static size_t dkp_scalars(const dk_plan *p, const dk_config *c) {
@@ -8911,7 +9551,8 @@ static dkp_sizes dkp_workspace(const dk_plan *p, const dk_config *c) {
     size_t norms = p->norms || p->attempt ? 2 * chunks * batch : 0;
     dkp_sizes s;
     size_t most = ((size_t)-1) / 4 / size; /* vectors that can be counted in bytes at all */
-    if ((size_t)p->buffers + (size_t)p->halves + (size_t)p->noises >= most) {
+    if ((size_t)p->buffers + (size_t)p->halves + (size_t)p->noises >= most ||
+        dkp_stream_count(c) >= ((size_t)-1) / 4 / sizeof(dkp_stream)) {
         memset(&s, 0, sizeof s);
         s.all = (size_t)-1; /* no memory is that large: refused where it is asked for */
         return s;
@@ -8919,10 +9560,13 @@ static dkp_sizes dkp_workspace(const dk_plan *p, const dk_config *c) {
     s.buffers = c->backend ? 0 : dkp_up((size_t)p->buffers * size);
     s.halves = c->backend ? 0 : dkp_up((size_t)p->halves * c->dim * batch * sizeof(uint16_t));
     s.tiles = c->backend ? 0 : dkp_up(parts * dkp_tiles(p) * DKP_TILE * sizeof(dk_real));
-    s.noise = c->noise && !c->backend ? dkp_up((size_t)p->noises * size) : 0;
+    s.noise = (dkp_whole(&c->noise) || dkp_whole(&c->step_noise)) && !c->backend
+                  ? dkp_up((size_t)p->noises * size)
+                  : 0;
     s.scalars = dkp_up(dkp_scalars(p, c) * sizeof(double));
     s.sums = c->backend ? 0 : dkp_up((norms > parts ? norms : parts) * sizeof(double));
-    s.all = s.buffers + s.halves + s.tiles + s.noise + s.scalars + s.sums + 64;
+    s.streams = dkp_up(dkp_stream_count(c) * sizeof(dkp_stream));
+    s.all = s.buffers + s.halves + s.tiles + s.noise + s.scalars + s.sums + s.streams + 64;
     return s;
 }
 
@@ -8951,6 +9595,26 @@ DK_API size_t dk_run_size(dk_config *c) {
     return bytes;
 }
 
+/* The least and the most noise level of a run, but for 0. With step-size control a plan has only some of them. */
+static void dkp_level_range(const dk_plan *plan, const dk_config *c, double *lowest, double *highest) {
+    int levels = plan->attempt ? c->steps + 1 : plan->levels;
+    *lowest = HUGE_VAL, *highest = 0;
+    for (int i = 0; i < levels; i++) {
+        double level = dk_noise_level(plan->attempt ? dkp_grid_level(c, i) : plan->level[i]);
+        if (level > *highest) *highest = level;
+        if (level > 0 && level < *lowest) *lowest = level;
+    }
+}
+
+static dk_status dkp_check_noise(const dk_plan *plan, dk_config *c) {
+    double lowest, highest;
+    dkp_level_range(plan, c, &lowest, &highest);
+    if (c->step_noise.kind == DK_NOISE_TORCHSDE && !c->step_noise.fn && !plan->flow && !dkp_finite(highest))
+        return dkp_fail(c->message, "the first level's sigma/alpha", highest,
+                        "finite for step_noise = torchsde");
+    return DK_OK;
+}
+
 static dk_status dkp_check_mask(const dk_plan *plan, dk_config *c) {
     size_t size = c->dim * (size_t)c->batch;
     if (plan->masked != (c->mask != NULL) || plan->masked != (c->known != NULL))
@@ -8975,7 +9639,8 @@ static dk_status dkp_begin(dk_run *run, const dk_plan *plan, dk_config *c, dk_re
     if (status != DK_OK) return status;
     if (!x && !c->backend)
         return dkp_fail_text(c->message, DK_ERROR_CONFIG, "x = NULL: must be batch * dim numbers");
-    if ((status = dkp_check_mask(plan, c)) != DK_OK) return status;
+    if ((status = dkp_check_mask(plan, c)) != DK_OK || (status = dkp_check_noise(plan, c)) != DK_OK)
+        return status;
     sizes = dkp_workspace(plan, c);
     status = dkp_get_memory(&memory, &bytes, &owned, sizes.all, c->message);
     if (status != DK_OK) return status;
@@ -8988,6 +9653,8 @@ static dk_status dkp_begin(dk_run *run, const dk_plan *plan, dk_config *c, dk_re
     run->noise = (dk_real *)(void *)(base += sizes.tiles);
     run->scalars = (double *)(void *)(base += sizes.noise);
     run->sums = (double *)(void *)(base += sizes.scalars);
+    run->streams = base + sizes.sums;
+    if (sizes.streams) memset(run->streams, 0, sizes.streams);
     memset(run->buffers, 0, sizes.buffers + sizes.halves); /* so that saved bytes never hold garbage */
     if (sizes.scalars) memset(run->scalars, 0, sizes.scalars);
     return DK_OK;
@@ -9099,18 +9766,30 @@ static dk_status dkp_check_output(dk_run *run, int value) {
     return run->status;
 }
 
-/* A noise callback fills whole buffers, before anything of the pass is written. */
+/* A whole draw. A generator's place is a memory of where it stands: what it gives depends on the address alone. */
+static dk_status dkp_fill_draw(dk_run *run, int draw, dk_real *out) {
+    const dk_config *c = &run->config;
+    const dk_noise_source *s = dkp_source(run, draw);
+    dk_noise_request q = dkp_request(run, draw);
+    dkp_stream *streams = (dkp_stream *)run->streams;
+    dkp_level_range(run->plan, c, &q.lowest, &q.highest);
+    if (q.call < q.draw && dkp_streams(&c->noise)) streams += dkp_stream_count(c) / 2;
+    return dkp_fill(s, &q, dkp_streams(s) ? streams : NULL, out);
+}
+
+DK_API dk_status dk_run_noise(dk_run *run, int draw, dk_real *out) {
+    if (!run->plan || draw < 0 || draw >= run->plan->draws) return DK_ERROR_ORDER;
+    return dkp_fill_draw(run, draw, out);
+}
+
+/* Sources that give whole draws fill whole buffers, before anything of the pass is written. */
 static dk_status dkp_ask_noise(dk_run *run, const dk_pass *pass) {
-    const dk_plan *p = run->plan;
     int noises = 0;
-    if (!run->config.noise || run->config.backend) return DK_OK;
+    if (run->config.backend) return DK_OK;
     for (int k = pass->first; k < pass->first + pass->count; k++) {
-        const dk_row *row = &p->row[k];
-        if (row->draw < 0) continue;
-        dk_noise_request request = {run->pace.draws + row->draw, p->draw[row->draw].from,
-                                    p->draw[row->draw].to, run->config.batch, run->dim};
-        dk_real *out = run->noise + (size_t)noises++ * run->size;
-        if (run->config.noise(run->config.noise_user, &request, out))
+        int draw = run->plan->row[k].draw;
+        if (draw < 0 || !dkp_whole(dkp_source(run, draw))) continue;
+        if (dkp_fill_draw(run, draw, run->noise + (size_t)noises++ * run->size) != DK_OK)
             return dkp_fail_run(run, DK_ERROR_CALLBACK, "the noise callback returned nonzero");
     }
     return DK_OK;

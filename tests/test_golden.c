@@ -8,7 +8,7 @@
 #include "check.h"
 
 static const char golden_file[] = "tests/data/golden.txt";
-static const char golden_hash[] = "417eb5fda5710191"; /* of the whole file */
+static const char golden_hash[] = "64d1c17b24800b62"; /* of the whole file */
 
 #define COUNT(array) ((int)(sizeof(array) / sizeof((array)[0])))
 
@@ -118,6 +118,24 @@ static void normals(const char *name) {
     take_states(z, 77);
 }
 
+/* Two draws of three samples, from one generator and from one for each, in the peer's floats and doubles. */
+static void source(const char *name) {
+    static const uint64_t seeds[3] = {1, 7, 0xFFFFFFFF};
+    dk_real z[3 * 101];
+    char words[40];
+    dk_config c;
+    dk_noise_request q;
+    memset(&c, 0, sizeof c), memset(&q, 0, sizeof q);
+    snprintf(words, sizeof words, "noise=%s", name);
+    take(dk_config_set(&c, words));
+    q.batch = 3, q.dim = 101, q.seed = 5, q.from = 9, q.to = 0.3, q.lowest = 0.03, q.highest = 20;
+    for (int i = 0; i < 8; i++) {
+        q.draw = q.call = i % 2, q.seeds = i & 2 ? seeds : NULL, c.noise.bits = i & 4 ? 64 : 32;
+        take(dk_noise_fill(&c.noise, &q, z));
+        take_states(z, COUNT(z));
+    }
+}
+
 static void philox(const char *name) {
     uint32_t counter[4] = {1, 2, 3, 4}, out[4];
     const uint32_t key[2] = {5, 6};
@@ -164,6 +182,11 @@ static void parts(const char *name) {
 
 static const char *sampler_name(int i) { return dk_sampler_at(i) ? dk_sampler_at(i)->name : NULL; }
 static const char *noise_name(int i) { return i < 1 ? "normals" : NULL; }
+static const char *source_name(int i) {
+    static const char *const names[] = {"philox",      "torch_cpu", "torch_cuda", "numpy",
+                                        "numpy_pcg64", "brownian",  "torchsde"};
+    return i < COUNT(names) ? names[i] : NULL;
+}
 static const char *generator_name(int i) { return i < 1 ? "philox" : NULL; }
 static const char *half_name(int i) {
     static const char *const names[] = {"fp16", "bf16"};
@@ -179,9 +202,13 @@ static const struct kind {
     const char *(*name)(int i);
     void (*hashed)(const char *name);
 } kinds[] = {
-    {"schedule", dk_schedule_name, schedule}, {"grid", dk_grid_name, grid},
-    {"sampler", sampler_name, sampler},       {"noise", noise_name, normals},
-    {"generator", generator_name, philox},    {"number", half_name, halves},
+    {"schedule", dk_schedule_name, schedule},
+    {"grid", dk_grid_name, grid},
+    {"sampler", sampler_name, sampler},
+    {"noise", noise_name, normals},
+    {"source", source_name, source},
+    {"generator", generator_name, philox},
+    {"number", half_name, halves},
     {"threads", parts_name, parts},
 };
 

@@ -528,7 +528,7 @@ static void noise_callback_with_the_same_numbers_changes_nothing(void **state) {
             c.prediction = velocity ? DK_PREDICT_VELOCITY : DK_PREDICT_X0;
             c.dim = DIM, c.batch = BATCH;
             sample(&c, x);
-            c.noise = same_noise;
+            c.noise.fn = same_noise;
             sample(&c, y);
             if (memcmp(x, y, sizeof x) == 0) continue;
             print_error("%s with %s prediction\n", c.sampler.name, velocity ? "velocity" : "x0");

@@ -116,6 +116,17 @@ static void what_takes_most(void **state) {
     assert_int_equal(status, DK_OK);
 }
 
+static void every_noise_source(void **state) {
+    (void)state;
+    for (int kind = DK_NOISE_PHILOX; kind < DK_NOISE_COUNT; kind++) {
+        dk_config c = check_config("edm", "euler_ancestral", 6);
+        c.dim = DIM, c.batch = BATCH, c.noise.kind = (dk_noise_kind)kind;
+        check_stack("noise source", begin, &c);
+        check_stack("noise source", sample, &c);
+        assert_int_equal(status, DK_OK);
+    }
+}
+
 static void *likelihood(void *argument) {
     const dk_real x[DIM * BATCH] = {0}, probe[DIM * BATCH] = {1, 1, 1, 1, 1, 1, 1, 1};
     double log_p[BATCH];
@@ -214,7 +225,7 @@ static void names_files_and_plans(void **state) {
 
 int main(void) {
     const struct CMUnitTest tests[] = {cmocka_unit_test(every_sampler), cmocka_unit_test(what_takes_most),
-                                       cmocka_unit_test(a_likelihood),
+                                       cmocka_unit_test(every_noise_source), cmocka_unit_test(a_likelihood),
                                        cmocka_unit_test(names_files_and_plans)};
     int failed = cmocka_run_group_tests(tests, NULL, NULL);
     print_message("bytes of stack at most: %zu\n", most);
