@@ -145,7 +145,14 @@ typedef enum dk_status { DK_STATUSES(DKP_ENUM) DK_STATUS_COUNT } dk_status;
 /* The status in words; never NULL. */
 DK_API const char *dk_status_text(dk_status status);
 
-enum { DK_MESSAGE_SIZE = 240, DK_ABAR_MARKS = 32, DK_MAX_TERMS = 20, DK_MAX_STAGES = 16, DK_SAID = 1024, DK_BRANCHES = 3 };
+enum {
+    DK_MESSAGE_SIZE = 240,
+    DK_ABAR_MARKS = 32,
+    DK_MAX_TERMS = 20,
+    DK_MAX_STAGES = 16,
+    DK_SAID = 1024,
+    DK_BRANCHES = 3
+};
 
 /* -------------------------------------------------------------- >>decl-schedule  Noise schedules */
 
@@ -500,8 +507,8 @@ typedef struct dk_call {
         uncond_output; /* values; uncond_output -1 unless the unconditional output is asked for too */
     int denoised;      /* the value D */
     int step, stage;   /* step 0 .. steps-1; stage counts the calls within it */
-    int needs; /* last call whose output the input depends on, -1: none. Calls k > needs can run at once */
-    int estimate;         /* number of the D that it is for */
+    int needs;    /* last call whose output the input depends on, -1: none. Calls k > needs can run at once */
+    int estimate; /* number of the D that it is for */
     int branch, branches; /* the first, and how many: values input and output and those behind them */
     double weight[DK_BRANCHES];
 } dk_call;
@@ -513,7 +520,7 @@ typedef enum dk_norm_kind {
     DK_NORM_DEVIATION,  /* standard deviation of a / that of b; 1 where b has none */
     DK_NORM_LIMIT,      /* min(1, limit/|a|); limit 0: 1 */
     DK_NORM_PROJECTION, /* the same, times (a b)/(b b); 0 where b vanishes */
-    DK_NORM_QUANTILE    /* 1/the `share` quantile of |a|'s elements, linear between neighbours, raised to 1, then
+    DK_NORM_QUANTILE /* 1/the `share` quantile of |a|'s elements, linear between neighbours, raised to 1, then
                            lowered to limit; 0: not lowered */
 } dk_norm_kind;
 
@@ -814,16 +821,16 @@ typedef struct dk_recorder {
     const struct dk_pace *pace;
     dk_row row;
     int row_needs, storing, position, stage, judged, pinned[2], pin[3];
-    int offset;            /* step of the plan at which this stretch of steps begins */
-    dk_vec noise;          /* that the last evaluation found in x */
-    dk_vec unchurned;      /* churn_late: the state of the evaluation to come; zero: as usual */
-    dk_level unchurned_at; /* and its level */
-    int known, mask;       /* values, where the config has them */
-    int drawn;             /* value of the step's last draw behind its evaluations; -1: none */
+    int offset;             /* step of the plan at which this stretch of steps begins */
+    dk_vec noise;           /* that the last evaluation found in x */
+    dk_vec unchurned;       /* churn_late: the state of the evaluation to come; zero: as usual */
+    dk_level unchurned_at;  /* and its level */
+    int known, mask;        /* values, where the config has them */
+    int drawn;              /* value of the step's last draw behind its evaluations; -1: none */
     int estimates, skipped; /* D so far; the first ones without an evaluation */
     dk_vec momentum;        /* of guidance */
     unsigned end;           /* of what was said so far, counted in terms */
-    dk_term said[DK_SAID]; /* the last of them, round and round */
+    dk_term said[DK_SAID];  /* the last of them, round and round */
 } dk_recorder;
 
 DK_API int dk_step(dk_recorder *r);                                 /* 0 after the last step */
@@ -831,9 +838,9 @@ DK_API dk_vec dk_denoise(dk_recorder *r, dk_vec x, dk_level level); /* D at x */
 /* The same, told the network that the level is `told`, and with the unconditional D unless NULL. */
 DK_API dk_vec dk_denoise_told(dk_recorder *r, dk_vec x, dk_level level, dk_level told, dk_vec *uncond);
 DK_API dk_vec dk_noise(dk_recorder *r, dk_level from, dk_level to); /* a fresh draw */
-DK_API dk_vec dk_keep(dk_recorder *r, dk_vec v); /* stores a sum, so that later uses cost one term */
+DK_API dk_vec dk_keep(dk_recorder *r, dk_vec v);     /* stores a sum, so that later uses cost one term */
 DK_API dk_vec dk_past(dk_recorder *r, int estimate); /* an earlier D, counted from 0 */
-DK_API void dk_sum_begin(dk_recorder *r);        /* a stored sum of any length, term by term; */
+DK_API void dk_sum_begin(dk_recorder *r);            /* a stored sum of any length, term by term; */
 DK_API void dk_sum_add(dk_recorder *r, double c, dk_vec v); /* nothing else may be said until its end */
 DK_API dk_vec dk_sum_end(dk_recorder *r);
 DK_API int dk_norm_ratio(dk_recorder *r, dk_vec a, dk_vec b); /* |a|/|b| per sample: a scalar */
@@ -868,23 +875,27 @@ typedef int (*dk_hook_fn)(void *user, const struct dk_eval *e, dk_real *D, int s
 
    Branches that weigh nothing are not evaluated. Every number is per sample and knows nothing of the batch. */
 typedef struct dk_guidance {
-    double scale;                /* 0: no guidance, 1: none either but for CFG++, where the direction stays U's */
-    double scale2;               /* of the second condition; 0: there is none */
-    double noise_min, noise_max; /* only where noise_min < sigma/alpha <= noise_max, 0: no limit; Kynkaanniemi et al. */
-                                 /* 2024. Outside C alone is evaluated, and taken as it is */
-    double start, stop;  /* and only in steps from start * steps on, rounded down, to before stop * steps; stop 0: 1 */
-    double rescale;      /* share of G that is given the standard deviation of C; Lin et al. 2023, sec. 3.4 */
-    int zero_star;       /* s U for U, with s = (C U)/(U U); CFG-Zero*, Fan et al. 2025 */
-    int zero_init;       /* in so many first steps the network's output counts as 0, without evaluation or hook; there, too */
-    int projected;       /* 1: G = C + (scale - 1) d with the part of d along C made `parallel` times as large; */
-                         /* Sadat et al. 2024 (APG). 2: G = U + scale d, as in diffusers */
-    double parallel;     /* eta there; 0 in the paper, 1: the whole of d */
-    double momentum;     /* d = C - U + momentum times the d before; < 0 in the paper */
-    double limit;        /* |d| is at most this, before that; 0: no limit */
-    dk_prediction space; /* in which rescale, zero_star and projected see C, U and B, and zero_init 0; default: the */
-                         /* network's own, and X0 for projected. ComfyUI's RescaleCFG: V */
-    int doubled;         /* 1: one evaluation of all branches, whose batch is that many times as large; see dk_eval */
-    double quantile;     /* then D is divided by this quantile of |D|, which counts as 1 .. quantile_most, and clipped */
+    double scale;  /* 0: no guidance, 1: none either but for CFG++, where the direction stays U's */
+    double scale2; /* of the second condition; 0: there is none */
+    double noise_min,
+        noise_max; /* only where noise_min < sigma/alpha <= noise_max, 0: no limit; Kynkaanniemi et al. */
+                   /* 2024. Outside C alone is evaluated, and taken as it is */
+    double start,
+        stop; /* and only in steps from start * steps on, rounded down, to before stop * steps; stop 0: 1 */
+    double rescale; /* share of G that is given the standard deviation of C; Lin et al. 2023, sec. 3.4 */
+    int zero_star;  /* s U for U, with s = (C U)/(U U); CFG-Zero*, Fan et al. 2025 */
+    int zero_init; /* in so many first steps the network's output counts as 0, without evaluation or hook; there, too */
+    int projected;   /* 1: G = C + (scale - 1) d with the part of d along C made `parallel` times as large; */
+                     /* Sadat et al. 2024 (APG). 2: G = U + scale d, as in diffusers */
+    double parallel; /* eta there; 0 in the paper, 1: the whole of d */
+    double momentum; /* d = C - U + momentum times the d before; < 0 in the paper */
+    double limit;    /* |d| is at most this, before that; 0: no limit */
+    dk_prediction
+        space;   /* in which rescale, zero_star and projected see C, U and B, and zero_init 0; default: the */
+                 /* network's own, and X0 for projected. ComfyUI's RescaleCFG: V */
+    int doubled; /* 1: one evaluation of all branches, whose batch is that many times as large; see dk_eval */
+    double
+        quantile; /* then D is divided by this quantile of |D|, which counts as 1 .. quantile_most, and clipped */
     double quantile_most; /* to [-1, 1]; Saharia et al. 2022, sec. 2.3. 0: no thresholding; no upper limit */
     dk_guidance_fn schedule; /* NULL: the same everywhere */
     void *schedule_user;
@@ -934,15 +945,15 @@ typedef struct dk_config {
     dk_condition condition;         /* zero: by prediction and family */
     double condition_scale;         /* 0: 1 */
     dk_rounding condition_rounding; /* of the number that the network is told, after scaling */
-    int negated;        /* 1: the network predicts minus that: velocity towards data, EDM's raw v */
-    dk_number number;   /* of the network's input and output; the state is in dk_real */
-    double clip;        /* D is clipped to [-clip, clip]; 0: it is not */
+    int negated;          /* 1: the network predicts minus that: velocity towards data, EDM's raw v */
+    dk_number number;     /* of the network's input and output; the state is in dk_real */
+    double clip;          /* D is clipped to [-clip, clip]; 0: it is not */
     dk_guidance guidance; /* zero: none */
-    dk_grid grid;       /* zero: by family */
-    dk_sampler sampler; /* zero: dpmpp_2m */
-    int steps;          /* of the grid, 1 .. 1000000; time travel adds more to the plan */
-    size_t dim;         /* numbers per sample, >= 1 */
-    int batch;          /* samples, >= 1 (0: 1) */
+    dk_grid grid;         /* zero: by family */
+    dk_sampler sampler;   /* zero: dpmpp_2m */
+    int steps;            /* of the grid, 1 .. 1000000; time travel adds more to the plan */
+    size_t dim;           /* numbers per sample, >= 1 */
+    int batch;            /* samples, >= 1 (0: 1) */
     dk_start start;
     /* Inpainting: where mask is 1 every step ends in `known`, noised to its level, where mask is 0 in what the sampler
        made, between in a mixture of both; Lugmayr et al. 2022, alg. 1. Each batch * dim numbers that stay the caller's
@@ -1035,9 +1046,9 @@ typedef struct dk_eval {
     int step, steps; /* step 0 .. steps - 1; with step-size control: steps accepted so far, 0 */
     int call, calls; /* evaluation 0 .. calls - 1; with step-size control calls is 0 */
     int stage;       /* of the evaluations within the step */
-    int branch;      /* of dk_guidance: 0 with the condition, 1 without, 2 with the second one alone; each its own call */
+    int branch; /* of dk_guidance: 0 with the condition, 1 without, 2 with the second one alone; each its own call */
     int branches; /* 1; with guidance.doubled 2 or 3: batch is then branches times the run's, arrays hold its samples for */
-                  /* branch 0, again for branch 1, and again for branch 2, without gaps; the inputs are equal */
+    /* branch 0, again for branch 1, and again for branch 2, without gaps; the inputs are equal */
     int batch;
     size_t dim;
     uint64_t first_sample;
@@ -3489,9 +3500,10 @@ static dk_status dkp_check_guidance(const dk_config *c, char *message) {
         return dkp_fail(message, "guidance.scale2", g->scale2, "0 with zero_star or projected");
     if (g->quantile > 0 && c->clip > 0) return dkp_fail(message, "clip", c->clip, "0 with guidance.quantile");
     if (dkp_controlled(c) && (dkp_guided_by_norms(g) || g->zero_init || g->start > 0 || g->stop > 0))
-        return dkp_fail_text(message, DK_ERROR_CONFIG,
-                             "guidance: start, stop, rescale, zero_star, zero_init, projected and quantile must "
-                             "be 0 with step-size control (sampler.rtol, atol)");
+        return dkp_fail_text(
+            message, DK_ERROR_CONFIG,
+            "guidance: start, stop, rescale, zero_star, zero_init, projected and quantile must "
+            "be 0 with step-size control (sampler.rtol, atol)");
     return DK_OK;
 }
 
@@ -3967,8 +3979,8 @@ static void dkp_record_calls(dk_recorder *r, dk_call *call, const dkp_guided *h,
         if (r->storing) call->needs = p->value[call->input].needs;
         dkp_boundary(r, DK_BOUNDARY_CALL, p->calls);
         for (int i = 0; i < together; i++)
-            F[k + i] = dkp_vec(
-                r, dkp_for_network(r, dkp_new_value(r, letters[k + i], call->estimate, p->calls)));
+            F[k + i] =
+                dkp_vec(r, dkp_for_network(r, dkp_new_value(r, letters[k + i], call->estimate, p->calls)));
         call->branch = k, call->output = (int)F[k].at;
         if (r->storing) {
             p->value[call->input].together = p->value[call->output].together = together;
@@ -4050,8 +4062,9 @@ DK_API dk_vec dk_denoise_told(dk_recorder *r, dk_vec x, dk_level level, dk_level
     /* What the outputs are taken as where their size counts. */
     dkp_guided h = dkp_guidance_at(r, at, uncond != NULL);
     int norms = dkp_guided_by_norms(&h.g), zero = call.step < h.g.zero_init && !r->pace;
-    dk_prediction own = c->prediction,
-                  space = h.g.space ? h.g.space : h.g.projected && !zero ? DK_PREDICT_X0 : own;
+    dk_prediction own = c->prediction, space = h.g.space                ? h.g.space
+                                               : h.g.projected && !zero ? DK_PREDICT_X0
+                                                                        : own;
     dkp_model s = m;
     if ((norms || zero) && space != own) {
         dk_config as = *c;
@@ -5932,7 +5945,8 @@ DK_API dk_status dk_config_set(dk_config *c, const char *settings) {
         dkp_text t = {c->message, DK_MESSAGE_SIZE, 0};
         dkp_put(&t, "setting \"");
         dkp_put(&t, wrong);
-        dkp_put(&t, "\": must be field=value, with a field of dk_sampler, or of dk_grid after \"grid.\", or of dk_guidance after \"guidance.\"");
+        dkp_put(&t, "\": must be field=value, with a field of dk_sampler, or of dk_grid after \"grid.\", or "
+                    "of dk_guidance after \"guidance.\"");
         return DK_ERROR_CONFIG;
     }
     *c = set;
@@ -7948,7 +7962,7 @@ static dk_status dkp_record_resolved(dk_plan *plan, dk_config *c, const dk_pace 
     if (plan->value[result].slot != 0) { /* the last state is not in x: move it there */
         dk_term t = {1, result, 0, 0};
         dk_row row = {plan->values, plan->terms, 1, -1, -1, 0};
-        dk_value v = {'x',        DK_VALUE_BUFFER, plan->steps,    0, plan->passes - 1,
+        dk_value v = {'x',        DK_VALUE_BUFFER, plan->steps,     0, plan->passes - 1,
                       r.position, r.position,      plan->calls - 1, 0};
         plan->term[plan->terms++] = t;
         plan->row[plan->rows++] = row;
@@ -8142,8 +8156,8 @@ static void dkp_put_row(dkp_text *t, const dk_plan *p, const dk_row *row) {
     dkp_put(t, "\n");
 }
 
-static void dkp_put_values(dkp_text *t, const dk_plan *p, const char *before, int a, const char *between, int b,
-                           const char *behind) {
+static void dkp_put_values(dkp_text *t, const dk_plan *p, const char *before, int a, const char *between,
+                           int b, const char *behind) {
     dkp_put(t, before);
     dkp_put_value(t, p, a);
     if (b >= 0) {
@@ -8655,7 +8669,8 @@ static void dkp_norm_range(const dkp_work *work, int part, size_t first, size_t 
 
 /* The norm of a sample of n elements from its sums. */
 static double dkp_norm_of_sums(const dk_norm *norm, const double *sum, size_t n) {
-    double a = sum[0], b = sum[1], kept = norm->limit > 0 && norm->limit < sqrt(a) ? norm->limit / sqrt(a) : 1;
+    double a = sum[0], b = sum[1],
+           kept = norm->limit > 0 && norm->limit < sqrt(a) ? norm->limit / sqrt(a) : 1;
     if (norm->kind == DK_NORM_LIMIT) return kept;
     if (norm->kind == DK_NORM_DEVIATION) {
         a -= sum[2] * sum[2] / (double)n, b -= sum[3] * sum[3] / (double)n;
@@ -8716,8 +8731,9 @@ static void dkp_quantile_range(const dkp_work *work, int part, size_t first, siz
 static int dkp_norms(void *user, dk_run *run, const dk_norm *norm, double *of_sample) {
     size_t chunks = dkp_units(run->dim, dkp_chunk(run->dim)), batch = (size_t)run->config.batch;
     int quantile = norm->kind == DK_NORM_QUANTILE;
-    dkp_work work = {run, quantile ? dkp_quantile_range : dkp_norm_range, quantile ? batch : chunks * batch,
-                     0,   NULL, norm, 0};
+    dkp_work work = {
+        run, quantile ? dkp_quantile_range : dkp_norm_range, quantile ? batch : chunks * batch, 0, NULL, norm,
+        0};
     (void)user;
     dkp_share(&work);
     for (size_t s = 0; s < batch; s++) {
@@ -9278,9 +9294,10 @@ DK_API dk_status dk_log_likelihood(dk_config *c, dk_denoise_fn denoise, void *us
     if (c->number || c->clip > 0)
         return dkp_fail_text(c->message, DK_ERROR_CONFIG, "number and clip: must be 0 for a likelihood");
     if (dkp_guided_by_norms(g) || g->zero_init || g->doubled || g->hook)
-        return dkp_fail_text(c->message, DK_ERROR_CONFIG,
-                             "guidance: rescale, zero_star, zero_init, projected, quantile, doubled and hook must "
-                             "be 0 for a likelihood");
+        return dkp_fail_text(
+            c->message, DK_ERROR_CONFIG,
+            "guidance: rescale, zero_star, zero_init, projected, quantile, doubled and hook must "
+            "be 0 for a likelihood");
     if (!given.sampler.record && !given.sampler.name) given.sampler = dk_sampler_named("rk45");
     if (given.grid.final == DK_FINAL_DEFAULT && given.grid.spacing != DK_SPACING_LEVELS)
         given.grid.final = DK_FINAL_MIN;
@@ -9330,9 +9347,9 @@ DK_API dk_status dk_denoised(dk_run *run, dk_real *out) {
             c[count] = (dk_real)(weight * call->d_f), value[count++] = first->output + k - first->branch;
         }
     c[count] = (dk_real)call->d_x;
-    for (size_t at = 0, n; at < run->size; at += n) {
+    for (size_t at = 0, n = DKP_TILE; at < run->size; at += n) {
         const dk_real *v[DK_BRANCHES + 1];
-        n = run->size - at < DKP_TILE ? run->size - at : DKP_TILE;
+        if (run->size - at < n) n = run->size - at;
         for (int i = 0; i < count; i++) {
             int slot = p->value[value[i]].slot;
             v[i] = p->number ? halves[i] : dkp_buffer(run, slot) + at;

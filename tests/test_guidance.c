@@ -6,12 +6,11 @@ enum { DIM = 4, BATCH = 2, SIZE = BATCH * DIM };
 
 /* What the network puts out for each branch, at t > 0.3 and below. */
 static const double state_at[SIZE] = {0.5, -1.0, 0.25, 2.0, -0.75, 0.1, 1.5, -0.3};
-static const double outputs[2][DK_BRANCHES][SIZE] = {{{1.2, -0.4, 0.3, 0.9, -0.6, 0.8, 0.05, 1.7},
-                                                      {0.7, 0.1, -0.5, 1.1, -0.2, 0.4, 0.6, -0.9},
-                                                      {0.9, -0.2, 0.1, 1.4, 0.3, -0.7, 0.2, 0.5}},
-                                                     {{0.4, -1.1, 0.8, 0.2, 0.9, 0.3, -0.7, 0.6},
-                                                      {0.1, -0.3, 0.6, -0.5, 0.2, 0.2, -1.0, 0.3},
-                                                      {0}}};
+static const double outputs[2][DK_BRANCHES][SIZE] = {
+    {{1.2, -0.4, 0.3, 0.9, -0.6, 0.8, 0.05, 1.7},
+     {0.7, 0.1, -0.5, 1.1, -0.2, 0.4, 0.6, -0.9},
+     {0.9, -0.2, 0.1, 1.4, 0.3, -0.7, 0.2, 0.5}},
+    {{0.4, -1.1, 0.8, 0.2, 0.9, 0.3, -0.7, 0.6}, {0.1, -0.3, 0.6, -0.5, 0.2, 0.2, -1.0, 0.3}, {0}}};
 
 typedef struct table_network {
     int first, samples; /* of a batch that is part of the whole */
@@ -146,8 +145,9 @@ static void formulas_hold_for_numbers_of_16_bits(void **state) {
 /* ComfyUI's RescaleCFG: an eps network of a VP model, seen from VE coordinates, rescaled as v. */
 static void rescale_in_v_is_that_of_comfyui(void **state) {
     static const double levels[2] = {2, 0},
-                        want[SIZE] = {-1.95261067171221, 0.826305335856105, -1.79734960454099, 0.707891600756832,
-                                      0.931631821510273, -1.51395058323275, 1.92244773226541, -6.96277762454738};
+                        want[SIZE] = {-1.95261067171221, 0.826305335856105, -1.79734960454099,
+                                      0.707891600756832, 0.931631821510273, -1.51395058323275,
+                                      1.92244773226541,  -6.96277762454738};
     dk_config c = table_config("guidance.scale=3 guidance.rescale=0.7 guidance.space=v");
     dk_real x[SIZE];
     (void)state;
@@ -216,8 +216,15 @@ typedef struct gaussians {
 } gaussians;
 
 static gaussians mixed(dk_prediction prediction, double scale) {
-    gaussians g = {{{0.7, 0.5, prediction, 0.5, 0}, {-0.2, 0.9, prediction, 0.5, 0}, {0.1, 0.3, prediction, 0.5, 0}},
-                   scale, 0, 0, 0, -1, {0}, dk_flow(1)};
+    gaussians g = {
+        {{0.7, 0.5, prediction, 0.5, 0}, {-0.2, 0.9, prediction, 0.5, 0}, {0.1, 0.3, prediction, 0.5, 0}},
+        scale,
+        0,
+        0,
+        0,
+        -1,
+        {0},
+        dk_flow(1)};
     return g;
 }
 
@@ -339,7 +346,9 @@ static void what_is_not_finite_is_found_in_every_branch(void **state) {
     (void)state;
     c.guidance.scale = 3, c.guidance.doubled = 1;
     assert_int_equal(dk_sample(&c, not_a_number, &g, x), DK_ERROR_NOT_FINITE);
-    assert_string_equal(dk_message(&c), "the network's output is NaN or infinite at step 0 of 6 (evaluation 0), sample 1, element 1");
+    assert_string_equal(
+        dk_message(&c),
+        "the network's output is NaN or infinite at step 0 of 6 (evaluation 0), sample 1, element 1");
 }
 
 /* The estimate that progress shows: of branch 0, then G. */
@@ -426,8 +435,9 @@ static void hooks_change_D_and_may_stop_the_run(void **state) {
         c.guidance.hook = towards_one, c.guidance.hook_user = &h, c.guidance.scale = 2 * guided;
         assert_int_equal(dk_begin(&run, &c, x, NULL, 0), DK_OK);
         assert_int_equal(dk_continue(&run, guided_network, &g), DK_ERROR_CALLBACK);
-        assert_string_equal(run.message, guided ? "guidance.hook returned nonzero at step 3 of 6 (evaluation 7)"
-                                                : "guidance.hook returned nonzero at step 3 of 6 (evaluation 3)");
+        assert_string_equal(run.message,
+                            guided ? "guidance.hook returned nonzero at step 3 of 6 (evaluation 7)"
+                                   : "guidance.hook returned nonzero at step 3 of 6 (evaluation 3)");
         assert_int_equal(dk_save(&run, bytes, sizeof bytes), DK_OK);
         assert_int_equal(dk_continue(&run, guided_network, &g), DK_OK);
         assert_int_equal(h.calls, 6);
@@ -482,7 +492,8 @@ static void likelihoods_are_those_of_the_guided_ode(void **state) {
 }
 
 static void plans_show_guidance_in_words(void **state) {
-    dk_config c = table_config("guidance.scale=3 guidance.projected=1 guidance.limit=2 guidance.quantile=0.9");
+    dk_config c =
+        table_config("guidance.scale=3 guidance.projected=1 guidance.limit=2 guidance.quantile=0.9");
     dk_plan plan = {0};
     char text[4096];
     (void)state;
@@ -529,7 +540,8 @@ static void quantiles_are_exact(void **state) {
                 double place = 0.05 * k * (double)(n - 1);
                 size_t low = (size_t)place, high = low + 1 < n ? low + 1 : low;
                 double a = fabs((double)sorted[low]), b = fabs((double)sorted[high]);
-                check_near(dkp_quantile(v, n, 0.05 * k), a + (place - (double)low) * (b - a), 1e-15, "quantile");
+                check_near(dkp_quantile(v, n, 0.05 * k), a + (place - (double)low) * (b - a), 1e-15,
+                           "quantile");
             }
         }
 }
@@ -556,12 +568,16 @@ static void wrong_guidance_is_refused(void **state) {
         {"euler", "guidance.rescale=1.5", "guidance.rescale = 1.5: must be 0 .. 1"},
         {"euler", "guidance.stop=-1", "guidance.stop = -1: must be 0 .. 1 (0: 1)"},
         {"euler", "guidance.start=0.5 guidance.stop=0.4", "guidance.stop = 0.4: must be >= start (0: 1)"},
-        {"euler", "guidance.noise_min=2 guidance.noise_max=1", "guidance.noise_max = 1: must be > noise_min (0: no limit)"},
+        {"euler", "guidance.noise_min=2 guidance.noise_max=1",
+         "guidance.noise_max = 1: must be > noise_min (0: no limit)"},
         {"euler", "guidance.projected=3", "guidance.projected = 3: must be 0, 1 or 2"},
-        {"euler", "guidance.projected=1 guidance.zero_star=1", "guidance.projected = 1: must be 0 with zero_star"},
-        {"euler", "guidance.projected=1 guidance.scale2=2", "guidance.scale2 = 2: must be 0 with zero_star or projected"},
+        {"euler", "guidance.projected=1 guidance.zero_star=1",
+         "guidance.projected = 1: must be 0 with zero_star"},
+        {"euler", "guidance.projected=1 guidance.scale2=2",
+         "guidance.scale2 = 2: must be 0 with zero_star or projected"},
         {"rk45", "guidance.scale=2 guidance.rescale=1",
-         "guidance: start, stop, rescale, zero_star, zero_init, projected and quantile must be 0 with step-size control "
+         "guidance: start, stop, rescale, zero_star, zero_init, projected and quantile must be 0 with "
+         "step-size control "
          "(sampler.rtol, atol)"},
     };
     (void)state;
