@@ -1036,9 +1036,10 @@ DK_API dk_status dk_config_for_with(struct dk_config *c, dk_json *more, const ch
 
 /* One evaluation to be done. Arrays are batch x dim, sample after sample. */
 typedef struct dk_eval {
-    const dk_real *input;       /* already scaled for the network; not to be written */
-    dk_real *output;            /* to be filled with the network's raw output */
-    dk_real *uncond_output;     /* the unconditional output where the plan asks for it, else NULL */
+    const dk_real *input; /* already scaled for the network; not to be written */
+    dk_real *output;      /* to be filled with the network's raw output */
+    dk_real *
+        uncond_output; /* U's, where CFG++ is to have it from the same evaluation: with guidance.scale 0; else NULL */
     const uint16_t *input_half; /* instead of these three where dk_config.number says so */
     uint16_t *output_half, *uncond_output_half;
     double t;        /* what the network is conditioned on */
@@ -1052,7 +1053,8 @@ typedef struct dk_eval {
     int batch;
     size_t dim;
     uint64_t first_sample;
-    int input_slot, output_slot, uncond_slot; /* for back ends; of DK_VALUE_HALF where plan->number says so */
+    /* For back ends; of DK_VALUE_HALF where plan->number says so. Those of further branches follow them. */
+    int input_slot, output_slot, uncond_slot;
 } dk_eval;
 
 /* Where a run with step-size control stands. It records one attempt of a step at a time, as a plan of its own. */
@@ -3123,9 +3125,9 @@ static int dkp_controlled(const dk_config *c) { return c->sampler.rtol > 0 || c-
 
 static int dkp_set(double v) { return v < 0 || v > 0; }
 
-/* Guidance that depends on the data beyond a sum with known coefficients. */
+/* Guidance that is more than a sum with known coefficients. */
 static int dkp_guided_by_norms(const dk_guidance *g) {
-    return g->rescale > 0 || g->zero_star || g->projected || g->quantile > 0;
+    return g->rescale > 0 || g->zero_star || g->projected;
 }
 
 /* Fields of sampler, grid and guidance: how they are set by name, and what they may be. */
@@ -3499,7 +3501,8 @@ static dk_status dkp_check_guidance(const dk_config *c, char *message) {
     if (dkp_set(g->scale2) && (g->zero_star || g->projected))
         return dkp_fail(message, "guidance.scale2", g->scale2, "0 with zero_star or projected");
     if (g->quantile > 0 && c->clip > 0) return dkp_fail(message, "clip", c->clip, "0 with guidance.quantile");
-    if (dkp_controlled(c) && (dkp_guided_by_norms(g) || g->zero_init || g->start > 0 || g->stop > 0))
+    if (dkp_controlled(c) &&
+        (dkp_guided_by_norms(g) || g->quantile > 0 || g->zero_init || g->start > 0 || g->stop > 0))
         return dkp_fail_text(
             message, DK_ERROR_CONFIG,
             "guidance: start, stop, rescale, zero_star, zero_init, projected and quantile must "
@@ -3586,7 +3589,9 @@ static dk_status dkp_resolve(dk_config *c, char *message) {
 /* What a run needs beyond a plan. */
 static dk_status dkp_resolve_data(dk_config *c, char *message) {
     if (c->batch == 0) c->batch = 1;
-    if (c->batch < 0) return dkp_fail(message, "batch", c->batch, ">= 1 (0: 1)");
+    if (c->batch < 0 || c->batch > 0x7FFFFFFF / DK_BRANCHES)
+        return dkp_fail(message, "batch", c->batch,
+                        ">= 1 (0: 1), and so small that three of it can be counted");
     if (c->dim < 1) return dkp_fail(message, "dim", (double)c->dim, ">= 1");
     if (c->dim > ((size_t)-1) / 64 / sizeof(dk_real) / (size_t)c->batch)
         return dkp_fail(message, "dim", (double)c->dim,
@@ -3954,6 +3959,7 @@ static dkp_guided dkp_guidance_at(dk_recorder *r, dk_level l, int with_uncond) {
     h.wanted[0] = 1;
     h.wanted[1] = dkp_set(h.weight[1]) || g->zero_star || g->projected || (with_uncond && h.on) || any;
     h.wanted[2] = dkp_set(h.weight[2]) || (any && (g->schedule || dkp_set(r->config->guidance.scale2)));
+    if (!h.wanted[1] && !h.wanted[2]) g->rescale = 0;
     return h;
 }
 
@@ -3994,7 +4000,7 @@ static void dkp_record_calls(dk_recorder *r, dk_call *call, const dkp_guided *h,
 static dk_vec dkp_guide(dk_recorder *r, const dk_guidance *g, const double weight[DK_BRANCHES],
                         const dk_vec P[DK_BRANCHES]) {
     dk_vec C = P[0], U = P[1], G;
-    if (g->zero_star) { /* Fan et al. 2025, eq. 7 */
+    if (g->zero_star) { /* Fan et al. 2025 */
         int s = dkp_scalar(r, DK_NORM_PROJECTION, C, U, 0);
         G = dk_mix(g->scale, C, 1, dk_scale_by(1 - g->scale, s, 1, U));
     } else if (g->projected) { /* Sadat et al. 2024, alg. 1 */
@@ -4009,7 +4015,7 @@ static dk_vec dkp_guide(dk_recorder *r, const dk_guidance *g, const double weigh
         G = dkp_sum(DK_BRANCHES, weight, P);
     }
     if (!(g->rescale > 0)) return G;
-    G = dk_keep(r, G); /* Lin et al. 2023, eq. 14 to 16 */
+    G = dk_keep(r, G); /* Lin et al. 2023, sec. 3.4 */
     return dk_mix(1 - g->rescale, G, 1,
                   dk_scale_by(g->rescale, dkp_scalar(r, DK_NORM_DEVIATION, C, G, 0), 1, G));
 }
@@ -7330,6 +7336,7 @@ DK_API int dk_json_timesteps(dk_config *c, const dk_json *more, double *out, int
     const dkp_class *of = dkp_lists_of(c, more, &whole);
     if (!of) return 0;
     int path = dkp_path_steps(&whole), again = dkp_lists_more(of, c, &whole);
+    memset(&whole.guidance, 0, sizeof whole.guidance); /* one evaluation each */
     if (dkp_jumps(&whole)) return dkp_list_jumps(&whole, out, max);
     if (of->flags & DKP_LISTS_LEVELS) {
         int first = whole.sampler.told_end && !again;
@@ -8607,16 +8614,26 @@ static int dkp_rows(void *user, dk_run *run, const dk_pass *pass) {
     return 0;
 }
 
-/* The sum of a b, or of a alone where b is NULL, in DKP_WIDTH sums side by side. */
-static inline double dkp_dot(const dk_real *a, const dk_real *b, size_t n) {
+/* The sum of a b, in DKP_WIDTH sums side by side. From one to the next of these, b steps on by `step`, which is 0 for a
+   b of no more. */
+static double dkp_products(const dk_real *a, const dk_real *b, size_t step, size_t n) {
     double sum[DKP_WIDTH], all = 0;
     size_t i = 0;
     for (int j = 0; j < DKP_WIDTH; j++) sum[j] = 0;
-    for (; i + DKP_WIDTH <= n; i += DKP_WIDTH)
-        for (size_t j = 0; j < DKP_WIDTH; j++) sum[j] += (double)a[i + j] * (b ? (double)b[i + j] : 1);
+    for (; i + DKP_WIDTH <= n; i += DKP_WIDTH, b += step)
+        for (size_t j = 0; j < DKP_WIDTH; j++) sum[j] += (double)a[i + j] * (double)b[j];
     for (int j = 0; j < DKP_WIDTH; j++) all += sum[j];
-    for (; i < n; i++) all += (double)a[i] * (b ? (double)b[i] : 1);
+    for (; i < n; i++) all += (double)a[i] * (double)b[i % DKP_WIDTH];
     return all;
+}
+
+static double dkp_dot(const dk_real *a, const dk_real *b, size_t n) {
+    return dkp_products(a, b, DKP_WIDTH, n);
+}
+
+static double dkp_total(const dk_real *a, size_t n) {
+    static const dk_real ones[DKP_WIDTH] = {1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1};
+    return dkp_products(a, ones, 0, n);
 }
 
 static double dkp_squares(const dk_real *v, size_t n) { return dkp_dot(v, v, n); }
@@ -8663,7 +8680,7 @@ static void dkp_norm_range(const dkp_work *work, int part, size_t first, size_t 
                         : dkp_squares(a, n);
         sum[1] = errors || !b ? (double)n : dkp_squares(b, n);
         if (norm->kind == DK_NORM_PROJECTION) sum[2] = dkp_dot(a, b, n);
-        if (norm->kind == DK_NORM_DEVIATION) sum[2] = dkp_dot(a, NULL, n), sum[3] = dkp_dot(b, NULL, n);
+        if (norm->kind == DK_NORM_DEVIATION) sum[2] = dkp_total(a, n), sum[3] = dkp_total(b, n);
     }
 }
 
@@ -9293,11 +9310,11 @@ DK_API dk_status dk_log_likelihood(dk_config *c, dk_denoise_fn denoise, void *us
     const dk_guidance *g = &c->guidance;
     if (c->number || c->clip > 0)
         return dkp_fail_text(c->message, DK_ERROR_CONFIG, "number and clip: must be 0 for a likelihood");
-    if (dkp_guided_by_norms(g) || g->zero_init || g->doubled || g->hook)
+    if (dkp_guided_by_norms(g) || g->quantile > 0 || g->zero_init || g->doubled || g->schedule || g->hook)
         return dkp_fail_text(
             c->message, DK_ERROR_CONFIG,
-            "guidance: rescale, zero_star, zero_init, projected, quantile, doubled and hook must "
-            "be 0 for a likelihood");
+            "guidance: rescale, zero_star, zero_init, projected, quantile, doubled, schedule and "
+            "hook must be 0 for a likelihood");
     if (!given.sampler.record && !given.sampler.name) given.sampler = dk_sampler_named("rk45");
     if (given.grid.final == DK_FINAL_DEFAULT && given.grid.spacing != DK_SPACING_LEVELS)
         given.grid.final = DK_FINAL_MIN;

@@ -74,6 +74,7 @@ typedef struct formula {
 static const formula formulas[] = {
     {"", {-0.1, -0.8, 0.1, 1.55, -0.45, -0.3, 1.475, -1.15}},
     {"guidance.scale=1", {-0.1, -0.8, 0.1, 1.55, -0.45, -0.3, 1.475, -1.15}},
+    {"guidance.scale=1 guidance.rescale=0.7", {-0.1, -0.8, 0.1, 1.55, -0.45, -0.3, 1.475, -1.15}},
     {"guidance.scale=3", {-0.6, -0.3, -0.7, 1.75, -0.05, -0.7, 2.025, -3.75}},
     {"guidance.scale=3 guidance.scale2=3", {-0.6, -0.3, -0.7, 1.75, -0.05, -0.7, 2.025, -3.75}},
     {"guidance.scale=7 guidance.scale2=1.5", {-1.05, -0.125, -0.65, 2.975, 2.125, -4.525, 2.025, -5.1}},
@@ -367,7 +368,7 @@ static void denoised_is_guided_at_the_last_branch(void **state) {
             int last = e.branch + e.branches == 2;
             from_table(&n, &e);
             assert_int_equal(dk_denoised(&run, D), DK_OK);
-            check_state("denoised", D, formulas[last ? 2 : 0].D, SIZE, k & 2 ? 2e-2 : check_tiny);
+            check_state("denoised", D, formulas[last ? 3 : 0].D, SIZE, k & 2 ? 2e-2 : check_tiny);
         }
         dk_end(&run);
     }
