@@ -95,7 +95,8 @@ static const option options[] = {
     {"snr", REAL, AT(c.sampler.snr), RUNS, "X", 0, "predictor_corrector: size of Langevin steps"},
     {"langevin-step", REAL, AT(c.sampler.langevin_step), RUNS, "X", 0, "smld: size of Langevin steps"},
     {"langevin-steps", WHOLE, AT(c.sampler.langevin_steps), RUNS, "N", 0, "Langevin steps per level"},
-    {"guidance", REAL, AT(c.guidance.scale), RUNS, "X", 0, "classifier-free guidance: its scale (0: none)"},
+    {"guidance", REAL, AT(c.guidance.scale), PLAN | SAMPLE, "X", 0,
+     "classifier-free guidance: its scale (0: none)"},
     {"set", SETTINGS, 0, RUNS, "\"F=V ...\"", 0,
      "any fields: eta=0.5 grid.rho=5 guidance.rescale=0.7 ...; may come again"},
     {"class", CLASSES, AT(classes), SAMPLE, "all|LIST", 0, "digits to draw, such as 7 or 1,2,3 (all)"},
@@ -638,6 +639,7 @@ static int run_levels(arguments *a) {
     c.dim = 1, c.start = DK_START_STATE;
     dk_status status = dk_resolve(&c);
     if (status == DK_OK) {
+        memset(&c.guidance, 0, sizeof c.guidance);
         c.sampler = dk_sampler_named("euler"); /* evaluates once at each level but the last */
         c.prediction =
             DK_PREDICT_V; /* what it can predict where is no question here; the condition is settled */
