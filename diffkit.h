@@ -9064,6 +9064,7 @@ static dk_status dkp_cross_boundary(dk_run *run) {
         dk_eval e;
         int slot = run->plan->value[run->plan->call[before->index].denoised].slot;
         dkp_describe(run, &e);
+        e.batch = run->config.batch, e.branch = 0, e.branches = 1; /* D has the branches behind it */
         if (g->hook(g->hook_user, &e, run->config.backend ? NULL : dkp_buffer(run, slot), slot))
             return dkp_fail_run(run, DK_ERROR_CALLBACK, "guidance.hook returned nonzero");
     }

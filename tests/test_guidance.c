@@ -426,19 +426,21 @@ static int towards_one(void *user, const dk_eval *e, dk_real *D, int slot) {
 
 static void hooks_change_D_and_may_stop_the_run(void **state) {
     (void)state;
-    for (int guided = 0; guided < 2; guided++) {
+    static const char *const messages[] = {"guidance.hook returned nonzero at step 3 of 6 (evaluation 3)",
+                                           "guidance.hook returned nonzero at step 3 of 6 (evaluation 7)",
+                                           "guidance.hook returned nonzero at step 3 of 6 (evaluation 3)"};
+    for (int way = 0; way < 3; way++) { /* without guidance, with, and with a doubled batch */
         gaussians g = mixed(DK_PREDICT_VELOCITY, 0);
         dk_config c = run_config("dpmpp_2m");
         hooked h = {0, 3, 0, 1};
         static unsigned char bytes[20000];
         dk_real x[6], y[6];
         dk_run run;
-        c.guidance.hook = towards_one, c.guidance.hook_user = &h, c.guidance.scale = 2 * guided;
+        c.guidance.hook = towards_one, c.guidance.hook_user = &h, c.guidance.scale = way ? 2 : 0;
+        c.guidance.doubled = way == 2;
         assert_int_equal(dk_begin(&run, &c, x, NULL, 0), DK_OK);
         assert_int_equal(dk_continue(&run, guided_network, &g), DK_ERROR_CALLBACK);
-        assert_string_equal(run.message,
-                            guided ? "guidance.hook returned nonzero at step 3 of 6 (evaluation 7)"
-                                   : "guidance.hook returned nonzero at step 3 of 6 (evaluation 3)");
+        assert_string_equal(run.message, messages[way]);
         assert_int_equal(dk_save(&run, bytes, sizeof bytes), DK_OK);
         assert_int_equal(dk_continue(&run, guided_network, &g), DK_OK);
         assert_int_equal(h.calls, 6);
