@@ -21,7 +21,7 @@
        Declarations    >>decl-status  >>decl-schedule  >>decl-model  >>decl-grid  >>decl-plan
                        >>decl-sampler  >>decl-guidance  >>decl-config  >>decl-json  >>decl-run
                        >>decl-noise  >>decl-backend
-       Implementation  >>text  >>noise  >>schedule  >>model  >>grid  >>recorder  >>guidance
+       Implementation  >>math  >>text  >>noise  >>schedule  >>model  >>grid  >>recorder  >>guidance
                        >>samplers  >>json  >>plan  >>control  >>executor  >>run
 
    >>idea  ONE IDEA
@@ -1205,12 +1205,263 @@ typedef struct dk_backend {
 #define DKP_FAST
 #endif
 
+#if defined(__GNUC__)
+#define DKP_INLINE static inline __attribute__((always_inline))
+#else
+#define DKP_INLINE static inline
+#endif
+
 #ifdef __cplusplus
 extern "C" {
 #endif
 
 #define DKP_COUNT(array) ((int)(sizeof(array) / sizeof((array)[0])))
 static const double dkp_pi = 3.14159265358979323846;
+
+/* ------------------------------------------------------------------ >>math  Elementary functions */
+
+/* A C library's exp, log, pow, sin ... differ in the last bit from machine to machine, and so would results. These are made
+   of operations that IEEE 754 rounds exactly, in a fixed order, and err by less than 1 unit in the last place (asinh 2,
+   erfc 3, lgamma 5e-15 where it is small). What needs more digits than a double has is the sum of two, after Dekker 1971; its parts are
+   exact because nothing is contracted. Polynomials interpolate at Chebyshev nodes, computed with 60 digits. The sign of a
+   zero is not kept. */
+typedef struct dkp_pair {
+    double hi, lo;
+} dkp_pair;
+
+DKP_INLINE uint64_t dkp_double_bits(double v) {
+    uint64_t bits;
+    memcpy(&bits, &v, sizeof bits);
+    return bits;
+}
+
+DKP_INLINE double dkp_double(uint64_t bits) {
+    double v;
+    memcpy(&v, &bits, sizeof v);
+    return v;
+}
+
+DKP_INLINE dkp_pair dkp_two_sum(double a, double b) { /* Knuth */
+    dkp_pair s = {a + b, 0};
+    double b_in_s = s.hi - a;
+    s.lo = (a - (s.hi - b_in_s)) + (b - b_in_s);
+    return s;
+}
+
+DKP_INLINE dkp_pair dkp_product(double a, double b) {
+    double a1 = 134217729 * a - (134217729 * a - a), a2 = a - a1; /* 2^27 + 1: halves of 26 bits */
+    double b1 = 134217729 * b - (134217729 * b - b), b2 = b - b1;
+    dkp_pair p = {a * b, 0};
+    p.lo = ((a1 * b1 - p.hi) + (a1 * b2 + a2 * b1)) + a2 * b2;
+    return p;
+}
+
+DKP_INLINE dkp_pair dkp_ratio(dkp_pair a, dkp_pair b) {
+    double inverse = 1 / b.hi;
+    dkp_pair q = {a.hi * inverse, 0}, p = dkp_product(q.hi, b.hi);
+    q.lo = (((a.hi - p.hi) - p.lo) + (a.lo - q.hi * b.lo)) * inverse;
+    return q;
+}
+
+/* The sum of c[i] x^i, i < n, for even n; pairs of terms do not wait for one another. */
+DKP_INLINE double dkp_polynomial(const double *c, int n, double x) {
+    double square = x * x, sum = 0;
+    for (int i = n - 2; i >= 0; i -= 2) sum = sum * square + (c[i] + c[i + 1] * x);
+    return sum;
+}
+
+/* exp(x + tail) - less, for less = 0 or 1: x = k log 2 + r, exp r = 1 + r + r^2 P(r). */
+static double dkp_exp_less(double x, double tail, double less) {
+    static const double P[] = {0.5,
+                               0.16666666666666666,
+                               0.04166666666666668,
+                               0.008333333333333333,
+                               0.0013888888888879043,
+                               0.0001984126984126328,
+                               2.4801587336526005e-05,
+                               2.7557319247274564e-06,
+                               2.755726318947621e-07,
+                               2.5052071034565116e-08,
+                               2.0918170876658783e-09,
+                               1.608665004457821e-10};
+    if (!(x < 710)) return x > 0 ? HUGE_VAL : x;
+    if (x < (less > 0 ? -40 : -746)) return 0 - less;
+    int k = (int)(x * 1.4426950408889634 + (x < 0 ? -0.5 : 0.5)), half = k / 2;
+    dkp_pair r = dkp_two_sum(x - k * 0.6931471805601177, tail + k * 1.7239444525614835e-13);
+    double first = dkp_double((uint64_t)(1023 + half) << 52);
+    double second = dkp_double((uint64_t)(1023 + k - half) << 52);
+    double one = less > 0 && k < 64 ? 1 - dkp_double((uint64_t)(1023 - k) << 52) : 1; /* 1 - less 2^-k */
+    dkp_pair sum = dkp_two_sum(one, r.hi);
+    return (sum.hi + (sum.lo + (r.lo + r.hi * r.hi * dkp_polynomial(P, 12, r.hi)))) * first * second;
+}
+
+static double dkp_exp(double x) { return dkp_exp_less(x, 0, 0); }
+static double dkp_expm1(double x) { return dkp_exp_less(x, 0, 1); }
+
+/* x = 2^e m with m in [sqrt 1/2, sqrt 2): m - 1. Where there is none e is 0 and the result log x: infinite or NaN. */
+DKP_INLINE double dkp_mantissa(double x, int *e) {
+    const uint64_t root_half = 0x3FE6A09E667F3BCDu, one = 0x3FF0000000000000u;
+    uint64_t bits;
+    *e = 0;
+    if (!(x > 0)) return x < 0 ? (x - x) / (x - x) : x - HUGE_VAL;
+    if (x > 1.7976931348623157e308) return x;
+    if (x < 2.2250738585072014e-308) x *= 18014398509481984.0, *e = -54; /* 2^54 */
+    bits = dkp_double_bits(x) + (one - root_half);
+    *e += (int)(bits >> 52) - 1023;
+    return dkp_double((bits & 0xFFFFFFFFFFFFFu) + root_half) - 1;
+}
+
+/* With f = m - 1 and s = f/(2 + f): log m = 2 s (1 + s^2/3 + s^4 R(s^2)) = f - f^2/2 + s (f^2/2 + 2/3 s^2 + 2 s^4 R). */
+static const double dkp_log_R[] = {0.2,
+                                   0.14285714285714685,
+                                   0.1111111111082725,
+                                   0.0909090916785336,
+                                   0.07692297464492055,
+                                   0.0666740325865275,
+                                   0.058530937599893966,
+                                   0.05861844511824613};
+
+static double dkp_log(double x) {
+    int e;
+    double f = dkp_mantissa(x, &e), s = f / (2 + f), z = s * s, half = 0.5 * f * f;
+    if (!(fabs(f) < 1)) return f;
+    double R = z * (0.6666666666666666 + 2 * z * dkp_polynomial(dkp_log_R, 8, z));
+    return e * 0.6931471805601177 - (half - (s * (half + R) - e * 1.7239444525614835e-13) - f);
+}
+
+/* The same to twice as many digits. */
+static dkp_pair dkp_log_pair(double x) {
+    int e;
+    dkp_pair m = {dkp_mantissa(x, &e), 0}, v;
+    if (!(fabs(m.hi) < 1)) return m;
+    dkp_pair s = dkp_ratio(m, dkp_two_sum(2, m.hi)), z = dkp_product(s.hi, s.hi);
+    dkp_pair w = dkp_product(z.hi, 0.3333333333333333);
+    w.lo += z.hi * 1.850371707708594e-17 + (z.lo + 2 * s.hi * s.lo) * 0.3333333333333333;
+    w = dkp_two_sum(w.hi, w.lo + z.hi * z.hi * dkp_polynomial(dkp_log_R, 8, z.hi));
+    dkp_pair sw = dkp_product(2 * s.hi, w.hi), sum = dkp_two_sum(e * 0.6931471805601177, 2 * s.hi);
+    double rest = 2 * (s.lo + s.hi * w.lo + s.lo * w.hi) + sw.lo - e * 1.7239444525614835e-13;
+    v = dkp_two_sum(sum.hi, sw.hi);
+    return dkp_two_sum(v.hi, sum.lo + v.lo + rest);
+}
+
+static double dkp_log1p(double x) {
+    dkp_pair sum = dkp_two_sum(1, x), v = dkp_log_pair(sum.hi);
+    return fabs(v.hi) < HUGE_VAL ? v.hi + (v.lo + sum.lo / sum.hi) : v.hi;
+}
+
+/* x >= 0 */
+static double dkp_pow(double x, double y) {
+    dkp_pair v = dkp_log_pair(x), p;
+    if (!(y > 0 || y < 0)) return 1;
+    if (!(fabs(y * v.hi) < 800)) return dkp_exp(y * v.hi);
+    p = dkp_product(y, v.hi);
+    return dkp_exp_less(p.hi, p.lo + y * v.lo, 0);
+}
+
+/* floor(log10 v), v > 0 */
+static int dkp_decade(double v) {
+    int e = (int)floor(dkp_log(v) * 0.4342944819032518);
+    return e + (v >= dkp_pow(10, e + 1)) - (v < dkp_pow(10, e));
+}
+
+/* x = n pi/2 + r with r in [-pi/4, pi/4], pi/2 in three parts; NaN from 2^19 on, where they would not do. */
+static void dkp_circle(double x, dkp_pair *cosine, dkp_pair *sine) {
+    static const double S[] = {-0.16666666666666666,  0.008333333333330925,    -0.00019841269836722418,
+                               2.755731608381636e-06, -2.5051127944014188e-08, 1.5917848524808262e-10};
+    static const double C[] = {0.041666666666666664,    -0.0013888888888887382, 2.480158729874307e-05,
+                               -2.7557317260008837e-07, 2.0876143827993133e-09, -1.1382456778061306e-11};
+    int n = 0;
+    if (fabs(x) < 524288) n = (int)(x * 0.6366197723675814 + (x < 0 ? -0.5 : 0.5));
+    else x = (x - x) / (x - x);
+    dkp_pair a = dkp_two_sum(x - n * 1.5707963267341256, -n * 6.077100506303966e-11);
+    dkp_pair r = dkp_two_sum(a.hi, -n * 2.0222662487959506e-21);
+    r = dkp_two_sum(r.hi, a.lo + r.lo);
+    double z = r.hi * r.hi, w = 1 - 0.5 * z;
+    dkp_pair s = dkp_two_sum(r.hi, r.lo * w + r.hi * z * dkp_polynomial(S, 6, z));
+    dkp_pair c = dkp_two_sum(w, (1 - w - 0.5 * z) + (z * z * dkp_polynomial(C, 6, z) - r.hi * r.lo));
+    *cosine = n & 1 ? s : c, *sine = n & 1 ? c : s;
+    if ((n + 1) & 2) cosine->hi = -cosine->hi, cosine->lo = -cosine->lo;
+    if (n & 2) sine->hi = -sine->hi, sine->lo = -sine->lo;
+}
+
+static double dkp_cos(double x) {
+    dkp_pair c, s;
+    dkp_circle(x, &c, &s);
+    return c.hi;
+}
+
+static double dkp_sin(double x) {
+    dkp_pair c, s;
+    dkp_circle(x, &c, &s);
+    return s.hi;
+}
+
+static double dkp_tan(double x) {
+    dkp_pair c, s;
+    dkp_circle(x, &c, &s);
+    s = dkp_ratio(s, c);
+    return s.hi + s.lo;
+}
+
+/* x >= 0. The angle from the nearest eighth of a turn, whose tangent t is at most tan(pi/8): atan t = t + t^3 A(t^2). */
+static double dkp_atan2(double y, double x) {
+    static const double A[] = {-0.3333333333333333,  0.199999999999998,     -0.14285714285659326,
+                               0.11111111105106705,  -0.09090908751076636,  0.0769229630497447,
+                               -0.06666423628069258, 0.058789145444006215,  -0.052303478730160745,
+                               0.04551108126325172,  -0.034558092551413795, 0.01627194475162406};
+    int steep = fabs(y) > x, eighths = steep ? 2 : 0;
+    dkp_pair a = {steep ? x : fabs(y), 0}, b = {steep ? fabs(y) : x, 0};
+    if (!(b.hi > 0)) return y + x; /* 0 or NaN */
+    if (b.hi >= HUGE_VAL) a.hi = a.hi >= HUGE_VAL, b.hi = 1;
+    double scale = b.hi > 1e150    ? 3.0549363634996047e-151
+                   : b.hi < 1e-150 ? 3.273390607896142e150
+                                   : 1; /* 2^-+500 */
+    a.hi *= scale, b.hi *= scale;
+    if (a.hi > 0.41421356237309503 * b.hi) {
+        dkp_pair sum = dkp_two_sum(a.hi, b.hi);
+        a = dkp_two_sum(a.hi, -b.hi), b = sum, eighths = 1;
+    }
+    dkp_pair t = dkp_ratio(a, b);
+    double z = t.hi * t.hi, rest = t.lo * (1 - z) + t.hi * z * dkp_polynomial(A, 12, z);
+    if (steep) t.hi = -t.hi, rest = -rest;
+    t = dkp_two_sum(eighths * 0.7853981633974483, t.hi); /* and what pi/4 lacks */
+    double angle = t.hi + (t.lo + (rest + eighths * 3.061616997868383e-17));
+    return y < 0 ? -angle : angle;
+}
+
+static double dkp_atan(double x) { return dkp_atan2(x, 1); }
+
+/* x >= 0 */
+static double dkp_asinh(double x) {
+    return x > 1e150 ? dkp_log(x) + 0.6931471805599453 : dkp_log1p(x + x * x / (1 + sqrt(1 + x * x)));
+}
+
+/* x >= 0: exp(-x^2) E(y)/(1 + x), y = (x - 4)/(x + 4) */
+static double dkp_erfc(double x) {
+    static const double E[] = {
+        0.6849972881253069,     -0.19934458280036707,    0.1170496655104423,      -0.048080381221308165,
+        0.003962055681301014,   0.015312509679303738,    -0.017515654646755696,   0.012161784753110081,
+        -0.006068735217383084,  0.0021164215818284984,   -0.00038976749939915155, -6.013675580182606e-05,
+        6.403278499880297e-05,  -1.3151208928020812e-05, -4.138610639412521e-06,  2.6504800397777583e-06,
+        4.559157122628216e-09,  -3.645854943345239e-07,  5.0404390697578826e-08,  4.741140256925565e-08,
+        -1.044242199256559e-08, -6.170261658610399e-09,  1.1247963532212495e-09,  6.102703123580613e-10};
+    if (x > 28) return 0;
+    dkp_pair square = dkp_product(x, x);
+    return dkp_exp_less(-square.hi, -square.lo, 0) * dkp_polynomial(E, 24, (x - 4) / (x + 4)) / (1 + x);
+}
+
+/* Stirling's series (DLMF 5.11.1), for x < 10 after x Gamma(x) = Gamma(x + 1); x > 0. */
+static double dkp_lgamma(double x) {
+    double product = 1;
+    for (; x < 10; x++) product *= x;
+    double z = 1 / (x * x);
+    double series =
+        1.0 / 12 -
+        z * (1.0 / 360 -
+             z * (1.0 / 1260 - z * (1.0 / 1680 - z * (1.0 / 1188 - z * (691.0 / 360360 - z / 156)))));
+    return (x - 0.5) * (dkp_log(x) - 1) + (0.4189385332046727 + series / x) -
+           dkp_log(product); /* log(2 pi)/2 - 1/2 */
+}
 
 DKP_SMALL
 
@@ -1254,8 +1505,8 @@ static void dkp_put_real(dkp_text *t, double v) {
         dkp_put_int(t, (int64_t)size);
         return;
     }
-    int e = (int)floor(log10(size));
-    double scaled = e > -300 ? size * pow(10, 5 - e) : size * 1e200 * pow(10, -195 - e);
+    int e = dkp_decade(size);
+    double scaled = e > -300 ? size * dkp_pow(10, 5 - e) : size * 1e200 * dkp_pow(10, -195 - e);
     int64_t m = (int64_t)floor(scaled + 0.5);
     if (m < 100000) m *= 10, e--;
     if (m >= 1000000) m /= 10, e++;
@@ -1338,7 +1589,7 @@ static int dkp_read_real(const char **text, double *v) {
             if (exponent < 10000) exponent = 10 * exponent + (*s - '0');
         e += minus ? -exponent : exponent;
     }
-    *v = sign * (e < 0 ? digits / pow(10, -e) : e > 0 ? digits * pow(10, e) : digits);
+    *v = sign * (e < 0 ? digits / dkp_pow(10, -e) : e > 0 ? digits * dkp_pow(10, e) : digits);
     *text = s;
     return any && dkp_finite(*v);
 }
@@ -1407,11 +1658,9 @@ DKP_FAST
 
 /* gcc and clang vectorise a square root where it need not set errno. */
 #if defined(__GNUC__)
-#define DKP_INLINE static inline __attribute__((always_inline))
 extern float __builtin_sqrtf(float) __attribute__((const));
 #define DKP_SQRT __builtin_sqrtf
 #else
-#define DKP_INLINE static inline
 #define DKP_SQRT sqrtf
 #endif
 
@@ -1623,7 +1872,7 @@ DK_API dk_schedule dk_custom_schedule(dk_schedule_fn fn, void *user, double t_mi
 /* Nichol & Dhariwal 2021, eq. 17: abar(u) = cos^2((u + 0.008)/1.008 pi/2), beta cut at 0.999. */
 static double dkp_cosine_beta(double T, int k) {
     double scale = dkp_pi / 2 / 1.008;
-    double before = cos((k / T + 0.008) * scale), after = cos(((k + 1) / T + 0.008) * scale);
+    double before = dkp_cos((k / T + 0.008) * scale), after = dkp_cos(((k + 1) / T + 0.008) * scale);
     double beta = 1 - after * after / (before * before);
     return beta < 0.999 ? beta : 0.999;
 }
@@ -1631,7 +1880,7 @@ static double dkp_cosine_beta(double T, int k) {
 /* Hang et al. 2024, table 1: lambda = -sign(1/2 - t) log(1 - 2 |1/2 - t|)/2. abar as published, with 1e-6 in the log and the
    square root that makes it alpha. */
 static double dkp_laplace_abar(double t) {
-    double lambda = (t > 0.5 ? 0.5 : -0.5) * log(1 - 2 * fabs(0.5 - t) + 1e-6), snr = exp(lambda);
+    double lambda = (t > 0.5 ? 0.5 : -0.5) * dkp_log(1 - 2 * fabs(0.5 - t) + 1e-6), snr = dkp_exp(lambda);
     return sqrt(snr / (1 + snr));
 }
 
@@ -1651,9 +1900,9 @@ static double dkp_beta_product(const dk_schedule *s, double product, int from, i
         double beta = first + (double)k / (s->timesteps - 1) * (last - first);
         if (s->betas == DK_BETAS_COSINE) beta = dkp_cosine_beta(s->timesteps, k);
         if (s->betas == DK_BETAS_LAPLACE) beta = dkp_laplace_beta(s->timesteps, k);
-        if (s->betas == DK_BETAS_EXPONENTIAL) beta = -expm1(-12.0 / s->timesteps);
+        if (s->betas == DK_BETAS_EXPONENTIAL) beta = -dkp_expm1(-12.0 / s->timesteps);
         if (s->betas == DK_BETAS_SIGMOID)
-            beta = first + (last - first) / (1 + exp(6 - 12.0 * k / (s->timesteps - 1)));
+            beta = first + (last - first) / (1 + dkp_exp(6 - 12.0 * k / (s->timesteps - 1)));
         beta = dkp_rounded(s, beta);
         product *= dkp_rounded(s, 1 - (scaled ? dkp_rounded(s, beta * beta) : beta));
     }
@@ -1787,7 +2036,7 @@ DK_API dk_schedule dk_schedule_named(const char *name) {
 DK_API double dk_noise_level(dk_level l) { return l.alpha > 0 ? l.sigma / l.alpha : HUGE_VAL; }
 
 DK_API double dk_lambda(dk_level l) {
-    return l.alpha <= 0 ? -HUGE_VAL : l.sigma <= 0 ? HUGE_VAL : log(l.alpha / l.sigma);
+    return l.alpha <= 0 ? -HUGE_VAL : l.sigma <= 0 ? HUGE_VAL : dkp_log(l.alpha / l.sigma);
 }
 
 /* alpha, sigma with alpha^2 + sigma^2 = 1 at a noise level */
@@ -1802,7 +2051,7 @@ static void dkp_vp_pair(double noise_level, dk_level *l) {
     }
 }
 
-static double dkp_angle(dk_level l) { return atan2(l.sigma, l.alpha); }
+static double dkp_angle(dk_level l) { return dkp_atan2(l.sigma, l.alpha); }
 
 /* A family is a row of three functions: level at t, level at a noise level, slopes at t. */
 
@@ -1831,17 +2080,17 @@ static void dkp_flow_slopes(const dk_schedule *s, double t, double *d_alpha, dou
 /* VE with a geometric sigma(t). */
 static dk_level dkp_ve_at(const dk_schedule *s, double t) {
     dk_level l = {t, 1, s->sigma_max}; /* exact at t = 1, as pow is at t = 0 */
-    if (t < 1 || t > 1) l.sigma = s->sigma_min * pow(s->sigma_max / s->sigma_min, t);
+    if (t < 1 || t > 1) l.sigma = s->sigma_min * dkp_pow(s->sigma_max / s->sigma_min, t);
     return l;
 }
 
 static dk_level dkp_ve_at_sigma(const dk_schedule *s, double noise_level) {
-    dk_level l = {log(noise_level / s->sigma_min) / log(s->sigma_max / s->sigma_min), 1, noise_level};
+    dk_level l = {dkp_log(noise_level / s->sigma_min) / dkp_log(s->sigma_max / s->sigma_min), 1, noise_level};
     return l;
 }
 
 static void dkp_ve_slopes(const dk_schedule *s, double t, double *d_alpha, double *d_sigma) {
-    *d_alpha = 0, *d_sigma = dkp_ve_at(s, t).sigma * log(s->sigma_max / s->sigma_min);
+    *d_alpha = 0, *d_sigma = dkp_ve_at(s, t).sigma * dkp_log(s->sigma_max / s->sigma_min);
 }
 
 /* EDM: sigma is the time. */
@@ -1870,12 +2119,12 @@ static double dkp_vp_time(const dk_schedule *s,
 
 static dk_level dkp_vp_at(const dk_schedule *s, double t) {
     double log_alpha = dkp_vp_log_alpha(s, t);
-    dk_level l = {t, exp(log_alpha), sqrt(-expm1(2 * log_alpha))};
+    dk_level l = {t, dkp_exp(log_alpha), sqrt(-dkp_expm1(2 * log_alpha))};
     return l;
 }
 
 static dk_level dkp_vp_at_sigma(const dk_schedule *s, double noise_level) {
-    double big = noise_level > 1e150 ? log(noise_level) : 0.5 * log1p(noise_level * noise_level);
+    double big = noise_level > 1e150 ? dkp_log(noise_level) : 0.5 * dkp_log1p(noise_level * noise_level);
     dk_level l = {dkp_vp_time(s, big), 1, 0};
     dkp_vp_pair(noise_level, &l);
     return l;
@@ -1889,12 +2138,12 @@ static void dkp_vp_slopes(const dk_schedule *s, double t, double *d_alpha, doubl
 
 static dk_level dkp_sub_vp_at(const dk_schedule *s, double t) {
     double log_alpha = dkp_vp_log_alpha(s, t);
-    dk_level l = {t, exp(log_alpha), -expm1(2 * log_alpha)};
+    dk_level l = {t, dkp_exp(log_alpha), -dkp_expm1(2 * log_alpha)};
     return l;
 }
 
 static dk_level dkp_sub_vp_at_sigma(const dk_schedule *s, double noise_level) {
-    dk_level l = {dkp_vp_time(s, asinh(0.5 * noise_level)), 0, 1};
+    dk_level l = {dkp_vp_time(s, dkp_asinh(0.5 * noise_level)), 0, 1};
     if (!dkp_finite(noise_level)) return l;
     l.alpha =
         2 / (noise_level + sqrt(noise_level * noise_level + 4)); /* sigma = 1 - alpha^2 solved for alpha */
@@ -1903,20 +2152,20 @@ static dk_level dkp_sub_vp_at_sigma(const dk_schedule *s, double noise_level) {
 }
 
 static void dkp_sub_vp_slopes(const dk_schedule *s, double t, double *d_alpha, double *d_sigma) {
-    double alpha = exp(dkp_vp_log_alpha(s, t));
+    double alpha = dkp_exp(dkp_vp_log_alpha(s, t));
     *d_alpha = -0.5 * (s->beta_min + t * (s->beta_max - s->beta_min)) * alpha,
     *d_sigma = -2 * alpha * *d_alpha;
 }
 
 /* Cosine flow; written so that t = pi/2 is pure noise to the bit. */
 static dk_level dkp_cosine_at(const dk_schedule *s, double t) {
-    dk_level l = {t, t < dkp_pi / 2 ? cos(t) : 0, t < dkp_pi / 2 ? sin(t) : 1};
+    dk_level l = {t, t < dkp_pi / 2 ? dkp_cos(t) : 0, t < dkp_pi / 2 ? dkp_sin(t) : 1};
     (void)s;
     return l;
 }
 
 static dk_level dkp_cosine_at_sigma(const dk_schedule *s, double noise_level) {
-    dk_level l = {atan(noise_level), 0, 0};
+    dk_level l = {dkp_atan(noise_level), 0, 0};
     (void)s;
     dkp_vp_pair(noise_level, &l);
     return l;
@@ -1940,15 +2189,15 @@ static double dkp_vp_cosine_limit(const dk_schedule *s, double noise_level) {
 /* cos^2 of the first angle less cos^2 of this one is a product of sines. */
 static dk_level dkp_vp_cosine_at(const dk_schedule *s, double t) {
     double first = dkp_cosine_angle(s, 0), here = dkp_cosine_angle(s, t);
-    double level = t < 1 ? sqrt(sin(here - first) * sin(here + first)) / cos(here) : HUGE_VAL;
+    double level = t < 1 ? sqrt(dkp_sin(here - first) * dkp_sin(here + first)) / dkp_cos(here) : HUGE_VAL;
     dk_level l = {t, 0, 0};
     dkp_vp_pair(dkp_vp_cosine_limit(s, level), &l);
     return l;
 }
 
 static dk_level dkp_vp_cosine_at_sigma(const dk_schedule *s, double noise_level) {
-    double first = dkp_cosine_angle(s, 0), from_first = sin(first);
-    double angle = atan2(sqrt(noise_level * noise_level + from_first * from_first), cos(first));
+    double first = dkp_cosine_angle(s, 0), from_first = dkp_sin(first);
+    double angle = dkp_atan2(sqrt(noise_level * noise_level + from_first * from_first), dkp_cos(first));
     dk_level l = {angle * (1 + s->cosine_offset) / (dkp_pi / 2) - s->cosine_offset, 0, 0};
     dkp_vp_pair(noise_level, &l);
     return l;
@@ -1957,7 +2206,7 @@ static dk_level dkp_vp_cosine_at_sigma(const dk_schedule *s, double noise_level)
 static void dkp_vp_cosine_slopes(const dk_schedule *s, double t, double *d_alpha, double *d_sigma) {
     dk_level l = dkp_vp_cosine_at(s, t);
     double turn = dkp_pi / 2 / (1 + s->cosine_offset);
-    *d_alpha = -turn * sin(dkp_cosine_angle(s, t)) / cos(dkp_cosine_angle(s, 0));
+    *d_alpha = -turn * dkp_sin(dkp_cosine_angle(s, t)) / dkp_cos(dkp_cosine_angle(s, 0));
     *d_sigma = -l.alpha * *d_alpha / l.sigma;
 }
 
@@ -1974,9 +2223,9 @@ static dk_level dkp_discrete_at(const dk_schedule *s, double t) {
     dk_level b = dkp_discrete_level(s, k + 1);
     if (dkp_by_angle(a, b)) {
         double angle = dkp_angle(a) + f * (dkp_angle(b) - dkp_angle(a));
-        l.alpha = cos(angle), l.sigma = sin(angle);
+        l.alpha = dkp_cos(angle), l.sigma = dkp_sin(angle);
     } else {
-        dkp_vp_pair(exp(-dk_lambda(a) - f * (dk_lambda(b) - dk_lambda(a))), &l);
+        dkp_vp_pair(dkp_exp(-dk_lambda(a) - f * (dk_lambda(b) - dk_lambda(a))), &l);
     }
     return l;
 }
@@ -2089,7 +2338,7 @@ DK_API dk_level dk_level_at_sigma(const dk_schedule *s, double noise_level) {
 }
 
 DK_API dk_level dk_level_at_lambda(const dk_schedule *s, double lambda) {
-    return dk_level_at_sigma(s, exp(-lambda));
+    return dk_level_at_sigma(s, dkp_exp(-lambda));
 }
 
 DK_API void dk_level_slopes(const dk_schedule *s, double t, double *d_alpha, double *d_sigma) {
@@ -2229,12 +2478,10 @@ static double dkp_or(double v, double otherwise) { return v > 0 ? v : otherwise;
 
 /* Distributions. The beta distribution's function is the incomplete beta function, by its continued fraction (DLMF
    8.17.22) in Lentz's form; the quantile by Newton steps that are kept within a shrinking bracket. */
-static double dkp_log_beta(double a, double b) { return lgamma(a) + lgamma(b) - lgamma(a + b); }
-
-static double dkp_beta_below(double x, double a, double b) {
+static double dkp_beta_below(double x, double a, double b, double log_beta) {
     if (!(x > 0)) return 0;
     if (x >= 1) return 1;
-    if (x > (a + 1) / (a + b + 2)) return 1 - dkp_beta_below(1 - x, b, a);
+    if (x > (a + 1) / (a + b + 2)) return 1 - dkp_beta_below(1 - x, b, a, log_beta);
     double c = 1, d = 1 / (1 - (a + b) * x / (a + 1)), fraction = d;
     for (int i = 2; i < 1000; i++) {
         double m = i / 2, even = m * (b - m) * x / ((a + 2 * m - 1) * (a + 2 * m)),
@@ -2244,17 +2491,17 @@ static double dkp_beta_below(double x, double a, double b) {
         fraction *= c * d;
         if (fabs(c * d - 1) < 1e-16) break;
     }
-    return exp(a * log(x) + b * log1p(-x) - dkp_log_beta(a, b)) * fraction / a;
+    return dkp_exp(a * dkp_log(x) + b * dkp_log1p(-x) - log_beta) * fraction / a;
 }
 
 static double dkp_beta_quantile(double p, double a, double b) {
-    double low = 0, high = 1, x = 0.5;
+    double low = 0, high = 1, x = 0.5, log_beta = dkp_lgamma(a) + dkp_lgamma(b) - dkp_lgamma(a + b);
     if (p <= 0 || p >= 1) return p <= 0 ? 0 : 1;
     for (int i = 0; i < 200; i++) {
-        double error = dkp_beta_below(x, a, b) - p;
+        double error = dkp_beta_below(x, a, b, log_beta) - p;
         if (error > 0) high = x;
         else low = x;
-        double next = x - error / exp((a - 1) * log(x) + (b - 1) * log1p(-x) - dkp_log_beta(a, b));
+        double next = x - error / dkp_exp((a - 1) * dkp_log(x) + (b - 1) * dkp_log1p(-x) - log_beta);
         if (!(next > low && next < high)) next = low + (high - low) / 2;
         if (fabs(next - x) <= 1e-16 * x) break;
         x = next;
@@ -2268,7 +2515,7 @@ static double dkp_normal_above(double p) {
     if (!(tail > 0)) return p < 0.5 ? HUGE_VAL : -HUGE_VAL;
     for (int i = 0; i < 100; i++) {
         double middle = low + (high - low) / 2;
-        if (0.5 * erfc(middle * sqrt(0.5)) > tail) low = middle;
+        if (0.5 * dkp_erfc(middle * sqrt(0.5)) > tail) low = middle;
         else high = middle;
     }
     return p < 0.5 ? low : -low;
@@ -2290,18 +2537,18 @@ static dk_level dkp_level_within(const dk_config *c, double noise_level) {
 }
 
 static dk_level dkp_karras(const dk_config *c, int i, int n) {
-    double p = pow(dkp_u_noisy(c), 1 / c->grid.rho), q = pow(dkp_u_clean(c), 1 / c->grid.rho);
-    return dkp_level_at_u(&c->schedule, pow(p + dkp_fraction(i, n) * (q - p), c->grid.rho));
+    double noisy = dkp_u_noisy(c), ratio = dkp_pow(dkp_u_clean(c) / noisy, 1 / c->grid.rho);
+    return dkp_level_at_u(&c->schedule, noisy * dkp_pow(1 + dkp_fraction(i, n) * (ratio - 1), c->grid.rho));
 }
 
 static dk_level dkp_exponential(const dk_config *c, int i, int n) {
-    double a = log(dkp_u_noisy(c)), b = log(dkp_u_clean(c));
-    return dkp_level_at_u(&c->schedule, exp(a + dkp_fraction(i, n) * (b - a)));
+    double a = dkp_log(dkp_u_noisy(c)), b = dkp_log(dkp_u_clean(c));
+    return dkp_level_at_u(&c->schedule, dkp_exp(a + dkp_fraction(i, n) * (b - a)));
 }
 
 static dk_level dkp_polyexponential(const dk_config *c, int i, int n) {
-    double a = log(dkp_u_noisy(c)), b = log(dkp_u_clean(c));
-    return dkp_level_at_u(&c->schedule, exp(b + pow(1 - dkp_fraction(i, n), c->grid.rho) * (a - b)));
+    double a = dkp_log(dkp_u_noisy(c)), b = dkp_log(dkp_u_clean(c));
+    return dkp_level_at_u(&c->schedule, dkp_exp(b + dkp_pow(1 - dkp_fraction(i, n), c->grid.rho) * (a - b)));
 }
 
 static dk_level dkp_log_snr(const dk_config *c, int i, int n) {
@@ -2316,8 +2563,8 @@ static dk_level dkp_uniform(const dk_config *c, int i, int n) {
 
 /* v-diffusion's crash schedule, sigma = sin^2, over the range. */
 static dk_level dkp_crash(const dk_config *c, int i, int n) {
-    double a = sin(dkp_angle(c->grid.noisy)), b = sin(dkp_angle(c->grid.clean));
-    double root = sin(0.5 * dkp_pi * (1 - dkp_fraction(i, n))), sine = b + root * root * (a - b);
+    double a = dkp_sin(dkp_angle(c->grid.noisy)), b = dkp_sin(dkp_angle(c->grid.clean));
+    double root = dkp_sin(0.5 * dkp_pi * (1 - dkp_fraction(i, n))), sine = b + root * root * (a - b);
     return dk_level_at_sigma(&c->schedule, sine / sqrt((1 - sine) * (1 + sine)));
 }
 
@@ -2334,8 +2581,8 @@ static dk_level dkp_normal(const dk_config *c, int i, int n) {
 }
 
 static dk_level dkp_kl_optimal(const dk_config *c, int i, int n) {
-    double a = atan(dkp_u_noisy(c)), b = atan(dkp_u_clean(c)), f = dkp_fraction(i, n);
-    return dkp_level_at_u(&c->schedule, tan(f * b + (1 - f) * a));
+    double a = dkp_atan(dkp_u_noisy(c)), b = dkp_atan(dkp_u_clean(c)), f = dkp_fraction(i, n);
+    return dkp_level_at_u(&c->schedule, dkp_tan(f * b + (1 - f) * a));
 }
 
 static dk_level dkp_beta_sigma(const dk_config *c, int i, int n) {
@@ -2348,22 +2595,22 @@ static dk_level dkp_beta_sigma(const dk_config *c, int i, int n) {
 /* The 1e-5 keeps the logarithm finite at both ends; it is part of the published formula. */
 static dk_level dkp_laplace(const dk_config *c, int i, int n) {
     double off = dkp_fraction(i, n) - 0.5, scale = dkp_or(c->grid.deviation, 0.5);
-    double tail = scale * log(1 - 2 * fabs(off) + 1e-5);
-    return dkp_level_within(c, exp(c->grid.mean + (off > 0 ? tail : off < 0 ? -tail : 0)));
+    double tail = scale * dkp_log(1 - 2 * fabs(off) + 1e-5);
+    return dkp_level_within(c, dkp_exp(c->grid.mean + (off > 0 ? tail : off < 0 ? -tail : 0)));
 }
 
 static dk_level dkp_logit_normal(const dk_config *c, int i, int n) {
     double logit = c->grid.mean + dkp_or(c->grid.deviation, 1.75) * dkp_normal_above(dkp_fraction(i, n));
-    return dkp_level_within(c, exp(logit));
+    return dkp_level_within(c, dkp_exp(logit));
 }
 
 /* Karras et al. 2022, table 1: B(t) = beta_d t^2/2 + beta_min t = log(1 + sigma^2), given at both ends. */
 static dk_level dkp_vp_spaced(const dk_config *c, int i, int n) {
     double noisy = dk_noise_level(c->grid.noisy), clean = dk_noise_level(c->grid.clean);
     double low = dkp_or(c->grid.time_min, 1e-3), t = 1 + dkp_fraction(i, n) * (low - 1);
-    double last = log1p(noisy * noisy), beta_d = 2 * (log1p(clean * clean) / low - last) / (low - 1);
+    double last = dkp_log1p(noisy * noisy), beta_d = 2 * (dkp_log1p(clean * clean) / low - last) / (low - 1);
     double beta_min = last - 0.5 * beta_d;
-    return dk_level_at_sigma(&c->schedule, sqrt(expm1((0.5 * beta_d * t + beta_min) * t)));
+    return dk_level_at_sigma(&c->schedule, sqrt(dkp_expm1((0.5 * beta_d * t + beta_min) * t)));
 }
 
 /* Karras et al. 2022, table 1: u_{j-1}^2 = (u_j^2 + 1) / max(abar_{j-1}/abar_j, C_1) - 1, from u_M = 0, with abar_j =
@@ -2375,7 +2622,7 @@ static double dkp_iddpm_level(const dk_config *c, int wanted, int *found) {
     *found = 0;
     for (int j = M; j >= 0 && u <= high; j--) {
         if (u >= low && (*found)++ == wanted) return u;
-        double ratio = sin((j - 1) * scale) / sin(j * scale);
+        double ratio = dkp_sin((j - 1) * scale) / dkp_sin(j * scale);
         ratio *= ratio;
         u = sqrt((u * u + 1) / (ratio > c_1 ? ratio : c_1) - 1);
     }
@@ -2403,8 +2650,9 @@ static dk_level dkp_bong_tangent(const dk_config *c, int i, int n) {
     double noisy = dkp_u_noisy(c), clean = dkp_u_clean(c), half = clean + 0.5 * (noisy - clean);
     int middle = (int)floor((n + 1) * 0.6), first = i < middle - 1, length = first ? middle : n + 1 - middle;
     int x = first ? i : i - (middle - 1), pivot = first ? middle : 0;
-    double slope = 8.0 / (n + 1), top = atan(slope * pivot), bottom = atan(slope * (pivot - length + 1));
-    double v = length > 1 ? (atan(slope * (pivot - x)) - bottom) / (top - bottom) : 1;
+    double slope = 8.0 / (n + 1), top = dkp_atan(slope * pivot),
+           bottom = dkp_atan(slope * (pivot - length + 1));
+    double v = length > 1 ? (dkp_atan(slope * (pivot - x)) - bottom) / (top - bottom) : 1;
     return dkp_level_at_u(&c->schedule, first ? half + v * (noisy - half) : clean + v * (half - clean));
 }
 
@@ -2520,7 +2768,7 @@ static double dkp_between(const double *list, int n, double x, int by_log) {
     double f = x - k;
     if (k >= n - 1) return list[n - 1];
     if (!(f > 0)) return list[k];
-    return by_log ? exp(log(list[k]) + f * (log(list[k + 1]) - log(list[k])))
+    return by_log ? dkp_exp(dkp_log(list[k]) + f * (dkp_log(list[k + 1]) - dkp_log(list[k])))
                   : list[k] + f * (list[k + 1] - list[k]);
 }
 
@@ -2806,8 +3054,8 @@ DK_API dk_grid dk_grid_resampled(const double *levels, int level_count, dk_unit 
 DK_API dk_grid dk_grid_vp(double beta_d, double beta_min, double time_min) {
     dk_grid g = dkp_grid(DK_SPACING_VP);
     g.time_min = time_min;
-    g.sigma_max = sqrt(expm1(0.5 * beta_d + beta_min));
-    g.sigma_min = sqrt(expm1((0.5 * beta_d * time_min + beta_min) * time_min));
+    g.sigma_max = sqrt(dkp_expm1(0.5 * beta_d + beta_min));
+    g.sigma_min = sqrt(dkp_expm1((0.5 * beta_d * time_min + beta_min) * time_min));
     return g;
 }
 
@@ -2825,7 +3073,7 @@ DK_API double dk_flux2_mu(double tokens, int steps) {
 
 static dk_grid dkp_grid_shifted(double mu, double terminal) {
     dk_grid g = dkp_grid(DK_SPACING_UNIFORM);
-    g.shift = exp(mu), g.terminal = terminal;
+    g.shift = dkp_exp(mu), g.terminal = terminal;
     return g;
 }
 
@@ -2896,7 +3144,7 @@ static dk_level dkp_spaced(const dk_config *c, int i) {
 
 static dk_level dkp_shifted(const dk_config *c, dk_level l) {
     double shift = dkp_or(c->grid.shift, 1), power = dkp_or(c->grid.shift_power, 1), here = dk_noise_level(l);
-    if (power < 1 || power > 1) here = pow(here, power);
+    if (power < 1 || power > 1) here = dkp_pow(here, power);
     else if (!(shift < 1 || shift > 1)) return l;
     return dk_level_at_sigma(&c->schedule, shift * here);
 }
@@ -3462,6 +3710,8 @@ static dk_status dkp_check_sampler(const dk_config *c, char *message) {
     if (s->points == 1) return dkp_fail(message, "sampler.points", 1, "0, or 2 .. 1000000");
     if (s->churn > 0 && dkp_controlled(c))
         return dkp_fail(message, "sampler.churn", s->churn, "0 with step-size control");
+    if (s->stride > 0 && dkp_controlled(c))
+        return dkp_fail(message, "sampler.stride", s->stride, "0 with step-size control");
     dkp_tableau tableau;
     if (s->tableau && dkp_parse_tableau(s->tableau, &tableau, message) != DK_OK) return DK_ERROR_CONFIG;
     if (s->exponential && (s->exponential->stages < 1 || s->exponential->stages > DK_MAX_STAGES))
@@ -3521,7 +3771,7 @@ static dk_status dkp_resolve(dk_config *c, char *message) {
         s->t_max <= 0) { /* a schedule made by hand, without a range */
         s->t_max = s->family == DK_FAMILY_EDM           ? s->sigma_max
                    : s->family == DK_FAMILY_COSINE      ? dkp_pi / 2
-                   : s->family == DK_FAMILY_VP_DISCRETE ? s->timesteps - 1
+                   : s->family == DK_FAMILY_VP_DISCRETE ? s->timesteps - 1.0
                                                         : 1;
         s->t_min = s->family == DK_FAMILY_EDM ? s->sigma_min : 0;
     }
@@ -3678,7 +3928,7 @@ DK_API dk_status dk_levels_shift(double *levels, int n, double shift, double pow
     for (int i = 0; i < n; i++)
         if (!(levels[i] >= 0 && levels[i] <= 1)) return DK_ERROR_CONFIG;
     for (int i = 0; i < n; i++)
-        if (levels[i] > 0) levels[i] = shift / (shift + pow(1 / levels[i] - 1, power));
+        if (levels[i] > 0) levels[i] = shift / (shift + dkp_pow(1 / levels[i] - 1, power));
     return DK_OK;
 }
 
@@ -4189,8 +4439,6 @@ static void dkp_churn(dk_recorder *r) {
         return;
     double up = here * (1 + (gamma < most ? gamma : most));
     dk_level hat = dk_level_at_sigma(&r->config->schedule, up);
-    if (s->churn_late && r->pace)
-        dk_refuse(r, "sampler.churn_late", s->churn_late, "0 with step-size control");
     if (s->churn_late) r->unchurned = dk_keep(r, r->x), r->unchurned_at = r->from;
     r->x = dk_keep(r, dkp_noised_up(r, r->from, hat));
     r->from = hat;
@@ -4230,7 +4478,8 @@ DK_API int dk_step(dk_recorder *r) {
     }
     r->step++;
     if (r->status != DK_OK || r->step >= r->steps) return 0;
-    r->from = dkp_level(r, r->step), r->to = dkp_level(r, r->step + 1);
+    r->from = r->sampler.stride > 0 ? dkp_level(r, r->step) : r->to; /* stride goes elsewhere than the grid */
+    r->to = dkp_level(r, r->step + 1);
     r->stage = 0, r->unchurned = dkp_zero, r->drawn = -1;
     int steps = r->plan->steps, at = r->offset + r->step;
     r->sampler.s_noise = s->s_noise + (steps > 1 ? s->s_noise_change * at / (steps - 1) : 0);
@@ -4356,7 +4605,7 @@ static dkp_split dkp_split_between(dk_recorder *r, dk_level from, dk_level to, d
         return split;
     }
     if (law == DK_LAW_SDE) {
-        split.down.sigma = sigma * pow(ratio, eta);
+        split.down.sigma = sigma * dkp_pow(ratio, eta);
     } else if (law == DK_LAW_FLOW) { /* SD3's and ComfyUI's rectified-flow ancestral step */
         double u = sigma / (to.alpha + sigma), before = from.sigma / (from.alpha + from.sigma);
         double down = u * (1 + (u / before - 1) * eta);
@@ -4460,7 +4709,7 @@ static void dkp_push(dkp_history *past, double at, dk_vec v) {
    m_p = integral of H exp(-H (1 - s)) s^p ds = 1 - p/H m_{p-1}. */
 static void dkp_moments(double H, int n, double *m) {
     if (fabs(H) > 2) {
-        m[0] = -expm1(-H);
+        m[0] = -dkp_expm1(-H);
         for (int p = 1; p < n; p++) m[p] = 1 - p / H * m[p - 1];
     } else {
         double term = 1;
@@ -4493,7 +4742,7 @@ static dk_vec dkp_ipndm_v_average(const dkp_history *past, int n, double from, d
 static dk_vec dkp_dpm_v2_average(const dkp_history *past, double span) {
     double last = past->at[0] - past->at[1], short_one = last < span ? last : span,
            long_one = last + span - short_one;
-    double share = expm1(-0.5 * (last + span)) / expm1(-span), half = 0.5 * short_one / long_one;
+    double share = dkp_expm1(-0.5 * (last + span)) / dkp_expm1(-span), half = 0.5 * short_one / long_one;
     return dk_mix(share * (1 + half), past->v[0], -share * half, past->v[1]);
 }
 
@@ -4528,7 +4777,7 @@ static dk_vec dkp_average(const dk_recorder *r, const dkp_history *past, int n, 
     dkp_moments(H, count, moment);
     if (n == 2 && (rule == DK_RULE_DPM || rule == DK_RULE_BH2)) moment[1] = 0.5;
     if (n == 2 && (rule == DK_RULE_BH1 || rule == DK_RULE_SA))
-        moment[1] = H < 0 || H > 0 ? 0.5 * H / -expm1(-H) : 0.5;
+        moment[1] = H < 0 || H > 0 ? 0.5 * H / -dkp_expm1(-H) : 0.5;
     if (n == 3 && (rule == DK_RULE_DPM || rule == DK_RULE_DPM_TAYLOR)) moment[2] *= 0.5;
     if (rule == DK_RULE_GRADIENT) moment[1] = r->sampler.gamma - 1;
     for (int j = 0; j < count; j++) {
@@ -4579,7 +4828,7 @@ static dk_level dkp_level_in_gauge(const dk_recorder *r, dk_gauge gauge, double 
     const dk_schedule *s = &r->config->schedule;
     return gauge == DK_GAUGE_NATIVE ? dk_level_at(s, u)
            : gauge == DK_GAUGE_FLOW ? dkp_level_at_flow(s, u)
-           : gauge == DK_GAUGE_VP   ? dk_level_at_sigma(s, tan(u))
+           : gauge == DK_GAUGE_VP   ? dk_level_at_sigma(s, dkp_tan(u))
                                     : dk_level_at_sigma(s, u);
 }
 
@@ -4804,7 +5053,7 @@ static dk_vec dkp_deis_t_sum(const dk_recorder *r, const dkp_history *past, int 
         for (int i = 0; i < count; i++) {
             double offset = 0.5 + 0.5 * (i % 3 - 1) * sqrt(0.6), part = i % 3 == 1 ? 8.0 / 18 : 5.0 / 18;
             double s = points > 0 ? (double)i / (points - 1) : (i / 3 + offset) / panels;
-            double t = past->at[0] + s * (to - past->at[0]), level = sqrt(expm1(t * (0.5 * d * t + m)));
+            double t = past->at[0] + s * (to - past->at[0]), level = sqrt(dkp_expm1(t * (0.5 * d * t + m)));
             double f = 0.5 * (d * t + m) * (level + 1 / level) * (points > 0 ? 1.0 / points : part / panels);
             for (int k = 0; k < n; k++)
                 if (k != j) f *= (t - past->at[k]) / (past->at[j] - past->at[k]);
@@ -4816,15 +5065,15 @@ static dk_vec dkp_deis_t_sum(const dk_recorder *r, const dkp_history *past, int 
 }
 
 static void dkp_record_deis_t(dk_recorder *r) {
-    const double low = log1p(0.002 * 0.002), high = log1p(80.0 * 80.0), start = 1e-3;
+    const double low = dkp_log1p(0.002 * 0.002), high = dkp_log1p(80.0 * 80.0), start = 1e-3;
     const double d = 2 * (low / start - high) / (start - 1), m = high - 0.5 * d;
     dkp_history past;
     past.count = 0;
     while (dk_step(r)) {
         dkp_point from = dkp_point_at(r, dkp_gauge(r), r->from), to = dkp_point_at(r, dkp_gauge(r), r->to);
         dk_vec X = dk_scale(1 / from.scale, r->x), D = dk_denoise(r, r->x, r->from);
-        double here = (sqrt(m * m + 2 * d * log1p(from.u * from.u)) - m) / d;
-        double next = (sqrt(m * m + 2 * d * log1p(to.u * to.u)) - m) / d;
+        double here = (sqrt(m * m + 2 * d * dkp_log1p(from.u * from.u)) - m) / d;
+        double next = (sqrt(m * m + 2 * d * dkp_log1p(to.u * to.u)) - m) / d;
         dkp_push(&past, here, dk_keep(r, dk_mix(from.p, r->x, from.q, D)));
         int nodes = dkp_nodes(r, r->sampler.order, past.count, r->steps - r->step);
         if (r->to.sigma <= 0) r->x = dkp_ddim_step(r->from, r->to, r->x, D);
@@ -4835,7 +5084,7 @@ static void dkp_record_deis_t(dk_recorder *r) {
 
 /* ER-SDE's noise scaler: how the diffusion grows with the noise level; Cui et al. 2023, eq. 24, and powers. */
 static double dkp_er_scaler(const dk_sampler *s, double level) {
-    return s->er_power ? pow(level, s->eta + 1) : level * (exp(pow(level, 0.3)) + 10);
+    return s->er_power ? dkp_pow(level, s->eta + 1) : level * (dkp_exp(dkp_pow(level, 0.3)) + 10);
 }
 
 /* ER-SDE-Solver 1 to 3, Cui et al. 2023, alg. 1-3, in noise levels: a Taylor expansion of D whose integrals are sums
@@ -4911,7 +5160,7 @@ static dk_vec dkp_score(dk_level l, dk_vec x, dk_vec D) {
 /* Langevin steps x + h score + sqrt(2h) z at one level. h = 2 (a snr |z|/|score|)^2 per sample, Song et al. 2021,
    alg. 4-5, or, annealed, in proportion to sigma^2. Pure noise (alpha = 0) has none. */
 static void dkp_langevin(dk_recorder *r, double a) {
-    double snr = r->sampler.snr, h = 0.5 * r->sampler.langevin_step * pow(a * r->from.sigma, 2);
+    double snr = r->sampler.snr, h = 0.5 * r->sampler.langevin_step * dkp_pow(a * r->from.sigma, 2);
     int steps = r->from.alpha > 0 ? r->sampler.langevin_steps : 0;
     for (int k = 0; k < steps; k++) {
         dk_vec score = dkp_score(r->from, r->x, dk_denoise(r, r->x, r->from));
@@ -5001,13 +5250,13 @@ static void dkp_record_smld(dk_recorder *r) {
 static double dkp_phi(int k, double z) {
     double factorial = 1, sum = 0, phi;
     for (int i = 2; i <= k; i++) factorial *= i;
-    if (k == 0) return exp(z);
+    if (k == 0) return dkp_exp(z);
     if (fabs(z) < 2) { /* the recursion would cancel */
         double term = 1 / factorial;
         for (int n = 1; n < 40; n++) sum += term, term *= z / (n + k);
         return sum;
     }
-    phi = expm1(z) / z, factorial = 1;
+    phi = dkp_expm1(z) / z, factorial = 1;
     for (int i = 1; i < k; i++) factorial *= i, phi = (phi - 1 / factorial) / z;
     return phi;
 }
@@ -5021,7 +5270,7 @@ static double dkp_h_phi(int k, double h, int sign) {
 }
 
 static dk_level dkp_level_of_lambda(const dk_recorder *r, double lambda) {
-    return r->sampler.gauge == DK_GAUGE_FLOW ? dkp_level_at_flow(&r->config->schedule, exp(-lambda))
+    return r->sampler.gauge == DK_GAUGE_FLOW ? dkp_level_at_flow(&r->config->schedule, dkp_exp(-lambda))
                                              : dk_level_at_lambda(&r->config->schedule, lambda);
 }
 
@@ -6393,7 +6642,7 @@ static dk_status dkp_say_shift(dkp_job *j, double *shift) {
                          dkp_or(DKP_SAYS(max_shift), 1.15));
     if (fabs(mu) <= 0 || !dkp_finite(mu))
         return DKP_REFUSE(use_dynamic_shifting, "false, unless mu or the number of image tokens is given");
-    *shift = DKP_SAYS(time_shift_type) > 0 ? mu : exp(mu);
+    *shift = DKP_SAYS(time_shift_type) > 0 ? mu : dkp_exp(mu);
     return *shift > 0 ? DK_OK : DKP_REFUSE(time_shift_type, "exponential for this mu");
 }
 
@@ -6563,7 +6812,8 @@ static dk_status dkp_say_consistency(dkp_job *j) {
         return DK_OK;
     }
     g->final = DK_FINAL_VALUE, g->final_value = low;
-    g->sigma_min = pow(pow(high, 1 / rho) + ramp * (pow(low, 1 / rho) - pow(high, 1 / rho)), rho);
+    g->sigma_min =
+        dkp_pow(dkp_pow(high, 1 / rho) + ramp * (dkp_pow(low, 1 / rho) - dkp_pow(high, 1 / rho)), rho);
     return DK_OK;
 }
 
@@ -7506,10 +7756,10 @@ static int dkp_find_values(dkp_job *j, const dk_config *wanted, const dk_json *m
 /* As few digits as bring the number back, up to seventeen. */
 static void dkp_put_digits(dkp_text *t, double v) {
     double size = fabs(v), back = 0;
-    int e = (int)floor(log10(size)), n = 1;
+    int e = dkp_decade(size), n = 1;
     char digits[DKP_TOKEN];
     for (; n < 18; n++) {
-        double m = floor(size * pow(10, n - 1 - e) + 0.5);
+        double m = floor(size * dkp_pow(10, n - 1 - e) + 0.5);
         const char *at = digits;
         dkp_text one = {digits, sizeof digits, 0};
         dkp_put_size(&one, (uint64_t)m);
@@ -7984,6 +8234,10 @@ static dk_status dkp_record_attempt(dk_plan *plan, dk_config *c, dk_pace *p) {
     int owned = plan->owned;
     size_t used = plan->used;
     dk_status status = dkp_record_resolved(plan, c, p, p->keeps);
+    if (status == DK_OK && (plan->used > used || plan->buffers > p->buffers || plan->halves > p->halves ||
+                            plan->locals > p->locals || plan->noises > p->noises))
+        status = dkp_fail_text(c->message, DK_ERROR_MEMORY,
+                               "sampler.record: a step needs more memory than any kind of step did at first");
     plan->owned = owned, plan->used = used;
     plan->buffers = p->buffers, plan->halves = p->halves;
     plan->locals = p->locals, plan->noises = p->noises;
@@ -8010,7 +8264,7 @@ static int dkp_trial(dk_config *c, int i, dk_pace *p) {
 static dk_status dkp_record_run(dk_plan *plan, dk_config *c, dk_pace *p) {
     dk_pace trial, most;
     size_t bytes = 0;
-    int owned;
+    int owned = 0;
     dk_status status = DK_OK;
     if (!dkp_controlled(c)) return dkp_record_resolved(plan, c, NULL, NULL);
     for (int i = 0; status == DK_OK && dkp_trial(c, i, &trial); i++) {
@@ -8027,11 +8281,12 @@ static dk_status dkp_record_run(dk_plan *plan, dk_config *c, dk_pace *p) {
         if (plan->locals > most.locals) most.locals = plan->locals;
         if (plan->noises > most.noises) most.noises = plan->noises;
     }
-    if (status != DK_OK) return status;
     *p = most;
     p->phase = DKP_START, p->from = p->to = dkp_grid_level(c, 0);
     plan->used = bytes, plan->owned = owned;
-    return dkp_record_attempt(plan, c, p);
+    if (status == DK_OK) status = dkp_record_attempt(plan, c, p);
+    if (status != DK_OK) dk_plan_free(plan);
+    return status;
 }
 
 DK_API dk_status dk_record(dk_plan *plan, dk_config *c) {
@@ -9100,12 +9355,13 @@ static dkp_verdict dkp_judgement(const dk_run *run) {
     double order = s->eta > 0 ? 1.5 : s->exponential ? s->exponential->order : s->order;
     int smooth = s->control == DK_CONTROL_SMOOTH, first = p->accepted + p->rejected == 0;
     double now = 1 / (error + (smooth ? 1e-8 : 0)), before = first ? now : p->inverse_error[0];
-    double factor = pow(before, -(P + 2 * D) / order) * pow(first ? now : p->inverse_error[1], D / order);
+    double factor =
+        dkp_pow(before, -(P + 2 * D) / order) * dkp_pow(first ? now : p->inverse_error[1], D / order);
     if (fabs(P) + fabs(I) + fabs(D) <= 0) I = 1;
-    factor *= pow(now, (P + I + D) / order);
+    factor *= dkp_pow(now, (P + I + D) / order);
     dkp_verdict v = {error <= 1, now, safety * factor};
     if (smooth) {
-        v.factor = 1 + atan(factor - 1), v.accepted = v.factor >= safety;
+        v.factor = 1 + dkp_atan(factor - 1), v.accepted = v.factor >= safety;
     } else if (s->control == DK_CONTROL_FREE) {
         v.factor = safety * (double)(float)factor;
     } else {
@@ -9143,7 +9399,7 @@ static int dkp_proceed(dk_run *run, int accepted) {
     } else if (p->phase == DKP_PROBE) {
         double slope = p->slope, bend = dkp_worst(run, 0) / p->h, most = slope > bend ? slope : bend;
         double h =
-            most <= 1e-15 ? dkp_or(1e-3 * p->h, 1e-6) : pow(0.01 / most, 1.0 / run->config.sampler.order);
+            most <= 1e-15 ? dkp_or(1e-3 * p->h, 1e-6) : dkp_pow(0.01 / most, 1.0 / run->config.sampler.order);
         p->h = h < 100 * p->h ? h : 100 * p->h;
         p->phase = DKP_ATTEMPT;
         dkp_aim(&r, p);
@@ -9334,7 +9590,7 @@ DK_API dk_status dk_log_likelihood(dk_config *c, dk_denoise_fn denoise, void *us
         if (status != DK_OK) memcpy(network.message, ode.message, sizeof network.message);
         for (size_t b = 0; b < (size_t)network.batch && status == DK_OK; b++) {
             double size = dkp_norm(state + b * (n + 1), n) / top,
-                   per_element = log(top * alpha) + 0.5 * log(2 * dkp_pi);
+                   per_element = dkp_log(top * alpha) + 0.5 * dkp_log(2 * dkp_pi);
             log_p[b] = (double)state[b * (n + 1) + n] - 0.5 * size * size - (double)n * per_element;
         }
     }
