@@ -81,6 +81,7 @@
        lambda           half log-SNR, log(alpha/sigma)
        D                denoised estimate E[x0 | x]
        eval, call       one request to the network; plans count them in order
+       branch           one of the evaluations that a guided D is made of: C with the condition, U without
        draw             one array of standard normals, batch * dim of them; draw 0 makes the initial
                         state, draws 1, 2, ... belong to the sampler in the order in which it asks
        gauge            the scaling in which a classical integrator sees the ODE (VE, flow, VP, native)
@@ -506,7 +507,7 @@ typedef struct dk_call {
     int x, input, output,
         uncond_output; /* values; uncond_output -1 unless the unconditional output is asked for too */
     int denoised;      /* the value D */
-    int step, stage;   /* step 0 .. steps-1; stage counts the calls within it */
+    int step, stage;   /* step 0 .. steps-1; stage counts the D within it */
     int needs;    /* last call whose output the input depends on, -1: none. Calls k > needs can run at once */
     int estimate; /* number of the D that it is for */
     int branch, branches; /* the first, and how many: values input and output and those behind them */
@@ -833,8 +834,9 @@ typedef struct dk_recorder {
     dk_term said[DK_SAID];  /* the last of them, round and round */
 } dk_recorder;
 
-DK_API int dk_step(dk_recorder *r);                                 /* 0 after the last step */
-DK_API dk_vec dk_denoise(dk_recorder *r, dk_vec x, dk_level level); /* D at x */
+DK_API int dk_step(dk_recorder *r); /* 0 after the last step */
+DK_API dk_vec dk_denoise(dk_recorder *r, dk_vec x,
+                         dk_level level); /* D at x, with all of the config's guidance */
 /* The same, told the network that the level is `told`, and with the unconditional D unless NULL. */
 DK_API dk_vec dk_denoise_told(dk_recorder *r, dk_vec x, dk_level level, dk_level told, dk_vec *uncond);
 DK_API dk_vec dk_noise(dk_recorder *r, dk_level from, dk_level to); /* a fresh draw */
@@ -1046,7 +1048,7 @@ typedef struct dk_eval {
     dk_level level;  /* in the sampler's schedule */
     int step, steps; /* step 0 .. steps - 1; with step-size control: steps accepted so far, 0 */
     int call, calls; /* evaluation 0 .. calls - 1; with step-size control calls is 0 */
-    int stage;       /* of the evaluations within the step */
+    int stage;       /* of the D within the step */
     int branch; /* of dk_guidance: 0 with the condition, 1 without, 2 with the second one alone; each its own call */
     int branches; /* 1; with guidance.doubled 2 or 3: batch is then branches times the run's, arrays hold its samples for */
     /* branch 0, again for branch 1, and again for branch 2, without gaps; the inputs are equal */
@@ -4279,7 +4281,7 @@ static dk_vec dkp_finish_D(dk_recorder *r, const dk_guidance *g, dk_vec D, const
         D = dkp_store_as(r, dk_scale_by(1, s, 1, D), 'D', call->estimate, 1);
     }
     if (g->hook && call->branches && r->status == DK_OK) {
-        r->position++, r->plan->hooked = 1;
+        r->position++;
         dkp_use(r, (int)D.at, 1);
         dkp_boundary(r, DK_BOUNDARY_HOOK, r->plan->calls - 1);
     }
@@ -4533,7 +4535,7 @@ static void dkp_record_all(dk_recorder *r, dk_config *c, dk_plan *plan, const dk
         dk_refuse(r, "sampler.churn", c->sampler.churn, "0 on a rising grid");
     r->x = dkp_vec(r, dkp_new_value(r, 'x', 0, -1)); /* what the caller put into x */
     if (storing) plan->value[0].kind = DK_VALUE_BUFFER, plan->value[0].slot = 0;
-    plan->masked = c->mask != NULL;
+    plan->masked = c->mask != NULL, plan->hooked = c->guidance.hook != NULL;
     if (plan->masked) {
         if (!r->falling) dk_refuse(r, "grid.rising", 1, "0 where data are known (mask)");
         r->known = dkp_new_value(r, 'k', 0, -1), r->mask = dkp_new_value(r, 'm', 0, -1);
@@ -9133,9 +9135,10 @@ DK_API size_t dk_run_size(dk_config *c) {
 
 static dk_status dkp_check_given(const dk_plan *plan, dk_config *c) {
     size_t size = c->dim * (size_t)c->batch;
-    if (plan->hooked && !c->guidance.hook)
+    if (plan->hooked != (c->guidance.hook != NULL))
         return dkp_fail_text(c->message, DK_ERROR_CONFIG,
-                             "guidance.hook = NULL: must be given to a plan recorded with one");
+                             plan->hooked ? "guidance.hook: must be given to a plan recorded with one"
+                                          : "guidance.hook: must be NULL for a plan recorded without one");
     if (plan->masked != (c->mask != NULL) || plan->masked != (c->known != NULL))
         return dkp_fail_text(c->message, DK_ERROR_CONFIG,
                              plan->masked ? "mask and known: must be given to a plan recorded with them"

@@ -462,7 +462,7 @@ static void hooks_change_D_and_may_stop_the_run(void **state) {
     }
 }
 
-static void plans_with_a_hook_need_one(void **state) {
+static void plans_and_hooks_belong_together(void **state) {
     dk_config c = run_config("euler");
     dk_plan plan = {0};
     dk_real x[6];
@@ -472,7 +472,12 @@ static void plans_with_a_hook_need_one(void **state) {
     assert_int_equal(dk_record(&plan, &c), DK_OK);
     c.guidance.hook = NULL;
     assert_int_equal(dk_begin_plan(&run, &plan, &c, x, NULL, 0), DK_ERROR_CONFIG);
-    assert_string_equal(run.message, "guidance.hook = NULL: must be given to a plan recorded with one");
+    assert_string_equal(run.message, "guidance.hook: must be given to a plan recorded with one");
+    dk_plan_free(&plan);
+    assert_int_equal(dk_record(&plan, &c), DK_OK);
+    c.guidance.hook = towards_one;
+    assert_int_equal(dk_begin_plan(&run, &plan, &c, x, NULL, 0), DK_ERROR_CONFIG);
+    assert_string_equal(run.message, "guidance.hook: must be NULL for a plan recorded without one");
     dk_plan_free(&plan);
 }
 
@@ -614,7 +619,7 @@ int main(void) {
         cmocka_unit_test(schedules_say_what_holds_at_each_step),
         cmocka_unit_test(shares_of_steps_are_rounded_down),
         cmocka_unit_test(hooks_change_D_and_may_stop_the_run),
-        cmocka_unit_test(plans_with_a_hook_need_one),
+        cmocka_unit_test(plans_and_hooks_belong_together),
         cmocka_unit_test(likelihoods_are_those_of_the_guided_ode),
         cmocka_unit_test(plans_show_guidance_in_words),
         cmocka_unit_test(quantiles_are_exact),
