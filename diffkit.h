@@ -877,28 +877,36 @@ typedef int (*dk_hook_fn)(void *user, const struct dk_eval *e, dk_real *D, int s
 
    Branches that weigh nothing are not evaluated. Every number is per sample and knows nothing of the batch. */
 typedef struct dk_guidance {
-    double scale;  /* 0: no guidance, 1: none either but for CFG++, where the direction stays U's */
+    double scale;  /* 0: no guidance; 1: C alone, but for CFG++, where the direction stays U's */
     double scale2; /* of the second condition; 0: there is none */
-    double noise_min,
-        noise_max; /* only where noise_min < sigma/alpha <= noise_max, 0: no limit; Kynkaanniemi et al. */
-                   /* 2024. Outside C alone is evaluated, and taken as it is */
-    double start,
-        stop; /* and only in steps from start * steps on, rounded down, to before stop * steps; stop 0: 1 */
-    double rescale; /* share of G that is given the standard deviation of C; Lin et al. 2023, sec. 3.4 */
-    int zero_star;  /* s U for U, with s = (C U)/(U U); CFG-Zero*, Fan et al. 2025 */
-    int zero_init; /* in so many first steps the network's output counts as 0, without evaluation or hook; there, too */
-    int projected;   /* 1: G = C + (scale - 1) d with the part of d along C made `parallel` times as large; */
-                     /* Sadat et al. 2024 (APG). 2: G = U + scale d, as in diffusers */
-    double parallel; /* eta there; 0 in the paper, 1: the whole of d */
-    double momentum; /* d = C - U + momentum times the d before; < 0 in the paper */
-    double limit;    /* |d| is at most this, before that; 0: no limit */
-    dk_prediction
-        space;   /* in which rescale, zero_star and projected see C, U and B, and zero_init 0; default: the */
-                 /* network's own, and X0 for projected. ComfyUI's RescaleCFG: V */
+
+    /* Only where noise_min < sigma/alpha <= noise_max (0: no limit; Kynkaanniemi et al. 2024), and only in steps from
+       start * steps on to before stop * steps, both rounded down (stop 0: 1). Elsewhere D is C's, and nothing else is
+       evaluated. */
+    double noise_min, noise_max;
+    double start, stop;
+
+    /* rescale is the share of G that is given C's standard deviation; Lin et al. 2023, sec. 3.4. zero_star takes s U
+       for U, s = (C U)/(U U), and in the first zero_init steps the network's output counts as 0, so that there is no
+       evaluation and no hook; CFG-Zero*, Fan et al. 2025. */
+    double rescale;
+    int zero_star, zero_init;
+
+    /* Adaptive projected guidance, Sadat et al. 2024. projected 1: G = C + (scale - 1) d; 2: G = U + scale d, as in
+       diffusers. d = C - U + momentum times the d before (< 0 in the paper), made no longer than limit (0: any), and
+       its part along C times `parallel` (0 in the paper). */
+    int projected;
+    double parallel, momentum, limit;
+
+    /* As which prediction these see C, U and B. Default: as the network's own, for projected X0. ComfyUI's RescaleCFG: V. */
+    dk_prediction space;
+
     int doubled; /* 1: one evaluation of all branches, whose batch is that many times as large; see dk_eval */
-    double
-        quantile; /* then D is divided by this quantile of |D|, which counts as 1 .. quantile_most, and clipped */
-    double quantile_most; /* to [-1, 1]; Saharia et al. 2022, sec. 2.3. 0: no thresholding; no upper limit */
+
+    /* Then D is divided by this quantile of |D|, which counts as 1 .. quantile_most (0: no limit), and clipped to
+       [-1, 1]; Saharia et al. 2022, sec. 2.3. 0: it is not. */
+    double quantile, quantile_most;
+
     dk_guidance_fn schedule; /* NULL: the same everywhere */
     void *schedule_user;
     dk_hook_fn hook; /* last, on the finished D; NULL: none */
@@ -1049,9 +1057,10 @@ typedef struct dk_eval {
     int step, steps; /* step 0 .. steps - 1; with step-size control: steps accepted so far, 0 */
     int call, calls; /* evaluation 0 .. calls - 1; with step-size control calls is 0 */
     int stage;       /* of the D within the step */
-    int branch; /* of dk_guidance: 0 with the condition, 1 without, 2 with the second one alone; each its own call */
-    int branches; /* 1; with guidance.doubled 2 or 3: batch is then branches times the run's, arrays hold its samples for */
-    /* branch 0, again for branch 1, and again for branch 2, without gaps; the inputs are equal */
+    /* Guidance: which branch this is for, 0 with the condition, 1 without, 2 with the second one alone. With
+       guidance.doubled all of them, `branches` in number, from branch 0 on: batch is then branches times the run's, and
+       arrays hold its samples for one branch after the other, without gaps; the inputs are equal. */
+    int branch, branches; /* branches: else 1 */
     int batch;
     size_t dim;
     uint64_t first_sample;
