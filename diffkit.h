@@ -74,7 +74,7 @@
        - An error is a status and a message that names field and value. x stays readable.
        - It does not: print, abort, read the clock or the locale, keep globals, or allocate when memory
          is passed in. It has no writable data.
-       - It takes less than 16 KiB of stack, and three tiles of 1024 dk_real more while it works on vectors.
+       - It takes less than 16 KiB of stack.
 
    >>words  WORDS AND LETTERS
        alpha, sigma     signal and noise scale of a level; sigma/alpha is written s^ in formulas and
@@ -8044,6 +8044,40 @@ static void dkp_terms_of_dst_first(dk_plan *p, dk_row *row) {
     }
 }
 
+/* Where a value is read last; where it is made if nothing reads it. */
+static int dkp_last_use(const dk_plan *p, int value) {
+    int last = p->value[value].born;
+    for (int i = 0; i < p->passes; i++) {
+        const dk_pass *pass = &p->pass[i];
+        const dk_call *call = pass->boundary == DK_BOUNDARY_CALL ? &p->call[pass->index] : NULL;
+        const dk_norm *norm = pass->boundary == DK_BOUNDARY_NORM ? &p->norm[pass->index] : NULL;
+        for (int k = pass->first; k < pass->first + pass->count; k++)
+            for (int j = p->row[k].first; j < p->row[k].first + p->row[k].count; j++)
+                if (p->term[j].value == value) last = p->value[p->row[k].dst].born;
+        if ((call && (call->x == value || call->input == value)) ||
+            (norm && (norm->a == value || norm->b == value || norm->p == value || norm->q == value)))
+            last = pass->position;
+    }
+    return last;
+}
+
+/* Drops rows whose values nothing reads, the last first, for then others may be such, too. */
+static void dkp_drop_dead_rows(dk_plan *p) {
+    for (int i = p->passes - 1, k = p->rows - 1; i >= 0; i--)
+        for (; k >= p->pass[i].first; k--) {
+            const dk_row row = p->row[k];
+            const dk_value *dst = &p->value[row.dst];
+            if (row.draw >= 0 || dst->dies > dst->born) continue;
+            memmove(&p->row[k], &p->row[k + 1], (size_t)(--p->rows - k) * sizeof row);
+            p->pass[i].count--;
+            for (int j = i + 1; j < p->passes; j++) p->pass[j].first--;
+            for (int j = row.first; j < row.first + row.count; j++) {
+                dk_value *v = &p->value[p->term[j].value];
+                if (v->dies == dst->born) v->dies = dkp_last_use(p, p->term[j].value);
+            }
+        }
+}
+
 /* Gives every value its slot: the lowest that is free, so that a row may write over a term that dies in it, and
    the least number of buffers is live at any time. scratch holds DKP_KINDS (values + 4) bytes. */
 static void dkp_allocate(dk_plan *p, char *scratch) {
@@ -8318,6 +8352,7 @@ static dk_status dkp_record_resolved(dk_recorder *r, dk_plan *plan, dk_config *c
     dkp_move_arrays(&made, plan);
     made.used = dkp_plan_bytes(&made);
     *plan = made;
+    dkp_drop_dead_rows(plan);
     dkp_allocate(plan, base + size);
     if (kept) kept[0] = (pace ? pace->kept : 0) | r->pinned[0], kept[1] = r->pinned[1];
     dk_pass *end = &plan->pass[plan->passes - 1];
@@ -8607,6 +8642,7 @@ enum {
     DKP_TILE = 1024,     /* a tile of every vector of a pass stays in the first level cache */
     DKP_WIDTH = 16,      /* elements at a time: a fixed number, so that compilers vectorise without -O3 */
     DKP_TERMS = 8,       /* terms at a time */
+    DKP_OPS = 16,        /* operations that are resolved once for many tiles */
     DKP_LOOK = 64,       /* elements at a time when one is looked for */
     DKP_ALONE = 1 << 15, /* shorter vectors are not worth a second thread */
     DKP_SUMS = 64,       /* parts of a sample that a norm is summed up from, */
@@ -8643,50 +8679,16 @@ enum {
 #define DKP_FEW
 #endif
 /* y[i] = value for all i < n */
-#define DKP_FOR_EACH(n, y, value)                                                     \
-    do {                                                                              \
-        size_t at = 0, i;                                                             \
-        for (; at + DKP_WIDTH <= (n); at += DKP_WIDTH) {                              \
-            DKP_APART                                                                 \
-            for (int j = 0; j < DKP_WIDTH; j++) i = at + (size_t)j, (y)[i] = (value); \
-        }                                                                             \
-        DKP_FEW                                                                       \
-        for (i = at; i < (n); i++) (y)[i] = (value);                                  \
+#define DKP_FOR_EACH(n, y, value)                                                       \
+    do {                                                                                \
+        size_t done = 0, i;                                                             \
+        for (; done + DKP_WIDTH <= (n); done += DKP_WIDTH) {                            \
+            DKP_APART                                                                   \
+            for (int j = 0; j < DKP_WIDTH; j++) i = done + (size_t)j, (y)[i] = (value); \
+        }                                                                               \
+        DKP_FEW                                                                         \
+        for (i = done; i < (n); i++) (y)[i] = (value);                                  \
     } while (0)
-
-/* y = sum of k terms (+ y). y may be one of the terms. */
-DKP_INLINE void dkp_combine_plain(dk_real *y, int k, const dk_real *factor, const dk_real *const *term,
-                                  size_t n, int add) {
-    dk_real c[DKP_TERMS];
-    const dk_real *v[DKP_TERMS];
-    for (int m = 0; m < DKP_TERMS; m++) c[m] = factor[m < k ? m : 0], v[m] = term[m < k ? m : 0];
-#define DKP_1 c[0] * v[0][i]
-#define DKP_2 DKP_1 + c[1] * v[1][i]
-#define DKP_3 DKP_2 + c[2] * v[2][i]
-#define DKP_4 DKP_3 + c[3] * v[3][i]
-#define DKP_5 DKP_4 + c[4] * v[4][i]
-#define DKP_6 DKP_5 + c[5] * v[5][i]
-#define DKP_7 DKP_6 + c[6] * v[6][i]
-#define DKP_8 DKP_7 + c[7] * v[7][i]
-#define DKP_SUM(k, sum)                     \
-    case k: DKP_FOR_EACH(n, y, sum); break; \
-    case -k: DKP_FOR_EACH(n, y, y[i] + sum); break;
-    switch (add ? -k : k) {
-        DKP_SUM(1, DKP_1)
-        DKP_SUM(2, DKP_2)
-        DKP_SUM(3, DKP_3)
-        DKP_SUM(4, DKP_4)
-        DKP_SUM(5, DKP_5)
-        DKP_SUM(6, DKP_6)
-        DKP_SUM(7, DKP_7)
-        DKP_SUM(8, DKP_8)
-    }
-#undef DKP_SUM
-}
-
-DKP_COMPILE_TWICE(dkp_combine,
-                  (dk_real * y, int k, const dk_real *factor, const dk_real *const *term, size_t n, int add),
-                  (y, k, factor, term, n, add))
 
 /* Numbers of 16 bits, without a branch, in what compilers vectorise; no subnormal float is computed with. */
 
@@ -8788,95 +8790,12 @@ DK_API void dk_from_half(dk_number number, const uint16_t *from, dk_real *to, si
     dkp_from_halves(number, from, to, n);
 }
 
-DKP_INLINE void dkp_clip_plain(dk_real *y, size_t n, dk_real most) {
-    DKP_FOR_EACH(n, y, y[i] < most ? y[i] : most);
-    DKP_FOR_EACH(n, y, y[i] > -most ? y[i] : -most);
-}
-DKP_COMPILE_TWICE(dkp_clip, (dk_real * y, size_t n, dk_real most), (y, n, most))
-
 static dk_real *dkp_buffer(const dk_run *run, int slot) {
     return slot == 0 ? run->x : run->buffers + (size_t)(slot - 1) * run->size;
 }
 
 static uint16_t *dkp_half_buffer(const dk_run *run, int slot) {
     return run->halves + (size_t)slot * run->size;
-}
-
-/* Elements [at, at + n) of every vector, local ones at `tiles`. */
-typedef struct dkp_window {
-    const dk_run *run;
-    dk_real *tiles;
-    size_t at, n;
-} dkp_window;
-
-static dk_real *dkp_tile(const dkp_window *w, int value) {
-    const dk_value *v = &w->run->plan->value[value];
-    const dk_config *c = &w->run->config;
-    if (v->kind == DK_VALUE_LOCAL) return w->tiles + (size_t)v->slot * DKP_TILE;
-    if (v->kind == DK_VALUE_GIVEN) /* never written */
-        return (dk_real *)(uintptr_t)(v->slot ? c->mask : c->known) + w->at;
-    return dkp_buffer(w->run, v->slot) + w->at;
-}
-
-/* The same of a value in 16 bits; NULL of others. */
-static uint16_t *dkp_half_tile(const dkp_window *w, int value) {
-    const dk_value *v = &w->run->plan->value[value];
-    return v->kind == DK_VALUE_HALF ? dkp_half_buffer(w->run, v->slot) + w->at : NULL;
-}
-
-static void dkp_blend_row(const dkp_window *w, const dk_row *row) {
-    const dk_term *t = &w->run->plan->term[row->first];
-    const dk_real *m = dkp_tile(w, row->mask), *v[DKP_TERMS];
-    dk_real *y = dkp_tile(w, row->dst), c[DKP_TERMS] = {0}, sum[DKP_TILE];
-    for (int j = 0; j < row->count; j++) c[j] = (dk_real)t[j].c, v[j] = dkp_tile(w, t[j].value);
-    if (row->count > 1) dkp_combine(sum, row->count - 1, c + 1, v + 1, w->n, 0);
-    else memset(sum, 0, sizeof sum);
-    DKP_FOR_EACH(w->n, y, (1 - m[i]) * (c[0] * v[0][i]) + m[i] * sum[i]);
-}
-
-/* A row that only copies a value. */
-static int dkp_copies(const dkp_window *w, const dk_row *row) {
-    const dk_term *t = &w->run->plan->term[row->first];
-    return row->count == 1 && t->c >= 1 && t->c <= 1 && !t->scalar && row->clip <= 0 &&
-           !dkp_half_tile(w, t->value);
-}
-
-/* Elements [from, from + n) of a window of one row, all within sample b where coefficients depend on the sample. */
-static void dkp_run_row(const dkp_window *w, const dk_row *row, size_t from, size_t n, size_t b) {
-    const dk_run *run = w->run;
-    const dk_plan *p = run->plan;
-    dk_real c[DKP_TERMS], read[DKP_TILE], written[DKP_TILE];
-    const dk_real *v[DKP_TERMS];
-    uint16_t *half = dkp_half_tile(w, row->dst);
-    dk_real *y = half ? written : dkp_tile(w, row->dst) + from;
-    if (row->count == 0) memset(y, 0, n * sizeof *y);
-    if (half && dkp_copies(w, row)) {
-        dk_to_half(p->number, dkp_tile(w, p->term[row->first].value) + from, half + from, n);
-        return;
-    }
-    for (int done = 0, k; done < row->count; done += k) {
-        int halves = 0; /* `read` has room for one */
-        for (k = 0; k < DKP_TERMS && done + k < row->count; k++) {
-            const dk_term *t = &p->term[row->first + done + k];
-            const uint16_t *h = dkp_half_tile(w, t->value);
-            if (h && halves++) break;
-            if (h) dk_from_half(p->number, h + from, read, n);
-            v[k] = h ? read : dkp_tile(w, t->value) + from;
-            double factor = t->c;
-            for (int power = 0; t->scalar && power < t->power; power++)
-                factor *= run->scalars[(size_t)(t->scalar - 1) * (size_t)run->config.batch + b];
-            c[k] = (dk_real)factor;
-        }
-        dkp_combine(y, k, c, v, n, done > 0);
-    }
-    if (row->clip > 0) dkp_clip(y, n, (dk_real)row->clip);
-    if (half) dk_to_half(p->number, y, half + from, n);
-}
-
-static int dkp_by_sample(const dk_run *run, const dk_row *row) {
-    for (int i = 0; i < row->count; i++)
-        if (run->plan->term[row->first + i].scalar) return 1;
-    return row->draw >= 0;
 }
 
 static void dkp_fill_noise(const dk_run *run, int draw, size_t sample, size_t element, size_t n,
@@ -8886,34 +8805,200 @@ static void dkp_fill_noise(const dk_run *run, int draw, size_t sample, size_t el
     dk_normals(seed, number, (uint32_t)(run->pace.draws + draw), element, n, out);
 }
 
-/* All rows of a pass. */
-static void dkp_run_window(const dkp_window *w, const dk_pass *pass) {
-    const dk_run *run = w->run;
-    int noises = 0;
-    for (int k = pass->first; k < pass->first + pass->count; k++) {
-        const dk_row *row = &run->plan->row[k];
-        if (row->draw >= 0 && run->config.noise) { /* the callback has filled a buffer of its own */
-            memcpy(dkp_tile(w, row->dst), run->noise + (size_t)noises++ * run->size + w->at,
-                   w->n * sizeof(dk_real));
-            continue;
-        }
-        if (row->mask >= 0) {
-            dkp_blend_row(w, row);
-            continue;
-        }
-        if (!dkp_by_sample(run, row)) {
-            dkp_run_row(w, row, 0, w->n, 0);
-            continue;
-        }
-        for (size_t from = 0; from < w->n;) { /* the pieces of the tile that lie in one sample each */
-            size_t b = (w->at + from) / run->dim, element = (w->at + from) % run->dim;
-            size_t count = run->dim - element < w->n - from ? run->dim - element : w->n - from;
-            if (row->draw >= 0)
-                dkp_fill_noise(run, row->draw, b, element, count, dkp_tile(w, row->dst) + from);
-            else dkp_run_row(w, row, from, count, b);
-            from += count;
+typedef enum dkp_what {
+    DKP_SUM,                  /* y = c[0] v[0] + c[1] v[1] + ... */
+    DKP_CLIP = DKP_TERMS + 1, /* y = v[0] within [-c[0], c[0]] */
+    DKP_BLEND,                /* y = (1 - v[1]) c[0] v[0] + v[1] v[2] */
+    DKP_WIDEN,                /* y = v[0] in 16 bits */
+    DKP_NARROW,               /* y in 16 bits = v[0] */
+    DKP_DRAW                  /* y = normals of one sample */
+} dkp_what;
+
+/* What rows are made of, on a tile. y may be one of the v. */
+typedef struct dkp_op {
+    dkp_what what;
+    int terms, draw;
+    unsigned moves; /* bit m: v[m], bit DKP_TERMS: y begins at element 0; what does not is a tile */
+    char *y, *v[DKP_TERMS];
+    dk_real c[DKP_TERMS];
+} dkp_op;
+
+static size_t dkp_bytes_read(const dkp_op *op) {
+    return op->what == DKP_WIDEN ? sizeof(uint16_t) : sizeof(dk_real);
+}
+
+DKP_INLINE void dkp_run_ops_plain(const dk_run *run, const dkp_op *op, int ops, size_t at, size_t n) {
+    for (; ops > 0; ops--, op++) {
+        size_t to = at * (op->what == DKP_NARROW ? sizeof(uint16_t) : sizeof(dk_real)),
+               from = at * dkp_bytes_read(op);
+        dk_real *y = (dk_real *)(void *)(op->y + (op->moves >> DKP_TERMS) * to), c[DKP_TERMS];
+        const dk_real *v[DKP_TERMS];
+        dk_number number = run->plan->number;
+        for (int m = 0; m < op->terms; m++)
+            c[m] = op->c[m], v[m] = (const dk_real *)(void *)(op->v[m] + (op->moves >> m & 1) * from);
+#define DKP_1 c[0] * v[0][i]
+#define DKP_2 DKP_1 + c[1] * v[1][i]
+#define DKP_3 DKP_2 + c[2] * v[2][i]
+#define DKP_4 DKP_3 + c[3] * v[3][i]
+#define DKP_5 DKP_4 + c[4] * v[4][i]
+#define DKP_6 DKP_5 + c[5] * v[5][i]
+#define DKP_7 DKP_6 + c[6] * v[6][i]
+#define DKP_8 DKP_7 + c[7] * v[7][i]
+        switch (op->what ? (int)op->what : op->terms) {
+        case 0: memset(y, 0, n * sizeof *y); break;
+        case 1: DKP_FOR_EACH(n, y, DKP_1); break;
+        case 2: DKP_FOR_EACH(n, y, DKP_2); break;
+        case 3: DKP_FOR_EACH(n, y, DKP_3); break;
+        case 4: DKP_FOR_EACH(n, y, DKP_4); break;
+        case 5: DKP_FOR_EACH(n, y, DKP_5); break;
+        case 6: DKP_FOR_EACH(n, y, DKP_6); break;
+        case 7: DKP_FOR_EACH(n, y, DKP_7); break;
+        case 8: DKP_FOR_EACH(n, y, DKP_8); break;
+        case DKP_CLIP:
+            DKP_FOR_EACH(n, y, v[0][i] < c[0] ? v[0][i] : c[0]);
+            DKP_FOR_EACH(n, y, y[i] > -c[0] ? y[i] : -c[0]);
+            break;
+        case DKP_BLEND: DKP_FOR_EACH(n, y, (1 - v[1][i]) * (c[0] * v[0][i]) + v[1][i] * v[2][i]); break;
+        case DKP_WIDEN: dk_from_half(number, (const uint16_t *)(const void *)v[0], y, n); break;
+        case DKP_NARROW: dk_to_half(number, v[0], (uint16_t *)(void *)y, n); break;
+        default: dkp_fill_noise(run, op->draw, at / run->dim, at % run->dim, n, y);
         }
     }
+}
+DKP_COMPILE_TWICE(dkp_run_ops, (const dk_run *run, const dkp_op *op, int ops, size_t at, size_t n),
+                  (run, op, ops, at, n))
+
+/* Elements [at, at + n) of every vector, local ones at `tiles`, and what is to be done to them: operations that are good for
+   other tiles, too, unless there were too many to be kept. */
+typedef struct dkp_window {
+    const dk_run *run;
+    dk_real *tiles;
+    size_t at, n, sample; /* the sample that coefficients are for */
+    int ops, many, noises;
+    dkp_op op[DKP_OPS];
+    dk_real *wide, *sum; /* tiles behind the local ones, where there are numbers of 16 bits or masks */
+} dkp_window;
+
+static size_t dkp_tiles(const dk_plan *p) { return (size_t)p->locals + (p->halves > 0 || p->masked ? 2 : 0); }
+
+static void dkp_run_window(dkp_window *w) { dkp_run_ops(w->run, w->op, w->ops, w->at, w->n); }
+
+/* Asks memory for what the window behind this one reads. */
+static void dkp_fetch_next(const dkp_window *w) {
+#if defined(__GNUC__)
+    for (const dkp_op *op = w->op; op < w->op + w->ops; op++)
+        for (int m = 0; m < op->terms; m++)
+            for (size_t i = 0, bytes = dkp_bytes_read(op); (op->moves >> m & 1) && i < w->n * bytes; i += 64)
+                __builtin_prefetch(op->v[m] + (w->at + w->n) * bytes + i);
+#else
+    (void)w;
+#endif
+}
+
+/* One more operation, and one more term of it. */
+static dkp_op *dkp_put_op(dkp_window *w, dkp_what what, void *y, int moves) {
+    if (w->ops == DKP_OPS) dkp_run_window(w), w->ops = 0, w->many = 1;
+    dkp_op *op = &w->op[w->ops++];
+    op->what = what, op->terms = 0, op->moves = (unsigned)moves << DKP_TERMS, op->y = (char *)y;
+    return op;
+}
+
+static dkp_op *dkp_with(dkp_op *op, dk_real c, const void *v, int moves) {
+    op->moves |= (unsigned)moves << op->terms;
+    op->c[op->terms] = c, op->v[op->terms++] = (char *)(uintptr_t)v;
+    return op;
+}
+
+/* Where a value's elements begin, or those of the tile. */
+static void *dkp_place(const dkp_window *w, int value) {
+    const dk_value *v = &w->run->plan->value[value];
+    const dk_config *c = &w->run->config;
+    if (v->kind == DK_VALUE_LOCAL) return w->tiles + (size_t)v->slot * DKP_TILE;
+    if (v->kind == DK_VALUE_HALF) return dkp_half_buffer(w->run, v->slot);
+    if (v->kind == DK_VALUE_GIVEN)
+        return (void *)(uintptr_t)(v->slot ? c->mask : c->known); /* never written */
+    return dkp_buffer(w->run, v->slot);
+}
+
+static int dkp_moves(const dkp_window *w, int value) {
+    return w->run->plan->value[value].kind != DK_VALUE_LOCAL;
+}
+
+static dkp_op *dkp_with_value(const dkp_window *w, dkp_op *op, dk_real c, int value) {
+    return dkp_with(op, c, dkp_place(w, value), dkp_moves(w, value));
+}
+
+static int dkp_is_half(const dkp_window *w, int value) {
+    return w->run->plan->value[value].kind == DK_VALUE_HALF;
+}
+
+static dk_real dkp_factor(const dkp_window *w, const dk_term *t) {
+    double factor = t->c;
+    for (int power = 0; t->scalar && power < t->power; power++)
+        factor *= w->run->scalars[(size_t)(t->scalar - 1) * (size_t)w->run->config.batch + w->sample];
+    return (dk_real)factor;
+}
+
+/* y = sum of terms, as many at a time as an operation has, and one of 16 bits. */
+static void dkp_resolve_sum(dkp_window *w, const dk_term *t, int count, void *y, int moves) {
+    int done = 0;
+    do {
+        int end = done, halves = 0;
+        for (; end < count && end - done < DKP_TERMS - (done > 0); end++) {
+            if (!dkp_is_half(w, t[end].value)) continue;
+            if (halves++) break;
+            dkp_with_value(w, dkp_put_op(w, DKP_WIDEN, w->wide, 0), 1, t[end].value);
+        }
+        dkp_op *op = dkp_put_op(w, DKP_SUM, y, moves);
+        if (done > 0) dkp_with(op, 1, y, moves);
+        for (; done < end; done++) {
+            dk_real c = dkp_factor(w, &t[done]);
+            if (dkp_is_half(w, t[done].value)) dkp_with(op, c, w->wide, 0);
+            else dkp_with_value(w, op, c, t[done].value);
+        }
+    } while (done < count);
+}
+
+/* A row that only copies a value. */
+static int dkp_copies(const dkp_window *w, const dk_row *row) {
+    const dk_term *t = &w->run->plan->term[row->first];
+    return row->count == 1 && t->c >= 1 && t->c <= 1 && !t->scalar && row->clip <= 0 &&
+           !dkp_is_half(w, t->value);
+}
+
+static void dkp_resolve_row(dkp_window *w, const dk_row *row) {
+    const dk_run *run = w->run;
+    const dk_term *t = &run->plan->term[row->first];
+    int half = dkp_is_half(w, row->dst), moves = dkp_moves(w, row->dst);
+    void *dst = dkp_place(w, row->dst);
+    if (row->draw >= 0 && run->config.noise) { /* the callback has filled a buffer of its own */
+        dkp_with(dkp_put_op(w, DKP_SUM, dst, moves), 1, run->noise + (size_t)w->noises++ * run->size, 1);
+    } else if (row->draw >= 0) {
+        dkp_put_op(w, DKP_DRAW, dst, moves)->draw = row->draw;
+    } else if (row->mask >= 0) {
+        dkp_resolve_sum(w, t + 1, row->count - 1, w->sum, 0);
+        dkp_op *op = dkp_with_value(w, dkp_put_op(w, DKP_BLEND, dst, moves), (dk_real)t->c, t->value);
+        dkp_with(dkp_with_value(w, op, 1, row->mask), 1, w->sum, 0);
+    } else if (half && dkp_copies(w, row)) {
+        dkp_with_value(w, dkp_put_op(w, DKP_NARROW, dst, 1), 1, t->value);
+    } else {
+        void *y = half ? w->sum : dst;
+        moves = moves && !half;
+        dkp_resolve_sum(w, t, row->count, y, moves);
+        if (row->clip > 0) dkp_with(dkp_put_op(w, DKP_CLIP, y, moves), (dk_real)row->clip, y, moves);
+        if (half) dkp_with(dkp_put_op(w, DKP_NARROW, dst, 1), 1, y, 0);
+    }
+}
+
+/* Whether windows must lie in one sample each. */
+static int dkp_by_sample(const dk_run *run, const dk_pass *pass) {
+    for (int k = 0; k < pass->count; k++) {
+        const dk_row *row = &run->plan->row[pass->first + k];
+        if (row->draw >= 0) return 1;
+        for (int j = row->first; j < row->first + row->count; j++)
+            if (run->plan->term[j].scalar) return 1;
+    }
+    return 0;
 }
 
 /* Work on units 0 .. units - 1 of a long vector, in parts that may run at once. What a unit is, and so every
@@ -8955,11 +9040,29 @@ static size_t dkp_units(size_t n, size_t unit) { return n / unit + (n % unit > 0
 
 static void dkp_run_range(const dkp_work *work, int part, size_t first, size_t end) {
     const dk_run *run = work->run;
-    dkp_window w = {run, run->tiles + (size_t)part * (size_t)run->plan->locals * DKP_TILE, 0, DKP_TILE};
-    for (size_t i = first; i < end; i++) {
-        w.at = i * DKP_TILE;
-        if (run->size - w.at < w.n) w.n = run->size - w.at;
-        dkp_run_window(&w, work->pass);
+    const dk_pass *pass = work->pass;
+    size_t to = end * DKP_TILE < run->size ? end * DKP_TILE : run->size;
+    int by_sample = dkp_by_sample(run, pass);
+    int fetch = by_sample && run->size >= DKP_ALONE; /* memory can work while noise is made */
+    size_t tile = fetch ? DKP_TILE / 2 : DKP_TILE;
+    dkp_window w;
+    w.run = run, w.tiles = run->tiles + (size_t)part * dkp_tiles(run->plan) * DKP_TILE;
+    size_t locals = (size_t)run->plan->locals;
+    w.wide = w.tiles + locals * DKP_TILE;
+    w.sum = w.wide + (dkp_tiles(run->plan) - locals) / 2 * DKP_TILE;
+    w.sample = 0, w.many = 0;
+    for (size_t at = first * DKP_TILE; at < to; at += w.n) {
+        size_t sample = by_sample ? at / run->dim : 0, from = at - sample * run->dim;
+        size_t rest = by_sample && run->dim - from < to - at ? run->dim - from : to - at;
+        int resolve = at == first * DKP_TILE || w.many || sample != w.sample;
+        w.n = tile - from % tile; /* noise is made in chunks */
+        if (rest < w.n) w.n = rest;
+        w.at = at, w.sample = sample;
+        if (resolve) w.ops = w.noises = 0;
+        for (int k = 0; resolve && k < pass->count; k++)
+            dkp_resolve_row(&w, &run->plan->row[pass->first + k]);
+        if (fetch && w.n <= to - at - w.n) dkp_fetch_next(&w);
+        dkp_run_window(&w);
     }
 }
 
@@ -9199,7 +9302,7 @@ static dkp_sizes dkp_workspace(const dk_plan *p, const dk_config *c) {
     }
     s.buffers = c->backend ? 0 : dkp_up((size_t)p->buffers * size);
     s.halves = c->backend ? 0 : dkp_up((size_t)p->halves * c->dim * batch * sizeof(uint16_t));
-    s.tiles = c->backend ? 0 : dkp_up(parts * (size_t)p->locals * DKP_TILE * sizeof(dk_real));
+    s.tiles = c->backend ? 0 : dkp_up(parts * dkp_tiles(p) * DKP_TILE * sizeof(dk_real));
     s.noise = c->noise && !c->backend ? dkp_up((size_t)p->noises * size) : 0;
     s.scalars = dkp_up(dkp_scalars(p, c) * sizeof(double));
     s.sums = c->backend ? 0 : dkp_up((norms > parts ? norms : parts) * sizeof(double));
@@ -9717,26 +9820,26 @@ DK_API dk_status dk_denoised(dk_run *run, dk_real *out) {
     const dk_call *call = dkp_open_call(run), *first = call, *end = p->call + p->calls;
     while (first > p->call && first[-1].estimate == call->estimate) first--;
     int last = call + 1 == end || call[1].estimate != call->estimate, count = 0, value[DK_BRANCHES];
-    dk_real c[DK_BRANCHES + 1], halves[DK_BRANCHES][DKP_TILE / 4];
+    dk_real c[DK_BRANCHES], halves[DK_BRANCHES][DKP_TILE / 4];
     for (; first <= call; first++)
         for (int k = first->branch; k < first->branch + first->branches; k++) {
             double weight = last ? first->weight[k] : k == 0;
             if (!dkp_set(weight)) continue;
             c[count] = (dk_real)(weight * call->d_f), value[count++] = first->output + k - first->branch;
         }
-    c[count] = (dk_real)call->d_x;
     for (size_t at = 0, n = DKP_TILE / 4; at < run->size; at += n) {
-        const dk_real *v[DK_BRANCHES + 1];
+        dkp_op op[2] = {{DKP_SUM, 0, 0, 0, (char *)(out + at), {NULL}, {0}},
+                        {DKP_CLIP, 0, 0, 0, (char *)(out + at), {NULL}, {0}}};
         if (run->size - at < n) n = run->size - at;
         for (int i = 0; i < count; i++) {
             int slot = p->value[value[i]].slot;
-            v[i] = p->number ? halves[i] : dkp_buffer(run, slot) + at;
             if (p->number) dk_from_half(p->number, dkp_half_buffer(run, slot) + at, halves[i], n);
+            dkp_with(&op[0], c[i], p->number ? halves[i] : dkp_buffer(run, slot) + at, 0);
         }
-        v[count] = dk_state(run) + at;
-        dkp_combine(out + at, count + dkp_set(call->d_x), c, v, n, 0);
+        if (dkp_set(call->d_x)) dkp_with(&op[0], (dk_real)call->d_x, dk_state(run) + at, 0);
+        dkp_with(&op[1], (dk_real)call->clip, out + at, 0);
+        dkp_run_ops(run, op, 1 + (call->clip > 0), 0, n);
     }
-    if (call->clip > 0) dkp_clip(out, run->size, (dk_real)call->clip);
     return DK_OK;
 }
 
