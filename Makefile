@@ -1,6 +1,7 @@
 # diffkit.h needs no build: copy the header. This builds its demo, tool, tests and benchmarks.
 #
 #   make demo      draw digits with the shipped network, through every family
+#   make guidance  docs/guidance.png: what each form of guidance does to the same digits
 #   make tool      build/diffkit: lists, levels, plans, samples
 #   make test      build and run the tests (installs cmocka where it may)
 #   make engine    digits on the side of a frame loop, several at once; make engine-window: in a window (SDL2)
@@ -39,7 +40,7 @@ OPENMP := $(shell echo 'int main(void){return 0;}' | $(CC) -fopenmp -x c - -o /d
 TESTS = $(patsubst tests/test_%.c,%,$(wildcard tests/test_*.c))
 DIGITS = examples/digits/unet.h examples/digits/weights.bin
 
-.PHONY: help demo tool engine engine-window host-opencv host-libtorch docs test fuzz conformance golden portability bench plots bench-peers size check format clean cmocka install uninstall
+.PHONY: help demo tool guidance engine engine-window host-opencv host-libtorch docs test fuzz conformance golden portability bench plots bench-peers size check format clean cmocka install uninstall
 help:
 	@sed -n 's/^# \{0,1\}//;2,/^$$/p' Makefile | sed -n '/make /p'
 
@@ -47,13 +48,16 @@ $(BUILD):
 	@mkdir -p $@
 
 # ------------------------------------------------------------------ demo and tool
-$(BUILD)/demo $(BUILD)/diffkit: $(BUILD)/%: examples/%.c examples/digits.h examples/png.h diffkit.h $(DIGITS) | $(BUILD)
+$(BUILD)/demo $(BUILD)/diffkit $(BUILD)/guidance: $(BUILD)/%: examples/%.c examples/digits.h examples/png.h diffkit.h $(DIGITS) | $(BUILD)
 	$(CC) -std=c11 $(WARN) -I. $(EXAMPLE_CFLAGS) $(OPENMP) $< -o $@ $(LIBS)
 
 demo: $(BUILD)/demo
 	$(BUILD)/demo
 
 tool: $(BUILD)/diffkit
+
+guidance: $(BUILD)/guidance
+	$< docs/guidance.png
 
 docs: $(BUILD)/diffkit
 	$(BUILD)/diffkit list --markdown >docs/samplers.md

@@ -1,5 +1,5 @@
-/* What every name gives, to the bit: frozen. tests/data/golden.txt has a line for each sampler, grid, schedule and source of
-   noise with a hash of its numbers, for states in float and in double; `make golden` writes it anew. All compilers, options,
+/* What every name gives, to the bit: frozen. tests/data/golden.txt has a line for each sampler, grid, schedule, form of guidance and
+   source of noise with a hash of its numbers, for states in float and in double; `make golden` writes it anew. All compilers, options,
    threads and machines must give these hashes. Names: a changed sampler gets a new one.
 
      test_golden print    the lines of this build
@@ -178,6 +178,29 @@ static void parts(const char *name) {
     }
 }
 
+static const struct guided {
+    const char *name, *settings;
+} guided[] = {
+    {"scale", "guidance.scale=3"},
+    {"scale2", "guidance.scale=3 guidance.scale2=1.5 guidance.noise_min=0.1"},
+    {"rescale", "guidance.scale=3 guidance.rescale=0.7"},
+    {"zero_star", "guidance.scale=3 guidance.zero_star=1 guidance.zero_init=1"},
+    {"projected", "guidance.scale=3 guidance.projected=1 guidance.momentum=-0.5 guidance.limit=4"},
+    {"quantile", "guidance.quantile=0.9"},
+};
+static const char *guided_name(int i) { return i < COUNT(guided) ? guided[i].name : NULL; }
+
+static void guidance(const char *name) {
+    enum { DIM = 1031, BATCH = 2 };
+    static dk_real x[DIM * BATCH];
+    dk_config c = check_config("flow", "dpmpp_2m_sde", 5);
+    for (int i = 0; i < COUNT(guided); i++)
+        if (strcmp(name, guided[i].name) == 0) dk_config_set(&c, guided[i].settings);
+    c.dim = DIM, c.batch = BATCH;
+    take(dk_sample(&c, network, NULL, x));
+    take_states(x, DIM * BATCH);
+}
+
 /* ------------------------------------------------------------------ all of it */
 
 static const char *sampler_name(int i) { return dk_sampler_at(i) ? dk_sampler_at(i)->name : NULL; }
@@ -210,6 +233,7 @@ static const struct kind {
     {"generator", generator_name, philox},
     {"number", half_name, halves},
     {"threads", parts_name, parts},
+    {"guidance", guided_name, guidance},
 };
 
 /* Calls line(arg, kind, name, hash) for each. */
