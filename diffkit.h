@@ -1272,8 +1272,10 @@ typedef struct dk_backend {
 
 #if defined(__GNUC__)
 #define DKP_INLINE static inline __attribute__((always_inline))
+#define DKP_ALONE_ON_STACK __attribute__((noinline)) /* so that large frames do not add up */
 #else
 #define DKP_INLINE static inline
+#define DKP_ALONE_ON_STACK
 #endif
 
 #ifdef __cplusplus
@@ -2289,8 +2291,8 @@ static double dkp_moment(double level) {
 }
 
 /* The library's own: nodes are draws under a key that is derived from the seed and the way. */
-static int dkp_brownian(uint64_t seed, uint64_t sample, const dk_noise_request *q, uint64_t first, size_t n,
-                        dk_real *out) {
+DKP_ALONE_ON_STACK static int dkp_brownian(uint64_t seed, uint64_t sample, const dk_noise_request *q,
+                                           uint64_t first, size_t n, dk_real *out) {
     enum { PART = 64 }; /* elements at a time */
     dkp_node node[2 * DKP_HALVINGS];
     const uint32_t key[2] = {(uint32_t)seed, (uint32_t)(seed >> 32)},
@@ -2344,6 +2346,19 @@ static void dkp_torchsde(const dk_noise_source *s, uint64_t seed, const dkp_node
     }
 }
 
+/* 0 for a draw that does not go down. */
+DKP_ALONE_ON_STACK static int dkp_fill_torchsde(const dk_noise_source *s, const dk_noise_request *q,
+                                                dk_real *out) {
+    dkp_node node[2 * DKP_HALVINGS];
+    size_t batch = q->seeds ? (size_t)q->batch : 1, n = q->seeds ? q->dim : q->dim * (size_t)q->batch;
+    int count = dkp_torchsde_nodes(s, q, node);
+    for (size_t b = 0; count && b < batch; b++) {
+        memset(out + b * n, 0, n * sizeof *out);
+        dkp_torchsde(s, dkp_seed_of(s, q, b), node, count, n, out + b * n);
+    }
+    return count;
+}
+
 /* Elements of one sample, from a source that has them apart. */
 static void dkp_draw_part(const dk_noise_source *s, const dk_noise_request *q, size_t sample, size_t element,
                           size_t n, dk_real *out) {
@@ -2356,30 +2371,28 @@ static void dkp_draw_part(const dk_noise_source *s, const dk_noise_request *q, s
     }
 }
 
-/* A whole draw; streams: where the source's generators stand, or NULL. */
-static dk_status dkp_fill(const dk_noise_source *s, const dk_noise_request *q, dkp_stream *streams,
-                          dk_real *out) {
-    size_t n = q->dim, batch = (size_t)q->batch;
-    dkp_node node[2 * DKP_HALVINGS];
+/* streams: where the source's generators stand, or NULL. */
+DKP_ALONE_ON_STACK static void dkp_fill_stream(const dk_noise_source *s, const dk_noise_request *q,
+                                               dkp_stream *streams, dk_real *out) {
+    size_t batch = q->seeds ? (size_t)q->batch : 1, n = q->seeds ? q->dim : q->dim * (size_t)q->batch;
     dkp_stream passing;
-    if (s->fn) return s->fn(s->user, q, out) ? DK_ERROR_CALLBACK : DK_OK;
-    int count = s->kind == DK_NOISE_TORCHSDE ? dkp_torchsde_nodes(s, q, node) : 0;
-    if (!dkp_streams(s) && !count) {
-        for (size_t b = 0; b < batch; b++) dkp_draw_part(s, q, b, 0, n, out + b * n);
-        return DK_OK;
-    }
     memset(out, 0, batch * n * sizeof *out);
-    if (!q->seeds) n *= batch, batch = 1;
     for (size_t b = 0; b < batch; b++, out += n) {
         dkp_stream *g = streams ? &streams[b] : &passing;
-        if (count) {
-            dkp_torchsde(s, dkp_seed_of(s, q, b), node, count, n, out);
-            continue;
-        }
         if (!streams || !g->at || g->call > q->call) dkp_start_stream(g, s->kind, dkp_seed_of(s, q, b));
         for (; g->call < q->call; g->call++) dkp_stream_normals(g, s, n, 0, NULL);
         dkp_stream_normals(g, s, n, 1, out), g->call++;
     }
+}
+
+/* A whole draw. */
+static dk_status dkp_fill(const dk_noise_source *s, const dk_noise_request *q, dkp_stream *streams,
+                          dk_real *out) {
+    if (s->fn) return s->fn(s->user, q, out) ? DK_ERROR_CALLBACK : DK_OK;
+    if (s->kind == DK_NOISE_TORCHSDE && dkp_fill_torchsde(s, q, out)) return DK_OK;
+    if (dkp_streams(s)) dkp_fill_stream(s, q, streams, out);
+    else
+        for (size_t b = 0; b < (size_t)q->batch; b++) dkp_draw_part(s, q, b, 0, q->dim, out + b * q->dim);
     return DK_OK;
 }
 
@@ -10700,6 +10713,7 @@ DKP_FAST
 #undef DKP_DISPATCH
 #undef DKP_SQRT
 #undef DKP_INLINE
+#undef DKP_ALONE_ON_STACK
 #undef DKP_AVX2
 #undef DKP_CHOOSE
 #undef DKP_COMPILE_TWICE
