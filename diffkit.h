@@ -95,6 +95,8 @@
        DK_NO_DISPATCH           no look at the processor (which takes __cpu_model from libgcc or compiler-rt, on x86-64):
                                 noise with the vectors that the compiler's flags allow
                                 (same numbers), where gcc and clang on x86-64 would take AVX2 or AVX-512
+       -ffast-math does not hold for this header: same numbers. clang needs -ffp-contract=off behind it where the target has
+       fused multiply-add. On 32-bit x86: -msse2 -mfpmath=sse, for the old floating point unit rounds otherwise.
 */
 #ifndef DIFFKIT_H
 #define DIFFKIT_H
@@ -1100,14 +1102,19 @@ typedef struct dk_backend {
 #define DKP_FREE(p) free(p)
 #endif
 
-/* a * b + c must round twice everywhere, or results would depend on the target's fused multiply-add */
+/* a * b + c must round twice everywhere, or results would depend on the target's fused multiply-add; nor may -ffast-math change
+   the order of sums, or take NaN for something that does not happen. */
 #if defined(__clang__)
+#pragma float_control(precise, on, push) /* would turn contraction on, too */
 #pragma STDC FP_CONTRACT OFF
+#ifdef __FAST_MATH__
+#define DKP_CLANG_FAST
+#endif
 #pragma clang diagnostic push
 #pragma clang diagnostic ignored "-Wpass-failed" /* a loop that sanitizers or low levels leave as it is */
 #elif defined(__GNUC__)
 #pragma GCC push_options
-#pragma GCC optimize("fp-contract=off")
+#pragma GCC optimize("fp-contract=off", "no-fast-math", "no-unsafe-math-optimizations", "no-finite-math-only")
 #endif
 
 /* Only noise and executor run often. All else is compiled for size, in optimised builds; setting up a run is no slower. */
@@ -1573,8 +1580,12 @@ DKP_FAST
 
 /* ------------------------------------------------------------------------------ >>noise  Noise */
 
-/* gcc and clang vectorise a square root where it need not set errno. */
-#if defined(__GNUC__)
+/* gcc and clang vectorise a square root where it need not set errno. With -ffast-math clang would make it an estimate, which no
+   pragma prevents, but a call that it cannot know does. */
+#ifdef DKP_CLANG_FAST
+static float (*const volatile dkp_sqrtf)(float) = sqrtf;
+#define DKP_SQRT dkp_sqrtf
+#elif defined(__GNUC__)
 extern float __builtin_sqrtf(float) __attribute__((const));
 #define DKP_SQRT __builtin_sqrtf
 #else
@@ -1686,8 +1697,10 @@ DKP_INLINE void dkp_normal_chunks(const dkp_noise *of, uint64_t chunk, size_t ch
     for (; chunks > 0; chunks--, chunk++, z += 64) dkp_normals_k(of, m, chunk, 1, z);
 }
 
-/* The same for vectors that are wider than what every machine of this kind has. */
-#if defined(__GNUC__) && defined(__x86_64__) && !defined(__AVX512DQ__) && !defined(DK_NO_DISPATCH)
+/* The same for vectors that are wider than what every machine of this kind has; where clang's -ffast-math would contract
+   for them whatever the pragmas say, there is no such choice. */
+#if defined(__GNUC__) && defined(__x86_64__) && !defined(__AVX512DQ__) && !defined(DK_NO_DISPATCH) && \
+    !defined(DKP_CLANG_FAST)
 #define DKP_DISPATCH
 __attribute__((target("avx2"))) static void dkp_normals_avx2(const dkp_noise *of, uint64_t chunk,
                                                              size_t chunks, dk_real *z) {
@@ -3374,8 +3387,8 @@ static const dkp_field dkp_fields[] = {
     DKP_G('r', time_min, 0, 0.999, "> 0 and < 1 (0: 0.001)"),
     DKP_G('r', c_1, 0, 1 - 1e-9, "> 0 and < 1 (0: 0.001)"),
     DKP_G('r', c_2, 0, 1, "> 0 and <= 1 (0: 0.008)"),
-    DKP_G('r', coefficient, -HUGE_VAL, HUGE_VAL, "0.80 .. 1.50 (0: 1.20)"),
-    DKP_G('r', final_value, -HUGE_VAL, HUGE_VAL, "> 0"),
+    DKP_G('r', coefficient, -DKP_MOST, HUGE_VAL, "0.80 .. 1.50 (0: 1.20)"),
+    DKP_G('r', final_value, -DKP_MOST, HUGE_VAL, "> 0"),
     DKP_G('r', strength, 0, 1, "> 0 and <= 1 (0: 1)"),
     DKP_G('i', full_steps, 0, 1000000, "1 .. 1000000 (0: steps)"),
     DKP_G('i', spare, 0, 1000000, ">= 0"),
@@ -9367,11 +9380,13 @@ DKP_FAST
 #endif
 #if defined(__clang__)
 #pragma clang diagnostic pop
+#pragma float_control(pop)
 #elif defined(__GNUC__)
 #pragma GCC pop_options
 #endif
 #undef DKP_SMALL
 #undef DKP_FAST
+#undef DKP_CLANG_FAST
 #undef DKP_COUNT
 #undef DKP_MALLOC
 #undef DKP_FREE
