@@ -106,7 +106,7 @@ bare() { # NAME COMPILE NEEDS...
         say "$name" failed "does not compile: see $folder/log"
         return
     fi
-    calls=$(nm -u "$folder/all.o" | sed 's/.* //' | grep -vE '^(mem|str)[a-z]*$|^(sqrtf?|floor|ceil|fmod)$|^__' | tr '\n' ' ')
+    calls=$(nm -u "$folder/all.o" | sed 's/.* //' | grep -vE '^(mem|str)[a-z]*$|^(sqrtf?|fabs|floor|ceil|fmod)$|^__' | tr '\n' ' ')
     if [ -n "$calls" ]; then
         say "$name" failed "calls $calls"
     else
@@ -170,7 +170,7 @@ unfused unfused-s390x '[[:space:]](w?fm[as]|[vw]fnm[as]|vfm[as]|m[as][de]b)[a-z]
 unfused unfused-ppc64 'fn?m(add|sub)|xsn?m(add|sub)|xvn?m(add|sub)' 'powerpc64-linux-gnu-objdump -d' 'powerpc64-linux-gnu-gcc -std=c11 -O3 -mcpu=power8' powerpc64-linux-gnu-gcc
 for core in cortex-m0 cortex-m4 cortex-m7; do
     float=-mfloat-abi=hard && [ $core = cortex-m0 ] && float=
-    bare "bare-$core" "arm-none-eabi-gcc -std=c11 -Os -ffreestanding -mthumb -mcpu=$core $float" arm-none-eabi-gcc
+    bare "bare-$core" "arm-none-eabi-gcc -std=c11 -Os -ffreestanding -fno-short-enums -mthumb -mcpu=$core $float" arm-none-eabi-gcc
 done
 echo "$passed targets passed, $failed failed, $skipped skipped"
 [ $failed -eq 0 ]
