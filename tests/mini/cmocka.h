@@ -13,7 +13,8 @@ struct CMUnitTest {
     void (*test)(void **state);
 };
 
-#define cmocka_unit_test(f) {#f, f}
+#define cmocka_unit_test(f) \
+    { #f, f }
 #define cmocka_run_group_tests(tests, setup, teardown) \
     mini_run(tests, sizeof(tests) / sizeof((tests)[0]), setup, teardown)
 #define cmocka_run_group_tests_name(name, tests, setup, teardown) \
@@ -36,7 +37,8 @@ static inline int mini_run(const struct CMUnitTest *tests, size_t n, int (*setup
 #if defined(__GNUC__)
 __attribute__((format(printf, 1, 2)))
 #endif
-static inline void print_message(const char *format, ...) {
+static inline void
+print_message(const char *format, ...) {
     va_list arguments;
     va_start(arguments, format);
     vprintf(format, arguments);
