@@ -104,6 +104,7 @@
 
 #define DK_VERSION_MAJOR 0
 #define DK_VERSION_MINOR 1
+#define DK_VERSION (1000 * DK_VERSION_MAJOR + DK_VERSION_MINOR)
 
 #ifndef DK_REAL
 #define DK_REAL float
@@ -132,7 +133,7 @@ typedef DK_REAL dk_real;
     X(DK_ERROR_MEMORY, "not enough memory")                                 \
     X(DK_ERROR_CALLBACK, "a callback returned nonzero")                     \
     X(DK_CANCELLED, "the progress callback asked to stop")                  \
-    X(DK_ERROR_NOT_FINITE, "the network's output is NaN or infinite")       \
+    X(DK_ERROR_NOT_FINITE, "a callback's numbers are NaN or infinite")      \
     X(DK_ERROR_SAVED, "the saved bytes do not fit this run or are damaged") \
     X(DK_ERROR_STEP, "the step size became too small")                      \
     X(DK_ERROR_ORDER, "the call makes no sense at this point of the run")
@@ -143,6 +144,8 @@ typedef enum dk_status { DK_STATUSES(DKP_ENUM) DK_STATUS_COUNT } dk_status;
 
 /* The status in words; never NULL. */
 DK_API const char *dk_status_text(dk_status status);
+/* DK_VERSION of the implementation: another than the header's where two versions have met. */
+DK_API int dk_version(void);
 
 enum { DK_MESSAGE_SIZE = 240, DK_ABAR_MARKS = 32, DK_MAX_TERMS = 20, DK_MAX_STAGES = 16, DK_SAID = 1024 };
 
@@ -1007,6 +1010,7 @@ typedef struct dk_run {
     int waiting; /* an evaluation is out */
     int again;   /* hand out the same evaluation once more */
     int finished;
+    int inside;   /* dk_next is at work */
     dk_pace pace; /* of a sampler with step-size control */
     dk_plan own_plan;
     void *owned;
@@ -1236,6 +1240,8 @@ DK_API const char *dk_status_text(dk_status status) {
     return (int)status >= 0 && status < DK_STATUS_COUNT ? texts[status] : "unknown status";
 }
 
+DK_API int dk_version(void) { return DK_VERSION; }
+
 DK_API const char *dk_message(const dk_config *c) { return c ? c->message : "config = NULL"; }
 
 static int dkp_finite(double v) { return v - v == 0; }
@@ -1332,8 +1338,11 @@ extern float __builtin_sqrtf(float) __attribute__((const));
 #define DKP_SQRT sqrtf
 #endif
 
-/* volatile, or gcc would multiply vectors by shifts and additions */
-static const volatile uint32_t dkp_multiplier[2] = {0xD2511F53u, 0xCD9E8D57u};
+/* By way of volatile ones, or gcc would multiply vectors by shifts and additions. */
+DKP_INLINE void dkp_multipliers(uint32_t m[2]) {
+    volatile uint32_t philox[2] = {0xD2511F53u, 0xCD9E8D57u};
+    m[0] = philox[0], m[1] = philox[1];
+}
 
 /* A counter's words are the low halves of c; above them anything may stand. So products come out where the next
    round wants them, without shuffling. */
@@ -1352,7 +1361,8 @@ DKP_INLINE void dkp_philox(uint64_t c[4], const uint32_t m[2], uint32_t key0, ui
 }
 
 DK_API void dk_philox(const uint32_t counter[4], const uint32_t key[2], uint32_t out[4]) {
-    const uint32_t m[2] = {dkp_multiplier[0], dkp_multiplier[1]};
+    uint32_t m[2];
+    dkp_multipliers(m);
     uint64_t c[4] = {counter[0], counter[1], counter[2], counter[3]};
     dkp_philox(c, m, key[0], key[1]);
     for (int i = 0; i < 4; i++) out[i] = (uint32_t)c[i];
@@ -1431,7 +1441,8 @@ DKP_INLINE void dkp_normals_k(const dkp_noise *of, const uint32_t m[2], uint64_t
 }
 
 DKP_INLINE void dkp_normal_chunks(const dkp_noise *of, uint64_t chunk, size_t chunks, dk_real *z) {
-    const uint32_t m[2] = {dkp_multiplier[0], dkp_multiplier[1]};
+    uint32_t m[2];
+    dkp_multipliers(m);
     for (; chunks >= DKP_CHUNKS; chunks -= DKP_CHUNKS, chunk += DKP_CHUNKS, z += 64 * DKP_CHUNKS)
         dkp_normals_k(of, m, chunk, DKP_CHUNKS, z);
     for (; chunks > 0; chunks--, chunk++, z += 64) dkp_normals_k(of, m, chunk, 1, z);
@@ -3470,6 +3481,7 @@ static dk_status dkp_resolve_data(dk_config *c, char *message) {
 }
 
 DK_API dk_status dk_resolve(dk_config *c) {
+    if (!c) return DK_ERROR_CONFIG;
     dk_status status = dkp_resolve(c, c->message);
     if (status == DK_OK) status = dkp_resolve_data(c, c->message);
     if (status == DK_OK) status = dkp_check_levels(c, NULL, c->message);
@@ -3485,6 +3497,7 @@ static double dkp_unit_of_level(dk_unit unit, dk_level l) {
 }
 
 DK_API int dk_levels(dk_config *c, dk_unit unit, double *out, int max) {
+    if (!c) return 0;
     dk_config resolved = *c;
     c->message[0] = 0;
     if (dkp_resolve(&resolved, c->message) != DK_OK || dkp_check_levels(&resolved, NULL, c->message) != DK_OK)
@@ -7632,7 +7645,8 @@ static size_t dkp_plan_bytes(const dk_plan *counts) {
 
 /* Resolves a copy, for the calls that must leave the caller's config as it is but for its message. Levels are computed
    once if there is memory for the plan, of which they are the first part. */
-static dk_status dkp_prepare(dk_config *c, dk_config *resolved, dk_plan *plan) {
+static dk_status dkp_prepare(const dk_config *c, dk_config *resolved, dk_plan *plan) {
+    if (!c) return dkp_fail_text(resolved->message, DK_ERROR_CONFIG, "config = NULL: must be a dk_config");
     *resolved = *c;
     dk_status status = dkp_resolve(resolved, resolved->message);
     if (status != DK_OK) return status;
@@ -7644,6 +7658,7 @@ static dk_status dkp_prepare(dk_config *c, dk_config *resolved, dk_plan *plan) {
 }
 
 static dk_status dkp_answer(dk_config *c, const dk_config *resolved, dk_status status) {
+    if (!c) return status;
     if (status == DK_OK) c->message[0] = 0;
     else memcpy(c->message, resolved->message, sizeof c->message);
     return status;
@@ -7769,6 +7784,7 @@ DK_API dk_status dk_record(dk_plan *plan, dk_config *c) {
 }
 
 DK_API void dk_plan_free(dk_plan *plan) {
+    if (!plan) return;
     if (plan->owned) DKP_FREE(plan->memory);
     memset(plan, 0, sizeof *plan);
 }
@@ -8401,6 +8417,12 @@ DKP_INLINE int dkp_bad_half(const uint16_t *h, uint16_t lowest, int n) {
     return all >> 15;
 }
 
+DKP_INLINE size_t dkp_bad_from(const dk_real *v, size_t i, size_t end) {
+    while (i + DKP_LOOK <= end && !dkp_bad(v + i, DKP_LOOK)) i += DKP_LOOK;
+    while (i < end && !dkp_bad(v + i, 1)) i++;
+    return i;
+}
+
 /* From element *at on; end if there is none. */
 DKP_INLINE void dkp_first_bad_plain(const dk_run *run, int slot, size_t *at, size_t end) {
     size_t i = *at;
@@ -8410,9 +8432,7 @@ DKP_INLINE void dkp_first_bad_plain(const dk_run *run, int slot, size_t *at, siz
         while (i + DKP_LOOK <= end && !dkp_bad_half(h + i, lowest, DKP_LOOK)) i += DKP_LOOK;
         while (i < end && !dkp_bad_half(h + i, lowest, 1)) i++;
     } else {
-        const dk_real *v = dkp_buffer(run, slot);
-        while (i + DKP_LOOK <= end && !dkp_bad(v + i, DKP_LOOK)) i += DKP_LOOK;
-        while (i < end && !dkp_bad(v + i, 1)) i++;
+        i = dkp_bad_from(dkp_buffer(run, slot), i, end);
     }
     *at = i;
 }
@@ -8497,6 +8517,42 @@ DK_API size_t dk_run_size(dk_config *c) {
     return bytes;
 }
 
+typedef struct dkp_aligned {
+    char before;
+    dk_real number;
+} dkp_aligned;
+
+static int dkp_overlap(const void *a, size_t n, const void *b, size_t m) {
+    uintptr_t p = (uintptr_t)a, q = (uintptr_t)b;
+    return a && b && (p < q ? q - p < n : p - q < m);
+}
+
+/* The caller's vectors are whole numbers and share no memory with what is written, so that nothing is lost unseen. The
+   config need not have been looked at: where its sizes are wrong, that is said later. */
+static dk_status dkp_check_vectors(const dk_config *c, const dk_real *x, const void *memory, size_t bytes,
+                                   char *message) {
+    const dk_real *const vectors[3] = {x, c->mask, c->known};
+    static const char *const wrong[3][3] = {
+        {"x: must be aligned as dk_real is", "", "x: must not overlap memory"},
+        {"mask: must be aligned as dk_real is", "mask: must not overlap x", "mask: must not overlap memory"},
+        {"known: must be aligned as dk_real is", "known: must not overlap x",
+         "known: must not overlap memory"}};
+    dk_config data = *c;
+    if (c->backend) return DK_OK;
+    if (!x) return dkp_fail_text(message, DK_ERROR_CONFIG, "x = NULL: must be batch * dim numbers");
+    size_t size = dkp_resolve_data(&data, data.message) == DK_OK
+                      ? data.dim * (size_t)data.batch * sizeof(dk_real)
+                      : 0;
+    for (int i = 0; i < 3; i++) {
+        int k = (uintptr_t)vectors[i] % offsetof(dkp_aligned, number) ? 0
+                : i > 0 && dkp_overlap(vectors[i], size, x, size)     ? 1
+                : dkp_overlap(vectors[i], size, memory, bytes)        ? 2
+                                                                      : 3;
+        if (k < 3) return dkp_fail_text(message, DK_ERROR_CONFIG, wrong[i][k]);
+    }
+    return DK_OK;
+}
+
 static dk_status dkp_check_mask(const dk_plan *plan, dk_config *c) {
     size_t size = c->dim * (size_t)c->batch;
     if (plan->masked != (c->mask != NULL) || plan->masked != (c->known != NULL))
@@ -8519,8 +8575,6 @@ static dk_status dkp_begin(dk_run *run, const dk_plan *plan, dk_config *c, dk_re
     dkp_sizes sizes;
     dk_status status = dkp_resolve_data(c, c->message);
     if (status != DK_OK) return status;
-    if (!x && !c->backend)
-        return dkp_fail_text(c->message, DK_ERROR_CONFIG, "x = NULL: must be batch * dim numbers");
     if ((status = dkp_check_mask(plan, c)) != DK_OK) return status;
     sizes = dkp_workspace(plan, c);
     status = dkp_get_memory(&memory, &bytes, &owned, sizes.all, c->message);
@@ -8534,38 +8588,53 @@ static dk_status dkp_begin(dk_run *run, const dk_plan *plan, dk_config *c, dk_re
     run->noise = (dk_real *)(void *)(base += sizes.tiles);
     run->scalars = (double *)(void *)(base += sizes.noise);
     run->sums = (double *)(void *)(base += sizes.scalars);
-    memset(run->buffers, 0, sizes.buffers + sizes.halves); /* so that saved bytes never hold garbage */
+    memset(run->buffers, 0, sizes.buffers + sizes.halves); /* so that saved bytes never hold garbage, */
+    if (sizes.noise) memset(run->noise, 0, sizes.noise);   /* whatever a callback leaves unwritten */
     if (sizes.scalars) memset(run->scalars, 0, sizes.scalars);
     return DK_OK;
 }
 
 /* The status goes to the run as well, whose message is its own. */
 static dk_status dkp_begun(dk_run *run, dk_config *c, const dk_config *resolved, dk_status status) {
-    run->status = dkp_answer(c, resolved, status);
+    dkp_answer(c, resolved, status);
+    if (!run) return status;
+    run->status = status;
     if (status != DK_OK) memcpy(run->message, resolved->message, sizeof run->message);
     return status;
 }
 
+/* An empty run, and a copy of the config for it. */
+static dk_status dkp_start_run(dk_run *run, const dk_config *c, dk_config *data, const dk_real *x,
+                               const void *memory, size_t bytes) {
+    if (run) memset(run, 0, sizeof *run);
+    if (!c) return dkp_fail_text(data->message, DK_ERROR_CONFIG, "config = NULL: must be a dk_config");
+    *data = *c;
+    if (!run) return dkp_fail_text(data->message, DK_ERROR_CONFIG, "run = NULL: must be a dk_run");
+    return dkp_check_vectors(c, x, memory, bytes, data->message);
+}
+
 DK_API dk_status dk_begin_plan(dk_run *run, const dk_plan *plan, dk_config *c, dk_real *x, void *memory,
                                size_t bytes) {
-    dk_config data = *c;
-    memset(run, 0, sizeof *run);
-    if (plan->attempt)
-        return dkp_begun(
-            run, c, &data,
-            dkp_fail_text(
-                data.message, DK_ERROR_CONFIG,
-                "plan: of a sampler with step-size control, which records as it goes: say dk_begin"));
-    return dkp_begun(run, c, &data, dkp_begin(run, plan, &data, x, memory, bytes));
+    dk_config data;
+    dk_status status = dkp_start_run(run, c, &data, x, memory, bytes);
+    if (status == DK_OK && (!plan || !plan->passes || plan->attempt))
+        status = dkp_fail_text(data.message, DK_ERROR_CONFIG,
+                               plan && plan->attempt ? "plan: of a sampler with step-size control, which "
+                                                       "records as it goes: say dk_begin"
+                                                     : "plan: must be a recorded dk_plan");
+    if (status == DK_OK && dkp_overlap(memory, bytes, plan->memory, plan->used))
+        status = dkp_fail_text(data.message, DK_ERROR_CONFIG, "memory: must not overlap the plan");
+    if (status == DK_OK) status = dkp_begin(run, plan, &data, x, memory, bytes);
+    return dkp_begun(run, c, &data, status);
 }
 
 DK_API dk_status dk_begin(dk_run *run, dk_config *c, dk_real *x, void *memory, size_t bytes) {
     dk_config resolved;
     dk_plan plan;
-    memset(run, 0, sizeof *run);
     memset(&plan, 0, sizeof plan);
     plan.memory = memory, plan.bytes = bytes;
-    dk_status status = dkp_prepare(c, &resolved, &plan);
+    dk_status status = dkp_start_run(run, c, &resolved, x, memory, bytes);
+    if (status == DK_OK) status = dkp_prepare(c, &resolved, &plan);
     if (status == DK_OK) status = dkp_record_run(&plan, &resolved, &run->pace);
     if (status == DK_OK) {
         size_t used = plan.used; /* the plan lies first, the workspace behind it */
@@ -8579,7 +8648,18 @@ DK_API dk_status dk_begin(dk_run *run, dk_config *c, dk_real *x, void *memory, s
     return dkp_begun(run, c, &resolved, status);
 }
 
+/* A callback may look at the run that calls it, but not take it further. */
+static dk_status dkp_refuse_inside(dk_run *run) {
+    return dkp_fail_text(run->message, run->status = DK_ERROR_ORDER,
+                         "the run is at work: its callbacks must not go on with it, save, load or end it");
+}
+
 DK_API void dk_end(dk_run *run) {
+    if (!run) return;
+    if (run->inside) {
+        dkp_refuse_inside(run);
+        return;
+    }
     dk_plan_free(&run->own_plan);
     if (run->owned) DKP_FREE(run->owned);
     memset(run, 0, sizeof *run);
@@ -8661,6 +8741,8 @@ static dk_status dkp_ask_noise(dk_run *run, const dk_pass *pass) {
         dk_real *out = run->noise + (size_t)noises++ * run->size;
         if (run->config.noise(run->config.noise_user, &request, out))
             return dkp_fail_run(run, DK_ERROR_CALLBACK, "the noise callback returned nonzero");
+        if (!run->config.unchecked && dkp_bad_from(out, 0, run->size) < run->size)
+            return dkp_fail_run(run, DK_ERROR_NOT_FINITE, "the noise callback's numbers are NaN or infinite");
     }
     return DK_OK;
 }
@@ -8773,8 +8855,7 @@ static int dkp_proceed(dk_run *run, int accepted) {
     return status == DK_OK;
 }
 
-DK_API int dk_next(dk_run *run, dk_eval *eval) {
-    if (!run->plan) return 0;
+static int dkp_next(dk_run *run, dk_eval *eval) {
     if (run->again) { /* after an error: the same evaluation once more */
         run->again = 0, run->status = DK_OK, run->message[0] = 0;
         dkp_hand_out(run, eval);
@@ -8816,8 +8897,24 @@ DK_API int dk_next(dk_run *run, dk_eval *eval) {
     return 0;
 }
 
+DK_API int dk_next(dk_run *run, dk_eval *eval) {
+    if (!run || !run->plan || !eval) return 0;
+    if (run->inside) return dkp_refuse_inside(run), 0;
+    run->inside = 1;
+    int more = dkp_next(run, eval);
+    run->inside = 0;
+    /* what a callback was told is no concern of the caller's */
+    if (run->status == DK_ERROR_ORDER) run->status = DK_OK, run->message[0] = 0;
+    return more;
+}
+
 DK_API dk_status dk_continue(dk_run *run, dk_denoise_fn denoise, void *user) {
     dk_eval eval;
+    if (!run || !run->plan) return DK_ERROR_ORDER;
+    if (run->inside) return dkp_refuse_inside(run);
+    if (!denoise)
+        return dkp_fail_text(run->message, run->status = DK_ERROR_CONFIG,
+                             "denoise = NULL: must be a function");
     run->again = run->waiting; /* an open evaluation is asked for again */
     while (dk_next(run, &eval)) {
         if (denoise(user, &eval))
@@ -8830,6 +8927,8 @@ DK_API dk_status dk_continue(dk_run *run, dk_denoise_fn denoise, void *user) {
 
 DK_API dk_status dk_sample(dk_config *c, dk_denoise_fn denoise, void *user, dk_real *x) {
     dk_run run;
+    if (c && !denoise)
+        return dkp_fail_text(c->message, DK_ERROR_CONFIG, "denoise = NULL: must be a function");
     dk_status status = dk_begin(&run, c, x, NULL, 0);
     if (status != DK_OK) return status;
     status = dk_continue(&run, denoise, user);
@@ -8937,12 +9036,13 @@ DK_API dk_status dk_log_likelihood(dk_config *c, dk_denoise_fn denoise, void *us
 }
 
 DK_API const dk_real *dk_state(const dk_run *run) {
-    if (!run->plan || run->config.backend) return NULL;
+    if (!run || !run->plan || run->config.backend) return NULL;
     return run->waiting ? dkp_buffer(run, run->plan->value[dkp_open_call(run)->x].slot) : run->x;
 }
 
 DK_API dk_status dk_denoised(dk_run *run, dk_real *out) {
-    if (!run->plan || run->config.backend || !(run->waiting || run->finished)) return DK_ERROR_ORDER;
+    if (!run || !run->plan || run->config.backend || !(run->waiting || run->finished)) return DK_ERROR_ORDER;
+    if (!out) return DK_ERROR_CONFIG;
     if (run->finished) {
         memcpy(out, run->x, run->size * sizeof *out);
         return DK_OK;
@@ -8992,11 +9092,11 @@ static void dkp_real_io(dkp_bytes *io, dk_real *v, size_t n) {
     }
 }
 
-enum { DKP_SAVE_HEAD = 8 * 8, DKP_SAVE_VERSION = 2, DKP_SAVE_PACE = 8 * 22 };
+enum { DKP_SAVE_WORDS = 5, DKP_SAVE_HEAD = 8 * (DKP_SAVE_WORDS + 3), DKP_SAVE_VERSION = 2, DKP_SAVE_PACE = 8 * 22 };
 #define DKP_SAVE_MAGIC 0x6E7572746B666964u /* "dfktrun" */
 
 DK_API size_t dk_save_size(const dk_run *run) {
-    if (!run->plan || run->config.backend) return 0;
+    if (!run || !run->plan || run->config.backend) return 0;
     return DKP_SAVE_HEAD + (run->plan->attempt ? (size_t)DKP_SAVE_PACE : 0) +
            dkp_scalars(run->plan, &run->config) * 8 +
            (size_t)(run->plan->buffers + 1) * run->size * sizeof(dk_real) +
@@ -9034,13 +9134,40 @@ static void dkp_pace_io(dkp_bytes *io, dk_pace *p) {
     }
 }
 
+static void dkp_head(const dk_run *run, uint64_t head[DKP_SAVE_WORDS]) {
+    head[0] = DKP_SAVE_MAGIC, head[1] = DKP_SAVE_VERSION, head[2] = sizeof(dk_real);
+    head[3] = (uint64_t)run->dim, head[4] = (uint64_t)run->config.batch;
+}
+
+/* Saves of other versions, precisions and sizes are told from damaged ones, as far as there are bytes. */
+static dk_status dkp_check_head(dk_run *run, const unsigned char *bytes, size_t size) {
+    static const char *const names[DKP_SAVE_WORDS] = {"magic number", "version", "sizeof(dk_real)", "dim",
+                                                      "batch"};
+    dkp_bytes io = {NULL, bytes, 0};
+    uint64_t head[DKP_SAVE_WORDS];
+    dkp_head(run, head);
+    for (size_t i = 0; i < DKP_SAVE_WORDS && 8 * i + 8 <= size; i++) {
+        uint64_t saved = dkp_byte_io(&io, 0, 8);
+        if (saved == head[i]) continue;
+        dkp_text t = {run->message, DK_MESSAGE_SIZE, 0};
+        dkp_put(&t, "saved ");
+        dkp_put(&t, names[i]);
+        dkp_put(&t, " = ");
+        dkp_put_size(&t, saved);
+        dkp_put(&t, ": must be ");
+        dkp_put_size(&t, head[i]);
+        return DK_ERROR_SAVED;
+    }
+    return DK_OK;
+}
+
 /* Head in both directions: what must agree is written, or compared. Returns 0 where it does not. With step-size control the
    plan is that of the attempt that was saved: it is recorded anew. */
 static int dkp_save_head(dk_run *run, dkp_bytes *io, uint64_t *pass, uint64_t *flags) {
-    const uint64_t head[5] = {DKP_SAVE_MAGIC, DKP_SAVE_VERSION, sizeof(dk_real), (uint64_t)run->dim,
-                              (uint64_t)run->config.batch};
+    uint64_t head[DKP_SAVE_WORDS];
     int same = 1;
-    for (int i = 0; i < DKP_COUNT(head); i++) same &= dkp_byte_io(io, head[i], 8) == head[i];
+    dkp_head(run, head);
+    for (int i = 0; i < DKP_SAVE_WORDS; i++) same &= dkp_byte_io(io, head[i], 8) == head[i];
     if (run->plan->attempt) {
         dkp_pace_io(io, &run->pace);
         if (!io->write && same)
@@ -9068,6 +9195,8 @@ static void dkp_save_body(dk_run *run, dkp_bytes *io) {
 DK_API dk_status dk_save(dk_run *run, void *bytes, size_t size) {
     dkp_bytes io = {(unsigned char *)bytes, NULL, 0xCBF29CE484222325u};
     size_t needed = dk_save_size(run);
+    if (!run) return DK_ERROR_ORDER;
+    if (run->inside) return dkp_refuse_inside(run);
     if (!needed) return dkp_fail_text(run->message, run->status = DK_ERROR_ORDER, "there is no run to save");
     if (!bytes || size < needed) return run->status = dkp_fail_bytes(run->message, size, needed);
     uint64_t pass = (uint64_t)run->pass, flags = (uint64_t)(run->waiting + 2 * run->finished);
@@ -9089,9 +9218,18 @@ static int dkp_cursor_fits(const dk_plan *p, uint64_t pass, uint64_t flags) {
 DK_API dk_status dk_load(dk_run *run, const void *bytes, size_t size) {
     const char *wrong = "saved bytes: damaged, or not of a run with this config";
     size_t needed = dk_save_size(run);
+    if (!run) return DK_ERROR_ORDER;
+    if (run->inside) return dkp_refuse_inside(run);
     if (!needed)
         return dkp_fail_text(run->message, run->status = DK_ERROR_ORDER, "begin the run before loading it");
-    if (!bytes || size < needed) return dkp_fail_text(run->message, run->status = DK_ERROR_SAVED, wrong);
+    if (!bytes)
+        return dkp_fail_text(run->message, run->status = DK_ERROR_SAVED, "saved bytes = NULL: must be a save");
+    if (dkp_check_head(run, (const unsigned char *)bytes, size) != DK_OK)
+        return run->status = DK_ERROR_SAVED;
+    if (size < needed) {
+        dkp_fail_bytes(run->message, size, needed);
+        return run->status = DK_ERROR_SAVED;
+    }
     dkp_bytes io = {NULL, (const unsigned char *)bytes, 0xCBF29CE484222325u};
     for (size_t i = 0; i < needed - 8; i++) dkp_byte_io(&io, 0, 1); /* the hash first: nothing half-loaded */
     uint64_t hash = io.hash, pass = 0, flags = 0;
