@@ -2992,7 +2992,7 @@ static void dkp_resolve_start(dk_config *c) {
 static dk_status dkp_check_schedule(dk_schedule *s, char *message) {
     if (s->unknown) return dkp_fail_name(message, "schedule", s->unknown, s->nearest);
     if ((int)s->family < 0 || s->family >= DK_FAMILY_COUNT)
-        return dkp_fail(message, "schedule.family", s->family, "one of dk_family");
+        return dkp_fail(message, "schedule.family", (int)s->family, "one of dk_family");
     if (s->shift < 0 || !dkp_finite(s->shift))
         return dkp_fail(message, "schedule.shift", s->shift, "> 0 (0: 1)");
     if (s->family == DK_FAMILY_VE || s->family == DK_FAMILY_EDM) {
@@ -3026,7 +3026,7 @@ static dk_status dkp_check_schedule(dk_schedule *s, char *message) {
                                     "strictly falling between 1 and 0, and 0 only at the end");
             }
         } else if ((int)s->betas < 0 || s->betas >= DK_BETAS_COUNT) {
-            return dkp_fail(message, "schedule.betas", s->betas, "one of dk_betas");
+            return dkp_fail(message, "schedule.betas", (int)s->betas, "one of dk_betas");
         } else if (s->betas < DK_BETAS_COSINE || s->betas == DK_BETAS_SIGMOID) {
             if (!(s->beta_first > 0 && s->beta_first < 1))
                 return dkp_fail(message, "schedule.beta_first", s->beta_first, "> 0 and < 1");
@@ -3188,7 +3188,7 @@ static dk_status dkp_check_listed(const dk_config *c, char *message) {
                                  own ? "grid.levels = NULL: must be steps + 1 numbers"
                                      : "grid.levels = NULL: must be grid.level_count numbers");
         if (g->unit < DK_UNIT_T || g->unit > DK_UNIT_LAMBDA)
-            return dkp_fail(message, "grid.unit", g->unit, "one of dk_unit");
+            return dkp_fail(message, "grid.unit", (int)g->unit, "one of dk_unit");
     }
     if (g->spacing == DK_SPACING_RESAMPLE) {
         int logs = g->unit == DK_UNIT_SIGMA || g->unit == DK_UNIT_FLOW;
@@ -3363,6 +3363,9 @@ static dk_status dkp_check_sampler(const dk_config *c, char *message) {
         return dkp_fail(message, "sampler.churn", s->churn, "0 with step-size control");
     dkp_tableau tableau;
     if (s->tableau && dkp_parse_tableau(s->tableau, &tableau, message) != DK_OK) return DK_ERROR_CONFIG;
+    if (s->exponential && (!s->exponential->c || (s->exponential->terms > 0 && !s->exponential->term)))
+        return dkp_fail_text(message, DK_ERROR_CONFIG,
+                             "sampler.exponential: c, and term where there are terms, must not be NULL");
     if (s->exponential && (s->exponential->stages < 1 || s->exponential->stages > DK_MAX_STAGES))
         return dkp_fail(message, "sampler.exponential->stages", s->exponential->stages, "1 .. 16");
     for (int i = 0; s->exponential && i < s->exponential->stages; i++)
@@ -3405,7 +3408,7 @@ static dk_status dkp_resolve(dk_config *c, char *message) {
     }
     if ((status = dkp_check_schedule(s, message)) != DK_OK) return status;
     if ((int)c->prediction < 0 || c->prediction >= DK_PREDICT_COUNT)
-        return dkp_fail(message, "prediction", c->prediction, "one of dk_prediction");
+        return dkp_fail(message, "prediction", (int)c->prediction, "one of dk_prediction");
     if (c->prediction == DK_PREDICT_DEFAULT) c->prediction = dkp_family_of(s)->prediction;
     if (!(c->sigma_data >= 0) || !dkp_finite(c->sigma_data))
         return dkp_fail(message, "sigma_data", c->sigma_data, "> 0 (0: 0.5)");
@@ -3421,9 +3424,9 @@ static dk_status dkp_resolve(dk_config *c, char *message) {
         }
     }
     if ((int)c->condition < 0 || c->condition >= DK_CONDITION_COUNT)
-        return dkp_fail(message, "condition", c->condition, "one of dk_condition");
+        return dkp_fail(message, "condition", (int)c->condition, "one of dk_condition");
     if ((int)c->condition_rounding < 0 || c->condition_rounding > DK_ROUND_DOWN)
-        return dkp_fail(message, "condition_rounding", c->condition_rounding, "one of dk_rounding");
+        return dkp_fail(message, "condition_rounding", (int)c->condition_rounding, "one of dk_rounding");
     if (c->condition == DK_CONDITION_DEFAULT)
         c->condition = c->prediction == DK_PREDICT_EDM ? DK_CONDITION_C_NOISE
                                                        : dkp_family_of(net->family ? net : s)->condition;
@@ -3433,7 +3436,7 @@ static dk_status dkp_resolve(dk_config *c, char *message) {
     if (c->steps < 1 || c->steps > 1000000) return dkp_fail(message, "steps", c->steps, "1 .. 1000000");
     if (c->grid.unknown) return dkp_fail_name(message, "grid", c->grid.unknown, c->grid.nearest);
     if ((int)c->grid.spacing < 0 || c->grid.spacing >= DK_SPACING_COUNT)
-        return dkp_fail(message, "grid.spacing", c->grid.spacing, "one of dk_spacing");
+        return dkp_fail(message, "grid.spacing", (int)c->grid.spacing, "one of dk_spacing");
     if (c->grid.spacing == DK_SPACING_DEFAULT)
         c->grid.spacing = dkp_flow_unit(s) ? DK_SPACING_UNIFORM : DK_SPACING_KARRAS;
     if ((status = dkp_check_grid(c, message)) != DK_OK) return status;
@@ -3455,11 +3458,11 @@ static dk_status dkp_resolve(dk_config *c, char *message) {
     if (!c->sampler.record && !c->sampler.name) c->sampler = dkp_default_sampler();
     if ((status = dkp_check_sampler(c, message)) != DK_OK) return status;
     if ((int)c->start < 0 || c->start >= DK_START_COUNT)
-        return dkp_fail(message, "start", c->start, "one of dk_start");
+        return dkp_fail(message, "start", (int)c->start, "one of dk_start");
     if (!c->mask != !c->known)
         return dkp_fail_text(message, DK_ERROR_CONFIG, "mask and known: must be given both, or neither");
     if ((int)c->number < 0 || c->number >= DK_NUMBER_COUNT)
-        return dkp_fail(message, "number", c->number, "one of dk_number");
+        return dkp_fail(message, "number", (int)c->number, "one of dk_number");
     if (!(c->clip >= 0) || !dkp_finite(c->clip)) return dkp_fail(message, "clip", c->clip, ">= 0");
     return DK_OK;
 }
@@ -3509,13 +3512,13 @@ DK_API int dk_levels(dk_config *c, dk_unit unit, double *out, int max) {
 }
 
 DK_API dk_status dk_levels_slice(const double *levels, int n, int first, int count, double *out) {
-    if (first < 0 || count < 0 || first > n || count > n - first) return DK_ERROR_CONFIG;
+    if (!levels || !out || first < 0 || count < 0 || first > n || count > n - first) return DK_ERROR_CONFIG;
     memmove(out, levels + first, (size_t)count * sizeof *out);
     return DK_OK;
 }
 
 DK_API dk_status dk_levels_flip(double *levels, int n) {
-    if (n < 0) return DK_ERROR_CONFIG;
+    if (!levels || n < 0) return DK_ERROR_CONFIG;
     for (int i = 0; i < n / 2; i++) {
         double v = levels[i];
         levels[i] = levels[n - 1 - i], levels[n - 1 - i] = v;
@@ -3524,15 +3527,15 @@ DK_API dk_status dk_levels_flip(double *levels, int n) {
 }
 
 DK_API dk_status dk_levels_stretch(double *levels, int n, double fixed, double last) {
-    double scale = n > 0 ? (last - fixed) / (levels[n - 1] - fixed) : 0;
-    if (n < 1 || !dkp_finite(scale)) return DK_ERROR_CONFIG;
+    double scale = levels && n > 0 ? (last - fixed) / (levels[n - 1] - fixed) : 0;
+    if (!levels || n < 1 || !dkp_finite(scale)) return DK_ERROR_CONFIG;
     for (int i = 0; i < n; i++) levels[i] = fixed + (levels[i] - fixed) * scale;
     return DK_OK;
 }
 
 DK_API dk_status dk_levels_concatenate(const double *a, int na, const double *b, int nb, double *out,
                                        int *n) {
-    if (na < 0 || nb < 0) return DK_ERROR_CONFIG;
+    if (!a || !b || !out || !n || na < 0 || nb < 0) return DK_ERROR_CONFIG;
     int joint = na > 0 && nb > 0 && a[na - 1] >= b[0] && a[na - 1] <= b[0];
     memmove(out, a, (size_t)na * sizeof *out);
     memmove(out + na, b + joint, (size_t)(nb - joint) * sizeof *out);
@@ -3541,8 +3544,9 @@ DK_API dk_status dk_levels_concatenate(const double *a, int na, const double *b,
 }
 
 DK_API dk_status dk_levels_resample(const double *levels, int n, double *out, int count) {
-    int zero = n > 0 && levels[n - 1] >= 0 && levels[n - 1] <= 0, from = n - zero, to = count - zero;
-    if (from < 1 || to < 1) return DK_ERROR_CONFIG;
+    int zero = levels && n > 0 && levels[n - 1] >= 0 && levels[n - 1] <= 0, from = n - zero,
+        to = count - zero;
+    if (!levels || !out || from < 1 || to < 1) return DK_ERROR_CONFIG;
     for (int i = 0; i < from; i++)
         if (!(levels[i] > 0) || !dkp_finite(levels[i])) return DK_ERROR_CONFIG;
     for (int i = 0; i < to; i++)
@@ -3552,7 +3556,8 @@ DK_API dk_status dk_levels_resample(const double *levels, int n, double *out, in
 }
 
 DK_API dk_status dk_levels_shift(double *levels, int n, double shift, double power) {
-    if (!(shift > 0) || !dkp_finite(shift) || !(power > 0) || !dkp_finite(power)) return DK_ERROR_CONFIG;
+    if (!levels || !(shift > 0) || !dkp_finite(shift) || !(power > 0) || !dkp_finite(power))
+        return DK_ERROR_CONFIG;
     for (int i = 0; i < n; i++)
         if (!(levels[i] >= 0 && levels[i] <= 1)) return DK_ERROR_CONFIG;
     for (int i = 0; i < n; i++)
@@ -5371,7 +5376,7 @@ DK_API dk_sampler dk_runge_kutta(const char *tableau) {
 }
 
 DK_API dk_sampler dk_exponential_runge_kutta(const dk_exponential *method) {
-    dk_sampler s = dkp_sampler(method->name ? method->name : "exponential", dkp_record_exponential);
+    dk_sampler s = dkp_sampler(method && method->name ? method->name : "exponential", dkp_record_exponential);
     s.exponential = method, s.law = DK_LAW_SDE;
     return s;
 }
@@ -7037,6 +7042,7 @@ DK_API dk_status dk_config_from_json(dk_config *c, const char *text, size_t leng
 
 static const dkp_class *dkp_lists_of(dk_config *c, const dk_json *more, dk_config *whole) {
     const dkp_class *of = more && more->class_name ? dkp_class_named(more->class_name) : NULL;
+    if (!c) return NULL;
     *whole = *c;
     /* what can be predicted where, and how x starts, is no question here */
     whole->prediction = DK_PREDICT_V, whole->start = DK_START_STATE;
@@ -7310,6 +7316,7 @@ DK_API size_t dk_config_to_json(dk_config *c, const dk_json *more, char *text, s
     dk_config into;
     dkp_job job;
     const dkp_class *first = more && more->class_name ? dkp_class_named(more->class_name) : NULL;
+    if (!c) return 0;
     memset(&job, 0, sizeof job);
     c->message[0] = 0, job.c = &into;
     for (int i = -1; i < DKP_COUNT(dkp_classes); i++) {
@@ -7391,6 +7398,7 @@ DK_API dk_status dk_config_for_with(dk_config *c, dk_json *more, const char *mod
     dkp_span name = {model, model ? strlen(model) : 0};
     int i = 0;
     if (!c) return DK_ERROR_CONFIG;
+    if (!more) return dkp_fail_text(c->message, DK_ERROR_CONFIG, "more = NULL: must be a dk_json");
     while (model && i < DKP_COUNT(dkp_models) && !dkp_same_name(name, dkp_models[i].name, 1)) i++;
     if (!model || i == DKP_COUNT(dkp_models)) return dkp_unknown_model(c->message, model ? model : "(NULL)");
     const dk_model_preset *row = &dkp_models[i];
@@ -7538,6 +7546,7 @@ static uint64_t dkp_hash_real(uint64_t h, double v) {
 }
 
 DK_API uint64_t dk_plan_hash(const dk_plan *p) {
+    if (!p) return 0;
     uint64_t h = dkp_hash(0xCBF29CE484222325u, (uint64_t)p->steps);
     for (int i = 0; i < p->terms; i++) {
         const dk_term *t = &p->term[i];
@@ -7776,6 +7785,7 @@ static dk_status dkp_record_run(dk_plan *plan, dk_config *c, dk_pace *p) {
 
 DK_API dk_status dk_record(dk_plan *plan, dk_config *c) {
     dk_config resolved;
+    if (c && !plan) return dkp_fail_text(c->message, DK_ERROR_CONFIG, "plan = NULL: must be a dk_plan");
     dk_status status = dkp_prepare(c, &resolved, plan);
     dk_pace pace;
     if (status == DK_OK)
@@ -7790,6 +7800,7 @@ DK_API void dk_plan_free(dk_plan *plan) {
 }
 
 DK_API dk_status dk_plan_copy(dk_plan *to, const dk_plan *from) {
+    if (!to || !from) return DK_ERROR_CONFIG;
     dk_plan copy = *from;
     char message[DK_MESSAGE_SIZE];
     copy.memory = to->memory, copy.bytes = to->bytes;
@@ -7818,9 +7829,9 @@ DK_API int dk_plan_equal(const dk_plan *a, const dk_plan *b, double tolerance, d
     double most = 0, unused;
     if (!worst) worst = &unused;
     *worst = HUGE_VAL;
-    if (a->steps != b->steps || a->calls != b->calls || a->rows != b->rows || a->terms != b->terms ||
-        a->values != b->values || a->passes != b->passes || a->norms != b->norms || a->draws != b->draws ||
-        a->number != b->number)
+    if (!a || !b || a->steps != b->steps || a->calls != b->calls || a->rows != b->rows ||
+        a->terms != b->terms || a->values != b->values || a->passes != b->passes || a->norms != b->norms ||
+        a->draws != b->draws || a->number != b->number)
         return 0;
     for (int i = 0; i < a->rows; i++)
         if (a->row[i].dst != b->row[i].dst || a->row[i].count != b->row[i].count ||
@@ -7924,6 +7935,7 @@ static void dkp_put_norm(dkp_text *t, const dk_plan *p, int index) {
 DK_API size_t dk_plan_text(const dk_plan *p, char *text, size_t size) {
     dkp_text t = {text, size, 0};
     int step = -1, draws = 0;
+    if (!p) return 0;
     for (int i = 0; i < p->rows; i++) draws += p->row[i].draw >= 0;
     dkp_put_pair(&t, "", p->steps);
     dkp_put_pair(&t, " steps, ", p->calls);
@@ -8293,6 +8305,7 @@ typedef struct dkp_work {
 
 static void dkp_part(void *arg, int i) {
     const dkp_work *w = (const dkp_work *)arg;
+    if (i < 0 || i >= w->parts) return;
     size_t part = (size_t)i, parts = (size_t)w->parts, share = w->units / parts, rest = w->units % parts;
     size_t first = part * share + (part < rest ? part : rest);
     w->range(w, i, first, first + share + (part < rest));
@@ -8448,6 +8461,7 @@ static void dkp_look_range(const dkp_work *work, int part, size_t first, size_t 
 static int dkp_find_bad(void *user, dk_run *run, int slot, size_t *bad) {
     dkp_work work = {run, dkp_look_range, dkp_units(run->size, DKP_TILE), 0, NULL, NULL, slot};
     (void)user;
+    for (int i = 0; i < run->config.threads; i++) run->sums[i] = 0; /* a part that nobody looks at is bad */
     dkp_share(&work);
     *bad = run->size;
     for (int i = 0; i < work.parts; i++)
@@ -8493,6 +8507,7 @@ static dkp_sizes dkp_workspace(const dk_plan *p, const dk_config *c) {
 }
 
 DK_API size_t dk_workspace_size(const dk_plan *plan, const dk_config *c) {
+    if (!plan || !c) return 0;
     dk_config data = *c;
     size_t all = dkp_resolve_data(&data, data.message) == DK_OK ? dkp_workspace(plan, &data).all : 0;
     return all == (size_t)-1 ? 0 : all;
@@ -8538,11 +8553,14 @@ static dk_status dkp_check_vectors(const dk_config *c, const dk_real *x, const v
         {"known: must be aligned as dk_real is", "known: must not overlap x",
          "known: must not overlap memory"}};
     dk_config data = *c;
-    if (c->backend) return DK_OK;
+    if (c->backend)
+        return c->backend->rows && c->backend->norm && c->backend->find_bad
+                   ? DK_OK
+                   : dkp_fail_text(message, DK_ERROR_CONFIG,
+                                   "backend: rows, norm and find_bad must be functions");
     if (!x) return dkp_fail_text(message, DK_ERROR_CONFIG, "x = NULL: must be batch * dim numbers");
-    size_t size = dkp_resolve_data(&data, data.message) == DK_OK
-                      ? data.dim * (size_t)data.batch * sizeof(dk_real)
-                      : 0;
+    size_t size =
+        dkp_resolve_data(&data, data.message) == DK_OK ? data.dim * (size_t)data.batch * sizeof(dk_real) : 0;
     for (int i = 0; i < 3; i++) {
         int k = (uintptr_t)vectors[i] % offsetof(dkp_aligned, number) ? 0
                 : i > 0 && dkp_overlap(vectors[i], size, x, size)     ? 1
@@ -8591,6 +8609,7 @@ static dk_status dkp_begin(dk_run *run, const dk_plan *plan, dk_config *c, dk_re
     memset(run->buffers, 0, sizes.buffers + sizes.halves); /* so that saved bytes never hold garbage, */
     if (sizes.noise) memset(run->noise, 0, sizes.noise);   /* whatever a callback leaves unwritten */
     if (sizes.scalars) memset(run->scalars, 0, sizes.scalars);
+    if (sizes.sums) memset(run->sums, 0, sizes.sums);
     return DK_OK;
 }
 
@@ -9003,10 +9022,14 @@ static dk_status dkp_start_likelihood(dk_config *c, const dk_real *x, dkp_likeli
 
 DK_API dk_status dk_log_likelihood(dk_config *c, dk_denoise_fn denoise, void *user, const dk_real *x,
                                    const dk_real *probe, double *log_p) {
+    if (!c) return DK_ERROR_CONFIG;
     dk_config given = *c, network, ode;
     double *levels = NULL;
     dk_real *state = NULL;
     dkp_likelihood l = {&network, c->schedule, denoise, user, probe, NULL, NULL, NULL};
+    if (!x || !probe || !log_p)
+        return dkp_fail_text(c->message, DK_ERROR_CONFIG, "x, probe and log_p: must not be NULL");
+    if (!denoise) return dkp_fail_text(c->message, DK_ERROR_CONFIG, "denoise = NULL: must be a function");
     if (c->number || c->clip > 0)
         return dkp_fail_text(c->message, DK_ERROR_CONFIG, "number and clip: must be 0 for a likelihood");
     if (!given.sampler.record && !given.sampler.name) given.sampler = dk_sampler_named("rk45");
@@ -9092,7 +9115,12 @@ static void dkp_real_io(dkp_bytes *io, dk_real *v, size_t n) {
     }
 }
 
-enum { DKP_SAVE_WORDS = 5, DKP_SAVE_HEAD = 8 * (DKP_SAVE_WORDS + 3), DKP_SAVE_VERSION = 2, DKP_SAVE_PACE = 8 * 22 };
+enum {
+    DKP_SAVE_WORDS = 5,
+    DKP_SAVE_HEAD = 8 * (DKP_SAVE_WORDS + 3),
+    DKP_SAVE_VERSION = 2,
+    DKP_SAVE_PACE = 8 * 22
+};
 #define DKP_SAVE_MAGIC 0x6E7572746B666964u /* "dfktrun" */
 
 DK_API size_t dk_save_size(const dk_run *run) {
@@ -9223,9 +9251,9 @@ DK_API dk_status dk_load(dk_run *run, const void *bytes, size_t size) {
     if (!needed)
         return dkp_fail_text(run->message, run->status = DK_ERROR_ORDER, "begin the run before loading it");
     if (!bytes)
-        return dkp_fail_text(run->message, run->status = DK_ERROR_SAVED, "saved bytes = NULL: must be a save");
-    if (dkp_check_head(run, (const unsigned char *)bytes, size) != DK_OK)
-        return run->status = DK_ERROR_SAVED;
+        return dkp_fail_text(run->message, run->status = DK_ERROR_SAVED,
+                             "saved bytes = NULL: must be a save");
+    if (dkp_check_head(run, (const unsigned char *)bytes, size) != DK_OK) return run->status = DK_ERROR_SAVED;
     if (size < needed) {
         dkp_fail_bytes(run->message, size, needed);
         return run->status = DK_ERROR_SAVED;
