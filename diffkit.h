@@ -3361,6 +3361,8 @@ static dk_status dkp_check_sampler(const dk_config *c, char *message) {
     if (s->points == 1) return dkp_fail(message, "sampler.points", 1, "0, or 2 .. 1000000");
     if (s->churn > 0 && dkp_controlled(c))
         return dkp_fail(message, "sampler.churn", s->churn, "0 with step-size control");
+    if (s->stride > 0 && dkp_controlled(c))
+        return dkp_fail(message, "sampler.stride", s->stride, "0 with step-size control");
     dkp_tableau tableau;
     if (s->tableau && dkp_parse_tableau(s->tableau, &tableau, message) != DK_OK) return DK_ERROR_CONFIG;
     if (s->exponential && (!s->exponential->c || (s->exponential->terms > 0 && !s->exponential->term)))
@@ -3402,7 +3404,7 @@ static dk_status dkp_resolve(dk_config *c, char *message) {
         s->t_max <= 0) { /* a schedule made by hand, without a range */
         s->t_max = s->family == DK_FAMILY_EDM           ? s->sigma_max
                    : s->family == DK_FAMILY_COSINE      ? dkp_pi / 2
-                   : s->family == DK_FAMILY_VP_DISCRETE ? s->timesteps - 1
+                   : s->family == DK_FAMILY_VP_DISCRETE ? s->timesteps - 1.0
                                                         : 1;
         s->t_min = s->family == DK_FAMILY_EDM ? s->sigma_min : 0;
     }
@@ -3938,8 +3940,6 @@ static void dkp_churn(dk_recorder *r) {
         return;
     double up = here * (1 + (gamma < most ? gamma : most));
     dk_level hat = dk_level_at_sigma(&r->config->schedule, up);
-    if (s->churn_late && r->pace)
-        dk_refuse(r, "sampler.churn_late", s->churn_late, "0 with step-size control");
     if (s->churn_late) r->unchurned = dk_keep(r, r->x), r->unchurned_at = r->from;
     r->x = dk_keep(r, dkp_noised_up(r, r->from, hat));
     r->from = hat;
@@ -7734,6 +7734,10 @@ static dk_status dkp_record_attempt(dk_plan *plan, dk_config *c, dk_pace *p) {
     int owned = plan->owned;
     size_t used = plan->used;
     dk_status status = dkp_record_resolved(plan, c, p, p->keeps);
+    if (status == DK_OK && (plan->used > used || plan->buffers > p->buffers || plan->halves > p->halves ||
+                            plan->locals > p->locals || plan->noises > p->noises))
+        status = dkp_fail_text(c->message, DK_ERROR_MEMORY,
+                               "sampler.record: a step needs more memory than any kind of step did at first");
     plan->owned = owned, plan->used = used;
     plan->buffers = p->buffers, plan->halves = p->halves;
     plan->locals = p->locals, plan->noises = p->noises;
@@ -7759,7 +7763,7 @@ static int dkp_trial(dk_config *c, int i, dk_pace *p) {
 static dk_status dkp_record_run(dk_plan *plan, dk_config *c, dk_pace *p) {
     dk_pace trial, most;
     size_t bytes = 0;
-    int owned;
+    int owned = 0;
     dk_status status = DK_OK;
     if (!dkp_controlled(c)) return dkp_record_resolved(plan, c, NULL, NULL);
     for (int i = 0; status == DK_OK && dkp_trial(c, i, &trial); i++) {
@@ -7776,11 +7780,12 @@ static dk_status dkp_record_run(dk_plan *plan, dk_config *c, dk_pace *p) {
         if (plan->locals > most.locals) most.locals = plan->locals;
         if (plan->noises > most.noises) most.noises = plan->noises;
     }
-    if (status != DK_OK) return status;
     *p = most;
     p->phase = DKP_START, p->from = p->to = dkp_grid_level(c, 0);
     plan->used = bytes, plan->owned = owned;
-    return dkp_record_attempt(plan, c, p);
+    if (status == DK_OK) status = dkp_record_attempt(plan, c, p);
+    if (status != DK_OK) dk_plan_free(plan);
+    return status;
 }
 
 DK_API dk_status dk_record(dk_plan *plan, dk_config *c) {
