@@ -3913,6 +3913,8 @@ static int dkp_attempting(const dk_recorder *r) { return r->pace && r->pace->pha
 /* Ends an attempt of a step: what follows happens only if the difference of two solutions is tolerable. */
 static void dkp_judge(dk_recorder *r, dk_norm_kind kind, dk_vec a, dk_vec b, dk_vec p, dk_vec q) {
     dk_vec v[4] = {a, b, p, q};
+    for (int i = 0; i < 4; i++) /* zero is stored, too, where numbers are read: all but b */
+        if (i != 1 || v[i].of) v[i] = dk_keep(r, v[i]);
     dkp_norm_of(r, kind, v);
     r->judged = 1;
 }
