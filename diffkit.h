@@ -3065,7 +3065,7 @@ typedef struct dkp_field {
 #define DKP_G(kind, member, low, high, allowed) \
     { "grid." #member, allowed, low, high, (int)offsetof(dk_config, grid.member), kind }
 #define DKP_WORDS(of, member, count, words) DKP_##of('c', member, 0, (count)-1, words)
-#define DKP_FLAG(of, member) DKP_##of('i', member, -2147483648.0, 2147483647, "0 or 1")
+#define DKP_FLAG(of, member) DKP_##of('i', member, 0, 1, "0 or 1")
 static const dkp_field dkp_fields[] = {
     DKP_WORDS(S, gauge, DK_GAUGE_COUNT, "default|ve|flow|vp|native"),
     DKP_WORDS(S, rule, DK_RULE_COUNT, "exact|dpm|dpm_taylor|dpm_v2|bh1|bh2|sa|uniform|ipndm_v|gradient"),
@@ -3192,7 +3192,8 @@ static dk_status dkp_check_listed(const dk_config *c, char *message) {
     }
     if (g->spacing == DK_SPACING_RESAMPLE) {
         int logs = g->unit == DK_UNIT_SIGMA || g->unit == DK_UNIT_FLOW;
-        if (g->level_count < 2) return dkp_fail(message, "grid.level_count", g->level_count, "at least 2");
+        if (g->level_count < 2 || g->level_count > 1000000)
+            return dkp_fail(message, "grid.level_count", g->level_count, "2 .. 1000000");
         for (int i = 0; i < g->level_count; i++)
             if (!dkp_finite(g->levels[i]) || (logs && !(g->levels[i] > 0)))
                 return dkp_fail(message, "grid.levels", g->levels[i], "finite, and > 0 where logs are taken");
