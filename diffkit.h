@@ -1328,11 +1328,11 @@ DKP_FAST
 
 /* ------------------------------------------------------------------------------ >>noise  Noise */
 
-/* gcc and clang vectorise a square root where it need not set errno. */
+/* gcc and clang vectorise a square root where it need not set errno: outside of namespaces, where this says so to all. */
 #if defined(__GNUC__)
 #define DKP_INLINE static inline __attribute__((always_inline))
-extern float __builtin_sqrtf(float) __attribute__((const));
-#define DKP_SQRT __builtin_sqrtf
+extern float sqrtf(float) __attribute__((const));
+#define DKP_SQRT sqrtf
 #else
 #define DKP_INLINE static inline
 #define DKP_SQRT sqrtf
@@ -5839,21 +5839,21 @@ static int dkp_grid_by_name(const char *name, dk_grid *g) {
 
 DK_API dk_status dk_config_named(dk_config *c, const char *name) {
     char wrong[DKP_WORD];
-    const char *near[3];
+    const char *like[3];
     dkp_found f;
     dkp_span rest;
     if (!c) return DK_ERROR_CONFIG;
     if (!name) name = "(NULL)";
     if (!dkp_find(name, &f, &rest)) { /* the part that is further from any name is the wrong one */
-        dk_nearest_names("sampler", name, near, 3);
+        dk_nearest_names("sampler", name, like, 3);
         if (rest.n) {
-            int distance = dkp_distance(name, near[0]);
-            dk_nearest_names("grid", rest.p, near, 3);
-            if (dkp_distance(rest.p, near[0]) < distance)
-                return dkp_fail_name(c->message, "grid", rest.p, near);
-            dk_nearest_names("sampler", name, near, 3);
+            int distance = dkp_distance(name, like[0]);
+            dk_nearest_names("grid", rest.p, like, 3);
+            if (dkp_distance(rest.p, like[0]) < distance)
+                return dkp_fail_name(c->message, "grid", rest.p, like);
+            dk_nearest_names("sampler", name, like, 3);
         }
-        return dkp_fail_name(c->message, "sampler", name, near);
+        return dkp_fail_name(c->message, "sampler", name, like);
     }
     c->sampler = dk_sampler_named(f.sampler);
     if (f.grid) c->grid = dk_grid_named(f.grid);
@@ -9296,6 +9296,11 @@ DKP_FAST
 #undef DKP_SMALL
 #undef DKP_FAST
 #undef DKP_COUNT
+#undef DKP_SQRT
+#undef DKP_DISPATCH
+#undef DKP_SAYS
+#undef DKP_FLAG
+#undef DKP_REFUSE
 #undef DKP_MALLOC
 #undef DKP_FREE
 #undef DKP_SAVE_MAGIC
