@@ -8788,7 +8788,7 @@ static dk_status dkp_take_norm(dk_run *run) {
 static double dkp_worst(const dk_run *run, int i) {
     double worst = 0;
     for (int b = 0; b < run->config.batch; b++) {
-        double v = run->scalars[i * run->config.batch + b];
+        double v = run->scalars[(size_t)i * (size_t)run->config.batch + (size_t)b];
         if (!(v <= worst)) worst = v;
     }
     return worst;
