@@ -1272,7 +1272,7 @@ static int dkp_distance(const char *a, const char *b) {
     int row[LONGEST + 1], n = 0;
     while (n < LONGEST && b[n]) row[n] = n, n++;
     row[n] = n;
-    for (int i = 0; a[i] && i < LONGEST; i++) {
+    for (int i = 0; i < LONGEST && a[i]; i++) {
         int diagonal = row[0];
         row[0] = i + 1;
         for (int j = 0; j < n; j++) {
@@ -2569,6 +2569,7 @@ static const char dkp_gits_words[][DKP_GITS_ROW] = {
 static const char *dkp_gits_word(const dk_config *c, int n) {
     int row = (int)floor((dkp_or(c->grid.coefficient, 1.2) - 0.8) * 20 + 0.5);
     const char *word = c->grid.words + row * DKP_GITS_ROW;
+    /* NOLINTNEXTLINE(clang-analyzer-core.NonNullParamChecker): dkp_check_listed has seen words */
     for (; n > 3 && strchr(word, ' '); n--) word = strchr(word, ' ') + 1;
     return n > 3 ? NULL : word;
 }
@@ -3584,6 +3585,7 @@ static dk_term *dkp_said(dk_recorder *r, unsigned at) { return &r->said[at % DK_
 /* How many terms v has, 0 for one that cannot be used any more. */
 static int dkp_terms(dk_vec v) {
     if (v.count <= 0) return v.of ? 1 : 0;
+    /* NOLINTNEXTLINE(clang-analyzer-core.NullDereference): a sum of terms has a recorder */
     if (v.of->end - v.at <= DK_SAID) return v.count;
     dk_refuse(v.of, "age of a symbolic vector in terms", (double)(v.of->end - v.at),
               "at most 1024: store it with dk_keep");
@@ -7189,7 +7191,9 @@ static int dkp_values_apart(dkp_job *j, const dk_config *wanted, const dk_json *
     memset(&said, 0, sizeof said);
     if (more) said.mu = more->mu, said.tokens = more->tokens;
     j->more = &said;
-    if (dkp_say_all(j) != DK_OK) return 1000;
+    dk_status status = dkp_say_all(j);
+    j->more = NULL;
+    if (status != DK_OK) return 1000;
     int apart = dkp_apart(into, wanted);
     if (more)
         apart +=
@@ -8214,6 +8218,7 @@ static void dkp_blend_row(const dkp_window *w, const dk_row *row) {
     for (int j = 0; j < row->count; j++) c[j] = (dk_real)t[j].c, v[j] = dkp_tile(w, t[j].value);
     if (row->count > 1) dkp_combine(sum, row->count - 1, c + 1, v + 1, w->n, 0);
     else memset(sum, 0, sizeof sum);
+    /* NOLINTNEXTLINE(clang-analyzer-core.*): such a row has a first term */
     DKP_FOR_EACH(w->n, y, (1 - m[i]) * (c[0] * v[0][i]) + m[i] * sum[i]);
 }
 
@@ -8498,7 +8503,8 @@ static dkp_sizes dkp_workspace(const dk_plan *p, const dk_config *c) {
     size_t parts = (size_t)c->threads, chunks = dkp_units(c->dim, dkp_chunk(c->dim));
     size_t norms = p->norms || p->attempt ? 2 * chunks * batch : 0;
     dkp_sizes s;
-    size_t most = ((size_t)-1) / 4 / size; /* vectors that can be counted in bytes at all */
+    /* vectors that can be counted in bytes at all; dim and batch are at least 1 */
+    size_t most = ((size_t)-1) / 4 / size; /* NOLINT(clang-analyzer-core.*) */
     if ((size_t)p->buffers + (size_t)p->halves + (size_t)p->noises >= most) {
         memset(&s, 0, sizeof s);
         s.all = (size_t)-1; /* no memory is that large: refused where it is asked for */
@@ -9022,6 +9028,7 @@ static dk_status dkp_start_likelihood(dk_config *c, const dk_real *x, dkp_likeli
             return dkp_fail(c->message, "noise level of the grid", (*levels)[i],
                             "above 0 and finite, for a likelihood");
     }
+    /* NOLINTNEXTLINE(clang-analyzer-core.CallAndMessage): there is a step, so the loop has run */
     double alpha = dk_level_at_sigma(&c->schedule, (*levels)[0]).alpha;
     for (size_t i = 0; i < n * batch; i++) (*state)[i + i / n] = (dk_real)((double)x[i] / alpha);
     for (size_t b = 0; b < batch; b++) (*state)[b * (n + 1) + n] = 0;
