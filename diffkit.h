@@ -70,7 +70,10 @@
        - Where data are known (dk_config.mask), every sampler's steps end in them.
        - Noise is a pure function of (seed, sample, draw, element): batch size, resumption and tiling do
          not change it. float and double builds draw the same noise.
-       - An error is a status and a message that names field and value. x stays readable.
+       - An error is a status and a message that names field and value. x stays readable. NULL for what must be there is
+         such an error, too, in every call with a config, a run or a plan.
+       - A callback may run the library, and look at the run that calls it; to take that one further, save, load or end it
+         from within dk_next is refused with DK_ERROR_ORDER.
        - It does not: print, abort, read the clock or the locale, keep globals, or allocate when memory
          is passed in.
 
@@ -846,7 +849,7 @@ typedef struct dk_noise_request {
     size_t dim;
 } dk_noise_request;
 
-/* Fill out; nonzero stops the run before anything is changed. May be asked again for the same draw. Where the network
+/* Fill out; nonzero, NaN or infinity stops the run before anything is changed. May be asked again for the same draw. Where the network
    also predicts variances, this is where their factor is applied, element by element. */
 typedef int (*dk_noise_fn)(void *user, const dk_noise_request *request, dk_real *out);
 
@@ -1021,7 +1024,7 @@ DK_API size_t dk_run_size(dk_config *c);
 /* Bytes for dk_begin_plan: buffers only; 0 if they cannot be had. */
 DK_API size_t dk_workspace_size(const dk_plan *plan, const dk_config *c);
 /* Starts a run on x (batch * dim numbers). memory NULL: allocated, freed by dk_end. Any alignment.
-   x and memory must stay until the end. */
+   x and memory must stay until the end; neither they nor mask and known may share memory. */
 DK_API dk_status dk_begin(dk_run *run, dk_config *c, dk_real *x, void *memory, size_t bytes);
 /* The same on a plan made beforehand. Of the config only dim, batch, mask, known, seeds, noise, progress, unchecked,
    parallel, threads and backend count: all else is in the plan, which must stay until the end. */
@@ -1066,7 +1069,7 @@ DK_API void dk_normals(uint64_t seed, uint64_t sample, uint32_t draw, uint64_t f
 /* ----------------------------------------------------------------------- >>decl-backend  Back ends */
 
 /* Where vectors live elsewhere, these three do the work; slots number the buffers (0: x), those of 16 bits apart.
-   Each returns 0, or nonzero to stop the run with DK_ERROR_CALLBACK. */
+   Each returns 0, or nonzero to stop the run with DK_ERROR_CALLBACK. All three must be there. */
 typedef struct dk_backend {
     void *user;
     /* all rows of a pass, in order, for every element */
