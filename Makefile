@@ -129,7 +129,7 @@ analyse:
 	sh tests/analyse.sh $(BUILD)
 
 coverage:
-	sh tests/coverage.sh $(BUILD)/coverage
+	+sh tests/coverage.sh $(BUILD)/coverage
 
 # Reference runs of other implementations, in double unless REAL is said: build/conformance FILE.jsonl ...
 CONFORMANCE_REAL = $(if $(findstring command,$(origin REAL)),$(REAL),double)

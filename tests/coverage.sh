@@ -1,11 +1,9 @@
 #!/bin/sh
-# Line and branch coverage of diffkit.h by the test programs and the reference runs, with gcc and gcov, over float and double:
-# coverage.sh BUILD. What is not run is listed in BUILD/uncovered.txt.
+# Line and branch coverage of diffkit.h by the test programs and the reference runs, with gcc and gcov: coverage.sh BUILD.
+# What is not run is listed in BUILD/uncovered.txt.
 build=${1:-build/coverage}
 flags="-O0 -g --coverage -fprofile-update=atomic"
-for real in float double; do
-    make -s test BUILD="$build/$real" REAL=$real CC=gcc CONSUMERS= CFLAGS="$flags" || exit 1
-done
+make -s test BUILD="$build" CC=gcc CONSUMERS= CFLAGS="$flags" || exit 1
 find "$build" -name '*.gcda' | while IFS= read -r data; do
     gcov -b -c -t -s "$PWD" -r -o "$(dirname "$data")" "$data" 2>/dev/null
 done | awk -v out="$build/uncovered.txt" '
