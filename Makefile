@@ -11,6 +11,8 @@
 #   make plots     docs/*.svg: time per step by size and by threads, set-up time by steps
 #   make bench-peers  the same samplers of k-diffusion and diffusers, where installed, side by side
 #   make fuzz SECONDS=60  every fuzz target for so long (clang's libFuzzer, and AFL++ where installed)
+#   make golden    write tests/data/golden.txt anew: what every sampler, grid, schedule and source of noise gives, to the bit
+#   make portability  the tests with other compilers, levels, languages, C libraries and processors, as many as are installed
 #   make conformance  build/conformance, which replays reference runs of other implementations
 #   make check     the tests under sanitizers, in double, as C++, with gcc and clang
 #   make analyse   clang-tidy, cppcheck and gcc's analyser over the header
@@ -39,7 +41,7 @@ OPENMP := $(shell echo 'int main(void){return 0;}' | $(CC) -fopenmp -x c - -o /d
 TESTS = $(patsubst tests/test_%.c,%,$(wildcard tests/test_*.c))
 DIGITS = examples/digits/unet.h examples/digits/weights.bin
 
-.PHONY: help fuzz demo tool engine engine-window host-opencv host-libtorch docs test conformance bench plots bench-peers size check analyse coverage format clean cmocka install uninstall
+.PHONY: help demo tool engine engine-window host-opencv host-libtorch docs test fuzz conformance golden portability bench plots bench-peers size check analyse coverage format clean cmocka install uninstall
 help:
 	@sed -n 's/^# \{0,1\}//;2,/^$$/p' Makefile | sed -n '/make /p'
 
@@ -144,6 +146,16 @@ $(BUILD)/fuzz: tests/fuzz/fuzz.c $(wildcard tests/fuzz/*.h) diffkit.h | $(BUILD)
 
 fuzz: | $(BUILD)
 	sh tests/fuzz/fuzz.sh $(BUILD) $(SECONDS)
+
+golden:
+	@for real in float double; do $(MAKE) -s $(BUILD)/golden-$$real/test_golden BUILD=$(BUILD)/golden-$$real REAL=$$real && \
+	    $(BUILD)/golden-$$real/test_golden print >$(BUILD)/golden-$$real.txt || exit 1; done
+	@paste -d ' ' $(BUILD)/golden-float.txt $(BUILD)/golden-double.txt | cut -d ' ' -f 1-3,6 >tests/data/golden.txt
+	@sed -i "s/\(golden_hash.. = .\)[0-9a-f]*/\1$$($(BUILD)/golden-float/test_golden hash)/" tests/test_golden.c
+	@git diff --stat tests/data/golden.txt tests/test_golden.c
+
+portability:
+	@sh tests/portability.sh $(BUILD)
 
 # ------------------------------------------------------------------ benchmarks
 $(BUILD)/bench_%: bench/%.c diffkit.h | $(BUILD)

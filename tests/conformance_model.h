@@ -323,7 +323,7 @@ static verdict run_config(replay *r, dk_real *x, int n) {
     if (n < 1 || n > MAX_DIM || r->count < 2) return FAIL;
     if (!r->c.sampler.record) return unsupported(r->c.sampler.name);
     r->c.steps = r->count - 1, r->c.dim = (size_t)n, r->c.start = DK_START_STATE;
-    r->c.noise = r->draw ? r->draw : recorded_noise, r->c.noise_user = r;
+    r->c.noise = dk_noise_custom(r->draw ? r->draw : recorded_noise, r);
     if (r->c.sigma_data <= 0) r->c.sigma_data = 0.5;
     r->c.grid.spacing = DK_SPACING_LEVELS, r->c.grid.levels = r->levels;
     r->c.condition = DK_CONDITION_FLOW; /* finite at every level */

@@ -571,7 +571,7 @@ static void noise_callbacks_that_misbehave_are_named_and_repeated(void **state) 
             dk_run run;
             dk_config c = acted_config(x);
             actor a = {(deed)what, at, 0, 0, &run};
-            c.noise = acting_noise, c.noise_user = &a;
+            c.noise = dk_noise_custom(acting_noise, &a);
             assert_int_equal(dk_begin(&run, &c, x, NULL, 0), DK_OK);
             assert_int_equal(dk_continue(&run, bounded, NULL), statuses[what]);
             assert_int_equal(strncmp(run.message, messages[what], strlen(messages[what])), 0);

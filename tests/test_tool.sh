@@ -134,6 +134,18 @@ samples() {
     head=$(od -An -v -tx1 -N24 "$dir/digits.png" | tr -d ' \n')
     [ "$head" = 89504e470d0a1a0a0000000d494844520000011400000060 ] # 276 x 96
 }
+draws_alike() { # the same digits with the same source, others with another
+    for noise in philox torch_cpu numpy; do
+        run sample --class 3 --steps 2 --noise $noise --step-noise brownian --sampler ddpm --out "$dir/$noise.png"
+        [ $status -eq 0 ] || return 1
+    done
+    run sample --class 3 --steps 2 --noise=numpy --step-noise=brownian --sampler ddpm --out "$dir/again.png"
+    cmp -s "$dir/numpy.png" "$dir/again.png" && ! cmp -s "$dir/numpy.png" "$dir/philox.png" &&
+        ! cmp -s "$dir/numpy.png" "$dir/torch_cpu.png"
+}
+check "noise sources" draws_alike
+check "unknown noise source" refuses 'must be philox|torch_cpu|' sample --noise torch
+check "a seed that NumPy has not" refuses 'seed = 4294967296: must be below 2^32' sample --noise numpy --seed 4294967296
 no_weights() { run sample --weights no/such/file --out "$dir/none.png" && [ $status -eq 1 ] && grep -q 'no/such/file' "$dir/err"; }
 check "sample writes a PNG" samples
 check "missing weights are named" no_weights
