@@ -16,6 +16,8 @@
 #   make portability  the tests with other compilers, levels, languages, C libraries and processors, as many as are installed
 #   make conformance  build/conformance, which replays reference runs of other implementations
 #   make check     the tests under sanitizers, in double, as C++, with gcc and clang
+#   make analyse   clang-tidy, cppcheck and gcc's analyser over the header
+#   make coverage  lines and branches of the header that the tests run, and those that they do not
 #   make install   the header, for pkg-config and CMake to find: PREFIX=/usr/local DESTDIR= (make uninstall)
 #   make format    clang-format on everything
 
@@ -40,7 +42,7 @@ OPENMP := $(shell echo 'int main(void){return 0;}' | $(CC) -fopenmp -x c - -o /d
 TESTS = $(patsubst tests/test_%.c,%,$(wildcard tests/test_*.c))
 DIGITS = examples/digits/unet.h examples/digits/weights.bin
 
-.PHONY: help demo tool guidance engine engine-window host-opencv host-libtorch docs test fuzz conformance golden portability bench plots bench-peers size check format clean cmocka install uninstall
+.PHONY: help demo tool guidance engine engine-window host-opencv host-libtorch docs test fuzz conformance golden portability bench plots bench-peers size check format clean cmocka install uninstall analyse coverage
 help:
 	@sed -n 's/^# \{0,1\}//;2,/^$$/p' Makefile | sed -n '/make /p'
 
@@ -128,6 +130,12 @@ test: $(TESTS:%=$(BUILD)/test_%) $(C_ONLY:%=$(BUILD)/%)
 # Everything that must hold for all compilers and modes; fails on the first that does not.
 check:
 	sh tests/check.sh
+
+analyse:
+	sh tests/analyse.sh $(BUILD)
+
+coverage:
+	+sh tests/coverage.sh $(BUILD)/coverage
 
 # Reference runs of other implementations, in double unless REAL is said: build/conformance FILE.jsonl ...
 CONFORMANCE_REAL = $(if $(findstring command,$(origin REAL)),$(REAL),double)

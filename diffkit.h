@@ -72,7 +72,10 @@
        - Noise is a pure function of (seed, sample, draw, element): batch size, resumption and tiling do
          not change it. float and double builds draw the same noise. dk_config.noise and step_noise name other
          sources: those of PyTorch and NumPy, a Brownian path, the user's own.
-       - An error is a status and a message that names field and value. x stays readable.
+       - An error is a status and a message that names field and value. x stays readable. NULL for what must be there is
+         such an error, too, in every call with a config, a run or a plan.
+       - A callback may run the library, and look at the run that calls it; to take that one further, save, load or end it
+         from within dk_next is refused with DK_ERROR_ORDER.
        - It does not: print, abort, read the clock or the locale, keep globals, or allocate when memory
          is passed in. It has no writable data.
        - It takes less than 16 KiB of stack.
@@ -111,6 +114,7 @@
 
 #define DK_VERSION_MAJOR 0
 #define DK_VERSION_MINOR 1
+#define DK_VERSION (1000 * DK_VERSION_MAJOR + DK_VERSION_MINOR)
 
 #ifndef DK_REAL
 #define DK_REAL float
@@ -139,7 +143,7 @@ typedef DK_REAL dk_real;
     X(DK_ERROR_MEMORY, "not enough memory")                                 \
     X(DK_ERROR_CALLBACK, "a callback returned nonzero")                     \
     X(DK_CANCELLED, "the progress callback asked to stop")                  \
-    X(DK_ERROR_NOT_FINITE, "the network's output is NaN or infinite")       \
+    X(DK_ERROR_NOT_FINITE, "a callback's numbers are NaN or infinite")      \
     X(DK_ERROR_SAVED, "the saved bytes do not fit this run or are damaged") \
     X(DK_ERROR_STEP, "the step size became too small")                      \
     X(DK_ERROR_ORDER, "the call makes no sense at this point of the run")
@@ -152,6 +156,8 @@ typedef char dk_enums_are_ints[sizeof(dk_status) == sizeof(int) ? 1 : -1];
 
 /* The status in words; never NULL. */
 DK_API const char *dk_status_text(dk_status status);
+/* DK_VERSION of the implementation: another than the header's where two versions have met. */
+DK_API int dk_version(void);
 
 enum {
     DK_MESSAGE_SIZE = 240,
@@ -1158,6 +1164,7 @@ typedef struct dk_run {
     int waiting;   /* an evaluation is out */
     int again;     /* hand out the same evaluation once more */
     int finished;
+    int inside;   /* dk_next is at work */
     dk_pace pace; /* of a sampler with step-size control */
     dk_plan own_plan;
     void *owned;
@@ -1168,7 +1175,7 @@ DK_API size_t dk_run_size(dk_config *c);
 /* Bytes for dk_begin_plan: buffers only; 0 if they cannot be had. */
 DK_API size_t dk_workspace_size(const dk_plan *plan, const dk_config *c);
 /* Starts a run on x (batch * dim numbers). memory NULL: allocated, freed by dk_end. Any alignment.
-   x and memory must stay until the end. */
+   x and memory must stay until the end; neither they nor mask and known may share memory. */
 DK_API dk_status dk_begin(dk_run *run, dk_config *c, dk_real *x, void *memory, size_t bytes);
 /* The same on a plan made beforehand. Of the config only dim, batch, mask, known, guidance.hook, seeds, noise sources,
    progress, unchecked, parallel, threads and backend count: all else is in the plan, which must stay until the end. */
@@ -1215,7 +1222,7 @@ DK_API void dk_normals(uint64_t seed, uint64_t sample, uint32_t draw, uint64_t f
 /* ----------------------------------------------------------------------- >>decl-backend  Back ends */
 
 /* Where vectors live elsewhere, these three do the work; slots number the buffers (0: x), those of 16 bits apart.
-   Each returns 0, or nonzero to stop the run with DK_ERROR_CALLBACK. */
+   Each returns 0, or nonzero to stop the run with DK_ERROR_CALLBACK. All three must be there. */
 typedef struct dk_backend {
     void *user;
     /* all rows of a pass, in order, for every element */
@@ -1662,6 +1669,8 @@ DK_API const char *dk_status_text(dk_status status) {
     return (unsigned)status < DK_STATUS_COUNT ? texts[status] : "unknown status";
 }
 
+DK_API int dk_version(void) { return DK_VERSION; }
+
 DK_API const char *dk_message(const dk_config *c) { return c ? c->message : "config = NULL"; }
 
 static int dkp_finite(double v) { return v - v == 0; }
@@ -1692,7 +1701,7 @@ static int dkp_distance(const char *a, const char *b) {
     int row[LONGEST + 1], n = 0;
     while (n < LONGEST && b[n]) row[n] = n, n++;
     row[n] = n;
-    for (int i = 0; a[i] && i < LONGEST; i++) {
+    for (int i = 0; i < LONGEST && a[i]; i++) {
         int diagonal = row[0];
         row[0] = i + 1;
         for (int j = 0; j < n; j++) {
@@ -3512,6 +3521,7 @@ static const char dkp_gits_words[][DKP_GITS_ROW] = {
 static const char *dkp_gits_word(const dk_config *c, int n) {
     int row = (int)floor((dkp_or(c->grid.coefficient, 1.2) - 0.8) * 20 + 0.5);
     const char *word = c->grid.words + row * DKP_GITS_ROW;
+    /* NOLINTNEXTLINE(clang-analyzer-core.NonNullParamChecker): dkp_check_listed has seen words */
     for (; n > 3 && strchr(word, ' '); n--) word = strchr(word, ' ') + 1;
     return n > 3 ? NULL : word;
 }
@@ -3935,7 +3945,7 @@ static void dkp_resolve_start(dk_config *c) {
 static dk_status dkp_check_schedule(dk_schedule *s, char *message) {
     if (s->unknown) return dkp_fail_name(message, "schedule", s->unknown, s->nearest);
     if ((int)s->family < 0 || s->family >= DK_FAMILY_COUNT)
-        return dkp_fail(message, "schedule.family", s->family, "one of dk_family");
+        return dkp_fail(message, "schedule.family", (int)s->family, "one of dk_family");
     if (s->shift < 0 || !dkp_finite(s->shift))
         return dkp_fail(message, "schedule.shift", s->shift, "> 0 (0: 1)");
     if (s->family == DK_FAMILY_VE || s->family == DK_FAMILY_EDM) {
@@ -3969,7 +3979,7 @@ static dk_status dkp_check_schedule(dk_schedule *s, char *message) {
                                     "strictly falling between 1 and 0, and 0 only at the end");
             }
         } else if ((int)s->betas < 0 || s->betas >= DK_BETAS_COUNT) {
-            return dkp_fail(message, "schedule.betas", s->betas, "one of dk_betas");
+            return dkp_fail(message, "schedule.betas", (int)s->betas, "one of dk_betas");
         } else if (s->betas < DK_BETAS_COSINE || s->betas == DK_BETAS_SIGMOID) {
             if (!(s->beta_first > 0 && s->beta_first < 1))
                 return dkp_fail(message, "schedule.beta_first", s->beta_first, "> 0 and < 1");
@@ -4025,7 +4035,7 @@ typedef struct dkp_field {
 #define DKP_U(kind, member, low, high, allowed) \
     { "guidance." #member, allowed, low, high, (int)offsetof(dk_config, guidance.member), kind }
 #define DKP_WORDS(of, member, count, words) DKP_##of('c', member, 0, (count)-1, words)
-#define DKP_FLAG(of, member) DKP_##of('i', member, -2147483648.0, 2147483647, "0 or 1")
+#define DKP_FLAG(of, member) DKP_##of('i', member, 0, 1, "0 or 1")
 static const dkp_field dkp_fields[] = {
     DKP_WORDS(S, gauge, DK_GAUGE_COUNT, "default|ve|flow|vp|native"),
     DKP_WORDS(S, rule, DK_RULE_COUNT, "exact|dpm|dpm_taylor|dpm_v2|bh1|bh2|sa|uniform|ipndm_v|gradient"),
@@ -4173,11 +4183,12 @@ static dk_status dkp_check_listed(const dk_config *c, char *message) {
                                  own ? "grid.levels = NULL: must be steps + 1 numbers"
                                      : "grid.levels = NULL: must be grid.level_count numbers");
         if (g->unit < DK_UNIT_T || g->unit > DK_UNIT_LAMBDA)
-            return dkp_fail(message, "grid.unit", g->unit, "one of dk_unit");
+            return dkp_fail(message, "grid.unit", (int)g->unit, "one of dk_unit");
     }
     if (g->spacing == DK_SPACING_RESAMPLE) {
         int logs = g->unit == DK_UNIT_SIGMA || g->unit == DK_UNIT_FLOW;
-        if (g->level_count < 2) return dkp_fail(message, "grid.level_count", g->level_count, "at least 2");
+        if (g->level_count < 2 || g->level_count > 1000000)
+            return dkp_fail(message, "grid.level_count", g->level_count, "2 .. 1000000");
         for (int i = 0; i < g->level_count; i++)
             if (!dkp_finite(g->levels[i]) || (logs && !(g->levels[i] > 0)))
                 return dkp_fail(message, "grid.levels", g->levels[i], "finite, and > 0 where logs are taken");
@@ -4353,6 +4364,9 @@ static dk_status dkp_check_sampler(const dk_config *c, char *message) {
         return dkp_fail(message, "sampler.stride", s->stride, "0 with step-size control");
     dkp_tableau tableau;
     if (s->tableau && dkp_parse_tableau(s->tableau, &tableau, message) != DK_OK) return DK_ERROR_CONFIG;
+    if (s->exponential && (!s->exponential->c || (s->exponential->terms > 0 && !s->exponential->term)))
+        return dkp_fail_text(message, DK_ERROR_CONFIG,
+                             "sampler.exponential: c, and term where there are terms, must not be NULL");
     if (s->exponential && (s->exponential->stages < 1 || s->exponential->stages > DK_MAX_STAGES))
         return dkp_fail(message, "sampler.exponential->stages", s->exponential->stages, "1 .. 16");
     for (int i = 0; s->exponential && i < s->exponential->stages; i++)
@@ -4416,7 +4430,7 @@ static dk_status dkp_resolve(dk_config *c, char *message) {
     }
     if ((status = dkp_check_schedule(s, message)) != DK_OK) return status;
     if ((int)c->prediction < 0 || c->prediction >= DK_PREDICT_COUNT)
-        return dkp_fail(message, "prediction", c->prediction, "one of dk_prediction");
+        return dkp_fail(message, "prediction", (int)c->prediction, "one of dk_prediction");
     if (c->prediction == DK_PREDICT_DEFAULT) c->prediction = dkp_family_of(s)->prediction;
     if (!(c->sigma_data >= 0) || !dkp_finite(c->sigma_data))
         return dkp_fail(message, "sigma_data", c->sigma_data, "> 0 (0: 0.5)");
@@ -4432,9 +4446,9 @@ static dk_status dkp_resolve(dk_config *c, char *message) {
         }
     }
     if ((int)c->condition < 0 || c->condition >= DK_CONDITION_COUNT)
-        return dkp_fail(message, "condition", c->condition, "one of dk_condition");
+        return dkp_fail(message, "condition", (int)c->condition, "one of dk_condition");
     if ((int)c->condition_rounding < 0 || c->condition_rounding > DK_ROUND_DOWN)
-        return dkp_fail(message, "condition_rounding", c->condition_rounding, "one of dk_rounding");
+        return dkp_fail(message, "condition_rounding", (int)c->condition_rounding, "one of dk_rounding");
     if (c->condition == DK_CONDITION_DEFAULT)
         c->condition = c->prediction == DK_PREDICT_EDM ? DK_CONDITION_C_NOISE
                                                        : dkp_family_of(net->family ? net : s)->condition;
@@ -4444,7 +4458,7 @@ static dk_status dkp_resolve(dk_config *c, char *message) {
     if (c->steps < 1 || c->steps > 1000000) return dkp_fail(message, "steps", c->steps, "1 .. 1000000");
     if (c->grid.unknown) return dkp_fail_name(message, "grid", c->grid.unknown, c->grid.nearest);
     if ((int)c->grid.spacing < 0 || c->grid.spacing >= DK_SPACING_COUNT)
-        return dkp_fail(message, "grid.spacing", c->grid.spacing, "one of dk_spacing");
+        return dkp_fail(message, "grid.spacing", (int)c->grid.spacing, "one of dk_spacing");
     if (c->grid.spacing == DK_SPACING_DEFAULT)
         c->grid.spacing = dkp_flow_unit(s) ? DK_SPACING_UNIFORM : DK_SPACING_KARRAS;
     if ((status = dkp_check_grid(c, message)) != DK_OK) return status;
@@ -4466,11 +4480,11 @@ static dk_status dkp_resolve(dk_config *c, char *message) {
     if (!c->sampler.record && !c->sampler.name) c->sampler = dkp_default_sampler();
     if ((status = dkp_check_sampler(c, message)) != DK_OK) return status;
     if ((int)c->start < 0 || c->start >= DK_START_COUNT)
-        return dkp_fail(message, "start", c->start, "one of dk_start");
+        return dkp_fail(message, "start", (int)c->start, "one of dk_start");
     if (!c->mask != !c->known)
         return dkp_fail_text(message, DK_ERROR_CONFIG, "mask and known: must be given both, or neither");
     if ((int)c->number < 0 || c->number >= DK_NUMBER_COUNT)
-        return dkp_fail(message, "number", c->number, "one of dk_number");
+        return dkp_fail(message, "number", (int)c->number, "one of dk_number");
     if (!(c->clip >= 0) || !dkp_finite(c->clip)) return dkp_fail(message, "clip", c->clip, ">= 0");
     return dkp_check_guidance(c, message);
 }
@@ -4521,9 +4535,8 @@ static dk_status dkp_resolve_noise(dk_config *c, char *message) {
 /* What a run needs beyond a plan. */
 static dk_status dkp_resolve_data(dk_config *c, char *message) {
     if (c->batch == 0) c->batch = 1;
-    if (c->batch < 0 || c->batch > 0x7FFFFFFF / DK_BRANCHES)
-        return dkp_fail(message, "batch", c->batch,
-                        ">= 1 (0: 1), and so small that three of it can be counted");
+    if (c->batch < 0) return dkp_fail(message, "batch", c->batch, ">= 1 (0: 1)");
+    if (c->batch > 0x7FFFFFFF / DK_BRANCHES) return dkp_fail(message, "batch", c->batch, "at most 715827882");
     if (c->dim < 1) return dkp_fail(message, "dim", (double)c->dim, ">= 1");
     if (c->dim > ((size_t)-1) / 64 / sizeof(dk_real) / (size_t)c->batch)
         return dkp_fail(message, "dim", (double)c->dim,
@@ -4537,6 +4550,7 @@ static dk_status dkp_resolve_data(dk_config *c, char *message) {
 }
 
 DK_API dk_status dk_resolve(dk_config *c) {
+    if (!c) return DK_ERROR_CONFIG;
     dk_status status = dkp_resolve(c, c->message);
     if (status == DK_OK) status = dkp_resolve_data(c, c->message);
     if (status == DK_OK) status = dkp_check_levels(c, NULL, c->message);
@@ -4552,6 +4566,7 @@ static double dkp_unit_of_level(dk_unit unit, dk_level l) {
 }
 
 DK_API int dk_levels(dk_config *c, dk_unit unit, double *out, int max) {
+    if (!c) return 0;
     dk_config resolved = *c;
     c->message[0] = 0;
     if (dkp_resolve(&resolved, c->message) != DK_OK || dkp_check_levels(&resolved, NULL, c->message) != DK_OK)
@@ -4563,13 +4578,13 @@ DK_API int dk_levels(dk_config *c, dk_unit unit, double *out, int max) {
 }
 
 DK_API dk_status dk_levels_slice(const double *levels, int n, int first, int count, double *out) {
-    if (first < 0 || count < 0 || first > n || count > n - first) return DK_ERROR_CONFIG;
+    if (!levels || !out || first < 0 || count < 0 || first > n || count > n - first) return DK_ERROR_CONFIG;
     memmove(out, levels + first, (size_t)count * sizeof *out);
     return DK_OK;
 }
 
 DK_API dk_status dk_levels_flip(double *levels, int n) {
-    if (n < 0) return DK_ERROR_CONFIG;
+    if (!levels || n < 0) return DK_ERROR_CONFIG;
     for (int i = 0; i < n / 2; i++) {
         double v = levels[i];
         levels[i] = levels[n - 1 - i], levels[n - 1 - i] = v;
@@ -4578,15 +4593,15 @@ DK_API dk_status dk_levels_flip(double *levels, int n) {
 }
 
 DK_API dk_status dk_levels_stretch(double *levels, int n, double fixed, double last) {
-    double scale = n > 0 ? (last - fixed) / (levels[n - 1] - fixed) : 0;
-    if (n < 1 || !dkp_finite(scale)) return DK_ERROR_CONFIG;
+    double scale = levels && n > 0 ? (last - fixed) / (levels[n - 1] - fixed) : 0;
+    if (!levels || n < 1 || !dkp_finite(scale)) return DK_ERROR_CONFIG;
     for (int i = 0; i < n; i++) levels[i] = fixed + (levels[i] - fixed) * scale;
     return DK_OK;
 }
 
 DK_API dk_status dk_levels_concatenate(const double *a, int na, const double *b, int nb, double *out,
                                        int *n) {
-    if (na < 0 || nb < 0) return DK_ERROR_CONFIG;
+    if (!a || !b || !out || !n || na < 0 || nb < 0) return DK_ERROR_CONFIG;
     int joint = na > 0 && nb > 0 && a[na - 1] >= b[0] && a[na - 1] <= b[0];
     memmove(out, a, (size_t)na * sizeof *out);
     memmove(out + na, b + joint, (size_t)(nb - joint) * sizeof *out);
@@ -4595,8 +4610,9 @@ DK_API dk_status dk_levels_concatenate(const double *a, int na, const double *b,
 }
 
 DK_API dk_status dk_levels_resample(const double *levels, int n, double *out, int count) {
-    int zero = n > 0 && levels[n - 1] >= 0 && levels[n - 1] <= 0, from = n - zero, to = count - zero;
-    if (from < 1 || to < 1) return DK_ERROR_CONFIG;
+    int zero = levels && n > 0 && levels[n - 1] >= 0 && levels[n - 1] <= 0, from = n - zero,
+        to = count - zero;
+    if (!levels || !out || from < 1 || to < 1) return DK_ERROR_CONFIG;
     for (int i = 0; i < from; i++)
         if (!(levels[i] > 0) || !dkp_finite(levels[i])) return DK_ERROR_CONFIG;
     for (int i = 0; i < to; i++)
@@ -4606,7 +4622,8 @@ DK_API dk_status dk_levels_resample(const double *levels, int n, double *out, in
 }
 
 DK_API dk_status dk_levels_shift(double *levels, int n, double shift, double power) {
-    if (!(shift > 0) || !dkp_finite(shift) || !(power > 0) || !dkp_finite(power)) return DK_ERROR_CONFIG;
+    if (!levels || !(shift > 0) || !dkp_finite(shift) || !(power > 0) || !dkp_finite(power))
+        return DK_ERROR_CONFIG;
     for (int i = 0; i < n; i++)
         if (!(levels[i] >= 0 && levels[i] <= 1)) return DK_ERROR_CONFIG;
     for (int i = 0; i < n; i++)
@@ -4634,6 +4651,7 @@ static int dkp_terms(dk_vec v, dk_term *value, const dk_term **terms) {
     if (v.count <= 0) *value = one, *terms = value;
     if (v.count <= 0) return v.of ? 1 : 0;
     *terms = dkp_said(v.of, v.at);
+    /* NOLINTNEXTLINE(clang-analyzer-core.NullDereference): a sum of terms has a recorder */
     if (v.of->reached - v.at <= DK_SAID) return v.count;
     dk_refuse(v.of, "age of a symbolic vector in terms", (double)(v.of->reached - v.at),
               "at most 320: store it with dk_keep");
@@ -5115,6 +5133,8 @@ static int dkp_attempting(const dk_recorder *r) { return r->pace && r->pace->pha
 /* Ends an attempt of a step: what follows happens only if the difference of two solutions is tolerable. */
 static void dkp_judge(dk_recorder *r, dk_norm_kind kind, dk_vec a, dk_vec b, dk_vec p, dk_vec q) {
     dk_vec v[4] = {a, b, p, q};
+    for (int i = 0; i < 4; i++) /* zero is stored, too, where numbers are read: all but b */
+        if (i != 1 || v[i].of) v[i] = dk_keep(r, v[i]);
     dkp_norm_of(r, kind, v, 0, 0);
     r->judged = 1;
 }
@@ -6587,7 +6607,7 @@ DK_API dk_sampler dk_runge_kutta(const char *tableau) {
 }
 
 DK_API dk_sampler dk_exponential_runge_kutta(const dk_exponential *method) {
-    dk_sampler s = dkp_sampler(method->name ? method->name : "exponential", dkp_record_exponential);
+    dk_sampler s = dkp_sampler(method && method->name ? method->name : "exponential", dkp_record_exponential);
     s.exponential = method, s.law = DK_LAW_SDE;
     return s;
 }
@@ -7048,21 +7068,21 @@ static int dkp_grid_by_name(const char *name, dk_grid *g) {
 
 DK_API dk_status dk_config_named(dk_config *c, const char *name) {
     char wrong[DKP_WORD];
-    const char *near[3];
+    const char *like[3];
     dkp_found f;
     dkp_span rest;
     if (!c) return DK_ERROR_CONFIG;
     if (!name) name = "(NULL)";
     if (!dkp_find(name, &f, &rest)) { /* the part that is further from any name is the wrong one */
-        dk_nearest_names("sampler", name, near, 3);
+        dk_nearest_names("sampler", name, like, 3);
         if (rest.n) {
-            int distance = dkp_distance(name, near[0]);
-            dk_nearest_names("grid", rest.p, near, 3);
-            if (dkp_distance(rest.p, near[0]) < distance)
-                return dkp_fail_name(c->message, "grid", rest.p, near);
-            dk_nearest_names("sampler", name, near, 3);
+            int distance = dkp_distance(name, like[0]);
+            dk_nearest_names("grid", rest.p, like, 3);
+            if (dkp_distance(rest.p, like[0]) < distance)
+                return dkp_fail_name(c->message, "grid", rest.p, like);
+            dk_nearest_names("sampler", name, like, 3);
         }
-        return dkp_fail_name(c->message, "sampler", name, near);
+        return dkp_fail_name(c->message, "sampler", name, like);
     }
     c->sampler = dk_sampler_named(f.sampler);
     if (f.grid) c->grid = dk_grid_named(f.grid);
@@ -8255,6 +8275,7 @@ DK_API dk_status dk_config_from_json(dk_config *c, const char *text, size_t leng
 
 static const dkp_class *dkp_lists_of(dk_config *c, const dk_json *more, dk_config *whole) {
     const dkp_class *of = more && more->class_name ? dkp_class_named(more->class_name) : NULL;
+    if (!c) return NULL;
     *whole = *c;
     /* what can be predicted where, and how x starts, is no question here */
     whole->prediction = DK_PREDICT_V, whole->start = DK_START_STATE;
@@ -8399,8 +8420,9 @@ static int dkp_values_apart(dkp_job *j, const dk_config *wanted, const dk_json *
     memset(&said, 0, sizeof said);
     if (more) said.mu = more->mu, said.tokens = more->tokens;
     j->more = &said;
-    if (dkp_say_all(j) != DK_OK) return 1000;
-    return dkp_apart(into, wanted);
+    dk_status status = dkp_say_all(j);
+    j->more = NULL;
+    return status == DK_OK ? dkp_apart(into, wanted) : 1000;
 }
 
 /* A number that may be what the key should say: 0 .. 9 are flags and words, then come fields of the config. */
@@ -8525,6 +8547,7 @@ DK_API size_t dk_config_to_json(dk_config *c, const dk_json *more, char *text, s
     dk_config into;
     dkp_job job;
     const dkp_class *first = more && more->class_name ? dkp_class_named(more->class_name) : NULL;
+    if (!c) return 0;
     memset(&job, 0, sizeof job);
     c->message[0] = 0, job.c = &into;
     for (int i = -1; i < DKP_COUNT(dkp_classes); i++) {
@@ -8606,6 +8629,7 @@ DK_API dk_status dk_config_for_with(dk_config *c, dk_json *more, const char *mod
     dkp_span name = {model, model ? strlen(model) : 0};
     int i = 0;
     if (!c) return DK_ERROR_CONFIG;
+    if (!more) return dkp_fail_text(c->message, DK_ERROR_CONFIG, "more = NULL: must be a dk_json");
     while (model && i < DKP_COUNT(dkp_models) && !dkp_same_name(name, dkp_models[i].name, 1)) i++;
     if (!model || i == DKP_COUNT(dkp_models)) return dkp_unknown_model(c->message, model ? model : "(NULL)");
     const dk_model_preset *row = &dkp_models[i];
@@ -8792,6 +8816,7 @@ static uint64_t dkp_hash_real(uint64_t h, double v) {
 }
 
 DK_API uint64_t dk_plan_hash(const dk_plan *p) {
+    if (!p) return 0;
     uint64_t h = dkp_hash(0xCBF29CE484222325u, (uint64_t)p->steps);
     for (int i = 0; i < p->terms; i++) {
         const dk_term *t = &p->term[i];
@@ -8900,7 +8925,8 @@ static size_t dkp_plan_bytes(const dk_plan *counts) {
 
 /* Resolves a copy, for the calls that must leave the caller's config as it is but for its message. Levels are computed
    once if there is memory for the plan, of which they are the first part. */
-static dk_status dkp_prepare(dk_config *c, dk_config *resolved, dk_plan *plan) {
+static dk_status dkp_prepare(const dk_config *c, dk_config *resolved, dk_plan *plan) {
+    if (!c) return dkp_fail_text(resolved->message, DK_ERROR_CONFIG, "config = NULL: must be a dk_config");
     *resolved = *c;
     dk_status status = dkp_resolve(resolved, resolved->message);
     if (status != DK_OK) return status;
@@ -8912,6 +8938,7 @@ static dk_status dkp_prepare(dk_config *c, dk_config *resolved, dk_plan *plan) {
 }
 
 static dk_status dkp_answer(dk_config *c, const dk_config *resolved, dk_status status) {
+    if (!c) return status;
     if (status == DK_OK) c->message[0] = 0;
     else memcpy(c->message, resolved->message, sizeof c->message);
     return status;
@@ -9086,6 +9113,7 @@ static dk_status dkp_record_run(dk_plan *plan, dk_config *c, dk_pace *p) {
 
 DK_API dk_status dk_record(dk_plan *plan, dk_config *c) {
     dk_config resolved;
+    if (c && !plan) return dkp_fail_text(c->message, DK_ERROR_CONFIG, "plan = NULL: must be a dk_plan");
     dk_status status = dkp_prepare(c, &resolved, plan);
     dk_pace pace;
     dk_recorder r;
@@ -9095,11 +9123,13 @@ DK_API dk_status dk_record(dk_plan *plan, dk_config *c) {
 }
 
 DK_API void dk_plan_free(dk_plan *plan) {
+    if (!plan) return;
     if (plan->owned) DKP_FREE(plan->memory);
     memset(plan, 0, sizeof *plan);
 }
 
 DK_API dk_status dk_plan_copy(dk_plan *to, const dk_plan *from) {
+    if (!to || !from) return DK_ERROR_CONFIG;
     dk_plan copy = *from;
     char message[DK_MESSAGE_SIZE];
     copy.memory = to->memory, copy.bytes = to->bytes;
@@ -9121,9 +9151,9 @@ DK_API int dk_plan_equal(const dk_plan *a, const dk_plan *b, double tolerance, d
     double most = 0, unused;
     if (!worst) worst = &unused;
     *worst = HUGE_VAL;
-    if (a->steps != b->steps || a->calls != b->calls || a->rows != b->rows || a->terms != b->terms ||
-        a->values != b->values || a->passes != b->passes || a->norms != b->norms || a->draws != b->draws ||
-        a->number != b->number)
+    if (!a || !b || a->steps != b->steps || a->calls != b->calls || a->rows != b->rows ||
+        a->terms != b->terms || a->values != b->values || a->passes != b->passes || a->norms != b->norms ||
+        a->draws != b->draws || a->number != b->number)
         return 0;
     for (int i = 0; i < a->rows; i++)
         if (a->row[i].dst != b->row[i].dst || a->row[i].count != b->row[i].count ||
@@ -9249,6 +9279,7 @@ static void dkp_put_norm(dkp_text *t, const dk_plan *p, int index) {
 DK_API size_t dk_plan_text(const dk_plan *p, char *text, size_t size) {
     dkp_text t = {text, size, 0};
     int step = -1, draws = 0;
+    if (!p) return 0;
     for (int i = 0; i < p->rows; i++) draws += p->row[i].draw >= 0;
     dkp_put_pair(&t, "", p->steps);
     dkp_put_pair(&t, " steps, ", p->calls);
@@ -9682,6 +9713,7 @@ typedef struct dkp_work {
 
 static void dkp_part(void *arg, int i) {
     const dkp_work *w = (const dkp_work *)arg;
+    if (i < 0 || i >= w->parts) return;
     size_t part = (size_t)i, parts = (size_t)w->parts, share = w->units / parts, rest = w->units % parts;
     size_t first = part * share + (part < rest ? part : rest);
     w->range(w, i, first, first + share + (part < rest));
@@ -9906,6 +9938,12 @@ DKP_INLINE int dkp_bad_half(const uint16_t *h, uint16_t lowest, int n) {
     return all >> 15;
 }
 
+DKP_INLINE size_t dkp_bad_from(const dk_real *v, size_t i, size_t end) {
+    while (i + DKP_LOOK <= end && !dkp_bad(v + i, DKP_LOOK)) i += DKP_LOOK;
+    while (i < end && !dkp_bad(v + i, 1)) i++;
+    return i;
+}
+
 /* From element *at on; end if there is none. */
 DKP_INLINE void dkp_first_bad_plain(const dk_run *run, int slot, size_t *at, size_t end) {
     size_t i = *at;
@@ -9915,9 +9953,7 @@ DKP_INLINE void dkp_first_bad_plain(const dk_run *run, int slot, size_t *at, siz
         while (i + DKP_LOOK <= end && !dkp_bad_half(h + i, lowest, DKP_LOOK)) i += DKP_LOOK;
         while (i < end && !dkp_bad_half(h + i, lowest, 1)) i++;
     } else {
-        const dk_real *v = dkp_buffer(run, slot);
-        while (i + DKP_LOOK <= end && !dkp_bad(v + i, DKP_LOOK)) i += DKP_LOOK;
-        while (i < end && !dkp_bad(v + i, 1)) i++;
+        i = dkp_bad_from(dkp_buffer(run, slot), i, end);
     }
     *at = i;
 }
@@ -9933,6 +9969,7 @@ static void dkp_look_range(const dkp_work *work, int part, size_t first, size_t 
 static int dkp_find_bad(void *user, dk_run *run, int slot, size_t *bad) {
     dkp_work work = {run, dkp_look_range, dkp_units(run->size, DKP_TILE), 0, NULL, NULL, slot};
     (void)user;
+    for (int i = 0; i < run->config.threads; i++) run->sums[i] = 0; /* a part that nobody looks at is bad */
     dkp_share(&work);
     *bad = run->size;
     for (int i = 0; i < work.parts; i++)
@@ -9968,7 +10005,8 @@ static dkp_sizes dkp_workspace(const dk_plan *p, const dk_config *c) {
     size_t parts = (size_t)c->threads, chunks = dkp_units(c->dim, dkp_chunk(c->dim));
     size_t norms = p->norms || p->attempt ? DKP_PARTIAL * chunks * batch : 0;
     dkp_sizes s;
-    size_t most = ((size_t)-1) / 4 / size; /* vectors that can be counted in bytes at all */
+    /* vectors that can be counted in bytes at all; dim and batch are at least 1 */
+    size_t most = ((size_t)-1) / 4 / size; /* NOLINT(clang-analyzer-core.*) */
     if ((size_t)p->buffers + (size_t)p->halves + (size_t)p->noises >= most ||
         dkp_stream_count(c) >= ((size_t)-1) / 4 / sizeof(dkp_stream)) {
         memset(&s, 0, sizeof s);
@@ -9989,6 +10027,7 @@ static dkp_sizes dkp_workspace(const dk_plan *p, const dk_config *c) {
 }
 
 DK_API size_t dk_workspace_size(const dk_plan *plan, const dk_config *c) {
+    if (!plan || !c) return 0;
     dk_config data = *c;
     size_t all = dkp_resolve_data(&data, data.message) == DK_OK ? dkp_workspace(plan, &data).all : 0;
     return all == (size_t)-1 ? 0 : all;
@@ -10011,6 +10050,40 @@ DK_API size_t dk_run_size(dk_config *c) {
     }
     dkp_answer(c, &resolved, status);
     return bytes;
+}
+
+typedef struct dkp_aligned {
+    char before;
+    dk_real number;
+} dkp_aligned;
+
+static int dkp_overlap(const void *a, size_t n, const void *b, size_t m) {
+    uintptr_t p = (uintptr_t)a, q = (uintptr_t)b;
+    return a && b && (p < q ? q - p < n : p - q < m);
+}
+
+/* The caller's vectors are whole numbers and share no memory with what is written, so that nothing is lost unseen. What is
+   wrong, or NULL. The config need not have been looked at: where its sizes are wrong, that is said later. */
+static const char *dkp_wrong_vectors(const dk_config *c, const dk_real *x, const void *memory, size_t bytes) {
+    const dk_real *const vectors[3] = {x, c->mask, c->known};
+    static const char *const wrong[3][3] = {
+        {"x: must be aligned as dk_real is", "", "x: must not overlap memory"},
+        {"mask: must be aligned as dk_real is", "mask: must not overlap x", "mask: must not overlap memory"},
+        {"known: must be aligned as dk_real is", "known: must not overlap x",
+         "known: must not overlap memory"}};
+    const dk_backend *b = c->backend;
+    if (b)
+        return b->rows && b->norm && b->find_bad ? NULL
+                                                 : "backend: rows, norm and find_bad must be functions";
+    if (!x) return "x = NULL: must be batch * dim numbers";
+    size_t batch = c->batch > 1 ? (size_t)c->batch : 1;
+    size_t size = c->dim <= (size_t)-1 / sizeof(dk_real) / batch ? c->dim * batch * sizeof(dk_real) : 0;
+    for (int i = 0; i < 3; i++) {
+        if ((uintptr_t)vectors[i] % offsetof(dkp_aligned, number)) return wrong[i][0];
+        if (i > 0 && dkp_overlap(vectors[i], size, x, size)) return wrong[i][1];
+        if (dkp_overlap(vectors[i], size, memory, bytes)) return wrong[i][2];
+    }
+    return NULL;
 }
 
 /* The least and the most noise level of a run, but for 0. With step-size control a plan has only some of them. */
@@ -10059,8 +10132,6 @@ static dk_status dkp_begin(dk_run *run, const dk_plan *plan, dk_config *c, dk_re
     dkp_sizes sizes;
     dk_status status = dkp_resolve_data(c, c->message);
     if (status != DK_OK) return status;
-    if (!x && !c->backend)
-        return dkp_fail_text(c->message, DK_ERROR_CONFIG, "x = NULL: must be batch * dim numbers");
     if ((status = dkp_check_given(plan, c)) != DK_OK || (status = dkp_check_noise(plan, c)) != DK_OK)
         return status;
     sizes = dkp_workspace(plan, c);
@@ -10077,7 +10148,8 @@ static dk_status dkp_begin(dk_run *run, const dk_plan *plan, dk_config *c, dk_re
     run->sums = (double *)(void *)(base += sizes.scalars);
     run->streams = base + sizes.sums;
     if (sizes.streams) memset(run->streams, 0, sizes.streams);
-    memset(run->buffers, 0, sizes.buffers + sizes.halves); /* so that saved bytes never hold garbage */
+    memset(run->buffers, 0, sizes.buffers + sizes.halves); /* so that saved bytes never hold garbage, */
+    if (sizes.noise) memset(run->noise, 0, sizes.noise);   /* whatever a callback leaves unwritten */
     if (sizes.scalars) memset(run->scalars, 0, sizes.scalars);
     if (sizes.sums) memset(run->sums, 0, sizes.sums);
     return DK_OK;
@@ -10090,25 +10162,42 @@ static dk_status dkp_begun(dk_run *run, dk_config *c, const dk_config *resolved,
     return status;
 }
 
+/* An empty run, if what there is suffices to begin it. */
+static dk_status dkp_start_run(dk_run *run, dk_config *c, const dk_real *x, const void *memory,
+                               size_t bytes) {
+    const char *wrong = !c     ? "config = NULL: must be a dk_config"
+                        : !run ? "run = NULL: must be a dk_run"
+                               : dkp_wrong_vectors(c, x, memory, bytes);
+    if (run) memset(run, 0, sizeof *run);
+    if (!wrong) return DK_OK;
+    if (c) dkp_fail_text(c->message, DK_ERROR_CONFIG, wrong);
+    if (run) run->status = dkp_fail_text(run->message, DK_ERROR_CONFIG, wrong);
+    return DK_ERROR_CONFIG;
+}
+
 DK_API dk_status dk_begin_plan(dk_run *run, const dk_plan *plan, dk_config *c, dk_real *x, void *memory,
                                size_t bytes) {
+    dk_status status = dkp_start_run(run, c, x, memory, bytes);
+    if (status != DK_OK) return status;
     dk_config data = *c;
-    memset(run, 0, sizeof *run);
-    if (plan->attempt)
-        return dkp_begun(
-            run, c, &data,
-            dkp_fail_text(
-                data.message, DK_ERROR_CONFIG,
-                "plan: of a sampler with step-size control, which records as it goes: say dk_begin"));
-    return dkp_begun(run, c, &data, dkp_begin(run, plan, &data, x, memory, bytes));
+    if (!plan || !plan->passes || plan->attempt)
+        status = dkp_fail_text(data.message, DK_ERROR_CONFIG,
+                               plan && plan->attempt ? "plan: of a sampler with step-size control, which "
+                                                       "records as it goes: say dk_begin"
+                                                     : "plan: must be a recorded dk_plan");
+    if (status == DK_OK && dkp_overlap(memory, bytes, plan->memory, plan->used))
+        status = dkp_fail_text(data.message, DK_ERROR_CONFIG, "memory: must not overlap the plan");
+    if (status == DK_OK) status = dkp_begin(run, plan, &data, x, memory, bytes);
+    return dkp_begun(run, c, &data, status);
 }
 
 DK_API dk_status dk_begin(dk_run *run, dk_config *c, dk_real *x, void *memory, size_t bytes) {
+    dk_status status = dkp_start_run(run, c, x, memory, bytes);
+    if (status != DK_OK) return status;
     dk_plan *plan = &run->own_plan;
     dk_config *resolved = &run->config;
-    memset(run, 0, sizeof *run);
     plan->memory = memory, plan->bytes = bytes;
-    dk_status status = dkp_prepare(c, resolved, plan);
+    status = dkp_prepare(c, resolved, plan);
     if (status == DK_OK) status = dkp_record_run(plan, resolved, &run->pace);
     if (status == DK_OK) { /* the plan lies first, the workspace behind it */
         status = dkp_begin(run, plan, resolved, x, memory ? (char *)memory + plan->used : NULL,
@@ -10120,7 +10209,18 @@ DK_API dk_status dk_begin(dk_run *run, dk_config *c, dk_real *x, void *memory, s
     return dkp_begun(run, c, resolved, status);
 }
 
+/* A callback may look at the run that calls it, but not take it further. */
+static dk_status dkp_refuse_inside(dk_run *run) {
+    return dkp_fail_text(run->message, run->status = DK_ERROR_ORDER,
+                         "the run is at work: its callbacks must not go on with it, save, load or end it");
+}
+
 DK_API void dk_end(dk_run *run) {
+    if (!run) return;
+    if (run->inside) {
+        dkp_refuse_inside(run);
+        return;
+    }
     dk_plan_free(&run->own_plan);
     if (run->owned) DKP_FREE(run->owned);
     memset(run, 0, sizeof *run);
@@ -10209,7 +10309,7 @@ static dk_status dkp_fill_draw(dk_run *run, int draw, dk_real *out) {
 }
 
 DK_API dk_status dk_run_noise(dk_run *run, int draw, dk_real *out) {
-    if (!run->plan || draw < 0 || draw >= run->plan->draws) return DK_ERROR_ORDER;
+    if (!run || !run->plan || draw < 0 || draw >= run->plan->draws) return DK_ERROR_ORDER;
     return dkp_fill_draw(run, draw, out);
 }
 
@@ -10220,8 +10320,11 @@ static dk_status dkp_ask_noise(dk_run *run, const dk_pass *pass) {
     for (int k = pass->first; k < pass->first + pass->count; k++) {
         int draw = run->plan->row[k].draw;
         if (draw < 0 || !dkp_whole(dkp_source(run, draw))) continue;
-        if (dkp_fill_draw(run, draw, run->noise + (size_t)noises++ * run->size) != DK_OK)
+        dk_real *out = run->noise + (size_t)noises++ * run->size;
+        if (dkp_fill_draw(run, draw, out) != DK_OK)
             return dkp_fail_run(run, DK_ERROR_CALLBACK, "the noise callback returned nonzero");
+        if (!run->config.unchecked && dkp_bad_from(out, 0, run->size) < run->size)
+            return dkp_fail_run(run, DK_ERROR_NOT_FINITE, "the noise callback's numbers are NaN or infinite");
     }
     return DK_OK;
 }
@@ -10249,7 +10352,7 @@ static dk_status dkp_cross_boundary(dk_run *run) {
 static double dkp_worst(const dk_run *run, int i) {
     double worst = 0;
     for (int b = 0; b < run->config.batch; b++) {
-        double v = run->scalars[i * run->config.batch + b];
+        double v = run->scalars[(size_t)i * (size_t)run->config.batch + (size_t)b];
         if (!(v <= worst)) worst = v;
     }
     return worst;
@@ -10344,8 +10447,7 @@ static int dkp_proceed(dk_run *run, int accepted) {
     return status == DK_OK;
 }
 
-DK_API int dk_next(dk_run *run, dk_eval *eval) {
-    if (!run->plan) return 0;
+static int dkp_next(dk_run *run, dk_eval *eval) {
     if (run->again) { /* after an error: the same evaluation once more */
         run->again = 0, run->status = DK_OK, run->message[0] = 0;
         dkp_hand_out(run, eval);
@@ -10387,8 +10489,24 @@ DK_API int dk_next(dk_run *run, dk_eval *eval) {
     return 0;
 }
 
+DK_API int dk_next(dk_run *run, dk_eval *eval) {
+    if (!run || !run->plan || !eval) return 0;
+    if (run->inside) return dkp_refuse_inside(run), 0;
+    run->inside = 1;
+    int more = dkp_next(run, eval);
+    run->inside = 0;
+    /* what a callback was told is no concern of the caller's */
+    if (run->status == DK_ERROR_ORDER) run->status = DK_OK, run->message[0] = 0;
+    return more;
+}
+
 DK_API dk_status dk_continue(dk_run *run, dk_denoise_fn denoise, void *user) {
     dk_eval eval;
+    if (!run || !run->plan) return DK_ERROR_ORDER;
+    if (run->inside) return dkp_refuse_inside(run);
+    if (!denoise)
+        return dkp_fail_text(run->message, run->status = DK_ERROR_CONFIG,
+                             "denoise = NULL: must be a function");
     run->again = run->waiting; /* an open evaluation is asked for again */
     while (dk_next(run, &eval)) {
         if (denoise(user, &eval))
@@ -10401,6 +10519,8 @@ DK_API dk_status dk_continue(dk_run *run, dk_denoise_fn denoise, void *user) {
 
 DK_API dk_status dk_sample(dk_config *c, dk_denoise_fn denoise, void *user, dk_real *x) {
     dk_run run;
+    if (c && !denoise)
+        return dkp_fail_text(c->message, DK_ERROR_CONFIG, "denoise = NULL: must be a function");
     dk_status status = dk_begin(&run, c, x, NULL, 0);
     if (status != DK_OK) return status;
     status = dk_continue(&run, denoise, user);
@@ -10467,6 +10587,7 @@ static dk_status dkp_start_likelihood(dk_config *c, const dk_real *x, dkp_likeli
             return dkp_fail(c->message, "noise level of the grid", (*levels)[i],
                             "above 0 and finite, for a likelihood");
     }
+    /* NOLINTNEXTLINE(clang-analyzer-core.CallAndMessage): there is a step, so the loop has run */
     double alpha = dk_level_at_sigma(&c->schedule, (*levels)[0]).alpha;
     for (size_t i = 0; i < n * batch; i++) (*state)[i + i / n] = (dk_real)((double)x[i] / alpha);
     for (size_t b = 0; b < batch; b++) (*state)[b * (n + 1) + n] = 0;
@@ -10475,6 +10596,10 @@ static dk_status dkp_start_likelihood(dk_config *c, const dk_real *x, dkp_likeli
 
 DK_API dk_status dk_log_likelihood(dk_config *c, dk_denoise_fn denoise, void *user, const dk_real *x,
                                    const dk_real *probe, double *log_p) {
+    if (!c) return DK_ERROR_CONFIG;
+    if (!x || !probe || !log_p)
+        return dkp_fail_text(c->message, DK_ERROR_CONFIG, "x, probe and log_p: must not be NULL");
+    if (!denoise) return dkp_fail_text(c->message, DK_ERROR_CONFIG, "denoise = NULL: must be a function");
     double *levels = NULL;
     dk_real *state = NULL;
     const dk_guidance *g = &c->guidance;
@@ -10519,12 +10644,13 @@ DK_API dk_status dk_log_likelihood(dk_config *c, dk_denoise_fn denoise, void *us
 }
 
 DK_API const dk_real *dk_state(const dk_run *run) {
-    if (!run->plan || run->config.backend) return NULL;
+    if (!run || !run->plan || run->config.backend) return NULL;
     return run->waiting ? dkp_buffer(run, run->plan->value[dkp_open_call(run)->x].slot) : run->x;
 }
 
 DK_API dk_status dk_denoised(dk_run *run, dk_real *out) {
-    if (!run->plan || run->config.backend || !(run->waiting || run->finished)) return DK_ERROR_ORDER;
+    if (!run || !run->plan || run->config.backend || !(run->waiting || run->finished)) return DK_ERROR_ORDER;
+    if (!out) return DK_ERROR_CONFIG;
     if (run->finished) {
         memcpy(out, run->x, run->size * sizeof *out);
         return DK_OK;
@@ -10591,11 +10717,16 @@ static void dkp_real_io(dkp_bytes *io, dk_real *v, size_t n) {
     }
 }
 
-enum { DKP_SAVE_HEAD = 8 * 8, DKP_SAVE_VERSION = 2, DKP_SAVE_PACE = 8 * 22 };
+enum {
+    DKP_SAVE_WORDS = 5,
+    DKP_SAVE_HEAD = 8 * (DKP_SAVE_WORDS + 3),
+    DKP_SAVE_VERSION = 2,
+    DKP_SAVE_PACE = 8 * 22
+};
 #define DKP_SAVE_MAGIC 0x6E7572746B666964u /* "dfktrun" */
 
 DK_API size_t dk_save_size(const dk_run *run) {
-    if (!run->plan || run->config.backend) return 0;
+    if (!run || !run->plan || run->config.backend) return 0;
     return DKP_SAVE_HEAD + (run->plan->attempt ? (size_t)DKP_SAVE_PACE : 0) +
            dkp_scalars(run->plan, &run->config) * 8 +
            (size_t)(run->plan->buffers + 1) * run->size * sizeof(dk_real) +
@@ -10633,6 +10764,33 @@ static void dkp_pace_io(dkp_bytes *io, dk_pace *p) {
     }
 }
 
+static void dkp_head(const dk_run *run, uint64_t head[DKP_SAVE_WORDS]) {
+    head[0] = DKP_SAVE_MAGIC, head[1] = DKP_SAVE_VERSION, head[2] = sizeof(dk_real);
+    head[3] = (uint64_t)run->dim, head[4] = (uint64_t)run->config.batch;
+}
+
+/* Saves of other versions, precisions and sizes are told from damaged ones, as far as there are bytes. */
+static dk_status dkp_check_head(dk_run *run, const unsigned char *bytes, size_t size) {
+    static const char *const names[DKP_SAVE_WORDS] = {"magic number", "version", "sizeof(dk_real)", "dim",
+                                                      "batch"};
+    dkp_bytes io = {NULL, bytes, 0};
+    uint64_t head[DKP_SAVE_WORDS];
+    dkp_head(run, head);
+    for (size_t i = 0; i < DKP_SAVE_WORDS && 8 * i + 8 <= size; i++) {
+        uint64_t saved = dkp_byte_io(&io, 0, 8);
+        if (saved == head[i]) continue;
+        dkp_text t = {run->message, DK_MESSAGE_SIZE, 0};
+        dkp_put(&t, "saved ");
+        dkp_put(&t, names[i]);
+        dkp_put(&t, " = ");
+        dkp_put_size(&t, saved);
+        dkp_put(&t, ": must be ");
+        dkp_put_size(&t, head[i]);
+        return DK_ERROR_SAVED;
+    }
+    return DK_OK;
+}
+
 static dk_status dkp_record_again(dk_run *run) {
     dk_recorder r;
     return dkp_record_attempt(&r, &run->own_plan, &run->config, &run->pace);
@@ -10641,10 +10799,10 @@ static dk_status dkp_record_again(dk_run *run) {
 /* Head in both directions: what must agree is written, or compared. Returns 0 where it does not. With step-size control the
    plan is that of the attempt that was saved: it is recorded anew. */
 static int dkp_save_head(dk_run *run, dkp_bytes *io, uint64_t *pass, uint64_t *flags) {
-    const uint64_t head[5] = {DKP_SAVE_MAGIC, DKP_SAVE_VERSION, sizeof(dk_real), (uint64_t)run->dim,
-                              (uint64_t)run->config.batch};
+    uint64_t head[DKP_SAVE_WORDS];
     int same = 1;
-    for (int i = 0; i < DKP_COUNT(head); i++) same &= dkp_byte_io(io, head[i], 8) == head[i];
+    dkp_head(run, head);
+    for (int i = 0; i < DKP_SAVE_WORDS; i++) same &= dkp_byte_io(io, head[i], 8) == head[i];
     if (run->plan->attempt) {
         dkp_pace_io(io, &run->pace);
         if (!io->write && same)
@@ -10671,6 +10829,8 @@ static void dkp_save_body(dk_run *run, dkp_bytes *io) {
 DK_API dk_status dk_save(dk_run *run, void *bytes, size_t size) {
     dkp_bytes io = {(unsigned char *)bytes, NULL, 0xCBF29CE484222325u};
     size_t needed = dk_save_size(run);
+    if (!run) return DK_ERROR_ORDER;
+    if (run->inside) return dkp_refuse_inside(run);
     if (!needed) return dkp_fail_text(run->message, run->status = DK_ERROR_ORDER, "there is no run to save");
     if (!bytes || size < needed) return run->status = dkp_fail_bytes(run->message, size, needed);
     uint64_t pass = (uint64_t)run->pass, flags = (uint64_t)(run->waiting + 2 * run->finished);
@@ -10693,9 +10853,18 @@ static int dkp_cursor_fits(const dk_plan *p, uint64_t pass, uint64_t flags) {
 DK_API dk_status dk_load(dk_run *run, const void *bytes, size_t size) {
     const char *wrong = "saved bytes: damaged, or not of a run with this config";
     size_t needed = dk_save_size(run);
+    if (!run) return DK_ERROR_ORDER;
+    if (run->inside) return dkp_refuse_inside(run);
     if (!needed)
         return dkp_fail_text(run->message, run->status = DK_ERROR_ORDER, "begin the run before loading it");
-    if (!bytes || size < needed) return dkp_fail_text(run->message, run->status = DK_ERROR_SAVED, wrong);
+    if (!bytes)
+        return dkp_fail_text(run->message, run->status = DK_ERROR_SAVED,
+                             "saved bytes = NULL: must be a save");
+    if (dkp_check_head(run, (const unsigned char *)bytes, size) != DK_OK) return run->status = DK_ERROR_SAVED;
+    if (size < needed) {
+        dkp_fail_bytes(run->message, size, needed);
+        return run->status = DK_ERROR_SAVED;
+    }
     dkp_bytes io = {NULL, (const unsigned char *)bytes, 0xCBF29CE484222325u};
     for (size_t i = 0; i < needed - 8; i++) dkp_byte_io(&io, 0, 1); /* the hash first: nothing half-loaded */
     uint64_t hash = io.hash, pass = 0, flags = 0;
@@ -10730,6 +10899,10 @@ DKP_FAST
 #undef dkp_sqrt
 #undef dkp_sqrtf
 #undef DKP_COUNT
+#undef DKP_DISPATCH
+#undef DKP_SAYS
+#undef DKP_FLAG
+#undef DKP_REFUSE
 #undef DKP_MALLOC
 #undef DKP_FREE
 #undef DKP_SAVE_MAGIC
@@ -10737,7 +10910,6 @@ DKP_FAST
 #undef DKP_FLAG
 #undef DKP_REFUSE
 #undef DKP_DISPATCH
-#undef DKP_SQRT
 #undef DKP_INLINE
 #undef DKP_ALONE_ON_STACK
 #undef DKP_AVX2

@@ -1,7 +1,7 @@
 #!/bin/sh
 # Runs test programs and sums up: run.sh BUILD NAME...
 # Each program prints cmocka's own report. tool, consumers, examples and fuzz are scripts, conformance a program that replays
-# tests/data; they end with a line of counts. The last line counts the tests of all of them.
+# tests/data; they end with a line of counts. RUNNER, if set, runs the test programs: valgrind. The last line counts the tests of all of them.
 build=$1
 shift
 passed=0 failed=0 broken=
@@ -11,7 +11,7 @@ for name in "$@"; do
     tool) sh tests/test_tool.sh "$build/diffkit" ;;
     consumers | examples | fuzz) sh "tests/test_$name.sh" "$build" ;;
     conformance) "$build/conformance" tests/data/*.jsonl ;;
-    *) "$build/test_$name" ;;
+    *) ${RUNNER:-} "$build/test_$name" ;;
     esac >"$log" 2>&1
     status=$?
     p=$(sed -n 's/^\[  PASSED  \] \([0-9]*\) test.*/\1/p' "$log" | awk '{s += $1} END {print s + 0}')

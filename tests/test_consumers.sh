@@ -30,6 +30,7 @@ check_with() { # TOOLS, then as check
     check "$@"
 }
 
+embed=$PWD/tests/embed
 # ---- the project as others get it: a repository of its own, to be built in and fetched from
 source=$dir/source
 mkdir -p "$source/examples"
@@ -145,6 +146,39 @@ check "the implementation after the header in one file, and again" later
 check_with nm "DK_STATIC copies in two libraries, float and double, beside a third copy" static_copies
 check_with "$CXX" "the implementation in C, called from C++" cpp_calls_c
 check_with "$CXX" "the implementation in C++, called from C" c_calls_cpp
+
+# ---- among other people's names
+after() { # WHAT IS INCLUDED BEFORE, then the compiler and its options: builds and runs
+    before=$1 && shift && "$@" $warnings "-I$embed" "-DBEFORE=$before" "$embed/after.c" -o "$dir/after" -lm && "$dir/after"
+}
+compiles_after() { before=$1 && shift && "$@" $warnings "-I$embed" "-DBEFORE=$before" -c "$embed/after.c" -o "$dir/after.o"; }
+in_namespace() { $CXX -std=c++11 $warnings "-I$embed" "$embed/namespace.cpp" -o "$dir/namespace" -lm && "$dir/namespace"; }
+macros() { $CC -std=c11 "$@" -dM -E "$dir/macros.c" -I. | sed 's/^#define \([A-Za-z_0-9]*\).*/\1/' | LC_ALL=C sort; }
+own_macros() { # beyond those of the standard headers; of the private ones none is left
+    printf '#include <math.h>\n#include <stddef.h>\n#include <stdint.h>\n#include <stdlib.h>\n#include <string.h>\n#ifdef OURS\n#include "diffkit.h"\n#endif\n' >"$dir/macros.c"
+    macros >"$dir/theirs" && macros -DOURS -DDIFFKIT_IMPLEMENTATION | comm -13 "$dir/theirs" - >"$dir/ours" &&
+        grep -qx DK_VERSION "$dir/ours" && ! grep -Ev '^(DK_|DIFFKIT_|OURS$)' "$dir/ours"
+}
+read_only() { # neither .data nor .bss has a byte; tables that hold addresses are .data.rel.ro
+    object plain.o $implementation && size -A "$dir/links/plain.o" | grep -q '^\.text' &&
+        ! size -A "$dir/links/plain.o" | grep -E '^\.(t?data|t?bss|common|data\.rel|data\.rel\.local) +[1-9]'
+}
+same_with_ndebug() {
+    object with.o $implementation && object without.o -DNDEBUG $implementation && cmp "$dir/links/with.o" "$dir/links/without.o"
+}
+check "after macros of windows.h, X.h, curses.h and others, as C" after '"hostile.h"' $CC -std=c11
+check_with "$CXX" "and as C++" after '"hostile.h"' $CXX -std=c++11 -x c++
+check_with x86_64-w64-mingw32-gcc "after windows.h" compiles_after '<windows.h>' x86_64-w64-mingw32-gcc -std=gnu11
+echo '#include <X11/Xlib.h>' >"$dir/x.c"
+if $CC -E "$dir/x.c" >"$dir/log" 2>&1; then
+    check "after Xlib.h and X.h" after '<X11/Xlib.h>' $CC -std=gnu11
+else
+    echo "consumers: skipped: after Xlib.h and X.h (no X11/Xlib.h)"
+fi
+check_with "$CXX" "inside a namespace" in_namespace
+check "every macro that stays begins with DK_ or DIFFKIT_" own_macros
+check_with size "no writable data" read_only
+check "the same object code with and without NDEBUG" same_with_ndebug
 
 # ---- build systems; example.org's repository is this one
 if git --version >/dev/null 2>&1; then

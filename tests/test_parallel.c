@@ -35,8 +35,64 @@ static void by_threads(void *user, int n, void (*task)(void *arg, int i), void *
     }
     for (int i = 0; i < n; i++) pthread_join(thread[i], NULL);
 }
+
+/* A thread's own runs, again and again, of a plan that all share. */
+enum { SHARED_DIM = 100, RUNS = 20 };
+typedef struct sharer {
+    const dk_plan *plan;
+    const dk_config *config;
+    uint64_t seed;
+    dk_real x[SHARED_DIM];
+    int failed;
+} sharer;
+static int shared_network(void *user, const dk_eval *e) {
+    (void)user;
+    for (size_t i = 0; i < e->dim; i++) e->output[i] = e->input[i] / (1 + e->input[i] * e->input[i]);
+    return 0;
+}
+static void *share(void *v) {
+    sharer *s = (sharer *)v;
+    for (int i = 0; i < RUNS; i++) {
+        dk_config c = *s->config;
+        dk_run run;
+        c.seed = s->seed;
+        s->failed += dk_begin_plan(&run, s->plan, &c, s->x, NULL, 0) != DK_OK;
+        s->failed += dk_continue(&run, shared_network, NULL) != DK_OK;
+        dk_end(&run);
+    }
+    return NULL;
+}
+
+static void eight_threads_share_a_plan(void **state) {
+    enum { THREADS = 8 };
+    static sharer sharers[THREADS];
+    pthread_t thread[THREADS];
+    dk_config c = check_config("vp", "dpmpp_2m_sde", 6);
+    dk_plan plan;
+    (void)state;
+    memset(&plan, 0, sizeof plan);
+    c.dim = SHARED_DIM, c.prediction = DK_PREDICT_V;
+    assert_int_equal(dk_record(&plan, &c), DK_OK);
+    for (uint64_t i = 0; i < THREADS; i++) {
+        sharers[i].plan = &plan, sharers[i].config = &c, sharers[i].seed = i;
+        assert_int_equal(pthread_create(&thread[i], NULL, share, &sharers[i]), 0);
+    }
+    for (int i = 0; i < THREADS; i++) pthread_join(thread[i], NULL);
+    for (int i = 0; i < THREADS; i++) {
+        dk_real alone[SHARED_DIM];
+        c.seed = (uint64_t)i;
+        assert_int_equal(dk_sample(&c, shared_network, NULL, alone), DK_OK);
+        assert_int_equal(sharers[i].failed, 0);
+        assert_memory_equal(sharers[i].x, alone, sizeof alone);
+    }
+    dk_plan_free(&plan);
+}
 #else
 #define by_threads backwards
+static void eight_threads_share_a_plan(void **state) {
+    (void)state;
+    skip();
+}
 #endif
 
 /* 70,003 numbers in two samples: long enough for parts, with an odd end and a border between samples within a tile. */
@@ -198,6 +254,7 @@ int main(void) {
         cmocka_unit_test(the_first_bad_number_is_named),
         cmocka_unit_test(norms_are_those_of_the_whole_sample),
         cmocka_unit_test(wrong_threads_are_refused),
+        cmocka_unit_test(eight_threads_share_a_plan),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -1,0 +1,831 @@
+/* Bad input: every field at every special value, buffers, callbacks and saves. Always a status and a message that names the
+   field, and a run that can be read, repeated or ended. */
+#include <stddef.h>
+#include <stdlib.h>
+
+static size_t allocated;                /* in blocks that are not freed */
+static void *limited_malloc(size_t n) { /* as a machine with 256 MiB */
+    void *p = n > ((size_t)1 << 28) ? NULL : malloc(n);
+    if (p) allocated++;
+    return p;
+}
+static void limited_free(void *p) {
+    if (p) allocated--;
+    free(p);
+}
+#define DK_MALLOC(n) limited_malloc(n)
+#define DK_FREE(p) limited_free(p)
+#include "check.h"
+
+#define COUNT(array) ((int)(sizeof(array) / sizeof((array)[0])))
+
+/* ------------------------------------------------------------------------------- fields */
+
+/* What a field is set to, and how a message shows it. */
+static const struct {
+    double value;
+    const char *text;
+} reals[] = {{(double)NAN, "nan"},     {HUGE_VAL, "inf"}, {-HUGE_VAL, "-inf"}, {-1, "-1"}, {0, "0"},
+             {5e-324, "4.94066e-324"}, {1e308, "1e308"}},
+  wholes[] = {{-2147483648.0, "-2147483648"}, {-1, "-1"}, {0, "0"}, {1, "1"}, {2147483647, "2147483647"}};
+
+/* A schedule to which the field matters; the field; which of the values above are refused (x); and what the
+   message then says that it must be. Those that pass may be refused for another reason, or work. */
+typedef struct field {
+    const char *schedule, *name;
+    size_t at;
+    char kind;
+    const char *refused, *allowed;
+} field;
+#define REAL(schedule, member, refused, allowed) \
+    { schedule, #member, offsetof(dk_config, member), 'r', refused, allowed }
+#define WHOLE(schedule, member, refused, allowed) \
+    { schedule, #member, offsetof(dk_config, member), 'i', refused, allowed }
+/* clang-format off */
+static const field fields[] = {
+    WHOLE("flow", schedule.family, "xx..x", "one of dk_family"),
+    REAL("flow", schedule.t_min, "xxxx..x", "within the family's times"),
+    REAL("flow", schedule.t_max, "xxxx..x", "> t_min and within the family's times"),
+    REAL("flow", schedule.shift, "xxxx...", "> 0 (0: 1)"),
+    REAL("edm", schedule.sigma_min, "xxxxx..", "> 0"),
+    REAL("edm", schedule.sigma_max, "xxxxxx.", "> sigma_min"),
+    REAL("ve", schedule.sigma_min, "xxxxx..", "> 0"),
+    REAL("ve", schedule.sigma_max, "xxxxxx.", "> sigma_min"),
+    REAL("vp_cosine_flow", schedule.cosine_offset, "xxxx...", ">= 0"),
+    REAL("vp_cosine_flow", schedule.sigma_min, "xxxx...", ">= 0"),
+    REAL("vp_cosine_flow", schedule.sigma_max, "x.xx...", "> sigma_min (0: no limit)"),
+    REAL("vp", schedule.beta_min, "xxxxx..", "> 0"),
+    REAL("vp", schedule.beta_max, "xxxxxx.", ">= beta_min"),
+    REAL("sub_vp", schedule.beta_min, "xxxxx..", "> 0"),
+    REAL("sub_vp", schedule.beta_max, "xxxxxx.", ">= beta_min"),
+    WHOLE("vp_linear", schedule.betas, "xx..x", "one of dk_betas"),
+    WHOLE("vp_linear", schedule.timesteps, "xxxxx", "2 .. 1000000"),
+    WHOLE("flow", schedule.timesteps, "xx.xx", "0 or 2 .. 1000000"),
+    REAL("vp_linear", schedule.beta_first, "xxxxx.x", "> 0 and < 1"),
+    REAL("vp_linear", schedule.beta_last, "xxxxx.x", "> 0 and < 1"),
+    WHOLE("vp_linear", schedule.zero_terminal_snr, ".....", ""),
+    WHOLE("vp_linear", schedule.float_table, ".....", ""),
+    WHOLE("flow", prediction, "xx..x", "one of dk_prediction"),
+    REAL("flow", sigma_data, "xxxx...", "> 0 (0: 0.5)"),
+    WHOLE("flow", condition, "xx..x", "one of dk_condition"),
+    REAL("flow", condition_scale, "xxx....", "finite (0: 1)"),
+    WHOLE("flow", condition_rounding, "xx..x", "one of dk_rounding"),
+    WHOLE("flow", negated, ".....", ""),
+    WHOLE("flow", number, "xx..x", "one of dk_number"),
+    REAL("flow", clip, "xxxx...", ">= 0"),
+    WHOLE("flow", steps, "xxx.x", "1 .. 1000000"),
+    WHOLE("flow", batch, "xx...", ">= 1 (0: 1)"),
+    WHOLE("flow", start, "xx..x", "one of dk_start"),
+    WHOLE("flow", unchecked, ".....", ""),
+    WHOLE("flow", threads, "xx..x", "0 .. 65536"),
+    WHOLE("flow", grid.spacing, "xx..x", "one of dk_spacing"),
+    WHOLE("flow", sampler.gauge, "xx..x", "default|ve|flow|vp|native"),
+    WHOLE("flow", sampler.rule, "xx..x", "exact|dpm|dpm_taylor|dpm_v2|bh1|bh2|sa|uniform|ipndm_v|gradient"),
+    WHOLE("flow", sampler.law, "xx..x", "ancestral|sde|ddpm_large|fresh|time|flow|sde_noise"),
+    WHOLE("flow", sampler.predictor, "xx..x", "reverse_diffusion|euler_maruyama|ancestral|none"),
+    WHOLE("flow", sampler.control, "xx..x", "standard|free|smooth"),
+    WHOLE("flow", sampler.order, "xx..x", "0 .. 8"),
+    REAL("flow", sampler.alpha, "xxxx..x", "> 0 and <= 1"),
+    REAL("flow", sampler.alpha2, "xxxx..x", "> 0 and <= 1 (0: 2/3)"),
+    REAL("flow", sampler.eta, "xxxx...", ">= 0"),
+    REAL("flow", sampler.s_noise, "xxxx...", ">= 0"),
+    REAL("flow", sampler.s_noise_change, "xxx....", ">= -s_noise"),
+    REAL("flow", sampler.churn, "xxxx...", ">= 0"),
+    REAL("flow", sampler.churn_min, "x.xx...", ">= 0"),
+    REAL("flow", sampler.churn_max, "x.xx...", ">= 0 (0: no limit)"),
+    WHOLE("flow", sampler.churn_late, "xx..x", "0, 1 or 2"),
+    REAL("flow", sampler.noise_min, "x.xx...", ">= 0"),
+    REAL("flow", sampler.noise_max, "x.xx...", ">= 0 (0: no limit)"),
+    REAL("flow", sampler.snr, "xxxx...", ">= 0"),
+    REAL("flow", sampler.langevin_step, "xxxx...", ">= 0"),
+    WHOLE("flow", sampler.langevin_steps, "xx..x", "0 .. 100000"),
+    WHOLE("flow", sampler.bins, "xx..x", "0 .. 1000000"),
+    WHOLE("flow", sampler.corrector, "xx..x", "0 .. 9"),
+    WHOLE("flow", sampler.uncorrected, "xx...", ">= 0"),
+    WHOLE("flow", sampler.warmup, "xx...", ">= 0"),
+    WHOLE("flow", sampler.lower_order_final, "xx..x", "0 .. 3"),
+    REAL("flow", sampler.gamma, "xxx....", "finite"),
+    WHOLE("flow", sampler.points, "xx..x", "0, or 2 .. 1000000"),
+    WHOLE("flow", sampler.stages, "xx..x", "lambda, uniform, quadratic or levels"),
+    WHOLE("flow", sampler.evals, "xx...", ">= 0"),
+    REAL("flow", sampler.pure_stage, "xxxx..x", ">= 0 and < 1"),
+    REAL("flow", sampler.rtol, "xxxx..x", "0 .. 1"),
+    REAL("flow", sampler.atol, "xxxx..x", ">= 0"),
+    REAL("flow", sampler.h_init, "xxxx..x", "> 0 (0: by itself)"),
+    REAL("flow", sampler.safety, "xxxx..x", "> 0 and <= 1 (0: 0.9)"),
+    REAL("flow", sampler.pcoeff, "xxx...x", "-10 .. 10"),
+    REAL("flow", sampler.icoeff, "xxx...x", "-10 .. 10"),
+    REAL("flow", sampler.dcoeff, "xxx...x", "-10 .. 10"),
+    WHOLE("flow", sampler.cfg_pp, "xx..x", "0, 1 or 2"),
+    REAL("flow", sampler.stride, "xxxx...", ">= 0"),
+    WHOLE("flow", sampler.noise_prediction, "xx..x", "0 or 1"),
+    WHOLE("flow", sampler.pece, "xx..x", "0 or 1"),
+    WHOLE("flow", sampler.correct_last, "xx..x", "0 or 1"),
+    WHOLE("flow", sampler.er_power, "xx..x", "0 or 1"),
+    WHOLE("flow", sampler.from_down, "xx..x", "0 or 1"),
+    WHOLE("flow", sampler.pseudo, "xx..x", "0 or 1"),
+    WHOLE("flow", sampler.plain_last, "xx..x", "0 or 1"),
+    WHOLE("flow", sampler.above_last, "xx..x", "0 or 1"),
+    WHOLE("flow", sampler.told_end, "xx..x", "0 or 1"),
+    WHOLE("flow", sampler.fresh_pure, "xx..x", "0 or 1"),
+    WHOLE("flow", sampler.dry_bottom, "xx..x", "0 or 1"),
+    WHOLE("flow", grid.final, "xx..x", "default|zero|min|value|replace|last"),
+    WHOLE("flow", grid.rounding, "xx..x", "none|nearest|down"),
+    WHOLE("flow", grid.partial, "xx..x", "slice|stretch|level"),
+    REAL("flow", grid.rho, "xxxx...", "> 0 (0: 7)"),
+    REAL("flow", grid.sigma_min, "xxxx...", ">= 0"),
+    REAL("flow", grid.sigma_max, "xxxx...", ">= 0"),
+    REAL("flow", grid.shift, "xxxx...", "> 0 (0: 1)"),
+    REAL("flow", grid.shift_power, "xxxx..x", "> 0 and <= 100 (0: 1)"),
+    REAL("flow", grid.terminal, "xxxx..x", "> 0 and < 1 (0: none)"),
+    WHOLE("vp_linear", grid.offset, "xx..x", "0 .. schedule.timesteps - 1"),
+    WHOLE("flow", grid.original_steps, "xx..x", "1 .. 1000000 (0: 10, lcm 50)"),
+    REAL("flow", grid.beta_a, "xxxx..x", "> 0 and <= 50 (0: 0.6)"),
+    REAL("flow", grid.beta_b, "xxxx..x", "> 0 and <= 50 (0: 0.6)"),
+    REAL("flow", grid.mean, "xxx...x", "-100 .. 100"),
+    REAL("flow", grid.deviation, "xxxx..x", "> 0 and <= 100 (0: by spacing)"),
+    REAL("flow", grid.threshold, "xxxx..x", "> 0 and < 1 (0: 0.025)"),
+    WHOLE("flow", grid.linear_steps, "xx..x", "0 .. steps - 1"),
+    REAL("flow", grid.time_min, "xxxx..x", "> 0 and < 1 (0: 0.001)"),
+    REAL("flow", grid.c_1, "xxxx..x", "> 0 and < 1 (0: 0.001)"),
+    REAL("flow", grid.c_2, "xxxx..x", "> 0 and <= 1 (0: 0.008)"),
+    REAL("flow", grid.coefficient, "x......", "0.80 .. 1.50 (0: 1.20)"),
+    REAL("flow", grid.final_value, "x......", "> 0"),
+    REAL("flow", grid.strength, "xxxx..x", "> 0 and <= 1 (0: 1)"),
+    WHOLE("flow", grid.full_steps, "xx..x", "1 .. 1000000 (0: steps)"),
+    WHOLE("flow", grid.spare, "xx..x", ">= 0"),
+    REAL("flow", grid.ceiling, "xxxx...", "> 0 (0: none)"),
+    WHOLE("flow", grid.sigma_linear, "xx..x", "0 or 1"),
+    WHOLE("flow", grid.restart, "x...x", ">= 0, or -1 for AUTOMATIC1111's rule"),
+    WHOLE("flow", grid.restart_times, "xx..x", ">= 0 (0: 1)"),
+    REAL("flow", grid.restart_min, "xxxx...", "> 0 (0: 0.1)"),
+    REAL("flow", grid.restart_max, "xxxx...", "> 0 (0: 2)"),
+    WHOLE("flow", grid.jump, "xx..x", ">= 0"),
+    WHOLE("flow", grid.jump_runs, "xx..x", ">= 0"),
+    REAL("flow", grid.jump_shift, "xxxx...", ">= 0"),
+    WHOLE("flow", grid.rising, "xx..x", "0 or 1"),
+    WHOLE("flow", grid.jump_clean, "xx..x", "0 or 1"),
+    WHOLE("flow", grid.travel, "xx..x", "0 or 1"),
+    WHOLE("edm", grid.unit, "xx..x", "one of dk_unit"),
+    WHOLE("edm", grid.level_count, "xxxxx", "2 .. 1000000"),
+};
+/* clang-format on */
+
+static void set_field(dk_config *c, size_t at, char kind, double value) {
+    char *to = (char *)c + at;
+    int whole = kind == 'i' ? (int)value : 0;
+    if (kind == 'r') memcpy(to, &value, sizeof value);
+    else memcpy(to, &whole, sizeof whole); /* an int, or an enum of its size */
+}
+
+static double special(const field *f, int k) { return f->kind == 'r' ? reals[k].value : wholes[k].value; }
+
+/* Bounded for every finite x. */
+static int bounded(void *user, const dk_eval *e) {
+    (void)user;
+    for (size_t i = 0; i < e->dim * (size_t)e->batch; i++) {
+        dk_real x;
+        if (e->input) x = e->input[i];
+        else dk_from_half(DK_NUMBER_FP16, e->input_half + i, &x, 1);
+        dk_real F = x / (1 + (dk_real)fabs((double)x)), G = F / 2;
+        if (e->output) e->output[i] = F;
+        else dk_to_half(DK_NUMBER_FP16, &F, e->output_half + i, 1);
+        if (e->uncond_output) e->uncond_output[i] = G;
+        if (e->uncond_output_half) dk_to_half(DK_NUMBER_FP16, &G, e->uncond_output_half + i, 1);
+    }
+    return 0;
+}
+
+/* Either it works, without a word and with finite results, or it says why not; and nothing is lost. Returns 0 if not so. */
+static int coherent(dk_config *c) {
+    enum { ROOM = 8 };
+    dk_real x[ROOM];
+    for (int i = 0; i < ROOM; i++) x[i] = (dk_real)0.25;
+    size_t before = allocated;
+    strcpy(c->message, "untouched");
+    dk_status status = dk_sample(c, bounded, NULL, x);
+    size_t length = strlen(c->message);
+    int good = allocated == before &&
+               (status == DK_OK ? length == 0 : length > 0 && strcmp(c->message, "untouched") != 0);
+    for (int i = 0; i < ROOM && status == DK_OK && !c->unchecked; i++) good &= dkp_finite((double)x[i]);
+    return good;
+}
+
+static const char *const schedules[] = {
+    "flow", "ve", "edm", "vp", "vp_linear", "sub_vp", "cosine_flow", "vp_cosine_flow", "vp_zero_snr"};
+static const char *const samplers[] = {
+    "euler", "dpmpp_2m_sde", "ddpm", "rk45", "unipc", "edm_churn", "lcm", "er_sde", "predictor_corrector"};
+enum { SCHEDULES = COUNT(schedules), SAMPLERS = COUNT(samplers), FIELDS = COUNT(fields) };
+
+/* A config in which the field matters; fine but for what is then set. */
+static dk_config config_for(const field *f) {
+    static const double levels[4] = {3, 2, 1, 0.5};
+    dk_config c = check_config(f->schedule, "euler", 3);
+    c.dim = 2;
+    if (strcmp(f->name, "grid.offset") == 0) c.grid = dk_grid_named("leading");
+    if (strcmp(f->name, "grid.unit") == 0) c.grid = dk_grid_levels(levels, DK_UNIT_SIGMA);
+    if (strcmp(f->name, "grid.level_count") == 0) c.grid = dk_grid_resampled(levels, 4, DK_UNIT_SIGMA);
+    return c;
+}
+
+static int refused_with(dk_config *c, const char *part, const field *f, int k) {
+    char text[DK_MESSAGE_SIZE];
+    snprintf(text, sizeof text, "%s%s = %s: must be %s", part, f->name,
+             f->kind == 'r' ? reals[k].text : wholes[k].text, f->allowed);
+    if (dk_resolve(c) == DK_ERROR_CONFIG && strcmp(c->message, text) == 0) return 1;
+    print_error("wanted \"%s\", got \"%s\"\n", text, c->message);
+    return 0;
+}
+
+static void refused_values_are_named_with_field_value_and_what_is_allowed(void **state) {
+    int failed = 0;
+    (void)state;
+    for (int i = 0; i < FIELDS; i++)
+        for (int k = 0; fields[i].refused[k]; k++) {
+            const field *f = &fields[i];
+            dk_config c = config_for(f), fine = c;
+            if (dk_resolve(&fine) != DK_OK) fail_msg("%s: %s", f->name, fine.message);
+            if (f->refused[k] != 'x') continue;
+            set_field(&c, f->at, f->kind, special(f, k));
+            failed += !refused_with(&c, "", f, k);
+            if (strncmp(f->name, "schedule.", 9) != 0 || strcmp(f->name, "schedule.family") == 0) continue;
+            c = config_for(f), c.network_schedule = c.schedule;
+            set_field(&c, f->at + offsetof(dk_config, network_schedule), f->kind, special(f, k));
+            failed += !refused_with(&c, "network_", f, k);
+        }
+    assert_int_equal(failed, 0);
+}
+
+static void sizes_that_cannot_be_are_named(void **state) {
+    const size_t dims[] = {(size_t)-1, (size_t)-1 / 2, (size_t)-1 / sizeof(dk_real)};
+    dk_real x[1];
+    dk_config c = check_config("flow", "euler", 3);
+    (void)state;
+    for (int k = 0; k < COUNT(dims); k++) {
+        c.dim = dims[k];
+        assert_int_equal(dk_sample(&c, bounded, NULL, x), DK_ERROR_CONFIG);
+        assert_non_null(strstr(c.message, "dim = "));
+        assert_non_null(strstr(c.message, ": must be small enough for batch * dim numbers to fit in memory"));
+    }
+    c.dim = (size_t)1 << 40;
+    assert_int_equal(dk_sample(&c, bounded, NULL, x), DK_ERROR_MEMORY);
+    assert_non_null(strstr(c.message, "no memory could be allocated: needs "));
+}
+
+static void every_value_of_every_field_is_survived_in_every_family(void **state) {
+    int failed = 0;
+    (void)state;
+    for (int s = 0; s < SCHEDULES; s++)
+        for (int i = 0; i < FIELDS; i++)
+            for (int k = 0; fields[i].refused[k]; k++) {
+                const field *f = &fields[i];
+                dk_config c = check_config(schedules[s], samplers[(s + i) % SAMPLERS], 3);
+                c.dim = 2;
+                set_field(&c, f->at, f->kind, special(f, k));
+                if (coherent(&c)) continue;
+                print_error("%s, %s, %s = %g: \"%s\"\n", schedules[s], samplers[(s + i) % SAMPLERS], f->name,
+                            special(f, k), c.message);
+                failed++;
+            }
+    assert_int_equal(failed, 0);
+}
+
+/* Several fields at once, in a fixed order that looks random. */
+static void fields_that_contradict_each_other_are_survived(void **state) {
+    uint32_t random = 1;
+    int failed = 0;
+    (void)state;
+    for (int round = 0; round < 2000; round++) {
+        char what[1000] = "";
+        dk_config c = check_config(schedules[round % SCHEDULES], samplers[round / 7 % SAMPLERS], 3);
+        c.dim = 2, c.grid = dk_grid_named(dk_grid_name(round % 29));
+        for (int n = 2 + round % 3; n > 0; n--) {
+            const field *f = &fields[(random = random * 1664525u + 1013904223u) % FIELDS];
+            int k = (int)((random >> 16) % strlen(f->refused));
+            if (f->refused[k] == 'x') continue;
+            set_field(&c, f->at, f->kind, special(f, k));
+            snprintf(what + strlen(what), sizeof what - strlen(what), " %s=%g", f->name, special(f, k));
+        }
+        if (coherent(&c)) continue;
+        print_error("%s, %s, %s,%s: \"%s\"\n", schedules[round % SCHEDULES], samplers[round / 7 % SAMPLERS],
+                    dk_grid_name(round % 29), what, c.message);
+        failed++;
+    }
+    assert_int_equal(failed, 0);
+}
+
+static void what_contradicts_is_named(void **state) {
+    static const struct {
+        const char *schedule, *sampler, *settings, *message;
+    } cases[] = {
+        {"edm", "euler", "grid.sigma_min=2 grid.sigma_max=1", "grid.sigma_min = 2: must be < sigma_max"},
+        {"edm", "euler", "grid.sigma_min=90", "grid.sigma_min = 90: must be below the range's other end"},
+        {"edm", "euler", "grid.sigma_max=0.001",
+         "grid.sigma_max = 0.001: must be above the range's other end"},
+        {"edm", "euler", "grid.final=value",
+         "grid.final_value = 0: must be > 0 (for zero use DK_FINAL_ZERO)"},
+        {"edm", "euler", "grid.final=value grid.final_value=1",
+         "grid.final_value = 1: must be below the range's"},
+        {"edm", "euler", "grid.terminal=0.1", "grid.terminal = 0.1: must be 0 but for flow schedules"},
+        {"edm", "euler", "grid.jump=1 grid.jump_runs=2 grid.rising=1",
+         "grid.rising = 1: must be 0: of restart"},
+        {"edm", "euler", "grid.strength=0.1", "grid.strength = 0.1: must be at least 1/steps"},
+        {"edm", "euler", "grid.full_steps=2", "steps = 3: must be at most grid.full_steps"},
+        {"edm", "euler", "grid.jump=1 grid.jump_runs=1000000",
+         "steps with time travel = 3999999: must be at most 1000000"},
+        {"edm", "rk45", "churn=1", "sampler.churn = 1: must be 0 with step-size control"},
+        {"edm", "rk45", "grid.jump=1 grid.jump_runs=2",
+         "sampler.rtol = 1e-5: must be 0, and atol: with step-size"},
+        {"edm", "euler", "rtol=0.1", "sampler.rtol = 0.1: must be 0, and atol: this sampler has no error"},
+        {"edm", "euler", "eta=1", "sampler.eta = 1: must be 0"},
+        {"edm", "edm_churn", "grid.rising=1", "sampler.churn"},
+        {"edm", "euler_ancestral", "s_noise_change=-2", "sampler.s_noise_change = -2: must be >= -s_noise"},
+        {"flow", "euler", "grid.rising=1", "start = 0: must be DK_START_STATE or DK_START_DATA"},
+        {"flow", "deis_t", "points=1", "sampler.points = 1: must be 0, or 2 .. 1000000"},
+    };
+    (void)state;
+    for (int k = 0; k < COUNT(cases); k++) {
+        dk_real x[2];
+        dk_config c = check_config(cases[k].schedule, cases[k].sampler, 3);
+        c.dim = 2;
+        assert_int_equal(dk_config_set(&c, cases[k].settings), DK_OK);
+        assert_int_equal(dk_sample(&c, bounded, NULL, x), DK_ERROR_CONFIG);
+        if (strncmp(c.message, cases[k].message, strlen(cases[k].message)) != 0)
+            fail_msg("%s: wanted \"%s\", got \"%s\"", cases[k].settings, cases[k].message, c.message);
+    }
+}
+
+/* ------------------------------------------------------------------------------- buffers */
+
+static void what_is_missing_is_named(void **state) {
+    dk_real x[2] = {0, 0};
+    double numbers[2];
+    dk_config c = check_config("flow", "euler", 3);
+    dk_run run;
+    dk_eval e;
+    dk_json more;
+    char byte;
+    const dk_plan empty = {0};
+    (void)state;
+    c.dim = 2;
+    assert_int_equal(dk_sample(NULL, bounded, NULL, x), DK_ERROR_CONFIG);
+    assert_int_equal(dk_sample(&c, NULL, NULL, x), DK_ERROR_CONFIG);
+    assert_string_equal(c.message, "denoise = NULL: must be a function");
+    assert_int_equal(dk_begin(NULL, &c, x, NULL, 0), DK_ERROR_CONFIG);
+    assert_string_equal(c.message, "run = NULL: must be a dk_run");
+    assert_int_equal(dk_begin(&run, NULL, x, NULL, 0), DK_ERROR_CONFIG);
+    assert_string_equal(run.message, "config = NULL: must be a dk_config");
+    assert_int_equal(dk_next(&run, &e), 0);
+    assert_int_equal(dk_begin_plan(&run, NULL, &c, x, NULL, 0), DK_ERROR_CONFIG);
+    assert_string_equal(c.message, "plan: must be a recorded dk_plan");
+    assert_int_equal(dk_begin_plan(&run, &empty, &c, x, NULL, 0), DK_ERROR_CONFIG);
+    assert_string_equal(run.message, "plan: must be a recorded dk_plan");
+    assert_int_equal(dk_begin(&run, &c, NULL, NULL, 0), DK_ERROR_CONFIG);
+    assert_string_equal(run.message, "x = NULL: must be batch * dim numbers");
+    assert_int_equal(dk_resolve(NULL), DK_ERROR_CONFIG);
+    assert_int_equal(dk_record(NULL, &c), DK_ERROR_CONFIG);
+    assert_string_equal(c.message, "plan = NULL: must be a dk_plan");
+    assert_int_equal(dk_plan_size(NULL), 0);
+    assert_int_equal(dk_run_size(NULL), 0);
+    assert_int_equal(dk_levels(NULL, DK_UNIT_T, numbers, 2), 0);
+    assert_int_equal(dk_workspace_size(NULL, &c), 0);
+    assert_int_equal(dk_workspace_size(&empty, NULL), 0);
+    assert_int_equal(dk_plan_copy(NULL, &empty), DK_ERROR_CONFIG);
+    assert_int_equal(dk_plan_equal(NULL, &empty, 0, NULL), 0);
+    assert_int_equal(dk_plan_text(NULL, &byte, 1), 0);
+    assert_int_equal(dk_plan_hash(NULL), 0);
+    dk_plan_free(NULL);
+    assert_int_equal(dk_config_set(&c, NULL), DK_ERROR_CONFIG);
+    assert_string_equal(c.message, "settings = NULL: must be a text");
+    assert_int_equal(dk_config_set(NULL, "eta=1"), DK_ERROR_CONFIG);
+    assert_int_equal(dk_config_named(&c, NULL), DK_ERROR_CONFIG);
+    assert_non_null(strstr(c.message, "sampler \"(NULL)\" is not known; nearest: "));
+    assert_int_equal(dk_config_named(NULL, "ddim"), DK_ERROR_CONFIG);
+    assert_int_equal(dk_config_for(&c, NULL), DK_ERROR_CONFIG);
+    assert_non_null(strstr(c.message, "model \"(NULL)\" is not known; nearest: "));
+    assert_int_equal(dk_config_for(NULL, "sdxl"), DK_ERROR_CONFIG);
+    assert_int_equal(dk_config_for_with(&c, NULL, "sdxl"), DK_ERROR_CONFIG);
+    assert_string_equal(c.message, "more = NULL: must be a dk_json");
+    assert_int_equal(dk_config_from_json(&c, NULL, 10), DK_ERROR_CONFIG);
+    assert_string_equal(c.message, "text = NULL: must be JSON");
+    assert_int_equal(dk_config_from_json(NULL, "{}", 2), DK_ERROR_CONFIG);
+    assert_int_equal(dk_config_from_json_with(&c, NULL, "{}", 2), DK_ERROR_CONFIG);
+    assert_string_equal(c.message, "more = NULL: must be a dk_json");
+    memset(&more, 0, sizeof more);
+    assert_int_equal(dk_config_to_json(NULL, &more, &byte, 1), 0);
+    assert_int_equal(dk_json_timesteps(NULL, &more, numbers, 2), 0);
+    assert_int_equal(dk_json_sigmas(NULL, NULL, numbers, 2), 0);
+    assert_int_equal(dk_json_sigmas(&c, NULL, numbers, 2), 0);
+    assert_string_equal(c.message, "class_name = NULL: must be from reading a configuration");
+    assert_int_equal(dk_log_likelihood(NULL, bounded, NULL, x, x, numbers), DK_ERROR_CONFIG);
+    assert_int_equal(dk_log_likelihood(&c, bounded, NULL, NULL, x, numbers), DK_ERROR_CONFIG);
+    assert_string_equal(c.message, "x, probe and log_p: must not be NULL");
+    assert_int_equal(dk_log_likelihood(&c, NULL, NULL, x, x, numbers), DK_ERROR_CONFIG);
+    assert_string_equal(c.message, "denoise = NULL: must be a function");
+    assert_int_equal(dk_levels_slice(NULL, 2, 0, 1, numbers), DK_ERROR_CONFIG);
+    assert_int_equal(dk_levels_flip(NULL, 2), DK_ERROR_CONFIG);
+    assert_int_equal(dk_levels_stretch(NULL, 2, 0, 1), DK_ERROR_CONFIG);
+    assert_int_equal(dk_levels_concatenate(numbers, 1, NULL, 1, numbers, NULL), DK_ERROR_CONFIG);
+    assert_int_equal(dk_levels_resample(numbers, 2, NULL, 2), DK_ERROR_CONFIG);
+    assert_int_equal(dk_levels_shift(NULL, 2, 1, 1), DK_ERROR_CONFIG);
+    c.sampler = dk_exponential_runge_kutta(NULL);
+    assert_int_equal(dk_sample(&c, bounded, NULL, x), DK_ERROR_CONFIG);
+    assert_non_null(strstr(c.message, "sampler.exponential = 0: must be an exponential Runge-Kutta method"));
+    c.sampler = dk_runge_kutta(NULL);
+    assert_int_equal(dk_sample(&c, bounded, NULL, x), DK_ERROR_CONFIG);
+    assert_non_null(strstr(c.message, "row 1 of sampler.tableau: must have 1 numbers"));
+    c.sampler = dk_table_sampler(NULL);
+    assert_int_equal(dk_sample(&c, bounded, NULL, x), DK_ERROR_CONFIG);
+    assert_non_null(strstr(c.message, "sampler.user = 0: must be a dk_table with a and b"));
+}
+
+static void calls_on_no_run_or_plan_are_refused(void **state) {
+    dk_run none;
+    dk_eval e;
+    dk_real x[2];
+    char bytes[8];
+    (void)state;
+    memset(&none, 0, sizeof none);
+    dk_run *const runs[] = {NULL, &none};
+    for (int k = 0; k < COUNT(runs); k++) {
+        assert_int_equal(dk_next(runs[k], &e), 0);
+        assert_int_equal(dk_continue(runs[k], bounded, NULL), DK_ERROR_ORDER);
+        assert_int_equal(dk_denoised(runs[k], x), DK_ERROR_ORDER);
+        assert_null(dk_state(runs[k]));
+        assert_int_equal(dk_save_size(runs[k]), 0);
+        assert_int_equal(dk_save(runs[k], bytes, sizeof bytes), DK_ERROR_ORDER);
+        assert_int_equal(dk_load(runs[k], bytes, sizeof bytes), DK_ERROR_ORDER);
+        dk_end(runs[k]);
+    }
+}
+
+static void begin_refused(dk_config *c, dk_real *x, void *memory, size_t bytes, const char *message) {
+    dk_run run;
+    assert_int_equal(dk_begin(&run, c, x, memory, bytes), DK_ERROR_CONFIG);
+    assert_string_equal(run.message, message);
+    assert_string_equal(c->message, message);
+    dk_end(&run);
+}
+
+static void vectors_that_are_misaligned_or_overlap_are_refused(void **state) {
+    enum { SIZE = 8, BYTES = 40000 };
+    static dk_real memory[BYTES / sizeof(dk_real)], mask[SIZE], known[SIZE], x[SIZE];
+    static char bytes[(SIZE + 1) * sizeof(dk_real)];
+    dk_config c = check_config("vp", "dpmpp_2m", 3);
+    dk_plan plan;
+    dk_run run;
+    (void)state;
+    c.dim = SIZE;
+    dk_real *odd = (dk_real *)(void *)(bytes + ((uintptr_t)bytes % sizeof(dk_real) == 1 ? 2 : 1));
+    begin_refused(&c, odd, NULL, 0, "x: must be aligned as dk_real is");
+    memory[100] = 3;
+    begin_refused(&c, memory + 100, memory, sizeof memory, "x: must not overlap memory");
+    assert_true(memory[100] >= 3 && memory[100] <= 3); /* nothing was written */
+    begin_refused(&c, memory, memory + SIZE - 1, sizeof memory - (SIZE - 1) * sizeof *memory,
+                  "x: must not overlap memory");
+    assert_int_equal(dk_begin(&run, &c, memory, memory + SIZE, sizeof memory - SIZE * sizeof *memory), DK_OK);
+    dk_end(&run); /* side by side is fine */
+    c.mask = mask, c.known = x;
+    begin_refused(&c, x, NULL, 0, "known: must not overlap x");
+    c.mask = x + SIZE - 1, c.known = known;
+    begin_refused(&c, x, NULL, 0, "mask: must not overlap x");
+    c.mask = odd;
+    begin_refused(&c, x, NULL, 0, "mask: must be aligned as dk_real is");
+    c.mask = mask, c.known = memory + 7;
+    begin_refused(&c, x, memory, sizeof memory, "known: must not overlap memory");
+    c.mask = c.known = NULL;
+
+    memset(&plan, 0, sizeof plan);
+    plan.memory = memory, plan.bytes = sizeof memory;
+    assert_int_equal(dk_record(&plan, &c), DK_OK);
+    assert_int_equal(dk_begin_plan(&run, &plan, &c, x, memory + 10, sizeof memory - 10 * sizeof *memory),
+                     DK_ERROR_CONFIG);
+    assert_string_equal(run.message, "memory: must not overlap the plan");
+    assert_int_equal(dk_begin_plan(&run, &plan, &c, x, (char *)memory + plan.used, sizeof memory - plan.used),
+                     DK_OK);
+    assert_int_equal(dk_continue(&run, bounded, NULL), DK_OK);
+    dk_end(&run);
+}
+
+/* ------------------------------------------------------------------------------- callbacks */
+
+/* What a callback does at call number `at`. */
+typedef enum deed { WELL, FAIL, NOTHING, NOT_A_NUMBER, INFINITE, ENTER, DEEDS } deed;
+typedef struct actor {
+    deed what;
+    int at, calls, refused;
+    dk_run *run;
+} actor;
+
+/* Everything that would take a run further, from within. */
+static void enter(actor *a) {
+    dk_eval e;
+    char bytes[1000];
+    if (dk_next(a->run, &e) == 0 && a->run->status == DK_ERROR_ORDER) a->refused++;
+    a->refused += dk_continue(a->run, bounded, NULL) == DK_ERROR_ORDER;
+    a->refused += dk_save(a->run, bytes, sizeof bytes) == DK_ERROR_ORDER;
+    a->refused += dk_load(a->run, bytes, sizeof bytes) == DK_ERROR_ORDER;
+    dk_end(a->run);
+    a->refused += a->run->plan != NULL && strncmp(a->run->message, "the run is at work: ", 20) == 0;
+}
+
+static int act(actor *a, dk_real *out, size_t n) {
+    deed what = a->calls++ == a->at ? a->what : WELL;
+    if (what == ENTER) enter(a);
+    if (what == FAIL) return 1;
+    if (what == NOTHING) return 0;
+    for (size_t i = 0; i < n; i++) out[i] = (dk_real)(0.5 - (double)(i % 2));
+    if (what == NOT_A_NUMBER) out[n / 2] = (dk_real)NAN;
+    if (what == INFINITE) out[n - 1] = (dk_real)-HUGE_VAL;
+    return 0;
+}
+
+static int acting_noise(void *user, const dk_noise_request *request, dk_real *out) {
+    return act((actor *)user, out, request->dim * (size_t)request->batch);
+}
+
+static int acting_network(void *user, const dk_eval *e) {
+    return act((actor *)user, e->output, e->dim * (size_t)e->batch);
+}
+
+static dk_config acted_config(dk_real *x) {
+    dk_config c = check_config("vp", "euler_ancestral", 3);
+    c.dim = 6, c.start = DK_START_STATE;
+    for (int i = 0; i < 6; i++) x[i] = (dk_real)(i * 0.1);
+    return c;
+}
+
+static void noise_callbacks_that_misbehave_are_named_and_repeated(void **state) {
+    static const char *const messages[DEEDS] = {"",
+                                                "the noise callback returned nonzero",
+                                                "",
+                                                "the noise callback's numbers are NaN or infinite",
+                                                "the noise callback's numbers are NaN or infinite",
+                                                ""};
+    static const dk_status statuses[DEEDS] = {
+        DK_OK, DK_ERROR_CALLBACK, DK_OK, DK_ERROR_NOT_FINITE, DK_ERROR_NOT_FINITE, DK_OK};
+    dk_real well[6], x[6];
+    (void)state;
+    for (int what = WELL; what < DEEDS; what++)
+        for (int at = 0; at < 2; at++) {
+            dk_run run;
+            dk_config c = acted_config(x);
+            actor a = {(deed)what, at, 0, 0, &run};
+            c.noise = dk_noise_custom(acting_noise, &a);
+            assert_int_equal(dk_begin(&run, &c, x, NULL, 0), DK_OK);
+            assert_int_equal(dk_continue(&run, bounded, NULL), statuses[what]);
+            assert_int_equal(strncmp(run.message, messages[what], strlen(messages[what])), 0);
+            assert_int_equal(run.message[0] == 0, statuses[what] == DK_OK);
+            if (statuses[what] != DK_OK) {
+                assert_non_null(dk_state(&run));
+                assert_int_equal(dk_continue(&run, bounded, NULL), DK_OK); /* asked again, it does well */
+            }
+            if (what == ENTER) assert_int_equal(a.refused, 5);
+            dk_end(&run);
+            if (what == WELL) memcpy(well, x, sizeof x);
+            else if (what != NOTHING) assert_memory_equal(x, well, sizeof x);
+            for (int i = 0; i < 6; i++) assert_true(dkp_finite((double)x[i]));
+        }
+    assert_int_equal(allocated, 0);
+}
+
+static void networks_that_misbehave_are_named_and_repeated(void **state) {
+    static const dk_status statuses[ENTER] = {DK_OK, DK_ERROR_CALLBACK, DK_OK, DK_ERROR_NOT_FINITE,
+                                              DK_ERROR_NOT_FINITE};
+    static const char *const messages[ENTER] = {
+        "", "the denoiser returned nonzero at step 1 of 3 (evaluation 1)", "",
+        "the network's output is NaN or infinite at step 1 of 3 (evaluation 1), sample 0, element 3",
+        "the network's output is NaN or infinite at step 1 of 3 (evaluation 1), sample 0, element 5"};
+    dk_real well[6], x[6];
+    (void)state;
+    for (int what = WELL; what < ENTER; what++) {
+        dk_run run;
+        dk_config c = acted_config(x);
+        actor a = {(deed)what, 1, 0, 0, &run};
+        assert_int_equal(dk_begin(&run, &c, x, NULL, 0), DK_OK);
+        assert_int_equal(dk_continue(&run, acting_network, &a), statuses[what]);
+        assert_string_equal(run.message, messages[what]);
+        if (statuses[what] != DK_OK) assert_int_equal(dk_continue(&run, acting_network, &a), DK_OK);
+        dk_end(&run);
+        if (what == WELL) memcpy(well, x, sizeof x);
+        else if (what != NOTHING) assert_memory_equal(x, well, sizeof x);
+    }
+    assert_int_equal(allocated, 0);
+}
+
+/* Runs within runs; and a network or a progress function that finishes, or ends, the run that calls it. */
+static int inner_sample(void *user, const dk_eval *e) {
+    dk_real x[6];
+    dk_config c = acted_config(x);
+    (void)user;
+    if (dk_sample(&c, bounded, NULL, x) != DK_OK) return 1;
+    return bounded(NULL, e);
+}
+static int finishing(void *user, const dk_eval *e) {
+    return bounded(NULL, e) || dk_continue((dk_run *)user, bounded, NULL) != DK_OK;
+}
+static int ending(void *user, const dk_eval *e) {
+    (void)e;
+    dk_end((dk_run *)user);
+    return 0;
+}
+static int progress_that_ends(void *user, dk_run *run, const dk_eval *e) {
+    (void)e;
+    dk_end(run);
+    return *(int *)user;
+}
+
+static void callbacks_may_run_the_library(void **state) {
+    dk_real plain[6], x[6];
+    dk_config c = acted_config(plain);
+    dk_run run;
+    (void)state;
+    assert_int_equal(dk_sample(&c, bounded, NULL, plain), DK_OK);
+    acted_config(x);
+    assert_int_equal(dk_sample(&c, inner_sample, NULL, x), DK_OK);
+    assert_memory_equal(x, plain, sizeof x);
+    acted_config(x);
+    assert_int_equal(dk_begin(&run, &c, x, NULL, 0), DK_OK);
+    assert_int_equal(dk_continue(&run, finishing, &run), DK_OK);
+    assert_memory_equal(x, plain, sizeof x);
+    dk_end(&run);
+    acted_config(x);
+    assert_int_equal(dk_begin(&run, &c, x, NULL, 0), DK_OK);
+    dk_continue(&run, ending, &run);
+    assert_null(run.plan);
+    for (int cancels = 0; cancels < 2; cancels++) {
+        c.progress = progress_that_ends, c.progress_user = &cancels;
+        dk_sample(&c, bounded, NULL, x);
+    }
+    assert_int_equal(allocated, 0);
+}
+
+/* Schedules of the user's that make no sense at all. */
+typedef struct curve {
+    double alpha, sigma, by_t, d;
+    int writes;
+} curve;
+static void curve_at(void *user, double t, double *alpha, double *sigma, double *d_alpha, double *d_sigma) {
+    const curve *u = (const curve *)user;
+    if (u->writes > 0) *alpha = u->alpha - u->by_t * t, *sigma = u->sigma + u->by_t * t;
+    if (u->writes > 1) *d_alpha = *d_sigma = u->d;
+}
+
+static void schedules_that_make_no_sense_are_refused(void **state) {
+    const double NaN = (double)NAN, inf = HUGE_VAL;
+    const curve curves[] = {{0, 0, 0, 0, 0},   {1, 1, 0, 0, 1},         {NaN, 1, 0, 0, 1},
+                            {1, NaN, 0, 0, 1}, {inf, 1, 0, 0, 1},       {1, inf, 0, 0, 1},
+                            {-1, 1, 0, 0, 1},  {1, -1, 0, 0, 1},        {0, 0, 0, 0, 1},
+                            {0, 1, -1, 0, 1},  {1e308, 1e308, 1, 0, 1}, {5e-324, 5e-324, 0, 0, 1}};
+    dk_real x[2];
+    (void)state;
+    for (int k = 0; k < COUNT(curves); k++)
+        for (int i = 0; i < SAMPLERS; i++) {
+            curve u = curves[k];
+            dk_config c = check_config("flow", samplers[i], 4);
+            c.schedule = dk_custom_schedule(curve_at, &u, 0, 1), c.dim = 2;
+            assert_int_equal(dk_sample(&c, bounded, NULL, x), DK_ERROR_CONFIG);
+            assert_true(strlen(c.message) > 0);
+        }
+    /* slopes that are no numbers matter to who asks for them alone */
+    for (int i = 0; i < SAMPLERS; i++) {
+        curve u = {1, 0, 1, NaN, 2};
+        dk_config c = check_config("flow", samplers[i], 4);
+        c.schedule = dk_custom_schedule(curve_at, &u, 0, 1), c.dim = 2, c.prediction = DK_PREDICT_VELOCITY;
+        assert_true(coherent(&c));
+        c.sampler.gauge = DK_GAUGE_NATIVE;
+        assert_true(coherent(&c));
+    }
+}
+
+static void lazy(void *user, int n, void (*task)(void *arg, int i), void *arg) {
+    (void)user, (void)n, (void)task, (void)arg;
+}
+static void wild(void *user, int n, void (*task)(void *arg, int i), void *arg) { /* too many, and twice */
+    (void)user;
+    for (int i = -2; i < n + 2; i++) task(arg, i);
+}
+
+static void parallel_functions_that_misbehave_do_no_harm(void **state) {
+    enum { LONG = 40000 };
+    dk_real *x = (dk_real *)malloc(2 * LONG * sizeof *x), *y = x + LONG;
+    dk_config c = check_config("vp", "euler", 2);
+    (void)state;
+    c.dim = LONG, c.threads = 3;
+    assert_int_equal(dk_sample(&c, bounded, NULL, x), DK_OK);
+    c.parallel = wild;
+    assert_int_equal(dk_sample(&c, bounded, NULL, y), DK_OK);
+    assert_memory_equal(x, y, LONG * sizeof *x);
+    c.parallel = lazy; /* what nobody has looked at is not taken for good */
+    memset(y, 0, LONG * sizeof *y);
+    assert_int_equal(dk_sample(&c, bounded, NULL, y), DK_ERROR_NOT_FINITE);
+    free(x);
+}
+
+static void back_ends_must_be_whole(void **state) {
+    dk_config c = check_config("vp", "euler", 2);
+    dk_backend none;
+    dk_run run;
+    (void)state;
+    memset(&none, 0, sizeof none);
+    c.backend = &none;
+    assert_int_equal(dk_begin(&run, &c, NULL, NULL, 0), DK_ERROR_CONFIG);
+    assert_string_equal(run.message, "backend: rows, norm and find_bad must be functions");
+}
+
+/* ------------------------------------------------------------------------------- saves */
+
+enum { SAVED = 2, STEPS = 3 };
+typedef struct saving {
+    dk_config c;
+    dk_run run;
+    dk_real x[SAVED], whole[SAVED];
+    unsigned char bytes[2000];
+    size_t size;
+} saving;
+
+/* In the middle of a run: multistep, step-size control, 16 bits. */
+static void saving_begin(saving *s, int kind) {
+    dk_eval e;
+    s->c = check_config("vp", kind == 1 ? "rk45" : "dpmpp_2m_sde", STEPS);
+    s->c.dim = SAVED, s->c.number = kind == 2 ? DK_NUMBER_FP16 : DK_NUMBER_REAL;
+    assert_int_equal(dk_sample(&s->c, bounded, NULL, s->whole), DK_OK);
+    assert_int_equal(dk_begin(&s->run, &s->c, s->x, NULL, 0), DK_OK);
+    for (int i = 0; i < 2; i++) {
+        assert_int_equal(dk_next(&s->run, &e), 1);
+        bounded(NULL, &e);
+    }
+    s->size = dk_save_size(&s->run);
+    assert_true(s->size <= sizeof s->bytes);
+    assert_int_equal(dk_save(&s->run, s->bytes, s->size), DK_OK);
+}
+
+static void load_refused(saving *s, const unsigned char *bytes, size_t size, const char *message) {
+    assert_int_equal(dk_load(&s->run, bytes, size), DK_ERROR_SAVED);
+    if (strncmp(s->run.message, message, strlen(message)) != 0)
+        fail_msg("wanted \"%s\", got \"%s\"", message, s->run.message);
+}
+
+static void saves_that_are_short_damaged_or_of_another_kind_are_refused(void **state) {
+    (void)state;
+    for (int kind = 0; kind < 3; kind++) {
+        static saving s;
+        char text[100];
+        saving_begin(&s, kind);
+        for (size_t n = 0; n < s.size; n++) {
+            unsigned char *part =
+                (unsigned char *)malloc(n + 1); /* reading past the end is seen by sanitizers */
+            memcpy(part, s.bytes, n);
+            snprintf(text, sizeof text, "bytes = %u: must be at least %u", (unsigned)n, (unsigned)s.size);
+            load_refused(&s, part, n, text);
+            free(part);
+        }
+        load_refused(&s, NULL, s.size, "saved bytes = NULL: must be a save");
+        for (size_t i = 0; i < s.size; i++)
+            for (int bit = 0; bit < 8; bit++) {
+                s.bytes[i] = (unsigned char)(s.bytes[i] ^ (1 << bit));
+                load_refused(&s, s.bytes, s.size, i < 40 ? "saved " : "saved bytes: damaged");
+                s.bytes[i] = (unsigned char)(s.bytes[i] ^ (1 << bit));
+            }
+        static const struct {
+            int at, value;
+            const char *message;
+        } heads[] = {{0, 'x', "saved magic number = "},
+                     {8, 3, "saved version = 3: must be 2"},
+                     {16, sizeof(dk_real) == 4 ? 8 : 4, "saved sizeof(dk_real) = "},
+                     {24, 5, "saved dim = 5: must be 2"},
+                     {32, 9, "saved batch = 9: must be 1"}};
+        for (int k = 0; k < COUNT(heads); k++) {
+            unsigned char kept = s.bytes[heads[k].at];
+            s.bytes[heads[k].at] = (unsigned char)heads[k].value;
+            load_refused(&s, s.bytes, s.size, heads[k].message);
+            s.bytes[heads[k].at] = kept;
+        }
+        assert_int_equal(dk_load(&s.run, s.bytes, s.size), DK_OK); /* the run has come to no harm */
+        assert_int_equal(dk_continue(&s.run, bounded, NULL), DK_OK);
+        dk_end(&s.run);
+        assert_memory_equal(s.x, s.whole, sizeof s.x);
+    }
+    assert_int_equal(allocated, 0);
+}
+
+int main(void) {
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(refused_values_are_named_with_field_value_and_what_is_allowed),
+        cmocka_unit_test(sizes_that_cannot_be_are_named),
+        cmocka_unit_test(every_value_of_every_field_is_survived_in_every_family),
+        cmocka_unit_test(fields_that_contradict_each_other_are_survived),
+        cmocka_unit_test(what_contradicts_is_named),
+        cmocka_unit_test(what_is_missing_is_named),
+        cmocka_unit_test(calls_on_no_run_or_plan_are_refused),
+        cmocka_unit_test(vectors_that_are_misaligned_or_overlap_are_refused),
+        cmocka_unit_test(noise_callbacks_that_misbehave_are_named_and_repeated),
+        cmocka_unit_test(networks_that_misbehave_are_named_and_repeated),
+        cmocka_unit_test(callbacks_may_run_the_library),
+        cmocka_unit_test(schedules_that_make_no_sense_are_refused),
+        cmocka_unit_test(parallel_functions_that_misbehave_do_no_harm),
+        cmocka_unit_test(back_ends_must_be_whole),
+        cmocka_unit_test(saves_that_are_short_damaged_or_of_another_kind_are_refused),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
