@@ -826,9 +826,20 @@ static int load_state(dk_run *run, uint64_t hash, const char *path) {
     return status;
 }
 
-/* The command line with another --resume and without --stop-after, as a shell reads it. */
-static void print_command(char **words, const char *state) {
+/* As a shell reads it. */
+static void print_word(const char *word) {
     static const char plain[] = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_./,:=+-%@";
+    if (*word && !word[strspn(word, plain)]) {
+        fputs(word, stderr);
+        return;
+    }
+    fputc('\'', stderr);
+    for (; *word; word++) fprintf(stderr, *word == '\'' ? "'\\%c'" : "%c", *word);
+    fputc('\'', stderr);
+}
+
+/* The command line with another --resume and without --stop-after. */
+static void print_command(char **words, const char *state) {
     for (; *words; words++) {
         size_t name = strcspn(*words, "=");
         int drops = (name == 8 && !memcmp(*words, "--resume", 8)) ||
@@ -837,15 +848,12 @@ static void print_command(char **words, const char *state) {
             words += (*words)[name] != '=' && words[1];
             continue;
         }
-        if (**words && !(*words)[strspn(*words, plain)]) {
-            fprintf(stderr, "%s ", *words);
-            continue;
-        }
-        fputc('\'', stderr);
-        for (const char *c = *words; *c; c++) fprintf(stderr, *c == '\'' ? "'\\%c'" : "%c", *c);
-        fputs("' ", stderr);
+        print_word(*words);
+        fputc(' ', stderr);
     }
-    fprintf(stderr, "--resume %s\n", state);
+    fputs("--resume ", stderr);
+    print_word(state);
+    fputc('\n', stderr);
 }
 
 static int write_preview(const arguments *a, dk_run *run, dk_real *picture) {
@@ -864,7 +872,8 @@ static int run_digits(const arguments *a, digits *d, dk_run *run, dk_real *pictu
     dk_eval e;
     while (dk_next(run, &e)) {
         if (stopping || (a->stop_after > 0 && e.call >= a->stop_after)) {
-            fprintf(stderr, "\ndiffkit: stopped after %d evaluations", e.call);
+            fprintf(stderr, "%sdiffkit: stopped after %d evaluations", DIGITS_IS_TERMINAL(2) ? "\n" : "",
+                    e.call);
             return STOPPED;
         }
         if (bar.before < 0) bar.before = e.call;
