@@ -1,7 +1,9 @@
 # diffkit.h needs no build: copy the header. This builds its demo, tool, tests and benchmarks.
 #
 #   make demo      draw digits with the shipped network, through every family
-#   make tool      build/diffkit: lists, levels, plans, samples
+#   make tool      build/diffkit: lists, levels, plans, samples, inversion
+#   make edit      docs/editing.png: digits completed, repainted, inverted and redrawn
+#   make action-chunks  a robot's chunks of actions, joined by frozen and soft prefixes
 #   make test      build and run the tests (installs cmocka where it may)
 #   make engine    digits on the side of a frame loop, several at once; make engine-window: in a window (SDL2)
 #   make host-opencv  the digits network run by OpenCV; make host-libtorch: by libtorch (PYTHON=... with PyTorch)
@@ -36,7 +38,7 @@ OPENMP := $(shell echo 'int main(void){return 0;}' | $(CC) -fopenmp -x c - -o /d
 TESTS = $(patsubst tests/test_%.c,%,$(wildcard tests/test_*.c))
 DIGITS = examples/digits/unet.h examples/digits/weights.bin
 
-.PHONY: help demo tool engine engine-window host-opencv host-libtorch docs test conformance bench plots bench-peers size check format clean cmocka install uninstall
+.PHONY: help demo tool edit action-chunks engine engine-window host-opencv host-libtorch docs test conformance bench plots bench-peers size check format clean cmocka install uninstall
 help:
 	@sed -n 's/^# \{0,1\}//;2,/^$$/p' Makefile | sed -n '/make /p'
 
@@ -44,13 +46,22 @@ $(BUILD):
 	@mkdir -p $@
 
 # ------------------------------------------------------------------ demo and tool
-$(BUILD)/demo $(BUILD)/diffkit: $(BUILD)/%: examples/%.c examples/digits.h examples/png.h diffkit.h $(DIGITS) | $(BUILD)
+$(BUILD)/demo $(BUILD)/diffkit $(BUILD)/edit: $(BUILD)/%: examples/%.c examples/digits.h examples/png.h diffkit.h $(DIGITS) | $(BUILD)
 	$(CC) -std=c11 $(WARN) -I. $(EXAMPLE_CFLAGS) $(OPENMP) $< -o $@ $(LIBS)
 
 demo: $(BUILD)/demo
 	$(BUILD)/demo
 
 tool: $(BUILD)/diffkit
+
+edit: $(BUILD)/edit
+	$< docs/editing.png
+
+$(BUILD)/action_chunks: examples/action_chunks.c diffkit.h | $(BUILD)
+	$(CC) -std=c11 $(WARN) -I. $(CFLAGS) $< -o $@ $(LIBS)
+
+action-chunks: $(BUILD)/action_chunks
+	$<
 
 docs: $(BUILD)/diffkit
 	$(BUILD)/diffkit list --markdown >docs/samplers.md

@@ -84,4 +84,14 @@ same_digits() {
 if builds "host_opencv" host_opencv digits.onnx; then check "OpenCV's digits are the C network's" same_digits host_opencv digits.onnx; fi
 if builds "host_libtorch" host_libtorch digits.pt; then check "libtorch's digits are the C network's" same_digits host_libtorch digits.pt; fi
 
+# ---- edit: 10 rows of 10 digits, each 28 * 2 pixels with a margin of 4 to every side
+edits() { run "$build/edit" "$dir/edit.png" && is_png "$dir/edit.png" 0000025c0000025c && grep -q 'off by 0\.[0-9]*% of the pixel range' "$dir/out"; } # 604 x 604
+if builds "edit" edit; then check "edit's digits come back from noise" edits; fi
+
+# ---- action_chunks: as smooth as its process where it is told the prefix, and less and less so without
+joins() {
+    run "$build/action_chunks" && awk '{ a[NR] = $(NF - 2) } END { exit !(NR == 6 && a[2] > a[3] && a[3] > a[4] && a[6] > 0.5 && a[6] < 1.1) }' "$dir/out"
+}
+if builds "action_chunks" action_chunks; then check "chunks of actions join" joins; fi
+
 report
