@@ -12,6 +12,9 @@
 #   make size      what the library costs to build and link, with gcc and clang
 #   make plots     docs/*.svg: time per step by size and by threads, set-up time by steps
 #   make bench-peers  the same samplers of k-diffusion and diffusers, where installed, side by side
+#   make fuzz SECONDS=60  every fuzz target for so long (clang's libFuzzer, and AFL++ where installed)
+#   make golden    write tests/data/golden.txt anew: what every sampler, grid, schedule and source of noise gives, to the bit
+#   make portability  the tests with other compilers, levels, languages, C libraries and processors, as many as are installed
 #   make conformance  build/conformance, which replays reference runs of other implementations
 #   make check     the tests under sanitizers, in double, as C++, with gcc and clang
 #   make install   the header, for pkg-config and CMake to find: PREFIX=/usr/local DESTDIR= (make uninstall)
@@ -38,7 +41,7 @@ OPENMP := $(shell echo 'int main(void){return 0;}' | $(CC) -fopenmp -x c - -o /d
 TESTS = $(patsubst tests/test_%.c,%,$(wildcard tests/test_*.c))
 DIGITS = examples/digits/unet.h examples/digits/weights.bin
 
-.PHONY: help demo tool edit action-chunks engine engine-window host-opencv host-libtorch docs test conformance bench plots bench-peers size check format clean cmocka install uninstall
+.PHONY: help demo tool edit action-chunks engine engine-window host-opencv host-libtorch docs test fuzz conformance golden portability bench plots bench-peers size check format clean cmocka install uninstall
 help:
 	@sed -n 's/^# \{0,1\}//;2,/^$$/p' Makefile | sed -n '/make /p'
 
@@ -122,12 +125,12 @@ $(BUILD)/snippets.inc: tests/snippets.sh diffkit.h README.md | $(BUILD)
 $(BUILD)/test_snippets: $(BUILD)/snippets.inc
 
 # The tool and the conformance program are C alone; as C++ only the header's tests are built.
-C_ONLY = $(if $(findstring ++,$(STD)),,diffkit conformance)
+C_ONLY = $(if $(findstring ++,$(STD)),,diffkit conformance fuzz)
 # What needs other people's tools and libraries, as many as are installed; empty for none: their build systems and
 # languages, and the programs in examples.
 CONSUMERS = consumers examples
 test: $(TESTS:%=$(BUILD)/test_%) $(C_ONLY:%=$(BUILD)/%)
-	@CC='$(CC)' CXX='$(CXX)' sh tests/run.sh $(BUILD) $(TESTS) $(if $(C_ONLY),tool conformance $(CONSUMERS))
+	@CC='$(CC)' CXX='$(CXX)' sh tests/run.sh $(BUILD) $(TESTS) $(if $(C_ONLY),tool conformance fuzz $(CONSUMERS))
 
 # Everything that must hold for all compilers and modes; fails on the first that does not.
 check:
@@ -139,6 +142,23 @@ $(BUILD)/conformance: tests/conformance.c $(wildcard tests/conformance_*.h) test
 	$(CC) -std=c11 $(WARN) -I. -DDK_REAL=$(CONFORMANCE_REAL) $(CFLAGS) $< -o $@ $(LIBS)
 
 conformance: $(BUILD)/conformance
+
+SECONDS ?= 60
+$(BUILD)/fuzz: tests/fuzz/fuzz.c $(wildcard tests/fuzz/*.h) diffkit.h | $(BUILD)
+	$(CC) -std=c11 $(WARN) -I. -DDK_REAL=$(REAL) $(CFLAGS) $< -o $@ $(LIBS)
+
+fuzz: | $(BUILD)
+	sh tests/fuzz/fuzz.sh $(BUILD) $(SECONDS)
+
+golden:
+	@for real in float double; do $(MAKE) -s $(BUILD)/golden-$$real/test_golden BUILD=$(BUILD)/golden-$$real REAL=$$real && \
+	    $(BUILD)/golden-$$real/test_golden print >$(BUILD)/golden-$$real.txt || exit 1; done
+	@paste -d ' ' $(BUILD)/golden-float.txt $(BUILD)/golden-double.txt | cut -d ' ' -f 1-3,6 >tests/data/golden.txt
+	@sed -i "s/\(golden_hash.. = .\)[0-9a-f]*/\1$$($(BUILD)/golden-float/test_golden hash)/" tests/test_golden.c
+	@git diff --stat tests/data/golden.txt tests/test_golden.c
+
+portability:
+	@sh tests/portability.sh $(BUILD)
 
 # ------------------------------------------------------------------ benchmarks
 $(BUILD)/bench_%: bench/%.c diffkit.h | $(BUILD)

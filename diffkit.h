@@ -21,8 +21,8 @@
        Declarations    >>decl-status  >>decl-schedule  >>decl-model  >>decl-grid  >>decl-plan
                        >>decl-sampler  >>decl-config  >>decl-json  >>decl-run  >>decl-noise
                        >>decl-backend
-       Implementation  >>text  >>noise  >>schedule  >>model  >>grid  >>recorder  >>samplers
-                       >>json  >>plan  >>control  >>executor  >>run
+       Implementation  >>math  >>text  >>noise  >>schedule  >>model  >>grid  >>recorder
+                       >>samplers  >>json  >>plan  >>control  >>executor  >>run
 
    >>idea  ONE IDEA
        Every diffusion model destroys data the same way:
@@ -72,7 +72,8 @@
          not change it. float and double builds draw the same noise.
        - An error is a status and a message that names field and value. x stays readable.
        - It does not: print, abort, read the clock or the locale, keep globals, or allocate when memory
-         is passed in.
+         is passed in. It has no writable data.
+       - It takes less than 16 KiB of stack, and three tiles of 1024 dk_real more while it works on vectors.
 
    >>words  WORDS AND LETTERS
        alpha, sigma     signal and noise scale of a level; sigma/alpha is written s^ in formulas and
@@ -144,7 +145,7 @@ typedef enum dk_status { DK_STATUSES(DKP_ENUM) DK_STATUS_COUNT } dk_status;
 /* The status in words; never NULL. */
 DK_API const char *dk_status_text(dk_status status);
 
-enum { DK_MESSAGE_SIZE = 240, DK_ABAR_MARKS = 32, DK_MAX_TERMS = 20, DK_MAX_STAGES = 16, DK_SAID = 1024 };
+enum { DK_MESSAGE_SIZE = 240, DK_ABAR_MARKS = 32, DK_MAX_TERMS = 20, DK_MAX_STAGES = 16, DK_SAID = 320 };
 
 /* -------------------------------------------------------------- >>decl-schedule  Noise schedules */
 
@@ -204,7 +205,8 @@ typedef struct dk_schedule {
     const double *alphas_cumprod; /* VP discrete from a table of T numbers, read while recording */
     dk_schedule_fn fn;            /* custom, with t from t_min (least noise) to t_max */
     void *user;
-    double marks[DK_ABAR_MARKS]; /* VP discrete: every so-manyth product of 1 - beta, filled in */
+    double marks[DK_ABAR_MARKS]; /* VP discrete: every so-manyth product of 1 - beta, filled in; */
+    double marks_of[5];          /* and what they were computed from */
 } dk_schedule;
 
 /* alpha = 1 - sigma, sigma = t shifted. Liu et al. 2022, Lipman et al. 2022; shift: Esser et al. 2024, eq. 23. */
@@ -794,18 +796,19 @@ typedef struct dk_recorder {
     int falling;              /* 1 where noise levels fall: sampling; 0: inversion */
     struct dk_config *config; /* resolved */
     dk_status status;
-    dk_plan *plan; /* private from here */
+    dk_plan *plan;       /* private from here */
+    const dk_plan *room; /* counts for which there is memory; NULL: none */
     const struct dk_pace *pace;
     dk_row row;
     int row_needs, storing, position, stage, judged, pinned[2], pin[3];
     int offset;            /* step of the plan at which this stretch of steps begins */
-    dk_vec noise;          /* that the last evaluation found in x */
+    dk_vec noise;          /* that an evaluation at sigma = 0 found in x */
     dk_vec unchurned;      /* churn_late: the state of the evaluation to come; zero: as usual */
     dk_level unchurned_at; /* and its level */
     int known, mask;       /* values, where the config has them */
     dk_vec fixed;          /* the noise of known data, where it is the same at all levels */
     int drawn;             /* value of the step's last draw behind its evaluations; -1: none */
-    unsigned end;          /* of what was said so far, counted in terms */
+    unsigned end, reached; /* of what was said, counted in terms: now, and at most so far */
     dk_term said[DK_SAID]; /* the last of them, round and round */
 } dk_recorder;
 
@@ -1138,12 +1141,263 @@ typedef struct dk_backend {
 #define DKP_FAST
 #endif
 
+#if defined(__GNUC__)
+#define DKP_INLINE static inline __attribute__((always_inline))
+#else
+#define DKP_INLINE static inline
+#endif
+
 #ifdef __cplusplus
 extern "C" {
 #endif
 
 #define DKP_COUNT(array) ((int)(sizeof(array) / sizeof((array)[0])))
 static const double dkp_pi = 3.14159265358979323846;
+
+/* ------------------------------------------------------------------ >>math  Elementary functions */
+
+/* A C library's exp, log, pow, sin ... differ in the last bit from machine to machine, and so would results. These are made
+   of operations that IEEE 754 rounds exactly, in a fixed order, and err by less than 1 unit in the last place (asinh 2,
+   erfc 3, lgamma 5e-15 where it is small). What needs more digits than a double has is the sum of two, after Dekker 1971; its parts are
+   exact because nothing is contracted. Polynomials interpolate at Chebyshev nodes, computed with 60 digits. The sign of a
+   zero is not kept. */
+typedef struct dkp_pair {
+    double hi, lo;
+} dkp_pair;
+
+DKP_INLINE uint64_t dkp_double_bits(double v) {
+    uint64_t bits;
+    memcpy(&bits, &v, sizeof bits);
+    return bits;
+}
+
+DKP_INLINE double dkp_double(uint64_t bits) {
+    double v;
+    memcpy(&v, &bits, sizeof v);
+    return v;
+}
+
+DKP_INLINE dkp_pair dkp_two_sum(double a, double b) { /* Knuth */
+    dkp_pair s = {a + b, 0};
+    double b_in_s = s.hi - a;
+    s.lo = (a - (s.hi - b_in_s)) + (b - b_in_s);
+    return s;
+}
+
+DKP_INLINE dkp_pair dkp_product(double a, double b) {
+    double a1 = 134217729 * a - (134217729 * a - a), a2 = a - a1; /* 2^27 + 1: halves of 26 bits */
+    double b1 = 134217729 * b - (134217729 * b - b), b2 = b - b1;
+    dkp_pair p = {a * b, 0};
+    p.lo = ((a1 * b1 - p.hi) + (a1 * b2 + a2 * b1)) + a2 * b2;
+    return p;
+}
+
+DKP_INLINE dkp_pair dkp_ratio(dkp_pair a, dkp_pair b) {
+    double inverse = 1 / b.hi;
+    dkp_pair q = {a.hi * inverse, 0}, p = dkp_product(q.hi, b.hi);
+    q.lo = (((a.hi - p.hi) - p.lo) + (a.lo - q.hi * b.lo)) * inverse;
+    return q;
+}
+
+/* The sum of c[i] x^i, i < n, for even n; pairs of terms do not wait for one another. */
+DKP_INLINE double dkp_polynomial(const double *c, int n, double x) {
+    double square = x * x, sum = 0;
+    for (int i = n - 2; i >= 0; i -= 2) sum = sum * square + (c[i] + c[i + 1] * x);
+    return sum;
+}
+
+/* exp(x + tail) - less, for less = 0 or 1: x = k log 2 + r, exp r = 1 + r + r^2 P(r). */
+static double dkp_exp_less(double x, double tail, double less) {
+    static const double P[] = {0.5,
+                               0.16666666666666666,
+                               0.04166666666666668,
+                               0.008333333333333333,
+                               0.0013888888888879043,
+                               0.0001984126984126328,
+                               2.4801587336526005e-05,
+                               2.7557319247274564e-06,
+                               2.755726318947621e-07,
+                               2.5052071034565116e-08,
+                               2.0918170876658783e-09,
+                               1.608665004457821e-10};
+    if (!(x < 710)) return x > 0 ? HUGE_VAL : x;
+    if (x < (less > 0 ? -40 : -746)) return 0 - less;
+    int k = (int)(x * 1.4426950408889634 + (x < 0 ? -0.5 : 0.5)), half = k / 2;
+    dkp_pair r = dkp_two_sum(x - k * 0.6931471805601177, tail + k * 1.7239444525614835e-13);
+    double first = dkp_double((uint64_t)(1023 + half) << 52);
+    double second = dkp_double((uint64_t)(1023 + k - half) << 52);
+    double one = less > 0 && k < 64 ? 1 - dkp_double((uint64_t)(1023 - k) << 52) : 1; /* 1 - less 2^-k */
+    dkp_pair sum = dkp_two_sum(one, r.hi);
+    return (sum.hi + (sum.lo + (r.lo + r.hi * r.hi * dkp_polynomial(P, 12, r.hi)))) * first * second;
+}
+
+static double dkp_exp(double x) { return dkp_exp_less(x, 0, 0); }
+static double dkp_expm1(double x) { return dkp_exp_less(x, 0, 1); }
+
+/* x = 2^e m with m in [sqrt 1/2, sqrt 2): m - 1. Where there is none e is 0 and the result log x: infinite or NaN. */
+DKP_INLINE double dkp_mantissa(double x, int *e) {
+    const uint64_t root_half = 0x3FE6A09E667F3BCDu, one = 0x3FF0000000000000u;
+    uint64_t bits;
+    *e = 0;
+    if (!(x > 0)) return x < 0 ? (x - x) / (x - x) : x - HUGE_VAL;
+    if (x > 1.7976931348623157e308) return x;
+    if (x < 2.2250738585072014e-308) x *= 18014398509481984.0, *e = -54; /* 2^54 */
+    bits = dkp_double_bits(x) + (one - root_half);
+    *e += (int)(bits >> 52) - 1023;
+    return dkp_double((bits & 0xFFFFFFFFFFFFFu) + root_half) - 1;
+}
+
+/* With f = m - 1 and s = f/(2 + f): log m = 2 s (1 + s^2/3 + s^4 R(s^2)) = f - f^2/2 + s (f^2/2 + 2/3 s^2 + 2 s^4 R). */
+static const double dkp_log_R[] = {0.2,
+                                   0.14285714285714685,
+                                   0.1111111111082725,
+                                   0.0909090916785336,
+                                   0.07692297464492055,
+                                   0.0666740325865275,
+                                   0.058530937599893966,
+                                   0.05861844511824613};
+
+static double dkp_log(double x) {
+    int e;
+    double f = dkp_mantissa(x, &e), s = f / (2 + f), z = s * s, half = 0.5 * f * f;
+    if (!(fabs(f) < 1)) return f;
+    double R = z * (0.6666666666666666 + 2 * z * dkp_polynomial(dkp_log_R, 8, z));
+    return e * 0.6931471805601177 - (half - (s * (half + R) - e * 1.7239444525614835e-13) - f);
+}
+
+/* The same to twice as many digits. */
+static dkp_pair dkp_log_pair(double x) {
+    int e;
+    dkp_pair m = {dkp_mantissa(x, &e), 0}, v;
+    if (!(fabs(m.hi) < 1)) return m;
+    dkp_pair s = dkp_ratio(m, dkp_two_sum(2, m.hi)), z = dkp_product(s.hi, s.hi);
+    dkp_pair w = dkp_product(z.hi, 0.3333333333333333);
+    w.lo += z.hi * 1.850371707708594e-17 + (z.lo + 2 * s.hi * s.lo) * 0.3333333333333333;
+    w = dkp_two_sum(w.hi, w.lo + z.hi * z.hi * dkp_polynomial(dkp_log_R, 8, z.hi));
+    dkp_pair sw = dkp_product(2 * s.hi, w.hi), sum = dkp_two_sum(e * 0.6931471805601177, 2 * s.hi);
+    double rest = 2 * (s.lo + s.hi * w.lo + s.lo * w.hi) + sw.lo - e * 1.7239444525614835e-13;
+    v = dkp_two_sum(sum.hi, sw.hi);
+    return dkp_two_sum(v.hi, sum.lo + v.lo + rest);
+}
+
+static double dkp_log1p(double x) {
+    dkp_pair sum = dkp_two_sum(1, x), v = dkp_log_pair(sum.hi);
+    return fabs(v.hi) < HUGE_VAL ? v.hi + (v.lo + sum.lo / sum.hi) : v.hi;
+}
+
+/* x >= 0 */
+static double dkp_pow(double x, double y) {
+    dkp_pair v = dkp_log_pair(x), p;
+    if (!(y > 0 || y < 0)) return 1;
+    if (!(fabs(y * v.hi) < 800)) return dkp_exp(y * v.hi);
+    p = dkp_product(y, v.hi);
+    return dkp_exp_less(p.hi, p.lo + y * v.lo, 0);
+}
+
+/* floor(log10 v), v > 0 */
+static int dkp_decade(double v) {
+    int e = (int)floor(dkp_log(v) * 0.4342944819032518);
+    return e + (v >= dkp_pow(10, e + 1)) - (v < dkp_pow(10, e));
+}
+
+/* x = n pi/2 + r with r in [-pi/4, pi/4], pi/2 in three parts; NaN from 2^19 on, where they would not do. */
+static void dkp_circle(double x, dkp_pair *cosine, dkp_pair *sine) {
+    static const double S[] = {-0.16666666666666666,  0.008333333333330925,    -0.00019841269836722418,
+                               2.755731608381636e-06, -2.5051127944014188e-08, 1.5917848524808262e-10};
+    static const double C[] = {0.041666666666666664,    -0.0013888888888887382, 2.480158729874307e-05,
+                               -2.7557317260008837e-07, 2.0876143827993133e-09, -1.1382456778061306e-11};
+    int n = 0;
+    if (fabs(x) < 524288) n = (int)(x * 0.6366197723675814 + (x < 0 ? -0.5 : 0.5));
+    else x = (x - x) / (x - x);
+    dkp_pair a = dkp_two_sum(x - n * 1.5707963267341256, -n * 6.077100506303966e-11);
+    dkp_pair r = dkp_two_sum(a.hi, -n * 2.0222662487959506e-21);
+    r = dkp_two_sum(r.hi, a.lo + r.lo);
+    double z = r.hi * r.hi, w = 1 - 0.5 * z;
+    dkp_pair s = dkp_two_sum(r.hi, r.lo * w + r.hi * z * dkp_polynomial(S, 6, z));
+    dkp_pair c = dkp_two_sum(w, (1 - w - 0.5 * z) + (z * z * dkp_polynomial(C, 6, z) - r.hi * r.lo));
+    *cosine = n & 1 ? s : c, *sine = n & 1 ? c : s;
+    if ((n + 1) & 2) cosine->hi = -cosine->hi, cosine->lo = -cosine->lo;
+    if (n & 2) sine->hi = -sine->hi, sine->lo = -sine->lo;
+}
+
+static double dkp_cos(double x) {
+    dkp_pair c, s;
+    dkp_circle(x, &c, &s);
+    return c.hi;
+}
+
+static double dkp_sin(double x) {
+    dkp_pair c, s;
+    dkp_circle(x, &c, &s);
+    return s.hi;
+}
+
+static double dkp_tan(double x) {
+    dkp_pair c, s;
+    dkp_circle(x, &c, &s);
+    s = dkp_ratio(s, c);
+    return s.hi + s.lo;
+}
+
+/* x >= 0. The angle from the nearest eighth of a turn, whose tangent t is at most tan(pi/8): atan t = t + t^3 A(t^2). */
+static double dkp_atan2(double y, double x) {
+    static const double A[] = {-0.3333333333333333,  0.199999999999998,     -0.14285714285659326,
+                               0.11111111105106705,  -0.09090908751076636,  0.0769229630497447,
+                               -0.06666423628069258, 0.058789145444006215,  -0.052303478730160745,
+                               0.04551108126325172,  -0.034558092551413795, 0.01627194475162406};
+    int steep = fabs(y) > x, eighths = steep ? 2 : 0;
+    dkp_pair a = {steep ? x : fabs(y), 0}, b = {steep ? fabs(y) : x, 0};
+    if (!(b.hi > 0)) return y + x; /* 0 or NaN */
+    if (b.hi >= HUGE_VAL) a.hi = a.hi >= HUGE_VAL, b.hi = 1;
+    double scale = b.hi > 1e150    ? 3.0549363634996047e-151
+                   : b.hi < 1e-150 ? 3.273390607896142e150
+                                   : 1; /* 2^-+500 */
+    a.hi *= scale, b.hi *= scale;
+    if (a.hi > 0.41421356237309503 * b.hi) {
+        dkp_pair sum = dkp_two_sum(a.hi, b.hi);
+        a = dkp_two_sum(a.hi, -b.hi), b = sum, eighths = 1;
+    }
+    dkp_pair t = dkp_ratio(a, b);
+    double z = t.hi * t.hi, rest = t.lo * (1 - z) + t.hi * z * dkp_polynomial(A, 12, z);
+    if (steep) t.hi = -t.hi, rest = -rest;
+    t = dkp_two_sum(eighths * 0.7853981633974483, t.hi); /* and what pi/4 lacks */
+    double angle = t.hi + (t.lo + (rest + eighths * 3.061616997868383e-17));
+    return y < 0 ? -angle : angle;
+}
+
+static double dkp_atan(double x) { return dkp_atan2(x, 1); }
+
+/* x >= 0 */
+static double dkp_asinh(double x) {
+    return x > 1e150 ? dkp_log(x) + 0.6931471805599453 : dkp_log1p(x + x * x / (1 + sqrt(1 + x * x)));
+}
+
+/* x >= 0: exp(-x^2) E(y)/(1 + x), y = (x - 4)/(x + 4) */
+static double dkp_erfc(double x) {
+    static const double E[] = {
+        0.6849972881253069,     -0.19934458280036707,    0.1170496655104423,      -0.048080381221308165,
+        0.003962055681301014,   0.015312509679303738,    -0.017515654646755696,   0.012161784753110081,
+        -0.006068735217383084,  0.0021164215818284984,   -0.00038976749939915155, -6.013675580182606e-05,
+        6.403278499880297e-05,  -1.3151208928020812e-05, -4.138610639412521e-06,  2.6504800397777583e-06,
+        4.559157122628216e-09,  -3.645854943345239e-07,  5.0404390697578826e-08,  4.741140256925565e-08,
+        -1.044242199256559e-08, -6.170261658610399e-09,  1.1247963532212495e-09,  6.102703123580613e-10};
+    if (x > 28) return 0;
+    dkp_pair square = dkp_product(x, x);
+    return dkp_exp_less(-square.hi, -square.lo, 0) * dkp_polynomial(E, 24, (x - 4) / (x + 4)) / (1 + x);
+}
+
+/* Stirling's series (DLMF 5.11.1), for x < 10 after x Gamma(x) = Gamma(x + 1); x > 0. */
+static double dkp_lgamma(double x) {
+    double product = 1;
+    for (; x < 10; x++) product *= x;
+    double z = 1 / (x * x);
+    double series =
+        1.0 / 12 -
+        z * (1.0 / 360 -
+             z * (1.0 / 1260 - z * (1.0 / 1680 - z * (1.0 / 1188 - z * (691.0 / 360360 - z / 156)))));
+    return (x - 0.5) * (dkp_log(x) - 1) + (0.4189385332046727 + series / x) -
+           dkp_log(product); /* log(2 pi)/2 - 1/2 */
+}
 
 DKP_SMALL
 
@@ -1187,8 +1441,8 @@ static void dkp_put_real(dkp_text *t, double v) {
         dkp_put_int(t, (int64_t)size);
         return;
     }
-    int e = (int)floor(log10(size));
-    double scaled = e > -300 ? size * pow(10, 5 - e) : size * 1e200 * pow(10, -195 - e);
+    int e = dkp_decade(size);
+    double scaled = e > -300 ? size * dkp_pow(10, 5 - e) : size * 1e200 * dkp_pow(10, -195 - e);
     int64_t m = (int64_t)floor(scaled + 0.5);
     if (m < 100000) m *= 10, e--;
     if (m >= 1000000) m /= 10, e++;
@@ -1271,7 +1525,7 @@ static int dkp_read_real(const char **text, double *v) {
             if (exponent < 10000) exponent = 10 * exponent + (*s - '0');
         e += minus ? -exponent : exponent;
     }
-    *v = sign * (e < 0 ? digits / pow(10, -e) : e > 0 ? digits * pow(10, e) : digits);
+    *v = sign * (e < 0 ? digits / dkp_pow(10, -e) : e > 0 ? digits * dkp_pow(10, e) : digits);
     *text = s;
     return any && dkp_finite(*v);
 }
@@ -1340,16 +1594,16 @@ DKP_FAST
 
 /* gcc and clang vectorise a square root where it need not set errno. */
 #if defined(__GNUC__)
-#define DKP_INLINE static inline __attribute__((always_inline))
 extern float __builtin_sqrtf(float) __attribute__((const));
 #define DKP_SQRT __builtin_sqrtf
 #else
-#define DKP_INLINE static inline
 #define DKP_SQRT sqrtf
 #endif
 
-/* volatile, or gcc would multiply vectors by shifts and additions */
-static const volatile uint32_t dkp_multiplier[2] = {0xD2511F53u, 0xCD9E8D57u};
+/* Read as volatile, or gcc would multiply vectors by shifts and additions; if it were volatile, gcc would make it
+   writable. */
+static const uint32_t dkp_multipliers[2] = {0xD2511F53u, 0xCD9E8D57u};
+DKP_INLINE uint32_t dkp_multiplier(int i) { return ((const volatile uint32_t *)dkp_multipliers)[i]; }
 
 /* A counter's words are the low halves of c; above them anything may stand. So products come out where the next
    round wants them, without shuffling. */
@@ -1368,7 +1622,7 @@ DKP_INLINE void dkp_philox(uint64_t c[4], const uint32_t m[2], uint32_t key0, ui
 }
 
 DK_API void dk_philox(const uint32_t counter[4], const uint32_t key[2], uint32_t out[4]) {
-    const uint32_t m[2] = {dkp_multiplier[0], dkp_multiplier[1]};
+    const uint32_t m[2] = {dkp_multiplier(0), dkp_multiplier(1)};
     uint64_t c[4] = {counter[0], counter[1], counter[2], counter[3]};
     dkp_philox(c, m, key[0], key[1]);
     for (int i = 0; i < 4; i++) out[i] = (uint32_t)c[i];
@@ -1447,7 +1701,7 @@ DKP_INLINE void dkp_normals_k(const dkp_noise *of, const uint32_t m[2], uint64_t
 }
 
 DKP_INLINE void dkp_normal_chunks(const dkp_noise *of, uint64_t chunk, size_t chunks, dk_real *z) {
-    const uint32_t m[2] = {dkp_multiplier[0], dkp_multiplier[1]};
+    const uint32_t m[2] = {dkp_multiplier(0), dkp_multiplier(1)};
     for (; chunks >= DKP_CHUNKS; chunks -= DKP_CHUNKS, chunk += DKP_CHUNKS, z += 64 * DKP_CHUNKS)
         dkp_normals_k(of, m, chunk, DKP_CHUNKS, z);
     for (; chunks > 0; chunks--, chunk++, z += 64) dkp_normals_k(of, m, chunk, 1, z);
@@ -1556,7 +1810,7 @@ DK_API dk_schedule dk_custom_schedule(dk_schedule_fn fn, void *user, double t_mi
 /* Nichol & Dhariwal 2021, eq. 17: abar(u) = cos^2((u + 0.008)/1.008 pi/2), beta cut at 0.999. */
 static double dkp_cosine_beta(double T, int k) {
     double scale = dkp_pi / 2 / 1.008;
-    double before = cos((k / T + 0.008) * scale), after = cos(((k + 1) / T + 0.008) * scale);
+    double before = dkp_cos((k / T + 0.008) * scale), after = dkp_cos(((k + 1) / T + 0.008) * scale);
     double beta = 1 - after * after / (before * before);
     return beta < 0.999 ? beta : 0.999;
 }
@@ -1564,7 +1818,7 @@ static double dkp_cosine_beta(double T, int k) {
 /* Hang et al. 2024, table 1: lambda = -sign(1/2 - t) log(1 - 2 |1/2 - t|)/2. abar as published, with 1e-6 in the log and the
    square root that makes it alpha. */
 static double dkp_laplace_abar(double t) {
-    double lambda = (t > 0.5 ? 0.5 : -0.5) * log(1 - 2 * fabs(0.5 - t) + 1e-6), snr = exp(lambda);
+    double lambda = (t > 0.5 ? 0.5 : -0.5) * dkp_log(1 - 2 * fabs(0.5 - t) + 1e-6), snr = dkp_exp(lambda);
     return sqrt(snr / (1 + snr));
 }
 
@@ -1577,16 +1831,20 @@ static double dkp_rounded(const dk_schedule *s, double v) { return s->float_tabl
 
 /* The product of 1 - beta over timesteps [from, to), times `product`. */
 static double dkp_beta_product(const dk_schedule *s, double product, int from, int to) {
-    int scaled = s->betas == DK_BETAS_SCALED_LINEAR;
+    int scaled = s->betas == DK_BETAS_SCALED_LINEAR, last_k = s->timesteps - 1;
     double first = scaled ? sqrt(s->beta_first) : s->beta_first,
-           last = scaled ? sqrt(s->beta_last) : s->beta_last;
+           span = (scaled ? sqrt(s->beta_last) : s->beta_last) - first;
     for (int k = from; k < to; k++) {
-        double beta = first + (double)k / (s->timesteps - 1) * (last - first);
-        if (s->betas == DK_BETAS_COSINE) beta = dkp_cosine_beta(s->timesteps, k);
-        if (s->betas == DK_BETAS_LAPLACE) beta = dkp_laplace_beta(s->timesteps, k);
-        if (s->betas == DK_BETAS_EXPONENTIAL) beta = -expm1(-12.0 / s->timesteps);
-        if (s->betas == DK_BETAS_SIGMOID)
-            beta = first + (last - first) / (1 + exp(6 - 12.0 * k / (s->timesteps - 1)));
+        double beta = (double)k / last_k;
+        switch (s->betas) {
+        case DK_BETAS_LINEAR:
+        case DK_BETAS_SCALED_LINEAR:
+        case DK_BETAS_COUNT: beta = first + beta * span; break;
+        case DK_BETAS_COSINE: beta = dkp_cosine_beta(s->timesteps, k); break;
+        case DK_BETAS_SIGMOID: beta = first + span / (1 + dkp_exp(6 - 12.0 * k / last_k)); break;
+        case DK_BETAS_EXPONENTIAL: beta = -dkp_expm1(-12.0 / s->timesteps); break;
+        case DK_BETAS_LAPLACE: beta = dkp_laplace_beta(s->timesteps, k); break;
+        }
         beta = dkp_rounded(s, beta);
         product *= dkp_rounded(s, 1 - (scaled ? dkp_rounded(s, beta * beta) : beta));
     }
@@ -1597,9 +1855,13 @@ static double dkp_beta_product(const dk_schedule *s, double product, int from, i
 static int dkp_stride(const dk_schedule *s) { return (s->timesteps + DK_ABAR_MARKS - 1) / DK_ABAR_MARKS; }
 
 static void dkp_fill_marks(dk_schedule *s) {
+    const double of[] = {(double)s->betas, (double)s->timesteps, s->beta_first, s->beta_last,
+                         (double)s->float_table};
     int stride = dkp_stride(s), mark = 0;
     double product = 1;
-    if (s->alphas_cumprod || s->family != DK_FAMILY_VP_DISCRETE) return;
+    if (s->alphas_cumprod || s->family != DK_FAMILY_VP_DISCRETE || memcmp(s->marks_of, of, sizeof of) == 0)
+        return;
+    memcpy(s->marks_of, of, sizeof of);
     for (int k = 0; k < s->timesteps; k += stride, mark++)
         s->marks[mark] = product = dkp_beta_product(s, product, k ? k - stride + 1 : 0, k + 1);
 }
@@ -1720,7 +1982,7 @@ DK_API dk_schedule dk_schedule_named(const char *name) {
 DK_API double dk_noise_level(dk_level l) { return l.alpha > 0 ? l.sigma / l.alpha : HUGE_VAL; }
 
 DK_API double dk_lambda(dk_level l) {
-    return l.alpha <= 0 ? -HUGE_VAL : l.sigma <= 0 ? HUGE_VAL : log(l.alpha / l.sigma);
+    return l.alpha <= 0 ? -HUGE_VAL : l.sigma <= 0 ? HUGE_VAL : dkp_log(l.alpha / l.sigma);
 }
 
 /* alpha, sigma with alpha^2 + sigma^2 = 1 at a noise level */
@@ -1735,7 +1997,7 @@ static void dkp_vp_pair(double noise_level, dk_level *l) {
     }
 }
 
-static double dkp_angle(dk_level l) { return atan2(l.sigma, l.alpha); }
+static double dkp_angle(dk_level l) { return dkp_atan2(l.sigma, l.alpha); }
 
 /* A family is a row of three functions: level at t, level at a noise level, slopes at t. */
 
@@ -1764,17 +2026,17 @@ static void dkp_flow_slopes(const dk_schedule *s, double t, double *d_alpha, dou
 /* VE with a geometric sigma(t). */
 static dk_level dkp_ve_at(const dk_schedule *s, double t) {
     dk_level l = {t, 1, s->sigma_max}; /* exact at t = 1, as pow is at t = 0 */
-    if (t < 1 || t > 1) l.sigma = s->sigma_min * pow(s->sigma_max / s->sigma_min, t);
+    if (t < 1 || t > 1) l.sigma = s->sigma_min * dkp_pow(s->sigma_max / s->sigma_min, t);
     return l;
 }
 
 static dk_level dkp_ve_at_sigma(const dk_schedule *s, double noise_level) {
-    dk_level l = {log(noise_level / s->sigma_min) / log(s->sigma_max / s->sigma_min), 1, noise_level};
+    dk_level l = {dkp_log(noise_level / s->sigma_min) / dkp_log(s->sigma_max / s->sigma_min), 1, noise_level};
     return l;
 }
 
 static void dkp_ve_slopes(const dk_schedule *s, double t, double *d_alpha, double *d_sigma) {
-    *d_alpha = 0, *d_sigma = dkp_ve_at(s, t).sigma * log(s->sigma_max / s->sigma_min);
+    *d_alpha = 0, *d_sigma = dkp_ve_at(s, t).sigma * dkp_log(s->sigma_max / s->sigma_min);
 }
 
 /* EDM: sigma is the time. */
@@ -1803,12 +2065,12 @@ static double dkp_vp_time(const dk_schedule *s,
 
 static dk_level dkp_vp_at(const dk_schedule *s, double t) {
     double log_alpha = dkp_vp_log_alpha(s, t);
-    dk_level l = {t, exp(log_alpha), sqrt(-expm1(2 * log_alpha))};
+    dk_level l = {t, dkp_exp(log_alpha), sqrt(-dkp_expm1(2 * log_alpha))};
     return l;
 }
 
 static dk_level dkp_vp_at_sigma(const dk_schedule *s, double noise_level) {
-    double big = noise_level > 1e150 ? log(noise_level) : 0.5 * log1p(noise_level * noise_level);
+    double big = noise_level > 1e150 ? dkp_log(noise_level) : 0.5 * dkp_log1p(noise_level * noise_level);
     dk_level l = {dkp_vp_time(s, big), 1, 0};
     dkp_vp_pair(noise_level, &l);
     return l;
@@ -1822,12 +2084,12 @@ static void dkp_vp_slopes(const dk_schedule *s, double t, double *d_alpha, doubl
 
 static dk_level dkp_sub_vp_at(const dk_schedule *s, double t) {
     double log_alpha = dkp_vp_log_alpha(s, t);
-    dk_level l = {t, exp(log_alpha), -expm1(2 * log_alpha)};
+    dk_level l = {t, dkp_exp(log_alpha), -dkp_expm1(2 * log_alpha)};
     return l;
 }
 
 static dk_level dkp_sub_vp_at_sigma(const dk_schedule *s, double noise_level) {
-    dk_level l = {dkp_vp_time(s, asinh(0.5 * noise_level)), 0, 1};
+    dk_level l = {dkp_vp_time(s, dkp_asinh(0.5 * noise_level)), 0, 1};
     if (!dkp_finite(noise_level)) return l;
     l.alpha =
         2 / (noise_level + sqrt(noise_level * noise_level + 4)); /* sigma = 1 - alpha^2 solved for alpha */
@@ -1836,20 +2098,20 @@ static dk_level dkp_sub_vp_at_sigma(const dk_schedule *s, double noise_level) {
 }
 
 static void dkp_sub_vp_slopes(const dk_schedule *s, double t, double *d_alpha, double *d_sigma) {
-    double alpha = exp(dkp_vp_log_alpha(s, t));
+    double alpha = dkp_exp(dkp_vp_log_alpha(s, t));
     *d_alpha = -0.5 * (s->beta_min + t * (s->beta_max - s->beta_min)) * alpha,
     *d_sigma = -2 * alpha * *d_alpha;
 }
 
 /* Cosine flow; written so that t = pi/2 is pure noise to the bit. */
 static dk_level dkp_cosine_at(const dk_schedule *s, double t) {
-    dk_level l = {t, t < dkp_pi / 2 ? cos(t) : 0, t < dkp_pi / 2 ? sin(t) : 1};
+    dk_level l = {t, t < dkp_pi / 2 ? dkp_cos(t) : 0, t < dkp_pi / 2 ? dkp_sin(t) : 1};
     (void)s;
     return l;
 }
 
 static dk_level dkp_cosine_at_sigma(const dk_schedule *s, double noise_level) {
-    dk_level l = {atan(noise_level), 0, 0};
+    dk_level l = {dkp_atan(noise_level), 0, 0};
     (void)s;
     dkp_vp_pair(noise_level, &l);
     return l;
@@ -1873,15 +2135,15 @@ static double dkp_vp_cosine_limit(const dk_schedule *s, double noise_level) {
 /* cos^2 of the first angle less cos^2 of this one is a product of sines. */
 static dk_level dkp_vp_cosine_at(const dk_schedule *s, double t) {
     double first = dkp_cosine_angle(s, 0), here = dkp_cosine_angle(s, t);
-    double level = t < 1 ? sqrt(sin(here - first) * sin(here + first)) / cos(here) : HUGE_VAL;
+    double level = t < 1 ? sqrt(dkp_sin(here - first) * dkp_sin(here + first)) / dkp_cos(here) : HUGE_VAL;
     dk_level l = {t, 0, 0};
     dkp_vp_pair(dkp_vp_cosine_limit(s, level), &l);
     return l;
 }
 
 static dk_level dkp_vp_cosine_at_sigma(const dk_schedule *s, double noise_level) {
-    double first = dkp_cosine_angle(s, 0), from_first = sin(first);
-    double angle = atan2(sqrt(noise_level * noise_level + from_first * from_first), cos(first));
+    double first = dkp_cosine_angle(s, 0), from_first = dkp_sin(first);
+    double angle = dkp_atan2(sqrt(noise_level * noise_level + from_first * from_first), dkp_cos(first));
     dk_level l = {angle * (1 + s->cosine_offset) / (dkp_pi / 2) - s->cosine_offset, 0, 0};
     dkp_vp_pair(noise_level, &l);
     return l;
@@ -1890,7 +2152,7 @@ static dk_level dkp_vp_cosine_at_sigma(const dk_schedule *s, double noise_level)
 static void dkp_vp_cosine_slopes(const dk_schedule *s, double t, double *d_alpha, double *d_sigma) {
     dk_level l = dkp_vp_cosine_at(s, t);
     double turn = dkp_pi / 2 / (1 + s->cosine_offset);
-    *d_alpha = -turn * sin(dkp_cosine_angle(s, t)) / cos(dkp_cosine_angle(s, 0));
+    *d_alpha = -turn * dkp_sin(dkp_cosine_angle(s, t)) / dkp_cos(dkp_cosine_angle(s, 0));
     *d_sigma = -l.alpha * *d_alpha / l.sigma;
 }
 
@@ -1907,27 +2169,34 @@ static dk_level dkp_discrete_at(const dk_schedule *s, double t) {
     dk_level b = dkp_discrete_level(s, k + 1);
     if (dkp_by_angle(a, b)) {
         double angle = dkp_angle(a) + f * (dkp_angle(b) - dkp_angle(a));
-        l.alpha = cos(angle), l.sigma = sin(angle);
+        l.alpha = dkp_cos(angle), l.sigma = dkp_sin(angle);
     } else {
-        dkp_vp_pair(exp(-dk_lambda(a) - f * (dk_lambda(b) - dk_lambda(a))), &l);
+        dkp_vp_pair(dkp_exp(-dk_lambda(a) - f * (dk_lambda(b) - dk_lambda(a))), &l);
     }
     return l;
 }
 
+/* Whether timestep k has at most this noise level. Roots are taken where rounding might decide. */
+static int dkp_discrete_below(const dk_schedule *s, int k, double abar, double noise_level) {
+    double a = dkp_table_abar(s, abar), most = noise_level * noise_level * a;
+    if (!s->zero_terminal_snr && fabs(1 - a - most) > 1e-9 * most) return 1 - a < most;
+    return dk_noise_level(dkp_discrete_level_of(s, k, abar)) <= noise_level;
+}
+
 static dk_level dkp_discrete_at_sigma(const dk_schedule *s, double noise_level) {
     int low = -1, high = s->timesteps - 1, stride = dkp_stride(s);
-    dk_level l = {(double)high, 0, 0}, a = dkp_discrete_level(s, low), b = dkp_discrete_level(s, high);
-    double product = 1; /* at `low` */
+    double at_low = 1, at_high = dkp_abar(s, high); /* products */
+    dk_level l = {(double)high, 0, 0};
     dkp_vp_pair(noise_level, &l);
-    if (noise_level >= dk_noise_level(b)) return l;
+    if (noise_level >= dk_noise_level(dkp_discrete_level_of(s, high, at_high))) return l;
     while (high - low > 1) { /* first among the marks, then by products that go on from `low` */
         int middle = low + (high - low) / 2, mark = middle / stride * stride;
         if (mark > low) middle = mark;
-        double abar = dkp_abar_after(s, low, product, middle);
-        dk_level m = dkp_discrete_level_of(s, middle, abar);
-        if (dk_noise_level(m) <= noise_level) low = middle, a = m, product = abar;
-        else high = middle, b = m;
+        double abar = dkp_abar_after(s, low, at_low, middle);
+        if (dkp_discrete_below(s, middle, abar, noise_level)) low = middle, at_low = abar;
+        else high = middle, at_high = abar;
     }
+    dk_level a = dkp_discrete_level_of(s, low, at_low), b = dkp_discrete_level_of(s, high, at_high);
     l.t = dkp_by_angle(a, b) ? low + (dkp_angle(l) - dkp_angle(a)) / (dkp_angle(b) - dkp_angle(a))
                              : low + (dk_lambda(l) - dk_lambda(a)) / (dk_lambda(b) - dk_lambda(a));
     return l;
@@ -2022,7 +2291,7 @@ DK_API dk_level dk_level_at_sigma(const dk_schedule *s, double noise_level) {
 }
 
 DK_API dk_level dk_level_at_lambda(const dk_schedule *s, double lambda) {
-    return dk_level_at_sigma(s, exp(-lambda));
+    return dk_level_at_sigma(s, dkp_exp(-lambda));
 }
 
 DK_API void dk_level_slopes(const dk_schedule *s, double t, double *d_alpha, double *d_sigma) {
@@ -2162,12 +2431,10 @@ static double dkp_or(double v, double otherwise) { return v > 0 ? v : otherwise;
 
 /* Distributions. The beta distribution's function is the incomplete beta function, by its continued fraction (DLMF
    8.17.22) in Lentz's form; the quantile by Newton steps that are kept within a shrinking bracket. */
-static double dkp_log_beta(double a, double b) { return lgamma(a) + lgamma(b) - lgamma(a + b); }
-
-static double dkp_beta_below(double x, double a, double b) {
+static double dkp_beta_below(double x, double a, double b, double log_beta) {
     if (!(x > 0)) return 0;
     if (x >= 1) return 1;
-    if (x > (a + 1) / (a + b + 2)) return 1 - dkp_beta_below(1 - x, b, a);
+    if (x > (a + 1) / (a + b + 2)) return 1 - dkp_beta_below(1 - x, b, a, log_beta);
     double c = 1, d = 1 / (1 - (a + b) * x / (a + 1)), fraction = d;
     for (int i = 2; i < 1000; i++) {
         double m = i / 2, even = m * (b - m) * x / ((a + 2 * m - 1) * (a + 2 * m)),
@@ -2177,17 +2444,17 @@ static double dkp_beta_below(double x, double a, double b) {
         fraction *= c * d;
         if (fabs(c * d - 1) < 1e-16) break;
     }
-    return exp(a * log(x) + b * log1p(-x) - dkp_log_beta(a, b)) * fraction / a;
+    return dkp_exp(a * dkp_log(x) + b * dkp_log1p(-x) - log_beta) * fraction / a;
 }
 
 static double dkp_beta_quantile(double p, double a, double b) {
-    double low = 0, high = 1, x = 0.5;
+    double low = 0, high = 1, x = 0.5, log_beta = dkp_lgamma(a) + dkp_lgamma(b) - dkp_lgamma(a + b);
     if (p <= 0 || p >= 1) return p <= 0 ? 0 : 1;
     for (int i = 0; i < 200; i++) {
-        double error = dkp_beta_below(x, a, b) - p;
+        double error = dkp_beta_below(x, a, b, log_beta) - p;
         if (error > 0) high = x;
         else low = x;
-        double next = x - error / exp((a - 1) * log(x) + (b - 1) * log1p(-x) - dkp_log_beta(a, b));
+        double next = x - error / dkp_exp((a - 1) * dkp_log(x) + (b - 1) * dkp_log1p(-x) - log_beta);
         if (!(next > low && next < high)) next = low + (high - low) / 2;
         if (fabs(next - x) <= 1e-16 * x) break;
         x = next;
@@ -2201,7 +2468,7 @@ static double dkp_normal_above(double p) {
     if (!(tail > 0)) return p < 0.5 ? HUGE_VAL : -HUGE_VAL;
     for (int i = 0; i < 100; i++) {
         double middle = low + (high - low) / 2;
-        if (0.5 * erfc(middle * sqrt(0.5)) > tail) low = middle;
+        if (0.5 * dkp_erfc(middle * sqrt(0.5)) > tail) low = middle;
         else high = middle;
     }
     return p < 0.5 ? low : -low;
@@ -2223,18 +2490,18 @@ static dk_level dkp_level_within(const dk_config *c, double noise_level) {
 }
 
 static dk_level dkp_karras(const dk_config *c, int i, int n) {
-    double p = pow(dkp_u_noisy(c), 1 / c->grid.rho), q = pow(dkp_u_clean(c), 1 / c->grid.rho);
-    return dkp_level_at_u(&c->schedule, pow(p + dkp_fraction(i, n) * (q - p), c->grid.rho));
+    double noisy = dkp_u_noisy(c), ratio = dkp_pow(dkp_u_clean(c) / noisy, 1 / c->grid.rho);
+    return dkp_level_at_u(&c->schedule, noisy * dkp_pow(1 + dkp_fraction(i, n) * (ratio - 1), c->grid.rho));
 }
 
 static dk_level dkp_exponential(const dk_config *c, int i, int n) {
-    double a = log(dkp_u_noisy(c)), b = log(dkp_u_clean(c));
-    return dkp_level_at_u(&c->schedule, exp(a + dkp_fraction(i, n) * (b - a)));
+    double a = dkp_log(dkp_u_noisy(c)), b = dkp_log(dkp_u_clean(c));
+    return dkp_level_at_u(&c->schedule, dkp_exp(a + dkp_fraction(i, n) * (b - a)));
 }
 
 static dk_level dkp_polyexponential(const dk_config *c, int i, int n) {
-    double a = log(dkp_u_noisy(c)), b = log(dkp_u_clean(c));
-    return dkp_level_at_u(&c->schedule, exp(b + pow(1 - dkp_fraction(i, n), c->grid.rho) * (a - b)));
+    double a = dkp_log(dkp_u_noisy(c)), b = dkp_log(dkp_u_clean(c));
+    return dkp_level_at_u(&c->schedule, dkp_exp(b + dkp_pow(1 - dkp_fraction(i, n), c->grid.rho) * (a - b)));
 }
 
 static dk_level dkp_log_snr(const dk_config *c, int i, int n) {
@@ -2249,8 +2516,8 @@ static dk_level dkp_uniform(const dk_config *c, int i, int n) {
 
 /* v-diffusion's crash schedule, sigma = sin^2, over the range. */
 static dk_level dkp_crash(const dk_config *c, int i, int n) {
-    double a = sin(dkp_angle(c->grid.noisy)), b = sin(dkp_angle(c->grid.clean));
-    double root = sin(0.5 * dkp_pi * (1 - dkp_fraction(i, n))), sine = b + root * root * (a - b);
+    double a = dkp_sin(dkp_angle(c->grid.noisy)), b = dkp_sin(dkp_angle(c->grid.clean));
+    double root = dkp_sin(0.5 * dkp_pi * (1 - dkp_fraction(i, n))), sine = b + root * root * (a - b);
     return dk_level_at_sigma(&c->schedule, sine / sqrt((1 - sine) * (1 + sine)));
 }
 
@@ -2267,8 +2534,8 @@ static dk_level dkp_normal(const dk_config *c, int i, int n) {
 }
 
 static dk_level dkp_kl_optimal(const dk_config *c, int i, int n) {
-    double a = atan(dkp_u_noisy(c)), b = atan(dkp_u_clean(c)), f = dkp_fraction(i, n);
-    return dkp_level_at_u(&c->schedule, tan(f * b + (1 - f) * a));
+    double a = dkp_atan(dkp_u_noisy(c)), b = dkp_atan(dkp_u_clean(c)), f = dkp_fraction(i, n);
+    return dkp_level_at_u(&c->schedule, dkp_tan(f * b + (1 - f) * a));
 }
 
 static dk_level dkp_beta_sigma(const dk_config *c, int i, int n) {
@@ -2281,22 +2548,22 @@ static dk_level dkp_beta_sigma(const dk_config *c, int i, int n) {
 /* The 1e-5 keeps the logarithm finite at both ends; it is part of the published formula. */
 static dk_level dkp_laplace(const dk_config *c, int i, int n) {
     double off = dkp_fraction(i, n) - 0.5, scale = dkp_or(c->grid.deviation, 0.5);
-    double tail = scale * log(1 - 2 * fabs(off) + 1e-5);
-    return dkp_level_within(c, exp(c->grid.mean + (off > 0 ? tail : off < 0 ? -tail : 0)));
+    double tail = scale * dkp_log(1 - 2 * fabs(off) + 1e-5);
+    return dkp_level_within(c, dkp_exp(c->grid.mean + (off > 0 ? tail : off < 0 ? -tail : 0)));
 }
 
 static dk_level dkp_logit_normal(const dk_config *c, int i, int n) {
     double logit = c->grid.mean + dkp_or(c->grid.deviation, 1.75) * dkp_normal_above(dkp_fraction(i, n));
-    return dkp_level_within(c, exp(logit));
+    return dkp_level_within(c, dkp_exp(logit));
 }
 
 /* Karras et al. 2022, table 1: B(t) = beta_d t^2/2 + beta_min t = log(1 + sigma^2), given at both ends. */
 static dk_level dkp_vp_spaced(const dk_config *c, int i, int n) {
     double noisy = dk_noise_level(c->grid.noisy), clean = dk_noise_level(c->grid.clean);
     double low = dkp_or(c->grid.time_min, 1e-3), t = 1 + dkp_fraction(i, n) * (low - 1);
-    double last = log1p(noisy * noisy), beta_d = 2 * (log1p(clean * clean) / low - last) / (low - 1);
+    double last = dkp_log1p(noisy * noisy), beta_d = 2 * (dkp_log1p(clean * clean) / low - last) / (low - 1);
     double beta_min = last - 0.5 * beta_d;
-    return dk_level_at_sigma(&c->schedule, sqrt(expm1((0.5 * beta_d * t + beta_min) * t)));
+    return dk_level_at_sigma(&c->schedule, sqrt(dkp_expm1((0.5 * beta_d * t + beta_min) * t)));
 }
 
 /* Karras et al. 2022, table 1: u_{j-1}^2 = (u_j^2 + 1) / max(abar_{j-1}/abar_j, C_1) - 1, from u_M = 0, with abar_j =
@@ -2308,7 +2575,7 @@ static double dkp_iddpm_level(const dk_config *c, int wanted, int *found) {
     *found = 0;
     for (int j = M; j >= 0 && u <= high; j--) {
         if (u >= low && (*found)++ == wanted) return u;
-        double ratio = sin((j - 1) * scale) / sin(j * scale);
+        double ratio = dkp_sin((j - 1) * scale) / dkp_sin(j * scale);
         ratio *= ratio;
         u = sqrt((u * u + 1) / (ratio > c_1 ? ratio : c_1) - 1);
     }
@@ -2336,8 +2603,9 @@ static dk_level dkp_bong_tangent(const dk_config *c, int i, int n) {
     double noisy = dkp_u_noisy(c), clean = dkp_u_clean(c), half = clean + 0.5 * (noisy - clean);
     int middle = (int)floor((n + 1) * 0.6), first = i < middle - 1, length = first ? middle : n + 1 - middle;
     int x = first ? i : i - (middle - 1), pivot = first ? middle : 0;
-    double slope = 8.0 / (n + 1), top = atan(slope * pivot), bottom = atan(slope * (pivot - length + 1));
-    double v = length > 1 ? (atan(slope * (pivot - x)) - bottom) / (top - bottom) : 1;
+    double slope = 8.0 / (n + 1), top = dkp_atan(slope * pivot),
+           bottom = dkp_atan(slope * (pivot - length + 1));
+    double v = length > 1 ? (dkp_atan(slope * (pivot - x)) - bottom) / (top - bottom) : 1;
     return dkp_level_at_u(&c->schedule, first ? half + v * (noisy - half) : clean + v * (half - clean));
 }
 
@@ -2453,7 +2721,7 @@ static double dkp_between(const double *list, int n, double x, int by_log) {
     double f = x - k;
     if (k >= n - 1) return list[n - 1];
     if (!(f > 0)) return list[k];
-    return by_log ? exp(log(list[k]) + f * (log(list[k + 1]) - log(list[k])))
+    return by_log ? dkp_exp(dkp_log(list[k]) + f * (dkp_log(list[k + 1]) - dkp_log(list[k])))
                   : list[k] + f * (list[k + 1] - list[k]);
 }
 
@@ -2739,8 +3007,8 @@ DK_API dk_grid dk_grid_resampled(const double *levels, int level_count, dk_unit 
 DK_API dk_grid dk_grid_vp(double beta_d, double beta_min, double time_min) {
     dk_grid g = dkp_grid(DK_SPACING_VP);
     g.time_min = time_min;
-    g.sigma_max = sqrt(expm1(0.5 * beta_d + beta_min));
-    g.sigma_min = sqrt(expm1((0.5 * beta_d * time_min + beta_min) * time_min));
+    g.sigma_max = sqrt(dkp_expm1(0.5 * beta_d + beta_min));
+    g.sigma_min = sqrt(dkp_expm1((0.5 * beta_d * time_min + beta_min) * time_min));
     return g;
 }
 
@@ -2758,7 +3026,7 @@ DK_API double dk_flux2_mu(double tokens, int steps) {
 
 static dk_grid dkp_grid_shifted(double mu, double terminal) {
     dk_grid g = dkp_grid(DK_SPACING_UNIFORM);
-    g.shift = exp(mu), g.terminal = terminal;
+    g.shift = dkp_exp(mu), g.terminal = terminal;
     return g;
 }
 
@@ -2773,9 +3041,9 @@ DK_API dk_grid dk_grid_ltx(double tokens) {
 }
 
 static const dkp_spacing *dkp_spacing_of(const dk_grid *g) {
-    int i = 0;
-    while (i < DKP_COUNT(dkp_spacings) - 1 && dkp_spacings[i].spacing != g->spacing) i++;
-    return &dkp_spacings[i];
+    const dkp_spacing *last = &dkp_spacings[DKP_COUNT(dkp_spacings) - 1], *at = dkp_spacings;
+    while (at < last && at->spacing != g->spacing) at++;
+    return at;
 }
 
 static int dkp_has(const dk_grid *g, int flags) { return dkp_spacing_of(g)->flags & flags; }
@@ -2829,7 +3097,7 @@ static dk_level dkp_spaced(const dk_config *c, int i) {
 
 static dk_level dkp_shifted(const dk_config *c, dk_level l) {
     double shift = dkp_or(c->grid.shift, 1), power = dkp_or(c->grid.shift_power, 1), here = dk_noise_level(l);
-    if (power < 1 || power > 1) here = pow(here, power);
+    if (power < 1 || power > 1) here = dkp_pow(here, power);
     else if (!(shift < 1 || shift > 1)) return l;
     return dk_level_at_sigma(&c->schedule, shift * here);
 }
@@ -3306,12 +3574,15 @@ static dk_status dkp_check_levels(const dk_config *c, dk_level *level, char *mes
     return DK_OK;
 }
 
-/* A Runge-Kutta tableau: row i are the weights of the slopes 0 .. i - 1 for stage i; row `stages` is the result,
-   the row after it that of the embedded method, if there is one. */
+/* A Runge-Kutta tableau: row i, of i numbers, are the weights of the slopes 0 .. i - 1 for stage i; row `stages` is the
+   result, the row after it that of the embedded method, if there is one. */
 typedef struct dkp_tableau {
     int stages, embedded;
-    double a[DK_MAX_STAGES + 2][DK_MAX_STAGES + 1];
+    double a[(DK_MAX_STAGES + 1) * (DK_MAX_STAGES + 2) / 2];
 } dkp_tableau;
+
+/* Where row i begins. */
+static int dkp_row(int i) { return i * (i - 1) / 2; }
 
 static int dkp_read_fraction(const char **text, double *v) {
     double divisor = 1;
@@ -3328,7 +3599,7 @@ static dk_status dkp_parse_tableau(const char *text, dkp_tableau *t, char *messa
         for (int j = 0; j < row && good; j++) {
             at += strspn(at, " \t\n");
             const char *entry = at;
-            good = dkp_read_fraction(&at, &t->a[row][j]) && strchr(" \t\n|~", *at);
+            good = dkp_read_fraction(&at, &t->a[dkp_row(row) + j]) && strchr(" \t\n|~", *at);
             if (!good) at = entry;
         }
         at += strspn(at, " \t\n");
@@ -3376,6 +3647,8 @@ static dk_status dkp_check_sampler(const dk_config *c, char *message) {
     if (s->points == 1) return dkp_fail(message, "sampler.points", 1, "0, or 2 .. 1000000");
     if (s->churn > 0 && dkp_controlled(c))
         return dkp_fail(message, "sampler.churn", s->churn, "0 with step-size control");
+    if (s->stride > 0 && dkp_controlled(c))
+        return dkp_fail(message, "sampler.stride", s->stride, "0 with step-size control");
     dkp_tableau tableau;
     if (s->tableau && dkp_parse_tableau(s->tableau, &tableau, message) != DK_OK) return DK_ERROR_CONFIG;
     if (s->exponential && (s->exponential->stages < 1 || s->exponential->stages > DK_MAX_STAGES))
@@ -3414,7 +3687,7 @@ static dk_status dkp_resolve(dk_config *c, char *message) {
         s->t_max <= 0) { /* a schedule made by hand, without a range */
         s->t_max = s->family == DK_FAMILY_EDM           ? s->sigma_max
                    : s->family == DK_FAMILY_COSINE      ? dkp_pi / 2
-                   : s->family == DK_FAMILY_VP_DISCRETE ? s->timesteps - 1
+                   : s->family == DK_FAMILY_VP_DISCRETE ? s->timesteps - 1.0
                                                         : 1;
         s->t_min = s->family == DK_FAMILY_EDM ? s->sigma_min : 0;
     }
@@ -3568,13 +3841,14 @@ DK_API dk_status dk_levels_shift(double *levels, int n, double shift, double pow
     for (int i = 0; i < n; i++)
         if (!(levels[i] >= 0 && levels[i] <= 1)) return DK_ERROR_CONFIG;
     for (int i = 0; i < n; i++)
-        if (levels[i] > 0) levels[i] = shift / (shift + pow(1 / levels[i] - 1, power));
+        if (levels[i] > 0) levels[i] = shift / (shift + dkp_pow(1 / levels[i] - 1, power));
     return DK_OK;
 }
 
 /* ------------------------------------------------------------------------ >>recorder  Recorder */
 
-/* Recording runs twice: first only to count, then, with memory laid out, to store. */
+/* Recording stores while there is room, and counts in any case; where the room was not enough, or not known, it runs
+   once more with memory laid out by the counts. */
 
 static const dk_vec dkp_zero = {NULL, 0, 0};
 
@@ -3585,25 +3859,30 @@ static dk_vec dkp_vec(dk_recorder *r, int value) {
 
 static dk_term *dkp_said(dk_recorder *r, unsigned at) { return &r->said[at % DK_SAID]; }
 
-/* How many terms v has, 0 for one that cannot be used any more. */
-static int dkp_terms(dk_vec v) {
+/* How many terms v has, 0 for one that cannot be used any more; they lie side by side from *terms on. */
+static int dkp_terms(dk_vec v, dk_term *value, const dk_term **terms) {
+    dk_term one = {1, (int)v.at, 0, 0};
+    if (v.count <= 0) *value = one, *terms = value;
     if (v.count <= 0) return v.of ? 1 : 0;
-    if (v.of->end - v.at <= DK_SAID) return v.count;
-    dk_refuse(v.of, "age of a symbolic vector in terms", (double)(v.of->end - v.at),
-              "at most 1024: store it with dk_keep");
+    *terms = dkp_said(v.of, v.at);
+    if (v.of->reached - v.at <= DK_SAID) return v.count;
+    dk_refuse(v.of, "age of a symbolic vector in terms", (double)(v.of->reached - v.at),
+              "at most 320: store it with dk_keep");
     return 0;
 }
 
-static dk_term dkp_term(dk_vec v, int i) {
-    dk_term value = {1, (int)v.at, 0, 0};
-    return v.count ? *dkp_said(v.of, v.at + (unsigned)i) : value;
+/* Where the terms of the next sum are to be said: as many as it may have, and one too many. */
+static dk_term *dkp_begin_sum(dk_recorder *r) {
+    unsigned left = DK_SAID - r->end % DK_SAID;
+    r->end += (left > DK_MAX_TERMS ? 0 : left) + DK_MAX_TERMS + 1;
+    if (r->end > r->reached) r->reached = r->end;
+    return dkp_said(r, r->end - DK_MAX_TERMS - 1);
 }
 
-/* The sum of the last `count` terms that were said. */
-static dk_vec dkp_end_sum(dk_recorder *r, unsigned at, int count) {
-    const dk_term *first = dkp_said(r, at);
-    dk_vec v = {r, count, at};
-    r->end = at + (unsigned)count;
+static dk_vec dkp_end_sum(dk_recorder *r, int count) {
+    dk_vec v = {r, count, r->end - DK_MAX_TERMS - 1};
+    const dk_term *first = dkp_said(r, v.at);
+    r->end = v.at + (unsigned)count;
     if (count > DK_MAX_TERMS)
         dk_refuse(r, "terms of a symbolic vector", count,
                   "at most 20: store parts with dk_keep, or say dk_sum_begin");
@@ -3611,29 +3890,34 @@ static dk_vec dkp_end_sum(dk_recorder *r, unsigned at, int count) {
     return count && r->status == DK_OK ? v : dkp_zero;
 }
 
+/* Of what was said from `at` on only v is wanted still. */
+static dk_vec dkp_forget_but(dk_recorder *r, unsigned at, dk_vec v) {
+    const dk_term *from = dkp_said(r, v.at);
+    r->end = at;
+    if (!v.count) return v;
+    memmove(dkp_begin_sum(r), from, sizeof *from * (size_t)v.count);
+    return dkp_end_sum(r, v.count);
+}
+
 /* The sum of c_i v_i. Terms with factor 0 are dropped, also where a coefficient is infinite. */
 static dk_vec dkp_sum(int n, const double *c, const dk_vec *v) {
     dk_recorder *r = NULL;
-    int most = 0, count = 0;
+    int count = 0;
     for (int i = 0; i < n; i++)
-        if (v[i].of) r = v[i].of, most += v[i].count ? v[i].count : 1;
+        if (v[i].of) r = v[i].of;
     if (!r) return dkp_zero;
-    unsigned at = r->end;
-    r->end += (unsigned)most;
+    dk_term *sum = dkp_begin_sum(r), value;
     for (int i = 0; i < n; i++) {
-        int terms = c[i] >= 0 && c[i] <= 0 ? 0 : dkp_terms(v[i]);
-        for (int j = 0, k = 0; j < terms; j++, k = 0) {
-            dk_term t = dkp_term(v[i], j), *sum = NULL;
-            for (; k < count; k++) {
-                sum = dkp_said(r, at + (unsigned)k);
-                if (sum->value == t.value && sum->scalar == t.scalar && sum->power == t.power) break;
-            }
-            t.c *= c[i];
-            if (k < count) sum->c += t.c;
-            else *dkp_said(r, at + (unsigned)count++) = t;
+        const dk_term *t;
+        int terms = c[i] >= 0 && c[i] <= 0 ? 0 : dkp_terms(v[i], &value, &t), before = count;
+        for (int j = 0, k; j < terms; j++, t++) {
+            for (k = 0; k < before; k++)
+                if (sum[k].value == t->value && sum[k].scalar == t->scalar && sum[k].power == t->power) break;
+            if (k < before) sum[k].c += t->c * c[i];
+            else if (count <= DK_MAX_TERMS) sum[count] = *t, sum[count++].c *= c[i];
         }
     }
-    return dkp_end_sum(r, at, count);
+    return dkp_end_sum(r, count);
 }
 
 DK_API dk_vec dk_mix(double a, dk_vec x, double b, dk_vec y) {
@@ -3649,18 +3933,16 @@ DK_API dk_vec dk_scale(double c, dk_vec v) { return dkp_sum(1, &c, &v); }
 DK_API dk_vec dk_scale_by(double c, int scalar, int power, dk_vec v) {
     dk_recorder *r = v.of;
     if (!r || (c >= 0 && c <= 0)) return dkp_zero;
-    unsigned at = r->end;
-    int count = v.count ? v.count : 1;
-    r->end += (unsigned)count;
-    count = dkp_terms(v);
+    const dk_term *t;
+    dk_term *sum = dkp_begin_sum(r), value;
+    int count = dkp_terms(v, &value, &t);
     for (int i = 0; i < count; i++) {
-        dk_term t = dkp_term(v, i);
-        if (t.scalar || power < 1 || scalar < 1)
+        if (t[i].scalar || power < 1 || scalar < 1)
             dk_refuse(r, "power of a norm ratio", power, "at least 1, once per vector");
-        t.c *= c, t.scalar = (short)scalar, t.power = (short)power;
-        *dkp_said(r, at + (unsigned)i) = t;
+        sum[i] = t[i];
+        sum[i].c *= c, sum[i].scalar = (short)scalar, sum[i].power = (short)power;
     }
-    return dkp_end_sum(r, at, count);
+    return dkp_end_sum(r, count);
 }
 
 DK_API void dk_refuse(dk_recorder *r, const char *field, double value, const char *allowed) {
@@ -3682,13 +3964,24 @@ static void dkp_refuse_at(dk_recorder *r, const char *what, dk_level l) {
     r->status = DK_ERROR_CONFIG;
 }
 
+/* Whether there is room for all that has been counted. */
+static int dkp_storing(dk_recorder *r) {
+    const dk_plan *p = r->plan, *room = r->room;
+    if (r->storing && (p->calls > room->calls || p->rows > room->rows || p->terms > room->terms ||
+                       p->values > room->values || p->passes > room->passes || p->norms > room->norms ||
+                       p->draws > room->draws))
+        r->storing = 0;
+    return r->storing;
+}
+
 static int dkp_new_value(dk_recorder *r, char letter, int number, int needs) {
     dk_plan *p = r->plan;
-    if (r->storing) {
+    int value = p->values++;
+    if (dkp_storing(r)) {
         dk_value v = {letter, DK_VALUE_LOCAL, number, -1, p->passes, r->position, r->position, needs};
-        p->value[p->values] = v;
+        p->value[value] = v;
     }
-    return p->values++;
+    return value;
 }
 
 /* A value that outlives its pass, or meets anything but a row, needs a buffer. */
@@ -3712,28 +4005,28 @@ static void dkp_put_term(dk_recorder *r, dk_term t) {
     if (t.c >= 0 && t.c <= 0) return;
     if (!dkp_finite(t.c)) dkp_refuse_at(r, "a coefficient is not finite", r->from);
     dkp_use(r, t.value, 0);
-    if (r->storing) {
-        int needs = t.scalar ? p->calls - 1 : p->value[t.value].needs;
-        if (needs > r->row_needs) r->row_needs = needs;
-        p->term[p->terms] = t;
-    }
     p->terms++, r->row.count++;
+    if (!dkp_storing(r)) return;
+    int needs = t.scalar ? p->calls - 1 : p->value[t.value].needs;
+    if (needs > r->row_needs) r->row_needs = needs;
+    p->term[p->terms - 1] = t;
 }
 
 static int dkp_close_row(dk_recorder *r, char letter, int number) {
     r->row.dst = dkp_new_value(r, letter, number, r->row_needs);
-    if (r->storing) r->plan->row[r->plan->rows] = r->row;
     r->plan->rows++;
+    if (dkp_storing(r)) r->plan->row[r->plan->rows - 1] = r->row;
     return r->row.dst;
 }
 
 static void dkp_put_terms(dk_recorder *r, double c, dk_vec v) {
-    int count = dkp_terms(v);
-    for (int i = 0; i < count; i++) {
-        dk_term t = dkp_term(v, i);
-        if (c >= 0 && c <= 0) t.c = 0; /* also where it is infinite */
-        else t.c *= c;
-        dkp_put_term(r, t);
+    const dk_term *t;
+    dk_term one, value;
+    for (int i = dkp_terms(v, &value, &t); i > 0; i--) {
+        one = *t++;
+        if (c >= 0 && c <= 0) one.c = 0; /* also where it is infinite */
+        else one.c *= c;
+        dkp_put_term(r, one);
     }
 }
 
@@ -3761,12 +4054,12 @@ DK_API dk_vec dk_sum_end(dk_recorder *r) { return dkp_vec(r, dkp_close_row(r, 'y
 /* Ends the open pass. */
 static void dkp_boundary(dk_recorder *r, dk_boundary boundary, int index) {
     dk_plan *p = r->plan;
-    if (r->storing) {
-        int first = p->passes ? p->pass[p->passes - 1].first + p->pass[p->passes - 1].count : 0;
-        dk_pass pass = {first, p->rows - first, boundary, index, r->position, 0};
-        p->pass[p->passes] = pass;
-    }
     p->passes++;
+    if (!dkp_storing(r)) return;
+    dk_pass *last = &p->pass[p->passes - 1];
+    int first = p->passes > 1 ? last[-1].first + last[-1].count : 0;
+    dk_pass pass = {first, p->rows - first, boundary, index, r->position, 0};
+    *last = pass;
 }
 
 /* A row v = (1 - m) v + m w; v is a value. */
@@ -3854,8 +4147,9 @@ DK_API dk_vec dk_denoise_told(dk_recorder *r, dk_vec x, dk_level level, dk_level
     if (uncond && raw) *uncond = dkp_store_as(r, dk_mix(m.d_x, x, m.d_f, *uncond), 'U', index, 0);
     if (uncond) *uncond = dkp_blend_denoised(r, *uncond, 'U', index);
     call.denoised = (int)D.at;
-    r->noise = dk_mix(m.n_x, x, m.n_f, dkp_vec(r, uncond ? call.uncond_output : call.output));
-    if (r->storing) p->call[index] = call;
+    if (at.sigma <= 0) /* nothing else asks for it */
+        r->noise = dk_mix(m.n_x, x, m.n_f, dkp_vec(r, uncond ? call.uncond_output : call.output));
+    if (dkp_storing(r)) p->call[index] = call;
     return D;
 }
 
@@ -3873,7 +4167,7 @@ DK_API dk_vec dk_denoise(dk_recorder *r, dk_vec x, dk_level level) {
 /* Draw number `draw` of the run; 0 is the initial state's. */
 static dk_vec dkp_draw(dk_recorder *r, int draw, dk_level from, dk_level to) {
     if (r->status != DK_OK) return dkp_zero;
-    if (r->storing)
+    if (dkp_storing(r))
         r->plan->draw[draw].from = dk_noise_level(from), r->plan->draw[draw].to = dk_noise_level(to);
     dkp_open_row(r, draw);
     return dkp_vec(r, r->drawn = dkp_close_row(r, 'z', draw));
@@ -3896,8 +4190,9 @@ static int dkp_norm_of(dk_recorder *r, dk_norm_kind kind, dk_vec v[4]) {
     for (int i = 0; i < 4; i++)
         if (v[i].of) dkp_use(r, value[i], 1);
     dkp_boundary(r, DK_BOUNDARY_NORM, p->norms);
-    if (r->storing) p->norm[p->norms] = norm;
-    return ++p->norms;
+    p->norms++;
+    if (dkp_storing(r)) p->norm[p->norms - 1] = norm;
+    return p->norms;
 }
 
 DK_API int dk_norm_ratio(dk_recorder *r, dk_vec a, dk_vec b) {
@@ -3971,8 +4266,6 @@ static void dkp_churn(dk_recorder *r) {
         return;
     double up = here * (1 + (gamma < most ? gamma : most));
     dk_level hat = dk_level_at_sigma(&r->config->schedule, up);
-    if (s->churn_late && r->pace)
-        dk_refuse(r, "sampler.churn_late", s->churn_late, "0 with step-size control");
     if (s->churn_late) r->unchurned = dk_keep(r, r->x), r->unchurned_at = r->from;
     r->x = dk_keep(r, dkp_noised_up(r, r->from, hat));
     r->from = hat;
@@ -4007,7 +4300,8 @@ DK_API int dk_step(dk_recorder *r) {
     }
     r->step++;
     if (r->status != DK_OK || r->step >= r->steps) return 0;
-    r->from = dkp_level(r, r->step), r->to = dkp_level(r, r->step + 1);
+    r->from = r->sampler.stride > 0 ? dkp_level(r, r->step) : r->to; /* stride goes elsewhere than the grid */
+    r->to = dkp_level(r, r->step + 1);
     r->stage = 0, r->unchurned = dkp_zero, r->drawn = -1;
     int steps = r->plan->steps, at = r->offset + r->step;
     r->sampler.s_noise = s->s_noise + (steps > 1 ? s->s_noise_change * at / (steps - 1) : 0);
@@ -4050,9 +4344,10 @@ static void dkp_start_recorder(dk_recorder *r, dk_config *c) {
 }
 
 /* The whole way, or, with pace, one attempt of a step. */
-static void dkp_record_all(dk_recorder *r, dk_config *c, dk_plan *plan, const dk_pace *pace, int storing) {
+static void dkp_record_all(dk_recorder *r, dk_config *c, dk_plan *plan, const dk_pace *pace,
+                           const dk_plan *room) {
     dkp_start_recorder(r, c);
-    r->plan = plan, r->pace = pace, r->storing = storing;
+    r->plan = plan, r->pace = pace, r->room = room, r->storing = room != NULL;
     plan->number = c->number;
     r->steps = plan->steps = pace ? 1 : dkp_path_steps(c);
     plan->levels = r->steps + 1, plan->draws = 1;
@@ -4060,14 +4355,14 @@ static void dkp_record_all(dk_recorder *r, dk_config *c, dk_plan *plan, const dk
     if (!r->falling && c->sampler.churn > 0)
         dk_refuse(r, "sampler.churn", c->sampler.churn, "0 on a rising grid");
     r->x = dkp_vec(r, dkp_new_value(r, 'x', 0, -1)); /* what the caller put into x */
-    if (storing) plan->value[0].kind = DK_VALUE_BUFFER, plan->value[0].slot = 0;
+    if (r->storing) plan->value[0].kind = DK_VALUE_BUFFER, plan->value[0].slot = 0;
     int fixed = c->mask && (c->blend == DK_BLEND_FIXED || c->blend == DK_BLEND_BOTH);
     plan->masked = !c->mask ? 0 : c->blend >= DK_BLEND_DENOISED ? 2 : 1;
     if (plan->masked) {
         if (fixed && pace) dk_refuse(r, "blend", c->blend, "state or denoised with step-size control");
         if (!r->falling) dk_refuse(r, "grid.rising", 1, "0 where data are known (mask)");
         r->known = dkp_new_value(r, 'k', 0, -1), r->mask = dkp_new_value(r, 'm', 0, -1);
-        for (int i = 0; i < 2 && storing; i++) {
+        for (int i = 0; i < 2 && r->storing; i++) {
             dk_value *v = &plan->value[i ? r->mask : r->known];
             v->kind = DK_VALUE_GIVEN, v->slot = i;
         }
@@ -4137,7 +4432,7 @@ static dkp_split dkp_split_between(dk_recorder *r, dk_level from, dk_level to, d
         return split;
     }
     if (law == DK_LAW_SDE) {
-        split.down.sigma = sigma * pow(ratio, eta);
+        split.down.sigma = sigma * dkp_pow(ratio, eta);
     } else if (law == DK_LAW_FLOW) { /* SD3's and ComfyUI's rectified-flow ancestral step */
         double u = sigma / (to.alpha + sigma), before = from.sigma / (from.alpha + from.sigma);
         double down = u * (1 + (u / before - 1) * eta);
@@ -4213,8 +4508,10 @@ static void dkp_record_ddim(dk_recorder *r) {
 static void dkp_record_from_data(dk_recorder *r) {
     while (dk_step(r)) {
         dk_vec guidance, D = dkp_direction(r, r->x, r->from, &guidance);
-        for (int i = 0; i < dkp_terms(r->noise); i++)
-            if (!dkp_finite(dkp_term(r->noise, i).c))
+        const dk_term *t;
+        dk_term value;
+        for (int i = dkp_terms(r->noise, &value, &t); i > 0; i--)
+            if (!dkp_finite((t++)->c))
                 dkp_refuse_at(
                     r,
                     "prediction: x0 and score cannot give the noise where sigma = 0 (use eps, v or velocity)",
@@ -4241,7 +4538,7 @@ static void dkp_push(dkp_history *past, double at, dk_vec v) {
    m_p = integral of H exp(-H (1 - s)) s^p ds = 1 - p/H m_{p-1}. */
 static void dkp_moments(double H, int n, double *m) {
     if (fabs(H) > 2) {
-        m[0] = -expm1(-H);
+        m[0] = -dkp_expm1(-H);
         for (int p = 1; p < n; p++) m[p] = 1 - p / H * m[p - 1];
     } else {
         double term = 1;
@@ -4263,10 +4560,10 @@ static dk_vec dkp_ipndm_v_average(const dkp_history *past, int n, double from, d
     if (n > 3)
         third = (0.5 - 1 / (6 * two) + (1 - 1 / (2 * two)) / (6 * three)) * two * three /
                 (h1 * (h1 + h2) * (h1 + h2 + h3));
-    dk_vec sum = dk_scale(1 + 0.5 / h1 + second + third, past->v[0]);
-    sum = dk_mix(1, sum, -0.5 / h1 - (1 + q) * second - (1 + q + a) * third, past->v[1]);
-    sum = dk_mix(1, sum, q * second + (q + a * (1 + h2 / h3)) * third, past->v[2]);
-    return n > 3 ? dk_mix(1, sum, -third * a * q, past->v[3]) : sum;
+    const double weight[4] = {1 + 0.5 / h1 + second + third,
+                              -0.5 / h1 - (1 + q) * second - (1 + q + a) * third,
+                              q * second + (q + a * (1 + h2 / h3)) * third, -third * a * q};
+    return dkp_sum(n > 3 ? 4 : 3, weight, past->v);
 }
 
 /* Crowson's variant of DPM-Solver++ 2M: both the slope's weight and D's share of the step see the mean of this step and the
@@ -4274,7 +4571,7 @@ static dk_vec dkp_ipndm_v_average(const dkp_history *past, int n, double from, d
 static dk_vec dkp_dpm_v2_average(const dkp_history *past, double span) {
     double last = past->at[0] - past->at[1], short_one = last < span ? last : span,
            long_one = last + span - short_one;
-    double share = expm1(-0.5 * (last + span)) / expm1(-span), half = 0.5 * short_one / long_one;
+    double share = dkp_expm1(-0.5 * (last + span)) / dkp_expm1(-span), half = 0.5 * short_one / long_one;
     return dk_mix(share * (1 + half), past->v[0], -share * half, past->v[1]);
 }
 
@@ -4309,7 +4606,7 @@ static dk_vec dkp_average(const dk_recorder *r, const dkp_history *past, int n, 
     dkp_moments(H, count, moment);
     if (n == 2 && (rule == DK_RULE_DPM || rule == DK_RULE_BH2)) moment[1] = 0.5;
     if (n == 2 && (rule == DK_RULE_BH1 || rule == DK_RULE_SA))
-        moment[1] = H < 0 || H > 0 ? 0.5 * H / -expm1(-H) : 0.5;
+        moment[1] = H < 0 || H > 0 ? 0.5 * H / -dkp_expm1(-H) : 0.5;
     if (n == 3 && (rule == DK_RULE_DPM || rule == DK_RULE_DPM_TAYLOR)) moment[2] *= 0.5;
     if (rule == DK_RULE_GRADIENT) moment[1] = r->sampler.gamma - 1;
     for (int j = 0; j < count; j++) {
@@ -4360,7 +4657,7 @@ static dk_level dkp_level_in_gauge(const dk_recorder *r, dk_gauge gauge, double 
     const dk_schedule *s = &r->config->schedule;
     return gauge == DK_GAUGE_NATIVE ? dk_level_at(s, u)
            : gauge == DK_GAUGE_FLOW ? dkp_level_at_flow(s, u)
-           : gauge == DK_GAUGE_VP   ? dk_level_at_sigma(s, tan(u))
+           : gauge == DK_GAUGE_VP   ? dk_level_at_sigma(s, dkp_tan(u))
                                     : dk_level_at_sigma(s, u);
 }
 
@@ -4383,15 +4680,17 @@ static dk_vec dkp_transfer(const dk_recorder *r, dk_level from, dk_level to, dk_
 /* The attempt's result x, if the embedded method agrees. It may look at the slope there, the next step's first. */
 static dk_vec dkp_judge_runge_kutta(dk_recorder *r, const dkp_tableau *tableau, double h, const dk_vec *K,
                                     dk_vec x) {
-    int n = tableau->stages, ahead = fabs(tableau->a[n + 1][n]) > 0;
+    int n = tableau->stages;
+    const double *a = &tableau->a[dkp_row(n)], *embedded = a + n;
+    int ahead = fabs(embedded[n]) > 0;
     dkp_point from = dkp_point_at(r, dkp_gauge(r), r->from), to = dkp_point_at(r, dkp_gauge(r), r->to);
     double differ[DK_MAX_STAGES];
-    for (int i = 0; i < n; i++) differ[i] = h * (tableau->a[n][i] - tableau->a[n + 1][i]);
+    for (int i = 0; i < n; i++) differ[i] = h * (a[i] - embedded[i]);
     dk_vec error = dkp_sum(n, differ, K), D = dkp_zero;
     x = dk_keep(r, x);
     if (ahead) {
         D = dk_denoise(r, x, r->to);
-        error = dk_mix(1, error, -h * tableau->a[n + 1][n], dk_mix(to.p, x, to.q, D));
+        error = dk_mix(1, error, -h * embedded[n], dk_mix(to.p, x, to.q, D));
     }
     dkp_judge(r, DK_NORM_ERROR_SUM, error, dkp_zero, dk_scale(1 / from.scale, r->x),
               dk_scale(1 / to.scale, x));
@@ -4409,18 +4708,20 @@ static dk_vec dkp_runge_kutta_to(dk_recorder *r, const dkp_tableau *tableau, dk_
     dk_vec K[DK_MAX_STAGES], D = dkp_zero;
     for (int i = 0; i < stages; i++) {
         double c = 0;
-        for (int j = 0; j < i; j++) c += tableau->a[i][j];
+        unsigned at_first = r->end;
+        const double *a = &tableau->a[dkp_row(i)];
+        for (int j = 0; j < i; j++) c += a[j];
         dk_level level = i == 0                          ? r->from
                          : fabs(c - 1) < 1e-12 && !noisy ? r->to
                          : r->sampler.pseudo             ? dkp_level_in_time(r, c)
                                                          : dkp_level_in_gauge(r, gauge, u + c * h);
         dkp_point at = dkp_point_at(r, gauge, level);
         dk_vec x = r->x;
-        if (i > 0) x = dkp_transfer(r, r->from, level, x, h, c, dkp_sum(i, tableau->a[i], K));
+        if (i > 0) x = dkp_transfer(r, r->from, level, x, h, c, dkp_sum(i, a, K));
         D = i == 0 ? dkp_denoise_first(r) : dk_denoise(r, x, level);
-        K[i] = dk_mix(at.p, x, at.q, D);
+        K[i] = dkp_forget_but(r, at_first, dk_mix(at.p, x, at.q, D));
     }
-    dk_vec sum = stages > 1 ? dkp_sum(stages, tableau->a[stages], K) : K[0];
+    dk_vec sum = stages > 1 ? dkp_sum(stages, &tableau->a[dkp_row(stages)], K) : K[0];
     dk_vec x = plain ? dkp_transfer(r, r->from, end, r->x, h, 1, sum) : dkp_ddim_step(r->from, end, r->x, D);
     r->x = dkp_attempting(r) && tableau->embedded ? dkp_judge_runge_kutta(r, tableau, h, K, x) : x;
     return K[0];
@@ -4579,33 +4880,32 @@ static void dkp_record_adams(dk_recorder *r) { dkp_record_multistep(r, 1); }
 static dk_vec dkp_deis_t_sum(const dk_recorder *r, const dkp_history *past, int n, double d, double m,
                              double to) {
     int points = r->sampler.points, panels = 64, count = points > 0 ? points : 3 * panels;
-    dk_vec sum = dkp_zero;
+    double weight[DKP_MAX_ORDER] = {0};
     for (int j = 0; j < n; j++) {
-        double weight = 0;
         for (int i = 0; i < count; i++) {
             double offset = 0.5 + 0.5 * (i % 3 - 1) * sqrt(0.6), part = i % 3 == 1 ? 8.0 / 18 : 5.0 / 18;
             double s = points > 0 ? (double)i / (points - 1) : (i / 3 + offset) / panels;
-            double t = past->at[0] + s * (to - past->at[0]), level = sqrt(expm1(t * (0.5 * d * t + m)));
+            double t = past->at[0] + s * (to - past->at[0]), level = sqrt(dkp_expm1(t * (0.5 * d * t + m)));
             double f = 0.5 * (d * t + m) * (level + 1 / level) * (points > 0 ? 1.0 / points : part / panels);
             for (int k = 0; k < n; k++)
                 if (k != j) f *= (t - past->at[k]) / (past->at[j] - past->at[k]);
-            weight += f;
+            weight[j] += f;
         }
-        sum = dk_mix(1, sum, weight * (to - past->at[0]), past->v[j]);
+        weight[j] *= to - past->at[0];
     }
-    return sum;
+    return dkp_sum(n, weight, past->v);
 }
 
 static void dkp_record_deis_t(dk_recorder *r) {
-    const double low = log1p(0.002 * 0.002), high = log1p(80.0 * 80.0), start = 1e-3;
+    const double low = dkp_log1p(0.002 * 0.002), high = dkp_log1p(80.0 * 80.0), start = 1e-3;
     const double d = 2 * (low / start - high) / (start - 1), m = high - 0.5 * d;
     dkp_history past;
     past.count = 0;
     while (dk_step(r)) {
         dkp_point from = dkp_point_at(r, dkp_gauge(r), r->from), to = dkp_point_at(r, dkp_gauge(r), r->to);
         dk_vec X = dk_scale(1 / from.scale, r->x), D = dk_denoise(r, r->x, r->from);
-        double here = (sqrt(m * m + 2 * d * log1p(from.u * from.u)) - m) / d;
-        double next = (sqrt(m * m + 2 * d * log1p(to.u * to.u)) - m) / d;
+        double here = (sqrt(m * m + 2 * d * dkp_log1p(from.u * from.u)) - m) / d;
+        double next = (sqrt(m * m + 2 * d * dkp_log1p(to.u * to.u)) - m) / d;
         dkp_push(&past, here, dk_keep(r, dk_mix(from.p, r->x, from.q, D)));
         int nodes = dkp_nodes(r, r->sampler.order, past.count, r->steps - r->step);
         if (r->to.sigma <= 0) r->x = dkp_ddim_step(r->from, r->to, r->x, D);
@@ -4616,7 +4916,7 @@ static void dkp_record_deis_t(dk_recorder *r) {
 
 /* ER-SDE's noise scaler: how the diffusion grows with the noise level; Cui et al. 2023, eq. 24, and powers. */
 static double dkp_er_scaler(const dk_sampler *s, double level) {
-    return s->er_power ? pow(level, s->eta + 1) : level * (exp(pow(level, 0.3)) + 10);
+    return s->er_power ? dkp_pow(level, s->eta + 1) : level * (dkp_exp(dkp_pow(level, 0.3)) + 10);
 }
 
 /* ER-SDE-Solver 1 to 3, Cui et al. 2023, alg. 1-3, in noise levels: a Taylor expansion of D whose integrals are sums
@@ -4665,7 +4965,7 @@ static void dkp_record_runge_kutta(dk_recorder *r) {
    schedule's own t: on VP discrete, whose slopes jump at every timestep, it has no order beyond those jumps. */
 static void dkp_record_edm(dk_recorder *r) {
     double at = r->sampler.alpha;
-    const dkp_tableau tableau = {2, 0, {{0}, {at}, {1 - 0.5 / at, 0.5 / at}}};
+    const dkp_tableau tableau = {2, 0, {at, 1 - 0.5 / at, 0.5 / at}};
     if (at <= 0) dk_refuse(r, "sampler.alpha", at, "> 0 and <= 1");
     while (dk_step(r)) dkp_runge_kutta_step(r, &tableau);
 }
@@ -4677,7 +4977,7 @@ static void dkp_record_dpm2(dk_recorder *r) {
         dk_gauge gauge = dkp_gauge(r);
         double u = dkp_point_at(r, gauge, r->from).u, last = dkp_point_at(r, gauge, split.down).u;
         double at = (sqrt(u * last) - u) / (last - u);
-        const dkp_tableau tableau = {2, 0, {{0}, {at}, {0, 1}}};
+        const dkp_tableau tableau = {2, 0, {at, 0, 1}};
         dkp_runge_kutta_to(r, &tableau, split.down);
         if (split.down.sigma > 0 || !r->sampler.dry_bottom) r->x = dkp_add_noise(r, r->x, split.up);
     }
@@ -4692,7 +4992,7 @@ static dk_vec dkp_score(dk_level l, dk_vec x, dk_vec D) {
 /* Langevin steps x + h score + sqrt(2h) z at one level. h = 2 (a snr |z|/|score|)^2 per sample, Song et al. 2021,
    alg. 4-5, or, annealed, in proportion to sigma^2. Pure noise (alpha = 0) has none. */
 static void dkp_langevin(dk_recorder *r, double a) {
-    double snr = r->sampler.snr, h = 0.5 * r->sampler.langevin_step * pow(a * r->from.sigma, 2);
+    double snr = r->sampler.snr, h = 0.5 * r->sampler.langevin_step * dkp_pow(a * r->from.sigma, 2);
     int steps = r->from.alpha > 0 ? r->sampler.langevin_steps : 0;
     for (int k = 0; k < steps; k++) {
         dk_vec score = dkp_score(r->from, r->x, dk_denoise(r, r->x, r->from));
@@ -4782,13 +5082,13 @@ static void dkp_record_smld(dk_recorder *r) {
 static double dkp_phi(int k, double z) {
     double factorial = 1, sum = 0, phi;
     for (int i = 2; i <= k; i++) factorial *= i;
-    if (k == 0) return exp(z);
+    if (k == 0) return dkp_exp(z);
     if (fabs(z) < 2) { /* the recursion would cancel */
         double term = 1 / factorial;
         for (int n = 1; n < 40; n++) sum += term, term *= z / (n + k);
         return sum;
     }
-    phi = expm1(z) / z, factorial = 1;
+    phi = dkp_expm1(z) / z, factorial = 1;
     for (int i = 1; i < k; i++) factorial *= i, phi = (phi - 1 / factorial) / z;
     return phi;
 }
@@ -4802,7 +5102,7 @@ static double dkp_h_phi(int k, double h, int sign) {
 }
 
 static dk_level dkp_level_of_lambda(const dk_recorder *r, double lambda) {
-    return r->sampler.gauge == DK_GAUGE_FLOW ? dkp_level_at_flow(&r->config->schedule, exp(-lambda))
+    return r->sampler.gauge == DK_GAUGE_FLOW ? dkp_level_at_flow(&r->config->schedule, dkp_exp(-lambda))
                                              : dk_level_at_lambda(&r->config->schedule, lambda);
 }
 
@@ -4842,12 +5142,12 @@ static dk_vec dkp_phi_sum(const dk_recorder *r, const dk_exponential *m, int row
     double weight[DK_MAX_STAGES + 1], alpha = dkp_gauge_alpha(r, r->from), sigma = r->from.sigma;
     double to_alpha = dkp_gauge_alpha(r, to), h = dkp_gauge_lambda(r, to) - dkp_gauge_lambda(r, r->from);
     double rest = dkp_phi_row(m, row, h, noisy ? 1 : -1, weight);
-    dk_vec x = dk_scale(noisy ? to_alpha / alpha - to.sigma * rest / sigma
-                              : to.sigma / sigma + to_alpha * rest / alpha,
-                        r->x);
-    for (int j = 0; j < row && j < m->stages; j++)
-        x = dk_add(x, dk_scale((noisy ? -to.sigma : to_alpha) * weight[j], F[j]));
-    return x;
+    double c[DK_MAX_STAGES + 1] = {noisy ? to_alpha / alpha - to.sigma * rest / sigma
+                                         : to.sigma / sigma + to_alpha * rest / alpha};
+    dk_vec v[DK_MAX_STAGES + 1] = {r->x};
+    int count = row < m->stages ? row : m->stages;
+    for (int j = 0; j < count; j++) c[j + 1] = (noisy ? -to.sigma : to_alpha) * weight[j], v[j + 1] = F[j];
+    return dkp_sum(count + 1, c, v);
 }
 
 /* A method of two stages can be judged by the first order step, whose row is empty. */
@@ -5026,8 +5326,8 @@ static void dkp_record_heunpp2(dk_recorder *r) {
         next = dkp_point_at(r, gauge, r->to).u, h = next - u;
         if (stages > 2) after = dkp_point_at(r, gauge, dkp_level(r, r->step + 2)).u;
         double w2 = stages > 1 ? next / (stages * top) : 0, w3 = after / (stages * top);
-        dkp_tableau tableau = {stages, 0, {{0}, {1}, {1, (after - next) / h}}};
-        double *b = tableau.a[stages];
+        dkp_tableau tableau = {stages, 0, {1, 1, (after - next) / h}};
+        double *b = &tableau.a[dkp_row(stages)];
         b[0] = 1 - w2 - w3, b[1] = w2, b[2] = w3;
         dkp_runge_kutta_step(r, &tableau);
     }
@@ -6175,7 +6475,7 @@ static dk_status dkp_say_shift(dkp_job *j, double *shift) {
                          dkp_or(DKP_SAYS(max_shift), 1.15));
     if (fabs(mu) <= 0 || !dkp_finite(mu))
         return DKP_REFUSE(use_dynamic_shifting, "false, unless mu or the number of image tokens is given");
-    *shift = DKP_SAYS(time_shift_type) > 0 ? mu : exp(mu);
+    *shift = DKP_SAYS(time_shift_type) > 0 ? mu : dkp_exp(mu);
     return *shift > 0 ? DK_OK : DKP_REFUSE(time_shift_type, "exponential for this mu");
 }
 
@@ -6345,7 +6645,8 @@ static dk_status dkp_say_consistency(dkp_job *j) {
         return DK_OK;
     }
     g->final = DK_FINAL_VALUE, g->final_value = low;
-    g->sigma_min = pow(pow(high, 1 / rho) + ramp * (pow(low, 1 / rho) - pow(high, 1 / rho)), rho);
+    g->sigma_min =
+        dkp_pow(dkp_pow(high, 1 / rho) + ramp * (dkp_pow(low, 1 / rho) - dkp_pow(high, 1 / rho)), rho);
     return DK_OK;
 }
 
@@ -7291,10 +7592,10 @@ static int dkp_find_values(dkp_job *j, const dk_config *wanted, const dk_json *m
 /* As few digits as bring the number back, up to seventeen. */
 static void dkp_put_digits(dkp_text *t, double v) {
     double size = fabs(v), back = 0;
-    int e = (int)floor(log10(size)), n = 1;
+    int e = dkp_decade(size), n = 1;
     char digits[DKP_TOKEN];
     for (; n < 18; n++) {
-        double m = floor(size * pow(10, n - 1 - e) + 0.5);
+        double m = floor(size * dkp_pow(10, n - 1 - e) + 0.5);
         const char *at = digits;
         dkp_text one = {digits, sizeof digits, 0};
         dkp_put_size(&one, (uint64_t)m);
@@ -7520,6 +7821,40 @@ static void dkp_terms_of_dst_first(dk_plan *p, dk_row *row) {
     }
 }
 
+/* Where a value is read last; where it is made if nothing reads it. */
+static int dkp_last_use(const dk_plan *p, int value) {
+    int last = p->value[value].born;
+    for (int i = 0; i < p->passes; i++) {
+        const dk_pass *pass = &p->pass[i];
+        const dk_call *call = pass->boundary == DK_BOUNDARY_CALL ? &p->call[pass->index] : NULL;
+        const dk_norm *norm = pass->boundary == DK_BOUNDARY_NORM ? &p->norm[pass->index] : NULL;
+        for (int k = pass->first; k < pass->first + pass->count; k++)
+            for (int j = p->row[k].first; j < p->row[k].first + p->row[k].count; j++)
+                if (p->term[j].value == value) last = p->value[p->row[k].dst].born;
+        if ((call && (call->x == value || call->input == value)) ||
+            (norm && (norm->a == value || norm->b == value || norm->p == value || norm->q == value)))
+            last = pass->position;
+    }
+    return last;
+}
+
+/* Drops rows whose values nothing reads, the last first, for then others may be such, too. */
+static void dkp_drop_dead_rows(dk_plan *p) {
+    for (int i = p->passes - 1, k = p->rows - 1; i >= 0; i--)
+        for (; k >= p->pass[i].first; k--) {
+            const dk_row row = p->row[k];
+            const dk_value *dst = &p->value[row.dst];
+            if (row.draw >= 0 || dst->dies > dst->born) continue;
+            memmove(&p->row[k], &p->row[k + 1], (size_t)(--p->rows - k) * sizeof row);
+            p->pass[i].count--;
+            for (int j = i + 1; j < p->passes; j++) p->pass[j].first--;
+            for (int j = row.first; j < row.first + row.count; j++) {
+                dk_value *v = &p->value[p->term[j].value];
+                if (v->dies == dst->born) v->dies = dkp_last_use(p, p->term[j].value);
+            }
+        }
+}
+
 /* Gives every value its slot: the lowest that is free, so that a row may write over a term that dies in it, and
    the least number of buffers is live at any time. scratch holds DKP_KINDS (values + 4) bytes. */
 static void dkp_allocate(dk_plan *p, char *scratch) {
@@ -7656,25 +7991,24 @@ static int dkp_go_on(const dk_recorder *r, dk_pace *p) {
 }
 
 /* The attempt of which dk_record speaks; NULL without step-size control. */
-static const dk_pace *dkp_first_attempt(dk_config *c, dk_pace *p) {
-    dk_recorder r;
+static const dk_pace *dkp_first_attempt(dk_recorder *r, dk_config *c, dk_pace *p) {
     if (!dkp_controlled(c)) return NULL;
     memset(p, 0, sizeof *p);
-    dkp_start_recorder(&r, c);
-    p->place = dkp_control_begin(&r) < dkp_control_end(&r) ? dkp_control_begin(&r) : 0;
+    dkp_start_recorder(r, c);
+    p->place = dkp_control_begin(r) < dkp_control_end(r) ? dkp_control_begin(r) : 0;
     p->to = dkp_grid_level(c, p->place);
-    dkp_go_on(&r, p);
+    dkp_go_on(r, p);
     if (p->phase == DKP_MEASURE) p->phase = DKP_ATTEMPT;
     return p;
 }
 
 /* Counts: the plan's sizes for a resolved config. The levels need not be known. */
-static dk_status dkp_count(dk_plan *plan, dk_config *resolved, const dk_pace *pace, dk_level *levels) {
-    dk_recorder r;
+static dk_status dkp_count(dk_recorder *r, dk_plan *plan, dk_config *resolved, const dk_pace *pace,
+                           dk_level *levels) {
     memset(plan, 0, sizeof *plan);
     plan->level = levels;
-    dkp_record_all(&r, resolved, plan, pace, 0);
-    return r.status;
+    dkp_record_all(r, resolved, plan, pace, NULL);
+    return r->status;
 }
 
 static size_t dkp_plan_bytes(const dk_plan *counts) {
@@ -7706,7 +8040,9 @@ DK_API size_t dk_plan_size(dk_config *c) {
     dk_plan counts;
     dk_status status = dkp_prepare(c, &resolved, NULL);
     dk_pace pace;
-    if (status == DK_OK) status = dkp_count(&counts, &resolved, dkp_first_attempt(&resolved, &pace), NULL);
+    dk_recorder r;
+    if (status == DK_OK)
+        status = dkp_count(&r, &counts, &resolved, dkp_first_attempt(&r, &resolved, &pace), NULL);
     return dkp_answer(c, &resolved, status) == DK_OK ? dkp_plan_bytes(&counts) : 0;
 }
 
@@ -7719,36 +8055,84 @@ static dk_status dkp_get_memory(void **memory, size_t *bytes, int *owned, size_t
     return *owned ? DK_OK : dkp_fail_allocation(message, needed);
 }
 
-/* Into the plan's memory. `kept`, unless NULL: what an attempt keeps for the next one if it is rejected, and if not. */
-static dk_status dkp_record_resolved(dk_plan *plan, dk_config *c, const dk_pace *pace, int kept[2]) {
-    dk_plan counts;
-    dk_recorder r;
-    dk_level *known = pace ? NULL : plan->level;
-    dk_status status = dkp_count(&counts, c, pace, known);
+/* The arrays of one plan, to where they are to lie in another: in memory of its own, or further down in the same. */
+static void dkp_move_arrays(const dk_plan *to, const dk_plan *from) {
+#define DKP_MOVE(member, count) \
+    if (from->count) memmove(to->member, from->member, sizeof *to->member *(size_t)from->count)
+    DKP_MOVE(level, levels);
+    DKP_MOVE(call, calls);
+    DKP_MOVE(draw, draws);
+    DKP_MOVE(term, terms);
+    DKP_MOVE(row, rows);
+    DKP_MOVE(value, values);
+    DKP_MOVE(pass, passes);
+    DKP_MOVE(norm, norms);
+#undef DKP_MOVE
+}
+
+/* Lays out memory for the counts in `room` and records into it. */
+static dk_status dkp_record_into(dk_recorder *r, dk_plan *plan, dk_config *c, const dk_pace *pace,
+                                 dk_plan *room, int known) {
+    dk_status status =
+        dkp_get_memory(&room->memory, &room->bytes, &room->owned, dkp_plan_bytes(room), c->message);
     if (status != DK_OK) return status;
-    void *memory = plan->memory;
-    size_t bytes = plan->bytes;
-    int owned;
-    status = dkp_get_memory(&memory, &bytes, &owned, dkp_plan_bytes(&counts), c->message);
-    if (status != DK_OK) return status;
-    char *base = dkp_align(memory);
-    size_t size = dkp_layout(&counts, base);
-    *plan = counts;
-    plan->memory = memory, plan->bytes = bytes, plan->owned = owned, plan->used = dkp_plan_bytes(&counts);
+    dkp_layout(room, dkp_align(room->memory));
+    *plan = *room;
     plan->calls = plan->rows = plan->terms = plan->values = plan->passes = plan->norms = 0;
     plan->attempt = pace != NULL;
     for (int i = 0; i < plan->levels && !known; i++)
         plan->level[i] = !pace ? dkp_path_level(c, i) : i ? pace->to : pace->from;
-    dkp_record_all(&r, c, plan, pace, 1);
+    dkp_record_all(r, c, plan, pace, room);
+    return r->status;
+}
+
+/* Room for most samplers, which one recording is then enough for: taken where that much is given, or is little. */
+static dk_plan dkp_usual_room(const dk_config *c) {
+    dk_plan room;
+    memset(&room, 0, sizeof room);
+    room.levels = dkp_path_steps(c) + 1;
+    room.calls = room.draws = 2 * room.levels, room.passes = room.calls + 1;
+    room.rows = 9 * room.levels, room.terms = 27 * room.levels, room.values = room.rows + room.calls;
+    return room;
+}
+
+enum { DKP_LITTLE = 65536 }; /* bytes */
+
+/* Into the plan's memory. `kept`, unless NULL: what an attempt keeps for the next one if it is rejected, and if not. */
+static dk_status dkp_record_resolved(dk_recorder *r, dk_plan *plan, dk_config *c, const dk_pace *pace,
+                                     int kept[2]) {
+    dk_plan room = dkp_usual_room(c), given = *plan;
+    int known = !pace && plan->level;
+    dk_status status = DK_OK;
+    if (pace || dkp_plan_bytes(&room) > (given.memory ? given.bytes : (size_t)DKP_LITTLE))
+        status = dkp_count(r, &room, c, pace, known ? plan->level : NULL);
+    for (int again = 1; status == DK_OK && again; again = status == DK_OK && !r->storing) {
+        if (plan->memory != given.memory) dk_plan_free(plan);
+        room.memory = given.memory, room.bytes = given.bytes;
+        status = dkp_record_into(r, plan, c, pace, &room, known);
+        if (status == DK_OK) room = *plan; /* the counts, if it was too much */
+    }
+    if (status != DK_OK) {
+        if (plan->memory != given.memory) dk_plan_free(plan);
+        *plan = given;
+        return status;
+    }
+    char *base = dkp_align(plan->memory);
+    dk_plan made = *plan;
+    size_t size = dkp_layout(&made, base);
+    dkp_move_arrays(&made, plan);
+    made.used = dkp_plan_bytes(&made);
+    *plan = made;
+    dkp_drop_dead_rows(plan);
     dkp_allocate(plan, base + size);
-    if (kept) kept[0] = (pace ? pace->kept : 0) | r.pinned[0], kept[1] = r.pinned[1];
+    if (kept) kept[0] = (pace ? pace->kept : 0) | r->pinned[0], kept[1] = r->pinned[1];
     dk_pass *end = &plan->pass[plan->passes - 1];
-    int result = (int)r.x.at;
+    int result = (int)r->x.at;
     if (plan->value[result].slot != 0) { /* the last state is not in x: move it there */
         dk_term t = {1, result, 0, 0};
         dk_row row = {plan->values, plan->terms, 1, -1, -1, 0};
-        dk_value v = {'x',        DK_VALUE_BUFFER, plan->steps,    0, plan->passes - 1,
-                      r.position, r.position,      plan->calls - 1};
+        dk_value v = {'x',         DK_VALUE_BUFFER, plan->steps,    0, plan->passes - 1,
+                      r->position, r->position,     plan->calls - 1};
         plan->term[plan->terms++] = t;
         plan->row[plan->rows++] = row;
         plan->value[plan->values++] = v;
@@ -7758,10 +8142,14 @@ static dk_status dkp_record_resolved(dk_plan *plan, dk_config *c, const dk_pace 
 }
 
 /* Over the plan of the attempt before, in its memory. */
-static dk_status dkp_record_attempt(dk_plan *plan, dk_config *c, dk_pace *p) {
+static dk_status dkp_record_attempt(dk_recorder *r, dk_plan *plan, dk_config *c, dk_pace *p) {
     int owned = plan->owned;
     size_t used = plan->used;
-    dk_status status = dkp_record_resolved(plan, c, p, p->keeps);
+    dk_status status = dkp_record_resolved(r, plan, c, p, p->keeps);
+    if (status == DK_OK && (plan->used > used || plan->buffers > p->buffers || plan->halves > p->halves ||
+                            plan->locals > p->locals || plan->noises > p->noises))
+        status = dkp_fail_text(c->message, DK_ERROR_MEMORY,
+                               "sampler.record: a step needs more memory than any kind of step did at first");
     plan->owned = owned, plan->used = used;
     plan->buffers = p->buffers, plan->halves = p->halves;
     plan->locals = p->locals, plan->noises = p->noises;
@@ -7769,7 +8157,7 @@ static dk_status dkp_record_attempt(dk_plan *plan, dk_config *c, dk_pace *p) {
 }
 
 /* The i-th kind of attempt that a run with step-size control may make; 0 if there are no more. */
-static int dkp_trial(dk_config *c, int i, dk_pace *p) {
+static int dkp_trial(dk_recorder *r, dk_config *c, int i, dk_pace *p) {
     static const int kinds[][2] = {{DKP_START, 0},
                                    {DKP_PLAIN, 0},
                                    {DKP_ATTEMPT, 0},
@@ -7777,7 +8165,7 @@ static int dkp_trial(dk_config *c, int i, dk_pace *p) {
                                    {DKP_ATTEMPT, DKP_KEPT_LOW | DKP_KEPT_D},
                                    {DKP_MEASURE, 0},
                                    {DKP_PROBE, DKP_KEPT_D}};
-    dkp_first_attempt(c, p);
+    dkp_first_attempt(r, c, p);
     int count = p->phase == DKP_PLAIN ? 2 : c->sampler.tableau ? 7 : 5;
     if (i < count) p->phase = kinds[i][0], p->kept = kinds[i][1];
     return i < count;
@@ -7785,38 +8173,41 @@ static int dkp_trial(dk_config *c, int i, dk_pace *p) {
 
 /* The whole plan of a run, or, with step-size control, its first part in memory that is enough for all others. */
 static dk_status dkp_record_run(dk_plan *plan, dk_config *c, dk_pace *p) {
+    dk_recorder r;
     dk_pace trial, most;
     size_t bytes = 0;
-    int owned;
+    int owned = 0;
     dk_status status = DK_OK;
-    if (!dkp_controlled(c)) return dkp_record_resolved(plan, c, NULL, NULL);
-    for (int i = 0; status == DK_OK && dkp_trial(c, i, &trial); i++) {
+    if (!dkp_controlled(c)) return dkp_record_resolved(&r, plan, c, NULL, NULL);
+    for (int i = 0; status == DK_OK && dkp_trial(&r, c, i, &trial); i++) {
         dk_plan counts;
-        status = dkp_count(&counts, c, &trial, NULL);
+        status = dkp_count(&r, &counts, c, &trial, NULL);
         if (dkp_plan_bytes(&counts) > bytes) bytes = dkp_plan_bytes(&counts);
     }
     if (status == DK_OK) status = dkp_get_memory(&plan->memory, &plan->bytes, &owned, bytes, c->message);
     memset(&most, 0, sizeof most);
-    for (int i = 0; status == DK_OK && dkp_trial(c, i, &trial); i++) {
-        status = dkp_record_resolved(plan, c, &trial, NULL);
+    for (int i = 0; status == DK_OK && dkp_trial(&r, c, i, &trial); i++) {
+        status = dkp_record_resolved(&r, plan, c, &trial, NULL);
         if (plan->buffers > most.buffers) most.buffers = plan->buffers;
         if (plan->halves > most.halves) most.halves = plan->halves;
         if (plan->locals > most.locals) most.locals = plan->locals;
         if (plan->noises > most.noises) most.noises = plan->noises;
     }
-    if (status != DK_OK) return status;
     *p = most;
     p->phase = DKP_START, p->from = p->to = dkp_grid_level(c, 0);
     plan->used = bytes, plan->owned = owned;
-    return dkp_record_attempt(plan, c, p);
+    if (status == DK_OK) status = dkp_record_attempt(&r, plan, c, p);
+    if (status != DK_OK) dk_plan_free(plan);
+    return status;
 }
 
 DK_API dk_status dk_record(dk_plan *plan, dk_config *c) {
     dk_config resolved;
     dk_status status = dkp_prepare(c, &resolved, plan);
     dk_pace pace;
+    dk_recorder r;
     if (status == DK_OK)
-        status = dkp_record_resolved(plan, &resolved, dkp_first_attempt(&resolved, &pace), NULL);
+        status = dkp_record_resolved(&r, plan, &resolved, dkp_first_attempt(&r, &resolved, &pace), NULL);
     return dkp_answer(c, &resolved, status);
 }
 
@@ -7832,14 +8223,7 @@ DK_API dk_status dk_plan_copy(dk_plan *to, const dk_plan *from) {
     dk_status status = dkp_get_memory(&copy.memory, &copy.bytes, &copy.owned, dkp_plan_bytes(from), message);
     if (status != DK_OK) return status;
     dkp_layout(&copy, dkp_align(copy.memory));
-    if (from->levels) memcpy(copy.level, from->level, sizeof(dk_level) * (size_t)from->levels);
-    memcpy(copy.call, from->call, sizeof(dk_call) * (size_t)from->calls);
-    memcpy(copy.draw, from->draw, sizeof(dk_draw) * (size_t)from->draws);
-    memcpy(copy.term, from->term, sizeof(dk_term) * (size_t)from->terms);
-    memcpy(copy.row, from->row, sizeof(dk_row) * (size_t)from->rows);
-    memcpy(copy.value, from->value, sizeof(dk_value) * (size_t)from->values);
-    memcpy(copy.pass, from->pass, sizeof(dk_pass) * (size_t)from->passes);
-    memcpy(copy.norm, from->norm, sizeof(dk_norm) * (size_t)from->norms);
+    dkp_move_arrays(&copy, from);
     *to = copy;
     return DK_OK;
 }
@@ -8007,6 +8391,7 @@ enum {
     DKP_TILE = 1024,     /* a tile of every vector of a pass stays in the first level cache */
     DKP_WIDTH = 16,      /* elements at a time: a fixed number, so that compilers vectorise without -O3 */
     DKP_TERMS = 8,       /* terms at a time */
+    DKP_OPS = 16,        /* operations that are resolved once for many tiles */
     DKP_LOOK = 64,       /* elements at a time when one is looked for */
     DKP_ALONE = 1 << 15, /* shorter vectors are not worth a second thread */
     DKP_SUMS = 64        /* parts of a sample that a norm is summed up from */
@@ -8042,50 +8427,16 @@ enum {
 #define DKP_FEW
 #endif
 /* y[i] = value for all i < n */
-#define DKP_FOR_EACH(n, y, value)                                                     \
-    do {                                                                              \
-        size_t at = 0, i;                                                             \
-        for (; at + DKP_WIDTH <= (n); at += DKP_WIDTH) {                              \
-            DKP_APART                                                                 \
-            for (int j = 0; j < DKP_WIDTH; j++) i = at + (size_t)j, (y)[i] = (value); \
-        }                                                                             \
-        DKP_FEW                                                                       \
-        for (i = at; i < (n); i++) (y)[i] = (value);                                  \
+#define DKP_FOR_EACH(n, y, value)                                                       \
+    do {                                                                                \
+        size_t done = 0, i;                                                             \
+        for (; done + DKP_WIDTH <= (n); done += DKP_WIDTH) {                            \
+            DKP_APART                                                                   \
+            for (int j = 0; j < DKP_WIDTH; j++) i = done + (size_t)j, (y)[i] = (value); \
+        }                                                                               \
+        DKP_FEW                                                                         \
+        for (i = done; i < (n); i++) (y)[i] = (value);                                  \
     } while (0)
-
-/* y = sum of k terms (+ y). y may be one of the terms. */
-DKP_INLINE void dkp_combine_plain(dk_real *y, int k, const dk_real *factor, const dk_real *const *term,
-                                  size_t n, int add) {
-    dk_real c[DKP_TERMS];
-    const dk_real *v[DKP_TERMS];
-    for (int m = 0; m < DKP_TERMS; m++) c[m] = factor[m < k ? m : 0], v[m] = term[m < k ? m : 0];
-#define DKP_1 c[0] * v[0][i]
-#define DKP_2 DKP_1 + c[1] * v[1][i]
-#define DKP_3 DKP_2 + c[2] * v[2][i]
-#define DKP_4 DKP_3 + c[3] * v[3][i]
-#define DKP_5 DKP_4 + c[4] * v[4][i]
-#define DKP_6 DKP_5 + c[5] * v[5][i]
-#define DKP_7 DKP_6 + c[6] * v[6][i]
-#define DKP_8 DKP_7 + c[7] * v[7][i]
-#define DKP_SUM(k, sum)                     \
-    case k: DKP_FOR_EACH(n, y, sum); break; \
-    case -k: DKP_FOR_EACH(n, y, y[i] + sum); break;
-    switch (add ? -k : k) {
-        DKP_SUM(1, DKP_1)
-        DKP_SUM(2, DKP_2)
-        DKP_SUM(3, DKP_3)
-        DKP_SUM(4, DKP_4)
-        DKP_SUM(5, DKP_5)
-        DKP_SUM(6, DKP_6)
-        DKP_SUM(7, DKP_7)
-        DKP_SUM(8, DKP_8)
-    }
-#undef DKP_SUM
-}
-
-DKP_COMPILE_TWICE(dkp_combine,
-                  (dk_real * y, int k, const dk_real *factor, const dk_real *const *term, size_t n, int add),
-                  (y, k, factor, term, n, add))
 
 /* Numbers of 16 bits, without a branch, in what compilers vectorise; no subnormal float is computed with. */
 
@@ -8187,95 +8538,12 @@ DK_API void dk_from_half(dk_number number, const uint16_t *from, dk_real *to, si
     dkp_from_halves(number, from, to, n);
 }
 
-DKP_INLINE void dkp_clip_plain(dk_real *y, size_t n, dk_real most) {
-    DKP_FOR_EACH(n, y, y[i] < most ? y[i] : most);
-    DKP_FOR_EACH(n, y, y[i] > -most ? y[i] : -most);
-}
-DKP_COMPILE_TWICE(dkp_clip, (dk_real * y, size_t n, dk_real most), (y, n, most))
-
 static dk_real *dkp_buffer(const dk_run *run, int slot) {
     return slot == 0 ? run->x : run->buffers + (size_t)(slot - 1) * run->size;
 }
 
 static uint16_t *dkp_half_buffer(const dk_run *run, int slot) {
     return run->halves + (size_t)slot * run->size;
-}
-
-/* Elements [at, at + n) of every vector, local ones at `tiles`. */
-typedef struct dkp_window {
-    const dk_run *run;
-    dk_real *tiles;
-    size_t at, n;
-} dkp_window;
-
-static dk_real *dkp_tile(const dkp_window *w, int value) {
-    const dk_value *v = &w->run->plan->value[value];
-    const dk_config *c = &w->run->config;
-    if (v->kind == DK_VALUE_LOCAL) return w->tiles + (size_t)v->slot * DKP_TILE;
-    if (v->kind == DK_VALUE_GIVEN) /* never written */
-        return (dk_real *)(uintptr_t)(v->slot ? c->mask : c->known) + w->at;
-    return dkp_buffer(w->run, v->slot) + w->at;
-}
-
-/* The same of a value in 16 bits; NULL of others. */
-static uint16_t *dkp_half_tile(const dkp_window *w, int value) {
-    const dk_value *v = &w->run->plan->value[value];
-    return v->kind == DK_VALUE_HALF ? dkp_half_buffer(w->run, v->slot) + w->at : NULL;
-}
-
-static void dkp_blend_row(const dkp_window *w, const dk_row *row) {
-    const dk_term *t = &w->run->plan->term[row->first];
-    const dk_real *m = dkp_tile(w, row->mask), *v[DKP_TERMS];
-    dk_real *y = dkp_tile(w, row->dst), c[DKP_TERMS] = {0}, sum[DKP_TILE];
-    for (int j = 0; j < row->count; j++) c[j] = (dk_real)t[j].c, v[j] = dkp_tile(w, t[j].value);
-    if (row->count > 1) dkp_combine(sum, row->count - 1, c + 1, v + 1, w->n, 0);
-    else memset(sum, 0, sizeof sum);
-    DKP_FOR_EACH(w->n, y, (1 - m[i]) * (c[0] * v[0][i]) + m[i] * sum[i]);
-}
-
-/* A row that only copies a value. */
-static int dkp_copies(const dkp_window *w, const dk_row *row) {
-    const dk_term *t = &w->run->plan->term[row->first];
-    return row->count == 1 && t->c >= 1 && t->c <= 1 && !t->scalar && row->clip <= 0 &&
-           !dkp_half_tile(w, t->value);
-}
-
-/* Elements [from, from + n) of a window of one row, all within sample b where coefficients depend on the sample. */
-static void dkp_run_row(const dkp_window *w, const dk_row *row, size_t from, size_t n, size_t b) {
-    const dk_run *run = w->run;
-    const dk_plan *p = run->plan;
-    dk_real c[DKP_TERMS], read[DKP_TILE], written[DKP_TILE];
-    const dk_real *v[DKP_TERMS];
-    uint16_t *half = dkp_half_tile(w, row->dst);
-    dk_real *y = half ? written : dkp_tile(w, row->dst) + from;
-    if (row->count == 0) memset(y, 0, n * sizeof *y);
-    if (half && dkp_copies(w, row)) {
-        dk_to_half(p->number, dkp_tile(w, p->term[row->first].value) + from, half + from, n);
-        return;
-    }
-    for (int done = 0, k; done < row->count; done += k) {
-        int halves = 0; /* `read` has room for one */
-        for (k = 0; k < DKP_TERMS && done + k < row->count; k++) {
-            const dk_term *t = &p->term[row->first + done + k];
-            const uint16_t *h = dkp_half_tile(w, t->value);
-            if (h && halves++) break;
-            if (h) dk_from_half(p->number, h + from, read, n);
-            v[k] = h ? read : dkp_tile(w, t->value) + from;
-            double factor = t->c;
-            for (int power = 0; t->scalar && power < t->power; power++)
-                factor *= run->scalars[(size_t)(t->scalar - 1) * (size_t)run->config.batch + b];
-            c[k] = (dk_real)factor;
-        }
-        dkp_combine(y, k, c, v, n, done > 0);
-    }
-    if (row->clip > 0) dkp_clip(y, n, (dk_real)row->clip);
-    if (half) dk_to_half(p->number, y, half + from, n);
-}
-
-static int dkp_by_sample(const dk_run *run, const dk_row *row) {
-    for (int i = 0; i < row->count; i++)
-        if (run->plan->term[row->first + i].scalar) return 1;
-    return row->draw >= 0;
 }
 
 static void dkp_fill_noise(const dk_run *run, int draw, size_t sample, size_t element, size_t n,
@@ -8285,34 +8553,198 @@ static void dkp_fill_noise(const dk_run *run, int draw, size_t sample, size_t el
     dk_normals(seed, number, (uint32_t)(run->pace.draws + draw), element, n, out);
 }
 
-/* All rows of a pass. */
-static void dkp_run_window(const dkp_window *w, const dk_pass *pass) {
-    const dk_run *run = w->run;
-    int noises = 0;
-    for (int k = pass->first; k < pass->first + pass->count; k++) {
-        const dk_row *row = &run->plan->row[k];
-        if (row->draw >= 0 && run->config.noise) { /* the callback has filled a buffer of its own */
-            memcpy(dkp_tile(w, row->dst), run->noise + (size_t)noises++ * run->size + w->at,
-                   w->n * sizeof(dk_real));
-            continue;
-        }
-        if (row->mask >= 0) {
-            dkp_blend_row(w, row);
-            continue;
-        }
-        if (!dkp_by_sample(run, row)) {
-            dkp_run_row(w, row, 0, w->n, 0);
-            continue;
-        }
-        for (size_t from = 0; from < w->n;) { /* the pieces of the tile that lie in one sample each */
-            size_t b = (w->at + from) / run->dim, element = (w->at + from) % run->dim;
-            size_t count = run->dim - element < w->n - from ? run->dim - element : w->n - from;
-            if (row->draw >= 0)
-                dkp_fill_noise(run, row->draw, b, element, count, dkp_tile(w, row->dst) + from);
-            else dkp_run_row(w, row, from, count, b);
-            from += count;
+typedef enum dkp_what {
+    DKP_SUM,                  /* y = c[0] v[0] + c[1] v[1] + ... */
+    DKP_CLIP = DKP_TERMS + 1, /* y = v[0] within [-c[0], c[0]] */
+    DKP_BLEND,                /* y = (1 - v[1]) c[0] v[0] + v[1] v[2] */
+    DKP_WIDEN,                /* y = v[0] in 16 bits */
+    DKP_NARROW,               /* y in 16 bits = v[0] */
+    DKP_DRAW                  /* y = normals of one sample */
+} dkp_what;
+
+/* What rows are made of, on a tile. y may be one of the v. */
+typedef struct dkp_op {
+    dkp_what what;
+    int terms, draw;
+    unsigned moves; /* bit m: v[m], bit DKP_TERMS: y begins at element 0; what does not is a tile */
+    char *y, *v[DKP_TERMS];
+    dk_real c[DKP_TERMS];
+} dkp_op;
+
+static size_t dkp_bytes_read(const dkp_op *op) {
+    return op->what == DKP_WIDEN ? sizeof(uint16_t) : sizeof(dk_real);
+}
+
+DKP_INLINE void dkp_run_ops_plain(const dk_run *run, const dkp_op *op, int ops, size_t at, size_t n) {
+    for (; ops > 0; ops--, op++) {
+        size_t to = at * (op->what == DKP_NARROW ? sizeof(uint16_t) : sizeof(dk_real)),
+               from = at * dkp_bytes_read(op);
+        dk_real *y = (dk_real *)(void *)(op->y + (op->moves >> DKP_TERMS) * to), c[DKP_TERMS];
+        const dk_real *v[DKP_TERMS];
+        dk_number number = run->plan->number;
+        for (int m = 0; m < op->terms; m++)
+            c[m] = op->c[m], v[m] = (const dk_real *)(void *)(op->v[m] + (op->moves >> m & 1) * from);
+#define DKP_1 c[0] * v[0][i]
+#define DKP_2 DKP_1 + c[1] * v[1][i]
+#define DKP_3 DKP_2 + c[2] * v[2][i]
+#define DKP_4 DKP_3 + c[3] * v[3][i]
+#define DKP_5 DKP_4 + c[4] * v[4][i]
+#define DKP_6 DKP_5 + c[5] * v[5][i]
+#define DKP_7 DKP_6 + c[6] * v[6][i]
+#define DKP_8 DKP_7 + c[7] * v[7][i]
+        switch (op->what ? (int)op->what : op->terms) {
+        case 0: memset(y, 0, n * sizeof *y); break;
+        case 1: DKP_FOR_EACH(n, y, DKP_1); break;
+        case 2: DKP_FOR_EACH(n, y, DKP_2); break;
+        case 3: DKP_FOR_EACH(n, y, DKP_3); break;
+        case 4: DKP_FOR_EACH(n, y, DKP_4); break;
+        case 5: DKP_FOR_EACH(n, y, DKP_5); break;
+        case 6: DKP_FOR_EACH(n, y, DKP_6); break;
+        case 7: DKP_FOR_EACH(n, y, DKP_7); break;
+        case 8: DKP_FOR_EACH(n, y, DKP_8); break;
+        case DKP_CLIP:
+            DKP_FOR_EACH(n, y, v[0][i] < c[0] ? v[0][i] : c[0]);
+            DKP_FOR_EACH(n, y, y[i] > -c[0] ? y[i] : -c[0]);
+            break;
+        case DKP_BLEND: DKP_FOR_EACH(n, y, (1 - v[1][i]) * (c[0] * v[0][i]) + v[1][i] * v[2][i]); break;
+        case DKP_WIDEN: dk_from_half(number, (const uint16_t *)(const void *)v[0], y, n); break;
+        case DKP_NARROW: dk_to_half(number, v[0], (uint16_t *)(void *)y, n); break;
+        default: dkp_fill_noise(run, op->draw, at / run->dim, at % run->dim, n, y);
         }
     }
+}
+DKP_COMPILE_TWICE(dkp_run_ops, (const dk_run *run, const dkp_op *op, int ops, size_t at, size_t n),
+                  (run, op, ops, at, n))
+
+/* Elements [at, at + n) of every vector, local ones at `tiles`, and what is to be done to them: operations that are good for
+   other tiles, too, unless there were too many to be kept. */
+typedef struct dkp_window {
+    const dk_run *run;
+    dk_real *tiles;
+    size_t at, n, sample; /* the sample that coefficients are for */
+    int ops, many, noises;
+    dkp_op op[DKP_OPS];
+    dk_real wide[DKP_TILE], sum[DKP_TILE];
+} dkp_window;
+
+static void dkp_run_window(dkp_window *w) { dkp_run_ops(w->run, w->op, w->ops, w->at, w->n); }
+
+/* Asks memory for what the window behind this one reads. */
+static void dkp_fetch_next(const dkp_window *w) {
+#if defined(__GNUC__)
+    for (const dkp_op *op = w->op; op < w->op + w->ops; op++)
+        for (int m = 0; m < op->terms; m++)
+            for (size_t i = 0, bytes = dkp_bytes_read(op); (op->moves >> m & 1) && i < w->n * bytes; i += 64)
+                __builtin_prefetch(op->v[m] + (w->at + w->n) * bytes + i);
+#else
+    (void)w;
+#endif
+}
+
+/* One more operation, and one more term of it. */
+static dkp_op *dkp_put_op(dkp_window *w, dkp_what what, void *y, int moves) {
+    if (w->ops == DKP_OPS) dkp_run_window(w), w->ops = 0, w->many = 1;
+    dkp_op *op = &w->op[w->ops++];
+    op->what = what, op->terms = 0, op->moves = (unsigned)moves << DKP_TERMS, op->y = (char *)y;
+    return op;
+}
+
+static dkp_op *dkp_with(dkp_op *op, dk_real c, const void *v, int moves) {
+    op->moves |= (unsigned)moves << op->terms;
+    op->c[op->terms] = c, op->v[op->terms++] = (char *)(uintptr_t)v;
+    return op;
+}
+
+/* Where a value's elements begin, or those of the tile. */
+static void *dkp_place(const dkp_window *w, int value) {
+    const dk_value *v = &w->run->plan->value[value];
+    const dk_config *c = &w->run->config;
+    if (v->kind == DK_VALUE_LOCAL) return w->tiles + (size_t)v->slot * DKP_TILE;
+    if (v->kind == DK_VALUE_HALF) return dkp_half_buffer(w->run, v->slot);
+    if (v->kind == DK_VALUE_GIVEN)
+        return (void *)(uintptr_t)(v->slot ? c->mask : c->known); /* never written */
+    return dkp_buffer(w->run, v->slot);
+}
+
+static int dkp_moves(const dkp_window *w, int value) {
+    return w->run->plan->value[value].kind != DK_VALUE_LOCAL;
+}
+
+static dkp_op *dkp_with_value(const dkp_window *w, dkp_op *op, dk_real c, int value) {
+    return dkp_with(op, c, dkp_place(w, value), dkp_moves(w, value));
+}
+
+static int dkp_is_half(const dkp_window *w, int value) {
+    return w->run->plan->value[value].kind == DK_VALUE_HALF;
+}
+
+static dk_real dkp_factor(const dkp_window *w, const dk_term *t) {
+    double factor = t->c;
+    for (int power = 0; t->scalar && power < t->power; power++)
+        factor *= w->run->scalars[(size_t)(t->scalar - 1) * (size_t)w->run->config.batch + w->sample];
+    return (dk_real)factor;
+}
+
+/* y = sum of terms, as many at a time as an operation has, and one of 16 bits. */
+static void dkp_resolve_sum(dkp_window *w, const dk_term *t, int count, void *y, int moves) {
+    int done = 0;
+    do {
+        int end = done, halves = 0;
+        for (; end < count && end - done < DKP_TERMS - (done > 0); end++) {
+            if (!dkp_is_half(w, t[end].value)) continue;
+            if (halves++) break;
+            dkp_with_value(w, dkp_put_op(w, DKP_WIDEN, w->wide, 0), 1, t[end].value);
+        }
+        dkp_op *op = dkp_put_op(w, DKP_SUM, y, moves);
+        if (done > 0) dkp_with(op, 1, y, moves);
+        for (; done < end; done++) {
+            dk_real c = dkp_factor(w, &t[done]);
+            if (dkp_is_half(w, t[done].value)) dkp_with(op, c, w->wide, 0);
+            else dkp_with_value(w, op, c, t[done].value);
+        }
+    } while (done < count);
+}
+
+/* A row that only copies a value. */
+static int dkp_copies(const dkp_window *w, const dk_row *row) {
+    const dk_term *t = &w->run->plan->term[row->first];
+    return row->count == 1 && t->c >= 1 && t->c <= 1 && !t->scalar && row->clip <= 0 &&
+           !dkp_is_half(w, t->value);
+}
+
+static void dkp_resolve_row(dkp_window *w, const dk_row *row) {
+    const dk_run *run = w->run;
+    const dk_term *t = &run->plan->term[row->first];
+    int half = dkp_is_half(w, row->dst), moves = dkp_moves(w, row->dst);
+    void *dst = dkp_place(w, row->dst);
+    if (row->draw >= 0 && run->config.noise) { /* the callback has filled a buffer of its own */
+        dkp_with(dkp_put_op(w, DKP_SUM, dst, moves), 1, run->noise + (size_t)w->noises++ * run->size, 1);
+    } else if (row->draw >= 0) {
+        dkp_put_op(w, DKP_DRAW, dst, moves)->draw = row->draw;
+    } else if (row->mask >= 0) {
+        dkp_resolve_sum(w, t + 1, row->count - 1, w->sum, 0);
+        dkp_op *op = dkp_with_value(w, dkp_put_op(w, DKP_BLEND, dst, moves), (dk_real)t->c, t->value);
+        dkp_with(dkp_with_value(w, op, 1, row->mask), 1, w->sum, 0);
+    } else if (half && dkp_copies(w, row)) {
+        dkp_with_value(w, dkp_put_op(w, DKP_NARROW, dst, 1), 1, t->value);
+    } else {
+        void *y = half ? w->sum : dst;
+        moves = moves && !half;
+        dkp_resolve_sum(w, t, row->count, y, moves);
+        if (row->clip > 0) dkp_with(dkp_put_op(w, DKP_CLIP, y, moves), (dk_real)row->clip, y, moves);
+        if (half) dkp_with(dkp_put_op(w, DKP_NARROW, dst, 1), 1, y, 0);
+    }
+}
+
+/* Whether windows must lie in one sample each. */
+static int dkp_by_sample(const dk_run *run, const dk_pass *pass) {
+    for (int k = 0; k < pass->count; k++) {
+        const dk_row *row = &run->plan->row[pass->first + k];
+        if (row->draw >= 0) return 1;
+        for (int j = row->first; j < row->first + row->count; j++)
+            if (run->plan->term[j].scalar) return 1;
+    }
+    return 0;
 }
 
 /* Work on units 0 .. units - 1 of a long vector, in parts that may run at once. What a unit is, and so every
@@ -8354,11 +8786,26 @@ static size_t dkp_units(size_t n, size_t unit) { return n / unit + (n % unit > 0
 
 static void dkp_run_range(const dkp_work *work, int part, size_t first, size_t end) {
     const dk_run *run = work->run;
-    dkp_window w = {run, run->tiles + (size_t)part * (size_t)run->plan->locals * DKP_TILE, 0, DKP_TILE};
-    for (size_t i = first; i < end; i++) {
-        w.at = i * DKP_TILE;
-        if (run->size - w.at < w.n) w.n = run->size - w.at;
-        dkp_run_window(&w, work->pass);
+    const dk_pass *pass = work->pass;
+    size_t to = end * DKP_TILE < run->size ? end * DKP_TILE : run->size;
+    int by_sample = dkp_by_sample(run, pass);
+    int fetch = by_sample && run->size >= DKP_ALONE; /* memory can work while noise is made */
+    size_t tile = fetch ? DKP_TILE / 2 : DKP_TILE;
+    dkp_window w;
+    w.run = run, w.tiles = run->tiles + (size_t)part * (size_t)run->plan->locals * DKP_TILE;
+    w.sample = 0, w.many = 0;
+    for (size_t at = first * DKP_TILE; at < to; at += w.n) {
+        size_t sample = by_sample ? at / run->dim : 0, from = at - sample * run->dim;
+        size_t rest = by_sample && run->dim - from < to - at ? run->dim - from : to - at;
+        int resolve = at == first * DKP_TILE || w.many || sample != w.sample;
+        w.n = tile - from % tile; /* noise is made in chunks */
+        if (rest < w.n) w.n = rest;
+        w.at = at, w.sample = sample;
+        if (resolve) w.ops = w.noises = 0;
+        for (int k = 0; resolve && k < pass->count; k++)
+            dkp_resolve_row(&w, &run->plan->row[pass->first + k]);
+        if (fetch && w.n <= to - at - w.n) dkp_fetch_next(&w);
+        dkp_run_window(&w);
     }
 }
 
@@ -8612,23 +9059,20 @@ DK_API dk_status dk_begin_plan(dk_run *run, const dk_plan *plan, dk_config *c, d
 }
 
 DK_API dk_status dk_begin(dk_run *run, dk_config *c, dk_real *x, void *memory, size_t bytes) {
-    dk_config resolved;
-    dk_plan plan;
+    dk_plan *plan = &run->own_plan;
+    dk_config *resolved = &run->config;
     memset(run, 0, sizeof *run);
-    memset(&plan, 0, sizeof plan);
-    plan.memory = memory, plan.bytes = bytes;
-    dk_status status = dkp_prepare(c, &resolved, &plan);
-    if (status == DK_OK) status = dkp_record_run(&plan, &resolved, &run->pace);
-    if (status == DK_OK) {
-        size_t used = plan.used; /* the plan lies first, the workspace behind it */
-        run->own_plan = plan;
-        status = dkp_begin(run, &run->own_plan, &resolved, x, memory ? (char *)memory + used : NULL,
-                           memory ? bytes - used : 0);
+    plan->memory = memory, plan->bytes = bytes;
+    dk_status status = dkp_prepare(c, resolved, plan);
+    if (status == DK_OK) status = dkp_record_run(plan, resolved, &run->pace);
+    if (status == DK_OK) { /* the plan lies first, the workspace behind it */
+        status = dkp_begin(run, plan, resolved, x, memory ? (char *)memory + plan->used : NULL,
+                           memory ? bytes - plan->used : 0);
         if (status == DK_ERROR_MEMORY && memory)
-            dkp_fail_bytes(resolved.message, bytes, used + dkp_workspace(&plan, &resolved).all);
-        if (status != DK_OK) dk_plan_free(&run->own_plan);
+            dkp_fail_bytes(resolved->message, bytes, plan->used + dkp_workspace(plan, resolved).all);
+        if (status != DK_OK) dk_plan_free(plan);
     }
-    return dkp_begun(run, c, &resolved, status);
+    return dkp_begun(run, c, resolved, status);
 }
 
 DK_API void dk_end(dk_run *run) {
@@ -8752,12 +9196,13 @@ static dkp_verdict dkp_judgement(const dk_run *run) {
     double order = s->eta > 0 ? 1.5 : s->exponential ? s->exponential->order : s->order;
     int smooth = s->control == DK_CONTROL_SMOOTH, first = p->accepted + p->rejected == 0;
     double now = 1 / (error + (smooth ? 1e-8 : 0)), before = first ? now : p->inverse_error[0];
-    double factor = pow(before, -(P + 2 * D) / order) * pow(first ? now : p->inverse_error[1], D / order);
+    double factor =
+        dkp_pow(before, -(P + 2 * D) / order) * dkp_pow(first ? now : p->inverse_error[1], D / order);
     if (fabs(P) + fabs(I) + fabs(D) <= 0) I = 1;
-    factor *= pow(now, (P + I + D) / order);
+    factor *= dkp_pow(now, (P + I + D) / order);
     dkp_verdict v = {error <= 1, now, safety * factor};
     if (smooth) {
-        v.factor = 1 + atan(factor - 1), v.accepted = v.factor >= safety;
+        v.factor = 1 + dkp_atan(factor - 1), v.accepted = v.factor >= safety;
     } else if (s->control == DK_CONTROL_FREE) {
         v.factor = safety * (double)(float)factor;
     } else {
@@ -8795,7 +9240,7 @@ static int dkp_proceed(dk_run *run, int accepted) {
     } else if (p->phase == DKP_PROBE) {
         double slope = p->slope, bend = dkp_worst(run, 0) / p->h, most = slope > bend ? slope : bend;
         double h =
-            most <= 1e-15 ? dkp_or(1e-3 * p->h, 1e-6) : pow(0.01 / most, 1.0 / run->config.sampler.order);
+            most <= 1e-15 ? dkp_or(1e-3 * p->h, 1e-6) : dkp_pow(0.01 / most, 1.0 / run->config.sampler.order);
         p->h = h < 100 * p->h ? h : 100 * p->h;
         p->phase = DKP_ATTEMPT;
         dkp_aim(&r, p);
@@ -8820,7 +9265,7 @@ static int dkp_proceed(dk_run *run, int accepted) {
     }
     if (!more) return 0;
     run->pass = 0;
-    dk_status status = dkp_record_attempt(&run->own_plan, &run->config, p);
+    dk_status status = dkp_record_attempt(&r, &run->own_plan, &run->config, p);
     if (status != DK_OK) dkp_fail_run(run, status, run->config.message);
     return status == DK_OK;
 }
@@ -8893,8 +9338,8 @@ DK_API dk_status dk_sample(dk_config *c, dk_denoise_fn denoise, void *user, dk_r
 /* Each sample has one more element, which gathers the divergence of the ODE in VE coordinates, dy/du = (y - D)/u: with
    D = l - v'v + v' dD/dy v for the element l, dl/du is v' d(y - D)/dy v / u. */
 typedef struct dkp_likelihood {
-    const dk_config *network;
-    dk_schedule schedule; /* the caller's */
+    dk_config network, ode; /* the ODE's is in VE coordinates */
+    dk_schedule schedule;   /* the caller's */
     dk_denoise_fn denoise;
     void *user;
     const dk_real *probe;
@@ -8904,9 +9349,9 @@ typedef struct dkp_likelihood {
 
 static int dkp_denoise_likelihood(void *user, const dk_eval *e) {
     const dkp_likelihood *l = (const dkp_likelihood *)user;
-    const double ahead[3] = {1, -1, 0}, data = l->network->sigma_data;
+    const double ahead[3] = {1, -1, 0}, data = l->network.sigma_data;
     double h = (sizeof(dk_real) == 8 ? 6e-6 : 5e-3) * sqrt(e->level.sigma * e->level.sigma + data * data);
-    dkp_model m = dkp_model_at(l->network, e->level, e->level);
+    dkp_model m = dkp_model_at(&l->network, e->level, e->level);
     size_t n = e->dim - 1, batch = (size_t)e->batch;
     dk_eval inner = *e;
     inner.level = dk_level_at_sigma(&l->schedule, e->level.sigma);
@@ -8956,36 +9401,41 @@ static dk_status dkp_start_likelihood(dk_config *c, const dk_real *x, dkp_likeli
 
 DK_API dk_status dk_log_likelihood(dk_config *c, dk_denoise_fn denoise, void *user, const dk_real *x,
                                    const dk_real *probe, double *log_p) {
-    dk_config given = *c, network, ode;
     double *levels = NULL;
     dk_real *state = NULL;
-    dkp_likelihood l = {&network, c->schedule, denoise, user, probe, NULL, NULL, NULL};
     if (c->number || c->clip > 0)
         return dkp_fail_text(c->message, DK_ERROR_CONFIG, "number and clip: must be 0 for a likelihood");
-    if (!given.sampler.record && !given.sampler.name) given.sampler = dk_sampler_named("rk45");
-    if (given.grid.final == DK_FINAL_DEFAULT && given.grid.spacing != DK_SPACING_LEVELS)
-        given.grid.final = DK_FINAL_MIN;
-    dk_status status = dkp_prepare(&given, &network, NULL);
-    if (status == DK_OK) status = dkp_resolve_data(&network, network.message);
-    if (status == DK_OK) status = dkp_start_likelihood(&network, x, &l, &levels, &state);
-    if (status == DK_OK) { /* VE coordinates for the ODE, its own for the network */
-        size_t n = network.dim, highest = (size_t)network.steps;
-        double alpha = dk_level_at_sigma(&network.schedule, levels[0]).alpha, top = levels[highest];
-        if (network.network_schedule.family == DK_FAMILY_DEFAULT) network.network_schedule = network.schedule;
-        l.schedule = network.schedule, network.schedule = dk_edm(levels[0], top);
-        ode = network, ode.dim = n + 1, ode.prediction = DK_PREDICT_X0, ode.start = DK_START_STATE;
-        ode.grid = dk_grid_levels(levels, DK_UNIT_SIGMA);
-        memset(&ode.network_schedule, 0, sizeof ode.network_schedule);
-        status = dk_sample(&ode, dkp_denoise_likelihood, &l, state);
-        if (status != DK_OK) memcpy(network.message, ode.message, sizeof network.message);
-        for (size_t b = 0; b < (size_t)network.batch && status == DK_OK; b++) {
+    dkp_likelihood *l = (dkp_likelihood *)DKP_MALLOC(sizeof *l);
+    if (!l) return dkp_fail_allocation(c->message, sizeof *l);
+    dk_config *network = &l->network, *ode = &l->ode;
+    l->denoise = denoise, l->user = user, l->probe = probe, *ode = *c;
+    if (!ode->sampler.record && !ode->sampler.name) ode->sampler = dk_sampler_named("rk45");
+    if (ode->grid.final == DK_FINAL_DEFAULT && ode->grid.spacing != DK_SPACING_LEVELS)
+        ode->grid.final = DK_FINAL_MIN;
+    dk_status status = dkp_prepare(ode, network, NULL);
+    if (status == DK_OK) status = dkp_resolve_data(network, network->message);
+    if (status == DK_OK) status = dkp_start_likelihood(network, x, l, &levels, &state);
+    if (status == DK_OK) {
+        size_t n = network->dim, highest = (size_t)network->steps;
+        double alpha = dk_level_at_sigma(&network->schedule, levels[0]).alpha, top = levels[highest];
+        if (network->network_schedule.family == DK_FAMILY_DEFAULT)
+            network->network_schedule = network->schedule;
+        l->schedule = network->schedule, network->schedule = dk_edm(levels[0], top);
+        *ode = *network, ode->dim = n + 1, ode->prediction = DK_PREDICT_X0, ode->start = DK_START_STATE;
+        ode->grid = dk_grid_levels(levels, DK_UNIT_SIGMA);
+        memset(&ode->network_schedule, 0, sizeof ode->network_schedule);
+        status = dk_sample(ode, dkp_denoise_likelihood, l, state);
+        if (status != DK_OK) memcpy(network->message, ode->message, sizeof network->message);
+        for (size_t b = 0; b < (size_t)network->batch && status == DK_OK; b++) {
             double size = dkp_norm(state + b * (n + 1), n) / top,
-                   per_element = log(top * alpha) + 0.5 * log(2 * dkp_pi);
+                   per_element = dkp_log(top * alpha) + 0.5 * dkp_log(2 * dkp_pi);
             log_p[b] = (double)state[b * (n + 1) + n] - 0.5 * size * size - (double)n * per_element;
         }
     }
+    dkp_answer(c, network, status);
     DKP_FREE(levels);
-    return dkp_answer(c, &network, status);
+    DKP_FREE(l);
+    return status;
 }
 
 DK_API const dk_real *dk_state(const dk_run *run) {
@@ -9000,12 +9450,15 @@ DK_API dk_status dk_denoised(dk_run *run, dk_real *out) {
         return DK_OK;
     }
     const dk_call *call = dkp_open_call(run);
-    const dk_real c[2] = {(dk_real)call->d_f, (dk_real)call->d_x};
-    int slot = run->plan->value[call->output].slot, half = run->plan->number != DK_NUMBER_REAL;
-    if (half) dk_from_half(run->plan->number, dkp_half_buffer(run, slot), out, run->size);
-    const dk_real *const v[2] = {half ? out : dkp_buffer(run, slot), dk_state(run)};
-    dkp_combine(out, call->d_x < 0 || call->d_x > 0 ? 2 : 1, c, v, run->size, 0);
-    if (call->clip > 0) dkp_clip(out, run->size, (dk_real)call->clip);
+    int slot = run->plan->value[call->output].slot;
+    const dk_real *F = run->plan->number ? out : dkp_buffer(run, slot);
+    dkp_op op[2] = {{DKP_SUM, 0, 0, 0, (char *)out, {NULL}, {0}},
+                    {DKP_CLIP, 0, 0, 0, (char *)out, {NULL}, {0}}};
+    if (run->plan->number) dk_from_half(run->plan->number, dkp_half_buffer(run, slot), out, run->size);
+    dkp_with(&op[0], (dk_real)call->d_f, F, 0);
+    if (call->d_x < 0 || call->d_x > 0) dkp_with(&op[0], (dk_real)call->d_x, dk_state(run), 0);
+    dkp_with(&op[1], (dk_real)call->clip, out, 0);
+    dkp_run_ops(run, op, 1 + (call->clip > 0), 0, run->size);
     for (size_t i = 0; run->plan->masked > 1 && i < run->size; i++)
         out[i] = (1 - run->config.mask[i]) * out[i] + run->config.mask[i] * run->config.known[i];
     return DK_OK;
@@ -9088,6 +9541,11 @@ static void dkp_pace_io(dkp_bytes *io, dk_pace *p) {
     }
 }
 
+static dk_status dkp_record_again(dk_run *run) {
+    dk_recorder r;
+    return dkp_record_attempt(&r, &run->own_plan, &run->config, &run->pace);
+}
+
 /* Head in both directions: what must agree is written, or compared. Returns 0 where it does not. With step-size control the
    plan is that of the attempt that was saved: it is recorded anew. */
 static int dkp_save_head(dk_run *run, dkp_bytes *io, uint64_t *pass, uint64_t *flags) {
@@ -9099,8 +9557,7 @@ static int dkp_save_head(dk_run *run, dkp_bytes *io, uint64_t *pass, uint64_t *f
         dkp_pace_io(io, &run->pace);
         if (!io->write && same)
             same = run->pace.phase >= DKP_START && run->pace.phase <= DKP_ATTEMPT && run->pace.place >= -1 &&
-                   run->pace.place <= run->config.steps &&
-                   dkp_record_attempt(&run->own_plan, &run->config, &run->pace) == DK_OK;
+                   run->pace.place <= run->config.steps && dkp_record_again(run) == DK_OK;
     }
     uint64_t hash = dk_plan_hash(run->plan);
     same &= dkp_byte_io(io, hash, 8) == hash;
@@ -9154,7 +9611,7 @@ DK_API dk_status dk_load(dk_run *run, const void *bytes, size_t size) {
     dk_pace here = run->pace;
     if (!intact || !dkp_save_head(run, &io, &pass, &flags) || !dkp_cursor_fits(run->plan, pass, flags)) {
         run->pace = here;
-        if (run->plan->attempt) dkp_record_attempt(&run->own_plan, &run->config, &run->pace);
+        if (run->plan->attempt) dkp_record_again(run);
         return dkp_fail_text(run->message, run->status = DK_ERROR_SAVED, wrong);
     }
     dkp_save_body(run, &io);
@@ -9179,6 +9636,11 @@ DKP_FAST
 #undef DKP_MALLOC
 #undef DKP_FREE
 #undef DKP_SAVE_MAGIC
+#undef DKP_SAYS
+#undef DKP_FLAG
+#undef DKP_REFUSE
+#undef DKP_DISPATCH
+#undef DKP_SQRT
 #undef DKP_INLINE
 #undef DKP_AVX2
 #undef DKP_CHOOSE

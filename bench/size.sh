@@ -2,7 +2,7 @@
 # What the library costs to build and link: size.sh [COMPILER...]. Times are the compiler's processor time.
 #   include      an empty file with #include "diffkit.h", more than one without
 #   build        the implementation at -O2
-#   object       text and data of it
+#   object       text and data of it: code, constants and unwinding tables (none with -fno-asynchronous-unwind-tables)
 #   minimal      a program that calls dk_sample with the default sampler and grid, linked with section garbage
 #                collection, more than an empty program: text and data
 dir=$(mktemp -d) || exit 1
@@ -37,7 +37,8 @@ cost() { # RUNS COMMAND...: processor time of one run in milliseconds, the best 
         NR == 1 || t < least {least = t} END {print 1000 * least / runs}'
 }
 bytes() { size "$1" | awk 'NR == 2 {print $1 + $2}'; }
-printf '%-8s %12s %10s %12s %12s\n' compiler include build object minimal
+section() { size -A "$1" | awk -v names="$2" '$1 ~ names {s += $2} END {print s + 0}'; }
+printf '%-8s %12s %10s %12s %12s %12s %12s %12s\n' compiler include build object code constants unwinding minimal
 [ $# -gt 0 ] || set -- gcc clang
 for cc in "$@"; do
     command -v "$cc" >/dev/null || continue
@@ -48,6 +49,7 @@ for cc in "$@"; do
     # shellcheck disable=SC2086
     "$cc" -std=c11 $small "$dir/minimal.c" -o "$dir/minimal" -lm && "$cc" -std=c11 $small "$dir/empty.c" -o "$dir/empty" || exit 1
     awk -v n="$cc" -v p="$plain" -v i="$include" -v b="$build" -v o="$(bytes "$dir/object.o")" \
-        -v m=$(($(bytes "$dir/minimal") - $(bytes "$dir/empty"))) \
-        'BEGIN {printf "%-8s %9.1f ms %7.2f s %10d B %10d B\n", n, i - p, b / 1000, o, m}'
+        -v m=$(($(bytes "$dir/minimal") - $(bytes "$dir/empty"))) -v c="$(section "$dir/object.o" '^.text')" \
+        -v u="$(section "$dir/object.o" '^.eh_frame')" \
+        'BEGIN {printf "%-8s %9.1f ms %7.2f s %10d B %10d B %10d B %10d B %10d B\n", n, i - p, b / 1000, o, c, o - c - u, u, m}'
 done

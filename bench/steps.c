@@ -5,6 +5,7 @@
                               for NaN and infinity in the network's output, which reads it once more.
      steps small              time per evaluation of short vectors above that of the same arithmetic written by hand.
      steps threads [millions] the same as large, by threads (compile with -fopenmp).
+     steps setup              microseconds to set up a run of 20 steps: schedule, grid and plan, in given memory.
 
    The network costs nothing here: its output stays what it is. Times are the best of several, taken in turns; where one
    thread works, the processor's time, so that other programs disturb less. */
@@ -303,6 +304,41 @@ static void small(void) {
         }
 }
 
+static void setup(void) {
+    static const char *const names[] = {"euler", "euler_ancestral",    "dpmpp_2m", "dpmpp_2m_sde", "heun",
+                                        "dpm2",  "dpmpp_2s_ancestral", "deis",     "dpmpp_3m_sde", "lms",
+                                        "unipc"};
+    static const char *const families[] = {"flow", "vp_scaled_linear", "edm"};
+    static char memory[1 << 18];
+    dk_real x[16];
+    by_processor = 1;
+    printf("%-20s", "microseconds");
+    for (int f = 0; f < 3; f++) printf(" %18s", families[f]);
+    for (size_t k = 0; k < sizeof names / sizeof *names; k++) {
+        printf("\n%-20s", names[k]);
+        for (int f = 0; f < 3; f++) {
+            const int runs = 500;
+            double best = 1e30;
+            dk_config c;
+            memset(&c, 0, sizeof c);
+            c.sampler = dk_sampler_named(names[k]), c.steps = 20, c.dim = 16;
+            for (int batch = 0; batch < 9; batch++) {
+                double start = now();
+                for (int i = 0; i < runs; i++) {
+                    dk_run run;
+                    c.schedule = dk_schedule_named(families[f]);
+                    if (dk_begin(&run, &c, x, memory, sizeof memory)) fail(dk_message(&c));
+                    dk_end(&run);
+                }
+                double seconds = (now() - start) / runs;
+                if (seconds < best) best = seconds;
+            }
+            printf(" %18.1f", best * 1e6);
+        }
+    }
+    printf("\n");
+}
+
 int main(int argc, char **argv) {
     const char *what = argc > 1 ? argv[1] : "";
     size_t n = (argc > 2 ? (size_t)atoi(argv[2]) : 16) << 20;
@@ -314,5 +350,6 @@ int main(int argc, char **argv) {
     if (!*what || !strcmp(what, "small")) small();
     if (!*what || !strcmp(what, "large")) large(n, threads, 1);
     if (!strcmp(what, "threads")) large(n, threads, counts);
+    if (!*what || !strcmp(what, "setup")) setup();
     return 0;
 }

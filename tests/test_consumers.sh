@@ -99,6 +99,15 @@ exports() { nm -g "$dir/links/$1" | sed -n 's/.* [A-TV-Z] _\{0,1\}//p'; } # the 
 users() { object first.o -DNAME=first $sample && object second.o -DNAME=second $sample && object main.o $main; }
 apart() { users && object diffkit.o $implementation && links $CC first.o second.o main.o diffkit.o; }
 own_names() { [ -n "$(exports diffkit.o)" ] && ! exports diffkit.o | grep -v '^dk_'; }
+macros_of() { printf '%b' "$1" | $CC -std=c11 -dM -E -I. -x c - | sed 's/^#define \([A-Za-z0-9_]*\).*/\1/' | LC_ALL=C sort; }
+own_macros() { # WHAT STANDS BEFORE: beside those of the headers that it includes
+    macros_of "#include <stddef.h>\n#include <stdint.h>\n#include <math.h>\n#include <string.h>\n#include <stdlib.h>\n" >"$dir/theirs" &&
+        macros_of "$1#include <diffkit.h>\n#include <math.h>\n#include <string.h>\n#include <stdlib.h>\n" >"$dir/all" &&
+        LC_ALL=C comm -13 "$dir/theirs" "$dir/all" >"$dir/ours" && [ -s "$dir/ours" ] && ! grep -v -e '^DK_' -e '^DIFFKIT_' "$dir/ours"
+}
+only_constants() { # no section of variables; tables with addresses in them are constant once they are linked
+    size -A "$dir/links/diffkit.o" | awk '/^\.(data|bss|tdata|tbss|data\.local)[ \t]/ {s += $2; print} END {exit s > 0}'
+}
 later() {
     printf '#include <diffkit.h>\n#define DIFFKIT_IMPLEMENTATION\n#include <diffkit.h>\n#include <diffkit.h>\n' >"$dir/links/later.c" &&
         object later.o "$dir/links/later.c" && links $CC first.o second.o main.o later.o
@@ -117,6 +126,9 @@ cpp_calls_c() {
 c_calls_cpp() { users && cpp_object cpp.o -DDIFFKIT_IMPLEMENTATION -x c++ diffkit.h && links $CXX first.o second.o main.o cpp.o; }
 check "the header in three files, the implementation in a fourth" apart
 check_with nm "the implementation defines dk_ names alone" own_names
+check_with size "the implementation has no variables" only_constants
+check "the header defines no macros but DK_ and DIFFKIT_ ones" own_macros ""
+check "the implementation leaves none of its own behind" own_macros '#define DIFFKIT_IMPLEMENTATION\n'
 check "the implementation after the header in one file, and again" later
 check_with nm "DK_STATIC copies in two libraries, float and double, beside a third copy" static_copies
 check_with "$CXX" "the implementation in C, called from C++" cpp_calls_c

@@ -869,9 +869,10 @@ static void estimates_exist_only_while_an_evaluation_is_out(void **state) {
 
 /* The plainest back end there is: an array of doubles per slot, rows term by term. */
 typedef struct naive {
-    double *buffer[80], *local[80], *given[2];
+    double *buffer[80], *local[80], *half[80], *given[2];
     int calls[3], fail; /* rows, norm_ratio, find_bad; fail: number of the call of all that fails, once */
     int which;          /* of the three that fails */
+    dk_number number;   /* of the network */
 } naive;
 
 static double *naive_array(naive *n, const dk_run *run, int value) {
@@ -880,6 +881,7 @@ static double *naive_array(naive *n, const dk_run *run, int value) {
     const dk_real *given = v->slot ? run->config.mask : run->config.known;
     double **at = v->kind == DK_VALUE_GIVEN    ? &n->given[v->slot]
                   : v->kind == DK_VALUE_BUFFER ? &n->buffer[v->slot]
+                  : v->kind == DK_VALUE_HALF   ? &n->half[v->slot]
                                                : &n->local[v->slot];
     if (!*at) {
         *at = (double *)calloc(run->size, sizeof **at);
@@ -889,6 +891,15 @@ static double *naive_array(naive *n, const dk_run *run, int value) {
 }
 
 static int naive_fails(naive *n, int which) { return n->calls[which]++ == n->fail && n->which == which; }
+
+/* To the nearest number of 11 or 8 bits, where none is too large. */
+static double naive_round(dk_number number, double v) {
+    int e, half = number == DK_NUMBER_FP16;
+    if (number == DK_NUMBER_REAL) return v;
+    frexp(v, &e);
+    if (half && e < -13) e = -13;
+    return ldexp(rint(ldexp(v, (half ? 11 : 8) - e)), e - (half ? 11 : 8));
+}
 
 static int naive_rows(void *user, dk_run *run, const dk_pass *pass) {
     naive *n = (naive *)user;
@@ -915,7 +926,9 @@ static int naive_rows(void *user, dk_run *run, const dk_pass *pass) {
                 }
                 sum += f * naive_array(n, run, t->value)[i];
             }
-            y[i] = sum;
+            if (row->clip > 0) sum = fmin(fmax(sum, -row->clip), row->clip);
+            int half = run->plan->value[row->dst].kind == DK_VALUE_HALF;
+            y[i] = half ? naive_round(run->plan->number, sum) : sum;
         }
     }
     return 0;
@@ -947,27 +960,44 @@ static int naive_norm(void *user, dk_run *run, const dk_norm *norm, double *of_s
 static int naive_find_bad(void *user, dk_run *run, int slot, size_t *bad) {
     naive *n = (naive *)user;
     if (naive_fails(n, 2)) return 1;
-    for (*bad = 0; *bad < run->size && isfinite(n->buffer[slot][*bad]);) ++*bad;
+    const double *output = run->plan->number ? n->half[slot] : n->buffer[slot];
+    for (*bad = 0; *bad < run->size && isfinite(output[*bad]);) ++*bad;
     return 0;
 }
 
 static int naive_denoise(void *user, const dk_eval *e) {
     naive *n = (naive *)user;
-    assert_null(e->input);
+    double **array = n->number ? n->half : n->buffer;
+    assert_true(!e->input && !e->input_half);
     const int slots[2] = {e->output_slot, e->uncond_slot};
     for (int k = 0; k < 2; k++)
-        if (slots[k] >= 0 && !n->buffer[slots[k]])
-            n->buffer[slots[k]] = (double *)calloc(e->dim * (size_t)e->batch, sizeof(double));
+        if (slots[k] >= 0 && !array[slots[k]])
+            array[slots[k]] = (double *)calloc(e->dim * (size_t)e->batch, sizeof(double));
     for (size_t i = 0; i < e->dim * (size_t)e->batch; i++) {
-        double x = n->buffer[e->input_slot][i];
-        n->buffer[e->output_slot][i] = (x - e->t) / (1 + x * x);
-        if (e->uncond_slot >= 0) n->buffer[e->uncond_slot][i] = 0.5 * n->buffer[e->output_slot][i];
+        double x = array[e->input_slot][i], F = naive_round(n->number, (x - e->t) / (1 + x * x));
+        array[e->output_slot][i] = F;
+        if (e->uncond_slot >= 0) array[e->uncond_slot][i] = 0.5 * F;
+    }
+    return 0;
+}
+
+/* The same in 16 bits. */
+static int nonlinear_half(void *user, const dk_eval *e) {
+    dk_number number = *(const dk_number *)user;
+    for (size_t i = 0; i < e->dim * (size_t)e->batch; i++) {
+        dk_real x, F, half;
+        dk_from_half(number, &e->input_half[i], &x, 1);
+        F = (x - (dk_real)e->t) / (1 + x * x);
+        dk_to_half(number, &F, &e->output_half[i], 1);
+        dk_from_half(number, &e->output_half[i], &F, 1);
+        half = (dk_real)0.5 * F;
+        if (e->uncond_output_half) dk_to_half(number, &half, &e->uncond_output_half[i], 1);
     }
     return 0;
 }
 
 static void naive_free(naive *n) {
-    for (int i = 0; i < 80; i++) free(n->buffer[i]), free(n->local[i]);
+    for (int i = 0; i < 80; i++) free(n->buffer[i]), free(n->local[i]), free(n->half[i]);
     for (int i = 0; i < 2; i++) free(n->given[i]);
     memset(n, 0, sizeof *n);
     n->fail = -1;
@@ -998,6 +1028,27 @@ static void a_naive_back_end_gives_the_same(void **state) {
         if (dk_sample(&c, naive_denoise, &n, NULL)) fail_msg("%s", dk_message(&c));
         for (int i = 0; i < 14; i++)
             check_near((double)x[i], n.buffer[0][i], 30 * check_tiny, c.sampler.name);
+        naive_free(&n);
+    }
+}
+
+/* A number that is rounded the other way moves the rest by as much. */
+static void a_naive_back_end_gives_the_same_in_16_bits_and_clipped(void **state) {
+    (void)state;
+    for (int k = 0; dk_sampler_at(k / 4); k++) {
+        naive n;
+        dk_backend backend = naive_backend(&n);
+        dk_real x[14];
+        dk_config c;
+        clear_config(&c, dk_sampler_at(k / 4)->name, 4, 2, 7);
+        c.grid.sigma_max = 5;
+        c.number = n.number = k % 2 ? DK_NUMBER_BF16 : DK_NUMBER_FP16;
+        if (k & 2) c.clip = 0.5;
+        if (dk_sample(&c, nonlinear_half, &n.number, x)) fail_msg("%s", dk_message(&c));
+        c.backend = &backend;
+        if (dk_sample(&c, naive_denoise, &n, NULL)) fail_msg("%s", dk_message(&c));
+        for (int i = 0; i < 14; i++)
+            check_near((double)x[i], n.buffer[0][i], k % 2 ? 0.03 : 0.004, c.sampler.name);
         naive_free(&n);
     }
 }
@@ -1157,6 +1208,7 @@ int main(void) {
         cmocka_unit_test(progress_sees_every_evaluation_with_its_estimate),
         cmocka_unit_test(estimates_exist_only_while_an_evaluation_is_out),
         cmocka_unit_test(a_naive_back_end_gives_the_same),
+        cmocka_unit_test(a_naive_back_end_gives_the_same_in_16_bits_and_clipped),
         cmocka_unit_test(failing_back_ends_stop_the_run_and_can_be_repeated),
         cmocka_unit_test(nonsense_is_refused_with_a_message),
         cmocka_unit_test(x_must_be_there),

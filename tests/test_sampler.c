@@ -1351,7 +1351,7 @@ static void grow_trees(rooted_trees *t, const dkp_tableau *tableau, int stages, 
         double product[DK_MAX_STAGES + 1];
         for (int i = 0; i <= stages; i++) {
             double sum = 0;
-            for (int j = 0; j < i; j++) sum += tableau->a[i][j] * t->stage[k][j];
+            for (int j = 0; j < i; j++) sum += tableau->a[dkp_row(i) + j] * t->stage[k][j];
             product[i] = stage[i] * sum;
         }
         grow_trees(t, tableau, stages, order, left - t->order[k], k, product, density * t->density[k]);
@@ -1369,7 +1369,7 @@ static int order_of_row(const dkp_tableau *tableau, int row) {
         grow_trees(&t, tableau, row - 1, order, order - 1, 0, one, 1);
         for (int k = first; k < t.count; k++) {
             double sum = 0;
-            for (int i = 0; i < row; i++) sum += tableau->a[row][i] * t.stage[k][i];
+            for (int i = 0; i < row; i++) sum += tableau->a[dkp_row(row) + i] * t.stage[k][i];
             if (fabs(sum - 1 / t.density[k]) > 1e-13) return order - 1;
         }
     }
@@ -1403,11 +1403,11 @@ static void a_tableau_may_embed_a_method_of_lower_order(void **state) {
         if (dkp_parse_tableau(text, &t, message) != DK_OK) fail_msg("%s", message);
         for (int row = t.stages; row <= t.stages + t.embedded; row++) { /* consistent: both sum to 1 */
             double sum = 0;
-            for (int j = 0; j < row; j++) sum += t.a[row][j];
+            for (int j = 0; j < row; j++) sum += t.a[dkp_row(row) + j];
             check_near(sum, 1, 1e-14, dk_sampler_at(i)->name);
         }
         if (strcmp(dk_sampler_at(i)->name, "bogacki_shampine") == 0)
-            for (int j = 0; j < 4; j++) check_near(t.a[4][j], want[j], 1e-16, "embedded");
+            for (int j = 0; j < 4; j++) check_near(t.a[dkp_row(4) + j], want[j], 1e-16, "embedded");
     }
 }
 

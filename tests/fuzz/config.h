@@ -1,0 +1,65 @@
+/* config -> plan -> run: fields of every kind set to anything. */
+#include "fuzz.h"
+
+static void set_schedule(fuzz_input *in, dk_schedule *s) {
+    double *const reals[] = {&s->t_min,         &s->t_max,    &s->shift,    &s->sigma_min,  &s->sigma_max,
+                             &s->cosine_offset, &s->beta_min, &s->beta_max, &s->beta_first, &s->beta_last};
+    int *const ints[] = {&s->timesteps, &s->zero_terminal_snr, &s->float_table};
+    const char *name = dk_schedule_name((int)fuzz_below(in, 16));
+    if (name) *s = dk_schedule_named(name);
+    else s->family = (dk_family)fuzz_int(in);
+    for (unsigned n = fuzz_byte(in) % 4; n; n--) {
+        unsigned which = fuzz_byte(in) % (FUZZ_COUNT(reals) + FUZZ_COUNT(ints));
+        if (which < FUZZ_COUNT(reals)) *reals[which] = fuzz_real(in);
+        else *ints[which - FUZZ_COUNT(reals)] = fuzz_int(in);
+    }
+}
+
+/* Any field that dk_config_set knows, past its check. */
+static void set_field(fuzz_input *in, dk_config *c) {
+    const dkp_field *f = &dkp_fields[fuzz_below(in, (unsigned)FUZZ_COUNT(dkp_fields))];
+    char *at = (char *)c + f->at;
+    double real = fuzz_real(in);
+    int whole = fuzz_int(in);
+    if (strcmp(f->name, "grid.full_steps") == 0) whole %= 64; /* the beta grid's set-up is quadratic */
+    if (f->kind == 'r') memcpy(at, &real, sizeof real);
+    else memcpy(at, &whole, sizeof whole);
+}
+
+static int fuzz_config(const uint8_t *bytes, size_t size) {
+    static const dk_real known[64] = {1}, mask[64] = {0, 1, (dk_real)0.5};
+    fuzz_input in = {bytes, bytes + size};
+    dk_config c;
+    memset(&c, 0, sizeof c);
+    int samplers = 0, spacings = (int)DK_SPACING_COUNT;
+    while (dk_sampler_at(samplers)) samplers++;
+    const dk_sampler_info *sampler = dk_sampler_at((int)fuzz_below(&in, (unsigned)samplers + 1));
+    if (sampler) c.sampler = dk_sampler_named(sampler->name);
+    const char *grid = dk_grid_name((int)fuzz_byte(&in) % 64);
+    if (grid) c.grid = dk_grid_named(grid);
+    else c.grid.spacing = (dk_spacing)((int)fuzz_byte(&in) % (spacings + 2) - 1);
+    set_schedule(&in, &c.schedule);
+    c.steps = 1 + (int)fuzz_byte(&in) % 12;
+    c.dim = 1 + fuzz_byte(&in) % 8, c.batch = (int)fuzz_byte(&in) % 4;
+    for (unsigned n = fuzz_byte(&in) % 8; n; n--) set_field(&in, &c);
+    switch (fuzz_byte(&in) % 16) {
+    case 0: c.steps = fuzz_int(&in); break;
+    case 1: c.batch = fuzz_int(&in); break;
+    case 2: c.dim = (size_t)fuzz_int(&in); break;
+    case 3: set_schedule(&in, &c.network_schedule); break;
+    case 4: c.mask = mask, c.known = known; break;
+    case 5: c.mask = mask; break;
+    case 6: c.clip = fuzz_real(&in); break;
+    case 7: c.sigma_data = fuzz_real(&in); break;
+    case 8: c.condition_scale = fuzz_real(&in); break;
+    case 9: c.number = (dk_number)fuzz_int(&in); break;
+    case 10: c.start = (dk_start)fuzz_int(&in); break;
+    case 11: c.condition = (dk_condition)fuzz_int(&in); break;
+    case 12: c.condition_rounding = (dk_rounding)fuzz_int(&in); break;
+    default: break;
+    }
+    c.prediction = (dk_prediction)(fuzz_byte(&in) % 9);
+    c.threads = (int)fuzz_byte(&in) % 3, c.seed = fuzz_byte(&in);
+    fuzz_run(&c, 200);
+    return 0;
+}

@@ -1,0 +1,31 @@
+#!/bin/sh
+# fuzz.sh BUILD SECONDS [TARGET...]: every target for so long with libFuzzer under ASan and UBSan, from its corpus and
+# what earlier runs left in BUILD; where afl-clang-fast is installed, then with AFL++ as well. Prints executions and findings.
+build=$1/fuzzing seconds=$2
+shift 2
+[ $# -gt 0 ] || set -- config json levels names save
+SAN="-O2 -g -fsanitize=address,undefined,float-cast-overflow -fno-sanitize-recover=all"
+sum=0 findings=0
+mkdir -p "$build"
+for target in "$@"; do
+    kept=$build/$target
+    mkdir -p "$kept"
+    # shellcheck disable=SC2086
+    clang -std=c11 $SAN -fsanitize=fuzzer -I. -DFUZZ_TARGET=fuzz_"$target" tests/fuzz/fuzz.c -o "$kept.run" -lm || exit 1
+    "$kept.run" -max_total_time="$seconds" -max_len=400 -timeout=60 -rss_limit_mb=2048 -print_final_stats=1 \
+        -artifact_prefix="$kept-found-" "$kept" "tests/fuzz/corpus/$target" >"$kept.log" 2>&1 || findings=$((findings + 1))
+    n=$(sed -n 's/^stat::number_of_executed_units: //p' "$kept.log")
+    sum=$((sum + ${n:-0}))
+    printf '%-8s libFuzzer %10d executions  %s\n' "$target" "${n:-0}" "$(grep -a -m 1 -E 'SUMMARY|broken' "$kept.log")"
+    command -v afl-clang-fast >/dev/null || continue
+    AFL_QUIET=1 AFL_USE_ASAN=1 AFL_USE_UBSAN=1 afl-clang-fast -std=c11 -O2 -fsanitize=fuzzer -I. -DFUZZ_TARGET=fuzz_"$target" \
+        tests/fuzz/fuzz.c -o "$kept.afl" -lm >"$kept.log" 2>&1 || exit 1
+    AFL_NO_UI=1 AFL_SKIP_CPUFREQ=1 AFL_I_DONT_CARE_ABOUT_MISSING_CRASHES=1 AFL_NO_AFFINITY=1 \
+        afl-fuzz -V "$seconds" -m none -t 20000 -i "tests/fuzz/corpus/$target" -o "$kept.out" -- "$kept.afl" >>"$kept.log" 2>&1
+    n=$(sed -n 's/^execs_done *: //p' "$kept.out/default/fuzzer_stats")
+    found=$(sed -n 's/^saved_crashes *: //p' "$kept.out/default/fuzzer_stats")
+    sum=$((sum + ${n:-0})) findings=$((findings + ${found:-1}))
+    printf '%-8s AFL++     %10d executions  %s\n' "$target" "${n:-0}" "${found:-no} crashes"
+done
+echo "$sum executions, $findings findings"
+[ $findings -eq 0 ]

@@ -1,0 +1,45 @@
+/* Any text as a name, as settings, as a tableau and as the word list of an exponential method. */
+#include "fuzz.h"
+
+static int fuzz_names(const uint8_t *bytes, size_t size) {
+    static const double c5[] = {0, 0.5, 0.5, 1, 0.25};
+    const char *near[3];
+    if (!size) return 0;
+    char *text = (char *)malloc(size);
+    if (!text) return 0;
+    memcpy(text, bytes + 1, size - 1), text[size - 1] = 0;
+    dk_config c, before;
+    memset(&c, 0, sizeof c);
+    c.steps = 4, c.dim = 2, c.batch = 1;
+    before = c;
+    switch (bytes[0] % 8) {
+    case 0: c.sampler = dk_sampler_named(text); break;
+    case 1: c.grid = dk_grid_named(text); break;
+    case 2: c.schedule = dk_schedule_named(text); break;
+    case 3: c.sampler = dk_runge_kutta(text); break;
+    case 4:
+        if (dk_config_named(&c, text) == DK_OK) break;
+        FUZZ_PROMISE(c.message[0]);
+        c = before;
+        break;
+    case 5:
+        if (dk_config_set(&c, text) == DK_OK) break;
+        FUZZ_PROMISE(c.message[0]);
+        memset(c.message, 0, sizeof c.message);
+        FUZZ_PROMISE(!memcmp(&c, &before, sizeof c)); /* all or nothing */
+        break;
+    case 6: {
+        dk_exponential method = {"any", 2 + (int)(size % 4), 2, c5, 0, NULL, text};
+        c.sampler = dk_exponential_runge_kutta(&method);
+        fuzz_run(&c, 50);
+        free(text);
+        return 0;
+    }
+    default:
+        FUZZ_PROMISE(dk_nearest_names("sampler", text, near, 3) <= 3);
+        FUZZ_PROMISE(dk_config_for(&c, text) == DK_OK || c.message[0]);
+    }
+    fuzz_run(&c, 50);
+    free(text);
+    return 0;
+}
