@@ -73,7 +73,7 @@
        - An error is a status and a message that names field and value. x stays readable.
        - It does not: print, abort, read the clock or the locale, keep globals, or allocate when memory
          is passed in. It has no writable data.
-       - It takes less than 16 KiB of stack, and three tiles of 1024 dk_real more while it works on vectors.
+       - It takes less than 16 KiB of stack.
 
    >>words  WORDS AND LETTERS
        alpha, sigma     signal and noise scale of a level; sigma/alpha is written s^ in formulas and
@@ -8624,8 +8624,12 @@ typedef struct dkp_window {
     size_t at, n, sample; /* the sample that coefficients are for */
     int ops, many, noises;
     dkp_op op[DKP_OPS];
-    dk_real wide[DKP_TILE], sum[DKP_TILE];
+    dk_real *wide, *sum; /* tiles behind the local ones, where there are numbers of 16 bits or masks */
 } dkp_window;
+
+static size_t dkp_tiles(const dk_plan *p) {
+    return (size_t)p->locals + (p->halves > 0 || p->masked ? 2 : 0);
+}
 
 static void dkp_run_window(dkp_window *w) { dkp_run_ops(w->run, w->op, w->ops, w->at, w->n); }
 
@@ -8792,7 +8796,10 @@ static void dkp_run_range(const dkp_work *work, int part, size_t first, size_t e
     int fetch = by_sample && run->size >= DKP_ALONE; /* memory can work while noise is made */
     size_t tile = fetch ? DKP_TILE / 2 : DKP_TILE;
     dkp_window w;
-    w.run = run, w.tiles = run->tiles + (size_t)part * (size_t)run->plan->locals * DKP_TILE;
+    w.run = run, w.tiles = run->tiles + (size_t)part * dkp_tiles(run->plan) * DKP_TILE;
+    size_t locals = (size_t)run->plan->locals;
+    w.wide = w.tiles + locals * DKP_TILE;
+    w.sum = w.wide + (dkp_tiles(run->plan) - locals) / 2 * DKP_TILE;
     w.sample = 0, w.many = 0;
     for (size_t at = first * DKP_TILE; at < to; at += w.n) {
         size_t sample = by_sample ? at / run->dim : 0, from = at - sample * run->dim;
@@ -8963,7 +8970,7 @@ static dkp_sizes dkp_workspace(const dk_plan *p, const dk_config *c) {
     }
     s.buffers = c->backend ? 0 : dkp_up((size_t)p->buffers * size);
     s.halves = c->backend ? 0 : dkp_up((size_t)p->halves * c->dim * batch * sizeof(uint16_t));
-    s.tiles = c->backend ? 0 : dkp_up(parts * (size_t)p->locals * DKP_TILE * sizeof(dk_real));
+    s.tiles = c->backend ? 0 : dkp_up(parts * dkp_tiles(p) * DKP_TILE * sizeof(dk_real));
     s.noise = c->noise && !c->backend ? dkp_up((size_t)p->noises * size) : 0;
     s.scalars = dkp_up(dkp_scalars(p, c) * sizeof(double));
     s.sums = c->backend ? 0 : dkp_up((norms > parts ? norms : parts) * sizeof(double));
