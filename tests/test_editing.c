@@ -60,8 +60,8 @@ static int draws_noise(const char *sampler) {
     return draws;
 }
 
-/* Where D is blended the known part is a straight line from its noise to the data for every deterministic sampler, and
-   needs no blending of states; where states are blended with draw 0, for every sampler. */
+/* Where D is blended the known part is a straight line from its noise to the data for every deterministic sampler that
+   is exact for a constant D (Lawson's are not, nor are others in the native gauge of VP), and needs no blending of states; where states are blended with draw 0, for every sampler. */
 static void known_data_keep_their_noise(void **state) {
     static const char *const schedules[] = {"edm", "flow", "vp"};
     (void)state;
@@ -73,7 +73,10 @@ static void known_data_keep_their_noise(void **state) {
                 watch w = {{0}, blend == DK_BLEND_FIXED, 0};
                 dk_config c = masked(schedules[f], name, (dk_blend)blend);
                 dk_sampler *s = &c.sampler;
-                if (draws_noise(name) && blend == DK_BLEND_DENOISED) continue;
+                if (blend == DK_BLEND_DENOISED &&
+                    (draws_noise(name) || !strncmp(name, "lawson", 6) || s->gauge == DK_GAUGE_NATIVE))
+                    continue;
+                c.seed = 1;
                 s->rtol = s->atol = s->churn = 0;
                 dk_normals(c.seed, 0, 0, 0, DIM, w.z);
                 memcpy(x, data, sizeof x);
@@ -224,7 +227,8 @@ static void targets_hold_at_any_step_size(void **state) {
     c.blend = DK_BLEND_FIXED;
     assert_int_equal(dk_sample(&c, nonlinear, NULL, x), DK_ERROR_CONFIG);
     assert_string_equal(dk_message(&c), "blend = 1: must be state or denoised with step-size control");
-    c.blend = (dk_blend)9;
+    int wrong = 9;
+    c.blend = (dk_blend)wrong;
     assert_int_equal(dk_resolve(&c), DK_ERROR_CONFIG);
     assert_string_equal(dk_message(&c), "blend = 9: must be state|fixed|denoised|both");
 }
@@ -299,7 +303,8 @@ static void image_to_image_is_said_in_words(void **state) {
     assert_int_equal(dk_config_set(&c, "start=data grid.strength=0.5 grid.partial=slice"), DK_OK);
     assert_int_equal(dk_sample(&c, sees_noised_data, z, x), DK_OK);
     assert_int_equal(dk_config_set(&c, "start=date"), DK_ERROR_CONFIG);
-    c.start = (dk_start)7;
+    int wrong = 7;
+    c.start = (dk_start)wrong;
     assert_int_equal(dk_resolve(&c), DK_ERROR_CONFIG);
     assert_string_equal(dk_message(&c), "start = 7: must be noise|state|data");
 }
