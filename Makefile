@@ -1,6 +1,7 @@
 # diffkit.h needs no build: copy the header. This builds its demo, tool, tests and benchmarks.
 #
 #   make demo      draw digits with the shipped network, through every family
+#   make guidance  docs/guidance.png: what each form of guidance does to the same digits
 #   make tool      build/diffkit: lists, levels, plans, samples, inversion
 #   make edit      docs/editing.png: digits completed, repainted, inverted and redrawn
 #   make action-chunks  a robot's chunks of actions, joined by frozen and soft prefixes
@@ -41,7 +42,7 @@ OPENMP := $(shell echo 'int main(void){return 0;}' | $(CC) -fopenmp -x c - -o /d
 TESTS = $(patsubst tests/test_%.c,%,$(wildcard tests/test_*.c))
 DIGITS = examples/digits/unet.h examples/digits/weights.bin
 
-.PHONY: help demo tool edit action-chunks engine engine-window host-opencv host-libtorch docs test fuzz conformance golden portability bench plots bench-peers size check format clean cmocka install uninstall
+.PHONY: help demo tool edit action-chunks guidance engine engine-window host-opencv host-libtorch docs test fuzz conformance golden portability bench plots bench-peers size check format clean cmocka install uninstall
 help:
 	@sed -n 's/^# \{0,1\}//;2,/^$$/p' Makefile | sed -n '/make /p'
 
@@ -49,7 +50,7 @@ $(BUILD):
 	@mkdir -p $@
 
 # ------------------------------------------------------------------ demo and tool
-$(BUILD)/demo $(BUILD)/diffkit $(BUILD)/edit: $(BUILD)/%: examples/%.c examples/digits.h examples/png.h diffkit.h $(DIGITS) | $(BUILD)
+$(BUILD)/demo $(BUILD)/diffkit $(BUILD)/edit $(BUILD)/guidance: $(BUILD)/%: examples/%.c examples/digits.h examples/png.h diffkit.h $(DIGITS) | $(BUILD)
 	$(CC) -std=c11 $(WARN) -I. $(EXAMPLE_CFLAGS) $(OPENMP) $< -o $@ $(LIBS)
 
 demo: $(BUILD)/demo
@@ -65,6 +66,9 @@ $(BUILD)/action_chunks: examples/action_chunks.c diffkit.h | $(BUILD)
 
 action-chunks: $(BUILD)/action_chunks
 	$<
+
+guidance: $(BUILD)/guidance
+	$< docs/guidance.png
 
 docs: $(BUILD)/diffkit
 	$(BUILD)/diffkit list --markdown >docs/samplers.md

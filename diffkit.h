@@ -19,9 +19,9 @@
    CONTENTS                                          search for the tag to jump there
        Document        >>idea  >>calling  >>rules  >>words  >>build
        Declarations    >>decl-status  >>decl-schedule  >>decl-model  >>decl-grid  >>decl-plan
-                       >>decl-sampler  >>decl-config  >>decl-json  >>decl-run  >>decl-noise
-                       >>decl-backend
-       Implementation  >>math  >>text  >>noise  >>schedule  >>model  >>grid  >>recorder
+                       >>decl-sampler  >>decl-guidance  >>decl-sources  >>decl-config  >>decl-json
+                       >>decl-run  >>decl-noise  >>decl-backend
+       Implementation  >>math  >>text  >>noise  >>sources  >>schedule  >>model  >>grid  >>recorder  >>guidance
                        >>samplers  >>json  >>plan  >>control  >>executor  >>run
 
    >>idea  ONE IDEA
@@ -68,8 +68,10 @@
        - With step-size control (dk_sampler.rtol) the number of steps follows from the data: the run records one
          attempt of a step at a time.
        - Where data are known (dk_config.mask), every sampler's steps end in them, or its D does (dk_config.blend).
+       - Guidance (dk_config.guidance) stands between network and sampler: every sampler has all of it.
        - Noise is a pure function of (seed, sample, draw, element): batch size, resumption and tiling do
-         not change it. float and double builds draw the same noise.
+         not change it. float and double builds draw the same noise. dk_config.noise and step_noise name other
+         sources: those of PyTorch and NumPy, a Brownian path, the user's own.
        - An error is a status and a message that names field and value. x stays readable.
        - It does not: print, abort, read the clock or the locale, keep globals, or allocate when memory
          is passed in. It has no writable data.
@@ -81,6 +83,7 @@
        lambda           half log-SNR, log(alpha/sigma)
        D                denoised estimate E[x0 | x]
        eval, call       one request to the network; plans count them in order
+       branch           one of the evaluations that a guided D is made of: C with the condition, U without
        draw             one array of standard normals, batch * dim of them; draw 0 makes the initial
                         state, draws 1, 2, ... belong to the sampler in the order in which it asks
        gauge            the scaling in which a classical integrator sees the ODE (VE, flow, VP, native)
@@ -145,7 +148,14 @@ typedef enum dk_status { DK_STATUSES(DKP_ENUM) DK_STATUS_COUNT } dk_status;
 /* The status in words; never NULL. */
 DK_API const char *dk_status_text(dk_status status);
 
-enum { DK_MESSAGE_SIZE = 240, DK_ABAR_MARKS = 32, DK_MAX_TERMS = 20, DK_MAX_STAGES = 16, DK_SAID = 320 };
+enum {
+    DK_MESSAGE_SIZE = 240,
+    DK_ABAR_MARKS = 32,
+    DK_MAX_TERMS = 20,
+    DK_MAX_STAGES = 16,
+    DK_SAID = 320,
+    DK_BRANCHES = 3
+};
 
 /* -------------------------------------------------------------- >>decl-schedule  Noise schedules */
 
@@ -459,12 +469,13 @@ typedef enum dk_value_kind {
 } dk_value_kind;
 
 typedef struct dk_value {
-    char letter; /* x state, D denoised, U unconditional D, F and G network outputs, u network input,
+    char letter; /* x state, D denoised, U unconditional D, F, G and H network outputs, u network input,
                     z noise, k known data, m mask, y anything else */
     char kind;   /* dk_value_kind */
     int number, slot;
     int pass, born, dies; /* where it is made, and the positions between which it lives */
     int needs;            /* the last call that it depends on, -1: none */
+    int together; /* this value and the next together - 1 lie in slots that follow one another; 0: alone */
 } dk_value;
 
 /* One combination dst = sum of terms, or, where draw >= 0, dst = that draw of noise. Rows run in order and
@@ -475,18 +486,25 @@ typedef struct dk_row {
     double clip;
 } dk_row;
 
-typedef enum dk_boundary { DK_BOUNDARY_END, DK_BOUNDARY_CALL, DK_BOUNDARY_NORM } dk_boundary;
+typedef enum dk_boundary {
+    DK_BOUNDARY_END,
+    DK_BOUNDARY_CALL,
+    DK_BOUNDARY_NORM,
+    DK_BOUNDARY_HOOK /* dk_guidance.hook on the D of a call */
+} dk_boundary;
 
 /* A straight line of rows, one sweep over memory, up to something that is not elementwise. */
 typedef struct dk_pass {
     int first, count; /* rows */
     dk_boundary boundary;
-    int index;    /* of the call or norm */
+    int index;    /* of the call, also before a hook, or norm */
     int position; /* of the boundary, among rows and boundaries */
     int noises;   /* its draws, which need a buffer each if the noise comes from a callback */
 } dk_pass;
 
-/* One network evaluation. D = d_x x + d_f F, clipped as a row is. */
+/* One network evaluation. D = d_x x + d_f F, clipped as a row is; with guidance several branches, in one call or in
+   consecutive ones, make one D: F is then the sum of weight[k] times the output of branch k, before what depends on
+   data. */
 typedef struct dk_call {
     dk_level level;   /* in the sampler's schedule */
     double condition; /* what the network is told */
@@ -494,26 +512,35 @@ typedef struct dk_call {
     int x, input, output,
         uncond_output; /* values; uncond_output -1 unless the unconditional output is asked for too */
     int denoised;      /* the value D */
-    int step, stage;   /* step 0 .. steps-1; stage counts the calls within it */
-    int needs; /* last call whose output the input depends on, -1: none. Calls k > needs can run at once */
+    int step, stage;   /* step 0 .. steps-1; stage counts the D within it */
+    int needs;    /* last call whose output the input depends on, -1: none. Calls k > needs can run at once */
+    int estimate; /* number of the D that it is for */
+    int branch, branches; /* the first, and how many: values input and output and those behind them */
+    double weight[DK_BRANCHES];
 } dk_call;
 
 typedef enum dk_norm_kind {
-    DK_NORM_RATIO,     /* |a| / |b| */
-    DK_NORM_ERROR_SUM, /* root mean square of (a - b)/(atol + rtol max(|p|, |q|)), */
-    DK_NORM_ERROR_MAX  /* of (a - b)/max(atol, rtol max(|p|, |q|)) */
+    DK_NORM_RATIO,      /* |a| / |b|; 0 where b vanishes */
+    DK_NORM_ERROR_SUM,  /* root mean square of (a - b)/(atol + rtol max(|p|, |q|)), */
+    DK_NORM_ERROR_MAX,  /* of (a - b)/max(atol, rtol max(|p|, |q|)) */
+    DK_NORM_DEVIATION,  /* standard deviation of a / that of b; 1 where b has none */
+    DK_NORM_LIMIT,      /* min(1, limit/|a|); limit 0: 1 */
+    DK_NORM_PROJECTION, /* the same, times (a b)/(b b); 0 where b vanishes */
+    DK_NORM_QUANTILE /* 1/the `share` quantile of |a|'s elements, linear between neighbours, raised to 1, then
+                           lowered to limit; 0: not lowered */
 } dk_norm_kind;
 
-/* A number per sample, made of values; b < 0: 0. */
+/* A number per sample, made of the sample's elements of values; b < 0: 0. */
 typedef struct dk_norm {
     dk_norm_kind kind;
     int a, b, p, q;
-    double atol, rtol;
+    double atol, rtol, limit, share;
 } dk_norm;
 
 /* One noise draw, and the noise levels (sigma/alpha) that it bridges: for Brownian sources. */
 typedef struct dk_draw {
     double from, to;
+    int way; /* how many draws before it went up: what goes down again is on a path of its own */
 } dk_draw;
 
 /* A recorded sampler: constant once made; share it freely. Its arrays lie in one block of memory. */
@@ -529,6 +556,8 @@ typedef struct dk_plan {
     int locals;  /* tiles */
     int noises;  /* extra full-size buffers when noise comes from a callback */
     int masked;  /* needs dk_config.mask and known: 1 for states, 2 for D */
+    int flow;    /* its noise levels are customarily told as sigma/(alpha + sigma) */
+    int hooked;  /* needs dk_config.guidance.hook */
     dk_number number;
     dk_level *level;
     dk_call *call;
@@ -779,8 +808,8 @@ DK_API int dk_alias_at(int i, dk_alias *a); /* fills *a; 0 past the end */
    '/' and ' ' are alike and may be missing, "++" reads as "pp". dk_sampler_named and dk_grid_named know the same
    names, and take their part of them. */
 DK_API dk_status dk_config_named(struct dk_config *c, const char *name);
-/* Sets fields of c->sampler and c->grid, start and blend: "eta=0.5 rule=exact grid.rho=5 start=data"; enumerators in
-   lower case, without their prefix. All or nothing. */
+/* Sets fields of c->sampler, c->grid, c->guidance, noise sources, start and blend: "eta=0.5 rule=exact grid.rho=5 guidance.scale=3
+   step_noise=brownian"; enumerators in lower case, without their prefix. All or nothing. */
 DK_API dk_status dk_config_set(struct dk_config *c, const char *settings);
 
 /* For recording functions. A sampler loops `while (dk_step(r)) ...`: it reads r->from and r->to, calls
@@ -801,25 +830,28 @@ typedef struct dk_recorder {
     const struct dk_pace *pace;
     dk_row row;
     int row_needs, storing, position, stage, judged, pinned[2], pin[3];
-    int offset;            /* step of the plan at which this stretch of steps begins */
-    dk_vec noise;          /* that an evaluation at sigma = 0 found in x */
-    dk_vec unchurned;      /* churn_late: the state of the evaluation to come; zero: as usual */
-    dk_level unchurned_at; /* and its level */
-    int known, mask;       /* values, where the config has them */
-    dk_vec fixed;          /* the noise of known data, where it is the same at all levels */
-    int drawn;             /* value of the step's last draw behind its evaluations; -1: none */
-    unsigned end, reached; /* of what was said, counted in terms: now, and at most so far */
-    dk_term said[DK_SAID]; /* the last of them, round and round */
+    int offset;             /* step of the plan at which this stretch of steps begins */
+    dk_vec noise;           /* that an evaluation at sigma = 0 found in x */
+    dk_vec unchurned;       /* churn_late: the state of the evaluation to come; zero: as usual */
+    dk_level unchurned_at;  /* and its level */
+    int known, mask;        /* values, where the config has them */
+    dk_vec fixed;           /* the noise of known data, where it is the same at all levels */
+    int drawn;              /* value of the step's last draw behind its evaluations; -1: none */
+    int estimates, skipped; /* D so far; the first ones without an evaluation */
+    dk_vec momentum;        /* of guidance */
+    unsigned end, reached;  /* of what was said, counted in terms: now, and at most so far */
+    dk_term said[DK_SAID];  /* the last of them, round and round */
 } dk_recorder;
 
-DK_API int dk_step(dk_recorder *r);                                 /* 0 after the last step */
-DK_API dk_vec dk_denoise(dk_recorder *r, dk_vec x, dk_level level); /* D at x */
+DK_API int dk_step(dk_recorder *r); /* 0 after the last step */
+DK_API dk_vec dk_denoise(dk_recorder *r, dk_vec x,
+                         dk_level level); /* D at x, with all of the config's guidance */
 /* The same, told the network that the level is `told`, and with the unconditional D unless NULL. */
 DK_API dk_vec dk_denoise_told(dk_recorder *r, dk_vec x, dk_level level, dk_level told, dk_vec *uncond);
 DK_API dk_vec dk_noise(dk_recorder *r, dk_level from, dk_level to); /* a fresh draw */
-DK_API dk_vec dk_keep(dk_recorder *r, dk_vec v); /* stores a sum, so that later uses cost one term */
-DK_API dk_vec dk_past(dk_recorder *r, int call); /* D of an earlier call */
-DK_API void dk_sum_begin(dk_recorder *r);        /* a stored sum of any length, term by term; */
+DK_API dk_vec dk_keep(dk_recorder *r, dk_vec v);     /* stores a sum, so that later uses cost one term */
+DK_API dk_vec dk_past(dk_recorder *r, int estimate); /* an earlier D, counted from 0 */
+DK_API void dk_sum_begin(dk_recorder *r);            /* a stored sum of any length, term by term; */
 DK_API void dk_sum_add(dk_recorder *r, double c, dk_vec v); /* nothing else may be said until its end */
 DK_API dk_vec dk_sum_end(dk_recorder *r);
 DK_API int dk_norm_ratio(dk_recorder *r, dk_vec a, dk_vec b); /* |a|/|b| per sample: a scalar */
@@ -830,6 +862,122 @@ DK_API dk_vec dk_add(dk_vec a, dk_vec b);
 DK_API dk_vec dk_mix(double a, dk_vec x, double b, dk_vec y); /* a x + b y */
 /* Ends recording with an error; the field is named in the message. */
 DK_API void dk_refuse(dk_recorder *r, const char *field, double value, const char *allowed);
+
+/* -------------------------------------------------- >>decl-guidance  From the network's outputs to D */
+
+struct dk_guidance;
+struct dk_eval;
+
+/* Called while recording, for every D: *g is a copy of dk_config.guidance, of which it may change what shall hold at
+   this level and step (0 .. steps - 1; with step-size control steps accepted so far, of 0). */
+typedef void (*dk_guidance_fn)(void *user, dk_level level, int step, int steps, struct dk_guidance *g);
+
+/* Called in the run, for every D that evaluations made: batch * dim numbers to be changed at will; NULL with a back end,
+   whose buffer `slot` they are. e says for which evaluation, without its arrays. Nonzero stops the run, which can go
+   on: then it is called again, with D as it left it. */
+typedef int (*dk_hook_fn)(void *user, const struct dk_eval *e, dk_real *D, int slot);
+
+/* What happens between network and sampler; all zero: nothing. The network is evaluated at the same x in branches:
+   branch 0, C: with the condition; branch 1, U: without it, or with a negative one, or by a weaker network
+   (autoguidance, Karras et al. 2024); branch 2, B: with the second condition alone (the image, in InstructPix2Pix).
+
+       G = U + scale (C - U)                          Ho & Salimans 2022, whose w is scale - 1
+       G = U + scale2 (B - U) + scale (C - B)         Brooks et al. 2023, eq. 3
+
+   Branches that weigh nothing are not evaluated. Every number is per sample and knows nothing of the batch. */
+typedef struct dk_guidance {
+    double scale;  /* 0: no guidance; 1: C alone, but for CFG++, where the direction stays U's */
+    double scale2; /* of the second condition; 0: there is none */
+
+    /* Only where noise_min < sigma/alpha <= noise_max (0: no limit; Kynkaanniemi et al. 2024), and only in steps from
+       start * steps on to before stop * steps, both rounded down (stop 0: 1). Elsewhere D is C's, and nothing else is
+       evaluated. */
+    double noise_min, noise_max;
+    double start, stop;
+
+    /* rescale is the share of G that is given C's standard deviation; Lin et al. 2023, sec. 3.4. zero_star takes s U
+       for U, s = (C U)/(U U), and in the first zero_init steps the network's output counts as 0, so that there is no
+       evaluation and no hook; CFG-Zero*, Fan et al. 2025. */
+    double rescale;
+    int zero_star, zero_init;
+
+    /* Adaptive projected guidance, Sadat et al. 2024. projected 1: G = C + (scale - 1) d; 2: G = U + scale d, as in
+       diffusers. d = C - U + momentum times the d before (< 0 in the paper), made no longer than limit (0: any), and
+       its part along C times `parallel` (0 in the paper). */
+    int projected;
+    double parallel, momentum, limit;
+
+    /* As which prediction these see C, U and B. Default: as the network's own, for projected X0. ComfyUI's RescaleCFG: V. */
+    dk_prediction space;
+
+    int doubled; /* 1: one evaluation of all branches, whose batch is that many times as large; see dk_eval */
+
+    /* Then D is divided by this quantile of |D|, which counts as 1 .. quantile_most (0: no limit), and clipped to
+       [-1, 1]; Saharia et al. 2022, sec. 2.3. 0: it is not. */
+    double quantile, quantile_most;
+
+    dk_guidance_fn schedule; /* NULL: the same everywhere */
+    void *schedule_user;
+    dk_hook_fn hook; /* last, on the finished D; NULL: none */
+    void *hook_user;
+} dk_guidance;
+
+/* ------------------------------------------------------------------- >>decl-sources  Noise sources */
+
+/* Where standard normals come from. A peer's generator is asked as the peer asks it: once per draw for the whole batch,
+   batch * dim numbers from one generator; with dk_config.seeds once per draw and sample, dim numbers from a generator
+   each, as diffusers' list of generators. Only a whole batch can be had from one generator: first_sample must be 0. */
+typedef enum dk_noise_kind {
+    DK_NOISE_DEFAULT,   /* noise: PHILOX; step_noise: the same as noise, whose generator goes on */
+    DK_NOISE_PHILOX,    /* the library's own, dk_normals: addressed by (seed, sample, draw, element) */
+    DK_NOISE_TORCH_CPU, /* torch.manual_seed(seed), torch.randn on the CPU; its seed is the low 32 bits */
+    DK_NOISE_TORCH_CUDA, /* the same on an NVIDIA GPU, whose fast functions round elsewhere: about 1e-6 apart */
+    DK_NOISE_NUMPY,      /* numpy.random.RandomState(seed).standard_normal, seed < 2^32 */
+    DK_NOISE_NUMPY_PCG64, /* numpy.random.default_rng(seed).standard_normal */
+    DK_NOISE_BROWNIAN, /* increments of a Brownian path over sigma/(alpha + sigma), addressed by (seed, sample, element,
+                             time), so whatever the steps are; told apart to 2^-31 */
+    DK_NOISE_TORCHSDE, /* of the path that k-diffusion's BrownianTreeNoiseSampler takes on the CPU, over sigma */
+    DK_NOISE_COUNT
+} dk_noise_kind;
+
+/* A request for batch * dim standard normals; sample b's dim numbers are contiguous. */
+typedef struct dk_noise_request {
+    int draw;               /* 0: initial state; 1, 2, ... in the order of the plan */
+    int call;               /* draws of this source before; an initial state that is given counts as drawn */
+    double from, to;        /* noise levels that the draw bridges; both the first level for draw 0 */
+    double lowest, highest; /* noise levels of the run, but for sigma = 0 */
+    int way, flow;          /* see dk_draw and dk_plan */
+    int batch;
+    size_t dim;
+    uint64_t seed, first_sample; /* as in dk_config */
+    const uint64_t *seeds;
+} dk_noise_request;
+
+/* Fill out; nonzero stops the run before anything is changed. May be asked again for the same draw. Where the network
+   also predicts variances, this is where their factor is applied, element by element. */
+typedef int (*dk_noise_fn)(void *user, const dk_noise_request *request, dk_real *out);
+
+/* Plain data; zero is a source, too. BROWNIAN and TORCHSDE: draws that do not go down, as that of the initial state, are
+   PHILOX's. */
+typedef struct dk_noise_source {
+    dk_noise_kind kind;
+    int bits; /* of the peer's numbers, 32 or 64; 0: the peer's default, 32 of torch, 64 of NumPy */
+    int threads; /* TORCH_CUDA: most that a GPU runs at once, multiprocessors * threads of each, by whole blocks of
+                        256; matters to tensors of more numbers. 0: no tensor has */
+    int seed_offset; /* added to seed and seeds. ComfyUI's samplers on the CPU: 1, as step_noise of its own */
+    dk_noise_fn fn;  /* the user's own, instead */
+    void *user;
+} dk_noise_source;
+
+DK_API dk_noise_source dk_noise_torch_cpu(void);
+DK_API dk_noise_source dk_noise_torch_cuda(int threads);
+DK_API dk_noise_source dk_noise_numpy(void);
+DK_API dk_noise_source dk_noise_numpy_pcg64(void);
+DK_API dk_noise_source dk_noise_brownian(void);
+DK_API dk_noise_source dk_noise_torchsde(void);
+DK_API dk_noise_source dk_noise_custom(dk_noise_fn fn, void *user);
+/* One draw without a run, batch * dim numbers. Generators start anew and run forward to request->call. */
+DK_API dk_status dk_noise_fill(const dk_noise_source *source, const dk_noise_request *request, dk_real *out);
 
 /* ----------------------------------------------------------------------- >>decl-config  The config */
 
@@ -853,18 +1001,6 @@ typedef enum dk_blend {
     DK_BLEND_COUNT
 } dk_blend;
 
-/* A request for batch * dim standard normals; sample b's dim numbers are contiguous. */
-typedef struct dk_noise_request {
-    int draw;        /* 0: initial state; 1, 2, ... in the order of the plan */
-    double from, to; /* noise levels that the draw bridges; both the first level for draw 0 */
-    int batch;
-    size_t dim;
-} dk_noise_request;
-
-/* Fill out; nonzero stops the run before anything is changed. May be asked again for the same draw. Where the network
-   also predicts variances, this is where their factor is applied, element by element. */
-typedef int (*dk_noise_fn)(void *user, const dk_noise_request *request, dk_real *out);
-
 /* Calls task(arg, i) once for each i = 0 .. n - 1, in any order, at once if it can, and returns when all are done. */
 typedef void (*dk_parallel_fn)(void *user, int n, void (*task)(void *arg, int i), void *arg);
 
@@ -885,26 +1021,27 @@ typedef struct dk_config {
     dk_condition condition;         /* zero: by prediction and family */
     double condition_scale;         /* 0: 1 */
     dk_rounding condition_rounding; /* of the number that the network is told, after scaling */
-    int negated;        /* 1: the network predicts minus that: velocity towards data, EDM's raw v */
-    dk_number number;   /* of the network's input and output; the state is in dk_real */
-    double clip;        /* D is clipped to [-clip, clip]; 0: it is not */
-    dk_grid grid;       /* zero: by family */
-    dk_sampler sampler; /* zero: dpmpp_2m */
-    int steps;          /* of the grid, 1 .. 1000000; time travel adds more to the plan */
-    size_t dim;         /* numbers per sample, >= 1 */
-    int batch;          /* samples, >= 1 (0: 1) */
+    int negated;          /* 1: the network predicts minus that: velocity towards data, EDM's raw v */
+    dk_number number;     /* of the network's input and output; the state is in dk_real */
+    double clip;          /* D is clipped to [-clip, clip]; 0: it is not */
+    dk_guidance guidance; /* zero: none */
+    dk_grid grid;         /* zero: by family */
+    dk_sampler sampler;   /* zero: dpmpp_2m */
+    int steps;            /* of the grid, 1 .. 1000000; time travel adds more to the plan */
+    size_t dim;           /* numbers per sample, >= 1 */
+    int batch;            /* samples, >= 1 (0: 1) */
     dk_start start;
     /* Inpainting, prefixes of action chunks: see dk_blend. Each batch * dim numbers, mask 0 .. 1, that stay the caller's
        until the end; both or neither. Their contents may be changed while an evaluation is out (in the callbacks, or
        before the next dk_next) and then hold from its D on: a weight and a target per element and evaluation. */
     const dk_real *mask, *known;
     dk_blend blend;
-    uint64_t seed;         /* sample b uses (seed, first_sample + b), */
-    uint64_t first_sample; /* so that sample 7 of a batch can be made again alone */
-    const uint64_t *seeds; /* or sample b uses (seeds[b], 0): batch numbers, kept by the caller */
-    dk_noise_fn noise;     /* zero: the built-in generator */
-    void *noise_user;
-    dk_progress_fn progress; /* used by dk_sample and dk_continue */
+    uint64_t seed;              /* sample b uses (seed, first_sample + b), */
+    uint64_t first_sample;      /* so that sample 7 of a batch can be made again alone */
+    const uint64_t *seeds;      /* or sample b uses (seeds[b], 0): batch numbers, kept by the caller */
+    dk_noise_source noise;      /* of the initial state; zero: the library's generator */
+    dk_noise_source step_noise; /* of the sampler's draws; zero: the same source, going on */
+    dk_progress_fn progress;    /* used by dk_sample and dk_continue */
     void *progress_user;
     int unchecked;           /* 1: do not look for NaN and infinity in the network's outputs */
     dk_parallel_fn parallel; /* zero: OpenMP where the implementation is compiled with it, else none */
@@ -935,15 +1072,13 @@ typedef struct dk_json {
         *table; /* memory for trained_betas: as many numbers as there are timesteps; must outlive recording */
     int table_size;
 
-    /* What comes back. Dynamic thresholding is the network's caller's work: D is limited to the `quantile` of its size,
-       which counts as 1 .. quantile_most, and divided by it (Saharia et al. 2022). 0: none. */
-    double quantile, quantile_most;
+    /* What comes back. */
     const char *class_name; /* diffusers' class, without "Flax" */
     char ignored
         [DK_MESSAGE_SIZE]; /* keys that the class does not have, with ", " between them; a last ... for the rest */
 } dk_json;
 
-/* Sets schedules, prediction, condition, clip, grid and sampler to what the scheduler of such a file does; steps are to be set
+/* Sets schedules, prediction, condition, clip, thresholding, grid and sampler to what the scheduler of such a file does; steps are to be set
    before, since some settings follow from them, and all else stays. Keys that are missing have the class's defaults.
    Anything may be read: an error names the key (or the byte) and leaves the config alone. Allocates nothing. */
 DK_API dk_status dk_config_from_json(struct dk_config *c, const char *text, size_t length);
@@ -978,20 +1113,26 @@ DK_API dk_status dk_config_for_with(struct dk_config *c, dk_json *more, const ch
 
 /* One evaluation to be done. Arrays are batch x dim, sample after sample. */
 typedef struct dk_eval {
-    const dk_real *input;       /* already scaled for the network; not to be written */
-    dk_real *output;            /* to be filled with the network's raw output */
-    dk_real *uncond_output;     /* the unconditional output where the plan asks for it, else NULL */
+    const dk_real *input; /* already scaled for the network; not to be written */
+    dk_real *output;      /* to be filled with the network's raw output */
+    dk_real *
+        uncond_output; /* U's, where CFG++ is to have it from the same evaluation: with guidance.scale 0; else NULL */
     const uint16_t *input_half; /* instead of these three where dk_config.number says so */
     uint16_t *output_half, *uncond_output_half;
     double t;        /* what the network is conditioned on */
     dk_level level;  /* in the sampler's schedule */
     int step, steps; /* step 0 .. steps - 1; with step-size control: steps accepted so far, 0 */
     int call, calls; /* evaluation 0 .. calls - 1; with step-size control calls is 0 */
-    int stage;       /* of the evaluations within the step */
+    int stage;       /* of the D within the step */
+    /* Guidance: which branch this is for, 0 with the condition, 1 without, 2 with the second one alone. With
+       guidance.doubled all of them, `branches` in number, from branch 0 on: batch is then branches times the run's, and
+       arrays hold its samples for one branch after the other, without gaps; the inputs are equal. */
+    int branch, branches; /* branches: else 1 */
     int batch;
     size_t dim;
     uint64_t first_sample;
-    int input_slot, output_slot, uncond_slot; /* for back ends; of DK_VALUE_HALF where plan->number says so */
+    /* For back ends; of DK_VALUE_HALF where plan->number says so. Those of further branches follow them. */
+    int input_slot, output_slot, uncond_slot;
 } dk_eval;
 
 /* Where a run with step-size control stands. It records one attempt of a step at a time, as a plan of its own. */
@@ -1008,6 +1149,7 @@ typedef struct dk_pace {
     int rejecting;           /* the attempt before was rejected */
     int kept, keeps[2]; /* values that are known; that will be if this attempt is rejected, or accepted */
     int buffers, halves, locals, noises; /* the most that an attempt needs */
+    int sizing;                          /* private: records the most, wherever the level is */
 } dk_pace;
 
 /* Nonzero stops: dk_sample and dk_continue then return DK_ERROR_CALLBACK; x is the state of that evaluation. */
@@ -1022,9 +1164,10 @@ typedef struct dk_run {
     dk_real *x, *buffers, *tiles, *noise;
     uint16_t *halves;
     double *scalars, *sums;
-    int pass;    /* the next pass to run */
-    int waiting; /* an evaluation is out */
-    int again;   /* hand out the same evaluation once more */
+    void *streams; /* generators that give their numbers in order, where they stand */
+    int pass;      /* the next pass to run */
+    int waiting;   /* an evaluation is out */
+    int again;     /* hand out the same evaluation once more */
     int finished;
     dk_pace pace; /* of a sampler with step-size control */
     dk_plan own_plan;
@@ -1038,8 +1181,8 @@ DK_API size_t dk_workspace_size(const dk_plan *plan, const dk_config *c);
 /* Starts a run on x (batch * dim numbers). memory NULL: allocated, freed by dk_end. Any alignment.
    x and memory must stay until the end. */
 DK_API dk_status dk_begin(dk_run *run, dk_config *c, dk_real *x, void *memory, size_t bytes);
-/* The same on a plan made beforehand. Of the config only dim, batch, mask, known, seeds, noise, progress, unchecked,
-   parallel, threads and backend count: all else is in the plan, which must stay until the end. */
+/* The same on a plan made beforehand. Of the config only dim, batch, mask, known, guidance.hook, seeds, noise sources,
+   progress, unchecked, parallel, threads and backend count: all else is in the plan, which must stay until the end. */
 DK_API dk_status dk_begin_plan(dk_run *run, const dk_plan *plan, dk_config *c, dk_real *x, void *memory,
                                size_t bytes);
 /* 1: eval is to be done, then call again. 0: the end, or an error in run->status: x is what it was at that
@@ -1057,14 +1200,16 @@ DK_API dk_status dk_sample(dk_config *c, dk_denoise_fn denoise, void *user, dk_r
    sampler: any deterministic one, zero: rk45. Allocates. */
 DK_API dk_status dk_log_likelihood(dk_config *c, dk_denoise_fn denoise, void *user, const dk_real *x,
                                    const dk_real *probe, double *log_p);
-/* The denoised estimate of the evaluation that is out, once its output is filled, until the next dk_next, blended with
-   known data where D is; after the end, the result. Writes batch * dim numbers. */
+/* The denoised estimate of the evaluation that is out, once its output is filled, until the next dk_next;
+   blended with known data where D is; after the end, the result. With guidance that of branch 0, and at the last branch G, as far as it is linear. Writes batch * dim numbers. */
 DK_API dk_status dk_denoised(dk_run *run, dk_real *out);
 /* The state that the evaluation now out looks at; after the end, the result. */
 DK_API const dk_real *dk_state(const dk_run *run);
 /* To the nearest number of 16 bits, ties to even, and back exactly. Too large becomes infinite; NaN stays NaN. */
 DK_API void dk_to_half(dk_number number, const dk_real *from, uint16_t *to, size_t n);
 DK_API void dk_from_half(dk_number number, const uint16_t *from, dk_real *to, size_t n);
+/* A draw of the run's plan from its source, batch * dim numbers: for back ends. */
+DK_API dk_status dk_run_noise(dk_run *run, int draw, dk_real *out);
 /* Everything that changes, as bytes, the same on every machine. Loading needs a run begun with the same
    config (or plan); it goes on exactly as the saved one would, asking for the open evaluation again. */
 DK_API size_t dk_save_size(const dk_run *run);
@@ -1750,6 +1895,514 @@ DK_API void dk_normals(uint64_t seed, uint64_t sample, uint32_t draw, uint64_t f
         }
         first += count, out += count, n -= count;
     }
+}
+
+/* ------------------------------------------------------------------------- >>sources  Noise sources */
+
+static dk_noise_source dkp_noise_of(dk_noise_kind kind) {
+    dk_noise_source s;
+    memset(&s, 0, sizeof s);
+    s.kind = kind;
+    return s;
+}
+
+DK_API dk_noise_source dk_noise_torch_cpu(void) { return dkp_noise_of(DK_NOISE_TORCH_CPU); }
+DK_API dk_noise_source dk_noise_numpy(void) { return dkp_noise_of(DK_NOISE_NUMPY); }
+DK_API dk_noise_source dk_noise_numpy_pcg64(void) { return dkp_noise_of(DK_NOISE_NUMPY_PCG64); }
+DK_API dk_noise_source dk_noise_brownian(void) { return dkp_noise_of(DK_NOISE_BROWNIAN); }
+DK_API dk_noise_source dk_noise_torchsde(void) { return dkp_noise_of(DK_NOISE_TORCHSDE); }
+
+DK_API dk_noise_source dk_noise_torch_cuda(int threads) {
+    dk_noise_source s = dkp_noise_of(DK_NOISE_TORCH_CUDA);
+    s.threads = threads;
+    return s;
+}
+
+DK_API dk_noise_source dk_noise_custom(dk_noise_fn fn, void *user) {
+    dk_noise_source s = dkp_noise_of(DK_NOISE_DEFAULT);
+    s.fn = fn, s.user = user;
+    return s;
+}
+
+/* A generator that has to be gone through from its seed on. */
+static int dkp_streams(const dk_noise_source *s) {
+    return !s->fn &&
+           (s->kind == DK_NOISE_TORCH_CPU || s->kind == DK_NOISE_NUMPY || s->kind == DK_NOISE_NUMPY_PCG64);
+}
+
+/* Gives whole draws, not elements. */
+static int dkp_whole(const dk_noise_source *s) {
+    return s->fn || s->kind == DK_NOISE_TORCHSDE || dkp_streams(s);
+}
+
+/* Has a sample's noise whatever the rest of the batch is. */
+static int dkp_of_sample(const dk_noise_source *s) {
+    return s->kind <= DK_NOISE_PHILOX || s->kind == DK_NOISE_BROWNIAN;
+}
+
+static int dkp_same_source(const dk_noise_source *a, const dk_noise_source *b) {
+    return a->kind == b->kind && a->bits == b->bits && a->threads == b->threads &&
+           a->seed_offset == b->seed_offset && a->fn == b->fn && a->user == b->user;
+}
+
+static uint64_t dkp_seed_of(const dk_noise_source *s, const dk_noise_request *q, size_t sample) {
+    return (q->seeds ? q->seeds[sample] : q->seed) + (uint64_t)(int64_t)s->seed_offset;
+}
+
+/* One of the peer's floats, or doubles: its 32 or 64 bits. */
+static int dkp_single(const dk_noise_source *s) {
+    int numpy = s->kind == DK_NOISE_NUMPY || s->kind == DK_NOISE_NUMPY_PCG64;
+    return s->bits ? s->bits == 32 : !numpy;
+}
+
+/* A generator and where it stands. `at` is 0 before it is seeded. */
+typedef struct dkp_stream {
+    uint32_t word[624];         /* MT19937 */
+    uint64_t state[2], step[2]; /* PCG64, high and low half */
+    double spared;              /* where `spare` says so: the second normal of a pair, or half of 64 bits */
+    int at, spare, call;        /* next word; draw that comes next */
+} dkp_stream;
+
+/* MT19937, Matsumoto & Nishimura 1998. */
+static void dkp_mt_seed(dkp_stream *g, uint32_t seed) {
+    g->word[0] = seed, g->at = 624;
+    for (uint32_t i = 1; i < 624; i++)
+        g->word[i] = 1812433253u * (g->word[i - 1] ^ (g->word[i - 1] >> 30)) + i;
+}
+
+static uint32_t dkp_mt_word(dkp_stream *g) {
+    uint32_t *w = g->word;
+    if (g->at == 624) {
+        for (int i = 0; i < 624; i++) {
+            uint32_t next = w[i < 623 ? i + 1 : 0], y = (w[i] & 0x80000000u) | (next & 0x7FFFFFFFu);
+            w[i] = w[i < 227 ? i + 397 : i - 227] ^ (y >> 1) ^ ((0u - (next & 1)) & 0x9908B0DFu);
+        }
+        g->at = 0;
+    }
+    uint32_t y = w[g->at++];
+    y ^= y >> 11;
+    y ^= (y << 7) & 0x9D2C5680u;
+    y ^= (y << 15) & 0xEFC60000u;
+    return y ^ (y >> 18);
+}
+
+/* PCG64, O'Neill 2014: a linear congruential generator of 128 bits, XSL-RR of its state. */
+static uint64_t dkp_pcg_word(dkp_stream *g) {
+    const uint64_t high = 0x2360ED051FC65DA4u, low = 0x4385DF649FCCF645u, half = 0xFFFFFFFFu;
+    uint64_t *s = g->state, a = s[1] & half, b = s[1] >> 32, c = low & half, d = low >> 32;
+    uint64_t middle = b * c + (a * c >> 32), other = a * d + (middle & half);
+    s[0] = s[0] * low + s[1] * high + b * d + (middle >> 32) + (other >> 32) + g->step[0];
+    s[1] = s[1] * low + g->step[1];
+    s[0] += s[1] < g->step[1];
+    uint64_t x = s[0] ^ s[1], turn = s[0] >> 58;
+    return x >> turn | x << (64 - turn) % 64;
+}
+
+/* Its two halves in turn, the low one first. */
+static uint32_t dkp_pcg_half(dkp_stream *g) {
+    if (g->spare) {
+        g->spare = 0;
+        return (uint32_t)g->spared;
+    }
+    uint64_t word = dkp_pcg_word(g);
+    g->spare = 1, g->spared = (double)(word >> 32);
+    return (uint32_t)word;
+}
+
+static uint32_t dkp_seed_hash(uint32_t value, uint32_t *state, uint32_t factor) {
+    value ^= *state;
+    value *= *state *= factor;
+    return value ^ value >> 16;
+}
+
+/* NumPy's SeedSequence(seed, spawn_key, pool_size).generate_state(count), O'Neill 2015. */
+static void dkp_seed_words(uint64_t seed, const uint32_t *key, int keys, int pool_size, uint32_t *out,
+                           int count) {
+    uint32_t pool[24], state = 0x43B0D7E5u;
+    for (int i = 0; i < pool_size; i++)
+        pool[i] = dkp_seed_hash(i < 2 ? (uint32_t)(seed >> 32 * i) : 0, &state, 0x931E8875u);
+    for (int from = 0; from < pool_size + keys; from++)
+        for (int to = 0; to < pool_size; to++) {
+            if (from == to) continue;
+            uint32_t word =
+                dkp_seed_hash(from < pool_size ? pool[from] : key[from - pool_size], &state, 0x931E8875u);
+            word = 0xCA01F9DDu * pool[to] - 0x4973F715u * word;
+            pool[to] = word ^ word >> 16;
+        }
+    state = 0x8B51F9DDu;
+    for (int i = 0; i < count; i++) out[i] = dkp_seed_hash(pool[i % pool_size], &state, 0x58F38DEDu);
+}
+
+static void dkp_start_stream(dkp_stream *g, dk_noise_kind kind, uint64_t seed) {
+    g->spare = g->call = 0;
+    if (kind == DK_NOISE_NUMPY_PCG64) {
+        uint32_t w[8];
+        uint64_t v[4];
+        dkp_seed_words(seed, NULL, 0, 4, w, 8);
+        for (int i = 0; i < 4; i++) v[i] = w[2 * i] | (uint64_t)w[2 * i + 1] << 32;
+        g->step[0] = v[2] << 1 | v[3] >> 63, g->step[1] = v[3] << 1 | 1;
+        g->state[1] = v[1] + g->step[1], g->state[0] = v[0] + g->step[0] + (g->state[1] < v[1]);
+        g->at = 1;
+        dkp_pcg_word(g);
+    } else {
+        dkp_mt_seed(g, (uint32_t)seed);
+    }
+}
+
+/* A number in [0, 1), as the generator's program makes it: of 24 or 53 bits. */
+static double dkp_random(dkp_stream *g, dk_noise_kind kind, int single) {
+    if (kind == DK_NOISE_NUMPY_PCG64)
+        return single ? (dkp_pcg_half(g) >> 8) / 16777216.0
+                      : (double)(dkp_pcg_word(g) >> 11) / 9007199254740992.0;
+    uint64_t a = dkp_mt_word(g);
+    if (single) return (double)(a & 0xFFFFFFu) / 16777216.0;
+    uint64_t b = dkp_mt_word(g);
+    a = kind == DK_NOISE_NUMPY ? (a >> 5) << 26 | b >> 6 : (a << 32 | b) & 0x1FFFFFFFFFFFFFu;
+    return (double)a / 9007199254740992.0;
+}
+
+/* Right ends of the ziggurat's strips under exp(-x^2/2), Marsaglia & Tsang 2000, x_i = sqrt(-2 log(v/x + exp(-x^2/2))) of
+   x = x_{i+1}, x_255 = r; strip 0, the tail's, counts as v exp(r^2/2) wide. With NumPy's own rounding. */
+/* clang-format off */
+static const double dkp_strip[256] = {
+    3.9107579595249118, 0.21524189598488003, 0.2861745917920715, 0.33573751921442435, 0.37512133287837979, 0.40838913461199033,
+    0.4375184022078708, 0.46363433679088151, 0.4874439661392353, 0.50942332960209102, 0.52990972066155739, 0.54915170232716448,
+    0.56733825705381824, 0.5846167661063788, 0.60110461775599211, 0.61689699000775089, 0.63207223638606058, 0.64669571489499311,
+    0.66082257424441915, 0.67449982283729315, 0.68776789279578776, 0.70066184110681429, 0.71321228519097524, 0.72544614090999882,
+    0.73738721143429486, 0.74905666201781462, 0.76047340643010741, 0.77165442422456754, 0.78261502330723243, 0.79336905884062259,
+    0.80392911698997049, 0.81430667013521463, 0.82451220875229148, 0.83455535408638148, 0.84444495490915328, 0.85418917100816316,
+    0.86379554555330818, 0.87327106808886001, 0.88262222958516501, 0.89185507073294101, 0.90097522446122136, 0.90998795349671813,
+    0.91889818364959019, 0.9277105334019996, 0.93642934028657476, 0.94505868446816499, 0.95360240988108558, 0.96206414322304012,
+    0.97044731106422399, 0.97875515529422419, 0.98699074709906198, 0.99515699963509041, 1.0032566795446725, 1.0112924174399951,
+    1.0192667174654835, 1.0271819660356449, 1.0350404398334401, 1.0428443131441483, 1.0505956645909291, 1.0582964833306743,
+    1.0659486747621219, 1.0735540657924356, 1.0811144097034033, 1.0886313906539793, 1.0961066278520208, 1.1035416794246391,
+    1.1109380460135749, 1.1182971741193444, 1.1256204592155326, 1.1329092486525332, 1.1401648443681507, 1.1473885054208484,
+    1.1545814503599272, 1.161744859445611, 1.1688798767308328, 1.1759876120154515, 1.1830691426826863, 1.1901255154266914,
+    1.1971577478794408, 1.2041668301443809, 1.2111537262436987, 1.2181193754854811, 1.2250646937565302, 1.2319905747461355,
+    1.2388978911056867, 1.2457874955486268, 1.2526602218948968, 1.2595168860637138, 1.2663582870182291, 1.273185207665356,
+    1.2799984157138176, 1.2867986644932434, 1.2935866937369476, 1.300363230330837, 1.3071289890307309, 1.3138846731502203,
+    1.3206309752210559, 1.3273685776279256, 1.3340981532193599, 1.3408203658964037, 1.3475358711805869, 1.3542453167626347,
+    1.3609493430332826, 1.3676485835974759, 1.374343665773166, 1.381035211075855, 1.3877238356899757, 1.3944101509281406,
+    1.4010947636792506, 1.4077782768463984, 1.4144612897754707, 1.4211443986753085, 1.4278281970302555, 1.4345132760058918,
+    1.4412002248487237, 1.4478896312805758, 1.4545820818884101, 1.4612781625102753, 1.4679784586180793, 1.4746835556978553,
+    1.4813940396281871, 1.4881104970574472, 1.4948335157804935, 1.5015636851154637, 1.5083015962813113, 1.5150478427767144,
+    1.5218030207609978, 1.528567729437712, 1.5353425714415139, 1.5421281532290017, 1.5489250854741732, 1.5557339834691761,
+    1.5625554675310445, 1.5693901634151233, 1.5762387027359059, 1.5831017233960289, 1.5899798700241905, 1.5968737944227878,
+    1.6037841560260941, 1.6107116223698297, 1.6176568695730149, 1.624620582833034, 1.6316034569348727, 1.638606196775547,
+    1.6456295179047817, 1.6526741470830553, 1.659740822858182, 1.666830296161665, 1.6739433309261247, 1.6810807047251735,
+    1.6882432094371951, 1.6954316519345614, 1.7026468547999229, 1.7098896570713016, 1.7171609150178229, 1.7244615029480448,
+    1.7317923140529632, 1.7391542612859117, 1.7465482782817225, 1.7539753203176716, 1.7614363653189102, 1.7689324149112684,
+    1.7764644955245228, 1.7840336595494415, 1.7916409865521625, 1.7992875845497203, 1.8069745913508208, 1.8147031759662826,
+    1.8224745400938858, 1.8302899196827569, 1.8381505865828067, 1.8460578502851857, 1.8540130597602023, 1.8620176053996746,
+    1.8700729210712674, 1.8781804862929965, 1.8863418285367834, 1.8945585256707052, 1.9028322085504297, 1.9111645637712535,
+    1.9195573365931882, 1.9280123340526658, 1.9365314282756947, 1.9451165600086784, 1.9537697423846467, 1.962493064944363,
+    1.9712886979336592, 1.9801588969004766, 1.9891060076174381, 1.9981324713584196, 2.0072408305605287, 2.016433734906204,
+    2.0257139478638542, 2.0350843537296188, 2.0445479652175313, 2.0541079316506519, 2.0637675478117319, 2.0735302635187427,
+    2.0833996939983042, 2.0933796311387916, 2.1034740557148766, 2.1136871506866526, 2.1240233156895227, 2.1344871828460161,
+    2.145083634047888, 2.1558178198767366, 2.1666951803543077, 2.1777214677402923, 2.1889027716263603, 2.200245546611276,
+    2.2117566428841604, 2.2234433400925102, 2.2353133849299209, 2.2473750329473892, 2.2596370951737872, 2.2721089902283813,
+    2.2848008027244919, 2.2977233489028634, 2.3108882506013719, 2.3243080188711325, 2.3379961487965284, 2.3519672273791445,
+    2.3662370567172908, 2.3808227951720857, 2.3957431197819274, 2.4110184139011195, 2.4266709849371466, 2.4427253182003641,
+    2.4592083743347048, 2.4761499396705231, 2.4935830412710467, 2.5115444416266941, 2.5300752321598541, 2.5492215503247828,
+    2.5690354526818435, 2.5895759867082861, 2.6109105184888231, 2.6331163936315822, 2.6562830375767428, 2.6805146432857447,
+    2.705933656123062, 2.7326853590440114, 2.7609440052799865, 2.7909211740019275, 2.8228773968264433, 2.857138730873225,
+    2.8941210536134125, 2.9343668672088881, 2.9786032798818436, 3.0278377917695938, 3.0835261320021434, 3.1478892895180008,
+    3.2245750520478018, 3.320244733839826, 3.4492782985614316, 3.6541528853610088,
+};
+/* clang-format on */
+
+static double dkp_ziggurat(dkp_stream *g, int single) {
+    const dk_noise_kind kind = DK_NOISE_NUMPY_PCG64;
+    const double r = 3.6541528853610088, inverse_r = 0.27366123732975828;
+    double size = single ? 8388608.0 : 4503599627370496.0;
+    for (;;) {
+        uint64_t word = single ? dkp_pcg_half(g) : dkp_pcg_word(g);
+        int i = (int)(word & 255), minus = (int)(word >> 8 & 1);
+        uint64_t u = word >> 9 & (single ? 0x7FFFFFu : 0xFFFFFFFFFFFFFu);
+        double outer = dkp_strip[i], inner = i == 0 ? r : i == 1 ? 0 : dkp_strip[i - 1];
+        double x = single ? (double)((float)u * (float)(outer / size)) : (double)u * (outer / size);
+        if (u < (uint64_t)(inner / outer * size)) return minus ? -x : x;
+        if (i > 0) { /* between the strip's two ends */
+            double low = dkp_exp(-0.5 * outer * outer), high = dkp_exp(-0.5 * inner * inner);
+            double v = dkp_random(g, kind, single), y = (high - low) * v + low;
+            if (single) y = (double)(((float)high - (float)low) * (float)v + (float)low);
+            if (y < dkp_exp(-0.5 * x * x)) return minus ? -x : x;
+            continue;
+        }
+        for (double y = 0;;) { /* beyond r */
+            x = -dkp_log1p(-dkp_random(g, kind, single)), y = -dkp_log1p(-dkp_random(g, kind, single));
+            if (single) x = (double)((float)x * (float)inverse_r), y = (double)(float)y;
+            else x *= inverse_r;
+            if (y + y > x * x) return u >> 8 & 1 ? -(r + x) : r + x;
+        }
+    }
+}
+
+/* The second of a pair comes next. */
+static double dkp_spare(dkp_stream *g, double first, double second) {
+    g->spare = 1, g->spared = second;
+    return first;
+}
+
+/* Box & Muller 1958: two normals, *z with the cosine. */
+static void dkp_box_muller(double square, double angle, double *z, double *with_sine) {
+    dkp_pair cosine, sine;
+    double radius = sqrt(square);
+    dkp_circle(angle, &cosine, &sine);
+    *z = radius * cosine.hi, *with_sine = radius * sine.hi;
+}
+
+/* One after the other: torch's fewer than 16, NumPy's. */
+static double dkp_next_normal(dkp_stream *g, dk_noise_kind kind, int single) {
+    if (kind == DK_NOISE_NUMPY_PCG64) return dkp_ziggurat(g, single);
+    if (g->spare) {
+        g->spare = 0;
+        return g->spared;
+    }
+    double x, y, square;
+    if (kind == DK_NOISE_TORCH_CPU) {
+        double u = dkp_random(g, kind, 0), v = dkp_random(g, kind, 0);
+        dkp_box_muller(-2 * dkp_log1p(-v), 2 * dkp_pi * u, &x, &y);
+        return dkp_spare(g, x, y);
+    }
+    do { /* Marsaglia's polar method, 1964 */
+        x = 2 * dkp_random(g, kind, 0) - 1, y = 2 * dkp_random(g, kind, 0) - 1;
+        square = x * x + y * y;
+    } while (!(square < 1 && square > 0));
+    double scale = sqrt(-2 * dkp_log(square) / square);
+    return dkp_spare(g, scale * y, scale * x);
+}
+
+/* 16 of torch's, in the precision of its tensor. */
+static void dkp_torch_sixteen(dkp_stream *g, int single, double z[16]) {
+    for (int j = 0; j < 16; j++) z[j] = dkp_random(g, DK_NOISE_TORCH_CPU, single);
+    for (int j = 0; j < 8; j++) {
+        double angle = 2 * dkp_pi * z[j + 8];
+        if (single) angle = (double)(6.2831853f * (float)z[j + 8]);
+        dkp_box_muller(-2 * dkp_log(1 - z[j]), angle, &z[j], &z[j + 8]);
+    }
+}
+
+/* Adds `share` of the next n normals to out; NULL: passes over them. A tensor of torch's with n % 16 left over has its last
+   16 made anew. */
+static void dkp_stream_normals(dkp_stream *g, const dk_noise_source *s, size_t n, double share,
+                               dk_real *out) {
+    int single = dkp_single(s), blocks = s->kind == DK_NOISE_TORCH_CPU && n >= 16;
+    size_t rest = n % 16;
+    double z[16];
+    for (size_t i = 0; i < n;) {
+        size_t count = blocks ? 16 : 1;
+        if (blocks && i + 16 == n && rest)
+            for (size_t k = 0; k < rest; k++) dkp_random(g, s->kind, single);
+        if (blocks) dkp_torch_sixteen(g, single, z);
+        else z[0] = dkp_next_normal(g, s->kind, single);
+        if (blocks && i + 16 + rest == n && rest) count = rest;
+        for (size_t k = 0; k < count && out; k++)
+            out[i + k] = (dk_real)((double)out[i + k] + share * (single ? (double)(float)z[k] : z[k]));
+        i += count;
+    }
+}
+
+/* Elements first .. first + n - 1 of a tensor of `size` numbers on a GPU. As many threads as the launch has take an element
+   each, and so on; a thread has Philox under its own number, and a block makes four of its floats or two of its doubles. */
+static void dkp_cuda_normals(const dk_noise_source *s, uint64_t seed, uint64_t call, uint64_t size,
+                             uint64_t first, size_t n, dk_real *out) {
+    uint64_t blocks = (size + 255) / 256, most = (uint64_t)s->threads / 256;
+    uint64_t threads = 256 * (most > 0 && most < blocks ? most : blocks), per = dkp_single(s) ? 4 : 2;
+    uint64_t rounds = (size - 1) / (threads * per) + 1;
+    const uint32_t key[2] = {(uint32_t)seed, (uint32_t)(seed >> 32)};
+    for (size_t i = 0; i < n; i++) {
+        uint64_t thread = (first + i) % threads, turn = (first + i) / threads,
+                 block = call * rounds + turn / per;
+        uint32_t counter[4] = {(uint32_t)block, (uint32_t)(block >> 32), (uint32_t)thread,
+                               (uint32_t)(thread >> 32)},
+                 r[4];
+        double u, angle, cosine, sine;
+        dk_philox(counter, key, r);
+        if (per == 4) { /* in float, as there */
+            const float unit = 2.3283064e-10f, turns = unit * 6.2831853f;
+            const uint32_t *pair = r + turn % 4 / 2 * 2;
+            u = (double)((float)pair[0] * unit + unit / 2),
+            angle = (double)((float)pair[1] * turns + turns / 2);
+        } else {
+            const double unit = 1 / 9007199254740992.0;
+            u = (double)(r[0] ^ (uint64_t)r[1] << 21) * unit + unit / 2;
+            angle = dkp_pi * ((double)(r[2] ^ (uint64_t)r[3] << 21) * (2 * unit) + unit);
+        }
+        dkp_box_muller(-2 * dkp_log(u), angle, &cosine, &sine);
+        u = turn % 2 ? cosine : sine;
+        out[i] = (dk_real)(per == 4 ? (double)(float)u : u);
+    }
+}
+
+/* ---- Brownian paths: virtual trees, Li et al. 2020. A node halves an interval with a normal of its own, so an increment of
+   the path is a sum of normals, whose shares in it depend on the times alone. */
+
+typedef struct dkp_node {
+    uint64_t place; /* of depth's 2^depth intervals; depth -1: the whole */
+    int depth;
+    double share;
+} dkp_node;
+
+enum { DKP_HALVINGS = 64 };
+
+/* To six decimals, ties of the decimals to even: torchsde's times. */
+static double dkp_decimal(double v) {
+    double high = (double)(float)v, scaled = v * 1e6, whole = floor(scaled);
+    double error = (high * 1e6 - scaled) + (v - high) * 1e6, over = (scaled - whole - 0.5) + error;
+    int up = over > 0 || (!(over < 0) && whole > 2 * floor(whole / 2));
+    return (whole + up) / 1e6;
+}
+
+/* The path from `from` to `at`, by the bridge between the ends of ever smaller intervals. */
+static int dkp_walk(double from, double to, double at, int decimal, dkp_node *node) {
+    double inside[DKP_HALVINGS]; /* shares in the increment from `from` to `to` */
+    double grain = decimal ? 5e-7 : 1 / 4294967296.0;
+    uint64_t place = 0;
+    int n = 1;
+    inside[0] = sqrt(to - from);
+    node[0].place = 0, node[0].depth = -1, node[0].share = 0;
+    while (at > from + grain && n < DKP_HALVINGS) {
+        if (!(at < to - grain)) {
+            for (int i = 0; i < n; i++) node[i].share += inside[i];
+            break;
+        }
+        double middle = decimal ? dkp_decimal(0.5 * (from + to)) : 0.5 * (from + to);
+        double left = (middle - from) / (to - from), own = sqrt((to - middle) * left);
+        int right = at > middle + grain;
+        for (int i = 0; i < n; i++) {
+            if (right) node[i].share += left * inside[i];
+            inside[i] *= right ? 1 - left : left;
+        }
+        node[n].place = place, node[n].depth = n - 1, node[n].share = right ? own : 0;
+        inside[n++] = right ? -own : own;
+        if (right) from = middle;
+        else to = middle;
+        place = 2 * place + (uint64_t)right;
+    }
+    return n;
+}
+
+/* W(to) - W(from) over the root of the time between them; 0 nodes where that does not go down. */
+static int dkp_increment(double low, double high, double from, double to, int decimal, double time,
+                         dkp_node node[2 * DKP_HALVINGS]) {
+    dkp_node start[DKP_HALVINGS];
+    if (!(to < from)) return 0;
+    int n = dkp_walk(low, high, to, decimal, node), m = dkp_walk(low, high, from, decimal, start), end = n;
+    for (int i = 0; i < m; i++) {
+        if (i < end && node[i].place == start[i].place) node[i].share -= start[i].share;
+        else node[n] = start[i], node[n++].share *= -1;
+    }
+    for (int i = 0; i < n; i++) node[i].share /= sqrt(time);
+    return n;
+}
+
+static double dkp_flow_level(double level) { return dkp_finite(level) ? level / (1 + level) : 1; }
+
+/* Steps are told apart to 2^-31 on the way from 0 to 1. */
+static double dkp_moment(double level) {
+    return floor(dkp_flow_level(level) * 2147483648.0 + 0.5) / 2147483648.0;
+}
+
+/* The library's own: nodes are draws under a key that is derived from the seed and the way. */
+static int dkp_brownian(uint64_t seed, uint64_t sample, const dk_noise_request *q, uint64_t first, size_t n,
+                        dk_real *out) {
+    enum { PART = 64 }; /* elements at a time */
+    dkp_node node[2 * DKP_HALVINGS];
+    const uint32_t key[2] = {(uint32_t)seed, (uint32_t)(seed >> 32)},
+                   counter[4] = {(uint32_t)q->way, 0, 0, 0xFFFFFFFFu};
+    uint32_t derived[4];
+    double from = dkp_moment(q->from), to = dkp_moment(q->to);
+    int count = dkp_increment(0, 1, from, to, 0, from - to, node);
+    dk_philox(counter, key, derived);
+    for (size_t done = 0; done < n && count; done += PART) {
+        size_t part = n - done < PART ? n - done : (size_t)PART;
+        dk_real z[PART];
+        double sum[PART] = {0};
+        for (int k = 0; k < count; k++) {
+            uint64_t number = node[k].depth < 0 ? 0 : (1ull << node[k].depth) | node[k].place;
+            if (!(fabs(node[k].share) > 0)) continue;
+            dk_normals(derived[0] | (uint64_t)derived[1] << 32, sample, (uint32_t)number, first + done, part,
+                       z);
+            for (size_t i = 0; i < part; i++) sum[i] += node[k].share * (double)z[i];
+        }
+        for (size_t i = 0; i < part; i++) out[done + i] = (dk_real)sum[i];
+    }
+    return count;
+}
+
+/* torchsde's: nodes are torch generators, seeded by NumPy's SeedSequence. */
+static int dkp_torchsde_nodes(const dk_noise_source *s, const dk_noise_request *q,
+                              dkp_node node[2 * DKP_HALVINGS]) {
+    double t[4] = {q->lowest, q->highest, q->from, q->to}, time;
+    for (int i = 0; i < 4; i++) {
+        if (q->flow) t[i] = dkp_flow_level(t[i]);
+        if (dkp_single(s)) t[i] = (double)(float)t[i];
+    }
+    time = t[2] - t[3];
+    for (int i = 0; i < 4; i++) t[i] = dkp_decimal(t[i]);
+    return dkp_increment(t[0], t[1], t[2], t[3], 1, time, node);
+}
+
+static void dkp_torchsde(const dk_noise_source *s, uint64_t seed, const dkp_node *node, int count, size_t n,
+                         dk_real *out) {
+    dk_noise_source normals = *s;
+    normals.kind = DK_NOISE_TORCH_CPU;
+    for (int k = 0; k < count; k++) {
+        uint32_t key[3] = {(uint32_t)node[k].place, (uint32_t)(node[k].place >> 32), (uint32_t)node[k].depth},
+                 word;
+        int wide = key[1] > 0;
+        dkp_stream g;
+        if (!wide) key[1] = key[2];
+        dkp_seed_words(seed, key, node[k].depth < 0 ? 0 : 2 + wide, 24, &word, 1);
+        dkp_start_stream(&g, DK_NOISE_TORCH_CPU, word);
+        dkp_stream_normals(&g, &normals, n, node[k].share, out);
+    }
+}
+
+/* Elements of one sample, from a source that has them apart. */
+static void dkp_draw_part(const dk_noise_source *s, const dk_noise_request *q, size_t sample, size_t element,
+                          size_t n, dk_real *out) {
+    uint64_t seed = dkp_seed_of(s, q, sample), number = q->seeds ? 0 : q->first_sample + sample;
+    if (s->kind == DK_NOISE_TORCH_CUDA) {
+        size_t before = q->seeds ? 0 : sample * q->dim, size = q->seeds ? q->dim : (size_t)q->batch * q->dim;
+        dkp_cuda_normals(s, seed, (uint64_t)q->call, size, before + element, n, out);
+    } else if (s->kind != DK_NOISE_BROWNIAN || !dkp_brownian(seed, number, q, element, n, out)) {
+        dk_normals(seed, number, (uint32_t)q->draw, element, n, out);
+    }
+}
+
+/* A whole draw; streams: where the source's generators stand, or NULL. */
+static dk_status dkp_fill(const dk_noise_source *s, const dk_noise_request *q, dkp_stream *streams,
+                          dk_real *out) {
+    size_t n = q->dim, batch = (size_t)q->batch;
+    dkp_node node[2 * DKP_HALVINGS];
+    dkp_stream passing;
+    if (s->fn) return s->fn(s->user, q, out) ? DK_ERROR_CALLBACK : DK_OK;
+    int count = s->kind == DK_NOISE_TORCHSDE ? dkp_torchsde_nodes(s, q, node) : 0;
+    if (!dkp_streams(s) && !count) {
+        for (size_t b = 0; b < batch; b++) dkp_draw_part(s, q, b, 0, n, out + b * n);
+        return DK_OK;
+    }
+    memset(out, 0, batch * n * sizeof *out);
+    if (!q->seeds) n *= batch, batch = 1;
+    for (size_t b = 0; b < batch; b++, out += n) {
+        dkp_stream *g = streams ? &streams[b] : &passing;
+        if (count) {
+            dkp_torchsde(s, dkp_seed_of(s, q, b), node, count, n, out);
+            continue;
+        }
+        if (!streams || !g->at || g->call > q->call) dkp_start_stream(g, s->kind, dkp_seed_of(s, q, b));
+        for (; g->call < q->call; g->call++) dkp_stream_normals(g, s, n, 0, NULL);
+        dkp_stream_normals(g, s, n, 1, out), g->call++;
+    }
+    return DK_OK;
+}
+
+DK_API dk_status dk_noise_fill(const dk_noise_source *source, const dk_noise_request *request, dk_real *out) {
+    if ((int)source->kind < 0 || source->kind >= DK_NOISE_COUNT || request->batch < 1 || request->dim < 1)
+        return DK_ERROR_CONFIG;
+    return dkp_fill(source, request, NULL, out);
 }
 
 DKP_SMALL
@@ -3327,7 +3980,14 @@ static dk_status dkp_check_schedule(dk_schedule *s, char *message) {
 
 static int dkp_controlled(const dk_config *c) { return c->sampler.rtol > 0 || c->sampler.atol > 0; }
 
-/* Fields of sampler and grid: how they are set by name, and what they may be. */
+static int dkp_set(double v) { return v < 0 || v > 0; }
+
+/* Guidance that is more than a sum with known coefficients. */
+static int dkp_guided_by_norms(const dk_guidance *g) {
+    return g->rescale > 0 || g->zero_star || g->projected;
+}
+
+/* Fields of sampler, grid and guidance: how they are set by name, and what they may be. */
 typedef struct dkp_field {
     const char *name, *allowed; /* allowed: in words; the words of an enumeration */
     double low, high;
@@ -3340,13 +4000,21 @@ typedef struct dkp_field {
     { "sampler." #member, allowed, low, high, (int)offsetof(dk_config, sampler.member), kind }
 #define DKP_G(kind, member, low, high, allowed) \
     { "grid." #member, allowed, low, high, (int)offsetof(dk_config, grid.member), kind }
-#define DKP_C(kind, member, low, high, allowed) \
-    { #member, allowed, low, high, (int)offsetof(dk_config, member), kind }
+#define DKP_N(kind, name, member, low, high, allowed) \
+    { name, allowed, low, high, (int)offsetof(dk_config, member), kind }
+#define DKP_SOURCE(of)                                                                            \
+    DKP_N('c', #of, of.kind, 0, DK_NOISE_COUNT - 1,                                               \
+          "default|philox|torch_cpu|torch_cuda|numpy|numpy_pcg64|brownian|torchsde"),             \
+        DKP_N('i', #of ".bits", of.bits, 0, 64, "0, 32 or 64"),                                   \
+        DKP_N('i', #of ".threads", of.threads, 0, 2147483647, "a multiple of 256 (0: no limit)"), \
+        DKP_N('i', #of ".seed_offset", of.seed_offset, -2147483648.0, 2147483647, "a whole number")
+#define DKP_U(kind, member, low, high, allowed) \
+    { "guidance." #member, allowed, low, high, (int)offsetof(dk_config, guidance.member), kind }
 #define DKP_WORDS(of, member, count, words) DKP_##of('c', member, 0, (count)-1, words)
 #define DKP_FLAG(of, member) DKP_##of('i', member, -2147483648.0, 2147483647, "0 or 1")
 static const dkp_field dkp_fields[] = {
-    DKP_WORDS(C, start, DK_START_COUNT, "noise|state|data"),
-    DKP_WORDS(C, blend, DK_BLEND_COUNT, "state|fixed|denoised|both"),
+    DKP_N('c', "start", start, 0, DK_START_COUNT - 1, "noise|state|data"),
+    DKP_N('c', "blend", blend, 0, DK_BLEND_COUNT - 1, "state|fixed|denoised|both"),
     DKP_WORDS(S, gauge, DK_GAUGE_COUNT, "default|ve|flow|vp|native"),
     DKP_WORDS(S, rule, DK_RULE_COUNT, "exact|dpm|dpm_taylor|dpm_v2|bh1|bh2|sa|uniform|ipndm_v|gradient"),
     DKP_WORDS(S, law, DK_LAW_COUNT, "ancestral|sde|ddpm_large|fresh|time|flow|sde_noise"),
@@ -3434,17 +4102,40 @@ static const dkp_field dkp_fields[] = {
     DKP_FLAG(G, rising),
     DKP_FLAG(G, jump_clean),
     DKP_FLAG(G, travel),
+    DKP_SOURCE(noise),
+    DKP_SOURCE(step_noise),
+    DKP_U('r', scale, -DKP_MOST, DKP_MOST, "finite"),
+    DKP_U('r', scale2, -DKP_MOST, DKP_MOST, "finite"),
+    DKP_U('r', noise_min, 0, HUGE_VAL, ">= 0"),
+    DKP_U('r', noise_max, 0, HUGE_VAL, ">= 0 (0: no limit)"),
+    DKP_U('r', start, 0, 1, "0 .. 1"),
+    DKP_U('r', stop, 0, 1, "0 .. 1 (0: 1)"),
+    DKP_U('r', rescale, 0, 1, "0 .. 1"),
+    DKP_FLAG(U, zero_star),
+    DKP_U('i', zero_init, 0, 1000000, "0 .. 1000000"),
+    DKP_U('i', projected, 0, 2, "0, 1 or 2"),
+    DKP_U('r', parallel, -DKP_MOST, DKP_MOST, "finite"),
+    DKP_U('r', momentum, -DKP_MOST, DKP_MOST, "finite"),
+    DKP_U('r', limit, 0, HUGE_VAL, ">= 0 (0: no limit)"),
+    DKP_WORDS(U, space, DK_PREDICT_COUNT, "default|x0|eps|v|velocity|score|edm"),
+    DKP_FLAG(U, doubled),
+    DKP_U('r', quantile, 0, 1, "0 .. 1 (0: no thresholding)"),
+    DKP_U('r', quantile_most, 0, HUGE_VAL, ">= 0 (0: no limit)"),
 };
+#undef DKP_SOURCE
 #undef DKP_MOST
 #undef DKP_S
 #undef DKP_G
-#undef DKP_C
+#undef DKP_U
 #undef DKP_WORDS
 #undef DKP_FLAG
 
-enum { DKP_OF_SAMPLER = 1, DKP_OF_GRID = 2, DKP_OF_CONFIG = 8 };
+#undef DKP_N
+/* NOISE: and what else has no part of its own. */
+enum { DKP_OF_SAMPLER = 1, DKP_OF_GRID = 2, DKP_OF_GUIDANCE = 4, DKP_OF_NOISE = 8, DKP_OF_ALL = 15 };
 static int dkp_part_of(const dkp_field *f) {
-    return !strchr(f->name, '.') ? DKP_OF_CONFIG : f->name[0] == 'g' ? DKP_OF_GRID : DKP_OF_SAMPLER;
+    char a = f->name[0], b = f->name[1];
+    return a == 'g' ? (b == 'r' ? DKP_OF_GRID : DKP_OF_GUIDANCE) : b == 'a' ? DKP_OF_SAMPLER : DKP_OF_NOISE;
 }
 
 static dk_status dkp_check_fields(const dk_config *c, int of, char *message) {
@@ -3676,6 +4367,27 @@ static dk_status dkp_check_sampler(const dk_config *c, char *message) {
     return DK_OK;
 }
 
+static dk_status dkp_check_guidance(const dk_config *c, char *message) {
+    const dk_guidance *g = &c->guidance;
+    if (dkp_check_fields(c, DKP_OF_GUIDANCE, message) != DK_OK) return DK_ERROR_CONFIG;
+    if (g->noise_max > 0 && g->noise_max <= g->noise_min)
+        return dkp_fail(message, "guidance.noise_max", g->noise_max, "> noise_min (0: no limit)");
+    if (g->stop > 0 && g->stop < g->start)
+        return dkp_fail(message, "guidance.stop", g->stop, ">= start (0: 1)");
+    if (g->zero_star && g->projected)
+        return dkp_fail(message, "guidance.projected", g->projected, "0 with zero_star");
+    if (dkp_set(g->scale2) && (g->zero_star || g->projected))
+        return dkp_fail(message, "guidance.scale2", g->scale2, "0 with zero_star or projected");
+    if (g->quantile > 0 && c->clip > 0) return dkp_fail(message, "clip", c->clip, "0 with guidance.quantile");
+    if (dkp_controlled(c) &&
+        (dkp_guided_by_norms(g) || g->quantile > 0 || g->zero_init || g->start > 0 || g->stop > 0))
+        return dkp_fail_text(
+            message, DK_ERROR_CONFIG,
+            "guidance: start, stop, rescale, zero_star, zero_init, projected and quantile must "
+            "be 0 with step-size control (sampler.rtol, atol)");
+    return DK_OK;
+}
+
 static dk_sampler dkp_default_sampler(void);
 
 /* Fills in defaults and checks what can be checked without looking at levels. */
@@ -3742,19 +4454,64 @@ static dk_status dkp_resolve(dk_config *c, char *message) {
     if ((status = dkp_resolve_travel(c, message)) != DK_OK) return status;
     if (!c->sampler.record && !c->sampler.name) c->sampler = dkp_default_sampler();
     if ((status = dkp_check_sampler(c, message)) != DK_OK) return status;
-    if ((status = dkp_check_fields(c, DKP_OF_CONFIG, message)) != DK_OK) return status;
+    if ((status = dkp_check_fields(c, DKP_OF_NOISE, message)) != DK_OK) return status;
     if (!c->mask != !c->known)
         return dkp_fail_text(message, DK_ERROR_CONFIG, "mask and known: must be given both, or neither");
     if ((int)c->number < 0 || c->number >= DK_NUMBER_COUNT)
         return dkp_fail(message, "number", c->number, "one of dk_number");
     if (!(c->clip >= 0) || !dkp_finite(c->clip)) return dkp_fail(message, "clip", c->clip, ">= 0");
+    return dkp_check_guidance(c, message);
+}
+
+static dk_noise_request dkp_noise_of_config(const dk_config *c) {
+    dk_noise_request q;
+    memset(&q, 0, sizeof q);
+    q.batch = c->batch, q.dim = c->dim, q.seed = c->seed, q.first_sample = c->first_sample,
+    q.seeds = c->seeds;
+    return q;
+}
+
+static dk_status dkp_resolve_source(const dk_config *c, const dk_noise_source *s, const char *name,
+                                    char *message) {
+    const dk_noise_request q = dkp_noise_of_config(c);
+    char field[32];
+    dkp_text t = {field, sizeof field, 0};
+    dkp_put(&t, name);
+    dkp_put(&t, s->bits % 32 ? ".bits" : ".threads");
+    if (s->bits % 32) return dkp_fail(message, field, s->bits, "0, 32 or 64");
+    if (s->threads % 256) return dkp_fail(message, field, s->threads, "a multiple of 256 (0: no limit)");
+    if (s->fn || dkp_of_sample(s)) return DK_OK;
+    if (c->first_sample > 0 && !c->seeds)
+        return dkp_fail(message, "first_sample", (double)c->first_sample,
+                        "0 where one generator makes the whole batch (or use seeds)");
+    for (size_t b = 0; s->kind == DK_NOISE_NUMPY && b < (c->seeds ? (size_t)c->batch : 1); b++)
+        if (dkp_seed_of(s, &q, b) >> 32)
+            return dkp_fail(message, c->seeds ? "an element of seeds" : "seed", (double)dkp_seed_of(s, &q, b),
+                            "below 2^32 for noise = numpy");
     return DK_OK;
+}
+
+static dk_status dkp_resolve_noise(dk_config *c, char *message) {
+    dk_noise_source *step = &c->step_noise;
+    dk_status status = dkp_check_fields(c, DKP_OF_NOISE, message);
+    if (status != DK_OK) return status;
+    if (c->noise.kind == DK_NOISE_DEFAULT) c->noise.kind = DK_NOISE_PHILOX;
+    if (step->kind == DK_NOISE_DEFAULT && !step->fn) {
+        if (step->bits || step->threads || step->seed_offset)
+            return dkp_fail_text(message, DK_ERROR_CONFIG,
+                                 "step_noise = default: must be a source where its other fields are set");
+        *step = c->noise;
+    }
+    status = dkp_resolve_source(c, &c->noise, "noise", message);
+    return status == DK_OK ? dkp_resolve_source(c, step, "step_noise", message) : status;
 }
 
 /* What a run needs beyond a plan. */
 static dk_status dkp_resolve_data(dk_config *c, char *message) {
     if (c->batch == 0) c->batch = 1;
-    if (c->batch < 0) return dkp_fail(message, "batch", c->batch, ">= 1 (0: 1)");
+    if (c->batch < 0 || c->batch > 0x7FFFFFFF / DK_BRANCHES)
+        return dkp_fail(message, "batch", c->batch,
+                        ">= 1 (0: 1), and so small that three of it can be counted");
     if (c->dim < 1) return dkp_fail(message, "dim", (double)c->dim, ">= 1");
     if (c->dim > ((size_t)-1) / 64 / sizeof(dk_real) / (size_t)c->batch)
         return dkp_fail(message, "dim", (double)c->dim,
@@ -3764,7 +4521,7 @@ static dk_status dkp_resolve_data(dk_config *c, char *message) {
     if (c->threads == 0 && !c->parallel) c->threads = omp_get_max_threads();
 #endif
     if (c->threads == 0) c->threads = 1;
-    return DK_OK;
+    return dkp_resolve_noise(c, message);
 }
 
 DK_API dk_status dk_resolve(dk_config *c) {
@@ -3978,7 +4735,7 @@ static int dkp_new_value(dk_recorder *r, char letter, int number, int needs) {
     dk_plan *p = r->plan;
     int value = p->values++;
     if (dkp_storing(r)) {
-        dk_value v = {letter, DK_VALUE_LOCAL, number, -1, p->passes, r->position, r->position, needs};
+        dk_value v = {letter, DK_VALUE_LOCAL, number, -1, p->passes, r->position, r->position, needs, 0};
         p->value[value] = v;
     }
     return value;
@@ -4093,12 +4850,166 @@ static int dkp_for_network(dk_recorder *r, int value) {
     return value;
 }
 
+/* Draw number `draw` of the run; 0 is the initial state's. */
+static dk_vec dkp_draw(dk_recorder *r, int draw, dk_level from, dk_level to) {
+    if (r->status != DK_OK) return dkp_zero;
+    if (dkp_storing(r)) {
+        dk_draw *d = &r->plan->draw[draw], *before = draw > 1 ? d - 1 : NULL;
+        d->from = dk_noise_level(from), d->to = dk_noise_level(to);
+        d->way = before ? before->way + (before->to > before->from) : 0;
+    }
+    dkp_open_row(r, draw);
+    return dkp_vec(r, r->drawn = dkp_close_row(r, 'z', draw));
+}
+
+DK_API dk_vec dk_noise(dk_recorder *r, dk_level from, dk_level to) {
+    return dkp_draw(r, r->plan->draws++, from, to);
+}
+
+/* Ends the pass with a norm of v = a, b, p, q; those with count 0 are none. limit and share are of some kinds. */
+static int dkp_norm_of(dk_recorder *r, dk_norm_kind kind, dk_vec v[4], double limit, double share) {
+    dk_plan *p = r->plan;
+    int value[4] = {-1, -1, -1, -1};
+    for (int i = 0; i < 4; i++)
+        if (v[i].of) v[i] = dk_keep(r, v[i]), value[i] = (int)v[i].at;
+    if (p->norms >= 32767) dk_refuse(r, "norms of a plan", p->norms, "less than 32767");
+    if (r->status != DK_OK) return 0;
+    dk_norm norm = {kind,  value[0], value[1], value[2], value[3], r->sampler.atol, r->sampler.rtol,
+                    limit, share};
+    r->position++;
+    for (int i = 0; i < 4; i++)
+        if (v[i].of) dkp_use(r, value[i], 1);
+    dkp_boundary(r, DK_BOUNDARY_NORM, p->norms);
+    p->norms++;
+    if (dkp_storing(r)) p->norm[p->norms - 1] = norm;
+    return p->norms;
+}
+
+static int dkp_scalar(dk_recorder *r, dk_norm_kind kind, dk_vec a, dk_vec b, double limit) {
+    dk_vec v[4] = {a, b, dkp_zero, dkp_zero};
+    return dkp_norm_of(r, kind, v, limit, 0);
+}
+
+DK_API int dk_norm_ratio(dk_recorder *r, dk_vec a, dk_vec b) {
+    return dkp_scalar(r, DK_NORM_RATIO, dk_keep(r, a), dk_keep(r, b), 0);
+}
+
+/* ------------------------------------------------------------------------ >>guidance  Guidance */
+
+/* What holds at one evaluation: which branches are evaluated, and what their outputs weigh. */
+typedef struct dkp_guided {
+    dk_guidance g;
+    int on;
+    double weight[DK_BRANCHES];
+    int wanted[DK_BRANCHES];
+} dkp_guided;
+
+static dkp_guided dkp_guidance_at(dk_recorder *r, dk_level l, int with_uncond) {
+    dkp_guided h;
+    dk_guidance *g = &h.g;
+    int step = r->pace ? r->pace->accepted : r->offset + r->step, steps = r->pace ? 0 : r->plan->steps;
+    int sizing = r->pace && r->pace->sizing;
+    double here = dk_noise_level(l);
+    *g = r->config->guidance;
+    if (g->schedule) {
+        dk_guidance given = *g;
+        g->schedule(g->schedule_user, l, step, steps, &r->config->guidance);
+        if (r->status == DK_OK) r->status = dkp_check_guidance(r->config, r->config->message);
+        *g = r->config->guidance, r->config->guidance = given;
+    }
+    h.on = dkp_set(g->scale) && !(here <= g->noise_min && g->noise_min > 0) &&
+           !(here > g->noise_max && g->noise_max > 0) && step >= (int)(g->start * steps) &&
+           !(g->stop > 0 && step >= (int)(g->stop * steps) && steps);
+    if (!h.on) g->scale = 1, g->scale2 = g->rescale = 0, g->zero_star = g->projected = 0;
+    double scale2 = dkp_set(g->scale2) ? g->scale2 : g->scale;
+    h.weight[0] = g->scale, h.weight[1] = 1 - scale2, h.weight[2] = scale2 - g->scale;
+    int any = sizing && (g->schedule || dkp_set(r->config->guidance.scale));
+    h.wanted[0] = 1;
+    h.wanted[1] = dkp_set(h.weight[1]) || g->zero_star || g->projected || (with_uncond && h.on) || any;
+    h.wanted[2] = dkp_set(h.weight[2]) || (any && (g->schedule || dkp_set(r->config->guidance.scale2)));
+    if (!h.wanted[1] && !h.wanted[2]) g->rescale = 0;
+    return h;
+}
+
+/* One after another, or all at once: *call, and F of each branch. */
+static void dkp_record_calls(dk_recorder *r, dk_call *call, const dkp_guided *h, dk_vec input,
+                             const char *letters, dk_vec F[DK_BRANCHES]) {
+    dk_plan *p = r->plan;
+    int last = h->wanted[2] ? 2 : h->wanted[1], together = h->g.doubled ? last + 1 : 1;
+    int stored = p->number || together > 1;
+    for (int k = 0; k < together; k++) {
+        dk_vec u = stored ? dkp_store_as(r, input, 'u', call->estimate, 0)
+                          : dkp_keep_as(r, input, 'u', call->estimate);
+        if (!k) call->input = (int)u.at;
+    }
+    if (r->status != DK_OK) return;
+    call->branches = together;
+    for (int i = 0; i < DK_BRANCHES; i++) call->weight[i] = h->weight[i];
+    for (int k = 0; k <= last; k += together) {
+        if (together == 1 && !h->wanted[k]) continue;
+        r->position++;
+        for (int i = 0; i < together; i++) dkp_for_network(r, call->input + i);
+        dkp_use(r, call->x, 1); /* stays readable while the evaluation is out */
+        if (r->storing) call->needs = p->value[call->input].needs;
+        dkp_boundary(r, DK_BOUNDARY_CALL, p->calls);
+        for (int i = 0; i < together; i++)
+            F[k + i] =
+                dkp_vec(r, dkp_for_network(r, dkp_new_value(r, letters[k + i], call->estimate, p->calls)));
+        call->branch = k, call->output = (int)F[k].at;
+        if (r->storing) p->value[call->input].together = p->value[call->output].together = together;
+        p->calls++;
+        if (dkp_storing(r)) p->call[p->calls - 1] = *call;
+    }
+}
+
+/* G of the branches' outputs P, whatever they are taken as. */
+static dk_vec dkp_guide(dk_recorder *r, const dk_guidance *g, const double weight[DK_BRANCHES],
+                        const dk_vec P[DK_BRANCHES]) {
+    dk_vec C = P[0], U = P[1], G;
+    if (g->zero_star) { /* Fan et al. 2025 */
+        int s = dkp_scalar(r, DK_NORM_PROJECTION, C, U, 0);
+        G = dk_mix(g->scale, C, 1, dk_scale_by(1 - g->scale, s, 1, U));
+    } else if (g->projected) { /* Sadat et al. 2024, alg. 1 */
+        dk_vec d = r->momentum = dk_keep(r, dk_add(dk_mix(1, C, -1, U), dk_scale(g->momentum, r->momentum)));
+        double w = g->projected > 1 ? g->scale : g->scale - 1, along = w * (g->parallel - 1);
+        int p = dkp_set(along) ? dkp_scalar(r, DK_NORM_PROJECTION, d, C, g->limit) : 0;
+        int l = g->limit > 0 ? dkp_scalar(r, DK_NORM_LIMIT, d, dkp_zero, g->limit) : 0;
+        d = l ? dk_scale_by(w, l, 1, d) : dk_scale(w, d);
+        G = dk_add(g->projected > 1 ? U : C, d);
+        if (p) G = dk_add(G, dk_scale_by(along, p, 1, C));
+    } else {
+        G = dkp_sum(DK_BRANCHES, weight, P);
+    }
+    if (!(g->rescale > 0)) return G;
+    G = dk_keep(r, G); /* Lin et al. 2023, sec. 3.4 */
+    return dk_mix(1 - g->rescale, G, 1,
+                  dk_scale_by(g->rescale, dkp_scalar(r, DK_NORM_DEVIATION, C, G, 0), 1, G));
+}
+
+/* D, limited and changed by the hook. */
+static dk_vec dkp_finish_D(dk_recorder *r, const dk_guidance *g, dk_vec D, const dk_call *call) {
+    D = dkp_store_as(r, D, 'D', call->estimate, call->clip);
+    if (g->quantile > 0) {
+        dk_vec v[4] = {D, dkp_zero, dkp_zero, dkp_zero};
+        int s = dkp_norm_of(r, DK_NORM_QUANTILE, v, g->quantile_most, g->quantile);
+        D = dkp_store_as(r, dk_scale_by(1, s, 1, D), 'D', call->estimate, 1);
+    }
+    D = dkp_blend_denoised(r, D, 'D', call->estimate);
+    if (g->hook && call->branches && r->status == DK_OK) {
+        r->position++;
+        dkp_use(r, (int)D.at, 1);
+        dkp_boundary(r, DK_BOUNDARY_HOOK, r->plan->calls - 1);
+    }
+    return D;
+}
+
 DK_API dk_vec dk_denoise_told(dk_recorder *r, dk_vec x, dk_level level, dk_level told, dk_vec *uncond) {
     dk_plan *p = r->plan;
+    dk_config *c = r->config;
     int late = r->unchurned.of != NULL; /* the network sees the state from before churn */
     dk_level at = late ? r->unchurned_at : level;
-    dkp_model net = dkp_model_at(r->config, at, late ? at : told);
-    dkp_model m = late && r->sampler.churn_late < 2 ? dkp_model_at(r->config, level, level) : net;
+    dkp_model net = dkp_model_at(c, at, late ? at : told);
+    dkp_model m = late && r->sampler.churn_late < 2 ? dkp_model_at(c, level, level) : net;
     dk_vec seen = late ? r->unchurned : x;
     r->unchurned = dkp_zero, r->drawn = -1;
     if (uncond) *uncond = dkp_zero;
@@ -4110,95 +5021,74 @@ DK_API dk_vec dk_denoise_told(dk_recorder *r, dk_vec x, dk_level level, dk_level
                       "prediction: eps and score cannot give x0 where alpha = 0 (use x0, v or velocity, or "
                       "start at a lower level)",
                       level);
-    x = dkp_blend_seen(r, dkp_keep_as(r, x, 'y', p->calls), level);
+    int index = r->estimates++, first = p->calls;
+    x = dkp_blend_seen(r, dkp_keep_as(r, x, 'y', index), level);
     seen = late ? dkp_blend_seen(r, seen, at) : x;
-    dk_vec input = dk_scale(net.input_scale, seen);
-    input = p->number ? dkp_store_as(r, input, 'u', p->calls, 0) : dkp_keep_as(r, input, 'u', p->calls);
     if (r->status != DK_OK) return dkp_zero;
-    dk_call call = {at,
-                    net.condition,
-                    net.input_scale,
-                    net.d_x,
-                    net.d_f,
-                    r->config->clip,
-                    (int)seen.at,
-                    (int)input.at,
-                    0,
-                    -1,
-                    0,
-                    r->offset + r->step,
-                    r->stage++,
-                    -1};
-    r->position++;
-    dkp_for_network(r, call.input);
-    dkp_use(r, call.x, 1); /* stays readable while the evaluation is out */
-    if (r->storing) call.needs = p->value[call.input].needs;
-    dkp_boundary(r, DK_BOUNDARY_CALL, p->calls);
-    int raw = p->number || p->masked > 1 || r->config->clip > 0 || m.d_x < 0 || m.d_x > 0 || m.d_f < 1 ||
-              m.d_f > 1; /* the output is not D itself */
-    call.output = dkp_for_network(r, dkp_new_value(r, raw ? 'F' : 'D', p->calls, p->calls));
-    if (uncond)
-        call.uncond_output = dkp_for_network(r, dkp_new_value(r, raw ? 'G' : 'U', p->calls, p->calls));
-    int index = p->calls++;
-    dk_vec D = dkp_vec(r, call.output);
-    if (raw) D = dkp_store_as(r, dk_mix(m.d_x, x, m.d_f, D), 'D', index, r->config->clip);
-    D = dkp_blend_denoised(r, D, 'D', index);
-    if (uncond) *uncond = dkp_vec(r, call.uncond_output);
-    if (uncond && raw) *uncond = dkp_store_as(r, dk_mix(m.d_x, x, m.d_f, *uncond), 'U', index, 0);
-    if (uncond) *uncond = dkp_blend_denoised(r, *uncond, 'U', index);
-    call.denoised = (int)D.at;
-    if (at.sigma <= 0) /* nothing else asks for it */
-        r->noise = dk_mix(m.n_x, x, m.n_f, dkp_vec(r, uncond ? call.uncond_output : call.output));
-    if (dkp_storing(r)) p->call[index] = call;
-    return D;
-}
+    dk_vec F[DK_BRANCHES] = {dkp_zero, dkp_zero, dkp_zero};
+    dk_call call;
+    memset(&call, 0, sizeof call);
+    call.level = at, call.condition = net.condition, call.input_scale = net.input_scale;
+    call.d_x = m.d_x, call.d_f = m.d_f, call.clip = c->clip, call.x = (int)seen.at;
+    call.uncond_output = -1, call.step = r->offset + r->step, call.stage = r->stage++, call.estimate = index;
 
-DK_API dk_vec dk_past(dk_recorder *r, int call) {
-    if (call < 0 || call >= r->plan->calls) dk_refuse(r, "call of dk_past", call, "one that has been made");
+    /* What the outputs are taken as where their size counts. */
+    dkp_guided h = dkp_guidance_at(r, at, uncond != NULL);
+    int norms = dkp_guided_by_norms(&h.g), zero = call.step < h.g.zero_init && !r->pace;
+    dk_prediction own = c->prediction, space = h.g.space                ? h.g.space
+                                               : h.g.projected && !zero ? DK_PREDICT_X0
+                                                                        : own;
+    dkp_model s = m;
+    if ((norms || zero) && space != own) {
+        int negated = c->negated;
+        c->prediction = space, c->negated = 0;
+        s = dkp_model_at(c, level, level);
+        c->prediction = own, c->negated = negated;
+    }
+
+    int limits = p->masked > 1 || c->clip > 0 || h.g.quantile > 0 || h.g.hook;
+    int raw = p->number || limits || zero || h.wanted[1] || h.wanted[2] || m.d_x < 0 || m.d_x > 0 ||
+              m.d_f < 1 || m.d_f > 1; /* the output is not D itself */
+    int both = uncond && !dkp_set(c->guidance.scale) && !c->guidance.schedule;
+    if (zero) r->skipped++;
+    else dkp_record_calls(r, &call, &h, dk_scale(net.input_scale, seen), raw ? "FGH" : "D", F);
     if (r->status != DK_OK) return dkp_zero;
-    /* while counting: anything distinct */
-    return dkp_vec(r, r->storing ? r->plan->call[call].denoised : -1 - call);
+    if (both && !zero) { /* the network gives both outputs at once */
+        F[1] = dkp_vec(r, dkp_for_network(r, dkp_new_value(r, raw ? 'G' : 'U', index, first)));
+        if (r->storing) p->call[first].uncond_output = (int)F[1].at;
+    }
+
+    dk_vec P[DK_BRANCHES] = {F[0], h.wanted[1] ? F[1] : dkp_zero, F[2]};
+    for (int k = 0; k < DK_BRANCHES && norms && !zero; k++) {
+        if (space != own) P[k] = dk_mix((m.d_x - s.d_x) / s.d_f, P[k].of ? x : dkp_zero, m.d_f / s.d_f, P[k]);
+        if (P[k].of && (space != own || p->number)) P[k] = dkp_store_as(r, P[k], 'y', p->values, 0);
+    }
+    dk_vec G = zero ? dkp_zero : dkp_guide(r, &h.g, h.weight, P), D = G;
+    if (raw) D = dkp_finish_D(r, &h.g, dk_mix(s.d_x, x, s.d_f, G), &call);
+    dk_vec U = uncond ? F[1] : dkp_zero;
+    if (at.sigma <= 0) /* nothing else asks for it */
+        r->noise = U.of ? dk_mix(m.n_x, x, m.n_f, U) : dk_mix(s.n_x, x, s.n_f, G);
+    if (uncond) *uncond = !U.of ? D : raw ? dkp_store_as(r, dk_mix(m.d_x, x, m.d_f, U), 'U', index, 0) : U;
+    if (U.of) *uncond = dkp_blend_denoised(r, *uncond, 'U', index);
+    for (int i = first; i < p->calls && r->storing; i++) p->call[i].denoised = (int)D.at;
+    return D;
 }
 
 DK_API dk_vec dk_denoise(dk_recorder *r, dk_vec x, dk_level level) {
     return dk_denoise_told(r, x, level, level, NULL);
 }
 
-/* Draw number `draw` of the run; 0 is the initial state's. */
-static dk_vec dkp_draw(dk_recorder *r, int draw, dk_level from, dk_level to) {
+DK_API dk_vec dk_past(dk_recorder *r, int estimate) {
+    if (estimate < r->skipped || estimate >= r->estimates)
+        dk_refuse(r, "estimate of dk_past", estimate, "one that has been made, by an evaluation");
     if (r->status != DK_OK) return dkp_zero;
-    if (dkp_storing(r))
-        r->plan->draw[draw].from = dk_noise_level(from), r->plan->draw[draw].to = dk_noise_level(to);
-    dkp_open_row(r, draw);
-    return dkp_vec(r, r->drawn = dkp_close_row(r, 'z', draw));
+    if (!r->storing) return dkp_vec(r, -1 - estimate); /* anything distinct */
+    const dk_call *call = &r->plan->call[estimate - r->skipped];
+    while (call->estimate < estimate) call++;
+    return dkp_vec(r, call->denoised);
 }
 
-DK_API dk_vec dk_noise(dk_recorder *r, dk_level from, dk_level to) {
-    return dkp_draw(r, r->plan->draws++, from, to);
-}
-
-/* Ends the pass with a norm of v = a, b, p, q; those with count 0 are none. */
-static int dkp_norm_of(dk_recorder *r, dk_norm_kind kind, dk_vec v[4]) {
-    dk_plan *p = r->plan;
-    int value[4] = {-1, -1, -1, -1};
-    for (int i = 0; i < 4; i++)
-        if (v[i].of) v[i] = dk_keep(r, v[i]), value[i] = (int)v[i].at;
-    if (p->norms >= 32767) dk_refuse(r, "norms of a plan", p->norms, "less than 32767");
-    if (r->status != DK_OK) return 0;
-    dk_norm norm = {kind, value[0], value[1], value[2], value[3], r->sampler.atol, r->sampler.rtol};
-    r->position++;
-    for (int i = 0; i < 4; i++)
-        if (v[i].of) dkp_use(r, value[i], 1);
-    dkp_boundary(r, DK_BOUNDARY_NORM, p->norms);
-    p->norms++;
-    if (dkp_storing(r)) p->norm[p->norms - 1] = norm;
-    return p->norms;
-}
-
-DK_API int dk_norm_ratio(dk_recorder *r, dk_vec a, dk_vec b) {
-    dk_vec v[4] = {dk_keep(r, a), dk_keep(r, b), dkp_zero, dkp_zero};
-    return dkp_norm_of(r, DK_NORM_RATIO, v);
-}
+/* ------------------------------------------------------------ >>steps  Steps of a recording */
 
 /* What a run with step-size control records: its initial state; an ordinary step; norms that a first step size is estimated
    from, at the first level and at another; a step that is accepted or rejected. */
@@ -4239,7 +5129,7 @@ static int dkp_attempting(const dk_recorder *r) { return r->pace && r->pace->pha
 /* Ends an attempt of a step: what follows happens only if the difference of two solutions is tolerable. */
 static void dkp_judge(dk_recorder *r, dk_norm_kind kind, dk_vec a, dk_vec b, dk_vec p, dk_vec q) {
     dk_vec v[4] = {a, b, p, q};
-    dkp_norm_of(r, kind, v);
+    dkp_norm_of(r, kind, v, 0, 0);
     r->judged = 1;
 }
 
@@ -4327,7 +5217,7 @@ static void dkp_go_back(dk_recorder *r, int i) {
 
 /* Steps first .. end - 1 of the plan by one call of a recording function, which sees nothing of what was before. */
 static void dkp_record_stretch(dk_recorder *r, int first, int end, dk_record_fn record) {
-    r->offset = first, r->steps = end - first, r->step = -1;
+    r->offset = first, r->steps = end - first, r->step = -1, r->momentum = dkp_zero;
     r->from = r->to = dkp_level(r, 0);
     record(r);
     while (r->status == DK_OK && r->step < r->steps) dk_step(r); /* a recording function may stop early */
@@ -4350,7 +5240,7 @@ static void dkp_record_all(dk_recorder *r, dk_config *c, dk_plan *plan, const dk
     r->plan = plan, r->pace = pace, r->room = room, r->storing = room != NULL;
     plan->number = c->number;
     r->steps = plan->steps = pace ? 1 : dkp_path_steps(c);
-    plan->levels = r->steps + 1, plan->draws = 1;
+    plan->levels = r->steps + 1, plan->draws = 1, plan->flow = dkp_flow_unit(&r->config->schedule);
     r->from = r->to = dkp_level(r, 0);
     if (!r->falling && c->sampler.churn > 0)
         dk_refuse(r, "sampler.churn", c->sampler.churn, "0 on a rising grid");
@@ -4358,6 +5248,7 @@ static void dkp_record_all(dk_recorder *r, dk_config *c, dk_plan *plan, const dk
     if (r->storing) plan->value[0].kind = DK_VALUE_BUFFER, plan->value[0].slot = 0;
     int fixed = c->mask && (c->blend == DK_BLEND_FIXED || c->blend == DK_BLEND_BOTH);
     plan->masked = !c->mask ? 0 : c->blend >= DK_BLEND_DENOISED ? 2 : 1;
+    plan->hooked = c->guidance.hook != NULL;
     if (plan->masked) {
         if (fixed && pace) dk_refuse(r, "blend", c->blend, "state or denoised with step-size control");
         if (!r->falling) dk_refuse(r, "grid.rising", 1, "0 where data are known (mask)");
@@ -5342,7 +6233,7 @@ static void dkp_record_table(dk_recorder *r) {
         dk_level told = table->t ? dk_level_at(&r->config->schedule, table->t[i]) : r->from;
         const double *b = table->b + (size_t)i * (size_t)r->plan->steps;
         dk_vec z = dkp_zero;
-        if (i != r->plan->calls) dk_refuse(r, "steps that go back up", i - r->plan->calls, "0 for a table");
+        if (i != r->estimates) dk_refuse(r, "steps that go back up", i - r->estimates, "0 for a table");
         dk_denoise_told(r, r->x, r->from, told, NULL);
         if (table->noise && (table->noise[i] < 0 || table->noise[i] > 0))
             z = dk_scale(table->noise[i], dk_noise(r, r->from, r->to));
@@ -5977,7 +6868,7 @@ static const char dkp_of_sd_cpp[] =
     DKP_TO_SAMPLER("euler_a_cfg_pp", "euler_ancestral_cfg_pp")
     DKP_TO_SAMPLER("euler_ge", "gradient_estimation")
     DKP_TO_SAMPLER("dpm++2m_sde", "dpmpp_2m_sde")
-    DKP_TO_BOTH("dpm++2m_sde_bt", "dpmpp_2m_sde", "", "", "Brownian noise: dk_config.noise")
+    DKP_TO_BOTH("dpm++2m_sde_bt", "dpmpp_2m_sde", "", "", "Brownian noise: step_noise=brownian")
     DKP_TO_SAMPLER("lms", "lms")
     DKP_TO_BOTH("ddim_trailing", "ddim", "simple", "", "")
     DKP_TO_GRID("discrete", "linspace")
@@ -6027,14 +6918,13 @@ DK_API dk_status dk_config_set(dk_config *c, const char *settings) {
     if (!c) return DK_ERROR_CONFIG;
     if (!settings) return dkp_fail_text(c->message, DK_ERROR_CONFIG, "settings = NULL: must be a text");
     dk_config set = *c;
-    dkp_settings(&set, settings, DKP_OF_SAMPLER | DKP_OF_GRID | DKP_OF_CONFIG, wrong);
+    dkp_settings(&set, settings, DKP_OF_ALL, wrong);
     if (wrong[0]) {
         dkp_text t = {c->message, DK_MESSAGE_SIZE, 0};
         dkp_put(&t, "setting \"");
         dkp_put(&t, wrong);
-        dkp_put(&t,
-                "\": must be field=value, with a field of dk_sampler, of dk_grid after \"grid.\", start or "
-                "blend");
+        dkp_put(&t, "\": must be field=value, with a field of dk_sampler, or of dk_grid after \"grid.\", of "
+                    "dk_guidance after \"guidance.\", noise, start or blend");
         return DK_ERROR_CONFIG;
     }
     *c = set;
@@ -6980,13 +7870,13 @@ static const dkp_class *dkp_class_named(const char *name) {
     return NULL;
 }
 
-/* What limits D. Thresholding is the network's caller's work, and takes the place of clipping. */
+/* What limits D. Thresholding takes the place of clipping. */
 static void dkp_say_limits(dkp_job *j) {
-    dk_json *m = j->more;
-    m->quantile = m->quantile_most = j->c->clip = 0;
+    dk_guidance *g = &j->c->guidance;
+    g->quantile = g->quantile_most = j->c->clip = 0;
     if (j->of->flags & DKP_UNCLIPPED) return;
     if (DKP_FLAG(thresholding)) {
-        m->quantile = DKP_SAYS(dynamic_thresholding_ratio), m->quantile_most = DKP_SAYS(sample_max_value);
+        g->quantile = DKP_SAYS(dynamic_thresholding_ratio), g->quantile_most = DKP_SAYS(sample_max_value);
     } else if (DKP_FLAG(clip_sample)) {
         j->c->clip = dkp_or(DKP_SAYS(clip_sample_range), 1);
     }
@@ -7419,6 +8309,7 @@ DK_API int dk_json_timesteps(dk_config *c, const dk_json *more, double *out, int
     const dkp_class *of = dkp_lists_of(c, more, &whole);
     if (!of) return 0;
     int path = dkp_path_steps(&whole), again = dkp_lists_more(of, c, &whole);
+    memset(&whole.guidance, 0, sizeof whole.guidance); /* one evaluation each */
     if (dkp_jumps(&whole)) return dkp_list_jumps(&whole, out, max);
     if (of->flags & DKP_LISTS_LEVELS) {
         int first = whole.sampler.told_end && !again;
@@ -7521,23 +8412,19 @@ static int dkp_values_apart(dkp_job *j, const dk_config *wanted, const dk_json *
     if (more) said.mu = more->mu, said.tokens = more->tokens;
     j->more = &said;
     if (dkp_say_all(j) != DK_OK) return 1000;
-    int apart = dkp_apart(into, wanted);
-    if (more)
-        apart +=
-            (fabs(said.quantile - more->quantile) > 0) + (fabs(said.quantile_most - more->quantile_most) > 0);
-    return apart;
+    return dkp_apart(into, wanted);
 }
 
 /* A number that may be what the key should say: 0 .. 9 are flags and words, then come fields of the config. */
-static double dkp_candidate(const dkp_key *key, int k, const dk_config *c, const dk_json *more) {
+static double dkp_candidate(const dkp_key *key, int k, const dk_config *c) {
     const double fields[] = {c->grid.sigma_min,
                              c->grid.sigma_max,
                              c->schedule.shift * c->schedule.shift,
                              c->condition_scale,
                              dk_lambda(dk_level_at(&c->schedule, c->schedule.t_max + 0.5)),
                              c->clip,
-                             more ? more->quantile : 0,
-                             more ? more->quantile_most : 0};
+                             c->guidance.quantile,
+                             c->guidance.quantile_most};
     int words = key->kind == 'f' ? 2 : 1;
     for (const char *at = key->choices; key->kind == 'c' && (at = strchr(at, '|')); at++) words++;
     if (key->kind == 'f' || key->kind == 'c') return k < words ? k : (double)NAN;
@@ -7559,7 +8446,7 @@ static int dkp_approach(dkp_job *j, const dk_config *wanted, const dk_json *more
         for (int i = 0; i < DKP_KEY_COUNT; i++) {
             double kept = j->v[i];
             for (int k = 0; k < DKP_CANDIDATES && dkp_class_has(j->of, i); k++) {
-                j->v[i] = dkp_candidate(&dkp_keys[i], k, wanted, more);
+                j->v[i] = dkp_candidate(&dkp_keys[i], k, wanted);
                 if (!dkp_finite(j->v[i])) continue;
                 int now = dkp_values_apart(j, wanted, more);
                 if (now < apart) apart = now, change = i, to = j->v[i];
@@ -7578,7 +8465,7 @@ static int dkp_find_values(dkp_job *j, const dk_config *wanted, const dk_json *m
     for (int i = 0; i < DKP_KEY_COUNT && apart > 0 && apart < 4; i++) {
         int words = dkp_keys[i].kind == 'f' || dkp_keys[i].kind == 'c' ? DKP_CANDIDATES : 0;
         for (int k = 0; k < words && dkp_class_has(j->of, i) && apart > 0; k++) {
-            double v = dkp_candidate(&dkp_keys[i], k, wanted, more);
+            double v = dkp_candidate(&dkp_keys[i], k, wanted);
             if (!dkp_finite(v)) break;
             dkp_say_defaults(j);
             j->v[i] = v;
@@ -7788,12 +8675,13 @@ typedef struct dkp_slots {
 
 enum { DKP_KINDS = DK_VALUE_LOCAL + 1 };
 
-static int dkp_take(dkp_slots *s) {
-    int i = 0;
-    while (i < s->count && s->used[i]) i++;
-    if (i == s->count) s->count++;
-    s->used[i] = 1;
-    return i;
+/* For a value, and those that lie together with it; not in the caller's x, which is memory of its own. */
+static void dkp_take(dkp_slots *slots, dk_value *v) {
+    dkp_slots *s = &slots[(int)v->kind];
+    int n = v->together > 1 ? v->together : 1, i = n > 1 && v->kind == DK_VALUE_BUFFER, free = 0;
+    for (; free < n; i++) free = i < s->count && s->used[i] ? 0 : free + 1;
+    if (i > s->count) s->count = i;
+    for (int k = 0; k < n; k++) v[k].slot = i - n + k, s->used[i - n + k] = 1;
 }
 
 static void dkp_release(const dkp_slots *slots, const dk_value *v, int position) {
@@ -7874,7 +8762,7 @@ static void dkp_allocate(dk_plan *p, char *scratch) {
             dk_value *dst = &p->value[row->dst];
             for (int j = row->first; j < row->first + row->count; j++)
                 dkp_release(slots, &p->value[p->term[j].value], dst->born);
-            if (dst->slot < 0) dst->slot = dkp_take(&slots[(int)dst->kind]);
+            if (dst->slot < 0) dkp_take(slots, dst);
             dkp_release(slots, dst, dst->born);
             if (row->draw >= 0) pass->noises++;
             if (row->mask < 0) dkp_terms_of_dst_first(p, row);
@@ -7884,12 +8772,16 @@ static void dkp_allocate(dk_plan *p, char *scratch) {
             dk_call *call = &p->call[pass->index];
             dk_value *out = &p->value[call->output],
                      *out2 = call->uncond_output >= 0 ? &p->value[call->uncond_output] : NULL;
-            out->slot = dkp_take(&slots[(int)out->kind]);
-            if (out2) out2->slot = dkp_take(&slots[(int)out2->kind]);
-            dkp_release(slots, &p->value[call->input], pass->position);
+            dkp_take(slots, out);
+            if (out2) dkp_take(slots, out2);
             dkp_release(slots, &p->value[call->x], pass->position);
-            dkp_release(slots, out, pass->position);
+            for (int k = 0; k < call->branches; k++) {
+                dkp_release(slots, &p->value[call->input + k], pass->position);
+                dkp_release(slots, out + k, pass->position);
+            }
             if (out2) dkp_release(slots, out2, pass->position);
+        } else if (pass->boundary == DK_BOUNDARY_HOOK) {
+            dkp_release(slots, &p->value[p->call[pass->index].denoised], pass->position);
         } else if (pass->boundary == DK_BOUNDARY_NORM) {
             const dk_norm *norm = &p->norm[pass->index];
             const int read[4] = {norm->a, norm->b, norm->p, norm->q};
@@ -7929,11 +8821,13 @@ DK_API uint64_t dk_plan_hash(const dk_plan *p) {
         h = dkp_hash_real(dkp_hash_real(dkp_hash_real(h, c->condition), c->d_x), c->d_f);
         h = dkp_hash_real(h, c->input_scale);
         h = dkp_hash(h, (uint64_t)(int64_t)c->uncond_output);
+        if (c->branch + c->branches > 1) h = dkp_hash(h, (uint64_t)(c->branch * DK_BRANCHES + c->branches));
     }
     for (int i = 0; i < p->norms; i++) {
         const dk_norm *n = &p->norm[i];
         h = dkp_hash(dkp_hash(dkp_hash(h, (uint64_t)n->kind), (uint64_t)n->a), (uint64_t)(int64_t)n->b);
         h = dkp_hash(dkp_hash(h, (uint64_t)(int64_t)n->p), (uint64_t)(int64_t)n->q);
+        if (n->limit > 0 || n->share > 0) h = dkp_hash_real(dkp_hash_real(h, n->limit), n->share);
     }
     for (int i = 0; i < p->passes; i++)
         h = dkp_hash(dkp_hash(h, (uint64_t)p->pass[i].first), p->pass[i].boundary);
@@ -8131,8 +9025,8 @@ static dk_status dkp_record_resolved(dk_recorder *r, dk_plan *plan, dk_config *c
     if (plan->value[result].slot != 0) { /* the last state is not in x: move it there */
         dk_term t = {1, result, 0, 0};
         dk_row row = {plan->values, plan->terms, 1, -1, -1, 0};
-        dk_value v = {'x',         DK_VALUE_BUFFER, plan->steps,    0, plan->passes - 1,
-                      r->position, r->position,     plan->calls - 1};
+        dk_value v = {'x',         DK_VALUE_BUFFER, plan->steps,     0, plan->passes - 1,
+                      r->position, r->position,     plan->calls - 1, 0};
         plan->term[plan->terms++] = t;
         plan->row[plan->rows++] = row;
         plan->value[plan->values++] = v;
@@ -8168,6 +9062,7 @@ static int dkp_trial(dk_recorder *r, dk_config *c, int i, dk_pace *p) {
     dkp_first_attempt(r, c, p);
     int count = p->phase == DKP_PLAIN ? 2 : c->sampler.tableau ? 7 : 5;
     if (i < count) p->phase = kinds[i][0], p->kept = kinds[i][1];
+    p->sizing = 1;
     return i < count;
 }
 
@@ -8260,7 +9155,14 @@ DK_API int dk_plan_equal(const dk_plan *a, const dk_plan *b, double tolerance, d
         dkp_differ(a->level[i].alpha, b->level[i].alpha, &most);
         dkp_differ(a->level[i].sigma, b->level[i].sigma, &most);
     }
-    for (int i = 0; i < a->calls; i++) dkp_differ(a->call[i].condition, b->call[i].condition, &most);
+    for (int i = 0; i < a->calls; i++)
+        if (a->call[i].branch != b->call[i].branch || a->call[i].branches != b->call[i].branches) return 0;
+        else dkp_differ(a->call[i].condition, b->call[i].condition, &most);
+    for (int i = 0; i < a->norms; i++) {
+        const dk_norm *m = &a->norm[i], *n = &b->norm[i];
+        if (m->kind != n->kind || m->a != n->a || m->b != n->b) return 0;
+        dkp_differ(m->limit, n->limit, &most), dkp_differ(m->share, n->share, &most);
+    }
     *worst = most;
     return most <= tolerance;
 }
@@ -8317,28 +9219,43 @@ static void dkp_put_row(dkp_text *t, const dk_plan *p, const dk_row *row) {
     dkp_put(t, "\n");
 }
 
+static void dkp_put_values(dkp_text *t, const dk_plan *p, const char *before, int a, const char *between,
+                           int b, const char *behind) {
+    dkp_put(t, before);
+    dkp_put_value(t, p, a);
+    if (b >= 0) {
+        dkp_put(t, between);
+        dkp_put_value(t, p, b);
+    }
+    dkp_put(t, behind);
+}
+
 static void dkp_put_norm(dkp_text *t, const dk_plan *p, int index) {
     const dk_norm *n = &p->norm[index];
-    int ratio = n->kind == DK_NORM_RATIO;
-    dkp_put_pair(t, ratio ? "    r" : "    e", index + 1);
-    dkp_put(t, ratio ? " = |" : " = rms (");
-    dkp_put_value(t, p, n->a);
-    if (n->b >= 0) {
-        dkp_put(t, ratio ? "| / |" : " - ");
-        dkp_put_value(t, p, n->b);
+    int sum = n->kind == DK_NORM_ERROR_SUM, error = sum || n->kind == DK_NORM_ERROR_MAX;
+    dkp_put_pair(t, error ? "    e" : "    r", index + 1);
+    dkp_put(t, " = ");
+    if (error) {
+        dkp_put_values(t, p, "rms (", n->a, " - ", n->b, sum ? ") / (" : ") / max(");
+        dkp_put_real(t, n->atol);
+        dkp_put_pair(t, sum ? " + " : ", ", n->rtol);
+        dkp_put_values(t, p, " max(|", n->p, "|, |", n->q, "|))");
+    } else if (n->kind == DK_NORM_RATIO) {
+        dkp_put_values(t, p, "|", n->a, "| / |", n->b, "|");
+    } else if (n->kind == DK_NORM_DEVIATION) {
+        dkp_put_values(t, p, "deviation of ", n->a, " / deviation of ", n->b, "");
+    } else if (n->kind == DK_NORM_QUANTILE) {
+        dkp_put_pair(t, "1 / ", n->share);
+        dkp_put_values(t, p, " quantile of |", n->a, "", -1, "|, from 1");
+        if (n->limit > 0) dkp_put_pair(t, " to ", n->limit);
+    } else {
+        int project = n->kind == DK_NORM_PROJECTION;
+        if (n->limit > 0) dkp_put_pair(t, "min(1, ", n->limit);
+        if (n->limit > 0) dkp_put_values(t, p, " / |", n->a, "", -1, project ? "|) " : "|)");
+        if (project) dkp_put_values(t, p, "(", n->a, " ", n->b, ")");
+        if (project) dkp_put_values(t, p, " / |", n->b, "", -1, "|^2");
     }
-    if (ratio) {
-        dkp_put(t, "|\n");
-        return;
-    }
-    dkp_put(t, n->kind == DK_NORM_ERROR_SUM ? ") / (" : ") / max(");
-    dkp_put_real(t, n->atol);
-    dkp_put_pair(t, n->kind == DK_NORM_ERROR_SUM ? " + " : ", ", n->rtol);
-    dkp_put(t, " max(|");
-    dkp_put_value(t, p, n->p);
-    dkp_put(t, "|, |");
-    dkp_put_value(t, p, n->q);
-    dkp_put(t, "|))\n");
+    dkp_put(t, "\n");
 }
 
 DK_API size_t dk_plan_text(const dk_plan *p, char *text, size_t size) {
@@ -8362,21 +9279,20 @@ DK_API size_t dk_plan_text(const dk_plan *p, char *text, size_t size) {
                 dkp_put_pair(&t, " -> ", dk_noise_level(p->level[step + 1]));
                 dkp_put(&t, "\n");
             }
-            dkp_put(&t, "    ");
-            dkp_put_value(&t, p, c->output);
-            if (c->uncond_output >= 0) {
-                dkp_put(&t, ", ");
-                dkp_put_value(&t, p, c->uncond_output);
-            }
-            dkp_put(&t, " = network(");
-            dkp_put_value(&t, p, c->input);
+            for (int k = 0; k < c->branches; k++)
+                dkp_put_values(&t, p, k ? ", " : "    ", c->output + k, ", ", c->uncond_output, "");
+            for (int k = 0; k < c->branches; k++)
+                dkp_put_values(&t, p, k ? ", " : " = network(", c->input + k, "", -1, "");
             dkp_put_pair(&t, "; ", c->condition);
             dkp_put_pair(&t, ")    t ", c->level.t);
             dkp_put_pair(&t, ", alpha ", c->level.alpha);
             dkp_put_pair(&t, ", sigma ", c->level.sigma);
+            if (c->branch) dkp_put_pair(&t, ", branch ", c->branch);
             dkp_put(&t, "\n");
         } else if (pass->boundary == DK_BOUNDARY_NORM) {
             dkp_put_norm(&t, p, pass->index);
+        } else if (pass->boundary == DK_BOUNDARY_HOOK) {
+            dkp_put_values(&t, p, "    ", p->call[pass->index].denoised, "", -1, " = hook\n");
         }
     }
     dkp_put(&t, "result: x\n");
@@ -8394,7 +9310,8 @@ enum {
     DKP_OPS = 16,        /* operations that are resolved once for many tiles */
     DKP_LOOK = 64,       /* elements at a time when one is looked for */
     DKP_ALONE = 1 << 15, /* shorter vectors are not worth a second thread */
-    DKP_SUMS = 64        /* parts of a sample that a norm is summed up from */
+    DKP_SUMS = 64,       /* parts of a sample that a norm is summed up from, */
+    DKP_PARTIAL = 4      /* so many sums each */
 };
 
 /* DKP_COMPILE_TWICE makes a function of name_plain, which must be inline: where there is AVX2 it runs as compiled for
@@ -8546,11 +9463,25 @@ static uint16_t *dkp_half_buffer(const dk_run *run, int slot) {
     return run->halves + (size_t)slot * run->size;
 }
 
+static const dk_noise_source *dkp_source(const dk_run *run, int draw) {
+    return run->pace.draws + draw > 0 ? &run->config.step_noise : &run->config.noise;
+}
+
+/* A draw of the plan, all but the ends of the run's levels. */
+static dk_noise_request dkp_request(const dk_run *run, int draw) {
+    const dk_config *c = &run->config;
+    const dk_draw *d = &run->plan->draw[draw];
+    int number = run->pace.draws + draw, own = number > 0 && !dkp_same_source(&c->noise, &c->step_noise);
+    dk_noise_request q = dkp_noise_of_config(c);
+    q.draw = number, q.call = number - own;
+    q.from = d->from, q.to = d->to, q.way = d->way, q.flow = run->plan->flow;
+    return q;
+}
+
 static void dkp_fill_noise(const dk_run *run, int draw, size_t sample, size_t element, size_t n,
                            dk_real *out) {
-    const dk_config *c = &run->config;
-    uint64_t seed = c->seeds ? c->seeds[sample] : c->seed, number = c->seeds ? 0 : c->first_sample + sample;
-    dk_normals(seed, number, (uint32_t)(run->pace.draws + draw), element, n, out);
+    dk_noise_request q = dkp_request(run, draw);
+    dkp_draw_part(dkp_source(run, draw), &q, sample, element, n, out);
 }
 
 typedef enum dkp_what {
@@ -8627,9 +9558,7 @@ typedef struct dkp_window {
     dk_real *wide, *sum; /* tiles behind the local ones, where there are numbers of 16 bits or masks */
 } dkp_window;
 
-static size_t dkp_tiles(const dk_plan *p) {
-    return (size_t)p->locals + (p->halves > 0 || p->masked ? 2 : 0);
-}
+static size_t dkp_tiles(const dk_plan *p) { return (size_t)p->locals + (p->halves > 0 || p->masked ? 2 : 0); }
 
 static void dkp_run_window(dkp_window *w) { dkp_run_ops(w->run, w->op, w->ops, w->at, w->n); }
 
@@ -8721,7 +9650,7 @@ static void dkp_resolve_row(dkp_window *w, const dk_row *row) {
     const dk_term *t = &run->plan->term[row->first];
     int half = dkp_is_half(w, row->dst), moves = dkp_moves(w, row->dst);
     void *dst = dkp_place(w, row->dst);
-    if (row->draw >= 0 && run->config.noise) { /* the callback has filled a buffer of its own */
+    if (row->draw >= 0 && dkp_whole(dkp_source(run, row->draw))) { /* it has filled a buffer of its own */
         dkp_with(dkp_put_op(w, DKP_SUM, dst, moves), 1, run->noise + (size_t)w->noises++ * run->size, 1);
     } else if (row->draw >= 0) {
         dkp_put_op(w, DKP_DRAW, dst, moves)->draw = row->draw;
@@ -8823,17 +9752,29 @@ static int dkp_rows(void *user, dk_run *run, const dk_pass *pass) {
     return 0;
 }
 
-/* The sum of squares, in DKP_WIDTH sums side by side. */
-static double dkp_squares(const dk_real *v, size_t n) {
+/* The sum of a b, in DKP_WIDTH sums side by side. From one to the next of these, b steps on by `step`, which is 0 for a
+   b of no more. */
+static double dkp_products(const dk_real *a, const dk_real *b, size_t step, size_t n) {
     double sum[DKP_WIDTH], all = 0;
     size_t i = 0;
     for (int j = 0; j < DKP_WIDTH; j++) sum[j] = 0;
-    for (; i + DKP_WIDTH <= n; i += DKP_WIDTH)
-        for (int j = 0; j < DKP_WIDTH; j++) sum[j] += (double)v[i + (size_t)j] * (double)v[i + (size_t)j];
+    for (; i + DKP_WIDTH <= n; i += DKP_WIDTH, b += step)
+        for (size_t j = 0; j < DKP_WIDTH; j++) sum[j] += (double)a[i + j] * (double)b[j];
     for (int j = 0; j < DKP_WIDTH; j++) all += sum[j];
-    for (; i < n; i++) all += (double)v[i] * (double)v[i];
+    for (; i < n; i++) all += (double)a[i] * (double)b[i % DKP_WIDTH];
     return all;
 }
+
+static double dkp_dot(const dk_real *a, const dk_real *b, size_t n) {
+    return dkp_products(a, b, DKP_WIDTH, n);
+}
+
+static double dkp_total(const dk_real *a, size_t n) {
+    static const dk_real ones[DKP_WIDTH] = {1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1};
+    return dkp_products(a, ones, 0, n);
+}
+
+static double dkp_squares(const dk_real *v, size_t n) { return dkp_dot(v, v, n); }
 
 static double dkp_norm(const dk_real *v, size_t n) { return sqrt(dkp_squares(v, n)); }
 
@@ -8860,35 +9801,105 @@ static const dk_real *dkp_sample_of(const dk_run *run, int value, size_t element
     return value < 0 ? NULL : dkp_buffer(run, run->plan->value[value].slot) + element;
 }
 
-/* Two sums for each chunk. */
+/* The sums of a chunk that a norm is made of, DKP_PARTIAL of them. */
 static void dkp_norm_range(const dkp_work *work, int part, size_t first, size_t end) {
     const dk_run *run = work->run;
     const dk_norm *norm = work->norm;
     size_t chunk = dkp_chunk(run->dim), chunks = dkp_units(run->dim, chunk);
+    int errors = norm->kind == DK_NORM_ERROR_SUM || norm->kind == DK_NORM_ERROR_MAX;
     (void)part;
     for (size_t i = first; i < end; i++) {
         size_t from = i % chunks * chunk, n = run->dim - from < chunk ? run->dim - from : chunk;
         size_t at = i / chunks * run->dim + from;
         const dk_real *a = dkp_sample_of(run, norm->a, at), *b = dkp_sample_of(run, norm->b, at);
-        int ratio = norm->kind == DK_NORM_RATIO;
-        run->sums[2 * i] = ratio ? dkp_squares(a, n)
-                                 : dkp_errors(norm, a, b, dkp_sample_of(run, norm->p, at),
-                                              dkp_sample_of(run, norm->q, at), n);
-        run->sums[2 * i + 1] = ratio ? dkp_squares(b, n) : (double)n;
+        double *sum = run->sums + DKP_PARTIAL * i;
+        sum[0] = errors ? dkp_errors(norm, a, b, dkp_sample_of(run, norm->p, at),
+                                     dkp_sample_of(run, norm->q, at), n)
+                        : dkp_squares(a, n);
+        sum[1] = errors || !b ? (double)n : dkp_squares(b, n);
+        if (norm->kind == DK_NORM_PROJECTION) sum[2] = dkp_dot(a, b, n);
+        if (norm->kind == DK_NORM_DEVIATION) sum[2] = dkp_total(a, n), sum[3] = dkp_total(b, n);
     }
+}
+
+/* The norm of a sample of n elements from its sums. */
+static double dkp_norm_of_sums(const dk_norm *norm, const double *sum, size_t n) {
+    double a = sum[0], b = sum[1],
+           kept = norm->limit > 0 && norm->limit < sqrt(a) ? norm->limit / sqrt(a) : 1;
+    if (norm->kind == DK_NORM_LIMIT) return kept;
+    if (norm->kind == DK_NORM_DEVIATION) {
+        a -= sum[2] * sum[2] / (double)n, b -= sum[3] * sum[3] / (double)n;
+        return !(b > 0) ? 1 : a > 0 ? sqrt(a / b) : 0;
+    }
+    if (!(b > 0)) return 0; /* a vanishing score, e.g., has no direction to step in: no step */
+    return norm->kind == DK_NORM_PROJECTION ? kept * sum[2] / b : sqrt(a / b);
+}
+
+static uint64_t dkp_size_bits(dk_real v) { /* in the order of |v| */
+    double wide = v < 0 ? -(double)v : (double)v;
+    uint64_t bits;
+    if (sizeof v == sizeof(float)) return dkp_bits((float)wide);
+    memcpy(&bits, &wide, sizeof bits);
+    return bits;
+}
+
+static double dkp_size_of_bits(uint64_t bits) {
+    double wide;
+    if (sizeof(dk_real) == sizeof(float)) return (double)dkp_float((uint32_t)bits);
+    memcpy(&wide, &bits, sizeof wide);
+    return wide;
+}
+
+/* The quantile of |v|, linear between neighbours: element number share (n - 1) in order of size, found byte by byte from
+   the top by counting. */
+static double dkp_quantile(const dk_real *v, size_t n, double share) {
+    double place = share * (double)(n - 1);
+    size_t rank = (size_t)place, left = rank, upto = 0;
+    uint64_t found = 0, next = ~(uint64_t)0;
+    for (int shift = 8 * (int)sizeof *v - 8; shift >= 0; shift -= 8) {
+        size_t count[256] = {0};
+        unsigned byte = 0;
+        for (size_t i = 0; i < n; i++) {
+            uint64_t bits = dkp_size_bits(v[i]) >> shift;
+            count[bits & 255] += bits >> 8 == found;
+        }
+        for (; count[byte] <= left; byte++) left -= count[byte];
+        found = found << 8 | byte;
+    }
+    for (size_t i = 0; i < n; i++) {
+        uint64_t bits = dkp_size_bits(v[i]);
+        upto += bits <= found;
+        if (bits > found && bits < next) next = bits;
+    }
+    double low = dkp_size_of_bits(found), high = upto > rank + 1 || upto == n ? low : dkp_size_of_bits(next);
+    return low + (place - (double)rank) * (high - low);
+}
+
+static void dkp_quantile_range(const dkp_work *work, int part, size_t first, size_t end) {
+    const dk_run *run = work->run;
+    const dk_norm *norm = work->norm;
+    (void)part;
+    for (size_t b = first; b < end; b++)
+        run->sums[b] = dkp_quantile(dkp_sample_of(run, norm->a, b * run->dim), run->dim, norm->share);
 }
 
 static int dkp_norms(void *user, dk_run *run, const dk_norm *norm, double *of_sample) {
     size_t chunks = dkp_units(run->dim, dkp_chunk(run->dim)), batch = (size_t)run->config.batch;
-    dkp_work work = {run, dkp_norm_range, chunks * batch, 0, NULL, norm, 0};
+    int quantile = norm->kind == DK_NORM_QUANTILE;
+    dkp_work work = {
+        run, quantile ? dkp_quantile_range : dkp_norm_range, quantile ? batch : chunks * batch, 0, NULL, norm,
+        0};
     (void)user;
     dkp_share(&work);
     for (size_t s = 0; s < batch; s++) {
-        double above = 0, below = 0;
+        double sum[DKP_PARTIAL] = {0}, most = run->sums[s] > 1 ? run->sums[s] : 1;
+        if (quantile) {
+            of_sample[s] = 1 / (norm->limit > 0 && norm->limit < most ? norm->limit : most);
+            continue;
+        }
         for (size_t i = s * chunks; i < (s + 1) * chunks; i++)
-            above += run->sums[2 * i], below += run->sums[2 * i + 1];
-        /* a vanishing score has no direction to step in: no step */
-        of_sample[s] = below > 0 ? sqrt(above / below) : 0;
+            for (int k = 0; k < DKP_PARTIAL; k++) sum[k] += run->sums[DKP_PARTIAL * i + (size_t)k];
+        of_sample[s] = dkp_norm_of_sums(norm, sum, run->dim);
     }
     return 0;
 }
@@ -8949,8 +9960,15 @@ DKP_SMALL
 
 enum { DKP_CONTROL_NORMS = 2 }; /* at most so many in an attempt */
 
+/* Generators whose place is remembered from draw to draw. */
+static size_t dkp_stream_count(const dk_config *c) {
+    int same = dkp_same_source(&c->noise, &c->step_noise);
+    int sources = dkp_streams(&c->noise) + (dkp_streams(&c->step_noise) && !same);
+    return (size_t)sources * (c->seeds ? (size_t)c->batch : 1);
+}
+
 typedef struct dkp_sizes {
-    size_t buffers, halves, tiles, noise, scalars, sums, all;
+    size_t buffers, halves, tiles, noise, scalars, sums, streams, all;
 } dkp_sizes;
 
 static size_t dkp_scalars(const dk_plan *p, const dk_config *c) {
@@ -8960,10 +9978,11 @@ static size_t dkp_scalars(const dk_plan *p, const dk_config *c) {
 static dkp_sizes dkp_workspace(const dk_plan *p, const dk_config *c) {
     size_t size = c->dim * (size_t)c->batch * sizeof(dk_real), batch = (size_t)c->batch;
     size_t parts = (size_t)c->threads, chunks = dkp_units(c->dim, dkp_chunk(c->dim));
-    size_t norms = p->norms || p->attempt ? 2 * chunks * batch : 0;
+    size_t norms = p->norms || p->attempt ? DKP_PARTIAL * chunks * batch : 0;
     dkp_sizes s;
     size_t most = ((size_t)-1) / 4 / size; /* vectors that can be counted in bytes at all */
-    if ((size_t)p->buffers + (size_t)p->halves + (size_t)p->noises >= most) {
+    if ((size_t)p->buffers + (size_t)p->halves + (size_t)p->noises >= most ||
+        dkp_stream_count(c) >= ((size_t)-1) / 4 / sizeof(dkp_stream)) {
         memset(&s, 0, sizeof s);
         s.all = (size_t)-1; /* no memory is that large: refused where it is asked for */
         return s;
@@ -8971,10 +9990,13 @@ static dkp_sizes dkp_workspace(const dk_plan *p, const dk_config *c) {
     s.buffers = c->backend ? 0 : dkp_up((size_t)p->buffers * size);
     s.halves = c->backend ? 0 : dkp_up((size_t)p->halves * c->dim * batch * sizeof(uint16_t));
     s.tiles = c->backend ? 0 : dkp_up(parts * dkp_tiles(p) * DKP_TILE * sizeof(dk_real));
-    s.noise = c->noise && !c->backend ? dkp_up((size_t)p->noises * size) : 0;
+    s.noise = (dkp_whole(&c->noise) || dkp_whole(&c->step_noise)) && !c->backend
+                  ? dkp_up((size_t)p->noises * size)
+                  : 0;
     s.scalars = dkp_up(dkp_scalars(p, c) * sizeof(double));
     s.sums = c->backend ? 0 : dkp_up((norms > parts ? norms : parts) * sizeof(double));
-    s.all = s.buffers + s.halves + s.tiles + s.noise + s.scalars + s.sums + 64;
+    s.streams = dkp_up(dkp_stream_count(c) * sizeof(dkp_stream));
+    s.all = s.buffers + s.halves + s.tiles + s.noise + s.scalars + s.sums + s.streams + 64;
     return s;
 }
 
@@ -9003,8 +10025,32 @@ DK_API size_t dk_run_size(dk_config *c) {
     return bytes;
 }
 
-static dk_status dkp_check_mask(const dk_plan *plan, dk_config *c) {
+/* The least and the most noise level of a run, but for 0. With step-size control a plan has only some of them. */
+static void dkp_level_range(const dk_plan *plan, const dk_config *c, double *lowest, double *highest) {
+    int levels = plan->attempt ? c->steps + 1 : plan->levels;
+    *lowest = HUGE_VAL, *highest = 0;
+    for (int i = 0; i < levels; i++) {
+        double level = dk_noise_level(plan->attempt ? dkp_grid_level(c, i) : plan->level[i]);
+        if (level > *highest) *highest = level;
+        if (level > 0 && level < *lowest) *lowest = level;
+    }
+}
+
+static dk_status dkp_check_noise(const dk_plan *plan, dk_config *c) {
+    double lowest, highest;
+    dkp_level_range(plan, c, &lowest, &highest);
+    if (c->step_noise.kind == DK_NOISE_TORCHSDE && !c->step_noise.fn && !plan->flow && !dkp_finite(highest))
+        return dkp_fail(c->message, "the first level's sigma/alpha", highest,
+                        "finite for step_noise = torchsde");
+    return DK_OK;
+}
+
+static dk_status dkp_check_given(const dk_plan *plan, dk_config *c) {
     size_t size = c->dim * (size_t)c->batch;
+    if (plan->hooked != (c->guidance.hook != NULL))
+        return dkp_fail_text(c->message, DK_ERROR_CONFIG,
+                             plan->hooked ? "guidance.hook: must be given to a plan recorded with one"
+                                          : "guidance.hook: must be NULL for a plan recorded without one");
     if (!plan->masked != !c->mask || !plan->masked != !c->known)
         return dkp_fail_text(c->message, DK_ERROR_CONFIG,
                              plan->masked ? "mask and known: must be given to a plan recorded with them"
@@ -9027,7 +10073,8 @@ static dk_status dkp_begin(dk_run *run, const dk_plan *plan, dk_config *c, dk_re
     if (status != DK_OK) return status;
     if (!x && !c->backend)
         return dkp_fail_text(c->message, DK_ERROR_CONFIG, "x = NULL: must be batch * dim numbers");
-    if ((status = dkp_check_mask(plan, c)) != DK_OK) return status;
+    if ((status = dkp_check_given(plan, c)) != DK_OK || (status = dkp_check_noise(plan, c)) != DK_OK)
+        return status;
     sizes = dkp_workspace(plan, c);
     status = dkp_get_memory(&memory, &bytes, &owned, sizes.all, c->message);
     if (status != DK_OK) return status;
@@ -9040,8 +10087,11 @@ static dk_status dkp_begin(dk_run *run, const dk_plan *plan, dk_config *c, dk_re
     run->noise = (dk_real *)(void *)(base += sizes.tiles);
     run->scalars = (double *)(void *)(base += sizes.noise);
     run->sums = (double *)(void *)(base += sizes.scalars);
+    run->streams = base + sizes.sums;
+    if (sizes.streams) memset(run->streams, 0, sizes.streams);
     memset(run->buffers, 0, sizes.buffers + sizes.halves); /* so that saved bytes never hold garbage */
     if (sizes.scalars) memset(run->scalars, 0, sizes.scalars);
+    if (sizes.sums) memset(run->sums, 0, sizes.sums);
     return DK_OK;
 }
 
@@ -9117,16 +10167,24 @@ static const dk_call *dkp_open_call(const dk_run *run) {
     return &run->plan->call[run->plan->pass[run->pass - 1].index];
 }
 
-static void dkp_hand_out(dk_run *run, dk_eval *e) {
+/* All but the arrays. */
+static void dkp_describe(const dk_run *run, dk_eval *e) {
     const dk_plan *p = run->plan;
     const dk_call *call = dkp_open_call(run);
     memset(e, 0, sizeof *e);
     e->t = call->condition, e->level = call->level;
     e->step = run->pace.accepted + call->step, e->steps = p->attempt ? 0 : p->steps, e->stage = call->stage;
     e->call = run->pace.calls + p->pass[run->pass - 1].index, e->calls = p->attempt ? 0 : p->calls;
-    e->batch = run->config.batch, e->dim = run->dim, e->first_sample = run->config.first_sample;
+    e->branch = call->branch, e->branches = call->branches, e->batch = run->config.batch * call->branches;
+    e->dim = run->dim, e->first_sample = run->config.first_sample;
     e->input_slot = p->value[call->input].slot, e->output_slot = p->value[call->output].slot;
     e->uncond_slot = call->uncond_output >= 0 ? p->value[call->uncond_output].slot : -1;
+}
+
+static void dkp_hand_out(dk_run *run, dk_eval *e) {
+    const dk_plan *p = run->plan;
+    const dk_call *call = dkp_open_call(run);
+    dkp_describe(run, e);
     if (run->config.backend) return;
     if (p->number) {
         e->input_half = dkp_half_buffer(run, e->input_slot);
@@ -9151,26 +10209,47 @@ static dk_status dkp_check_output(dk_run *run, int value) {
     return run->status;
 }
 
-/* A noise callback fills whole buffers, before anything of the pass is written. */
+/* A whole draw. A generator's place is a memory of where it stands: what it gives depends on the address alone. */
+static dk_status dkp_fill_draw(dk_run *run, int draw, dk_real *out) {
+    const dk_config *c = &run->config;
+    const dk_noise_source *s = dkp_source(run, draw);
+    dk_noise_request q = dkp_request(run, draw);
+    dkp_stream *streams = (dkp_stream *)run->streams;
+    dkp_level_range(run->plan, c, &q.lowest, &q.highest);
+    if (q.call < q.draw && dkp_streams(&c->noise)) streams += dkp_stream_count(c) / 2;
+    return dkp_fill(s, &q, dkp_streams(s) ? streams : NULL, out);
+}
+
+DK_API dk_status dk_run_noise(dk_run *run, int draw, dk_real *out) {
+    if (!run->plan || draw < 0 || draw >= run->plan->draws) return DK_ERROR_ORDER;
+    return dkp_fill_draw(run, draw, out);
+}
+
+/* Sources that give whole draws fill whole buffers, before anything of the pass is written. */
 static dk_status dkp_ask_noise(dk_run *run, const dk_pass *pass) {
-    const dk_plan *p = run->plan;
     int noises = 0;
-    if (!run->config.noise || run->config.backend) return DK_OK;
+    if (run->config.backend) return DK_OK;
     for (int k = pass->first; k < pass->first + pass->count; k++) {
-        const dk_row *row = &p->row[k];
-        if (row->draw < 0) continue;
-        dk_noise_request request = {run->pace.draws + row->draw, p->draw[row->draw].from,
-                                    p->draw[row->draw].to, run->config.batch, run->dim};
-        dk_real *out = run->noise + (size_t)noises++ * run->size;
-        if (run->config.noise(run->config.noise_user, &request, out))
+        int draw = run->plan->row[k].draw;
+        if (draw < 0 || !dkp_whole(dkp_source(run, draw))) continue;
+        if (dkp_fill_draw(run, draw, run->noise + (size_t)noises++ * run->size) != DK_OK)
             return dkp_fail_run(run, DK_ERROR_CALLBACK, "the noise callback returned nonzero");
     }
     return DK_OK;
 }
 
-/* The norm that ended the pass before this one. */
-static dk_status dkp_take_norm(dk_run *run) {
+/* The norm or hook that ended the pass before this one. */
+static dk_status dkp_cross_boundary(dk_run *run) {
     const dk_pass *before = &run->plan->pass[run->pass > 0 ? run->pass - 1 : 0];
+    const dk_guidance *g = &run->config.guidance;
+    if (run->pass > 0 && before->boundary == DK_BOUNDARY_HOOK) {
+        dk_eval e;
+        int slot = run->plan->value[run->plan->call[before->index].denoised].slot;
+        dkp_describe(run, &e);
+        e.batch = run->config.batch, e.branch = 0, e.branches = 1; /* D has the branches behind it */
+        if (g->hook(g->hook_user, &e, run->config.backend ? NULL : dkp_buffer(run, slot), slot))
+            return dkp_fail_run(run, DK_ERROR_CALLBACK, "guidance.hook returned nonzero");
+    }
     if (run->pass == 0 || before->boundary != DK_BOUNDARY_NORM) return DK_OK;
     double *result = run->scalars + (size_t)before->index * (size_t)run->config.batch;
     if (dkp_backend(run)->norm(dkp_backend(run)->user, run, &run->plan->norm[before->index], result))
@@ -9288,15 +10367,15 @@ DK_API int dk_next(dk_run *run, dk_eval *eval) {
     if (run->finished) return 0;
     if (run->waiting) {
         const dk_call *call = dkp_open_call(run);
-        if (dkp_check_output(run, call->output) != DK_OK ||
-            dkp_check_output(run, call->uncond_output) != DK_OK)
-            return 0;
+        for (int k = 0; k < call->branches; k++)
+            if (dkp_check_output(run, call->output + k) != DK_OK) return 0;
+        if (dkp_check_output(run, call->uncond_output) != DK_OK) return 0;
     }
     for (;;) {
         const dk_pass *pass = &run->plan->pass[run->pass];
         const dk_backend *backend = dkp_backend(run);
         int last = pass->boundary == DK_BOUNDARY_END;
-        if (dkp_take_norm(run) != DK_OK) return 0;
+        if (dkp_cross_boundary(run) != DK_OK) return 0;
         if (last && run->plan->attempt && run->pace.phase == DKP_ATTEMPT && !dkp_judgement(run).accepted) {
             run->waiting = 0;
             if (!dkp_proceed(run, 0)) break;
@@ -9410,8 +10489,14 @@ DK_API dk_status dk_log_likelihood(dk_config *c, dk_denoise_fn denoise, void *us
                                    const dk_real *probe, double *log_p) {
     double *levels = NULL;
     dk_real *state = NULL;
+    const dk_guidance *g = &c->guidance;
     if (c->number || c->clip > 0)
         return dkp_fail_text(c->message, DK_ERROR_CONFIG, "number and clip: must be 0 for a likelihood");
+    if (dkp_guided_by_norms(g) || g->quantile > 0 || g->zero_init || g->doubled || g->schedule || g->hook)
+        return dkp_fail_text(
+            c->message, DK_ERROR_CONFIG,
+            "guidance: rescale, zero_star, zero_init, projected, quantile, doubled, schedule and "
+            "hook must be 0 for a likelihood");
     dkp_likelihood *l = (dkp_likelihood *)DKP_MALLOC(sizeof *l);
     if (!l) return dkp_fail_allocation(c->message, sizeof *l);
     dk_config *network = &l->network, *ode = &l->ode;
@@ -9456,16 +10541,30 @@ DK_API dk_status dk_denoised(dk_run *run, dk_real *out) {
         memcpy(out, run->x, run->size * sizeof *out);
         return DK_OK;
     }
-    const dk_call *call = dkp_open_call(run);
-    int slot = run->plan->value[call->output].slot;
-    const dk_real *F = run->plan->number ? out : dkp_buffer(run, slot);
-    dkp_op op[2] = {{DKP_SUM, 0, 0, 0, (char *)out, {NULL}, {0}},
-                    {DKP_CLIP, 0, 0, 0, (char *)out, {NULL}, {0}}};
-    if (run->plan->number) dk_from_half(run->plan->number, dkp_half_buffer(run, slot), out, run->size);
-    dkp_with(&op[0], (dk_real)call->d_f, F, 0);
-    if (call->d_x < 0 || call->d_x > 0) dkp_with(&op[0], (dk_real)call->d_x, dk_state(run), 0);
-    dkp_with(&op[1], (dk_real)call->clip, out, 0);
-    dkp_run_ops(run, op, 1 + (call->clip > 0), 0, run->size);
+    const dk_plan *p = run->plan;
+    const dk_call *call = dkp_open_call(run), *first = call, *end = p->call + p->calls;
+    while (first > p->call && first[-1].estimate == call->estimate) first--;
+    int last = call + 1 == end || call[1].estimate != call->estimate, count = 0, value[DK_BRANCHES];
+    dk_real c[DK_BRANCHES], halves[DK_BRANCHES][DKP_TILE / 4];
+    for (; first <= call; first++)
+        for (int k = first->branch; k < first->branch + first->branches; k++) {
+            double weight = last ? first->weight[k] : k == 0;
+            if (!dkp_set(weight)) continue;
+            c[count] = (dk_real)(weight * call->d_f), value[count++] = first->output + k - first->branch;
+        }
+    for (size_t at = 0, n = DKP_TILE / 4; at < run->size; at += n) {
+        dkp_op op[2] = {{DKP_SUM, 0, 0, 0, (char *)(out + at), {NULL}, {0}},
+                        {DKP_CLIP, 0, 0, 0, (char *)(out + at), {NULL}, {0}}};
+        if (run->size - at < n) n = run->size - at;
+        for (int i = 0; i < count; i++) {
+            int slot = p->value[value[i]].slot;
+            if (p->number) dk_from_half(p->number, dkp_half_buffer(run, slot) + at, halves[i], n);
+            dkp_with(&op[0], c[i], p->number ? halves[i] : dkp_buffer(run, slot) + at, 0);
+        }
+        if (dkp_set(call->d_x)) dkp_with(&op[0], (dk_real)call->d_x, dk_state(run) + at, 0);
+        dkp_with(&op[1], (dk_real)call->clip, out + at, 0);
+        dkp_run_ops(run, op, 1 + (call->clip > 0), 0, n);
+    }
     for (size_t i = 0; run->plan->masked > 1 && i < run->size; i++)
         out[i] = (1 - run->config.mask[i]) * out[i] + run->config.mask[i] * run->config.known[i];
     return DK_OK;
@@ -9601,7 +10700,8 @@ static int dkp_cursor_fits(const dk_plan *p, uint64_t pass, uint64_t flags) {
     if (flags == 2) return pass == (uint64_t)p->passes;
     if (flags > 2 || pass >= (uint64_t)p->passes) return 0;
     if (pass == 0) return flags == 0;
-    return p->pass[pass - 1].boundary == (flags ? DK_BOUNDARY_CALL : DK_BOUNDARY_NORM);
+    return flags ? p->pass[pass - 1].boundary == DK_BOUNDARY_CALL
+                 : p->pass[pass - 1].boundary >= DK_BOUNDARY_NORM;
 }
 
 DK_API dk_status dk_load(dk_run *run, const void *bytes, size_t size) {

@@ -42,8 +42,10 @@ typedef struct test_loop {
     int unscaled_input; /* the model sees the state as it is */
     int scaled_state;   /* the state becomes the model's input */
     int stages_are_slopes; /* what stages after the first give is the slope at the scaled sample, not its estimate */
-    const double *abar;      /* where the weight of x0 is rounded */
-    brownian_interval noise; /* size 0: none */
+    const double *abar; /* where the weight of x0 is rounded */
+    int brownian;       /* torchsde's noise between levels lowest .. highest, from a seed */
+    double lowest, highest;
+    uint64_t seed;
 } test_loop;
 
 /* DDPM has beta as a difference of singles, UnCLIP from its own table; what that is of the exact one matters where beta
@@ -96,16 +98,19 @@ static void test_model(const test_loop *l, const dk_eval *e, int stage) {
 }
 
 static int draw_test_noise(void *user, const dk_noise_request *request, dk_real *out) {
-    static double z[BROWNIAN_SIZE];
     const test_loop *l = (const test_loop *)user;
     int draw = request->draw - 1;
     if (l->r.by_step) /* one for each step, used or not */
         for (draw = 0; draw < l->r.count - 2; draw++)
             if (fabs(in_sigma(&l->r, draw) - request->from) <= 1e-12 * request->from) break;
-    if (l->noise.size) brownian_noise(&l->noise, request->from, request->to, z);
-    else if (!l->r.normals) return 1;
-    for (size_t i = 0; i < request->dim; i++)
-        out[i] = (dk_real)(l->noise.size ? z[i] : l->r.normals[(size_t)draw * request->dim + i]);
+    if (l->brownian) {
+        const dk_noise_source source = dk_noise_torchsde();
+        dk_noise_request q = *request;
+        q.lowest = l->lowest, q.highest = l->highest, q.seed = l->seed;
+        return dk_noise_fill(&source, &q, out) != DK_OK;
+    }
+    if (!l->r.normals) return 1;
+    for (size_t i = 0; i < request->dim; i++) out[i] = (dk_real)l->r.normals[(size_t)draw * request->dim + i];
     return 0;
 }
 
@@ -157,16 +162,20 @@ static void set_test_noise(test_loop *l, const json *noise, int size) {
     replay *r = &l->r;
     double seed = 0;
     json_numbers(json_get(noise, "seeds"), &seed, 1);
+    l->seed = (uint64_t)seed;
     if (strstr(json_string(noise, "fn", ""), "Brownian")) {
-        const brownian_interval b = {round_6(r->levels[r->count - 2]), round_6(r->levels[0]), (uint32_t)seed,
-                                     size, 1};
-        l->noise = b;
+        l->brownian = 1, l->lowest = r->levels[r->count - 2], l->highest = r->levels[0];
     } else if (json_get(noise, "seeds")) {
-        torch_generator g;
+        static dk_real z[SAMPLE];
+        const dk_noise_source source = dk_noise_torch_cpu();
+        dkp_stream g;
         int draws = (int)json_real(noise, "draws", 0);
-        torch_seed(&g, (uint32_t)seed);
+        dkp_start_stream(&g, source.kind, l->seed);
         normals = (double *)json_memory(normals, sizeof *normals * SAMPLE * DRAWS);
-        for (int i = 0; i < draws && i < DRAWS; i++) torch_randn(&g, normals + i * size, size, 1);
+        for (int i = 0; i < draws && i < DRAWS; i++) {
+            fill(&source, &g, size, z);
+            for (int k = 0; k < size; k++) normals[i * size + k] = (double)z[k];
+        }
         r->normals = normals;
     }
 }

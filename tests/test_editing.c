@@ -209,7 +209,7 @@ static void fixed_noise_is_drawn_once(void **state) {
             dk_real x[DIM] = {0};
             int draws[5] = {0};
             dk_config c = masked("flow", "heun", (dk_blend)blend);
-            c.noise = counts, c.noise_user = draws, c.start = (dk_start)start;
+            c.noise.fn = counts, c.noise.user = draws, c.start = (dk_start)start;
             assert_int_equal(dk_sample(&c, nonlinear, NULL, x), DK_OK);
             assert_int_equal(draws[0], blend != DK_BLEND_DENOISED || start != DK_START_STATE);
             for (int i = 1; i < 5; i++) assert_int_equal(draws[i], 0);

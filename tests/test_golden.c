@@ -1,5 +1,5 @@
-/* What every name gives, to the bit: frozen. tests/data/golden.txt has a line for each sampler, grid, schedule and source of
-   noise with a hash of its numbers, for states in float and in double; `make golden` writes it anew. All compilers, options,
+/* What every name gives, to the bit: frozen. tests/data/golden.txt has a line for each sampler, grid, schedule, form of guidance and
+   source of noise with a hash of its numbers, for states in float and in double; `make golden` writes it anew. All compilers, options,
    threads and machines must give these hashes. Names: a changed sampler gets a new one.
 
      test_golden print    the lines of this build
@@ -8,7 +8,7 @@
 #include "check.h"
 
 static const char golden_file[] = "tests/data/golden.txt";
-static const char golden_hash[] = "417eb5fda5710191"; /* of the whole file */
+static const char golden_hash[] = "64d1c17b24800b62"; /* of the whole file */
 
 #define COUNT(array) ((int)(sizeof(array) / sizeof((array)[0])))
 
@@ -118,6 +118,24 @@ static void normals(const char *name) {
     take_states(z, 77);
 }
 
+/* Two draws of three samples, from one generator and from one for each, in the peer's floats and doubles. */
+static void source(const char *name) {
+    static const uint64_t seeds[3] = {1, 7, 0xFFFFFFFF};
+    dk_real z[3 * 101];
+    char words[40];
+    dk_config c;
+    dk_noise_request q;
+    memset(&c, 0, sizeof c), memset(&q, 0, sizeof q);
+    snprintf(words, sizeof words, "noise=%s", name);
+    take(dk_config_set(&c, words));
+    q.batch = 3, q.dim = 101, q.seed = 5, q.from = 9, q.to = 0.3, q.lowest = 0.03, q.highest = 20;
+    for (int i = 0; i < 8; i++) {
+        q.draw = q.call = i % 2, q.seeds = i & 2 ? seeds : NULL, c.noise.bits = i & 4 ? 64 : 32;
+        take(dk_noise_fill(&c.noise, &q, z));
+        take_states(z, COUNT(z));
+    }
+}
+
 static void philox(const char *name) {
     uint32_t counter[4] = {1, 2, 3, 4}, out[4];
     const uint32_t key[2] = {5, 6};
@@ -160,10 +178,38 @@ static void parts(const char *name) {
     }
 }
 
+static const struct guided {
+    const char *name, *settings;
+} guided[] = {
+    {"scale", "guidance.scale=3"},
+    {"scale2", "guidance.scale=3 guidance.scale2=1.5 guidance.noise_min=0.1"},
+    {"rescale", "guidance.scale=3 guidance.rescale=0.7"},
+    {"zero_star", "guidance.scale=3 guidance.zero_star=1 guidance.zero_init=1"},
+    {"projected", "guidance.scale=3 guidance.projected=1 guidance.momentum=-0.5 guidance.limit=4"},
+    {"quantile", "guidance.quantile=0.9"},
+};
+static const char *guided_name(int i) { return i < COUNT(guided) ? guided[i].name : NULL; }
+
+static void guidance(const char *name) {
+    enum { DIM = 1031, BATCH = 2 };
+    static dk_real x[DIM * BATCH];
+    dk_config c = check_config("flow", "dpmpp_2m_sde", 5);
+    for (int i = 0; i < COUNT(guided); i++)
+        if (strcmp(name, guided[i].name) == 0) dk_config_set(&c, guided[i].settings);
+    c.dim = DIM, c.batch = BATCH;
+    take(dk_sample(&c, network, NULL, x));
+    take_states(x, DIM * BATCH);
+}
+
 /* ------------------------------------------------------------------ all of it */
 
 static const char *sampler_name(int i) { return dk_sampler_at(i) ? dk_sampler_at(i)->name : NULL; }
 static const char *noise_name(int i) { return i < 1 ? "normals" : NULL; }
+static const char *source_name(int i) {
+    static const char *const names[] = {"philox",      "torch_cpu", "torch_cuda", "numpy",
+                                        "numpy_pcg64", "brownian",  "torchsde"};
+    return i < COUNT(names) ? names[i] : NULL;
+}
 static const char *generator_name(int i) { return i < 1 ? "philox" : NULL; }
 static const char *half_name(int i) {
     static const char *const names[] = {"fp16", "bf16"};
@@ -179,10 +225,15 @@ static const struct kind {
     const char *(*name)(int i);
     void (*hashed)(const char *name);
 } kinds[] = {
-    {"schedule", dk_schedule_name, schedule}, {"grid", dk_grid_name, grid},
-    {"sampler", sampler_name, sampler},       {"noise", noise_name, normals},
-    {"generator", generator_name, philox},    {"number", half_name, halves},
+    {"schedule", dk_schedule_name, schedule},
+    {"grid", dk_grid_name, grid},
+    {"sampler", sampler_name, sampler},
+    {"noise", noise_name, normals},
+    {"source", source_name, source},
+    {"generator", generator_name, philox},
+    {"number", half_name, halves},
     {"threads", parts_name, parts},
+    {"guidance", guided_name, guidance},
 };
 
 /* Calls line(arg, kind, name, hash) for each. */

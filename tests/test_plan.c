@@ -528,7 +528,7 @@ static void noise_callback_with_the_same_numbers_changes_nothing(void **state) {
             c.prediction = velocity ? DK_PREDICT_VELOCITY : DK_PREDICT_X0;
             c.dim = DIM, c.batch = BATCH;
             sample(&c, x);
-            c.noise = same_noise;
+            c.noise.fn = same_noise;
             sample(&c, y);
             if (memcmp(x, y, sizeof x) == 0) continue;
             print_error("%s with %s prediction\n", c.sampler.name, velocity ? "velocity" : "x0");
@@ -600,7 +600,7 @@ static void recording_functions_are_refused_with_a_message(void **state) {
         {record_long_input, "terms of a symbolic vector = "},
         {record_long_part, "terms of a symbolic vector = "},
         {record_refusing, "my.field = 2.5: must be less than 2"},
-        {record_future, "call of dk_past = 3: must be "},
+        {record_future, "estimate of dk_past = 3: must be "},
     };
     (void)state;
     for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++) {

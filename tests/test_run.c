@@ -545,7 +545,7 @@ static void tiles_leave_no_seams(void **state) {
                 dk_real y;
                 one_element o = {c.seed, i};
                 dk_config single = c;
-                single.dim = 1, single.noise = noise_of_element, single.noise_user = &o;
+                single.dim = 1, single.noise = dk_noise_custom(noise_of_element, &o);
                 sample(&single, &y);
                 check_near((double)y, (double)x[i], 0, kinds[k]);
                 if (i == last) break;
@@ -677,7 +677,7 @@ static void fed_back_normals_reproduce_the_run(void **state) {
         c.first_sample = 3;
         sample(&c, x);
         feeder f = feed_from(&c, -1);
-        c.noise = feed, c.noise_user = &f;
+        c.noise = dk_noise_custom(feed, &f);
         sample(&c, y);
         equal_bits(y, x, 14, c.sampler.name);
     }
@@ -690,7 +690,7 @@ static void noise_requests_name_the_levels_they_bridge(void **state) {
     (void)state;
     c.grid = dk_grid_levels(levels, DK_UNIT_SIGMA), c.dim = 2;
     feeder f = feed_from(&c, -1);
-    c.noise = feed, c.noise_user = &f;
+    c.noise = dk_noise_custom(feed, &f);
     sample(&c, x);
     assert_int_equal(f.asked, 3); /* the step to 0 takes none */
     const double from[] = {8, 8, 4}, to[] = {8, 4, 2};
@@ -708,14 +708,14 @@ static void failing_noise_writes_nothing_and_can_be_repeated(void **state) {
         clear_config(&c, kinds[k], 4, 2, 7);
         sample(&c, x);
         feeder all = feed_from(&c, -1);
-        c.noise = feed, c.noise_user = &all;
+        c.noise = dk_noise_custom(feed, &all);
         sample(&c, y);
         for (int at = 0; at < all.asked; at++) {
             feeder f = feed_from(&c, at);
             dk_real before[14];
             dk_run run;
             dk_eval e;
-            c.noise_user = &f;
+            c.noise.user = &f;
             for (int i = 0; i < 14; i++) y[i] = (dk_real)i;
             begin(&run, &c, y);
             memcpy(before, y, sizeof before);
@@ -765,7 +765,7 @@ static void a_draw_that_outlives_its_pass_disturbs_nothing(void **state) {
             c.sampler.record = records[k], c.sampler.name = "shared";
             sample(&c, x);
             feeder f = feed_from(&c, -1);
-            c.noise = feed, c.noise_user = &f;
+            c.noise = dk_noise_custom(feed, &f);
             sample(&c, y);
             equal_bits(y, x, 14, k ? "after a norm" : "shared");
             for (int at = 1; at < 4; at++) {
@@ -1093,7 +1093,7 @@ static void nonsense_is_refused_with_a_message(void **state) {
         {0, 1, 3, "ddim", "steps = 0: must be 1 .. 1000000"},
         {-4, 1, 3, "ddim", "steps = -4: must be 1 .. 1000000"},
         {1000001, 1, 3, "ddim", "steps = 1000001: must be 1 .. 1000000"},
-        {3, -1, 3, "ddim", "batch = -1: must be >= 1 (0: 1)"},
+        {3, -1, 3, "ddim", "batch = -1: must be >= 1 (0: 1), and so small that three of it can be counted"},
         {3, 1, 0, "ddim", "dim = 0: must be >= 1"},
         {3, 1, 3, "dpmpp_2mm", "sampler \"dpmpp_2mm\" is not known; nearest: dpmpp_2m"},
         {3, 1, 3, NULL, "sampler \"(NULL)\" is not known; nearest: "},

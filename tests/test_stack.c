@@ -114,6 +114,24 @@ static void what_takes_most(void **state) {
     check_stack("16 stages", sample, &c);
     assert_string_equal(dk_message(&c), "");
     assert_int_equal(status, DK_OK);
+    assert_int_equal(
+        dk_config_set(&c, "guidance.scale=2 guidance.projected=1 guidance.limit=1 guidance.rescale=0.5 "
+                          "guidance.space=v guidance.quantile=0.9 guidance.doubled=1"),
+        DK_OK);
+    check_stack("16 stages, guided", begin, &c, LIMIT);
+    check_stack("16 stages, guided", sample, &c, LIMIT + TILES);
+    assert_int_equal(status, DK_OK);
+}
+
+static void every_noise_source(void **state) {
+    (void)state;
+    for (int kind = DK_NOISE_PHILOX; kind < DK_NOISE_COUNT; kind++) {
+        dk_config c = check_config("edm", "euler_ancestral", 6);
+        c.dim = DIM, c.batch = BATCH, c.noise.kind = (dk_noise_kind)kind;
+        check_stack("noise source", begin, &c);
+        check_stack("noise source", sample, &c);
+        assert_int_equal(status, DK_OK);
+    }
 }
 
 static void *likelihood(void *argument) {
@@ -214,7 +232,7 @@ static void names_files_and_plans(void **state) {
 
 int main(void) {
     const struct CMUnitTest tests[] = {cmocka_unit_test(every_sampler), cmocka_unit_test(what_takes_most),
-                                       cmocka_unit_test(a_likelihood),
+                                       cmocka_unit_test(every_noise_source), cmocka_unit_test(a_likelihood),
                                        cmocka_unit_test(names_files_and_plans)};
     int failed = cmocka_run_group_tests(tests, NULL, NULL);
     print_message("bytes of stack at most: %zu\n", most);

@@ -114,11 +114,31 @@ check "option of another command" refuses 'not for levels, but for sample' level
 check "configuration that cannot work" refuses 'steps = 0: must be' plan --steps 0
 check "steps and levels that disagree" refuses 'needs 5 levels' levels --steps 4 --levels 1,0
 
+plan_guided() { succeeds plan --steps 2 --sampler euler --guidance 3 && [ "$(count '= network(')" = 4 ] && [ "$(count 'branch 1$')" = 2 ]; }
+check "plan with guidance" plan_guided
+plan_set() { succeeds plan --steps 2 --sampler euler --set "grid.rho=5 guidance.scale=3" --set guidance.doubled=1 && [ "$(count '= network(u')" = 2 ]; }
+check "any fields by their names" plan_set
+check "unknown field" refuses 'setting "guidance.scal=3": must be field=value' plan --set guidance.scal=3
+levels_guided() { succeeds levels --steps 3 && mv "$dir/out" "$dir/first" && succeeds levels --steps 3 --set guidance.scale=3 && cmp -s "$dir/out" "$dir/first"; }
+check "levels know nothing of guidance" levels_guided
+
 # ---- sample: three digits in a row, each 28 * 3 pixels with a margin of 6 to every side
 samples() {
     run sample --class 3,1 --count 3 --steps 2 --out "$dir/digits.png"
     [ $status -eq 0 ] && is_png "$dir/digits.png" 0000011400000060 # 276 x 96
 }
+draws_alike() { # the same digits with the same source, others with another
+    for noise in philox torch_cpu numpy; do
+        run sample --class 3 --steps 2 --noise $noise --step-noise brownian --sampler ddpm --out "$dir/$noise.png"
+        [ $status -eq 0 ] || return 1
+    done
+    run sample --class 3 --steps 2 --noise=numpy --step-noise=brownian --sampler ddpm --out "$dir/again.png"
+    cmp -s "$dir/numpy.png" "$dir/again.png" && ! cmp -s "$dir/numpy.png" "$dir/philox.png" &&
+        ! cmp -s "$dir/numpy.png" "$dir/torch_cpu.png"
+}
+check "noise sources" draws_alike
+check "unknown noise source" refuses 'must be philox|torch_cpu|' sample --noise torch
+check "a seed that NumPy has not" refuses 'seed = 4294967296: must be below 2^32' sample --noise numpy --seed 4294967296
 no_weights() { run sample --weights no/such/file --out "$dir/none.png" && [ $status -eq 1 ] && grep -q 'no/such/file' "$dir/err"; }
 check "sample writes a PNG" samples
 check "missing weights are named" no_weights

@@ -38,7 +38,7 @@ static dk_config on_levels(const char *schedule, const char *sampler, const doub
     dk_config c = check_config(schedule, sampler, steps);
     c.grid = dk_grid_levels(levels, DK_UNIT_SIGMA);
     c.dim = DIM, c.start = DK_START_STATE, c.prediction = DK_PREDICT_X0;
-    c.noise = same_noise;
+    c.noise.fn = same_noise;
     return c;
 }
 
@@ -327,7 +327,7 @@ static void an_empty_mask_changes_nothing(void **state) {
         dk_real x[DIM], y[DIM];
         dk_config c = on_levels("flow", names[k], down, 4);
         fill(x), fill(y);
-        c.noise = NULL;
+        c.noise.fn = NULL;
         run(&c, nonlinear, x);
         c.mask = none, c.known = data;
         run(&c, nonlinear, y);
@@ -360,7 +360,7 @@ static void a_draw_serves_both_parts(void **state) {
         dk_real x[DIM];
         int draws = 0;
         dk_config c = on_levels("edm", names[k], down, 4);
-        c.mask = half, c.known = data, c.noise_user = &draws;
+        c.mask = half, c.known = data, c.noise.user = &draws;
         fill(x);
         run(&c, nonlinear, x);
         assert_int_equal(draws, 3);
@@ -374,7 +374,7 @@ static void masked_runs_are_saved_and_go_on(void **state) {
     dk_eval e;
     unsigned char bytes[4096];
     (void)state;
-    c.mask = half, c.known = data, c.noise = NULL;
+    c.mask = half, c.known = data, c.noise.fn = NULL;
     fill(x), fill(y);
     assert_int_equal(dk_begin(&a, &c, x, NULL, 0), DK_OK);
     assert_int_equal(dk_begin(&b, &c, y, NULL, 0), DK_OK);
