@@ -204,7 +204,7 @@ size:
 	@sh bench/size.sh
 
 format:
-	clang-format -i diffkit.h examples/*.[ch] examples/*/*.[ch] examples/*/*.cpp tests/*.[ch] bench/*.c bench/peers/*.c
+	clang-format -i diffkit.h examples/*.[ch] examples/*/*.[ch] examples/*/*.cpp tests/*.[ch] tests/mini/*.h bench/*.c bench/peers/*.c
 
 clean:
 	rm -rf $(BUILD)

@@ -99,6 +99,9 @@
        DK_NO_DISPATCH           no look at the processor (which takes __cpu_model from libgcc or compiler-rt, on x86-64):
                                 noise with the vectors that the compiler's flags allow
                                 (same numbers), where gcc and clang on x86-64 would take AVX2 or AVX-512
+       Enums must have the size of int: -fno-short-enums where that is not the default (bare-metal ARM).
+       -ffast-math does not hold for this header: same numbers. clang needs -ffp-contract=off behind it where the target has
+       fused multiply-add. On 32-bit x86: -msse2 -mfpmath=sse, for the old floating point unit rounds otherwise.
 */
 #ifndef DIFFKIT_H
 #define DIFFKIT_H
@@ -144,6 +147,8 @@ typedef DK_REAL dk_real;
 #define DKP_ENUM(name, text) name,
 typedef enum dk_status { DK_STATUSES(DKP_ENUM) DK_STATUS_COUNT } dk_status;
 #undef DKP_ENUM
+/* Fields are set by name as ints: bare-metal ARM needs -fno-short-enums. */
+typedef char dk_enums_are_ints[sizeof(dk_status) == sizeof(int) ? 1 : -1];
 
 /* The status in words; never NULL. */
 DK_API const char *dk_status_text(dk_status status);
@@ -1264,14 +1269,20 @@ typedef struct dk_backend {
 #define DKP_FREE(p) free(p)
 #endif
 
-/* a * b + c must round twice everywhere, or results would depend on the target's fused multiply-add */
+/* a * b + c must round twice everywhere, or results would depend on the target's fused multiply-add; nor may -ffast-math change
+   the order of sums, or take NaN for something that does not happen. */
 #if defined(__clang__)
-#pragma STDC FP_CONTRACT OFF
 #pragma clang diagnostic push
+#pragma clang diagnostic ignored "-Wignored-pragmas" /* not every target has the first */
+#pragma float_control(precise, on, push)             /* would turn contraction on, too */
+#pragma STDC FP_CONTRACT OFF
+#ifdef __FAST_MATH__
+#define DKP_CLANG_FAST
+#endif
 #pragma clang diagnostic ignored "-Wpass-failed" /* a loop that sanitizers or low levels leave as it is */
 #elif defined(__GNUC__)
 #pragma GCC push_options
-#pragma GCC optimize("fp-contract=off")
+#pragma GCC optimize("fp-contract=off", "no-fast-math", "no-unsafe-math-optimizations", "no-finite-math-only")
 #endif
 
 /* Only noise and executor run often. All else is compiled for size, in optimised builds; setting up a run is no slower. */
@@ -1288,8 +1299,10 @@ typedef struct dk_backend {
 
 #if defined(__GNUC__)
 #define DKP_INLINE static inline __attribute__((always_inline))
+#define DKP_ALONE_ON_STACK __attribute__((noinline)) /* so that large frames do not add up */
 #else
 #define DKP_INLINE static inline
+#define DKP_ALONE_ON_STACK
 #endif
 
 #ifdef __cplusplus
@@ -1306,6 +1319,20 @@ static const double dkp_pi = 3.14159265358979323846;
    erfc 3, lgamma 5e-15 where it is small). What needs more digits than a double has is the sum of two, after Dekker 1971; its parts are
    exact because nothing is contracted. Polynomials interpolate at Chebyshev nodes, computed with 60 digits. The sign of a
    zero is not kept. */
+#ifdef DKP_CLANG_FAST /* would make it an estimate, which no pragma prevents, but a call that it cannot know does */
+static float (*const volatile dkp_sqrtf)(float) = sqrtf;
+static double (*const volatile dkp_sqrt)(double) = sqrt;
+#elif defined( \
+    __GNUC__) /* the instruction where there is one, in vectors too, for it need not set errno; MinGW's sqrt rounds twice */
+extern float __builtin_sqrtf(float) __attribute__((const));
+extern double __builtin_sqrt(double) __attribute__((const));
+#define dkp_sqrtf __builtin_sqrtf
+#define dkp_sqrt __builtin_sqrt
+#else
+#define dkp_sqrtf sqrtf
+#define dkp_sqrt sqrt
+#endif
+
 typedef struct dkp_pair {
     double hi, lo;
 } dkp_pair;
@@ -1514,7 +1541,7 @@ static double dkp_atan(double x) { return dkp_atan2(x, 1); }
 
 /* x >= 0 */
 static double dkp_asinh(double x) {
-    return x > 1e150 ? dkp_log(x) + 0.6931471805599453 : dkp_log1p(x + x * x / (1 + sqrt(1 + x * x)));
+    return x > 1e150 ? dkp_log(x) + 0.6931471805599453 : dkp_log1p(x + x * x / (1 + dkp_sqrt(1 + x * x)));
 }
 
 /* x >= 0: exp(-x^2) E(y)/(1 + x), y = (x - 4)/(x + 4) */
@@ -1648,7 +1675,7 @@ DK_API const char *dk_status_text(dk_status status) {
 #define DKP_TEXT(name, text) text,
     static const char *const texts[] = {DK_STATUSES(DKP_TEXT)};
 #undef DKP_TEXT
-    return (int)status >= 0 && status < DK_STATUS_COUNT ? texts[status] : "unknown status";
+    return (unsigned)status < DK_STATUS_COUNT ? texts[status] : "unknown status";
 }
 
 DK_API const char *dk_message(const dk_config *c) { return c ? c->message : "config = NULL"; }
@@ -1736,14 +1763,6 @@ static dk_status dkp_fail_name(char *message, const char *kind, const char *name
 DKP_FAST
 
 /* ------------------------------------------------------------------------------ >>noise  Noise */
-
-/* gcc and clang vectorise a square root where it need not set errno. */
-#if defined(__GNUC__)
-extern float __builtin_sqrtf(float) __attribute__((const));
-#define DKP_SQRT __builtin_sqrtf
-#else
-#define DKP_SQRT sqrtf
-#endif
 
 /* Read as volatile, or gcc would multiply vectors by shifts and additions; if it were volatile, gcc would make it
    writable. */
@@ -1837,7 +1856,7 @@ DKP_INLINE void dkp_normals_k(const dkp_noise *of, const uint32_t m[2], uint64_t
     for (int half = 0; half < 2 * k; half++) {
         const uint32_t *u = r[half % 2 * 2] + half / 2 * 16, *v = r[half % 2 * 2 + 1] + half / 2 * 16;
         for (int j = 0; j < 16; j++) {
-            float radius = DKP_SQRT(dkp_minus_2_log(u[j])), cosine, sine;
+            float radius = dkp_sqrtf(dkp_minus_2_log(u[j])), cosine, sine;
             dkp_turn(v[j], &cosine, &sine);
             z[32 * half + j] = (dk_real)(radius * cosine);
             z[32 * half + 16 + j] = (dk_real)(radius * sine);
@@ -1852,8 +1871,10 @@ DKP_INLINE void dkp_normal_chunks(const dkp_noise *of, uint64_t chunk, size_t ch
     for (; chunks > 0; chunks--, chunk++, z += 64) dkp_normals_k(of, m, chunk, 1, z);
 }
 
-/* The same for vectors that are wider than what every machine of this kind has. */
-#if defined(__GNUC__) && defined(__x86_64__) && !defined(__AVX512DQ__) && !defined(DK_NO_DISPATCH)
+/* The same for vectors that are wider than what every machine of this kind has; where clang's -ffast-math would contract
+   for them whatever the pragmas say, there is no such choice. */
+#if defined(__GNUC__) && defined(__x86_64__) && !defined(__AVX512DQ__) && !defined(DK_NO_DISPATCH) && \
+    !defined(DKP_CLANG_FAST)
 #define DKP_DISPATCH
 __attribute__((target("avx2"))) static void dkp_normals_avx2(const dkp_noise *of, uint64_t chunk,
                                                              size_t chunks, dk_real *z) {
@@ -2147,7 +2168,7 @@ static double dkp_spare(dkp_stream *g, double first, double second) {
 /* Box & Muller 1958: two normals, *z with the cosine. */
 static void dkp_box_muller(double square, double angle, double *z, double *with_sine) {
     dkp_pair cosine, sine;
-    double radius = sqrt(square);
+    double radius = dkp_sqrt(square);
     dkp_circle(angle, &cosine, &sine);
     *z = radius * cosine.hi, *with_sine = radius * sine.hi;
 }
@@ -2169,7 +2190,7 @@ static double dkp_next_normal(dkp_stream *g, dk_noise_kind kind, int single) {
         x = 2 * dkp_random(g, kind, 0) - 1, y = 2 * dkp_random(g, kind, 0) - 1;
         square = x * x + y * y;
     } while (!(square < 1 && square > 0));
-    double scale = sqrt(-2 * dkp_log(square) / square);
+    double scale = dkp_sqrt(-2 * dkp_log(square) / square);
     return dkp_spare(g, scale * y, scale * x);
 }
 
@@ -2260,7 +2281,7 @@ static int dkp_walk(double from, double to, double at, int decimal, dkp_node *no
     double grain = decimal ? 5e-7 : 1 / 4294967296.0;
     uint64_t place = 0;
     int n = 1;
-    inside[0] = sqrt(to - from);
+    inside[0] = dkp_sqrt(to - from);
     node[0].place = 0, node[0].depth = -1, node[0].share = 0;
     while (at > from + grain && n < DKP_HALVINGS) {
         if (!(at < to - grain)) {
@@ -2268,7 +2289,7 @@ static int dkp_walk(double from, double to, double at, int decimal, dkp_node *no
             break;
         }
         double middle = decimal ? dkp_decimal(0.5 * (from + to)) : 0.5 * (from + to);
-        double left = (middle - from) / (to - from), own = sqrt((to - middle) * left);
+        double left = (middle - from) / (to - from), own = dkp_sqrt((to - middle) * left);
         int right = at > middle + grain;
         for (int i = 0; i < n; i++) {
             if (right) node[i].share += left * inside[i];
@@ -2293,7 +2314,7 @@ static int dkp_increment(double low, double high, double from, double to, int de
         if (i < end && node[i].place == start[i].place) node[i].share -= start[i].share;
         else node[n] = start[i], node[n++].share *= -1;
     }
-    for (int i = 0; i < n; i++) node[i].share /= sqrt(time);
+    for (int i = 0; i < n; i++) node[i].share /= dkp_sqrt(time);
     return n;
 }
 
@@ -2305,8 +2326,8 @@ static double dkp_moment(double level) {
 }
 
 /* The library's own: nodes are draws under a key that is derived from the seed and the way. */
-static int dkp_brownian(uint64_t seed, uint64_t sample, const dk_noise_request *q, uint64_t first, size_t n,
-                        dk_real *out) {
+DKP_ALONE_ON_STACK static int dkp_brownian(uint64_t seed, uint64_t sample, const dk_noise_request *q,
+                                           uint64_t first, size_t n, dk_real *out) {
     enum { PART = 64 }; /* elements at a time */
     dkp_node node[2 * DKP_HALVINGS];
     const uint32_t key[2] = {(uint32_t)seed, (uint32_t)(seed >> 32)},
@@ -2360,6 +2381,19 @@ static void dkp_torchsde(const dk_noise_source *s, uint64_t seed, const dkp_node
     }
 }
 
+/* 0 for a draw that does not go down. */
+DKP_ALONE_ON_STACK static int dkp_fill_torchsde(const dk_noise_source *s, const dk_noise_request *q,
+                                                dk_real *out) {
+    dkp_node node[2 * DKP_HALVINGS];
+    size_t batch = q->seeds ? (size_t)q->batch : 1, n = q->seeds ? q->dim : q->dim * (size_t)q->batch;
+    int count = dkp_torchsde_nodes(s, q, node);
+    for (size_t b = 0; count && b < batch; b++) {
+        memset(out + b * n, 0, n * sizeof *out);
+        dkp_torchsde(s, dkp_seed_of(s, q, b), node, count, n, out + b * n);
+    }
+    return count;
+}
+
 /* Elements of one sample, from a source that has them apart. */
 static void dkp_draw_part(const dk_noise_source *s, const dk_noise_request *q, size_t sample, size_t element,
                           size_t n, dk_real *out) {
@@ -2372,30 +2406,28 @@ static void dkp_draw_part(const dk_noise_source *s, const dk_noise_request *q, s
     }
 }
 
-/* A whole draw; streams: where the source's generators stand, or NULL. */
-static dk_status dkp_fill(const dk_noise_source *s, const dk_noise_request *q, dkp_stream *streams,
-                          dk_real *out) {
-    size_t n = q->dim, batch = (size_t)q->batch;
-    dkp_node node[2 * DKP_HALVINGS];
+/* streams: where the source's generators stand, or NULL. */
+DKP_ALONE_ON_STACK static void dkp_fill_stream(const dk_noise_source *s, const dk_noise_request *q,
+                                               dkp_stream *streams, dk_real *out) {
+    size_t batch = q->seeds ? (size_t)q->batch : 1, n = q->seeds ? q->dim : q->dim * (size_t)q->batch;
     dkp_stream passing;
-    if (s->fn) return s->fn(s->user, q, out) ? DK_ERROR_CALLBACK : DK_OK;
-    int count = s->kind == DK_NOISE_TORCHSDE ? dkp_torchsde_nodes(s, q, node) : 0;
-    if (!dkp_streams(s) && !count) {
-        for (size_t b = 0; b < batch; b++) dkp_draw_part(s, q, b, 0, n, out + b * n);
-        return DK_OK;
-    }
     memset(out, 0, batch * n * sizeof *out);
-    if (!q->seeds) n *= batch, batch = 1;
     for (size_t b = 0; b < batch; b++, out += n) {
         dkp_stream *g = streams ? &streams[b] : &passing;
-        if (count) {
-            dkp_torchsde(s, dkp_seed_of(s, q, b), node, count, n, out);
-            continue;
-        }
         if (!streams || !g->at || g->call > q->call) dkp_start_stream(g, s->kind, dkp_seed_of(s, q, b));
         for (; g->call < q->call; g->call++) dkp_stream_normals(g, s, n, 0, NULL);
         dkp_stream_normals(g, s, n, 1, out), g->call++;
     }
+}
+
+/* A whole draw. */
+static dk_status dkp_fill(const dk_noise_source *s, const dk_noise_request *q, dkp_stream *streams,
+                          dk_real *out) {
+    if (s->fn) return s->fn(s->user, q, out) ? DK_ERROR_CALLBACK : DK_OK;
+    if (s->kind == DK_NOISE_TORCHSDE && dkp_fill_torchsde(s, q, out)) return DK_OK;
+    if (dkp_streams(s)) dkp_fill_stream(s, q, streams, out);
+    else
+        for (size_t b = 0; b < (size_t)q->batch; b++) dkp_draw_part(s, q, b, 0, q->dim, out + b * q->dim);
     return DK_OK;
 }
 
@@ -2472,7 +2504,7 @@ static double dkp_cosine_beta(double T, int k) {
    square root that makes it alpha. */
 static double dkp_laplace_abar(double t) {
     double lambda = (t > 0.5 ? 0.5 : -0.5) * dkp_log(1 - 2 * fabs(0.5 - t) + 1e-6), snr = dkp_exp(lambda);
-    return sqrt(snr / (1 + snr));
+    return dkp_sqrt(snr / (1 + snr));
 }
 
 static double dkp_laplace_beta(double T, int k) {
@@ -2485,8 +2517,8 @@ static double dkp_rounded(const dk_schedule *s, double v) { return s->float_tabl
 /* The product of 1 - beta over timesteps [from, to), times `product`. */
 static double dkp_beta_product(const dk_schedule *s, double product, int from, int to) {
     int scaled = s->betas == DK_BETAS_SCALED_LINEAR, last_k = s->timesteps - 1;
-    double first = scaled ? sqrt(s->beta_first) : s->beta_first,
-           span = (scaled ? sqrt(s->beta_last) : s->beta_last) - first;
+    double first = scaled ? dkp_sqrt(s->beta_first) : s->beta_first,
+           span = (scaled ? dkp_sqrt(s->beta_last) : s->beta_last) - first;
     for (int k = from; k < to; k++) {
         double beta = (double)k / last_k;
         switch (s->betas) {
@@ -2539,19 +2571,19 @@ static double dkp_table_abar(const dk_schedule *s, double abar) {
 
 static dk_level dkp_discrete_level_of(const dk_schedule *s, int k, double abar) {
     abar = dkp_table_abar(s, abar);
-    dk_level l = {(double)k, sqrt(abar), sqrt(1 - abar)};
+    dk_level l = {(double)k, dkp_sqrt(abar), dkp_sqrt(1 - abar)};
     if (s->zero_terminal_snr && k >= 0) { /* Lin et al. 2023, alg. 1: alpha shifted to 0 at T-1, kept at 0 */
-        double first = sqrt(dkp_table_abar(s, dkp_abar(s, 0))),
-               last = sqrt(dkp_table_abar(s, dkp_abar(s, s->timesteps - 1)));
+        double first = dkp_sqrt(dkp_table_abar(s, dkp_abar(s, 0))),
+               last = dkp_sqrt(dkp_table_abar(s, dkp_abar(s, s->timesteps - 1)));
         if (s->float_table) {
             double a = dkp_rounded(s, l.alpha), b = dkp_rounded(s, last), c = dkp_rounded(s, first);
             a = dkp_rounded(s, dkp_rounded(s, a - b) * dkp_rounded(s, c / dkp_rounded(s, c - b)));
-            l.alpha = sqrt(dkp_rounded(s, a * a));
+            l.alpha = dkp_sqrt(dkp_rounded(s, a * a));
         } else {
             l.alpha = (l.alpha - last) * (first / (first - last));
         }
         if (s->zero_terminal_snr > 1 && k == s->timesteps - 1) l.alpha = 1.0 / 4096;
-        l.sigma = sqrt((1 - l.alpha) * (1 + l.alpha));
+        l.sigma = dkp_sqrt((1 - l.alpha) * (1 + l.alpha));
     }
     return l;
 }
@@ -2642,10 +2674,10 @@ DK_API double dk_lambda(dk_level l) {
 static void dkp_vp_pair(double noise_level, dk_level *l) {
     if (noise_level > 1) {
         double r = 1 / noise_level; /* 0 at infinity */
-        l->sigma = 1 / sqrt(1 + r * r);
+        l->sigma = 1 / dkp_sqrt(1 + r * r);
         l->alpha = r * l->sigma;
     } else {
-        l->alpha = 1 / sqrt(1 + noise_level * noise_level);
+        l->alpha = 1 / dkp_sqrt(1 + noise_level * noise_level);
         l->sigma = noise_level * l->alpha;
     }
 }
@@ -2713,12 +2745,12 @@ static double dkp_vp_time(const dk_schedule *s,
                           double minus_log_alpha) { /* its inverse, free of cancellation */
     double half = 0.5 * s->beta_min, slope = s->beta_max - s->beta_min;
     if (!dkp_finite(minus_log_alpha)) return HUGE_VAL;
-    return 2 * minus_log_alpha / (half + sqrt(half * half + slope * minus_log_alpha));
+    return 2 * minus_log_alpha / (half + dkp_sqrt(half * half + slope * minus_log_alpha));
 }
 
 static dk_level dkp_vp_at(const dk_schedule *s, double t) {
     double log_alpha = dkp_vp_log_alpha(s, t);
-    dk_level l = {t, dkp_exp(log_alpha), sqrt(-dkp_expm1(2 * log_alpha))};
+    dk_level l = {t, dkp_exp(log_alpha), dkp_sqrt(-dkp_expm1(2 * log_alpha))};
     return l;
 }
 
@@ -2744,8 +2776,8 @@ static dk_level dkp_sub_vp_at(const dk_schedule *s, double t) {
 static dk_level dkp_sub_vp_at_sigma(const dk_schedule *s, double noise_level) {
     dk_level l = {dkp_vp_time(s, dkp_asinh(0.5 * noise_level)), 0, 1};
     if (!dkp_finite(noise_level)) return l;
-    l.alpha =
-        2 / (noise_level + sqrt(noise_level * noise_level + 4)); /* sigma = 1 - alpha^2 solved for alpha */
+    l.alpha = 2 / (noise_level +
+                   dkp_sqrt(noise_level * noise_level + 4)); /* sigma = 1 - alpha^2 solved for alpha */
     l.sigma = noise_level * l.alpha;
     return l;
 }
@@ -2788,7 +2820,7 @@ static double dkp_vp_cosine_limit(const dk_schedule *s, double noise_level) {
 /* cos^2 of the first angle less cos^2 of this one is a product of sines. */
 static dk_level dkp_vp_cosine_at(const dk_schedule *s, double t) {
     double first = dkp_cosine_angle(s, 0), here = dkp_cosine_angle(s, t);
-    double level = t < 1 ? sqrt(dkp_sin(here - first) * dkp_sin(here + first)) / dkp_cos(here) : HUGE_VAL;
+    double level = t < 1 ? dkp_sqrt(dkp_sin(here - first) * dkp_sin(here + first)) / dkp_cos(here) : HUGE_VAL;
     dk_level l = {t, 0, 0};
     dkp_vp_pair(dkp_vp_cosine_limit(s, level), &l);
     return l;
@@ -2796,7 +2828,7 @@ static dk_level dkp_vp_cosine_at(const dk_schedule *s, double t) {
 
 static dk_level dkp_vp_cosine_at_sigma(const dk_schedule *s, double noise_level) {
     double first = dkp_cosine_angle(s, 0), from_first = dkp_sin(first);
-    double angle = dkp_atan2(sqrt(noise_level * noise_level + from_first * from_first), dkp_cos(first));
+    double angle = dkp_atan2(dkp_sqrt(noise_level * noise_level + from_first * from_first), dkp_cos(first));
     dk_level l = {angle * (1 + s->cosine_offset) / (dkp_pi / 2) - s->cosine_offset, 0, 0};
     dkp_vp_pair(noise_level, &l);
     return l;
@@ -3015,10 +3047,10 @@ static dkp_model dkp_model_at(const dk_config *c, dk_level l, dk_level told) {
     if (c->prediction == DK_PREDICT_EDM) {
         /* Karras et al. 2022, table 1, on x/alpha; written so that alpha = 0 is an ordinary value */
         double data = c->sigma_data, norm2 = l.sigma * l.sigma + l.alpha * l.alpha * data * data;
-        m.input_scale = 1 / sqrt(norm2);
+        m.input_scale = 1 / dkp_sqrt(norm2);
         m.d_x = data * data * l.alpha / norm2;
-        m.d_f = sign * l.sigma * data / sqrt(norm2);
-        m.n_x = l.sigma / norm2, m.n_f = -sign * l.alpha * data / sqrt(norm2);
+        m.d_f = sign * l.sigma * data / dkp_sqrt(norm2);
+        m.n_x = l.sigma / norm2, m.n_f = -sign * l.alpha * data / dkp_sqrt(norm2);
         return m;
     }
     dk_level n = dkp_network_level(c, l);
@@ -3121,7 +3153,7 @@ static double dkp_normal_above(double p) {
     if (!(tail > 0)) return p < 0.5 ? HUGE_VAL : -HUGE_VAL;
     for (int i = 0; i < 100; i++) {
         double middle = low + (high - low) / 2;
-        if (0.5 * dkp_erfc(middle * sqrt(0.5)) > tail) low = middle;
+        if (0.5 * dkp_erfc(middle * dkp_sqrt(0.5)) > tail) low = middle;
         else high = middle;
     }
     return p < 0.5 ? low : -low;
@@ -3171,11 +3203,12 @@ static dk_level dkp_uniform(const dk_config *c, int i, int n) {
 static dk_level dkp_crash(const dk_config *c, int i, int n) {
     double a = dkp_sin(dkp_angle(c->grid.noisy)), b = dkp_sin(dkp_angle(c->grid.clean));
     double root = dkp_sin(0.5 * dkp_pi * (1 - dkp_fraction(i, n))), sine = b + root * root * (a - b);
-    return dk_level_at_sigma(&c->schedule, sine / sqrt((1 - sine) * (1 + sine)));
+    return dk_level_at_sigma(&c->schedule, sine / dkp_sqrt((1 - sine) * (1 + sine)));
 }
 
 static dk_level dkp_quadratic(const dk_config *c, int i, int n) {
-    double a = sqrt(c->grid.noisy.t), b = sqrt(c->grid.clean.t), root = a + dkp_fraction(i, n) * (b - a);
+    double a = dkp_sqrt(c->grid.noisy.t), b = dkp_sqrt(c->grid.clean.t),
+           root = a + dkp_fraction(i, n) * (b - a);
     return dk_level_at(&c->schedule, root * root);
 }
 
@@ -3216,7 +3249,7 @@ static dk_level dkp_vp_spaced(const dk_config *c, int i, int n) {
     double low = dkp_or(c->grid.time_min, 1e-3), t = 1 + dkp_fraction(i, n) * (low - 1);
     double last = dkp_log1p(noisy * noisy), beta_d = 2 * (dkp_log1p(clean * clean) / low - last) / (low - 1);
     double beta_min = last - 0.5 * beta_d;
-    return dk_level_at_sigma(&c->schedule, sqrt(dkp_expm1((0.5 * beta_d * t + beta_min) * t)));
+    return dk_level_at_sigma(&c->schedule, dkp_sqrt(dkp_expm1((0.5 * beta_d * t + beta_min) * t)));
 }
 
 /* Karras et al. 2022, table 1: u_{j-1}^2 = (u_j^2 + 1) / max(abar_{j-1}/abar_j, C_1) - 1, from u_M = 0, with abar_j =
@@ -3230,7 +3263,7 @@ static double dkp_iddpm_level(const dk_config *c, int wanted, int *found) {
         if (u >= low && (*found)++ == wanted) return u;
         double ratio = dkp_sin((j - 1) * scale) / dkp_sin(j * scale);
         ratio *= ratio;
-        u = sqrt((u * u + 1) / (ratio > c_1 ? ratio : c_1) - 1);
+        u = dkp_sqrt((u * u + 1) / (ratio > c_1 ? ratio : c_1) - 1);
     }
     return 0;
 }
@@ -3660,8 +3693,8 @@ DK_API dk_grid dk_grid_resampled(const double *levels, int level_count, dk_unit 
 DK_API dk_grid dk_grid_vp(double beta_d, double beta_min, double time_min) {
     dk_grid g = dkp_grid(DK_SPACING_VP);
     g.time_min = time_min;
-    g.sigma_max = sqrt(dkp_expm1(0.5 * beta_d + beta_min));
-    g.sigma_min = sqrt(dkp_expm1((0.5 * beta_d * time_min + beta_min) * time_min));
+    g.sigma_max = dkp_sqrt(dkp_expm1(0.5 * beta_d + beta_min));
+    g.sigma_min = dkp_sqrt(dkp_expm1((0.5 * beta_d * time_min + beta_min) * time_min));
     return g;
 }
 
@@ -4085,8 +4118,8 @@ static const dkp_field dkp_fields[] = {
     DKP_G('r', time_min, 0, 0.999, "> 0 and < 1 (0: 0.001)"),
     DKP_G('r', c_1, 0, 1 - 1e-9, "> 0 and < 1 (0: 0.001)"),
     DKP_G('r', c_2, 0, 1, "> 0 and <= 1 (0: 0.008)"),
-    DKP_G('r', coefficient, -HUGE_VAL, HUGE_VAL, "0.80 .. 1.50 (0: 1.20)"),
-    DKP_G('r', final_value, -HUGE_VAL, HUGE_VAL, "> 0"),
+    DKP_G('r', coefficient, -DKP_MOST, HUGE_VAL, "0.80 .. 1.50 (0: 1.20)"),
+    DKP_G('r', final_value, -DKP_MOST, HUGE_VAL, "> 0"),
     DKP_G('r', strength, 0, 1, "> 0 and <= 1 (0: 1)"),
     DKP_G('i', full_steps, 0, 1000000, "1 .. 1000000 (0: steps)"),
     DKP_G('i', spare, 0, 1000000, ">= 0"),
@@ -5144,14 +5177,14 @@ static dk_level dkp_level(const dk_recorder *r, int i) { return dkp_plan_level(r
 /* The state, noised from one level up to another. */
 static dk_vec dkp_noised_up(dk_recorder *r, dk_level from, dk_level to) {
     double kept = to.alpha / from.alpha, carried = kept * from.sigma;
-    double up = sqrt((to.sigma - carried) * (to.sigma + carried)) * r->sampler.s_noise;
+    double up = dkp_sqrt((to.sigma - carried) * (to.sigma + carried)) * r->sampler.s_noise;
     return up > 0 ? dk_mix(kept, r->x, up, dk_noise(r, from, to)) : dk_scale(kept, r->x);
 }
 
 /* Karras et al. 2022, alg. 2: raise the noise level by a factor 1 + gamma before the step, for any sampler. */
 static void dkp_churn(dk_recorder *r) {
     const dk_sampler *s = &r->sampler;
-    double here = dk_noise_level(r->from), gamma = s->churn / r->config->steps, most = sqrt(2.0) - 1;
+    double here = dk_noise_level(r->from), gamma = s->churn / r->config->steps, most = dkp_sqrt(2.0) - 1;
     if (gamma <= 0 || !dkp_finite(here) || here < s->churn_min || (s->churn_max > 0 && here > s->churn_max))
         return;
     double up = here * (1 + (gamma < most ? gamma : most));
@@ -5339,19 +5372,19 @@ static dkp_split dkp_split_between(dk_recorder *r, dk_level from, dk_level to, d
         /* sigma_from would be `carried` if nothing were removed; sigma_down may fall below 0 */
         double carried = from.sigma * (to.alpha / from.alpha);
         split.down.sigma = sigma - eta * (carried - sigma);
-        split.up = sqrt(eta * (carried - sigma) * (carried + sigma));
+        split.up = dkp_sqrt(eta * (carried - sigma) * (carried + sigma));
         return split;
     } else { /* DDIM, Song et al. 2020, eq. 16 in terms of r; never more noise than the level has */
         double kept = 1 - (law == DK_LAW_ANCESTRAL ? eta * eta : 1) * (1 - ratio) * (1 + ratio);
-        split.down.sigma = kept > 0 ? sigma * sqrt(kept) : 0;
+        split.down.sigma = kept > 0 ? sigma * dkp_sqrt(kept) : 0;
         if (in_flow) split.down.alpha = dkp_gauge_alpha(r, to) - split.down.sigma;
     }
     double lowest = r->sampler.above_last ? dk_noise_level(r->last) * to.alpha : 0;
     if (split.down.sigma < lowest) split.down.sigma = lowest;
-    split.up = sqrt((sigma - split.down.sigma) * (sigma + split.down.sigma));
+    split.up = dkp_sqrt((sigma - split.down.sigma) * (sigma + split.down.sigma));
     if (law == DK_LAW_DDPM_LARGE) { /* variance of x_from given x_to: Ho et al. 2020, sec. 3.2 */
         double carried = from.alpha / to.alpha * sigma;
-        split.up = eta * sqrt((from.sigma - carried) * (from.sigma + carried));
+        split.up = eta * dkp_sqrt((from.sigma - carried) * (from.sigma + carried));
     }
     return split;
 }
@@ -5535,7 +5568,7 @@ static dkp_point dkp_point_at(const dk_recorder *r, dk_gauge gauge, dk_level l) 
         dk_level_slopes(&r->config->schedule, l.t, &d_alpha, &d_sigma);
         at.u = l.t, at.p = d_sigma / l.sigma, at.q = d_alpha - l.alpha * at.p;
     } else if (gauge == DK_GAUGE_VP) {
-        at.u = dkp_angle(l), at.scale = sqrt(l.alpha * l.alpha + l.sigma * l.sigma);
+        at.u = dkp_angle(l), at.scale = dkp_sqrt(l.alpha * l.alpha + l.sigma * l.sigma);
         at.p = l.alpha / l.sigma / at.scale, at.q = -at.scale / l.sigma; /* cot u/scale, -1/sin u */
     } else {
         at.scale = gauge == DK_GAUGE_FLOW ? l.alpha + l.sigma : l.alpha;
@@ -5554,7 +5587,8 @@ static dk_level dkp_level_in_gauge(const dk_recorder *r, dk_gauge gauge, double 
 
 /* A share of the way through the step in t, or in its square root. */
 static dk_level dkp_level_in_time(const dk_recorder *r, double share) {
-    double a = r->from.t, b = r->to.t, t = a + share * (b - a), root = sqrt(a) + share * (sqrt(b) - sqrt(a));
+    double a = r->from.t, b = r->to.t, t = a + share * (b - a),
+           root = dkp_sqrt(a) + share * (dkp_sqrt(b) - dkp_sqrt(a));
     return dk_level_at(&r->config->schedule, r->sampler.stages == DK_SPACING_QUADRATIC ? root * root : t);
 }
 
@@ -5774,9 +5808,10 @@ static dk_vec dkp_deis_t_sum(const dk_recorder *r, const dkp_history *past, int 
     double weight[DKP_MAX_ORDER] = {0};
     for (int j = 0; j < n; j++) {
         for (int i = 0; i < count; i++) {
-            double offset = 0.5 + 0.5 * (i % 3 - 1) * sqrt(0.6), part = i % 3 == 1 ? 8.0 / 18 : 5.0 / 18;
+            double offset = 0.5 + 0.5 * (i % 3 - 1) * dkp_sqrt(0.6), part = i % 3 == 1 ? 8.0 / 18 : 5.0 / 18;
             double s = points > 0 ? (double)i / (points - 1) : (i / 3 + offset) / panels;
-            double t = past->at[0] + s * (to - past->at[0]), level = sqrt(dkp_expm1(t * (0.5 * d * t + m)));
+            double t = past->at[0] + s * (to - past->at[0]),
+                   level = dkp_sqrt(dkp_expm1(t * (0.5 * d * t + m)));
             double f = 0.5 * (d * t + m) * (level + 1 / level) * (points > 0 ? 1.0 / points : part / panels);
             for (int k = 0; k < n; k++)
                 if (k != j) f *= (t - past->at[k]) / (past->at[j] - past->at[k]);
@@ -5795,8 +5830,8 @@ static void dkp_record_deis_t(dk_recorder *r) {
     while (dk_step(r)) {
         dkp_point from = dkp_point_at(r, dkp_gauge(r), r->from), to = dkp_point_at(r, dkp_gauge(r), r->to);
         dk_vec X = dk_scale(1 / from.scale, r->x), D = dk_denoise(r, r->x, r->from);
-        double here = (sqrt(m * m + 2 * d * dkp_log1p(from.u * from.u)) - m) / d;
-        double next = (sqrt(m * m + 2 * d * dkp_log1p(to.u * to.u)) - m) / d;
+        double here = (dkp_sqrt(m * m + 2 * d * dkp_log1p(from.u * from.u)) - m) / d;
+        double next = (dkp_sqrt(m * m + 2 * d * dkp_log1p(to.u * to.u)) - m) / d;
         dkp_push(&past, here, dk_keep(r, dk_mix(from.p, r->x, from.q, D)));
         int nodes = dkp_nodes(r, r->sampler.order, past.count, r->steps - r->step);
         if (r->to.sigma <= 0) r->x = dkp_ddim_step(r->from, r->to, r->x, D);
@@ -5841,7 +5876,7 @@ static void dkp_record_er_sde(dk_recorder *r) {
             x = dk_add(x, dk_mix(c, slope, -c, slope1));
         }
         double variance = next * next - here * here * kept * kept;
-        r->x = dkp_add_noise(r, x, variance > 0 ? alpha * sqrt(variance) : 0);
+        r->x = dkp_add_noise(r, x, variance > 0 ? alpha * dkp_sqrt(variance) : 0);
         D1 = D, slope1 = slope, before2 = before, before = here;
     }
 }
@@ -5867,7 +5902,7 @@ static void dkp_record_dpm2(dk_recorder *r) {
         dkp_split split = dkp_noise_split(r, r->sampler.eta, r->sampler.law);
         dk_gauge gauge = dkp_gauge(r);
         double u = dkp_point_at(r, gauge, r->from).u, last = dkp_point_at(r, gauge, split.down).u;
-        double at = (sqrt(u * last) - u) / (last - u);
+        double at = (dkp_sqrt(u * last) - u) / (last - u);
         const dkp_tableau tableau = {2, 0, {at, 0, 1}};
         dkp_runge_kutta_to(r, &tableau, split.down);
         if (split.down.sigma > 0 || !r->sampler.dry_bottom) r->x = dkp_add_noise(r, r->x, split.up);
@@ -5888,7 +5923,7 @@ static void dkp_langevin(dk_recorder *r, double a) {
     for (int k = 0; k < steps; k++) {
         dk_vec score = dkp_score(r->from, r->x, dk_denoise(r, r->x, r->from));
         if (r->sampler.langevin_step > 0) {
-            r->x = dk_keep(r, dkp_add_noise(r, dk_mix(1, r->x, h, score), sqrt(2 * h)));
+            r->x = dk_keep(r, dkp_add_noise(r, dk_mix(1, r->x, h, score), dkp_sqrt(2 * h)));
             continue;
         }
         score = dk_keep(r, score);
@@ -5947,7 +5982,7 @@ static void dkp_record_predictor_corrector(dk_recorder *r) {
             dk_level_slopes(schedule, r->from.t, &d_alpha, &d_sigma);
             a = 1 + h * d_alpha / r->from.alpha, G2 = 2 * sigma * (h * d_sigma - sigma * (a - 1));
         }
-        double kept = 2 - a, gain = 0.5 * (1 + s->eta * s->eta) * G2, up = s->eta * sqrt(G2);
+        double kept = 2 - a, gain = 0.5 * (1 + s->eta * s->eta) * G2, up = s->eta * dkp_sqrt(G2);
         if (s->predictor == DK_PREDICTOR_ANCESTRAL) { /* DDIM's step down, in terms of the score */
             dkp_split split = dkp_split_between(r, from, to, s->eta, s->law);
             kept = 1 / a, gain = (kept - split.down.sigma / from.sigma) * from.sigma * from.sigma;
@@ -7294,7 +7329,7 @@ static dk_status dkp_say_table(dkp_job *j) {
         dkp_fill_marks(s);
     }
     if (shift <= 0) return DKP_REFUSE(snr_shift_scale, "> 0");
-    if (shift > 0) s->shift = sqrt(shift);
+    if (shift > 0) s->shift = dkp_sqrt(shift);
     if (DKP_FLAG(rescale_betas_zero_snr)) s->zero_terminal_snr = j->of->flags & DKP_ALMOST ? 2 : 1;
     j->c->condition = DK_CONDITION_T;
     return DK_OK;
@@ -7563,7 +7598,7 @@ static dk_status dkp_say_wuerstchen(dkp_job *j) {
     if (!(DKP_SAYS(s) >= 0)) return DKP_REFUSE(s, ">= 0");
     if (fabs(DKP_SAYS(scaler) - 1) > 0) return DKP_REFUSE(scaler, "1");
     j->c->schedule = dk_vp_cosine_flow(DKP_SAYS(s));
-    j->c->schedule.sigma_min = sqrt(1e-4 / 0.9999), j->c->schedule.sigma_max = sqrt(0.9999 / 1e-4);
+    j->c->schedule.sigma_min = dkp_sqrt(1e-4 / 0.9999), j->c->schedule.sigma_max = dkp_sqrt(0.9999 / 1e-4);
     j->c->prediction = DK_PREDICT_EPS, j->c->condition = DK_CONDITION_T;
     j->c->grid.spacing = DK_SPACING_UNIFORM, j->c->grid.final = DK_FINAL_MIN;
     return DK_OK;
@@ -9776,7 +9811,7 @@ static double dkp_total(const dk_real *a, size_t n) {
 
 static double dkp_squares(const dk_real *v, size_t n) { return dkp_dot(v, v, n); }
 
-static double dkp_norm(const dk_real *v, size_t n) { return sqrt(dkp_squares(v, n)); }
+static double dkp_norm(const dk_real *v, size_t n) { return dkp_sqrt(dkp_squares(v, n)); }
 
 /* The sum of squares of the difference of two vectors, each element in units of what is tolerated there. */
 static double dkp_errors(const dk_norm *norm, const dk_real *a, const dk_real *b, const dk_real *p,
@@ -9825,14 +9860,14 @@ static void dkp_norm_range(const dkp_work *work, int part, size_t first, size_t 
 /* The norm of a sample of n elements from its sums. */
 static double dkp_norm_of_sums(const dk_norm *norm, const double *sum, size_t n) {
     double a = sum[0], b = sum[1],
-           kept = norm->limit > 0 && norm->limit < sqrt(a) ? norm->limit / sqrt(a) : 1;
+           kept = norm->limit > 0 && norm->limit < dkp_sqrt(a) ? norm->limit / dkp_sqrt(a) : 1;
     if (norm->kind == DK_NORM_LIMIT) return kept;
     if (norm->kind == DK_NORM_DEVIATION) {
         a -= sum[2] * sum[2] / (double)n, b -= sum[3] * sum[3] / (double)n;
-        return !(b > 0) ? 1 : a > 0 ? sqrt(a / b) : 0;
+        return !(b > 0) ? 1 : a > 0 ? dkp_sqrt(a / b) : 0;
     }
     if (!(b > 0)) return 0; /* a vanishing score, e.g., has no direction to step in: no step */
-    return norm->kind == DK_NORM_PROJECTION ? kept * sum[2] / b : sqrt(a / b);
+    return norm->kind == DK_NORM_PROJECTION ? kept * sum[2] / b : dkp_sqrt(a / b);
 }
 
 static uint64_t dkp_size_bits(dk_real v) { /* in the order of |v| */
@@ -10436,7 +10471,7 @@ typedef struct dkp_likelihood {
 static int dkp_denoise_likelihood(void *user, const dk_eval *e) {
     const dkp_likelihood *l = (const dkp_likelihood *)user;
     const double ahead[3] = {1, -1, 0}, data = l->network.sigma_data;
-    double h = (sizeof(dk_real) == 8 ? 6e-6 : 5e-3) * sqrt(e->level.sigma * e->level.sigma + data * data);
+    double h = (sizeof(dk_real) == 8 ? 6e-6 : 5e-3) * dkp_sqrt(e->level.sigma * e->level.sigma + data * data);
     dkp_model m = dkp_model_at(&l->network, e->level, e->level);
     size_t n = e->dim - 1, batch = (size_t)e->batch;
     dk_eval inner = *e;
@@ -10733,12 +10768,16 @@ DKP_FAST
 }
 #endif
 #if defined(__clang__)
+#pragma float_control(pop)
 #pragma clang diagnostic pop
 #elif defined(__GNUC__)
 #pragma GCC pop_options
 #endif
 #undef DKP_SMALL
 #undef DKP_FAST
+#undef DKP_CLANG_FAST
+#undef dkp_sqrt
+#undef dkp_sqrtf
 #undef DKP_COUNT
 #undef DKP_MALLOC
 #undef DKP_FREE
@@ -10749,6 +10788,7 @@ DKP_FAST
 #undef DKP_DISPATCH
 #undef DKP_SQRT
 #undef DKP_INLINE
+#undef DKP_ALONE_ON_STACK
 #undef DKP_AVX2
 #undef DKP_CHOOSE
 #undef DKP_COMPILE_TWICE
