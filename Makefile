@@ -2,7 +2,9 @@
 #
 #   make demo      draw digits with the shipped network, through every family
 #   make guidance  docs/guidance.png: what each form of guidance does to the same digits
-#   make tool      build/diffkit: lists, levels, plans, samples
+#   make tool      build/diffkit: lists, levels, plans, samples, inversion
+#   make edit      docs/editing.png: digits completed, repainted, inverted and redrawn
+#   make action-chunks  a robot's chunks of actions, joined by frozen and soft prefixes
 #   make test      build and run the tests (installs cmocka where it may)
 #   make engine    digits on the side of a frame loop, several at once; make engine-window: in a window (SDL2)
 #   make host-opencv  the digits network run by OpenCV; make host-libtorch: by libtorch (PYTHON=... with PyTorch)
@@ -42,7 +44,7 @@ OPENMP := $(shell echo 'int main(void){return 0;}' | $(CC) -fopenmp -x c - -o /d
 TESTS = $(patsubst tests/test_%.c,%,$(wildcard tests/test_*.c))
 DIGITS = examples/digits/unet.h examples/digits/weights.bin
 
-.PHONY: help demo tool guidance engine engine-window host-opencv host-libtorch docs test fuzz conformance golden portability bench plots bench-peers size check format clean cmocka install uninstall analyse coverage
+.PHONY: help demo tool edit action-chunks guidance engine engine-window host-opencv host-libtorch docs test fuzz conformance golden portability bench plots bench-peers size check format clean cmocka install uninstall analyse coverage
 help:
 	@sed -n 's/^# \{0,1\}//;2,/^$$/p' Makefile | sed -n '/make /p'
 
@@ -50,13 +52,22 @@ $(BUILD):
 	@mkdir -p $@
 
 # ------------------------------------------------------------------ demo and tool
-$(BUILD)/demo $(BUILD)/diffkit $(BUILD)/guidance: $(BUILD)/%: examples/%.c examples/digits.h examples/png.h diffkit.h $(DIGITS) | $(BUILD)
+$(BUILD)/demo $(BUILD)/diffkit $(BUILD)/edit $(BUILD)/guidance: $(BUILD)/%: examples/%.c examples/digits.h examples/png.h diffkit.h $(DIGITS) | $(BUILD)
 	$(CC) -std=c11 $(WARN) -I. $(EXAMPLE_CFLAGS) $(OPENMP) $< -o $@ $(LIBS)
 
 demo: $(BUILD)/demo
 	$(BUILD)/demo
 
 tool: $(BUILD)/diffkit
+
+edit: $(BUILD)/edit
+	$< docs/editing.png
+
+$(BUILD)/action_chunks: examples/action_chunks.c diffkit.h | $(BUILD)
+	$(CC) -std=c11 $(WARN) -I. $(CFLAGS) $< -o $@ $(LIBS)
+
+action-chunks: $(BUILD)/action_chunks
+	$<
 
 guidance: $(BUILD)/guidance
 	$< docs/guidance.png

@@ -67,7 +67,7 @@
          plan without evaluation, and the sampler begins anew.
        - With step-size control (dk_sampler.rtol) the number of steps follows from the data: the run records one
          attempt of a step at a time.
-       - Where data are known (dk_config.mask), every sampler's steps end in them.
+       - Where data are known (dk_config.mask), every sampler's steps end in them, or its D does (dk_config.blend).
        - Guidance (dk_config.guidance) stands between network and sampler: every sampler has all of it.
        - Noise is a pure function of (seed, sample, draw, element): batch size, resumption and tiling do
          not change it. float and double builds draw the same noise. dk_config.noise and step_noise name other
@@ -360,6 +360,8 @@ typedef enum dk_partial {
     DK_PARTIAL_SLICE,   /* of the grid's steps the last strength * steps, rounded down; diffusers */
     DK_PARTIAL_STRETCH, /* a grid of steps/strength, rounded down, of which the last `steps`; ComfyUI */
     DK_PARTIAL_LEVEL,   /* all steps, from the level at t_min + strength (t_max - t_min) on */
+    DK_PARTIAL_UP,      /* as SLICE, rounded up; diffusers' pipelines of flow models */
+    DK_PARTIAL_MORE,    /* as SLICE, and one step more if there is one; AUTOMATIC1111, stable-diffusion.cpp */
     DK_PARTIAL_COUNT
 } dk_partial;
 
@@ -564,7 +566,7 @@ typedef struct dk_plan {
     int halves;  /* buffers of 16 bits per number */
     int locals;  /* tiles */
     int noises;  /* extra full-size buffers when noise comes from a callback */
-    int masked;  /* needs dk_config.mask and known */
+    int masked;  /* needs dk_config.mask and known: 1 for states, 2 for D */
     int flow;    /* its noise levels are customarily told as sigma/(alpha + sigma) */
     int hooked;  /* needs dk_config.guidance.hook */
     dk_number number;
@@ -817,7 +819,7 @@ DK_API int dk_alias_at(int i, dk_alias *a); /* fills *a; 0 past the end */
    '/' and ' ' are alike and may be missing, "++" reads as "pp". dk_sampler_named and dk_grid_named know the same
    names, and take their part of them. */
 DK_API dk_status dk_config_named(struct dk_config *c, const char *name);
-/* Sets fields of c->sampler, c->grid, c->guidance and noise sources: "eta=0.5 rule=exact grid.rho=5 guidance.scale=3
+/* Sets fields of c->sampler, c->grid, c->guidance, noise sources, start and blend: "eta=0.5 rule=exact grid.rho=5 guidance.scale=3
    step_noise=brownian"; enumerators in lower case, without their prefix. All or nothing. */
 DK_API dk_status dk_config_set(struct dk_config *c, const char *settings);
 
@@ -844,6 +846,7 @@ typedef struct dk_recorder {
     dk_vec unchurned;       /* churn_late: the state of the evaluation to come; zero: as usual */
     dk_level unchurned_at;  /* and its level */
     int known, mask;        /* values, where the config has them */
+    dk_vec fixed;           /* the noise of known data, where it is the same at all levels */
     int drawn;              /* value of the step's last draw behind its evaluations; -1: none */
     int estimates, skipped; /* D so far; the first ones without an evaluation */
     dk_vec momentum;        /* of guidance */
@@ -997,6 +1000,18 @@ typedef enum dk_start {
     DK_START_COUNT
 } dk_start;
 
+/* What mask and known do: mask is 1 where data are known, 0 where they are not, and between a mixture of both is taken,
+   v becomes (1 - mask) v + mask w. Known data at a level are alpha known + sigma z. */
+typedef enum dk_blend {
+    DK_BLEND_STATE, /* every step's end with known data at its level; z is the step's own draw where it has one, else one
+                       more; RePaint, Lugmayr et al. 2022, alg. 1 */
+    DK_BLEND_FIXED, /* the same, z is draw 0 at all levels; diffusers' inpainting pipelines */
+    DK_BLEND_DENOISED, /* every D with known, whatever made it: known is a target per element, mask its weight, and x is
+                          left alone, so begin with DK_START_DATA on known data; AUTOMATIC1111's k-diffusion samplers */
+    DK_BLEND_BOTH, /* every x that is evaluated with known data at its level, z draw 0, and its D with known; ComfyUI */
+    DK_BLEND_COUNT
+} dk_blend;
+
 /* Calls task(arg, i) once for each i = 0 .. n - 1, in any order, at once if it can, and returns when all are done. */
 typedef void (*dk_parallel_fn)(void *user, int n, void (*task)(void *arg, int i), void *arg);
 
@@ -1027,10 +1042,11 @@ typedef struct dk_config {
     size_t dim;           /* numbers per sample, >= 1 */
     int batch;            /* samples, >= 1 (0: 1) */
     dk_start start;
-    /* Inpainting: where mask is 1 every step ends in `known`, noised to its level, where mask is 0 in what the sampler
-       made, between in a mixture of both; Lugmayr et al. 2022, alg. 1. Each batch * dim numbers that stay the caller's
-       until the end; both or neither. A draw of the step serves both parts, else the known one gets its own. */
+    /* Inpainting, prefixes of action chunks: see dk_blend. Each batch * dim numbers, mask 0 .. 1, that stay the caller's
+       until the end; both or neither. Their contents may be changed while an evaluation is out (in the callbacks, or
+       before the next dk_next) and then hold from its D on: a weight and a target per element and evaluation. */
     const dk_real *mask, *known;
+    dk_blend blend;
     uint64_t seed;              /* sample b uses (seed, first_sample + b), */
     uint64_t first_sample;      /* so that sample 7 of a batch can be made again alone */
     const uint64_t *seeds;      /* or sample b uses (seeds[b], 0): batch numbers, kept by the caller */
@@ -1197,7 +1213,7 @@ DK_API dk_status dk_sample(dk_config *c, dk_denoise_fn denoise, void *user, dk_r
 DK_API dk_status dk_log_likelihood(dk_config *c, dk_denoise_fn denoise, void *user, const dk_real *x,
                                    const dk_real *probe, double *log_p);
 /* The denoised estimate of the evaluation that is out, once its output is filled, until the next dk_next;
-   after the end, the result. With guidance that of branch 0, and at the last branch G, as far as it is linear. Writes batch * dim numbers. */
+   blended with known data where D is; after the end, the result. With guidance that of branch 0, and at the last branch G, as far as it is linear. Writes batch * dim numbers. */
 DK_API dk_status dk_denoised(dk_run *run, dk_real *out);
 /* The state that the evaluation now out looks at; after the end, the result. */
 DK_API const dk_real *dk_state(const dk_run *run);
@@ -3910,8 +3926,11 @@ static void dkp_resolve_restart(dk_config *c) {
 static dk_status dkp_resolve_steps(dk_config *c, char *message) {
     dk_grid *g = &c->grid;
     if (g->strength < 1) {
-        double run = floor(g->partial == DK_PARTIAL_SLICE ? g->strength * c->steps : c->steps),
-               full = floor(g->partial == DK_PARTIAL_STRETCH ? c->steps / g->strength : c->steps);
+        double n = c->steps, share = g->strength * n, run = n,
+               full = g->partial == DK_PARTIAL_STRETCH ? floor(n / g->strength) : n;
+        if (g->partial == DK_PARTIAL_SLICE) run = floor(share);
+        if (g->partial == DK_PARTIAL_UP) run = n - floor(n - share);
+        if (g->partial == DK_PARTIAL_MORE) run = floor(share) < n ? floor(share) + 1 : n;
         if (run < 1) return dkp_fail(message, "grid.strength", g->strength, "at least 1/steps");
         if (full > 1000000) return dkp_fail(message, "grid.strength", g->strength, "at least steps/1000000");
         c->steps = (int)run, g->full_steps = (int)full, g->strength = 1;
@@ -4037,6 +4056,8 @@ typedef struct dkp_field {
 #define DKP_WORDS(of, member, count, words) DKP_##of('c', member, 0, (count)-1, words)
 #define DKP_FLAG(of, member) DKP_##of('i', member, 0, 1, "0 or 1")
 static const dkp_field dkp_fields[] = {
+    DKP_N('c', "start", start, 0, DK_START_COUNT - 1, "noise|state|data"),
+    DKP_N('c', "blend", blend, 0, DK_BLEND_COUNT - 1, "state|fixed|denoised|both"),
     DKP_WORDS(S, gauge, DK_GAUGE_COUNT, "default|ve|flow|vp|native"),
     DKP_WORDS(S, rule, DK_RULE_COUNT, "exact|dpm|dpm_taylor|dpm_v2|bh1|bh2|sa|uniform|ipndm_v|gradient"),
     DKP_WORDS(S, law, DK_LAW_COUNT, "ancestral|sde|ddpm_large|fresh|time|flow|sde_noise"),
@@ -4089,7 +4110,7 @@ static const dkp_field dkp_fields[] = {
     DKP_FLAG(S, dry_bottom),
     DKP_WORDS(G, final, DK_FINAL_COUNT, "default|zero|min|value|replace|last"),
     DKP_WORDS(G, rounding, DK_ROUND_DOWN + 1, "none|nearest|down"),
-    DKP_WORDS(G, partial, DK_PARTIAL_COUNT, "slice|stretch|level"),
+    DKP_WORDS(G, partial, DK_PARTIAL_COUNT, "slice|stretch|level|up|more"),
     DKP_G('r', rho, 0, DKP_MOST, "> 0 (0: 7)"),
     DKP_G('r', sigma_min, 0, DKP_MOST, ">= 0"),
     DKP_G('r', sigma_max, 0, DKP_MOST, ">= 0"),
@@ -4153,10 +4174,11 @@ static const dkp_field dkp_fields[] = {
 #undef DKP_FLAG
 
 #undef DKP_N
-enum { DKP_OF_SAMPLER = 1, DKP_OF_GRID = 2, DKP_OF_GUIDANCE = 4, DKP_OF_NOISE = 8, DKP_OF_ALL = 15 };
+/* NOISE: and what else has no part of its own. */
+enum { DKP_OF_SAMPLER = 1, DKP_OF_GRID = 2, DKP_OF_GUIDANCE = 4, DKP_OF_REST = 8, DKP_OF_ALL = 15 };
 static int dkp_part_of(const dkp_field *f) {
     char a = f->name[0], b = f->name[1];
-    return a == 'g' ? (b == 'r' ? DKP_OF_GRID : DKP_OF_GUIDANCE) : b == 'a' ? DKP_OF_SAMPLER : DKP_OF_NOISE;
+    return a == 'g' ? (b == 'r' ? DKP_OF_GRID : DKP_OF_GUIDANCE) : b == 'a' ? DKP_OF_SAMPLER : DKP_OF_REST;
 }
 
 static dk_status dkp_check_fields(const dk_config *c, int of, char *message) {
@@ -4479,8 +4501,7 @@ static dk_status dkp_resolve(dk_config *c, char *message) {
     if ((status = dkp_resolve_travel(c, message)) != DK_OK) return status;
     if (!c->sampler.record && !c->sampler.name) c->sampler = dkp_default_sampler();
     if ((status = dkp_check_sampler(c, message)) != DK_OK) return status;
-    if ((int)c->start < 0 || c->start >= DK_START_COUNT)
-        return dkp_fail(message, "start", (int)c->start, "one of dk_start");
+    if ((status = dkp_check_fields(c, DKP_OF_REST, message)) != DK_OK) return status;
     if (!c->mask != !c->known)
         return dkp_fail_text(message, DK_ERROR_CONFIG, "mask and known: must be given both, or neither");
     if ((int)c->number < 0 || c->number >= DK_NUMBER_COUNT)
@@ -4519,7 +4540,7 @@ static dk_status dkp_resolve_source(const dk_config *c, const dk_noise_source *s
 
 static dk_status dkp_resolve_noise(dk_config *c, char *message) {
     dk_noise_source *step = &c->step_noise;
-    dk_status status = dkp_check_fields(c, DKP_OF_NOISE, message);
+    dk_status status = dkp_check_fields(c, DKP_OF_REST, message);
     if (status != DK_OK) return status;
     if (c->noise.kind == DK_NOISE_DEFAULT) c->noise.kind = DK_NOISE_PHILOX;
     if (step->kind == DK_NOISE_DEFAULT && !step->fn) {
@@ -4849,6 +4870,30 @@ static void dkp_boundary(dk_recorder *r, dk_boundary boundary, int index) {
     *last = pass;
 }
 
+/* A row v = (1 - m) v + m w; v is a value. */
+static dk_vec dkp_blend_with(dk_recorder *r, dk_vec v, dk_vec w, char letter, int number) {
+    if (r->status != DK_OK) return v;
+    dkp_open_row(r, -1);
+    r->row.mask = r->mask;
+    dkp_put_terms(r, 1, v);
+    dkp_put_terms(r, 1, w);
+    return dkp_vec(r, dkp_close_row(r, letter, number));
+}
+
+static dk_vec dkp_known_at(dk_recorder *r, dk_level l, dk_vec z) {
+    return dk_mix(l.alpha, dkp_vec(r, r->known), l.sigma, z);
+}
+
+/* The state as the network sees it. */
+static dk_vec dkp_blend_seen(dk_recorder *r, dk_vec x, dk_level level) {
+    if (!r->plan->masked || r->config->blend != DK_BLEND_BOTH) return x;
+    return dkp_blend_with(r, x, dkp_known_at(r, level, r->fixed), 'y', r->plan->calls);
+}
+
+static dk_vec dkp_blend_denoised(dk_recorder *r, dk_vec D, char letter, int number) {
+    return r->plan->masked < 2 ? D : dkp_blend_with(r, D, dkp_vec(r, r->known), letter, number);
+}
+
 /* What the network reads or writes. */
 static int dkp_for_network(dk_recorder *r, int value) {
     if (r->storing && r->plan->number) r->plan->value[value].kind = DK_VALUE_HALF;
@@ -5000,6 +5045,7 @@ static dk_vec dkp_finish_D(dk_recorder *r, const dk_guidance *g, dk_vec D, const
         int s = dkp_norm_of(r, DK_NORM_QUANTILE, v, g->quantile_most, g->quantile);
         D = dkp_store_as(r, dk_scale_by(1, s, 1, D), 'D', call->estimate, 1);
     }
+    D = dkp_blend_denoised(r, D, 'D', call->estimate);
     if (g->hook && call->branches && r->status == DK_OK) {
         r->position++;
         dkp_use(r, (int)D.at, 1);
@@ -5027,8 +5073,8 @@ DK_API dk_vec dk_denoise_told(dk_recorder *r, dk_vec x, dk_level level, dk_level
                       "start at a lower level)",
                       level);
     int index = r->estimates++, first = p->calls;
-    x = dkp_keep_as(r, x, 'y', index);
-    if (!late) seen = x;
+    x = dkp_blend_seen(r, dkp_keep_as(r, x, 'y', index), level);
+    seen = late ? dkp_blend_seen(r, seen, at) : x;
     if (r->status != DK_OK) return dkp_zero;
     dk_vec F[DK_BRANCHES] = {dkp_zero, dkp_zero, dkp_zero};
     dk_call call;
@@ -5051,7 +5097,7 @@ DK_API dk_vec dk_denoise_told(dk_recorder *r, dk_vec x, dk_level level, dk_level
         c->prediction = own, c->negated = negated;
     }
 
-    int limits = c->clip > 0 || h.g.quantile > 0 || h.g.hook;
+    int limits = p->masked > 1 || c->clip > 0 || h.g.quantile > 0 || h.g.hook;
     int raw = p->number || limits || zero || h.wanted[1] || h.wanted[2] || m.d_x < 0 || m.d_x > 0 ||
               m.d_f < 1 || m.d_f > 1; /* the output is not D itself */
     int both = uncond && !dkp_set(c->guidance.scale) && !c->guidance.schedule;
@@ -5074,6 +5120,7 @@ DK_API dk_vec dk_denoise_told(dk_recorder *r, dk_vec x, dk_level level, dk_level
     if (at.sigma <= 0) /* nothing else asks for it */
         r->noise = U.of ? dk_mix(m.n_x, x, m.n_f, U) : dk_mix(s.n_x, x, s.n_f, G);
     if (uncond) *uncond = !U.of ? D : raw ? dkp_store_as(r, dk_mix(m.d_x, x, m.d_f, U), 'U', index, 0) : U;
+    if (U.of) *uncond = dkp_blend_denoised(r, *uncond, 'U', index);
     for (int i = first; i < p->calls && r->storing; i++) p->call[i].denoised = (int)D.at;
     return D;
 }
@@ -5175,25 +5222,20 @@ static void dkp_jump_timesteps(dk_recorder *r) {
     if (t > other->t) *other = dk_level_at(&r->config->schedule, t);
 }
 
-/* The end of a step where data are known: see dk_config.mask. */
-static void dkp_blend(dk_recorder *r, int number) {
-    if (r->status != DK_OK || !r->plan->masked) return;
-    dk_vec known = dk_scale(r->to.alpha, dkp_vec(r, r->known)), z = dkp_zero;
-    if (r->to.sigma > 0) z = r->drawn >= 0 ? dkp_vec(r, r->drawn) : dk_noise(r, r->from, r->to);
-    known = dk_mix(1, known, r->to.sigma, z);
-    dkp_open_row(r, -1);
-    r->row.mask = r->mask;
-    dkp_put_terms(r, 1, r->x);
-    dkp_put_terms(r, 1, known);
-    r->x = dkp_vec(r, dkp_close_row(r, 'x', number));
+/* The end of a step where data are known. */
+static void dkp_blend_state(dk_recorder *r, int number) {
+    if (r->status != DK_OK || r->plan->masked != 1) return;
+    dk_vec z = r->fixed;
+    if (r->to.sigma > 0 && !z.of) z = r->drawn >= 0 ? dkp_vec(r, r->drawn) : dk_noise(r, r->from, r->to);
+    r->x = dkp_blend_with(r, r->x, dkp_known_at(r, r->to, z), 'x', number);
 }
 
 DK_API int dk_step(dk_recorder *r) {
     const dk_sampler *s = &r->config->sampler;
     if (r->step >= 0) {
         int number = r->offset + r->step + 1;
-        r->x = dkp_keep_as(r, r->x, r->plan->masked ? 'y' : 'x', number);
-        dkp_blend(r, number);
+        r->x = dkp_keep_as(r, r->x, r->plan->masked == 1 ? 'y' : 'x', number);
+        dkp_blend_state(r, number);
         if (r->storing && r->status == DK_OK) { /* name it as a state if the sampler had stored it already */
             dk_value *v = &r->plan->value[r->x.at];
             if (v->letter == 'y') v->letter = 'x', v->number = number;
@@ -5257,8 +5299,11 @@ static void dkp_record_all(dk_recorder *r, dk_config *c, dk_plan *plan, const dk
         dk_refuse(r, "sampler.churn", c->sampler.churn, "0 on a rising grid");
     r->x = dkp_vec(r, dkp_new_value(r, 'x', 0, -1)); /* what the caller put into x */
     if (r->storing) plan->value[0].kind = DK_VALUE_BUFFER, plan->value[0].slot = 0;
-    plan->masked = c->mask != NULL, plan->hooked = c->guidance.hook != NULL;
+    int fixed = c->mask && (c->blend == DK_BLEND_FIXED || c->blend == DK_BLEND_BOTH);
+    plan->masked = !c->mask ? 0 : c->blend >= DK_BLEND_DENOISED ? 2 : 1;
+    plan->hooked = c->guidance.hook != NULL;
     if (plan->masked) {
+        if (fixed && pace) dk_refuse(r, "blend", c->blend, "state or denoised with step-size control");
         if (!r->falling) dk_refuse(r, "grid.rising", 1, "0 where data are known (mask)");
         r->known = dkp_new_value(r, 'k', 0, -1), r->mask = dkp_new_value(r, 'm', 0, -1);
         for (int i = 0; i < 2 && r->storing; i++) {
@@ -5268,8 +5313,10 @@ static void dkp_record_all(dk_recorder *r, dk_config *c, dk_plan *plan, const dk
     }
     if (c->start == DK_START_NOISE && r->from.sigma <= 0)
         dk_refuse(r, "start", c->start, "DK_START_STATE or DK_START_DATA on a grid that begins at sigma = 0");
-    if (c->start != DK_START_STATE && (!pace || pace->phase == DKP_START)) {
-        dk_vec z = r->from.sigma > 0 ? dkp_draw(r, 0, r->from, r->from) : dkp_zero;
+    int starts = c->start != DK_START_STATE && (!pace || pace->phase == DKP_START);
+    dk_vec z = (starts || fixed) && r->from.sigma > 0 ? dkp_draw(r, 0, r->from, r->from) : dkp_zero;
+    if (fixed) r->fixed = z;
+    if (starts) {
         r->x = dk_mix(c->start == DK_START_DATA ? r->from.alpha : 0, r->x, r->from.sigma, z);
         r->x = dkp_keep_as(r, r->x, 'x', 0);
     }
@@ -6218,7 +6265,7 @@ static void dkp_record_seeds(dk_recorder *r) {
    proportional to noise levels; Heun's form in the last step but one, Euler in the last. */
 static void dkp_record_heunpp2(dk_recorder *r) {
     dk_gauge gauge = dkp_gauge(r);
-    double top = dkp_point_at(r, gauge, r->from).u;
+    double top = dkp_point_at(r, gauge, r->falling ? r->from : dkp_level(r, r->steps)).u;
     while (dk_step(r)) {
         int left = r->steps - r->step, stages = left < 3 ? left : 3;
         double u = dkp_point_at(r, gauge, r->from).u, h, next, after = 0;
@@ -6932,7 +6979,7 @@ DK_API dk_status dk_config_set(dk_config *c, const char *settings) {
         dkp_put(&t, "setting \"");
         dkp_put(&t, wrong);
         dkp_put(&t, "\": must be field=value, with a field of dk_sampler, or of dk_grid after \"grid.\", of "
-                    "dk_guidance after \"guidance.\", or noise");
+                    "dk_guidance after \"guidance.\", noise, start or blend");
         return DK_ERROR_CONFIG;
     }
     *c = set;
@@ -10112,7 +10159,7 @@ static dk_status dkp_check_given(const dk_plan *plan, dk_config *c) {
         return dkp_fail_text(c->message, DK_ERROR_CONFIG,
                              plan->hooked ? "guidance.hook: must be given to a plan recorded with one"
                                           : "guidance.hook: must be NULL for a plan recorded without one");
-    if (plan->masked != (c->mask != NULL) || plan->masked != (c->known != NULL))
+    if (!plan->masked != !c->mask || !plan->masked != !c->known)
         return dkp_fail_text(c->message, DK_ERROR_CONFIG,
                              plan->masked ? "mask and known: must be given to a plan recorded with them"
                                           : "mask and known: must be NULL for a plan recorded without them");
@@ -10679,6 +10726,8 @@ DK_API dk_status dk_denoised(dk_run *run, dk_real *out) {
         dkp_with(&op[1], (dk_real)call->clip, out + at, 0);
         dkp_run_ops(run, op, 1 + (call->clip > 0), 0, n);
     }
+    for (size_t i = 0; run->plan->masked > 1 && i < run->size; i++)
+        out[i] = (1 - run->config.mask[i]) * out[i] + run->config.mask[i] * run->config.known[i];
     return DK_OK;
 }
 

@@ -1,16 +1,19 @@
 /* diffkit.c: looks into schedules, grids and samplers from the command line, for porting models and comparing
    pipelines, and draws digits with the shipped network. `diffkit help` says how.
 
-   Exit status: 0 fine, 1 something failed while running, 2 the command line or the configuration is wrong. */
+   Exit status: 0 fine, 1 something failed while running, 2 the command line or the configuration is wrong, 3 stopped by a
+   signal or as asked, and saved. */
 #define DIFFKIT_IMPLEMENTATION
 #include "diffkit.h"
 
 #include "digits.h"
 #include <inttypes.h>
 #include <limits.h>
+#include <signal.h>
 
-enum { OK, FAILED, WRONG };
-enum { LIST = 1, LEVELS = 2, PLAN = 4, SAMPLE = 8, MODEL = LEVELS | PLAN, RUNS = LEVELS | PLAN | SAMPLE };
+enum { OK, FAILED, WRONG, STOPPED };
+enum { LIST = 1, LEVELS = 2, PLAN = 4, SAMPLE = 8, INVERT = 16 };
+enum { MODEL = LEVELS | PLAN, RUNS = LEVELS | PLAN | SAMPLE, DIGITS = SAMPLE | INVERT };
 enum { MAX_CLASSES = 100, MAX_DIGITS = 10000, STEPS_UNSET = INT_MIN };
 
 typedef struct arguments {
@@ -22,6 +25,9 @@ typedef struct arguments {
     double *levels, *table;
     int level_count;
     const char *list, *weights, *out;
+    const char *state, *resume, *preview;
+    int stop_after, preview_every;
+    char **words; /* of the command line, from the program's name on, NULL at the end */
 } arguments;
 
 /* ---------------------------------------------------------------------------------- options */
@@ -81,8 +87,8 @@ static const option options[] = {
     {"condition", CHOICE, AT(c.condition), MODEL, "t|timestep|sigma|flow|c_noise|lambda|data", DK_CONDITION_T,
      "what the network is told"},
     {"condition-scale", REAL, AT(c.condition_scale), MODEL, "X", 0, "multiplies what it is told (1)"},
-    {"sampler", SAMPLER, AT(c.sampler), RUNS, "NAME", 0,
-     "sampling method (dpmpp_2m); `levels` does not depend on it"},
+    {"sampler", SAMPLER, AT(c.sampler), RUNS | INVERT, "NAME", 0,
+     "sampling method (dpmpp_2m; invert: all without noise); `levels` does not depend on it"},
     {"gauge", CHOICE, AT(c.sampler.gauge), RUNS, "ve|flow|vp|native", DK_GAUGE_VE,
      "scaling for classical samplers"},
     {"order", WHOLE, AT(c.sampler.order), RUNS, "1|2", 0, "multistep samplers"},
@@ -99,20 +105,27 @@ static const option options[] = {
      "classifier-free guidance: its scale (0: none)"},
     {"set", SETTINGS, 0, RUNS, "\"F=V ...\"", 0,
      "any fields: eta=0.5 grid.rho=5 guidance.rescale=0.7 ...; may come again"},
-    {"class", CLASSES, AT(classes), SAMPLE, "all|LIST", 0, "digits to draw, such as 7 or 1,2,3 (all)"},
-    {"count", WHOLE, AT(count), SAMPLE, "N", 0, "how many (one of each class)"},
-    {"seed", SEED, AT(c.seed), SAMPLE, "N", 0, "seed of the noise (0)"},
+    {"class", CLASSES, AT(classes), DIGITS, "all|LIST", 0, "digits to draw, such as 7 or 1,2,3 (all)"},
+    {"count", WHOLE, AT(count), DIGITS, "N", 0, "how many (one of each class)"},
+    {"seed", SEED, AT(c.seed), DIGITS, "N", 0, "seed of the noise (0)"},
     {"noise", CHOICE, AT(c.noise.kind), SAMPLE,
      "philox|torch_cpu|torch_cuda|numpy|numpy_pcg64|brownian|torchsde", DK_NOISE_PHILOX,
      "generator of the initial noise (philox)"},
     {"step-noise", CHOICE, AT(c.step_noise.kind), SAMPLE,
      "philox|torch_cpu|torch_cuda|numpy|numpy_pcg64|brownian|torchsde", DK_NOISE_PHILOX,
      "  and of the sampler's (the same, going on)"},
-    {"weights", TEXT, AT(weights), SAMPLE, "FILE", 0, "the network (examples/digits/weights.bin)"},
+    {"weights", TEXT, AT(weights), DIGITS, "FILE", 0, "the network (examples/digits/weights.bin)"},
     {"out", TEXT, AT(out), SAMPLE, "FILE", 0, "the picture (digits.png)"},
+    {"preview", TEXT, AT(preview), SAMPLE, "FILE", 0, "a picture of the denoised estimate, while it runs,"},
+    {"preview-every", WHOLE, AT(preview_every), SAMPLE, "N", 0, "  every so many evaluations (5)"},
+    {"state", TEXT, AT(state), SAMPLE, "FILE", 0, "where Ctrl-C saves what is done so far (OUT.state)"},
+    {"stop-after", WHOLE, AT(stop_after), SAMPLE, "N", 0, "as Ctrl-C, after so many evaluations in all"},
+    {"resume", TEXT, AT(resume), SAMPLE, "FILE", 0, "goes on from there, with the same options otherwise"},
+    {"evals", WHOLE, AT(c.steps), INVERT, "N", 0, "about so many evaluations each way (60)"},
     {"json", FLAG, AT(json), LIST | MODEL, NULL, 0, "output as JSON; infinite numbers are null"},
     {"csv", FLAG, AT(csv), LEVELS, NULL, 0, "output as CSV"},
-    {"markdown", FLAG, AT(markdown), LIST, NULL, 0, "everything, as the page docs/samplers.md"},
+    {"markdown", FLAG, AT(markdown), LIST | INVERT, NULL, 0,
+     "as in the pages docs/samplers.md, docs/editing.md"},
 };
 
 static const struct {
@@ -124,6 +137,7 @@ static const struct {
     {"levels", LEVELS, "levels [OPTIONS]", "t, alpha, sigma of every step, and what the network is told"},
     {"plan", PLAN, "plan [OPTIONS]", "what every step computes"},
     {"sample", SAMPLE, "sample [OPTIONS]", "draw digits with the shipped network"},
+    {"invert", INVERT, "invert [OPTIONS]", "take digits to noise and back: each sampler's error"},
     {"help", 0, "help [COMMAND]", "this, or the options of a command"},
 };
 
@@ -760,12 +774,162 @@ static void keep_to_known_levels(dk_config *c) {
     c->grid.sigma_max = family == DK_FAMILY_FLOW || family == DK_FAMILY_COSINE ? most / (1 + most) : most;
 }
 
-static int draw_digits(arguments *a, digits *d, dk_real *x) {
-    digits_bar bar = {digits_seconds(), 0};
-    dk_config *c = &a->c;
-    c->batch = a->count, c->progress = digits_progress, c->progress_user = &bar;
-    dk_status status = dk_sample(c, digits_denoise, d, x);
-    if (status != DK_OK) return wrong_config(c) && status == DK_ERROR_CONFIG ? WRONG : FAILED;
+static volatile sig_atomic_t stopping;
+
+/* The second time, the signal does what it does to every program. */
+static void stop(int signal_number) {
+    stopping = 1;
+    signal(signal_number, SIG_DFL);
+}
+
+/* FNV-1a of what decides the picture and is no part of a plan: in front of saved bytes, so that others are refused. */
+static uint64_t digits_hash(const arguments *a, const char *weights, size_t length) {
+    uint64_t hash = 0xCBF29CE484222325u;
+    for (int i = 0; i < 8; i++) hash = (hash ^ (unsigned char)(a->c.seed >> 8 * i)) * 0x100000001B3u;
+    const dk_noise_kind kinds[2] = {a->c.noise.kind, a->c.step_noise.kind};
+    for (int i = 0; i < 2; i++) hash = (hash ^ (unsigned char)kinds[i]) * 0x100000001B3u;
+    for (int i = 0; i < a->count; i++)
+        hash = (hash ^ (unsigned char)a->classes[i % a->class_count]) * 0x100000001B3u;
+    for (size_t i = 0; i < length; i++) hash = (hash ^ (unsigned char)weights[i]) * 0x100000001B3u;
+    return hash;
+}
+
+/* NAME, or NAME with an ending, in memory of its own; NULL if there is none. */
+static char *path_with(const char *name, const char *ending) {
+    size_t size = strlen(name) + strlen(ending) + 1;
+    char *path = (char *)malloc(size);
+    if (path) snprintf(path, size, "%s%s", name, ending);
+    return path;
+}
+
+/* Whoever reads the file finds the old one or the new one, never a part. */
+static int put_in_place(const char *written, const char *path) {
+#ifdef _WIN32
+    remove(path);
+#endif
+    return rename(written, path);
+}
+
+static int save_state(dk_run *run, uint64_t hash, const char *path) {
+    size_t size = dk_save_size(run);
+    char *written = path_with(path, ".part"), *bytes = (char *)malloc(size + sizeof hash);
+    int failed = 1;
+    FILE *f = NULL;
+    if (written && bytes && dk_save(run, bytes + sizeof hash, size) == DK_OK) {
+        memcpy(bytes, &hash, sizeof hash);
+        f = fopen(written, "wb");
+    }
+    if (f) {
+        failed = fwrite(bytes, 1, size + sizeof hash, f) != size + sizeof hash;
+        failed |= fclose(f) != 0;
+        failed = failed || put_in_place(written, path);
+    }
+    free(written), free(bytes);
+    return failed;
+}
+
+static int load_state(dk_run *run, uint64_t hash, const char *path) {
+    size_t length;
+    uint64_t saved = ~hash;
+    char *bytes = read_text(path, &length);
+    int fits = bytes && length >= sizeof saved;
+    if (fits) memcpy(&saved, bytes, sizeof saved);
+    if (!bytes) fprintf(stderr, "diffkit: %s: cannot be read\n", path);
+    else if (saved != hash)
+        fprintf(
+            stderr,
+            "diffkit: --resume %s: is not of these digits (--class, --count, --seed, --noise, --weights)\n",
+            path);
+    else if (dk_load(run, bytes + sizeof saved, length - sizeof saved) != DK_OK)
+        fprintf(stderr, "diffkit: --resume %s: %s\n", path, run->message);
+    int status = !bytes ? FAILED : saved != hash || run->status != DK_OK ? WRONG : OK;
+    free(bytes);
+    return status;
+}
+
+/* As a shell reads it. */
+static void print_word(const char *word) {
+    static const char plain[] = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_./,:=+-%@";
+    if (*word && !word[strspn(word, plain)]) {
+        fputs(word, stderr);
+        return;
+    }
+    fputc('\'', stderr);
+    for (; *word; word++) fprintf(stderr, *word == '\'' ? "'\\%c'" : "%c", *word);
+    fputc('\'', stderr);
+}
+
+/* The command line with another --resume and without --stop-after. */
+static void print_command(char **words, const char *state) {
+    for (; *words; words++) {
+        size_t name = strcspn(*words, "=");
+        int drops = (name == 8 && !memcmp(*words, "--resume", 8)) ||
+                    (name == 12 && !memcmp(*words, "--stop-after", 12));
+        if (drops) {
+            words += (*words)[name] != '=' && words[1];
+            continue;
+        }
+        print_word(*words);
+        fputc(' ', stderr);
+    }
+    fputs("--resume ", stderr);
+    print_word(state);
+    fputc('\n', stderr);
+}
+
+static int write_preview(const arguments *a, dk_run *run, dk_real *picture) {
+    char *written = path_with(a->preview, ".part");
+    int failed = !written || dk_denoised(run, picture) != DK_OK ||
+                 digits_png(written, picture, a->count, a->count < 10 ? a->count : 10, 3) ||
+                 put_in_place(written, a->preview);
+    if (failed) fprintf(stderr, "diffkit: cannot write %s\n", a->preview);
+    free(written);
+    return failed;
+}
+
+/* One evaluation after another, until the end or until it is to stop. picture: room for a preview. */
+static int run_digits(const arguments *a, digits *d, dk_run *run, dk_real *picture) {
+    digits_bar bar = {digits_seconds(), 0, -1};
+    dk_eval e;
+    while (dk_next(run, &e)) {
+        if (stopping || (a->stop_after > 0 && e.call >= a->stop_after)) {
+            fprintf(stderr, "%sdiffkit: stopped after %d evaluations", DIGITS_IS_TERMINAL(2) ? "\n" : "",
+                    e.call);
+            return STOPPED;
+        }
+        if (bar.before < 0) bar.before = e.call;
+        if (digits_denoise(d, &e)) {
+            fprintf(stderr, "diffkit: out of memory\n");
+            return FAILED;
+        }
+        digits_progress(&bar, run, &e);
+        if (a->preview && (e.call + 1) % a->preview_every == 0 && write_preview(a, run, picture))
+            return FAILED;
+    }
+    if (run->status != DK_OK) fprintf(stderr, "diffkit: %s\n", run->message);
+    return run->status == DK_OK ? OK : FAILED;
+}
+
+static int draw_digits(arguments *a, digits *d, uint64_t hash, dk_real *x) {
+    dk_run run;
+    a->c.batch = a->count;
+    if (dk_begin(&run, &a->c, x, NULL, 0) != DK_OK) return wrong_config(&a->c);
+    signal(SIGINT, stop), signal(SIGTERM, stop);
+    int status = a->resume ? load_state(&run, hash, a->resume) : OK;
+    if (status == OK) status = run_digits(a, d, &run, x + run.size);
+    if (status == STOPPED) {
+        char *state = a->state ? path_with(a->state, "") : path_with(a->out, ".state");
+        if (!state || save_state(&run, hash, state)) {
+            fprintf(stderr, ", but cannot write %s\n", state ? state : "the state");
+            status = FAILED;
+        } else {
+            fprintf(stderr, ". To go on:\n");
+            print_command(a->words, state);
+        }
+        free(state);
+    }
+    dk_end(&run);
+    if (status != OK) return status;
     if (digits_png(a->out, x, a->count, a->count < 10 ? a->count : 10, 3)) {
         fprintf(stderr, "diffkit: cannot write %s\n", a->out);
         return FAILED;
@@ -774,12 +938,18 @@ static int draw_digits(arguments *a, digits *d, dk_real *x) {
     return OK;
 }
 
-static int run_sample(arguments *a) {
+/* Loads the network, and makes room for twice as many digits as are wanted. */
+static int with_digits(arguments *a, int (*work)(arguments *, digits *, uint64_t, dk_real *)) {
     digits d;
+    size_t length;
     memset(&d, 0, sizeof d);
     if (a->count < 0) a->count = a->class_count;
     if (a->count < 1 || a->count > MAX_DIGITS) {
         fprintf(stderr, "diffkit: --count %d: must be 1 .. %d\n", a->count, MAX_DIGITS);
+        return WRONG;
+    }
+    if (a->preview_every < 1) {
+        fprintf(stderr, "diffkit: --preview-every %d: must be at least 1\n", a->preview_every);
         return WRONG;
     }
     const char *wrong = unet_load(&d.net, a->weights);
@@ -787,16 +957,82 @@ static int run_sample(arguments *a) {
         fprintf(stderr, "diffkit: %s: %s\n", a->weights, wrong);
         return FAILED;
     }
+    char *bytes = read_text(a->weights, &length);
+    uint64_t hash = digits_hash(a, bytes, bytes ? length : 0);
+    free(bytes);
     d.labels = a->classes, d.count = a->class_count;
     const dk_config network = digits_config(&d);
     a->c.prediction = network.prediction, a->c.sigma_data = network.sigma_data, a->c.dim = network.dim;
-    keep_to_known_levels(&a->c);
-    dk_real *x = (dk_real *)malloc((size_t)a->count * UNET_PIXELS * sizeof *x);
+    dk_real *x = (dk_real *)malloc(2 * (size_t)a->count * UNET_PIXELS * sizeof *x);
     if (!x) fprintf(stderr, "diffkit: out of memory\n");
-    int status = x ? draw_digits(a, &d, x) : FAILED;
+    int status = x ? work(a, &d, hash, x) : FAILED;
     free(x);
     unet_free(&d.net);
     return status;
+}
+
+static int run_sample(arguments *a) {
+    keep_to_known_levels(&a->c);
+    return with_digits(a, draw_digits);
+}
+
+/* ------------------------------------------------------------------------------ invert */
+
+/* The shipped network's config for a way from data to noise and, with rising 0, back; clean data count as its lowest
+   level. */
+static dk_config inversion(const arguments *a, const digits *d, const dk_sampler_info *info) {
+    dk_config c = digits_config(d);
+    int evals = info->evals ? info->evals : 1;
+    c.sampler = dk_sampler_named(info->name);
+    c.steps = a->c.steps < evals ? 1 : a->c.steps / evals;
+    c.batch = a->count, c.start = DK_START_STATE, c.grid.final = DK_FINAL_MIN, c.grid.rising = 1;
+    return c;
+}
+
+static int without_noise(dk_config *c) {
+    dk_plan plan = {0};
+    int none = dk_record(&plan, c) == DK_OK && plan.draws == 1;
+    dk_plan_free(&plan);
+    return none;
+}
+
+static int invert_digits(const arguments *a, digits *d, dk_config *c, int order, const dk_real *x0,
+                         dk_real *x) {
+    size_t n = (size_t)a->count * UNET_PIXELS;
+    double sum = 0, most = 0;
+    memcpy(x, x0, n * sizeof *x);
+    for (; c->grid.rising >= 0; c->grid.rising--)
+        if (dk_sample(c, digits_denoise, d, x) != DK_OK) return wrong_config(c);
+    for (size_t i = 0; i < n; i++) {
+        double off = fabs((double)x[i] - (double)x0[i]) / 2; /* white is -1, ink is 1 */
+        sum += off, most = off > most ? off : most;
+    }
+    printf(a->markdown ? "| `%s` | %d | %.3f%% | %.2f%% |\n" : "%-26s %5d %9.3f%% %9.2f%%\n", c->sampler.name,
+           order, 100 * sum / (double)n, 100 * most);
+    return fflush(stdout) ? FAILED : OK;
+}
+
+static int invert_all(arguments *a, digits *d, uint64_t hash, dk_real *x) {
+    const char *only = a->c.sampler.name;
+    dk_config c = digits_config(d);
+    int status = OK, rows = 0;
+    (void)hash;
+    c.batch = a->count, c.seed = a->c.seed, c.sampler = a->c.sampler;
+    if (dk_resolve(&c) != DK_OK) return wrong_config(&c);
+    c.sampler = dk_sampler_named("dpmpp_2m");
+    if (dk_sample(&c, digits_denoise, d, x) != DK_OK) return wrong_config(&c);
+    for (int i = 0; dk_sampler_at(i) && status == OK; i++) {
+        const dk_sampler_info *info = dk_sampler_at(i);
+        c = inversion(a, d, info);
+        if ((only && strcmp(only, info->name) != 0) || !without_noise(&c)) continue;
+        if (!rows++)
+            printf(a->markdown ? "| sampler | order | mean error | largest |\n| --- | --- | --- | --- |\n"
+                               : "sampler                    order       mean    largest\n");
+        status = invert_digits(a, d, &c, info->order, x, x + (size_t)a->count * UNET_PIXELS);
+    }
+    if (rows) return status;
+    fprintf(stderr, "diffkit: --sampler %s: must be one without noise\n", only);
+    return WRONG;
 }
 
 /* -------------------------------------------------------------------------------- main */
@@ -810,20 +1046,21 @@ static int find_command(const char *name) {
 static int run_command(arguments *a, int command, int argc, char **argv) {
     int bit = commands[command].bit;
     a->c.schedule = dk_schedule_named(bit == SAMPLE ? "edm" : "flow");
-    a->c.sampler = dk_sampler_named("dpmpp_2m");
+    if (bit != INVERT) a->c.sampler = dk_sampler_named("dpmpp_2m");
     a->c.steps = STEPS_UNSET;
-    a->weights = "examples/digits/weights.bin", a->out = "digits.png", a->count = -1;
+    a->weights = "examples/digits/weights.bin", a->out = "digits.png", a->count = -1, a->preview_every = 5;
     for (int i = 0; i < 10; i++) a->classes[a->class_count++] = i;
     int status = parse_options(a, command, argc, argv, 0);
     if (status == OK) status = read_model(a, 20);
     for (int pass = 1; pass <= 2 && status == OK; pass++)
         status = parse_options(a, command, argc, argv, pass);
     if (status != OK) return status;
-    if (bit != LIST && check_options(a, bit == SAMPLE ? 20 : 10) != OK) return WRONG;
+    if (bit != LIST && check_options(a, bit == SAMPLE ? 20 : bit == INVERT ? 60 : 10) != OK) return WRONG;
     return bit == LIST     ? run_list(a)
            : bit == LEVELS ? run_levels(a)
            : bit == PLAN   ? run_plan(a)
-                           : run_sample(a);
+           : bit == SAMPLE ? run_sample(a)
+                           : with_digits(a, invert_all);
 }
 
 int main(int argc, char **argv) {
@@ -841,6 +1078,7 @@ int main(int argc, char **argv) {
     }
     arguments a;
     memset(&a, 0, sizeof a);
+    a.words = argv;
     int status = run_command(&a, command, argc - 2, argv + 2);
     free(a.levels), free(a.table);
     if (fflush(stdout) != 0 && status == OK) status = FAILED;

@@ -107,23 +107,30 @@ static inline double digits_seconds(void) {
 }
 
 typedef struct digits_bar {
-    double start; /* digits_seconds() when the run began */
+    double start; /* digits_seconds() when the run began, or was taken up again */
     int fleeting; /* 1: wiped when the run is over, and nothing at all where there is no terminal */
+    int before;   /* evaluations that an earlier part of the run made */
 } digits_bar;
 
-/* A dk_progress_fn; user is a digits_bar. Where stderr is no terminal, four lines instead of a moving bar. */
+/* A dk_progress_fn; user is a digits_bar. Where stderr is no terminal, four lines instead of a moving bar. With step-size
+   control nobody knows how many evaluations there will be: no bar, no time left. */
 static inline int digits_progress(void *user, struct dk_run *run, const dk_eval *e) {
     const digits_bar *bar = (const digits_bar *)user;
     static const char full[] = "##############################", none[] = "..............................";
-    const int width = 30, done = e->call + 1, filled = (int)((double)width * done / e->calls);
-    const int terminal = DIGITS_IS_TERMINAL(2), quarter = (int)(4.0 * done / e->calls);
+    const int terminal = DIGITS_IS_TERMINAL(2), done = e->call + 1, width = 30, known = e->calls > 0;
+    const double share = known ? (double)done / e->calls : 0, spent = digits_seconds() - bar->start;
+    const int filled = (int)(width * share);
     (void)run;
-    if (!terminal && (bar->fleeting || quarter == (int)(4.0 * e->call / e->calls))) return 0;
-    fprintf(stderr, "%s  [%.*s%.*s] step %d of %d, evaluation %d of %d, %.1f s%s", terminal ? "\r" : "",
-            filled, full, width - filled, none, e->step + 1, e->steps, done, e->calls,
-            digits_seconds() - bar->start, terminal ? "  " : "\n");
-    if (terminal && done == e->calls && bar->fleeting) fprintf(stderr, "\r%90s\r", "");
-    else if (terminal && done == e->calls) fprintf(stderr, "\n");
+    if (!terminal && (bar->fleeting || !known || (int)(4.0 * e->call / e->calls) == (int)(4 * share)))
+        return 0;
+    fprintf(stderr, "%s  ", terminal ? "\r" : "");
+    if (known)
+        fprintf(stderr, "[%.*s%.*s] step %d of %d, evaluation %d of %d, %.1f s, %.1f s left", filled, full,
+                width - filled, none, e->step + 1, e->steps, done, e->calls, spent,
+                spent / (done - bar->before) * (e->calls - done));
+    else fprintf(stderr, "step %d, evaluation %d, %.1f s", e->step + 1, done, spent);
+    fprintf(stderr, terminal ? "  " : "\n");
+    if (terminal && done == e->calls) fprintf(stderr, bar->fleeting ? "\r%100s\r" : "%s\n", "");
     fflush(stderr);
     return 0;
 }

@@ -75,7 +75,7 @@ static const field fields[] = {
     REAL("flow", clip, "xxxx...", ">= 0"),
     WHOLE("flow", steps, "xxx.x", "1 .. 1000000"),
     WHOLE("flow", batch, "xx...", ">= 1 (0: 1)"),
-    WHOLE("flow", start, "xx..x", "one of dk_start"),
+    WHOLE("flow", start, "xx..x", "noise|state|data"),
     WHOLE("flow", unchecked, ".....", ""),
     WHOLE("flow", threads, "xx..x", "0 .. 65536"),
     WHOLE("flow", grid.spacing, "xx..x", "one of dk_spacing"),

@@ -3,26 +3,14 @@
 # and examples/languages with whatever tools there are, and runs the results. CC=cc CXX=c++ test_consumers.sh, from the
 # project's root. What needs a tool that is missing is skipped, and said to be.
 export CC="${CC:-cc}" CXX="${CXX:-c++}"
-unset MAKEFLAGS MFLAGS MAKELEVEL CFLAGS CXXFLAGS LDFLAGS DESTDIR PREFIX # those of the make that runs this
-dir=$(mktemp -d) || exit 1
-trap 'rm -rf "$dir"' EXIT
-passed=0 failed=0
+unset CFLAGS CXXFLAGS LDFLAGS DESTDIR PREFIX # those of the make that runs this
+suite=consumers
+. tests/script.sh
 
-check() { # NAME, then a command that must succeed
-    name=$1
-    shift
-    if "$@" >"$dir/log" 2>&1; then
-        passed=$((passed + 1))
-    else
-        failed=$((failed + 1))
-        echo "consumers: FAILED: $name"
-        sed 's/^/    /' "$dir/log"
-    fi
-}
 check_with() { # TOOLS, then as check
     for tool in $1; do
         "$tool" --version >/dev/null 2>&1 || {
-            echo "consumers: skipped: $2 (no $tool)"
+            skip "$2" "no $tool"
             return
         }
     done
@@ -246,5 +234,4 @@ check_with "$CXX" "C++17" cpp c++17
 check_with python3 "Python" python3 -W error "$languages/coins.py"
 check_with rustc "Rust" rust
 
-echo "consumers: $passed passed, $failed failed"
-[ $failed -eq 0 ]
+report

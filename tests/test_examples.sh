@@ -2,23 +2,8 @@
 # Tests the programs in examples that make test does not link into a test: test_examples.sh BUILD, from the project's root.
 # What needs a library or a program that is missing is skipped, and said to be.
 build=$1
-unset MAKEFLAGS MFLAGS MAKELEVEL # those of the make that runs this
-dir=$(mktemp -d) || exit 1
-trap 'rm -rf "$dir"' EXIT
-passed=0 failed=0
-
-check() { # NAME, then a command that must succeed
-    name=$1
-    shift
-    if "$@"; then
-        passed=$((passed + 1))
-    else
-        failed=$((failed + 1))
-        echo "examples: FAILED: $name"
-        sed 's/^/    /' "$dir/out" "$dir/err"
-    fi
-}
-skip() { echo "examples: skipped: $1 ($2)"; }
+suite=examples
+. tests/script.sh
 run() { "$@" >"$dir/out" 2>"$dir/err"; }
 
 # builds WHAT TARGETS...: 0 if built; where something is not installed, make says so in one line, and that is why WHAT is
@@ -36,9 +21,6 @@ builds() {
         return 1
     done
 }
-
-# is_png FILE SIZE: SIZE is width and height, 8 hexadecimal digits each
-is_png() { [ "$(od -An -v -tx1 -N24 "$1" | tr -d ' \n')" = "89504e470d0a1a0a0000000d49484452$2" ]; }
 
 # ---- engine_loop: 40 digits, 10 in a row, each 28 * 3 pixels with a margin of 6 to every side
 log_is_fixed() {
@@ -102,5 +84,14 @@ same_digits() {
 if builds "host_opencv" host_opencv digits.onnx; then check "OpenCV's digits are the C network's" same_digits host_opencv digits.onnx; fi
 if builds "host_libtorch" host_libtorch digits.pt; then check "libtorch's digits are the C network's" same_digits host_libtorch digits.pt; fi
 
-echo "examples: $passed passed, $failed failed"
-[ $failed -eq 0 ]
+# ---- edit: 10 rows of 10 digits, each 28 * 2 pixels with a margin of 4 to every side
+edits() { run "$build/edit" "$dir/edit.png" && is_png "$dir/edit.png" 0000025c0000025c && grep -q 'off by 0\.[0-9]*% of the pixel range' "$dir/out"; } # 604 x 604
+if builds "edit" edit; then check "edit's digits come back from noise" edits; fi
+
+# ---- action_chunks: as smooth as its process where it is told the prefix, and less and less so without
+joins() {
+    run "$build/action_chunks" && awk '{ a[NR] = $(NF - 2) } END { exit !(NR == 6 && a[2] > a[3] && a[3] > a[4] && a[6] > 0.5 && a[6] < 1.1) }' "$dir/out"
+}
+if builds "action_chunks" action_chunks; then check "chunks of actions join" joins; fi
+
+report

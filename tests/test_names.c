@@ -436,7 +436,8 @@ static void words_follow_the_enumerators(void **state) {
     } lists[] = {
         {"sampler.gauge", "native", DK_GAUGE_COUNT}, {"sampler.rule", "gradient", DK_RULE_COUNT},
         {"sampler.law", "sde_noise", DK_LAW_COUNT},  {"sampler.predictor", "none", DK_PREDICTOR_COUNT},
-        {"grid.final", "last", DK_FINAL_COUNT},   {"grid.partial", "level", DK_PARTIAL_COUNT}};
+        {"grid.final", "last", DK_FINAL_COUNT},      {"grid.partial", "more", DK_PARTIAL_COUNT},
+        {"start", "data", DK_START_COUNT},           {"blend", "both", DK_BLEND_COUNT}};
     (void)state;
     for (size_t i = 0; i < sizeof lists / sizeof *lists; i++)
         for (size_t k = 0; k < sizeof dkp_fields / sizeof *dkp_fields; k++)

@@ -1,21 +1,8 @@
 #!/bin/sh
 # Tests the command-line tool: test_tool.sh build/diffkit, from the project's root. Needs sh, sed, grep and od.
 tool=$1
-dir=$(mktemp -d) || exit 1
-trap 'rm -rf "$dir"' EXIT
-passed=0 failed=0
-
-check() { # NAME, then a command that must succeed
-    name=$1
-    shift
-    if "$@"; then
-        passed=$((passed + 1))
-    else
-        failed=$((failed + 1))
-        echo "tool: FAILED: $name"
-        sed 's/^/    /' "$dir/out" "$dir/err"
-    fi
-}
+suite=tool
+. tests/script.sh
 run() { # ARGUMENTS...: leaves $status, $dir/out and $dir/err
     "$tool" "$@" >"$dir/out" 2>"$dir/err"
     status=$?
@@ -138,9 +125,7 @@ check "levels know nothing of guidance" levels_guided
 # ---- sample: three digits in a row, each 28 * 3 pixels with a margin of 6 to every side
 samples() {
     run sample --class 3,1 --count 3 --steps 2 --out "$dir/digits.png"
-    [ $status -eq 0 ] || return 1
-    head=$(od -An -v -tx1 -N24 "$dir/digits.png" | tr -d ' \n')
-    [ "$head" = 89504e470d0a1a0a0000000d494844520000011400000060 ] # 276 x 96
+    [ $status -eq 0 ] && is_png "$dir/digits.png" 0000011400000060 # 276 x 96
 }
 draws_alike() { # the same digits with the same source, others with another
     for noise in philox torch_cpu numpy; do
@@ -158,5 +143,61 @@ no_weights() { run sample --weights no/such/file --out "$dir/none.png" && [ $sta
 check "sample writes a PNG" samples
 check "missing weights are named" no_weights
 
-echo "tool: $passed passed, $failed failed"
-[ $failed -eq 0 ]
+
+# ---- sample, stopped and gone on with. What the tool says to run is what is run.
+export OMP_NUM_THREADS=1 # one digit at a time: threads would wait for each other
+digits="sample --class 7 --count 1 --steps 200 --seed 5"
+tells_how() { # COMMAND's message: the command that goes on
+    grep -q '^diffkit: stopped after [0-9]* evaluations. To go on:$' "$dir/err" &&
+        tail -n 1 "$dir/err" >"$dir/go_on" && grep -q -- '--resume' "$dir/go_on"
+}
+goes_on() { # FILE: to the same picture, bit for bit
+    sh "$dir/go_on" >"$dir/out" 2>"$dir/err" && cmp "$dir/whole.png" "$1"
+}
+stops_after() {
+    run $digits --out "$dir/it's a part.png" --stop-after 40 --preview "$dir/preview.png" --preview-every 20
+    [ $status -eq 3 ] && [ ! -f "$dir/it's a part.png" ] && is_png "$dir/preview.png" 0000006000000060 &&
+        tells_how && goes_on "$dir/it's a part.png"
+}
+stops_twice() {
+    run $digits --out "$dir/twice.png" --stop-after 40 && [ $status -eq 3 ] || return 1
+    run $digits --out "$dir/twice.png" --stop-after 90 --resume "$dir/twice.png.state"
+    [ $status -eq 3 ] && tells_how && goes_on "$dir/twice.png"
+}
+# A signal as soon as a quarter is done.
+stops_at() { # SIGNAL
+    sh -c 'echo $$ >"$1" && shift && exec "$@"' - "$dir/pid" "$tool" $digits --out "$dir/$1.png" >"$dir/out" 2>"$dir/err" &
+    while ! grep -q "evaluation 50 of" "$dir/err"; do kill -0 $! && sleep 0.01 || return 1; done
+    kill -s "$1" "$(cat "$dir/pid")"
+    wait $!
+    [ $? -eq 3 ] && tells_how && goes_on "$dir/$1.png"
+}
+controlled() {
+    run sample --class 7 --sampler rk45 --out "$dir/whole.png" && [ $status -eq 0 ] || return 1
+    run sample --class 7 --sampler rk45 --out "$dir/rk45.png" --stop-after 33
+    [ $status -eq 3 ] && tells_how && goes_on "$dir/rk45.png"
+}
+keeps_state() { # what cannot be written leaves the old state as it is
+    cp "$dir/twice.png.state" "$dir/old" && run $digits --out "$dir/twice.png" --stop-after 1 --state "$dir/no/such/folder"
+    [ $status -eq 1 ] && grep -q 'cannot write .*no/such/folder$' "$dir/err" && cmp "$dir/old" "$dir/twice.png.state"
+}
+cuts_state() {
+    head -c 100 "$dir/twice.png.state" >"$dir/short" && refuses 'short: saved bytes' $digits --resume "$dir/short"
+}
+run $digits --out "$dir/whole.png"
+check "a run that was stopped goes on to the same picture" stops_after
+check "it may be stopped again" stops_twice
+check "Ctrl-C" stops_at INT
+check "SIGTERM" stops_at TERM
+check "a state that cannot be written" keeps_state
+check "a state of other steps" refuses 'state: saved bytes' sample --class 7 --count 1 --steps 199 --seed 5 --resume "$dir/twice.png.state"
+check "a state of another seed" refuses 'is not of these digits' sample --class 7 --count 1 --steps 200 --seed 6 --resume "$dir/twice.png.state"
+check "a state that was cut" cuts_state
+check "a run with step-size control, too" controlled
+
+# ---- invert
+inverts() { succeeds invert --sampler rk45 --class 3 && grep -q '^rk45  *5 *0\.0[0-9]*% *[0-9.]*%$' "$dir/out" && [ "$(count '')" = 2 ]; }
+check "invert tells a sampler's error" inverts
+check "a sampler with noise has no inverse" refuses 'must be one without noise' invert --sampler ddpm
+
+report
