@@ -131,7 +131,7 @@ static const field fields[] = {
     WHOLE("flow", sampler.dry_bottom, "xx..x", "0 or 1"),
     WHOLE("flow", grid.final, "xx..x", "default|zero|min|value|replace|last"),
     WHOLE("flow", grid.rounding, "xx..x", "none|nearest|down"),
-    WHOLE("flow", grid.partial, "xx..x", "slice|stretch|level"),
+    WHOLE("flow", grid.partial, "xx..x", "slice|stretch|level|up|more"),
     REAL("flow", grid.rho, "xxxx...", "> 0 (0: 7)"),
     REAL("flow", grid.sigma_min, "xxxx...", ">= 0"),
     REAL("flow", grid.sigma_max, "xxxx...", ">= 0"),
