@@ -9208,7 +9208,8 @@ DKP_INLINE void dkp_run_ops_plain(const dk_run *run, const dkp_op *op, int ops, 
 #define DKP_6 DKP_5 + c[5] * v[5][i]
 #define DKP_7 DKP_6 + c[6] * v[6][i]
 #define DKP_8 DKP_7 + c[7] * v[7][i]
-        switch (op->what ? (int)op->what : op->terms) { /* NOLINTBEGIN(clang-analyzer-core.*): all has been put */
+        switch (op->what ? (int)op->what
+                         : op->terms) { /* NOLINTBEGIN(clang-analyzer-core.*): all has been put */
         case 0: memset(y, 0, n * sizeof *y); break;
         case 1: DKP_FOR_EACH(n, y, DKP_1); break;
         case 2: DKP_FOR_EACH(n, y, DKP_2); break;
