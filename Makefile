@@ -1,6 +1,7 @@
 # diffkit.h needs no build: copy the header. This builds its demo, tool, tests and benchmarks.
 #
 #   make demo      draw digits with the shipped network, through every family
+#   make guidance  docs/guidance.png: what each form of guidance does to the same digits
 #   make tool      build/diffkit: lists, levels, plans, samples
 #   make test      build and run the tests (installs cmocka where it may)
 #   make engine    digits on the side of a frame loop, several at once; make engine-window: in a window (SDL2)
@@ -41,7 +42,7 @@ OPENMP := $(shell echo 'int main(void){return 0;}' | $(CC) -fopenmp -x c - -o /d
 TESTS = $(patsubst tests/test_%.c,%,$(wildcard tests/test_*.c))
 DIGITS = examples/digits/unet.h examples/digits/weights.bin
 
-.PHONY: help demo tool engine engine-window host-opencv host-libtorch docs test fuzz conformance golden portability bench plots bench-peers size check analyse coverage format clean cmocka install uninstall
+.PHONY: help demo tool guidance engine engine-window host-opencv host-libtorch docs test fuzz conformance golden portability bench plots bench-peers size check format clean cmocka install uninstall analyse coverage
 help:
 	@sed -n 's/^# \{0,1\}//;2,/^$$/p' Makefile | sed -n '/make /p'
 
@@ -49,13 +50,16 @@ $(BUILD):
 	@mkdir -p $@
 
 # ------------------------------------------------------------------ demo and tool
-$(BUILD)/demo $(BUILD)/diffkit: $(BUILD)/%: examples/%.c examples/digits.h examples/png.h diffkit.h $(DIGITS) | $(BUILD)
+$(BUILD)/demo $(BUILD)/diffkit $(BUILD)/guidance: $(BUILD)/%: examples/%.c examples/digits.h examples/png.h diffkit.h $(DIGITS) | $(BUILD)
 	$(CC) -std=c11 $(WARN) -I. $(EXAMPLE_CFLAGS) $(OPENMP) $< -o $@ $(LIBS)
 
 demo: $(BUILD)/demo
 	$(BUILD)/demo
 
 tool: $(BUILD)/diffkit
+
+guidance: $(BUILD)/guidance
+	$< docs/guidance.png
 
 docs: $(BUILD)/diffkit
 	$(BUILD)/diffkit list --markdown >docs/samplers.md
@@ -197,7 +201,7 @@ size:
 	@sh bench/size.sh
 
 format:
-	clang-format -i diffkit.h examples/*.[ch] examples/*/*.[ch] examples/*/*.cpp tests/*.[ch] bench/*.c bench/peers/*.c
+	clang-format -i diffkit.h examples/*.[ch] examples/*/*.[ch] examples/*/*.cpp tests/*.[ch] tests/mini/*.h bench/*.c bench/peers/*.c
 
 clean:
 	rm -rf $(BUILD)

@@ -19,9 +19,9 @@
    CONTENTS                                          search for the tag to jump there
        Document        >>idea  >>calling  >>rules  >>words  >>build
        Declarations    >>decl-status  >>decl-schedule  >>decl-model  >>decl-grid  >>decl-plan
-                       >>decl-sampler  >>decl-sources  >>decl-config  >>decl-json  >>decl-run
-                       >>decl-noise  >>decl-backend
-       Implementation  >>math  >>text  >>noise  >>sources  >>schedule  >>model  >>grid  >>recorder
+                       >>decl-sampler  >>decl-guidance  >>decl-sources  >>decl-config  >>decl-json
+                       >>decl-run  >>decl-noise  >>decl-backend
+       Implementation  >>math  >>text  >>noise  >>sources  >>schedule  >>model  >>grid  >>recorder  >>guidance
                        >>samplers  >>json  >>plan  >>control  >>executor  >>run
 
    >>idea  ONE IDEA
@@ -68,6 +68,7 @@
        - With step-size control (dk_sampler.rtol) the number of steps follows from the data: the run records one
          attempt of a step at a time.
        - Where data are known (dk_config.mask), every sampler's steps end in them.
+       - Guidance (dk_config.guidance) stands between network and sampler: every sampler has all of it.
        - Noise is a pure function of (seed, sample, draw, element): batch size, resumption and tiling do
          not change it. float and double builds draw the same noise. dk_config.noise and step_noise name other
          sources: those of PyTorch and NumPy, a Brownian path, the user's own.
@@ -85,6 +86,7 @@
        lambda           half log-SNR, log(alpha/sigma)
        D                denoised estimate E[x0 | x]
        eval, call       one request to the network; plans count them in order
+       branch           one of the evaluations that a guided D is made of: C with the condition, U without
        draw             one array of standard normals, batch * dim of them; draw 0 makes the initial
                         state, draws 1, 2, ... belong to the sampler in the order in which it asks
        gauge            the scaling in which a classical integrator sees the ODE (VE, flow, VP, native)
@@ -100,6 +102,9 @@
        DK_NO_DISPATCH           no look at the processor (which takes __cpu_model from libgcc or compiler-rt, on x86-64):
                                 noise with the vectors that the compiler's flags allow
                                 (same numbers), where gcc and clang on x86-64 would take AVX2 or AVX-512
+       Enums must have the size of int: -fno-short-enums where that is not the default (bare-metal ARM).
+       -ffast-math does not hold for this header: same numbers. clang needs -ffp-contract=off behind it where the target has
+       fused multiply-add. On 32-bit x86: -msse2 -mfpmath=sse, for the old floating point unit rounds otherwise.
 */
 #ifndef DIFFKIT_H
 #define DIFFKIT_H
@@ -146,13 +151,22 @@ typedef DK_REAL dk_real;
 #define DKP_ENUM(name, text) name,
 typedef enum dk_status { DK_STATUSES(DKP_ENUM) DK_STATUS_COUNT } dk_status;
 #undef DKP_ENUM
+/* Fields are set by name as ints: bare-metal ARM needs -fno-short-enums. */
+typedef char dk_enums_are_ints[sizeof(dk_status) == sizeof(int) ? 1 : -1];
 
 /* The status in words; never NULL. */
 DK_API const char *dk_status_text(dk_status status);
 /* DK_VERSION of the implementation: another than the header's where two versions have met. */
 DK_API int dk_version(void);
 
-enum { DK_MESSAGE_SIZE = 240, DK_ABAR_MARKS = 32, DK_MAX_TERMS = 20, DK_MAX_STAGES = 16, DK_SAID = 320 };
+enum {
+    DK_MESSAGE_SIZE = 240,
+    DK_ABAR_MARKS = 32,
+    DK_MAX_TERMS = 20,
+    DK_MAX_STAGES = 16,
+    DK_SAID = 320,
+    DK_BRANCHES = 3
+};
 
 /* -------------------------------------------------------------- >>decl-schedule  Noise schedules */
 
@@ -464,12 +478,13 @@ typedef enum dk_value_kind {
 } dk_value_kind;
 
 typedef struct dk_value {
-    char letter; /* x state, D denoised, U unconditional D, F and G network outputs, u network input,
+    char letter; /* x state, D denoised, U unconditional D, F, G and H network outputs, u network input,
                     z noise, k known data, m mask, y anything else */
     char kind;   /* dk_value_kind */
     int number, slot;
     int pass, born, dies; /* where it is made, and the positions between which it lives */
     int needs;            /* the last call that it depends on, -1: none */
+    int together; /* this value and the next together - 1 lie in slots that follow one another; 0: alone */
 } dk_value;
 
 /* One combination dst = sum of terms, or, where draw >= 0, dst = that draw of noise. Rows run in order and
@@ -480,18 +495,25 @@ typedef struct dk_row {
     double clip;
 } dk_row;
 
-typedef enum dk_boundary { DK_BOUNDARY_END, DK_BOUNDARY_CALL, DK_BOUNDARY_NORM } dk_boundary;
+typedef enum dk_boundary {
+    DK_BOUNDARY_END,
+    DK_BOUNDARY_CALL,
+    DK_BOUNDARY_NORM,
+    DK_BOUNDARY_HOOK /* dk_guidance.hook on the D of a call */
+} dk_boundary;
 
 /* A straight line of rows, one sweep over memory, up to something that is not elementwise. */
 typedef struct dk_pass {
     int first, count; /* rows */
     dk_boundary boundary;
-    int index;    /* of the call or norm */
+    int index;    /* of the call, also before a hook, or norm */
     int position; /* of the boundary, among rows and boundaries */
     int noises;   /* its draws, which need a buffer each if the noise comes from a callback */
 } dk_pass;
 
-/* One network evaluation. D = d_x x + d_f F, clipped as a row is. */
+/* One network evaluation. D = d_x x + d_f F, clipped as a row is; with guidance several branches, in one call or in
+   consecutive ones, make one D: F is then the sum of weight[k] times the output of branch k, before what depends on
+   data. */
 typedef struct dk_call {
     dk_level level;   /* in the sampler's schedule */
     double condition; /* what the network is told */
@@ -499,21 +521,29 @@ typedef struct dk_call {
     int x, input, output,
         uncond_output; /* values; uncond_output -1 unless the unconditional output is asked for too */
     int denoised;      /* the value D */
-    int step, stage;   /* step 0 .. steps-1; stage counts the calls within it */
-    int needs; /* last call whose output the input depends on, -1: none. Calls k > needs can run at once */
+    int step, stage;   /* step 0 .. steps-1; stage counts the D within it */
+    int needs;    /* last call whose output the input depends on, -1: none. Calls k > needs can run at once */
+    int estimate; /* number of the D that it is for */
+    int branch, branches; /* the first, and how many: values input and output and those behind them */
+    double weight[DK_BRANCHES];
 } dk_call;
 
 typedef enum dk_norm_kind {
-    DK_NORM_RATIO,     /* |a| / |b| */
-    DK_NORM_ERROR_SUM, /* root mean square of (a - b)/(atol + rtol max(|p|, |q|)), */
-    DK_NORM_ERROR_MAX  /* of (a - b)/max(atol, rtol max(|p|, |q|)) */
+    DK_NORM_RATIO,      /* |a| / |b|; 0 where b vanishes */
+    DK_NORM_ERROR_SUM,  /* root mean square of (a - b)/(atol + rtol max(|p|, |q|)), */
+    DK_NORM_ERROR_MAX,  /* of (a - b)/max(atol, rtol max(|p|, |q|)) */
+    DK_NORM_DEVIATION,  /* standard deviation of a / that of b; 1 where b has none */
+    DK_NORM_LIMIT,      /* min(1, limit/|a|); limit 0: 1 */
+    DK_NORM_PROJECTION, /* the same, times (a b)/(b b); 0 where b vanishes */
+    DK_NORM_QUANTILE /* 1/the `share` quantile of |a|'s elements, linear between neighbours, raised to 1, then
+                           lowered to limit; 0: not lowered */
 } dk_norm_kind;
 
-/* A number per sample, made of values; b < 0: 0. */
+/* A number per sample, made of the sample's elements of values; b < 0: 0. */
 typedef struct dk_norm {
     dk_norm_kind kind;
     int a, b, p, q;
-    double atol, rtol;
+    double atol, rtol, limit, share;
 } dk_norm;
 
 /* One noise draw, and the noise levels (sigma/alpha) that it bridges: for Brownian sources. */
@@ -536,6 +566,7 @@ typedef struct dk_plan {
     int noises;  /* extra full-size buffers when noise comes from a callback */
     int masked;  /* needs dk_config.mask and known */
     int flow;    /* its noise levels are customarily told as sigma/(alpha + sigma) */
+    int hooked;  /* needs dk_config.guidance.hook */
     dk_number number;
     dk_level *level;
     dk_call *call;
@@ -786,8 +817,8 @@ DK_API int dk_alias_at(int i, dk_alias *a); /* fills *a; 0 past the end */
    '/' and ' ' are alike and may be missing, "++" reads as "pp". dk_sampler_named and dk_grid_named know the same
    names, and take their part of them. */
 DK_API dk_status dk_config_named(struct dk_config *c, const char *name);
-/* Sets fields of c->sampler, c->grid and noise sources: "eta=0.5 rule=exact grid.rho=5 step_noise=brownian"; enumerators
-   in lower case, without their prefix. All or nothing. */
+/* Sets fields of c->sampler, c->grid, c->guidance and noise sources: "eta=0.5 rule=exact grid.rho=5 guidance.scale=3
+   step_noise=brownian"; enumerators in lower case, without their prefix. All or nothing. */
 DK_API dk_status dk_config_set(struct dk_config *c, const char *settings);
 
 /* For recording functions. A sampler loops `while (dk_step(r)) ...`: it reads r->from and r->to, calls
@@ -808,24 +839,27 @@ typedef struct dk_recorder {
     const struct dk_pace *pace;
     dk_row row;
     int row_needs, storing, position, stage, judged, pinned[2], pin[3];
-    int offset;            /* step of the plan at which this stretch of steps begins */
-    dk_vec noise;          /* that an evaluation at sigma = 0 found in x */
-    dk_vec unchurned;      /* churn_late: the state of the evaluation to come; zero: as usual */
-    dk_level unchurned_at; /* and its level */
-    int known, mask;       /* values, where the config has them */
-    int drawn;             /* value of the step's last draw behind its evaluations; -1: none */
-    unsigned end, reached; /* of what was said, counted in terms: now, and at most so far */
-    dk_term said[DK_SAID]; /* the last of them, round and round */
+    int offset;             /* step of the plan at which this stretch of steps begins */
+    dk_vec noise;           /* that an evaluation at sigma = 0 found in x */
+    dk_vec unchurned;       /* churn_late: the state of the evaluation to come; zero: as usual */
+    dk_level unchurned_at;  /* and its level */
+    int known, mask;        /* values, where the config has them */
+    int drawn;              /* value of the step's last draw behind its evaluations; -1: none */
+    int estimates, skipped; /* D so far; the first ones without an evaluation */
+    dk_vec momentum;        /* of guidance */
+    unsigned end, reached;  /* of what was said, counted in terms: now, and at most so far */
+    dk_term said[DK_SAID];  /* the last of them, round and round */
 } dk_recorder;
 
-DK_API int dk_step(dk_recorder *r);                                 /* 0 after the last step */
-DK_API dk_vec dk_denoise(dk_recorder *r, dk_vec x, dk_level level); /* D at x */
+DK_API int dk_step(dk_recorder *r); /* 0 after the last step */
+DK_API dk_vec dk_denoise(dk_recorder *r, dk_vec x,
+                         dk_level level); /* D at x, with all of the config's guidance */
 /* The same, told the network that the level is `told`, and with the unconditional D unless NULL. */
 DK_API dk_vec dk_denoise_told(dk_recorder *r, dk_vec x, dk_level level, dk_level told, dk_vec *uncond);
 DK_API dk_vec dk_noise(dk_recorder *r, dk_level from, dk_level to); /* a fresh draw */
-DK_API dk_vec dk_keep(dk_recorder *r, dk_vec v); /* stores a sum, so that later uses cost one term */
-DK_API dk_vec dk_past(dk_recorder *r, int call); /* D of an earlier call */
-DK_API void dk_sum_begin(dk_recorder *r);        /* a stored sum of any length, term by term; */
+DK_API dk_vec dk_keep(dk_recorder *r, dk_vec v);     /* stores a sum, so that later uses cost one term */
+DK_API dk_vec dk_past(dk_recorder *r, int estimate); /* an earlier D, counted from 0 */
+DK_API void dk_sum_begin(dk_recorder *r);            /* a stored sum of any length, term by term; */
 DK_API void dk_sum_add(dk_recorder *r, double c, dk_vec v); /* nothing else may be said until its end */
 DK_API dk_vec dk_sum_end(dk_recorder *r);
 DK_API int dk_norm_ratio(dk_recorder *r, dk_vec a, dk_vec b); /* |a|/|b| per sample: a scalar */
@@ -836,6 +870,65 @@ DK_API dk_vec dk_add(dk_vec a, dk_vec b);
 DK_API dk_vec dk_mix(double a, dk_vec x, double b, dk_vec y); /* a x + b y */
 /* Ends recording with an error; the field is named in the message. */
 DK_API void dk_refuse(dk_recorder *r, const char *field, double value, const char *allowed);
+
+/* -------------------------------------------------- >>decl-guidance  From the network's outputs to D */
+
+struct dk_guidance;
+struct dk_eval;
+
+/* Called while recording, for every D: *g is a copy of dk_config.guidance, of which it may change what shall hold at
+   this level and step (0 .. steps - 1; with step-size control steps accepted so far, of 0). */
+typedef void (*dk_guidance_fn)(void *user, dk_level level, int step, int steps, struct dk_guidance *g);
+
+/* Called in the run, for every D that evaluations made: batch * dim numbers to be changed at will; NULL with a back end,
+   whose buffer `slot` they are. e says for which evaluation, without its arrays. Nonzero stops the run, which can go
+   on: then it is called again, with D as it left it. */
+typedef int (*dk_hook_fn)(void *user, const struct dk_eval *e, dk_real *D, int slot);
+
+/* What happens between network and sampler; all zero: nothing. The network is evaluated at the same x in branches:
+   branch 0, C: with the condition; branch 1, U: without it, or with a negative one, or by a weaker network
+   (autoguidance, Karras et al. 2024); branch 2, B: with the second condition alone (the image, in InstructPix2Pix).
+
+       G = U + scale (C - U)                          Ho & Salimans 2022, whose w is scale - 1
+       G = U + scale2 (B - U) + scale (C - B)         Brooks et al. 2023, eq. 3
+
+   Branches that weigh nothing are not evaluated. Every number is per sample and knows nothing of the batch. */
+typedef struct dk_guidance {
+    double scale;  /* 0: no guidance; 1: C alone, but for CFG++, where the direction stays U's */
+    double scale2; /* of the second condition; 0: there is none */
+
+    /* Only where noise_min < sigma/alpha <= noise_max (0: no limit; Kynkaanniemi et al. 2024), and only in steps from
+       start * steps on to before stop * steps, both rounded down (stop 0: 1). Elsewhere D is C's, and nothing else is
+       evaluated. */
+    double noise_min, noise_max;
+    double start, stop;
+
+    /* rescale is the share of G that is given C's standard deviation; Lin et al. 2023, sec. 3.4. zero_star takes s U
+       for U, s = (C U)/(U U), and in the first zero_init steps the network's output counts as 0, so that there is no
+       evaluation and no hook; CFG-Zero*, Fan et al. 2025. */
+    double rescale;
+    int zero_star, zero_init;
+
+    /* Adaptive projected guidance, Sadat et al. 2024. projected 1: G = C + (scale - 1) d; 2: G = U + scale d, as in
+       diffusers. d = C - U + momentum times the d before (< 0 in the paper), made no longer than limit (0: any), and
+       its part along C times `parallel` (0 in the paper). */
+    int projected;
+    double parallel, momentum, limit;
+
+    /* As which prediction these see C, U and B. Default: as the network's own, for projected X0. ComfyUI's RescaleCFG: V. */
+    dk_prediction space;
+
+    int doubled; /* 1: one evaluation of all branches, whose batch is that many times as large; see dk_eval */
+
+    /* Then D is divided by this quantile of |D|, which counts as 1 .. quantile_most (0: no limit), and clipped to
+       [-1, 1]; Saharia et al. 2022, sec. 2.3. 0: it is not. */
+    double quantile, quantile_most;
+
+    dk_guidance_fn schedule; /* NULL: the same everywhere */
+    void *schedule_user;
+    dk_hook_fn hook; /* last, on the finished D; NULL: none */
+    void *hook_user;
+} dk_guidance;
 
 /* ------------------------------------------------------------------- >>decl-sources  Noise sources */
 
@@ -924,14 +1017,15 @@ typedef struct dk_config {
     dk_condition condition;         /* zero: by prediction and family */
     double condition_scale;         /* 0: 1 */
     dk_rounding condition_rounding; /* of the number that the network is told, after scaling */
-    int negated;        /* 1: the network predicts minus that: velocity towards data, EDM's raw v */
-    dk_number number;   /* of the network's input and output; the state is in dk_real */
-    double clip;        /* D is clipped to [-clip, clip]; 0: it is not */
-    dk_grid grid;       /* zero: by family */
-    dk_sampler sampler; /* zero: dpmpp_2m */
-    int steps;          /* of the grid, 1 .. 1000000; time travel adds more to the plan */
-    size_t dim;         /* numbers per sample, >= 1 */
-    int batch;          /* samples, >= 1 (0: 1) */
+    int negated;          /* 1: the network predicts minus that: velocity towards data, EDM's raw v */
+    dk_number number;     /* of the network's input and output; the state is in dk_real */
+    double clip;          /* D is clipped to [-clip, clip]; 0: it is not */
+    dk_guidance guidance; /* zero: none */
+    dk_grid grid;         /* zero: by family */
+    dk_sampler sampler;   /* zero: dpmpp_2m */
+    int steps;            /* of the grid, 1 .. 1000000; time travel adds more to the plan */
+    size_t dim;           /* numbers per sample, >= 1 */
+    int batch;            /* samples, >= 1 (0: 1) */
     dk_start start;
     /* Inpainting: where mask is 1 every step ends in `known`, noised to its level, where mask is 0 in what the sampler
        made, between in a mixture of both; Lugmayr et al. 2022, alg. 1. Each batch * dim numbers that stay the caller's
@@ -973,15 +1067,13 @@ typedef struct dk_json {
         *table; /* memory for trained_betas: as many numbers as there are timesteps; must outlive recording */
     int table_size;
 
-    /* What comes back. Dynamic thresholding is the network's caller's work: D is limited to the `quantile` of its size,
-       which counts as 1 .. quantile_most, and divided by it (Saharia et al. 2022). 0: none. */
-    double quantile, quantile_most;
+    /* What comes back. */
     const char *class_name; /* diffusers' class, without "Flax" */
     char ignored
         [DK_MESSAGE_SIZE]; /* keys that the class does not have, with ", " between them; a last ... for the rest */
 } dk_json;
 
-/* Sets schedules, prediction, condition, clip, grid and sampler to what the scheduler of such a file does; steps are to be set
+/* Sets schedules, prediction, condition, clip, thresholding, grid and sampler to what the scheduler of such a file does; steps are to be set
    before, since some settings follow from them, and all else stays. Keys that are missing have the class's defaults.
    Anything may be read: an error names the key (or the byte) and leaves the config alone. Allocates nothing. */
 DK_API dk_status dk_config_from_json(struct dk_config *c, const char *text, size_t length);
@@ -1016,20 +1108,26 @@ DK_API dk_status dk_config_for_with(struct dk_config *c, dk_json *more, const ch
 
 /* One evaluation to be done. Arrays are batch x dim, sample after sample. */
 typedef struct dk_eval {
-    const dk_real *input;       /* already scaled for the network; not to be written */
-    dk_real *output;            /* to be filled with the network's raw output */
-    dk_real *uncond_output;     /* the unconditional output where the plan asks for it, else NULL */
+    const dk_real *input; /* already scaled for the network; not to be written */
+    dk_real *output;      /* to be filled with the network's raw output */
+    dk_real *
+        uncond_output; /* U's, where CFG++ is to have it from the same evaluation: with guidance.scale 0; else NULL */
     const uint16_t *input_half; /* instead of these three where dk_config.number says so */
     uint16_t *output_half, *uncond_output_half;
     double t;        /* what the network is conditioned on */
     dk_level level;  /* in the sampler's schedule */
     int step, steps; /* step 0 .. steps - 1; with step-size control: steps accepted so far, 0 */
     int call, calls; /* evaluation 0 .. calls - 1; with step-size control calls is 0 */
-    int stage;       /* of the evaluations within the step */
+    int stage;       /* of the D within the step */
+    /* Guidance: which branch this is for, 0 with the condition, 1 without, 2 with the second one alone. With
+       guidance.doubled all of them, `branches` in number, from branch 0 on: batch is then branches times the run's, and
+       arrays hold its samples for one branch after the other, without gaps; the inputs are equal. */
+    int branch, branches; /* branches: else 1 */
     int batch;
     size_t dim;
     uint64_t first_sample;
-    int input_slot, output_slot, uncond_slot; /* for back ends; of DK_VALUE_HALF where plan->number says so */
+    /* For back ends; of DK_VALUE_HALF where plan->number says so. Those of further branches follow them. */
+    int input_slot, output_slot, uncond_slot;
 } dk_eval;
 
 /* Where a run with step-size control stands. It records one attempt of a step at a time, as a plan of its own. */
@@ -1046,6 +1144,7 @@ typedef struct dk_pace {
     int rejecting;           /* the attempt before was rejected */
     int kept, keeps[2]; /* values that are known; that will be if this attempt is rejected, or accepted */
     int buffers, halves, locals, noises; /* the most that an attempt needs */
+    int sizing;                          /* private: records the most, wherever the level is */
 } dk_pace;
 
 /* Nonzero stops: dk_sample and dk_continue then return DK_ERROR_CALLBACK; x is the state of that evaluation. */
@@ -1078,8 +1177,8 @@ DK_API size_t dk_workspace_size(const dk_plan *plan, const dk_config *c);
 /* Starts a run on x (batch * dim numbers). memory NULL: allocated, freed by dk_end. Any alignment.
    x and memory must stay until the end; neither they nor mask and known may share memory. */
 DK_API dk_status dk_begin(dk_run *run, dk_config *c, dk_real *x, void *memory, size_t bytes);
-/* The same on a plan made beforehand. Of the config only dim, batch, mask, known, seeds, noise sources, progress, unchecked,
-   parallel, threads and backend count: all else is in the plan, which must stay until the end. */
+/* The same on a plan made beforehand. Of the config only dim, batch, mask, known, guidance.hook, seeds, noise sources,
+   progress, unchecked, parallel, threads and backend count: all else is in the plan, which must stay until the end. */
 DK_API dk_status dk_begin_plan(dk_run *run, const dk_plan *plan, dk_config *c, dk_real *x, void *memory,
                                size_t bytes);
 /* 1: eval is to be done, then call again. 0: the end, or an error in run->status: x is what it was at that
@@ -1098,7 +1197,7 @@ DK_API dk_status dk_sample(dk_config *c, dk_denoise_fn denoise, void *user, dk_r
 DK_API dk_status dk_log_likelihood(dk_config *c, dk_denoise_fn denoise, void *user, const dk_real *x,
                                    const dk_real *probe, double *log_p);
 /* The denoised estimate of the evaluation that is out, once its output is filled, until the next dk_next;
-   after the end, the result. Writes batch * dim numbers. */
+   after the end, the result. With guidance that of branch 0, and at the last branch G, as far as it is linear. Writes batch * dim numbers. */
 DK_API dk_status dk_denoised(dk_run *run, dk_real *out);
 /* The state that the evaluation now out looks at; after the end, the result. */
 DK_API const dk_real *dk_state(const dk_run *run);
@@ -1161,14 +1260,20 @@ typedef struct dk_backend {
 #define DKP_FREE(p) free(p)
 #endif
 
-/* a * b + c must round twice everywhere, or results would depend on the target's fused multiply-add */
+/* a * b + c must round twice everywhere, or results would depend on the target's fused multiply-add; nor may -ffast-math change
+   the order of sums, or take NaN for something that does not happen. */
 #if defined(__clang__)
-#pragma STDC FP_CONTRACT OFF
 #pragma clang diagnostic push
+#pragma clang diagnostic ignored "-Wignored-pragmas" /* not every target has the first */
+#pragma float_control(precise, on, push)             /* would turn contraction on, too */
+#pragma STDC FP_CONTRACT OFF
+#ifdef __FAST_MATH__
+#define DKP_CLANG_FAST
+#endif
 #pragma clang diagnostic ignored "-Wpass-failed" /* a loop that sanitizers or low levels leave as it is */
 #elif defined(__GNUC__)
 #pragma GCC push_options
-#pragma GCC optimize("fp-contract=off")
+#pragma GCC optimize("fp-contract=off", "no-fast-math", "no-unsafe-math-optimizations", "no-finite-math-only")
 #endif
 
 /* Only noise and executor run often. All else is compiled for size, in optimised builds; setting up a run is no slower. */
@@ -1185,8 +1290,10 @@ typedef struct dk_backend {
 
 #if defined(__GNUC__)
 #define DKP_INLINE static inline __attribute__((always_inline))
+#define DKP_ALONE_ON_STACK __attribute__((noinline)) /* so that large frames do not add up */
 #else
 #define DKP_INLINE static inline
+#define DKP_ALONE_ON_STACK
 #endif
 
 #ifdef __cplusplus
@@ -1203,6 +1310,20 @@ static const double dkp_pi = 3.14159265358979323846;
    erfc 3, lgamma 5e-15 where it is small). What needs more digits than a double has is the sum of two, after Dekker 1971; its parts are
    exact because nothing is contracted. Polynomials interpolate at Chebyshev nodes, computed with 60 digits. The sign of a
    zero is not kept. */
+#ifdef DKP_CLANG_FAST /* would make it an estimate, which no pragma prevents, but a call that it cannot know does */
+static float (*const volatile dkp_sqrtf)(float) = sqrtf;
+static double (*const volatile dkp_sqrt)(double) = sqrt;
+#elif defined( \
+    __GNUC__) /* the instruction where there is one, in vectors too, for it need not set errno; MinGW's sqrt rounds twice */
+extern float __builtin_sqrtf(float) __attribute__((const));
+extern double __builtin_sqrt(double) __attribute__((const));
+#define dkp_sqrtf __builtin_sqrtf
+#define dkp_sqrt __builtin_sqrt
+#else
+#define dkp_sqrtf sqrtf
+#define dkp_sqrt sqrt
+#endif
+
 typedef struct dkp_pair {
     double hi, lo;
 } dkp_pair;
@@ -1411,7 +1532,7 @@ static double dkp_atan(double x) { return dkp_atan2(x, 1); }
 
 /* x >= 0 */
 static double dkp_asinh(double x) {
-    return x > 1e150 ? dkp_log(x) + 0.6931471805599453 : dkp_log1p(x + x * x / (1 + sqrt(1 + x * x)));
+    return x > 1e150 ? dkp_log(x) + 0.6931471805599453 : dkp_log1p(x + x * x / (1 + dkp_sqrt(1 + x * x)));
 }
 
 /* x >= 0: exp(-x^2) E(y)/(1 + x), y = (x - 4)/(x + 4) */
@@ -1545,7 +1666,7 @@ DK_API const char *dk_status_text(dk_status status) {
 #define DKP_TEXT(name, text) text,
     static const char *const texts[] = {DK_STATUSES(DKP_TEXT)};
 #undef DKP_TEXT
-    return (int)status >= 0 && status < DK_STATUS_COUNT ? texts[status] : "unknown status";
+    return (unsigned)status < DK_STATUS_COUNT ? texts[status] : "unknown status";
 }
 
 DK_API int dk_version(void) { return DK_VERSION; }
@@ -1635,14 +1756,6 @@ static dk_status dkp_fail_name(char *message, const char *kind, const char *name
 DKP_FAST
 
 /* ------------------------------------------------------------------------------ >>noise  Noise */
-
-/* gcc and clang vectorise a square root where it need not set errno: outside of namespaces, where this says so to all. */
-#if defined(__GNUC__)
-extern float sqrtf(float) __attribute__((const));
-#define DKP_SQRT sqrtf
-#else
-#define DKP_SQRT sqrtf
-#endif
 
 /* Read as volatile, or gcc would multiply vectors by shifts and additions; if it were volatile, gcc would make it
    writable. */
@@ -1736,7 +1849,7 @@ DKP_INLINE void dkp_normals_k(const dkp_noise *of, const uint32_t m[2], uint64_t
     for (int half = 0; half < 2 * k; half++) {
         const uint32_t *u = r[half % 2 * 2] + half / 2 * 16, *v = r[half % 2 * 2 + 1] + half / 2 * 16;
         for (int j = 0; j < 16; j++) {
-            float radius = DKP_SQRT(dkp_minus_2_log(u[j])), cosine, sine;
+            float radius = dkp_sqrtf(dkp_minus_2_log(u[j])), cosine, sine;
             dkp_turn(v[j], &cosine, &sine);
             z[32 * half + j] = (dk_real)(radius * cosine);
             z[32 * half + 16 + j] = (dk_real)(radius * sine);
@@ -1751,8 +1864,10 @@ DKP_INLINE void dkp_normal_chunks(const dkp_noise *of, uint64_t chunk, size_t ch
     for (; chunks > 0; chunks--, chunk++, z += 64) dkp_normals_k(of, m, chunk, 1, z);
 }
 
-/* The same for vectors that are wider than what every machine of this kind has. */
-#if defined(__GNUC__) && defined(__x86_64__) && !defined(__AVX512DQ__) && !defined(DK_NO_DISPATCH)
+/* The same for vectors that are wider than what every machine of this kind has; where clang's -ffast-math would contract
+   for them whatever the pragmas say, there is no such choice. */
+#if defined(__GNUC__) && defined(__x86_64__) && !defined(__AVX512DQ__) && !defined(DK_NO_DISPATCH) && \
+    !defined(DKP_CLANG_FAST)
 #define DKP_DISPATCH
 __attribute__((target("avx2"))) static void dkp_normals_avx2(const dkp_noise *of, uint64_t chunk,
                                                              size_t chunks, dk_real *z) {
@@ -2046,7 +2161,7 @@ static double dkp_spare(dkp_stream *g, double first, double second) {
 /* Box & Muller 1958: two normals, *z with the cosine. */
 static void dkp_box_muller(double square, double angle, double *z, double *with_sine) {
     dkp_pair cosine, sine;
-    double radius = sqrt(square);
+    double radius = dkp_sqrt(square);
     dkp_circle(angle, &cosine, &sine);
     *z = radius * cosine.hi, *with_sine = radius * sine.hi;
 }
@@ -2068,7 +2183,7 @@ static double dkp_next_normal(dkp_stream *g, dk_noise_kind kind, int single) {
         x = 2 * dkp_random(g, kind, 0) - 1, y = 2 * dkp_random(g, kind, 0) - 1;
         square = x * x + y * y;
     } while (!(square < 1 && square > 0));
-    double scale = sqrt(-2 * dkp_log(square) / square);
+    double scale = dkp_sqrt(-2 * dkp_log(square) / square);
     return dkp_spare(g, scale * y, scale * x);
 }
 
@@ -2159,7 +2274,7 @@ static int dkp_walk(double from, double to, double at, int decimal, dkp_node *no
     double grain = decimal ? 5e-7 : 1 / 4294967296.0;
     uint64_t place = 0;
     int n = 1;
-    inside[0] = sqrt(to - from);
+    inside[0] = dkp_sqrt(to - from);
     node[0].place = 0, node[0].depth = -1, node[0].share = 0;
     while (at > from + grain && n < DKP_HALVINGS) {
         if (!(at < to - grain)) {
@@ -2167,7 +2282,7 @@ static int dkp_walk(double from, double to, double at, int decimal, dkp_node *no
             break;
         }
         double middle = decimal ? dkp_decimal(0.5 * (from + to)) : 0.5 * (from + to);
-        double left = (middle - from) / (to - from), own = sqrt((to - middle) * left);
+        double left = (middle - from) / (to - from), own = dkp_sqrt((to - middle) * left);
         int right = at > middle + grain;
         for (int i = 0; i < n; i++) {
             if (right) node[i].share += left * inside[i];
@@ -2192,7 +2307,7 @@ static int dkp_increment(double low, double high, double from, double to, int de
         if (i < end && node[i].place == start[i].place) node[i].share -= start[i].share;
         else node[n] = start[i], node[n++].share *= -1;
     }
-    for (int i = 0; i < n; i++) node[i].share /= sqrt(time);
+    for (int i = 0; i < n; i++) node[i].share /= dkp_sqrt(time);
     return n;
 }
 
@@ -2204,8 +2319,8 @@ static double dkp_moment(double level) {
 }
 
 /* The library's own: nodes are draws under a key that is derived from the seed and the way. */
-static int dkp_brownian(uint64_t seed, uint64_t sample, const dk_noise_request *q, uint64_t first, size_t n,
-                        dk_real *out) {
+DKP_ALONE_ON_STACK static int dkp_brownian(uint64_t seed, uint64_t sample, const dk_noise_request *q,
+                                           uint64_t first, size_t n, dk_real *out) {
     enum { PART = 64 }; /* elements at a time */
     dkp_node node[2 * DKP_HALVINGS];
     const uint32_t key[2] = {(uint32_t)seed, (uint32_t)(seed >> 32)},
@@ -2259,6 +2374,19 @@ static void dkp_torchsde(const dk_noise_source *s, uint64_t seed, const dkp_node
     }
 }
 
+/* 0 for a draw that does not go down. */
+DKP_ALONE_ON_STACK static int dkp_fill_torchsde(const dk_noise_source *s, const dk_noise_request *q,
+                                                dk_real *out) {
+    dkp_node node[2 * DKP_HALVINGS];
+    size_t batch = q->seeds ? (size_t)q->batch : 1, n = q->seeds ? q->dim : q->dim * (size_t)q->batch;
+    int count = dkp_torchsde_nodes(s, q, node);
+    for (size_t b = 0; count && b < batch; b++) {
+        memset(out + b * n, 0, n * sizeof *out);
+        dkp_torchsde(s, dkp_seed_of(s, q, b), node, count, n, out + b * n);
+    }
+    return count;
+}
+
 /* Elements of one sample, from a source that has them apart. */
 static void dkp_draw_part(const dk_noise_source *s, const dk_noise_request *q, size_t sample, size_t element,
                           size_t n, dk_real *out) {
@@ -2271,30 +2399,28 @@ static void dkp_draw_part(const dk_noise_source *s, const dk_noise_request *q, s
     }
 }
 
-/* A whole draw; streams: where the source's generators stand, or NULL. */
-static dk_status dkp_fill(const dk_noise_source *s, const dk_noise_request *q, dkp_stream *streams,
-                          dk_real *out) {
-    size_t n = q->dim, batch = (size_t)q->batch;
-    dkp_node node[2 * DKP_HALVINGS];
+/* streams: where the source's generators stand, or NULL. */
+DKP_ALONE_ON_STACK static void dkp_fill_stream(const dk_noise_source *s, const dk_noise_request *q,
+                                               dkp_stream *streams, dk_real *out) {
+    size_t batch = q->seeds ? (size_t)q->batch : 1, n = q->seeds ? q->dim : q->dim * (size_t)q->batch;
     dkp_stream passing;
-    if (s->fn) return s->fn(s->user, q, out) ? DK_ERROR_CALLBACK : DK_OK;
-    int count = s->kind == DK_NOISE_TORCHSDE ? dkp_torchsde_nodes(s, q, node) : 0;
-    if (!dkp_streams(s) && !count) {
-        for (size_t b = 0; b < batch; b++) dkp_draw_part(s, q, b, 0, n, out + b * n);
-        return DK_OK;
-    }
     memset(out, 0, batch * n * sizeof *out);
-    if (!q->seeds) n *= batch, batch = 1;
     for (size_t b = 0; b < batch; b++, out += n) {
         dkp_stream *g = streams ? &streams[b] : &passing;
-        if (count) {
-            dkp_torchsde(s, dkp_seed_of(s, q, b), node, count, n, out);
-            continue;
-        }
         if (!streams || !g->at || g->call > q->call) dkp_start_stream(g, s->kind, dkp_seed_of(s, q, b));
         for (; g->call < q->call; g->call++) dkp_stream_normals(g, s, n, 0, NULL);
         dkp_stream_normals(g, s, n, 1, out), g->call++;
     }
+}
+
+/* A whole draw. */
+static dk_status dkp_fill(const dk_noise_source *s, const dk_noise_request *q, dkp_stream *streams,
+                          dk_real *out) {
+    if (s->fn) return s->fn(s->user, q, out) ? DK_ERROR_CALLBACK : DK_OK;
+    if (s->kind == DK_NOISE_TORCHSDE && dkp_fill_torchsde(s, q, out)) return DK_OK;
+    if (dkp_streams(s)) dkp_fill_stream(s, q, streams, out);
+    else
+        for (size_t b = 0; b < (size_t)q->batch; b++) dkp_draw_part(s, q, b, 0, q->dim, out + b * q->dim);
     return DK_OK;
 }
 
@@ -2371,7 +2497,7 @@ static double dkp_cosine_beta(double T, int k) {
    square root that makes it alpha. */
 static double dkp_laplace_abar(double t) {
     double lambda = (t > 0.5 ? 0.5 : -0.5) * dkp_log(1 - 2 * fabs(0.5 - t) + 1e-6), snr = dkp_exp(lambda);
-    return sqrt(snr / (1 + snr));
+    return dkp_sqrt(snr / (1 + snr));
 }
 
 static double dkp_laplace_beta(double T, int k) {
@@ -2384,8 +2510,8 @@ static double dkp_rounded(const dk_schedule *s, double v) { return s->float_tabl
 /* The product of 1 - beta over timesteps [from, to), times `product`. */
 static double dkp_beta_product(const dk_schedule *s, double product, int from, int to) {
     int scaled = s->betas == DK_BETAS_SCALED_LINEAR, last_k = s->timesteps - 1;
-    double first = scaled ? sqrt(s->beta_first) : s->beta_first,
-           span = (scaled ? sqrt(s->beta_last) : s->beta_last) - first;
+    double first = scaled ? dkp_sqrt(s->beta_first) : s->beta_first,
+           span = (scaled ? dkp_sqrt(s->beta_last) : s->beta_last) - first;
     for (int k = from; k < to; k++) {
         double beta = (double)k / last_k;
         switch (s->betas) {
@@ -2438,19 +2564,19 @@ static double dkp_table_abar(const dk_schedule *s, double abar) {
 
 static dk_level dkp_discrete_level_of(const dk_schedule *s, int k, double abar) {
     abar = dkp_table_abar(s, abar);
-    dk_level l = {(double)k, sqrt(abar), sqrt(1 - abar)};
+    dk_level l = {(double)k, dkp_sqrt(abar), dkp_sqrt(1 - abar)};
     if (s->zero_terminal_snr && k >= 0) { /* Lin et al. 2023, alg. 1: alpha shifted to 0 at T-1, kept at 0 */
-        double first = sqrt(dkp_table_abar(s, dkp_abar(s, 0))),
-               last = sqrt(dkp_table_abar(s, dkp_abar(s, s->timesteps - 1)));
+        double first = dkp_sqrt(dkp_table_abar(s, dkp_abar(s, 0))),
+               last = dkp_sqrt(dkp_table_abar(s, dkp_abar(s, s->timesteps - 1)));
         if (s->float_table) {
             double a = dkp_rounded(s, l.alpha), b = dkp_rounded(s, last), c = dkp_rounded(s, first);
             a = dkp_rounded(s, dkp_rounded(s, a - b) * dkp_rounded(s, c / dkp_rounded(s, c - b)));
-            l.alpha = sqrt(dkp_rounded(s, a * a));
+            l.alpha = dkp_sqrt(dkp_rounded(s, a * a));
         } else {
             l.alpha = (l.alpha - last) * (first / (first - last));
         }
         if (s->zero_terminal_snr > 1 && k == s->timesteps - 1) l.alpha = 1.0 / 4096;
-        l.sigma = sqrt((1 - l.alpha) * (1 + l.alpha));
+        l.sigma = dkp_sqrt((1 - l.alpha) * (1 + l.alpha));
     }
     return l;
 }
@@ -2541,10 +2667,10 @@ DK_API double dk_lambda(dk_level l) {
 static void dkp_vp_pair(double noise_level, dk_level *l) {
     if (noise_level > 1) {
         double r = 1 / noise_level; /* 0 at infinity */
-        l->sigma = 1 / sqrt(1 + r * r);
+        l->sigma = 1 / dkp_sqrt(1 + r * r);
         l->alpha = r * l->sigma;
     } else {
-        l->alpha = 1 / sqrt(1 + noise_level * noise_level);
+        l->alpha = 1 / dkp_sqrt(1 + noise_level * noise_level);
         l->sigma = noise_level * l->alpha;
     }
 }
@@ -2612,12 +2738,12 @@ static double dkp_vp_time(const dk_schedule *s,
                           double minus_log_alpha) { /* its inverse, free of cancellation */
     double half = 0.5 * s->beta_min, slope = s->beta_max - s->beta_min;
     if (!dkp_finite(minus_log_alpha)) return HUGE_VAL;
-    return 2 * minus_log_alpha / (half + sqrt(half * half + slope * minus_log_alpha));
+    return 2 * minus_log_alpha / (half + dkp_sqrt(half * half + slope * minus_log_alpha));
 }
 
 static dk_level dkp_vp_at(const dk_schedule *s, double t) {
     double log_alpha = dkp_vp_log_alpha(s, t);
-    dk_level l = {t, dkp_exp(log_alpha), sqrt(-dkp_expm1(2 * log_alpha))};
+    dk_level l = {t, dkp_exp(log_alpha), dkp_sqrt(-dkp_expm1(2 * log_alpha))};
     return l;
 }
 
@@ -2643,8 +2769,8 @@ static dk_level dkp_sub_vp_at(const dk_schedule *s, double t) {
 static dk_level dkp_sub_vp_at_sigma(const dk_schedule *s, double noise_level) {
     dk_level l = {dkp_vp_time(s, dkp_asinh(0.5 * noise_level)), 0, 1};
     if (!dkp_finite(noise_level)) return l;
-    l.alpha =
-        2 / (noise_level + sqrt(noise_level * noise_level + 4)); /* sigma = 1 - alpha^2 solved for alpha */
+    l.alpha = 2 / (noise_level +
+                   dkp_sqrt(noise_level * noise_level + 4)); /* sigma = 1 - alpha^2 solved for alpha */
     l.sigma = noise_level * l.alpha;
     return l;
 }
@@ -2687,7 +2813,7 @@ static double dkp_vp_cosine_limit(const dk_schedule *s, double noise_level) {
 /* cos^2 of the first angle less cos^2 of this one is a product of sines. */
 static dk_level dkp_vp_cosine_at(const dk_schedule *s, double t) {
     double first = dkp_cosine_angle(s, 0), here = dkp_cosine_angle(s, t);
-    double level = t < 1 ? sqrt(dkp_sin(here - first) * dkp_sin(here + first)) / dkp_cos(here) : HUGE_VAL;
+    double level = t < 1 ? dkp_sqrt(dkp_sin(here - first) * dkp_sin(here + first)) / dkp_cos(here) : HUGE_VAL;
     dk_level l = {t, 0, 0};
     dkp_vp_pair(dkp_vp_cosine_limit(s, level), &l);
     return l;
@@ -2695,7 +2821,7 @@ static dk_level dkp_vp_cosine_at(const dk_schedule *s, double t) {
 
 static dk_level dkp_vp_cosine_at_sigma(const dk_schedule *s, double noise_level) {
     double first = dkp_cosine_angle(s, 0), from_first = dkp_sin(first);
-    double angle = dkp_atan2(sqrt(noise_level * noise_level + from_first * from_first), dkp_cos(first));
+    double angle = dkp_atan2(dkp_sqrt(noise_level * noise_level + from_first * from_first), dkp_cos(first));
     dk_level l = {angle * (1 + s->cosine_offset) / (dkp_pi / 2) - s->cosine_offset, 0, 0};
     dkp_vp_pair(noise_level, &l);
     return l;
@@ -2914,10 +3040,10 @@ static dkp_model dkp_model_at(const dk_config *c, dk_level l, dk_level told) {
     if (c->prediction == DK_PREDICT_EDM) {
         /* Karras et al. 2022, table 1, on x/alpha; written so that alpha = 0 is an ordinary value */
         double data = c->sigma_data, norm2 = l.sigma * l.sigma + l.alpha * l.alpha * data * data;
-        m.input_scale = 1 / sqrt(norm2);
+        m.input_scale = 1 / dkp_sqrt(norm2);
         m.d_x = data * data * l.alpha / norm2;
-        m.d_f = sign * l.sigma * data / sqrt(norm2);
-        m.n_x = l.sigma / norm2, m.n_f = -sign * l.alpha * data / sqrt(norm2);
+        m.d_f = sign * l.sigma * data / dkp_sqrt(norm2);
+        m.n_x = l.sigma / norm2, m.n_f = -sign * l.alpha * data / dkp_sqrt(norm2);
         return m;
     }
     dk_level n = dkp_network_level(c, l);
@@ -3020,7 +3146,7 @@ static double dkp_normal_above(double p) {
     if (!(tail > 0)) return p < 0.5 ? HUGE_VAL : -HUGE_VAL;
     for (int i = 0; i < 100; i++) {
         double middle = low + (high - low) / 2;
-        if (0.5 * dkp_erfc(middle * sqrt(0.5)) > tail) low = middle;
+        if (0.5 * dkp_erfc(middle * dkp_sqrt(0.5)) > tail) low = middle;
         else high = middle;
     }
     return p < 0.5 ? low : -low;
@@ -3070,11 +3196,12 @@ static dk_level dkp_uniform(const dk_config *c, int i, int n) {
 static dk_level dkp_crash(const dk_config *c, int i, int n) {
     double a = dkp_sin(dkp_angle(c->grid.noisy)), b = dkp_sin(dkp_angle(c->grid.clean));
     double root = dkp_sin(0.5 * dkp_pi * (1 - dkp_fraction(i, n))), sine = b + root * root * (a - b);
-    return dk_level_at_sigma(&c->schedule, sine / sqrt((1 - sine) * (1 + sine)));
+    return dk_level_at_sigma(&c->schedule, sine / dkp_sqrt((1 - sine) * (1 + sine)));
 }
 
 static dk_level dkp_quadratic(const dk_config *c, int i, int n) {
-    double a = sqrt(c->grid.noisy.t), b = sqrt(c->grid.clean.t), root = a + dkp_fraction(i, n) * (b - a);
+    double a = dkp_sqrt(c->grid.noisy.t), b = dkp_sqrt(c->grid.clean.t),
+           root = a + dkp_fraction(i, n) * (b - a);
     return dk_level_at(&c->schedule, root * root);
 }
 
@@ -3115,7 +3242,7 @@ static dk_level dkp_vp_spaced(const dk_config *c, int i, int n) {
     double low = dkp_or(c->grid.time_min, 1e-3), t = 1 + dkp_fraction(i, n) * (low - 1);
     double last = dkp_log1p(noisy * noisy), beta_d = 2 * (dkp_log1p(clean * clean) / low - last) / (low - 1);
     double beta_min = last - 0.5 * beta_d;
-    return dk_level_at_sigma(&c->schedule, sqrt(dkp_expm1((0.5 * beta_d * t + beta_min) * t)));
+    return dk_level_at_sigma(&c->schedule, dkp_sqrt(dkp_expm1((0.5 * beta_d * t + beta_min) * t)));
 }
 
 /* Karras et al. 2022, table 1: u_{j-1}^2 = (u_j^2 + 1) / max(abar_{j-1}/abar_j, C_1) - 1, from u_M = 0, with abar_j =
@@ -3129,7 +3256,7 @@ static double dkp_iddpm_level(const dk_config *c, int wanted, int *found) {
         if (u >= low && (*found)++ == wanted) return u;
         double ratio = dkp_sin((j - 1) * scale) / dkp_sin(j * scale);
         ratio *= ratio;
-        u = sqrt((u * u + 1) / (ratio > c_1 ? ratio : c_1) - 1);
+        u = dkp_sqrt((u * u + 1) / (ratio > c_1 ? ratio : c_1) - 1);
     }
     return 0;
 }
@@ -3560,8 +3687,8 @@ DK_API dk_grid dk_grid_resampled(const double *levels, int level_count, dk_unit 
 DK_API dk_grid dk_grid_vp(double beta_d, double beta_min, double time_min) {
     dk_grid g = dkp_grid(DK_SPACING_VP);
     g.time_min = time_min;
-    g.sigma_max = sqrt(dkp_expm1(0.5 * beta_d + beta_min));
-    g.sigma_min = sqrt(dkp_expm1((0.5 * beta_d * time_min + beta_min) * time_min));
+    g.sigma_max = dkp_sqrt(dkp_expm1(0.5 * beta_d + beta_min));
+    g.sigma_min = dkp_sqrt(dkp_expm1((0.5 * beta_d * time_min + beta_min) * time_min));
     return g;
 }
 
@@ -3877,7 +4004,14 @@ static dk_status dkp_check_schedule(dk_schedule *s, char *message) {
 
 static int dkp_controlled(const dk_config *c) { return c->sampler.rtol > 0 || c->sampler.atol > 0; }
 
-/* Fields of sampler and grid: how they are set by name, and what they may be. */
+static int dkp_set(double v) { return v < 0 || v > 0; }
+
+/* Guidance that is more than a sum with known coefficients. */
+static int dkp_guided_by_norms(const dk_guidance *g) {
+    return g->rescale > 0 || g->zero_star || g->projected;
+}
+
+/* Fields of sampler, grid and guidance: how they are set by name, and what they may be. */
 typedef struct dkp_field {
     const char *name, *allowed; /* allowed: in words; the words of an enumeration */
     double low, high;
@@ -3898,6 +4032,8 @@ typedef struct dkp_field {
         DKP_N('i', #of ".bits", of.bits, 0, 64, "0, 32 or 64"),                                   \
         DKP_N('i', #of ".threads", of.threads, 0, 2147483647, "a multiple of 256 (0: no limit)"), \
         DKP_N('i', #of ".seed_offset", of.seed_offset, -2147483648.0, 2147483647, "a whole number")
+#define DKP_U(kind, member, low, high, allowed) \
+    { "guidance." #member, allowed, low, high, (int)offsetof(dk_config, guidance.member), kind }
 #define DKP_WORDS(of, member, count, words) DKP_##of('c', member, 0, (count)-1, words)
 #define DKP_FLAG(of, member) DKP_##of('i', member, 0, 1, "0 or 1")
 static const dkp_field dkp_fields[] = {
@@ -3971,8 +4107,8 @@ static const dkp_field dkp_fields[] = {
     DKP_G('r', time_min, 0, 0.999, "> 0 and < 1 (0: 0.001)"),
     DKP_G('r', c_1, 0, 1 - 1e-9, "> 0 and < 1 (0: 0.001)"),
     DKP_G('r', c_2, 0, 1, "> 0 and <= 1 (0: 0.008)"),
-    DKP_G('r', coefficient, -HUGE_VAL, HUGE_VAL, "0.80 .. 1.50 (0: 1.20)"),
-    DKP_G('r', final_value, -HUGE_VAL, HUGE_VAL, "> 0"),
+    DKP_G('r', coefficient, -DKP_MOST, HUGE_VAL, "0.80 .. 1.50 (0: 1.20)"),
+    DKP_G('r', final_value, -DKP_MOST, HUGE_VAL, "> 0"),
     DKP_G('r', strength, 0, 1, "> 0 and <= 1 (0: 1)"),
     DKP_G('i', full_steps, 0, 1000000, "1 .. 1000000 (0: steps)"),
     DKP_G('i', spare, 0, 1000000, ">= 0"),
@@ -3990,18 +4126,37 @@ static const dkp_field dkp_fields[] = {
     DKP_FLAG(G, travel),
     DKP_SOURCE(noise),
     DKP_SOURCE(step_noise),
+    DKP_U('r', scale, -DKP_MOST, DKP_MOST, "finite"),
+    DKP_U('r', scale2, -DKP_MOST, DKP_MOST, "finite"),
+    DKP_U('r', noise_min, 0, HUGE_VAL, ">= 0"),
+    DKP_U('r', noise_max, 0, HUGE_VAL, ">= 0 (0: no limit)"),
+    DKP_U('r', start, 0, 1, "0 .. 1"),
+    DKP_U('r', stop, 0, 1, "0 .. 1 (0: 1)"),
+    DKP_U('r', rescale, 0, 1, "0 .. 1"),
+    DKP_FLAG(U, zero_star),
+    DKP_U('i', zero_init, 0, 1000000, "0 .. 1000000"),
+    DKP_U('i', projected, 0, 2, "0, 1 or 2"),
+    DKP_U('r', parallel, -DKP_MOST, DKP_MOST, "finite"),
+    DKP_U('r', momentum, -DKP_MOST, DKP_MOST, "finite"),
+    DKP_U('r', limit, 0, HUGE_VAL, ">= 0 (0: no limit)"),
+    DKP_WORDS(U, space, DK_PREDICT_COUNT, "default|x0|eps|v|velocity|score|edm"),
+    DKP_FLAG(U, doubled),
+    DKP_U('r', quantile, 0, 1, "0 .. 1 (0: no thresholding)"),
+    DKP_U('r', quantile_most, 0, HUGE_VAL, ">= 0 (0: no limit)"),
 };
 #undef DKP_SOURCE
 #undef DKP_MOST
 #undef DKP_S
 #undef DKP_G
+#undef DKP_U
 #undef DKP_WORDS
 #undef DKP_FLAG
 
 #undef DKP_N
-enum { DKP_OF_SAMPLER = 1, DKP_OF_GRID = 2, DKP_OF_NOISE = 4, DKP_OF_ALL = 7 };
+enum { DKP_OF_SAMPLER = 1, DKP_OF_GRID = 2, DKP_OF_GUIDANCE = 4, DKP_OF_NOISE = 8, DKP_OF_ALL = 15 };
 static int dkp_part_of(const dkp_field *f) {
-    return f->name[0] == 'g' ? DKP_OF_GRID : f->name[1] == 'a' ? DKP_OF_SAMPLER : DKP_OF_NOISE;
+    char a = f->name[0], b = f->name[1];
+    return a == 'g' ? (b == 'r' ? DKP_OF_GRID : DKP_OF_GUIDANCE) : b == 'a' ? DKP_OF_SAMPLER : DKP_OF_NOISE;
 }
 
 static dk_status dkp_check_fields(const dk_config *c, int of, char *message) {
@@ -4237,6 +4392,27 @@ static dk_status dkp_check_sampler(const dk_config *c, char *message) {
     return DK_OK;
 }
 
+static dk_status dkp_check_guidance(const dk_config *c, char *message) {
+    const dk_guidance *g = &c->guidance;
+    if (dkp_check_fields(c, DKP_OF_GUIDANCE, message) != DK_OK) return DK_ERROR_CONFIG;
+    if (g->noise_max > 0 && g->noise_max <= g->noise_min)
+        return dkp_fail(message, "guidance.noise_max", g->noise_max, "> noise_min (0: no limit)");
+    if (g->stop > 0 && g->stop < g->start)
+        return dkp_fail(message, "guidance.stop", g->stop, ">= start (0: 1)");
+    if (g->zero_star && g->projected)
+        return dkp_fail(message, "guidance.projected", g->projected, "0 with zero_star");
+    if (dkp_set(g->scale2) && (g->zero_star || g->projected))
+        return dkp_fail(message, "guidance.scale2", g->scale2, "0 with zero_star or projected");
+    if (g->quantile > 0 && c->clip > 0) return dkp_fail(message, "clip", c->clip, "0 with guidance.quantile");
+    if (dkp_controlled(c) &&
+        (dkp_guided_by_norms(g) || g->quantile > 0 || g->zero_init || g->start > 0 || g->stop > 0))
+        return dkp_fail_text(
+            message, DK_ERROR_CONFIG,
+            "guidance: start, stop, rescale, zero_star, zero_init, projected and quantile must "
+            "be 0 with step-size control (sampler.rtol, atol)");
+    return DK_OK;
+}
+
 static dk_sampler dkp_default_sampler(void);
 
 /* Fills in defaults and checks what can be checked without looking at levels. */
@@ -4310,7 +4486,7 @@ static dk_status dkp_resolve(dk_config *c, char *message) {
     if ((int)c->number < 0 || c->number >= DK_NUMBER_COUNT)
         return dkp_fail(message, "number", (int)c->number, "one of dk_number");
     if (!(c->clip >= 0) || !dkp_finite(c->clip)) return dkp_fail(message, "clip", c->clip, ">= 0");
-    return DK_OK;
+    return dkp_check_guidance(c, message);
 }
 
 static dk_noise_request dkp_noise_of_config(const dk_config *c) {
@@ -4360,6 +4536,7 @@ static dk_status dkp_resolve_noise(dk_config *c, char *message) {
 static dk_status dkp_resolve_data(dk_config *c, char *message) {
     if (c->batch == 0) c->batch = 1;
     if (c->batch < 0) return dkp_fail(message, "batch", c->batch, ">= 1 (0: 1)");
+    if (c->batch > 0x7FFFFFFF / DK_BRANCHES) return dkp_fail(message, "batch", c->batch, "at most 715827882");
     if (c->dim < 1) return dkp_fail(message, "dim", (double)c->dim, ">= 1");
     if (c->dim > ((size_t)-1) / 64 / sizeof(dk_real) / (size_t)c->batch)
         return dkp_fail(message, "dim", (double)c->dim,
@@ -4588,7 +4765,7 @@ static int dkp_new_value(dk_recorder *r, char letter, int number, int needs) {
     dk_plan *p = r->plan;
     int value = p->values++;
     if (dkp_storing(r)) {
-        dk_value v = {letter, DK_VALUE_LOCAL, number, -1, p->passes, r->position, r->position, needs};
+        dk_value v = {letter, DK_VALUE_LOCAL, number, -1, p->passes, r->position, r->position, needs, 0};
         p->value[value] = v;
     }
     return value;
@@ -4679,75 +4856,6 @@ static int dkp_for_network(dk_recorder *r, int value) {
     return value;
 }
 
-DK_API dk_vec dk_denoise_told(dk_recorder *r, dk_vec x, dk_level level, dk_level told, dk_vec *uncond) {
-    dk_plan *p = r->plan;
-    int late = r->unchurned.of != NULL; /* the network sees the state from before churn */
-    dk_level at = late ? r->unchurned_at : level;
-    dkp_model net = dkp_model_at(r->config, at, late ? at : told);
-    dkp_model m = late && r->sampler.churn_late < 2 ? dkp_model_at(r->config, level, level) : net;
-    dk_vec seen = late ? r->unchurned : x;
-    r->unchurned = dkp_zero, r->drawn = -1;
-    if (uncond) *uncond = dkp_zero;
-    if (r->status != DK_OK) return dkp_zero;
-    if (!dkp_finite(net.condition))
-        dkp_refuse_at(r, "condition: the number told to the network is not finite", told);
-    if (!dkp_finite(net.input_scale) || !dkp_finite(m.d_x) || !dkp_finite(m.d_f))
-        dkp_refuse_at(r,
-                      "prediction: eps and score cannot give x0 where alpha = 0 (use x0, v or velocity, or "
-                      "start at a lower level)",
-                      level);
-    x = dkp_keep_as(r, x, 'y', p->calls);
-    if (!late) seen = x;
-    dk_vec input = dk_scale(net.input_scale, seen);
-    input = p->number ? dkp_store_as(r, input, 'u', p->calls, 0) : dkp_keep_as(r, input, 'u', p->calls);
-    if (r->status != DK_OK) return dkp_zero;
-    dk_call call = {at,
-                    net.condition,
-                    net.input_scale,
-                    net.d_x,
-                    net.d_f,
-                    r->config->clip,
-                    (int)seen.at,
-                    (int)input.at,
-                    0,
-                    -1,
-                    0,
-                    r->offset + r->step,
-                    r->stage++,
-                    -1};
-    r->position++;
-    dkp_for_network(r, call.input);
-    dkp_use(r, call.x, 1); /* stays readable while the evaluation is out */
-    if (r->storing) call.needs = p->value[call.input].needs;
-    dkp_boundary(r, DK_BOUNDARY_CALL, p->calls);
-    int raw = p->number || r->config->clip > 0 || m.d_x < 0 || m.d_x > 0 || m.d_f < 1 ||
-              m.d_f > 1; /* the output is not D itself */
-    call.output = dkp_for_network(r, dkp_new_value(r, raw ? 'F' : 'D', p->calls, p->calls));
-    if (uncond)
-        call.uncond_output = dkp_for_network(r, dkp_new_value(r, raw ? 'G' : 'U', p->calls, p->calls));
-    int index = p->calls++;
-    dk_vec D = dkp_vec(r, call.output);
-    if (raw) D = dkp_store_as(r, dk_mix(m.d_x, x, m.d_f, D), 'D', index, r->config->clip);
-    if (uncond) *uncond = dkp_vec(r, call.uncond_output);
-    if (uncond && raw) *uncond = dkp_store_as(r, dk_mix(m.d_x, x, m.d_f, *uncond), 'U', index, 0);
-    call.denoised = (int)D.at;
-    if (at.sigma <= 0) /* nothing else asks for it */
-        r->noise = dk_mix(m.n_x, x, m.n_f, dkp_vec(r, uncond ? call.uncond_output : call.output));
-    if (dkp_storing(r)) p->call[index] = call;
-    return D;
-}
-
-DK_API dk_vec dk_past(dk_recorder *r, int call) {
-    if (call < 0 || call >= r->plan->calls) dk_refuse(r, "call of dk_past", call, "one that has been made");
-    if (r->status != DK_OK) return dkp_zero;
-    /* while counting: anything distinct */
-    return dkp_vec(r, r->storing ? r->plan->call[call].denoised : -1 - call);
-}
-
-DK_API dk_vec dk_denoise(dk_recorder *r, dk_vec x, dk_level level) {
-    return dk_denoise_told(r, x, level, level, NULL);
-}
-
 /* Draw number `draw` of the run; 0 is the initial state's. */
 static dk_vec dkp_draw(dk_recorder *r, int draw, dk_level from, dk_level to) {
     if (r->status != DK_OK) return dkp_zero;
@@ -4764,15 +4872,16 @@ DK_API dk_vec dk_noise(dk_recorder *r, dk_level from, dk_level to) {
     return dkp_draw(r, r->plan->draws++, from, to);
 }
 
-/* Ends the pass with a norm of v = a, b, p, q; those with count 0 are none. */
-static int dkp_norm_of(dk_recorder *r, dk_norm_kind kind, dk_vec v[4]) {
+/* Ends the pass with a norm of v = a, b, p, q; those with count 0 are none. limit and share are of some kinds. */
+static int dkp_norm_of(dk_recorder *r, dk_norm_kind kind, dk_vec v[4], double limit, double share) {
     dk_plan *p = r->plan;
     int value[4] = {-1, -1, -1, -1};
     for (int i = 0; i < 4; i++)
         if (v[i].of) v[i] = dk_keep(r, v[i]), value[i] = (int)v[i].at;
     if (p->norms >= 32767) dk_refuse(r, "norms of a plan", p->norms, "less than 32767");
     if (r->status != DK_OK) return 0;
-    dk_norm norm = {kind, value[0], value[1], value[2], value[3], r->sampler.atol, r->sampler.rtol};
+    dk_norm norm = {kind,  value[0], value[1], value[2], value[3], r->sampler.atol, r->sampler.rtol,
+                    limit, share};
     r->position++;
     for (int i = 0; i < 4; i++)
         if (v[i].of) dkp_use(r, value[i], 1);
@@ -4782,10 +4891,208 @@ static int dkp_norm_of(dk_recorder *r, dk_norm_kind kind, dk_vec v[4]) {
     return p->norms;
 }
 
-DK_API int dk_norm_ratio(dk_recorder *r, dk_vec a, dk_vec b) {
-    dk_vec v[4] = {dk_keep(r, a), dk_keep(r, b), dkp_zero, dkp_zero};
-    return dkp_norm_of(r, DK_NORM_RATIO, v);
+static int dkp_scalar(dk_recorder *r, dk_norm_kind kind, dk_vec a, dk_vec b, double limit) {
+    dk_vec v[4] = {a, b, dkp_zero, dkp_zero};
+    return dkp_norm_of(r, kind, v, limit, 0);
 }
+
+DK_API int dk_norm_ratio(dk_recorder *r, dk_vec a, dk_vec b) {
+    return dkp_scalar(r, DK_NORM_RATIO, dk_keep(r, a), dk_keep(r, b), 0);
+}
+
+/* ------------------------------------------------------------------------ >>guidance  Guidance */
+
+/* What holds at one evaluation: which branches are evaluated, and what their outputs weigh. */
+typedef struct dkp_guided {
+    dk_guidance g;
+    int on;
+    double weight[DK_BRANCHES];
+    int wanted[DK_BRANCHES];
+} dkp_guided;
+
+static dkp_guided dkp_guidance_at(dk_recorder *r, dk_level l, int with_uncond) {
+    dkp_guided h;
+    dk_guidance *g = &h.g;
+    int step = r->pace ? r->pace->accepted : r->offset + r->step, steps = r->pace ? 0 : r->plan->steps;
+    int sizing = r->pace && r->pace->sizing;
+    double here = dk_noise_level(l);
+    *g = r->config->guidance;
+    if (g->schedule) {
+        dk_guidance given = *g;
+        g->schedule(g->schedule_user, l, step, steps, &r->config->guidance);
+        if (r->status == DK_OK) r->status = dkp_check_guidance(r->config, r->config->message);
+        *g = r->config->guidance, r->config->guidance = given;
+    }
+    h.on = dkp_set(g->scale) && !(here <= g->noise_min && g->noise_min > 0) &&
+           !(here > g->noise_max && g->noise_max > 0) && step >= (int)(g->start * steps) &&
+           !(g->stop > 0 && step >= (int)(g->stop * steps) && steps);
+    if (!h.on) g->scale = 1, g->scale2 = g->rescale = 0, g->zero_star = g->projected = 0;
+    double scale2 = dkp_set(g->scale2) ? g->scale2 : g->scale;
+    h.weight[0] = g->scale, h.weight[1] = 1 - scale2, h.weight[2] = scale2 - g->scale;
+    int any = sizing && (g->schedule || dkp_set(r->config->guidance.scale));
+    h.wanted[0] = 1;
+    h.wanted[1] = dkp_set(h.weight[1]) || g->zero_star || g->projected || (with_uncond && h.on) || any;
+    h.wanted[2] = dkp_set(h.weight[2]) || (any && (g->schedule || dkp_set(r->config->guidance.scale2)));
+    if (!h.wanted[1] && !h.wanted[2]) g->rescale = 0;
+    return h;
+}
+
+/* One after another, or all at once: *call, and F of each branch. */
+static void dkp_record_calls(dk_recorder *r, dk_call *call, const dkp_guided *h, dk_vec input,
+                             const char *letters, dk_vec F[DK_BRANCHES]) {
+    dk_plan *p = r->plan;
+    int last = h->wanted[2] ? 2 : h->wanted[1], together = h->g.doubled ? last + 1 : 1;
+    int stored = p->number || together > 1;
+    for (int k = 0; k < together; k++) {
+        dk_vec u = stored ? dkp_store_as(r, input, 'u', call->estimate, 0)
+                          : dkp_keep_as(r, input, 'u', call->estimate);
+        if (!k) call->input = (int)u.at;
+    }
+    if (r->status != DK_OK) return;
+    call->branches = together;
+    for (int i = 0; i < DK_BRANCHES; i++) call->weight[i] = h->weight[i];
+    for (int k = 0; k <= last; k += together) {
+        if (together == 1 && !h->wanted[k]) continue;
+        r->position++;
+        for (int i = 0; i < together; i++) dkp_for_network(r, call->input + i);
+        dkp_use(r, call->x, 1); /* stays readable while the evaluation is out */
+        if (r->storing) call->needs = p->value[call->input].needs;
+        dkp_boundary(r, DK_BOUNDARY_CALL, p->calls);
+        for (int i = 0; i < together; i++)
+            F[k + i] =
+                dkp_vec(r, dkp_for_network(r, dkp_new_value(r, letters[k + i], call->estimate, p->calls)));
+        call->branch = k, call->output = (int)F[k].at;
+        if (r->storing) p->value[call->input].together = p->value[call->output].together = together;
+        p->calls++;
+        if (dkp_storing(r)) p->call[p->calls - 1] = *call;
+    }
+}
+
+/* G of the branches' outputs P, whatever they are taken as. */
+static dk_vec dkp_guide(dk_recorder *r, const dk_guidance *g, const double weight[DK_BRANCHES],
+                        const dk_vec P[DK_BRANCHES]) {
+    dk_vec C = P[0], U = P[1], G;
+    if (g->zero_star) { /* Fan et al. 2025 */
+        int s = dkp_scalar(r, DK_NORM_PROJECTION, C, U, 0);
+        G = dk_mix(g->scale, C, 1, dk_scale_by(1 - g->scale, s, 1, U));
+    } else if (g->projected) { /* Sadat et al. 2024, alg. 1 */
+        dk_vec d = r->momentum = dk_keep(r, dk_add(dk_mix(1, C, -1, U), dk_scale(g->momentum, r->momentum)));
+        double w = g->projected > 1 ? g->scale : g->scale - 1, along = w * (g->parallel - 1);
+        int p = dkp_set(along) ? dkp_scalar(r, DK_NORM_PROJECTION, d, C, g->limit) : 0;
+        int l = g->limit > 0 ? dkp_scalar(r, DK_NORM_LIMIT, d, dkp_zero, g->limit) : 0;
+        d = l ? dk_scale_by(w, l, 1, d) : dk_scale(w, d);
+        G = dk_add(g->projected > 1 ? U : C, d);
+        if (p) G = dk_add(G, dk_scale_by(along, p, 1, C));
+    } else {
+        G = dkp_sum(DK_BRANCHES, weight, P);
+    }
+    if (!(g->rescale > 0)) return G;
+    G = dk_keep(r, G); /* Lin et al. 2023, sec. 3.4 */
+    return dk_mix(1 - g->rescale, G, 1,
+                  dk_scale_by(g->rescale, dkp_scalar(r, DK_NORM_DEVIATION, C, G, 0), 1, G));
+}
+
+/* D, limited and changed by the hook. */
+static dk_vec dkp_finish_D(dk_recorder *r, const dk_guidance *g, dk_vec D, const dk_call *call) {
+    D = dkp_store_as(r, D, 'D', call->estimate, call->clip);
+    if (g->quantile > 0) {
+        dk_vec v[4] = {D, dkp_zero, dkp_zero, dkp_zero};
+        int s = dkp_norm_of(r, DK_NORM_QUANTILE, v, g->quantile_most, g->quantile);
+        D = dkp_store_as(r, dk_scale_by(1, s, 1, D), 'D', call->estimate, 1);
+    }
+    if (g->hook && call->branches && r->status == DK_OK) {
+        r->position++;
+        dkp_use(r, (int)D.at, 1);
+        dkp_boundary(r, DK_BOUNDARY_HOOK, r->plan->calls - 1);
+    }
+    return D;
+}
+
+DK_API dk_vec dk_denoise_told(dk_recorder *r, dk_vec x, dk_level level, dk_level told, dk_vec *uncond) {
+    dk_plan *p = r->plan;
+    dk_config *c = r->config;
+    int late = r->unchurned.of != NULL; /* the network sees the state from before churn */
+    dk_level at = late ? r->unchurned_at : level;
+    dkp_model net = dkp_model_at(c, at, late ? at : told);
+    dkp_model m = late && r->sampler.churn_late < 2 ? dkp_model_at(c, level, level) : net;
+    dk_vec seen = late ? r->unchurned : x;
+    r->unchurned = dkp_zero, r->drawn = -1;
+    if (uncond) *uncond = dkp_zero;
+    if (r->status != DK_OK) return dkp_zero;
+    if (!dkp_finite(net.condition))
+        dkp_refuse_at(r, "condition: the number told to the network is not finite", told);
+    if (!dkp_finite(net.input_scale) || !dkp_finite(m.d_x) || !dkp_finite(m.d_f))
+        dkp_refuse_at(r,
+                      "prediction: eps and score cannot give x0 where alpha = 0 (use x0, v or velocity, or "
+                      "start at a lower level)",
+                      level);
+    int index = r->estimates++, first = p->calls;
+    x = dkp_keep_as(r, x, 'y', index);
+    if (!late) seen = x;
+    if (r->status != DK_OK) return dkp_zero;
+    dk_vec F[DK_BRANCHES] = {dkp_zero, dkp_zero, dkp_zero};
+    dk_call call;
+    memset(&call, 0, sizeof call);
+    call.level = at, call.condition = net.condition, call.input_scale = net.input_scale;
+    call.d_x = m.d_x, call.d_f = m.d_f, call.clip = c->clip, call.x = (int)seen.at;
+    call.uncond_output = -1, call.step = r->offset + r->step, call.stage = r->stage++, call.estimate = index;
+
+    /* What the outputs are taken as where their size counts. */
+    dkp_guided h = dkp_guidance_at(r, at, uncond != NULL);
+    int norms = dkp_guided_by_norms(&h.g), zero = call.step < h.g.zero_init && !r->pace;
+    dk_prediction own = c->prediction, space = h.g.space                ? h.g.space
+                                               : h.g.projected && !zero ? DK_PREDICT_X0
+                                                                        : own;
+    dkp_model s = m;
+    if ((norms || zero) && space != own) {
+        int negated = c->negated;
+        c->prediction = space, c->negated = 0;
+        s = dkp_model_at(c, level, level);
+        c->prediction = own, c->negated = negated;
+    }
+
+    int limits = c->clip > 0 || h.g.quantile > 0 || h.g.hook;
+    int raw = p->number || limits || zero || h.wanted[1] || h.wanted[2] || m.d_x < 0 || m.d_x > 0 ||
+              m.d_f < 1 || m.d_f > 1; /* the output is not D itself */
+    int both = uncond && !dkp_set(c->guidance.scale) && !c->guidance.schedule;
+    if (zero) r->skipped++;
+    else dkp_record_calls(r, &call, &h, dk_scale(net.input_scale, seen), raw ? "FGH" : "D", F);
+    if (r->status != DK_OK) return dkp_zero;
+    if (both && !zero) { /* the network gives both outputs at once */
+        F[1] = dkp_vec(r, dkp_for_network(r, dkp_new_value(r, raw ? 'G' : 'U', index, first)));
+        if (r->storing) p->call[first].uncond_output = (int)F[1].at;
+    }
+
+    dk_vec P[DK_BRANCHES] = {F[0], h.wanted[1] ? F[1] : dkp_zero, F[2]};
+    for (int k = 0; k < DK_BRANCHES && norms && !zero; k++) {
+        if (space != own) P[k] = dk_mix((m.d_x - s.d_x) / s.d_f, P[k].of ? x : dkp_zero, m.d_f / s.d_f, P[k]);
+        if (P[k].of && (space != own || p->number)) P[k] = dkp_store_as(r, P[k], 'y', p->values, 0);
+    }
+    dk_vec G = zero ? dkp_zero : dkp_guide(r, &h.g, h.weight, P), D = G;
+    if (raw) D = dkp_finish_D(r, &h.g, dk_mix(s.d_x, x, s.d_f, G), &call);
+    dk_vec U = uncond ? F[1] : dkp_zero;
+    if (at.sigma <= 0) /* nothing else asks for it */
+        r->noise = U.of ? dk_mix(m.n_x, x, m.n_f, U) : dk_mix(s.n_x, x, s.n_f, G);
+    if (uncond) *uncond = !U.of ? D : raw ? dkp_store_as(r, dk_mix(m.d_x, x, m.d_f, U), 'U', index, 0) : U;
+    for (int i = first; i < p->calls && r->storing; i++) p->call[i].denoised = (int)D.at;
+    return D;
+}
+
+DK_API dk_vec dk_denoise(dk_recorder *r, dk_vec x, dk_level level) {
+    return dk_denoise_told(r, x, level, level, NULL);
+}
+
+DK_API dk_vec dk_past(dk_recorder *r, int estimate) {
+    if (estimate < r->skipped || estimate >= r->estimates)
+        dk_refuse(r, "estimate of dk_past", estimate, "one that has been made, by an evaluation");
+    if (r->status != DK_OK) return dkp_zero;
+    if (!r->storing) return dkp_vec(r, -1 - estimate); /* anything distinct */
+    const dk_call *call = &r->plan->call[estimate - r->skipped];
+    while (call->estimate < estimate) call++;
+    return dkp_vec(r, call->denoised);
+}
+
+/* ------------------------------------------------------------ >>steps  Steps of a recording */
 
 /* What a run with step-size control records: its initial state; an ordinary step; norms that a first step size is estimated
    from, at the first level and at another; a step that is accepted or rejected. */
@@ -4828,7 +5135,7 @@ static void dkp_judge(dk_recorder *r, dk_norm_kind kind, dk_vec a, dk_vec b, dk_
     dk_vec v[4] = {a, b, p, q};
     for (int i = 0; i < 4; i++) /* zero is stored, too, where numbers are read: all but b */
         if (i != 1 || v[i].of) v[i] = dk_keep(r, v[i]);
-    dkp_norm_of(r, kind, v);
+    dkp_norm_of(r, kind, v, 0, 0);
     r->judged = 1;
 }
 
@@ -4843,14 +5150,14 @@ static dk_level dkp_level(const dk_recorder *r, int i) { return dkp_plan_level(r
 /* The state, noised from one level up to another. */
 static dk_vec dkp_noised_up(dk_recorder *r, dk_level from, dk_level to) {
     double kept = to.alpha / from.alpha, carried = kept * from.sigma;
-    double up = sqrt((to.sigma - carried) * (to.sigma + carried)) * r->sampler.s_noise;
+    double up = dkp_sqrt((to.sigma - carried) * (to.sigma + carried)) * r->sampler.s_noise;
     return up > 0 ? dk_mix(kept, r->x, up, dk_noise(r, from, to)) : dk_scale(kept, r->x);
 }
 
 /* Karras et al. 2022, alg. 2: raise the noise level by a factor 1 + gamma before the step, for any sampler. */
 static void dkp_churn(dk_recorder *r) {
     const dk_sampler *s = &r->sampler;
-    double here = dk_noise_level(r->from), gamma = s->churn / r->config->steps, most = sqrt(2.0) - 1;
+    double here = dk_noise_level(r->from), gamma = s->churn / r->config->steps, most = dkp_sqrt(2.0) - 1;
     if (gamma <= 0 || !dkp_finite(here) || here < s->churn_min || (s->churn_max > 0 && here > s->churn_max))
         return;
     double up = here * (1 + (gamma < most ? gamma : most));
@@ -4921,7 +5228,7 @@ static void dkp_go_back(dk_recorder *r, int i) {
 
 /* Steps first .. end - 1 of the plan by one call of a recording function, which sees nothing of what was before. */
 static void dkp_record_stretch(dk_recorder *r, int first, int end, dk_record_fn record) {
-    r->offset = first, r->steps = end - first, r->step = -1;
+    r->offset = first, r->steps = end - first, r->step = -1, r->momentum = dkp_zero;
     r->from = r->to = dkp_level(r, 0);
     record(r);
     while (r->status == DK_OK && r->step < r->steps) dk_step(r); /* a recording function may stop early */
@@ -4950,7 +5257,7 @@ static void dkp_record_all(dk_recorder *r, dk_config *c, dk_plan *plan, const dk
         dk_refuse(r, "sampler.churn", c->sampler.churn, "0 on a rising grid");
     r->x = dkp_vec(r, dkp_new_value(r, 'x', 0, -1)); /* what the caller put into x */
     if (r->storing) plan->value[0].kind = DK_VALUE_BUFFER, plan->value[0].slot = 0;
-    plan->masked = c->mask != NULL;
+    plan->masked = c->mask != NULL, plan->hooked = c->guidance.hook != NULL;
     if (plan->masked) {
         if (!r->falling) dk_refuse(r, "grid.rising", 1, "0 where data are known (mask)");
         r->known = dkp_new_value(r, 'k', 0, -1), r->mask = dkp_new_value(r, 'm', 0, -1);
@@ -5038,19 +5345,19 @@ static dkp_split dkp_split_between(dk_recorder *r, dk_level from, dk_level to, d
         /* sigma_from would be `carried` if nothing were removed; sigma_down may fall below 0 */
         double carried = from.sigma * (to.alpha / from.alpha);
         split.down.sigma = sigma - eta * (carried - sigma);
-        split.up = sqrt(eta * (carried - sigma) * (carried + sigma));
+        split.up = dkp_sqrt(eta * (carried - sigma) * (carried + sigma));
         return split;
     } else { /* DDIM, Song et al. 2020, eq. 16 in terms of r; never more noise than the level has */
         double kept = 1 - (law == DK_LAW_ANCESTRAL ? eta * eta : 1) * (1 - ratio) * (1 + ratio);
-        split.down.sigma = kept > 0 ? sigma * sqrt(kept) : 0;
+        split.down.sigma = kept > 0 ? sigma * dkp_sqrt(kept) : 0;
         if (in_flow) split.down.alpha = dkp_gauge_alpha(r, to) - split.down.sigma;
     }
     double lowest = r->sampler.above_last ? dk_noise_level(r->last) * to.alpha : 0;
     if (split.down.sigma < lowest) split.down.sigma = lowest;
-    split.up = sqrt((sigma - split.down.sigma) * (sigma + split.down.sigma));
+    split.up = dkp_sqrt((sigma - split.down.sigma) * (sigma + split.down.sigma));
     if (law == DK_LAW_DDPM_LARGE) { /* variance of x_from given x_to: Ho et al. 2020, sec. 3.2 */
         double carried = from.alpha / to.alpha * sigma;
-        split.up = eta * sqrt((from.sigma - carried) * (from.sigma + carried));
+        split.up = eta * dkp_sqrt((from.sigma - carried) * (from.sigma + carried));
     }
     return split;
 }
@@ -5234,7 +5541,7 @@ static dkp_point dkp_point_at(const dk_recorder *r, dk_gauge gauge, dk_level l) 
         dk_level_slopes(&r->config->schedule, l.t, &d_alpha, &d_sigma);
         at.u = l.t, at.p = d_sigma / l.sigma, at.q = d_alpha - l.alpha * at.p;
     } else if (gauge == DK_GAUGE_VP) {
-        at.u = dkp_angle(l), at.scale = sqrt(l.alpha * l.alpha + l.sigma * l.sigma);
+        at.u = dkp_angle(l), at.scale = dkp_sqrt(l.alpha * l.alpha + l.sigma * l.sigma);
         at.p = l.alpha / l.sigma / at.scale, at.q = -at.scale / l.sigma; /* cot u/scale, -1/sin u */
     } else {
         at.scale = gauge == DK_GAUGE_FLOW ? l.alpha + l.sigma : l.alpha;
@@ -5253,7 +5560,8 @@ static dk_level dkp_level_in_gauge(const dk_recorder *r, dk_gauge gauge, double 
 
 /* A share of the way through the step in t, or in its square root. */
 static dk_level dkp_level_in_time(const dk_recorder *r, double share) {
-    double a = r->from.t, b = r->to.t, t = a + share * (b - a), root = sqrt(a) + share * (sqrt(b) - sqrt(a));
+    double a = r->from.t, b = r->to.t, t = a + share * (b - a),
+           root = dkp_sqrt(a) + share * (dkp_sqrt(b) - dkp_sqrt(a));
     return dk_level_at(&r->config->schedule, r->sampler.stages == DK_SPACING_QUADRATIC ? root * root : t);
 }
 
@@ -5473,9 +5781,10 @@ static dk_vec dkp_deis_t_sum(const dk_recorder *r, const dkp_history *past, int 
     double weight[DKP_MAX_ORDER] = {0};
     for (int j = 0; j < n; j++) {
         for (int i = 0; i < count; i++) {
-            double offset = 0.5 + 0.5 * (i % 3 - 1) * sqrt(0.6), part = i % 3 == 1 ? 8.0 / 18 : 5.0 / 18;
+            double offset = 0.5 + 0.5 * (i % 3 - 1) * dkp_sqrt(0.6), part = i % 3 == 1 ? 8.0 / 18 : 5.0 / 18;
             double s = points > 0 ? (double)i / (points - 1) : (i / 3 + offset) / panels;
-            double t = past->at[0] + s * (to - past->at[0]), level = sqrt(dkp_expm1(t * (0.5 * d * t + m)));
+            double t = past->at[0] + s * (to - past->at[0]),
+                   level = dkp_sqrt(dkp_expm1(t * (0.5 * d * t + m)));
             double f = 0.5 * (d * t + m) * (level + 1 / level) * (points > 0 ? 1.0 / points : part / panels);
             for (int k = 0; k < n; k++)
                 if (k != j) f *= (t - past->at[k]) / (past->at[j] - past->at[k]);
@@ -5494,8 +5803,8 @@ static void dkp_record_deis_t(dk_recorder *r) {
     while (dk_step(r)) {
         dkp_point from = dkp_point_at(r, dkp_gauge(r), r->from), to = dkp_point_at(r, dkp_gauge(r), r->to);
         dk_vec X = dk_scale(1 / from.scale, r->x), D = dk_denoise(r, r->x, r->from);
-        double here = (sqrt(m * m + 2 * d * dkp_log1p(from.u * from.u)) - m) / d;
-        double next = (sqrt(m * m + 2 * d * dkp_log1p(to.u * to.u)) - m) / d;
+        double here = (dkp_sqrt(m * m + 2 * d * dkp_log1p(from.u * from.u)) - m) / d;
+        double next = (dkp_sqrt(m * m + 2 * d * dkp_log1p(to.u * to.u)) - m) / d;
         dkp_push(&past, here, dk_keep(r, dk_mix(from.p, r->x, from.q, D)));
         int nodes = dkp_nodes(r, r->sampler.order, past.count, r->steps - r->step);
         if (r->to.sigma <= 0) r->x = dkp_ddim_step(r->from, r->to, r->x, D);
@@ -5540,7 +5849,7 @@ static void dkp_record_er_sde(dk_recorder *r) {
             x = dk_add(x, dk_mix(c, slope, -c, slope1));
         }
         double variance = next * next - here * here * kept * kept;
-        r->x = dkp_add_noise(r, x, variance > 0 ? alpha * sqrt(variance) : 0);
+        r->x = dkp_add_noise(r, x, variance > 0 ? alpha * dkp_sqrt(variance) : 0);
         D1 = D, slope1 = slope, before2 = before, before = here;
     }
 }
@@ -5566,7 +5875,7 @@ static void dkp_record_dpm2(dk_recorder *r) {
         dkp_split split = dkp_noise_split(r, r->sampler.eta, r->sampler.law);
         dk_gauge gauge = dkp_gauge(r);
         double u = dkp_point_at(r, gauge, r->from).u, last = dkp_point_at(r, gauge, split.down).u;
-        double at = (sqrt(u * last) - u) / (last - u);
+        double at = (dkp_sqrt(u * last) - u) / (last - u);
         const dkp_tableau tableau = {2, 0, {at, 0, 1}};
         dkp_runge_kutta_to(r, &tableau, split.down);
         if (split.down.sigma > 0 || !r->sampler.dry_bottom) r->x = dkp_add_noise(r, r->x, split.up);
@@ -5587,7 +5896,7 @@ static void dkp_langevin(dk_recorder *r, double a) {
     for (int k = 0; k < steps; k++) {
         dk_vec score = dkp_score(r->from, r->x, dk_denoise(r, r->x, r->from));
         if (r->sampler.langevin_step > 0) {
-            r->x = dk_keep(r, dkp_add_noise(r, dk_mix(1, r->x, h, score), sqrt(2 * h)));
+            r->x = dk_keep(r, dkp_add_noise(r, dk_mix(1, r->x, h, score), dkp_sqrt(2 * h)));
             continue;
         }
         score = dk_keep(r, score);
@@ -5646,7 +5955,7 @@ static void dkp_record_predictor_corrector(dk_recorder *r) {
             dk_level_slopes(schedule, r->from.t, &d_alpha, &d_sigma);
             a = 1 + h * d_alpha / r->from.alpha, G2 = 2 * sigma * (h * d_sigma - sigma * (a - 1));
         }
-        double kept = 2 - a, gain = 0.5 * (1 + s->eta * s->eta) * G2, up = s->eta * sqrt(G2);
+        double kept = 2 - a, gain = 0.5 * (1 + s->eta * s->eta) * G2, up = s->eta * dkp_sqrt(G2);
         if (s->predictor == DK_PREDICTOR_ANCESTRAL) { /* DDIM's step down, in terms of the score */
             dkp_split split = dkp_split_between(r, from, to, s->eta, s->law);
             kept = 1 / a, gain = (kept - split.down.sigma / from.sigma) * from.sigma * from.sigma;
@@ -5932,7 +6241,7 @@ static void dkp_record_table(dk_recorder *r) {
         dk_level told = table->t ? dk_level_at(&r->config->schedule, table->t[i]) : r->from;
         const double *b = table->b + (size_t)i * (size_t)r->plan->steps;
         dk_vec z = dkp_zero;
-        if (i != r->plan->calls) dk_refuse(r, "steps that go back up", i - r->plan->calls, "0 for a table");
+        if (i != r->estimates) dk_refuse(r, "steps that go back up", i - r->estimates, "0 for a table");
         dk_denoise_told(r, r->x, r->from, told, NULL);
         if (table->noise && (table->noise[i] < 0 || table->noise[i] > 0))
             z = dk_scale(table->noise[i], dk_noise(r, r->from, r->to));
@@ -6622,9 +6931,8 @@ DK_API dk_status dk_config_set(dk_config *c, const char *settings) {
         dkp_text t = {c->message, DK_MESSAGE_SIZE, 0};
         dkp_put(&t, "setting \"");
         dkp_put(&t, wrong);
-        dkp_put(
-            &t,
-            "\": must be field=value, with a field of dk_sampler, or of dk_grid after \"grid.\", or noise");
+        dkp_put(&t, "\": must be field=value, with a field of dk_sampler, or of dk_grid after \"grid.\", of "
+                    "dk_guidance after \"guidance.\", or noise");
         return DK_ERROR_CONFIG;
     }
     *c = set;
@@ -6994,7 +7302,7 @@ static dk_status dkp_say_table(dkp_job *j) {
         dkp_fill_marks(s);
     }
     if (shift <= 0) return DKP_REFUSE(snr_shift_scale, "> 0");
-    if (shift > 0) s->shift = sqrt(shift);
+    if (shift > 0) s->shift = dkp_sqrt(shift);
     if (DKP_FLAG(rescale_betas_zero_snr)) s->zero_terminal_snr = j->of->flags & DKP_ALMOST ? 2 : 1;
     j->c->condition = DK_CONDITION_T;
     return DK_OK;
@@ -7263,7 +7571,7 @@ static dk_status dkp_say_wuerstchen(dkp_job *j) {
     if (!(DKP_SAYS(s) >= 0)) return DKP_REFUSE(s, ">= 0");
     if (fabs(DKP_SAYS(scaler) - 1) > 0) return DKP_REFUSE(scaler, "1");
     j->c->schedule = dk_vp_cosine_flow(DKP_SAYS(s));
-    j->c->schedule.sigma_min = sqrt(1e-4 / 0.9999), j->c->schedule.sigma_max = sqrt(0.9999 / 1e-4);
+    j->c->schedule.sigma_min = dkp_sqrt(1e-4 / 0.9999), j->c->schedule.sigma_max = dkp_sqrt(0.9999 / 1e-4);
     j->c->prediction = DK_PREDICT_EPS, j->c->condition = DK_CONDITION_T;
     j->c->grid.spacing = DK_SPACING_UNIFORM, j->c->grid.final = DK_FINAL_MIN;
     return DK_OK;
@@ -7570,13 +7878,13 @@ static const dkp_class *dkp_class_named(const char *name) {
     return NULL;
 }
 
-/* What limits D. Thresholding is the network's caller's work, and takes the place of clipping. */
+/* What limits D. Thresholding takes the place of clipping. */
 static void dkp_say_limits(dkp_job *j) {
-    dk_json *m = j->more;
-    m->quantile = m->quantile_most = j->c->clip = 0;
+    dk_guidance *g = &j->c->guidance;
+    g->quantile = g->quantile_most = j->c->clip = 0;
     if (j->of->flags & DKP_UNCLIPPED) return;
     if (DKP_FLAG(thresholding)) {
-        m->quantile = DKP_SAYS(dynamic_thresholding_ratio), m->quantile_most = DKP_SAYS(sample_max_value);
+        g->quantile = DKP_SAYS(dynamic_thresholding_ratio), g->quantile_most = DKP_SAYS(sample_max_value);
     } else if (DKP_FLAG(clip_sample)) {
         j->c->clip = dkp_or(DKP_SAYS(clip_sample_range), 1);
     }
@@ -8010,6 +8318,7 @@ DK_API int dk_json_timesteps(dk_config *c, const dk_json *more, double *out, int
     const dkp_class *of = dkp_lists_of(c, more, &whole);
     if (!of) return 0;
     int path = dkp_path_steps(&whole), again = dkp_lists_more(of, c, &whole);
+    memset(&whole.guidance, 0, sizeof whole.guidance); /* one evaluation each */
     if (dkp_jumps(&whole)) return dkp_list_jumps(&whole, out, max);
     if (of->flags & DKP_LISTS_LEVELS) {
         int first = whole.sampler.told_end && !again;
@@ -8113,24 +8422,19 @@ static int dkp_values_apart(dkp_job *j, const dk_config *wanted, const dk_json *
     j->more = &said;
     dk_status status = dkp_say_all(j);
     j->more = NULL;
-    if (status != DK_OK) return 1000;
-    int apart = dkp_apart(into, wanted);
-    if (more)
-        apart +=
-            (fabs(said.quantile - more->quantile) > 0) + (fabs(said.quantile_most - more->quantile_most) > 0);
-    return apart;
+    return status == DK_OK ? dkp_apart(into, wanted) : 1000;
 }
 
 /* A number that may be what the key should say: 0 .. 9 are flags and words, then come fields of the config. */
-static double dkp_candidate(const dkp_key *key, int k, const dk_config *c, const dk_json *more) {
+static double dkp_candidate(const dkp_key *key, int k, const dk_config *c) {
     const double fields[] = {c->grid.sigma_min,
                              c->grid.sigma_max,
                              c->schedule.shift * c->schedule.shift,
                              c->condition_scale,
                              dk_lambda(dk_level_at(&c->schedule, c->schedule.t_max + 0.5)),
                              c->clip,
-                             more ? more->quantile : 0,
-                             more ? more->quantile_most : 0};
+                             c->guidance.quantile,
+                             c->guidance.quantile_most};
     int words = key->kind == 'f' ? 2 : 1;
     for (const char *at = key->choices; key->kind == 'c' && (at = strchr(at, '|')); at++) words++;
     if (key->kind == 'f' || key->kind == 'c') return k < words ? k : (double)NAN;
@@ -8152,7 +8456,7 @@ static int dkp_approach(dkp_job *j, const dk_config *wanted, const dk_json *more
         for (int i = 0; i < DKP_KEY_COUNT; i++) {
             double kept = j->v[i];
             for (int k = 0; k < DKP_CANDIDATES && dkp_class_has(j->of, i); k++) {
-                j->v[i] = dkp_candidate(&dkp_keys[i], k, wanted, more);
+                j->v[i] = dkp_candidate(&dkp_keys[i], k, wanted);
                 if (!dkp_finite(j->v[i])) continue;
                 int now = dkp_values_apart(j, wanted, more);
                 if (now < apart) apart = now, change = i, to = j->v[i];
@@ -8171,7 +8475,7 @@ static int dkp_find_values(dkp_job *j, const dk_config *wanted, const dk_json *m
     for (int i = 0; i < DKP_KEY_COUNT && apart > 0 && apart < 4; i++) {
         int words = dkp_keys[i].kind == 'f' || dkp_keys[i].kind == 'c' ? DKP_CANDIDATES : 0;
         for (int k = 0; k < words && dkp_class_has(j->of, i) && apart > 0; k++) {
-            double v = dkp_candidate(&dkp_keys[i], k, wanted, more);
+            double v = dkp_candidate(&dkp_keys[i], k, wanted);
             if (!dkp_finite(v)) break;
             dkp_say_defaults(j);
             j->v[i] = v;
@@ -8383,12 +8687,13 @@ typedef struct dkp_slots {
 
 enum { DKP_KINDS = DK_VALUE_LOCAL + 1 };
 
-static int dkp_take(dkp_slots *s) {
-    int i = 0;
-    while (i < s->count && s->used[i]) i++;
-    if (i == s->count) s->count++;
-    s->used[i] = 1;
-    return i;
+/* For a value, and those that lie together with it; not in the caller's x, which is memory of its own. */
+static void dkp_take(dkp_slots *slots, dk_value *v) {
+    dkp_slots *s = &slots[(int)v->kind];
+    int n = v->together > 1 ? v->together : 1, i = n > 1 && v->kind == DK_VALUE_BUFFER, free = 0;
+    for (; free < n; i++) free = i < s->count && s->used[i] ? 0 : free + 1;
+    if (i > s->count) s->count = i;
+    for (int k = 0; k < n; k++) v[k].slot = i - n + k, s->used[i - n + k] = 1;
 }
 
 static void dkp_release(const dkp_slots *slots, const dk_value *v, int position) {
@@ -8469,7 +8774,7 @@ static void dkp_allocate(dk_plan *p, char *scratch) {
             dk_value *dst = &p->value[row->dst];
             for (int j = row->first; j < row->first + row->count; j++)
                 dkp_release(slots, &p->value[p->term[j].value], dst->born);
-            if (dst->slot < 0) dst->slot = dkp_take(&slots[(int)dst->kind]);
+            if (dst->slot < 0) dkp_take(slots, dst);
             dkp_release(slots, dst, dst->born);
             if (row->draw >= 0) pass->noises++;
             if (row->mask < 0) dkp_terms_of_dst_first(p, row);
@@ -8479,12 +8784,16 @@ static void dkp_allocate(dk_plan *p, char *scratch) {
             dk_call *call = &p->call[pass->index];
             dk_value *out = &p->value[call->output],
                      *out2 = call->uncond_output >= 0 ? &p->value[call->uncond_output] : NULL;
-            out->slot = dkp_take(&slots[(int)out->kind]);
-            if (out2) out2->slot = dkp_take(&slots[(int)out2->kind]);
-            dkp_release(slots, &p->value[call->input], pass->position);
+            dkp_take(slots, out);
+            if (out2) dkp_take(slots, out2);
             dkp_release(slots, &p->value[call->x], pass->position);
-            dkp_release(slots, out, pass->position);
+            for (int k = 0; k < call->branches; k++) {
+                dkp_release(slots, &p->value[call->input + k], pass->position);
+                dkp_release(slots, out + k, pass->position);
+            }
             if (out2) dkp_release(slots, out2, pass->position);
+        } else if (pass->boundary == DK_BOUNDARY_HOOK) {
+            dkp_release(slots, &p->value[p->call[pass->index].denoised], pass->position);
         } else if (pass->boundary == DK_BOUNDARY_NORM) {
             const dk_norm *norm = &p->norm[pass->index];
             const int read[4] = {norm->a, norm->b, norm->p, norm->q};
@@ -8525,11 +8834,13 @@ DK_API uint64_t dk_plan_hash(const dk_plan *p) {
         h = dkp_hash_real(dkp_hash_real(dkp_hash_real(h, c->condition), c->d_x), c->d_f);
         h = dkp_hash_real(h, c->input_scale);
         h = dkp_hash(h, (uint64_t)(int64_t)c->uncond_output);
+        if (c->branch + c->branches > 1) h = dkp_hash(h, (uint64_t)(c->branch * DK_BRANCHES + c->branches));
     }
     for (int i = 0; i < p->norms; i++) {
         const dk_norm *n = &p->norm[i];
         h = dkp_hash(dkp_hash(dkp_hash(h, (uint64_t)n->kind), (uint64_t)n->a), (uint64_t)(int64_t)n->b);
         h = dkp_hash(dkp_hash(h, (uint64_t)(int64_t)n->p), (uint64_t)(int64_t)n->q);
+        if (n->limit > 0 || n->share > 0) h = dkp_hash_real(dkp_hash_real(h, n->limit), n->share);
     }
     for (int i = 0; i < p->passes; i++)
         h = dkp_hash(dkp_hash(h, (uint64_t)p->pass[i].first), p->pass[i].boundary);
@@ -8729,8 +9040,8 @@ static dk_status dkp_record_resolved(dk_recorder *r, dk_plan *plan, dk_config *c
     if (plan->value[result].slot != 0) { /* the last state is not in x: move it there */
         dk_term t = {1, result, 0, 0};
         dk_row row = {plan->values, plan->terms, 1, -1, -1, 0};
-        dk_value v = {'x',         DK_VALUE_BUFFER, plan->steps,    0, plan->passes - 1,
-                      r->position, r->position,     plan->calls - 1};
+        dk_value v = {'x',         DK_VALUE_BUFFER, plan->steps,     0, plan->passes - 1,
+                      r->position, r->position,     plan->calls - 1, 0};
         plan->term[plan->terms++] = t;
         plan->row[plan->rows++] = row;
         plan->value[plan->values++] = v;
@@ -8766,6 +9077,7 @@ static int dkp_trial(dk_recorder *r, dk_config *c, int i, dk_pace *p) {
     dkp_first_attempt(r, c, p);
     int count = p->phase == DKP_PLAIN ? 2 : c->sampler.tableau ? 7 : 5; /* NOLINT(clang-analyzer-core.*) */
     if (i < count) p->phase = kinds[i][0], p->kept = kinds[i][1];
+    p->sizing = 1;
     return i < count;
 }
 
@@ -8861,7 +9173,14 @@ DK_API int dk_plan_equal(const dk_plan *a, const dk_plan *b, double tolerance, d
         dkp_differ(a->level[i].alpha, b->level[i].alpha, &most);
         dkp_differ(a->level[i].sigma, b->level[i].sigma, &most);
     }
-    for (int i = 0; i < a->calls; i++) dkp_differ(a->call[i].condition, b->call[i].condition, &most);
+    for (int i = 0; i < a->calls; i++)
+        if (a->call[i].branch != b->call[i].branch || a->call[i].branches != b->call[i].branches) return 0;
+        else dkp_differ(a->call[i].condition, b->call[i].condition, &most);
+    for (int i = 0; i < a->norms; i++) {
+        const dk_norm *m = &a->norm[i], *n = &b->norm[i];
+        if (m->kind != n->kind || m->a != n->a || m->b != n->b) return 0;
+        dkp_differ(m->limit, n->limit, &most), dkp_differ(m->share, n->share, &most);
+    }
     *worst = most;
     return most <= tolerance;
 }
@@ -8918,28 +9237,43 @@ static void dkp_put_row(dkp_text *t, const dk_plan *p, const dk_row *row) {
     dkp_put(t, "\n");
 }
 
+static void dkp_put_values(dkp_text *t, const dk_plan *p, const char *before, int a, const char *between,
+                           int b, const char *behind) {
+    dkp_put(t, before);
+    dkp_put_value(t, p, a);
+    if (b >= 0) {
+        dkp_put(t, between);
+        dkp_put_value(t, p, b);
+    }
+    dkp_put(t, behind);
+}
+
 static void dkp_put_norm(dkp_text *t, const dk_plan *p, int index) {
     const dk_norm *n = &p->norm[index];
-    int ratio = n->kind == DK_NORM_RATIO;
-    dkp_put_pair(t, ratio ? "    r" : "    e", index + 1);
-    dkp_put(t, ratio ? " = |" : " = rms (");
-    dkp_put_value(t, p, n->a);
-    if (n->b >= 0) {
-        dkp_put(t, ratio ? "| / |" : " - ");
-        dkp_put_value(t, p, n->b);
+    int sum = n->kind == DK_NORM_ERROR_SUM, error = sum || n->kind == DK_NORM_ERROR_MAX;
+    dkp_put_pair(t, error ? "    e" : "    r", index + 1);
+    dkp_put(t, " = ");
+    if (error) {
+        dkp_put_values(t, p, "rms (", n->a, " - ", n->b, sum ? ") / (" : ") / max(");
+        dkp_put_real(t, n->atol);
+        dkp_put_pair(t, sum ? " + " : ", ", n->rtol);
+        dkp_put_values(t, p, " max(|", n->p, "|, |", n->q, "|))");
+    } else if (n->kind == DK_NORM_RATIO) {
+        dkp_put_values(t, p, "|", n->a, "| / |", n->b, "|");
+    } else if (n->kind == DK_NORM_DEVIATION) {
+        dkp_put_values(t, p, "deviation of ", n->a, " / deviation of ", n->b, "");
+    } else if (n->kind == DK_NORM_QUANTILE) {
+        dkp_put_pair(t, "1 / ", n->share);
+        dkp_put_values(t, p, " quantile of |", n->a, "", -1, "|, from 1");
+        if (n->limit > 0) dkp_put_pair(t, " to ", n->limit);
+    } else {
+        int project = n->kind == DK_NORM_PROJECTION;
+        if (n->limit > 0) dkp_put_pair(t, "min(1, ", n->limit);
+        if (n->limit > 0) dkp_put_values(t, p, " / |", n->a, "", -1, project ? "|) " : "|)");
+        if (project) dkp_put_values(t, p, "(", n->a, " ", n->b, ")");
+        if (project) dkp_put_values(t, p, " / |", n->b, "", -1, "|^2");
     }
-    if (ratio) {
-        dkp_put(t, "|\n");
-        return;
-    }
-    dkp_put(t, n->kind == DK_NORM_ERROR_SUM ? ") / (" : ") / max(");
-    dkp_put_real(t, n->atol);
-    dkp_put_pair(t, n->kind == DK_NORM_ERROR_SUM ? " + " : ", ", n->rtol);
-    dkp_put(t, " max(|");
-    dkp_put_value(t, p, n->p);
-    dkp_put(t, "|, |");
-    dkp_put_value(t, p, n->q);
-    dkp_put(t, "|))\n");
+    dkp_put(t, "\n");
 }
 
 DK_API size_t dk_plan_text(const dk_plan *p, char *text, size_t size) {
@@ -8964,21 +9298,20 @@ DK_API size_t dk_plan_text(const dk_plan *p, char *text, size_t size) {
                 dkp_put_pair(&t, " -> ", dk_noise_level(p->level[step + 1]));
                 dkp_put(&t, "\n");
             }
-            dkp_put(&t, "    ");
-            dkp_put_value(&t, p, c->output);
-            if (c->uncond_output >= 0) {
-                dkp_put(&t, ", ");
-                dkp_put_value(&t, p, c->uncond_output);
-            }
-            dkp_put(&t, " = network(");
-            dkp_put_value(&t, p, c->input);
+            for (int k = 0; k < c->branches; k++)
+                dkp_put_values(&t, p, k ? ", " : "    ", c->output + k, ", ", c->uncond_output, "");
+            for (int k = 0; k < c->branches; k++)
+                dkp_put_values(&t, p, k ? ", " : " = network(", c->input + k, "", -1, "");
             dkp_put_pair(&t, "; ", c->condition);
             dkp_put_pair(&t, ")    t ", c->level.t);
             dkp_put_pair(&t, ", alpha ", c->level.alpha);
             dkp_put_pair(&t, ", sigma ", c->level.sigma);
+            if (c->branch) dkp_put_pair(&t, ", branch ", c->branch);
             dkp_put(&t, "\n");
         } else if (pass->boundary == DK_BOUNDARY_NORM) {
             dkp_put_norm(&t, p, pass->index);
+        } else if (pass->boundary == DK_BOUNDARY_HOOK) {
+            dkp_put_values(&t, p, "    ", p->call[pass->index].denoised, "", -1, " = hook\n");
         }
     }
     dkp_put(&t, "result: x\n");
@@ -8996,7 +9329,8 @@ enum {
     DKP_OPS = 16,        /* operations that are resolved once for many tiles */
     DKP_LOOK = 64,       /* elements at a time when one is looked for */
     DKP_ALONE = 1 << 15, /* shorter vectors are not worth a second thread */
-    DKP_SUMS = 64        /* parts of a sample that a norm is summed up from */
+    DKP_SUMS = 64,       /* parts of a sample that a norm is summed up from, */
+    DKP_PARTIAL = 4      /* so many sums each */
 };
 
 /* DKP_COMPILE_TWICE makes a function of name_plain, which must be inline: where there is AVX2 it runs as compiled for
@@ -9439,19 +9773,31 @@ static int dkp_rows(void *user, dk_run *run, const dk_pass *pass) {
     return 0;
 }
 
-/* The sum of squares, in DKP_WIDTH sums side by side. */
-static double dkp_squares(const dk_real *v, size_t n) {
+/* The sum of a b, in DKP_WIDTH sums side by side. From one to the next of these, b steps on by `step`, which is 0 for a
+   b of no more. */
+static double dkp_products(const dk_real *a, const dk_real *b, size_t step, size_t n) {
     double sum[DKP_WIDTH], all = 0;
     size_t i = 0;
     for (int j = 0; j < DKP_WIDTH; j++) sum[j] = 0;
-    for (; i + DKP_WIDTH <= n; i += DKP_WIDTH)
-        for (int j = 0; j < DKP_WIDTH; j++) sum[j] += (double)v[i + (size_t)j] * (double)v[i + (size_t)j];
+    for (; i + DKP_WIDTH <= n; i += DKP_WIDTH, b += step)
+        for (size_t j = 0; j < DKP_WIDTH; j++) sum[j] += (double)a[i + j] * (double)b[j];
     for (int j = 0; j < DKP_WIDTH; j++) all += sum[j];
-    for (; i < n; i++) all += (double)v[i] * (double)v[i];
+    for (; i < n; i++) all += (double)a[i] * (double)b[i % DKP_WIDTH];
     return all;
 }
 
-static double dkp_norm(const dk_real *v, size_t n) { return sqrt(dkp_squares(v, n)); }
+static double dkp_dot(const dk_real *a, const dk_real *b, size_t n) {
+    return dkp_products(a, b, DKP_WIDTH, n);
+}
+
+static double dkp_total(const dk_real *a, size_t n) {
+    static const dk_real ones[DKP_WIDTH] = {1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1};
+    return dkp_products(a, ones, 0, n);
+}
+
+static double dkp_squares(const dk_real *v, size_t n) { return dkp_dot(v, v, n); }
+
+static double dkp_norm(const dk_real *v, size_t n) { return dkp_sqrt(dkp_squares(v, n)); }
 
 /* The sum of squares of the difference of two vectors, each element in units of what is tolerated there. */
 static double dkp_errors(const dk_norm *norm, const dk_real *a, const dk_real *b, const dk_real *p,
@@ -9476,35 +9822,105 @@ static const dk_real *dkp_sample_of(const dk_run *run, int value, size_t element
     return value < 0 ? NULL : dkp_buffer(run, run->plan->value[value].slot) + element;
 }
 
-/* Two sums for each chunk. */
+/* The sums of a chunk that a norm is made of, DKP_PARTIAL of them. */
 static void dkp_norm_range(const dkp_work *work, int part, size_t first, size_t end) {
     const dk_run *run = work->run;
     const dk_norm *norm = work->norm;
     size_t chunk = dkp_chunk(run->dim), chunks = dkp_units(run->dim, chunk);
+    int errors = norm->kind == DK_NORM_ERROR_SUM || norm->kind == DK_NORM_ERROR_MAX;
     (void)part;
     for (size_t i = first; i < end; i++) {
         size_t from = i % chunks * chunk, n = run->dim - from < chunk ? run->dim - from : chunk;
         size_t at = i / chunks * run->dim + from;
         const dk_real *a = dkp_sample_of(run, norm->a, at), *b = dkp_sample_of(run, norm->b, at);
-        int ratio = norm->kind == DK_NORM_RATIO;
-        run->sums[2 * i] = ratio ? dkp_squares(a, n)
-                                 : dkp_errors(norm, a, b, dkp_sample_of(run, norm->p, at),
-                                              dkp_sample_of(run, norm->q, at), n);
-        run->sums[2 * i + 1] = ratio ? dkp_squares(b, n) : (double)n;
+        double *sum = run->sums + DKP_PARTIAL * i;
+        sum[0] = errors ? dkp_errors(norm, a, b, dkp_sample_of(run, norm->p, at),
+                                     dkp_sample_of(run, norm->q, at), n)
+                        : dkp_squares(a, n);
+        sum[1] = errors || !b ? (double)n : dkp_squares(b, n);
+        if (norm->kind == DK_NORM_PROJECTION) sum[2] = dkp_dot(a, b, n);
+        if (norm->kind == DK_NORM_DEVIATION) sum[2] = dkp_total(a, n), sum[3] = dkp_total(b, n);
     }
+}
+
+/* The norm of a sample of n elements from its sums. */
+static double dkp_norm_of_sums(const dk_norm *norm, const double *sum, size_t n) {
+    double a = sum[0], b = sum[1],
+           kept = norm->limit > 0 && norm->limit < dkp_sqrt(a) ? norm->limit / dkp_sqrt(a) : 1;
+    if (norm->kind == DK_NORM_LIMIT) return kept;
+    if (norm->kind == DK_NORM_DEVIATION) {
+        a -= sum[2] * sum[2] / (double)n, b -= sum[3] * sum[3] / (double)n;
+        return !(b > 0) ? 1 : a > 0 ? dkp_sqrt(a / b) : 0;
+    }
+    if (!(b > 0)) return 0; /* a vanishing score, e.g., has no direction to step in: no step */
+    return norm->kind == DK_NORM_PROJECTION ? kept * sum[2] / b : dkp_sqrt(a / b);
+}
+
+static uint64_t dkp_size_bits(dk_real v) { /* in the order of |v| */
+    double wide = v < 0 ? -(double)v : (double)v;
+    uint64_t bits;
+    if (sizeof v == sizeof(float)) return dkp_bits((float)wide);
+    memcpy(&bits, &wide, sizeof bits);
+    return bits;
+}
+
+static double dkp_size_of_bits(uint64_t bits) {
+    double wide;
+    if (sizeof(dk_real) == sizeof(float)) return (double)dkp_float((uint32_t)bits);
+    memcpy(&wide, &bits, sizeof wide);
+    return wide;
+}
+
+/* The quantile of |v|, linear between neighbours: element number share (n - 1) in order of size, found byte by byte from
+   the top by counting. */
+static double dkp_quantile(const dk_real *v, size_t n, double share) {
+    double place = share * (double)(n - 1);
+    size_t rank = (size_t)place, left = rank, upto = 0;
+    uint64_t found = 0, next = ~(uint64_t)0;
+    for (int shift = 8 * (int)sizeof *v - 8; shift >= 0; shift -= 8) {
+        size_t count[256] = {0};
+        unsigned byte = 0;
+        for (size_t i = 0; i < n; i++) {
+            uint64_t bits = dkp_size_bits(v[i]) >> shift;
+            count[bits & 255] += bits >> 8 == found;
+        }
+        for (; count[byte] <= left; byte++) left -= count[byte];
+        found = found << 8 | byte;
+    }
+    for (size_t i = 0; i < n; i++) {
+        uint64_t bits = dkp_size_bits(v[i]);
+        upto += bits <= found;
+        if (bits > found && bits < next) next = bits;
+    }
+    double low = dkp_size_of_bits(found), high = upto > rank + 1 || upto == n ? low : dkp_size_of_bits(next);
+    return low + (place - (double)rank) * (high - low);
+}
+
+static void dkp_quantile_range(const dkp_work *work, int part, size_t first, size_t end) {
+    const dk_run *run = work->run;
+    const dk_norm *norm = work->norm;
+    (void)part;
+    for (size_t b = first; b < end; b++)
+        run->sums[b] = dkp_quantile(dkp_sample_of(run, norm->a, b * run->dim), run->dim, norm->share);
 }
 
 static int dkp_norms(void *user, dk_run *run, const dk_norm *norm, double *of_sample) {
     size_t chunks = dkp_units(run->dim, dkp_chunk(run->dim)), batch = (size_t)run->config.batch;
-    dkp_work work = {run, dkp_norm_range, chunks * batch, 0, NULL, norm, 0};
+    int quantile = norm->kind == DK_NORM_QUANTILE;
+    dkp_work work = {
+        run, quantile ? dkp_quantile_range : dkp_norm_range, quantile ? batch : chunks * batch, 0, NULL, norm,
+        0};
     (void)user;
     dkp_share(&work);
     for (size_t s = 0; s < batch; s++) {
-        double above = 0, below = 0;
+        double sum[DKP_PARTIAL] = {0}, most = run->sums[s] > 1 ? run->sums[s] : 1;
+        if (quantile) {
+            of_sample[s] = 1 / (norm->limit > 0 && norm->limit < most ? norm->limit : most);
+            continue;
+        }
         for (size_t i = s * chunks; i < (s + 1) * chunks; i++)
-            above += run->sums[2 * i], below += run->sums[2 * i + 1];
-        /* a vanishing score has no direction to step in: no step */
-        of_sample[s] = below > 0 ? sqrt(above / below) : 0;
+            for (int k = 0; k < DKP_PARTIAL; k++) sum[k] += run->sums[DKP_PARTIAL * i + (size_t)k];
+        of_sample[s] = dkp_norm_of_sums(norm, sum, run->dim);
     }
     return 0;
 }
@@ -9588,7 +10004,7 @@ static size_t dkp_scalars(const dk_plan *p, const dk_config *c) {
 static dkp_sizes dkp_workspace(const dk_plan *p, const dk_config *c) {
     size_t size = c->dim * (size_t)c->batch * sizeof(dk_real), batch = (size_t)c->batch;
     size_t parts = (size_t)c->threads, chunks = dkp_units(c->dim, dkp_chunk(c->dim));
-    size_t norms = p->norms || p->attempt ? 2 * chunks * batch : 0;
+    size_t norms = p->norms || p->attempt ? DKP_PARTIAL * chunks * batch : 0;
     dkp_sizes s;
     /* vectors that can be counted in bytes at all; dim and batch are at least 1 */
     size_t most = ((size_t)-1) / 4 / size; /* NOLINT(clang-analyzer-core.*) */
@@ -9691,8 +10107,12 @@ static dk_status dkp_check_noise(const dk_plan *plan, dk_config *c) {
     return DK_OK;
 }
 
-static dk_status dkp_check_mask(const dk_plan *plan, dk_config *c) {
+static dk_status dkp_check_given(const dk_plan *plan, dk_config *c) {
     size_t size = c->dim * (size_t)c->batch;
+    if (plan->hooked != (c->guidance.hook != NULL))
+        return dkp_fail_text(c->message, DK_ERROR_CONFIG,
+                             plan->hooked ? "guidance.hook: must be given to a plan recorded with one"
+                                          : "guidance.hook: must be NULL for a plan recorded without one");
     if (plan->masked != (c->mask != NULL) || plan->masked != (c->known != NULL))
         return dkp_fail_text(c->message, DK_ERROR_CONFIG,
                              plan->masked ? "mask and known: must be given to a plan recorded with them"
@@ -9713,7 +10133,7 @@ static dk_status dkp_begin(dk_run *run, const dk_plan *plan, dk_config *c, dk_re
     dkp_sizes sizes;
     dk_status status = dkp_resolve_data(c, c->message);
     if (status != DK_OK) return status;
-    if ((status = dkp_check_mask(plan, c)) != DK_OK || (status = dkp_check_noise(plan, c)) != DK_OK)
+    if ((status = dkp_check_given(plan, c)) != DK_OK || (status = dkp_check_noise(plan, c)) != DK_OK)
         return status;
     sizes = dkp_workspace(plan, c);
     status = dkp_get_memory(&memory, &bytes, &owned, sizes.all, c->message);
@@ -9836,16 +10256,24 @@ static const dk_call *dkp_open_call(const dk_run *run) {
     return &run->plan->call[run->plan->pass[run->pass - 1].index];
 }
 
-static void dkp_hand_out(dk_run *run, dk_eval *e) {
+/* All but the arrays. */
+static void dkp_describe(const dk_run *run, dk_eval *e) {
     const dk_plan *p = run->plan;
     const dk_call *call = dkp_open_call(run);
     memset(e, 0, sizeof *e);
     e->t = call->condition, e->level = call->level;
     e->step = run->pace.accepted + call->step, e->steps = p->attempt ? 0 : p->steps, e->stage = call->stage;
     e->call = run->pace.calls + p->pass[run->pass - 1].index, e->calls = p->attempt ? 0 : p->calls;
-    e->batch = run->config.batch, e->dim = run->dim, e->first_sample = run->config.first_sample;
+    e->branch = call->branch, e->branches = call->branches, e->batch = run->config.batch * call->branches;
+    e->dim = run->dim, e->first_sample = run->config.first_sample;
     e->input_slot = p->value[call->input].slot, e->output_slot = p->value[call->output].slot;
     e->uncond_slot = call->uncond_output >= 0 ? p->value[call->uncond_output].slot : -1;
+}
+
+static void dkp_hand_out(dk_run *run, dk_eval *e) {
+    const dk_plan *p = run->plan;
+    const dk_call *call = dkp_open_call(run);
+    dkp_describe(run, e);
     if (run->config.backend) return;
     if (p->number) {
         e->input_half = dkp_half_buffer(run, e->input_slot);
@@ -9902,9 +10330,18 @@ static dk_status dkp_ask_noise(dk_run *run, const dk_pass *pass) {
     return DK_OK;
 }
 
-/* The norm that ended the pass before this one. */
-static dk_status dkp_take_norm(dk_run *run) {
+/* The norm or hook that ended the pass before this one. */
+static dk_status dkp_cross_boundary(dk_run *run) {
     const dk_pass *before = &run->plan->pass[run->pass > 0 ? run->pass - 1 : 0];
+    const dk_guidance *g = &run->config.guidance;
+    if (run->pass > 0 && before->boundary == DK_BOUNDARY_HOOK) {
+        dk_eval e;
+        int slot = run->plan->value[run->plan->call[before->index].denoised].slot;
+        dkp_describe(run, &e);
+        e.batch = run->config.batch, e.branch = 0, e.branches = 1; /* D has the branches behind it */
+        if (g->hook(g->hook_user, &e, run->config.backend ? NULL : dkp_buffer(run, slot), slot))
+            return dkp_fail_run(run, DK_ERROR_CALLBACK, "guidance.hook returned nonzero");
+    }
     if (run->pass == 0 || before->boundary != DK_BOUNDARY_NORM) return DK_OK;
     double *result = run->scalars + (size_t)before->index * (size_t)run->config.batch;
     if (dkp_backend(run)->norm(dkp_backend(run)->user, run, &run->plan->norm[before->index], result))
@@ -10021,15 +10458,15 @@ static int dkp_next(dk_run *run, dk_eval *eval) {
     if (run->finished) return 0;
     if (run->waiting) {
         const dk_call *call = dkp_open_call(run);
-        if (dkp_check_output(run, call->output) != DK_OK ||
-            dkp_check_output(run, call->uncond_output) != DK_OK)
-            return 0;
+        for (int k = 0; k < call->branches; k++)
+            if (dkp_check_output(run, call->output + k) != DK_OK) return 0;
+        if (dkp_check_output(run, call->uncond_output) != DK_OK) return 0;
     }
     for (;;) {
         const dk_pass *pass = &run->plan->pass[run->pass];
         const dk_backend *backend = dkp_backend(run);
         int last = pass->boundary == DK_BOUNDARY_END;
-        if (dkp_take_norm(run) != DK_OK) return 0;
+        if (dkp_cross_boundary(run) != DK_OK) return 0;
         if (last && run->plan->attempt && run->pace.phase == DKP_ATTEMPT && !dkp_judgement(run).accepted) {
             run->waiting = 0;
             if (!dkp_proceed(run, 0)) break;
@@ -10108,7 +10545,7 @@ typedef struct dkp_likelihood {
 static int dkp_denoise_likelihood(void *user, const dk_eval *e) {
     const dkp_likelihood *l = (const dkp_likelihood *)user;
     const double ahead[3] = {1, -1, 0}, data = l->network.sigma_data;
-    double h = (sizeof(dk_real) == 8 ? 6e-6 : 5e-3) * sqrt(e->level.sigma * e->level.sigma + data * data);
+    double h = (sizeof(dk_real) == 8 ? 6e-6 : 5e-3) * dkp_sqrt(e->level.sigma * e->level.sigma + data * data);
     dkp_model m = dkp_model_at(&l->network, e->level, e->level);
     size_t n = e->dim - 1, batch = (size_t)e->batch;
     dk_eval inner = *e;
@@ -10166,8 +10603,14 @@ DK_API dk_status dk_log_likelihood(dk_config *c, dk_denoise_fn denoise, void *us
     if (!denoise) return dkp_fail_text(c->message, DK_ERROR_CONFIG, "denoise = NULL: must be a function");
     double *levels = NULL;
     dk_real *state = NULL;
+    const dk_guidance *g = &c->guidance;
     if (c->number || c->clip > 0)
         return dkp_fail_text(c->message, DK_ERROR_CONFIG, "number and clip: must be 0 for a likelihood");
+    if (dkp_guided_by_norms(g) || g->quantile > 0 || g->zero_init || g->doubled || g->schedule || g->hook)
+        return dkp_fail_text(
+            c->message, DK_ERROR_CONFIG,
+            "guidance: rescale, zero_star, zero_init, projected, quantile, doubled, schedule and "
+            "hook must be 0 for a likelihood");
     dkp_likelihood *l = (dkp_likelihood *)DKP_MALLOC(sizeof *l);
     if (!l) return dkp_fail_allocation(c->message, sizeof *l);
     dk_config *network = &l->network, *ode = &l->ode;
@@ -10213,16 +10656,30 @@ DK_API dk_status dk_denoised(dk_run *run, dk_real *out) {
         memcpy(out, run->x, run->size * sizeof *out);
         return DK_OK;
     }
-    const dk_call *call = dkp_open_call(run);
-    int slot = run->plan->value[call->output].slot;
-    const dk_real *F = run->plan->number ? out : dkp_buffer(run, slot);
-    dkp_op op[2] = {{DKP_SUM, 0, 0, 0, (char *)out, {NULL}, {0}},
-                    {DKP_CLIP, 0, 0, 0, (char *)out, {NULL}, {0}}};
-    if (run->plan->number) dk_from_half(run->plan->number, dkp_half_buffer(run, slot), out, run->size);
-    dkp_with(&op[0], (dk_real)call->d_f, F, 0);
-    if (call->d_x < 0 || call->d_x > 0) dkp_with(&op[0], (dk_real)call->d_x, dk_state(run), 0);
-    dkp_with(&op[1], (dk_real)call->clip, out, 0);
-    dkp_run_ops(run, op, 1 + (call->clip > 0), 0, run->size);
+    const dk_plan *p = run->plan;
+    const dk_call *call = dkp_open_call(run), *first = call, *end = p->call + p->calls;
+    while (first > p->call && first[-1].estimate == call->estimate) first--;
+    int last = call + 1 == end || call[1].estimate != call->estimate, count = 0, value[DK_BRANCHES];
+    dk_real c[DK_BRANCHES], halves[DK_BRANCHES][DKP_TILE / 4];
+    for (; first <= call; first++)
+        for (int k = first->branch; k < first->branch + first->branches; k++) {
+            double weight = last ? first->weight[k] : k == 0;
+            if (!dkp_set(weight)) continue;
+            c[count] = (dk_real)(weight * call->d_f), value[count++] = first->output + k - first->branch;
+        }
+    for (size_t at = 0, n = DKP_TILE / 4; at < run->size; at += n) {
+        dkp_op op[2] = {{DKP_SUM, 0, 0, 0, (char *)(out + at), {NULL}, {0}},
+                        {DKP_CLIP, 0, 0, 0, (char *)(out + at), {NULL}, {0}}};
+        if (run->size - at < n) n = run->size - at;
+        for (int i = 0; i < count; i++) {
+            int slot = p->value[value[i]].slot;
+            if (p->number) dk_from_half(p->number, dkp_half_buffer(run, slot) + at, halves[i], n);
+            dkp_with(&op[0], c[i], p->number ? halves[i] : dkp_buffer(run, slot) + at, 0);
+        }
+        if (dkp_set(call->d_x)) dkp_with(&op[0], (dk_real)call->d_x, dk_state(run) + at, 0);
+        dkp_with(&op[1], (dk_real)call->clip, out + at, 0);
+        dkp_run_ops(run, op, 1 + (call->clip > 0), 0, n);
+    }
     return DK_OK;
 }
 
@@ -10390,7 +10847,8 @@ static int dkp_cursor_fits(const dk_plan *p, uint64_t pass, uint64_t flags) {
     if (flags == 2) return pass == (uint64_t)p->passes;
     if (flags > 2 || pass >= (uint64_t)p->passes) return 0;
     if (pass == 0) return flags == 0;
-    return p->pass[pass - 1].boundary == (flags ? DK_BOUNDARY_CALL : DK_BOUNDARY_NORM);
+    return flags ? p->pass[pass - 1].boundary == DK_BOUNDARY_CALL
+                 : p->pass[pass - 1].boundary >= DK_BOUNDARY_NORM;
 }
 
 DK_API dk_status dk_load(dk_run *run, const void *bytes, size_t size) {
@@ -10431,14 +10889,17 @@ DKP_FAST
 }
 #endif
 #if defined(__clang__)
+#pragma float_control(pop)
 #pragma clang diagnostic pop
 #elif defined(__GNUC__)
 #pragma GCC pop_options
 #endif
 #undef DKP_SMALL
 #undef DKP_FAST
+#undef DKP_CLANG_FAST
+#undef dkp_sqrt
+#undef dkp_sqrtf
 #undef DKP_COUNT
-#undef DKP_SQRT
 #undef DKP_DISPATCH
 #undef DKP_SAYS
 #undef DKP_FLAG
@@ -10450,8 +10911,8 @@ DKP_FAST
 #undef DKP_FLAG
 #undef DKP_REFUSE
 #undef DKP_DISPATCH
-#undef DKP_SQRT
 #undef DKP_INLINE
+#undef DKP_ALONE_ON_STACK
 #undef DKP_AVX2
 #undef DKP_CHOOSE
 #undef DKP_COMPILE_TWICE

@@ -38,7 +38,8 @@ typedef enum value_type {
     SAMPLER, /* presets, which the other options then edit */
     NUMBERS,
     FINAL,
-    CLASSES
+    CLASSES,
+    SETTINGS /* for dk_config_set */
 } value_type;
 
 typedef struct option {
@@ -94,6 +95,10 @@ static const option options[] = {
     {"snr", REAL, AT(c.sampler.snr), RUNS, "X", 0, "predictor_corrector: size of Langevin steps"},
     {"langevin-step", REAL, AT(c.sampler.langevin_step), RUNS, "X", 0, "smld: size of Langevin steps"},
     {"langevin-steps", WHOLE, AT(c.sampler.langevin_steps), RUNS, "N", 0, "Langevin steps per level"},
+    {"guidance", REAL, AT(c.guidance.scale), PLAN | SAMPLE, "X", 0,
+     "classifier-free guidance: its scale (0: none)"},
+    {"set", SETTINGS, 0, RUNS, "\"F=V ...\"", 0,
+     "any fields: eta=0.5 grid.rho=5 guidance.rescale=0.7 ...; may come again"},
     {"class", CLASSES, AT(classes), SAMPLE, "all|LIST", 0, "digits to draw, such as 7 or 1,2,3 (all)"},
     {"count", WHOLE, AT(count), SAMPLE, "N", 0, "how many (one of each class)"},
     {"seed", SEED, AT(c.seed), SAMPLE, "N", 0, "seed of the noise (0)"},
@@ -239,6 +244,11 @@ static int parse_classes(arguments *a, const option *o, const char *value) {
     return refuse(o, value, "all, or digits 0 .. 9 with commas between them");
 }
 
+static int wrong_config(const dk_config *c) {
+    fprintf(stderr, "diffkit: %s\n", dk_message(c));
+    return WRONG;
+}
+
 static int set_option(arguments *a, const option *o, const char *value) {
     void *to = (char *)a + o->at;
     int number;
@@ -266,6 +276,7 @@ static int set_option(arguments *a, const option *o, const char *value) {
     case NUMBERS: return parse_numbers(a, o, value);
     case FINAL: return parse_final(a, o, value);
     case CLASSES: return parse_classes(a, o, value);
+    case SETTINGS: return dk_config_set(&a->c, value) == DK_OK ? OK : wrong_config(&a->c);
     }
     return FAILED;
 }
@@ -321,11 +332,6 @@ static int parse_options(arguments *a, int command, int argc, char **argv, int p
         if (pass_of(o) == pass && set_option(a, o, value) != OK) return WRONG;
     }
     return OK;
-}
-
-static int wrong_config(const dk_config *c) {
-    fprintf(stderr, "diffkit: %s\n", dk_message(c));
-    return WRONG;
 }
 
 /* The whole of a file that is not too long to be a configuration, NULL if it cannot be read. */
@@ -639,6 +645,7 @@ static int run_levels(arguments *a) {
     c.dim = 1, c.start = DK_START_STATE;
     dk_status status = dk_resolve(&c);
     if (status == DK_OK) {
+        memset(&c.guidance, 0, sizeof c.guidance);
         c.sampler = dk_sampler_named("euler"); /* evaluates once at each level but the last */
         c.prediction =
             DK_PREDICT_V; /* what it can predict where is no question here; the condition is settled */
@@ -663,7 +670,7 @@ static int run_levels(arguments *a) {
 
 /* The whole plan; the names are those of the structs in diffkit.h, where their meaning is written. */
 static void print_plan_json(const dk_plan *p) {
-    static const char *const boundaries[] = {"end", "call", "norm"};
+    static const char *const boundaries[] = {"end", "call", "norm", "hook"};
     printf("{\"steps\": %d, \"buffers\": %d, \"locals\": %d, \"noises\": %d, \"hash\": \"%016" PRIx64 "\",\n",
            p->steps, p->buffers, p->locals, p->noises, dk_plan_hash(p));
     printf("\"levels\": [");
@@ -679,8 +686,10 @@ static void print_plan_json(const dk_plan *p) {
             json(c->level.sigma).s, json(c->condition).s);
         printf(" \"input_scale\": %s, \"d_x\": %s, \"d_f\": %s, \"x\": %d, \"input\": %d, \"output\": %d,",
                json(c->input_scale).s, json(c->d_x).s, json(c->d_f).s, c->x, c->input, c->output);
-        printf(" \"uncond_output\": %d, \"denoised\": %d, \"needs\": %d}", c->uncond_output, c->denoised,
-               c->needs);
+        printf(" \"uncond_output\": %d, \"denoised\": %d, \"needs\": %d, \"branch\": %d, \"branches\": %d,",
+               c->uncond_output, c->denoised, c->needs, c->branch, c->branches);
+        printf(" \"weight\": [%s, %s, %s]}", json(c->weight[0]).s, json(c->weight[1]).s,
+               json(c->weight[2]).s);
     }
     printf("],\n\"rows\": [");
     for (int i = 0; i < p->rows; i++) {
@@ -704,11 +713,13 @@ static void print_plan_json(const dk_plan *p) {
         printf("%s\n{\"first\": %d, \"count\": %d, \"boundary\": \"%s\", \"index\": %d}", i ? "," : "",
                p->pass[i].first, p->pass[i].count, boundaries[p->pass[i].boundary], p->pass[i].index);
     printf("],\n\"norms\": [");
-    static const char *const norms[] = {"ratio", "error_sum", "error_max"};
+    static const char *const norms[] = {"ratio", "error_sum",  "error_max", "deviation",
+                                        "limit", "projection", "quantile"};
     for (int i = 0; i < p->norms; i++) {
         const dk_norm *n = &p->norm[i];
-        printf("%s\n{\"kind\": \"%s\", \"a\": %d, \"b\": %d, \"p\": %d, \"q\": %d}", i ? "," : "",
-               norms[n->kind], n->a, n->b, n->p, n->q);
+        printf("%s\n{\"kind\": \"%s\", \"a\": %d, \"b\": %d, \"p\": %d, \"q\": %d, \"limit\": %s, \"share\": "
+               "%s}",
+               i ? "," : "", norms[n->kind], n->a, n->b, n->p, n->q, json(n->limit).s, json(n->share).s);
     }
     printf("],\n\"draws\": [");
     for (int i = 0; i < p->draws; i++)

@@ -35,17 +35,20 @@ typedef struct digits {
 
 /* ------------------------------------------------------------------------------- the adapter */
 
-/* Runs the network on all samples, DIGITS_CHUNK at a time; states may be double, the network is float. */
+/* Runs the network on all samples, DIGITS_CHUNK at a time; states may be double, the network is float. With guidance only
+   branch 0 is told the class. */
 static inline int digits_forward(const digits *d, const dk_eval *e, int with_class, dk_real *output) {
+    const int samples = e->batch / e->branches; /* of each branch */
     float in[DIGITS_CHUNK * UNET_PIXELS], out[DIGITS_CHUNK * UNET_PIXELS], c_noise[DIGITS_CHUNK];
     int label[DIGITS_CHUNK];
     for (int first = 0, n; first < e->batch; first += n) {
         n = e->batch - first < DIGITS_CHUNK ? e->batch - first : DIGITS_CHUNK;
         size_t at = (size_t)first * UNET_PIXELS, size = (size_t)n * UNET_PIXELS;
         for (int i = 0; i < n; i++) {
-            uint64_t sample = e->first_sample + (uint64_t)(first + i);
+            uint64_t sample = e->first_sample + (uint64_t)((first + i) % samples);
+            int told = with_class && d->count > 0 && e->branch + (first + i) / samples == 0;
             c_noise[i] = (float)e->t;
-            label[i] = with_class && d->count > 0 ? d->labels[sample % (uint64_t)d->count] : DIGITS_NO_CLASS;
+            label[i] = told ? d->labels[sample % (uint64_t)d->count] : DIGITS_NO_CLASS;
         }
         for (size_t i = 0; i < size; i++) in[i] = (float)e->input[at + i];
         if (unet_forward(&d->net, n, in, c_noise, label, out)) return 1; /* out of memory */

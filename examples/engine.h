@@ -20,7 +20,6 @@ typedef struct engine_slot {
     dk_eval eval; /* what the run waits for while it is busy */
     int busy;
     int label;       /* the class, or DIGITS_NO_CLASS */
-    double guidance; /* > 0: the output is U + guidance (C - U), two rows; Ho & Salimans 2022 */
     uint64_t number; /* names the digit: its noise follows from it and the seed */
     dk_real x[UNET_PIXELS];
     dk_real estimate[UNET_PIXELS]; /* the newest denoised estimate: something to show on the way */
@@ -37,26 +36,30 @@ typedef struct engine {
     unet_work work[ENGINE_ROWS];
 } engine;
 
-/* Starts a digit in slot i, with a plan that stays until its end. Returns 0 or says what is wrong in run.message. */
-static inline int engine_start(engine *g, int i, const dk_plan *plan, uint64_t number, int label,
-                               double guidance) {
+/* Starts a digit in slot i, with a plan that stays until its end. Returns 0 or says what is wrong in run.message. A plan
+   with guidance takes two rows where it is recorded with guidance.doubled, else one row twice. */
+static inline int engine_start(engine *g, int i, const dk_plan *plan, uint64_t number, int label) {
     engine_slot *s = &g->slot[i];
     dk_config c; /* all that a run adds to its plan: what is in the batch, and whose noise it is */
     memset(&c, 0, sizeof c);
     c.dim = UNET_PIXELS, c.batch = 1, c.first_sample = number;
-    s->number = number, s->label = label, s->guidance = guidance;
+    s->number = number, s->label = label;
     s->busy = dk_begin_plan(&s->run, plan, &c, s->x, s->workspace, sizeof s->workspace) == DK_OK &&
               dk_next(&s->run, &s->eval);
     return !s->busy;
 }
 
-/* Copies what slot i waits for into the batch. */
-static inline void engine_gather(engine *g, int i, int row, int label) {
+/* Copies what slot i waits for into the batch, a row for each branch; returns the row behind. */
+static inline int engine_gather(engine *g, int i, int row) {
     const engine_slot *s = &g->slot[i];
-    g->of_slot[row] = i;
-    g->label[row] = label;
-    g->c_noise[row] = (float)s->eval.t;
-    for (int k = 0; k < UNET_PIXELS; k++) g->in[row][k] = (float)s->eval.input[k];
+    const dk_real *input = s->eval.input;
+    for (int branch = s->eval.branch, k = 0; k < s->eval.branches; k++, branch++, row++) {
+        g->of_slot[row] = i;
+        g->label[row] = branch ? DIGITS_NO_CLASS : s->label;
+        g->c_noise[row] = (float)s->eval.t;
+        for (int j = 0; j < UNET_PIXELS; j++) g->in[row][j] = (float)*input++;
+    }
+    return row;
 }
 
 /* Your network's batched forward pass: images, noise levels and classes in, raw outputs out. */
@@ -68,13 +71,10 @@ static inline void engine_network(engine *g, int rows) {
         unet_forward_image(&g->net, g->in[r], g->c_noise[r], g->label[r], g->out[r], &g->work[r]);
 }
 
-/* Hands a slot its output, of one row or of two, and lets its run go on to the next evaluation or to its end. */
-static inline void engine_scatter(engine_slot *s, const float *with_class, const float *without) {
-    for (int k = 0; k < UNET_PIXELS; k++)
-        s->eval.output[k] =
-            without
-                ? (dk_real)((double)without[k] + s->guidance * ((double)with_class[k] - (double)without[k]))
-                : (dk_real)with_class[k];
+/* Hands a slot its output, of `branches` rows, and lets its run go on to the next evaluation or to its end. */
+static inline void engine_scatter(engine_slot *s, float rows[][UNET_PIXELS]) {
+    for (int k = 0; k < s->eval.branches * UNET_PIXELS; k++)
+        s->eval.output[k] = (dk_real)rows[k / UNET_PIXELS][k % UNET_PIXELS];
     dk_denoised(&s->run, s->estimate);
     s->busy = dk_next(&s->run, &s->eval);
 }
@@ -84,20 +84,17 @@ static inline void engine_scatter(engine_slot *s, const float *with_class, const
 static inline int engine_frame(engine *g, int rows) {
     int used = 0, first = g->turn;
     for (int k = 0; k < ENGINE_SLOTS; k++) {
-        int i = (first + k) % ENGINE_SLOTS, needs = g->slot[i].guidance > 0 ? 2 : 1;
+        int i = (first + k) % ENGINE_SLOTS;
         if (!g->slot[i].busy) continue;
-        if (used + needs > (rows < ENGINE_ROWS ? rows : ENGINE_ROWS)) break;
-        engine_gather(g, i, used, g->slot[i].label);
-        if (needs == 2) engine_gather(g, i, used + 1, DIGITS_NO_CLASS);
-        used += needs;
+        if (used + g->slot[i].eval.branches > (rows < ENGINE_ROWS ? rows : ENGINE_ROWS)) break;
+        used = engine_gather(g, i, used);
         g->turn = (i + 1) % ENGINE_SLOTS;
     }
     engine_network(g, used);
-    for (int r = 0; r < used;) {
+    for (int r = 0, next; r < used; r = next) {
         engine_slot *s = &g->slot[g->of_slot[r]];
-        int guided = s->guidance > 0;
-        engine_scatter(s, g->out[r], guided ? g->out[r + 1] : NULL);
-        r += 1 + guided;
+        next = r + s->eval.branches;
+        engine_scatter(s, &g->out[r]);
     }
     return used;
 }

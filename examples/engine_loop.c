@@ -53,7 +53,7 @@ int main(int argc, char **argv) {
         for (int i = 0; i < ENGINE_SLOTS; i++)
             if (!g.slot[i].busy && started < DIGITS) {
                 const dk_plan *plan = &plans[started % PLANS];
-                if (engine_start(&g, i, plan, (uint64_t)started, started % CLASSES, 0))
+                if (engine_start(&g, i, plan, (uint64_t)started, started % CLASSES))
                     return collect(&g.slot[i]);
                 started++;
                 break;

@@ -21,7 +21,7 @@ static const double guidances[] = {0, 1.5, 2, 3, 5}; /* 0: without */
 enum { SAMPLERS = sizeof samplers / sizeof *samplers, GUIDANCES = sizeof guidances / sizeof *guidances };
 
 static engine g;
-static dk_plan plans[SAMPLERS];
+static dk_plan plans[SAMPLERS][GUIDANCES];
 static Uint32 pixels[HEIGHT][WIDTH];
 static int sampler, guidance, class_wanted = DIGITS_NO_CLASS, generation;
 static int rest[ENGINE_SLOTS]; /* frames for which a finished digit is still shown */
@@ -30,11 +30,13 @@ static uint64_t number[ENGINE_SLOTS];
 /* All plans are recorded at the start, so that a key allocates nothing. */
 static int record(void) {
     digits d = {g.net, NULL, 0};
-    for (int i = 0; i < SAMPLERS; i++) {
+    for (int i = 0; i < SAMPLERS * GUIDANCES; i++) {
         dk_config c = digits_config(&d);
-        c.sampler = dk_sampler_named(samplers[i]);
+        c.sampler = dk_sampler_named(samplers[i / GUIDANCES]);
+        c.guidance.scale = guidances[i % GUIDANCES], c.guidance.doubled = 1;
         c.steps = STEPS;
-        if (dk_record(&plans[i], &c)) return fprintf(stderr, "engine: %s\n", dk_message(&c)), 1;
+        if (dk_record(&plans[i / GUIDANCES][i % GUIDANCES], &c))
+            return fprintf(stderr, "engine: %s\n", dk_message(&c)), 1;
     }
     return 0;
 }
@@ -72,7 +74,7 @@ static int fill_cell(void) {
     for (int i = 0; i < ENGINE_SLOTS; i++)
         if (!g.slot[i].busy && !rest[i]) {
             int label = class_wanted == DIGITS_NO_CLASS ? (int)(number[i] % UNET_CLASSES) : class_wanted;
-            if (engine_start(&g, i, &plans[sampler], number[i], label, guidances[guidance])) return 1;
+            if (engine_start(&g, i, &plans[sampler][guidance], number[i], label)) return 1;
             rest[i] = HOLD, number[i] += ENGINE_SLOTS;
             return 0;
         }
@@ -153,7 +155,7 @@ int main(int argc, char **argv) {
         failed =
             run(window, renderer, texture, frames) || (frames && save_picture(renderer, texture, argv[3]));
     SDL_Quit();
-    for (int i = 0; i < SAMPLERS; i++) dk_plan_free(&plans[i]);
+    for (int i = 0; i < SAMPLERS * GUIDANCES; i++) dk_plan_free(&plans[i / GUIDANCES][i % GUIDANCES]);
     unet_free(&g.net);
     return failed;
 }

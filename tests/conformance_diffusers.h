@@ -554,8 +554,10 @@ static verdict set_scheduler(replay *r, const char *class_name, const json *conf
     if (s->set && s->set(r, config) < OK) return UNSUPPORTED;
     if (s->set == set_tcd) return OK; /* it does not clip */
     if (flag(config, "thresholding")) {
-        r->quantile = json_real(config, "dynamic_thresholding_ratio", 0.995);
-        r->clip_most = json_real(config, "sample_max_value", 1);
+        double *quantile = r->keeps_noise ? &r->quantile : &r->c.guidance.quantile,
+               *most = r->keeps_noise ? &r->clip_most : &r->c.guidance.quantile_most;
+        *quantile = json_real(config, "dynamic_thresholding_ratio", 0.995);
+        *most = json_real(config, "sample_max_value", 1);
     } else if (flag(config, "clip_sample") && !r->unclipped) {
         r->clip = json_real(config, "clip_sample_range", 1);
     }

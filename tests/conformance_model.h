@@ -84,8 +84,7 @@ typedef struct replay {
     int count;    /* of levels */
     double scale; /* of x_init */
 
-    const json *denoiser, *uncond; /* of the network */
-    double guidance;
+    const json *denoiser, *uncond;     /* of the network */
     const double *alpha_at, *sigma_at; /* levels at which it is evaluated, per call; NULL: the library's */
     int recorded;                      /* how many of them */
     double sign;                       /* of its output */
@@ -204,7 +203,7 @@ static void confine_alone(replay *r, const dk_eval *e, double alpha, double sigm
 static int denoise(void *user, const dk_eval *e) {
     replay *r = (replay *)user;
     int n = (int)e->dim;
-    double alpha = e->level.alpha, sigma = e->level.sigma, x[MAX_DIM] = {0}, D[MAX_DIM], U[MAX_DIM];
+    double alpha = e->level.alpha, sigma = e->level.sigma, x[MAX_DIM] = {0}, D[MAX_DIM];
     if (r->alpha_at) {
         if (e->call >= r->recorded) return 1;
         alpha = r->alpha_at[e->call], sigma = r->sigma_at[e->call];
@@ -216,16 +215,10 @@ static int denoise(void *user, const dk_eval *e) {
     for (int i = 0; i < n; i++) x[i] = (double)e->input[i] * input;
     if (r->clips_start && e->call == 0 && r->levels[0] < 0) /* clean data are seen as they were */
         json_numbers(json_get(r->line, "x_init"), x, n);
-    estimate(r, r->denoiser, alpha, sigma, x, D, n);
+    estimate(r, e->branch ? r->uncond : r->denoiser, alpha, sigma, x, D, n);
     if (r->keeps_noise) {
         confine_alone(r, e, alpha, sigma, x, D, n);
         return 0;
-    }
-    if (r->uncond) {
-        estimate(r, r->uncond, alpha, sigma, x, U, n);
-        for (int i = 0; i < n; i++) D[i] = U[i] + r->guidance * (D[i] - U[i]);
-        if (e->uncond_output)
-            for (int i = 0; i < n; i++) e->uncond_output[i] = (dk_real)U[i];
     }
     if (r->skip_data > 0) {
         double t = r->skip_time * r->time_at[e->call], both = t * t + r->skip_data * r->skip_data;
@@ -238,7 +231,7 @@ static int denoise(void *user, const dk_eval *e) {
     }
     predict(&r->c, r->output ? r->output : r->c.prediction, alpha, sigma, x, D, n);
     for (int i = 0; i < n; i++) e->output[i] = r->pure_is_zero && alpha <= 0 ? 0 : (dk_real)D[i];
-    r->calls++;
+    r->calls += !e->branch;
     return 0;
 }
 
@@ -380,7 +373,7 @@ static void begin_replay(replay *r, const json *line) {
     memset(r, 0, sizeof *r);
     r->line = line, r->scale = r->sign = 1;
     r->denoiser = json_get(line, "denoiser"), r->uncond = json_get(line, "uncond_denoiser");
-    r->guidance = json_real(line, "cfg_scale", 1);
+    if (r->uncond) r->c.guidance.scale = json_real(line, "cfg_scale", 1);
     r->noises = json_get(line, "noises"), r->used = json_get(line, "noise_used");
     r->c.prediction = DK_PREDICT_X0;
     r->c.schedule = dk_edm(1e-5, 1e5);

@@ -36,24 +36,6 @@ static dk_config config_of(const char *sampler, int steps) {
     return c;
 }
 
-/* One digit alone, guided or not, as a blocking call has it. */
-typedef struct alone {
-    const unet *net;
-    int label;
-    double guidance;
-} alone;
-
-static int denoise_alone(void *user, const dk_eval *e) {
-    const alone *a = (const alone *)user;
-    digits with = {*a->net, &a->label, 1};
-    dk_real without[UNET_PIXELS];
-    if (digits_forward(&with, e, 1, e->output) || digits_forward(&with, e, 0, without)) return 1;
-    for (int k = 0; a->guidance > 0 && k < UNET_PIXELS; k++)
-        e->output[k] =
-            (dk_real)((double)without[k] + a->guidance * ((double)e->output[k] - (double)without[k]));
-    return 0;
-}
-
 /* Digit number k's recipe: mixed plans, classes and guidance, so that the batch is never of one kind. */
 static const double guidance_of[3] = {0, 1.5, 3};
 enum { DIGITS = 9 };
@@ -62,22 +44,22 @@ static void digits_in_flight_are_what_they_are_alone(void **state) {
     (void)state;
     static const int rows_of_frame[] = {2, 3, 7, 16, 100};
     static dk_real want[DIGITS][UNET_PIXELS];
-    dk_config c[2] = {config_of("dpmpp_2m", 3), config_of("dpmpp_2m_sde", 4)};
-    dk_plan plan[2];
+    dk_plan plan[DIGITS]; /* of digit k */
     memset(plan, 0, sizeof plan);
-    for (int p = 0; p < 2; p++) assert_int_equal(dk_record(&plan[p], &c[p]), DK_OK);
     for (int k = 0; k < DIGITS; k++) {
-        alone a = {&g->net, k, guidance_of[k % 3]};
-        dk_config one = c[k % 2];
-        one.batch = 1, one.first_sample = (uint64_t)k;
-        assert_int_equal(dk_sample(&one, denoise_alone, &a, want[k]), DK_OK);
+        digits one = {g->net, &k, 1};
+        dk_config c = k % 2 ? config_of("dpmpp_2m_sde", 4) : config_of("dpmpp_2m", 3);
+        c.guidance.scale = guidance_of[k % 3], c.guidance.doubled = 1;
+        assert_int_equal(dk_record(&plan[k], &c), DK_OK);
+        c.batch = 1, c.first_sample = (uint64_t)k;
+        assert_int_equal(dk_sample(&c, digits_denoise, &one, want[k]), DK_OK);
     }
     for (int f = 0; f < (int)(sizeof rows_of_frame / sizeof *rows_of_frame); f++) {
         int started = 0, done = 0, frames = 0, before = allocations;
         while (done < DIGITS) {
             if (started < DIGITS) { /* one more in each frame: they are at different noise levels */
                 int k = started++;
-                assert_int_equal(engine_start(g, k, &plan[k % 2], (uint64_t)k, k, guidance_of[k % 3]), 0);
+                assert_int_equal(engine_start(g, k, &plan[k], (uint64_t)k, k), 0);
             }
             int used = engine_frame(g, rows_of_frame[f]);
             assert_in_range(used, 1, rows_of_frame[f] < ENGINE_ROWS ? rows_of_frame[f] : ENGINE_ROWS);
@@ -88,10 +70,11 @@ static void digits_in_flight_are_what_they_are_alone(void **state) {
         for (int k = 0; k < DIGITS; k++) {
             assert_int_equal(g->slot[k].run.status, DK_OK);
             assert_memory_equal(g->slot[k].x, want[k], sizeof want[k]);
-            assert_memory_equal(g->slot[k].estimate, want[k], sizeof want[k]); /* the last step goes to D */
+            for (int i = 0; i < UNET_PIXELS; i++) /* the last step goes to D */
+                check_near((double)g->slot[k].estimate[i], (double)want[k][i], check_tiny, "estimate");
         }
     }
-    for (int p = 0; p < 2; p++) dk_plan_free(&plan[p]);
+    for (int k = 0; k < DIGITS; k++) dk_plan_free(&plan[k]);
 }
 
 /* Somebody is left over in every frame, and is first in the next: all finish within one frame of each other. */
@@ -101,7 +84,7 @@ static void nobody_waits_longer_than_others(void **state) {
     dk_plan plan;
     memset(&plan, 0, sizeof plan);
     assert_int_equal(dk_record(&plan, &c), DK_OK);
-    for (int k = 0; k < 5; k++) assert_int_equal(engine_start(g, k, &plan, (uint64_t)k, k, 0), 0);
+    for (int k = 0; k < 5; k++) assert_int_equal(engine_start(g, k, &plan, (uint64_t)k, k), 0);
     int total = 0;
     for (int frame = 1; frame <= 5; frame++) {
         int least = 3, most = 0;
@@ -125,7 +108,7 @@ static void every_sampler_fits_into_a_slot(void **state) {
         memset(&plan, 0, sizeof plan);
         assert_int_equal(dk_record(&plan, &c), DK_OK);
         /* with step-size control there is no plan beforehand: such a run would begin with dk_begin */
-        if (!plan.attempt) assert_int_equal(engine_start(g, 0, &plan, 0, 0, 0), 0);
+        if (!plan.attempt) assert_int_equal(engine_start(g, 0, &plan, 0, 0), 0);
         dk_plan_free(&plan);
     }
     g->slot[0].busy = 0;

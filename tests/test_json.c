@@ -152,10 +152,10 @@ static void prediction_condition_and_sampler_are_set(void **state) {
 static void clipping_is_set_and_thresholding_handed_on(void **state) {
     (void)state;
     reading r = read_string("{\"_class_name\": \"DDIMScheduler\", \"clip_sample_range\": 2.5}");
-    assert_true(r.c.clip == 2.5 && r.more.quantile == 0);
+    assert_true(r.c.clip == 2.5 && r.c.guidance.quantile == 0);
     r = read_string(
         "{\"_class_name\": \"DDPMScheduler\", \"thresholding\": true, \"sample_max_value\": 1.5}");
-    assert_true(r.c.clip == 0 && r.more.quantile == 0.995 && r.more.quantile_most == 1.5);
+    assert_true(r.c.clip == 0 && r.c.guidance.quantile == 0.995 && r.c.guidance.quantile_most == 1.5);
     r = read_string("{\"_class_name\": \"EulerDiscreteScheduler\", \"clip_sample\": true}");
     assert_true(r.c.clip == 0);
     assert_string_equal(r.more.ignored, "clip_sample");
@@ -430,7 +430,7 @@ static void check_written(const char *text, int steps, double mu) {
     if (dkp_apart(&r.c, &again.c)) fail_msg("%s: read as another config after %s", written, text);
     assert_string_equal(again.more.class_name, r.more.class_name);
     assert_string_equal(again.more.ignored, "");
-    assert_true(again.more.quantile == r.more.quantile && again.more.quantile_most == r.more.quantile_most);
+    assert_true(again.c.guidance.quantile == r.c.guidance.quantile && again.c.guidance.quantile_most == r.c.guidance.quantile_most);
 }
 
 static void what_is_read_can_be_written(void **state) {

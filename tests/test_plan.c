@@ -600,7 +600,7 @@ static void recording_functions_are_refused_with_a_message(void **state) {
         {record_long_input, "terms of a symbolic vector = "},
         {record_long_part, "terms of a symbolic vector = "},
         {record_refusing, "my.field = 2.5: must be less than 2"},
-        {record_future, "call of dk_past = 3: must be "},
+        {record_future, "estimate of dk_past = 3: must be "},
     };
     (void)state;
     for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++) {

@@ -114,6 +114,13 @@ static void what_takes_most(void **state) {
     check_stack("16 stages", sample, &c);
     assert_string_equal(dk_message(&c), "");
     assert_int_equal(status, DK_OK);
+    assert_int_equal(
+        dk_config_set(&c, "guidance.scale=2 guidance.projected=1 guidance.limit=1 guidance.rescale=0.5 "
+                          "guidance.space=v guidance.quantile=0.9 guidance.doubled=1"),
+        DK_OK);
+    check_stack("16 stages, guided", begin, &c);
+    check_stack("16 stages, guided", sample, &c);
+    assert_int_equal(status, DK_OK);
 }
 
 static void every_noise_source(void **state) {
