@@ -1568,7 +1568,7 @@ static double dkp_erfc(double x) {
 /* Stirling's series (DLMF 5.11.1), for x < 10 after x Gamma(x) = Gamma(x + 1); x > 0. */
 static double dkp_lgamma(double x) {
     double product = 1;
-    for (; x < 10; x++) product *= x;
+    for (; x < 10; x++) product *= x; /* NOLINT(clang-analyzer-security.FloatLoopCounter) */
     double z = 1 / (x * x);
     double series =
         1.0 / 12 -
@@ -9122,7 +9122,7 @@ static int dkp_trial(dk_recorder *r, dk_config *c, int i, dk_pace *p) {
                                    {DKP_MEASURE, 0},
                                    {DKP_PROBE, DKP_KEPT_D}};
     dkp_first_attempt(r, c, p);
-    int count = p->phase == DKP_PLAIN ? 2 : c->sampler.tableau ? 7 : 5;
+    int count = p->phase == DKP_PLAIN ? 2 : c->sampler.tableau ? 7 : 5; /* NOLINT(clang-analyzer-core.*) */
     if (i < count) p->phase = kinds[i][0], p->kept = kinds[i][1];
     p->sizing = 1;
     return i < count;
@@ -9589,7 +9589,8 @@ DKP_INLINE void dkp_run_ops_plain(const dk_run *run, const dkp_op *op, int ops, 
 #define DKP_6 DKP_5 + c[5] * v[5][i]
 #define DKP_7 DKP_6 + c[6] * v[6][i]
 #define DKP_8 DKP_7 + c[7] * v[7][i]
-        switch (op->what ? (int)op->what : op->terms) {
+        switch (op->what ? (int)op->what
+                         : op->terms) { /* NOLINTBEGIN(clang-analyzer-core.*): all has been put */
         case 0: memset(y, 0, n * sizeof *y); break;
         case 1: DKP_FOR_EACH(n, y, DKP_1); break;
         case 2: DKP_FOR_EACH(n, y, DKP_2); break;
@@ -9607,7 +9608,7 @@ DKP_INLINE void dkp_run_ops_plain(const dk_run *run, const dkp_op *op, int ops, 
         case DKP_WIDEN: dk_from_half(number, (const uint16_t *)(const void *)v[0], y, n); break;
         case DKP_NARROW: dk_to_half(number, v[0], (uint16_t *)(void *)y, n); break;
         default: dkp_fill_noise(run, op->draw, at / run->dim, at % run->dim, n, y);
-        }
+        } /* NOLINTEND(clang-analyzer-core.*) */
     }
 }
 DKP_COMPILE_TWICE(dkp_run_ops, (const dk_run *run, const dkp_op *op, int ops, size_t at, size_t n),

@@ -3,7 +3,8 @@
 # What is not run is listed in BUILD/uncovered.txt.
 build=${1:-build/coverage}
 flags="-O0 -g --coverage -fprofile-update=atomic"
-make -s test BUILD="$build" CC=gcc CONSUMERS= CFLAGS="$flags" || exit 1
+tests=$(ls tests/test_*.c | sed 's|tests/test_\(.*\)\.c|\1|' | grep -vx -e digits -e engine -e large -e stack) # slow here, and nothing else
+make -s test BUILD="$build" CC=gcc CONSUMERS= TESTS="$(echo $tests)" CFLAGS="$flags" || exit 1
 find "$build" -name '*.gcda' | while IFS= read -r data; do
     gcov -b -c -t -s "$PWD" -r -o "$(dirname "$data")" "$data" 2>/dev/null
 done | awk -v out="$build/uncovered.txt" '
