@@ -2048,7 +2048,7 @@ static uint32_t dkp_seed_hash(uint32_t value, uint32_t *state, uint32_t factor) 
 /* NumPy's SeedSequence(seed, spawn_key, pool_size).generate_state(count), O'Neill 2015. */
 static void dkp_seed_words(uint64_t seed, const uint32_t *key, int keys, int pool_size, uint32_t *out,
                            int count) {
-    uint32_t pool[24], state = 0x43B0D7E5u;
+    uint32_t pool[24] = {0}, state = 0x43B0D7E5u;
     for (int i = 0; i < pool_size; i++)
         pool[i] = dkp_seed_hash(i < 2 ? (uint32_t)(seed >> 32 * i) : 0, &state, 0x931E8875u);
     for (int from = 0; from < pool_size + keys; from++)

@@ -19,7 +19,7 @@ static dk_real sheet[SHEET * UNET_PIXELS], family_x[FAMILIES][ONE_EACH * UNET_PI
 
 /* Runs the config on the network, with a progress bar; 0 if all went well. */
 static int sample(digits *net, dk_config *c, int fleeting_bar, dk_real *x) {
-    digits_bar bar = {digits_seconds(), fleeting_bar};
+    digits_bar bar = {digits_seconds(), fleeting_bar, 0};
     c->progress = digits_progress, c->progress_user = &bar;
     if (dk_sample(c, digits_denoise, net, x) == DK_OK) return 0;
     fprintf(stderr, "demo: %s\n", dk_message(c));

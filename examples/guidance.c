@@ -41,7 +41,7 @@ static int denoise(void *user, const dk_eval *e) {
 }
 
 static int draw(counted *n, int row, uint64_t seed) {
-    digits_bar bar = {digits_seconds(), 1};
+    digits_bar bar = {digits_seconds(), 1, 0};
     dk_config c = digits_config(&n->d);
     c.sampler = dk_sampler_named(rows[row].sampler);
     c.steps = STEPS, c.batch = CLASSES, c.seed = seed;
