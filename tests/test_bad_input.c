@@ -41,6 +41,11 @@ typedef struct field {
     { schedule, #member, offsetof(dk_config, member), 'r', refused, allowed }
 #define WHOLE(schedule, member, refused, allowed) \
     { schedule, #member, offsetof(dk_config, member), 'i', refused, allowed }
+#define KIND(source)                                                                  \
+    {                                                                                 \
+        "flow", #source, offsetof(dk_config, source.kind), 'i', "xx..x",              \
+            "default|philox|torch_cpu|torch_cuda|numpy|numpy_pcg64|brownian|torchsde" \
+    }
 /* clang-format off */
 static const field fields[] = {
     WHOLE("flow", schedule.family, "xx..x", "one of dk_family"),
@@ -168,6 +173,32 @@ static const field fields[] = {
     WHOLE("flow", grid.travel, "xx..x", "0 or 1"),
     WHOLE("edm", grid.unit, "xx..x", "one of dk_unit"),
     WHOLE("edm", grid.level_count, "xxxxx", "2 .. 1000000"),
+    WHOLE("flow", blend, "xx..x", "state|fixed|denoised|both"),
+    KIND(noise),
+    WHOLE("flow", noise.bits, "xx.xx", "0, 32 or 64"),
+    WHOLE("flow", noise.threads, "xx.xx", "a multiple of 256 (0: no limit)"),
+    WHOLE("flow", noise.seed_offset, ".....", ""),
+    KIND(step_noise),
+    WHOLE("flow", step_noise.bits, "xx.xx", "0, 32 or 64"),
+    WHOLE("flow", step_noise.threads, "xx.xx", "a multiple of 256 (0: no limit)"),
+    WHOLE("flow", step_noise.seed_offset, ".....", ""),
+    REAL("flow", guidance.scale, "xxx....", "finite"),
+    REAL("flow", guidance.scale2, "xxx....", "finite"),
+    REAL("flow", guidance.noise_min, "x.xx...", ">= 0"),
+    REAL("flow", guidance.noise_max, "x.xx...", ">= 0 (0: no limit)"),
+    REAL("flow", guidance.start, "xxxx..x", "0 .. 1"),
+    REAL("flow", guidance.stop, "xxxx..x", "0 .. 1 (0: 1)"),
+    REAL("flow", guidance.rescale, "xxxx..x", "0 .. 1"),
+    WHOLE("flow", guidance.zero_star, "xx..x", "0 or 1"),
+    WHOLE("flow", guidance.zero_init, "xx..x", "0 .. 1000000"),
+    WHOLE("flow", guidance.projected, "xx..x", "0, 1 or 2"),
+    REAL("flow", guidance.parallel, "xxx....", "finite"),
+    REAL("flow", guidance.momentum, "xxx....", "finite"),
+    REAL("flow", guidance.limit, "x.xx...", ">= 0 (0: no limit)"),
+    WHOLE("flow", guidance.space, "xx..x", "default|x0|eps|v|velocity|score|edm"),
+    WHOLE("flow", guidance.doubled, "xx..x", "0 or 1"),
+    REAL("flow", guidance.quantile, "xxxx..x", "0 .. 1 (0: no thresholding)"),
+    REAL("flow", guidance.quantile_most, "x.xx...", ">= 0 (0: no limit)"),
 };
 /* clang-format on */
 
@@ -225,6 +256,8 @@ static dk_config config_for(const field *f) {
     if (strcmp(f->name, "grid.offset") == 0) c.grid = dk_grid_named("leading");
     if (strcmp(f->name, "grid.unit") == 0) c.grid = dk_grid_levels(levels, DK_UNIT_SIGMA);
     if (strcmp(f->name, "grid.level_count") == 0) c.grid = dk_grid_resampled(levels, 4, DK_UNIT_SIGMA);
+    if (strncmp(f->name, "step_noise.", 11) == 0) c.step_noise = dk_noise_torch_cuda(0);
+    if (strncmp(f->name, "guidance.", 9) == 0) c.guidance.scale = 2;
     return c;
 }
 
@@ -281,6 +314,7 @@ static void every_value_of_every_field_is_survived_in_every_family(void **state)
                 const field *f = &fields[i];
                 dk_config c = check_config(schedules[s], samplers[(s + i) % SAMPLERS], 3);
                 c.dim = 2;
+                if (strncmp(f->name, "guidance.", 9) == 0) c.guidance.scale = 2;
                 set_field(&c, f->at, f->kind, special(f, k));
                 if (coherent(&c)) continue;
                 print_error("%s, %s, %s = %g: \"%s\"\n", schedules[s], samplers[(s + i) % SAMPLERS], f->name,
