@@ -987,7 +987,8 @@ DK_API dk_noise_source dk_noise_numpy_pcg64(void);
 DK_API dk_noise_source dk_noise_brownian(void);
 DK_API dk_noise_source dk_noise_torchsde(void);
 DK_API dk_noise_source dk_noise_custom(dk_noise_fn fn, void *user);
-/* One draw without a run, batch * dim numbers. Generators start anew and run forward to request->call. */
+/* One draw without a run, batch * dim numbers. Generators start anew and run forward to request->call. DK_ERROR_CONFIG where
+   something is NULL, the kind is none, or there is nothing to fill. */
 DK_API dk_status dk_noise_fill(const dk_noise_source *source, const dk_noise_request *request, dk_real *out);
 
 /* ----------------------------------------------------------------------- >>decl-config  The config */
@@ -2441,7 +2442,8 @@ static dk_status dkp_fill(const dk_noise_source *s, const dk_noise_request *q, d
 }
 
 DK_API dk_status dk_noise_fill(const dk_noise_source *source, const dk_noise_request *request, dk_real *out) {
-    if ((int)source->kind < 0 || source->kind >= DK_NOISE_COUNT || request->batch < 1 || request->dim < 1)
+    if (!source || !request || !out || (int)source->kind < 0 || source->kind >= DK_NOISE_COUNT ||
+        request->batch < 1 || request->dim < 1)
         return DK_ERROR_CONFIG;
     return dkp_fill(source, request, NULL, out);
 }
@@ -7355,13 +7357,13 @@ static dk_status dkp_say_table(dkp_job *j) {
     return DK_OK;
 }
 
-/* The config so far, resolved, as far as levels need it: the level before the last, or the first. */
-static dk_status dkp_say_level(dkp_job *j, int last, dk_level *l) {
+/* The config so far, resolved, as far as levels need it: the first level, and the one before the last. */
+static dk_status dkp_say_ends(dkp_job *j, dk_level *first, dk_level *last) {
     dk_config whole = *j->c;
     if (whole.grid.final == DK_FINAL_DEFAULT) whole.grid.final = DK_FINAL_ZERO;
     whole.grid.rising = 0, whole.prediction = DK_PREDICT_X0, whole.start = DK_START_STATE;
     dk_status status = dkp_resolve(&whole, j->c->message);
-    if (status == DK_OK) *l = dkp_grid_level(&whole, last ? whole.steps - 1 : 0);
+    if (status == DK_OK) *first = dkp_grid_level(&whole, 0), *last = dkp_grid_level(&whole, whole.steps - 1);
     return status;
 }
 
@@ -7388,8 +7390,7 @@ static dk_status dkp_say_conversion(dkp_job *j, dk_spacing *spacing) {
 static dk_status dkp_say_converted(dkp_job *j, dk_spacing spacing, int current) {
     dk_grid *g = &j->c->grid;
     dk_level first, last;
-    if (current && (dkp_say_level(j, 0, &first) != DK_OK || dkp_say_level(j, 1, &last) != DK_OK))
-        return DK_ERROR_CONFIG;
+    if (current && dkp_say_ends(j, &first, &last) != DK_OK) return DK_ERROR_CONFIG;
     g->spacing = spacing, g->offset = g->spare = g->sigma_linear = 0, g->terminal = 0;
     g->rounding = DK_ROUND_NONE;
     if (current) g->sigma_max = dkp_u(&j->c->schedule, first);
@@ -7402,8 +7403,8 @@ static dk_status dkp_say_converted(dkp_job *j, dk_spacing spacing, int current) 
 /* The last level is that of timestep 0, or what the spacing ends with, if it ends there. */
 static dk_status dkp_say_least(dkp_job *j) {
     dk_grid *g = &j->c->grid;
-    dk_level last;
-    if (dkp_say_level(j, 1, &last) != DK_OK) return DK_ERROR_CONFIG;
+    dk_level first, last;
+    if (dkp_say_ends(j, &first, &last) != DK_OK) return DK_ERROR_CONFIG;
     double least = dk_noise_level(dkp_table_level(&j->c->schedule, 0));
     g->final = dk_noise_level(last) <= least * (1 + 1e-9) ? DK_FINAL_LAST
                : dkp_by_timesteps(g)                      ? DK_FINAL_MIN
@@ -7544,7 +7545,7 @@ static dk_status dkp_say_minimax(dkp_job *j) {
 static dk_status dkp_say_range(dkp_job *j) {
     double low = DKP_SAYS(sigma_min), high = DKP_SAYS(sigma_max);
     if (!(low > 0)) return DKP_REFUSE(sigma_min, "> 0");
-    if (!(high > low) || !dkp_finite(high)) return DKP_REFUSE(sigma_max, "above sigma_min");
+    if (!(high > low)) return DKP_REFUSE(sigma_max, "above sigma_min");
     return DK_OK;
 }
 
@@ -7639,7 +7640,7 @@ static dk_status dkp_say_ve(dkp_job *j) {
 static dk_status dkp_say_vp_sde(dkp_job *j) {
     double low = DKP_SAYS(beta_min), high = DKP_SAYS(beta_max), least = DKP_SAYS(sampling_eps);
     if (!(low > 0)) return DKP_REFUSE(beta_min, "> 0");
-    if (!(high >= low) || !dkp_finite(high)) return DKP_REFUSE(beta_max, "at least beta_min");
+    if (!(high >= low)) return DKP_REFUSE(beta_max, "at least beta_min");
     if (!(least >= 0 && least < 1)) return DKP_REFUSE(sampling_eps, ">= 0 and < 1");
     j->c->schedule = dk_vp(low, high);
     j->c->schedule.t_min = least;
@@ -7693,9 +7694,8 @@ static dk_status dkp_say_ddim(dkp_job *j) {
 }
 
 static dk_status dkp_say_repaint(dkp_job *j) {
-    if (dkp_say_ddim(j) != DK_OK) return DK_ERROR_CONFIG;
     j->c->grid.jump_shift = j->c->schedule.timesteps / j->c->steps - 1;
-    return DK_OK;
+    return dkp_say_ddim(j);
 }
 
 static dk_status dkp_say_ddpm(dkp_job *j) {
@@ -7983,7 +7983,7 @@ static const char *dkp_read_value(const dkp_key *key, char type, const char *tex
         *v = -HUGE_VAL;
         return NULL;
     }
-    if (type != 'n')
+    if (type != 'n' || key->kind == 'l')
         return key->kind == 'w'   ? "a whole number"
                : key->kind == 'l' ? "a list of numbers, or null"
                                   : "a number";
@@ -8176,14 +8176,12 @@ static int dkp_read_list(dkp_reader *r, dkp_job *j, int key) {
     double product = 1, v;
     int n = 0, betas = key == DKP_KEY_trained_betas,
         room = betas ? j->more->table ? j->more->table_size : 0 : 1000000;
-    if (!dkp_expect(r, '[', "a list of numbers, or null, is expected")) return 0;
+    r->at++; /* the first reading has found brackets and commas in their places */
     for (char next = dkp_peek(r); next != ']'; n++) {
-        if (n && !dkp_expect(r, ',', "',' or ']' is expected")) return 0;
         const char *number = text;
+        r->at += n > 0;
         dkp_peek(r);
-        if (r->at == r->end || !dkp_read_literal(r, text, &type))
-            return dkp_bad_json(r, "a number is expected");
-        if (type != 'n' || !dkp_read_real(&number, &v) || *number)
+        if (!dkp_read_literal(r, text, &type) || type != 'n' || !dkp_read_real(&number, &v))
             return dkp_bad_json(r, "a number is expected");
         if (n == room)
             return dkp_bad_json(r, betas ? "dk_json.table must be given, with room for these numbers"
@@ -8195,8 +8193,8 @@ static int dkp_read_list(dkp_reader *r, dkp_job *j, int key) {
             product *= (double)(float)(1 - (double)(float)v), j->more->table[n] = (double)(float)product;
         next = dkp_peek(r);
     }
-    j->v[key] = n;
-    return dkp_expect(r, ']', "");
+    j->v[key] = n, r->at++;
+    return 1;
 }
 
 static void dkp_ignore(dkp_reader *r, dk_json *more) {
@@ -8229,10 +8227,8 @@ static int dkp_read_member(dkp_reader *r, dkp_job *j, unsigned char seen[DKP_KEY
         return dkp_refuse_key(r->message, key->name, next == '{' ? "{...}" : "[...]",
                               key->kind == 'c' ? key->choices : "a single value"),
                0;
-    if (next == '"'       ? !dkp_read_string(r, text)
-        : r->at == r->end ? !dkp_bad_json(r, "")
-                          : !dkp_read_literal(r, text, &type))
-        return 0;
+    if (next == '"') dkp_read_string(r, text);
+    else dkp_read_literal(r, text, &type);
     const char *allowed = dkp_read_value(key, type, text, &j->v[i]);
     if (!allowed) return 1;
     for (char *c = text; *c; c++)
@@ -10358,7 +10354,7 @@ static dk_status dkp_fill_draw(dk_run *run, int draw, dk_real *out) {
 
 DK_API dk_status dk_run_noise(dk_run *run, int draw, dk_real *out) {
     if (!run || !run->plan || draw < 0 || draw >= run->plan->draws) return DK_ERROR_ORDER;
-    return dkp_fill_draw(run, draw, out);
+    return out ? dkp_fill_draw(run, draw, out) : DK_ERROR_CONFIG;
 }
 
 /* Sources that give whole draws fill whole buffers, before anything of the pass is written. */

@@ -5,6 +5,21 @@ build=${1:-build/coverage}
 flags="-O0 -g --coverage -fprofile-update=atomic"
 tests=$(ls tests/test_*.c | sed 's|tests/test_\(.*\)\.c|\1|' | grep -vx -e digits -e engine -e large -e stack) # slow here, and nothing else
 make -s test BUILD="$build" CC=gcc CONSUMERS= TESTS="$(echo $tests)" CFLAGS="$flags" || exit 1
+
+# also NAME REAL MORE TEST...: test programs with other flags
+also() {
+    dir=$build/$1 real=$2 more=$3
+    shift 3
+    for name; do
+        make -s "$dir/test_$name" BUILD="$dir" CC=gcc REAL="$real" CFLAGS="$flags $more" || exit 1
+        "$dir/test_$name" >"$dir/test_$name.log" 2>&1 || { cat "$dir/test_$name.log"; exit 1; }
+    done
+}
+also double double '' half run
+# loops for other processors than this one: told that it has no vectors, and that it has AVX2 alone
+also plain float "-D'__builtin_cpu_supports(name)=*(volatile int[]){0}'" golden noise half run guidance editing control
+also avx2 float "-D'__builtin_cpu_supports(name)=(((volatile char *)name)[3]==50)'" golden noise
+
 find "$build" -name '*.gcda' | while IFS= read -r data; do
     gcov -b -c -t -s "$PWD" -r -o "$(dirname "$data")" "$data" 2>/dev/null
 done | awk -v out="$build/uncovered.txt" '

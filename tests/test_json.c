@@ -265,6 +265,70 @@ static void refusals_name_key_and_value(void **state) {
         {"{\"a\": \"\t\"}", "at \"a\": a control character in a string"},
         {"{\"a\": \"\\x\"}", "at \"a\": an unknown escape in a string"},
         {"{\"a\": \"\\u00g0\"}", "at \"a\": four hexadecimal digits are expected"},
+        {"{\"_class_name\": \"DDIMScheduler\", \"num_train_timesteps\": 1000001}",
+         "num_train_timesteps\" = 1000001: must be 2 .. 1000000"},
+        {"{\"_class_name\": \"DDIMScheduler\", \"trained_betas\": [0.1, 0.2]}",
+         "\"trained_betas\" = 2: must be as many numbers as num_train_timesteps says"},
+        {"{\"_class_name\": \"DDIMScheduler\", \"trained_betas\": [0.1, 1]}",
+         "at \"trained_betas\": betas must be > 0 and < 1"},
+        {"{\"_class_name\": \"DDIMScheduler\", \"trained_betas\": [0.1 0.2]}",
+         "at \"trained_betas\": ',' or the end of a list or object is expected"},
+        {"{\"_class_name\": \"DDIMScheduler\", \"trained_betas\": [\"a\"]}",
+         "at \"trained_betas\": a number is expected"},
+        {"{\"_class_name\": \"DDIMScheduler\", \"trained_betas\": [0.1, null]}",
+         "at \"trained_betas\": a number is expected"},
+        {"{\"_class_name\": \"DDIMScheduler\", \"trained_betas\": [NaN]}",
+         "at \"trained_betas\": a number is expected"},
+        {"{\"_class_name\": \"DDIMScheduler\", \"trained_betas\": 0.1}",
+         "\"trained_betas\" = 0.1: must be a list of numbers, or null"},
+        {"{\"_class_name\": \"DDIMScheduler\", \"trained_betas\": true}",
+         "\"trained_betas\" = true: must be a list of numbers, or null"},
+        {"{\"_class_name\": \"DDIMScheduler\", \"beta_end\": 1}", "\"beta_end\" = 1: must be > 0 and < 1"},
+        {"{\"_class_name\": \"DDIMScheduler\", \"steps_offset\": 1000}",
+         "\"steps_offset\" = 1000: must be >= 0 and less than num_train_timesteps"},
+        {"{\"_class_name\": \"EulerDiscreteScheduler\", \"num_train_timesteps\": 5, \"timestep_spacing\": "
+         "\"leading\", \"use_karras_sigmas\": true}",
+         "steps = 10: must be at most schedule.timesteps"},
+        {"{\"_class_name\": \"DEISMultistepScheduler\", \"num_train_timesteps\": 5}",
+         "steps = 11: must be at most schedule.timesteps for this grid"},
+        {"{\"_class_name\": \"UniPCMultistepScheduler\", \"num_train_timesteps\": 1, \"use_flow_sigmas\": "
+         "true}",
+         "\"num_train_timesteps\" = 1: must be 2 .. 1000000"},
+        {"{\"_class_name\": \"UniPCMultistepScheduler\", \"use_flow_sigmas\": true, "
+         "\"use_dynamic_shifting\": true}",
+         "\"use_dynamic_shifting\" = true: must be false, unless mu"},
+        {"{\"_class_name\": \"UniPCMultistepScheduler\", \"use_flow_sigmas\": true, \"flow_shift\": 0}",
+         "\"flow_shift\" = 0: must be > 0"},
+        {"{\"_class_name\": \"FlowMatchEulerDiscreteScheduler\", \"num_train_timesteps\": 1}",
+         "\"num_train_timesteps\" = 1: must be 2 .. 1000000"},
+        {"{\"_class_name\": \"FlowMatchEulerDiscreteScheduler\", \"shift\": 0}",
+         "\"shift\" = 0: must be > 0"},
+        {"{\"_class_name\": \"FlowMatchEulerDiscreteScheduler\", \"shift_terminal\": 1}",
+         "\"shift_terminal\" = 1: must be > 0 and < 1"},
+        {"{\"_class_name\": \"EDMEulerScheduler\", \"sigma_max\": 0.001}",
+         "\"sigma_max\" = 1e-3: must be above sigma_min"},
+        {"{\"_class_name\": \"EDMEulerScheduler\", \"sigma_max\": -Infinity}",
+         "\"sigma_max\" = -Infinity: must be above sigma_min"},
+        {"{\"_class_name\": \"CMStochasticIterativeScheduler\", \"num_train_timesteps\": 1}",
+         "\"num_train_timesteps\" = 1: must be 2 .. 1000000"},
+        {"{\"_class_name\": \"CMStochasticIterativeScheduler\", \"num_train_timesteps\": 5}",
+         "\"num_train_timesteps\" = 5: must be at least the number of steps"},
+        {"{\"_class_name\": \"CMStochasticIterativeScheduler\", \"sigma_min\": 0}",
+         "\"sigma_min\" = 0: must be > 0"},
+        {"{\"_class_name\": \"IPNDMScheduler\", \"trained_betas\": [0.1]}",
+         "\"trained_betas\" = 1: must be null for this class"},
+        {"{\"_class_name\": \"ScoreSdeVeScheduler\", \"sampling_eps\": 1}",
+         "\"sampling_eps\" = 1: must be >= 0 and < 1"},
+        {"{\"_class_name\": \"ScoreSdeVpScheduler\", \"sampling_eps\": 1}",
+         "\"sampling_eps\" = 1: must be >= 0 and < 1"},
+        {"{\"_class_name\": \"ScoreSdeVpScheduler\", \"beta_max\": 0.01}",
+         "\"beta_max\" = 1e-2: must be at least beta_min"},
+        {"{\"_class_name\": \"LCMScheduler\", \"original_inference_steps\": 2000}",
+         "\"original_inference_steps\" = 2000: must be at least the number of steps, at most"},
+        {"{\"_class_name\": \"SASolverScheduler\", \"corrector_order\": 5}",
+         "\"corrector_order\" = 5: must be 1, 2, 3, 4"},
+        {"{\"_class_name\": \"SASolverScheduler\", \"predictor_order\": 0}",
+         "\"predictor_order\" = 0: must be 1, 2, 3, 4"},
         {"{\"a\": tru}", "at \"a\": a value is expected"},
         {"{\"a\": [1, 2}", "at \"a\": ',' or the end of a list or object is expected"},
         {"{\"a\" 1}", "at \"a\": ':' is expected"},
@@ -276,6 +340,60 @@ static void refusals_name_key_and_value(void **state) {
             fail_msg("%s: \"%s\", want \"%s\"", rows[i].text, dk_message(&r.c), rows[i].message);
         assert_null(r.more.class_name);
     }
+}
+
+/* What mu, the number of tokens and the number of steps have to do with it. */
+static void refusals_may_depend_on_what_is_given_besides(void **state) {
+    static const struct {
+        const char *text;
+        int steps, to_zero;
+        double mu;
+        const char *message;
+    } rows[] = {
+        {"{\"_class_name\": \"FlowMatchEulerDiscreteScheduler\", \"use_dynamic_shifting\": true}", 10, 0,
+         HUGE_VAL,
+         "\"use_dynamic_shifting\" = true: must be false, unless mu or the number of image tokens is given"},
+        {"{\"_class_name\": \"FlowMatchEulerDiscreteScheduler\", \"use_dynamic_shifting\": true, "
+         "\"time_shift_type\": \"linear\"}",
+         10, 0, -1, "\"time_shift_type\" = linear: must be exponential for this mu"},
+        {"{\"_class_name\": \"FlowMatchEulerDiscreteScheduler\", \"num_train_timesteps\": 0}", 10, 1, 0,
+         "\"num_train_timesteps\" = 0: must be 2 .. 1000000"},
+        {"{\"_class_name\": \"DPMSolverMultistepScheduler\", \"use_flow_sigmas\": true, "
+         "\"use_dynamic_shifting\": true, \"time_shift_type\": \"linear\"}",
+         10, 0, -1, "\"time_shift_type\" = linear: must be exponential for this mu"},
+        {"{\"_class_name\": \"DDIMScheduler\"}", 1000001, 0, 0,
+         "steps = 1000001: must be 1 .. 1000000 before reading"},
+    };
+    (void)state;
+    for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
+        reading r;
+        memset(&r, 0, sizeof r);
+        r.c.steps = rows[i].steps, r.more.mu = rows[i].mu, r.more.to_zero = rows[i].to_zero;
+        r.status = dk_config_from_json_with(&r.c, &r.more, rows[i].text, strlen(rows[i].text));
+        assert_int_equal(r.status, DK_ERROR_CONFIG);
+        assert_string_equal(dk_message(&r.c), rows[i].message);
+    }
+}
+
+/* Settings that only some files have, and what then is in the config. */
+static void rare_settings_are_read(void **state) {
+    reading r =
+        read_string("{\"_class_name\": \"DPMSolverMultistepScheduler\", \"lower_order_final\": false, "
+                    "\"euler_at_final\": true, \"final_sigmas_type\": \"sigma_min\"}");
+    (void)state;
+    assert_int_equal(r.status, DK_OK);
+    assert_int_equal(r.c.sampler.lower_order_final, 3); /* one node in the last step */
+    r = read_string("{\"_class_name\": \"DPMSolverSinglestepScheduler\", \"algorithm_type\": \"dpmsolver\", "
+                    "\"final_sigmas_type\": \"sigma_min\"}");
+    assert_int_equal(r.status, DK_OK);
+    assert_int_equal(r.c.sampler.noise_prediction, 1);
+    r = read_string("{\"_class_name\": \"CMStochasticIterativeScheduler\", \"s_noise\": null}");
+    assert_int_equal(r.status, DK_OK);
+    assert_true(r.c.sampler.s_noise >= 1 && r.c.sampler.s_noise <= 1); /* the preset's */
+    const char *one = "{\"_class_name\": \"CMStochasticIterativeScheduler\"}";
+    r = read_text(one, strlen(one), 1, 0);
+    assert_int_equal(r.status, DK_OK);
+    assert_int_equal(r.c.grid.final, DK_FINAL_MIN);
 }
 
 static void steps_must_be_set_before(void **state) {
@@ -430,7 +548,8 @@ static void check_written(const char *text, int steps, double mu) {
     if (dkp_apart(&r.c, &again.c)) fail_msg("%s: read as another config after %s", written, text);
     assert_string_equal(again.more.class_name, r.more.class_name);
     assert_string_equal(again.more.ignored, "");
-    assert_true(again.c.guidance.quantile == r.c.guidance.quantile && again.c.guidance.quantile_most == r.c.guidance.quantile_most);
+    assert_true(again.c.guidance.quantile == r.c.guidance.quantile &&
+                again.c.guidance.quantile_most == r.c.guidance.quantile_most);
 }
 
 static void what_is_read_can_be_written(void **state) {
@@ -512,6 +631,8 @@ int main(void) {
         cmocka_unit_test(dynamic_shift_follows_the_image),
         cmocka_unit_test(trained_betas_fill_the_callers_table),
         cmocka_unit_test(refusals_name_key_and_value),
+        cmocka_unit_test(refusals_may_depend_on_what_is_given_besides),
+        cmocka_unit_test(rare_settings_are_read),
         cmocka_unit_test(steps_must_be_set_before),
         cmocka_unit_test(every_prefix_is_refused),
         cmocka_unit_test(every_changed_byte_is_survived),
