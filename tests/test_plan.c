@@ -269,6 +269,58 @@ static void record_strange(dk_recorder *r) {
     }
 }
 
+/* Each member of a plan that says what is done, changed alone. */
+static void plans_that_differ_in_one_place_are_not_equal(void **state) {
+    dk_config c = check_config("vp", "euler_ancestral", 3);
+    dk_plan a, b;
+    (void)state;
+    c.guidance.scale = 3, c.guidance.rescale = 0.7; /* branches, and a norm */
+    record(&c, &a);
+    memset(&b, 0, sizeof b);
+    assert_int_equal(dk_plan_copy(&b, &a), DK_OK);
+    dk_row *row = &b.row[b.rows - 1];
+    dk_term *term = &b.term[b.terms - 1];
+    dk_pass *pass = &b.pass[b.passes - 1];
+    dk_call *call = &b.call[b.calls - 1];
+    dk_norm *norm = &b.norm[b.norms - 1];
+    int *const whole[] = {&b.steps,     &b.calls,     &b.rows,       &b.terms,        &b.values,  &b.passes,
+                          &b.norms,     &b.draws,     &row->dst,     &row->count,     &row->draw, &row->mask,
+                          &pass->first, &term->value, &call->branch, &call->branches, &norm->a,   &norm->b};
+    short *const small[] = {&term->scalar, &term->power};
+    double *const real[] = {&row->clip,        &term->c,         &b.level[1].t, &b.level[1].alpha,
+                            &b.level[1].sigma, &call->condition, &norm->limit,  &norm->share};
+    double worst;
+    assert_int_equal(dk_plan_equal(&a, &b, 0, NULL), 1);
+    for (size_t i = 0; i < sizeof whole / sizeof *whole; i++) {
+        ++*whole[i];
+        if (dk_plan_equal(&a, &b, 1e9, &worst) || worst < HUGE_VAL) fail_msg("integer %d", (int)i);
+        --*whole[i];
+    }
+    for (size_t i = 0; i < sizeof small / sizeof *small; i++) {
+        ++*small[i];
+        if (dk_plan_equal(&a, &b, 1e9, &worst) || worst < HUGE_VAL) fail_msg("short integer %d", (int)i);
+        --*small[i];
+    }
+    for (size_t i = 0; i < sizeof real / sizeof *real; i++) {
+        double was = *real[i];
+        *real[i] = was + 1; /* by 1/(2 + was), as dk_plan_equal measures */
+        if (dk_plan_equal(&a, &b, 0.1 / (2 + was), &worst)) fail_msg("number %d", (int)i);
+        check_near(worst, 1 / (2 + was), 1e-12, "difference");
+        *real[i] = (double)NAN;
+        if (dk_plan_equal(&a, &b, 1e9, &worst)) fail_msg("number %d is none", (int)i);
+        *real[i] = was;
+    }
+    b.number = DK_NUMBER_FP16;
+    assert_int_equal(dk_plan_equal(&a, &b, 1e9, NULL), 0);
+    b.number = a.number, pass->boundary = DK_BOUNDARY_HOOK;
+    assert_int_equal(dk_plan_equal(&a, &b, 1e9, NULL), 0);
+    pass->boundary = a.pass[a.passes - 1].boundary, norm->kind = DK_NORM_ERROR_MAX;
+    assert_int_equal(dk_plan_equal(&a, &b, 1e9, NULL), 0);
+    norm->kind = a.norm[a.norms - 1].kind;
+    assert_int_equal(dk_plan_equal(&a, &b, 0, NULL), 1);
+    dk_plan_free(&a), dk_plan_free(&b);
+}
+
 static void strange_sampler_does_its_arithmetic_in_every_family(void **state) {
     enum { STEPS = 12, SIZE = 3 };
     double levels[STEPS + 1];
@@ -661,6 +713,7 @@ int main(void) {
         cmocka_unit_test(size_is_exactly_what_recording_needs),
         cmocka_unit_test(copies_are_equal_and_independent),
         cmocka_unit_test(other_plans_are_not_equal),
+        cmocka_unit_test(plans_that_differ_in_one_place_are_not_equal),
         cmocka_unit_test(strange_sampler_does_its_arithmetic_in_every_family),
         cmocka_unit_test(long_sum_may_name_a_vector_again),
         cmocka_unit_test(past_is_the_value_that_denoise_returned),
