@@ -4377,7 +4377,7 @@ static int dkp_through(const dk_exponential *m, int row, int columns[DK_MAX_STAG
 
 static dk_status dkp_check_sampler(const dk_config *c, char *message) {
     const dk_sampler *s = &c->sampler;
-    if (!s->record) return dkp_fail_name(message, "sampler", s->name ? s->name : "(none)", s->nearest);
+    if (!s->record) return dkp_fail_name(message, "sampler", s->name, s->nearest);
     if (dkp_check_fields(c, DKP_OF_SAMPLER, message) != DK_OK) return DK_ERROR_CONFIG;
     if (s->s_noise + s->s_noise_change < 0)
         return dkp_fail(message, "sampler.s_noise_change", s->s_noise_change, ">= -s_noise");

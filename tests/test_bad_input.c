@@ -376,6 +376,38 @@ static void what_contradicts_is_named(void **state) {
         {"edm", "euler_ancestral", "s_noise_change=-2", "sampler.s_noise_change = -2: must be >= -s_noise"},
         {"flow", "euler", "grid.rising=1", "start = 0: must be DK_START_STATE or DK_START_DATA"},
         {"flow", "deis_t", "points=1", "sampler.points = 1: must be 0, or 2 .. 1000000"},
+        {"flow", "lawson4", "stride=1 rtol=0.1", "sampler.stride = 1: must be 0 with step-size control"},
+        {"edm", "euler", "grid.strength=1e-7 grid.partial=stretch",
+         "grid.strength = 1e-7: must be at least steps/1000000"},
+        {"edm", "euler", "grid.strength=0.5 grid.partial=level grid.sigma_max=1",
+         "grid.partial = 2: must be another: to begin at a level needs a spacing with a range"},
+        {"edm", "euler", "grid.travel=1 grid.jump=1 grid.jump_runs=2",
+         "grid.travel = 1: must be 0: of restart"},
+        {"edm", "euler", "grid.restart=1 grid.jump=1 grid.jump_runs=2",
+         "grid.jump = 1: must be 0: of restart"},
+        {"edm", "euler_ancestral", "grid.rising=1 grid.final=min start=state",
+         "sampler.eta = 1: must be 0 on a rising grid"},
+        {"edm", "er_sde", "grid.rising=1 grid.final=min start=state",
+         "grid.rising = 1: must be 0: the SDE runs towards data"},
+        {"edm", "euler_maruyama", "grid.rising=1 grid.final=min start=state",
+         "grid.rising = 1: must be 0: the reverse SDE runs towards data"},
+        {"edm", "edm", "alpha=0", "sampler.alpha = 0: must be > 0 and <= 1"},
+        {"edm", "seeds_2", "law=ancestral", "sampler.law = 0: must be DK_LAW_SDE: SEEDS follow its paths"},
+        {"vp", "euler_maruyama", "bins=1", "steps = 3: must be >= schedule.beta_max with sampler.bins"},
+        {"vp", "euler_maruyama", "bins=5",
+         "sampler.bins = 5: must be >= schedule.beta_max with sampler.bins"},
+        {"edm", "euler", "guidance.zero_star=1 guidance.scale2=2",
+         "guidance.scale2 = 2: must be 0 with zero_star or projected"},
+        {"edm", "rk45", "guidance.zero_star=1", "guidance: start, stop, rescale, zero_star, zero_init"},
+        {"edm", "rk45", "guidance.projected=1", "guidance: start, stop, rescale, zero_star, zero_init"},
+        {"edm", "rk45", "guidance.quantile=0.9", "guidance: start, stop, rescale, zero_star, zero_init"},
+        {"edm", "rk45", "guidance.zero_init=1", "guidance: start, stop, rescale, zero_star, zero_init"},
+        {"edm", "rk45", "guidance.start=0.5", "guidance: start, stop, rescale, zero_star, zero_init"},
+        {"edm", "rk45", "guidance.stop=0.5", "guidance: start, stop, rescale, zero_star, zero_init"},
+        {"edm", "euler", "step_noise.bits=32",
+         "step_noise = default: must be a source where its other fields"},
+        {"edm", "euler", "step_noise.threads=256",
+         "step_noise = default: must be a source where its other fields"},
     };
     (void)state;
     for (int k = 0; k < COUNT(cases); k++) {
@@ -389,6 +421,135 @@ static void what_contradicts_is_named(void **state) {
     }
 }
 
+/* What a grid from a list or a table needs, and what such a grid must leave alone. */
+static void lists_and_tables_are_checked(void **state) {
+    static const double levels[4] = {3, 2, 1, 0.5}, below[4] = {3, 2, 1, -1},
+                        gap[4] = {3, (double)NAN, 1, 0.5};
+    const dk_grid own = dk_grid_levels(levels, DK_UNIT_SIGMA);
+    dk_grid nothing = dk_grid_levels(NULL, DK_UNIT_SIGMA), no_words = dk_grid_named("gits"),
+            no_levels = no_words;
+    no_words.words = NULL, no_levels.levels = NULL;
+    const struct {
+        const char *schedule;
+        dk_grid grid;
+        const char *settings, *message;
+    } rows[] = {
+        {"edm", nothing, "", "grid.levels = NULL: must be steps + 1 numbers"},
+        {"edm", dk_grid_resampled(NULL, 4, DK_UNIT_SIGMA), "",
+         "grid.levels = NULL: must be grid.level_count numbers"},
+        {"edm", dk_grid_resampled(below, 4, DK_UNIT_SIGMA), "",
+         "grid.levels = -1: must be finite, and > 0 where logs are taken"},
+        {"flow", dk_grid_resampled(below, 4, DK_UNIT_FLOW), "",
+         "grid.levels = -1: must be finite, and > 0 where logs are taken"},
+        {"edm", dk_grid_resampled(gap, 4, DK_UNIT_LAMBDA), "",
+         "grid.levels = nan: must be finite, and > 0 where logs are taken"},
+        {"edm", own, "grid.final=zero", "grid.final = 1: must be 0: levels are taken verbatim"},
+        {"edm", own, "grid.shift=2", "grid.shift = 2: must be 0: levels are taken verbatim"},
+        {"edm", own, "grid.shift_power=2", "grid.shift_power = 2: must be 0: levels are taken verbatim"},
+        {"edm", own, "grid.terminal=0.1", "grid.terminal = 0.1: must be 0: levels are taken verbatim"},
+        {"edm", own, "grid.sigma_max=2", "grid.sigma_max = 2: must be 0: this spacing has no range"},
+        {"edm", own, "grid.sigma_min=2", "grid.sigma_min = 2: must be 0: this spacing has no range"},
+        {"edm", own, "grid.strength=0.5 grid.partial=level", "grid.partial = 2: must be another: to begin"},
+        {"edm", dk_grid_named("leading"), "", "grid.spacing = 6: must be for a discrete schedule"},
+        {"vp_linear", dk_grid_named("sd_turbo"), "grid.original_steps=2000",
+         "grid.original_steps = 2000: must be at most schedule.timesteps"},
+        {"vp_linear", dk_grid_named("sd_turbo"), "grid.offset=10",
+         "grid.offset = 10: must be below original_steps"},
+        {"vp_linear", dk_grid_named("lcm"), "grid.original_steps=2",
+         "steps = 3: must be at most grid.original_steps"},
+        {"vp_linear", no_words, "", "grid.words = NULL: dk_grid_named(\"gits\") sets them"},
+        {"vp_linear", no_levels, "", "grid.words = NULL: dk_grid_named(\"gits\") sets them"},
+        {"vp_linear", dk_grid_named("gits"), "grid.coefficient=0.75",
+         "grid.coefficient = 0.75: must be 0.80 .. 1.50 (0: 1.20)"},
+        {"vp_linear", dk_grid_named("gits"), "grid.coefficient=1.55",
+         "grid.coefficient = 1.55: must be 0.80 .. 1.50 (0: 1.20)"},
+    };
+    (void)state;
+    for (int k = 0; k < COUNT(rows); k++) {
+        dk_config c = check_config(rows[k].schedule, "euler", 3);
+        c.grid = rows[k].grid;
+        assert_int_equal(dk_config_set(&c, rows[k].settings), DK_OK);
+        assert_int_equal(dk_resolve(&c), DK_ERROR_CONFIG);
+        if (strncmp(c.message, rows[k].message, strlen(rows[k].message)) != 0)
+            fail_msg("wanted \"%s\", got \"%s\"", rows[k].message, c.message);
+    }
+    dk_config c = check_config("vp_linear", "euler", 3);
+    c.schedule.t_min = -1, c.grid = dk_grid_named("quadratic");
+    assert_int_equal(dk_resolve(&c), DK_ERROR_CONFIG);
+    assert_string_equal(c.message, "schedule.t_min = -1: must be >= 0 for the quadratic grid");
+}
+
+static void algebra_on_lists_refuses_what_makes_no_sense(void **state) {
+    const double list[3] = {1, 0.5, 0}, infinite[2] = {HUGE_VAL, 1}, rising[2] = {0, 1};
+    double to[8] = {42, 42, 42, 42, 42, 42, 42, 42}, some[2] = {1, 0.5}, above[2] = {1.5, 1},
+           below[2] = {1, -0.5};
+    int n = 42;
+    (void)state;
+    assert_int_equal(dk_levels_slice(list, 3, 0, 1, NULL), DK_ERROR_CONFIG);
+    assert_int_equal(dk_levels_slice(list, 3, -1, 1, to), DK_ERROR_CONFIG);
+    assert_int_equal(dk_levels_slice(list, 3, 0, -1, to), DK_ERROR_CONFIG);
+    assert_int_equal(dk_levels_slice(list, 3, 4, 0, to), DK_ERROR_CONFIG);
+    assert_int_equal(dk_levels_flip(to, -1), DK_ERROR_CONFIG);
+    assert_int_equal(dk_levels_stretch(to, 0, 0, 1), DK_ERROR_CONFIG);
+    assert_int_equal(dk_levels_concatenate(NULL, 0, list, 3, to, &n), DK_ERROR_CONFIG);
+    assert_int_equal(dk_levels_concatenate(list, 3, list, 3, NULL, &n), DK_ERROR_CONFIG);
+    assert_int_equal(dk_levels_concatenate(list, 3, list, 3, to, NULL), DK_ERROR_CONFIG);
+    assert_int_equal(dk_levels_concatenate(list, -1, list, 3, to, &n), DK_ERROR_CONFIG);
+    assert_int_equal(dk_levels_concatenate(list, 3, list, -1, to, &n), DK_ERROR_CONFIG);
+    assert_int_equal(dk_levels_resample(NULL, 3, to, 4), DK_ERROR_CONFIG);
+    assert_int_equal(dk_levels_resample(list, 0, to, 4), DK_ERROR_CONFIG);
+    assert_int_equal(dk_levels_resample(list, 3, to, 1), DK_ERROR_CONFIG);
+    assert_int_equal(dk_levels_resample(infinite, 2, to, 4), DK_ERROR_CONFIG);
+    assert_int_equal(dk_levels_resample(rising, 2, to, 4), DK_ERROR_CONFIG); /* 0 may be the last alone */
+    assert_int_equal(dk_levels_shift(some, 2, HUGE_VAL, 1), DK_ERROR_CONFIG);
+    assert_int_equal(dk_levels_shift(some, 2, 1, 0), DK_ERROR_CONFIG);
+    assert_int_equal(dk_levels_shift(some, 2, 1, HUGE_VAL), DK_ERROR_CONFIG);
+    assert_int_equal(dk_levels_shift(above, 2, 2, 1), DK_ERROR_CONFIG);
+    assert_int_equal(dk_levels_shift(below, 2, 2, 1), DK_ERROR_CONFIG);
+    assert_int_equal(n, 42);
+    for (int i = 0; i < COUNT(to); i++) check_near(to[i], 42, 0, "nothing written");
+    check_near(some[0], 1, 0, "shift"), check_near(some[1], 0.5, 0, "shift");
+    assert_int_equal(dk_levels_concatenate(list, 0, list, 2, to, &n),
+                     DK_OK); /* with nothing there is no joint */
+    assert_int_equal(n, 2);
+    assert_int_equal(dk_levels_concatenate(list, 2, list, 0, to, &n), DK_OK);
+    assert_int_equal(n, 2);
+    assert_int_equal(dk_levels_resample(list, 3, to, 2), DK_OK); /* the first, and the last */
+    check_near(to[0], 1, 0, "first"), check_near(to[1], 0, 0, "last");
+}
+
+static void likelihoods_name_what_they_cannot_have(void **state) {
+    static const char *const settings[] = {"guidance.rescale=0.5", "guidance.zero_star=1",
+                                           "guidance.projected=1", "guidance.quantile=0.9",
+                                           "guidance.zero_init=1", "guidance.doubled=1"};
+    const dk_real x[2] = {0, 0};
+    double log_p[1] = {42};
+    (void)state;
+    for (int k = 0; k < COUNT(settings); k++) {
+        dk_config c = check_config("vp", "rk4", 3);
+        assert_int_equal(dk_config_set(&c, settings[k]), DK_OK);
+        assert_int_equal(dk_log_likelihood(&c, bounded, NULL, x, x, log_p), DK_ERROR_CONFIG);
+        assert_string_equal(c.message,
+                            "guidance: rescale, zero_star, zero_init, projected, quantile, doubled, "
+                            "schedule and hook must be 0 for a likelihood");
+    }
+    dk_config c = check_config("vp", "rk4", 3);
+    c.clip = 1;
+    assert_int_equal(dk_log_likelihood(&c, bounded, NULL, x, x, log_p), DK_ERROR_CONFIG);
+    assert_string_equal(c.message, "number and clip: must be 0 for a likelihood");
+    c.clip = 0;
+    assert_int_equal(dk_log_likelihood(&c, bounded, NULL, x, NULL, log_p), DK_ERROR_CONFIG);
+    assert_int_equal(dk_log_likelihood(&c, bounded, NULL, x, x, NULL), DK_ERROR_CONFIG);
+    assert_string_equal(c.message, "x, probe and log_p: must not be NULL");
+    c.dim = 0;
+    assert_int_equal(dk_log_likelihood(&c, bounded, NULL, x, x, log_p), DK_ERROR_CONFIG);
+    assert_string_equal(c.message, "dim = 0: must be >= 1");
+    c.dim = 1, c.sampler = dk_sampler_named("euler_ancestral"), c.steps = 0;
+    assert_int_equal(dk_log_likelihood(&c, bounded, NULL, x, x, log_p), DK_ERROR_CONFIG);
+    assert_string_equal(c.message, "steps = 0: must be 1 .. 1000000");
+    check_near(log_p[0], 42, 0, "nothing written");
+}
+
 /* ------------------------------------------------------------------------------- buffers */
 
 static void what_is_missing_is_named(void **state) {
@@ -399,6 +560,8 @@ static void what_is_missing_is_named(void **state) {
     dk_eval e;
     dk_json more;
     char byte;
+    dk_noise_source source = dk_noise_torch_cpu();
+    dk_noise_request request = {0};
     const dk_plan empty = {0};
     (void)state;
     c.dim = 2;
@@ -456,6 +619,25 @@ static void what_is_missing_is_named(void **state) {
     assert_string_equal(c.message, "x, probe and log_p: must not be NULL");
     assert_int_equal(dk_log_likelihood(&c, NULL, NULL, x, x, numbers), DK_ERROR_CONFIG);
     assert_string_equal(c.message, "denoise = NULL: must be a function");
+    assert_int_equal(dk_noise_fill(NULL, &request, x), DK_ERROR_CONFIG);
+    assert_int_equal(dk_noise_fill(&source, NULL, x), DK_ERROR_CONFIG);
+    assert_int_equal(dk_noise_fill(&source, &request, NULL), DK_ERROR_CONFIG);
+    assert_int_equal(dk_noise_fill(&source, &request, x), DK_ERROR_CONFIG); /* of no samples */
+    request.batch = 1;
+    assert_int_equal(dk_noise_fill(&source, &request, x), DK_ERROR_CONFIG); /* of no numbers */
+    request.dim = 2;
+    assert_int_equal(dk_noise_fill(&source, &request, x), DK_OK);
+    source.kind = DK_NOISE_COUNT;
+    assert_int_equal(dk_noise_fill(&source, &request, x), DK_ERROR_CONFIG);
+    source.kind = (dk_noise_kind)-1;
+    assert_int_equal(dk_noise_fill(&source, &request, x), DK_ERROR_CONFIG);
+    assert_null(dk_schedule_name(-1)), assert_null(dk_schedule_about(-1)),
+        assert_null(dk_schedule_about(1000));
+    assert_null(dk_grid_name(-1)), assert_null(dk_grid_about(-1)), assert_null(dk_grid_about(1000));
+    assert_null(dk_sampler_at(-1)), assert_null(dk_model_preset_at(-1));
+    assert_non_null(strstr(dk_grid_about(0), "Karras et al. 2022"));
+    assert_non_null(strstr(dk_schedule_about(0), "alpha"));
+    assert_int_equal(dk_version(), DK_VERSION);
     assert_int_equal(dk_levels_slice(NULL, 2, 0, 1, numbers), DK_ERROR_CONFIG);
     assert_int_equal(dk_levels_flip(NULL, 2), DK_ERROR_CONFIG);
     assert_int_equal(dk_levels_stretch(NULL, 2, 0, 1), DK_ERROR_CONFIG);
@@ -850,6 +1032,9 @@ int main(void) {
         cmocka_unit_test(every_value_of_every_field_is_survived_in_every_family),
         cmocka_unit_test(fields_that_contradict_each_other_are_survived),
         cmocka_unit_test(what_contradicts_is_named),
+        cmocka_unit_test(lists_and_tables_are_checked),
+        cmocka_unit_test(algebra_on_lists_refuses_what_makes_no_sense),
+        cmocka_unit_test(likelihoods_name_what_they_cannot_have),
         cmocka_unit_test(what_is_missing_is_named),
         cmocka_unit_test(calls_on_no_run_or_plan_are_refused),
         cmocka_unit_test(vectors_that_are_misaligned_or_overlap_are_refused),
