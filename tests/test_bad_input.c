@@ -4,8 +4,9 @@
 #include <stdlib.h>
 
 static size_t allocated;                /* in blocks that are not freed */
+static int failing;                     /* the allocation that fails, counted from now; 0: none */
 static void *limited_malloc(size_t n) { /* as a machine with 256 MiB */
-    void *p = n > ((size_t)1 << 28) ? NULL : malloc(n);
+    void *p = n > ((size_t)1 << 28) || (failing > 0 && --failing == 0) ? NULL : malloc(n);
     if (p) allocated++;
     return p;
 }
@@ -723,6 +724,63 @@ static void vectors_that_are_misaligned_or_overlap_are_refused(void **state) {
     dk_end(&run);
 }
 
+/* Everything that allocates; what it allocated is given back. */
+enum { SAMPLE, SAMPLE_CONTROLLED, SAMPLE_LONG, RECORD, COPY, BEGIN_PLAN, LIKELIHOOD, LIST, ALLOCATING };
+static dk_status allocate(int what, dk_config *c, const dk_plan *recorded, dk_real *x) {
+    static const char text[] = "{\"_class_name\": \"DDIMScheduler\"}";
+    const dk_real probe[2] = {1, -1};
+    double log_p[1];
+    dk_plan plan;
+    dk_run run;
+    dk_json more;
+    dk_status status = DK_OK;
+    memset(&plan, 0, sizeof plan), memset(&more, 0, sizeof more);
+    if (what == SAMPLE_CONTROLLED || what == LIKELIHOOD) c->sampler = dk_sampler_named("rk45");
+    if (what == SAMPLE_LONG) c->steps = 1000; /* a plan that is counted before it is recorded */
+    if (what <= SAMPLE_LONG) return dk_sample(c, bounded, NULL, x);
+    if (what == LIKELIHOOD) return dk_log_likelihood(c, bounded, NULL, x, probe, log_p);
+    if (what == RECORD) status = dk_record(&plan, c);
+    if (what == COPY) status = dk_plan_copy(&plan, recorded);
+    if (what == BEGIN_PLAN) status = dk_begin_plan(&run, recorded, c, x, NULL, 0), dk_end(&run);
+    if (what == LIST) {
+        assert_int_equal(dk_config_from_json_with(c, &more, text, sizeof text - 1), DK_OK);
+        status = dk_json_timesteps(c, &more, log_p, 1) ? DK_OK : DK_ERROR_MEMORY;
+    }
+    dk_plan_free(&plan);
+    return status;
+}
+
+static void every_allocation_may_fail(void **state) {
+    static const int least[ALLOCATING] = {2, 2, 2, 1, 1, 1, 4, 1};
+    dk_config fine = check_config("vp", "dpmpp_2m", 3);
+    dk_plan plan;
+    (void)state;
+    fine.dim = 2;
+    memset(&plan, 0, sizeof plan);
+    assert_int_equal(dk_record(&plan, &fine), DK_OK);
+    for (int what = 0; what < ALLOCATING; what++) {
+        dk_status status = DK_ERROR_MEMORY;
+        int k = 0;
+        while (status != DK_OK) {
+            dk_real x[2] = {(dk_real)0.25, (dk_real)0.5};
+            dk_config c = fine;
+            failing = ++k;
+            status = allocate(what, &c, &plan, x);
+            int reached = failing == 0;
+            failing = 0;
+            assert_int_equal(allocated, 1); /* the recorded plan's */
+            assert_int_equal(status, reached ? DK_ERROR_MEMORY : DK_OK);
+            if (status == DK_OK) break;
+            if (what != COPY && strncmp(c.message, "no memory could be allocated: needs ", 36) != 0)
+                fail_msg("action %d, allocation %d: \"%s\"", what, k, c.message);
+            if (k == 1) check_near((double)x[1], 0.5, 0, "x is what it was");
+        }
+        assert_int_equal(k - 1 >= least[what], 1);
+    }
+    dk_plan_free(&plan);
+    assert_int_equal(allocated, 0);
+}
+
 /* ------------------------------------------------------------------------------- callbacks */
 
 /* What a callback does at call number `at`. */
@@ -1038,6 +1096,7 @@ int main(void) {
         cmocka_unit_test(what_is_missing_is_named),
         cmocka_unit_test(calls_on_no_run_or_plan_are_refused),
         cmocka_unit_test(vectors_that_are_misaligned_or_overlap_are_refused),
+        cmocka_unit_test(every_allocation_may_fail),
         cmocka_unit_test(noise_callbacks_that_misbehave_are_named_and_repeated),
         cmocka_unit_test(networks_that_misbehave_are_named_and_repeated),
         cmocka_unit_test(callbacks_may_run_the_library),

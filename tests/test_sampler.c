@@ -1297,6 +1297,56 @@ static void a_users_exponential_method_is_checked_and_runs(void **state) {
 }
 
 /* Ralston 1962 by hand, in decimals and with spaces; what is wrong is said with its place. */
+static void exponential_methods_that_cannot_be_are_named(void **state) {
+    static const double c2[2] = {0, 1}, falls[2] = {0, 0};
+    static const dk_phi_term fine = {2, 1, 2, 1, 1}, row0 = {0, 0, 1, 1, 1}, row4 = {4, 1, 1, 1, 1},
+                             negative = {2, -1, 1, 1, 1}, ahead = {2, 2, 1, 1, 1}, k_low = {2, 1, -1, 1, 1},
+                             k_high = {2, 1, 21, 1, 1}, at = {2, 1, 1, 1, -1};
+    static const struct {
+        dk_exponential method;
+        const char *message;
+    } rows[] = {
+        {{"mine", 2, 2, NULL, 1, &fine, NULL},
+         "sampler.exponential: c, and term where there are terms, must not be NULL"},
+        {{"mine", 2, 2, c2, 1, NULL, NULL},
+         "sampler.exponential: c, and term where there are terms, must not be NULL"},
+        {{"mine", 0, 2, c2, 1, &fine, NULL}, "sampler.exponential->stages = 0: must be 1 .. 16"},
+        {{"mine", 17, 2, c2, 1, &fine, NULL}, "sampler.exponential->stages = 17: must be 1 .. 16"},
+        {{"mine", 2, 2, falls, 1, &fine, NULL}, "sampler.exponential->c = 0: must be > 0 after the first"},
+        {{"mine", 2, 2, c2, 1, &row0, NULL}, "row of sampler.exponential->term = 0: must be 1 .. stages + 1"},
+        {{"mine", 2, 2, c2, 1, &row4, NULL}, "row of sampler.exponential->term = 4: must be 1 .. stages + 1"},
+        {{"mine", 2, 2, c2, 1, &negative, NULL},
+         "column of sampler.exponential->term = -1: must be >= 0 and < row"},
+        {{"mine", 2, 2, c2, 1, &ahead, NULL},
+         "column of sampler.exponential->term = 2: must be >= 0 and < row"},
+        {{"mine", 2, 2, c2, 1, &k_low, NULL},
+         "k of sampler.exponential->term = -1: must be 0 .. 20, with at >= 0"},
+        {{"mine", 2, 2, c2, 1, &k_high, NULL},
+         "k of sampler.exponential->term = 21: must be 0 .. 20, with at >= 0"},
+        {{"mine", 2, 2, c2, 1, &at, NULL},
+         "k of sampler.exponential->term = 1: must be 0 .. 20, with at >= 0"},
+        {{"mine", 2, 2, c2, 1, &fine, "2"},
+         "row of sampler.exponential->through = 2: must be of columns from 1 to"},
+        {{"mine", 2, 2, c2, 1, &fine, "x"},
+         "row of sampler.exponential->through = 2: must be of columns from 1 to"},
+        {{"mine", 2, 2, c2, 1, &fine, "111"},
+         "row of sampler.exponential->through = 2: must be of columns from 1 to"},
+        {{"mine", 2, 2, c2, 1, &fine, "- 2"},
+         "row of sampler.exponential->through = 3: must be of columns from 1 to"},
+    };
+    (void)state;
+    for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
+        dk_config c = check_config("vp", NULL, 4);
+        c.sampler = dk_exponential_runge_kutta(&rows[i].method);
+        assert_int_equal(dk_resolve(&c), DK_ERROR_CONFIG);
+        if (strncmp(dk_message(&c), rows[i].message, strlen(rows[i].message)) != 0)
+            fail_msg("wanted \"%s\", got \"%s\"", rows[i].message, dk_message(&c));
+    }
+    dk_exponential nameless = rows[0].method;
+    nameless.name = NULL;
+    assert_string_equal(dk_exponential_runge_kutta(&nameless).name, "exponential");
+}
+
 static void a_users_tableau_is_read_and_checked(void **state) {
     static const struct {
         const char *text, *message;
@@ -1306,6 +1356,8 @@ static void a_users_tableau_is_read_and_checked(void **state) {
         {"1/2 | 1", "row 2 of sampler.tableau: must have 2 numbers or fractions; it goes wrong at \"\""},
         {"1/2 | x 1", "goes wrong at \"x 1\""},
         {"1/2 | 1/0 1", "goes wrong at \"1/0 1\""},
+        {"1/2 | 1/x 1", "goes wrong at \"1/x 1\""},
+        {"1/2 | 1;1", "goes wrong at \"1;1\""},
         {"1/2 | 0 1 |", "row 3"},
         {"1 | 1/2 1/2 ~ 1 0", "row 3 of sampler.tableau: must have 3"},
         {"1 | 1/2 1/2 ~ 1 0 0 | 1 1 1 1", "goes wrong at \"| 1 1 1 1\""},
@@ -1888,6 +1940,7 @@ int main(void) {
         cmocka_unit_test(phi_functions_are_their_series),
         cmocka_unit_test(exponential_methods_integrate_D_linear_in_lambda),
         cmocka_unit_test(a_users_exponential_method_is_checked_and_runs),
+        cmocka_unit_test(exponential_methods_that_cannot_be_are_named),
         cmocka_unit_test(a_users_tableau_is_read_and_checked),
         cmocka_unit_test(tableaux_satisfy_the_order_conditions),
         cmocka_unit_test(a_tableau_may_embed_a_method_of_lower_order),

@@ -483,9 +483,10 @@ static void sources_are_set_by_words(void **state) {
     assert_int_equal(dk_config_set(&c, "noise=numpy_pcg64 noise.bits=32"), DK_OK);
     assert_int_equal(c.noise.kind, DK_NOISE_NUMPY_PCG64);
     assert_int_equal(dk_config_set(&c, "noise=torch"), DK_ERROR_CONFIG);
-    assert_string_equal(dk_message(&c),
-                        "setting \"noise=torch\": must be field=value, with a field of dk_sampler, or "
-                        "of dk_grid after \"grid.\", of dk_guidance after \"guidance.\", or noise");
+    assert_string_equal(
+        dk_message(&c),
+        "setting \"noise=torch\": must be field=value, with a field of dk_sampler, or of dk_grid after "
+        "\"grid.\", of dk_guidance after \"guidance.\", noise, start or blend");
 }
 
 static void what_cannot_be_drawn_is_refused(void **state) {
@@ -521,6 +522,12 @@ static void what_cannot_be_drawn_is_refused(void **state) {
     assert_string_equal(dk_message(&c),
                         "noise = 8: must be default|philox|torch_cpu|torch_cuda|numpy|numpy_pcg64|"
                         "brownian|torchsde");
+    const uint64_t seeds[2] = {1, 4294967296u};
+    c = check_config("flow", "euler", 4);
+    c.noise = dk_noise_numpy(), c.batch = 2, c.seeds = seeds, c.first_sample = 3; /* which seeds replace */
+    assert_int_equal(dk_resolve(&c), DK_ERROR_CONFIG);
+    assert_string_equal(dk_message(&c),
+                        "an element of seeds = 4294967296: must be below 2^32 for noise = numpy");
     dk_real x;
     dk_run run;
     c = check_config("vp_linear", "ddpm", 4);
