@@ -10878,7 +10878,8 @@ DK_API dk_status dk_save(dk_run *run, void *bytes, size_t size) {
     if (!run) return DK_ERROR_ORDER;
     if (run->inside) return dkp_refuse_inside(run);
     if (!needed) return dkp_fail_text(run->message, run->status = DK_ERROR_ORDER, "there is no run to save");
-    if (!bytes || size < needed) return run->status = dkp_fail_bytes(run->message, size, needed);
+    if (!bytes) size = 0;
+    if (size < needed) return run->status = dkp_fail_bytes(run->message, size, needed);
     uint64_t pass = (uint64_t)run->pass, flags = (uint64_t)(run->waiting + 2 * run->finished);
     dkp_save_head(run, &io, &pass, &flags);
     dkp_save_body(run, &io);

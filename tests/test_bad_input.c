@@ -996,15 +996,84 @@ static void parallel_functions_that_misbehave_do_no_harm(void **state) {
     free(x);
 }
 
+/* A back end that does nothing. */
+static int no_rows(void *user, dk_run *run, const dk_pass *pass) {
+    (void)user, (void)run, (void)pass;
+    return 0;
+}
+static int no_norm(void *user, dk_run *run, const dk_norm *norm, double *of_sample) {
+    (void)user, (void)run, (void)norm, *of_sample = 1;
+    return 0;
+}
+static int no_bad(void *user, dk_run *run, int slot, size_t *bad) {
+    (void)user, (void)slot, *bad = run->size;
+    return 0;
+}
+
 static void back_ends_must_be_whole(void **state) {
     dk_config c = check_config("vp", "euler", 2);
-    dk_backend none;
+    const dk_backend parts[] = {
+        {NULL, NULL, NULL, NULL}, {NULL, no_rows, NULL, no_bad}, {NULL, no_rows, no_norm, NULL}};
+    const dk_backend whole = {NULL, no_rows, no_norm, no_bad};
+    dk_real x[2];
+    char bytes[8];
     dk_run run;
+    dk_eval e;
     (void)state;
-    memset(&none, 0, sizeof none);
-    c.backend = &none;
-    assert_int_equal(dk_begin(&run, &c, NULL, NULL, 0), DK_ERROR_CONFIG);
-    assert_string_equal(run.message, "backend: rows, norm and find_bad must be functions");
+    for (int k = 0; k < COUNT(parts); k++) {
+        c.backend = &parts[k];
+        assert_int_equal(dk_begin(&run, &c, NULL, NULL, 0), DK_ERROR_CONFIG);
+        assert_string_equal(run.message, "backend: rows, norm and find_bad must be functions");
+    }
+    c.backend = &whole; /* whose memory these cannot see */
+    assert_int_equal(dk_begin(&run, &c, NULL, NULL, 0), DK_OK);
+    assert_int_equal(dk_next(&run, &e), 1);
+    assert_null(e.input), assert_null(e.output);
+    assert_null(dk_state(&run));
+    assert_int_equal(dk_denoised(&run, x), DK_ERROR_ORDER);
+    assert_int_equal(dk_save_size(&run), 0);
+    assert_int_equal(dk_save(&run, bytes, sizeof bytes), DK_ERROR_ORDER);
+    dk_end(&run);
+}
+
+/* What a run cannot do without. */
+static void calls_that_lack_something_leave_the_run_as_it_is(void **state) {
+    dk_config c = check_config("vp", "euler_ancestral", 2), data;
+    dk_real x[1] = {(dk_real)0.5}, whole[1] = {(dk_real)0.5}, z[1];
+    dk_plan plan;
+    dk_run run;
+    dk_eval e;
+    (void)state;
+    assert_int_equal(dk_sample(&c, bounded, NULL, whole), DK_OK);
+    assert_int_equal(dk_begin(&run, &c, x, NULL, 0), DK_OK);
+    assert_int_equal(dk_next(&run, NULL), 0);
+    assert_int_equal(dk_denoised(&run, z), DK_ERROR_ORDER); /* no evaluation is out */
+    assert_int_equal(dk_continue(&run, NULL, NULL), DK_ERROR_CONFIG);
+    assert_string_equal(run.message, "denoise = NULL: must be a function");
+    assert_int_equal(dk_next(&run, &e), 1);
+    bounded(NULL, &e);
+    assert_int_equal(dk_denoised(&run, NULL), DK_ERROR_CONFIG);
+    assert_int_equal(dk_run_noise(NULL, 0, z), DK_ERROR_ORDER);
+    assert_int_equal(dk_run_noise(&run, -1, z), DK_ERROR_ORDER);
+    assert_int_equal(dk_run_noise(&run, 1000, z), DK_ERROR_ORDER);
+    assert_int_equal(dk_run_noise(&run, 0, NULL), DK_ERROR_CONFIG);
+    assert_int_equal(dk_run_noise(&run, 0, z), DK_OK);
+    assert_int_equal(dk_save(&run, NULL, 1000000), DK_ERROR_MEMORY);
+    assert_int_equal(strncmp(run.message, "bytes = 0: must be at least ", 28), 0);
+    assert_int_equal(dk_continue(&run, bounded, NULL), DK_OK);
+    dk_end(&run);
+    assert_memory_equal(x, whole, sizeof x);
+
+    memset(&plan, 0, sizeof plan);
+    assert_int_equal(dk_record(&plan, &c), DK_OK);
+    data = c, data.noise.kind = DK_NOISE_COUNT; /* with a plan, too */
+    assert_int_equal(dk_begin_plan(&run, &plan, &data, x, NULL, 0), DK_ERROR_CONFIG);
+    assert_non_null(strstr(data.message, "noise = 8: must be default|"));
+    data = c, data.mask = x;
+    assert_int_equal(dk_begin_plan(&run, &plan, &data, whole, NULL, 0), DK_ERROR_CONFIG);
+    assert_string_equal(data.message, "mask and known: must be NULL for a plan recorded without them");
+    dk_plan_free(&plan);
+    assert_int_equal(allocated, 0);
 }
 
 /* ------------------------------------------------------------------------------- saves */
@@ -1103,6 +1172,7 @@ int main(void) {
         cmocka_unit_test(schedules_that_make_no_sense_are_refused),
         cmocka_unit_test(parallel_functions_that_misbehave_do_no_harm),
         cmocka_unit_test(back_ends_must_be_whole),
+        cmocka_unit_test(calls_that_lack_something_leave_the_run_as_it_is),
         cmocka_unit_test(saves_that_are_short_damaged_or_of_another_kind_are_refused),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

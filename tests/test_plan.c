@@ -76,6 +76,41 @@ static void expand(dk_config *c, double *result) {
 
 /* By hand. Flow: x = (1 - t) x0 + t eps, Euler on (x - D)/t. VE from 4 to 1: sigma_up^2 = eta^2 (1 - 1/16),
    k-diffusion's get_ancestral_step; h = log 4 in DPM-Solver++. */
+/* Each kind of norm, number and evaluation in words. */
+static void text_has_words_for_everything(void **state) {
+    static const struct {
+        const char *sampler, *settings;
+        dk_number number;
+        const char *words;
+    } rows[] = {
+        {"euler", "", DK_NUMBER_FP16, "  -> fp16 buffer 0"},
+        {"euler", "", DK_NUMBER_BF16, "  -> bf16 buffer 0"},
+        {"euler", "start=state", DK_NUMBER_REAL, "0 draws; "},
+        {"euler", "", DK_NUMBER_REAL, "1 draw; "},
+        {"euler", "guidance.scale=2 guidance.doubled=1", DK_NUMBER_REAL, "F0, G0 = network(u0, u0; "},
+        {"euler", "guidance.scale=2", DK_NUMBER_REAL, ", branch 1"},
+        {"euler", "guidance.scale=2 guidance.rescale=1", DK_NUMBER_REAL, "r1 = deviation of "},
+        {"euler", "guidance.quantile=0.9", DK_NUMBER_REAL, "r1 = 1 / 0.9 quantile of |D0|, from 1\n"},
+        {"euler", "guidance.quantile=0.9 guidance.quantile_most=2", DK_NUMBER_REAL, "|D0|, from 1 to 2\n"},
+        {"euler", "guidance.scale=2 guidance.projected=1", DK_NUMBER_REAL, "r1 = ("},
+        {"euler", "guidance.scale=2 guidance.projected=1 guidance.limit=3", DK_NUMBER_REAL,
+         "r1 = min(1, 3 / |"},
+        {"predictor_corrector", "", DK_NUMBER_REAL, "r1 = |"},
+    };
+    (void)state;
+    for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
+        char text[8000];
+        dk_config c = check_config("vp", rows[i].sampler, 2);
+        dk_plan plan;
+        c.number = rows[i].number;
+        assert_int_equal(dk_config_set(&c, rows[i].settings), DK_OK);
+        record(&c, &plan);
+        assert_true(dk_plan_text(&plan, text, sizeof text) < sizeof text);
+        if (!strstr(text, rows[i].words)) fail_msg("no \"%s\" in:\n%s", rows[i].words, text);
+        dk_plan_free(&plan);
+    }
+}
+
 static void one_step_has_the_published_coefficients(void **state) {
     static const struct {
         const char *schedule, *sampler;
@@ -639,6 +674,28 @@ static void record_future(dk_recorder *r) {
     while (dk_step(r)) r->x = dk_past(r, 3);
 }
 
+/* |x|/|x| is 1, so that the vector is x again: once. */
+static void scale_by(dk_recorder *r, int scalar, int power, int again) {
+    while (dk_step(r)) {
+        int one = dk_norm_ratio(r, r->x, r->x);
+        r->x = dk_scale_by(2, scalar ? one : 0, power, r->x);
+        if (again) r->x = dk_scale_by(2, one, 1, r->x);
+        dk_denoise(r, r->x, r->from);
+    }
+}
+static void record_scaled(dk_recorder *r) { scale_by(r, 1, 2, 0); }
+static void record_power_0(dk_recorder *r) { scale_by(r, 1, 0, 0); }
+static void record_no_scalar(dk_recorder *r) { scale_by(r, 0, 1, 0); }
+static void record_scaled_twice(dk_recorder *r) { scale_by(r, 1, 1, 1); }
+static void record_before_all(dk_recorder *r) {
+    while (dk_step(r)) dk_past(r, -1), dk_past(r, 0), dk_denoise(r, r->x, r->from);
+}
+static void record_nothing(dk_recorder *r) { /* of zero vectors, and no step */
+    const dk_vec zero = dk_scale(0, r->x);
+    r->x = dk_add(r->x, dk_scale_by(2, 1, 1, zero));
+    r->x = dk_add(r->x, dk_scale_by(0, 1, 1, r->x));
+}
+
 static void recording_functions_are_refused_with_a_message(void **state) {
     static const double levels[3] = {4, 2, 1};
     static const struct {
@@ -653,6 +710,12 @@ static void recording_functions_are_refused_with_a_message(void **state) {
         {record_long_part, "terms of a symbolic vector = "},
         {record_refusing, "my.field = 2.5: must be less than 2"},
         {record_future, "estimate of dk_past = 3: must be "},
+        {record_before_all, "estimate of dk_past = -1: must be "},
+        {record_scaled, ""},
+        {record_power_0, "power of a norm ratio = 0: must be at least 1, once per vector"},
+        {record_no_scalar, "power of a norm ratio = 1: must be at least 1, once per vector"},
+        {record_scaled_twice, "power of a norm ratio = 1: must be at least 1, once per vector"},
+        {record_nothing, ""},
     };
     (void)state;
     for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++) {
@@ -707,6 +770,7 @@ int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(room_changes_no_plan),
         cmocka_unit_test(text_says_what_the_plan_does),
+        cmocka_unit_test(text_has_words_for_everything),
         cmocka_unit_test(one_step_has_the_published_coefficients),
         cmocka_unit_test(ddpm_is_the_posterior_with_both_variances),
         cmocka_unit_test(dpmpp_2m_extrapolates_from_the_step_before),
