@@ -173,7 +173,7 @@ portability:
 	@sh tests/portability.sh $(BUILD)
 
 # ------------------------------------------------------------------ benchmarks
-$(BUILD)/bench_%: bench/%.c diffkit.h | $(BUILD)
+$(BUILD)/bench_%: bench/%.c bench/clock.h diffkit.h | $(BUILD)
 	$(CC) -std=c11 $(WARN) -I. $(CFLAGS) $(OPENMP) $< -o $@ $(LIBS)
 
 plots: $(BUILD)/bench_plots

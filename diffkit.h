@@ -6436,8 +6436,9 @@ static int dkp_set_field(dk_config *c, const dkp_field *f, const char *value) {
 
 enum { DKP_WORD = 64 };
 
-/* Sets "field=value field=value ..."; those that `of` leaves out are passed over. The word that is wrong, or "". */
-static void dkp_settings(dk_config *c, const char *settings, int of, char wrong[DKP_WORD]) {
+/* Sets "field=value field=value ..."; those that `of` leaves out are passed over. `wrong` is the word that is
+   wrong, or ""; the field whose value it is, if there is one, comes back. */
+static const dkp_field *dkp_settings(dk_config *c, const char *settings, int of, char wrong[DKP_WORD]) {
     for (wrong[0] = 0; *settings;) {
         size_t n = strcspn(settings, " "), k = n < DKP_WORD ? n : DKP_WORD - 1;
         const char *name = wrong;
@@ -6446,15 +6447,16 @@ static void dkp_settings(dk_config *c, const char *settings, int of, char wrong[
         settings += n + (settings[n] == ' ');
         if (!k) continue;
         char *value = strchr(wrong, '=');
-        if (n > k || !value) return;
+        if (n > k || !value) return NULL;
         *value = 0;
         while (i < DKP_COUNT(dkp_fields) && !dkp_is_field(&dkp_fields[i], name)) i++;
         int set = i < DKP_COUNT(dkp_fields) &&
                   (!(of & dkp_part_of(&dkp_fields[i])) || dkp_set_field(c, &dkp_fields[i], value + 1));
         *value = '=';
-        if (!set) return;
+        if (!set) return i < DKP_COUNT(dkp_fields) ? &dkp_fields[i] : NULL;
         wrong[0] = 0;
     }
+    return NULL;
 }
 
 /* The table of samplers. To add one: a row here and a recording function above. A row says what differs from a zero
@@ -6975,13 +6977,15 @@ DK_API dk_status dk_config_set(dk_config *c, const char *settings) {
     if (!c) return DK_ERROR_CONFIG;
     if (!settings) return dkp_fail_text(c->message, DK_ERROR_CONFIG, "settings = NULL: must be a text");
     dk_config set = *c;
-    dkp_settings(&set, settings, DKP_OF_ALL, wrong);
+    const dkp_field *field = dkp_settings(&set, settings, DKP_OF_ALL, wrong);
     if (wrong[0]) {
         dkp_text t = {c->message, DK_MESSAGE_SIZE, 0};
         dkp_put(&t, "setting \"");
         dkp_put(&t, wrong);
-        dkp_put(&t, "\": must be field=value, with a field of dk_sampler, or of dk_grid after \"grid.\", of "
-                    "dk_guidance after \"guidance.\", noise, start or blend");
+        dkp_put(&t, "\": must be ");
+        dkp_put(&t, field ? field->allowed
+                          : "field=value, with a field of dk_sampler, or of dk_grid after \"grid.\", of "
+                            "dk_guidance after \"guidance.\", noise, start or blend");
         return DK_ERROR_CONFIG;
     }
     *c = set;

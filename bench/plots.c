@@ -2,6 +2,7 @@
    set up a run against steps. Logarithmic axes; every point is the best of several. */
 #define DIFFKIT_IMPLEMENTATION
 #include "diffkit.h"
+#include "clock.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -15,19 +16,6 @@ typedef struct plot {
     int curves, points;
     double x[POINTS], y[CURVES][POINTS];
 } plot;
-
-static double now(void) {
-    static time_t first;
-    struct timespec t;
-    timespec_get(&t, TIME_UTC);
-    if (!first) first = t.tv_sec;
-    return (double)(t.tv_sec - first) + 1e-9 * (double)t.tv_nsec;
-}
-
-static void fail(const char *message) {
-    fprintf(stderr, "%s\n", message);
-    exit(1);
-}
 
 /* ------------------------------------------------------------------------------------------ drawing */
 

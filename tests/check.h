@@ -90,4 +90,21 @@ static inline int check_gaussian_denoise(void *user, const dk_eval *e) {
     return 0;
 }
 
+/* Something nonlinear that depends on the level. */
+static inline int check_nonlinear(void *user, const dk_eval *e) {
+    (void)user;
+    for (size_t i = 0; i < e->dim * (size_t)e->batch; i++) {
+        dk_real x = e->input[i];
+        e->output[i] = (x - (dk_real)e->t) / (1 + x * x);
+        if (e->uncond_output) e->uncond_output[i] = (dk_real)0.5 * e->output[i];
+    }
+    return 0;
+}
+
+static inline int check_zero(void *user, const dk_eval *e) {
+    (void)user;
+    memset(e->output, 0, e->dim * (size_t)e->batch * sizeof *e->output);
+    return 0;
+}
+
 #endif

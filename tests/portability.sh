@@ -6,7 +6,7 @@
 build=${1:-build}/portability
 [ $# -gt 0 ] && shift
 only=$*
-all=$(ls tests/test_*.c | sed 's/.*test_\(.*\)\.c/\1/' | grep -v snippets)
+all=$(ls tests/test_*.c | sed 's/.*test_\(.*\)\.c/\1/' | grep -vE '^(snippets|large)$')
 quick="golden math schedule grid plan json noise names half"
 passed=0 failed=0 skipped=0
 mkdir -p "$build"

@@ -7,23 +7,6 @@ static const double down[] = {8, 4, 2, 1, 0};
 static const dk_real soft[DIM] = {1, (dk_real)0.25, (dk_real)0.75, 0},
                      data[DIM] = {(dk_real)0.3, (dk_real)-0.4, (dk_real)0.5, (dk_real)0.6};
 
-/* Something nonlinear that depends on the level. */
-static int nonlinear(void *user, const dk_eval *e) {
-    (void)user;
-    for (size_t i = 0; i < e->dim * (size_t)e->batch; i++) {
-        dk_real x = e->input[i];
-        e->output[i] = (x - (dk_real)e->t) / (1 + x * x);
-        if (e->uncond_output) e->uncond_output[i] = (dk_real)0.5 * e->output[i];
-    }
-    return 0;
-}
-
-static int zero(void *user, const dk_eval *e) {
-    (void)user;
-    memset(e->output, 0, e->dim * (size_t)e->batch * sizeof *e->output);
-    return 0;
-}
-
 static dk_config masked(const char *schedule, const char *sampler, dk_blend blend) {
     dk_config c = check_config(schedule, sampler, 4);
     c.grid = dk_grid_levels(down, DK_UNIT_SIGMA);
@@ -46,7 +29,7 @@ static int watching(void *user, const dk_eval *e) {
     if (e->step >= w->first && e->stage == 0 &&
         !(fabs((double)e->input[0] - want) <= 200 * check_tiny * (1 + fabs(want))))
         w->bad++;
-    return nonlinear(NULL, e);
+    return check_nonlinear(NULL, e);
 }
 
 static int draws_noise(const char *sampler) {
@@ -94,7 +77,7 @@ static void a_soft_target_pulls_by_its_weight(void **state) {
     dk_real x[DIM] = {1, 2, 3, 4};
     (void)state;
     c.grid = dk_grid_levels(levels, DK_UNIT_SIGMA), c.steps = 1, c.start = DK_START_STATE;
-    assert_int_equal(dk_sample(&c, zero, NULL, x), DK_OK);
+    assert_int_equal(dk_sample(&c, check_zero, NULL, x), DK_OK);
     for (int i = 0; i < DIM; i++)
         check_near((double)x[i], 0.5 * (1 + i) + 0.5 * (double)soft[i] * (double)data[i], check_tiny, "x");
 }
@@ -106,7 +89,7 @@ static int blended_at_8(void *user, const dk_eval *e) {
         double m = (double)soft[i], known = (double)data[i] + 8 * (double)z[i];
         check_near((double)e->input[i], (1 - m) * (1 + i) + m * known, check_tiny, "input");
     }
-    return zero(NULL, e);
+    return check_zero(NULL, e);
 }
 
 static void both_blends_what_is_seen(void **state) {
@@ -132,7 +115,7 @@ static void weights_and_targets_may_change_at_every_evaluation(void **state) {
     c.dim = 1, c.mask = &weight, c.known = &target, c.start = DK_START_STATE;
     assert_int_equal(dk_begin(&run, &c, x, NULL, 0), DK_OK);
     while (dk_next(&run, &e)) {
-        zero(NULL, &e);
+        check_zero(NULL, &e);
         weight = (dk_real)(0.25 * (e.step + 1)), target = (dk_real)(e.step - 2);
         assert_int_equal(dk_denoised(&run, &D), DK_OK);
         double pull = (double)weight * (double)target;
@@ -168,7 +151,7 @@ static void a_mask_may_follow_the_level(void **state) {
     (void)state;
     memcpy(x, data, sizeof x);
     c.mask = t.mask, c.start = DK_START_DATA, c.progress = by_threshold, c.progress_user = &t;
-    assert_int_equal(dk_sample(&c, nonlinear, NULL, x), DK_OK);
+    assert_int_equal(dk_sample(&c, check_nonlinear, NULL, x), DK_OK);
     assert_memory_equal(t.open, open, sizeof open);
     assert_memory_equal(&x[0], &data[0], sizeof x[0]);
     for (int i = 1; i < DIM; i++) assert_true(fabs((double)x[i] - (double)data[i]) > 1e-3);
@@ -184,12 +167,12 @@ static void blended_runs_are_saved_and_go_on(void **state) {
         unsigned char bytes[4096];
         assert_int_equal(dk_begin(&a, &c, x, NULL, 0), DK_OK);
         assert_int_equal(dk_begin(&b, &c, y, NULL, 0), DK_OK);
-        for (int i = 0; i < 2; i++) assert_true(dk_next(&a, &e) && !nonlinear(NULL, &e));
+        for (int i = 0; i < 2; i++) assert_true(dk_next(&a, &e) && !check_nonlinear(NULL, &e));
         assert_true(dk_next(&a, &e) && dk_save_size(&a) <= sizeof bytes);
         assert_int_equal(dk_save(&a, bytes, sizeof bytes), DK_OK);
         assert_int_equal(dk_load(&b, bytes, sizeof bytes), DK_OK);
-        assert_int_equal(dk_continue(&a, nonlinear, NULL), DK_OK);
-        assert_int_equal(dk_continue(&b, nonlinear, NULL), DK_OK);
+        assert_int_equal(dk_continue(&a, check_nonlinear, NULL), DK_OK);
+        assert_int_equal(dk_continue(&b, check_nonlinear, NULL), DK_OK);
         assert_memory_equal(x, y, sizeof x);
         dk_end(&a), dk_end(&b);
     }
@@ -210,7 +193,7 @@ static void fixed_noise_is_drawn_once(void **state) {
             int draws[5] = {0};
             dk_config c = masked("flow", "heun", (dk_blend)blend);
             c.noise.fn = counts, c.noise.user = draws, c.start = (dk_start)start;
-            assert_int_equal(dk_sample(&c, nonlinear, NULL, x), DK_OK);
+            assert_int_equal(dk_sample(&c, check_nonlinear, NULL, x), DK_OK);
             assert_int_equal(draws[0], blend != DK_BLEND_DENOISED || start != DK_START_STATE);
             for (int i = 1; i < 5; i++) assert_int_equal(draws[i], 0);
         }
@@ -222,10 +205,10 @@ static void targets_hold_at_any_step_size(void **state) {
     (void)state;
     memcpy(x, data, sizeof x);
     c.start = DK_START_DATA, c.sampler.rtol = c.sampler.atol = 1e-4;
-    assert_int_equal(dk_sample(&c, nonlinear, NULL, x), DK_OK);
+    assert_int_equal(dk_sample(&c, check_nonlinear, NULL, x), DK_OK);
     check_near((double)x[0], (double)data[0], 200 * check_tiny, "x");
     c.blend = DK_BLEND_FIXED;
-    assert_int_equal(dk_sample(&c, nonlinear, NULL, x), DK_ERROR_CONFIG);
+    assert_int_equal(dk_sample(&c, check_nonlinear, NULL, x), DK_ERROR_CONFIG);
     assert_string_equal(dk_message(&c), "blend = 1: must be state or denoised with step-size control");
     int wrong = 9;
     c.blend = (dk_blend)wrong;
@@ -288,7 +271,7 @@ static int sees_noised_data(void *user, const dk_eval *e) {
     const dk_real *z = (const dk_real *)user;
     for (int i = 0; i < DIM && e->step == 0; i++)
         check_near((double)e->input[i], (double)data[i] + 5 * (double)z[i], check_tiny, "input");
-    return zero(NULL, e);
+    return check_zero(NULL, e);
 }
 
 static void image_to_image_is_said_in_words(void **state) {

@@ -393,10 +393,20 @@ static void settings_are_read(void **state) {
     assert_true(c.sampler.gauge == DK_GAUGE_NATIVE && c.sampler.stages == DK_SPACING_QUADRATIC);
     assert_true(c.grid.rho == 5 && c.grid.final == DK_FINAL_REPLACE && c.grid.rising == 1);
     assert_true(c.grid.rounding == DK_ROUND_DOWN && c.grid.partial == DK_PARTIAL_LEVEL);
+    assert_int_equal(dk_config_set(&c, "etta=1"), DK_ERROR_CONFIG);
+    assert_non_null(
+        strstr(dk_message(&c), "setting \"etta=1\": must be field=value, with a field of dk_sampler"));
+    assert_int_equal(dk_config_set(&c, "eta=nan"), DK_ERROR_CONFIG);
+    assert_string_equal(dk_message(&c), "setting \"eta=nan\": must be >= 0");
+    assert_int_equal(dk_config_set(&c, "rule=dpm|bh1"), DK_ERROR_CONFIG);
+    assert_string_equal(dk_message(&c),
+                        "setting \"rule=dpm|bh1\": must be exact|dpm|dpm_taylor|dpm_v2|bh1|bh2|sa|"
+                        "uniform|ipndm_v|gradient");
+    memset(c.message, 0, sizeof c.message);
     before = c;
     for (size_t i = 0; i < sizeof wrong / sizeof *wrong; i++) {
         if (dk_config_set(&c, wrong[i]) == DK_OK) print_error("\"%s\" is taken\n", wrong[i]);
-        assert_non_null(strstr(dk_message(&c), "must be field=value"));
+        assert_non_null(strstr(dk_message(&c), "\": must be "));
         memset(c.message, 0, sizeof c.message);
         assert_memory_equal(&c, &before, sizeof c);
     }

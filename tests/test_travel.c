@@ -3,23 +3,6 @@
 
 enum { DIM = 4, MOST = 64 };
 
-/* Something nonlinear that depends on the level. */
-static int nonlinear(void *user, const dk_eval *e) {
-    (void)user;
-    for (size_t i = 0; i < e->dim * (size_t)e->batch; i++) {
-        dk_real x = e->input[i];
-        e->output[i] = (x - (dk_real)e->t) / (1 + x * x);
-        if (e->uncond_output) e->uncond_output[i] = (dk_real)0.5 * e->output[i];
-    }
-    return 0;
-}
-
-static int zero(void *user, const dk_eval *e) {
-    (void)user;
-    memset(e->output, 0, e->dim * (size_t)e->batch * sizeof *e->output);
-    return 0;
-}
-
 static int quarter(void *user, const dk_eval *e) {
     (void)user;
     for (size_t i = 0; i < e->dim; i++) e->output[i] = (dk_real)0.25;
@@ -179,7 +162,7 @@ static void noise_takes_the_state_back_up(void **state) {
     (void)state;
     c.grid.travel = 1, c.sampler.s_noise = 0.5;
     fill(x);
-    run(&c, zero, x);
+    run(&c, check_zero, x);
     for (int i = 0; i < DIM; i++) {
         double up = (1.5 - 0.75 * i) * 2 / 8 + 0.5 * 5.656854249492381 * (0.5 + 0.25 * i);
         check_near((double)x[i], up * 1.5 / 6, check_tiny, "x");
@@ -202,13 +185,13 @@ static void nothing_is_remembered_across_a_way_up(void **state) {
             whole.sampler.rtol = whole.sampler.atol = 0;
             first.sampler.rtol = first.sampler.atol = second.sampler.rtol = second.sampler.atol = 0;
             fill(x), fill(y);
-            run(&whole, nonlinear, x);
-            run(&first, nonlinear, y);
+            run(&whole, check_nonlinear, x);
+            run(&first, check_nonlinear, y);
             dk_level a = dk_level_at_sigma(&first.schedule, 2), b = dk_level_at_sigma(&first.schedule, 6);
             double kept = b.alpha / a.alpha, up = sqrt(b.sigma * b.sigma - kept * kept * a.sigma * a.sigma);
             for (int i = 0; i < DIM; i++)
                 y[i] = (dk_real)(kept * (double)y[i] + whole.sampler.s_noise * up * (0.5 + 0.25 * i));
-            run(&second, nonlinear, y);
+            run(&second, check_nonlinear, y);
             for (int i = 0; i < DIM; i++)
                 check_near((double)x[i], (double)y[i], 1000 * check_tiny, whole.sampler.name);
         }
@@ -231,7 +214,7 @@ static void ways_that_make_no_sense_are_refused(void **state) {
     c = check_config("edm", "rk45", 8);
     c.grid.jump = 2, c.grid.jump_runs = 2;
     dk_real x[1] = {1};
-    assert_int_equal(dk_sample(&c, zero, NULL, x), DK_ERROR_CONFIG);
+    assert_int_equal(dk_sample(&c, check_zero, NULL, x), DK_ERROR_CONFIG);
     const double a[9] = {0}, b[81] = {0};
     const dk_table table = {a, b, NULL, NULL};
     c = check_config("edm", "ddim", 4);
@@ -259,7 +242,7 @@ static int watching(void *user, const dk_eval *e) {
         if (w->c->mask[i] >= 1 && !(fabs((double)e->input[i] - want) <= 100 * check_tiny * (1 + fabs(want))))
             w->bad++;
     }
-    return nonlinear(NULL, e);
+    return check_nonlinear(NULL, e);
 }
 
 static const dk_real half[DIM] = {1, 0, 1, 0}, none[DIM] = {0, 0, 0, 0},
@@ -291,7 +274,7 @@ static void known_data_stay_known_at_any_step_size(void **state) {
         dk_config c = on_levels("vp", names[k], down, 3);
         c.mask = half, c.known = data, c.sampler.rtol = 1e-3, c.sampler.atol = 1e-3;
         fill(x);
-        run(&c, nonlinear, x);
+        run(&c, check_nonlinear, x);
         for (int i = 0; i < DIM; i += 2)
             check_near((double)x[i],
                        (double)data[i] * dk_level_at_sigma(&c.schedule, 1).alpha +
@@ -328,9 +311,9 @@ static void an_empty_mask_changes_nothing(void **state) {
         dk_config c = on_levels("flow", names[k], down, 4);
         fill(x), fill(y);
         c.noise.fn = NULL;
-        run(&c, nonlinear, x);
+        run(&c, check_nonlinear, x);
         c.mask = none, c.known = data;
-        run(&c, nonlinear, y);
+        run(&c, check_nonlinear, y);
         assert_memory_equal(x, y, sizeof x);
     }
 }
@@ -344,7 +327,7 @@ static void a_soft_mask_mixes(void **state) {
     (void)state;
     fill(x);
     c.mask = mask, c.known = data;
-    run(&c, zero, x);
+    run(&c, check_zero, x);
     for (int i = 0; i < DIM; i++) {
         double known = (double)data[i] + 4 * (0.5 + 0.25 * i), made = (1.5 - 0.75 * i) / 2,
                m = (double)mask[i];
@@ -362,7 +345,7 @@ static void a_draw_serves_both_parts(void **state) {
         dk_config c = on_levels("edm", names[k], down, 4);
         c.mask = half, c.known = data, c.noise.user = &draws;
         fill(x);
-        run(&c, nonlinear, x);
+        run(&c, check_nonlinear, x);
         assert_int_equal(draws, 3);
     }
 }
@@ -378,13 +361,13 @@ static void masked_runs_are_saved_and_go_on(void **state) {
     fill(x), fill(y);
     assert_int_equal(dk_begin(&a, &c, x, NULL, 0), DK_OK);
     assert_int_equal(dk_begin(&b, &c, y, NULL, 0), DK_OK);
-    for (int i = 0; i < 2; i++) assert_int_equal(dk_next(&a, &e) && !nonlinear(NULL, &e), 1);
+    for (int i = 0; i < 2; i++) assert_int_equal(dk_next(&a, &e) && !check_nonlinear(NULL, &e), 1);
     assert_true(dk_next(&a, &e));
     assert_true(dk_save_size(&a) <= sizeof bytes);
     assert_int_equal(dk_save(&a, bytes, sizeof bytes), DK_OK);
     assert_int_equal(dk_load(&b, bytes, sizeof bytes), DK_OK);
-    assert_int_equal(dk_continue(&a, nonlinear, NULL), DK_OK);
-    assert_int_equal(dk_continue(&b, nonlinear, NULL), DK_OK);
+    assert_int_equal(dk_continue(&a, check_nonlinear, NULL), DK_OK);
+    assert_int_equal(dk_continue(&b, check_nonlinear, NULL), DK_OK);
     assert_memory_equal(x, y, sizeof x);
     dk_end(&a);
     dk_end(&b);
@@ -405,10 +388,10 @@ static void masks_that_cannot_work_are_refused(void **state) {
     c.mask = NULL, c.known = data;
     assert_int_equal(dk_resolve(&c), DK_ERROR_CONFIG);
     c.mask = beyond;
-    assert_int_equal(dk_sample(&c, zero, NULL, x), DK_ERROR_CONFIG);
+    assert_int_equal(dk_sample(&c, check_zero, NULL, x), DK_ERROR_CONFIG);
     assert_string_equal(dk_message(&c), "an element of mask = 2: must be 0 .. 1");
     c.mask = half, c.known = unknown;
-    assert_int_equal(dk_sample(&c, zero, NULL, x), DK_ERROR_CONFIG);
+    assert_int_equal(dk_sample(&c, check_zero, NULL, x), DK_ERROR_CONFIG);
     c.known = data;
     memset(&plan, 0, sizeof plan);
     assert_int_equal(dk_record(&plan, &c), DK_OK);
@@ -420,7 +403,7 @@ static void masks_that_cannot_work_are_refused(void **state) {
     assert_int_equal(dk_begin_plan(&r, &plan, &c, x, NULL, 0), DK_ERROR_CONFIG);
     dk_plan_free(&plan);
     c.grid = dk_grid_levels(up, DK_UNIT_SIGMA), c.steps = 2;
-    assert_int_equal(dk_sample(&c, zero, NULL, x), DK_ERROR_CONFIG);
+    assert_int_equal(dk_sample(&c, check_zero, NULL, x), DK_ERROR_CONFIG);
     assert_string_equal(dk_message(&c), "grid.rising = 1: must be 0 where data are known (mask)");
 }
 
