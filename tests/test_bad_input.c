@@ -480,6 +480,48 @@ static void lists_and_tables_are_checked(void **state) {
     assert_string_equal(c.message, "schedule.t_min = -1: must be >= 0 for the quadratic grid");
 }
 
+static void tables_of_alphas_fall_and_end_at_0_at_the_earliest(void **state) {
+    const double rows[][4] = {{1, 0.5, 0.2, 0.1},  {0.9, 0.9, 0.2, 0.1}, {0.9, 0, -0.1, -0.2},
+                              {0.9, 0.5, 0, -0.1}, {0.9, 0.5, 0.2, -1},  {0.9, (double)NAN, 0.2, 0.1}};
+    const double fine[4] = {0.9, 0.5, 0.2, 0};
+    dk_config c = check_config("flow", "euler", 3);
+    (void)state;
+    for (int k = 0; k < COUNT(rows); k++) {
+        c.schedule = dk_vp_table(rows[k], 4);
+        assert_int_equal(dk_resolve(&c), DK_ERROR_CONFIG);
+        assert_non_null(
+            strstr(c.message, ": must be strictly falling between 1 and 0, and 0 only at the end"));
+    }
+    c.schedule = dk_vp_table(fine, 4), c.prediction = DK_PREDICT_V;
+    assert_int_equal(dk_resolve(&c), DK_OK);
+}
+
+/* A schedule made by hand, without a range, has all of its family's. */
+static void schedules_made_by_hand_have_a_range(void **state) {
+    const dk_schedule made[] = {dk_edm(0.002, 80), dk_cosine_flow(), dk_vp_linear()};
+    (void)state;
+    for (int k = 0; k < COUNT(made); k++) {
+        dk_config c = check_config("flow", "euler", 3);
+        c.schedule = made[k], c.schedule.t_min = c.schedule.t_max = 0;
+        assert_int_equal(dk_resolve(&c), DK_OK);
+        check_near(c.schedule.t_min, made[k].t_min, 0, "t_min");
+        check_near(c.schedule.t_max, made[k].t_max, 0, "t_max");
+    }
+}
+
+static void names_that_are_nearly_known_are_not(void **state) {
+    static const char *const names[] = {"flaxnonsense",         "nonsense_sample_method",
+                                        "nonsense_scheduler",   "euler_sample_methods",
+                                        "a1111:euler_nonsense", "euler_nonsense_nonsense"};
+    (void)state;
+    for (int k = 0; k < COUNT(names); k++) {
+        dk_config c = check_config("flow", "heun", 3);
+        assert_int_equal(dk_config_named(&c, names[k]), DK_ERROR_CONFIG);
+        assert_non_null(strstr(c.message, " is not known"));
+        assert_string_equal(c.sampler.name, "heun");
+    }
+}
+
 static void algebra_on_lists_refuses_what_makes_no_sense(void **state) {
     const double list[3] = {1, 0.5, 0}, infinite[2] = {HUGE_VAL, 1}, rising[2] = {0, 1};
     double to[8] = {42, 42, 42, 42, 42, 42, 42, 42}, some[2] = {1, 0.5}, above[2] = {1.5, 1},
@@ -1160,6 +1202,9 @@ int main(void) {
         cmocka_unit_test(fields_that_contradict_each_other_are_survived),
         cmocka_unit_test(what_contradicts_is_named),
         cmocka_unit_test(lists_and_tables_are_checked),
+        cmocka_unit_test(tables_of_alphas_fall_and_end_at_0_at_the_earliest),
+        cmocka_unit_test(schedules_made_by_hand_have_a_range),
+        cmocka_unit_test(names_that_are_nearly_known_are_not),
         cmocka_unit_test(algebra_on_lists_refuses_what_makes_no_sense),
         cmocka_unit_test(likelihoods_name_what_they_cannot_have),
         cmocka_unit_test(what_is_missing_is_named),
