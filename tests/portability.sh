@@ -141,8 +141,8 @@ for compiler in g++ clang++; do
         try "$compiler-$std" "" "$compiler -x c++ -std=$std -O1" "$quick" $compiler
     done
 done
-# Three test programs have tables that tcc cannot compile.
-try tcc "" "tcc" "$(echo "$all" | grep -vE '^(json|sampler|schedule)$')" tcc
+# Four test programs have tables that tcc cannot compile.
+try tcc "" "tcc" "$(echo "$all" | grep -vE '^(bad_input|json|sampler|schedule)$')" tcc
 try musl "" "musl-gcc -std=c11 -O2 -static" "$all" musl-gcc
 # Statically linked, it runs on the processor itself.
 try i686-sse2 "" "i686-linux-gnu-gcc -std=c11 -O2 -msse2 -mfpmath=sse -static" "$all" i686-linux-gnu-gcc

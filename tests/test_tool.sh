@@ -182,7 +182,7 @@ keeps_state() { # what cannot be written leaves the old state as it is
     [ $status -eq 1 ] && grep -q 'cannot write .*no/such/folder$' "$dir/err" && cmp "$dir/old" "$dir/twice.png.state"
 }
 cuts_state() {
-    head -c 100 "$dir/twice.png.state" >"$dir/short" && refuses 'short: saved bytes' $digits --resume "$dir/short"
+    head -c 100 "$dir/twice.png.state" >"$dir/short" && refuses 'short: bytes = 92: must be at least' $digits --resume "$dir/short"
 }
 run $digits --out "$dir/whole.png"
 check "a run that was stopped goes on to the same picture" stops_after
