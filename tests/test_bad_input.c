@@ -604,9 +604,10 @@ static void what_is_missing_is_named(void **state) {
     dk_json more;
     char byte;
     dk_noise_source source = dk_noise_torch_cpu();
-    dk_noise_request request = {0};
-    const dk_plan empty = {0};
+    dk_noise_request request;
+    dk_plan empty;
     (void)state;
+    memset(&request, 0, sizeof request), memset(&empty, 0, sizeof empty);
     c.dim = 2;
     assert_int_equal(dk_sample(NULL, bounded, NULL, x), DK_ERROR_CONFIG);
     assert_int_equal(dk_sample(&c, NULL, NULL, x), DK_ERROR_CONFIG);
