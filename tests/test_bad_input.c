@@ -673,7 +673,7 @@ static void what_is_missing_is_named(void **state) {
     assert_int_equal(dk_noise_fill(&source, &request, x), DK_OK);
     source.kind = DK_NOISE_COUNT;
     assert_int_equal(dk_noise_fill(&source, &request, x), DK_ERROR_CONFIG);
-    source.kind = (dk_noise_kind)-1;
+    memset(&source.kind, 0xFF, sizeof source.kind); /* -1 */
     assert_int_equal(dk_noise_fill(&source, &request, x), DK_ERROR_CONFIG);
     assert_null(dk_schedule_name(-1)), assert_null(dk_schedule_about(-1)),
         assert_null(dk_schedule_about(1000));
