@@ -605,9 +605,10 @@ static void what_is_missing_is_named(void **state) {
     dk_json more;
     char byte;
     dk_noise_source source = dk_noise_torch_cpu();
-    dk_noise_request request = {0};
-    const dk_plan empty = {0};
+    dk_noise_request request;
+    dk_plan empty;
     (void)state;
+    memset(&request, 0, sizeof request), memset(&empty, 0, sizeof empty);
     c.dim = 2;
     assert_int_equal(dk_sample(NULL, bounded, NULL, x), DK_ERROR_CONFIG);
     assert_int_equal(dk_sample(&c, NULL, NULL, x), DK_ERROR_CONFIG);
@@ -673,7 +674,7 @@ static void what_is_missing_is_named(void **state) {
     assert_int_equal(dk_noise_fill(&source, &request, x), DK_OK);
     source.kind = DK_NOISE_COUNT;
     assert_int_equal(dk_noise_fill(&source, &request, x), DK_ERROR_CONFIG);
-    source.kind = (dk_noise_kind)-1;
+    memset(&source.kind, 0xFF, sizeof source.kind); /* -1 */
     assert_int_equal(dk_noise_fill(&source, &request, x), DK_ERROR_CONFIG);
     assert_null(dk_schedule_name(-1)), assert_null(dk_schedule_about(-1)),
         assert_null(dk_schedule_about(1000));
