@@ -195,9 +195,10 @@ static void only_what_weighs_something_is_evaluated(void **state) {
     (void)state;
     for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
         dk_config c = table_config(rows[i].settings);
-        dk_plan plan = {0};
+        dk_plan plan;
         dk_real x[SIZE];
         table_network n = run_table(&c, x);
+        memset(&plan, 0, sizeof plan);
         assert_int_equal(dk_record(&plan, &c), DK_OK);
         assert_int_equal(plan.calls, rows[i].asked[0] + rows[i].asked[1] + rows[i].asked[2]);
         for (int k = 0; k < DK_BRANCHES; k++)
@@ -382,8 +383,9 @@ static void ramp(void *user, dk_level level, int step, int steps, dk_guidance *g
 static void schedules_say_what_holds_at_each_step(void **state) {
     gaussians g = mixed(DK_PREDICT_VELOCITY, 0);
     dk_config c = run_config("euler");
-    dk_plan plan = {0};
+    dk_plan plan;
     dk_real x[6];
+    memset(&plan, 0, sizeof plan);
     (void)state;
     c.guidance.schedule = ramp, c.guidance.schedule_user = (void *)(uintptr_t)half_way;
     assert_int_equal(dk_sample(&c, guided_network, &g, x), DK_OK);
@@ -464,9 +466,10 @@ static void hooks_change_D_and_may_stop_the_run(void **state) {
 
 static void plans_and_hooks_belong_together(void **state) {
     dk_config c = run_config("euler");
-    dk_plan plan = {0};
+    dk_plan plan;
     dk_real x[6];
     dk_run run;
+    memset(&plan, 0, sizeof plan);
     (void)state;
     c.guidance.hook = towards_one;
     assert_int_equal(dk_record(&plan, &c), DK_OK);
@@ -502,8 +505,9 @@ static void likelihoods_are_those_of_the_guided_ode(void **state) {
 static void plans_show_guidance_in_words(void **state) {
     dk_config c =
         table_config("guidance.scale=3 guidance.projected=1 guidance.limit=2 guidance.quantile=0.9");
-    dk_plan plan = {0};
+    dk_plan plan;
     char text[4096];
+    memset(&plan, 0, sizeof plan);
     (void)state;
     c.guidance.hook = towards_one;
     assert_int_equal(dk_record(&plan, &c), DK_OK);

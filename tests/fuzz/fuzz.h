@@ -31,7 +31,7 @@ static inline unsigned fuzz_below(fuzz_input *in, unsigned n) {
 static inline double fuzz_real(fuzz_input *in) {
     static const double some[] = {0,     1,    -1,     0.5,    2,        1e-3,      0.002, 80,
                                   0.1,   20,   1e-300, 5e-324, 1e300,    -0.0,      1e-9,  1e9,
-                                  0.999, 1000, 1e-16,  7,      HUGE_VAL, -HUGE_VAL, NAN};
+                                  0.999, 1000, 1e-16,  7,      HUGE_VAL, -HUGE_VAL, (double)NAN};
     unsigned which = fuzz_byte(in);
     uint64_t bits = 0;
     double any;
