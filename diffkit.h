@@ -21,8 +21,8 @@
        Declarations    >>decl-status  >>decl-schedule  >>decl-model  >>decl-grid  >>decl-plan
                        >>decl-sampler  >>decl-guidance  >>decl-sources  >>decl-config  >>decl-json
                        >>decl-run  >>decl-noise  >>decl-backend
-       Implementation  >>math  >>text  >>noise  >>sources  >>schedule  >>model  >>grid  >>recorder  >>guidance
-                       >>samplers  >>json  >>plan  >>control  >>executor  >>run
+       Implementation  >>math  >>text  >>noise  >>sources  >>schedule  >>model  >>grid  >>recorder
+                       >>guidance  >>steps  >>samplers  >>json  >>plan  >>control  >>executor  >>run
 
    >>idea  ONE IDEA
        Every diffusion model destroys data the same way:

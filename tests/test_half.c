@@ -40,8 +40,13 @@ static void all_numbers_of_16_bits_go_there_and_back(void **state) {
             int size = code & 0x7FFF;
             assert_int_equal(signbit(v[code]) != 0, code >> 15);
             if (size > infinity) { /* NaN stays NaN, with its bits but quiet */
+                const int quiet = formats[k] == DK_NUMBER_FP16 ? 0x200 : 0x40;
                 assert_true(isnan(v[code]));
-                assert_int_equal(back[code], code | (formats[k] == DK_NUMBER_FP16 ? 0x200 : 0x40));
+#ifdef __riscv /* whose arithmetic makes one NaN of all */
+                assert_int_equal(back[code], infinity | quiet);
+#else
+                assert_int_equal(back[code], code | quiet);
+#endif
                 continue;
             }
             if (size == infinity) assert_true(isinf(v[code]));
