@@ -1016,6 +1016,30 @@ static void schedules_that_make_no_sense_are_refused(void **state) {
     }
 }
 
+/* With step-size control a recording function is called again and again; memory is measured at first. */
+static int grown;
+static void record_growing(dk_recorder *r) {
+    for (int i = 0; i < grown; i++) dk_keep(r, dk_scale(0.5, r->x));
+    dk_sampler_named("rk45").record(r);
+}
+
+static void recording_functions_that_grow_are_refused(void **state) {
+    dk_config c = check_config("vp", "rk45", 3);
+    dk_real x[1], memory[4000];
+    dk_run run;
+    (void)state;
+    c.sampler.record = record_growing;
+    grown = 0;
+    assert_int_equal(dk_begin(&run, &c, x, memory, dk_run_size(&c)), DK_OK);
+    grown = 100;
+    assert_int_equal(dk_continue(&run, bounded, NULL), DK_ERROR_MEMORY);
+    assert_non_null(strstr(run.message, ": must be at least "));
+    dk_end(&run);
+    grown = 0;
+    assert_int_equal(dk_sample(&c, bounded, NULL, x), DK_OK);
+    assert_int_equal(allocated, 0);
+}
+
 static void lazy(void *user, int n, void (*task)(void *arg, int i), void *arg) {
     (void)user, (void)n, (void)task, (void)arg;
 }
@@ -1217,6 +1241,7 @@ int main(void) {
         cmocka_unit_test(networks_that_misbehave_are_named_and_repeated),
         cmocka_unit_test(callbacks_may_run_the_library),
         cmocka_unit_test(schedules_that_make_no_sense_are_refused),
+        cmocka_unit_test(recording_functions_that_grow_are_refused),
         cmocka_unit_test(parallel_functions_that_misbehave_do_no_harm),
         cmocka_unit_test(back_ends_must_be_whole),
         cmocka_unit_test(calls_that_lack_something_leave_the_run_as_it_is),
