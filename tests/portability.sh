@@ -159,7 +159,7 @@ const wasi = new WASI({ version: "preview1", args: process.argv.slice(2), preope
 WebAssembly.instantiate(fs.readFileSync(process.argv[2]), { wasi_snapshot_preview1: wasi.wasiImport })
     .then((module) => { process.exitCode = wasi.start(module.instance); });
 JS
-try wasm32 "node --no-warnings $build/wasi.js" "clang --target=wasm32-wasi -std=c11 -O2" "$quick" clang node
+try wasm32 "node --no-warnings $build/wasi.js" "clang --target=wasm32-wasi -std=c11 -O2 -Wl,-z,stack-size=1048576" "$quick" clang node
 
 for compiler in gcc clang; do
     unfused "unfused-x86-64-$compiler" 'vfn?m(add|sub)' 'objdump -d' "$compiler -std=c11 -O3 -march=haswell" $compiler
