@@ -1330,8 +1330,13 @@ static const double dkp_pi = 3.14159265358979323846;
 #ifdef DKP_CLANG_FAST /* would make it an estimate, which no pragma prevents, but a call that it cannot know does */
 static float (*const volatile dkp_sqrtf)(float) = sqrtf;
 static double (*const volatile dkp_sqrt)(double) = sqrt;
-#elif defined( \
-    __GNUC__) /* the instruction where there is one, in vectors too, for it need not set errno; MinGW's sqrt rounds twice */
+#elif defined(__GNUC__) && defined(__cplusplus) && !defined(_WIN32)
+/* The instruction, in vectors too, for it need not set errno; a namespace around this file may hide that. */
+extern float sqrtf(float) __attribute__((const));
+extern double sqrt(double) __attribute__((const));
+#define dkp_sqrtf sqrtf
+#define dkp_sqrt sqrt
+#elif defined(__GNUC__) /* MinGW's sqrt rounds twice */
 extern float __builtin_sqrtf(float) __attribute__((const));
 extern double __builtin_sqrt(double) __attribute__((const));
 #define dkp_sqrtf __builtin_sqrtf
