@@ -8220,7 +8220,7 @@ static void dkp_ignore(dkp_reader *r, dk_json *more) {
 
 /* One key's value; of the class, or passed over. */
 static int dkp_read_member(dkp_reader *r, dkp_job *j, unsigned char seen[DKP_KEY_COUNT]) {
-    char text[DKP_TOKEN], type = 's';
+    char text[DKP_TOKEN] = "", type = 's';
     int i = 0;
     while (i < DKP_KEY_COUNT && strcmp(dkp_keys[i].name, r->key) != 0) i++;
     if (i == DKP_KEY_COUNT || !dkp_class_has(j->of, i)) {
