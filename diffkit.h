@@ -78,7 +78,7 @@
          from within dk_next is refused with DK_ERROR_ORDER.
        - It does not: print, abort, read the clock or the locale, keep globals, or allocate when memory
          is passed in. It has no writable data.
-       - It takes less than 16 KiB of stack.
+       - It takes less than 16 KiB of stack, compiled with -O2.
 
    >>words  WORDS AND LETTERS
        alpha, sigma     signal and noise scale of a level; sigma/alpha is written s^ in formulas and
@@ -2320,8 +2320,8 @@ static int dkp_walk(double from, double to, double at, int decimal, dkp_node *no
 }
 
 /* W(to) - W(from) over the root of the time between them; 0 nodes where that does not go down. */
-static int dkp_increment(double low, double high, double from, double to, int decimal, double time,
-                         dkp_node node[2 * DKP_HALVINGS]) {
+DKP_ALONE_ON_STACK static int dkp_increment(double low, double high, double from, double to, int decimal,
+                                            double time, dkp_node node[2 * DKP_HALVINGS]) {
     dkp_node start[DKP_HALVINGS];
     if (!(to < from)) return 0;
     int n = dkp_walk(low, high, to, decimal, node), m = dkp_walk(low, high, from, decimal, start), end = n;
@@ -2343,7 +2343,7 @@ static double dkp_moment(double level) {
 /* The library's own: nodes are draws under a key that is derived from the seed and the way. */
 DKP_ALONE_ON_STACK static int dkp_brownian(uint64_t seed, uint64_t sample, const dk_noise_request *q,
                                            uint64_t first, size_t n, dk_real *out) {
-    enum { PART = 64 }; /* elements at a time */
+    enum { PART = 256 / sizeof(dk_real) }; /* elements at a time */
     dkp_node node[2 * DKP_HALVINGS];
     const uint32_t key[2] = {(uint32_t)seed, (uint32_t)(seed >> 32)},
                    counter[4] = {(uint32_t)q->way, 0, 0, 0xFFFFFFFFu};
