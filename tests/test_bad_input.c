@@ -1033,7 +1033,9 @@ static void recording_functions_that_grow_are_refused(void **state) {
     assert_int_equal(dk_begin(&run, &c, x, memory, dk_run_size(&c)), DK_OK);
     grown = 100;
     assert_int_equal(dk_continue(&run, bounded, NULL), DK_ERROR_MEMORY);
-    assert_non_null(strstr(run.message, ": must be at least "));
+    /* which of the two depends on the size of a number */
+    assert_true(strstr(run.message, ": must be at least ") ||
+                strstr(run.message, "sampler.record: a step needs more memory than any kind of step did"));
     dk_end(&run);
     grown = 0;
     assert_int_equal(dk_sample(&c, bounded, NULL, x), DK_OK);
