@@ -4179,9 +4179,9 @@ static const dkp_field dkp_fields[] = {
 #undef DKP_U
 #undef DKP_WORDS
 #undef DKP_FLAG
-
 #undef DKP_N
-/* NOISE: and what else has no part of its own. */
+
+/* REST: noise sources, and what else has no part of its own. */
 enum { DKP_OF_SAMPLER = 1, DKP_OF_GRID = 2, DKP_OF_GUIDANCE = 4, DKP_OF_REST = 8, DKP_OF_ALL = 15 };
 static int dkp_part_of(const dkp_field *f) {
     char a = f->name[0], b = f->name[1];

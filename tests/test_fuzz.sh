@@ -1,6 +1,7 @@
 #!/bin/sh
 # Every input that fuzzing kept, once: test_fuzz.sh BUILD. Files named found-* broke something once.
-passed=0 failed=0
+suite=fuzz
+. tests/script.sh
 for corpus in tests/fuzz/corpus/*; do
     line=$("$1/fuzz" "$(basename "$corpus")" "$corpus"/* 2>&1) && line=$(echo "$line" | tail -n 1)
     case $line in
@@ -8,5 +9,4 @@ for corpus in tests/fuzz/corpus/*; do
     *) echo "$line" && failed=$((failed + 1)) ;;
     esac
 done
-echo "$passed passed, $failed failed"
-[ $failed -eq 0 ] && [ $passed -gt 0 ]
+report
