@@ -1746,11 +1746,15 @@ static const char *dkp_sampler_name(int i) {
     return info ? info->name : NULL;
 }
 
+/* Nearest first; of two as near, the earlier. */
 static int dkp_nearest(const char *(*at)(int), const char *name, const char **names, int max) {
     int count = 0;
-    for (int distance = 0; distance < 48; distance++)
-        for (int i = 0; at(i) && count < max; i++)
-            if (dkp_distance(name, at(i)) == distance) names[count++] = at(i);
+    for (int i = 0; at(i); i++) {
+        int j = count < max ? count++ : max, distance = dkp_distance(name, at(i));
+        for (; j > 0 && distance < dkp_distance(name, names[j - 1]); j--)
+            if (j < max) names[j] = names[j - 1];
+        if (j < max) names[j] = at(i);
+    }
     return count;
 }
 
