@@ -104,7 +104,7 @@
                                 (same numbers), where gcc and clang on x86-64 would take AVX2 or AVX-512
        Enums must have the size of int: -fno-short-enums where that is not the default (bare-metal ARM).
        -ffast-math does not hold for this header: same numbers. clang needs -ffp-contract=off behind it where the target has
-       fused multiply-add. On 32-bit x86: -msse2 -mfpmath=sse, for the old floating point unit rounds otherwise.
+       fused multiply-add. On 32-bit x86 gcc computes with SSE2 here, whatever its flags: the old floating point unit rounds otherwise.
 */
 #ifndef DIFFKIT_H
 #define DIFFKIT_H
@@ -1289,6 +1289,9 @@ typedef struct dk_backend {
 #endif
 #pragma clang diagnostic ignored "-Wpass-failed" /* a loop that sanitizers or low levels leave as it is */
 #elif defined(__GNUC__)
+#ifdef __i386__ /* the old floating point unit rounds otherwise; to the file's end, for it is in how functions are called */
+#pragma GCC target("sse2,fpmath=sse")
+#endif
 #pragma GCC push_options
 #pragma GCC optimize("fp-contract=off", "no-fast-math", "no-unsafe-math-optimizations", "no-finite-math-only")
 #endif

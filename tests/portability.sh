@@ -145,7 +145,7 @@ done
 try tcc "" "tcc" "$(echo "$all" | grep -vE '^(bad_input|json|sampler|schedule)$')" tcc
 try musl "" "musl-gcc -std=c11 -O2 -static" "$all" musl-gcc
 # Statically linked, it runs on the processor itself.
-try i686-sse2 "" "i686-linux-gnu-gcc -std=c11 -O2 -msse2 -mfpmath=sse -static" "$all" i686-linux-gnu-gcc
+try i686 "" "i686-linux-gnu-gcc -std=c11 -O2 -static" "$all" i686-linux-gnu-gcc
 try aarch64 "qemu-aarch64 -L /usr/aarch64-linux-gnu" "aarch64-linux-gnu-gcc -std=c11 -O2" "$quick" aarch64-linux-gnu-gcc qemu-aarch64
 try armhf "qemu-arm -L /usr/arm-linux-gnueabihf" "arm-linux-gnueabihf-gcc -std=c11 -O2" "$quick" arm-linux-gnueabihf-gcc qemu-arm
 try riscv64 "qemu-riscv64 -L /usr/riscv64-linux-gnu" "riscv64-linux-gnu-gcc -std=c11 -O2" "$quick" riscv64-linux-gnu-gcc qemu-riscv64

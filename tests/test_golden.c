@@ -99,7 +99,7 @@ static void schedule(const char *name) {
     dk_schedule s = dk_schedule_named(name);
     for (int i = 0; i <= 32; i++) {
         double d_alpha = 0, d_sigma = 0, t;
-        volatile double after = (s.t_max - s.t_min) * i / 32; /* not fused with the sum */
+        volatile double range = s.t_max - s.t_min, part = range * i, after = part / 32; /* each rounded */
         dk_level at[3];
         t = s.t_min + after;
         at[0] = dk_level_at(&s, t);
