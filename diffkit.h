@@ -8893,13 +8893,16 @@ DK_API uint64_t dk_plan_hash(const dk_plan *p) {
         h = dkp_hash_real(dkp_hash_real(dkp_hash_real(h, c->condition), c->d_x), c->d_f);
         h = dkp_hash_real(h, c->input_scale);
         h = dkp_hash(h, (uint64_t)(int64_t)c->uncond_output);
+        if (c->clip > 0) h = dkp_hash_real(h, c->clip);
         if (c->branch + c->branches > 1) h = dkp_hash(h, (uint64_t)(c->branch * DK_BRANCHES + c->branches));
+        for (int k = 0; c->branches > 1 && k < DK_BRANCHES; k++) h = dkp_hash_real(h, c->weight[k]);
     }
     for (int i = 0; i < p->norms; i++) {
         const dk_norm *n = &p->norm[i];
         h = dkp_hash(dkp_hash(dkp_hash(h, (uint64_t)n->kind), (uint64_t)n->a), (uint64_t)(int64_t)n->b);
         h = dkp_hash(dkp_hash(h, (uint64_t)(int64_t)n->p), (uint64_t)(int64_t)n->q);
         if (n->limit > 0 || n->share > 0) h = dkp_hash_real(dkp_hash_real(h, n->limit), n->share);
+        if (n->p >= 0) h = dkp_hash_real(dkp_hash_real(h, n->atol), n->rtol);
     }
     for (int i = 0; i < p->passes; i++)
         h = dkp_hash(dkp_hash(h, (uint64_t)p->pass[i].first), p->pass[i].boundary);
@@ -9232,12 +9235,21 @@ DK_API int dk_plan_equal(const dk_plan *a, const dk_plan *b, double tolerance, d
         dkp_differ(a->level[i].alpha, b->level[i].alpha, &most);
         dkp_differ(a->level[i].sigma, b->level[i].sigma, &most);
     }
-    for (int i = 0; i < a->calls; i++)
-        if (a->call[i].branch != b->call[i].branch || a->call[i].branches != b->call[i].branches) return 0;
-        else dkp_differ(a->call[i].condition, b->call[i].condition, &most);
+    for (int i = 0; i < a->calls; i++) {
+        const dk_call *m = &a->call[i], *n = &b->call[i];
+        if (m->x != n->x || m->input != n->input || m->output != n->output ||
+            m->uncond_output != n->uncond_output || m->denoised != n->denoised || m->branch != n->branch ||
+            m->branches != n->branches)
+            return 0;
+        dkp_differ(m->condition, n->condition, &most), dkp_differ(m->input_scale, n->input_scale, &most);
+        dkp_differ(m->d_x, n->d_x, &most), dkp_differ(m->d_f, n->d_f, &most);
+        dkp_differ(m->clip, n->clip, &most);
+        for (int k = 0; k < DK_BRANCHES; k++) dkp_differ(m->weight[k], n->weight[k], &most);
+    }
     for (int i = 0; i < a->norms; i++) {
         const dk_norm *m = &a->norm[i], *n = &b->norm[i];
-        if (m->kind != n->kind || m->a != n->a || m->b != n->b) return 0;
+        if (m->kind != n->kind || m->a != n->a || m->b != n->b || m->p != n->p || m->q != n->q) return 0;
+        dkp_differ(m->atol, n->atol, &most), dkp_differ(m->rtol, n->rtol, &most);
         dkp_differ(m->limit, n->limit, &most), dkp_differ(m->share, n->share, &most);
     }
     *worst = most;

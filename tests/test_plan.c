@@ -265,6 +265,34 @@ static void other_plans_are_not_equal(void **state) {
     dk_plan_free(&a), dk_plan_free(&b);
 }
 
+/* How two outputs make one D, where D is clipped, what an error is measured against. */
+static void what_plans_weigh_clip_and_measure_is_compared(void **state) {
+    static const struct {
+        const char *sampler, *settings[2];
+        double clip[2];
+    } pairs[] = {
+        {"euler", {"guidance.scale=3 guidance.doubled=1", "guidance.scale=4 guidance.doubled=1"}, {0, 0}},
+        {"euler", {"", ""}, {1, 2}},
+        {"dpm_adaptive", {"rtol=0.05", "rtol=0.25"}, {0, 0}},
+        {"dpm_adaptive", {"atol=0.05", "atol=0.25"}, {0, 0}},
+    };
+    (void)state;
+    for (size_t i = 0; i < sizeof pairs / sizeof pairs[0]; i++) {
+        dk_plan plan[2];
+        double worst = 0;
+        for (int k = 0; k < 2; k++) {
+            dk_config c = check_config("edm", pairs[i].sampler, 3);
+            assert_int_equal(dk_config_set(&c, pairs[i].settings[k]), DK_OK);
+            c.clip = pairs[i].clip[k];
+            record(&c, &plan[k]);
+        }
+        assert_int_equal(dk_plan_equal(&plan[0], &plan[1], 0.01, &worst), 0);
+        assert_true(worst < 1);
+        assert_true(dk_plan_hash(&plan[0]) != dk_plan_hash(&plan[1]));
+        dk_plan_free(&plan[0]), dk_plan_free(&plan[1]);
+    }
+}
+
 /* ------------------------------------------------------------------ user's samplers */
 
 /* Not linear, so that a wrong state or condition shows. */
@@ -777,6 +805,7 @@ int main(void) {
         cmocka_unit_test(size_is_exactly_what_recording_needs),
         cmocka_unit_test(copies_are_equal_and_independent),
         cmocka_unit_test(other_plans_are_not_equal),
+        cmocka_unit_test(what_plans_weigh_clip_and_measure_is_compared),
         cmocka_unit_test(plans_that_differ_in_one_place_are_not_equal),
         cmocka_unit_test(strange_sampler_does_its_arithmetic_in_every_family),
         cmocka_unit_test(long_sum_may_name_a_vector_again),
