@@ -1294,6 +1294,9 @@ typedef struct dk_backend {
 #endif
 #pragma GCC push_options
 #pragma GCC optimize("fp-contract=off", "no-fast-math", "no-unsafe-math-optimizations", "no-finite-math-only")
+#ifdef __s390__ /* -std=c11 would have floats computed in double */
+#pragma GCC optimize("excess-precision=fast")
+#endif
 #endif
 
 /* Only noise and executor run often. All else is compiled for size, in optimised builds; setting up a run is no slower. */

@@ -149,7 +149,7 @@ try i686 "" "i686-linux-gnu-gcc -std=c11 -O2 -static" "$all" i686-linux-gnu-gcc
 try aarch64 "qemu-aarch64 -L /usr/aarch64-linux-gnu" "aarch64-linux-gnu-gcc -std=c11 -O2" "$quick" aarch64-linux-gnu-gcc qemu-aarch64
 try armhf "qemu-arm -L /usr/arm-linux-gnueabihf" "arm-linux-gnueabihf-gcc -std=c11 -O2" "$quick" arm-linux-gnueabihf-gcc qemu-arm
 try riscv64 "qemu-riscv64 -L /usr/riscv64-linux-gnu" "riscv64-linux-gnu-gcc -std=c11 -O2" "$quick" riscv64-linux-gnu-gcc qemu-riscv64
-try s390x "qemu-s390x -L /usr/s390x-linux-gnu" "s390x-linux-gnu-gcc -std=c11 -O2 -fexcess-precision=fast" "$quick" s390x-linux-gnu-gcc qemu-s390x
+try s390x "qemu-s390x -L /usr/s390x-linux-gnu" "s390x-linux-gnu-gcc -std=c11 -O2" "$quick" s390x-linux-gnu-gcc qemu-s390x
 try ppc64 "qemu-ppc64 -L /usr/powerpc64-linux-gnu" "powerpc64-linux-gnu-gcc -std=c11 -O2" "$quick" powerpc64-linux-gnu-gcc qemu-ppc64
 THREADS=
 try mingw64 "env WINEDEBUG=-all WINEPREFIX=$PWD/$build/wine /usr/lib/wine/wine64" "x86_64-w64-mingw32-gcc -std=c11 -O2" "$quick" x86_64-w64-mingw32-gcc /usr/lib/wine/wine64
