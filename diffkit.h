@@ -10365,7 +10365,12 @@ static dk_status dkp_check_output(dk_run *run, int value) {
     if (dkp_backend(run)->find_bad(dkp_backend(run)->user, run, run->plan->value[value].slot, &bad))
         return dkp_fail_run(run, DK_ERROR_CALLBACK, "the back end failed to check the network's output");
     if (bad >= run->size) return DK_OK;
-    dkp_fail_run(run, DK_ERROR_NOT_FINITE, "the network's output is NaN or infinite");
+    const dk_real *x = run->config.backend ? NULL : dk_state(run);
+    size_t given = x ? dkp_bad_from(x, 0, run->size) : run->size;
+    dkp_fail_run(run, DK_ERROR_NOT_FINITE,
+                 given < run->size ? "the state that the network was given is NaN or infinite already"
+                                   : "the network's output is NaN or infinite");
+    if (given < run->size) bad = given;
     dkp_text t = {run->message, DK_MESSAGE_SIZE, strlen(run->message)};
     dkp_put_pair(&t, ", sample ", (double)(bad / run->dim));
     dkp_put_pair(&t, ", element ", (double)(bad % run->dim));

@@ -931,6 +931,24 @@ static void networks_that_misbehave_are_named_and_repeated(void **state) {
     assert_int_equal(allocated, 0);
 }
 
+static int halving(void *user, const dk_eval *e) {
+    (void)user;
+    for (size_t i = 0; i < e->dim * (size_t)e->batch; i++) e->output[i] = e->input[i] / 2;
+    return 0;
+}
+
+static void a_state_with_nan_is_not_laid_to_the_network(void **state) {
+    dk_real x[6] = {0, 0, 0, 0, (dk_real)NAN, 0};
+    dk_config c = check_config("edm", "dpmpp_2m", 3);
+    (void)state;
+    c.dim = 3, c.batch = 2, c.start = DK_START_STATE;
+    assert_int_equal(dk_sample(&c, halving, NULL, x), DK_ERROR_NOT_FINITE);
+    assert_string_equal(dk_message(&c),
+                        "the state that the network was given is NaN or infinite already at step 0 of "
+                        "3 (evaluation 0), sample 1, element 1");
+    assert_int_equal(allocated, 0);
+}
+
 /* Runs within runs; and a network or a progress function that finishes, or ends, the run that calls it. */
 static int inner_sample(void *user, const dk_eval *e) {
     dk_real x[6];
@@ -1241,6 +1259,7 @@ int main(void) {
         cmocka_unit_test(every_allocation_may_fail),
         cmocka_unit_test(noise_callbacks_that_misbehave_are_named_and_repeated),
         cmocka_unit_test(networks_that_misbehave_are_named_and_repeated),
+        cmocka_unit_test(a_state_with_nan_is_not_laid_to_the_network),
         cmocka_unit_test(callbacks_may_run_the_library),
         cmocka_unit_test(schedules_that_make_no_sense_are_refused),
         cmocka_unit_test(recording_functions_that_grow_are_refused),
