@@ -4192,16 +4192,22 @@ static int dkp_part_of(const dkp_field *f) {
     return a == 'g' ? (b == 'r' ? DKP_OF_GRID : DKP_OF_GUIDANCE) : b == 'a' ? DKP_OF_SAMPLER : DKP_OF_REST;
 }
 
+static double dkp_number_at(const dk_config *c, int at, int real) {
+    double number;
+    int whole;
+    if (real) memcpy(&number, (const char *)c + at, sizeof number);
+    else
+        memcpy(&whole, (const char *)c + at, sizeof whole),
+            number = whole; /* an int, or an enum of its size */
+    return number;
+}
+
 static dk_status dkp_check_fields(const dk_config *c, int of, char *message) {
     for (int i = 0; i < DKP_COUNT(dkp_fields); i++) {
         const dkp_field *f = &dkp_fields[i];
-        const char *at = (const char *)c + f->at;
-        double real;
-        int whole;
-        if (f->kind == 'r') memcpy(&real, at, sizeof real);
-        else memcpy(&whole, at, sizeof whole), real = whole; /* an int, or an enum of its size */
-        if (dkp_part_of(f) == of && !(real >= f->low && real <= f->high))
-            return dkp_fail(message, f->name, real, f->allowed);
+        double v = dkp_number_at(c, f->at, f->kind == 'r');
+        if (dkp_part_of(f) == of && !(v >= f->low && v <= f->high))
+            return dkp_fail(message, f->name, v, f->allowed);
     }
     return DK_OK;
 }
@@ -7238,13 +7244,12 @@ enum {
     DKP_DEPTH = 64  /* of nested lists and objects */
 };
 typedef struct dkp_key {
-    const char *name;
-    char kind;
-    const char *choices;
+    const char *name, *choices;
     int at; /* in dk_config; at `message`: no field says it alone */
+    char kind;
 } dkp_key;
 static const dkp_key dkp_keys[] = {
-#define DKP_ROW(name, kind, choices, field) {#name, kind, choices, (int)offsetof(dk_config, field)},
+#define DKP_ROW(name, kind, choices, field) {#name, choices, (int)offsetof(dk_config, field), kind},
     DKP_KEYS(DKP_ROW)
 #undef DKP_ROW
 };
@@ -7257,6 +7262,7 @@ typedef struct dkp_job {
     dk_json *more;
     const struct dkp_class *of;
     double v[DKP_KEY_COUNT];
+    unsigned char has[DKP_KEY_COUNT]; /* which keys the class has */
 } dkp_job;
 
 /* What a class does with its table, and what its lists are. */
@@ -7839,97 +7845,82 @@ static dk_status dkp_say_nothing(dkp_job *j) {
 /* ---- the classes of diffusers, and the keys of their constructors */
 
 /* clang-format off */
-#define DKP_BETAS(first, last, betas) "num_train_timesteps=1000 beta_start=" first " beta_end=" last " beta_schedule=" betas " trained_betas "
-#define DKP_LINEAR DKP_BETAS("0.0001", "0.02", "linear")
-#define DKP_LATENT(betas) DKP_BETAS("0.00085", "0.012", betas)
-#define DKP_PREDICTS "prediction_type=epsilon "
-#define DKP_SPACED(spacing) "timestep_spacing=" spacing " steps_offset=0 "
-#define DKP_CLIPS(flag) "clip_sample=" flag " clip_sample_range=1 "
-#define DKP_LIMITS "thresholding=false dynamic_thresholding_ratio=0.995 sample_max_value=1 "
-#define DKP_SIGMAS "use_karras_sigmas=false use_exponential_sigmas=false use_beta_sigmas=false sigma_min sigma_max "
-#define DKP_AS_FLOW "use_flow_sigmas=false flow_shift=1 "
-#define DKP_SHIFTING "use_dynamic_shifting=false time_shift_type=exponential "
-#define DKP_FLOW_KEYS "num_train_timesteps=1000 shift=1 " DKP_SHIFTING "base_shift=0.5 max_shift=1.15 base_image_seq_len=256 max_image_seq_len=4096 " \
-    "invert_sigmas=false shift_terminal use_karras_sigmas=false use_exponential_sigmas=false use_beta_sigmas=false "
-#define DKP_DDIM_KEYS DKP_CLIPS("true") "set_alpha_to_one=true rescale_betas_zero_snr=false " DKP_PREDICTS DKP_SPACED("leading")
-#define DKP_DDPM_KEYS DKP_LINEAR DKP_CLIPS("true") "variance_type=fixed_small rescale_betas_zero_snr=false " DKP_PREDICTS DKP_LIMITS DKP_SPACED("leading")
-#define DKP_DPM_KEYS DKP_LINEAR DKP_PREDICTS DKP_LIMITS DKP_SIGMAS DKP_AS_FLOW "solver_order=2 algorithm_type=dpmsolver++ solver_type=midpoint lambda_min_clipped=-Infinity variance_type "
-#define DKP_EDM_KEYS(low, high, data, schedule, predicts) "sigma_min=" low " sigma_max=" high " sigma_data=" data " sigma_schedule=" schedule \
-    " num_train_timesteps=1000 prediction_type=" predicts " rho=7 final_sigmas_type=zero "
-#define DKP_DISTILLED_KEYS DKP_LATENT("scaled_linear") "original_inference_steps=50 timestep_scaling=10 set_alpha_to_one=true rescale_betas_zero_snr=false " \
-    DKP_PREDICTS DKP_CLIPS("false") DKP_LIMITS DKP_SPACED("leading")
+/* What several constructors have, by a name that stands for all its words. Of words for one key the last counts. */
+static const char *const dkp_key_groups[][2] = {
+    {"LINEAR", "num_train_timesteps=1000 beta_start=0.0001 beta_end=0.02 beta_schedule=linear trained_betas"},
+    {"LATENT", "LINEAR beta_start=0.00085 beta_end=0.012"},
+    {"SCALED", "LATENT beta_schedule=scaled_linear"},
+    {"SPACED", "timestep_spacing=linspace steps_offset=0"},
+    {"CLIPS", "clip_sample=true clip_sample_range=1"},
+    {"LIMITS", "thresholding=false dynamic_thresholding_ratio=0.995 sample_max_value=1"},
+    {"CONVERTS", "use_karras_sigmas=false use_exponential_sigmas=false use_beta_sigmas=false"},
+    {"SIGMAS", "prediction_type=epsilon CONVERTS sigma_min sigma_max"},
+    {"SHIFTING", "use_dynamic_shifting=false time_shift_type=exponential"},
+    {"FLOW", "num_train_timesteps=1000 shift=1 SHIFTING base_shift=0.5 max_shift=1.15 base_image_seq_len=256 max_image_seq_len=4096 "
+     "invert_sigmas=false shift_terminal CONVERTS"},
+    {"LEADING", "CLIPS rescale_betas_zero_snr=false prediction_type=epsilon timestep_spacing=leading steps_offset=0"},
+    {"DDIM", "LEADING set_alpha_to_one=true"},
+    {"DDPM", "LINEAR LEADING variance_type=fixed_small LIMITS"},
+    {"MULTISTEP", "LINEAR LIMITS SIGMAS use_flow_sigmas=false flow_shift=1 lower_order_final=true"},
+    {"DPM", "MULTISTEP solver_order=2 algorithm_type=dpmsolver++ solver_type=midpoint lambda_min_clipped=-Infinity variance_type"},
+    {"EDM", "sigma_min=0.002 sigma_max=80 sigma_data=0.5 sigma_schedule=karras num_train_timesteps=1000 prediction_type=epsilon rho=7 final_sigmas_type=zero"},
+    {"SECOND", "solver_order=2 solver_type=midpoint lower_order_final=true euler_at_final=false"},
+    {"DISTILLED", "SCALED DDIM clip_sample=false LIMITS original_inference_steps=50 timestep_scaling=10"},
+};
 static const dkp_class dkp_classes[] = {
-    {"DDIMScheduler", DKP_WHOLE | DKP_NO_SIGMAS, dkp_say_vp, dkp_say_ddim, DKP_LINEAR DKP_DDIM_KEYS DKP_LIMITS},
-    {"DDIMParallelScheduler", DKP_WHOLE | DKP_NO_SIGMAS, dkp_say_vp, dkp_say_ddim, DKP_LINEAR DKP_DDIM_KEYS DKP_LIMITS},
+    {"DDIMScheduler", DKP_WHOLE | DKP_NO_SIGMAS, dkp_say_vp, dkp_say_ddim, "LINEAR DDIM LIMITS"},
+    {"DDIMParallelScheduler", DKP_WHOLE | DKP_NO_SIGMAS, dkp_say_vp, dkp_say_ddim, "LINEAR DDIM LIMITS"},
     {"CogVideoXDDIMScheduler", DKP_WHOLE | DKP_NO_SIGMAS, dkp_say_vp, dkp_say_ddim,
-     DKP_LATENT("scaled_linear") DKP_DDIM_KEYS "sample_max_value=1 snr_shift_scale=3"},
+     "SCALED DDIM sample_max_value=1 snr_shift_scale=3"},
     {"CogVideoXDPMScheduler", DKP_WHOLE | DKP_NO_SIGMAS | DKP_UNCLIPPED, dkp_say_vp, dkp_say_nothing,
-     DKP_LATENT("scaled_linear") DKP_DDIM_KEYS "sample_max_value=1 snr_shift_scale=3"},
-    {"DDIMInverseScheduler", DKP_WHOLE | DKP_NO_SIGMAS | DKP_LISTS_LEVELS, dkp_say_vp, dkp_say_ddim, DKP_LINEAR DKP_DDIM_KEYS},
-    {"RePaintScheduler", DKP_WHOLE | DKP_NO_SIGMAS | DKP_LISTS_LEVELS, dkp_say_repaint_levels, dkp_say_repaint, DKP_LINEAR "eta=0 clip_sample=true"},
-    {"DDPMScheduler", DKP_WHOLE | DKP_NO_SIGMAS, dkp_say_vp, dkp_say_ddpm, DKP_DDPM_KEYS},
-    {"DDPMParallelScheduler", DKP_WHOLE | DKP_NO_SIGMAS, dkp_say_vp, dkp_say_ddpm, DKP_DDPM_KEYS},
+     "SCALED DDIM sample_max_value=1 snr_shift_scale=3"},
+    {"DDIMInverseScheduler", DKP_WHOLE | DKP_NO_SIGMAS | DKP_LISTS_LEVELS, dkp_say_vp, dkp_say_ddim, "LINEAR DDIM"},
+    {"RePaintScheduler", DKP_WHOLE | DKP_NO_SIGMAS | DKP_LISTS_LEVELS, dkp_say_repaint_levels, dkp_say_repaint, "LINEAR eta=0 clip_sample=true"},
+    {"DDPMScheduler", DKP_WHOLE | DKP_NO_SIGMAS, dkp_say_vp, dkp_say_ddpm, "DDPM"},
+    {"DDPMParallelScheduler", DKP_WHOLE | DKP_NO_SIGMAS, dkp_say_vp, dkp_say_ddpm, "DDPM"},
     {"UnCLIPScheduler", DKP_WHOLE | DKP_NO_SIGMAS, dkp_say_vp, dkp_say_ddpm,
-     "num_train_timesteps=1000 variance_type=fixed_small_log beta_schedule=squaredcos_cap_v2 " DKP_PREDICTS DKP_CLIPS("true")},
+     "num_train_timesteps=1000 variance_type=fixed_small_log beta_schedule=squaredcos_cap_v2 prediction_type=epsilon CLIPS"},
     {"DDPMWuerstchenScheduler", DKP_NO_SIGMAS | DKP_LISTS_LEVELS | DKP_LISTS_END, dkp_say_wuerstchen, dkp_say_nothing, "scaler=1 s=0.008"},
-    {"PNDMScheduler", DKP_WHOLE | DKP_NO_SIGMAS, dkp_say_vp, dkp_say_pndm, DKP_LINEAR "skip_prk_steps=false set_alpha_to_one=false " DKP_PREDICTS DKP_SPACED("leading")},
+    {"PNDMScheduler", DKP_WHOLE | DKP_NO_SIGMAS, dkp_say_vp, dkp_say_pndm, "LINEAR skip_prk_steps=false set_alpha_to_one=false prediction_type=epsilon timestep_spacing=leading steps_offset=0"},
     {"IPNDMScheduler", DKP_NO_SIGMAS, dkp_say_crash, dkp_say_ipndm, "num_train_timesteps=1000 trained_betas"},
     {"EulerDiscreteScheduler", DKP_CURRENT | DKP_ALMOST, dkp_say_vp, dkp_say_nothing,
-     DKP_LINEAR DKP_PREDICTS DKP_SIGMAS DKP_SPACED("linspace") "interpolation_type=linear timestep_type=discrete rescale_betas_zero_snr=false final_sigmas_type=zero"},
-    {"EulerAncestralDiscreteScheduler", DKP_ALMOST, dkp_say_vp, dkp_say_nothing, DKP_LINEAR DKP_PREDICTS DKP_SPACED("linspace") "rescale_betas_zero_snr=false"},
-    {"HeunDiscreteScheduler", DKP_CURRENT | DKP_DOUBLED, dkp_say_vp, dkp_say_nothing, DKP_LATENT("linear") DKP_PREDICTS DKP_SIGMAS DKP_CLIPS("false") DKP_SPACED("linspace")},
-    {"KDPM2DiscreteScheduler", DKP_CURRENT | DKP_TELLS_KARRAS | DKP_DOUBLED | DKP_MORE_ZEROS, dkp_say_vp, dkp_say_nothing, DKP_LATENT("linear") DKP_PREDICTS DKP_SIGMAS DKP_SPACED("linspace")},
-    {"KDPM2AncestralDiscreteScheduler", DKP_CURRENT | DKP_TELLS_KARRAS | DKP_DOUBLED | DKP_MORE_ZEROS, dkp_say_vp, dkp_say_nothing, DKP_LATENT("linear") DKP_PREDICTS DKP_SIGMAS DKP_SPACED("linspace")},
-    {"LMSDiscreteScheduler", DKP_CURRENT, dkp_say_vp, dkp_say_nothing, DKP_LINEAR DKP_PREDICTS DKP_SIGMAS DKP_SPACED("linspace")},
-    {"DPMSolverSDEScheduler", DKP_CURRENT | DKP_DOUBLED, dkp_say_vp, dkp_say_nothing, DKP_LATENT("linear") DKP_PREDICTS DKP_SIGMAS DKP_SPACED("linspace") "noise_sampler_seed"},
+     "LINEAR SIGMAS SPACED interpolation_type=linear timestep_type=discrete rescale_betas_zero_snr=false final_sigmas_type=zero"},
+    {"EulerAncestralDiscreteScheduler", DKP_ALMOST, dkp_say_vp, dkp_say_nothing, "LINEAR prediction_type=epsilon SPACED rescale_betas_zero_snr=false"},
+    {"HeunDiscreteScheduler", DKP_CURRENT | DKP_DOUBLED, dkp_say_vp, dkp_say_nothing, "LATENT SIGMAS CLIPS clip_sample=false SPACED"},
+    {"KDPM2DiscreteScheduler", DKP_CURRENT | DKP_TELLS_KARRAS | DKP_DOUBLED | DKP_MORE_ZEROS, dkp_say_vp, dkp_say_nothing, "LATENT SIGMAS SPACED"},
+    {"KDPM2AncestralDiscreteScheduler", DKP_CURRENT | DKP_TELLS_KARRAS | DKP_DOUBLED | DKP_MORE_ZEROS, dkp_say_vp, dkp_say_nothing, "LATENT SIGMAS SPACED"},
+    {"LMSDiscreteScheduler", DKP_CURRENT, dkp_say_vp, dkp_say_nothing, "LINEAR SIGMAS SPACED"},
+    {"DPMSolverSDEScheduler", DKP_CURRENT | DKP_DOUBLED, dkp_say_vp, dkp_say_nothing, "LATENT SIGMAS SPACED noise_sampler_seed"},
     {"DPMSolverMultistepScheduler", DKP_SPARE | DKP_WHOLE | DKP_ALMOST | DKP_TELLS_INT | DKP_CUTS_COSINE, dkp_say_vp, dkp_say_dpm,
-     DKP_DPM_KEYS DKP_SHIFTING DKP_SPACED("linspace") "use_lu_lambdas=false lower_order_final=true euler_at_final=false final_sigmas_type=zero rescale_betas_zero_snr=false"},
+     "DPM SHIFTING SPACED use_lu_lambdas=false euler_at_final=false final_sigmas_type=zero rescale_betas_zero_snr=false"},
     {"DPMSolverMultistepInverseScheduler", DKP_WHOLE | DKP_TELLS_INT | DKP_INVERSE, dkp_say_vp, dkp_say_dpm,
-     DKP_DPM_KEYS DKP_SPACED("linspace") "lower_order_final=true euler_at_final=false"},
-    {"DPMSolverSinglestepScheduler", DKP_SPARE | DKP_WHOLE | DKP_TELLS_INT, dkp_say_vp, dkp_say_singlestep, DKP_DPM_KEYS DKP_SHIFTING "lower_order_final=false final_sigmas_type=zero"},
+     "DPM SPACED euler_at_final=false"},
+    {"DPMSolverSinglestepScheduler", DKP_SPARE | DKP_WHOLE | DKP_TELLS_INT, dkp_say_vp, dkp_say_singlestep, "DPM SHIFTING lower_order_final=false final_sigmas_type=zero"},
     {"DEISMultistepScheduler", DKP_SPARE | DKP_WHOLE | DKP_TELLS_INT | DKP_TO_LEAST, dkp_say_vp, dkp_say_deis,
-     DKP_LINEAR DKP_PREDICTS DKP_LIMITS DKP_SIGMAS DKP_AS_FLOW DKP_SHIFTING DKP_SPACED("linspace") "solver_order=2 algorithm_type=deis solver_type=logrho lower_order_final=true"},
+     "MULTISTEP SHIFTING SPACED solver_order=2 algorithm_type=deis solver_type=logrho"},
     {"UniPCMultistepScheduler", DKP_SPARE | DKP_WHOLE | DKP_ALMOST | DKP_TELLS_INT | DKP_FROM_ONE, dkp_say_vp, dkp_say_unipc,
-     DKP_LINEAR DKP_PREDICTS DKP_LIMITS DKP_SIGMAS DKP_AS_FLOW DKP_SHIFTING DKP_SPACED("linspace") "solver_order=2 predict_x0=true solver_type=bh2 lower_order_final=true disable_corrector solver_p "
-     "final_sigmas_type=zero rescale_betas_zero_snr=false shift_terminal"},
+     "MULTISTEP SHIFTING SPACED solver_order=2 predict_x0=true solver_type=bh2 disable_corrector solver_p final_sigmas_type=zero rescale_betas_zero_snr=false shift_terminal"},
     {"SASolverScheduler", DKP_SPARE | DKP_WHOLE | DKP_TELLS_INT | DKP_TO_LEAST, dkp_say_vp, dkp_say_sa,
-     DKP_LINEAR DKP_PREDICTS DKP_LIMITS DKP_SIGMAS DKP_AS_FLOW DKP_SPACED("linspace") "predictor_order=2 corrector_order=2 tau_func algorithm_type=data_prediction lower_order_final=true "
-     "lambda_min_clipped=-Infinity variance_type"},
-    {"LCMScheduler", DKP_NO_SIGMAS, dkp_say_distilled, dkp_say_nothing, DKP_DISTILLED_KEYS},
-    {"TCDScheduler", DKP_NO_SIGMAS | DKP_TO_LEAST | DKP_UNCLIPPED, dkp_say_distilled, dkp_say_nothing, DKP_DISTILLED_KEYS},
-    {"EDMEulerScheduler", 0, dkp_say_edm, dkp_say_nothing, DKP_EDM_KEYS("0.002", "80", "0.5", "karras", "epsilon")},
+     "MULTISTEP SPACED predictor_order=2 corrector_order=2 tau_func algorithm_type=data_prediction lambda_min_clipped=-Infinity variance_type"},
+    {"LCMScheduler", DKP_NO_SIGMAS, dkp_say_distilled, dkp_say_nothing, "DISTILLED"},
+    {"TCDScheduler", DKP_NO_SIGMAS | DKP_TO_LEAST | DKP_UNCLIPPED, dkp_say_distilled, dkp_say_nothing, "DISTILLED"},
+    {"EDMEulerScheduler", 0, dkp_say_edm, dkp_say_nothing, "EDM"},
     {"EDMDPMSolverMultistepScheduler", 0, dkp_say_edm, dkp_say_dpm,
-     DKP_EDM_KEYS("0.002", "80", "0.5", "karras", "epsilon") DKP_LIMITS "solver_order=2 algorithm_type=dpmsolver++ solver_type=midpoint lower_order_final=true euler_at_final=false"},
+     "EDM LIMITS SECOND algorithm_type=dpmsolver++"},
     {"CosineDPMSolverMultistepScheduler", 0, dkp_say_cosine_edm, dkp_say_cosine_dpm,
-     DKP_EDM_KEYS("0.3", "500", "1", "exponential", "v_prediction") "solver_order=2 solver_type=midpoint lower_order_final=true euler_at_final=false"},
+     "EDM SECOND sigma_min=0.3 sigma_max=500 sigma_data=1 sigma_schedule=exponential prediction_type=v_prediction"},
     {"CMStochasticIterativeScheduler", 0, dkp_say_consistency, dkp_say_noise, "num_train_timesteps=40 sigma_min=0.002 sigma_max=80 sigma_data=0.5 s_noise=1 rho=7 clip_denoised=true"},
     {"SCMScheduler", DKP_NO_SIGMAS | DKP_LISTS_LEVELS | DKP_LISTS_END, dkp_say_trigflow, dkp_say_nothing, "num_train_timesteps=1000 prediction_type=trigflow sigma_data=0.5"},
     {"ScoreSdeVeScheduler", DKP_LISTS_LEVELS | DKP_NO_FINAL, dkp_say_ve, dkp_say_nothing, "num_train_timesteps=2000 snr=0.15 sigma_min=0.01 sigma_max=1348 sampling_eps=0.00001 correct_steps=1"},
     {"ScoreSdeVpScheduler", DKP_NO_SIGMAS | DKP_LISTS_LEVELS | DKP_NO_FINAL, dkp_say_vp_sde, dkp_say_nothing, "num_train_timesteps=2000 beta_min=0.1 beta_max=20 sampling_eps=0.001"},
-    {"FlowMatchEulerDiscreteScheduler", 0, dkp_say_flow, dkp_say_flow_euler, DKP_FLOW_KEYS "stochastic_sampling=false"},
+    {"FlowMatchEulerDiscreteScheduler", 0, dkp_say_flow, dkp_say_flow_euler, "FLOW stochastic_sampling=false"},
     {"FlowMatchHeunDiscreteScheduler", DKP_DOUBLED, dkp_say_flow, dkp_say_nothing, "num_train_timesteps=1000 shift=1"},
-    {"FlowMatchLCMScheduler", 0, dkp_say_flow, dkp_say_nothing, DKP_FLOW_KEYS "scale_factors upscale_mode=bicubic"},
+    {"FlowMatchLCMScheduler", 0, dkp_say_flow, dkp_say_nothing, "FLOW scale_factors upscale_mode=bicubic"},
     {"FlowMapEulerDiscreteScheduler", DKP_TO_ZERO, dkp_say_flow, dkp_say_nothing, "num_train_timesteps=1000 shift=1"},
     {"MiniMaxH3Scheduler", DKP_LISTS_STEPS, dkp_say_minimax, dkp_say_nothing, "shift=12"},
-    {"LTXEulerAncestralRFScheduler", 0, dkp_say_flow, dkp_say_noise, DKP_FLOW_KEYS "eta=1 s_noise=1"},
+    {"LTXEulerAncestralRFScheduler", 0, dkp_say_flow, dkp_say_noise, "FLOW eta=1 s_noise=1"},
 };
 /* clang-format on */
-#undef DKP_BETAS
-#undef DKP_LINEAR
-#undef DKP_LATENT
-#undef DKP_PREDICTS
-#undef DKP_SPACED
-#undef DKP_CLIPS
-#undef DKP_LIMITS
-#undef DKP_SIGMAS
-#undef DKP_AS_FLOW
-#undef DKP_SHIFTING
-#undef DKP_FLOW_KEYS
-#undef DKP_DDIM_KEYS
-#undef DKP_DDPM_KEYS
-#undef DKP_DPM_KEYS
-#undef DKP_EDM_KEYS
-#undef DKP_DISTILLED_KEYS
 
 static const dkp_class *dkp_class_named(const char *name) {
     if (strncmp(name, "Flax", 4) == 0) name += 4;
@@ -8005,46 +7996,38 @@ static const char *dkp_read_value(const dkp_key *key, char type, const char *tex
     return NULL;
 }
 
-/* The next word "key" or "key=value" of a text of settings: the key's number, -1 at the end, -2 for one that is unknown. */
-static int dkp_next_word(const char **text, char word[DKP_TOKEN], const char **value) {
-    size_t n;
-    while (**text == ' ') ++*text;
-    n = strcspn(*text, " ");
-    if (!n) return -1;
-    if (n >= DKP_TOKEN) return -2;
-    memcpy(word, *text, n), word[n] = 0, *text += n;
-    char *equals = strchr(word, '=');
-    if (equals) *equals = 0;
-    *value = equals ? equals + 1 : "null";
-    for (int i = 0; i < DKP_KEY_COUNT; i++)
-        if (strcmp(dkp_keys[i].name, word) == 0) return i;
-    return -2;
+static int dkp_key_named(const char *name) { /* -1 if there is none */
+    int i = DKP_KEY_COUNT - 1;
+    while (i >= 0 && strcmp(dkp_keys[i].name, name) != 0) i--;
+    return i;
 }
 
-static int dkp_class_has(const dkp_class *of, int key) {
-    char word[DKP_TOKEN];
-    const char *at = of->keys, *value;
-    for (int i; (i = dkp_next_word(&at, word, &value)) != -1;)
-        if (i == key) return 1;
-    return 0;
-}
-
-/* Sets what the words say, such as a class's defaults. Returns the key that is wrong, or -1. */
-static int dkp_say_words(dkp_job *j, const char *words) {
-    char word[DKP_TOKEN];
-    const char *value;
-    for (int i; (i = dkp_next_word(&words, word, &value)) != -1;) {
-        if (i < 0 || !dkp_class_has(j->of, i)) return i < 0 ? 0 : i;
+/* Sets what words say: "key=value", "key" for null, or the name of a group. A class's own (`defaults`) say which keys it has;
+   others must be of these. Returns whether all could be set. */
+static int dkp_say_words(dkp_job *j, const char *words, int defaults) {
+    for (; *words; words += *words == ' ') {
+        char word[DKP_TOKEN] = "", *equals;
+        size_t n = strcspn(words, " ");
+        if (n >= DKP_TOKEN) return 0;
+        memcpy(word, words, n), words += n;
+        if ((equals = strchr(word, '='))) *equals = 0;
+        int i = dkp_key_named(word), group = DKP_COUNT(dkp_key_groups) - 1;
+        while (group >= 0 && strcmp(dkp_key_groups[group][0], word) != 0) group--;
+        if (group >= 0 && !dkp_say_words(j, dkp_key_groups[group][1], defaults)) return 0;
+        if (group >= 0) continue;
+        if (i >= 0 && defaults) j->has[i] = 1;
+        if (i < 0 || !j->has[i]) return 0;
+        const char *value = equals ? equals + 1 : "null";
         int bare = strcmp(value, "true") == 0 || strcmp(value, "false") == 0 || strcmp(value, "null") == 0;
         if (dkp_read_value(&dkp_keys[i], bare ? 'w' : dkp_keys[i].kind == 'c' ? 's' : 'n', value, &j->v[i]))
-            return i;
+            return 0;
     }
-    return -1;
+    return 1;
 }
 
 static void dkp_say_defaults(dkp_job *j) {
-    for (int i = 0; i < DKP_KEY_COUNT; i++) j->v[i] = (double)NAN;
-    dkp_say_words(j, j->of->keys);
+    for (int i = 0; i < DKP_KEY_COUNT; i++) j->v[i] = (double)NAN, j->has[i] = 0;
+    dkp_say_words(j, j->of->keys, 1);
 }
 
 /* ---- reading JSON, as Python writes it: with NaN and Infinity */
@@ -8225,9 +8208,8 @@ static void dkp_ignore(dkp_reader *r, dk_json *more) {
 /* One key's value; of the class, or passed over. */
 static int dkp_read_member(dkp_reader *r, dkp_job *j, unsigned char seen[DKP_KEY_COUNT]) {
     char text[DKP_TOKEN] = "", type = 's';
-    int i = 0;
-    while (i < DKP_KEY_COUNT && strcmp(dkp_keys[i].name, r->key) != 0) i++;
-    if (i == DKP_KEY_COUNT || !dkp_class_has(j->of, i)) {
+    int i = dkp_key_named(r->key);
+    if (i < 0 || !j->has[i]) {
         dkp_ignore(r, j->more);
         return dkp_skip_value(r, 0);
     }
@@ -8418,54 +8400,46 @@ DK_API int dk_json_sigmas(dk_config *c, const dk_json *more, double *out, int ma
 
 /* ---- writing: which values read as this config? */
 
-/* The fields of a config that reading sets, besides those that dk_config_set knows. */
-#define DKP_F(kind, member) \
-    { #member, "", 0, 0, (int)offsetof(dk_config, member), kind }
-#define DKP_OF_SCHEDULE(schedule)                                                                         \
-    DKP_F('i', schedule.family), DKP_F('r', schedule.t_min), DKP_F('r', schedule.t_max),                  \
-        DKP_F('r', schedule.shift), DKP_F('r', schedule.sigma_min), DKP_F('r', schedule.sigma_max),       \
-        DKP_F('r', schedule.cosine_offset), DKP_F('r', schedule.beta_min), DKP_F('r', schedule.beta_max), \
-        DKP_F('i', schedule.betas), DKP_F('i', schedule.timesteps), DKP_F('r', schedule.beta_first),      \
-        DKP_F('r', schedule.beta_last), DKP_F('i', schedule.zero_terminal_snr),                           \
-        DKP_F('i', schedule.float_table)
-static const dkp_field dkp_read_fields[] = {
-    DKP_OF_SCHEDULE(schedule), DKP_OF_SCHEDULE(network_schedule),
-    DKP_F('i', prediction),    DKP_F('r', sigma_data),
-    DKP_F('i', condition),     DKP_F('r', condition_scale),
-    DKP_F('r', clip),          DKP_F('i', condition_rounding),
-    DKP_F('i', negated),       DKP_F('i', grid.spacing),
-    DKP_F('i', grid.unit),
-};
-#undef DKP_F
-#undef DKP_OF_SCHEDULE
+/* The fields of a config that reading sets, besides those that dk_config_set knows: real and whole numbers. */
+#define DKP_AT(member) ((unsigned short)offsetof(dk_config, member))
+#define DKP_REALS(of)                                                                                 \
+    DKP_AT(of.t_min), DKP_AT(of.t_max), DKP_AT(of.shift), DKP_AT(of.sigma_min), DKP_AT(of.sigma_max), \
+        DKP_AT(of.cosine_offset), DKP_AT(of.beta_min), DKP_AT(of.beta_max), DKP_AT(of.beta_first),    \
+        DKP_AT(of.beta_last)
+#define DKP_WHOLES(of)                                                                       \
+    DKP_AT(of.family), DKP_AT(of.betas), DKP_AT(of.timesteps), DKP_AT(of.zero_terminal_snr), \
+        DKP_AT(of.float_table)
+static const unsigned short dkp_read_reals[] = {DKP_REALS(schedule), DKP_REALS(network_schedule),
+                                                DKP_AT(sigma_data), DKP_AT(condition_scale), DKP_AT(clip)};
+static const unsigned short dkp_read_wholes[] = {DKP_WHOLES(schedule),       DKP_WHOLES(network_schedule),
+                                                 DKP_AT(prediction),         DKP_AT(condition),
+                                                 DKP_AT(condition_rounding), DKP_AT(negated),
+                                                 DKP_AT(grid.spacing),       DKP_AT(grid.unit)};
+#undef DKP_AT
+#undef DKP_REALS
+#undef DKP_WHOLES
 
-static double dkp_field_value(const dk_config *c, const dkp_field *f) {
-    double real;
-    int whole;
-    if (f->kind == 'r') memcpy(&real, (const char *)c + f->at, sizeof real);
-    else memcpy(&whole, (const char *)c + f->at, sizeof whole), real = whole;
-    return real;
-}
-
-static int dkp_fields_apart(const dk_config *a, const dk_config *b, const dkp_field *f, int count) {
-    int apart = 0;
-    for (int i = 0; i < count; i++) {
-        double u = dkp_field_value(a, &f[i]), v = dkp_field_value(b, &f[i]);
-        apart += !(fabs(u - v) <= 1e-14 * (fabs(u) + fabs(v)));
-    }
-    return apart;
+static int dkp_numbers_apart(const dk_config *a, const dk_config *b, int at, int real) {
+    double u = dkp_number_at(a, at, real), v = dkp_number_at(b, at, real);
+    return !(fabs(u - v) <= 1e-14 * (fabs(u) + fabs(v)));
 }
 
 /* How many of the things that reading sets are different. */
 static int dkp_apart(const dk_config *a, const dk_config *b) {
     const dk_sampler *p = &a->sampler, *q = &b->sampler;
-    return dkp_fields_apart(a, b, dkp_fields, DKP_COUNT(dkp_fields)) +
-           dkp_fields_apart(a, b, dkp_read_fields, DKP_COUNT(dkp_read_fields)) + (p->record != q->record) +
-           (p->user != q->user) + (p->exponential != q->exponential) +
-           (!p->tableau != !q->tableau || (p->tableau && strcmp(p->tableau, q->tableau) != 0)) +
-           (a->schedule.alphas_cumprod != b->schedule.alphas_cumprod) + (a->schedule.fn != b->schedule.fn) +
-           (a->network_schedule.alphas_cumprod != b->network_schedule.alphas_cumprod) +
-           (a->network_schedule.fn != b->network_schedule.fn) + (a->grid.levels != b->grid.levels);
+    int apart = (p->record != q->record) + (p->user != q->user) + (p->exponential != q->exponential) +
+                (!p->tableau != !q->tableau || (p->tableau && strcmp(p->tableau, q->tableau) != 0)) +
+                (a->schedule.alphas_cumprod != b->schedule.alphas_cumprod) +
+                (a->schedule.fn != b->schedule.fn) +
+                (a->network_schedule.alphas_cumprod != b->network_schedule.alphas_cumprod) +
+                (a->network_schedule.fn != b->network_schedule.fn) + (a->grid.levels != b->grid.levels);
+    for (int i = 0; i < DKP_COUNT(dkp_fields); i++)
+        apart += dkp_numbers_apart(a, b, dkp_fields[i].at, dkp_fields[i].kind == 'r');
+    for (int i = 0; i < DKP_COUNT(dkp_read_reals); i++)
+        apart += dkp_numbers_apart(a, b, dkp_read_reals[i], 1);
+    for (int i = 0; i < DKP_COUNT(dkp_read_wholes); i++)
+        apart += dkp_numbers_apart(a, b, dkp_read_wholes[i], 0);
+    return apart;
 }
 
 /* How far from the wanted config the values are that j has; those that cannot be read are very far. */
@@ -8494,10 +8468,8 @@ static double dkp_candidate(const dkp_key *key, int k, const dk_config *c) {
     int words = key->kind == 'f' ? 2 : 1;
     for (const char *at = key->choices; key->kind == 'c' && (at = strchr(at, '|')); at++) words++;
     if (key->kind == 'f' || key->kind == 'c') return k < words ? k : (double)NAN;
-    if (k == 0 && key->at != (int)offsetof(dk_config, message)) {
-        dkp_field f = {key->name, "", 0, 0, key->at, key->kind == 'r' ? 'r' : 'i'};
-        return dkp_field_value(c, &f);
-    }
+    if (k == 0 && key->at != (int)offsetof(dk_config, message))
+        return dkp_number_at(c, key->at, key->kind == 'r');
     return key->kind == 'r' && k > 0 && k <= DKP_COUNT(fields) ? fields[k - 1] : (double)NAN;
 }
 
@@ -8511,7 +8483,7 @@ static int dkp_approach(dkp_job *j, const dk_config *wanted, const dk_json *more
         change = -1;
         for (int i = 0; i < DKP_KEY_COUNT; i++) {
             double kept = j->v[i];
-            for (int k = 0; k < DKP_CANDIDATES && dkp_class_has(j->of, i); k++) {
+            for (int k = 0; k < DKP_CANDIDATES && j->has[i]; k++) {
                 j->v[i] = dkp_candidate(&dkp_keys[i], k, wanted);
                 if (!dkp_finite(j->v[i])) continue;
                 int now = dkp_values_apart(j, wanted, more);
@@ -8530,7 +8502,7 @@ static int dkp_find_values(dkp_job *j, const dk_config *wanted, const dk_json *m
     int apart = dkp_approach(j, wanted, more);
     for (int i = 0; i < DKP_KEY_COUNT && apart > 0 && apart < 4; i++) {
         int words = dkp_keys[i].kind == 'f' || dkp_keys[i].kind == 'c' ? DKP_CANDIDATES : 0;
-        for (int k = 0; k < words && dkp_class_has(j->of, i) && apart > 0; k++) {
+        for (int k = 0; k < words && j->has[i] && apart > 0; k++) {
             double v = dkp_candidate(&dkp_keys[i], k, wanted);
             if (!dkp_finite(v)) break;
             dkp_say_defaults(j);
@@ -8593,8 +8565,7 @@ static size_t dkp_put_object(const dkp_job *j, char *text, size_t size) {
     dkp_put(&t, j->of->name);
     dkp_put(&t, "\"");
     for (int i = 0; i < DKP_KEY_COUNT; i++)
-        if (dkp_class_has(j->of, i) && (j->v[i] >= 0 || j->v[i] < 0))
-            dkp_put_member(&t, &dkp_keys[i], j->v[i]);
+        if (j->has[i] && (j->v[i] >= 0 || j->v[i] < 0)) dkp_put_member(&t, &dkp_keys[i], j->v[i]);
     dkp_put(&t, "\n}\n");
     return t.length;
 }
@@ -8697,7 +8668,7 @@ DK_API dk_status dk_config_for_with(dk_config *c, dk_json *more, const char *mod
     if (row->to_zero) more->to_zero = 1;
     if (row->tokens > 0 && !(more->tokens > 0) && fabs(more->mu) <= 0) more->tokens = row->tokens;
     dkp_say_defaults(&job);
-    dkp_say_words(&job, row->settings);
+    dkp_say_words(&job, row->settings, 0);
     dk_status status = dkp_say_all(&job);
     if (status == DK_OK && row->sampler) set.sampler = dk_sampler_named(row->sampler);
     return dkp_finish(c, &set, &job, status);
