@@ -1600,6 +1600,11 @@ static void dkp_put(dkp_text *t, const char *s) {
     if (t->size) t->p[t->length < t->size ? t->length : t->size - 1] = 0;
 }
 
+static void dkp_put_char(dkp_text *t, char c) {
+    char one[2] = {c, 0};
+    dkp_put(t, one);
+}
+
 static void dkp_put_size(dkp_text *t, uint64_t v) {
     char digits[24];
     int n = DKP_COUNT(digits) - 1;
@@ -1640,9 +1645,8 @@ static void dkp_put_real(dkp_text *t, double v) {
     if (point <= 0) dkp_put(t, "0.");
     for (int i = point; i < 0; i++) dkp_put(t, "0");
     for (int i = 0; i < digits || i < point; i++) {
-        char one[2] = {i < digits ? text[i] : '0', 0};
         if (i > 0 && i == point) dkp_put(t, ".");
-        dkp_put(t, one);
+        dkp_put_char(t, i < digits ? text[i] : '0');
     }
     if (exponential) {
         dkp_put(t, "e");
@@ -1650,12 +1654,16 @@ static void dkp_put_real(dkp_text *t, double v) {
     }
 }
 
+static void dkp_put_pair(dkp_text *t, const char *name, double v) {
+    dkp_put(t, name);
+    dkp_put_real(t, v);
+}
+
 /* "field = value: must be allowed"; the first error of a call stays. */
 static dk_status dkp_fail(char *message, const char *field, double value, const char *allowed) {
     dkp_text t = {message, DK_MESSAGE_SIZE, 0};
     dkp_put(&t, field);
-    dkp_put(&t, " = ");
-    dkp_put_real(&t, value);
+    dkp_put_pair(&t, " = ", value);
     dkp_put(&t, ": must be ");
     dkp_put(&t, allowed);
     return DK_ERROR_CONFIG;
@@ -1717,7 +1725,14 @@ static int dkp_read_real(const char **text, double *v) {
     return any && dkp_finite(*v);
 }
 
-/* Levenshtein distance, blind to case and to the difference between '-', ' ' and '_'. */
+static char dkp_fold(char c) {
+    return c >= 'A' && c <= 'Z'               ? (char)(c - 'A' + 'a')
+           : c == '-' || c == ' ' || c == '/' ? '_'
+           : c == '+'                         ? 'p'
+                                              : c;
+}
+
+/* Levenshtein distance, blind to how a is written. */
 static int dkp_distance(const char *a, const char *b) {
     enum { LONGEST = 48 };
     int row[LONGEST + 1], n = 0;
@@ -1727,11 +1742,7 @@ static int dkp_distance(const char *a, const char *b) {
         int diagonal = row[0];
         row[0] = i + 1;
         for (int j = 0; j < n; j++) {
-            char p = a[i], q = b[j];
-            if (p >= 'A' && p <= 'Z') p = (char)(p - 'A' + 'a');
-            if (p == '-' || p == ' ') p = '_';
-            if (p == '+') p = 'p';
-            int best = diagonal + (p != q);
+            int best = diagonal + (dkp_fold(a[i]) != b[j]);
             if (row[j] + 1 < best) best = row[j] + 1;
             if (row[j + 1] + 1 < best) best = row[j + 1] + 1;
             diagonal = row[j + 1];
@@ -4309,14 +4320,9 @@ static dk_status dkp_check_levels(const dk_config *c, dk_level *level, char *mes
             wrong = "does not continue a strictly monotone list";
         if (wrong) {
             dkp_text t = {message, DK_MESSAGE_SIZE, 0};
-            dkp_put(&t, "grid: level ");
-            dkp_put_int(&t, i);
-            dkp_put(&t, " (sigma/alpha ");
-            dkp_put_real(&t, here);
-            if (i > 0) {
-                dkp_put(&t, ", after ");
-                dkp_put_real(&t, before);
-            }
+            dkp_put_pair(&t, "grid: level ", i);
+            dkp_put_pair(&t, " (sigma/alpha ", here);
+            if (i > 0) dkp_put_pair(&t, ", after ", before);
             dkp_put(&t, ") ");
             dkp_put(&t, wrong);
             return DK_ERROR_CONFIG;
@@ -4778,14 +4784,10 @@ static void dkp_refuse_at(dk_recorder *r, const char *what, dk_level l) {
     dkp_text t = {r->config->message, DK_MESSAGE_SIZE, 0};
     if (r->status != DK_OK) return;
     dkp_put(&t, what);
-    dkp_put(&t, " at step ");
-    dkp_put_int(&t, r->step);
-    dkp_put(&t, ", where t = ");
-    dkp_put_real(&t, l.t);
-    dkp_put(&t, ", alpha = ");
-    dkp_put_real(&t, l.alpha);
-    dkp_put(&t, ", sigma = ");
-    dkp_put_real(&t, l.sigma);
+    dkp_put_pair(&t, " at step ", r->step);
+    dkp_put_pair(&t, ", where t = ", l.t);
+    dkp_put_pair(&t, ", alpha = ", l.alpha);
+    dkp_put_pair(&t, ", sigma = ", l.sigma);
     r->status = DK_ERROR_CONFIG;
 }
 
@@ -7014,13 +7016,6 @@ typedef struct dkp_span {
     size_t n;
 } dkp_span;
 
-static char dkp_fold(char c) {
-    return c >= 'A' && c <= 'Z'               ? (char)(c - 'A' + 'a')
-           : c == '-' || c == ' ' || c == '/' ? '_'
-           : c == '+'                         ? 'p'
-                                              : c;
-}
-
 /* Blind to case and to the kind of separator, and reads "++" as "pp"; loose: separators do not count at all. */
 static int dkp_same_name(dkp_span a, const char *b, int loose) {
     size_t i = 0;
@@ -7307,19 +7302,15 @@ static dk_status dkp_refuse_key(char *message, const char *key, const char *valu
     dkp_put(&t, "\" = ");
     dkp_put(&t, value);
     dkp_put(&t, ": must be ");
-    for (; *allowed; allowed++) {
-        char one[2] = {*allowed, 0};
-        dkp_put(&t, *allowed == '|' ? ", " : one);
-    }
+    for (; *allowed; allowed++)
+        if (*allowed == '|') dkp_put(&t, ", ");
+        else dkp_put_char(&t, *allowed);
     return DK_ERROR_CONFIG;
 }
 
 static void dkp_put_choice(dkp_text *t, const char *choices, int i) {
     for (; i > 0; i--) choices += strcspn(choices, "|") + 1;
-    for (; *choices && *choices != '|'; choices++) {
-        char one[2] = {*choices, 0};
-        dkp_put(t, one);
-    }
+    while (*choices && *choices != '|') dkp_put_char(t, *choices++);
 }
 
 /* A value as JSON has it; numbers with as many digits as bring them back. */
@@ -8039,10 +8030,7 @@ typedef struct dkp_reader {
 } dkp_reader;
 
 static void dkp_put_plain(dkp_text *t, const char *s) { /* what may be shown: no control characters */
-    for (; *s; s++) {
-        char one[2] = {*s >= ' ' && *s < 127 ? *s : '?', 0};
-        dkp_put(t, one);
-    }
+    for (; *s; s++) dkp_put_char(t, *s >= ' ' && *s < 127 ? *s : '?');
 }
 
 /* Ends reading; says where. */
@@ -9213,14 +9201,8 @@ DK_API int dk_plan_equal(const dk_plan *a, const dk_plan *b, double tolerance, d
 }
 
 static void dkp_put_value(dkp_text *t, const dk_plan *p, int value) {
-    char letter[2] = {p->value[value].letter, 0};
-    dkp_put(t, letter);
+    dkp_put_char(t, p->value[value].letter);
     dkp_put_int(t, p->value[value].number);
-}
-
-static void dkp_put_pair(dkp_text *t, const char *name, double v) {
-    dkp_put(t, name);
-    dkp_put_real(t, v);
 }
 
 static void dkp_put_row(dkp_text *t, const dk_plan *p, const dk_row *row) {
