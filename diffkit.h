@@ -5600,7 +5600,8 @@ static dk_gauge dkp_gauge(const dk_recorder *r) { /* the same for the whole run 
 }
 
 /* In x = a x0 + b eps the ODE is dx/du = (b'/b) x + (a' - a b'/b) D. */
-static dkp_point dkp_point_at(const dk_recorder *r, dk_gauge gauge, dk_level l) {
+static dkp_point dkp_point_at(const dk_recorder *r, dk_level l) {
+    dk_gauge gauge = dkp_gauge(r);
     dkp_point at = {0, 1, 0, 0};
     if (gauge == DK_GAUGE_NATIVE) {
         double d_alpha, d_sigma;
@@ -5616,8 +5617,9 @@ static dkp_point dkp_point_at(const dk_recorder *r, dk_gauge gauge, dk_level l) 
     return at;
 }
 
-static dk_level dkp_level_in_gauge(const dk_recorder *r, dk_gauge gauge, double u) {
+static dk_level dkp_level_in_gauge(const dk_recorder *r, double u) {
     const dk_schedule *s = &r->config->schedule;
+    dk_gauge gauge = dkp_gauge(r);
     return gauge == DK_GAUGE_NATIVE ? dk_level_at(s, u)
            : gauge == DK_GAUGE_FLOW ? dkp_level_at_flow(s, u)
            : gauge == DK_GAUGE_VP   ? dk_level_at_sigma(s, dkp_tan(u))
@@ -5636,7 +5638,7 @@ static dk_level dkp_level_in_time(const dk_recorder *r, double share) {
    the same. */
 static dk_vec dkp_transfer(const dk_recorder *r, dk_level from, dk_level to, dk_vec x, double h, double share,
                            dk_vec slopes) {
-    dkp_point a = dkp_point_at(r, dkp_gauge(r), from), b = dkp_point_at(r, dkp_gauge(r), to);
+    dkp_point a = dkp_point_at(r, from), b = dkp_point_at(r, to);
     if (!r->sampler.pseudo) return dk_scale(b.scale, dk_mix(1 / a.scale, x, h, slopes));
     return dkp_ddim_step(from, to, x, dk_mix(1 / (share * a.q), slopes, -a.p / a.q, x));
 }
@@ -5647,7 +5649,7 @@ static dk_vec dkp_judge_runge_kutta(dk_recorder *r, const dkp_tableau *tableau, 
     int n = tableau->stages;
     const double *a = &tableau->a[dkp_row(n)], *embedded = a + n;
     int ahead = fabs(embedded[n]) > 0;
-    dkp_point from = dkp_point_at(r, dkp_gauge(r), r->from), to = dkp_point_at(r, dkp_gauge(r), r->to);
+    dkp_point from = dkp_point_at(r, r->from), to = dkp_point_at(r, r->to);
     double differ[DK_MAX_STAGES];
     for (int i = 0; i < n; i++) differ[i] = h * (a[i] - embedded[i]);
     dk_vec error = dkp_sum(n, differ, K), D = dkp_zero;
@@ -5667,8 +5669,7 @@ static dk_vec dkp_judge_runge_kutta(dk_recorder *r, const dkp_tableau *tableau, 
 static dk_vec dkp_runge_kutta_to(dk_recorder *r, const dkp_tableau *tableau, dk_level end) {
     int plain = end.sigma > 0 || r->sampler.plain_last, stages = end.sigma > 0 ? tableau->stages : 1;
     int noisy = end.sigma < r->to.sigma;
-    dk_gauge gauge = dkp_gauge(r);
-    double u = dkp_point_at(r, gauge, r->from).u, h = dkp_point_at(r, gauge, end).u - u;
+    double u = dkp_point_at(r, r->from).u, h = dkp_point_at(r, end).u - u;
     dk_vec K[DK_MAX_STAGES], D = dkp_zero;
     for (int i = 0; i < stages; i++) {
         double c = 0;
@@ -5678,8 +5679,8 @@ static dk_vec dkp_runge_kutta_to(dk_recorder *r, const dkp_tableau *tableau, dk_
         dk_level level = i == 0                          ? r->from
                          : fabs(c - 1) < 1e-12 && !noisy ? r->to
                          : r->sampler.pseudo             ? dkp_level_in_time(r, c)
-                                                         : dkp_level_in_gauge(r, gauge, u + c * h);
-        dkp_point at = dkp_point_at(r, gauge, level);
+                                                         : dkp_level_in_gauge(r, u + c * h);
+        dkp_point at = dkp_point_at(r, level);
         dk_vec x = r->x;
         if (i > 0) x = dkp_transfer(r, r->from, level, x, h, c, dkp_sum(i, a, K));
         D = i == 0 ? dkp_denoise_first(r) : dk_denoise(r, x, level);
@@ -5700,7 +5701,7 @@ static void dkp_refuse_eta(dk_recorder *r) {
    Norsett & Wanner 1993, sec. II.4. */
 static void dkp_record_measure(dk_recorder *r) {
     if (r->pace->phase == DKP_START) return;
-    dkp_point from = dkp_point_at(r, dkp_gauge(r), r->from), to = dkp_point_at(r, dkp_gauge(r), r->pace->to);
+    dkp_point from = dkp_point_at(r, r->from), to = dkp_point_at(r, r->pace->to);
     dk_vec X = dk_keep(r, dk_scale(1 / from.scale, r->x)), D = dkp_denoise_first(r);
     dk_vec K = dk_keep(r, dk_mix(from.p, r->x, from.q, D));
     if (r->pace->phase == DKP_MEASURE) {
@@ -5730,17 +5731,21 @@ typedef struct dkp_multistep {
 } dkp_multistep;
 
 static double dkp_axis(const dk_recorder *r, int classical, dk_level l) {
-    return classical ? dkp_point_at(r, dkp_gauge(r), l).u : dkp_gauge_lambda(r, l);
+    return classical ? dkp_point_at(r, l).u : dkp_gauge_lambda(r, l);
+}
+
+/* The noise in the state x, or D. */
+static dk_vec dkp_noise_or_D(const dk_recorder *r, int noise, dk_level l, dk_vec x, dk_vec D) {
+    return noise ? dk_mix(1 / l.sigma, x, -dkp_gauge_alpha(r, l) / l.sigma, D) : D;
 }
 
 /* What is interpolated: the slope in the gauge; the noise; or D. */
 static dk_vec dkp_interpolant(dk_recorder *r, int classical, dk_level l, dk_vec D) {
     if (classical) {
-        dkp_point at = dkp_point_at(r, dkp_gauge(r), l);
+        dkp_point at = dkp_point_at(r, l);
         return dk_keep(r, dk_mix(at.p, r->x, at.q, D));
     }
-    if (!r->sampler.noise_prediction) return D;
-    return dk_keep(r, dk_mix(1 / l.sigma, r->x, -dkp_gauge_alpha(r, l) / l.sigma, D));
+    return dk_keep(r, dkp_noise_or_D(r, r->sampler.noise_prediction, l, r->x, D));
 }
 
 /* One step by the newest nodes from the state x at `from`: the slope's average in the gauge, or the exact linear
@@ -5751,8 +5756,7 @@ static dk_vec dkp_multistep_step(const dk_recorder *r, int classical, dk_level f
     dk_level down = split.down;
     double start = dkp_axis(r, classical, from), h = dkp_axis(r, classical, to) - start;
     double h_down = dkp_axis(r, classical, down) - start;
-    if (classical &&
-        ((to.sigma <= 0 && !r->sampler.plain_last) || dkp_point_at(r, dkp_gauge(r), from).scale <= 0))
+    if (classical && ((to.sigma <= 0 && !r->sampler.plain_last) || dkp_point_at(r, from).scale <= 0))
         return dkp_ddim_step(from, down, x, D);
     if (classical)
         return dkp_transfer(r, from, down, x, h_down, 1, dkp_average(r, past, nodes, start, h_down, 0));
@@ -5867,7 +5871,7 @@ static void dkp_record_deis_t(dk_recorder *r) {
     dkp_history past;
     past.count = 0;
     while (dk_step(r)) {
-        dkp_point from = dkp_point_at(r, dkp_gauge(r), r->from), to = dkp_point_at(r, dkp_gauge(r), r->to);
+        dkp_point from = dkp_point_at(r, r->from), to = dkp_point_at(r, r->to);
         dk_vec X = dk_scale(1 / from.scale, r->x), D = dk_denoise(r, r->x, r->from);
         double here = (dkp_sqrt(m * m + 2 * d * dkp_log1p(from.u * from.u)) - m) / d;
         double next = (dkp_sqrt(m * m + 2 * d * dkp_log1p(to.u * to.u)) - m) / d;
@@ -5939,8 +5943,7 @@ static void dkp_record_edm(dk_recorder *r) {
 static void dkp_record_dpm2(dk_recorder *r) {
     while (dk_step(r)) {
         dkp_split split = dkp_noise_split(r, r->sampler.eta, r->sampler.law);
-        dk_gauge gauge = dkp_gauge(r);
-        double u = dkp_point_at(r, gauge, r->from).u, last = dkp_point_at(r, gauge, split.down).u;
+        double u = dkp_point_at(r, r->from).u, last = dkp_point_at(r, split.down).u;
         double at = (dkp_sqrt(u * last) - u) / (last - u);
         const dkp_tableau tableau = {2, 0, {at, 0, 1}};
         dkp_runge_kutta_to(r, &tableau, split.down);
@@ -6141,7 +6144,6 @@ static dk_vec dkp_judge_phi(dk_recorder *r, const dk_exponential *m, const dk_ve
    N = (x - alpha D)/sigma, in the gauge's alpha. Where lambda is infinite the step is the first order one. */
 static void dkp_phi_step(dk_recorder *r, const dk_exponential *m, dkp_stage_noise noise) {
     double eta = r->sampler.eta, s_noise = r->sampler.s_noise;
-    double alpha = dkp_gauge_alpha(r, r->from), sigma = r->from.sigma;
     int noisy = r->sampler.noise_prediction && noise == DKP_NOISE_BEHIND;
     dkp_split whole = dkp_noise_split(r, eta, r->sampler.law);
     dk_level end = noise == DKP_NOISE_BEHIND ? whole.down : r->to, before = r->from;
@@ -6149,7 +6151,8 @@ static void dkp_phi_step(dk_recorder *r, const dk_exponential *m, dkp_stage_nois
     dk_vec guidance = dkp_zero, unused, path = dkp_zero, x = r->x, F[DK_MAX_STAGES];
     dk_vec D = r->sampler.cfg_pp ? dkp_direction(r, x, r->from, &guidance) : dkp_denoise_first(r);
     if (!dkp_finite(h)) {
-        if (r->sampler.pure_stage > 0 && alpha <= 0 && end.sigma > 0 && m->stages == 2) {
+        if (r->sampler.pure_stage > 0 && dkp_gauge_alpha(r, r->from) <= 0 && end.sigma > 0 &&
+            m->stages == 2) {
             dk_level middle = dkp_level_at_flow(&r->config->schedule, r->sampler.pure_stage);
             D = dkp_direction(r, dkp_ddim_step(r->from, middle, x, D), middle, &unused);
         }
@@ -6157,7 +6160,7 @@ static void dkp_phi_step(dk_recorder *r, const dk_exponential *m, dkp_stage_nois
         r->x = dkp_add_noise(r, x, whole.up);
         return;
     }
-    F[0] = noisy ? dk_mix(1 / sigma, x, -alpha / sigma, D) : D;
+    F[0] = dkp_noise_or_D(r, noisy, r->from, x, D);
     for (int i = 1; i <= m->stages; i++) {
         int last = i == m->stages, at_end = last || (m->c[i] >= 1 && end.sigma >= r->to.sigma);
         dk_level level = at_end ? r->to : dkp_level_of_lambda(r, start + m->c[i] * h);
@@ -6178,7 +6181,7 @@ static void dkp_phi_step(dk_recorder *r, const dk_exponential *m, dkp_stage_nois
         }
         if (last) break;
         D = dkp_direction(r, x, level, &unused);
-        F[i] = noisy ? dk_mix(1 / level.sigma, x, -dkp_gauge_alpha(r, level) / level.sigma, D) : D;
+        F[i] = dkp_noise_or_D(r, noisy, level, x, D);
     }
     r->x = x;
 }
@@ -6283,13 +6286,12 @@ static void dkp_record_seeds(dk_recorder *r) {
 /* Heun++ (Carzit's sd-webui-samplers-scheduler): slopes at this, the next and the second next level, with weights
    proportional to noise levels; Heun's form in the last step but one, Euler in the last. */
 static void dkp_record_heunpp2(dk_recorder *r) {
-    dk_gauge gauge = dkp_gauge(r);
-    double top = dkp_point_at(r, gauge, r->falling ? r->from : dkp_level(r, r->steps)).u;
+    double top = dkp_point_at(r, r->falling ? r->from : dkp_level(r, r->steps)).u;
     while (dk_step(r)) {
         int left = r->steps - r->step, stages = left < 3 ? left : 3;
-        double u = dkp_point_at(r, gauge, r->from).u, h, next, after = 0;
-        next = dkp_point_at(r, gauge, r->to).u, h = next - u;
-        if (stages > 2) after = dkp_point_at(r, gauge, dkp_level(r, r->step + 2)).u;
+        double u = dkp_point_at(r, r->from).u, h, next, after = 0;
+        next = dkp_point_at(r, r->to).u, h = next - u;
+        if (stages > 2) after = dkp_point_at(r, dkp_level(r, r->step + 2)).u;
         double w2 = stages > 1 ? next / (stages * top) : 0, w3 = after / (stages * top);
         dkp_tableau tableau = {stages, 0, {1, 1, (after - next) / h}};
         double *b = &tableau.a[dkp_row(stages)];
@@ -8872,7 +8874,7 @@ static double dkp_control_axis(const dk_recorder *r, dk_level l) {
 }
 
 static dk_level dkp_level_on_axis(const dk_recorder *r, double at) {
-    return dkp_is_classical(r) ? dkp_level_in_gauge(r, dkp_gauge(r), at) : dkp_level_of_lambda(r, at);
+    return dkp_is_classical(r) ? dkp_level_in_gauge(r, at) : dkp_level_of_lambda(r, at);
 }
 
 /* Steps are controlled between these levels of the grid; to and from infinite ones there are ordinary steps. */
