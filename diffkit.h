@@ -4367,10 +4367,8 @@ static dk_status dkp_parse_tableau(const char *text, dkp_tableau *t, char *messa
         }
         if (!good || embedded || (*at != '|' && *at != '~')) {
             dkp_text say = {message, DK_MESSAGE_SIZE, 0};
-            dkp_put(&say, "row ");
-            dkp_put_int(&say, row);
-            dkp_put(&say, " of sampler.tableau: must have ");
-            dkp_put_int(&say, row);
+            dkp_put_pair(&say, "row ", row);
+            dkp_put_pair(&say, " of sampler.tableau: must have ", row);
             dkp_put(&say, " numbers or fractions; it goes wrong at \"");
             dkp_put(&say, at);
             dkp_put(&say, "\"");
@@ -4396,6 +4394,32 @@ static int dkp_through(const dk_exponential *m, int row, int columns[DK_MAX_STAG
     return count;
 }
 
+static dk_status dkp_check_exponential(const dk_exponential *m, char *message) {
+    int columns[DK_MAX_STAGES];
+    if (!m->c || (m->terms > 0 && !m->term))
+        return dkp_fail_text(message, DK_ERROR_CONFIG,
+                             "sampler.exponential: c, and term where there are terms, must not be NULL");
+    if (m->stages < 1 || m->stages > DK_MAX_STAGES)
+        return dkp_fail(message, "sampler.exponential->stages", m->stages, "1 .. 16");
+    for (int i = 1; i < m->stages; i++)
+        if (!(m->c[i] > 0))
+            return dkp_fail(message, "sampler.exponential->c", m->c[i], "> 0 after the first");
+    for (int i = 0; i < m->terms; i++) {
+        const dk_phi_term *t = &m->term[i];
+        if (t->row < 1 || t->row > m->stages + 1)
+            return dkp_fail(message, "row of sampler.exponential->term", t->row, "1 .. stages + 1");
+        if (t->column < 0 || t->column >= t->row)
+            return dkp_fail(message, "column of sampler.exponential->term", t->column, ">= 0 and < row");
+        if (t->k < 0 || t->k > 20 || !(t->at >= 0))
+            return dkp_fail(message, "k of sampler.exponential->term", t->k, "0 .. 20, with at >= 0");
+    }
+    for (int row = 2; row <= m->stages + 1; row++)
+        if (dkp_through(m, row, columns) < 0)
+            return dkp_fail(message, "row of sampler.exponential->through", row,
+                            "of columns from 1 to row - 1");
+    return DK_OK;
+}
+
 static dk_status dkp_check_sampler(const dk_config *c, char *message) {
     const dk_sampler *s = &c->sampler;
     if (!s->record) return dkp_fail_name(message, "sampler", s->name, s->nearest);
@@ -4409,27 +4433,7 @@ static dk_status dkp_check_sampler(const dk_config *c, char *message) {
         return dkp_fail(message, "sampler.stride", s->stride, "0 with step-size control");
     dkp_tableau tableau;
     if (s->tableau && dkp_parse_tableau(s->tableau, &tableau, message) != DK_OK) return DK_ERROR_CONFIG;
-    if (s->exponential && (!s->exponential->c || (s->exponential->terms > 0 && !s->exponential->term)))
-        return dkp_fail_text(message, DK_ERROR_CONFIG,
-                             "sampler.exponential: c, and term where there are terms, must not be NULL");
-    if (s->exponential && (s->exponential->stages < 1 || s->exponential->stages > DK_MAX_STAGES))
-        return dkp_fail(message, "sampler.exponential->stages", s->exponential->stages, "1 .. 16");
-    for (int i = 0; s->exponential && i < s->exponential->stages; i++)
-        if (!(s->exponential->c[i] > 0) && i > 0)
-            return dkp_fail(message, "sampler.exponential->c", s->exponential->c[i], "> 0 after the first");
-    for (int i = 0; s->exponential && i < s->exponential->terms; i++) {
-        const dk_phi_term *t = &s->exponential->term[i];
-        if (t->row < 1 || t->row > s->exponential->stages + 1)
-            return dkp_fail(message, "row of sampler.exponential->term", t->row, "1 .. stages + 1");
-        if (t->column < 0 || t->column >= t->row)
-            return dkp_fail(message, "column of sampler.exponential->term", t->column, ">= 0 and < row");
-        if (t->k < 0 || t->k > 20 || !(t->at >= 0))
-            return dkp_fail(message, "k of sampler.exponential->term", t->k, "0 .. 20, with at >= 0");
-    }
-    for (int row = 2, columns[DK_MAX_STAGES]; s->exponential && row <= s->exponential->stages + 1; row++)
-        if (dkp_through(s->exponential, row, columns) < 0)
-            return dkp_fail(message, "row of sampler.exponential->through", row,
-                            "of columns from 1 to row - 1");
+    if (s->exponential && dkp_check_exponential(s->exponential, message) != DK_OK) return DK_ERROR_CONFIG;
     if (s->stages != DK_SPACING_DEFAULT && s->stages != DK_SPACING_LAMBDA &&
         s->stages != DK_SPACING_UNIFORM && s->stages != DK_SPACING_QUADRATIC &&
         s->stages != DK_SPACING_LEVELS)
@@ -7133,20 +7137,16 @@ static int dkp_grid_by_name(const char *name, dk_grid *g) {
 
 DK_API dk_status dk_config_named(dk_config *c, const char *name) {
     char wrong[DKP_WORD];
-    const char *like[3];
+    const char *like[3], *grids[3];
     dkp_found f;
     dkp_span rest;
     if (!c) return DK_ERROR_CONFIG;
     if (!name) name = "(NULL)";
     if (!dkp_find(name, &f, &rest)) { /* the part that is further from any name is the wrong one */
         dk_nearest_names("sampler", name, like, 3);
-        if (rest.n) {
-            int distance = dkp_distance(name, like[0]);
-            dk_nearest_names("grid", rest.p, like, 3);
-            if (dkp_distance(rest.p, like[0]) < distance)
-                return dkp_fail_name(c->message, "grid", rest.p, like);
-            dk_nearest_names("sampler", name, like, 3);
-        }
+        if (rest.n) dk_nearest_names("grid", rest.p, grids, 3);
+        if (rest.n && dkp_distance(rest.p, grids[0]) < dkp_distance(name, like[0]))
+            return dkp_fail_name(c->message, "grid", rest.p, grids);
         return dkp_fail_name(c->message, "sampler", name, like);
     }
     c->sampler = dk_sampler_named(f.sampler);
@@ -7289,8 +7289,8 @@ typedef struct dkp_class {
     const char *name; /* that the aliases know, too: they say which sampler it is */
     int flags;
     dk_status (*levels)(dkp_job *j);
-    dk_status (*method)(dkp_job *j);
-    const char *keys; /* that its constructor has, and their defaults */
+    dk_status (*method)(dkp_job *j); /* unless NULL */
+    const char *keys;                /* that its constructor has, and their defaults */
 } dkp_class;
 
 #define DKP_SAYS(key) (j->v[DKP_KEY_##key])
@@ -7830,11 +7830,6 @@ static dk_status dkp_say_noise(dkp_job *j) {
     return DK_OK;
 }
 
-static dk_status dkp_say_nothing(dkp_job *j) {
-    (void)j;
-    return DK_OK;
-}
-
 /* ---- the classes of diffusers, and the keys of their constructors */
 
 /* clang-format off */
@@ -7865,7 +7860,7 @@ static const dkp_class dkp_classes[] = {
     {"DDIMParallelScheduler", DKP_WHOLE | DKP_NO_SIGMAS, dkp_say_vp, dkp_say_ddim, "LINEAR DDIM LIMITS"},
     {"CogVideoXDDIMScheduler", DKP_WHOLE | DKP_NO_SIGMAS, dkp_say_vp, dkp_say_ddim,
      "SCALED DDIM sample_max_value=1 snr_shift_scale=3"},
-    {"CogVideoXDPMScheduler", DKP_WHOLE | DKP_NO_SIGMAS | DKP_UNCLIPPED, dkp_say_vp, dkp_say_nothing,
+    {"CogVideoXDPMScheduler", DKP_WHOLE | DKP_NO_SIGMAS | DKP_UNCLIPPED, dkp_say_vp, NULL,
      "SCALED DDIM sample_max_value=1 snr_shift_scale=3"},
     {"DDIMInverseScheduler", DKP_WHOLE | DKP_NO_SIGMAS | DKP_LISTS_LEVELS, dkp_say_vp, dkp_say_ddim, "LINEAR DDIM"},
     {"RePaintScheduler", DKP_WHOLE | DKP_NO_SIGMAS | DKP_LISTS_LEVELS, dkp_say_repaint_levels, dkp_say_repaint, "LINEAR eta=0 clip_sample=true"},
@@ -7873,17 +7868,17 @@ static const dkp_class dkp_classes[] = {
     {"DDPMParallelScheduler", DKP_WHOLE | DKP_NO_SIGMAS, dkp_say_vp, dkp_say_ddpm, "DDPM"},
     {"UnCLIPScheduler", DKP_WHOLE | DKP_NO_SIGMAS, dkp_say_vp, dkp_say_ddpm,
      "num_train_timesteps=1000 variance_type=fixed_small_log beta_schedule=squaredcos_cap_v2 prediction_type=epsilon CLIPS"},
-    {"DDPMWuerstchenScheduler", DKP_NO_SIGMAS | DKP_LISTS_LEVELS | DKP_LISTS_END, dkp_say_wuerstchen, dkp_say_nothing, "scaler=1 s=0.008"},
+    {"DDPMWuerstchenScheduler", DKP_NO_SIGMAS | DKP_LISTS_LEVELS | DKP_LISTS_END, dkp_say_wuerstchen, NULL, "scaler=1 s=0.008"},
     {"PNDMScheduler", DKP_WHOLE | DKP_NO_SIGMAS, dkp_say_vp, dkp_say_pndm, "LINEAR skip_prk_steps=false set_alpha_to_one=false prediction_type=epsilon timestep_spacing=leading steps_offset=0"},
     {"IPNDMScheduler", DKP_NO_SIGMAS, dkp_say_crash, dkp_say_ipndm, "num_train_timesteps=1000 trained_betas"},
-    {"EulerDiscreteScheduler", DKP_CURRENT | DKP_ALMOST, dkp_say_vp, dkp_say_nothing,
+    {"EulerDiscreteScheduler", DKP_CURRENT | DKP_ALMOST, dkp_say_vp, NULL,
      "LINEAR SIGMAS SPACED interpolation_type=linear timestep_type=discrete rescale_betas_zero_snr=false final_sigmas_type=zero"},
-    {"EulerAncestralDiscreteScheduler", DKP_ALMOST, dkp_say_vp, dkp_say_nothing, "LINEAR prediction_type=epsilon SPACED rescale_betas_zero_snr=false"},
-    {"HeunDiscreteScheduler", DKP_CURRENT | DKP_DOUBLED, dkp_say_vp, dkp_say_nothing, "LATENT SIGMAS CLIPS clip_sample=false SPACED"},
-    {"KDPM2DiscreteScheduler", DKP_CURRENT | DKP_TELLS_KARRAS | DKP_DOUBLED | DKP_MORE_ZEROS, dkp_say_vp, dkp_say_nothing, "LATENT SIGMAS SPACED"},
-    {"KDPM2AncestralDiscreteScheduler", DKP_CURRENT | DKP_TELLS_KARRAS | DKP_DOUBLED | DKP_MORE_ZEROS, dkp_say_vp, dkp_say_nothing, "LATENT SIGMAS SPACED"},
-    {"LMSDiscreteScheduler", DKP_CURRENT, dkp_say_vp, dkp_say_nothing, "LINEAR SIGMAS SPACED"},
-    {"DPMSolverSDEScheduler", DKP_CURRENT | DKP_DOUBLED, dkp_say_vp, dkp_say_nothing, "LATENT SIGMAS SPACED noise_sampler_seed"},
+    {"EulerAncestralDiscreteScheduler", DKP_ALMOST, dkp_say_vp, NULL, "LINEAR prediction_type=epsilon SPACED rescale_betas_zero_snr=false"},
+    {"HeunDiscreteScheduler", DKP_CURRENT | DKP_DOUBLED, dkp_say_vp, NULL, "LATENT SIGMAS CLIPS clip_sample=false SPACED"},
+    {"KDPM2DiscreteScheduler", DKP_CURRENT | DKP_TELLS_KARRAS | DKP_DOUBLED | DKP_MORE_ZEROS, dkp_say_vp, NULL, "LATENT SIGMAS SPACED"},
+    {"KDPM2AncestralDiscreteScheduler", DKP_CURRENT | DKP_TELLS_KARRAS | DKP_DOUBLED | DKP_MORE_ZEROS, dkp_say_vp, NULL, "LATENT SIGMAS SPACED"},
+    {"LMSDiscreteScheduler", DKP_CURRENT, dkp_say_vp, NULL, "LINEAR SIGMAS SPACED"},
+    {"DPMSolverSDEScheduler", DKP_CURRENT | DKP_DOUBLED, dkp_say_vp, NULL, "LATENT SIGMAS SPACED noise_sampler_seed"},
     {"DPMSolverMultistepScheduler", DKP_SPARE | DKP_WHOLE | DKP_ALMOST | DKP_TELLS_INT | DKP_CUTS_COSINE, dkp_say_vp, dkp_say_dpm,
      "DPM SHIFTING SPACED use_lu_lambdas=false euler_at_final=false final_sigmas_type=zero rescale_betas_zero_snr=false"},
     {"DPMSolverMultistepInverseScheduler", DKP_WHOLE | DKP_TELLS_INT | DKP_INVERSE, dkp_say_vp, dkp_say_dpm,
@@ -7895,25 +7890,27 @@ static const dkp_class dkp_classes[] = {
      "MULTISTEP SHIFTING SPACED solver_order=2 predict_x0=true solver_type=bh2 disable_corrector solver_p final_sigmas_type=zero rescale_betas_zero_snr=false shift_terminal"},
     {"SASolverScheduler", DKP_SPARE | DKP_WHOLE | DKP_TELLS_INT | DKP_TO_LEAST, dkp_say_vp, dkp_say_sa,
      "MULTISTEP SPACED predictor_order=2 corrector_order=2 tau_func algorithm_type=data_prediction lambda_min_clipped=-Infinity variance_type"},
-    {"LCMScheduler", DKP_NO_SIGMAS, dkp_say_distilled, dkp_say_nothing, "DISTILLED"},
-    {"TCDScheduler", DKP_NO_SIGMAS | DKP_TO_LEAST | DKP_UNCLIPPED, dkp_say_distilled, dkp_say_nothing, "DISTILLED"},
-    {"EDMEulerScheduler", 0, dkp_say_edm, dkp_say_nothing, "EDM"},
+    {"LCMScheduler", DKP_NO_SIGMAS, dkp_say_distilled, NULL, "DISTILLED"},
+    {"TCDScheduler", DKP_NO_SIGMAS | DKP_TO_LEAST | DKP_UNCLIPPED, dkp_say_distilled, NULL, "DISTILLED"},
+    {"EDMEulerScheduler", 0, dkp_say_edm, NULL, "EDM"},
     {"EDMDPMSolverMultistepScheduler", 0, dkp_say_edm, dkp_say_dpm,
      "EDM LIMITS SECOND algorithm_type=dpmsolver++"},
     {"CosineDPMSolverMultistepScheduler", 0, dkp_say_cosine_edm, dkp_say_cosine_dpm,
      "EDM SECOND sigma_min=0.3 sigma_max=500 sigma_data=1 sigma_schedule=exponential prediction_type=v_prediction"},
     {"CMStochasticIterativeScheduler", 0, dkp_say_consistency, dkp_say_noise, "num_train_timesteps=40 sigma_min=0.002 sigma_max=80 sigma_data=0.5 s_noise=1 rho=7 clip_denoised=true"},
-    {"SCMScheduler", DKP_NO_SIGMAS | DKP_LISTS_LEVELS | DKP_LISTS_END, dkp_say_trigflow, dkp_say_nothing, "num_train_timesteps=1000 prediction_type=trigflow sigma_data=0.5"},
-    {"ScoreSdeVeScheduler", DKP_LISTS_LEVELS | DKP_NO_FINAL, dkp_say_ve, dkp_say_nothing, "num_train_timesteps=2000 snr=0.15 sigma_min=0.01 sigma_max=1348 sampling_eps=0.00001 correct_steps=1"},
-    {"ScoreSdeVpScheduler", DKP_NO_SIGMAS | DKP_LISTS_LEVELS | DKP_NO_FINAL, dkp_say_vp_sde, dkp_say_nothing, "num_train_timesteps=2000 beta_min=0.1 beta_max=20 sampling_eps=0.001"},
+    {"SCMScheduler", DKP_NO_SIGMAS | DKP_LISTS_LEVELS | DKP_LISTS_END, dkp_say_trigflow, NULL, "num_train_timesteps=1000 prediction_type=trigflow sigma_data=0.5"},
+    {"ScoreSdeVeScheduler", DKP_LISTS_LEVELS | DKP_NO_FINAL, dkp_say_ve, NULL, "num_train_timesteps=2000 snr=0.15 sigma_min=0.01 sigma_max=1348 sampling_eps=0.00001 correct_steps=1"},
+    {"ScoreSdeVpScheduler", DKP_NO_SIGMAS | DKP_LISTS_LEVELS | DKP_NO_FINAL, dkp_say_vp_sde, NULL, "num_train_timesteps=2000 beta_min=0.1 beta_max=20 sampling_eps=0.001"},
     {"FlowMatchEulerDiscreteScheduler", 0, dkp_say_flow, dkp_say_flow_euler, "FLOW stochastic_sampling=false"},
-    {"FlowMatchHeunDiscreteScheduler", DKP_DOUBLED, dkp_say_flow, dkp_say_nothing, "num_train_timesteps=1000 shift=1"},
-    {"FlowMatchLCMScheduler", 0, dkp_say_flow, dkp_say_nothing, "FLOW scale_factors upscale_mode=bicubic"},
-    {"FlowMapEulerDiscreteScheduler", DKP_TO_ZERO, dkp_say_flow, dkp_say_nothing, "num_train_timesteps=1000 shift=1"},
-    {"MiniMaxH3Scheduler", DKP_LISTS_STEPS, dkp_say_minimax, dkp_say_nothing, "shift=12"},
+    {"FlowMatchHeunDiscreteScheduler", DKP_DOUBLED, dkp_say_flow, NULL, "num_train_timesteps=1000 shift=1"},
+    {"FlowMatchLCMScheduler", 0, dkp_say_flow, NULL, "FLOW scale_factors upscale_mode=bicubic"},
+    {"FlowMapEulerDiscreteScheduler", DKP_TO_ZERO, dkp_say_flow, NULL, "num_train_timesteps=1000 shift=1"},
+    {"MiniMaxH3Scheduler", DKP_LISTS_STEPS, dkp_say_minimax, NULL, "shift=12"},
     {"LTXEulerAncestralRFScheduler", 0, dkp_say_flow, dkp_say_noise, "FLOW eta=1 s_noise=1"},
 };
 /* clang-format on */
+
+static const char *dkp_class_name(int i) { return i < DKP_COUNT(dkp_classes) ? dkp_classes[i].name : NULL; }
 
 static const dkp_class *dkp_class_named(const char *name) {
     if (strncmp(name, "Flax", 4) == 0) name += 4;
@@ -7948,7 +7945,8 @@ static dk_status dkp_say_all(dkp_job *j) {
     c->schedule = c->network_schedule = none, c->sigma_data = 0, c->negated = 0;
     c->prediction = DK_PREDICT_DEFAULT;
     c->condition = DK_CONDITION_DEFAULT, c->condition_scale = 0, c->condition_rounding = DK_ROUND_NONE;
-    if (dk_config_named(c, name) != DK_OK || j->of->levels(j) != DK_OK || j->of->method(j) != DK_OK)
+    if (dk_config_named(c, name) != DK_OK || j->of->levels(j) != DK_OK ||
+        (j->of->method && j->of->method(j) != DK_OK))
         return DK_ERROR_CONFIG;
     dkp_say_limits(j);
     dk_config whole = *c; /* whether it works: a schedule that does not fit a grid */
@@ -8248,10 +8246,8 @@ static int dkp_read_object(dkp_reader *r, dkp_job *j, char class_name[DKP_TOKEN]
 
 static dk_status dkp_unknown_class(char *message, const char *name) {
     dkp_text t = {message, DK_MESSAGE_SIZE, 0};
-    const char *nearest = dkp_classes[0].name;
-    for (int i = 1; i < DKP_COUNT(dkp_classes); i++)
-        if (dkp_distance(name, dkp_classes[i].name) < dkp_distance(name, nearest))
-            nearest = dkp_classes[i].name;
+    const char *nearest;
+    dkp_nearest(dkp_class_name, name, &nearest, 1);
     dkp_put(&t, "\"_class_name\" = ");
     dkp_put_plain(&t, name);
     dkp_put(&t, ": must be a scheduler of diffusers with continuous samples; nearest: ");
@@ -10715,19 +10711,23 @@ static uint64_t dkp_byte_io(dkp_bytes *io, uint64_t v, int bytes) {
     return back;
 }
 
+static void dkp_double_io(dkp_bytes *io, double *v) {
+    uint64_t bits;
+    memcpy(&bits, v, 8);
+    bits = dkp_byte_io(io, bits, 8);
+    if (!io->write) memcpy(v, &bits, 8);
+}
+
 static void dkp_real_io(dkp_bytes *io, dk_real *v, size_t n) {
     for (size_t i = 0; i < n; i++) {
-        if (sizeof *v == 4) {
-            uint32_t bits;
-            memcpy(&bits, &v[i], 4);
-            bits = (uint32_t)dkp_byte_io(io, bits, 4);
-            if (!io->write) memcpy(&v[i], &bits, 4);
-        } else {
-            uint64_t bits;
-            memcpy(&bits, &v[i], 8);
-            bits = dkp_byte_io(io, bits, 8);
-            if (!io->write) memcpy(&v[i], &bits, 8);
+        uint32_t bits;
+        if (sizeof *v == 8) {
+            dkp_double_io(io, (double *)(void *)&v[i]);
+            continue;
         }
+        memcpy(&bits, &v[i], 4);
+        bits = (uint32_t)dkp_byte_io(io, bits, 4);
+        if (!io->write) memcpy(&v[i], &bits, 4);
     }
 }
 
@@ -10745,13 +10745,6 @@ DK_API size_t dk_save_size(const dk_run *run) {
            dkp_scalars(run->plan, &run->config) * 8 +
            (size_t)(run->plan->buffers + 1) * run->size * sizeof(dk_real) +
            (size_t)run->plan->halves * run->size * sizeof(uint16_t) + 8;
-}
-
-static void dkp_double_io(dkp_bytes *io, double *v) {
-    uint64_t bits;
-    memcpy(&bits, v, 8);
-    bits = dkp_byte_io(io, bits, 8);
-    if (!io->write) memcpy(v, &bits, 8);
 }
 
 /* Where step-size control stands; what an attempt needs follows from the config. */
