@@ -5375,12 +5375,12 @@ typedef struct dkp_split {
 } dkp_split;
 
 /* In the flow gauge alpha + sigma stands for alpha: the peers' formulas for VE, applied to flow models, are this. */
-static double dkp_gauge_alpha(const dk_recorder *r, dk_level l) {
-    return r->sampler.gauge == DK_GAUGE_FLOW ? l.alpha + l.sigma : l.alpha;
+static double dkp_gauge_alpha(const dk_recorder *r, const dk_level *l) {
+    return r->sampler.gauge == DK_GAUGE_FLOW ? l->alpha + l->sigma : l->alpha;
 }
 
-static double dkp_gauge_lambda(const dk_recorder *r, dk_level l) {
-    dk_level in_gauge = {l.t, dkp_gauge_alpha(r, l), l.sigma};
+static double dkp_gauge_lambda(const dk_recorder *r, const dk_level *l) {
+    dk_level in_gauge = {l->t, dkp_gauge_alpha(r, l), l->sigma};
     return dk_lambda(in_gauge);
 }
 
@@ -5391,7 +5391,7 @@ static dkp_split dkp_split_between(dk_recorder *r, dk_level from, dk_level to, d
     dkp_split split = {to, 0};
     int in_flow = r->sampler.gauge == DK_GAUGE_FLOW && law == DK_LAW_ANCESTRAL;
     double ratio = dk_noise_level(to) / dk_noise_level(from), sigma = to.sigma;
-    if (in_flow) ratio = sigma / dkp_gauge_alpha(r, to) * (dkp_gauge_alpha(r, from) / from.sigma);
+    if (in_flow) ratio = sigma / dkp_gauge_alpha(r, &to) * (dkp_gauge_alpha(r, &from) / from.sigma);
     double here = dk_noise_level(to), most = r->sampler.noise_max;
     if (eta <= 0 || sigma <= 0 || here < r->sampler.noise_min || (most > 0 && here > most)) return split;
     if (!r->falling) {
@@ -5420,7 +5420,7 @@ static dkp_split dkp_split_between(dk_recorder *r, dk_level from, dk_level to, d
     } else { /* DDIM, Song et al. 2020, eq. 16 in terms of r; never more noise than the level has */
         double kept = 1 - (law == DK_LAW_ANCESTRAL ? eta * eta : 1) * (1 - ratio) * (1 + ratio);
         split.down.sigma = kept > 0 ? sigma * dkp_sqrt(kept) : 0;
-        if (in_flow) split.down.alpha = dkp_gauge_alpha(r, to) - split.down.sigma;
+        if (in_flow) split.down.alpha = dkp_gauge_alpha(r, &to) - split.down.sigma;
     }
     double lowest = r->sampler.above_last ? dk_noise_level(r->last) * to.alpha : 0;
     if (split.down.sigma < lowest) split.down.sigma = lowest;
@@ -5604,19 +5604,19 @@ static dk_gauge dkp_gauge(const dk_recorder *r) { /* the same for the whole run 
 }
 
 /* In x = a x0 + b eps the ODE is dx/du = (b'/b) x + (a' - a b'/b) D. */
-static dkp_point dkp_point_at(const dk_recorder *r, dk_level l) {
+static dkp_point dkp_point_at(const dk_recorder *r, const dk_level *l) {
     dk_gauge gauge = dkp_gauge(r);
     dkp_point at = {0, 1, 0, 0};
     if (gauge == DK_GAUGE_NATIVE) {
         double d_alpha, d_sigma;
-        dk_level_slopes(&r->config->schedule, l.t, &d_alpha, &d_sigma);
-        at.u = l.t, at.p = d_sigma / l.sigma, at.q = d_alpha - l.alpha * at.p;
+        dk_level_slopes(&r->config->schedule, l->t, &d_alpha, &d_sigma);
+        at.u = l->t, at.p = d_sigma / l->sigma, at.q = d_alpha - l->alpha * at.p;
     } else if (gauge == DK_GAUGE_VP) {
-        at.u = dkp_angle(l), at.scale = dkp_sqrt(l.alpha * l.alpha + l.sigma * l.sigma);
-        at.p = l.alpha / l.sigma / at.scale, at.q = -at.scale / l.sigma; /* cot u/scale, -1/sin u */
+        at.u = dkp_angle(*l), at.scale = dkp_sqrt(l->alpha * l->alpha + l->sigma * l->sigma);
+        at.p = l->alpha / l->sigma / at.scale, at.q = -at.scale / l->sigma; /* cot u/scale, -1/sin u */
     } else {
-        at.scale = gauge == DK_GAUGE_FLOW ? l.alpha + l.sigma : l.alpha;
-        at.u = l.sigma / at.scale, at.p = 1 / l.sigma, at.q = -1 / at.u;
+        at.scale = gauge == DK_GAUGE_FLOW ? l->alpha + l->sigma : l->alpha;
+        at.u = l->sigma / at.scale, at.p = 1 / l->sigma, at.q = -1 / at.u;
     }
     return at;
 }
@@ -5642,7 +5642,7 @@ static dk_level dkp_level_in_time(const dk_recorder *r, double share) {
    the same. */
 static dk_vec dkp_transfer(const dk_recorder *r, dk_level from, dk_level to, dk_vec x, double h, double share,
                            dk_vec slopes) {
-    dkp_point a = dkp_point_at(r, from), b = dkp_point_at(r, to);
+    dkp_point a = dkp_point_at(r, &from), b = dkp_point_at(r, &to);
     if (!r->sampler.pseudo) return dk_scale(b.scale, dk_mix(1 / a.scale, x, h, slopes));
     return dkp_ddim_step(from, to, x, dk_mix(1 / (share * a.q), slopes, -a.p / a.q, x));
 }
@@ -5653,7 +5653,7 @@ static dk_vec dkp_judge_runge_kutta(dk_recorder *r, const dkp_tableau *tableau, 
     int n = tableau->stages;
     const double *a = &tableau->a[dkp_row(n)], *embedded = a + n;
     int ahead = fabs(embedded[n]) > 0;
-    dkp_point from = dkp_point_at(r, r->from), to = dkp_point_at(r, r->to);
+    dkp_point from = dkp_point_at(r, &r->from), to = dkp_point_at(r, &r->to);
     double differ[DK_MAX_STAGES];
     for (int i = 0; i < n; i++) differ[i] = h * (a[i] - embedded[i]);
     dk_vec error = dkp_sum(n, differ, K), D = dkp_zero;
@@ -5673,7 +5673,7 @@ static dk_vec dkp_judge_runge_kutta(dk_recorder *r, const dkp_tableau *tableau, 
 static dk_vec dkp_runge_kutta_to(dk_recorder *r, const dkp_tableau *tableau, dk_level end) {
     int plain = end.sigma > 0 || r->sampler.plain_last, stages = end.sigma > 0 ? tableau->stages : 1;
     int noisy = end.sigma < r->to.sigma;
-    double u = dkp_point_at(r, r->from).u, h = dkp_point_at(r, end).u - u;
+    double u = dkp_point_at(r, &r->from).u, h = dkp_point_at(r, &end).u - u;
     dk_vec K[DK_MAX_STAGES], D = dkp_zero;
     for (int i = 0; i < stages; i++) {
         double c = 0;
@@ -5684,7 +5684,7 @@ static dk_vec dkp_runge_kutta_to(dk_recorder *r, const dkp_tableau *tableau, dk_
                          : fabs(c - 1) < 1e-12 && !noisy ? r->to
                          : r->sampler.pseudo             ? dkp_level_in_time(r, c)
                                                          : dkp_level_in_gauge(r, u + c * h);
-        dkp_point at = dkp_point_at(r, level);
+        dkp_point at = dkp_point_at(r, &level);
         dk_vec x = r->x;
         if (i > 0) x = dkp_transfer(r, r->from, level, x, h, c, dkp_sum(i, a, K));
         D = i == 0 ? dkp_denoise_first(r) : dk_denoise(r, x, level);
@@ -5705,7 +5705,7 @@ static void dkp_refuse_eta(dk_recorder *r) {
    Norsett & Wanner 1993, sec. II.4. */
 static void dkp_record_measure(dk_recorder *r) {
     if (r->pace->phase == DKP_START) return;
-    dkp_point from = dkp_point_at(r, r->from), to = dkp_point_at(r, r->pace->to);
+    dkp_point from = dkp_point_at(r, &r->from), to = dkp_point_at(r, &r->pace->to);
     dk_vec X = dk_keep(r, dk_scale(1 / from.scale, r->x)), D = dkp_denoise_first(r);
     dk_vec K = dk_keep(r, dk_mix(from.p, r->x, from.q, D));
     if (r->pace->phase == DKP_MEASURE) {
@@ -5734,19 +5734,19 @@ typedef struct dkp_multistep {
     dk_vec D, U; /* newest; U is D but for CFG++ */
 } dkp_multistep;
 
-static double dkp_axis(const dk_recorder *r, int classical, dk_level l) {
+static double dkp_axis(const dk_recorder *r, int classical, const dk_level *l) {
     return classical ? dkp_point_at(r, l).u : dkp_gauge_lambda(r, l);
 }
 
 /* The noise in the state x, or D. */
 static dk_vec dkp_noise_or_D(const dk_recorder *r, int noise, dk_level l, dk_vec x, dk_vec D) {
-    return noise ? dk_mix(1 / l.sigma, x, -dkp_gauge_alpha(r, l) / l.sigma, D) : D;
+    return noise ? dk_mix(1 / l.sigma, x, -dkp_gauge_alpha(r, &l) / l.sigma, D) : D;
 }
 
 /* What is interpolated: the slope in the gauge; the noise; or D. */
 static dk_vec dkp_interpolant(dk_recorder *r, int classical, dk_level l, dk_vec D) {
     if (classical) {
-        dkp_point at = dkp_point_at(r, l);
+        dkp_point at = dkp_point_at(r, &l);
         return dk_keep(r, dk_mix(at.p, r->x, at.q, D));
     }
     return dk_keep(r, dkp_noise_or_D(r, r->sampler.noise_prediction, l, r->x, D));
@@ -5758,9 +5758,9 @@ static dk_vec dkp_multistep_step(const dk_recorder *r, int classical, dk_level f
                                  dkp_split split, dk_vec x, dk_vec D, const dkp_history *past, int nodes) {
     dk_noise_law law = r->sampler.law;
     dk_level down = split.down;
-    double start = dkp_axis(r, classical, from), h = dkp_axis(r, classical, to) - start;
-    double h_down = dkp_axis(r, classical, down) - start;
-    if (classical && ((to.sigma <= 0 && !r->sampler.plain_last) || dkp_point_at(r, from).scale <= 0))
+    double start = dkp_axis(r, classical, &from), h = dkp_axis(r, classical, &to) - start;
+    double h_down = dkp_axis(r, classical, &down) - start;
+    if (classical && ((to.sigma <= 0 && !r->sampler.plain_last) || dkp_point_at(r, &from).scale <= 0))
         return dkp_ddim_step(from, down, x, D);
     if (classical)
         return dkp_transfer(r, from, down, x, h_down, 1, dkp_average(r, past, nodes, start, h_down, 0));
@@ -5771,14 +5771,14 @@ static dk_vec dkp_multistep_step(const dk_recorder *r, int classical, dk_level f
         return dkp_ddim_step(from, down, x, D);
     if (!r->sampler.noise_prediction)
         return dkp_ddim_step(from, down, x, dkp_average(r, past, nodes, start, span, H));
-    double ratio = dkp_gauge_alpha(r, down) / dkp_gauge_alpha(r, from);
+    double ratio = dkp_gauge_alpha(r, &down) / dkp_gauge_alpha(r, &from);
     return dk_mix(ratio, x, down.sigma - from.sigma * ratio, dkp_average(r, past, nodes, start, span, -H));
 }
 
 /* D at r->x. For CFG++ (Chung et al. 2024, alg. 1) the state moves by alpha (D - U): there the guided D leaves the
    noise that the unconditional U leaves here. */
 static void dkp_multistep_estimate(dk_recorder *r, dkp_multistep *m, dk_level l) {
-    double alpha = dkp_gauge_alpha(r, l);
+    double alpha = dkp_gauge_alpha(r, &l);
     m->D = dk_denoise_told(r, r->x, l, l, r->sampler.cfg_pp ? &m->U : NULL);
     if (r->sampler.cfg_pp) r->x = dk_keep(r, dk_add(r->x, dk_mix(alpha, m->D, -alpha, m->U)));
     else m->U = m->D;
@@ -5787,10 +5787,10 @@ static void dkp_multistep_estimate(dk_recorder *r, dkp_multistep *m, dk_level l)
 /* Evaluates at level l and repeats the step that led there with the new node. */
 static void dkp_multistep_evaluate(dk_recorder *r, dkp_multistep *m, dk_level l, int left) {
     const dk_sampler *s = &r->sampler;
-    double here = dkp_axis(r, m->classical, l);
+    double here = dkp_axis(r, m->classical, &l);
     dkp_multistep_estimate(r, m, l);
     if (s->from_down && !m->classical && r->step > 0)
-        for (int i = 0; i < m->past.count; i++) m->past.at[i] += here - dkp_gauge_lambda(r, m->split.down);
+        for (int i = 0; i < m->past.count; i++) m->past.at[i] += here - dkp_gauge_lambda(r, &m->split.down);
     dkp_push(&m->past, here, dkp_interpolant(r, m->classical, l, m->D));
     if (!s->corrector || m->past.count < 2 || r->steps - left <= m->uncorrected) return;
     int unipc = s->rule == DK_RULE_BH1 || s->rule == DK_RULE_BH2;
@@ -5817,7 +5817,7 @@ static void dkp_record_multistep(dk_recorder *r, int classical) {
         int left = r->steps - r->step;
         if (r->step < warmup) {
             dk_vec slope = dkp_runge_kutta_step(r, &tableau);
-            dkp_push(&m.past, dkp_axis(r, 1, r->from), dk_keep(r, slope));
+            dkp_push(&m.past, dkp_axis(r, 1, &r->from), dk_keep(r, slope));
             continue;
         }
         dkp_multistep_evaluate(r, &m, r->from, left);
@@ -5875,7 +5875,7 @@ static void dkp_record_deis_t(dk_recorder *r) {
     dkp_history past;
     past.count = 0;
     while (dk_step(r)) {
-        dkp_point from = dkp_point_at(r, r->from), to = dkp_point_at(r, r->to);
+        dkp_point from = dkp_point_at(r, &r->from), to = dkp_point_at(r, &r->to);
         dk_vec X = dk_scale(1 / from.scale, r->x), D = dk_denoise(r, r->x, r->from);
         double here = (dkp_sqrt(m * m + 2 * d * dkp_log1p(from.u * from.u)) - m) / d;
         double next = (dkp_sqrt(m * m + 2 * d * dkp_log1p(to.u * to.u)) - m) / d;
@@ -5947,7 +5947,7 @@ static void dkp_record_edm(dk_recorder *r) {
 static void dkp_record_dpm2(dk_recorder *r) {
     while (dk_step(r)) {
         dkp_split split = dkp_noise_split(r, r->sampler.eta, r->sampler.law);
-        double u = dkp_point_at(r, r->from).u, last = dkp_point_at(r, split.down).u;
+        double u = dkp_point_at(r, &r->from).u, last = dkp_point_at(r, &split.down).u;
         double at = (dkp_sqrt(u * last) - u) / (last - u);
         const dkp_tableau tableau = {2, 0, {at, 0, 1}};
         dkp_runge_kutta_to(r, &tableau, split.down);
@@ -6111,8 +6111,8 @@ typedef enum dkp_stage_noise { DKP_NOISE_BEHIND, DKP_NOISE_AFRESH, DKP_NOISE_PAT
 /* The state at the end of a row. */
 static dk_vec dkp_phi_sum(const dk_recorder *r, const dk_exponential *m, int row, const dk_vec *F,
                           dk_level to, int noisy) {
-    double weight[DK_MAX_STAGES + 1], alpha = dkp_gauge_alpha(r, r->from), sigma = r->from.sigma;
-    double to_alpha = dkp_gauge_alpha(r, to), h = dkp_gauge_lambda(r, to) - dkp_gauge_lambda(r, r->from);
+    double weight[DK_MAX_STAGES + 1], alpha = dkp_gauge_alpha(r, &r->from), sigma = r->from.sigma;
+    double to_alpha = dkp_gauge_alpha(r, &to), h = dkp_gauge_lambda(r, &to) - dkp_gauge_lambda(r, &r->from);
     double rest = dkp_phi_row(m, row, h, noisy ? 1 : -1, weight);
     double c[DK_MAX_STAGES + 1] = {noisy ? to_alpha / alpha - to.sigma * rest / sigma
                                          : to.sigma / sigma + to_alpha * rest / alpha};
@@ -6151,11 +6151,11 @@ static void dkp_phi_step(dk_recorder *r, const dk_exponential *m, dkp_stage_nois
     int noisy = r->sampler.noise_prediction && noise == DKP_NOISE_BEHIND;
     dkp_split whole = dkp_noise_split(r, eta, r->sampler.law);
     dk_level end = noise == DKP_NOISE_BEHIND ? whole.down : r->to, before = r->from;
-    double start = dkp_gauge_lambda(r, r->from), h = dkp_gauge_lambda(r, end) - start;
+    double start = dkp_gauge_lambda(r, &r->from), h = dkp_gauge_lambda(r, &end) - start;
     dk_vec guidance = dkp_zero, unused, path = dkp_zero, x = r->x, F[DK_MAX_STAGES];
     dk_vec D = r->sampler.cfg_pp ? dkp_direction(r, x, r->from, &guidance) : dkp_denoise_first(r);
     if (!dkp_finite(h)) {
-        if (r->sampler.pure_stage > 0 && dkp_gauge_alpha(r, r->from) <= 0 && end.sigma > 0 &&
+        if (r->sampler.pure_stage > 0 && dkp_gauge_alpha(r, &r->from) <= 0 && end.sigma > 0 &&
             m->stages == 2) {
             dk_level middle = dkp_level_at_flow(&r->config->schedule, r->sampler.pure_stage);
             D = dkp_direction(r, dkp_ddim_step(r->from, middle, x, D), middle, &unused);
@@ -6202,8 +6202,8 @@ static double dkp_stage_at(const dk_recorder *r, int k, int order) {
     if (given > 0) return given;
     if (s->stages != DK_SPACING_UNIFORM && s->stages != DK_SPACING_QUADRATIC) return at;
     dk_level level = dkp_level_in_time(r, at);
-    double here = dkp_gauge_lambda(r, r->from);
-    return (dkp_gauge_lambda(r, level) - here) / (dkp_gauge_lambda(r, r->to) - here);
+    double here = dkp_gauge_lambda(r, &r->from);
+    return (dkp_gauge_lambda(r, &level) - here) / (dkp_gauge_lambda(r, &r->to) - here);
 }
 
 /* DPM-Solver-1, -2, -3 and DPM-Solver++ 1S, 2S, 3S; Lu et al. 2022, alg. 1-2 and app. B, Lu et al. 2022b, alg. 1. The usual
@@ -6253,14 +6253,14 @@ static void dkp_singlestep_on_levels(dk_recorder *r) {
     while (dk_step(r)) {
         int left = r->steps - r->step;
         if (stages == 0) {
-            stages = !dkp_finite(dkp_gauge_lambda(r, r->from)) ? 1
-                     : left > order                            ? order
-                                                               : left - (lower && left == order);
+            stages = !dkp_finite(dkp_gauge_lambda(r, &r->from)) ? 1
+                     : left > order                             ? order
+                                                                : left - (lower && left == order);
             past.count = 0, start = r->from, x = r->x;
         }
         stages--;
         dk_vec D = dk_denoise(r, r->x, r->from);
-        dkp_push(&past, dkp_gauge_lambda(r, r->from), dkp_interpolant(r, 0, r->from, D));
+        dkp_push(&past, dkp_gauge_lambda(r, &r->from), dkp_interpolant(r, 0, r->from, D));
         r->from = start; /* of the step that is made */
         dkp_split split = dkp_noise_split(r, r->sampler.eta, r->sampler.law);
         dk_vec to = dkp_multistep_step(r, 0, start, r->to, split, x, D, &past, past.count);
@@ -6290,13 +6290,16 @@ static void dkp_record_seeds(dk_recorder *r) {
 /* Heun++ (Carzit's sd-webui-samplers-scheduler): slopes at this, the next and the second next level, with weights
    proportional to noise levels; Heun's form in the last step but one, Euler in the last. */
 static void dkp_record_heunpp2(dk_recorder *r) {
-    double top = dkp_point_at(r, r->falling ? r->from : dkp_level(r, r->steps)).u;
+    dk_level top = r->falling ? r->from : dkp_level(r, r->steps);
+    double most = dkp_point_at(r, &top).u;
     while (dk_step(r)) {
         int left = r->steps - r->step, stages = left < 3 ? left : 3;
-        double u = dkp_point_at(r, r->from).u, h, next, after = 0;
-        next = dkp_point_at(r, r->to).u, h = next - u;
-        if (stages > 2) after = dkp_point_at(r, dkp_level(r, r->step + 2)).u;
-        double w2 = stages > 1 ? next / (stages * top) : 0, w3 = after / (stages * top);
+        double u = dkp_point_at(r, &r->from).u, next = dkp_point_at(r, &r->to).u, h = next - u, after = 0;
+        if (stages > 2) {
+            dk_level second = dkp_level(r, r->step + 2);
+            after = dkp_point_at(r, &second).u;
+        }
+        double w2 = stages > 1 ? next / (stages * most) : 0, w3 = after / (stages * most);
         dkp_tableau tableau = {stages, 0, {1, 1, (after - next) / h}};
         double *b = &tableau.a[dkp_row(stages)];
         b[0] = 1 - w2 - w3, b[1] = w2, b[2] = w3;
@@ -8865,7 +8868,7 @@ DK_API uint64_t dk_plan_hash(const dk_plan *p) {
 /* The axis that step sizes are measured on: u of a classical method's gauge, lambda of an exponential one. */
 static int dkp_is_classical(const dk_recorder *r) { return r->sampler.tableau != NULL; }
 
-static double dkp_control_axis(const dk_recorder *r, dk_level l) {
+static double dkp_control_axis(const dk_recorder *r, const dk_level *l) {
     return dkp_axis(r, dkp_is_classical(r), l);
 }
 
@@ -8875,10 +8878,10 @@ static dk_level dkp_level_on_axis(const dk_recorder *r, double at) {
 
 /* Steps are controlled between these levels of the grid; to and from infinite ones there are ordinary steps. */
 static int dkp_control_begin(const dk_recorder *r) {
-    return r->first.sigma <= 0 || !dkp_finite(dkp_control_axis(r, r->first));
+    return r->first.sigma <= 0 || !dkp_finite(dkp_control_axis(r, &r->first));
 }
 static int dkp_control_end(const dk_recorder *r) {
-    return r->config->steps - (r->last.sigma <= 0 || !dkp_finite(dkp_control_axis(r, r->last)));
+    return r->config->steps - (r->last.sigma <= 0 || !dkp_finite(dkp_control_axis(r, &r->last)));
 }
 
 static void dkp_aim(const dk_recorder *r, dk_pace *p) {
@@ -8892,8 +8895,8 @@ static void dkp_aim(const dk_recorder *r, dk_pace *p) {
 /* Enters the part of the grid that is controlled. */
 static void dkp_enter(const dk_recorder *r, dk_pace *p) {
     double h = r->sampler.h_init;
-    p->at = dkp_control_axis(r, p->from),
-    p->end = dkp_control_axis(r, dkp_grid_level(r->config, dkp_control_end(r)));
+    dk_level end = dkp_grid_level(r->config, dkp_control_end(r));
+    p->at = dkp_control_axis(r, &p->from), p->end = dkp_control_axis(r, &end);
     p->phase = dkp_is_classical(r) && h <= 0 ? DKP_MEASURE : DKP_ATTEMPT;
     p->h = h > 0 ? h : 0.05;
     dkp_aim(r, p);
