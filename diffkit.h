@@ -5387,12 +5387,13 @@ static double dkp_gauge_lambda(const dk_recorder *r, const dk_level *l) {
 /* r = noise level after/before. All laws keep the marginal variance, sigma_down^2 + up^2 = sigma^2, except
    DDPM_LARGE and SDE_NOISE: see dk_noise_law. `down` has the alpha of the level to be reached; by ANCESTRAL in the flow
    gauge its alpha + sigma, and noise levels are the gauge's. */
-static dkp_split dkp_split_between(dk_recorder *r, dk_level from, dk_level to, double eta, dk_noise_law law) {
-    dkp_split split = {to, 0};
+static dkp_split dkp_split_between(dk_recorder *r, const dk_level *from, const dk_level *to, double eta,
+                                   dk_noise_law law) {
+    dkp_split split = {*to, 0};
     int in_flow = r->sampler.gauge == DK_GAUGE_FLOW && law == DK_LAW_ANCESTRAL;
-    double ratio = dk_noise_level(to) / dk_noise_level(from), sigma = to.sigma;
-    if (in_flow) ratio = sigma / dkp_gauge_alpha(r, &to) * (dkp_gauge_alpha(r, &from) / from.sigma);
-    double here = dk_noise_level(to), most = r->sampler.noise_max;
+    double ratio = dk_noise_level(*to) / dk_noise_level(*from), sigma = to->sigma;
+    if (in_flow) ratio = sigma / dkp_gauge_alpha(r, to) * (dkp_gauge_alpha(r, from) / from->sigma);
+    double here = dk_noise_level(*to), most = r->sampler.noise_max;
     if (eta <= 0 || sigma <= 0 || here < r->sampler.noise_min || (most > 0 && here > most)) return split;
     if (!r->falling) {
         dk_refuse(r, "sampler.eta", eta, "0 on a rising grid");
@@ -5401,39 +5402,39 @@ static dkp_split dkp_split_between(dk_recorder *r, dk_level from, dk_level to, d
     if (law == DK_LAW_SDE) {
         split.down.sigma = sigma * dkp_pow(ratio, eta);
     } else if (law == DK_LAW_FLOW) { /* SD3's and ComfyUI's rectified-flow ancestral step */
-        double u = sigma / (to.alpha + sigma), before = from.sigma / (from.alpha + from.sigma);
+        double u = sigma / (to->alpha + sigma), before = from->sigma / (from->alpha + from->sigma);
         double down = u * (1 + (u / before - 1) * eta);
-        split.down.sigma = down > 0 ? to.alpha * down / (1 - down) : 0;
+        split.down.sigma = down > 0 ? to->alpha * down / (1 - down) : 0;
     } else if (law == DK_LAW_FRESH) {
         split.down.sigma = eta < 1 ? (1 - eta) * sigma : 0;
     } else if (law == DK_LAW_TIME) {
         const dk_schedule *s = &r->config->schedule;
-        double t = s->t_min + (eta < 1 ? 1 - eta : 0) * (to.t - s->t_min);
+        double t = s->t_min + (eta < 1 ? 1 - eta : 0) * (to->t - s->t_min);
         double down = dk_noise_level(dk_level_at(s, s->family == DK_FAMILY_VP_DISCRETE ? floor(t) : t));
-        if (down < here) split.down.sigma = to.alpha * down;
-    } else if (law == DK_LAW_SDE_NOISE && from.alpha > 0) {
+        if (down < here) split.down.sigma = to->alpha * down;
+    } else if (law == DK_LAW_SDE_NOISE && from->alpha > 0) {
         /* sigma_from would be `carried` if nothing were removed; sigma_down may fall below 0 */
-        double carried = from.sigma * (to.alpha / from.alpha);
+        double carried = from->sigma * (to->alpha / from->alpha);
         split.down.sigma = sigma - eta * (carried - sigma);
         split.up = dkp_sqrt(eta * (carried - sigma) * (carried + sigma));
         return split;
     } else { /* DDIM, Song et al. 2020, eq. 16 in terms of r; never more noise than the level has */
         double kept = 1 - (law == DK_LAW_ANCESTRAL ? eta * eta : 1) * (1 - ratio) * (1 + ratio);
         split.down.sigma = kept > 0 ? sigma * dkp_sqrt(kept) : 0;
-        if (in_flow) split.down.alpha = dkp_gauge_alpha(r, &to) - split.down.sigma;
+        if (in_flow) split.down.alpha = dkp_gauge_alpha(r, to) - split.down.sigma;
     }
-    double lowest = r->sampler.above_last ? dk_noise_level(r->last) * to.alpha : 0;
+    double lowest = r->sampler.above_last ? dk_noise_level(r->last) * to->alpha : 0;
     if (split.down.sigma < lowest) split.down.sigma = lowest;
     split.up = dkp_sqrt((sigma - split.down.sigma) * (sigma + split.down.sigma));
     if (law == DK_LAW_DDPM_LARGE) { /* variance of x_from given x_to: Ho et al. 2020, sec. 3.2 */
-        double carried = from.alpha / to.alpha * sigma;
-        split.up = eta * dkp_sqrt((from.sigma - carried) * (from.sigma + carried));
+        double carried = from->alpha / to->alpha * sigma;
+        split.up = eta * dkp_sqrt((from->sigma - carried) * (from->sigma + carried));
     }
     return split;
 }
 
 static dkp_split dkp_noise_split(dk_recorder *r, double eta, dk_noise_law law) {
-    return dkp_split_between(r, r->from, r->to, eta, law);
+    return dkp_split_between(r, &r->from, &r->to, eta, law);
 }
 
 static dk_vec dkp_add_noise(dk_recorder *r, dk_vec x, double up) {
@@ -5443,9 +5444,9 @@ static dk_vec dkp_add_noise(dk_recorder *r, dk_vec x, double up) {
 
 /* The first order step of every family, exact for constant D: DDIM, Song et al. 2020, eq. 12; DPM-Solver-1.
    Ends in alpha D at sigma = 0. */
-static dk_vec dkp_ddim_step(dk_level from, dk_level to, dk_vec x, dk_vec D) {
-    double ratio = to.sigma / from.sigma;
-    return dk_mix(ratio, x, to.alpha - from.alpha * ratio, D);
+static dk_vec dkp_ddim_step(const dk_level *from, const dk_level *to, dk_vec x, dk_vec D) {
+    double ratio = to->sigma / from->sigma;
+    return dk_mix(ratio, x, to->alpha - from->alpha * ratio, D);
 }
 
 /* What gives a step its direction: D, or, for CFG++ (Chung et al. 2024, alg. 1), the unconditional U; then
@@ -5465,7 +5466,7 @@ static void dkp_record_ddim(dk_recorder *r) {
         double eta = r->sampler.fresh_pure && r->from.alpha <= 0 && r->sampler.eta > 0 ? 1 : r->sampler.eta;
         dkp_split split = dkp_noise_split(r, eta, r->sampler.law);
         dk_vec guidance, D = dkp_direction(r, r->x, r->from, &guidance);
-        dk_vec x = dk_mix(1, dkp_ddim_step(r->from, split.down, r->x, D), r->to.alpha, guidance);
+        dk_vec x = dk_mix(1, dkp_ddim_step(&r->from, &split.down, r->x, D), r->to.alpha, guidance);
         r->x = dkp_add_noise(r, x, split.up);
     }
 }
@@ -5640,9 +5641,9 @@ static dk_level dkp_level_in_time(const dk_recorder *r, double share) {
 /* From the state x at `from` along a slope, times its share of the step h: straight in the gauge's coordinates; or, for
    pseudo numerical methods (Liu et al. 2022, eq. 11), by DDIM with the D that has this slope. In VE and flow these are
    the same. */
-static dk_vec dkp_transfer(const dk_recorder *r, dk_level from, dk_level to, dk_vec x, double h, double share,
-                           dk_vec slopes) {
-    dkp_point a = dkp_point_at(r, &from), b = dkp_point_at(r, &to);
+static dk_vec dkp_transfer(const dk_recorder *r, const dk_level *from, const dk_level *to, dk_vec x, double h,
+                           double share, dk_vec slopes) {
+    dkp_point a = dkp_point_at(r, from), b = dkp_point_at(r, to);
     if (!r->sampler.pseudo) return dk_scale(b.scale, dk_mix(1 / a.scale, x, h, slopes));
     return dkp_ddim_step(from, to, x, dk_mix(1 / (share * a.q), slopes, -a.p / a.q, x));
 }
@@ -5686,12 +5687,13 @@ static dk_vec dkp_runge_kutta_to(dk_recorder *r, const dkp_tableau *tableau, dk_
                                                          : dkp_level_in_gauge(r, u + c * h);
         dkp_point at = dkp_point_at(r, &level);
         dk_vec x = r->x;
-        if (i > 0) x = dkp_transfer(r, r->from, level, x, h, c, dkp_sum(i, a, K));
+        if (i > 0) x = dkp_transfer(r, &r->from, &level, x, h, c, dkp_sum(i, a, K));
         D = i == 0 ? dkp_denoise_first(r) : dk_denoise(r, x, level);
         K[i] = dkp_forget_but(r, at_first, dk_mix(at.p, x, at.q, D));
     }
     dk_vec sum = stages > 1 ? dkp_sum(stages, &tableau->a[dkp_row(stages)], K) : K[0];
-    dk_vec x = plain ? dkp_transfer(r, r->from, end, r->x, h, 1, sum) : dkp_ddim_step(r->from, end, r->x, D);
+    dk_vec x =
+        plain ? dkp_transfer(r, &r->from, &end, r->x, h, 1, sum) : dkp_ddim_step(&r->from, &end, r->x, D);
     r->x = dkp_attempting(r) && tableau->embedded ? dkp_judge_runge_kutta(r, tableau, h, K, x) : x;
     return K[0];
 }
@@ -5739,14 +5741,14 @@ static double dkp_axis(const dk_recorder *r, int classical, const dk_level *l) {
 }
 
 /* The noise in the state x, or D. */
-static dk_vec dkp_noise_or_D(const dk_recorder *r, int noise, dk_level l, dk_vec x, dk_vec D) {
-    return noise ? dk_mix(1 / l.sigma, x, -dkp_gauge_alpha(r, &l) / l.sigma, D) : D;
+static dk_vec dkp_noise_or_D(const dk_recorder *r, int noise, const dk_level *l, dk_vec x, dk_vec D) {
+    return noise ? dk_mix(1 / l->sigma, x, -dkp_gauge_alpha(r, l) / l->sigma, D) : D;
 }
 
 /* What is interpolated: the slope in the gauge; the noise; or D. */
-static dk_vec dkp_interpolant(dk_recorder *r, int classical, dk_level l, dk_vec D) {
+static dk_vec dkp_interpolant(dk_recorder *r, int classical, const dk_level *l, dk_vec D) {
     if (classical) {
-        dkp_point at = dkp_point_at(r, &l);
+        dkp_point at = dkp_point_at(r, l);
         return dk_keep(r, dk_mix(at.p, r->x, at.q, D));
     }
     return dk_keep(r, dkp_noise_or_D(r, r->sampler.noise_prediction, l, r->x, D));
@@ -5754,13 +5756,13 @@ static dk_vec dkp_interpolant(dk_recorder *r, int classical, dk_level l, dk_vec 
 
 /* One step by the newest nodes from the state x at `from`: the slope's average in the gauge, or the exact linear
    part and the average of D or the noise under its weight. */
-static dk_vec dkp_multistep_step(const dk_recorder *r, int classical, dk_level from, dk_level to,
-                                 dkp_split split, dk_vec x, dk_vec D, const dkp_history *past, int nodes) {
+static dk_vec dkp_multistep_step(const dk_recorder *r, int classical, const dk_level *from,
+                                 const dk_level *to, const dk_level *down, dk_vec x, dk_vec D,
+                                 const dkp_history *past, int nodes) {
     dk_noise_law law = r->sampler.law;
-    dk_level down = split.down;
-    double start = dkp_axis(r, classical, &from), h = dkp_axis(r, classical, &to) - start;
-    double h_down = dkp_axis(r, classical, &down) - start;
-    if (classical && ((to.sigma <= 0 && !r->sampler.plain_last) || dkp_point_at(r, &from).scale <= 0))
+    double start = dkp_axis(r, classical, from), h = dkp_axis(r, classical, to) - start;
+    double h_down = dkp_axis(r, classical, down) - start;
+    if (classical && ((to->sigma <= 0 && !r->sampler.plain_last) || dkp_point_at(r, from).scale <= 0))
         return dkp_ddim_step(from, down, x, D);
     if (classical)
         return dkp_transfer(r, from, down, x, h_down, 1, dkp_average(r, past, nodes, start, h_down, 0));
@@ -5771,8 +5773,8 @@ static dk_vec dkp_multistep_step(const dk_recorder *r, int classical, dk_level f
         return dkp_ddim_step(from, down, x, D);
     if (!r->sampler.noise_prediction)
         return dkp_ddim_step(from, down, x, dkp_average(r, past, nodes, start, span, H));
-    double ratio = dkp_gauge_alpha(r, &down) / dkp_gauge_alpha(r, &from);
-    return dk_mix(ratio, x, down.sigma - from.sigma * ratio, dkp_average(r, past, nodes, start, span, -H));
+    double ratio = dkp_gauge_alpha(r, down) / dkp_gauge_alpha(r, from);
+    return dk_mix(ratio, x, down->sigma - from->sigma * ratio, dkp_average(r, past, nodes, start, span, -H));
 }
 
 /* D at r->x. For CFG++ (Chung et al. 2024, alg. 1) the state moves by alpha (D - U): there the guided D leaves the
@@ -5791,16 +5793,17 @@ static void dkp_multistep_evaluate(dk_recorder *r, dkp_multistep *m, dk_level l,
     dkp_multistep_estimate(r, m, l);
     if (s->from_down && !m->classical && r->step > 0)
         for (int i = 0; i < m->past.count; i++) m->past.at[i] += here - dkp_gauge_lambda(r, &m->split.down);
-    dkp_push(&m->past, here, dkp_interpolant(r, m->classical, l, m->D));
+    dkp_push(&m->past, here, dkp_interpolant(r, m->classical, &l, m->D));
     if (!s->corrector || m->past.count < 2 || r->steps - left <= m->uncorrected) return;
     int unipc = s->rule == DK_RULE_BH1 || s->rule == DK_RULE_BH2;
     int more = unipc || s->lower_order_final > 1; /* one node more than the predictor had */
     int nodes = dkp_nodes(r, s->corrector, m->past.count, left + s->correct_last + 1 + more);
-    dk_vec x = dkp_multistep_step(r, m->classical, m->before, l, m->split, m->x, m->D, &m->past, nodes);
+    dk_vec x =
+        dkp_multistep_step(r, m->classical, &m->before, &l, &m->split.down, m->x, m->D, &m->past, nodes);
     r->x = dk_keep(r, dk_add(x, m->noise));
     if (!s->pece) return;
     dkp_multistep_estimate(r, m, l);
-    m->past.v[0] = dkp_interpolant(r, m->classical, l, m->D);
+    m->past.v[0] = dkp_interpolant(r, m->classical, &l, m->D);
 }
 
 static void dkp_record_multistep(dk_recorder *r, int classical) {
@@ -5828,7 +5831,7 @@ static void dkp_record_multistep(dk_recorder *r, int classical) {
         if (!classical && !s->noise_prediction && s->cfg_pp > 1 && nodes > 1) m.past.v[0] = m.U;
         m.before = r->from, m.x = r->x, m.split = split;
         m.noise = dkp_add_noise(r, dkp_zero, split.up);
-        dk_vec x = dkp_multistep_step(r, classical, r->from, r->to, split, r->x, m.D, &m.past, nodes);
+        dk_vec x = dkp_multistep_step(r, classical, &r->from, &r->to, &split.down, r->x, m.D, &m.past, nodes);
         r->x = dk_add(x, m.noise);
         if (!classical && !s->noise_prediction) m.past.v[0] = m.U;
         if (s->correct_last && left == 1 && r->to.sigma > 0) dkp_multistep_evaluate(r, &m, r->to, 0);
@@ -5881,7 +5884,7 @@ static void dkp_record_deis_t(dk_recorder *r) {
         double next = (dkp_sqrt(m * m + 2 * d * dkp_log1p(to.u * to.u)) - m) / d;
         dkp_push(&past, here, dk_keep(r, dk_mix(from.p, r->x, from.q, D)));
         int nodes = dkp_nodes(r, r->sampler.order, past.count, r->steps - r->step);
-        if (r->to.sigma <= 0) r->x = dkp_ddim_step(r->from, r->to, r->x, D);
+        if (r->to.sigma <= 0) r->x = dkp_ddim_step(&r->from, &r->to, r->x, D);
         else if (nodes == 1) r->x = dk_scale(to.scale, dk_mix(1, X, to.u - from.u, past.v[0]));
         else r->x = dk_scale(to.scale, dk_add(X, dkp_deis_t_sum(r, &past, nodes, d, m, next)));
     }
@@ -6020,7 +6023,7 @@ static void dkp_record_predictor_corrector(dk_recorder *r) {
         dk_vec D = dk_denoise(r, r->x, r->from);
         if (end) {
             dkp_split split = dkp_noise_split(r, s->eta, DK_LAW_SDE);
-            r->x = dkp_add_noise(r, dkp_ddim_step(r->from, split.down, r->x, D), split.up);
+            r->x = dkp_add_noise(r, dkp_ddim_step(&r->from, &split.down, r->x, D), split.up);
             continue;
         }
         if (s->predictor == DK_PREDICTOR_EULER_MARUYAMA) {
@@ -6030,7 +6033,7 @@ static void dkp_record_predictor_corrector(dk_recorder *r) {
         }
         double kept = 2 - a, gain = 0.5 * (1 + s->eta * s->eta) * G2, up = s->eta * dkp_sqrt(G2);
         if (s->predictor == DK_PREDICTOR_ANCESTRAL) { /* DDIM's step down, in terms of the score */
-            dkp_split split = dkp_split_between(r, from, to, s->eta, s->law);
+            dkp_split split = dkp_split_between(r, &from, &to, s->eta, s->law);
             kept = 1 / a, gain = (kept - split.down.sigma / from.sigma) * from.sigma * from.sigma;
             if (s->law != DK_LAW_DDPM_LARGE) up = split.up;
         }
@@ -6046,7 +6049,7 @@ static void dkp_record_smld(dk_recorder *r) {
         int moves = r->sampler.langevin_steps > 0 && r->from.alpha > 0;
         dkp_langevin(r, 1);
         if (moves && r->to.sigma > 0) r->x = dk_scale(r->to.alpha / r->from.alpha, r->x);
-        else r->x = dkp_ddim_step(r->from, r->to, r->x, dk_denoise(r, r->x, r->from));
+        else r->x = dkp_ddim_step(&r->from, &r->to, r->x, dk_denoise(r, r->x, r->from));
     }
 }
 
@@ -6158,25 +6161,25 @@ static void dkp_phi_step(dk_recorder *r, const dk_exponential *m, dkp_stage_nois
         if (r->sampler.pure_stage > 0 && dkp_gauge_alpha(r, &r->from) <= 0 && end.sigma > 0 &&
             m->stages == 2) {
             dk_level middle = dkp_level_at_flow(&r->config->schedule, r->sampler.pure_stage);
-            D = dkp_direction(r, dkp_ddim_step(r->from, middle, x, D), middle, &unused);
+            D = dkp_direction(r, dkp_ddim_step(&r->from, &middle, x, D), middle, &unused);
         }
-        x = dk_mix(1, dkp_ddim_step(r->from, whole.down, x, D), r->to.alpha, guidance);
+        x = dk_mix(1, dkp_ddim_step(&r->from, &whole.down, x, D), r->to.alpha, guidance);
         r->x = dkp_add_noise(r, x, whole.up);
         return;
     }
-    F[0] = dkp_noise_or_D(r, noisy, r->from, x, D);
+    F[0] = dkp_noise_or_D(r, noisy, &r->from, x, D);
     for (int i = 1; i <= m->stages; i++) {
         int last = i == m->stages, at_end = last || (m->c[i] >= 1 && end.sigma >= r->to.sigma);
         dk_level level = at_end ? r->to : dkp_level_of_lambda(r, start + m->c[i] * h);
         dkp_split split = {level, 0};
-        if (noise != DKP_NOISE_BEHIND) split = dkp_split_between(r, r->from, level, eta, r->sampler.law);
+        if (noise != DKP_NOISE_BEHIND) split = dkp_split_between(r, &r->from, &level, eta, r->sampler.law);
         else if (last) split = whole;
         x = dkp_phi_sum(r, m, i, F, split.down, noisy);
         if (last) x = dk_mix(1, x, r->to.alpha, guidance);
         if (last && dkp_attempting(r) && dkp_has_embedded(m))
             x = dkp_judge_phi(r, m, F, x, split.down, noisy);
         if (noise == DKP_NOISE_PATH) { /* the noise alone takes the same way: it decays and is renewed */
-            dkp_split part = dkp_split_between(r, before, level, eta, r->sampler.law);
+            dkp_split part = dkp_split_between(r, &before, &level, eta, r->sampler.law);
             path = dk_scale(part.down.sigma / before.sigma, path);
             if (part.up * s_noise > 0) path = dk_mix(1, path, part.up * s_noise, dk_noise(r, before, level));
             x = dk_add(x, path), before = level;
@@ -6185,7 +6188,7 @@ static void dkp_phi_step(dk_recorder *r, const dk_exponential *m, dkp_stage_nois
         }
         if (last) break;
         D = dkp_direction(r, x, level, &unused);
-        F[i] = dkp_noise_or_D(r, noisy, level, x, D);
+        F[i] = dkp_noise_or_D(r, noisy, &level, x, D);
     }
     r->x = x;
 }
@@ -6260,10 +6263,10 @@ static void dkp_singlestep_on_levels(dk_recorder *r) {
         }
         stages--;
         dk_vec D = dk_denoise(r, r->x, r->from);
-        dkp_push(&past, dkp_gauge_lambda(r, &r->from), dkp_interpolant(r, 0, r->from, D));
+        dkp_push(&past, dkp_gauge_lambda(r, &r->from), dkp_interpolant(r, 0, &r->from, D));
         r->from = start; /* of the step that is made */
         dkp_split split = dkp_noise_split(r, r->sampler.eta, r->sampler.law);
-        dk_vec to = dkp_multistep_step(r, 0, start, r->to, split, x, D, &past, past.count);
+        dk_vec to = dkp_multistep_step(r, 0, &start, &r->to, &split.down, x, D, &past, past.count);
         r->x = dkp_add_noise(r, to, split.up);
     }
 }
