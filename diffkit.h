@@ -4216,9 +4216,9 @@ static double dkp_number_at(const dk_config *c, int at, int real) {
 static dk_status dkp_check_fields(const dk_config *c, int of, char *message) {
     for (int i = 0; i < DKP_COUNT(dkp_fields); i++) {
         const dkp_field *f = &dkp_fields[i];
+        if (dkp_part_of(f) != of) continue;
         double v = dkp_number_at(c, f->at, f->kind == 'r');
-        if (dkp_part_of(f) == of && !(v >= f->low && v <= f->high))
-            return dkp_fail(message, f->name, v, f->allowed);
+        if (!(v >= f->low && v <= f->high)) return dkp_fail(message, f->name, v, f->allowed);
     }
     return DK_OK;
 }
