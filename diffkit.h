@@ -1606,6 +1606,11 @@ static void dkp_put(dkp_text *t, const char *s) {
     if (t->size) t->p[t->length < t->size ? t->length : t->size - 1] = 0;
 }
 
+static void dkp_put_char(dkp_text *t, char c) {
+    char one[2] = {c, 0};
+    dkp_put(t, one);
+}
+
 static void dkp_put_size(dkp_text *t, uint64_t v) {
     char digits[24];
     int n = DKP_COUNT(digits) - 1;
@@ -1646,9 +1651,8 @@ static void dkp_put_real(dkp_text *t, double v) {
     if (point <= 0) dkp_put(t, "0.");
     for (int i = point; i < 0; i++) dkp_put(t, "0");
     for (int i = 0; i < digits || i < point; i++) {
-        char one[2] = {i < digits ? text[i] : '0', 0};
         if (i > 0 && i == point) dkp_put(t, ".");
-        dkp_put(t, one);
+        dkp_put_char(t, i < digits ? text[i] : '0');
     }
     if (exponential) {
         dkp_put(t, "e");
@@ -1656,12 +1660,16 @@ static void dkp_put_real(dkp_text *t, double v) {
     }
 }
 
+static void dkp_put_pair(dkp_text *t, const char *name, double v) {
+    dkp_put(t, name);
+    dkp_put_real(t, v);
+}
+
 /* "field = value: must be allowed"; the first error of a call stays. */
 static dk_status dkp_fail(char *message, const char *field, double value, const char *allowed) {
     dkp_text t = {message, DK_MESSAGE_SIZE, 0};
     dkp_put(&t, field);
-    dkp_put(&t, " = ");
-    dkp_put_real(&t, value);
+    dkp_put_pair(&t, " = ", value);
     dkp_put(&t, ": must be ");
     dkp_put(&t, allowed);
     return DK_ERROR_CONFIG;
@@ -1723,7 +1731,14 @@ static int dkp_read_real(const char **text, double *v) {
     return any && dkp_finite(*v);
 }
 
-/* Levenshtein distance, blind to case and to the difference between '-', ' ' and '_'. */
+static char dkp_fold(char c) {
+    return c >= 'A' && c <= 'Z'               ? (char)(c - 'A' + 'a')
+           : c == '-' || c == ' ' || c == '/' ? '_'
+           : c == '+'                         ? 'p'
+                                              : c;
+}
+
+/* Levenshtein distance, blind to how a is written. */
 static int dkp_distance(const char *a, const char *b) {
     enum { LONGEST = 48 };
     int row[LONGEST + 1], n = 0;
@@ -1733,11 +1748,7 @@ static int dkp_distance(const char *a, const char *b) {
         int diagonal = row[0];
         row[0] = i + 1;
         for (int j = 0; j < n; j++) {
-            char p = a[i], q = b[j];
-            if (p >= 'A' && p <= 'Z') p = (char)(p - 'A' + 'a');
-            if (p == '-' || p == ' ') p = '_';
-            if (p == '+') p = 'p';
-            int best = diagonal + (p != q);
+            int best = diagonal + (dkp_fold(a[i]) != b[j]);
             if (row[j] + 1 < best) best = row[j] + 1;
             if (row[j + 1] + 1 < best) best = row[j + 1] + 1;
             diagonal = row[j + 1];
@@ -4198,16 +4209,22 @@ static int dkp_part_of(const dkp_field *f) {
     return a == 'g' ? (b == 'r' ? DKP_OF_GRID : DKP_OF_GUIDANCE) : b == 'a' ? DKP_OF_SAMPLER : DKP_OF_REST;
 }
 
+static double dkp_number_at(const dk_config *c, int at, int real) {
+    double number;
+    int whole;
+    if (real) memcpy(&number, (const char *)c + at, sizeof number);
+    else
+        memcpy(&whole, (const char *)c + at, sizeof whole),
+            number = whole; /* an int, or an enum of its size */
+    return number;
+}
+
 static dk_status dkp_check_fields(const dk_config *c, int of, char *message) {
     for (int i = 0; i < DKP_COUNT(dkp_fields); i++) {
         const dkp_field *f = &dkp_fields[i];
-        const char *at = (const char *)c + f->at;
-        double real;
-        int whole;
-        if (f->kind == 'r') memcpy(&real, at, sizeof real);
-        else memcpy(&whole, at, sizeof whole), real = whole; /* an int, or an enum of its size */
-        if (dkp_part_of(f) == of && !(real >= f->low && real <= f->high))
-            return dkp_fail(message, f->name, real, f->allowed);
+        if (dkp_part_of(f) != of) continue;
+        double v = dkp_number_at(c, f->at, f->kind == 'r');
+        if (!(v >= f->low && v <= f->high)) return dkp_fail(message, f->name, v, f->allowed);
     }
     return DK_OK;
 }
@@ -4309,14 +4326,9 @@ static dk_status dkp_check_levels(const dk_config *c, dk_level *level, char *mes
             wrong = "does not continue a strictly monotone list";
         if (wrong) {
             dkp_text t = {message, DK_MESSAGE_SIZE, 0};
-            dkp_put(&t, "grid: level ");
-            dkp_put_int(&t, i);
-            dkp_put(&t, " (sigma/alpha ");
-            dkp_put_real(&t, here);
-            if (i > 0) {
-                dkp_put(&t, ", after ");
-                dkp_put_real(&t, before);
-            }
+            dkp_put_pair(&t, "grid: level ", i);
+            dkp_put_pair(&t, " (sigma/alpha ", here);
+            if (i > 0) dkp_put_pair(&t, ", after ", before);
             dkp_put(&t, ") ");
             dkp_put(&t, wrong);
             return DK_ERROR_CONFIG;
@@ -4361,10 +4373,8 @@ static dk_status dkp_parse_tableau(const char *text, dkp_tableau *t, char *messa
         }
         if (!good || embedded || (*at != '|' && *at != '~')) {
             dkp_text say = {message, DK_MESSAGE_SIZE, 0};
-            dkp_put(&say, "row ");
-            dkp_put_int(&say, row);
-            dkp_put(&say, " of sampler.tableau: must have ");
-            dkp_put_int(&say, row);
+            dkp_put_pair(&say, "row ", row);
+            dkp_put_pair(&say, " of sampler.tableau: must have ", row);
             dkp_put(&say, " numbers or fractions; it goes wrong at \"");
             dkp_put(&say, at);
             dkp_put(&say, "\"");
@@ -4390,6 +4400,32 @@ static int dkp_through(const dk_exponential *m, int row, int columns[DK_MAX_STAG
     return count;
 }
 
+static dk_status dkp_check_exponential(const dk_exponential *m, char *message) {
+    int columns[DK_MAX_STAGES];
+    if (!m->c || (m->terms > 0 && !m->term))
+        return dkp_fail_text(message, DK_ERROR_CONFIG,
+                             "sampler.exponential: c, and term where there are terms, must not be NULL");
+    if (m->stages < 1 || m->stages > DK_MAX_STAGES)
+        return dkp_fail(message, "sampler.exponential->stages", m->stages, "1 .. 16");
+    for (int i = 1; i < m->stages; i++)
+        if (!(m->c[i] > 0))
+            return dkp_fail(message, "sampler.exponential->c", m->c[i], "> 0 after the first");
+    for (int i = 0; i < m->terms; i++) {
+        const dk_phi_term *t = &m->term[i];
+        if (t->row < 1 || t->row > m->stages + 1)
+            return dkp_fail(message, "row of sampler.exponential->term", t->row, "1 .. stages + 1");
+        if (t->column < 0 || t->column >= t->row)
+            return dkp_fail(message, "column of sampler.exponential->term", t->column, ">= 0 and < row");
+        if (t->k < 0 || t->k > 20 || !(t->at >= 0))
+            return dkp_fail(message, "k of sampler.exponential->term", t->k, "0 .. 20, with at >= 0");
+    }
+    for (int row = 2; row <= m->stages + 1; row++)
+        if (dkp_through(m, row, columns) < 0)
+            return dkp_fail(message, "row of sampler.exponential->through", row,
+                            "of columns from 1 to row - 1");
+    return DK_OK;
+}
+
 static dk_status dkp_check_sampler(const dk_config *c, char *message) {
     const dk_sampler *s = &c->sampler;
     if (!s->record) return dkp_fail_name(message, "sampler", s->name, s->nearest);
@@ -4403,27 +4439,7 @@ static dk_status dkp_check_sampler(const dk_config *c, char *message) {
         return dkp_fail(message, "sampler.stride", s->stride, "0 with step-size control");
     dkp_tableau tableau;
     if (s->tableau && dkp_parse_tableau(s->tableau, &tableau, message) != DK_OK) return DK_ERROR_CONFIG;
-    if (s->exponential && (!s->exponential->c || (s->exponential->terms > 0 && !s->exponential->term)))
-        return dkp_fail_text(message, DK_ERROR_CONFIG,
-                             "sampler.exponential: c, and term where there are terms, must not be NULL");
-    if (s->exponential && (s->exponential->stages < 1 || s->exponential->stages > DK_MAX_STAGES))
-        return dkp_fail(message, "sampler.exponential->stages", s->exponential->stages, "1 .. 16");
-    for (int i = 0; s->exponential && i < s->exponential->stages; i++)
-        if (!(s->exponential->c[i] > 0) && i > 0)
-            return dkp_fail(message, "sampler.exponential->c", s->exponential->c[i], "> 0 after the first");
-    for (int i = 0; s->exponential && i < s->exponential->terms; i++) {
-        const dk_phi_term *t = &s->exponential->term[i];
-        if (t->row < 1 || t->row > s->exponential->stages + 1)
-            return dkp_fail(message, "row of sampler.exponential->term", t->row, "1 .. stages + 1");
-        if (t->column < 0 || t->column >= t->row)
-            return dkp_fail(message, "column of sampler.exponential->term", t->column, ">= 0 and < row");
-        if (t->k < 0 || t->k > 20 || !(t->at >= 0))
-            return dkp_fail(message, "k of sampler.exponential->term", t->k, "0 .. 20, with at >= 0");
-    }
-    for (int row = 2, columns[DK_MAX_STAGES]; s->exponential && row <= s->exponential->stages + 1; row++)
-        if (dkp_through(s->exponential, row, columns) < 0)
-            return dkp_fail(message, "row of sampler.exponential->through", row,
-                            "of columns from 1 to row - 1");
+    if (s->exponential && dkp_check_exponential(s->exponential, message) != DK_OK) return DK_ERROR_CONFIG;
     if (s->stages != DK_SPACING_DEFAULT && s->stages != DK_SPACING_LAMBDA &&
         s->stages != DK_SPACING_UNIFORM && s->stages != DK_SPACING_QUADRATIC &&
         s->stages != DK_SPACING_LEVELS)
@@ -4778,14 +4794,10 @@ static void dkp_refuse_at(dk_recorder *r, const char *what, dk_level l) {
     dkp_text t = {r->config->message, DK_MESSAGE_SIZE, 0};
     if (r->status != DK_OK) return;
     dkp_put(&t, what);
-    dkp_put(&t, " at step ");
-    dkp_put_int(&t, r->step);
-    dkp_put(&t, ", where t = ");
-    dkp_put_real(&t, l.t);
-    dkp_put(&t, ", alpha = ");
-    dkp_put_real(&t, l.alpha);
-    dkp_put(&t, ", sigma = ");
-    dkp_put_real(&t, l.sigma);
+    dkp_put_pair(&t, " at step ", r->step);
+    dkp_put_pair(&t, ", where t = ", l.t);
+    dkp_put_pair(&t, ", alpha = ", l.alpha);
+    dkp_put_pair(&t, ", sigma = ", l.sigma);
     r->status = DK_ERROR_CONFIG;
 }
 
@@ -5369,24 +5381,25 @@ typedef struct dkp_split {
 } dkp_split;
 
 /* In the flow gauge alpha + sigma stands for alpha: the peers' formulas for VE, applied to flow models, are this. */
-static double dkp_gauge_alpha(const dk_recorder *r, dk_level l) {
-    return r->sampler.gauge == DK_GAUGE_FLOW ? l.alpha + l.sigma : l.alpha;
+static double dkp_gauge_alpha(const dk_recorder *r, const dk_level *l) {
+    return r->sampler.gauge == DK_GAUGE_FLOW ? l->alpha + l->sigma : l->alpha;
 }
 
-static double dkp_gauge_lambda(const dk_recorder *r, dk_level l) {
-    dk_level in_gauge = {l.t, dkp_gauge_alpha(r, l), l.sigma};
+static double dkp_gauge_lambda(const dk_recorder *r, const dk_level *l) {
+    dk_level in_gauge = {l->t, dkp_gauge_alpha(r, l), l->sigma};
     return dk_lambda(in_gauge);
 }
 
 /* r = noise level after/before. All laws keep the marginal variance, sigma_down^2 + up^2 = sigma^2, except
    DDPM_LARGE and SDE_NOISE: see dk_noise_law. `down` has the alpha of the level to be reached; by ANCESTRAL in the flow
    gauge its alpha + sigma, and noise levels are the gauge's. */
-static dkp_split dkp_split_between(dk_recorder *r, dk_level from, dk_level to, double eta, dk_noise_law law) {
-    dkp_split split = {to, 0};
+static dkp_split dkp_split_between(dk_recorder *r, const dk_level *from, const dk_level *to, double eta,
+                                   dk_noise_law law) {
+    dkp_split split = {*to, 0};
     int in_flow = r->sampler.gauge == DK_GAUGE_FLOW && law == DK_LAW_ANCESTRAL;
-    double ratio = dk_noise_level(to) / dk_noise_level(from), sigma = to.sigma;
-    if (in_flow) ratio = sigma / dkp_gauge_alpha(r, to) * (dkp_gauge_alpha(r, from) / from.sigma);
-    double here = dk_noise_level(to), most = r->sampler.noise_max;
+    double ratio = dk_noise_level(*to) / dk_noise_level(*from), sigma = to->sigma;
+    if (in_flow) ratio = sigma / dkp_gauge_alpha(r, to) * (dkp_gauge_alpha(r, from) / from->sigma);
+    double here = dk_noise_level(*to), most = r->sampler.noise_max;
     if (eta <= 0 || sigma <= 0 || here < r->sampler.noise_min || (most > 0 && here > most)) return split;
     if (!r->falling) {
         dk_refuse(r, "sampler.eta", eta, "0 on a rising grid");
@@ -5395,19 +5408,19 @@ static dkp_split dkp_split_between(dk_recorder *r, dk_level from, dk_level to, d
     if (law == DK_LAW_SDE) {
         split.down.sigma = sigma * dkp_pow(ratio, eta);
     } else if (law == DK_LAW_FLOW) { /* SD3's and ComfyUI's rectified-flow ancestral step */
-        double u = sigma / (to.alpha + sigma), before = from.sigma / (from.alpha + from.sigma);
+        double u = sigma / (to->alpha + sigma), before = from->sigma / (from->alpha + from->sigma);
         double down = u * (1 + (u / before - 1) * eta);
-        split.down.sigma = down > 0 ? to.alpha * down / (1 - down) : 0;
+        split.down.sigma = down > 0 ? to->alpha * down / (1 - down) : 0;
     } else if (law == DK_LAW_FRESH) {
         split.down.sigma = eta < 1 ? (1 - eta) * sigma : 0;
     } else if (law == DK_LAW_TIME) {
         const dk_schedule *s = &r->config->schedule;
-        double t = s->t_min + (eta < 1 ? 1 - eta : 0) * (to.t - s->t_min);
+        double t = s->t_min + (eta < 1 ? 1 - eta : 0) * (to->t - s->t_min);
         double down = dk_noise_level(dk_level_at(s, s->family == DK_FAMILY_VP_DISCRETE ? floor(t) : t));
-        if (down < here) split.down.sigma = to.alpha * down;
-    } else if (law == DK_LAW_SDE_NOISE && from.alpha > 0) {
+        if (down < here) split.down.sigma = to->alpha * down;
+    } else if (law == DK_LAW_SDE_NOISE && from->alpha > 0) {
         /* sigma_from would be `carried` if nothing were removed; sigma_down may fall below 0 */
-        double carried = from.sigma * (to.alpha / from.alpha);
+        double carried = from->sigma * (to->alpha / from->alpha);
         split.down.sigma = sigma - eta * (carried - sigma);
         split.up = dkp_sqrt(eta * (carried - sigma) * (carried + sigma));
         return split;
@@ -5416,18 +5429,18 @@ static dkp_split dkp_split_between(dk_recorder *r, dk_level from, dk_level to, d
         split.down.sigma = kept > 0 ? sigma * dkp_sqrt(kept) : 0;
         if (in_flow) split.down.alpha = dkp_gauge_alpha(r, to) - split.down.sigma;
     }
-    double lowest = r->sampler.above_last ? dk_noise_level(r->last) * to.alpha : 0;
+    double lowest = r->sampler.above_last ? dk_noise_level(r->last) * to->alpha : 0;
     if (split.down.sigma < lowest) split.down.sigma = lowest;
     split.up = dkp_sqrt((sigma - split.down.sigma) * (sigma + split.down.sigma));
     if (law == DK_LAW_DDPM_LARGE) { /* variance of x_from given x_to: Ho et al. 2020, sec. 3.2 */
-        double carried = from.alpha / to.alpha * sigma;
-        split.up = eta * dkp_sqrt((from.sigma - carried) * (from.sigma + carried));
+        double carried = from->alpha / to->alpha * sigma;
+        split.up = eta * dkp_sqrt((from->sigma - carried) * (from->sigma + carried));
     }
     return split;
 }
 
 static dkp_split dkp_noise_split(dk_recorder *r, double eta, dk_noise_law law) {
-    return dkp_split_between(r, r->from, r->to, eta, law);
+    return dkp_split_between(r, &r->from, &r->to, eta, law);
 }
 
 static dk_vec dkp_add_noise(dk_recorder *r, dk_vec x, double up) {
@@ -5437,9 +5450,9 @@ static dk_vec dkp_add_noise(dk_recorder *r, dk_vec x, double up) {
 
 /* The first order step of every family, exact for constant D: DDIM, Song et al. 2020, eq. 12; DPM-Solver-1.
    Ends in alpha D at sigma = 0. */
-static dk_vec dkp_ddim_step(dk_level from, dk_level to, dk_vec x, dk_vec D) {
-    double ratio = to.sigma / from.sigma;
-    return dk_mix(ratio, x, to.alpha - from.alpha * ratio, D);
+static dk_vec dkp_ddim_step(const dk_level *from, const dk_level *to, dk_vec x, dk_vec D) {
+    double ratio = to->sigma / from->sigma;
+    return dk_mix(ratio, x, to->alpha - from->alpha * ratio, D);
 }
 
 /* What gives a step its direction: D, or, for CFG++ (Chung et al. 2024, alg. 1), the unconditional U; then
@@ -5459,7 +5472,7 @@ static void dkp_record_ddim(dk_recorder *r) {
         double eta = r->sampler.fresh_pure && r->from.alpha <= 0 && r->sampler.eta > 0 ? 1 : r->sampler.eta;
         dkp_split split = dkp_noise_split(r, eta, r->sampler.law);
         dk_vec guidance, D = dkp_direction(r, r->x, r->from, &guidance);
-        dk_vec x = dk_mix(1, dkp_ddim_step(r->from, split.down, r->x, D), r->to.alpha, guidance);
+        dk_vec x = dk_mix(1, dkp_ddim_step(&r->from, &split.down, r->x, D), r->to.alpha, guidance);
         r->x = dkp_add_noise(r, x, split.up);
     }
 }
@@ -5598,24 +5611,26 @@ static dk_gauge dkp_gauge(const dk_recorder *r) { /* the same for the whole run 
 }
 
 /* In x = a x0 + b eps the ODE is dx/du = (b'/b) x + (a' - a b'/b) D. */
-static dkp_point dkp_point_at(const dk_recorder *r, dk_gauge gauge, dk_level l) {
+static dkp_point dkp_point_at(const dk_recorder *r, const dk_level *l) {
+    dk_gauge gauge = dkp_gauge(r);
     dkp_point at = {0, 1, 0, 0};
     if (gauge == DK_GAUGE_NATIVE) {
         double d_alpha, d_sigma;
-        dk_level_slopes(&r->config->schedule, l.t, &d_alpha, &d_sigma);
-        at.u = l.t, at.p = d_sigma / l.sigma, at.q = d_alpha - l.alpha * at.p;
+        dk_level_slopes(&r->config->schedule, l->t, &d_alpha, &d_sigma);
+        at.u = l->t, at.p = d_sigma / l->sigma, at.q = d_alpha - l->alpha * at.p;
     } else if (gauge == DK_GAUGE_VP) {
-        at.u = dkp_angle(l), at.scale = dkp_sqrt(l.alpha * l.alpha + l.sigma * l.sigma);
-        at.p = l.alpha / l.sigma / at.scale, at.q = -at.scale / l.sigma; /* cot u/scale, -1/sin u */
+        at.u = dkp_angle(*l), at.scale = dkp_sqrt(l->alpha * l->alpha + l->sigma * l->sigma);
+        at.p = l->alpha / l->sigma / at.scale, at.q = -at.scale / l->sigma; /* cot u/scale, -1/sin u */
     } else {
-        at.scale = gauge == DK_GAUGE_FLOW ? l.alpha + l.sigma : l.alpha;
-        at.u = l.sigma / at.scale, at.p = 1 / l.sigma, at.q = -1 / at.u;
+        at.scale = gauge == DK_GAUGE_FLOW ? l->alpha + l->sigma : l->alpha;
+        at.u = l->sigma / at.scale, at.p = 1 / l->sigma, at.q = -1 / at.u;
     }
     return at;
 }
 
-static dk_level dkp_level_in_gauge(const dk_recorder *r, dk_gauge gauge, double u) {
+static dk_level dkp_level_in_gauge(const dk_recorder *r, double u) {
     const dk_schedule *s = &r->config->schedule;
+    dk_gauge gauge = dkp_gauge(r);
     return gauge == DK_GAUGE_NATIVE ? dk_level_at(s, u)
            : gauge == DK_GAUGE_FLOW ? dkp_level_at_flow(s, u)
            : gauge == DK_GAUGE_VP   ? dk_level_at_sigma(s, dkp_tan(u))
@@ -5632,9 +5647,9 @@ static dk_level dkp_level_in_time(const dk_recorder *r, double share) {
 /* From the state x at `from` along a slope, times its share of the step h: straight in the gauge's coordinates; or, for
    pseudo numerical methods (Liu et al. 2022, eq. 11), by DDIM with the D that has this slope. In VE and flow these are
    the same. */
-static dk_vec dkp_transfer(const dk_recorder *r, dk_level from, dk_level to, dk_vec x, double h, double share,
-                           dk_vec slopes) {
-    dkp_point a = dkp_point_at(r, dkp_gauge(r), from), b = dkp_point_at(r, dkp_gauge(r), to);
+static dk_vec dkp_transfer(const dk_recorder *r, const dk_level *from, const dk_level *to, dk_vec x, double h,
+                           double share, dk_vec slopes) {
+    dkp_point a = dkp_point_at(r, from), b = dkp_point_at(r, to);
     if (!r->sampler.pseudo) return dk_scale(b.scale, dk_mix(1 / a.scale, x, h, slopes));
     return dkp_ddim_step(from, to, x, dk_mix(1 / (share * a.q), slopes, -a.p / a.q, x));
 }
@@ -5645,7 +5660,7 @@ static dk_vec dkp_judge_runge_kutta(dk_recorder *r, const dkp_tableau *tableau, 
     int n = tableau->stages;
     const double *a = &tableau->a[dkp_row(n)], *embedded = a + n;
     int ahead = fabs(embedded[n]) > 0;
-    dkp_point from = dkp_point_at(r, dkp_gauge(r), r->from), to = dkp_point_at(r, dkp_gauge(r), r->to);
+    dkp_point from = dkp_point_at(r, &r->from), to = dkp_point_at(r, &r->to);
     double differ[DK_MAX_STAGES];
     for (int i = 0; i < n; i++) differ[i] = h * (a[i] - embedded[i]);
     dk_vec error = dkp_sum(n, differ, K), D = dkp_zero;
@@ -5665,8 +5680,7 @@ static dk_vec dkp_judge_runge_kutta(dk_recorder *r, const dkp_tableau *tableau, 
 static dk_vec dkp_runge_kutta_to(dk_recorder *r, const dkp_tableau *tableau, dk_level end) {
     int plain = end.sigma > 0 || r->sampler.plain_last, stages = end.sigma > 0 ? tableau->stages : 1;
     int noisy = end.sigma < r->to.sigma;
-    dk_gauge gauge = dkp_gauge(r);
-    double u = dkp_point_at(r, gauge, r->from).u, h = dkp_point_at(r, gauge, end).u - u;
+    double u = dkp_point_at(r, &r->from).u, h = dkp_point_at(r, &end).u - u;
     dk_vec K[DK_MAX_STAGES], D = dkp_zero;
     for (int i = 0; i < stages; i++) {
         double c = 0;
@@ -5676,15 +5690,16 @@ static dk_vec dkp_runge_kutta_to(dk_recorder *r, const dkp_tableau *tableau, dk_
         dk_level level = i == 0                          ? r->from
                          : fabs(c - 1) < 1e-12 && !noisy ? r->to
                          : r->sampler.pseudo             ? dkp_level_in_time(r, c)
-                                                         : dkp_level_in_gauge(r, gauge, u + c * h);
-        dkp_point at = dkp_point_at(r, gauge, level);
+                                                         : dkp_level_in_gauge(r, u + c * h);
+        dkp_point at = dkp_point_at(r, &level);
         dk_vec x = r->x;
-        if (i > 0) x = dkp_transfer(r, r->from, level, x, h, c, dkp_sum(i, a, K));
+        if (i > 0) x = dkp_transfer(r, &r->from, &level, x, h, c, dkp_sum(i, a, K));
         D = i == 0 ? dkp_denoise_first(r) : dk_denoise(r, x, level);
         K[i] = dkp_forget_but(r, at_first, dk_mix(at.p, x, at.q, D));
     }
     dk_vec sum = stages > 1 ? dkp_sum(stages, &tableau->a[dkp_row(stages)], K) : K[0];
-    dk_vec x = plain ? dkp_transfer(r, r->from, end, r->x, h, 1, sum) : dkp_ddim_step(r->from, end, r->x, D);
+    dk_vec x =
+        plain ? dkp_transfer(r, &r->from, &end, r->x, h, 1, sum) : dkp_ddim_step(&r->from, &end, r->x, D);
     r->x = dkp_attempting(r) && tableau->embedded ? dkp_judge_runge_kutta(r, tableau, h, K, x) : x;
     return K[0];
 }
@@ -5698,7 +5713,7 @@ static void dkp_refuse_eta(dk_recorder *r) {
    Norsett & Wanner 1993, sec. II.4. */
 static void dkp_record_measure(dk_recorder *r) {
     if (r->pace->phase == DKP_START) return;
-    dkp_point from = dkp_point_at(r, dkp_gauge(r), r->from), to = dkp_point_at(r, dkp_gauge(r), r->pace->to);
+    dkp_point from = dkp_point_at(r, &r->from), to = dkp_point_at(r, &r->pace->to);
     dk_vec X = dk_keep(r, dk_scale(1 / from.scale, r->x)), D = dkp_denoise_first(r);
     dk_vec K = dk_keep(r, dk_mix(from.p, r->x, from.q, D));
     if (r->pace->phase == DKP_MEASURE) {
@@ -5727,30 +5742,33 @@ typedef struct dkp_multistep {
     dk_vec D, U; /* newest; U is D but for CFG++ */
 } dkp_multistep;
 
-static double dkp_axis(const dk_recorder *r, int classical, dk_level l) {
-    return classical ? dkp_point_at(r, dkp_gauge(r), l).u : dkp_gauge_lambda(r, l);
+static double dkp_axis(const dk_recorder *r, int classical, const dk_level *l) {
+    return classical ? dkp_point_at(r, l).u : dkp_gauge_lambda(r, l);
+}
+
+/* The noise in the state x, or D. */
+static dk_vec dkp_noise_or_D(const dk_recorder *r, int noise, const dk_level *l, dk_vec x, dk_vec D) {
+    return noise ? dk_mix(1 / l->sigma, x, -dkp_gauge_alpha(r, l) / l->sigma, D) : D;
 }
 
 /* What is interpolated: the slope in the gauge; the noise; or D. */
-static dk_vec dkp_interpolant(dk_recorder *r, int classical, dk_level l, dk_vec D) {
+static dk_vec dkp_interpolant(dk_recorder *r, int classical, const dk_level *l, dk_vec D) {
     if (classical) {
-        dkp_point at = dkp_point_at(r, dkp_gauge(r), l);
+        dkp_point at = dkp_point_at(r, l);
         return dk_keep(r, dk_mix(at.p, r->x, at.q, D));
     }
-    if (!r->sampler.noise_prediction) return D;
-    return dk_keep(r, dk_mix(1 / l.sigma, r->x, -dkp_gauge_alpha(r, l) / l.sigma, D));
+    return dk_keep(r, dkp_noise_or_D(r, r->sampler.noise_prediction, l, r->x, D));
 }
 
 /* One step by the newest nodes from the state x at `from`: the slope's average in the gauge, or the exact linear
    part and the average of D or the noise under its weight. */
-static dk_vec dkp_multistep_step(const dk_recorder *r, int classical, dk_level from, dk_level to,
-                                 dkp_split split, dk_vec x, dk_vec D, const dkp_history *past, int nodes) {
+static dk_vec dkp_multistep_step(const dk_recorder *r, int classical, const dk_level *from,
+                                 const dk_level *to, const dk_level *down, dk_vec x, dk_vec D,
+                                 const dkp_history *past, int nodes) {
     dk_noise_law law = r->sampler.law;
-    dk_level down = split.down;
     double start = dkp_axis(r, classical, from), h = dkp_axis(r, classical, to) - start;
     double h_down = dkp_axis(r, classical, down) - start;
-    if (classical &&
-        ((to.sigma <= 0 && !r->sampler.plain_last) || dkp_point_at(r, dkp_gauge(r), from).scale <= 0))
+    if (classical && ((to->sigma <= 0 && !r->sampler.plain_last) || dkp_point_at(r, from).scale <= 0))
         return dkp_ddim_step(from, down, x, D);
     if (classical)
         return dkp_transfer(r, from, down, x, h_down, 1, dkp_average(r, past, nodes, start, h_down, 0));
@@ -5762,13 +5780,13 @@ static dk_vec dkp_multistep_step(const dk_recorder *r, int classical, dk_level f
     if (!r->sampler.noise_prediction)
         return dkp_ddim_step(from, down, x, dkp_average(r, past, nodes, start, span, H));
     double ratio = dkp_gauge_alpha(r, down) / dkp_gauge_alpha(r, from);
-    return dk_mix(ratio, x, down.sigma - from.sigma * ratio, dkp_average(r, past, nodes, start, span, -H));
+    return dk_mix(ratio, x, down->sigma - from->sigma * ratio, dkp_average(r, past, nodes, start, span, -H));
 }
 
 /* D at r->x. For CFG++ (Chung et al. 2024, alg. 1) the state moves by alpha (D - U): there the guided D leaves the
    noise that the unconditional U leaves here. */
 static void dkp_multistep_estimate(dk_recorder *r, dkp_multistep *m, dk_level l) {
-    double alpha = dkp_gauge_alpha(r, l);
+    double alpha = dkp_gauge_alpha(r, &l);
     m->D = dk_denoise_told(r, r->x, l, l, r->sampler.cfg_pp ? &m->U : NULL);
     if (r->sampler.cfg_pp) r->x = dk_keep(r, dk_add(r->x, dk_mix(alpha, m->D, -alpha, m->U)));
     else m->U = m->D;
@@ -5777,20 +5795,21 @@ static void dkp_multistep_estimate(dk_recorder *r, dkp_multistep *m, dk_level l)
 /* Evaluates at level l and repeats the step that led there with the new node. */
 static void dkp_multistep_evaluate(dk_recorder *r, dkp_multistep *m, dk_level l, int left) {
     const dk_sampler *s = &r->sampler;
-    double here = dkp_axis(r, m->classical, l);
+    double here = dkp_axis(r, m->classical, &l);
     dkp_multistep_estimate(r, m, l);
     if (s->from_down && !m->classical && r->step > 0)
-        for (int i = 0; i < m->past.count; i++) m->past.at[i] += here - dkp_gauge_lambda(r, m->split.down);
-    dkp_push(&m->past, here, dkp_interpolant(r, m->classical, l, m->D));
+        for (int i = 0; i < m->past.count; i++) m->past.at[i] += here - dkp_gauge_lambda(r, &m->split.down);
+    dkp_push(&m->past, here, dkp_interpolant(r, m->classical, &l, m->D));
     if (!s->corrector || m->past.count < 2 || r->steps - left <= m->uncorrected) return;
     int unipc = s->rule == DK_RULE_BH1 || s->rule == DK_RULE_BH2;
     int more = unipc || s->lower_order_final > 1; /* one node more than the predictor had */
     int nodes = dkp_nodes(r, s->corrector, m->past.count, left + s->correct_last + 1 + more);
-    dk_vec x = dkp_multistep_step(r, m->classical, m->before, l, m->split, m->x, m->D, &m->past, nodes);
+    dk_vec x =
+        dkp_multistep_step(r, m->classical, &m->before, &l, &m->split.down, m->x, m->D, &m->past, nodes);
     r->x = dk_keep(r, dk_add(x, m->noise));
     if (!s->pece) return;
     dkp_multistep_estimate(r, m, l);
-    m->past.v[0] = dkp_interpolant(r, m->classical, l, m->D);
+    m->past.v[0] = dkp_interpolant(r, m->classical, &l, m->D);
 }
 
 static void dkp_record_multistep(dk_recorder *r, int classical) {
@@ -5807,7 +5826,7 @@ static void dkp_record_multistep(dk_recorder *r, int classical) {
         int left = r->steps - r->step;
         if (r->step < warmup) {
             dk_vec slope = dkp_runge_kutta_step(r, &tableau);
-            dkp_push(&m.past, dkp_axis(r, 1, r->from), dk_keep(r, slope));
+            dkp_push(&m.past, dkp_axis(r, 1, &r->from), dk_keep(r, slope));
             continue;
         }
         dkp_multistep_evaluate(r, &m, r->from, left);
@@ -5818,7 +5837,7 @@ static void dkp_record_multistep(dk_recorder *r, int classical) {
         if (!classical && !s->noise_prediction && s->cfg_pp > 1 && nodes > 1) m.past.v[0] = m.U;
         m.before = r->from, m.x = r->x, m.split = split;
         m.noise = dkp_add_noise(r, dkp_zero, split.up);
-        dk_vec x = dkp_multistep_step(r, classical, r->from, r->to, split, r->x, m.D, &m.past, nodes);
+        dk_vec x = dkp_multistep_step(r, classical, &r->from, &r->to, &split.down, r->x, m.D, &m.past, nodes);
         r->x = dk_add(x, m.noise);
         if (!classical && !s->noise_prediction) m.past.v[0] = m.U;
         if (s->correct_last && left == 1 && r->to.sigma > 0) dkp_multistep_evaluate(r, &m, r->to, 0);
@@ -5865,13 +5884,13 @@ static void dkp_record_deis_t(dk_recorder *r) {
     dkp_history past;
     past.count = 0;
     while (dk_step(r)) {
-        dkp_point from = dkp_point_at(r, dkp_gauge(r), r->from), to = dkp_point_at(r, dkp_gauge(r), r->to);
+        dkp_point from = dkp_point_at(r, &r->from), to = dkp_point_at(r, &r->to);
         dk_vec X = dk_scale(1 / from.scale, r->x), D = dk_denoise(r, r->x, r->from);
         double here = (dkp_sqrt(m * m + 2 * d * dkp_log1p(from.u * from.u)) - m) / d;
         double next = (dkp_sqrt(m * m + 2 * d * dkp_log1p(to.u * to.u)) - m) / d;
         dkp_push(&past, here, dk_keep(r, dk_mix(from.p, r->x, from.q, D)));
         int nodes = dkp_nodes(r, r->sampler.order, past.count, r->steps - r->step);
-        if (r->to.sigma <= 0) r->x = dkp_ddim_step(r->from, r->to, r->x, D);
+        if (r->to.sigma <= 0) r->x = dkp_ddim_step(&r->from, &r->to, r->x, D);
         else if (nodes == 1) r->x = dk_scale(to.scale, dk_mix(1, X, to.u - from.u, past.v[0]));
         else r->x = dk_scale(to.scale, dk_add(X, dkp_deis_t_sum(r, &past, nodes, d, m, next)));
     }
@@ -5937,8 +5956,7 @@ static void dkp_record_edm(dk_recorder *r) {
 static void dkp_record_dpm2(dk_recorder *r) {
     while (dk_step(r)) {
         dkp_split split = dkp_noise_split(r, r->sampler.eta, r->sampler.law);
-        dk_gauge gauge = dkp_gauge(r);
-        double u = dkp_point_at(r, gauge, r->from).u, last = dkp_point_at(r, gauge, split.down).u;
+        double u = dkp_point_at(r, &r->from).u, last = dkp_point_at(r, &split.down).u;
         double at = (dkp_sqrt(u * last) - u) / (last - u);
         const dkp_tableau tableau = {2, 0, {at, 0, 1}};
         dkp_runge_kutta_to(r, &tableau, split.down);
@@ -6011,7 +6029,7 @@ static void dkp_record_predictor_corrector(dk_recorder *r) {
         dk_vec D = dk_denoise(r, r->x, r->from);
         if (end) {
             dkp_split split = dkp_noise_split(r, s->eta, DK_LAW_SDE);
-            r->x = dkp_add_noise(r, dkp_ddim_step(r->from, split.down, r->x, D), split.up);
+            r->x = dkp_add_noise(r, dkp_ddim_step(&r->from, &split.down, r->x, D), split.up);
             continue;
         }
         if (s->predictor == DK_PREDICTOR_EULER_MARUYAMA) {
@@ -6021,7 +6039,7 @@ static void dkp_record_predictor_corrector(dk_recorder *r) {
         }
         double kept = 2 - a, gain = 0.5 * (1 + s->eta * s->eta) * G2, up = s->eta * dkp_sqrt(G2);
         if (s->predictor == DK_PREDICTOR_ANCESTRAL) { /* DDIM's step down, in terms of the score */
-            dkp_split split = dkp_split_between(r, from, to, s->eta, s->law);
+            dkp_split split = dkp_split_between(r, &from, &to, s->eta, s->law);
             kept = 1 / a, gain = (kept - split.down.sigma / from.sigma) * from.sigma * from.sigma;
             if (s->law != DK_LAW_DDPM_LARGE) up = split.up;
         }
@@ -6037,7 +6055,7 @@ static void dkp_record_smld(dk_recorder *r) {
         int moves = r->sampler.langevin_steps > 0 && r->from.alpha > 0;
         dkp_langevin(r, 1);
         if (moves && r->to.sigma > 0) r->x = dk_scale(r->to.alpha / r->from.alpha, r->x);
-        else r->x = dkp_ddim_step(r->from, r->to, r->x, dk_denoise(r, r->x, r->from));
+        else r->x = dkp_ddim_step(&r->from, &r->to, r->x, dk_denoise(r, r->x, r->from));
     }
 }
 
@@ -6102,8 +6120,8 @@ typedef enum dkp_stage_noise { DKP_NOISE_BEHIND, DKP_NOISE_AFRESH, DKP_NOISE_PAT
 /* The state at the end of a row. */
 static dk_vec dkp_phi_sum(const dk_recorder *r, const dk_exponential *m, int row, const dk_vec *F,
                           dk_level to, int noisy) {
-    double weight[DK_MAX_STAGES + 1], alpha = dkp_gauge_alpha(r, r->from), sigma = r->from.sigma;
-    double to_alpha = dkp_gauge_alpha(r, to), h = dkp_gauge_lambda(r, to) - dkp_gauge_lambda(r, r->from);
+    double weight[DK_MAX_STAGES + 1], alpha = dkp_gauge_alpha(r, &r->from), sigma = r->from.sigma;
+    double to_alpha = dkp_gauge_alpha(r, &to), h = dkp_gauge_lambda(r, &to) - dkp_gauge_lambda(r, &r->from);
     double rest = dkp_phi_row(m, row, h, noisy ? 1 : -1, weight);
     double c[DK_MAX_STAGES + 1] = {noisy ? to_alpha / alpha - to.sigma * rest / sigma
                                          : to.sigma / sigma + to_alpha * rest / alpha};
@@ -6139,35 +6157,35 @@ static dk_vec dkp_judge_phi(dk_recorder *r, const dk_exponential *m, const dk_ve
    N = (x - alpha D)/sigma, in the gauge's alpha. Where lambda is infinite the step is the first order one. */
 static void dkp_phi_step(dk_recorder *r, const dk_exponential *m, dkp_stage_noise noise) {
     double eta = r->sampler.eta, s_noise = r->sampler.s_noise;
-    double alpha = dkp_gauge_alpha(r, r->from), sigma = r->from.sigma;
     int noisy = r->sampler.noise_prediction && noise == DKP_NOISE_BEHIND;
     dkp_split whole = dkp_noise_split(r, eta, r->sampler.law);
     dk_level end = noise == DKP_NOISE_BEHIND ? whole.down : r->to, before = r->from;
-    double start = dkp_gauge_lambda(r, r->from), h = dkp_gauge_lambda(r, end) - start;
+    double start = dkp_gauge_lambda(r, &r->from), h = dkp_gauge_lambda(r, &end) - start;
     dk_vec guidance = dkp_zero, unused, path = dkp_zero, x = r->x, F[DK_MAX_STAGES];
     dk_vec D = r->sampler.cfg_pp ? dkp_direction(r, x, r->from, &guidance) : dkp_denoise_first(r);
     if (!dkp_finite(h)) {
-        if (r->sampler.pure_stage > 0 && alpha <= 0 && end.sigma > 0 && m->stages == 2) {
+        if (r->sampler.pure_stage > 0 && dkp_gauge_alpha(r, &r->from) <= 0 && end.sigma > 0 &&
+            m->stages == 2) {
             dk_level middle = dkp_level_at_flow(&r->config->schedule, r->sampler.pure_stage);
-            D = dkp_direction(r, dkp_ddim_step(r->from, middle, x, D), middle, &unused);
+            D = dkp_direction(r, dkp_ddim_step(&r->from, &middle, x, D), middle, &unused);
         }
-        x = dk_mix(1, dkp_ddim_step(r->from, whole.down, x, D), r->to.alpha, guidance);
+        x = dk_mix(1, dkp_ddim_step(&r->from, &whole.down, x, D), r->to.alpha, guidance);
         r->x = dkp_add_noise(r, x, whole.up);
         return;
     }
-    F[0] = noisy ? dk_mix(1 / sigma, x, -alpha / sigma, D) : D;
+    F[0] = dkp_noise_or_D(r, noisy, &r->from, x, D);
     for (int i = 1; i <= m->stages; i++) {
         int last = i == m->stages, at_end = last || (m->c[i] >= 1 && end.sigma >= r->to.sigma);
         dk_level level = at_end ? r->to : dkp_level_of_lambda(r, start + m->c[i] * h);
         dkp_split split = {level, 0};
-        if (noise != DKP_NOISE_BEHIND) split = dkp_split_between(r, r->from, level, eta, r->sampler.law);
+        if (noise != DKP_NOISE_BEHIND) split = dkp_split_between(r, &r->from, &level, eta, r->sampler.law);
         else if (last) split = whole;
         x = dkp_phi_sum(r, m, i, F, split.down, noisy);
         if (last) x = dk_mix(1, x, r->to.alpha, guidance);
         if (last && dkp_attempting(r) && dkp_has_embedded(m))
             x = dkp_judge_phi(r, m, F, x, split.down, noisy);
         if (noise == DKP_NOISE_PATH) { /* the noise alone takes the same way: it decays and is renewed */
-            dkp_split part = dkp_split_between(r, before, level, eta, r->sampler.law);
+            dkp_split part = dkp_split_between(r, &before, &level, eta, r->sampler.law);
             path = dk_scale(part.down.sigma / before.sigma, path);
             if (part.up * s_noise > 0) path = dk_mix(1, path, part.up * s_noise, dk_noise(r, before, level));
             x = dk_add(x, path), before = level;
@@ -6176,7 +6194,7 @@ static void dkp_phi_step(dk_recorder *r, const dk_exponential *m, dkp_stage_nois
         }
         if (last) break;
         D = dkp_direction(r, x, level, &unused);
-        F[i] = noisy ? dk_mix(1 / level.sigma, x, -dkp_gauge_alpha(r, level) / level.sigma, D) : D;
+        F[i] = dkp_noise_or_D(r, noisy, &level, x, D);
     }
     r->x = x;
 }
@@ -6193,8 +6211,8 @@ static double dkp_stage_at(const dk_recorder *r, int k, int order) {
     if (given > 0) return given;
     if (s->stages != DK_SPACING_UNIFORM && s->stages != DK_SPACING_QUADRATIC) return at;
     dk_level level = dkp_level_in_time(r, at);
-    double here = dkp_gauge_lambda(r, r->from);
-    return (dkp_gauge_lambda(r, level) - here) / (dkp_gauge_lambda(r, r->to) - here);
+    double here = dkp_gauge_lambda(r, &r->from);
+    return (dkp_gauge_lambda(r, &level) - here) / (dkp_gauge_lambda(r, &r->to) - here);
 }
 
 /* DPM-Solver-1, -2, -3 and DPM-Solver++ 1S, 2S, 3S; Lu et al. 2022, alg. 1-2 and app. B, Lu et al. 2022b, alg. 1. The usual
@@ -6244,17 +6262,17 @@ static void dkp_singlestep_on_levels(dk_recorder *r) {
     while (dk_step(r)) {
         int left = r->steps - r->step;
         if (stages == 0) {
-            stages = !dkp_finite(dkp_gauge_lambda(r, r->from)) ? 1
-                     : left > order                            ? order
-                                                               : left - (lower && left == order);
+            stages = !dkp_finite(dkp_gauge_lambda(r, &r->from)) ? 1
+                     : left > order                             ? order
+                                                                : left - (lower && left == order);
             past.count = 0, start = r->from, x = r->x;
         }
         stages--;
         dk_vec D = dk_denoise(r, r->x, r->from);
-        dkp_push(&past, dkp_gauge_lambda(r, r->from), dkp_interpolant(r, 0, r->from, D));
+        dkp_push(&past, dkp_gauge_lambda(r, &r->from), dkp_interpolant(r, 0, &r->from, D));
         r->from = start; /* of the step that is made */
         dkp_split split = dkp_noise_split(r, r->sampler.eta, r->sampler.law);
-        dk_vec to = dkp_multistep_step(r, 0, start, r->to, split, x, D, &past, past.count);
+        dk_vec to = dkp_multistep_step(r, 0, &start, &r->to, &split.down, x, D, &past, past.count);
         r->x = dkp_add_noise(r, to, split.up);
     }
 }
@@ -6281,14 +6299,16 @@ static void dkp_record_seeds(dk_recorder *r) {
 /* Heun++ (Carzit's sd-webui-samplers-scheduler): slopes at this, the next and the second next level, with weights
    proportional to noise levels; Heun's form in the last step but one, Euler in the last. */
 static void dkp_record_heunpp2(dk_recorder *r) {
-    dk_gauge gauge = dkp_gauge(r);
-    double top = dkp_point_at(r, gauge, r->falling ? r->from : dkp_level(r, r->steps)).u;
+    dk_level top = r->falling ? r->from : dkp_level(r, r->steps);
+    double most = dkp_point_at(r, &top).u;
     while (dk_step(r)) {
         int left = r->steps - r->step, stages = left < 3 ? left : 3;
-        double u = dkp_point_at(r, gauge, r->from).u, h, next, after = 0;
-        next = dkp_point_at(r, gauge, r->to).u, h = next - u;
-        if (stages > 2) after = dkp_point_at(r, gauge, dkp_level(r, r->step + 2)).u;
-        double w2 = stages > 1 ? next / (stages * top) : 0, w3 = after / (stages * top);
+        double u = dkp_point_at(r, &r->from).u, next = dkp_point_at(r, &r->to).u, h = next - u, after = 0;
+        if (stages > 2) {
+            dk_level second = dkp_level(r, r->step + 2);
+            after = dkp_point_at(r, &second).u;
+        }
+        double w2 = stages > 1 ? next / (stages * most) : 0, w3 = after / (stages * most);
         dkp_tableau tableau = {stages, 0, {1, 1, (after - next) / h}};
         double *b = &tableau.a[dkp_row(stages)];
         b[0] = 1 - w2 - w3, b[1] = w2, b[2] = w3;
@@ -7014,13 +7034,6 @@ typedef struct dkp_span {
     size_t n;
 } dkp_span;
 
-static char dkp_fold(char c) {
-    return c >= 'A' && c <= 'Z'               ? (char)(c - 'A' + 'a')
-           : c == '-' || c == ' ' || c == '/' ? '_'
-           : c == '+'                         ? 'p'
-                                              : c;
-}
-
 /* Blind to case and to the kind of separator, and reads "++" as "pp"; loose: separators do not count at all. */
 static int dkp_same_name(dkp_span a, const char *b, int loose) {
     size_t i = 0;
@@ -7136,20 +7149,16 @@ static int dkp_grid_by_name(const char *name, dk_grid *g) {
 
 DK_API dk_status dk_config_named(dk_config *c, const char *name) {
     char wrong[DKP_WORD];
-    const char *like[3];
+    const char *like[3], *grids[3];
     dkp_found f;
     dkp_span rest;
     if (!c) return DK_ERROR_CONFIG;
     if (!name) name = "(NULL)";
     if (!dkp_find(name, &f, &rest)) { /* the part that is further from any name is the wrong one */
         dk_nearest_names("sampler", name, like, 3);
-        if (rest.n) {
-            int distance = dkp_distance(name, like[0]);
-            dk_nearest_names("grid", rest.p, like, 3);
-            if (dkp_distance(rest.p, like[0]) < distance)
-                return dkp_fail_name(c->message, "grid", rest.p, like);
-            dk_nearest_names("sampler", name, like, 3);
-        }
+        if (rest.n) dk_nearest_names("grid", rest.p, grids, 3);
+        if (rest.n && dkp_distance(rest.p, grids[0]) < dkp_distance(name, like[0]))
+            return dkp_fail_name(c->message, "grid", rest.p, grids);
         return dkp_fail_name(c->message, "sampler", name, like);
     }
     c->sampler = dk_sampler_named(f.sampler);
@@ -7244,13 +7253,12 @@ enum {
     DKP_DEPTH = 64  /* of nested lists and objects */
 };
 typedef struct dkp_key {
-    const char *name;
-    char kind;
-    const char *choices;
+    const char *name, *choices;
     int at; /* in dk_config; at `message`: no field says it alone */
+    char kind;
 } dkp_key;
 static const dkp_key dkp_keys[] = {
-#define DKP_ROW(name, kind, choices, field) {#name, kind, choices, (int)offsetof(dk_config, field)},
+#define DKP_ROW(name, kind, choices, field) {#name, choices, (int)offsetof(dk_config, field), kind},
     DKP_KEYS(DKP_ROW)
 #undef DKP_ROW
 };
@@ -7263,6 +7271,7 @@ typedef struct dkp_job {
     dk_json *more;
     const struct dkp_class *of;
     double v[DKP_KEY_COUNT];
+    unsigned char has[DKP_KEY_COUNT]; /* which keys the class has */
 } dkp_job;
 
 /* What a class does with its table, and what its lists are. */
@@ -7292,8 +7301,8 @@ typedef struct dkp_class {
     const char *name; /* that the aliases know, too: they say which sampler it is */
     int flags;
     dk_status (*levels)(dkp_job *j);
-    dk_status (*method)(dkp_job *j);
-    const char *keys; /* that its constructor has, and their defaults */
+    dk_status (*method)(dkp_job *j); /* unless NULL */
+    const char *keys;                /* that its constructor has, and their defaults */
 } dkp_class;
 
 #define DKP_SAYS(key) (j->v[DKP_KEY_##key])
@@ -7307,19 +7316,15 @@ static dk_status dkp_refuse_key(char *message, const char *key, const char *valu
     dkp_put(&t, "\" = ");
     dkp_put(&t, value);
     dkp_put(&t, ": must be ");
-    for (; *allowed; allowed++) {
-        char one[2] = {*allowed, 0};
-        dkp_put(&t, *allowed == '|' ? ", " : one);
-    }
+    for (; *allowed; allowed++)
+        if (*allowed == '|') dkp_put(&t, ", ");
+        else dkp_put_char(&t, *allowed);
     return DK_ERROR_CONFIG;
 }
 
 static void dkp_put_choice(dkp_text *t, const char *choices, int i) {
     for (; i > 0; i--) choices += strcspn(choices, "|") + 1;
-    for (; *choices && *choices != '|'; choices++) {
-        char one[2] = {*choices, 0};
-        dkp_put(t, one);
-    }
+    while (*choices && *choices != '|') dkp_put_char(t, *choices++);
 }
 
 /* A value as JSON has it; numbers with as many digits as bring them back. */
@@ -7837,105 +7842,87 @@ static dk_status dkp_say_noise(dkp_job *j) {
     return DK_OK;
 }
 
-static dk_status dkp_say_nothing(dkp_job *j) {
-    (void)j;
-    return DK_OK;
-}
-
 /* ---- the classes of diffusers, and the keys of their constructors */
 
 /* clang-format off */
-#define DKP_BETAS(first, last, betas) "num_train_timesteps=1000 beta_start=" first " beta_end=" last " beta_schedule=" betas " trained_betas "
-#define DKP_LINEAR DKP_BETAS("0.0001", "0.02", "linear")
-#define DKP_LATENT(betas) DKP_BETAS("0.00085", "0.012", betas)
-#define DKP_PREDICTS "prediction_type=epsilon "
-#define DKP_SPACED(spacing) "timestep_spacing=" spacing " steps_offset=0 "
-#define DKP_CLIPS(flag) "clip_sample=" flag " clip_sample_range=1 "
-#define DKP_LIMITS "thresholding=false dynamic_thresholding_ratio=0.995 sample_max_value=1 "
-#define DKP_SIGMAS "use_karras_sigmas=false use_exponential_sigmas=false use_beta_sigmas=false sigma_min sigma_max "
-#define DKP_AS_FLOW "use_flow_sigmas=false flow_shift=1 "
-#define DKP_SHIFTING "use_dynamic_shifting=false time_shift_type=exponential "
-#define DKP_FLOW_KEYS "num_train_timesteps=1000 shift=1 " DKP_SHIFTING "base_shift=0.5 max_shift=1.15 base_image_seq_len=256 max_image_seq_len=4096 " \
-    "invert_sigmas=false shift_terminal use_karras_sigmas=false use_exponential_sigmas=false use_beta_sigmas=false "
-#define DKP_DDIM_KEYS DKP_CLIPS("true") "set_alpha_to_one=true rescale_betas_zero_snr=false " DKP_PREDICTS DKP_SPACED("leading")
-#define DKP_DDPM_KEYS DKP_LINEAR DKP_CLIPS("true") "variance_type=fixed_small rescale_betas_zero_snr=false " DKP_PREDICTS DKP_LIMITS DKP_SPACED("leading")
-#define DKP_DPM_KEYS DKP_LINEAR DKP_PREDICTS DKP_LIMITS DKP_SIGMAS DKP_AS_FLOW "solver_order=2 algorithm_type=dpmsolver++ solver_type=midpoint lambda_min_clipped=-Infinity variance_type "
-#define DKP_EDM_KEYS(low, high, data, schedule, predicts) "sigma_min=" low " sigma_max=" high " sigma_data=" data " sigma_schedule=" schedule \
-    " num_train_timesteps=1000 prediction_type=" predicts " rho=7 final_sigmas_type=zero "
-#define DKP_DISTILLED_KEYS DKP_LATENT("scaled_linear") "original_inference_steps=50 timestep_scaling=10 set_alpha_to_one=true rescale_betas_zero_snr=false " \
-    DKP_PREDICTS DKP_CLIPS("false") DKP_LIMITS DKP_SPACED("leading")
+/* What several constructors have, by a name that stands for all its words. Of words for one key the last counts. */
+static const char *const dkp_key_groups[][2] = {
+    {"LINEAR", "num_train_timesteps=1000 beta_start=0.0001 beta_end=0.02 beta_schedule=linear trained_betas"},
+    {"LATENT", "LINEAR beta_start=0.00085 beta_end=0.012"},
+    {"SCALED", "LATENT beta_schedule=scaled_linear"},
+    {"SPACED", "timestep_spacing=linspace steps_offset=0"},
+    {"CLIPS", "clip_sample=true clip_sample_range=1"},
+    {"LIMITS", "thresholding=false dynamic_thresholding_ratio=0.995 sample_max_value=1"},
+    {"CONVERTS", "use_karras_sigmas=false use_exponential_sigmas=false use_beta_sigmas=false"},
+    {"SIGMAS", "prediction_type=epsilon CONVERTS sigma_min sigma_max"},
+    {"SHIFTING", "use_dynamic_shifting=false time_shift_type=exponential"},
+    {"FLOW", "num_train_timesteps=1000 shift=1 SHIFTING base_shift=0.5 max_shift=1.15 base_image_seq_len=256 max_image_seq_len=4096 "
+     "invert_sigmas=false shift_terminal CONVERTS"},
+    {"LEADING", "CLIPS rescale_betas_zero_snr=false prediction_type=epsilon timestep_spacing=leading steps_offset=0"},
+    {"DDIM", "LEADING set_alpha_to_one=true"},
+    {"DDPM", "LINEAR LEADING variance_type=fixed_small LIMITS"},
+    {"MULTISTEP", "LINEAR LIMITS SIGMAS use_flow_sigmas=false flow_shift=1 lower_order_final=true"},
+    {"DPM", "MULTISTEP solver_order=2 algorithm_type=dpmsolver++ solver_type=midpoint lambda_min_clipped=-Infinity variance_type"},
+    {"EDM", "sigma_min=0.002 sigma_max=80 sigma_data=0.5 sigma_schedule=karras num_train_timesteps=1000 prediction_type=epsilon rho=7 final_sigmas_type=zero"},
+    {"SECOND", "solver_order=2 solver_type=midpoint lower_order_final=true euler_at_final=false"},
+    {"DISTILLED", "SCALED DDIM clip_sample=false LIMITS original_inference_steps=50 timestep_scaling=10"},
+};
 static const dkp_class dkp_classes[] = {
-    {"DDIMScheduler", DKP_WHOLE | DKP_NO_SIGMAS, dkp_say_vp, dkp_say_ddim, DKP_LINEAR DKP_DDIM_KEYS DKP_LIMITS},
-    {"DDIMParallelScheduler", DKP_WHOLE | DKP_NO_SIGMAS, dkp_say_vp, dkp_say_ddim, DKP_LINEAR DKP_DDIM_KEYS DKP_LIMITS},
+    {"DDIMScheduler", DKP_WHOLE | DKP_NO_SIGMAS, dkp_say_vp, dkp_say_ddim, "LINEAR DDIM LIMITS"},
+    {"DDIMParallelScheduler", DKP_WHOLE | DKP_NO_SIGMAS, dkp_say_vp, dkp_say_ddim, "LINEAR DDIM LIMITS"},
     {"CogVideoXDDIMScheduler", DKP_WHOLE | DKP_NO_SIGMAS, dkp_say_vp, dkp_say_ddim,
-     DKP_LATENT("scaled_linear") DKP_DDIM_KEYS "sample_max_value=1 snr_shift_scale=3"},
-    {"CogVideoXDPMScheduler", DKP_WHOLE | DKP_NO_SIGMAS | DKP_UNCLIPPED, dkp_say_vp, dkp_say_nothing,
-     DKP_LATENT("scaled_linear") DKP_DDIM_KEYS "sample_max_value=1 snr_shift_scale=3"},
-    {"DDIMInverseScheduler", DKP_WHOLE | DKP_NO_SIGMAS | DKP_LISTS_LEVELS, dkp_say_vp, dkp_say_ddim, DKP_LINEAR DKP_DDIM_KEYS},
-    {"RePaintScheduler", DKP_WHOLE | DKP_NO_SIGMAS | DKP_LISTS_LEVELS, dkp_say_repaint_levels, dkp_say_repaint, DKP_LINEAR "eta=0 clip_sample=true"},
-    {"DDPMScheduler", DKP_WHOLE | DKP_NO_SIGMAS, dkp_say_vp, dkp_say_ddpm, DKP_DDPM_KEYS},
-    {"DDPMParallelScheduler", DKP_WHOLE | DKP_NO_SIGMAS, dkp_say_vp, dkp_say_ddpm, DKP_DDPM_KEYS},
+     "SCALED DDIM sample_max_value=1 snr_shift_scale=3"},
+    {"CogVideoXDPMScheduler", DKP_WHOLE | DKP_NO_SIGMAS | DKP_UNCLIPPED, dkp_say_vp, NULL,
+     "SCALED DDIM sample_max_value=1 snr_shift_scale=3"},
+    {"DDIMInverseScheduler", DKP_WHOLE | DKP_NO_SIGMAS | DKP_LISTS_LEVELS, dkp_say_vp, dkp_say_ddim, "LINEAR DDIM"},
+    {"RePaintScheduler", DKP_WHOLE | DKP_NO_SIGMAS | DKP_LISTS_LEVELS, dkp_say_repaint_levels, dkp_say_repaint, "LINEAR eta=0 clip_sample=true"},
+    {"DDPMScheduler", DKP_WHOLE | DKP_NO_SIGMAS, dkp_say_vp, dkp_say_ddpm, "DDPM"},
+    {"DDPMParallelScheduler", DKP_WHOLE | DKP_NO_SIGMAS, dkp_say_vp, dkp_say_ddpm, "DDPM"},
     {"UnCLIPScheduler", DKP_WHOLE | DKP_NO_SIGMAS, dkp_say_vp, dkp_say_ddpm,
-     "num_train_timesteps=1000 variance_type=fixed_small_log beta_schedule=squaredcos_cap_v2 " DKP_PREDICTS DKP_CLIPS("true")},
-    {"DDPMWuerstchenScheduler", DKP_NO_SIGMAS | DKP_LISTS_LEVELS | DKP_LISTS_END, dkp_say_wuerstchen, dkp_say_nothing, "scaler=1 s=0.008"},
-    {"PNDMScheduler", DKP_WHOLE | DKP_NO_SIGMAS, dkp_say_vp, dkp_say_pndm, DKP_LINEAR "skip_prk_steps=false set_alpha_to_one=false " DKP_PREDICTS DKP_SPACED("leading")},
+     "num_train_timesteps=1000 variance_type=fixed_small_log beta_schedule=squaredcos_cap_v2 prediction_type=epsilon CLIPS"},
+    {"DDPMWuerstchenScheduler", DKP_NO_SIGMAS | DKP_LISTS_LEVELS | DKP_LISTS_END, dkp_say_wuerstchen, NULL, "scaler=1 s=0.008"},
+    {"PNDMScheduler", DKP_WHOLE | DKP_NO_SIGMAS, dkp_say_vp, dkp_say_pndm, "LINEAR skip_prk_steps=false set_alpha_to_one=false prediction_type=epsilon timestep_spacing=leading steps_offset=0"},
     {"IPNDMScheduler", DKP_NO_SIGMAS, dkp_say_crash, dkp_say_ipndm, "num_train_timesteps=1000 trained_betas"},
-    {"EulerDiscreteScheduler", DKP_CURRENT | DKP_ALMOST, dkp_say_vp, dkp_say_nothing,
-     DKP_LINEAR DKP_PREDICTS DKP_SIGMAS DKP_SPACED("linspace") "interpolation_type=linear timestep_type=discrete rescale_betas_zero_snr=false final_sigmas_type=zero"},
-    {"EulerAncestralDiscreteScheduler", DKP_ALMOST, dkp_say_vp, dkp_say_nothing, DKP_LINEAR DKP_PREDICTS DKP_SPACED("linspace") "rescale_betas_zero_snr=false"},
-    {"HeunDiscreteScheduler", DKP_CURRENT | DKP_DOUBLED, dkp_say_vp, dkp_say_nothing, DKP_LATENT("linear") DKP_PREDICTS DKP_SIGMAS DKP_CLIPS("false") DKP_SPACED("linspace")},
-    {"KDPM2DiscreteScheduler", DKP_CURRENT | DKP_TELLS_KARRAS | DKP_DOUBLED | DKP_MORE_ZEROS, dkp_say_vp, dkp_say_nothing, DKP_LATENT("linear") DKP_PREDICTS DKP_SIGMAS DKP_SPACED("linspace")},
-    {"KDPM2AncestralDiscreteScheduler", DKP_CURRENT | DKP_TELLS_KARRAS | DKP_DOUBLED | DKP_MORE_ZEROS, dkp_say_vp, dkp_say_nothing, DKP_LATENT("linear") DKP_PREDICTS DKP_SIGMAS DKP_SPACED("linspace")},
-    {"LMSDiscreteScheduler", DKP_CURRENT, dkp_say_vp, dkp_say_nothing, DKP_LINEAR DKP_PREDICTS DKP_SIGMAS DKP_SPACED("linspace")},
-    {"DPMSolverSDEScheduler", DKP_CURRENT | DKP_DOUBLED, dkp_say_vp, dkp_say_nothing, DKP_LATENT("linear") DKP_PREDICTS DKP_SIGMAS DKP_SPACED("linspace") "noise_sampler_seed"},
+    {"EulerDiscreteScheduler", DKP_CURRENT | DKP_ALMOST, dkp_say_vp, NULL,
+     "LINEAR SIGMAS SPACED interpolation_type=linear timestep_type=discrete rescale_betas_zero_snr=false final_sigmas_type=zero"},
+    {"EulerAncestralDiscreteScheduler", DKP_ALMOST, dkp_say_vp, NULL, "LINEAR prediction_type=epsilon SPACED rescale_betas_zero_snr=false"},
+    {"HeunDiscreteScheduler", DKP_CURRENT | DKP_DOUBLED, dkp_say_vp, NULL, "LATENT SIGMAS CLIPS clip_sample=false SPACED"},
+    {"KDPM2DiscreteScheduler", DKP_CURRENT | DKP_TELLS_KARRAS | DKP_DOUBLED | DKP_MORE_ZEROS, dkp_say_vp, NULL, "LATENT SIGMAS SPACED"},
+    {"KDPM2AncestralDiscreteScheduler", DKP_CURRENT | DKP_TELLS_KARRAS | DKP_DOUBLED | DKP_MORE_ZEROS, dkp_say_vp, NULL, "LATENT SIGMAS SPACED"},
+    {"LMSDiscreteScheduler", DKP_CURRENT, dkp_say_vp, NULL, "LINEAR SIGMAS SPACED"},
+    {"DPMSolverSDEScheduler", DKP_CURRENT | DKP_DOUBLED, dkp_say_vp, NULL, "LATENT SIGMAS SPACED noise_sampler_seed"},
     {"DPMSolverMultistepScheduler", DKP_SPARE | DKP_WHOLE | DKP_ALMOST | DKP_TELLS_INT | DKP_CUTS_COSINE, dkp_say_vp, dkp_say_dpm,
-     DKP_DPM_KEYS DKP_SHIFTING DKP_SPACED("linspace") "use_lu_lambdas=false lower_order_final=true euler_at_final=false final_sigmas_type=zero rescale_betas_zero_snr=false"},
+     "DPM SHIFTING SPACED use_lu_lambdas=false euler_at_final=false final_sigmas_type=zero rescale_betas_zero_snr=false"},
     {"DPMSolverMultistepInverseScheduler", DKP_WHOLE | DKP_TELLS_INT | DKP_INVERSE, dkp_say_vp, dkp_say_dpm,
-     DKP_DPM_KEYS DKP_SPACED("linspace") "lower_order_final=true euler_at_final=false"},
-    {"DPMSolverSinglestepScheduler", DKP_SPARE | DKP_WHOLE | DKP_TELLS_INT, dkp_say_vp, dkp_say_singlestep, DKP_DPM_KEYS DKP_SHIFTING "lower_order_final=false final_sigmas_type=zero"},
+     "DPM SPACED euler_at_final=false"},
+    {"DPMSolverSinglestepScheduler", DKP_SPARE | DKP_WHOLE | DKP_TELLS_INT, dkp_say_vp, dkp_say_singlestep, "DPM SHIFTING lower_order_final=false final_sigmas_type=zero"},
     {"DEISMultistepScheduler", DKP_SPARE | DKP_WHOLE | DKP_TELLS_INT | DKP_TO_LEAST, dkp_say_vp, dkp_say_deis,
-     DKP_LINEAR DKP_PREDICTS DKP_LIMITS DKP_SIGMAS DKP_AS_FLOW DKP_SHIFTING DKP_SPACED("linspace") "solver_order=2 algorithm_type=deis solver_type=logrho lower_order_final=true"},
+     "MULTISTEP SHIFTING SPACED solver_order=2 algorithm_type=deis solver_type=logrho"},
     {"UniPCMultistepScheduler", DKP_SPARE | DKP_WHOLE | DKP_ALMOST | DKP_TELLS_INT | DKP_FROM_ONE, dkp_say_vp, dkp_say_unipc,
-     DKP_LINEAR DKP_PREDICTS DKP_LIMITS DKP_SIGMAS DKP_AS_FLOW DKP_SHIFTING DKP_SPACED("linspace") "solver_order=2 predict_x0=true solver_type=bh2 lower_order_final=true disable_corrector solver_p "
-     "final_sigmas_type=zero rescale_betas_zero_snr=false shift_terminal"},
+     "MULTISTEP SHIFTING SPACED solver_order=2 predict_x0=true solver_type=bh2 disable_corrector solver_p final_sigmas_type=zero rescale_betas_zero_snr=false shift_terminal"},
     {"SASolverScheduler", DKP_SPARE | DKP_WHOLE | DKP_TELLS_INT | DKP_TO_LEAST, dkp_say_vp, dkp_say_sa,
-     DKP_LINEAR DKP_PREDICTS DKP_LIMITS DKP_SIGMAS DKP_AS_FLOW DKP_SPACED("linspace") "predictor_order=2 corrector_order=2 tau_func algorithm_type=data_prediction lower_order_final=true "
-     "lambda_min_clipped=-Infinity variance_type"},
-    {"LCMScheduler", DKP_NO_SIGMAS, dkp_say_distilled, dkp_say_nothing, DKP_DISTILLED_KEYS},
-    {"TCDScheduler", DKP_NO_SIGMAS | DKP_TO_LEAST | DKP_UNCLIPPED, dkp_say_distilled, dkp_say_nothing, DKP_DISTILLED_KEYS},
-    {"EDMEulerScheduler", 0, dkp_say_edm, dkp_say_nothing, DKP_EDM_KEYS("0.002", "80", "0.5", "karras", "epsilon")},
+     "MULTISTEP SPACED predictor_order=2 corrector_order=2 tau_func algorithm_type=data_prediction lambda_min_clipped=-Infinity variance_type"},
+    {"LCMScheduler", DKP_NO_SIGMAS, dkp_say_distilled, NULL, "DISTILLED"},
+    {"TCDScheduler", DKP_NO_SIGMAS | DKP_TO_LEAST | DKP_UNCLIPPED, dkp_say_distilled, NULL, "DISTILLED"},
+    {"EDMEulerScheduler", 0, dkp_say_edm, NULL, "EDM"},
     {"EDMDPMSolverMultistepScheduler", 0, dkp_say_edm, dkp_say_dpm,
-     DKP_EDM_KEYS("0.002", "80", "0.5", "karras", "epsilon") DKP_LIMITS "solver_order=2 algorithm_type=dpmsolver++ solver_type=midpoint lower_order_final=true euler_at_final=false"},
+     "EDM LIMITS SECOND algorithm_type=dpmsolver++"},
     {"CosineDPMSolverMultistepScheduler", 0, dkp_say_cosine_edm, dkp_say_cosine_dpm,
-     DKP_EDM_KEYS("0.3", "500", "1", "exponential", "v_prediction") "solver_order=2 solver_type=midpoint lower_order_final=true euler_at_final=false"},
+     "EDM SECOND sigma_min=0.3 sigma_max=500 sigma_data=1 sigma_schedule=exponential prediction_type=v_prediction"},
     {"CMStochasticIterativeScheduler", 0, dkp_say_consistency, dkp_say_noise, "num_train_timesteps=40 sigma_min=0.002 sigma_max=80 sigma_data=0.5 s_noise=1 rho=7 clip_denoised=true"},
-    {"SCMScheduler", DKP_NO_SIGMAS | DKP_LISTS_LEVELS | DKP_LISTS_END, dkp_say_trigflow, dkp_say_nothing, "num_train_timesteps=1000 prediction_type=trigflow sigma_data=0.5"},
-    {"ScoreSdeVeScheduler", DKP_LISTS_LEVELS | DKP_NO_FINAL, dkp_say_ve, dkp_say_nothing, "num_train_timesteps=2000 snr=0.15 sigma_min=0.01 sigma_max=1348 sampling_eps=0.00001 correct_steps=1"},
-    {"ScoreSdeVpScheduler", DKP_NO_SIGMAS | DKP_LISTS_LEVELS | DKP_NO_FINAL, dkp_say_vp_sde, dkp_say_nothing, "num_train_timesteps=2000 beta_min=0.1 beta_max=20 sampling_eps=0.001"},
-    {"FlowMatchEulerDiscreteScheduler", 0, dkp_say_flow, dkp_say_flow_euler, DKP_FLOW_KEYS "stochastic_sampling=false"},
-    {"FlowMatchHeunDiscreteScheduler", DKP_DOUBLED, dkp_say_flow, dkp_say_nothing, "num_train_timesteps=1000 shift=1"},
-    {"FlowMatchLCMScheduler", 0, dkp_say_flow, dkp_say_nothing, DKP_FLOW_KEYS "scale_factors upscale_mode=bicubic"},
-    {"FlowMapEulerDiscreteScheduler", DKP_TO_ZERO, dkp_say_flow, dkp_say_nothing, "num_train_timesteps=1000 shift=1"},
-    {"MiniMaxH3Scheduler", DKP_LISTS_STEPS, dkp_say_minimax, dkp_say_nothing, "shift=12"},
-    {"LTXEulerAncestralRFScheduler", 0, dkp_say_flow, dkp_say_noise, DKP_FLOW_KEYS "eta=1 s_noise=1"},
+    {"SCMScheduler", DKP_NO_SIGMAS | DKP_LISTS_LEVELS | DKP_LISTS_END, dkp_say_trigflow, NULL, "num_train_timesteps=1000 prediction_type=trigflow sigma_data=0.5"},
+    {"ScoreSdeVeScheduler", DKP_LISTS_LEVELS | DKP_NO_FINAL, dkp_say_ve, NULL, "num_train_timesteps=2000 snr=0.15 sigma_min=0.01 sigma_max=1348 sampling_eps=0.00001 correct_steps=1"},
+    {"ScoreSdeVpScheduler", DKP_NO_SIGMAS | DKP_LISTS_LEVELS | DKP_NO_FINAL, dkp_say_vp_sde, NULL, "num_train_timesteps=2000 beta_min=0.1 beta_max=20 sampling_eps=0.001"},
+    {"FlowMatchEulerDiscreteScheduler", 0, dkp_say_flow, dkp_say_flow_euler, "FLOW stochastic_sampling=false"},
+    {"FlowMatchHeunDiscreteScheduler", DKP_DOUBLED, dkp_say_flow, NULL, "num_train_timesteps=1000 shift=1"},
+    {"FlowMatchLCMScheduler", 0, dkp_say_flow, NULL, "FLOW scale_factors upscale_mode=bicubic"},
+    {"FlowMapEulerDiscreteScheduler", DKP_TO_ZERO, dkp_say_flow, NULL, "num_train_timesteps=1000 shift=1"},
+    {"MiniMaxH3Scheduler", DKP_LISTS_STEPS, dkp_say_minimax, NULL, "shift=12"},
+    {"LTXEulerAncestralRFScheduler", 0, dkp_say_flow, dkp_say_noise, "FLOW eta=1 s_noise=1"},
 };
 /* clang-format on */
-#undef DKP_BETAS
-#undef DKP_LINEAR
-#undef DKP_LATENT
-#undef DKP_PREDICTS
-#undef DKP_SPACED
-#undef DKP_CLIPS
-#undef DKP_LIMITS
-#undef DKP_SIGMAS
-#undef DKP_AS_FLOW
-#undef DKP_SHIFTING
-#undef DKP_FLOW_KEYS
-#undef DKP_DDIM_KEYS
-#undef DKP_DDPM_KEYS
-#undef DKP_DPM_KEYS
-#undef DKP_EDM_KEYS
-#undef DKP_DISTILLED_KEYS
+
+static const char *dkp_class_name(int i) { return i < DKP_COUNT(dkp_classes) ? dkp_classes[i].name : NULL; }
 
 static const dkp_class *dkp_class_named(const char *name) {
     if (strncmp(name, "Flax", 4) == 0) name += 4;
@@ -7970,7 +7957,8 @@ static dk_status dkp_say_all(dkp_job *j) {
     c->schedule = c->network_schedule = none, c->sigma_data = 0, c->negated = 0;
     c->prediction = DK_PREDICT_DEFAULT;
     c->condition = DK_CONDITION_DEFAULT, c->condition_scale = 0, c->condition_rounding = DK_ROUND_NONE;
-    if (dk_config_named(c, name) != DK_OK || j->of->levels(j) != DK_OK || j->of->method(j) != DK_OK)
+    if (dk_config_named(c, name) != DK_OK || j->of->levels(j) != DK_OK ||
+        (j->of->method && j->of->method(j) != DK_OK))
         return DK_ERROR_CONFIG;
     dkp_say_limits(j);
     dk_config whole = *c; /* whether it works: a schedule that does not fit a grid */
@@ -8011,46 +7999,38 @@ static const char *dkp_read_value(const dkp_key *key, char type, const char *tex
     return NULL;
 }
 
-/* The next word "key" or "key=value" of a text of settings: the key's number, -1 at the end, -2 for one that is unknown. */
-static int dkp_next_word(const char **text, char word[DKP_TOKEN], const char **value) {
-    size_t n;
-    while (**text == ' ') ++*text;
-    n = strcspn(*text, " ");
-    if (!n) return -1;
-    if (n >= DKP_TOKEN) return -2;
-    memcpy(word, *text, n), word[n] = 0, *text += n;
-    char *equals = strchr(word, '=');
-    if (equals) *equals = 0;
-    *value = equals ? equals + 1 : "null";
-    for (int i = 0; i < DKP_KEY_COUNT; i++)
-        if (strcmp(dkp_keys[i].name, word) == 0) return i;
-    return -2;
+static int dkp_key_named(const char *name) { /* -1 if there is none */
+    int i = DKP_KEY_COUNT - 1;
+    while (i >= 0 && strcmp(dkp_keys[i].name, name) != 0) i--;
+    return i;
 }
 
-static int dkp_class_has(const dkp_class *of, int key) {
-    char word[DKP_TOKEN];
-    const char *at = of->keys, *value;
-    for (int i; (i = dkp_next_word(&at, word, &value)) != -1;)
-        if (i == key) return 1;
-    return 0;
-}
-
-/* Sets what the words say, such as a class's defaults. Returns the key that is wrong, or -1. */
-static int dkp_say_words(dkp_job *j, const char *words) {
-    char word[DKP_TOKEN];
-    const char *value;
-    for (int i; (i = dkp_next_word(&words, word, &value)) != -1;) {
-        if (i < 0 || !dkp_class_has(j->of, i)) return i < 0 ? 0 : i;
+/* Sets what words say: "key=value", "key" for null, or the name of a group. A class's own (`defaults`) say which keys it has;
+   others must be of these. Returns whether all could be set. */
+static int dkp_say_words(dkp_job *j, const char *words, int defaults) {
+    for (; *words; words += *words == ' ') {
+        char word[DKP_TOKEN] = "", *equals;
+        size_t n = strcspn(words, " ");
+        if (n >= DKP_TOKEN) return 0;
+        memcpy(word, words, n), words += n;
+        if ((equals = strchr(word, '='))) *equals = 0;
+        int i = dkp_key_named(word), group = DKP_COUNT(dkp_key_groups) - 1;
+        while (group >= 0 && strcmp(dkp_key_groups[group][0], word) != 0) group--;
+        if (group >= 0 && !dkp_say_words(j, dkp_key_groups[group][1], defaults)) return 0;
+        if (group >= 0) continue;
+        if (i >= 0 && defaults) j->has[i] = 1;
+        if (i < 0 || !j->has[i]) return 0;
+        const char *value = equals ? equals + 1 : "null";
         int bare = strcmp(value, "true") == 0 || strcmp(value, "false") == 0 || strcmp(value, "null") == 0;
         if (dkp_read_value(&dkp_keys[i], bare ? 'w' : dkp_keys[i].kind == 'c' ? 's' : 'n', value, &j->v[i]))
-            return i;
+            return 0;
     }
-    return -1;
+    return 1;
 }
 
 static void dkp_say_defaults(dkp_job *j) {
-    for (int i = 0; i < DKP_KEY_COUNT; i++) j->v[i] = (double)NAN;
-    dkp_say_words(j, j->of->keys);
+    for (int i = 0; i < DKP_KEY_COUNT; i++) j->v[i] = (double)NAN, j->has[i] = 0;
+    dkp_say_words(j, j->of->keys, 1);
 }
 
 /* ---- reading JSON, as Python writes it: with NaN and Infinity */
@@ -8062,10 +8042,7 @@ typedef struct dkp_reader {
 } dkp_reader;
 
 static void dkp_put_plain(dkp_text *t, const char *s) { /* what may be shown: no control characters */
-    for (; *s; s++) {
-        char one[2] = {*s >= ' ' && *s < 127 ? *s : '?', 0};
-        dkp_put(t, one);
-    }
+    for (; *s; s++) dkp_put_char(t, *s >= ' ' && *s < 127 ? *s : '?');
 }
 
 /* Ends reading; says where. */
@@ -8231,9 +8208,8 @@ static void dkp_ignore(dkp_reader *r, dk_json *more) {
 /* One key's value; of the class, or passed over. */
 static int dkp_read_member(dkp_reader *r, dkp_job *j, unsigned char seen[DKP_KEY_COUNT]) {
     char text[DKP_TOKEN] = "", type = 's';
-    int i = 0;
-    while (i < DKP_KEY_COUNT && strcmp(dkp_keys[i].name, r->key) != 0) i++;
-    if (i == DKP_KEY_COUNT || !dkp_class_has(j->of, i)) {
+    int i = dkp_key_named(r->key);
+    if (i < 0 || !j->has[i]) {
         dkp_ignore(r, j->more);
         return dkp_skip_value(r, 0);
     }
@@ -8282,10 +8258,8 @@ static int dkp_read_object(dkp_reader *r, dkp_job *j, char class_name[DKP_TOKEN]
 
 static dk_status dkp_unknown_class(char *message, const char *name) {
     dkp_text t = {message, DK_MESSAGE_SIZE, 0};
-    const char *nearest = dkp_classes[0].name;
-    for (int i = 1; i < DKP_COUNT(dkp_classes); i++)
-        if (dkp_distance(name, dkp_classes[i].name) < dkp_distance(name, nearest))
-            nearest = dkp_classes[i].name;
+    const char *nearest;
+    dkp_nearest(dkp_class_name, name, &nearest, 1);
     dkp_put(&t, "\"_class_name\" = ");
     dkp_put_plain(&t, name);
     dkp_put(&t, ": must be a scheduler of diffusers with continuous samples; nearest: ");
@@ -8424,54 +8398,46 @@ DK_API int dk_json_sigmas(dk_config *c, const dk_json *more, double *out, int ma
 
 /* ---- writing: which values read as this config? */
 
-/* The fields of a config that reading sets, besides those that dk_config_set knows. */
-#define DKP_F(kind, member) \
-    { #member, "", 0, 0, (int)offsetof(dk_config, member), kind }
-#define DKP_OF_SCHEDULE(schedule)                                                                         \
-    DKP_F('i', schedule.family), DKP_F('r', schedule.t_min), DKP_F('r', schedule.t_max),                  \
-        DKP_F('r', schedule.shift), DKP_F('r', schedule.sigma_min), DKP_F('r', schedule.sigma_max),       \
-        DKP_F('r', schedule.cosine_offset), DKP_F('r', schedule.beta_min), DKP_F('r', schedule.beta_max), \
-        DKP_F('i', schedule.betas), DKP_F('i', schedule.timesteps), DKP_F('r', schedule.beta_first),      \
-        DKP_F('r', schedule.beta_last), DKP_F('i', schedule.zero_terminal_snr),                           \
-        DKP_F('i', schedule.float_table)
-static const dkp_field dkp_read_fields[] = {
-    DKP_OF_SCHEDULE(schedule), DKP_OF_SCHEDULE(network_schedule),
-    DKP_F('i', prediction),    DKP_F('r', sigma_data),
-    DKP_F('i', condition),     DKP_F('r', condition_scale),
-    DKP_F('r', clip),          DKP_F('i', condition_rounding),
-    DKP_F('i', negated),       DKP_F('i', grid.spacing),
-    DKP_F('i', grid.unit),
-};
-#undef DKP_F
-#undef DKP_OF_SCHEDULE
+/* The fields of a config that reading sets, besides those that dk_config_set knows: real and whole numbers. */
+#define DKP_AT(member) ((unsigned short)offsetof(dk_config, member))
+#define DKP_REALS(of)                                                                                 \
+    DKP_AT(of.t_min), DKP_AT(of.t_max), DKP_AT(of.shift), DKP_AT(of.sigma_min), DKP_AT(of.sigma_max), \
+        DKP_AT(of.cosine_offset), DKP_AT(of.beta_min), DKP_AT(of.beta_max), DKP_AT(of.beta_first),    \
+        DKP_AT(of.beta_last)
+#define DKP_WHOLES(of)                                                                       \
+    DKP_AT(of.family), DKP_AT(of.betas), DKP_AT(of.timesteps), DKP_AT(of.zero_terminal_snr), \
+        DKP_AT(of.float_table)
+static const unsigned short dkp_read_reals[] = {DKP_REALS(schedule), DKP_REALS(network_schedule),
+                                                DKP_AT(sigma_data), DKP_AT(condition_scale), DKP_AT(clip)};
+static const unsigned short dkp_read_wholes[] = {DKP_WHOLES(schedule),       DKP_WHOLES(network_schedule),
+                                                 DKP_AT(prediction),         DKP_AT(condition),
+                                                 DKP_AT(condition_rounding), DKP_AT(negated),
+                                                 DKP_AT(grid.spacing),       DKP_AT(grid.unit)};
+#undef DKP_AT
+#undef DKP_REALS
+#undef DKP_WHOLES
 
-static double dkp_field_value(const dk_config *c, const dkp_field *f) {
-    double real;
-    int whole;
-    if (f->kind == 'r') memcpy(&real, (const char *)c + f->at, sizeof real);
-    else memcpy(&whole, (const char *)c + f->at, sizeof whole), real = whole;
-    return real;
-}
-
-static int dkp_fields_apart(const dk_config *a, const dk_config *b, const dkp_field *f, int count) {
-    int apart = 0;
-    for (int i = 0; i < count; i++) {
-        double u = dkp_field_value(a, &f[i]), v = dkp_field_value(b, &f[i]);
-        apart += !(fabs(u - v) <= 1e-14 * (fabs(u) + fabs(v)));
-    }
-    return apart;
+static int dkp_numbers_apart(const dk_config *a, const dk_config *b, int at, int real) {
+    double u = dkp_number_at(a, at, real), v = dkp_number_at(b, at, real);
+    return !(fabs(u - v) <= 1e-14 * (fabs(u) + fabs(v)));
 }
 
 /* How many of the things that reading sets are different. */
 static int dkp_apart(const dk_config *a, const dk_config *b) {
     const dk_sampler *p = &a->sampler, *q = &b->sampler;
-    return dkp_fields_apart(a, b, dkp_fields, DKP_COUNT(dkp_fields)) +
-           dkp_fields_apart(a, b, dkp_read_fields, DKP_COUNT(dkp_read_fields)) + (p->record != q->record) +
-           (p->user != q->user) + (p->exponential != q->exponential) +
-           (!p->tableau != !q->tableau || (p->tableau && strcmp(p->tableau, q->tableau) != 0)) +
-           (a->schedule.alphas_cumprod != b->schedule.alphas_cumprod) + (a->schedule.fn != b->schedule.fn) +
-           (a->network_schedule.alphas_cumprod != b->network_schedule.alphas_cumprod) +
-           (a->network_schedule.fn != b->network_schedule.fn) + (a->grid.levels != b->grid.levels);
+    int apart = (p->record != q->record) + (p->user != q->user) + (p->exponential != q->exponential) +
+                (!p->tableau != !q->tableau || (p->tableau && strcmp(p->tableau, q->tableau) != 0)) +
+                (a->schedule.alphas_cumprod != b->schedule.alphas_cumprod) +
+                (a->schedule.fn != b->schedule.fn) +
+                (a->network_schedule.alphas_cumprod != b->network_schedule.alphas_cumprod) +
+                (a->network_schedule.fn != b->network_schedule.fn) + (a->grid.levels != b->grid.levels);
+    for (int i = 0; i < DKP_COUNT(dkp_fields); i++)
+        apart += dkp_numbers_apart(a, b, dkp_fields[i].at, dkp_fields[i].kind == 'r');
+    for (int i = 0; i < DKP_COUNT(dkp_read_reals); i++)
+        apart += dkp_numbers_apart(a, b, dkp_read_reals[i], 1);
+    for (int i = 0; i < DKP_COUNT(dkp_read_wholes); i++)
+        apart += dkp_numbers_apart(a, b, dkp_read_wholes[i], 0);
+    return apart;
 }
 
 /* How far from the wanted config the values are that j has; those that cannot be read are very far. */
@@ -8500,10 +8466,8 @@ static double dkp_candidate(const dkp_key *key, int k, const dk_config *c) {
     int words = key->kind == 'f' ? 2 : 1;
     for (const char *at = key->choices; key->kind == 'c' && (at = strchr(at, '|')); at++) words++;
     if (key->kind == 'f' || key->kind == 'c') return k < words ? k : (double)NAN;
-    if (k == 0 && key->at != (int)offsetof(dk_config, message)) {
-        dkp_field f = {key->name, "", 0, 0, key->at, key->kind == 'r' ? 'r' : 'i'};
-        return dkp_field_value(c, &f);
-    }
+    if (k == 0 && key->at != (int)offsetof(dk_config, message))
+        return dkp_number_at(c, key->at, key->kind == 'r');
     return key->kind == 'r' && k > 0 && k <= DKP_COUNT(fields) ? fields[k - 1] : (double)NAN;
 }
 
@@ -8517,7 +8481,7 @@ static int dkp_approach(dkp_job *j, const dk_config *wanted, const dk_json *more
         change = -1;
         for (int i = 0; i < DKP_KEY_COUNT; i++) {
             double kept = j->v[i];
-            for (int k = 0; k < DKP_CANDIDATES && dkp_class_has(j->of, i); k++) {
+            for (int k = 0; k < DKP_CANDIDATES && j->has[i]; k++) {
                 j->v[i] = dkp_candidate(&dkp_keys[i], k, wanted);
                 if (!dkp_finite(j->v[i])) continue;
                 int now = dkp_values_apart(j, wanted, more);
@@ -8536,7 +8500,7 @@ static int dkp_find_values(dkp_job *j, const dk_config *wanted, const dk_json *m
     int apart = dkp_approach(j, wanted, more);
     for (int i = 0; i < DKP_KEY_COUNT && apart > 0 && apart < 4; i++) {
         int words = dkp_keys[i].kind == 'f' || dkp_keys[i].kind == 'c' ? DKP_CANDIDATES : 0;
-        for (int k = 0; k < words && dkp_class_has(j->of, i) && apart > 0; k++) {
+        for (int k = 0; k < words && j->has[i] && apart > 0; k++) {
             double v = dkp_candidate(&dkp_keys[i], k, wanted);
             if (!dkp_finite(v)) break;
             dkp_say_defaults(j);
@@ -8599,8 +8563,7 @@ static size_t dkp_put_object(const dkp_job *j, char *text, size_t size) {
     dkp_put(&t, j->of->name);
     dkp_put(&t, "\"");
     for (int i = 0; i < DKP_KEY_COUNT; i++)
-        if (dkp_class_has(j->of, i) && (j->v[i] >= 0 || j->v[i] < 0))
-            dkp_put_member(&t, &dkp_keys[i], j->v[i]);
+        if (j->has[i] && (j->v[i] >= 0 || j->v[i] < 0)) dkp_put_member(&t, &dkp_keys[i], j->v[i]);
     dkp_put(&t, "\n}\n");
     return t.length;
 }
@@ -8703,7 +8666,7 @@ DK_API dk_status dk_config_for_with(dk_config *c, dk_json *more, const char *mod
     if (row->to_zero) more->to_zero = 1;
     if (row->tokens > 0 && !(more->tokens > 0) && fabs(more->mu) <= 0) more->tokens = row->tokens;
     dkp_say_defaults(&job);
-    dkp_say_words(&job, row->settings);
+    dkp_say_words(&job, row->settings, 0);
     dk_status status = dkp_say_all(&job);
     if (status == DK_OK && row->sampler) set.sampler = dk_sampler_named(row->sampler);
     return dkp_finish(c, &set, &job, status);
@@ -8917,20 +8880,20 @@ DK_API uint64_t dk_plan_hash(const dk_plan *p) {
 /* The axis that step sizes are measured on: u of a classical method's gauge, lambda of an exponential one. */
 static int dkp_is_classical(const dk_recorder *r) { return r->sampler.tableau != NULL; }
 
-static double dkp_control_axis(const dk_recorder *r, dk_level l) {
+static double dkp_control_axis(const dk_recorder *r, const dk_level *l) {
     return dkp_axis(r, dkp_is_classical(r), l);
 }
 
 static dk_level dkp_level_on_axis(const dk_recorder *r, double at) {
-    return dkp_is_classical(r) ? dkp_level_in_gauge(r, dkp_gauge(r), at) : dkp_level_of_lambda(r, at);
+    return dkp_is_classical(r) ? dkp_level_in_gauge(r, at) : dkp_level_of_lambda(r, at);
 }
 
 /* Steps are controlled between these levels of the grid; to and from infinite ones there are ordinary steps. */
 static int dkp_control_begin(const dk_recorder *r) {
-    return r->first.sigma <= 0 || !dkp_finite(dkp_control_axis(r, r->first));
+    return r->first.sigma <= 0 || !dkp_finite(dkp_control_axis(r, &r->first));
 }
 static int dkp_control_end(const dk_recorder *r) {
-    return r->config->steps - (r->last.sigma <= 0 || !dkp_finite(dkp_control_axis(r, r->last)));
+    return r->config->steps - (r->last.sigma <= 0 || !dkp_finite(dkp_control_axis(r, &r->last)));
 }
 
 static void dkp_aim(const dk_recorder *r, dk_pace *p) {
@@ -8944,8 +8907,8 @@ static void dkp_aim(const dk_recorder *r, dk_pace *p) {
 /* Enters the part of the grid that is controlled. */
 static void dkp_enter(const dk_recorder *r, dk_pace *p) {
     double h = r->sampler.h_init;
-    p->at = dkp_control_axis(r, p->from),
-    p->end = dkp_control_axis(r, dkp_grid_level(r->config, dkp_control_end(r)));
+    dk_level end = dkp_grid_level(r->config, dkp_control_end(r));
+    p->at = dkp_control_axis(r, &p->from), p->end = dkp_control_axis(r, &end);
     p->phase = dkp_is_classical(r) && h <= 0 ? DKP_MEASURE : DKP_ATTEMPT;
     p->h = h > 0 ? h : 0.05;
     dkp_aim(r, p);
@@ -9260,14 +9223,8 @@ DK_API int dk_plan_equal(const dk_plan *a, const dk_plan *b, double tolerance, d
 }
 
 static void dkp_put_value(dkp_text *t, const dk_plan *p, int value) {
-    char letter[2] = {p->value[value].letter, 0};
-    dkp_put(t, letter);
+    dkp_put_char(t, p->value[value].letter);
     dkp_put_int(t, p->value[value].number);
-}
-
-static void dkp_put_pair(dkp_text *t, const char *name, double v) {
-    dkp_put(t, name);
-    dkp_put_real(t, v);
 }
 
 static void dkp_put_row(dkp_text *t, const dk_plan *p, const dk_row *row) {
@@ -10783,19 +10740,23 @@ static uint64_t dkp_byte_io(dkp_bytes *io, uint64_t v, int bytes) {
     return back;
 }
 
+static void dkp_double_io(dkp_bytes *io, double *v) {
+    uint64_t bits;
+    memcpy(&bits, v, 8);
+    bits = dkp_byte_io(io, bits, 8);
+    if (!io->write) memcpy(v, &bits, 8);
+}
+
 static void dkp_real_io(dkp_bytes *io, dk_real *v, size_t n) {
     for (size_t i = 0; i < n; i++) {
-        if (sizeof *v == 4) {
-            uint32_t bits;
-            memcpy(&bits, &v[i], 4);
-            bits = (uint32_t)dkp_byte_io(io, bits, 4);
-            if (!io->write) memcpy(&v[i], &bits, 4);
-        } else {
-            uint64_t bits;
-            memcpy(&bits, &v[i], 8);
-            bits = dkp_byte_io(io, bits, 8);
-            if (!io->write) memcpy(&v[i], &bits, 8);
+        uint32_t bits;
+        if (sizeof *v == 8) {
+            dkp_double_io(io, (double *)(void *)&v[i]);
+            continue;
         }
+        memcpy(&bits, &v[i], 4);
+        bits = (uint32_t)dkp_byte_io(io, bits, 4);
+        if (!io->write) memcpy(&v[i], &bits, 4);
     }
 }
 
@@ -10813,13 +10774,6 @@ DK_API size_t dk_save_size(const dk_run *run) {
            dkp_scalars(run->plan, &run->config) * 8 +
            (size_t)(run->plan->buffers + 1) * run->size * sizeof(dk_real) +
            (size_t)run->plan->halves * run->size * sizeof(uint16_t) + 8;
-}
-
-static void dkp_double_io(dkp_bytes *io, double *v) {
-    uint64_t bits;
-    memcpy(&bits, v, 8);
-    bits = dkp_byte_io(io, bits, 8);
-    if (!io->write) memcpy(v, &bits, 8);
 }
 
 /* Where step-size control stands; what an attempt needs follows from the config. */
