@@ -315,7 +315,6 @@ typedef enum dk_spacing {
     DK_SPACING_LEADING,     /* table, k = i * (T/steps), T/steps whole, + offset; Lin et al. 2023, table 2 */
     DK_SPACING_TRAILING,    /* table, k = T - i * T/steps - 1 */
     DK_SPACING_LINSPACE,    /* table, k from T-1 to 0, linear */
-    DK_SPACING_LEVELS,      /* the user's own, verbatim */
     DK_SPACING_POLYEXPONENTIAL, /* log u linear in a ramp^rho, k-diffusion */
     DK_SPACING_VP,         /* t linear, from 1 to time_min, in the VP process that has the range's ends */
     DK_SPACING_IDDPM,      /* every so-manyth of improved DDPM's levels in range; Karras et al. 2022 */
@@ -324,6 +323,7 @@ typedef enum dk_spacing {
     DK_SPACING_LOGIT_NORMAL, /* logit of sigma/(alpha + sigma) at quantiles of a normal one; Esser et al. 2024 */
     DK_SPACING_LINEAR_QUADRATIC, /* 1 - u/u_max first linear, then quadratic; Polyak et al. 2024 (Movie Gen) */
     DK_SPACING_BONG_TANGENT,     /* u along two arctangents that meet half-way, RES4LYF */
+    DK_SPACING_CRASH,            /* sine of the angle atan(sigma/alpha) = sin^2, v-diffusion */
     DK_SPACING_BETA_SIGMA,       /* u at quantiles of a beta distribution, Lee et al. 2024 */
     DK_SPACING_BETA, /* table, the same for k, rounded; what comes twice is taken once: can be fewer steps */
     DK_SPACING_NORMAL,       /* t linear; on shifted flow the ends are u taken for t, ComfyUI */
@@ -334,8 +334,8 @@ typedef enum dk_spacing {
     DK_SPACING_SD_TURBO,     /* table, the first of original_steps trailing ones, after `offset` of them */
     DK_SPACING_LCM,          /* table, every so-manyth of original_steps trailing ones, Luo et al. 2023 */
     DK_SPACING_GITS,         /* published levels for SD by `coefficient`, Chen et al. 2024 */
-    DK_SPACING_CRASH,        /* sine of the angle atan(sigma/alpha) = sin^2, v-diffusion */
     DK_SPACING_RESAMPLE, /* `levels`, level_count of them, resampled linearly in log u (or in t, lambda) */
+    DK_SPACING_LEVELS,   /* the user's own, verbatim */
     DK_SPACING_COUNT
 } dk_spacing;
 
@@ -3576,7 +3576,8 @@ static dk_level dkp_gits(const dk_config *c, int i, int n) {
     return dk_level_at_sigma(&c->schedule, dkp_between(pair, 2, x - floor(x), 1));
 }
 
-/* A spacing is a row: its function, how many of n levels there really are where that differs, and the last level.
+/* A spacing is a row, in the order of dk_spacing: its function, how many of n levels there really are where that
+   differs, and the last level.
    Names have a table of their own, so that a program which uses none has neither names nor published lists in it. */
 enum {
     DKP_TABLE = 1,       /* picks from a discrete schedule's table; has no range */
@@ -3589,7 +3590,6 @@ enum {
 };
 
 typedef struct dkp_spacing {
-    dk_spacing spacing;
     dk_level (*at)(const dk_config *c, int i, int n);
     int (*count)(const dk_config *c, int n);
     int flags;
@@ -3627,11 +3627,10 @@ typedef struct dkp_spacing {
     X("gits", "published levels for SD, coefficient 1.2; Chen et al. 2024", GITS, dkp_gits, dkp_gits_count, DKP_LISTED, REPLACE)
 /* clang-format on */
 
-#define DKP_SPACING_ROW(name, about, spacing, at, count, flags, final) \
-    {DK_SPACING_##spacing, at, count, flags, DK_FINAL_##final},
-static const dkp_spacing dkp_spacings[] = {
-    DKP_SPACINGS(DKP_SPACING_ROW){DK_SPACING_RESAMPLE, dkp_resample, NULL, DKP_LISTED, DK_FINAL_REPLACE},
-    {DK_SPACING_LEVELS, NULL, NULL, DKP_LISTED, DK_FINAL_MIN}};
+#define DKP_SPACING_ROW(name, about, spacing, at, count, flags, final) {at, count, flags, DK_FINAL_##final},
+static const dkp_spacing dkp_spacings[DK_SPACING_COUNT - 1] = {
+    DKP_SPACINGS(DKP_SPACING_ROW){dkp_resample, NULL, DKP_LISTED, DK_FINAL_REPLACE},
+    {NULL, NULL, DKP_LISTED, DK_FINAL_MIN}};
 #undef DKP_SPACING_ROW
 
 /* A name, and the published list that it stands for. */
@@ -3748,9 +3747,8 @@ DK_API dk_grid dk_grid_ltx(double tokens) {
 }
 
 static const dkp_spacing *dkp_spacing_of(const dk_grid *g) {
-    const dkp_spacing *last = &dkp_spacings[DKP_COUNT(dkp_spacings) - 1], *at = dkp_spacings;
-    while (at < last && at->spacing != g->spacing) at++;
-    return at;
+    int known = (int)g->spacing > 0 && g->spacing < DK_SPACING_COUNT;
+    return &dkp_spacings[(known ? g->spacing : DK_SPACING_LEVELS) - 1];
 }
 
 static int dkp_has(const dk_grid *g, int flags) { return dkp_spacing_of(g)->flags & flags; }
@@ -4047,23 +4045,30 @@ typedef struct dkp_field {
     double low, high;
     int at;    /* in dk_config */
     char kind; /* i: int, r: real, g: the spacing of a grid, c: an enumeration */
+    char of;   /* the part that it belongs to */
 } dkp_field;
+
+/* REST: noise sources, and what else has no part of its own. */
+enum { DKP_OF_SAMPLER = 1, DKP_OF_GRID = 2, DKP_OF_GUIDANCE = 4, DKP_OF_REST = 8, DKP_OF_ALL = 15 };
 
 #define DKP_MOST 1.7976931348623157e308 /* finite */
 #define DKP_S(kind, member, low, high, allowed) \
-    { "sampler." #member, allowed, low, high, (int)offsetof(dk_config, sampler.member), kind }
+    { "sampler." #member, allowed, low, high, (int)offsetof(dk_config, sampler.member), kind, DKP_OF_SAMPLER }
 #define DKP_G(kind, member, low, high, allowed) \
-    { "grid." #member, allowed, low, high, (int)offsetof(dk_config, grid.member), kind }
+    { "grid." #member, allowed, low, high, (int)offsetof(dk_config, grid.member), kind, DKP_OF_GRID }
 #define DKP_N(kind, name, member, low, high, allowed) \
-    { name, allowed, low, high, (int)offsetof(dk_config, member), kind }
+    { name, allowed, low, high, (int)offsetof(dk_config, member), kind, DKP_OF_REST }
 #define DKP_SOURCE(of)                                                                            \
     DKP_N('c', #of, of.kind, 0, DK_NOISE_COUNT - 1,                                               \
           "default|philox|torch_cpu|torch_cuda|numpy|numpy_pcg64|brownian|torchsde"),             \
         DKP_N('i', #of ".bits", of.bits, 0, 64, "0, 32 or 64"),                                   \
         DKP_N('i', #of ".threads", of.threads, 0, 2147483647, "a multiple of 256 (0: no limit)"), \
         DKP_N('i', #of ".seed_offset", of.seed_offset, -2147483648.0, 2147483647, "a whole number")
-#define DKP_U(kind, member, low, high, allowed) \
-    { "guidance." #member, allowed, low, high, (int)offsetof(dk_config, guidance.member), kind }
+#define DKP_U(kind, member, low, high, allowed)                                                   \
+    {                                                                                             \
+        "guidance." #member, allowed, low, high, (int)offsetof(dk_config, guidance.member), kind, \
+            DKP_OF_GUIDANCE                                                                       \
+    }
 #define DKP_WORDS(of, member, count, words) DKP_##of('c', member, 0, (count)-1, words)
 #define DKP_FLAG(of, member) DKP_##of('i', member, 0, 1, "0 or 1")
 static const dkp_field dkp_fields[] = {
@@ -4185,23 +4190,16 @@ static const dkp_field dkp_fields[] = {
 #undef DKP_FLAG
 #undef DKP_N
 
-/* REST: noise sources, and what else has no part of its own. */
-enum { DKP_OF_SAMPLER = 1, DKP_OF_GRID = 2, DKP_OF_GUIDANCE = 4, DKP_OF_REST = 8, DKP_OF_ALL = 15 };
-static int dkp_part_of(const dkp_field *f) {
-    char a = f->name[0], b = f->name[1];
-    return a == 'g' ? (b == 'r' ? DKP_OF_GRID : DKP_OF_GUIDANCE) : b == 'a' ? DKP_OF_SAMPLER : DKP_OF_REST;
-}
-
 static dk_status dkp_check_fields(const dk_config *c, int of, char *message) {
     for (int i = 0; i < DKP_COUNT(dkp_fields); i++) {
         const dkp_field *f = &dkp_fields[i];
         const char *at = (const char *)c + f->at;
         double real;
         int whole;
+        if (f->of != of) continue;
         if (f->kind == 'r') memcpy(&real, at, sizeof real);
         else memcpy(&whole, at, sizeof whole), real = whole; /* an int, or an enum of its size */
-        if (dkp_part_of(f) == of && !(real >= f->low && real <= f->high))
-            return dkp_fail(message, f->name, real, f->allowed);
+        if (!(real >= f->low && real <= f->high)) return dkp_fail(message, f->name, real, f->allowed);
     }
     return DK_OK;
 }
@@ -4532,12 +4530,14 @@ static dk_noise_request dkp_noise_of_config(const dk_config *c) {
 static dk_status dkp_resolve_source(const dk_config *c, const dk_noise_source *s, const char *name,
                                     char *message) {
     const dk_noise_request q = dkp_noise_of_config(c);
-    char field[32];
-    dkp_text t = {field, sizeof field, 0};
-    dkp_put(&t, name);
-    dkp_put(&t, s->bits % 32 ? ".bits" : ".threads");
-    if (s->bits % 32) return dkp_fail(message, field, s->bits, "0, 32 or 64");
-    if (s->threads % 256) return dkp_fail(message, field, s->threads, "a multiple of 256 (0: no limit)");
+    if (s->bits % 32 || s->threads % 256) {
+        char field[32];
+        dkp_text t = {field, sizeof field, 0};
+        dkp_put(&t, name);
+        dkp_put(&t, s->bits % 32 ? ".bits" : ".threads");
+        return s->bits % 32 ? dkp_fail(message, field, s->bits, "0, 32 or 64")
+                            : dkp_fail(message, field, s->threads, "a multiple of 256 (0: no limit)");
+    }
     if (s->fn || dkp_of_sample(s)) return DK_OK;
     if (c->first_sample > 0 && !c->seeds)
         return dkp_fail(message, "first_sample", (double)c->first_sample,
@@ -4783,20 +4783,13 @@ static void dkp_refuse_at(dk_recorder *r, const char *what, dk_level l) {
     r->status = DK_ERROR_CONFIG;
 }
 
-/* Whether there is room for all that has been counted. */
-static int dkp_storing(dk_recorder *r) {
-    const dk_plan *p = r->plan, *room = r->room;
-    if (r->storing && (p->calls > room->calls || p->rows > room->rows || p->terms > room->terms ||
-                       p->values > room->values || p->passes > room->passes || p->norms > room->norms ||
-                       p->draws > room->draws))
-        r->storing = 0;
-    return r->storing;
-}
+/* Whether there is room for all that has been counted, the newest of `counts` included. */
+#define DKP_STORING(r, counts) ((r)->storing = (r)->storing && (r)->plan->counts <= (r)->room->counts)
 
 static int dkp_new_value(dk_recorder *r, char letter, int number, int needs) {
     dk_plan *p = r->plan;
     int value = p->values++;
-    if (dkp_storing(r)) {
+    if (DKP_STORING(r, values)) {
         dk_value v = {letter, DK_VALUE_LOCAL, number, -1, p->passes, r->position, r->position, needs, 0};
         p->value[value] = v;
     }
@@ -4825,7 +4818,7 @@ static void dkp_put_term(dk_recorder *r, dk_term t) {
     if (!dkp_finite(t.c)) dkp_refuse_at(r, "a coefficient is not finite", r->from);
     dkp_use(r, t.value, 0);
     p->terms++, r->row.count++;
-    if (!dkp_storing(r)) return;
+    if (!DKP_STORING(r, terms)) return;
     int needs = t.scalar ? p->calls - 1 : p->value[t.value].needs;
     if (needs > r->row_needs) r->row_needs = needs;
     p->term[p->terms - 1] = t;
@@ -4834,7 +4827,7 @@ static void dkp_put_term(dk_recorder *r, dk_term t) {
 static int dkp_close_row(dk_recorder *r, char letter, int number) {
     r->row.dst = dkp_new_value(r, letter, number, r->row_needs);
     r->plan->rows++;
-    if (dkp_storing(r)) r->plan->row[r->plan->rows - 1] = r->row;
+    if (DKP_STORING(r, rows)) r->plan->row[r->plan->rows - 1] = r->row;
     return r->row.dst;
 }
 
@@ -4874,7 +4867,7 @@ DK_API dk_vec dk_sum_end(dk_recorder *r) { return dkp_vec(r, dkp_close_row(r, 'y
 static void dkp_boundary(dk_recorder *r, dk_boundary boundary, int index) {
     dk_plan *p = r->plan;
     p->passes++;
-    if (!dkp_storing(r)) return;
+    if (!DKP_STORING(r, passes)) return;
     dk_pass *last = &p->pass[p->passes - 1];
     int first = p->passes > 1 ? last[-1].first + last[-1].count : 0;
     dk_pass pass = {first, p->rows - first, boundary, index, r->position, 0};
@@ -4915,7 +4908,7 @@ static int dkp_for_network(dk_recorder *r, int value) {
 /* Draw number `draw` of the run; 0 is the initial state's. */
 static dk_vec dkp_draw(dk_recorder *r, int draw, dk_level from, dk_level to) {
     if (r->status != DK_OK) return dkp_zero;
-    if (dkp_storing(r)) {
+    if (DKP_STORING(r, draws)) {
         dk_draw *d = &r->plan->draw[draw], *before = draw > 1 ? d - 1 : NULL;
         d->from = dk_noise_level(from), d->to = dk_noise_level(to);
         d->way = before ? before->way + (before->to > before->from) : 0;
@@ -4943,7 +4936,7 @@ static int dkp_norm_of(dk_recorder *r, dk_norm_kind kind, dk_vec v[4], double li
         if (v[i].of) dkp_use(r, value[i], 1);
     dkp_boundary(r, DK_BOUNDARY_NORM, p->norms);
     p->norms++;
-    if (dkp_storing(r)) p->norm[p->norms - 1] = norm;
+    if (DKP_STORING(r, norms)) p->norm[p->norms - 1] = norm;
     return p->norms;
 }
 
@@ -5020,7 +5013,7 @@ static void dkp_record_calls(dk_recorder *r, dk_call *call, const dkp_guided *h,
         call->branch = k, call->output = (int)F[k].at;
         if (r->storing) p->value[call->input].together = p->value[call->output].together = together;
         p->calls++;
-        if (dkp_storing(r)) p->call[p->calls - 1] = *call;
+        if (DKP_STORING(r, calls)) p->call[p->calls - 1] = *call;
     }
 }
 
@@ -6407,7 +6400,7 @@ static const dk_exponential dkp_luan6 = {
     "exprk6s15", 15, 6, dkp_c_luan6, 0, NULL, "1 1 23 23 23 456 456 456 456 789a 789a 789a 789a bcde"};
 
 static int dkp_is_field(const dkp_field *f, const char *name) { /* "sampler." may be missing */
-    return strcmp(name, f->name) == 0 || (dkp_part_of(f) == DKP_OF_SAMPLER && strcmp(name, f->name + 8) == 0);
+    return strcmp(name, f->name) == 0 || (f->of == DKP_OF_SAMPLER && strcmp(name, f->name + 8) == 0);
 }
 
 static int dkp_parse_choice(const char *choices, const char *s) {
@@ -6460,7 +6453,7 @@ static const dkp_field *dkp_settings(dk_config *c, const char *settings, int of,
         *value = 0;
         while (i < DKP_COUNT(dkp_fields) && !dkp_is_field(&dkp_fields[i], name)) i++;
         int set = i < DKP_COUNT(dkp_fields) &&
-                  (!(of & dkp_part_of(&dkp_fields[i])) || dkp_set_field(c, &dkp_fields[i], value + 1));
+                  (!(of & dkp_fields[i].of) || dkp_set_field(c, &dkp_fields[i], value + 1));
         *value = '=';
         if (!set) return i < DKP_COUNT(dkp_fields) ? &dkp_fields[i] : NULL;
         wrong[0] = 0;
@@ -8420,7 +8413,7 @@ DK_API int dk_json_sigmas(dk_config *c, const dk_json *more, double *out, int ma
 
 /* The fields of a config that reading sets, besides those that dk_config_set knows. */
 #define DKP_F(kind, member) \
-    { #member, "", 0, 0, (int)offsetof(dk_config, member), kind }
+    { #member, "", 0, 0, (int)offsetof(dk_config, member), kind, DKP_OF_REST }
 #define DKP_OF_SCHEDULE(schedule)                                                                         \
     DKP_F('i', schedule.family), DKP_F('r', schedule.t_min), DKP_F('r', schedule.t_max),                  \
         DKP_F('r', schedule.shift), DKP_F('r', schedule.sigma_min), DKP_F('r', schedule.sigma_max),       \
@@ -8495,7 +8488,7 @@ static double dkp_candidate(const dkp_key *key, int k, const dk_config *c) {
     for (const char *at = key->choices; key->kind == 'c' && (at = strchr(at, '|')); at++) words++;
     if (key->kind == 'f' || key->kind == 'c') return k < words ? k : (double)NAN;
     if (k == 0 && key->at != (int)offsetof(dk_config, message)) {
-        dkp_field f = {key->name, "", 0, 0, key->at, key->kind == 'r' ? 'r' : 'i'};
+        dkp_field f = {key->name, "", 0, 0, key->at, key->kind == 'r' ? 'r' : 'i', DKP_OF_REST};
         return dkp_field_value(c, &f);
     }
     return key->kind == 'r' && k > 0 && k <= DKP_COUNT(fields) ? fields[k - 1] : (double)NAN;
