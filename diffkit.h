@@ -4959,9 +4959,8 @@ typedef struct dkp_guided {
     int wanted[DK_BRANCHES];
 } dkp_guided;
 
-static dkp_guided dkp_guidance_at(dk_recorder *r, dk_level l, int with_uncond) {
-    dkp_guided h;
-    dk_guidance *g = &h.g;
+static void dkp_guidance_at(dkp_guided *h, dk_recorder *r, dk_level l, int with_uncond) {
+    dk_guidance *g = &h->g;
     int step = r->pace ? r->pace->accepted : r->offset + r->step, steps = r->pace ? 0 : r->plan->steps;
     int sizing = r->pace && r->pace->sizing;
     double here = dk_noise_level(l);
@@ -4972,18 +4971,17 @@ static dkp_guided dkp_guidance_at(dk_recorder *r, dk_level l, int with_uncond) {
         if (r->status == DK_OK) r->status = dkp_check_guidance(r->config, r->config->message);
         *g = r->config->guidance, r->config->guidance = given;
     }
-    h.on = dkp_set(g->scale) && !(here <= g->noise_min && g->noise_min > 0) &&
-           !(here > g->noise_max && g->noise_max > 0) && step >= (int)(g->start * steps) &&
-           !(g->stop > 0 && step >= (int)(g->stop * steps) && steps);
-    if (!h.on) g->scale = 1, g->scale2 = g->rescale = 0, g->zero_star = g->projected = 0;
+    h->on = dkp_set(g->scale) && !(here <= g->noise_min && g->noise_min > 0) &&
+            !(here > g->noise_max && g->noise_max > 0) && step >= (int)(g->start * steps) &&
+            !(g->stop > 0 && step >= (int)(g->stop * steps) && steps);
+    if (!h->on) g->scale = 1, g->scale2 = g->rescale = 0, g->zero_star = g->projected = 0;
     double scale2 = dkp_set(g->scale2) ? g->scale2 : g->scale;
-    h.weight[0] = g->scale, h.weight[1] = 1 - scale2, h.weight[2] = scale2 - g->scale;
+    h->weight[0] = g->scale, h->weight[1] = 1 - scale2, h->weight[2] = scale2 - g->scale;
     int any = sizing && (g->schedule || dkp_set(r->config->guidance.scale));
-    h.wanted[0] = 1;
-    h.wanted[1] = dkp_set(h.weight[1]) || g->zero_star || g->projected || (with_uncond && h.on) || any;
-    h.wanted[2] = dkp_set(h.weight[2]) || (any && (g->schedule || dkp_set(r->config->guidance.scale2)));
-    if (!h.wanted[1] && !h.wanted[2]) g->rescale = 0;
-    return h;
+    h->wanted[0] = 1;
+    h->wanted[1] = dkp_set(h->weight[1]) || g->zero_star || g->projected || (with_uncond && h->on) || any;
+    h->wanted[2] = dkp_set(h->weight[2]) || (any && (g->schedule || dkp_set(r->config->guidance.scale2)));
+    if (!h->wanted[1] && !h->wanted[2]) g->rescale = 0;
 }
 
 /* One after another, or all at once: *call, and F of each branch. */
@@ -5088,7 +5086,8 @@ DK_API dk_vec dk_denoise_told(dk_recorder *r, dk_vec x, dk_level level, dk_level
     call.uncond_output = -1, call.step = r->offset + r->step, call.stage = r->stage++, call.estimate = index;
 
     /* What the outputs are taken as where their size counts. */
-    dkp_guided h = dkp_guidance_at(r, at, uncond != NULL);
+    dkp_guided h;
+    dkp_guidance_at(&h, r, at, uncond != NULL);
     int norms = dkp_guided_by_norms(&h.g), zero = call.step < h.g.zero_init && !r->pace;
     dk_prediction own = c->prediction, space = h.g.space                ? h.g.space
                                                : h.g.projected && !zero ? DK_PREDICT_X0
@@ -5708,7 +5707,8 @@ static dk_vec dkp_runge_kutta_step(dk_recorder *r, const dkp_tableau *tableau) {
 typedef struct dkp_multistep {
     int classical, uncorrected; /* so many steps are not corrected */
     dkp_history past;
-    dk_level before; /* where the last step began */
+    dk_level before; /* where the last step began, */
+    double start;    /* on the axis */
     dk_vec x, noise; /* its state there, and its noise */
     dkp_split split;
     dk_vec D, U; /* newest; U is D but for CFG++ */
@@ -5728,13 +5728,13 @@ static dk_vec dkp_interpolant(dk_recorder *r, int classical, dk_level l, dk_vec 
     return dk_keep(r, dk_mix(1 / l.sigma, r->x, -dkp_gauge_alpha(r, l) / l.sigma, D));
 }
 
-/* One step by the newest nodes from the state x at `from`: the slope's average in the gauge, or the exact linear
-   part and the average of D or the noise under its weight. */
-static dk_vec dkp_multistep_step(const dk_recorder *r, int classical, dk_level from, dk_level to,
-                                 dkp_split split, dk_vec x, dk_vec D, const dkp_history *past, int nodes) {
+/* One step by the newest nodes from the state x at `from`, on the axis at `start`: the slope's average in the gauge, or the
+   exact linear part and the average of D or the noise under its weight. */
+static dk_vec dkp_multistep_step(const dk_recorder *r, int classical, dk_level from, double start,
+                                 dk_level to, dkp_split split, dk_vec x, dk_vec D, const dkp_history *past,
+                                 int nodes) {
     dk_noise_law law = r->sampler.law;
     dk_level down = split.down;
-    double start = dkp_axis(r, classical, from), h = dkp_axis(r, classical, to) - start;
     double h_down = dkp_axis(r, classical, down) - start;
     if (classical &&
         ((to.sigma <= 0 && !r->sampler.plain_last) || dkp_point_at(r, dkp_gauge(r), from).scale <= 0))
@@ -5742,14 +5742,13 @@ static dk_vec dkp_multistep_step(const dk_recorder *r, int classical, dk_level f
     if (classical)
         return dkp_transfer(r, from, down, x, h_down, 1, dkp_average(r, past, nodes, start, h_down, 0));
     /* an SDE's step goes to the end, in the noise with the ODE's weight; other laws': as an ODE's to sigma_down */
-    double span = law == DK_LAW_SDE || law == DK_LAW_SDE_NOISE ? h : h_down,
+    double h = law == DK_LAW_SDE || law == DK_LAW_SDE_NOISE ? dkp_gauge_lambda(r, to) - start : h_down,
            H = law == DK_LAW_SDE_NOISE ? h : h_down;
-    if (!dkp_finite(span) || (nodes < 2 && !r->sampler.noise_prediction))
-        return dkp_ddim_step(from, down, x, D);
+    if (!dkp_finite(h) || (nodes < 2 && !r->sampler.noise_prediction)) return dkp_ddim_step(from, down, x, D);
     if (!r->sampler.noise_prediction)
-        return dkp_ddim_step(from, down, x, dkp_average(r, past, nodes, start, span, H));
+        return dkp_ddim_step(from, down, x, dkp_average(r, past, nodes, start, h, H));
     double ratio = dkp_gauge_alpha(r, down) / dkp_gauge_alpha(r, from);
-    return dk_mix(ratio, x, down.sigma - from.sigma * ratio, dkp_average(r, past, nodes, start, span, -H));
+    return dk_mix(ratio, x, down.sigma - from.sigma * ratio, dkp_average(r, past, nodes, start, h, -H));
 }
 
 /* D at r->x. For CFG++ (Chung et al. 2024, alg. 1) the state moves by alpha (D - U): there the guided D leaves the
@@ -5773,7 +5772,8 @@ static void dkp_multistep_evaluate(dk_recorder *r, dkp_multistep *m, dk_level l,
     int unipc = s->rule == DK_RULE_BH1 || s->rule == DK_RULE_BH2;
     int more = unipc || s->lower_order_final > 1; /* one node more than the predictor had */
     int nodes = dkp_nodes(r, s->corrector, m->past.count, left + s->correct_last + 1 + more);
-    dk_vec x = dkp_multistep_step(r, m->classical, m->before, l, m->split, m->x, m->D, &m->past, nodes);
+    dk_vec x =
+        dkp_multistep_step(r, m->classical, m->before, m->start, l, m->split, m->x, m->D, &m->past, nodes);
     r->x = dk_keep(r, dk_add(x, m->noise));
     if (!s->pece) return;
     dkp_multistep_estimate(r, m, l);
@@ -5803,9 +5803,10 @@ static void dkp_record_multistep(dk_recorder *r, int classical) {
         if (!classical && !dkp_finite(m.past.at[0]))
             m.past.count = 0, nodes = 1; /* no interpolation across an infinite gap */
         if (!classical && !s->noise_prediction && s->cfg_pp > 1 && nodes > 1) m.past.v[0] = m.U;
-        m.before = r->from, m.x = r->x, m.split = split;
+        m.before = r->from, m.start = m.past.at[0], m.x = r->x, m.split = split;
         m.noise = dkp_add_noise(r, dkp_zero, split.up);
-        dk_vec x = dkp_multistep_step(r, classical, r->from, r->to, split, r->x, m.D, &m.past, nodes);
+        dk_vec x =
+            dkp_multistep_step(r, classical, r->from, m.start, r->to, split, r->x, m.D, &m.past, nodes);
         r->x = dk_add(x, m.noise);
         if (!classical && !s->noise_prediction) m.past.v[0] = m.U;
         if (s->correct_last && left == 1 && r->to.sigma > 0) dkp_multistep_evaluate(r, &m, r->to, 0);
@@ -6241,7 +6242,8 @@ static void dkp_singlestep_on_levels(dk_recorder *r) {
         dkp_push(&past, dkp_gauge_lambda(r, r->from), dkp_interpolant(r, 0, r->from, D));
         r->from = start; /* of the step that is made */
         dkp_split split = dkp_noise_split(r, r->sampler.eta, r->sampler.law);
-        dk_vec to = dkp_multistep_step(r, 0, start, r->to, split, x, D, &past, past.count);
+        dk_vec to =
+            dkp_multistep_step(r, 0, start, past.at[past.count - 1], r->to, split, x, D, &past, past.count);
         r->x = dkp_add_noise(r, to, split.up);
     }
 }
@@ -8770,21 +8772,20 @@ static void dkp_terms_of_dst_first(dk_plan *p, dk_row *row) {
     }
 }
 
-/* Where a value is read last; where it is made if nothing reads it. */
-static int dkp_last_use(const dk_plan *p, int value) {
-    int last = p->value[value].born;
-    for (int i = 0; i < p->passes; i++) {
+/* Where a value is read last, up to a pass; where it is made if nothing reads it. */
+static int dkp_last_use(const dk_plan *p, int value, int last_pass) {
+    for (int i = last_pass; i >= 0; i--) {
         const dk_pass *pass = &p->pass[i];
         const dk_call *call = pass->boundary == DK_BOUNDARY_CALL ? &p->call[pass->index] : NULL;
         const dk_norm *norm = pass->boundary == DK_BOUNDARY_NORM ? &p->norm[pass->index] : NULL;
-        for (int k = pass->first; k < pass->first + pass->count; k++)
-            for (int j = p->row[k].first; j < p->row[k].first + p->row[k].count; j++)
-                if (p->term[j].value == value) last = p->value[p->row[k].dst].born;
         if ((call && (call->x == value || call->input == value)) ||
             (norm && (norm->a == value || norm->b == value || norm->p == value || norm->q == value)))
-            last = pass->position;
+            return pass->position;
+        for (int k = pass->first + pass->count - 1; k >= pass->first; k--)
+            for (int j = p->row[k].first; j < p->row[k].first + p->row[k].count; j++)
+                if (p->term[j].value == value) return p->value[p->row[k].dst].born;
     }
-    return last;
+    return p->value[value].born;
 }
 
 /* Drops rows whose values nothing reads, the last first, for then others may be such, too. */
@@ -8799,7 +8800,7 @@ static void dkp_drop_dead_rows(dk_plan *p) {
             for (int j = i + 1; j < p->passes; j++) p->pass[j].first--;
             for (int j = row.first; j < row.first + row.count; j++) {
                 dk_value *v = &p->value[p->term[j].value];
-                if (v->dies == dst->born) v->dies = dkp_last_use(p, p->term[j].value);
+                if (v->dies == dst->born) v->dies = dkp_last_use(p, p->term[j].value, i);
             }
         }
 }
