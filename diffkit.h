@@ -1293,7 +1293,8 @@ typedef struct dk_backend {
 #pragma GCC optimize("fp-contract=off", "no-fast-math", "no-unsafe-math-optimizations", "no-finite-math-only")
 #endif
 
-/* Only noise and executor run often. All else is compiled for size, in optimised builds; setting up a run is no slower. */
+/* Only noise and executor run often. All else is compiled for size, in optimised builds, but for the inner loops of a
+   set-up. */
 #if defined(__clang__)
 #define DKP_SMALL _Pragma("clang attribute push(__attribute__((minsize)), apply_to = function)")
 #define DKP_FAST _Pragma("clang attribute pop")
@@ -2532,6 +2533,8 @@ static double dkp_laplace_beta(double T, int k) {
     return beta < 0.999 ? beta : 0.999;
 }
 
+DKP_FAST
+
 static double dkp_rounded(const dk_schedule *s, double v) { return s->float_table ? (double)(float)v : v; }
 
 /* The product of 1 - beta over timesteps [from, to), times `product`. */
@@ -2555,6 +2558,8 @@ static double dkp_beta_product(const dk_schedule *s, double product, int from, i
     }
     return product;
 }
+
+DKP_SMALL
 
 /* Marks hold every stride-th product, so that any abar costs less than stride multiplications and no table. */
 static int dkp_stride(const dk_schedule *s) { return (s->timesteps + DK_ABAR_MARKS - 1) / DK_ABAR_MARKS; }
@@ -4733,7 +4738,7 @@ static dk_vec dkp_sum(int n, const double *c, const dk_vec *v) {
             for (k = 0; k < before; k++)
                 if (sum[k].value == t->value && sum[k].scalar == t->scalar && sum[k].power == t->power) break;
             if (k < before) sum[k].c += t->c * c[i];
-            else if (count <= DK_MAX_TERMS) sum[count] = *t, sum[count++].c *= c[i];
+            else if (count <= DK_MAX_TERMS) sum[count] = *t, sum[count++].c = t->c * c[i];
         }
     }
     return dkp_end_sum(r, count);
@@ -5481,6 +5486,8 @@ static void dkp_push(dkp_history *past, double at, dk_vec v) {
     past->at[0] = at, past->v[0] = v;
 }
 
+DKP_FAST
+
 /* Averages of s^p, p < n, over 0 <= s <= 1 under the weight exp(H s): by its series, or for large H by parts:
    m_p = integral of H exp(-H (1 - s)) s^p ds = 1 - p/H m_{p-1}. */
 static void dkp_moments(double H, int n, double *m) {
@@ -5562,6 +5569,8 @@ static dk_vec dkp_average(const dk_recorder *r, const dkp_history *past, int n, 
     }
     return dkp_sum(n, weight, past->v);
 }
+
+DKP_SMALL
 
 /* How many of the wanted nodes may be used: those that there are, and, with lower_order_final, no more than there
    are steps left. */
@@ -8730,6 +8739,8 @@ static char *dkp_align(void *memory) {
     return (char *)memory + (dkp_up((size_t)(uintptr_t)memory) - (size_t)(uintptr_t)memory);
 }
 
+DKP_FAST
+
 /* Slots in use, lowest first, in one byte each; one such list for each kind of value. */
 typedef struct dkp_slots {
     char *used;
@@ -8853,6 +8864,8 @@ static void dkp_allocate(dk_plan *p, char *scratch) {
     }
     p->buffers = buffers->count - 1, p->halves = slots[DK_VALUE_HALF].count, p->locals = locals->count;
 }
+
+DKP_SMALL
 
 static uint64_t dkp_hash(uint64_t h, uint64_t v) { /* FNV-1a over the eight bytes of v */
     for (int i = 0; i < 64; i += 8) h = (h ^ ((v >> i) & 255)) * 0x100000001B3u;
