@@ -1293,8 +1293,7 @@ typedef struct dk_backend {
 #pragma GCC optimize("fp-contract=off", "no-fast-math", "no-unsafe-math-optimizations", "no-finite-math-only")
 #endif
 
-/* Only noise and executor run often. All else is compiled for size, in optimised builds, but for the inner loops of a
-   set-up. */
+/* Only noise and executor run often. All else is compiled for size, in optimised builds, but for what a set-up does most. */
 #if defined(__clang__)
 #define DKP_SMALL _Pragma("clang attribute push(__attribute__((minsize)), apply_to = function)")
 #define DKP_FAST _Pragma("clang attribute pop")
@@ -4668,6 +4667,8 @@ DK_API dk_status dk_levels_shift(double *levels, int n, double shift, double pow
     return DK_OK;
 }
 
+DKP_FAST
+
 /* ------------------------------------------------------------------------ >>recorder  Recorder */
 
 /* Recording stores while there is room, and counts in any case; where the room was not enough, or not known, it runs
@@ -4953,6 +4954,8 @@ static int dkp_scalar(dk_recorder *r, dk_norm_kind kind, dk_vec a, dk_vec b, dou
 DK_API int dk_norm_ratio(dk_recorder *r, dk_vec a, dk_vec b) {
     return dkp_scalar(r, DK_NORM_RATIO, dk_keep(r, a), dk_keep(r, b), 0);
 }
+
+DKP_SMALL
 
 /* ------------------------------------------------------------------------ >>guidance  Guidance */
 
