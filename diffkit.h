@@ -315,7 +315,6 @@ typedef enum dk_spacing {
     DK_SPACING_LEADING,     /* table, k = i * (T/steps), T/steps whole, + offset; Lin et al. 2023, table 2 */
     DK_SPACING_TRAILING,    /* table, k = T - i * T/steps - 1 */
     DK_SPACING_LINSPACE,    /* table, k from T-1 to 0, linear */
-    DK_SPACING_LEVELS,      /* the user's own, verbatim */
     DK_SPACING_POLYEXPONENTIAL, /* log u linear in a ramp^rho, k-diffusion */
     DK_SPACING_VP,         /* t linear, from 1 to time_min, in the VP process that has the range's ends */
     DK_SPACING_IDDPM,      /* every so-manyth of improved DDPM's levels in range; Karras et al. 2022 */
@@ -324,6 +323,7 @@ typedef enum dk_spacing {
     DK_SPACING_LOGIT_NORMAL, /* logit of sigma/(alpha + sigma) at quantiles of a normal one; Esser et al. 2024 */
     DK_SPACING_LINEAR_QUADRATIC, /* 1 - u/u_max first linear, then quadratic; Polyak et al. 2024 (Movie Gen) */
     DK_SPACING_BONG_TANGENT,     /* u along two arctangents that meet half-way, RES4LYF */
+    DK_SPACING_CRASH,            /* sine of the angle atan(sigma/alpha) = sin^2, v-diffusion */
     DK_SPACING_BETA_SIGMA,       /* u at quantiles of a beta distribution, Lee et al. 2024 */
     DK_SPACING_BETA, /* table, the same for k, rounded; what comes twice is taken once: can be fewer steps */
     DK_SPACING_NORMAL,       /* t linear; on shifted flow the ends are u taken for t, ComfyUI */
@@ -334,8 +334,8 @@ typedef enum dk_spacing {
     DK_SPACING_SD_TURBO,     /* table, the first of original_steps trailing ones, after `offset` of them */
     DK_SPACING_LCM,          /* table, every so-manyth of original_steps trailing ones, Luo et al. 2023 */
     DK_SPACING_GITS,         /* published levels for SD by `coefficient`, Chen et al. 2024 */
-    DK_SPACING_CRASH,        /* sine of the angle atan(sigma/alpha) = sin^2, v-diffusion */
     DK_SPACING_RESAMPLE, /* `levels`, level_count of them, resampled linearly in log u (or in t, lambda) */
+    DK_SPACING_LEVELS,   /* the user's own, verbatim */
     DK_SPACING_COUNT
 } dk_spacing;
 
@@ -1299,7 +1299,7 @@ typedef struct dk_backend {
 #endif
 #endif
 
-/* Only noise and executor run often. All else is compiled for size, in optimised builds; setting up a run is no slower. */
+/* Only noise and executor run often. All else is compiled for size, in optimised builds, but for what a set-up does most. */
 #if defined(__clang__)
 #define DKP_SMALL _Pragma("clang attribute push(__attribute__((minsize)), apply_to = function)")
 #define DKP_FAST _Pragma("clang attribute pop")
@@ -2549,6 +2549,8 @@ static double dkp_laplace_beta(double T, int k) {
     return beta < 0.999 ? beta : 0.999;
 }
 
+DKP_FAST
+
 static double dkp_rounded(const dk_schedule *s, double v) { return s->float_table ? (double)(float)v : v; }
 
 /* The product of 1 - beta over timesteps [from, to), times `product`. */
@@ -2572,6 +2574,8 @@ static double dkp_beta_product(const dk_schedule *s, double product, int from, i
     }
     return product;
 }
+
+DKP_SMALL
 
 /* Marks hold every stride-th product, so that any abar costs less than stride multiplications and no table. */
 static int dkp_stride(const dk_schedule *s) { return (s->timesteps + DK_ABAR_MARKS - 1) / DK_ABAR_MARKS; }
@@ -3593,7 +3597,8 @@ static dk_level dkp_gits(const dk_config *c, int i, int n) {
     return dk_level_at_sigma(&c->schedule, dkp_between(pair, 2, x - floor(x), 1));
 }
 
-/* A spacing is a row: its function, how many of n levels there really are where that differs, and the last level.
+/* A spacing is a row, in the order of dk_spacing: its function, how many of n levels there really are where that
+   differs, and the last level.
    Names have a table of their own, so that a program which uses none has neither names nor published lists in it. */
 enum {
     DKP_TABLE = 1,       /* picks from a discrete schedule's table; has no range */
@@ -3606,7 +3611,6 @@ enum {
 };
 
 typedef struct dkp_spacing {
-    dk_spacing spacing;
     dk_level (*at)(const dk_config *c, int i, int n);
     int (*count)(const dk_config *c, int n);
     int flags;
@@ -3644,11 +3648,10 @@ typedef struct dkp_spacing {
     X("gits", "published levels for SD, coefficient 1.2; Chen et al. 2024", GITS, dkp_gits, dkp_gits_count, DKP_LISTED, REPLACE)
 /* clang-format on */
 
-#define DKP_SPACING_ROW(name, about, spacing, at, count, flags, final) \
-    {DK_SPACING_##spacing, at, count, flags, DK_FINAL_##final},
-static const dkp_spacing dkp_spacings[] = {
-    DKP_SPACINGS(DKP_SPACING_ROW){DK_SPACING_RESAMPLE, dkp_resample, NULL, DKP_LISTED, DK_FINAL_REPLACE},
-    {DK_SPACING_LEVELS, NULL, NULL, DKP_LISTED, DK_FINAL_MIN}};
+#define DKP_SPACING_ROW(name, about, spacing, at, count, flags, final) {at, count, flags, DK_FINAL_##final},
+static const dkp_spacing dkp_spacings[DK_SPACING_COUNT - 1] = {
+    DKP_SPACINGS(DKP_SPACING_ROW){dkp_resample, NULL, DKP_LISTED, DK_FINAL_REPLACE},
+    {NULL, NULL, DKP_LISTED, DK_FINAL_MIN}};
 #undef DKP_SPACING_ROW
 
 /* A name, and the published list that it stands for. */
@@ -3765,9 +3768,8 @@ DK_API dk_grid dk_grid_ltx(double tokens) {
 }
 
 static const dkp_spacing *dkp_spacing_of(const dk_grid *g) {
-    const dkp_spacing *last = &dkp_spacings[DKP_COUNT(dkp_spacings) - 1], *at = dkp_spacings;
-    while (at < last && at->spacing != g->spacing) at++;
-    return at;
+    int known = (int)g->spacing > 0 && g->spacing < DK_SPACING_COUNT;
+    return &dkp_spacings[(known ? g->spacing : DK_SPACING_LEVELS) - 1];
 }
 
 static int dkp_has(const dk_grid *g, int flags) { return dkp_spacing_of(g)->flags & flags; }
@@ -4064,23 +4066,30 @@ typedef struct dkp_field {
     double low, high;
     int at;    /* in dk_config */
     char kind; /* i: int, r: real, g: the spacing of a grid, c: an enumeration */
+    char of;   /* the part that it belongs to */
 } dkp_field;
+
+/* REST: noise sources, and what else has no part of its own. */
+enum { DKP_OF_SAMPLER = 1, DKP_OF_GRID = 2, DKP_OF_GUIDANCE = 4, DKP_OF_REST = 8, DKP_OF_ALL = 15 };
 
 #define DKP_MOST 1.7976931348623157e308 /* finite */
 #define DKP_S(kind, member, low, high, allowed) \
-    { "sampler." #member, allowed, low, high, (int)offsetof(dk_config, sampler.member), kind }
+    { "sampler." #member, allowed, low, high, (int)offsetof(dk_config, sampler.member), kind, DKP_OF_SAMPLER }
 #define DKP_G(kind, member, low, high, allowed) \
-    { "grid." #member, allowed, low, high, (int)offsetof(dk_config, grid.member), kind }
+    { "grid." #member, allowed, low, high, (int)offsetof(dk_config, grid.member), kind, DKP_OF_GRID }
 #define DKP_N(kind, name, member, low, high, allowed) \
-    { name, allowed, low, high, (int)offsetof(dk_config, member), kind }
+    { name, allowed, low, high, (int)offsetof(dk_config, member), kind, DKP_OF_REST }
 #define DKP_SOURCE(of)                                                                            \
     DKP_N('c', #of, of.kind, 0, DK_NOISE_COUNT - 1,                                               \
           "default|philox|torch_cpu|torch_cuda|numpy|numpy_pcg64|brownian|torchsde"),             \
         DKP_N('i', #of ".bits", of.bits, 0, 64, "0, 32 or 64"),                                   \
         DKP_N('i', #of ".threads", of.threads, 0, 2147483647, "a multiple of 256 (0: no limit)"), \
         DKP_N('i', #of ".seed_offset", of.seed_offset, -2147483648.0, 2147483647, "a whole number")
-#define DKP_U(kind, member, low, high, allowed) \
-    { "guidance." #member, allowed, low, high, (int)offsetof(dk_config, guidance.member), kind }
+#define DKP_U(kind, member, low, high, allowed)                                                   \
+    {                                                                                             \
+        "guidance." #member, allowed, low, high, (int)offsetof(dk_config, guidance.member), kind, \
+            DKP_OF_GUIDANCE                                                                       \
+    }
 #define DKP_WORDS(of, member, count, words) DKP_##of('c', member, 0, (count)-1, words)
 #define DKP_FLAG(of, member) DKP_##of('i', member, 0, 1, "0 or 1")
 static const dkp_field dkp_fields[] = {
@@ -4202,13 +4211,6 @@ static const dkp_field dkp_fields[] = {
 #undef DKP_FLAG
 #undef DKP_N
 
-/* REST: noise sources, and what else has no part of its own. */
-enum { DKP_OF_SAMPLER = 1, DKP_OF_GRID = 2, DKP_OF_GUIDANCE = 4, DKP_OF_REST = 8, DKP_OF_ALL = 15 };
-static int dkp_part_of(const dkp_field *f) {
-    char a = f->name[0], b = f->name[1];
-    return a == 'g' ? (b == 'r' ? DKP_OF_GRID : DKP_OF_GUIDANCE) : b == 'a' ? DKP_OF_SAMPLER : DKP_OF_REST;
-}
-
 static double dkp_number_at(const dk_config *c, int at, int real) {
     double number;
     int whole;
@@ -4222,7 +4224,7 @@ static double dkp_number_at(const dk_config *c, int at, int real) {
 static dk_status dkp_check_fields(const dk_config *c, int of, char *message) {
     for (int i = 0; i < DKP_COUNT(dkp_fields); i++) {
         const dkp_field *f = &dkp_fields[i];
-        if (dkp_part_of(f) != of) continue;
+        if (f->of != of) continue;
         double v = dkp_number_at(c, f->at, f->kind == 'r');
         if (!(v >= f->low && v <= f->high)) return dkp_fail(message, f->name, v, f->allowed);
     }
@@ -4554,12 +4556,14 @@ static dk_noise_request dkp_noise_of_config(const dk_config *c) {
 static dk_status dkp_resolve_source(const dk_config *c, const dk_noise_source *s, const char *name,
                                     char *message) {
     const dk_noise_request q = dkp_noise_of_config(c);
-    char field[32];
-    dkp_text t = {field, sizeof field, 0};
-    dkp_put(&t, name);
-    dkp_put(&t, s->bits % 32 ? ".bits" : ".threads");
-    if (s->bits % 32) return dkp_fail(message, field, s->bits, "0, 32 or 64");
-    if (s->threads % 256) return dkp_fail(message, field, s->threads, "a multiple of 256 (0: no limit)");
+    if (s->bits % 32 || s->threads % 256) {
+        char field[32];
+        dkp_text t = {field, sizeof field, 0};
+        dkp_put(&t, name);
+        dkp_put(&t, s->bits % 32 ? ".bits" : ".threads");
+        return s->bits % 32 ? dkp_fail(message, field, s->bits, "0, 32 or 64")
+                            : dkp_fail(message, field, s->threads, "a multiple of 256 (0: no limit)");
+    }
     if (s->fn || dkp_of_sample(s)) return DK_OK;
     if (c->first_sample > 0 && !c->seeds)
         return dkp_fail(message, "first_sample", (double)c->first_sample,
@@ -4685,6 +4689,8 @@ DK_API dk_status dk_levels_shift(double *levels, int n, double shift, double pow
     return DK_OK;
 }
 
+DKP_FAST
+
 /* ------------------------------------------------------------------------ >>recorder  Recorder */
 
 /* Recording stores while there is room, and counts in any case; where the room was not enough, or not known, it runs
@@ -4755,7 +4761,7 @@ static dk_vec dkp_sum(int n, const double *c, const dk_vec *v) {
             for (k = 0; k < before; k++)
                 if (sum[k].value == t->value && sum[k].scalar == t->scalar && sum[k].power == t->power) break;
             if (k < before) sum[k].c += t->c * c[i];
-            else if (count <= DK_MAX_TERMS) sum[count] = *t, sum[count++].c *= c[i];
+            else if (count <= DK_MAX_TERMS) sum[count] = *t, sum[count++].c = t->c * c[i];
         }
     }
     return dkp_end_sum(r, count);
@@ -4801,20 +4807,13 @@ static void dkp_refuse_at(dk_recorder *r, const char *what, dk_level l) {
     r->status = DK_ERROR_CONFIG;
 }
 
-/* Whether there is room for all that has been counted. */
-static int dkp_storing(dk_recorder *r) {
-    const dk_plan *p = r->plan, *room = r->room;
-    if (r->storing && (p->calls > room->calls || p->rows > room->rows || p->terms > room->terms ||
-                       p->values > room->values || p->passes > room->passes || p->norms > room->norms ||
-                       p->draws > room->draws))
-        r->storing = 0;
-    return r->storing;
-}
+/* Whether there is room for all that has been counted, the newest of `counts` included. */
+#define DKP_STORING(r, counts) ((r)->storing = (r)->storing && (r)->plan->counts <= (r)->room->counts)
 
 static int dkp_new_value(dk_recorder *r, char letter, int number, int needs) {
     dk_plan *p = r->plan;
     int value = p->values++;
-    if (dkp_storing(r)) {
+    if (DKP_STORING(r, values)) {
         dk_value v = {letter, DK_VALUE_LOCAL, number, -1, p->passes, r->position, r->position, needs, 0};
         p->value[value] = v;
     }
@@ -4843,7 +4842,7 @@ static void dkp_put_term(dk_recorder *r, dk_term t) {
     if (!dkp_finite(t.c)) dkp_refuse_at(r, "a coefficient is not finite", r->from);
     dkp_use(r, t.value, 0);
     p->terms++, r->row.count++;
-    if (!dkp_storing(r)) return;
+    if (!DKP_STORING(r, terms)) return;
     int needs = t.scalar ? p->calls - 1 : p->value[t.value].needs;
     if (needs > r->row_needs) r->row_needs = needs;
     p->term[p->terms - 1] = t;
@@ -4852,7 +4851,7 @@ static void dkp_put_term(dk_recorder *r, dk_term t) {
 static int dkp_close_row(dk_recorder *r, char letter, int number) {
     r->row.dst = dkp_new_value(r, letter, number, r->row_needs);
     r->plan->rows++;
-    if (dkp_storing(r)) r->plan->row[r->plan->rows - 1] = r->row;
+    if (DKP_STORING(r, rows)) r->plan->row[r->plan->rows - 1] = r->row;
     return r->row.dst;
 }
 
@@ -4892,7 +4891,7 @@ DK_API dk_vec dk_sum_end(dk_recorder *r) { return dkp_vec(r, dkp_close_row(r, 'y
 static void dkp_boundary(dk_recorder *r, dk_boundary boundary, int index) {
     dk_plan *p = r->plan;
     p->passes++;
-    if (!dkp_storing(r)) return;
+    if (!DKP_STORING(r, passes)) return;
     dk_pass *last = &p->pass[p->passes - 1];
     int first = p->passes > 1 ? last[-1].first + last[-1].count : 0;
     dk_pass pass = {first, p->rows - first, boundary, index, r->position, 0};
@@ -4933,7 +4932,7 @@ static int dkp_for_network(dk_recorder *r, int value) {
 /* Draw number `draw` of the run; 0 is the initial state's. */
 static dk_vec dkp_draw(dk_recorder *r, int draw, dk_level from, dk_level to) {
     if (r->status != DK_OK) return dkp_zero;
-    if (dkp_storing(r)) {
+    if (DKP_STORING(r, draws)) {
         dk_draw *d = &r->plan->draw[draw], *before = draw > 1 ? d - 1 : NULL;
         d->from = dk_noise_level(from), d->to = dk_noise_level(to);
         d->way = before ? before->way + (before->to > before->from) : 0;
@@ -4961,7 +4960,7 @@ static int dkp_norm_of(dk_recorder *r, dk_norm_kind kind, dk_vec v[4], double li
         if (v[i].of) dkp_use(r, value[i], 1);
     dkp_boundary(r, DK_BOUNDARY_NORM, p->norms);
     p->norms++;
-    if (dkp_storing(r)) p->norm[p->norms - 1] = norm;
+    if (DKP_STORING(r, norms)) p->norm[p->norms - 1] = norm;
     return p->norms;
 }
 
@@ -4974,6 +4973,8 @@ DK_API int dk_norm_ratio(dk_recorder *r, dk_vec a, dk_vec b) {
     return dkp_scalar(r, DK_NORM_RATIO, dk_keep(r, a), dk_keep(r, b), 0);
 }
 
+DKP_SMALL
+
 /* ------------------------------------------------------------------------ >>guidance  Guidance */
 
 /* What holds at one evaluation: which branches are evaluated, and what their outputs weigh. */
@@ -4984,9 +4985,8 @@ typedef struct dkp_guided {
     int wanted[DK_BRANCHES];
 } dkp_guided;
 
-static dkp_guided dkp_guidance_at(dk_recorder *r, dk_level l, int with_uncond) {
-    dkp_guided h;
-    dk_guidance *g = &h.g;
+static void dkp_guidance_at(dkp_guided *h, dk_recorder *r, dk_level l, int with_uncond) {
+    dk_guidance *g = &h->g;
     int step = r->pace ? r->pace->accepted : r->offset + r->step, steps = r->pace ? 0 : r->plan->steps;
     int sizing = r->pace && r->pace->sizing;
     double here = dk_noise_level(l);
@@ -4997,18 +4997,17 @@ static dkp_guided dkp_guidance_at(dk_recorder *r, dk_level l, int with_uncond) {
         if (r->status == DK_OK) r->status = dkp_check_guidance(r->config, r->config->message);
         *g = r->config->guidance, r->config->guidance = given;
     }
-    h.on = dkp_set(g->scale) && !(here <= g->noise_min && g->noise_min > 0) &&
-           !(here > g->noise_max && g->noise_max > 0) && step >= (int)(g->start * steps) &&
-           !(g->stop > 0 && step >= (int)(g->stop * steps) && steps);
-    if (!h.on) g->scale = 1, g->scale2 = g->rescale = 0, g->zero_star = g->projected = 0;
+    h->on = dkp_set(g->scale) && !(here <= g->noise_min && g->noise_min > 0) &&
+            !(here > g->noise_max && g->noise_max > 0) && step >= (int)(g->start * steps) &&
+            !(g->stop > 0 && step >= (int)(g->stop * steps) && steps);
+    if (!h->on) g->scale = 1, g->scale2 = g->rescale = 0, g->zero_star = g->projected = 0;
     double scale2 = dkp_set(g->scale2) ? g->scale2 : g->scale;
-    h.weight[0] = g->scale, h.weight[1] = 1 - scale2, h.weight[2] = scale2 - g->scale;
+    h->weight[0] = g->scale, h->weight[1] = 1 - scale2, h->weight[2] = scale2 - g->scale;
     int any = sizing && (g->schedule || dkp_set(r->config->guidance.scale));
-    h.wanted[0] = 1;
-    h.wanted[1] = dkp_set(h.weight[1]) || g->zero_star || g->projected || (with_uncond && h.on) || any;
-    h.wanted[2] = dkp_set(h.weight[2]) || (any && (g->schedule || dkp_set(r->config->guidance.scale2)));
-    if (!h.wanted[1] && !h.wanted[2]) g->rescale = 0;
-    return h;
+    h->wanted[0] = 1;
+    h->wanted[1] = dkp_set(h->weight[1]) || g->zero_star || g->projected || (with_uncond && h->on) || any;
+    h->wanted[2] = dkp_set(h->weight[2]) || (any && (g->schedule || dkp_set(r->config->guidance.scale2)));
+    if (!h->wanted[1] && !h->wanted[2]) g->rescale = 0;
 }
 
 /* One after another, or all at once: *call, and F of each branch. */
@@ -5038,7 +5037,7 @@ static void dkp_record_calls(dk_recorder *r, dk_call *call, const dkp_guided *h,
         call->branch = k, call->output = (int)F[k].at;
         if (r->storing) p->value[call->input].together = p->value[call->output].together = together;
         p->calls++;
-        if (dkp_storing(r)) p->call[p->calls - 1] = *call;
+        if (DKP_STORING(r, calls)) p->call[p->calls - 1] = *call;
     }
 }
 
@@ -5113,7 +5112,8 @@ DK_API dk_vec dk_denoise_told(dk_recorder *r, dk_vec x, dk_level level, dk_level
     call.uncond_output = -1, call.step = r->offset + r->step, call.stage = r->stage++, call.estimate = index;
 
     /* What the outputs are taken as where their size counts. */
-    dkp_guided h = dkp_guidance_at(r, at, uncond != NULL);
+    dkp_guided h;
+    dkp_guidance_at(&h, r, at, uncond != NULL);
     int norms = dkp_guided_by_norms(&h.g), zero = call.step < h.g.zero_init && !r->pace;
     dk_prediction own = c->prediction, space = h.g.space                ? h.g.space
                                                : h.g.projected && !zero ? DK_PREDICT_X0
@@ -5508,6 +5508,8 @@ static void dkp_push(dkp_history *past, double at, dk_vec v) {
     past->at[0] = at, past->v[0] = v;
 }
 
+DKP_FAST
+
 /* Averages of s^p, p < n, over 0 <= s <= 1 under the weight exp(H s): by its series, or for large H by parts:
    m_p = integral of H exp(-H (1 - s)) s^p ds = 1 - p/H m_{p-1}. */
 static void dkp_moments(double H, int n, double *m) {
@@ -5589,6 +5591,8 @@ static dk_vec dkp_average(const dk_recorder *r, const dkp_history *past, int n, 
     }
     return dkp_sum(n, weight, past->v);
 }
+
+DKP_SMALL
 
 /* How many of the wanted nodes may be used: those that there are, and, with lower_order_final, no more than there
    are steps left. */
@@ -5736,7 +5740,8 @@ static dk_vec dkp_runge_kutta_step(dk_recorder *r, const dkp_tableau *tableau) {
 typedef struct dkp_multistep {
     int classical, uncorrected; /* so many steps are not corrected */
     dkp_history past;
-    dk_level before; /* where the last step began */
+    dk_level before; /* where the last step began, */
+    double start;    /* on the axis */
     dk_vec x, noise; /* its state there, and its noise */
     dkp_split split;
     dk_vec D, U; /* newest; U is D but for CFG++ */
@@ -5760,27 +5765,25 @@ static dk_vec dkp_interpolant(dk_recorder *r, int classical, const dk_level *l, 
     return dk_keep(r, dkp_noise_or_D(r, r->sampler.noise_prediction, l, r->x, D));
 }
 
-/* One step by the newest nodes from the state x at `from`: the slope's average in the gauge, or the exact linear
-   part and the average of D or the noise under its weight. */
-static dk_vec dkp_multistep_step(const dk_recorder *r, int classical, const dk_level *from,
+/* One step by the newest nodes from the state x at `from`, on the axis at `start`: the slope's average in the gauge, or the
+   exact linear part and the average of D or the noise under its weight. */
+static dk_vec dkp_multistep_step(const dk_recorder *r, int classical, const dk_level *from, double start,
                                  const dk_level *to, const dk_level *down, dk_vec x, dk_vec D,
                                  const dkp_history *past, int nodes) {
     dk_noise_law law = r->sampler.law;
-    double start = dkp_axis(r, classical, from), h = dkp_axis(r, classical, to) - start;
     double h_down = dkp_axis(r, classical, down) - start;
     if (classical && ((to->sigma <= 0 && !r->sampler.plain_last) || dkp_point_at(r, from).scale <= 0))
         return dkp_ddim_step(from, down, x, D);
     if (classical)
         return dkp_transfer(r, from, down, x, h_down, 1, dkp_average(r, past, nodes, start, h_down, 0));
     /* an SDE's step goes to the end, in the noise with the ODE's weight; other laws': as an ODE's to sigma_down */
-    double span = law == DK_LAW_SDE || law == DK_LAW_SDE_NOISE ? h : h_down,
+    double h = law == DK_LAW_SDE || law == DK_LAW_SDE_NOISE ? dkp_gauge_lambda(r, to) - start : h_down,
            H = law == DK_LAW_SDE_NOISE ? h : h_down;
-    if (!dkp_finite(span) || (nodes < 2 && !r->sampler.noise_prediction))
-        return dkp_ddim_step(from, down, x, D);
+    if (!dkp_finite(h) || (nodes < 2 && !r->sampler.noise_prediction)) return dkp_ddim_step(from, down, x, D);
     if (!r->sampler.noise_prediction)
-        return dkp_ddim_step(from, down, x, dkp_average(r, past, nodes, start, span, H));
+        return dkp_ddim_step(from, down, x, dkp_average(r, past, nodes, start, h, H));
     double ratio = dkp_gauge_alpha(r, down) / dkp_gauge_alpha(r, from);
-    return dk_mix(ratio, x, down->sigma - from->sigma * ratio, dkp_average(r, past, nodes, start, span, -H));
+    return dk_mix(ratio, x, down->sigma - from->sigma * ratio, dkp_average(r, past, nodes, start, h, -H));
 }
 
 /* D at r->x. For CFG++ (Chung et al. 2024, alg. 1) the state moves by alpha (D - U): there the guided D leaves the
@@ -5804,8 +5807,8 @@ static void dkp_multistep_evaluate(dk_recorder *r, dkp_multistep *m, dk_level l,
     int unipc = s->rule == DK_RULE_BH1 || s->rule == DK_RULE_BH2;
     int more = unipc || s->lower_order_final > 1; /* one node more than the predictor had */
     int nodes = dkp_nodes(r, s->corrector, m->past.count, left + s->correct_last + 1 + more);
-    dk_vec x =
-        dkp_multistep_step(r, m->classical, &m->before, &l, &m->split.down, m->x, m->D, &m->past, nodes);
+    dk_vec x = dkp_multistep_step(r, m->classical, &m->before, m->start, &l, &m->split.down, m->x, m->D,
+                                  &m->past, nodes);
     r->x = dk_keep(r, dk_add(x, m->noise));
     if (!s->pece) return;
     dkp_multistep_estimate(r, m, l);
@@ -5835,9 +5838,10 @@ static void dkp_record_multistep(dk_recorder *r, int classical) {
         if (!classical && !dkp_finite(m.past.at[0]))
             m.past.count = 0, nodes = 1; /* no interpolation across an infinite gap */
         if (!classical && !s->noise_prediction && s->cfg_pp > 1 && nodes > 1) m.past.v[0] = m.U;
-        m.before = r->from, m.x = r->x, m.split = split;
+        m.before = r->from, m.start = m.past.at[0], m.x = r->x, m.split = split;
         m.noise = dkp_add_noise(r, dkp_zero, split.up);
-        dk_vec x = dkp_multistep_step(r, classical, &r->from, &r->to, &split.down, r->x, m.D, &m.past, nodes);
+        dk_vec x = dkp_multistep_step(r, classical, &r->from, m.start, &r->to, &split.down, r->x, m.D,
+                                      &m.past, nodes);
         r->x = dk_add(x, m.noise);
         if (!classical && !s->noise_prediction) m.past.v[0] = m.U;
         if (s->correct_last && left == 1 && r->to.sigma > 0) dkp_multistep_evaluate(r, &m, r->to, 0);
@@ -6272,7 +6276,8 @@ static void dkp_singlestep_on_levels(dk_recorder *r) {
         dkp_push(&past, dkp_gauge_lambda(r, &r->from), dkp_interpolant(r, 0, &r->from, D));
         r->from = start; /* of the step that is made */
         dkp_split split = dkp_noise_split(r, r->sampler.eta, r->sampler.law);
-        dk_vec to = dkp_multistep_step(r, 0, &start, &r->to, &split.down, x, D, &past, past.count);
+        dk_vec to = dkp_multistep_step(r, 0, &start, past.at[past.count - 1], &r->to, &split.down, x, D,
+                                       &past, past.count);
         r->x = dkp_add_noise(r, to, split.up);
     }
 }
@@ -6433,7 +6438,7 @@ static const dk_exponential dkp_luan6 = {
     "exprk6s15", 15, 6, dkp_c_luan6, 0, NULL, "1 1 23 23 23 456 456 456 456 789a 789a 789a 789a bcde"};
 
 static int dkp_is_field(const dkp_field *f, const char *name) { /* "sampler." may be missing */
-    return strcmp(name, f->name) == 0 || (dkp_part_of(f) == DKP_OF_SAMPLER && strcmp(name, f->name + 8) == 0);
+    return strcmp(name, f->name) == 0 || (f->of == DKP_OF_SAMPLER && strcmp(name, f->name + 8) == 0);
 }
 
 static int dkp_parse_choice(const char *choices, const char *s) {
@@ -6486,7 +6491,7 @@ static const dkp_field *dkp_settings(dk_config *c, const char *settings, int of,
         *value = 0;
         while (i < DKP_COUNT(dkp_fields) && !dkp_is_field(&dkp_fields[i], name)) i++;
         int set = i < DKP_COUNT(dkp_fields) &&
-                  (!(of & dkp_part_of(&dkp_fields[i])) || dkp_set_field(c, &dkp_fields[i], value + 1));
+                  (!(of & dkp_fields[i].of) || dkp_set_field(c, &dkp_fields[i], value + 1));
         *value = '=';
         if (!set) return i < DKP_COUNT(dkp_fields) ? &dkp_fields[i] : NULL;
         wrong[0] = 0;
@@ -8704,6 +8709,8 @@ static char *dkp_align(void *memory) {
     return (char *)memory + (dkp_up((size_t)(uintptr_t)memory) - (size_t)(uintptr_t)memory);
 }
 
+DKP_FAST
+
 /* Slots in use, lowest first, in one byte each; one such list for each kind of value. */
 typedef struct dkp_slots {
     char *used;
@@ -8746,21 +8753,20 @@ static void dkp_terms_of_dst_first(dk_plan *p, dk_row *row) {
     }
 }
 
-/* Where a value is read last; where it is made if nothing reads it. */
-static int dkp_last_use(const dk_plan *p, int value) {
-    int last = p->value[value].born;
-    for (int i = 0; i < p->passes; i++) {
+/* Where a value is read last, up to a pass; where it is made if nothing reads it. */
+static int dkp_last_use(const dk_plan *p, int value, int last_pass) {
+    for (int i = last_pass; i >= 0; i--) {
         const dk_pass *pass = &p->pass[i];
         const dk_call *call = pass->boundary == DK_BOUNDARY_CALL ? &p->call[pass->index] : NULL;
         const dk_norm *norm = pass->boundary == DK_BOUNDARY_NORM ? &p->norm[pass->index] : NULL;
-        for (int k = pass->first; k < pass->first + pass->count; k++)
-            for (int j = p->row[k].first; j < p->row[k].first + p->row[k].count; j++)
-                if (p->term[j].value == value) last = p->value[p->row[k].dst].born;
         if ((call && (call->x == value || call->input == value)) ||
             (norm && (norm->a == value || norm->b == value || norm->p == value || norm->q == value)))
-            last = pass->position;
+            return pass->position;
+        for (int k = pass->first + pass->count - 1; k >= pass->first; k--)
+            for (int j = p->row[k].first; j < p->row[k].first + p->row[k].count; j++)
+                if (p->term[j].value == value) return p->value[p->row[k].dst].born;
     }
-    return last;
+    return p->value[value].born;
 }
 
 /* Drops rows whose values nothing reads, the last first, for then others may be such, too. */
@@ -8775,7 +8781,7 @@ static void dkp_drop_dead_rows(dk_plan *p) {
             for (int j = i + 1; j < p->passes; j++) p->pass[j].first--;
             for (int j = row.first; j < row.first + row.count; j++) {
                 dk_value *v = &p->value[p->term[j].value];
-                if (v->dies == dst->born) v->dies = dkp_last_use(p, p->term[j].value);
+                if (v->dies == dst->born) v->dies = dkp_last_use(p, p->term[j].value, i);
             }
         }
 }
@@ -8828,6 +8834,8 @@ static void dkp_allocate(dk_plan *p, char *scratch) {
     }
     p->buffers = buffers->count - 1, p->halves = slots[DK_VALUE_HALF].count, p->locals = locals->count;
 }
+
+DKP_SMALL
 
 static uint64_t dkp_hash(uint64_t h, uint64_t v) { /* FNV-1a over the eight bytes of v */
     for (int i = 0; i < 64; i += 8) h = (h ^ ((v >> i) & 255)) * 0x100000001B3u;
