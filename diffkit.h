@@ -9383,8 +9383,9 @@ enum {
     DKP_WIDTH = 16,      /* elements at a time: a fixed number, so that compilers vectorise without -O3 */
     DKP_TERMS = 8,       /* terms at a time */
     DKP_OPS = 16,        /* operations that are resolved once for many tiles */
-    DKP_LOOK = 64,       /* elements at a time when one is looked for */
+    DKP_LOOK = 8,        /* elements of a stretch that one is looked for in */
     DKP_ALONE = 1 << 15, /* shorter vectors are not worth a second thread */
+    DKP_FAR = 1 << 22,   /* longer vectors come from memory, not from a cache */
     DKP_SUMS = 64,       /* parts of a sample that a norm is summed up from, */
     DKP_PARTIAL = 4      /* so many sums each */
 };
@@ -9799,7 +9800,7 @@ static void dkp_run_range(const dkp_work *work, int part, size_t first, size_t e
     const dk_pass *pass = work->pass;
     size_t to = end * DKP_TILE < run->size ? end * DKP_TILE : run->size;
     int by_sample = dkp_by_sample(run, pass);
-    int fetch = by_sample && run->size >= DKP_ALONE; /* memory can work while noise is made */
+    int fetch = run->size >= (by_sample ? DKP_ALONE : DKP_FAR); /* memory can work while noise is made */
     size_t tile = fetch ? DKP_TILE / 2 : DKP_TILE;
     dkp_window w;
     w.run = run, w.tiles = run->tiles + (size_t)part * dkp_tiles(run->plan) * DKP_TILE;
@@ -9981,23 +9982,32 @@ static int dkp_norms(void *user, dk_run *run, const dk_norm *norm, double *of_sa
     return 0;
 }
 
-/* v - v is 0 for every finite v and NaN for the others. n is a constant where these two are called. */
-DKP_INLINE int dkp_bad(const dk_real *v, int n) {
+/* v - v is 0 for every finite v and NaN for the others. Four stretches of n are looked at side by side, since memory gives
+   more at a time where it is read in several places. n is a constant where these two are called. */
+DKP_INLINE int dkp_bad(const dk_real *v, size_t n) {
     int bad = 0;
-    for (int j = 0; j < n; j++) bad |= !(v[j] - v[j] >= 0);
+    for (size_t j = 0; j < n; j++) {
+        dk_real a = v[j], b = v[j + n], c = v[j + 2 * n], d = v[j + 3 * n];
+        bad |= !((a - a) + (b - b) + (c - c) + (d - d) >= 0);
+    }
     return bad;
 }
 
 /* Where all bits of the exponent are set, adding its lowest one carries into the sign's place. */
-DKP_INLINE int dkp_bad_half(const uint16_t *h, uint16_t lowest, int n) {
+DKP_INLINE uint16_t dkp_carry(uint16_t h, uint16_t lowest) { return (uint16_t)((h & 0x7FFFu) + lowest); }
+
+DKP_INLINE int dkp_bad_half(const uint16_t *h, uint16_t lowest, size_t n) {
     uint16_t all = 0;
-    for (int j = 0; j < n; j++) all |= (uint16_t)((h[j] & 0x7FFFu) + lowest);
+    for (size_t j = 0; j < n; j++)
+        all |= dkp_carry(h[j], lowest) | dkp_carry(h[j + n], lowest) | dkp_carry(h[j + 2 * n], lowest) |
+               dkp_carry(h[j + 3 * n], lowest);
     return all >> 15;
 }
 
 DKP_INLINE size_t dkp_bad_from(const dk_real *v, size_t i, size_t end) {
-    while (i + DKP_LOOK <= end && !dkp_bad(v + i, DKP_LOOK)) i += DKP_LOOK;
-    while (i < end && !dkp_bad(v + i, 1)) i++;
+    while (i + 4 * DKP_TILE <= end && !dkp_bad(v + i, DKP_TILE)) i += 4 * DKP_TILE;
+    while (i + 4 * DKP_LOOK <= end && !dkp_bad(v + i, DKP_LOOK)) i += 4 * DKP_LOOK;
+    while (i < end && v[i] - v[i] >= 0) i++;
     return i;
 }
 
@@ -10007,8 +10017,9 @@ DKP_INLINE void dkp_first_bad_plain(const dk_run *run, int slot, size_t *at, siz
     if (run->plan->number) {
         const uint16_t *h = dkp_half_buffer(run, slot),
                        lowest = run->plan->number == DK_NUMBER_FP16 ? 0x400 : 0x80;
-        while (i + DKP_LOOK <= end && !dkp_bad_half(h + i, lowest, DKP_LOOK)) i += DKP_LOOK;
-        while (i < end && !dkp_bad_half(h + i, lowest, 1)) i++;
+        while (i + 4 * DKP_TILE <= end && !dkp_bad_half(h + i, lowest, DKP_TILE)) i += 4 * DKP_TILE;
+        while (i + 4 * DKP_LOOK <= end && !dkp_bad_half(h + i, lowest, DKP_LOOK)) i += 4 * DKP_LOOK;
+        while (i < end && !(dkp_carry(h[i], lowest) >> 15)) i++;
     } else {
         i = dkp_bad_from(dkp_buffer(run, slot), i, end);
     }
