@@ -1860,11 +1860,12 @@ typedef struct dkp_noise {
     uint32_t draw;
 } dkp_noise;
 
-/* Normals 64 chunk .. 64 (chunk + k) - 1 of a draw; k is a constant where this is called. Philox block 16 chunk + j
-   gives four of them, at j, j + 16, j + 32 and j + 48, so that every loop here runs over neighbours. Box & Muller
-   1958. */
-DKP_INLINE void dkp_normals_k(const dkp_noise *of, const uint32_t m[2], uint64_t chunk, int k, dk_real *z) {
-    uint32_t r[4][16 * DKP_CHUNKS];
+/* Philox's numbers of 16 k blocks from 16 chunk on. */
+typedef uint32_t dkp_words[4][16 * DKP_CHUNKS];
+typedef void dkp_words_fn(const dkp_noise *of, uint64_t chunk, int k, dkp_words r);
+
+DKP_INLINE void dkp_words_plain(const dkp_noise *of, uint64_t chunk, int k, dkp_words r) {
+    const uint32_t m[2] = {dkp_multiplier(0), dkp_multiplier(1)};
     for (int j = 0; j < 16 * k; j++) {
         uint64_t block = chunk * 16 + (uint64_t)j;
         uint64_t c[4] = {block, of->draw, of->sample, (of->sample >> 32) ^ (block >> 32 << 16)};
@@ -1872,6 +1873,14 @@ DKP_INLINE void dkp_normals_k(const dkp_noise *of, const uint32_t m[2], uint64_t
         r[0][j] = (uint32_t)c[0], r[1][j] = (uint32_t)c[1];
         r[2][j] = (uint32_t)c[2], r[3][j] = (uint32_t)c[3];
     }
+}
+
+/* Normals 64 chunk .. 64 (chunk + k) - 1 of a draw; k is a constant where this is called. Philox block 16 chunk + j
+   gives four of them, at j, j + 16, j + 32 and j + 48, so that every loop here runs over neighbours. Box & Muller
+   1958. */
+DKP_INLINE void dkp_normals_k(const dkp_noise *of, uint64_t chunk, int k, dkp_words_fn *words, dk_real *z) {
+    dkp_words r;
+    words(of, chunk, k, r);
     for (int half = 0; half < 2 * k; half++) {
         const uint32_t *u = r[half % 2 * 2] + half / 2 * 16, *v = r[half % 2 * 2 + 1] + half / 2 * 16;
         for (int j = 0; j < 16; j++) {
@@ -1883,26 +1892,73 @@ DKP_INLINE void dkp_normals_k(const dkp_noise *of, const uint32_t m[2], uint64_t
     }
 }
 
-DKP_INLINE void dkp_normal_chunks(const dkp_noise *of, uint64_t chunk, size_t chunks, dk_real *z) {
-    const uint32_t m[2] = {dkp_multiplier(0), dkp_multiplier(1)};
+DKP_INLINE void dkp_normal_chunks(const dkp_noise *of, uint64_t chunk, size_t chunks, dkp_words_fn *words,
+                                  dk_real *z) {
     for (; chunks >= DKP_CHUNKS; chunks -= DKP_CHUNKS, chunk += DKP_CHUNKS, z += 64 * DKP_CHUNKS)
-        dkp_normals_k(of, m, chunk, DKP_CHUNKS, z);
-    for (; chunks > 0; chunks--, chunk++, z += 64) dkp_normals_k(of, m, chunk, 1, z);
+        dkp_normals_k(of, chunk, DKP_CHUNKS, words, z);
+    for (; chunks > 0; chunks--, chunk++, z += 64) dkp_normals_k(of, chunk, 1, words, z);
 }
 
 /* The same for vectors that are wider than what every machine of this kind has; where clang's -ffast-math would contract
    for them whatever the pragmas say, there is no such choice. */
-#if defined(__GNUC__) && defined(__x86_64__) && !defined(__AVX512DQ__) && !defined(DK_NO_DISPATCH) && \
-    !defined(DKP_CLANG_FAST)
+#if defined(__GNUC__) && defined(__x86_64__) && !defined(DK_NO_DISPATCH) && !defined(DKP_CLANG_FAST)
 #define DKP_DISPATCH
-__attribute__((target("avx2"))) static void dkp_normals_avx2(const dkp_noise *of, uint64_t chunk,
-                                                             size_t chunks, dk_real *z) {
-    dkp_normal_chunks(of, chunk, chunks, z);
+#define DKP_AVX2 __attribute__((target("avx2,f16c")))
+#define DKP_AVX512 __attribute__((target("avx512f,avx512dq,avx512vl")))
+typedef int dkp_i8 __attribute__((vector_size(32)));
+
+#if defined(__clang__) || __GNUC__ < 9
+#define dkp_words_avx2 dkp_words_plain
+#define dkp_words_avx512 dkp_words_plain
+#else
+typedef int dkp_i16 __attribute__((vector_size(64)));
+typedef long long dkp_l8 __attribute__((vector_size(64)));
+static const uint64_t dkp_each[8] = {0, 1, 2, 3, 4, 5, 6, 7};
+
+/* With the multiplication of 32 bits, which gcc does not find: it masks, and multiplies 64. Two vectors of N blocks at a
+   time, since one would wait for its products. */
+#define DKP_WORDS(name, N, MULTIPLY)                                                                      \
+    static void name(const dkp_noise *of, uint64_t chunk, int k, dkp_words r) {                           \
+        typedef uint64_t vector __attribute__((vector_size(8 * N)));                                      \
+        typedef uint32_t narrow __attribute__((vector_size(4 * N)));                                      \
+        vector each, m0 = {0}, m1 = {0};                                                                  \
+        memcpy(&each, dkp_each, sizeof each);                                                             \
+        m0 += dkp_multipliers[0], m1 += dkp_multipliers[1];                                               \
+        for (int j = 0; j < 16 * k; j += 2 * N) {                                                         \
+            uint64_t block = chunk * 16 + (uint64_t)j;                                                    \
+            uint32_t key0 = (uint32_t)of->seed, key1 = (uint32_t)(of->seed >> 32);                        \
+            vector a = each + block, b = each - each + of->draw, c = each - each + of->sample;            \
+            vector d = each - each + ((of->sample >> 32) ^ (block >> 32 << 16)), e = a + N, f = b, g = c; \
+            vector h = d, p, q;                                                                           \
+            for (int i = 0; i < 10; i++, key0 += 0x9E3779B9u, key1 += 0xBB67AE85u) {                      \
+                p = (vector)MULTIPLY(a, m0), q = (vector)MULTIPLY(c, m1);                                 \
+                a = (q >> 32) ^ b ^ key0, b = q, c = (p >> 32) ^ d ^ key1, d = p;                         \
+                p = (vector)MULTIPLY(e, m0), q = (vector)MULTIPLY(g, m1);                                 \
+                e = (q >> 32) ^ f ^ key0, f = q, g = (p >> 32) ^ h ^ key1, h = p;                         \
+            }                                                                                             \
+            const vector out[8] = {a, e, b, f, c, g, d, h};                                               \
+            for (int i = 0; i < 8; i++) {                                                                 \
+                narrow low = __builtin_convertvector(out[i], narrow);                                     \
+                memcpy(&r[i / 2][j + i % 2 * N], &low, sizeof low);                                       \
+            }                                                                                             \
+        }                                                                                                 \
+    }
+#define DKP_MULTIPLY_4(a, b) __builtin_ia32_pmuludq256((dkp_i8)(a), (dkp_i8)(b))
+#define DKP_MULTIPLY_8(a, b) \
+    __builtin_ia32_pmuludq512_mask((dkp_i16)(a), (dkp_i16)(b), (dkp_l8)(a), (unsigned char)-1)
+DKP_AVX2 DKP_WORDS(dkp_words_avx2, 4, DKP_MULTIPLY_4) DKP_AVX512 DKP_WORDS(dkp_words_avx512, 8,
+                                                                           DKP_MULTIPLY_8)
+#undef DKP_WORDS
+#undef DKP_MULTIPLY_4
+#undef DKP_MULTIPLY_8
+#endif
+
+DKP_AVX2 static void dkp_normals_avx2(const dkp_noise *of, uint64_t chunk, size_t chunks, dk_real *z) {
+    dkp_normal_chunks(of, chunk, chunks, dkp_words_avx2, z);
 }
 
-__attribute__((target("avx512f,avx512dq,avx512vl"))) static void
-dkp_normals_avx512(const dkp_noise *of, uint64_t chunk, size_t chunks, dk_real *z) {
-    dkp_normal_chunks(of, chunk, chunks, z);
+DKP_AVX512 static void dkp_normals_avx512(const dkp_noise *of, uint64_t chunk, size_t chunks, dk_real *z) {
+    dkp_normal_chunks(of, chunk, chunks, dkp_words_avx512, z);
 }
 #endif
 
@@ -1917,7 +1973,7 @@ static void dkp_normals(const dkp_noise *of, uint64_t chunk, size_t chunks, dk_r
         return;
     }
 #endif
-    dkp_normal_chunks(of, chunk, chunks, z);
+    dkp_normal_chunks(of, chunk, chunks, dkp_words_plain, z);
 }
 
 DK_API void dk_normals(uint64_t seed, uint64_t sample, uint32_t draw, uint64_t first, size_t n,
@@ -9393,7 +9449,6 @@ enum {
 /* DKP_COMPILE_TWICE makes a function of name_plain, which must be inline: where there is AVX2 it runs as compiled for
    that. The results are the same bits. Still wider vectors gain nothing here. */
 #ifdef DKP_DISPATCH
-#define DKP_AVX2 __attribute__((target("avx2,f16c")))
 #define DKP_CHOOSE(name, parameters, arguments)                    \
     static void name parameters {                                  \
         if (__builtin_cpu_supports("avx2")) name##_avx2 arguments; \
@@ -9494,7 +9549,6 @@ DKP_INLINE void dkp_from_halves_plain(dk_number number, const uint16_t *from, dk
 typedef float dkp_v8 __attribute__((vector_size(32)));
 typedef short dkp_h8 __attribute__((vector_size(16)));
 typedef unsigned dkp_u8 __attribute__((vector_size(32)));
-typedef int dkp_i8 __attribute__((vector_size(32)));
 typedef long long dkp_l4 __attribute__((vector_size(32)));
 
 /* For bf16 compilers' vectors take twice the instructions. Up to the first NaN; how many are done. */
@@ -11004,6 +11058,9 @@ DKP_FAST
 #undef DKP_INLINE
 #undef DKP_ALONE_ON_STACK
 #undef DKP_AVX2
+#undef DKP_AVX512
+#undef dkp_words_avx2
+#undef dkp_words_avx512
 #undef DKP_CHOOSE
 #undef DKP_COMPILE_TWICE
 #undef DKP_APART
