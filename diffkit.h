@@ -1877,11 +1877,12 @@ typedef struct dkp_noise {
     uint32_t draw;
 } dkp_noise;
 
-/* Normals 64 chunk .. 64 (chunk + k) - 1 of a draw; k is a constant where this is called. Philox block 16 chunk + j
-   gives four of them, at j, j + 16, j + 32 and j + 48, so that every loop here runs over neighbours. Box & Muller
-   1958. */
-DKP_INLINE void dkp_normals_k(const dkp_noise *of, const uint32_t m[2], uint64_t chunk, int k, dk_real *z) {
-    uint32_t r[4][16 * DKP_CHUNKS];
+/* Philox's numbers of 16 k blocks from 16 chunk on. */
+typedef uint32_t dkp_words[4][16 * DKP_CHUNKS];
+typedef void dkp_words_fn(const dkp_noise *of, uint64_t chunk, int k, dkp_words r);
+
+DKP_INLINE void dkp_words_plain(const dkp_noise *of, uint64_t chunk, int k, dkp_words r) {
+    const uint32_t m[2] = {dkp_multiplier(0), dkp_multiplier(1)};
     for (int j = 0; j < 16 * k; j++) {
         uint64_t block = chunk * 16 + (uint64_t)j;
         uint64_t c[4] = {block, of->draw, of->sample, (of->sample >> 32) ^ (block >> 32 << 16)};
@@ -1889,6 +1890,14 @@ DKP_INLINE void dkp_normals_k(const dkp_noise *of, const uint32_t m[2], uint64_t
         r[0][j] = (uint32_t)c[0], r[1][j] = (uint32_t)c[1];
         r[2][j] = (uint32_t)c[2], r[3][j] = (uint32_t)c[3];
     }
+}
+
+/* Normals 64 chunk .. 64 (chunk + k) - 1 of a draw; k is a constant where this is called. Philox block 16 chunk + j
+   gives four of them, at j, j + 16, j + 32 and j + 48, so that every loop here runs over neighbours. Box & Muller
+   1958. */
+DKP_INLINE void dkp_normals_k(const dkp_noise *of, uint64_t chunk, int k, dkp_words_fn *words, dk_real *z) {
+    dkp_words r;
+    words(of, chunk, k, r);
     for (int half = 0; half < 2 * k; half++) {
         const uint32_t *u = r[half % 2 * 2] + half / 2 * 16, *v = r[half % 2 * 2 + 1] + half / 2 * 16;
         for (int j = 0; j < 16; j++) {
@@ -1900,26 +1909,73 @@ DKP_INLINE void dkp_normals_k(const dkp_noise *of, const uint32_t m[2], uint64_t
     }
 }
 
-DKP_INLINE void dkp_normal_chunks(const dkp_noise *of, uint64_t chunk, size_t chunks, dk_real *z) {
-    const uint32_t m[2] = {dkp_multiplier(0), dkp_multiplier(1)};
+DKP_INLINE void dkp_normal_chunks(const dkp_noise *of, uint64_t chunk, size_t chunks, dkp_words_fn *words,
+                                  dk_real *z) {
     for (; chunks >= DKP_CHUNKS; chunks -= DKP_CHUNKS, chunk += DKP_CHUNKS, z += 64 * DKP_CHUNKS)
-        dkp_normals_k(of, m, chunk, DKP_CHUNKS, z);
-    for (; chunks > 0; chunks--, chunk++, z += 64) dkp_normals_k(of, m, chunk, 1, z);
+        dkp_normals_k(of, chunk, DKP_CHUNKS, words, z);
+    for (; chunks > 0; chunks--, chunk++, z += 64) dkp_normals_k(of, chunk, 1, words, z);
 }
 
 /* The same for vectors that are wider than what every machine of this kind has; where clang's -ffast-math would contract
    for them whatever the pragmas say, there is no such choice. */
-#if defined(__GNUC__) && defined(__x86_64__) && !defined(__AVX512DQ__) && !defined(DK_NO_DISPATCH) && \
-    !defined(DKP_CLANG_FAST)
+#if defined(__GNUC__) && defined(__x86_64__) && !defined(DK_NO_DISPATCH) && !defined(DKP_CLANG_FAST)
 #define DKP_DISPATCH
-__attribute__((target("avx2"))) static void dkp_normals_avx2(const dkp_noise *of, uint64_t chunk,
-                                                             size_t chunks, dk_real *z) {
-    dkp_normal_chunks(of, chunk, chunks, z);
+#define DKP_AVX2 __attribute__((target("avx2,f16c")))
+#define DKP_AVX512 __attribute__((target("avx512f,avx512dq,avx512vl")))
+typedef int dkp_i8 __attribute__((vector_size(32)));
+
+#if defined(__clang__) || __GNUC__ < 9
+#define dkp_words_avx2 dkp_words_plain
+#define dkp_words_avx512 dkp_words_plain
+#else
+typedef int dkp_i16 __attribute__((vector_size(64)));
+typedef long long dkp_l8 __attribute__((vector_size(64)));
+static const uint64_t dkp_each[8] = {0, 1, 2, 3, 4, 5, 6, 7};
+
+/* With the multiplication of 32 bits, which gcc does not find: it masks, and multiplies 64. Two vectors of N blocks at a
+   time, since one would wait for its products. */
+#define DKP_WORDS(name, N, MULTIPLY)                                                                      \
+    static void name(const dkp_noise *of, uint64_t chunk, int k, dkp_words r) {                           \
+        typedef uint64_t vector __attribute__((vector_size(8 * N)));                                      \
+        typedef uint32_t narrow __attribute__((vector_size(4 * N)));                                      \
+        vector each, m0 = {0}, m1 = {0};                                                                  \
+        memcpy(&each, dkp_each, sizeof each);                                                             \
+        m0 += dkp_multipliers[0], m1 += dkp_multipliers[1];                                               \
+        for (int j = 0; j < 16 * k; j += 2 * N) {                                                         \
+            uint64_t block = chunk * 16 + (uint64_t)j;                                                    \
+            uint32_t key0 = (uint32_t)of->seed, key1 = (uint32_t)(of->seed >> 32);                        \
+            vector a = each + block, b = each - each + of->draw, c = each - each + of->sample;            \
+            vector d = each - each + ((of->sample >> 32) ^ (block >> 32 << 16)), e = a + N, f = b, g = c; \
+            vector h = d, p, q;                                                                           \
+            for (int i = 0; i < 10; i++, key0 += 0x9E3779B9u, key1 += 0xBB67AE85u) {                      \
+                p = (vector)MULTIPLY(a, m0), q = (vector)MULTIPLY(c, m1);                                 \
+                a = (q >> 32) ^ b ^ key0, b = q, c = (p >> 32) ^ d ^ key1, d = p;                         \
+                p = (vector)MULTIPLY(e, m0), q = (vector)MULTIPLY(g, m1);                                 \
+                e = (q >> 32) ^ f ^ key0, f = q, g = (p >> 32) ^ h ^ key1, h = p;                         \
+            }                                                                                             \
+            const vector out[8] = {a, e, b, f, c, g, d, h};                                               \
+            for (int i = 0; i < 8; i++) {                                                                 \
+                narrow low = __builtin_convertvector(out[i], narrow);                                     \
+                memcpy(&r[i / 2][j + i % 2 * N], &low, sizeof low);                                       \
+            }                                                                                             \
+        }                                                                                                 \
+    }
+#define DKP_MULTIPLY_4(a, b) __builtin_ia32_pmuludq256((dkp_i8)(a), (dkp_i8)(b))
+#define DKP_MULTIPLY_8(a, b) \
+    __builtin_ia32_pmuludq512_mask((dkp_i16)(a), (dkp_i16)(b), (dkp_l8)(a), (unsigned char)-1)
+DKP_AVX2 DKP_WORDS(dkp_words_avx2, 4, DKP_MULTIPLY_4) DKP_AVX512 DKP_WORDS(dkp_words_avx512, 8,
+                                                                           DKP_MULTIPLY_8)
+#undef DKP_WORDS
+#undef DKP_MULTIPLY_4
+#undef DKP_MULTIPLY_8
+#endif
+
+DKP_AVX2 static void dkp_normals_avx2(const dkp_noise *of, uint64_t chunk, size_t chunks, dk_real *z) {
+    dkp_normal_chunks(of, chunk, chunks, dkp_words_avx2, z);
 }
 
-__attribute__((target("avx512f,avx512dq,avx512vl"))) static void
-dkp_normals_avx512(const dkp_noise *of, uint64_t chunk, size_t chunks, dk_real *z) {
-    dkp_normal_chunks(of, chunk, chunks, z);
+DKP_AVX512 static void dkp_normals_avx512(const dkp_noise *of, uint64_t chunk, size_t chunks, dk_real *z) {
+    dkp_normal_chunks(of, chunk, chunks, dkp_words_avx512, z);
 }
 #endif
 
@@ -1934,7 +1990,7 @@ static void dkp_normals(const dkp_noise *of, uint64_t chunk, size_t chunks, dk_r
         return;
     }
 #endif
-    dkp_normal_chunks(of, chunk, chunks, z);
+    dkp_normal_chunks(of, chunk, chunks, dkp_words_plain, z);
 }
 
 DK_API void dk_normals(uint64_t seed, uint64_t sample, uint32_t draw, uint64_t first, size_t n,
@@ -9366,8 +9422,9 @@ enum {
     DKP_WIDTH = 16,      /* elements at a time: a fixed number, so that compilers vectorise without -O3 */
     DKP_TERMS = 8,       /* terms at a time */
     DKP_OPS = 16,        /* operations that are resolved once for many tiles */
-    DKP_LOOK = 64,       /* elements at a time when one is looked for */
+    DKP_LOOK = 8,        /* elements of a stretch that one is looked for in */
     DKP_ALONE = 1 << 15, /* shorter vectors are not worth a second thread */
+    DKP_FAR = 1 << 22,   /* longer vectors come from memory, not from a cache */
     DKP_SUMS = 64,       /* parts of a sample that a norm is summed up from, */
     DKP_PARTIAL = 4      /* so many sums each */
 };
@@ -9375,7 +9432,6 @@ enum {
 /* DKP_COMPILE_TWICE makes a function of name_plain, which must be inline: where there is AVX2 it runs as compiled for
    that. The results are the same bits. Still wider vectors gain nothing here. */
 #ifdef DKP_DISPATCH
-#define DKP_AVX2 __attribute__((target("avx2,f16c")))
 #define DKP_CHOOSE(name, parameters, arguments)                    \
     static void name parameters {                                  \
         if (__builtin_cpu_supports("avx2")) name##_avx2 arguments; \
@@ -9475,6 +9531,24 @@ DKP_INLINE void dkp_from_halves_plain(dk_number number, const uint16_t *from, dk
 /* fp16 has instructions of its own, which give the same bits. */
 typedef float dkp_v8 __attribute__((vector_size(32)));
 typedef short dkp_h8 __attribute__((vector_size(16)));
+typedef unsigned dkp_u8 __attribute__((vector_size(32)));
+typedef long long dkp_l4 __attribute__((vector_size(32)));
+
+/* For bf16 compilers' vectors take twice the instructions. Up to the first NaN; how many are done. */
+DKP_AVX2 static inline size_t dkp_to_bf16_avx2(const dk_real *from, uint16_t *to, size_t n) {
+    size_t i = 0;
+    for (; i + 16 <= n; i += 16) {
+        dkp_v8 v, w;
+        memcpy(&v, from + i, sizeof v), memcpy(&w, from + i + 8, sizeof w);
+        if (__builtin_ia32_movmskps256(__builtin_ia32_cmpps256(v, w, 3))) break; /* unordered */
+        dkp_u8 a = (dkp_u8)v, b = (dkp_u8)w;
+        a = (a + 0x7FFFu + (a >> 16 & 1u)) >> 16, b = (b + 0x7FFFu + (b >> 16 & 1u)) >> 16;
+        dkp_l4 h = (dkp_l4)__builtin_ia32_packusdw256((dkp_i8)a, (dkp_i8)b);
+        h = __builtin_ia32_permdi256(h, 0xD8); /* packing leaves halves of the vectors in turns */
+        memcpy(to + i, &h, sizeof h);
+    }
+    return i;
+}
 
 DKP_AVX2 static void dkp_to_halves_avx2(dk_number number, const dk_real *from, uint16_t *to, size_t n) {
     size_t i = 0;
@@ -9485,6 +9559,7 @@ DKP_AVX2 static void dkp_to_halves_avx2(dk_number number, const dk_real *from, u
             dkp_h8 h = __builtin_ia32_vcvtps2ph256(v, 0);
             memcpy(to + i, &h, sizeof h);
         }
+    else if (sizeof *from == sizeof(float)) i = dkp_to_bf16_avx2(from, to, n);
     dkp_to_halves_plain(number, from + i, to + i, n - i);
 }
 
@@ -9782,7 +9857,7 @@ static void dkp_run_range(const dkp_work *work, int part, size_t first, size_t e
     const dk_pass *pass = work->pass;
     size_t to = end * DKP_TILE < run->size ? end * DKP_TILE : run->size;
     int by_sample = dkp_by_sample(run, pass);
-    int fetch = by_sample && run->size >= DKP_ALONE; /* memory can work while noise is made */
+    int fetch = run->size >= (by_sample ? DKP_ALONE : DKP_FAR); /* memory can work while noise is made */
     size_t tile = fetch ? DKP_TILE / 2 : DKP_TILE;
     dkp_window w;
     w.run = run, w.tiles = run->tiles + (size_t)part * dkp_tiles(run->plan) * DKP_TILE;
@@ -9964,23 +10039,32 @@ static int dkp_norms(void *user, dk_run *run, const dk_norm *norm, double *of_sa
     return 0;
 }
 
-/* v - v is 0 for every finite v and NaN for the others. n is a constant where these two are called. */
-DKP_INLINE int dkp_bad(const dk_real *v, int n) {
+/* v - v is 0 for every finite v and NaN for the others. Four stretches of n are looked at side by side, since memory gives
+   more at a time where it is read in several places. n is a constant where these two are called. */
+DKP_INLINE int dkp_bad(const dk_real *v, size_t n) {
     int bad = 0;
-    for (int j = 0; j < n; j++) bad |= !(v[j] - v[j] >= 0);
+    for (size_t j = 0; j < n; j++) {
+        dk_real a = v[j], b = v[j + n], c = v[j + 2 * n], d = v[j + 3 * n];
+        bad |= !((a - a) + (b - b) + (c - c) + (d - d) >= 0);
+    }
     return bad;
 }
 
 /* Where all bits of the exponent are set, adding its lowest one carries into the sign's place. */
-DKP_INLINE int dkp_bad_half(const uint16_t *h, uint16_t lowest, int n) {
+DKP_INLINE unsigned dkp_carry(uint16_t h, uint16_t lowest) { return (h & 0x7FFFu) + lowest; }
+
+DKP_INLINE int dkp_bad_half(const uint16_t *h, uint16_t lowest, size_t n) {
     uint16_t all = 0;
-    for (int j = 0; j < n; j++) all |= (uint16_t)((h[j] & 0x7FFFu) + lowest);
+    for (size_t j = 0; j < n; j++)
+        all = (uint16_t)(all | dkp_carry(h[j], lowest) | dkp_carry(h[j + n], lowest) |
+                         dkp_carry(h[j + 2 * n], lowest) | dkp_carry(h[j + 3 * n], lowest));
     return all >> 15;
 }
 
 DKP_INLINE size_t dkp_bad_from(const dk_real *v, size_t i, size_t end) {
-    while (i + DKP_LOOK <= end && !dkp_bad(v + i, DKP_LOOK)) i += DKP_LOOK;
-    while (i < end && !dkp_bad(v + i, 1)) i++;
+    while (i + 4 * DKP_TILE <= end && !dkp_bad(v + i, DKP_TILE)) i += 4 * DKP_TILE;
+    while (i + 4 * DKP_LOOK <= end && !dkp_bad(v + i, DKP_LOOK)) i += 4 * DKP_LOOK;
+    while (i < end && v[i] - v[i] >= 0) i++;
     return i;
 }
 
@@ -9990,8 +10074,9 @@ DKP_INLINE void dkp_first_bad_plain(const dk_run *run, int slot, size_t *at, siz
     if (run->plan->number) {
         const uint16_t *h = dkp_half_buffer(run, slot),
                        lowest = run->plan->number == DK_NUMBER_FP16 ? 0x400 : 0x80;
-        while (i + DKP_LOOK <= end && !dkp_bad_half(h + i, lowest, DKP_LOOK)) i += DKP_LOOK;
-        while (i < end && !dkp_bad_half(h + i, lowest, 1)) i++;
+        while (i + 4 * DKP_TILE <= end && !dkp_bad_half(h + i, lowest, DKP_TILE)) i += 4 * DKP_TILE;
+        while (i + 4 * DKP_LOOK <= end && !dkp_bad_half(h + i, lowest, DKP_LOOK)) i += 4 * DKP_LOOK;
+        while (i < end && !(dkp_carry(h[i], lowest) >> 15)) i++;
     } else {
         i = dkp_bad_from(dkp_buffer(run, slot), i, end);
     }
@@ -10958,6 +11043,9 @@ DKP_FAST
 #undef DKP_INLINE
 #undef DKP_ALONE_ON_STACK
 #undef DKP_AVX2
+#undef DKP_AVX512
+#undef dkp_words_avx2
+#undef dkp_words_avx512
 #undef DKP_CHOOSE
 #undef DKP_COMPILE_TWICE
 #undef DKP_APART

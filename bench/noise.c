@@ -16,10 +16,16 @@
 #include <string.h>
 #include <time.h>
 
+/* Where the header has copies for wider vectors. */
+#if defined(__GNUC__) && defined(__x86_64__) && !defined(DK_NO_DISPATCH) && \
+    !(defined(__clang__) && defined(__FAST_MATH__))
+#define DISPATCHED
+#endif
+
 typedef void generator(const dkp_noise *of, uint64_t chunk, size_t chunks, dk_real *z);
 
 static void plain(const dkp_noise *of, uint64_t chunk, size_t chunks, dk_real *z) {
-    dkp_normal_chunks(of, chunk, chunks, z);
+    dkp_normal_chunks(of, chunk, chunks, dkp_words_plain, z);
 }
 
 static void memset_0(const dkp_noise *of, uint64_t chunk, size_t chunks, dk_real *z) {
@@ -55,7 +61,7 @@ int main(int argc, char **argv) {
     } builds[] = {
         {"chosen", dkp_normals, 1},
         {"plain", plain, 1},
-#ifdef DKP_DISPATCH
+#ifdef DISPATCHED
         {"avx2", dkp_normals_avx2, __builtin_cpu_supports("avx2")},
         {"avx512", dkp_normals_avx512,
          __builtin_cpu_supports("avx512dq") && __builtin_cpu_supports("avx512vl")},

@@ -115,6 +115,13 @@ static void every_length_is_converted_alike(void **state) {
             assert_memory_equal(h, plain, sizeof h);
             assert_memory_equal(back, plain_back, sizeof back);
         }
+    for (int k = 0; k < 2; k++)
+        for (int bad = 0; bad < 32; bad++) { /* NaN anywhere among numbers */
+            for (int i = 0; i < 32; i++) v[i] = (dk_real)(i == bad ? (double)NAN : 1.00390625 + i);
+            dk_to_half(formats[k], v, h, 32);
+            for (int i = 0; i < 32; i++) dkp_to_halves_plain(formats[k], &v[i], &plain[i], 1);
+            assert_memory_equal(h, plain, 32 * sizeof *h);
+        }
     static uint16_t codes[65536];
     static dk_real wide[65536], plain_wide[65536];
     for (int code = 0; code < 65536; code++) codes[code] = (uint16_t)code;
