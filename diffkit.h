@@ -1934,8 +1934,8 @@ static const uint64_t dkp_each[8] = {0, 1, 2, 3, 4, 5, 6, 7};
 
 /* With the multiplication of 32 bits, which gcc does not find: it masks, and multiplies 64. Two vectors of N blocks at a
    time, since one would wait for its products. */
-#define DKP_WORDS(name, N, MULTIPLY)                                                                      \
-    static void name(const dkp_noise *of, uint64_t chunk, int k, dkp_words r) {                           \
+#define DKP_WORDS(target, name, N, MULTIPLY)                                                              \
+    target static void name(const dkp_noise *of, uint64_t chunk, int k, dkp_words r) {                    \
         typedef uint64_t vector __attribute__((vector_size(8 * N)));                                      \
         typedef uint32_t narrow __attribute__((vector_size(4 * N)));                                      \
         vector each, m0 = {0}, m1 = {0};                                                                  \
@@ -1963,8 +1963,8 @@ static const uint64_t dkp_each[8] = {0, 1, 2, 3, 4, 5, 6, 7};
 #define DKP_MULTIPLY_4(a, b) __builtin_ia32_pmuludq256((dkp_i8)(a), (dkp_i8)(b))
 #define DKP_MULTIPLY_8(a, b) \
     __builtin_ia32_pmuludq512_mask((dkp_i16)(a), (dkp_i16)(b), (dkp_l8)(a), (unsigned char)-1)
-DKP_AVX2 DKP_WORDS(dkp_words_avx2, 4, DKP_MULTIPLY_4) DKP_AVX512 DKP_WORDS(dkp_words_avx512, 8,
-                                                                           DKP_MULTIPLY_8)
+DKP_WORDS(DKP_AVX2, dkp_words_avx2, 4, DKP_MULTIPLY_4)
+DKP_WORDS(DKP_AVX512, dkp_words_avx512, 8, DKP_MULTIPLY_8)
 #undef DKP_WORDS
 #undef DKP_MULTIPLY_4
 #undef DKP_MULTIPLY_8
@@ -8809,15 +8809,24 @@ static void dkp_terms_of_dst_first(dk_plan *p, dk_row *row) {
     }
 }
 
+static int dkp_boundary_reads(const dk_plan *p, const dk_pass *pass, int value) {
+    const dk_call *call = &p->call[pass->index];
+    const dk_norm *norm = &p->norm[pass->index];
+    switch (pass->boundary) {
+    case DK_BOUNDARY_CALL:
+        return call->x == value || (call->input <= value && value < call->input + call->branches);
+    case DK_BOUNDARY_HOOK: return call->denoised == value;
+    case DK_BOUNDARY_NORM:
+        return norm->a == value || norm->b == value || norm->p == value || norm->q == value;
+    default: return 0;
+    }
+}
+
 /* Where a value is read last, up to a pass; where it is made if nothing reads it. */
 static int dkp_last_use(const dk_plan *p, int value, int last_pass) {
     for (int i = last_pass; i >= 0; i--) {
         const dk_pass *pass = &p->pass[i];
-        const dk_call *call = pass->boundary == DK_BOUNDARY_CALL ? &p->call[pass->index] : NULL;
-        const dk_norm *norm = pass->boundary == DK_BOUNDARY_NORM ? &p->norm[pass->index] : NULL;
-        if ((call && (call->x == value || call->input == value)) ||
-            (norm && (norm->a == value || norm->b == value || norm->p == value || norm->q == value)))
-            return pass->position;
+        if (dkp_boundary_reads(p, pass, value)) return pass->position;
         for (int k = pass->first + pass->count - 1; k >= pass->first; k--)
             for (int j = p->row[k].first; j < p->row[k].first + p->row[k].count; j++)
                 if (p->term[j].value == value) return p->value[p->row[k].dst].born;

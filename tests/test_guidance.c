@@ -464,6 +464,40 @@ static void hooks_change_D_and_may_stop_the_run(void **state) {
     }
 }
 
+/* D is read by the hook and by a row that is dropped. */
+static void record_for_hook(dk_recorder *r) {
+    while (dk_step(r)) {
+        dk_vec D = dk_denoise(r, r->x, r->from);
+        dk_keep(r, dk_mix(1, r->x, -1, D));
+        r->x = dk_scale(0.5, r->x);
+    }
+}
+
+static int sum_of_D(void *user, const dk_eval *e, dk_real *D, int slot) {
+    (void)slot;
+    for (size_t i = 0; i < e->dim * (size_t)e->batch; i++) *(double *)user += (double)D[i];
+    return 0;
+}
+
+static int half_of_input(void *user, const dk_eval *e) {
+    (void)user;
+    for (size_t i = 0; i < e->dim * (size_t)e->batch; i++) e->output[i] = e->input[i] / 2;
+    return 0;
+}
+
+static void hooks_see_a_D_that_nothing_else_reads(void **state) {
+    dk_real x[2] = {8, 16};
+    double sum = 0;
+    dk_config c = check_config("ve", "euler", 3);
+    (void)state;
+    c.sampler.name = "for hooks", c.sampler.record = record_for_hook;
+    c.dim = 2, c.prediction = DK_PREDICT_X0, c.start = DK_START_STATE;
+    c.guidance.hook = sum_of_D, c.guidance.hook_user = &sum;
+    assert_int_equal(dk_sample(&c, half_of_input, NULL, x), DK_OK);
+    check_near(sum, 12 + 6 + 3, 0, "sum of D");
+    check_near((double)x[1], 2, 0, "x");
+}
+
 static void plans_and_hooks_belong_together(void **state) {
     dk_config c = run_config("euler");
     dk_plan plan;
@@ -623,6 +657,7 @@ int main(void) {
         cmocka_unit_test(schedules_say_what_holds_at_each_step),
         cmocka_unit_test(shares_of_steps_are_rounded_down),
         cmocka_unit_test(hooks_change_D_and_may_stop_the_run),
+        cmocka_unit_test(hooks_see_a_D_that_nothing_else_reads),
         cmocka_unit_test(plans_and_hooks_belong_together),
         cmocka_unit_test(likelihoods_are_those_of_the_guided_ode),
         cmocka_unit_test(plans_show_guidance_in_words),
