@@ -11042,6 +11042,7 @@ DKP_FAST
 #undef DKP_SAYS
 #undef DKP_FLAG
 #undef DKP_REFUSE
+#undef DKP_STORING
 #undef DKP_MALLOC
 #undef DKP_FREE
 #undef DKP_SAVE_MAGIC
