@@ -7210,7 +7210,7 @@ static int dkp_grid_by_name(const char *name, dk_grid *g) {
 
 DK_API dk_status dk_config_named(dk_config *c, const char *name) {
     char wrong[DKP_WORD];
-    const char *like[3], *grids[3];
+    const char *like[3] = {NULL, NULL, NULL}, *grids[3] = {NULL, NULL, NULL};
     dkp_found f;
     dkp_span rest;
     if (!c) return DK_ERROR_CONFIG;
@@ -8704,7 +8704,7 @@ static const char *dkp_model_name(int i) {
 }
 
 static dk_status dkp_unknown_model(char *message, const char *name) {
-    const char *nearest[3];
+    const char *nearest[3] = {NULL, NULL, NULL};
     dkp_nearest(dkp_model_name, name, nearest, 3);
     return dkp_fail_name(message, "model", name, nearest);
 }
@@ -9122,6 +9122,7 @@ static dk_status dkp_record_resolved(dk_recorder *r, dk_plan *plan, dk_config *c
         status = dkp_record_into(r, plan, c, pace, &room, known);
         if (status == DK_OK) room = *plan; /* the counts, if it was too much */
     }
+    r->plan = plan, r->room = NULL; /* the recorder may outlive this one */
     if (status != DK_OK) {
         if (plan->memory != given.memory) dk_plan_free(plan);
         *plan = given;
