@@ -167,7 +167,7 @@ done
 unfused unfused-aarch64 'fn?m(add|sub|la|ls)' 'aarch64-linux-gnu-objdump -d' 'aarch64-linux-gnu-gcc -std=c11 -O3' aarch64-linux-gnu-gcc
 unfused unfused-armhf 'vfn?m[as]' 'arm-linux-gnueabihf-objdump -d' 'arm-linux-gnueabihf-gcc -std=c11 -O3 -mfpu=neon-vfpv4' arm-linux-gnueabihf-gcc
 unfused unfused-riscv64 'fn?m(add|sub)' 'riscv64-linux-gnu-objdump -d' 'riscv64-linux-gnu-gcc -std=c11 -O3' riscv64-linux-gnu-gcc
-unfused unfused-s390x '[[:space:]](w?fm[as]|[vw]fnm[as]|vfm[as]|m[as][de]b)[a-z]*[[:space:]]' 's390x-linux-gnu-objdump -d' 's390x-linux-gnu-gcc -std=c11 -O3 -march=z14' s390x-linux-gnu-gcc
+unfused unfused-s390x '[[:space:]]([vw]fn?m[as][dsx]|m[as][de])br?[[:space:]]' 's390x-linux-gnu-objdump -d' 's390x-linux-gnu-gcc -std=c11 -O3 -march=z14' s390x-linux-gnu-gcc
 unfused unfused-ppc64 'fn?m(add|sub)|xsn?m(add|sub)|xvn?m(add|sub)' 'powerpc64-linux-gnu-objdump -d' 'powerpc64-linux-gnu-gcc -std=c11 -O3 -mcpu=power8' powerpc64-linux-gnu-gcc
 for core in cortex-m0 cortex-m4 cortex-m7; do
     float=-mfloat-abi=hard && [ $core = cortex-m0 ] && float=
