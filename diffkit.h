@@ -10425,7 +10425,7 @@ static dk_status dkp_check_output(dk_run *run, int value) {
     if (dkp_backend(run)->find_bad(dkp_backend(run)->user, run, run->plan->value[value].slot, &bad))
         return dkp_fail_run(run, DK_ERROR_CALLBACK, "the back end failed to check the network's output");
     if (bad >= run->size) return DK_OK;
-    const dk_real *x = run->config.backend ? NULL : dk_state(run);
+    const dk_real *x = dk_state(run); /* NULL with a back end */
     size_t given = x ? dkp_bad_from(x, 0, run->size) : run->size;
     dkp_fail_run(run, DK_ERROR_NOT_FINITE,
                  given < run->size ? "the state that the network was given is NaN or infinite already"
