@@ -1870,20 +1870,40 @@ DKP_INLINE void dkp_turn(uint32_t r, float *cosine, float *sine) {
     *sine = dkp_float(s ^ swap ^ (quarters & 0x80000000u));
 }
 
-enum { DKP_CHUNKS = 4 }; /* 64 numbers each, at a time: one alone would wait for its results */
+enum { DKP_STREAMS = 16 };
+
+/* Elements [element, end) of streams, which are read soon and which memory is asked for meanwhile: a chunk of them with each
+   chunk of noise, since all at once would have to wait for one another. */
+typedef struct dkp_ahead {
+    size_t element, end;
+    int streams;
+    const char *stream[DKP_STREAMS];
+    size_t bytes[DKP_STREAMS]; /* of an element */
+} dkp_ahead;
+
+static void dkp_ask(dkp_ahead *a, size_t n) {
+    if (n > a->end - a->element) n = a->end - a->element;
+#if defined(__GNUC__)
+    for (int i = 0; i < a->streams; i++)
+        for (size_t k = a->element * a->bytes[i]; k < (a->element + n) * a->bytes[i]; k += 64)
+            __builtin_prefetch(a->stream[i] + k);
+#endif
+    a->element += n;
+}
 
 typedef struct dkp_noise {
     uint64_t seed, sample;
     uint32_t draw;
+    dkp_ahead *ahead; /* or NULL */
 } dkp_noise;
 
-/* Philox's numbers of 16 k blocks from 16 chunk on. */
-typedef uint32_t dkp_words[4][16 * DKP_CHUNKS];
-typedef void dkp_words_fn(const dkp_noise *of, uint64_t chunk, int k, dkp_words r);
+/* Philox's numbers of the 16 blocks of a chunk. */
+typedef uint32_t dkp_words[4][16];
+typedef void dkp_words_fn(const dkp_noise *of, uint64_t chunk, dkp_words r);
 
-DKP_INLINE void dkp_words_plain(const dkp_noise *of, uint64_t chunk, int k, dkp_words r) {
+DKP_INLINE void dkp_words_plain(const dkp_noise *of, uint64_t chunk, dkp_words r) {
     const uint32_t m[2] = {dkp_multiplier(0), dkp_multiplier(1)};
-    for (int j = 0; j < 16 * k; j++) {
+    for (int j = 0; j < 16; j++) {
         uint64_t block = chunk * 16 + (uint64_t)j;
         uint64_t c[4] = {block, of->draw, of->sample, (of->sample >> 32) ^ (block >> 32 << 16)};
         dkp_philox(c, m, (uint32_t)of->seed, (uint32_t)(of->seed >> 32));
@@ -1892,28 +1912,22 @@ DKP_INLINE void dkp_words_plain(const dkp_noise *of, uint64_t chunk, int k, dkp_
     }
 }
 
-/* Normals 64 chunk .. 64 (chunk + k) - 1 of a draw; k is a constant where this is called. Philox block 16 chunk + j
-   gives four of them, at j, j + 16, j + 32 and j + 48, so that every loop here runs over neighbours. Box & Muller
-   1958. */
-DKP_INLINE void dkp_normals_k(const dkp_noise *of, uint64_t chunk, int k, dkp_words_fn *words, dk_real *z) {
-    dkp_words r;
-    words(of, chunk, k, r);
-    for (int half = 0; half < 2 * k; half++) {
-        const uint32_t *u = r[half % 2 * 2] + half / 2 * 16, *v = r[half % 2 * 2 + 1] + half / 2 * 16;
-        for (int j = 0; j < 16; j++) {
-            float radius = dkp_sqrtf(dkp_minus_2_log(u[j])), cosine, sine;
-            dkp_turn(v[j], &cosine, &sine);
-            z[32 * half + j] = (dk_real)(radius * cosine);
-            z[32 * half + 16 + j] = (dk_real)(radius * sine);
-        }
-    }
-}
-
+/* Normals 64 chunk .. 64 (chunk + chunks) - 1 of a draw. Philox block 16 chunk + j gives four of them, at j, j + 16,
+   j + 32 and j + 48, so that every loop here runs over neighbours. Box & Muller 1958. */
 DKP_INLINE void dkp_normal_chunks(const dkp_noise *of, uint64_t chunk, size_t chunks, dkp_words_fn *words,
                                   dk_real *z) {
-    for (; chunks >= DKP_CHUNKS; chunks -= DKP_CHUNKS, chunk += DKP_CHUNKS, z += 64 * DKP_CHUNKS)
-        dkp_normals_k(of, chunk, DKP_CHUNKS, words, z);
-    for (; chunks > 0; chunks--, chunk++, z += 64) dkp_normals_k(of, chunk, 1, words, z);
+    for (; chunks > 0; chunks--, chunk++) {
+        dkp_words r;
+        if (of->ahead) dkp_ask(of->ahead, 64);
+        words(of, chunk, r);
+        for (int half = 0; half < 4; half += 2, z += 32)
+            for (int j = 0; j < 16; j++) {
+                float radius = dkp_sqrtf(dkp_minus_2_log(r[half][j])), cosine, sine;
+                dkp_turn(r[half + 1][j], &cosine, &sine);
+                z[j] = (dk_real)(radius * cosine);
+                z[16 + j] = (dk_real)(radius * sine);
+            }
+    }
 }
 
 /* The same for vectors that are wider than what every machine of this kind has; where clang's -ffast-math would contract
@@ -1930,41 +1944,48 @@ typedef int dkp_i8 __attribute__((vector_size(32)));
 #else
 typedef int dkp_i16 __attribute__((vector_size(64)));
 typedef long long dkp_l8 __attribute__((vector_size(64)));
-static const uint64_t dkp_each[8] = {0, 1, 2, 3, 4, 5, 6, 7};
 
 /* With the multiplication of 32 bits, which gcc does not find: it masks, and multiplies 64. Two vectors of N blocks at a
-   time, since one would wait for its products. */
-#define DKP_WORDS(target, name, N, MULTIPLY)                                                              \
-    target static void name(const dkp_noise *of, uint64_t chunk, int k, dkp_words r) {                    \
-        typedef uint64_t vector __attribute__((vector_size(8 * N)));                                      \
-        typedef uint32_t narrow __attribute__((vector_size(4 * N)));                                      \
-        vector each, m0 = {0}, m1 = {0};                                                                  \
-        memcpy(&each, dkp_each, sizeof each);                                                             \
-        m0 += dkp_multipliers[0], m1 += dkp_multipliers[1];                                               \
-        for (int j = 0; j < 16 * k; j += 2 * N) {                                                         \
-            uint64_t block = chunk * 16 + (uint64_t)j;                                                    \
-            uint32_t key0 = (uint32_t)of->seed, key1 = (uint32_t)(of->seed >> 32);                        \
-            vector a = each + block, b = each - each + of->draw, c = each - each + of->sample;            \
-            vector d = each - each + ((of->sample >> 32) ^ (block >> 32 << 16)), e = a + N, f = b, g = c; \
-            vector h = d, p, q;                                                                           \
-            for (int i = 0; i < 10; i++, key0 += 0x9E3779B9u, key1 += 0xBB67AE85u) {                      \
-                p = (vector)MULTIPLY(a, m0), q = (vector)MULTIPLY(c, m1);                                 \
-                a = (q >> 32) ^ b ^ key0, b = q, c = (p >> 32) ^ d ^ key1, d = p;                         \
-                p = (vector)MULTIPLY(e, m0), q = (vector)MULTIPLY(g, m1);                                 \
-                e = (q >> 32) ^ f ^ key0, f = q, g = (p >> 32) ^ h ^ key1, h = p;                         \
-            }                                                                                             \
-            const vector out[8] = {a, e, b, f, c, g, d, h};                                               \
-            for (int i = 0; i < 8; i++) {                                                                 \
-                narrow low = __builtin_convertvector(out[i], narrow);                                     \
-                memcpy(&r[i / 2][j + i % 2 * N], &low, sizeof low);                                       \
-            }                                                                                             \
-        }                                                                                                 \
+   time, since one would wait for its products. Their high halves are shuffled, as shifts would take the multiplications' place. */
+#define DKP_LIST(...) \
+    { __VA_ARGS__ }
+#define DKP_WORDS(target, name, N, MULTIPLY, COUNT, ODD, EVEN)                                     \
+    target static void name(const dkp_noise *of, uint64_t chunk, dkp_words r) {                    \
+        typedef uint64_t vector __attribute__((vector_size(8 * N)));                               \
+        typedef uint32_t narrow __attribute__((vector_size(8 * N)));                               \
+        const vector count = DKP_LIST COUNT, zero = {0};                                           \
+        const narrow odd = DKP_LIST ODD, even = DKP_LIST EVEN;                                     \
+        const vector m0 = zero + dkp_multipliers[0], m1 = zero + dkp_multipliers[1];               \
+        for (uint64_t j = 0; j < 16; j += 2 * N) {                                                 \
+            uint64_t block = chunk * 16 + j;                                                       \
+            vector key0 = zero + (uint32_t)of->seed, key1 = zero + (of->seed >> 32);               \
+            vector a = count + block, b = zero + of->draw, c = zero + of->sample;                  \
+            vector d = zero + ((of->sample >> 32) ^ (block >> 32 << 16)), e = a + N, f = b, g = c; \
+            vector h = d, p, q;                                                                    \
+            for (int i = 0; i < 10; i++, key0 += 0x9E3779B9u, key1 += 0xBB67AE85u) {               \
+                p = (vector)MULTIPLY(a, m0), q = (vector)MULTIPLY(c, m1);                          \
+                a = DKP_HIGH(q) ^ b ^ key0, b = q, c = DKP_HIGH(p) ^ d ^ key1, d = p;              \
+                p = (vector)MULTIPLY(e, m0), q = (vector)MULTIPLY(g, m1);                          \
+                e = DKP_HIGH(q) ^ f ^ key0, f = q, g = DKP_HIGH(p) ^ h ^ key1, h = p;              \
+            }                                                                                      \
+            const vector low[4] = {a, b, c, d}, high[4] = {e, f, g, h};                            \
+            for (int i = 0; i < 4; i++) {                                                          \
+                narrow word = __builtin_shuffle((narrow)low[i], (narrow)high[i], even);            \
+                memcpy(&r[i][j], &word, sizeof word);                                              \
+            }                                                                                      \
+        }                                                                                          \
     }
+#define DKP_HIGH(product) (vector) __builtin_shuffle((narrow)product, odd)
 #define DKP_MULTIPLY_4(a, b) __builtin_ia32_pmuludq256((dkp_i8)(a), (dkp_i8)(b))
 #define DKP_MULTIPLY_8(a, b) \
     __builtin_ia32_pmuludq512_mask((dkp_i16)(a), (dkp_i16)(b), (dkp_l8)(a), (unsigned char)-1)
-DKP_WORDS(DKP_AVX2, dkp_words_avx2, 4, DKP_MULTIPLY_4)
-DKP_WORDS(DKP_AVX512, dkp_words_avx512, 8, DKP_MULTIPLY_8)
+DKP_WORDS(DKP_AVX2, dkp_words_avx2, 4, DKP_MULTIPLY_4, (0, 1, 2, 3), (1, 1, 3, 3, 5, 5, 7, 7),
+          (0, 2, 4, 6, 8, 10, 12, 14))
+DKP_WORDS(DKP_AVX512, dkp_words_avx512, 8, DKP_MULTIPLY_8, (0, 1, 2, 3, 4, 5, 6, 7),
+          (1, 1, 3, 3, 5, 5, 7, 7, 9, 9, 11, 11, 13, 13, 15, 15),
+          (0, 2, 4, 6, 8, 10, 12, 14, 16, 18, 20, 22, 24, 26, 28, 30))
+#undef DKP_LIST
+#undef DKP_HIGH
 #undef DKP_WORDS
 #undef DKP_MULTIPLY_4
 #undef DKP_MULTIPLY_8
@@ -1993,21 +2014,25 @@ static void dkp_normals(const dkp_noise *of, uint64_t chunk, size_t chunks, dk_r
     dkp_normal_chunks(of, chunk, chunks, dkp_words_plain, z);
 }
 
-DK_API void dk_normals(uint64_t seed, uint64_t sample, uint32_t draw, uint64_t first, size_t n,
-                       dk_real *out) {
-    const dkp_noise of = {seed, sample, draw};
+static void dkp_normals_from(const dkp_noise *of, uint64_t first, size_t n, dk_real *out) {
     while (n > 0) {
         size_t skip = (size_t)(first % 64), count = n - n % 64;
         if (skip == 0 && count > 0) {
-            dkp_normals(&of, first / 64, count / 64, out);
+            dkp_normals(of, first / 64, count / 64, out);
         } else { /* part of a chunk */
             dk_real z[64];
             count = 64 - skip < n ? 64 - skip : n;
-            dkp_normals(&of, first / 64, 1, z);
+            dkp_normals(of, first / 64, 1, z);
             memcpy(out, z + skip, count * sizeof z[0]);
         }
         first += count, out += count, n -= count;
     }
+}
+
+DK_API void dk_normals(uint64_t seed, uint64_t sample, uint32_t draw, uint64_t first, size_t n,
+                       dk_real *out) {
+    const dkp_noise of = {seed, sample, draw, NULL};
+    dkp_normals_from(&of, first, n, out);
 }
 
 /* ------------------------------------------------------------------------- >>sources  Noise sources */
@@ -2488,13 +2513,14 @@ DKP_ALONE_ON_STACK static int dkp_fill_torchsde(const dk_noise_source *s, const 
 
 /* Elements of one sample, from a source that has them apart. */
 static void dkp_draw_part(const dk_noise_source *s, const dk_noise_request *q, size_t sample, size_t element,
-                          size_t n, dk_real *out) {
+                          size_t n, dkp_ahead *ahead, dk_real *out) {
     uint64_t seed = dkp_seed_of(s, q, sample), number = q->seeds ? 0 : q->first_sample + sample;
     if (s->kind == DK_NOISE_TORCH_CUDA) {
         size_t before = q->seeds ? 0 : sample * q->dim, size = q->seeds ? q->dim : (size_t)q->batch * q->dim;
         dkp_cuda_normals(s, seed, (uint64_t)q->call, size, before + element, n, out);
     } else if (s->kind != DK_NOISE_BROWNIAN || !dkp_brownian(seed, number, q, element, n, out)) {
-        dk_normals(seed, number, (uint32_t)q->draw, element, n, out);
+        const dkp_noise of = {seed, number, (uint32_t)q->draw, ahead};
+        dkp_normals_from(&of, element, n, out);
     }
 }
 
@@ -2519,7 +2545,8 @@ static dk_status dkp_fill(const dk_noise_source *s, const dk_noise_request *q, d
     if (s->kind == DK_NOISE_TORCHSDE && dkp_fill_torchsde(s, q, out)) return DK_OK;
     if (dkp_streams(s)) dkp_fill_stream(s, q, streams, out);
     else
-        for (size_t b = 0; b < (size_t)q->batch; b++) dkp_draw_part(s, q, b, 0, q->dim, out + b * q->dim);
+        for (size_t b = 0; b < (size_t)q->batch; b++)
+            dkp_draw_part(s, q, b, 0, q->dim, NULL, out + b * q->dim);
     return DK_OK;
 }
 
@@ -9621,12 +9648,6 @@ static dk_noise_request dkp_request(const dk_run *run, int draw) {
     return q;
 }
 
-static void dkp_fill_noise(const dk_run *run, int draw, size_t sample, size_t element, size_t n,
-                           dk_real *out) {
-    dk_noise_request q = dkp_request(run, draw);
-    dkp_draw_part(dkp_source(run, draw), &q, sample, element, n, out);
-}
-
 typedef enum dkp_what {
     DKP_SUM,                  /* y = c[0] v[0] + c[1] v[1] + ... */
     DKP_CLIP = DKP_TERMS + 1, /* y = v[0] within [-c[0], c[0]] */
@@ -9639,17 +9660,20 @@ typedef enum dkp_what {
 /* What rows are made of, on a tile. y may be one of the v. */
 typedef struct dkp_op {
     dkp_what what;
-    int terms, draw;
+    int terms;
     unsigned moves; /* bit m: v[m], bit DKP_TERMS: y begins at element 0; what does not is a tile */
     char *y, *v[DKP_TERMS];
     dk_real c[DKP_TERMS];
+    const dk_noise_source *source;
+    const dk_noise_request *request;
 } dkp_op;
 
 static size_t dkp_bytes_read(const dkp_op *op) {
     return op->what == DKP_WIDEN ? sizeof(uint16_t) : sizeof(dk_real);
 }
 
-DKP_INLINE void dkp_run_ops_plain(const dk_run *run, const dkp_op *op, int ops, size_t at, size_t n) {
+DKP_INLINE void dkp_run_ops_plain(const dk_run *run, const dkp_op *op, int ops, size_t at, size_t n,
+                                  dkp_ahead *ahead) {
     for (; ops > 0; ops--, op++) {
         size_t to = at * (op->what == DKP_NARROW ? sizeof(uint16_t) : sizeof(dk_real)),
                from = at * dkp_bytes_read(op);
@@ -9684,12 +9708,13 @@ DKP_INLINE void dkp_run_ops_plain(const dk_run *run, const dkp_op *op, int ops, 
         case DKP_BLEND: DKP_FOR_EACH(n, y, (1 - v[1][i]) * (c[0] * v[0][i]) + v[1][i] * v[2][i]); break;
         case DKP_WIDEN: dk_from_half(number, (const uint16_t *)(const void *)v[0], y, n); break;
         case DKP_NARROW: dk_to_half(number, v[0], (uint16_t *)(void *)y, n); break;
-        default: dkp_fill_noise(run, op->draw, at / run->dim, at % run->dim, n, y);
+        default: dkp_draw_part(op->source, op->request, at / run->dim, at % run->dim, n, ahead, y);
         } /* NOLINTEND(clang-analyzer-core.*) */
     }
 }
-DKP_COMPILE_TWICE(dkp_run_ops, (const dk_run *run, const dkp_op *op, int ops, size_t at, size_t n),
-                  (run, op, ops, at, n))
+DKP_COMPILE_TWICE(dkp_run_ops,
+                  (const dk_run *run, const dkp_op *op, int ops, size_t at, size_t n, dkp_ahead *ahead),
+                  (run, op, ops, at, n, ahead))
 
 /* Elements [at, at + n) of every vector, local ones at `tiles`, and what is to be done to them: operations that are good for
    other tiles, too, unless there were too many to be kept. */
@@ -9697,25 +9722,28 @@ typedef struct dkp_window {
     const dk_run *run;
     dk_real *tiles;
     size_t at, n, sample; /* the sample that coefficients are for */
-    int ops, many, noises;
+    int ops, many, noises, draws;
     dkp_op op[DKP_OPS];
+    dk_noise_request request[DKP_OPS];
+    dkp_ahead ahead;     /* the next window */
     dk_real *wide, *sum; /* tiles behind the local ones, where there are numbers of 16 bits or masks */
 } dkp_window;
 
 static size_t dkp_tiles(const dk_plan *p) { return (size_t)p->locals + (p->halves > 0 || p->masked ? 2 : 0); }
 
-static void dkp_run_window(dkp_window *w) { dkp_run_ops(w->run, w->op, w->ops, w->at, w->n); }
+static void dkp_run_window(dkp_window *w) { dkp_run_ops(w->run, w->op, w->ops, w->at, w->n, &w->ahead); }
 
-/* Asks memory for what the window behind this one reads. */
-static void dkp_fetch_next(const dkp_window *w) {
-#if defined(__GNUC__)
+/* What windows read that does not lie in tiles. */
+static void dkp_look_ahead(dkp_window *w) {
+    dkp_ahead *a = &w->ahead;
+    a->streams = 0;
     for (const dkp_op *op = w->op; op < w->op + w->ops; op++)
-        for (int m = 0; m < op->terms; m++)
-            for (size_t i = 0, bytes = dkp_bytes_read(op); (op->moves >> m & 1) && i < w->n * bytes; i += 64)
-                __builtin_prefetch(op->v[m] + (w->at + w->n) * bytes + i);
-#else
-    (void)w;
-#endif
+        for (int m = 0; m < op->terms; m++) {
+            int i = 0;
+            while (i < a->streams && a->stream[i] != op->v[m]) i++;
+            if (!(op->moves >> m & 1) || i < a->streams || i == DKP_STREAMS) continue;
+            a->stream[i] = op->v[m], a->bytes[i] = dkp_bytes_read(op), a->streams++;
+        }
 }
 
 /* One more operation, and one more term of it. */
@@ -9797,7 +9825,10 @@ static void dkp_resolve_row(dkp_window *w, const dk_row *row) {
     if (row->draw >= 0 && dkp_whole(dkp_source(run, row->draw))) { /* it has filled a buffer of its own */
         dkp_with(dkp_put_op(w, DKP_SUM, dst, moves), 1, run->noise + (size_t)w->noises++ * run->size, 1);
     } else if (row->draw >= 0) {
-        dkp_put_op(w, DKP_DRAW, dst, moves)->draw = row->draw;
+        dkp_op *op = dkp_put_op(w, DKP_DRAW, dst, moves);
+        dk_noise_request *request = &w->request[w->ops - 1];
+        *request = dkp_request(run, row->draw);
+        op->source = dkp_source(run, row->draw), op->request = request, w->draws = 1;
     } else if (row->mask >= 0) {
         dkp_resolve_sum(w, t + 1, row->count - 1, w->sum, 0);
         dkp_op *op = dkp_with_value(w, dkp_put_op(w, DKP_BLEND, dst, moves), (dk_real)t->c, t->value);
@@ -9813,15 +9844,18 @@ static void dkp_resolve_row(dkp_window *w, const dk_row *row) {
     }
 }
 
-/* Whether windows must lie in one sample each. */
+enum { DKP_SAMPLES_NOISE = 1, DKP_SAMPLES_FACTORS };
+
+/* Why windows must lie in one sample each. */
 static int dkp_by_sample(const dk_run *run, const dk_pass *pass) {
+    int why = 0;
     for (int k = 0; k < pass->count; k++) {
         const dk_row *row = &run->plan->row[pass->first + k];
-        if (row->draw >= 0) return 1;
+        if (row->draw >= 0) why |= DKP_SAMPLES_NOISE;
         for (int j = row->first; j < row->first + row->count; j++)
-            if (run->plan->term[j].scalar) return 1;
+            if (run->plan->term[j].scalar) why |= DKP_SAMPLES_FACTORS;
     }
-    return 0;
+    return why;
 }
 
 /* Work on units 0 .. units - 1 of a long vector, in parts that may run at once. What a unit is, and so every
@@ -9868,24 +9902,28 @@ static void dkp_run_range(const dkp_work *work, int part, size_t first, size_t e
     size_t to = end * DKP_TILE < run->size ? end * DKP_TILE : run->size;
     int by_sample = dkp_by_sample(run, pass);
     int fetch = run->size >= (by_sample ? DKP_ALONE : DKP_FAR); /* memory can work while noise is made */
-    size_t tile = fetch ? DKP_TILE / 2 : DKP_TILE;
+    size_t tile = fetch && !by_sample ? DKP_TILE / 2 : DKP_TILE;
     dkp_window w;
     w.run = run, w.tiles = run->tiles + (size_t)part * dkp_tiles(run->plan) * DKP_TILE;
     size_t locals = (size_t)run->plan->locals;
     w.wide = w.tiles + locals * DKP_TILE;
     w.sum = w.wide + (dkp_tiles(run->plan) - locals) / 2 * DKP_TILE;
-    w.sample = 0, w.many = 0;
+    w.sample = 0, w.many = 0, w.ahead.streams = 0;
     for (size_t at = first * DKP_TILE; at < to; at += w.n) {
         size_t sample = by_sample ? at / run->dim : 0, from = at - sample * run->dim;
         size_t rest = by_sample && run->dim - from < to - at ? run->dim - from : to - at;
-        int resolve = at == first * DKP_TILE || w.many || sample != w.sample;
+        int resolve =
+            at == first * DKP_TILE || w.many || (by_sample & DKP_SAMPLES_FACTORS && sample != w.sample);
         w.n = tile - from % tile; /* noise is made in chunks */
         if (rest < w.n) w.n = rest;
         w.at = at, w.sample = sample;
-        if (resolve) w.ops = w.noises = 0;
+        w.ahead.element = w.ahead.end = at + w.n;
+        if (fetch) w.ahead.end += w.n < to - w.ahead.end ? w.n : to - w.ahead.end;
+        if (resolve) w.ops = w.noises = w.draws = 0;
         for (int k = 0; resolve && k < pass->count; k++)
             dkp_resolve_row(&w, &run->plan->row[pass->first + k]);
-        if (fetch && w.n <= to - at - w.n) dkp_fetch_next(&w);
+        if (resolve) dkp_look_ahead(&w);
+        if (!w.draws) dkp_ask(&w.ahead, w.n);
         dkp_run_window(&w);
     }
 }
@@ -10807,8 +10845,8 @@ DK_API dk_status dk_denoised(dk_run *run, dk_real *out) {
             c[count] = (dk_real)(weight * call->d_f), value[count++] = first->output + k - first->branch;
         }
     for (size_t at = 0, n = DKP_TILE / 4; at < run->size; at += n) {
-        dkp_op op[2] = {{DKP_SUM, 0, 0, 0, (char *)(out + at), {NULL}, {0}},
-                        {DKP_CLIP, 0, 0, 0, (char *)(out + at), {NULL}, {0}}};
+        dkp_op op[2] = {{DKP_SUM, 0, 0, (char *)(out + at), {NULL}, {0}, NULL, NULL},
+                        {DKP_CLIP, 0, 0, (char *)(out + at), {NULL}, {0}, NULL, NULL}};
         if (run->size - at < n) n = run->size - at;
         for (int i = 0; i < count; i++) {
             int slot = p->value[value[i]].slot;
@@ -10817,7 +10855,7 @@ DK_API dk_status dk_denoised(dk_run *run, dk_real *out) {
         }
         if (dkp_set(call->d_x)) dkp_with(&op[0], (dk_real)call->d_x, dk_state(run) + at, 0);
         dkp_with(&op[1], (dk_real)call->clip, out + at, 0);
-        dkp_run_ops(run, op, 1 + (call->clip > 0), 0, n);
+        dkp_run_ops(run, op, 1 + (call->clip > 0), 0, n, NULL);
     }
     for (size_t i = 0; run->plan->masked > 1 && i < run->size; i++)
         out[i] = (1 - run->config.mask[i]) * out[i] + run->config.mask[i] * run->config.known[i];

@@ -201,11 +201,11 @@ static void measure(subject *s, int repeats, double best[3], double *bytes) {
         }
 }
 
-static void large(size_t n, const int *threads, int counts) {
+static void large(size_t n, const int *threads, int counts, const char *only) {
     printf("%-14s %-9s %-6s %7s %12s %10s %10s %8s %8s\n", "sampler", "predicts", "number", "threads",
            "ms per eval", "bytes/x", "GB/s", "/ plain", "checked");
     for (int k = 0; k < SAMPLERS; k++)
-        for (int eps = 0; eps < 2; eps++)
+        for (int eps = only && strcmp(samplers[k], only) ? 2 : 0; eps < 2; eps++)
             for (int number = 0; number < DK_NUMBER_COUNT; number++)
                 for (int t = 0; t < counts; t++) {
                     subject s;
@@ -333,8 +333,8 @@ int main(int argc, char **argv) {
     while (counts < 4 && threads[counts] <= omp_get_num_procs()) counts++;
 #endif
     if (!*what || !strcmp(what, "small")) small();
-    if (!*what || !strcmp(what, "large")) large(n, threads, 1);
-    if (!strcmp(what, "threads")) large(n, threads, counts);
+    if (!*what || !strcmp(what, "large")) large(n, threads, 1, argc > 3 ? argv[3] : NULL);
+    if (!strcmp(what, "threads")) large(n, threads, counts, argc > 3 ? argv[3] : NULL);
     if (!*what || !strcmp(what, "setup")) setup();
     return 0;
 }
