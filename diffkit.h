@@ -9459,6 +9459,7 @@ enum {
     DKP_WIDTH = 16,      /* elements at a time: a fixed number, so that compilers vectorise without -O3 */
     DKP_TERMS = 8,       /* terms at a time */
     DKP_OPS = 16,        /* operations that are resolved once for many tiles */
+    DKP_DRAWS = 4,       /* draws among them */
     DKP_LOOK = 8,        /* elements of a stretch that one is looked for in */
     DKP_ALONE = 1 << 15, /* shorter vectors are not worth a second thread */
     DKP_FAR = 1 << 22,   /* longer vectors come from memory, not from a cache */
@@ -9724,7 +9725,7 @@ typedef struct dkp_window {
     size_t at, n, sample; /* the sample that coefficients are for */
     int ops, many, noises, draws;
     dkp_op op[DKP_OPS];
-    dk_noise_request request[DKP_OPS];
+    dk_noise_request request[DKP_DRAWS];
     dkp_ahead ahead;     /* the next window */
     dk_real *wide, *sum; /* tiles behind the local ones, where there are numbers of 16 bits or masks */
 } dkp_window;
@@ -9746,9 +9747,15 @@ static void dkp_look_ahead(dkp_window *w) {
         }
 }
 
+/* Makes room for more operations. */
+static void dkp_flush(dkp_window *w) {
+    dkp_run_window(w);
+    w->ops = w->draws = 0, w->many = 1;
+}
+
 /* One more operation, and one more term of it. */
 static dkp_op *dkp_put_op(dkp_window *w, dkp_what what, void *y, int moves) {
-    if (w->ops == DKP_OPS) dkp_run_window(w), w->ops = 0, w->many = 1;
+    if (w->ops == DKP_OPS) dkp_flush(w);
     dkp_op *op = &w->op[w->ops++];
     op->what = what, op->terms = 0, op->moves = (unsigned)moves << DKP_TERMS, op->y = (char *)y;
     return op;
@@ -9825,10 +9832,10 @@ static void dkp_resolve_row(dkp_window *w, const dk_row *row) {
     if (row->draw >= 0 && dkp_whole(dkp_source(run, row->draw))) { /* it has filled a buffer of its own */
         dkp_with(dkp_put_op(w, DKP_SUM, dst, moves), 1, run->noise + (size_t)w->noises++ * run->size, 1);
     } else if (row->draw >= 0) {
+        if (w->draws == DKP_DRAWS) dkp_flush(w);
         dkp_op *op = dkp_put_op(w, DKP_DRAW, dst, moves);
-        dk_noise_request *request = &w->request[w->ops - 1];
-        *request = dkp_request(run, row->draw);
-        op->source = dkp_source(run, row->draw), op->request = request, w->draws = 1;
+        w->request[w->draws] = dkp_request(run, row->draw);
+        op->source = dkp_source(run, row->draw), op->request = &w->request[w->draws++];
     } else if (row->mask >= 0) {
         dkp_resolve_sum(w, t + 1, row->count - 1, w->sum, 0);
         dkp_op *op = dkp_with_value(w, dkp_put_op(w, DKP_BLEND, dst, moves), (dk_real)t->c, t->value);
