@@ -433,6 +433,40 @@ static void long_sum_may_name_a_vector_again(void **state) {
     check_near((double)x[0], X, check_tiny, "long sum");
 }
 
+/* More draws in one step than are prepared at a time. */
+static void record_many_draws(dk_recorder *r) {
+    while (dk_step(r)) {
+        dk_vec D = dk_denoise(r, r->x, r->from), z[9];
+        for (int i = 0; i < 9; i++) z[i] = dk_noise(r, r->from, r->to);
+        dk_sum_begin(r);
+        dk_sum_add(r, 1, dk_mix(0.5, r->x, 0.25, D));
+        for (int i = 0; i < 9; i++) dk_sum_add(r, i + 1, z[i]);
+        r->x = dk_sum_end(r);
+    }
+}
+
+static void a_step_may_draw_more_than_the_executor_prepares_at_once(void **state) {
+    enum { DIM = 130, BATCH = 3, STEPS = 2 };
+    static const double levels[STEPS + 1] = {4, 2, 1};
+    dk_config c = plain_config("edm", NULL, levels, DK_UNIT_SIGMA, STEPS);
+    dk_real x[BATCH * DIM], z[DIM];
+    double X[BATCH * DIM];
+    (void)state;
+    c.sampler.record = record_many_draws, c.sampler.s_noise = 1, c.dim = DIM, c.batch = BATCH;
+    for (int i = 0; i < BATCH * DIM; i++) X[i] = 0.01 * i, x[i] = (dk_real)X[i];
+    for (int k = 0; k < STEPS; k++)
+        for (int b = 0; b < BATCH; b++) {
+            double *row = X + b * DIM;
+            for (int i = 0; i < DIM; i++) row[i] = 0.5 * row[i] + 0.25 * net(row[i], levels[k]);
+            for (int draw = 1; draw <= 9; draw++) {
+                dk_normals(c.seed, (uint64_t)b, (uint32_t)(9 * k + draw), 0, DIM, z);
+                for (int i = 0; i < DIM; i++) row[i] += draw * (double)z[i];
+            }
+        }
+    sample(&c, x);
+    for (int i = 0; i < BATCH * DIM; i++) check_near((double)x[i], X[i], 100 * check_tiny, "draws");
+}
+
 /* D of this call and dk_past of it are the same value: they merge or cancel. */
 static void record_past_twice(dk_recorder *r) {
     while (dk_step(r)) {
@@ -808,6 +842,7 @@ int main(void) {
         cmocka_unit_test(what_plans_weigh_clip_and_measure_is_compared),
         cmocka_unit_test(plans_that_differ_in_one_place_are_not_equal),
         cmocka_unit_test(strange_sampler_does_its_arithmetic_in_every_family),
+        cmocka_unit_test(a_step_may_draw_more_than_the_executor_prepares_at_once),
         cmocka_unit_test(long_sum_may_name_a_vector_again),
         cmocka_unit_test(past_is_the_value_that_denoise_returned),
         cmocka_unit_test(table_of_dpmpp_2m_is_dpmpp_2m),
