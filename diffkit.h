@@ -2607,27 +2607,43 @@ static double dkp_laplace_beta(double T, int k) {
 
 DKP_FAST
 
-static double dkp_rounded(const dk_schedule *s, double v) { return s->float_table ? (double)(float)v : v; }
+DKP_INLINE double dkp_rounded(const dk_schedule *s, double v) {
+    return s->float_table ? (double)(float)v : v;
+}
+
+/* Between which numbers betas are spaced, or their roots. */
+typedef struct dkp_range {
+    double first, span;
+} dkp_range;
+
+static dkp_range dkp_beta_range(const dk_schedule *s) {
+    int scaled = s->betas == DK_BETAS_SCALED_LINEAR;
+    dkp_range range = {scaled ? dkp_sqrt(s->beta_first) : s->beta_first, 0};
+    range.span = (scaled ? dkp_sqrt(s->beta_last) : s->beta_last) - range.first;
+    return range;
+}
+
+/* 1 - beta of timestep k */
+DKP_INLINE double dkp_kept(const dk_schedule *s, dkp_range range, int k) {
+    int last_k = s->timesteps - 1;
+    double beta = (double)k / last_k;
+    switch (s->betas) {
+    case DK_BETAS_LINEAR:
+    case DK_BETAS_SCALED_LINEAR:
+    case DK_BETAS_COUNT: beta = range.first + beta * range.span; break;
+    case DK_BETAS_COSINE: beta = dkp_cosine_beta(s->timesteps, k); break;
+    case DK_BETAS_SIGMOID: beta = range.first + range.span / (1 + dkp_exp(6 - 12.0 * k / last_k)); break;
+    case DK_BETAS_EXPONENTIAL: beta = -dkp_expm1(-12.0 / s->timesteps); break;
+    case DK_BETAS_LAPLACE: beta = dkp_laplace_beta(s->timesteps, k); break;
+    }
+    beta = dkp_rounded(s, beta);
+    return dkp_rounded(s, 1 - (s->betas == DK_BETAS_SCALED_LINEAR ? dkp_rounded(s, beta * beta) : beta));
+}
 
 /* The product of 1 - beta over timesteps [from, to), times `product`. */
 static double dkp_beta_product(const dk_schedule *s, double product, int from, int to) {
-    int scaled = s->betas == DK_BETAS_SCALED_LINEAR, last_k = s->timesteps - 1;
-    double first = scaled ? dkp_sqrt(s->beta_first) : s->beta_first,
-           span = (scaled ? dkp_sqrt(s->beta_last) : s->beta_last) - first;
-    for (int k = from; k < to; k++) {
-        double beta = (double)k / last_k;
-        switch (s->betas) {
-        case DK_BETAS_LINEAR:
-        case DK_BETAS_SCALED_LINEAR:
-        case DK_BETAS_COUNT: beta = first + beta * span; break;
-        case DK_BETAS_COSINE: beta = dkp_cosine_beta(s->timesteps, k); break;
-        case DK_BETAS_SIGMOID: beta = first + span / (1 + dkp_exp(6 - 12.0 * k / last_k)); break;
-        case DK_BETAS_EXPONENTIAL: beta = -dkp_expm1(-12.0 / s->timesteps); break;
-        case DK_BETAS_LAPLACE: beta = dkp_laplace_beta(s->timesteps, k); break;
-        }
-        beta = dkp_rounded(s, beta);
-        product *= dkp_rounded(s, 1 - (scaled ? dkp_rounded(s, beta * beta) : beta));
-    }
+    dkp_range range = dkp_beta_range(s);
+    for (int k = from; k < to; k++) product *= dkp_kept(s, range, k);
     return product;
 }
 
@@ -2648,20 +2664,16 @@ static void dkp_fill_marks(dk_schedule *s) {
         s->marks[mark] = product = dkp_beta_product(s, product, k ? k - stride + 1 : 0, k + 1);
 }
 
-/* alpha^2 of timestep k = -1 .. T-1 before rescaling, from the one of timestep `known` before it or from a mark between;
-   the empty product at -1 is clean data. */
-static double dkp_abar_after(const dk_schedule *s, int known, double abar, int k) {
+/* alpha^2 of timestep k = -1 .. T-1 before rescaling; the empty product at -1 is clean data. */
+static double dkp_abar(const dk_schedule *s, int k) {
     if (k < 0) return 1;
     if (s->alphas_cumprod) return s->alphas_cumprod[k];
-    int mark = k / dkp_stride(s), marked = mark * dkp_stride(s);
-    return dkp_beta_product(s, marked < known ? abar : s->marks[mark], (marked < known ? known : marked) + 1,
-                            k + 1);
+    int stride = dkp_stride(s), mark = k / stride;
+    return dkp_beta_product(s, s->marks[mark], mark * stride + 1, k + 1);
 }
 
-static double dkp_abar(const dk_schedule *s, int k) { return dkp_abar_after(s, -1, 1, k); }
-
 /* As the table has it: rounded, and with its SNR shifted. */
-static double dkp_table_abar(const dk_schedule *s, double abar) {
+DKP_INLINE double dkp_table_abar(const dk_schedule *s, double abar) {
     abar = dkp_rounded(s, abar);
     return s->shift > 0 ? abar / (abar + s->shift * s->shift * (1 - abar)) : abar;
 }
@@ -2958,31 +2970,40 @@ static dk_level dkp_discrete_at(const dk_schedule *s, double t) {
     return l;
 }
 
+DKP_FAST
+
 /* Whether timestep k has at most this noise level. Roots are taken where rounding might decide. */
-static int dkp_discrete_below(const dk_schedule *s, int k, double abar, double noise_level) {
+DKP_INLINE int dkp_discrete_below(const dk_schedule *s, int k, double abar, double noise_level) {
     double a = dkp_table_abar(s, abar), most = noise_level * noise_level * a;
     if (!s->zero_terminal_snr && fabs(1 - a - most) > 1e-9 * most) return 1 - a < most;
     return dk_noise_level(dkp_discrete_level_of(s, k, abar)) <= noise_level;
 }
 
 static dk_level dkp_discrete_at_sigma(const dk_schedule *s, double noise_level) {
-    int low = -1, high = s->timesteps - 1, stride = dkp_stride(s);
+    const double *known = s->alphas_cumprod ? s->alphas_cumprod : s->marks;
+    int stride = s->alphas_cumprod ? 1 : dkp_stride(s), low = -1, high = s->timesteps - 1;
     double at_low = 1, at_high = dkp_abar(s, high); /* products */
     dk_level l = {(double)high, 0, 0};
     dkp_vp_pair(noise_level, &l);
-    if (noise_level >= dk_noise_level(dkp_discrete_level_of(s, high, at_high))) return l;
-    while (high - low > 1) { /* first among the marks, then by products that go on from `low` */
-        int middle = low + (high - low) / 2, mark = middle / stride * stride;
-        if (mark > low) middle = mark;
-        double abar = dkp_abar_after(s, low, at_low, middle);
-        if (dkp_discrete_below(s, middle, abar, noise_level)) low = middle, at_low = abar;
-        else high = middle, at_high = abar;
+    if (dkp_discrete_below(s, high, at_high, noise_level)) return l;
+    for (int first = 0, end = (high - 1) / stride + 1; first < end;) { /* of those known that may be next */
+        int middle = first + (end - first) / 2, k = middle * stride;
+        if (dkp_discrete_below(s, k, known[middle], noise_level))
+            low = k, at_low = known[middle], first = middle + 1;
+        else high = k, at_high = known[middle], end = middle;
+    }
+    for (dkp_range range = dkp_beta_range(s); high - low > 1;) {
+        double next = at_low * dkp_kept(s, range, low + 1);
+        if (dkp_discrete_below(s, low + 1, next, noise_level)) low++, at_low = next;
+        else high = low + 1, at_high = next;
     }
     dk_level a = dkp_discrete_level_of(s, low, at_low), b = dkp_discrete_level_of(s, high, at_high);
     l.t = dkp_by_angle(a, b) ? low + (dkp_angle(l) - dkp_angle(a)) / (dkp_angle(b) - dkp_angle(a))
                              : low + (dk_lambda(l) - dk_lambda(a)) / (dk_lambda(b) - dk_lambda(a));
     return l;
 }
+
+DKP_SMALL
 
 static void dkp_discrete_slopes(const dk_schedule *s, double t, double *d_alpha, double *d_sigma) {
     int k = (int)ceil(t) - 1;
@@ -4762,9 +4783,9 @@ static dk_vec dkp_vec(dk_recorder *r, int value) {
 static dk_term *dkp_said(dk_recorder *r, unsigned at) { return &r->said[at % DK_SAID]; }
 
 /* How many terms v has, 0 for one that cannot be used any more; they lie side by side from *terms on. */
-static int dkp_terms(dk_vec v, dk_term *value, const dk_term **terms) {
-    dk_term one = {1, (int)v.at, 0, 0};
-    if (v.count <= 0) *value = one, *terms = value;
+DKP_INLINE int dkp_terms(dk_vec v, dk_term *value, const dk_term **terms) {
+    value->c = 1, value->value = (int)v.at, value->scalar = value->power = 0;
+    *terms = value;
     if (v.count <= 0) return v.of ? 1 : 0;
     *terms = dkp_said(v.of, v.at);
     /* NOLINTNEXTLINE(clang-analyzer-core.NullDereference): a sum of terms has a recorder */
@@ -4772,6 +4793,13 @@ static int dkp_terms(dk_vec v, dk_term *value, const dk_term **terms) {
     dk_refuse(v.of, "age of a symbolic vector in terms", (double)(v.of->reached - v.at),
               "at most 320: store it with dk_keep");
     return 0;
+}
+
+/* c t. By parts, here and where terms are compared: processors wait before they read as a whole what has just been
+   written in parts. */
+DKP_INLINE dk_term dkp_times(double c, const dk_term *t) {
+    dk_term product = {t->c * c, t->value, t->scalar, t->power};
+    return product;
 }
 
 /* Where the terms of the next sum are to be said: as many as it may have, and one too many. */
@@ -4815,9 +4843,10 @@ static dk_vec dkp_sum(int n, const double *c, const dk_vec *v) {
         int terms = c[i] >= 0 && c[i] <= 0 ? 0 : dkp_terms(v[i], &value, &t), before = count;
         for (int j = 0, k; j < terms; j++, t++) {
             for (k = 0; k < before; k++)
-                if (sum[k].value == t->value && sum[k].scalar == t->scalar && sum[k].power == t->power) break;
+                if (sum[k].value == t->value && !((sum[k].scalar ^ t->scalar) | (sum[k].power ^ t->power)))
+                    break;
             if (k < before) sum[k].c += t->c * c[i];
-            else if (count <= DK_MAX_TERMS) sum[count] = *t, sum[count++].c = t->c * c[i];
+            else if (count <= DK_MAX_TERMS) sum[count++] = dkp_times(c[i], t);
         }
     }
     return dkp_end_sum(r, count);
@@ -4831,7 +4860,7 @@ DK_API dk_vec dk_mix(double a, dk_vec x, double b, dk_vec y) {
 
 DK_API dk_vec dk_add(dk_vec a, dk_vec b) { return dk_mix(1, a, 1, b); }
 
-DK_API dk_vec dk_scale(double c, dk_vec v) { return dkp_sum(1, &c, &v); }
+DK_API dk_vec dk_scale(double c, dk_vec v) { return c >= 1 && c <= 1 ? v : dkp_sum(1, &c, &v); }
 
 DK_API dk_vec dk_scale_by(double c, int scalar, int power, dk_vec v) {
     dk_recorder *r = v.of;
@@ -4842,8 +4871,8 @@ DK_API dk_vec dk_scale_by(double c, int scalar, int power, dk_vec v) {
     for (int i = 0; i < count; i++) {
         if (t[i].scalar || power < 1 || scalar < 1)
             dk_refuse(r, "power of a norm ratio", power, "at least 1, once per vector");
-        sum[i] = t[i];
-        sum[i].c *= c, sum[i].scalar = (short)scalar, sum[i].power = (short)power;
+        sum[i] = dkp_times(c, &t[i]);
+        sum[i].scalar = (short)scalar, sum[i].power = (short)power;
     }
     return dkp_end_sum(r, count);
 }
@@ -4913,13 +4942,9 @@ static int dkp_close_row(dk_recorder *r, char letter, int number) {
 
 static void dkp_put_terms(dk_recorder *r, double c, dk_vec v) {
     const dk_term *t;
-    dk_term one, value;
-    for (int i = dkp_terms(v, &value, &t); i > 0; i--) {
-        one = *t++;
-        if (c >= 0 && c <= 0) one.c = 0; /* also where it is infinite */
-        else one.c *= c;
-        dkp_put_term(r, one);
-    }
+    dk_term value;
+    if (c >= 0 && c <= 0) return; /* also where a term is infinite */
+    for (int i = dkp_terms(v, &value, &t); i > 0; i--) dkp_put_term(r, dkp_times(c, t++));
 }
 
 /* A sum becomes a row, even if it is a value already. */
@@ -6126,7 +6151,7 @@ static double dkp_phi(int k, double z) {
     if (k == 0) return dkp_exp(z);
     if (fabs(z) < 2) { /* the recursion would cancel */
         double term = 1 / factorial;
-        for (int n = 1; n < 40; n++) sum += term, term *= z / (n + k);
+        for (int n = 1; n < 24; n++) sum += term, term *= z / (n + k); /* what follows is below rounding */
         return sum;
     }
     phi = dkp_expm1(z) / z, factorial = 1;
@@ -6177,12 +6202,11 @@ static double dkp_phi_row(const dk_exponential *m, int row, double h_row, int si
 /* Where a step's noise comes in: behind it, or at every stage, afresh or as one path. */
 typedef enum dkp_stage_noise { DKP_NOISE_BEHIND, DKP_NOISE_AFRESH, DKP_NOISE_PATH } dkp_stage_noise;
 
-/* The state at the end of a row. */
-static dk_vec dkp_phi_sum(const dk_recorder *r, const dk_exponential *m, int row, const dk_vec *F,
-                          dk_level to, int noisy) {
+/* The state at the end of a row, which lies h_row further in lambda. */
+static dk_vec dkp_phi_sum(const dk_recorder *r, const dk_exponential *m, int row, double h_row,
+                          const dk_vec *F, dk_level to, int noisy) {
     double weight[DK_MAX_STAGES + 1], alpha = dkp_gauge_alpha(r, &r->from), sigma = r->from.sigma;
-    double to_alpha = dkp_gauge_alpha(r, &to), h = dkp_gauge_lambda(r, &to) - dkp_gauge_lambda(r, &r->from);
-    double rest = dkp_phi_row(m, row, h, noisy ? 1 : -1, weight);
+    double to_alpha = dkp_gauge_alpha(r, &to), rest = dkp_phi_row(m, row, h_row, noisy ? 1 : -1, weight);
     double c[DK_MAX_STAGES + 1] = {noisy ? to_alpha / alpha - to.sigma * rest / sigma
                                          : to.sigma / sigma + to_alpha * rest / alpha};
     dk_vec v[DK_MAX_STAGES + 1] = {r->x};
@@ -6200,9 +6224,9 @@ static int dkp_has_embedded(const dk_exponential *m) {
 }
 
 /* The attempt's result x, if the embedded method, row stages + 1, agrees. */
-static dk_vec dkp_judge_phi(dk_recorder *r, const dk_exponential *m, const dk_vec *F, dk_vec x, dk_level to,
-                            int noisy) {
-    dk_vec low = dkp_phi_sum(r, m, m->stages + 1, F, to, noisy), before = r->x;
+static dk_vec dkp_judge_phi(dk_recorder *r, const dk_exponential *m, double h, const dk_vec *F, dk_vec x,
+                            dk_level to, int noisy) {
+    dk_vec low = dkp_phi_sum(r, m, m->stages + 1, h, F, to, noisy), before = r->x;
     if (r->pace->kept & DKP_KEPT_LOW)
         before = dkp_vec(r, dkp_pinned(r, dkp_new_value(r, 'y', 0, -1), DKP_KEPT_LOW));
     x = dk_keep(r, x), low = dk_keep(r, low);
@@ -6240,10 +6264,11 @@ static void dkp_phi_step(dk_recorder *r, const dk_exponential *m, dkp_stage_nois
         dkp_split split = {level, 0};
         if (noise != DKP_NOISE_BEHIND) split = dkp_split_between(r, &r->from, &level, eta, r->sampler.law);
         else if (last) split = whole;
-        x = dkp_phi_sum(r, m, i, F, split.down, noisy);
+        double h_row = last && noise == DKP_NOISE_BEHIND ? h : dkp_gauge_lambda(r, &split.down) - start;
+        x = dkp_phi_sum(r, m, i, h_row, F, split.down, noisy);
         if (last) x = dk_mix(1, x, r->to.alpha, guidance);
         if (last && dkp_attempting(r) && dkp_has_embedded(m))
-            x = dkp_judge_phi(r, m, F, x, split.down, noisy);
+            x = dkp_judge_phi(r, m, h_row, F, x, split.down, noisy);
         if (noise == DKP_NOISE_PATH) { /* the noise alone takes the same way: it decays and is renewed */
             dkp_split part = dkp_split_between(r, &before, &level, eta, r->sampler.law);
             path = dk_scale(part.down.sigma / before.sigma, path);
