@@ -2605,45 +2605,46 @@ static double dkp_laplace_beta(double T, int k) {
     return beta < 0.999 ? beta : 0.999;
 }
 
+/* beta of timestep k where betas are not evenly spaced */
+static double dkp_curved_beta(const dk_schedule *s, int k) {
+    int T = s->timesteps;
+    double span = s->beta_last - s->beta_first;
+    if (s->betas == DK_BETAS_COSINE) return dkp_cosine_beta(T, k);
+    if (s->betas == DK_BETAS_LAPLACE) return dkp_laplace_beta(T, k);
+    if (s->betas == DK_BETAS_EXPONENTIAL) return -dkp_expm1(-12.0 / T);
+    return s->beta_first + span / (1 + dkp_exp(6 - 12.0 * k / (T - 1))); /* SIGMOID */
+}
+
 DKP_FAST
 
 DKP_INLINE double dkp_rounded(const dk_schedule *s, double v) {
     return s->float_table ? (double)(float)v : v;
 }
 
-/* Between which numbers betas are spaced, or their roots. */
-typedef struct dkp_range {
-    double first, span;
-} dkp_range;
+/* 1 - beta, one timestep after the other. */
+typedef struct dkp_betas {
+    int scaled, even, last_k;
+    double first, span; /* between which betas are spaced, or their roots */
+} dkp_betas;
 
-static dkp_range dkp_beta_range(const dk_schedule *s) {
+static dkp_betas dkp_betas_of(const dk_schedule *s) {
     int scaled = s->betas == DK_BETAS_SCALED_LINEAR;
-    dkp_range range = {scaled ? dkp_sqrt(s->beta_first) : s->beta_first, 0};
-    range.span = (scaled ? dkp_sqrt(s->beta_last) : s->beta_last) - range.first;
-    return range;
+    dkp_betas b = {scaled, scaled || s->betas == DK_BETAS_LINEAR, s->timesteps - 1,
+                   scaled ? dkp_sqrt(s->beta_first) : s->beta_first, 0};
+    b.span = (scaled ? dkp_sqrt(s->beta_last) : s->beta_last) - b.first;
+    return b;
 }
 
-/* 1 - beta of timestep k */
-DKP_INLINE double dkp_kept(const dk_schedule *s, dkp_range range, int k) {
-    int last_k = s->timesteps - 1;
-    double beta = (double)k / last_k;
-    switch (s->betas) {
-    case DK_BETAS_LINEAR:
-    case DK_BETAS_SCALED_LINEAR:
-    case DK_BETAS_COUNT: beta = range.first + beta * range.span; break;
-    case DK_BETAS_COSINE: beta = dkp_cosine_beta(s->timesteps, k); break;
-    case DK_BETAS_SIGMOID: beta = range.first + range.span / (1 + dkp_exp(6 - 12.0 * k / last_k)); break;
-    case DK_BETAS_EXPONENTIAL: beta = -dkp_expm1(-12.0 / s->timesteps); break;
-    case DK_BETAS_LAPLACE: beta = dkp_laplace_beta(s->timesteps, k); break;
-    }
+DKP_INLINE double dkp_kept(const dk_schedule *s, const dkp_betas *b, int k) {
+    double beta = b->even ? b->first + (double)k / b->last_k * b->span : dkp_curved_beta(s, k);
     beta = dkp_rounded(s, beta);
-    return dkp_rounded(s, 1 - (s->betas == DK_BETAS_SCALED_LINEAR ? dkp_rounded(s, beta * beta) : beta));
+    return dkp_rounded(s, 1 - (b->scaled ? dkp_rounded(s, beta * beta) : beta));
 }
 
 /* The product of 1 - beta over timesteps [from, to), times `product`. */
 static double dkp_beta_product(const dk_schedule *s, double product, int from, int to) {
-    dkp_range range = dkp_beta_range(s);
-    for (int k = from; k < to; k++) product *= dkp_kept(s, range, k);
+    const dkp_betas betas = dkp_betas_of(s);
+    for (int k = from; k < to; k++) product *= dkp_kept(s, &betas, k);
     return product;
 }
 
@@ -2972,10 +2973,10 @@ static dk_level dkp_discrete_at(const dk_schedule *s, double t) {
 
 DKP_FAST
 
-/* Whether timestep k has at most this noise level. Roots are taken where rounding might decide. */
-DKP_INLINE int dkp_discrete_below(const dk_schedule *s, int k, double abar, double noise_level) {
-    double a = dkp_table_abar(s, abar), most = noise_level * noise_level * a;
-    if (!s->zero_terminal_snr && fabs(1 - a - most) > 1e-9 * most) return 1 - a < most;
+/* Whether timestep k has at most this noise level, which is that of the product `limit` but for rescaling. Roots are taken
+   where rounding might decide. */
+static int dkp_discrete_below(const dk_schedule *s, int k, double abar, double limit, double noise_level) {
+    if (!s->zero_terminal_snr && fabs(abar - limit) > 1e-6 * limit) return abar > limit;
     return dk_noise_level(dkp_discrete_level_of(s, k, abar)) <= noise_level;
 }
 
@@ -2983,18 +2984,19 @@ static dk_level dkp_discrete_at_sigma(const dk_schedule *s, double noise_level) 
     const double *known = s->alphas_cumprod ? s->alphas_cumprod : s->marks;
     int stride = s->alphas_cumprod ? 1 : dkp_stride(s), low = -1, high = s->timesteps - 1;
     double at_low = 1, at_high = dkp_abar(s, high); /* products */
+    double unshifted = noise_level / dkp_shift(s), limit = 1 / (1 + unshifted * unshifted);
     dk_level l = {(double)high, 0, 0};
     dkp_vp_pair(noise_level, &l);
-    if (dkp_discrete_below(s, high, at_high, noise_level)) return l;
-    for (int first = 0, end = (high - 1) / stride + 1; first < end;) { /* of those known that may be next */
-        int middle = first + (end - first) / 2, k = middle * stride;
-        if (dkp_discrete_below(s, k, known[middle], noise_level))
+    if (dkp_discrete_below(s, high, at_high, limit, noise_level)) return l;
+    for (int first = 0, end = (high - 1) / stride + 1; first < end;) { /* of those that are known */
+        int middle = (first + end) >> 1, k = middle * stride;
+        if (dkp_discrete_below(s, k, known[middle], limit, noise_level))
             low = k, at_low = known[middle], first = middle + 1;
         else high = k, at_high = known[middle], end = middle;
     }
-    for (dkp_range range = dkp_beta_range(s); high - low > 1;) {
-        double next = at_low * dkp_kept(s, range, low + 1);
-        if (dkp_discrete_below(s, low + 1, next, noise_level)) low++, at_low = next;
+    for (const dkp_betas betas = dkp_betas_of(s); high - low > 1;) {
+        double next = at_low * dkp_kept(s, &betas, low + 1);
+        if (dkp_discrete_below(s, low + 1, next, limit, noise_level)) low++, at_low = next;
         else high = low + 1, at_high = next;
     }
     dk_level a = dkp_discrete_level_of(s, low, at_low), b = dkp_discrete_level_of(s, high, at_high);
