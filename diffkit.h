@@ -850,6 +850,8 @@ typedef struct dk_recorder {
     int drawn;              /* value of the step's last draw behind its evaluations; -1: none */
     int estimates, skipped; /* D so far; the first ones without an evaluation */
     dk_vec momentum;        /* of guidance */
+    dk_level lambda_at;     /* the level whose lambda was asked for last, */
+    double lambda;          /* and that */
     unsigned end, reached;  /* of what was said, counted in terms: now, and at most so far */
     dk_term said[DK_SAID];  /* the last of them, round and round */
 } dk_recorder;
@@ -4928,7 +4930,7 @@ static void dkp_put_term(dk_recorder *r, dk_term t) {
     if (t.c >= 0 && t.c <= 0) return;
     if (!dkp_finite(t.c)) dkp_refuse_at(r, "a coefficient is not finite", r->from);
     dkp_use(r, t.value, 0);
-    p->terms++, r->row.count++;
+    p->terms++;
     if (!DKP_STORING(r, terms)) return;
     int needs = t.scalar ? p->calls - 1 : p->value[t.value].needs;
     if (needs > r->row_needs) r->row_needs = needs;
@@ -4936,10 +4938,12 @@ static void dkp_put_term(dk_recorder *r, dk_term t) {
 }
 
 static int dkp_close_row(dk_recorder *r, char letter, int number) {
-    r->row.dst = dkp_new_value(r, letter, number, r->row_needs);
-    r->plan->rows++;
-    if (DKP_STORING(r, rows)) r->plan->row[r->plan->rows - 1] = r->row;
-    return r->row.dst;
+    dk_plan *p = r->plan;
+    int dst = dkp_new_value(r, letter, number, r->row_needs);
+    dk_row row = {dst, r->row.first, p->terms - r->row.first, r->row.draw, r->row.mask, r->row.clip};
+    p->rows++;
+    if (DKP_STORING(r, rows)) p->row[p->rows - 1] = row;
+    return dst;
 }
 
 static void dkp_put_terms(dk_recorder *r, double c, dk_vec v) {
@@ -5056,8 +5060,6 @@ DK_API int dk_norm_ratio(dk_recorder *r, dk_vec a, dk_vec b) {
     return dkp_scalar(r, DK_NORM_RATIO, dk_keep(r, a), dk_keep(r, b), 0);
 }
 
-DKP_SMALL
-
 /* ------------------------------------------------------------------------ >>guidance  Guidance */
 
 /* What holds at one evaluation: which branches are evaluated, and what their outputs weigh. */
@@ -5124,6 +5126,8 @@ static void dkp_record_calls(dk_recorder *r, dk_call *call, const dkp_guided *h,
     }
 }
 
+DKP_SMALL
+
 /* G of the branches' outputs P, whatever they are taken as. */
 static dk_vec dkp_guide(dk_recorder *r, const dk_guidance *g, const double weight[DK_BRANCHES],
                         const dk_vec P[DK_BRANCHES]) {
@@ -5164,6 +5168,8 @@ static dk_vec dkp_finish_D(dk_recorder *r, const dk_guidance *g, dk_vec D, const
     }
     return D;
 }
+
+DKP_FAST
 
 DK_API dk_vec dk_denoise_told(dk_recorder *r, dk_vec x, dk_level level, dk_level told, dk_vec *uncond) {
     dk_plan *p = r->plan;
@@ -5236,6 +5242,8 @@ DK_API dk_vec dk_denoise_told(dk_recorder *r, dk_vec x, dk_level level, dk_level
     for (int i = first; i < p->calls && r->storing; i++) p->call[i].denoised = (int)D.at;
     return D;
 }
+
+DKP_SMALL
 
 DK_API dk_vec dk_denoise(dk_recorder *r, dk_vec x, dk_level level) {
     return dk_denoise_told(r, x, level, level, NULL);
@@ -5393,7 +5401,7 @@ static void dkp_record_measure(dk_recorder *r);
 
 static void dkp_start_recorder(dk_recorder *r, dk_config *c) {
     memset(r, 0, offsetof(dk_recorder, said));
-    r->sampler = c->sampler, r->config = c, r->step = -1;
+    r->sampler = c->sampler, r->config = c, r->step = -1, r->lambda = -HUGE_VAL;
     r->first = r->from = r->to = dkp_grid_level(c, 0), r->last = dkp_grid_level(c, c->steps);
     r->falling = dk_noise_level(r->last) < dk_noise_level(r->first);
 }
@@ -5468,9 +5476,15 @@ static double dkp_gauge_alpha(const dk_recorder *r, const dk_level *l) {
     return r->sampler.gauge == DK_GAUGE_FLOW ? l->alpha + l->sigma : l->alpha;
 }
 
-static double dkp_gauge_lambda(const dk_recorder *r, const dk_level *l) {
-    dk_level in_gauge = {l->t, dkp_gauge_alpha(r, l), l->sigma};
-    return dk_lambda(in_gauge);
+/* Remembers the last: where a step ends the next one begins. */
+static double dkp_gauge_lambda(dk_recorder *r, const dk_level *l) {
+    double alpha = dkp_gauge_alpha(r, l), sigma = l->sigma;
+    dk_level *last = &r->lambda_at;
+    if (!(last->alpha >= alpha && last->alpha <= alpha && last->sigma >= sigma && last->sigma <= sigma)) {
+        dk_level in_gauge = {0, alpha, sigma};
+        *last = in_gauge, r->lambda = dk_lambda(in_gauge);
+    }
+    return r->lambda;
 }
 
 /* r = noise level after/before. All laws keep the marginal variance, sigma_down^2 + up^2 = sigma^2, except
@@ -5830,7 +5844,7 @@ typedef struct dkp_multistep {
     dk_vec D, U; /* newest; U is D but for CFG++ */
 } dkp_multistep;
 
-static double dkp_axis(const dk_recorder *r, int classical, const dk_level *l) {
+static double dkp_axis(dk_recorder *r, int classical, const dk_level *l) {
     return classical ? dkp_point_at(r, l).u : dkp_gauge_lambda(r, l);
 }
 
@@ -5850,7 +5864,7 @@ static dk_vec dkp_interpolant(dk_recorder *r, int classical, const dk_level *l, 
 
 /* One step by the newest nodes from the state x at `from`, on the axis at `start`: the slope's average in the gauge, or the
    exact linear part and the average of D or the noise under its weight. */
-static dk_vec dkp_multistep_step(const dk_recorder *r, int classical, const dk_level *from, double start,
+static dk_vec dkp_multistep_step(dk_recorder *r, int classical, const dk_level *from, double start,
                                  const dk_level *to, const dk_level *down, dk_vec x, dk_vec D,
                                  const dkp_history *past, int nodes) {
     dk_noise_law law = r->sampler.law;
@@ -6153,7 +6167,8 @@ static double dkp_phi(int k, double z) {
     if (k == 0) return dkp_exp(z);
     if (fabs(z) < 2) { /* the recursion would cancel */
         double term = 1 / factorial;
-        for (int n = 1; n < 24; n++) sum += term, term *= z / (n + k); /* what follows is below rounding */
+        /* in a fixed number of terms, since no processor foresees where rounding would hide the next */
+        for (int n = 1, end = fabs(z) < 0.5 ? 16 : 24; n < end; n++) sum += term, term *= z / (n + k);
         return sum;
     }
     phi = dkp_expm1(z) / z, factorial = 1;
@@ -6179,6 +6194,7 @@ static dk_level dkp_level_of_lambda(const dk_recorder *r, double lambda) {
 static double dkp_phi_row(const dk_exponential *m, int row, double h_row, int sign, double *weight) {
     double c = row < m->stages ? m->c[row] : 1, node[DK_MAX_STAGES + 1] = {0}, basis[DK_MAX_STAGES + 1];
     int columns[DK_MAX_STAGES], n = dkp_through(m, row, columns), given = 0;
+    double all = dkp_h_phi(1, h_row, sign), rest = all;
     for (int i = 0; i < m->terms; i++) given |= m->term[i].column == 0;
     for (int j = 0; j < row; j++) weight[j] = 0;
     for (int j = 0; j < n; j++) node[j + 1] = m->c[columns[j]] / c;
@@ -6191,10 +6207,11 @@ static double dkp_phi_row(const dk_exponential *m, int row, double h_row, int si
     for (int i = 0; i < m->terms; i++) {
         const dk_phi_term *t = &m->term[i];
         if (t->row != row) continue;
-        weight[t->column] += t->at > 0 ? t->weight / t->at * dkp_h_phi(t->k, h_row * (t->at / c), sign)
-                                       : t->weight * dkp_phi(t->k, 0) * h_row / c;
+        int same = t->k == 1 && t->at >= c && t->at <= c;
+        weight[t->column] +=
+            t->at > 0 ? t->weight / t->at * (same ? all : dkp_h_phi(t->k, h_row * (t->at / c), sign))
+                      : t->weight * dkp_phi(t->k, 0) * h_row / c;
     }
-    double rest = dkp_h_phi(1, h_row, sign);
     for (int j = 0; j < row; j++) rest -= weight[j];
     if (given) return rest;
     weight[0] += rest;
@@ -6292,7 +6309,7 @@ static void dkp_record_exponential(dk_recorder *r) {
 }
 
 /* Where stage k of `order` stands, as a share of the way in lambda from this step's start to its end. */
-static double dkp_stage_at(const dk_recorder *r, int k, int order) {
+static double dkp_stage_at(dk_recorder *r, int k, int order) {
     const dk_sampler *s = &r->sampler;
     double given = k == 1 ? s->alpha : s->alpha2, at = (double)k / order;
     if (given > 0) return given;
@@ -8980,7 +8997,7 @@ DK_API uint64_t dk_plan_hash(const dk_plan *p) {
 /* The axis that step sizes are measured on: u of a classical method's gauge, lambda of an exponential one. */
 static int dkp_is_classical(const dk_recorder *r) { return r->sampler.tableau != NULL; }
 
-static double dkp_control_axis(const dk_recorder *r, const dk_level *l) {
+static double dkp_control_axis(dk_recorder *r, const dk_level *l) {
     return dkp_axis(r, dkp_is_classical(r), l);
 }
 
@@ -8989,14 +9006,14 @@ static dk_level dkp_level_on_axis(const dk_recorder *r, double at) {
 }
 
 /* Steps are controlled between these levels of the grid; to and from infinite ones there are ordinary steps. */
-static int dkp_control_begin(const dk_recorder *r) {
+static int dkp_control_begin(dk_recorder *r) {
     return r->first.sigma <= 0 || !dkp_finite(dkp_control_axis(r, &r->first));
 }
-static int dkp_control_end(const dk_recorder *r) {
+static int dkp_control_end(dk_recorder *r) {
     return r->config->steps - (r->last.sigma <= 0 || !dkp_finite(dkp_control_axis(r, &r->last)));
 }
 
-static void dkp_aim(const dk_recorder *r, dk_pace *p) {
+static void dkp_aim(dk_recorder *r, dk_pace *p) {
     double left = p->end - p->at, h = left < 0 ? -p->h : p->h, next = p->at + h;
     int reaches = left < 0 ? next <= p->end : next >= p->end;
     p->next = reaches ? p->end : next;
@@ -9005,7 +9022,7 @@ static void dkp_aim(const dk_recorder *r, dk_pace *p) {
 }
 
 /* Enters the part of the grid that is controlled. */
-static void dkp_enter(const dk_recorder *r, dk_pace *p) {
+static void dkp_enter(dk_recorder *r, dk_pace *p) {
     double h = r->sampler.h_init;
     dk_level end = dkp_grid_level(r->config, dkp_control_end(r));
     p->at = dkp_control_axis(r, &p->from), p->end = dkp_control_axis(r, &end);
@@ -9015,7 +9032,7 @@ static void dkp_enter(const dk_recorder *r, dk_pace *p) {
 }
 
 /* What comes after an attempt that was accepted; 0 at the end of the grid. */
-static int dkp_go_on(const dk_recorder *r, dk_pace *p) {
+static int dkp_go_on(dk_recorder *r, dk_pace *p) {
     int begin = dkp_control_begin(r), end = dkp_control_end(r);
     p->from = p->to, p->at = p->next;
     if (p->place == r->config->steps) return 0;
