@@ -850,6 +850,8 @@ typedef struct dk_recorder {
     int drawn;              /* value of the step's last draw behind its evaluations; -1: none */
     int estimates, skipped; /* D so far; the first ones without an evaluation */
     dk_vec momentum;        /* of guidance */
+    dk_level lambda_at;     /* the level whose lambda was asked for last, */
+    double lambda;          /* and that */
     unsigned end, reached;  /* of what was said, counted in terms: now, and at most so far */
     dk_term said[DK_SAID];  /* the last of them, round and round */
 } dk_recorder;
@@ -2632,29 +2634,46 @@ static double dkp_laplace_beta(double T, int k) {
     return beta < 0.999 ? beta : 0.999;
 }
 
+/* beta of timestep k where betas are not evenly spaced */
+static double dkp_curved_beta(const dk_schedule *s, int k) {
+    int T = s->timesteps;
+    double span = s->beta_last - s->beta_first;
+    if (s->betas == DK_BETAS_COSINE) return dkp_cosine_beta(T, k);
+    if (s->betas == DK_BETAS_LAPLACE) return dkp_laplace_beta(T, k);
+    if (s->betas == DK_BETAS_EXPONENTIAL) return -dkp_expm1(-12.0 / T);
+    return s->beta_first + span / (1 + dkp_exp(6 - 12.0 * k / (T - 1))); /* SIGMOID */
+}
+
 DKP_FAST
 
-static double dkp_rounded(const dk_schedule *s, double v) { return s->float_table ? (double)(float)v : v; }
+DKP_INLINE double dkp_rounded(const dk_schedule *s, double v) {
+    return s->float_table ? (double)(float)v : v;
+}
+
+/* 1 - beta, one timestep after the other. */
+typedef struct dkp_betas {
+    int scaled, even, last_k;
+    double first, span; /* between which betas are spaced, or their roots */
+} dkp_betas;
+
+static dkp_betas dkp_betas_of(const dk_schedule *s) {
+    int scaled = s->betas == DK_BETAS_SCALED_LINEAR;
+    dkp_betas b = {scaled, scaled || s->betas == DK_BETAS_LINEAR, s->timesteps - 1,
+                   scaled ? dkp_sqrt(s->beta_first) : s->beta_first, 0};
+    b.span = (scaled ? dkp_sqrt(s->beta_last) : s->beta_last) - b.first;
+    return b;
+}
+
+DKP_INLINE double dkp_kept(const dk_schedule *s, const dkp_betas *b, int k) {
+    double beta = b->even ? b->first + (double)k / b->last_k * b->span : dkp_curved_beta(s, k);
+    beta = dkp_rounded(s, beta);
+    return dkp_rounded(s, 1 - (b->scaled ? dkp_rounded(s, beta * beta) : beta));
+}
 
 /* The product of 1 - beta over timesteps [from, to), times `product`. */
 static double dkp_beta_product(const dk_schedule *s, double product, int from, int to) {
-    int scaled = s->betas == DK_BETAS_SCALED_LINEAR, last_k = s->timesteps - 1;
-    double first = scaled ? dkp_sqrt(s->beta_first) : s->beta_first,
-           span = (scaled ? dkp_sqrt(s->beta_last) : s->beta_last) - first;
-    for (int k = from; k < to; k++) {
-        double beta = (double)k / last_k;
-        switch (s->betas) {
-        case DK_BETAS_LINEAR:
-        case DK_BETAS_SCALED_LINEAR:
-        case DK_BETAS_COUNT: beta = first + beta * span; break;
-        case DK_BETAS_COSINE: beta = dkp_cosine_beta(s->timesteps, k); break;
-        case DK_BETAS_SIGMOID: beta = first + span / (1 + dkp_exp(6 - 12.0 * k / last_k)); break;
-        case DK_BETAS_EXPONENTIAL: beta = -dkp_expm1(-12.0 / s->timesteps); break;
-        case DK_BETAS_LAPLACE: beta = dkp_laplace_beta(s->timesteps, k); break;
-        }
-        beta = dkp_rounded(s, beta);
-        product *= dkp_rounded(s, 1 - (scaled ? dkp_rounded(s, beta * beta) : beta));
-    }
+    const dkp_betas betas = dkp_betas_of(s);
+    for (int k = from; k < to; k++) product *= dkp_kept(s, &betas, k);
     return product;
 }
 
@@ -2675,20 +2694,16 @@ static void dkp_fill_marks(dk_schedule *s) {
         s->marks[mark] = product = dkp_beta_product(s, product, k ? k - stride + 1 : 0, k + 1);
 }
 
-/* alpha^2 of timestep k = -1 .. T-1 before rescaling, from the one of timestep `known` before it or from a mark between;
-   the empty product at -1 is clean data. */
-static double dkp_abar_after(const dk_schedule *s, int known, double abar, int k) {
+/* alpha^2 of timestep k = -1 .. T-1 before rescaling; the empty product at -1 is clean data. */
+static double dkp_abar(const dk_schedule *s, int k) {
     if (k < 0) return 1;
     if (s->alphas_cumprod) return s->alphas_cumprod[k];
-    int mark = k / dkp_stride(s), marked = mark * dkp_stride(s);
-    return dkp_beta_product(s, marked < known ? abar : s->marks[mark], (marked < known ? known : marked) + 1,
-                            k + 1);
+    int stride = dkp_stride(s), mark = k / stride;
+    return dkp_beta_product(s, s->marks[mark], mark * stride + 1, k + 1);
 }
 
-static double dkp_abar(const dk_schedule *s, int k) { return dkp_abar_after(s, -1, 1, k); }
-
 /* As the table has it: rounded, and with its SNR shifted. */
-static double dkp_table_abar(const dk_schedule *s, double abar) {
+DKP_INLINE double dkp_table_abar(const dk_schedule *s, double abar) {
     abar = dkp_rounded(s, abar);
     return s->shift > 0 ? abar / (abar + s->shift * s->shift * (1 - abar)) : abar;
 }
@@ -2985,31 +3000,41 @@ static dk_level dkp_discrete_at(const dk_schedule *s, double t) {
     return l;
 }
 
-/* Whether timestep k has at most this noise level. Roots are taken where rounding might decide. */
-static int dkp_discrete_below(const dk_schedule *s, int k, double abar, double noise_level) {
-    double a = dkp_table_abar(s, abar), most = noise_level * noise_level * a;
-    if (!s->zero_terminal_snr && fabs(1 - a - most) > 1e-9 * most) return 1 - a < most;
+DKP_FAST
+
+/* Whether timestep k has at most this noise level, which is that of the product `limit` but for rescaling. Roots are taken
+   where rounding might decide. */
+static int dkp_discrete_below(const dk_schedule *s, int k, double abar, double limit, double noise_level) {
+    if (!s->zero_terminal_snr && fabs(abar - limit) > 1e-6 * limit) return abar > limit;
     return dk_noise_level(dkp_discrete_level_of(s, k, abar)) <= noise_level;
 }
 
 static dk_level dkp_discrete_at_sigma(const dk_schedule *s, double noise_level) {
-    int low = -1, high = s->timesteps - 1, stride = dkp_stride(s);
+    const double *known = s->alphas_cumprod ? s->alphas_cumprod : s->marks;
+    int stride = s->alphas_cumprod ? 1 : dkp_stride(s), low = -1, high = s->timesteps - 1;
     double at_low = 1, at_high = dkp_abar(s, high); /* products */
+    double unshifted = noise_level / dkp_shift(s), limit = 1 / (1 + unshifted * unshifted);
     dk_level l = {(double)high, 0, 0};
     dkp_vp_pair(noise_level, &l);
-    if (noise_level >= dk_noise_level(dkp_discrete_level_of(s, high, at_high))) return l;
-    while (high - low > 1) { /* first among the marks, then by products that go on from `low` */
-        int middle = low + (high - low) / 2, mark = middle / stride * stride;
-        if (mark > low) middle = mark;
-        double abar = dkp_abar_after(s, low, at_low, middle);
-        if (dkp_discrete_below(s, middle, abar, noise_level)) low = middle, at_low = abar;
-        else high = middle, at_high = abar;
+    if (dkp_discrete_below(s, high, at_high, limit, noise_level)) return l;
+    for (int first = 0, end = (high - 1) / stride + 1; first < end;) { /* of those that are known */
+        int middle = (first + end) >> 1, k = middle * stride;
+        if (dkp_discrete_below(s, k, known[middle], limit, noise_level))
+            low = k, at_low = known[middle], first = middle + 1;
+        else high = k, at_high = known[middle], end = middle;
+    }
+    for (const dkp_betas betas = dkp_betas_of(s); high - low > 1;) {
+        double next = at_low * dkp_kept(s, &betas, low + 1);
+        if (dkp_discrete_below(s, low + 1, next, limit, noise_level)) low++, at_low = next;
+        else high = low + 1, at_high = next;
     }
     dk_level a = dkp_discrete_level_of(s, low, at_low), b = dkp_discrete_level_of(s, high, at_high);
     l.t = dkp_by_angle(a, b) ? low + (dkp_angle(l) - dkp_angle(a)) / (dkp_angle(b) - dkp_angle(a))
                              : low + (dk_lambda(l) - dk_lambda(a)) / (dk_lambda(b) - dk_lambda(a));
     return l;
 }
+
+DKP_SMALL
 
 static void dkp_discrete_slopes(const dk_schedule *s, double t, double *d_alpha, double *d_sigma) {
     int k = (int)ceil(t) - 1;
@@ -4789,9 +4814,9 @@ static dk_vec dkp_vec(dk_recorder *r, int value) {
 static dk_term *dkp_said(dk_recorder *r, unsigned at) { return &r->said[at % DK_SAID]; }
 
 /* How many terms v has, 0 for one that cannot be used any more; they lie side by side from *terms on. */
-static int dkp_terms(dk_vec v, dk_term *value, const dk_term **terms) {
-    dk_term one = {1, (int)v.at, 0, 0};
-    if (v.count <= 0) *value = one, *terms = value;
+DKP_INLINE int dkp_terms(dk_vec v, dk_term *value, const dk_term **terms) {
+    value->c = 1, value->value = (int)v.at, value->scalar = value->power = 0;
+    *terms = value;
     if (v.count <= 0) return v.of ? 1 : 0;
     *terms = dkp_said(v.of, v.at);
     /* NOLINTNEXTLINE(clang-analyzer-core.NullDereference): a sum of terms has a recorder */
@@ -4799,6 +4824,13 @@ static int dkp_terms(dk_vec v, dk_term *value, const dk_term **terms) {
     dk_refuse(v.of, "age of a symbolic vector in terms", (double)(v.of->reached - v.at),
               "at most 320: store it with dk_keep");
     return 0;
+}
+
+/* c t. By parts, here and where terms are compared: processors wait before they read as a whole what has just been
+   written in parts. */
+DKP_INLINE dk_term dkp_times(double c, const dk_term *t) {
+    dk_term product = {t->c * c, t->value, t->scalar, t->power};
+    return product;
 }
 
 /* Where the terms of the next sum are to be said: as many as it may have, and one too many. */
@@ -4842,9 +4874,10 @@ static dk_vec dkp_sum(int n, const double *c, const dk_vec *v) {
         int terms = c[i] >= 0 && c[i] <= 0 ? 0 : dkp_terms(v[i], &value, &t), before = count;
         for (int j = 0, k; j < terms; j++, t++) {
             for (k = 0; k < before; k++)
-                if (sum[k].value == t->value && sum[k].scalar == t->scalar && sum[k].power == t->power) break;
+                if (sum[k].value == t->value && !((sum[k].scalar ^ t->scalar) | (sum[k].power ^ t->power)))
+                    break;
             if (k < before) sum[k].c += t->c * c[i];
-            else if (count <= DK_MAX_TERMS) sum[count] = *t, sum[count++].c = t->c * c[i];
+            else if (count <= DK_MAX_TERMS) sum[count++] = dkp_times(c[i], t);
         }
     }
     return dkp_end_sum(r, count);
@@ -4858,7 +4891,7 @@ DK_API dk_vec dk_mix(double a, dk_vec x, double b, dk_vec y) {
 
 DK_API dk_vec dk_add(dk_vec a, dk_vec b) { return dk_mix(1, a, 1, b); }
 
-DK_API dk_vec dk_scale(double c, dk_vec v) { return dkp_sum(1, &c, &v); }
+DK_API dk_vec dk_scale(double c, dk_vec v) { return c >= 1 && c <= 1 ? v : dkp_sum(1, &c, &v); }
 
 DK_API dk_vec dk_scale_by(double c, int scalar, int power, dk_vec v) {
     dk_recorder *r = v.of;
@@ -4869,8 +4902,8 @@ DK_API dk_vec dk_scale_by(double c, int scalar, int power, dk_vec v) {
     for (int i = 0; i < count; i++) {
         if (t[i].scalar || power < 1 || scalar < 1)
             dk_refuse(r, "power of a norm ratio", power, "at least 1, once per vector");
-        sum[i] = t[i];
-        sum[i].c *= c, sum[i].scalar = (short)scalar, sum[i].power = (short)power;
+        sum[i] = dkp_times(c, &t[i]);
+        sum[i].scalar = (short)scalar, sum[i].power = (short)power;
     }
     return dkp_end_sum(r, count);
 }
@@ -4924,7 +4957,7 @@ static void dkp_put_term(dk_recorder *r, dk_term t) {
     if (t.c >= 0 && t.c <= 0) return;
     if (!dkp_finite(t.c)) dkp_refuse_at(r, "a coefficient is not finite", r->from);
     dkp_use(r, t.value, 0);
-    p->terms++, r->row.count++;
+    p->terms++;
     if (!DKP_STORING(r, terms)) return;
     int needs = t.scalar ? p->calls - 1 : p->value[t.value].needs;
     if (needs > r->row_needs) r->row_needs = needs;
@@ -4932,21 +4965,19 @@ static void dkp_put_term(dk_recorder *r, dk_term t) {
 }
 
 static int dkp_close_row(dk_recorder *r, char letter, int number) {
-    r->row.dst = dkp_new_value(r, letter, number, r->row_needs);
-    r->plan->rows++;
-    if (DKP_STORING(r, rows)) r->plan->row[r->plan->rows - 1] = r->row;
-    return r->row.dst;
+    dk_plan *p = r->plan;
+    int dst = dkp_new_value(r, letter, number, r->row_needs);
+    dk_row row = {dst, r->row.first, p->terms - r->row.first, r->row.draw, r->row.mask, r->row.clip};
+    p->rows++;
+    if (DKP_STORING(r, rows)) p->row[p->rows - 1] = row;
+    return dst;
 }
 
 static void dkp_put_terms(dk_recorder *r, double c, dk_vec v) {
     const dk_term *t;
-    dk_term one, value;
-    for (int i = dkp_terms(v, &value, &t); i > 0; i--) {
-        one = *t++;
-        if (c >= 0 && c <= 0) one.c = 0; /* also where it is infinite */
-        else one.c *= c;
-        dkp_put_term(r, one);
-    }
+    dk_term value;
+    if (c >= 0 && c <= 0) return; /* also where a term is infinite */
+    for (int i = dkp_terms(v, &value, &t); i > 0; i--) dkp_put_term(r, dkp_times(c, t++));
 }
 
 /* A sum becomes a row, even if it is a value already. */
@@ -5056,8 +5087,6 @@ DK_API int dk_norm_ratio(dk_recorder *r, dk_vec a, dk_vec b) {
     return dkp_scalar(r, DK_NORM_RATIO, dk_keep(r, a), dk_keep(r, b), 0);
 }
 
-DKP_SMALL
-
 /* ------------------------------------------------------------------------ >>guidance  Guidance */
 
 /* What holds at one evaluation: which branches are evaluated, and what their outputs weigh. */
@@ -5124,6 +5153,8 @@ static void dkp_record_calls(dk_recorder *r, dk_call *call, const dkp_guided *h,
     }
 }
 
+DKP_SMALL
+
 /* G of the branches' outputs P, whatever they are taken as. */
 static dk_vec dkp_guide(dk_recorder *r, const dk_guidance *g, const double weight[DK_BRANCHES],
                         const dk_vec P[DK_BRANCHES]) {
@@ -5164,6 +5195,8 @@ static dk_vec dkp_finish_D(dk_recorder *r, const dk_guidance *g, dk_vec D, const
     }
     return D;
 }
+
+DKP_FAST
 
 DK_API dk_vec dk_denoise_told(dk_recorder *r, dk_vec x, dk_level level, dk_level told, dk_vec *uncond) {
     dk_plan *p = r->plan;
@@ -5236,6 +5269,8 @@ DK_API dk_vec dk_denoise_told(dk_recorder *r, dk_vec x, dk_level level, dk_level
     for (int i = first; i < p->calls && r->storing; i++) p->call[i].denoised = (int)D.at;
     return D;
 }
+
+DKP_SMALL
 
 DK_API dk_vec dk_denoise(dk_recorder *r, dk_vec x, dk_level level) {
     return dk_denoise_told(r, x, level, level, NULL);
@@ -5393,7 +5428,7 @@ static void dkp_record_measure(dk_recorder *r);
 
 static void dkp_start_recorder(dk_recorder *r, dk_config *c) {
     memset(r, 0, offsetof(dk_recorder, said));
-    r->sampler = c->sampler, r->config = c, r->step = -1;
+    r->sampler = c->sampler, r->config = c, r->step = -1, r->lambda = -HUGE_VAL;
     r->first = r->from = r->to = dkp_grid_level(c, 0), r->last = dkp_grid_level(c, c->steps);
     r->falling = dk_noise_level(r->last) < dk_noise_level(r->first);
 }
@@ -5468,9 +5503,15 @@ static double dkp_gauge_alpha(const dk_recorder *r, const dk_level *l) {
     return r->sampler.gauge == DK_GAUGE_FLOW ? l->alpha + l->sigma : l->alpha;
 }
 
-static double dkp_gauge_lambda(const dk_recorder *r, const dk_level *l) {
-    dk_level in_gauge = {l->t, dkp_gauge_alpha(r, l), l->sigma};
-    return dk_lambda(in_gauge);
+/* Remembers the last: where a step ends the next one begins. */
+static double dkp_gauge_lambda(dk_recorder *r, const dk_level *l) {
+    double alpha = dkp_gauge_alpha(r, l), sigma = l->sigma;
+    dk_level *last = &r->lambda_at;
+    if (!(last->alpha >= alpha && last->alpha <= alpha && last->sigma >= sigma && last->sigma <= sigma)) {
+        dk_level in_gauge = {0, alpha, sigma};
+        *last = in_gauge, r->lambda = dk_lambda(in_gauge);
+    }
+    return r->lambda;
 }
 
 /* r = noise level after/before. All laws keep the marginal variance, sigma_down^2 + up^2 = sigma^2, except
@@ -5830,7 +5871,7 @@ typedef struct dkp_multistep {
     dk_vec D, U; /* newest; U is D but for CFG++ */
 } dkp_multistep;
 
-static double dkp_axis(const dk_recorder *r, int classical, const dk_level *l) {
+static double dkp_axis(dk_recorder *r, int classical, const dk_level *l) {
     return classical ? dkp_point_at(r, l).u : dkp_gauge_lambda(r, l);
 }
 
@@ -5850,7 +5891,7 @@ static dk_vec dkp_interpolant(dk_recorder *r, int classical, const dk_level *l, 
 
 /* One step by the newest nodes from the state x at `from`, on the axis at `start`: the slope's average in the gauge, or the
    exact linear part and the average of D or the noise under its weight. */
-static dk_vec dkp_multistep_step(const dk_recorder *r, int classical, const dk_level *from, double start,
+static dk_vec dkp_multistep_step(dk_recorder *r, int classical, const dk_level *from, double start,
                                  const dk_level *to, const dk_level *down, dk_vec x, dk_vec D,
                                  const dkp_history *past, int nodes) {
     dk_noise_law law = r->sampler.law;
@@ -6153,7 +6194,8 @@ static double dkp_phi(int k, double z) {
     if (k == 0) return dkp_exp(z);
     if (fabs(z) < 2) { /* the recursion would cancel */
         double term = 1 / factorial;
-        for (int n = 1; n < 40; n++) sum += term, term *= z / (n + k);
+        /* in a fixed number of terms, since no processor foresees where rounding would hide the next */
+        for (int n = 1, end = fabs(z) < 0.5 ? 16 : 24; n < end; n++) sum += term, term *= z / (n + k);
         return sum;
     }
     phi = dkp_expm1(z) / z, factorial = 1;
@@ -6179,6 +6221,7 @@ static dk_level dkp_level_of_lambda(const dk_recorder *r, double lambda) {
 static double dkp_phi_row(const dk_exponential *m, int row, double h_row, int sign, double *weight) {
     double c = row < m->stages ? m->c[row] : 1, node[DK_MAX_STAGES + 1] = {0}, basis[DK_MAX_STAGES + 1];
     int columns[DK_MAX_STAGES], n = dkp_through(m, row, columns), given = 0;
+    double all = dkp_h_phi(1, h_row, sign), rest = all;
     for (int i = 0; i < m->terms; i++) given |= m->term[i].column == 0;
     for (int j = 0; j < row; j++) weight[j] = 0;
     for (int j = 0; j < n; j++) node[j + 1] = m->c[columns[j]] / c;
@@ -6191,10 +6234,11 @@ static double dkp_phi_row(const dk_exponential *m, int row, double h_row, int si
     for (int i = 0; i < m->terms; i++) {
         const dk_phi_term *t = &m->term[i];
         if (t->row != row) continue;
-        weight[t->column] += t->at > 0 ? t->weight / t->at * dkp_h_phi(t->k, h_row * (t->at / c), sign)
-                                       : t->weight * dkp_phi(t->k, 0) * h_row / c;
+        int same = t->k == 1 && t->at >= c && t->at <= c;
+        weight[t->column] +=
+            t->at > 0 ? t->weight / t->at * (same ? all : dkp_h_phi(t->k, h_row * (t->at / c), sign))
+                      : t->weight * dkp_phi(t->k, 0) * h_row / c;
     }
-    double rest = dkp_h_phi(1, h_row, sign);
     for (int j = 0; j < row; j++) rest -= weight[j];
     if (given) return rest;
     weight[0] += rest;
@@ -6204,12 +6248,11 @@ static double dkp_phi_row(const dk_exponential *m, int row, double h_row, int si
 /* Where a step's noise comes in: behind it, or at every stage, afresh or as one path. */
 typedef enum dkp_stage_noise { DKP_NOISE_BEHIND, DKP_NOISE_AFRESH, DKP_NOISE_PATH } dkp_stage_noise;
 
-/* The state at the end of a row. */
-static dk_vec dkp_phi_sum(const dk_recorder *r, const dk_exponential *m, int row, const dk_vec *F,
-                          dk_level to, int noisy) {
+/* The state at the end of a row, which lies h_row further in lambda. */
+static dk_vec dkp_phi_sum(const dk_recorder *r, const dk_exponential *m, int row, double h_row,
+                          const dk_vec *F, dk_level to, int noisy) {
     double weight[DK_MAX_STAGES + 1], alpha = dkp_gauge_alpha(r, &r->from), sigma = r->from.sigma;
-    double to_alpha = dkp_gauge_alpha(r, &to), h = dkp_gauge_lambda(r, &to) - dkp_gauge_lambda(r, &r->from);
-    double rest = dkp_phi_row(m, row, h, noisy ? 1 : -1, weight);
+    double to_alpha = dkp_gauge_alpha(r, &to), rest = dkp_phi_row(m, row, h_row, noisy ? 1 : -1, weight);
     double c[DK_MAX_STAGES + 1] = {noisy ? to_alpha / alpha - to.sigma * rest / sigma
                                          : to.sigma / sigma + to_alpha * rest / alpha};
     dk_vec v[DK_MAX_STAGES + 1] = {r->x};
@@ -6227,9 +6270,9 @@ static int dkp_has_embedded(const dk_exponential *m) {
 }
 
 /* The attempt's result x, if the embedded method, row stages + 1, agrees. */
-static dk_vec dkp_judge_phi(dk_recorder *r, const dk_exponential *m, const dk_vec *F, dk_vec x, dk_level to,
-                            int noisy) {
-    dk_vec low = dkp_phi_sum(r, m, m->stages + 1, F, to, noisy), before = r->x;
+static dk_vec dkp_judge_phi(dk_recorder *r, const dk_exponential *m, double h, const dk_vec *F, dk_vec x,
+                            dk_level to, int noisy) {
+    dk_vec low = dkp_phi_sum(r, m, m->stages + 1, h, F, to, noisy), before = r->x;
     if (r->pace->kept & DKP_KEPT_LOW)
         before = dkp_vec(r, dkp_pinned(r, dkp_new_value(r, 'y', 0, -1), DKP_KEPT_LOW));
     x = dk_keep(r, x), low = dk_keep(r, low);
@@ -6267,10 +6310,11 @@ static void dkp_phi_step(dk_recorder *r, const dk_exponential *m, dkp_stage_nois
         dkp_split split = {level, 0};
         if (noise != DKP_NOISE_BEHIND) split = dkp_split_between(r, &r->from, &level, eta, r->sampler.law);
         else if (last) split = whole;
-        x = dkp_phi_sum(r, m, i, F, split.down, noisy);
+        double h_row = last && noise == DKP_NOISE_BEHIND ? h : dkp_gauge_lambda(r, &split.down) - start;
+        x = dkp_phi_sum(r, m, i, h_row, F, split.down, noisy);
         if (last) x = dk_mix(1, x, r->to.alpha, guidance);
         if (last && dkp_attempting(r) && dkp_has_embedded(m))
-            x = dkp_judge_phi(r, m, F, x, split.down, noisy);
+            x = dkp_judge_phi(r, m, h_row, F, x, split.down, noisy);
         if (noise == DKP_NOISE_PATH) { /* the noise alone takes the same way: it decays and is renewed */
             dkp_split part = dkp_split_between(r, &before, &level, eta, r->sampler.law);
             path = dk_scale(part.down.sigma / before.sigma, path);
@@ -6292,7 +6336,7 @@ static void dkp_record_exponential(dk_recorder *r) {
 }
 
 /* Where stage k of `order` stands, as a share of the way in lambda from this step's start to its end. */
-static double dkp_stage_at(const dk_recorder *r, int k, int order) {
+static double dkp_stage_at(dk_recorder *r, int k, int order) {
     const dk_sampler *s = &r->sampler;
     double given = k == 1 ? s->alpha : s->alpha2, at = (double)k / order;
     if (given > 0) return given;
@@ -8980,7 +9024,7 @@ DK_API uint64_t dk_plan_hash(const dk_plan *p) {
 /* The axis that step sizes are measured on: u of a classical method's gauge, lambda of an exponential one. */
 static int dkp_is_classical(const dk_recorder *r) { return r->sampler.tableau != NULL; }
 
-static double dkp_control_axis(const dk_recorder *r, const dk_level *l) {
+static double dkp_control_axis(dk_recorder *r, const dk_level *l) {
     return dkp_axis(r, dkp_is_classical(r), l);
 }
 
@@ -8989,14 +9033,14 @@ static dk_level dkp_level_on_axis(const dk_recorder *r, double at) {
 }
 
 /* Steps are controlled between these levels of the grid; to and from infinite ones there are ordinary steps. */
-static int dkp_control_begin(const dk_recorder *r) {
+static int dkp_control_begin(dk_recorder *r) {
     return r->first.sigma <= 0 || !dkp_finite(dkp_control_axis(r, &r->first));
 }
-static int dkp_control_end(const dk_recorder *r) {
+static int dkp_control_end(dk_recorder *r) {
     return r->config->steps - (r->last.sigma <= 0 || !dkp_finite(dkp_control_axis(r, &r->last)));
 }
 
-static void dkp_aim(const dk_recorder *r, dk_pace *p) {
+static void dkp_aim(dk_recorder *r, dk_pace *p) {
     double left = p->end - p->at, h = left < 0 ? -p->h : p->h, next = p->at + h;
     int reaches = left < 0 ? next <= p->end : next >= p->end;
     p->next = reaches ? p->end : next;
@@ -9005,7 +9049,7 @@ static void dkp_aim(const dk_recorder *r, dk_pace *p) {
 }
 
 /* Enters the part of the grid that is controlled. */
-static void dkp_enter(const dk_recorder *r, dk_pace *p) {
+static void dkp_enter(dk_recorder *r, dk_pace *p) {
     double h = r->sampler.h_init;
     dk_level end = dkp_grid_level(r->config, dkp_control_end(r));
     p->at = dkp_control_axis(r, &p->from), p->end = dkp_control_axis(r, &end);
@@ -9015,7 +9059,7 @@ static void dkp_enter(const dk_recorder *r, dk_pace *p) {
 }
 
 /* What comes after an attempt that was accepted; 0 at the end of the grid. */
-static int dkp_go_on(const dk_recorder *r, dk_pace *p) {
+static int dkp_go_on(dk_recorder *r, dk_pace *p) {
     int begin = dkp_control_begin(r), end = dkp_control_end(r);
     p->from = p->to, p->at = p->next;
     if (p->place == r->config->steps) return 0;
