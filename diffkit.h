@@ -827,15 +827,15 @@ DK_API dk_status dk_config_set(struct dk_config *c, const char *settings);
    dk_denoise, and leaves the new state in r->x. Nothing is computed while recording. Where time travel goes back up, and
    behind a first step from clean data, the function is called anew: so every memory of what was before ends there. */
 typedef struct dk_recorder {
-    dk_sampler sampler;
+    dk_vec x;          /* the state */
+    dk_level from, to; /* of this step; from includes churn */
     int steps,
         step; /* of this call, from one way up to the next; step counts from 0, -1 before the first dk_step */
-    dk_level from, to;        /* of this step; from includes churn */
-    dk_level first, last;     /* of the whole grid */
-    dk_vec x;                 /* the state */
-    int falling;              /* 1 where noise levels fall: sampling; 0: inversion */
-    struct dk_config *config; /* resolved */
+    int falling; /* 1 where noise levels fall: sampling; 0: inversion */
     dk_status status;
+    struct dk_config *config; /* resolved */
+    dk_level first, last;     /* of the whole grid */
+    dk_sampler sampler;
     dk_plan *plan;       /* private from here */
     const dk_plan *room; /* counts for which there is memory; NULL: none */
     const struct dk_pace *pace;
