@@ -3138,22 +3138,23 @@ static double dkp_told(const dk_config *c, dk_level l) {
 }
 
 /* D = d_x x + d_f F and the noise at level l, for the network's input = input_scale x and its condition at level `told`. */
-static dkp_model dkp_model_at(const dk_config *c, dk_level l, dk_level told) {
-    dkp_model m = {1, 0, 1, dkp_told(c, told), 0, 1};
+static dkp_model dkp_model_at(const dk_config *c, const dk_level *l, const dk_level *told) {
+    dkp_model m = {1, 0, 1, dkp_told(c, *told), 0, 1};
     double sign = c->negated ? -1 : 1;
     if (c->prediction == DK_PREDICT_EDM) {
         /* Karras et al. 2022, table 1, on x/alpha; written so that alpha = 0 is an ordinary value */
-        double data = c->sigma_data, norm2 = l.sigma * l.sigma + l.alpha * l.alpha * data * data;
+        double data = c->sigma_data, norm2 = l->sigma * l->sigma + l->alpha * l->alpha * data * data;
         m.input_scale = 1 / dkp_sqrt(norm2);
-        m.d_x = data * data * l.alpha / norm2;
-        m.d_f = sign * l.sigma * data / dkp_sqrt(norm2);
-        m.n_x = l.sigma / norm2, m.n_f = -sign * l.alpha * data / dkp_sqrt(norm2);
+        m.d_x = data * data * l->alpha / norm2;
+        m.d_f = sign * l->sigma * data / dkp_sqrt(norm2);
+        m.n_x = l->sigma / norm2, m.n_f = -sign * l->alpha * data / dkp_sqrt(norm2);
         return m;
     }
-    dk_level n = dkp_network_level(c, l);
+    dk_level n = dkp_network_level(c, *l);
     double a = n.alpha, s = n.sigma;
     double norm2 = a * a + s * s;
-    double scale = l.alpha > l.sigma ? a / l.alpha : s / l.sigma; /* the better conditioned of two equals */
+    double scale =
+        l->alpha > l->sigma ? a / l->alpha : s / l->sigma; /* the better conditioned of two equals */
     switch (c->prediction) {
     case DK_PREDICT_EPS: m.d_x = 1 / a, m.d_f = -s / a; break;
     case DK_PREDICT_V:
@@ -4852,14 +4853,14 @@ DK_API void dk_refuse(dk_recorder *r, const char *field, double value, const cha
     if (r->status == DK_OK) r->status = dkp_fail(r->config->message, field, value, allowed);
 }
 
-static void dkp_refuse_at(dk_recorder *r, const char *what, dk_level l) {
+static void dkp_refuse_at(dk_recorder *r, const char *what, const dk_level *l) {
     dkp_text t = {r->config->message, DK_MESSAGE_SIZE, 0};
     if (r->status != DK_OK) return;
     dkp_put(&t, what);
     dkp_put_pair(&t, " at step ", r->step);
-    dkp_put_pair(&t, ", where t = ", l.t);
-    dkp_put_pair(&t, ", alpha = ", l.alpha);
-    dkp_put_pair(&t, ", sigma = ", l.sigma);
+    dkp_put_pair(&t, ", where t = ", l->t);
+    dkp_put_pair(&t, ", alpha = ", l->alpha);
+    dkp_put_pair(&t, ", sigma = ", l->sigma);
     r->status = DK_ERROR_CONFIG;
 }
 
@@ -4895,7 +4896,7 @@ static void dkp_open_row(dk_recorder *r, int draw) {
 static void dkp_put_term(dk_recorder *r, dk_term t) {
     dk_plan *p = r->plan;
     if (t.c >= 0 && t.c <= 0) return;
-    if (!dkp_finite(t.c)) dkp_refuse_at(r, "a coefficient is not finite", r->from);
+    if (!dkp_finite(t.c)) dkp_refuse_at(r, "a coefficient is not finite", &r->from);
     dkp_use(r, t.value, 0);
     p->terms++, r->row.count++;
     if (!DKP_STORING(r, terms)) return;
@@ -4964,12 +4965,12 @@ static dk_vec dkp_blend_with(dk_recorder *r, dk_vec v, dk_vec w, char letter, in
     return dkp_vec(r, dkp_close_row(r, letter, number));
 }
 
-static dk_vec dkp_known_at(dk_recorder *r, dk_level l, dk_vec z) {
-    return dk_mix(l.alpha, dkp_vec(r, r->known), l.sigma, z);
+static dk_vec dkp_known_at(dk_recorder *r, const dk_level *l, dk_vec z) {
+    return dk_mix(l->alpha, dkp_vec(r, r->known), l->sigma, z);
 }
 
 /* The state as the network sees it. */
-static dk_vec dkp_blend_seen(dk_recorder *r, dk_vec x, dk_level level) {
+static dk_vec dkp_blend_seen(dk_recorder *r, dk_vec x, const dk_level *level) {
     if (!r->plan->masked || r->config->blend != DK_BLEND_BOTH) return x;
     return dkp_blend_with(r, x, dkp_known_at(r, level, r->fixed), 'y', r->plan->calls);
 }
@@ -5041,15 +5042,15 @@ typedef struct dkp_guided {
     int wanted[DK_BRANCHES];
 } dkp_guided;
 
-static void dkp_guidance_at(dkp_guided *h, dk_recorder *r, dk_level l, int with_uncond) {
+static void dkp_guidance_at(dkp_guided *h, dk_recorder *r, const dk_level *l, int with_uncond) {
     dk_guidance *g = &h->g;
     int step = r->pace ? r->pace->accepted : r->offset + r->step, steps = r->pace ? 0 : r->plan->steps;
     int sizing = r->pace && r->pace->sizing;
-    double here = dk_noise_level(l);
+    double here = dk_noise_level(*l);
     *g = r->config->guidance;
     if (g->schedule) {
         dk_guidance given = *g;
-        g->schedule(g->schedule_user, l, step, steps, &r->config->guidance);
+        g->schedule(g->schedule_user, *l, step, steps, &r->config->guidance);
         if (r->status == DK_OK) r->status = dkp_check_guidance(r->config, r->config->message);
         *g = r->config->guidance, r->config->guidance = given;
     }
@@ -5138,11 +5139,12 @@ static dk_vec dkp_finish_D(dk_recorder *r, const dk_guidance *g, dk_vec D, const
     return D;
 }
 
-DK_API dk_vec dk_denoise_told(dk_recorder *r, dk_vec x, dk_level level, dk_level told, dk_vec *uncond) {
+static dk_vec dkp_denoise(dk_recorder *r, dk_vec x, const dk_level *level, const dk_level *told,
+                          dk_vec *uncond) {
     dk_plan *p = r->plan;
     dk_config *c = r->config;
     int late = r->unchurned.of != NULL; /* the network sees the state from before churn */
-    dk_level at = late ? r->unchurned_at : level;
+    const dk_level *at = late ? &r->unchurned_at : level;
     dkp_model net = dkp_model_at(c, at, late ? at : told);
     dkp_model m = late && r->sampler.churn_late < 2 ? dkp_model_at(c, level, level) : net;
     dk_vec seen = late ? r->unchurned : x;
@@ -5163,7 +5165,7 @@ DK_API dk_vec dk_denoise_told(dk_recorder *r, dk_vec x, dk_level level, dk_level
     dk_vec F[DK_BRANCHES] = {dkp_zero, dkp_zero, dkp_zero};
     dk_call call;
     memset(&call, 0, sizeof call);
-    call.level = at, call.condition = net.condition, call.input_scale = net.input_scale;
+    call.level = *at, call.condition = net.condition, call.input_scale = net.input_scale;
     call.d_x = m.d_x, call.d_f = m.d_f, call.clip = c->clip, call.x = (int)seen.at;
     call.uncond_output = -1, call.step = r->offset + r->step, call.stage = r->stage++, call.estimate = index;
 
@@ -5202,7 +5204,7 @@ DK_API dk_vec dk_denoise_told(dk_recorder *r, dk_vec x, dk_level level, dk_level
     dk_vec G = zero ? dkp_zero : dkp_guide(r, &h.g, h.weight, P), D = G;
     if (raw) D = dkp_finish_D(r, &h.g, dk_mix(s.d_x, x, s.d_f, G), &call);
     dk_vec U = uncond ? F[1] : dkp_zero;
-    if (at.sigma <= 0) /* nothing else asks for it */
+    if (at->sigma <= 0) /* nothing else asks for it */
         r->noise = U.of ? dk_mix(m.n_x, x, m.n_f, U) : dk_mix(s.n_x, x, s.n_f, G);
     if (uncond) *uncond = !U.of ? D : raw ? dkp_store_as(r, dk_mix(m.d_x, x, m.d_f, U), 'U', index, 0) : U;
     if (U.of) *uncond = dkp_blend_denoised(r, *uncond, 'U', index);
@@ -5210,8 +5212,12 @@ DK_API dk_vec dk_denoise_told(dk_recorder *r, dk_vec x, dk_level level, dk_level
     return D;
 }
 
+DK_API dk_vec dk_denoise_told(dk_recorder *r, dk_vec x, dk_level level, dk_level told, dk_vec *uncond) {
+    return dkp_denoise(r, x, &level, &told, uncond);
+}
+
 DK_API dk_vec dk_denoise(dk_recorder *r, dk_vec x, dk_level level) {
-    return dk_denoise_told(r, x, level, level, NULL);
+    return dkp_denoise(r, x, &level, &level, NULL);
 }
 
 DK_API dk_vec dk_past(dk_recorder *r, int estimate) {
@@ -5280,10 +5286,10 @@ static dk_level dkp_plan_level(const dk_recorder *r, int i) {
 static dk_level dkp_level(const dk_recorder *r, int i) { return dkp_plan_level(r, r->offset + i); }
 
 /* The state, noised from one level up to another. */
-static dk_vec dkp_noised_up(dk_recorder *r, dk_level from, dk_level to) {
-    double kept = to.alpha / from.alpha, carried = kept * from.sigma;
-    double up = dkp_sqrt((to.sigma - carried) * (to.sigma + carried)) * r->sampler.s_noise;
-    return up > 0 ? dk_mix(kept, r->x, up, dk_noise(r, from, to)) : dk_scale(kept, r->x);
+static dk_vec dkp_noised_up(dk_recorder *r, const dk_level *from, const dk_level *to) {
+    double kept = to->alpha / from->alpha, carried = kept * from->sigma;
+    double up = dkp_sqrt((to->sigma - carried) * (to->sigma + carried)) * r->sampler.s_noise;
+    return up > 0 ? dk_mix(kept, r->x, up, dk_noise(r, *from, *to)) : dk_scale(kept, r->x);
 }
 
 /* Karras et al. 2022, alg. 2: raise the noise level by a factor 1 + gamma before the step, for any sampler. */
@@ -5295,7 +5301,7 @@ static void dkp_churn(dk_recorder *r) {
     double up = here * (1 + (gamma < most ? gamma : most));
     dk_level hat = dk_level_at_sigma(&r->config->schedule, up);
     if (s->churn_late) r->unchurned = dk_keep(r, r->x), r->unchurned_at = r->from;
-    r->x = dk_keep(r, dkp_noised_up(r, r->from, hat));
+    r->x = dk_keep(r, dkp_noised_up(r, &r->from, &hat));
     r->from = hat;
 }
 
@@ -5312,7 +5318,7 @@ static void dkp_blend_state(dk_recorder *r, int number) {
     if (r->status != DK_OK || r->plan->masked != 1) return;
     dk_vec z = r->fixed;
     if (r->to.sigma > 0 && !z.of) z = r->drawn >= 0 ? dkp_vec(r, r->drawn) : dk_noise(r, r->from, r->to);
-    r->x = dkp_blend_with(r, r->x, dkp_known_at(r, r->to, z), 'x', number);
+    r->x = dkp_blend_with(r, r->x, dkp_known_at(r, &r->to, z), 'x', number);
 }
 
 DK_API int dk_step(dk_recorder *r) {
@@ -5350,7 +5356,7 @@ static void dkp_go_back(dk_recorder *r, int i) {
     if (shift > 0 && from.sigma > 0) from = dk_level_at(&r->config->schedule, from.t + shift);
     if (shift > 0) to = dk_level_at(&r->config->schedule, to.t + shift);
     r->offset = i, r->step = 0;
-    r->x = dkp_keep_as(r, dkp_noised_up(r, from, to), 'x', i + 1);
+    r->x = dkp_keep_as(r, dkp_noised_up(r, &from, &to), 'x', i + 1);
 }
 
 /* Steps first .. end - 1 of the plan by one call of a recording function, which sees nothing of what was before. */
@@ -5513,11 +5519,11 @@ static dk_vec dkp_ddim_step(const dk_level *from, const dk_level *to, dk_vec x, 
 
 /* What gives a step its direction: D, or, for CFG++ (Chung et al. 2024, alg. 1), the unconditional U; then
    alpha (D - U) at the step's end makes the guided D its target. */
-static dk_vec dkp_direction(dk_recorder *r, dk_vec x, dk_level level, dk_vec *guidance) {
-    dk_level told = r->sampler.told_end ? r->to : level;
+static dk_vec dkp_direction(dk_recorder *r, dk_vec x, const dk_level *level, dk_vec *guidance) {
+    const dk_level *told = r->sampler.told_end ? &r->to : level;
     *guidance = dkp_zero;
-    if (!r->sampler.cfg_pp) return dk_denoise_told(r, x, level, told, NULL);
-    dk_vec U, D = dk_denoise_told(r, x, level, told, &U);
+    if (!r->sampler.cfg_pp) return dkp_denoise(r, x, level, told, NULL);
+    dk_vec U, D = dkp_denoise(r, x, level, told, &U);
     *guidance = dk_mix(1, D, -1, U);
     return U;
 }
@@ -5527,7 +5533,7 @@ static void dkp_record_ddim(dk_recorder *r) {
     while (dk_step(r)) {
         double eta = r->sampler.fresh_pure && r->from.alpha <= 0 && r->sampler.eta > 0 ? 1 : r->sampler.eta;
         dkp_split split = dkp_noise_split(r, eta, r->sampler.law);
-        dk_vec guidance, D = dkp_direction(r, r->x, r->from, &guidance);
+        dk_vec guidance, D = dkp_direction(r, r->x, &r->from, &guidance);
         dk_vec x = dk_mix(1, dkp_ddim_step(&r->from, &split.down, r->x, D), r->to.alpha, guidance);
         r->x = dkp_add_noise(r, x, split.up);
     }
@@ -5537,7 +5543,7 @@ static void dkp_record_ddim(dk_recorder *r) {
    which is the data, says nothing. */
 static void dkp_record_from_data(dk_recorder *r) {
     while (dk_step(r)) {
-        dk_vec guidance, D = dkp_direction(r, r->x, r->from, &guidance);
+        dk_vec guidance, D = dkp_direction(r, r->x, &r->from, &guidance);
         const dk_term *t;
         dk_term value;
         for (int i = dkp_terms(r->noise, &value, &t); i > 0; i--)
@@ -5545,7 +5551,7 @@ static void dkp_record_from_data(dk_recorder *r) {
                 dkp_refuse_at(
                     r,
                     "prediction: x0 and score cannot give the noise where sigma = 0 (use eps, v or velocity)",
-                    r->from);
+                    &r->from);
         r->x = dk_add(dk_mix(r->to.alpha, D, r->to.sigma, r->noise), dk_scale(r->to.alpha, guidance));
     }
 }
@@ -5844,31 +5850,31 @@ static dk_vec dkp_multistep_step(const dk_recorder *r, int classical, const dk_l
 
 /* D at r->x. For CFG++ (Chung et al. 2024, alg. 1) the state moves by alpha (D - U): there the guided D leaves the
    noise that the unconditional U leaves here. */
-static void dkp_multistep_estimate(dk_recorder *r, dkp_multistep *m, dk_level l) {
-    double alpha = dkp_gauge_alpha(r, &l);
-    m->D = dk_denoise_told(r, r->x, l, l, r->sampler.cfg_pp ? &m->U : NULL);
+static void dkp_multistep_estimate(dk_recorder *r, dkp_multistep *m, const dk_level *l) {
+    double alpha = dkp_gauge_alpha(r, l);
+    m->D = dkp_denoise(r, r->x, l, l, r->sampler.cfg_pp ? &m->U : NULL);
     if (r->sampler.cfg_pp) r->x = dk_keep(r, dk_add(r->x, dk_mix(alpha, m->D, -alpha, m->U)));
     else m->U = m->D;
 }
 
 /* Evaluates at level l and repeats the step that led there with the new node. */
-static void dkp_multistep_evaluate(dk_recorder *r, dkp_multistep *m, dk_level l, int left) {
+static void dkp_multistep_evaluate(dk_recorder *r, dkp_multistep *m, const dk_level *l, int left) {
     const dk_sampler *s = &r->sampler;
-    double here = dkp_axis(r, m->classical, &l);
+    double here = dkp_axis(r, m->classical, l);
     dkp_multistep_estimate(r, m, l);
     if (s->from_down && !m->classical && r->step > 0)
         for (int i = 0; i < m->past.count; i++) m->past.at[i] += here - dkp_gauge_lambda(r, &m->split.down);
-    dkp_push(&m->past, here, dkp_interpolant(r, m->classical, &l, m->D));
+    dkp_push(&m->past, here, dkp_interpolant(r, m->classical, l, m->D));
     if (!s->corrector || m->past.count < 2 || r->steps - left <= m->uncorrected) return;
     int unipc = s->rule == DK_RULE_BH1 || s->rule == DK_RULE_BH2;
     int more = unipc || s->lower_order_final > 1; /* one node more than the predictor had */
     int nodes = dkp_nodes(r, s->corrector, m->past.count, left + s->correct_last + 1 + more);
-    dk_vec x = dkp_multistep_step(r, m->classical, &m->before, m->start, &l, &m->split.down, m->x, m->D,
+    dk_vec x = dkp_multistep_step(r, m->classical, &m->before, m->start, l, &m->split.down, m->x, m->D,
                                   &m->past, nodes);
     r->x = dk_keep(r, dk_add(x, m->noise));
     if (!s->pece) return;
     dkp_multistep_estimate(r, m, l);
-    m->past.v[0] = dkp_interpolant(r, m->classical, &l, m->D);
+    m->past.v[0] = dkp_interpolant(r, m->classical, l, m->D);
 }
 
 static void dkp_record_multistep(dk_recorder *r, int classical) {
@@ -5888,7 +5894,7 @@ static void dkp_record_multistep(dk_recorder *r, int classical) {
             dkp_push(&m.past, dkp_axis(r, 1, &r->from), dk_keep(r, slope));
             continue;
         }
-        dkp_multistep_evaluate(r, &m, r->from, left);
+        dkp_multistep_evaluate(r, &m, &r->from, left);
         dkp_split split = dkp_noise_split(r, s->eta, s->law);
         int nodes = dkp_nodes(r, s->order, m.past.count, left + s->correct_last);
         if (!classical && !dkp_finite(m.past.at[0]))
@@ -5900,7 +5906,7 @@ static void dkp_record_multistep(dk_recorder *r, int classical) {
                                       &m.past, nodes);
         r->x = dk_add(x, m.noise);
         if (!classical && !s->noise_prediction) m.past.v[0] = m.U;
-        if (s->correct_last && left == 1 && r->to.sigma > 0) dkp_multistep_evaluate(r, &m, r->to, 0);
+        if (s->correct_last && left == 1 && r->to.sigma > 0) dkp_multistep_evaluate(r, &m, &r->to, 0);
     }
 }
 
@@ -6025,9 +6031,9 @@ static void dkp_record_dpm2(dk_recorder *r) {
 }
 
 /* score = (alpha D - x)/sigma^2 */
-static dk_vec dkp_score(dk_level l, dk_vec x, dk_vec D) {
-    double variance = l.sigma * l.sigma;
-    return dk_mix(-1 / variance, x, l.alpha / variance, D);
+static dk_vec dkp_score(const dk_level *l, dk_vec x, dk_vec D) {
+    double variance = l->sigma * l->sigma;
+    return dk_mix(-1 / variance, x, l->alpha / variance, D);
 }
 
 /* Langevin steps x + h score + sqrt(2h) z at one level. h = 2 (a snr |z|/|score|)^2 per sample, Song et al. 2021,
@@ -6036,7 +6042,7 @@ static void dkp_langevin(dk_recorder *r, double a) {
     double snr = r->sampler.snr, h = 0.5 * r->sampler.langevin_step * dkp_pow(a * r->from.sigma, 2);
     int steps = r->from.alpha > 0 ? r->sampler.langevin_steps : 0;
     for (int k = 0; k < steps; k++) {
-        dk_vec score = dkp_score(r->from, r->x, dk_denoise(r, r->x, r->from));
+        dk_vec score = dkp_score(&r->from, r->x, dk_denoise(r, r->x, r->from));
         if (r->sampler.langevin_step > 0) {
             r->x = dk_keep(r, dkp_add_noise(r, dk_mix(1, r->x, h, score), dkp_sqrt(2 * h)));
             continue;
@@ -6103,7 +6109,7 @@ static void dkp_record_predictor_corrector(dk_recorder *r) {
             kept = 1 / a, gain = (kept - split.down.sigma / from.sigma) * from.sigma * from.sigma;
             if (s->law != DK_LAW_DDPM_LARGE) up = split.up;
         }
-        dk_vec mean = dk_mix(kept, r->x, gain, dkp_score(r->from, r->x, D));
+        dk_vec mean = dk_mix(kept, r->x, gain, dkp_score(&r->from, r->x, D));
         r->x = dkp_add_noise(r, mean, r->to.sigma > 0 ? up : 0);
     }
 }
@@ -6222,12 +6228,12 @@ static void dkp_phi_step(dk_recorder *r, const dk_exponential *m, dkp_stage_nois
     dk_level end = noise == DKP_NOISE_BEHIND ? whole.down : r->to, before = r->from;
     double start = dkp_gauge_lambda(r, &r->from), h = dkp_gauge_lambda(r, &end) - start;
     dk_vec guidance = dkp_zero, unused, path = dkp_zero, x = r->x, F[DK_MAX_STAGES];
-    dk_vec D = r->sampler.cfg_pp ? dkp_direction(r, x, r->from, &guidance) : dkp_denoise_first(r);
+    dk_vec D = r->sampler.cfg_pp ? dkp_direction(r, x, &r->from, &guidance) : dkp_denoise_first(r);
     if (!dkp_finite(h)) {
         if (r->sampler.pure_stage > 0 && dkp_gauge_alpha(r, &r->from) <= 0 && end.sigma > 0 &&
             m->stages == 2) {
             dk_level middle = dkp_level_at_flow(&r->config->schedule, r->sampler.pure_stage);
-            D = dkp_direction(r, dkp_ddim_step(&r->from, &middle, x, D), middle, &unused);
+            D = dkp_direction(r, dkp_ddim_step(&r->from, &middle, x, D), &middle, &unused);
         }
         x = dk_mix(1, dkp_ddim_step(&r->from, &whole.down, x, D), r->to.alpha, guidance);
         r->x = dkp_add_noise(r, x, whole.up);
@@ -6253,7 +6259,7 @@ static void dkp_phi_step(dk_recorder *r, const dk_exponential *m, dkp_stage_nois
             x = dk_mix(1, x, split.up * s_noise, dk_noise(r, r->from, level));
         }
         if (last) break;
-        D = dkp_direction(r, x, level, &unused);
+        D = dkp_direction(r, x, &level, &unused);
         F[i] = dkp_noise_or_D(r, noisy, &level, x, D);
     }
     r->x = x;
@@ -10685,7 +10691,7 @@ static int dkp_denoise_likelihood(void *user, const dk_eval *e) {
     const dkp_likelihood *l = (const dkp_likelihood *)user;
     const double ahead[3] = {1, -1, 0}, data = l->network.sigma_data;
     double h = (sizeof(dk_real) == 8 ? 6e-6 : 5e-3) * dkp_sqrt(e->level.sigma * e->level.sigma + data * data);
-    dkp_model m = dkp_model_at(&l->network, e->level, e->level);
+    dkp_model m = dkp_model_at(&l->network, &e->level, &e->level);
     size_t n = e->dim - 1, batch = (size_t)e->batch;
     dk_eval inner = *e;
     inner.level = dk_level_at_sigma(&l->schedule, e->level.sigma);
