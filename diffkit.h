@@ -9568,27 +9568,36 @@ DKP_AVX2 static inline size_t dkp_to_bf16_avx2(const dk_real *from, uint16_t *to
 
 DKP_AVX2 static void dkp_to_halves_avx2(dk_number number, const dk_real *from, uint16_t *to, size_t n) {
     size_t i = 0;
-    if (number == DK_NUMBER_FP16 && sizeof *from == sizeof(float))
+    if (sizeof *from > sizeof(float)) {
+        dkp_to_halves_plain(number, from, to, n);
+        return;
+    }
+    if (number == DK_NUMBER_BF16) i = dkp_to_bf16_avx2(from, to, n);
+    else
         for (; i + 8 <= n; i += 8) {
             dkp_v8 v;
             memcpy(&v, from + i, sizeof v);
             dkp_h8 h = __builtin_ia32_vcvtps2ph256(v, 0);
             memcpy(to + i, &h, sizeof h);
         }
-    else if (sizeof *from == sizeof(float)) i = dkp_to_bf16_avx2(from, to, n);
-    dkp_to_halves_plain(number, from + i, to + i, n - i);
+    DKP_FEW
+    for (; i < n; i++) to[i] = (uint16_t)dkp_to_half(number, from[i]);
 }
 
 DKP_AVX2 static void dkp_from_halves_avx2(dk_number number, const uint16_t *from, dk_real *to, size_t n) {
     size_t i = 0;
-    if (number == DK_NUMBER_FP16 && sizeof *to == sizeof(float))
-        for (; i + 8 <= n; i += 8) {
-            dkp_h8 h;
-            memcpy(&h, from + i, sizeof h);
-            dkp_v8 v = __builtin_ia32_vcvtph2ps256(h);
-            memcpy(to + i, &v, sizeof v);
-        }
-    dkp_from_halves_plain(number, from + i, to + i, n - i);
+    if (number == DK_NUMBER_BF16 || sizeof *to > sizeof(float)) {
+        dkp_from_halves_plain(number, from, to, n);
+        return;
+    }
+    for (; i + 8 <= n; i += 8) {
+        dkp_h8 h;
+        memcpy(&h, from + i, sizeof h);
+        dkp_v8 v = __builtin_ia32_vcvtph2ps256(h);
+        memcpy(to + i, &v, sizeof v);
+    }
+    DKP_FEW
+    for (; i < n; i++) to[i] = dkp_from_half(number, from[i]);
 }
 #endif
 DKP_CHOOSE(dkp_to_halves, (dk_number number, const dk_real *from, uint16_t *to, size_t n),
