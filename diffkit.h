@@ -1313,10 +1313,11 @@ typedef struct dk_backend {
 
 #if defined(__GNUC__)
 #define DKP_INLINE static inline __attribute__((always_inline))
-#define DKP_ALONE_ON_STACK __attribute__((noinline)) /* so that large frames do not add up */
+/* Never copied into its callers: large frames must not add up, and copies that gain nothing need not be. */
+#define DKP_ONCE __attribute__((noinline))
 #else
 #define DKP_INLINE static inline
-#define DKP_ALONE_ON_STACK
+#define DKP_ONCE
 #endif
 
 #ifdef __cplusplus
@@ -1471,7 +1472,7 @@ static dkp_pair dkp_log_pair(double x) {
     return dkp_two_sum(v.hi, sum.lo + v.lo + rest);
 }
 
-static double dkp_log1p(double x) {
+DKP_ONCE static double dkp_log1p(double x) {
     dkp_pair sum = dkp_two_sum(1, x), v = dkp_log_pair(sum.hi);
     return fabs(v.hi) < HUGE_VAL ? v.hi + (v.lo + sum.lo / sum.hi) : v.hi;
 }
@@ -1529,6 +1530,8 @@ static double dkp_tan(double x) {
     s = dkp_ratio(s, c);
     return s.hi + s.lo;
 }
+
+DKP_SMALL
 
 /* x >= 0. The angle from the nearest eighth of a turn, whose tangent t is at most tan(pi/8): atan t = t + t^3 A(t^2). */
 static double dkp_atan2(double y, double x) {
@@ -1589,8 +1592,6 @@ static double dkp_lgamma(double x) {
     return (x - 0.5) * (dkp_log(x) - 1) + (0.4189385332046727 + series / x) -
            dkp_log(product); /* log(2 pi)/2 - 1/2 */
 }
-
-DKP_SMALL
 
 /* ------------------------------------------------------------------- >>text  Messages and names */
 
@@ -2163,7 +2164,7 @@ static void dkp_start_stream(dkp_stream *g, dk_noise_kind kind, uint64_t seed) {
 }
 
 /* A number in [0, 1), as the generator's program makes it: of 24 or 53 bits. */
-static double dkp_random(dkp_stream *g, dk_noise_kind kind, int single) {
+DKP_ONCE static double dkp_random(dkp_stream *g, dk_noise_kind kind, int single) {
     if (kind == DK_NOISE_NUMPY_PCG64)
         return single ? (dkp_pcg_half(g) >> 8) / 16777216.0
                       : (double)(dkp_pcg_word(g) >> 11) / 9007199254740992.0;
@@ -2397,8 +2398,8 @@ static int dkp_walk(double from, double to, double at, int decimal, dkp_node *no
 }
 
 /* W(to) - W(from) over the root of the time between them; 0 nodes where that does not go down. */
-DKP_ALONE_ON_STACK static int dkp_increment(double low, double high, double from, double to, int decimal,
-                                            double time, dkp_node node[2 * DKP_HALVINGS]) {
+DKP_ONCE static int dkp_increment(double low, double high, double from, double to, int decimal, double time,
+                                  dkp_node node[2 * DKP_HALVINGS]) {
     dkp_node start[DKP_HALVINGS];
     if (!(to < from)) return 0;
     int n = dkp_walk(low, high, to, decimal, node), m = dkp_walk(low, high, from, decimal, start), end = n;
@@ -2418,8 +2419,8 @@ static double dkp_moment(double level) {
 }
 
 /* The library's own: nodes are draws under a key that is derived from the seed and the way. */
-DKP_ALONE_ON_STACK static int dkp_brownian(uint64_t seed, uint64_t sample, const dk_noise_request *q,
-                                           uint64_t first, size_t n, dk_real *out) {
+DKP_ONCE static int dkp_brownian(uint64_t seed, uint64_t sample, const dk_noise_request *q, uint64_t first,
+                                 size_t n, dk_real *out) {
     enum { PART = 256 / sizeof(dk_real) }; /* elements at a time */
     dkp_node node[2 * DKP_HALVINGS];
     const uint32_t key[2] = {(uint32_t)seed, (uint32_t)(seed >> 32)},
@@ -2474,8 +2475,7 @@ static void dkp_torchsde(const dk_noise_source *s, uint64_t seed, const dkp_node
 }
 
 /* 0 for a draw that does not go down. */
-DKP_ALONE_ON_STACK static int dkp_fill_torchsde(const dk_noise_source *s, const dk_noise_request *q,
-                                                dk_real *out) {
+DKP_ONCE static int dkp_fill_torchsde(const dk_noise_source *s, const dk_noise_request *q, dk_real *out) {
     dkp_node node[2 * DKP_HALVINGS];
     size_t batch = q->seeds ? (size_t)q->batch : 1, n = q->seeds ? q->dim : q->dim * (size_t)q->batch;
     int count = dkp_torchsde_nodes(s, q, node);
@@ -2499,8 +2499,8 @@ static void dkp_draw_part(const dk_noise_source *s, const dk_noise_request *q, s
 }
 
 /* streams: where the source's generators stand, or NULL. */
-DKP_ALONE_ON_STACK static void dkp_fill_stream(const dk_noise_source *s, const dk_noise_request *q,
-                                               dkp_stream *streams, dk_real *out) {
+DKP_ONCE static void dkp_fill_stream(const dk_noise_source *s, const dk_noise_request *q, dkp_stream *streams,
+                                     dk_real *out) {
     size_t batch = q->seeds ? (size_t)q->batch : 1, n = q->seeds ? q->dim : q->dim * (size_t)q->batch;
     dkp_stream passing;
     memset(out, 0, batch * n * sizeof *out);
@@ -4110,7 +4110,7 @@ static dk_status dkp_check_schedule(dk_schedule *s, char *message) {
 
 static int dkp_controlled(const dk_config *c) { return c->sampler.rtol > 0 || c->sampler.atol > 0; }
 
-static int dkp_set(double v) { return v < 0 || v > 0; }
+DKP_ONCE static int dkp_set(double v) { return v < 0 || v > 0; }
 
 /* Guidance that is more than a sum with known coefficients. */
 static int dkp_guided_by_norms(const dk_guidance *g) {
@@ -9957,7 +9957,7 @@ static double dkp_errors(const dk_norm *norm, const dk_real *a, const dk_real *b
 /* Elements of a sample that make one sum: at most DKP_SUMS such chunks. */
 static size_t dkp_chunk(size_t dim) { return dkp_units(dkp_units(dim, DKP_SUMS), DKP_TILE) * DKP_TILE; }
 
-static const dk_real *dkp_sample_of(const dk_run *run, int value, size_t element) {
+DKP_ONCE static const dk_real *dkp_sample_of(const dk_run *run, int value, size_t element) {
     return value < 0 ? NULL : dkp_buffer(run, run->plan->value[value].slot) + element;
 }
 
@@ -11067,7 +11067,7 @@ DKP_FAST
 #undef DKP_REFUSE
 #undef DKP_DISPATCH
 #undef DKP_INLINE
-#undef DKP_ALONE_ON_STACK
+#undef DKP_ONCE
 #undef DKP_AVX2
 #undef DKP_AVX512
 #undef dkp_words_avx2
