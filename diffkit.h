@@ -1169,20 +1169,20 @@ typedef int (*dk_denoise_fn)(void *user, const dk_eval *eval);
 
 typedef struct dk_run {
     dk_status status; /* of the last call */
-    char message[DK_MESSAGE_SIZE];
+    int pass;         /* the next pass to run */
+    int waiting;      /* an evaluation is out */
+    int again;        /* hand out the same evaluation once more */
+    int finished;
+    int inside; /* dk_next is at work */
     const dk_plan *plan;
-    dk_config config; /* resolved copy; pointers in it stay the caller's */
     size_t dim, size; /* size = batch * dim */
     dk_real *x, *buffers, *tiles, *noise;
     uint16_t *halves;
     double *scalars, *sums;
     void *streams; /* generators that give their numbers in order, where they stand */
-    int pass;      /* the next pass to run */
-    int waiting;   /* an evaluation is out */
-    int again;     /* hand out the same evaluation once more */
-    int finished;
-    int inside;   /* dk_next is at work */
-    dk_pace pace; /* of a sampler with step-size control */
+    char message[DK_MESSAGE_SIZE];
+    dk_config config; /* resolved copy; pointers in it stay the caller's */
+    dk_pace pace;     /* of a sampler with step-size control */
     dk_plan own_plan;
     void *owned;
 } dk_run;
