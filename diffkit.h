@@ -1882,20 +1882,21 @@ typedef struct dkp_noise {
 typedef uint32_t dkp_words[4][16 * DKP_CHUNKS];
 typedef void dkp_words_fn(const dkp_noise *of, uint64_t chunk, int k, dkp_words r);
 
+/* The inner loop's length is a constant, or gcc would not vectorise it. */
 DKP_INLINE void dkp_words_plain(const dkp_noise *of, uint64_t chunk, int k, dkp_words r) {
     const uint32_t m[2] = {dkp_multiplier(0), dkp_multiplier(1)};
-    for (int j = 0; j < 16 * k; j++) {
-        uint64_t block = chunk * 16 + (uint64_t)j;
-        uint64_t c[4] = {block, of->draw, of->sample, (of->sample >> 32) ^ (block >> 32 << 16)};
-        dkp_philox(c, m, (uint32_t)of->seed, (uint32_t)(of->seed >> 32));
-        r[0][j] = (uint32_t)c[0], r[1][j] = (uint32_t)c[1];
-        r[2][j] = (uint32_t)c[2], r[3][j] = (uint32_t)c[3];
-    }
+    for (int i = 0; i < 16 * k; i += 16)
+        for (int j = i; j < i + 16; j++) {
+            uint64_t block = chunk * 16 + (uint64_t)j;
+            uint64_t c[4] = {block, of->draw, of->sample, (of->sample >> 32) ^ (block >> 32 << 16)};
+            dkp_philox(c, m, (uint32_t)of->seed, (uint32_t)(of->seed >> 32));
+            r[0][j] = (uint32_t)c[0], r[1][j] = (uint32_t)c[1];
+            r[2][j] = (uint32_t)c[2], r[3][j] = (uint32_t)c[3];
+        }
 }
 
-/* Normals 64 chunk .. 64 (chunk + k) - 1 of a draw; k is a constant where this is called. Philox block 16 chunk + j
-   gives four of them, at j, j + 16, j + 32 and j + 48, so that every loop here runs over neighbours. Box & Muller
-   1958. */
+/* Normals 64 chunk .. 64 (chunk + k) - 1 of a draw. Philox block 16 chunk + j gives four of them, at j, j + 16, j + 32 and
+   j + 48, so that every loop here runs over neighbours. Box & Muller 1958. */
 DKP_INLINE void dkp_normals_k(const dkp_noise *of, uint64_t chunk, int k, dkp_words_fn *words, dk_real *z) {
     dkp_words r;
     words(of, chunk, k, r);
@@ -1912,9 +1913,10 @@ DKP_INLINE void dkp_normals_k(const dkp_noise *of, uint64_t chunk, int k, dkp_wo
 
 DKP_INLINE void dkp_normal_chunks(const dkp_noise *of, uint64_t chunk, size_t chunks, dkp_words_fn *words,
                                   dk_real *z) {
-    for (; chunks >= DKP_CHUNKS; chunks -= DKP_CHUNKS, chunk += DKP_CHUNKS, z += 64 * DKP_CHUNKS)
-        dkp_normals_k(of, chunk, DKP_CHUNKS, words, z);
-    for (; chunks > 0; chunks--, chunk++, z += 64) dkp_normals_k(of, chunk, 1, words, z);
+    for (size_t k; chunks > 0; chunks -= k, chunk += k, z += 64 * k) {
+        k = chunks < DKP_CHUNKS ? chunks : (size_t)DKP_CHUNKS;
+        dkp_normals_k(of, chunk, (int)k, words, z);
+    }
 }
 
 /* The same for vectors that are wider than what every machine of this kind has; where clang's -ffast-math would contract
