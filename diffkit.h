@@ -827,15 +827,15 @@ DK_API dk_status dk_config_set(struct dk_config *c, const char *settings);
    dk_denoise, and leaves the new state in r->x. Nothing is computed while recording. Where time travel goes back up, and
    behind a first step from clean data, the function is called anew: so every memory of what was before ends there. */
 typedef struct dk_recorder {
-    dk_sampler sampler;
+    dk_vec x;          /* the state */
+    dk_level from, to; /* of this step; from includes churn */
     int steps,
         step; /* of this call, from one way up to the next; step counts from 0, -1 before the first dk_step */
-    dk_level from, to;        /* of this step; from includes churn */
-    dk_level first, last;     /* of the whole grid */
-    dk_vec x;                 /* the state */
-    int falling;              /* 1 where noise levels fall: sampling; 0: inversion */
-    struct dk_config *config; /* resolved */
+    int falling; /* 1 where noise levels fall: sampling; 0: inversion */
     dk_status status;
+    struct dk_config *config; /* resolved */
+    dk_level first, last;     /* of the whole grid */
+    dk_sampler sampler;
     dk_plan *plan;       /* private from here */
     const dk_plan *room; /* counts for which there is memory; NULL: none */
     const struct dk_pace *pace;
@@ -1171,20 +1171,20 @@ typedef int (*dk_denoise_fn)(void *user, const dk_eval *eval);
 
 typedef struct dk_run {
     dk_status status; /* of the last call */
-    char message[DK_MESSAGE_SIZE];
+    int pass;         /* the next pass to run */
+    int waiting;      /* an evaluation is out */
+    int again;        /* hand out the same evaluation once more */
+    int finished;
+    int inside; /* dk_next is at work */
     const dk_plan *plan;
-    dk_config config; /* resolved copy; pointers in it stay the caller's */
     size_t dim, size; /* size = batch * dim */
     dk_real *x, *buffers, *tiles, *noise;
     uint16_t *halves;
     double *scalars, *sums;
     void *streams; /* generators that give their numbers in order, where they stand */
-    int pass;      /* the next pass to run */
-    int waiting;   /* an evaluation is out */
-    int again;     /* hand out the same evaluation once more */
-    int finished;
-    int inside;   /* dk_next is at work */
-    dk_pace pace; /* of a sampler with step-size control */
+    char message[DK_MESSAGE_SIZE];
+    dk_config config; /* resolved copy; pointers in it stay the caller's */
+    dk_pace pace;     /* of a sampler with step-size control */
     dk_plan own_plan;
     void *owned;
 } dk_run;
@@ -1315,10 +1315,11 @@ typedef struct dk_backend {
 
 #if defined(__GNUC__)
 #define DKP_INLINE static inline __attribute__((always_inline))
-#define DKP_ALONE_ON_STACK __attribute__((noinline)) /* so that large frames do not add up */
+/* Never copied into its callers: large frames must not add up, and copies that gain nothing need not be. */
+#define DKP_ONCE __attribute__((noinline))
 #else
 #define DKP_INLINE static inline
-#define DKP_ALONE_ON_STACK
+#define DKP_ONCE
 #endif
 
 #ifdef __cplusplus
@@ -1473,7 +1474,7 @@ static dkp_pair dkp_log_pair(double x) {
     return dkp_two_sum(v.hi, sum.lo + v.lo + rest);
 }
 
-static double dkp_log1p(double x) {
+DKP_ONCE static double dkp_log1p(double x) {
     dkp_pair sum = dkp_two_sum(1, x), v = dkp_log_pair(sum.hi);
     return fabs(v.hi) < HUGE_VAL ? v.hi + (v.lo + sum.lo / sum.hi) : v.hi;
 }
@@ -1531,6 +1532,8 @@ static double dkp_tan(double x) {
     s = dkp_ratio(s, c);
     return s.hi + s.lo;
 }
+
+DKP_SMALL
 
 /* x >= 0. The angle from the nearest eighth of a turn, whose tangent t is at most tan(pi/8): atan t = t + t^3 A(t^2). */
 static double dkp_atan2(double y, double x) {
@@ -1591,8 +1594,6 @@ static double dkp_lgamma(double x) {
     return (x - 0.5) * (dkp_log(x) - 1) + (0.4189385332046727 + series / x) -
            dkp_log(product); /* log(2 pi)/2 - 1/2 */
 }
-
-DKP_SMALL
 
 /* ------------------------------------------------------------------- >>text  Messages and names */
 
@@ -2190,7 +2191,7 @@ static void dkp_start_stream(dkp_stream *g, dk_noise_kind kind, uint64_t seed) {
 }
 
 /* A number in [0, 1), as the generator's program makes it: of 24 or 53 bits. */
-static double dkp_random(dkp_stream *g, dk_noise_kind kind, int single) {
+DKP_ONCE static double dkp_random(dkp_stream *g, dk_noise_kind kind, int single) {
     if (kind == DK_NOISE_NUMPY_PCG64)
         return single ? (dkp_pcg_half(g) >> 8) / 16777216.0
                       : (double)(dkp_pcg_word(g) >> 11) / 9007199254740992.0;
@@ -2424,8 +2425,8 @@ static int dkp_walk(double from, double to, double at, int decimal, dkp_node *no
 }
 
 /* W(to) - W(from) over the root of the time between them; 0 nodes where that does not go down. */
-DKP_ALONE_ON_STACK static int dkp_increment(double low, double high, double from, double to, int decimal,
-                                            double time, dkp_node node[2 * DKP_HALVINGS]) {
+DKP_ONCE static int dkp_increment(double low, double high, double from, double to, int decimal, double time,
+                                  dkp_node node[2 * DKP_HALVINGS]) {
     dkp_node start[DKP_HALVINGS];
     if (!(to < from)) return 0;
     int n = dkp_walk(low, high, to, decimal, node), m = dkp_walk(low, high, from, decimal, start), end = n;
@@ -2445,8 +2446,8 @@ static double dkp_moment(double level) {
 }
 
 /* The library's own: nodes are draws under a key that is derived from the seed and the way. */
-DKP_ALONE_ON_STACK static int dkp_brownian(uint64_t seed, uint64_t sample, const dk_noise_request *q,
-                                           uint64_t first, size_t n, dk_real *out) {
+DKP_ONCE static int dkp_brownian(uint64_t seed, uint64_t sample, const dk_noise_request *q, uint64_t first,
+                                 size_t n, dk_real *out) {
     enum { PART = 256 / sizeof(dk_real) }; /* elements at a time */
     dkp_node node[2 * DKP_HALVINGS];
     const uint32_t key[2] = {(uint32_t)seed, (uint32_t)(seed >> 32)},
@@ -2501,8 +2502,7 @@ static void dkp_torchsde(const dk_noise_source *s, uint64_t seed, const dkp_node
 }
 
 /* 0 for a draw that does not go down. */
-DKP_ALONE_ON_STACK static int dkp_fill_torchsde(const dk_noise_source *s, const dk_noise_request *q,
-                                                dk_real *out) {
+DKP_ONCE static int dkp_fill_torchsde(const dk_noise_source *s, const dk_noise_request *q, dk_real *out) {
     dkp_node node[2 * DKP_HALVINGS];
     size_t batch = q->seeds ? (size_t)q->batch : 1, n = q->seeds ? q->dim : q->dim * (size_t)q->batch;
     int count = dkp_torchsde_nodes(s, q, node);
@@ -2527,8 +2527,8 @@ static void dkp_draw_part(const dk_noise_source *s, const dk_noise_request *q, s
 }
 
 /* streams: where the source's generators stand, or NULL. */
-DKP_ALONE_ON_STACK static void dkp_fill_stream(const dk_noise_source *s, const dk_noise_request *q,
-                                               dkp_stream *streams, dk_real *out) {
+DKP_ONCE static void dkp_fill_stream(const dk_noise_source *s, const dk_noise_request *q, dkp_stream *streams,
+                                     dk_real *out) {
     size_t batch = q->seeds ? (size_t)q->batch : 1, n = q->seeds ? q->dim : q->dim * (size_t)q->batch;
     dkp_stream passing;
     memset(out, 0, batch * n * sizeof *out);
@@ -3190,22 +3190,23 @@ static double dkp_told(const dk_config *c, dk_level l) {
 }
 
 /* D = d_x x + d_f F and the noise at level l, for the network's input = input_scale x and its condition at level `told`. */
-static dkp_model dkp_model_at(const dk_config *c, dk_level l, dk_level told) {
-    dkp_model m = {1, 0, 1, dkp_told(c, told), 0, 1};
+static dkp_model dkp_model_at(const dk_config *c, const dk_level *l, const dk_level *told) {
+    dkp_model m = {1, 0, 1, dkp_told(c, *told), 0, 1};
     double sign = c->negated ? -1 : 1;
     if (c->prediction == DK_PREDICT_EDM) {
         /* Karras et al. 2022, table 1, on x/alpha; written so that alpha = 0 is an ordinary value */
-        double data = c->sigma_data, norm2 = l.sigma * l.sigma + l.alpha * l.alpha * data * data;
+        double data = c->sigma_data, norm2 = l->sigma * l->sigma + l->alpha * l->alpha * data * data;
         m.input_scale = 1 / dkp_sqrt(norm2);
-        m.d_x = data * data * l.alpha / norm2;
-        m.d_f = sign * l.sigma * data / dkp_sqrt(norm2);
-        m.n_x = l.sigma / norm2, m.n_f = -sign * l.alpha * data / dkp_sqrt(norm2);
+        m.d_x = data * data * l->alpha / norm2;
+        m.d_f = sign * l->sigma * data / dkp_sqrt(norm2);
+        m.n_x = l->sigma / norm2, m.n_f = -sign * l->alpha * data / dkp_sqrt(norm2);
         return m;
     }
-    dk_level n = dkp_network_level(c, l);
+    dk_level n = dkp_network_level(c, *l);
     double a = n.alpha, s = n.sigma;
     double norm2 = a * a + s * s;
-    double scale = l.alpha > l.sigma ? a / l.alpha : s / l.sigma; /* the better conditioned of two equals */
+    double scale =
+        l->alpha > l->sigma ? a / l->alpha : s / l->sigma; /* the better conditioned of two equals */
     switch (c->prediction) {
     case DK_PREDICT_EPS: m.d_x = 1 / a, m.d_f = -s / a; break;
     case DK_PREDICT_V:
@@ -4161,7 +4162,7 @@ static dk_status dkp_check_schedule(dk_schedule *s, char *message) {
 
 static int dkp_controlled(const dk_config *c) { return c->sampler.rtol > 0 || c->sampler.atol > 0; }
 
-static int dkp_set(double v) { return v < 0 || v > 0; }
+DKP_ONCE static int dkp_set(double v) { return v < 0 || v > 0; }
 
 /* Guidance that is more than a sum with known coefficients. */
 static int dkp_guided_by_norms(const dk_guidance *g) {
@@ -4912,14 +4913,14 @@ DK_API void dk_refuse(dk_recorder *r, const char *field, double value, const cha
     if (r->status == DK_OK) r->status = dkp_fail(r->config->message, field, value, allowed);
 }
 
-static void dkp_refuse_at(dk_recorder *r, const char *what, dk_level l) {
+static void dkp_refuse_at(dk_recorder *r, const char *what, const dk_level *l) {
     dkp_text t = {r->config->message, DK_MESSAGE_SIZE, 0};
     if (r->status != DK_OK) return;
     dkp_put(&t, what);
     dkp_put_pair(&t, " at step ", r->step);
-    dkp_put_pair(&t, ", where t = ", l.t);
-    dkp_put_pair(&t, ", alpha = ", l.alpha);
-    dkp_put_pair(&t, ", sigma = ", l.sigma);
+    dkp_put_pair(&t, ", where t = ", l->t);
+    dkp_put_pair(&t, ", alpha = ", l->alpha);
+    dkp_put_pair(&t, ", sigma = ", l->sigma);
     r->status = DK_ERROR_CONFIG;
 }
 
@@ -4955,7 +4956,7 @@ static void dkp_open_row(dk_recorder *r, int draw) {
 static void dkp_put_term(dk_recorder *r, dk_term t) {
     dk_plan *p = r->plan;
     if (t.c >= 0 && t.c <= 0) return;
-    if (!dkp_finite(t.c)) dkp_refuse_at(r, "a coefficient is not finite", r->from);
+    if (!dkp_finite(t.c)) dkp_refuse_at(r, "a coefficient is not finite", &r->from);
     dkp_use(r, t.value, 0);
     p->terms++;
     if (!DKP_STORING(r, terms)) return;
@@ -5022,12 +5023,12 @@ static dk_vec dkp_blend_with(dk_recorder *r, dk_vec v, dk_vec w, char letter, in
     return dkp_vec(r, dkp_close_row(r, letter, number));
 }
 
-static dk_vec dkp_known_at(dk_recorder *r, dk_level l, dk_vec z) {
-    return dk_mix(l.alpha, dkp_vec(r, r->known), l.sigma, z);
+static dk_vec dkp_known_at(dk_recorder *r, const dk_level *l, dk_vec z) {
+    return dk_mix(l->alpha, dkp_vec(r, r->known), l->sigma, z);
 }
 
 /* The state as the network sees it. */
-static dk_vec dkp_blend_seen(dk_recorder *r, dk_vec x, dk_level level) {
+static dk_vec dkp_blend_seen(dk_recorder *r, dk_vec x, const dk_level *level) {
     if (!r->plan->masked || r->config->blend != DK_BLEND_BOTH) return x;
     return dkp_blend_with(r, x, dkp_known_at(r, level, r->fixed), 'y', r->plan->calls);
 }
@@ -5097,15 +5098,15 @@ typedef struct dkp_guided {
     int wanted[DK_BRANCHES];
 } dkp_guided;
 
-static void dkp_guidance_at(dkp_guided *h, dk_recorder *r, dk_level l, int with_uncond) {
+static void dkp_guidance_at(dkp_guided *h, dk_recorder *r, const dk_level *l, int with_uncond) {
     dk_guidance *g = &h->g;
     int step = r->pace ? r->pace->accepted : r->offset + r->step, steps = r->pace ? 0 : r->plan->steps;
     int sizing = r->pace && r->pace->sizing;
-    double here = dk_noise_level(l);
+    double here = dk_noise_level(*l);
     *g = r->config->guidance;
     if (g->schedule) {
         dk_guidance given = *g;
-        g->schedule(g->schedule_user, l, step, steps, &r->config->guidance);
+        g->schedule(g->schedule_user, *l, step, steps, &r->config->guidance);
         if (r->status == DK_OK) r->status = dkp_check_guidance(r->config, r->config->message);
         *g = r->config->guidance, r->config->guidance = given;
     }
@@ -5198,11 +5199,12 @@ static dk_vec dkp_finish_D(dk_recorder *r, const dk_guidance *g, dk_vec D, const
 
 DKP_FAST
 
-DK_API dk_vec dk_denoise_told(dk_recorder *r, dk_vec x, dk_level level, dk_level told, dk_vec *uncond) {
+static dk_vec dkp_denoise(dk_recorder *r, dk_vec x, const dk_level *level, const dk_level *told,
+                          dk_vec *uncond) {
     dk_plan *p = r->plan;
     dk_config *c = r->config;
     int late = r->unchurned.of != NULL; /* the network sees the state from before churn */
-    dk_level at = late ? r->unchurned_at : level;
+    const dk_level *at = late ? &r->unchurned_at : level;
     dkp_model net = dkp_model_at(c, at, late ? at : told);
     dkp_model m = late && r->sampler.churn_late < 2 ? dkp_model_at(c, level, level) : net;
     dk_vec seen = late ? r->unchurned : x;
@@ -5223,7 +5225,7 @@ DK_API dk_vec dk_denoise_told(dk_recorder *r, dk_vec x, dk_level level, dk_level
     dk_vec F[DK_BRANCHES] = {dkp_zero, dkp_zero, dkp_zero};
     dk_call call;
     memset(&call, 0, sizeof call);
-    call.level = at, call.condition = net.condition, call.input_scale = net.input_scale;
+    call.level = *at, call.condition = net.condition, call.input_scale = net.input_scale;
     call.d_x = m.d_x, call.d_f = m.d_f, call.clip = c->clip, call.x = (int)seen.at;
     call.uncond_output = -1, call.step = r->offset + r->step, call.stage = r->stage++, call.estimate = index;
 
@@ -5262,7 +5264,7 @@ DK_API dk_vec dk_denoise_told(dk_recorder *r, dk_vec x, dk_level level, dk_level
     dk_vec G = zero ? dkp_zero : dkp_guide(r, &h.g, h.weight, P), D = G;
     if (raw) D = dkp_finish_D(r, &h.g, dk_mix(s.d_x, x, s.d_f, G), &call);
     dk_vec U = uncond ? F[1] : dkp_zero;
-    if (at.sigma <= 0) /* nothing else asks for it */
+    if (at->sigma <= 0) /* nothing else asks for it */
         r->noise = U.of ? dk_mix(m.n_x, x, m.n_f, U) : dk_mix(s.n_x, x, s.n_f, G);
     if (uncond) *uncond = !U.of ? D : raw ? dkp_store_as(r, dk_mix(m.d_x, x, m.d_f, U), 'U', index, 0) : U;
     if (U.of) *uncond = dkp_blend_denoised(r, *uncond, 'U', index);
@@ -5272,8 +5274,12 @@ DK_API dk_vec dk_denoise_told(dk_recorder *r, dk_vec x, dk_level level, dk_level
 
 DKP_SMALL
 
+DK_API dk_vec dk_denoise_told(dk_recorder *r, dk_vec x, dk_level level, dk_level told, dk_vec *uncond) {
+    return dkp_denoise(r, x, &level, &told, uncond);
+}
+
 DK_API dk_vec dk_denoise(dk_recorder *r, dk_vec x, dk_level level) {
-    return dk_denoise_told(r, x, level, level, NULL);
+    return dkp_denoise(r, x, &level, &level, NULL);
 }
 
 DK_API dk_vec dk_past(dk_recorder *r, int estimate) {
@@ -5342,10 +5348,10 @@ static dk_level dkp_plan_level(const dk_recorder *r, int i) {
 static dk_level dkp_level(const dk_recorder *r, int i) { return dkp_plan_level(r, r->offset + i); }
 
 /* The state, noised from one level up to another. */
-static dk_vec dkp_noised_up(dk_recorder *r, dk_level from, dk_level to) {
-    double kept = to.alpha / from.alpha, carried = kept * from.sigma;
-    double up = dkp_sqrt((to.sigma - carried) * (to.sigma + carried)) * r->sampler.s_noise;
-    return up > 0 ? dk_mix(kept, r->x, up, dk_noise(r, from, to)) : dk_scale(kept, r->x);
+static dk_vec dkp_noised_up(dk_recorder *r, const dk_level *from, const dk_level *to) {
+    double kept = to->alpha / from->alpha, carried = kept * from->sigma;
+    double up = dkp_sqrt((to->sigma - carried) * (to->sigma + carried)) * r->sampler.s_noise;
+    return up > 0 ? dk_mix(kept, r->x, up, dk_noise(r, *from, *to)) : dk_scale(kept, r->x);
 }
 
 /* Karras et al. 2022, alg. 2: raise the noise level by a factor 1 + gamma before the step, for any sampler. */
@@ -5357,7 +5363,7 @@ static void dkp_churn(dk_recorder *r) {
     double up = here * (1 + (gamma < most ? gamma : most));
     dk_level hat = dk_level_at_sigma(&r->config->schedule, up);
     if (s->churn_late) r->unchurned = dk_keep(r, r->x), r->unchurned_at = r->from;
-    r->x = dk_keep(r, dkp_noised_up(r, r->from, hat));
+    r->x = dk_keep(r, dkp_noised_up(r, &r->from, &hat));
     r->from = hat;
 }
 
@@ -5374,7 +5380,7 @@ static void dkp_blend_state(dk_recorder *r, int number) {
     if (r->status != DK_OK || r->plan->masked != 1) return;
     dk_vec z = r->fixed;
     if (r->to.sigma > 0 && !z.of) z = r->drawn >= 0 ? dkp_vec(r, r->drawn) : dk_noise(r, r->from, r->to);
-    r->x = dkp_blend_with(r, r->x, dkp_known_at(r, r->to, z), 'x', number);
+    r->x = dkp_blend_with(r, r->x, dkp_known_at(r, &r->to, z), 'x', number);
 }
 
 DK_API int dk_step(dk_recorder *r) {
@@ -5412,7 +5418,7 @@ static void dkp_go_back(dk_recorder *r, int i) {
     if (shift > 0 && from.sigma > 0) from = dk_level_at(&r->config->schedule, from.t + shift);
     if (shift > 0) to = dk_level_at(&r->config->schedule, to.t + shift);
     r->offset = i, r->step = 0;
-    r->x = dkp_keep_as(r, dkp_noised_up(r, from, to), 'x', i + 1);
+    r->x = dkp_keep_as(r, dkp_noised_up(r, &from, &to), 'x', i + 1);
 }
 
 /* Steps first .. end - 1 of the plan by one call of a recording function, which sees nothing of what was before. */
@@ -5581,11 +5587,11 @@ static dk_vec dkp_ddim_step(const dk_level *from, const dk_level *to, dk_vec x, 
 
 /* What gives a step its direction: D, or, for CFG++ (Chung et al. 2024, alg. 1), the unconditional U; then
    alpha (D - U) at the step's end makes the guided D its target. */
-static dk_vec dkp_direction(dk_recorder *r, dk_vec x, dk_level level, dk_vec *guidance) {
-    dk_level told = r->sampler.told_end ? r->to : level;
+static dk_vec dkp_direction(dk_recorder *r, dk_vec x, const dk_level *level, dk_vec *guidance) {
+    const dk_level *told = r->sampler.told_end ? &r->to : level;
     *guidance = dkp_zero;
-    if (!r->sampler.cfg_pp) return dk_denoise_told(r, x, level, told, NULL);
-    dk_vec U, D = dk_denoise_told(r, x, level, told, &U);
+    if (!r->sampler.cfg_pp) return dkp_denoise(r, x, level, told, NULL);
+    dk_vec U, D = dkp_denoise(r, x, level, told, &U);
     *guidance = dk_mix(1, D, -1, U);
     return U;
 }
@@ -5595,7 +5601,7 @@ static void dkp_record_ddim(dk_recorder *r) {
     while (dk_step(r)) {
         double eta = r->sampler.fresh_pure && r->from.alpha <= 0 && r->sampler.eta > 0 ? 1 : r->sampler.eta;
         dkp_split split = dkp_noise_split(r, eta, r->sampler.law);
-        dk_vec guidance, D = dkp_direction(r, r->x, r->from, &guidance);
+        dk_vec guidance, D = dkp_direction(r, r->x, &r->from, &guidance);
         dk_vec x = dk_mix(1, dkp_ddim_step(&r->from, &split.down, r->x, D), r->to.alpha, guidance);
         r->x = dkp_add_noise(r, x, split.up);
     }
@@ -5605,7 +5611,7 @@ static void dkp_record_ddim(dk_recorder *r) {
    which is the data, says nothing. */
 static void dkp_record_from_data(dk_recorder *r) {
     while (dk_step(r)) {
-        dk_vec guidance, D = dkp_direction(r, r->x, r->from, &guidance);
+        dk_vec guidance, D = dkp_direction(r, r->x, &r->from, &guidance);
         const dk_term *t;
         dk_term value;
         for (int i = dkp_terms(r->noise, &value, &t); i > 0; i--)
@@ -5613,7 +5619,7 @@ static void dkp_record_from_data(dk_recorder *r) {
                 dkp_refuse_at(
                     r,
                     "prediction: x0 and score cannot give the noise where sigma = 0 (use eps, v or velocity)",
-                    r->from);
+                    &r->from);
         r->x = dk_add(dk_mix(r->to.alpha, D, r->to.sigma, r->noise), dk_scale(r->to.alpha, guidance));
     }
 }
@@ -5912,31 +5918,31 @@ static dk_vec dkp_multistep_step(dk_recorder *r, int classical, const dk_level *
 
 /* D at r->x. For CFG++ (Chung et al. 2024, alg. 1) the state moves by alpha (D - U): there the guided D leaves the
    noise that the unconditional U leaves here. */
-static void dkp_multistep_estimate(dk_recorder *r, dkp_multistep *m, dk_level l) {
-    double alpha = dkp_gauge_alpha(r, &l);
-    m->D = dk_denoise_told(r, r->x, l, l, r->sampler.cfg_pp ? &m->U : NULL);
+static void dkp_multistep_estimate(dk_recorder *r, dkp_multistep *m, const dk_level *l) {
+    double alpha = dkp_gauge_alpha(r, l);
+    m->D = dkp_denoise(r, r->x, l, l, r->sampler.cfg_pp ? &m->U : NULL);
     if (r->sampler.cfg_pp) r->x = dk_keep(r, dk_add(r->x, dk_mix(alpha, m->D, -alpha, m->U)));
     else m->U = m->D;
 }
 
 /* Evaluates at level l and repeats the step that led there with the new node. */
-static void dkp_multistep_evaluate(dk_recorder *r, dkp_multistep *m, dk_level l, int left) {
+static void dkp_multistep_evaluate(dk_recorder *r, dkp_multistep *m, const dk_level *l, int left) {
     const dk_sampler *s = &r->sampler;
-    double here = dkp_axis(r, m->classical, &l);
+    double here = dkp_axis(r, m->classical, l);
     dkp_multistep_estimate(r, m, l);
     if (s->from_down && !m->classical && r->step > 0)
         for (int i = 0; i < m->past.count; i++) m->past.at[i] += here - dkp_gauge_lambda(r, &m->split.down);
-    dkp_push(&m->past, here, dkp_interpolant(r, m->classical, &l, m->D));
+    dkp_push(&m->past, here, dkp_interpolant(r, m->classical, l, m->D));
     if (!s->corrector || m->past.count < 2 || r->steps - left <= m->uncorrected) return;
     int unipc = s->rule == DK_RULE_BH1 || s->rule == DK_RULE_BH2;
     int more = unipc || s->lower_order_final > 1; /* one node more than the predictor had */
     int nodes = dkp_nodes(r, s->corrector, m->past.count, left + s->correct_last + 1 + more);
-    dk_vec x = dkp_multistep_step(r, m->classical, &m->before, m->start, &l, &m->split.down, m->x, m->D,
+    dk_vec x = dkp_multistep_step(r, m->classical, &m->before, m->start, l, &m->split.down, m->x, m->D,
                                   &m->past, nodes);
     r->x = dk_keep(r, dk_add(x, m->noise));
     if (!s->pece) return;
     dkp_multistep_estimate(r, m, l);
-    m->past.v[0] = dkp_interpolant(r, m->classical, &l, m->D);
+    m->past.v[0] = dkp_interpolant(r, m->classical, l, m->D);
 }
 
 static void dkp_record_multistep(dk_recorder *r, int classical) {
@@ -5956,7 +5962,7 @@ static void dkp_record_multistep(dk_recorder *r, int classical) {
             dkp_push(&m.past, dkp_axis(r, 1, &r->from), dk_keep(r, slope));
             continue;
         }
-        dkp_multistep_evaluate(r, &m, r->from, left);
+        dkp_multistep_evaluate(r, &m, &r->from, left);
         dkp_split split = dkp_noise_split(r, s->eta, s->law);
         int nodes = dkp_nodes(r, s->order, m.past.count, left + s->correct_last);
         if (!classical && !dkp_finite(m.past.at[0]))
@@ -5968,7 +5974,7 @@ static void dkp_record_multistep(dk_recorder *r, int classical) {
                                       &m.past, nodes);
         r->x = dk_add(x, m.noise);
         if (!classical && !s->noise_prediction) m.past.v[0] = m.U;
-        if (s->correct_last && left == 1 && r->to.sigma > 0) dkp_multistep_evaluate(r, &m, r->to, 0);
+        if (s->correct_last && left == 1 && r->to.sigma > 0) dkp_multistep_evaluate(r, &m, &r->to, 0);
     }
 }
 
@@ -6093,9 +6099,9 @@ static void dkp_record_dpm2(dk_recorder *r) {
 }
 
 /* score = (alpha D - x)/sigma^2 */
-static dk_vec dkp_score(dk_level l, dk_vec x, dk_vec D) {
-    double variance = l.sigma * l.sigma;
-    return dk_mix(-1 / variance, x, l.alpha / variance, D);
+static dk_vec dkp_score(const dk_level *l, dk_vec x, dk_vec D) {
+    double variance = l->sigma * l->sigma;
+    return dk_mix(-1 / variance, x, l->alpha / variance, D);
 }
 
 /* Langevin steps x + h score + sqrt(2h) z at one level. h = 2 (a snr |z|/|score|)^2 per sample, Song et al. 2021,
@@ -6104,7 +6110,7 @@ static void dkp_langevin(dk_recorder *r, double a) {
     double snr = r->sampler.snr, h = 0.5 * r->sampler.langevin_step * dkp_pow(a * r->from.sigma, 2);
     int steps = r->from.alpha > 0 ? r->sampler.langevin_steps : 0;
     for (int k = 0; k < steps; k++) {
-        dk_vec score = dkp_score(r->from, r->x, dk_denoise(r, r->x, r->from));
+        dk_vec score = dkp_score(&r->from, r->x, dk_denoise(r, r->x, r->from));
         if (r->sampler.langevin_step > 0) {
             r->x = dk_keep(r, dkp_add_noise(r, dk_mix(1, r->x, h, score), dkp_sqrt(2 * h)));
             continue;
@@ -6171,7 +6177,7 @@ static void dkp_record_predictor_corrector(dk_recorder *r) {
             kept = 1 / a, gain = (kept - split.down.sigma / from.sigma) * from.sigma * from.sigma;
             if (s->law != DK_LAW_DDPM_LARGE) up = split.up;
         }
-        dk_vec mean = dk_mix(kept, r->x, gain, dkp_score(r->from, r->x, D));
+        dk_vec mean = dk_mix(kept, r->x, gain, dkp_score(&r->from, r->x, D));
         r->x = dkp_add_noise(r, mean, r->to.sigma > 0 ? up : 0);
     }
 }
@@ -6292,12 +6298,12 @@ static void dkp_phi_step(dk_recorder *r, const dk_exponential *m, dkp_stage_nois
     dk_level end = noise == DKP_NOISE_BEHIND ? whole.down : r->to, before = r->from;
     double start = dkp_gauge_lambda(r, &r->from), h = dkp_gauge_lambda(r, &end) - start;
     dk_vec guidance = dkp_zero, unused, path = dkp_zero, x = r->x, F[DK_MAX_STAGES];
-    dk_vec D = r->sampler.cfg_pp ? dkp_direction(r, x, r->from, &guidance) : dkp_denoise_first(r);
+    dk_vec D = r->sampler.cfg_pp ? dkp_direction(r, x, &r->from, &guidance) : dkp_denoise_first(r);
     if (!dkp_finite(h)) {
         if (r->sampler.pure_stage > 0 && dkp_gauge_alpha(r, &r->from) <= 0 && end.sigma > 0 &&
             m->stages == 2) {
             dk_level middle = dkp_level_at_flow(&r->config->schedule, r->sampler.pure_stage);
-            D = dkp_direction(r, dkp_ddim_step(&r->from, &middle, x, D), middle, &unused);
+            D = dkp_direction(r, dkp_ddim_step(&r->from, &middle, x, D), &middle, &unused);
         }
         x = dk_mix(1, dkp_ddim_step(&r->from, &whole.down, x, D), r->to.alpha, guidance);
         r->x = dkp_add_noise(r, x, whole.up);
@@ -6324,7 +6330,7 @@ static void dkp_phi_step(dk_recorder *r, const dk_exponential *m, dkp_stage_nois
             x = dk_mix(1, x, split.up * s_noise, dk_noise(r, r->from, level));
         }
         if (last) break;
-        D = dkp_direction(r, x, level, &unused);
+        D = dkp_direction(r, x, &level, &unused);
         F[i] = dkp_noise_or_D(r, noisy, &level, x, D);
     }
     r->x = x;
@@ -9634,27 +9640,36 @@ DKP_AVX2 static inline size_t dkp_to_bf16_avx2(const dk_real *from, uint16_t *to
 
 DKP_AVX2 static void dkp_to_halves_avx2(dk_number number, const dk_real *from, uint16_t *to, size_t n) {
     size_t i = 0;
-    if (number == DK_NUMBER_FP16 && sizeof *from == sizeof(float))
+    if (sizeof *from > sizeof(float)) {
+        dkp_to_halves_plain(number, from, to, n);
+        return;
+    }
+    if (number == DK_NUMBER_BF16) i = dkp_to_bf16_avx2(from, to, n);
+    else
         for (; i + 8 <= n; i += 8) {
             dkp_v8 v;
             memcpy(&v, from + i, sizeof v);
             dkp_h8 h = __builtin_ia32_vcvtps2ph256(v, 0);
             memcpy(to + i, &h, sizeof h);
         }
-    else if (sizeof *from == sizeof(float)) i = dkp_to_bf16_avx2(from, to, n);
-    dkp_to_halves_plain(number, from + i, to + i, n - i);
+    DKP_FEW
+    for (; i < n; i++) to[i] = (uint16_t)dkp_to_half(number, from[i]);
 }
 
 DKP_AVX2 static void dkp_from_halves_avx2(dk_number number, const uint16_t *from, dk_real *to, size_t n) {
     size_t i = 0;
-    if (number == DK_NUMBER_FP16 && sizeof *to == sizeof(float))
-        for (; i + 8 <= n; i += 8) {
-            dkp_h8 h;
-            memcpy(&h, from + i, sizeof h);
-            dkp_v8 v = __builtin_ia32_vcvtph2ps256(h);
-            memcpy(to + i, &v, sizeof v);
-        }
-    dkp_from_halves_plain(number, from + i, to + i, n - i);
+    if (number == DK_NUMBER_BF16 || sizeof *to > sizeof(float)) {
+        dkp_from_halves_plain(number, from, to, n);
+        return;
+    }
+    for (; i + 8 <= n; i += 8) {
+        dkp_h8 h;
+        memcpy(&h, from + i, sizeof h);
+        dkp_v8 v = __builtin_ia32_vcvtph2ps256(h);
+        memcpy(to + i, &v, sizeof v);
+    }
+    DKP_FEW
+    for (; i < n; i++) to[i] = dkp_from_half(number, from[i]);
 }
 #endif
 DKP_CHOOSE(dkp_to_halves, (dk_number number, const dk_real *from, uint16_t *to, size_t n),
@@ -9798,7 +9813,7 @@ static void dkp_flush(dkp_window *w) {
 }
 
 /* One more operation, and one more term of it. */
-static dkp_op *dkp_put_op(dkp_window *w, dkp_what what, void *y, int moves) {
+DKP_ONCE static dkp_op *dkp_put_op(dkp_window *w, dkp_what what, void *y, int moves) {
     if (w->ops == DKP_OPS) dkp_flush(w);
     dkp_op *op = &w->op[w->ops++];
     op->what = what, op->terms = 0, op->moves = (unsigned)moves << DKP_TERMS, op->y = (char *)y;
@@ -9973,8 +9988,8 @@ static void dkp_run_range(const dkp_work *work, int part, size_t first, size_t e
         if (resolve) w.ops = w.noises = w.draws = 0;
         for (int k = 0; resolve && k < pass->count; k++)
             dkp_resolve_row(&w, &run->plan->row[pass->first + k]);
-        if (resolve) dkp_look_ahead(&w);
-        if (!w.draws) dkp_ask(&w.ahead, w.n);
+        if (resolve && fetch) dkp_look_ahead(&w);
+        if (fetch && !w.draws) dkp_ask(&w.ahead, w.n);
         dkp_run_window(&w);
     }
 }
@@ -10031,7 +10046,7 @@ static double dkp_errors(const dk_norm *norm, const dk_real *a, const dk_real *b
 /* Elements of a sample that make one sum: at most DKP_SUMS such chunks. */
 static size_t dkp_chunk(size_t dim) { return dkp_units(dkp_units(dim, DKP_SUMS), DKP_TILE) * DKP_TILE; }
 
-static const dk_real *dkp_sample_of(const dk_run *run, int value, size_t element) {
+DKP_ONCE static const dk_real *dkp_sample_of(const dk_run *run, int value, size_t element) {
     return value < 0 ? NULL : dkp_buffer(run, run->plan->value[value].slot) + element;
 }
 
@@ -10774,7 +10789,7 @@ static int dkp_denoise_likelihood(void *user, const dk_eval *e) {
     const dkp_likelihood *l = (const dkp_likelihood *)user;
     const double ahead[3] = {1, -1, 0}, data = l->network.sigma_data;
     double h = (sizeof(dk_real) == 8 ? 6e-6 : 5e-3) * dkp_sqrt(e->level.sigma * e->level.sigma + data * data);
-    dkp_model m = dkp_model_at(&l->network, e->level, e->level);
+    dkp_model m = dkp_model_at(&l->network, &e->level, &e->level);
     size_t n = e->dim - 1, batch = (size_t)e->batch;
     dk_eval inner = *e;
     inner.level = dk_level_at_sigma(&l->schedule, e->level.sigma);
@@ -11141,7 +11156,7 @@ DKP_FAST
 #undef DKP_REFUSE
 #undef DKP_DISPATCH
 #undef DKP_INLINE
-#undef DKP_ALONE_ON_STACK
+#undef DKP_ONCE
 #undef DKP_AVX2
 #undef DKP_AVX512
 #undef dkp_words_avx2
