@@ -1875,8 +1875,8 @@ DKP_INLINE void dkp_turn(uint32_t r, float *cosine, float *sine) {
 
 enum { DKP_STREAMS = 16 };
 
-/* Elements [element, end) of streams, which are read soon and which memory is asked for meanwhile: a chunk of them with each
-   chunk of noise, since all at once would have to wait for one another. */
+/* Elements [element, end) of streams, which are read soon and which memory is asked for meanwhile: 32 of each with as many
+   numbers of noise, since all at once would have to wait for one another. */
 typedef struct dkp_ahead {
     size_t element, end;
     int streams;
@@ -1900,36 +1900,43 @@ typedef struct dkp_noise {
     dkp_ahead *ahead; /* or NULL */
 } dkp_noise;
 
-/* Philox's numbers of the 16 blocks of a chunk. */
-typedef uint32_t dkp_words[4][16];
-typedef void dkp_words_fn(const dkp_noise *of, uint64_t chunk, dkp_words r);
+enum { DKP_CHUNKS = 4 }; /* 64 numbers each, at a time: one alone would wait for its results */
 
-DKP_INLINE void dkp_words_plain(const dkp_noise *of, uint64_t chunk, dkp_words r) {
+/* Philox's numbers of the 16 blocks of each of k chunks. */
+typedef uint32_t dkp_words[4][16 * DKP_CHUNKS];
+typedef void dkp_words_fn(const dkp_noise *of, uint64_t chunk, size_t k, dkp_words r);
+
+/* The inner loop's length is a constant, or gcc would not vectorise it. */
+DKP_INLINE void dkp_words_plain(const dkp_noise *of, uint64_t chunk, size_t k, dkp_words r) {
     const uint32_t m[2] = {dkp_multiplier(0), dkp_multiplier(1)};
-    for (int j = 0; j < 16; j++) {
-        uint64_t block = chunk * 16 + (uint64_t)j;
-        uint64_t c[4] = {block, of->draw, of->sample, (of->sample >> 32) ^ (block >> 32 << 16)};
-        dkp_philox(c, m, (uint32_t)of->seed, (uint32_t)(of->seed >> 32));
-        r[0][j] = (uint32_t)c[0], r[1][j] = (uint32_t)c[1];
-        r[2][j] = (uint32_t)c[2], r[3][j] = (uint32_t)c[3];
-    }
+    for (size_t i = 0; i < 16 * k; i += 16)
+        for (size_t j = i; j < i + 16; j++) {
+            uint64_t block = chunk * 16 + j;
+            uint64_t c[4] = {block, of->draw, of->sample, (of->sample >> 32) ^ (block >> 32 << 16)};
+            dkp_philox(c, m, (uint32_t)of->seed, (uint32_t)(of->seed >> 32));
+            r[0][j] = (uint32_t)c[0], r[1][j] = (uint32_t)c[1];
+            r[2][j] = (uint32_t)c[2], r[3][j] = (uint32_t)c[3];
+        }
 }
 
 /* Normals 64 chunk .. 64 (chunk + chunks) - 1 of a draw. Philox block 16 chunk + j gives four of them, at j, j + 16,
    j + 32 and j + 48, so that every loop here runs over neighbours. Box & Muller 1958. */
 DKP_INLINE void dkp_normal_chunks(const dkp_noise *of, uint64_t chunk, size_t chunks, dkp_words_fn *words,
                                   dk_real *z) {
-    for (; chunks > 0; chunks--, chunk++) {
+    for (size_t k; chunks > 0; chunks -= k, chunk += k) {
         dkp_words r;
-        if (of->ahead) dkp_ask(of->ahead, 64);
-        words(of, chunk, r);
-        for (int half = 0; half < 4; half += 2, z += 32)
+        k = chunks < DKP_CHUNKS ? chunks : (size_t)DKP_CHUNKS;
+        words(of, chunk, k, r);
+        for (size_t half = 0; half < 2 * k; half++, z += 32) {
+            const uint32_t *u = r[half % 2 * 2] + half / 2 * 16, *v = r[half % 2 * 2 + 1] + half / 2 * 16;
+            if (of->ahead) dkp_ask(of->ahead, 32);
             for (int j = 0; j < 16; j++) {
-                float radius = dkp_sqrtf(dkp_minus_2_log(r[half][j])), cosine, sine;
-                dkp_turn(r[half + 1][j], &cosine, &sine);
+                float radius = dkp_sqrtf(dkp_minus_2_log(u[j])), cosine, sine;
+                dkp_turn(v[j], &cosine, &sine);
                 z[j] = (dk_real)(radius * cosine);
                 z[16 + j] = (dk_real)(radius * sine);
             }
+        }
     }
 }
 
@@ -1953,13 +1960,13 @@ typedef long long dkp_l8 __attribute__((vector_size(64)));
 #define DKP_LIST(...) \
     { __VA_ARGS__ }
 #define DKP_WORDS(target, name, N, MULTIPLY, COUNT, ODD, EVEN)                                     \
-    target static void name(const dkp_noise *of, uint64_t chunk, dkp_words r) {                    \
+    target static void name(const dkp_noise *of, uint64_t chunk, size_t k, dkp_words r) {          \
         typedef uint64_t vector __attribute__((vector_size(8 * N)));                               \
         typedef uint32_t narrow __attribute__((vector_size(8 * N)));                               \
         const vector count = DKP_LIST COUNT, zero = {0};                                           \
         const narrow odd = DKP_LIST ODD, even = DKP_LIST EVEN;                                     \
         const vector m0 = zero + dkp_multipliers[0], m1 = zero + dkp_multipliers[1];               \
-        for (uint64_t j = 0; j < 16; j += 2 * N) {                                                 \
+        for (uint64_t j = 0; j < 16 * k; j += 2 * N) {                                             \
             uint64_t block = chunk * 16 + j;                                                       \
             vector key0 = zero + (uint32_t)of->seed, key1 = zero + (of->seed >> 32);               \
             vector a = count + block, b = zero + of->draw, c = zero + of->sample;                  \
