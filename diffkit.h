@@ -1931,6 +1931,7 @@ DKP_INLINE void dkp_normal_chunks(const dkp_noise *of, uint64_t chunk, size_t ch
             const uint32_t *u = r[half % 2 * 2] + half / 2 * 16, *v = r[half % 2 * 2 + 1] + half / 2 * 16;
             if (of->ahead) dkp_ask(of->ahead, 32);
             for (int j = 0; j < 16; j++) {
+                /* NOLINTNEXTLINE(clang-analyzer-core.CallAndMessage): all k chunks have words */
                 float radius = dkp_sqrtf(dkp_minus_2_log(u[j])), cosine, sine;
                 dkp_turn(v[j], &cosine, &sine);
                 z[j] = (dk_real)(radius * cosine);
