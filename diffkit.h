@@ -2646,10 +2646,16 @@ static double dkp_laplace_beta(double T, int k) {
 static double dkp_curved_beta(const dk_schedule *s, int k) {
     int T = s->timesteps;
     double span = s->beta_last - s->beta_first;
-    if (s->betas == DK_BETAS_COSINE) return dkp_cosine_beta(T, k);
-    if (s->betas == DK_BETAS_LAPLACE) return dkp_laplace_beta(T, k);
-    if (s->betas == DK_BETAS_EXPONENTIAL) return -dkp_expm1(-12.0 / T);
-    return s->beta_first + span / (1 + dkp_exp(6 - 12.0 * k / (T - 1))); /* SIGMOID */
+    switch (s->betas) {
+    case DK_BETAS_COSINE: return dkp_cosine_beta(T, k);
+    case DK_BETAS_LAPLACE: return dkp_laplace_beta(T, k);
+    case DK_BETAS_EXPONENTIAL: return -dkp_expm1(-12.0 / T);
+    case DK_BETAS_SIGMOID: return s->beta_first + span / (1 + dkp_exp(6 - 12.0 * k / (T - 1)));
+    case DK_BETAS_LINEAR:
+    case DK_BETAS_SCALED_LINEAR:
+    case DK_BETAS_COUNT: break;
+    }
+    return 0;
 }
 
 DKP_FAST
@@ -6324,7 +6330,7 @@ static void dkp_phi_step(dk_recorder *r, const dk_exponential *m, dkp_stage_nois
         dkp_split split = {level, 0};
         if (noise != DKP_NOISE_BEHIND) split = dkp_split_between(r, &r->from, &level, eta, r->sampler.law);
         else if (last) split = whole;
-        double h_row = last && noise == DKP_NOISE_BEHIND ? h : dkp_gauge_lambda(r, &split.down) - start;
+        double h_row = dkp_gauge_lambda(r, &split.down) - start;
         x = dkp_phi_sum(r, m, i, h_row, F, split.down, noisy);
         if (last) x = dk_mix(1, x, r->to.alpha, guidance);
         if (last && dkp_attempting(r) && dkp_has_embedded(m))

@@ -1,10 +1,12 @@
 /* What a sampler's step costs besides the network, in one run side by side with plain loops.
 
-     steps large [millions]   time per evaluation of long vectors against the time in which the best plain loop moves the
+     steps large [millions [sampler]]
+                              time per evaluation of long vectors against the time in which the best plain loop moves the
                               same minimum of bytes: each buffer that a pass reads, or writes, once. "checked" also looks
                               for NaN and infinity in the network's output, which reads it once more.
      steps small              time per evaluation of short vectors above that of the same arithmetic written by hand.
-     steps threads [millions] the same as large, by threads (compile with -fopenmp).
+     steps threads [millions [sampler]]
+                              the same as large, by threads (compile with -fopenmp).
      steps setup              microseconds to set up a run of 20 steps: schedule, grid and plan, in given memory.
 
    The network costs nothing here: its output stays what it is. Times are the best of several, taken in turns; where one
@@ -204,8 +206,9 @@ static void measure(subject *s, int repeats, double best[3], double *bytes) {
 static void large(size_t n, const int *threads, int counts, const char *only) {
     printf("%-14s %-9s %-6s %7s %12s %10s %10s %8s %8s\n", "sampler", "predicts", "number", "threads",
            "ms per eval", "bytes/x", "GB/s", "/ plain", "checked");
-    for (int k = 0; k < SAMPLERS; k++)
-        for (int eps = only && strcmp(samplers[k], only) ? 2 : 0; eps < 2; eps++)
+    for (int k = 0; k < SAMPLERS; k++) {
+        if (only && strcmp(samplers[k], only)) continue;
+        for (int eps = 0; eps < 2; eps++)
             for (int number = 0; number < DK_NUMBER_COUNT; number++)
                 for (int t = 0; t < counts; t++) {
                     subject s;
@@ -221,6 +224,7 @@ static void large(size_t n, const int *threads, int counts, const char *only) {
                     fflush(stdout);
                     release(&s);
                 }
+    }
 }
 
 /* ------------------------------------------------------------------------------------ short vectors */
