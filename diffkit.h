@@ -1329,8 +1329,6 @@ extern "C" {
 #define DKP_COUNT(array) ((int)(sizeof(array) / sizeof((array)[0])))
 static const double dkp_pi = 3.14159265358979323846;
 
-/* ------------------------------------------------------------------ >>math  Elementary functions */
-
 /* A C library's exp, log, pow, sin ... differ in the last bit from machine to machine, and so would results. These are made
    of operations that IEEE 754 rounds exactly, in a fixed order, and err by less than 1 unit in the last place (asinh 2,
    erfc 3, lgamma 5e-15 where it is small). What needs more digits than a double has is the sum of two, after Dekker 1971; its parts are
@@ -1355,755 +1353,68 @@ extern double __builtin_sqrt(double) __attribute__((const));
 #define dkp_sqrt sqrt
 #endif
 
-typedef struct dkp_pair {
-    double hi, lo;
-} dkp_pair;
-
-DKP_INLINE uint64_t dkp_double_bits(double v) {
-    uint64_t bits;
-    memcpy(&bits, &v, sizeof bits);
-    return bits;
-}
-
-DKP_INLINE double dkp_double(uint64_t bits) {
-    double v;
-    memcpy(&v, &bits, sizeof v);
-    return v;
-}
-
-DKP_INLINE dkp_pair dkp_two_sum(double a, double b) { /* Knuth */
-    dkp_pair s = {a + b, 0};
-    double b_in_s = s.hi - a;
-    s.lo = (a - (s.hi - b_in_s)) + (b - b_in_s);
-    return s;
-}
-
-DKP_INLINE dkp_pair dkp_product(double a, double b) {
-    double a1 = 134217729 * a - (134217729 * a - a), a2 = a - a1; /* 2^27 + 1: halves of 26 bits */
-    double b1 = 134217729 * b - (134217729 * b - b), b2 = b - b1;
-    dkp_pair p = {a * b, 0};
-    p.lo = ((a1 * b1 - p.hi) + (a1 * b2 + a2 * b1)) + a2 * b2;
-    return p;
-}
-
-DKP_INLINE dkp_pair dkp_ratio(dkp_pair a, dkp_pair b) {
-    double inverse = 1 / b.hi;
-    dkp_pair q = {a.hi * inverse, 0}, p = dkp_product(q.hi, b.hi);
-    q.lo = (((a.hi - p.hi) - p.lo) + (a.lo - q.hi * b.lo)) * inverse;
-    return q;
-}
-
-/* The sum of c[i] x^i, i < n, for even n; pairs of terms do not wait for one another. */
-DKP_INLINE double dkp_polynomial(const double *c, int n, double x) {
-    double square = x * x, sum = 0;
-    for (int i = n - 2; i >= 0; i -= 2) sum = sum * square + (c[i] + c[i + 1] * x);
-    return sum;
-}
-
-/* exp(x + tail) - less, for less = 0 or 1: x = k log 2 + r, exp r = 1 + r + r^2 P(r). */
-static double dkp_exp_less(double x, double tail, double less) {
-    static const double P[] = {0.5,
-                               0.16666666666666666,
-                               0.04166666666666668,
-                               0.008333333333333333,
-                               0.0013888888888879043,
-                               0.0001984126984126328,
-                               2.4801587336526005e-05,
-                               2.7557319247274564e-06,
-                               2.755726318947621e-07,
-                               2.5052071034565116e-08,
-                               2.0918170876658783e-09,
-                               1.608665004457821e-10};
-    if (!(x < 710)) return x > 0 ? HUGE_VAL : x;
-    if (x < (less > 0 ? -40 : -746)) return 0 - less;
-    int k = (int)(x * 1.4426950408889634 + (x < 0 ? -0.5 : 0.5)), half = k / 2;
-    dkp_pair r = dkp_two_sum(x - k * 0.6931471805601177, tail + k * 1.7239444525614835e-13);
-    double first = dkp_double((uint64_t)(1023 + half) << 52);
-    double second = dkp_double((uint64_t)(1023 + k - half) << 52);
-    double one = less > 0 && k < 64 ? 1 - dkp_double((uint64_t)(1023 - k) << 52) : 1; /* 1 - less 2^-k */
-    dkp_pair sum = dkp_two_sum(one, r.hi);
-    return (sum.hi + (sum.lo + (r.lo + r.hi * r.hi * dkp_polynomial(P, 12, r.hi)))) * first * second;
-}
-
-static double dkp_exp(double x) { return dkp_exp_less(x, 0, 0); }
-static double dkp_expm1(double x) { return dkp_exp_less(x, 0, 1); }
-
-/* x = 2^e m with m in [sqrt 1/2, sqrt 2): m - 1. Where there is none e is 0 and the result log x: infinite or NaN. */
-DKP_INLINE double dkp_mantissa(double x, int *e) {
-    const uint64_t root_half = 0x3FE6A09E667F3BCDu, one = 0x3FF0000000000000u;
-    uint64_t bits;
-    *e = 0;
-    if (!(x > 0)) return x < 0 ? (x - x) / (x - x) : x - HUGE_VAL;
-    if (x > 1.7976931348623157e308) return x;
-    if (x < 2.2250738585072014e-308) x *= 18014398509481984.0, *e = -54; /* 2^54 */
-    bits = dkp_double_bits(x) + (one - root_half);
-    *e += (int)(bits >> 52) - 1023;
-    return dkp_double((bits & 0xFFFFFFFFFFFFFu) + root_half) - 1;
-}
-
-/* With f = m - 1 and s = f/(2 + f): log m = 2 s (1 + s^2/3 + s^4 R(s^2)) = f - f^2/2 + s (f^2/2 + 2/3 s^2 + 2 s^4 R). */
-static const double dkp_log_R[] = {0.2,
-                                   0.14285714285714685,
-                                   0.1111111111082725,
-                                   0.0909090916785336,
-                                   0.07692297464492055,
-                                   0.0666740325865275,
-                                   0.058530937599893966,
-                                   0.05861844511824613};
-
-static double dkp_log(double x) {
-    int e;
-    double f = dkp_mantissa(x, &e), s = f / (2 + f), z = s * s, half = 0.5 * f * f;
-    if (!(fabs(f) < 1)) return f;
-    double R = z * (0.6666666666666666 + 2 * z * dkp_polynomial(dkp_log_R, 8, z));
-    return e * 0.6931471805601177 - (half - (s * (half + R) - e * 1.7239444525614835e-13) - f);
-}
-
-/* The same to twice as many digits. */
-static dkp_pair dkp_log_pair(double x) {
-    int e;
-    dkp_pair m = {dkp_mantissa(x, &e), 0}, v;
-    if (!(fabs(m.hi) < 1)) return m;
-    dkp_pair s = dkp_ratio(m, dkp_two_sum(2, m.hi)), z = dkp_product(s.hi, s.hi);
-    dkp_pair w = dkp_product(z.hi, 0.3333333333333333);
-    w.lo += z.hi * 1.850371707708594e-17 + (z.lo + 2 * s.hi * s.lo) * 0.3333333333333333;
-    w = dkp_two_sum(w.hi, w.lo + z.hi * z.hi * dkp_polynomial(dkp_log_R, 8, z.hi));
-    dkp_pair sw = dkp_product(2 * s.hi, w.hi), sum = dkp_two_sum(e * 0.6931471805601177, 2 * s.hi);
-    double rest = 2 * (s.lo + s.hi * w.lo + s.lo * w.hi) + sw.lo - e * 1.7239444525614835e-13;
-    v = dkp_two_sum(sum.hi, sw.hi);
-    return dkp_two_sum(v.hi, sum.lo + v.lo + rest);
-}
-
-DKP_ONCE static double dkp_log1p(double x) {
-    dkp_pair sum = dkp_two_sum(1, x), v = dkp_log_pair(sum.hi);
-    return fabs(v.hi) < HUGE_VAL ? v.hi + (v.lo + sum.lo / sum.hi) : v.hi;
-}
-
-/* x >= 0 */
-static double dkp_pow(double x, double y) {
-    dkp_pair v = dkp_log_pair(x), p;
-    if (!(y > 0 || y < 0)) return 1;
-    if (!(fabs(y * v.hi) < 800)) return dkp_exp(y * v.hi);
-    p = dkp_product(y, v.hi);
-    return dkp_exp_less(p.hi, p.lo + y * v.lo, 0);
-}
-
-/* floor(log10 v), v > 0 */
-static int dkp_decade(double v) {
-    int e = (int)floor(dkp_log(v) * 0.4342944819032518);
-    return e + (v >= dkp_pow(10, e + 1)) - (v < dkp_pow(10, e));
-}
-
-/* x = n pi/2 + r with r in [-pi/4, pi/4], pi/2 in three parts; NaN from 2^19 on, where they would not do. */
-static void dkp_circle(double x, dkp_pair *cosine, dkp_pair *sine) {
-    static const double S[] = {-0.16666666666666666,  0.008333333333330925,    -0.00019841269836722418,
-                               2.755731608381636e-06, -2.5051127944014188e-08, 1.5917848524808262e-10};
-    static const double C[] = {0.041666666666666664,    -0.0013888888888887382, 2.480158729874307e-05,
-                               -2.7557317260008837e-07, 2.0876143827993133e-09, -1.1382456778061306e-11};
-    int n = 0;
-    if (fabs(x) < 524288) n = (int)(x * 0.6366197723675814 + (x < 0 ? -0.5 : 0.5));
-    else x = (x - x) / (x - x);
-    dkp_pair a = dkp_two_sum(x - n * 1.5707963267341256, -n * 6.077100506303966e-11);
-    dkp_pair r = dkp_two_sum(a.hi, -n * 2.0222662487959506e-21);
-    r = dkp_two_sum(r.hi, a.lo + r.lo);
-    double z = r.hi * r.hi, w = 1 - 0.5 * z;
-    dkp_pair s = dkp_two_sum(r.hi, r.lo * w + r.hi * z * dkp_polynomial(S, 6, z));
-    dkp_pair c = dkp_two_sum(w, (1 - w - 0.5 * z) + (z * z * dkp_polynomial(C, 6, z) - r.hi * r.lo));
-    *cosine = n & 1 ? s : c, *sine = n & 1 ? c : s;
-    if ((n + 1) & 2) cosine->hi = -cosine->hi, cosine->lo = -cosine->lo;
-    if (n & 2) sine->hi = -sine->hi, sine->lo = -sine->lo;
-}
-
-static double dkp_cos(double x) {
-    dkp_pair c, s;
-    dkp_circle(x, &c, &s);
-    return c.hi;
-}
-
-static double dkp_sin(double x) {
-    dkp_pair c, s;
-    dkp_circle(x, &c, &s);
-    return s.hi;
-}
-
-static double dkp_tan(double x) {
-    dkp_pair c, s;
-    dkp_circle(x, &c, &s);
-    s = dkp_ratio(s, c);
-    return s.hi + s.lo;
-}
-
-DKP_SMALL
-
-/* x >= 0. The angle from the nearest eighth of a turn, whose tangent t is at most tan(pi/8): atan t = t + t^3 A(t^2). */
-static double dkp_atan2(double y, double x) {
-    static const double A[] = {-0.3333333333333333,  0.199999999999998,     -0.14285714285659326,
-                               0.11111111105106705,  -0.09090908751076636,  0.0769229630497447,
-                               -0.06666423628069258, 0.058789145444006215,  -0.052303478730160745,
-                               0.04551108126325172,  -0.034558092551413795, 0.01627194475162406};
-    int steep = fabs(y) > x, eighths = steep ? 2 : 0;
-    dkp_pair a = {steep ? x : fabs(y), 0}, b = {steep ? fabs(y) : x, 0};
-    if (!(b.hi > 0)) return y + x; /* 0 or NaN */
-    if (b.hi >= HUGE_VAL) a.hi = a.hi >= HUGE_VAL, b.hi = 1;
-    double scale = b.hi > 1e150    ? 3.0549363634996047e-151
-                   : b.hi < 1e-150 ? 3.273390607896142e150
-                                   : 1; /* 2^-+500 */
-    a.hi *= scale, b.hi *= scale;
-    if (a.hi > 0.41421356237309503 * b.hi) {
-        dkp_pair sum = dkp_two_sum(a.hi, b.hi);
-        a = dkp_two_sum(a.hi, -b.hi), b = sum, eighths = 1;
-    }
-    dkp_pair t = dkp_ratio(a, b);
-    double z = t.hi * t.hi, rest = t.lo * (1 - z) + t.hi * z * dkp_polynomial(A, 12, z);
-    if (steep) t.hi = -t.hi, rest = -rest;
-    t = dkp_two_sum(eighths * 0.7853981633974483, t.hi); /* and what pi/4 lacks */
-    double angle = t.hi + (t.lo + (rest + eighths * 3.061616997868383e-17));
-    return y < 0 ? -angle : angle;
-}
-
-static double dkp_atan(double x) { return dkp_atan2(x, 1); }
-
-/* x >= 0 */
-static double dkp_asinh(double x) {
-    return x > 1e150 ? dkp_log(x) + 0.6931471805599453 : dkp_log1p(x + x * x / (1 + dkp_sqrt(1 + x * x)));
-}
-
-/* x >= 0: exp(-x^2) E(y)/(1 + x), y = (x - 4)/(x + 4) */
-static double dkp_erfc(double x) {
-    static const double E[] = {
-        0.6849972881253069,     -0.19934458280036707,    0.1170496655104423,      -0.048080381221308165,
-        0.003962055681301014,   0.015312509679303738,    -0.017515654646755696,   0.012161784753110081,
-        -0.006068735217383084,  0.0021164215818284984,   -0.00038976749939915155, -6.013675580182606e-05,
-        6.403278499880297e-05,  -1.3151208928020812e-05, -4.138610639412521e-06,  2.6504800397777583e-06,
-        4.559157122628216e-09,  -3.645854943345239e-07,  5.0404390697578826e-08,  4.741140256925565e-08,
-        -1.044242199256559e-08, -6.170261658610399e-09,  1.1247963532212495e-09,  6.102703123580613e-10};
-    if (x > 28) return 0;
-    dkp_pair square = dkp_product(x, x);
-    return dkp_exp_less(-square.hi, -square.lo, 0) * dkp_polynomial(E, 24, (x - 4) / (x + 4)) / (1 + x);
-}
-
-/* Stirling's series (DLMF 5.11.1), for x < 10 after x Gamma(x) = Gamma(x + 1); x > 0. */
-static double dkp_lgamma(double x) {
-    double product = 1;
-    for (; x < 10; x++) product *= x; /* NOLINT(clang-analyzer-security.FloatLoopCounter) */
-    double z = 1 / (x * x);
-    double series =
-        1.0 / 12 -
-        z * (1.0 / 360 -
-             z * (1.0 / 1260 - z * (1.0 / 1680 - z * (1.0 / 1188 - z * (691.0 / 360360 - z / 156)))));
-    return (x - 0.5) * (dkp_log(x) - 1) + (0.4189385332046727 + series / x) -
-           dkp_log(product); /* log(2 pi)/2 - 1/2 */
-}
-
-/* ------------------------------------------------------------------- >>text  Messages and names */
+/* What book one uses of book two: elementary functions; */
+static double dkp_exp(double x);
+static double dkp_expm1(double x);
+static double dkp_log(double x);
+DKP_ONCE static double dkp_log1p(double x);
+static double dkp_pow(double x, double y);
+static double dkp_cos(double x);
+static double dkp_sin(double x);
+static double dkp_tan(double x);
+static double dkp_atan2(double y, double x);
+static double dkp_atan(double x);
+static double dkp_asinh(double x);
+static double dkp_erfc(double x);
+static double dkp_lgamma(double x);
+static int dkp_finite(double v);
 
 /* Text without stdio: the library must run where there is none, and must not follow the locale. */
 typedef struct dkp_text {
     char *p;
     size_t size, length; /* length counts what would have been written */
 } dkp_text;
+static void dkp_put(dkp_text *t, const char *s);
+static void dkp_put_char(dkp_text *t, char c);
+static void dkp_put_int(dkp_text *t, int64_t v);
+static void dkp_put_real(dkp_text *t, double v);
+static void dkp_put_pair(dkp_text *t, const char *name, double v);
+static dk_status dkp_fail(char *message, const char *field, double value, const char *allowed);
+static dk_status dkp_fail_text(char *message, dk_status status, const char *text);
+static dk_status dkp_fail_bytes(char *message, size_t given, size_t needed);
+static dk_status dkp_fail_allocation(char *message, size_t needed);
 
-static void dkp_put(dkp_text *t, const char *s) {
-    for (; *s; s++, t->length++)
-        if (t->length + 1 < t->size) t->p[t->length] = *s;
-    if (t->size) t->p[t->length < t->size ? t->length : t->size - 1] = 0;
-}
+/* the config's fields by their names; */
+enum { DKP_WORD = 64 };
+enum { DKP_OF_SAMPLER = 1, DKP_OF_GRID = 2, DKP_OF_GUIDANCE = 4, DKP_OF_REST = 8, DKP_OF_ALL = 15 };
+typedef struct dkp_field {
+    const char *name, *allowed; /* allowed: in words; the words of an enumeration */
+    double low, high;
+    int at;    /* in dk_config */
+    char kind; /* i: int, r: real, g: the spacing of a grid, c: an enumeration */
+    char of;   /* the part that it belongs to */
+} dkp_field;
 
-static void dkp_put_char(dkp_text *t, char c) {
-    char one[2] = {c, 0};
-    dkp_put(t, one);
-}
+/* A Runge-Kutta tableau: row i, of i numbers, are the weights of the slopes 0 .. i - 1 for stage i; row `stages` is the
+   result, the row after it that of the embedded method, if there is one. */
+typedef struct dkp_tableau {
+    int stages, embedded;
+    double a[(DK_MAX_STAGES + 1) * (DK_MAX_STAGES + 2) / 2];
+} dkp_tableau;
 
-static void dkp_put_size(dkp_text *t, uint64_t v) {
-    char digits[24];
-    int n = DKP_COUNT(digits) - 1;
-    digits[n] = 0;
-    do digits[--n] = (char)('0' + v % 10);
-    while (v /= 10);
-    dkp_put(t, digits + n);
-}
+/* Where row i begins. */
+static int dkp_row(int i) { return i * (i - 1) / 2; }
 
-static void dkp_put_int(dkp_text *t, int64_t v) {
-    if (v < 0) dkp_put(t, "-");
-    dkp_put_size(t, v < 0 ? 0 - (uint64_t)v : (uint64_t)v);
-}
+static const dkp_field *dkp_settings(dk_config *c, const char *settings, int of, char wrong[DKP_WORD]);
+static dk_status dkp_resolve(dk_config *c, char *message);
+static dk_status dkp_resolve_data(dk_config *c, char *message);
+static dk_status dkp_check_levels(const dk_config *c, dk_level *level, char *message);
+static int dkp_controlled(const dk_config *c);
+static int dkp_guided_by_norms(const dk_guidance *g);
+static dk_status dkp_parse_tableau(const char *text, dkp_tableau *t, char *message);
+static int dkp_through(const dk_exponential *m, int row, int columns[DK_MAX_STAGES]);
 
-/* Six significant digits, as printf's %g. */
-static void dkp_put_real(dkp_text *t, double v) {
-    double size = fabs(v);
-    if (v < 0) dkp_put(t, "-");
-    if (!(size <= 1.7976931348623157e308)) {
-        dkp_put(t, size > 0 ? "inf" : "nan");
-        return;
-    }
-    if (size < 1e15 && size == floor(size)) {
-        dkp_put_int(t, (int64_t)size);
-        return;
-    }
-    int e = dkp_decade(size);
-    double scaled = e > -300 ? size * dkp_pow(10, 5 - e) : size * 1e200 * dkp_pow(10, -195 - e);
-    int64_t m = (int64_t)floor(scaled + 0.5);
-    if (m < 100000) m *= 10, e--;
-    if (m >= 1000000) m /= 10, e++;
-    int digits = 6;
-    while (m % 10 == 0 && digits > 1) m /= 10, digits--;
-    char text[8];
-    for (int i = digits; i-- > 0; m /= 10) text[i] = (char)('0' + m % 10);
-    text[digits] = 0;
-    int exponential = e < -4 || e >= 6, point = exponential ? 1 : e + 1;
-    if (point <= 0) dkp_put(t, "0.");
-    for (int i = point; i < 0; i++) dkp_put(t, "0");
-    for (int i = 0; i < digits || i < point; i++) {
-        if (i > 0 && i == point) dkp_put(t, ".");
-        dkp_put_char(t, i < digits ? text[i] : '0');
-    }
-    if (exponential) {
-        dkp_put(t, "e");
-        dkp_put_int(t, e);
-    }
-}
-
-static void dkp_put_pair(dkp_text *t, const char *name, double v) {
-    dkp_put(t, name);
-    dkp_put_real(t, v);
-}
-
-/* "field = value: must be allowed"; the first error of a call stays. */
-static dk_status dkp_fail(char *message, const char *field, double value, const char *allowed) {
-    dkp_text t = {message, DK_MESSAGE_SIZE, 0};
-    dkp_put(&t, field);
-    dkp_put_pair(&t, " = ", value);
-    dkp_put(&t, ": must be ");
-    dkp_put(&t, allowed);
-    return DK_ERROR_CONFIG;
-}
-
-static dk_status dkp_fail_text(char *message, dk_status status, const char *text) {
-    dkp_text t = {message, DK_MESSAGE_SIZE, 0};
-    dkp_put(&t, text);
-    return status;
-}
-
-static dk_status dkp_fail_bytes(char *message, size_t given, size_t needed) {
-    dkp_text t = {message, DK_MESSAGE_SIZE, 0};
-    dkp_put(&t, "bytes = ");
-    dkp_put_size(&t, given);
-    dkp_put(&t, ": must be at least ");
-    dkp_put_size(&t, needed);
-    return DK_ERROR_MEMORY;
-}
-
-static dk_status dkp_fail_allocation(char *message, size_t needed) {
-    dkp_text t = {message, DK_MESSAGE_SIZE, 0};
-    dkp_put(&t, "no memory could be allocated: needs ");
-    dkp_put_size(&t, needed);
-    dkp_put(&t, " bytes");
-    return DK_ERROR_MEMORY;
-}
-
-DK_API const char *dk_status_text(dk_status status) {
-#define DKP_TEXT(name, text) text,
-    static const char *const texts[] = {DK_STATUSES(DKP_TEXT)};
-#undef DKP_TEXT
-    return (unsigned)status < DK_STATUS_COUNT ? texts[status] : "unknown status";
-}
-
-DK_API int dk_version(void) { return DK_VERSION; }
-
-DK_API const char *dk_message(const dk_config *c) { return c ? c->message : "config = NULL"; }
-
-static int dkp_finite(double v) { return v - v == 0; }
-
-/* A decimal number at *text, which moves past it, whatever the locale; exact for up to 15 digits and small exponents. */
-static int dkp_read_real(const char **text, double *v) {
-    const char *s = *text;
-    double digits = 0, sign = *s == '-' ? -1 : 1;
-    int e = 0, any = 0, exponent = 0, minus;
-    if (*s == '-' || *s == '+') s++;
-    for (; *s >= '0' && *s <= '9'; s++, any = 1) digits = 10 * digits + (*s - '0');
-    if (*s == '.')
-        for (s++; *s >= '0' && *s <= '9'; s++, any = 1, e--) digits = 10 * digits + (*s - '0');
-    if (any && (*s == 'e' || *s == 'E')) {
-        minus = s[1] == '-', s += s[1] == '-' || s[1] == '+' ? 2 : 1, any = 0;
-        for (; *s >= '0' && *s <= '9'; s++, any = 1)
-            if (exponent < 10000) exponent = 10 * exponent + (*s - '0');
-        e += minus ? -exponent : exponent;
-    }
-    *v = sign * (e < 0 ? digits / dkp_pow(10, -e) : e > 0 ? digits * dkp_pow(10, e) : digits);
-    *text = s;
-    return any && dkp_finite(*v);
-}
-
-static char dkp_fold(char c) {
-    return c >= 'A' && c <= 'Z'               ? (char)(c - 'A' + 'a')
-           : c == '-' || c == ' ' || c == '/' ? '_'
-           : c == '+'                         ? 'p'
-                                              : c;
-}
-
-/* Levenshtein distance, blind to how a is written. */
-static int dkp_distance(const char *a, const char *b) {
-    enum { LONGEST = 48 };
-    int row[LONGEST + 1], n = 0;
-    while (n < LONGEST && b[n]) row[n] = n, n++;
-    row[n] = n;
-    for (int i = 0; i < LONGEST && a[i]; i++) {
-        int diagonal = row[0];
-        row[0] = i + 1;
-        for (int j = 0; j < n; j++) {
-            int best = diagonal + (dkp_fold(a[i]) != b[j]);
-            if (row[j] + 1 < best) best = row[j] + 1;
-            if (row[j + 1] + 1 < best) best = row[j + 1] + 1;
-            diagonal = row[j + 1];
-            row[j + 1] = best;
-        }
-    }
-    return row[n];
-}
-
-static const char *dkp_sampler_name(int i) {
-    const dk_sampler_info *info = dk_sampler_at(i);
-    return info ? info->name : NULL;
-}
-
-/* Nearest first; of two as near, the earlier. */
-static int dkp_nearest(const char *(*at)(int), const char *name, const char **names, int max) {
-    int count = 0;
-    for (int i = 0; at(i); i++) {
-        int j = count < max ? count++ : max, distance = dkp_distance(name, at(i));
-        for (; j > 0 && distance < dkp_distance(name, names[j - 1]); j--)
-            if (j < max) names[j] = names[j - 1];
-        if (j < max) names[j] = at(i);
-    }
-    return count;
-}
-
-DK_API int dk_nearest_names(const char *kind, const char *name, const char **names, int max) {
-    return dkp_nearest(strcmp(kind, "sampler") == 0 ? dkp_sampler_name
-                       : strcmp(kind, "grid") == 0  ? dk_grid_name
-                                                    : dk_schedule_name,
-                       name, names, max);
-}
-
-static dk_status dkp_fail_name(char *message, const char *kind, const char *name,
-                               const char *const nearest[3]) {
-    dkp_text t = {message, DK_MESSAGE_SIZE, 0};
-    dkp_put(&t, kind);
-    dkp_put(&t, " \"");
-    dkp_put(&t, name);
-    dkp_put(&t, "\" is not known");
-    for (int i = 0; i < 3 && nearest[i]; i++) {
-        dkp_put(&t, i ? ", " : "; nearest: ");
-        dkp_put(&t, nearest[i]);
-    }
-    return DK_ERROR_CONFIG;
-}
-
-DKP_FAST
-
-/* ------------------------------------------------------------------------------ >>noise  Noise */
-
-/* Read as volatile, or gcc would multiply vectors by shifts and additions; if it were volatile, gcc would make it
-   writable. */
-static const uint32_t dkp_multipliers[2] = {0xD2511F53u, 0xCD9E8D57u};
-DKP_INLINE uint32_t dkp_multiplier(int i) { return ((const volatile uint32_t *)dkp_multipliers)[i]; }
-
-/* A counter's words are the low halves of c; above them anything may stand. So products come out where the next
-   round wants them, without shuffling. */
-DKP_INLINE void dkp_philox_round(uint64_t c[4], const uint32_t m[2], uint32_t key0, uint32_t key1) {
-    uint64_t p = m[0] * (c[0] & 0xFFFFFFFFu), q = m[1] * (c[2] & 0xFFFFFFFFu);
-    c[0] = (q >> 32) ^ c[1] ^ key0, c[1] = q;
-    c[2] = (p >> 32) ^ c[3] ^ key1, c[3] = p;
-}
-
-/* Without a loop, so that a loop around it is one that compilers vectorise. */
-DKP_INLINE void dkp_philox(uint64_t c[4], const uint32_t m[2], uint32_t key0, uint32_t key1) {
-#define DKP_ROUND(i) dkp_philox_round(c, m, key0 + i * 0x9E3779B9u, key1 + i * 0xBB67AE85u)
-    DKP_ROUND(0), DKP_ROUND(1), DKP_ROUND(2), DKP_ROUND(3), DKP_ROUND(4);
-    DKP_ROUND(5), DKP_ROUND(6), DKP_ROUND(7), DKP_ROUND(8), DKP_ROUND(9);
-#undef DKP_ROUND
-}
-
-DK_API void dk_philox(const uint32_t counter[4], const uint32_t key[2], uint32_t out[4]) {
-    const uint32_t m[2] = {dkp_multiplier(0), dkp_multiplier(1)};
-    uint64_t c[4] = {counter[0], counter[1], counter[2], counter[3]};
-    dkp_philox(c, m, key[0], key[1]);
-    for (int i = 0; i < 4; i++) out[i] = (uint32_t)c[i];
-}
-
-DKP_INLINE uint32_t dkp_bits(float v) {
-    uint32_t bits;
-    memcpy(&bits, &v, sizeof bits);
-    return bits;
-}
-
-DKP_INLINE float dkp_float(uint32_t bits) {
-    float v;
-    memcpy(&v, &bits, sizeof v);
-    return v;
-}
-
-/* -2 log u for u = (2 (r/2) + 1) / 2^32. The logarithm is ours, so that it is the same everywhere:
-   u = m 2^-e with m in [sqrt 1/2, sqrt 2), log m by a polynomial (Chebyshev fit, relative error 5e-8). */
-DKP_INLINE float dkp_minus_2_log(uint32_t r) {
-    uint32_t bits = dkp_bits((float)(int32_t)(r >> 1) + 0.5f) + (0x3F800000u - 0x3F3504F3u); /* 2^31 u */
-    float e = (float)(31 + 127 - (int32_t)(bits >> 23));
-    float s = dkp_float((bits & 0x7FFFFFu) + 0x3F3504F3u) - 1.0f;
-    float p = -2 * 0.087439455f;
-    p = p * s + 2 * 0.1437733f;
-    p = p * s - 2 * 0.14949095f;
-    p = p * s + 2 * 0.16560696f;
-    p = p * s - 2 * 0.19956978f;
-    p = p * s + 2 * 0.25002155f;
-    p = p * s - 2 * 0.33334184f;
-    p = p * s + 2 * 0.49999988f;
-    p = p * s - 2 * 1.0f;
-    return e * (2 * 0.69314718f) + s * p;
-}
-
-/* cos and sin of 2 pi r / 2^32: the nearest quarter turn exactly, the rest in [-pi/4, pi/4] by polynomials. */
-DKP_INLINE void dkp_turn(uint32_t r, float *cosine, float *sine) {
-    uint32_t quarters = r + 0x20000000u;                  /* in its two highest bits */
-    float y = (float)(int32_t)(r << 2) * 1.16415322e-10f; /* the rest in half turns */
-    float z = y * y;
-    uint32_t s = dkp_bits(y * (3.1415927f + z * (-5.167709f + z * (2.5498216f + z * -0.58974695f))));
-    uint32_t c = dkp_bits(1.0f + z * (-4.934802f + z * (4.058708f + z * (-1.3350679f + z * 0.23153661f))));
-    uint32_t swap = (s ^ c) & (0u - (quarters >> 30 & 1));
-    *cosine = dkp_float(c ^ swap ^ ((quarters + 0x40000000u) & 0x80000000u));
-    *sine = dkp_float(s ^ swap ^ (quarters & 0x80000000u));
-}
-
-enum { DKP_STREAMS = 16 };
-
-/* Elements [element, end) of streams, which are read soon and which memory is asked for meanwhile: 32 of each with as many
-   numbers of noise, since all at once would have to wait for one another. */
-typedef struct dkp_ahead {
-    size_t element, end;
-    int streams;
-    const char *stream[DKP_STREAMS];
-    size_t bytes[DKP_STREAMS]; /* of an element */
-} dkp_ahead;
-
-static void dkp_ask(dkp_ahead *a, size_t n) {
-    if (n > a->end - a->element) n = a->end - a->element;
-#if defined(__GNUC__)
-    for (int i = 0; i < a->streams; i++)
-        for (size_t k = a->element * a->bytes[i]; k < (a->element + n) * a->bytes[i]; k += 64)
-            __builtin_prefetch(a->stream[i] + k);
-#endif
-    a->element += n;
-}
-
-typedef struct dkp_noise {
-    uint64_t seed, sample;
-    uint32_t draw;
-    dkp_ahead *ahead; /* or NULL */
-} dkp_noise;
-
-enum { DKP_CHUNKS = 4 }; /* 64 numbers each, at a time: one alone would wait for its results */
-
-/* Philox's numbers of the 16 blocks of each of k chunks. */
-typedef uint32_t dkp_words[4][16 * DKP_CHUNKS];
-typedef void dkp_words_fn(const dkp_noise *of, uint64_t chunk, size_t k, dkp_words r);
-
-/* The inner loop's length is a constant, or gcc would not vectorise it. */
-DKP_INLINE void dkp_words_plain(const dkp_noise *of, uint64_t chunk, size_t k, dkp_words r) {
-    const uint32_t m[2] = {dkp_multiplier(0), dkp_multiplier(1)};
-    for (size_t i = 0; i < 16 * k; i += 16)
-        for (size_t j = i; j < i + 16; j++) {
-            uint64_t block = chunk * 16 + j;
-            uint64_t c[4] = {block, of->draw, of->sample, (of->sample >> 32) ^ (block >> 32 << 16)};
-            dkp_philox(c, m, (uint32_t)of->seed, (uint32_t)(of->seed >> 32));
-            r[0][j] = (uint32_t)c[0], r[1][j] = (uint32_t)c[1];
-            r[2][j] = (uint32_t)c[2], r[3][j] = (uint32_t)c[3];
-        }
-}
-
-/* Normals 64 chunk .. 64 (chunk + chunks) - 1 of a draw. Philox block 16 chunk + j gives four of them, at j, j + 16,
-   j + 32 and j + 48, so that every loop here runs over neighbours. Box & Muller 1958. */
-DKP_INLINE void dkp_normal_chunks(const dkp_noise *of, uint64_t chunk, size_t chunks, dkp_words_fn *words,
-                                  dk_real *z) {
-    for (size_t k; chunks > 0; chunks -= k, chunk += k) {
-        dkp_words r;
-        k = chunks < DKP_CHUNKS ? chunks : (size_t)DKP_CHUNKS;
-        words(of, chunk, k, r);
-        for (size_t half = 0; half < 2 * k; half++, z += 32) {
-            const uint32_t *u = r[half % 2 * 2] + half / 2 * 16, *v = r[half % 2 * 2 + 1] + half / 2 * 16;
-            if (of->ahead) dkp_ask(of->ahead, 32);
-            for (int j = 0; j < 16; j++) {
-                /* NOLINTNEXTLINE(clang-analyzer-core.CallAndMessage): all k chunks have words */
-                float radius = dkp_sqrtf(dkp_minus_2_log(u[j])), cosine, sine;
-                dkp_turn(v[j], &cosine, &sine);
-                z[j] = (dk_real)(radius * cosine);
-                z[16 + j] = (dk_real)(radius * sine);
-            }
-        }
-    }
-}
-
-/* The same for vectors that are wider than what every machine of this kind has; where clang's -ffast-math would contract
-   for them whatever the pragmas say, there is no such choice. */
-#if defined(__GNUC__) && defined(__x86_64__) && !defined(DK_NO_DISPATCH) && !defined(DKP_CLANG_FAST)
-#define DKP_DISPATCH
-#define DKP_AVX2 __attribute__((target("avx2,f16c")))
-#define DKP_AVX512 __attribute__((target("avx512f,avx512dq,avx512vl")))
-typedef int dkp_i8 __attribute__((vector_size(32)));
-
-#if defined(__clang__) || __GNUC__ < 9
-#define dkp_words_avx2 dkp_words_plain
-#define dkp_words_avx512 dkp_words_plain
-#else
-typedef int dkp_i16 __attribute__((vector_size(64)));
-typedef long long dkp_l8 __attribute__((vector_size(64)));
-
-/* With the multiplication of 32 bits, which gcc does not find: it masks, and multiplies 64. Two vectors of N blocks at a
-   time, since one would wait for its products. Their high halves are shuffled, as shifts would take the multiplications' place. */
-#define DKP_LIST(...) \
-    { __VA_ARGS__ }
-#define DKP_WORDS(target, name, N, MULTIPLY, COUNT, ODD, EVEN)                                     \
-    target static void name(const dkp_noise *of, uint64_t chunk, size_t k, dkp_words r) {          \
-        typedef uint64_t vector __attribute__((vector_size(8 * N)));                               \
-        typedef uint32_t narrow __attribute__((vector_size(8 * N)));                               \
-        const vector count = DKP_LIST COUNT, zero = {0};                                           \
-        const narrow odd = DKP_LIST ODD, even = DKP_LIST EVEN;                                     \
-        const vector m0 = zero + dkp_multipliers[0], m1 = zero + dkp_multipliers[1];               \
-        for (uint64_t j = 0; j < 16 * k; j += 2 * N) {                                             \
-            uint64_t block = chunk * 16 + j;                                                       \
-            vector key0 = zero + (uint32_t)of->seed, key1 = zero + (of->seed >> 32);               \
-            vector a = count + block, b = zero + of->draw, c = zero + of->sample;                  \
-            vector d = zero + ((of->sample >> 32) ^ (block >> 32 << 16)), e = a + N, f = b, g = c; \
-            vector h = d, p, q;                                                                    \
-            for (int i = 0; i < 10; i++, key0 += 0x9E3779B9u, key1 += 0xBB67AE85u) {               \
-                p = (vector)MULTIPLY(a, m0), q = (vector)MULTIPLY(c, m1);                          \
-                a = DKP_HIGH(q) ^ b ^ key0, b = q, c = DKP_HIGH(p) ^ d ^ key1, d = p;              \
-                p = (vector)MULTIPLY(e, m0), q = (vector)MULTIPLY(g, m1);                          \
-                e = DKP_HIGH(q) ^ f ^ key0, f = q, g = DKP_HIGH(p) ^ h ^ key1, h = p;              \
-            }                                                                                      \
-            const vector low[4] = {a, b, c, d}, high[4] = {e, f, g, h};                            \
-            for (int i = 0; i < 4; i++) {                                                          \
-                narrow word = __builtin_shuffle((narrow)low[i], (narrow)high[i], even);            \
-                memcpy(&r[i][j], &word, sizeof word);                                              \
-            }                                                                                      \
-        }                                                                                          \
-    }
-#define DKP_HIGH(product) (vector) __builtin_shuffle((narrow)product, odd)
-#define DKP_MULTIPLY_4(a, b) __builtin_ia32_pmuludq256((dkp_i8)(a), (dkp_i8)(b))
-#define DKP_MULTIPLY_8(a, b) \
-    __builtin_ia32_pmuludq512_mask((dkp_i16)(a), (dkp_i16)(b), (dkp_l8)(a), (unsigned char)-1)
-DKP_WORDS(DKP_AVX2, dkp_words_avx2, 4, DKP_MULTIPLY_4, (0, 1, 2, 3), (1, 1, 3, 3, 5, 5, 7, 7),
-          (0, 2, 4, 6, 8, 10, 12, 14))
-DKP_WORDS(DKP_AVX512, dkp_words_avx512, 8, DKP_MULTIPLY_8, (0, 1, 2, 3, 4, 5, 6, 7),
-          (1, 1, 3, 3, 5, 5, 7, 7, 9, 9, 11, 11, 13, 13, 15, 15),
-          (0, 2, 4, 6, 8, 10, 12, 14, 16, 18, 20, 22, 24, 26, 28, 30))
-#undef DKP_LIST
-#undef DKP_HIGH
-#undef DKP_WORDS
-#undef DKP_MULTIPLY_4
-#undef DKP_MULTIPLY_8
-#endif
-
-DKP_AVX2 static void dkp_normals_avx2(const dkp_noise *of, uint64_t chunk, size_t chunks, dk_real *z) {
-    dkp_normal_chunks(of, chunk, chunks, dkp_words_avx2, z);
-}
-
-DKP_AVX512 static void dkp_normals_avx512(const dkp_noise *of, uint64_t chunk, size_t chunks, dk_real *z) {
-    dkp_normal_chunks(of, chunk, chunks, dkp_words_avx512, z);
-}
-#endif
-
-static void dkp_normals(const dkp_noise *of, uint64_t chunk, size_t chunks, dk_real *z) {
-#ifdef DKP_DISPATCH
-    if (__builtin_cpu_supports("avx512dq") && __builtin_cpu_supports("avx512vl")) {
-        dkp_normals_avx512(of, chunk, chunks, z);
-        return;
-    }
-    if (__builtin_cpu_supports("avx2")) {
-        dkp_normals_avx2(of, chunk, chunks, z);
-        return;
-    }
-#endif
-    dkp_normal_chunks(of, chunk, chunks, dkp_words_plain, z);
-}
-
-static void dkp_normals_from(const dkp_noise *of, uint64_t first, size_t n, dk_real *out) {
-    while (n > 0) {
-        size_t skip = (size_t)(first % 64), count = n - n % 64;
-        if (skip == 0 && count > 0) {
-            dkp_normals(of, first / 64, count / 64, out);
-        } else { /* part of a chunk */
-            dk_real z[64];
-            count = 64 - skip < n ? 64 - skip : n;
-            dkp_normals(of, first / 64, 1, z);
-            memcpy(out, z + skip, count * sizeof z[0]);
-        }
-        first += count, out += count, n -= count;
-    }
-}
-
-DK_API void dk_normals(uint64_t seed, uint64_t sample, uint32_t draw, uint64_t first, size_t n,
-                       dk_real *out) {
-    const dkp_noise of = {seed, sample, draw, NULL};
-    dkp_normals_from(&of, first, n, out);
-}
-
-/* ------------------------------------------------------------------------- >>sources  Noise sources */
-
-static dk_noise_source dkp_noise_of(dk_noise_kind kind) {
-    dk_noise_source s;
-    memset(&s, 0, sizeof s);
-    s.kind = kind;
-    return s;
-}
-
-DK_API dk_noise_source dk_noise_torch_cpu(void) { return dkp_noise_of(DK_NOISE_TORCH_CPU); }
-DK_API dk_noise_source dk_noise_numpy(void) { return dkp_noise_of(DK_NOISE_NUMPY); }
-DK_API dk_noise_source dk_noise_numpy_pcg64(void) { return dkp_noise_of(DK_NOISE_NUMPY_PCG64); }
-DK_API dk_noise_source dk_noise_brownian(void) { return dkp_noise_of(DK_NOISE_BROWNIAN); }
-DK_API dk_noise_source dk_noise_torchsde(void) { return dkp_noise_of(DK_NOISE_TORCHSDE); }
-
-DK_API dk_noise_source dk_noise_torch_cuda(int threads) {
-    dk_noise_source s = dkp_noise_of(DK_NOISE_TORCH_CUDA);
-    s.threads = threads;
-    return s;
-}
-
-DK_API dk_noise_source dk_noise_custom(dk_noise_fn fn, void *user) {
-    dk_noise_source s = dkp_noise_of(DK_NOISE_DEFAULT);
-    s.fn = fn, s.user = user;
-    return s;
-}
-
-/* A generator that has to be gone through from its seed on. */
-static int dkp_streams(const dk_noise_source *s) {
-    return !s->fn &&
-           (s->kind == DK_NOISE_TORCH_CPU || s->kind == DK_NOISE_NUMPY || s->kind == DK_NOISE_NUMPY_PCG64);
-}
-
-/* Gives whole draws, not elements. */
-static int dkp_whole(const dk_noise_source *s) {
-    return s->fn || s->kind == DK_NOISE_TORCHSDE || dkp_streams(s);
-}
-
-/* Has a sample's noise whatever the rest of the batch is. */
-static int dkp_of_sample(const dk_noise_source *s) {
-    return s->kind <= DK_NOISE_PHILOX || s->kind == DK_NOISE_BROWNIAN;
-}
-
-static int dkp_same_source(const dk_noise_source *a, const dk_noise_source *b) {
-    return a->kind == b->kind && a->bits == b->bits && a->threads == b->threads &&
-           a->seed_offset == b->seed_offset && a->fn == b->fn && a->user == b->user;
-}
-
-static uint64_t dkp_seed_of(const dk_noise_source *s, const dk_noise_request *q, size_t sample) {
-    return (q->seeds ? q->seeds[sample] : q->seed) + (uint64_t)(int64_t)s->seed_offset;
-}
-
-/* One of the peer's floats, or doubles: its 32 or 64 bits. */
-static int dkp_single(const dk_noise_source *s) {
-    int numpy = s->kind == DK_NOISE_NUMPY || s->kind == DK_NOISE_NUMPY_PCG64;
-    return s->bits ? s->bits == 32 : !numpy;
-}
-
+/* noise, and the evaluation with its guidance; */
 /* A generator and where it stands. `at` is 0 before it is seeded. */
 typedef struct dkp_stream {
     uint32_t word[624];         /* MT19937 */
@@ -2111,465 +1422,62 @@ typedef struct dkp_stream {
     double spared;              /* where `spare` says so: the second normal of a pair, or half of 64 bits */
     int at, spare, call;        /* next word; draw that comes next */
 } dkp_stream;
+static int dkp_streams(const dk_noise_source *s);
+static int dkp_whole(const dk_noise_source *s);
+static dk_status dkp_fill(const dk_noise_source *s, const dk_noise_request *q, dkp_stream *streams, dk_real *out);
+static dk_vec dkp_denoise(dk_recorder *r, dk_vec x, const dk_level *level, const dk_level *told, dk_vec *uncond);
 
-/* MT19937, Matsumoto & Nishimura 1998. */
-static void dkp_mt_seed(dkp_stream *g, uint32_t seed) {
-    g->word[0] = seed, g->at = 624;
-    for (uint32_t i = 1; i < 624; i++)
-        g->word[i] = 1812433253u * (g->word[i - 1] ^ (g->word[i - 1] >> 30)) + i;
-}
+/* step-size control; */
+/* How an attempt's error changes the step size, by the PID law of Soderlind 2003 over the inverse errors of this and the
+   accepted steps before, with the order of the better method. With noise k-diffusion takes 1.5. */
+typedef struct dkp_verdict {
+    int accepted;
+    double inverse_error, factor;
+} dkp_verdict;
 
-static uint32_t dkp_mt_word(dkp_stream *g) {
-    uint32_t *w = g->word;
-    if (g->at == 624) {
-        for (int i = 0; i < 624; i++) {
-            uint32_t next = w[i < 623 ? i + 1 : 0], y = (w[i] & 0x80000000u) | (next & 0x7FFFFFFFu);
-            w[i] = w[i < 227 ? i + 397 : i - 227] ^ (y >> 1) ^ ((0u - (next & 1)) & 0x9908B0DFu);
-        }
-        g->at = 0;
-    }
-    uint32_t y = w[g->at++];
-    y ^= y >> 11;
-    y ^= (y << 7) & 0x9D2C5680u;
-    y ^= (y << 15) & 0xEFC60000u;
-    return y ^ (y >> 18);
-}
+static const dk_pace *dkp_first_attempt(dk_recorder *r, dk_config *c, dk_pace *p);
+static dk_status dkp_record_run(dk_plan *plan, dk_config *c, dk_pace *p);
+static dkp_verdict dkp_judgement(const dk_run *run);
+static int dkp_proceed(dk_run *run, int accepted);
 
-/* PCG64, O'Neill 2014: a linear congruential generator of 128 bits, XSL-RR of its state. */
-static uint64_t dkp_pcg_word(dkp_stream *g) {
-    const uint64_t high = 0x2360ED051FC65DA4u, low = 0x4385DF649FCCF645u, half = 0xFFFFFFFFu;
-    uint64_t *s = g->state, a = s[1] & half, b = s[1] >> 32, c = low & half, d = low >> 32;
-    uint64_t middle = b * c + (a * c >> 32), other = a * d + (middle & half);
-    s[0] = s[0] * low + s[1] * high + b * d + (middle >> 32) + (other >> 32) + g->step[0];
-    s[1] = s[1] * low + g->step[1];
-    s[0] += s[1] < g->step[1];
-    uint64_t x = s[0] ^ s[1], turn = s[0] >> 58;
-    return x >> turn | x << (64 - turn) % 64;
-}
+/* and the memory of a run. */
+typedef struct dkp_sizes {
+    size_t buffers, halves, tiles, noise, scalars, sums, streams, all;
+} dkp_sizes;
+static dkp_sizes dkp_workspace(const dk_plan *p, const dk_config *c);
+static size_t dkp_stream_count(const dk_config *c);
+static const dk_backend *dkp_backend(const dk_run *run);
+static dk_real *dkp_buffer(const dk_run *run, int slot);
+static uint16_t *dkp_half_buffer(const dk_run *run, int slot);
+static const dk_noise_source *dkp_source(const dk_run *run, int draw);
+static dk_noise_request dkp_request(const dk_run *run, int draw);
+static double dkp_norm(const dk_real *v, size_t n);
+DKP_INLINE size_t dkp_bad_from(const dk_real *v, size_t i, size_t end);
 
-/* Its two halves in turn, the low one first. */
-static uint32_t dkp_pcg_half(dkp_stream *g) {
-    if (g->spare) {
-        g->spare = 0;
-        return (uint32_t)g->spared;
-    }
-    uint64_t word = dkp_pcg_word(g);
-    g->spare = 1, g->spared = (double)(word >> 32);
-    return (uint32_t)word;
-}
+#ifndef DK_NO_PEERS
+/* What they use of book three: names, published lists, generators. */
+struct dkp_grid_row;
+static int dkp_sampler_by_name(const char *name, dk_sampler *s);
+static int dkp_grid_by_name(const char *name, dk_grid *g);
+static const struct dkp_grid_row *dkp_published(int i);
+static void dkp_gits_words_of(dk_grid *g);
+static int dkp_gits_count(const dk_config *c, int n);
+static dk_level dkp_gits(const dk_config *c, int i, int n);
+static void dkp_start_stream(struct dkp_stream *g, dk_noise_kind kind, uint64_t seed);
+static void dkp_stream_normals(struct dkp_stream *g, const dk_noise_source *s, size_t n, double share, dk_real *out);
+static void dkp_cuda_normals(const dk_noise_source *s, uint64_t seed, uint64_t call, uint64_t size, uint64_t first,
+                             size_t n, dk_real *out);
+DKP_ONCE static int dkp_fill_torchsde(const dk_noise_source *s, const dk_noise_request *q, dk_real *out);
+#endif
 
-static uint32_t dkp_seed_hash(uint32_t value, uint32_t *state, uint32_t factor) {
-    value ^= *state;
-    value *= *state *= factor;
-    return value ^ value >> 16;
-}
 
-/* NumPy's SeedSequence(seed, spawn_key, pool_size).generate_state(count), O'Neill 2015. */
-static void dkp_seed_words(uint64_t seed, const uint32_t *key, int keys, int pool_size, uint32_t *out,
-                           int count) {
-    uint32_t pool[24] = {0}, state = 0x43B0D7E5u;
-    for (int i = 0; i < pool_size; i++)
-        pool[i] = dkp_seed_hash(i < 2 ? (uint32_t)(seed >> 32 * i) : 0, &state, 0x931E8875u);
-    for (int from = 0; from < pool_size + keys; from++)
-        for (int to = 0; to < pool_size; to++) {
-            if (from == to) continue;
-            uint32_t word =
-                dkp_seed_hash(from < pool_size ? pool[from] : key[from - pool_size], &state, 0x931E8875u);
-            word = 0xCA01F9DDu * pool[to] - 0x4973F715u * word;
-            pool[to] = word ^ word >> 16;
-        }
-    state = 0x8B51F9DDu;
-    for (int i = 0; i < count; i++) out[i] = dkp_seed_hash(pool[i % pool_size], &state, 0x58F38DEDu);
-}
+/* ============================================================================
+   BOOK ONE: THE LIBRARY
+   ============================================================================ */
 
-static void dkp_start_stream(dkp_stream *g, dk_noise_kind kind, uint64_t seed) {
-    g->spare = g->call = 0;
-    if (kind == DK_NOISE_NUMPY_PCG64) {
-        uint32_t w[8];
-        uint64_t v[4];
-        dkp_seed_words(seed, NULL, 0, 4, w, 8);
-        for (int i = 0; i < 4; i++) v[i] = w[2 * i] | (uint64_t)w[2 * i + 1] << 32;
-        g->step[0] = v[2] << 1 | v[3] >> 63, g->step[1] = v[3] << 1 | 1;
-        g->state[1] = v[1] + g->step[1], g->state[0] = v[0] + g->step[0] + (g->state[1] < v[1]);
-        g->at = 1;
-        dkp_pcg_word(g);
-    } else {
-        dkp_mt_seed(g, (uint32_t)seed);
-    }
-}
-
-/* A number in [0, 1), as the generator's program makes it: of 24 or 53 bits. */
-DKP_ONCE static double dkp_random(dkp_stream *g, dk_noise_kind kind, int single) {
-    if (kind == DK_NOISE_NUMPY_PCG64)
-        return single ? (dkp_pcg_half(g) >> 8) / 16777216.0
-                      : (double)(dkp_pcg_word(g) >> 11) / 9007199254740992.0;
-    uint64_t a = dkp_mt_word(g);
-    if (single) return (double)(a & 0xFFFFFFu) / 16777216.0;
-    uint64_t b = dkp_mt_word(g);
-    a = kind == DK_NOISE_NUMPY ? (a >> 5) << 26 | b >> 6 : (a << 32 | b) & 0x1FFFFFFFFFFFFFu;
-    return (double)a / 9007199254740992.0;
-}
-
-/* Right ends of the ziggurat's strips under exp(-x^2/2), Marsaglia & Tsang 2000, x_i = sqrt(-2 log(v/x + exp(-x^2/2))) of
-   x = x_{i+1}, x_255 = r; strip 0, the tail's, counts as v exp(r^2/2) wide. With NumPy's own rounding. */
-/* clang-format off */
-static const double dkp_strip[256] = {
-    3.9107579595249118, 0.21524189598488003, 0.2861745917920715, 0.33573751921442435, 0.37512133287837979, 0.40838913461199033,
-    0.4375184022078708, 0.46363433679088151, 0.4874439661392353, 0.50942332960209102, 0.52990972066155739, 0.54915170232716448,
-    0.56733825705381824, 0.5846167661063788, 0.60110461775599211, 0.61689699000775089, 0.63207223638606058, 0.64669571489499311,
-    0.66082257424441915, 0.67449982283729315, 0.68776789279578776, 0.70066184110681429, 0.71321228519097524, 0.72544614090999882,
-    0.73738721143429486, 0.74905666201781462, 0.76047340643010741, 0.77165442422456754, 0.78261502330723243, 0.79336905884062259,
-    0.80392911698997049, 0.81430667013521463, 0.82451220875229148, 0.83455535408638148, 0.84444495490915328, 0.85418917100816316,
-    0.86379554555330818, 0.87327106808886001, 0.88262222958516501, 0.89185507073294101, 0.90097522446122136, 0.90998795349671813,
-    0.91889818364959019, 0.9277105334019996, 0.93642934028657476, 0.94505868446816499, 0.95360240988108558, 0.96206414322304012,
-    0.97044731106422399, 0.97875515529422419, 0.98699074709906198, 0.99515699963509041, 1.0032566795446725, 1.0112924174399951,
-    1.0192667174654835, 1.0271819660356449, 1.0350404398334401, 1.0428443131441483, 1.0505956645909291, 1.0582964833306743,
-    1.0659486747621219, 1.0735540657924356, 1.0811144097034033, 1.0886313906539793, 1.0961066278520208, 1.1035416794246391,
-    1.1109380460135749, 1.1182971741193444, 1.1256204592155326, 1.1329092486525332, 1.1401648443681507, 1.1473885054208484,
-    1.1545814503599272, 1.161744859445611, 1.1688798767308328, 1.1759876120154515, 1.1830691426826863, 1.1901255154266914,
-    1.1971577478794408, 1.2041668301443809, 1.2111537262436987, 1.2181193754854811, 1.2250646937565302, 1.2319905747461355,
-    1.2388978911056867, 1.2457874955486268, 1.2526602218948968, 1.2595168860637138, 1.2663582870182291, 1.273185207665356,
-    1.2799984157138176, 1.2867986644932434, 1.2935866937369476, 1.300363230330837, 1.3071289890307309, 1.3138846731502203,
-    1.3206309752210559, 1.3273685776279256, 1.3340981532193599, 1.3408203658964037, 1.3475358711805869, 1.3542453167626347,
-    1.3609493430332826, 1.3676485835974759, 1.374343665773166, 1.381035211075855, 1.3877238356899757, 1.3944101509281406,
-    1.4010947636792506, 1.4077782768463984, 1.4144612897754707, 1.4211443986753085, 1.4278281970302555, 1.4345132760058918,
-    1.4412002248487237, 1.4478896312805758, 1.4545820818884101, 1.4612781625102753, 1.4679784586180793, 1.4746835556978553,
-    1.4813940396281871, 1.4881104970574472, 1.4948335157804935, 1.5015636851154637, 1.5083015962813113, 1.5150478427767144,
-    1.5218030207609978, 1.528567729437712, 1.5353425714415139, 1.5421281532290017, 1.5489250854741732, 1.5557339834691761,
-    1.5625554675310445, 1.5693901634151233, 1.5762387027359059, 1.5831017233960289, 1.5899798700241905, 1.5968737944227878,
-    1.6037841560260941, 1.6107116223698297, 1.6176568695730149, 1.624620582833034, 1.6316034569348727, 1.638606196775547,
-    1.6456295179047817, 1.6526741470830553, 1.659740822858182, 1.666830296161665, 1.6739433309261247, 1.6810807047251735,
-    1.6882432094371951, 1.6954316519345614, 1.7026468547999229, 1.7098896570713016, 1.7171609150178229, 1.7244615029480448,
-    1.7317923140529632, 1.7391542612859117, 1.7465482782817225, 1.7539753203176716, 1.7614363653189102, 1.7689324149112684,
-    1.7764644955245228, 1.7840336595494415, 1.7916409865521625, 1.7992875845497203, 1.8069745913508208, 1.8147031759662826,
-    1.8224745400938858, 1.8302899196827569, 1.8381505865828067, 1.8460578502851857, 1.8540130597602023, 1.8620176053996746,
-    1.8700729210712674, 1.8781804862929965, 1.8863418285367834, 1.8945585256707052, 1.9028322085504297, 1.9111645637712535,
-    1.9195573365931882, 1.9280123340526658, 1.9365314282756947, 1.9451165600086784, 1.9537697423846467, 1.962493064944363,
-    1.9712886979336592, 1.9801588969004766, 1.9891060076174381, 1.9981324713584196, 2.0072408305605287, 2.016433734906204,
-    2.0257139478638542, 2.0350843537296188, 2.0445479652175313, 2.0541079316506519, 2.0637675478117319, 2.0735302635187427,
-    2.0833996939983042, 2.0933796311387916, 2.1034740557148766, 2.1136871506866526, 2.1240233156895227, 2.1344871828460161,
-    2.145083634047888, 2.1558178198767366, 2.1666951803543077, 2.1777214677402923, 2.1889027716263603, 2.200245546611276,
-    2.2117566428841604, 2.2234433400925102, 2.2353133849299209, 2.2473750329473892, 2.2596370951737872, 2.2721089902283813,
-    2.2848008027244919, 2.2977233489028634, 2.3108882506013719, 2.3243080188711325, 2.3379961487965284, 2.3519672273791445,
-    2.3662370567172908, 2.3808227951720857, 2.3957431197819274, 2.4110184139011195, 2.4266709849371466, 2.4427253182003641,
-    2.4592083743347048, 2.4761499396705231, 2.4935830412710467, 2.5115444416266941, 2.5300752321598541, 2.5492215503247828,
-    2.5690354526818435, 2.5895759867082861, 2.6109105184888231, 2.6331163936315822, 2.6562830375767428, 2.6805146432857447,
-    2.705933656123062, 2.7326853590440114, 2.7609440052799865, 2.7909211740019275, 2.8228773968264433, 2.857138730873225,
-    2.8941210536134125, 2.9343668672088881, 2.9786032798818436, 3.0278377917695938, 3.0835261320021434, 3.1478892895180008,
-    3.2245750520478018, 3.320244733839826, 3.4492782985614316, 3.6541528853610088,
-};
-/* clang-format on */
-
-static double dkp_ziggurat(dkp_stream *g, int single) {
-    const dk_noise_kind kind = DK_NOISE_NUMPY_PCG64;
-    const double r = 3.6541528853610088, inverse_r = 0.27366123732975828;
-    double size = single ? 8388608.0 : 4503599627370496.0;
-    for (;;) {
-        uint64_t word = single ? dkp_pcg_half(g) : dkp_pcg_word(g);
-        int i = (int)(word & 255), minus = (int)(word >> 8 & 1);
-        uint64_t u = word >> 9 & (single ? 0x7FFFFFu : 0xFFFFFFFFFFFFFu);
-        double outer = dkp_strip[i], inner = i == 0 ? r : i == 1 ? 0 : dkp_strip[i - 1];
-        double x = single ? (double)((float)u * (float)(outer / size)) : (double)u * (outer / size);
-        if (u < (uint64_t)(inner / outer * size)) return minus ? -x : x;
-        if (i > 0) { /* between the strip's two ends */
-            double low = dkp_exp(-0.5 * outer * outer), high = dkp_exp(-0.5 * inner * inner);
-            double v = dkp_random(g, kind, single), y = (high - low) * v + low;
-            if (single) y = (double)(((float)high - (float)low) * (float)v + (float)low);
-            if (y < dkp_exp(-0.5 * x * x)) return minus ? -x : x;
-            continue;
-        }
-        for (double y = 0;;) { /* beyond r */
-            x = -dkp_log1p(-dkp_random(g, kind, single)), y = -dkp_log1p(-dkp_random(g, kind, single));
-            if (single) x = (double)((float)x * (float)inverse_r), y = (double)(float)y;
-            else x *= inverse_r;
-            if (y + y > x * x) return u >> 8 & 1 ? -(r + x) : r + x;
-        }
-    }
-}
-
-/* The second of a pair comes next. */
-static double dkp_spare(dkp_stream *g, double first, double second) {
-    g->spare = 1, g->spared = second;
-    return first;
-}
-
-/* Box & Muller 1958: two normals, *z with the cosine. */
-static void dkp_box_muller(double square, double angle, double *z, double *with_sine) {
-    dkp_pair cosine, sine;
-    double radius = dkp_sqrt(square);
-    dkp_circle(angle, &cosine, &sine);
-    *z = radius * cosine.hi, *with_sine = radius * sine.hi;
-}
-
-/* One after the other: torch's fewer than 16, NumPy's. */
-static double dkp_next_normal(dkp_stream *g, dk_noise_kind kind, int single) {
-    if (kind == DK_NOISE_NUMPY_PCG64) return dkp_ziggurat(g, single);
-    if (g->spare) {
-        g->spare = 0;
-        return g->spared;
-    }
-    double x, y, square;
-    if (kind == DK_NOISE_TORCH_CPU) {
-        double u = dkp_random(g, kind, 0), v = dkp_random(g, kind, 0);
-        dkp_box_muller(-2 * dkp_log1p(-v), 2 * dkp_pi * u, &x, &y);
-        return dkp_spare(g, x, y);
-    }
-    do { /* Marsaglia's polar method, 1964 */
-        x = 2 * dkp_random(g, kind, 0) - 1, y = 2 * dkp_random(g, kind, 0) - 1;
-        square = x * x + y * y;
-    } while (!(square < 1 && square > 0));
-    double scale = dkp_sqrt(-2 * dkp_log(square) / square);
-    return dkp_spare(g, scale * y, scale * x);
-}
-
-/* 16 of torch's, in the precision of its tensor. */
-static void dkp_torch_sixteen(dkp_stream *g, int single, double z[16]) {
-    for (int j = 0; j < 16; j++) z[j] = dkp_random(g, DK_NOISE_TORCH_CPU, single);
-    for (int j = 0; j < 8; j++) {
-        double angle = 2 * dkp_pi * z[j + 8];
-        if (single) angle = (double)(6.2831853f * (float)z[j + 8]);
-        dkp_box_muller(-2 * dkp_log(1 - z[j]), angle, &z[j], &z[j + 8]);
-    }
-}
-
-/* Adds `share` of the next n normals to out; NULL: passes over them. A tensor of torch's with n % 16 left over has its last
-   16 made anew. */
-static void dkp_stream_normals(dkp_stream *g, const dk_noise_source *s, size_t n, double share,
-                               dk_real *out) {
-    int single = dkp_single(s), blocks = s->kind == DK_NOISE_TORCH_CPU && n >= 16;
-    size_t rest = n % 16;
-    double z[16];
-    for (size_t i = 0; i < n;) {
-        size_t count = blocks ? 16 : 1;
-        if (blocks && i + 16 == n && rest)
-            for (size_t k = 0; k < rest; k++) dkp_random(g, s->kind, single);
-        if (blocks) dkp_torch_sixteen(g, single, z);
-        else z[0] = dkp_next_normal(g, s->kind, single);
-        if (blocks && i + 16 + rest == n && rest) count = rest;
-        for (size_t k = 0; k < count && out; k++)
-            out[i + k] = (dk_real)((double)out[i + k] + share * (single ? (double)(float)z[k] : z[k]));
-        i += count;
-    }
-}
-
-/* Elements first .. first + n - 1 of a tensor of `size` numbers on a GPU. As many threads as the launch has take an element
-   each, and so on; a thread has Philox under its own number, and a block makes four of its floats or two of its doubles. */
-static void dkp_cuda_normals(const dk_noise_source *s, uint64_t seed, uint64_t call, uint64_t size,
-                             uint64_t first, size_t n, dk_real *out) {
-    uint64_t blocks = (size + 255) / 256, most = (uint64_t)s->threads / 256;
-    uint64_t threads = 256 * (most > 0 && most < blocks ? most : blocks), per = dkp_single(s) ? 4 : 2;
-    uint64_t rounds = (size - 1) / (threads * per) + 1;
-    const uint32_t key[2] = {(uint32_t)seed, (uint32_t)(seed >> 32)};
-    for (size_t i = 0; i < n; i++) {
-        uint64_t thread = (first + i) % threads, turn = (first + i) / threads,
-                 block = call * rounds + turn / per;
-        uint32_t counter[4] = {(uint32_t)block, (uint32_t)(block >> 32), (uint32_t)thread,
-                               (uint32_t)(thread >> 32)},
-                 r[4];
-        double u, angle, cosine, sine;
-        dk_philox(counter, key, r);
-        if (per == 4) { /* in float, as there */
-            const float unit = 2.3283064e-10f, turns = unit * 6.2831853f;
-            const uint32_t *pair = r + turn % 4 / 2 * 2;
-            u = (double)((float)pair[0] * unit + unit / 2),
-            angle = (double)((float)pair[1] * turns + turns / 2);
-        } else {
-            const double unit = 1 / 9007199254740992.0;
-            u = (double)(r[0] ^ (uint64_t)r[1] << 21) * unit + unit / 2;
-            angle = dkp_pi * ((double)(r[2] ^ (uint64_t)r[3] << 21) * (2 * unit) + unit);
-        }
-        dkp_box_muller(-2 * dkp_log(u), angle, &cosine, &sine);
-        u = turn % 2 ? cosine : sine;
-        out[i] = (dk_real)(per == 4 ? (double)(float)u : u);
-    }
-}
-
-/* ---- Brownian paths: virtual trees, Li et al. 2020. A node halves an interval with a normal of its own, so an increment of
-   the path is a sum of normals, whose shares in it depend on the times alone. */
-
-typedef struct dkp_node {
-    uint64_t place; /* of depth's 2^depth intervals; depth -1: the whole */
-    int depth;
-    double share;
-} dkp_node;
-
-enum { DKP_HALVINGS = 64 };
-
-/* To six decimals, ties of the decimals to even: torchsde's times. */
-static double dkp_decimal(double v) {
-    double high = (double)(float)v, scaled = v * 1e6, whole = floor(scaled);
-    double error = (high * 1e6 - scaled) + (v - high) * 1e6, over = (scaled - whole - 0.5) + error;
-    int up = over > 0 || (!(over < 0) && whole > 2 * floor(whole / 2));
-    return (whole + up) / 1e6;
-}
-
-/* The path from `from` to `at`, by the bridge between the ends of ever smaller intervals. */
-static int dkp_walk(double from, double to, double at, int decimal, dkp_node *node) {
-    double inside[DKP_HALVINGS]; /* shares in the increment from `from` to `to` */
-    double grain = decimal ? 5e-7 : 1 / 4294967296.0;
-    uint64_t place = 0;
-    int n = 1;
-    inside[0] = dkp_sqrt(to - from);
-    node[0].place = 0, node[0].depth = -1, node[0].share = 0;
-    while (at > from + grain && n < DKP_HALVINGS) {
-        if (!(at < to - grain)) {
-            for (int i = 0; i < n; i++) node[i].share += inside[i];
-            break;
-        }
-        double middle = decimal ? dkp_decimal(0.5 * (from + to)) : 0.5 * (from + to);
-        double left = (middle - from) / (to - from), own = dkp_sqrt((to - middle) * left);
-        int right = at > middle + grain;
-        for (int i = 0; i < n; i++) {
-            if (right) node[i].share += left * inside[i];
-            inside[i] *= right ? 1 - left : left;
-        }
-        node[n].place = place, node[n].depth = n - 1, node[n].share = right ? own : 0;
-        inside[n++] = right ? -own : own;
-        if (right) from = middle;
-        else to = middle;
-        place = 2 * place + (uint64_t)right;
-    }
-    return n;
-}
-
-/* W(to) - W(from) over the root of the time between them; 0 nodes where that does not go down. */
-DKP_ONCE static int dkp_increment(double low, double high, double from, double to, int decimal, double time,
-                                  dkp_node node[2 * DKP_HALVINGS]) {
-    dkp_node start[DKP_HALVINGS];
-    if (!(to < from)) return 0;
-    int n = dkp_walk(low, high, to, decimal, node), m = dkp_walk(low, high, from, decimal, start), end = n;
-    for (int i = 0; i < m; i++) {
-        if (i < end && node[i].place == start[i].place) node[i].share -= start[i].share;
-        else node[n] = start[i], node[n++].share *= -1;
-    }
-    for (int i = 0; i < n; i++) node[i].share /= dkp_sqrt(time);
-    return n;
-}
-
-static double dkp_flow_level(double level) { return dkp_finite(level) ? level / (1 + level) : 1; }
-
-/* Steps are told apart to 2^-31 on the way from 0 to 1. */
-static double dkp_moment(double level) {
-    return floor(dkp_flow_level(level) * 2147483648.0 + 0.5) / 2147483648.0;
-}
-
-/* The library's own: nodes are draws under a key that is derived from the seed and the way. */
-DKP_ONCE static int dkp_brownian(uint64_t seed, uint64_t sample, const dk_noise_request *q, uint64_t first,
-                                 size_t n, dk_real *out) {
-    enum { PART = 256 / sizeof(dk_real) }; /* elements at a time */
-    dkp_node node[2 * DKP_HALVINGS];
-    const uint32_t key[2] = {(uint32_t)seed, (uint32_t)(seed >> 32)},
-                   counter[4] = {(uint32_t)q->way, 0, 0, 0xFFFFFFFFu};
-    uint32_t derived[4];
-    double from = dkp_moment(q->from), to = dkp_moment(q->to);
-    int count = dkp_increment(0, 1, from, to, 0, from - to, node);
-    dk_philox(counter, key, derived);
-    for (size_t done = 0; done < n && count; done += PART) {
-        size_t part = n - done < PART ? n - done : (size_t)PART;
-        dk_real z[PART];
-        double sum[PART] = {0};
-        for (int k = 0; k < count; k++) {
-            uint64_t number = node[k].depth < 0 ? 0 : (1ull << node[k].depth) | node[k].place;
-            if (!(fabs(node[k].share) > 0)) continue;
-            dk_normals(derived[0] | (uint64_t)derived[1] << 32, sample, (uint32_t)number, first + done, part,
-                       z);
-            for (size_t i = 0; i < part; i++) sum[i] += node[k].share * (double)z[i];
-        }
-        for (size_t i = 0; i < part; i++) out[done + i] = (dk_real)sum[i];
-    }
-    return count;
-}
-
-/* torchsde's: nodes are torch generators, seeded by NumPy's SeedSequence. */
-static int dkp_torchsde_nodes(const dk_noise_source *s, const dk_noise_request *q,
-                              dkp_node node[2 * DKP_HALVINGS]) {
-    double t[4] = {q->lowest, q->highest, q->from, q->to}, time;
-    for (int i = 0; i < 4; i++) {
-        if (q->flow) t[i] = dkp_flow_level(t[i]);
-        if (dkp_single(s)) t[i] = (double)(float)t[i];
-    }
-    time = t[2] - t[3];
-    for (int i = 0; i < 4; i++) t[i] = dkp_decimal(t[i]);
-    return dkp_increment(t[0], t[1], t[2], t[3], 1, time, node);
-}
-
-static void dkp_torchsde(const dk_noise_source *s, uint64_t seed, const dkp_node *node, int count, size_t n,
-                         dk_real *out) {
-    dk_noise_source normals = *s;
-    normals.kind = DK_NOISE_TORCH_CPU;
-    for (int k = 0; k < count; k++) {
-        uint32_t key[3] = {(uint32_t)node[k].place, (uint32_t)(node[k].place >> 32), (uint32_t)node[k].depth},
-                 word;
-        int wide = key[1] > 0;
-        dkp_stream g;
-        if (!wide) key[1] = key[2];
-        dkp_seed_words(seed, key, node[k].depth < 0 ? 0 : 2 + wide, 24, &word, 1);
-        dkp_start_stream(&g, DK_NOISE_TORCH_CPU, word);
-        dkp_stream_normals(&g, &normals, n, node[k].share, out);
-    }
-}
-
-/* 0 for a draw that does not go down. */
-DKP_ONCE static int dkp_fill_torchsde(const dk_noise_source *s, const dk_noise_request *q, dk_real *out) {
-    dkp_node node[2 * DKP_HALVINGS];
-    size_t batch = q->seeds ? (size_t)q->batch : 1, n = q->seeds ? q->dim : q->dim * (size_t)q->batch;
-    int count = dkp_torchsde_nodes(s, q, node);
-    for (size_t b = 0; count && b < batch; b++) {
-        memset(out + b * n, 0, n * sizeof *out);
-        dkp_torchsde(s, dkp_seed_of(s, q, b), node, count, n, out + b * n);
-    }
-    return count;
-}
-
-/* Elements of one sample, from a source that has them apart. */
-static void dkp_draw_part(const dk_noise_source *s, const dk_noise_request *q, size_t sample, size_t element,
-                          size_t n, dkp_ahead *ahead, dk_real *out) {
-    uint64_t seed = dkp_seed_of(s, q, sample), number = q->seeds ? 0 : q->first_sample + sample;
-    if (s->kind == DK_NOISE_TORCH_CUDA) {
-        size_t before = q->seeds ? 0 : sample * q->dim, size = q->seeds ? q->dim : (size_t)q->batch * q->dim;
-        dkp_cuda_normals(s, seed, (uint64_t)q->call, size, before + element, n, out);
-    } else if (s->kind != DK_NOISE_BROWNIAN || !dkp_brownian(seed, number, q, element, n, out)) {
-        const dkp_noise of = {seed, number, (uint32_t)q->draw, ahead};
-        dkp_normals_from(&of, element, n, out);
-    }
-}
-
-/* streams: where the source's generators stand, or NULL. */
-DKP_ONCE static void dkp_fill_stream(const dk_noise_source *s, const dk_noise_request *q, dkp_stream *streams,
-                                     dk_real *out) {
-    size_t batch = q->seeds ? (size_t)q->batch : 1, n = q->seeds ? q->dim : q->dim * (size_t)q->batch;
-    dkp_stream passing;
-    memset(out, 0, batch * n * sizeof *out);
-    for (size_t b = 0; b < batch; b++, out += n) {
-        dkp_stream *g = streams ? &streams[b] : &passing;
-        if (!streams || !g->at || g->call > q->call) dkp_start_stream(g, s->kind, dkp_seed_of(s, q, b));
-        for (; g->call < q->call; g->call++) dkp_stream_normals(g, s, n, 0, NULL);
-        dkp_stream_normals(g, s, n, 1, out), g->call++;
-    }
-}
-
-/* A whole draw. */
-static dk_status dkp_fill(const dk_noise_source *s, const dk_noise_request *q, dkp_stream *streams,
-                          dk_real *out) {
-    if (s->fn) return s->fn(s->user, q, out) ? DK_ERROR_CALLBACK : DK_OK;
-    if (s->kind == DK_NOISE_TORCHSDE && dkp_fill_torchsde(s, q, out)) return DK_OK;
-    if (dkp_streams(s)) dkp_fill_stream(s, q, streams, out);
-    else
-        for (size_t b = 0; b < (size_t)q->batch; b++)
-            dkp_draw_part(s, q, b, 0, q->dim, NULL, out + b * q->dim);
-    return DK_OK;
-}
-
-DK_API dk_status dk_noise_fill(const dk_noise_source *source, const dk_noise_request *request, dk_real *out) {
-    if (!source || !request || !out || (int)source->kind < 0 || source->kind >= DK_NOISE_COUNT ||
-        request->batch < 1 || request->dim < 1)
-        return DK_ERROR_CONFIG;
-    return dkp_fill(source, request, NULL, out);
-}
+/* ----------------------------------------------------------------- >>schedule  Noise schedules */
 
 DKP_SMALL
-
-/* ------------------------------------------------------------------ >>schedule  Noise schedules */
 
 static dk_schedule dkp_schedule(dk_family family, double t_min, double t_max) {
     dk_schedule s;
@@ -3158,7 +2066,7 @@ DK_API void dk_add_noise(dk_level l, const dk_real *x0, const dk_real *eps, dk_r
     for (size_t i = 0; i < n; i++) x[i] = a * x0[i] + b * eps[i];
 }
 
-/* ------------------------------------------------------------------ >>model  What the network is */
+/* ---------------------------------------------------------------- >>model  What the network is */
 
 typedef struct dkp_model {
     double input_scale, d_x, d_f, condition;
@@ -3246,7 +2154,7 @@ static dkp_model dkp_model_at(const dk_config *c, const dk_level *l, const dk_le
     return m;
 }
 
-/* ---------------------------------------------------------------------- >>grid  Grids and checks */
+/* -------------------------------------------------------------------------- >>grid  Time grids */
 
 /* The unit u in which a family's noise levels are customarily spaced. */
 static int dkp_flow_unit(const dk_schedule *s) { return dkp_family_of(s)->flow_unit; }
@@ -3582,147 +2490,6 @@ static dk_level dkp_resample(const dk_config *c, int i, int n) {
     return dkp_level_of_unit(&c->schedule, g->unit, dkp_between(g->levels, g->level_count, x, by_log));
 }
 
-/* Published numbers: Sabour et al. 2024 (Align Your Steps), more digits than the paper's where they are known; Pei et
-   al. 2025 (Optimal Stepsize); Chen et al. 2024 (GITS), which has a list per coefficient and number of steps. */
-static const double dkp_ays_sd1[] = {14.6146412293, 6.4745760956, 3.8636745985, 2.694615152,
-                                     1.8841921177,  1.3943805092, 0.9642583904, 0.6523686016,
-                                     0.3977456272,  0.1515232662, 0.0291671582};
-static const double dkp_ays_sdxl[] = {14.6146412293, 6.3184485287, 3.7681790315, 2.1811480769,
-                                      1.3405244945,  0.8620721141, 0.5550693289, 0.3798540708,
-                                      0.2332364134,  0.1114188177, 0.0291671582};
-static const double dkp_ays_svd[] = {700,   54.5,  15.886, 7.977, 4.248, 1.789,
-                                     0.981, 0.403, 0.173,  0.034, 0.002};
-static const double dkp_ays_sd1_paper[] = {14.615, 6.475, 3.861, 2.697, 1.886, 1.396,
-                                           0.963,  0.652, 0.399, 0.152, 0.029};
-static const double dkp_ays_sdxl_paper[] = {14.615, 6.315, 3.771, 2.181, 1.342, 0.862,
-                                            0.555,  0.380, 0.234, 0.113, 0.029};
-static const double dkp_ays_sd1_t[] = {999, 850, 736, 645, 545, 455, 343, 233, 124, 24};
-static const double dkp_ays_sdxl_t[] = {999, 845, 730, 587, 443, 310, 193, 116, 53, 13};
-static const double dkp_oss_flux[] = {0.9968, 0.9886, 0.9819, 0.975,  0.966, 0.9471,
-                                      0.9158, 0.8287, 0.5512, 0.2808, 0.001};
-static const double dkp_oss_wan[] = {1,     0.997, 0.995, 0.993, 0.991, 0.989, 0.987,
-                                     0.985, 0.98,  0.975, 0.973, 0.968, 0.96,  0.946,
-                                     0.927, 0.902, 0.864, 0.776, 0.539, 0.208, 0.001};
-static const double dkp_oss_chroma[] = {
-    0.992, 0.99,  0.988, 0.985, 0.982, 0.978, 0.973, 0.968, 0.961, 0.953, 0.943, 0.931, 0.917, 0.9,
-    0.881, 0.858, 0.832, 0.802, 0.769, 0.731, 0.69,  0.646, 0.599, 0.55,  0.501, 0.451, 0.402, 0.355,
-    0.311, 0.27,  0.232, 0.199, 0.169, 0.143, 0.12,  0.101, 0.084, 0.07,  0.058, 0.048, 0.001};
-
-static const double dkp_gits_level[] = {
-    14.61464119, 13.76078796, 12.96784878, 12.2308979, 11.54541874, 10.90732002, 10.31284904, 9.75859547,
-    9.24142551,  8.75849152,  8.30717278,  7.88507891, 7.49001646,  7.11996698,  6.77309084,  6.44769001,
-    6.14220476,  5.85520077,  5.58536053,  5.09240818, 4.86714602,  4.65472794,  4.45427561,  4.26497746,
-    3.91689563,  3.75677586,  3.60512662,  3.46139455, 3.32507086,  3.1956799,   3.07277966,  2.95596409,
-    2.84484982,  2.6383388,   2.54230714,  2.45070267, 2.36326075,  2.27973175,  2.19988537,  2.12350607,
-    2.05039096,  1.98035145,  1.91321158,  1.84880662, 1.78698075,  1.72759056,  1.67050016,  1.61558151,
-    1.56271636,  1.51179266,  1.46270394,  1.41535246, 1.36964464,  1.32549286,  1.28281462,  1.24153244,
-    1.20157266,  1.162866,    1.12534678,  1.08895338, 1.05362725,  1.01931262,  0.98595673,  0.95350921,
-    0.92192322,  0.89115214,  0.86115354,  0.83188516, 0.803307,    0.77538133,  0.74807048,  0.72133851,
-    0.69515091,  0.66947293,  0.64427125,  0.61951244, 0.59516323,  0.57119018,  0.54755926,  0.52423614,
-    0.50118381,  0.4783645,   0.45573691,  0.43325692, 0.41087446,  0.38853383,  0.36617002,  0.34370604,
-    0.32104823,  0.29807833,  0.27464288,  0.25053367, 0.22545385,  0.19894916,  0.17026083,  0.13792117,
-    0.09824532,  0.02916753,
-};
-
-enum { DKP_GITS_ROW = 216 };
-
-/* A word per number of steps: how far down that list each level lies below the one before, less '0'. The first and the
-   last level are in all of them. */
-static const char dkp_gits_words[][DKP_GITS_ROW] = {
-    /* 0.80 */ "< 4: 48B 485G 3635G 3635=B 22535=B 122435=B 1112435=B 11123225=B 111232244:B 1111222244:B "
-               "11111122244:B 111111211244:B 11111111112449<I 11111111112449<I 1111111111112349=H",
-    /* 0.85 */
-    "< <O 4:R 49AI 487=O 3637=O 3636;>I 22536;>I 2253459=I 12243459=I 122322459=I 1112322459=I "
-    "11112222459=I 111122224467\?G 1111222223468=G 11112211223468=G 111111211223468=G 1111111111223468=G "
-    "11111111111123468=G",
-    /* 0.90 */
-    "> <T <BQ <8>O 488>O 487;AI 3647:AI 363559@I 3635579AF 23435579AF 224225579AF 224224457;@D "
-    "1223224457;@D 12232233467<@C 111232233467<@C 1112322233467;\?C 11112222233467;\?C "
-    "111122112233467;\?C 1111221122323457;@B",
-    /* 0.95 */
-    "> >R <DQ <8@P <8;AJ 488;AJ 488:<AE 48558<AE 363558<AE 3635579=AA 3635466:<@@ 23435466:<@@ "
-    "234344567:<>> 2343333557:<>> 22422333557:<>> 224223334559;<=< 2242223234559:<=< 12232223234559:<=< "
-    "122322232335578:;<:",
-    /* 1.00 */
-    "` >a >FP =ABL <8<CJ <8<\?CC 488<\?CC 488:;>@@ 48558;>@@ 485578<>\?= 485577;<<=: 4535577;<<=: "
-    "453545679;<=: 453545669:;<:6 45354455899:;95 453434456899:985 45343435477999974 352243435477999974 "
-    "3522232435477999974",
-    /* 1.05 */
-    "o >c >JO >BFI >@AEC <8<@DC <8<\?@@= <8:;>\?>: <898<>=;8 <788<<<;95 48788<<<;95 485577;<<;95 "
-    "485576::;:974 48545669::9974 485456688988863 4854555788887653 48545547777776643 463445547777776643 "
-    "4634455466667666543",
-    /* 1.10 */
-    "q TS ANN >EHG >AADC >@AB@< >@=@\?=8 <8<\?@\?<6 <8;;===:5 <8::;<;:84 <898:;::864 <887:::98653 "
-    "<77689:987643 <7767888876543 <55768888766532 <557677777665432 <5555677776654432 485555677776654432 "
-    "4855556777665544322",
-    /* 1.15 */
-    "s [Q AOO AIID ABDE\? A\?AC@: A\?@A\?;5 >@=\?=<94 >@<==;863 <8;;==;863 <8::<;99753 <8:9::987643 "
-    "<8:9::9865432 <8:89887665432 <89699876654322 <896998765543221 <8968877655433221 <896887765443222111",
-    /* 1.20 */
-    "t `O TLF PGE\? AGGC< ABDC\?7 ABA@>95 A\?\?@=:73 A\?>=;:853 A><<<98642 A=;;;986532 >=9<;9865432 "
-    ">=8<:98654322 <999::87654322 <999::876443221 <999::8764332211 <9989987654322111 <99898876543221111 "
-    "<998988764432211111",
-    /* 1.25 */
-    "w `P XLD TKD; PGE>6 NCC\?94 ACC@=84 ABA\?<863 A\?\?\?<9742 A\?>=;97532 A\?=<;865432 A><<;8754321 "
-    "A><;:87543221 A>;;:875432211 A>;;:8654322111 A>;;:76543221111 A=:;9875432211111 A=:;98654322111111 "
-    "A=::986543221111111",
-    /* 1.30 */
-    "w gL `L@ [IB9 TIB<5 PDB>84 NBA=963 NA@<9642 ABA\?;8532 AB@=:85432 A@\?=:964321 A\?\?=:8643221 "
-    "A\?\?<:86432211 A\?\?<9864322111 A\?\?<98543221111 A\?=<:76432211111 A\?=<:754322111111 "
-    "A\?<;97653221111111 A\?<;976432211111111",
-    /* 1.35 */
-    "x oH `M@ _IA7 [H@94 SFA<73 PD@<853 PC@;8532 P@\?;86422 P@\?;854221 NA>:8643211 NA>:85432111 "
-    "NA=:854321111 N\?=:8643211111 N\?=:85432111111 AB><975422111111 A@><9754321111111 "
-    "A@><96543211111111 A@><965332111111111",
-    /* 1.40 */
-    "| oH kH< `J@6 _E\?94 XG\?963 SD@<742 SD\?:7432 SC>;74321 SC>:743211 PC\?:7532111 PA>;85321111 "
-    "PA>;753211111 P@>:7532211111 P@=:75322111111 P\?=:753221111111 P\?<97542211111111 "
-    "P\?<975322111111111 P\?<9653221111111111",
-    /* 1.45 */
-    "| tG oH9 gG=5 `G\?73 _E>842 ZE>9532 VE\?:6321 SD\?:74221 SD\?:642211 SC>:6432111 SC>964321111 "
-    "SC=9643211111 SC=96422111111 PA>975321111111 PA>9743211111111 P@>97432111111111 P@=974321111111111 "
-    "P@=9643211111111111",
-    /* 1.50 */
-    "~ tG rF8 gG=5 `G\?73 _E>842 _D<8432 [D=95321 [D=853211 [D<8532111 VD=96421111 VD=963211111 "
-    "TC=9642211111 TC=96421111111 TC=864211111111 TC=8632111111111 SB=86421111111111 SA<864221111111111 "
-    "S@<8642211111111111",
-};
-
-/* The word for n levels: word n - 3, or the last one, for more. Some words are one longer than their place says. */
-static const char *dkp_gits_word(const dk_config *c, int n) {
-    int row = (int)floor((dkp_or(c->grid.coefficient, 1.2) - 0.8) * 20 + 0.5);
-    const char *word = c->grid.words + row * DKP_GITS_ROW;
-    /* NOLINTNEXTLINE(clang-analyzer-core.NonNullParamChecker): dkp_check_listed has seen words */
-    for (; n > 3 && strchr(word, ' '); n--) word = strchr(word, ' ') + 1;
-    return n > 3 ? NULL : word;
-}
-
-static int dkp_gits_length(const char *word) { return (int)strcspn(word, " ") + 2; }
-
-static double dkp_gits_value(const dk_grid *g, const char *word, int i) {
-    int at = 0, length = dkp_gits_length(word);
-    for (int k = 0; k < i && k < length - 2; k++) at += word[k] - '0';
-    return g->levels[i >= length - 1 ? g->level_count - 1 : at];
-}
-
-static int dkp_gits_count(const dk_config *c, int n) {
-    const char *word = dkp_gits_word(c, n);
-    return word && n > 2 ? dkp_gits_length(word) : n;
-}
-
-static dk_level dkp_gits(const dk_config *c, int i, int n) {
-    const char *word = dkp_gits_word(c, n), *last = word;
-    if (word) return dk_level_at_sigma(&c->schedule, dkp_gits_value(&c->grid, word, n > 2 || i == 0 ? i : n));
-    for (int k = n < 40 ? n : 40; !last; k--) last = dkp_gits_word(c, k);
-    int length = dkp_gits_length(last);
-    double x = (double)i * (length - 1) / (n - 1), pair[2];
-    for (int k = 0; k < 2; k++) pair[k] = dkp_gits_value(&c->grid, last, (int)floor(x) + k);
-    return dk_level_at_sigma(&c->schedule, dkp_between(pair, 2, x - floor(x), 1));
-}
-
-/* A spacing is a row, in the order of dk_spacing: its function, how many of n levels there really are where that
-   differs, and the last level.
-   Names have a table of their own, so that a program which uses none has neither names nor published lists in it. */
 enum {
     DKP_TABLE = 1,       /* picks from a discrete schedule's table; has no range */
     DKP_NO_RANGE = 2,    /* has no range */
@@ -3789,31 +2556,26 @@ typedef struct dkp_grid_row {
 
 #define DKP_GRID_NAME(name, about, spacing, at, count, flags, final) \
     {name, about, DK_SPACING_##spacing, DK_FINAL_DEFAULT, NULL, 0, DK_UNIT_T},
-#define DKP_GRID_LIST(name, about, list, unit, final) \
-    { name, about, DK_SPACING_RESAMPLE, DK_FINAL_##final, list, DKP_COUNT(list), DK_UNIT_##unit }
-static const dkp_grid_row dkp_grids[] = {
-    DKP_SPACINGS(DKP_GRID_NAME) DKP_GRID_LIST("ays_sd1", "Align Your Steps for SD 1.5; Sabour et al. 2024",
-                                              dkp_ays_sd1, SIGMA, REPLACE),
-    DKP_GRID_LIST("ays_sdxl", "Align Your Steps for SDXL; Sabour et al. 2024", dkp_ays_sdxl, SIGMA, REPLACE),
-    DKP_GRID_LIST("ays_svd", "Align Your Steps for SVD; Sabour et al. 2024", dkp_ays_svd, SIGMA, REPLACE),
-    DKP_GRID_LIST("ays_sd1_paper", "the same with three digits; 0 is added", dkp_ays_sd1_paper, SIGMA, ZERO),
-    DKP_GRID_LIST("ays_sdxl_paper", "the same with three digits; 0 is added", dkp_ays_sdxl_paper, SIGMA,
-                  ZERO),
-    DKP_GRID_LIST("ays_sd1_timesteps", "the ten timesteps for SD 1.5", dkp_ays_sd1_t, T, ZERO),
-    DKP_GRID_LIST("ays_sdxl_timesteps", "the ten timesteps for SDXL", dkp_ays_sdxl_t, T, ZERO),
-    DKP_GRID_LIST("oss_flux", "Optimal Stepsize for Flux; Pei et al. 2025", dkp_oss_flux, FLOW, REPLACE),
-    DKP_GRID_LIST("oss_wan", "Optimal Stepsize for Wan; Pei et al. 2025", dkp_oss_wan, FLOW, REPLACE),
-    DKP_GRID_LIST("oss_chroma", "Optimal Stepsize for Chroma", dkp_oss_chroma, FLOW, REPLACE),
-};
+static const dkp_grid_row dkp_grids[] = {DKP_SPACINGS(DKP_GRID_NAME)};
 #undef DKP_SPACINGS
 #undef DKP_GRID_NAME
-#undef DKP_GRID_LIST
+
+/* Row i: the library's own names, then published lists; NULL past the end. */
+static const dkp_grid_row *dkp_grid_row_at(int i) {
+    if (i >= 0 && i < DKP_COUNT(dkp_grids)) return &dkp_grids[i];
+#ifndef DK_NO_PEERS
+    if (i >= 0) return dkp_published(i - DKP_COUNT(dkp_grids));
+#endif
+    return NULL;
+}
 
 DK_API const char *dk_grid_name(int i) {
-    return i >= 0 && i < DKP_COUNT(dkp_grids) ? dkp_grids[i].name : NULL;
+    const dkp_grid_row *row = dkp_grid_row_at(i);
+    return row ? row->name : NULL;
 }
 DK_API const char *dk_grid_about(int i) {
-    return i >= 0 && i < DKP_COUNT(dkp_grids) ? dkp_grids[i].about : NULL;
+    const dkp_grid_row *row = dkp_grid_row_at(i);
+    return row ? row->about : NULL;
 }
 
 static dk_grid dkp_grid(dk_spacing spacing) {
@@ -3823,20 +2585,21 @@ static dk_grid dkp_grid(dk_spacing spacing) {
     return g;
 }
 
-static int dkp_grid_by_name(const char *name, dk_grid *g);
 DK_API dk_grid dk_grid_named(const char *name) {
     dk_grid g = dkp_grid(DK_SPACING_DEFAULT);
-    for (int i = 0; name && i < DKP_COUNT(dkp_grids); i++)
-        if (strcmp(name, dkp_grids[i].name) == 0) {
-            const dkp_grid_row *row = &dkp_grids[i];
+    const dkp_grid_row *row;
+    for (int i = 0; name && (row = dkp_grid_row_at(i)) != NULL; i++)
+        if (strcmp(name, row->name) == 0) {
             g.spacing = row->spacing, g.final = row->final;
             g.levels = row->list, g.level_count = row->list_count, g.unit = row->unit;
-            if (g.spacing == DK_SPACING_GITS)
-                g.words = dkp_gits_words[0], g.levels = dkp_gits_level,
-                g.level_count = DKP_COUNT(dkp_gits_level);
+#ifndef DK_NO_PEERS
+            if (g.spacing == DK_SPACING_GITS) dkp_gits_words_of(&g);
+#endif
             return g;
         }
+#ifndef DK_NO_PEERS
     if (name && dkp_grid_by_name(name, &g)) return g;
+#endif
     g.unknown = name ? name : "(NULL)";
     dk_nearest_names("grid", g.unknown, g.nearest, 3);
     return g;
@@ -4113,632 +2876,6 @@ static void dkp_resolve_start(dk_config *c) {
     }
 }
 
-/* Where the schedule's own fields are wrong, says so. */
-static dk_status dkp_check_schedule(dk_schedule *s, char *message) {
-    if (s->unknown) return dkp_fail_name(message, "schedule", s->unknown, s->nearest);
-    if ((int)s->family < 0 || s->family >= DK_FAMILY_COUNT)
-        return dkp_fail(message, "schedule.family", (int)s->family, "one of dk_family");
-    if (s->shift < 0 || !dkp_finite(s->shift))
-        return dkp_fail(message, "schedule.shift", s->shift, "> 0 (0: 1)");
-    if (s->family == DK_FAMILY_VE || s->family == DK_FAMILY_EDM) {
-        if (!(s->sigma_min > 0) || !dkp_finite(s->sigma_min))
-            return dkp_fail(message, "schedule.sigma_min", s->sigma_min, "> 0");
-        if (!(s->sigma_max > s->sigma_min) || !dkp_finite(s->sigma_max))
-            return dkp_fail(message, "schedule.sigma_max", s->sigma_max, "> sigma_min");
-    }
-    if (s->family == DK_FAMILY_VP_COSINE) {
-        if (!(s->cosine_offset >= 0) || !dkp_finite(s->cosine_offset))
-            return dkp_fail(message, "schedule.cosine_offset", s->cosine_offset, ">= 0");
-        if (!(s->sigma_min >= 0) || !dkp_finite(s->sigma_min))
-            return dkp_fail(message, "schedule.sigma_min", s->sigma_min, ">= 0");
-        if (!(s->sigma_max >= 0) || (s->sigma_max > 0 && s->sigma_max <= s->sigma_min))
-            return dkp_fail(message, "schedule.sigma_max", s->sigma_max, "> sigma_min (0: no limit)");
-    }
-    if (s->family == DK_FAMILY_VP || s->family == DK_FAMILY_SUB_VP) {
-        if (!(s->beta_min > 0) || !dkp_finite(s->beta_min))
-            return dkp_fail(message, "schedule.beta_min", s->beta_min, "> 0");
-        if (!(s->beta_max >= s->beta_min) || !dkp_finite(s->beta_max))
-            return dkp_fail(message, "schedule.beta_max", s->beta_max, ">= beta_min");
-    }
-    if (s->family == DK_FAMILY_VP_DISCRETE) {
-        if (s->timesteps < 2 || s->timesteps > 1000000)
-            return dkp_fail(message, "schedule.timesteps", s->timesteps, "2 .. 1000000");
-        if (s->alphas_cumprod) {
-            for (int k = 0; k < s->timesteps; k++) {
-                double here = s->alphas_cumprod[k], before = k ? s->alphas_cumprod[k - 1] : 1;
-                if (!(here < before) || !(here > 0 || (here >= 0 && k == s->timesteps - 1)))
-                    return dkp_fail(message, "schedule.alphas_cumprod", here,
-                                    "strictly falling between 1 and 0, and 0 only at the end");
-            }
-        } else if ((int)s->betas < 0 || s->betas >= DK_BETAS_COUNT) {
-            return dkp_fail(message, "schedule.betas", (int)s->betas, "one of dk_betas");
-        } else if (s->betas < DK_BETAS_COSINE || s->betas == DK_BETAS_SIGMOID) {
-            if (!(s->beta_first > 0 && s->beta_first < 1))
-                return dkp_fail(message, "schedule.beta_first", s->beta_first, "> 0 and < 1");
-            if (!(s->beta_last > 0 && s->beta_last < 1))
-                return dkp_fail(message, "schedule.beta_last", s->beta_last, "> 0 and < 1");
-        }
-        dkp_fill_marks(s);
-    }
-    if (s->family == DK_FAMILY_FLOW && s->timesteps && (s->timesteps < 2 || s->timesteps > 1000000))
-        return dkp_fail(message, "schedule.timesteps", s->timesteps, "0 or 2 .. 1000000");
-    if (s->family == DK_FAMILY_CUSTOM && !s->fn)
-        return dkp_fail_text(message, DK_ERROR_CONFIG,
-                             "schedule.fn = NULL: must be a function for a custom schedule");
-    double low = dkp_family_of(s)->t_low, high = dkp_family_of(s)->t_high;
-    if (s->family == DK_FAMILY_VP_DISCRETE) high = s->timesteps - 1;
-    if (!(s->t_min >= low && s->t_min <= high))
-        return dkp_fail(message, "schedule.t_min", s->t_min, "within the family's times");
-    if (!(s->t_max > s->t_min && s->t_max <= high))
-        return dkp_fail(message, "schedule.t_max", s->t_max, "> t_min and within the family's times");
-    return DK_OK;
-}
-
-static int dkp_controlled(const dk_config *c) { return c->sampler.rtol > 0 || c->sampler.atol > 0; }
-
-DKP_ONCE static int dkp_set(double v) { return v < 0 || v > 0; }
-
-/* Guidance that is more than a sum with known coefficients. */
-static int dkp_guided_by_norms(const dk_guidance *g) {
-    return g->rescale > 0 || g->zero_star || g->projected;
-}
-
-/* Fields of sampler, grid and guidance: how they are set by name, and what they may be. */
-typedef struct dkp_field {
-    const char *name, *allowed; /* allowed: in words; the words of an enumeration */
-    double low, high;
-    int at;    /* in dk_config */
-    char kind; /* i: int, r: real, g: the spacing of a grid, c: an enumeration */
-    char of;   /* the part that it belongs to */
-} dkp_field;
-
-/* REST: noise sources, and what else has no part of its own. */
-enum { DKP_OF_SAMPLER = 1, DKP_OF_GRID = 2, DKP_OF_GUIDANCE = 4, DKP_OF_REST = 8, DKP_OF_ALL = 15 };
-
-#define DKP_MOST 1.7976931348623157e308 /* finite */
-#define DKP_S(kind, member, low, high, allowed) \
-    { "sampler." #member, allowed, low, high, (int)offsetof(dk_config, sampler.member), kind, DKP_OF_SAMPLER }
-#define DKP_G(kind, member, low, high, allowed) \
-    { "grid." #member, allowed, low, high, (int)offsetof(dk_config, grid.member), kind, DKP_OF_GRID }
-#define DKP_N(kind, name, member, low, high, allowed) \
-    { name, allowed, low, high, (int)offsetof(dk_config, member), kind, DKP_OF_REST }
-#define DKP_SOURCE(of)                                                                            \
-    DKP_N('c', #of, of.kind, 0, DK_NOISE_COUNT - 1,                                               \
-          "default|philox|torch_cpu|torch_cuda|numpy|numpy_pcg64|brownian|torchsde"),             \
-        DKP_N('i', #of ".bits", of.bits, 0, 64, "0, 32 or 64"),                                   \
-        DKP_N('i', #of ".threads", of.threads, 0, 2147483647, "a multiple of 256 (0: no limit)"), \
-        DKP_N('i', #of ".seed_offset", of.seed_offset, -2147483648.0, 2147483647, "a whole number")
-#define DKP_U(kind, member, low, high, allowed)                                                   \
-    {                                                                                             \
-        "guidance." #member, allowed, low, high, (int)offsetof(dk_config, guidance.member), kind, \
-            DKP_OF_GUIDANCE                                                                       \
-    }
-#define DKP_WORDS(of, member, count, words) DKP_##of('c', member, 0, (count)-1, words)
-#define DKP_FLAG(of, member) DKP_##of('i', member, 0, 1, "0 or 1")
-static const dkp_field dkp_fields[] = {
-    DKP_N('c', "start", start, 0, DK_START_COUNT - 1, "noise|state|data"),
-    DKP_N('c', "blend", blend, 0, DK_BLEND_COUNT - 1, "state|fixed|denoised|both"),
-    DKP_WORDS(S, gauge, DK_GAUGE_COUNT, "default|ve|flow|vp|native"),
-    DKP_WORDS(S, rule, DK_RULE_COUNT, "exact|dpm|dpm_taylor|dpm_v2|bh1|bh2|sa|uniform|ipndm_v|gradient"),
-    DKP_WORDS(S, law, DK_LAW_COUNT, "ancestral|sde|ddpm_large|fresh|time|flow|sde_noise"),
-    DKP_WORDS(S, predictor, DK_PREDICTOR_COUNT, "reverse_diffusion|euler_maruyama|ancestral|none"),
-    DKP_WORDS(S, control, DK_CONTROL_COUNT, "standard|free|smooth"),
-    DKP_S('i', order, 0, 8, "0 .. 8"),
-    DKP_S('r', alpha, 0, 1, "> 0 and <= 1"),
-    DKP_S('r', alpha2, 0, 1, "> 0 and <= 1 (0: 2/3)"),
-    DKP_S('r', eta, 0, DKP_MOST, ">= 0"),
-    DKP_S('r', s_noise, 0, 1e30, "0 .. 1e30"),
-    DKP_S('r', s_noise_change, -1e30, 1e30, ">= -s_noise, at most 1e30"),
-    DKP_S('r', churn, 0, DKP_MOST, ">= 0"),
-    DKP_S('r', churn_min, 0, HUGE_VAL, ">= 0"),
-    DKP_S('r', churn_max, 0, HUGE_VAL, ">= 0 (0: no limit)"),
-    DKP_S('i', churn_late, 0, 2, "0, 1 or 2"),
-    DKP_S('r', noise_min, 0, HUGE_VAL, ">= 0"),
-    DKP_S('r', noise_max, 0, HUGE_VAL, ">= 0 (0: no limit)"),
-    DKP_S('r', snr, 0, DKP_MOST, ">= 0"),
-    DKP_S('r', langevin_step, 0, DKP_MOST, ">= 0"),
-    DKP_S('i', langevin_steps, 0, 100000, "0 .. 100000"),
-    DKP_S('i', bins, 0, 1000000, "0 .. 1000000"),
-    DKP_S('i', corrector, 0, 9, "0 .. 9"),
-    DKP_S('i', uncorrected, 0, 2147483647, ">= 0"),
-    DKP_S('i', warmup, 0, 2147483647, ">= 0"),
-    DKP_S('i', lower_order_final, 0, 3, "0 .. 3"),
-    DKP_S('r', gamma, -DKP_MOST, DKP_MOST, "finite"),
-    DKP_S('i', points, 0, 1000000, "0, or 2 .. 1000000"),
-    DKP_S('g', stages, 0, DK_SPACING_COUNT - 1, "lambda, uniform, quadratic or levels"),
-    DKP_S('i', evals, 0, 2147483647, ">= 0"),
-    DKP_S('r', pure_stage, 0, 1 - 1e-9, ">= 0 and < 1"),
-    DKP_S('r', rtol, 0, 1, "0 .. 1"),
-    DKP_S('r', atol, 0, 1e300, ">= 0"),
-    DKP_S('r', h_init, 0, 1e300, "> 0 (0: by itself)"),
-    DKP_S('r', safety, 0, 1, "> 0 and <= 1 (0: 0.9)"),
-    DKP_S('r', pcoeff, -10, 10, "-10 .. 10"),
-    DKP_S('r', icoeff, -10, 10, "-10 .. 10"),
-    DKP_S('r', dcoeff, -10, 10, "-10 .. 10"),
-    DKP_S('i', cfg_pp, 0, 2, "0, 1 or 2"),
-    DKP_S('r', stride, 0, DKP_MOST, ">= 0"),
-    DKP_FLAG(S, noise_prediction),
-    DKP_FLAG(S, pece),
-    DKP_FLAG(S, correct_last),
-    DKP_FLAG(S, er_power),
-    DKP_FLAG(S, from_down),
-    DKP_FLAG(S, pseudo),
-    DKP_FLAG(S, plain_last),
-    DKP_FLAG(S, above_last),
-    DKP_FLAG(S, told_end),
-    DKP_FLAG(S, fresh_pure),
-    DKP_FLAG(S, dry_bottom),
-    DKP_WORDS(G, final, DK_FINAL_COUNT, "default|zero|min|value|replace|last"),
-    DKP_WORDS(G, rounding, DK_ROUND_DOWN + 1, "none|nearest|down"),
-    DKP_WORDS(G, partial, DK_PARTIAL_COUNT, "slice|stretch|level|up|more"),
-    DKP_G('r', rho, 0, DKP_MOST, "> 0 (0: 7)"),
-    DKP_G('r', sigma_min, 0, DKP_MOST, ">= 0"),
-    DKP_G('r', sigma_max, 0, DKP_MOST, ">= 0"),
-    DKP_G('r', shift, 0, DKP_MOST, "> 0 (0: 1)"),
-    DKP_G('r', shift_power, 0, 100, "> 0 and <= 100 (0: 1)"),
-    DKP_G('r', terminal, 0, 1 - 1e-9, "> 0 and < 1 (0: none)"),
-    DKP_G('i', offset, -2147483648.0, 2147483647, "0 .. schedule.timesteps - 1"),
-    DKP_G('i', original_steps, 0, 1000000, "1 .. 1000000 (0: 10, lcm 50)"),
-    DKP_G('r', beta_a, 0, 50, "> 0 and <= 50 (0: 0.6)"),
-    DKP_G('r', beta_b, 0, 50, "> 0 and <= 50 (0: 0.6)"),
-    DKP_G('r', mean, -100, 100, "-100 .. 100"),
-    DKP_G('r', deviation, 0, 100, "> 0 and <= 100 (0: by spacing)"),
-    DKP_G('r', threshold, 0, 1 - 1e-9, "> 0 and < 1 (0: 0.025)"),
-    DKP_G('i', linear_steps, 0, 1000000, "0 .. steps - 1"),
-    DKP_G('r', time_min, 0, 0.999, "> 0 and < 1 (0: 0.001)"),
-    DKP_G('r', c_1, 0, 1 - 1e-9, "> 0 and < 1 (0: 0.001)"),
-    DKP_G('r', c_2, 0, 1, "> 0 and <= 1 (0: 0.008)"),
-    DKP_G('r', coefficient, -DKP_MOST, HUGE_VAL, "0.80 .. 1.50 (0: 1.20)"),
-    DKP_G('r', final_value, -DKP_MOST, HUGE_VAL, "> 0"),
-    DKP_G('r', strength, 0, 1, "> 0 and <= 1 (0: 1)"),
-    DKP_G('i', full_steps, 0, 1000000, "1 .. 1000000 (0: steps)"),
-    DKP_G('i', spare, 0, 1000000, ">= 0"),
-    DKP_G('r', ceiling, 0, DKP_MOST, "> 0 (0: none)"),
-    DKP_FLAG(G, sigma_linear),
-    DKP_G('i', restart, -1, 1000000, ">= 0, or -1 for AUTOMATIC1111's rule"),
-    DKP_G('i', restart_times, 0, 1000000, ">= 0 (0: 1)"),
-    DKP_G('r', restart_min, 0, DKP_MOST, "> 0 (0: 0.1)"),
-    DKP_G('r', restart_max, 0, DKP_MOST, "> 0 (0: 2)"),
-    DKP_G('i', jump, 0, 1000000, ">= 0"),
-    DKP_G('i', jump_runs, 0, 1000000, ">= 0"),
-    DKP_G('r', jump_shift, 0, DKP_MOST, ">= 0"),
-    DKP_FLAG(G, rising),
-    DKP_FLAG(G, jump_clean),
-    DKP_FLAG(G, travel),
-    DKP_SOURCE(noise),
-    DKP_SOURCE(step_noise),
-    DKP_U('r', scale, -DKP_MOST, DKP_MOST, "finite"),
-    DKP_U('r', scale2, -DKP_MOST, DKP_MOST, "finite"),
-    DKP_U('r', noise_min, 0, HUGE_VAL, ">= 0"),
-    DKP_U('r', noise_max, 0, HUGE_VAL, ">= 0 (0: no limit)"),
-    DKP_U('r', start, 0, 1, "0 .. 1"),
-    DKP_U('r', stop, 0, 1, "0 .. 1 (0: 1)"),
-    DKP_U('r', rescale, 0, 1, "0 .. 1"),
-    DKP_FLAG(U, zero_star),
-    DKP_U('i', zero_init, 0, 1000000, "0 .. 1000000"),
-    DKP_U('i', projected, 0, 2, "0, 1 or 2"),
-    DKP_U('r', parallel, -DKP_MOST, DKP_MOST, "finite"),
-    DKP_U('r', momentum, -DKP_MOST, DKP_MOST, "finite"),
-    DKP_U('r', limit, 0, HUGE_VAL, ">= 0 (0: no limit)"),
-    DKP_WORDS(U, space, DK_PREDICT_COUNT, "default|x0|eps|v|velocity|score|edm"),
-    DKP_FLAG(U, doubled),
-    DKP_U('r', quantile, 0, 1, "0 .. 1 (0: no thresholding)"),
-    DKP_U('r', quantile_most, 0, HUGE_VAL, ">= 0 (0: no limit)"),
-};
-#undef DKP_SOURCE
-#undef DKP_MOST
-#undef DKP_S
-#undef DKP_G
-#undef DKP_U
-#undef DKP_WORDS
-#undef DKP_FLAG
-#undef DKP_N
-
-static double dkp_number_at(const dk_config *c, int at, int real) {
-    double number;
-    int whole;
-    if (real) memcpy(&number, (const char *)c + at, sizeof number);
-    else
-        memcpy(&whole, (const char *)c + at, sizeof whole),
-            number = whole; /* an int, or an enum of its size */
-    return number;
-}
-
-static dk_status dkp_check_fields(const dk_config *c, int of, char *message) {
-    for (int i = 0; i < DKP_COUNT(dkp_fields); i++) {
-        const dkp_field *f = &dkp_fields[i];
-        if (f->of != of) continue;
-        double v = dkp_number_at(c, f->at, f->kind == 'r');
-        if (!(v >= f->low && v <= f->high)) return dkp_fail(message, f->name, v, f->allowed);
-    }
-    return DK_OK;
-}
-
-/* What a spacing that takes its levels from a list or a table needs. */
-static dk_status dkp_check_listed(const dk_config *c, char *message) {
-    const dk_grid *g = &c->grid;
-    int own = g->spacing == DK_SPACING_LEVELS, T = dkp_table_size(&c->schedule);
-    if (own || g->spacing == DK_SPACING_RESAMPLE) {
-        if (!g->levels)
-            return dkp_fail_text(message, DK_ERROR_CONFIG,
-                                 own ? "grid.levels = NULL: must be steps + 1 numbers"
-                                     : "grid.levels = NULL: must be grid.level_count numbers");
-        if (g->unit < DK_UNIT_T || g->unit > DK_UNIT_LAMBDA)
-            return dkp_fail(message, "grid.unit", (int)g->unit, "one of dk_unit");
-    }
-    if (g->spacing == DK_SPACING_RESAMPLE) {
-        int logs = g->unit == DK_UNIT_SIGMA || g->unit == DK_UNIT_FLOW;
-        if (g->level_count < 2 || g->level_count > 1000000)
-            return dkp_fail(message, "grid.level_count", g->level_count, "2 .. 1000000");
-        for (int i = 0; i < g->level_count; i++)
-            if (!dkp_finite(g->levels[i]) || (logs && !(g->levels[i] > 0)))
-                return dkp_fail(message, "grid.levels", g->levels[i], "finite, and > 0 where logs are taken");
-    }
-    if (own) {
-        if (g->final != DK_FINAL_DEFAULT)
-            return dkp_fail(message, "grid.final", g->final, "0: levels are taken verbatim");
-        if (g->shift > 0) return dkp_fail(message, "grid.shift", g->shift, "0: levels are taken verbatim");
-        if (g->shift_power > 0)
-            return dkp_fail(message, "grid.shift_power", g->shift_power, "0: levels are taken verbatim");
-        if (g->terminal > 0)
-            return dkp_fail(message, "grid.terminal", g->terminal, "0: levels are taken verbatim");
-    }
-    if (dkp_by_timesteps(g)) {
-        int original = g->spacing == DK_SPACING_LCM && !g->original_steps ? 50 : dkp_turbo_steps(c),
-            some = g->spacing == DK_SPACING_SD_TURBO || g->spacing == DK_SPACING_LCM;
-        if (!T)
-            return dkp_fail(message, "grid.spacing", g->spacing,
-                            "for a discrete schedule (VP discrete, or flow with timesteps): it counts them");
-        if (g->offset < 0 || g->offset >= T)
-            return dkp_fail(message, "grid.offset", g->offset, "0 .. schedule.timesteps - 1");
-        if (some && original > T)
-            return dkp_fail(message, "grid.original_steps", original, "at most schedule.timesteps");
-        if (g->spacing == DK_SPACING_SD_TURBO && g->offset >= original)
-            return dkp_fail(message, "grid.offset", g->offset, "below original_steps");
-    }
-    if (g->spacing == DK_SPACING_LCM && c->steps > (g->original_steps > 0 ? g->original_steps : 50))
-        return dkp_fail(message, "steps", c->steps, "at most grid.original_steps (0: 50)");
-    if (g->spacing == DK_SPACING_GITS && (!g->words || !g->levels))
-        return dkp_fail_text(message, DK_ERROR_CONFIG,
-                             "grid.words = NULL: dk_grid_named(\"gits\") sets them");
-    if (g->spacing == DK_SPACING_GITS && !(fabs(g->coefficient) <= 0) &&
-        !(g->coefficient > 0.775 && g->coefficient < 1.525))
-        return dkp_fail(message, "grid.coefficient", g->coefficient, "0.80 .. 1.50 (0: 1.20)");
-    return DK_OK;
-}
-
-static dk_status dkp_check_grid(const dk_config *c, char *message) {
-    const dk_grid *g = &c->grid;
-    dk_status status = dkp_check_fields(c, DKP_OF_GRID, message);
-    int ranged = dkp_ranged(g);
-    if (status != DK_OK) return status;
-    if (g->final == DK_FINAL_VALUE && !(g->final_value > 0 && dkp_finite(g->final_value)))
-        return dkp_fail(message, "grid.final_value", g->final_value, "> 0 (for zero use DK_FINAL_ZERO)");
-    double largest = dkp_flow_unit(&c->schedule) ? 1 : HUGE_VAL;
-    if (g->sigma_max > (ranged ? largest : 0))
-        return dkp_fail(message, "grid.sigma_max", g->sigma_max,
-                        ranged ? "at most 1 for flow schedules" : "0: this spacing has no range");
-    if ((g->sigma_max > 0 && g->sigma_min >= g->sigma_max) || (g->sigma_min > 0 && !ranged))
-        return dkp_fail(message, "grid.sigma_min", g->sigma_min,
-                        ranged ? "< sigma_max" : "0: this spacing has no range");
-    if ((status = dkp_check_listed(c, message)) != DK_OK) return status;
-    if (g->terminal > 0 && !dkp_flow_unit(&c->schedule))
-        return dkp_fail(message, "grid.terminal", g->terminal, "0 but for flow schedules");
-    if (g->strength > 0 && g->strength < 1 && g->partial == DK_PARTIAL_LEVEL && (!ranged || g->sigma_max > 0))
-        return dkp_fail(message, "grid.partial", g->partial,
-                        "another: to begin at a level needs a spacing with a range, and grid.sigma_max = 0");
-    if (g->linear_steps > 0 && g->linear_steps >= c->steps && g->linear_steps >= g->full_steps)
-        return dkp_fail(message, "grid.linear_steps", g->linear_steps, "0 .. steps - 1");
-    if (g->spacing == DK_SPACING_QUADRATIC && c->schedule.t_min < 0)
-        return dkp_fail(message, "schedule.t_min", c->schedule.t_min, ">= 0 for the quadratic grid");
-    return DK_OK;
-}
-
-/* Strictly monotone in noise level; so sigma = 0 and alpha = 0 only at an end. The levels go to `level` unless NULL. */
-static dk_status dkp_check_levels(const dk_config *c, dk_level *level, char *message) {
-    double before = 0, direction = 0;
-    int travels = dkp_travels(c), steps = dkp_path_steps(c);
-    for (int i = 0; i <= steps; i++) {
-        dk_level l = dkp_path_level(c, i);
-        if (level) level[i] = l;
-        double here = dk_noise_level(l);
-        const char *wrong = NULL;
-        if (!(l.alpha >= 0 && l.sigma >= 0 && l.alpha + l.sigma > 0 && dkp_finite(l.alpha + l.sigma)))
-            wrong = "is not a noise level of this schedule";
-        else if (i == 1) direction = here < before ? -1 : 1;
-        int back = travels && direction < 0 && i > 1 && here > before;
-        if (!wrong && i > 0 && !back && !(direction * here > direction * before))
-            wrong = "does not continue a strictly monotone list";
-        if (wrong) {
-            dkp_text t = {message, DK_MESSAGE_SIZE, 0};
-            dkp_put_pair(&t, "grid: level ", i);
-            dkp_put_pair(&t, " (sigma/alpha ", here);
-            if (i > 0) dkp_put_pair(&t, ", after ", before);
-            dkp_put(&t, ") ");
-            dkp_put(&t, wrong);
-            return DK_ERROR_CONFIG;
-        }
-        before = here;
-    }
-    return DK_OK;
-}
-
-/* A Runge-Kutta tableau: row i, of i numbers, are the weights of the slopes 0 .. i - 1 for stage i; row `stages` is the
-   result, the row after it that of the embedded method, if there is one. */
-typedef struct dkp_tableau {
-    int stages, embedded;
-    double a[(DK_MAX_STAGES + 1) * (DK_MAX_STAGES + 2) / 2];
-} dkp_tableau;
-
-/* Where row i begins. */
-static int dkp_row(int i) { return i * (i - 1) / 2; }
-
-static int dkp_read_fraction(const char **text, double *v) {
-    double divisor = 1;
-    if (!dkp_read_real(text, v)) return 0;
-    if (**text == '/' && (++*text, !dkp_read_real(text, &divisor))) return 0;
-    *v /= divisor;
-    return dkp_finite(*v);
-}
-
-static dk_status dkp_parse_tableau(const char *text, dkp_tableau *t, char *message) {
-    const char *at = text ? text : "";
-    for (int row = 1, embedded = 0; row <= DK_MAX_STAGES + embedded; row++) {
-        int good = 1;
-        for (int j = 0; j < row && good; j++) {
-            at += strspn(at, " \t\n");
-            const char *entry = at;
-            good = dkp_read_fraction(&at, &t->a[dkp_row(row) + j]) && strchr(" \t\n|~", *at);
-            if (!good) at = entry;
-        }
-        at += strspn(at, " \t\n");
-        if (good && !*at) {
-            t->stages = row - embedded, t->embedded = embedded;
-            return DK_OK;
-        }
-        if (!good || embedded || (*at != '|' && *at != '~')) {
-            dkp_text say = {message, DK_MESSAGE_SIZE, 0};
-            dkp_put_pair(&say, "row ", row);
-            dkp_put_pair(&say, " of sampler.tableau: must have ", row);
-            dkp_put(&say, " numbers or fractions; it goes wrong at \"");
-            dkp_put(&say, at);
-            dkp_put(&say, "\"");
-            return DK_ERROR_CONFIG;
-        }
-        embedded = *at++ == '~';
-    }
-    return dkp_fail(message, "stages of sampler.tableau", DK_MAX_STAGES + 1, "1 .. 16");
-}
-
-/* Columns besides 0 through which a row of an exponential method goes; -1 if the text is wrong. */
-static int dkp_through(const dk_exponential *m, int row, int columns[DK_MAX_STAGES]) {
-    const char *at = m->through;
-    int count = 0;
-    for (int i = 2; i < row && at; i++) at = strchr(at, ' ') ? strchr(at, ' ') + 1 : NULL;
-    for (; at && *at && *at != ' ' && *at != '-'; at++) {
-        int column = *at >= '1' && *at <= '9'   ? *at - '0'
-                     : *at >= 'a' && *at <= 'f' ? *at - 'a' + 10
-                                                : DK_MAX_STAGES;
-        if (column >= row || column >= m->stages || count >= row) return -1;
-        columns[count++] = column;
-    }
-    return count;
-}
-
-static dk_status dkp_check_exponential(const dk_exponential *m, char *message) {
-    int columns[DK_MAX_STAGES];
-    if (!m->c || (m->terms > 0 && !m->term))
-        return dkp_fail_text(message, DK_ERROR_CONFIG,
-                             "sampler.exponential: c, and term where there are terms, must not be NULL");
-    if (m->stages < 1 || m->stages > DK_MAX_STAGES)
-        return dkp_fail(message, "sampler.exponential->stages", m->stages, "1 .. 16");
-    for (int i = 1; i < m->stages; i++)
-        if (!(m->c[i] > 0))
-            return dkp_fail(message, "sampler.exponential->c", m->c[i], "> 0 after the first");
-    for (int i = 0; i < m->terms; i++) {
-        const dk_phi_term *t = &m->term[i];
-        if (t->row < 1 || t->row > m->stages + 1)
-            return dkp_fail(message, "row of sampler.exponential->term", t->row, "1 .. stages + 1");
-        if (t->column < 0 || t->column >= t->row)
-            return dkp_fail(message, "column of sampler.exponential->term", t->column, ">= 0 and < row");
-        if (t->k < 0 || t->k > 20 || !(t->at >= 0))
-            return dkp_fail(message, "k of sampler.exponential->term", t->k, "0 .. 20, with at >= 0");
-    }
-    for (int row = 2; row <= m->stages + 1; row++)
-        if (dkp_through(m, row, columns) < 0)
-            return dkp_fail(message, "row of sampler.exponential->through", row,
-                            "of columns from 1 to row - 1");
-    return DK_OK;
-}
-
-static dk_status dkp_check_sampler(const dk_config *c, char *message) {
-    const dk_sampler *s = &c->sampler;
-    if (!s->record) return dkp_fail_name(message, "sampler", s->name, s->nearest);
-    if (dkp_check_fields(c, DKP_OF_SAMPLER, message) != DK_OK) return DK_ERROR_CONFIG;
-    if (s->s_noise + s->s_noise_change < 0)
-        return dkp_fail(message, "sampler.s_noise_change", s->s_noise_change, ">= -s_noise");
-    if (s->points == 1) return dkp_fail(message, "sampler.points", 1, "0, or 2 .. 1000000");
-    if (s->churn > 0 && dkp_controlled(c))
-        return dkp_fail(message, "sampler.churn", s->churn, "0 with step-size control");
-    if (s->stride > 0 && dkp_controlled(c))
-        return dkp_fail(message, "sampler.stride", s->stride, "0 with step-size control");
-    dkp_tableau tableau;
-    if (s->tableau && dkp_parse_tableau(s->tableau, &tableau, message) != DK_OK) return DK_ERROR_CONFIG;
-    if (s->exponential && dkp_check_exponential(s->exponential, message) != DK_OK) return DK_ERROR_CONFIG;
-    if (s->stages != DK_SPACING_DEFAULT && s->stages != DK_SPACING_LAMBDA &&
-        s->stages != DK_SPACING_UNIFORM && s->stages != DK_SPACING_QUADRATIC &&
-        s->stages != DK_SPACING_LEVELS)
-        return dkp_fail(message, "sampler.stages", s->stages, "lambda, uniform, quadratic or levels");
-    return DK_OK;
-}
-
-static dk_status dkp_check_guidance(const dk_config *c, char *message) {
-    const dk_guidance *g = &c->guidance;
-    if (dkp_check_fields(c, DKP_OF_GUIDANCE, message) != DK_OK) return DK_ERROR_CONFIG;
-    if (g->noise_max > 0 && g->noise_max <= g->noise_min)
-        return dkp_fail(message, "guidance.noise_max", g->noise_max, "> noise_min (0: no limit)");
-    if (g->stop > 0 && g->stop < g->start)
-        return dkp_fail(message, "guidance.stop", g->stop, ">= start (0: 1)");
-    if (g->zero_star && g->projected)
-        return dkp_fail(message, "guidance.projected", g->projected, "0 with zero_star");
-    if (dkp_set(g->scale2) && (g->zero_star || g->projected))
-        return dkp_fail(message, "guidance.scale2", g->scale2, "0 with zero_star or projected");
-    if (g->quantile > 0 && c->clip > 0) return dkp_fail(message, "clip", c->clip, "0 with guidance.quantile");
-    if (dkp_controlled(c) &&
-        (dkp_guided_by_norms(g) || g->quantile > 0 || g->zero_init || g->start > 0 || g->stop > 0))
-        return dkp_fail_text(
-            message, DK_ERROR_CONFIG,
-            "guidance: start, stop, rescale, zero_star, zero_init, projected and quantile must "
-            "be 0 with step-size control (sampler.rtol, atol)");
-    return DK_OK;
-}
-
-static dk_sampler dkp_default_sampler(void);
-
-/* Fills in defaults and checks what can be checked without looking at levels. */
-static dk_status dkp_resolve(dk_config *c, char *message) {
-    dk_schedule *s = &c->schedule, *net = &c->network_schedule;
-    dk_status status;
-    if (s->family == DK_FAMILY_DEFAULT && !s->unknown) *s = dk_flow(s->shift);
-    if (s->t_min >= 0 && s->t_min <= 0 && s->t_max >= 0 &&
-        s->t_max <= 0) { /* a schedule made by hand, without a range */
-        s->t_max = s->family == DK_FAMILY_EDM           ? s->sigma_max
-                   : s->family == DK_FAMILY_COSINE      ? dkp_pi / 2
-                   : s->family == DK_FAMILY_VP_DISCRETE ? s->timesteps - 1.0
-                                                        : 1;
-        s->t_min = s->family == DK_FAMILY_EDM ? s->sigma_min : 0;
-    }
-    if ((status = dkp_check_schedule(s, message)) != DK_OK) return status;
-    if ((int)c->prediction < 0 || c->prediction >= DK_PREDICT_COUNT)
-        return dkp_fail(message, "prediction", (int)c->prediction, "one of dk_prediction");
-    if (c->prediction == DK_PREDICT_DEFAULT) c->prediction = dkp_family_of(s)->prediction;
-    if (!(c->sigma_data >= 0) || !dkp_finite(c->sigma_data))
-        return dkp_fail(message, "sigma_data", c->sigma_data, "> 0 (0: 0.5)");
-    if (c->sigma_data <= 0) c->sigma_data = 0.5;
-    if (net->family != DK_FAMILY_DEFAULT || net->unknown) {
-        if ((status = dkp_check_schedule(net, message)) != DK_OK) { /* say whose field it is */
-            char text[DK_MESSAGE_SIZE];
-            dkp_text t = {message, DK_MESSAGE_SIZE, 0};
-            memcpy(text, message, sizeof text);
-            dkp_put(&t, "network_");
-            dkp_put(&t, text);
-            return status;
-        }
-    }
-    if ((int)c->condition < 0 || c->condition >= DK_CONDITION_COUNT)
-        return dkp_fail(message, "condition", (int)c->condition, "one of dk_condition");
-    if ((int)c->condition_rounding < 0 || c->condition_rounding > DK_ROUND_DOWN)
-        return dkp_fail(message, "condition_rounding", (int)c->condition_rounding, "one of dk_rounding");
-    if (c->condition == DK_CONDITION_DEFAULT)
-        c->condition = c->prediction == DK_PREDICT_EDM ? DK_CONDITION_C_NOISE
-                                                       : dkp_family_of(net->family ? net : s)->condition;
-    if (!dkp_finite(c->condition_scale))
-        return dkp_fail(message, "condition_scale", c->condition_scale, "finite (0: 1)");
-    if (c->condition_scale >= 0 && c->condition_scale <= 0) c->condition_scale = 1;
-    if (c->steps < 1 || c->steps > 1000000) return dkp_fail(message, "steps", c->steps, "1 .. 1000000");
-    if (c->grid.unknown) return dkp_fail_name(message, "grid", c->grid.unknown, c->grid.nearest);
-    if ((int)c->grid.spacing < 0 || c->grid.spacing >= DK_SPACING_COUNT)
-        return dkp_fail(message, "grid.spacing", (int)c->grid.spacing, "one of dk_spacing");
-    if (c->grid.spacing == DK_SPACING_DEFAULT)
-        c->grid.spacing = dkp_flow_unit(s) ? DK_SPACING_UNIFORM : DK_SPACING_KARRAS;
-    if ((status = dkp_check_grid(c, message)) != DK_OK) return status;
-    if (c->grid.rho <= 0) c->grid.rho = c->grid.spacing == DK_SPACING_POLYEXPONENTIAL ? 1 : 7;
-    if (c->grid.strength <= 0) c->grid.strength = 1;
-    dkp_resolve_start(c);
-    c->grid.noisy = dkp_range_end(c, 1), c->grid.clean = dkp_range_end(c, 0);
-    if (!(dk_noise_level(c->grid.clean) < dk_noise_level(c->grid.noisy)))
-        return c->grid.sigma_max > 0
-                   ? dkp_fail(message, "grid.sigma_max", c->grid.sigma_max, "above the range's other end")
-                   : dkp_fail(message, "grid.sigma_min", c->grid.sigma_min, "below the range's other end");
-    if (c->grid.final == DK_FINAL_VALUE && dkp_ranged(&c->grid) &&
-        !(c->grid.final_value < dk_noise_level(c->grid.clean)))
-        return dkp_fail(message, "grid.final_value", c->grid.final_value,
-                        "below the range's lower end (set grid.sigma_min above it)");
-    dkp_resolve_restart(c);
-    if ((status = dkp_resolve_steps(c, message)) != DK_OK) return status;
-    if ((status = dkp_resolve_travel(c, message)) != DK_OK) return status;
-    if (!c->sampler.record && !c->sampler.name) c->sampler = dkp_default_sampler();
-    if ((status = dkp_check_sampler(c, message)) != DK_OK) return status;
-    if ((status = dkp_check_fields(c, DKP_OF_REST, message)) != DK_OK) return status;
-    if (!c->mask != !c->known)
-        return dkp_fail_text(message, DK_ERROR_CONFIG, "mask and known: must be given both, or neither");
-    if ((int)c->number < 0 || c->number >= DK_NUMBER_COUNT)
-        return dkp_fail(message, "number", (int)c->number, "one of dk_number");
-    if (!(c->clip >= 0) || !dkp_finite(c->clip)) return dkp_fail(message, "clip", c->clip, ">= 0");
-    return dkp_check_guidance(c, message);
-}
-
-static dk_noise_request dkp_noise_of_config(const dk_config *c) {
-    dk_noise_request q;
-    memset(&q, 0, sizeof q);
-    q.batch = c->batch, q.dim = c->dim, q.seed = c->seed, q.first_sample = c->first_sample,
-    q.seeds = c->seeds;
-    return q;
-}
-
-static dk_status dkp_resolve_source(const dk_config *c, const dk_noise_source *s, const char *name,
-                                    char *message) {
-    const dk_noise_request q = dkp_noise_of_config(c);
-    if (s->bits % 32 || s->threads % 256) {
-        char field[32];
-        dkp_text t = {field, sizeof field, 0};
-        dkp_put(&t, name);
-        dkp_put(&t, s->bits % 32 ? ".bits" : ".threads");
-        return s->bits % 32 ? dkp_fail(message, field, s->bits, "0, 32 or 64")
-                            : dkp_fail(message, field, s->threads, "a multiple of 256 (0: no limit)");
-    }
-    if (s->fn || dkp_of_sample(s)) return DK_OK;
-    if (c->first_sample > 0 && !c->seeds)
-        return dkp_fail(message, "first_sample", (double)c->first_sample,
-                        "0 where one generator makes the whole batch (or use seeds)");
-    for (size_t b = 0; s->kind == DK_NOISE_NUMPY && b < (c->seeds ? (size_t)c->batch : 1); b++)
-        if (dkp_seed_of(s, &q, b) >> 32)
-            return dkp_fail(message, c->seeds ? "an element of seeds" : "seed", (double)dkp_seed_of(s, &q, b),
-                            "below 2^32 for noise = numpy");
-    return DK_OK;
-}
-
-static dk_status dkp_resolve_noise(dk_config *c, char *message) {
-    dk_noise_source *step = &c->step_noise;
-    dk_status status = dkp_check_fields(c, DKP_OF_REST, message);
-    if (status != DK_OK) return status;
-    if (c->noise.kind == DK_NOISE_DEFAULT) c->noise.kind = DK_NOISE_PHILOX;
-    if (step->kind == DK_NOISE_DEFAULT && !step->fn) {
-        if (step->bits || step->threads || step->seed_offset)
-            return dkp_fail_text(message, DK_ERROR_CONFIG,
-                                 "step_noise = default: must be a source where its other fields are set");
-        *step = c->noise;
-    }
-    status = dkp_resolve_source(c, &c->noise, "noise", message);
-    return status == DK_OK ? dkp_resolve_source(c, step, "step_noise", message) : status;
-}
-
-/* What a run needs beyond a plan. */
-static dk_status dkp_resolve_data(dk_config *c, char *message) {
-    if (c->batch == 0) c->batch = 1;
-    if (c->batch < 0) return dkp_fail(message, "batch", c->batch, ">= 1 (0: 1)");
-    if (c->batch > 0x7FFFFFFF / DK_BRANCHES) return dkp_fail(message, "batch", c->batch, "at most 715827882");
-    if (c->dim < 1) return dkp_fail(message, "dim", (double)c->dim, ">= 1");
-    if (c->dim > ((size_t)-1) / 64 / sizeof(dk_real) / (size_t)c->batch)
-        return dkp_fail(message, "dim", (double)c->dim,
-                        "small enough for batch * dim numbers to fit in memory");
-    if (c->threads < 0 || c->threads > 65536) return dkp_fail(message, "threads", c->threads, "0 .. 65536");
-#ifdef _OPENMP
-    if (c->threads == 0 && !c->parallel) c->threads = omp_get_max_threads();
-#endif
-    if (c->threads == 0) c->threads = 1;
-    return dkp_resolve_noise(c, message);
-}
-
-DK_API dk_status dk_resolve(dk_config *c) {
-    if (!c) return DK_ERROR_CONFIG;
-    dk_status status = dkp_resolve(c, c->message);
-    if (status == DK_OK) status = dkp_resolve_data(c, c->message);
-    if (status == DK_OK) status = dkp_check_levels(c, NULL, c->message);
-    if (status == DK_OK) c->message[0] = 0;
-    return status;
-}
-
 static double dkp_unit_of_level(dk_unit unit, dk_level l) {
     return unit == DK_UNIT_T       ? l.t
            : unit == DK_UNIT_SIGMA ? dk_noise_level(l)
@@ -4812,9 +2949,9 @@ DK_API dk_status dk_levels_shift(double *levels, int n, double shift, double pow
     return DK_OK;
 }
 
-DKP_FAST
-
 /* ------------------------------------------------------------------------ >>recorder  Recorder */
+
+DKP_FAST
 
 /* Recording stores while there is room, and counts in any case; where the room was not enough, or not known, it runs
    once more with memory laid out by the counts. */
@@ -5102,211 +3239,7 @@ DK_API int dk_norm_ratio(dk_recorder *r, dk_vec a, dk_vec b) {
     return dkp_scalar(r, DK_NORM_RATIO, dk_keep(r, a), dk_keep(r, b), 0);
 }
 
-/* ------------------------------------------------------------------------ >>guidance  Guidance */
-
-/* What holds at one evaluation: which branches are evaluated, and what their outputs weigh. */
-typedef struct dkp_guided {
-    dk_guidance g;
-    int on;
-    double weight[DK_BRANCHES];
-    int wanted[DK_BRANCHES];
-} dkp_guided;
-
-static void dkp_guidance_at(dkp_guided *h, dk_recorder *r, const dk_level *l, int with_uncond) {
-    dk_guidance *g = &h->g;
-    int step = r->pace ? r->pace->accepted : r->offset + r->step, steps = r->pace ? 0 : r->plan->steps;
-    int sizing = r->pace && r->pace->sizing;
-    double here = dk_noise_level(*l);
-    *g = r->config->guidance;
-    if (g->schedule) {
-        dk_guidance given = *g;
-        g->schedule(g->schedule_user, *l, step, steps, &r->config->guidance);
-        if (r->status == DK_OK) r->status = dkp_check_guidance(r->config, r->config->message);
-        *g = r->config->guidance, r->config->guidance = given;
-    }
-    h->on = dkp_set(g->scale) && !(here <= g->noise_min && g->noise_min > 0) &&
-            !(here > g->noise_max && g->noise_max > 0) && step >= (int)(g->start * steps) &&
-            !(g->stop > 0 && step >= (int)(g->stop * steps) && steps);
-    if (!h->on) g->scale = 1, g->scale2 = g->rescale = 0, g->zero_star = g->projected = 0;
-    double scale2 = dkp_set(g->scale2) ? g->scale2 : g->scale;
-    h->weight[0] = g->scale, h->weight[1] = 1 - scale2, h->weight[2] = scale2 - g->scale;
-    int any = sizing && (g->schedule || dkp_set(r->config->guidance.scale));
-    h->wanted[0] = 1;
-    h->wanted[1] = dkp_set(h->weight[1]) || g->zero_star || g->projected || (with_uncond && h->on) || any;
-    h->wanted[2] = dkp_set(h->weight[2]) || (any && (g->schedule || dkp_set(r->config->guidance.scale2)));
-    if (!h->wanted[1] && !h->wanted[2]) g->rescale = 0;
-}
-
-/* One after another, or all at once: *call, and F of each branch. */
-static void dkp_record_calls(dk_recorder *r, dk_call *call, const dkp_guided *h, dk_vec input,
-                             const char *letters, dk_vec F[DK_BRANCHES]) {
-    dk_plan *p = r->plan;
-    int last = h->wanted[2] ? 2 : h->wanted[1], together = h->g.doubled ? last + 1 : 1;
-    int stored = p->number || together > 1;
-    for (int k = 0; k < together; k++) {
-        dk_vec u = stored ? dkp_store_as(r, input, 'u', call->estimate, 0)
-                          : dkp_keep_as(r, input, 'u', call->estimate);
-        if (!k) call->input = (int)u.at;
-    }
-    if (r->status != DK_OK) return;
-    call->branches = together;
-    for (int i = 0; i < DK_BRANCHES; i++) call->weight[i] = h->weight[i];
-    for (int k = 0; k <= last; k += together) {
-        if (together == 1 && !h->wanted[k]) continue;
-        r->position++;
-        for (int i = 0; i < together; i++) dkp_for_network(r, call->input + i);
-        dkp_use(r, call->x, 1); /* stays readable while the evaluation is out */
-        if (r->storing) call->needs = p->value[call->input].needs;
-        dkp_boundary(r, DK_BOUNDARY_CALL, p->calls);
-        for (int i = 0; i < together; i++)
-            F[k + i] =
-                dkp_vec(r, dkp_for_network(r, dkp_new_value(r, letters[k + i], call->estimate, p->calls)));
-        call->branch = k, call->output = (int)F[k].at;
-        if (r->storing) p->value[call->input].together = p->value[call->output].together = together;
-        p->calls++;
-        if (DKP_STORING(r, calls)) p->call[p->calls - 1] = *call;
-    }
-}
-
 DKP_SMALL
-
-/* G of the branches' outputs P, whatever they are taken as. */
-static dk_vec dkp_guide(dk_recorder *r, const dk_guidance *g, const double weight[DK_BRANCHES],
-                        const dk_vec P[DK_BRANCHES]) {
-    dk_vec C = P[0], U = P[1], G;
-    if (g->zero_star) { /* Fan et al. 2025 */
-        int s = dkp_scalar(r, DK_NORM_PROJECTION, C, U, 0);
-        G = dk_mix(g->scale, C, 1, dk_scale_by(1 - g->scale, s, 1, U));
-    } else if (g->projected) { /* Sadat et al. 2024, alg. 1 */
-        dk_vec d = r->momentum = dk_keep(r, dk_add(dk_mix(1, C, -1, U), dk_scale(g->momentum, r->momentum)));
-        double w = g->projected > 1 ? g->scale : g->scale - 1, along = w * (g->parallel - 1);
-        int p = dkp_set(along) ? dkp_scalar(r, DK_NORM_PROJECTION, d, C, g->limit) : 0;
-        int l = g->limit > 0 ? dkp_scalar(r, DK_NORM_LIMIT, d, dkp_zero, g->limit) : 0;
-        d = l ? dk_scale_by(w, l, 1, d) : dk_scale(w, d);
-        G = dk_add(g->projected > 1 ? U : C, d);
-        if (p) G = dk_add(G, dk_scale_by(along, p, 1, C));
-    } else {
-        G = dkp_sum(DK_BRANCHES, weight, P);
-    }
-    if (!(g->rescale > 0)) return G;
-    G = dk_keep(r, G); /* Lin et al. 2023, sec. 3.4 */
-    return dk_mix(1 - g->rescale, G, 1,
-                  dk_scale_by(g->rescale, dkp_scalar(r, DK_NORM_DEVIATION, C, G, 0), 1, G));
-}
-
-/* D, limited and changed by the hook. */
-static dk_vec dkp_finish_D(dk_recorder *r, const dk_guidance *g, dk_vec D, const dk_call *call) {
-    D = dkp_store_as(r, D, 'D', call->estimate, call->clip);
-    if (g->quantile > 0) {
-        dk_vec v[4] = {D, dkp_zero, dkp_zero, dkp_zero};
-        int s = dkp_norm_of(r, DK_NORM_QUANTILE, v, g->quantile_most, g->quantile);
-        D = dkp_store_as(r, dk_scale_by(1, s, 1, D), 'D', call->estimate, 1);
-    }
-    D = dkp_blend_denoised(r, D, 'D', call->estimate);
-    if (g->hook && call->branches && r->status == DK_OK) {
-        r->position++;
-        dkp_use(r, (int)D.at, 1);
-        dkp_boundary(r, DK_BOUNDARY_HOOK, r->plan->calls - 1);
-    }
-    return D;
-}
-
-DKP_FAST
-
-static dk_vec dkp_denoise(dk_recorder *r, dk_vec x, const dk_level *level, const dk_level *told,
-                          dk_vec *uncond) {
-    dk_plan *p = r->plan;
-    dk_config *c = r->config;
-    int late = r->unchurned.of != NULL; /* the network sees the state from before churn */
-    const dk_level *at = late ? &r->unchurned_at : level;
-    dkp_model net = dkp_model_at(c, at, late ? at : told);
-    dkp_model m = late && r->sampler.churn_late < 2 ? dkp_model_at(c, level, level) : net;
-    dk_vec seen = late ? r->unchurned : x;
-    r->unchurned = dkp_zero, r->drawn = -1;
-    if (uncond) *uncond = dkp_zero;
-    if (r->status != DK_OK) return dkp_zero;
-    if (!dkp_finite(net.condition))
-        dkp_refuse_at(r, "condition: the number told to the network is not finite", told);
-    if (!dkp_finite(net.input_scale) || !dkp_finite(m.d_x) || !dkp_finite(m.d_f))
-        dkp_refuse_at(r,
-                      "prediction: eps and score cannot give x0 where alpha = 0 (use x0, v or velocity, or "
-                      "start at a lower level)",
-                      level);
-    int index = r->estimates++, first = p->calls;
-    x = dkp_blend_seen(r, dkp_keep_as(r, x, 'y', index), level);
-    seen = late ? dkp_blend_seen(r, seen, at) : x;
-    if (r->status != DK_OK) return dkp_zero;
-    dk_vec F[DK_BRANCHES] = {dkp_zero, dkp_zero, dkp_zero};
-    dk_call call;
-    memset(&call, 0, sizeof call);
-    call.level = *at, call.condition = net.condition, call.input_scale = net.input_scale;
-    call.d_x = m.d_x, call.d_f = m.d_f, call.clip = c->clip, call.x = (int)seen.at;
-    call.uncond_output = -1, call.step = r->offset + r->step, call.stage = r->stage++, call.estimate = index;
-
-    /* What the outputs are taken as where their size counts. */
-    dkp_guided h;
-    dkp_guidance_at(&h, r, at, uncond != NULL);
-    int norms = dkp_guided_by_norms(&h.g), zero = call.step < h.g.zero_init && !r->pace;
-    dk_prediction own = c->prediction, space = h.g.space                ? h.g.space
-                                               : h.g.projected && !zero ? DK_PREDICT_X0
-                                                                        : own;
-    dkp_model s = m;
-    if ((norms || zero) && space != own) {
-        int negated = c->negated;
-        c->prediction = space, c->negated = 0;
-        s = dkp_model_at(c, level, level);
-        c->prediction = own, c->negated = negated;
-    }
-
-    int limits = p->masked > 1 || c->clip > 0 || h.g.quantile > 0 || h.g.hook;
-    int raw = p->number || limits || zero || h.wanted[1] || h.wanted[2] || m.d_x < 0 || m.d_x > 0 ||
-              m.d_f < 1 || m.d_f > 1; /* the output is not D itself */
-    int both = uncond && !dkp_set(c->guidance.scale) && !c->guidance.schedule;
-    if (zero) r->skipped++;
-    else dkp_record_calls(r, &call, &h, dk_scale(net.input_scale, seen), raw ? "FGH" : "D", F);
-    if (r->status != DK_OK) return dkp_zero;
-    if (both && !zero) { /* the network gives both outputs at once */
-        F[1] = dkp_vec(r, dkp_for_network(r, dkp_new_value(r, raw ? 'G' : 'U', index, first)));
-        if (r->storing) p->call[first].uncond_output = (int)F[1].at;
-    }
-
-    dk_vec P[DK_BRANCHES] = {F[0], h.wanted[1] ? F[1] : dkp_zero, F[2]};
-    for (int k = 0; k < DK_BRANCHES && norms && !zero; k++) {
-        if (space != own) P[k] = dk_mix((m.d_x - s.d_x) / s.d_f, P[k].of ? x : dkp_zero, m.d_f / s.d_f, P[k]);
-        if (P[k].of && (space != own || p->number)) P[k] = dkp_store_as(r, P[k], 'y', p->values, 0);
-    }
-    dk_vec G = zero ? dkp_zero : dkp_guide(r, &h.g, h.weight, P), D = G;
-    if (raw) D = dkp_finish_D(r, &h.g, dk_mix(s.d_x, x, s.d_f, G), &call);
-    dk_vec U = uncond ? F[1] : dkp_zero;
-    if (at->sigma <= 0) /* nothing else asks for it */
-        r->noise = U.of ? dk_mix(m.n_x, x, m.n_f, U) : dk_mix(s.n_x, x, s.n_f, G);
-    if (uncond) *uncond = !U.of ? D : raw ? dkp_store_as(r, dk_mix(m.d_x, x, m.d_f, U), 'U', index, 0) : U;
-    if (U.of) *uncond = dkp_blend_denoised(r, *uncond, 'U', index);
-    for (int i = first; i < p->calls && r->storing; i++) p->call[i].denoised = (int)D.at;
-    return D;
-}
-
-DKP_SMALL
-
-DK_API dk_vec dk_denoise_told(dk_recorder *r, dk_vec x, dk_level level, dk_level told, dk_vec *uncond) {
-    return dkp_denoise(r, x, &level, &told, uncond);
-}
-
-DK_API dk_vec dk_denoise(dk_recorder *r, dk_vec x, dk_level level) {
-    return dkp_denoise(r, x, &level, &level, NULL);
-}
-
-DK_API dk_vec dk_past(dk_recorder *r, int estimate) {
-    if (estimate < r->skipped || estimate >= r->estimates)
-        dk_refuse(r, "estimate of dk_past", estimate, "one that has been made, by an evaluation");
-    if (r->status != DK_OK) return dkp_zero;
-    if (!r->storing) return dkp_vec(r, -1 - estimate); /* anything distinct */
-    const dk_call *call = &r->plan->call[estimate - r->skipped];
-    while (call->estimate < estimate) call++;
-    return dkp_vec(r, call->denoised);
-}
-
-/* ------------------------------------------------------------ >>steps  Steps of a recording */
 
 /* What a run with step-size control records: its initial state; an ordinary step; norms that a first step size is estimated
    from, at the first level and at another; a step that is accepted or rejected. */
@@ -6584,68 +4517,6 @@ static const dk_exponential dkp_luan5 = {
 static const dk_exponential dkp_luan6 = {
     "exprk6s15", 15, 6, dkp_c_luan6, 0, NULL, "1 1 23 23 23 456 456 456 456 789a 789a 789a 789a bcde"};
 
-static int dkp_is_field(const dkp_field *f, const char *name) { /* "sampler." may be missing */
-    return strcmp(name, f->name) == 0 || (f->of == DKP_OF_SAMPLER && strcmp(name, f->name + 8) == 0);
-}
-
-static int dkp_parse_choice(const char *choices, const char *s) {
-    for (int i = 0;; i++) {
-        size_t n = strcspn(choices, "|");
-        if (n == strlen(s) && memcmp(choices, s, n) == 0) return i;
-        if (!choices[n]) return -1;
-        choices += n + 1;
-    }
-}
-
-static int dkp_set_field(dk_config *c, const dkp_field *f, const char *value) {
-    char *to = (char *)c + f->at;
-    int whole = 0;
-    double real = 0;
-    if (f->kind == 'c') {
-        if ((whole = dkp_parse_choice(f->allowed, value)) < 0) return 0;
-    } else if (f->kind == 'g') {
-        dk_grid g = dk_grid_named(value);
-        if (strcmp(value, "levels") == 0) g.unknown = NULL, g.spacing = DK_SPACING_LEVELS;
-        if (g.unknown) return 0;
-        whole = (int)g.spacing;
-    } else {
-        if (!dkp_read_real(&value, &real) || *value) return 0;
-        if (f->kind == 'r') {
-            memcpy(to, &real, sizeof real);
-            return 1;
-        }
-        if (fabs(real) > 1e9 || floor(real) < real) return 0;
-        whole = (int)real;
-    }
-    memcpy(to, &whole, sizeof whole); /* an int, or an enum of its size */
-    return 1;
-}
-
-enum { DKP_WORD = 64 };
-
-/* Sets "field=value field=value ..."; those that `of` leaves out are passed over. `wrong` is the word that is
-   wrong, or ""; the field whose value it is, if there is one, comes back. */
-static const dkp_field *dkp_settings(dk_config *c, const char *settings, int of, char wrong[DKP_WORD]) {
-    for (wrong[0] = 0; *settings;) {
-        size_t n = strcspn(settings, " "), k = n < DKP_WORD ? n : DKP_WORD - 1;
-        const char *name = wrong;
-        int i = 0;
-        memcpy(wrong, settings, k), wrong[k] = 0;
-        settings += n + (settings[n] == ' ');
-        if (!k) continue;
-        char *value = strchr(wrong, '=');
-        if (n > k || !value) return NULL;
-        *value = 0;
-        while (i < DKP_COUNT(dkp_fields) && !dkp_is_field(&dkp_fields[i], name)) i++;
-        int set = i < DKP_COUNT(dkp_fields) &&
-                  (!(of & dkp_fields[i].of) || dkp_set_field(c, &dkp_fields[i], value + 1));
-        *value = '=';
-        if (!set) return i < DKP_COUNT(dkp_fields) ? &dkp_fields[i] : NULL;
-        wrong[0] = 0;
-    }
-    return NULL;
-}
-
 /* The table of samplers. To add one: a row here and a recording function above. A row says what differs from a zero
    dk_sampler with s_noise 1, in the words of dk_config_set; then order of convergence, evaluations per step, paper. */
 #define DKP_DORMAND_PRINCE                                                                          \
@@ -6826,13 +4697,14 @@ static dk_sampler dkp_preset(const dk_sampler_info *row) {
     return c.sampler;
 }
 
-static int dkp_sampler_by_name(const char *name, dk_sampler *s);
 DK_API dk_sampler dk_sampler_named(const char *name) {
     dk_sampler unknown;
     for (int i = 0; name && i < DKP_COUNT(dkp_samplers); i++)
         if (strcmp(name, dkp_samplers[i].name) == 0) return dkp_preset(&dkp_samplers[i]);
     memset(&unknown, 0, sizeof unknown);
+#ifndef DK_NO_PEERS
     if (name && dkp_sampler_by_name(name, &unknown)) return unknown;
+#endif
     unknown.name = name ? name : "(NULL)";
     dk_nearest_names("sampler", unknown.name, unknown.nearest, 3);
     return unknown;
@@ -6855,6 +4727,4601 @@ DK_API dk_sampler dk_table_sampler(const dk_table *table) {
     s.user = table;
     return s;
 }
+
+/* ------------------------------------------------------------------------------- >>plan  Plans */
+
+static size_t dkp_up(size_t n) { return (n + 63) / 64 * 64; }
+
+/* Where the arrays lie in one block that starts at base, from the plan's counts; returns its size. Scratch for
+   allocation comes last. */
+static size_t dkp_layout(dk_plan *p, char *base) {
+    size_t at = 0;
+#define DKP_PLACE(type, member, count) \
+    p->member = base ? (type *)(void *)(base + at) : NULL, at = dkp_up(at + sizeof(type) * (size_t)(count))
+    DKP_PLACE(dk_level, level, p->levels);
+    DKP_PLACE(dk_call, call, p->calls);
+    DKP_PLACE(dk_draw, draw, p->draws);
+    DKP_PLACE(dk_term, term, p->terms + 1); /* one more for a last move into x */
+    DKP_PLACE(dk_row, row, p->rows + 1);
+    DKP_PLACE(dk_value, value, p->values + 1);
+    DKP_PLACE(dk_pass, pass, p->passes);
+    DKP_PLACE(dk_norm, norm, p->norms);
+#undef DKP_PLACE
+    return at;
+}
+
+static char *dkp_align(void *memory) {
+    return (char *)memory + (dkp_up((size_t)(uintptr_t)memory) - (size_t)(uintptr_t)memory);
+}
+
+DKP_FAST
+
+/* Slots in use, lowest first, in one byte each; one such list for each kind of value. */
+typedef struct dkp_slots {
+    char *used;
+    int count;
+} dkp_slots;
+
+enum { DKP_KINDS = DK_VALUE_LOCAL + 1 };
+
+/* For a value, and those that lie together with it; not in the caller's x, which is memory of its own. */
+static void dkp_take(dkp_slots *slots, dk_value *v) {
+    dkp_slots *s = &slots[(int)v->kind];
+    int n = v->together > 1 ? v->together : 1, i = n > 1 && v->kind == DK_VALUE_BUFFER, free = 0;
+    for (; free < n; i++) free = i < s->count && s->used[i] ? 0 : free + 1;
+    if (i > s->count) s->count = i;
+    for (int k = 0; k < n; k++) v[k].slot = i - n + k, s->used[i - n + k] = 1;
+}
+
+static void dkp_release(const dkp_slots *slots, const dk_value *v, int position) {
+    if (v->dies <= position && v->kind != DK_VALUE_GIVEN) slots[(int)v->kind].used[v->slot] = 0;
+}
+
+/* Long sums run in parts, so terms that the result is written over must be read in the first part. A vector that
+   is named more often than that is named once. */
+static void dkp_terms_of_dst_first(dk_plan *p, dk_row *row) {
+    const dk_value *dst = &p->value[row->dst];
+    dk_term *term = &p->term[row->first];
+    for (int j = 0, front = 0; j < row->count; j++) {
+        const dk_value *v = &p->value[term[j].value];
+        int same = 0;
+        if (v->kind != dst->kind || v->slot != dst->slot) continue;
+        while (same < front && (term[same].scalar != term[j].scalar || term[same].power != term[j].power))
+            same++;
+        if (same < front) {
+            term[same].c += term[j].c;
+            term[j--] = term[--row->count];
+        } else {
+            dk_term t = term[j];
+            term[j] = term[front], term[front++] = t;
+        }
+    }
+}
+
+static int dkp_boundary_reads(const dk_plan *p, const dk_pass *pass, int value) {
+    const dk_call *call = &p->call[pass->index];
+    const dk_norm *norm = &p->norm[pass->index];
+    switch (pass->boundary) {
+    case DK_BOUNDARY_CALL:
+        return call->x == value || (call->input <= value && value < call->input + call->branches);
+    case DK_BOUNDARY_HOOK: return call->denoised == value;
+    case DK_BOUNDARY_NORM:
+        return norm->a == value || norm->b == value || norm->p == value || norm->q == value;
+    default: return 0;
+    }
+}
+
+/* Where a value is read last, up to a pass; where it is made if nothing reads it. */
+static int dkp_last_use(const dk_plan *p, int value, int last_pass) {
+    for (int i = last_pass; i >= 0; i--) {
+        const dk_pass *pass = &p->pass[i];
+        if (dkp_boundary_reads(p, pass, value)) return pass->position;
+        for (int k = pass->first + pass->count - 1; k >= pass->first; k--)
+            for (int j = p->row[k].first; j < p->row[k].first + p->row[k].count; j++)
+                if (p->term[j].value == value) return p->value[p->row[k].dst].born;
+    }
+    return p->value[value].born;
+}
+
+/* Drops rows whose values nothing reads, the last first, for then others may be such, too. */
+static void dkp_drop_dead_rows(dk_plan *p) {
+    for (int i = p->passes - 1, k = p->rows - 1; i >= 0; i--)
+        for (; k >= p->pass[i].first; k--) {
+            const dk_row row = p->row[k];
+            const dk_value *dst = &p->value[row.dst];
+            if (row.draw >= 0 || dst->dies > dst->born) continue;
+            memmove(&p->row[k], &p->row[k + 1], (size_t)(--p->rows - k) * sizeof row);
+            p->pass[i].count--;
+            for (int j = i + 1; j < p->passes; j++) p->pass[j].first--;
+            for (int j = row.first; j < row.first + row.count; j++) {
+                dk_value *v = &p->value[p->term[j].value];
+                if (v->dies == dst->born) v->dies = dkp_last_use(p, p->term[j].value, i);
+            }
+        }
+}
+
+/* Gives every value its slot: the lowest that is free, so that a row may write over a term that dies in it, and
+   the least number of buffers is live at any time. scratch holds DKP_KINDS (values + 4) bytes. */
+static void dkp_allocate(dk_plan *p, char *scratch) {
+    dkp_slots slots[DKP_KINDS], *buffers = &slots[DK_VALUE_BUFFER], *locals = &slots[DK_VALUE_LOCAL];
+    memset(scratch, 0, DKP_KINDS * ((size_t)p->values + 4));
+    for (int i = 0; i < DKP_KINDS; i++)
+        slots[i].used = scratch + (size_t)i * ((size_t)p->values + 4), slots[i].count = 0;
+    buffers->count = 1,
+    buffers->used[0] = p->value[0].dies > 0; /* the caller's x, unless it is filled anew */
+    if (p->attempt)
+        buffers->count = DKP_KEPT_LOW + 1, buffers->used[DKP_KEPT_D] = buffers->used[DKP_KEPT_LOW] = 1;
+    for (int i = 0; i < p->passes; i++) {
+        dk_pass *pass = &p->pass[i];
+        memset(locals->used, 0, (size_t)locals->count);
+        for (int k = pass->first; k < pass->first + pass->count; k++) {
+            dk_row *row = &p->row[k];
+            dk_value *dst = &p->value[row->dst];
+            for (int j = row->first; j < row->first + row->count; j++)
+                dkp_release(slots, &p->value[p->term[j].value], dst->born);
+            if (dst->slot < 0) dkp_take(slots, dst);
+            dkp_release(slots, dst, dst->born);
+            if (row->draw >= 0) pass->noises++;
+            if (row->mask < 0) dkp_terms_of_dst_first(p, row);
+        }
+        if (pass->noises > p->noises) p->noises = pass->noises;
+        if (pass->boundary == DK_BOUNDARY_CALL) {
+            dk_call *call = &p->call[pass->index];
+            dk_value *out = &p->value[call->output],
+                     *out2 = call->uncond_output >= 0 ? &p->value[call->uncond_output] : NULL;
+            dkp_take(slots, out);
+            if (out2) dkp_take(slots, out2);
+            dkp_release(slots, &p->value[call->x], pass->position);
+            for (int k = 0; k < call->branches; k++) {
+                dkp_release(slots, &p->value[call->input + k], pass->position);
+                dkp_release(slots, out + k, pass->position);
+            }
+            if (out2) dkp_release(slots, out2, pass->position);
+        } else if (pass->boundary == DK_BOUNDARY_HOOK) {
+            dkp_release(slots, &p->value[p->call[pass->index].denoised], pass->position);
+        } else if (pass->boundary == DK_BOUNDARY_NORM) {
+            const dk_norm *norm = &p->norm[pass->index];
+            const int read[4] = {norm->a, norm->b, norm->p, norm->q};
+            for (int k = 0; k < 4; k++)
+                if (read[k] >= 0) dkp_release(slots, &p->value[read[k]], pass->position);
+        }
+    }
+    p->buffers = buffers->count - 1, p->halves = slots[DK_VALUE_HALF].count, p->locals = locals->count;
+}
+
+DKP_SMALL
+
+static uint64_t dkp_hash(uint64_t h, uint64_t v) { /* FNV-1a over the eight bytes of v */
+    for (int i = 0; i < 64; i += 8) h = (h ^ ((v >> i) & 255)) * 0x100000001B3u;
+    return h;
+}
+
+static uint64_t dkp_hash_real(uint64_t h, double v) {
+    uint64_t bits;
+    memcpy(&bits, &v, sizeof bits);
+    return dkp_hash(h, bits);
+}
+
+DK_API uint64_t dk_plan_hash(const dk_plan *p) {
+    if (!p) return 0;
+    uint64_t h = dkp_hash(0xCBF29CE484222325u, (uint64_t)p->steps);
+    for (int i = 0; i < p->terms; i++) {
+        const dk_term *t = &p->term[i];
+        h = dkp_hash(dkp_hash_real(h, t->c), (uint64_t)t->value);
+        h = dkp_hash(h, (uint64_t)(t->scalar * 65536 + t->power));
+    }
+    for (int i = 0; i < p->rows; i++) {
+        h = dkp_hash(dkp_hash(h, (uint64_t)p->row[i].dst), (uint64_t)p->row[i].count);
+        h = dkp_hash(h, (uint64_t)(int64_t)p->row[i].draw);
+        if (p->row[i].mask >= 0) h = dkp_hash(h, (uint64_t)p->row[i].mask);
+        if (p->row[i].clip > 0) h = dkp_hash_real(h, p->row[i].clip);
+    }
+    for (int i = 0; i < p->calls; i++) {
+        const dk_call *c = &p->call[i];
+        h = dkp_hash_real(dkp_hash_real(dkp_hash_real(h, c->condition), c->d_x), c->d_f);
+        h = dkp_hash_real(h, c->input_scale);
+        h = dkp_hash(h, (uint64_t)(int64_t)c->uncond_output);
+        if (c->clip > 0) h = dkp_hash_real(h, c->clip);
+        if (c->branch + c->branches > 1) h = dkp_hash(h, (uint64_t)(c->branch * DK_BRANCHES + c->branches));
+        for (int k = 0; c->branches > 1 && k < DK_BRANCHES; k++) h = dkp_hash_real(h, c->weight[k]);
+    }
+    for (int i = 0; i < p->norms; i++) {
+        const dk_norm *n = &p->norm[i];
+        h = dkp_hash(dkp_hash(dkp_hash(h, (uint64_t)n->kind), (uint64_t)n->a), (uint64_t)(int64_t)n->b);
+        h = dkp_hash(dkp_hash(h, (uint64_t)(int64_t)n->p), (uint64_t)(int64_t)n->q);
+        if (n->limit > 0 || n->share > 0) h = dkp_hash_real(dkp_hash_real(h, n->limit), n->share);
+        if (n->p >= 0) h = dkp_hash_real(dkp_hash_real(h, n->atol), n->rtol);
+    }
+    for (int i = 0; i < p->passes; i++)
+        h = dkp_hash(dkp_hash(h, (uint64_t)p->pass[i].first), p->pass[i].boundary);
+    return p->number ? dkp_hash(h, (uint64_t)p->number) : h;
+}
+
+static dk_status dkp_count(dk_recorder *r, dk_plan *plan, dk_config *resolved, const dk_pace *pace,
+                           dk_level *levels) {
+    memset(plan, 0, sizeof *plan);
+    plan->level = levels;
+    dkp_record_all(r, resolved, plan, pace, NULL);
+    return r->status;
+}
+
+static size_t dkp_plan_bytes(const dk_plan *counts) {
+    dk_plan copy = *counts;
+    return dkp_layout(&copy, NULL) + DKP_KINDS * ((size_t)counts->values + 5) + 64;
+}
+
+/* Resolves a copy, for the calls that must leave the caller's config as it is but for its message. Levels are computed
+   once if there is memory for the plan, of which they are the first part. */
+static dk_status dkp_prepare(const dk_config *c, dk_config *resolved, dk_plan *plan) {
+    if (!c) return dkp_fail_text(resolved->message, DK_ERROR_CONFIG, "config = NULL: must be a dk_config");
+    *resolved = *c;
+    dk_status status = dkp_resolve(resolved, resolved->message);
+    if (status != DK_OK) return status;
+    size_t needed = ((size_t)dkp_path_steps(resolved) + 1) * sizeof(dk_level) + 64;
+    int fits = plan && plan->memory && plan->bytes >= needed && !dkp_controlled(resolved);
+    dk_level *level = fits ? (dk_level *)(void *)dkp_align(plan->memory) : NULL;
+    if (plan) plan->level = level;
+    return dkp_check_levels(resolved, level, resolved->message);
+}
+
+static dk_status dkp_answer(dk_config *c, const dk_config *resolved, dk_status status) {
+    if (!c) return status;
+    if (status == DK_OK) c->message[0] = 0;
+    else memcpy(c->message, resolved->message, sizeof c->message);
+    return status;
+}
+
+DK_API size_t dk_plan_size(dk_config *c) {
+    dk_config resolved;
+    dk_plan counts;
+    dk_status status = dkp_prepare(c, &resolved, NULL);
+    dk_pace pace;
+    dk_recorder r;
+    if (status == DK_OK)
+        status = dkp_count(&r, &counts, &resolved, dkp_first_attempt(&r, &resolved, &pace), NULL);
+    return dkp_answer(c, &resolved, status) == DK_OK ? dkp_plan_bytes(&counts) : 0;
+}
+
+/* Memory of the caller, or allocated. */
+static dk_status dkp_get_memory(void **memory, size_t *bytes, int *owned, size_t needed, char *message) {
+    *owned = 0;
+    if (*memory) return *bytes >= needed ? DK_OK : dkp_fail_bytes(message, *bytes, needed);
+    *memory = DKP_MALLOC(needed), *bytes = needed;
+    *owned = *memory != NULL;
+    return *owned ? DK_OK : dkp_fail_allocation(message, needed);
+}
+
+/* The arrays of one plan, to where they are to lie in another: in memory of its own, or further down in the same. */
+static void dkp_move_arrays(const dk_plan *to, const dk_plan *from) {
+#define DKP_MOVE(member, count) \
+    if (from->count) memmove(to->member, from->member, sizeof *to->member *(size_t)from->count)
+    DKP_MOVE(level, levels);
+    DKP_MOVE(call, calls);
+    DKP_MOVE(draw, draws);
+    DKP_MOVE(term, terms);
+    DKP_MOVE(row, rows);
+    DKP_MOVE(value, values);
+    DKP_MOVE(pass, passes);
+    DKP_MOVE(norm, norms);
+#undef DKP_MOVE
+}
+
+/* Lays out memory for the counts in `room` and records into it. */
+static dk_status dkp_record_into(dk_recorder *r, dk_plan *plan, dk_config *c, const dk_pace *pace,
+                                 dk_plan *room, int known) {
+    dk_status status =
+        dkp_get_memory(&room->memory, &room->bytes, &room->owned, dkp_plan_bytes(room), c->message);
+    if (status != DK_OK) return status;
+    dkp_layout(room, dkp_align(room->memory));
+    *plan = *room;
+    plan->calls = plan->rows = plan->terms = plan->values = plan->passes = plan->norms = 0;
+    plan->attempt = pace != NULL;
+    for (int i = 0; i < plan->levels && !known; i++)
+        plan->level[i] = !pace ? dkp_path_level(c, i) : i ? pace->to : pace->from;
+    dkp_record_all(r, c, plan, pace, room);
+    return r->status;
+}
+
+/* Room for most samplers, which one recording is then enough for: taken where that much is given, or is little. */
+static dk_plan dkp_usual_room(const dk_config *c) {
+    dk_plan room;
+    memset(&room, 0, sizeof room);
+    room.levels = dkp_path_steps(c) + 1;
+    room.calls = room.draws = 2 * room.levels, room.passes = room.calls + 1;
+    room.rows = 9 * room.levels, room.terms = 27 * room.levels, room.values = room.rows + room.calls;
+    return room;
+}
+
+enum { DKP_LITTLE = 65536 }; /* bytes */
+
+/* Into the plan's memory. `kept`, unless NULL: what an attempt keeps for the next one if it is rejected, and if not. */
+static dk_status dkp_record_resolved(dk_recorder *r, dk_plan *plan, dk_config *c, const dk_pace *pace,
+                                     int kept[2]) {
+    dk_plan room = dkp_usual_room(c), given = *plan;
+    int known = !pace && plan->level;
+    dk_status status = DK_OK;
+    if (pace || dkp_plan_bytes(&room) > (given.memory ? given.bytes : (size_t)DKP_LITTLE))
+        status = dkp_count(r, &room, c, pace, known ? plan->level : NULL);
+    for (int again = 1; status == DK_OK && again; again = status == DK_OK && !r->storing) {
+        if (plan->memory != given.memory) dk_plan_free(plan);
+        room.memory = given.memory, room.bytes = given.bytes;
+        status = dkp_record_into(r, plan, c, pace, &room, known);
+        if (status == DK_OK) room = *plan; /* the counts, if it was too much */
+    }
+    r->plan = plan, r->room = NULL; /* the recorder may outlive this one */
+    if (status != DK_OK) {
+        if (plan->memory != given.memory) dk_plan_free(plan);
+        *plan = given;
+        return status;
+    }
+    char *base = dkp_align(plan->memory);
+    dk_plan made = *plan;
+    size_t size = dkp_layout(&made, base);
+    dkp_move_arrays(&made, plan);
+    made.used = dkp_plan_bytes(&made);
+    *plan = made;
+    dkp_drop_dead_rows(plan);
+    dkp_allocate(plan, base + size);
+    if (kept) kept[0] = (pace ? pace->kept : 0) | r->pinned[0], kept[1] = r->pinned[1];
+    dk_pass *end = &plan->pass[plan->passes - 1];
+    int result = (int)r->x.at;
+    if (plan->value[result].slot != 0) { /* the last state is not in x: move it there */
+        dk_term t = {1, result, 0, 0};
+        dk_row row = {plan->values, plan->terms, 1, -1, -1, 0};
+        dk_value v = {'x',         DK_VALUE_BUFFER, plan->steps,     0, plan->passes - 1,
+                      r->position, r->position,     plan->calls - 1, 0};
+        plan->term[plan->terms++] = t;
+        plan->row[plan->rows++] = row;
+        plan->value[plan->values++] = v;
+        end->count++;
+    }
+    return DK_OK;
+}
+
+DK_API dk_status dk_record(dk_plan *plan, dk_config *c) {
+    dk_config resolved;
+    if (c && !plan) return dkp_fail_text(c->message, DK_ERROR_CONFIG, "plan = NULL: must be a dk_plan");
+    dk_status status = dkp_prepare(c, &resolved, plan);
+    dk_pace pace;
+    dk_recorder r;
+    if (status == DK_OK)
+        status = dkp_record_resolved(&r, plan, &resolved, dkp_first_attempt(&r, &resolved, &pace), NULL);
+    return dkp_answer(c, &resolved, status);
+}
+
+DK_API void dk_plan_free(dk_plan *plan) {
+    if (!plan) return;
+    if (plan->owned) DKP_FREE(plan->memory);
+    memset(plan, 0, sizeof *plan);
+}
+
+DK_API dk_status dk_plan_copy(dk_plan *to, const dk_plan *from) {
+    if (!to || !from) return DK_ERROR_CONFIG;
+    dk_plan copy = *from;
+    char message[DK_MESSAGE_SIZE];
+    copy.memory = to->memory, copy.bytes = to->bytes;
+    dk_status status = dkp_get_memory(&copy.memory, &copy.bytes, &copy.owned, dkp_plan_bytes(from), message);
+    if (status != DK_OK) return status;
+    dkp_layout(&copy, dkp_align(copy.memory));
+    dkp_move_arrays(&copy, from);
+    *to = copy;
+    return DK_OK;
+}
+
+static void dkp_differ(double a, double b, double *worst) {
+    double d = fabs(a - b) / (1 + fabs(b));
+    if (d > *worst || !dkp_finite(d))
+        *worst = a >= b && a <= b ? *worst : d; /* equal infinities do not differ */
+}
+
+DK_API int dk_plan_equal(const dk_plan *a, const dk_plan *b, double tolerance, double *worst) {
+    double most = 0, unused;
+    if (!worst) worst = &unused;
+    *worst = HUGE_VAL;
+    if (!a || !b || a->steps != b->steps || a->calls != b->calls || a->rows != b->rows ||
+        a->terms != b->terms || a->values != b->values || a->passes != b->passes || a->norms != b->norms ||
+        a->draws != b->draws || a->number != b->number)
+        return 0;
+    for (int i = 0; i < a->rows; i++)
+        if (a->row[i].dst != b->row[i].dst || a->row[i].count != b->row[i].count ||
+            a->row[i].draw != b->row[i].draw || a->row[i].mask != b->row[i].mask)
+            return 0;
+        else dkp_differ(a->row[i].clip, b->row[i].clip, &most);
+    for (int i = 0; i < a->passes; i++)
+        if (a->pass[i].first != b->pass[i].first || a->pass[i].boundary != b->pass[i].boundary) return 0;
+    for (int i = 0; i < a->terms; i++) {
+        if (a->term[i].value != b->term[i].value || a->term[i].scalar != b->term[i].scalar ||
+            a->term[i].power != b->term[i].power)
+            return 0;
+        dkp_differ(a->term[i].c, b->term[i].c, &most);
+    }
+    for (int i = 0; i < a->levels; i++) {
+        dkp_differ(a->level[i].t, b->level[i].t, &most);
+        dkp_differ(a->level[i].alpha, b->level[i].alpha, &most);
+        dkp_differ(a->level[i].sigma, b->level[i].sigma, &most);
+    }
+    for (int i = 0; i < a->calls; i++) {
+        const dk_call *m = &a->call[i], *n = &b->call[i];
+        if (m->x != n->x || m->input != n->input || m->output != n->output ||
+            m->uncond_output != n->uncond_output || m->denoised != n->denoised || m->branch != n->branch ||
+            m->branches != n->branches)
+            return 0;
+        dkp_differ(m->condition, n->condition, &most), dkp_differ(m->input_scale, n->input_scale, &most);
+        dkp_differ(m->d_x, n->d_x, &most), dkp_differ(m->d_f, n->d_f, &most);
+        dkp_differ(m->clip, n->clip, &most);
+        for (int k = 0; k < DK_BRANCHES; k++) dkp_differ(m->weight[k], n->weight[k], &most);
+    }
+    for (int i = 0; i < a->norms; i++) {
+        const dk_norm *m = &a->norm[i], *n = &b->norm[i];
+        if (m->kind != n->kind || m->a != n->a || m->b != n->b || m->p != n->p || m->q != n->q) return 0;
+        dkp_differ(m->atol, n->atol, &most), dkp_differ(m->rtol, n->rtol, &most);
+        dkp_differ(m->limit, n->limit, &most), dkp_differ(m->share, n->share, &most);
+    }
+    *worst = most;
+    return most <= tolerance;
+}
+
+static void dkp_put_value(dkp_text *t, const dk_plan *p, int value) {
+    dkp_put_char(t, p->value[value].letter);
+    dkp_put_int(t, p->value[value].number);
+}
+
+static void dkp_put_row(dkp_text *t, const dk_plan *p, const dk_row *row) {
+    dkp_put(t, "    ");
+    dkp_put_value(t, p, row->dst);
+    if (row->draw >= 0) {
+        dkp_put_pair(t, " = normal, draw ", row->draw);
+    } else {
+        dkp_put(t, row->count ? " =" : " = 0");
+        for (int j = row->first; j < row->first + row->count; j++) {
+            const dk_term *term = &p->term[j];
+            int others = j > row->first && (row->mask < 0 || j > row->first + 1);
+            if (row->mask >= 0 && j <= row->first + 1) {
+                dkp_put(t, j == row->first ? " (1 - " : " + ");
+                dkp_put_value(t, p, row->mask);
+                dkp_put(t, j == row->first ? ")" : " (");
+            }
+            dkp_put(t, term->c < 0 ? " - " : others ? " + " : row->mask >= 0 && j > row->first ? "" : " ");
+            if (fabs(term->c) < 1 || fabs(term->c) > 1) {
+                dkp_put_real(t, fabs(term->c));
+                dkp_put(t, " ");
+            }
+            if (term->scalar) {
+                dkp_put_pair(t, "r", term->scalar);
+                if (term->power > 1) dkp_put_pair(t, "^", term->power);
+                dkp_put(t, " ");
+            }
+            dkp_put_value(t, p, term->value);
+        }
+        if (row->mask >= 0) dkp_put(t, ")");
+    }
+    if (row->clip > 0) dkp_put_pair(t, ", clipped to ", row->clip);
+    if (p->value[row->dst].kind == DK_VALUE_HALF) {
+        dkp_put(t, p->number == DK_NUMBER_FP16 ? "  -> fp16" : "  -> bf16");
+        dkp_put_pair(t, " buffer ", p->value[row->dst].slot);
+    } else if (p->value[row->dst].kind == DK_VALUE_BUFFER) {
+        dkp_put(t, "  -> ");
+        if (p->value[row->dst].slot == 0) dkp_put(t, "x");
+        else dkp_put_pair(t, "buffer ", p->value[row->dst].slot);
+    }
+    dkp_put(t, "\n");
+}
+
+static void dkp_put_values(dkp_text *t, const dk_plan *p, const char *before, int a, const char *between,
+                           int b, const char *behind) {
+    dkp_put(t, before);
+    dkp_put_value(t, p, a);
+    if (b >= 0) {
+        dkp_put(t, between);
+        dkp_put_value(t, p, b);
+    }
+    dkp_put(t, behind);
+}
+
+static void dkp_put_norm(dkp_text *t, const dk_plan *p, int index) {
+    const dk_norm *n = &p->norm[index];
+    int sum = n->kind == DK_NORM_ERROR_SUM, error = sum || n->kind == DK_NORM_ERROR_MAX;
+    dkp_put_pair(t, error ? "    e" : "    r", index + 1);
+    dkp_put(t, " = ");
+    if (error) {
+        dkp_put_values(t, p, "rms (", n->a, " - ", n->b, sum ? ") / (" : ") / max(");
+        dkp_put_real(t, n->atol);
+        dkp_put_pair(t, sum ? " + " : ", ", n->rtol);
+        dkp_put_values(t, p, " max(|", n->p, "|, |", n->q, "|))");
+    } else if (n->kind == DK_NORM_RATIO) {
+        dkp_put_values(t, p, "|", n->a, "| / |", n->b, "|");
+    } else if (n->kind == DK_NORM_DEVIATION) {
+        dkp_put_values(t, p, "deviation of ", n->a, " / deviation of ", n->b, "");
+    } else if (n->kind == DK_NORM_QUANTILE) {
+        dkp_put_pair(t, "1 / ", n->share);
+        dkp_put_values(t, p, " quantile of |", n->a, "", -1, "|, from 1");
+        if (n->limit > 0) dkp_put_pair(t, " to ", n->limit);
+    } else {
+        int project = n->kind == DK_NORM_PROJECTION;
+        if (n->limit > 0) dkp_put_pair(t, "min(1, ", n->limit);
+        if (n->limit > 0) dkp_put_values(t, p, " / |", n->a, "", -1, project ? "|) " : "|)");
+        if (project) dkp_put_values(t, p, "(", n->a, " ", n->b, ")");
+        if (project) dkp_put_values(t, p, " / |", n->b, "", -1, "|^2");
+    }
+    dkp_put(t, "\n");
+}
+
+DK_API size_t dk_plan_text(const dk_plan *p, char *text, size_t size) {
+    dkp_text t = {text, size, 0};
+    int step = -1, draws = 0;
+    if (!p) return 0;
+    for (int i = 0; i < p->rows; i++) draws += p->row[i].draw >= 0;
+    dkp_put_pair(&t, "", p->steps);
+    dkp_put_pair(&t, " steps, ", p->calls);
+    dkp_put_pair(&t, " evaluations, ", draws);
+    dkp_put_pair(&t, draws == 1 ? " draw; buffers besides x: " : " draws; buffers besides x: ", p->buffers);
+    dkp_put(&t, "\n");
+    for (int i = 0; i < p->passes; i++) {
+        const dk_pass *pass = &p->pass[i];
+        for (int k = pass->first; k < pass->first + pass->count; k++) dkp_put_row(&t, p, &p->row[k]);
+        if (pass->boundary == DK_BOUNDARY_CALL) {
+            const dk_call *c = &p->call[pass->index];
+            if (c->step != step) {
+                step = c->step;
+                dkp_put_pair(&t, "step ", step);
+                dkp_put_pair(&t, ": noise level ", dk_noise_level(p->level[step]));
+                dkp_put_pair(&t, " -> ", dk_noise_level(p->level[step + 1]));
+                dkp_put(&t, "\n");
+            }
+            for (int k = 0; k < c->branches; k++)
+                dkp_put_values(&t, p, k ? ", " : "    ", c->output + k, ", ", c->uncond_output, "");
+            for (int k = 0; k < c->branches; k++)
+                dkp_put_values(&t, p, k ? ", " : " = network(", c->input + k, "", -1, "");
+            dkp_put_pair(&t, "; ", c->condition);
+            dkp_put_pair(&t, ")    t ", c->level.t);
+            dkp_put_pair(&t, ", alpha ", c->level.alpha);
+            dkp_put_pair(&t, ", sigma ", c->level.sigma);
+            if (c->branch) dkp_put_pair(&t, ", branch ", c->branch);
+            dkp_put(&t, "\n");
+        } else if (pass->boundary == DK_BOUNDARY_NORM) {
+            dkp_put_norm(&t, p, pass->index);
+        } else if (pass->boundary == DK_BOUNDARY_HOOK) {
+            dkp_put_values(&t, p, "    ", p->call[pass->index].denoised, "", -1, " = hook\n");
+        }
+    }
+    dkp_put(&t, "result: x\n");
+    return t.length;
+}
+
+/* --------------------------------------------------------------------------------- >>run  Runs */
+
+DK_API size_t dk_workspace_size(const dk_plan *plan, const dk_config *c) {
+    if (!plan || !c) return 0;
+    dk_config data = *c;
+    size_t all = dkp_resolve_data(&data, data.message) == DK_OK ? dkp_workspace(plan, &data).all : 0;
+    return all == (size_t)-1 ? 0 : all;
+}
+
+DK_API size_t dk_run_size(dk_config *c) {
+    dk_config resolved;
+    dk_plan plan;
+    size_t bytes = 0;
+    dk_status status = dkp_prepare(c, &resolved, NULL);
+    memset(&plan, 0, sizeof plan);
+    if (status == DK_OK) status = dkp_resolve_data(&resolved, resolved.message);
+    dk_pace pace;
+    if (status == DK_OK) status = dkp_record_run(&plan, &resolved, &pace);
+    if (status == DK_OK) {
+        size_t workspace = dkp_workspace(&plan, &resolved).all;
+        if (workspace <= (size_t)-1 - plan.used) bytes = plan.used + workspace;
+        else status = dkp_fail_allocation(resolved.message, workspace);
+        dk_plan_free(&plan);
+    }
+    dkp_answer(c, &resolved, status);
+    return bytes;
+}
+
+typedef struct dkp_aligned {
+    char before;
+    dk_real number;
+} dkp_aligned;
+
+static int dkp_overlap(const void *a, size_t n, const void *b, size_t m) {
+    uintptr_t p = (uintptr_t)a, q = (uintptr_t)b;
+    return a && b && (p < q ? q - p < n : p - q < m);
+}
+
+/* The caller's vectors are whole numbers and share no memory with what is written, so that nothing is lost unseen. What is
+   wrong, or NULL. The config need not have been looked at: where its sizes are wrong, that is said later. */
+static const char *dkp_wrong_vectors(const dk_config *c, const dk_real *x, const void *memory, size_t bytes) {
+    const dk_real *const vectors[3] = {x, c->mask, c->known};
+    static const char *const wrong[3][3] = {
+        {"x: must be aligned as dk_real is", "", "x: must not overlap memory"},
+        {"mask: must be aligned as dk_real is", "mask: must not overlap x", "mask: must not overlap memory"},
+        {"known: must be aligned as dk_real is", "known: must not overlap x",
+         "known: must not overlap memory"}};
+    const dk_backend *b = c->backend;
+    if (b)
+        return b->rows && b->norm && b->find_bad ? NULL
+                                                 : "backend: rows, norm and find_bad must be functions";
+    if (!x) return "x = NULL: must be batch * dim numbers";
+    size_t batch = c->batch > 1 ? (size_t)c->batch : 1;
+    size_t size = c->dim <= (size_t)-1 / sizeof(dk_real) / batch ? c->dim * batch * sizeof(dk_real) : 0;
+    for (int i = 0; i < 3; i++) {
+        if ((uintptr_t)vectors[i] % offsetof(dkp_aligned, number)) return wrong[i][0];
+        if (i > 0 && dkp_overlap(vectors[i], size, x, size)) return wrong[i][1];
+        if (dkp_overlap(vectors[i], size, memory, bytes)) return wrong[i][2];
+    }
+    return NULL;
+}
+
+/* The least and the most noise level of a run, but for 0. With step-size control a plan has only some of them. */
+static void dkp_level_range(const dk_plan *plan, const dk_config *c, double *lowest, double *highest) {
+    int levels = plan->attempt ? c->steps + 1 : plan->levels;
+    *lowest = HUGE_VAL, *highest = 0;
+    for (int i = 0; i < levels; i++) {
+        double level = dk_noise_level(plan->attempt ? dkp_grid_level(c, i) : plan->level[i]);
+        if (level > *highest) *highest = level;
+        if (level > 0 && level < *lowest) *lowest = level;
+    }
+}
+
+static dk_status dkp_check_noise(const dk_plan *plan, dk_config *c) {
+    double lowest, highest;
+    dkp_level_range(plan, c, &lowest, &highest);
+    if (c->step_noise.kind == DK_NOISE_TORCHSDE && !c->step_noise.fn && !plan->flow && !dkp_finite(highest))
+        return dkp_fail(c->message, "the first level's sigma/alpha", highest,
+                        "finite for step_noise = torchsde");
+    return DK_OK;
+}
+
+static dk_status dkp_check_given(const dk_plan *plan, dk_config *c) {
+    size_t size = c->dim * (size_t)c->batch;
+    if (plan->hooked != (c->guidance.hook != NULL))
+        return dkp_fail_text(c->message, DK_ERROR_CONFIG,
+                             plan->hooked ? "guidance.hook: must be given to a plan recorded with one"
+                                          : "guidance.hook: must be NULL for a plan recorded without one");
+    if (!plan->masked != !c->mask || !plan->masked != !c->known)
+        return dkp_fail_text(c->message, DK_ERROR_CONFIG,
+                             plan->masked ? "mask and known: must be given to a plan recorded with them"
+                                          : "mask and known: must be NULL for a plan recorded without them");
+    for (size_t i = 0; plan->masked && !c->backend && i < size; i++) {
+        if (!(c->mask[i] >= 0 && c->mask[i] <= 1))
+            return dkp_fail(c->message, "an element of mask", (double)c->mask[i], "0 .. 1");
+        if (!(c->known[i] - c->known[i] >= 0))
+            return dkp_fail(c->message, "an element of known", (double)c->known[i], "finite");
+    }
+    return DK_OK;
+}
+
+/* Starts a run of a resolved config; memory as for dk_begin. */
+static dk_status dkp_begin(dk_run *run, const dk_plan *plan, dk_config *c, dk_real *x, void *memory,
+                           size_t bytes) {
+    int owned;
+    dkp_sizes sizes;
+    dk_status status = dkp_resolve_data(c, c->message);
+    if (status != DK_OK) return status;
+    if ((status = dkp_check_given(plan, c)) != DK_OK || (status = dkp_check_noise(plan, c)) != DK_OK)
+        return status;
+    sizes = dkp_workspace(plan, c);
+    status = dkp_get_memory(&memory, &bytes, &owned, sizes.all, c->message);
+    if (status != DK_OK) return status;
+    char *base = dkp_align(memory);
+    run->plan = plan, run->config = *c, run->dim = c->dim, run->size = c->dim * (size_t)c->batch;
+    run->x = x, run->owned = owned ? memory : NULL;
+    run->buffers = (dk_real *)(void *)base;
+    run->halves = (uint16_t *)(void *)(base += sizes.buffers);
+    run->tiles = (dk_real *)(void *)(base += sizes.halves);
+    run->noise = (dk_real *)(void *)(base += sizes.tiles);
+    run->scalars = (double *)(void *)(base += sizes.noise);
+    run->sums = (double *)(void *)(base += sizes.scalars);
+    run->streams = base + sizes.sums;
+    if (sizes.streams) memset(run->streams, 0, sizes.streams);
+    memset(run->buffers, 0, sizes.buffers + sizes.halves); /* so that saved bytes never hold garbage, */
+    if (sizes.noise) memset(run->noise, 0, sizes.noise);   /* whatever a callback leaves unwritten */
+    if (sizes.scalars) memset(run->scalars, 0, sizes.scalars);
+    if (sizes.sums) memset(run->sums, 0, sizes.sums);
+    return DK_OK;
+}
+
+/* The status goes to the run as well, whose message is its own. */
+static dk_status dkp_begun(dk_run *run, dk_config *c, const dk_config *resolved, dk_status status) {
+    run->status = dkp_answer(c, resolved, status);
+    if (status != DK_OK) memcpy(run->message, resolved->message, sizeof run->message);
+    return status;
+}
+
+/* An empty run, if what there is suffices to begin it. */
+static dk_status dkp_start_run(dk_run *run, dk_config *c, const dk_real *x, const void *memory,
+                               size_t bytes) {
+    const char *wrong = !c     ? "config = NULL: must be a dk_config"
+                        : !run ? "run = NULL: must be a dk_run"
+                               : dkp_wrong_vectors(c, x, memory, bytes);
+    if (run) memset(run, 0, sizeof *run);
+    if (!wrong) return DK_OK;
+    if (c) dkp_fail_text(c->message, DK_ERROR_CONFIG, wrong);
+    if (run) run->status = dkp_fail_text(run->message, DK_ERROR_CONFIG, wrong);
+    return DK_ERROR_CONFIG;
+}
+
+DK_API dk_status dk_begin_plan(dk_run *run, const dk_plan *plan, dk_config *c, dk_real *x, void *memory,
+                               size_t bytes) {
+    dk_status status = dkp_start_run(run, c, x, memory, bytes);
+    if (status != DK_OK) return status;
+    dk_config data = *c;
+    if (!plan || !plan->passes || plan->attempt)
+        status = dkp_fail_text(data.message, DK_ERROR_CONFIG,
+                               plan && plan->attempt ? "plan: of a sampler with step-size control, which "
+                                                       "records as it goes: say dk_begin"
+                                                     : "plan: must be a recorded dk_plan");
+    if (status == DK_OK && dkp_overlap(memory, bytes, plan->memory, plan->used))
+        status = dkp_fail_text(data.message, DK_ERROR_CONFIG, "memory: must not overlap the plan");
+    if (status == DK_OK) status = dkp_begin(run, plan, &data, x, memory, bytes);
+    return dkp_begun(run, c, &data, status);
+}
+
+DK_API dk_status dk_begin(dk_run *run, dk_config *c, dk_real *x, void *memory, size_t bytes) {
+    dk_status status = dkp_start_run(run, c, x, memory, bytes);
+    if (status != DK_OK) return status;
+    dk_plan *plan = &run->own_plan;
+    dk_config *resolved = &run->config;
+    plan->memory = memory, plan->bytes = bytes;
+    status = dkp_prepare(c, resolved, plan);
+    if (status == DK_OK) status = dkp_record_run(plan, resolved, &run->pace);
+    if (status == DK_OK) { /* the plan lies first, the workspace behind it */
+        status = dkp_begin(run, plan, resolved, x, memory ? (char *)memory + plan->used : NULL,
+                           memory ? bytes - plan->used : 0);
+        if (status == DK_ERROR_MEMORY && memory)
+            dkp_fail_bytes(resolved->message, bytes, plan->used + dkp_workspace(plan, resolved).all);
+        if (status != DK_OK) dk_plan_free(plan);
+    }
+    return dkp_begun(run, c, resolved, status);
+}
+
+/* A callback may look at the run that calls it, but not take it further. */
+static dk_status dkp_refuse_inside(dk_run *run) {
+    return dkp_fail_text(run->message, run->status = DK_ERROR_ORDER,
+                         "the run is at work: its callbacks must not go on with it, save, load or end it");
+}
+
+DK_API void dk_end(dk_run *run) {
+    if (!run) return;
+    if (run->inside) {
+        dkp_refuse_inside(run);
+        return;
+    }
+    dk_plan_free(&run->own_plan);
+    if (run->owned) DKP_FREE(run->owned);
+    memset(run, 0, sizeof *run);
+}
+
+/* "what at step 3 of 20 (evaluation 5): more", and the run can be asked again. */
+static dk_status dkp_fail_run(dk_run *run, dk_status status, const char *what) {
+    dkp_text t = {run->message, DK_MESSAGE_SIZE, 0};
+    dkp_put(&t, what);
+    if (run->pass > 0) {
+        const dk_pass *pass = &run->plan->pass[run->pass - 1];
+        for (int i = run->pass - 1; pass->boundary != DK_BOUNDARY_CALL && i > 0; i--)
+            pass = &run->plan->pass[i - 1];
+        if (pass->boundary == DK_BOUNDARY_CALL) {
+            dkp_put_pair(&t, " at step ", run->pace.accepted + run->plan->call[pass->index].step);
+            if (!run->plan->attempt) dkp_put_pair(&t, " of ", run->plan->steps);
+            dkp_put_pair(&t, " (evaluation ", run->pace.calls + pass->index);
+            dkp_put(&t, ")");
+        }
+    } else {
+        dkp_put(&t, " before the first step");
+    }
+    run->again = run->waiting;
+    return run->status = status;
+}
+
+static const dk_call *dkp_open_call(const dk_run *run) {
+    return &run->plan->call[run->plan->pass[run->pass - 1].index];
+}
+
+/* All but the arrays. */
+static void dkp_describe(const dk_run *run, dk_eval *e) {
+    const dk_plan *p = run->plan;
+    const dk_call *call = dkp_open_call(run);
+    memset(e, 0, sizeof *e);
+    e->t = call->condition, e->level = call->level;
+    e->step = run->pace.accepted + call->step, e->steps = p->attempt ? 0 : p->steps, e->stage = call->stage;
+    e->call = run->pace.calls + p->pass[run->pass - 1].index, e->calls = p->attempt ? 0 : p->calls;
+    e->branch = call->branch, e->branches = call->branches, e->batch = run->config.batch * call->branches;
+    e->dim = run->dim, e->first_sample = run->config.first_sample;
+    e->input_slot = p->value[call->input].slot, e->output_slot = p->value[call->output].slot;
+    e->uncond_slot = call->uncond_output >= 0 ? p->value[call->uncond_output].slot : -1;
+}
+
+static void dkp_hand_out(dk_run *run, dk_eval *e) {
+    const dk_plan *p = run->plan;
+    const dk_call *call = dkp_open_call(run);
+    dkp_describe(run, e);
+    if (run->config.backend) return;
+    if (p->number) {
+        e->input_half = dkp_half_buffer(run, e->input_slot);
+        e->output_half = dkp_half_buffer(run, e->output_slot);
+        if (call->uncond_output >= 0) e->uncond_output_half = dkp_half_buffer(run, e->uncond_slot);
+        return;
+    }
+    e->input = dkp_buffer(run, e->input_slot), e->output = dkp_buffer(run, e->output_slot);
+    if (call->uncond_output >= 0) e->uncond_output = dkp_buffer(run, e->uncond_slot);
+}
+
+static dk_status dkp_check_output(dk_run *run, int value) {
+    size_t bad = run->size;
+    if (run->config.unchecked || value < 0) return DK_OK;
+    if (dkp_backend(run)->find_bad(dkp_backend(run)->user, run, run->plan->value[value].slot, &bad))
+        return dkp_fail_run(run, DK_ERROR_CALLBACK, "the back end failed to check the network's output");
+    if (bad >= run->size) return DK_OK;
+    const dk_real *x = dk_state(run); /* NULL with a back end */
+    size_t given = x ? dkp_bad_from(x, 0, run->size) : run->size;
+    dkp_fail_run(run, DK_ERROR_NOT_FINITE,
+                 given < run->size ? "the state that the network was given is NaN or infinite already"
+                                   : "the network's output is NaN or infinite");
+    if (given < run->size) bad = given;
+    dkp_text t = {run->message, DK_MESSAGE_SIZE, strlen(run->message)};
+    dkp_put_pair(&t, ", sample ", (double)(bad / run->dim));
+    dkp_put_pair(&t, ", element ", (double)(bad % run->dim));
+    return run->status;
+}
+
+/* A whole draw. A generator's place is a memory of where it stands: what it gives depends on the address alone. */
+static dk_status dkp_fill_draw(dk_run *run, int draw, dk_real *out) {
+    const dk_config *c = &run->config;
+    const dk_noise_source *s = dkp_source(run, draw);
+    dk_noise_request q = dkp_request(run, draw);
+    dkp_stream *streams = (dkp_stream *)run->streams;
+    dkp_level_range(run->plan, c, &q.lowest, &q.highest);
+    if (q.call < q.draw && dkp_streams(&c->noise)) streams += dkp_stream_count(c) / 2;
+    return dkp_fill(s, &q, dkp_streams(s) ? streams : NULL, out);
+}
+
+DK_API dk_status dk_run_noise(dk_run *run, int draw, dk_real *out) {
+    if (!run || !run->plan || draw < 0 || draw >= run->plan->draws) return DK_ERROR_ORDER;
+    return out ? dkp_fill_draw(run, draw, out) : DK_ERROR_CONFIG;
+}
+
+/* Sources that give whole draws fill whole buffers, before anything of the pass is written. */
+static dk_status dkp_ask_noise(dk_run *run, const dk_pass *pass) {
+    int noises = 0;
+    if (run->config.backend) return DK_OK;
+    for (int k = pass->first; k < pass->first + pass->count; k++) {
+        int draw = run->plan->row[k].draw;
+        if (draw < 0 || !dkp_whole(dkp_source(run, draw))) continue;
+        dk_real *out = run->noise + (size_t)noises++ * run->size;
+        if (dkp_fill_draw(run, draw, out) != DK_OK)
+            return dkp_fail_run(run, DK_ERROR_CALLBACK, "the noise callback returned nonzero");
+        if (!run->config.unchecked && dkp_bad_from(out, 0, run->size) < run->size)
+            return dkp_fail_run(run, DK_ERROR_NOT_FINITE, "the noise callback's numbers are NaN or infinite");
+    }
+    return DK_OK;
+}
+
+/* The norm or hook that ended the pass before this one. */
+static dk_status dkp_cross_boundary(dk_run *run) {
+    const dk_pass *before = &run->plan->pass[run->pass > 0 ? run->pass - 1 : 0];
+    const dk_guidance *g = &run->config.guidance;
+    if (run->pass > 0 && before->boundary == DK_BOUNDARY_HOOK) {
+        dk_eval e;
+        int slot = run->plan->value[run->plan->call[before->index].denoised].slot;
+        dkp_describe(run, &e);
+        e.batch = run->config.batch, e.branch = 0, e.branches = 1; /* D has the branches behind it */
+        if (g->hook(g->hook_user, &e, run->config.backend ? NULL : dkp_buffer(run, slot), slot))
+            return dkp_fail_run(run, DK_ERROR_CALLBACK, "guidance.hook returned nonzero");
+    }
+    if (run->pass == 0 || before->boundary != DK_BOUNDARY_NORM) return DK_OK;
+    double *result = run->scalars + (size_t)before->index * (size_t)run->config.batch;
+    if (dkp_backend(run)->norm(dkp_backend(run)->user, run, &run->plan->norm[before->index], result))
+        return dkp_fail_run(run, DK_ERROR_CALLBACK, "the back end failed to take a norm");
+    return DK_OK;
+}
+
+/* The largest value of norm i among the samples, which share their steps. */
+
+static int dkp_next(dk_run *run, dk_eval *eval) {
+    if (run->again) { /* after an error: the same evaluation once more */
+        run->again = 0, run->status = DK_OK, run->message[0] = 0;
+        dkp_hand_out(run, eval);
+        return 1;
+    }
+    run->status = DK_OK, run->message[0] = 0;
+    if (run->finished) return 0;
+    if (run->waiting) {
+        const dk_call *call = dkp_open_call(run);
+        for (int k = 0; k < call->branches; k++)
+            if (dkp_check_output(run, call->output + k) != DK_OK) return 0;
+        if (dkp_check_output(run, call->uncond_output) != DK_OK) return 0;
+    }
+    for (;;) {
+        const dk_pass *pass = &run->plan->pass[run->pass];
+        const dk_backend *backend = dkp_backend(run);
+        int last = pass->boundary == DK_BOUNDARY_END;
+        if (dkp_cross_boundary(run) != DK_OK) return 0;
+        if (last && run->plan->attempt && run->pace.phase == DKP_ATTEMPT && !dkp_judgement(run).accepted) {
+            run->waiting = 0;
+            if (!dkp_proceed(run, 0)) break;
+            continue;
+        }
+        if (dkp_ask_noise(run, pass) != DK_OK) return 0;
+        if (backend->rows(backend->user, run, pass)) {
+            dkp_fail_run(run, DK_ERROR_CALLBACK, "the back end failed to run a pass");
+            return 0;
+        }
+        run->waiting = 0;
+        run->pass++;
+        if (pass->boundary == DK_BOUNDARY_CALL) {
+            run->waiting = 1;
+            dkp_hand_out(run, eval);
+            return 1;
+        }
+        if (last && !(run->plan->attempt && dkp_proceed(run, 1))) break;
+    }
+    run->finished = 1;
+    return 0;
+}
+
+DK_API int dk_next(dk_run *run, dk_eval *eval) {
+    if (!run || !run->plan || !eval) return 0;
+    if (run->inside) return dkp_refuse_inside(run), 0;
+    run->inside = 1;
+    int more = dkp_next(run, eval);
+    run->inside = 0;
+    /* what a callback was told is no concern of the caller's */
+    if (run->status == DK_ERROR_ORDER) run->status = DK_OK, run->message[0] = 0;
+    return more;
+}
+
+DK_API dk_status dk_continue(dk_run *run, dk_denoise_fn denoise, void *user) {
+    dk_eval eval;
+    if (!run || !run->plan) return DK_ERROR_ORDER;
+    if (run->inside) return dkp_refuse_inside(run);
+    if (!denoise)
+        return dkp_fail_text(run->message, run->status = DK_ERROR_CONFIG,
+                             "denoise = NULL: must be a function");
+    run->again = run->waiting; /* an open evaluation is asked for again */
+    while (dk_next(run, &eval)) {
+        if (denoise(user, &eval))
+            return dkp_fail_run(run, DK_ERROR_CALLBACK, "the denoiser returned nonzero");
+        if (run->config.progress && run->config.progress(run->config.progress_user, run, &eval))
+            return dkp_fail_run(run, DK_CANCELLED, "cancelled by the progress callback");
+    }
+    return run->status;
+}
+
+DK_API dk_status dk_sample(dk_config *c, dk_denoise_fn denoise, void *user, dk_real *x) {
+    dk_run run;
+    if (c && !denoise)
+        return dkp_fail_text(c->message, DK_ERROR_CONFIG, "denoise = NULL: must be a function");
+    dk_status status = dk_begin(&run, c, x, NULL, 0);
+    if (status != DK_OK) return status;
+    status = dk_continue(&run, denoise, user);
+    if (status != DK_OK) memcpy(c->message, run.message, sizeof c->message);
+    dk_end(&run);
+    return status;
+}
+
+/* Each sample has one more element, which gathers the divergence of the ODE in VE coordinates, dy/du = (y - D)/u: with
+   D = l - v'v + v' dD/dy v for the element l, dl/du is v' d(y - D)/dy v / u. */
+typedef struct dkp_likelihood {
+    dk_config network, ode; /* the ODE's is in VE coordinates */
+    dk_schedule schedule;   /* the caller's */
+    dk_denoise_fn denoise;
+    void *user;
+    const dk_real *probe;
+    dk_real *input, *output;
+    double *along; /* per sample: v'D ahead minus v'D behind */
+} dkp_likelihood;
+
+static int dkp_denoise_likelihood(void *user, const dk_eval *e) {
+    const dkp_likelihood *l = (const dkp_likelihood *)user;
+    const double ahead[3] = {1, -1, 0}, data = l->network.sigma_data;
+    double h = (sizeof(dk_real) == 8 ? 6e-6 : 5e-3) * dkp_sqrt(e->level.sigma * e->level.sigma + data * data);
+    dkp_model m = dkp_model_at(&l->network, &e->level, &e->level);
+    size_t n = e->dim - 1, batch = (size_t)e->batch;
+    dk_eval inner = *e;
+    inner.level = dk_level_at_sigma(&l->schedule, e->level.sigma);
+    inner.dim = n, inner.t = m.condition, inner.input = l->input, inner.output = l->output;
+    for (size_t b = 0; b < batch; b++) l->along[b] = 0;
+    for (int k = 0; k < 3; k++) {
+        for (size_t i = 0; i < n * batch; i++)
+            l->input[i] =
+                (dk_real)(m.input_scale * ((double)e->input[i + i / n] + ahead[k] * h * (double)l->probe[i]));
+        if (l->denoise(l->user, &inner)) return 1;
+        for (size_t i = 0; i < n * batch; i++) {
+            double y = (double)e->input[i + i / n] + ahead[k] * h * (double)l->probe[i];
+            double D = m.d_x * y + m.d_f * (double)l->output[i];
+            if (k == 2) e->output[i + i / n] = (dk_real)D;
+            else l->along[i / n] += ahead[k] * (double)l->probe[i] * D;
+        }
+    }
+    for (size_t b = 0; b < batch; b++) {
+        double square = dkp_norm(l->probe + b * n, n), divergence = l->along[b] / (2 * h) - square * square;
+        e->output[b * (n + 1) + n] = (dk_real)((double)e->input[b * (n + 1) + n] + divergence);
+    }
+    return 0;
+}
+
+/* Levels upwards, in sigma/alpha, and the runs' memory behind them. */
+static dk_status dkp_start_likelihood(dk_config *c, const dk_real *x, dkp_likelihood *l, double **levels,
+                                      dk_real **state) {
+    size_t n = c->dim, batch = (size_t)c->batch, steps = (size_t)c->steps;
+    size_t bytes = (steps + 1 + batch) * sizeof(double) + batch * (3 * n + 1) * sizeof(dk_real);
+    *levels = (double *)DKP_MALLOC(bytes);
+    if (!*levels) return dkp_fail_allocation(c->message, bytes);
+    l->along = *levels + steps + 1;
+    *state = (dk_real *)(void *)(l->along + batch);
+    l->input = *state + batch * (n + 1), l->output = l->input + batch * n;
+    int rises = dk_noise_level(dkp_grid_level(c, 0)) < dk_noise_level(dkp_grid_level(c, c->steps));
+    for (size_t i = 0; i <= steps; i++) {
+        (*levels)[i] = dk_noise_level(dkp_grid_level(c, (int)(rises ? i : steps - i)));
+        if (!((*levels)[i] > 0) || !dkp_finite((*levels)[i]))
+            return dkp_fail(c->message, "noise level of the grid", (*levels)[i],
+                            "above 0 and finite, for a likelihood");
+    }
+    /* NOLINTNEXTLINE(clang-analyzer-core.CallAndMessage): there is a step, so the loop has run */
+    double alpha = dk_level_at_sigma(&c->schedule, (*levels)[0]).alpha;
+    for (size_t i = 0; i < n * batch; i++) (*state)[i + i / n] = (dk_real)((double)x[i] / alpha);
+    for (size_t b = 0; b < batch; b++) (*state)[b * (n + 1) + n] = 0;
+    return DK_OK;
+}
+
+DK_API dk_status dk_log_likelihood(dk_config *c, dk_denoise_fn denoise, void *user, const dk_real *x,
+                                   const dk_real *probe, double *log_p) {
+    if (!c) return DK_ERROR_CONFIG;
+    if (!x || !probe || !log_p)
+        return dkp_fail_text(c->message, DK_ERROR_CONFIG, "x, probe and log_p: must not be NULL");
+    if (!denoise) return dkp_fail_text(c->message, DK_ERROR_CONFIG, "denoise = NULL: must be a function");
+    double *levels = NULL;
+    dk_real *state = NULL;
+    const dk_guidance *g = &c->guidance;
+    if (c->number || c->clip > 0)
+        return dkp_fail_text(c->message, DK_ERROR_CONFIG, "number and clip: must be 0 for a likelihood");
+    if (dkp_guided_by_norms(g) || g->quantile > 0 || g->zero_init || g->doubled || g->schedule || g->hook)
+        return dkp_fail_text(
+            c->message, DK_ERROR_CONFIG,
+            "guidance: rescale, zero_star, zero_init, projected, quantile, doubled, schedule and "
+            "hook must be 0 for a likelihood");
+    dkp_likelihood *l = (dkp_likelihood *)DKP_MALLOC(sizeof *l);
+    if (!l) return dkp_fail_allocation(c->message, sizeof *l);
+    dk_config *network = &l->network, *ode = &l->ode;
+    l->denoise = denoise, l->user = user, l->probe = probe, *ode = *c;
+    if (!ode->sampler.record && !ode->sampler.name) ode->sampler = dk_sampler_named("rk45");
+    if (ode->grid.final == DK_FINAL_DEFAULT && ode->grid.spacing != DK_SPACING_LEVELS)
+        ode->grid.final = DK_FINAL_MIN;
+    dk_status status = dkp_prepare(ode, network, NULL);
+    if (status == DK_OK) status = dkp_resolve_data(network, network->message);
+    if (status == DK_OK) status = dkp_start_likelihood(network, x, l, &levels, &state);
+    if (status == DK_OK) {
+        size_t n = network->dim, highest = (size_t)network->steps;
+        double alpha = dk_level_at_sigma(&network->schedule, levels[0]).alpha, top = levels[highest];
+        if (network->network_schedule.family == DK_FAMILY_DEFAULT)
+            network->network_schedule = network->schedule;
+        l->schedule = network->schedule, network->schedule = dk_edm(levels[0], top);
+        *ode = *network, ode->dim = n + 1, ode->prediction = DK_PREDICT_X0, ode->start = DK_START_STATE;
+        ode->grid = dk_grid_levels(levels, DK_UNIT_SIGMA);
+        memset(&ode->network_schedule, 0, sizeof ode->network_schedule);
+        status = dk_sample(ode, dkp_denoise_likelihood, l, state);
+        if (status != DK_OK) memcpy(network->message, ode->message, sizeof network->message);
+        for (size_t b = 0; b < (size_t)network->batch && status == DK_OK; b++) {
+            double size = dkp_norm(state + b * (n + 1), n) / top,
+                   per_element = dkp_log(top * alpha) + 0.5 * dkp_log(2 * dkp_pi);
+            log_p[b] = (double)state[b * (n + 1) + n] - 0.5 * size * size - (double)n * per_element;
+        }
+    }
+    dkp_answer(c, network, status);
+    DKP_FREE(levels);
+    DKP_FREE(l);
+    return status;
+}
+
+DK_API const dk_real *dk_state(const dk_run *run) {
+    if (!run || !run->plan || run->config.backend) return NULL;
+    return run->waiting ? dkp_buffer(run, run->plan->value[dkp_open_call(run)->x].slot) : run->x;
+}
+
+
+/* ============================================================================
+   BOOK TWO: THE MACHINERY
+   ============================================================================ */
+
+/* ---------------------------------------------------------------- >>math  Elementary functions */
+
+DKP_FAST
+
+typedef struct dkp_pair {
+    double hi, lo;
+} dkp_pair;
+
+DKP_INLINE uint64_t dkp_double_bits(double v) {
+    uint64_t bits;
+    memcpy(&bits, &v, sizeof bits);
+    return bits;
+}
+
+DKP_INLINE double dkp_double(uint64_t bits) {
+    double v;
+    memcpy(&v, &bits, sizeof v);
+    return v;
+}
+
+DKP_INLINE dkp_pair dkp_two_sum(double a, double b) { /* Knuth */
+    dkp_pair s = {a + b, 0};
+    double b_in_s = s.hi - a;
+    s.lo = (a - (s.hi - b_in_s)) + (b - b_in_s);
+    return s;
+}
+
+DKP_INLINE dkp_pair dkp_product(double a, double b) {
+    double a1 = 134217729 * a - (134217729 * a - a), a2 = a - a1; /* 2^27 + 1: halves of 26 bits */
+    double b1 = 134217729 * b - (134217729 * b - b), b2 = b - b1;
+    dkp_pair p = {a * b, 0};
+    p.lo = ((a1 * b1 - p.hi) + (a1 * b2 + a2 * b1)) + a2 * b2;
+    return p;
+}
+
+DKP_INLINE dkp_pair dkp_ratio(dkp_pair a, dkp_pair b) {
+    double inverse = 1 / b.hi;
+    dkp_pair q = {a.hi * inverse, 0}, p = dkp_product(q.hi, b.hi);
+    q.lo = (((a.hi - p.hi) - p.lo) + (a.lo - q.hi * b.lo)) * inverse;
+    return q;
+}
+
+/* The sum of c[i] x^i, i < n, for even n; pairs of terms do not wait for one another. */
+DKP_INLINE double dkp_polynomial(const double *c, int n, double x) {
+    double square = x * x, sum = 0;
+    for (int i = n - 2; i >= 0; i -= 2) sum = sum * square + (c[i] + c[i + 1] * x);
+    return sum;
+}
+
+/* exp(x + tail) - less, for less = 0 or 1: x = k log 2 + r, exp r = 1 + r + r^2 P(r). */
+static double dkp_exp_less(double x, double tail, double less) {
+    static const double P[] = {0.5,
+                               0.16666666666666666,
+                               0.04166666666666668,
+                               0.008333333333333333,
+                               0.0013888888888879043,
+                               0.0001984126984126328,
+                               2.4801587336526005e-05,
+                               2.7557319247274564e-06,
+                               2.755726318947621e-07,
+                               2.5052071034565116e-08,
+                               2.0918170876658783e-09,
+                               1.608665004457821e-10};
+    if (!(x < 710)) return x > 0 ? HUGE_VAL : x;
+    if (x < (less > 0 ? -40 : -746)) return 0 - less;
+    int k = (int)(x * 1.4426950408889634 + (x < 0 ? -0.5 : 0.5)), half = k / 2;
+    dkp_pair r = dkp_two_sum(x - k * 0.6931471805601177, tail + k * 1.7239444525614835e-13);
+    double first = dkp_double((uint64_t)(1023 + half) << 52);
+    double second = dkp_double((uint64_t)(1023 + k - half) << 52);
+    double one = less > 0 && k < 64 ? 1 - dkp_double((uint64_t)(1023 - k) << 52) : 1; /* 1 - less 2^-k */
+    dkp_pair sum = dkp_two_sum(one, r.hi);
+    return (sum.hi + (sum.lo + (r.lo + r.hi * r.hi * dkp_polynomial(P, 12, r.hi)))) * first * second;
+}
+
+static double dkp_exp(double x) { return dkp_exp_less(x, 0, 0); }
+static double dkp_expm1(double x) { return dkp_exp_less(x, 0, 1); }
+
+/* x = 2^e m with m in [sqrt 1/2, sqrt 2): m - 1. Where there is none e is 0 and the result log x: infinite or NaN. */
+DKP_INLINE double dkp_mantissa(double x, int *e) {
+    const uint64_t root_half = 0x3FE6A09E667F3BCDu, one = 0x3FF0000000000000u;
+    uint64_t bits;
+    *e = 0;
+    if (!(x > 0)) return x < 0 ? (x - x) / (x - x) : x - HUGE_VAL;
+    if (x > 1.7976931348623157e308) return x;
+    if (x < 2.2250738585072014e-308) x *= 18014398509481984.0, *e = -54; /* 2^54 */
+    bits = dkp_double_bits(x) + (one - root_half);
+    *e += (int)(bits >> 52) - 1023;
+    return dkp_double((bits & 0xFFFFFFFFFFFFFu) + root_half) - 1;
+}
+
+/* With f = m - 1 and s = f/(2 + f): log m = 2 s (1 + s^2/3 + s^4 R(s^2)) = f - f^2/2 + s (f^2/2 + 2/3 s^2 + 2 s^4 R). */
+static const double dkp_log_R[] = {0.2,
+                                   0.14285714285714685,
+                                   0.1111111111082725,
+                                   0.0909090916785336,
+                                   0.07692297464492055,
+                                   0.0666740325865275,
+                                   0.058530937599893966,
+                                   0.05861844511824613};
+
+static double dkp_log(double x) {
+    int e;
+    double f = dkp_mantissa(x, &e), s = f / (2 + f), z = s * s, half = 0.5 * f * f;
+    if (!(fabs(f) < 1)) return f;
+    double R = z * (0.6666666666666666 + 2 * z * dkp_polynomial(dkp_log_R, 8, z));
+    return e * 0.6931471805601177 - (half - (s * (half + R) - e * 1.7239444525614835e-13) - f);
+}
+
+/* The same to twice as many digits. */
+static dkp_pair dkp_log_pair(double x) {
+    int e;
+    dkp_pair m = {dkp_mantissa(x, &e), 0}, v;
+    if (!(fabs(m.hi) < 1)) return m;
+    dkp_pair s = dkp_ratio(m, dkp_two_sum(2, m.hi)), z = dkp_product(s.hi, s.hi);
+    dkp_pair w = dkp_product(z.hi, 0.3333333333333333);
+    w.lo += z.hi * 1.850371707708594e-17 + (z.lo + 2 * s.hi * s.lo) * 0.3333333333333333;
+    w = dkp_two_sum(w.hi, w.lo + z.hi * z.hi * dkp_polynomial(dkp_log_R, 8, z.hi));
+    dkp_pair sw = dkp_product(2 * s.hi, w.hi), sum = dkp_two_sum(e * 0.6931471805601177, 2 * s.hi);
+    double rest = 2 * (s.lo + s.hi * w.lo + s.lo * w.hi) + sw.lo - e * 1.7239444525614835e-13;
+    v = dkp_two_sum(sum.hi, sw.hi);
+    return dkp_two_sum(v.hi, sum.lo + v.lo + rest);
+}
+
+DKP_ONCE static double dkp_log1p(double x) {
+    dkp_pair sum = dkp_two_sum(1, x), v = dkp_log_pair(sum.hi);
+    return fabs(v.hi) < HUGE_VAL ? v.hi + (v.lo + sum.lo / sum.hi) : v.hi;
+}
+
+/* x >= 0 */
+static double dkp_pow(double x, double y) {
+    dkp_pair v = dkp_log_pair(x), p;
+    if (!(y > 0 || y < 0)) return 1;
+    if (!(fabs(y * v.hi) < 800)) return dkp_exp(y * v.hi);
+    p = dkp_product(y, v.hi);
+    return dkp_exp_less(p.hi, p.lo + y * v.lo, 0);
+}
+
+/* floor(log10 v), v > 0 */
+static int dkp_decade(double v) {
+    int e = (int)floor(dkp_log(v) * 0.4342944819032518);
+    return e + (v >= dkp_pow(10, e + 1)) - (v < dkp_pow(10, e));
+}
+
+/* x = n pi/2 + r with r in [-pi/4, pi/4], pi/2 in three parts; NaN from 2^19 on, where they would not do. */
+static void dkp_circle(double x, dkp_pair *cosine, dkp_pair *sine) {
+    static const double S[] = {-0.16666666666666666,  0.008333333333330925,    -0.00019841269836722418,
+                               2.755731608381636e-06, -2.5051127944014188e-08, 1.5917848524808262e-10};
+    static const double C[] = {0.041666666666666664,    -0.0013888888888887382, 2.480158729874307e-05,
+                               -2.7557317260008837e-07, 2.0876143827993133e-09, -1.1382456778061306e-11};
+    int n = 0;
+    if (fabs(x) < 524288) n = (int)(x * 0.6366197723675814 + (x < 0 ? -0.5 : 0.5));
+    else x = (x - x) / (x - x);
+    dkp_pair a = dkp_two_sum(x - n * 1.5707963267341256, -n * 6.077100506303966e-11);
+    dkp_pair r = dkp_two_sum(a.hi, -n * 2.0222662487959506e-21);
+    r = dkp_two_sum(r.hi, a.lo + r.lo);
+    double z = r.hi * r.hi, w = 1 - 0.5 * z;
+    dkp_pair s = dkp_two_sum(r.hi, r.lo * w + r.hi * z * dkp_polynomial(S, 6, z));
+    dkp_pair c = dkp_two_sum(w, (1 - w - 0.5 * z) + (z * z * dkp_polynomial(C, 6, z) - r.hi * r.lo));
+    *cosine = n & 1 ? s : c, *sine = n & 1 ? c : s;
+    if ((n + 1) & 2) cosine->hi = -cosine->hi, cosine->lo = -cosine->lo;
+    if (n & 2) sine->hi = -sine->hi, sine->lo = -sine->lo;
+}
+
+static double dkp_cos(double x) {
+    dkp_pair c, s;
+    dkp_circle(x, &c, &s);
+    return c.hi;
+}
+
+static double dkp_sin(double x) {
+    dkp_pair c, s;
+    dkp_circle(x, &c, &s);
+    return s.hi;
+}
+
+static double dkp_tan(double x) {
+    dkp_pair c, s;
+    dkp_circle(x, &c, &s);
+    s = dkp_ratio(s, c);
+    return s.hi + s.lo;
+}
+
+DKP_SMALL
+
+/* x >= 0. The angle from the nearest eighth of a turn, whose tangent t is at most tan(pi/8): atan t = t + t^3 A(t^2). */
+static double dkp_atan2(double y, double x) {
+    static const double A[] = {-0.3333333333333333,  0.199999999999998,     -0.14285714285659326,
+                               0.11111111105106705,  -0.09090908751076636,  0.0769229630497447,
+                               -0.06666423628069258, 0.058789145444006215,  -0.052303478730160745,
+                               0.04551108126325172,  -0.034558092551413795, 0.01627194475162406};
+    int steep = fabs(y) > x, eighths = steep ? 2 : 0;
+    dkp_pair a = {steep ? x : fabs(y), 0}, b = {steep ? fabs(y) : x, 0};
+    if (!(b.hi > 0)) return y + x; /* 0 or NaN */
+    if (b.hi >= HUGE_VAL) a.hi = a.hi >= HUGE_VAL, b.hi = 1;
+    double scale = b.hi > 1e150    ? 3.0549363634996047e-151
+                   : b.hi < 1e-150 ? 3.273390607896142e150
+                                   : 1; /* 2^-+500 */
+    a.hi *= scale, b.hi *= scale;
+    if (a.hi > 0.41421356237309503 * b.hi) {
+        dkp_pair sum = dkp_two_sum(a.hi, b.hi);
+        a = dkp_two_sum(a.hi, -b.hi), b = sum, eighths = 1;
+    }
+    dkp_pair t = dkp_ratio(a, b);
+    double z = t.hi * t.hi, rest = t.lo * (1 - z) + t.hi * z * dkp_polynomial(A, 12, z);
+    if (steep) t.hi = -t.hi, rest = -rest;
+    t = dkp_two_sum(eighths * 0.7853981633974483, t.hi); /* and what pi/4 lacks */
+    double angle = t.hi + (t.lo + (rest + eighths * 3.061616997868383e-17));
+    return y < 0 ? -angle : angle;
+}
+
+static double dkp_atan(double x) { return dkp_atan2(x, 1); }
+
+/* x >= 0 */
+static double dkp_asinh(double x) {
+    return x > 1e150 ? dkp_log(x) + 0.6931471805599453 : dkp_log1p(x + x * x / (1 + dkp_sqrt(1 + x * x)));
+}
+
+/* x >= 0: exp(-x^2) E(y)/(1 + x), y = (x - 4)/(x + 4) */
+static double dkp_erfc(double x) {
+    static const double E[] = {
+        0.6849972881253069,     -0.19934458280036707,    0.1170496655104423,      -0.048080381221308165,
+        0.003962055681301014,   0.015312509679303738,    -0.017515654646755696,   0.012161784753110081,
+        -0.006068735217383084,  0.0021164215818284984,   -0.00038976749939915155, -6.013675580182606e-05,
+        6.403278499880297e-05,  -1.3151208928020812e-05, -4.138610639412521e-06,  2.6504800397777583e-06,
+        4.559157122628216e-09,  -3.645854943345239e-07,  5.0404390697578826e-08,  4.741140256925565e-08,
+        -1.044242199256559e-08, -6.170261658610399e-09,  1.1247963532212495e-09,  6.102703123580613e-10};
+    if (x > 28) return 0;
+    dkp_pair square = dkp_product(x, x);
+    return dkp_exp_less(-square.hi, -square.lo, 0) * dkp_polynomial(E, 24, (x - 4) / (x + 4)) / (1 + x);
+}
+
+/* Stirling's series (DLMF 5.11.1), for x < 10 after x Gamma(x) = Gamma(x + 1); x > 0. */
+static double dkp_lgamma(double x) {
+    double product = 1;
+    for (; x < 10; x++) product *= x; /* NOLINT(clang-analyzer-security.FloatLoopCounter) */
+    double z = 1 / (x * x);
+    double series =
+        1.0 / 12 -
+        z * (1.0 / 360 -
+             z * (1.0 / 1260 - z * (1.0 / 1680 - z * (1.0 / 1188 - z * (691.0 / 360360 - z / 156)))));
+    return (x - 0.5) * (dkp_log(x) - 1) + (0.4189385332046727 + series / x) -
+           dkp_log(product); /* log(2 pi)/2 - 1/2 */
+}
+
+/* ----------------------------------------------------- >>text  Text: messages, names, settings */
+
+static void dkp_put(dkp_text *t, const char *s) {
+    for (; *s; s++, t->length++)
+        if (t->length + 1 < t->size) t->p[t->length] = *s;
+    if (t->size) t->p[t->length < t->size ? t->length : t->size - 1] = 0;
+}
+
+static void dkp_put_char(dkp_text *t, char c) {
+    char one[2] = {c, 0};
+    dkp_put(t, one);
+}
+
+static void dkp_put_size(dkp_text *t, uint64_t v) {
+    char digits[24];
+    int n = DKP_COUNT(digits) - 1;
+    digits[n] = 0;
+    do digits[--n] = (char)('0' + v % 10);
+    while (v /= 10);
+    dkp_put(t, digits + n);
+}
+
+static void dkp_put_int(dkp_text *t, int64_t v) {
+    if (v < 0) dkp_put(t, "-");
+    dkp_put_size(t, v < 0 ? 0 - (uint64_t)v : (uint64_t)v);
+}
+
+/* Six significant digits, as printf's %g. */
+static void dkp_put_real(dkp_text *t, double v) {
+    double size = fabs(v);
+    if (v < 0) dkp_put(t, "-");
+    if (!(size <= 1.7976931348623157e308)) {
+        dkp_put(t, size > 0 ? "inf" : "nan");
+        return;
+    }
+    if (size < 1e15 && size == floor(size)) {
+        dkp_put_int(t, (int64_t)size);
+        return;
+    }
+    int e = dkp_decade(size);
+    double scaled = e > -300 ? size * dkp_pow(10, 5 - e) : size * 1e200 * dkp_pow(10, -195 - e);
+    int64_t m = (int64_t)floor(scaled + 0.5);
+    if (m < 100000) m *= 10, e--;
+    if (m >= 1000000) m /= 10, e++;
+    int digits = 6;
+    while (m % 10 == 0 && digits > 1) m /= 10, digits--;
+    char text[8];
+    for (int i = digits; i-- > 0; m /= 10) text[i] = (char)('0' + m % 10);
+    text[digits] = 0;
+    int exponential = e < -4 || e >= 6, point = exponential ? 1 : e + 1;
+    if (point <= 0) dkp_put(t, "0.");
+    for (int i = point; i < 0; i++) dkp_put(t, "0");
+    for (int i = 0; i < digits || i < point; i++) {
+        if (i > 0 && i == point) dkp_put(t, ".");
+        dkp_put_char(t, i < digits ? text[i] : '0');
+    }
+    if (exponential) {
+        dkp_put(t, "e");
+        dkp_put_int(t, e);
+    }
+}
+
+static void dkp_put_pair(dkp_text *t, const char *name, double v) {
+    dkp_put(t, name);
+    dkp_put_real(t, v);
+}
+
+/* "field = value: must be allowed"; the first error of a call stays. */
+static dk_status dkp_fail(char *message, const char *field, double value, const char *allowed) {
+    dkp_text t = {message, DK_MESSAGE_SIZE, 0};
+    dkp_put(&t, field);
+    dkp_put_pair(&t, " = ", value);
+    dkp_put(&t, ": must be ");
+    dkp_put(&t, allowed);
+    return DK_ERROR_CONFIG;
+}
+
+static dk_status dkp_fail_text(char *message, dk_status status, const char *text) {
+    dkp_text t = {message, DK_MESSAGE_SIZE, 0};
+    dkp_put(&t, text);
+    return status;
+}
+
+static dk_status dkp_fail_bytes(char *message, size_t given, size_t needed) {
+    dkp_text t = {message, DK_MESSAGE_SIZE, 0};
+    dkp_put(&t, "bytes = ");
+    dkp_put_size(&t, given);
+    dkp_put(&t, ": must be at least ");
+    dkp_put_size(&t, needed);
+    return DK_ERROR_MEMORY;
+}
+
+static dk_status dkp_fail_allocation(char *message, size_t needed) {
+    dkp_text t = {message, DK_MESSAGE_SIZE, 0};
+    dkp_put(&t, "no memory could be allocated: needs ");
+    dkp_put_size(&t, needed);
+    dkp_put(&t, " bytes");
+    return DK_ERROR_MEMORY;
+}
+
+DK_API const char *dk_status_text(dk_status status) {
+#define DKP_TEXT(name, text) text,
+    static const char *const texts[] = {DK_STATUSES(DKP_TEXT)};
+#undef DKP_TEXT
+    return (unsigned)status < DK_STATUS_COUNT ? texts[status] : "unknown status";
+}
+
+DK_API int dk_version(void) { return DK_VERSION; }
+
+DK_API const char *dk_message(const dk_config *c) { return c ? c->message : "config = NULL"; }
+
+static int dkp_finite(double v) { return v - v == 0; }
+
+/* A decimal number at *text, which moves past it, whatever the locale; exact for up to 15 digits and small exponents. */
+static int dkp_read_real(const char **text, double *v) {
+    const char *s = *text;
+    double digits = 0, sign = *s == '-' ? -1 : 1;
+    int e = 0, any = 0, exponent = 0, minus;
+    if (*s == '-' || *s == '+') s++;
+    for (; *s >= '0' && *s <= '9'; s++, any = 1) digits = 10 * digits + (*s - '0');
+    if (*s == '.')
+        for (s++; *s >= '0' && *s <= '9'; s++, any = 1, e--) digits = 10 * digits + (*s - '0');
+    if (any && (*s == 'e' || *s == 'E')) {
+        minus = s[1] == '-', s += s[1] == '-' || s[1] == '+' ? 2 : 1, any = 0;
+        for (; *s >= '0' && *s <= '9'; s++, any = 1)
+            if (exponent < 10000) exponent = 10 * exponent + (*s - '0');
+        e += minus ? -exponent : exponent;
+    }
+    *v = sign * (e < 0 ? digits / dkp_pow(10, -e) : e > 0 ? digits * dkp_pow(10, e) : digits);
+    *text = s;
+    return any && dkp_finite(*v);
+}
+
+static char dkp_fold(char c) {
+    return c >= 'A' && c <= 'Z'               ? (char)(c - 'A' + 'a')
+           : c == '-' || c == ' ' || c == '/' ? '_'
+           : c == '+'                         ? 'p'
+                                              : c;
+}
+
+/* Levenshtein distance, blind to how a is written. */
+static int dkp_distance(const char *a, const char *b) {
+    enum { LONGEST = 48 };
+    int row[LONGEST + 1], n = 0;
+    while (n < LONGEST && b[n]) row[n] = n, n++;
+    row[n] = n;
+    for (int i = 0; i < LONGEST && a[i]; i++) {
+        int diagonal = row[0];
+        row[0] = i + 1;
+        for (int j = 0; j < n; j++) {
+            int best = diagonal + (dkp_fold(a[i]) != b[j]);
+            if (row[j] + 1 < best) best = row[j] + 1;
+            if (row[j + 1] + 1 < best) best = row[j + 1] + 1;
+            diagonal = row[j + 1];
+            row[j + 1] = best;
+        }
+    }
+    return row[n];
+}
+
+static const char *dkp_sampler_name(int i) {
+    const dk_sampler_info *info = dk_sampler_at(i);
+    return info ? info->name : NULL;
+}
+
+/* Nearest first; of two as near, the earlier. */
+static int dkp_nearest(const char *(*at)(int), const char *name, const char **names, int max) {
+    int count = 0;
+    for (int i = 0; at(i); i++) {
+        int j = count < max ? count++ : max, distance = dkp_distance(name, at(i));
+        for (; j > 0 && distance < dkp_distance(name, names[j - 1]); j--)
+            if (j < max) names[j] = names[j - 1];
+        if (j < max) names[j] = at(i);
+    }
+    return count;
+}
+
+DK_API int dk_nearest_names(const char *kind, const char *name, const char **names, int max) {
+    return dkp_nearest(strcmp(kind, "sampler") == 0 ? dkp_sampler_name
+                       : strcmp(kind, "grid") == 0  ? dk_grid_name
+                                                    : dk_schedule_name,
+                       name, names, max);
+}
+
+static dk_status dkp_fail_name(char *message, const char *kind, const char *name,
+                               const char *const nearest[3]) {
+    dkp_text t = {message, DK_MESSAGE_SIZE, 0};
+    dkp_put(&t, kind);
+    dkp_put(&t, " \"");
+    dkp_put(&t, name);
+    dkp_put(&t, "\" is not known");
+    for (int i = 0; i < 3 && nearest[i]; i++) {
+        dkp_put(&t, i ? ", " : "; nearest: ");
+        dkp_put(&t, nearest[i]);
+    }
+    return DK_ERROR_CONFIG;
+}
+
+/* ------------------------------------------------------------------------------ >>noise  Noise */
+
+DKP_FAST
+
+/* Read as volatile, or gcc would multiply vectors by shifts and additions; if it were volatile, gcc would make it
+   writable. */
+static const uint32_t dkp_multipliers[2] = {0xD2511F53u, 0xCD9E8D57u};
+DKP_INLINE uint32_t dkp_multiplier(int i) { return ((const volatile uint32_t *)dkp_multipliers)[i]; }
+
+/* A counter's words are the low halves of c; above them anything may stand. So products come out where the next
+   round wants them, without shuffling. */
+DKP_INLINE void dkp_philox_round(uint64_t c[4], const uint32_t m[2], uint32_t key0, uint32_t key1) {
+    uint64_t p = m[0] * (c[0] & 0xFFFFFFFFu), q = m[1] * (c[2] & 0xFFFFFFFFu);
+    c[0] = (q >> 32) ^ c[1] ^ key0, c[1] = q;
+    c[2] = (p >> 32) ^ c[3] ^ key1, c[3] = p;
+}
+
+/* Without a loop, so that a loop around it is one that compilers vectorise. */
+DKP_INLINE void dkp_philox(uint64_t c[4], const uint32_t m[2], uint32_t key0, uint32_t key1) {
+#define DKP_ROUND(i) dkp_philox_round(c, m, key0 + i * 0x9E3779B9u, key1 + i * 0xBB67AE85u)
+    DKP_ROUND(0), DKP_ROUND(1), DKP_ROUND(2), DKP_ROUND(3), DKP_ROUND(4);
+    DKP_ROUND(5), DKP_ROUND(6), DKP_ROUND(7), DKP_ROUND(8), DKP_ROUND(9);
+#undef DKP_ROUND
+}
+
+DK_API void dk_philox(const uint32_t counter[4], const uint32_t key[2], uint32_t out[4]) {
+    const uint32_t m[2] = {dkp_multiplier(0), dkp_multiplier(1)};
+    uint64_t c[4] = {counter[0], counter[1], counter[2], counter[3]};
+    dkp_philox(c, m, key[0], key[1]);
+    for (int i = 0; i < 4; i++) out[i] = (uint32_t)c[i];
+}
+
+DKP_INLINE uint32_t dkp_bits(float v) {
+    uint32_t bits;
+    memcpy(&bits, &v, sizeof bits);
+    return bits;
+}
+
+DKP_INLINE float dkp_float(uint32_t bits) {
+    float v;
+    memcpy(&v, &bits, sizeof v);
+    return v;
+}
+
+/* -2 log u for u = (2 (r/2) + 1) / 2^32. The logarithm is ours, so that it is the same everywhere:
+   u = m 2^-e with m in [sqrt 1/2, sqrt 2), log m by a polynomial (Chebyshev fit, relative error 5e-8). */
+DKP_INLINE float dkp_minus_2_log(uint32_t r) {
+    uint32_t bits = dkp_bits((float)(int32_t)(r >> 1) + 0.5f) + (0x3F800000u - 0x3F3504F3u); /* 2^31 u */
+    float e = (float)(31 + 127 - (int32_t)(bits >> 23));
+    float s = dkp_float((bits & 0x7FFFFFu) + 0x3F3504F3u) - 1.0f;
+    float p = -2 * 0.087439455f;
+    p = p * s + 2 * 0.1437733f;
+    p = p * s - 2 * 0.14949095f;
+    p = p * s + 2 * 0.16560696f;
+    p = p * s - 2 * 0.19956978f;
+    p = p * s + 2 * 0.25002155f;
+    p = p * s - 2 * 0.33334184f;
+    p = p * s + 2 * 0.49999988f;
+    p = p * s - 2 * 1.0f;
+    return e * (2 * 0.69314718f) + s * p;
+}
+
+/* cos and sin of 2 pi r / 2^32: the nearest quarter turn exactly, the rest in [-pi/4, pi/4] by polynomials. */
+DKP_INLINE void dkp_turn(uint32_t r, float *cosine, float *sine) {
+    uint32_t quarters = r + 0x20000000u;                  /* in its two highest bits */
+    float y = (float)(int32_t)(r << 2) * 1.16415322e-10f; /* the rest in half turns */
+    float z = y * y;
+    uint32_t s = dkp_bits(y * (3.1415927f + z * (-5.167709f + z * (2.5498216f + z * -0.58974695f))));
+    uint32_t c = dkp_bits(1.0f + z * (-4.934802f + z * (4.058708f + z * (-1.3350679f + z * 0.23153661f))));
+    uint32_t swap = (s ^ c) & (0u - (quarters >> 30 & 1));
+    *cosine = dkp_float(c ^ swap ^ ((quarters + 0x40000000u) & 0x80000000u));
+    *sine = dkp_float(s ^ swap ^ (quarters & 0x80000000u));
+}
+
+enum { DKP_STREAMS = 16 };
+
+/* Elements [element, end) of streams, which are read soon and which memory is asked for meanwhile: 32 of each with as many
+   numbers of noise, since all at once would have to wait for one another. */
+typedef struct dkp_ahead {
+    size_t element, end;
+    int streams;
+    const char *stream[DKP_STREAMS];
+    size_t bytes[DKP_STREAMS]; /* of an element */
+} dkp_ahead;
+
+static void dkp_ask(dkp_ahead *a, size_t n) {
+    if (n > a->end - a->element) n = a->end - a->element;
+#if defined(__GNUC__)
+    for (int i = 0; i < a->streams; i++)
+        for (size_t k = a->element * a->bytes[i]; k < (a->element + n) * a->bytes[i]; k += 64)
+            __builtin_prefetch(a->stream[i] + k);
+#endif
+    a->element += n;
+}
+
+typedef struct dkp_noise {
+    uint64_t seed, sample;
+    uint32_t draw;
+    dkp_ahead *ahead; /* or NULL */
+} dkp_noise;
+
+enum { DKP_CHUNKS = 4 }; /* 64 numbers each, at a time: one alone would wait for its results */
+
+/* Philox's numbers of the 16 blocks of each of k chunks. */
+typedef uint32_t dkp_words[4][16 * DKP_CHUNKS];
+typedef void dkp_words_fn(const dkp_noise *of, uint64_t chunk, size_t k, dkp_words r);
+
+/* The inner loop's length is a constant, or gcc would not vectorise it. */
+DKP_INLINE void dkp_words_plain(const dkp_noise *of, uint64_t chunk, size_t k, dkp_words r) {
+    const uint32_t m[2] = {dkp_multiplier(0), dkp_multiplier(1)};
+    for (size_t i = 0; i < 16 * k; i += 16)
+        for (size_t j = i; j < i + 16; j++) {
+            uint64_t block = chunk * 16 + j;
+            uint64_t c[4] = {block, of->draw, of->sample, (of->sample >> 32) ^ (block >> 32 << 16)};
+            dkp_philox(c, m, (uint32_t)of->seed, (uint32_t)(of->seed >> 32));
+            r[0][j] = (uint32_t)c[0], r[1][j] = (uint32_t)c[1];
+            r[2][j] = (uint32_t)c[2], r[3][j] = (uint32_t)c[3];
+        }
+}
+
+/* Normals 64 chunk .. 64 (chunk + chunks) - 1 of a draw. Philox block 16 chunk + j gives four of them, at j, j + 16,
+   j + 32 and j + 48, so that every loop here runs over neighbours. Box & Muller 1958. */
+DKP_INLINE void dkp_normal_chunks(const dkp_noise *of, uint64_t chunk, size_t chunks, dkp_words_fn *words,
+                                  dk_real *z) {
+    for (size_t k; chunks > 0; chunks -= k, chunk += k) {
+        dkp_words r;
+        k = chunks < DKP_CHUNKS ? chunks : (size_t)DKP_CHUNKS;
+        words(of, chunk, k, r);
+        for (size_t half = 0; half < 2 * k; half++, z += 32) {
+            const uint32_t *u = r[half % 2 * 2] + half / 2 * 16, *v = r[half % 2 * 2 + 1] + half / 2 * 16;
+            if (of->ahead) dkp_ask(of->ahead, 32);
+            for (int j = 0; j < 16; j++) {
+                /* NOLINTNEXTLINE(clang-analyzer-core.CallAndMessage): all k chunks have words */
+                float radius = dkp_sqrtf(dkp_minus_2_log(u[j])), cosine, sine;
+                dkp_turn(v[j], &cosine, &sine);
+                z[j] = (dk_real)(radius * cosine);
+                z[16 + j] = (dk_real)(radius * sine);
+            }
+        }
+    }
+}
+
+/* The same for vectors that are wider than what every machine of this kind has; where clang's -ffast-math would contract
+   for them whatever the pragmas say, there is no such choice. */
+#if defined(__GNUC__) && defined(__x86_64__) && !defined(DK_NO_DISPATCH) && !defined(DKP_CLANG_FAST)
+#define DKP_DISPATCH
+#define DKP_AVX2 __attribute__((target("avx2,f16c")))
+#define DKP_AVX512 __attribute__((target("avx512f,avx512dq,avx512vl")))
+typedef int dkp_i8 __attribute__((vector_size(32)));
+
+#if defined(__clang__) || __GNUC__ < 9
+#define dkp_words_avx2 dkp_words_plain
+#define dkp_words_avx512 dkp_words_plain
+#else
+typedef int dkp_i16 __attribute__((vector_size(64)));
+typedef long long dkp_l8 __attribute__((vector_size(64)));
+
+/* With the multiplication of 32 bits, which gcc does not find: it masks, and multiplies 64. Two vectors of N blocks at a
+   time, since one would wait for its products. Their high halves are shuffled, as shifts would take the multiplications' place. */
+#define DKP_LIST(...) \
+    { __VA_ARGS__ }
+#define DKP_WORDS(target, name, N, MULTIPLY, COUNT, ODD, EVEN)                                     \
+    target static void name(const dkp_noise *of, uint64_t chunk, size_t k, dkp_words r) {          \
+        typedef uint64_t vector __attribute__((vector_size(8 * N)));                               \
+        typedef uint32_t narrow __attribute__((vector_size(8 * N)));                               \
+        const vector count = DKP_LIST COUNT, zero = {0};                                           \
+        const narrow odd = DKP_LIST ODD, even = DKP_LIST EVEN;                                     \
+        const vector m0 = zero + dkp_multipliers[0], m1 = zero + dkp_multipliers[1];               \
+        for (uint64_t j = 0; j < 16 * k; j += 2 * N) {                                             \
+            uint64_t block = chunk * 16 + j;                                                       \
+            vector key0 = zero + (uint32_t)of->seed, key1 = zero + (of->seed >> 32);               \
+            vector a = count + block, b = zero + of->draw, c = zero + of->sample;                  \
+            vector d = zero + ((of->sample >> 32) ^ (block >> 32 << 16)), e = a + N, f = b, g = c; \
+            vector h = d, p, q;                                                                    \
+            for (int i = 0; i < 10; i++, key0 += 0x9E3779B9u, key1 += 0xBB67AE85u) {               \
+                p = (vector)MULTIPLY(a, m0), q = (vector)MULTIPLY(c, m1);                          \
+                a = DKP_HIGH(q) ^ b ^ key0, b = q, c = DKP_HIGH(p) ^ d ^ key1, d = p;              \
+                p = (vector)MULTIPLY(e, m0), q = (vector)MULTIPLY(g, m1);                          \
+                e = DKP_HIGH(q) ^ f ^ key0, f = q, g = DKP_HIGH(p) ^ h ^ key1, h = p;              \
+            }                                                                                      \
+            const vector low[4] = {a, b, c, d}, high[4] = {e, f, g, h};                            \
+            for (int i = 0; i < 4; i++) {                                                          \
+                narrow word = __builtin_shuffle((narrow)low[i], (narrow)high[i], even);            \
+                memcpy(&r[i][j], &word, sizeof word);                                              \
+            }                                                                                      \
+        }                                                                                          \
+    }
+#define DKP_HIGH(product) (vector) __builtin_shuffle((narrow)product, odd)
+#define DKP_MULTIPLY_4(a, b) __builtin_ia32_pmuludq256((dkp_i8)(a), (dkp_i8)(b))
+#define DKP_MULTIPLY_8(a, b) \
+    __builtin_ia32_pmuludq512_mask((dkp_i16)(a), (dkp_i16)(b), (dkp_l8)(a), (unsigned char)-1)
+DKP_WORDS(DKP_AVX2, dkp_words_avx2, 4, DKP_MULTIPLY_4, (0, 1, 2, 3), (1, 1, 3, 3, 5, 5, 7, 7),
+          (0, 2, 4, 6, 8, 10, 12, 14))
+DKP_WORDS(DKP_AVX512, dkp_words_avx512, 8, DKP_MULTIPLY_8, (0, 1, 2, 3, 4, 5, 6, 7),
+          (1, 1, 3, 3, 5, 5, 7, 7, 9, 9, 11, 11, 13, 13, 15, 15),
+          (0, 2, 4, 6, 8, 10, 12, 14, 16, 18, 20, 22, 24, 26, 28, 30))
+#undef DKP_LIST
+#undef DKP_HIGH
+#undef DKP_WORDS
+#undef DKP_MULTIPLY_4
+#undef DKP_MULTIPLY_8
+#endif
+
+DKP_AVX2 static void dkp_normals_avx2(const dkp_noise *of, uint64_t chunk, size_t chunks, dk_real *z) {
+    dkp_normal_chunks(of, chunk, chunks, dkp_words_avx2, z);
+}
+
+DKP_AVX512 static void dkp_normals_avx512(const dkp_noise *of, uint64_t chunk, size_t chunks, dk_real *z) {
+    dkp_normal_chunks(of, chunk, chunks, dkp_words_avx512, z);
+}
+#endif
+
+static void dkp_normals(const dkp_noise *of, uint64_t chunk, size_t chunks, dk_real *z) {
+#ifdef DKP_DISPATCH
+    if (__builtin_cpu_supports("avx512dq") && __builtin_cpu_supports("avx512vl")) {
+        dkp_normals_avx512(of, chunk, chunks, z);
+        return;
+    }
+    if (__builtin_cpu_supports("avx2")) {
+        dkp_normals_avx2(of, chunk, chunks, z);
+        return;
+    }
+#endif
+    dkp_normal_chunks(of, chunk, chunks, dkp_words_plain, z);
+}
+
+static void dkp_normals_from(const dkp_noise *of, uint64_t first, size_t n, dk_real *out) {
+    while (n > 0) {
+        size_t skip = (size_t)(first % 64), count = n - n % 64;
+        if (skip == 0 && count > 0) {
+            dkp_normals(of, first / 64, count / 64, out);
+        } else { /* part of a chunk */
+            dk_real z[64];
+            count = 64 - skip < n ? 64 - skip : n;
+            dkp_normals(of, first / 64, 1, z);
+            memcpy(out, z + skip, count * sizeof z[0]);
+        }
+        first += count, out += count, n -= count;
+    }
+}
+
+DK_API void dk_normals(uint64_t seed, uint64_t sample, uint32_t draw, uint64_t first, size_t n,
+                       dk_real *out) {
+    const dkp_noise of = {seed, sample, draw, NULL};
+    dkp_normals_from(&of, first, n, out);
+}
+
+static dk_noise_source dkp_noise_of(dk_noise_kind kind) {
+    dk_noise_source s;
+    memset(&s, 0, sizeof s);
+    s.kind = kind;
+    return s;
+}
+
+DK_API dk_noise_source dk_noise_torch_cpu(void) { return dkp_noise_of(DK_NOISE_TORCH_CPU); }
+DK_API dk_noise_source dk_noise_numpy(void) { return dkp_noise_of(DK_NOISE_NUMPY); }
+DK_API dk_noise_source dk_noise_numpy_pcg64(void) { return dkp_noise_of(DK_NOISE_NUMPY_PCG64); }
+DK_API dk_noise_source dk_noise_brownian(void) { return dkp_noise_of(DK_NOISE_BROWNIAN); }
+DK_API dk_noise_source dk_noise_torchsde(void) { return dkp_noise_of(DK_NOISE_TORCHSDE); }
+
+DK_API dk_noise_source dk_noise_torch_cuda(int threads) {
+    dk_noise_source s = dkp_noise_of(DK_NOISE_TORCH_CUDA);
+    s.threads = threads;
+    return s;
+}
+
+DK_API dk_noise_source dk_noise_custom(dk_noise_fn fn, void *user) {
+    dk_noise_source s = dkp_noise_of(DK_NOISE_DEFAULT);
+    s.fn = fn, s.user = user;
+    return s;
+}
+
+/* A generator that has to be gone through from its seed on. */
+static int dkp_streams(const dk_noise_source *s) {
+    return !s->fn &&
+           (s->kind == DK_NOISE_TORCH_CPU || s->kind == DK_NOISE_NUMPY || s->kind == DK_NOISE_NUMPY_PCG64);
+}
+
+/* Gives whole draws, not elements. */
+static int dkp_whole(const dk_noise_source *s) {
+    return s->fn || s->kind == DK_NOISE_TORCHSDE || dkp_streams(s);
+}
+
+/* Has a sample's noise whatever the rest of the batch is. */
+static int dkp_of_sample(const dk_noise_source *s) {
+    return s->kind <= DK_NOISE_PHILOX || s->kind == DK_NOISE_BROWNIAN;
+}
+
+static int dkp_same_source(const dk_noise_source *a, const dk_noise_source *b) {
+    return a->kind == b->kind && a->bits == b->bits && a->threads == b->threads &&
+           a->seed_offset == b->seed_offset && a->fn == b->fn && a->user == b->user;
+}
+
+static uint64_t dkp_seed_of(const dk_noise_source *s, const dk_noise_request *q, size_t sample) {
+    return (q->seeds ? q->seeds[sample] : q->seed) + (uint64_t)(int64_t)s->seed_offset;
+}
+
+/* One of the peer's floats, or doubles: its 32 or 64 bits. */
+static int dkp_single(const dk_noise_source *s) {
+    int numpy = s->kind == DK_NOISE_NUMPY || s->kind == DK_NOISE_NUMPY_PCG64;
+    return s->bits ? s->bits == 32 : !numpy;
+}
+
+/* ---- Brownian paths: virtual trees, Li et al. 2020. A node halves an interval with a normal of its own, so an increment of
+   the path is a sum of normals, whose shares in it depend on the times alone. */
+
+typedef struct dkp_node {
+    uint64_t place; /* of depth's 2^depth intervals; depth -1: the whole */
+    int depth;
+    double share;
+} dkp_node;
+
+enum { DKP_HALVINGS = 64 };
+
+/* To six decimals, ties of the decimals to even: torchsde's times. */
+static double dkp_decimal(double v) {
+    double high = (double)(float)v, scaled = v * 1e6, whole = floor(scaled);
+    double error = (high * 1e6 - scaled) + (v - high) * 1e6, over = (scaled - whole - 0.5) + error;
+    int up = over > 0 || (!(over < 0) && whole > 2 * floor(whole / 2));
+    return (whole + up) / 1e6;
+}
+
+/* The path from `from` to `at`, by the bridge between the ends of ever smaller intervals. */
+static int dkp_walk(double from, double to, double at, int decimal, dkp_node *node) {
+    double inside[DKP_HALVINGS]; /* shares in the increment from `from` to `to` */
+    double grain = decimal ? 5e-7 : 1 / 4294967296.0;
+    uint64_t place = 0;
+    int n = 1;
+    inside[0] = dkp_sqrt(to - from);
+    node[0].place = 0, node[0].depth = -1, node[0].share = 0;
+    while (at > from + grain && n < DKP_HALVINGS) {
+        if (!(at < to - grain)) {
+            for (int i = 0; i < n; i++) node[i].share += inside[i];
+            break;
+        }
+        double middle = decimal ? dkp_decimal(0.5 * (from + to)) : 0.5 * (from + to);
+        double left = (middle - from) / (to - from), own = dkp_sqrt((to - middle) * left);
+        int right = at > middle + grain;
+        for (int i = 0; i < n; i++) {
+            if (right) node[i].share += left * inside[i];
+            inside[i] *= right ? 1 - left : left;
+        }
+        node[n].place = place, node[n].depth = n - 1, node[n].share = right ? own : 0;
+        inside[n++] = right ? -own : own;
+        if (right) from = middle;
+        else to = middle;
+        place = 2 * place + (uint64_t)right;
+    }
+    return n;
+}
+
+/* W(to) - W(from) over the root of the time between them; 0 nodes where that does not go down. */
+DKP_ONCE static int dkp_increment(double low, double high, double from, double to, int decimal, double time,
+                                  dkp_node node[2 * DKP_HALVINGS]) {
+    dkp_node start[DKP_HALVINGS];
+    if (!(to < from)) return 0;
+    int n = dkp_walk(low, high, to, decimal, node), m = dkp_walk(low, high, from, decimal, start), end = n;
+    for (int i = 0; i < m; i++) {
+        if (i < end && node[i].place == start[i].place) node[i].share -= start[i].share;
+        else node[n] = start[i], node[n++].share *= -1;
+    }
+    for (int i = 0; i < n; i++) node[i].share /= dkp_sqrt(time);
+    return n;
+}
+
+static double dkp_flow_level(double level) { return dkp_finite(level) ? level / (1 + level) : 1; }
+
+/* Steps are told apart to 2^-31 on the way from 0 to 1. */
+static double dkp_moment(double level) {
+    return floor(dkp_flow_level(level) * 2147483648.0 + 0.5) / 2147483648.0;
+}
+
+/* The library's own: nodes are draws under a key that is derived from the seed and the way. */
+DKP_ONCE static int dkp_brownian(uint64_t seed, uint64_t sample, const dk_noise_request *q, uint64_t first,
+                                 size_t n, dk_real *out) {
+    enum { PART = 256 / sizeof(dk_real) }; /* elements at a time */
+    dkp_node node[2 * DKP_HALVINGS];
+    const uint32_t key[2] = {(uint32_t)seed, (uint32_t)(seed >> 32)},
+                   counter[4] = {(uint32_t)q->way, 0, 0, 0xFFFFFFFFu};
+    uint32_t derived[4];
+    double from = dkp_moment(q->from), to = dkp_moment(q->to);
+    int count = dkp_increment(0, 1, from, to, 0, from - to, node);
+    dk_philox(counter, key, derived);
+    for (size_t done = 0; done < n && count; done += PART) {
+        size_t part = n - done < PART ? n - done : (size_t)PART;
+        dk_real z[PART];
+        double sum[PART] = {0};
+        for (int k = 0; k < count; k++) {
+            uint64_t number = node[k].depth < 0 ? 0 : (1ull << node[k].depth) | node[k].place;
+            if (!(fabs(node[k].share) > 0)) continue;
+            dk_normals(derived[0] | (uint64_t)derived[1] << 32, sample, (uint32_t)number, first + done, part,
+                       z);
+            for (size_t i = 0; i < part; i++) sum[i] += node[k].share * (double)z[i];
+        }
+        for (size_t i = 0; i < part; i++) out[done + i] = (dk_real)sum[i];
+    }
+    return count;
+}
+
+/* Elements of one sample, from a source that has them apart. */
+static void dkp_draw_part(const dk_noise_source *s, const dk_noise_request *q, size_t sample, size_t element,
+                          size_t n, dkp_ahead *ahead, dk_real *out) {
+    uint64_t seed = dkp_seed_of(s, q, sample), number = q->seeds ? 0 : q->first_sample + sample;
+    if (s->kind == DK_NOISE_TORCH_CUDA) {
+        size_t before = q->seeds ? 0 : sample * q->dim, size = q->seeds ? q->dim : (size_t)q->batch * q->dim;
+        dkp_cuda_normals(s, seed, (uint64_t)q->call, size, before + element, n, out);
+    } else if (s->kind != DK_NOISE_BROWNIAN || !dkp_brownian(seed, number, q, element, n, out)) {
+        const dkp_noise of = {seed, number, (uint32_t)q->draw, ahead};
+        dkp_normals_from(&of, element, n, out);
+    }
+}
+
+/* streams: where the source's generators stand, or NULL. */
+DKP_ONCE static void dkp_fill_stream(const dk_noise_source *s, const dk_noise_request *q, dkp_stream *streams,
+                                     dk_real *out) {
+    size_t batch = q->seeds ? (size_t)q->batch : 1, n = q->seeds ? q->dim : q->dim * (size_t)q->batch;
+    dkp_stream passing;
+    memset(out, 0, batch * n * sizeof *out);
+    for (size_t b = 0; b < batch; b++, out += n) {
+        dkp_stream *g = streams ? &streams[b] : &passing;
+        if (!streams || !g->at || g->call > q->call) dkp_start_stream(g, s->kind, dkp_seed_of(s, q, b));
+        for (; g->call < q->call; g->call++) dkp_stream_normals(g, s, n, 0, NULL);
+        dkp_stream_normals(g, s, n, 1, out), g->call++;
+    }
+}
+
+/* A whole draw. */
+static dk_status dkp_fill(const dk_noise_source *s, const dk_noise_request *q, dkp_stream *streams,
+                          dk_real *out) {
+    if (s->fn) return s->fn(s->user, q, out) ? DK_ERROR_CALLBACK : DK_OK;
+    if (s->kind == DK_NOISE_TORCHSDE && dkp_fill_torchsde(s, q, out)) return DK_OK;
+    if (dkp_streams(s)) dkp_fill_stream(s, q, streams, out);
+    else
+        for (size_t b = 0; b < (size_t)q->batch; b++)
+            dkp_draw_part(s, q, b, 0, q->dim, NULL, out + b * q->dim);
+    return DK_OK;
+}
+
+DK_API dk_status dk_noise_fill(const dk_noise_source *source, const dk_noise_request *request, dk_real *out) {
+    if (!source || !request || !out || (int)source->kind < 0 || source->kind >= DK_NOISE_COUNT ||
+        request->batch < 1 || request->dim < 1)
+        return DK_ERROR_CONFIG;
+    return dkp_fill(source, request, NULL, out);
+}
+
+/* ---------------------------------------------------------------------------- >>checks  Checks */
+
+DKP_SMALL
+
+/* Where the schedule's own fields are wrong, says so. */
+static dk_status dkp_check_schedule(dk_schedule *s, char *message) {
+    if (s->unknown) return dkp_fail_name(message, "schedule", s->unknown, s->nearest);
+    if ((int)s->family < 0 || s->family >= DK_FAMILY_COUNT)
+        return dkp_fail(message, "schedule.family", (int)s->family, "one of dk_family");
+    if (s->shift < 0 || !dkp_finite(s->shift))
+        return dkp_fail(message, "schedule.shift", s->shift, "> 0 (0: 1)");
+    if (s->family == DK_FAMILY_VE || s->family == DK_FAMILY_EDM) {
+        if (!(s->sigma_min > 0) || !dkp_finite(s->sigma_min))
+            return dkp_fail(message, "schedule.sigma_min", s->sigma_min, "> 0");
+        if (!(s->sigma_max > s->sigma_min) || !dkp_finite(s->sigma_max))
+            return dkp_fail(message, "schedule.sigma_max", s->sigma_max, "> sigma_min");
+    }
+    if (s->family == DK_FAMILY_VP_COSINE) {
+        if (!(s->cosine_offset >= 0) || !dkp_finite(s->cosine_offset))
+            return dkp_fail(message, "schedule.cosine_offset", s->cosine_offset, ">= 0");
+        if (!(s->sigma_min >= 0) || !dkp_finite(s->sigma_min))
+            return dkp_fail(message, "schedule.sigma_min", s->sigma_min, ">= 0");
+        if (!(s->sigma_max >= 0) || (s->sigma_max > 0 && s->sigma_max <= s->sigma_min))
+            return dkp_fail(message, "schedule.sigma_max", s->sigma_max, "> sigma_min (0: no limit)");
+    }
+    if (s->family == DK_FAMILY_VP || s->family == DK_FAMILY_SUB_VP) {
+        if (!(s->beta_min > 0) || !dkp_finite(s->beta_min))
+            return dkp_fail(message, "schedule.beta_min", s->beta_min, "> 0");
+        if (!(s->beta_max >= s->beta_min) || !dkp_finite(s->beta_max))
+            return dkp_fail(message, "schedule.beta_max", s->beta_max, ">= beta_min");
+    }
+    if (s->family == DK_FAMILY_VP_DISCRETE) {
+        if (s->timesteps < 2 || s->timesteps > 1000000)
+            return dkp_fail(message, "schedule.timesteps", s->timesteps, "2 .. 1000000");
+        if (s->alphas_cumprod) {
+            for (int k = 0; k < s->timesteps; k++) {
+                double here = s->alphas_cumprod[k], before = k ? s->alphas_cumprod[k - 1] : 1;
+                if (!(here < before) || !(here > 0 || (here >= 0 && k == s->timesteps - 1)))
+                    return dkp_fail(message, "schedule.alphas_cumprod", here,
+                                    "strictly falling between 1 and 0, and 0 only at the end");
+            }
+        } else if ((int)s->betas < 0 || s->betas >= DK_BETAS_COUNT) {
+            return dkp_fail(message, "schedule.betas", (int)s->betas, "one of dk_betas");
+        } else if (s->betas < DK_BETAS_COSINE || s->betas == DK_BETAS_SIGMOID) {
+            if (!(s->beta_first > 0 && s->beta_first < 1))
+                return dkp_fail(message, "schedule.beta_first", s->beta_first, "> 0 and < 1");
+            if (!(s->beta_last > 0 && s->beta_last < 1))
+                return dkp_fail(message, "schedule.beta_last", s->beta_last, "> 0 and < 1");
+        }
+        dkp_fill_marks(s);
+    }
+    if (s->family == DK_FAMILY_FLOW && s->timesteps && (s->timesteps < 2 || s->timesteps > 1000000))
+        return dkp_fail(message, "schedule.timesteps", s->timesteps, "0 or 2 .. 1000000");
+    if (s->family == DK_FAMILY_CUSTOM && !s->fn)
+        return dkp_fail_text(message, DK_ERROR_CONFIG,
+                             "schedule.fn = NULL: must be a function for a custom schedule");
+    double low = dkp_family_of(s)->t_low, high = dkp_family_of(s)->t_high;
+    if (s->family == DK_FAMILY_VP_DISCRETE) high = s->timesteps - 1;
+    if (!(s->t_min >= low && s->t_min <= high))
+        return dkp_fail(message, "schedule.t_min", s->t_min, "within the family's times");
+    if (!(s->t_max > s->t_min && s->t_max <= high))
+        return dkp_fail(message, "schedule.t_max", s->t_max, "> t_min and within the family's times");
+    return DK_OK;
+}
+
+static int dkp_controlled(const dk_config *c) { return c->sampler.rtol > 0 || c->sampler.atol > 0; }
+
+DKP_ONCE static int dkp_set(double v) { return v < 0 || v > 0; }
+
+/* Guidance that is more than a sum with known coefficients. */
+static int dkp_guided_by_norms(const dk_guidance *g) {
+    return g->rescale > 0 || g->zero_star || g->projected;
+}
+
+/* Fields of sampler, grid and guidance: how they are set by name, and what they may be. */
+/* REST: noise sources, and what else has no part of its own. */
+
+#define DKP_MOST 1.7976931348623157e308 /* finite */
+#define DKP_S(kind, member, low, high, allowed) \
+    { "sampler." #member, allowed, low, high, (int)offsetof(dk_config, sampler.member), kind, DKP_OF_SAMPLER }
+#define DKP_G(kind, member, low, high, allowed) \
+    { "grid." #member, allowed, low, high, (int)offsetof(dk_config, grid.member), kind, DKP_OF_GRID }
+#define DKP_N(kind, name, member, low, high, allowed) \
+    { name, allowed, low, high, (int)offsetof(dk_config, member), kind, DKP_OF_REST }
+#define DKP_SOURCE(of)                                                                            \
+    DKP_N('c', #of, of.kind, 0, DK_NOISE_COUNT - 1,                                               \
+          "default|philox|torch_cpu|torch_cuda|numpy|numpy_pcg64|brownian|torchsde"),             \
+        DKP_N('i', #of ".bits", of.bits, 0, 64, "0, 32 or 64"),                                   \
+        DKP_N('i', #of ".threads", of.threads, 0, 2147483647, "a multiple of 256 (0: no limit)"), \
+        DKP_N('i', #of ".seed_offset", of.seed_offset, -2147483648.0, 2147483647, "a whole number")
+#define DKP_U(kind, member, low, high, allowed)                                                   \
+    {                                                                                             \
+        "guidance." #member, allowed, low, high, (int)offsetof(dk_config, guidance.member), kind, \
+            DKP_OF_GUIDANCE                                                                       \
+    }
+#define DKP_WORDS(of, member, count, words) DKP_##of('c', member, 0, (count)-1, words)
+#define DKP_FLAG(of, member) DKP_##of('i', member, 0, 1, "0 or 1")
+static const dkp_field dkp_fields[] = {
+    DKP_N('c', "start", start, 0, DK_START_COUNT - 1, "noise|state|data"),
+    DKP_N('c', "blend", blend, 0, DK_BLEND_COUNT - 1, "state|fixed|denoised|both"),
+    DKP_WORDS(S, gauge, DK_GAUGE_COUNT, "default|ve|flow|vp|native"),
+    DKP_WORDS(S, rule, DK_RULE_COUNT, "exact|dpm|dpm_taylor|dpm_v2|bh1|bh2|sa|uniform|ipndm_v|gradient"),
+    DKP_WORDS(S, law, DK_LAW_COUNT, "ancestral|sde|ddpm_large|fresh|time|flow|sde_noise"),
+    DKP_WORDS(S, predictor, DK_PREDICTOR_COUNT, "reverse_diffusion|euler_maruyama|ancestral|none"),
+    DKP_WORDS(S, control, DK_CONTROL_COUNT, "standard|free|smooth"),
+    DKP_S('i', order, 0, 8, "0 .. 8"),
+    DKP_S('r', alpha, 0, 1, "> 0 and <= 1"),
+    DKP_S('r', alpha2, 0, 1, "> 0 and <= 1 (0: 2/3)"),
+    DKP_S('r', eta, 0, DKP_MOST, ">= 0"),
+    DKP_S('r', s_noise, 0, 1e30, "0 .. 1e30"),
+    DKP_S('r', s_noise_change, -1e30, 1e30, ">= -s_noise, at most 1e30"),
+    DKP_S('r', churn, 0, DKP_MOST, ">= 0"),
+    DKP_S('r', churn_min, 0, HUGE_VAL, ">= 0"),
+    DKP_S('r', churn_max, 0, HUGE_VAL, ">= 0 (0: no limit)"),
+    DKP_S('i', churn_late, 0, 2, "0, 1 or 2"),
+    DKP_S('r', noise_min, 0, HUGE_VAL, ">= 0"),
+    DKP_S('r', noise_max, 0, HUGE_VAL, ">= 0 (0: no limit)"),
+    DKP_S('r', snr, 0, DKP_MOST, ">= 0"),
+    DKP_S('r', langevin_step, 0, DKP_MOST, ">= 0"),
+    DKP_S('i', langevin_steps, 0, 100000, "0 .. 100000"),
+    DKP_S('i', bins, 0, 1000000, "0 .. 1000000"),
+    DKP_S('i', corrector, 0, 9, "0 .. 9"),
+    DKP_S('i', uncorrected, 0, 2147483647, ">= 0"),
+    DKP_S('i', warmup, 0, 2147483647, ">= 0"),
+    DKP_S('i', lower_order_final, 0, 3, "0 .. 3"),
+    DKP_S('r', gamma, -DKP_MOST, DKP_MOST, "finite"),
+    DKP_S('i', points, 0, 1000000, "0, or 2 .. 1000000"),
+    DKP_S('g', stages, 0, DK_SPACING_COUNT - 1, "lambda, uniform, quadratic or levels"),
+    DKP_S('i', evals, 0, 2147483647, ">= 0"),
+    DKP_S('r', pure_stage, 0, 1 - 1e-9, ">= 0 and < 1"),
+    DKP_S('r', rtol, 0, 1, "0 .. 1"),
+    DKP_S('r', atol, 0, 1e300, ">= 0"),
+    DKP_S('r', h_init, 0, 1e300, "> 0 (0: by itself)"),
+    DKP_S('r', safety, 0, 1, "> 0 and <= 1 (0: 0.9)"),
+    DKP_S('r', pcoeff, -10, 10, "-10 .. 10"),
+    DKP_S('r', icoeff, -10, 10, "-10 .. 10"),
+    DKP_S('r', dcoeff, -10, 10, "-10 .. 10"),
+    DKP_S('i', cfg_pp, 0, 2, "0, 1 or 2"),
+    DKP_S('r', stride, 0, DKP_MOST, ">= 0"),
+    DKP_FLAG(S, noise_prediction),
+    DKP_FLAG(S, pece),
+    DKP_FLAG(S, correct_last),
+    DKP_FLAG(S, er_power),
+    DKP_FLAG(S, from_down),
+    DKP_FLAG(S, pseudo),
+    DKP_FLAG(S, plain_last),
+    DKP_FLAG(S, above_last),
+    DKP_FLAG(S, told_end),
+    DKP_FLAG(S, fresh_pure),
+    DKP_FLAG(S, dry_bottom),
+    DKP_WORDS(G, final, DK_FINAL_COUNT, "default|zero|min|value|replace|last"),
+    DKP_WORDS(G, rounding, DK_ROUND_DOWN + 1, "none|nearest|down"),
+    DKP_WORDS(G, partial, DK_PARTIAL_COUNT, "slice|stretch|level|up|more"),
+    DKP_G('r', rho, 0, DKP_MOST, "> 0 (0: 7)"),
+    DKP_G('r', sigma_min, 0, DKP_MOST, ">= 0"),
+    DKP_G('r', sigma_max, 0, DKP_MOST, ">= 0"),
+    DKP_G('r', shift, 0, DKP_MOST, "> 0 (0: 1)"),
+    DKP_G('r', shift_power, 0, 100, "> 0 and <= 100 (0: 1)"),
+    DKP_G('r', terminal, 0, 1 - 1e-9, "> 0 and < 1 (0: none)"),
+    DKP_G('i', offset, -2147483648.0, 2147483647, "0 .. schedule.timesteps - 1"),
+    DKP_G('i', original_steps, 0, 1000000, "1 .. 1000000 (0: 10, lcm 50)"),
+    DKP_G('r', beta_a, 0, 50, "> 0 and <= 50 (0: 0.6)"),
+    DKP_G('r', beta_b, 0, 50, "> 0 and <= 50 (0: 0.6)"),
+    DKP_G('r', mean, -100, 100, "-100 .. 100"),
+    DKP_G('r', deviation, 0, 100, "> 0 and <= 100 (0: by spacing)"),
+    DKP_G('r', threshold, 0, 1 - 1e-9, "> 0 and < 1 (0: 0.025)"),
+    DKP_G('i', linear_steps, 0, 1000000, "0 .. steps - 1"),
+    DKP_G('r', time_min, 0, 0.999, "> 0 and < 1 (0: 0.001)"),
+    DKP_G('r', c_1, 0, 1 - 1e-9, "> 0 and < 1 (0: 0.001)"),
+    DKP_G('r', c_2, 0, 1, "> 0 and <= 1 (0: 0.008)"),
+    DKP_G('r', coefficient, -DKP_MOST, HUGE_VAL, "0.80 .. 1.50 (0: 1.20)"),
+    DKP_G('r', final_value, -DKP_MOST, HUGE_VAL, "> 0"),
+    DKP_G('r', strength, 0, 1, "> 0 and <= 1 (0: 1)"),
+    DKP_G('i', full_steps, 0, 1000000, "1 .. 1000000 (0: steps)"),
+    DKP_G('i', spare, 0, 1000000, ">= 0"),
+    DKP_G('r', ceiling, 0, DKP_MOST, "> 0 (0: none)"),
+    DKP_FLAG(G, sigma_linear),
+    DKP_G('i', restart, -1, 1000000, ">= 0, or -1 for AUTOMATIC1111's rule"),
+    DKP_G('i', restart_times, 0, 1000000, ">= 0 (0: 1)"),
+    DKP_G('r', restart_min, 0, DKP_MOST, "> 0 (0: 0.1)"),
+    DKP_G('r', restart_max, 0, DKP_MOST, "> 0 (0: 2)"),
+    DKP_G('i', jump, 0, 1000000, ">= 0"),
+    DKP_G('i', jump_runs, 0, 1000000, ">= 0"),
+    DKP_G('r', jump_shift, 0, DKP_MOST, ">= 0"),
+    DKP_FLAG(G, rising),
+    DKP_FLAG(G, jump_clean),
+    DKP_FLAG(G, travel),
+    DKP_SOURCE(noise),
+    DKP_SOURCE(step_noise),
+    DKP_U('r', scale, -DKP_MOST, DKP_MOST, "finite"),
+    DKP_U('r', scale2, -DKP_MOST, DKP_MOST, "finite"),
+    DKP_U('r', noise_min, 0, HUGE_VAL, ">= 0"),
+    DKP_U('r', noise_max, 0, HUGE_VAL, ">= 0 (0: no limit)"),
+    DKP_U('r', start, 0, 1, "0 .. 1"),
+    DKP_U('r', stop, 0, 1, "0 .. 1 (0: 1)"),
+    DKP_U('r', rescale, 0, 1, "0 .. 1"),
+    DKP_FLAG(U, zero_star),
+    DKP_U('i', zero_init, 0, 1000000, "0 .. 1000000"),
+    DKP_U('i', projected, 0, 2, "0, 1 or 2"),
+    DKP_U('r', parallel, -DKP_MOST, DKP_MOST, "finite"),
+    DKP_U('r', momentum, -DKP_MOST, DKP_MOST, "finite"),
+    DKP_U('r', limit, 0, HUGE_VAL, ">= 0 (0: no limit)"),
+    DKP_WORDS(U, space, DK_PREDICT_COUNT, "default|x0|eps|v|velocity|score|edm"),
+    DKP_FLAG(U, doubled),
+    DKP_U('r', quantile, 0, 1, "0 .. 1 (0: no thresholding)"),
+    DKP_U('r', quantile_most, 0, HUGE_VAL, ">= 0 (0: no limit)"),
+};
+#undef DKP_SOURCE
+#undef DKP_MOST
+#undef DKP_S
+#undef DKP_G
+#undef DKP_U
+#undef DKP_WORDS
+#undef DKP_FLAG
+#undef DKP_N
+
+static double dkp_number_at(const dk_config *c, int at, int real) {
+    double number;
+    int whole;
+    if (real) memcpy(&number, (const char *)c + at, sizeof number);
+    else
+        memcpy(&whole, (const char *)c + at, sizeof whole),
+            number = whole; /* an int, or an enum of its size */
+    return number;
+}
+
+static dk_status dkp_check_fields(const dk_config *c, int of, char *message) {
+    for (int i = 0; i < DKP_COUNT(dkp_fields); i++) {
+        const dkp_field *f = &dkp_fields[i];
+        if (f->of != of) continue;
+        double v = dkp_number_at(c, f->at, f->kind == 'r');
+        if (!(v >= f->low && v <= f->high)) return dkp_fail(message, f->name, v, f->allowed);
+    }
+    return DK_OK;
+}
+
+/* What a spacing that takes its levels from a list or a table needs. */
+static dk_status dkp_check_listed(const dk_config *c, char *message) {
+    const dk_grid *g = &c->grid;
+    int own = g->spacing == DK_SPACING_LEVELS, T = dkp_table_size(&c->schedule);
+    if (own || g->spacing == DK_SPACING_RESAMPLE) {
+        if (!g->levels)
+            return dkp_fail_text(message, DK_ERROR_CONFIG,
+                                 own ? "grid.levels = NULL: must be steps + 1 numbers"
+                                     : "grid.levels = NULL: must be grid.level_count numbers");
+        if (g->unit < DK_UNIT_T || g->unit > DK_UNIT_LAMBDA)
+            return dkp_fail(message, "grid.unit", (int)g->unit, "one of dk_unit");
+    }
+    if (g->spacing == DK_SPACING_RESAMPLE) {
+        int logs = g->unit == DK_UNIT_SIGMA || g->unit == DK_UNIT_FLOW;
+        if (g->level_count < 2 || g->level_count > 1000000)
+            return dkp_fail(message, "grid.level_count", g->level_count, "2 .. 1000000");
+        for (int i = 0; i < g->level_count; i++)
+            if (!dkp_finite(g->levels[i]) || (logs && !(g->levels[i] > 0)))
+                return dkp_fail(message, "grid.levels", g->levels[i], "finite, and > 0 where logs are taken");
+    }
+    if (own) {
+        if (g->final != DK_FINAL_DEFAULT)
+            return dkp_fail(message, "grid.final", g->final, "0: levels are taken verbatim");
+        if (g->shift > 0) return dkp_fail(message, "grid.shift", g->shift, "0: levels are taken verbatim");
+        if (g->shift_power > 0)
+            return dkp_fail(message, "grid.shift_power", g->shift_power, "0: levels are taken verbatim");
+        if (g->terminal > 0)
+            return dkp_fail(message, "grid.terminal", g->terminal, "0: levels are taken verbatim");
+    }
+    if (dkp_by_timesteps(g)) {
+        int original = g->spacing == DK_SPACING_LCM && !g->original_steps ? 50 : dkp_turbo_steps(c),
+            some = g->spacing == DK_SPACING_SD_TURBO || g->spacing == DK_SPACING_LCM;
+        if (!T)
+            return dkp_fail(message, "grid.spacing", g->spacing,
+                            "for a discrete schedule (VP discrete, or flow with timesteps): it counts them");
+        if (g->offset < 0 || g->offset >= T)
+            return dkp_fail(message, "grid.offset", g->offset, "0 .. schedule.timesteps - 1");
+        if (some && original > T)
+            return dkp_fail(message, "grid.original_steps", original, "at most schedule.timesteps");
+        if (g->spacing == DK_SPACING_SD_TURBO && g->offset >= original)
+            return dkp_fail(message, "grid.offset", g->offset, "below original_steps");
+    }
+    if (g->spacing == DK_SPACING_LCM && c->steps > (g->original_steps > 0 ? g->original_steps : 50))
+        return dkp_fail(message, "steps", c->steps, "at most grid.original_steps (0: 50)");
+    if (g->spacing == DK_SPACING_GITS && (!g->words || !g->levels))
+        return dkp_fail_text(message, DK_ERROR_CONFIG,
+                             "grid.words = NULL: dk_grid_named(\"gits\") sets them");
+    if (g->spacing == DK_SPACING_GITS && !(fabs(g->coefficient) <= 0) &&
+        !(g->coefficient > 0.775 && g->coefficient < 1.525))
+        return dkp_fail(message, "grid.coefficient", g->coefficient, "0.80 .. 1.50 (0: 1.20)");
+    return DK_OK;
+}
+
+static dk_status dkp_check_grid(const dk_config *c, char *message) {
+    const dk_grid *g = &c->grid;
+    dk_status status = dkp_check_fields(c, DKP_OF_GRID, message);
+    int ranged = dkp_ranged(g);
+    if (status != DK_OK) return status;
+    if (g->final == DK_FINAL_VALUE && !(g->final_value > 0 && dkp_finite(g->final_value)))
+        return dkp_fail(message, "grid.final_value", g->final_value, "> 0 (for zero use DK_FINAL_ZERO)");
+    double largest = dkp_flow_unit(&c->schedule) ? 1 : HUGE_VAL;
+    if (g->sigma_max > (ranged ? largest : 0))
+        return dkp_fail(message, "grid.sigma_max", g->sigma_max,
+                        ranged ? "at most 1 for flow schedules" : "0: this spacing has no range");
+    if ((g->sigma_max > 0 && g->sigma_min >= g->sigma_max) || (g->sigma_min > 0 && !ranged))
+        return dkp_fail(message, "grid.sigma_min", g->sigma_min,
+                        ranged ? "< sigma_max" : "0: this spacing has no range");
+    if ((status = dkp_check_listed(c, message)) != DK_OK) return status;
+    if (g->terminal > 0 && !dkp_flow_unit(&c->schedule))
+        return dkp_fail(message, "grid.terminal", g->terminal, "0 but for flow schedules");
+    if (g->strength > 0 && g->strength < 1 && g->partial == DK_PARTIAL_LEVEL && (!ranged || g->sigma_max > 0))
+        return dkp_fail(message, "grid.partial", g->partial,
+                        "another: to begin at a level needs a spacing with a range, and grid.sigma_max = 0");
+    if (g->linear_steps > 0 && g->linear_steps >= c->steps && g->linear_steps >= g->full_steps)
+        return dkp_fail(message, "grid.linear_steps", g->linear_steps, "0 .. steps - 1");
+    if (g->spacing == DK_SPACING_QUADRATIC && c->schedule.t_min < 0)
+        return dkp_fail(message, "schedule.t_min", c->schedule.t_min, ">= 0 for the quadratic grid");
+    return DK_OK;
+}
+
+/* Strictly monotone in noise level; so sigma = 0 and alpha = 0 only at an end. The levels go to `level` unless NULL. */
+static dk_status dkp_check_levels(const dk_config *c, dk_level *level, char *message) {
+    double before = 0, direction = 0;
+    int travels = dkp_travels(c), steps = dkp_path_steps(c);
+    for (int i = 0; i <= steps; i++) {
+        dk_level l = dkp_path_level(c, i);
+        if (level) level[i] = l;
+        double here = dk_noise_level(l);
+        const char *wrong = NULL;
+        if (!(l.alpha >= 0 && l.sigma >= 0 && l.alpha + l.sigma > 0 && dkp_finite(l.alpha + l.sigma)))
+            wrong = "is not a noise level of this schedule";
+        else if (i == 1) direction = here < before ? -1 : 1;
+        int back = travels && direction < 0 && i > 1 && here > before;
+        if (!wrong && i > 0 && !back && !(direction * here > direction * before))
+            wrong = "does not continue a strictly monotone list";
+        if (wrong) {
+            dkp_text t = {message, DK_MESSAGE_SIZE, 0};
+            dkp_put_pair(&t, "grid: level ", i);
+            dkp_put_pair(&t, " (sigma/alpha ", here);
+            if (i > 0) dkp_put_pair(&t, ", after ", before);
+            dkp_put(&t, ") ");
+            dkp_put(&t, wrong);
+            return DK_ERROR_CONFIG;
+        }
+        before = here;
+    }
+    return DK_OK;
+}
+
+/* A Runge-Kutta tableau: row i, of i numbers, are the weights of the slopes 0 .. i - 1 for stage i; row `stages` is the
+   result, the row after it that of the embedded method, if there is one. */
+
+static int dkp_read_fraction(const char **text, double *v) {
+    double divisor = 1;
+    if (!dkp_read_real(text, v)) return 0;
+    if (**text == '/' && (++*text, !dkp_read_real(text, &divisor))) return 0;
+    *v /= divisor;
+    return dkp_finite(*v);
+}
+
+static dk_status dkp_parse_tableau(const char *text, dkp_tableau *t, char *message) {
+    const char *at = text ? text : "";
+    for (int row = 1, embedded = 0; row <= DK_MAX_STAGES + embedded; row++) {
+        int good = 1;
+        for (int j = 0; j < row && good; j++) {
+            at += strspn(at, " \t\n");
+            const char *entry = at;
+            good = dkp_read_fraction(&at, &t->a[dkp_row(row) + j]) && strchr(" \t\n|~", *at);
+            if (!good) at = entry;
+        }
+        at += strspn(at, " \t\n");
+        if (good && !*at) {
+            t->stages = row - embedded, t->embedded = embedded;
+            return DK_OK;
+        }
+        if (!good || embedded || (*at != '|' && *at != '~')) {
+            dkp_text say = {message, DK_MESSAGE_SIZE, 0};
+            dkp_put_pair(&say, "row ", row);
+            dkp_put_pair(&say, " of sampler.tableau: must have ", row);
+            dkp_put(&say, " numbers or fractions; it goes wrong at \"");
+            dkp_put(&say, at);
+            dkp_put(&say, "\"");
+            return DK_ERROR_CONFIG;
+        }
+        embedded = *at++ == '~';
+    }
+    return dkp_fail(message, "stages of sampler.tableau", DK_MAX_STAGES + 1, "1 .. 16");
+}
+
+/* Columns besides 0 through which a row of an exponential method goes; -1 if the text is wrong. */
+static int dkp_through(const dk_exponential *m, int row, int columns[DK_MAX_STAGES]) {
+    const char *at = m->through;
+    int count = 0;
+    for (int i = 2; i < row && at; i++) at = strchr(at, ' ') ? strchr(at, ' ') + 1 : NULL;
+    for (; at && *at && *at != ' ' && *at != '-'; at++) {
+        int column = *at >= '1' && *at <= '9'   ? *at - '0'
+                     : *at >= 'a' && *at <= 'f' ? *at - 'a' + 10
+                                                : DK_MAX_STAGES;
+        if (column >= row || column >= m->stages || count >= row) return -1;
+        columns[count++] = column;
+    }
+    return count;
+}
+
+static dk_status dkp_check_exponential(const dk_exponential *m, char *message) {
+    int columns[DK_MAX_STAGES];
+    if (!m->c || (m->terms > 0 && !m->term))
+        return dkp_fail_text(message, DK_ERROR_CONFIG,
+                             "sampler.exponential: c, and term where there are terms, must not be NULL");
+    if (m->stages < 1 || m->stages > DK_MAX_STAGES)
+        return dkp_fail(message, "sampler.exponential->stages", m->stages, "1 .. 16");
+    for (int i = 1; i < m->stages; i++)
+        if (!(m->c[i] > 0))
+            return dkp_fail(message, "sampler.exponential->c", m->c[i], "> 0 after the first");
+    for (int i = 0; i < m->terms; i++) {
+        const dk_phi_term *t = &m->term[i];
+        if (t->row < 1 || t->row > m->stages + 1)
+            return dkp_fail(message, "row of sampler.exponential->term", t->row, "1 .. stages + 1");
+        if (t->column < 0 || t->column >= t->row)
+            return dkp_fail(message, "column of sampler.exponential->term", t->column, ">= 0 and < row");
+        if (t->k < 0 || t->k > 20 || !(t->at >= 0))
+            return dkp_fail(message, "k of sampler.exponential->term", t->k, "0 .. 20, with at >= 0");
+    }
+    for (int row = 2; row <= m->stages + 1; row++)
+        if (dkp_through(m, row, columns) < 0)
+            return dkp_fail(message, "row of sampler.exponential->through", row,
+                            "of columns from 1 to row - 1");
+    return DK_OK;
+}
+
+static dk_status dkp_check_sampler(const dk_config *c, char *message) {
+    const dk_sampler *s = &c->sampler;
+    if (!s->record) return dkp_fail_name(message, "sampler", s->name, s->nearest);
+    if (dkp_check_fields(c, DKP_OF_SAMPLER, message) != DK_OK) return DK_ERROR_CONFIG;
+    if (s->s_noise + s->s_noise_change < 0)
+        return dkp_fail(message, "sampler.s_noise_change", s->s_noise_change, ">= -s_noise");
+    if (s->points == 1) return dkp_fail(message, "sampler.points", 1, "0, or 2 .. 1000000");
+    if (s->churn > 0 && dkp_controlled(c))
+        return dkp_fail(message, "sampler.churn", s->churn, "0 with step-size control");
+    if (s->stride > 0 && dkp_controlled(c))
+        return dkp_fail(message, "sampler.stride", s->stride, "0 with step-size control");
+    dkp_tableau tableau;
+    if (s->tableau && dkp_parse_tableau(s->tableau, &tableau, message) != DK_OK) return DK_ERROR_CONFIG;
+    if (s->exponential && dkp_check_exponential(s->exponential, message) != DK_OK) return DK_ERROR_CONFIG;
+    if (s->stages != DK_SPACING_DEFAULT && s->stages != DK_SPACING_LAMBDA &&
+        s->stages != DK_SPACING_UNIFORM && s->stages != DK_SPACING_QUADRATIC &&
+        s->stages != DK_SPACING_LEVELS)
+        return dkp_fail(message, "sampler.stages", s->stages, "lambda, uniform, quadratic or levels");
+    return DK_OK;
+}
+
+static dk_status dkp_check_guidance(const dk_config *c, char *message) {
+    const dk_guidance *g = &c->guidance;
+    if (dkp_check_fields(c, DKP_OF_GUIDANCE, message) != DK_OK) return DK_ERROR_CONFIG;
+    if (g->noise_max > 0 && g->noise_max <= g->noise_min)
+        return dkp_fail(message, "guidance.noise_max", g->noise_max, "> noise_min (0: no limit)");
+    if (g->stop > 0 && g->stop < g->start)
+        return dkp_fail(message, "guidance.stop", g->stop, ">= start (0: 1)");
+    if (g->zero_star && g->projected)
+        return dkp_fail(message, "guidance.projected", g->projected, "0 with zero_star");
+    if (dkp_set(g->scale2) && (g->zero_star || g->projected))
+        return dkp_fail(message, "guidance.scale2", g->scale2, "0 with zero_star or projected");
+    if (g->quantile > 0 && c->clip > 0) return dkp_fail(message, "clip", c->clip, "0 with guidance.quantile");
+    if (dkp_controlled(c) &&
+        (dkp_guided_by_norms(g) || g->quantile > 0 || g->zero_init || g->start > 0 || g->stop > 0))
+        return dkp_fail_text(
+            message, DK_ERROR_CONFIG,
+            "guidance: start, stop, rescale, zero_star, zero_init, projected and quantile must "
+            "be 0 with step-size control (sampler.rtol, atol)");
+    return DK_OK;
+}
+
+static dk_sampler dkp_default_sampler(void);
+
+/* Fills in defaults and checks what can be checked without looking at levels. */
+static dk_status dkp_resolve(dk_config *c, char *message) {
+    dk_schedule *s = &c->schedule, *net = &c->network_schedule;
+    dk_status status;
+    if (s->family == DK_FAMILY_DEFAULT && !s->unknown) *s = dk_flow(s->shift);
+    if (s->t_min >= 0 && s->t_min <= 0 && s->t_max >= 0 &&
+        s->t_max <= 0) { /* a schedule made by hand, without a range */
+        s->t_max = s->family == DK_FAMILY_EDM           ? s->sigma_max
+                   : s->family == DK_FAMILY_COSINE      ? dkp_pi / 2
+                   : s->family == DK_FAMILY_VP_DISCRETE ? s->timesteps - 1.0
+                                                        : 1;
+        s->t_min = s->family == DK_FAMILY_EDM ? s->sigma_min : 0;
+    }
+    if ((status = dkp_check_schedule(s, message)) != DK_OK) return status;
+    if ((int)c->prediction < 0 || c->prediction >= DK_PREDICT_COUNT)
+        return dkp_fail(message, "prediction", (int)c->prediction, "one of dk_prediction");
+    if (c->prediction == DK_PREDICT_DEFAULT) c->prediction = dkp_family_of(s)->prediction;
+    if (!(c->sigma_data >= 0) || !dkp_finite(c->sigma_data))
+        return dkp_fail(message, "sigma_data", c->sigma_data, "> 0 (0: 0.5)");
+    if (c->sigma_data <= 0) c->sigma_data = 0.5;
+    if (net->family != DK_FAMILY_DEFAULT || net->unknown) {
+        if ((status = dkp_check_schedule(net, message)) != DK_OK) { /* say whose field it is */
+            char text[DK_MESSAGE_SIZE];
+            dkp_text t = {message, DK_MESSAGE_SIZE, 0};
+            memcpy(text, message, sizeof text);
+            dkp_put(&t, "network_");
+            dkp_put(&t, text);
+            return status;
+        }
+    }
+    if ((int)c->condition < 0 || c->condition >= DK_CONDITION_COUNT)
+        return dkp_fail(message, "condition", (int)c->condition, "one of dk_condition");
+    if ((int)c->condition_rounding < 0 || c->condition_rounding > DK_ROUND_DOWN)
+        return dkp_fail(message, "condition_rounding", (int)c->condition_rounding, "one of dk_rounding");
+    if (c->condition == DK_CONDITION_DEFAULT)
+        c->condition = c->prediction == DK_PREDICT_EDM ? DK_CONDITION_C_NOISE
+                                                       : dkp_family_of(net->family ? net : s)->condition;
+    if (!dkp_finite(c->condition_scale))
+        return dkp_fail(message, "condition_scale", c->condition_scale, "finite (0: 1)");
+    if (c->condition_scale >= 0 && c->condition_scale <= 0) c->condition_scale = 1;
+    if (c->steps < 1 || c->steps > 1000000) return dkp_fail(message, "steps", c->steps, "1 .. 1000000");
+    if (c->grid.unknown) return dkp_fail_name(message, "grid", c->grid.unknown, c->grid.nearest);
+    if ((int)c->grid.spacing < 0 || c->grid.spacing >= DK_SPACING_COUNT)
+        return dkp_fail(message, "grid.spacing", (int)c->grid.spacing, "one of dk_spacing");
+    if (c->grid.spacing == DK_SPACING_DEFAULT)
+        c->grid.spacing = dkp_flow_unit(s) ? DK_SPACING_UNIFORM : DK_SPACING_KARRAS;
+    if ((status = dkp_check_grid(c, message)) != DK_OK) return status;
+    if (c->grid.rho <= 0) c->grid.rho = c->grid.spacing == DK_SPACING_POLYEXPONENTIAL ? 1 : 7;
+    if (c->grid.strength <= 0) c->grid.strength = 1;
+    dkp_resolve_start(c);
+    c->grid.noisy = dkp_range_end(c, 1), c->grid.clean = dkp_range_end(c, 0);
+    if (!(dk_noise_level(c->grid.clean) < dk_noise_level(c->grid.noisy)))
+        return c->grid.sigma_max > 0
+                   ? dkp_fail(message, "grid.sigma_max", c->grid.sigma_max, "above the range's other end")
+                   : dkp_fail(message, "grid.sigma_min", c->grid.sigma_min, "below the range's other end");
+    if (c->grid.final == DK_FINAL_VALUE && dkp_ranged(&c->grid) &&
+        !(c->grid.final_value < dk_noise_level(c->grid.clean)))
+        return dkp_fail(message, "grid.final_value", c->grid.final_value,
+                        "below the range's lower end (set grid.sigma_min above it)");
+    dkp_resolve_restart(c);
+    if ((status = dkp_resolve_steps(c, message)) != DK_OK) return status;
+    if ((status = dkp_resolve_travel(c, message)) != DK_OK) return status;
+    if (!c->sampler.record && !c->sampler.name) c->sampler = dkp_default_sampler();
+    if ((status = dkp_check_sampler(c, message)) != DK_OK) return status;
+    if ((status = dkp_check_fields(c, DKP_OF_REST, message)) != DK_OK) return status;
+    if (!c->mask != !c->known)
+        return dkp_fail_text(message, DK_ERROR_CONFIG, "mask and known: must be given both, or neither");
+    if ((int)c->number < 0 || c->number >= DK_NUMBER_COUNT)
+        return dkp_fail(message, "number", (int)c->number, "one of dk_number");
+    if (!(c->clip >= 0) || !dkp_finite(c->clip)) return dkp_fail(message, "clip", c->clip, ">= 0");
+    return dkp_check_guidance(c, message);
+}
+
+static dk_noise_request dkp_noise_of_config(const dk_config *c) {
+    dk_noise_request q;
+    memset(&q, 0, sizeof q);
+    q.batch = c->batch, q.dim = c->dim, q.seed = c->seed, q.first_sample = c->first_sample,
+    q.seeds = c->seeds;
+    return q;
+}
+
+static dk_status dkp_resolve_source(const dk_config *c, const dk_noise_source *s, const char *name,
+                                    char *message) {
+    const dk_noise_request q = dkp_noise_of_config(c);
+    if (s->bits % 32 || s->threads % 256) {
+        char field[32];
+        dkp_text t = {field, sizeof field, 0};
+        dkp_put(&t, name);
+        dkp_put(&t, s->bits % 32 ? ".bits" : ".threads");
+        return s->bits % 32 ? dkp_fail(message, field, s->bits, "0, 32 or 64")
+                            : dkp_fail(message, field, s->threads, "a multiple of 256 (0: no limit)");
+    }
+    if (s->fn || dkp_of_sample(s)) return DK_OK;
+    if (c->first_sample > 0 && !c->seeds)
+        return dkp_fail(message, "first_sample", (double)c->first_sample,
+                        "0 where one generator makes the whole batch (or use seeds)");
+    for (size_t b = 0; s->kind == DK_NOISE_NUMPY && b < (c->seeds ? (size_t)c->batch : 1); b++)
+        if (dkp_seed_of(s, &q, b) >> 32)
+            return dkp_fail(message, c->seeds ? "an element of seeds" : "seed", (double)dkp_seed_of(s, &q, b),
+                            "below 2^32 for noise = numpy");
+    return DK_OK;
+}
+
+static dk_status dkp_resolve_noise(dk_config *c, char *message) {
+    dk_noise_source *step = &c->step_noise;
+    dk_status status = dkp_check_fields(c, DKP_OF_REST, message);
+    if (status != DK_OK) return status;
+    if (c->noise.kind == DK_NOISE_DEFAULT) c->noise.kind = DK_NOISE_PHILOX;
+    if (step->kind == DK_NOISE_DEFAULT && !step->fn) {
+        if (step->bits || step->threads || step->seed_offset)
+            return dkp_fail_text(message, DK_ERROR_CONFIG,
+                                 "step_noise = default: must be a source where its other fields are set");
+        *step = c->noise;
+    }
+    status = dkp_resolve_source(c, &c->noise, "noise", message);
+    return status == DK_OK ? dkp_resolve_source(c, step, "step_noise", message) : status;
+}
+
+/* What a run needs beyond a plan. */
+static dk_status dkp_resolve_data(dk_config *c, char *message) {
+    if (c->batch == 0) c->batch = 1;
+    if (c->batch < 0) return dkp_fail(message, "batch", c->batch, ">= 1 (0: 1)");
+    if (c->batch > 0x7FFFFFFF / DK_BRANCHES) return dkp_fail(message, "batch", c->batch, "at most 715827882");
+    if (c->dim < 1) return dkp_fail(message, "dim", (double)c->dim, ">= 1");
+    if (c->dim > ((size_t)-1) / 64 / sizeof(dk_real) / (size_t)c->batch)
+        return dkp_fail(message, "dim", (double)c->dim,
+                        "small enough for batch * dim numbers to fit in memory");
+    if (c->threads < 0 || c->threads > 65536) return dkp_fail(message, "threads", c->threads, "0 .. 65536");
+#ifdef _OPENMP
+    if (c->threads == 0 && !c->parallel) c->threads = omp_get_max_threads();
+#endif
+    if (c->threads == 0) c->threads = 1;
+    return dkp_resolve_noise(c, message);
+}
+
+DK_API dk_status dk_resolve(dk_config *c) {
+    if (!c) return DK_ERROR_CONFIG;
+    dk_status status = dkp_resolve(c, c->message);
+    if (status == DK_OK) status = dkp_resolve_data(c, c->message);
+    if (status == DK_OK) status = dkp_check_levels(c, NULL, c->message);
+    if (status == DK_OK) c->message[0] = 0;
+    return status;
+}
+
+static int dkp_is_field(const dkp_field *f, const char *name) { /* "sampler." may be missing */
+    return strcmp(name, f->name) == 0 || (f->of == DKP_OF_SAMPLER && strcmp(name, f->name + 8) == 0);
+}
+
+static int dkp_parse_choice(const char *choices, const char *s) {
+    for (int i = 0;; i++) {
+        size_t n = strcspn(choices, "|");
+        if (n == strlen(s) && memcmp(choices, s, n) == 0) return i;
+        if (!choices[n]) return -1;
+        choices += n + 1;
+    }
+}
+
+static int dkp_set_field(dk_config *c, const dkp_field *f, const char *value) {
+    char *to = (char *)c + f->at;
+    int whole = 0;
+    double real = 0;
+    if (f->kind == 'c') {
+        if ((whole = dkp_parse_choice(f->allowed, value)) < 0) return 0;
+    } else if (f->kind == 'g') {
+        dk_grid g = dk_grid_named(value);
+        if (strcmp(value, "levels") == 0) g.unknown = NULL, g.spacing = DK_SPACING_LEVELS;
+        if (g.unknown) return 0;
+        whole = (int)g.spacing;
+    } else {
+        if (!dkp_read_real(&value, &real) || *value) return 0;
+        if (f->kind == 'r') {
+            memcpy(to, &real, sizeof real);
+            return 1;
+        }
+        if (fabs(real) > 1e9 || floor(real) < real) return 0;
+        whole = (int)real;
+    }
+    memcpy(to, &whole, sizeof whole); /* an int, or an enum of its size */
+    return 1;
+}
+
+/* Sets "field=value field=value ..."; those that `of` leaves out are passed over. `wrong` is the word that is
+   wrong, or ""; the field whose value it is, if there is one, comes back. */
+static const dkp_field *dkp_settings(dk_config *c, const char *settings, int of, char wrong[DKP_WORD]) {
+    for (wrong[0] = 0; *settings;) {
+        size_t n = strcspn(settings, " "), k = n < DKP_WORD ? n : DKP_WORD - 1;
+        const char *name = wrong;
+        int i = 0;
+        memcpy(wrong, settings, k), wrong[k] = 0;
+        settings += n + (settings[n] == ' ');
+        if (!k) continue;
+        char *value = strchr(wrong, '=');
+        if (n > k || !value) return NULL;
+        *value = 0;
+        while (i < DKP_COUNT(dkp_fields) && !dkp_is_field(&dkp_fields[i], name)) i++;
+        int set = i < DKP_COUNT(dkp_fields) &&
+                  (!(of & dkp_fields[i].of) || dkp_set_field(c, &dkp_fields[i], value + 1));
+        *value = '=';
+        if (!set) return i < DKP_COUNT(dkp_fields) ? &dkp_fields[i] : NULL;
+        wrong[0] = 0;
+    }
+    return NULL;
+}
+
+DK_API dk_status dk_config_set(dk_config *c, const char *settings) {
+    char wrong[DKP_WORD];
+    if (!c) return DK_ERROR_CONFIG;
+    if (!settings) return dkp_fail_text(c->message, DK_ERROR_CONFIG, "settings = NULL: must be a text");
+    dk_config set = *c;
+    const dkp_field *field = dkp_settings(&set, settings, DKP_OF_ALL, wrong);
+    if (wrong[0]) {
+        dkp_text t = {c->message, DK_MESSAGE_SIZE, 0};
+        dkp_put(&t, "setting \"");
+        dkp_put(&t, wrong);
+        dkp_put(&t, "\": must be ");
+        dkp_put(&t, field ? field->allowed
+                          : "field=value, with a field of dk_sampler, or of dk_grid after \"grid.\", of "
+                            "dk_guidance after \"guidance.\", noise, start or blend");
+        return DK_ERROR_CONFIG;
+    }
+    *c = set;
+    c->message[0] = 0;
+    return DK_OK;
+}
+
+/* ------------------------------------------------------------------------ >>guidance  Guidance */
+
+DKP_FAST
+
+/* What holds at one evaluation: which branches are evaluated, and what their outputs weigh. */
+typedef struct dkp_guided {
+    dk_guidance g;
+    int on;
+    double weight[DK_BRANCHES];
+    int wanted[DK_BRANCHES];
+} dkp_guided;
+
+static void dkp_guidance_at(dkp_guided *h, dk_recorder *r, const dk_level *l, int with_uncond) {
+    dk_guidance *g = &h->g;
+    int step = r->pace ? r->pace->accepted : r->offset + r->step, steps = r->pace ? 0 : r->plan->steps;
+    int sizing = r->pace && r->pace->sizing;
+    double here = dk_noise_level(*l);
+    *g = r->config->guidance;
+    if (g->schedule) {
+        dk_guidance given = *g;
+        g->schedule(g->schedule_user, *l, step, steps, &r->config->guidance);
+        if (r->status == DK_OK) r->status = dkp_check_guidance(r->config, r->config->message);
+        *g = r->config->guidance, r->config->guidance = given;
+    }
+    h->on = dkp_set(g->scale) && !(here <= g->noise_min && g->noise_min > 0) &&
+            !(here > g->noise_max && g->noise_max > 0) && step >= (int)(g->start * steps) &&
+            !(g->stop > 0 && step >= (int)(g->stop * steps) && steps);
+    if (!h->on) g->scale = 1, g->scale2 = g->rescale = 0, g->zero_star = g->projected = 0;
+    double scale2 = dkp_set(g->scale2) ? g->scale2 : g->scale;
+    h->weight[0] = g->scale, h->weight[1] = 1 - scale2, h->weight[2] = scale2 - g->scale;
+    int any = sizing && (g->schedule || dkp_set(r->config->guidance.scale));
+    h->wanted[0] = 1;
+    h->wanted[1] = dkp_set(h->weight[1]) || g->zero_star || g->projected || (with_uncond && h->on) || any;
+    h->wanted[2] = dkp_set(h->weight[2]) || (any && (g->schedule || dkp_set(r->config->guidance.scale2)));
+    if (!h->wanted[1] && !h->wanted[2]) g->rescale = 0;
+}
+
+/* One after another, or all at once: *call, and F of each branch. */
+static void dkp_record_calls(dk_recorder *r, dk_call *call, const dkp_guided *h, dk_vec input,
+                             const char *letters, dk_vec F[DK_BRANCHES]) {
+    dk_plan *p = r->plan;
+    int last = h->wanted[2] ? 2 : h->wanted[1], together = h->g.doubled ? last + 1 : 1;
+    int stored = p->number || together > 1;
+    for (int k = 0; k < together; k++) {
+        dk_vec u = stored ? dkp_store_as(r, input, 'u', call->estimate, 0)
+                          : dkp_keep_as(r, input, 'u', call->estimate);
+        if (!k) call->input = (int)u.at;
+    }
+    if (r->status != DK_OK) return;
+    call->branches = together;
+    for (int i = 0; i < DK_BRANCHES; i++) call->weight[i] = h->weight[i];
+    for (int k = 0; k <= last; k += together) {
+        if (together == 1 && !h->wanted[k]) continue;
+        r->position++;
+        for (int i = 0; i < together; i++) dkp_for_network(r, call->input + i);
+        dkp_use(r, call->x, 1); /* stays readable while the evaluation is out */
+        if (r->storing) call->needs = p->value[call->input].needs;
+        dkp_boundary(r, DK_BOUNDARY_CALL, p->calls);
+        for (int i = 0; i < together; i++)
+            F[k + i] =
+                dkp_vec(r, dkp_for_network(r, dkp_new_value(r, letters[k + i], call->estimate, p->calls)));
+        call->branch = k, call->output = (int)F[k].at;
+        if (r->storing) p->value[call->input].together = p->value[call->output].together = together;
+        p->calls++;
+        if (DKP_STORING(r, calls)) p->call[p->calls - 1] = *call;
+    }
+}
+
+DKP_SMALL
+
+/* G of the branches' outputs P, whatever they are taken as. */
+static dk_vec dkp_guide(dk_recorder *r, const dk_guidance *g, const double weight[DK_BRANCHES],
+                        const dk_vec P[DK_BRANCHES]) {
+    dk_vec C = P[0], U = P[1], G;
+    if (g->zero_star) { /* Fan et al. 2025 */
+        int s = dkp_scalar(r, DK_NORM_PROJECTION, C, U, 0);
+        G = dk_mix(g->scale, C, 1, dk_scale_by(1 - g->scale, s, 1, U));
+    } else if (g->projected) { /* Sadat et al. 2024, alg. 1 */
+        dk_vec d = r->momentum = dk_keep(r, dk_add(dk_mix(1, C, -1, U), dk_scale(g->momentum, r->momentum)));
+        double w = g->projected > 1 ? g->scale : g->scale - 1, along = w * (g->parallel - 1);
+        int p = dkp_set(along) ? dkp_scalar(r, DK_NORM_PROJECTION, d, C, g->limit) : 0;
+        int l = g->limit > 0 ? dkp_scalar(r, DK_NORM_LIMIT, d, dkp_zero, g->limit) : 0;
+        d = l ? dk_scale_by(w, l, 1, d) : dk_scale(w, d);
+        G = dk_add(g->projected > 1 ? U : C, d);
+        if (p) G = dk_add(G, dk_scale_by(along, p, 1, C));
+    } else {
+        G = dkp_sum(DK_BRANCHES, weight, P);
+    }
+    if (!(g->rescale > 0)) return G;
+    G = dk_keep(r, G); /* Lin et al. 2023, sec. 3.4 */
+    return dk_mix(1 - g->rescale, G, 1,
+                  dk_scale_by(g->rescale, dkp_scalar(r, DK_NORM_DEVIATION, C, G, 0), 1, G));
+}
+
+/* D, limited and changed by the hook. */
+static dk_vec dkp_finish_D(dk_recorder *r, const dk_guidance *g, dk_vec D, const dk_call *call) {
+    D = dkp_store_as(r, D, 'D', call->estimate, call->clip);
+    if (g->quantile > 0) {
+        dk_vec v[4] = {D, dkp_zero, dkp_zero, dkp_zero};
+        int s = dkp_norm_of(r, DK_NORM_QUANTILE, v, g->quantile_most, g->quantile);
+        D = dkp_store_as(r, dk_scale_by(1, s, 1, D), 'D', call->estimate, 1);
+    }
+    D = dkp_blend_denoised(r, D, 'D', call->estimate);
+    if (g->hook && call->branches && r->status == DK_OK) {
+        r->position++;
+        dkp_use(r, (int)D.at, 1);
+        dkp_boundary(r, DK_BOUNDARY_HOOK, r->plan->calls - 1);
+    }
+    return D;
+}
+
+DKP_FAST
+
+static dk_vec dkp_denoise(dk_recorder *r, dk_vec x, const dk_level *level, const dk_level *told,
+                          dk_vec *uncond) {
+    dk_plan *p = r->plan;
+    dk_config *c = r->config;
+    int late = r->unchurned.of != NULL; /* the network sees the state from before churn */
+    const dk_level *at = late ? &r->unchurned_at : level;
+    dkp_model net = dkp_model_at(c, at, late ? at : told);
+    dkp_model m = late && r->sampler.churn_late < 2 ? dkp_model_at(c, level, level) : net;
+    dk_vec seen = late ? r->unchurned : x;
+    r->unchurned = dkp_zero, r->drawn = -1;
+    if (uncond) *uncond = dkp_zero;
+    if (r->status != DK_OK) return dkp_zero;
+    if (!dkp_finite(net.condition))
+        dkp_refuse_at(r, "condition: the number told to the network is not finite", told);
+    if (!dkp_finite(net.input_scale) || !dkp_finite(m.d_x) || !dkp_finite(m.d_f))
+        dkp_refuse_at(r,
+                      "prediction: eps and score cannot give x0 where alpha = 0 (use x0, v or velocity, or "
+                      "start at a lower level)",
+                      level);
+    int index = r->estimates++, first = p->calls;
+    x = dkp_blend_seen(r, dkp_keep_as(r, x, 'y', index), level);
+    seen = late ? dkp_blend_seen(r, seen, at) : x;
+    if (r->status != DK_OK) return dkp_zero;
+    dk_vec F[DK_BRANCHES] = {dkp_zero, dkp_zero, dkp_zero};
+    dk_call call;
+    memset(&call, 0, sizeof call);
+    call.level = *at, call.condition = net.condition, call.input_scale = net.input_scale;
+    call.d_x = m.d_x, call.d_f = m.d_f, call.clip = c->clip, call.x = (int)seen.at;
+    call.uncond_output = -1, call.step = r->offset + r->step, call.stage = r->stage++, call.estimate = index;
+
+    /* What the outputs are taken as where their size counts. */
+    dkp_guided h;
+    dkp_guidance_at(&h, r, at, uncond != NULL);
+    int norms = dkp_guided_by_norms(&h.g), zero = call.step < h.g.zero_init && !r->pace;
+    dk_prediction own = c->prediction, space = h.g.space                ? h.g.space
+                                               : h.g.projected && !zero ? DK_PREDICT_X0
+                                                                        : own;
+    dkp_model s = m;
+    if ((norms || zero) && space != own) {
+        int negated = c->negated;
+        c->prediction = space, c->negated = 0;
+        s = dkp_model_at(c, level, level);
+        c->prediction = own, c->negated = negated;
+    }
+
+    int limits = p->masked > 1 || c->clip > 0 || h.g.quantile > 0 || h.g.hook;
+    int raw = p->number || limits || zero || h.wanted[1] || h.wanted[2] || m.d_x < 0 || m.d_x > 0 ||
+              m.d_f < 1 || m.d_f > 1; /* the output is not D itself */
+    int both = uncond && !dkp_set(c->guidance.scale) && !c->guidance.schedule;
+    if (zero) r->skipped++;
+    else dkp_record_calls(r, &call, &h, dk_scale(net.input_scale, seen), raw ? "FGH" : "D", F);
+    if (r->status != DK_OK) return dkp_zero;
+    if (both && !zero) { /* the network gives both outputs at once */
+        F[1] = dkp_vec(r, dkp_for_network(r, dkp_new_value(r, raw ? 'G' : 'U', index, first)));
+        if (r->storing) p->call[first].uncond_output = (int)F[1].at;
+    }
+
+    dk_vec P[DK_BRANCHES] = {F[0], h.wanted[1] ? F[1] : dkp_zero, F[2]};
+    for (int k = 0; k < DK_BRANCHES && norms && !zero; k++) {
+        if (space != own) P[k] = dk_mix((m.d_x - s.d_x) / s.d_f, P[k].of ? x : dkp_zero, m.d_f / s.d_f, P[k]);
+        if (P[k].of && (space != own || p->number)) P[k] = dkp_store_as(r, P[k], 'y', p->values, 0);
+    }
+    dk_vec G = zero ? dkp_zero : dkp_guide(r, &h.g, h.weight, P), D = G;
+    if (raw) D = dkp_finish_D(r, &h.g, dk_mix(s.d_x, x, s.d_f, G), &call);
+    dk_vec U = uncond ? F[1] : dkp_zero;
+    if (at->sigma <= 0) /* nothing else asks for it */
+        r->noise = U.of ? dk_mix(m.n_x, x, m.n_f, U) : dk_mix(s.n_x, x, s.n_f, G);
+    if (uncond) *uncond = !U.of ? D : raw ? dkp_store_as(r, dk_mix(m.d_x, x, m.d_f, U), 'U', index, 0) : U;
+    if (U.of) *uncond = dkp_blend_denoised(r, *uncond, 'U', index);
+    for (int i = first; i < p->calls && r->storing; i++) p->call[i].denoised = (int)D.at;
+    return D;
+}
+
+DKP_SMALL
+
+DK_API dk_vec dk_denoise_told(dk_recorder *r, dk_vec x, dk_level level, dk_level told, dk_vec *uncond) {
+    return dkp_denoise(r, x, &level, &told, uncond);
+}
+
+DK_API dk_vec dk_denoise(dk_recorder *r, dk_vec x, dk_level level) {
+    return dkp_denoise(r, x, &level, &level, NULL);
+}
+
+DK_API dk_vec dk_past(dk_recorder *r, int estimate) {
+    if (estimate < r->skipped || estimate >= r->estimates)
+        dk_refuse(r, "estimate of dk_past", estimate, "one that has been made, by an evaluation");
+    if (r->status != DK_OK) return dkp_zero;
+    if (!r->storing) return dkp_vec(r, -1 - estimate); /* anything distinct */
+    const dk_call *call = &r->plan->call[estimate - r->skipped];
+    while (call->estimate < estimate) call++;
+    return dkp_vec(r, call->denoised);
+}
+
+/* ---------------------------------------------------------------- >>control  Step-size control */
+
+/* The axis that step sizes are measured on: u of a classical method's gauge, lambda of an exponential one. */
+static int dkp_is_classical(const dk_recorder *r) { return r->sampler.tableau != NULL; }
+
+static double dkp_control_axis(dk_recorder *r, const dk_level *l) {
+    return dkp_axis(r, dkp_is_classical(r), l);
+}
+
+static dk_level dkp_level_on_axis(const dk_recorder *r, double at) {
+    return dkp_is_classical(r) ? dkp_level_in_gauge(r, at) : dkp_level_of_lambda(r, at);
+}
+
+/* Steps are controlled between these levels of the grid; to and from infinite ones there are ordinary steps. */
+static int dkp_control_begin(dk_recorder *r) {
+    return r->first.sigma <= 0 || !dkp_finite(dkp_control_axis(r, &r->first));
+}
+static int dkp_control_end(dk_recorder *r) {
+    return r->config->steps - (r->last.sigma <= 0 || !dkp_finite(dkp_control_axis(r, &r->last)));
+}
+
+static void dkp_aim(dk_recorder *r, dk_pace *p) {
+    double left = p->end - p->at, h = left < 0 ? -p->h : p->h, next = p->at + h;
+    int reaches = left < 0 ? next <= p->end : next >= p->end;
+    p->next = reaches ? p->end : next;
+    p->to = reaches ? dkp_grid_level(r->config, dkp_control_end(r)) : dkp_level_on_axis(r, next);
+    if (reaches && r->sampler.control != DK_CONTROL_SMOOTH) p->h = fabs(left);
+}
+
+/* Enters the part of the grid that is controlled. */
+static void dkp_enter(dk_recorder *r, dk_pace *p) {
+    double h = r->sampler.h_init;
+    dk_level end = dkp_grid_level(r->config, dkp_control_end(r));
+    p->at = dkp_control_axis(r, &p->from), p->end = dkp_control_axis(r, &end);
+    p->phase = dkp_is_classical(r) && h <= 0 ? DKP_MEASURE : DKP_ATTEMPT;
+    p->h = h > 0 ? h : 0.05;
+    dkp_aim(r, p);
+}
+
+/* What comes after an attempt that was accepted; 0 at the end of the grid. */
+static int dkp_go_on(dk_recorder *r, dk_pace *p) {
+    int begin = dkp_control_begin(r), end = dkp_control_end(r);
+    p->from = p->to, p->at = p->next;
+    if (p->place == r->config->steps) return 0;
+    if (p->place < 0) dkp_aim(r, p);
+    else if (p->place >= begin && p->place < end) dkp_enter(r, p);
+    else p->phase = DKP_PLAIN, p->to = dkp_grid_level(r->config, p->place + 1);
+    return 1;
+}
+
+/* The attempt of which dk_record speaks; NULL without step-size control. */
+static const dk_pace *dkp_first_attempt(dk_recorder *r, dk_config *c, dk_pace *p) {
+    if (!dkp_controlled(c)) return NULL;
+    memset(p, 0, sizeof *p);
+    dkp_start_recorder(r, c);
+    p->place = dkp_control_begin(r) < dkp_control_end(r) ? dkp_control_begin(r) : 0;
+    p->to = dkp_grid_level(c, p->place);
+    dkp_go_on(r, p);
+    if (p->phase == DKP_MEASURE) p->phase = DKP_ATTEMPT;
+    return p;
+}
+
+/* Counts: the plan's sizes for a resolved config. The levels need not be known. */
+
+/* Over the plan of the attempt before, in its memory. */
+static dk_status dkp_record_attempt(dk_recorder *r, dk_plan *plan, dk_config *c, dk_pace *p) {
+    int owned = plan->owned;
+    size_t used = plan->used;
+    dk_status status = dkp_record_resolved(r, plan, c, p, p->keeps);
+    if (status == DK_OK && (plan->used > used || plan->buffers > p->buffers || plan->halves > p->halves ||
+                            plan->locals > p->locals || plan->noises > p->noises))
+        status = dkp_fail_text(c->message, DK_ERROR_MEMORY,
+                               "sampler.record: a step needs more memory than any kind of step did at first");
+    plan->owned = owned, plan->used = used;
+    plan->buffers = p->buffers, plan->halves = p->halves;
+    plan->locals = p->locals, plan->noises = p->noises;
+    return status;
+}
+
+/* The i-th kind of attempt that a run with step-size control may make; 0 if there are no more. */
+static int dkp_trial(dk_recorder *r, dk_config *c, int i, dk_pace *p) {
+    static const int kinds[][2] = {{DKP_START, 0},
+                                   {DKP_PLAIN, 0},
+                                   {DKP_ATTEMPT, 0},
+                                   {DKP_ATTEMPT, DKP_KEPT_LOW},
+                                   {DKP_ATTEMPT, DKP_KEPT_LOW | DKP_KEPT_D},
+                                   {DKP_MEASURE, 0},
+                                   {DKP_PROBE, DKP_KEPT_D}};
+    dkp_first_attempt(r, c, p);
+    int count = p->phase == DKP_PLAIN ? 2 : c->sampler.tableau ? 7 : 5; /* NOLINT(clang-analyzer-core.*) */
+    if (i < count) p->phase = kinds[i][0], p->kept = kinds[i][1];
+    p->sizing = 1;
+    return i < count;
+}
+
+/* The whole plan of a run, or, with step-size control, its first part in memory that is enough for all others. */
+static dk_status dkp_record_run(dk_plan *plan, dk_config *c, dk_pace *p) {
+    dk_recorder r;
+    dk_pace trial, most;
+    size_t bytes = 0;
+    int owned = 0;
+    dk_status status = DK_OK;
+    if (!dkp_controlled(c)) return dkp_record_resolved(&r, plan, c, NULL, NULL);
+    for (int i = 0; status == DK_OK && dkp_trial(&r, c, i, &trial); i++) {
+        dk_plan counts;
+        status = dkp_count(&r, &counts, c, &trial, NULL);
+        if (dkp_plan_bytes(&counts) > bytes) bytes = dkp_plan_bytes(&counts);
+    }
+    if (status == DK_OK) status = dkp_get_memory(&plan->memory, &plan->bytes, &owned, bytes, c->message);
+    memset(&most, 0, sizeof most);
+    for (int i = 0; status == DK_OK && dkp_trial(&r, c, i, &trial); i++) {
+        status = dkp_record_resolved(&r, plan, c, &trial, NULL);
+        if (plan->buffers > most.buffers) most.buffers = plan->buffers;
+        if (plan->halves > most.halves) most.halves = plan->halves;
+        if (plan->locals > most.locals) most.locals = plan->locals;
+        if (plan->noises > most.noises) most.noises = plan->noises;
+    }
+    *p = most;
+    p->phase = DKP_START, p->from = p->to = dkp_grid_level(c, 0);
+    plan->used = bytes, plan->owned = owned;
+    if (status == DK_OK) status = dkp_record_attempt(&r, plan, c, p);
+    if (status != DK_OK) dk_plan_free(plan);
+    return status;
+}
+
+static double dkp_worst(const dk_run *run, int i) {
+    double worst = 0;
+    for (int b = 0; b < run->config.batch; b++) {
+        double v = run->scalars[(size_t)i * (size_t)run->config.batch + (size_t)b];
+        if (!(v <= worst)) worst = v;
+    }
+    return worst;
+}
+
+/* How an attempt's error changes the step size, by the PID law of Soderlind 2003 over the inverse errors of this and the
+   accepted steps before, with the order of the better method. With noise k-diffusion takes 1.5. */
+
+static dkp_verdict dkp_judgement(const dk_run *run) {
+    const dk_sampler *s = &run->config.sampler;
+    const dk_pace *p = &run->pace;
+    double P = s->pcoeff, I = s->icoeff, D = s->dcoeff, safety = dkp_or(s->safety, 0.9),
+           error = dkp_worst(run, 0);
+    double order = s->eta > 0 ? 1.5 : s->exponential ? s->exponential->order : s->order;
+    int smooth = s->control == DK_CONTROL_SMOOTH, first = p->accepted + p->rejected == 0;
+    double now = 1 / (error + (smooth ? 1e-8 : 0)), before = first ? now : p->inverse_error[0];
+    double factor =
+        dkp_pow(before, -(P + 2 * D) / order) * dkp_pow(first ? now : p->inverse_error[1], D / order);
+    if (fabs(P) + fabs(I) + fabs(D) <= 0) I = 1;
+    factor *= dkp_pow(now, (P + I + D) / order);
+    dkp_verdict v = {error <= 1, now, safety * factor};
+    if (smooth) {
+        v.factor = 1 + dkp_atan(factor - 1), v.accepted = v.factor >= safety;
+    } else if (s->control == DK_CONTROL_FREE) {
+        v.factor = safety * (double)(float)factor;
+    } else {
+        double most = p->rejecting ? 1 : 10;
+        v.factor = v.factor < 0.2 ? 0.2 : v.factor < most ? v.factor : most;
+    }
+    return v;
+}
+
+static void dkp_learn(dk_pace *p, dkp_verdict v) {
+    int first = p->accepted + p->rejected == 0;
+    p->h *= v.factor, p->rejecting = !v.accepted;
+    if (first) p->inverse_error[0] = p->inverse_error[1] = v.inverse_error;
+    if (v.accepted) p->inverse_error[1] = p->inverse_error[0], p->inverse_error[0] = v.inverse_error;
+    if (!v.accepted) p->rejected++;
+}
+
+enum { DKP_MOST_ATTEMPTS = 100000 };
+
+/* Goes on after an attempt: records the next one. 0 at the end of the run, or where it cannot go on. */
+static int dkp_proceed(dk_run *run, int accepted) {
+    dk_pace *p = &run->pace;
+    dk_recorder r;
+    int more = 1, moves = accepted && p->phase != DKP_MEASURE && p->phase != DKP_PROBE;
+    dkp_start_recorder(&r, &run->config);
+    p->calls += run->plan->calls;
+    p->kept = p->keeps[moves];
+    if (moves) p->draws += run->plan->draws - 1;
+    if (p->phase == DKP_MEASURE) { /* Hairer, Norsett & Wanner 1993, sec. II.4 */
+        double size = dkp_worst(run, 0), slope = dkp_worst(run, 1);
+        p->slope = slope;
+        p->h = size < 1e-5 || slope < 1e-5 ? 1e-6 : 0.01 * size / slope;
+        p->phase = DKP_PROBE;
+        dkp_aim(&r, p);
+    } else if (p->phase == DKP_PROBE) {
+        double slope = p->slope, bend = dkp_worst(run, 0) / p->h, most = slope > bend ? slope : bend;
+        double h =
+            most <= 1e-15 ? dkp_or(1e-3 * p->h, 1e-6) : dkp_pow(0.01 / most, 1.0 / run->config.sampler.order);
+        p->h = h < 100 * p->h ? h : 100 * p->h;
+        p->phase = DKP_ATTEMPT;
+        dkp_aim(&r, p);
+    } else {
+        if (p->phase == DKP_ATTEMPT) dkp_learn(p, dkp_judgement(run));
+        if (accepted) {
+            int reached = !(p->next < p->end || p->next > p->end);
+            p->accepted += p->phase != DKP_START;
+            p->place = p->phase == DKP_START   ? 0
+                       : p->phase == DKP_PLAIN ? p->place + 1
+                       : reached               ? dkp_control_end(&r)
+                                               : -1;
+            more = dkp_go_on(&r, p);
+        } else {
+            dkp_aim(&r, p);
+        }
+    }
+    if (more && p->phase == DKP_ATTEMPT &&
+        (p->accepted + p->rejected >= DKP_MOST_ATTEMPTS || !(p->next < p->at || p->next > p->at))) {
+        dkp_fail_run(run, DK_ERROR_STEP, "the step size became too small for sampler.rtol and atol");
+        return 0;
+    }
+    if (!more) return 0;
+    run->pass = 0;
+    dk_status status = dkp_record_attempt(&r, &run->own_plan, &run->config, p);
+    if (status != DK_OK) dkp_fail_run(run, status, run->config.message);
+    return status == DK_OK;
+}
+
+/* ------------------------------------------------------------------------ >>executor  Executor */
+
+DKP_FAST
+
+enum {
+    DKP_TILE = 1024,     /* a tile of every vector of a pass stays in the first level cache */
+    DKP_WIDTH = 16,      /* elements at a time: a fixed number, so that compilers vectorise without -O3 */
+    DKP_TERMS = 8,       /* terms at a time */
+    DKP_OPS = 16,        /* operations that are resolved once for many tiles */
+    DKP_DRAWS = 4,       /* draws among them */
+    DKP_LOOK = 8,        /* elements of a stretch that one is looked for in */
+    DKP_ALONE = 1 << 15, /* shorter vectors are not worth a second thread */
+    DKP_FAR = 1 << 22,   /* longer vectors come from memory, not from a cache */
+    DKP_SUMS = 64,       /* parts of a sample that a norm is summed up from, */
+    DKP_PARTIAL = 4      /* so many sums each */
+};
+
+/* DKP_COMPILE_TWICE makes a function of name_plain, which must be inline: where there is AVX2 it runs as compiled for
+   that. The results are the same bits. Still wider vectors gain nothing here. */
+#ifdef DKP_DISPATCH
+#define DKP_CHOOSE(name, parameters, arguments)                    \
+    static void name parameters {                                  \
+        if (__builtin_cpu_supports("avx2")) name##_avx2 arguments; \
+        else name##_plain arguments;                               \
+    }
+#define DKP_COMPILE_TWICE(name, parameters, arguments)                      \
+    DKP_AVX2 static void name##_avx2 parameters { name##_plain arguments; } \
+    DKP_CHOOSE(name, parameters, arguments)
+#else
+#define DKP_CHOOSE(name, parameters, arguments) \
+    static void name parameters { name##_plain arguments; }
+#define DKP_COMPILE_TWICE DKP_CHOOSE
+#endif
+
+/* Before a loop whose elements do not depend on one another, also where a result is written over what it is made of. */
+#if defined(__clang__)
+#define DKP_APART _Pragma("clang loop vectorize(assume_safety) unroll(disable)")
+#define DKP_FEW _Pragma("clang loop vectorize(disable) unroll(disable)")
+#elif defined(__GNUC__)
+#define DKP_APART _Pragma("GCC ivdep")
+#define DKP_FEW
+#else
+#define DKP_APART
+#define DKP_FEW
+#endif
+/* y[i] = value for all i < n */
+#define DKP_FOR_EACH(n, y, value)                                                       \
+    do {                                                                                \
+        size_t done = 0, i;                                                             \
+        for (; done + DKP_WIDTH <= (n); done += DKP_WIDTH) {                            \
+            DKP_APART                                                                   \
+            for (int j = 0; j < DKP_WIDTH; j++) i = done + (size_t)j, (y)[i] = (value); \
+        }                                                                               \
+        DKP_FEW                                                                         \
+        for (i = done; i < (n); i++) (y)[i] = (value);                                  \
+    } while (0)
+
+/* Numbers of 16 bits, without a branch, in what compilers vectorise; no subnormal float is computed with. */
+
+/* All bits where a < b, for numbers below 2^31; gcc turns comparisons into branches here. */
+static inline uint32_t dkp_less(uint32_t a, uint32_t b) { return 0u - ((a - b) >> 31); }
+
+/* Added to |v|, M = 2^13 max(2^e, 2^-14), where |v| is in [2^e, 2^(e+1)), leaves as many bits of it as fp16 has. What
+   exceeds M is the mantissa with its leading bit, which carries into the exponent of the code. */
+static inline uint32_t dkp_to_fp16(float v) {
+    uint32_t bits = dkp_bits(v) & 0x7FFFFFFFu, power = bits & 0x7F800000u;
+    power = power > 0x38800000u ? power : 0x38800000u;
+    uint32_t M = power + (13u << 23), nan = dkp_less(0x7F800000u, bits), large = dkp_less(0x477FFFFFu, bits);
+    uint32_t code = dkp_bits(dkp_float(bits) + dkp_float(M)) - M + (M >> 13) - (126u << 10);
+    uint32_t other = 0x7C00u | (nan & (0x200u | (bits >> 13 & 0x3FFu)));
+    return (large & other) | (~large & code) | (dkp_bits(v) >> 16 & 0x8000u);
+}
+
+/* The exponent is moved by 224 - 112, so that fp16's highest becomes float's. A subnormal comes out as 2^-15 plus half of
+   itself, and what it is below 2^-14 is added once more. */
+static inline float dkp_from_fp16(uint32_t h) {
+    float v = dkp_float(((h & 0x7FFFu) << 13) + 0x70000000u) * 1.92592994438723586e-34f; /* 2^-112 */
+    float below = v - 6.103515625e-05f;
+    v += below < 0.0f ? below : 0.0f;
+    return dkp_float(dkp_bits(v) | (h & 0x8000u) << 16);
+}
+
+static inline uint32_t dkp_to_bf16(float v) {
+    uint32_t bits = dkp_bits(v), rounded = bits + 0x7FFFu + (bits >> 16 & 1u);
+    uint32_t nan = dkp_less(0x7F800000u, bits & 0x7FFFFFFFu);
+    return ((nan & (bits | 0x400000u)) | (~nan & rounded)) >> 16;
+}
+
+/* A float from which rounding again to fewer bits gives what rounding v would (round to odd, Boldo & Melquiond 2008). */
+static inline float dkp_odd(dk_real v) {
+    float f = (float)v;
+    double size = fabs((double)v), rounded = fabs((double)f);
+    uint32_t more = rounded > size, differs = more | (rounded < size);
+    return dkp_float((dkp_bits(f) - more) | differs);
+}
+
+static inline uint32_t dkp_to_half(dk_number number, dk_real v) {
+    float f = sizeof v > sizeof f ? dkp_odd(v) : (float)v;
+    return number == DK_NUMBER_FP16 ? dkp_to_fp16(f) : dkp_to_bf16(f);
+}
+
+static inline dk_real dkp_from_half(dk_number number, uint32_t h) {
+    return (dk_real)(number == DK_NUMBER_FP16 ? dkp_from_fp16(h) : dkp_float(h << 16));
+}
+
+DKP_INLINE void dkp_to_halves_plain(dk_number number, const dk_real *from, uint16_t *to, size_t n) {
+    if (number == DK_NUMBER_FP16) DKP_FOR_EACH(n, to, (uint16_t)dkp_to_half(DK_NUMBER_FP16, from[i]));
+    else DKP_FOR_EACH(n, to, (uint16_t)dkp_to_half(DK_NUMBER_BF16, from[i]));
+}
+
+DKP_INLINE void dkp_from_halves_plain(dk_number number, const uint16_t *from, dk_real *to, size_t n) {
+    if (number == DK_NUMBER_FP16) DKP_FOR_EACH(n, to, dkp_from_half(DK_NUMBER_FP16, from[i]));
+    else DKP_FOR_EACH(n, to, dkp_from_half(DK_NUMBER_BF16, from[i]));
+}
+
+#ifdef DKP_AVX2
+/* fp16 has instructions of its own, which give the same bits. */
+typedef float dkp_v8 __attribute__((vector_size(32)));
+typedef short dkp_h8 __attribute__((vector_size(16)));
+typedef unsigned dkp_u8 __attribute__((vector_size(32)));
+typedef long long dkp_l4 __attribute__((vector_size(32)));
+
+/* For bf16 compilers' vectors take twice the instructions. Up to the first NaN; how many are done. */
+DKP_AVX2 static inline size_t dkp_to_bf16_avx2(const dk_real *from, uint16_t *to, size_t n) {
+    size_t i = 0;
+    for (; i + 16 <= n; i += 16) {
+        dkp_v8 v, w;
+        memcpy(&v, from + i, sizeof v), memcpy(&w, from + i + 8, sizeof w);
+        if (__builtin_ia32_movmskps256(__builtin_ia32_cmpps256(v, w, 3))) break; /* unordered */
+        dkp_u8 a = (dkp_u8)v, b = (dkp_u8)w;
+        a = (a + 0x7FFFu + (a >> 16 & 1u)) >> 16, b = (b + 0x7FFFu + (b >> 16 & 1u)) >> 16;
+        dkp_l4 h = (dkp_l4)__builtin_ia32_packusdw256((dkp_i8)a, (dkp_i8)b);
+        h = __builtin_ia32_permdi256(h, 0xD8); /* packing leaves halves of the vectors in turns */
+        memcpy(to + i, &h, sizeof h);
+    }
+    return i;
+}
+
+DKP_AVX2 static void dkp_to_halves_avx2(dk_number number, const dk_real *from, uint16_t *to, size_t n) {
+    size_t i = 0;
+    if (sizeof *from > sizeof(float)) {
+        dkp_to_halves_plain(number, from, to, n);
+        return;
+    }
+    if (number == DK_NUMBER_BF16) i = dkp_to_bf16_avx2(from, to, n);
+    else
+        for (; i + 8 <= n; i += 8) {
+            dkp_v8 v;
+            memcpy(&v, from + i, sizeof v);
+            dkp_h8 h = __builtin_ia32_vcvtps2ph256(v, 0);
+            memcpy(to + i, &h, sizeof h);
+        }
+    DKP_FEW
+    for (; i < n; i++) to[i] = (uint16_t)dkp_to_half(number, from[i]);
+}
+
+DKP_AVX2 static void dkp_from_halves_avx2(dk_number number, const uint16_t *from, dk_real *to, size_t n) {
+    size_t i = 0;
+    if (number == DK_NUMBER_BF16 || sizeof *to > sizeof(float)) {
+        dkp_from_halves_plain(number, from, to, n);
+        return;
+    }
+    for (; i + 8 <= n; i += 8) {
+        dkp_h8 h;
+        memcpy(&h, from + i, sizeof h);
+        dkp_v8 v = __builtin_ia32_vcvtph2ps256(h);
+        memcpy(to + i, &v, sizeof v);
+    }
+    DKP_FEW
+    for (; i < n; i++) to[i] = dkp_from_half(number, from[i]);
+}
+#endif
+DKP_CHOOSE(dkp_to_halves, (dk_number number, const dk_real *from, uint16_t *to, size_t n),
+           (number, from, to, n))
+DKP_CHOOSE(dkp_from_halves, (dk_number number, const uint16_t *from, dk_real *to, size_t n),
+           (number, from, to, n))
+
+DK_API void dk_to_half(dk_number number, const dk_real *from, uint16_t *to, size_t n) {
+    dkp_to_halves(number, from, to, n);
+}
+
+DK_API void dk_from_half(dk_number number, const uint16_t *from, dk_real *to, size_t n) {
+    dkp_from_halves(number, from, to, n);
+}
+
+static dk_real *dkp_buffer(const dk_run *run, int slot) {
+    return slot == 0 ? run->x : run->buffers + (size_t)(slot - 1) * run->size;
+}
+
+static uint16_t *dkp_half_buffer(const dk_run *run, int slot) {
+    return run->halves + (size_t)slot * run->size;
+}
+
+static const dk_noise_source *dkp_source(const dk_run *run, int draw) {
+    return run->pace.draws + draw > 0 ? &run->config.step_noise : &run->config.noise;
+}
+
+/* A draw of the plan, all but the ends of the run's levels. */
+static dk_noise_request dkp_request(const dk_run *run, int draw) {
+    const dk_config *c = &run->config;
+    const dk_draw *d = &run->plan->draw[draw];
+    int number = run->pace.draws + draw, own = number > 0 && !dkp_same_source(&c->noise, &c->step_noise);
+    dk_noise_request q = dkp_noise_of_config(c);
+    q.draw = number, q.call = number - own;
+    q.from = d->from, q.to = d->to, q.way = d->way, q.flow = run->plan->flow;
+    return q;
+}
+
+typedef enum dkp_what {
+    DKP_SUM,                  /* y = c[0] v[0] + c[1] v[1] + ... */
+    DKP_CLIP = DKP_TERMS + 1, /* y = v[0] within [-c[0], c[0]] */
+    DKP_BLEND,                /* y = (1 - v[1]) c[0] v[0] + v[1] v[2] */
+    DKP_WIDEN,                /* y = v[0] in 16 bits */
+    DKP_NARROW,               /* y in 16 bits = v[0] */
+    DKP_DRAW                  /* y = normals of one sample */
+} dkp_what;
+
+/* What rows are made of, on a tile. y may be one of the v. */
+typedef struct dkp_op {
+    dkp_what what;
+    int terms;
+    unsigned moves; /* bit m: v[m], bit DKP_TERMS: y begins at element 0; what does not is a tile */
+    char *y, *v[DKP_TERMS];
+    dk_real c[DKP_TERMS];
+    const dk_noise_source *source;
+    const dk_noise_request *request;
+} dkp_op;
+
+static size_t dkp_bytes_read(const dkp_op *op) {
+    return op->what == DKP_WIDEN ? sizeof(uint16_t) : sizeof(dk_real);
+}
+
+DKP_INLINE void dkp_run_ops_plain(const dk_run *run, const dkp_op *op, int ops, size_t at, size_t n,
+                                  dkp_ahead *ahead) {
+    for (; ops > 0; ops--, op++) {
+        size_t to = at * (op->what == DKP_NARROW ? sizeof(uint16_t) : sizeof(dk_real)),
+               from = at * dkp_bytes_read(op);
+        dk_real *y = (dk_real *)(void *)(op->y + (op->moves >> DKP_TERMS) * to), c[DKP_TERMS];
+        const dk_real *v[DKP_TERMS];
+        dk_number number = run->plan->number;
+        for (int m = 0; m < op->terms; m++)
+            c[m] = op->c[m], v[m] = (const dk_real *)(void *)(op->v[m] + (op->moves >> m & 1) * from);
+#define DKP_1 c[0] * v[0][i]
+#define DKP_2 DKP_1 + c[1] * v[1][i]
+#define DKP_3 DKP_2 + c[2] * v[2][i]
+#define DKP_4 DKP_3 + c[3] * v[3][i]
+#define DKP_5 DKP_4 + c[4] * v[4][i]
+#define DKP_6 DKP_5 + c[5] * v[5][i]
+#define DKP_7 DKP_6 + c[6] * v[6][i]
+#define DKP_8 DKP_7 + c[7] * v[7][i]
+        switch (op->what ? (int)op->what
+                         : op->terms) { /* NOLINTBEGIN(clang-analyzer-core.*): all has been put */
+        case 0: memset(y, 0, n * sizeof *y); break;
+        case 1: DKP_FOR_EACH(n, y, DKP_1); break;
+        case 2: DKP_FOR_EACH(n, y, DKP_2); break;
+        case 3: DKP_FOR_EACH(n, y, DKP_3); break;
+        case 4: DKP_FOR_EACH(n, y, DKP_4); break;
+        case 5: DKP_FOR_EACH(n, y, DKP_5); break;
+        case 6: DKP_FOR_EACH(n, y, DKP_6); break;
+        case 7: DKP_FOR_EACH(n, y, DKP_7); break;
+        case 8: DKP_FOR_EACH(n, y, DKP_8); break;
+        case DKP_CLIP:
+            DKP_FOR_EACH(n, y, v[0][i] < c[0] ? v[0][i] : c[0]);
+            DKP_FOR_EACH(n, y, y[i] > -c[0] ? y[i] : -c[0]);
+            break;
+        case DKP_BLEND: DKP_FOR_EACH(n, y, (1 - v[1][i]) * (c[0] * v[0][i]) + v[1][i] * v[2][i]); break;
+        case DKP_WIDEN: dk_from_half(number, (const uint16_t *)(const void *)v[0], y, n); break;
+        case DKP_NARROW: dk_to_half(number, v[0], (uint16_t *)(void *)y, n); break;
+        default: dkp_draw_part(op->source, op->request, at / run->dim, at % run->dim, n, ahead, y);
+        } /* NOLINTEND(clang-analyzer-core.*) */
+    }
+}
+DKP_COMPILE_TWICE(dkp_run_ops,
+                  (const dk_run *run, const dkp_op *op, int ops, size_t at, size_t n, dkp_ahead *ahead),
+                  (run, op, ops, at, n, ahead))
+
+/* Elements [at, at + n) of every vector, local ones at `tiles`, and what is to be done to them: operations that are good for
+   other tiles, too, unless there were too many to be kept. */
+typedef struct dkp_window {
+    const dk_run *run;
+    dk_real *tiles;
+    size_t at, n, sample; /* the sample that coefficients are for */
+    int ops, many, noises, draws;
+    dkp_op op[DKP_OPS];
+    dk_noise_request request[DKP_DRAWS];
+    dkp_ahead ahead;     /* the next window */
+    dk_real *wide, *sum; /* tiles behind the local ones, where there are numbers of 16 bits or masks */
+} dkp_window;
+
+static size_t dkp_tiles(const dk_plan *p) { return (size_t)p->locals + (p->halves > 0 || p->masked ? 2 : 0); }
+
+static void dkp_run_window(dkp_window *w) { dkp_run_ops(w->run, w->op, w->ops, w->at, w->n, &w->ahead); }
+
+/* What windows read that does not lie in tiles. */
+static void dkp_look_ahead(dkp_window *w) {
+    dkp_ahead *a = &w->ahead;
+    a->streams = 0;
+    for (const dkp_op *op = w->op; op < w->op + w->ops; op++)
+        for (int m = 0; m < op->terms; m++) {
+            int i = 0;
+            while (i < a->streams && a->stream[i] != op->v[m]) i++;
+            if (!(op->moves >> m & 1) || i < a->streams || i == DKP_STREAMS) continue;
+            a->stream[i] = op->v[m], a->bytes[i] = dkp_bytes_read(op), a->streams++;
+        }
+}
+
+/* Makes room for more operations. */
+static void dkp_flush(dkp_window *w) {
+    dkp_run_window(w);
+    w->ops = w->draws = 0, w->many = 1;
+}
+
+/* One more operation, and one more term of it. */
+DKP_ONCE static dkp_op *dkp_put_op(dkp_window *w, dkp_what what, void *y, int moves) {
+    if (w->ops == DKP_OPS) dkp_flush(w);
+    dkp_op *op = &w->op[w->ops++];
+    op->what = what, op->terms = 0, op->moves = (unsigned)moves << DKP_TERMS, op->y = (char *)y;
+    return op;
+}
+
+static dkp_op *dkp_with(dkp_op *op, dk_real c, const void *v, int moves) {
+    op->moves |= (unsigned)moves << op->terms;
+    op->c[op->terms] = c, op->v[op->terms++] = (char *)(uintptr_t)v;
+    return op;
+}
+
+/* Where a value's elements begin, or those of the tile. */
+static void *dkp_place(const dkp_window *w, int value) {
+    const dk_value *v = &w->run->plan->value[value];
+    const dk_config *c = &w->run->config;
+    if (v->kind == DK_VALUE_LOCAL) return w->tiles + (size_t)v->slot * DKP_TILE;
+    if (v->kind == DK_VALUE_HALF) return dkp_half_buffer(w->run, v->slot);
+    if (v->kind == DK_VALUE_GIVEN)
+        return (void *)(uintptr_t)(v->slot ? c->mask : c->known); /* never written */
+    return dkp_buffer(w->run, v->slot);
+}
+
+static int dkp_moves(const dkp_window *w, int value) {
+    return w->run->plan->value[value].kind != DK_VALUE_LOCAL;
+}
+
+static dkp_op *dkp_with_value(const dkp_window *w, dkp_op *op, dk_real c, int value) {
+    return dkp_with(op, c, dkp_place(w, value), dkp_moves(w, value));
+}
+
+static int dkp_is_half(const dkp_window *w, int value) {
+    return w->run->plan->value[value].kind == DK_VALUE_HALF;
+}
+
+static dk_real dkp_factor(const dkp_window *w, const dk_term *t) {
+    double factor = t->c;
+    for (int power = 0; t->scalar && power < t->power; power++)
+        factor *= w->run->scalars[(size_t)(t->scalar - 1) * (size_t)w->run->config.batch + w->sample];
+    return (dk_real)factor;
+}
+
+/* y = sum of terms, as many at a time as an operation has, and one of 16 bits. */
+static void dkp_resolve_sum(dkp_window *w, const dk_term *t, int count, void *y, int moves) {
+    int done = 0;
+    do {
+        int end = done, halves = 0;
+        for (; end < count && end - done < DKP_TERMS - (done > 0); end++) {
+            if (!dkp_is_half(w, t[end].value)) continue;
+            if (halves++) break;
+            dkp_with_value(w, dkp_put_op(w, DKP_WIDEN, w->wide, 0), 1, t[end].value);
+        }
+        dkp_op *op = dkp_put_op(w, DKP_SUM, y, moves);
+        if (done > 0) dkp_with(op, 1, y, moves);
+        for (; done < end; done++) {
+            dk_real c = dkp_factor(w, &t[done]);
+            if (dkp_is_half(w, t[done].value)) dkp_with(op, c, w->wide, 0);
+            else dkp_with_value(w, op, c, t[done].value);
+        }
+    } while (done < count);
+}
+
+/* A row that only copies a value. */
+static int dkp_copies(const dkp_window *w, const dk_row *row) {
+    const dk_term *t = &w->run->plan->term[row->first];
+    return row->count == 1 && t->c >= 1 && t->c <= 1 && !t->scalar && row->clip <= 0 &&
+           !dkp_is_half(w, t->value);
+}
+
+static void dkp_resolve_row(dkp_window *w, const dk_row *row) {
+    const dk_run *run = w->run;
+    const dk_term *t = &run->plan->term[row->first];
+    int half = dkp_is_half(w, row->dst), moves = dkp_moves(w, row->dst);
+    void *dst = dkp_place(w, row->dst);
+    if (row->draw >= 0 && dkp_whole(dkp_source(run, row->draw))) { /* it has filled a buffer of its own */
+        dkp_with(dkp_put_op(w, DKP_SUM, dst, moves), 1, run->noise + (size_t)w->noises++ * run->size, 1);
+    } else if (row->draw >= 0) {
+        if (w->draws == DKP_DRAWS) dkp_flush(w);
+        dkp_op *op = dkp_put_op(w, DKP_DRAW, dst, moves);
+        w->request[w->draws] = dkp_request(run, row->draw);
+        op->source = dkp_source(run, row->draw), op->request = &w->request[w->draws++];
+    } else if (row->mask >= 0) {
+        dkp_resolve_sum(w, t + 1, row->count - 1, w->sum, 0);
+        dkp_op *op = dkp_with_value(w, dkp_put_op(w, DKP_BLEND, dst, moves), (dk_real)t->c, t->value);
+        dkp_with(dkp_with_value(w, op, 1, row->mask), 1, w->sum, 0);
+    } else if (half && dkp_copies(w, row)) {
+        dkp_with_value(w, dkp_put_op(w, DKP_NARROW, dst, 1), 1, t->value);
+    } else {
+        void *y = half ? w->sum : dst;
+        moves = moves && !half;
+        dkp_resolve_sum(w, t, row->count, y, moves);
+        if (row->clip > 0) dkp_with(dkp_put_op(w, DKP_CLIP, y, moves), (dk_real)row->clip, y, moves);
+        if (half) dkp_with(dkp_put_op(w, DKP_NARROW, dst, 1), 1, y, 0);
+    }
+}
+
+enum { DKP_SAMPLES_NOISE = 1, DKP_SAMPLES_FACTORS };
+
+/* Why windows must lie in one sample each. */
+static int dkp_by_sample(const dk_run *run, const dk_pass *pass) {
+    int why = 0;
+    for (int k = 0; k < pass->count; k++) {
+        const dk_row *row = &run->plan->row[pass->first + k];
+        if (row->draw >= 0) why |= DKP_SAMPLES_NOISE;
+        for (int j = row->first; j < row->first + row->count; j++)
+            if (run->plan->term[j].scalar) why |= DKP_SAMPLES_FACTORS;
+    }
+    return why;
+}
+
+/* Work on units 0 .. units - 1 of a long vector, in parts that may run at once. What a unit is, and so every
+   result, does not depend on the number of parts. */
+typedef struct dkp_work {
+    dk_run *run;
+    void (*range)(const struct dkp_work *work, int part, size_t first, size_t end);
+    size_t units;
+    int parts;
+    const dk_pass *pass; /* what it is about */
+    const dk_norm *norm;
+    int slot;
+} dkp_work;
+
+static void dkp_part(void *arg, int i) {
+    const dkp_work *w = (const dkp_work *)arg;
+    if (i < 0 || i >= w->parts) return;
+    size_t part = (size_t)i, parts = (size_t)w->parts, share = w->units / parts, rest = w->units % parts;
+    size_t first = part * share + (part < rest ? part : rest);
+    w->range(w, i, first, first + share + (part < rest));
+}
+
+static void dkp_share(dkp_work *w) {
+    const dk_config *c = &w->run->config;
+    w->parts = w->run->size < DKP_ALONE ? 1 : c->threads;
+    if (w->units < (size_t)w->parts) w->parts = (int)w->units;
+    if (w->parts == 1) {
+        dkp_part(w, 0);
+    } else if (c->parallel) {
+        c->parallel(c->parallel_user, w->parts, dkp_part, w);
+    } else {
+#ifdef _OPENMP
+#pragma omp parallel for schedule(static) num_threads(w->parts)
+#endif
+        for (int i = 0; i < w->parts; i++) dkp_part(w, i);
+    }
+}
+
+static size_t dkp_units(size_t n, size_t unit) { return n / unit + (n % unit > 0); }
+
+static void dkp_run_range(const dkp_work *work, int part, size_t first, size_t end) {
+    const dk_run *run = work->run;
+    const dk_pass *pass = work->pass;
+    size_t to = end * DKP_TILE < run->size ? end * DKP_TILE : run->size;
+    int by_sample = dkp_by_sample(run, pass);
+    int fetch = run->size >= (by_sample ? DKP_ALONE : DKP_FAR); /* memory can work while noise is made */
+    size_t tile = fetch && !by_sample ? DKP_TILE / 2 : DKP_TILE;
+    dkp_window w;
+    w.run = run, w.tiles = run->tiles + (size_t)part * dkp_tiles(run->plan) * DKP_TILE;
+    size_t locals = (size_t)run->plan->locals;
+    w.wide = w.tiles + locals * DKP_TILE;
+    w.sum = w.wide + (dkp_tiles(run->plan) - locals) / 2 * DKP_TILE;
+    w.sample = 0, w.many = 0, w.ahead.streams = 0;
+    for (size_t at = first * DKP_TILE; at < to; at += w.n) {
+        size_t sample = by_sample ? at / run->dim : 0, from = at - sample * run->dim;
+        size_t rest = by_sample && run->dim - from < to - at ? run->dim - from : to - at;
+        int resolve =
+            at == first * DKP_TILE || w.many || (by_sample & DKP_SAMPLES_FACTORS && sample != w.sample);
+        w.n = tile - from % tile; /* noise is made in chunks */
+        if (rest < w.n) w.n = rest;
+        w.at = at, w.sample = sample;
+        w.ahead.element = w.ahead.end = at + w.n;
+        if (fetch) w.ahead.end += w.n < to - w.ahead.end ? w.n : to - w.ahead.end;
+        if (resolve) w.ops = w.noises = w.draws = 0;
+        for (int k = 0; resolve && k < pass->count; k++)
+            dkp_resolve_row(&w, &run->plan->row[pass->first + k]);
+        if (resolve && fetch) dkp_look_ahead(&w);
+        if (fetch && !w.draws) dkp_ask(&w.ahead, w.n);
+        dkp_run_window(&w);
+    }
+}
+
+static int dkp_rows(void *user, dk_run *run, const dk_pass *pass) {
+    dkp_work work = {run, dkp_run_range, dkp_units(run->size, DKP_TILE), 0, pass, NULL, 0};
+    (void)user;
+    if (pass->count > 0) dkp_share(&work);
+    return 0;
+}
+
+/* The sum of a b, in DKP_WIDTH sums side by side. From one to the next of these, b steps on by `step`, which is 0 for a
+   b of no more. */
+static double dkp_products(const dk_real *a, const dk_real *b, size_t step, size_t n) {
+    double sum[DKP_WIDTH], all = 0;
+    size_t i = 0;
+    for (int j = 0; j < DKP_WIDTH; j++) sum[j] = 0;
+    for (; i + DKP_WIDTH <= n; i += DKP_WIDTH, b += step)
+        for (size_t j = 0; j < DKP_WIDTH; j++) sum[j] += (double)a[i + j] * (double)b[j];
+    for (int j = 0; j < DKP_WIDTH; j++) all += sum[j];
+    for (; i < n; i++) all += (double)a[i] * (double)b[i % DKP_WIDTH];
+    return all;
+}
+
+static double dkp_dot(const dk_real *a, const dk_real *b, size_t n) {
+    return dkp_products(a, b, DKP_WIDTH, n);
+}
+
+static double dkp_total(const dk_real *a, size_t n) {
+    static const dk_real ones[DKP_WIDTH] = {1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1};
+    return dkp_products(a, ones, 0, n);
+}
+
+static double dkp_squares(const dk_real *v, size_t n) { return dkp_dot(v, v, n); }
+
+static double dkp_norm(const dk_real *v, size_t n) { return dkp_sqrt(dkp_squares(v, n)); }
+
+/* The sum of squares of the difference of two vectors, each element in units of what is tolerated there. */
+static double dkp_errors(const dk_norm *norm, const dk_real *a, const dk_real *b, const dk_real *p,
+                         const dk_real *q, size_t n) {
+    double sum = 0;
+    for (size_t i = 0; i < n; i++) {
+        double size = fabs((double)p[i]), other = fabs((double)q[i]), difference = (double)a[i];
+        if (other > size) size = other;
+        if (b) difference -= (double)b[i];
+        size *= norm->rtol;
+        if (norm->kind == DK_NORM_ERROR_SUM) size += norm->atol;
+        else if (size < norm->atol) size = norm->atol;
+        if (difference < 0 || difference > 0) sum += difference / size * (difference / size);
+    }
+    return sum;
+}
+
+/* Elements of a sample that make one sum: at most DKP_SUMS such chunks. */
+static size_t dkp_chunk(size_t dim) { return dkp_units(dkp_units(dim, DKP_SUMS), DKP_TILE) * DKP_TILE; }
+
+DKP_ONCE static const dk_real *dkp_sample_of(const dk_run *run, int value, size_t element) {
+    return value < 0 ? NULL : dkp_buffer(run, run->plan->value[value].slot) + element;
+}
+
+/* The sums of a chunk that a norm is made of, DKP_PARTIAL of them. */
+static void dkp_norm_range(const dkp_work *work, int part, size_t first, size_t end) {
+    const dk_run *run = work->run;
+    const dk_norm *norm = work->norm;
+    size_t chunk = dkp_chunk(run->dim), chunks = dkp_units(run->dim, chunk);
+    int errors = norm->kind == DK_NORM_ERROR_SUM || norm->kind == DK_NORM_ERROR_MAX;
+    (void)part;
+    for (size_t i = first; i < end; i++) {
+        size_t from = i % chunks * chunk, n = run->dim - from < chunk ? run->dim - from : chunk;
+        size_t at = i / chunks * run->dim + from;
+        const dk_real *a = dkp_sample_of(run, norm->a, at), *b = dkp_sample_of(run, norm->b, at);
+        double *sum = run->sums + DKP_PARTIAL * i;
+        sum[0] = errors ? dkp_errors(norm, a, b, dkp_sample_of(run, norm->p, at),
+                                     dkp_sample_of(run, norm->q, at), n)
+                        : dkp_squares(a, n);
+        sum[1] = errors || !b ? (double)n : dkp_squares(b, n);
+        if (norm->kind == DK_NORM_PROJECTION) sum[2] = dkp_dot(a, b, n);
+        if (norm->kind == DK_NORM_DEVIATION) sum[2] = dkp_total(a, n), sum[3] = dkp_total(b, n);
+    }
+}
+
+/* The norm of a sample of n elements from its sums. */
+static double dkp_norm_of_sums(const dk_norm *norm, const double *sum, size_t n) {
+    double a = sum[0], b = sum[1],
+           kept = norm->limit > 0 && norm->limit < dkp_sqrt(a) ? norm->limit / dkp_sqrt(a) : 1;
+    if (norm->kind == DK_NORM_LIMIT) return kept;
+    if (norm->kind == DK_NORM_DEVIATION) {
+        a -= sum[2] * sum[2] / (double)n, b -= sum[3] * sum[3] / (double)n;
+        return !(b > 0) ? 1 : a > 0 ? dkp_sqrt(a / b) : 0;
+    }
+    if (!(b > 0)) return 0; /* a vanishing score, e.g., has no direction to step in: no step */
+    return norm->kind == DK_NORM_PROJECTION ? kept * sum[2] / b : dkp_sqrt(a / b);
+}
+
+static uint64_t dkp_size_bits(dk_real v) { /* in the order of |v| */
+    double wide = v < 0 ? -(double)v : (double)v;
+    uint64_t bits;
+    if (sizeof v == sizeof(float)) return dkp_bits((float)wide);
+    memcpy(&bits, &wide, sizeof bits);
+    return bits;
+}
+
+static double dkp_size_of_bits(uint64_t bits) {
+    double wide;
+    if (sizeof(dk_real) == sizeof(float)) return (double)dkp_float((uint32_t)bits);
+    memcpy(&wide, &bits, sizeof wide);
+    return wide;
+}
+
+/* The quantile of |v|, linear between neighbours: element number share (n - 1) in order of size, found byte by byte from
+   the top by counting. */
+static double dkp_quantile(const dk_real *v, size_t n, double share) {
+    double place = share * (double)(n - 1);
+    size_t rank = (size_t)place, left = rank, upto = 0;
+    uint64_t found = 0, next = ~(uint64_t)0;
+    for (int shift = 8 * (int)sizeof *v - 8; shift >= 0; shift -= 8) {
+        size_t count[256] = {0};
+        unsigned byte = 0;
+        for (size_t i = 0; i < n; i++) {
+            uint64_t bits = dkp_size_bits(v[i]) >> shift;
+            count[bits & 255] += bits >> 8 == found;
+        }
+        for (; count[byte] <= left; byte++) left -= count[byte];
+        found = found << 8 | byte;
+    }
+    for (size_t i = 0; i < n; i++) {
+        uint64_t bits = dkp_size_bits(v[i]);
+        upto += bits <= found;
+        if (bits > found && bits < next) next = bits;
+    }
+    double low = dkp_size_of_bits(found), high = upto > rank + 1 || upto == n ? low : dkp_size_of_bits(next);
+    return low + (place - (double)rank) * (high - low);
+}
+
+static void dkp_quantile_range(const dkp_work *work, int part, size_t first, size_t end) {
+    const dk_run *run = work->run;
+    const dk_norm *norm = work->norm;
+    (void)part;
+    for (size_t b = first; b < end; b++)
+        run->sums[b] = dkp_quantile(dkp_sample_of(run, norm->a, b * run->dim), run->dim, norm->share);
+}
+
+static int dkp_norms(void *user, dk_run *run, const dk_norm *norm, double *of_sample) {
+    size_t chunks = dkp_units(run->dim, dkp_chunk(run->dim)), batch = (size_t)run->config.batch;
+    int quantile = norm->kind == DK_NORM_QUANTILE;
+    dkp_work work = {
+        run, quantile ? dkp_quantile_range : dkp_norm_range, quantile ? batch : chunks * batch, 0, NULL, norm,
+        0};
+    (void)user;
+    dkp_share(&work);
+    for (size_t s = 0; s < batch; s++) {
+        double sum[DKP_PARTIAL] = {0}, most = run->sums[s] > 1 ? run->sums[s] : 1;
+        if (quantile) {
+            of_sample[s] = 1 / (norm->limit > 0 && norm->limit < most ? norm->limit : most);
+            continue;
+        }
+        for (size_t i = s * chunks; i < (s + 1) * chunks; i++)
+            for (int k = 0; k < DKP_PARTIAL; k++) sum[k] += run->sums[DKP_PARTIAL * i + (size_t)k];
+        of_sample[s] = dkp_norm_of_sums(norm, sum, run->dim);
+    }
+    return 0;
+}
+
+/* v - v is 0 for every finite v and NaN for the others. Four stretches of n are looked at side by side, since memory gives
+   more at a time where it is read in several places. n is a constant where these two are called. */
+DKP_INLINE int dkp_bad(const dk_real *v, size_t n) {
+    int bad = 0;
+    for (size_t j = 0; j < n; j++) {
+        dk_real a = v[j], b = v[j + n], c = v[j + 2 * n], d = v[j + 3 * n];
+        bad |= !((a - a) + (b - b) + (c - c) + (d - d) >= 0);
+    }
+    return bad;
+}
+
+/* Where all bits of the exponent are set, adding its lowest one carries into the sign's place. */
+DKP_INLINE unsigned dkp_carry(uint16_t h, uint16_t lowest) { return (h & 0x7FFFu) + lowest; }
+
+DKP_INLINE int dkp_bad_half(const uint16_t *h, uint16_t lowest, size_t n) {
+    uint16_t all = 0;
+    for (size_t j = 0; j < n; j++)
+        all = (uint16_t)(all | dkp_carry(h[j], lowest) | dkp_carry(h[j + n], lowest) |
+                         dkp_carry(h[j + 2 * n], lowest) | dkp_carry(h[j + 3 * n], lowest));
+    return all >> 15;
+}
+
+DKP_INLINE size_t dkp_bad_from(const dk_real *v, size_t i, size_t end) {
+    while (i + 4 * DKP_TILE <= end && !dkp_bad(v + i, DKP_TILE)) i += 4 * DKP_TILE;
+    while (i + 4 * DKP_LOOK <= end && !dkp_bad(v + i, DKP_LOOK)) i += 4 * DKP_LOOK;
+    while (i < end && v[i] - v[i] >= 0) i++;
+    return i;
+}
+
+/* From element *at on; end if there is none. */
+DKP_INLINE void dkp_first_bad_plain(const dk_run *run, int slot, size_t *at, size_t end) {
+    size_t i = *at;
+    if (run->plan->number) {
+        const uint16_t *h = dkp_half_buffer(run, slot),
+                       lowest = run->plan->number == DK_NUMBER_FP16 ? 0x400 : 0x80;
+        while (i + 4 * DKP_TILE <= end && !dkp_bad_half(h + i, lowest, DKP_TILE)) i += 4 * DKP_TILE;
+        while (i + 4 * DKP_LOOK <= end && !dkp_bad_half(h + i, lowest, DKP_LOOK)) i += 4 * DKP_LOOK;
+        while (i < end && !(dkp_carry(h[i], lowest) >> 15)) i++;
+    } else {
+        i = dkp_bad_from(dkp_buffer(run, slot), i, end);
+    }
+    *at = i;
+}
+DKP_COMPILE_TWICE(dkp_first_bad, (const dk_run *run, int slot, size_t *at, size_t end), (run, slot, at, end))
+
+static void dkp_look_range(const dkp_work *work, int part, size_t first, size_t end) {
+    size_t size = work->run->size, to = end * DKP_TILE < size ? end * DKP_TILE : size;
+    size_t bad = first * DKP_TILE;
+    dkp_first_bad(work->run, work->slot, &bad, to);
+    work->run->sums[part] = (double)(bad < to ? bad : size);
+}
+
+static int dkp_find_bad(void *user, dk_run *run, int slot, size_t *bad) {
+    dkp_work work = {run, dkp_look_range, dkp_units(run->size, DKP_TILE), 0, NULL, NULL, slot};
+    (void)user;
+    for (int i = 0; i < run->config.threads; i++) run->sums[i] = 0; /* a part that nobody looks at is bad */
+    dkp_share(&work);
+    *bad = run->size;
+    for (int i = 0; i < work.parts; i++)
+        if (run->sums[i] < (double)*bad) *bad = (size_t)run->sums[i];
+    return 0;
+}
+
+static const dk_backend dkp_memory_backend = {NULL, dkp_rows, dkp_norms, dkp_find_bad};
+
+DKP_SMALL
+
+static const dk_backend *dkp_backend(const dk_run *run) {
+    return run->config.backend ? run->config.backend : &dkp_memory_backend;
+}
+
+enum { DKP_CONTROL_NORMS = 2 }; /* at most so many in an attempt */
+
+/* Generators whose place is remembered from draw to draw. */
+static size_t dkp_stream_count(const dk_config *c) {
+    int same = dkp_same_source(&c->noise, &c->step_noise);
+    int sources = dkp_streams(&c->noise) + (dkp_streams(&c->step_noise) && !same);
+    return (size_t)sources * (c->seeds ? (size_t)c->batch : 1);
+}
+
+static size_t dkp_scalars(const dk_plan *p, const dk_config *c) {
+    return (size_t)(p->attempt ? DKP_CONTROL_NORMS : p->norms) * (size_t)c->batch;
+}
+
+static dkp_sizes dkp_workspace(const dk_plan *p, const dk_config *c) {
+    size_t size = c->dim * (size_t)c->batch * sizeof(dk_real), batch = (size_t)c->batch;
+    size_t parts = (size_t)c->threads, chunks = dkp_units(c->dim, dkp_chunk(c->dim));
+    size_t norms = p->norms || p->attempt ? DKP_PARTIAL * chunks * batch : 0;
+    dkp_sizes s;
+    /* vectors that can be counted in bytes at all; dim and batch are at least 1 */
+    size_t most = ((size_t)-1) / 4 / size; /* NOLINT(clang-analyzer-core.*) */
+    if ((size_t)p->buffers + (size_t)p->halves + (size_t)p->noises >= most ||
+        dkp_stream_count(c) >= ((size_t)-1) / 4 / sizeof(dkp_stream)) {
+        memset(&s, 0, sizeof s);
+        s.all = (size_t)-1; /* no memory is that large: refused where it is asked for */
+        return s;
+    }
+    s.buffers = c->backend ? 0 : dkp_up((size_t)p->buffers * size);
+    s.halves = c->backend ? 0 : dkp_up((size_t)p->halves * c->dim * batch * sizeof(uint16_t));
+    s.tiles = c->backend ? 0 : dkp_up(parts * dkp_tiles(p) * DKP_TILE * sizeof(dk_real));
+    s.noise = (dkp_whole(&c->noise) || dkp_whole(&c->step_noise)) && !c->backend
+                  ? dkp_up((size_t)p->noises * size)
+                  : 0;
+    s.scalars = dkp_up(dkp_scalars(p, c) * sizeof(double));
+    s.sums = c->backend ? 0 : dkp_up((norms > parts ? norms : parts) * sizeof(double));
+    s.streams = dkp_up(dkp_stream_count(c) * sizeof(dkp_stream));
+    s.all = s.buffers + s.halves + s.tiles + s.noise + s.scalars + s.sums + s.streams + 64;
+    return s;
+}
+
+DK_API dk_status dk_denoised(dk_run *run, dk_real *out) {
+    if (!run || !run->plan || run->config.backend || !(run->waiting || run->finished)) return DK_ERROR_ORDER;
+    if (!out) return DK_ERROR_CONFIG;
+    if (run->finished) {
+        memcpy(out, run->x, run->size * sizeof *out);
+        return DK_OK;
+    }
+    const dk_plan *p = run->plan;
+    const dk_call *call = dkp_open_call(run), *first = call, *end = p->call + p->calls;
+    while (first > p->call && first[-1].estimate == call->estimate) first--;
+    int last = call + 1 == end || call[1].estimate != call->estimate, count = 0, value[DK_BRANCHES];
+    dk_real c[DK_BRANCHES], halves[DK_BRANCHES][DKP_TILE / 4];
+    for (; first <= call; first++)
+        for (int k = first->branch; k < first->branch + first->branches; k++) {
+            double weight = last ? first->weight[k] : k == 0;
+            if (!dkp_set(weight)) continue;
+            c[count] = (dk_real)(weight * call->d_f), value[count++] = first->output + k - first->branch;
+        }
+    for (size_t at = 0, n = DKP_TILE / 4; at < run->size; at += n) {
+        dkp_op op[2] = {{DKP_SUM, 0, 0, (char *)(out + at), {NULL}, {0}, NULL, NULL},
+                        {DKP_CLIP, 0, 0, (char *)(out + at), {NULL}, {0}, NULL, NULL}};
+        if (run->size - at < n) n = run->size - at;
+        for (int i = 0; i < count; i++) {
+            int slot = p->value[value[i]].slot;
+            if (p->number) dk_from_half(p->number, dkp_half_buffer(run, slot) + at, halves[i], n);
+            dkp_with(&op[0], c[i], p->number ? halves[i] : dkp_buffer(run, slot) + at, 0);
+        }
+        if (dkp_set(call->d_x)) dkp_with(&op[0], (dk_real)call->d_x, dk_state(run) + at, 0);
+        dkp_with(&op[1], (dk_real)call->clip, out + at, 0);
+        dkp_run_ops(run, op, 1 + (call->clip > 0), 0, n, NULL);
+    }
+    for (size_t i = 0; run->plan->masked > 1 && i < run->size; i++)
+        out[i] = (1 - run->config.mask[i]) * out[i] + run->config.mask[i] * run->config.known[i];
+    return DK_OK;
+}
+
+/* Saved bytes, little-endian: magic, version, size of dk_real, plan hash, dim, batch, cursor, open evaluation,
+   scalars, x, buffers and halves, and last a hash of all that precedes. */
+
+/* ---------------------------------------------------------------------- >>saved  Save and load */
+
+typedef struct dkp_bytes {
+    unsigned char *write; /* either */
+    const unsigned char *read;
+    uint64_t hash;
+} dkp_bytes;
+
+static uint64_t dkp_byte_io(dkp_bytes *io, uint64_t v, int bytes) {
+    uint64_t back = 0;
+    for (int i = 0; i < bytes; i++) {
+        unsigned char byte = (unsigned char)(io->write ? v >> (8 * i) : *io->read++);
+        if (io->write) *io->write++ = byte;
+        io->hash = (io->hash ^ byte) * 0x100000001B3u;
+        back |= (uint64_t)byte << (8 * i);
+    }
+    return back;
+}
+
+static void dkp_double_io(dkp_bytes *io, double *v) {
+    uint64_t bits;
+    memcpy(&bits, v, 8);
+    bits = dkp_byte_io(io, bits, 8);
+    if (!io->write) memcpy(v, &bits, 8);
+}
+
+static void dkp_real_io(dkp_bytes *io, dk_real *v, size_t n) {
+    for (size_t i = 0; i < n; i++) {
+        uint32_t bits;
+        if (sizeof *v == 8) {
+            dkp_double_io(io, (double *)(void *)&v[i]);
+            continue;
+        }
+        memcpy(&bits, &v[i], 4);
+        bits = (uint32_t)dkp_byte_io(io, bits, 4);
+        if (!io->write) memcpy(&v[i], &bits, 4);
+    }
+}
+
+enum {
+    DKP_SAVE_WORDS = 5,
+    DKP_SAVE_HEAD = 8 * (DKP_SAVE_WORDS + 3),
+    DKP_SAVE_VERSION = 2,
+    DKP_SAVE_PACE = 8 * 22
+};
+#define DKP_SAVE_MAGIC 0x6E7572746B666964u /* "dfktrun" */
+
+DK_API size_t dk_save_size(const dk_run *run) {
+    if (!run || !run->plan || run->config.backend) return 0;
+    return DKP_SAVE_HEAD + (run->plan->attempt ? (size_t)DKP_SAVE_PACE : 0) +
+           dkp_scalars(run->plan, &run->config) * 8 +
+           (size_t)(run->plan->buffers + 1) * run->size * sizeof(dk_real) +
+           (size_t)run->plan->halves * run->size * sizeof(uint16_t) + 8;
+}
+
+/* Where step-size control stands; what an attempt needs follows from the config. */
+static void dkp_pace_io(dkp_bytes *io, dk_pace *p) {
+    double *const reals[] = {&p->from.t,
+                             &p->from.alpha,
+                             &p->from.sigma,
+                             &p->to.t,
+                             &p->to.alpha,
+                             &p->to.sigma,
+                             &p->at,
+                             &p->next,
+                             &p->end,
+                             &p->h,
+                             &p->slope,
+                             &p->inverse_error[0],
+                             &p->inverse_error[1]};
+    int *const wholes[] = {&p->accepted, &p->rejected, &p->calls,     &p->draws,   &p->phase,
+                           &p->place,    &p->kept,     &p->rejecting, &p->keeps[1]};
+    for (int i = 0; i < DKP_COUNT(reals); i++) dkp_double_io(io, reals[i]);
+    for (int i = 0; i < DKP_COUNT(wholes); i++) {
+        uint64_t v = dkp_byte_io(io, (uint64_t)(uint32_t)*wholes[i], 8);
+        if (!io->write) *wholes[i] = (int)(int32_t)(uint32_t)v;
+    }
+}
+
+static void dkp_head(const dk_run *run, uint64_t head[DKP_SAVE_WORDS]) {
+    head[0] = DKP_SAVE_MAGIC, head[1] = DKP_SAVE_VERSION, head[2] = sizeof(dk_real);
+    head[3] = (uint64_t)run->dim, head[4] = (uint64_t)run->config.batch;
+}
+
+/* Saves of other versions, precisions and sizes are told from damaged ones, as far as there are bytes. */
+static dk_status dkp_check_head(dk_run *run, const unsigned char *bytes, size_t size) {
+    static const char *const names[DKP_SAVE_WORDS] = {"magic number", "version", "sizeof(dk_real)", "dim",
+                                                      "batch"};
+    dkp_bytes io = {NULL, bytes, 0};
+    uint64_t head[DKP_SAVE_WORDS];
+    dkp_head(run, head);
+    for (size_t i = 0; i < DKP_SAVE_WORDS && 8 * i + 8 <= size; i++) {
+        uint64_t saved = dkp_byte_io(&io, 0, 8);
+        if (saved == head[i]) continue;
+        dkp_text t = {run->message, DK_MESSAGE_SIZE, 0};
+        dkp_put(&t, "saved ");
+        dkp_put(&t, names[i]);
+        dkp_put(&t, " = ");
+        dkp_put_size(&t, saved);
+        dkp_put(&t, ": must be ");
+        dkp_put_size(&t, head[i]);
+        return DK_ERROR_SAVED;
+    }
+    return DK_OK;
+}
+
+static dk_status dkp_record_again(dk_run *run) {
+    dk_recorder r;
+    return dkp_record_attempt(&r, &run->own_plan, &run->config, &run->pace);
+}
+
+/* Head in both directions: what must agree is written, or compared. Returns 0 where it does not. With step-size control the
+   plan is that of the attempt that was saved: it is recorded anew. */
+static int dkp_save_head(dk_run *run, dkp_bytes *io, uint64_t *pass, uint64_t *flags) {
+    uint64_t head[DKP_SAVE_WORDS];
+    int same = 1;
+    dkp_head(run, head);
+    for (int i = 0; i < DKP_SAVE_WORDS; i++) same &= dkp_byte_io(io, head[i], 8) == head[i];
+    if (run->plan->attempt) {
+        dkp_pace_io(io, &run->pace);
+        if (!io->write && same)
+            same = run->pace.phase >= DKP_START && run->pace.phase <= DKP_ATTEMPT && run->pace.place >= -1 &&
+                   run->pace.place <= run->config.steps && dkp_record_again(run) == DK_OK;
+    }
+    uint64_t hash = dk_plan_hash(run->plan);
+    same &= dkp_byte_io(io, hash, 8) == hash;
+    *pass = dkp_byte_io(io, *pass, 8);
+    *flags = dkp_byte_io(io, *flags, 8);
+    return same;
+}
+
+static void dkp_save_body(dk_run *run, dkp_bytes *io) {
+    for (size_t i = 0; i < dkp_scalars(run->plan, &run->config); i++) dkp_double_io(io, &run->scalars[i]);
+    dkp_real_io(io, run->x, run->size);
+    dkp_real_io(io, run->buffers, (size_t)run->plan->buffers * run->size);
+    for (size_t i = 0; i < (size_t)run->plan->halves * run->size; i++) {
+        uint64_t v = dkp_byte_io(io, run->halves[i], 2);
+        if (!io->write) run->halves[i] = (uint16_t)v;
+    }
+}
+
+DK_API dk_status dk_save(dk_run *run, void *bytes, size_t size) {
+    dkp_bytes io = {(unsigned char *)bytes, NULL, 0xCBF29CE484222325u};
+    size_t needed = dk_save_size(run);
+    if (!run) return DK_ERROR_ORDER;
+    if (run->inside) return dkp_refuse_inside(run);
+    if (!needed) return dkp_fail_text(run->message, run->status = DK_ERROR_ORDER, "there is no run to save");
+    if (!bytes) size = 0;
+    if (size < needed) return run->status = dkp_fail_bytes(run->message, size, needed);
+    uint64_t pass = (uint64_t)run->pass, flags = (uint64_t)(run->waiting + 2 * run->finished);
+    dkp_save_head(run, &io, &pass, &flags);
+    dkp_save_body(run, &io);
+    dkp_byte_io(&io, io.hash, 8);
+    run->message[0] = 0;
+    return run->status = DK_OK;
+}
+
+/* flags 0: about to run `pass`; 1: the evaluation before it is out; 2: at the end */
+static int dkp_cursor_fits(const dk_plan *p, uint64_t pass, uint64_t flags) {
+    if (flags == 2) return pass == (uint64_t)p->passes;
+    if (flags > 2 || pass >= (uint64_t)p->passes) return 0;
+    if (pass == 0) return flags == 0;
+    return flags ? p->pass[pass - 1].boundary == DK_BOUNDARY_CALL
+                 : p->pass[pass - 1].boundary >= DK_BOUNDARY_NORM;
+}
+
+DK_API dk_status dk_load(dk_run *run, const void *bytes, size_t size) {
+    const char *wrong = "saved bytes: damaged, or not of a run with this config";
+    size_t needed = dk_save_size(run);
+    if (!run) return DK_ERROR_ORDER;
+    if (run->inside) return dkp_refuse_inside(run);
+    if (!needed)
+        return dkp_fail_text(run->message, run->status = DK_ERROR_ORDER, "begin the run before loading it");
+    if (!bytes)
+        return dkp_fail_text(run->message, run->status = DK_ERROR_SAVED,
+                             "saved bytes = NULL: must be a save");
+    if (dkp_check_head(run, (const unsigned char *)bytes, size) != DK_OK) return run->status = DK_ERROR_SAVED;
+    if (size < needed) {
+        dkp_fail_bytes(run->message, size, needed);
+        return run->status = DK_ERROR_SAVED;
+    }
+    dkp_bytes io = {NULL, (const unsigned char *)bytes, 0xCBF29CE484222325u};
+    for (size_t i = 0; i < needed - 8; i++) dkp_byte_io(&io, 0, 1); /* the hash first: nothing half-loaded */
+    uint64_t hash = io.hash, pass = 0, flags = 0;
+    int intact = dkp_byte_io(&io, 0, 8) == hash;
+    io.read = (const unsigned char *)bytes;
+    dk_pace here = run->pace;
+    if (!intact || !dkp_save_head(run, &io, &pass, &flags) || !dkp_cursor_fits(run->plan, pass, flags)) {
+        run->pace = here;
+        if (run->plan->attempt) dkp_record_again(run);
+        return dkp_fail_text(run->message, run->status = DK_ERROR_SAVED, wrong);
+    }
+    dkp_save_body(run, &io);
+    run->pass = (int)pass, run->waiting = flags == 1, run->finished = flags == 2, run->again = run->waiting;
+    run->status = DK_OK, run->message[0] = 0;
+    return DK_OK;
+}
+
+
+/* ============================================================================
+   BOOK THREE: OTHER PROGRAMS' WAYS
+   ============================================================================ */
+
+/* --------------------------------------------------- >>levels  Published lists of noise levels */
+
+/* Published numbers: Sabour et al. 2024 (Align Your Steps), more digits than the paper's where they are known; Pei et
+   al. 2025 (Optimal Stepsize); Chen et al. 2024 (GITS), which has a list per coefficient and number of steps. */
+static const double dkp_ays_sd1[] = {14.6146412293, 6.4745760956, 3.8636745985, 2.694615152,
+                                     1.8841921177,  1.3943805092, 0.9642583904, 0.6523686016,
+                                     0.3977456272,  0.1515232662, 0.0291671582};
+static const double dkp_ays_sdxl[] = {14.6146412293, 6.3184485287, 3.7681790315, 2.1811480769,
+                                      1.3405244945,  0.8620721141, 0.5550693289, 0.3798540708,
+                                      0.2332364134,  0.1114188177, 0.0291671582};
+static const double dkp_ays_svd[] = {700,   54.5,  15.886, 7.977, 4.248, 1.789,
+                                     0.981, 0.403, 0.173,  0.034, 0.002};
+static const double dkp_ays_sd1_paper[] = {14.615, 6.475, 3.861, 2.697, 1.886, 1.396,
+                                           0.963,  0.652, 0.399, 0.152, 0.029};
+static const double dkp_ays_sdxl_paper[] = {14.615, 6.315, 3.771, 2.181, 1.342, 0.862,
+                                            0.555,  0.380, 0.234, 0.113, 0.029};
+static const double dkp_ays_sd1_t[] = {999, 850, 736, 645, 545, 455, 343, 233, 124, 24};
+static const double dkp_ays_sdxl_t[] = {999, 845, 730, 587, 443, 310, 193, 116, 53, 13};
+static const double dkp_oss_flux[] = {0.9968, 0.9886, 0.9819, 0.975,  0.966, 0.9471,
+                                      0.9158, 0.8287, 0.5512, 0.2808, 0.001};
+static const double dkp_oss_wan[] = {1,     0.997, 0.995, 0.993, 0.991, 0.989, 0.987,
+                                     0.985, 0.98,  0.975, 0.973, 0.968, 0.96,  0.946,
+                                     0.927, 0.902, 0.864, 0.776, 0.539, 0.208, 0.001};
+static const double dkp_oss_chroma[] = {
+    0.992, 0.99,  0.988, 0.985, 0.982, 0.978, 0.973, 0.968, 0.961, 0.953, 0.943, 0.931, 0.917, 0.9,
+    0.881, 0.858, 0.832, 0.802, 0.769, 0.731, 0.69,  0.646, 0.599, 0.55,  0.501, 0.451, 0.402, 0.355,
+    0.311, 0.27,  0.232, 0.199, 0.169, 0.143, 0.12,  0.101, 0.084, 0.07,  0.058, 0.048, 0.001};
+
+static const double dkp_gits_level[] = {
+    14.61464119, 13.76078796, 12.96784878, 12.2308979, 11.54541874, 10.90732002, 10.31284904, 9.75859547,
+    9.24142551,  8.75849152,  8.30717278,  7.88507891, 7.49001646,  7.11996698,  6.77309084,  6.44769001,
+    6.14220476,  5.85520077,  5.58536053,  5.09240818, 4.86714602,  4.65472794,  4.45427561,  4.26497746,
+    3.91689563,  3.75677586,  3.60512662,  3.46139455, 3.32507086,  3.1956799,   3.07277966,  2.95596409,
+    2.84484982,  2.6383388,   2.54230714,  2.45070267, 2.36326075,  2.27973175,  2.19988537,  2.12350607,
+    2.05039096,  1.98035145,  1.91321158,  1.84880662, 1.78698075,  1.72759056,  1.67050016,  1.61558151,
+    1.56271636,  1.51179266,  1.46270394,  1.41535246, 1.36964464,  1.32549286,  1.28281462,  1.24153244,
+    1.20157266,  1.162866,    1.12534678,  1.08895338, 1.05362725,  1.01931262,  0.98595673,  0.95350921,
+    0.92192322,  0.89115214,  0.86115354,  0.83188516, 0.803307,    0.77538133,  0.74807048,  0.72133851,
+    0.69515091,  0.66947293,  0.64427125,  0.61951244, 0.59516323,  0.57119018,  0.54755926,  0.52423614,
+    0.50118381,  0.4783645,   0.45573691,  0.43325692, 0.41087446,  0.38853383,  0.36617002,  0.34370604,
+    0.32104823,  0.29807833,  0.27464288,  0.25053367, 0.22545385,  0.19894916,  0.17026083,  0.13792117,
+    0.09824532,  0.02916753,
+};
+
+enum { DKP_GITS_ROW = 216 };
+
+/* A word per number of steps: how far down that list each level lies below the one before, less '0'. The first and the
+   last level are in all of them. */
+static const char dkp_gits_words[][DKP_GITS_ROW] = {
+    /* 0.80 */ "< 4: 48B 485G 3635G 3635=B 22535=B 122435=B 1112435=B 11123225=B 111232244:B 1111222244:B "
+               "11111122244:B 111111211244:B 11111111112449<I 11111111112449<I 1111111111112349=H",
+    /* 0.85 */
+    "< <O 4:R 49AI 487=O 3637=O 3636;>I 22536;>I 2253459=I 12243459=I 122322459=I 1112322459=I "
+    "11112222459=I 111122224467\?G 1111222223468=G 11112211223468=G 111111211223468=G 1111111111223468=G "
+    "11111111111123468=G",
+    /* 0.90 */
+    "> <T <BQ <8>O 488>O 487;AI 3647:AI 363559@I 3635579AF 23435579AF 224225579AF 224224457;@D "
+    "1223224457;@D 12232233467<@C 111232233467<@C 1112322233467;\?C 11112222233467;\?C "
+    "111122112233467;\?C 1111221122323457;@B",
+    /* 0.95 */
+    "> >R <DQ <8@P <8;AJ 488;AJ 488:<AE 48558<AE 363558<AE 3635579=AA 3635466:<@@ 23435466:<@@ "
+    "234344567:<>> 2343333557:<>> 22422333557:<>> 224223334559;<=< 2242223234559:<=< 12232223234559:<=< "
+    "122322232335578:;<:",
+    /* 1.00 */
+    "` >a >FP =ABL <8<CJ <8<\?CC 488<\?CC 488:;>@@ 48558;>@@ 485578<>\?= 485577;<<=: 4535577;<<=: "
+    "453545679;<=: 453545669:;<:6 45354455899:;95 453434456899:985 45343435477999974 352243435477999974 "
+    "3522232435477999974",
+    /* 1.05 */
+    "o >c >JO >BFI >@AEC <8<@DC <8<\?@@= <8:;>\?>: <898<>=;8 <788<<<;95 48788<<<;95 485577;<<;95 "
+    "485576::;:974 48545669::9974 485456688988863 4854555788887653 48545547777776643 463445547777776643 "
+    "4634455466667666543",
+    /* 1.10 */
+    "q TS ANN >EHG >AADC >@AB@< >@=@\?=8 <8<\?@\?<6 <8;;===:5 <8::;<;:84 <898:;::864 <887:::98653 "
+    "<77689:987643 <7767888876543 <55768888766532 <557677777665432 <5555677776654432 485555677776654432 "
+    "4855556777665544322",
+    /* 1.15 */
+    "s [Q AOO AIID ABDE\? A\?AC@: A\?@A\?;5 >@=\?=<94 >@<==;863 <8;;==;863 <8::<;99753 <8:9::987643 "
+    "<8:9::9865432 <8:89887665432 <89699876654322 <896998765543221 <8968877655433221 <896887765443222111",
+    /* 1.20 */
+    "t `O TLF PGE\? AGGC< ABDC\?7 ABA@>95 A\?\?@=:73 A\?>=;:853 A><<<98642 A=;;;986532 >=9<;9865432 "
+    ">=8<:98654322 <999::87654322 <999::876443221 <999::8764332211 <9989987654322111 <99898876543221111 "
+    "<998988764432211111",
+    /* 1.25 */
+    "w `P XLD TKD; PGE>6 NCC\?94 ACC@=84 ABA\?<863 A\?\?\?<9742 A\?>=;97532 A\?=<;865432 A><<;8754321 "
+    "A><;:87543221 A>;;:875432211 A>;;:8654322111 A>;;:76543221111 A=:;9875432211111 A=:;98654322111111 "
+    "A=::986543221111111",
+    /* 1.30 */
+    "w gL `L@ [IB9 TIB<5 PDB>84 NBA=963 NA@<9642 ABA\?;8532 AB@=:85432 A@\?=:964321 A\?\?=:8643221 "
+    "A\?\?<:86432211 A\?\?<9864322111 A\?\?<98543221111 A\?=<:76432211111 A\?=<:754322111111 "
+    "A\?<;97653221111111 A\?<;976432211111111",
+    /* 1.35 */
+    "x oH `M@ _IA7 [H@94 SFA<73 PD@<853 PC@;8532 P@\?;86422 P@\?;854221 NA>:8643211 NA>:85432111 "
+    "NA=:854321111 N\?=:8643211111 N\?=:85432111111 AB><975422111111 A@><9754321111111 "
+    "A@><96543211111111 A@><965332111111111",
+    /* 1.40 */
+    "| oH kH< `J@6 _E\?94 XG\?963 SD@<742 SD\?:7432 SC>;74321 SC>:743211 PC\?:7532111 PA>;85321111 "
+    "PA>;753211111 P@>:7532211111 P@=:75322111111 P\?=:753221111111 P\?<97542211111111 "
+    "P\?<975322111111111 P\?<9653221111111111",
+    /* 1.45 */
+    "| tG oH9 gG=5 `G\?73 _E>842 ZE>9532 VE\?:6321 SD\?:74221 SD\?:642211 SC>:6432111 SC>964321111 "
+    "SC=9643211111 SC=96422111111 PA>975321111111 PA>9743211111111 P@>97432111111111 P@=974321111111111 "
+    "P@=9643211111111111",
+    /* 1.50 */
+    "~ tG rF8 gG=5 `G\?73 _E>842 _D<8432 [D=95321 [D=853211 [D<8532111 VD=96421111 VD=963211111 "
+    "TC=9642211111 TC=96421111111 TC=864211111111 TC=8632111111111 SB=86421111111111 SA<864221111111111 "
+    "S@<8642211111111111",
+};
+
+#define DKP_GRID_LIST(name, about, list, unit, final) \
+    { name, about, DK_SPACING_RESAMPLE, DK_FINAL_##final, list, DKP_COUNT(list), DK_UNIT_##unit }
+static const dkp_grid_row dkp_published_grids[] = {
+    DKP_GRID_LIST("ays_sd1", "Align Your Steps for SD 1.5; Sabour et al. 2024", dkp_ays_sd1, SIGMA, REPLACE),
+    DKP_GRID_LIST("ays_sdxl", "Align Your Steps for SDXL; Sabour et al. 2024", dkp_ays_sdxl, SIGMA, REPLACE),
+    DKP_GRID_LIST("ays_svd", "Align Your Steps for SVD; Sabour et al. 2024", dkp_ays_svd, SIGMA, REPLACE),
+    DKP_GRID_LIST("ays_sd1_paper", "the same with three digits; 0 is added", dkp_ays_sd1_paper, SIGMA, ZERO),
+    DKP_GRID_LIST("ays_sdxl_paper", "the same with three digits; 0 is added", dkp_ays_sdxl_paper, SIGMA,
+                  ZERO),
+    DKP_GRID_LIST("ays_sd1_timesteps", "the ten timesteps for SD 1.5", dkp_ays_sd1_t, T, ZERO),
+    DKP_GRID_LIST("ays_sdxl_timesteps", "the ten timesteps for SDXL", dkp_ays_sdxl_t, T, ZERO),
+    DKP_GRID_LIST("oss_flux", "Optimal Stepsize for Flux; Pei et al. 2025", dkp_oss_flux, FLOW, REPLACE),
+    DKP_GRID_LIST("oss_wan", "Optimal Stepsize for Wan; Pei et al. 2025", dkp_oss_wan, FLOW, REPLACE),
+    DKP_GRID_LIST("oss_chroma", "Optimal Stepsize for Chroma", dkp_oss_chroma, FLOW, REPLACE),
+};
+#undef DKP_GRID_LIST
+
+static const dkp_grid_row *dkp_published(int i) {
+    return i < DKP_COUNT(dkp_published_grids) ? &dkp_published_grids[i] : NULL;
+}
+
+static void dkp_gits_words_of(dk_grid *g) {
+    g->words = dkp_gits_words[0], g->levels = dkp_gits_level, g->level_count = DKP_COUNT(dkp_gits_level);
+}
+
+/* The word for n levels: word n - 3, or the last one, for more. Some words are one longer than their place says. */
+static const char *dkp_gits_word(const dk_config *c, int n) {
+    int row = (int)floor((dkp_or(c->grid.coefficient, 1.2) - 0.8) * 20 + 0.5);
+    const char *word = c->grid.words + row * DKP_GITS_ROW;
+    /* NOLINTNEXTLINE(clang-analyzer-core.NonNullParamChecker): dkp_check_listed has seen words */
+    for (; n > 3 && strchr(word, ' '); n--) word = strchr(word, ' ') + 1;
+    return n > 3 ? NULL : word;
+}
+
+static int dkp_gits_length(const char *word) { return (int)strcspn(word, " ") + 2; }
+
+static double dkp_gits_value(const dk_grid *g, const char *word, int i) {
+    int at = 0, length = dkp_gits_length(word);
+    for (int k = 0; k < i && k < length - 2; k++) at += word[k] - '0';
+    return g->levels[i >= length - 1 ? g->level_count - 1 : at];
+}
+
+static int dkp_gits_count(const dk_config *c, int n) {
+    const char *word = dkp_gits_word(c, n);
+    return word && n > 2 ? dkp_gits_length(word) : n;
+}
+
+static dk_level dkp_gits(const dk_config *c, int i, int n) {
+    const char *word = dkp_gits_word(c, n), *last = word;
+    if (word) return dk_level_at_sigma(&c->schedule, dkp_gits_value(&c->grid, word, n > 2 || i == 0 ? i : n));
+    for (int k = n < 40 ? n : 40; !last; k--) last = dkp_gits_word(c, k);
+    int length = dkp_gits_length(last);
+    double x = (double)i * (length - 1) / (n - 1), pair[2];
+    for (int k = 0; k < 2; k++) pair[k] = dkp_gits_value(&c->grid, last, (int)floor(x) + k);
+    return dk_level_at_sigma(&c->schedule, dkp_between(pair, 2, x - floor(x), 1));
+}
+
+/* A spacing is a row, in the order of dk_spacing: its function, how many of n levels there really are where that
+   differs, and the last level.
+   Names have a table of their own, so that a program which uses none has neither names nor published lists in it. */
+
+/* ---------------------------------------------- >>generators  PyTorch's and NumPy's generators */
+
+DKP_FAST
+
+/* MT19937, Matsumoto & Nishimura 1998. */
+static void dkp_mt_seed(dkp_stream *g, uint32_t seed) {
+    g->word[0] = seed, g->at = 624;
+    for (uint32_t i = 1; i < 624; i++)
+        g->word[i] = 1812433253u * (g->word[i - 1] ^ (g->word[i - 1] >> 30)) + i;
+}
+
+static uint32_t dkp_mt_word(dkp_stream *g) {
+    uint32_t *w = g->word;
+    if (g->at == 624) {
+        for (int i = 0; i < 624; i++) {
+            uint32_t next = w[i < 623 ? i + 1 : 0], y = (w[i] & 0x80000000u) | (next & 0x7FFFFFFFu);
+            w[i] = w[i < 227 ? i + 397 : i - 227] ^ (y >> 1) ^ ((0u - (next & 1)) & 0x9908B0DFu);
+        }
+        g->at = 0;
+    }
+    uint32_t y = w[g->at++];
+    y ^= y >> 11;
+    y ^= (y << 7) & 0x9D2C5680u;
+    y ^= (y << 15) & 0xEFC60000u;
+    return y ^ (y >> 18);
+}
+
+/* PCG64, O'Neill 2014: a linear congruential generator of 128 bits, XSL-RR of its state. */
+static uint64_t dkp_pcg_word(dkp_stream *g) {
+    const uint64_t high = 0x2360ED051FC65DA4u, low = 0x4385DF649FCCF645u, half = 0xFFFFFFFFu;
+    uint64_t *s = g->state, a = s[1] & half, b = s[1] >> 32, c = low & half, d = low >> 32;
+    uint64_t middle = b * c + (a * c >> 32), other = a * d + (middle & half);
+    s[0] = s[0] * low + s[1] * high + b * d + (middle >> 32) + (other >> 32) + g->step[0];
+    s[1] = s[1] * low + g->step[1];
+    s[0] += s[1] < g->step[1];
+    uint64_t x = s[0] ^ s[1], turn = s[0] >> 58;
+    return x >> turn | x << (64 - turn) % 64;
+}
+
+/* Its two halves in turn, the low one first. */
+static uint32_t dkp_pcg_half(dkp_stream *g) {
+    if (g->spare) {
+        g->spare = 0;
+        return (uint32_t)g->spared;
+    }
+    uint64_t word = dkp_pcg_word(g);
+    g->spare = 1, g->spared = (double)(word >> 32);
+    return (uint32_t)word;
+}
+
+static uint32_t dkp_seed_hash(uint32_t value, uint32_t *state, uint32_t factor) {
+    value ^= *state;
+    value *= *state *= factor;
+    return value ^ value >> 16;
+}
+
+/* NumPy's SeedSequence(seed, spawn_key, pool_size).generate_state(count), O'Neill 2015. */
+static void dkp_seed_words(uint64_t seed, const uint32_t *key, int keys, int pool_size, uint32_t *out,
+                           int count) {
+    uint32_t pool[24] = {0}, state = 0x43B0D7E5u;
+    for (int i = 0; i < pool_size; i++)
+        pool[i] = dkp_seed_hash(i < 2 ? (uint32_t)(seed >> 32 * i) : 0, &state, 0x931E8875u);
+    for (int from = 0; from < pool_size + keys; from++)
+        for (int to = 0; to < pool_size; to++) {
+            if (from == to) continue;
+            uint32_t word =
+                dkp_seed_hash(from < pool_size ? pool[from] : key[from - pool_size], &state, 0x931E8875u);
+            word = 0xCA01F9DDu * pool[to] - 0x4973F715u * word;
+            pool[to] = word ^ word >> 16;
+        }
+    state = 0x8B51F9DDu;
+    for (int i = 0; i < count; i++) out[i] = dkp_seed_hash(pool[i % pool_size], &state, 0x58F38DEDu);
+}
+
+static void dkp_start_stream(dkp_stream *g, dk_noise_kind kind, uint64_t seed) {
+    g->spare = g->call = 0;
+    if (kind == DK_NOISE_NUMPY_PCG64) {
+        uint32_t w[8];
+        uint64_t v[4];
+        dkp_seed_words(seed, NULL, 0, 4, w, 8);
+        for (int i = 0; i < 4; i++) v[i] = w[2 * i] | (uint64_t)w[2 * i + 1] << 32;
+        g->step[0] = v[2] << 1 | v[3] >> 63, g->step[1] = v[3] << 1 | 1;
+        g->state[1] = v[1] + g->step[1], g->state[0] = v[0] + g->step[0] + (g->state[1] < v[1]);
+        g->at = 1;
+        dkp_pcg_word(g);
+    } else {
+        dkp_mt_seed(g, (uint32_t)seed);
+    }
+}
+
+/* A number in [0, 1), as the generator's program makes it: of 24 or 53 bits. */
+DKP_ONCE static double dkp_random(dkp_stream *g, dk_noise_kind kind, int single) {
+    if (kind == DK_NOISE_NUMPY_PCG64)
+        return single ? (dkp_pcg_half(g) >> 8) / 16777216.0
+                      : (double)(dkp_pcg_word(g) >> 11) / 9007199254740992.0;
+    uint64_t a = dkp_mt_word(g);
+    if (single) return (double)(a & 0xFFFFFFu) / 16777216.0;
+    uint64_t b = dkp_mt_word(g);
+    a = kind == DK_NOISE_NUMPY ? (a >> 5) << 26 | b >> 6 : (a << 32 | b) & 0x1FFFFFFFFFFFFFu;
+    return (double)a / 9007199254740992.0;
+}
+
+/* Right ends of the ziggurat's strips under exp(-x^2/2), Marsaglia & Tsang 2000, x_i = sqrt(-2 log(v/x + exp(-x^2/2))) of
+   x = x_{i+1}, x_255 = r; strip 0, the tail's, counts as v exp(r^2/2) wide. With NumPy's own rounding. */
+/* clang-format off */
+static const double dkp_strip[256] = {
+    3.9107579595249118, 0.21524189598488003, 0.2861745917920715, 0.33573751921442435, 0.37512133287837979, 0.40838913461199033,
+    0.4375184022078708, 0.46363433679088151, 0.4874439661392353, 0.50942332960209102, 0.52990972066155739, 0.54915170232716448,
+    0.56733825705381824, 0.5846167661063788, 0.60110461775599211, 0.61689699000775089, 0.63207223638606058, 0.64669571489499311,
+    0.66082257424441915, 0.67449982283729315, 0.68776789279578776, 0.70066184110681429, 0.71321228519097524, 0.72544614090999882,
+    0.73738721143429486, 0.74905666201781462, 0.76047340643010741, 0.77165442422456754, 0.78261502330723243, 0.79336905884062259,
+    0.80392911698997049, 0.81430667013521463, 0.82451220875229148, 0.83455535408638148, 0.84444495490915328, 0.85418917100816316,
+    0.86379554555330818, 0.87327106808886001, 0.88262222958516501, 0.89185507073294101, 0.90097522446122136, 0.90998795349671813,
+    0.91889818364959019, 0.9277105334019996, 0.93642934028657476, 0.94505868446816499, 0.95360240988108558, 0.96206414322304012,
+    0.97044731106422399, 0.97875515529422419, 0.98699074709906198, 0.99515699963509041, 1.0032566795446725, 1.0112924174399951,
+    1.0192667174654835, 1.0271819660356449, 1.0350404398334401, 1.0428443131441483, 1.0505956645909291, 1.0582964833306743,
+    1.0659486747621219, 1.0735540657924356, 1.0811144097034033, 1.0886313906539793, 1.0961066278520208, 1.1035416794246391,
+    1.1109380460135749, 1.1182971741193444, 1.1256204592155326, 1.1329092486525332, 1.1401648443681507, 1.1473885054208484,
+    1.1545814503599272, 1.161744859445611, 1.1688798767308328, 1.1759876120154515, 1.1830691426826863, 1.1901255154266914,
+    1.1971577478794408, 1.2041668301443809, 1.2111537262436987, 1.2181193754854811, 1.2250646937565302, 1.2319905747461355,
+    1.2388978911056867, 1.2457874955486268, 1.2526602218948968, 1.2595168860637138, 1.2663582870182291, 1.273185207665356,
+    1.2799984157138176, 1.2867986644932434, 1.2935866937369476, 1.300363230330837, 1.3071289890307309, 1.3138846731502203,
+    1.3206309752210559, 1.3273685776279256, 1.3340981532193599, 1.3408203658964037, 1.3475358711805869, 1.3542453167626347,
+    1.3609493430332826, 1.3676485835974759, 1.374343665773166, 1.381035211075855, 1.3877238356899757, 1.3944101509281406,
+    1.4010947636792506, 1.4077782768463984, 1.4144612897754707, 1.4211443986753085, 1.4278281970302555, 1.4345132760058918,
+    1.4412002248487237, 1.4478896312805758, 1.4545820818884101, 1.4612781625102753, 1.4679784586180793, 1.4746835556978553,
+    1.4813940396281871, 1.4881104970574472, 1.4948335157804935, 1.5015636851154637, 1.5083015962813113, 1.5150478427767144,
+    1.5218030207609978, 1.528567729437712, 1.5353425714415139, 1.5421281532290017, 1.5489250854741732, 1.5557339834691761,
+    1.5625554675310445, 1.5693901634151233, 1.5762387027359059, 1.5831017233960289, 1.5899798700241905, 1.5968737944227878,
+    1.6037841560260941, 1.6107116223698297, 1.6176568695730149, 1.624620582833034, 1.6316034569348727, 1.638606196775547,
+    1.6456295179047817, 1.6526741470830553, 1.659740822858182, 1.666830296161665, 1.6739433309261247, 1.6810807047251735,
+    1.6882432094371951, 1.6954316519345614, 1.7026468547999229, 1.7098896570713016, 1.7171609150178229, 1.7244615029480448,
+    1.7317923140529632, 1.7391542612859117, 1.7465482782817225, 1.7539753203176716, 1.7614363653189102, 1.7689324149112684,
+    1.7764644955245228, 1.7840336595494415, 1.7916409865521625, 1.7992875845497203, 1.8069745913508208, 1.8147031759662826,
+    1.8224745400938858, 1.8302899196827569, 1.8381505865828067, 1.8460578502851857, 1.8540130597602023, 1.8620176053996746,
+    1.8700729210712674, 1.8781804862929965, 1.8863418285367834, 1.8945585256707052, 1.9028322085504297, 1.9111645637712535,
+    1.9195573365931882, 1.9280123340526658, 1.9365314282756947, 1.9451165600086784, 1.9537697423846467, 1.962493064944363,
+    1.9712886979336592, 1.9801588969004766, 1.9891060076174381, 1.9981324713584196, 2.0072408305605287, 2.016433734906204,
+    2.0257139478638542, 2.0350843537296188, 2.0445479652175313, 2.0541079316506519, 2.0637675478117319, 2.0735302635187427,
+    2.0833996939983042, 2.0933796311387916, 2.1034740557148766, 2.1136871506866526, 2.1240233156895227, 2.1344871828460161,
+    2.145083634047888, 2.1558178198767366, 2.1666951803543077, 2.1777214677402923, 2.1889027716263603, 2.200245546611276,
+    2.2117566428841604, 2.2234433400925102, 2.2353133849299209, 2.2473750329473892, 2.2596370951737872, 2.2721089902283813,
+    2.2848008027244919, 2.2977233489028634, 2.3108882506013719, 2.3243080188711325, 2.3379961487965284, 2.3519672273791445,
+    2.3662370567172908, 2.3808227951720857, 2.3957431197819274, 2.4110184139011195, 2.4266709849371466, 2.4427253182003641,
+    2.4592083743347048, 2.4761499396705231, 2.4935830412710467, 2.5115444416266941, 2.5300752321598541, 2.5492215503247828,
+    2.5690354526818435, 2.5895759867082861, 2.6109105184888231, 2.6331163936315822, 2.6562830375767428, 2.6805146432857447,
+    2.705933656123062, 2.7326853590440114, 2.7609440052799865, 2.7909211740019275, 2.8228773968264433, 2.857138730873225,
+    2.8941210536134125, 2.9343668672088881, 2.9786032798818436, 3.0278377917695938, 3.0835261320021434, 3.1478892895180008,
+    3.2245750520478018, 3.320244733839826, 3.4492782985614316, 3.6541528853610088,
+};
+/* clang-format on */
+
+static double dkp_ziggurat(dkp_stream *g, int single) {
+    const dk_noise_kind kind = DK_NOISE_NUMPY_PCG64;
+    const double r = 3.6541528853610088, inverse_r = 0.27366123732975828;
+    double size = single ? 8388608.0 : 4503599627370496.0;
+    for (;;) {
+        uint64_t word = single ? dkp_pcg_half(g) : dkp_pcg_word(g);
+        int i = (int)(word & 255), minus = (int)(word >> 8 & 1);
+        uint64_t u = word >> 9 & (single ? 0x7FFFFFu : 0xFFFFFFFFFFFFFu);
+        double outer = dkp_strip[i], inner = i == 0 ? r : i == 1 ? 0 : dkp_strip[i - 1];
+        double x = single ? (double)((float)u * (float)(outer / size)) : (double)u * (outer / size);
+        if (u < (uint64_t)(inner / outer * size)) return minus ? -x : x;
+        if (i > 0) { /* between the strip's two ends */
+            double low = dkp_exp(-0.5 * outer * outer), high = dkp_exp(-0.5 * inner * inner);
+            double v = dkp_random(g, kind, single), y = (high - low) * v + low;
+            if (single) y = (double)(((float)high - (float)low) * (float)v + (float)low);
+            if (y < dkp_exp(-0.5 * x * x)) return minus ? -x : x;
+            continue;
+        }
+        for (double y = 0;;) { /* beyond r */
+            x = -dkp_log1p(-dkp_random(g, kind, single)), y = -dkp_log1p(-dkp_random(g, kind, single));
+            if (single) x = (double)((float)x * (float)inverse_r), y = (double)(float)y;
+            else x *= inverse_r;
+            if (y + y > x * x) return u >> 8 & 1 ? -(r + x) : r + x;
+        }
+    }
+}
+
+/* The second of a pair comes next. */
+static double dkp_spare(dkp_stream *g, double first, double second) {
+    g->spare = 1, g->spared = second;
+    return first;
+}
+
+/* Box & Muller 1958: two normals, *z with the cosine. */
+static void dkp_box_muller(double square, double angle, double *z, double *with_sine) {
+    dkp_pair cosine, sine;
+    double radius = dkp_sqrt(square);
+    dkp_circle(angle, &cosine, &sine);
+    *z = radius * cosine.hi, *with_sine = radius * sine.hi;
+}
+
+/* One after the other: torch's fewer than 16, NumPy's. */
+static double dkp_next_normal(dkp_stream *g, dk_noise_kind kind, int single) {
+    if (kind == DK_NOISE_NUMPY_PCG64) return dkp_ziggurat(g, single);
+    if (g->spare) {
+        g->spare = 0;
+        return g->spared;
+    }
+    double x, y, square;
+    if (kind == DK_NOISE_TORCH_CPU) {
+        double u = dkp_random(g, kind, 0), v = dkp_random(g, kind, 0);
+        dkp_box_muller(-2 * dkp_log1p(-v), 2 * dkp_pi * u, &x, &y);
+        return dkp_spare(g, x, y);
+    }
+    do { /* Marsaglia's polar method, 1964 */
+        x = 2 * dkp_random(g, kind, 0) - 1, y = 2 * dkp_random(g, kind, 0) - 1;
+        square = x * x + y * y;
+    } while (!(square < 1 && square > 0));
+    double scale = dkp_sqrt(-2 * dkp_log(square) / square);
+    return dkp_spare(g, scale * y, scale * x);
+}
+
+/* 16 of torch's, in the precision of its tensor. */
+static void dkp_torch_sixteen(dkp_stream *g, int single, double z[16]) {
+    for (int j = 0; j < 16; j++) z[j] = dkp_random(g, DK_NOISE_TORCH_CPU, single);
+    for (int j = 0; j < 8; j++) {
+        double angle = 2 * dkp_pi * z[j + 8];
+        if (single) angle = (double)(6.2831853f * (float)z[j + 8]);
+        dkp_box_muller(-2 * dkp_log(1 - z[j]), angle, &z[j], &z[j + 8]);
+    }
+}
+
+/* Adds `share` of the next n normals to out; NULL: passes over them. A tensor of torch's with n % 16 left over has its last
+   16 made anew. */
+static void dkp_stream_normals(dkp_stream *g, const dk_noise_source *s, size_t n, double share,
+                               dk_real *out) {
+    int single = dkp_single(s), blocks = s->kind == DK_NOISE_TORCH_CPU && n >= 16;
+    size_t rest = n % 16;
+    double z[16];
+    for (size_t i = 0; i < n;) {
+        size_t count = blocks ? 16 : 1;
+        if (blocks && i + 16 == n && rest)
+            for (size_t k = 0; k < rest; k++) dkp_random(g, s->kind, single);
+        if (blocks) dkp_torch_sixteen(g, single, z);
+        else z[0] = dkp_next_normal(g, s->kind, single);
+        if (blocks && i + 16 + rest == n && rest) count = rest;
+        for (size_t k = 0; k < count && out; k++)
+            out[i + k] = (dk_real)((double)out[i + k] + share * (single ? (double)(float)z[k] : z[k]));
+        i += count;
+    }
+}
+
+/* Elements first .. first + n - 1 of a tensor of `size` numbers on a GPU. As many threads as the launch has take an element
+   each, and so on; a thread has Philox under its own number, and a block makes four of its floats or two of its doubles. */
+static void dkp_cuda_normals(const dk_noise_source *s, uint64_t seed, uint64_t call, uint64_t size,
+                             uint64_t first, size_t n, dk_real *out) {
+    uint64_t blocks = (size + 255) / 256, most = (uint64_t)s->threads / 256;
+    uint64_t threads = 256 * (most > 0 && most < blocks ? most : blocks), per = dkp_single(s) ? 4 : 2;
+    uint64_t rounds = (size - 1) / (threads * per) + 1;
+    const uint32_t key[2] = {(uint32_t)seed, (uint32_t)(seed >> 32)};
+    for (size_t i = 0; i < n; i++) {
+        uint64_t thread = (first + i) % threads, turn = (first + i) / threads,
+                 block = call * rounds + turn / per;
+        uint32_t counter[4] = {(uint32_t)block, (uint32_t)(block >> 32), (uint32_t)thread,
+                               (uint32_t)(thread >> 32)},
+                 r[4];
+        double u, angle, cosine, sine;
+        dk_philox(counter, key, r);
+        if (per == 4) { /* in float, as there */
+            const float unit = 2.3283064e-10f, turns = unit * 6.2831853f;
+            const uint32_t *pair = r + turn % 4 / 2 * 2;
+            u = (double)((float)pair[0] * unit + unit / 2),
+            angle = (double)((float)pair[1] * turns + turns / 2);
+        } else {
+            const double unit = 1 / 9007199254740992.0;
+            u = (double)(r[0] ^ (uint64_t)r[1] << 21) * unit + unit / 2;
+            angle = dkp_pi * ((double)(r[2] ^ (uint64_t)r[3] << 21) * (2 * unit) + unit);
+        }
+        dkp_box_muller(-2 * dkp_log(u), angle, &cosine, &sine);
+        u = turn % 2 ? cosine : sine;
+        out[i] = (dk_real)(per == 4 ? (double)(float)u : u);
+    }
+}
+
+/* torchsde's: nodes are torch generators, seeded by NumPy's SeedSequence. */
+static int dkp_torchsde_nodes(const dk_noise_source *s, const dk_noise_request *q,
+                              dkp_node node[2 * DKP_HALVINGS]) {
+    double t[4] = {q->lowest, q->highest, q->from, q->to}, time;
+    for (int i = 0; i < 4; i++) {
+        if (q->flow) t[i] = dkp_flow_level(t[i]);
+        if (dkp_single(s)) t[i] = (double)(float)t[i];
+    }
+    time = t[2] - t[3];
+    for (int i = 0; i < 4; i++) t[i] = dkp_decimal(t[i]);
+    return dkp_increment(t[0], t[1], t[2], t[3], 1, time, node);
+}
+
+static void dkp_torchsde(const dk_noise_source *s, uint64_t seed, const dkp_node *node, int count, size_t n,
+                         dk_real *out) {
+    dk_noise_source normals = *s;
+    normals.kind = DK_NOISE_TORCH_CPU;
+    for (int k = 0; k < count; k++) {
+        uint32_t key[3] = {(uint32_t)node[k].place, (uint32_t)(node[k].place >> 32), (uint32_t)node[k].depth},
+                 word;
+        int wide = key[1] > 0;
+        dkp_stream g;
+        if (!wide) key[1] = key[2];
+        dkp_seed_words(seed, key, node[k].depth < 0 ? 0 : 2 + wide, 24, &word, 1);
+        dkp_start_stream(&g, DK_NOISE_TORCH_CPU, word);
+        dkp_stream_normals(&g, &normals, n, node[k].share, out);
+    }
+}
+
+/* 0 for a draw that does not go down. */
+DKP_ONCE static int dkp_fill_torchsde(const dk_noise_source *s, const dk_noise_request *q, dk_real *out) {
+    dkp_node node[2 * DKP_HALVINGS];
+    size_t batch = q->seeds ? (size_t)q->batch : 1, n = q->seeds ? q->dim : q->dim * (size_t)q->batch;
+    int count = dkp_torchsde_nodes(s, q, node);
+    for (size_t b = 0; count && b < batch; b++) {
+        memset(out + b * n, 0, n * sizeof *out);
+        dkp_torchsde(s, dkp_seed_of(s, q, b), node, count, n, out + b * n);
+    }
+    return count;
+}
+
+/* ------------------------------------------------------------------------------ >>names  Names */
+
+DKP_SMALL
 
 /* What other programs call samplers and grids. Names of one program are unique per kind; where programs differ in
    what they mean by a name, each has its row, and "program:name" tells them apart. */
@@ -7159,27 +9626,6 @@ DK_API int dk_alias_at(int i, dk_alias *a) {
     return 0;
 }
 
-DK_API dk_status dk_config_set(dk_config *c, const char *settings) {
-    char wrong[DKP_WORD];
-    if (!c) return DK_ERROR_CONFIG;
-    if (!settings) return dkp_fail_text(c->message, DK_ERROR_CONFIG, "settings = NULL: must be a text");
-    dk_config set = *c;
-    const dkp_field *field = dkp_settings(&set, settings, DKP_OF_ALL, wrong);
-    if (wrong[0]) {
-        dkp_text t = {c->message, DK_MESSAGE_SIZE, 0};
-        dkp_put(&t, "setting \"");
-        dkp_put(&t, wrong);
-        dkp_put(&t, "\": must be ");
-        dkp_put(&t, field ? field->allowed
-                          : "field=value, with a field of dk_sampler, or of dk_grid after \"grid.\", of "
-                            "dk_guidance after \"guidance.\", noise, start or blend");
-        return DK_ERROR_CONFIG;
-    }
-    *c = set;
-    c->message[0] = 0;
-    return DK_OK;
-}
-
 /* n letters somewhere in a name. */
 typedef struct dkp_span {
     const char *p;
@@ -7321,7 +9767,7 @@ DK_API dk_status dk_config_named(dk_config *c, const char *name) {
     return DK_OK;
 }
 
-/* ------------------------------------------------------ >>json  Models and their configuration files */
+/* ------------------------------------------------ >>json  Models and their configuration files */
 
 /* The keys: name, kind, the words of a choice, and the field that says the same number, for writing. Kinds: f flag, w whole
    number, r real number, c choice, l list of numbers, n must be null, a anything, without meaning here. */
@@ -8828,2316 +11274,6 @@ DK_API dk_status dk_config_for(dk_config *c, const char *model) {
     dk_json more;
     memset(&more, 0, sizeof more);
     return dk_config_for_with(c, &more, model);
-}
-
-/* -------------------------------------------------------------------------------- >>plan  Plans */
-
-static size_t dkp_up(size_t n) { return (n + 63) / 64 * 64; }
-
-/* Where the arrays lie in one block that starts at base, from the plan's counts; returns its size. Scratch for
-   allocation comes last. */
-static size_t dkp_layout(dk_plan *p, char *base) {
-    size_t at = 0;
-#define DKP_PLACE(type, member, count) \
-    p->member = base ? (type *)(void *)(base + at) : NULL, at = dkp_up(at + sizeof(type) * (size_t)(count))
-    DKP_PLACE(dk_level, level, p->levels);
-    DKP_PLACE(dk_call, call, p->calls);
-    DKP_PLACE(dk_draw, draw, p->draws);
-    DKP_PLACE(dk_term, term, p->terms + 1); /* one more for a last move into x */
-    DKP_PLACE(dk_row, row, p->rows + 1);
-    DKP_PLACE(dk_value, value, p->values + 1);
-    DKP_PLACE(dk_pass, pass, p->passes);
-    DKP_PLACE(dk_norm, norm, p->norms);
-#undef DKP_PLACE
-    return at;
-}
-
-static char *dkp_align(void *memory) {
-    return (char *)memory + (dkp_up((size_t)(uintptr_t)memory) - (size_t)(uintptr_t)memory);
-}
-
-DKP_FAST
-
-/* Slots in use, lowest first, in one byte each; one such list for each kind of value. */
-typedef struct dkp_slots {
-    char *used;
-    int count;
-} dkp_slots;
-
-enum { DKP_KINDS = DK_VALUE_LOCAL + 1 };
-
-/* For a value, and those that lie together with it; not in the caller's x, which is memory of its own. */
-static void dkp_take(dkp_slots *slots, dk_value *v) {
-    dkp_slots *s = &slots[(int)v->kind];
-    int n = v->together > 1 ? v->together : 1, i = n > 1 && v->kind == DK_VALUE_BUFFER, free = 0;
-    for (; free < n; i++) free = i < s->count && s->used[i] ? 0 : free + 1;
-    if (i > s->count) s->count = i;
-    for (int k = 0; k < n; k++) v[k].slot = i - n + k, s->used[i - n + k] = 1;
-}
-
-static void dkp_release(const dkp_slots *slots, const dk_value *v, int position) {
-    if (v->dies <= position && v->kind != DK_VALUE_GIVEN) slots[(int)v->kind].used[v->slot] = 0;
-}
-
-/* Long sums run in parts, so terms that the result is written over must be read in the first part. A vector that
-   is named more often than that is named once. */
-static void dkp_terms_of_dst_first(dk_plan *p, dk_row *row) {
-    const dk_value *dst = &p->value[row->dst];
-    dk_term *term = &p->term[row->first];
-    for (int j = 0, front = 0; j < row->count; j++) {
-        const dk_value *v = &p->value[term[j].value];
-        int same = 0;
-        if (v->kind != dst->kind || v->slot != dst->slot) continue;
-        while (same < front && (term[same].scalar != term[j].scalar || term[same].power != term[j].power))
-            same++;
-        if (same < front) {
-            term[same].c += term[j].c;
-            term[j--] = term[--row->count];
-        } else {
-            dk_term t = term[j];
-            term[j] = term[front], term[front++] = t;
-        }
-    }
-}
-
-static int dkp_boundary_reads(const dk_plan *p, const dk_pass *pass, int value) {
-    const dk_call *call = &p->call[pass->index];
-    const dk_norm *norm = &p->norm[pass->index];
-    switch (pass->boundary) {
-    case DK_BOUNDARY_CALL:
-        return call->x == value || (call->input <= value && value < call->input + call->branches);
-    case DK_BOUNDARY_HOOK: return call->denoised == value;
-    case DK_BOUNDARY_NORM:
-        return norm->a == value || norm->b == value || norm->p == value || norm->q == value;
-    default: return 0;
-    }
-}
-
-/* Where a value is read last, up to a pass; where it is made if nothing reads it. */
-static int dkp_last_use(const dk_plan *p, int value, int last_pass) {
-    for (int i = last_pass; i >= 0; i--) {
-        const dk_pass *pass = &p->pass[i];
-        if (dkp_boundary_reads(p, pass, value)) return pass->position;
-        for (int k = pass->first + pass->count - 1; k >= pass->first; k--)
-            for (int j = p->row[k].first; j < p->row[k].first + p->row[k].count; j++)
-                if (p->term[j].value == value) return p->value[p->row[k].dst].born;
-    }
-    return p->value[value].born;
-}
-
-/* Drops rows whose values nothing reads, the last first, for then others may be such, too. */
-static void dkp_drop_dead_rows(dk_plan *p) {
-    for (int i = p->passes - 1, k = p->rows - 1; i >= 0; i--)
-        for (; k >= p->pass[i].first; k--) {
-            const dk_row row = p->row[k];
-            const dk_value *dst = &p->value[row.dst];
-            if (row.draw >= 0 || dst->dies > dst->born) continue;
-            memmove(&p->row[k], &p->row[k + 1], (size_t)(--p->rows - k) * sizeof row);
-            p->pass[i].count--;
-            for (int j = i + 1; j < p->passes; j++) p->pass[j].first--;
-            for (int j = row.first; j < row.first + row.count; j++) {
-                dk_value *v = &p->value[p->term[j].value];
-                if (v->dies == dst->born) v->dies = dkp_last_use(p, p->term[j].value, i);
-            }
-        }
-}
-
-/* Gives every value its slot: the lowest that is free, so that a row may write over a term that dies in it, and
-   the least number of buffers is live at any time. scratch holds DKP_KINDS (values + 4) bytes. */
-static void dkp_allocate(dk_plan *p, char *scratch) {
-    dkp_slots slots[DKP_KINDS], *buffers = &slots[DK_VALUE_BUFFER], *locals = &slots[DK_VALUE_LOCAL];
-    memset(scratch, 0, DKP_KINDS * ((size_t)p->values + 4));
-    for (int i = 0; i < DKP_KINDS; i++)
-        slots[i].used = scratch + (size_t)i * ((size_t)p->values + 4), slots[i].count = 0;
-    buffers->count = 1,
-    buffers->used[0] = p->value[0].dies > 0; /* the caller's x, unless it is filled anew */
-    if (p->attempt)
-        buffers->count = DKP_KEPT_LOW + 1, buffers->used[DKP_KEPT_D] = buffers->used[DKP_KEPT_LOW] = 1;
-    for (int i = 0; i < p->passes; i++) {
-        dk_pass *pass = &p->pass[i];
-        memset(locals->used, 0, (size_t)locals->count);
-        for (int k = pass->first; k < pass->first + pass->count; k++) {
-            dk_row *row = &p->row[k];
-            dk_value *dst = &p->value[row->dst];
-            for (int j = row->first; j < row->first + row->count; j++)
-                dkp_release(slots, &p->value[p->term[j].value], dst->born);
-            if (dst->slot < 0) dkp_take(slots, dst);
-            dkp_release(slots, dst, dst->born);
-            if (row->draw >= 0) pass->noises++;
-            if (row->mask < 0) dkp_terms_of_dst_first(p, row);
-        }
-        if (pass->noises > p->noises) p->noises = pass->noises;
-        if (pass->boundary == DK_BOUNDARY_CALL) {
-            dk_call *call = &p->call[pass->index];
-            dk_value *out = &p->value[call->output],
-                     *out2 = call->uncond_output >= 0 ? &p->value[call->uncond_output] : NULL;
-            dkp_take(slots, out);
-            if (out2) dkp_take(slots, out2);
-            dkp_release(slots, &p->value[call->x], pass->position);
-            for (int k = 0; k < call->branches; k++) {
-                dkp_release(slots, &p->value[call->input + k], pass->position);
-                dkp_release(slots, out + k, pass->position);
-            }
-            if (out2) dkp_release(slots, out2, pass->position);
-        } else if (pass->boundary == DK_BOUNDARY_HOOK) {
-            dkp_release(slots, &p->value[p->call[pass->index].denoised], pass->position);
-        } else if (pass->boundary == DK_BOUNDARY_NORM) {
-            const dk_norm *norm = &p->norm[pass->index];
-            const int read[4] = {norm->a, norm->b, norm->p, norm->q};
-            for (int k = 0; k < 4; k++)
-                if (read[k] >= 0) dkp_release(slots, &p->value[read[k]], pass->position);
-        }
-    }
-    p->buffers = buffers->count - 1, p->halves = slots[DK_VALUE_HALF].count, p->locals = locals->count;
-}
-
-DKP_SMALL
-
-static uint64_t dkp_hash(uint64_t h, uint64_t v) { /* FNV-1a over the eight bytes of v */
-    for (int i = 0; i < 64; i += 8) h = (h ^ ((v >> i) & 255)) * 0x100000001B3u;
-    return h;
-}
-
-static uint64_t dkp_hash_real(uint64_t h, double v) {
-    uint64_t bits;
-    memcpy(&bits, &v, sizeof bits);
-    return dkp_hash(h, bits);
-}
-
-DK_API uint64_t dk_plan_hash(const dk_plan *p) {
-    if (!p) return 0;
-    uint64_t h = dkp_hash(0xCBF29CE484222325u, (uint64_t)p->steps);
-    for (int i = 0; i < p->terms; i++) {
-        const dk_term *t = &p->term[i];
-        h = dkp_hash(dkp_hash_real(h, t->c), (uint64_t)t->value);
-        h = dkp_hash(h, (uint64_t)(t->scalar * 65536 + t->power));
-    }
-    for (int i = 0; i < p->rows; i++) {
-        h = dkp_hash(dkp_hash(h, (uint64_t)p->row[i].dst), (uint64_t)p->row[i].count);
-        h = dkp_hash(h, (uint64_t)(int64_t)p->row[i].draw);
-        if (p->row[i].mask >= 0) h = dkp_hash(h, (uint64_t)p->row[i].mask);
-        if (p->row[i].clip > 0) h = dkp_hash_real(h, p->row[i].clip);
-    }
-    for (int i = 0; i < p->calls; i++) {
-        const dk_call *c = &p->call[i];
-        h = dkp_hash_real(dkp_hash_real(dkp_hash_real(h, c->condition), c->d_x), c->d_f);
-        h = dkp_hash_real(h, c->input_scale);
-        h = dkp_hash(h, (uint64_t)(int64_t)c->uncond_output);
-        if (c->clip > 0) h = dkp_hash_real(h, c->clip);
-        if (c->branch + c->branches > 1) h = dkp_hash(h, (uint64_t)(c->branch * DK_BRANCHES + c->branches));
-        for (int k = 0; c->branches > 1 && k < DK_BRANCHES; k++) h = dkp_hash_real(h, c->weight[k]);
-    }
-    for (int i = 0; i < p->norms; i++) {
-        const dk_norm *n = &p->norm[i];
-        h = dkp_hash(dkp_hash(dkp_hash(h, (uint64_t)n->kind), (uint64_t)n->a), (uint64_t)(int64_t)n->b);
-        h = dkp_hash(dkp_hash(h, (uint64_t)(int64_t)n->p), (uint64_t)(int64_t)n->q);
-        if (n->limit > 0 || n->share > 0) h = dkp_hash_real(dkp_hash_real(h, n->limit), n->share);
-        if (n->p >= 0) h = dkp_hash_real(dkp_hash_real(h, n->atol), n->rtol);
-    }
-    for (int i = 0; i < p->passes; i++)
-        h = dkp_hash(dkp_hash(h, (uint64_t)p->pass[i].first), p->pass[i].boundary);
-    return p->number ? dkp_hash(h, (uint64_t)p->number) : h;
-}
-
-/* ---------------------------------------------------------------- >>control  Step-size control */
-
-/* The axis that step sizes are measured on: u of a classical method's gauge, lambda of an exponential one. */
-static int dkp_is_classical(const dk_recorder *r) { return r->sampler.tableau != NULL; }
-
-static double dkp_control_axis(dk_recorder *r, const dk_level *l) {
-    return dkp_axis(r, dkp_is_classical(r), l);
-}
-
-static dk_level dkp_level_on_axis(const dk_recorder *r, double at) {
-    return dkp_is_classical(r) ? dkp_level_in_gauge(r, at) : dkp_level_of_lambda(r, at);
-}
-
-/* Steps are controlled between these levels of the grid; to and from infinite ones there are ordinary steps. */
-static int dkp_control_begin(dk_recorder *r) {
-    return r->first.sigma <= 0 || !dkp_finite(dkp_control_axis(r, &r->first));
-}
-static int dkp_control_end(dk_recorder *r) {
-    return r->config->steps - (r->last.sigma <= 0 || !dkp_finite(dkp_control_axis(r, &r->last)));
-}
-
-static void dkp_aim(dk_recorder *r, dk_pace *p) {
-    double left = p->end - p->at, h = left < 0 ? -p->h : p->h, next = p->at + h;
-    int reaches = left < 0 ? next <= p->end : next >= p->end;
-    p->next = reaches ? p->end : next;
-    p->to = reaches ? dkp_grid_level(r->config, dkp_control_end(r)) : dkp_level_on_axis(r, next);
-    if (reaches && r->sampler.control != DK_CONTROL_SMOOTH) p->h = fabs(left);
-}
-
-/* Enters the part of the grid that is controlled. */
-static void dkp_enter(dk_recorder *r, dk_pace *p) {
-    double h = r->sampler.h_init;
-    dk_level end = dkp_grid_level(r->config, dkp_control_end(r));
-    p->at = dkp_control_axis(r, &p->from), p->end = dkp_control_axis(r, &end);
-    p->phase = dkp_is_classical(r) && h <= 0 ? DKP_MEASURE : DKP_ATTEMPT;
-    p->h = h > 0 ? h : 0.05;
-    dkp_aim(r, p);
-}
-
-/* What comes after an attempt that was accepted; 0 at the end of the grid. */
-static int dkp_go_on(dk_recorder *r, dk_pace *p) {
-    int begin = dkp_control_begin(r), end = dkp_control_end(r);
-    p->from = p->to, p->at = p->next;
-    if (p->place == r->config->steps) return 0;
-    if (p->place < 0) dkp_aim(r, p);
-    else if (p->place >= begin && p->place < end) dkp_enter(r, p);
-    else p->phase = DKP_PLAIN, p->to = dkp_grid_level(r->config, p->place + 1);
-    return 1;
-}
-
-/* The attempt of which dk_record speaks; NULL without step-size control. */
-static const dk_pace *dkp_first_attempt(dk_recorder *r, dk_config *c, dk_pace *p) {
-    if (!dkp_controlled(c)) return NULL;
-    memset(p, 0, sizeof *p);
-    dkp_start_recorder(r, c);
-    p->place = dkp_control_begin(r) < dkp_control_end(r) ? dkp_control_begin(r) : 0;
-    p->to = dkp_grid_level(c, p->place);
-    dkp_go_on(r, p);
-    if (p->phase == DKP_MEASURE) p->phase = DKP_ATTEMPT;
-    return p;
-}
-
-/* Counts: the plan's sizes for a resolved config. The levels need not be known. */
-static dk_status dkp_count(dk_recorder *r, dk_plan *plan, dk_config *resolved, const dk_pace *pace,
-                           dk_level *levels) {
-    memset(plan, 0, sizeof *plan);
-    plan->level = levels;
-    dkp_record_all(r, resolved, plan, pace, NULL);
-    return r->status;
-}
-
-static size_t dkp_plan_bytes(const dk_plan *counts) {
-    dk_plan copy = *counts;
-    return dkp_layout(&copy, NULL) + DKP_KINDS * ((size_t)counts->values + 5) + 64;
-}
-
-/* Resolves a copy, for the calls that must leave the caller's config as it is but for its message. Levels are computed
-   once if there is memory for the plan, of which they are the first part. */
-static dk_status dkp_prepare(const dk_config *c, dk_config *resolved, dk_plan *plan) {
-    if (!c) return dkp_fail_text(resolved->message, DK_ERROR_CONFIG, "config = NULL: must be a dk_config");
-    *resolved = *c;
-    dk_status status = dkp_resolve(resolved, resolved->message);
-    if (status != DK_OK) return status;
-    size_t needed = ((size_t)dkp_path_steps(resolved) + 1) * sizeof(dk_level) + 64;
-    int fits = plan && plan->memory && plan->bytes >= needed && !dkp_controlled(resolved);
-    dk_level *level = fits ? (dk_level *)(void *)dkp_align(plan->memory) : NULL;
-    if (plan) plan->level = level;
-    return dkp_check_levels(resolved, level, resolved->message);
-}
-
-static dk_status dkp_answer(dk_config *c, const dk_config *resolved, dk_status status) {
-    if (!c) return status;
-    if (status == DK_OK) c->message[0] = 0;
-    else memcpy(c->message, resolved->message, sizeof c->message);
-    return status;
-}
-
-DK_API size_t dk_plan_size(dk_config *c) {
-    dk_config resolved;
-    dk_plan counts;
-    dk_status status = dkp_prepare(c, &resolved, NULL);
-    dk_pace pace;
-    dk_recorder r;
-    if (status == DK_OK)
-        status = dkp_count(&r, &counts, &resolved, dkp_first_attempt(&r, &resolved, &pace), NULL);
-    return dkp_answer(c, &resolved, status) == DK_OK ? dkp_plan_bytes(&counts) : 0;
-}
-
-/* Memory of the caller, or allocated. */
-static dk_status dkp_get_memory(void **memory, size_t *bytes, int *owned, size_t needed, char *message) {
-    *owned = 0;
-    if (*memory) return *bytes >= needed ? DK_OK : dkp_fail_bytes(message, *bytes, needed);
-    *memory = DKP_MALLOC(needed), *bytes = needed;
-    *owned = *memory != NULL;
-    return *owned ? DK_OK : dkp_fail_allocation(message, needed);
-}
-
-/* The arrays of one plan, to where they are to lie in another: in memory of its own, or further down in the same. */
-static void dkp_move_arrays(const dk_plan *to, const dk_plan *from) {
-#define DKP_MOVE(member, count) \
-    if (from->count) memmove(to->member, from->member, sizeof *to->member *(size_t)from->count)
-    DKP_MOVE(level, levels);
-    DKP_MOVE(call, calls);
-    DKP_MOVE(draw, draws);
-    DKP_MOVE(term, terms);
-    DKP_MOVE(row, rows);
-    DKP_MOVE(value, values);
-    DKP_MOVE(pass, passes);
-    DKP_MOVE(norm, norms);
-#undef DKP_MOVE
-}
-
-/* Lays out memory for the counts in `room` and records into it. */
-static dk_status dkp_record_into(dk_recorder *r, dk_plan *plan, dk_config *c, const dk_pace *pace,
-                                 dk_plan *room, int known) {
-    dk_status status =
-        dkp_get_memory(&room->memory, &room->bytes, &room->owned, dkp_plan_bytes(room), c->message);
-    if (status != DK_OK) return status;
-    dkp_layout(room, dkp_align(room->memory));
-    *plan = *room;
-    plan->calls = plan->rows = plan->terms = plan->values = plan->passes = plan->norms = 0;
-    plan->attempt = pace != NULL;
-    for (int i = 0; i < plan->levels && !known; i++)
-        plan->level[i] = !pace ? dkp_path_level(c, i) : i ? pace->to : pace->from;
-    dkp_record_all(r, c, plan, pace, room);
-    return r->status;
-}
-
-/* Room for most samplers, which one recording is then enough for: taken where that much is given, or is little. */
-static dk_plan dkp_usual_room(const dk_config *c) {
-    dk_plan room;
-    memset(&room, 0, sizeof room);
-    room.levels = dkp_path_steps(c) + 1;
-    room.calls = room.draws = 2 * room.levels, room.passes = room.calls + 1;
-    room.rows = 9 * room.levels, room.terms = 27 * room.levels, room.values = room.rows + room.calls;
-    return room;
-}
-
-enum { DKP_LITTLE = 65536 }; /* bytes */
-
-/* Into the plan's memory. `kept`, unless NULL: what an attempt keeps for the next one if it is rejected, and if not. */
-static dk_status dkp_record_resolved(dk_recorder *r, dk_plan *plan, dk_config *c, const dk_pace *pace,
-                                     int kept[2]) {
-    dk_plan room = dkp_usual_room(c), given = *plan;
-    int known = !pace && plan->level;
-    dk_status status = DK_OK;
-    if (pace || dkp_plan_bytes(&room) > (given.memory ? given.bytes : (size_t)DKP_LITTLE))
-        status = dkp_count(r, &room, c, pace, known ? plan->level : NULL);
-    for (int again = 1; status == DK_OK && again; again = status == DK_OK && !r->storing) {
-        if (plan->memory != given.memory) dk_plan_free(plan);
-        room.memory = given.memory, room.bytes = given.bytes;
-        status = dkp_record_into(r, plan, c, pace, &room, known);
-        if (status == DK_OK) room = *plan; /* the counts, if it was too much */
-    }
-    r->plan = plan, r->room = NULL; /* the recorder may outlive this one */
-    if (status != DK_OK) {
-        if (plan->memory != given.memory) dk_plan_free(plan);
-        *plan = given;
-        return status;
-    }
-    char *base = dkp_align(plan->memory);
-    dk_plan made = *plan;
-    size_t size = dkp_layout(&made, base);
-    dkp_move_arrays(&made, plan);
-    made.used = dkp_plan_bytes(&made);
-    *plan = made;
-    dkp_drop_dead_rows(plan);
-    dkp_allocate(plan, base + size);
-    if (kept) kept[0] = (pace ? pace->kept : 0) | r->pinned[0], kept[1] = r->pinned[1];
-    dk_pass *end = &plan->pass[plan->passes - 1];
-    int result = (int)r->x.at;
-    if (plan->value[result].slot != 0) { /* the last state is not in x: move it there */
-        dk_term t = {1, result, 0, 0};
-        dk_row row = {plan->values, plan->terms, 1, -1, -1, 0};
-        dk_value v = {'x',         DK_VALUE_BUFFER, plan->steps,     0, plan->passes - 1,
-                      r->position, r->position,     plan->calls - 1, 0};
-        plan->term[plan->terms++] = t;
-        plan->row[plan->rows++] = row;
-        plan->value[plan->values++] = v;
-        end->count++;
-    }
-    return DK_OK;
-}
-
-/* Over the plan of the attempt before, in its memory. */
-static dk_status dkp_record_attempt(dk_recorder *r, dk_plan *plan, dk_config *c, dk_pace *p) {
-    int owned = plan->owned;
-    size_t used = plan->used;
-    dk_status status = dkp_record_resolved(r, plan, c, p, p->keeps);
-    if (status == DK_OK && (plan->used > used || plan->buffers > p->buffers || plan->halves > p->halves ||
-                            plan->locals > p->locals || plan->noises > p->noises))
-        status = dkp_fail_text(c->message, DK_ERROR_MEMORY,
-                               "sampler.record: a step needs more memory than any kind of step did at first");
-    plan->owned = owned, plan->used = used;
-    plan->buffers = p->buffers, plan->halves = p->halves;
-    plan->locals = p->locals, plan->noises = p->noises;
-    return status;
-}
-
-/* The i-th kind of attempt that a run with step-size control may make; 0 if there are no more. */
-static int dkp_trial(dk_recorder *r, dk_config *c, int i, dk_pace *p) {
-    static const int kinds[][2] = {{DKP_START, 0},
-                                   {DKP_PLAIN, 0},
-                                   {DKP_ATTEMPT, 0},
-                                   {DKP_ATTEMPT, DKP_KEPT_LOW},
-                                   {DKP_ATTEMPT, DKP_KEPT_LOW | DKP_KEPT_D},
-                                   {DKP_MEASURE, 0},
-                                   {DKP_PROBE, DKP_KEPT_D}};
-    dkp_first_attempt(r, c, p);
-    int count = p->phase == DKP_PLAIN ? 2 : c->sampler.tableau ? 7 : 5; /* NOLINT(clang-analyzer-core.*) */
-    if (i < count) p->phase = kinds[i][0], p->kept = kinds[i][1];
-    p->sizing = 1;
-    return i < count;
-}
-
-/* The whole plan of a run, or, with step-size control, its first part in memory that is enough for all others. */
-static dk_status dkp_record_run(dk_plan *plan, dk_config *c, dk_pace *p) {
-    dk_recorder r;
-    dk_pace trial, most;
-    size_t bytes = 0;
-    int owned = 0;
-    dk_status status = DK_OK;
-    if (!dkp_controlled(c)) return dkp_record_resolved(&r, plan, c, NULL, NULL);
-    for (int i = 0; status == DK_OK && dkp_trial(&r, c, i, &trial); i++) {
-        dk_plan counts;
-        status = dkp_count(&r, &counts, c, &trial, NULL);
-        if (dkp_plan_bytes(&counts) > bytes) bytes = dkp_plan_bytes(&counts);
-    }
-    if (status == DK_OK) status = dkp_get_memory(&plan->memory, &plan->bytes, &owned, bytes, c->message);
-    memset(&most, 0, sizeof most);
-    for (int i = 0; status == DK_OK && dkp_trial(&r, c, i, &trial); i++) {
-        status = dkp_record_resolved(&r, plan, c, &trial, NULL);
-        if (plan->buffers > most.buffers) most.buffers = plan->buffers;
-        if (plan->halves > most.halves) most.halves = plan->halves;
-        if (plan->locals > most.locals) most.locals = plan->locals;
-        if (plan->noises > most.noises) most.noises = plan->noises;
-    }
-    *p = most;
-    p->phase = DKP_START, p->from = p->to = dkp_grid_level(c, 0);
-    plan->used = bytes, plan->owned = owned;
-    if (status == DK_OK) status = dkp_record_attempt(&r, plan, c, p);
-    if (status != DK_OK) dk_plan_free(plan);
-    return status;
-}
-
-DK_API dk_status dk_record(dk_plan *plan, dk_config *c) {
-    dk_config resolved;
-    if (c && !plan) return dkp_fail_text(c->message, DK_ERROR_CONFIG, "plan = NULL: must be a dk_plan");
-    dk_status status = dkp_prepare(c, &resolved, plan);
-    dk_pace pace;
-    dk_recorder r;
-    if (status == DK_OK)
-        status = dkp_record_resolved(&r, plan, &resolved, dkp_first_attempt(&r, &resolved, &pace), NULL);
-    return dkp_answer(c, &resolved, status);
-}
-
-DK_API void dk_plan_free(dk_plan *plan) {
-    if (!plan) return;
-    if (plan->owned) DKP_FREE(plan->memory);
-    memset(plan, 0, sizeof *plan);
-}
-
-DK_API dk_status dk_plan_copy(dk_plan *to, const dk_plan *from) {
-    if (!to || !from) return DK_ERROR_CONFIG;
-    dk_plan copy = *from;
-    char message[DK_MESSAGE_SIZE];
-    copy.memory = to->memory, copy.bytes = to->bytes;
-    dk_status status = dkp_get_memory(&copy.memory, &copy.bytes, &copy.owned, dkp_plan_bytes(from), message);
-    if (status != DK_OK) return status;
-    dkp_layout(&copy, dkp_align(copy.memory));
-    dkp_move_arrays(&copy, from);
-    *to = copy;
-    return DK_OK;
-}
-
-static void dkp_differ(double a, double b, double *worst) {
-    double d = fabs(a - b) / (1 + fabs(b));
-    if (d > *worst || !dkp_finite(d))
-        *worst = a >= b && a <= b ? *worst : d; /* equal infinities do not differ */
-}
-
-DK_API int dk_plan_equal(const dk_plan *a, const dk_plan *b, double tolerance, double *worst) {
-    double most = 0, unused;
-    if (!worst) worst = &unused;
-    *worst = HUGE_VAL;
-    if (!a || !b || a->steps != b->steps || a->calls != b->calls || a->rows != b->rows ||
-        a->terms != b->terms || a->values != b->values || a->passes != b->passes || a->norms != b->norms ||
-        a->draws != b->draws || a->number != b->number)
-        return 0;
-    for (int i = 0; i < a->rows; i++)
-        if (a->row[i].dst != b->row[i].dst || a->row[i].count != b->row[i].count ||
-            a->row[i].draw != b->row[i].draw || a->row[i].mask != b->row[i].mask)
-            return 0;
-        else dkp_differ(a->row[i].clip, b->row[i].clip, &most);
-    for (int i = 0; i < a->passes; i++)
-        if (a->pass[i].first != b->pass[i].first || a->pass[i].boundary != b->pass[i].boundary) return 0;
-    for (int i = 0; i < a->terms; i++) {
-        if (a->term[i].value != b->term[i].value || a->term[i].scalar != b->term[i].scalar ||
-            a->term[i].power != b->term[i].power)
-            return 0;
-        dkp_differ(a->term[i].c, b->term[i].c, &most);
-    }
-    for (int i = 0; i < a->levels; i++) {
-        dkp_differ(a->level[i].t, b->level[i].t, &most);
-        dkp_differ(a->level[i].alpha, b->level[i].alpha, &most);
-        dkp_differ(a->level[i].sigma, b->level[i].sigma, &most);
-    }
-    for (int i = 0; i < a->calls; i++) {
-        const dk_call *m = &a->call[i], *n = &b->call[i];
-        if (m->x != n->x || m->input != n->input || m->output != n->output ||
-            m->uncond_output != n->uncond_output || m->denoised != n->denoised || m->branch != n->branch ||
-            m->branches != n->branches)
-            return 0;
-        dkp_differ(m->condition, n->condition, &most), dkp_differ(m->input_scale, n->input_scale, &most);
-        dkp_differ(m->d_x, n->d_x, &most), dkp_differ(m->d_f, n->d_f, &most);
-        dkp_differ(m->clip, n->clip, &most);
-        for (int k = 0; k < DK_BRANCHES; k++) dkp_differ(m->weight[k], n->weight[k], &most);
-    }
-    for (int i = 0; i < a->norms; i++) {
-        const dk_norm *m = &a->norm[i], *n = &b->norm[i];
-        if (m->kind != n->kind || m->a != n->a || m->b != n->b || m->p != n->p || m->q != n->q) return 0;
-        dkp_differ(m->atol, n->atol, &most), dkp_differ(m->rtol, n->rtol, &most);
-        dkp_differ(m->limit, n->limit, &most), dkp_differ(m->share, n->share, &most);
-    }
-    *worst = most;
-    return most <= tolerance;
-}
-
-static void dkp_put_value(dkp_text *t, const dk_plan *p, int value) {
-    dkp_put_char(t, p->value[value].letter);
-    dkp_put_int(t, p->value[value].number);
-}
-
-static void dkp_put_row(dkp_text *t, const dk_plan *p, const dk_row *row) {
-    dkp_put(t, "    ");
-    dkp_put_value(t, p, row->dst);
-    if (row->draw >= 0) {
-        dkp_put_pair(t, " = normal, draw ", row->draw);
-    } else {
-        dkp_put(t, row->count ? " =" : " = 0");
-        for (int j = row->first; j < row->first + row->count; j++) {
-            const dk_term *term = &p->term[j];
-            int others = j > row->first && (row->mask < 0 || j > row->first + 1);
-            if (row->mask >= 0 && j <= row->first + 1) {
-                dkp_put(t, j == row->first ? " (1 - " : " + ");
-                dkp_put_value(t, p, row->mask);
-                dkp_put(t, j == row->first ? ")" : " (");
-            }
-            dkp_put(t, term->c < 0 ? " - " : others ? " + " : row->mask >= 0 && j > row->first ? "" : " ");
-            if (fabs(term->c) < 1 || fabs(term->c) > 1) {
-                dkp_put_real(t, fabs(term->c));
-                dkp_put(t, " ");
-            }
-            if (term->scalar) {
-                dkp_put_pair(t, "r", term->scalar);
-                if (term->power > 1) dkp_put_pair(t, "^", term->power);
-                dkp_put(t, " ");
-            }
-            dkp_put_value(t, p, term->value);
-        }
-        if (row->mask >= 0) dkp_put(t, ")");
-    }
-    if (row->clip > 0) dkp_put_pair(t, ", clipped to ", row->clip);
-    if (p->value[row->dst].kind == DK_VALUE_HALF) {
-        dkp_put(t, p->number == DK_NUMBER_FP16 ? "  -> fp16" : "  -> bf16");
-        dkp_put_pair(t, " buffer ", p->value[row->dst].slot);
-    } else if (p->value[row->dst].kind == DK_VALUE_BUFFER) {
-        dkp_put(t, "  -> ");
-        if (p->value[row->dst].slot == 0) dkp_put(t, "x");
-        else dkp_put_pair(t, "buffer ", p->value[row->dst].slot);
-    }
-    dkp_put(t, "\n");
-}
-
-static void dkp_put_values(dkp_text *t, const dk_plan *p, const char *before, int a, const char *between,
-                           int b, const char *behind) {
-    dkp_put(t, before);
-    dkp_put_value(t, p, a);
-    if (b >= 0) {
-        dkp_put(t, between);
-        dkp_put_value(t, p, b);
-    }
-    dkp_put(t, behind);
-}
-
-static void dkp_put_norm(dkp_text *t, const dk_plan *p, int index) {
-    const dk_norm *n = &p->norm[index];
-    int sum = n->kind == DK_NORM_ERROR_SUM, error = sum || n->kind == DK_NORM_ERROR_MAX;
-    dkp_put_pair(t, error ? "    e" : "    r", index + 1);
-    dkp_put(t, " = ");
-    if (error) {
-        dkp_put_values(t, p, "rms (", n->a, " - ", n->b, sum ? ") / (" : ") / max(");
-        dkp_put_real(t, n->atol);
-        dkp_put_pair(t, sum ? " + " : ", ", n->rtol);
-        dkp_put_values(t, p, " max(|", n->p, "|, |", n->q, "|))");
-    } else if (n->kind == DK_NORM_RATIO) {
-        dkp_put_values(t, p, "|", n->a, "| / |", n->b, "|");
-    } else if (n->kind == DK_NORM_DEVIATION) {
-        dkp_put_values(t, p, "deviation of ", n->a, " / deviation of ", n->b, "");
-    } else if (n->kind == DK_NORM_QUANTILE) {
-        dkp_put_pair(t, "1 / ", n->share);
-        dkp_put_values(t, p, " quantile of |", n->a, "", -1, "|, from 1");
-        if (n->limit > 0) dkp_put_pair(t, " to ", n->limit);
-    } else {
-        int project = n->kind == DK_NORM_PROJECTION;
-        if (n->limit > 0) dkp_put_pair(t, "min(1, ", n->limit);
-        if (n->limit > 0) dkp_put_values(t, p, " / |", n->a, "", -1, project ? "|) " : "|)");
-        if (project) dkp_put_values(t, p, "(", n->a, " ", n->b, ")");
-        if (project) dkp_put_values(t, p, " / |", n->b, "", -1, "|^2");
-    }
-    dkp_put(t, "\n");
-}
-
-DK_API size_t dk_plan_text(const dk_plan *p, char *text, size_t size) {
-    dkp_text t = {text, size, 0};
-    int step = -1, draws = 0;
-    if (!p) return 0;
-    for (int i = 0; i < p->rows; i++) draws += p->row[i].draw >= 0;
-    dkp_put_pair(&t, "", p->steps);
-    dkp_put_pair(&t, " steps, ", p->calls);
-    dkp_put_pair(&t, " evaluations, ", draws);
-    dkp_put_pair(&t, draws == 1 ? " draw; buffers besides x: " : " draws; buffers besides x: ", p->buffers);
-    dkp_put(&t, "\n");
-    for (int i = 0; i < p->passes; i++) {
-        const dk_pass *pass = &p->pass[i];
-        for (int k = pass->first; k < pass->first + pass->count; k++) dkp_put_row(&t, p, &p->row[k]);
-        if (pass->boundary == DK_BOUNDARY_CALL) {
-            const dk_call *c = &p->call[pass->index];
-            if (c->step != step) {
-                step = c->step;
-                dkp_put_pair(&t, "step ", step);
-                dkp_put_pair(&t, ": noise level ", dk_noise_level(p->level[step]));
-                dkp_put_pair(&t, " -> ", dk_noise_level(p->level[step + 1]));
-                dkp_put(&t, "\n");
-            }
-            for (int k = 0; k < c->branches; k++)
-                dkp_put_values(&t, p, k ? ", " : "    ", c->output + k, ", ", c->uncond_output, "");
-            for (int k = 0; k < c->branches; k++)
-                dkp_put_values(&t, p, k ? ", " : " = network(", c->input + k, "", -1, "");
-            dkp_put_pair(&t, "; ", c->condition);
-            dkp_put_pair(&t, ")    t ", c->level.t);
-            dkp_put_pair(&t, ", alpha ", c->level.alpha);
-            dkp_put_pair(&t, ", sigma ", c->level.sigma);
-            if (c->branch) dkp_put_pair(&t, ", branch ", c->branch);
-            dkp_put(&t, "\n");
-        } else if (pass->boundary == DK_BOUNDARY_NORM) {
-            dkp_put_norm(&t, p, pass->index);
-        } else if (pass->boundary == DK_BOUNDARY_HOOK) {
-            dkp_put_values(&t, p, "    ", p->call[pass->index].denoised, "", -1, " = hook\n");
-        }
-    }
-    dkp_put(&t, "result: x\n");
-    return t.length;
-}
-
-DKP_FAST
-
-/* ------------------------------------------------------------------------ >>executor  Executor */
-
-enum {
-    DKP_TILE = 1024,     /* a tile of every vector of a pass stays in the first level cache */
-    DKP_WIDTH = 16,      /* elements at a time: a fixed number, so that compilers vectorise without -O3 */
-    DKP_TERMS = 8,       /* terms at a time */
-    DKP_OPS = 16,        /* operations that are resolved once for many tiles */
-    DKP_DRAWS = 4,       /* draws among them */
-    DKP_LOOK = 8,        /* elements of a stretch that one is looked for in */
-    DKP_ALONE = 1 << 15, /* shorter vectors are not worth a second thread */
-    DKP_FAR = 1 << 22,   /* longer vectors come from memory, not from a cache */
-    DKP_SUMS = 64,       /* parts of a sample that a norm is summed up from, */
-    DKP_PARTIAL = 4      /* so many sums each */
-};
-
-/* DKP_COMPILE_TWICE makes a function of name_plain, which must be inline: where there is AVX2 it runs as compiled for
-   that. The results are the same bits. Still wider vectors gain nothing here. */
-#ifdef DKP_DISPATCH
-#define DKP_CHOOSE(name, parameters, arguments)                    \
-    static void name parameters {                                  \
-        if (__builtin_cpu_supports("avx2")) name##_avx2 arguments; \
-        else name##_plain arguments;                               \
-    }
-#define DKP_COMPILE_TWICE(name, parameters, arguments)                      \
-    DKP_AVX2 static void name##_avx2 parameters { name##_plain arguments; } \
-    DKP_CHOOSE(name, parameters, arguments)
-#else
-#define DKP_CHOOSE(name, parameters, arguments) \
-    static void name parameters { name##_plain arguments; }
-#define DKP_COMPILE_TWICE DKP_CHOOSE
-#endif
-
-/* Before a loop whose elements do not depend on one another, also where a result is written over what it is made of. */
-#if defined(__clang__)
-#define DKP_APART _Pragma("clang loop vectorize(assume_safety) unroll(disable)")
-#define DKP_FEW _Pragma("clang loop vectorize(disable) unroll(disable)")
-#elif defined(__GNUC__)
-#define DKP_APART _Pragma("GCC ivdep")
-#define DKP_FEW
-#else
-#define DKP_APART
-#define DKP_FEW
-#endif
-/* y[i] = value for all i < n */
-#define DKP_FOR_EACH(n, y, value)                                                       \
-    do {                                                                                \
-        size_t done = 0, i;                                                             \
-        for (; done + DKP_WIDTH <= (n); done += DKP_WIDTH) {                            \
-            DKP_APART                                                                   \
-            for (int j = 0; j < DKP_WIDTH; j++) i = done + (size_t)j, (y)[i] = (value); \
-        }                                                                               \
-        DKP_FEW                                                                         \
-        for (i = done; i < (n); i++) (y)[i] = (value);                                  \
-    } while (0)
-
-/* Numbers of 16 bits, without a branch, in what compilers vectorise; no subnormal float is computed with. */
-
-/* All bits where a < b, for numbers below 2^31; gcc turns comparisons into branches here. */
-static inline uint32_t dkp_less(uint32_t a, uint32_t b) { return 0u - ((a - b) >> 31); }
-
-/* Added to |v|, M = 2^13 max(2^e, 2^-14), where |v| is in [2^e, 2^(e+1)), leaves as many bits of it as fp16 has. What
-   exceeds M is the mantissa with its leading bit, which carries into the exponent of the code. */
-static inline uint32_t dkp_to_fp16(float v) {
-    uint32_t bits = dkp_bits(v) & 0x7FFFFFFFu, power = bits & 0x7F800000u;
-    power = power > 0x38800000u ? power : 0x38800000u;
-    uint32_t M = power + (13u << 23), nan = dkp_less(0x7F800000u, bits), large = dkp_less(0x477FFFFFu, bits);
-    uint32_t code = dkp_bits(dkp_float(bits) + dkp_float(M)) - M + (M >> 13) - (126u << 10);
-    uint32_t other = 0x7C00u | (nan & (0x200u | (bits >> 13 & 0x3FFu)));
-    return (large & other) | (~large & code) | (dkp_bits(v) >> 16 & 0x8000u);
-}
-
-/* The exponent is moved by 224 - 112, so that fp16's highest becomes float's. A subnormal comes out as 2^-15 plus half of
-   itself, and what it is below 2^-14 is added once more. */
-static inline float dkp_from_fp16(uint32_t h) {
-    float v = dkp_float(((h & 0x7FFFu) << 13) + 0x70000000u) * 1.92592994438723586e-34f; /* 2^-112 */
-    float below = v - 6.103515625e-05f;
-    v += below < 0.0f ? below : 0.0f;
-    return dkp_float(dkp_bits(v) | (h & 0x8000u) << 16);
-}
-
-static inline uint32_t dkp_to_bf16(float v) {
-    uint32_t bits = dkp_bits(v), rounded = bits + 0x7FFFu + (bits >> 16 & 1u);
-    uint32_t nan = dkp_less(0x7F800000u, bits & 0x7FFFFFFFu);
-    return ((nan & (bits | 0x400000u)) | (~nan & rounded)) >> 16;
-}
-
-/* A float from which rounding again to fewer bits gives what rounding v would (round to odd, Boldo & Melquiond 2008). */
-static inline float dkp_odd(dk_real v) {
-    float f = (float)v;
-    double size = fabs((double)v), rounded = fabs((double)f);
-    uint32_t more = rounded > size, differs = more | (rounded < size);
-    return dkp_float((dkp_bits(f) - more) | differs);
-}
-
-static inline uint32_t dkp_to_half(dk_number number, dk_real v) {
-    float f = sizeof v > sizeof f ? dkp_odd(v) : (float)v;
-    return number == DK_NUMBER_FP16 ? dkp_to_fp16(f) : dkp_to_bf16(f);
-}
-
-static inline dk_real dkp_from_half(dk_number number, uint32_t h) {
-    return (dk_real)(number == DK_NUMBER_FP16 ? dkp_from_fp16(h) : dkp_float(h << 16));
-}
-
-DKP_INLINE void dkp_to_halves_plain(dk_number number, const dk_real *from, uint16_t *to, size_t n) {
-    if (number == DK_NUMBER_FP16) DKP_FOR_EACH(n, to, (uint16_t)dkp_to_half(DK_NUMBER_FP16, from[i]));
-    else DKP_FOR_EACH(n, to, (uint16_t)dkp_to_half(DK_NUMBER_BF16, from[i]));
-}
-
-DKP_INLINE void dkp_from_halves_plain(dk_number number, const uint16_t *from, dk_real *to, size_t n) {
-    if (number == DK_NUMBER_FP16) DKP_FOR_EACH(n, to, dkp_from_half(DK_NUMBER_FP16, from[i]));
-    else DKP_FOR_EACH(n, to, dkp_from_half(DK_NUMBER_BF16, from[i]));
-}
-
-#ifdef DKP_AVX2
-/* fp16 has instructions of its own, which give the same bits. */
-typedef float dkp_v8 __attribute__((vector_size(32)));
-typedef short dkp_h8 __attribute__((vector_size(16)));
-typedef unsigned dkp_u8 __attribute__((vector_size(32)));
-typedef long long dkp_l4 __attribute__((vector_size(32)));
-
-/* For bf16 compilers' vectors take twice the instructions. Up to the first NaN; how many are done. */
-DKP_AVX2 static inline size_t dkp_to_bf16_avx2(const dk_real *from, uint16_t *to, size_t n) {
-    size_t i = 0;
-    for (; i + 16 <= n; i += 16) {
-        dkp_v8 v, w;
-        memcpy(&v, from + i, sizeof v), memcpy(&w, from + i + 8, sizeof w);
-        if (__builtin_ia32_movmskps256(__builtin_ia32_cmpps256(v, w, 3))) break; /* unordered */
-        dkp_u8 a = (dkp_u8)v, b = (dkp_u8)w;
-        a = (a + 0x7FFFu + (a >> 16 & 1u)) >> 16, b = (b + 0x7FFFu + (b >> 16 & 1u)) >> 16;
-        dkp_l4 h = (dkp_l4)__builtin_ia32_packusdw256((dkp_i8)a, (dkp_i8)b);
-        h = __builtin_ia32_permdi256(h, 0xD8); /* packing leaves halves of the vectors in turns */
-        memcpy(to + i, &h, sizeof h);
-    }
-    return i;
-}
-
-DKP_AVX2 static void dkp_to_halves_avx2(dk_number number, const dk_real *from, uint16_t *to, size_t n) {
-    size_t i = 0;
-    if (sizeof *from > sizeof(float)) {
-        dkp_to_halves_plain(number, from, to, n);
-        return;
-    }
-    if (number == DK_NUMBER_BF16) i = dkp_to_bf16_avx2(from, to, n);
-    else
-        for (; i + 8 <= n; i += 8) {
-            dkp_v8 v;
-            memcpy(&v, from + i, sizeof v);
-            dkp_h8 h = __builtin_ia32_vcvtps2ph256(v, 0);
-            memcpy(to + i, &h, sizeof h);
-        }
-    DKP_FEW
-    for (; i < n; i++) to[i] = (uint16_t)dkp_to_half(number, from[i]);
-}
-
-DKP_AVX2 static void dkp_from_halves_avx2(dk_number number, const uint16_t *from, dk_real *to, size_t n) {
-    size_t i = 0;
-    if (number == DK_NUMBER_BF16 || sizeof *to > sizeof(float)) {
-        dkp_from_halves_plain(number, from, to, n);
-        return;
-    }
-    for (; i + 8 <= n; i += 8) {
-        dkp_h8 h;
-        memcpy(&h, from + i, sizeof h);
-        dkp_v8 v = __builtin_ia32_vcvtph2ps256(h);
-        memcpy(to + i, &v, sizeof v);
-    }
-    DKP_FEW
-    for (; i < n; i++) to[i] = dkp_from_half(number, from[i]);
-}
-#endif
-DKP_CHOOSE(dkp_to_halves, (dk_number number, const dk_real *from, uint16_t *to, size_t n),
-           (number, from, to, n))
-DKP_CHOOSE(dkp_from_halves, (dk_number number, const uint16_t *from, dk_real *to, size_t n),
-           (number, from, to, n))
-
-DK_API void dk_to_half(dk_number number, const dk_real *from, uint16_t *to, size_t n) {
-    dkp_to_halves(number, from, to, n);
-}
-
-DK_API void dk_from_half(dk_number number, const uint16_t *from, dk_real *to, size_t n) {
-    dkp_from_halves(number, from, to, n);
-}
-
-static dk_real *dkp_buffer(const dk_run *run, int slot) {
-    return slot == 0 ? run->x : run->buffers + (size_t)(slot - 1) * run->size;
-}
-
-static uint16_t *dkp_half_buffer(const dk_run *run, int slot) {
-    return run->halves + (size_t)slot * run->size;
-}
-
-static const dk_noise_source *dkp_source(const dk_run *run, int draw) {
-    return run->pace.draws + draw > 0 ? &run->config.step_noise : &run->config.noise;
-}
-
-/* A draw of the plan, all but the ends of the run's levels. */
-static dk_noise_request dkp_request(const dk_run *run, int draw) {
-    const dk_config *c = &run->config;
-    const dk_draw *d = &run->plan->draw[draw];
-    int number = run->pace.draws + draw, own = number > 0 && !dkp_same_source(&c->noise, &c->step_noise);
-    dk_noise_request q = dkp_noise_of_config(c);
-    q.draw = number, q.call = number - own;
-    q.from = d->from, q.to = d->to, q.way = d->way, q.flow = run->plan->flow;
-    return q;
-}
-
-typedef enum dkp_what {
-    DKP_SUM,                  /* y = c[0] v[0] + c[1] v[1] + ... */
-    DKP_CLIP = DKP_TERMS + 1, /* y = v[0] within [-c[0], c[0]] */
-    DKP_BLEND,                /* y = (1 - v[1]) c[0] v[0] + v[1] v[2] */
-    DKP_WIDEN,                /* y = v[0] in 16 bits */
-    DKP_NARROW,               /* y in 16 bits = v[0] */
-    DKP_DRAW                  /* y = normals of one sample */
-} dkp_what;
-
-/* What rows are made of, on a tile. y may be one of the v. */
-typedef struct dkp_op {
-    dkp_what what;
-    int terms;
-    unsigned moves; /* bit m: v[m], bit DKP_TERMS: y begins at element 0; what does not is a tile */
-    char *y, *v[DKP_TERMS];
-    dk_real c[DKP_TERMS];
-    const dk_noise_source *source;
-    const dk_noise_request *request;
-} dkp_op;
-
-static size_t dkp_bytes_read(const dkp_op *op) {
-    return op->what == DKP_WIDEN ? sizeof(uint16_t) : sizeof(dk_real);
-}
-
-DKP_INLINE void dkp_run_ops_plain(const dk_run *run, const dkp_op *op, int ops, size_t at, size_t n,
-                                  dkp_ahead *ahead) {
-    for (; ops > 0; ops--, op++) {
-        size_t to = at * (op->what == DKP_NARROW ? sizeof(uint16_t) : sizeof(dk_real)),
-               from = at * dkp_bytes_read(op);
-        dk_real *y = (dk_real *)(void *)(op->y + (op->moves >> DKP_TERMS) * to), c[DKP_TERMS];
-        const dk_real *v[DKP_TERMS];
-        dk_number number = run->plan->number;
-        for (int m = 0; m < op->terms; m++)
-            c[m] = op->c[m], v[m] = (const dk_real *)(void *)(op->v[m] + (op->moves >> m & 1) * from);
-#define DKP_1 c[0] * v[0][i]
-#define DKP_2 DKP_1 + c[1] * v[1][i]
-#define DKP_3 DKP_2 + c[2] * v[2][i]
-#define DKP_4 DKP_3 + c[3] * v[3][i]
-#define DKP_5 DKP_4 + c[4] * v[4][i]
-#define DKP_6 DKP_5 + c[5] * v[5][i]
-#define DKP_7 DKP_6 + c[6] * v[6][i]
-#define DKP_8 DKP_7 + c[7] * v[7][i]
-        switch (op->what ? (int)op->what
-                         : op->terms) { /* NOLINTBEGIN(clang-analyzer-core.*): all has been put */
-        case 0: memset(y, 0, n * sizeof *y); break;
-        case 1: DKP_FOR_EACH(n, y, DKP_1); break;
-        case 2: DKP_FOR_EACH(n, y, DKP_2); break;
-        case 3: DKP_FOR_EACH(n, y, DKP_3); break;
-        case 4: DKP_FOR_EACH(n, y, DKP_4); break;
-        case 5: DKP_FOR_EACH(n, y, DKP_5); break;
-        case 6: DKP_FOR_EACH(n, y, DKP_6); break;
-        case 7: DKP_FOR_EACH(n, y, DKP_7); break;
-        case 8: DKP_FOR_EACH(n, y, DKP_8); break;
-        case DKP_CLIP:
-            DKP_FOR_EACH(n, y, v[0][i] < c[0] ? v[0][i] : c[0]);
-            DKP_FOR_EACH(n, y, y[i] > -c[0] ? y[i] : -c[0]);
-            break;
-        case DKP_BLEND: DKP_FOR_EACH(n, y, (1 - v[1][i]) * (c[0] * v[0][i]) + v[1][i] * v[2][i]); break;
-        case DKP_WIDEN: dk_from_half(number, (const uint16_t *)(const void *)v[0], y, n); break;
-        case DKP_NARROW: dk_to_half(number, v[0], (uint16_t *)(void *)y, n); break;
-        default: dkp_draw_part(op->source, op->request, at / run->dim, at % run->dim, n, ahead, y);
-        } /* NOLINTEND(clang-analyzer-core.*) */
-    }
-}
-DKP_COMPILE_TWICE(dkp_run_ops,
-                  (const dk_run *run, const dkp_op *op, int ops, size_t at, size_t n, dkp_ahead *ahead),
-                  (run, op, ops, at, n, ahead))
-
-/* Elements [at, at + n) of every vector, local ones at `tiles`, and what is to be done to them: operations that are good for
-   other tiles, too, unless there were too many to be kept. */
-typedef struct dkp_window {
-    const dk_run *run;
-    dk_real *tiles;
-    size_t at, n, sample; /* the sample that coefficients are for */
-    int ops, many, noises, draws;
-    dkp_op op[DKP_OPS];
-    dk_noise_request request[DKP_DRAWS];
-    dkp_ahead ahead;     /* the next window */
-    dk_real *wide, *sum; /* tiles behind the local ones, where there are numbers of 16 bits or masks */
-} dkp_window;
-
-static size_t dkp_tiles(const dk_plan *p) { return (size_t)p->locals + (p->halves > 0 || p->masked ? 2 : 0); }
-
-static void dkp_run_window(dkp_window *w) { dkp_run_ops(w->run, w->op, w->ops, w->at, w->n, &w->ahead); }
-
-/* What windows read that does not lie in tiles. */
-static void dkp_look_ahead(dkp_window *w) {
-    dkp_ahead *a = &w->ahead;
-    a->streams = 0;
-    for (const dkp_op *op = w->op; op < w->op + w->ops; op++)
-        for (int m = 0; m < op->terms; m++) {
-            int i = 0;
-            while (i < a->streams && a->stream[i] != op->v[m]) i++;
-            if (!(op->moves >> m & 1) || i < a->streams || i == DKP_STREAMS) continue;
-            a->stream[i] = op->v[m], a->bytes[i] = dkp_bytes_read(op), a->streams++;
-        }
-}
-
-/* Makes room for more operations. */
-static void dkp_flush(dkp_window *w) {
-    dkp_run_window(w);
-    w->ops = w->draws = 0, w->many = 1;
-}
-
-/* One more operation, and one more term of it. */
-DKP_ONCE static dkp_op *dkp_put_op(dkp_window *w, dkp_what what, void *y, int moves) {
-    if (w->ops == DKP_OPS) dkp_flush(w);
-    dkp_op *op = &w->op[w->ops++];
-    op->what = what, op->terms = 0, op->moves = (unsigned)moves << DKP_TERMS, op->y = (char *)y;
-    return op;
-}
-
-static dkp_op *dkp_with(dkp_op *op, dk_real c, const void *v, int moves) {
-    op->moves |= (unsigned)moves << op->terms;
-    op->c[op->terms] = c, op->v[op->terms++] = (char *)(uintptr_t)v;
-    return op;
-}
-
-/* Where a value's elements begin, or those of the tile. */
-static void *dkp_place(const dkp_window *w, int value) {
-    const dk_value *v = &w->run->plan->value[value];
-    const dk_config *c = &w->run->config;
-    if (v->kind == DK_VALUE_LOCAL) return w->tiles + (size_t)v->slot * DKP_TILE;
-    if (v->kind == DK_VALUE_HALF) return dkp_half_buffer(w->run, v->slot);
-    if (v->kind == DK_VALUE_GIVEN)
-        return (void *)(uintptr_t)(v->slot ? c->mask : c->known); /* never written */
-    return dkp_buffer(w->run, v->slot);
-}
-
-static int dkp_moves(const dkp_window *w, int value) {
-    return w->run->plan->value[value].kind != DK_VALUE_LOCAL;
-}
-
-static dkp_op *dkp_with_value(const dkp_window *w, dkp_op *op, dk_real c, int value) {
-    return dkp_with(op, c, dkp_place(w, value), dkp_moves(w, value));
-}
-
-static int dkp_is_half(const dkp_window *w, int value) {
-    return w->run->plan->value[value].kind == DK_VALUE_HALF;
-}
-
-static dk_real dkp_factor(const dkp_window *w, const dk_term *t) {
-    double factor = t->c;
-    for (int power = 0; t->scalar && power < t->power; power++)
-        factor *= w->run->scalars[(size_t)(t->scalar - 1) * (size_t)w->run->config.batch + w->sample];
-    return (dk_real)factor;
-}
-
-/* y = sum of terms, as many at a time as an operation has, and one of 16 bits. */
-static void dkp_resolve_sum(dkp_window *w, const dk_term *t, int count, void *y, int moves) {
-    int done = 0;
-    do {
-        int end = done, halves = 0;
-        for (; end < count && end - done < DKP_TERMS - (done > 0); end++) {
-            if (!dkp_is_half(w, t[end].value)) continue;
-            if (halves++) break;
-            dkp_with_value(w, dkp_put_op(w, DKP_WIDEN, w->wide, 0), 1, t[end].value);
-        }
-        dkp_op *op = dkp_put_op(w, DKP_SUM, y, moves);
-        if (done > 0) dkp_with(op, 1, y, moves);
-        for (; done < end; done++) {
-            dk_real c = dkp_factor(w, &t[done]);
-            if (dkp_is_half(w, t[done].value)) dkp_with(op, c, w->wide, 0);
-            else dkp_with_value(w, op, c, t[done].value);
-        }
-    } while (done < count);
-}
-
-/* A row that only copies a value. */
-static int dkp_copies(const dkp_window *w, const dk_row *row) {
-    const dk_term *t = &w->run->plan->term[row->first];
-    return row->count == 1 && t->c >= 1 && t->c <= 1 && !t->scalar && row->clip <= 0 &&
-           !dkp_is_half(w, t->value);
-}
-
-static void dkp_resolve_row(dkp_window *w, const dk_row *row) {
-    const dk_run *run = w->run;
-    const dk_term *t = &run->plan->term[row->first];
-    int half = dkp_is_half(w, row->dst), moves = dkp_moves(w, row->dst);
-    void *dst = dkp_place(w, row->dst);
-    if (row->draw >= 0 && dkp_whole(dkp_source(run, row->draw))) { /* it has filled a buffer of its own */
-        dkp_with(dkp_put_op(w, DKP_SUM, dst, moves), 1, run->noise + (size_t)w->noises++ * run->size, 1);
-    } else if (row->draw >= 0) {
-        if (w->draws == DKP_DRAWS) dkp_flush(w);
-        dkp_op *op = dkp_put_op(w, DKP_DRAW, dst, moves);
-        w->request[w->draws] = dkp_request(run, row->draw);
-        op->source = dkp_source(run, row->draw), op->request = &w->request[w->draws++];
-    } else if (row->mask >= 0) {
-        dkp_resolve_sum(w, t + 1, row->count - 1, w->sum, 0);
-        dkp_op *op = dkp_with_value(w, dkp_put_op(w, DKP_BLEND, dst, moves), (dk_real)t->c, t->value);
-        dkp_with(dkp_with_value(w, op, 1, row->mask), 1, w->sum, 0);
-    } else if (half && dkp_copies(w, row)) {
-        dkp_with_value(w, dkp_put_op(w, DKP_NARROW, dst, 1), 1, t->value);
-    } else {
-        void *y = half ? w->sum : dst;
-        moves = moves && !half;
-        dkp_resolve_sum(w, t, row->count, y, moves);
-        if (row->clip > 0) dkp_with(dkp_put_op(w, DKP_CLIP, y, moves), (dk_real)row->clip, y, moves);
-        if (half) dkp_with(dkp_put_op(w, DKP_NARROW, dst, 1), 1, y, 0);
-    }
-}
-
-enum { DKP_SAMPLES_NOISE = 1, DKP_SAMPLES_FACTORS };
-
-/* Why windows must lie in one sample each. */
-static int dkp_by_sample(const dk_run *run, const dk_pass *pass) {
-    int why = 0;
-    for (int k = 0; k < pass->count; k++) {
-        const dk_row *row = &run->plan->row[pass->first + k];
-        if (row->draw >= 0) why |= DKP_SAMPLES_NOISE;
-        for (int j = row->first; j < row->first + row->count; j++)
-            if (run->plan->term[j].scalar) why |= DKP_SAMPLES_FACTORS;
-    }
-    return why;
-}
-
-/* Work on units 0 .. units - 1 of a long vector, in parts that may run at once. What a unit is, and so every
-   result, does not depend on the number of parts. */
-typedef struct dkp_work {
-    dk_run *run;
-    void (*range)(const struct dkp_work *work, int part, size_t first, size_t end);
-    size_t units;
-    int parts;
-    const dk_pass *pass; /* what it is about */
-    const dk_norm *norm;
-    int slot;
-} dkp_work;
-
-static void dkp_part(void *arg, int i) {
-    const dkp_work *w = (const dkp_work *)arg;
-    if (i < 0 || i >= w->parts) return;
-    size_t part = (size_t)i, parts = (size_t)w->parts, share = w->units / parts, rest = w->units % parts;
-    size_t first = part * share + (part < rest ? part : rest);
-    w->range(w, i, first, first + share + (part < rest));
-}
-
-static void dkp_share(dkp_work *w) {
-    const dk_config *c = &w->run->config;
-    w->parts = w->run->size < DKP_ALONE ? 1 : c->threads;
-    if (w->units < (size_t)w->parts) w->parts = (int)w->units;
-    if (w->parts == 1) {
-        dkp_part(w, 0);
-    } else if (c->parallel) {
-        c->parallel(c->parallel_user, w->parts, dkp_part, w);
-    } else {
-#ifdef _OPENMP
-#pragma omp parallel for schedule(static) num_threads(w->parts)
-#endif
-        for (int i = 0; i < w->parts; i++) dkp_part(w, i);
-    }
-}
-
-static size_t dkp_units(size_t n, size_t unit) { return n / unit + (n % unit > 0); }
-
-static void dkp_run_range(const dkp_work *work, int part, size_t first, size_t end) {
-    const dk_run *run = work->run;
-    const dk_pass *pass = work->pass;
-    size_t to = end * DKP_TILE < run->size ? end * DKP_TILE : run->size;
-    int by_sample = dkp_by_sample(run, pass);
-    int fetch = run->size >= (by_sample ? DKP_ALONE : DKP_FAR); /* memory can work while noise is made */
-    size_t tile = fetch && !by_sample ? DKP_TILE / 2 : DKP_TILE;
-    dkp_window w;
-    w.run = run, w.tiles = run->tiles + (size_t)part * dkp_tiles(run->plan) * DKP_TILE;
-    size_t locals = (size_t)run->plan->locals;
-    w.wide = w.tiles + locals * DKP_TILE;
-    w.sum = w.wide + (dkp_tiles(run->plan) - locals) / 2 * DKP_TILE;
-    w.sample = 0, w.many = 0, w.ahead.streams = 0;
-    for (size_t at = first * DKP_TILE; at < to; at += w.n) {
-        size_t sample = by_sample ? at / run->dim : 0, from = at - sample * run->dim;
-        size_t rest = by_sample && run->dim - from < to - at ? run->dim - from : to - at;
-        int resolve =
-            at == first * DKP_TILE || w.many || (by_sample & DKP_SAMPLES_FACTORS && sample != w.sample);
-        w.n = tile - from % tile; /* noise is made in chunks */
-        if (rest < w.n) w.n = rest;
-        w.at = at, w.sample = sample;
-        w.ahead.element = w.ahead.end = at + w.n;
-        if (fetch) w.ahead.end += w.n < to - w.ahead.end ? w.n : to - w.ahead.end;
-        if (resolve) w.ops = w.noises = w.draws = 0;
-        for (int k = 0; resolve && k < pass->count; k++)
-            dkp_resolve_row(&w, &run->plan->row[pass->first + k]);
-        if (resolve && fetch) dkp_look_ahead(&w);
-        if (fetch && !w.draws) dkp_ask(&w.ahead, w.n);
-        dkp_run_window(&w);
-    }
-}
-
-static int dkp_rows(void *user, dk_run *run, const dk_pass *pass) {
-    dkp_work work = {run, dkp_run_range, dkp_units(run->size, DKP_TILE), 0, pass, NULL, 0};
-    (void)user;
-    if (pass->count > 0) dkp_share(&work);
-    return 0;
-}
-
-/* The sum of a b, in DKP_WIDTH sums side by side. From one to the next of these, b steps on by `step`, which is 0 for a
-   b of no more. */
-static double dkp_products(const dk_real *a, const dk_real *b, size_t step, size_t n) {
-    double sum[DKP_WIDTH], all = 0;
-    size_t i = 0;
-    for (int j = 0; j < DKP_WIDTH; j++) sum[j] = 0;
-    for (; i + DKP_WIDTH <= n; i += DKP_WIDTH, b += step)
-        for (size_t j = 0; j < DKP_WIDTH; j++) sum[j] += (double)a[i + j] * (double)b[j];
-    for (int j = 0; j < DKP_WIDTH; j++) all += sum[j];
-    for (; i < n; i++) all += (double)a[i] * (double)b[i % DKP_WIDTH];
-    return all;
-}
-
-static double dkp_dot(const dk_real *a, const dk_real *b, size_t n) {
-    return dkp_products(a, b, DKP_WIDTH, n);
-}
-
-static double dkp_total(const dk_real *a, size_t n) {
-    static const dk_real ones[DKP_WIDTH] = {1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1};
-    return dkp_products(a, ones, 0, n);
-}
-
-static double dkp_squares(const dk_real *v, size_t n) { return dkp_dot(v, v, n); }
-
-static double dkp_norm(const dk_real *v, size_t n) { return dkp_sqrt(dkp_squares(v, n)); }
-
-/* The sum of squares of the difference of two vectors, each element in units of what is tolerated there. */
-static double dkp_errors(const dk_norm *norm, const dk_real *a, const dk_real *b, const dk_real *p,
-                         const dk_real *q, size_t n) {
-    double sum = 0;
-    for (size_t i = 0; i < n; i++) {
-        double size = fabs((double)p[i]), other = fabs((double)q[i]), difference = (double)a[i];
-        if (other > size) size = other;
-        if (b) difference -= (double)b[i];
-        size *= norm->rtol;
-        if (norm->kind == DK_NORM_ERROR_SUM) size += norm->atol;
-        else if (size < norm->atol) size = norm->atol;
-        if (difference < 0 || difference > 0) sum += difference / size * (difference / size);
-    }
-    return sum;
-}
-
-/* Elements of a sample that make one sum: at most DKP_SUMS such chunks. */
-static size_t dkp_chunk(size_t dim) { return dkp_units(dkp_units(dim, DKP_SUMS), DKP_TILE) * DKP_TILE; }
-
-DKP_ONCE static const dk_real *dkp_sample_of(const dk_run *run, int value, size_t element) {
-    return value < 0 ? NULL : dkp_buffer(run, run->plan->value[value].slot) + element;
-}
-
-/* The sums of a chunk that a norm is made of, DKP_PARTIAL of them. */
-static void dkp_norm_range(const dkp_work *work, int part, size_t first, size_t end) {
-    const dk_run *run = work->run;
-    const dk_norm *norm = work->norm;
-    size_t chunk = dkp_chunk(run->dim), chunks = dkp_units(run->dim, chunk);
-    int errors = norm->kind == DK_NORM_ERROR_SUM || norm->kind == DK_NORM_ERROR_MAX;
-    (void)part;
-    for (size_t i = first; i < end; i++) {
-        size_t from = i % chunks * chunk, n = run->dim - from < chunk ? run->dim - from : chunk;
-        size_t at = i / chunks * run->dim + from;
-        const dk_real *a = dkp_sample_of(run, norm->a, at), *b = dkp_sample_of(run, norm->b, at);
-        double *sum = run->sums + DKP_PARTIAL * i;
-        sum[0] = errors ? dkp_errors(norm, a, b, dkp_sample_of(run, norm->p, at),
-                                     dkp_sample_of(run, norm->q, at), n)
-                        : dkp_squares(a, n);
-        sum[1] = errors || !b ? (double)n : dkp_squares(b, n);
-        if (norm->kind == DK_NORM_PROJECTION) sum[2] = dkp_dot(a, b, n);
-        if (norm->kind == DK_NORM_DEVIATION) sum[2] = dkp_total(a, n), sum[3] = dkp_total(b, n);
-    }
-}
-
-/* The norm of a sample of n elements from its sums. */
-static double dkp_norm_of_sums(const dk_norm *norm, const double *sum, size_t n) {
-    double a = sum[0], b = sum[1],
-           kept = norm->limit > 0 && norm->limit < dkp_sqrt(a) ? norm->limit / dkp_sqrt(a) : 1;
-    if (norm->kind == DK_NORM_LIMIT) return kept;
-    if (norm->kind == DK_NORM_DEVIATION) {
-        a -= sum[2] * sum[2] / (double)n, b -= sum[3] * sum[3] / (double)n;
-        return !(b > 0) ? 1 : a > 0 ? dkp_sqrt(a / b) : 0;
-    }
-    if (!(b > 0)) return 0; /* a vanishing score, e.g., has no direction to step in: no step */
-    return norm->kind == DK_NORM_PROJECTION ? kept * sum[2] / b : dkp_sqrt(a / b);
-}
-
-static uint64_t dkp_size_bits(dk_real v) { /* in the order of |v| */
-    double wide = v < 0 ? -(double)v : (double)v;
-    uint64_t bits;
-    if (sizeof v == sizeof(float)) return dkp_bits((float)wide);
-    memcpy(&bits, &wide, sizeof bits);
-    return bits;
-}
-
-static double dkp_size_of_bits(uint64_t bits) {
-    double wide;
-    if (sizeof(dk_real) == sizeof(float)) return (double)dkp_float((uint32_t)bits);
-    memcpy(&wide, &bits, sizeof wide);
-    return wide;
-}
-
-/* The quantile of |v|, linear between neighbours: element number share (n - 1) in order of size, found byte by byte from
-   the top by counting. */
-static double dkp_quantile(const dk_real *v, size_t n, double share) {
-    double place = share * (double)(n - 1);
-    size_t rank = (size_t)place, left = rank, upto = 0;
-    uint64_t found = 0, next = ~(uint64_t)0;
-    for (int shift = 8 * (int)sizeof *v - 8; shift >= 0; shift -= 8) {
-        size_t count[256] = {0};
-        unsigned byte = 0;
-        for (size_t i = 0; i < n; i++) {
-            uint64_t bits = dkp_size_bits(v[i]) >> shift;
-            count[bits & 255] += bits >> 8 == found;
-        }
-        for (; count[byte] <= left; byte++) left -= count[byte];
-        found = found << 8 | byte;
-    }
-    for (size_t i = 0; i < n; i++) {
-        uint64_t bits = dkp_size_bits(v[i]);
-        upto += bits <= found;
-        if (bits > found && bits < next) next = bits;
-    }
-    double low = dkp_size_of_bits(found), high = upto > rank + 1 || upto == n ? low : dkp_size_of_bits(next);
-    return low + (place - (double)rank) * (high - low);
-}
-
-static void dkp_quantile_range(const dkp_work *work, int part, size_t first, size_t end) {
-    const dk_run *run = work->run;
-    const dk_norm *norm = work->norm;
-    (void)part;
-    for (size_t b = first; b < end; b++)
-        run->sums[b] = dkp_quantile(dkp_sample_of(run, norm->a, b * run->dim), run->dim, norm->share);
-}
-
-static int dkp_norms(void *user, dk_run *run, const dk_norm *norm, double *of_sample) {
-    size_t chunks = dkp_units(run->dim, dkp_chunk(run->dim)), batch = (size_t)run->config.batch;
-    int quantile = norm->kind == DK_NORM_QUANTILE;
-    dkp_work work = {
-        run, quantile ? dkp_quantile_range : dkp_norm_range, quantile ? batch : chunks * batch, 0, NULL, norm,
-        0};
-    (void)user;
-    dkp_share(&work);
-    for (size_t s = 0; s < batch; s++) {
-        double sum[DKP_PARTIAL] = {0}, most = run->sums[s] > 1 ? run->sums[s] : 1;
-        if (quantile) {
-            of_sample[s] = 1 / (norm->limit > 0 && norm->limit < most ? norm->limit : most);
-            continue;
-        }
-        for (size_t i = s * chunks; i < (s + 1) * chunks; i++)
-            for (int k = 0; k < DKP_PARTIAL; k++) sum[k] += run->sums[DKP_PARTIAL * i + (size_t)k];
-        of_sample[s] = dkp_norm_of_sums(norm, sum, run->dim);
-    }
-    return 0;
-}
-
-/* v - v is 0 for every finite v and NaN for the others. Four stretches of n are looked at side by side, since memory gives
-   more at a time where it is read in several places. n is a constant where these two are called. */
-DKP_INLINE int dkp_bad(const dk_real *v, size_t n) {
-    int bad = 0;
-    for (size_t j = 0; j < n; j++) {
-        dk_real a = v[j], b = v[j + n], c = v[j + 2 * n], d = v[j + 3 * n];
-        bad |= !((a - a) + (b - b) + (c - c) + (d - d) >= 0);
-    }
-    return bad;
-}
-
-/* Where all bits of the exponent are set, adding its lowest one carries into the sign's place. */
-DKP_INLINE unsigned dkp_carry(uint16_t h, uint16_t lowest) { return (h & 0x7FFFu) + lowest; }
-
-DKP_INLINE int dkp_bad_half(const uint16_t *h, uint16_t lowest, size_t n) {
-    uint16_t all = 0;
-    for (size_t j = 0; j < n; j++)
-        all = (uint16_t)(all | dkp_carry(h[j], lowest) | dkp_carry(h[j + n], lowest) |
-                         dkp_carry(h[j + 2 * n], lowest) | dkp_carry(h[j + 3 * n], lowest));
-    return all >> 15;
-}
-
-DKP_INLINE size_t dkp_bad_from(const dk_real *v, size_t i, size_t end) {
-    while (i + 4 * DKP_TILE <= end && !dkp_bad(v + i, DKP_TILE)) i += 4 * DKP_TILE;
-    while (i + 4 * DKP_LOOK <= end && !dkp_bad(v + i, DKP_LOOK)) i += 4 * DKP_LOOK;
-    while (i < end && v[i] - v[i] >= 0) i++;
-    return i;
-}
-
-/* From element *at on; end if there is none. */
-DKP_INLINE void dkp_first_bad_plain(const dk_run *run, int slot, size_t *at, size_t end) {
-    size_t i = *at;
-    if (run->plan->number) {
-        const uint16_t *h = dkp_half_buffer(run, slot),
-                       lowest = run->plan->number == DK_NUMBER_FP16 ? 0x400 : 0x80;
-        while (i + 4 * DKP_TILE <= end && !dkp_bad_half(h + i, lowest, DKP_TILE)) i += 4 * DKP_TILE;
-        while (i + 4 * DKP_LOOK <= end && !dkp_bad_half(h + i, lowest, DKP_LOOK)) i += 4 * DKP_LOOK;
-        while (i < end && !(dkp_carry(h[i], lowest) >> 15)) i++;
-    } else {
-        i = dkp_bad_from(dkp_buffer(run, slot), i, end);
-    }
-    *at = i;
-}
-DKP_COMPILE_TWICE(dkp_first_bad, (const dk_run *run, int slot, size_t *at, size_t end), (run, slot, at, end))
-
-static void dkp_look_range(const dkp_work *work, int part, size_t first, size_t end) {
-    size_t size = work->run->size, to = end * DKP_TILE < size ? end * DKP_TILE : size;
-    size_t bad = first * DKP_TILE;
-    dkp_first_bad(work->run, work->slot, &bad, to);
-    work->run->sums[part] = (double)(bad < to ? bad : size);
-}
-
-static int dkp_find_bad(void *user, dk_run *run, int slot, size_t *bad) {
-    dkp_work work = {run, dkp_look_range, dkp_units(run->size, DKP_TILE), 0, NULL, NULL, slot};
-    (void)user;
-    for (int i = 0; i < run->config.threads; i++) run->sums[i] = 0; /* a part that nobody looks at is bad */
-    dkp_share(&work);
-    *bad = run->size;
-    for (int i = 0; i < work.parts; i++)
-        if (run->sums[i] < (double)*bad) *bad = (size_t)run->sums[i];
-    return 0;
-}
-
-static const dk_backend dkp_memory_backend = {NULL, dkp_rows, dkp_norms, dkp_find_bad};
-
-DKP_SMALL
-
-/* --------------------------------------------------------------------------------- >>run  Runs */
-
-enum { DKP_CONTROL_NORMS = 2 }; /* at most so many in an attempt */
-
-/* Generators whose place is remembered from draw to draw. */
-static size_t dkp_stream_count(const dk_config *c) {
-    int same = dkp_same_source(&c->noise, &c->step_noise);
-    int sources = dkp_streams(&c->noise) + (dkp_streams(&c->step_noise) && !same);
-    return (size_t)sources * (c->seeds ? (size_t)c->batch : 1);
-}
-
-typedef struct dkp_sizes {
-    size_t buffers, halves, tiles, noise, scalars, sums, streams, all;
-} dkp_sizes;
-
-static size_t dkp_scalars(const dk_plan *p, const dk_config *c) {
-    return (size_t)(p->attempt ? DKP_CONTROL_NORMS : p->norms) * (size_t)c->batch;
-}
-
-static dkp_sizes dkp_workspace(const dk_plan *p, const dk_config *c) {
-    size_t size = c->dim * (size_t)c->batch * sizeof(dk_real), batch = (size_t)c->batch;
-    size_t parts = (size_t)c->threads, chunks = dkp_units(c->dim, dkp_chunk(c->dim));
-    size_t norms = p->norms || p->attempt ? DKP_PARTIAL * chunks * batch : 0;
-    dkp_sizes s;
-    /* vectors that can be counted in bytes at all; dim and batch are at least 1 */
-    size_t most = ((size_t)-1) / 4 / size; /* NOLINT(clang-analyzer-core.*) */
-    if ((size_t)p->buffers + (size_t)p->halves + (size_t)p->noises >= most ||
-        dkp_stream_count(c) >= ((size_t)-1) / 4 / sizeof(dkp_stream)) {
-        memset(&s, 0, sizeof s);
-        s.all = (size_t)-1; /* no memory is that large: refused where it is asked for */
-        return s;
-    }
-    s.buffers = c->backend ? 0 : dkp_up((size_t)p->buffers * size);
-    s.halves = c->backend ? 0 : dkp_up((size_t)p->halves * c->dim * batch * sizeof(uint16_t));
-    s.tiles = c->backend ? 0 : dkp_up(parts * dkp_tiles(p) * DKP_TILE * sizeof(dk_real));
-    s.noise = (dkp_whole(&c->noise) || dkp_whole(&c->step_noise)) && !c->backend
-                  ? dkp_up((size_t)p->noises * size)
-                  : 0;
-    s.scalars = dkp_up(dkp_scalars(p, c) * sizeof(double));
-    s.sums = c->backend ? 0 : dkp_up((norms > parts ? norms : parts) * sizeof(double));
-    s.streams = dkp_up(dkp_stream_count(c) * sizeof(dkp_stream));
-    s.all = s.buffers + s.halves + s.tiles + s.noise + s.scalars + s.sums + s.streams + 64;
-    return s;
-}
-
-DK_API size_t dk_workspace_size(const dk_plan *plan, const dk_config *c) {
-    if (!plan || !c) return 0;
-    dk_config data = *c;
-    size_t all = dkp_resolve_data(&data, data.message) == DK_OK ? dkp_workspace(plan, &data).all : 0;
-    return all == (size_t)-1 ? 0 : all;
-}
-
-DK_API size_t dk_run_size(dk_config *c) {
-    dk_config resolved;
-    dk_plan plan;
-    size_t bytes = 0;
-    dk_status status = dkp_prepare(c, &resolved, NULL);
-    memset(&plan, 0, sizeof plan);
-    if (status == DK_OK) status = dkp_resolve_data(&resolved, resolved.message);
-    dk_pace pace;
-    if (status == DK_OK) status = dkp_record_run(&plan, &resolved, &pace);
-    if (status == DK_OK) {
-        size_t workspace = dkp_workspace(&plan, &resolved).all;
-        if (workspace <= (size_t)-1 - plan.used) bytes = plan.used + workspace;
-        else status = dkp_fail_allocation(resolved.message, workspace);
-        dk_plan_free(&plan);
-    }
-    dkp_answer(c, &resolved, status);
-    return bytes;
-}
-
-typedef struct dkp_aligned {
-    char before;
-    dk_real number;
-} dkp_aligned;
-
-static int dkp_overlap(const void *a, size_t n, const void *b, size_t m) {
-    uintptr_t p = (uintptr_t)a, q = (uintptr_t)b;
-    return a && b && (p < q ? q - p < n : p - q < m);
-}
-
-/* The caller's vectors are whole numbers and share no memory with what is written, so that nothing is lost unseen. What is
-   wrong, or NULL. The config need not have been looked at: where its sizes are wrong, that is said later. */
-static const char *dkp_wrong_vectors(const dk_config *c, const dk_real *x, const void *memory, size_t bytes) {
-    const dk_real *const vectors[3] = {x, c->mask, c->known};
-    static const char *const wrong[3][3] = {
-        {"x: must be aligned as dk_real is", "", "x: must not overlap memory"},
-        {"mask: must be aligned as dk_real is", "mask: must not overlap x", "mask: must not overlap memory"},
-        {"known: must be aligned as dk_real is", "known: must not overlap x",
-         "known: must not overlap memory"}};
-    const dk_backend *b = c->backend;
-    if (b)
-        return b->rows && b->norm && b->find_bad ? NULL
-                                                 : "backend: rows, norm and find_bad must be functions";
-    if (!x) return "x = NULL: must be batch * dim numbers";
-    size_t batch = c->batch > 1 ? (size_t)c->batch : 1;
-    size_t size = c->dim <= (size_t)-1 / sizeof(dk_real) / batch ? c->dim * batch * sizeof(dk_real) : 0;
-    for (int i = 0; i < 3; i++) {
-        if ((uintptr_t)vectors[i] % offsetof(dkp_aligned, number)) return wrong[i][0];
-        if (i > 0 && dkp_overlap(vectors[i], size, x, size)) return wrong[i][1];
-        if (dkp_overlap(vectors[i], size, memory, bytes)) return wrong[i][2];
-    }
-    return NULL;
-}
-
-/* The least and the most noise level of a run, but for 0. With step-size control a plan has only some of them. */
-static void dkp_level_range(const dk_plan *plan, const dk_config *c, double *lowest, double *highest) {
-    int levels = plan->attempt ? c->steps + 1 : plan->levels;
-    *lowest = HUGE_VAL, *highest = 0;
-    for (int i = 0; i < levels; i++) {
-        double level = dk_noise_level(plan->attempt ? dkp_grid_level(c, i) : plan->level[i]);
-        if (level > *highest) *highest = level;
-        if (level > 0 && level < *lowest) *lowest = level;
-    }
-}
-
-static dk_status dkp_check_noise(const dk_plan *plan, dk_config *c) {
-    double lowest, highest;
-    dkp_level_range(plan, c, &lowest, &highest);
-    if (c->step_noise.kind == DK_NOISE_TORCHSDE && !c->step_noise.fn && !plan->flow && !dkp_finite(highest))
-        return dkp_fail(c->message, "the first level's sigma/alpha", highest,
-                        "finite for step_noise = torchsde");
-    return DK_OK;
-}
-
-static dk_status dkp_check_given(const dk_plan *plan, dk_config *c) {
-    size_t size = c->dim * (size_t)c->batch;
-    if (plan->hooked != (c->guidance.hook != NULL))
-        return dkp_fail_text(c->message, DK_ERROR_CONFIG,
-                             plan->hooked ? "guidance.hook: must be given to a plan recorded with one"
-                                          : "guidance.hook: must be NULL for a plan recorded without one");
-    if (!plan->masked != !c->mask || !plan->masked != !c->known)
-        return dkp_fail_text(c->message, DK_ERROR_CONFIG,
-                             plan->masked ? "mask and known: must be given to a plan recorded with them"
-                                          : "mask and known: must be NULL for a plan recorded without them");
-    for (size_t i = 0; plan->masked && !c->backend && i < size; i++) {
-        if (!(c->mask[i] >= 0 && c->mask[i] <= 1))
-            return dkp_fail(c->message, "an element of mask", (double)c->mask[i], "0 .. 1");
-        if (!(c->known[i] - c->known[i] >= 0))
-            return dkp_fail(c->message, "an element of known", (double)c->known[i], "finite");
-    }
-    return DK_OK;
-}
-
-/* Starts a run of a resolved config; memory as for dk_begin. */
-static dk_status dkp_begin(dk_run *run, const dk_plan *plan, dk_config *c, dk_real *x, void *memory,
-                           size_t bytes) {
-    int owned;
-    dkp_sizes sizes;
-    dk_status status = dkp_resolve_data(c, c->message);
-    if (status != DK_OK) return status;
-    if ((status = dkp_check_given(plan, c)) != DK_OK || (status = dkp_check_noise(plan, c)) != DK_OK)
-        return status;
-    sizes = dkp_workspace(plan, c);
-    status = dkp_get_memory(&memory, &bytes, &owned, sizes.all, c->message);
-    if (status != DK_OK) return status;
-    char *base = dkp_align(memory);
-    run->plan = plan, run->config = *c, run->dim = c->dim, run->size = c->dim * (size_t)c->batch;
-    run->x = x, run->owned = owned ? memory : NULL;
-    run->buffers = (dk_real *)(void *)base;
-    run->halves = (uint16_t *)(void *)(base += sizes.buffers);
-    run->tiles = (dk_real *)(void *)(base += sizes.halves);
-    run->noise = (dk_real *)(void *)(base += sizes.tiles);
-    run->scalars = (double *)(void *)(base += sizes.noise);
-    run->sums = (double *)(void *)(base += sizes.scalars);
-    run->streams = base + sizes.sums;
-    if (sizes.streams) memset(run->streams, 0, sizes.streams);
-    memset(run->buffers, 0, sizes.buffers + sizes.halves); /* so that saved bytes never hold garbage, */
-    if (sizes.noise) memset(run->noise, 0, sizes.noise);   /* whatever a callback leaves unwritten */
-    if (sizes.scalars) memset(run->scalars, 0, sizes.scalars);
-    if (sizes.sums) memset(run->sums, 0, sizes.sums);
-    return DK_OK;
-}
-
-/* The status goes to the run as well, whose message is its own. */
-static dk_status dkp_begun(dk_run *run, dk_config *c, const dk_config *resolved, dk_status status) {
-    run->status = dkp_answer(c, resolved, status);
-    if (status != DK_OK) memcpy(run->message, resolved->message, sizeof run->message);
-    return status;
-}
-
-/* An empty run, if what there is suffices to begin it. */
-static dk_status dkp_start_run(dk_run *run, dk_config *c, const dk_real *x, const void *memory,
-                               size_t bytes) {
-    const char *wrong = !c     ? "config = NULL: must be a dk_config"
-                        : !run ? "run = NULL: must be a dk_run"
-                               : dkp_wrong_vectors(c, x, memory, bytes);
-    if (run) memset(run, 0, sizeof *run);
-    if (!wrong) return DK_OK;
-    if (c) dkp_fail_text(c->message, DK_ERROR_CONFIG, wrong);
-    if (run) run->status = dkp_fail_text(run->message, DK_ERROR_CONFIG, wrong);
-    return DK_ERROR_CONFIG;
-}
-
-DK_API dk_status dk_begin_plan(dk_run *run, const dk_plan *plan, dk_config *c, dk_real *x, void *memory,
-                               size_t bytes) {
-    dk_status status = dkp_start_run(run, c, x, memory, bytes);
-    if (status != DK_OK) return status;
-    dk_config data = *c;
-    if (!plan || !plan->passes || plan->attempt)
-        status = dkp_fail_text(data.message, DK_ERROR_CONFIG,
-                               plan && plan->attempt ? "plan: of a sampler with step-size control, which "
-                                                       "records as it goes: say dk_begin"
-                                                     : "plan: must be a recorded dk_plan");
-    if (status == DK_OK && dkp_overlap(memory, bytes, plan->memory, plan->used))
-        status = dkp_fail_text(data.message, DK_ERROR_CONFIG, "memory: must not overlap the plan");
-    if (status == DK_OK) status = dkp_begin(run, plan, &data, x, memory, bytes);
-    return dkp_begun(run, c, &data, status);
-}
-
-DK_API dk_status dk_begin(dk_run *run, dk_config *c, dk_real *x, void *memory, size_t bytes) {
-    dk_status status = dkp_start_run(run, c, x, memory, bytes);
-    if (status != DK_OK) return status;
-    dk_plan *plan = &run->own_plan;
-    dk_config *resolved = &run->config;
-    plan->memory = memory, plan->bytes = bytes;
-    status = dkp_prepare(c, resolved, plan);
-    if (status == DK_OK) status = dkp_record_run(plan, resolved, &run->pace);
-    if (status == DK_OK) { /* the plan lies first, the workspace behind it */
-        status = dkp_begin(run, plan, resolved, x, memory ? (char *)memory + plan->used : NULL,
-                           memory ? bytes - plan->used : 0);
-        if (status == DK_ERROR_MEMORY && memory)
-            dkp_fail_bytes(resolved->message, bytes, plan->used + dkp_workspace(plan, resolved).all);
-        if (status != DK_OK) dk_plan_free(plan);
-    }
-    return dkp_begun(run, c, resolved, status);
-}
-
-/* A callback may look at the run that calls it, but not take it further. */
-static dk_status dkp_refuse_inside(dk_run *run) {
-    return dkp_fail_text(run->message, run->status = DK_ERROR_ORDER,
-                         "the run is at work: its callbacks must not go on with it, save, load or end it");
-}
-
-DK_API void dk_end(dk_run *run) {
-    if (!run) return;
-    if (run->inside) {
-        dkp_refuse_inside(run);
-        return;
-    }
-    dk_plan_free(&run->own_plan);
-    if (run->owned) DKP_FREE(run->owned);
-    memset(run, 0, sizeof *run);
-}
-
-/* "what at step 3 of 20 (evaluation 5): more", and the run can be asked again. */
-static dk_status dkp_fail_run(dk_run *run, dk_status status, const char *what) {
-    dkp_text t = {run->message, DK_MESSAGE_SIZE, 0};
-    dkp_put(&t, what);
-    if (run->pass > 0) {
-        const dk_pass *pass = &run->plan->pass[run->pass - 1];
-        for (int i = run->pass - 1; pass->boundary != DK_BOUNDARY_CALL && i > 0; i--)
-            pass = &run->plan->pass[i - 1];
-        if (pass->boundary == DK_BOUNDARY_CALL) {
-            dkp_put_pair(&t, " at step ", run->pace.accepted + run->plan->call[pass->index].step);
-            if (!run->plan->attempt) dkp_put_pair(&t, " of ", run->plan->steps);
-            dkp_put_pair(&t, " (evaluation ", run->pace.calls + pass->index);
-            dkp_put(&t, ")");
-        }
-    } else {
-        dkp_put(&t, " before the first step");
-    }
-    run->again = run->waiting;
-    return run->status = status;
-}
-
-static const dk_backend *dkp_backend(const dk_run *run) {
-    return run->config.backend ? run->config.backend : &dkp_memory_backend;
-}
-
-static const dk_call *dkp_open_call(const dk_run *run) {
-    return &run->plan->call[run->plan->pass[run->pass - 1].index];
-}
-
-/* All but the arrays. */
-static void dkp_describe(const dk_run *run, dk_eval *e) {
-    const dk_plan *p = run->plan;
-    const dk_call *call = dkp_open_call(run);
-    memset(e, 0, sizeof *e);
-    e->t = call->condition, e->level = call->level;
-    e->step = run->pace.accepted + call->step, e->steps = p->attempt ? 0 : p->steps, e->stage = call->stage;
-    e->call = run->pace.calls + p->pass[run->pass - 1].index, e->calls = p->attempt ? 0 : p->calls;
-    e->branch = call->branch, e->branches = call->branches, e->batch = run->config.batch * call->branches;
-    e->dim = run->dim, e->first_sample = run->config.first_sample;
-    e->input_slot = p->value[call->input].slot, e->output_slot = p->value[call->output].slot;
-    e->uncond_slot = call->uncond_output >= 0 ? p->value[call->uncond_output].slot : -1;
-}
-
-static void dkp_hand_out(dk_run *run, dk_eval *e) {
-    const dk_plan *p = run->plan;
-    const dk_call *call = dkp_open_call(run);
-    dkp_describe(run, e);
-    if (run->config.backend) return;
-    if (p->number) {
-        e->input_half = dkp_half_buffer(run, e->input_slot);
-        e->output_half = dkp_half_buffer(run, e->output_slot);
-        if (call->uncond_output >= 0) e->uncond_output_half = dkp_half_buffer(run, e->uncond_slot);
-        return;
-    }
-    e->input = dkp_buffer(run, e->input_slot), e->output = dkp_buffer(run, e->output_slot);
-    if (call->uncond_output >= 0) e->uncond_output = dkp_buffer(run, e->uncond_slot);
-}
-
-static dk_status dkp_check_output(dk_run *run, int value) {
-    size_t bad = run->size;
-    if (run->config.unchecked || value < 0) return DK_OK;
-    if (dkp_backend(run)->find_bad(dkp_backend(run)->user, run, run->plan->value[value].slot, &bad))
-        return dkp_fail_run(run, DK_ERROR_CALLBACK, "the back end failed to check the network's output");
-    if (bad >= run->size) return DK_OK;
-    const dk_real *x = dk_state(run); /* NULL with a back end */
-    size_t given = x ? dkp_bad_from(x, 0, run->size) : run->size;
-    dkp_fail_run(run, DK_ERROR_NOT_FINITE,
-                 given < run->size ? "the state that the network was given is NaN or infinite already"
-                                   : "the network's output is NaN or infinite");
-    if (given < run->size) bad = given;
-    dkp_text t = {run->message, DK_MESSAGE_SIZE, strlen(run->message)};
-    dkp_put_pair(&t, ", sample ", (double)(bad / run->dim));
-    dkp_put_pair(&t, ", element ", (double)(bad % run->dim));
-    return run->status;
-}
-
-/* A whole draw. A generator's place is a memory of where it stands: what it gives depends on the address alone. */
-static dk_status dkp_fill_draw(dk_run *run, int draw, dk_real *out) {
-    const dk_config *c = &run->config;
-    const dk_noise_source *s = dkp_source(run, draw);
-    dk_noise_request q = dkp_request(run, draw);
-    dkp_stream *streams = (dkp_stream *)run->streams;
-    dkp_level_range(run->plan, c, &q.lowest, &q.highest);
-    if (q.call < q.draw && dkp_streams(&c->noise)) streams += dkp_stream_count(c) / 2;
-    return dkp_fill(s, &q, dkp_streams(s) ? streams : NULL, out);
-}
-
-DK_API dk_status dk_run_noise(dk_run *run, int draw, dk_real *out) {
-    if (!run || !run->plan || draw < 0 || draw >= run->plan->draws) return DK_ERROR_ORDER;
-    return out ? dkp_fill_draw(run, draw, out) : DK_ERROR_CONFIG;
-}
-
-/* Sources that give whole draws fill whole buffers, before anything of the pass is written. */
-static dk_status dkp_ask_noise(dk_run *run, const dk_pass *pass) {
-    int noises = 0;
-    if (run->config.backend) return DK_OK;
-    for (int k = pass->first; k < pass->first + pass->count; k++) {
-        int draw = run->plan->row[k].draw;
-        if (draw < 0 || !dkp_whole(dkp_source(run, draw))) continue;
-        dk_real *out = run->noise + (size_t)noises++ * run->size;
-        if (dkp_fill_draw(run, draw, out) != DK_OK)
-            return dkp_fail_run(run, DK_ERROR_CALLBACK, "the noise callback returned nonzero");
-        if (!run->config.unchecked && dkp_bad_from(out, 0, run->size) < run->size)
-            return dkp_fail_run(run, DK_ERROR_NOT_FINITE, "the noise callback's numbers are NaN or infinite");
-    }
-    return DK_OK;
-}
-
-/* The norm or hook that ended the pass before this one. */
-static dk_status dkp_cross_boundary(dk_run *run) {
-    const dk_pass *before = &run->plan->pass[run->pass > 0 ? run->pass - 1 : 0];
-    const dk_guidance *g = &run->config.guidance;
-    if (run->pass > 0 && before->boundary == DK_BOUNDARY_HOOK) {
-        dk_eval e;
-        int slot = run->plan->value[run->plan->call[before->index].denoised].slot;
-        dkp_describe(run, &e);
-        e.batch = run->config.batch, e.branch = 0, e.branches = 1; /* D has the branches behind it */
-        if (g->hook(g->hook_user, &e, run->config.backend ? NULL : dkp_buffer(run, slot), slot))
-            return dkp_fail_run(run, DK_ERROR_CALLBACK, "guidance.hook returned nonzero");
-    }
-    if (run->pass == 0 || before->boundary != DK_BOUNDARY_NORM) return DK_OK;
-    double *result = run->scalars + (size_t)before->index * (size_t)run->config.batch;
-    if (dkp_backend(run)->norm(dkp_backend(run)->user, run, &run->plan->norm[before->index], result))
-        return dkp_fail_run(run, DK_ERROR_CALLBACK, "the back end failed to take a norm");
-    return DK_OK;
-}
-
-/* The largest value of norm i among the samples, which share their steps. */
-static double dkp_worst(const dk_run *run, int i) {
-    double worst = 0;
-    for (int b = 0; b < run->config.batch; b++) {
-        double v = run->scalars[(size_t)i * (size_t)run->config.batch + (size_t)b];
-        if (!(v <= worst)) worst = v;
-    }
-    return worst;
-}
-
-/* How an attempt's error changes the step size, by the PID law of Soderlind 2003 over the inverse errors of this and the
-   accepted steps before, with the order of the better method. With noise k-diffusion takes 1.5. */
-typedef struct dkp_verdict {
-    int accepted;
-    double inverse_error, factor;
-} dkp_verdict;
-
-static dkp_verdict dkp_judgement(const dk_run *run) {
-    const dk_sampler *s = &run->config.sampler;
-    const dk_pace *p = &run->pace;
-    double P = s->pcoeff, I = s->icoeff, D = s->dcoeff, safety = dkp_or(s->safety, 0.9),
-           error = dkp_worst(run, 0);
-    double order = s->eta > 0 ? 1.5 : s->exponential ? s->exponential->order : s->order;
-    int smooth = s->control == DK_CONTROL_SMOOTH, first = p->accepted + p->rejected == 0;
-    double now = 1 / (error + (smooth ? 1e-8 : 0)), before = first ? now : p->inverse_error[0];
-    double factor =
-        dkp_pow(before, -(P + 2 * D) / order) * dkp_pow(first ? now : p->inverse_error[1], D / order);
-    if (fabs(P) + fabs(I) + fabs(D) <= 0) I = 1;
-    factor *= dkp_pow(now, (P + I + D) / order);
-    dkp_verdict v = {error <= 1, now, safety * factor};
-    if (smooth) {
-        v.factor = 1 + dkp_atan(factor - 1), v.accepted = v.factor >= safety;
-    } else if (s->control == DK_CONTROL_FREE) {
-        v.factor = safety * (double)(float)factor;
-    } else {
-        double most = p->rejecting ? 1 : 10;
-        v.factor = v.factor < 0.2 ? 0.2 : v.factor < most ? v.factor : most;
-    }
-    return v;
-}
-
-static void dkp_learn(dk_pace *p, dkp_verdict v) {
-    int first = p->accepted + p->rejected == 0;
-    p->h *= v.factor, p->rejecting = !v.accepted;
-    if (first) p->inverse_error[0] = p->inverse_error[1] = v.inverse_error;
-    if (v.accepted) p->inverse_error[1] = p->inverse_error[0], p->inverse_error[0] = v.inverse_error;
-    if (!v.accepted) p->rejected++;
-}
-
-enum { DKP_MOST_ATTEMPTS = 100000 };
-
-/* Goes on after an attempt: records the next one. 0 at the end of the run, or where it cannot go on. */
-static int dkp_proceed(dk_run *run, int accepted) {
-    dk_pace *p = &run->pace;
-    dk_recorder r;
-    int more = 1, moves = accepted && p->phase != DKP_MEASURE && p->phase != DKP_PROBE;
-    dkp_start_recorder(&r, &run->config);
-    p->calls += run->plan->calls;
-    p->kept = p->keeps[moves];
-    if (moves) p->draws += run->plan->draws - 1;
-    if (p->phase == DKP_MEASURE) { /* Hairer, Norsett & Wanner 1993, sec. II.4 */
-        double size = dkp_worst(run, 0), slope = dkp_worst(run, 1);
-        p->slope = slope;
-        p->h = size < 1e-5 || slope < 1e-5 ? 1e-6 : 0.01 * size / slope;
-        p->phase = DKP_PROBE;
-        dkp_aim(&r, p);
-    } else if (p->phase == DKP_PROBE) {
-        double slope = p->slope, bend = dkp_worst(run, 0) / p->h, most = slope > bend ? slope : bend;
-        double h =
-            most <= 1e-15 ? dkp_or(1e-3 * p->h, 1e-6) : dkp_pow(0.01 / most, 1.0 / run->config.sampler.order);
-        p->h = h < 100 * p->h ? h : 100 * p->h;
-        p->phase = DKP_ATTEMPT;
-        dkp_aim(&r, p);
-    } else {
-        if (p->phase == DKP_ATTEMPT) dkp_learn(p, dkp_judgement(run));
-        if (accepted) {
-            int reached = !(p->next < p->end || p->next > p->end);
-            p->accepted += p->phase != DKP_START;
-            p->place = p->phase == DKP_START   ? 0
-                       : p->phase == DKP_PLAIN ? p->place + 1
-                       : reached               ? dkp_control_end(&r)
-                                               : -1;
-            more = dkp_go_on(&r, p);
-        } else {
-            dkp_aim(&r, p);
-        }
-    }
-    if (more && p->phase == DKP_ATTEMPT &&
-        (p->accepted + p->rejected >= DKP_MOST_ATTEMPTS || !(p->next < p->at || p->next > p->at))) {
-        dkp_fail_run(run, DK_ERROR_STEP, "the step size became too small for sampler.rtol and atol");
-        return 0;
-    }
-    if (!more) return 0;
-    run->pass = 0;
-    dk_status status = dkp_record_attempt(&r, &run->own_plan, &run->config, p);
-    if (status != DK_OK) dkp_fail_run(run, status, run->config.message);
-    return status == DK_OK;
-}
-
-static int dkp_next(dk_run *run, dk_eval *eval) {
-    if (run->again) { /* after an error: the same evaluation once more */
-        run->again = 0, run->status = DK_OK, run->message[0] = 0;
-        dkp_hand_out(run, eval);
-        return 1;
-    }
-    run->status = DK_OK, run->message[0] = 0;
-    if (run->finished) return 0;
-    if (run->waiting) {
-        const dk_call *call = dkp_open_call(run);
-        for (int k = 0; k < call->branches; k++)
-            if (dkp_check_output(run, call->output + k) != DK_OK) return 0;
-        if (dkp_check_output(run, call->uncond_output) != DK_OK) return 0;
-    }
-    for (;;) {
-        const dk_pass *pass = &run->plan->pass[run->pass];
-        const dk_backend *backend = dkp_backend(run);
-        int last = pass->boundary == DK_BOUNDARY_END;
-        if (dkp_cross_boundary(run) != DK_OK) return 0;
-        if (last && run->plan->attempt && run->pace.phase == DKP_ATTEMPT && !dkp_judgement(run).accepted) {
-            run->waiting = 0;
-            if (!dkp_proceed(run, 0)) break;
-            continue;
-        }
-        if (dkp_ask_noise(run, pass) != DK_OK) return 0;
-        if (backend->rows(backend->user, run, pass)) {
-            dkp_fail_run(run, DK_ERROR_CALLBACK, "the back end failed to run a pass");
-            return 0;
-        }
-        run->waiting = 0;
-        run->pass++;
-        if (pass->boundary == DK_BOUNDARY_CALL) {
-            run->waiting = 1;
-            dkp_hand_out(run, eval);
-            return 1;
-        }
-        if (last && !(run->plan->attempt && dkp_proceed(run, 1))) break;
-    }
-    run->finished = 1;
-    return 0;
-}
-
-DK_API int dk_next(dk_run *run, dk_eval *eval) {
-    if (!run || !run->plan || !eval) return 0;
-    if (run->inside) return dkp_refuse_inside(run), 0;
-    run->inside = 1;
-    int more = dkp_next(run, eval);
-    run->inside = 0;
-    /* what a callback was told is no concern of the caller's */
-    if (run->status == DK_ERROR_ORDER) run->status = DK_OK, run->message[0] = 0;
-    return more;
-}
-
-DK_API dk_status dk_continue(dk_run *run, dk_denoise_fn denoise, void *user) {
-    dk_eval eval;
-    if (!run || !run->plan) return DK_ERROR_ORDER;
-    if (run->inside) return dkp_refuse_inside(run);
-    if (!denoise)
-        return dkp_fail_text(run->message, run->status = DK_ERROR_CONFIG,
-                             "denoise = NULL: must be a function");
-    run->again = run->waiting; /* an open evaluation is asked for again */
-    while (dk_next(run, &eval)) {
-        if (denoise(user, &eval))
-            return dkp_fail_run(run, DK_ERROR_CALLBACK, "the denoiser returned nonzero");
-        if (run->config.progress && run->config.progress(run->config.progress_user, run, &eval))
-            return dkp_fail_run(run, DK_CANCELLED, "cancelled by the progress callback");
-    }
-    return run->status;
-}
-
-DK_API dk_status dk_sample(dk_config *c, dk_denoise_fn denoise, void *user, dk_real *x) {
-    dk_run run;
-    if (c && !denoise)
-        return dkp_fail_text(c->message, DK_ERROR_CONFIG, "denoise = NULL: must be a function");
-    dk_status status = dk_begin(&run, c, x, NULL, 0);
-    if (status != DK_OK) return status;
-    status = dk_continue(&run, denoise, user);
-    if (status != DK_OK) memcpy(c->message, run.message, sizeof c->message);
-    dk_end(&run);
-    return status;
-}
-
-/* Each sample has one more element, which gathers the divergence of the ODE in VE coordinates, dy/du = (y - D)/u: with
-   D = l - v'v + v' dD/dy v for the element l, dl/du is v' d(y - D)/dy v / u. */
-typedef struct dkp_likelihood {
-    dk_config network, ode; /* the ODE's is in VE coordinates */
-    dk_schedule schedule;   /* the caller's */
-    dk_denoise_fn denoise;
-    void *user;
-    const dk_real *probe;
-    dk_real *input, *output;
-    double *along; /* per sample: v'D ahead minus v'D behind */
-} dkp_likelihood;
-
-static int dkp_denoise_likelihood(void *user, const dk_eval *e) {
-    const dkp_likelihood *l = (const dkp_likelihood *)user;
-    const double ahead[3] = {1, -1, 0}, data = l->network.sigma_data;
-    double h = (sizeof(dk_real) == 8 ? 6e-6 : 5e-3) * dkp_sqrt(e->level.sigma * e->level.sigma + data * data);
-    dkp_model m = dkp_model_at(&l->network, &e->level, &e->level);
-    size_t n = e->dim - 1, batch = (size_t)e->batch;
-    dk_eval inner = *e;
-    inner.level = dk_level_at_sigma(&l->schedule, e->level.sigma);
-    inner.dim = n, inner.t = m.condition, inner.input = l->input, inner.output = l->output;
-    for (size_t b = 0; b < batch; b++) l->along[b] = 0;
-    for (int k = 0; k < 3; k++) {
-        for (size_t i = 0; i < n * batch; i++)
-            l->input[i] =
-                (dk_real)(m.input_scale * ((double)e->input[i + i / n] + ahead[k] * h * (double)l->probe[i]));
-        if (l->denoise(l->user, &inner)) return 1;
-        for (size_t i = 0; i < n * batch; i++) {
-            double y = (double)e->input[i + i / n] + ahead[k] * h * (double)l->probe[i];
-            double D = m.d_x * y + m.d_f * (double)l->output[i];
-            if (k == 2) e->output[i + i / n] = (dk_real)D;
-            else l->along[i / n] += ahead[k] * (double)l->probe[i] * D;
-        }
-    }
-    for (size_t b = 0; b < batch; b++) {
-        double square = dkp_norm(l->probe + b * n, n), divergence = l->along[b] / (2 * h) - square * square;
-        e->output[b * (n + 1) + n] = (dk_real)((double)e->input[b * (n + 1) + n] + divergence);
-    }
-    return 0;
-}
-
-/* Levels upwards, in sigma/alpha, and the runs' memory behind them. */
-static dk_status dkp_start_likelihood(dk_config *c, const dk_real *x, dkp_likelihood *l, double **levels,
-                                      dk_real **state) {
-    size_t n = c->dim, batch = (size_t)c->batch, steps = (size_t)c->steps;
-    size_t bytes = (steps + 1 + batch) * sizeof(double) + batch * (3 * n + 1) * sizeof(dk_real);
-    *levels = (double *)DKP_MALLOC(bytes);
-    if (!*levels) return dkp_fail_allocation(c->message, bytes);
-    l->along = *levels + steps + 1;
-    *state = (dk_real *)(void *)(l->along + batch);
-    l->input = *state + batch * (n + 1), l->output = l->input + batch * n;
-    int rises = dk_noise_level(dkp_grid_level(c, 0)) < dk_noise_level(dkp_grid_level(c, c->steps));
-    for (size_t i = 0; i <= steps; i++) {
-        (*levels)[i] = dk_noise_level(dkp_grid_level(c, (int)(rises ? i : steps - i)));
-        if (!((*levels)[i] > 0) || !dkp_finite((*levels)[i]))
-            return dkp_fail(c->message, "noise level of the grid", (*levels)[i],
-                            "above 0 and finite, for a likelihood");
-    }
-    /* NOLINTNEXTLINE(clang-analyzer-core.CallAndMessage): there is a step, so the loop has run */
-    double alpha = dk_level_at_sigma(&c->schedule, (*levels)[0]).alpha;
-    for (size_t i = 0; i < n * batch; i++) (*state)[i + i / n] = (dk_real)((double)x[i] / alpha);
-    for (size_t b = 0; b < batch; b++) (*state)[b * (n + 1) + n] = 0;
-    return DK_OK;
-}
-
-DK_API dk_status dk_log_likelihood(dk_config *c, dk_denoise_fn denoise, void *user, const dk_real *x,
-                                   const dk_real *probe, double *log_p) {
-    if (!c) return DK_ERROR_CONFIG;
-    if (!x || !probe || !log_p)
-        return dkp_fail_text(c->message, DK_ERROR_CONFIG, "x, probe and log_p: must not be NULL");
-    if (!denoise) return dkp_fail_text(c->message, DK_ERROR_CONFIG, "denoise = NULL: must be a function");
-    double *levels = NULL;
-    dk_real *state = NULL;
-    const dk_guidance *g = &c->guidance;
-    if (c->number || c->clip > 0)
-        return dkp_fail_text(c->message, DK_ERROR_CONFIG, "number and clip: must be 0 for a likelihood");
-    if (dkp_guided_by_norms(g) || g->quantile > 0 || g->zero_init || g->doubled || g->schedule || g->hook)
-        return dkp_fail_text(
-            c->message, DK_ERROR_CONFIG,
-            "guidance: rescale, zero_star, zero_init, projected, quantile, doubled, schedule and "
-            "hook must be 0 for a likelihood");
-    dkp_likelihood *l = (dkp_likelihood *)DKP_MALLOC(sizeof *l);
-    if (!l) return dkp_fail_allocation(c->message, sizeof *l);
-    dk_config *network = &l->network, *ode = &l->ode;
-    l->denoise = denoise, l->user = user, l->probe = probe, *ode = *c;
-    if (!ode->sampler.record && !ode->sampler.name) ode->sampler = dk_sampler_named("rk45");
-    if (ode->grid.final == DK_FINAL_DEFAULT && ode->grid.spacing != DK_SPACING_LEVELS)
-        ode->grid.final = DK_FINAL_MIN;
-    dk_status status = dkp_prepare(ode, network, NULL);
-    if (status == DK_OK) status = dkp_resolve_data(network, network->message);
-    if (status == DK_OK) status = dkp_start_likelihood(network, x, l, &levels, &state);
-    if (status == DK_OK) {
-        size_t n = network->dim, highest = (size_t)network->steps;
-        double alpha = dk_level_at_sigma(&network->schedule, levels[0]).alpha, top = levels[highest];
-        if (network->network_schedule.family == DK_FAMILY_DEFAULT)
-            network->network_schedule = network->schedule;
-        l->schedule = network->schedule, network->schedule = dk_edm(levels[0], top);
-        *ode = *network, ode->dim = n + 1, ode->prediction = DK_PREDICT_X0, ode->start = DK_START_STATE;
-        ode->grid = dk_grid_levels(levels, DK_UNIT_SIGMA);
-        memset(&ode->network_schedule, 0, sizeof ode->network_schedule);
-        status = dk_sample(ode, dkp_denoise_likelihood, l, state);
-        if (status != DK_OK) memcpy(network->message, ode->message, sizeof network->message);
-        for (size_t b = 0; b < (size_t)network->batch && status == DK_OK; b++) {
-            double size = dkp_norm(state + b * (n + 1), n) / top,
-                   per_element = dkp_log(top * alpha) + 0.5 * dkp_log(2 * dkp_pi);
-            log_p[b] = (double)state[b * (n + 1) + n] - 0.5 * size * size - (double)n * per_element;
-        }
-    }
-    dkp_answer(c, network, status);
-    DKP_FREE(levels);
-    DKP_FREE(l);
-    return status;
-}
-
-DK_API const dk_real *dk_state(const dk_run *run) {
-    if (!run || !run->plan || run->config.backend) return NULL;
-    return run->waiting ? dkp_buffer(run, run->plan->value[dkp_open_call(run)->x].slot) : run->x;
-}
-
-DK_API dk_status dk_denoised(dk_run *run, dk_real *out) {
-    if (!run || !run->plan || run->config.backend || !(run->waiting || run->finished)) return DK_ERROR_ORDER;
-    if (!out) return DK_ERROR_CONFIG;
-    if (run->finished) {
-        memcpy(out, run->x, run->size * sizeof *out);
-        return DK_OK;
-    }
-    const dk_plan *p = run->plan;
-    const dk_call *call = dkp_open_call(run), *first = call, *end = p->call + p->calls;
-    while (first > p->call && first[-1].estimate == call->estimate) first--;
-    int last = call + 1 == end || call[1].estimate != call->estimate, count = 0, value[DK_BRANCHES];
-    dk_real c[DK_BRANCHES], halves[DK_BRANCHES][DKP_TILE / 4];
-    for (; first <= call; first++)
-        for (int k = first->branch; k < first->branch + first->branches; k++) {
-            double weight = last ? first->weight[k] : k == 0;
-            if (!dkp_set(weight)) continue;
-            c[count] = (dk_real)(weight * call->d_f), value[count++] = first->output + k - first->branch;
-        }
-    for (size_t at = 0, n = DKP_TILE / 4; at < run->size; at += n) {
-        dkp_op op[2] = {{DKP_SUM, 0, 0, (char *)(out + at), {NULL}, {0}, NULL, NULL},
-                        {DKP_CLIP, 0, 0, (char *)(out + at), {NULL}, {0}, NULL, NULL}};
-        if (run->size - at < n) n = run->size - at;
-        for (int i = 0; i < count; i++) {
-            int slot = p->value[value[i]].slot;
-            if (p->number) dk_from_half(p->number, dkp_half_buffer(run, slot) + at, halves[i], n);
-            dkp_with(&op[0], c[i], p->number ? halves[i] : dkp_buffer(run, slot) + at, 0);
-        }
-        if (dkp_set(call->d_x)) dkp_with(&op[0], (dk_real)call->d_x, dk_state(run) + at, 0);
-        dkp_with(&op[1], (dk_real)call->clip, out + at, 0);
-        dkp_run_ops(run, op, 1 + (call->clip > 0), 0, n, NULL);
-    }
-    for (size_t i = 0; run->plan->masked > 1 && i < run->size; i++)
-        out[i] = (1 - run->config.mask[i]) * out[i] + run->config.mask[i] * run->config.known[i];
-    return DK_OK;
-}
-
-/* Saved bytes, little-endian: magic, version, size of dk_real, plan hash, dim, batch, cursor, open evaluation,
-   scalars, x, buffers and halves, and last a hash of all that precedes. */
-typedef struct dkp_bytes {
-    unsigned char *write; /* either */
-    const unsigned char *read;
-    uint64_t hash;
-} dkp_bytes;
-
-static uint64_t dkp_byte_io(dkp_bytes *io, uint64_t v, int bytes) {
-    uint64_t back = 0;
-    for (int i = 0; i < bytes; i++) {
-        unsigned char byte = (unsigned char)(io->write ? v >> (8 * i) : *io->read++);
-        if (io->write) *io->write++ = byte;
-        io->hash = (io->hash ^ byte) * 0x100000001B3u;
-        back |= (uint64_t)byte << (8 * i);
-    }
-    return back;
-}
-
-static void dkp_double_io(dkp_bytes *io, double *v) {
-    uint64_t bits;
-    memcpy(&bits, v, 8);
-    bits = dkp_byte_io(io, bits, 8);
-    if (!io->write) memcpy(v, &bits, 8);
-}
-
-static void dkp_real_io(dkp_bytes *io, dk_real *v, size_t n) {
-    for (size_t i = 0; i < n; i++) {
-        uint32_t bits;
-        if (sizeof *v == 8) {
-            dkp_double_io(io, (double *)(void *)&v[i]);
-            continue;
-        }
-        memcpy(&bits, &v[i], 4);
-        bits = (uint32_t)dkp_byte_io(io, bits, 4);
-        if (!io->write) memcpy(&v[i], &bits, 4);
-    }
-}
-
-enum {
-    DKP_SAVE_WORDS = 5,
-    DKP_SAVE_HEAD = 8 * (DKP_SAVE_WORDS + 3),
-    DKP_SAVE_VERSION = 2,
-    DKP_SAVE_PACE = 8 * 22
-};
-#define DKP_SAVE_MAGIC 0x6E7572746B666964u /* "dfktrun" */
-
-DK_API size_t dk_save_size(const dk_run *run) {
-    if (!run || !run->plan || run->config.backend) return 0;
-    return DKP_SAVE_HEAD + (run->plan->attempt ? (size_t)DKP_SAVE_PACE : 0) +
-           dkp_scalars(run->plan, &run->config) * 8 +
-           (size_t)(run->plan->buffers + 1) * run->size * sizeof(dk_real) +
-           (size_t)run->plan->halves * run->size * sizeof(uint16_t) + 8;
-}
-
-/* Where step-size control stands; what an attempt needs follows from the config. */
-static void dkp_pace_io(dkp_bytes *io, dk_pace *p) {
-    double *const reals[] = {&p->from.t,
-                             &p->from.alpha,
-                             &p->from.sigma,
-                             &p->to.t,
-                             &p->to.alpha,
-                             &p->to.sigma,
-                             &p->at,
-                             &p->next,
-                             &p->end,
-                             &p->h,
-                             &p->slope,
-                             &p->inverse_error[0],
-                             &p->inverse_error[1]};
-    int *const wholes[] = {&p->accepted, &p->rejected, &p->calls,     &p->draws,   &p->phase,
-                           &p->place,    &p->kept,     &p->rejecting, &p->keeps[1]};
-    for (int i = 0; i < DKP_COUNT(reals); i++) dkp_double_io(io, reals[i]);
-    for (int i = 0; i < DKP_COUNT(wholes); i++) {
-        uint64_t v = dkp_byte_io(io, (uint64_t)(uint32_t)*wholes[i], 8);
-        if (!io->write) *wholes[i] = (int)(int32_t)(uint32_t)v;
-    }
-}
-
-static void dkp_head(const dk_run *run, uint64_t head[DKP_SAVE_WORDS]) {
-    head[0] = DKP_SAVE_MAGIC, head[1] = DKP_SAVE_VERSION, head[2] = sizeof(dk_real);
-    head[3] = (uint64_t)run->dim, head[4] = (uint64_t)run->config.batch;
-}
-
-/* Saves of other versions, precisions and sizes are told from damaged ones, as far as there are bytes. */
-static dk_status dkp_check_head(dk_run *run, const unsigned char *bytes, size_t size) {
-    static const char *const names[DKP_SAVE_WORDS] = {"magic number", "version", "sizeof(dk_real)", "dim",
-                                                      "batch"};
-    dkp_bytes io = {NULL, bytes, 0};
-    uint64_t head[DKP_SAVE_WORDS];
-    dkp_head(run, head);
-    for (size_t i = 0; i < DKP_SAVE_WORDS && 8 * i + 8 <= size; i++) {
-        uint64_t saved = dkp_byte_io(&io, 0, 8);
-        if (saved == head[i]) continue;
-        dkp_text t = {run->message, DK_MESSAGE_SIZE, 0};
-        dkp_put(&t, "saved ");
-        dkp_put(&t, names[i]);
-        dkp_put(&t, " = ");
-        dkp_put_size(&t, saved);
-        dkp_put(&t, ": must be ");
-        dkp_put_size(&t, head[i]);
-        return DK_ERROR_SAVED;
-    }
-    return DK_OK;
-}
-
-static dk_status dkp_record_again(dk_run *run) {
-    dk_recorder r;
-    return dkp_record_attempt(&r, &run->own_plan, &run->config, &run->pace);
-}
-
-/* Head in both directions: what must agree is written, or compared. Returns 0 where it does not. With step-size control the
-   plan is that of the attempt that was saved: it is recorded anew. */
-static int dkp_save_head(dk_run *run, dkp_bytes *io, uint64_t *pass, uint64_t *flags) {
-    uint64_t head[DKP_SAVE_WORDS];
-    int same = 1;
-    dkp_head(run, head);
-    for (int i = 0; i < DKP_SAVE_WORDS; i++) same &= dkp_byte_io(io, head[i], 8) == head[i];
-    if (run->plan->attempt) {
-        dkp_pace_io(io, &run->pace);
-        if (!io->write && same)
-            same = run->pace.phase >= DKP_START && run->pace.phase <= DKP_ATTEMPT && run->pace.place >= -1 &&
-                   run->pace.place <= run->config.steps && dkp_record_again(run) == DK_OK;
-    }
-    uint64_t hash = dk_plan_hash(run->plan);
-    same &= dkp_byte_io(io, hash, 8) == hash;
-    *pass = dkp_byte_io(io, *pass, 8);
-    *flags = dkp_byte_io(io, *flags, 8);
-    return same;
-}
-
-static void dkp_save_body(dk_run *run, dkp_bytes *io) {
-    for (size_t i = 0; i < dkp_scalars(run->plan, &run->config); i++) dkp_double_io(io, &run->scalars[i]);
-    dkp_real_io(io, run->x, run->size);
-    dkp_real_io(io, run->buffers, (size_t)run->plan->buffers * run->size);
-    for (size_t i = 0; i < (size_t)run->plan->halves * run->size; i++) {
-        uint64_t v = dkp_byte_io(io, run->halves[i], 2);
-        if (!io->write) run->halves[i] = (uint16_t)v;
-    }
-}
-
-DK_API dk_status dk_save(dk_run *run, void *bytes, size_t size) {
-    dkp_bytes io = {(unsigned char *)bytes, NULL, 0xCBF29CE484222325u};
-    size_t needed = dk_save_size(run);
-    if (!run) return DK_ERROR_ORDER;
-    if (run->inside) return dkp_refuse_inside(run);
-    if (!needed) return dkp_fail_text(run->message, run->status = DK_ERROR_ORDER, "there is no run to save");
-    if (!bytes) size = 0;
-    if (size < needed) return run->status = dkp_fail_bytes(run->message, size, needed);
-    uint64_t pass = (uint64_t)run->pass, flags = (uint64_t)(run->waiting + 2 * run->finished);
-    dkp_save_head(run, &io, &pass, &flags);
-    dkp_save_body(run, &io);
-    dkp_byte_io(&io, io.hash, 8);
-    run->message[0] = 0;
-    return run->status = DK_OK;
-}
-
-/* flags 0: about to run `pass`; 1: the evaluation before it is out; 2: at the end */
-static int dkp_cursor_fits(const dk_plan *p, uint64_t pass, uint64_t flags) {
-    if (flags == 2) return pass == (uint64_t)p->passes;
-    if (flags > 2 || pass >= (uint64_t)p->passes) return 0;
-    if (pass == 0) return flags == 0;
-    return flags ? p->pass[pass - 1].boundary == DK_BOUNDARY_CALL
-                 : p->pass[pass - 1].boundary >= DK_BOUNDARY_NORM;
-}
-
-DK_API dk_status dk_load(dk_run *run, const void *bytes, size_t size) {
-    const char *wrong = "saved bytes: damaged, or not of a run with this config";
-    size_t needed = dk_save_size(run);
-    if (!run) return DK_ERROR_ORDER;
-    if (run->inside) return dkp_refuse_inside(run);
-    if (!needed)
-        return dkp_fail_text(run->message, run->status = DK_ERROR_ORDER, "begin the run before loading it");
-    if (!bytes)
-        return dkp_fail_text(run->message, run->status = DK_ERROR_SAVED,
-                             "saved bytes = NULL: must be a save");
-    if (dkp_check_head(run, (const unsigned char *)bytes, size) != DK_OK) return run->status = DK_ERROR_SAVED;
-    if (size < needed) {
-        dkp_fail_bytes(run->message, size, needed);
-        return run->status = DK_ERROR_SAVED;
-    }
-    dkp_bytes io = {NULL, (const unsigned char *)bytes, 0xCBF29CE484222325u};
-    for (size_t i = 0; i < needed - 8; i++) dkp_byte_io(&io, 0, 1); /* the hash first: nothing half-loaded */
-    uint64_t hash = io.hash, pass = 0, flags = 0;
-    int intact = dkp_byte_io(&io, 0, 8) == hash;
-    io.read = (const unsigned char *)bytes;
-    dk_pace here = run->pace;
-    if (!intact || !dkp_save_head(run, &io, &pass, &flags) || !dkp_cursor_fits(run->plan, pass, flags)) {
-        run->pace = here;
-        if (run->plan->attempt) dkp_record_again(run);
-        return dkp_fail_text(run->message, run->status = DK_ERROR_SAVED, wrong);
-    }
-    dkp_save_body(run, &io);
-    run->pass = (int)pass, run->waiting = flags == 1, run->finished = flags == 2, run->again = run->waiting;
-    run->status = DK_OK, run->message[0] = 0;
-    return DK_OK;
 }
 
 DKP_FAST
