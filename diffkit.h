@@ -17,12 +17,17 @@
            fprintf(stderr, "%s\n", dk_message(&c));            // which field, what value, what is allowed
 
    CONTENTS                                          search for the tag to jump there
-       Document        >>idea  >>calling  >>rules  >>words  >>build
-       Declarations    >>decl-status  >>decl-schedule  >>decl-model  >>decl-grid  >>decl-plan
-                       >>decl-sampler  >>decl-guidance  >>decl-sources  >>decl-config  >>decl-json
-                       >>decl-run  >>decl-noise  >>decl-backend
-       Implementation  >>math  >>text  >>noise  >>sources  >>schedule  >>model  >>grid  >>recorder
-                       >>guidance  >>steps  >>samplers  >>json  >>plan  >>control  >>executor  >>run
+       Book one: the library
+           Document        >>idea  >>calling  >>rules  >>words  >>build
+           Declarations    >>decl-status  >>decl-schedule  >>decl-model  >>decl-grid  >>decl-sampler
+                           >>decl-guidance  >>decl-sources  >>decl-config  >>decl-run
+                           for samplers, back ends and tools: >>decl-plan  >>decl-state  >>decl-recorder
+                           >>decl-noise  >>decl-backend  >>decl-names
+           Implementation  >>schedule  >>model  >>grid  >>recorder  >>samplers  >>plan  >>run
+       Book two: the machinery
+           >>math  >>text  >>noise  >>checks  >>guidance  >>control  >>executor  >>saved
+       Book three: other programs' ways, which DK_NO_PEERS leaves out
+           >>decl-peers  >>levels  >>generators  >>shifts  >>names  >>json
 
    >>idea  ONE IDEA
        Every diffusion model destroys data the same way:
@@ -99,6 +104,7 @@
        DK_STATIC                every function static: for copies that must not meet
        DK_MALLOC(n), DK_FREE(p) allocator for calls that bring no memory; DK_NO_MALLOC: no allocator,
                                 such calls return DK_ERROR_MEMORY
+       DK_NO_PEERS              no book three: no names, files, generators and lists of other programs
        DK_NO_DISPATCH           no look at the processor (which takes __cpu_model from libgcc or compiler-rt, on x86-64):
                                 noise with the vectors that the compiler's flags allow
                                 (same numbers), where gcc and clang on x86-64 would take AVX2 or AVX-512
@@ -167,6 +173,14 @@ enum {
     DK_SAID = 320,
     DK_BRANCHES = 3
 };
+
+struct dk_config;
+struct dk_eval;
+struct dk_run;
+struct dk_recorder;
+struct dk_exponential;
+typedef struct dk_plan dk_plan;
+typedef struct dk_run dk_run;
 
 /* -------------------------------------------------------------- >>decl-schedule  Noise schedules */
 
@@ -286,6 +300,14 @@ typedef enum dk_prediction {
     DK_PREDICT_COUNT
 } dk_prediction;
 
+/* What the network reads and writes. */
+typedef enum dk_number {
+    DK_NUMBER_REAL, /* dk_real */
+    DK_NUMBER_FP16, /* IEEE 754 binary16, as uint16_t */
+    DK_NUMBER_BF16, /* the upper half of a float, as uint16_t */
+    DK_NUMBER_COUNT
+} dk_number;
+
 /* The number that the network is told (dk_eval.t), times condition_scale, from network_schedule's level. */
 typedef enum dk_condition {
     DK_CONDITION_DEFAULT,  /* EDM prediction: C_NOISE; flow: FLOW; VE and EDM: SIGMA; others: T */
@@ -300,8 +322,6 @@ typedef enum dk_condition {
 } dk_condition;
 
 /* ---------------------------------------------------------------------- >>decl-grid  Time grids */
-
-struct dk_config;
 
 /* "Table" below: the T levels that a discrete schedule was trained on, k = 0 .. T-1: timestep k of VP discrete,
    t = (k+1)/T of flow with `timesteps` set. */
@@ -426,19 +446,6 @@ DK_API dk_grid dk_grid_levels(const double *levels, dk_unit unit);
 /* A list of levels resampled to any number of steps: linear in the log, in t or in lambda; the last is replaced
    by 0 unless `final` says otherwise. */
 DK_API dk_grid dk_grid_resampled(const double *levels, int level_count, dk_unit unit);
-/* k-diffusion's VP levels: t from 1 to time_min in the VP process with beta(t) = beta_min + beta_d t. For
-   schedules whose u is sigma/alpha. */
-DK_API dk_grid dk_grid_vp(double beta_d, double beta_min, double time_min);
-/* Flow models whose shift depends on the number of image tokens: uniform, shift exp(mu). Flux (256 to 4096 tokens:
-   mu 0.5 to 1.15), Flux.2 (mu depends on the number of steps, too), LTX (terminal 0.1). */
-DK_API dk_grid dk_grid_flux(double tokens);
-DK_API dk_grid dk_grid_flux2(double tokens, int steps);
-DK_API dk_grid dk_grid_ltx(double tokens);
-/* mu on the line through (base_tokens, base_mu) and (max_tokens, max_mu). Shift it exponentially: shift =
-   exp(mu), or linearly: shift = mu. */
-DK_API double dk_shift_mu(double tokens, double base_tokens, double max_tokens, double base_mu,
-                          double max_mu);
-DK_API double dk_flux2_mu(double tokens, int steps);
 
 /* The finished grid of a config as numbers, with what time travel repeats; writes at most max, returns how many there are, 0 and a message if the
    config cannot work. */
@@ -455,160 +462,7 @@ DK_API dk_status dk_levels_concatenate(const double *a, int na, const double *b,
 DK_API dk_status dk_levels_resample(const double *levels, int n, double *out, int count);
 DK_API dk_status dk_levels_shift(double *levels, int n, double shift, double power);
 
-/* --------------------------------------------------------------------------- >>decl-plan  Plans */
-
-/* What the network reads and writes. */
-typedef enum dk_number {
-    DK_NUMBER_REAL, /* dk_real */
-    DK_NUMBER_FP16, /* IEEE 754 binary16, as uint16_t */
-    DK_NUMBER_BF16, /* the upper half of a float, as uint16_t */
-    DK_NUMBER_COUNT
-} dk_number;
-
-/* coefficient * value; times scalar^power where scalar > 0 numbers one of the plan's norm ratios. */
-typedef struct dk_term {
-    double c;
-    int value;
-    short scalar, power;
-} dk_term;
-
-typedef enum dk_value_kind {
-    DK_VALUE_BUFFER, /* full size; slot 0 is the caller's x, slot k workspace buffer k - 1 */
-    DK_VALUE_HALF,   /* full length in dk_plan.number: what the network reads and writes */
-    DK_VALUE_LOCAL,  /* lives within one pass; slot k is tile k (or register k of a back end) */
-    DK_VALUE_GIVEN   /* full size, constant, the caller's: slot 0 dk_config.known, slot 1 dk_config.mask */
-} dk_value_kind;
-
-typedef struct dk_value {
-    char letter; /* x state, D denoised, U unconditional D, F, G and H network outputs, u network input,
-                    z noise, k known data, m mask, y anything else */
-    char kind;   /* dk_value_kind */
-    int number, slot;
-    int pass, born, dies; /* where it is made, and the positions between which it lives */
-    int needs;            /* the last call that it depends on, -1: none */
-    int together; /* this value and the next together - 1 lie in slots that follow one another; 0: alone */
-} dk_value;
-
-/* One combination dst = sum of terms, or, where draw >= 0, dst = that draw of noise. Rows run in order and
-   element by element, so dst may share its buffer with a term. Where mask >= 0 is a value m, dst = (1 - m) first
-   term + m (sum of the others). Where clip > 0, what is outside [-clip, clip] becomes the nearer end. */
-typedef struct dk_row {
-    int dst, first, count, draw, mask;
-    double clip;
-} dk_row;
-
-typedef enum dk_boundary {
-    DK_BOUNDARY_END,
-    DK_BOUNDARY_CALL,
-    DK_BOUNDARY_NORM,
-    DK_BOUNDARY_HOOK /* dk_guidance.hook on the D of a call */
-} dk_boundary;
-
-/* A straight line of rows, one sweep over memory, up to something that is not elementwise. */
-typedef struct dk_pass {
-    int first, count; /* rows */
-    dk_boundary boundary;
-    int index;    /* of the call, also before a hook, or norm */
-    int position; /* of the boundary, among rows and boundaries */
-    int noises;   /* its draws, which need a buffer each if the noise comes from a callback */
-} dk_pass;
-
-/* One network evaluation. D = d_x x + d_f F, clipped as a row is; with guidance several branches, in one call or in
-   consecutive ones, make one D: F is then the sum of weight[k] times the output of branch k, before what depends on
-   data. */
-typedef struct dk_call {
-    dk_level level;   /* in the sampler's schedule */
-    double condition; /* what the network is told */
-    double input_scale, d_x, d_f, clip;
-    int x, input, output,
-        uncond_output; /* values; uncond_output -1 unless the unconditional output is asked for too */
-    int denoised;      /* the value D */
-    int step, stage;   /* step 0 .. steps-1; stage counts the D within it */
-    int needs;    /* last call whose output the input depends on, -1: none. Calls k > needs can run at once */
-    int estimate; /* number of the D that it is for */
-    int branch, branches; /* the first, and how many: values input and output and those behind them */
-    double weight[DK_BRANCHES];
-} dk_call;
-
-typedef enum dk_norm_kind {
-    DK_NORM_RATIO,      /* |a| / |b|; 0 where b vanishes */
-    DK_NORM_ERROR_SUM,  /* root mean square of (a - b)/(atol + rtol max(|p|, |q|)), */
-    DK_NORM_ERROR_MAX,  /* of (a - b)/max(atol, rtol max(|p|, |q|)) */
-    DK_NORM_DEVIATION,  /* standard deviation of a / that of b; 1 where b has none */
-    DK_NORM_LIMIT,      /* min(1, limit/|a|); limit 0: 1 */
-    DK_NORM_PROJECTION, /* the same, times (a b)/(b b); 0 where b vanishes */
-    DK_NORM_QUANTILE /* 1/the `share` quantile of |a|'s elements, linear between neighbours, raised to 1, then
-                           lowered to limit; 0: not lowered */
-} dk_norm_kind;
-
-/* A number per sample, made of the sample's elements of values; b < 0: 0. */
-typedef struct dk_norm {
-    dk_norm_kind kind;
-    int a, b, p, q;
-    double atol, rtol, limit, share;
-} dk_norm;
-
-/* One noise draw, and the noise levels (sigma/alpha) that it bridges: for Brownian sources. */
-typedef struct dk_draw {
-    double from, to;
-    int way; /* how many draws before it went up: what goes down again is on a path of its own */
-} dk_draw;
-
-/* A recorded sampler: constant once made; share it freely. Its arrays lie in one block of memory. */
-typedef struct dk_plan {
-    void *memory; /* in: where to record, or NULL to allocate; freed by dk_plan_free only if allocated */
-    size_t bytes; /* in: size of memory */
-    int owned;
-    size_t used; /* of memory */
-    int attempt; /* 1: one step of a sampler with step-size control: for reading, not for running */
-    int steps, levels, calls, rows, terms, values, passes, norms, draws;
-    int buffers; /* full-size buffers besides x */
-    int halves;  /* buffers of 16 bits per number */
-    int locals;  /* tiles */
-    int noises;  /* extra full-size buffers when noise comes from a callback */
-    int masked;  /* needs dk_config.mask and known: 1 for states, 2 for D */
-    int flow;    /* its noise levels are customarily told as sigma/(alpha + sigma) */
-    int hooked;  /* needs dk_config.guidance.hook */
-    dk_number number;
-    dk_level *level;
-    dk_call *call;
-    dk_row *row;
-    dk_term *term;
-    dk_value *value;
-    dk_pass *pass;
-    dk_norm *norm;
-    dk_draw *draw;
-} dk_plan;
-
-struct dk_config;
-
-/* Bytes that dk_record needs; 0 and a message if the config cannot work. */
-DK_API size_t dk_plan_size(struct dk_config *c);
-/* Records the config's sampler on its grid. Before: plan zero, or memory and bytes set. */
-DK_API dk_status dk_record(dk_plan *plan, struct dk_config *c);
-DK_API void dk_plan_free(dk_plan *plan);
-/* Deep copy, to memory as for dk_record. */
-DK_API dk_status dk_plan_copy(dk_plan *to, const dk_plan *from);
-/* 1 if both do the same operations in the same order, with coefficients and levels within tolerance
-   (|a - b| <= tolerance (1 + |b|)); the largest difference goes to *worst unless NULL. */
-DK_API int dk_plan_equal(const dk_plan *a, const dk_plan *b, double tolerance, double *worst);
-/* A number that tells apart plans which compute different things. */
-DK_API uint64_t dk_plan_hash(const dk_plan *plan);
-/* The plan in words: levels, calls, rows. Writes at most size bytes with the closing zero; returns the
-   length that the whole text has, as snprintf does. */
-DK_API size_t dk_plan_text(const dk_plan *plan, char *text, size_t size);
-
 /* --------------------------------------------------------- >>decl-sampler  Samplers and recorders */
-
-struct dk_recorder;
-
-/* A symbolic vector: a value of the plan, or a sum of values. Copy it freely; all zero, it is the zero vector. The
-   recorder remembers the terms of sums for a few steps only: what is needed for longer is stored with dk_keep. */
-typedef struct dk_vec {
-    struct dk_recorder *of; /* private; NULL: zero */
-    int count;              /* of terms; 0: a value */
-    unsigned at;            /* its number; or where the terms are */
-} dk_vec;
 
 typedef enum dk_gauge {
     DK_GAUGE_DEFAULT, /* FLOW for flow and cosine flow and where a level has alpha = 0; else VE */
@@ -660,28 +514,6 @@ typedef enum dk_rule {
     DK_RULE_COUNT
 } dk_rule;
 
-/* An exponential Runge-Kutta method in lambda; h is the step, phi_k as in Hochbruck & Ostermann 2010, eq. 2.10.
-   Stage i stands at c_i; its entry in column j is the sum of weight phi_k(-at h) over the terms with row i and
-   column j; row `stages` is the result, the row after it that of an embedded method, for step-size control. Column 0
-   makes every row exact for constant D; where terms give it, a row is completed with x/alpha of the step's start
-   instead, so that it depends on differences alone.
-   Rows that integrate an interpolation polynomial exactly need no terms: `through` has a word for each row after
-   row 1, the columns besides 0 through which it goes, in hexadecimal, or "-" for a row of terms: "1 23" is a method
-   of three stages, whose result goes through columns 0, 2 and 3. */
-typedef struct dk_phi_term {
-    int row, column, k;
-    double weight, at;
-} dk_phi_term;
-
-typedef struct dk_exponential {
-    const char *name;
-    int stages, order;
-    const double *c;
-    int terms;
-    const dk_phi_term *term;
-    const char *through; /* or NULL */
-} dk_exponential;
-
 /* How step-size control goes on from a step whose error, in units of what is tolerated, was E. */
 typedef enum dk_control {
     DK_CONTROL_STANDARD, /* times safety E^(-1/order), 0.2 to 10, at most 1 after a rejected step; as in scipy */
@@ -689,14 +521,6 @@ typedef enum dk_control {
     DK_CONTROL_SMOOTH, /* times f = 1 + atan(E^(-1/order) - 1), and f >= safety is what accepts; as in k-diffusion */
     DK_CONTROL_COUNT
 } dk_control;
-
-/* A hand-built (or fitted) linear solver: x_{i+1} = a_i x_i + sum_{j<=i} b_ij D_j + noise_i z_i. */
-typedef struct dk_table {
-    const double *a;     /* steps numbers */
-    const double *b;     /* steps x steps, row i holds b_i0 .. b_ii, the rest is ignored */
-    const double *noise; /* steps numbers, or NULL */
-    const double *t;     /* what the network is told per step instead of the grid's level, or NULL */
-} dk_table;
 
 typedef void (*dk_record_fn)(struct dk_recorder *r);
 
@@ -710,7 +534,7 @@ typedef struct dk_sampler {
 
     /* The method. */
     const char *tableau; /* classical Runge-Kutta, as a textbook writes it: see dk_runge_kutta */
-    const dk_exponential *exponential; /* exponential Runge-Kutta */
+    const struct dk_exponential *exponential; /* exponential Runge-Kutta */
     int order;      /* multistep: 1 .. 8 nodes; singlestep: 1 .. 3; step-size control: of the better method */
     dk_rule rule;   /* multistep; singlestep: DPM, or EXACT (Taylor, phi_2) */
     dk_gauge gauge; /* classical; exponential, ddim: FLOW takes (alpha + sigma)/sigma for alpha/sigma */
@@ -780,106 +604,11 @@ typedef struct dk_sampler {
     dk_control control;
 } dk_sampler;
 
-typedef struct dk_sampler_info {
-    const char *name;
-    dk_record_fn record;
-    const char *tableau;
-    const dk_exponential *exponential;
-    const char *settings; /* what differs from a zero dk_sampler with s_noise 1, for dk_config_set */
-    int order;            /* of convergence: of the ODE, or (weak) of the SDE */
-    int evals; /* per step, 0: as step-size control has it. Runge-Kutta steps to sigma = 0, exponential ones also from */
-    /* alpha = 0, take one; smld's one more; pndm's warm-up three more in each of three, plms's one more */
-    const char *paper;
-} dk_sampler_info;
-
 DK_API dk_sampler dk_sampler_named(const char *name);
-DK_API const dk_sampler_info *dk_sampler_at(int i); /* the table of presets; NULL past the end */
-/* A Runge-Kutta method from its tableau; the text stays the caller's. Row k has k numbers, integers, decimals or
-   fractions: the rows of a after the first, then b; c are the row sums. "1" is Euler, "1/2 | 0 1" the midpoint method,
-   "1/3 | -1/3 1 | 1 -1 1 | 1/8 3/8 3/8 1/8" Kutta's 3/8 rule. After "~": b of an embedded method of lower order, whose
-   last number belongs to the slope at the end of the step: "1 | 1/2 1/2 ~ 1 0 0" is Heun with Euler. */
-DK_API dk_sampler dk_runge_kutta(const char *tableau);
-DK_API dk_sampler dk_exponential_runge_kutta(const dk_exponential *method); /* stays the caller's, too */
-DK_API dk_sampler dk_table_sampler(const dk_table *table);                  /* likewise */
-/* Up to max known names nearest to the given one; returns how many. kind: "sampler", "grid" or "schedule". */
-DK_API int dk_nearest_names(const char *kind, const char *name, const char **names, int max);
-
-/* A name that another program has for a sampler, a grid, or both. peer: "comfyui", "a1111", "k-diffusion",
-   "diffusers", "res4lyf" or "sd.cpp". */
-typedef struct dk_alias {
-    const char *peer, *name;
-    const char *sampler, *grid; /* names here; NULL: says nothing about it */
-    const char *settings;       /* for dk_config_set: what differs from the preset */
-    const char *note;           /* what a name cannot say */
-} dk_alias;
-
-DK_API int dk_alias_at(int i, dk_alias *a); /* fills *a; 0 past the end */
-/* Sets c->sampler and, where the name says so ("DPM++ 2M SDE Karras", "euler beta"), c->grid or fields of it.
-   Names here come first, then other programs'; "a1111:Beta" is a certain program's. Case does not count, '-', '_',
-   '/' and ' ' are alike and may be missing, "++" reads as "pp". dk_sampler_named and dk_grid_named know the same
-   names, and take their part of them. */
-DK_API dk_status dk_config_named(struct dk_config *c, const char *name);
-/* Sets fields of c->sampler, c->grid, c->guidance, noise sources, start and blend: "eta=0.5 rule=exact grid.rho=5 guidance.scale=3
-   step_noise=brownian"; enumerators in lower case, without their prefix. All or nothing. */
-DK_API dk_status dk_config_set(struct dk_config *c, const char *settings);
-
-/* For recording functions. A sampler loops `while (dk_step(r)) ...`: it reads r->from and r->to, calls
-   dk_denoise, and leaves the new state in r->x. Nothing is computed while recording. Where time travel goes back up, and
-   behind a first step from clean data, the function is called anew: so every memory of what was before ends there. */
-typedef struct dk_recorder {
-    dk_vec x;          /* the state */
-    dk_level from, to; /* of this step; from includes churn */
-    int steps,
-        step; /* of this call, from one way up to the next; step counts from 0, -1 before the first dk_step */
-    int falling; /* 1 where noise levels fall: sampling; 0: inversion */
-    dk_status status;
-    struct dk_config *config; /* resolved */
-    dk_level first, last;     /* of the whole grid */
-    dk_sampler sampler;
-    dk_plan *plan;       /* private from here */
-    const dk_plan *room; /* counts for which there is memory; NULL: none */
-    const struct dk_pace *pace;
-    dk_row row;
-    int row_needs, storing, position, stage, judged, pinned[2], pin[3];
-    int offset;             /* step of the plan at which this stretch of steps begins */
-    dk_vec noise;           /* that an evaluation at sigma = 0 found in x */
-    dk_vec unchurned;       /* churn_late: the state of the evaluation to come; zero: as usual */
-    dk_level unchurned_at;  /* and its level */
-    int known, mask;        /* values, where the config has them */
-    dk_vec fixed;           /* the noise of known data, where it is the same at all levels */
-    int drawn;              /* value of the step's last draw behind its evaluations; -1: none */
-    int estimates, skipped; /* D so far; the first ones without an evaluation */
-    dk_vec momentum;        /* of guidance */
-    dk_level lambda_at;     /* the level whose lambda was asked for last, */
-    double lambda;          /* and that */
-    unsigned end, reached;  /* of what was said, counted in terms: now, and at most so far */
-    dk_term said[DK_SAID];  /* the last of them, round and round */
-} dk_recorder;
-
-DK_API int dk_step(dk_recorder *r); /* 0 after the last step */
-DK_API dk_vec dk_denoise(dk_recorder *r, dk_vec x,
-                         dk_level level); /* D at x, with all of the config's guidance */
-/* The same, told the network that the level is `told`, and with the unconditional D unless NULL. */
-DK_API dk_vec dk_denoise_told(dk_recorder *r, dk_vec x, dk_level level, dk_level told, dk_vec *uncond);
-DK_API dk_vec dk_noise(dk_recorder *r, dk_level from, dk_level to); /* a fresh draw */
-DK_API dk_vec dk_keep(dk_recorder *r, dk_vec v);     /* stores a sum, so that later uses cost one term */
-DK_API dk_vec dk_past(dk_recorder *r, int estimate); /* an earlier D, counted from 0 */
-DK_API void dk_sum_begin(dk_recorder *r);            /* a stored sum of any length, term by term; */
-DK_API void dk_sum_add(dk_recorder *r, double c, dk_vec v); /* nothing else may be said until its end */
-DK_API dk_vec dk_sum_end(dk_recorder *r);
-DK_API int dk_norm_ratio(dk_recorder *r, dk_vec a, dk_vec b); /* |a|/|b| per sample: a scalar */
-DK_API dk_vec dk_scale(double c, dk_vec v);
-DK_API dk_vec dk_scale_by(double c, int scalar, int power,
-                          dk_vec v); /* c scalar^power v, power >= 1; once per vector */
-DK_API dk_vec dk_add(dk_vec a, dk_vec b);
-DK_API dk_vec dk_mix(double a, dk_vec x, double b, dk_vec y); /* a x + b y */
-/* Ends recording with an error; the field is named in the message. */
-DK_API void dk_refuse(dk_recorder *r, const char *field, double value, const char *allowed);
 
 /* -------------------------------------------------- >>decl-guidance  From the network's outputs to D */
 
 struct dk_guidance;
-struct dk_eval;
 
 /* Called while recording, for every D: *g is a copy of dk_config.guidance, of which it may change what shall hold at
    this level and step (0 .. steps - 1; with step-size control steps accepted so far, of 0). */
@@ -982,12 +711,7 @@ typedef struct dk_noise_source {
     void *user;
 } dk_noise_source;
 
-DK_API dk_noise_source dk_noise_torch_cpu(void);
-DK_API dk_noise_source dk_noise_torch_cuda(int threads);
-DK_API dk_noise_source dk_noise_numpy(void);
-DK_API dk_noise_source dk_noise_numpy_pcg64(void);
 DK_API dk_noise_source dk_noise_brownian(void);
-DK_API dk_noise_source dk_noise_torchsde(void);
 DK_API dk_noise_source dk_noise_custom(dk_noise_fn fn, void *user);
 /* One draw without a run, batch * dim numbers. Generators start anew and run forward to request->call. DK_ERROR_CONFIG where
    something is NULL, the kind is none, or there is nothing to fill. */
@@ -1018,8 +742,6 @@ typedef enum dk_blend {
 /* Calls task(arg, i) once for each i = 0 .. n - 1, in any order, at once if it can, and returns when all are done. */
 typedef void (*dk_parallel_fn)(void *user, int n, void (*task)(void *arg, int i), void *arg);
 
-struct dk_run;
-struct dk_eval;
 /* Called after each evaluation, before its output is used; dk_denoised(run, ...) gives the estimate.
    Nonzero cancels with DK_CANCELLED; dk_continue goes on. */
 typedef int (*dk_progress_fn)(void *user, struct dk_run *run, const struct dk_eval *eval);
@@ -1070,58 +792,9 @@ typedef struct dk_config {
 DK_API const char *dk_message(const dk_config *c);
 /* Checks every field and replaces defaults by what they stand for. */
 DK_API dk_status dk_resolve(dk_config *c);
-
-/* ------------------------------------------------------ >>decl-json  Models and their configuration files */
-
-/* What a scheduler_config.json of Hugging Face's diffusers says beyond a dk_config, and what reading one needs besides.
-   Zero is fine. */
-typedef struct dk_json {
-    /* To be given. Dynamic shifting: the shift follows from mu (exp(mu), or mu itself where the file says linear), which
-       pipelines compute from the image's size. Zero: from the number of image tokens (dk_shift_mu, between the file's
-       ends); neither: such a file is refused. */
-    double mu, tokens;
-    int to_zero; /* 1: flow levels from t = 1 to 0, as most pipelines hand them to FlowMatchEuler (Flux, Qwen-Image, LTX,
-                    HunyuanVideo); 0: as the file alone says, to 1/num_train_timesteps */
-    double
-        *table; /* memory for trained_betas: as many numbers as there are timesteps; must outlive recording */
-    int table_size;
-
-    /* What comes back. */
-    const char *class_name; /* diffusers' class, without "Flax" */
-    char ignored
-        [DK_MESSAGE_SIZE]; /* keys that the class does not have, with ", " between them; a last ... for the rest */
-} dk_json;
-
-/* Sets schedules, prediction, condition, clip, thresholding, grid and sampler to what the scheduler of such a file does; steps are to be set
-   before, since some settings follow from them, and all else stays. Keys that are missing have the class's defaults.
-   Anything may be read: an error names the key (or the byte) and leaves the config alone. Allocates nothing. */
-DK_API dk_status dk_config_from_json(struct dk_config *c, const char *text, size_t length);
-DK_API dk_status dk_config_from_json_with(struct dk_config *c, dk_json *more, const char *text,
-                                          size_t length);
-/* The other direction: a file that reads back as the same config, if there is one; of the class in `more`, where that
-   can say it. more may be NULL. Writes like dk_plan_text; 0 and a message if no class can say it. */
-DK_API size_t dk_config_to_json(struct dk_config *c, const dk_json *more, char *text, size_t size);
-/* The lists that the class in `more` would have for this config: timesteps, as the network is told them, and sigmas, the
-   final one included. Writes at most max, returns how many there are; 0: the class has none, or an error with a message.
-   They allocate. */
-DK_API int dk_json_timesteps(struct dk_config *c, const dk_json *more, double *out, int max);
-DK_API int dk_json_sigmas(struct dk_config *c, const dk_json *more, double *out, int max);
-
-/* A well-known model: what its own scheduler_config.json says, in words. */
-typedef struct dk_model_preset {
-    const char *name, *class_name;
-    const char *sampler;  /* NULL: the class's */
-    const char *settings; /* key=value, what differs from the class's defaults */
-    int steps;            /* customary */
-    double tokens;        /* of its customary image size, where the shift depends on it */
-    int to_zero;          /* as its pipeline does; see dk_json */
-    const char *about;
-} dk_model_preset;
-
-DK_API const dk_model_preset *dk_model_preset_at(int i); /* NULL past the end */
-/* The same as dk_config_from_json, by the model's name; steps 0: the customary number. */
-DK_API dk_status dk_config_for(struct dk_config *c, const char *model);
-DK_API dk_status dk_config_for_with(struct dk_config *c, dk_json *more, const char *model);
+/* Sets fields of c->sampler, c->grid, c->guidance, noise sources, start and blend: "eta=0.5 rule=exact grid.rho=5 guidance.scale=3
+   step_noise=brownian"; enumerators in lower case, without their prefix. All or nothing. */
+DK_API dk_status dk_config_set(struct dk_config *c, const char *settings);
 
 /* ------------------------------------------------------------------------------ >>decl-run  Runs */
 
@@ -1149,45 +822,8 @@ typedef struct dk_eval {
     int input_slot, output_slot, uncond_slot;
 } dk_eval;
 
-/* Where a run with step-size control stands. It records one attempt of a step at a time, as a plan of its own. */
-typedef struct dk_pace {
-    dk_level from, to; /* of this attempt */
-    double at, next, end,
-        h; /* on the method's axis, lambda or its gauge's u: from, to, the last level; h > 0: */
-           /* the size to be tried next */
-    double inverse_error[2]; /* of the last two accepted attempts */
-    double slope;            /* at the first level, for its step size */
-    int accepted, rejected;  /* steps so far */
-    int calls, draws;        /* evaluations and draws before this attempt */
-    int phase, place;        /* private: kind of attempt; level of the grid, -1: between two */
-    int rejecting;           /* the attempt before was rejected */
-    int kept, keeps[2]; /* values that are known; that will be if this attempt is rejected, or accepted */
-    int buffers, halves, locals, noises; /* the most that an attempt needs */
-    int sizing;                          /* private: records the most, wherever the level is */
-} dk_pace;
-
 /* Nonzero stops: dk_sample and dk_continue then return DK_ERROR_CALLBACK; x is the state of that evaluation. */
 typedef int (*dk_denoise_fn)(void *user, const dk_eval *eval);
-
-typedef struct dk_run {
-    dk_status status; /* of the last call */
-    int pass;         /* the next pass to run */
-    int waiting;      /* an evaluation is out */
-    int again;        /* hand out the same evaluation once more */
-    int finished;
-    int inside; /* dk_next is at work */
-    const dk_plan *plan;
-    size_t dim, size; /* size = batch * dim */
-    dk_real *x, *buffers, *tiles, *noise;
-    uint16_t *halves;
-    double *scalars, *sums;
-    void *streams; /* generators that give their numbers in order, where they stand */
-    char message[DK_MESSAGE_SIZE];
-    dk_config config; /* resolved copy; pointers in it stay the caller's */
-    dk_pace pace;     /* of a sampler with step-size control */
-    dk_plan own_plan;
-    void *owned;
-} dk_run;
 
 /* Bytes for dk_begin: plan and buffers; 0 and a message if the config cannot work (or DK_NO_MALLOC). */
 DK_API size_t dk_run_size(dk_config *c);
@@ -1231,14 +867,289 @@ DK_API size_t dk_save_size(const dk_run *run);
 DK_API dk_status dk_save(dk_run *run, void *bytes, size_t size);
 DK_API dk_status dk_load(dk_run *run, const void *bytes, size_t size);
 
-/* --------------------------------------------------------------------------- >>decl-noise  Noise */
+/* ---------------------------------- Stop here unless you write samplers, back ends or tools. */
+
+/* --------------------------------------------------------------------------- >>decl-plan  Plans */
+
+/* coefficient * value; times scalar^power where scalar > 0 numbers one of the plan's norm ratios. */
+typedef struct dk_term {
+    double c;
+    int value;
+    short scalar, power;
+} dk_term;
+
+typedef enum dk_value_kind {
+    DK_VALUE_BUFFER, /* full size; slot 0 is the caller's x, slot k workspace buffer k - 1 */
+    DK_VALUE_HALF,   /* full length in dk_plan.number: what the network reads and writes */
+    DK_VALUE_LOCAL,  /* lives within one pass; slot k is tile k (or register k of a back end) */
+    DK_VALUE_GIVEN   /* full size, constant, the caller's: slot 0 dk_config.known, slot 1 dk_config.mask */
+} dk_value_kind;
+
+typedef struct dk_value {
+    char letter; /* x state, D denoised, U unconditional D, F, G and H network outputs, u network input,
+                    z noise, k known data, m mask, y anything else */
+    char kind;   /* dk_value_kind */
+    int number, slot;
+    int pass, born, dies; /* where it is made, and the positions between which it lives */
+    int needs;            /* the last call that it depends on, -1: none */
+    int together; /* this value and the next together - 1 lie in slots that follow one another; 0: alone */
+} dk_value;
+
+/* One combination dst = sum of terms, or, where draw >= 0, dst = that draw of noise. Rows run in order and
+   element by element, so dst may share its buffer with a term. Where mask >= 0 is a value m, dst = (1 - m) first
+   term + m (sum of the others). Where clip > 0, what is outside [-clip, clip] becomes the nearer end. */
+typedef struct dk_row {
+    int dst, first, count, draw, mask;
+    double clip;
+} dk_row;
+
+typedef enum dk_boundary {
+    DK_BOUNDARY_END,
+    DK_BOUNDARY_CALL,
+    DK_BOUNDARY_NORM,
+    DK_BOUNDARY_HOOK /* dk_guidance.hook on the D of a call */
+} dk_boundary;
+
+/* A straight line of rows, one sweep over memory, up to something that is not elementwise. */
+typedef struct dk_pass {
+    int first, count; /* rows */
+    dk_boundary boundary;
+    int index;    /* of the call, also before a hook, or norm */
+    int position; /* of the boundary, among rows and boundaries */
+    int noises;   /* its draws, which need a buffer each if the noise comes from a callback */
+} dk_pass;
+
+/* One network evaluation. D = d_x x + d_f F, clipped as a row is; with guidance several branches, in one call or in
+   consecutive ones, make one D: F is then the sum of weight[k] times the output of branch k, before what depends on
+   data. */
+typedef struct dk_call {
+    dk_level level;   /* in the sampler's schedule */
+    double condition; /* what the network is told */
+    double input_scale, d_x, d_f, clip;
+    int x, input, output,
+        uncond_output; /* values; uncond_output -1 unless the unconditional output is asked for too */
+    int denoised;      /* the value D */
+    int step, stage;   /* step 0 .. steps-1; stage counts the D within it */
+    int needs;    /* last call whose output the input depends on, -1: none. Calls k > needs can run at once */
+    int estimate; /* number of the D that it is for */
+    int branch, branches; /* the first, and how many: values input and output and those behind them */
+    double weight[DK_BRANCHES];
+} dk_call;
+
+typedef enum dk_norm_kind {
+    DK_NORM_RATIO,      /* |a| / |b|; 0 where b vanishes */
+    DK_NORM_ERROR_SUM,  /* root mean square of (a - b)/(atol + rtol max(|p|, |q|)), */
+    DK_NORM_ERROR_MAX,  /* of (a - b)/max(atol, rtol max(|p|, |q|)) */
+    DK_NORM_DEVIATION,  /* standard deviation of a / that of b; 1 where b has none */
+    DK_NORM_LIMIT,      /* min(1, limit/|a|); limit 0: 1 */
+    DK_NORM_PROJECTION, /* the same, times (a b)/(b b); 0 where b vanishes */
+    DK_NORM_QUANTILE /* 1/the `share` quantile of |a|'s elements, linear between neighbours, raised to 1, then
+                           lowered to limit; 0: not lowered */
+} dk_norm_kind;
+
+/* A number per sample, made of the sample's elements of values; b < 0: 0. */
+typedef struct dk_norm {
+    dk_norm_kind kind;
+    int a, b, p, q;
+    double atol, rtol, limit, share;
+} dk_norm;
+
+/* One noise draw, and the noise levels (sigma/alpha) that it bridges: for Brownian sources. */
+typedef struct dk_draw {
+    double from, to;
+    int way; /* how many draws before it went up: what goes down again is on a path of its own */
+} dk_draw;
+
+/* A recorded sampler: constant once made; share it freely. Its arrays lie in one block of memory. */
+struct dk_plan {
+    void *memory; /* in: where to record, or NULL to allocate; freed by dk_plan_free only if allocated */
+    size_t bytes; /* in: size of memory */
+    int owned;
+    size_t used; /* of memory */
+    int attempt; /* 1: one step of a sampler with step-size control: for reading, not for running */
+    int steps, levels, calls, rows, terms, values, passes, norms, draws;
+    int buffers; /* full-size buffers besides x */
+    int halves;  /* buffers of 16 bits per number */
+    int locals;  /* tiles */
+    int noises;  /* extra full-size buffers when noise comes from a callback */
+    int masked;  /* needs dk_config.mask and known: 1 for states, 2 for D */
+    int flow;    /* its noise levels are customarily told as sigma/(alpha + sigma) */
+    int hooked;  /* needs dk_config.guidance.hook */
+    dk_number number;
+    dk_level *level;
+    dk_call *call;
+    dk_row *row;
+    dk_term *term;
+    dk_value *value;
+    dk_pass *pass;
+    dk_norm *norm;
+    dk_draw *draw;
+};
+
+/* Bytes that dk_record needs; 0 and a message if the config cannot work. */
+DK_API size_t dk_plan_size(struct dk_config *c);
+/* Records the config's sampler on its grid. Before: plan zero, or memory and bytes set. */
+DK_API dk_status dk_record(dk_plan *plan, struct dk_config *c);
+DK_API void dk_plan_free(dk_plan *plan);
+/* Deep copy, to memory as for dk_record. */
+DK_API dk_status dk_plan_copy(dk_plan *to, const dk_plan *from);
+/* 1 if both do the same operations in the same order, with coefficients and levels within tolerance
+   (|a - b| <= tolerance (1 + |b|)); the largest difference goes to *worst unless NULL. */
+DK_API int dk_plan_equal(const dk_plan *a, const dk_plan *b, double tolerance, double *worst);
+/* A number that tells apart plans which compute different things. */
+DK_API uint64_t dk_plan_hash(const dk_plan *plan);
+/* The plan in words: levels, calls, rows. Writes at most size bytes with the closing zero; returns the
+   length that the whole text has, as snprintf does. */
+DK_API size_t dk_plan_text(const dk_plan *plan, char *text, size_t size);
+
+/* ---------------------------------------------------------- >>decl-state  What a run is made of */
+
+/* Where a run with step-size control stands. It records one attempt of a step at a time, as a plan of its own. */
+typedef struct dk_pace {
+    dk_level from, to; /* of this attempt */
+    double at, next, end,
+        h; /* on the method's axis, lambda or its gauge's u: from, to, the last level; h > 0: */
+           /* the size to be tried next */
+    double inverse_error[2]; /* of the last two accepted attempts */
+    double slope;            /* at the first level, for its step size */
+    int accepted, rejected;  /* steps so far */
+    int calls, draws;        /* evaluations and draws before this attempt */
+    int phase, place;        /* private: kind of attempt; level of the grid, -1: between two */
+    int rejecting;           /* the attempt before was rejected */
+    int kept, keeps[2]; /* values that are known; that will be if this attempt is rejected, or accepted */
+    int buffers, halves, locals, noises; /* the most that an attempt needs */
+    int sizing;                          /* private: records the most, wherever the level is */
+} dk_pace;
+
+struct dk_run {
+    dk_status status; /* of the last call */
+    int pass;         /* the next pass to run */
+    int waiting;      /* an evaluation is out */
+    int again;        /* hand out the same evaluation once more */
+    int finished;
+    int inside; /* dk_next is at work */
+    const dk_plan *plan;
+    size_t dim, size; /* size = batch * dim */
+    dk_real *x, *buffers, *tiles, *noise;
+    uint16_t *halves;
+    double *scalars, *sums;
+    void *streams; /* generators that give their numbers in order, where they stand */
+    char message[DK_MESSAGE_SIZE];
+    dk_config config; /* resolved copy; pointers in it stay the caller's */
+    dk_pace pace;     /* of a sampler with step-size control */
+    dk_plan own_plan;
+    void *owned;
+};
+
+/* -------------------------------------------------------- >>decl-recorder  Samplers of your own */
+
+/* A symbolic vector: a value of the plan, or a sum of values. Copy it freely; all zero, it is the zero vector. The
+   recorder remembers the terms of sums for a few steps only: what is needed for longer is stored with dk_keep. */
+typedef struct dk_vec {
+    struct dk_recorder *of; /* private; NULL: zero */
+    int count;              /* of terms; 0: a value */
+    unsigned at;            /* its number; or where the terms are */
+} dk_vec;
+
+/* For recording functions. A sampler loops `while (dk_step(r)) ...`: it reads r->from and r->to, calls
+   dk_denoise, and leaves the new state in r->x. Nothing is computed while recording. Where time travel goes back up, and
+   behind a first step from clean data, the function is called anew: so every memory of what was before ends there. */
+typedef struct dk_recorder {
+    dk_vec x;          /* the state */
+    dk_level from, to; /* of this step; from includes churn */
+    int steps,
+        step; /* of this call, from one way up to the next; step counts from 0, -1 before the first dk_step */
+    int falling; /* 1 where noise levels fall: sampling; 0: inversion */
+    dk_status status;
+    struct dk_config *config; /* resolved */
+    dk_level first, last;     /* of the whole grid */
+    dk_sampler sampler;
+    dk_plan *plan;       /* private from here */
+    const dk_plan *room; /* counts for which there is memory; NULL: none */
+    const struct dk_pace *pace;
+    dk_row row;
+    int row_needs, storing, position, stage, judged, pinned[2], pin[3];
+    int offset;             /* step of the plan at which this stretch of steps begins */
+    dk_vec noise;           /* that an evaluation at sigma = 0 found in x */
+    dk_vec unchurned;       /* churn_late: the state of the evaluation to come; zero: as usual */
+    dk_level unchurned_at;  /* and its level */
+    int known, mask;        /* values, where the config has them */
+    dk_vec fixed;           /* the noise of known data, where it is the same at all levels */
+    int drawn;              /* value of the step's last draw behind its evaluations; -1: none */
+    int estimates, skipped; /* D so far; the first ones without an evaluation */
+    dk_vec momentum;        /* of guidance */
+    dk_level lambda_at;     /* the level whose lambda was asked for last, */
+    double lambda;          /* and that */
+    unsigned end, reached;  /* of what was said, counted in terms: now, and at most so far */
+    dk_term said[DK_SAID];  /* the last of them, round and round */
+} dk_recorder;
+
+DK_API int dk_step(dk_recorder *r); /* 0 after the last step */
+DK_API dk_vec dk_denoise(dk_recorder *r, dk_vec x,
+                         dk_level level); /* D at x, with all of the config's guidance */
+/* The same, told the network that the level is `told`, and with the unconditional D unless NULL. */
+DK_API dk_vec dk_denoise_told(dk_recorder *r, dk_vec x, dk_level level, dk_level told, dk_vec *uncond);
+DK_API dk_vec dk_noise(dk_recorder *r, dk_level from, dk_level to); /* a fresh draw */
+DK_API dk_vec dk_keep(dk_recorder *r, dk_vec v);     /* stores a sum, so that later uses cost one term */
+DK_API dk_vec dk_past(dk_recorder *r, int estimate); /* an earlier D, counted from 0 */
+DK_API void dk_sum_begin(dk_recorder *r);            /* a stored sum of any length, term by term; */
+DK_API void dk_sum_add(dk_recorder *r, double c, dk_vec v); /* nothing else may be said until its end */
+DK_API dk_vec dk_sum_end(dk_recorder *r);
+DK_API int dk_norm_ratio(dk_recorder *r, dk_vec a, dk_vec b); /* |a|/|b| per sample: a scalar */
+DK_API dk_vec dk_scale(double c, dk_vec v);
+DK_API dk_vec dk_scale_by(double c, int scalar, int power,
+                          dk_vec v); /* c scalar^power v, power >= 1; once per vector */
+DK_API dk_vec dk_add(dk_vec a, dk_vec b);
+DK_API dk_vec dk_mix(double a, dk_vec x, double b, dk_vec y); /* a x + b y */
+/* Ends recording with an error; the field is named in the message. */
+DK_API void dk_refuse(dk_recorder *r, const char *field, double value, const char *allowed);
+
+/* An exponential Runge-Kutta method in lambda; h is the step, phi_k as in Hochbruck & Ostermann 2010, eq. 2.10.
+   Stage i stands at c_i; its entry in column j is the sum of weight phi_k(-at h) over the terms with row i and
+   column j; row `stages` is the result, the row after it that of an embedded method, for step-size control. Column 0
+   makes every row exact for constant D; where terms give it, a row is completed with x/alpha of the step's start
+   instead, so that it depends on differences alone.
+   Rows that integrate an interpolation polynomial exactly need no terms: `through` has a word for each row after
+   row 1, the columns besides 0 through which it goes, in hexadecimal, or "-" for a row of terms: "1 23" is a method
+   of three stages, whose result goes through columns 0, 2 and 3. */
+typedef struct dk_phi_term {
+    int row, column, k;
+    double weight, at;
+} dk_phi_term;
+
+typedef struct dk_exponential {
+    const char *name;
+    int stages, order;
+    const double *c;
+    int terms;
+    const dk_phi_term *term;
+    const char *through; /* or NULL */
+} dk_exponential;
+
+/* A hand-built (or fitted) linear solver: x_{i+1} = a_i x_i + sum_{j<=i} b_ij D_j + noise_i z_i. */
+typedef struct dk_table {
+    const double *a;     /* steps numbers */
+    const double *b;     /* steps x steps, row i holds b_i0 .. b_ii, the rest is ignored */
+    const double *noise; /* steps numbers, or NULL */
+    const double *t;     /* what the network is told per step instead of the grid's level, or NULL */
+} dk_table;
+
+/* A Runge-Kutta method from its tableau; the text stays the caller's. Row k has k numbers, integers, decimals or
+   fractions: the rows of a after the first, then b; c are the row sums. "1" is Euler, "1/2 | 0 1" the midpoint method,
+   "1/3 | -1/3 1 | 1 -1 1 | 1/8 3/8 3/8 1/8" Kutta's 3/8 rule. After "~": b of an embedded method of lower order, whose
+   last number belongs to the slope at the end of the step: "1 | 1/2 1/2 ~ 1 0 0" is Heun with Euler. */
+DK_API dk_sampler dk_runge_kutta(const char *tableau);
+DK_API dk_sampler dk_exponential_runge_kutta(const dk_exponential *method); /* stays the caller's, too */
+DK_API dk_sampler dk_table_sampler(const dk_table *table);                  /* likewise */
+
+/* ------------------------------------------------------------ >>decl-noise  Noise without a run */
 
 /* Philox4x32-10, Salmon et al. 2011. */
 DK_API void dk_philox(const uint32_t counter[4], const uint32_t key[2], uint32_t out[4]);
 /* Standard normals number first .. first + n - 1 of (seed, sample, draw). */
 DK_API void dk_normals(uint64_t seed, uint64_t sample, uint32_t draw, uint64_t first, size_t n, dk_real *out);
 
-/* ----------------------------------------------------------------------- >>decl-backend  Back ends */
+/* -------------------------------------------------------------------- >>decl-backend  Back ends */
 
 /* Where vectors live elsewhere, these three do the work; slots number the buffers (0: x), those of 16 bits apart.
    Each returns 0, or nonzero to stop the run with DK_ERROR_CALLBACK. All three must be there. */
@@ -1251,6 +1162,23 @@ typedef struct dk_backend {
     /* *bad = index of the first element of a network's output that is NaN or infinite, size if none is */
     int (*find_bad)(void *user, dk_run *run, int slot, size_t *bad);
 } dk_backend;
+
+/* ----------------------------------------------------------------- >>decl-names  Lists of names */
+
+typedef struct dk_sampler_info {
+    const char *name;
+    dk_record_fn record;
+    const char *tableau;
+    const dk_exponential *exponential;
+    const char *settings; /* what differs from a zero dk_sampler with s_noise 1, for dk_config_set */
+    int order;            /* of convergence: of the ODE, or (weak) of the SDE */
+    int evals; /* per step, 0: as step-size control has it. Runge-Kutta steps to sigma = 0, exponential ones also from */
+    /* alpha = 0, take one; smld's one more; pndm's warm-up three more in each of three, plms's one more */
+    const char *paper;
+} dk_sampler_info;
+DK_API const dk_sampler_info *dk_sampler_at(int i); /* the table of presets; NULL past the end */
+/* Up to max known names nearest to the given one; returns how many. kind: "sampler", "grid" or "schedule". */
+DK_API int dk_nearest_names(const char *kind, const char *name, const char **names, int max);
 
 #ifdef __cplusplus
 }
@@ -2615,42 +2543,6 @@ DK_API dk_grid dk_grid_resampled(const double *levels, int level_count, dk_unit 
     dk_grid g = dk_grid_levels(levels, unit);
     g.spacing = DK_SPACING_RESAMPLE, g.level_count = level_count;
     return g;
-}
-
-DK_API dk_grid dk_grid_vp(double beta_d, double beta_min, double time_min) {
-    dk_grid g = dkp_grid(DK_SPACING_VP);
-    g.time_min = time_min;
-    g.sigma_max = dkp_sqrt(dkp_expm1(0.5 * beta_d + beta_min));
-    g.sigma_min = dkp_sqrt(dkp_expm1((0.5 * beta_d * time_min + beta_min) * time_min));
-    return g;
-}
-
-DK_API double dk_shift_mu(double tokens, double base_tokens, double max_tokens, double base_mu,
-                          double max_mu) {
-    double slope = (max_mu - base_mu) / (max_tokens - base_tokens);
-    return tokens * slope + (base_mu - slope * base_tokens);
-}
-
-/* Lines fitted at 10 and at 200 steps, and linear in the steps between; above 4300 tokens the latter alone. */
-DK_API double dk_flux2_mu(double tokens, int steps) {
-    double at_10 = 8.73809524e-05 * tokens + 1.89833333, at_200 = 0.00016927 * tokens + 0.45666666;
-    return tokens > 4300 ? at_200 : at_200 + (at_200 - at_10) / 190 * (steps - 200);
-}
-
-static dk_grid dkp_grid_shifted(double mu, double terminal) {
-    dk_grid g = dkp_grid(DK_SPACING_UNIFORM);
-    g.shift = dkp_exp(mu), g.terminal = terminal;
-    return g;
-}
-
-DK_API dk_grid dk_grid_flux(double tokens) {
-    return dkp_grid_shifted(dk_shift_mu(tokens, 256, 4096, 0.5, 1.15), 0);
-}
-DK_API dk_grid dk_grid_flux2(double tokens, int steps) {
-    return dkp_grid_shifted(dk_flux2_mu(tokens, steps), 0);
-}
-DK_API dk_grid dk_grid_ltx(double tokens) {
-    return dkp_grid_shifted(dk_shift_mu(tokens, 1024, 4096, 0.95, 2.05), 0.1);
 }
 
 static const dkp_spacing *dkp_spacing_of(const dk_grid *g) {
@@ -6517,18 +6409,7 @@ static dk_noise_source dkp_noise_of(dk_noise_kind kind) {
     return s;
 }
 
-DK_API dk_noise_source dk_noise_torch_cpu(void) { return dkp_noise_of(DK_NOISE_TORCH_CPU); }
-DK_API dk_noise_source dk_noise_numpy(void) { return dkp_noise_of(DK_NOISE_NUMPY); }
-DK_API dk_noise_source dk_noise_numpy_pcg64(void) { return dkp_noise_of(DK_NOISE_NUMPY_PCG64); }
 DK_API dk_noise_source dk_noise_brownian(void) { return dkp_noise_of(DK_NOISE_BROWNIAN); }
-DK_API dk_noise_source dk_noise_torchsde(void) { return dkp_noise_of(DK_NOISE_TORCHSDE); }
-
-DK_API dk_noise_source dk_noise_torch_cuda(int threads) {
-    dk_noise_source s = dkp_noise_of(DK_NOISE_TORCH_CUDA);
-    s.threads = threads;
-    return s;
-}
-
 DK_API dk_noise_source dk_noise_custom(dk_noise_fn fn, void *user) {
     dk_noise_source s = dkp_noise_of(DK_NOISE_DEFAULT);
     s.fn = fn, s.user = user;
@@ -8828,10 +8709,119 @@ DK_API dk_status dk_load(dk_run *run, const void *bytes, size_t size) {
     return DK_OK;
 }
 
+#ifdef __cplusplus
+}
+#endif
+#define DKP_IMPLEMENTING
+#endif /* DIFFKIT_IMPLEMENTATION */
 
 /* ============================================================================
    BOOK THREE: OTHER PROGRAMS' WAYS
    ============================================================================ */
+#ifndef DK_NO_PEERS
+#ifndef DIFFKIT_PEERS_H
+#define DIFFKIT_PEERS_H
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+/* ------------------------------------------------------------------- >>decl-peers  Declarations */
+
+/* A name that another program has for a sampler, a grid, or both. peer: "comfyui", "a1111", "k-diffusion",
+   "diffusers", "res4lyf" or "sd.cpp". */
+typedef struct dk_alias {
+    const char *peer, *name;
+    const char *sampler, *grid; /* names here; NULL: says nothing about it */
+    const char *settings;       /* for dk_config_set: what differs from the preset */
+    const char *note;           /* what a name cannot say */
+} dk_alias;
+
+DK_API int dk_alias_at(int i, dk_alias *a); /* fills *a; 0 past the end */
+/* Sets c->sampler and, where the name says so ("DPM++ 2M SDE Karras", "euler beta"), c->grid or fields of it.
+   Names here come first, then other programs'; "a1111:Beta" is a certain program's. Case does not count, '-', '_',
+   '/' and ' ' are alike and may be missing, "++" reads as "pp". dk_sampler_named and dk_grid_named know the same
+   names, and take their part of them. */
+DK_API dk_status dk_config_named(struct dk_config *c, const char *name);
+
+/* k-diffusion's VP levels: t from 1 to time_min in the VP process with beta(t) = beta_min + beta_d t. For
+   schedules whose u is sigma/alpha. */
+DK_API dk_grid dk_grid_vp(double beta_d, double beta_min, double time_min);
+/* Flow models whose shift depends on the number of image tokens: uniform, shift exp(mu). Flux (256 to 4096 tokens:
+   mu 0.5 to 1.15), Flux.2 (mu depends on the number of steps, too), LTX (terminal 0.1). */
+DK_API dk_grid dk_grid_flux(double tokens);
+DK_API dk_grid dk_grid_flux2(double tokens, int steps);
+DK_API dk_grid dk_grid_ltx(double tokens);
+/* mu on the line through (base_tokens, base_mu) and (max_tokens, max_mu). Shift it exponentially: shift =
+   exp(mu), or linearly: shift = mu. */
+DK_API double dk_shift_mu(double tokens, double base_tokens, double max_tokens, double base_mu,
+                          double max_mu);
+DK_API double dk_flux2_mu(double tokens, int steps);
+
+DK_API dk_noise_source dk_noise_torch_cpu(void);
+DK_API dk_noise_source dk_noise_torch_cuda(int threads);
+DK_API dk_noise_source dk_noise_numpy(void);
+DK_API dk_noise_source dk_noise_numpy_pcg64(void);
+DK_API dk_noise_source dk_noise_torchsde(void);
+
+/* What a scheduler_config.json of Hugging Face's diffusers says beyond a dk_config, and what reading one needs besides.
+   Zero is fine. */
+typedef struct dk_json {
+    /* To be given. Dynamic shifting: the shift follows from mu (exp(mu), or mu itself where the file says linear), which
+       pipelines compute from the image's size. Zero: from the number of image tokens (dk_shift_mu, between the file's
+       ends); neither: such a file is refused. */
+    double mu, tokens;
+    int to_zero; /* 1: flow levels from t = 1 to 0, as most pipelines hand them to FlowMatchEuler (Flux, Qwen-Image, LTX,
+                    HunyuanVideo); 0: as the file alone says, to 1/num_train_timesteps */
+    double
+        *table; /* memory for trained_betas: as many numbers as there are timesteps; must outlive recording */
+    int table_size;
+
+    /* What comes back. */
+    const char *class_name; /* diffusers' class, without "Flax" */
+    char ignored
+        [DK_MESSAGE_SIZE]; /* keys that the class does not have, with ", " between them; a last ... for the rest */
+} dk_json;
+
+/* Sets schedules, prediction, condition, clip, thresholding, grid and sampler to what the scheduler of such a file does; steps are to be set
+   before, since some settings follow from them, and all else stays. Keys that are missing have the class's defaults.
+   Anything may be read: an error names the key (or the byte) and leaves the config alone. Allocates nothing. */
+DK_API dk_status dk_config_from_json(struct dk_config *c, const char *text, size_t length);
+DK_API dk_status dk_config_from_json_with(struct dk_config *c, dk_json *more, const char *text,
+                                          size_t length);
+/* The other direction: a file that reads back as the same config, if there is one; of the class in `more`, where that
+   can say it. more may be NULL. Writes like dk_plan_text; 0 and a message if no class can say it. */
+DK_API size_t dk_config_to_json(struct dk_config *c, const dk_json *more, char *text, size_t size);
+/* The lists that the class in `more` would have for this config: timesteps, as the network is told them, and sigmas, the
+   final one included. Writes at most max, returns how many there are; 0: the class has none, or an error with a message.
+   They allocate. */
+DK_API int dk_json_timesteps(struct dk_config *c, const dk_json *more, double *out, int max);
+DK_API int dk_json_sigmas(struct dk_config *c, const dk_json *more, double *out, int max);
+
+/* A well-known model: what its own scheduler_config.json says, in words. */
+typedef struct dk_model_preset {
+    const char *name, *class_name;
+    const char *sampler;  /* NULL: the class's */
+    const char *settings; /* key=value, what differs from the class's defaults */
+    int steps;            /* customary */
+    double tokens;        /* of its customary image size, where the shift depends on it */
+    int to_zero;          /* as its pipeline does; see dk_json */
+    const char *about;
+} dk_model_preset;
+
+DK_API const dk_model_preset *dk_model_preset_at(int i); /* NULL past the end */
+/* The same as dk_config_from_json, by the model's name; steps 0: the customary number. */
+DK_API dk_status dk_config_for(struct dk_config *c, const char *model);
+DK_API dk_status dk_config_for_with(struct dk_config *c, dk_json *more, const char *model);
+
+#ifdef __cplusplus
+}
+#endif
+#endif /* DIFFKIT_PEERS_H */
+
+#ifdef DKP_IMPLEMENTING
+#ifdef __cplusplus
+extern "C" {
+#endif
 
 /* --------------------------------------------------- >>levels  Published lists of noise levels */
 
@@ -9003,6 +8993,17 @@ static dk_level dkp_gits(const dk_config *c, int i, int n) {
    Names have a table of their own, so that a program which uses none has neither names nor published lists in it. */
 
 /* ---------------------------------------------- >>generators  PyTorch's and NumPy's generators */
+
+DK_API dk_noise_source dk_noise_torch_cpu(void) { return dkp_noise_of(DK_NOISE_TORCH_CPU); }
+DK_API dk_noise_source dk_noise_numpy(void) { return dkp_noise_of(DK_NOISE_NUMPY); }
+DK_API dk_noise_source dk_noise_numpy_pcg64(void) { return dkp_noise_of(DK_NOISE_NUMPY_PCG64); }
+DK_API dk_noise_source dk_noise_torchsde(void) { return dkp_noise_of(DK_NOISE_TORCHSDE); }
+
+DK_API dk_noise_source dk_noise_torch_cuda(int threads) {
+    dk_noise_source s = dkp_noise_of(DK_NOISE_TORCH_CUDA);
+    s.threads = threads;
+    return s;
+}
 
 DKP_FAST
 
@@ -9317,6 +9318,44 @@ DKP_ONCE static int dkp_fill_torchsde(const dk_noise_source *s, const dk_noise_r
         dkp_torchsde(s, dkp_seed_of(s, q, b), node, count, n, out + b * n);
     }
     return count;
+}
+
+/* ------------------------------------------------------------ >>shifts  Shifts that depend on the size of the image */
+
+DK_API dk_grid dk_grid_vp(double beta_d, double beta_min, double time_min) {
+    dk_grid g = dkp_grid(DK_SPACING_VP);
+    g.time_min = time_min;
+    g.sigma_max = dkp_sqrt(dkp_expm1(0.5 * beta_d + beta_min));
+    g.sigma_min = dkp_sqrt(dkp_expm1((0.5 * beta_d * time_min + beta_min) * time_min));
+    return g;
+}
+
+DK_API double dk_shift_mu(double tokens, double base_tokens, double max_tokens, double base_mu,
+                          double max_mu) {
+    double slope = (max_mu - base_mu) / (max_tokens - base_tokens);
+    return tokens * slope + (base_mu - slope * base_tokens);
+}
+
+/* Lines fitted at 10 and at 200 steps, and linear in the steps between; above 4300 tokens the latter alone. */
+DK_API double dk_flux2_mu(double tokens, int steps) {
+    double at_10 = 8.73809524e-05 * tokens + 1.89833333, at_200 = 0.00016927 * tokens + 0.45666666;
+    return tokens > 4300 ? at_200 : at_200 + (at_200 - at_10) / 190 * (steps - 200);
+}
+
+static dk_grid dkp_grid_shifted(double mu, double terminal) {
+    dk_grid g = dkp_grid(DK_SPACING_UNIFORM);
+    g.shift = dkp_exp(mu), g.terminal = terminal;
+    return g;
+}
+
+DK_API dk_grid dk_grid_flux(double tokens) {
+    return dkp_grid_shifted(dk_shift_mu(tokens, 256, 4096, 0.5, 1.15), 0);
+}
+DK_API dk_grid dk_grid_flux2(double tokens, int steps) {
+    return dkp_grid_shifted(dk_flux2_mu(tokens, steps), 0);
+}
+DK_API dk_grid dk_grid_ltx(double tokens) {
+    return dkp_grid_shifted(dk_shift_mu(tokens, 1024, 4096, 0.95, 2.05), 0.1);
 }
 
 /* ------------------------------------------------------------------------------ >>names  Names */
@@ -11281,12 +11320,17 @@ DKP_FAST
 #ifdef __cplusplus
 }
 #endif
+#endif
+#endif /* DK_NO_PEERS */
+
+#ifdef DKP_IMPLEMENTING
 #if defined(__clang__)
 #pragma float_control(pop)
 #pragma clang diagnostic pop
 #elif defined(__GNUC__)
 #pragma GCC pop_options
 #endif
+#undef DKP_IMPLEMENTING
 #undef DKP_SMALL
 #undef DKP_FAST
 #undef DKP_CLANG_FAST
@@ -11324,7 +11368,7 @@ DKP_FAST
 #undef DKP_6
 #undef DKP_7
 #undef DKP_8
-#endif /* DIFFKIT_IMPLEMENTATION */
+#endif /* DKP_IMPLEMENTING */
 
 /*
 MIT License, see LICENSE. Copyright (c) 2026 the diffkit.h authors.
