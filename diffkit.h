@@ -1044,21 +1044,21 @@ struct dk_run {
 /* -------------------------------------------------------- >>decl-recorder  Samplers of your own */
 
 /* A symbolic vector: a value of the plan, or a sum of values. Copy it freely; all zero, it is the zero vector. The
-   recorder remembers the terms of sums for a few steps only: what is needed for longer is stored with dk_keep. */
+   recorder remembers the terms of sums for a few steps only: what is needed for longer is stored with dkr_keep. */
 typedef struct dk_vec {
     struct dk_recorder *of; /* private; NULL: zero */
     int count;              /* of terms; 0: a value */
     unsigned at;            /* its number; or where the terms are */
 } dk_vec;
 
-/* For recording functions. A sampler loops `while (dk_step(r)) ...`: it reads r->from and r->to, calls
-   dk_denoise, and leaves the new state in r->x. Nothing is computed while recording. Where time travel goes back up, and
+/* For recording functions. A sampler loops `while (dkr_step(r)) ...`: it reads r->from and r->to, calls
+   dkr_denoise, and leaves the new state in r->x. Nothing is computed while recording. Where time travel goes back up, and
    behind a first step from clean data, the function is called anew: so every memory of what was before ends there. */
 typedef struct dk_recorder {
     dk_vec x;          /* the state */
     dk_level from, to; /* of this step; from includes churn */
     int steps,
-        step; /* of this call, from one way up to the next; step counts from 0, -1 before the first dk_step */
+        step; /* of this call, from one way up to the next; step counts from 0, -1 before the first dkr_step */
     int falling; /* 1 where noise levels fall: sampling; 0: inversion */
     dk_status status;
     struct dk_config *config; /* resolved */
@@ -1084,25 +1084,25 @@ typedef struct dk_recorder {
     dk_term said[DK_SAID];  /* the last of them, round and round */
 } dk_recorder;
 
-DK_API int dk_step(dk_recorder *r); /* 0 after the last step */
-DK_API dk_vec dk_denoise(dk_recorder *r, dk_vec x,
+DK_API int dkr_step(dk_recorder *r); /* 0 after the last step */
+DK_API dk_vec dkr_denoise(dk_recorder *r, dk_vec x,
                          dk_level level); /* D at x, with all of the config's guidance */
 /* The same, told the network that the level is `told`, and with the unconditional D unless NULL. */
-DK_API dk_vec dk_denoise_told(dk_recorder *r, dk_vec x, dk_level level, dk_level told, dk_vec *uncond);
-DK_API dk_vec dk_noise(dk_recorder *r, dk_level from, dk_level to); /* a fresh draw */
-DK_API dk_vec dk_keep(dk_recorder *r, dk_vec v);     /* stores a sum, so that later uses cost one term */
-DK_API dk_vec dk_past(dk_recorder *r, int estimate); /* an earlier D, counted from 0 */
-DK_API void dk_sum_begin(dk_recorder *r);            /* a stored sum of any length, term by term; */
-DK_API void dk_sum_add(dk_recorder *r, double c, dk_vec v); /* nothing else may be said until its end */
-DK_API dk_vec dk_sum_end(dk_recorder *r);
-DK_API int dk_norm_ratio(dk_recorder *r, dk_vec a, dk_vec b); /* |a|/|b| per sample: a scalar */
-DK_API dk_vec dk_scale(double c, dk_vec v);
-DK_API dk_vec dk_scale_by(double c, int scalar, int power,
+DK_API dk_vec dkr_denoise_told(dk_recorder *r, dk_vec x, dk_level level, dk_level told, dk_vec *uncond);
+DK_API dk_vec dkr_noise(dk_recorder *r, dk_level from, dk_level to); /* a fresh draw */
+DK_API dk_vec dkr_keep(dk_recorder *r, dk_vec v);     /* stores a sum, so that later uses cost one term */
+DK_API dk_vec dkr_past(dk_recorder *r, int estimate); /* an earlier D, counted from 0 */
+DK_API void dkr_sum_begin(dk_recorder *r);            /* a stored sum of any length, term by term; */
+DK_API void dkr_sum_add(dk_recorder *r, double c, dk_vec v); /* nothing else may be said until its end */
+DK_API dk_vec dkr_sum_end(dk_recorder *r);
+DK_API int dkr_norm_ratio(dk_recorder *r, dk_vec a, dk_vec b); /* |a|/|b| per sample: a scalar */
+DK_API dk_vec dkr_scale(double c, dk_vec v);
+DK_API dk_vec dkr_scale_by(double c, int scalar, int power,
                           dk_vec v); /* c scalar^power v, power >= 1; once per vector */
-DK_API dk_vec dk_add(dk_vec a, dk_vec b);
-DK_API dk_vec dk_mix(double a, dk_vec x, double b, dk_vec y); /* a x + b y */
+DK_API dk_vec dkr_add(dk_vec a, dk_vec b);
+DK_API dk_vec dkr_mix(double a, dk_vec x, double b, dk_vec y); /* a x + b y */
 /* Ends recording with an error; the field is named in the message. */
-DK_API void dk_refuse(dk_recorder *r, const char *field, double value, const char *allowed);
+DK_API void dkr_refuse(dk_recorder *r, const char *field, double value, const char *allowed);
 
 /* An exponential Runge-Kutta method in lambda; h is the step, phi_k as in Hochbruck & Ostermann 2010, eq. 2.10.
    Stage i stands at c_i; its entry in column j is the sum of weight phi_k(-at h) over the terms with row i and
@@ -2865,8 +2865,8 @@ DKP_INLINE int dkp_terms(dk_vec v, dk_term *value, const dk_term **terms) {
     *terms = dkp_said(v.of, v.at);
     /* NOLINTNEXTLINE(clang-analyzer-core.NullDereference): a sum of terms has a recorder */
     if (v.of->reached - v.at <= DK_SAID) return v.count;
-    dk_refuse(v.of, "age of a symbolic vector in terms", (double)(v.of->reached - v.at),
-              "at most 320: store it with dk_keep");
+    dkr_refuse(v.of, "age of a symbolic vector in terms", (double)(v.of->reached - v.at),
+              "at most 320: store it with dkr_keep");
     return 0;
 }
 
@@ -2890,8 +2890,8 @@ static dk_vec dkp_end_sum(dk_recorder *r, int count) {
     const dk_term *first = dkp_said(r, v.at);
     r->end = v.at + (unsigned)count;
     if (count > DK_MAX_TERMS)
-        dk_refuse(r, "terms of a symbolic vector", count,
-                  "at most 20: store parts with dk_keep, or say dk_sum_begin");
+        dkr_refuse(r, "terms of a symbolic vector", count,
+                  "at most 20: store parts with dkr_keep, or say dkr_sum_begin");
     if (count == 1 && first->c >= 1 && first->c <= 1 && !first->scalar) return dkp_vec(r, first->value);
     return count && r->status == DK_OK ? v : dkp_zero;
 }
@@ -2927,17 +2927,17 @@ static dk_vec dkp_sum(int n, const double *c, const dk_vec *v) {
     return dkp_end_sum(r, count);
 }
 
-DK_API dk_vec dk_mix(double a, dk_vec x, double b, dk_vec y) {
+DK_API dk_vec dkr_mix(double a, dk_vec x, double b, dk_vec y) {
     const double c[2] = {a, b};
     const dk_vec v[2] = {x, y};
     return dkp_sum(2, c, v);
 }
 
-DK_API dk_vec dk_add(dk_vec a, dk_vec b) { return dk_mix(1, a, 1, b); }
+DK_API dk_vec dkr_add(dk_vec a, dk_vec b) { return dkr_mix(1, a, 1, b); }
 
-DK_API dk_vec dk_scale(double c, dk_vec v) { return c >= 1 && c <= 1 ? v : dkp_sum(1, &c, &v); }
+DK_API dk_vec dkr_scale(double c, dk_vec v) { return c >= 1 && c <= 1 ? v : dkp_sum(1, &c, &v); }
 
-DK_API dk_vec dk_scale_by(double c, int scalar, int power, dk_vec v) {
+DK_API dk_vec dkr_scale_by(double c, int scalar, int power, dk_vec v) {
     dk_recorder *r = v.of;
     if (!r || (c >= 0 && c <= 0)) return dkp_zero;
     const dk_term *t;
@@ -2945,14 +2945,14 @@ DK_API dk_vec dk_scale_by(double c, int scalar, int power, dk_vec v) {
     int count = dkp_terms(v, &value, &t);
     for (int i = 0; i < count; i++) {
         if (t[i].scalar || power < 1 || scalar < 1)
-            dk_refuse(r, "power of a norm ratio", power, "at least 1, once per vector");
+            dkr_refuse(r, "power of a norm ratio", power, "at least 1, once per vector");
         sum[i] = dkp_times(c, &t[i]);
         sum[i].scalar = (short)scalar, sum[i].power = (short)power;
     }
     return dkp_end_sum(r, count);
 }
 
-DK_API void dk_refuse(dk_recorder *r, const char *field, double value, const char *allowed) {
+DK_API void dkr_refuse(dk_recorder *r, const char *field, double value, const char *allowed) {
     if (r->status == DK_OK) r->status = dkp_fail(r->config->message, field, value, allowed);
 }
 
@@ -3037,13 +3037,13 @@ static dk_vec dkp_keep_as(dk_recorder *r, dk_vec v, char letter, int number) {
     return dkp_store_as(r, v, letter, number, 0);
 }
 
-DK_API dk_vec dk_keep(dk_recorder *r, dk_vec v) { return dkp_keep_as(r, v, 'y', r->plan->values); }
+DK_API dk_vec dkr_keep(dk_recorder *r, dk_vec v) { return dkp_keep_as(r, v, 'y', r->plan->values); }
 
-DK_API void dk_sum_begin(dk_recorder *r) { dkp_open_row(r, -1); }
+DK_API void dkr_sum_begin(dk_recorder *r) { dkp_open_row(r, -1); }
 
-DK_API void dk_sum_add(dk_recorder *r, double c, dk_vec v) { dkp_put_terms(r, c, v); }
+DK_API void dkr_sum_add(dk_recorder *r, double c, dk_vec v) { dkp_put_terms(r, c, v); }
 
-DK_API dk_vec dk_sum_end(dk_recorder *r) { return dkp_vec(r, dkp_close_row(r, 'y', r->plan->values)); }
+DK_API dk_vec dkr_sum_end(dk_recorder *r) { return dkp_vec(r, dkp_close_row(r, 'y', r->plan->values)); }
 
 /* Ends the open pass. */
 static void dkp_boundary(dk_recorder *r, dk_boundary boundary, int index) {
@@ -3067,7 +3067,7 @@ static dk_vec dkp_blend_with(dk_recorder *r, dk_vec v, dk_vec w, char letter, in
 }
 
 static dk_vec dkp_known_at(dk_recorder *r, const dk_level *l, dk_vec z) {
-    return dk_mix(l->alpha, dkp_vec(r, r->known), l->sigma, z);
+    return dkr_mix(l->alpha, dkp_vec(r, r->known), l->sigma, z);
 }
 
 /* The state as the network sees it. */
@@ -3099,7 +3099,7 @@ static dk_vec dkp_draw(dk_recorder *r, int draw, dk_level from, dk_level to) {
     return dkp_vec(r, r->drawn = dkp_close_row(r, 'z', draw));
 }
 
-DK_API dk_vec dk_noise(dk_recorder *r, dk_level from, dk_level to) {
+DK_API dk_vec dkr_noise(dk_recorder *r, dk_level from, dk_level to) {
     return dkp_draw(r, r->plan->draws++, from, to);
 }
 
@@ -3108,8 +3108,8 @@ static int dkp_norm_of(dk_recorder *r, dk_norm_kind kind, dk_vec v[4], double li
     dk_plan *p = r->plan;
     int value[4] = {-1, -1, -1, -1};
     for (int i = 0; i < 4; i++)
-        if (v[i].of) v[i] = dk_keep(r, v[i]), value[i] = (int)v[i].at;
-    if (p->norms >= 32767) dk_refuse(r, "norms of a plan", p->norms, "less than 32767");
+        if (v[i].of) v[i] = dkr_keep(r, v[i]), value[i] = (int)v[i].at;
+    if (p->norms >= 32767) dkr_refuse(r, "norms of a plan", p->norms, "less than 32767");
     if (r->status != DK_OK) return 0;
     dk_norm norm = {kind,  value[0], value[1], value[2], value[3], r->sampler.atol, r->sampler.rtol,
                     limit, share};
@@ -3127,8 +3127,8 @@ static int dkp_scalar(dk_recorder *r, dk_norm_kind kind, dk_vec a, dk_vec b, dou
     return dkp_norm_of(r, kind, v, limit, 0);
 }
 
-DK_API int dk_norm_ratio(dk_recorder *r, dk_vec a, dk_vec b) {
-    return dkp_scalar(r, DK_NORM_RATIO, dk_keep(r, a), dk_keep(r, b), 0);
+DK_API int dkr_norm_ratio(dk_recorder *r, dk_vec a, dk_vec b) {
+    return dkp_scalar(r, DK_NORM_RATIO, dkr_keep(r, a), dkr_keep(r, b), 0);
 }
 
 DKP_SMALL
@@ -3152,8 +3152,8 @@ static int dkp_pinned(dk_recorder *r, int value, int slot) {
 
 static void dkp_pin(dk_recorder *r, int slot, dk_vec v) {
     if (r->status != DK_OK || !r->pace || r->pace->phase == DKP_PLAIN) return;
-    dk_sum_begin(r);
-    dk_sum_add(r, 1, v);
+    dkr_sum_begin(r);
+    dkr_sum_add(r, 1, v);
     dkp_pinned(r, dkp_close_row(r, 'y', r->plan->values), slot);
     r->pinned[r->judged] |= slot;
 }
@@ -3162,7 +3162,7 @@ static void dkp_pin(dk_recorder *r, int slot, dk_vec v) {
 static dk_vec dkp_denoise_first(dk_recorder *r) {
     if (r->pace && r->pace->kept & DKP_KEPT_D)
         return dkp_vec(r, dkp_pinned(r, dkp_new_value(r, 'D', 0, -1), DKP_KEPT_D));
-    dk_vec D = dk_denoise(r, r->x, r->from);
+    dk_vec D = dkr_denoise(r, r->x, r->from);
     dkp_pin(r, DKP_KEPT_D, D);
     return D;
 }
@@ -3173,7 +3173,7 @@ static int dkp_attempting(const dk_recorder *r) { return r->pace && r->pace->pha
 static void dkp_judge(dk_recorder *r, dk_norm_kind kind, dk_vec a, dk_vec b, dk_vec p, dk_vec q) {
     dk_vec v[4] = {a, b, p, q};
     for (int i = 0; i < 4; i++) /* zero is stored, too, where numbers are read: all but b */
-        if (i != 1 || v[i].of) v[i] = dk_keep(r, v[i]);
+        if (i != 1 || v[i].of) v[i] = dkr_keep(r, v[i]);
     dkp_norm_of(r, kind, v, 0, 0);
     r->judged = 1;
 }
@@ -3190,7 +3190,7 @@ static dk_level dkp_level(const dk_recorder *r, int i) { return dkp_plan_level(r
 static dk_vec dkp_noised_up(dk_recorder *r, const dk_level *from, const dk_level *to) {
     double kept = to->alpha / from->alpha, carried = kept * from->sigma;
     double up = dkp_sqrt((to->sigma - carried) * (to->sigma + carried)) * r->sampler.s_noise;
-    return up > 0 ? dk_mix(kept, r->x, up, dk_noise(r, *from, *to)) : dk_scale(kept, r->x);
+    return up > 0 ? dkr_mix(kept, r->x, up, dkr_noise(r, *from, *to)) : dkr_scale(kept, r->x);
 }
 
 /* Karras et al. 2022, alg. 2: raise the noise level by a factor 1 + gamma before the step, for any sampler. */
@@ -3201,8 +3201,8 @@ static void dkp_churn(dk_recorder *r) {
         return;
     double up = here * (1 + (gamma < most ? gamma : most));
     dk_level hat = dk_level_at_sigma(&r->config->schedule, up);
-    if (s->churn_late) r->unchurned = dk_keep(r, r->x), r->unchurned_at = r->from;
-    r->x = dk_keep(r, dkp_noised_up(r, &r->from, &hat));
+    if (s->churn_late) r->unchurned = dkr_keep(r, r->x), r->unchurned_at = r->from;
+    r->x = dkr_keep(r, dkp_noised_up(r, &r->from, &hat));
     r->from = hat;
 }
 
@@ -3218,11 +3218,11 @@ static void dkp_jump_timesteps(dk_recorder *r) {
 static void dkp_blend_state(dk_recorder *r, int number) {
     if (r->status != DK_OK || r->plan->masked != 1) return;
     dk_vec z = r->fixed;
-    if (r->to.sigma > 0 && !z.of) z = r->drawn >= 0 ? dkp_vec(r, r->drawn) : dk_noise(r, r->from, r->to);
+    if (r->to.sigma > 0 && !z.of) z = r->drawn >= 0 ? dkp_vec(r, r->drawn) : dkr_noise(r, r->from, r->to);
     r->x = dkp_blend_with(r, r->x, dkp_known_at(r, &r->to, z), 'x', number);
 }
 
-DK_API int dk_step(dk_recorder *r) {
+DK_API int dkr_step(dk_recorder *r) {
     const dk_sampler *s = &r->config->sampler;
     if (r->step >= 0) {
         int number = r->offset + r->step + 1;
@@ -3265,7 +3265,7 @@ static void dkp_record_stretch(dk_recorder *r, int first, int end, dk_record_fn 
     r->offset = first, r->steps = end - first, r->step = -1, r->momentum = dkp_zero;
     r->from = r->to = dkp_level(r, 0);
     record(r);
-    while (r->status == DK_OK && r->step < r->steps) dk_step(r); /* a recording function may stop early */
+    while (r->status == DK_OK && r->step < r->steps) dkr_step(r); /* a recording function may stop early */
 }
 
 static void dkp_record_from_data(dk_recorder *r);
@@ -3288,15 +3288,15 @@ static void dkp_record_all(dk_recorder *r, dk_config *c, dk_plan *plan, const dk
     plan->levels = r->steps + 1, plan->draws = 1, plan->flow = dkp_flow_unit(&r->config->schedule);
     r->from = r->to = dkp_level(r, 0);
     if (!r->falling && c->sampler.churn > 0)
-        dk_refuse(r, "sampler.churn", c->sampler.churn, "0 on a rising grid");
+        dkr_refuse(r, "sampler.churn", c->sampler.churn, "0 on a rising grid");
     r->x = dkp_vec(r, dkp_new_value(r, 'x', 0, -1)); /* what the caller put into x */
     if (r->storing) plan->value[0].kind = DK_VALUE_BUFFER, plan->value[0].slot = 0;
     int fixed = c->mask && (c->blend == DK_BLEND_FIXED || c->blend == DK_BLEND_BOTH);
     plan->masked = !c->mask ? 0 : c->blend >= DK_BLEND_DENOISED ? 2 : 1;
     plan->hooked = c->guidance.hook != NULL;
     if (plan->masked) {
-        if (fixed && pace) dk_refuse(r, "blend", c->blend, "state or denoised with step-size control");
-        if (!r->falling) dk_refuse(r, "grid.rising", 1, "0 where data are known (mask)");
+        if (fixed && pace) dkr_refuse(r, "blend", c->blend, "state or denoised with step-size control");
+        if (!r->falling) dkr_refuse(r, "grid.rising", 1, "0 where data are known (mask)");
         r->known = dkp_new_value(r, 'k', 0, -1), r->mask = dkp_new_value(r, 'm', 0, -1);
         for (int i = 0; i < 2 && r->storing; i++) {
             dk_value *v = &plan->value[i ? r->mask : r->known];
@@ -3304,16 +3304,16 @@ static void dkp_record_all(dk_recorder *r, dk_config *c, dk_plan *plan, const dk
         }
     }
     if (c->start == DK_START_NOISE && r->from.sigma <= 0)
-        dk_refuse(r, "start", c->start, "DK_START_STATE or DK_START_DATA on a grid that begins at sigma = 0");
+        dkr_refuse(r, "start", c->start, "DK_START_STATE or DK_START_DATA on a grid that begins at sigma = 0");
     int starts = c->start != DK_START_STATE && (!pace || pace->phase == DKP_START);
     dk_vec z = (starts || fixed) && r->from.sigma > 0 ? dkp_draw(r, 0, r->from, r->from) : dkp_zero;
     if (fixed) r->fixed = z;
     if (starts) {
-        r->x = dk_mix(c->start == DK_START_DATA ? r->from.alpha : 0, r->x, r->from.sigma, z);
+        r->x = dkr_mix(c->start == DK_START_DATA ? r->from.alpha : 0, r->x, r->from.sigma, z);
         r->x = dkp_keep_as(r, r->x, 'x', 0);
     }
     if (pace && dkp_travels(c))
-        dk_refuse(r, "sampler.rtol", r->sampler.rtol,
+        dkr_refuse(r, "sampler.rtol", r->sampler.rtol,
                   "0, and atol: with step-size control no grid goes back up");
     int measures = pace && pace->phase != DKP_PLAIN && pace->phase != DKP_ATTEMPT;
     if (measures) dkp_record_measure(r);
@@ -3328,7 +3328,7 @@ static void dkp_record_all(dk_recorder *r, dk_config *c, dk_plan *plan, const dk
         dkp_record_stretch(r, i, end, from_data ? dkp_record_from_data : c->sampler.record);
     }
     if (dkp_attempting(r) && !r->judged)
-        dk_refuse(r, "sampler.rtol", r->sampler.rtol, "0, and atol: this sampler has no error estimate");
+        dkr_refuse(r, "sampler.rtol", r->sampler.rtol, "0, and atol: this sampler has no error estimate");
     r->position++;
     if (pace) dkp_use(r, 0, 1); /* the state that a rejected attempt goes back to */
     if (r->status == DK_OK) dkp_use(r, (int)r->x.at, 1);
@@ -3371,7 +3371,7 @@ static dkp_split dkp_split_between(dk_recorder *r, const dk_level *from, const d
     double here = dk_noise_level(*to), most = r->sampler.noise_max;
     if (eta <= 0 || sigma <= 0 || here < r->sampler.noise_min || (most > 0 && here > most)) return split;
     if (!r->falling) {
-        dk_refuse(r, "sampler.eta", eta, "0 on a rising grid");
+        dkr_refuse(r, "sampler.eta", eta, "0 on a rising grid");
         return split;
     }
     if (law == DK_LAW_SDE) {
@@ -3414,14 +3414,14 @@ static dkp_split dkp_noise_split(dk_recorder *r, double eta, dk_noise_law law) {
 
 static dk_vec dkp_add_noise(dk_recorder *r, dk_vec x, double up) {
     up *= r->sampler.s_noise;
-    return up > 0 ? dk_mix(1, x, up, dk_noise(r, r->from, r->to)) : x;
+    return up > 0 ? dkr_mix(1, x, up, dkr_noise(r, r->from, r->to)) : x;
 }
 
 /* The first order step of every family, exact for constant D: DDIM, Song et al. 2020, eq. 12; DPM-Solver-1.
    Ends in alpha D at sigma = 0. */
 static dk_vec dkp_ddim_step(const dk_level *from, const dk_level *to, dk_vec x, dk_vec D) {
     double ratio = to->sigma / from->sigma;
-    return dk_mix(ratio, x, to->alpha - from->alpha * ratio, D);
+    return dkr_mix(ratio, x, to->alpha - from->alpha * ratio, D);
 }
 
 /* What gives a step its direction: D, or, for CFG++ (Chung et al. 2024, alg. 1), the unconditional U; then
@@ -3431,17 +3431,17 @@ static dk_vec dkp_direction(dk_recorder *r, dk_vec x, const dk_level *level, dk_
     *guidance = dkp_zero;
     if (!r->sampler.cfg_pp) return dkp_denoise(r, x, level, told, NULL);
     dk_vec U, D = dkp_denoise(r, x, level, told, &U);
-    *guidance = dk_mix(1, D, -1, U);
+    *guidance = dkr_mix(1, D, -1, U);
     return U;
 }
 
 /* DDIM, DDPM, Euler ancestral and the consistency samplers: down by DDIM, up by the noise law. */
 static void dkp_record_ddim(dk_recorder *r) {
-    while (dk_step(r)) {
+    while (dkr_step(r)) {
         double eta = r->sampler.fresh_pure && r->from.alpha <= 0 && r->sampler.eta > 0 ? 1 : r->sampler.eta;
         dkp_split split = dkp_noise_split(r, eta, r->sampler.law);
         dk_vec guidance, D = dkp_direction(r, r->x, &r->from, &guidance);
-        dk_vec x = dk_mix(1, dkp_ddim_step(&r->from, &split.down, r->x, D), r->to.alpha, guidance);
+        dk_vec x = dkr_mix(1, dkp_ddim_step(&r->from, &split.down, r->x, D), r->to.alpha, guidance);
         r->x = dkp_add_noise(r, x, split.up);
     }
 }
@@ -3449,7 +3449,7 @@ static void dkp_record_ddim(dk_recorder *r) {
 /* The step from clean data, for every sampler: alpha D + sigma N, with the noise N that the network tells, since D,
    which is the data, says nothing. */
 static void dkp_record_from_data(dk_recorder *r) {
-    while (dk_step(r)) {
+    while (dkr_step(r)) {
         dk_vec guidance, D = dkp_direction(r, r->x, &r->from, &guidance);
         const dk_term *t;
         dk_term value;
@@ -3459,7 +3459,7 @@ static void dkp_record_from_data(dk_recorder *r) {
                     r,
                     "prediction: x0 and score cannot give the noise where sigma = 0 (use eps, v or velocity)",
                     &r->from);
-        r->x = dk_add(dk_mix(r->to.alpha, D, r->to.sigma, r->noise), dk_scale(r->to.alpha, guidance));
+        r->x = dkr_add(dkr_mix(r->to.alpha, D, r->to.sigma, r->noise), dkr_scale(r->to.alpha, guidance));
     }
 }
 
@@ -3517,7 +3517,7 @@ static dk_vec dkp_dpm_v2_average(const dkp_history *past, double span) {
     double last = past->at[0] - past->at[1], short_one = last < span ? last : span,
            long_one = last + span - short_one;
     double share = dkp_expm1(-0.5 * (last + span)) / dkp_expm1(-span), half = 0.5 * short_one / long_one;
-    return dk_mix(share * (1 + half), past->v[0], -share * half, past->v[1]);
+    return dkr_mix(share * (1 + half), past->v[0], -share * half, past->v[1]);
 }
 
 /* Coefficients of the polynomial of degree n - 1 that is 1 at node j and 0 at the others. */
@@ -3623,8 +3623,8 @@ static dk_level dkp_level_in_time(const dk_recorder *r, double share) {
 static dk_vec dkp_transfer(const dk_recorder *r, const dk_level *from, const dk_level *to, dk_vec x, double h,
                            double share, dk_vec slopes) {
     dkp_point a = dkp_point_at(r, from), b = dkp_point_at(r, to);
-    if (!r->sampler.pseudo) return dk_scale(b.scale, dk_mix(1 / a.scale, x, h, slopes));
-    return dkp_ddim_step(from, to, x, dk_mix(1 / (share * a.q), slopes, -a.p / a.q, x));
+    if (!r->sampler.pseudo) return dkr_scale(b.scale, dkr_mix(1 / a.scale, x, h, slopes));
+    return dkp_ddim_step(from, to, x, dkr_mix(1 / (share * a.q), slopes, -a.p / a.q, x));
 }
 
 /* The attempt's result x, if the embedded method agrees. It may look at the slope there, the next step's first. */
@@ -3637,13 +3637,13 @@ static dk_vec dkp_judge_runge_kutta(dk_recorder *r, const dkp_tableau *tableau, 
     double differ[DK_MAX_STAGES];
     for (int i = 0; i < n; i++) differ[i] = h * (a[i] - embedded[i]);
     dk_vec error = dkp_sum(n, differ, K), D = dkp_zero;
-    x = dk_keep(r, x);
+    x = dkr_keep(r, x);
     if (ahead) {
-        D = dk_denoise(r, x, r->to);
-        error = dk_mix(1, error, -h * embedded[n], dk_mix(to.p, x, to.q, D));
+        D = dkr_denoise(r, x, r->to);
+        error = dkr_mix(1, error, -h * embedded[n], dkr_mix(to.p, x, to.q, D));
     }
-    dkp_judge(r, DK_NORM_ERROR_SUM, error, dkp_zero, dk_scale(1 / from.scale, r->x),
-              dk_scale(1 / to.scale, x));
+    dkp_judge(r, DK_NORM_ERROR_SUM, error, dkp_zero, dkr_scale(1 / from.scale, r->x),
+              dkr_scale(1 / to.scale, x));
     if (ahead) dkp_pin(r, DKP_KEPT_D, D);
     return x;
 }
@@ -3667,8 +3667,8 @@ static dk_vec dkp_runge_kutta_to(dk_recorder *r, const dkp_tableau *tableau, dk_
         dkp_point at = dkp_point_at(r, &level);
         dk_vec x = r->x;
         if (i > 0) x = dkp_transfer(r, &r->from, &level, x, h, c, dkp_sum(i, a, K));
-        D = i == 0 ? dkp_denoise_first(r) : dk_denoise(r, x, level);
-        K[i] = dkp_forget_but(r, at_first, dk_mix(at.p, x, at.q, D));
+        D = i == 0 ? dkp_denoise_first(r) : dkr_denoise(r, x, level);
+        K[i] = dkp_forget_but(r, at_first, dkr_mix(at.p, x, at.q, D));
     }
     dk_vec sum = stages > 1 ? dkp_sum(stages, &tableau->a[dkp_row(stages)], K) : K[0];
     dk_vec x =
@@ -3679,7 +3679,7 @@ static dk_vec dkp_runge_kutta_to(dk_recorder *r, const dkp_tableau *tableau, dk_
 
 static void dkp_refuse_eta(dk_recorder *r) {
     if (r->sampler.eta > 0)
-        dk_refuse(r, "sampler.eta", r->sampler.eta, "0: this sampler is deterministic but for churn");
+        dkr_refuse(r, "sampler.eta", r->sampler.eta, "0: this sampler is deterministic but for churn");
 }
 
 /* What the first step size is estimated from: the state, its slope, and its slope's change over a small step; Hairer,
@@ -3687,15 +3687,15 @@ static void dkp_refuse_eta(dk_recorder *r) {
 static void dkp_record_measure(dk_recorder *r) {
     if (r->pace->phase == DKP_START) return;
     dkp_point from = dkp_point_at(r, &r->from), to = dkp_point_at(r, &r->pace->to);
-    dk_vec X = dk_keep(r, dk_scale(1 / from.scale, r->x)), D = dkp_denoise_first(r);
-    dk_vec K = dk_keep(r, dk_mix(from.p, r->x, from.q, D));
+    dk_vec X = dkr_keep(r, dkr_scale(1 / from.scale, r->x)), D = dkp_denoise_first(r);
+    dk_vec K = dkr_keep(r, dkr_mix(from.p, r->x, from.q, D));
     if (r->pace->phase == DKP_MEASURE) {
         dkp_judge(r, DK_NORM_ERROR_SUM, X, dkp_zero, X, X);
         dkp_judge(r, DK_NORM_ERROR_SUM, K, dkp_zero, X, X);
     } else {
-        dk_vec x = dk_keep(r, dk_scale(to.scale, dk_mix(1, X, to.u - from.u, K)));
-        D = dk_denoise(r, x, r->pace->to);
-        dkp_judge(r, DK_NORM_ERROR_SUM, dk_mix(to.p, x, to.q, D), K, X, X);
+        dk_vec x = dkr_keep(r, dkr_scale(to.scale, dkr_mix(1, X, to.u - from.u, K)));
+        D = dkr_denoise(r, x, r->pace->to);
+        dkp_judge(r, DK_NORM_ERROR_SUM, dkr_mix(to.p, x, to.q, D), K, X, X);
     }
 }
 
@@ -3722,16 +3722,16 @@ static double dkp_axis(dk_recorder *r, int classical, const dk_level *l) {
 
 /* The noise in the state x, or D. */
 static dk_vec dkp_noise_or_D(const dk_recorder *r, int noise, const dk_level *l, dk_vec x, dk_vec D) {
-    return noise ? dk_mix(1 / l->sigma, x, -dkp_gauge_alpha(r, l) / l->sigma, D) : D;
+    return noise ? dkr_mix(1 / l->sigma, x, -dkp_gauge_alpha(r, l) / l->sigma, D) : D;
 }
 
 /* What is interpolated: the slope in the gauge; the noise; or D. */
 static dk_vec dkp_interpolant(dk_recorder *r, int classical, const dk_level *l, dk_vec D) {
     if (classical) {
         dkp_point at = dkp_point_at(r, l);
-        return dk_keep(r, dk_mix(at.p, r->x, at.q, D));
+        return dkr_keep(r, dkr_mix(at.p, r->x, at.q, D));
     }
-    return dk_keep(r, dkp_noise_or_D(r, r->sampler.noise_prediction, l, r->x, D));
+    return dkr_keep(r, dkp_noise_or_D(r, r->sampler.noise_prediction, l, r->x, D));
 }
 
 /* One step by the newest nodes from the state x at `from`, on the axis at `start`: the slope's average in the gauge, or the
@@ -3752,7 +3752,7 @@ static dk_vec dkp_multistep_step(dk_recorder *r, int classical, const dk_level *
     if (!r->sampler.noise_prediction)
         return dkp_ddim_step(from, down, x, dkp_average(r, past, nodes, start, h, H));
     double ratio = dkp_gauge_alpha(r, down) / dkp_gauge_alpha(r, from);
-    return dk_mix(ratio, x, down->sigma - from->sigma * ratio, dkp_average(r, past, nodes, start, h, -H));
+    return dkr_mix(ratio, x, down->sigma - from->sigma * ratio, dkp_average(r, past, nodes, start, h, -H));
 }
 
 /* D at r->x. For CFG++ (Chung et al. 2024, alg. 1) the state moves by alpha (D - U): there the guided D leaves the
@@ -3760,7 +3760,7 @@ static dk_vec dkp_multistep_step(dk_recorder *r, int classical, const dk_level *
 static void dkp_multistep_estimate(dk_recorder *r, dkp_multistep *m, const dk_level *l) {
     double alpha = dkp_gauge_alpha(r, l);
     m->D = dkp_denoise(r, r->x, l, l, r->sampler.cfg_pp ? &m->U : NULL);
-    if (r->sampler.cfg_pp) r->x = dk_keep(r, dk_add(r->x, dk_mix(alpha, m->D, -alpha, m->U)));
+    if (r->sampler.cfg_pp) r->x = dkr_keep(r, dkr_add(r->x, dkr_mix(alpha, m->D, -alpha, m->U)));
     else m->U = m->D;
 }
 
@@ -3778,7 +3778,7 @@ static void dkp_multistep_evaluate(dk_recorder *r, dkp_multistep *m, const dk_le
     int nodes = dkp_nodes(r, s->corrector, m->past.count, left + s->correct_last + 1 + more);
     dk_vec x = dkp_multistep_step(r, m->classical, &m->before, m->start, l, &m->split.down, m->x, m->D,
                                   &m->past, nodes);
-    r->x = dk_keep(r, dk_add(x, m->noise));
+    r->x = dkr_keep(r, dkr_add(x, m->noise));
     if (!s->pece) return;
     dkp_multistep_estimate(r, m, l);
     m->past.v[0] = dkp_interpolant(r, m->classical, l, m->D);
@@ -3794,11 +3794,11 @@ static void dkp_record_multistep(dk_recorder *r, int classical) {
     int warmup = classical && s->warmup <= r->steps ? s->warmup : 0;
     m.uncorrected = s->uncorrected > warmup ? s->uncorrected : warmup;
     if (warmup && r->status == DK_OK) r->status = dkp_parse_tableau(s->tableau, &tableau, r->config->message);
-    while (dk_step(r)) {
+    while (dkr_step(r)) {
         int left = r->steps - r->step;
         if (r->step < warmup) {
             dk_vec slope = dkp_runge_kutta_step(r, &tableau);
-            dkp_push(&m.past, dkp_axis(r, 1, &r->from), dk_keep(r, slope));
+            dkp_push(&m.past, dkp_axis(r, 1, &r->from), dkr_keep(r, slope));
             continue;
         }
         dkp_multistep_evaluate(r, &m, &r->from, left);
@@ -3811,7 +3811,7 @@ static void dkp_record_multistep(dk_recorder *r, int classical) {
         m.noise = dkp_add_noise(r, dkp_zero, split.up);
         dk_vec x = dkp_multistep_step(r, classical, &r->from, m.start, &r->to, &split.down, r->x, m.D,
                                       &m.past, nodes);
-        r->x = dk_add(x, m.noise);
+        r->x = dkr_add(x, m.noise);
         if (!classical && !s->noise_prediction) m.past.v[0] = m.U;
         if (s->correct_last && left == 1 && r->to.sigma > 0) dkp_multistep_evaluate(r, &m, &r->to, 0);
     }
@@ -3856,16 +3856,16 @@ static void dkp_record_deis_t(dk_recorder *r) {
     const double d = 2 * (low / start - high) / (start - 1), m = high - 0.5 * d;
     dkp_history past;
     past.count = 0;
-    while (dk_step(r)) {
+    while (dkr_step(r)) {
         dkp_point from = dkp_point_at(r, &r->from), to = dkp_point_at(r, &r->to);
-        dk_vec X = dk_scale(1 / from.scale, r->x), D = dk_denoise(r, r->x, r->from);
+        dk_vec X = dkr_scale(1 / from.scale, r->x), D = dkr_denoise(r, r->x, r->from);
         double here = (dkp_sqrt(m * m + 2 * d * dkp_log1p(from.u * from.u)) - m) / d;
         double next = (dkp_sqrt(m * m + 2 * d * dkp_log1p(to.u * to.u)) - m) / d;
-        dkp_push(&past, here, dk_keep(r, dk_mix(from.p, r->x, from.q, D)));
+        dkp_push(&past, here, dkr_keep(r, dkr_mix(from.p, r->x, from.q, D)));
         int nodes = dkp_nodes(r, r->sampler.order, past.count, r->steps - r->step);
         if (r->to.sigma <= 0) r->x = dkp_ddim_step(&r->from, &r->to, r->x, D);
-        else if (nodes == 1) r->x = dk_scale(to.scale, dk_mix(1, X, to.u - from.u, past.v[0]));
-        else r->x = dk_scale(to.scale, dk_add(X, dkp_deis_t_sum(r, &past, nodes, d, m, next)));
+        else if (nodes == 1) r->x = dkr_scale(to.scale, dkr_mix(1, X, to.u - from.u, past.v[0]));
+        else r->x = dkr_scale(to.scale, dkr_add(X, dkp_deis_t_sum(r, &past, nodes, d, m, next)));
     }
 }
 
@@ -3880,12 +3880,12 @@ static void dkp_record_er_sde(dk_recorder *r) {
     const int points = 200;
     dk_vec D1 = dkp_zero, slope1 = dkp_zero;
     double before = 0, before2 = 0;
-    for (int have = 0; dk_step(r); have++) {
+    for (int have = 0; dkr_step(r); have++) {
         double here = dk_noise_level(r->from), next = dk_noise_level(r->to), alpha = r->to.alpha;
-        dk_vec D = dk_denoise(r, r->x, r->from), slope = dkp_zero;
-        if (!r->falling) dk_refuse(r, "grid.rising", 1, "0: the SDE runs towards data");
+        dk_vec D = dkr_denoise(r, r->x, r->from), slope = dkp_zero;
+        if (!r->falling) dkr_refuse(r, "grid.rising", 1, "0: the SDE runs towards data");
         if (r->to.sigma <= 0 || !dkp_finite(here)) { /* pure noise is forgotten at once */
-            r->x = dkp_add_noise(r, dk_scale(alpha, D), r->to.sigma);
+            r->x = dkp_add_noise(r, dkr_scale(alpha, D), r->to.sigma);
             have = -1;
             continue;
         }
@@ -3895,14 +3895,14 @@ static void dkp_record_er_sde(dk_recorder *r) {
             double at = next - i * h / points, inverse = 1 / dkp_er_scaler(&r->sampler, at);
             sum -= inverse * h / points, moment -= (at - here) * inverse * h / points;
         }
-        dk_vec x = dk_mix(kept * alpha / r->from.alpha, r->x, alpha * (1 - kept), D);
+        dk_vec x = dkr_mix(kept * alpha / r->from.alpha, r->x, alpha * (1 - kept), D);
         if (have > 0 && r->sampler.order > 1) {
-            slope = dk_keep(r, dk_mix(1 / (here - before), D, -1 / (here - before), D1));
-            x = dk_mix(1, x, alpha * (h + sum * scale), slope);
+            slope = dkr_keep(r, dkr_mix(1 / (here - before), D, -1 / (here - before), D1));
+            x = dkr_mix(1, x, alpha * (h + sum * scale), slope);
         }
         if (have > 1 && r->sampler.order > 2) {
             double c = 2 / (here - before2) * alpha * (0.5 * h * h + moment * scale);
-            x = dk_add(x, dk_mix(c, slope, -c, slope1));
+            x = dkr_add(x, dkr_mix(c, slope, -c, slope1));
         }
         double variance = next * next - here * here * kept * kept;
         r->x = dkp_add_noise(r, x, variance > 0 ? alpha * dkp_sqrt(variance) : 0);
@@ -3913,7 +3913,7 @@ static void dkp_record_er_sde(dk_recorder *r) {
 static void dkp_record_runge_kutta(dk_recorder *r) {
     dkp_tableau tableau;
     if (r->status == DK_OK) r->status = dkp_parse_tableau(r->sampler.tableau, &tableau, r->config->message);
-    while (dk_step(r)) dkp_runge_kutta_step(r, &tableau);
+    while (dkr_step(r)) dkp_runge_kutta_step(r, &tableau);
 }
 
 /* Second order with the second evaluation at alpha of the step; Karras et al. 2022, alg. 3. It integrates in the
@@ -3921,13 +3921,13 @@ static void dkp_record_runge_kutta(dk_recorder *r) {
 static void dkp_record_edm(dk_recorder *r) {
     double at = r->sampler.alpha;
     const dkp_tableau tableau = {2, 0, {at, 1 - 0.5 / at, 0.5 / at}};
-    if (at <= 0) dk_refuse(r, "sampler.alpha", at, "> 0 and <= 1");
-    while (dk_step(r)) dkp_runge_kutta_step(r, &tableau);
+    if (at <= 0) dkr_refuse(r, "sampler.alpha", at, "> 0 and <= 1");
+    while (dkr_step(r)) dkp_runge_kutta_step(r, &tableau);
 }
 
 /* DPM2: the midpoint method with its middle at the geometric mean of the noise levels, as in k-diffusion. */
 static void dkp_record_dpm2(dk_recorder *r) {
-    while (dk_step(r)) {
+    while (dkr_step(r)) {
         dkp_split split = dkp_noise_split(r, r->sampler.eta, r->sampler.law);
         double u = dkp_point_at(r, &r->from).u, last = dkp_point_at(r, &split.down).u;
         double at = (dkp_sqrt(u * last) - u) / (last - u);
@@ -3940,7 +3940,7 @@ static void dkp_record_dpm2(dk_recorder *r) {
 /* score = (alpha D - x)/sigma^2 */
 static dk_vec dkp_score(const dk_level *l, dk_vec x, dk_vec D) {
     double variance = l->sigma * l->sigma;
-    return dk_mix(-1 / variance, x, l->alpha / variance, D);
+    return dkr_mix(-1 / variance, x, l->alpha / variance, D);
 }
 
 /* Langevin steps x + h score + sqrt(2h) z at one level. h = 2 (a snr |z|/|score|)^2 per sample, Song et al. 2021,
@@ -3949,16 +3949,16 @@ static void dkp_langevin(dk_recorder *r, double a) {
     double snr = r->sampler.snr, h = 0.5 * r->sampler.langevin_step * dkp_pow(a * r->from.sigma, 2);
     int steps = r->from.alpha > 0 ? r->sampler.langevin_steps : 0;
     for (int k = 0; k < steps; k++) {
-        dk_vec score = dkp_score(&r->from, r->x, dk_denoise(r, r->x, r->from));
+        dk_vec score = dkp_score(&r->from, r->x, dkr_denoise(r, r->x, r->from));
         if (r->sampler.langevin_step > 0) {
-            r->x = dk_keep(r, dkp_add_noise(r, dk_mix(1, r->x, h, score), dkp_sqrt(2 * h)));
+            r->x = dkr_keep(r, dkp_add_noise(r, dkr_mix(1, r->x, h, score), dkp_sqrt(2 * h)));
             continue;
         }
-        score = dk_keep(r, score);
-        dk_vec z = dk_noise(r, r->from, r->from);
-        int ratio = dk_norm_ratio(r, z, score);
-        r->x = dk_add(r->x, dk_scale_by(2 * a * a * snr * snr, ratio, 2, score));
-        r->x = dk_keep(r, dk_add(r->x, dk_scale_by(2 * a * snr * r->sampler.s_noise, ratio, 1, z)));
+        score = dkr_keep(r, score);
+        dk_vec z = dkr_noise(r, r->from, r->from);
+        int ratio = dkr_norm_ratio(r, z, score);
+        r->x = dkr_add(r->x, dkr_scale_by(2 * a * a * snr * snr, ratio, 2, score));
+        r->x = dkr_keep(r, dkr_add(r->x, dkr_scale_by(2 * a * snr * r->sampler.s_noise, ratio, 1, z)));
     }
 }
 
@@ -3974,7 +3974,7 @@ static dk_level dkp_bin(dk_recorder *r, int k) {
     if (k < 0) return dk_level_at_sigma(s, 0);
     if (s->family != DK_FAMILY_VP) return dk_level_at(s, n > 1 ? s->t_max * k / (n - 1) : 0);
     if (s->beta_max > n)
-        dk_refuse(r, r->sampler.bins > 1 ? "sampler.bins" : "steps", n,
+        dkr_refuse(r, r->sampler.bins > 1 ? "sampler.bins" : "steps", n,
                   ">= schedule.beta_max with sampler.bins");
     dk_schedule table = dk_vp_discrete(DK_BETAS_LINEAR, n, s->beta_min / n, s->beta_max / n);
     return dk_level_at(&table, k);
@@ -3987,8 +3987,8 @@ static dk_level dkp_bin(dk_recorder *r, int k) {
 static void dkp_record_predictor_corrector(dk_recorder *r) {
     const dk_sampler *s = &r->sampler;
     const dk_schedule *schedule = &r->config->schedule;
-    if (!r->falling) dk_refuse(r, "grid.rising", 1, "0: the reverse SDE runs towards data");
-    while (dk_step(r)) {
+    if (!r->falling) dkr_refuse(r, "grid.rising", 1, "0: the reverse SDE runs towards data");
+    while (dkr_step(r)) {
         dk_level from = r->from, to = r->to;
         double h = from.t - to.t;
         int end = from.alpha <= 0 || (to.sigma <= 0 && !s->plain_last);
@@ -3999,7 +3999,7 @@ static void dkp_record_predictor_corrector(dk_recorder *r) {
         double a = from.alpha / to.alpha, G2 = (from.sigma - a * to.sigma) * (from.sigma + a * to.sigma);
         dkp_langevin(r, a);
         if (s->predictor == DK_PREDICTOR_NONE && !end) continue;
-        dk_vec D = dk_denoise(r, r->x, r->from);
+        dk_vec D = dkr_denoise(r, r->x, r->from);
         if (end) {
             dkp_split split = dkp_noise_split(r, s->eta, DK_LAW_SDE);
             r->x = dkp_add_noise(r, dkp_ddim_step(&r->from, &split.down, r->x, D), split.up);
@@ -4016,7 +4016,7 @@ static void dkp_record_predictor_corrector(dk_recorder *r) {
             kept = 1 / a, gain = (kept - split.down.sigma / from.sigma) * from.sigma * from.sigma;
             if (s->law != DK_LAW_DDPM_LARGE) up = split.up;
         }
-        dk_vec mean = dk_mix(kept, r->x, gain, dkp_score(&r->from, r->x, D));
+        dk_vec mean = dkr_mix(kept, r->x, gain, dkp_score(&r->from, r->x, D));
         r->x = dkp_add_noise(r, mean, r->to.sigma > 0 ? up : 0);
     }
 }
@@ -4024,11 +4024,11 @@ static void dkp_record_predictor_corrector(dk_recorder *r) {
 /* Annealed Langevin dynamics, Song & Ermon 2019, alg. 1, on x/alpha: steps at each level, then on to the next with
    x/alpha unchanged. From pure noise and to sigma = 0 DDIM leads. */
 static void dkp_record_smld(dk_recorder *r) {
-    while (dk_step(r)) {
+    while (dkr_step(r)) {
         int moves = r->sampler.langevin_steps > 0 && r->from.alpha > 0;
         dkp_langevin(r, 1);
-        if (moves && r->to.sigma > 0) r->x = dk_scale(r->to.alpha / r->from.alpha, r->x);
-        else r->x = dkp_ddim_step(&r->from, &r->to, r->x, dk_denoise(r, r->x, r->from));
+        if (moves && r->to.sigma > 0) r->x = dkr_scale(r->to.alpha / r->from.alpha, r->x);
+        else r->x = dkp_ddim_step(&r->from, &r->to, r->x, dkr_denoise(r, r->x, r->from));
     }
 }
 
@@ -4120,7 +4120,7 @@ static dk_vec dkp_judge_phi(dk_recorder *r, const dk_exponential *m, double h, c
     dk_vec low = dkp_phi_sum(r, m, m->stages + 1, h, F, to, noisy), before = r->x;
     if (r->pace->kept & DKP_KEPT_LOW)
         before = dkp_vec(r, dkp_pinned(r, dkp_new_value(r, 'y', 0, -1), DKP_KEPT_LOW));
-    x = dk_keep(r, x), low = dk_keep(r, low);
+    x = dkr_keep(r, x), low = dkr_keep(r, low);
     dkp_judge(r, DK_NORM_ERROR_MAX, x, low, low, before);
     dkp_pin(r, DKP_KEPT_LOW, low);
     return x;
@@ -4144,7 +4144,7 @@ static void dkp_phi_step(dk_recorder *r, const dk_exponential *m, dkp_stage_nois
             dk_level middle = dkp_level_at_flow(&r->config->schedule, r->sampler.pure_stage);
             D = dkp_direction(r, dkp_ddim_step(&r->from, &middle, x, D), &middle, &unused);
         }
-        x = dk_mix(1, dkp_ddim_step(&r->from, &whole.down, x, D), r->to.alpha, guidance);
+        x = dkr_mix(1, dkp_ddim_step(&r->from, &whole.down, x, D), r->to.alpha, guidance);
         r->x = dkp_add_noise(r, x, whole.up);
         return;
     }
@@ -4157,16 +4157,16 @@ static void dkp_phi_step(dk_recorder *r, const dk_exponential *m, dkp_stage_nois
         else if (last) split = whole;
         double h_row = dkp_gauge_lambda(r, &split.down) - start;
         x = dkp_phi_sum(r, m, i, h_row, F, split.down, noisy);
-        if (last) x = dk_mix(1, x, r->to.alpha, guidance);
+        if (last) x = dkr_mix(1, x, r->to.alpha, guidance);
         if (last && dkp_attempting(r) && dkp_has_embedded(m))
             x = dkp_judge_phi(r, m, h_row, F, x, split.down, noisy);
         if (noise == DKP_NOISE_PATH) { /* the noise alone takes the same way: it decays and is renewed */
             dkp_split part = dkp_split_between(r, &before, &level, eta, r->sampler.law);
-            path = dk_scale(part.down.sigma / before.sigma, path);
-            if (part.up * s_noise > 0) path = dk_mix(1, path, part.up * s_noise, dk_noise(r, before, level));
-            x = dk_add(x, path), before = level;
+            path = dkr_scale(part.down.sigma / before.sigma, path);
+            if (part.up * s_noise > 0) path = dkr_mix(1, path, part.up * s_noise, dkr_noise(r, before, level));
+            x = dkr_add(x, path), before = level;
         } else if (split.up * s_noise > 0) {
-            x = dk_mix(1, x, split.up * s_noise, dk_noise(r, r->from, level));
+            x = dkr_mix(1, x, split.up * s_noise, dkr_noise(r, r->from, level));
         }
         if (last) break;
         D = dkp_direction(r, x, &level, &unused);
@@ -4176,8 +4176,8 @@ static void dkp_phi_step(dk_recorder *r, const dk_exponential *m, dkp_stage_nois
 }
 
 static void dkp_record_exponential(dk_recorder *r) {
-    if (!r->sampler.exponential) dk_refuse(r, "sampler.exponential", 0, "an exponential Runge-Kutta method");
-    while (dk_step(r)) dkp_phi_step(r, r->sampler.exponential, DKP_NOISE_BEHIND);
+    if (!r->sampler.exponential) dkr_refuse(r, "sampler.exponential", 0, "an exponential Runge-Kutta method");
+    while (dkr_step(r)) dkp_phi_step(r, r->sampler.exponential, DKP_NOISE_BEHIND);
 }
 
 /* Where stage k of `order` stands, as a share of the way in lambda from this step's start to its end. */
@@ -4218,7 +4218,7 @@ static void dkp_singlestep(dk_recorder *r, int order, dkp_stage_noise noise) {
    Lu et al. 2022, app. D.3. */
 static int dkp_singlestep_order(dk_recorder *r) {
     int order = r->sampler.order > 1 ? r->sampler.order : 1, most = order - 1;
-    if (order > 3) dk_refuse(r, "sampler.order", order, "0 .. 3: singlestep methods");
+    if (order > 3) dkr_refuse(r, "sampler.order", order, "0 .. 3: singlestep methods");
     if (order > 3) return 1;
     int zero = dkp_level(r, r->steps).sigma <= 0, steps = r->steps - zero; /* that step takes one anyway */
     int missing = r->sampler.evals > 0 ? order * steps + zero - r->sampler.evals : 0;
@@ -4235,7 +4235,7 @@ static void dkp_singlestep_on_levels(dk_recorder *r) {
     dk_level start = r->from;
     dk_vec x = r->x;
     dkp_history past;
-    while (dk_step(r)) {
+    while (dkr_step(r)) {
         int left = r->steps - r->step;
         if (stages == 0) {
             stages = !dkp_finite(dkp_gauge_lambda(r, &r->from)) ? 1
@@ -4244,7 +4244,7 @@ static void dkp_singlestep_on_levels(dk_recorder *r) {
             past.count = 0, start = r->from, x = r->x;
         }
         stages--;
-        dk_vec D = dk_denoise(r, r->x, r->from);
+        dk_vec D = dkr_denoise(r, r->x, r->from);
         dkp_push(&past, dkp_gauge_lambda(r, &r->from), dkp_interpolant(r, 0, &r->from, D));
         r->from = start; /* of the step that is made */
         dkp_split split = dkp_noise_split(r, r->sampler.eta, r->sampler.law);
@@ -4258,19 +4258,19 @@ static void dkp_singlestep_on_levels(dk_recorder *r) {
 static void dkp_record_singlestep(dk_recorder *r) {
     if (r->sampler.stages == DK_SPACING_LEVELS) dkp_singlestep_on_levels(r);
     else
-        while (dk_step(r)) dkp_singlestep(r, dkp_singlestep_order(r), DKP_NOISE_BEHIND);
+        while (dkr_step(r)) dkp_singlestep(r, dkp_singlestep_order(r), DKP_NOISE_BEHIND);
 }
 
 /* SDE-DPM-Solver++(2S) as in k-diffusion: stage and step get noise of their own. */
 static void dkp_record_dpmpp_sde(dk_recorder *r) {
-    while (dk_step(r)) dkp_singlestep(r, dkp_singlestep_order(r), DKP_NOISE_AFRESH);
+    while (dkr_step(r)) dkp_singlestep(r, dkp_singlestep_order(r), DKP_NOISE_AFRESH);
 }
 
 /* SEEDS-2 and -3, Gonzalez et al. 2023, alg. 2-3: the noise of a step goes on from its stages'. */
 static void dkp_record_seeds(dk_recorder *r) {
     if (r->sampler.law != DK_LAW_SDE)
-        dk_refuse(r, "sampler.law", r->sampler.law, "DK_LAW_SDE: SEEDS follow its paths");
-    while (dk_step(r)) dkp_singlestep(r, dkp_singlestep_order(r), DKP_NOISE_PATH);
+        dkr_refuse(r, "sampler.law", r->sampler.law, "DK_LAW_SDE: SEEDS follow its paths");
+    while (dkr_step(r)) dkp_singlestep(r, dkp_singlestep_order(r), DKP_NOISE_PATH);
 }
 
 /* Heun++ (Carzit's sd-webui-samplers-scheduler): slopes at this, the next and the second next level, with weights
@@ -4278,7 +4278,7 @@ static void dkp_record_seeds(dk_recorder *r) {
 static void dkp_record_heunpp2(dk_recorder *r) {
     dk_level top = r->falling ? r->from : dkp_level(r, r->steps);
     double most = dkp_point_at(r, &top).u;
-    while (dk_step(r)) {
+    while (dkr_step(r)) {
         int left = r->steps - r->step, stages = left < 3 ? left : 3;
         double u = dkp_point_at(r, &r->from).u, next = dkp_point_at(r, &r->to).u, h = next - u, after = 0;
         if (stages > 2) {
@@ -4296,21 +4296,21 @@ static void dkp_record_heunpp2(dk_recorder *r) {
 /* x_{i+1} = a_i x_i + sum b_ij D_j + noise_i z_i, with as much history as there are steps. */
 static void dkp_record_table(dk_recorder *r) {
     const dk_table *table = (const dk_table *)r->sampler.user;
-    if (!table || !table->a || !table->b) dk_refuse(r, "sampler.user", 0, "a dk_table with a and b");
-    while (dk_step(r)) {
+    if (!table || !table->a || !table->b) dkr_refuse(r, "sampler.user", 0, "a dk_table with a and b");
+    while (dkr_step(r)) {
         int i = r->offset + r->step;
         dk_level told = table->t ? dk_level_at(&r->config->schedule, table->t[i]) : r->from;
         const double *b = table->b + (size_t)i * (size_t)r->plan->steps;
         dk_vec z = dkp_zero;
-        if (i != r->estimates) dk_refuse(r, "steps that go back up", i - r->estimates, "0 for a table");
-        dk_denoise_told(r, r->x, r->from, told, NULL);
+        if (i != r->estimates) dkr_refuse(r, "steps that go back up", i - r->estimates, "0 for a table");
+        dkr_denoise_told(r, r->x, r->from, told, NULL);
         if (table->noise && (table->noise[i] < 0 || table->noise[i] > 0))
-            z = dk_scale(table->noise[i], dk_noise(r, r->from, r->to));
-        dk_sum_begin(r);
-        dk_sum_add(r, table->a[i], r->x);
-        for (int j = 0; j <= i; j++) dk_sum_add(r, b[j], dk_past(r, j));
-        dk_sum_add(r, 1, z);
-        r->x = dk_sum_end(r);
+            z = dkr_scale(table->noise[i], dkr_noise(r, r->from, r->to));
+        dkr_sum_begin(r);
+        dkr_sum_add(r, table->a[i], r->x);
+        for (int j = 0; j <= i; j++) dkr_sum_add(r, b[j], dkr_past(r, j));
+        dkr_sum_add(r, 1, z);
+        r->x = dkr_sum_end(r);
     }
 }
 
@@ -7360,22 +7360,22 @@ static dk_vec dkp_guide(dk_recorder *r, const dk_guidance *g, const double weigh
     dk_vec C = P[0], U = P[1], G;
     if (g->zero_star) { /* Fan et al. 2025 */
         int s = dkp_scalar(r, DK_NORM_PROJECTION, C, U, 0);
-        G = dk_mix(g->scale, C, 1, dk_scale_by(1 - g->scale, s, 1, U));
+        G = dkr_mix(g->scale, C, 1, dkr_scale_by(1 - g->scale, s, 1, U));
     } else if (g->projected) { /* Sadat et al. 2024, alg. 1 */
-        dk_vec d = r->momentum = dk_keep(r, dk_add(dk_mix(1, C, -1, U), dk_scale(g->momentum, r->momentum)));
+        dk_vec d = r->momentum = dkr_keep(r, dkr_add(dkr_mix(1, C, -1, U), dkr_scale(g->momentum, r->momentum)));
         double w = g->projected > 1 ? g->scale : g->scale - 1, along = w * (g->parallel - 1);
         int p = dkp_set(along) ? dkp_scalar(r, DK_NORM_PROJECTION, d, C, g->limit) : 0;
         int l = g->limit > 0 ? dkp_scalar(r, DK_NORM_LIMIT, d, dkp_zero, g->limit) : 0;
-        d = l ? dk_scale_by(w, l, 1, d) : dk_scale(w, d);
-        G = dk_add(g->projected > 1 ? U : C, d);
-        if (p) G = dk_add(G, dk_scale_by(along, p, 1, C));
+        d = l ? dkr_scale_by(w, l, 1, d) : dkr_scale(w, d);
+        G = dkr_add(g->projected > 1 ? U : C, d);
+        if (p) G = dkr_add(G, dkr_scale_by(along, p, 1, C));
     } else {
         G = dkp_sum(DK_BRANCHES, weight, P);
     }
     if (!(g->rescale > 0)) return G;
-    G = dk_keep(r, G); /* Lin et al. 2023, sec. 3.4 */
-    return dk_mix(1 - g->rescale, G, 1,
-                  dk_scale_by(g->rescale, dkp_scalar(r, DK_NORM_DEVIATION, C, G, 0), 1, G));
+    G = dkr_keep(r, G); /* Lin et al. 2023, sec. 3.4 */
+    return dkr_mix(1 - g->rescale, G, 1,
+                  dkr_scale_by(g->rescale, dkp_scalar(r, DK_NORM_DEVIATION, C, G, 0), 1, G));
 }
 
 /* D, limited and changed by the hook. */
@@ -7384,7 +7384,7 @@ static dk_vec dkp_finish_D(dk_recorder *r, const dk_guidance *g, dk_vec D, const
     if (g->quantile > 0) {
         dk_vec v[4] = {D, dkp_zero, dkp_zero, dkp_zero};
         int s = dkp_norm_of(r, DK_NORM_QUANTILE, v, g->quantile_most, g->quantile);
-        D = dkp_store_as(r, dk_scale_by(1, s, 1, D), 'D', call->estimate, 1);
+        D = dkp_store_as(r, dkr_scale_by(1, s, 1, D), 'D', call->estimate, 1);
     }
     D = dkp_blend_denoised(r, D, 'D', call->estimate);
     if (g->hook && call->branches && r->status == DK_OK) {
@@ -7447,7 +7447,7 @@ static dk_vec dkp_denoise(dk_recorder *r, dk_vec x, const dk_level *level, const
               m.d_f < 1 || m.d_f > 1; /* the output is not D itself */
     int both = uncond && !dkp_set(c->guidance.scale) && !c->guidance.schedule;
     if (zero) r->skipped++;
-    else dkp_record_calls(r, &call, &h, dk_scale(net.input_scale, seen), raw ? "FGH" : "D", F);
+    else dkp_record_calls(r, &call, &h, dkr_scale(net.input_scale, seen), raw ? "FGH" : "D", F);
     if (r->status != DK_OK) return dkp_zero;
     if (both && !zero) { /* the network gives both outputs at once */
         F[1] = dkp_vec(r, dkp_for_network(r, dkp_new_value(r, raw ? 'G' : 'U', index, first)));
@@ -7456,15 +7456,15 @@ static dk_vec dkp_denoise(dk_recorder *r, dk_vec x, const dk_level *level, const
 
     dk_vec P[DK_BRANCHES] = {F[0], h.wanted[1] ? F[1] : dkp_zero, F[2]};
     for (int k = 0; k < DK_BRANCHES && norms && !zero; k++) {
-        if (space != own) P[k] = dk_mix((m.d_x - s.d_x) / s.d_f, P[k].of ? x : dkp_zero, m.d_f / s.d_f, P[k]);
+        if (space != own) P[k] = dkr_mix((m.d_x - s.d_x) / s.d_f, P[k].of ? x : dkp_zero, m.d_f / s.d_f, P[k]);
         if (P[k].of && (space != own || p->number)) P[k] = dkp_store_as(r, P[k], 'y', p->values, 0);
     }
     dk_vec G = zero ? dkp_zero : dkp_guide(r, &h.g, h.weight, P), D = G;
-    if (raw) D = dkp_finish_D(r, &h.g, dk_mix(s.d_x, x, s.d_f, G), &call);
+    if (raw) D = dkp_finish_D(r, &h.g, dkr_mix(s.d_x, x, s.d_f, G), &call);
     dk_vec U = uncond ? F[1] : dkp_zero;
     if (at->sigma <= 0) /* nothing else asks for it */
-        r->noise = U.of ? dk_mix(m.n_x, x, m.n_f, U) : dk_mix(s.n_x, x, s.n_f, G);
-    if (uncond) *uncond = !U.of ? D : raw ? dkp_store_as(r, dk_mix(m.d_x, x, m.d_f, U), 'U', index, 0) : U;
+        r->noise = U.of ? dkr_mix(m.n_x, x, m.n_f, U) : dkr_mix(s.n_x, x, s.n_f, G);
+    if (uncond) *uncond = !U.of ? D : raw ? dkp_store_as(r, dkr_mix(m.d_x, x, m.d_f, U), 'U', index, 0) : U;
     if (U.of) *uncond = dkp_blend_denoised(r, *uncond, 'U', index);
     for (int i = first; i < p->calls && r->storing; i++) p->call[i].denoised = (int)D.at;
     return D;
@@ -7472,17 +7472,17 @@ static dk_vec dkp_denoise(dk_recorder *r, dk_vec x, const dk_level *level, const
 
 DKP_SMALL
 
-DK_API dk_vec dk_denoise_told(dk_recorder *r, dk_vec x, dk_level level, dk_level told, dk_vec *uncond) {
+DK_API dk_vec dkr_denoise_told(dk_recorder *r, dk_vec x, dk_level level, dk_level told, dk_vec *uncond) {
     return dkp_denoise(r, x, &level, &told, uncond);
 }
 
-DK_API dk_vec dk_denoise(dk_recorder *r, dk_vec x, dk_level level) {
+DK_API dk_vec dkr_denoise(dk_recorder *r, dk_vec x, dk_level level) {
     return dkp_denoise(r, x, &level, &level, NULL);
 }
 
-DK_API dk_vec dk_past(dk_recorder *r, int estimate) {
+DK_API dk_vec dkr_past(dk_recorder *r, int estimate) {
     if (estimate < r->skipped || estimate >= r->estimates)
-        dk_refuse(r, "estimate of dk_past", estimate, "one that has been made, by an evaluation");
+        dkr_refuse(r, "estimate of dkr_past", estimate, "one that has been made, by an evaluation");
     if (r->status != DK_OK) return dkp_zero;
     if (!r->storing) return dkp_vec(r, -1 - estimate); /* anything distinct */
     const dk_call *call = &r->plan->call[estimate - r->skipped];

@@ -1031,7 +1031,7 @@ static void schedules_that_make_no_sense_are_refused(void **state) {
 /* With step-size control a recording function is called again and again; memory is measured at first. */
 static int grown;
 static void record_growing(dk_recorder *r) {
-    for (int i = 0; i < grown; i++) dk_keep(r, dk_scale(0.5, r->x));
+    for (int i = 0; i < grown; i++) dkr_keep(r, dkr_scale(0.5, r->x));
     dk_sampler_named("rk45").record(r);
 }
 

@@ -736,20 +736,20 @@ static void failing_noise_writes_nothing_and_can_be_repeated(void **state) {
 /* A draw used by two evaluations lives in a buffer; the callback fills it before the rows of its pass run, which
    may still read what lies there. Steps: y = D + 0.3 z, x = y + 0.1 D(y) + 0.2 z. */
 static void record_shared_draw(dk_recorder *r) {
-    while (dk_step(r)) {
-        dk_vec D = dk_denoise(r, r->x, r->from), z = dk_noise(r, r->from, r->to);
-        dk_vec y = dk_mix(1, D, 0.3, z), E = dk_denoise(r, y, r->to);
-        r->x = dk_add(dk_mix(0.5, D, 0.1, E), dk_scale(0.2, z));
+    while (dkr_step(r)) {
+        dk_vec D = dkr_denoise(r, r->x, r->from), z = dkr_noise(r, r->from, r->to);
+        dk_vec y = dkr_mix(1, D, 0.3, z), E = dkr_denoise(r, y, r->to);
+        r->x = dkr_add(dkr_mix(0.5, D, 0.1, E), dkr_scale(0.2, z));
     }
 }
 /* Here a draw's buffer may be one that a norm has just read. */
 static void record_draw_after_norm(dk_recorder *r) {
-    while (dk_step(r)) {
-        dk_vec D = dk_denoise(r, r->x, r->from), y = dk_keep(r, dk_mix(0.5, D, 0.5, r->x));
-        int ratio = dk_norm_ratio(r, y, D);
-        dk_vec z = dk_noise(r, r->from, r->to);
-        dk_vec E = dk_denoise(r, dk_add(dk_scale_by(0.5, ratio, 1, r->x), z), r->to);
-        r->x = dk_mix(0.5, E, 0.1, z);
+    while (dkr_step(r)) {
+        dk_vec D = dkr_denoise(r, r->x, r->from), y = dkr_keep(r, dkr_mix(0.5, D, 0.5, r->x));
+        int ratio = dkr_norm_ratio(r, y, D);
+        dk_vec z = dkr_noise(r, r->from, r->to);
+        dk_vec E = dkr_denoise(r, dkr_add(dkr_scale_by(0.5, ratio, 1, r->x), z), r->to);
+        r->x = dkr_mix(0.5, E, 0.1, z);
     }
 }
 

@@ -312,9 +312,9 @@ static void results_converge_along_a_path(void **state) {
 
 /* Shows its draws: x is one after the other. */
 static void record_draws(dk_recorder *r) {
-    while (dk_step(r)) {
-        dk_vec D = dk_denoise(r, r->x, r->from);
-        r->x = dk_mix(0, D, 1, dk_noise(r, r->from, r->to));
+    while (dkr_step(r)) {
+        dk_vec D = dkr_denoise(r, r->x, r->from);
+        r->x = dkr_mix(0, D, 1, dkr_noise(r, r->from, r->to));
     }
 }
 
