@@ -167,7 +167,6 @@ DK_API int dk_version(void);
 
 enum {
     DK_MESSAGE_SIZE = 240,
-    DK_ABAR_MARKS = 32,
     DK_MAX_TERMS = 20,
     DK_MAX_STAGES = 16,
     DK_SAID = 320,
@@ -219,29 +218,30 @@ typedef enum dk_betas {
 typedef void (*dk_schedule_fn)(void *user, double t, double *alpha, double *sigma, double *d_alpha,
                                double *d_sigma);
 
+/* Bits of dk_schedule.quirks and dk_grid.quirks: what one program does its own way. Book three has the table. */
+enum {
+    DK_QUIRK_FLOAT_TABLE = 1 << 16,    /* VP discrete: 1 - beta and alpha^2 are rounded to float */
+    DK_QUIRK_TERMINAL_ALPHA = 1 << 17, /* VP discrete: alpha(T-1) = 2^-12 after zero_terminal_snr */
+    DKP_QUIRK_MARKED = 1 << 30         /* private: alphas_cumprod has some of the products only */
+};
+
 /* A noise schedule is a plain value; make it with one of the functions below, then edit at will. */
 typedef struct dk_schedule {
+    const char *name; /* that it was asked for by, with dk_schedule_named; else NULL */
     dk_family family;
-    const char *unknown;    /* set by dk_schedule_named for a name that does not exist, */
-    const char *nearest[3]; /* and names like it */
-    double t_min, t_max;    /* range of t that grids span; both 0: all of the family's range */
-    double
-        shift; /* flow, VP discrete: multiplies sigma/alpha; 0: 1. Flow: sigma = shift t / (1 + (shift - 1) t) */
+    double t_min, t_max; /* range of t that grids span; both 0: all of the family's range */
+    double shift;        /* flow, VP discrete: multiplies sigma/alpha; 0: 1. Flow: sigma = shift t / (1 + (shift - 1) t) */
     double sigma_min, sigma_max; /* VE, EDM; VP cosine: sigma/alpha stays between them, 0: no limit */
     double cosine_offset;        /* VP cosine: s */
-    double beta_min, beta_max;   /* VP and sub-VP: beta(t) = beta_min + t (beta_max - beta_min) */
-    dk_betas betas;              /* VP discrete: how beta_first .. beta_last are spaced */
-    int timesteps;               /* VP discrete: number of training timesteps T, t = 0 .. T-1; flow: 0, or
-                                    the size of the table t = 1/T, 2/T .. 1 that some grids pick from */
-    double beta_first, beta_last;
-    int zero_terminal_snr; /* VP discrete: rescale so that alpha(T-1) = 0 (Lin et al. 2023); 2: then
-                                     alpha(T-1) = 2^-12, as in some schedulers of diffusers */
-    int float_table;       /* VP discrete: 1 - beta and alpha^2 are rounded to float, as in models' tables */
+    double beta_min, beta_max;   /* VP, sub-VP: beta(t) = beta_min + t (beta_max - beta_min); VP discrete: first, last */
+    dk_betas betas;              /* VP discrete: how they are spaced in between */
+    int timesteps;               /* VP discrete: number of training timesteps T, t = 0 .. T-1; flow: size of the
+                                    table t = 1/T, 2/T .. 1 that some grids pick from, 0: none */
+    int zero_terminal_snr;        /* VP discrete: 1: rescaled so that alpha(T-1) = 0 (Lin et al. 2023) */
+    int quirks;                   /* DK_QUIRK_... */
     const double *alphas_cumprod; /* VP discrete from a table of T numbers, read while recording */
     dk_schedule_fn fn;            /* custom, with t from t_min (least noise) to t_max */
     void *user;
-    double marks[DK_ABAR_MARKS]; /* VP discrete: every so-manyth product of 1 - beta, filled in; */
-    double marks_of[5];          /* and what they were computed from */
 } dk_schedule;
 
 /* alpha = 1 - sigma, sigma = t shifted. Liu et al. 2022, Lipman et al. 2022; shift: Esser et al. 2024, eq. 23. */
@@ -263,7 +263,7 @@ DK_API dk_schedule dk_sub_vp(double beta_min, double beta_max);
 DK_API dk_schedule dk_cosine_flow(void);
 /* alpha_t^2 = product of 1 - beta_0 .. 1 - beta_t; Ho et al. 2020. Between timesteps lambda is linear in t.
    t = -1 is clean data. Past T-1 t stays at T-1 while sigma/alpha goes on. */
-DK_API dk_schedule dk_vp_discrete(dk_betas betas, int timesteps, double beta_first, double beta_last);
+DK_API dk_schedule dk_vp_discrete(dk_betas betas, int timesteps, double beta_min, double beta_max);
 DK_API dk_schedule dk_vp_linear(void);        /* DDPM: 1000 betas from 1e-4 to 0.02 */
 DK_API dk_schedule dk_vp_scaled_linear(void); /* Stable Diffusion: sqrt(beta) linear, 0.00085 .. 0.012 */
 DK_API dk_schedule dk_vp_cosine(void);        /* Nichol & Dhariwal 2021, betas cut at 0.999 */
@@ -1334,7 +1334,8 @@ typedef struct dkp_tableau {
 static int dkp_row(int i) { return i * (i - 1) / 2; }
 
 static const dkp_field *dkp_settings(dk_config *c, const char *settings, int of, char wrong[DKP_WORD]);
-static dk_status dkp_resolve(dk_config *c, char *message);
+struct dkp_marks;
+static dk_status dkp_resolve(dk_config *c, struct dkp_marks *marks, char *message);
 static dk_status dkp_resolve_data(dk_config *c, char *message);
 static dk_status dkp_check_levels(const dk_config *c, dk_level *level, char *message);
 static int dkp_controlled(const dk_config *c);
@@ -1459,9 +1460,9 @@ DK_API dk_schedule dk_custom_schedule(dk_schedule_fn fn, void *user, double t_mi
 }
 
 /* Nichol & Dhariwal 2021, eq. 17: abar(u) = cos^2((u + 0.008)/1.008 pi/2), beta cut at 0.999. */
-static double dkp_cosine_beta(double T, int k) {
-    double scale = dkp_pi / 2 / 1.008;
-    double before = dkp_cos((k / T + 0.008) * scale), after = dkp_cos(((k + 1) / T + 0.008) * scale);
+static double dkp_cosine_alpha(double T, int k) { return dkp_cos((k / T + 0.008) * (dkp_pi / 2 / 1.008)); }
+
+static double dkp_cosine_beta(double before, double after) {
     double beta = 1 - after * after / (before * before);
     return beta < 0.999 ? beta : 0.999;
 }
@@ -1479,14 +1480,13 @@ static double dkp_laplace_beta(double T, int k) {
 }
 
 /* beta of timestep k where betas are not evenly spaced */
-static double dkp_curved_beta(const dk_schedule *s, int k) {
-    int T = s->timesteps;
-    double span = s->beta_last - s->beta_first;
+static double dkp_curved_beta(const dk_schedule *s, int T, int k) {
+    double span = s->beta_max - s->beta_min;
     switch (s->betas) {
-    case DK_BETAS_COSINE: return dkp_cosine_beta(T, k);
+    case DK_BETAS_COSINE: return dkp_cosine_beta(dkp_cosine_alpha(T, k), dkp_cosine_alpha(T, k + 1));
     case DK_BETAS_LAPLACE: return dkp_laplace_beta(T, k);
     case DK_BETAS_EXPONENTIAL: return -dkp_expm1(-12.0 / T);
-    case DK_BETAS_SIGMOID: return s->beta_first + span / (1 + dkp_exp(6 - 12.0 * k / (T - 1)));
+    case DK_BETAS_SIGMOID: return s->beta_min + span / (1 + dkp_exp(6 - 12.0 * k / (T - 1)));
     case DK_BETAS_LINEAR:
     case DK_BETAS_SCALED_LINEAR:
     case DK_BETAS_COUNT: break;
@@ -1496,95 +1496,125 @@ static double dkp_curved_beta(const dk_schedule *s, int k) {
 
 DKP_FAST
 
-DKP_INLINE double dkp_rounded(const dk_schedule *s, double v) {
-    return s->float_table ? (double)(float)v : v;
+/* VP discrete. alpha^2 of timestep k is a product of k + 1 numbers. A model's table has all of them; recording marks
+   every stride-th; else they are multiplied anew. */
+typedef struct dkp_discrete {
+    const dk_schedule *s;
+    int T, stride, rounds, scaled, even;
+    double first, span;        /* between which betas are spaced, or their roots */
+    double alpha_0, alpha_end; /* at both ends of the table, where it is rescaled */
+} dkp_discrete;
+
+enum { DKP_MARKS = 32 };
+
+DKP_INLINE double dkp_rounded(const dkp_discrete *d, double v) { return d->rounds ? (double)(float)v : v; }
+
+DKP_INLINE double dkp_kept_of(const dkp_discrete *d, double beta) {
+    beta = dkp_rounded(d, beta);
+    return dkp_rounded(d, 1 - (d->scaled ? dkp_rounded(d, beta * beta) : beta));
 }
 
-/* 1 - beta, one timestep after the other. */
-typedef struct dkp_betas {
-    int scaled, even, last_k;
-    double first, span; /* between which betas are spaced, or their roots */
-} dkp_betas;
-
-static dkp_betas dkp_betas_of(const dk_schedule *s) {
-    int scaled = s->betas == DK_BETAS_SCALED_LINEAR;
-    dkp_betas b = {scaled, scaled || s->betas == DK_BETAS_LINEAR, s->timesteps - 1,
-                   scaled ? dkp_sqrt(s->beta_first) : s->beta_first, 0};
-    b.span = (scaled ? dkp_sqrt(s->beta_last) : s->beta_last) - b.first;
-    return b;
+/* 1 - beta of timestep k. */
+DKP_INLINE double dkp_kept(const dkp_discrete *d, int k) {
+    double even = d->first + (double)k / (d->T - 1) * d->span;
+    return dkp_kept_of(d, d->even ? even : dkp_curved_beta(d->s, d->T, k));
 }
 
-DKP_INLINE double dkp_kept(const dk_schedule *s, const dkp_betas *b, int k) {
-    double beta = b->even ? b->first + (double)k / b->last_k * b->span : dkp_curved_beta(s, k);
-    beta = dkp_rounded(s, beta);
-    return dkp_rounded(s, 1 - (b->scaled ? dkp_rounded(s, beta * beta) : beta));
-}
-
-/* The product of 1 - beta over timesteps [from, to), times `product`. */
-static double dkp_beta_product(const dk_schedule *s, double product, int from, int to) {
-    const dkp_betas betas = dkp_betas_of(s);
-    for (int k = from; k < to; k++) product *= dkp_kept(s, &betas, k);
+/* The product of 1 - beta over timesteps [from, to), times `product`. One cosine is the next beta's, too. */
+static double dkp_beta_product(const dkp_discrete *d, double product, int from, int to) {
+    if (d->s->betas == DK_BETAS_COSINE && from < to) {
+        double before = dkp_cosine_alpha(d->T, from), after;
+        for (int k = from; k < to; k++, before = after)
+            after = dkp_cosine_alpha(d->T, k + 1), product *= dkp_kept_of(d, dkp_cosine_beta(before, after));
+        return product;
+    }
+    for (int k = from; k < to; k++) product *= dkp_kept(d, k);
     return product;
+}
+
+/* alpha^2 of timestep k = -1 .. T-1 before rescaling; the empty product at -1 is clean data. */
+static double dkp_abar(const dkp_discrete *d, int k) {
+    const double *known = d->s->alphas_cumprod;
+    if (k < 0) return 1;
+    return known ? dkp_beta_product(d, known[k / d->stride], k - k % d->stride + 1, k + 1)
+                 : dkp_beta_product(d, 1, 0, k + 1);
+}
+
+/* The same for k + 1, where that for k is known. */
+static double dkp_next_abar(const dkp_discrete *d, int k, double abar) {
+    return d->stride > 1 ? abar * dkp_kept(d, k + 1) : d->s->alphas_cumprod[k + 1];
 }
 
 DKP_SMALL
 
-/* Marks hold every stride-th product, so that any abar costs less than stride multiplications and no table. */
-static int dkp_stride(const dk_schedule *s) { return (s->timesteps + DK_ABAR_MARKS - 1) / DK_ABAR_MARKS; }
-
-static void dkp_fill_marks(dk_schedule *s) {
-    const double of[] = {(double)s->betas, (double)s->timesteps, s->beta_first, s->beta_last,
-                         (double)s->float_table};
-    int stride = dkp_stride(s), mark = 0;
-    double product = 1;
-    if (s->alphas_cumprod || s->family != DK_FAMILY_VP_DISCRETE || memcmp(s->marks_of, of, sizeof of) == 0)
-        return;
-    memcpy(s->marks_of, of, sizeof of);
-    for (int k = 0; k < s->timesteps; k += stride, mark++)
-        s->marks[mark] = product = dkp_beta_product(s, product, k ? k - stride + 1 : 0, k + 1);
-}
-
-/* alpha^2 of timestep k = -1 .. T-1 before rescaling; the empty product at -1 is clean data. */
-static double dkp_abar(const dk_schedule *s, int k) {
-    if (k < 0) return 1;
-    if (s->alphas_cumprod) return s->alphas_cumprod[k];
-    int stride = dkp_stride(s), mark = k / stride;
-    return dkp_beta_product(s, s->marks[mark], mark * stride + 1, k + 1);
-}
-
 /* As the table has it: rounded, and with its SNR shifted. */
-DKP_INLINE double dkp_table_abar(const dk_schedule *s, double abar) {
-    abar = dkp_rounded(s, abar);
-    return s->shift > 0 ? abar / (abar + s->shift * s->shift * (1 - abar)) : abar;
+static double dkp_table_abar(const dkp_discrete *d, double abar) {
+    double shift = d->s->shift;
+    abar = dkp_rounded(d, abar);
+    return shift > 0 ? abar / (abar + shift * shift * (1 - abar)) : abar;
 }
 
-static dk_level dkp_discrete_level_of(const dk_schedule *s, int k, double abar) {
-    abar = dkp_table_abar(s, abar);
-    dk_level l = {(double)k, dkp_sqrt(abar), dkp_sqrt(1 - abar)};
-    if (s->zero_terminal_snr && k >= 0) { /* Lin et al. 2023, alg. 1: alpha shifted to 0 at T-1, kept at 0 */
-        double first = dkp_sqrt(dkp_table_abar(s, dkp_abar(s, 0))),
-               last = dkp_sqrt(dkp_table_abar(s, dkp_abar(s, s->timesteps - 1)));
-        if (s->float_table) {
-            double a = dkp_rounded(s, l.alpha), b = dkp_rounded(s, last), c = dkp_rounded(s, first);
-            a = dkp_rounded(s, dkp_rounded(s, a - b) * dkp_rounded(s, c / dkp_rounded(s, c - b)));
-            l.alpha = dkp_sqrt(dkp_rounded(s, a * a));
-        } else {
-            l.alpha = (l.alpha - last) * (first / (first - last));
-        }
-        if (s->zero_terminal_snr > 1 && k == s->timesteps - 1) l.alpha = 1.0 / 4096;
-        l.sigma = dkp_sqrt((1 - l.alpha) * (1 + l.alpha));
+/* Checked schedules have 2 to 1000000 timesteps; of others nothing is asked beyond. */
+static dkp_discrete dkp_discrete_of(const dk_schedule *s) {
+    int T = s->timesteps < 2 ? 2 : s->timesteps < 1000000 ? s->timesteps : 1000000;
+    int scaled = s->betas == DK_BETAS_SCALED_LINEAR, marked = s->quirks & DKP_QUIRK_MARKED;
+    dkp_discrete d = {s, T, 0, s->quirks & DK_QUIRK_FLOAT_TABLE, scaled, scaled || s->betas == DK_BETAS_LINEAR,
+                      s->beta_min, 0, 1, 0};
+    d.stride = s->alphas_cumprod && !marked ? 1 : (T + DKP_MARKS - 1) / DKP_MARKS;
+    if (d.stride < 2 && !s->alphas_cumprod) d.stride = 2;
+    if (scaled) d.first = dkp_sqrt(s->beta_min);
+    d.span = (scaled ? dkp_sqrt(s->beta_max) : s->beta_max) - d.first;
+    if (s->zero_terminal_snr) {
+        d.alpha_0 = dkp_sqrt(dkp_table_abar(&d, dkp_abar(&d, 0)));
+        d.alpha_end = dkp_sqrt(dkp_table_abar(&d, dkp_abar(&d, T - 1)));
     }
+    return d;
+}
+
+/* What recording remembers of the sampler's and the network's schedule; the copies of both point to it. */
+typedef struct dkp_marks {
+    double sampler[DKP_MARKS], network[DKP_MARKS];
+} dkp_marks;
+
+static void dkp_mark(dk_schedule *s, double *marks) {
+    if (s->family != DK_FAMILY_VP_DISCRETE || s->alphas_cumprod || s->timesteps <= DKP_MARKS) return;
+    dkp_discrete d = dkp_discrete_of(s);
+    double product = 1;
+    for (int k = 0, mark = 0; k < s->timesteps; k += d.stride, mark++)
+        marks[mark] = product = dkp_beta_product(&d, product, k ? k - d.stride + 1 : 0, k + 1);
+    s->alphas_cumprod = marks, s->quirks |= DKP_QUIRK_MARKED;
+}
+
+/* Before a copy outlives the marks. */
+static void dkp_unmark(dk_schedule *s) {
+    if (s->quirks & DKP_QUIRK_MARKED) s->alphas_cumprod = NULL;
+    s->quirks &= ~DKP_QUIRK_MARKED;
+}
+
+static dk_level dkp_discrete_level_of(const dkp_discrete *d, int k, double abar) {
+    abar = dkp_table_abar(d, abar);
+    dk_level l = {(double)k, dkp_sqrt(abar), dkp_sqrt(1 - abar)};
+    if (!d->s->zero_terminal_snr || k < 0) return l;
+    double first = d->alpha_0, last = d->alpha_end; /* Lin et al. 2023, alg. 1: alpha shifted to 0 at T-1, kept at 0 */
+    if (d->rounds) {
+        double a = dkp_rounded(d, l.alpha), b = dkp_rounded(d, last), c = dkp_rounded(d, first);
+        a = dkp_rounded(d, dkp_rounded(d, a - b) * dkp_rounded(d, c / dkp_rounded(d, c - b)));
+        l.alpha = dkp_sqrt(dkp_rounded(d, a * a));
+    } else {
+        l.alpha = (l.alpha - last) * (first / (first - last));
+    }
+    if ((d->s->quirks & DK_QUIRK_TERMINAL_ALPHA) && k == d->T - 1) l.alpha = 1.0 / 4096;
+    l.sigma = dkp_sqrt((1 - l.alpha) * (1 + l.alpha));
     return l;
 }
 
-static dk_level dkp_discrete_level(const dk_schedule *s, int k) {
-    return dkp_discrete_level_of(s, k, dkp_abar(s, k));
+static dk_level dkp_discrete_level(const dkp_discrete *d, int k) {
+    return dkp_discrete_level_of(d, k, dkp_abar(d, k));
 }
 
-DK_API dk_schedule dk_vp_discrete(dk_betas betas, int timesteps, double beta_first, double beta_last) {
-    dk_schedule s = dkp_schedule(DK_FAMILY_VP_DISCRETE, 0, timesteps - 1);
-    s.betas = betas, s.timesteps = timesteps, s.beta_first = beta_first, s.beta_last = beta_last;
-    if (timesteps > 0) dkp_fill_marks(&s);
+DK_API dk_schedule dk_vp_discrete(dk_betas betas, int timesteps, double beta_min, double beta_max) {
+    dk_schedule s = dkp_schedule(DK_FAMILY_VP_DISCRETE, 0, timesteps - 1.0);
+    s.betas = betas, s.timesteps = timesteps, s.beta_min = beta_min, s.beta_max = beta_max;
     return s;
 }
 
@@ -1594,7 +1624,7 @@ DK_API dk_schedule dk_vp_scaled_linear(void) {
 }
 DK_API dk_schedule dk_vp_cosine(void) { return dk_vp_discrete(DK_BETAS_COSINE, 1000, 0, 0); }
 DK_API dk_schedule dk_vp_table(const double *alphas_cumprod, int timesteps) {
-    dk_schedule s = dkp_schedule(DK_FAMILY_VP_DISCRETE, 0, timesteps - 1);
+    dk_schedule s = dkp_schedule(DK_FAMILY_VP_DISCRETE, 0, timesteps - 1.0);
     s.alphas_cumprod = alphas_cumprod, s.timesteps = timesteps;
     return s;
 }
@@ -1646,10 +1676,13 @@ DK_API const char *dk_schedule_about(int i) {
 
 DK_API dk_schedule dk_schedule_named(const char *name) {
     for (int i = 0; name && i < DKP_COUNT(dkp_schedules); i++)
-        if (strcmp(name, dkp_schedules[i].name) == 0) return dkp_schedules[i].make();
+        if (strcmp(name, dkp_schedules[i].name) == 0) {
+            dk_schedule known = dkp_schedules[i].make();
+            known.name = dkp_schedules[i].name;
+            return known;
+        }
     dk_schedule s = dkp_schedule(DK_FAMILY_DEFAULT, 0, 0);
-    s.unknown = name ? name : "(NULL)";
-    dk_nearest_names("schedule", s.unknown, s.nearest, 3);
+    s.name = name ? name : "(NULL)";
     return s;
 }
 
@@ -1834,13 +1867,14 @@ static void dkp_vp_cosine_slopes(const dk_schedule *s, double t, double *d_alpha
 static int dkp_by_angle(dk_level a, dk_level b) { return a.sigma <= 0 || b.alpha <= 0; }
 
 static dk_level dkp_discrete_at(const dk_schedule *s, double t) {
-    if (!(t > -1)) return dkp_discrete_level(s, -1);
-    if (t >= s->timesteps - 1) return dkp_discrete_level(s, s->timesteps - 1);
+    const dkp_discrete d = dkp_discrete_of(s);
+    if (!(t > -1)) return dkp_discrete_level(&d, -1);
+    if (t >= d.T - 1) return dkp_discrete_level(&d, d.T - 1);
     int k = (int)floor(t);
-    double f = t - k;
-    dk_level a = dkp_discrete_level(s, k), l = {t, 0, 0};
+    double f = t - k, abar = dkp_abar(&d, k);
+    dk_level a = dkp_discrete_level_of(&d, k, abar), l = {t, 0, 0};
     if (f <= 0) return a;
-    dk_level b = dkp_discrete_level(s, k + 1);
+    dk_level b = dkp_discrete_level_of(&d, k + 1, dkp_next_abar(&d, k, abar));
     if (dkp_by_angle(a, b)) {
         double angle = dkp_angle(a) + f * (dkp_angle(b) - dkp_angle(a));
         l.alpha = dkp_cos(angle), l.sigma = dkp_sin(angle);
@@ -1854,31 +1888,32 @@ DKP_FAST
 
 /* Whether timestep k has at most this noise level, which is that of the product `limit` but for rescaling. Roots are taken
    where rounding might decide. */
-static int dkp_discrete_below(const dk_schedule *s, int k, double abar, double limit, double noise_level) {
-    if (!s->zero_terminal_snr && fabs(abar - limit) > 1e-6 * limit) return abar > limit;
-    return dk_noise_level(dkp_discrete_level_of(s, k, abar)) <= noise_level;
+static int dkp_discrete_below(const dkp_discrete *d, int k, double abar, double limit, double noise_level) {
+    if (!d->s->zero_terminal_snr && fabs(abar - limit) > 1e-6 * limit) return abar > limit;
+    return dk_noise_level(dkp_discrete_level_of(d, k, abar)) <= noise_level;
 }
 
 static dk_level dkp_discrete_at_sigma(const dk_schedule *s, double noise_level) {
-    const double *known = s->alphas_cumprod ? s->alphas_cumprod : s->marks;
-    int stride = s->alphas_cumprod ? 1 : dkp_stride(s), low = -1, high = s->timesteps - 1;
-    double at_low = 1, at_high = dkp_abar(s, high); /* products */
+    const dkp_discrete d = dkp_discrete_of(s);
+    const double *known = s->alphas_cumprod;
+    int low = -1, high = d.T - 1;
+    double at_low = 1, at_high = dkp_abar(&d, high); /* products */
     double unshifted = noise_level / dkp_shift(s), limit = 1 / (1 + unshifted * unshifted);
     dk_level l = {(double)high, 0, 0};
     dkp_vp_pair(noise_level, &l);
-    if (dkp_discrete_below(s, high, at_high, limit, noise_level)) return l;
-    for (int first = 0, end = (high - 1) / stride + 1; first < end;) { /* of those that are known */
-        int middle = (first + end) >> 1, k = middle * stride;
-        if (dkp_discrete_below(s, k, known[middle], limit, noise_level))
+    if (dkp_discrete_below(&d, high, at_high, limit, noise_level)) return l;
+    for (int first = 0, end = known ? (high - 1) / d.stride + 1 : 0; first < end;) {
+        int middle = (first + end) >> 1, k = middle * d.stride;
+        if (dkp_discrete_below(&d, k, known[middle], limit, noise_level))
             low = k, at_low = known[middle], first = middle + 1;
         else high = k, at_high = known[middle], end = middle;
     }
-    for (const dkp_betas betas = dkp_betas_of(s); high - low > 1;) {
-        double next = at_low * dkp_kept(s, &betas, low + 1);
-        if (dkp_discrete_below(s, low + 1, next, limit, noise_level)) low++, at_low = next;
+    while (high - low > 1) {
+        double next = dkp_next_abar(&d, low, at_low);
+        if (dkp_discrete_below(&d, low + 1, next, limit, noise_level)) low++, at_low = next;
         else high = low + 1, at_high = next;
     }
-    dk_level a = dkp_discrete_level_of(s, low, at_low), b = dkp_discrete_level_of(s, high, at_high);
+    dk_level a = dkp_discrete_level_of(&d, low, at_low), b = dkp_discrete_level_of(&d, high, at_high);
     l.t = dkp_by_angle(a, b) ? low + (dkp_angle(l) - dkp_angle(a)) / (dkp_angle(b) - dkp_angle(a))
                              : low + (dk_lambda(l) - dk_lambda(a)) / (dk_lambda(b) - dk_lambda(a));
     return l;
@@ -1887,10 +1922,13 @@ static dk_level dkp_discrete_at_sigma(const dk_schedule *s, double noise_level) 
 DKP_SMALL
 
 static void dkp_discrete_slopes(const dk_schedule *s, double t, double *d_alpha, double *d_sigma) {
-    int k = (int)ceil(t) - 1;
+    const dkp_discrete d = dkp_discrete_of(s);
+    int k = t > -1 ? t < d.T ? (int)ceil(t) - 1 : d.T - 2 : -1;
     if (k < -1) k = -1;
-    if (k > s->timesteps - 2) k = s->timesteps - 2;
-    dk_level l = dkp_discrete_at(s, t), a = dkp_discrete_level(s, k), b = dkp_discrete_level(s, k + 1);
+    if (k > d.T - 2) k = d.T - 2;
+    double abar = dkp_abar(&d, k);
+    dk_level l = dkp_discrete_at(s, t), a = dkp_discrete_level_of(&d, k, abar),
+             b = dkp_discrete_level_of(&d, k + 1, dkp_next_abar(&d, k, abar));
     double turn =
         dkp_by_angle(a, b) ? dkp_angle(b) - dkp_angle(a) : -l.alpha * l.sigma * (dk_lambda(b) - dk_lambda(a));
     *d_alpha = -l.sigma * turn, *d_sigma = l.alpha * turn;
@@ -2778,8 +2816,9 @@ static double dkp_unit_of_level(dk_unit unit, dk_level l) {
 DK_API int dk_levels(dk_config *c, dk_unit unit, double *out, int max) {
     if (!c) return 0;
     dk_config resolved = *c;
+    dkp_marks marks;
     c->message[0] = 0;
-    if (dkp_resolve(&resolved, c->message) != DK_OK || dkp_check_levels(&resolved, NULL, c->message) != DK_OK)
+    if (dkp_resolve(&resolved, &marks, c->message) != DK_OK || dkp_check_levels(&resolved, NULL, c->message) != DK_OK)
         return 0;
     int steps = dkp_path_steps(&resolved);
     for (int i = 0; i <= steps && i < max; i++)
@@ -4844,10 +4883,10 @@ static size_t dkp_plan_bytes(const dk_plan *counts) {
 
 /* Resolves a copy, for the calls that must leave the caller's config as it is but for its message. Levels are computed
    once if there is memory for the plan, of which they are the first part. */
-static dk_status dkp_prepare(const dk_config *c, dk_config *resolved, dk_plan *plan) {
+static dk_status dkp_prepare(const dk_config *c, dk_config *resolved, dk_plan *plan, dkp_marks *marks) {
     if (!c) return dkp_fail_text(resolved->message, DK_ERROR_CONFIG, "config = NULL: must be a dk_config");
     *resolved = *c;
-    dk_status status = dkp_resolve(resolved, resolved->message);
+    dk_status status = dkp_resolve(resolved, marks, resolved->message);
     if (status != DK_OK) return status;
     size_t needed = ((size_t)dkp_path_steps(resolved) + 1) * sizeof(dk_level) + 64;
     int fits = plan && plan->memory && plan->bytes >= needed && !dkp_controlled(resolved);
@@ -4865,8 +4904,9 @@ static dk_status dkp_answer(dk_config *c, const dk_config *resolved, dk_status s
 
 DK_API size_t dk_plan_size(dk_config *c) {
     dk_config resolved;
+    dkp_marks marks;
     dk_plan counts;
-    dk_status status = dkp_prepare(c, &resolved, NULL);
+    dk_status status = dkp_prepare(c, &resolved, NULL, &marks);
     dk_pace pace;
     dk_recorder r;
     if (status == DK_OK)
@@ -4973,7 +5013,8 @@ static dk_status dkp_record_resolved(dk_recorder *r, dk_plan *plan, dk_config *c
 DK_API dk_status dk_record(dk_plan *plan, dk_config *c) {
     dk_config resolved;
     if (c && !plan) return dkp_fail_text(c->message, DK_ERROR_CONFIG, "plan = NULL: must be a dk_plan");
-    dk_status status = dkp_prepare(c, &resolved, plan);
+    dkp_marks marks;
+    dk_status status = dkp_prepare(c, &resolved, plan, &marks);
     dk_pace pace;
     dk_recorder r;
     if (status == DK_OK)
@@ -5193,7 +5234,8 @@ DK_API size_t dk_run_size(dk_config *c) {
     dk_config resolved;
     dk_plan plan;
     size_t bytes = 0;
-    dk_status status = dkp_prepare(c, &resolved, NULL);
+    dkp_marks marks;
+    dk_status status = dkp_prepare(c, &resolved, NULL, &marks);
     memset(&plan, 0, sizeof plan);
     if (status == DK_OK) status = dkp_resolve_data(&resolved, resolved.message);
     dk_pace pace;
@@ -5352,9 +5394,11 @@ DK_API dk_status dk_begin(dk_run *run, dk_config *c, dk_real *x, void *memory, s
     if (status != DK_OK) return status;
     dk_plan *plan = &run->own_plan;
     dk_config *resolved = &run->config;
+    dkp_marks marks;
     plan->memory = memory, plan->bytes = bytes;
-    status = dkp_prepare(c, resolved, plan);
+    status = dkp_prepare(c, resolved, plan, &marks);
     if (status == DK_OK) status = dkp_record_run(plan, resolved, &run->pace);
+    dkp_unmark(&resolved->schedule), dkp_unmark(&resolved->network_schedule);
     if (status == DK_OK) { /* the plan lies first, the workspace behind it */
         status = dkp_begin(run, plan, resolved, x, memory ? (char *)memory + plan->used : NULL,
                            memory ? bytes - plan->used : 0);
@@ -5677,7 +5721,7 @@ DK_API dk_status dk_log_likelihood(dk_config *c, dk_denoise_fn denoise, void *us
     if (!ode->sampler.record && !ode->sampler.name) ode->sampler = dk_sampler_named("rk45");
     if (ode->grid.final == DK_FINAL_DEFAULT && ode->grid.spacing != DK_SPACING_LEVELS)
         ode->grid.final = DK_FINAL_MIN;
-    dk_status status = dkp_prepare(ode, network, NULL);
+    dk_status status = dkp_prepare(ode, network, NULL, NULL);
     if (status == DK_OK) status = dkp_resolve_data(network, network->message);
     if (status == DK_OK) status = dkp_start_likelihood(network, x, l, &levels, &state);
     if (status == DK_OK) {
@@ -6155,6 +6199,23 @@ static dk_status dkp_fail_name(char *message, const char *kind, const char *name
     return DK_ERROR_CONFIG;
 }
 
+/* A struct that has a name and nothing else. */
+static dk_status dkp_fail_unknown(char *message, const char *kind, const char *name) {
+    const char *like[3] = {NULL, NULL, NULL};
+    dk_nearest_names(kind, name, like, 3);
+    if (!like[0] || strcmp(like[0], name)) return dkp_fail_name(message, kind, name, like);
+    dkp_text t = {message, DK_MESSAGE_SIZE, 0};
+    dkp_put(&t, kind);
+    dkp_put(&t, ".name = \"");
+    dkp_put(&t, name);
+    dkp_put(&t, "\": take it with dk_");
+    dkp_put(&t, kind);
+    dkp_put(&t, "_named(\"");
+    dkp_put(&t, name);
+    dkp_put(&t, "\")");
+    return DK_ERROR_CONFIG;
+}
+
 /* ------------------------------------------------------------------------------ >>noise  Noise */
 
 DKP_FAST
@@ -6595,7 +6656,9 @@ DKP_SMALL
 
 /* Where the schedule's own fields are wrong, says so. */
 static dk_status dkp_check_schedule(dk_schedule *s, char *message) {
-    if (s->unknown) return dkp_fail_name(message, "schedule", s->unknown, s->nearest);
+    int quirks = s->quirks;
+    dkp_unmark(s);
+    if (s->family == DK_FAMILY_DEFAULT) return dkp_fail_unknown(message, "schedule", s->name);
     if ((int)s->family < 0 || s->family >= DK_FAMILY_COUNT)
         return dkp_fail(message, "schedule.family", (int)s->family, "one of dk_family");
     if (s->shift < 0 || !dkp_finite(s->shift))
@@ -6633,13 +6696,16 @@ static dk_status dkp_check_schedule(dk_schedule *s, char *message) {
         } else if ((int)s->betas < 0 || s->betas >= DK_BETAS_COUNT) {
             return dkp_fail(message, "schedule.betas", (int)s->betas, "one of dk_betas");
         } else if (s->betas < DK_BETAS_COSINE || s->betas == DK_BETAS_SIGMOID) {
-            if (!(s->beta_first > 0 && s->beta_first < 1))
-                return dkp_fail(message, "schedule.beta_first", s->beta_first, "> 0 and < 1");
-            if (!(s->beta_last > 0 && s->beta_last < 1))
-                return dkp_fail(message, "schedule.beta_last", s->beta_last, "> 0 and < 1");
+            if (!(s->beta_min > 0 && s->beta_min < 1))
+                return dkp_fail(message, "schedule.beta_min", s->beta_min, "> 0 and < 1");
+            if (!(s->beta_max > 0 && s->beta_max < 1))
+                return dkp_fail(message, "schedule.beta_max", s->beta_max, "> 0 and < 1");
         }
-        dkp_fill_marks(s);
     }
+    if (s->zero_terminal_snr != 0 && s->zero_terminal_snr != 1)
+        return dkp_fail(message, "schedule.zero_terminal_snr", s->zero_terminal_snr, "0 or 1");
+    if (quirks & ~(DK_QUIRK_FLOAT_TABLE | DK_QUIRK_TERMINAL_ALPHA | DKP_QUIRK_MARKED))
+        return dkp_fail(message, "schedule.quirks", quirks, "bits of DK_QUIRK_... that are a schedule's");
     if (s->family == DK_FAMILY_FLOW && s->timesteps && (s->timesteps < 2 || s->timesteps > 1000000))
         return dkp_fail(message, "schedule.timesteps", s->timesteps, "0 or 2 .. 1000000");
     if (s->family == DK_FAMILY_CUSTOM && !s->fn)
@@ -7059,11 +7125,12 @@ static dk_status dkp_check_guidance(const dk_config *c, char *message) {
 
 static dk_sampler dkp_default_sampler(void);
 
-/* Fills in defaults and checks what can be checked without looking at levels. */
-static dk_status dkp_resolve(dk_config *c, char *message) {
+/* Fills in defaults and checks what can be checked without looking at levels. The schedules point to `marks` from then
+   on; NULL: they do without. */
+static dk_status dkp_resolve(dk_config *c, dkp_marks *marks, char *message) {
     dk_schedule *s = &c->schedule, *net = &c->network_schedule;
     dk_status status;
-    if (s->family == DK_FAMILY_DEFAULT && !s->unknown) *s = dk_flow(s->shift);
+    if (s->family == DK_FAMILY_DEFAULT && !s->name) s->family = DK_FAMILY_FLOW;
     if (s->t_min >= 0 && s->t_min <= 0 && s->t_max >= 0 &&
         s->t_max <= 0) { /* a schedule made by hand, without a range */
         s->t_max = s->family == DK_FAMILY_EDM           ? s->sigma_max
@@ -7079,7 +7146,7 @@ static dk_status dkp_resolve(dk_config *c, char *message) {
     if (!(c->sigma_data >= 0) || !dkp_finite(c->sigma_data))
         return dkp_fail(message, "sigma_data", c->sigma_data, "> 0 (0: 0.5)");
     if (c->sigma_data <= 0) c->sigma_data = 0.5;
-    if (net->family != DK_FAMILY_DEFAULT || net->unknown) {
+    if (net->family != DK_FAMILY_DEFAULT || net->name) {
         if ((status = dkp_check_schedule(net, message)) != DK_OK) { /* say whose field it is */
             char text[DK_MESSAGE_SIZE];
             dkp_text t = {message, DK_MESSAGE_SIZE, 0};
@@ -7089,6 +7156,7 @@ static dk_status dkp_resolve(dk_config *c, char *message) {
             return status;
         }
     }
+    if (marks) dkp_mark(s, marks->sampler), dkp_mark(net, marks->network);
     if ((int)c->condition < 0 || c->condition >= DK_CONDITION_COUNT)
         return dkp_fail(message, "condition", (int)c->condition, "one of dk_condition");
     if ((int)c->condition_rounding < 0 || c->condition_rounding > DK_ROUND_DOWN)
@@ -7196,7 +7264,7 @@ static dk_status dkp_resolve_data(dk_config *c, char *message) {
 
 DK_API dk_status dk_resolve(dk_config *c) {
     if (!c) return DK_ERROR_CONFIG;
-    dk_status status = dkp_resolve(c, c->message);
+    dk_status status = dkp_resolve(c, NULL, c->message);
     if (status == DK_OK) status = dkp_resolve_data(c, c->message);
     if (status == DK_OK) status = dkp_check_levels(c, NULL, c->message);
     if (status == DK_OK) c->message[0] = 0;
@@ -9812,8 +9880,8 @@ DK_API dk_status dk_config_named(dk_config *c, const char *name) {
    number, r real number, c choice, l list of numbers, n must be null, a anything, without meaning here. */
 #define DKP_KEYS(X)                                                                                         \
     X(num_train_timesteps, 'w', "", schedule.timesteps)                                                     \
-    X(beta_start, 'r', "", schedule.beta_first)                                                             \
-    X(beta_end, 'r', "", schedule.beta_last)                                                                \
+    X(beta_start, 'r', "", schedule.beta_min)                                                             \
+    X(beta_end, 'r', "", schedule.beta_max)                                                                \
     X(beta_schedule, 'c', "linear|scaled_linear|squaredcos_cap_v2|sigmoid|exp|laplace", message)            \
     X(trained_betas, 'l', "", message)                                                                      \
     X(rescale_betas_zero_snr, 'f', "", message)                                                             \
@@ -10007,13 +10075,13 @@ static dk_status dkp_say_table(dkp_job *j) {
             return DKP_REFUSE(beta_end, "> 0 and < 1");
         *s = dkp_schedule(DK_FAMILY_VP_DISCRETE, 0, T - 1);
         s->betas = (dk_betas)betas, s->timesteps = T;
-        s->beta_first = dkp_or(DKP_SAYS(beta_start), 0), s->beta_last = dkp_or(DKP_SAYS(beta_end), 0);
-        s->float_table = 1;
-        dkp_fill_marks(s);
+        s->beta_min = dkp_or(DKP_SAYS(beta_start), 0), s->beta_max = dkp_or(DKP_SAYS(beta_end), 0);
+        s->quirks |= DK_QUIRK_FLOAT_TABLE;
     }
     if (shift <= 0) return DKP_REFUSE(snr_shift_scale, "> 0");
     if (shift > 0) s->shift = dkp_sqrt(shift);
-    if (DKP_FLAG(rescale_betas_zero_snr)) s->zero_terminal_snr = j->of->flags & DKP_ALMOST ? 2 : 1;
+    if (DKP_FLAG(rescale_betas_zero_snr)) s->zero_terminal_snr = 1;
+    if (s->zero_terminal_snr && (j->of->flags & DKP_ALMOST)) s->quirks |= DK_QUIRK_TERMINAL_ALPHA;
     j->c->condition = DK_CONDITION_T;
     return DK_OK;
 }
@@ -10023,7 +10091,7 @@ static dk_status dkp_say_ends(dkp_job *j, dk_level *first, dk_level *last) {
     dk_config whole = *j->c;
     if (whole.grid.final == DK_FINAL_DEFAULT) whole.grid.final = DK_FINAL_ZERO;
     whole.grid.rising = 0, whole.prediction = DK_PREDICT_X0, whole.start = DK_START_STATE;
-    dk_status status = dkp_resolve(&whole, j->c->message);
+    dk_status status = dkp_resolve(&whole, NULL, j->c->message);
     if (status == DK_OK) *first = dkp_grid_level(&whole, 0), *last = dkp_grid_level(&whole, whole.steps - 1);
     return status;
 }
@@ -10448,7 +10516,7 @@ static dk_status dkp_say_sa(dkp_job *j) {
     if (!(DKP_SAYS(corrector_order) >= 1 && DKP_SAYS(corrector_order) <= 4))
         return DKP_REFUSE(corrector_order, "1|2|3|4");
     if (dkp_say_order(j, DKP_KEY_predictor_order, 4) != DK_OK) return DK_ERROR_CONFIG;
-    if (dkp_resolve(&whole, j->c->message) != DK_OK) return DK_ERROR_CONFIG;
+    if (dkp_resolve(&whole, NULL, j->c->message) != DK_OK) return DK_ERROR_CONFIG;
     for (int i = 0; i < whole.steps; i++) {
         double told = dkp_told(&whole, dkp_grid_level(&whole, i));
         if (told < 200 || told > 800) continue;
@@ -10600,7 +10668,7 @@ static dk_status dkp_say_all(dkp_job *j) {
     dkp_say_limits(j);
     dk_config whole = *c; /* whether it works: a schedule that does not fit a grid */
     whole.prediction = DK_PREDICT_X0, whole.start = DK_START_STATE;
-    if (dkp_resolve(&whole, c->message) != DK_OK || dkp_check_levels(&whole, NULL, c->message) != DK_OK)
+    if (dkp_resolve(&whole, NULL, c->message) != DK_OK || dkp_check_levels(&whole, NULL, c->message) != DK_OK)
         return DK_ERROR_CONFIG;
     c->message[0] = 0;
     return DK_OK;
@@ -10956,7 +11024,7 @@ static const dkp_class *dkp_lists_of(dk_config *c, const dk_json *more, dk_confi
     c->message[0] = 0;
     if (!of)
         dkp_fail_text(c->message, DK_ERROR_CONFIG, "class_name = NULL: must be from reading a configuration");
-    if (!of || dkp_resolve(whole, c->message) != DK_OK || dkp_check_levels(whole, NULL, c->message) != DK_OK)
+    if (!of || dkp_resolve(whole, NULL, c->message) != DK_OK || dkp_check_levels(whole, NULL, c->message) != DK_OK)
         return NULL;
     return of;
 }
@@ -11039,11 +11107,10 @@ DK_API int dk_json_sigmas(dk_config *c, const dk_json *more, double *out, int ma
 #define DKP_AT(member) ((unsigned short)offsetof(dk_config, member))
 #define DKP_REALS(of)                                                                                 \
     DKP_AT(of.t_min), DKP_AT(of.t_max), DKP_AT(of.shift), DKP_AT(of.sigma_min), DKP_AT(of.sigma_max), \
-        DKP_AT(of.cosine_offset), DKP_AT(of.beta_min), DKP_AT(of.beta_max), DKP_AT(of.beta_first),    \
-        DKP_AT(of.beta_last)
+        DKP_AT(of.cosine_offset), DKP_AT(of.beta_min), DKP_AT(of.beta_max)
 #define DKP_WHOLES(of)                                                                       \
     DKP_AT(of.family), DKP_AT(of.betas), DKP_AT(of.timesteps), DKP_AT(of.zero_terminal_snr), \
-        DKP_AT(of.float_table)
+        DKP_AT(of.quirks)
 static const unsigned short dkp_read_reals[] = {DKP_REALS(schedule), DKP_REALS(network_schedule),
                                                 DKP_AT(sigma_data), DKP_AT(condition_scale), DKP_AT(clip)};
 static const unsigned short dkp_read_wholes[] = {DKP_WHOLES(schedule),       DKP_WHOLES(network_schedule),

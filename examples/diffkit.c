@@ -388,7 +388,7 @@ static int read_model(arguments *a, int default_steps) {
 /* What the options say together. */
 static int check_options(arguments *a, int default_steps) {
     dk_config *c = &a->c;
-    if (c->schedule.shift > 0 && c->schedule.family != DK_FAMILY_FLOW && !c->schedule.unknown &&
+    if (c->schedule.shift > 0 && c->schedule.family != DK_FAMILY_FLOW && c->schedule.family != DK_FAMILY_DEFAULT &&
         !a->file.class_name) {
         fprintf(stderr, "diffkit: --shift %g: is for the flow schedule; --grid-shift is for all\n",
                 c->schedule.shift);
@@ -768,7 +768,7 @@ static void keep_to_known_levels(dk_config *c) {
     dk_family family = c->schedule.family;
     int by_timesteps = c->grid.spacing == DK_SPACING_LEADING || c->grid.spacing == DK_SPACING_TRAILING ||
                        c->grid.spacing == DK_SPACING_LINSPACE;
-    if (c->schedule.unknown || c->grid.spacing == DK_SPACING_LEVELS || by_timesteps || c->grid.sigma_max > 0)
+    if (c->schedule.family == DK_FAMILY_DEFAULT || c->grid.spacing == DK_SPACING_LEVELS || by_timesteps || c->grid.sigma_max > 0)
         return;
     if (dk_noise_level(dk_level_at(&c->schedule, c->schedule.t_max)) <= most) return;
     c->grid.sigma_max = family == DK_FAMILY_FLOW || family == DK_FAMILY_COSINE ? most / (1 + most) : most;
