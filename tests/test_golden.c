@@ -518,7 +518,7 @@ static void class_of_diffusers(const char *name) { with_files(name, take_config_
 /* The file that is written of what was read; once of any class. */
 static void take_written(dk_config *c, dk_json *more) {
     static char text[4000];
-    if (c->steps == 5 && strcmp(more->class_name, "EulerDiscreteScheduler") == 0) {
+    if (c->steps == 5 && more->class_name && strcmp(more->class_name, "EulerDiscreteScheduler") == 0) {
         c->dim = 1, text[0] = 0;
         take((double)dk_config_to_json(c, NULL, text, sizeof text)), take_text(text);
     }
