@@ -99,7 +99,7 @@ exports() { nm -g "$dir/links/$1" | sed -n 's/.* [A-TV-Z] _\{0,1\}//p'; } # the 
 
 users() { object first.o -DNAME=first $sample && object second.o -DNAME=second $sample && object main.o $main; }
 apart() { users && object diffkit.o $implementation && links $CC first.o second.o main.o diffkit.o; }
-own_names() { [ -n "$(exports diffkit.o)" ] && ! exports diffkit.o | grep -v '^dk_'; }
+own_names() { [ -n "$(exports diffkit.o)" ] && ! exports diffkit.o | grep -vE '^dkr?_'; }
 macros_of() { printf '%b' "$1" | $CC -std=c11 -dM -E -I. -x c - | sed 's/^#define \([A-Za-z0-9_]*\).*/\1/' | LC_ALL=C sort; }
 own_macros() { # WHAT STANDS BEFORE: beside those of the headers that it includes
     macros_of "#include <stddef.h>\n#include <stdint.h>\n#include <math.h>\n#include <string.h>\n#include <stdlib.h>\n" >"$dir/theirs" &&
