@@ -837,17 +837,17 @@ static void asked(const char *name) {
 /* Everything that a recording function may say; coefficients that need no rounding. */
 static void record_all(dk_recorder *r) {
     dk_vec v = r->x;
-    while (dk_step(r)) {
-        dk_vec U, D = dk_denoise_told(r, r->x, r->from, r->to, &U), z = dk_noise(r, r->from, r->to);
-        v = dk_keep(r, dk_add(dk_mix(0.5, v, 0.25, D), dk_scale(0.125, z)));
-        dk_vec E = dk_denoise(r, dk_mix(1, r->x, 0.125, v), r->to);
-        int ratio = dk_norm_ratio(r, E, D);
-        dk_sum_begin(r);
-        dk_sum_add(r, 0.25, dk_mix(1, r->x, 2, U));
-        for (int i = 0; i <= 2 * r->step; i++) dk_sum_add(r, 0.0625, dk_past(r, i));
-        dk_sum_add(r, 0.25, dk_mix(1, v, 0.5, z));
-        dk_vec sum = dk_sum_end(r);
-        r->x = dk_add(sum, dk_add(dk_scale_by(0.25, ratio, 1, E), dk_mix(-0.125, D, 0.5, z)));
+    while (dkr_step(r)) {
+        dk_vec U, D = dkr_denoise_told(r, r->x, r->from, r->to, &U), z = dkr_noise(r, r->from, r->to);
+        v = dkr_keep(r, dkr_add(dkr_mix(0.5, v, 0.25, D), dkr_scale(0.125, z)));
+        dk_vec E = dkr_denoise(r, dkr_mix(1, r->x, 0.125, v), r->to);
+        int ratio = dkr_norm_ratio(r, E, D);
+        dkr_sum_begin(r);
+        dkr_sum_add(r, 0.25, dkr_mix(1, r->x, 2, U));
+        for (int i = 0; i <= 2 * r->step; i++) dkr_sum_add(r, 0.0625, dkr_past(r, i));
+        dkr_sum_add(r, 0.25, dkr_mix(1, v, 0.5, z));
+        dk_vec sum = dkr_sum_end(r);
+        r->x = dkr_add(sum, dkr_add(dkr_scale_by(0.25, ratio, 1, E), dkr_mix(-0.125, D, 0.5, z)));
     }
 }
 
@@ -930,7 +930,7 @@ static void own(const char *name) {
         if (k == 5) c.sampler = dk_exponential_runge_kutta(&method);
         if (k == 6)
             c.schedule = dk_vp_table(abar, 4), c.grid.spacing = DK_SPACING_TRAILING, c.steps = 2 + i % 2;
-        if (k == 7) c.noise = dk_noise_custom(own_noise, NULL);
+        if (k == 7) c.noise.fn = own_noise;
         if (k == 8) c.guidance.schedule = own_guidance, c.guidance.scale = 2;
         if (k == 9) c.guidance.hook = own_hook, c.guidance.scale = i & 2 ? 2 : 0;
         if (k == 10) c.progress = own_progress, c.guidance.scale = i & 2 ? 2 : 0;
