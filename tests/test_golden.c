@@ -1012,7 +1012,8 @@ static void table_of(const char *name) {
     for (int i = 0; i < 12; i++) {
         dk_config c = check_config("flow", i % 2 ? "dpmpp_2m_sde" : "ddim", 5);
         c.schedule = dk_vp_discrete((dk_betas)place_of(betas, name), i < 6 ? 1000 : 50, 0.001, 0.02);
-        c.schedule.zero_terminal_snr = i % 3, c.schedule.float_table = i / 3 % 2,
+        c.schedule.zero_terminal_snr = i % 3 > 0, c.schedule.quirks = i / 3 % 2 ? DK_QUIRK_FLOAT_TABLE : 0;
+        if (i % 3 > 1) c.schedule.quirks |= DK_QUIRK_TERMINAL_ALPHA;
         c.schedule.shift = i > 8 ? 3 : 0;
         if (i % 3) c.prediction = DK_PREDICT_V;
         c.grid.spacing = i % 2 ? DK_SPACING_TRAILING : DK_SPACING_DEFAULT;
