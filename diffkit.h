@@ -49,8 +49,8 @@
        hand. The run is a cursor over it.
 
    >>calling  THREE WAYS TO CALL IT
-       The config: by hand, or dk_config_from_json(&c, text, length) from a model's own file, or by its name:
-                   dk_config_for(&c, "sdxl").
+       The config: by hand, or dk_config_from_json(&c, text, length, NULL) from a model's own file, or by its name:
+                   dk_config_for(&c, "sdxl", NULL).
        Blocking:   dk_sample(&c, denoise, user, x).
        Stepping:   no callback, and no allocation when you bring the memory:
                        dk_begin(&run, &c, x, memory, dk_run_size(&c));
@@ -8754,24 +8754,15 @@ typedef struct dk_json {
 
     /* What comes back. */
     const char *class_name; /* diffusers' class, without "Flax" */
-    char ignored
-        [DK_MESSAGE_SIZE]; /* keys that the class does not have, with ", " between them; a last ... for the rest */
+    char ignored[DK_MESSAGE_SIZE]; /* keys that the class does not have, with ", " between; a last ... for the rest */
 } dk_json;
 
-/* Sets schedules, prediction, condition, clip, thresholding, grid and sampler to what the scheduler of such a file does; steps are to be set
-   before, since some settings follow from them, and all else stays. Keys that are missing have the class's defaults.
-   Anything may be read: an error names the key (or the byte) and leaves the config alone. Allocates nothing. */
-DK_API dk_status dk_config_from_json(struct dk_config *c, const char *text, size_t length);
-DK_API dk_status dk_config_from_json_with(struct dk_config *c, dk_json *more, const char *text,
-                                          size_t length);
-/* The other direction: a file that reads back as the same config, if there is one; of the class in `more`, where that
-   can say it. more may be NULL. Writes like dk_plan_text; 0 and a message if no class can say it. */
-DK_API size_t dk_config_to_json(struct dk_config *c, const dk_json *more, char *text, size_t size);
-/* The lists that the class in `more` would have for this config: timesteps, as the network is told them, and sigmas, the
-   final one included. Writes at most max, returns how many there are; 0: the class has none, or an error with a message.
-   They allocate. */
-DK_API int dk_json_timesteps(struct dk_config *c, const dk_json *more, double *out, int max);
-DK_API int dk_json_sigmas(struct dk_config *c, const dk_json *more, double *out, int max);
+/* Sets schedules, prediction, condition, clip, thresholding, grid and sampler to what the scheduler of such a file does;
+   steps are to be set before, since some settings follow from them, and all else stays. Keys that are missing have the
+   class's defaults. Anything may be read: an error names the key (or the byte) and leaves the config alone. Allocates
+   nothing. more may be NULL: all of it is zero, keys of other classes are passed over, and a key that no class has is
+   refused. */
+DK_API dk_status dk_config_from_json(struct dk_config *c, const char *text, size_t length, dk_json *more);
 
 /* A well-known model: what its own scheduler_config.json says, in words. */
 typedef struct dk_model_preset {
@@ -8786,8 +8777,7 @@ typedef struct dk_model_preset {
 
 DK_API const dk_model_preset *dk_model_preset_at(int i); /* NULL past the end */
 /* The same as dk_config_from_json, by the model's name; steps 0: the customary number. */
-DK_API dk_status dk_config_for(struct dk_config *c, const char *model);
-DK_API dk_status dk_config_for_with(struct dk_config *c, dk_json *more, const char *model);
+DK_API dk_status dk_config_for(struct dk_config *c, const char *model, dk_json *more);
 
 #ifdef __cplusplus
 }
@@ -9821,81 +9811,79 @@ DK_API dk_status dk_config_named(dk_config *c, const char *name) {
 
 /* ------------------------------------------------ >>json  Models and their configuration files */
 
-/* The keys: name, kind, the words of a choice, and the field that says the same number, for writing. Kinds: f flag, w whole
-   number, r real number, c choice, l list of numbers, n must be null, a anything, without meaning here. */
-#define DKP_KEYS(X)                                                                                         \
-    X(num_train_timesteps, 'w', "", schedule.timesteps)                                                     \
-    X(beta_start, 'r', "", schedule.beta_first)                                                             \
-    X(beta_end, 'r', "", schedule.beta_last)                                                                \
-    X(beta_schedule, 'c', "linear|scaled_linear|squaredcos_cap_v2|sigmoid|exp|laplace", message)            \
-    X(trained_betas, 'l', "", message)                                                                      \
-    X(rescale_betas_zero_snr, 'f', "", message)                                                             \
-    X(snr_shift_scale, 'r', "", message)                                                                    \
-    X(prediction_type, 'c', "sample|epsilon|v_prediction|flow_prediction|trigflow", message)                \
-    X(timestep_spacing, 'c', "leading|trailing|linspace", message)                                          \
-    X(steps_offset, 'w', "", grid.offset)                                                                   \
-    X(set_alpha_to_one, 'f', "", message)                                                                   \
-    X(use_karras_sigmas, 'f', "", message)                                                                  \
-    X(use_exponential_sigmas, 'f', "", message)                                                             \
-    X(use_beta_sigmas, 'f', "", message)                                                                    \
-    X(use_lu_lambdas, 'f', "", message)                                                                     \
-    X(use_flow_sigmas, 'f', "", message)                                                                    \
-    X(use_dynamic_shifting, 'f', "", message)                                                               \
-    X(time_shift_type, 'c', "exponential|linear", message)                                                  \
-    X(flow_shift, 'r', "", schedule.shift)                                                                  \
-    X(shift, 'r', "", schedule.shift)                                                                       \
-    X(base_shift, 'r', "", message)                                                                         \
-    X(max_shift, 'r', "", message)                                                                          \
-    X(base_image_seq_len, 'r', "", message)                                                                 \
-    X(max_image_seq_len, 'r', "", message)                                                                  \
-    X(shift_terminal, 'r', "", grid.terminal)                                                               \
-    X(invert_sigmas, 'f', "", message)                                                                      \
-    X(stochastic_sampling, 'f', "", message)                                                                \
-    X(sigma_min, 'r', "", schedule.sigma_min)                                                               \
-    X(sigma_max, 'r', "", schedule.sigma_max)                                                               \
-    X(sigma_data, 'r', "", sigma_data)                                                                      \
-    X(sigma_schedule, 'c', "karras|exponential", message)                                                   \
-    X(rho, 'r', "", grid.rho)                                                                               \
-    X(final_sigmas_type, 'c', "zero|sigma_min", message)                                                    \
-    X(interpolation_type, 'c', "linear", message)                                                           \
-    X(timestep_type, 'c', "discrete|continuous", message)                                                   \
-    X(lambda_min_clipped, 'r', "", message)                                                                 \
-    X(clip_sample, 'f', "", message)                                                                        \
-    X(clip_sample_range, 'r', "", message)                                                                  \
-    X(thresholding, 'f', "", message)                                                                       \
-    X(dynamic_thresholding_ratio, 'r', "", message)                                                         \
-    X(sample_max_value, 'r', "", message)                                                                   \
-    X(solver_order, 'w', "", sampler.order)                                                                 \
-    X(algorithm_type, 'c',                                                                                  \
-      "dpmsolver++|dpmsolver|sde-dpmsolver++|sde-dpmsolver|deis|data_prediction|noise_prediction", message) \
-    X(solver_type, 'c', "midpoint|heun|logrho|bh1|bh2", message)                                            \
-    X(lower_order_final, 'f', "", message)                                                                  \
-    X(euler_at_final, 'f', "", message)                                                                     \
-    X(variance_type, 'c', "fixed_small|fixed_small_log|fixed_large|learned|learned_range", message)         \
-    X(predict_x0, 'f', "", message)                                                                         \
-    X(disable_corrector, 'l', "", sampler.uncorrected)                                                      \
-    X(solver_p, 'n', "", message)                                                                           \
-    X(predictor_order, 'w', "", sampler.order)                                                              \
-    X(corrector_order, 'w', "", sampler.corrector)                                                          \
-    X(tau_func, 'n', "", message)                                                                           \
-    X(skip_prk_steps, 'f', "", message)                                                                     \
-    X(original_inference_steps, 'w', "", grid.original_steps)                                               \
-    X(timestep_scaling, 'a', "", message)                                                                   \
-    X(clip_denoised, 'a', "", message)                                                                      \
-    X(noise_sampler_seed, 'a', "", message)                                                                 \
-    X(upscale_mode, 'a', "", message)                                                                       \
-    X(scale_factors, 'n', "", message)                                                                      \
-    X(eta, 'r', "", sampler.eta)                                                                            \
-    X(s_noise, 'r', "", sampler.s_noise)                                                                    \
-    X(snr, 'r', "", sampler.snr)                                                                            \
-    X(correct_steps, 'w', "", sampler.langevin_steps)                                                       \
-    X(sampling_eps, 'r', "", schedule.t_min)                                                                \
-    X(beta_min, 'r', "", schedule.beta_min)                                                                 \
-    X(beta_max, 'r', "", schedule.beta_max)                                                                 \
-    X(scaler, 'r', "", message)                                                                             \
-    X(s, 'r', "", schedule.cosine_offset)
+/* The keys: name, kind, the words of a choice. Kinds: f flag, w whole number, r real number, c choice, l list of numbers, n must be null, a anything, without meaning here. */
+#define DKP_KEYS(X) \
+    X(num_train_timesteps, 'w', "") \
+    X(beta_start, 'r', "") \
+    X(beta_end, 'r', "") \
+    X(beta_schedule, 'c', "linear|scaled_linear|squaredcos_cap_v2|sigmoid|exp|laplace") \
+    X(trained_betas, 'l', "") \
+    X(rescale_betas_zero_snr, 'f', "") \
+    X(snr_shift_scale, 'r', "") \
+    X(prediction_type, 'c', "sample|epsilon|v_prediction|flow_prediction|trigflow") \
+    X(timestep_spacing, 'c', "leading|trailing|linspace") \
+    X(steps_offset, 'w', "") \
+    X(set_alpha_to_one, 'f', "") \
+    X(use_karras_sigmas, 'f', "") \
+    X(use_exponential_sigmas, 'f', "") \
+    X(use_beta_sigmas, 'f', "") \
+    X(use_lu_lambdas, 'f', "") \
+    X(use_flow_sigmas, 'f', "") \
+    X(use_dynamic_shifting, 'f', "") \
+    X(time_shift_type, 'c', "exponential|linear") \
+    X(flow_shift, 'r', "") \
+    X(shift, 'r', "") \
+    X(base_shift, 'r', "") \
+    X(max_shift, 'r', "") \
+    X(base_image_seq_len, 'r', "") \
+    X(max_image_seq_len, 'r', "") \
+    X(shift_terminal, 'r', "") \
+    X(invert_sigmas, 'f', "") \
+    X(stochastic_sampling, 'f', "") \
+    X(sigma_min, 'r', "") \
+    X(sigma_max, 'r', "") \
+    X(sigma_data, 'r', "") \
+    X(sigma_schedule, 'c', "karras|exponential") \
+    X(rho, 'r', "") \
+    X(final_sigmas_type, 'c', "zero|sigma_min") \
+    X(interpolation_type, 'c', "linear") \
+    X(timestep_type, 'c', "discrete|continuous") \
+    X(lambda_min_clipped, 'r', "") \
+    X(clip_sample, 'f', "") \
+    X(clip_sample_range, 'r', "") \
+    X(thresholding, 'f', "") \
+    X(dynamic_thresholding_ratio, 'r', "") \
+    X(sample_max_value, 'r', "") \
+    X(solver_order, 'w', "") \
+    X(algorithm_type, 'c', "dpmsolver++|dpmsolver|sde-dpmsolver++|sde-dpmsolver|deis|data_prediction|noise_prediction") \
+    X(solver_type, 'c', "midpoint|heun|logrho|bh1|bh2") \
+    X(lower_order_final, 'f', "") \
+    X(euler_at_final, 'f', "") \
+    X(variance_type, 'c', "fixed_small|fixed_small_log|fixed_large|learned|learned_range") \
+    X(predict_x0, 'f', "") \
+    X(disable_corrector, 'l', "") \
+    X(solver_p, 'n', "") \
+    X(predictor_order, 'w', "") \
+    X(corrector_order, 'w', "") \
+    X(tau_func, 'n', "") \
+    X(skip_prk_steps, 'f', "") \
+    X(original_inference_steps, 'w', "") \
+    X(timestep_scaling, 'a', "") \
+    X(clip_denoised, 'a', "") \
+    X(noise_sampler_seed, 'a', "") \
+    X(upscale_mode, 'a', "") \
+    X(scale_factors, 'n', "") \
+    X(eta, 'r', "") \
+    X(s_noise, 'r', "") \
+    X(snr, 'r', "") \
+    X(correct_steps, 'w', "") \
+    X(sampling_eps, 'r', "") \
+    X(beta_min, 'r', "") \
+    X(beta_max, 'r', "") \
+    X(scaler, 'r', "") \
+    X(s, 'r', "")
 enum {
-#define DKP_ENUM(name, kind, choices, field) DKP_KEY_##name,
+#define DKP_ENUM(name, kind, choices) DKP_KEY_##name,
     DKP_KEYS(DKP_ENUM)
 #undef DKP_ENUM
         DKP_KEY_COUNT,
@@ -9904,11 +9892,10 @@ enum {
 };
 typedef struct dkp_key {
     const char *name, *choices;
-    int at; /* in dk_config; at `message`: no field says it alone */
     char kind;
 } dkp_key;
 static const dkp_key dkp_keys[] = {
-#define DKP_ROW(name, kind, choices, field) {#name, choices, (int)offsetof(dk_config, field), kind},
+#define DKP_ROW(name, kind, choices) {#name, choices, kind},
     DKP_KEYS(DKP_ROW)
 #undef DKP_ROW
 };
@@ -9920,11 +9907,12 @@ typedef struct dkp_job {
     dk_config *c;
     dk_json *more;
     const struct dkp_class *of;
+    int asked; /* whether the caller reads what comes back in `more` */
     double v[DKP_KEY_COUNT];
     unsigned char has[DKP_KEY_COUNT]; /* which keys the class has */
 } dkp_job;
 
-/* What a class does with its table, and what its lists are. */
+/* What a class does with its table. */
 enum {
     DKP_SPARE = 1 << 0,     /* lays out one timestep more, but for trailing ones */
     DKP_WHOLE = 1 << 1,     /* rounds linspace timesteps; else sigma is linear between timesteps */
@@ -9937,14 +9925,7 @@ enum {
     DKP_TO_ZERO = 1 << 8,      /* flow levels go to t = 0 */
     DKP_TO_LEAST = 1 << 9,     /* ends at timestep 0 */
     DKP_INVERSE = 1 << 10,     /* from there to noise */
-    DKP_UNCLIPPED = 1 << 11,   /* does not clip, whatever clip_sample says */
-    DKP_NO_SIGMAS = 1 << 12,
-    DKP_DOUBLED = 1 << 13,      /* inner sigmas are there twice, */
-    DKP_MORE_ZEROS = 1 << 14,   /* the last one three times */
-    DKP_NO_FINAL = 1 << 15,     /* the last one is left out */
-    DKP_LISTS_STEPS = 1 << 16,  /* a step that is left out is not in the lists, either */
-    DKP_LISTS_LEVELS = 1 << 17, /* timesteps are those of levels instead of evaluations, */
-    DKP_LISTS_END = 1 << 18     /* of the last one, too */
+    DKP_UNCLIPPED = 1 << 11    /* does not clip, whatever clip_sample says */
 };
 
 typedef struct dkp_class {
@@ -9977,8 +9958,14 @@ static void dkp_put_choice(dkp_text *t, const char *choices, int i) {
     while (*choices && *choices != '|') dkp_put_char(t, *choices++);
 }
 
-/* A value as JSON has it; numbers with as many digits as bring them back. */
-static void dkp_put_json(dkp_text *t, const dkp_key *key, double v);
+/* A value as JSON has it. */
+static void dkp_put_json(dkp_text *t, const dkp_key *key, double v) {
+    if (!(v >= 0 || v < 0)) dkp_put(t, "null");
+    else if (key->kind == 'f') dkp_put(t, v > 0 ? "true" : "false");
+    else if (key->kind == 'c') dkp_put(t, "\""), dkp_put_choice(t, key->choices, (int)v), dkp_put(t, "\"");
+    else if (!dkp_finite(v)) dkp_put(t, v < 0 ? "-Infinity" : "Infinity");
+    else dkp_put_real(t, v);
+}
 
 static dk_status dkp_refuse(const dkp_job *j, int key, const char *allowed) {
     char value[DKP_TOKEN];
@@ -10518,29 +10505,29 @@ static const char *const dkp_key_groups[][2] = {
     {"DISTILLED", "SCALED DDIM clip_sample=false LIMITS original_inference_steps=50 timestep_scaling=10"},
 };
 static const dkp_class dkp_classes[] = {
-    {"DDIMScheduler", DKP_WHOLE | DKP_NO_SIGMAS, dkp_say_vp, dkp_say_ddim, "LINEAR DDIM LIMITS"},
-    {"DDIMParallelScheduler", DKP_WHOLE | DKP_NO_SIGMAS, dkp_say_vp, dkp_say_ddim, "LINEAR DDIM LIMITS"},
-    {"CogVideoXDDIMScheduler", DKP_WHOLE | DKP_NO_SIGMAS, dkp_say_vp, dkp_say_ddim,
+    {"DDIMScheduler", DKP_WHOLE, dkp_say_vp, dkp_say_ddim, "LINEAR DDIM LIMITS"},
+    {"DDIMParallelScheduler", DKP_WHOLE, dkp_say_vp, dkp_say_ddim, "LINEAR DDIM LIMITS"},
+    {"CogVideoXDDIMScheduler", DKP_WHOLE, dkp_say_vp, dkp_say_ddim,
      "SCALED DDIM sample_max_value=1 snr_shift_scale=3"},
-    {"CogVideoXDPMScheduler", DKP_WHOLE | DKP_NO_SIGMAS | DKP_UNCLIPPED, dkp_say_vp, NULL,
+    {"CogVideoXDPMScheduler", DKP_WHOLE | DKP_UNCLIPPED, dkp_say_vp, NULL,
      "SCALED DDIM sample_max_value=1 snr_shift_scale=3"},
-    {"DDIMInverseScheduler", DKP_WHOLE | DKP_NO_SIGMAS | DKP_LISTS_LEVELS, dkp_say_vp, dkp_say_ddim, "LINEAR DDIM"},
-    {"RePaintScheduler", DKP_WHOLE | DKP_NO_SIGMAS | DKP_LISTS_LEVELS, dkp_say_repaint_levels, dkp_say_repaint, "LINEAR eta=0 clip_sample=true"},
-    {"DDPMScheduler", DKP_WHOLE | DKP_NO_SIGMAS, dkp_say_vp, dkp_say_ddpm, "DDPM"},
-    {"DDPMParallelScheduler", DKP_WHOLE | DKP_NO_SIGMAS, dkp_say_vp, dkp_say_ddpm, "DDPM"},
-    {"UnCLIPScheduler", DKP_WHOLE | DKP_NO_SIGMAS, dkp_say_vp, dkp_say_ddpm,
+    {"DDIMInverseScheduler", DKP_WHOLE, dkp_say_vp, dkp_say_ddim, "LINEAR DDIM"},
+    {"RePaintScheduler", DKP_WHOLE, dkp_say_repaint_levels, dkp_say_repaint, "LINEAR eta=0 clip_sample=true"},
+    {"DDPMScheduler", DKP_WHOLE, dkp_say_vp, dkp_say_ddpm, "DDPM"},
+    {"DDPMParallelScheduler", DKP_WHOLE, dkp_say_vp, dkp_say_ddpm, "DDPM"},
+    {"UnCLIPScheduler", DKP_WHOLE, dkp_say_vp, dkp_say_ddpm,
      "num_train_timesteps=1000 variance_type=fixed_small_log beta_schedule=squaredcos_cap_v2 prediction_type=epsilon CLIPS"},
-    {"DDPMWuerstchenScheduler", DKP_NO_SIGMAS | DKP_LISTS_LEVELS | DKP_LISTS_END, dkp_say_wuerstchen, NULL, "scaler=1 s=0.008"},
-    {"PNDMScheduler", DKP_WHOLE | DKP_NO_SIGMAS, dkp_say_vp, dkp_say_pndm, "LINEAR skip_prk_steps=false set_alpha_to_one=false prediction_type=epsilon timestep_spacing=leading steps_offset=0"},
-    {"IPNDMScheduler", DKP_NO_SIGMAS, dkp_say_crash, dkp_say_ipndm, "num_train_timesteps=1000 trained_betas"},
+    {"DDPMWuerstchenScheduler", 0, dkp_say_wuerstchen, NULL, "scaler=1 s=0.008"},
+    {"PNDMScheduler", DKP_WHOLE, dkp_say_vp, dkp_say_pndm, "LINEAR skip_prk_steps=false set_alpha_to_one=false prediction_type=epsilon timestep_spacing=leading steps_offset=0"},
+    {"IPNDMScheduler", 0, dkp_say_crash, dkp_say_ipndm, "num_train_timesteps=1000 trained_betas"},
     {"EulerDiscreteScheduler", DKP_CURRENT | DKP_ALMOST, dkp_say_vp, NULL,
      "LINEAR SIGMAS SPACED interpolation_type=linear timestep_type=discrete rescale_betas_zero_snr=false final_sigmas_type=zero"},
     {"EulerAncestralDiscreteScheduler", DKP_ALMOST, dkp_say_vp, NULL, "LINEAR prediction_type=epsilon SPACED rescale_betas_zero_snr=false"},
-    {"HeunDiscreteScheduler", DKP_CURRENT | DKP_DOUBLED, dkp_say_vp, NULL, "LATENT SIGMAS CLIPS clip_sample=false SPACED"},
-    {"KDPM2DiscreteScheduler", DKP_CURRENT | DKP_TELLS_KARRAS | DKP_DOUBLED | DKP_MORE_ZEROS, dkp_say_vp, NULL, "LATENT SIGMAS SPACED"},
-    {"KDPM2AncestralDiscreteScheduler", DKP_CURRENT | DKP_TELLS_KARRAS | DKP_DOUBLED | DKP_MORE_ZEROS, dkp_say_vp, NULL, "LATENT SIGMAS SPACED"},
+    {"HeunDiscreteScheduler", DKP_CURRENT, dkp_say_vp, NULL, "LATENT SIGMAS CLIPS clip_sample=false SPACED"},
+    {"KDPM2DiscreteScheduler", DKP_CURRENT | DKP_TELLS_KARRAS, dkp_say_vp, NULL, "LATENT SIGMAS SPACED"},
+    {"KDPM2AncestralDiscreteScheduler", DKP_CURRENT | DKP_TELLS_KARRAS, dkp_say_vp, NULL, "LATENT SIGMAS SPACED"},
     {"LMSDiscreteScheduler", DKP_CURRENT, dkp_say_vp, NULL, "LINEAR SIGMAS SPACED"},
-    {"DPMSolverSDEScheduler", DKP_CURRENT | DKP_DOUBLED, dkp_say_vp, NULL, "LATENT SIGMAS SPACED noise_sampler_seed"},
+    {"DPMSolverSDEScheduler", DKP_CURRENT, dkp_say_vp, NULL, "LATENT SIGMAS SPACED noise_sampler_seed"},
     {"DPMSolverMultistepScheduler", DKP_SPARE | DKP_WHOLE | DKP_ALMOST | DKP_TELLS_INT | DKP_CUTS_COSINE, dkp_say_vp, dkp_say_dpm,
      "DPM SHIFTING SPACED use_lu_lambdas=false euler_at_final=false final_sigmas_type=zero rescale_betas_zero_snr=false"},
     {"DPMSolverMultistepInverseScheduler", DKP_WHOLE | DKP_TELLS_INT | DKP_INVERSE, dkp_say_vp, dkp_say_dpm,
@@ -10552,22 +10539,22 @@ static const dkp_class dkp_classes[] = {
      "MULTISTEP SHIFTING SPACED solver_order=2 predict_x0=true solver_type=bh2 disable_corrector solver_p final_sigmas_type=zero rescale_betas_zero_snr=false shift_terminal"},
     {"SASolverScheduler", DKP_SPARE | DKP_WHOLE | DKP_TELLS_INT | DKP_TO_LEAST, dkp_say_vp, dkp_say_sa,
      "MULTISTEP SPACED predictor_order=2 corrector_order=2 tau_func algorithm_type=data_prediction lambda_min_clipped=-Infinity variance_type"},
-    {"LCMScheduler", DKP_NO_SIGMAS, dkp_say_distilled, NULL, "DISTILLED"},
-    {"TCDScheduler", DKP_NO_SIGMAS | DKP_TO_LEAST | DKP_UNCLIPPED, dkp_say_distilled, NULL, "DISTILLED"},
+    {"LCMScheduler", 0, dkp_say_distilled, NULL, "DISTILLED"},
+    {"TCDScheduler", DKP_TO_LEAST | DKP_UNCLIPPED, dkp_say_distilled, NULL, "DISTILLED"},
     {"EDMEulerScheduler", 0, dkp_say_edm, NULL, "EDM"},
     {"EDMDPMSolverMultistepScheduler", 0, dkp_say_edm, dkp_say_dpm,
      "EDM LIMITS SECOND algorithm_type=dpmsolver++"},
     {"CosineDPMSolverMultistepScheduler", 0, dkp_say_cosine_edm, dkp_say_cosine_dpm,
      "EDM SECOND sigma_min=0.3 sigma_max=500 sigma_data=1 sigma_schedule=exponential prediction_type=v_prediction"},
     {"CMStochasticIterativeScheduler", 0, dkp_say_consistency, dkp_say_noise, "num_train_timesteps=40 sigma_min=0.002 sigma_max=80 sigma_data=0.5 s_noise=1 rho=7 clip_denoised=true"},
-    {"SCMScheduler", DKP_NO_SIGMAS | DKP_LISTS_LEVELS | DKP_LISTS_END, dkp_say_trigflow, NULL, "num_train_timesteps=1000 prediction_type=trigflow sigma_data=0.5"},
-    {"ScoreSdeVeScheduler", DKP_LISTS_LEVELS | DKP_NO_FINAL, dkp_say_ve, NULL, "num_train_timesteps=2000 snr=0.15 sigma_min=0.01 sigma_max=1348 sampling_eps=0.00001 correct_steps=1"},
-    {"ScoreSdeVpScheduler", DKP_NO_SIGMAS | DKP_LISTS_LEVELS | DKP_NO_FINAL, dkp_say_vp_sde, NULL, "num_train_timesteps=2000 beta_min=0.1 beta_max=20 sampling_eps=0.001"},
+    {"SCMScheduler", 0, dkp_say_trigflow, NULL, "num_train_timesteps=1000 prediction_type=trigflow sigma_data=0.5"},
+    {"ScoreSdeVeScheduler", 0, dkp_say_ve, NULL, "num_train_timesteps=2000 snr=0.15 sigma_min=0.01 sigma_max=1348 sampling_eps=0.00001 correct_steps=1"},
+    {"ScoreSdeVpScheduler", 0, dkp_say_vp_sde, NULL, "num_train_timesteps=2000 beta_min=0.1 beta_max=20 sampling_eps=0.001"},
     {"FlowMatchEulerDiscreteScheduler", 0, dkp_say_flow, dkp_say_flow_euler, "FLOW stochastic_sampling=false"},
-    {"FlowMatchHeunDiscreteScheduler", DKP_DOUBLED, dkp_say_flow, NULL, "num_train_timesteps=1000 shift=1"},
+    {"FlowMatchHeunDiscreteScheduler", 0, dkp_say_flow, NULL, "num_train_timesteps=1000 shift=1"},
     {"FlowMatchLCMScheduler", 0, dkp_say_flow, NULL, "FLOW scale_factors upscale_mode=bicubic"},
     {"FlowMapEulerDiscreteScheduler", DKP_TO_ZERO, dkp_say_flow, NULL, "num_train_timesteps=1000 shift=1"},
-    {"MiniMaxH3Scheduler", DKP_LISTS_STEPS, dkp_say_minimax, NULL, "shift=12"},
+    {"MiniMaxH3Scheduler", 0, dkp_say_minimax, NULL, "shift=12"},
     {"LTXEulerAncestralRFScheduler", 0, dkp_say_flow, dkp_say_noise, "FLOW eta=1 s_noise=1"},
 };
 /* clang-format on */
@@ -10843,16 +10830,31 @@ static int dkp_read_list(dkp_reader *r, dkp_job *j, int key) {
     return 1;
 }
 
-static void dkp_ignore(dkp_reader *r, dk_json *more) {
-    size_t n = strlen(more->ignored);
-    dkp_text t = {more->ignored + n, sizeof more->ignored - n, 0};
-    if (r->key[0] == '_') return; /* these only describe */
-    if (n + strlen(r->key) + 8 > sizeof more->ignored) {
-        if (n < 3 || strcmp(more->ignored + n - 3, "...") != 0) dkp_put(&t, n ? ", ..." : "...");
-        return;
+static const char *dkp_key_name(int i) { return i < DKP_KEY_COUNT ? dkp_keys[i].name : NULL; }
+
+/* Of a key that the class does not have: it is returned by name, or, where nobody asks, refused if no class has it. */
+static int dkp_ignore(dkp_reader *r, dkp_job *j) {
+    char *ignored = j->more->ignored;
+    size_t n = strlen(ignored);
+    dkp_text t = {ignored + n, DK_MESSAGE_SIZE - n, 0};
+    if (r->key[0] == '_') return 1; /* these only describe */
+    if (!j->asked && dkp_key_named(r->key) < 0) {
+        const char *nearest;
+        dkp_text say = {r->message, DK_MESSAGE_SIZE, 0};
+        dkp_nearest(dkp_key_name, r->key, &nearest, 1);
+        dkp_put(&say, "key \"");
+        dkp_put_plain(&say, r->key);
+        dkp_put(&say, "\" is not known (a dk_json would name it in `ignored`); nearest: ");
+        dkp_put(&say, nearest);
+        return 0;
+    }
+    if (n + strlen(r->key) + 8 > DK_MESSAGE_SIZE) {
+        if (n < 3 || strcmp(ignored + n - 3, "...") != 0) dkp_put(&t, n ? ", ..." : "...");
+        return 1;
     }
     if (n) dkp_put(&t, ", ");
     dkp_put_plain(&t, r->key);
+    return 1;
 }
 
 /* One key's value; of the class, or passed over. */
@@ -10860,8 +10862,7 @@ static int dkp_read_member(dkp_reader *r, dkp_job *j, unsigned char seen[DKP_KEY
     char text[DKP_TOKEN] = "", type = 's';
     int i = dkp_key_named(r->key);
     if (i < 0 || !j->has[i]) {
-        dkp_ignore(r, j->more);
-        return dkp_skip_value(r, 0);
+        return dkp_ignore(r, j) && dkp_skip_value(r, 0);
     }
     const dkp_key *key = &dkp_keys[i];
     if (seen[i]++) return dkp_bad_json(r, "the key is there twice");
@@ -10876,9 +10877,12 @@ static int dkp_read_member(dkp_reader *r, dkp_job *j, unsigned char seen[DKP_KEY
     else dkp_read_literal(r, text, &type);
     const char *allowed = dkp_read_value(key, type, text, &j->v[i]);
     if (!allowed) return 1;
-    for (char *c = text; *c; c++)
-        if (*c < ' ' || *c >= 127) *c = '?';
-    dkp_refuse_key(r->message, key->name, text, allowed);
+    char shown[DKP_TOKEN + 2];
+    dkp_text t = {shown, sizeof shown, 0};
+    if (type == 's') dkp_put(&t, "\"");
+    dkp_put_plain(&t, text);
+    if (type == 's') dkp_put(&t, "\"");
+    dkp_refuse_key(r->message, key->name, shown, allowed);
     return 0;
 }
 
@@ -10909,329 +10913,50 @@ static int dkp_read_object(dkp_reader *r, dkp_job *j, char class_name[DKP_TOKEN]
 static dk_status dkp_unknown_class(char *message, const char *name) {
     dkp_text t = {message, DK_MESSAGE_SIZE, 0};
     const char *nearest;
+    if (!*name)
+        return dkp_fail_text(message, DK_ERROR_CONFIG, "\"_class_name\": must be there, a scheduler of diffusers");
     dkp_nearest(dkp_class_name, name, &nearest, 1);
-    dkp_put(&t, "\"_class_name\" = ");
+    dkp_put(&t, "\"_class_name\" = \"");
     dkp_put_plain(&t, name);
-    dkp_put(&t, ": must be a scheduler of diffusers with continuous samples; nearest: ");
+    dkp_put(&t, "\": must be a scheduler of diffusers with continuous samples; nearest: ");
     dkp_put(&t, nearest);
     return DK_ERROR_CONFIG;
 }
 
-/* A class is known and its defaults are said: what `say` says of it. */
-static dk_status dkp_finish(dk_config *c, dk_config *set, const dkp_job *j, dk_status status) {
+/* Begins a reading into a copy of *c. */
+static void dkp_start_job(dkp_job *j, dk_config *copy, const dk_config *c, dk_json *more, dk_json *none) {
+    memset(j, 0, sizeof *j), memset(none, 0, sizeof *none);
+    *copy = *c;
+    j->c = copy, j->asked = more != NULL, j->more = more ? more : none;
+    j->more->class_name = NULL, j->more->ignored[0] = 0;
+}
+
+/* The config becomes what was read, or has a message more. */
+static dk_status dkp_end_job(dkp_job *j, dk_config *c, dk_status status) {
     if (status == DK_OK) {
         j->more->class_name = j->of->name;
-        *c = *set;
+        *c = *j->c;
         c->message[0] = 0;
     } else {
-        memcpy(c->message, set->message, sizeof c->message);
+        memcpy(c->message, j->c->message, sizeof c->message);
     }
     return status;
 }
 
-DK_API dk_status dk_config_from_json_with(dk_config *c, dk_json *more, const char *text, size_t length) {
+DK_API dk_status dk_config_from_json(dk_config *c, const char *text, size_t length, dk_json *more) {
     dk_config set;
+    dk_json none;
     dkp_job job;
     char name[DKP_TOKEN];
     if (!c) return DK_ERROR_CONFIG;
-    if (!text || !more)
-        return dkp_fail_text(c->message, DK_ERROR_CONFIG,
-                             text ? "more = NULL: must be a dk_json" : "text = NULL: must be JSON");
-    set = *c;
+    if (!text) return dkp_fail_text(c->message, DK_ERROR_CONFIG, "text = NULL: must be JSON");
+    dkp_start_job(&job, &set, c, more, &none);
     dkp_reader r = {text, text, text + length, {0}, set.message};
-    memset(&job, 0, sizeof job);
-    job.c = &set, job.more = more;
-    more->class_name = NULL, more->ignored[0] = 0;
-    dk_status status = dkp_read_object(&r, &job, name) ? DK_OK : DK_ERROR_CONFIG;
-    if (status == DK_OK && !(job.of = dkp_class_named(name))) status = dkp_unknown_class(set.message, name);
-    if (status == DK_OK) {
-        dkp_say_defaults(&job);
-        status = dkp_read_object(&r, &job, name) ? dkp_say_all(&job) : DK_ERROR_CONFIG;
-    }
-    return dkp_finish(c, &set, &job, status);
-}
-
-DK_API dk_status dk_config_from_json(dk_config *c, const char *text, size_t length) {
-    dk_json more;
-    memset(&more, 0, sizeof more);
-    return dk_config_from_json_with(c, &more, text, length);
-}
-
-/* ---- the lists that a class has */
-
-static const dkp_class *dkp_lists_of(dk_config *c, const dk_json *more, dk_config *whole) {
-    const dkp_class *of = more && more->class_name ? dkp_class_named(more->class_name) : NULL;
-    if (!c) return NULL;
-    *whole = *c;
-    /* what can be predicted where, and how x starts, is no question here */
-    whole->prediction = DK_PREDICT_V, whole->start = DK_START_STATE;
-    if (whole->grid.rising) whole->sampler.eta = 0;
-    c->message[0] = 0;
-    if (!of)
-        dkp_fail_text(c->message, DK_ERROR_CONFIG, "class_name = NULL: must be from reading a configuration");
-    if (!of || dkp_resolve(whole, c->message) != DK_OK || dkp_check_levels(whole, NULL, c->message) != DK_OK)
-        return NULL;
-    return of;
-}
-
-static void dkp_list(double *out, int max, int *count, double v) {
-    if (*count < max) out[*count] = v;
-    ++*count;
-}
-
-/* A step that goes nowhere is left out of the grid; most classes list it. */
-static int dkp_lists_more(const dkp_class *of, const dk_config *c, const dk_config *whole) {
-    return whole->grid.final == DK_FINAL_LAST && whole->steps < c->steps && !(of->flags & DKP_LISTS_STEPS);
-}
-
-/* RePaint's list has the timesteps of the way up, one at a time and each one too high, and not the clean level. */
-static int dkp_list_jumps(const dk_config *whole, double *out, int max) {
-    int count = 0;
-    for (int i = 0; i < dkp_path_steps(whole); i++) {
-        int left = dkp_jump_left(whole, i), next = dkp_jump_left(whole, i + 1);
-        if (left > 0 && next < left)
-            dkp_list(out, max, &count, dkp_told(whole, dkp_grid_level(whole, whole->steps - left)));
-        for (int up = left + 2; up <= next + 1 && next > left; up++)
-            dkp_list(out, max, &count, dkp_told(whole, dkp_grid_level(whole, whole->steps - up)));
-    }
-    return count;
-}
-
-DK_API int dk_json_timesteps(dk_config *c, const dk_json *more, double *out, int max) {
-    dk_config whole;
-    dk_plan plan;
-    int count = 0;
-    const dkp_class *of = dkp_lists_of(c, more, &whole);
-    if (!of) return 0;
-    int path = dkp_path_steps(&whole), again = dkp_lists_more(of, c, &whole);
-    memset(&whole.guidance, 0, sizeof whole.guidance); /* one evaluation each */
-    if (dkp_jumps(&whole)) return dkp_list_jumps(&whole, out, max);
-    if (of->flags & DKP_LISTS_LEVELS) {
-        int first = whole.sampler.told_end && !again;
-        int end = path + ((of->flags & DKP_LISTS_END) || again || first);
-        for (int i = first; i < end; i++) {
-            dk_level l = dkp_path_level(&whole, i);
-            dkp_list(out, max, &count, of->flags & DKP_NO_FINAL ? l.t : dkp_told(&whole, l));
-        }
-        return count;
-    }
-    memset(&plan, 0, sizeof plan);
-    if (dk_record(&plan, &whole) != DK_OK) {
-        memcpy(c->message, whole.message, sizeof c->message);
-        return 0;
-    }
-    for (int i = 0; i < plan.calls; i++) dkp_list(out, max, &count, plan.call[i].condition);
-    if (again && !whole.sampler.correct_last)
-        dkp_list(out, max, &count, dkp_told(&whole, plan.level[plan.levels - 1]));
-    dk_plan_free(&plan);
-    return count;
-}
-
-DK_API int dk_json_sigmas(dk_config *c, const dk_json *more, double *out, int max) {
-    dk_config whole;
-    int count = 0;
-    const dkp_class *of = dkp_lists_of(c, more, &whole);
-    if (!of || (of->flags & DKP_NO_SIGMAS)) return 0;
-    int last = dkp_path_steps(&whole) + dkp_lists_more(of, c, &whole),
-        doubled = (of->flags & DKP_DOUBLED) != 0, zeros = (of->flags & DKP_MORE_ZEROS) != 0,
-        flow = whole.condition == DK_CONDITION_FLOW || whole.condition == DK_CONDITION_DATA;
-    for (int i = 0; i <= last - ((of->flags & DKP_NO_FINAL) != 0); i++) {
-        dk_level l = dkp_path_level(&whole, i < dkp_path_steps(&whole) ? i : dkp_path_steps(&whole));
-        double v = flow ? l.sigma / (l.alpha + l.sigma) : dk_noise_level(l);
-        if (whole.condition == DK_CONDITION_DATA && !(of->flags & DKP_LISTS_STEPS))
-            v = l.alpha / (l.alpha + l.sigma);
-        for (int k = 0; k <= (doubled && i > 0 && i < last) + 2 * (zeros && i == last); k++)
-            dkp_list(out, max, &count, v);
-    }
-    return count;
-}
-
-/* ---- writing: which values read as this config? */
-
-/* The fields of a config that reading sets, besides those that dk_config_set knows: real and whole numbers. */
-#define DKP_AT(member) ((unsigned short)offsetof(dk_config, member))
-#define DKP_REALS(of)                                                                                 \
-    DKP_AT(of.t_min), DKP_AT(of.t_max), DKP_AT(of.shift), DKP_AT(of.sigma_min), DKP_AT(of.sigma_max), \
-        DKP_AT(of.cosine_offset), DKP_AT(of.beta_min), DKP_AT(of.beta_max), DKP_AT(of.beta_first),    \
-        DKP_AT(of.beta_last)
-#define DKP_WHOLES(of)                                                                       \
-    DKP_AT(of.family), DKP_AT(of.betas), DKP_AT(of.timesteps), DKP_AT(of.zero_terminal_snr), \
-        DKP_AT(of.float_table)
-static const unsigned short dkp_read_reals[] = {DKP_REALS(schedule), DKP_REALS(network_schedule),
-                                                DKP_AT(sigma_data), DKP_AT(condition_scale), DKP_AT(clip)};
-static const unsigned short dkp_read_wholes[] = {DKP_WHOLES(schedule),       DKP_WHOLES(network_schedule),
-                                                 DKP_AT(prediction),         DKP_AT(condition),
-                                                 DKP_AT(condition_rounding), DKP_AT(negated),
-                                                 DKP_AT(grid.spacing),       DKP_AT(grid.unit)};
-#undef DKP_AT
-#undef DKP_REALS
-#undef DKP_WHOLES
-
-static int dkp_numbers_apart(const dk_config *a, const dk_config *b, int at, int real) {
-    double u = dkp_number_at(a, at, real), v = dkp_number_at(b, at, real);
-    return !(fabs(u - v) <= 1e-14 * (fabs(u) + fabs(v)));
-}
-
-/* How many of the things that reading sets are different. */
-static int dkp_apart(const dk_config *a, const dk_config *b) {
-    const dk_sampler *p = &a->sampler, *q = &b->sampler;
-    int apart = (p->record != q->record) + (p->user != q->user) + (p->exponential != q->exponential) +
-                (!p->tableau != !q->tableau || (p->tableau && strcmp(p->tableau, q->tableau) != 0)) +
-                (a->schedule.alphas_cumprod != b->schedule.alphas_cumprod) +
-                (a->schedule.fn != b->schedule.fn) +
-                (a->network_schedule.alphas_cumprod != b->network_schedule.alphas_cumprod) +
-                (a->network_schedule.fn != b->network_schedule.fn) + (a->grid.levels != b->grid.levels);
-    for (int i = 0; i < DKP_COUNT(dkp_fields); i++)
-        apart += dkp_numbers_apart(a, b, dkp_fields[i].at, dkp_fields[i].kind == 'r');
-    for (int i = 0; i < DKP_COUNT(dkp_read_reals); i++)
-        apart += dkp_numbers_apart(a, b, dkp_read_reals[i], 1);
-    for (int i = 0; i < DKP_COUNT(dkp_read_wholes); i++)
-        apart += dkp_numbers_apart(a, b, dkp_read_wholes[i], 0);
-    return apart;
-}
-
-/* How far from the wanted config the values are that j has; those that cannot be read are very far. */
-static int dkp_values_apart(dkp_job *j, const dk_config *wanted, const dk_json *more) {
-    dk_json said;
-    dk_config *into = j->c;
-    *into = *wanted;
-    memset(&said, 0, sizeof said);
-    if (more) said.mu = more->mu, said.tokens = more->tokens;
-    j->more = &said;
-    dk_status status = dkp_say_all(j);
-    j->more = NULL;
-    return status == DK_OK ? dkp_apart(into, wanted) : 1000;
-}
-
-/* A number that may be what the key should say: 0 .. 9 are flags and words, then come fields of the config. */
-static double dkp_candidate(const dkp_key *key, int k, const dk_config *c) {
-    const double fields[] = {c->grid.sigma_min,
-                             c->grid.sigma_max,
-                             c->schedule.shift * c->schedule.shift,
-                             c->condition_scale,
-                             dk_lambda(dk_level_at(&c->schedule, c->schedule.t_max + 0.5)),
-                             c->clip,
-                             c->guidance.quantile,
-                             c->guidance.quantile_most};
-    int words = key->kind == 'f' ? 2 : 1;
-    for (const char *at = key->choices; key->kind == 'c' && (at = strchr(at, '|')); at++) words++;
-    if (key->kind == 'f' || key->kind == 'c') return k < words ? k : (double)NAN;
-    if (k == 0 && key->at != (int)offsetof(dk_config, message))
-        return dkp_number_at(c, key->at, key->kind == 'r');
-    return key->kind == 'r' && k > 0 && k <= DKP_COUNT(fields) ? fields[k - 1] : (double)NAN;
-}
-
-enum { DKP_CANDIDATES = 9 };
-
-/* Changes one value at a time, always the one that brings it nearest to the wanted config, as long as that helps. */
-static int dkp_approach(dkp_job *j, const dk_config *wanted, const dk_json *more) {
-    int apart = dkp_values_apart(j, wanted, more);
-    for (int change = 0; apart > 0 && change >= 0;) {
-        double to = 0;
-        change = -1;
-        for (int i = 0; i < DKP_KEY_COUNT; i++) {
-            double kept = j->v[i];
-            for (int k = 0; k < DKP_CANDIDATES && j->has[i]; k++) {
-                j->v[i] = dkp_candidate(&dkp_keys[i], k, wanted);
-                if (!dkp_finite(j->v[i])) continue;
-                int now = dkp_values_apart(j, wanted, more);
-                if (now < apart) apart = now, change = i, to = j->v[i];
-            }
-            j->v[i] = kept;
-        }
-        if (change >= 0) j->v[change] = to;
-    }
-    return apart;
-}
-
-/* From the defaults; if that ends close by, from each of the defaults' neighbours, too. */
-static int dkp_find_values(dkp_job *j, const dk_config *wanted, const dk_json *more) {
-    dkp_say_defaults(j);
-    int apart = dkp_approach(j, wanted, more);
-    for (int i = 0; i < DKP_KEY_COUNT && apart > 0 && apart < 4; i++) {
-        int words = dkp_keys[i].kind == 'f' || dkp_keys[i].kind == 'c' ? DKP_CANDIDATES : 0;
-        for (int k = 0; k < words && j->has[i] && apart > 0; k++) {
-            double v = dkp_candidate(&dkp_keys[i], k, wanted);
-            if (!dkp_finite(v)) break;
-            dkp_say_defaults(j);
-            j->v[i] = v;
-            int now = dkp_approach(j, wanted, more);
-            if (now < apart) apart = now;
-        }
-    }
-    return apart == 0;
-}
-
-/* As few digits as bring the number back, up to seventeen. */
-static void dkp_put_digits(dkp_text *t, double v) {
-    double size = fabs(v), back = 0;
-    int e = dkp_decade(size), n = 1;
-    char digits[DKP_TOKEN];
-    for (; n < 18; n++) {
-        double m = floor(size * dkp_pow(10, n - 1 - e) + 0.5);
-        const char *at = digits;
-        dkp_text one = {digits, sizeof digits, 0};
-        dkp_put_size(&one, (uint64_t)m);
-        dkp_put(&one, "e");
-        dkp_put_int(&one, e - n + 1);
-        if (dkp_read_real(&at, &back) && fabs(back - size) <= 1e-16 * size) break;
-    }
-    if (v < 0) dkp_put(t, "-");
-    dkp_put(t, digits);
-}
-
-static void dkp_put_json(dkp_text *t, const dkp_key *key, double v) {
-    if (!(v >= 0 || v < 0)) dkp_put(t, "null");
-    else if (key->kind == 'f') dkp_put(t, v > 0 ? "true" : "false");
-    else if (key->kind == 'c') dkp_put_choice(t, key->choices, (int)v);
-    else if (!dkp_finite(v)) dkp_put(t, v < 0 ? "-Infinity" : "Infinity");
-    else if (floor(v) >= v && fabs(v) < 1e15) dkp_put_int(t, (int64_t)v);
-    else dkp_put_digits(t, v);
-}
-
-static void dkp_put_member(dkp_text *t, const dkp_key *key, double v) {
-    int quoted = key->kind == 'c' && v >= 0;
-    dkp_put(t, ",\n  \"");
-    dkp_put(t, key->name);
-    dkp_put(t, quoted ? "\": \"" : "\": ");
-    if (key->kind == 'l') { /* the first steps */
-        dkp_put(t, "[");
-        for (int i = 0; i < v; i++) {
-            if (i) dkp_put(t, ", ");
-            dkp_put_int(t, i);
-        }
-        dkp_put(t, "]");
-        return;
-    }
-    dkp_put_json(t, key, v);
-    if (quoted) dkp_put(t, "\"");
-}
-
-static size_t dkp_put_object(const dkp_job *j, char *text, size_t size) {
-    dkp_text t = {text, size, 0};
-    dkp_put(&t, "{\n  \"_class_name\": \"");
-    dkp_put(&t, j->of->name);
-    dkp_put(&t, "\"");
-    for (int i = 0; i < DKP_KEY_COUNT; i++)
-        if (j->has[i] && (j->v[i] >= 0 || j->v[i] < 0)) dkp_put_member(&t, &dkp_keys[i], j->v[i]);
-    dkp_put(&t, "\n}\n");
-    return t.length;
-}
-
-DK_API size_t dk_config_to_json(dk_config *c, const dk_json *more, char *text, size_t size) {
-    dk_config into;
-    dkp_job job;
-    const dkp_class *first = more && more->class_name ? dkp_class_named(more->class_name) : NULL;
-    if (!c) return 0;
-    memset(&job, 0, sizeof job);
-    c->message[0] = 0, job.c = &into;
-    for (int i = -1; i < DKP_COUNT(dkp_classes); i++) {
-        job.of = i < 0 ? first : &dkp_classes[i];
-        if (job.of && (i < 0 || job.of != first) && dkp_find_values(&job, c, more))
-            return dkp_put_object(&job, text, size);
-    }
-    dkp_fail_text(c->message, DK_ERROR_CONFIG, "no scheduler class of diffusers does what this config says");
-    return 0;
+    if (!dkp_read_object(&r, &job, name)) return dkp_end_job(&job, c, DK_ERROR_CONFIG);
+    job.of = dkp_class_named(name);
+    if (!job.of) return dkp_end_job(&job, c, dkp_unknown_class(set.message, name));
+    dkp_say_defaults(&job);
+    return dkp_end_job(&job, c, dkp_read_object(&r, &job, name) ? dkp_say_all(&job) : DK_ERROR_CONFIG);
 }
 
 /* ---- well-known models. Where no other source is named: the scheduler_config.json in the model's own repository, and the
@@ -11298,34 +11023,26 @@ static dk_status dkp_unknown_model(char *message, const char *name) {
     return dkp_fail_name(message, "model", name, nearest);
 }
 
-DK_API dk_status dk_config_for_with(dk_config *c, dk_json *more, const char *model) {
+DK_API dk_status dk_config_for(dk_config *c, const char *model, dk_json *more) {
     dk_config set;
+    dk_json none;
     dkp_job job;
     dkp_span name = {model, model ? strlen(model) : 0};
     int i = 0;
     if (!c) return DK_ERROR_CONFIG;
-    if (!more) return dkp_fail_text(c->message, DK_ERROR_CONFIG, "more = NULL: must be a dk_json");
     while (model && i < DKP_COUNT(dkp_models) && !dkp_same_name(name, dkp_models[i].name, 1)) i++;
     if (!model || i == DKP_COUNT(dkp_models)) return dkp_unknown_model(c->message, model ? model : "(NULL)");
     const dk_model_preset *row = &dkp_models[i];
-    set = *c;
-    memset(&job, 0, sizeof job);
-    job.c = &set, job.more = more, job.of = dkp_class_named(row->class_name);
-    more->class_name = NULL, more->ignored[0] = 0;
+    dkp_start_job(&job, &set, c, more, &none);
+    job.of = dkp_class_named(row->class_name);
     if (set.steps == 0) set.steps = row->steps;
-    if (row->to_zero) more->to_zero = 1;
-    if (row->tokens > 0 && !(more->tokens > 0) && fabs(more->mu) <= 0) more->tokens = row->tokens;
+    if (row->to_zero) job.more->to_zero = 1;
+    if (row->tokens > 0 && !(job.more->tokens > 0) && fabs(job.more->mu) <= 0) job.more->tokens = row->tokens;
     dkp_say_defaults(&job);
     dkp_say_words(&job, row->settings, 0);
     dk_status status = dkp_say_all(&job);
     if (status == DK_OK && row->sampler) set.sampler = dk_sampler_named(row->sampler);
-    return dkp_finish(c, &set, &job, status);
-}
-
-DK_API dk_status dk_config_for(dk_config *c, const char *model) {
-    dk_json more;
-    memset(&more, 0, sizeof more);
-    return dk_config_for_with(c, &more, model);
+    return dkp_end_job(&job, c, status);
 }
 
 DKP_FAST
