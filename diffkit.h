@@ -100,8 +100,11 @@
 
    >>build  BUILD OPTIONS, to be defined before the header, alike in every file that includes it
        DIFFKIT_IMPLEMENTATION   the implementation too, in exactly one file
-       DK_REAL                  float (default) or double: the type of states
+       DK_REAL                  float (default) or double: the type of states. Files that disagree about it do not
+                                link: in double, functions that take vectors are called dk_sample_double and so on
        DK_STATIC                every function static: for copies that must not meet
+       DK_API                   what stands before every function, in place of extern: __declspec(dllexport), e.g., or
+                                __attribute__((visibility("default")))
        DK_MALLOC(n), DK_FREE(p) allocator for calls that bring no memory; DK_NO_MALLOC: no allocator,
                                 such calls return DK_ERROR_MEMORY
        DK_NO_PEERS              no book three: no names, files, generators and lists of other programs
@@ -125,14 +128,36 @@
 #ifndef DK_REAL
 #define DK_REAL float
 #endif
-#ifdef DK_STATIC
-#if defined(__GNUC__)
-#define DK_API static __attribute__((unused))
-#else
-#define DK_API static
+#define DKP_REAL_IS_float 1
+#define DKP_REAL_IS_double 2
+#define DKP_JOIN(a, b) a##b
+#define DKP_REAL_IS(real) DKP_JOIN(DKP_REAL_IS_, real)
+/* Functions that take vectors carry their type, so that files which disagree about it do not link. */
+#if DKP_REAL_IS(DK_REAL) == 2
+#define dk_begin dk_begin_double
+#define dk_begin_plan dk_begin_plan_double
+#define dk_sample dk_sample_double
+#define dk_denoised dk_denoised_double
+#define dk_state dk_state_double
+#define dk_run_noise dk_run_noise_double
+#define dk_noise_fill dk_noise_fill_double
+#define dk_normals dk_normals_double
+#define dk_to_half dk_to_half_double
+#define dk_from_half dk_from_half_double
+#elif DKP_REAL_IS(DK_REAL) != 1
+#error "DK_REAL: must be float or double"
 #endif
-#else
+#undef DKP_REAL_IS_float
+#undef DKP_REAL_IS_double
+#undef DKP_JOIN
+#undef DKP_REAL_IS
+
+#if !defined(DK_API) && !defined(DK_STATIC)
 #define DK_API extern
+#elif !defined(DK_API) && defined(__GNUC__)
+#define DK_API static __attribute__((unused))
+#elif !defined(DK_API)
+#define DK_API static
 #endif
 
 #ifdef __cplusplus
@@ -1227,6 +1252,11 @@ DK_API int dk_nearest_names(const char *kind, const char *name, const char **nam
 #ifdef __s390__ /* -std=c11 would have floats computed in double */
 #pragma GCC optimize("excess-precision=fast")
 #endif
+#elif defined(_M_FP_FAST) || defined(__FAST_MATH__)
+#error "diffkit.h: compile the file with DIFFKIT_IMPLEMENTATION without /fp:fast (-ffast-math): NaN must be seen"
+#elif defined(_MSC_VER)
+#pragma float_control(precise, on, push)
+#pragma fp_contract(off)
 #endif
 
 /* Only noise and executor run often. All else is compiled for size, in optimised builds, but for what a set-up does most. */
@@ -11329,6 +11359,8 @@ DKP_FAST
 #pragma clang diagnostic pop
 #elif defined(__GNUC__)
 #pragma GCC pop_options
+#elif defined(_MSC_VER)
+#pragma float_control(pop)
 #endif
 #undef DKP_IMPLEMENTING
 #undef DKP_SMALL
@@ -11371,5 +11403,25 @@ DKP_FAST
 #endif /* DKP_IMPLEMENTING */
 
 /*
-MIT License, see LICENSE. Copyright (c) 2026 the diffkit.h authors.
+MIT License
+
+Copyright (c) 2026 the diffkit.h authors
+
+Permission is hereby granted, free of charge, to any person obtaining a copy
+of this software and associated documentation files (the "Software"), to deal
+in the Software without restriction, including without limitation the rights
+to use, copy, modify, merge, publish, distribute, sublicense, and/or sell
+copies of the Software, and to permit persons to whom the Software is
+furnished to do so, subject to the following conditions:
+
+The above copyright notice and this permission notice shall be included in all
+copies or substantial portions of the Software.
+
+THE SOFTWARE IS PROVIDED "AS IS", WITHOUT WARRANTY OF ANY KIND, EXPRESS OR
+IMPLIED, INCLUDING BUT NOT LIMITED TO THE WARRANTIES OF MERCHANTABILITY,
+FITNESS FOR A PARTICULAR PURPOSE AND NONINFRINGEMENT. IN NO EVENT SHALL THE
+AUTHORS OR COPYRIGHT HOLDERS BE LIABLE FOR ANY CLAIM, DAMAGES OR OTHER
+LIABILITY, WHETHER IN AN ACTION OF CONTRACT, TORT OR OTHERWISE, ARISING FROM,
+OUT OF OR IN CONNECTION WITH THE SOFTWARE OR THE USE OR OTHER DEALINGS IN THE
+SOFTWARE.
 */
