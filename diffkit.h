@@ -691,19 +691,23 @@ typedef struct dk_guidance {
 
 /* ------------------------------------------------------------------- >>decl-sources  Noise sources */
 
-/* Where standard normals come from. A peer's generator is asked as the peer asks it: once per draw for the whole batch,
+/* Where standard normals come from. The first two are addressed: each number follows from (seed, sample, draw, element).
+   Other programs' generators (book three) are asked as their program asks them: once per draw for the whole batch,
    batch * dim numbers from one generator; with dk_config.seeds once per draw and sample, dim numbers from a generator
-   each, as diffusers' list of generators. Only a whole batch can be had from one generator: first_sample must be 0. */
+   each, as diffusers' list of generators. One generator makes a whole batch only: first_sample must be 0. */
 typedef enum dk_noise_kind {
-    DK_NOISE_DEFAULT,   /* noise: PHILOX; step_noise: the same as noise, whose generator goes on */
-    DK_NOISE_PHILOX,    /* the library's own, dk_normals: addressed by (seed, sample, draw, element) */
-    DK_NOISE_TORCH_CPU, /* torch.manual_seed(seed), torch.randn on the CPU; its seed is the low 32 bits */
-    DK_NOISE_TORCH_CUDA, /* the same on an NVIDIA GPU, whose fast functions round elsewhere: about 1e-6 apart */
+    DK_NOISE_DEFAULT,  /* noise: PHILOX; step_noise: the same as noise, whose generator goes on */
+    DK_NOISE_PHILOX,   /* dk_normals */
+    DK_NOISE_BROWNIAN, /* increments of a Brownian path over sigma/(alpha + sigma), which is the same whatever the steps
+                          are; times are told apart to 2^-31. A draw that does not go down is PHILOX's */
+#ifndef DK_NO_PEERS
+    DK_NOISE_TORCH_CPU,  /* torch.manual_seed(seed), torch.randn on the CPU; its seed is the low 32 bits */
+    DK_NOISE_TORCH_CUDA, /* the same on an NVIDIA GPU, whose fast functions round differently: about 1e-6 apart */
     DK_NOISE_NUMPY,      /* numpy.random.RandomState(seed).standard_normal, seed < 2^32 */
     DK_NOISE_NUMPY_PCG64, /* numpy.random.default_rng(seed).standard_normal */
-    DK_NOISE_BROWNIAN, /* increments of a Brownian path over sigma/(alpha + sigma), addressed by (seed, sample, element,
-                             time), so whatever the steps are; told apart to 2^-31 */
-    DK_NOISE_TORCHSDE, /* of the path that k-diffusion's BrownianTreeNoiseSampler takes on the CPU, over sigma */
+    DK_NOISE_TORCHSDE, /* the path of k-diffusion's BrownianTreeNoiseSampler on the CPU, over sigma; a draw that does not
+                          go down is PHILOX's */
+#endif
     DK_NOISE_COUNT
 } dk_noise_kind;
 
@@ -724,20 +728,17 @@ typedef struct dk_noise_request {
    also predicts variances, this is where their factor is applied, element by element. */
 typedef int (*dk_noise_fn)(void *user, const dk_noise_request *request, dk_real *out);
 
-/* Plain data; zero is a source, too. BROWNIAN and TORCHSDE: draws that do not go down, as that of the initial state, are
-   PHILOX's. */
+/* Plain data; zero is a source, too. */
 typedef struct dk_noise_source {
-    dk_noise_kind kind;
-    int bits; /* of the peer's numbers, 32 or 64; 0: the peer's default, 32 of torch, 64 of NumPy */
-    int threads; /* TORCH_CUDA: most that a GPU runs at once, multiprocessors * threads of each, by whole blocks of
-                        256; matters to tensors of more numbers. 0: no tensor has */
-    int seed_offset; /* added to seed and seeds. ComfyUI's samplers on the CPU: 1, as step_noise of its own */
-    dk_noise_fn fn;  /* the user's own, instead */
+    dk_noise_fn fn; /* the user's own; NULL: as kind says */
     void *user;
+    dk_noise_kind kind;
+    int bits; /* of the other program's numbers, 32 or 64; 0: its default, 32 of torch, 64 of NumPy */
+    int threads; /* TORCH_CUDA: most that a GPU runs at once, multiprocessors * threads of each, by whole blocks of
+                    256; matters to tensors of more numbers. 0: no tensor has */
+    int seed_offset; /* added to seed and seeds. ComfyUI's samplers on the CPU: 1, as step_noise of its own */
 } dk_noise_source;
 
-DK_API dk_noise_source dk_noise_brownian(void);
-DK_API dk_noise_source dk_noise_custom(dk_noise_fn fn, void *user);
 /* One draw without a run, batch * dim numbers. Generators start anew and run forward to request->call. DK_ERROR_CONFIG where
    something is NULL, the kind is none, or there is nothing to fill. */
 DK_API dk_status dk_noise_fill(const dk_noise_source *source, const dk_noise_request *request, dk_real *out);
@@ -1373,16 +1374,21 @@ static dk_status dkp_parse_tableau(const char *text, dkp_tableau *t, char *messa
 static int dkp_through(const dk_exponential *m, int row, int columns[DK_MAX_STAGES]);
 
 /* noise, and the evaluation with its guidance; */
-/* A generator and where it stands. `at` is 0 before it is seeded. */
-typedef struct dkp_stream {
-    uint32_t word[624];         /* MT19937 */
-    uint64_t state[2], step[2]; /* PCG64, high and low half */
-    double spared;              /* where `spare` says so: the second normal of a pair, or half of 64 bits */
-    int at, spare, call;        /* next word; draw that comes next */
-} dkp_stream;
-static int dkp_streams(const dk_noise_source *s);
+/* A generator of another program, which gives numbers in its own order. */
+typedef struct dkp_generator {
+    size_t state; /* bytes that it remembers from draw to draw, per seed; zero bytes: it has not begun */
+    uint64_t largest_seed;
+    int finite; /* needs finite noise levels */
+    /* Elements of one sample; NULL: it gives whole draws only. */
+    void (*part)(const dk_noise_source *s, const dk_noise_request *q, size_t sample, size_t element, size_t n,
+                 dk_real *out);
+    /* A whole draw; states: as many as there are seeds, or NULL. 0: it has none for this draw. */
+    int (*fill)(const dk_noise_source *s, const dk_noise_request *q, void *states, dk_real *out);
+} dkp_generator;
+static const dkp_generator *dkp_generator_of(const dk_noise_source *s);
 static int dkp_whole(const dk_noise_source *s);
-static dk_status dkp_fill(const dk_noise_source *s, const dk_noise_request *q, dkp_stream *streams, dk_real *out);
+static size_t dkp_generator_bytes(const dk_config *c, const dk_noise_source *s);
+static dk_status dkp_fill(const dk_noise_source *s, const dk_noise_request *q, void *states, dk_real *out);
 static dk_vec dkp_denoise(dk_recorder *r, dk_vec x, const dk_level *level, const dk_level *told, dk_vec *uncond);
 
 /* step-size control; */
@@ -1403,7 +1409,6 @@ typedef struct dkp_sizes {
     size_t buffers, halves, tiles, noise, scalars, sums, streams, all;
 } dkp_sizes;
 static dkp_sizes dkp_workspace(const dk_plan *p, const dk_config *c);
-static size_t dkp_stream_count(const dk_config *c);
 static const dk_backend *dkp_backend(const dk_run *run);
 static dk_real *dkp_buffer(const dk_run *run, int slot);
 static uint16_t *dkp_half_buffer(const dk_run *run, int slot);
@@ -1421,11 +1426,10 @@ static const struct dkp_grid_row *dkp_published(int i);
 static void dkp_gits_words_of(dk_grid *g);
 static int dkp_gits_count(const dk_config *c, int n);
 static dk_level dkp_gits(const dk_config *c, int i, int n);
-static void dkp_start_stream(struct dkp_stream *g, dk_noise_kind kind, uint64_t seed);
-static void dkp_stream_normals(struct dkp_stream *g, const dk_noise_source *s, size_t n, double share, dk_real *out);
-static void dkp_cuda_normals(const dk_noise_source *s, uint64_t seed, uint64_t call, uint64_t size, uint64_t first,
-                             size_t n, dk_real *out);
-DKP_ONCE static int dkp_fill_torchsde(const dk_noise_source *s, const dk_noise_request *q, dk_real *out);
+static const dkp_generator *dkp_generator_at(int i);
+#else
+#define dkp_gits NULL
+#define dkp_gits_count NULL
 #endif
 
 
@@ -5286,7 +5290,8 @@ static void dkp_level_range(const dk_plan *plan, const dk_config *c, double *low
 static dk_status dkp_check_noise(const dk_plan *plan, dk_config *c) {
     double lowest, highest;
     dkp_level_range(plan, c, &lowest, &highest);
-    if (c->step_noise.kind == DK_NOISE_TORCHSDE && !c->step_noise.fn && !plan->flow && !dkp_finite(highest))
+    const dkp_generator *generator = dkp_generator_of(&c->step_noise);
+    if (generator && generator->finite && !plan->flow && !dkp_finite(highest))
         return dkp_fail(c->message, "the first level's sigma/alpha", highest,
                         "finite for step_noise = torchsde");
     return DK_OK;
@@ -5489,10 +5494,10 @@ static dk_status dkp_fill_draw(dk_run *run, int draw, dk_real *out) {
     const dk_config *c = &run->config;
     const dk_noise_source *s = dkp_source(run, draw);
     dk_noise_request q = dkp_request(run, draw);
-    dkp_stream *streams = (dkp_stream *)run->streams;
+    char *states = (char *)run->streams;
     dkp_level_range(run->plan, c, &q.lowest, &q.highest);
-    if (q.call < q.draw && dkp_streams(&c->noise)) streams += dkp_stream_count(c) / 2;
-    return dkp_fill(s, &q, dkp_streams(s) ? streams : NULL, out);
+    if (q.call < q.draw) states += dkp_generator_bytes(c, &c->noise);
+    return dkp_fill(s, &q, states, out);
 }
 
 DK_API dk_status dk_run_noise(dk_run *run, int draw, dk_real *out) {
@@ -6432,34 +6437,26 @@ DK_API void dk_normals(uint64_t seed, uint64_t sample, uint32_t draw, uint64_t f
     dkp_normals_from(&of, first, n, out);
 }
 
-static dk_noise_source dkp_noise_of(dk_noise_kind kind) {
-    dk_noise_source s;
-    memset(&s, 0, sizeof s);
-    s.kind = kind;
-    return s;
-}
-
-DK_API dk_noise_source dk_noise_brownian(void) { return dkp_noise_of(DK_NOISE_BROWNIAN); }
-DK_API dk_noise_source dk_noise_custom(dk_noise_fn fn, void *user) {
-    dk_noise_source s = dkp_noise_of(DK_NOISE_DEFAULT);
-    s.fn = fn, s.user = user;
-    return s;
-}
-
-/* A generator that has to be gone through from its seed on. */
-static int dkp_streams(const dk_noise_source *s) {
-    return !s->fn &&
-           (s->kind == DK_NOISE_TORCH_CPU || s->kind == DK_NOISE_NUMPY || s->kind == DK_NOISE_NUMPY_PCG64);
+/* NULL: a source of the library's own, or the user's. */
+static const dkp_generator *dkp_generator_of(const dk_noise_source *s) {
+#ifndef DK_NO_PEERS
+    if (!s->fn && s->kind > DK_NOISE_BROWNIAN) return dkp_generator_at((int)s->kind - DK_NOISE_BROWNIAN - 1);
+#else
+    (void)s;
+#endif
+    return NULL;
 }
 
 /* Gives whole draws, not elements. */
 static int dkp_whole(const dk_noise_source *s) {
-    return s->fn || s->kind == DK_NOISE_TORCHSDE || dkp_streams(s);
+    const dkp_generator *generator = dkp_generator_of(s);
+    return s->fn || (generator && !generator->part);
 }
 
-/* Has a sample's noise whatever the rest of the batch is. */
-static int dkp_of_sample(const dk_noise_source *s) {
-    return s->kind <= DK_NOISE_PHILOX || s->kind == DK_NOISE_BROWNIAN;
+/* With seeds near 2^63 / sizeof of a generator no memory is that large. */
+static size_t dkp_generator_bytes(const dk_config *c, const dk_noise_source *s) {
+    const dkp_generator *generator = dkp_generator_of(s);
+    return generator ? generator->state * (c->seeds ? (size_t)c->batch : 1) : 0;
 }
 
 static int dkp_same_source(const dk_noise_source *a, const dk_noise_source *b) {
@@ -6469,12 +6466,6 @@ static int dkp_same_source(const dk_noise_source *a, const dk_noise_source *b) {
 
 static uint64_t dkp_seed_of(const dk_noise_source *s, const dk_noise_request *q, size_t sample) {
     return (q->seeds ? q->seeds[sample] : q->seed) + (uint64_t)(int64_t)s->seed_offset;
-}
-
-/* One of the peer's floats, or doubles: its 32 or 64 bits. */
-static int dkp_single(const dk_noise_source *s) {
-    int numpy = s->kind == DK_NOISE_NUMPY || s->kind == DK_NOISE_NUMPY_PCG64;
-    return s->bits ? s->bits == 32 : !numpy;
 }
 
 /* ---- Brownian paths: virtual trees, Li et al. 2020. A node halves an interval with a normal of its own, so an increment of
@@ -6576,39 +6567,23 @@ DKP_ONCE static int dkp_brownian(uint64_t seed, uint64_t sample, const dk_noise_
 /* Elements of one sample, from a source that has them apart. */
 static void dkp_draw_part(const dk_noise_source *s, const dk_noise_request *q, size_t sample, size_t element,
                           size_t n, dkp_ahead *ahead, dk_real *out) {
+    const dkp_generator *generator = dkp_generator_of(s);
     uint64_t seed = dkp_seed_of(s, q, sample), number = q->seeds ? 0 : q->first_sample + sample;
-    if (s->kind == DK_NOISE_TORCH_CUDA) {
-        size_t before = q->seeds ? 0 : sample * q->dim, size = q->seeds ? q->dim : (size_t)q->batch * q->dim;
-        dkp_cuda_normals(s, seed, (uint64_t)q->call, size, before + element, n, out);
+    if (generator && generator->part) {
+        generator->part(s, q, sample, element, n, out);
     } else if (s->kind != DK_NOISE_BROWNIAN || !dkp_brownian(seed, number, q, element, n, out)) {
         const dkp_noise of = {seed, number, (uint32_t)q->draw, ahead};
         dkp_normals_from(&of, element, n, out);
     }
 }
 
-/* streams: where the source's generators stand, or NULL. */
-DKP_ONCE static void dkp_fill_stream(const dk_noise_source *s, const dk_noise_request *q, dkp_stream *streams,
-                                     dk_real *out) {
-    size_t batch = q->seeds ? (size_t)q->batch : 1, n = q->seeds ? q->dim : q->dim * (size_t)q->batch;
-    dkp_stream passing;
-    memset(out, 0, batch * n * sizeof *out);
-    for (size_t b = 0; b < batch; b++, out += n) {
-        dkp_stream *g = streams ? &streams[b] : &passing;
-        if (!streams || !g->at || g->call > q->call) dkp_start_stream(g, s->kind, dkp_seed_of(s, q, b));
-        for (; g->call < q->call; g->call++) dkp_stream_normals(g, s, n, 0, NULL);
-        dkp_stream_normals(g, s, n, 1, out), g->call++;
-    }
-}
-
-/* A whole draw. */
-static dk_status dkp_fill(const dk_noise_source *s, const dk_noise_request *q, dkp_stream *streams,
-                          dk_real *out) {
+/* A whole draw. states: where the source's generators stand, or NULL. */
+static dk_status dkp_fill(const dk_noise_source *s, const dk_noise_request *q, void *states, dk_real *out) {
+    const dkp_generator *generator = dkp_generator_of(s);
     if (s->fn) return s->fn(s->user, q, out) ? DK_ERROR_CALLBACK : DK_OK;
-    if (s->kind == DK_NOISE_TORCHSDE && dkp_fill_torchsde(s, q, out)) return DK_OK;
-    if (dkp_streams(s)) dkp_fill_stream(s, q, streams, out);
-    else
-        for (size_t b = 0; b < (size_t)q->batch; b++)
-            dkp_draw_part(s, q, b, 0, q->dim, NULL, out + b * q->dim);
+    if (generator && generator->fill && generator->fill(s, q, states, out)) return DK_OK;
+    for (size_t b = 0; b < (size_t)q->batch; b++)
+        dkp_draw_part(s, q, b, 0, q->dim, NULL, out + b * q->dim);
     return DK_OK;
 }
 
@@ -6703,9 +6678,13 @@ static int dkp_guided_by_norms(const dk_guidance *g) {
     { "grid." #member, allowed, low, high, (int)offsetof(dk_config, grid.member), kind, DKP_OF_GRID }
 #define DKP_N(kind, name, member, low, high, allowed) \
     { name, allowed, low, high, (int)offsetof(dk_config, member), kind, DKP_OF_REST }
+#ifdef DK_NO_PEERS
+#define DKP_NOISE_OF_PEERS ""
+#else
+#define DKP_NOISE_OF_PEERS "|torch_cpu|torch_cuda|numpy|numpy_pcg64|torchsde"
+#endif
 #define DKP_SOURCE(of)                                                                            \
-    DKP_N('c', #of, of.kind, 0, DK_NOISE_COUNT - 1,                                               \
-          "default|philox|torch_cpu|torch_cuda|numpy|numpy_pcg64|brownian|torchsde"),             \
+    DKP_N('c', #of, of.kind, 0, DK_NOISE_COUNT - 1, "default|philox|brownian" DKP_NOISE_OF_PEERS),  \
         DKP_N('i', #of ".bits", of.bits, 0, 64, "0, 32 or 64"),                                   \
         DKP_N('i', #of ".threads", of.threads, 0, 2147483647, "a multiple of 256 (0: no limit)"), \
         DKP_N('i', #of ".seed_offset", of.seed_offset, -2147483648.0, 2147483647, "a whole number")
@@ -6827,6 +6806,7 @@ static const dkp_field dkp_fields[] = {
     DKP_U('r', quantile_most, 0, HUGE_VAL, ">= 0 (0: no limit)"),
 };
 #undef DKP_SOURCE
+#undef DKP_NOISE_OF_PEERS
 #undef DKP_MOST
 #undef DKP_S
 #undef DKP_G
@@ -7173,6 +7153,7 @@ static dk_noise_request dkp_noise_of_config(const dk_config *c) {
 static dk_status dkp_resolve_source(const dk_config *c, const dk_noise_source *s, const char *name,
                                     char *message) {
     const dk_noise_request q = dkp_noise_of_config(c);
+    const dkp_generator *generator = dkp_generator_of(s);
     if (s->bits % 32 || s->threads % 256) {
         char field[32];
         dkp_text t = {field, sizeof field, 0};
@@ -7181,12 +7162,12 @@ static dk_status dkp_resolve_source(const dk_config *c, const dk_noise_source *s
         return s->bits % 32 ? dkp_fail(message, field, s->bits, "0, 32 or 64")
                             : dkp_fail(message, field, s->threads, "a multiple of 256 (0: no limit)");
     }
-    if (s->fn || dkp_of_sample(s)) return DK_OK;
+    if (!generator) return DK_OK;
     if (c->first_sample > 0 && !c->seeds)
         return dkp_fail(message, "first_sample", (double)c->first_sample,
                         "0 where one generator makes the whole batch (or use seeds)");
-    for (size_t b = 0; s->kind == DK_NOISE_NUMPY && b < (c->seeds ? (size_t)c->batch : 1); b++)
-        if (dkp_seed_of(s, &q, b) >> 32)
+    for (size_t b = 0; b < (c->seeds ? (size_t)c->batch : 1); b++)
+        if (dkp_seed_of(s, &q, b) > generator->largest_seed)
             return dkp_fail(message, c->seeds ? "an element of seeds" : "seed", (double)dkp_seed_of(s, &q, b),
                             "below 2^32 for noise = numpy");
     return DK_OK;
@@ -8465,11 +8446,10 @@ static const dk_backend *dkp_backend(const dk_run *run) {
 
 enum { DKP_CONTROL_NORMS = 2 }; /* at most so many in an attempt */
 
-/* Generators whose place is remembered from draw to draw. */
-static size_t dkp_stream_count(const dk_config *c) {
-    int same = dkp_same_source(&c->noise, &c->step_noise);
-    int sources = dkp_streams(&c->noise) + (dkp_streams(&c->step_noise) && !same);
-    return (size_t)sources * (c->seeds ? (size_t)c->batch : 1);
+/* What generators remember from draw to draw. */
+static size_t dkp_streams_bytes(const dk_config *c) {
+    size_t own = dkp_same_source(&c->noise, &c->step_noise) ? 0 : dkp_generator_bytes(c, &c->step_noise);
+    return dkp_generator_bytes(c, &c->noise) + own;
 }
 
 static size_t dkp_scalars(const dk_plan *p, const dk_config *c) {
@@ -8484,7 +8464,7 @@ static dkp_sizes dkp_workspace(const dk_plan *p, const dk_config *c) {
     /* vectors that can be counted in bytes at all; dim and batch are at least 1 */
     size_t most = ((size_t)-1) / 4 / size; /* NOLINT(clang-analyzer-core.*) */
     if ((size_t)p->buffers + (size_t)p->halves + (size_t)p->noises >= most ||
-        dkp_stream_count(c) >= ((size_t)-1) / 4 / sizeof(dkp_stream)) {
+        dkp_streams_bytes(c) >= ((size_t)-1) / 4) {
         memset(&s, 0, sizeof s);
         s.all = (size_t)-1; /* no memory is that large: refused where it is asked for */
         return s;
@@ -8497,7 +8477,7 @@ static dkp_sizes dkp_workspace(const dk_plan *p, const dk_config *c) {
                   : 0;
     s.scalars = dkp_up(dkp_scalars(p, c) * sizeof(double));
     s.sums = c->backend ? 0 : dkp_up((norms > parts ? norms : parts) * sizeof(double));
-    s.streams = dkp_up(dkp_stream_count(c) * sizeof(dkp_stream));
+    s.streams = dkp_up(dkp_streams_bytes(c));
     s.all = s.buffers + s.halves + s.tiles + s.noise + s.scalars + s.sums + s.streams + 64;
     return s;
 }
@@ -8739,6 +8719,8 @@ DK_API dk_status dk_load(dk_run *run, const void *bytes, size_t size) {
     return DK_OK;
 }
 
+DKP_FAST
+
 #ifdef __cplusplus
 }
 #endif
@@ -8786,12 +8768,6 @@ DK_API dk_grid dk_grid_ltx(double tokens);
 DK_API double dk_shift_mu(double tokens, double base_tokens, double max_tokens, double base_mu,
                           double max_mu);
 DK_API double dk_flux2_mu(double tokens, int steps);
-
-DK_API dk_noise_source dk_noise_torch_cpu(void);
-DK_API dk_noise_source dk_noise_torch_cuda(int threads);
-DK_API dk_noise_source dk_noise_numpy(void);
-DK_API dk_noise_source dk_noise_numpy_pcg64(void);
-DK_API dk_noise_source dk_noise_torchsde(void);
 
 /* What a scheduler_config.json of Hugging Face's diffusers says beyond a dk_config, and what reading one needs besides.
    Zero is fine. */
@@ -8854,6 +8830,8 @@ extern "C" {
 #endif
 
 /* --------------------------------------------------- >>levels  Published lists of noise levels */
+
+DKP_SMALL
 
 /* Published numbers: Sabour et al. 2024 (Align Your Steps), more digits than the paper's where they are known; Pei et
    al. 2025 (Optimal Stepsize); Chen et al. 2024 (GITS), which has a list per coefficient and number of steps. */
@@ -9024,18 +9002,21 @@ static dk_level dkp_gits(const dk_config *c, int i, int n) {
 
 /* ---------------------------------------------- >>generators  PyTorch's and NumPy's generators */
 
-DK_API dk_noise_source dk_noise_torch_cpu(void) { return dkp_noise_of(DK_NOISE_TORCH_CPU); }
-DK_API dk_noise_source dk_noise_numpy(void) { return dkp_noise_of(DK_NOISE_NUMPY); }
-DK_API dk_noise_source dk_noise_numpy_pcg64(void) { return dkp_noise_of(DK_NOISE_NUMPY_PCG64); }
-DK_API dk_noise_source dk_noise_torchsde(void) { return dkp_noise_of(DK_NOISE_TORCHSDE); }
-
-DK_API dk_noise_source dk_noise_torch_cuda(int threads) {
-    dk_noise_source s = dkp_noise_of(DK_NOISE_TORCH_CUDA);
-    s.threads = threads;
-    return s;
-}
-
 DKP_FAST
+
+/* A generator and where it stands. `at` is 0 before it is seeded. */
+typedef struct dkp_stream {
+    uint32_t word[624];         /* MT19937 */
+    uint64_t state[2], step[2]; /* PCG64, high and low half */
+    double spared;              /* where `spare` says so: the second normal of a pair, or half of 64 bits */
+    int at, spare, call;        /* next word; draw that comes next */
+} dkp_stream;
+
+/* One of the peer's floats, or doubles: its 32 or 64 bits. */
+static int dkp_single(const dk_noise_source *s) {
+    int numpy = s->kind == DK_NOISE_NUMPY || s->kind == DK_NOISE_NUMPY_PCG64;
+    return s->bits ? s->bits == 32 : !numpy;
+}
 
 /* MT19937, Matsumoto & Nishimura 1998. */
 static void dkp_mt_seed(dkp_stream *g, uint32_t seed) {
@@ -9277,10 +9258,28 @@ static void dkp_stream_normals(dkp_stream *g, const dk_noise_source *s, size_t n
     }
 }
 
-/* Elements first .. first + n - 1 of a tensor of `size` numbers on a GPU. As many threads as the launch has take an element
+/* A whole draw of generators that go on from draw to draw. */
+DKP_ONCE static int dkp_fill_stream(const dk_noise_source *s, const dk_noise_request *q, void *states,
+                                    dk_real *out) {
+    size_t batch = q->seeds ? (size_t)q->batch : 1, n = q->seeds ? q->dim : q->dim * (size_t)q->batch;
+    dkp_stream passing, *streams = (dkp_stream *)states;
+    memset(out, 0, batch * n * sizeof *out);
+    for (size_t b = 0; b < batch; b++, out += n) {
+        dkp_stream *g = streams ? &streams[b] : &passing;
+        if (!streams || !g->at || g->call > q->call) dkp_start_stream(g, s->kind, dkp_seed_of(s, q, b));
+        for (; g->call < q->call; g->call++) dkp_stream_normals(g, s, n, 0, NULL);
+        dkp_stream_normals(g, s, n, 1, out), g->call++;
+    }
+    return 1;
+}
+
+/* Elements of a tensor of `size` numbers on a GPU. As many threads as the launch has take an element
    each, and so on; a thread has Philox under its own number, and a block makes four of its floats or two of its doubles. */
-static void dkp_cuda_normals(const dk_noise_source *s, uint64_t seed, uint64_t call, uint64_t size,
-                             uint64_t first, size_t n, dk_real *out) {
+static void dkp_cuda_part(const dk_noise_source *s, const dk_noise_request *q, size_t sample, size_t element,
+                          size_t n, dk_real *out) {
+    uint64_t seed = dkp_seed_of(s, q, sample), call = (uint64_t)q->call;
+    uint64_t first = element + (q->seeds ? 0 : sample * q->dim);
+    uint64_t size = q->seeds ? q->dim : (size_t)q->batch * q->dim;
     uint64_t blocks = (size + 255) / 256, most = (uint64_t)s->threads / 256;
     uint64_t threads = 256 * (most > 0 && most < blocks ? most : blocks), per = dkp_single(s) ? 4 : 2;
     uint64_t rounds = (size - 1) / (threads * per) + 1;
@@ -9339,15 +9338,29 @@ static void dkp_torchsde(const dk_noise_source *s, uint64_t seed, const dkp_node
 }
 
 /* 0 for a draw that does not go down. */
-DKP_ONCE static int dkp_fill_torchsde(const dk_noise_source *s, const dk_noise_request *q, dk_real *out) {
+DKP_ONCE static int dkp_fill_torchsde(const dk_noise_source *s, const dk_noise_request *q, void *states,
+                                      dk_real *out) {
     dkp_node node[2 * DKP_HALVINGS];
     size_t batch = q->seeds ? (size_t)q->batch : 1, n = q->seeds ? q->dim : q->dim * (size_t)q->batch;
     int count = dkp_torchsde_nodes(s, q, node);
+    (void)states;
     for (size_t b = 0; count && b < batch; b++) {
         memset(out + b * n, 0, n * sizeof *out);
         dkp_torchsde(s, dkp_seed_of(s, q, b), node, count, n, out + b * n);
     }
     return count;
+}
+
+/* In the order of dk_noise_kind. */
+static const dkp_generator *dkp_generator_at(int i) {
+    static const dkp_generator generators[] = {
+        {sizeof(dkp_stream), ~(uint64_t)0, 0, NULL, dkp_fill_stream},
+        {0, ~(uint64_t)0, 0, dkp_cuda_part, NULL},
+        {sizeof(dkp_stream), 0xFFFFFFFFu, 0, NULL, dkp_fill_stream},
+        {sizeof(dkp_stream), ~(uint64_t)0, 0, NULL, dkp_fill_stream},
+        {0, ~(uint64_t)0, 1, NULL, dkp_fill_torchsde},
+    };
+    return i < DKP_COUNT(generators) ? &generators[i] : NULL;
 }
 
 /* ------------------------------------------------------------ >>shifts  Shifts that depend on the size of the image */

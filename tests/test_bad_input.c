@@ -45,7 +45,7 @@ typedef struct field {
 #define KIND(source)                                                                  \
     {                                                                                 \
         "flow", #source, offsetof(dk_config, source.kind), 'i', "RR..R",              \
-            "default|philox|torch_cpu|torch_cuda|numpy|numpy_pcg64|brownian|torchsde" \
+            "default|philox|brownian|torch_cpu|torch_cuda|numpy|numpy_pcg64|torchsde" \
     }
 /* clang-format off */
 static const field fields[] = {
@@ -257,7 +257,7 @@ static dk_config config_for(const field *f) {
     if (strcmp(f->name, "grid.offset") == 0) c.grid = dk_grid_named("leading");
     if (strcmp(f->name, "grid.unit") == 0) c.grid = dk_grid_levels(levels, DK_UNIT_SIGMA);
     if (strcmp(f->name, "grid.level_count") == 0) c.grid = dk_grid_resampled(levels, 4, DK_UNIT_SIGMA);
-    if (strncmp(f->name, "step_noise.", 11) == 0) c.step_noise = dk_noise_torch_cuda(0);
+    if (strncmp(f->name, "step_noise.", 11) == 0) c.step_noise = source_of(DK_NOISE_TORCH_CUDA);
     if (strncmp(f->name, "guidance.", 9) == 0) c.guidance.scale = 2;
     return c;
 }
@@ -604,7 +604,7 @@ static void what_is_missing_is_named(void **state) {
     dk_eval e;
     dk_json more;
     char byte;
-    dk_noise_source source = dk_noise_torch_cpu();
+    dk_noise_source source = source_of(DK_NOISE_TORCH_CPU);
     dk_noise_request request;
     dk_plan empty;
     (void)state;
@@ -889,7 +889,7 @@ static void noise_callbacks_that_misbehave_are_named_and_repeated(void **state) 
             dk_run run;
             dk_config c = acted_config(x);
             actor a = {(deed)what, at, 0, 0, &run};
-            c.noise = dk_noise_custom(acting_noise, &a);
+            c.noise = source_from(acting_noise, &a);
             assert_int_equal(dk_begin(&run, &c, x, NULL, 0), DK_OK);
             assert_int_equal(dk_continue(&run, bounded, NULL), statuses[what]);
             assert_int_equal(strncmp(run.message, messages[what], strlen(messages[what])), 0);

@@ -545,7 +545,7 @@ static void tiles_leave_no_seams(void **state) {
                 dk_real y;
                 one_element o = {c.seed, i};
                 dk_config single = c;
-                single.dim = 1, single.noise = dk_noise_custom(noise_of_element, &o);
+                single.dim = 1, single.noise = source_from(noise_of_element, &o);
                 sample(&single, &y);
                 check_near((double)y, (double)x[i], 0, kinds[k]);
                 if (i == last) break;
@@ -677,7 +677,7 @@ static void fed_back_normals_reproduce_the_run(void **state) {
         c.first_sample = 3;
         sample(&c, x);
         feeder f = feed_from(&c, -1);
-        c.noise = dk_noise_custom(feed, &f);
+        c.noise = source_from(feed, &f);
         sample(&c, y);
         equal_bits(y, x, 14, c.sampler.name);
     }
@@ -690,7 +690,7 @@ static void noise_requests_name_the_levels_they_bridge(void **state) {
     (void)state;
     c.grid = dk_grid_levels(levels, DK_UNIT_SIGMA), c.dim = 2;
     feeder f = feed_from(&c, -1);
-    c.noise = dk_noise_custom(feed, &f);
+    c.noise = source_from(feed, &f);
     sample(&c, x);
     assert_int_equal(f.asked, 3); /* the step to 0 takes none */
     const double from[] = {8, 8, 4}, to[] = {8, 4, 2};
@@ -708,7 +708,7 @@ static void failing_noise_writes_nothing_and_can_be_repeated(void **state) {
         clear_config(&c, kinds[k], 4, 2, 7);
         sample(&c, x);
         feeder all = feed_from(&c, -1);
-        c.noise = dk_noise_custom(feed, &all);
+        c.noise = source_from(feed, &all);
         sample(&c, y);
         for (int at = 0; at < all.asked; at++) {
             feeder f = feed_from(&c, at);
@@ -765,7 +765,7 @@ static void a_draw_that_outlives_its_pass_disturbs_nothing(void **state) {
             c.sampler.record = records[k], c.sampler.name = "shared";
             sample(&c, x);
             feeder f = feed_from(&c, -1);
-            c.noise = dk_noise_custom(feed, &f);
+            c.noise = source_from(feed, &f);
             sample(&c, y);
             equal_bits(y, x, 14, k ? "after a norm" : "shared");
             for (int at = 1; at < 4; at++) {

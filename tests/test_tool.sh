@@ -137,7 +137,7 @@ draws_alike() { # the same digits with the same source, others with another
         ! cmp -s "$dir/numpy.png" "$dir/torch_cpu.png"
 }
 check "noise sources" draws_alike
-check "unknown noise source" refuses 'must be philox|torch_cpu|' sample --noise torch
+check "unknown noise source" refuses 'must be philox|brownian|torch_cpu|' sample --noise torch
 check "a seed that NumPy has not" refuses 'seed = 4294967296: must be below 2^32' sample --noise numpy --seed 4294967296
 no_weights() { run sample --weights no/such/file --out "$dir/none.png" && [ $status -eq 1 ] && grep -q 'no/such/file' "$dir/err"; }
 check "sample writes a PNG" samples
