@@ -47,6 +47,7 @@
        "buffer = sum of coefficient * buffer (+ noise)". All coefficients are doubles and depend on
        the schedule alone. A plan can be printed, compared, copied, shared by threads and built by
        hand. The run is a cursor over it.
+       examples/samplers.c has ten well-known samplers, each written as in its paper.
 
    >>calling  THREE WAYS TO CALL IT
        The config: by hand, or dk_config_from_json(&c, text, length) from a model's own file, or by its name:
