@@ -101,8 +101,11 @@
 
    >>build  BUILD OPTIONS, to be defined before the header, alike in every file that includes it
        DIFFKIT_IMPLEMENTATION   the implementation too, in exactly one file
-       DK_REAL                  float (default) or double: the type of states
+       DK_REAL                  float (default) or double: the type of states. Files that disagree about it do not
+                                link: in double, functions that take vectors are called dk_sample_double and so on
        DK_STATIC                every function static: for copies that must not meet
+       DK_API                   what stands before every function, in place of extern: __declspec(dllexport), e.g., or
+                                __attribute__((visibility("default")))
        DK_MALLOC(n), DK_FREE(p) allocator for calls that bring no memory; DK_NO_MALLOC: no allocator,
                                 such calls return DK_ERROR_MEMORY
        DK_NO_PEERS              no book three: no names, files, generators and lists of other programs
@@ -126,14 +129,36 @@
 #ifndef DK_REAL
 #define DK_REAL float
 #endif
-#ifdef DK_STATIC
-#if defined(__GNUC__)
-#define DK_API static __attribute__((unused))
-#else
-#define DK_API static
+#define DKP_REAL_IS_float 1
+#define DKP_REAL_IS_double 2
+#define DKP_JOIN(a, b) a##b
+#define DKP_REAL_IS(real) DKP_JOIN(DKP_REAL_IS_, real)
+/* Functions that take vectors carry their type, so that files which disagree about it do not link. */
+#if DKP_REAL_IS(DK_REAL) == 2
+#define dk_begin dk_begin_double
+#define dk_begin_plan dk_begin_plan_double
+#define dk_sample dk_sample_double
+#define dk_denoised dk_denoised_double
+#define dk_state dk_state_double
+#define dk_run_noise dk_run_noise_double
+#define dk_noise_fill dk_noise_fill_double
+#define dk_normals dk_normals_double
+#define dk_to_half dk_to_half_double
+#define dk_from_half dk_from_half_double
+#elif DKP_REAL_IS(DK_REAL) != 1
+#error "DK_REAL: must be float or double"
 #endif
-#else
+#undef DKP_REAL_IS_float
+#undef DKP_REAL_IS_double
+#undef DKP_JOIN
+#undef DKP_REAL_IS
+
+#if !defined(DK_API) && !defined(DK_STATIC)
 #define DK_API extern
+#elif !defined(DK_API) && defined(__GNUC__)
+#define DK_API static __attribute__((unused))
+#elif !defined(DK_API)
+#define DK_API static
 #endif
 
 #ifdef __cplusplus
@@ -748,8 +773,14 @@ typedef void (*dk_parallel_fn)(void *user, int n, void (*task)(void *arg, int i)
    Nonzero cancels with DK_CANCELLED; dk_continue goes on. */
 typedef int (*dk_progress_fn)(void *user, struct dk_run *run, const struct dk_eval *eval);
 
-/* Everything; zero is a sensible default wherever it says so. The library writes `message` only. */
+/* Everything; zero is a sensible default wherever it says so. The library writes `message`, when a call fails. */
 typedef struct dk_config {
+    int steps;                      /* of the grid, 1 .. 1000000; time travel adds more to the plan */
+    int batch;                      /* samples, >= 1 (0: 1) */
+    size_t dim;                     /* numbers per sample, >= 1 */
+    uint64_t seed;                  /* sample b uses (seed, first_sample + b), */
+    uint64_t first_sample;          /* so that sample 7 of a batch can be made again alone */
+    const uint64_t *seeds;          /* or sample b uses (seeds[b], 0): batch numbers, kept by the caller */
     dk_schedule schedule;           /* zero: flow matching */
     dk_prediction prediction;       /* zero: by family */
     double sigma_data;              /* EDM prediction; 0: 0.5 */
@@ -765,18 +796,12 @@ typedef struct dk_config {
     dk_guidance guidance; /* zero: none */
     dk_grid grid;         /* zero: by family */
     dk_sampler sampler;   /* zero: dpmpp_2m */
-    int steps;            /* of the grid, 1 .. 1000000; time travel adds more to the plan */
-    size_t dim;           /* numbers per sample, >= 1 */
-    int batch;            /* samples, >= 1 (0: 1) */
     dk_start start;
     /* Inpainting, prefixes of action chunks: see dk_blend. Each batch * dim numbers, mask 0 .. 1, that stay the caller's
        until the end; both or neither. Their contents may be changed while an evaluation is out (in the callbacks, or
        before the next dk_next) and then hold from its D on: a weight and a target per element and evaluation. */
     const dk_real *mask, *known;
     dk_blend blend;
-    uint64_t seed;              /* sample b uses (seed, first_sample + b), */
-    uint64_t first_sample;      /* so that sample 7 of a batch can be made again alone */
-    const uint64_t *seeds;      /* or sample b uses (seeds[b], 0): batch numbers, kept by the caller */
     dk_noise_source noise;      /* of the initial state; zero: the library's generator */
     dk_noise_source step_noise; /* of the sampler's draws; zero: the same source, going on */
     dk_progress_fn progress;    /* used by dk_sample and dk_continue */
@@ -790,7 +815,8 @@ typedef struct dk_config {
     char message[DK_MESSAGE_SIZE];
 } dk_config;
 
-/* The message of the last call that failed with this config; "" if none did. */
+/* The message of the last call that failed with this config; "" if none did. dk_begin and dk_begin_plan write to
+   run->message instead. */
 DK_API const char *dk_message(const dk_config *c);
 /* Checks every field and replaces defaults by what they stand for. */
 DK_API dk_status dk_resolve(dk_config *c);
@@ -832,11 +858,13 @@ DK_API size_t dk_run_size(dk_config *c);
 /* Bytes for dk_begin_plan: buffers only; 0 if they cannot be had. */
 DK_API size_t dk_workspace_size(const dk_plan *plan, const dk_config *c);
 /* Starts a run on x (batch * dim numbers). memory NULL: allocated, freed by dk_end. Any alignment.
-   x and memory must stay until the end; neither they nor mask and known may share memory. */
-DK_API dk_status dk_begin(dk_run *run, dk_config *c, dk_real *x, void *memory, size_t bytes);
+   x and memory must stay until the end; neither they, nor mask and known, nor the run may share memory. The config is
+   read only, by any number of threads at once, and copied. An error is in run->status and run->message, and the run
+   need not be ended. */
+DK_API dk_status dk_begin(dk_run *run, const dk_config *c, dk_real *x, void *memory, size_t bytes);
 /* The same on a plan made beforehand. Of the config only dim, batch, mask, known, guidance.hook, seeds, noise sources,
    progress, unchecked, parallel, threads and backend count: all else is in the plan, which must stay until the end. */
-DK_API dk_status dk_begin_plan(dk_run *run, const dk_plan *plan, dk_config *c, dk_real *x, void *memory,
+DK_API dk_status dk_begin_plan(dk_run *run, const dk_plan *plan, const dk_config *c, dk_real *x, void *memory,
                                size_t bytes);
 /* 1: eval is to be done, then call again. 0: the end, or an error in run->status: x is what it was at that
    evaluation, and calling again hands the same evaluation out once more. */
@@ -856,6 +884,9 @@ DK_API dk_status dk_log_likelihood(dk_config *c, dk_denoise_fn denoise, void *us
 /* The denoised estimate of the evaluation that is out, once its output is filled, until the next dk_next;
    blended with known data where D is; after the end, the result. With guidance that of branch 0, and at the last branch G, as far as it is linear. Writes batch * dim numbers. */
 DK_API dk_status dk_denoised(dk_run *run, dk_real *out);
+/* The plan that a run is on, its own or the one that it was given; NULL if it has not begun. A run's own plan is within the
+   run, and moves with it. */
+DK_API const dk_plan *dk_run_plan(const dk_run *run);
 /* The state that the evaluation now out looks at; after the end, the result. */
 DK_API const dk_real *dk_state(const dk_run *run);
 /* To the nearest number of 16 bits, ties to even, and back exactly. Too large becomes infinite; NaN stays NaN. */
@@ -1023,24 +1054,33 @@ typedef struct dk_pace {
     int sizing;                          /* private: records the most, wherever the level is */
 } dk_pace;
 
-struct dk_run {
-    dk_status status; /* of the last call */
-    int pass;         /* the next pass to run */
-    int waiting;      /* an evaluation is out */
-    int again;        /* hand out the same evaluation once more */
+/* What a run keeps for itself: private. Nothing in it points into the run, which may be moved. */
+typedef struct dkp_run {
+    int pass;    /* the next pass to run */
+    int waiting; /* an evaluation is out */
+    int again;   /* hand out the same evaluation once more */
     int finished;
     int inside; /* dk_next is at work */
-    const dk_plan *plan;
-    size_t dim, size; /* size = batch * dim */
-    dk_real *x, *buffers, *tiles, *noise;
+    dk_real *buffers, *tiles, *noise;
     uint16_t *halves;
-    double *scalars, *sums;
+    double *sums;
     void *streams; /* generators that give their numbers in order, where they stand */
-    char message[DK_MESSAGE_SIZE];
-    dk_config config; /* resolved copy; pointers in it stay the caller's */
-    dk_pace pace;     /* of a sampler with step-size control */
-    dk_plan own_plan;
+    dk_pace pace;  /* of a sampler with step-size control */
+    dk_plan plan;  /* of dk_begin */
     void *owned;
+} dkp_run;
+
+/* A run may be moved (memcpy, std::vector) between calls; x and memory stay where they are. A copy that is used
+   beside its original is not a second run: both would write to the same memory. */
+struct dk_run {
+    const dk_plan *plan; /* given to dk_begin_plan; NULL: the run has its own. dk_run_plan gives either */
+    dk_real *x;          /* the caller's */
+    size_t dim, size;    /* size = batch * dim */
+    double *scalars;     /* for back ends: number n of sample b, as terms name it, at (n - 1) * batch + b */
+    dk_config config;    /* resolved copy; pointers in it stay the caller's */
+    dk_status status;    /* of the last call */
+    char message[DK_MESSAGE_SIZE];
+    dkp_run own;
 };
 
 /* -------------------------------------------------------- >>decl-recorder  Samplers of your own */
@@ -1229,6 +1269,11 @@ DK_API int dk_nearest_names(const char *kind, const char *name, const char **nam
 #ifdef __s390__ /* -std=c11 would have floats computed in double */
 #pragma GCC optimize("excess-precision=fast")
 #endif
+#elif defined(_M_FP_FAST) || defined(__FAST_MATH__)
+#error "diffkit.h: compile the file with DIFFKIT_IMPLEMENTATION without /fp:fast (-ffast-math): NaN must be seen"
+#elif defined(_MSC_VER)
+#pragma float_control(precise, on, push)
+#pragma fp_contract(off)
 #endif
 
 /* Only noise and executor run often. All else is compiled for size, in optimised builds, but for what a set-up does most. */
@@ -1381,6 +1426,7 @@ typedef struct dkp_sizes {
 } dkp_sizes;
 static dkp_sizes dkp_workspace(const dk_plan *p, const dk_config *c);
 static const dk_backend *dkp_backend(const dk_run *run);
+static const dk_plan *dkp_plan_of(const dk_run *run) { return run->plan ? run->plan : &run->own.plan; }
 static dk_real *dkp_buffer(const dk_run *run, int slot);
 static uint16_t *dkp_half_buffer(const dk_run *run, int slot);
 static const dk_noise_source *dkp_source(const dk_run *run, int draw);
@@ -4862,9 +4908,7 @@ static dk_status dkp_prepare(const dk_config *c, dk_config *resolved, dk_plan *p
 }
 
 static dk_status dkp_answer(dk_config *c, const dk_config *resolved, dk_status status) {
-    if (!c) return status;
-    if (status == DK_OK) c->message[0] = 0;
-    else memcpy(c->message, resolved->message, sizeof c->message);
+    if (c && status != DK_OK) memcpy(c->message, resolved->message, sizeof c->message);
     return status;
 }
 
@@ -5225,14 +5269,17 @@ static int dkp_overlap(const void *a, size_t n, const void *b, size_t m) {
 
 /* The caller's vectors are whole numbers and share no memory with what is written, so that nothing is lost unseen. What is
    wrong, or NULL. The config need not have been looked at: where its sizes are wrong, that is said later. */
-static const char *dkp_wrong_vectors(const dk_config *c, const dk_real *x, const void *memory, size_t bytes) {
+static const char *dkp_wrong_vectors(const dk_run *run, const dk_config *c, const dk_real *x, const void *memory,
+                                     size_t bytes) {
     const dk_real *const vectors[3] = {x, c->mask, c->known};
-    static const char *const wrong[3][3] = {
-        {"x: must be aligned as dk_real is", "", "x: must not overlap memory"},
-        {"mask: must be aligned as dk_real is", "mask: must not overlap x", "mask: must not overlap memory"},
-        {"known: must be aligned as dk_real is", "known: must not overlap x",
-         "known: must not overlap memory"}};
+    static const char *const wrong[3][4] = {
+        {"x: must be aligned as dk_real is", "", "x: must not overlap memory", "x: must not overlap the dk_run"},
+        {"mask: must be aligned as dk_real is", "mask: must not overlap x", "mask: must not overlap memory",
+         "mask: must not overlap the dk_run"},
+        {"known: must be aligned as dk_real is", "known: must not overlap x", "known: must not overlap memory",
+         "known: must not overlap the dk_run"}};
     const dk_backend *b = c->backend;
+    if (dkp_overlap(memory, bytes, run, sizeof *run)) return "memory: must not overlap the dk_run";
     if (b)
         return b->rows && b->norm && b->find_bad ? NULL
                                                  : "backend: rows, norm and find_bad must be functions";
@@ -5243,6 +5290,7 @@ static const char *dkp_wrong_vectors(const dk_config *c, const dk_real *x, const
         if ((uintptr_t)vectors[i] % offsetof(dkp_aligned, number)) return wrong[i][0];
         if (i > 0 && dkp_overlap(vectors[i], size, x, size)) return wrong[i][1];
         if (dkp_overlap(vectors[i], size, memory, bytes)) return wrong[i][2];
+        if (dkp_overlap(vectors[i], size, run, sizeof *run)) return wrong[i][3];
     }
     return NULL;
 }
@@ -5287,88 +5335,86 @@ static dk_status dkp_check_given(const dk_plan *plan, dk_config *c) {
     return DK_OK;
 }
 
-/* Starts a run of a resolved config; memory as for dk_begin. */
-static dk_status dkp_begin(dk_run *run, const dk_plan *plan, dk_config *c, dk_real *x, void *memory,
-                           size_t bytes) {
+/* Starts a run whose config is resolved; memory as for dk_begin. */
+static dk_status dkp_begin(dk_run *run, const dk_plan *plan, dk_real *x, void *memory, size_t bytes) {
+    dk_config *c = &run->config;
+    dkp_run *own = &run->own;
     int owned;
-    dkp_sizes sizes;
     dk_status status = dkp_resolve_data(c, c->message);
+    if (status == DK_OK) status = dkp_check_given(plan, c);
+    if (status == DK_OK) status = dkp_check_noise(plan, c);
     if (status != DK_OK) return status;
-    if ((status = dkp_check_given(plan, c)) != DK_OK || (status = dkp_check_noise(plan, c)) != DK_OK)
-        return status;
-    sizes = dkp_workspace(plan, c);
+    dkp_sizes sizes = dkp_workspace(plan, c);
     status = dkp_get_memory(&memory, &bytes, &owned, sizes.all, c->message);
     if (status != DK_OK) return status;
     char *base = dkp_align(memory);
-    run->plan = plan, run->config = *c, run->dim = c->dim, run->size = c->dim * (size_t)c->batch;
-    run->x = x, run->owned = owned ? memory : NULL;
-    run->buffers = (dk_real *)(void *)base;
-    run->halves = (uint16_t *)(void *)(base += sizes.buffers);
-    run->tiles = (dk_real *)(void *)(base += sizes.halves);
-    run->noise = (dk_real *)(void *)(base += sizes.tiles);
+    run->x = x, run->dim = c->dim, run->size = c->dim * (size_t)c->batch;
+    own->owned = owned ? memory : NULL;
+    own->buffers = (dk_real *)(void *)base;
+    own->halves = (uint16_t *)(void *)(base += sizes.buffers);
+    own->tiles = (dk_real *)(void *)(base += sizes.halves);
+    own->noise = (dk_real *)(void *)(base += sizes.tiles);
     run->scalars = (double *)(void *)(base += sizes.noise);
-    run->sums = (double *)(void *)(base += sizes.scalars);
-    run->streams = base + sizes.sums;
-    if (sizes.streams) memset(run->streams, 0, sizes.streams);
-    memset(run->buffers, 0, sizes.buffers + sizes.halves); /* so that saved bytes never hold garbage, */
-    if (sizes.noise) memset(run->noise, 0, sizes.noise);   /* whatever a callback leaves unwritten */
+    own->sums = (double *)(void *)(base += sizes.scalars);
+    own->streams = base + sizes.sums;
+    if (sizes.streams) memset(own->streams, 0, sizes.streams);
+    memset(own->buffers, 0, sizes.buffers + sizes.halves); /* so that saved bytes never hold garbage, */
+    if (sizes.noise) memset(own->noise, 0, sizes.noise);   /* whatever a callback leaves unwritten */
     if (sizes.scalars) memset(run->scalars, 0, sizes.scalars);
-    if (sizes.sums) memset(run->sums, 0, sizes.sums);
+    if (sizes.sums) memset(own->sums, 0, sizes.sums);
     return DK_OK;
 }
 
-/* The status goes to the run as well, whose message is its own. */
-static dk_status dkp_begun(dk_run *run, dk_config *c, const dk_config *resolved, dk_status status) {
-    run->status = dkp_answer(c, resolved, status);
-    if (status != DK_OK) memcpy(run->message, resolved->message, sizeof run->message);
-    return status;
-}
-
-/* An empty run, if what there is suffices to begin it. */
-static dk_status dkp_start_run(dk_run *run, dk_config *c, const dk_real *x, const void *memory,
+/* An empty run with a copy of the config, if what there is suffices to begin it. */
+static dk_status dkp_start_run(dk_run *run, const dk_config *c, const dk_real *x, const void *memory,
                                size_t bytes) {
-    const char *wrong = !c     ? "config = NULL: must be a dk_config"
-                        : !run ? "run = NULL: must be a dk_run"
-                               : dkp_wrong_vectors(c, x, memory, bytes);
-    if (run) memset(run, 0, sizeof *run);
-    if (!wrong) return DK_OK;
-    if (c) dkp_fail_text(c->message, DK_ERROR_CONFIG, wrong);
-    if (run) run->status = dkp_fail_text(run->message, DK_ERROR_CONFIG, wrong);
-    return DK_ERROR_CONFIG;
+    if (!run) return DK_ERROR_CONFIG;
+    const char *wrong =
+        c ? dkp_wrong_vectors(run, c, x, memory, bytes) : "config = NULL: must be a dk_config";
+    memset(run, 0, sizeof *run);
+    if (wrong) return run->status = dkp_fail_text(run->message, DK_ERROR_CONFIG, wrong);
+    return DK_OK;
 }
 
-DK_API dk_status dk_begin_plan(dk_run *run, const dk_plan *plan, dk_config *c, dk_real *x, void *memory,
+/* What has gone wrong goes to the run, for the config is not written to. */
+static dk_status dkp_begun(dk_run *run, dk_status status) {
+    if (status != DK_OK) memcpy(run->message, run->config.message, sizeof run->message);
+    return run->status = status;
+}
+
+DK_API dk_status dk_begin_plan(dk_run *run, const dk_plan *plan, const dk_config *c, dk_real *x, void *memory,
                                size_t bytes) {
-    dk_status status = dkp_start_run(run, c, x, memory, bytes);
-    if (status != DK_OK) return status;
-    dk_config data = *c;
-    if (!plan || !plan->passes || plan->attempt)
-        status = dkp_fail_text(data.message, DK_ERROR_CONFIG,
-                               plan && plan->attempt ? "plan: of a sampler with step-size control, which "
-                                                       "records as it goes: say dk_begin"
-                                                     : "plan: must be a recorded dk_plan");
-    if (status == DK_OK && dkp_overlap(memory, bytes, plan->memory, plan->used))
-        status = dkp_fail_text(data.message, DK_ERROR_CONFIG, "memory: must not overlap the plan");
-    if (status == DK_OK) status = dkp_begin(run, plan, &data, x, memory, bytes);
-    return dkp_begun(run, c, &data, status);
+    if (dkp_start_run(run, c, x, memory, bytes) != DK_OK) return DK_ERROR_CONFIG;
+    const char *wrong = NULL;
+    if (!plan || !plan->passes) wrong = "plan: must be a recorded dk_plan";
+    else if (plan->attempt)
+        wrong = "plan: of a sampler with step-size control, which records as it goes: say dk_begin";
+    else if (dkp_overlap(memory, bytes, plan->memory, plan->used))
+        wrong = "memory: must not overlap the plan";
+    if (wrong) return run->status = dkp_fail_text(run->message, DK_ERROR_CONFIG, wrong);
+    run->config = *c, run->plan = plan;
+    return dkp_begun(run, dkp_begin(run, plan, x, memory, bytes));
 }
 
-DK_API dk_status dk_begin(dk_run *run, dk_config *c, dk_real *x, void *memory, size_t bytes) {
-    dk_status status = dkp_start_run(run, c, x, memory, bytes);
-    if (status != DK_OK) return status;
-    dk_plan *plan = &run->own_plan;
+DK_API dk_status dk_begin(dk_run *run, const dk_config *c, dk_real *x, void *memory, size_t bytes) {
+    if (dkp_start_run(run, c, x, memory, bytes) != DK_OK) return DK_ERROR_CONFIG;
+    dk_plan *plan = &run->own.plan;
     dk_config *resolved = &run->config;
     plan->memory = memory, plan->bytes = bytes;
-    status = dkp_prepare(c, resolved, plan);
-    if (status == DK_OK) status = dkp_record_run(plan, resolved, &run->pace);
+    dk_status status = dkp_prepare(c, resolved, plan);
+    if (status == DK_OK) status = dkp_record_run(plan, resolved, &run->own.pace);
     if (status == DK_OK) { /* the plan lies first, the workspace behind it */
-        status = dkp_begin(run, plan, resolved, x, memory ? (char *)memory + plan->used : NULL,
+        status = dkp_begin(run, plan, x, memory ? (char *)memory + plan->used : NULL,
                            memory ? bytes - plan->used : 0);
         if (status == DK_ERROR_MEMORY && memory)
             dkp_fail_bytes(resolved->message, bytes, plan->used + dkp_workspace(plan, resolved).all);
         if (status != DK_OK) dk_plan_free(plan);
     }
-    return dkp_begun(run, c, resolved, status);
+    return dkp_begun(run, status);
+}
+
+DK_API const dk_plan *dk_run_plan(const dk_run *run) {
+    return run && run->size ? dkp_plan_of(run) : NULL;
 }
 
 /* A callback may look at the run that calls it, but not take it further. */
@@ -5379,12 +5425,12 @@ static dk_status dkp_refuse_inside(dk_run *run) {
 
 DK_API void dk_end(dk_run *run) {
     if (!run) return;
-    if (run->inside) {
+    if (run->own.inside) {
         dkp_refuse_inside(run);
         return;
     }
-    dk_plan_free(&run->own_plan);
-    if (run->owned) DKP_FREE(run->owned);
+    dk_plan_free(&run->own.plan);
+    if (run->own.owned) DKP_FREE(run->own.owned);
     memset(run, 0, sizeof *run);
 }
 
@@ -5392,35 +5438,35 @@ DK_API void dk_end(dk_run *run) {
 static dk_status dkp_fail_run(dk_run *run, dk_status status, const char *what) {
     dkp_text t = {run->message, DK_MESSAGE_SIZE, 0};
     dkp_put(&t, what);
-    if (run->pass > 0) {
-        const dk_pass *pass = &run->plan->pass[run->pass - 1];
-        for (int i = run->pass - 1; pass->boundary != DK_BOUNDARY_CALL && i > 0; i--)
-            pass = &run->plan->pass[i - 1];
+    if (run->own.pass > 0) {
+        const dk_pass *pass = &dkp_plan_of(run)->pass[run->own.pass - 1];
+        for (int i = run->own.pass - 1; pass->boundary != DK_BOUNDARY_CALL && i > 0; i--)
+            pass = &dkp_plan_of(run)->pass[i - 1];
         if (pass->boundary == DK_BOUNDARY_CALL) {
-            dkp_put_pair(&t, " at step ", run->pace.accepted + run->plan->call[pass->index].step);
-            if (!run->plan->attempt) dkp_put_pair(&t, " of ", run->plan->steps);
-            dkp_put_pair(&t, " (evaluation ", run->pace.calls + pass->index);
+            dkp_put_pair(&t, " at step ", run->own.pace.accepted + dkp_plan_of(run)->call[pass->index].step);
+            if (!dkp_plan_of(run)->attempt) dkp_put_pair(&t, " of ", dkp_plan_of(run)->steps);
+            dkp_put_pair(&t, " (evaluation ", run->own.pace.calls + pass->index);
             dkp_put(&t, ")");
         }
     } else {
         dkp_put(&t, " before the first step");
     }
-    run->again = run->waiting;
+    run->own.again = run->own.waiting;
     return run->status = status;
 }
 
 static const dk_call *dkp_open_call(const dk_run *run) {
-    return &run->plan->call[run->plan->pass[run->pass - 1].index];
+    return &dkp_plan_of(run)->call[dkp_plan_of(run)->pass[run->own.pass - 1].index];
 }
 
 /* All but the arrays. */
 static void dkp_describe(const dk_run *run, dk_eval *e) {
-    const dk_plan *p = run->plan;
+    const dk_plan *p = dkp_plan_of(run);
     const dk_call *call = dkp_open_call(run);
     memset(e, 0, sizeof *e);
     e->t = call->condition, e->level = call->level;
-    e->step = run->pace.accepted + call->step, e->steps = p->attempt ? 0 : p->steps, e->stage = call->stage;
-    e->call = run->pace.calls + p->pass[run->pass - 1].index, e->calls = p->attempt ? 0 : p->calls;
+    e->step = run->own.pace.accepted + call->step, e->steps = p->attempt ? 0 : p->steps, e->stage = call->stage;
+    e->call = run->own.pace.calls + p->pass[run->own.pass - 1].index, e->calls = p->attempt ? 0 : p->calls;
     e->branch = call->branch, e->branches = call->branches, e->batch = run->config.batch * call->branches;
     e->dim = run->dim, e->first_sample = run->config.first_sample;
     e->input_slot = p->value[call->input].slot, e->output_slot = p->value[call->output].slot;
@@ -5428,7 +5474,7 @@ static void dkp_describe(const dk_run *run, dk_eval *e) {
 }
 
 static void dkp_hand_out(dk_run *run, dk_eval *e) {
-    const dk_plan *p = run->plan;
+    const dk_plan *p = dkp_plan_of(run);
     const dk_call *call = dkp_open_call(run);
     dkp_describe(run, e);
     if (run->config.backend) return;
@@ -5445,7 +5491,7 @@ static void dkp_hand_out(dk_run *run, dk_eval *e) {
 static dk_status dkp_check_output(dk_run *run, int value) {
     size_t bad = run->size;
     if (run->config.unchecked || value < 0) return DK_OK;
-    if (dkp_backend(run)->find_bad(dkp_backend(run)->user, run, run->plan->value[value].slot, &bad))
+    if (dkp_backend(run)->find_bad(dkp_backend(run)->user, run, dkp_plan_of(run)->value[value].slot, &bad))
         return dkp_fail_run(run, DK_ERROR_CALLBACK, "the back end failed to check the network's output");
     if (bad >= run->size) return DK_OK;
     const dk_real *x = dk_state(run); /* NULL with a back end */
@@ -5465,14 +5511,14 @@ static dk_status dkp_fill_draw(dk_run *run, int draw, dk_real *out) {
     const dk_config *c = &run->config;
     const dk_noise_source *s = dkp_source(run, draw);
     dk_noise_request q = dkp_request(run, draw);
-    char *states = (char *)run->streams;
-    dkp_level_range(run->plan, c, &q.lowest, &q.highest);
+    char *states = (char *)run->own.streams;
+    dkp_level_range(dkp_plan_of(run), c, &q.lowest, &q.highest);
     if (q.call < q.draw) states += dkp_generator_bytes(c, &c->noise);
     return dkp_fill(s, &q, states, out);
 }
 
 DK_API dk_status dk_run_noise(dk_run *run, int draw, dk_real *out) {
-    if (!run || !run->plan || draw < 0 || draw >= run->plan->draws) return DK_ERROR_ORDER;
+    if (!run || !run->size || draw < 0 || draw >= dkp_plan_of(run)->draws) return DK_ERROR_ORDER;
     return out ? dkp_fill_draw(run, draw, out) : DK_ERROR_CONFIG;
 }
 
@@ -5481,9 +5527,9 @@ static dk_status dkp_ask_noise(dk_run *run, const dk_pass *pass) {
     int noises = 0;
     if (run->config.backend) return DK_OK;
     for (int k = pass->first; k < pass->first + pass->count; k++) {
-        int draw = run->plan->row[k].draw;
+        int draw = dkp_plan_of(run)->row[k].draw;
         if (draw < 0 || !dkp_whole(dkp_source(run, draw))) continue;
-        dk_real *out = run->noise + (size_t)noises++ * run->size;
+        dk_real *out = run->own.noise + (size_t)noises++ * run->size;
         if (dkp_fill_draw(run, draw, out) != DK_OK)
             return dkp_fail_run(run, DK_ERROR_CALLBACK, "the noise callback returned nonzero");
         if (!run->config.unchecked && dkp_bad_from(out, 0, run->size) < run->size)
@@ -5494,19 +5540,19 @@ static dk_status dkp_ask_noise(dk_run *run, const dk_pass *pass) {
 
 /* The norm or hook that ended the pass before this one. */
 static dk_status dkp_cross_boundary(dk_run *run) {
-    const dk_pass *before = &run->plan->pass[run->pass > 0 ? run->pass - 1 : 0];
+    const dk_pass *before = &dkp_plan_of(run)->pass[run->own.pass > 0 ? run->own.pass - 1 : 0];
     const dk_guidance *g = &run->config.guidance;
-    if (run->pass > 0 && before->boundary == DK_BOUNDARY_HOOK) {
+    if (run->own.pass > 0 && before->boundary == DK_BOUNDARY_HOOK) {
         dk_eval e;
-        int slot = run->plan->value[run->plan->call[before->index].denoised].slot;
+        int slot = dkp_plan_of(run)->value[dkp_plan_of(run)->call[before->index].denoised].slot;
         dkp_describe(run, &e);
         e.batch = run->config.batch, e.branch = 0, e.branches = 1; /* D has the branches behind it */
         if (g->hook(g->hook_user, &e, run->config.backend ? NULL : dkp_buffer(run, slot), slot))
             return dkp_fail_run(run, DK_ERROR_CALLBACK, "guidance.hook returned nonzero");
     }
-    if (run->pass == 0 || before->boundary != DK_BOUNDARY_NORM) return DK_OK;
+    if (run->own.pass == 0 || before->boundary != DK_BOUNDARY_NORM) return DK_OK;
     double *result = run->scalars + (size_t)before->index * (size_t)run->config.batch;
-    if (dkp_backend(run)->norm(dkp_backend(run)->user, run, &run->plan->norm[before->index], result))
+    if (dkp_backend(run)->norm(dkp_backend(run)->user, run, &dkp_plan_of(run)->norm[before->index], result))
         return dkp_fail_run(run, DK_ERROR_CALLBACK, "the back end failed to take a norm");
     return DK_OK;
 }
@@ -5514,26 +5560,26 @@ static dk_status dkp_cross_boundary(dk_run *run) {
 /* The largest value of norm i among the samples, which share their steps. */
 
 static int dkp_next(dk_run *run, dk_eval *eval) {
-    if (run->again) { /* after an error: the same evaluation once more */
-        run->again = 0, run->status = DK_OK, run->message[0] = 0;
+    if (run->own.again) { /* after an error: the same evaluation once more */
+        run->own.again = 0, run->status = DK_OK, run->message[0] = 0;
         dkp_hand_out(run, eval);
         return 1;
     }
     run->status = DK_OK, run->message[0] = 0;
-    if (run->finished) return 0;
-    if (run->waiting) {
+    if (run->own.finished) return 0;
+    if (run->own.waiting) {
         const dk_call *call = dkp_open_call(run);
         for (int k = 0; k < call->branches; k++)
             if (dkp_check_output(run, call->output + k) != DK_OK) return 0;
         if (dkp_check_output(run, call->uncond_output) != DK_OK) return 0;
     }
     for (;;) {
-        const dk_pass *pass = &run->plan->pass[run->pass];
+        const dk_pass *pass = &dkp_plan_of(run)->pass[run->own.pass];
         const dk_backend *backend = dkp_backend(run);
         int last = pass->boundary == DK_BOUNDARY_END;
         if (dkp_cross_boundary(run) != DK_OK) return 0;
-        if (last && run->plan->attempt && run->pace.phase == DKP_ATTEMPT && !dkp_judgement(run).accepted) {
-            run->waiting = 0;
+        if (last && dkp_plan_of(run)->attempt && run->own.pace.phase == DKP_ATTEMPT && !dkp_judgement(run).accepted) {
+            run->own.waiting = 0;
             if (!dkp_proceed(run, 0)) break;
             continue;
         }
@@ -5542,25 +5588,25 @@ static int dkp_next(dk_run *run, dk_eval *eval) {
             dkp_fail_run(run, DK_ERROR_CALLBACK, "the back end failed to run a pass");
             return 0;
         }
-        run->waiting = 0;
-        run->pass++;
+        run->own.waiting = 0;
+        run->own.pass++;
         if (pass->boundary == DK_BOUNDARY_CALL) {
-            run->waiting = 1;
+            run->own.waiting = 1;
             dkp_hand_out(run, eval);
             return 1;
         }
-        if (last && !(run->plan->attempt && dkp_proceed(run, 1))) break;
+        if (last && !(dkp_plan_of(run)->attempt && dkp_proceed(run, 1))) break;
     }
-    run->finished = 1;
+    run->own.finished = 1;
     return 0;
 }
 
 DK_API int dk_next(dk_run *run, dk_eval *eval) {
-    if (!run || !run->plan || !eval) return 0;
-    if (run->inside) return dkp_refuse_inside(run), 0;
-    run->inside = 1;
+    if (!run || !run->size || !eval) return 0;
+    if (run->own.inside) return dkp_refuse_inside(run), 0;
+    run->own.inside = 1;
     int more = dkp_next(run, eval);
-    run->inside = 0;
+    run->own.inside = 0;
     /* what a callback was told is no concern of the caller's */
     if (run->status == DK_ERROR_ORDER) run->status = DK_OK, run->message[0] = 0;
     return more;
@@ -5568,12 +5614,12 @@ DK_API int dk_next(dk_run *run, dk_eval *eval) {
 
 DK_API dk_status dk_continue(dk_run *run, dk_denoise_fn denoise, void *user) {
     dk_eval eval;
-    if (!run || !run->plan) return DK_ERROR_ORDER;
-    if (run->inside) return dkp_refuse_inside(run);
+    if (!run || !run->size) return DK_ERROR_ORDER;
+    if (run->own.inside) return dkp_refuse_inside(run);
     if (!denoise)
         return dkp_fail_text(run->message, run->status = DK_ERROR_CONFIG,
                              "denoise = NULL: must be a function");
-    run->again = run->waiting; /* an open evaluation is asked for again */
+    run->own.again = run->own.waiting; /* an open evaluation is asked for again */
     while (dk_next(run, &eval)) {
         if (denoise(user, &eval))
             return dkp_fail_run(run, DK_ERROR_CALLBACK, "the denoiser returned nonzero");
@@ -5588,9 +5634,8 @@ DK_API dk_status dk_sample(dk_config *c, dk_denoise_fn denoise, void *user, dk_r
     if (c && !denoise)
         return dkp_fail_text(c->message, DK_ERROR_CONFIG, "denoise = NULL: must be a function");
     dk_status status = dk_begin(&run, c, x, NULL, 0);
-    if (status != DK_OK) return status;
-    status = dk_continue(&run, denoise, user);
-    if (status != DK_OK) memcpy(c->message, run.message, sizeof c->message);
+    if (status == DK_OK) status = dk_continue(&run, denoise, user);
+    if (status != DK_OK && c) memcpy(c->message, run.message, sizeof c->message);
     dk_end(&run);
     return status;
 }
@@ -5710,8 +5755,8 @@ DK_API dk_status dk_log_likelihood(dk_config *c, dk_denoise_fn denoise, void *us
 }
 
 DK_API const dk_real *dk_state(const dk_run *run) {
-    if (!run || !run->plan || run->config.backend) return NULL;
-    return run->waiting ? dkp_buffer(run, run->plan->value[dkp_open_call(run)->x].slot) : run->x;
+    if (!run || !run->size || run->config.backend) return NULL;
+    return run->own.waiting ? dkp_buffer(run, dkp_plan_of(run)->value[dkp_open_call(run)->x].slot) : run->x;
 }
 
 
@@ -7180,9 +7225,7 @@ DK_API dk_status dk_resolve(dk_config *c) {
     if (!c) return DK_ERROR_CONFIG;
     dk_status status = dkp_resolve(c, c->message);
     if (status == DK_OK) status = dkp_resolve_data(c, c->message);
-    if (status == DK_OK) status = dkp_check_levels(c, NULL, c->message);
-    if (status == DK_OK) c->message[0] = 0;
-    return status;
+    return status == DK_OK ? dkp_check_levels(c, NULL, c->message) : status;
 }
 
 static int dkp_is_field(const dkp_field *f, const char *name) { /* "sampler." may be missing */
@@ -7611,7 +7654,7 @@ static double dkp_worst(const dk_run *run, int i) {
 
 static dkp_verdict dkp_judgement(const dk_run *run) {
     const dk_sampler *s = &run->config.sampler;
-    const dk_pace *p = &run->pace;
+    const dk_pace *p = &run->own.pace;
     double P = s->pcoeff, I = s->icoeff, D = s->dcoeff, safety = dkp_or(s->safety, 0.9),
            error = dkp_worst(run, 0);
     double order = s->eta > 0 ? 1.5 : s->exponential ? s->exponential->order : s->order;
@@ -7645,13 +7688,13 @@ enum { DKP_MOST_ATTEMPTS = 100000 };
 
 /* Goes on after an attempt: records the next one. 0 at the end of the run, or where it cannot go on. */
 static int dkp_proceed(dk_run *run, int accepted) {
-    dk_pace *p = &run->pace;
+    dk_pace *p = &run->own.pace;
     dk_recorder r;
     int more = 1, moves = accepted && p->phase != DKP_MEASURE && p->phase != DKP_PROBE;
     dkp_start_recorder(&r, &run->config);
-    p->calls += run->plan->calls;
+    p->calls += dkp_plan_of(run)->calls;
     p->kept = p->keeps[moves];
-    if (moves) p->draws += run->plan->draws - 1;
+    if (moves) p->draws += dkp_plan_of(run)->draws - 1;
     if (p->phase == DKP_MEASURE) { /* Hairer, Norsett & Wanner 1993, sec. II.4 */
         double size = dkp_worst(run, 0), slope = dkp_worst(run, 1);
         p->slope = slope;
@@ -7685,8 +7728,8 @@ static int dkp_proceed(dk_run *run, int accepted) {
         return 0;
     }
     if (!more) return 0;
-    run->pass = 0;
-    dk_status status = dkp_record_attempt(&r, &run->own_plan, &run->config, p);
+    run->own.pass = 0;
+    dk_status status = dkp_record_attempt(&r, &run->own.plan, &run->config, p);
     if (status != DK_OK) dkp_fail_run(run, status, run->config.message);
     return status == DK_OK;
 }
@@ -7877,25 +7920,25 @@ DK_API void dk_from_half(dk_number number, const uint16_t *from, dk_real *to, si
 }
 
 static dk_real *dkp_buffer(const dk_run *run, int slot) {
-    return slot == 0 ? run->x : run->buffers + (size_t)(slot - 1) * run->size;
+    return slot == 0 ? run->x : run->own.buffers + (size_t)(slot - 1) * run->size;
 }
 
 static uint16_t *dkp_half_buffer(const dk_run *run, int slot) {
-    return run->halves + (size_t)slot * run->size;
+    return run->own.halves + (size_t)slot * run->size;
 }
 
 static const dk_noise_source *dkp_source(const dk_run *run, int draw) {
-    return run->pace.draws + draw > 0 ? &run->config.step_noise : &run->config.noise;
+    return run->own.pace.draws + draw > 0 ? &run->config.step_noise : &run->config.noise;
 }
 
 /* A draw of the plan, all but the ends of the run's levels. */
 static dk_noise_request dkp_request(const dk_run *run, int draw) {
     const dk_config *c = &run->config;
-    const dk_draw *d = &run->plan->draw[draw];
-    int number = run->pace.draws + draw, own = number > 0 && !dkp_same_source(&c->noise, &c->step_noise);
+    const dk_draw *d = &dkp_plan_of(run)->draw[draw];
+    int number = run->own.pace.draws + draw, own = number > 0 && !dkp_same_source(&c->noise, &c->step_noise);
     dk_noise_request q = dkp_noise_of_config(c);
     q.draw = number, q.call = number - own;
-    q.from = d->from, q.to = d->to, q.way = d->way, q.flow = run->plan->flow;
+    q.from = d->from, q.to = d->to, q.way = d->way, q.flow = dkp_plan_of(run)->flow;
     return q;
 }
 
@@ -7930,7 +7973,7 @@ DKP_INLINE void dkp_run_ops_plain(const dk_run *run, const dkp_op *op, int ops, 
                from = at * dkp_bytes_read(op);
         dk_real *y = (dk_real *)(void *)(op->y + (op->moves >> DKP_TERMS) * to), c[DKP_TERMS];
         const dk_real *v[DKP_TERMS];
-        dk_number number = run->plan->number;
+        dk_number number = dkp_plan_of(run)->number;
         for (int m = 0; m < op->terms; m++)
             c[m] = op->c[m], v[m] = (const dk_real *)(void *)(op->v[m] + (op->moves >> m & 1) * from);
 #define DKP_1 c[0] * v[0][i]
@@ -8019,7 +8062,7 @@ static dkp_op *dkp_with(dkp_op *op, dk_real c, const void *v, int moves) {
 
 /* Where a value's elements begin, or those of the tile. */
 static void *dkp_place(const dkp_window *w, int value) {
-    const dk_value *v = &w->run->plan->value[value];
+    const dk_value *v = &dkp_plan_of(w->run)->value[value];
     const dk_config *c = &w->run->config;
     if (v->kind == DK_VALUE_LOCAL) return w->tiles + (size_t)v->slot * DKP_TILE;
     if (v->kind == DK_VALUE_HALF) return dkp_half_buffer(w->run, v->slot);
@@ -8029,7 +8072,7 @@ static void *dkp_place(const dkp_window *w, int value) {
 }
 
 static int dkp_moves(const dkp_window *w, int value) {
-    return w->run->plan->value[value].kind != DK_VALUE_LOCAL;
+    return dkp_plan_of(w->run)->value[value].kind != DK_VALUE_LOCAL;
 }
 
 static dkp_op *dkp_with_value(const dkp_window *w, dkp_op *op, dk_real c, int value) {
@@ -8037,7 +8080,7 @@ static dkp_op *dkp_with_value(const dkp_window *w, dkp_op *op, dk_real c, int va
 }
 
 static int dkp_is_half(const dkp_window *w, int value) {
-    return w->run->plan->value[value].kind == DK_VALUE_HALF;
+    return dkp_plan_of(w->run)->value[value].kind == DK_VALUE_HALF;
 }
 
 static dk_real dkp_factor(const dkp_window *w, const dk_term *t) {
@@ -8069,18 +8112,18 @@ static void dkp_resolve_sum(dkp_window *w, const dk_term *t, int count, void *y,
 
 /* A row that only copies a value. */
 static int dkp_copies(const dkp_window *w, const dk_row *row) {
-    const dk_term *t = &w->run->plan->term[row->first];
+    const dk_term *t = &dkp_plan_of(w->run)->term[row->first];
     return row->count == 1 && t->c >= 1 && t->c <= 1 && !t->scalar && row->clip <= 0 &&
            !dkp_is_half(w, t->value);
 }
 
 static void dkp_resolve_row(dkp_window *w, const dk_row *row) {
     const dk_run *run = w->run;
-    const dk_term *t = &run->plan->term[row->first];
+    const dk_term *t = &dkp_plan_of(run)->term[row->first];
     int half = dkp_is_half(w, row->dst), moves = dkp_moves(w, row->dst);
     void *dst = dkp_place(w, row->dst);
     if (row->draw >= 0 && dkp_whole(dkp_source(run, row->draw))) { /* it has filled a buffer of its own */
-        dkp_with(dkp_put_op(w, DKP_SUM, dst, moves), 1, run->noise + (size_t)w->noises++ * run->size, 1);
+        dkp_with(dkp_put_op(w, DKP_SUM, dst, moves), 1, run->own.noise + (size_t)w->noises++ * run->size, 1);
     } else if (row->draw >= 0) {
         if (w->draws == DKP_DRAWS) dkp_flush(w);
         dkp_op *op = dkp_put_op(w, DKP_DRAW, dst, moves);
@@ -8107,10 +8150,10 @@ enum { DKP_SAMPLES_NOISE = 1, DKP_SAMPLES_FACTORS };
 static int dkp_by_sample(const dk_run *run, const dk_pass *pass) {
     int why = 0;
     for (int k = 0; k < pass->count; k++) {
-        const dk_row *row = &run->plan->row[pass->first + k];
+        const dk_row *row = &dkp_plan_of(run)->row[pass->first + k];
         if (row->draw >= 0) why |= DKP_SAMPLES_NOISE;
         for (int j = row->first; j < row->first + row->count; j++)
-            if (run->plan->term[j].scalar) why |= DKP_SAMPLES_FACTORS;
+            if (dkp_plan_of(run)->term[j].scalar) why |= DKP_SAMPLES_FACTORS;
     }
     return why;
 }
@@ -8161,10 +8204,10 @@ static void dkp_run_range(const dkp_work *work, int part, size_t first, size_t e
     int fetch = run->size >= (by_sample ? DKP_ALONE : DKP_FAR); /* memory can work while noise is made */
     size_t tile = fetch && !by_sample ? DKP_TILE / 2 : DKP_TILE;
     dkp_window w;
-    w.run = run, w.tiles = run->tiles + (size_t)part * dkp_tiles(run->plan) * DKP_TILE;
-    size_t locals = (size_t)run->plan->locals;
+    w.run = run, w.tiles = run->own.tiles + (size_t)part * dkp_tiles(dkp_plan_of(run)) * DKP_TILE;
+    size_t locals = (size_t)dkp_plan_of(run)->locals;
     w.wide = w.tiles + locals * DKP_TILE;
-    w.sum = w.wide + (dkp_tiles(run->plan) - locals) / 2 * DKP_TILE;
+    w.sum = w.wide + (dkp_tiles(dkp_plan_of(run)) - locals) / 2 * DKP_TILE;
     w.sample = 0, w.many = 0, w.ahead.streams = 0;
     for (size_t at = first * DKP_TILE; at < to; at += w.n) {
         size_t sample = by_sample ? at / run->dim : 0, from = at - sample * run->dim;
@@ -8178,7 +8221,7 @@ static void dkp_run_range(const dkp_work *work, int part, size_t first, size_t e
         if (fetch) w.ahead.end += w.n < to - w.ahead.end ? w.n : to - w.ahead.end;
         if (resolve) w.ops = w.noises = w.draws = 0;
         for (int k = 0; resolve && k < pass->count; k++)
-            dkp_resolve_row(&w, &run->plan->row[pass->first + k]);
+            dkp_resolve_row(&w, &dkp_plan_of(run)->row[pass->first + k]);
         if (resolve && fetch) dkp_look_ahead(&w);
         if (fetch && !w.draws) dkp_ask(&w.ahead, w.n);
         dkp_run_window(&w);
@@ -8238,7 +8281,7 @@ static double dkp_errors(const dk_norm *norm, const dk_real *a, const dk_real *b
 static size_t dkp_chunk(size_t dim) { return dkp_units(dkp_units(dim, DKP_SUMS), DKP_TILE) * DKP_TILE; }
 
 DKP_ONCE static const dk_real *dkp_sample_of(const dk_run *run, int value, size_t element) {
-    return value < 0 ? NULL : dkp_buffer(run, run->plan->value[value].slot) + element;
+    return value < 0 ? NULL : dkp_buffer(run, dkp_plan_of(run)->value[value].slot) + element;
 }
 
 /* The sums of a chunk that a norm is made of, DKP_PARTIAL of them. */
@@ -8252,7 +8295,7 @@ static void dkp_norm_range(const dkp_work *work, int part, size_t first, size_t 
         size_t from = i % chunks * chunk, n = run->dim - from < chunk ? run->dim - from : chunk;
         size_t at = i / chunks * run->dim + from;
         const dk_real *a = dkp_sample_of(run, norm->a, at), *b = dkp_sample_of(run, norm->b, at);
-        double *sum = run->sums + DKP_PARTIAL * i;
+        double *sum = run->own.sums + DKP_PARTIAL * i;
         sum[0] = errors ? dkp_errors(norm, a, b, dkp_sample_of(run, norm->p, at),
                                      dkp_sample_of(run, norm->q, at), n)
                         : dkp_squares(a, n);
@@ -8320,7 +8363,7 @@ static void dkp_quantile_range(const dkp_work *work, int part, size_t first, siz
     const dk_norm *norm = work->norm;
     (void)part;
     for (size_t b = first; b < end; b++)
-        run->sums[b] = dkp_quantile(dkp_sample_of(run, norm->a, b * run->dim), run->dim, norm->share);
+        run->own.sums[b] = dkp_quantile(dkp_sample_of(run, norm->a, b * run->dim), run->dim, norm->share);
 }
 
 static int dkp_norms(void *user, dk_run *run, const dk_norm *norm, double *of_sample) {
@@ -8332,13 +8375,13 @@ static int dkp_norms(void *user, dk_run *run, const dk_norm *norm, double *of_sa
     (void)user;
     dkp_share(&work);
     for (size_t s = 0; s < batch; s++) {
-        double sum[DKP_PARTIAL] = {0}, most = run->sums[s] > 1 ? run->sums[s] : 1;
+        double sum[DKP_PARTIAL] = {0}, most = run->own.sums[s] > 1 ? run->own.sums[s] : 1;
         if (quantile) {
             of_sample[s] = 1 / (norm->limit > 0 && norm->limit < most ? norm->limit : most);
             continue;
         }
         for (size_t i = s * chunks; i < (s + 1) * chunks; i++)
-            for (int k = 0; k < DKP_PARTIAL; k++) sum[k] += run->sums[DKP_PARTIAL * i + (size_t)k];
+            for (int k = 0; k < DKP_PARTIAL; k++) sum[k] += run->own.sums[DKP_PARTIAL * i + (size_t)k];
         of_sample[s] = dkp_norm_of_sums(norm, sum, run->dim);
     }
     return 0;
@@ -8376,9 +8419,9 @@ DKP_INLINE size_t dkp_bad_from(const dk_real *v, size_t i, size_t end) {
 /* From element *at on; end if there is none. */
 DKP_INLINE void dkp_first_bad_plain(const dk_run *run, int slot, size_t *at, size_t end) {
     size_t i = *at;
-    if (run->plan->number) {
+    if (dkp_plan_of(run)->number) {
         const uint16_t *h = dkp_half_buffer(run, slot),
-                       lowest = run->plan->number == DK_NUMBER_FP16 ? 0x400 : 0x80;
+                       lowest = dkp_plan_of(run)->number == DK_NUMBER_FP16 ? 0x400 : 0x80;
         while (i + 4 * DKP_TILE <= end && !dkp_bad_half(h + i, lowest, DKP_TILE)) i += 4 * DKP_TILE;
         while (i + 4 * DKP_LOOK <= end && !dkp_bad_half(h + i, lowest, DKP_LOOK)) i += 4 * DKP_LOOK;
         while (i < end && !(dkp_carry(h[i], lowest) >> 15)) i++;
@@ -8393,17 +8436,17 @@ static void dkp_look_range(const dkp_work *work, int part, size_t first, size_t 
     size_t size = work->run->size, to = end * DKP_TILE < size ? end * DKP_TILE : size;
     size_t bad = first * DKP_TILE;
     dkp_first_bad(work->run, work->slot, &bad, to);
-    work->run->sums[part] = (double)(bad < to ? bad : size);
+    work->run->own.sums[part] = (double)(bad < to ? bad : size);
 }
 
 static int dkp_find_bad(void *user, dk_run *run, int slot, size_t *bad) {
     dkp_work work = {run, dkp_look_range, dkp_units(run->size, DKP_TILE), 0, NULL, NULL, slot};
     (void)user;
-    for (int i = 0; i < run->config.threads; i++) run->sums[i] = 0; /* a part that nobody looks at is bad */
+    for (int i = 0; i < run->config.threads; i++) run->own.sums[i] = 0; /* a part that nobody looks at is bad */
     dkp_share(&work);
     *bad = run->size;
     for (int i = 0; i < work.parts; i++)
-        if (run->sums[i] < (double)*bad) *bad = (size_t)run->sums[i];
+        if (run->own.sums[i] < (double)*bad) *bad = (size_t)run->own.sums[i];
     return 0;
 }
 
@@ -8454,13 +8497,13 @@ static dkp_sizes dkp_workspace(const dk_plan *p, const dk_config *c) {
 }
 
 DK_API dk_status dk_denoised(dk_run *run, dk_real *out) {
-    if (!run || !run->plan || run->config.backend || !(run->waiting || run->finished)) return DK_ERROR_ORDER;
+    if (!run || !run->size || run->config.backend || !(run->own.waiting || run->own.finished)) return DK_ERROR_ORDER;
     if (!out) return DK_ERROR_CONFIG;
-    if (run->finished) {
+    if (run->own.finished) {
         memcpy(out, run->x, run->size * sizeof *out);
         return DK_OK;
     }
-    const dk_plan *p = run->plan;
+    const dk_plan *p = dkp_plan_of(run);
     const dk_call *call = dkp_open_call(run), *first = call, *end = p->call + p->calls;
     while (first > p->call && first[-1].estimate == call->estimate) first--;
     int last = call + 1 == end || call[1].estimate != call->estimate, count = 0, value[DK_BRANCHES];
@@ -8484,7 +8527,7 @@ DK_API dk_status dk_denoised(dk_run *run, dk_real *out) {
         dkp_with(&op[1], (dk_real)call->clip, out + at, 0);
         dkp_run_ops(run, op, 1 + (call->clip > 0), 0, n, NULL);
     }
-    for (size_t i = 0; run->plan->masked > 1 && i < run->size; i++)
+    for (size_t i = 0; dkp_plan_of(run)->masked > 1 && i < run->size; i++)
         out[i] = (1 - run->config.mask[i]) * out[i] + run->config.mask[i] * run->config.known[i];
     return DK_OK;
 }
@@ -8540,11 +8583,11 @@ enum {
 #define DKP_SAVE_MAGIC 0x6E7572746B666964u /* "dfktrun" */
 
 DK_API size_t dk_save_size(const dk_run *run) {
-    if (!run || !run->plan || run->config.backend) return 0;
-    return DKP_SAVE_HEAD + (run->plan->attempt ? (size_t)DKP_SAVE_PACE : 0) +
-           dkp_scalars(run->plan, &run->config) * 8 +
-           (size_t)(run->plan->buffers + 1) * run->size * sizeof(dk_real) +
-           (size_t)run->plan->halves * run->size * sizeof(uint16_t) + 8;
+    if (!run || !run->size || run->config.backend) return 0;
+    return DKP_SAVE_HEAD + (dkp_plan_of(run)->attempt ? (size_t)DKP_SAVE_PACE : 0) +
+           dkp_scalars(dkp_plan_of(run), &run->config) * 8 +
+           (size_t)(dkp_plan_of(run)->buffers + 1) * run->size * sizeof(dk_real) +
+           (size_t)dkp_plan_of(run)->halves * run->size * sizeof(uint16_t) + 8;
 }
 
 /* Where step-size control stands; what an attempt needs follows from the config. */
@@ -8600,7 +8643,7 @@ static dk_status dkp_check_head(dk_run *run, const unsigned char *bytes, size_t 
 
 static dk_status dkp_record_again(dk_run *run) {
     dk_recorder r;
-    return dkp_record_attempt(&r, &run->own_plan, &run->config, &run->pace);
+    return dkp_record_attempt(&r, &run->own.plan, &run->config, &run->own.pace);
 }
 
 /* Head in both directions: what must agree is written, or compared. Returns 0 where it does not. With step-size control the
@@ -8610,13 +8653,13 @@ static int dkp_save_head(dk_run *run, dkp_bytes *io, uint64_t *pass, uint64_t *f
     int same = 1;
     dkp_head(run, head);
     for (int i = 0; i < DKP_SAVE_WORDS; i++) same &= dkp_byte_io(io, head[i], 8) == head[i];
-    if (run->plan->attempt) {
-        dkp_pace_io(io, &run->pace);
+    if (dkp_plan_of(run)->attempt) {
+        dkp_pace_io(io, &run->own.pace);
         if (!io->write && same)
-            same = run->pace.phase >= DKP_START && run->pace.phase <= DKP_ATTEMPT && run->pace.place >= -1 &&
-                   run->pace.place <= run->config.steps && dkp_record_again(run) == DK_OK;
+            same = run->own.pace.phase >= DKP_START && run->own.pace.phase <= DKP_ATTEMPT && run->own.pace.place >= -1 &&
+                   run->own.pace.place <= run->config.steps && dkp_record_again(run) == DK_OK;
     }
-    uint64_t hash = dk_plan_hash(run->plan);
+    uint64_t hash = dk_plan_hash(dkp_plan_of(run));
     same &= dkp_byte_io(io, hash, 8) == hash;
     *pass = dkp_byte_io(io, *pass, 8);
     *flags = dkp_byte_io(io, *flags, 8);
@@ -8624,12 +8667,12 @@ static int dkp_save_head(dk_run *run, dkp_bytes *io, uint64_t *pass, uint64_t *f
 }
 
 static void dkp_save_body(dk_run *run, dkp_bytes *io) {
-    for (size_t i = 0; i < dkp_scalars(run->plan, &run->config); i++) dkp_double_io(io, &run->scalars[i]);
+    for (size_t i = 0; i < dkp_scalars(dkp_plan_of(run), &run->config); i++) dkp_double_io(io, &run->scalars[i]);
     dkp_real_io(io, run->x, run->size);
-    dkp_real_io(io, run->buffers, (size_t)run->plan->buffers * run->size);
-    for (size_t i = 0; i < (size_t)run->plan->halves * run->size; i++) {
-        uint64_t v = dkp_byte_io(io, run->halves[i], 2);
-        if (!io->write) run->halves[i] = (uint16_t)v;
+    dkp_real_io(io, run->own.buffers, (size_t)dkp_plan_of(run)->buffers * run->size);
+    for (size_t i = 0; i < (size_t)dkp_plan_of(run)->halves * run->size; i++) {
+        uint64_t v = dkp_byte_io(io, run->own.halves[i], 2);
+        if (!io->write) run->own.halves[i] = (uint16_t)v;
     }
 }
 
@@ -8637,11 +8680,11 @@ DK_API dk_status dk_save(dk_run *run, void *bytes, size_t size) {
     dkp_bytes io = {(unsigned char *)bytes, NULL, 0xCBF29CE484222325u};
     size_t needed = dk_save_size(run);
     if (!run) return DK_ERROR_ORDER;
-    if (run->inside) return dkp_refuse_inside(run);
+    if (run->own.inside) return dkp_refuse_inside(run);
     if (!needed) return dkp_fail_text(run->message, run->status = DK_ERROR_ORDER, "there is no run to save");
     if (!bytes) size = 0;
     if (size < needed) return run->status = dkp_fail_bytes(run->message, size, needed);
-    uint64_t pass = (uint64_t)run->pass, flags = (uint64_t)(run->waiting + 2 * run->finished);
+    uint64_t pass = (uint64_t)run->own.pass, flags = (uint64_t)(run->own.waiting + 2 * run->own.finished);
     dkp_save_head(run, &io, &pass, &flags);
     dkp_save_body(run, &io);
     dkp_byte_io(&io, io.hash, 8);
@@ -8662,7 +8705,7 @@ DK_API dk_status dk_load(dk_run *run, const void *bytes, size_t size) {
     const char *wrong = "saved bytes: damaged, or not of a run with this config";
     size_t needed = dk_save_size(run);
     if (!run) return DK_ERROR_ORDER;
-    if (run->inside) return dkp_refuse_inside(run);
+    if (run->own.inside) return dkp_refuse_inside(run);
     if (!needed)
         return dkp_fail_text(run->message, run->status = DK_ERROR_ORDER, "begin the run before loading it");
     if (!bytes)
@@ -8678,14 +8721,14 @@ DK_API dk_status dk_load(dk_run *run, const void *bytes, size_t size) {
     uint64_t hash = io.hash, pass = 0, flags = 0;
     int intact = dkp_byte_io(&io, 0, 8) == hash;
     io.read = (const unsigned char *)bytes;
-    dk_pace here = run->pace;
-    if (!intact || !dkp_save_head(run, &io, &pass, &flags) || !dkp_cursor_fits(run->plan, pass, flags)) {
-        run->pace = here;
-        if (run->plan->attempt) dkp_record_again(run);
+    dk_pace here = run->own.pace;
+    if (!intact || !dkp_save_head(run, &io, &pass, &flags) || !dkp_cursor_fits(dkp_plan_of(run), pass, flags)) {
+        run->own.pace = here;
+        if (dkp_plan_of(run)->attempt) dkp_record_again(run);
         return dkp_fail_text(run->message, run->status = DK_ERROR_SAVED, wrong);
     }
     dkp_save_body(run, &io);
-    run->pass = (int)pass, run->waiting = flags == 1, run->finished = flags == 2, run->again = run->waiting;
+    run->own.pass = (int)pass, run->own.waiting = flags == 1, run->own.finished = flags == 2, run->own.again = run->own.waiting;
     run->status = DK_OK, run->message[0] = 0;
     return DK_OK;
 }
@@ -11060,6 +11103,8 @@ DKP_FAST
 #pragma clang diagnostic pop
 #elif defined(__GNUC__)
 #pragma GCC pop_options
+#elif defined(_MSC_VER)
+#pragma float_control(pop)
 #endif
 #undef DKP_IMPLEMENTING
 #undef DKP_SMALL
@@ -11102,5 +11147,25 @@ DKP_FAST
 #endif /* DKP_IMPLEMENTING */
 
 /*
-MIT License, see LICENSE. Copyright (c) 2026 the diffkit.h authors.
+MIT License
+
+Copyright (c) 2026 the diffkit.h authors
+
+Permission is hereby granted, free of charge, to any person obtaining a copy
+of this software and associated documentation files (the "Software"), to deal
+in the Software without restriction, including without limitation the rights
+to use, copy, modify, merge, publish, distribute, sublicense, and/or sell
+copies of the Software, and to permit persons to whom the Software is
+furnished to do so, subject to the following conditions:
+
+The above copyright notice and this permission notice shall be included in all
+copies or substantial portions of the Software.
+
+THE SOFTWARE IS PROVIDED "AS IS", WITHOUT WARRANTY OF ANY KIND, EXPRESS OR
+IMPLIED, INCLUDING BUT NOT LIMITED TO THE WARRANTIES OF MERCHANTABILITY,
+FITNESS FOR A PARTICULAR PURPOSE AND NONINFRINGEMENT. IN NO EVENT SHALL THE
+AUTHORS OR COPYRIGHT HOLDERS BE LIABLE FOR ANY CLAIM, DAMAGES OR OTHER
+LIABILITY, WHETHER IN AN ACTION OF CONTRACT, TORT OR OTHERWISE, ARISING FROM,
+OUT OF OR IN CONNECTION WITH THE SOFTWARE OR THE USE OR OTHER DEALINGS IN THE
+SOFTWARE.
 */

@@ -919,7 +919,7 @@ static int run_digits(const arguments *a, digits *d, dk_run *run, dk_real *pictu
 static int draw_digits(arguments *a, digits *d, uint64_t hash, dk_real *x) {
     dk_run run;
     a->c.batch = a->count;
-    if (dk_begin(&run, &a->c, x, NULL, 0) != DK_OK) return wrong_config(&a->c);
+    if (dk_begin(&run, &a->c, x, NULL, 0) != DK_OK) return fprintf(stderr, "diffkit: %s\n", run.message), WRONG;
     signal(SIGINT, stop), signal(SIGTERM, stop);
     int status = a->resume ? load_state(&run, hash, a->resume) : OK;
     if (status == OK) status = run_digits(a, d, &run, x + run.size);

@@ -228,7 +228,7 @@ static void take_run(dk_config *c, void *user) {
     if (status == DK_OK) {
         take(dk_continue(&run, watched, user));
         if (run.config.sampler.rtol > 0 || run.config.sampler.atol > 0)
-            take(run.pace.accepted), take(run.pace.rejected);
+            take(run.own.pace.accepted), take(run.own.pace.rejected);
         dk_end(&run);
     }
     take_states(x, COUNT(x));
