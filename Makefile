@@ -131,7 +131,7 @@ $(BUILD)/test_%: tests/test_%.c tests/check.h diffkit.h $(wildcard examples/*.h)
 	$(COMPILE) -I$(BUILD) $(CFLAGS) $< -o $@ -lcmocka $(LIBS)
 
 $(BUILD)/snippets.inc: tests/snippets.sh diffkit.h README.md | $(BUILD)
-	sh tests/snippets.sh $(if $(findstring ++,$(STD)),C++,C) >$@
+	sh tests/snippets.sh >$@
 $(BUILD)/test_snippets: $(BUILD)/snippets.inc
 $(BUILD)/test_bridge: examples/samplers.c
 

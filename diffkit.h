@@ -50,8 +50,8 @@
        examples/samplers.c has ten well-known samplers, each written as in its paper.
 
    >>calling  THREE WAYS TO CALL IT
-       The config: by hand, or dk_config_from_json(&c, text, length) from a model's own file, or by its name:
-                   dk_config_for(&c, "sdxl").
+       The config: by hand, or dk_config_from_json(&c, text, length, NULL) from a model's own file, or by its name:
+                   dk_config_for(&c, "sdxl", NULL).
        Blocking:   dk_sample(&c, denoise, user, x).
        Stepping:   no callback, and no allocation when you bring the memory:
                        dk_begin(&run, &c, x, memory, dk_run_size(&c));
@@ -101,8 +101,11 @@
 
    >>build  BUILD OPTIONS, to be defined before the header, alike in every file that includes it
        DIFFKIT_IMPLEMENTATION   the implementation too, in exactly one file
-       DK_REAL                  float (default) or double: the type of states
+       DK_REAL                  float (default) or double: the type of states. Files that disagree about it do not
+                                link: in double, functions that take vectors are called dk_sample_double and so on
        DK_STATIC                every function static: for copies that must not meet
+       DK_API                   what stands before every function, in place of extern: __declspec(dllexport), e.g., or
+                                __attribute__((visibility("default")))
        DK_MALLOC(n), DK_FREE(p) allocator for calls that bring no memory; DK_NO_MALLOC: no allocator,
                                 such calls return DK_ERROR_MEMORY
        DK_NO_PEERS              no book three: no names, files, generators and lists of other programs
@@ -126,14 +129,36 @@
 #ifndef DK_REAL
 #define DK_REAL float
 #endif
-#ifdef DK_STATIC
-#if defined(__GNUC__)
-#define DK_API static __attribute__((unused))
-#else
-#define DK_API static
+#define DKP_REAL_IS_float 1
+#define DKP_REAL_IS_double 2
+#define DKP_JOIN(a, b) a##b
+#define DKP_REAL_IS(real) DKP_JOIN(DKP_REAL_IS_, real)
+/* Functions that take vectors carry their type, so that files which disagree about it do not link. */
+#if DKP_REAL_IS(DK_REAL) == 2
+#define dk_begin dk_begin_double
+#define dk_begin_plan dk_begin_plan_double
+#define dk_sample dk_sample_double
+#define dk_denoised dk_denoised_double
+#define dk_state dk_state_double
+#define dk_run_noise dk_run_noise_double
+#define dk_noise_fill dk_noise_fill_double
+#define dk_normals dk_normals_double
+#define dk_to_half dk_to_half_double
+#define dk_from_half dk_from_half_double
+#elif DKP_REAL_IS(DK_REAL) != 1
+#error "DK_REAL: must be float or double"
 #endif
-#else
+#undef DKP_REAL_IS_float
+#undef DKP_REAL_IS_double
+#undef DKP_JOIN
+#undef DKP_REAL_IS
+
+#if !defined(DK_API) && !defined(DK_STATIC)
 #define DK_API extern
+#elif !defined(DK_API) && defined(__GNUC__)
+#define DK_API static __attribute__((unused))
+#elif !defined(DK_API)
+#define DK_API static
 #endif
 
 #ifdef __cplusplus
@@ -748,8 +773,14 @@ typedef void (*dk_parallel_fn)(void *user, int n, void (*task)(void *arg, int i)
    Nonzero cancels with DK_CANCELLED; dk_continue goes on. */
 typedef int (*dk_progress_fn)(void *user, struct dk_run *run, const struct dk_eval *eval);
 
-/* Everything; zero is a sensible default wherever it says so. The library writes `message` only. */
+/* Everything; zero is a sensible default wherever it says so. The library writes `message`, when a call fails. */
 typedef struct dk_config {
+    int steps;                      /* of the grid, 1 .. 1000000; time travel adds more to the plan */
+    int batch;                      /* samples, >= 1 (0: 1) */
+    size_t dim;                     /* numbers per sample, >= 1 */
+    uint64_t seed;                  /* sample b uses (seed, first_sample + b), */
+    uint64_t first_sample;          /* so that sample 7 of a batch can be made again alone */
+    const uint64_t *seeds;          /* or sample b uses (seeds[b], 0): batch numbers, kept by the caller */
     dk_schedule schedule;           /* zero: flow matching */
     dk_prediction prediction;       /* zero: by family */
     double sigma_data;              /* EDM prediction; 0: 0.5 */
@@ -765,18 +796,12 @@ typedef struct dk_config {
     dk_guidance guidance; /* zero: none */
     dk_grid grid;         /* zero: by family */
     dk_sampler sampler;   /* zero: dpmpp_2m */
-    int steps;            /* of the grid, 1 .. 1000000; time travel adds more to the plan */
-    size_t dim;           /* numbers per sample, >= 1 */
-    int batch;            /* samples, >= 1 (0: 1) */
     dk_start start;
     /* Inpainting, prefixes of action chunks: see dk_blend. Each batch * dim numbers, mask 0 .. 1, that stay the caller's
        until the end; both or neither. Their contents may be changed while an evaluation is out (in the callbacks, or
        before the next dk_next) and then hold from its D on: a weight and a target per element and evaluation. */
     const dk_real *mask, *known;
     dk_blend blend;
-    uint64_t seed;              /* sample b uses (seed, first_sample + b), */
-    uint64_t first_sample;      /* so that sample 7 of a batch can be made again alone */
-    const uint64_t *seeds;      /* or sample b uses (seeds[b], 0): batch numbers, kept by the caller */
     dk_noise_source noise;      /* of the initial state; zero: the library's generator */
     dk_noise_source step_noise; /* of the sampler's draws; zero: the same source, going on */
     dk_progress_fn progress;    /* used by dk_sample and dk_continue */
@@ -790,7 +815,8 @@ typedef struct dk_config {
     char message[DK_MESSAGE_SIZE];
 } dk_config;
 
-/* The message of the last call that failed with this config; "" if none did. */
+/* The message of the last call that failed with this config; "" if none did. dk_begin and dk_begin_plan write to
+   run->message instead. */
 DK_API const char *dk_message(const dk_config *c);
 /* Checks every field and replaces defaults by what they stand for. */
 DK_API dk_status dk_resolve(dk_config *c);
@@ -832,11 +858,13 @@ DK_API size_t dk_run_size(dk_config *c);
 /* Bytes for dk_begin_plan: buffers only; 0 if they cannot be had. */
 DK_API size_t dk_workspace_size(const dk_plan *plan, const dk_config *c);
 /* Starts a run on x (batch * dim numbers). memory NULL: allocated, freed by dk_end. Any alignment.
-   x and memory must stay until the end; neither they nor mask and known may share memory. */
-DK_API dk_status dk_begin(dk_run *run, dk_config *c, dk_real *x, void *memory, size_t bytes);
+   x and memory must stay until the end; neither they, nor mask and known, nor the run may share memory. The config is
+   read only, by any number of threads at once, and copied. An error is in run->status and run->message, and the run
+   need not be ended. */
+DK_API dk_status dk_begin(dk_run *run, const dk_config *c, dk_real *x, void *memory, size_t bytes);
 /* The same on a plan made beforehand. Of the config only dim, batch, mask, known, guidance.hook, seeds, noise sources,
    progress, unchecked, parallel, threads and backend count: all else is in the plan, which must stay until the end. */
-DK_API dk_status dk_begin_plan(dk_run *run, const dk_plan *plan, dk_config *c, dk_real *x, void *memory,
+DK_API dk_status dk_begin_plan(dk_run *run, const dk_plan *plan, const dk_config *c, dk_real *x, void *memory,
                                size_t bytes);
 /* 1: eval is to be done, then call again. 0: the end, or an error in run->status: x is what it was at that
    evaluation, and calling again hands the same evaluation out once more. */
@@ -856,6 +884,9 @@ DK_API dk_status dk_log_likelihood(dk_config *c, dk_denoise_fn denoise, void *us
 /* The denoised estimate of the evaluation that is out, once its output is filled, until the next dk_next;
    blended with known data where D is; after the end, the result. With guidance that of branch 0, and at the last branch G, as far as it is linear. Writes batch * dim numbers. */
 DK_API dk_status dk_denoised(dk_run *run, dk_real *out);
+/* The plan that a run is on, its own or the one that it was given; NULL if it has not begun. A run's own plan is within the
+   run, and moves with it. */
+DK_API const dk_plan *dk_run_plan(const dk_run *run);
 /* The state that the evaluation now out looks at; after the end, the result. */
 DK_API const dk_real *dk_state(const dk_run *run);
 /* To the nearest number of 16 bits, ties to even, and back exactly. Too large becomes infinite; NaN stays NaN. */
@@ -1023,24 +1054,33 @@ typedef struct dk_pace {
     int sizing;                          /* private: records the most, wherever the level is */
 } dk_pace;
 
-struct dk_run {
-    dk_status status; /* of the last call */
-    int pass;         /* the next pass to run */
-    int waiting;      /* an evaluation is out */
-    int again;        /* hand out the same evaluation once more */
+/* What a run keeps for itself: private. Nothing in it points into the run, which may be moved. */
+typedef struct dkp_run {
+    int pass;    /* the next pass to run */
+    int waiting; /* an evaluation is out */
+    int again;   /* hand out the same evaluation once more */
     int finished;
     int inside; /* dk_next is at work */
-    const dk_plan *plan;
-    size_t dim, size; /* size = batch * dim */
-    dk_real *x, *buffers, *tiles, *noise;
+    dk_real *buffers, *tiles, *noise;
     uint16_t *halves;
-    double *scalars, *sums;
+    double *sums;
     void *streams; /* generators that give their numbers in order, where they stand */
-    char message[DK_MESSAGE_SIZE];
-    dk_config config; /* resolved copy; pointers in it stay the caller's */
-    dk_pace pace;     /* of a sampler with step-size control */
-    dk_plan own_plan;
+    dk_pace pace;  /* of a sampler with step-size control */
+    dk_plan plan;  /* of dk_begin */
     void *owned;
+} dkp_run;
+
+/* A run may be moved (memcpy, std::vector) between calls; x and memory stay where they are. A copy that is used
+   beside its original is not a second run: both would write to the same memory. */
+struct dk_run {
+    const dk_plan *plan; /* given to dk_begin_plan; NULL: the run has its own. dk_run_plan gives either */
+    dk_real *x;          /* the caller's */
+    size_t dim, size;    /* size = batch * dim */
+    double *scalars;     /* for back ends: number n of sample b, as terms name it, at (n - 1) * batch + b */
+    dk_config config;    /* resolved copy; pointers in it stay the caller's */
+    dk_status status;    /* of the last call */
+    char message[DK_MESSAGE_SIZE];
+    dkp_run own;
 };
 
 /* -------------------------------------------------------- >>decl-recorder  Samplers of your own */
@@ -1229,6 +1269,11 @@ DK_API int dk_nearest_names(const char *kind, const char *name, const char **nam
 #ifdef __s390__ /* -std=c11 would have floats computed in double */
 #pragma GCC optimize("excess-precision=fast")
 #endif
+#elif defined(_M_FP_FAST) || defined(__FAST_MATH__)
+#error "diffkit.h: compile the file with DIFFKIT_IMPLEMENTATION without /fp:fast (-ffast-math): NaN must be seen"
+#elif defined(_MSC_VER)
+#pragma float_control(precise, on, push)
+#pragma fp_contract(off)
 #endif
 
 /* Only noise and executor run often. All else is compiled for size, in optimised builds, but for what a set-up does most. */
@@ -1381,6 +1426,7 @@ typedef struct dkp_sizes {
 } dkp_sizes;
 static dkp_sizes dkp_workspace(const dk_plan *p, const dk_config *c);
 static const dk_backend *dkp_backend(const dk_run *run);
+static const dk_plan *dkp_plan_of(const dk_run *run) { return run->plan ? run->plan : &run->own.plan; }
 static dk_real *dkp_buffer(const dk_run *run, int slot);
 static uint16_t *dkp_half_buffer(const dk_run *run, int slot);
 static const dk_noise_source *dkp_source(const dk_run *run, int draw);
@@ -4862,9 +4908,7 @@ static dk_status dkp_prepare(const dk_config *c, dk_config *resolved, dk_plan *p
 }
 
 static dk_status dkp_answer(dk_config *c, const dk_config *resolved, dk_status status) {
-    if (!c) return status;
-    if (status == DK_OK) c->message[0] = 0;
-    else memcpy(c->message, resolved->message, sizeof c->message);
+    if (c && status != DK_OK) memcpy(c->message, resolved->message, sizeof c->message);
     return status;
 }
 
@@ -5225,14 +5269,17 @@ static int dkp_overlap(const void *a, size_t n, const void *b, size_t m) {
 
 /* The caller's vectors are whole numbers and share no memory with what is written, so that nothing is lost unseen. What is
    wrong, or NULL. The config need not have been looked at: where its sizes are wrong, that is said later. */
-static const char *dkp_wrong_vectors(const dk_config *c, const dk_real *x, const void *memory, size_t bytes) {
+static const char *dkp_wrong_vectors(const dk_run *run, const dk_config *c, const dk_real *x, const void *memory,
+                                     size_t bytes) {
     const dk_real *const vectors[3] = {x, c->mask, c->known};
-    static const char *const wrong[3][3] = {
-        {"x: must be aligned as dk_real is", "", "x: must not overlap memory"},
-        {"mask: must be aligned as dk_real is", "mask: must not overlap x", "mask: must not overlap memory"},
-        {"known: must be aligned as dk_real is", "known: must not overlap x",
-         "known: must not overlap memory"}};
+    static const char *const wrong[3][4] = {
+        {"x: must be aligned as dk_real is", "", "x: must not overlap memory", "x: must not overlap the dk_run"},
+        {"mask: must be aligned as dk_real is", "mask: must not overlap x", "mask: must not overlap memory",
+         "mask: must not overlap the dk_run"},
+        {"known: must be aligned as dk_real is", "known: must not overlap x", "known: must not overlap memory",
+         "known: must not overlap the dk_run"}};
     const dk_backend *b = c->backend;
+    if (dkp_overlap(memory, bytes, run, sizeof *run)) return "memory: must not overlap the dk_run";
     if (b)
         return b->rows && b->norm && b->find_bad ? NULL
                                                  : "backend: rows, norm and find_bad must be functions";
@@ -5243,6 +5290,7 @@ static const char *dkp_wrong_vectors(const dk_config *c, const dk_real *x, const
         if ((uintptr_t)vectors[i] % offsetof(dkp_aligned, number)) return wrong[i][0];
         if (i > 0 && dkp_overlap(vectors[i], size, x, size)) return wrong[i][1];
         if (dkp_overlap(vectors[i], size, memory, bytes)) return wrong[i][2];
+        if (dkp_overlap(vectors[i], size, run, sizeof *run)) return wrong[i][3];
     }
     return NULL;
 }
@@ -5287,88 +5335,86 @@ static dk_status dkp_check_given(const dk_plan *plan, dk_config *c) {
     return DK_OK;
 }
 
-/* Starts a run of a resolved config; memory as for dk_begin. */
-static dk_status dkp_begin(dk_run *run, const dk_plan *plan, dk_config *c, dk_real *x, void *memory,
-                           size_t bytes) {
+/* Starts a run whose config is resolved; memory as for dk_begin. */
+static dk_status dkp_begin(dk_run *run, const dk_plan *plan, dk_real *x, void *memory, size_t bytes) {
+    dk_config *c = &run->config;
+    dkp_run *own = &run->own;
     int owned;
-    dkp_sizes sizes;
     dk_status status = dkp_resolve_data(c, c->message);
+    if (status == DK_OK) status = dkp_check_given(plan, c);
+    if (status == DK_OK) status = dkp_check_noise(plan, c);
     if (status != DK_OK) return status;
-    if ((status = dkp_check_given(plan, c)) != DK_OK || (status = dkp_check_noise(plan, c)) != DK_OK)
-        return status;
-    sizes = dkp_workspace(plan, c);
+    dkp_sizes sizes = dkp_workspace(plan, c);
     status = dkp_get_memory(&memory, &bytes, &owned, sizes.all, c->message);
     if (status != DK_OK) return status;
     char *base = dkp_align(memory);
-    run->plan = plan, run->config = *c, run->dim = c->dim, run->size = c->dim * (size_t)c->batch;
-    run->x = x, run->owned = owned ? memory : NULL;
-    run->buffers = (dk_real *)(void *)base;
-    run->halves = (uint16_t *)(void *)(base += sizes.buffers);
-    run->tiles = (dk_real *)(void *)(base += sizes.halves);
-    run->noise = (dk_real *)(void *)(base += sizes.tiles);
+    run->x = x, run->dim = c->dim, run->size = c->dim * (size_t)c->batch;
+    own->owned = owned ? memory : NULL;
+    own->buffers = (dk_real *)(void *)base;
+    own->halves = (uint16_t *)(void *)(base += sizes.buffers);
+    own->tiles = (dk_real *)(void *)(base += sizes.halves);
+    own->noise = (dk_real *)(void *)(base += sizes.tiles);
     run->scalars = (double *)(void *)(base += sizes.noise);
-    run->sums = (double *)(void *)(base += sizes.scalars);
-    run->streams = base + sizes.sums;
-    if (sizes.streams) memset(run->streams, 0, sizes.streams);
-    memset(run->buffers, 0, sizes.buffers + sizes.halves); /* so that saved bytes never hold garbage, */
-    if (sizes.noise) memset(run->noise, 0, sizes.noise);   /* whatever a callback leaves unwritten */
+    own->sums = (double *)(void *)(base += sizes.scalars);
+    own->streams = base + sizes.sums;
+    if (sizes.streams) memset(own->streams, 0, sizes.streams);
+    memset(own->buffers, 0, sizes.buffers + sizes.halves); /* so that saved bytes never hold garbage, */
+    if (sizes.noise) memset(own->noise, 0, sizes.noise);   /* whatever a callback leaves unwritten */
     if (sizes.scalars) memset(run->scalars, 0, sizes.scalars);
-    if (sizes.sums) memset(run->sums, 0, sizes.sums);
+    if (sizes.sums) memset(own->sums, 0, sizes.sums);
     return DK_OK;
 }
 
-/* The status goes to the run as well, whose message is its own. */
-static dk_status dkp_begun(dk_run *run, dk_config *c, const dk_config *resolved, dk_status status) {
-    run->status = dkp_answer(c, resolved, status);
-    if (status != DK_OK) memcpy(run->message, resolved->message, sizeof run->message);
-    return status;
-}
-
-/* An empty run, if what there is suffices to begin it. */
-static dk_status dkp_start_run(dk_run *run, dk_config *c, const dk_real *x, const void *memory,
+/* An empty run with a copy of the config, if what there is suffices to begin it. */
+static dk_status dkp_start_run(dk_run *run, const dk_config *c, const dk_real *x, const void *memory,
                                size_t bytes) {
-    const char *wrong = !c     ? "config = NULL: must be a dk_config"
-                        : !run ? "run = NULL: must be a dk_run"
-                               : dkp_wrong_vectors(c, x, memory, bytes);
-    if (run) memset(run, 0, sizeof *run);
-    if (!wrong) return DK_OK;
-    if (c) dkp_fail_text(c->message, DK_ERROR_CONFIG, wrong);
-    if (run) run->status = dkp_fail_text(run->message, DK_ERROR_CONFIG, wrong);
-    return DK_ERROR_CONFIG;
+    if (!run) return DK_ERROR_CONFIG;
+    const char *wrong =
+        c ? dkp_wrong_vectors(run, c, x, memory, bytes) : "config = NULL: must be a dk_config";
+    memset(run, 0, sizeof *run);
+    if (wrong) return run->status = dkp_fail_text(run->message, DK_ERROR_CONFIG, wrong);
+    return DK_OK;
 }
 
-DK_API dk_status dk_begin_plan(dk_run *run, const dk_plan *plan, dk_config *c, dk_real *x, void *memory,
+/* What has gone wrong goes to the run, for the config is not written to. */
+static dk_status dkp_begun(dk_run *run, dk_status status) {
+    if (status != DK_OK) memcpy(run->message, run->config.message, sizeof run->message);
+    return run->status = status;
+}
+
+DK_API dk_status dk_begin_plan(dk_run *run, const dk_plan *plan, const dk_config *c, dk_real *x, void *memory,
                                size_t bytes) {
-    dk_status status = dkp_start_run(run, c, x, memory, bytes);
-    if (status != DK_OK) return status;
-    dk_config data = *c;
-    if (!plan || !plan->passes || plan->attempt)
-        status = dkp_fail_text(data.message, DK_ERROR_CONFIG,
-                               plan && plan->attempt ? "plan: of a sampler with step-size control, which "
-                                                       "records as it goes: say dk_begin"
-                                                     : "plan: must be a recorded dk_plan");
-    if (status == DK_OK && dkp_overlap(memory, bytes, plan->memory, plan->used))
-        status = dkp_fail_text(data.message, DK_ERROR_CONFIG, "memory: must not overlap the plan");
-    if (status == DK_OK) status = dkp_begin(run, plan, &data, x, memory, bytes);
-    return dkp_begun(run, c, &data, status);
+    if (dkp_start_run(run, c, x, memory, bytes) != DK_OK) return DK_ERROR_CONFIG;
+    const char *wrong = NULL;
+    if (!plan || !plan->passes) wrong = "plan: must be a recorded dk_plan";
+    else if (plan->attempt)
+        wrong = "plan: of a sampler with step-size control, which records as it goes: say dk_begin";
+    else if (dkp_overlap(memory, bytes, plan->memory, plan->used))
+        wrong = "memory: must not overlap the plan";
+    if (wrong) return run->status = dkp_fail_text(run->message, DK_ERROR_CONFIG, wrong);
+    run->config = *c, run->plan = plan;
+    return dkp_begun(run, dkp_begin(run, plan, x, memory, bytes));
 }
 
-DK_API dk_status dk_begin(dk_run *run, dk_config *c, dk_real *x, void *memory, size_t bytes) {
-    dk_status status = dkp_start_run(run, c, x, memory, bytes);
-    if (status != DK_OK) return status;
-    dk_plan *plan = &run->own_plan;
+DK_API dk_status dk_begin(dk_run *run, const dk_config *c, dk_real *x, void *memory, size_t bytes) {
+    if (dkp_start_run(run, c, x, memory, bytes) != DK_OK) return DK_ERROR_CONFIG;
+    dk_plan *plan = &run->own.plan;
     dk_config *resolved = &run->config;
     plan->memory = memory, plan->bytes = bytes;
-    status = dkp_prepare(c, resolved, plan);
-    if (status == DK_OK) status = dkp_record_run(plan, resolved, &run->pace);
+    dk_status status = dkp_prepare(c, resolved, plan);
+    if (status == DK_OK) status = dkp_record_run(plan, resolved, &run->own.pace);
     if (status == DK_OK) { /* the plan lies first, the workspace behind it */
-        status = dkp_begin(run, plan, resolved, x, memory ? (char *)memory + plan->used : NULL,
+        status = dkp_begin(run, plan, x, memory ? (char *)memory + plan->used : NULL,
                            memory ? bytes - plan->used : 0);
         if (status == DK_ERROR_MEMORY && memory)
             dkp_fail_bytes(resolved->message, bytes, plan->used + dkp_workspace(plan, resolved).all);
         if (status != DK_OK) dk_plan_free(plan);
     }
-    return dkp_begun(run, c, resolved, status);
+    return dkp_begun(run, status);
+}
+
+DK_API const dk_plan *dk_run_plan(const dk_run *run) {
+    return run && run->size ? dkp_plan_of(run) : NULL;
 }
 
 /* A callback may look at the run that calls it, but not take it further. */
@@ -5379,12 +5425,12 @@ static dk_status dkp_refuse_inside(dk_run *run) {
 
 DK_API void dk_end(dk_run *run) {
     if (!run) return;
-    if (run->inside) {
+    if (run->own.inside) {
         dkp_refuse_inside(run);
         return;
     }
-    dk_plan_free(&run->own_plan);
-    if (run->owned) DKP_FREE(run->owned);
+    dk_plan_free(&run->own.plan);
+    if (run->own.owned) DKP_FREE(run->own.owned);
     memset(run, 0, sizeof *run);
 }
 
@@ -5392,35 +5438,35 @@ DK_API void dk_end(dk_run *run) {
 static dk_status dkp_fail_run(dk_run *run, dk_status status, const char *what) {
     dkp_text t = {run->message, DK_MESSAGE_SIZE, 0};
     dkp_put(&t, what);
-    if (run->pass > 0) {
-        const dk_pass *pass = &run->plan->pass[run->pass - 1];
-        for (int i = run->pass - 1; pass->boundary != DK_BOUNDARY_CALL && i > 0; i--)
-            pass = &run->plan->pass[i - 1];
+    if (run->own.pass > 0) {
+        const dk_pass *pass = &dkp_plan_of(run)->pass[run->own.pass - 1];
+        for (int i = run->own.pass - 1; pass->boundary != DK_BOUNDARY_CALL && i > 0; i--)
+            pass = &dkp_plan_of(run)->pass[i - 1];
         if (pass->boundary == DK_BOUNDARY_CALL) {
-            dkp_put_pair(&t, " at step ", run->pace.accepted + run->plan->call[pass->index].step);
-            if (!run->plan->attempt) dkp_put_pair(&t, " of ", run->plan->steps);
-            dkp_put_pair(&t, " (evaluation ", run->pace.calls + pass->index);
+            dkp_put_pair(&t, " at step ", run->own.pace.accepted + dkp_plan_of(run)->call[pass->index].step);
+            if (!dkp_plan_of(run)->attempt) dkp_put_pair(&t, " of ", dkp_plan_of(run)->steps);
+            dkp_put_pair(&t, " (evaluation ", run->own.pace.calls + pass->index);
             dkp_put(&t, ")");
         }
     } else {
         dkp_put(&t, " before the first step");
     }
-    run->again = run->waiting;
+    run->own.again = run->own.waiting;
     return run->status = status;
 }
 
 static const dk_call *dkp_open_call(const dk_run *run) {
-    return &run->plan->call[run->plan->pass[run->pass - 1].index];
+    return &dkp_plan_of(run)->call[dkp_plan_of(run)->pass[run->own.pass - 1].index];
 }
 
 /* All but the arrays. */
 static void dkp_describe(const dk_run *run, dk_eval *e) {
-    const dk_plan *p = run->plan;
+    const dk_plan *p = dkp_plan_of(run);
     const dk_call *call = dkp_open_call(run);
     memset(e, 0, sizeof *e);
     e->t = call->condition, e->level = call->level;
-    e->step = run->pace.accepted + call->step, e->steps = p->attempt ? 0 : p->steps, e->stage = call->stage;
-    e->call = run->pace.calls + p->pass[run->pass - 1].index, e->calls = p->attempt ? 0 : p->calls;
+    e->step = run->own.pace.accepted + call->step, e->steps = p->attempt ? 0 : p->steps, e->stage = call->stage;
+    e->call = run->own.pace.calls + p->pass[run->own.pass - 1].index, e->calls = p->attempt ? 0 : p->calls;
     e->branch = call->branch, e->branches = call->branches, e->batch = run->config.batch * call->branches;
     e->dim = run->dim, e->first_sample = run->config.first_sample;
     e->input_slot = p->value[call->input].slot, e->output_slot = p->value[call->output].slot;
@@ -5428,7 +5474,7 @@ static void dkp_describe(const dk_run *run, dk_eval *e) {
 }
 
 static void dkp_hand_out(dk_run *run, dk_eval *e) {
-    const dk_plan *p = run->plan;
+    const dk_plan *p = dkp_plan_of(run);
     const dk_call *call = dkp_open_call(run);
     dkp_describe(run, e);
     if (run->config.backend) return;
@@ -5445,7 +5491,7 @@ static void dkp_hand_out(dk_run *run, dk_eval *e) {
 static dk_status dkp_check_output(dk_run *run, int value) {
     size_t bad = run->size;
     if (run->config.unchecked || value < 0) return DK_OK;
-    if (dkp_backend(run)->find_bad(dkp_backend(run)->user, run, run->plan->value[value].slot, &bad))
+    if (dkp_backend(run)->find_bad(dkp_backend(run)->user, run, dkp_plan_of(run)->value[value].slot, &bad))
         return dkp_fail_run(run, DK_ERROR_CALLBACK, "the back end failed to check the network's output");
     if (bad >= run->size) return DK_OK;
     const dk_real *x = dk_state(run); /* NULL with a back end */
@@ -5465,14 +5511,14 @@ static dk_status dkp_fill_draw(dk_run *run, int draw, dk_real *out) {
     const dk_config *c = &run->config;
     const dk_noise_source *s = dkp_source(run, draw);
     dk_noise_request q = dkp_request(run, draw);
-    char *states = (char *)run->streams;
-    dkp_level_range(run->plan, c, &q.lowest, &q.highest);
+    char *states = (char *)run->own.streams;
+    dkp_level_range(dkp_plan_of(run), c, &q.lowest, &q.highest);
     if (q.call < q.draw) states += dkp_generator_bytes(c, &c->noise);
     return dkp_fill(s, &q, states, out);
 }
 
 DK_API dk_status dk_run_noise(dk_run *run, int draw, dk_real *out) {
-    if (!run || !run->plan || draw < 0 || draw >= run->plan->draws) return DK_ERROR_ORDER;
+    if (!run || !run->size || draw < 0 || draw >= dkp_plan_of(run)->draws) return DK_ERROR_ORDER;
     return out ? dkp_fill_draw(run, draw, out) : DK_ERROR_CONFIG;
 }
 
@@ -5481,9 +5527,9 @@ static dk_status dkp_ask_noise(dk_run *run, const dk_pass *pass) {
     int noises = 0;
     if (run->config.backend) return DK_OK;
     for (int k = pass->first; k < pass->first + pass->count; k++) {
-        int draw = run->plan->row[k].draw;
+        int draw = dkp_plan_of(run)->row[k].draw;
         if (draw < 0 || !dkp_whole(dkp_source(run, draw))) continue;
-        dk_real *out = run->noise + (size_t)noises++ * run->size;
+        dk_real *out = run->own.noise + (size_t)noises++ * run->size;
         if (dkp_fill_draw(run, draw, out) != DK_OK)
             return dkp_fail_run(run, DK_ERROR_CALLBACK, "the noise callback returned nonzero");
         if (!run->config.unchecked && dkp_bad_from(out, 0, run->size) < run->size)
@@ -5494,19 +5540,19 @@ static dk_status dkp_ask_noise(dk_run *run, const dk_pass *pass) {
 
 /* The norm or hook that ended the pass before this one. */
 static dk_status dkp_cross_boundary(dk_run *run) {
-    const dk_pass *before = &run->plan->pass[run->pass > 0 ? run->pass - 1 : 0];
+    const dk_pass *before = &dkp_plan_of(run)->pass[run->own.pass > 0 ? run->own.pass - 1 : 0];
     const dk_guidance *g = &run->config.guidance;
-    if (run->pass > 0 && before->boundary == DK_BOUNDARY_HOOK) {
+    if (run->own.pass > 0 && before->boundary == DK_BOUNDARY_HOOK) {
         dk_eval e;
-        int slot = run->plan->value[run->plan->call[before->index].denoised].slot;
+        int slot = dkp_plan_of(run)->value[dkp_plan_of(run)->call[before->index].denoised].slot;
         dkp_describe(run, &e);
         e.batch = run->config.batch, e.branch = 0, e.branches = 1; /* D has the branches behind it */
         if (g->hook(g->hook_user, &e, run->config.backend ? NULL : dkp_buffer(run, slot), slot))
             return dkp_fail_run(run, DK_ERROR_CALLBACK, "guidance.hook returned nonzero");
     }
-    if (run->pass == 0 || before->boundary != DK_BOUNDARY_NORM) return DK_OK;
+    if (run->own.pass == 0 || before->boundary != DK_BOUNDARY_NORM) return DK_OK;
     double *result = run->scalars + (size_t)before->index * (size_t)run->config.batch;
-    if (dkp_backend(run)->norm(dkp_backend(run)->user, run, &run->plan->norm[before->index], result))
+    if (dkp_backend(run)->norm(dkp_backend(run)->user, run, &dkp_plan_of(run)->norm[before->index], result))
         return dkp_fail_run(run, DK_ERROR_CALLBACK, "the back end failed to take a norm");
     return DK_OK;
 }
@@ -5514,26 +5560,26 @@ static dk_status dkp_cross_boundary(dk_run *run) {
 /* The largest value of norm i among the samples, which share their steps. */
 
 static int dkp_next(dk_run *run, dk_eval *eval) {
-    if (run->again) { /* after an error: the same evaluation once more */
-        run->again = 0, run->status = DK_OK, run->message[0] = 0;
+    if (run->own.again) { /* after an error: the same evaluation once more */
+        run->own.again = 0, run->status = DK_OK, run->message[0] = 0;
         dkp_hand_out(run, eval);
         return 1;
     }
     run->status = DK_OK, run->message[0] = 0;
-    if (run->finished) return 0;
-    if (run->waiting) {
+    if (run->own.finished) return 0;
+    if (run->own.waiting) {
         const dk_call *call = dkp_open_call(run);
         for (int k = 0; k < call->branches; k++)
             if (dkp_check_output(run, call->output + k) != DK_OK) return 0;
         if (dkp_check_output(run, call->uncond_output) != DK_OK) return 0;
     }
     for (;;) {
-        const dk_pass *pass = &run->plan->pass[run->pass];
+        const dk_pass *pass = &dkp_plan_of(run)->pass[run->own.pass];
         const dk_backend *backend = dkp_backend(run);
         int last = pass->boundary == DK_BOUNDARY_END;
         if (dkp_cross_boundary(run) != DK_OK) return 0;
-        if (last && run->plan->attempt && run->pace.phase == DKP_ATTEMPT && !dkp_judgement(run).accepted) {
-            run->waiting = 0;
+        if (last && dkp_plan_of(run)->attempt && run->own.pace.phase == DKP_ATTEMPT && !dkp_judgement(run).accepted) {
+            run->own.waiting = 0;
             if (!dkp_proceed(run, 0)) break;
             continue;
         }
@@ -5542,25 +5588,25 @@ static int dkp_next(dk_run *run, dk_eval *eval) {
             dkp_fail_run(run, DK_ERROR_CALLBACK, "the back end failed to run a pass");
             return 0;
         }
-        run->waiting = 0;
-        run->pass++;
+        run->own.waiting = 0;
+        run->own.pass++;
         if (pass->boundary == DK_BOUNDARY_CALL) {
-            run->waiting = 1;
+            run->own.waiting = 1;
             dkp_hand_out(run, eval);
             return 1;
         }
-        if (last && !(run->plan->attempt && dkp_proceed(run, 1))) break;
+        if (last && !(dkp_plan_of(run)->attempt && dkp_proceed(run, 1))) break;
     }
-    run->finished = 1;
+    run->own.finished = 1;
     return 0;
 }
 
 DK_API int dk_next(dk_run *run, dk_eval *eval) {
-    if (!run || !run->plan || !eval) return 0;
-    if (run->inside) return dkp_refuse_inside(run), 0;
-    run->inside = 1;
+    if (!run || !run->size || !eval) return 0;
+    if (run->own.inside) return dkp_refuse_inside(run), 0;
+    run->own.inside = 1;
     int more = dkp_next(run, eval);
-    run->inside = 0;
+    run->own.inside = 0;
     /* what a callback was told is no concern of the caller's */
     if (run->status == DK_ERROR_ORDER) run->status = DK_OK, run->message[0] = 0;
     return more;
@@ -5568,12 +5614,12 @@ DK_API int dk_next(dk_run *run, dk_eval *eval) {
 
 DK_API dk_status dk_continue(dk_run *run, dk_denoise_fn denoise, void *user) {
     dk_eval eval;
-    if (!run || !run->plan) return DK_ERROR_ORDER;
-    if (run->inside) return dkp_refuse_inside(run);
+    if (!run || !run->size) return DK_ERROR_ORDER;
+    if (run->own.inside) return dkp_refuse_inside(run);
     if (!denoise)
         return dkp_fail_text(run->message, run->status = DK_ERROR_CONFIG,
                              "denoise = NULL: must be a function");
-    run->again = run->waiting; /* an open evaluation is asked for again */
+    run->own.again = run->own.waiting; /* an open evaluation is asked for again */
     while (dk_next(run, &eval)) {
         if (denoise(user, &eval))
             return dkp_fail_run(run, DK_ERROR_CALLBACK, "the denoiser returned nonzero");
@@ -5588,9 +5634,8 @@ DK_API dk_status dk_sample(dk_config *c, dk_denoise_fn denoise, void *user, dk_r
     if (c && !denoise)
         return dkp_fail_text(c->message, DK_ERROR_CONFIG, "denoise = NULL: must be a function");
     dk_status status = dk_begin(&run, c, x, NULL, 0);
-    if (status != DK_OK) return status;
-    status = dk_continue(&run, denoise, user);
-    if (status != DK_OK) memcpy(c->message, run.message, sizeof c->message);
+    if (status == DK_OK) status = dk_continue(&run, denoise, user);
+    if (status != DK_OK && c) memcpy(c->message, run.message, sizeof c->message);
     dk_end(&run);
     return status;
 }
@@ -5710,8 +5755,8 @@ DK_API dk_status dk_log_likelihood(dk_config *c, dk_denoise_fn denoise, void *us
 }
 
 DK_API const dk_real *dk_state(const dk_run *run) {
-    if (!run || !run->plan || run->config.backend) return NULL;
-    return run->waiting ? dkp_buffer(run, run->plan->value[dkp_open_call(run)->x].slot) : run->x;
+    if (!run || !run->size || run->config.backend) return NULL;
+    return run->own.waiting ? dkp_buffer(run, dkp_plan_of(run)->value[dkp_open_call(run)->x].slot) : run->x;
 }
 
 
@@ -7180,9 +7225,7 @@ DK_API dk_status dk_resolve(dk_config *c) {
     if (!c) return DK_ERROR_CONFIG;
     dk_status status = dkp_resolve(c, c->message);
     if (status == DK_OK) status = dkp_resolve_data(c, c->message);
-    if (status == DK_OK) status = dkp_check_levels(c, NULL, c->message);
-    if (status == DK_OK) c->message[0] = 0;
-    return status;
+    return status == DK_OK ? dkp_check_levels(c, NULL, c->message) : status;
 }
 
 static int dkp_is_field(const dkp_field *f, const char *name) { /* "sampler." may be missing */
@@ -7611,7 +7654,7 @@ static double dkp_worst(const dk_run *run, int i) {
 
 static dkp_verdict dkp_judgement(const dk_run *run) {
     const dk_sampler *s = &run->config.sampler;
-    const dk_pace *p = &run->pace;
+    const dk_pace *p = &run->own.pace;
     double P = s->pcoeff, I = s->icoeff, D = s->dcoeff, safety = dkp_or(s->safety, 0.9),
            error = dkp_worst(run, 0);
     double order = s->eta > 0 ? 1.5 : s->exponential ? s->exponential->order : s->order;
@@ -7645,13 +7688,13 @@ enum { DKP_MOST_ATTEMPTS = 100000 };
 
 /* Goes on after an attempt: records the next one. 0 at the end of the run, or where it cannot go on. */
 static int dkp_proceed(dk_run *run, int accepted) {
-    dk_pace *p = &run->pace;
+    dk_pace *p = &run->own.pace;
     dk_recorder r;
     int more = 1, moves = accepted && p->phase != DKP_MEASURE && p->phase != DKP_PROBE;
     dkp_start_recorder(&r, &run->config);
-    p->calls += run->plan->calls;
+    p->calls += dkp_plan_of(run)->calls;
     p->kept = p->keeps[moves];
-    if (moves) p->draws += run->plan->draws - 1;
+    if (moves) p->draws += dkp_plan_of(run)->draws - 1;
     if (p->phase == DKP_MEASURE) { /* Hairer, Norsett & Wanner 1993, sec. II.4 */
         double size = dkp_worst(run, 0), slope = dkp_worst(run, 1);
         p->slope = slope;
@@ -7685,8 +7728,8 @@ static int dkp_proceed(dk_run *run, int accepted) {
         return 0;
     }
     if (!more) return 0;
-    run->pass = 0;
-    dk_status status = dkp_record_attempt(&r, &run->own_plan, &run->config, p);
+    run->own.pass = 0;
+    dk_status status = dkp_record_attempt(&r, &run->own.plan, &run->config, p);
     if (status != DK_OK) dkp_fail_run(run, status, run->config.message);
     return status == DK_OK;
 }
@@ -7877,25 +7920,25 @@ DK_API void dk_from_half(dk_number number, const uint16_t *from, dk_real *to, si
 }
 
 static dk_real *dkp_buffer(const dk_run *run, int slot) {
-    return slot == 0 ? run->x : run->buffers + (size_t)(slot - 1) * run->size;
+    return slot == 0 ? run->x : run->own.buffers + (size_t)(slot - 1) * run->size;
 }
 
 static uint16_t *dkp_half_buffer(const dk_run *run, int slot) {
-    return run->halves + (size_t)slot * run->size;
+    return run->own.halves + (size_t)slot * run->size;
 }
 
 static const dk_noise_source *dkp_source(const dk_run *run, int draw) {
-    return run->pace.draws + draw > 0 ? &run->config.step_noise : &run->config.noise;
+    return run->own.pace.draws + draw > 0 ? &run->config.step_noise : &run->config.noise;
 }
 
 /* A draw of the plan, all but the ends of the run's levels. */
 static dk_noise_request dkp_request(const dk_run *run, int draw) {
     const dk_config *c = &run->config;
-    const dk_draw *d = &run->plan->draw[draw];
-    int number = run->pace.draws + draw, own = number > 0 && !dkp_same_source(&c->noise, &c->step_noise);
+    const dk_draw *d = &dkp_plan_of(run)->draw[draw];
+    int number = run->own.pace.draws + draw, own = number > 0 && !dkp_same_source(&c->noise, &c->step_noise);
     dk_noise_request q = dkp_noise_of_config(c);
     q.draw = number, q.call = number - own;
-    q.from = d->from, q.to = d->to, q.way = d->way, q.flow = run->plan->flow;
+    q.from = d->from, q.to = d->to, q.way = d->way, q.flow = dkp_plan_of(run)->flow;
     return q;
 }
 
@@ -7930,7 +7973,7 @@ DKP_INLINE void dkp_run_ops_plain(const dk_run *run, const dkp_op *op, int ops, 
                from = at * dkp_bytes_read(op);
         dk_real *y = (dk_real *)(void *)(op->y + (op->moves >> DKP_TERMS) * to), c[DKP_TERMS];
         const dk_real *v[DKP_TERMS];
-        dk_number number = run->plan->number;
+        dk_number number = dkp_plan_of(run)->number;
         for (int m = 0; m < op->terms; m++)
             c[m] = op->c[m], v[m] = (const dk_real *)(void *)(op->v[m] + (op->moves >> m & 1) * from);
 #define DKP_1 c[0] * v[0][i]
@@ -8019,7 +8062,7 @@ static dkp_op *dkp_with(dkp_op *op, dk_real c, const void *v, int moves) {
 
 /* Where a value's elements begin, or those of the tile. */
 static void *dkp_place(const dkp_window *w, int value) {
-    const dk_value *v = &w->run->plan->value[value];
+    const dk_value *v = &dkp_plan_of(w->run)->value[value];
     const dk_config *c = &w->run->config;
     if (v->kind == DK_VALUE_LOCAL) return w->tiles + (size_t)v->slot * DKP_TILE;
     if (v->kind == DK_VALUE_HALF) return dkp_half_buffer(w->run, v->slot);
@@ -8029,7 +8072,7 @@ static void *dkp_place(const dkp_window *w, int value) {
 }
 
 static int dkp_moves(const dkp_window *w, int value) {
-    return w->run->plan->value[value].kind != DK_VALUE_LOCAL;
+    return dkp_plan_of(w->run)->value[value].kind != DK_VALUE_LOCAL;
 }
 
 static dkp_op *dkp_with_value(const dkp_window *w, dkp_op *op, dk_real c, int value) {
@@ -8037,7 +8080,7 @@ static dkp_op *dkp_with_value(const dkp_window *w, dkp_op *op, dk_real c, int va
 }
 
 static int dkp_is_half(const dkp_window *w, int value) {
-    return w->run->plan->value[value].kind == DK_VALUE_HALF;
+    return dkp_plan_of(w->run)->value[value].kind == DK_VALUE_HALF;
 }
 
 static dk_real dkp_factor(const dkp_window *w, const dk_term *t) {
@@ -8069,18 +8112,18 @@ static void dkp_resolve_sum(dkp_window *w, const dk_term *t, int count, void *y,
 
 /* A row that only copies a value. */
 static int dkp_copies(const dkp_window *w, const dk_row *row) {
-    const dk_term *t = &w->run->plan->term[row->first];
+    const dk_term *t = &dkp_plan_of(w->run)->term[row->first];
     return row->count == 1 && t->c >= 1 && t->c <= 1 && !t->scalar && row->clip <= 0 &&
            !dkp_is_half(w, t->value);
 }
 
 static void dkp_resolve_row(dkp_window *w, const dk_row *row) {
     const dk_run *run = w->run;
-    const dk_term *t = &run->plan->term[row->first];
+    const dk_term *t = &dkp_plan_of(run)->term[row->first];
     int half = dkp_is_half(w, row->dst), moves = dkp_moves(w, row->dst);
     void *dst = dkp_place(w, row->dst);
     if (row->draw >= 0 && dkp_whole(dkp_source(run, row->draw))) { /* it has filled a buffer of its own */
-        dkp_with(dkp_put_op(w, DKP_SUM, dst, moves), 1, run->noise + (size_t)w->noises++ * run->size, 1);
+        dkp_with(dkp_put_op(w, DKP_SUM, dst, moves), 1, run->own.noise + (size_t)w->noises++ * run->size, 1);
     } else if (row->draw >= 0) {
         if (w->draws == DKP_DRAWS) dkp_flush(w);
         dkp_op *op = dkp_put_op(w, DKP_DRAW, dst, moves);
@@ -8107,10 +8150,10 @@ enum { DKP_SAMPLES_NOISE = 1, DKP_SAMPLES_FACTORS };
 static int dkp_by_sample(const dk_run *run, const dk_pass *pass) {
     int why = 0;
     for (int k = 0; k < pass->count; k++) {
-        const dk_row *row = &run->plan->row[pass->first + k];
+        const dk_row *row = &dkp_plan_of(run)->row[pass->first + k];
         if (row->draw >= 0) why |= DKP_SAMPLES_NOISE;
         for (int j = row->first; j < row->first + row->count; j++)
-            if (run->plan->term[j].scalar) why |= DKP_SAMPLES_FACTORS;
+            if (dkp_plan_of(run)->term[j].scalar) why |= DKP_SAMPLES_FACTORS;
     }
     return why;
 }
@@ -8161,10 +8204,10 @@ static void dkp_run_range(const dkp_work *work, int part, size_t first, size_t e
     int fetch = run->size >= (by_sample ? DKP_ALONE : DKP_FAR); /* memory can work while noise is made */
     size_t tile = fetch && !by_sample ? DKP_TILE / 2 : DKP_TILE;
     dkp_window w;
-    w.run = run, w.tiles = run->tiles + (size_t)part * dkp_tiles(run->plan) * DKP_TILE;
-    size_t locals = (size_t)run->plan->locals;
+    w.run = run, w.tiles = run->own.tiles + (size_t)part * dkp_tiles(dkp_plan_of(run)) * DKP_TILE;
+    size_t locals = (size_t)dkp_plan_of(run)->locals;
     w.wide = w.tiles + locals * DKP_TILE;
-    w.sum = w.wide + (dkp_tiles(run->plan) - locals) / 2 * DKP_TILE;
+    w.sum = w.wide + (dkp_tiles(dkp_plan_of(run)) - locals) / 2 * DKP_TILE;
     w.sample = 0, w.many = 0, w.ahead.streams = 0;
     for (size_t at = first * DKP_TILE; at < to; at += w.n) {
         size_t sample = by_sample ? at / run->dim : 0, from = at - sample * run->dim;
@@ -8178,7 +8221,7 @@ static void dkp_run_range(const dkp_work *work, int part, size_t first, size_t e
         if (fetch) w.ahead.end += w.n < to - w.ahead.end ? w.n : to - w.ahead.end;
         if (resolve) w.ops = w.noises = w.draws = 0;
         for (int k = 0; resolve && k < pass->count; k++)
-            dkp_resolve_row(&w, &run->plan->row[pass->first + k]);
+            dkp_resolve_row(&w, &dkp_plan_of(run)->row[pass->first + k]);
         if (resolve && fetch) dkp_look_ahead(&w);
         if (fetch && !w.draws) dkp_ask(&w.ahead, w.n);
         dkp_run_window(&w);
@@ -8238,7 +8281,7 @@ static double dkp_errors(const dk_norm *norm, const dk_real *a, const dk_real *b
 static size_t dkp_chunk(size_t dim) { return dkp_units(dkp_units(dim, DKP_SUMS), DKP_TILE) * DKP_TILE; }
 
 DKP_ONCE static const dk_real *dkp_sample_of(const dk_run *run, int value, size_t element) {
-    return value < 0 ? NULL : dkp_buffer(run, run->plan->value[value].slot) + element;
+    return value < 0 ? NULL : dkp_buffer(run, dkp_plan_of(run)->value[value].slot) + element;
 }
 
 /* The sums of a chunk that a norm is made of, DKP_PARTIAL of them. */
@@ -8252,7 +8295,7 @@ static void dkp_norm_range(const dkp_work *work, int part, size_t first, size_t 
         size_t from = i % chunks * chunk, n = run->dim - from < chunk ? run->dim - from : chunk;
         size_t at = i / chunks * run->dim + from;
         const dk_real *a = dkp_sample_of(run, norm->a, at), *b = dkp_sample_of(run, norm->b, at);
-        double *sum = run->sums + DKP_PARTIAL * i;
+        double *sum = run->own.sums + DKP_PARTIAL * i;
         sum[0] = errors ? dkp_errors(norm, a, b, dkp_sample_of(run, norm->p, at),
                                      dkp_sample_of(run, norm->q, at), n)
                         : dkp_squares(a, n);
@@ -8320,7 +8363,7 @@ static void dkp_quantile_range(const dkp_work *work, int part, size_t first, siz
     const dk_norm *norm = work->norm;
     (void)part;
     for (size_t b = first; b < end; b++)
-        run->sums[b] = dkp_quantile(dkp_sample_of(run, norm->a, b * run->dim), run->dim, norm->share);
+        run->own.sums[b] = dkp_quantile(dkp_sample_of(run, norm->a, b * run->dim), run->dim, norm->share);
 }
 
 static int dkp_norms(void *user, dk_run *run, const dk_norm *norm, double *of_sample) {
@@ -8332,13 +8375,13 @@ static int dkp_norms(void *user, dk_run *run, const dk_norm *norm, double *of_sa
     (void)user;
     dkp_share(&work);
     for (size_t s = 0; s < batch; s++) {
-        double sum[DKP_PARTIAL] = {0}, most = run->sums[s] > 1 ? run->sums[s] : 1;
+        double sum[DKP_PARTIAL] = {0}, most = run->own.sums[s] > 1 ? run->own.sums[s] : 1;
         if (quantile) {
             of_sample[s] = 1 / (norm->limit > 0 && norm->limit < most ? norm->limit : most);
             continue;
         }
         for (size_t i = s * chunks; i < (s + 1) * chunks; i++)
-            for (int k = 0; k < DKP_PARTIAL; k++) sum[k] += run->sums[DKP_PARTIAL * i + (size_t)k];
+            for (int k = 0; k < DKP_PARTIAL; k++) sum[k] += run->own.sums[DKP_PARTIAL * i + (size_t)k];
         of_sample[s] = dkp_norm_of_sums(norm, sum, run->dim);
     }
     return 0;
@@ -8376,9 +8419,9 @@ DKP_INLINE size_t dkp_bad_from(const dk_real *v, size_t i, size_t end) {
 /* From element *at on; end if there is none. */
 DKP_INLINE void dkp_first_bad_plain(const dk_run *run, int slot, size_t *at, size_t end) {
     size_t i = *at;
-    if (run->plan->number) {
+    if (dkp_plan_of(run)->number) {
         const uint16_t *h = dkp_half_buffer(run, slot),
-                       lowest = run->plan->number == DK_NUMBER_FP16 ? 0x400 : 0x80;
+                       lowest = dkp_plan_of(run)->number == DK_NUMBER_FP16 ? 0x400 : 0x80;
         while (i + 4 * DKP_TILE <= end && !dkp_bad_half(h + i, lowest, DKP_TILE)) i += 4 * DKP_TILE;
         while (i + 4 * DKP_LOOK <= end && !dkp_bad_half(h + i, lowest, DKP_LOOK)) i += 4 * DKP_LOOK;
         while (i < end && !(dkp_carry(h[i], lowest) >> 15)) i++;
@@ -8393,17 +8436,17 @@ static void dkp_look_range(const dkp_work *work, int part, size_t first, size_t 
     size_t size = work->run->size, to = end * DKP_TILE < size ? end * DKP_TILE : size;
     size_t bad = first * DKP_TILE;
     dkp_first_bad(work->run, work->slot, &bad, to);
-    work->run->sums[part] = (double)(bad < to ? bad : size);
+    work->run->own.sums[part] = (double)(bad < to ? bad : size);
 }
 
 static int dkp_find_bad(void *user, dk_run *run, int slot, size_t *bad) {
     dkp_work work = {run, dkp_look_range, dkp_units(run->size, DKP_TILE), 0, NULL, NULL, slot};
     (void)user;
-    for (int i = 0; i < run->config.threads; i++) run->sums[i] = 0; /* a part that nobody looks at is bad */
+    for (int i = 0; i < run->config.threads; i++) run->own.sums[i] = 0; /* a part that nobody looks at is bad */
     dkp_share(&work);
     *bad = run->size;
     for (int i = 0; i < work.parts; i++)
-        if (run->sums[i] < (double)*bad) *bad = (size_t)run->sums[i];
+        if (run->own.sums[i] < (double)*bad) *bad = (size_t)run->own.sums[i];
     return 0;
 }
 
@@ -8454,13 +8497,13 @@ static dkp_sizes dkp_workspace(const dk_plan *p, const dk_config *c) {
 }
 
 DK_API dk_status dk_denoised(dk_run *run, dk_real *out) {
-    if (!run || !run->plan || run->config.backend || !(run->waiting || run->finished)) return DK_ERROR_ORDER;
+    if (!run || !run->size || run->config.backend || !(run->own.waiting || run->own.finished)) return DK_ERROR_ORDER;
     if (!out) return DK_ERROR_CONFIG;
-    if (run->finished) {
+    if (run->own.finished) {
         memcpy(out, run->x, run->size * sizeof *out);
         return DK_OK;
     }
-    const dk_plan *p = run->plan;
+    const dk_plan *p = dkp_plan_of(run);
     const dk_call *call = dkp_open_call(run), *first = call, *end = p->call + p->calls;
     while (first > p->call && first[-1].estimate == call->estimate) first--;
     int last = call + 1 == end || call[1].estimate != call->estimate, count = 0, value[DK_BRANCHES];
@@ -8484,7 +8527,7 @@ DK_API dk_status dk_denoised(dk_run *run, dk_real *out) {
         dkp_with(&op[1], (dk_real)call->clip, out + at, 0);
         dkp_run_ops(run, op, 1 + (call->clip > 0), 0, n, NULL);
     }
-    for (size_t i = 0; run->plan->masked > 1 && i < run->size; i++)
+    for (size_t i = 0; dkp_plan_of(run)->masked > 1 && i < run->size; i++)
         out[i] = (1 - run->config.mask[i]) * out[i] + run->config.mask[i] * run->config.known[i];
     return DK_OK;
 }
@@ -8540,11 +8583,11 @@ enum {
 #define DKP_SAVE_MAGIC 0x6E7572746B666964u /* "dfktrun" */
 
 DK_API size_t dk_save_size(const dk_run *run) {
-    if (!run || !run->plan || run->config.backend) return 0;
-    return DKP_SAVE_HEAD + (run->plan->attempt ? (size_t)DKP_SAVE_PACE : 0) +
-           dkp_scalars(run->plan, &run->config) * 8 +
-           (size_t)(run->plan->buffers + 1) * run->size * sizeof(dk_real) +
-           (size_t)run->plan->halves * run->size * sizeof(uint16_t) + 8;
+    if (!run || !run->size || run->config.backend) return 0;
+    return DKP_SAVE_HEAD + (dkp_plan_of(run)->attempt ? (size_t)DKP_SAVE_PACE : 0) +
+           dkp_scalars(dkp_plan_of(run), &run->config) * 8 +
+           (size_t)(dkp_plan_of(run)->buffers + 1) * run->size * sizeof(dk_real) +
+           (size_t)dkp_plan_of(run)->halves * run->size * sizeof(uint16_t) + 8;
 }
 
 /* Where step-size control stands; what an attempt needs follows from the config. */
@@ -8600,7 +8643,7 @@ static dk_status dkp_check_head(dk_run *run, const unsigned char *bytes, size_t 
 
 static dk_status dkp_record_again(dk_run *run) {
     dk_recorder r;
-    return dkp_record_attempt(&r, &run->own_plan, &run->config, &run->pace);
+    return dkp_record_attempt(&r, &run->own.plan, &run->config, &run->own.pace);
 }
 
 /* Head in both directions: what must agree is written, or compared. Returns 0 where it does not. With step-size control the
@@ -8610,13 +8653,13 @@ static int dkp_save_head(dk_run *run, dkp_bytes *io, uint64_t *pass, uint64_t *f
     int same = 1;
     dkp_head(run, head);
     for (int i = 0; i < DKP_SAVE_WORDS; i++) same &= dkp_byte_io(io, head[i], 8) == head[i];
-    if (run->plan->attempt) {
-        dkp_pace_io(io, &run->pace);
+    if (dkp_plan_of(run)->attempt) {
+        dkp_pace_io(io, &run->own.pace);
         if (!io->write && same)
-            same = run->pace.phase >= DKP_START && run->pace.phase <= DKP_ATTEMPT && run->pace.place >= -1 &&
-                   run->pace.place <= run->config.steps && dkp_record_again(run) == DK_OK;
+            same = run->own.pace.phase >= DKP_START && run->own.pace.phase <= DKP_ATTEMPT && run->own.pace.place >= -1 &&
+                   run->own.pace.place <= run->config.steps && dkp_record_again(run) == DK_OK;
     }
-    uint64_t hash = dk_plan_hash(run->plan);
+    uint64_t hash = dk_plan_hash(dkp_plan_of(run));
     same &= dkp_byte_io(io, hash, 8) == hash;
     *pass = dkp_byte_io(io, *pass, 8);
     *flags = dkp_byte_io(io, *flags, 8);
@@ -8624,12 +8667,12 @@ static int dkp_save_head(dk_run *run, dkp_bytes *io, uint64_t *pass, uint64_t *f
 }
 
 static void dkp_save_body(dk_run *run, dkp_bytes *io) {
-    for (size_t i = 0; i < dkp_scalars(run->plan, &run->config); i++) dkp_double_io(io, &run->scalars[i]);
+    for (size_t i = 0; i < dkp_scalars(dkp_plan_of(run), &run->config); i++) dkp_double_io(io, &run->scalars[i]);
     dkp_real_io(io, run->x, run->size);
-    dkp_real_io(io, run->buffers, (size_t)run->plan->buffers * run->size);
-    for (size_t i = 0; i < (size_t)run->plan->halves * run->size; i++) {
-        uint64_t v = dkp_byte_io(io, run->halves[i], 2);
-        if (!io->write) run->halves[i] = (uint16_t)v;
+    dkp_real_io(io, run->own.buffers, (size_t)dkp_plan_of(run)->buffers * run->size);
+    for (size_t i = 0; i < (size_t)dkp_plan_of(run)->halves * run->size; i++) {
+        uint64_t v = dkp_byte_io(io, run->own.halves[i], 2);
+        if (!io->write) run->own.halves[i] = (uint16_t)v;
     }
 }
 
@@ -8637,11 +8680,11 @@ DK_API dk_status dk_save(dk_run *run, void *bytes, size_t size) {
     dkp_bytes io = {(unsigned char *)bytes, NULL, 0xCBF29CE484222325u};
     size_t needed = dk_save_size(run);
     if (!run) return DK_ERROR_ORDER;
-    if (run->inside) return dkp_refuse_inside(run);
+    if (run->own.inside) return dkp_refuse_inside(run);
     if (!needed) return dkp_fail_text(run->message, run->status = DK_ERROR_ORDER, "there is no run to save");
     if (!bytes) size = 0;
     if (size < needed) return run->status = dkp_fail_bytes(run->message, size, needed);
-    uint64_t pass = (uint64_t)run->pass, flags = (uint64_t)(run->waiting + 2 * run->finished);
+    uint64_t pass = (uint64_t)run->own.pass, flags = (uint64_t)(run->own.waiting + 2 * run->own.finished);
     dkp_save_head(run, &io, &pass, &flags);
     dkp_save_body(run, &io);
     dkp_byte_io(&io, io.hash, 8);
@@ -8662,7 +8705,7 @@ DK_API dk_status dk_load(dk_run *run, const void *bytes, size_t size) {
     const char *wrong = "saved bytes: damaged, or not of a run with this config";
     size_t needed = dk_save_size(run);
     if (!run) return DK_ERROR_ORDER;
-    if (run->inside) return dkp_refuse_inside(run);
+    if (run->own.inside) return dkp_refuse_inside(run);
     if (!needed)
         return dkp_fail_text(run->message, run->status = DK_ERROR_ORDER, "begin the run before loading it");
     if (!bytes)
@@ -8678,14 +8721,14 @@ DK_API dk_status dk_load(dk_run *run, const void *bytes, size_t size) {
     uint64_t hash = io.hash, pass = 0, flags = 0;
     int intact = dkp_byte_io(&io, 0, 8) == hash;
     io.read = (const unsigned char *)bytes;
-    dk_pace here = run->pace;
-    if (!intact || !dkp_save_head(run, &io, &pass, &flags) || !dkp_cursor_fits(run->plan, pass, flags)) {
-        run->pace = here;
-        if (run->plan->attempt) dkp_record_again(run);
+    dk_pace here = run->own.pace;
+    if (!intact || !dkp_save_head(run, &io, &pass, &flags) || !dkp_cursor_fits(dkp_plan_of(run), pass, flags)) {
+        run->own.pace = here;
+        if (dkp_plan_of(run)->attempt) dkp_record_again(run);
         return dkp_fail_text(run->message, run->status = DK_ERROR_SAVED, wrong);
     }
     dkp_save_body(run, &io);
-    run->pass = (int)pass, run->waiting = flags == 1, run->finished = flags == 2, run->again = run->waiting;
+    run->own.pass = (int)pass, run->own.waiting = flags == 1, run->own.finished = flags == 2, run->own.again = run->own.waiting;
     run->status = DK_OK, run->message[0] = 0;
     return DK_OK;
 }
@@ -8755,24 +8798,15 @@ typedef struct dk_json {
 
     /* What comes back. */
     const char *class_name; /* diffusers' class, without "Flax" */
-    char ignored
-        [DK_MESSAGE_SIZE]; /* keys that the class does not have, with ", " between them; a last ... for the rest */
+    char ignored[DK_MESSAGE_SIZE]; /* keys that the class does not have, with ", " between; a last ... for the rest */
 } dk_json;
 
-/* Sets schedules, prediction, condition, clip, thresholding, grid and sampler to what the scheduler of such a file does; steps are to be set
-   before, since some settings follow from them, and all else stays. Keys that are missing have the class's defaults.
-   Anything may be read: an error names the key (or the byte) and leaves the config alone. Allocates nothing. */
-DK_API dk_status dk_config_from_json(struct dk_config *c, const char *text, size_t length);
-DK_API dk_status dk_config_from_json_with(struct dk_config *c, dk_json *more, const char *text,
-                                          size_t length);
-/* The other direction: a file that reads back as the same config, if there is one; of the class in `more`, where that
-   can say it. more may be NULL. Writes like dk_plan_text; 0 and a message if no class can say it. */
-DK_API size_t dk_config_to_json(struct dk_config *c, const dk_json *more, char *text, size_t size);
-/* The lists that the class in `more` would have for this config: timesteps, as the network is told them, and sigmas, the
-   final one included. Writes at most max, returns how many there are; 0: the class has none, or an error with a message.
-   They allocate. */
-DK_API int dk_json_timesteps(struct dk_config *c, const dk_json *more, double *out, int max);
-DK_API int dk_json_sigmas(struct dk_config *c, const dk_json *more, double *out, int max);
+/* Sets schedules, prediction, condition, clip, thresholding, grid and sampler to what the scheduler of such a file does;
+   steps are to be set before, since some settings follow from them, and all else stays. Keys that are missing have the
+   class's defaults. Anything may be read: an error names the key (or the byte) and leaves the config alone. Allocates
+   nothing. more may be NULL: all of it is zero, keys of other classes are passed over, and a key that no class has is
+   refused. */
+DK_API dk_status dk_config_from_json(struct dk_config *c, const char *text, size_t length, dk_json *more);
 
 /* A well-known model: what its own scheduler_config.json says, in words. */
 typedef struct dk_model_preset {
@@ -8787,8 +8821,7 @@ typedef struct dk_model_preset {
 
 DK_API const dk_model_preset *dk_model_preset_at(int i); /* NULL past the end */
 /* The same as dk_config_from_json, by the model's name; steps 0: the customary number. */
-DK_API dk_status dk_config_for(struct dk_config *c, const char *model);
-DK_API dk_status dk_config_for_with(struct dk_config *c, dk_json *more, const char *model);
+DK_API dk_status dk_config_for(struct dk_config *c, const char *model, dk_json *more);
 
 #ifdef __cplusplus
 }
@@ -9822,81 +9855,79 @@ DK_API dk_status dk_config_named(dk_config *c, const char *name) {
 
 /* ------------------------------------------------ >>json  Models and their configuration files */
 
-/* The keys: name, kind, the words of a choice, and the field that says the same number, for writing. Kinds: f flag, w whole
-   number, r real number, c choice, l list of numbers, n must be null, a anything, without meaning here. */
-#define DKP_KEYS(X)                                                                                         \
-    X(num_train_timesteps, 'w', "", schedule.timesteps)                                                     \
-    X(beta_start, 'r', "", schedule.beta_first)                                                             \
-    X(beta_end, 'r', "", schedule.beta_last)                                                                \
-    X(beta_schedule, 'c', "linear|scaled_linear|squaredcos_cap_v2|sigmoid|exp|laplace", message)            \
-    X(trained_betas, 'l', "", message)                                                                      \
-    X(rescale_betas_zero_snr, 'f', "", message)                                                             \
-    X(snr_shift_scale, 'r', "", message)                                                                    \
-    X(prediction_type, 'c', "sample|epsilon|v_prediction|flow_prediction|trigflow", message)                \
-    X(timestep_spacing, 'c', "leading|trailing|linspace", message)                                          \
-    X(steps_offset, 'w', "", grid.offset)                                                                   \
-    X(set_alpha_to_one, 'f', "", message)                                                                   \
-    X(use_karras_sigmas, 'f', "", message)                                                                  \
-    X(use_exponential_sigmas, 'f', "", message)                                                             \
-    X(use_beta_sigmas, 'f', "", message)                                                                    \
-    X(use_lu_lambdas, 'f', "", message)                                                                     \
-    X(use_flow_sigmas, 'f', "", message)                                                                    \
-    X(use_dynamic_shifting, 'f', "", message)                                                               \
-    X(time_shift_type, 'c', "exponential|linear", message)                                                  \
-    X(flow_shift, 'r', "", schedule.shift)                                                                  \
-    X(shift, 'r', "", schedule.shift)                                                                       \
-    X(base_shift, 'r', "", message)                                                                         \
-    X(max_shift, 'r', "", message)                                                                          \
-    X(base_image_seq_len, 'r', "", message)                                                                 \
-    X(max_image_seq_len, 'r', "", message)                                                                  \
-    X(shift_terminal, 'r', "", grid.terminal)                                                               \
-    X(invert_sigmas, 'f', "", message)                                                                      \
-    X(stochastic_sampling, 'f', "", message)                                                                \
-    X(sigma_min, 'r', "", schedule.sigma_min)                                                               \
-    X(sigma_max, 'r', "", schedule.sigma_max)                                                               \
-    X(sigma_data, 'r', "", sigma_data)                                                                      \
-    X(sigma_schedule, 'c', "karras|exponential", message)                                                   \
-    X(rho, 'r', "", grid.rho)                                                                               \
-    X(final_sigmas_type, 'c', "zero|sigma_min", message)                                                    \
-    X(interpolation_type, 'c', "linear", message)                                                           \
-    X(timestep_type, 'c', "discrete|continuous", message)                                                   \
-    X(lambda_min_clipped, 'r', "", message)                                                                 \
-    X(clip_sample, 'f', "", message)                                                                        \
-    X(clip_sample_range, 'r', "", message)                                                                  \
-    X(thresholding, 'f', "", message)                                                                       \
-    X(dynamic_thresholding_ratio, 'r', "", message)                                                         \
-    X(sample_max_value, 'r', "", message)                                                                   \
-    X(solver_order, 'w', "", sampler.order)                                                                 \
-    X(algorithm_type, 'c',                                                                                  \
-      "dpmsolver++|dpmsolver|sde-dpmsolver++|sde-dpmsolver|deis|data_prediction|noise_prediction", message) \
-    X(solver_type, 'c', "midpoint|heun|logrho|bh1|bh2", message)                                            \
-    X(lower_order_final, 'f', "", message)                                                                  \
-    X(euler_at_final, 'f', "", message)                                                                     \
-    X(variance_type, 'c', "fixed_small|fixed_small_log|fixed_large|learned|learned_range", message)         \
-    X(predict_x0, 'f', "", message)                                                                         \
-    X(disable_corrector, 'l', "", sampler.uncorrected)                                                      \
-    X(solver_p, 'n', "", message)                                                                           \
-    X(predictor_order, 'w', "", sampler.order)                                                              \
-    X(corrector_order, 'w', "", sampler.corrector)                                                          \
-    X(tau_func, 'n', "", message)                                                                           \
-    X(skip_prk_steps, 'f', "", message)                                                                     \
-    X(original_inference_steps, 'w', "", grid.original_steps)                                               \
-    X(timestep_scaling, 'a', "", message)                                                                   \
-    X(clip_denoised, 'a', "", message)                                                                      \
-    X(noise_sampler_seed, 'a', "", message)                                                                 \
-    X(upscale_mode, 'a', "", message)                                                                       \
-    X(scale_factors, 'n', "", message)                                                                      \
-    X(eta, 'r', "", sampler.eta)                                                                            \
-    X(s_noise, 'r', "", sampler.s_noise)                                                                    \
-    X(snr, 'r', "", sampler.snr)                                                                            \
-    X(correct_steps, 'w', "", sampler.langevin_steps)                                                       \
-    X(sampling_eps, 'r', "", schedule.t_min)                                                                \
-    X(beta_min, 'r', "", schedule.beta_min)                                                                 \
-    X(beta_max, 'r', "", schedule.beta_max)                                                                 \
-    X(scaler, 'r', "", message)                                                                             \
-    X(s, 'r', "", schedule.cosine_offset)
+/* The keys: name, kind, the words of a choice. Kinds: f flag, w whole number, r real number, c choice, l list of numbers, n must be null, a anything, without meaning here. */
+#define DKP_KEYS(X) \
+    X(num_train_timesteps, 'w', "") \
+    X(beta_start, 'r', "") \
+    X(beta_end, 'r', "") \
+    X(beta_schedule, 'c', "linear|scaled_linear|squaredcos_cap_v2|sigmoid|exp|laplace") \
+    X(trained_betas, 'l', "") \
+    X(rescale_betas_zero_snr, 'f', "") \
+    X(snr_shift_scale, 'r', "") \
+    X(prediction_type, 'c', "sample|epsilon|v_prediction|flow_prediction|trigflow") \
+    X(timestep_spacing, 'c', "leading|trailing|linspace") \
+    X(steps_offset, 'w', "") \
+    X(set_alpha_to_one, 'f', "") \
+    X(use_karras_sigmas, 'f', "") \
+    X(use_exponential_sigmas, 'f', "") \
+    X(use_beta_sigmas, 'f', "") \
+    X(use_lu_lambdas, 'f', "") \
+    X(use_flow_sigmas, 'f', "") \
+    X(use_dynamic_shifting, 'f', "") \
+    X(time_shift_type, 'c', "exponential|linear") \
+    X(flow_shift, 'r', "") \
+    X(shift, 'r', "") \
+    X(base_shift, 'r', "") \
+    X(max_shift, 'r', "") \
+    X(base_image_seq_len, 'r', "") \
+    X(max_image_seq_len, 'r', "") \
+    X(shift_terminal, 'r', "") \
+    X(invert_sigmas, 'f', "") \
+    X(stochastic_sampling, 'f', "") \
+    X(sigma_min, 'r', "") \
+    X(sigma_max, 'r', "") \
+    X(sigma_data, 'r', "") \
+    X(sigma_schedule, 'c', "karras|exponential") \
+    X(rho, 'r', "") \
+    X(final_sigmas_type, 'c', "zero|sigma_min") \
+    X(interpolation_type, 'c', "linear") \
+    X(timestep_type, 'c', "discrete|continuous") \
+    X(lambda_min_clipped, 'r', "") \
+    X(clip_sample, 'f', "") \
+    X(clip_sample_range, 'r', "") \
+    X(thresholding, 'f', "") \
+    X(dynamic_thresholding_ratio, 'r', "") \
+    X(sample_max_value, 'r', "") \
+    X(solver_order, 'w', "") \
+    X(algorithm_type, 'c', "dpmsolver++|dpmsolver|sde-dpmsolver++|sde-dpmsolver|deis|data_prediction|noise_prediction") \
+    X(solver_type, 'c', "midpoint|heun|logrho|bh1|bh2") \
+    X(lower_order_final, 'f', "") \
+    X(euler_at_final, 'f', "") \
+    X(variance_type, 'c', "fixed_small|fixed_small_log|fixed_large|learned|learned_range") \
+    X(predict_x0, 'f', "") \
+    X(disable_corrector, 'l', "") \
+    X(solver_p, 'n', "") \
+    X(predictor_order, 'w', "") \
+    X(corrector_order, 'w', "") \
+    X(tau_func, 'n', "") \
+    X(skip_prk_steps, 'f', "") \
+    X(original_inference_steps, 'w', "") \
+    X(timestep_scaling, 'a', "") \
+    X(clip_denoised, 'a', "") \
+    X(noise_sampler_seed, 'a', "") \
+    X(upscale_mode, 'a', "") \
+    X(scale_factors, 'n', "") \
+    X(eta, 'r', "") \
+    X(s_noise, 'r', "") \
+    X(snr, 'r', "") \
+    X(correct_steps, 'w', "") \
+    X(sampling_eps, 'r', "") \
+    X(beta_min, 'r', "") \
+    X(beta_max, 'r', "") \
+    X(scaler, 'r', "") \
+    X(s, 'r', "")
 enum {
-#define DKP_ENUM(name, kind, choices, field) DKP_KEY_##name,
+#define DKP_ENUM(name, kind, choices) DKP_KEY_##name,
     DKP_KEYS(DKP_ENUM)
 #undef DKP_ENUM
         DKP_KEY_COUNT,
@@ -9905,11 +9936,10 @@ enum {
 };
 typedef struct dkp_key {
     const char *name, *choices;
-    int at; /* in dk_config; at `message`: no field says it alone */
     char kind;
 } dkp_key;
 static const dkp_key dkp_keys[] = {
-#define DKP_ROW(name, kind, choices, field) {#name, choices, (int)offsetof(dk_config, field), kind},
+#define DKP_ROW(name, kind, choices) {#name, choices, kind},
     DKP_KEYS(DKP_ROW)
 #undef DKP_ROW
 };
@@ -9921,11 +9951,12 @@ typedef struct dkp_job {
     dk_config *c;
     dk_json *more;
     const struct dkp_class *of;
+    int asked; /* whether the caller reads what comes back in `more` */
     double v[DKP_KEY_COUNT];
     unsigned char has[DKP_KEY_COUNT]; /* which keys the class has */
 } dkp_job;
 
-/* What a class does with its table, and what its lists are. */
+/* What a class does with its table. */
 enum {
     DKP_SPARE = 1 << 0,     /* lays out one timestep more, but for trailing ones */
     DKP_WHOLE = 1 << 1,     /* rounds linspace timesteps; else sigma is linear between timesteps */
@@ -9938,14 +9969,7 @@ enum {
     DKP_TO_ZERO = 1 << 8,      /* flow levels go to t = 0 */
     DKP_TO_LEAST = 1 << 9,     /* ends at timestep 0 */
     DKP_INVERSE = 1 << 10,     /* from there to noise */
-    DKP_UNCLIPPED = 1 << 11,   /* does not clip, whatever clip_sample says */
-    DKP_NO_SIGMAS = 1 << 12,
-    DKP_DOUBLED = 1 << 13,      /* inner sigmas are there twice, */
-    DKP_MORE_ZEROS = 1 << 14,   /* the last one three times */
-    DKP_NO_FINAL = 1 << 15,     /* the last one is left out */
-    DKP_LISTS_STEPS = 1 << 16,  /* a step that is left out is not in the lists, either */
-    DKP_LISTS_LEVELS = 1 << 17, /* timesteps are those of levels instead of evaluations, */
-    DKP_LISTS_END = 1 << 18     /* of the last one, too */
+    DKP_UNCLIPPED = 1 << 11    /* does not clip, whatever clip_sample says */
 };
 
 typedef struct dkp_class {
@@ -9978,8 +10002,14 @@ static void dkp_put_choice(dkp_text *t, const char *choices, int i) {
     while (*choices && *choices != '|') dkp_put_char(t, *choices++);
 }
 
-/* A value as JSON has it; numbers with as many digits as bring them back. */
-static void dkp_put_json(dkp_text *t, const dkp_key *key, double v);
+/* A value as JSON has it. */
+static void dkp_put_json(dkp_text *t, const dkp_key *key, double v) {
+    if (!(v >= 0 || v < 0)) dkp_put(t, "null");
+    else if (key->kind == 'f') dkp_put(t, v > 0 ? "true" : "false");
+    else if (key->kind == 'c') dkp_put(t, "\""), dkp_put_choice(t, key->choices, (int)v), dkp_put(t, "\"");
+    else if (!dkp_finite(v)) dkp_put(t, v < 0 ? "-Infinity" : "Infinity");
+    else dkp_put_real(t, v);
+}
 
 static dk_status dkp_refuse(const dkp_job *j, int key, const char *allowed) {
     char value[DKP_TOKEN];
@@ -10519,29 +10549,29 @@ static const char *const dkp_key_groups[][2] = {
     {"DISTILLED", "SCALED DDIM clip_sample=false LIMITS original_inference_steps=50 timestep_scaling=10"},
 };
 static const dkp_class dkp_classes[] = {
-    {"DDIMScheduler", DKP_WHOLE | DKP_NO_SIGMAS, dkp_say_vp, dkp_say_ddim, "LINEAR DDIM LIMITS"},
-    {"DDIMParallelScheduler", DKP_WHOLE | DKP_NO_SIGMAS, dkp_say_vp, dkp_say_ddim, "LINEAR DDIM LIMITS"},
-    {"CogVideoXDDIMScheduler", DKP_WHOLE | DKP_NO_SIGMAS, dkp_say_vp, dkp_say_ddim,
+    {"DDIMScheduler", DKP_WHOLE, dkp_say_vp, dkp_say_ddim, "LINEAR DDIM LIMITS"},
+    {"DDIMParallelScheduler", DKP_WHOLE, dkp_say_vp, dkp_say_ddim, "LINEAR DDIM LIMITS"},
+    {"CogVideoXDDIMScheduler", DKP_WHOLE, dkp_say_vp, dkp_say_ddim,
      "SCALED DDIM sample_max_value=1 snr_shift_scale=3"},
-    {"CogVideoXDPMScheduler", DKP_WHOLE | DKP_NO_SIGMAS | DKP_UNCLIPPED, dkp_say_vp, NULL,
+    {"CogVideoXDPMScheduler", DKP_WHOLE | DKP_UNCLIPPED, dkp_say_vp, NULL,
      "SCALED DDIM sample_max_value=1 snr_shift_scale=3"},
-    {"DDIMInverseScheduler", DKP_WHOLE | DKP_NO_SIGMAS | DKP_LISTS_LEVELS, dkp_say_vp, dkp_say_ddim, "LINEAR DDIM"},
-    {"RePaintScheduler", DKP_WHOLE | DKP_NO_SIGMAS | DKP_LISTS_LEVELS, dkp_say_repaint_levels, dkp_say_repaint, "LINEAR eta=0 clip_sample=true"},
-    {"DDPMScheduler", DKP_WHOLE | DKP_NO_SIGMAS, dkp_say_vp, dkp_say_ddpm, "DDPM"},
-    {"DDPMParallelScheduler", DKP_WHOLE | DKP_NO_SIGMAS, dkp_say_vp, dkp_say_ddpm, "DDPM"},
-    {"UnCLIPScheduler", DKP_WHOLE | DKP_NO_SIGMAS, dkp_say_vp, dkp_say_ddpm,
+    {"DDIMInverseScheduler", DKP_WHOLE, dkp_say_vp, dkp_say_ddim, "LINEAR DDIM"},
+    {"RePaintScheduler", DKP_WHOLE, dkp_say_repaint_levels, dkp_say_repaint, "LINEAR eta=0 clip_sample=true"},
+    {"DDPMScheduler", DKP_WHOLE, dkp_say_vp, dkp_say_ddpm, "DDPM"},
+    {"DDPMParallelScheduler", DKP_WHOLE, dkp_say_vp, dkp_say_ddpm, "DDPM"},
+    {"UnCLIPScheduler", DKP_WHOLE, dkp_say_vp, dkp_say_ddpm,
      "num_train_timesteps=1000 variance_type=fixed_small_log beta_schedule=squaredcos_cap_v2 prediction_type=epsilon CLIPS"},
-    {"DDPMWuerstchenScheduler", DKP_NO_SIGMAS | DKP_LISTS_LEVELS | DKP_LISTS_END, dkp_say_wuerstchen, NULL, "scaler=1 s=0.008"},
-    {"PNDMScheduler", DKP_WHOLE | DKP_NO_SIGMAS, dkp_say_vp, dkp_say_pndm, "LINEAR skip_prk_steps=false set_alpha_to_one=false prediction_type=epsilon timestep_spacing=leading steps_offset=0"},
-    {"IPNDMScheduler", DKP_NO_SIGMAS, dkp_say_crash, dkp_say_ipndm, "num_train_timesteps=1000 trained_betas"},
+    {"DDPMWuerstchenScheduler", 0, dkp_say_wuerstchen, NULL, "scaler=1 s=0.008"},
+    {"PNDMScheduler", DKP_WHOLE, dkp_say_vp, dkp_say_pndm, "LINEAR skip_prk_steps=false set_alpha_to_one=false prediction_type=epsilon timestep_spacing=leading steps_offset=0"},
+    {"IPNDMScheduler", 0, dkp_say_crash, dkp_say_ipndm, "num_train_timesteps=1000 trained_betas"},
     {"EulerDiscreteScheduler", DKP_CURRENT | DKP_ALMOST, dkp_say_vp, NULL,
      "LINEAR SIGMAS SPACED interpolation_type=linear timestep_type=discrete rescale_betas_zero_snr=false final_sigmas_type=zero"},
     {"EulerAncestralDiscreteScheduler", DKP_ALMOST, dkp_say_vp, NULL, "LINEAR prediction_type=epsilon SPACED rescale_betas_zero_snr=false"},
-    {"HeunDiscreteScheduler", DKP_CURRENT | DKP_DOUBLED, dkp_say_vp, NULL, "LATENT SIGMAS CLIPS clip_sample=false SPACED"},
-    {"KDPM2DiscreteScheduler", DKP_CURRENT | DKP_TELLS_KARRAS | DKP_DOUBLED | DKP_MORE_ZEROS, dkp_say_vp, NULL, "LATENT SIGMAS SPACED"},
-    {"KDPM2AncestralDiscreteScheduler", DKP_CURRENT | DKP_TELLS_KARRAS | DKP_DOUBLED | DKP_MORE_ZEROS, dkp_say_vp, NULL, "LATENT SIGMAS SPACED"},
+    {"HeunDiscreteScheduler", DKP_CURRENT, dkp_say_vp, NULL, "LATENT SIGMAS CLIPS clip_sample=false SPACED"},
+    {"KDPM2DiscreteScheduler", DKP_CURRENT | DKP_TELLS_KARRAS, dkp_say_vp, NULL, "LATENT SIGMAS SPACED"},
+    {"KDPM2AncestralDiscreteScheduler", DKP_CURRENT | DKP_TELLS_KARRAS, dkp_say_vp, NULL, "LATENT SIGMAS SPACED"},
     {"LMSDiscreteScheduler", DKP_CURRENT, dkp_say_vp, NULL, "LINEAR SIGMAS SPACED"},
-    {"DPMSolverSDEScheduler", DKP_CURRENT | DKP_DOUBLED, dkp_say_vp, NULL, "LATENT SIGMAS SPACED noise_sampler_seed"},
+    {"DPMSolverSDEScheduler", DKP_CURRENT, dkp_say_vp, NULL, "LATENT SIGMAS SPACED noise_sampler_seed"},
     {"DPMSolverMultistepScheduler", DKP_SPARE | DKP_WHOLE | DKP_ALMOST | DKP_TELLS_INT | DKP_CUTS_COSINE, dkp_say_vp, dkp_say_dpm,
      "DPM SHIFTING SPACED use_lu_lambdas=false euler_at_final=false final_sigmas_type=zero rescale_betas_zero_snr=false"},
     {"DPMSolverMultistepInverseScheduler", DKP_WHOLE | DKP_TELLS_INT | DKP_INVERSE, dkp_say_vp, dkp_say_dpm,
@@ -10553,22 +10583,22 @@ static const dkp_class dkp_classes[] = {
      "MULTISTEP SHIFTING SPACED solver_order=2 predict_x0=true solver_type=bh2 disable_corrector solver_p final_sigmas_type=zero rescale_betas_zero_snr=false shift_terminal"},
     {"SASolverScheduler", DKP_SPARE | DKP_WHOLE | DKP_TELLS_INT | DKP_TO_LEAST, dkp_say_vp, dkp_say_sa,
      "MULTISTEP SPACED predictor_order=2 corrector_order=2 tau_func algorithm_type=data_prediction lambda_min_clipped=-Infinity variance_type"},
-    {"LCMScheduler", DKP_NO_SIGMAS, dkp_say_distilled, NULL, "DISTILLED"},
-    {"TCDScheduler", DKP_NO_SIGMAS | DKP_TO_LEAST | DKP_UNCLIPPED, dkp_say_distilled, NULL, "DISTILLED"},
+    {"LCMScheduler", 0, dkp_say_distilled, NULL, "DISTILLED"},
+    {"TCDScheduler", DKP_TO_LEAST | DKP_UNCLIPPED, dkp_say_distilled, NULL, "DISTILLED"},
     {"EDMEulerScheduler", 0, dkp_say_edm, NULL, "EDM"},
     {"EDMDPMSolverMultistepScheduler", 0, dkp_say_edm, dkp_say_dpm,
      "EDM LIMITS SECOND algorithm_type=dpmsolver++"},
     {"CosineDPMSolverMultistepScheduler", 0, dkp_say_cosine_edm, dkp_say_cosine_dpm,
      "EDM SECOND sigma_min=0.3 sigma_max=500 sigma_data=1 sigma_schedule=exponential prediction_type=v_prediction"},
     {"CMStochasticIterativeScheduler", 0, dkp_say_consistency, dkp_say_noise, "num_train_timesteps=40 sigma_min=0.002 sigma_max=80 sigma_data=0.5 s_noise=1 rho=7 clip_denoised=true"},
-    {"SCMScheduler", DKP_NO_SIGMAS | DKP_LISTS_LEVELS | DKP_LISTS_END, dkp_say_trigflow, NULL, "num_train_timesteps=1000 prediction_type=trigflow sigma_data=0.5"},
-    {"ScoreSdeVeScheduler", DKP_LISTS_LEVELS | DKP_NO_FINAL, dkp_say_ve, NULL, "num_train_timesteps=2000 snr=0.15 sigma_min=0.01 sigma_max=1348 sampling_eps=0.00001 correct_steps=1"},
-    {"ScoreSdeVpScheduler", DKP_NO_SIGMAS | DKP_LISTS_LEVELS | DKP_NO_FINAL, dkp_say_vp_sde, NULL, "num_train_timesteps=2000 beta_min=0.1 beta_max=20 sampling_eps=0.001"},
+    {"SCMScheduler", 0, dkp_say_trigflow, NULL, "num_train_timesteps=1000 prediction_type=trigflow sigma_data=0.5"},
+    {"ScoreSdeVeScheduler", 0, dkp_say_ve, NULL, "num_train_timesteps=2000 snr=0.15 sigma_min=0.01 sigma_max=1348 sampling_eps=0.00001 correct_steps=1"},
+    {"ScoreSdeVpScheduler", 0, dkp_say_vp_sde, NULL, "num_train_timesteps=2000 beta_min=0.1 beta_max=20 sampling_eps=0.001"},
     {"FlowMatchEulerDiscreteScheduler", 0, dkp_say_flow, dkp_say_flow_euler, "FLOW stochastic_sampling=false"},
-    {"FlowMatchHeunDiscreteScheduler", DKP_DOUBLED, dkp_say_flow, NULL, "num_train_timesteps=1000 shift=1"},
+    {"FlowMatchHeunDiscreteScheduler", 0, dkp_say_flow, NULL, "num_train_timesteps=1000 shift=1"},
     {"FlowMatchLCMScheduler", 0, dkp_say_flow, NULL, "FLOW scale_factors upscale_mode=bicubic"},
     {"FlowMapEulerDiscreteScheduler", DKP_TO_ZERO, dkp_say_flow, NULL, "num_train_timesteps=1000 shift=1"},
-    {"MiniMaxH3Scheduler", DKP_LISTS_STEPS, dkp_say_minimax, NULL, "shift=12"},
+    {"MiniMaxH3Scheduler", 0, dkp_say_minimax, NULL, "shift=12"},
     {"LTXEulerAncestralRFScheduler", 0, dkp_say_flow, dkp_say_noise, "FLOW eta=1 s_noise=1"},
 };
 /* clang-format on */
@@ -10844,16 +10874,31 @@ static int dkp_read_list(dkp_reader *r, dkp_job *j, int key) {
     return 1;
 }
 
-static void dkp_ignore(dkp_reader *r, dk_json *more) {
-    size_t n = strlen(more->ignored);
-    dkp_text t = {more->ignored + n, sizeof more->ignored - n, 0};
-    if (r->key[0] == '_') return; /* these only describe */
-    if (n + strlen(r->key) + 8 > sizeof more->ignored) {
-        if (n < 3 || strcmp(more->ignored + n - 3, "...") != 0) dkp_put(&t, n ? ", ..." : "...");
-        return;
+static const char *dkp_key_name(int i) { return i < DKP_KEY_COUNT ? dkp_keys[i].name : NULL; }
+
+/* Of a key that the class does not have: it is returned by name, or, where nobody asks, refused if no class has it. */
+static int dkp_ignore(dkp_reader *r, dkp_job *j) {
+    char *ignored = j->more->ignored;
+    size_t n = strlen(ignored);
+    dkp_text t = {ignored + n, DK_MESSAGE_SIZE - n, 0};
+    if (r->key[0] == '_') return 1; /* these only describe */
+    if (!j->asked && dkp_key_named(r->key) < 0) {
+        const char *nearest;
+        dkp_text say = {r->message, DK_MESSAGE_SIZE, 0};
+        dkp_nearest(dkp_key_name, r->key, &nearest, 1);
+        dkp_put(&say, "key \"");
+        dkp_put_plain(&say, r->key);
+        dkp_put(&say, "\" is not known (a dk_json would name it in `ignored`); nearest: ");
+        dkp_put(&say, nearest);
+        return 0;
+    }
+    if (n + strlen(r->key) + 8 > DK_MESSAGE_SIZE) {
+        if (n < 3 || strcmp(ignored + n - 3, "...") != 0) dkp_put(&t, n ? ", ..." : "...");
+        return 1;
     }
     if (n) dkp_put(&t, ", ");
     dkp_put_plain(&t, r->key);
+    return 1;
 }
 
 /* One key's value; of the class, or passed over. */
@@ -10861,8 +10906,7 @@ static int dkp_read_member(dkp_reader *r, dkp_job *j, unsigned char seen[DKP_KEY
     char text[DKP_TOKEN] = "", type = 's';
     int i = dkp_key_named(r->key);
     if (i < 0 || !j->has[i]) {
-        dkp_ignore(r, j->more);
-        return dkp_skip_value(r, 0);
+        return dkp_ignore(r, j) && dkp_skip_value(r, 0);
     }
     const dkp_key *key = &dkp_keys[i];
     if (seen[i]++) return dkp_bad_json(r, "the key is there twice");
@@ -10877,9 +10921,12 @@ static int dkp_read_member(dkp_reader *r, dkp_job *j, unsigned char seen[DKP_KEY
     else dkp_read_literal(r, text, &type);
     const char *allowed = dkp_read_value(key, type, text, &j->v[i]);
     if (!allowed) return 1;
-    for (char *c = text; *c; c++)
-        if (*c < ' ' || *c >= 127) *c = '?';
-    dkp_refuse_key(r->message, key->name, text, allowed);
+    char shown[DKP_TOKEN + 2];
+    dkp_text t = {shown, sizeof shown, 0};
+    if (type == 's') dkp_put(&t, "\"");
+    dkp_put_plain(&t, text);
+    if (type == 's') dkp_put(&t, "\"");
+    dkp_refuse_key(r->message, key->name, shown, allowed);
     return 0;
 }
 
@@ -10910,329 +10957,50 @@ static int dkp_read_object(dkp_reader *r, dkp_job *j, char class_name[DKP_TOKEN]
 static dk_status dkp_unknown_class(char *message, const char *name) {
     dkp_text t = {message, DK_MESSAGE_SIZE, 0};
     const char *nearest;
+    if (!*name)
+        return dkp_fail_text(message, DK_ERROR_CONFIG, "\"_class_name\": must be there, a scheduler of diffusers");
     dkp_nearest(dkp_class_name, name, &nearest, 1);
-    dkp_put(&t, "\"_class_name\" = ");
+    dkp_put(&t, "\"_class_name\" = \"");
     dkp_put_plain(&t, name);
-    dkp_put(&t, ": must be a scheduler of diffusers with continuous samples; nearest: ");
+    dkp_put(&t, "\": must be a scheduler of diffusers with continuous samples; nearest: ");
     dkp_put(&t, nearest);
     return DK_ERROR_CONFIG;
 }
 
-/* A class is known and its defaults are said: what `say` says of it. */
-static dk_status dkp_finish(dk_config *c, dk_config *set, const dkp_job *j, dk_status status) {
+/* Begins a reading into a copy of *c. */
+static void dkp_start_job(dkp_job *j, dk_config *copy, const dk_config *c, dk_json *more, dk_json *none) {
+    memset(j, 0, sizeof *j), memset(none, 0, sizeof *none);
+    *copy = *c;
+    j->c = copy, j->asked = more != NULL, j->more = more ? more : none;
+    j->more->class_name = NULL, j->more->ignored[0] = 0;
+}
+
+/* The config becomes what was read, or has a message more. */
+static dk_status dkp_end_job(dkp_job *j, dk_config *c, dk_status status) {
     if (status == DK_OK) {
         j->more->class_name = j->of->name;
-        *c = *set;
+        *c = *j->c;
         c->message[0] = 0;
     } else {
-        memcpy(c->message, set->message, sizeof c->message);
+        memcpy(c->message, j->c->message, sizeof c->message);
     }
     return status;
 }
 
-DK_API dk_status dk_config_from_json_with(dk_config *c, dk_json *more, const char *text, size_t length) {
+DK_API dk_status dk_config_from_json(dk_config *c, const char *text, size_t length, dk_json *more) {
     dk_config set;
+    dk_json none;
     dkp_job job;
     char name[DKP_TOKEN];
     if (!c) return DK_ERROR_CONFIG;
-    if (!text || !more)
-        return dkp_fail_text(c->message, DK_ERROR_CONFIG,
-                             text ? "more = NULL: must be a dk_json" : "text = NULL: must be JSON");
-    set = *c;
+    if (!text) return dkp_fail_text(c->message, DK_ERROR_CONFIG, "text = NULL: must be JSON");
+    dkp_start_job(&job, &set, c, more, &none);
     dkp_reader r = {text, text, text + length, {0}, set.message};
-    memset(&job, 0, sizeof job);
-    job.c = &set, job.more = more;
-    more->class_name = NULL, more->ignored[0] = 0;
-    dk_status status = dkp_read_object(&r, &job, name) ? DK_OK : DK_ERROR_CONFIG;
-    if (status == DK_OK && !(job.of = dkp_class_named(name))) status = dkp_unknown_class(set.message, name);
-    if (status == DK_OK) {
-        dkp_say_defaults(&job);
-        status = dkp_read_object(&r, &job, name) ? dkp_say_all(&job) : DK_ERROR_CONFIG;
-    }
-    return dkp_finish(c, &set, &job, status);
-}
-
-DK_API dk_status dk_config_from_json(dk_config *c, const char *text, size_t length) {
-    dk_json more;
-    memset(&more, 0, sizeof more);
-    return dk_config_from_json_with(c, &more, text, length);
-}
-
-/* ---- the lists that a class has */
-
-static const dkp_class *dkp_lists_of(dk_config *c, const dk_json *more, dk_config *whole) {
-    const dkp_class *of = more && more->class_name ? dkp_class_named(more->class_name) : NULL;
-    if (!c) return NULL;
-    *whole = *c;
-    /* what can be predicted where, and how x starts, is no question here */
-    whole->prediction = DK_PREDICT_V, whole->start = DK_START_STATE;
-    if (whole->grid.rising) whole->sampler.eta = 0;
-    c->message[0] = 0;
-    if (!of)
-        dkp_fail_text(c->message, DK_ERROR_CONFIG, "class_name = NULL: must be from reading a configuration");
-    if (!of || dkp_resolve(whole, c->message) != DK_OK || dkp_check_levels(whole, NULL, c->message) != DK_OK)
-        return NULL;
-    return of;
-}
-
-static void dkp_list(double *out, int max, int *count, double v) {
-    if (*count < max) out[*count] = v;
-    ++*count;
-}
-
-/* A step that goes nowhere is left out of the grid; most classes list it. */
-static int dkp_lists_more(const dkp_class *of, const dk_config *c, const dk_config *whole) {
-    return whole->grid.final == DK_FINAL_LAST && whole->steps < c->steps && !(of->flags & DKP_LISTS_STEPS);
-}
-
-/* RePaint's list has the timesteps of the way up, one at a time and each one too high, and not the clean level. */
-static int dkp_list_jumps(const dk_config *whole, double *out, int max) {
-    int count = 0;
-    for (int i = 0; i < dkp_path_steps(whole); i++) {
-        int left = dkp_jump_left(whole, i), next = dkp_jump_left(whole, i + 1);
-        if (left > 0 && next < left)
-            dkp_list(out, max, &count, dkp_told(whole, dkp_grid_level(whole, whole->steps - left)));
-        for (int up = left + 2; up <= next + 1 && next > left; up++)
-            dkp_list(out, max, &count, dkp_told(whole, dkp_grid_level(whole, whole->steps - up)));
-    }
-    return count;
-}
-
-DK_API int dk_json_timesteps(dk_config *c, const dk_json *more, double *out, int max) {
-    dk_config whole;
-    dk_plan plan;
-    int count = 0;
-    const dkp_class *of = dkp_lists_of(c, more, &whole);
-    if (!of) return 0;
-    int path = dkp_path_steps(&whole), again = dkp_lists_more(of, c, &whole);
-    memset(&whole.guidance, 0, sizeof whole.guidance); /* one evaluation each */
-    if (dkp_jumps(&whole)) return dkp_list_jumps(&whole, out, max);
-    if (of->flags & DKP_LISTS_LEVELS) {
-        int first = whole.sampler.told_end && !again;
-        int end = path + ((of->flags & DKP_LISTS_END) || again || first);
-        for (int i = first; i < end; i++) {
-            dk_level l = dkp_path_level(&whole, i);
-            dkp_list(out, max, &count, of->flags & DKP_NO_FINAL ? l.t : dkp_told(&whole, l));
-        }
-        return count;
-    }
-    memset(&plan, 0, sizeof plan);
-    if (dk_record(&plan, &whole) != DK_OK) {
-        memcpy(c->message, whole.message, sizeof c->message);
-        return 0;
-    }
-    for (int i = 0; i < plan.calls; i++) dkp_list(out, max, &count, plan.call[i].condition);
-    if (again && !whole.sampler.correct_last)
-        dkp_list(out, max, &count, dkp_told(&whole, plan.level[plan.levels - 1]));
-    dk_plan_free(&plan);
-    return count;
-}
-
-DK_API int dk_json_sigmas(dk_config *c, const dk_json *more, double *out, int max) {
-    dk_config whole;
-    int count = 0;
-    const dkp_class *of = dkp_lists_of(c, more, &whole);
-    if (!of || (of->flags & DKP_NO_SIGMAS)) return 0;
-    int last = dkp_path_steps(&whole) + dkp_lists_more(of, c, &whole),
-        doubled = (of->flags & DKP_DOUBLED) != 0, zeros = (of->flags & DKP_MORE_ZEROS) != 0,
-        flow = whole.condition == DK_CONDITION_FLOW || whole.condition == DK_CONDITION_DATA;
-    for (int i = 0; i <= last - ((of->flags & DKP_NO_FINAL) != 0); i++) {
-        dk_level l = dkp_path_level(&whole, i < dkp_path_steps(&whole) ? i : dkp_path_steps(&whole));
-        double v = flow ? l.sigma / (l.alpha + l.sigma) : dk_noise_level(l);
-        if (whole.condition == DK_CONDITION_DATA && !(of->flags & DKP_LISTS_STEPS))
-            v = l.alpha / (l.alpha + l.sigma);
-        for (int k = 0; k <= (doubled && i > 0 && i < last) + 2 * (zeros && i == last); k++)
-            dkp_list(out, max, &count, v);
-    }
-    return count;
-}
-
-/* ---- writing: which values read as this config? */
-
-/* The fields of a config that reading sets, besides those that dk_config_set knows: real and whole numbers. */
-#define DKP_AT(member) ((unsigned short)offsetof(dk_config, member))
-#define DKP_REALS(of)                                                                                 \
-    DKP_AT(of.t_min), DKP_AT(of.t_max), DKP_AT(of.shift), DKP_AT(of.sigma_min), DKP_AT(of.sigma_max), \
-        DKP_AT(of.cosine_offset), DKP_AT(of.beta_min), DKP_AT(of.beta_max), DKP_AT(of.beta_first),    \
-        DKP_AT(of.beta_last)
-#define DKP_WHOLES(of)                                                                       \
-    DKP_AT(of.family), DKP_AT(of.betas), DKP_AT(of.timesteps), DKP_AT(of.zero_terminal_snr), \
-        DKP_AT(of.float_table)
-static const unsigned short dkp_read_reals[] = {DKP_REALS(schedule), DKP_REALS(network_schedule),
-                                                DKP_AT(sigma_data), DKP_AT(condition_scale), DKP_AT(clip)};
-static const unsigned short dkp_read_wholes[] = {DKP_WHOLES(schedule),       DKP_WHOLES(network_schedule),
-                                                 DKP_AT(prediction),         DKP_AT(condition),
-                                                 DKP_AT(condition_rounding), DKP_AT(negated),
-                                                 DKP_AT(grid.spacing),       DKP_AT(grid.unit)};
-#undef DKP_AT
-#undef DKP_REALS
-#undef DKP_WHOLES
-
-static int dkp_numbers_apart(const dk_config *a, const dk_config *b, int at, int real) {
-    double u = dkp_number_at(a, at, real), v = dkp_number_at(b, at, real);
-    return !(fabs(u - v) <= 1e-14 * (fabs(u) + fabs(v)));
-}
-
-/* How many of the things that reading sets are different. */
-static int dkp_apart(const dk_config *a, const dk_config *b) {
-    const dk_sampler *p = &a->sampler, *q = &b->sampler;
-    int apart = (p->record != q->record) + (p->user != q->user) + (p->exponential != q->exponential) +
-                (!p->tableau != !q->tableau || (p->tableau && strcmp(p->tableau, q->tableau) != 0)) +
-                (a->schedule.alphas_cumprod != b->schedule.alphas_cumprod) +
-                (a->schedule.fn != b->schedule.fn) +
-                (a->network_schedule.alphas_cumprod != b->network_schedule.alphas_cumprod) +
-                (a->network_schedule.fn != b->network_schedule.fn) + (a->grid.levels != b->grid.levels);
-    for (int i = 0; i < DKP_COUNT(dkp_fields); i++)
-        apart += dkp_numbers_apart(a, b, dkp_fields[i].at, dkp_fields[i].kind == 'r');
-    for (int i = 0; i < DKP_COUNT(dkp_read_reals); i++)
-        apart += dkp_numbers_apart(a, b, dkp_read_reals[i], 1);
-    for (int i = 0; i < DKP_COUNT(dkp_read_wholes); i++)
-        apart += dkp_numbers_apart(a, b, dkp_read_wholes[i], 0);
-    return apart;
-}
-
-/* How far from the wanted config the values are that j has; those that cannot be read are very far. */
-static int dkp_values_apart(dkp_job *j, const dk_config *wanted, const dk_json *more) {
-    dk_json said;
-    dk_config *into = j->c;
-    *into = *wanted;
-    memset(&said, 0, sizeof said);
-    if (more) said.mu = more->mu, said.tokens = more->tokens;
-    j->more = &said;
-    dk_status status = dkp_say_all(j);
-    j->more = NULL;
-    return status == DK_OK ? dkp_apart(into, wanted) : 1000;
-}
-
-/* A number that may be what the key should say: 0 .. 9 are flags and words, then come fields of the config. */
-static double dkp_candidate(const dkp_key *key, int k, const dk_config *c) {
-    const double fields[] = {c->grid.sigma_min,
-                             c->grid.sigma_max,
-                             c->schedule.shift * c->schedule.shift,
-                             c->condition_scale,
-                             dk_lambda(dk_level_at(&c->schedule, c->schedule.t_max + 0.5)),
-                             c->clip,
-                             c->guidance.quantile,
-                             c->guidance.quantile_most};
-    int words = key->kind == 'f' ? 2 : 1;
-    for (const char *at = key->choices; key->kind == 'c' && (at = strchr(at, '|')); at++) words++;
-    if (key->kind == 'f' || key->kind == 'c') return k < words ? k : (double)NAN;
-    if (k == 0 && key->at != (int)offsetof(dk_config, message))
-        return dkp_number_at(c, key->at, key->kind == 'r');
-    return key->kind == 'r' && k > 0 && k <= DKP_COUNT(fields) ? fields[k - 1] : (double)NAN;
-}
-
-enum { DKP_CANDIDATES = 9 };
-
-/* Changes one value at a time, always the one that brings it nearest to the wanted config, as long as that helps. */
-static int dkp_approach(dkp_job *j, const dk_config *wanted, const dk_json *more) {
-    int apart = dkp_values_apart(j, wanted, more);
-    for (int change = 0; apart > 0 && change >= 0;) {
-        double to = 0;
-        change = -1;
-        for (int i = 0; i < DKP_KEY_COUNT; i++) {
-            double kept = j->v[i];
-            for (int k = 0; k < DKP_CANDIDATES && j->has[i]; k++) {
-                j->v[i] = dkp_candidate(&dkp_keys[i], k, wanted);
-                if (!dkp_finite(j->v[i])) continue;
-                int now = dkp_values_apart(j, wanted, more);
-                if (now < apart) apart = now, change = i, to = j->v[i];
-            }
-            j->v[i] = kept;
-        }
-        if (change >= 0) j->v[change] = to;
-    }
-    return apart;
-}
-
-/* From the defaults; if that ends close by, from each of the defaults' neighbours, too. */
-static int dkp_find_values(dkp_job *j, const dk_config *wanted, const dk_json *more) {
-    dkp_say_defaults(j);
-    int apart = dkp_approach(j, wanted, more);
-    for (int i = 0; i < DKP_KEY_COUNT && apart > 0 && apart < 4; i++) {
-        int words = dkp_keys[i].kind == 'f' || dkp_keys[i].kind == 'c' ? DKP_CANDIDATES : 0;
-        for (int k = 0; k < words && j->has[i] && apart > 0; k++) {
-            double v = dkp_candidate(&dkp_keys[i], k, wanted);
-            if (!dkp_finite(v)) break;
-            dkp_say_defaults(j);
-            j->v[i] = v;
-            int now = dkp_approach(j, wanted, more);
-            if (now < apart) apart = now;
-        }
-    }
-    return apart == 0;
-}
-
-/* As few digits as bring the number back, up to seventeen. */
-static void dkp_put_digits(dkp_text *t, double v) {
-    double size = fabs(v), back = 0;
-    int e = dkp_decade(size), n = 1;
-    char digits[DKP_TOKEN];
-    for (; n < 18; n++) {
-        double m = floor(size * dkp_pow(10, n - 1 - e) + 0.5);
-        const char *at = digits;
-        dkp_text one = {digits, sizeof digits, 0};
-        dkp_put_size(&one, (uint64_t)m);
-        dkp_put(&one, "e");
-        dkp_put_int(&one, e - n + 1);
-        if (dkp_read_real(&at, &back) && fabs(back - size) <= 1e-16 * size) break;
-    }
-    if (v < 0) dkp_put(t, "-");
-    dkp_put(t, digits);
-}
-
-static void dkp_put_json(dkp_text *t, const dkp_key *key, double v) {
-    if (!(v >= 0 || v < 0)) dkp_put(t, "null");
-    else if (key->kind == 'f') dkp_put(t, v > 0 ? "true" : "false");
-    else if (key->kind == 'c') dkp_put_choice(t, key->choices, (int)v);
-    else if (!dkp_finite(v)) dkp_put(t, v < 0 ? "-Infinity" : "Infinity");
-    else if (floor(v) >= v && fabs(v) < 1e15) dkp_put_int(t, (int64_t)v);
-    else dkp_put_digits(t, v);
-}
-
-static void dkp_put_member(dkp_text *t, const dkp_key *key, double v) {
-    int quoted = key->kind == 'c' && v >= 0;
-    dkp_put(t, ",\n  \"");
-    dkp_put(t, key->name);
-    dkp_put(t, quoted ? "\": \"" : "\": ");
-    if (key->kind == 'l') { /* the first steps */
-        dkp_put(t, "[");
-        for (int i = 0; i < v; i++) {
-            if (i) dkp_put(t, ", ");
-            dkp_put_int(t, i);
-        }
-        dkp_put(t, "]");
-        return;
-    }
-    dkp_put_json(t, key, v);
-    if (quoted) dkp_put(t, "\"");
-}
-
-static size_t dkp_put_object(const dkp_job *j, char *text, size_t size) {
-    dkp_text t = {text, size, 0};
-    dkp_put(&t, "{\n  \"_class_name\": \"");
-    dkp_put(&t, j->of->name);
-    dkp_put(&t, "\"");
-    for (int i = 0; i < DKP_KEY_COUNT; i++)
-        if (j->has[i] && (j->v[i] >= 0 || j->v[i] < 0)) dkp_put_member(&t, &dkp_keys[i], j->v[i]);
-    dkp_put(&t, "\n}\n");
-    return t.length;
-}
-
-DK_API size_t dk_config_to_json(dk_config *c, const dk_json *more, char *text, size_t size) {
-    dk_config into;
-    dkp_job job;
-    const dkp_class *first = more && more->class_name ? dkp_class_named(more->class_name) : NULL;
-    if (!c) return 0;
-    memset(&job, 0, sizeof job);
-    c->message[0] = 0, job.c = &into;
-    for (int i = -1; i < DKP_COUNT(dkp_classes); i++) {
-        job.of = i < 0 ? first : &dkp_classes[i];
-        if (job.of && (i < 0 || job.of != first) && dkp_find_values(&job, c, more))
-            return dkp_put_object(&job, text, size);
-    }
-    dkp_fail_text(c->message, DK_ERROR_CONFIG, "no scheduler class of diffusers does what this config says");
-    return 0;
+    if (!dkp_read_object(&r, &job, name)) return dkp_end_job(&job, c, DK_ERROR_CONFIG);
+    job.of = dkp_class_named(name);
+    if (!job.of) return dkp_end_job(&job, c, dkp_unknown_class(set.message, name));
+    dkp_say_defaults(&job);
+    return dkp_end_job(&job, c, dkp_read_object(&r, &job, name) ? dkp_say_all(&job) : DK_ERROR_CONFIG);
 }
 
 /* ---- well-known models. Where no other source is named: the scheduler_config.json in the model's own repository, and the
@@ -11299,34 +11067,26 @@ static dk_status dkp_unknown_model(char *message, const char *name) {
     return dkp_fail_name(message, "model", name, nearest);
 }
 
-DK_API dk_status dk_config_for_with(dk_config *c, dk_json *more, const char *model) {
+DK_API dk_status dk_config_for(dk_config *c, const char *model, dk_json *more) {
     dk_config set;
+    dk_json none;
     dkp_job job;
     dkp_span name = {model, model ? strlen(model) : 0};
     int i = 0;
     if (!c) return DK_ERROR_CONFIG;
-    if (!more) return dkp_fail_text(c->message, DK_ERROR_CONFIG, "more = NULL: must be a dk_json");
     while (model && i < DKP_COUNT(dkp_models) && !dkp_same_name(name, dkp_models[i].name, 1)) i++;
     if (!model || i == DKP_COUNT(dkp_models)) return dkp_unknown_model(c->message, model ? model : "(NULL)");
     const dk_model_preset *row = &dkp_models[i];
-    set = *c;
-    memset(&job, 0, sizeof job);
-    job.c = &set, job.more = more, job.of = dkp_class_named(row->class_name);
-    more->class_name = NULL, more->ignored[0] = 0;
+    dkp_start_job(&job, &set, c, more, &none);
+    job.of = dkp_class_named(row->class_name);
     if (set.steps == 0) set.steps = row->steps;
-    if (row->to_zero) more->to_zero = 1;
-    if (row->tokens > 0 && !(more->tokens > 0) && fabs(more->mu) <= 0) more->tokens = row->tokens;
+    if (row->to_zero) job.more->to_zero = 1;
+    if (row->tokens > 0 && !(job.more->tokens > 0) && fabs(job.more->mu) <= 0) job.more->tokens = row->tokens;
     dkp_say_defaults(&job);
     dkp_say_words(&job, row->settings, 0);
     dk_status status = dkp_say_all(&job);
     if (status == DK_OK && row->sampler) set.sampler = dk_sampler_named(row->sampler);
-    return dkp_finish(c, &set, &job, status);
-}
-
-DK_API dk_status dk_config_for(dk_config *c, const char *model) {
-    dk_json more;
-    memset(&more, 0, sizeof more);
-    return dk_config_for_with(c, &more, model);
+    return dkp_end_job(&job, c, status);
 }
 
 DKP_FAST
@@ -11343,6 +11103,8 @@ DKP_FAST
 #pragma clang diagnostic pop
 #elif defined(__GNUC__)
 #pragma GCC pop_options
+#elif defined(_MSC_VER)
+#pragma float_control(pop)
 #endif
 #undef DKP_IMPLEMENTING
 #undef DKP_SMALL
@@ -11385,5 +11147,25 @@ DKP_FAST
 #endif /* DKP_IMPLEMENTING */
 
 /*
-MIT License, see LICENSE. Copyright (c) 2026 the diffkit.h authors.
+MIT License
+
+Copyright (c) 2026 the diffkit.h authors
+
+Permission is hereby granted, free of charge, to any person obtaining a copy
+of this software and associated documentation files (the "Software"), to deal
+in the Software without restriction, including without limitation the rights
+to use, copy, modify, merge, publish, distribute, sublicense, and/or sell
+copies of the Software, and to permit persons to whom the Software is
+furnished to do so, subject to the following conditions:
+
+The above copyright notice and this permission notice shall be included in all
+copies or substantial portions of the Software.
+
+THE SOFTWARE IS PROVIDED "AS IS", WITHOUT WARRANTY OF ANY KIND, EXPRESS OR
+IMPLIED, INCLUDING BUT NOT LIMITED TO THE WARRANTIES OF MERCHANTABILITY,
+FITNESS FOR A PARTICULAR PURPOSE AND NONINFRINGEMENT. IN NO EVENT SHALL THE
+AUTHORS OR COPYRIGHT HOLDERS BE LIABLE FOR ANY CLAIM, DAMAGES OR OTHER
+LIABILITY, WHETHER IN AN ACTION OF CONTRACT, TORT OR OTHERWISE, ARISING FROM,
+OUT OF OR IN CONNECTION WITH THE SOFTWARE OR THE USE OR OTHER DEALINGS IN THE
+SOFTWARE.
 */

@@ -338,7 +338,7 @@ static verdict run_config(replay *r, dk_real *x, int n) {
         if (r->drive) r->drive(r, &run);
         else dk_continue(&run, denoise, r);
     }
-    r->rejected = run.pace.rejected;
+    r->rejected = run.own.pace.rejected;
     dk_status status = run.status;
     if (status != DK_OK) {
         static char text[DK_MESSAGE_SIZE];

@@ -490,7 +490,7 @@ static void past_is_the_value_that_denoise_returned(void **state) {
     size_t size = dk_run_size(&c); /* memory of our own: plan and buffers share one block */
     char *block = (char *)malloc(size);
     assert_int_equal(dk_begin(&run, &c, x, block, size), DK_OK);
-    assert_true((char *)(run.own_plan.pass + run.own_plan.passes) <= (char *)run.buffers);
+    assert_true((char *)(run.own.plan.pass + run.own.plan.passes) <= (char *)run.own.buffers);
     while (dk_next(&run, &e)) denoise(NULL, &e);
     check_near((double)x[0], X, check_tiny, "past");
     dk_end(&run);

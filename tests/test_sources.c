@@ -328,7 +328,7 @@ static void run_draws(dk_config *c, int cut, dk_real *out) {
     dk_run run[2];
     dk_eval e;
     int now = 0;
-    if (dk_begin(&run[0], c, x[0], NULL, 0)) fail_msg("%s", dk_message(c));
+    if (dk_begin(&run[0], c, x[0], NULL, 0)) fail_msg("%s", run[0].message);
     while (dk_next(&run[now], &e)) {
         if (e.call == cut && !now) {
             assert_true(dk_save_size(&run[0]) <= sizeof saved);
@@ -528,7 +528,7 @@ static void what_cannot_be_drawn_is_refused(void **state) {
     c.schedule.zero_terminal_snr = 1, c.prediction = DK_PREDICT_V, c.step_noise = source_of(DK_NOISE_TORCHSDE);
     c.grid = dk_grid_named("trailing");
     assert_int_equal(dk_begin(&run, &c, &x, NULL, 0), DK_ERROR_CONFIG);
-    assert_string_equal(dk_message(&c),
+    assert_string_equal(run.message,
                         "the first level's sigma/alpha = inf: must be finite for step_noise = torchsde");
 }
 
