@@ -401,9 +401,9 @@ static void take_parts_named(const char *schedule, const char *name) {
     dk_config c = check_config(schedule, NULL, 7);
     dk_sampler s = dk_sampler_named(name);
     dk_grid g = dk_grid_named(name);
-    take(s.record != NULL), take(g.unknown == NULL);
+    take(s.record != NULL), take(g.spacing != DK_SPACING_DEFAULT);
     if (s.record) c.sampler = s;
-    if (!g.unknown) c.grid = g;
+    if (g.spacing) c.grid = g;
     take_grid(&c), take_all(&c, NULL);
 }
 
@@ -793,7 +793,7 @@ static void take_settings(dk_config *c, const char *settings) {
     if (rest) {
         next_word(settings, grid_of), grid_of[rest - settings] = 0;
         c->grid = dk_grid_named(grid_of), settings = rest + 2;
-        take(c->grid.unknown != NULL);
+        take(!c->grid.spacing);
     }
     take(dk_config_set(c, settings));
 }
