@@ -175,7 +175,7 @@ typedef DK_REAL dk_real;
     X(DK_ERROR_MEMORY, "not enough memory")                                 \
     X(DK_ERROR_CALLBACK, "a callback returned nonzero")                     \
     X(DK_CANCELLED, "the progress callback asked to stop")                  \
-    X(DK_ERROR_NOT_FINITE, "a callback's numbers are NaN or infinite")      \
+    X(DK_ERROR_NOT_FINITE, "numbers are NaN, infinite or not written")      \
     X(DK_ERROR_SAVED, "the saved bytes do not fit this run or are damaged") \
     X(DK_ERROR_STEP, "the step size became too small")                      \
     X(DK_ERROR_ORDER, "the call makes no sense at this point of the run")
@@ -806,7 +806,8 @@ typedef struct dk_config {
     dk_noise_source step_noise; /* of the sampler's draws; zero: the same source, going on */
     dk_progress_fn progress;    /* used by dk_sample and dk_continue */
     void *progress_user;
-    int unchecked;           /* 1: do not look for NaN and infinity in the network's outputs */
+    int unchecked; /* 1: do not look for NaN and infinity in the network's outputs, the hook's D, fp16 inputs and the
+                      result, nor for outputs that are not written */
     dk_parallel_fn parallel; /* zero: OpenMP where the implementation is compiled with it, else none */
     void *parallel_user;
     int threads; /* parts that a long vector is worked on in, a tile of memory for each local value;
@@ -829,7 +830,7 @@ DK_API dk_status dk_config_set(struct dk_config *c, const char *settings);
 /* One evaluation to be done. Arrays are batch x dim, sample after sample. */
 typedef struct dk_eval {
     const dk_real *input; /* already scaled for the network; not to be written */
-    dk_real *output;      /* to be filled with the network's raw output */
+    dk_real *output;      /* to be filled with the network's raw output; begins as NaN here and there */
     dk_real *
         uncond_output; /* U's, where CFG++ is to have it from the same evaluation: with guidance.scale 0; else NULL */
     const uint16_t *input_half; /* instead of these three where dk_config.number says so */
@@ -867,7 +868,8 @@ DK_API dk_status dk_begin(dk_run *run, const dk_config *c, dk_real *x, void *mem
 DK_API dk_status dk_begin_plan(dk_run *run, const dk_plan *plan, const dk_config *c, dk_real *x, void *memory,
                                size_t bytes);
 /* 1: eval is to be done, then call again. 0: the end, or an error in run->status: x is what it was at that
-   evaluation, and calling again hands the same evaluation out once more. */
+   evaluation, and calling again hands the same evaluation out once more. A run that has ended in an error (the step size
+   became too small, the result is not finite) says so again. */
 DK_API int dk_next(dk_run *run, dk_eval *eval);
 /* The loop around dk_next, with progress; after an error or a stop it may be called again. */
 DK_API dk_status dk_continue(dk_run *run, dk_denoise_fn denoise, void *user);
@@ -1060,7 +1062,9 @@ typedef struct dkp_run {
     int waiting; /* an evaluation is out */
     int again;   /* hand out the same evaluation once more */
     int finished;
-    int inside; /* dk_next is at work */
+    dk_status ended; /* DK_OK, or the error that the run has ended in, */
+    char why[DK_MESSAGE_SIZE]; /* and its words */
+    int inside;                /* dk_next is at work */
     dk_real *buffers, *tiles, *noise;
     uint16_t *halves;
     double *sums;
@@ -1201,7 +1205,8 @@ typedef struct dk_backend {
     int (*rows)(void *user, dk_run *run, const dk_pass *pass);
     /* a norm of the plan, for every sample */
     int (*norm)(void *user, dk_run *run, const dk_norm *norm, double *of_sample);
-    /* *bad = index of the first element of a network's output that is NaN or infinite, size if none is */
+    /* *bad = index of the first element of a network's output, or of slot 0 at the end, that is NaN or infinite;
+       size if none is. What the network leaves unwritten is the back end's to mark. */
     int (*find_bad)(void *user, dk_run *run, int slot, size_t *bad);
 } dk_backend;
 
@@ -1421,6 +1426,7 @@ static dkp_verdict dkp_judgement(const dk_run *run);
 static int dkp_proceed(dk_run *run, int accepted);
 
 /* and the memory of a run. */
+enum { DKP_TILE = 1024 }; /* a tile of every vector of a pass stays in the first level cache */
 typedef struct dkp_sizes {
     size_t buffers, halves, tiles, noise, scalars, sums, streams, all;
 } dkp_sizes;
@@ -5473,36 +5479,111 @@ static void dkp_describe(const dk_run *run, dk_eval *e) {
     e->uncond_slot = call->uncond_output >= 0 ? p->value[call->uncond_output].slot : -1;
 }
 
-static void dkp_hand_out(dk_run *run, dk_eval *e) {
+/* Adds ", sample 1, element 5" to the message of an error. */
+static dk_status dkp_name_element(dk_run *run, size_t element) {
+    dkp_text t = {run->message, DK_MESSAGE_SIZE, strlen(run->message)};
+    dkp_put_pair(&t, ", sample ", (double)(element / run->dim));
+    dkp_put_pair(&t, ", element ", (double)(element % run->dim));
+    return run->status;
+}
+
+/* Stands where the network is to write, a NaN that no computation makes. */
+static const struct {
+    uint64_t wide;
+    uint32_t single;
+    uint16_t half[DK_NUMBER_COUNT];
+} dkp_unwritten = {0x7FF86B646B646B64u, 0x7FC06B64u, {0, 0x7E6B, 0x7FEB}};
+
+static const void *dkp_unwritten_bits(dk_number number) {
+    if (number) return &dkp_unwritten.half[number];
+    return sizeof(dk_real) == 8 ? (const void *)&dkp_unwritten.wide : (const void *)&dkp_unwritten.single;
+}
+
+static char *dkp_output(const dk_run *run, int value) {
+    int slot = dkp_plan_of(run)->value[value].slot;
+    return dkp_plan_of(run)->number ? (char *)dkp_half_buffer(run, slot) : (char *)dkp_buffer(run, slot);
+}
+
+/* An output begins as NaN at the first and the last element of every sample, and once per tile. So the check of outputs
+   finds what the network leaves as it is, for little. */
+static void dkp_mark_output(dk_run *run, int value) {
+    if (run->config.unchecked || run->config.backend || value < 0) return;
+    dk_number number = dkp_plan_of(run)->number;
+    const void *mark = dkp_unwritten_bits(number);
+    size_t bytes = number ? sizeof(uint16_t) : sizeof(dk_real);
+    char *output = dkp_output(run, value);
+    for (size_t at = 0; at < run->size; at += run->dim) {
+        for (size_t i = 0; i < run->dim; i += DKP_TILE) memcpy(output + (at + i) * bytes, mark, bytes);
+        memcpy(output + (at + run->dim - 1) * bytes, mark, bytes);
+    }
+}
+
+/* A state that is finite may be too large for the network's 16 bits. */
+static dk_status dkp_check_input(dk_run *run) {
+    const dk_plan *p = dkp_plan_of(run);
+    size_t bad = run->size;
+    if (p->number != DK_NUMBER_FP16 || run->config.unchecked) return DK_OK;
+    dkp_backend(run)->find_bad(NULL, run, p->value[dkp_open_call(run)->input].slot, &bad);
+    if (bad >= run->size) return DK_OK;
+    dk_real given = dk_state(run)[bad];
+    dkp_fail_run(run, DK_ERROR_NOT_FINITE,
+                 given - given >= 0 ? "the network's input is beyond 65504, the largest number of fp16,"
+                                    : "the state that the network was given is NaN or infinite already");
+    return dkp_name_element(run, bad);
+}
+
+/* 0 where the evaluation cannot be done. */
+static int dkp_hand_out(dk_run *run, dk_eval *e) {
     const dk_plan *p = dkp_plan_of(run);
     const dk_call *call = dkp_open_call(run);
     dkp_describe(run, e);
-    if (run->config.backend) return;
+    if (run->config.backend) return 1;
+    if (dkp_check_input(run) != DK_OK) return 0;
     if (p->number) {
         e->input_half = dkp_half_buffer(run, e->input_slot);
         e->output_half = dkp_half_buffer(run, e->output_slot);
         if (call->uncond_output >= 0) e->uncond_output_half = dkp_half_buffer(run, e->uncond_slot);
-        return;
+        return 1;
     }
     e->input = dkp_buffer(run, e->input_slot), e->output = dkp_buffer(run, e->output_slot);
     if (call->uncond_output >= 0) e->uncond_output = dkp_buffer(run, e->uncond_slot);
+    return 1;
 }
 
 static dk_status dkp_check_output(dk_run *run, int value) {
-    size_t bad = run->size;
+    size_t bad = run->size, bytes = dkp_plan_of(run)->number ? sizeof(uint16_t) : sizeof(dk_real);
     if (run->config.unchecked || value < 0) return DK_OK;
     if (dkp_backend(run)->find_bad(dkp_backend(run)->user, run, dkp_plan_of(run)->value[value].slot, &bad))
         return dkp_fail_run(run, DK_ERROR_CALLBACK, "the back end failed to check the network's output");
     if (bad >= run->size) return DK_OK;
     const dk_real *x = dk_state(run); /* NULL with a back end */
     size_t given = x ? dkp_bad_from(x, 0, run->size) : run->size;
-    dkp_fail_run(run, DK_ERROR_NOT_FINITE,
-                 given < run->size ? "the state that the network was given is NaN or infinite already"
-                                   : "the network's output is NaN or infinite");
-    if (given < run->size) bad = given;
-    dkp_text t = {run->message, DK_MESSAGE_SIZE, strlen(run->message)};
-    dkp_put_pair(&t, ", sample ", (double)(bad / run->dim));
-    dkp_put_pair(&t, ", element ", (double)(bad % run->dim));
+    const char *what = "the network's output is NaN or infinite";
+    if (x && memcmp(dkp_output(run, value) + bad * bytes, dkp_unwritten_bits(dkp_plan_of(run)->number), bytes) == 0)
+        what = "the network has not written its output";
+    if (given < run->size) what = "the state that the network was given is NaN or infinite already", bad = given;
+    dkp_fail_run(run, DK_ERROR_NOT_FINITE, what);
+    return dkp_name_element(run, bad);
+}
+
+/* The end of a run in an error, which it keeps to: there is nothing to go on with. */
+static void dkp_end_in(dk_run *run) {
+    run->own.finished = 1, run->own.waiting = run->own.again = 0, run->own.ended = run->status;
+    memcpy(run->own.why, run->message, sizeof run->own.why);
+}
+
+/* An overflow of the last step, e.g.: evaluations have found every other. */
+static dk_status dkp_check_result(dk_run *run) {
+    const dk_backend *b = run->config.backend;
+    size_t bad = run->size;
+    if (run->config.unchecked || (b && dkp_plan_of(run)->number)) return DK_OK;
+    if (!b) bad = dkp_bad_from(run->x, 0, run->size);
+    else if (b->find_bad(b->user, run, 0, &bad))
+        return dkp_fail_run(run, DK_ERROR_CALLBACK, "the back end failed to check the result");
+    if (bad >= run->size) return DK_OK;
+    dkp_fail_run(run, DK_ERROR_NOT_FINITE, "the result is NaN or infinite after the last evaluation,");
+    dkp_name_element(run, bad);
+    dkp_end_in(run);
     return run->status;
 }
 
@@ -5547,8 +5628,14 @@ static dk_status dkp_cross_boundary(dk_run *run) {
         int slot = dkp_plan_of(run)->value[dkp_plan_of(run)->call[before->index].denoised].slot;
         dkp_describe(run, &e);
         e.batch = run->config.batch, e.branch = 0, e.branches = 1; /* D has the branches behind it */
-        if (g->hook(g->hook_user, &e, run->config.backend ? NULL : dkp_buffer(run, slot), slot))
+        dk_real *D = run->config.backend ? NULL : dkp_buffer(run, slot);
+        if (g->hook(g->hook_user, &e, D, slot))
             return dkp_fail_run(run, DK_ERROR_CALLBACK, "guidance.hook returned nonzero");
+        size_t bad = D && !run->config.unchecked ? dkp_bad_from(D, 0, run->size) : run->size;
+        if (bad < run->size) {
+            dkp_fail_run(run, DK_ERROR_NOT_FINITE, "guidance.hook has made D NaN or infinite");
+            return dkp_name_element(run, bad);
+        }
     }
     if (run->own.pass == 0 || before->boundary != DK_BOUNDARY_NORM) return DK_OK;
     double *result = run->scalars + (size_t)before->index * (size_t)run->config.batch;
@@ -5560,44 +5647,50 @@ static dk_status dkp_cross_boundary(dk_run *run) {
 /* The largest value of norm i among the samples, which share their steps. */
 
 static int dkp_next(dk_run *run, dk_eval *eval) {
-    if (run->own.again) { /* after an error: the same evaluation once more */
-        run->own.again = 0, run->status = DK_OK, run->message[0] = 0;
-        dkp_hand_out(run, eval);
-        return 1;
-    }
     run->status = DK_OK, run->message[0] = 0;
-    if (run->own.finished) return 0;
+    if (run->own.finished) {
+        if (run->own.ended) run->status = run->own.ended, memcpy(run->message, run->own.why, sizeof run->message);
+        return 0;
+    }
+    if (run->own.again) { /* after an error: the same evaluation once more */
+        run->own.again = 0;
+        return dkp_hand_out(run, eval);
+    }
     if (run->own.waiting) {
         const dk_call *call = dkp_open_call(run);
         for (int k = 0; k < call->branches; k++)
             if (dkp_check_output(run, call->output + k) != DK_OK) return 0;
         if (dkp_check_output(run, call->uncond_output) != DK_OK) return 0;
     }
-    for (;;) {
-        const dk_pass *pass = &dkp_plan_of(run)->pass[run->own.pass];
+    const dk_plan *p = dkp_plan_of(run);
+    while (run->own.pass < p->passes) {
+        const dk_pass *pass = &p->pass[run->own.pass];
         const dk_backend *backend = dkp_backend(run);
-        int last = pass->boundary == DK_BOUNDARY_END;
+        int end = pass->boundary == DK_BOUNDARY_END, accepted = 1;
         if (dkp_cross_boundary(run) != DK_OK) return 0;
-        if (last && dkp_plan_of(run)->attempt && run->own.pace.phase == DKP_ATTEMPT && !dkp_judgement(run).accepted) {
-            run->own.waiting = 0;
-            if (!dkp_proceed(run, 0)) break;
-            continue;
-        }
-        if (dkp_ask_noise(run, pass) != DK_OK) return 0;
-        if (backend->rows(backend->user, run, pass)) {
-            dkp_fail_run(run, DK_ERROR_CALLBACK, "the back end failed to run a pass");
-            return 0;
+        if (end && p->attempt && run->own.pace.phase == DKP_ATTEMPT) accepted = dkp_judgement(run).accepted;
+        if (accepted) {
+            if (dkp_ask_noise(run, pass) != DK_OK) return 0;
+            if (backend->rows(backend->user, run, pass)) {
+                dkp_fail_run(run, DK_ERROR_CALLBACK, "the back end failed to run a pass");
+                return 0;
+            }
+            run->own.pass++;
         }
         run->own.waiting = 0;
-        run->own.pass++;
         if (pass->boundary == DK_BOUNDARY_CALL) {
+            const dk_call *call = dkp_open_call(run);
+            for (int k = 0; k < call->branches; k++) dkp_mark_output(run, call->output + k);
+            dkp_mark_output(run, call->uncond_output);
             run->own.waiting = 1;
-            dkp_hand_out(run, eval);
-            return 1;
+            return dkp_hand_out(run, eval);
         }
-        if (last && !(dkp_plan_of(run)->attempt && dkp_proceed(run, 1))) break;
+        if (end && p->attempt && !dkp_proceed(run, accepted) && run->status != DK_OK) {
+            dkp_end_in(run);
+            return 0;
+        }
     }
-    run->own.finished = 1;
+    if (dkp_check_result(run) == DK_OK) run->own.finished = 1;
     return 0;
 }
 
@@ -5621,10 +5714,13 @@ DK_API dk_status dk_continue(dk_run *run, dk_denoise_fn denoise, void *user) {
                              "denoise = NULL: must be a function");
     run->own.again = run->own.waiting; /* an open evaluation is asked for again */
     while (dk_next(run, &eval)) {
-        if (denoise(user, &eval))
-            return dkp_fail_run(run, DK_ERROR_CALLBACK, "the denoiser returned nonzero");
-        if (run->config.progress && run->config.progress(run->config.progress_user, run, &eval))
-            return dkp_fail_run(run, DK_CANCELLED, "cancelled by the progress callback");
+        int failed = denoise(user, &eval), cancelled = 0;
+        if (!failed && run->config.progress)
+            cancelled = run->config.progress(run->config.progress_user, run, &eval);
+        if (!run->size)
+            return dkp_fail_text(run->message, run->status = DK_ERROR_ORDER, "a callback has ended the run");
+        if (failed) return dkp_fail_run(run, DK_ERROR_CALLBACK, "the denoiser returned nonzero");
+        if (cancelled) return dkp_fail_run(run, DK_CANCELLED, "cancelled by the progress callback");
     }
     return run->status;
 }
@@ -7739,7 +7835,6 @@ static int dkp_proceed(dk_run *run, int accepted) {
 DKP_FAST
 
 enum {
-    DKP_TILE = 1024,     /* a tile of every vector of a pass stays in the first level cache */
     DKP_WIDTH = 16,      /* elements at a time: a fixed number, so that compilers vectorise without -O3 */
     DKP_TERMS = 8,       /* terms at a time */
     DKP_OPS = 16,        /* operations that are resolved once for many tiles */
@@ -8501,7 +8596,7 @@ DK_API dk_status dk_denoised(dk_run *run, dk_real *out) {
     if (!out) return DK_ERROR_CONFIG;
     if (run->own.finished) {
         memcpy(out, run->x, run->size * sizeof *out);
-        return DK_OK;
+        return run->own.ended;
     }
     const dk_plan *p = dkp_plan_of(run);
     const dk_call *call = dkp_open_call(run), *first = call, *end = p->call + p->calls;

@@ -907,10 +907,11 @@ static void noise_callbacks_that_misbehave_are_named_and_repeated(void **state) 
 }
 
 static void networks_that_misbehave_are_named_and_repeated(void **state) {
-    static const dk_status statuses[ENTER] = {DK_OK, DK_ERROR_CALLBACK, DK_OK, DK_ERROR_NOT_FINITE,
+    static const dk_status statuses[ENTER] = {DK_OK, DK_ERROR_CALLBACK, DK_ERROR_NOT_FINITE, DK_ERROR_NOT_FINITE,
                                               DK_ERROR_NOT_FINITE};
     static const char *const messages[ENTER] = {
-        "", "the denoiser returned nonzero at step 1 of 3 (evaluation 1)", "",
+        "", "the denoiser returned nonzero at step 1 of 3 (evaluation 1)",
+        "the network has not written its output at step 1 of 3 (evaluation 1), sample 0, element 0",
         "the network's output is NaN or infinite at step 1 of 3 (evaluation 1), sample 0, element 3",
         "the network's output is NaN or infinite at step 1 of 3 (evaluation 1), sample 0, element 5"};
     dk_real well[6], x[6];
@@ -980,11 +981,13 @@ static void callbacks_may_run_the_library(void **state) {
     dk_end(&run);
     acted_config(x);
     assert_int_equal(dk_begin(&run, &c, x, NULL, 0), DK_OK);
-    dk_continue(&run, ending, &run);
+    assert_int_equal(dk_continue(&run, ending, &run), DK_ERROR_ORDER);
+    assert_string_equal(run.message, "a callback has ended the run");
     assert_null(dk_run_plan(&run));
     for (int cancels = 0; cancels < 2; cancels++) {
         c.progress = progress_that_ends, c.progress_user = &cancels;
-        dk_sample(&c, bounded, NULL, x);
+        assert_int_equal(dk_sample(&c, bounded, NULL, x), DK_ERROR_ORDER);
+        assert_string_equal(c.message, "a callback has ended the run");
     }
     assert_int_equal(allocated, 0);
 }
