@@ -50,8 +50,8 @@
        examples/samplers.c has ten well-known samplers, each written as in its paper.
 
    >>calling  THREE WAYS TO CALL IT
-       The config: by hand, or dk_config_from_json(&c, text, length) from a model's own file, or by its name:
-                   dk_config_for(&c, "sdxl").
+       The config: by hand, or dk_config_from_json(&c, text, length, NULL) from a model's own file, or by its name:
+                   dk_config_for(&c, "sdxl", NULL).
        Blocking:   dk_sample(&c, denoise, user, x).
        Stepping:   no callback, and no allocation when you bring the memory:
                        dk_begin(&run, &c, x, memory, dk_run_size(&c));
@@ -193,7 +193,6 @@ DK_API int dk_version(void);
 
 enum {
     DK_MESSAGE_SIZE = 240,
-    DK_ABAR_MARKS = 32,
     DK_MAX_TERMS = 20,
     DK_MAX_STAGES = 16,
     DK_SAID = 320,
@@ -245,29 +244,30 @@ typedef enum dk_betas {
 typedef void (*dk_schedule_fn)(void *user, double t, double *alpha, double *sigma, double *d_alpha,
                                double *d_sigma);
 
+/* Bits of dk_schedule.quirks and dk_grid.quirks: what one program does its own way. Book three has the table. */
+enum {
+    DK_QUIRK_FLOAT_TABLE = 1 << 16,    /* VP discrete: 1 - beta and alpha^2 are rounded to float */
+    DK_QUIRK_TERMINAL_ALPHA = 1 << 17, /* VP discrete: alpha(T-1) = 2^-12 after zero_terminal_snr */
+    DKP_QUIRK_MARKED = 1 << 30         /* private: alphas_cumprod has some of the products only */
+};
+
 /* A noise schedule is a plain value; make it with one of the functions below, then edit at will. */
 typedef struct dk_schedule {
+    const char *name; /* that it was asked for by, with dk_schedule_named; else NULL */
     dk_family family;
-    const char *unknown;    /* set by dk_schedule_named for a name that does not exist, */
-    const char *nearest[3]; /* and names like it */
-    double t_min, t_max;    /* range of t that grids span; both 0: all of the family's range */
-    double
-        shift; /* flow, VP discrete: multiplies sigma/alpha; 0: 1. Flow: sigma = shift t / (1 + (shift - 1) t) */
+    double t_min, t_max; /* range of t that grids span; both 0: all of the family's range */
+    double shift;        /* flow, VP discrete: multiplies sigma/alpha; 0: 1. Flow: sigma = shift t / (1 + (shift - 1) t) */
     double sigma_min, sigma_max; /* VE, EDM; VP cosine: sigma/alpha stays between them, 0: no limit */
     double cosine_offset;        /* VP cosine: s */
-    double beta_min, beta_max;   /* VP and sub-VP: beta(t) = beta_min + t (beta_max - beta_min) */
-    dk_betas betas;              /* VP discrete: how beta_first .. beta_last are spaced */
-    int timesteps;               /* VP discrete: number of training timesteps T, t = 0 .. T-1; flow: 0, or
-                                    the size of the table t = 1/T, 2/T .. 1 that some grids pick from */
-    double beta_first, beta_last;
-    int zero_terminal_snr; /* VP discrete: rescale so that alpha(T-1) = 0 (Lin et al. 2023); 2: then
-                                     alpha(T-1) = 2^-12, as in some schedulers of diffusers */
-    int float_table;       /* VP discrete: 1 - beta and alpha^2 are rounded to float, as in models' tables */
+    double beta_min, beta_max;   /* VP, sub-VP: beta(t) = beta_min + t (beta_max - beta_min); VP discrete: first, last */
+    dk_betas betas;              /* VP discrete: how they are spaced in between */
+    int timesteps;               /* VP discrete: number of training timesteps T, t = 0 .. T-1; flow: size of the
+                                    table t = 1/T, 2/T .. 1 that some grids pick from, 0: none */
+    int zero_terminal_snr;        /* VP discrete: 1: rescaled so that alpha(T-1) = 0 (Lin et al. 2023) */
+    int quirks;                   /* DK_QUIRK_... */
     const double *alphas_cumprod; /* VP discrete from a table of T numbers, read while recording */
     dk_schedule_fn fn;            /* custom, with t from t_min (least noise) to t_max */
     void *user;
-    double marks[DK_ABAR_MARKS]; /* VP discrete: every so-manyth product of 1 - beta, filled in; */
-    double marks_of[5];          /* and what they were computed from */
 } dk_schedule;
 
 /* alpha = 1 - sigma, sigma = t shifted. Liu et al. 2022, Lipman et al. 2022; shift: Esser et al. 2024, eq. 23. */
@@ -289,7 +289,7 @@ DK_API dk_schedule dk_sub_vp(double beta_min, double beta_max);
 DK_API dk_schedule dk_cosine_flow(void);
 /* alpha_t^2 = product of 1 - beta_0 .. 1 - beta_t; Ho et al. 2020. Between timesteps lambda is linear in t.
    t = -1 is clean data. Past T-1 t stays at T-1 while sigma/alpha goes on. */
-DK_API dk_schedule dk_vp_discrete(dk_betas betas, int timesteps, double beta_first, double beta_last);
+DK_API dk_schedule dk_vp_discrete(dk_betas betas, int timesteps, double beta_min, double beta_max);
 DK_API dk_schedule dk_vp_linear(void);        /* DDPM: 1000 betas from 1e-4 to 0.02 */
 DK_API dk_schedule dk_vp_scaled_linear(void); /* Stable Diffusion: sqrt(beta) linear, 0.00085 .. 0.012 */
 DK_API dk_schedule dk_vp_cosine(void);        /* Nichol & Dhariwal 2021, betas cut at 0.999 */
@@ -1386,7 +1386,8 @@ typedef struct dkp_tableau {
 static int dkp_row(int i) { return i * (i - 1) / 2; }
 
 static const dkp_field *dkp_settings(dk_config *c, const char *settings, int of, char wrong[DKP_WORD]);
-static dk_status dkp_resolve(dk_config *c, char *message);
+struct dkp_marks;
+static dk_status dkp_resolve(dk_config *c, struct dkp_marks *marks, char *message);
 static dk_status dkp_resolve_data(dk_config *c, char *message);
 static dk_status dkp_check_levels(const dk_config *c, dk_level *level, char *message);
 static int dkp_controlled(const dk_config *c);
@@ -1516,9 +1517,9 @@ DK_API dk_schedule dk_custom_schedule(dk_schedule_fn fn, void *user, double t_mi
 }
 
 /* Nichol & Dhariwal 2021, eq. 17: abar(u) = cos^2((u + 0.008)/1.008 pi/2), beta cut at 0.999. */
-static double dkp_cosine_beta(double T, int k) {
-    double scale = dkp_pi / 2 / 1.008;
-    double before = dkp_cos((k / T + 0.008) * scale), after = dkp_cos(((k + 1) / T + 0.008) * scale);
+static double dkp_cosine_alpha(double T, int k) { return dkp_cos((k / T + 0.008) * (dkp_pi / 2 / 1.008)); }
+
+static double dkp_cosine_beta(double before, double after) {
     double beta = 1 - after * after / (before * before);
     return beta < 0.999 ? beta : 0.999;
 }
@@ -1536,14 +1537,13 @@ static double dkp_laplace_beta(double T, int k) {
 }
 
 /* beta of timestep k where betas are not evenly spaced */
-static double dkp_curved_beta(const dk_schedule *s, int k) {
-    int T = s->timesteps;
-    double span = s->beta_last - s->beta_first;
+static double dkp_curved_beta(const dk_schedule *s, int T, int k) {
+    double span = s->beta_max - s->beta_min;
     switch (s->betas) {
-    case DK_BETAS_COSINE: return dkp_cosine_beta(T, k);
+    case DK_BETAS_COSINE: return dkp_cosine_beta(dkp_cosine_alpha(T, k), dkp_cosine_alpha(T, k + 1));
     case DK_BETAS_LAPLACE: return dkp_laplace_beta(T, k);
     case DK_BETAS_EXPONENTIAL: return -dkp_expm1(-12.0 / T);
-    case DK_BETAS_SIGMOID: return s->beta_first + span / (1 + dkp_exp(6 - 12.0 * k / (T - 1)));
+    case DK_BETAS_SIGMOID: return s->beta_min + span / (1 + dkp_exp(6 - 12.0 * k / (T - 1)));
     case DK_BETAS_LINEAR:
     case DK_BETAS_SCALED_LINEAR:
     case DK_BETAS_COUNT: break;
@@ -1553,95 +1553,125 @@ static double dkp_curved_beta(const dk_schedule *s, int k) {
 
 DKP_FAST
 
-DKP_INLINE double dkp_rounded(const dk_schedule *s, double v) {
-    return s->float_table ? (double)(float)v : v;
+/* VP discrete. alpha^2 of timestep k is a product of k + 1 numbers. A model's table has all of them; recording marks
+   every stride-th; else they are multiplied anew. */
+typedef struct dkp_discrete {
+    const dk_schedule *s;
+    int T, stride, rounds, scaled, even;
+    double first, span;        /* between which betas are spaced, or their roots */
+    double alpha_0, alpha_end; /* at both ends of the table, where it is rescaled */
+} dkp_discrete;
+
+enum { DKP_MARKS = 32 };
+
+DKP_INLINE double dkp_rounded(const dkp_discrete *d, double v) { return d->rounds ? (double)(float)v : v; }
+
+DKP_INLINE double dkp_kept_of(const dkp_discrete *d, double beta) {
+    beta = dkp_rounded(d, beta);
+    return dkp_rounded(d, 1 - (d->scaled ? dkp_rounded(d, beta * beta) : beta));
 }
 
-/* 1 - beta, one timestep after the other. */
-typedef struct dkp_betas {
-    int scaled, even, last_k;
-    double first, span; /* between which betas are spaced, or their roots */
-} dkp_betas;
-
-static dkp_betas dkp_betas_of(const dk_schedule *s) {
-    int scaled = s->betas == DK_BETAS_SCALED_LINEAR;
-    dkp_betas b = {scaled, scaled || s->betas == DK_BETAS_LINEAR, s->timesteps - 1,
-                   scaled ? dkp_sqrt(s->beta_first) : s->beta_first, 0};
-    b.span = (scaled ? dkp_sqrt(s->beta_last) : s->beta_last) - b.first;
-    return b;
+/* 1 - beta of timestep k. */
+DKP_INLINE double dkp_kept(const dkp_discrete *d, int k) {
+    double even = d->first + (double)k / (d->T - 1) * d->span;
+    return dkp_kept_of(d, d->even ? even : dkp_curved_beta(d->s, d->T, k));
 }
 
-DKP_INLINE double dkp_kept(const dk_schedule *s, const dkp_betas *b, int k) {
-    double beta = b->even ? b->first + (double)k / b->last_k * b->span : dkp_curved_beta(s, k);
-    beta = dkp_rounded(s, beta);
-    return dkp_rounded(s, 1 - (b->scaled ? dkp_rounded(s, beta * beta) : beta));
-}
-
-/* The product of 1 - beta over timesteps [from, to), times `product`. */
-static double dkp_beta_product(const dk_schedule *s, double product, int from, int to) {
-    const dkp_betas betas = dkp_betas_of(s);
-    for (int k = from; k < to; k++) product *= dkp_kept(s, &betas, k);
+/* The product of 1 - beta over timesteps [from, to), times `product`. One cosine is the next beta's, too. */
+static double dkp_beta_product(const dkp_discrete *d, double product, int from, int to) {
+    if (d->s->betas == DK_BETAS_COSINE && from < to) {
+        double before = dkp_cosine_alpha(d->T, from), after;
+        for (int k = from; k < to; k++, before = after)
+            after = dkp_cosine_alpha(d->T, k + 1), product *= dkp_kept_of(d, dkp_cosine_beta(before, after));
+        return product;
+    }
+    for (int k = from; k < to; k++) product *= dkp_kept(d, k);
     return product;
+}
+
+/* alpha^2 of timestep k = -1 .. T-1 before rescaling; the empty product at -1 is clean data. */
+static double dkp_abar(const dkp_discrete *d, int k) {
+    const double *known = d->s->alphas_cumprod;
+    if (k < 0) return 1;
+    return known ? dkp_beta_product(d, known[k / d->stride], k - k % d->stride + 1, k + 1)
+                 : dkp_beta_product(d, 1, 0, k + 1);
+}
+
+/* The same for k + 1, where that for k is known. */
+static double dkp_next_abar(const dkp_discrete *d, int k, double abar) {
+    return d->stride > 1 ? abar * dkp_kept(d, k + 1) : d->s->alphas_cumprod[k + 1];
 }
 
 DKP_SMALL
 
-/* Marks hold every stride-th product, so that any abar costs less than stride multiplications and no table. */
-static int dkp_stride(const dk_schedule *s) { return (s->timesteps + DK_ABAR_MARKS - 1) / DK_ABAR_MARKS; }
-
-static void dkp_fill_marks(dk_schedule *s) {
-    const double of[] = {(double)s->betas, (double)s->timesteps, s->beta_first, s->beta_last,
-                         (double)s->float_table};
-    int stride = dkp_stride(s), mark = 0;
-    double product = 1;
-    if (s->alphas_cumprod || s->family != DK_FAMILY_VP_DISCRETE || memcmp(s->marks_of, of, sizeof of) == 0)
-        return;
-    memcpy(s->marks_of, of, sizeof of);
-    for (int k = 0; k < s->timesteps; k += stride, mark++)
-        s->marks[mark] = product = dkp_beta_product(s, product, k ? k - stride + 1 : 0, k + 1);
-}
-
-/* alpha^2 of timestep k = -1 .. T-1 before rescaling; the empty product at -1 is clean data. */
-static double dkp_abar(const dk_schedule *s, int k) {
-    if (k < 0) return 1;
-    if (s->alphas_cumprod) return s->alphas_cumprod[k];
-    int stride = dkp_stride(s), mark = k / stride;
-    return dkp_beta_product(s, s->marks[mark], mark * stride + 1, k + 1);
-}
-
 /* As the table has it: rounded, and with its SNR shifted. */
-DKP_INLINE double dkp_table_abar(const dk_schedule *s, double abar) {
-    abar = dkp_rounded(s, abar);
-    return s->shift > 0 ? abar / (abar + s->shift * s->shift * (1 - abar)) : abar;
+static double dkp_table_abar(const dkp_discrete *d, double abar) {
+    double shift = d->s->shift;
+    abar = dkp_rounded(d, abar);
+    return shift > 0 ? abar / (abar + shift * shift * (1 - abar)) : abar;
 }
 
-static dk_level dkp_discrete_level_of(const dk_schedule *s, int k, double abar) {
-    abar = dkp_table_abar(s, abar);
-    dk_level l = {(double)k, dkp_sqrt(abar), dkp_sqrt(1 - abar)};
-    if (s->zero_terminal_snr && k >= 0) { /* Lin et al. 2023, alg. 1: alpha shifted to 0 at T-1, kept at 0 */
-        double first = dkp_sqrt(dkp_table_abar(s, dkp_abar(s, 0))),
-               last = dkp_sqrt(dkp_table_abar(s, dkp_abar(s, s->timesteps - 1)));
-        if (s->float_table) {
-            double a = dkp_rounded(s, l.alpha), b = dkp_rounded(s, last), c = dkp_rounded(s, first);
-            a = dkp_rounded(s, dkp_rounded(s, a - b) * dkp_rounded(s, c / dkp_rounded(s, c - b)));
-            l.alpha = dkp_sqrt(dkp_rounded(s, a * a));
-        } else {
-            l.alpha = (l.alpha - last) * (first / (first - last));
-        }
-        if (s->zero_terminal_snr > 1 && k == s->timesteps - 1) l.alpha = 1.0 / 4096;
-        l.sigma = dkp_sqrt((1 - l.alpha) * (1 + l.alpha));
+/* Checked schedules have 2 to 1000000 timesteps; of others nothing is asked beyond. */
+static dkp_discrete dkp_discrete_of(const dk_schedule *s) {
+    int T = s->timesteps < 2 ? 2 : s->timesteps < 1000000 ? s->timesteps : 1000000;
+    int scaled = s->betas == DK_BETAS_SCALED_LINEAR, marked = s->quirks & DKP_QUIRK_MARKED;
+    dkp_discrete d = {s, T, 0, s->quirks & DK_QUIRK_FLOAT_TABLE, scaled, scaled || s->betas == DK_BETAS_LINEAR,
+                      s->beta_min, 0, 1, 0};
+    d.stride = s->alphas_cumprod && !marked ? 1 : (T + DKP_MARKS - 1) / DKP_MARKS;
+    if (d.stride < 2 && !s->alphas_cumprod) d.stride = 2;
+    if (scaled) d.first = dkp_sqrt(s->beta_min);
+    d.span = (scaled ? dkp_sqrt(s->beta_max) : s->beta_max) - d.first;
+    if (s->zero_terminal_snr) {
+        d.alpha_0 = dkp_sqrt(dkp_table_abar(&d, dkp_abar(&d, 0)));
+        d.alpha_end = dkp_sqrt(dkp_table_abar(&d, dkp_abar(&d, T - 1)));
     }
+    return d;
+}
+
+/* What recording remembers of the sampler's and the network's schedule; the copies of both point to it. */
+typedef struct dkp_marks {
+    double sampler[DKP_MARKS], network[DKP_MARKS];
+} dkp_marks;
+
+static void dkp_mark(dk_schedule *s, double *marks) {
+    if (s->family != DK_FAMILY_VP_DISCRETE || s->alphas_cumprod || s->timesteps <= DKP_MARKS) return;
+    dkp_discrete d = dkp_discrete_of(s);
+    double product = 1;
+    for (int k = 0, mark = 0; k < s->timesteps; k += d.stride, mark++)
+        marks[mark] = product = dkp_beta_product(&d, product, k ? k - d.stride + 1 : 0, k + 1);
+    s->alphas_cumprod = marks, s->quirks |= DKP_QUIRK_MARKED;
+}
+
+/* Before a copy outlives the marks. */
+static void dkp_unmark(dk_schedule *s) {
+    if (s->quirks & DKP_QUIRK_MARKED) s->alphas_cumprod = NULL;
+    s->quirks &= ~DKP_QUIRK_MARKED;
+}
+
+static dk_level dkp_discrete_level_of(const dkp_discrete *d, int k, double abar) {
+    abar = dkp_table_abar(d, abar);
+    dk_level l = {(double)k, dkp_sqrt(abar), dkp_sqrt(1 - abar)};
+    if (!d->s->zero_terminal_snr || k < 0) return l;
+    double first = d->alpha_0, last = d->alpha_end; /* Lin et al. 2023, alg. 1: alpha shifted to 0 at T-1, kept at 0 */
+    if (d->rounds) {
+        double a = dkp_rounded(d, l.alpha), b = dkp_rounded(d, last), c = dkp_rounded(d, first);
+        a = dkp_rounded(d, dkp_rounded(d, a - b) * dkp_rounded(d, c / dkp_rounded(d, c - b)));
+        l.alpha = dkp_sqrt(dkp_rounded(d, a * a));
+    } else {
+        l.alpha = (l.alpha - last) * (first / (first - last));
+    }
+    if ((d->s->quirks & DK_QUIRK_TERMINAL_ALPHA) && k == d->T - 1) l.alpha = 1.0 / 4096;
+    l.sigma = dkp_sqrt((1 - l.alpha) * (1 + l.alpha));
     return l;
 }
 
-static dk_level dkp_discrete_level(const dk_schedule *s, int k) {
-    return dkp_discrete_level_of(s, k, dkp_abar(s, k));
+static dk_level dkp_discrete_level(const dkp_discrete *d, int k) {
+    return dkp_discrete_level_of(d, k, dkp_abar(d, k));
 }
 
-DK_API dk_schedule dk_vp_discrete(dk_betas betas, int timesteps, double beta_first, double beta_last) {
-    dk_schedule s = dkp_schedule(DK_FAMILY_VP_DISCRETE, 0, timesteps - 1);
-    s.betas = betas, s.timesteps = timesteps, s.beta_first = beta_first, s.beta_last = beta_last;
-    if (timesteps > 0) dkp_fill_marks(&s);
+DK_API dk_schedule dk_vp_discrete(dk_betas betas, int timesteps, double beta_min, double beta_max) {
+    dk_schedule s = dkp_schedule(DK_FAMILY_VP_DISCRETE, 0, timesteps - 1.0);
+    s.betas = betas, s.timesteps = timesteps, s.beta_min = beta_min, s.beta_max = beta_max;
     return s;
 }
 
@@ -1651,7 +1681,7 @@ DK_API dk_schedule dk_vp_scaled_linear(void) {
 }
 DK_API dk_schedule dk_vp_cosine(void) { return dk_vp_discrete(DK_BETAS_COSINE, 1000, 0, 0); }
 DK_API dk_schedule dk_vp_table(const double *alphas_cumprod, int timesteps) {
-    dk_schedule s = dkp_schedule(DK_FAMILY_VP_DISCRETE, 0, timesteps - 1);
+    dk_schedule s = dkp_schedule(DK_FAMILY_VP_DISCRETE, 0, timesteps - 1.0);
     s.alphas_cumprod = alphas_cumprod, s.timesteps = timesteps;
     return s;
 }
@@ -1703,10 +1733,13 @@ DK_API const char *dk_schedule_about(int i) {
 
 DK_API dk_schedule dk_schedule_named(const char *name) {
     for (int i = 0; name && i < DKP_COUNT(dkp_schedules); i++)
-        if (strcmp(name, dkp_schedules[i].name) == 0) return dkp_schedules[i].make();
+        if (strcmp(name, dkp_schedules[i].name) == 0) {
+            dk_schedule known = dkp_schedules[i].make();
+            known.name = dkp_schedules[i].name;
+            return known;
+        }
     dk_schedule s = dkp_schedule(DK_FAMILY_DEFAULT, 0, 0);
-    s.unknown = name ? name : "(NULL)";
-    dk_nearest_names("schedule", s.unknown, s.nearest, 3);
+    s.name = name ? name : "(NULL)";
     return s;
 }
 
@@ -1891,13 +1924,14 @@ static void dkp_vp_cosine_slopes(const dk_schedule *s, double t, double *d_alpha
 static int dkp_by_angle(dk_level a, dk_level b) { return a.sigma <= 0 || b.alpha <= 0; }
 
 static dk_level dkp_discrete_at(const dk_schedule *s, double t) {
-    if (!(t > -1)) return dkp_discrete_level(s, -1);
-    if (t >= s->timesteps - 1) return dkp_discrete_level(s, s->timesteps - 1);
+    const dkp_discrete d = dkp_discrete_of(s);
+    if (!(t > -1)) return dkp_discrete_level(&d, -1);
+    if (t >= d.T - 1) return dkp_discrete_level(&d, d.T - 1);
     int k = (int)floor(t);
-    double f = t - k;
-    dk_level a = dkp_discrete_level(s, k), l = {t, 0, 0};
+    double f = t - k, abar = dkp_abar(&d, k);
+    dk_level a = dkp_discrete_level_of(&d, k, abar), l = {t, 0, 0};
     if (f <= 0) return a;
-    dk_level b = dkp_discrete_level(s, k + 1);
+    dk_level b = dkp_discrete_level_of(&d, k + 1, dkp_next_abar(&d, k, abar));
     if (dkp_by_angle(a, b)) {
         double angle = dkp_angle(a) + f * (dkp_angle(b) - dkp_angle(a));
         l.alpha = dkp_cos(angle), l.sigma = dkp_sin(angle);
@@ -1911,31 +1945,32 @@ DKP_FAST
 
 /* Whether timestep k has at most this noise level, which is that of the product `limit` but for rescaling. Roots are taken
    where rounding might decide. */
-static int dkp_discrete_below(const dk_schedule *s, int k, double abar, double limit, double noise_level) {
-    if (!s->zero_terminal_snr && fabs(abar - limit) > 1e-6 * limit) return abar > limit;
-    return dk_noise_level(dkp_discrete_level_of(s, k, abar)) <= noise_level;
+static int dkp_discrete_below(const dkp_discrete *d, int k, double abar, double limit, double noise_level) {
+    if (!d->s->zero_terminal_snr && fabs(abar - limit) > 1e-6 * limit) return abar > limit;
+    return dk_noise_level(dkp_discrete_level_of(d, k, abar)) <= noise_level;
 }
 
 static dk_level dkp_discrete_at_sigma(const dk_schedule *s, double noise_level) {
-    const double *known = s->alphas_cumprod ? s->alphas_cumprod : s->marks;
-    int stride = s->alphas_cumprod ? 1 : dkp_stride(s), low = -1, high = s->timesteps - 1;
-    double at_low = 1, at_high = dkp_abar(s, high); /* products */
+    const dkp_discrete d = dkp_discrete_of(s);
+    const double *known = s->alphas_cumprod;
+    int low = -1, high = d.T - 1;
+    double at_low = 1, at_high = dkp_abar(&d, high); /* products */
     double unshifted = noise_level / dkp_shift(s), limit = 1 / (1 + unshifted * unshifted);
     dk_level l = {(double)high, 0, 0};
     dkp_vp_pair(noise_level, &l);
-    if (dkp_discrete_below(s, high, at_high, limit, noise_level)) return l;
-    for (int first = 0, end = (high - 1) / stride + 1; first < end;) { /* of those that are known */
-        int middle = (first + end) >> 1, k = middle * stride;
-        if (dkp_discrete_below(s, k, known[middle], limit, noise_level))
+    if (dkp_discrete_below(&d, high, at_high, limit, noise_level)) return l;
+    for (int first = 0, end = known ? (high - 1) / d.stride + 1 : 0; first < end;) {
+        int middle = (first + end) >> 1, k = middle * d.stride;
+        if (dkp_discrete_below(&d, k, known[middle], limit, noise_level))
             low = k, at_low = known[middle], first = middle + 1;
         else high = k, at_high = known[middle], end = middle;
     }
-    for (const dkp_betas betas = dkp_betas_of(s); high - low > 1;) {
-        double next = at_low * dkp_kept(s, &betas, low + 1);
-        if (dkp_discrete_below(s, low + 1, next, limit, noise_level)) low++, at_low = next;
+    while (high - low > 1) {
+        double next = dkp_next_abar(&d, low, at_low);
+        if (dkp_discrete_below(&d, low + 1, next, limit, noise_level)) low++, at_low = next;
         else high = low + 1, at_high = next;
     }
-    dk_level a = dkp_discrete_level_of(s, low, at_low), b = dkp_discrete_level_of(s, high, at_high);
+    dk_level a = dkp_discrete_level_of(&d, low, at_low), b = dkp_discrete_level_of(&d, high, at_high);
     l.t = dkp_by_angle(a, b) ? low + (dkp_angle(l) - dkp_angle(a)) / (dkp_angle(b) - dkp_angle(a))
                              : low + (dk_lambda(l) - dk_lambda(a)) / (dk_lambda(b) - dk_lambda(a));
     return l;
@@ -1944,10 +1979,13 @@ static dk_level dkp_discrete_at_sigma(const dk_schedule *s, double noise_level) 
 DKP_SMALL
 
 static void dkp_discrete_slopes(const dk_schedule *s, double t, double *d_alpha, double *d_sigma) {
-    int k = (int)ceil(t) - 1;
+    const dkp_discrete d = dkp_discrete_of(s);
+    int k = t > -1 ? t < d.T ? (int)ceil(t) - 1 : d.T - 2 : -1;
     if (k < -1) k = -1;
-    if (k > s->timesteps - 2) k = s->timesteps - 2;
-    dk_level l = dkp_discrete_at(s, t), a = dkp_discrete_level(s, k), b = dkp_discrete_level(s, k + 1);
+    if (k > d.T - 2) k = d.T - 2;
+    double abar = dkp_abar(&d, k);
+    dk_level l = dkp_discrete_at(s, t), a = dkp_discrete_level_of(&d, k, abar),
+             b = dkp_discrete_level_of(&d, k + 1, dkp_next_abar(&d, k, abar));
     double turn =
         dkp_by_angle(a, b) ? dkp_angle(b) - dkp_angle(a) : -l.alpha * l.sigma * (dk_lambda(b) - dk_lambda(a));
     *d_alpha = -l.sigma * turn, *d_sigma = l.alpha * turn;
@@ -2835,8 +2873,9 @@ static double dkp_unit_of_level(dk_unit unit, dk_level l) {
 DK_API int dk_levels(dk_config *c, dk_unit unit, double *out, int max) {
     if (!c) return 0;
     dk_config resolved = *c;
+    dkp_marks marks;
     c->message[0] = 0;
-    if (dkp_resolve(&resolved, c->message) != DK_OK || dkp_check_levels(&resolved, NULL, c->message) != DK_OK)
+    if (dkp_resolve(&resolved, &marks, c->message) != DK_OK || dkp_check_levels(&resolved, NULL, c->message) != DK_OK)
         return 0;
     int steps = dkp_path_steps(&resolved);
     for (int i = 0; i <= steps && i < max; i++)
@@ -4901,10 +4940,10 @@ static size_t dkp_plan_bytes(const dk_plan *counts) {
 
 /* Resolves a copy, for the calls that must leave the caller's config as it is but for its message. Levels are computed
    once if there is memory for the plan, of which they are the first part. */
-static dk_status dkp_prepare(const dk_config *c, dk_config *resolved, dk_plan *plan) {
+static dk_status dkp_prepare(const dk_config *c, dk_config *resolved, dk_plan *plan, dkp_marks *marks) {
     if (!c) return dkp_fail_text(resolved->message, DK_ERROR_CONFIG, "config = NULL: must be a dk_config");
     *resolved = *c;
-    dk_status status = dkp_resolve(resolved, resolved->message);
+    dk_status status = dkp_resolve(resolved, marks, resolved->message);
     if (status != DK_OK) return status;
     size_t needed = ((size_t)dkp_path_steps(resolved) + 1) * sizeof(dk_level) + 64;
     int fits = plan && plan->memory && plan->bytes >= needed && !dkp_controlled(resolved);
@@ -4920,8 +4959,9 @@ static dk_status dkp_answer(dk_config *c, const dk_config *resolved, dk_status s
 
 DK_API size_t dk_plan_size(dk_config *c) {
     dk_config resolved;
+    dkp_marks marks;
     dk_plan counts;
-    dk_status status = dkp_prepare(c, &resolved, NULL);
+    dk_status status = dkp_prepare(c, &resolved, NULL, &marks);
     dk_pace pace;
     dk_recorder r;
     if (status == DK_OK)
@@ -5028,7 +5068,8 @@ static dk_status dkp_record_resolved(dk_recorder *r, dk_plan *plan, dk_config *c
 DK_API dk_status dk_record(dk_plan *plan, dk_config *c) {
     dk_config resolved;
     if (c && !plan) return dkp_fail_text(c->message, DK_ERROR_CONFIG, "plan = NULL: must be a dk_plan");
-    dk_status status = dkp_prepare(c, &resolved, plan);
+    dkp_marks marks;
+    dk_status status = dkp_prepare(c, &resolved, plan, &marks);
     dk_pace pace;
     dk_recorder r;
     if (status == DK_OK)
@@ -5248,7 +5289,8 @@ DK_API size_t dk_run_size(dk_config *c) {
     dk_config resolved;
     dk_plan plan;
     size_t bytes = 0;
-    dk_status status = dkp_prepare(c, &resolved, NULL);
+    dkp_marks marks;
+    dk_status status = dkp_prepare(c, &resolved, NULL, &marks);
     memset(&plan, 0, sizeof plan);
     if (status == DK_OK) status = dkp_resolve_data(&resolved, resolved.message);
     dk_pace pace;
@@ -5406,9 +5448,11 @@ DK_API dk_status dk_begin(dk_run *run, const dk_config *c, dk_real *x, void *mem
     if (dkp_start_run(run, c, x, memory, bytes) != DK_OK) return DK_ERROR_CONFIG;
     dk_plan *plan = &run->own.plan;
     dk_config *resolved = &run->config;
+    dkp_marks marks;
     plan->memory = memory, plan->bytes = bytes;
-    dk_status status = dkp_prepare(c, resolved, plan);
+    dk_status status = dkp_prepare(c, resolved, plan, &marks);
     if (status == DK_OK) status = dkp_record_run(plan, resolved, &run->own.pace);
+    dkp_unmark(&resolved->schedule), dkp_unmark(&resolved->network_schedule);
     if (status == DK_OK) { /* the plan lies first, the workspace behind it */
         status = dkp_begin(run, plan, x, memory ? (char *)memory + plan->used : NULL,
                            memory ? bytes - plan->used : 0);
@@ -5824,7 +5868,7 @@ DK_API dk_status dk_log_likelihood(dk_config *c, dk_denoise_fn denoise, void *us
     if (!ode->sampler.record && !ode->sampler.name) ode->sampler = dk_sampler_named("rk45");
     if (ode->grid.final == DK_FINAL_DEFAULT && ode->grid.spacing != DK_SPACING_LEVELS)
         ode->grid.final = DK_FINAL_MIN;
-    dk_status status = dkp_prepare(ode, network, NULL);
+    dk_status status = dkp_prepare(ode, network, NULL, NULL);
     if (status == DK_OK) status = dkp_resolve_data(network, network->message);
     if (status == DK_OK) status = dkp_start_likelihood(network, x, l, &levels, &state);
     if (status == DK_OK) {
@@ -6302,6 +6346,23 @@ static dk_status dkp_fail_name(char *message, const char *kind, const char *name
     return DK_ERROR_CONFIG;
 }
 
+/* A struct that has a name and nothing else. */
+static dk_status dkp_fail_unknown(char *message, const char *kind, const char *name) {
+    const char *like[3] = {NULL, NULL, NULL};
+    dk_nearest_names(kind, name, like, 3);
+    if (!like[0] || strcmp(like[0], name)) return dkp_fail_name(message, kind, name, like);
+    dkp_text t = {message, DK_MESSAGE_SIZE, 0};
+    dkp_put(&t, kind);
+    dkp_put(&t, ".name = \"");
+    dkp_put(&t, name);
+    dkp_put(&t, "\": take it with dk_");
+    dkp_put(&t, kind);
+    dkp_put(&t, "_named(\"");
+    dkp_put(&t, name);
+    dkp_put(&t, "\")");
+    return DK_ERROR_CONFIG;
+}
+
 /* ------------------------------------------------------------------------------ >>noise  Noise */
 
 DKP_FAST
@@ -6712,7 +6773,9 @@ DKP_SMALL
 
 /* Where the schedule's own fields are wrong, says so. */
 static dk_status dkp_check_schedule(dk_schedule *s, char *message) {
-    if (s->unknown) return dkp_fail_name(message, "schedule", s->unknown, s->nearest);
+    int quirks = s->quirks;
+    dkp_unmark(s);
+    if (s->family == DK_FAMILY_DEFAULT) return dkp_fail_unknown(message, "schedule", s->name);
     if ((int)s->family < 0 || s->family >= DK_FAMILY_COUNT)
         return dkp_fail(message, "schedule.family", (int)s->family, "one of dk_family");
     if (s->shift < 0 || !dkp_finite(s->shift))
@@ -6750,13 +6813,16 @@ static dk_status dkp_check_schedule(dk_schedule *s, char *message) {
         } else if ((int)s->betas < 0 || s->betas >= DK_BETAS_COUNT) {
             return dkp_fail(message, "schedule.betas", (int)s->betas, "one of dk_betas");
         } else if (s->betas < DK_BETAS_COSINE || s->betas == DK_BETAS_SIGMOID) {
-            if (!(s->beta_first > 0 && s->beta_first < 1))
-                return dkp_fail(message, "schedule.beta_first", s->beta_first, "> 0 and < 1");
-            if (!(s->beta_last > 0 && s->beta_last < 1))
-                return dkp_fail(message, "schedule.beta_last", s->beta_last, "> 0 and < 1");
+            if (!(s->beta_min > 0 && s->beta_min < 1))
+                return dkp_fail(message, "schedule.beta_min", s->beta_min, "> 0 and < 1");
+            if (!(s->beta_max > 0 && s->beta_max < 1))
+                return dkp_fail(message, "schedule.beta_max", s->beta_max, "> 0 and < 1");
         }
-        dkp_fill_marks(s);
     }
+    if (s->zero_terminal_snr != 0 && s->zero_terminal_snr != 1)
+        return dkp_fail(message, "schedule.zero_terminal_snr", s->zero_terminal_snr, "0 or 1");
+    if (quirks & ~(DK_QUIRK_FLOAT_TABLE | DK_QUIRK_TERMINAL_ALPHA | DKP_QUIRK_MARKED))
+        return dkp_fail(message, "schedule.quirks", quirks, "bits of DK_QUIRK_... that are a schedule's");
     if (s->family == DK_FAMILY_FLOW && s->timesteps && (s->timesteps < 2 || s->timesteps > 1000000))
         return dkp_fail(message, "schedule.timesteps", s->timesteps, "0 or 2 .. 1000000");
     if (s->family == DK_FAMILY_CUSTOM && !s->fn)
@@ -7181,11 +7247,12 @@ static dk_status dkp_check_guidance(const dk_config *c, char *message) {
 
 static dk_sampler dkp_default_sampler(void);
 
-/* Fills in defaults and checks what can be checked without looking at levels. */
-static dk_status dkp_resolve(dk_config *c, char *message) {
+/* Fills in defaults and checks what can be checked without looking at levels. The schedules point to `marks` from then
+   on; NULL: they do without. */
+static dk_status dkp_resolve(dk_config *c, dkp_marks *marks, char *message) {
     dk_schedule *s = &c->schedule, *net = &c->network_schedule;
     dk_status status;
-    if (s->family == DK_FAMILY_DEFAULT && !s->unknown) *s = dk_flow(s->shift);
+    if (s->family == DK_FAMILY_DEFAULT && !s->name) s->family = DK_FAMILY_FLOW;
     if (s->t_min >= 0 && s->t_min <= 0 && s->t_max >= 0 &&
         s->t_max <= 0) { /* a schedule made by hand, without a range */
         s->t_max = s->family == DK_FAMILY_EDM           ? s->sigma_max
@@ -7201,7 +7268,7 @@ static dk_status dkp_resolve(dk_config *c, char *message) {
     if (!(c->sigma_data >= 0) || !dkp_finite(c->sigma_data))
         return dkp_fail(message, "sigma_data", c->sigma_data, "> 0 (0: 0.5)");
     if (c->sigma_data <= 0) c->sigma_data = 0.5;
-    if (net->family != DK_FAMILY_DEFAULT || net->unknown) {
+    if (net->family != DK_FAMILY_DEFAULT || net->name) {
         if ((status = dkp_check_schedule(net, message)) != DK_OK) { /* say whose field it is */
             char text[DK_MESSAGE_SIZE];
             dkp_text t = {message, DK_MESSAGE_SIZE, 0};
@@ -7211,6 +7278,7 @@ static dk_status dkp_resolve(dk_config *c, char *message) {
             return status;
         }
     }
+    if (marks) dkp_mark(s, marks->sampler), dkp_mark(net, marks->network);
     if ((int)c->condition < 0 || c->condition >= DK_CONDITION_COUNT)
         return dkp_fail(message, "condition", (int)c->condition, "one of dk_condition");
     if ((int)c->condition_rounding < 0 || c->condition_rounding > DK_ROUND_DOWN)
@@ -7319,7 +7387,7 @@ static dk_status dkp_resolve_data(dk_config *c, char *message) {
 
 DK_API dk_status dk_resolve(dk_config *c) {
     if (!c) return DK_ERROR_CONFIG;
-    dk_status status = dkp_resolve(c, c->message);
+    dk_status status = dkp_resolve(c, NULL, c->message);
     if (status == DK_OK) status = dkp_resolve_data(c, c->message);
     return status == DK_OK ? dkp_check_levels(c, NULL, c->message) : status;
 }
@@ -8893,24 +8961,15 @@ typedef struct dk_json {
 
     /* What comes back. */
     const char *class_name; /* diffusers' class, without "Flax" */
-    char ignored
-        [DK_MESSAGE_SIZE]; /* keys that the class does not have, with ", " between them; a last ... for the rest */
+    char ignored[DK_MESSAGE_SIZE]; /* keys that the class does not have, with ", " between; a last ... for the rest */
 } dk_json;
 
-/* Sets schedules, prediction, condition, clip, thresholding, grid and sampler to what the scheduler of such a file does; steps are to be set
-   before, since some settings follow from them, and all else stays. Keys that are missing have the class's defaults.
-   Anything may be read: an error names the key (or the byte) and leaves the config alone. Allocates nothing. */
-DK_API dk_status dk_config_from_json(struct dk_config *c, const char *text, size_t length);
-DK_API dk_status dk_config_from_json_with(struct dk_config *c, dk_json *more, const char *text,
-                                          size_t length);
-/* The other direction: a file that reads back as the same config, if there is one; of the class in `more`, where that
-   can say it. more may be NULL. Writes like dk_plan_text; 0 and a message if no class can say it. */
-DK_API size_t dk_config_to_json(struct dk_config *c, const dk_json *more, char *text, size_t size);
-/* The lists that the class in `more` would have for this config: timesteps, as the network is told them, and sigmas, the
-   final one included. Writes at most max, returns how many there are; 0: the class has none, or an error with a message.
-   They allocate. */
-DK_API int dk_json_timesteps(struct dk_config *c, const dk_json *more, double *out, int max);
-DK_API int dk_json_sigmas(struct dk_config *c, const dk_json *more, double *out, int max);
+/* Sets schedules, prediction, condition, clip, thresholding, grid and sampler to what the scheduler of such a file does;
+   steps are to be set before, since some settings follow from them, and all else stays. Keys that are missing have the
+   class's defaults. Anything may be read: an error names the key (or the byte) and leaves the config alone. Allocates
+   nothing. more may be NULL: all of it is zero, keys of other classes are passed over, and a key that no class has is
+   refused. */
+DK_API dk_status dk_config_from_json(struct dk_config *c, const char *text, size_t length, dk_json *more);
 
 /* A well-known model: what its own scheduler_config.json says, in words. */
 typedef struct dk_model_preset {
@@ -8925,8 +8984,7 @@ typedef struct dk_model_preset {
 
 DK_API const dk_model_preset *dk_model_preset_at(int i); /* NULL past the end */
 /* The same as dk_config_from_json, by the model's name; steps 0: the customary number. */
-DK_API dk_status dk_config_for(struct dk_config *c, const char *model);
-DK_API dk_status dk_config_for_with(struct dk_config *c, dk_json *more, const char *model);
+DK_API dk_status dk_config_for(struct dk_config *c, const char *model, dk_json *more);
 
 #ifdef __cplusplus
 }
@@ -9960,81 +10018,79 @@ DK_API dk_status dk_config_named(dk_config *c, const char *name) {
 
 /* ------------------------------------------------ >>json  Models and their configuration files */
 
-/* The keys: name, kind, the words of a choice, and the field that says the same number, for writing. Kinds: f flag, w whole
-   number, r real number, c choice, l list of numbers, n must be null, a anything, without meaning here. */
-#define DKP_KEYS(X)                                                                                         \
-    X(num_train_timesteps, 'w', "", schedule.timesteps)                                                     \
-    X(beta_start, 'r', "", schedule.beta_first)                                                             \
-    X(beta_end, 'r', "", schedule.beta_last)                                                                \
-    X(beta_schedule, 'c', "linear|scaled_linear|squaredcos_cap_v2|sigmoid|exp|laplace", message)            \
-    X(trained_betas, 'l', "", message)                                                                      \
-    X(rescale_betas_zero_snr, 'f', "", message)                                                             \
-    X(snr_shift_scale, 'r', "", message)                                                                    \
-    X(prediction_type, 'c', "sample|epsilon|v_prediction|flow_prediction|trigflow", message)                \
-    X(timestep_spacing, 'c', "leading|trailing|linspace", message)                                          \
-    X(steps_offset, 'w', "", grid.offset)                                                                   \
-    X(set_alpha_to_one, 'f', "", message)                                                                   \
-    X(use_karras_sigmas, 'f', "", message)                                                                  \
-    X(use_exponential_sigmas, 'f', "", message)                                                             \
-    X(use_beta_sigmas, 'f', "", message)                                                                    \
-    X(use_lu_lambdas, 'f', "", message)                                                                     \
-    X(use_flow_sigmas, 'f', "", message)                                                                    \
-    X(use_dynamic_shifting, 'f', "", message)                                                               \
-    X(time_shift_type, 'c', "exponential|linear", message)                                                  \
-    X(flow_shift, 'r', "", schedule.shift)                                                                  \
-    X(shift, 'r', "", schedule.shift)                                                                       \
-    X(base_shift, 'r', "", message)                                                                         \
-    X(max_shift, 'r', "", message)                                                                          \
-    X(base_image_seq_len, 'r', "", message)                                                                 \
-    X(max_image_seq_len, 'r', "", message)                                                                  \
-    X(shift_terminal, 'r', "", grid.terminal)                                                               \
-    X(invert_sigmas, 'f', "", message)                                                                      \
-    X(stochastic_sampling, 'f', "", message)                                                                \
-    X(sigma_min, 'r', "", schedule.sigma_min)                                                               \
-    X(sigma_max, 'r', "", schedule.sigma_max)                                                               \
-    X(sigma_data, 'r', "", sigma_data)                                                                      \
-    X(sigma_schedule, 'c', "karras|exponential", message)                                                   \
-    X(rho, 'r', "", grid.rho)                                                                               \
-    X(final_sigmas_type, 'c', "zero|sigma_min", message)                                                    \
-    X(interpolation_type, 'c', "linear", message)                                                           \
-    X(timestep_type, 'c', "discrete|continuous", message)                                                   \
-    X(lambda_min_clipped, 'r', "", message)                                                                 \
-    X(clip_sample, 'f', "", message)                                                                        \
-    X(clip_sample_range, 'r', "", message)                                                                  \
-    X(thresholding, 'f', "", message)                                                                       \
-    X(dynamic_thresholding_ratio, 'r', "", message)                                                         \
-    X(sample_max_value, 'r', "", message)                                                                   \
-    X(solver_order, 'w', "", sampler.order)                                                                 \
-    X(algorithm_type, 'c',                                                                                  \
-      "dpmsolver++|dpmsolver|sde-dpmsolver++|sde-dpmsolver|deis|data_prediction|noise_prediction", message) \
-    X(solver_type, 'c', "midpoint|heun|logrho|bh1|bh2", message)                                            \
-    X(lower_order_final, 'f', "", message)                                                                  \
-    X(euler_at_final, 'f', "", message)                                                                     \
-    X(variance_type, 'c', "fixed_small|fixed_small_log|fixed_large|learned|learned_range", message)         \
-    X(predict_x0, 'f', "", message)                                                                         \
-    X(disable_corrector, 'l', "", sampler.uncorrected)                                                      \
-    X(solver_p, 'n', "", message)                                                                           \
-    X(predictor_order, 'w', "", sampler.order)                                                              \
-    X(corrector_order, 'w', "", sampler.corrector)                                                          \
-    X(tau_func, 'n', "", message)                                                                           \
-    X(skip_prk_steps, 'f', "", message)                                                                     \
-    X(original_inference_steps, 'w', "", grid.original_steps)                                               \
-    X(timestep_scaling, 'a', "", message)                                                                   \
-    X(clip_denoised, 'a', "", message)                                                                      \
-    X(noise_sampler_seed, 'a', "", message)                                                                 \
-    X(upscale_mode, 'a', "", message)                                                                       \
-    X(scale_factors, 'n', "", message)                                                                      \
-    X(eta, 'r', "", sampler.eta)                                                                            \
-    X(s_noise, 'r', "", sampler.s_noise)                                                                    \
-    X(snr, 'r', "", sampler.snr)                                                                            \
-    X(correct_steps, 'w', "", sampler.langevin_steps)                                                       \
-    X(sampling_eps, 'r', "", schedule.t_min)                                                                \
-    X(beta_min, 'r', "", schedule.beta_min)                                                                 \
-    X(beta_max, 'r', "", schedule.beta_max)                                                                 \
-    X(scaler, 'r', "", message)                                                                             \
-    X(s, 'r', "", schedule.cosine_offset)
+/* The keys: name, kind, the words of a choice. Kinds: f flag, w whole number, r real number, c choice, l list of numbers, n must be null, a anything, without meaning here. */
+#define DKP_KEYS(X) \
+    X(num_train_timesteps, 'w', "") \
+    X(beta_start, 'r', "") \
+    X(beta_end, 'r', "") \
+    X(beta_schedule, 'c', "linear|scaled_linear|squaredcos_cap_v2|sigmoid|exp|laplace") \
+    X(trained_betas, 'l', "") \
+    X(rescale_betas_zero_snr, 'f', "") \
+    X(snr_shift_scale, 'r', "") \
+    X(prediction_type, 'c', "sample|epsilon|v_prediction|flow_prediction|trigflow") \
+    X(timestep_spacing, 'c', "leading|trailing|linspace") \
+    X(steps_offset, 'w', "") \
+    X(set_alpha_to_one, 'f', "") \
+    X(use_karras_sigmas, 'f', "") \
+    X(use_exponential_sigmas, 'f', "") \
+    X(use_beta_sigmas, 'f', "") \
+    X(use_lu_lambdas, 'f', "") \
+    X(use_flow_sigmas, 'f', "") \
+    X(use_dynamic_shifting, 'f', "") \
+    X(time_shift_type, 'c', "exponential|linear") \
+    X(flow_shift, 'r', "") \
+    X(shift, 'r', "") \
+    X(base_shift, 'r', "") \
+    X(max_shift, 'r', "") \
+    X(base_image_seq_len, 'r', "") \
+    X(max_image_seq_len, 'r', "") \
+    X(shift_terminal, 'r', "") \
+    X(invert_sigmas, 'f', "") \
+    X(stochastic_sampling, 'f', "") \
+    X(sigma_min, 'r', "") \
+    X(sigma_max, 'r', "") \
+    X(sigma_data, 'r', "") \
+    X(sigma_schedule, 'c', "karras|exponential") \
+    X(rho, 'r', "") \
+    X(final_sigmas_type, 'c', "zero|sigma_min") \
+    X(interpolation_type, 'c', "linear") \
+    X(timestep_type, 'c', "discrete|continuous") \
+    X(lambda_min_clipped, 'r', "") \
+    X(clip_sample, 'f', "") \
+    X(clip_sample_range, 'r', "") \
+    X(thresholding, 'f', "") \
+    X(dynamic_thresholding_ratio, 'r', "") \
+    X(sample_max_value, 'r', "") \
+    X(solver_order, 'w', "") \
+    X(algorithm_type, 'c', "dpmsolver++|dpmsolver|sde-dpmsolver++|sde-dpmsolver|deis|data_prediction|noise_prediction") \
+    X(solver_type, 'c', "midpoint|heun|logrho|bh1|bh2") \
+    X(lower_order_final, 'f', "") \
+    X(euler_at_final, 'f', "") \
+    X(variance_type, 'c', "fixed_small|fixed_small_log|fixed_large|learned|learned_range") \
+    X(predict_x0, 'f', "") \
+    X(disable_corrector, 'l', "") \
+    X(solver_p, 'n', "") \
+    X(predictor_order, 'w', "") \
+    X(corrector_order, 'w', "") \
+    X(tau_func, 'n', "") \
+    X(skip_prk_steps, 'f', "") \
+    X(original_inference_steps, 'w', "") \
+    X(timestep_scaling, 'a', "") \
+    X(clip_denoised, 'a', "") \
+    X(noise_sampler_seed, 'a', "") \
+    X(upscale_mode, 'a', "") \
+    X(scale_factors, 'n', "") \
+    X(eta, 'r', "") \
+    X(s_noise, 'r', "") \
+    X(snr, 'r', "") \
+    X(correct_steps, 'w', "") \
+    X(sampling_eps, 'r', "") \
+    X(beta_min, 'r', "") \
+    X(beta_max, 'r', "") \
+    X(scaler, 'r', "") \
+    X(s, 'r', "")
 enum {
-#define DKP_ENUM(name, kind, choices, field) DKP_KEY_##name,
+#define DKP_ENUM(name, kind, choices) DKP_KEY_##name,
     DKP_KEYS(DKP_ENUM)
 #undef DKP_ENUM
         DKP_KEY_COUNT,
@@ -10043,11 +10099,10 @@ enum {
 };
 typedef struct dkp_key {
     const char *name, *choices;
-    int at; /* in dk_config; at `message`: no field says it alone */
     char kind;
 } dkp_key;
 static const dkp_key dkp_keys[] = {
-#define DKP_ROW(name, kind, choices, field) {#name, choices, (int)offsetof(dk_config, field), kind},
+#define DKP_ROW(name, kind, choices) {#name, choices, kind},
     DKP_KEYS(DKP_ROW)
 #undef DKP_ROW
 };
@@ -10059,11 +10114,12 @@ typedef struct dkp_job {
     dk_config *c;
     dk_json *more;
     const struct dkp_class *of;
+    int asked; /* whether the caller reads what comes back in `more` */
     double v[DKP_KEY_COUNT];
     unsigned char has[DKP_KEY_COUNT]; /* which keys the class has */
 } dkp_job;
 
-/* What a class does with its table, and what its lists are. */
+/* What a class does with its table. */
 enum {
     DKP_SPARE = 1 << 0,     /* lays out one timestep more, but for trailing ones */
     DKP_WHOLE = 1 << 1,     /* rounds linspace timesteps; else sigma is linear between timesteps */
@@ -10076,14 +10132,7 @@ enum {
     DKP_TO_ZERO = 1 << 8,      /* flow levels go to t = 0 */
     DKP_TO_LEAST = 1 << 9,     /* ends at timestep 0 */
     DKP_INVERSE = 1 << 10,     /* from there to noise */
-    DKP_UNCLIPPED = 1 << 11,   /* does not clip, whatever clip_sample says */
-    DKP_NO_SIGMAS = 1 << 12,
-    DKP_DOUBLED = 1 << 13,      /* inner sigmas are there twice, */
-    DKP_MORE_ZEROS = 1 << 14,   /* the last one three times */
-    DKP_NO_FINAL = 1 << 15,     /* the last one is left out */
-    DKP_LISTS_STEPS = 1 << 16,  /* a step that is left out is not in the lists, either */
-    DKP_LISTS_LEVELS = 1 << 17, /* timesteps are those of levels instead of evaluations, */
-    DKP_LISTS_END = 1 << 18     /* of the last one, too */
+    DKP_UNCLIPPED = 1 << 11    /* does not clip, whatever clip_sample says */
 };
 
 typedef struct dkp_class {
@@ -10116,8 +10165,14 @@ static void dkp_put_choice(dkp_text *t, const char *choices, int i) {
     while (*choices && *choices != '|') dkp_put_char(t, *choices++);
 }
 
-/* A value as JSON has it; numbers with as many digits as bring them back. */
-static void dkp_put_json(dkp_text *t, const dkp_key *key, double v);
+/* A value as JSON has it. */
+static void dkp_put_json(dkp_text *t, const dkp_key *key, double v) {
+    if (!(v >= 0 || v < 0)) dkp_put(t, "null");
+    else if (key->kind == 'f') dkp_put(t, v > 0 ? "true" : "false");
+    else if (key->kind == 'c') dkp_put(t, "\""), dkp_put_choice(t, key->choices, (int)v), dkp_put(t, "\"");
+    else if (!dkp_finite(v)) dkp_put(t, v < 0 ? "-Infinity" : "Infinity");
+    else dkp_put_real(t, v);
+}
 
 static dk_status dkp_refuse(const dkp_job *j, int key, const char *allowed) {
     char value[DKP_TOKEN];
@@ -10159,13 +10214,13 @@ static dk_status dkp_say_table(dkp_job *j) {
             return DKP_REFUSE(beta_end, "> 0 and < 1");
         *s = dkp_schedule(DK_FAMILY_VP_DISCRETE, 0, T - 1);
         s->betas = (dk_betas)betas, s->timesteps = T;
-        s->beta_first = dkp_or(DKP_SAYS(beta_start), 0), s->beta_last = dkp_or(DKP_SAYS(beta_end), 0);
-        s->float_table = 1;
-        dkp_fill_marks(s);
+        s->beta_min = dkp_or(DKP_SAYS(beta_start), 0), s->beta_max = dkp_or(DKP_SAYS(beta_end), 0);
+        s->quirks |= DK_QUIRK_FLOAT_TABLE;
     }
     if (shift <= 0) return DKP_REFUSE(snr_shift_scale, "> 0");
     if (shift > 0) s->shift = dkp_sqrt(shift);
-    if (DKP_FLAG(rescale_betas_zero_snr)) s->zero_terminal_snr = j->of->flags & DKP_ALMOST ? 2 : 1;
+    if (DKP_FLAG(rescale_betas_zero_snr)) s->zero_terminal_snr = 1;
+    if (s->zero_terminal_snr && (j->of->flags & DKP_ALMOST)) s->quirks |= DK_QUIRK_TERMINAL_ALPHA;
     j->c->condition = DK_CONDITION_T;
     return DK_OK;
 }
@@ -10175,7 +10230,7 @@ static dk_status dkp_say_ends(dkp_job *j, dk_level *first, dk_level *last) {
     dk_config whole = *j->c;
     if (whole.grid.final == DK_FINAL_DEFAULT) whole.grid.final = DK_FINAL_ZERO;
     whole.grid.rising = 0, whole.prediction = DK_PREDICT_X0, whole.start = DK_START_STATE;
-    dk_status status = dkp_resolve(&whole, j->c->message);
+    dk_status status = dkp_resolve(&whole, NULL, j->c->message);
     if (status == DK_OK) *first = dkp_grid_level(&whole, 0), *last = dkp_grid_level(&whole, whole.steps - 1);
     return status;
 }
@@ -10600,7 +10655,7 @@ static dk_status dkp_say_sa(dkp_job *j) {
     if (!(DKP_SAYS(corrector_order) >= 1 && DKP_SAYS(corrector_order) <= 4))
         return DKP_REFUSE(corrector_order, "1|2|3|4");
     if (dkp_say_order(j, DKP_KEY_predictor_order, 4) != DK_OK) return DK_ERROR_CONFIG;
-    if (dkp_resolve(&whole, j->c->message) != DK_OK) return DK_ERROR_CONFIG;
+    if (dkp_resolve(&whole, NULL, j->c->message) != DK_OK) return DK_ERROR_CONFIG;
     for (int i = 0; i < whole.steps; i++) {
         double told = dkp_told(&whole, dkp_grid_level(&whole, i));
         if (told < 200 || told > 800) continue;
@@ -10657,29 +10712,29 @@ static const char *const dkp_key_groups[][2] = {
     {"DISTILLED", "SCALED DDIM clip_sample=false LIMITS original_inference_steps=50 timestep_scaling=10"},
 };
 static const dkp_class dkp_classes[] = {
-    {"DDIMScheduler", DKP_WHOLE | DKP_NO_SIGMAS, dkp_say_vp, dkp_say_ddim, "LINEAR DDIM LIMITS"},
-    {"DDIMParallelScheduler", DKP_WHOLE | DKP_NO_SIGMAS, dkp_say_vp, dkp_say_ddim, "LINEAR DDIM LIMITS"},
-    {"CogVideoXDDIMScheduler", DKP_WHOLE | DKP_NO_SIGMAS, dkp_say_vp, dkp_say_ddim,
+    {"DDIMScheduler", DKP_WHOLE, dkp_say_vp, dkp_say_ddim, "LINEAR DDIM LIMITS"},
+    {"DDIMParallelScheduler", DKP_WHOLE, dkp_say_vp, dkp_say_ddim, "LINEAR DDIM LIMITS"},
+    {"CogVideoXDDIMScheduler", DKP_WHOLE, dkp_say_vp, dkp_say_ddim,
      "SCALED DDIM sample_max_value=1 snr_shift_scale=3"},
-    {"CogVideoXDPMScheduler", DKP_WHOLE | DKP_NO_SIGMAS | DKP_UNCLIPPED, dkp_say_vp, NULL,
+    {"CogVideoXDPMScheduler", DKP_WHOLE | DKP_UNCLIPPED, dkp_say_vp, NULL,
      "SCALED DDIM sample_max_value=1 snr_shift_scale=3"},
-    {"DDIMInverseScheduler", DKP_WHOLE | DKP_NO_SIGMAS | DKP_LISTS_LEVELS, dkp_say_vp, dkp_say_ddim, "LINEAR DDIM"},
-    {"RePaintScheduler", DKP_WHOLE | DKP_NO_SIGMAS | DKP_LISTS_LEVELS, dkp_say_repaint_levels, dkp_say_repaint, "LINEAR eta=0 clip_sample=true"},
-    {"DDPMScheduler", DKP_WHOLE | DKP_NO_SIGMAS, dkp_say_vp, dkp_say_ddpm, "DDPM"},
-    {"DDPMParallelScheduler", DKP_WHOLE | DKP_NO_SIGMAS, dkp_say_vp, dkp_say_ddpm, "DDPM"},
-    {"UnCLIPScheduler", DKP_WHOLE | DKP_NO_SIGMAS, dkp_say_vp, dkp_say_ddpm,
+    {"DDIMInverseScheduler", DKP_WHOLE, dkp_say_vp, dkp_say_ddim, "LINEAR DDIM"},
+    {"RePaintScheduler", DKP_WHOLE, dkp_say_repaint_levels, dkp_say_repaint, "LINEAR eta=0 clip_sample=true"},
+    {"DDPMScheduler", DKP_WHOLE, dkp_say_vp, dkp_say_ddpm, "DDPM"},
+    {"DDPMParallelScheduler", DKP_WHOLE, dkp_say_vp, dkp_say_ddpm, "DDPM"},
+    {"UnCLIPScheduler", DKP_WHOLE, dkp_say_vp, dkp_say_ddpm,
      "num_train_timesteps=1000 variance_type=fixed_small_log beta_schedule=squaredcos_cap_v2 prediction_type=epsilon CLIPS"},
-    {"DDPMWuerstchenScheduler", DKP_NO_SIGMAS | DKP_LISTS_LEVELS | DKP_LISTS_END, dkp_say_wuerstchen, NULL, "scaler=1 s=0.008"},
-    {"PNDMScheduler", DKP_WHOLE | DKP_NO_SIGMAS, dkp_say_vp, dkp_say_pndm, "LINEAR skip_prk_steps=false set_alpha_to_one=false prediction_type=epsilon timestep_spacing=leading steps_offset=0"},
-    {"IPNDMScheduler", DKP_NO_SIGMAS, dkp_say_crash, dkp_say_ipndm, "num_train_timesteps=1000 trained_betas"},
+    {"DDPMWuerstchenScheduler", 0, dkp_say_wuerstchen, NULL, "scaler=1 s=0.008"},
+    {"PNDMScheduler", DKP_WHOLE, dkp_say_vp, dkp_say_pndm, "LINEAR skip_prk_steps=false set_alpha_to_one=false prediction_type=epsilon timestep_spacing=leading steps_offset=0"},
+    {"IPNDMScheduler", 0, dkp_say_crash, dkp_say_ipndm, "num_train_timesteps=1000 trained_betas"},
     {"EulerDiscreteScheduler", DKP_CURRENT | DKP_ALMOST, dkp_say_vp, NULL,
      "LINEAR SIGMAS SPACED interpolation_type=linear timestep_type=discrete rescale_betas_zero_snr=false final_sigmas_type=zero"},
     {"EulerAncestralDiscreteScheduler", DKP_ALMOST, dkp_say_vp, NULL, "LINEAR prediction_type=epsilon SPACED rescale_betas_zero_snr=false"},
-    {"HeunDiscreteScheduler", DKP_CURRENT | DKP_DOUBLED, dkp_say_vp, NULL, "LATENT SIGMAS CLIPS clip_sample=false SPACED"},
-    {"KDPM2DiscreteScheduler", DKP_CURRENT | DKP_TELLS_KARRAS | DKP_DOUBLED | DKP_MORE_ZEROS, dkp_say_vp, NULL, "LATENT SIGMAS SPACED"},
-    {"KDPM2AncestralDiscreteScheduler", DKP_CURRENT | DKP_TELLS_KARRAS | DKP_DOUBLED | DKP_MORE_ZEROS, dkp_say_vp, NULL, "LATENT SIGMAS SPACED"},
+    {"HeunDiscreteScheduler", DKP_CURRENT, dkp_say_vp, NULL, "LATENT SIGMAS CLIPS clip_sample=false SPACED"},
+    {"KDPM2DiscreteScheduler", DKP_CURRENT | DKP_TELLS_KARRAS, dkp_say_vp, NULL, "LATENT SIGMAS SPACED"},
+    {"KDPM2AncestralDiscreteScheduler", DKP_CURRENT | DKP_TELLS_KARRAS, dkp_say_vp, NULL, "LATENT SIGMAS SPACED"},
     {"LMSDiscreteScheduler", DKP_CURRENT, dkp_say_vp, NULL, "LINEAR SIGMAS SPACED"},
-    {"DPMSolverSDEScheduler", DKP_CURRENT | DKP_DOUBLED, dkp_say_vp, NULL, "LATENT SIGMAS SPACED noise_sampler_seed"},
+    {"DPMSolverSDEScheduler", DKP_CURRENT, dkp_say_vp, NULL, "LATENT SIGMAS SPACED noise_sampler_seed"},
     {"DPMSolverMultistepScheduler", DKP_SPARE | DKP_WHOLE | DKP_ALMOST | DKP_TELLS_INT | DKP_CUTS_COSINE, dkp_say_vp, dkp_say_dpm,
      "DPM SHIFTING SPACED use_lu_lambdas=false euler_at_final=false final_sigmas_type=zero rescale_betas_zero_snr=false"},
     {"DPMSolverMultistepInverseScheduler", DKP_WHOLE | DKP_TELLS_INT | DKP_INVERSE, dkp_say_vp, dkp_say_dpm,
@@ -10691,22 +10746,22 @@ static const dkp_class dkp_classes[] = {
      "MULTISTEP SHIFTING SPACED solver_order=2 predict_x0=true solver_type=bh2 disable_corrector solver_p final_sigmas_type=zero rescale_betas_zero_snr=false shift_terminal"},
     {"SASolverScheduler", DKP_SPARE | DKP_WHOLE | DKP_TELLS_INT | DKP_TO_LEAST, dkp_say_vp, dkp_say_sa,
      "MULTISTEP SPACED predictor_order=2 corrector_order=2 tau_func algorithm_type=data_prediction lambda_min_clipped=-Infinity variance_type"},
-    {"LCMScheduler", DKP_NO_SIGMAS, dkp_say_distilled, NULL, "DISTILLED"},
-    {"TCDScheduler", DKP_NO_SIGMAS | DKP_TO_LEAST | DKP_UNCLIPPED, dkp_say_distilled, NULL, "DISTILLED"},
+    {"LCMScheduler", 0, dkp_say_distilled, NULL, "DISTILLED"},
+    {"TCDScheduler", DKP_TO_LEAST | DKP_UNCLIPPED, dkp_say_distilled, NULL, "DISTILLED"},
     {"EDMEulerScheduler", 0, dkp_say_edm, NULL, "EDM"},
     {"EDMDPMSolverMultistepScheduler", 0, dkp_say_edm, dkp_say_dpm,
      "EDM LIMITS SECOND algorithm_type=dpmsolver++"},
     {"CosineDPMSolverMultistepScheduler", 0, dkp_say_cosine_edm, dkp_say_cosine_dpm,
      "EDM SECOND sigma_min=0.3 sigma_max=500 sigma_data=1 sigma_schedule=exponential prediction_type=v_prediction"},
     {"CMStochasticIterativeScheduler", 0, dkp_say_consistency, dkp_say_noise, "num_train_timesteps=40 sigma_min=0.002 sigma_max=80 sigma_data=0.5 s_noise=1 rho=7 clip_denoised=true"},
-    {"SCMScheduler", DKP_NO_SIGMAS | DKP_LISTS_LEVELS | DKP_LISTS_END, dkp_say_trigflow, NULL, "num_train_timesteps=1000 prediction_type=trigflow sigma_data=0.5"},
-    {"ScoreSdeVeScheduler", DKP_LISTS_LEVELS | DKP_NO_FINAL, dkp_say_ve, NULL, "num_train_timesteps=2000 snr=0.15 sigma_min=0.01 sigma_max=1348 sampling_eps=0.00001 correct_steps=1"},
-    {"ScoreSdeVpScheduler", DKP_NO_SIGMAS | DKP_LISTS_LEVELS | DKP_NO_FINAL, dkp_say_vp_sde, NULL, "num_train_timesteps=2000 beta_min=0.1 beta_max=20 sampling_eps=0.001"},
+    {"SCMScheduler", 0, dkp_say_trigflow, NULL, "num_train_timesteps=1000 prediction_type=trigflow sigma_data=0.5"},
+    {"ScoreSdeVeScheduler", 0, dkp_say_ve, NULL, "num_train_timesteps=2000 snr=0.15 sigma_min=0.01 sigma_max=1348 sampling_eps=0.00001 correct_steps=1"},
+    {"ScoreSdeVpScheduler", 0, dkp_say_vp_sde, NULL, "num_train_timesteps=2000 beta_min=0.1 beta_max=20 sampling_eps=0.001"},
     {"FlowMatchEulerDiscreteScheduler", 0, dkp_say_flow, dkp_say_flow_euler, "FLOW stochastic_sampling=false"},
-    {"FlowMatchHeunDiscreteScheduler", DKP_DOUBLED, dkp_say_flow, NULL, "num_train_timesteps=1000 shift=1"},
+    {"FlowMatchHeunDiscreteScheduler", 0, dkp_say_flow, NULL, "num_train_timesteps=1000 shift=1"},
     {"FlowMatchLCMScheduler", 0, dkp_say_flow, NULL, "FLOW scale_factors upscale_mode=bicubic"},
     {"FlowMapEulerDiscreteScheduler", DKP_TO_ZERO, dkp_say_flow, NULL, "num_train_timesteps=1000 shift=1"},
-    {"MiniMaxH3Scheduler", DKP_LISTS_STEPS, dkp_say_minimax, NULL, "shift=12"},
+    {"MiniMaxH3Scheduler", 0, dkp_say_minimax, NULL, "shift=12"},
     {"LTXEulerAncestralRFScheduler", 0, dkp_say_flow, dkp_say_noise, "FLOW eta=1 s_noise=1"},
 };
 /* clang-format on */
@@ -10752,7 +10807,7 @@ static dk_status dkp_say_all(dkp_job *j) {
     dkp_say_limits(j);
     dk_config whole = *c; /* whether it works: a schedule that does not fit a grid */
     whole.prediction = DK_PREDICT_X0, whole.start = DK_START_STATE;
-    if (dkp_resolve(&whole, c->message) != DK_OK || dkp_check_levels(&whole, NULL, c->message) != DK_OK)
+    if (dkp_resolve(&whole, NULL, c->message) != DK_OK || dkp_check_levels(&whole, NULL, c->message) != DK_OK)
         return DK_ERROR_CONFIG;
     c->message[0] = 0;
     return DK_OK;
@@ -10982,16 +11037,31 @@ static int dkp_read_list(dkp_reader *r, dkp_job *j, int key) {
     return 1;
 }
 
-static void dkp_ignore(dkp_reader *r, dk_json *more) {
-    size_t n = strlen(more->ignored);
-    dkp_text t = {more->ignored + n, sizeof more->ignored - n, 0};
-    if (r->key[0] == '_') return; /* these only describe */
-    if (n + strlen(r->key) + 8 > sizeof more->ignored) {
-        if (n < 3 || strcmp(more->ignored + n - 3, "...") != 0) dkp_put(&t, n ? ", ..." : "...");
-        return;
+static const char *dkp_key_name(int i) { return i < DKP_KEY_COUNT ? dkp_keys[i].name : NULL; }
+
+/* Of a key that the class does not have: it is returned by name, or, where nobody asks, refused if no class has it. */
+static int dkp_ignore(dkp_reader *r, dkp_job *j) {
+    char *ignored = j->more->ignored;
+    size_t n = strlen(ignored);
+    dkp_text t = {ignored + n, DK_MESSAGE_SIZE - n, 0};
+    if (r->key[0] == '_') return 1; /* these only describe */
+    if (!j->asked && dkp_key_named(r->key) < 0) {
+        const char *nearest;
+        dkp_text say = {r->message, DK_MESSAGE_SIZE, 0};
+        dkp_nearest(dkp_key_name, r->key, &nearest, 1);
+        dkp_put(&say, "key \"");
+        dkp_put_plain(&say, r->key);
+        dkp_put(&say, "\" is not known (a dk_json would name it in `ignored`); nearest: ");
+        dkp_put(&say, nearest);
+        return 0;
+    }
+    if (n + strlen(r->key) + 8 > DK_MESSAGE_SIZE) {
+        if (n < 3 || strcmp(ignored + n - 3, "...") != 0) dkp_put(&t, n ? ", ..." : "...");
+        return 1;
     }
     if (n) dkp_put(&t, ", ");
     dkp_put_plain(&t, r->key);
+    return 1;
 }
 
 /* One key's value; of the class, or passed over. */
@@ -10999,8 +11069,7 @@ static int dkp_read_member(dkp_reader *r, dkp_job *j, unsigned char seen[DKP_KEY
     char text[DKP_TOKEN] = "", type = 's';
     int i = dkp_key_named(r->key);
     if (i < 0 || !j->has[i]) {
-        dkp_ignore(r, j->more);
-        return dkp_skip_value(r, 0);
+        return dkp_ignore(r, j) && dkp_skip_value(r, 0);
     }
     const dkp_key *key = &dkp_keys[i];
     if (seen[i]++) return dkp_bad_json(r, "the key is there twice");
@@ -11015,9 +11084,12 @@ static int dkp_read_member(dkp_reader *r, dkp_job *j, unsigned char seen[DKP_KEY
     else dkp_read_literal(r, text, &type);
     const char *allowed = dkp_read_value(key, type, text, &j->v[i]);
     if (!allowed) return 1;
-    for (char *c = text; *c; c++)
-        if (*c < ' ' || *c >= 127) *c = '?';
-    dkp_refuse_key(r->message, key->name, text, allowed);
+    char shown[DKP_TOKEN + 2];
+    dkp_text t = {shown, sizeof shown, 0};
+    if (type == 's') dkp_put(&t, "\"");
+    dkp_put_plain(&t, text);
+    if (type == 's') dkp_put(&t, "\"");
+    dkp_refuse_key(r->message, key->name, shown, allowed);
     return 0;
 }
 
@@ -11048,329 +11120,50 @@ static int dkp_read_object(dkp_reader *r, dkp_job *j, char class_name[DKP_TOKEN]
 static dk_status dkp_unknown_class(char *message, const char *name) {
     dkp_text t = {message, DK_MESSAGE_SIZE, 0};
     const char *nearest;
+    if (!*name)
+        return dkp_fail_text(message, DK_ERROR_CONFIG, "\"_class_name\": must be there, a scheduler of diffusers");
     dkp_nearest(dkp_class_name, name, &nearest, 1);
-    dkp_put(&t, "\"_class_name\" = ");
+    dkp_put(&t, "\"_class_name\" = \"");
     dkp_put_plain(&t, name);
-    dkp_put(&t, ": must be a scheduler of diffusers with continuous samples; nearest: ");
+    dkp_put(&t, "\": must be a scheduler of diffusers with continuous samples; nearest: ");
     dkp_put(&t, nearest);
     return DK_ERROR_CONFIG;
 }
 
-/* A class is known and its defaults are said: what `say` says of it. */
-static dk_status dkp_finish(dk_config *c, dk_config *set, const dkp_job *j, dk_status status) {
+/* Begins a reading into a copy of *c. */
+static void dkp_start_job(dkp_job *j, dk_config *copy, const dk_config *c, dk_json *more, dk_json *none) {
+    memset(j, 0, sizeof *j), memset(none, 0, sizeof *none);
+    *copy = *c;
+    j->c = copy, j->asked = more != NULL, j->more = more ? more : none;
+    j->more->class_name = NULL, j->more->ignored[0] = 0;
+}
+
+/* The config becomes what was read, or has a message more. */
+static dk_status dkp_end_job(dkp_job *j, dk_config *c, dk_status status) {
     if (status == DK_OK) {
         j->more->class_name = j->of->name;
-        *c = *set;
+        *c = *j->c;
         c->message[0] = 0;
     } else {
-        memcpy(c->message, set->message, sizeof c->message);
+        memcpy(c->message, j->c->message, sizeof c->message);
     }
     return status;
 }
 
-DK_API dk_status dk_config_from_json_with(dk_config *c, dk_json *more, const char *text, size_t length) {
+DK_API dk_status dk_config_from_json(dk_config *c, const char *text, size_t length, dk_json *more) {
     dk_config set;
+    dk_json none;
     dkp_job job;
     char name[DKP_TOKEN];
     if (!c) return DK_ERROR_CONFIG;
-    if (!text || !more)
-        return dkp_fail_text(c->message, DK_ERROR_CONFIG,
-                             text ? "more = NULL: must be a dk_json" : "text = NULL: must be JSON");
-    set = *c;
+    if (!text) return dkp_fail_text(c->message, DK_ERROR_CONFIG, "text = NULL: must be JSON");
+    dkp_start_job(&job, &set, c, more, &none);
     dkp_reader r = {text, text, text + length, {0}, set.message};
-    memset(&job, 0, sizeof job);
-    job.c = &set, job.more = more;
-    more->class_name = NULL, more->ignored[0] = 0;
-    dk_status status = dkp_read_object(&r, &job, name) ? DK_OK : DK_ERROR_CONFIG;
-    if (status == DK_OK && !(job.of = dkp_class_named(name))) status = dkp_unknown_class(set.message, name);
-    if (status == DK_OK) {
-        dkp_say_defaults(&job);
-        status = dkp_read_object(&r, &job, name) ? dkp_say_all(&job) : DK_ERROR_CONFIG;
-    }
-    return dkp_finish(c, &set, &job, status);
-}
-
-DK_API dk_status dk_config_from_json(dk_config *c, const char *text, size_t length) {
-    dk_json more;
-    memset(&more, 0, sizeof more);
-    return dk_config_from_json_with(c, &more, text, length);
-}
-
-/* ---- the lists that a class has */
-
-static const dkp_class *dkp_lists_of(dk_config *c, const dk_json *more, dk_config *whole) {
-    const dkp_class *of = more && more->class_name ? dkp_class_named(more->class_name) : NULL;
-    if (!c) return NULL;
-    *whole = *c;
-    /* what can be predicted where, and how x starts, is no question here */
-    whole->prediction = DK_PREDICT_V, whole->start = DK_START_STATE;
-    if (whole->grid.rising) whole->sampler.eta = 0;
-    c->message[0] = 0;
-    if (!of)
-        dkp_fail_text(c->message, DK_ERROR_CONFIG, "class_name = NULL: must be from reading a configuration");
-    if (!of || dkp_resolve(whole, c->message) != DK_OK || dkp_check_levels(whole, NULL, c->message) != DK_OK)
-        return NULL;
-    return of;
-}
-
-static void dkp_list(double *out, int max, int *count, double v) {
-    if (*count < max) out[*count] = v;
-    ++*count;
-}
-
-/* A step that goes nowhere is left out of the grid; most classes list it. */
-static int dkp_lists_more(const dkp_class *of, const dk_config *c, const dk_config *whole) {
-    return whole->grid.final == DK_FINAL_LAST && whole->steps < c->steps && !(of->flags & DKP_LISTS_STEPS);
-}
-
-/* RePaint's list has the timesteps of the way up, one at a time and each one too high, and not the clean level. */
-static int dkp_list_jumps(const dk_config *whole, double *out, int max) {
-    int count = 0;
-    for (int i = 0; i < dkp_path_steps(whole); i++) {
-        int left = dkp_jump_left(whole, i), next = dkp_jump_left(whole, i + 1);
-        if (left > 0 && next < left)
-            dkp_list(out, max, &count, dkp_told(whole, dkp_grid_level(whole, whole->steps - left)));
-        for (int up = left + 2; up <= next + 1 && next > left; up++)
-            dkp_list(out, max, &count, dkp_told(whole, dkp_grid_level(whole, whole->steps - up)));
-    }
-    return count;
-}
-
-DK_API int dk_json_timesteps(dk_config *c, const dk_json *more, double *out, int max) {
-    dk_config whole;
-    dk_plan plan;
-    int count = 0;
-    const dkp_class *of = dkp_lists_of(c, more, &whole);
-    if (!of) return 0;
-    int path = dkp_path_steps(&whole), again = dkp_lists_more(of, c, &whole);
-    memset(&whole.guidance, 0, sizeof whole.guidance); /* one evaluation each */
-    if (dkp_jumps(&whole)) return dkp_list_jumps(&whole, out, max);
-    if (of->flags & DKP_LISTS_LEVELS) {
-        int first = whole.sampler.told_end && !again;
-        int end = path + ((of->flags & DKP_LISTS_END) || again || first);
-        for (int i = first; i < end; i++) {
-            dk_level l = dkp_path_level(&whole, i);
-            dkp_list(out, max, &count, of->flags & DKP_NO_FINAL ? l.t : dkp_told(&whole, l));
-        }
-        return count;
-    }
-    memset(&plan, 0, sizeof plan);
-    if (dk_record(&plan, &whole) != DK_OK) {
-        memcpy(c->message, whole.message, sizeof c->message);
-        return 0;
-    }
-    for (int i = 0; i < plan.calls; i++) dkp_list(out, max, &count, plan.call[i].condition);
-    if (again && !whole.sampler.correct_last)
-        dkp_list(out, max, &count, dkp_told(&whole, plan.level[plan.levels - 1]));
-    dk_plan_free(&plan);
-    return count;
-}
-
-DK_API int dk_json_sigmas(dk_config *c, const dk_json *more, double *out, int max) {
-    dk_config whole;
-    int count = 0;
-    const dkp_class *of = dkp_lists_of(c, more, &whole);
-    if (!of || (of->flags & DKP_NO_SIGMAS)) return 0;
-    int last = dkp_path_steps(&whole) + dkp_lists_more(of, c, &whole),
-        doubled = (of->flags & DKP_DOUBLED) != 0, zeros = (of->flags & DKP_MORE_ZEROS) != 0,
-        flow = whole.condition == DK_CONDITION_FLOW || whole.condition == DK_CONDITION_DATA;
-    for (int i = 0; i <= last - ((of->flags & DKP_NO_FINAL) != 0); i++) {
-        dk_level l = dkp_path_level(&whole, i < dkp_path_steps(&whole) ? i : dkp_path_steps(&whole));
-        double v = flow ? l.sigma / (l.alpha + l.sigma) : dk_noise_level(l);
-        if (whole.condition == DK_CONDITION_DATA && !(of->flags & DKP_LISTS_STEPS))
-            v = l.alpha / (l.alpha + l.sigma);
-        for (int k = 0; k <= (doubled && i > 0 && i < last) + 2 * (zeros && i == last); k++)
-            dkp_list(out, max, &count, v);
-    }
-    return count;
-}
-
-/* ---- writing: which values read as this config? */
-
-/* The fields of a config that reading sets, besides those that dk_config_set knows: real and whole numbers. */
-#define DKP_AT(member) ((unsigned short)offsetof(dk_config, member))
-#define DKP_REALS(of)                                                                                 \
-    DKP_AT(of.t_min), DKP_AT(of.t_max), DKP_AT(of.shift), DKP_AT(of.sigma_min), DKP_AT(of.sigma_max), \
-        DKP_AT(of.cosine_offset), DKP_AT(of.beta_min), DKP_AT(of.beta_max), DKP_AT(of.beta_first),    \
-        DKP_AT(of.beta_last)
-#define DKP_WHOLES(of)                                                                       \
-    DKP_AT(of.family), DKP_AT(of.betas), DKP_AT(of.timesteps), DKP_AT(of.zero_terminal_snr), \
-        DKP_AT(of.float_table)
-static const unsigned short dkp_read_reals[] = {DKP_REALS(schedule), DKP_REALS(network_schedule),
-                                                DKP_AT(sigma_data), DKP_AT(condition_scale), DKP_AT(clip)};
-static const unsigned short dkp_read_wholes[] = {DKP_WHOLES(schedule),       DKP_WHOLES(network_schedule),
-                                                 DKP_AT(prediction),         DKP_AT(condition),
-                                                 DKP_AT(condition_rounding), DKP_AT(negated),
-                                                 DKP_AT(grid.spacing),       DKP_AT(grid.unit)};
-#undef DKP_AT
-#undef DKP_REALS
-#undef DKP_WHOLES
-
-static int dkp_numbers_apart(const dk_config *a, const dk_config *b, int at, int real) {
-    double u = dkp_number_at(a, at, real), v = dkp_number_at(b, at, real);
-    return !(fabs(u - v) <= 1e-14 * (fabs(u) + fabs(v)));
-}
-
-/* How many of the things that reading sets are different. */
-static int dkp_apart(const dk_config *a, const dk_config *b) {
-    const dk_sampler *p = &a->sampler, *q = &b->sampler;
-    int apart = (p->record != q->record) + (p->user != q->user) + (p->exponential != q->exponential) +
-                (!p->tableau != !q->tableau || (p->tableau && strcmp(p->tableau, q->tableau) != 0)) +
-                (a->schedule.alphas_cumprod != b->schedule.alphas_cumprod) +
-                (a->schedule.fn != b->schedule.fn) +
-                (a->network_schedule.alphas_cumprod != b->network_schedule.alphas_cumprod) +
-                (a->network_schedule.fn != b->network_schedule.fn) + (a->grid.levels != b->grid.levels);
-    for (int i = 0; i < DKP_COUNT(dkp_fields); i++)
-        apart += dkp_numbers_apart(a, b, dkp_fields[i].at, dkp_fields[i].kind == 'r');
-    for (int i = 0; i < DKP_COUNT(dkp_read_reals); i++)
-        apart += dkp_numbers_apart(a, b, dkp_read_reals[i], 1);
-    for (int i = 0; i < DKP_COUNT(dkp_read_wholes); i++)
-        apart += dkp_numbers_apart(a, b, dkp_read_wholes[i], 0);
-    return apart;
-}
-
-/* How far from the wanted config the values are that j has; those that cannot be read are very far. */
-static int dkp_values_apart(dkp_job *j, const dk_config *wanted, const dk_json *more) {
-    dk_json said;
-    dk_config *into = j->c;
-    *into = *wanted;
-    memset(&said, 0, sizeof said);
-    if (more) said.mu = more->mu, said.tokens = more->tokens;
-    j->more = &said;
-    dk_status status = dkp_say_all(j);
-    j->more = NULL;
-    return status == DK_OK ? dkp_apart(into, wanted) : 1000;
-}
-
-/* A number that may be what the key should say: 0 .. 9 are flags and words, then come fields of the config. */
-static double dkp_candidate(const dkp_key *key, int k, const dk_config *c) {
-    const double fields[] = {c->grid.sigma_min,
-                             c->grid.sigma_max,
-                             c->schedule.shift * c->schedule.shift,
-                             c->condition_scale,
-                             dk_lambda(dk_level_at(&c->schedule, c->schedule.t_max + 0.5)),
-                             c->clip,
-                             c->guidance.quantile,
-                             c->guidance.quantile_most};
-    int words = key->kind == 'f' ? 2 : 1;
-    for (const char *at = key->choices; key->kind == 'c' && (at = strchr(at, '|')); at++) words++;
-    if (key->kind == 'f' || key->kind == 'c') return k < words ? k : (double)NAN;
-    if (k == 0 && key->at != (int)offsetof(dk_config, message))
-        return dkp_number_at(c, key->at, key->kind == 'r');
-    return key->kind == 'r' && k > 0 && k <= DKP_COUNT(fields) ? fields[k - 1] : (double)NAN;
-}
-
-enum { DKP_CANDIDATES = 9 };
-
-/* Changes one value at a time, always the one that brings it nearest to the wanted config, as long as that helps. */
-static int dkp_approach(dkp_job *j, const dk_config *wanted, const dk_json *more) {
-    int apart = dkp_values_apart(j, wanted, more);
-    for (int change = 0; apart > 0 && change >= 0;) {
-        double to = 0;
-        change = -1;
-        for (int i = 0; i < DKP_KEY_COUNT; i++) {
-            double kept = j->v[i];
-            for (int k = 0; k < DKP_CANDIDATES && j->has[i]; k++) {
-                j->v[i] = dkp_candidate(&dkp_keys[i], k, wanted);
-                if (!dkp_finite(j->v[i])) continue;
-                int now = dkp_values_apart(j, wanted, more);
-                if (now < apart) apart = now, change = i, to = j->v[i];
-            }
-            j->v[i] = kept;
-        }
-        if (change >= 0) j->v[change] = to;
-    }
-    return apart;
-}
-
-/* From the defaults; if that ends close by, from each of the defaults' neighbours, too. */
-static int dkp_find_values(dkp_job *j, const dk_config *wanted, const dk_json *more) {
-    dkp_say_defaults(j);
-    int apart = dkp_approach(j, wanted, more);
-    for (int i = 0; i < DKP_KEY_COUNT && apart > 0 && apart < 4; i++) {
-        int words = dkp_keys[i].kind == 'f' || dkp_keys[i].kind == 'c' ? DKP_CANDIDATES : 0;
-        for (int k = 0; k < words && j->has[i] && apart > 0; k++) {
-            double v = dkp_candidate(&dkp_keys[i], k, wanted);
-            if (!dkp_finite(v)) break;
-            dkp_say_defaults(j);
-            j->v[i] = v;
-            int now = dkp_approach(j, wanted, more);
-            if (now < apart) apart = now;
-        }
-    }
-    return apart == 0;
-}
-
-/* As few digits as bring the number back, up to seventeen. */
-static void dkp_put_digits(dkp_text *t, double v) {
-    double size = fabs(v), back = 0;
-    int e = dkp_decade(size), n = 1;
-    char digits[DKP_TOKEN];
-    for (; n < 18; n++) {
-        double m = floor(size * dkp_pow(10, n - 1 - e) + 0.5);
-        const char *at = digits;
-        dkp_text one = {digits, sizeof digits, 0};
-        dkp_put_size(&one, (uint64_t)m);
-        dkp_put(&one, "e");
-        dkp_put_int(&one, e - n + 1);
-        if (dkp_read_real(&at, &back) && fabs(back - size) <= 1e-16 * size) break;
-    }
-    if (v < 0) dkp_put(t, "-");
-    dkp_put(t, digits);
-}
-
-static void dkp_put_json(dkp_text *t, const dkp_key *key, double v) {
-    if (!(v >= 0 || v < 0)) dkp_put(t, "null");
-    else if (key->kind == 'f') dkp_put(t, v > 0 ? "true" : "false");
-    else if (key->kind == 'c') dkp_put_choice(t, key->choices, (int)v);
-    else if (!dkp_finite(v)) dkp_put(t, v < 0 ? "-Infinity" : "Infinity");
-    else if (floor(v) >= v && fabs(v) < 1e15) dkp_put_int(t, (int64_t)v);
-    else dkp_put_digits(t, v);
-}
-
-static void dkp_put_member(dkp_text *t, const dkp_key *key, double v) {
-    int quoted = key->kind == 'c' && v >= 0;
-    dkp_put(t, ",\n  \"");
-    dkp_put(t, key->name);
-    dkp_put(t, quoted ? "\": \"" : "\": ");
-    if (key->kind == 'l') { /* the first steps */
-        dkp_put(t, "[");
-        for (int i = 0; i < v; i++) {
-            if (i) dkp_put(t, ", ");
-            dkp_put_int(t, i);
-        }
-        dkp_put(t, "]");
-        return;
-    }
-    dkp_put_json(t, key, v);
-    if (quoted) dkp_put(t, "\"");
-}
-
-static size_t dkp_put_object(const dkp_job *j, char *text, size_t size) {
-    dkp_text t = {text, size, 0};
-    dkp_put(&t, "{\n  \"_class_name\": \"");
-    dkp_put(&t, j->of->name);
-    dkp_put(&t, "\"");
-    for (int i = 0; i < DKP_KEY_COUNT; i++)
-        if (j->has[i] && (j->v[i] >= 0 || j->v[i] < 0)) dkp_put_member(&t, &dkp_keys[i], j->v[i]);
-    dkp_put(&t, "\n}\n");
-    return t.length;
-}
-
-DK_API size_t dk_config_to_json(dk_config *c, const dk_json *more, char *text, size_t size) {
-    dk_config into;
-    dkp_job job;
-    const dkp_class *first = more && more->class_name ? dkp_class_named(more->class_name) : NULL;
-    if (!c) return 0;
-    memset(&job, 0, sizeof job);
-    c->message[0] = 0, job.c = &into;
-    for (int i = -1; i < DKP_COUNT(dkp_classes); i++) {
-        job.of = i < 0 ? first : &dkp_classes[i];
-        if (job.of && (i < 0 || job.of != first) && dkp_find_values(&job, c, more))
-            return dkp_put_object(&job, text, size);
-    }
-    dkp_fail_text(c->message, DK_ERROR_CONFIG, "no scheduler class of diffusers does what this config says");
-    return 0;
+    if (!dkp_read_object(&r, &job, name)) return dkp_end_job(&job, c, DK_ERROR_CONFIG);
+    job.of = dkp_class_named(name);
+    if (!job.of) return dkp_end_job(&job, c, dkp_unknown_class(set.message, name));
+    dkp_say_defaults(&job);
+    return dkp_end_job(&job, c, dkp_read_object(&r, &job, name) ? dkp_say_all(&job) : DK_ERROR_CONFIG);
 }
 
 /* ---- well-known models. Where no other source is named: the scheduler_config.json in the model's own repository, and the
@@ -11437,34 +11230,26 @@ static dk_status dkp_unknown_model(char *message, const char *name) {
     return dkp_fail_name(message, "model", name, nearest);
 }
 
-DK_API dk_status dk_config_for_with(dk_config *c, dk_json *more, const char *model) {
+DK_API dk_status dk_config_for(dk_config *c, const char *model, dk_json *more) {
     dk_config set;
+    dk_json none;
     dkp_job job;
     dkp_span name = {model, model ? strlen(model) : 0};
     int i = 0;
     if (!c) return DK_ERROR_CONFIG;
-    if (!more) return dkp_fail_text(c->message, DK_ERROR_CONFIG, "more = NULL: must be a dk_json");
     while (model && i < DKP_COUNT(dkp_models) && !dkp_same_name(name, dkp_models[i].name, 1)) i++;
     if (!model || i == DKP_COUNT(dkp_models)) return dkp_unknown_model(c->message, model ? model : "(NULL)");
     const dk_model_preset *row = &dkp_models[i];
-    set = *c;
-    memset(&job, 0, sizeof job);
-    job.c = &set, job.more = more, job.of = dkp_class_named(row->class_name);
-    more->class_name = NULL, more->ignored[0] = 0;
+    dkp_start_job(&job, &set, c, more, &none);
+    job.of = dkp_class_named(row->class_name);
     if (set.steps == 0) set.steps = row->steps;
-    if (row->to_zero) more->to_zero = 1;
-    if (row->tokens > 0 && !(more->tokens > 0) && fabs(more->mu) <= 0) more->tokens = row->tokens;
+    if (row->to_zero) job.more->to_zero = 1;
+    if (row->tokens > 0 && !(job.more->tokens > 0) && fabs(job.more->mu) <= 0) job.more->tokens = row->tokens;
     dkp_say_defaults(&job);
     dkp_say_words(&job, row->settings, 0);
     dk_status status = dkp_say_all(&job);
     if (status == DK_OK && row->sampler) set.sampler = dk_sampler_named(row->sampler);
-    return dkp_finish(c, &set, &job, status);
-}
-
-DK_API dk_status dk_config_for(dk_config *c, const char *model) {
-    dk_json more;
-    memset(&more, 0, sizeof more);
-    return dk_config_for_with(c, &more, model);
+    return dkp_end_job(&job, c, status);
 }
 
 DKP_FAST

@@ -10,9 +10,10 @@
 #include "check.h"
 
 #include "json.h"
+#include "json_lists.h"
 
 static const char golden_file[] = "tests/data/golden.txt";
-static const char golden_hash[] = "61814fc53250be66"; /* of the whole file */
+static const char golden_hash[] = "6e36d0e1bab05107"; /* of the whole file */
 
 #define COUNT(array) ((int)(sizeof(array) / sizeof((array)[0])))
 
@@ -427,9 +428,9 @@ static double table[1000];
 
 static void take_lists(dk_config *c, const dk_json *more) {
     static double list[4096];
-    int (*const of[])(dk_config *, const dk_json *, double *, int) = {dk_json_timesteps, dk_json_sigmas};
+    int (*const of[])(dk_config *, const char *, double *, int) = {list_timesteps, list_sigmas};
     for (int k = 0; k < 2; k++) {
-        int n = of[k](c, more, list, COUNT(list));
+        int n = more->class_name ? of[k](c, more->class_name, list, COUNT(list)) : 0;
         take(n);
         for (int i = 0; i < n && i < COUNT(list); i++) take(list[i]);
     }
@@ -449,7 +450,7 @@ static void model(const char *name) {
         dk_config c = check_config("flow", NULL, i ? 4 : 0);
         dk_json more = given(0, i ? 1000 : 0, 0);
         memset(&c.schedule, 0, sizeof c.schedule);
-        take(i ? dk_config_for_with(&c, &more, name) : dk_config_for(&c, name));
+        take(dk_config_for(&c, name, i ? &more : NULL));
         take(c.steps);
         if (i) take_text(more.class_name ? more.class_name : "none"), take_lists(&c, &more);
         take_grid(&c), take_all(&c, NULL);
@@ -483,7 +484,7 @@ static void with_files(const char *name, void (*taken)(dk_config *c, dk_json *mo
     for (int i = 0; i < COUNT(steps); i++) {
         dk_config c = check_config("flow", NULL, steps[i]);
         dk_json more = given(0, 0, i);
-        take(dk_config_from_json_with(&c, &more, text, strlen(text)));
+        take(dk_config_from_json(&c, text, strlen(text), &more));
         taken(&c, &more);
     }
     if (strcmp(name, "DDIMScheduler") == 0) {
@@ -491,7 +492,7 @@ static void with_files(const char *name, void (*taken)(dk_config *c, dk_json *mo
                                       "\"_class_name\": \"DDIMScheduler\"}";
         dk_config c = check_config("flow", NULL, 2);
         dk_json more = given(0, 0, 0);
-        take(dk_config_from_json_with(&c, &more, trained, strlen(trained)));
+        take(dk_config_from_json(&c, trained, strlen(trained), &more));
         taken(&c, &more);
     }
     snprintf(text, sizeof text, "%s\"", name);
@@ -502,7 +503,7 @@ static void with_files(const char *name, void (*taken)(dk_config *c, dk_json *mo
         if (!at || (at[-1] != '"' && strncmp(at - 4, "Flax", 4))) continue;
         dk_config c = check_config("flow", NULL, (int)json_real(run, "steps", 0));
         dk_json more = given(json_real(run, "mu", 0), 0, 0);
-        take(dk_config_from_json_with(&c, &more, file, strlen(file)));
+        take(dk_config_from_json(&c, file, strlen(file), &more));
         take_text(more.ignored);
         taken(&c, &more);
     }
@@ -514,19 +515,6 @@ static void take_config_of_file(dk_config *c, dk_json *more) {
 }
 
 static void class_of_diffusers(const char *name) { with_files(name, take_config_of_file); }
-
-/* The file that is written of what was read; once of any class. */
-static void take_written(dk_config *c, dk_json *more) {
-    static char text[4000];
-    if (c->steps == 5 && more->class_name && strcmp(more->class_name, "EulerDiscreteScheduler") == 0) {
-        c->dim = 1, text[0] = 0;
-        take((double)dk_config_to_json(c, NULL, text, sizeof text)), take_text(text);
-    }
-    c->dim = 1, text[0] = 0;
-    take((double)dk_config_to_json(c, more, text, sizeof text)), take_text(text);
-}
-
-static void written(const char *name) { with_files(name, take_written); }
 
 static const char *const few_families[] = {"flow", "ve", "edm", "vp", "vp_scaled_linear", "cosine_flow"};
 
@@ -1012,7 +1000,8 @@ static void table_of(const char *name) {
     for (int i = 0; i < 12; i++) {
         dk_config c = check_config("flow", i % 2 ? "dpmpp_2m_sde" : "ddim", 5);
         c.schedule = dk_vp_discrete((dk_betas)place_of(betas, name), i < 6 ? 1000 : 50, 0.001, 0.02);
-        c.schedule.zero_terminal_snr = i % 3, c.schedule.float_table = i / 3 % 2,
+        c.schedule.zero_terminal_snr = i % 3 > 0, c.schedule.quirks = i / 3 % 2 ? DK_QUIRK_FLOAT_TABLE : 0;
+        if (i % 3 > 1) c.schedule.quirks |= DK_QUIRK_TERMINAL_ALPHA;
         c.schedule.shift = i > 8 ? 3 : 0;
         if (i % 3) c.prediction = DK_PREDICT_V;
         c.grid.spacing = i % 2 ? DK_SPACING_TRAILING : DK_SPACING_DEFAULT;
@@ -1332,7 +1321,6 @@ static const struct kind {
     {"hash", sampler_name, plan_hash},
     /* What may be meant to change. */
     {"places", sampler_name, places},
-    {"written", class_name, written},
     {"text", text_name, plan_text},
 };
 
