@@ -128,7 +128,7 @@ static void statuses_have_words(void **state) {
                                         "not enough memory",
                                         "a callback returned nonzero",
                                         "the progress callback asked to stop",
-                                        "a callback's numbers are NaN or infinite",
+                                        "numbers are NaN, infinite or not written",
                                         "the saved bytes do not fit this run or are damaged",
                                         "the step size became too small",
                                         "the call makes no sense at this point of the run"};
@@ -1074,7 +1074,8 @@ static void failing_back_ends_stop_the_run_and_can_be_repeated(void **state) {
             n.which = which, n.fail = at;
             assert_int_equal(dk_begin(&run, &c, NULL, NULL, 0), DK_OK);
             assert_int_equal(dk_continue(&run, naive_denoise, &n), DK_ERROR_CALLBACK);
-            assert_non_null(strstr(run.message, texts[which]));
+            int last = which == 2 && at == calls[2] - 1;
+            assert_non_null(strstr(run.message, last ? "the back end failed to check the result" : texts[which]));
             assert_int_equal(dk_continue(&run, naive_denoise, &n), DK_OK);
             for (int i = 0; i < 14; i++) check_near(n.buffer[0][i], whole[i], 0, texts[which]);
             dk_end(&run);

@@ -144,11 +144,168 @@ static void a_run_shares_no_memory(void **state) {
     assert_string_equal(u.run.message, "x: must not overlap the dk_run");
 }
 
+/* ------------------------------------------------------------------------------- numbers that are not there */
+
+typedef struct lazy {
+    size_t from, to; /* the elements that it leaves in evaluation `call` */
+    int call;
+    dk_real value; /* of the others */
+} lazy;
+
+static int lazy_network(void *user, const dk_eval *e) {
+    const lazy *l = (const lazy *)user;
+    for (size_t i = 0; i < e->dim * (size_t)e->batch; i++) {
+        if (e->call == l->call && i >= l->from && i < l->to) continue;
+        if (e->output) e->output[i] = l->value;
+        else dk_to_half(DK_NUMBER_BF16, &l->value, &e->output_half[i], 1);
+    }
+    return 0;
+}
+
+static void what_the_network_leaves_unwritten_is_named(void **state) {
+    enum { LONG = 2500 };
+    static dk_real x[4 * LONG];
+    static const struct {
+        size_t dim, from, to;
+        const char *message;
+    } rows[] = {
+        {3, 0, 12, "step 2 of 4 (evaluation 2), sample 0, element 0"}, /* nothing is written */
+        {3, 3, 12, "step 2 of 4 (evaluation 2), sample 1, element 0"}, /* the first sample alone is */
+        {3, 11, 12, "step 2 of 4 (evaluation 2), sample 3, element 2"},
+        {1, 2, 3, "step 2 of 4 (evaluation 2), sample 2, element 0"},
+        {LONG, LONG, 4 * LONG, "step 2 of 4 (evaluation 2), sample 1, element 0"},
+        {LONG, LONG + 1000, LONG + 2024, "step 2 of 4 (evaluation 2), sample 1, element 1024"},
+    };
+    (void)state;
+    for (int number = 0; number < DK_NUMBER_COUNT; number += DK_NUMBER_BF16)
+        for (int i = 0; i < COUNT(rows); i++) {
+            dk_config c = check_config("flow", "dpmpp_2m", 4);
+            lazy l = {rows[i].from, rows[i].to, 2, (dk_real)0.5};
+            char text[200];
+            c.dim = rows[i].dim, c.batch = 4, c.number = (dk_number)number;
+            assert_int_equal(dk_sample(&c, lazy_network, &l, x), DK_ERROR_NOT_FINITE);
+            snprintf(text, sizeof text, "the network has not written its output at %s", rows[i].message);
+            assert_string_equal(dk_message(&c), text);
+            c.unchecked = 1; /* which does not look, and so leaves nothing to be found */
+            assert_int_equal(dk_sample(&c, lazy_network, &l, x), DK_OK);
+        }
+}
+
+static int huge_at_the_end(void *user, const dk_eval *e) {
+    dk_real most = sizeof(dk_real) == 8 ? (dk_real)1.7e308 : (dk_real)3.4e38f;
+    (void)user;
+    for (size_t i = 0; i < e->dim; i++) e->output[i] = e->step + 1 < e->steps ? 0 : i == 3 ? -most : (dk_real)1;
+    return 0;
+}
+
+/* eps: the last step takes sigma/alpha of it. */
+static void a_result_that_overflows_is_an_error_and_stays_one(void **state) {
+    dk_config c = check_config("edm", "euler", 4);
+    dk_real x[DIM], out[DIM];
+    dk_run run;
+    dk_eval e;
+    (void)state;
+    c.prediction = DK_PREDICT_EPS, c.dim = DIM, c.schedule.sigma_min = 50, c.schedule.sigma_max = 80;
+    c.schedule.t_min = 50, c.schedule.t_max = 80;
+    assert_int_equal(dk_begin(&run, &c, x, NULL, 0), DK_OK);
+    assert_int_equal(dk_continue(&run, huge_at_the_end, NULL), DK_ERROR_NOT_FINITE);
+    for (int again = 0; again < 2; again++) {
+        assert_string_equal(run.message, "the result is NaN or infinite after the last evaluation, at step 3 of 4 "
+                                         "(evaluation 3), sample 0, element 3");
+        assert_int_equal(dk_denoised(&run, out), DK_ERROR_NOT_FINITE);
+        assert_int_equal(dk_next(&run, &e), 0);
+        assert_int_equal(run.status, DK_ERROR_NOT_FINITE);
+        assert_int_equal(dk_continue(&run, huge_at_the_end, NULL), DK_ERROR_NOT_FINITE);
+    }
+    dk_end(&run);
+    c.unchecked = 1;
+    assert_int_equal(dk_sample(&c, huge_at_the_end, NULL, x), DK_OK);
+}
+
+static int spoiling_hook(void *user, const dk_eval *e, dk_real *D, int slot) {
+    (void)slot;
+    if (e->step == e->steps - 1 && *(int *)user) D[1] = (dk_real)NAN;
+    else if (e->step == e->steps - 1) D[1] = 0;
+    return 0;
+}
+
+static void a_hook_that_makes_nan_in_the_last_step_is_named(void **state) {
+    dk_config c = check_config("flow", "euler", 3);
+    dk_real x[DIM];
+    int spoils = 1;
+    dk_run run;
+    dk_eval e;
+    (void)state;
+    c.dim = DIM, c.guidance.hook = spoiling_hook, c.guidance.hook_user = &spoils;
+    assert_int_equal(dk_begin(&run, &c, x, NULL, 0), DK_OK);
+    while (dk_next(&run, &e)) answer(&e);
+    assert_int_equal(run.status, DK_ERROR_NOT_FINITE);
+    assert_string_equal(run.message, "guidance.hook has made D NaN or infinite at step 2 of 3 (evaluation 2), "
+                                     "sample 0, element 1");
+    spoils = 0; /* it is called again, with D as it left it */
+    assert_int_equal(dk_continue(&run, check_nonlinear, NULL), DK_OK);
+    dk_end(&run);
+}
+
+static int zero_in_half(void *user, const dk_eval *e) {
+    (void)user;
+    memset(e->output_half, 0, e->dim * (size_t)e->batch * sizeof *e->output_half);
+    return 0;
+}
+
+static void inputs_beyond_fp16_are_named(void **state) {
+    dk_config c = check_config("ve", "euler", 3);
+    dk_real x[4] = {1, 65000, 65530, 1};
+    dk_run run;
+    dk_eval e;
+    (void)state;
+    c.schedule.sigma_max = 100, c.dim = 2, c.batch = 2, c.start = DK_START_STATE, c.number = DK_NUMBER_FP16;
+    assert_int_equal(dk_begin(&run, &c, x, NULL, 0), DK_OK);
+    for (int again = 0; again < 2; again++) {
+        assert_int_equal(dk_next(&run, &e), 0);
+        assert_int_equal(run.status, DK_ERROR_NOT_FINITE);
+        assert_string_equal(run.message, "the network's input is beyond 65504, the largest number of fp16, at step 0 "
+                                         "of 3 (evaluation 0), sample 1, element 0");
+    }
+    dk_end(&run);
+    x[2] = 65504;
+    assert_int_equal(dk_sample(&c, zero_in_half, NULL, x), DK_OK);
+    x[2] = 65530, c.number = DK_NUMBER_BF16; /* which reaches as far as float does */
+    assert_int_equal(dk_sample(&c, zero_in_half, NULL, x), DK_OK);
+}
+
+static int noisy_network(void *user, const dk_eval *e) {
+    uint32_t *random = (uint32_t *)user;
+    for (size_t i = 0; i < e->dim; i++) e->output[i] = (dk_real)((*random = *random * 1664525u + 1013904223u) >> 8);
+    return 0;
+}
+
+static void a_run_whose_steps_became_too_small_says_so_again(void **state) {
+    dk_config c = check_config("edm", "rk45", 4);
+    dk_real x[DIM], out[DIM];
+    uint32_t random = 1;
+    dk_run run;
+    (void)state;
+    c.dim = DIM, c.sampler.rtol = c.sampler.atol = 1e-12;
+    assert_int_equal(dk_begin(&run, &c, x, NULL, 0), DK_OK);
+    for (int again = 0; again < 3; again++) {
+        assert_int_equal(dk_continue(&run, noisy_network, &random), DK_ERROR_STEP);
+        assert_int_equal(strncmp(run.message, "the step size became too small", 30), 0);
+        assert_int_equal(dk_denoised(&run, out), DK_ERROR_STEP);
+    }
+    dk_end(&run);
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(runs_move_by_assignment), cmocka_unit_test(runs_move_by_memcpy),
         cmocka_unit_test(runs_live_in_a_vector),   cmocka_unit_test(a_config_may_be_constant),
         cmocka_unit_test(a_run_shares_no_memory),
+        cmocka_unit_test(what_the_network_leaves_unwritten_is_named),
+        cmocka_unit_test(a_result_that_overflows_is_an_error_and_stays_one),
+        cmocka_unit_test(a_hook_that_makes_nan_in_the_last_step_is_named),
+        cmocka_unit_test(inputs_beyond_fp16_are_named),
+        cmocka_unit_test(a_run_whose_steps_became_too_small_says_so_again),
     };
     return cmocka_run_group_tests_name("safe", tests, NULL, NULL);
 }
