@@ -126,7 +126,7 @@ FORCE:
 # Test programs link one object of the implementation, but for those that reach private functions, which have a copy of their
 # own, and all of them where every function is static. Test code is not what is tested: unless CFLAGS is said, it is
 # compiled more quickly.
-OWN = $(if $(findstring DK_STATIC,$(CFLAGS)),$(TESTS),$(patsubst tests/test_%.c,%,$(shell grep -l '^.define DIFFKIT_IMPLEMENTATION' tests/test_*.c)))
+OWN = $(if $(findstring DK_STATIC,$(CFLAGS)),$(TESTS),$(patsubst tests/test_%.c,%,$(shell grep -l '^.define DIFFKIT_IMPLEMENTATION' tests/test_*.c 2>/dev/null)))
 LIGHT = $(if $(filter file,$(origin CFLAGS)),-O1)
 LINKED = $(filter-out $(OWN:%=$(BUILD)/test_%),$(TESTS:%=$(BUILD)/test_%))
 $(BUILD)/diffkit.o: tests/diffkit.c diffkit.h | $(BUILD)
@@ -146,7 +146,7 @@ C_ONLY = $(if $(findstring ++,$(STD)),,diffkit conformance fuzz)
 # What needs other people's tools and libraries, and minutes: their build systems and languages (consumers), the programs in
 # examples. make check runs both; make test CONSUMERS='consumers examples' does, too.
 CONSUMERS =
-test: $(TESTS:%=$(BUILD)/test_%) $(C_ONLY:%=$(BUILD)/%)
+test: $(TESTS:%=$(BUILD)/test_%) $(C_ONLY:%=$(BUILD)/%) | $(BUILD)
 	@CC='$(CC)' CXX='$(CXX)' sh tests/run.sh $(BUILD) $(TESTS) $(if $(filter diffkit,$(C_ONLY)),tool) $(filter conformance fuzz,$(C_ONLY)) $(CONSUMERS)
 
 # Everything that must hold for all compilers and modes; fails on the first that does not.
