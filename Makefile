@@ -4,6 +4,7 @@
 #   make guidance  docs/guidance.png: what each form of guidance does to the same digits
 #   make tool      build/diffkit: lists, levels, plans, samples, inversion
 #   make edit      docs/editing.png: digits completed, repainted, inverted and redrawn
+#   make samplers  ten well-known samplers, each written as in its paper, with their plans
 #   make action-chunks  a robot's chunks of actions, joined by frozen and soft prefixes
 #   make test      build and run the tests, in about a minute (cmocka: as root it is installed, else tests/mini stands for it)
 #   make engine    digits on the side of a frame loop, several at once; make engine-window: in a window (SDL2)
@@ -44,7 +45,7 @@ OPENMP := $(shell echo 'int main(void){return 0;}' | $(CC) -fopenmp -x c - -o /d
 TESTS = $(patsubst tests/test_%.c,%,$(wildcard tests/test_*.c))
 DIGITS = examples/digits/unet.h examples/digits/weights.bin
 
-.PHONY: help demo tool edit action-chunks guidance engine engine-window host-opencv host-libtorch docs test fuzz conformance golden portability bench plots bench-peers size check format clean FORCE install uninstall analyse coverage
+.PHONY: help demo tool edit samplers action-chunks guidance engine engine-window host-opencv host-libtorch docs test fuzz conformance golden portability bench plots bench-peers size check format clean FORCE install uninstall analyse coverage
 help:
 	@sed -n 's/^# \{0,1\}//;2,/^$$/p' Makefile | sed -n '/make /p'
 
@@ -63,8 +64,11 @@ tool: $(BUILD)/diffkit
 edit: $(BUILD)/edit
 	$< docs/editing.png
 
-$(BUILD)/action_chunks: examples/action_chunks.c diffkit.h | $(BUILD)
+$(BUILD)/samplers $(BUILD)/action_chunks: $(BUILD)/%: examples/%.c diffkit.h | $(BUILD)
 	$(CC) -std=c11 $(WARN) -I. $(CFLAGS) $< -o $@ $(LIBS)
+
+samplers: $(BUILD)/samplers
+	$<
 
 action-chunks: $(BUILD)/action_chunks
 	$<
@@ -138,8 +142,9 @@ $(BUILD)/test_%: tests/test_%.c tests/check.h diffkit.h $(BUILD)/cmocka $(wildca
 	$(COMPILE) -I$(BUILD) $(CFLAGS) $(LIGHT) $< -o $@ $(OBJECT) $$(cat $(BUILD)/cmocka) $(LIBS)
 
 $(BUILD)/snippets.inc: tests/snippets.sh diffkit.h README.md | $(BUILD)
-	sh tests/snippets.sh $(if $(findstring ++,$(STD)),C++,C) >$@
+	sh tests/snippets.sh >$@
 $(BUILD)/test_snippets: $(BUILD)/snippets.inc
+$(BUILD)/test_bridge: examples/samplers.c
 
 # The tool and the conformance program are C alone; as C++ only the header's tests are built.
 C_ONLY = $(if $(findstring ++,$(STD)),,diffkit conformance fuzz)

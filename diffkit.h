@@ -17,12 +17,17 @@
            fprintf(stderr, "%s\n", dk_message(&c));            // which field, what value, what is allowed
 
    CONTENTS                                          search for the tag to jump there
-       Document        >>idea  >>calling  >>rules  >>words  >>build
-       Declarations    >>decl-status  >>decl-schedule  >>decl-model  >>decl-grid  >>decl-plan
-                       >>decl-sampler  >>decl-guidance  >>decl-sources  >>decl-config  >>decl-json
-                       >>decl-run  >>decl-noise  >>decl-backend
-       Implementation  >>math  >>text  >>noise  >>sources  >>schedule  >>model  >>grid  >>recorder
-                       >>guidance  >>steps  >>samplers  >>json  >>plan  >>control  >>executor  >>run
+       Book one: the library
+           Document        >>idea  >>calling  >>rules  >>words  >>build
+           Declarations    >>decl-status  >>decl-schedule  >>decl-model  >>decl-grid  >>decl-sampler
+                           >>decl-guidance  >>decl-sources  >>decl-config  >>decl-run
+                           for samplers, back ends and tools: >>decl-plan  >>decl-state  >>decl-recorder
+                           >>decl-noise  >>decl-backend  >>decl-names
+           Implementation  >>schedule  >>model  >>grid  >>recorder  >>samplers  >>plan  >>run
+       Book two: the machinery
+           >>math  >>text  >>noise  >>checks  >>guidance  >>control  >>executor  >>saved
+       Book three: other programs' ways, which DK_NO_PEERS leaves out
+           >>decl-peers  >>levels  >>generators  >>shifts  >>names  >>json
 
    >>idea  ONE IDEA
        Every diffusion model destroys data the same way:
@@ -42,10 +47,11 @@
        "buffer = sum of coefficient * buffer (+ noise)". All coefficients are doubles and depend on
        the schedule alone. A plan can be printed, compared, copied, shared by threads and built by
        hand. The run is a cursor over it.
+       examples/samplers.c has ten well-known samplers, each written as in its paper.
 
    >>calling  THREE WAYS TO CALL IT
-       The config: by hand, or dk_config_from_json(&c, text, length) from a model's own file, or by its name:
-                   dk_config_for(&c, "sdxl").
+       The config: by hand, or dk_config_from_json(&c, text, length, NULL) from a model's own file, or by its name:
+                   dk_config_for(&c, "sdxl", NULL).
        Blocking:   dk_sample(&c, denoise, user, x).
        Stepping:   no callback, and no allocation when you bring the memory:
                        dk_begin(&run, &c, x, memory, dk_run_size(&c));
@@ -95,10 +101,14 @@
 
    >>build  BUILD OPTIONS, to be defined before the header, alike in every file that includes it
        DIFFKIT_IMPLEMENTATION   the implementation too, in exactly one file
-       DK_REAL                  float (default) or double: the type of states
+       DK_REAL                  float (default) or double: the type of states. Files that disagree about it do not
+                                link: in double, functions that take vectors are called dk_sample_double and so on
        DK_STATIC                every function static: for copies that must not meet
+       DK_API                   what stands before every function, in place of extern: __declspec(dllexport), e.g., or
+                                __attribute__((visibility("default")))
        DK_MALLOC(n), DK_FREE(p) allocator for calls that bring no memory; DK_NO_MALLOC: no allocator,
                                 such calls return DK_ERROR_MEMORY
+       DK_NO_PEERS              no book three: no names, files, generators and lists of other programs
        DK_NO_DISPATCH           no look at the processor (which takes __cpu_model from libgcc or compiler-rt, on x86-64):
                                 noise with the vectors that the compiler's flags allow
                                 (same numbers), where gcc and clang on x86-64 would take AVX2 or AVX-512
@@ -119,14 +129,36 @@
 #ifndef DK_REAL
 #define DK_REAL float
 #endif
-#ifdef DK_STATIC
-#if defined(__GNUC__)
-#define DK_API static __attribute__((unused))
-#else
-#define DK_API static
+#define DKP_REAL_IS_float 1
+#define DKP_REAL_IS_double 2
+#define DKP_JOIN(a, b) a##b
+#define DKP_REAL_IS(real) DKP_JOIN(DKP_REAL_IS_, real)
+/* Functions that take vectors carry their type, so that files which disagree about it do not link. */
+#if DKP_REAL_IS(DK_REAL) == 2
+#define dk_begin dk_begin_double
+#define dk_begin_plan dk_begin_plan_double
+#define dk_sample dk_sample_double
+#define dk_denoised dk_denoised_double
+#define dk_state dk_state_double
+#define dk_run_noise dk_run_noise_double
+#define dk_noise_fill dk_noise_fill_double
+#define dk_normals dk_normals_double
+#define dk_to_half dk_to_half_double
+#define dk_from_half dk_from_half_double
+#elif DKP_REAL_IS(DK_REAL) != 1
+#error "DK_REAL: must be float or double"
 #endif
-#else
+#undef DKP_REAL_IS_float
+#undef DKP_REAL_IS_double
+#undef DKP_JOIN
+#undef DKP_REAL_IS
+
+#if !defined(DK_API) && !defined(DK_STATIC)
 #define DK_API extern
+#elif !defined(DK_API) && defined(__GNUC__)
+#define DK_API static __attribute__((unused))
+#elif !defined(DK_API)
+#define DK_API static
 #endif
 
 #ifdef __cplusplus
@@ -143,7 +175,7 @@ typedef DK_REAL dk_real;
     X(DK_ERROR_MEMORY, "not enough memory")                                 \
     X(DK_ERROR_CALLBACK, "a callback returned nonzero")                     \
     X(DK_CANCELLED, "the progress callback asked to stop")                  \
-    X(DK_ERROR_NOT_FINITE, "a callback's numbers are NaN or infinite")      \
+    X(DK_ERROR_NOT_FINITE, "numbers are NaN, infinite or not written")      \
     X(DK_ERROR_SAVED, "the saved bytes do not fit this run or are damaged") \
     X(DK_ERROR_STEP, "the step size became too small")                      \
     X(DK_ERROR_ORDER, "the call makes no sense at this point of the run")
@@ -161,12 +193,19 @@ DK_API int dk_version(void);
 
 enum {
     DK_MESSAGE_SIZE = 240,
-    DK_ABAR_MARKS = 32,
     DK_MAX_TERMS = 20,
     DK_MAX_STAGES = 16,
     DK_SAID = 320,
     DK_BRANCHES = 3
 };
+
+struct dk_config;
+struct dk_eval;
+struct dk_run;
+struct dk_recorder;
+struct dk_exponential;
+typedef struct dk_plan dk_plan;
+typedef struct dk_run dk_run;
 
 /* -------------------------------------------------------------- >>decl-schedule  Noise schedules */
 
@@ -205,29 +244,30 @@ typedef enum dk_betas {
 typedef void (*dk_schedule_fn)(void *user, double t, double *alpha, double *sigma, double *d_alpha,
                                double *d_sigma);
 
+/* Bits of dk_schedule.quirks and dk_grid.quirks: what one program does its own way. Book three has the table. */
+enum {
+    DK_QUIRK_FLOAT_TABLE = 1 << 16,    /* VP discrete: 1 - beta and alpha^2 are rounded to float */
+    DK_QUIRK_TERMINAL_ALPHA = 1 << 17, /* VP discrete: alpha(T-1) = 2^-12 after zero_terminal_snr */
+    DKP_QUIRK_MARKED = 1 << 30         /* private: alphas_cumprod has some of the products only */
+};
+
 /* A noise schedule is a plain value; make it with one of the functions below, then edit at will. */
 typedef struct dk_schedule {
+    const char *name; /* that it was asked for by, with dk_schedule_named; else NULL */
     dk_family family;
-    const char *unknown;    /* set by dk_schedule_named for a name that does not exist, */
-    const char *nearest[3]; /* and names like it */
-    double t_min, t_max;    /* range of t that grids span; both 0: all of the family's range */
-    double
-        shift; /* flow, VP discrete: multiplies sigma/alpha; 0: 1. Flow: sigma = shift t / (1 + (shift - 1) t) */
+    double t_min, t_max; /* range of t that grids span; both 0: all of the family's range */
+    double shift;        /* flow, VP discrete: multiplies sigma/alpha; 0: 1. Flow: sigma = shift t / (1 + (shift - 1) t) */
     double sigma_min, sigma_max; /* VE, EDM; VP cosine: sigma/alpha stays between them, 0: no limit */
     double cosine_offset;        /* VP cosine: s */
-    double beta_min, beta_max;   /* VP and sub-VP: beta(t) = beta_min + t (beta_max - beta_min) */
-    dk_betas betas;              /* VP discrete: how beta_first .. beta_last are spaced */
-    int timesteps;               /* VP discrete: number of training timesteps T, t = 0 .. T-1; flow: 0, or
-                                    the size of the table t = 1/T, 2/T .. 1 that some grids pick from */
-    double beta_first, beta_last;
-    int zero_terminal_snr; /* VP discrete: rescale so that alpha(T-1) = 0 (Lin et al. 2023); 2: then
-                                     alpha(T-1) = 2^-12, as in some schedulers of diffusers */
-    int float_table;       /* VP discrete: 1 - beta and alpha^2 are rounded to float, as in models' tables */
+    double beta_min, beta_max;   /* VP, sub-VP: beta(t) = beta_min + t (beta_max - beta_min); VP discrete: first, last */
+    dk_betas betas;              /* VP discrete: how they are spaced in between */
+    int timesteps;               /* VP discrete: number of training timesteps T, t = 0 .. T-1; flow: size of the
+                                    table t = 1/T, 2/T .. 1 that some grids pick from, 0: none */
+    int zero_terminal_snr;        /* VP discrete: 1: rescaled so that alpha(T-1) = 0 (Lin et al. 2023) */
+    int quirks;                   /* DK_QUIRK_... */
     const double *alphas_cumprod; /* VP discrete from a table of T numbers, read while recording */
     dk_schedule_fn fn;            /* custom, with t from t_min (least noise) to t_max */
     void *user;
-    double marks[DK_ABAR_MARKS]; /* VP discrete: every so-manyth product of 1 - beta, filled in; */
-    double marks_of[5];          /* and what they were computed from */
 } dk_schedule;
 
 /* alpha = 1 - sigma, sigma = t shifted. Liu et al. 2022, Lipman et al. 2022; shift: Esser et al. 2024, eq. 23. */
@@ -249,7 +289,7 @@ DK_API dk_schedule dk_sub_vp(double beta_min, double beta_max);
 DK_API dk_schedule dk_cosine_flow(void);
 /* alpha_t^2 = product of 1 - beta_0 .. 1 - beta_t; Ho et al. 2020. Between timesteps lambda is linear in t.
    t = -1 is clean data. Past T-1 t stays at T-1 while sigma/alpha goes on. */
-DK_API dk_schedule dk_vp_discrete(dk_betas betas, int timesteps, double beta_first, double beta_last);
+DK_API dk_schedule dk_vp_discrete(dk_betas betas, int timesteps, double beta_min, double beta_max);
 DK_API dk_schedule dk_vp_linear(void);        /* DDPM: 1000 betas from 1e-4 to 0.02 */
 DK_API dk_schedule dk_vp_scaled_linear(void); /* Stable Diffusion: sqrt(beta) linear, 0.00085 .. 0.012 */
 DK_API dk_schedule dk_vp_cosine(void);        /* Nichol & Dhariwal 2021, betas cut at 0.999 */
@@ -286,6 +326,14 @@ typedef enum dk_prediction {
     DK_PREDICT_COUNT
 } dk_prediction;
 
+/* What the network reads and writes. */
+typedef enum dk_number {
+    DK_NUMBER_REAL, /* dk_real */
+    DK_NUMBER_FP16, /* IEEE 754 binary16, as uint16_t */
+    DK_NUMBER_BF16, /* the upper half of a float, as uint16_t */
+    DK_NUMBER_COUNT
+} dk_number;
+
 /* The number that the network is told (dk_eval.t), times condition_scale, from network_schedule's level. */
 typedef enum dk_condition {
     DK_CONDITION_DEFAULT,  /* EDM prediction: C_NOISE; flow: FLOW; VE and EDM: SIGMA; others: T */
@@ -300,8 +348,6 @@ typedef enum dk_condition {
 } dk_condition;
 
 /* ---------------------------------------------------------------------- >>decl-grid  Time grids */
-
-struct dk_config;
 
 /* "Table" below: the T levels that a discrete schedule was trained on, k = 0 .. T-1: timestep k of VP discrete,
    t = (k+1)/T of flow with `timesteps` set. */
@@ -426,19 +472,6 @@ DK_API dk_grid dk_grid_levels(const double *levels, dk_unit unit);
 /* A list of levels resampled to any number of steps: linear in the log, in t or in lambda; the last is replaced
    by 0 unless `final` says otherwise. */
 DK_API dk_grid dk_grid_resampled(const double *levels, int level_count, dk_unit unit);
-/* k-diffusion's VP levels: t from 1 to time_min in the VP process with beta(t) = beta_min + beta_d t. For
-   schedules whose u is sigma/alpha. */
-DK_API dk_grid dk_grid_vp(double beta_d, double beta_min, double time_min);
-/* Flow models whose shift depends on the number of image tokens: uniform, shift exp(mu). Flux (256 to 4096 tokens:
-   mu 0.5 to 1.15), Flux.2 (mu depends on the number of steps, too), LTX (terminal 0.1). */
-DK_API dk_grid dk_grid_flux(double tokens);
-DK_API dk_grid dk_grid_flux2(double tokens, int steps);
-DK_API dk_grid dk_grid_ltx(double tokens);
-/* mu on the line through (base_tokens, base_mu) and (max_tokens, max_mu). Shift it exponentially: shift =
-   exp(mu), or linearly: shift = mu. */
-DK_API double dk_shift_mu(double tokens, double base_tokens, double max_tokens, double base_mu,
-                          double max_mu);
-DK_API double dk_flux2_mu(double tokens, int steps);
 
 /* The finished grid of a config as numbers, with what time travel repeats; writes at most max, returns how many there are, 0 and a message if the
    config cannot work. */
@@ -455,15 +488,423 @@ DK_API dk_status dk_levels_concatenate(const double *a, int na, const double *b,
 DK_API dk_status dk_levels_resample(const double *levels, int n, double *out, int count);
 DK_API dk_status dk_levels_shift(double *levels, int n, double shift, double power);
 
-/* --------------------------------------------------------------------------- >>decl-plan  Plans */
+/* --------------------------------------------------------- >>decl-sampler  Samplers and recorders */
 
-/* What the network reads and writes. */
-typedef enum dk_number {
-    DK_NUMBER_REAL, /* dk_real */
-    DK_NUMBER_FP16, /* IEEE 754 binary16, as uint16_t */
-    DK_NUMBER_BF16, /* the upper half of a float, as uint16_t */
-    DK_NUMBER_COUNT
-} dk_number;
+typedef enum dk_gauge {
+    DK_GAUGE_DEFAULT, /* FLOW for flow and cosine flow and where a level has alpha = 0; else VE */
+    DK_GAUGE_VE,      /* x/alpha over u = sigma/alpha */
+    DK_GAUGE_FLOW,    /* x/(alpha + sigma) over u = sigma/(alpha + sigma) */
+    DK_GAUGE_VP,      /* x/sqrt(alpha^2 + sigma^2) over u = atan(sigma/alpha) */
+    DK_GAUGE_NATIVE,  /* x over t, with the schedule's own slopes */
+    DK_GAUGE_COUNT
+} dk_gauge;
+
+/* How much of a step is made good by fresh noise: the level sigma_down to which the deterministic step goes
+   before noise brings it up. r = noise level after / before the step. */
+typedef enum dk_noise_law {
+    DK_LAW_ANCESTRAL, /* sigma_up = sigma eta sqrt(1 - r^2); DDIM's eta, DDPM at 1, k-diffusion's ancestral */
+    DK_LAW_SDE,       /* sigma_down = sigma r^eta; SDE-DPM-Solver++; equal to ANCESTRAL at eta = 0 and 1 */
+    DK_LAW_DDPM_LARGE, /* sigma_down as ANCESTRAL at 1; noise of the forward step's variance (DDPM's beta_t) */
+    DK_LAW_FRESH,      /* sigma_down = (1 - eta) sigma; at 1 all noise is fresh: LCM */
+    DK_LAW_TIME, /* t_down = t_min + (1 - eta) (t - t_min), whole on VP discrete: TCD, whose gamma is eta, Zheng et
+                    al. 2024; consistency models at 1 */
+    DK_LAW_FLOW, /* u_down = u (1 - eta (1 - u/u_before)), u = sigma/(alpha + sigma); rectified-flow ancestral */
+    DK_LAW_SDE_NOISE, /* the SDE with noise prediction, 1 + eta times the ODE's drift: SDE-DPM-Solver, Lu et al. 2022b,
+                         SA-Solver (eta = tau^2); large steps do not keep the marginal */
+    DK_LAW_COUNT
+} dk_noise_law;
+
+/* The predictor for the forward step x_from = a x_to + G z; Song et al. 2021, app. D to F. With eta it follows the SDE
+   with eta g of noise and (1 + eta^2)/2 g^2 score in its drift, which has the same marginals: at 0 the
+   probability-flow ODE. */
+typedef enum dk_predictor {
+    DK_PREDICTOR_REVERSE_DIFFUSION, /* (2 - a) x + G^2 score, noise G */
+    DK_PREDICTOR_EULER_MARUYAMA,    /* the same, with a and G^2 to first order in the step */
+    DK_PREDICTOR_ANCESTRAL,         /* (x + G^2 score)/a, noise by the law: that of VE, or DDPM_LARGE of VP */
+    DK_PREDICTOR_NONE,              /* x stays as it is: the corrector alone */
+    DK_PREDICTOR_COUNT
+} dk_predictor;
+
+/* How a multistep method averages its interpolation polynomial over the step. */
+typedef enum dk_rule {
+    DK_RULE_EXACT,      /* the exact integral */
+    DK_RULE_DPM,        /* DPM-Solver's: two nodes: the value at the middle; three: half the quadratic term */
+    DK_RULE_DPM_TAYLOR, /* its other form: only the quadratic term is halved, as in k-diffusion's 3M SDE */
+    DK_RULE_DPM_V2, /* two nodes: DPM-Solver++ 2M "v2": D's share is that of the mean of this step and the last */
+    DK_RULE_BH1,      /* UniPC's shortcut for two nodes with B(h) = h */
+    DK_RULE_BH2,      /* and with B(h) = exp(h) - 1 */
+    DK_RULE_SA,       /* SA-Solver's shortcut for two nodes: BH1's number */
+    DK_RULE_UNIFORM,  /* exact for equal steps, whatever the steps are: iPNDM, PLMS */
+    DK_RULE_IPNDM_V,  /* exact but for the second difference, whose weight is that of the published iPNDM-v */
+    DK_RULE_GRADIENT, /* the newest plus gamma - 1 times its change: gradient estimation */
+    DK_RULE_COUNT
+} dk_rule;
+
+/* How step-size control goes on from a step whose error, in units of what is tolerated, was E. */
+typedef enum dk_control {
+    DK_CONTROL_STANDARD, /* times safety E^(-1/order), 0.2 to 10, at most 1 after a rejected step; as in scipy */
+    DK_CONTROL_FREE,     /* the same without limits, the power rounded to float; as in DPM-Solver's code */
+    DK_CONTROL_SMOOTH, /* times f = 1 + atan(E^(-1/order) - 1), and f >= safety is what accepts; as in k-diffusion */
+    DK_CONTROL_COUNT
+} dk_control;
+
+typedef void (*dk_record_fn)(struct dk_recorder *r);
+
+/* A point in the design space. Take one by name, then edit; all zero: dpmpp_2m. Methods ignore what they have no
+   use for, but eta > 0 on a deterministic one is refused. Every field's zero is its natural value. */
+typedef struct dk_sampler {
+    const char *name;       /* for messages */
+    const char *nearest[3]; /* where dk_sampler_named finds no sampler: names like it */
+    dk_record_fn record;    /* the recording function: built in or the user's; NULL: default sampler */
+    const void *user;       /* for the user's own record function; dk_table for table samplers */
+
+    /* The method. */
+    const char *tableau; /* classical Runge-Kutta, as a textbook writes it: see dk_runge_kutta */
+    const struct dk_exponential *exponential; /* exponential Runge-Kutta */
+    int order;      /* multistep: 1 .. 8 nodes; singlestep: 1 .. 3; step-size control: of the better method */
+    dk_rule rule;   /* multistep; singlestep: DPM, or EXACT (Taylor, phi_2) */
+    dk_gauge gauge; /* classical; exponential, ddim: FLOW takes (alpha + sigma)/sigma for alpha/sigma */
+    int noise_prediction; /* exponential methods: interpolate the noise instead of D */
+    int pseudo; /* classical methods: steps are DDIM's by the averaged slope, stages at shares of t; Liu et al. 2022 */
+    double gamma; /* gradient estimation */
+    int points;   /* deis_t: sum over so many points, 0: exact */
+    int er_power; /* er_sde: scaler level^(eta + 1) instead of the paper's level (exp(level^0.3) + 10) */
+    int cfg_pp;   /* CFG++: the unconditional output gives the direction, guided D the target; */
+                  /* 2: multistep in D averages unconditional estimates alone, as ComfyUI's RES does */
+
+    /* Stages of one step. */
+    double alpha;  /* edm: where the second evaluation stands, 1/2, 2/3 or 1; singlestep: r_1; 0: 1/order */
+    double alpha2; /* singlestep: r_2, where its third stage stands; 0: 2/3 */
+    dk_spacing stages; /* singlestep: equidistant in lambda, or as UNIFORM or QUADRATIC are; */
+                       /* LEVELS: on the grid's own levels, of which `order` make a step */
+    int evals; /* singlestep: evaluations on each way down, fewer lower the last steps' order; 0: no limit */
+    double pure_stage; /* singlestep of order 2 from alpha = 0: sigma/(alpha + sigma) of its stage; 0: none */
+
+    /* First and last steps of multistep methods. */
+    int warmup;       /* classical: so many first steps, if there are, are Runge-Kutta's, by the tableau */
+    int corrector;    /* nodes of the corrector, the new one included; 0: none */
+    int pece;         /* evaluate again after the corrector */
+    int uncorrected;  /* so many first steps are left as predicted */
+    int correct_last; /* evaluate at the last level, too, unless sigma = 0 there, to correct the last step */
+    int from_down;    /* measure past nodes from the last step's sigma_down, as ComfyUI's RES does */
+    int lower_order_final; /* 1: no more nodes than steps left before sigma = 0; 2: that step counts, too, as in */
+                           /* diffusers; 3: one node in the last step, no matter how many before */
+    int plain_last; /* classical methods, predictors: an ordinary step to sigma = 0 instead of x = alpha D */
+
+    /* Noise behind a step. */
+    dk_noise_law law;
+    double eta;                  /* 0: deterministic */
+    double s_noise;              /* multiplies every draw of the sampler; 1 in all presets */
+    double s_noise_change;       /* of s_noise from the first step to the last, linear */
+    double noise_min, noise_max; /* noise only where sigma/alpha after the step lies between; 0: no limit */
+    int above_last; /* a step never goes below the grid's last level before its noise: dpm_fast, dpm_adaptive */
+    int fresh_pure; /* ddim: with eta > 0 the step from alpha = 0 makes all noise anew; ComfyUI's CFG++ */
+    int dry_bottom; /* dpm2: no noise behind a step down to sigma = 0, which eta > 1 can ask for; k-diffusion */
+
+    /* Noise before a step, Karras et al. 2022, alg. 2: any sampler can churn. */
+    double churn;                /* S_churn */
+    double churn_min, churn_max; /* S_tmin, S_tmax in sigma/alpha; churn_max 0: no limit */
+    int churn_late; /* churn behind a step's first evaluation, as in diffusers; its output is then read */
+                    /* 1: at the raised level, 2: at the level of the evaluation */
+
+    /* Predictors and Langevin correctors, Song et al. 2021. */
+    dk_predictor predictor;
+    int bins; /* each predictor's step is that of a bin of a table of so many levels beside the grid's; */
+              /* 1: as many as the grid has steps; score_sde */
+    int langevin_steps; /* per level */
+    double snr;         /* signal-to-noise ratio r, alg. 4-5 */
+    /* instead: step/(a sigma)^2; Song & Ermon 2019, alg. 1: epsilon/sigma_L^2 with a = 1; Song et al. 2021, annealed
+       Langevin: 4 snr^2 */
+    double langevin_step;
+
+    /* What a step is told and where it ends. */
+    double stride; /* in t: a step ends this far below where it begins, whatever the grid says, as */
+                   /* diffusers' DDIM does: T/steps, rounded down; 0: the grid's */
+    int told_end;  /* ddim: the network is told the level at the step's end; diffusers' inverse DDIM */
+
+    /* Step-size control of embedded methods: of the grid only the ends count. */
+    double rtol, atol; /* tolerated error of a step, relative and absolute; both 0: the grid's steps */
+    double h_init; /* first step, in lambda, or in u of a classical method's gauge; 0: 0.05, or estimated */
+    double safety; /* factor on every new step size; 0: 0.9 */
+    double pcoeff, icoeff, dcoeff; /* PID control of the step size; all 0: icoeff 1 */
+    dk_control control;
+} dk_sampler;
+
+DK_API dk_sampler dk_sampler_named(const char *name);
+
+/* -------------------------------------------------- >>decl-guidance  From the network's outputs to D */
+
+struct dk_guidance;
+
+/* Called while recording, for every D: *g is a copy of dk_config.guidance, of which it may change what shall hold at
+   this level and step (0 .. steps - 1; with step-size control steps accepted so far, of 0). */
+typedef void (*dk_guidance_fn)(void *user, dk_level level, int step, int steps, struct dk_guidance *g);
+
+/* Called in the run, for every D that evaluations made: batch * dim numbers to be changed at will; NULL with a back end,
+   whose buffer `slot` they are. e says for which evaluation, without its arrays. Nonzero stops the run, which can go
+   on: then it is called again, with D as it left it. */
+typedef int (*dk_hook_fn)(void *user, const struct dk_eval *e, dk_real *D, int slot);
+
+/* What happens between network and sampler; all zero: nothing. The network is evaluated at the same x in branches:
+   branch 0, C: with the condition; branch 1, U: without it, or with a negative one, or by a weaker network
+   (autoguidance, Karras et al. 2024); branch 2, B: with the second condition alone (the image, in InstructPix2Pix).
+
+       G = U + scale (C - U)                          Ho & Salimans 2022, whose w is scale - 1
+       G = U + scale2 (B - U) + scale (C - B)         Brooks et al. 2023, eq. 3
+
+   Branches that weigh nothing are not evaluated. Every number is per sample and knows nothing of the batch. */
+typedef struct dk_guidance {
+    double scale;  /* 0: no guidance; 1: C alone, but for CFG++, where the direction stays U's */
+    double scale2; /* of the second condition; 0: there is none */
+
+    /* Only where noise_min < sigma/alpha <= noise_max (0: no limit; Kynkaanniemi et al. 2024), and only in steps from
+       start * steps on to before stop * steps, both rounded down (stop 0: 1). Elsewhere D is C's, and nothing else is
+       evaluated. */
+    double noise_min, noise_max;
+    double start, stop;
+
+    /* rescale is the share of G that is given C's standard deviation; Lin et al. 2023, sec. 3.4. zero_star takes s U
+       for U, s = (C U)/(U U), and in the first zero_init steps the network's output counts as 0, so that there is no
+       evaluation and no hook; CFG-Zero*, Fan et al. 2025. */
+    double rescale;
+    int zero_star, zero_init;
+
+    /* Adaptive projected guidance, Sadat et al. 2024. projected 1: G = C + (scale - 1) d; 2: G = U + scale d, as in
+       diffusers. d = C - U + momentum times the d before (< 0 in the paper), made no longer than limit (0: any), and
+       its part along C times `parallel` (0 in the paper). */
+    int projected;
+    double parallel, momentum, limit;
+
+    /* As which prediction these see C, U and B. Default: as the network's own, for projected X0. ComfyUI's RescaleCFG: V. */
+    dk_prediction space;
+
+    int doubled; /* 1: one evaluation of all branches, whose batch is that many times as large; see dk_eval */
+
+    /* Then D is divided by this quantile of |D|, which counts as 1 .. quantile_most (0: no limit), and clipped to
+       [-1, 1]; Saharia et al. 2022, sec. 2.3. 0: it is not. */
+    double quantile, quantile_most;
+
+    dk_guidance_fn schedule; /* NULL: the same everywhere */
+    void *schedule_user;
+    dk_hook_fn hook; /* last, on the finished D; NULL: none */
+    void *hook_user;
+} dk_guidance;
+
+/* ------------------------------------------------------------------- >>decl-sources  Noise sources */
+
+/* Where standard normals come from. The first two are addressed: each number follows from (seed, sample, draw, element).
+   Other programs' generators (book three) are asked as their program asks them: once per draw for the whole batch,
+   batch * dim numbers from one generator; with dk_config.seeds once per draw and sample, dim numbers from a generator
+   each, as diffusers' list of generators. One generator makes a whole batch only: first_sample must be 0. */
+typedef enum dk_noise_kind {
+    DK_NOISE_DEFAULT,  /* noise: PHILOX; step_noise: the same as noise, whose generator goes on */
+    DK_NOISE_PHILOX,   /* dk_normals */
+    DK_NOISE_BROWNIAN, /* increments of a Brownian path over sigma/(alpha + sigma), which is the same whatever the steps
+                          are; times are told apart to 2^-31. A draw that does not go down is PHILOX's */
+#ifndef DK_NO_PEERS
+    DK_NOISE_TORCH_CPU,  /* torch.manual_seed(seed), torch.randn on the CPU; its seed is the low 32 bits */
+    DK_NOISE_TORCH_CUDA, /* the same on an NVIDIA GPU, whose fast functions round differently: about 1e-6 apart */
+    DK_NOISE_NUMPY,      /* numpy.random.RandomState(seed).standard_normal, seed < 2^32 */
+    DK_NOISE_NUMPY_PCG64, /* numpy.random.default_rng(seed).standard_normal */
+    DK_NOISE_TORCHSDE, /* the path of k-diffusion's BrownianTreeNoiseSampler on the CPU, over sigma; a draw that does not
+                          go down is PHILOX's */
+#endif
+    DK_NOISE_COUNT
+} dk_noise_kind;
+
+/* A request for batch * dim standard normals; sample b's dim numbers are contiguous. */
+typedef struct dk_noise_request {
+    int draw;               /* 0: initial state; 1, 2, ... in the order of the plan */
+    int call;               /* draws of this source before; an initial state that is given counts as drawn */
+    double from, to;        /* noise levels that the draw bridges; both the first level for draw 0 */
+    double lowest, highest; /* noise levels of the run, but for sigma = 0 */
+    int way, flow;          /* see dk_draw and dk_plan */
+    int batch;
+    size_t dim;
+    uint64_t seed, first_sample; /* as in dk_config */
+    const uint64_t *seeds;
+} dk_noise_request;
+
+/* Fill out; nonzero stops the run before anything is changed. May be asked again for the same draw. Where the network
+   also predicts variances, this is where their factor is applied, element by element. */
+typedef int (*dk_noise_fn)(void *user, const dk_noise_request *request, dk_real *out);
+
+/* Plain data; zero is a source, too. */
+typedef struct dk_noise_source {
+    dk_noise_fn fn; /* the user's own; NULL: as kind says */
+    void *user;
+    dk_noise_kind kind;
+    int bits; /* of the other program's numbers, 32 or 64; 0: its default, 32 of torch, 64 of NumPy */
+    int threads; /* TORCH_CUDA: most that a GPU runs at once, multiprocessors * threads of each, by whole blocks of
+                    256; matters to tensors of more numbers. 0: no tensor has */
+    int seed_offset; /* added to seed and seeds. ComfyUI's samplers on the CPU: 1, as step_noise of its own */
+} dk_noise_source;
+
+/* One draw without a run, batch * dim numbers. Generators start anew and run forward to request->call. DK_ERROR_CONFIG where
+   something is NULL, the kind is none, or there is nothing to fill. */
+DK_API dk_status dk_noise_fill(const dk_noise_source *source, const dk_noise_request *request, dk_real *out);
+
+/* ----------------------------------------------------------------------- >>decl-config  The config */
+
+/* How x starts. */
+typedef enum dk_start {
+    DK_START_NOISE, /* x is filled: sigma of the first level times draw 0 */
+    DK_START_STATE, /* x is already a state at the first level */
+    DK_START_DATA,  /* x is data, noised to the first level with draw 0 */
+    DK_START_COUNT
+} dk_start;
+
+/* What mask and known do: mask is 1 where data are known, 0 where they are not, and between a mixture of both is taken,
+   v becomes (1 - mask) v + mask w. Known data at a level are alpha known + sigma z. */
+typedef enum dk_blend {
+    DK_BLEND_STATE, /* every step's end with known data at its level; z is the step's own draw where it has one, else one
+                       more; RePaint, Lugmayr et al. 2022, alg. 1 */
+    DK_BLEND_FIXED, /* the same, z is draw 0 at all levels; diffusers' inpainting pipelines */
+    DK_BLEND_DENOISED, /* every D with known, whatever made it: known is a target per element, mask its weight, and x is
+                          left alone, so begin with DK_START_DATA on known data; AUTOMATIC1111's k-diffusion samplers */
+    DK_BLEND_BOTH, /* every x that is evaluated with known data at its level, z draw 0, and its D with known; ComfyUI */
+    DK_BLEND_COUNT
+} dk_blend;
+
+/* Calls task(arg, i) once for each i = 0 .. n - 1, in any order, at once if it can, and returns when all are done. */
+typedef void (*dk_parallel_fn)(void *user, int n, void (*task)(void *arg, int i), void *arg);
+
+/* Called after each evaluation, before its output is used; dk_denoised(run, ...) gives the estimate.
+   Nonzero cancels with DK_CANCELLED; dk_continue goes on. */
+typedef int (*dk_progress_fn)(void *user, struct dk_run *run, const struct dk_eval *eval);
+
+/* Everything; zero is a sensible default wherever it says so. The library writes `message`, when a call fails. */
+typedef struct dk_config {
+    int steps;                      /* of the grid, 1 .. 1000000; time travel adds more to the plan */
+    int batch;                      /* samples, >= 1 (0: 1) */
+    size_t dim;                     /* numbers per sample, >= 1 */
+    uint64_t seed;                  /* sample b uses (seed, first_sample + b), */
+    uint64_t first_sample;          /* so that sample 7 of a batch can be made again alone */
+    const uint64_t *seeds;          /* or sample b uses (seeds[b], 0): batch numbers, kept by the caller */
+    dk_schedule schedule;           /* zero: flow matching */
+    dk_prediction prediction;       /* zero: by family */
+    double sigma_data;              /* EDM prediction; 0: 0.5 */
+    dk_schedule network_schedule;   /* the schedule that the network was trained with, where it is not the
+                                     sampler's: x is rescaled and levels are matched by sigma/alpha.
+                                     Zero: the same, or sigma = t for EDM prediction */
+    dk_condition condition;         /* zero: by prediction and family */
+    double condition_scale;         /* 0: 1 */
+    dk_rounding condition_rounding; /* of the number that the network is told, after scaling */
+    int negated;          /* 1: the network predicts minus that: velocity towards data, EDM's raw v */
+    dk_number number;     /* of the network's input and output; the state is in dk_real */
+    double clip;          /* D is clipped to [-clip, clip]; 0: it is not */
+    dk_guidance guidance; /* zero: none */
+    dk_grid grid;         /* zero: by family */
+    dk_sampler sampler;   /* zero: dpmpp_2m */
+    dk_start start;
+    /* Inpainting, prefixes of action chunks: see dk_blend. Each batch * dim numbers, mask 0 .. 1, that stay the caller's
+       until the end; both or neither. Their contents may be changed while an evaluation is out (in the callbacks, or
+       before the next dk_next) and then hold from its D on: a weight and a target per element and evaluation. */
+    const dk_real *mask, *known;
+    dk_blend blend;
+    dk_noise_source noise;      /* of the initial state; zero: the library's generator */
+    dk_noise_source step_noise; /* of the sampler's draws; zero: the same source, going on */
+    dk_progress_fn progress;    /* used by dk_sample and dk_continue */
+    void *progress_user;
+    int unchecked; /* 1: do not look for NaN and infinity in the network's outputs, the hook's D, fp16 inputs and the
+                      result, nor for outputs that are not written */
+    dk_parallel_fn parallel; /* zero: OpenMP where the implementation is compiled with it, else none */
+    void *parallel_user;
+    int threads; /* parts that a long vector is worked on in, a tile of memory for each local value;
+                    0: OpenMP's number, 1 with neither. It changes no result */
+    const struct dk_backend *backend; /* zero: this machine's memory */
+    char message[DK_MESSAGE_SIZE];
+} dk_config;
+
+/* The message of the last call that failed with this config; "" if none did. dk_begin and dk_begin_plan write to
+   run->message instead. */
+DK_API const char *dk_message(const dk_config *c);
+/* Checks every field and replaces defaults by what they stand for. */
+DK_API dk_status dk_resolve(dk_config *c);
+/* Sets fields of c->sampler, c->grid, c->guidance, noise sources, start and blend: "eta=0.5 rule=exact grid.rho=5 guidance.scale=3
+   step_noise=brownian"; enumerators in lower case, without their prefix. All or nothing. */
+DK_API dk_status dk_config_set(struct dk_config *c, const char *settings);
+
+/* ------------------------------------------------------------------------------ >>decl-run  Runs */
+
+/* One evaluation to be done. Arrays are batch x dim, sample after sample. */
+typedef struct dk_eval {
+    const dk_real *input; /* already scaled for the network; not to be written */
+    dk_real *output;      /* to be filled with the network's raw output; begins as NaN here and there */
+    dk_real *
+        uncond_output; /* U's, where CFG++ is to have it from the same evaluation: with guidance.scale 0; else NULL */
+    const uint16_t *input_half; /* instead of these three where dk_config.number says so */
+    uint16_t *output_half, *uncond_output_half;
+    double t;        /* what the network is conditioned on */
+    dk_level level;  /* in the sampler's schedule */
+    int step, steps; /* step 0 .. steps - 1; with step-size control: steps accepted so far, 0 */
+    int call, calls; /* evaluation 0 .. calls - 1; with step-size control calls is 0 */
+    int stage;       /* of the D within the step */
+    /* Guidance: which branch this is for, 0 with the condition, 1 without, 2 with the second one alone. With
+       guidance.doubled all of them, `branches` in number, from branch 0 on: batch is then branches times the run's, and
+       arrays hold its samples for one branch after the other, without gaps; the inputs are equal. */
+    int branch, branches; /* branches: else 1 */
+    int batch;
+    size_t dim;
+    uint64_t first_sample;
+    /* For back ends; of DK_VALUE_HALF where plan->number says so. Those of further branches follow them. */
+    int input_slot, output_slot, uncond_slot;
+} dk_eval;
+
+/* Nonzero stops: dk_sample and dk_continue then return DK_ERROR_CALLBACK; x is the state of that evaluation. */
+typedef int (*dk_denoise_fn)(void *user, const dk_eval *eval);
+
+/* Bytes for dk_begin: plan and buffers; 0 and a message if the config cannot work (or DK_NO_MALLOC). */
+DK_API size_t dk_run_size(dk_config *c);
+/* Bytes for dk_begin_plan: buffers only; 0 if they cannot be had. */
+DK_API size_t dk_workspace_size(const dk_plan *plan, const dk_config *c);
+/* Starts a run on x (batch * dim numbers). memory NULL: allocated, freed by dk_end. Any alignment.
+   x and memory must stay until the end; neither they, nor mask and known, nor the run may share memory. The config is
+   read only, by any number of threads at once, and copied. An error is in run->status and run->message, and the run
+   need not be ended. */
+DK_API dk_status dk_begin(dk_run *run, const dk_config *c, dk_real *x, void *memory, size_t bytes);
+/* The same on a plan made beforehand. Of the config only dim, batch, mask, known, guidance.hook, seeds, noise sources,
+   progress, unchecked, parallel, threads and backend count: all else is in the plan, which must stay until the end. */
+DK_API dk_status dk_begin_plan(dk_run *run, const dk_plan *plan, const dk_config *c, dk_real *x, void *memory,
+                               size_t bytes);
+/* 1: eval is to be done, then call again. 0: the end, or an error in run->status: x is what it was at that
+   evaluation, and calling again hands the same evaluation out once more. A run that has ended in an error (the step size
+   became too small, the result is not finite) says so again. */
+DK_API int dk_next(dk_run *run, dk_eval *eval);
+/* The loop around dk_next, with progress; after an error or a stop it may be called again. */
+DK_API dk_status dk_continue(dk_run *run, dk_denoise_fn denoise, void *user);
+DK_API void dk_end(dk_run *run);
+/* dk_begin, dk_continue, dk_end, on allocated memory. */
+DK_API dk_status dk_sample(dk_config *c, dk_denoise_fn denoise, void *user, dk_real *x);
+/* log p of each sample in x, data at the grid's lowest level, which must be above sigma = 0: the change of variables along the
+   probability-flow ODE up to the highest level, where p is Gaussian (Song et al. 2021, sec. 4.3). The divergence is estimated
+   along a probe vector per sample, usually of +-1; averaged over probes it is unbiased (Hutchinson 1990). The derivative
+   along it is a central difference: three evaluations instead of one. x and probe: batch * dim numbers; log_p: batch.
+   sampler: any deterministic one, zero: rk45. Allocates. */
+DK_API dk_status dk_log_likelihood(dk_config *c, dk_denoise_fn denoise, void *user, const dk_real *x,
+                                   const dk_real *probe, double *log_p);
+/* The denoised estimate of the evaluation that is out, once its output is filled, until the next dk_next;
+   blended with known data where D is; after the end, the result. With guidance that of branch 0, and at the last branch G, as far as it is linear. Writes batch * dim numbers. */
+DK_API dk_status dk_denoised(dk_run *run, dk_real *out);
+/* The plan that a run is on, its own or the one that it was given; NULL if it has not begun. A run's own plan is within the
+   run, and moves with it. */
+DK_API const dk_plan *dk_run_plan(const dk_run *run);
+/* The state that the evaluation now out looks at; after the end, the result. */
+DK_API const dk_real *dk_state(const dk_run *run);
+/* To the nearest number of 16 bits, ties to even, and back exactly. Too large becomes infinite; NaN stays NaN. */
+DK_API void dk_to_half(dk_number number, const dk_real *from, uint16_t *to, size_t n);
+DK_API void dk_from_half(dk_number number, const uint16_t *from, dk_real *to, size_t n);
+/* A draw of the run's plan from its source, batch * dim numbers: for back ends. */
+DK_API dk_status dk_run_noise(dk_run *run, int draw, dk_real *out);
+/* Everything that changes, as bytes, the same on every machine. Loading needs a run begun with the same
+   config (or plan); it goes on exactly as the saved one would, asking for the open evaluation again. */
+DK_API size_t dk_save_size(const dk_run *run);
+DK_API dk_status dk_save(dk_run *run, void *bytes, size_t size);
+DK_API dk_status dk_load(dk_run *run, const void *bytes, size_t size);
+
+/* ---------------------------------- Stop here unless you write samplers, back ends or tools. */
+
+/* --------------------------------------------------------------------------- >>decl-plan  Plans */
 
 /* coefficient * value; times scalar^power where scalar > 0 numbers one of the plan's norm ratios. */
 typedef struct dk_term {
@@ -555,7 +996,7 @@ typedef struct dk_draw {
 } dk_draw;
 
 /* A recorded sampler: constant once made; share it freely. Its arrays lie in one block of memory. */
-typedef struct dk_plan {
+struct dk_plan {
     void *memory; /* in: where to record, or NULL to allocate; freed by dk_plan_free only if allocated */
     size_t bytes; /* in: size of memory */
     int owned;
@@ -578,9 +1019,7 @@ typedef struct dk_plan {
     dk_pass *pass;
     dk_norm *norm;
     dk_draw *draw;
-} dk_plan;
-
-struct dk_config;
+};
 
 /* Bytes that dk_record needs; 0 and a message if the config cannot work. */
 DK_API size_t dk_plan_size(struct dk_config *c);
@@ -598,239 +1037,74 @@ DK_API uint64_t dk_plan_hash(const dk_plan *plan);
    length that the whole text has, as snprintf does. */
 DK_API size_t dk_plan_text(const dk_plan *plan, char *text, size_t size);
 
-/* --------------------------------------------------------- >>decl-sampler  Samplers and recorders */
+/* ---------------------------------------------------------- >>decl-state  What a run is made of */
 
-struct dk_recorder;
+/* Where a run with step-size control stands. It records one attempt of a step at a time, as a plan of its own. */
+typedef struct dk_pace {
+    dk_level from, to; /* of this attempt */
+    double at, next, end,
+        h; /* on the method's axis, lambda or its gauge's u: from, to, the last level; h > 0: */
+           /* the size to be tried next */
+    double inverse_error[2]; /* of the last two accepted attempts */
+    double slope;            /* at the first level, for its step size */
+    int accepted, rejected;  /* steps so far */
+    int calls, draws;        /* evaluations and draws before this attempt */
+    int phase, place;        /* private: kind of attempt; level of the grid, -1: between two */
+    int rejecting;           /* the attempt before was rejected */
+    int kept, keeps[2]; /* values that are known; that will be if this attempt is rejected, or accepted */
+    int buffers, halves, locals, noises; /* the most that an attempt needs */
+    int sizing;                          /* private: records the most, wherever the level is */
+} dk_pace;
+
+/* What a run keeps for itself: private. Nothing in it points into the run, which may be moved. */
+typedef struct dkp_run {
+    int pass;    /* the next pass to run */
+    int waiting; /* an evaluation is out */
+    int again;   /* hand out the same evaluation once more */
+    int finished;
+    dk_status ended; /* DK_OK, or the error that the run has ended in, */
+    char why[DK_MESSAGE_SIZE]; /* and its words */
+    int inside;                /* dk_next is at work */
+    dk_real *buffers, *tiles, *noise;
+    uint16_t *halves;
+    double *sums;
+    void *streams; /* generators that give their numbers in order, where they stand */
+    dk_pace pace;  /* of a sampler with step-size control */
+    dk_plan plan;  /* of dk_begin */
+    void *owned;
+} dkp_run;
+
+/* A run may be moved (memcpy, std::vector) between calls; x and memory stay where they are. A copy that is used
+   beside its original is not a second run: both would write to the same memory. */
+struct dk_run {
+    const dk_plan *plan; /* given to dk_begin_plan; NULL: the run has its own. dk_run_plan gives either */
+    dk_real *x;          /* the caller's */
+    size_t dim, size;    /* size = batch * dim */
+    double *scalars;     /* for back ends: number n of sample b, as terms name it, at (n - 1) * batch + b */
+    dk_config config;    /* resolved copy; pointers in it stay the caller's */
+    dk_status status;    /* of the last call */
+    char message[DK_MESSAGE_SIZE];
+    dkp_run own;
+};
+
+/* -------------------------------------------------------- >>decl-recorder  Samplers of your own */
 
 /* A symbolic vector: a value of the plan, or a sum of values. Copy it freely; all zero, it is the zero vector. The
-   recorder remembers the terms of sums for a few steps only: what is needed for longer is stored with dk_keep. */
+   recorder remembers the terms of sums for a few steps only: what is needed for longer is stored with dkr_keep. */
 typedef struct dk_vec {
     struct dk_recorder *of; /* private; NULL: zero */
     int count;              /* of terms; 0: a value */
     unsigned at;            /* its number; or where the terms are */
 } dk_vec;
 
-typedef enum dk_gauge {
-    DK_GAUGE_DEFAULT, /* FLOW for flow and cosine flow and where a level has alpha = 0; else VE */
-    DK_GAUGE_VE,      /* x/alpha over u = sigma/alpha */
-    DK_GAUGE_FLOW,    /* x/(alpha + sigma) over u = sigma/(alpha + sigma) */
-    DK_GAUGE_VP,      /* x/sqrt(alpha^2 + sigma^2) over u = atan(sigma/alpha) */
-    DK_GAUGE_NATIVE,  /* x over t, with the schedule's own slopes */
-    DK_GAUGE_COUNT
-} dk_gauge;
-
-/* How much of a step is made good by fresh noise: the level sigma_down to which the deterministic step goes
-   before noise brings it up. r = noise level after / before the step. */
-typedef enum dk_noise_law {
-    DK_LAW_ANCESTRAL, /* sigma_up = sigma eta sqrt(1 - r^2); DDIM's eta, DDPM at 1, k-diffusion's ancestral */
-    DK_LAW_SDE,       /* sigma_down = sigma r^eta; SDE-DPM-Solver++; equal to ANCESTRAL at eta = 0 and 1 */
-    DK_LAW_DDPM_LARGE, /* sigma_down as ANCESTRAL at 1; noise of the forward step's variance (DDPM's beta_t) */
-    DK_LAW_FRESH,      /* sigma_down = (1 - eta) sigma; at 1 all noise is fresh: LCM */
-    DK_LAW_TIME, /* t_down = t_min + (1 - eta) (t - t_min), whole on VP discrete: TCD, whose gamma is eta, Zheng et
-                    al. 2024; consistency models at 1 */
-    DK_LAW_FLOW, /* u_down = u (1 - eta (1 - u/u_before)), u = sigma/(alpha + sigma); rectified-flow ancestral */
-    DK_LAW_SDE_NOISE, /* the SDE with noise prediction, 1 + eta times the ODE's drift: SDE-DPM-Solver, Lu et al. 2022b,
-                         SA-Solver (eta = tau^2); large steps do not keep the marginal */
-    DK_LAW_COUNT
-} dk_noise_law;
-
-/* The predictor for the forward step x_from = a x_to + G z; Song et al. 2021, app. D to F. With eta it follows the SDE
-   with eta g of noise and (1 + eta^2)/2 g^2 score in its drift, which has the same marginals: at 0 the
-   probability-flow ODE. */
-typedef enum dk_predictor {
-    DK_PREDICTOR_REVERSE_DIFFUSION, /* (2 - a) x + G^2 score, noise G */
-    DK_PREDICTOR_EULER_MARUYAMA,    /* the same, with a and G^2 to first order in the step */
-    DK_PREDICTOR_ANCESTRAL,         /* (x + G^2 score)/a, noise by the law: that of VE, or DDPM_LARGE of VP */
-    DK_PREDICTOR_NONE,              /* x stays as it is: the corrector alone */
-    DK_PREDICTOR_COUNT
-} dk_predictor;
-
-/* How a multistep method averages its interpolation polynomial over the step. */
-typedef enum dk_rule {
-    DK_RULE_EXACT,      /* the exact integral */
-    DK_RULE_DPM,        /* DPM-Solver's: two nodes: the value at the middle; three: half the quadratic term */
-    DK_RULE_DPM_TAYLOR, /* its other form: only the quadratic term is halved, as in k-diffusion's 3M SDE */
-    DK_RULE_DPM_V2, /* two nodes: DPM-Solver++ 2M "v2": D's share is that of the mean of this step and the last */
-    DK_RULE_BH1,      /* UniPC's shortcut for two nodes with B(h) = h */
-    DK_RULE_BH2,      /* and with B(h) = exp(h) - 1 */
-    DK_RULE_SA,       /* SA-Solver's shortcut for two nodes: BH1's number */
-    DK_RULE_UNIFORM,  /* exact for equal steps, whatever the steps are: iPNDM, PLMS */
-    DK_RULE_IPNDM_V,  /* exact but for the second difference, whose weight is that of the published iPNDM-v */
-    DK_RULE_GRADIENT, /* the newest plus gamma - 1 times its change: gradient estimation */
-    DK_RULE_COUNT
-} dk_rule;
-
-/* An exponential Runge-Kutta method in lambda; h is the step, phi_k as in Hochbruck & Ostermann 2010, eq. 2.10.
-   Stage i stands at c_i; its entry in column j is the sum of weight phi_k(-at h) over the terms with row i and
-   column j; row `stages` is the result, the row after it that of an embedded method, for step-size control. Column 0
-   makes every row exact for constant D; where terms give it, a row is completed with x/alpha of the step's start
-   instead, so that it depends on differences alone.
-   Rows that integrate an interpolation polynomial exactly need no terms: `through` has a word for each row after
-   row 1, the columns besides 0 through which it goes, in hexadecimal, or "-" for a row of terms: "1 23" is a method
-   of three stages, whose result goes through columns 0, 2 and 3. */
-typedef struct dk_phi_term {
-    int row, column, k;
-    double weight, at;
-} dk_phi_term;
-
-typedef struct dk_exponential {
-    const char *name;
-    int stages, order;
-    const double *c;
-    int terms;
-    const dk_phi_term *term;
-    const char *through; /* or NULL */
-} dk_exponential;
-
-/* How step-size control goes on from a step whose error, in units of what is tolerated, was E. */
-typedef enum dk_control {
-    DK_CONTROL_STANDARD, /* times safety E^(-1/order), 0.2 to 10, at most 1 after a rejected step; as in scipy */
-    DK_CONTROL_FREE,     /* the same without limits, the power rounded to float; as in DPM-Solver's code */
-    DK_CONTROL_SMOOTH, /* times f = 1 + atan(E^(-1/order) - 1), and f >= safety is what accepts; as in k-diffusion */
-    DK_CONTROL_COUNT
-} dk_control;
-
-/* A hand-built (or fitted) linear solver: x_{i+1} = a_i x_i + sum_{j<=i} b_ij D_j + noise_i z_i. */
-typedef struct dk_table {
-    const double *a;     /* steps numbers */
-    const double *b;     /* steps x steps, row i holds b_i0 .. b_ii, the rest is ignored */
-    const double *noise; /* steps numbers, or NULL */
-    const double *t;     /* what the network is told per step instead of the grid's level, or NULL */
-} dk_table;
-
-typedef void (*dk_record_fn)(struct dk_recorder *r);
-
-/* A point in the design space. Take one by name, then edit; all zero: dpmpp_2m. Methods ignore what they have no
-   use for, but eta > 0 on a deterministic one is refused. Every field's zero is its natural value. */
-typedef struct dk_sampler {
-    const char *name;       /* for messages */
-    const char *nearest[3]; /* where dk_sampler_named finds no sampler: names like it */
-    dk_record_fn record;    /* the recording function: built in or the user's; NULL: default sampler */
-    const void *user;       /* for the user's own record function; dk_table for table samplers */
-
-    /* The method. */
-    const char *tableau; /* classical Runge-Kutta, as a textbook writes it: see dk_runge_kutta */
-    const dk_exponential *exponential; /* exponential Runge-Kutta */
-    int order;      /* multistep: 1 .. 8 nodes; singlestep: 1 .. 3; step-size control: of the better method */
-    dk_rule rule;   /* multistep; singlestep: DPM, or EXACT (Taylor, phi_2) */
-    dk_gauge gauge; /* classical; exponential, ddim: FLOW takes (alpha + sigma)/sigma for alpha/sigma */
-    int noise_prediction; /* exponential methods: interpolate the noise instead of D */
-    int pseudo; /* classical methods: steps are DDIM's by the averaged slope, stages at shares of t; Liu et al. 2022 */
-    double gamma; /* gradient estimation */
-    int points;   /* deis_t: sum over so many points, 0: exact */
-    int er_power; /* er_sde: scaler level^(eta + 1) instead of the paper's level (exp(level^0.3) + 10) */
-    int cfg_pp;   /* CFG++: the unconditional output gives the direction, guided D the target; */
-                  /* 2: multistep in D averages unconditional estimates alone, as ComfyUI's RES does */
-
-    /* Stages of one step. */
-    double alpha;  /* edm: where the second evaluation stands, 1/2, 2/3 or 1; singlestep: r_1; 0: 1/order */
-    double alpha2; /* singlestep: r_2, where its third stage stands; 0: 2/3 */
-    dk_spacing stages; /* singlestep: equidistant in lambda, or as UNIFORM or QUADRATIC are; */
-                       /* LEVELS: on the grid's own levels, of which `order` make a step */
-    int evals; /* singlestep: evaluations on each way down, fewer lower the last steps' order; 0: no limit */
-    double pure_stage; /* singlestep of order 2 from alpha = 0: sigma/(alpha + sigma) of its stage; 0: none */
-
-    /* First and last steps of multistep methods. */
-    int warmup;       /* classical: so many first steps, if there are, are Runge-Kutta's, by the tableau */
-    int corrector;    /* nodes of the corrector, the new one included; 0: none */
-    int pece;         /* evaluate again after the corrector */
-    int uncorrected;  /* so many first steps are left as predicted */
-    int correct_last; /* evaluate at the last level, too, unless sigma = 0 there, to correct the last step */
-    int from_down;    /* measure past nodes from the last step's sigma_down, as ComfyUI's RES does */
-    int lower_order_final; /* 1: no more nodes than steps left before sigma = 0; 2: that step counts, too, as in */
-                           /* diffusers; 3: one node in the last step, no matter how many before */
-    int plain_last; /* classical methods, predictors: an ordinary step to sigma = 0 instead of x = alpha D */
-
-    /* Noise behind a step. */
-    dk_noise_law law;
-    double eta;                  /* 0: deterministic */
-    double s_noise;              /* multiplies every draw of the sampler; 1 in all presets */
-    double s_noise_change;       /* of s_noise from the first step to the last, linear */
-    double noise_min, noise_max; /* noise only where sigma/alpha after the step lies between; 0: no limit */
-    int above_last; /* a step never goes below the grid's last level before its noise: dpm_fast, dpm_adaptive */
-    int fresh_pure; /* ddim: with eta > 0 the step from alpha = 0 makes all noise anew; ComfyUI's CFG++ */
-    int dry_bottom; /* dpm2: no noise behind a step down to sigma = 0, which eta > 1 can ask for; k-diffusion */
-
-    /* Noise before a step, Karras et al. 2022, alg. 2: any sampler can churn. */
-    double churn;                /* S_churn */
-    double churn_min, churn_max; /* S_tmin, S_tmax in sigma/alpha; churn_max 0: no limit */
-    int churn_late; /* churn behind a step's first evaluation, as in diffusers; its output is then read */
-                    /* 1: at the raised level, 2: at the level of the evaluation */
-
-    /* Predictors and Langevin correctors, Song et al. 2021. */
-    dk_predictor predictor;
-    int bins; /* each predictor's step is that of a bin of a table of so many levels beside the grid's; */
-              /* 1: as many as the grid has steps; score_sde */
-    int langevin_steps; /* per level */
-    double snr;         /* signal-to-noise ratio r, alg. 4-5 */
-    /* instead: step/(a sigma)^2; Song & Ermon 2019, alg. 1: epsilon/sigma_L^2 with a = 1; Song et al. 2021, annealed
-       Langevin: 4 snr^2 */
-    double langevin_step;
-
-    /* What a step is told and where it ends. */
-    double stride; /* in t: a step ends this far below where it begins, whatever the grid says, as */
-                   /* diffusers' DDIM does: T/steps, rounded down; 0: the grid's */
-    int told_end;  /* ddim: the network is told the level at the step's end; diffusers' inverse DDIM */
-
-    /* Step-size control of embedded methods: of the grid only the ends count. */
-    double rtol, atol; /* tolerated error of a step, relative and absolute; both 0: the grid's steps */
-    double h_init; /* first step, in lambda, or in u of a classical method's gauge; 0: 0.05, or estimated */
-    double safety; /* factor on every new step size; 0: 0.9 */
-    double pcoeff, icoeff, dcoeff; /* PID control of the step size; all 0: icoeff 1 */
-    dk_control control;
-} dk_sampler;
-
-typedef struct dk_sampler_info {
-    const char *name;
-    dk_record_fn record;
-    const char *tableau;
-    const dk_exponential *exponential;
-    const char *settings; /* what differs from a zero dk_sampler with s_noise 1, for dk_config_set */
-    int order;            /* of convergence: of the ODE, or (weak) of the SDE */
-    int evals; /* per step, 0: as step-size control has it. Runge-Kutta steps to sigma = 0, exponential ones also from */
-    /* alpha = 0, take one; smld's one more; pndm's warm-up three more in each of three, plms's one more */
-    const char *paper;
-} dk_sampler_info;
-
-DK_API dk_sampler dk_sampler_named(const char *name);
-DK_API const dk_sampler_info *dk_sampler_at(int i); /* the table of presets; NULL past the end */
-/* A Runge-Kutta method from its tableau; the text stays the caller's. Row k has k numbers, integers, decimals or
-   fractions: the rows of a after the first, then b; c are the row sums. "1" is Euler, "1/2 | 0 1" the midpoint method,
-   "1/3 | -1/3 1 | 1 -1 1 | 1/8 3/8 3/8 1/8" Kutta's 3/8 rule. After "~": b of an embedded method of lower order, whose
-   last number belongs to the slope at the end of the step: "1 | 1/2 1/2 ~ 1 0 0" is Heun with Euler. */
-DK_API dk_sampler dk_runge_kutta(const char *tableau);
-DK_API dk_sampler dk_exponential_runge_kutta(const dk_exponential *method); /* stays the caller's, too */
-DK_API dk_sampler dk_table_sampler(const dk_table *table);                  /* likewise */
-/* Up to max known names nearest to the given one; returns how many. kind: "sampler", "grid" or "schedule". */
-DK_API int dk_nearest_names(const char *kind, const char *name, const char **names, int max);
-
-/* A name that another program has for a sampler, a grid, or both. peer: "comfyui", "a1111", "k-diffusion",
-   "diffusers", "res4lyf" or "sd.cpp". */
-typedef struct dk_alias {
-    const char *peer, *name;
-    const char *sampler, *grid; /* names here; NULL: says nothing about it */
-    const char *settings;       /* for dk_config_set: what differs from the preset */
-    const char *note;           /* what a name cannot say */
-} dk_alias;
-
-DK_API int dk_alias_at(int i, dk_alias *a); /* fills *a; 0 past the end */
-/* Sets c->sampler and, where the name says so ("DPM++ 2M SDE Karras", "euler beta"), c->grid or fields of it.
-   Names here come first, then other programs'; "a1111:Beta" is a certain program's. Case does not count, '-', '_',
-   '/' and ' ' are alike and may be missing, "++" reads as "pp". dk_sampler_named and dk_grid_named know the same
-   names, and take their part of them. */
-DK_API dk_status dk_config_named(struct dk_config *c, const char *name);
-/* Sets fields of c->sampler, c->grid, c->guidance, noise sources, start and blend: "eta=0.5 rule=exact grid.rho=5 guidance.scale=3
-   step_noise=brownian"; enumerators in lower case, without their prefix. All or nothing. */
-DK_API dk_status dk_config_set(struct dk_config *c, const char *settings);
-
-/* For recording functions. A sampler loops `while (dk_step(r)) ...`: it reads r->from and r->to, calls
-   dk_denoise, and leaves the new state in r->x. Nothing is computed while recording. Where time travel goes back up, and
+/* For recording functions. A sampler loops `while (dkr_step(r)) ...`: it reads r->from and r->to, calls
+   dkr_denoise, and leaves the new state in r->x. Nothing is computed while recording. Where time travel goes back up, and
    behind a first step from clean data, the function is called anew: so every memory of what was before ends there. */
 typedef struct dk_recorder {
     dk_vec x;          /* the state */
     dk_level from, to; /* of this step; from includes churn */
     int steps,
-        step; /* of this call, from one way up to the next; step counts from 0, -1 before the first dk_step */
+        step; /* of this call, from one way up to the next; step counts from 0, -1 before the first dkr_step */
     int falling; /* 1 where noise levels fall: sampling; 0: inversion */
     dk_status status;
     struct dk_config *config; /* resolved */
@@ -856,389 +1130,72 @@ typedef struct dk_recorder {
     dk_term said[DK_SAID];  /* the last of them, round and round */
 } dk_recorder;
 
-DK_API int dk_step(dk_recorder *r); /* 0 after the last step */
-DK_API dk_vec dk_denoise(dk_recorder *r, dk_vec x,
+DK_API int dkr_step(dk_recorder *r); /* 0 after the last step */
+DK_API dk_vec dkr_denoise(dk_recorder *r, dk_vec x,
                          dk_level level); /* D at x, with all of the config's guidance */
 /* The same, told the network that the level is `told`, and with the unconditional D unless NULL. */
-DK_API dk_vec dk_denoise_told(dk_recorder *r, dk_vec x, dk_level level, dk_level told, dk_vec *uncond);
-DK_API dk_vec dk_noise(dk_recorder *r, dk_level from, dk_level to); /* a fresh draw */
-DK_API dk_vec dk_keep(dk_recorder *r, dk_vec v);     /* stores a sum, so that later uses cost one term */
-DK_API dk_vec dk_past(dk_recorder *r, int estimate); /* an earlier D, counted from 0 */
-DK_API void dk_sum_begin(dk_recorder *r);            /* a stored sum of any length, term by term; */
-DK_API void dk_sum_add(dk_recorder *r, double c, dk_vec v); /* nothing else may be said until its end */
-DK_API dk_vec dk_sum_end(dk_recorder *r);
-DK_API int dk_norm_ratio(dk_recorder *r, dk_vec a, dk_vec b); /* |a|/|b| per sample: a scalar */
-DK_API dk_vec dk_scale(double c, dk_vec v);
-DK_API dk_vec dk_scale_by(double c, int scalar, int power,
+DK_API dk_vec dkr_denoise_told(dk_recorder *r, dk_vec x, dk_level level, dk_level told, dk_vec *uncond);
+DK_API dk_vec dkr_noise(dk_recorder *r, dk_level from, dk_level to); /* a fresh draw */
+DK_API dk_vec dkr_keep(dk_recorder *r, dk_vec v);     /* stores a sum, so that later uses cost one term */
+DK_API dk_vec dkr_past(dk_recorder *r, int estimate); /* an earlier D, counted from 0 */
+DK_API void dkr_sum_begin(dk_recorder *r);            /* a stored sum of any length, term by term; */
+DK_API void dkr_sum_add(dk_recorder *r, double c, dk_vec v); /* nothing else may be said until its end */
+DK_API dk_vec dkr_sum_end(dk_recorder *r);
+DK_API int dkr_norm_ratio(dk_recorder *r, dk_vec a, dk_vec b); /* |a|/|b| per sample: a scalar */
+DK_API dk_vec dkr_scale(double c, dk_vec v);
+DK_API dk_vec dkr_scale_by(double c, int scalar, int power,
                           dk_vec v); /* c scalar^power v, power >= 1; once per vector */
-DK_API dk_vec dk_add(dk_vec a, dk_vec b);
-DK_API dk_vec dk_mix(double a, dk_vec x, double b, dk_vec y); /* a x + b y */
+DK_API dk_vec dkr_add(dk_vec a, dk_vec b);
+DK_API dk_vec dkr_mix(double a, dk_vec x, double b, dk_vec y); /* a x + b y */
 /* Ends recording with an error; the field is named in the message. */
-DK_API void dk_refuse(dk_recorder *r, const char *field, double value, const char *allowed);
+DK_API void dkr_refuse(dk_recorder *r, const char *field, double value, const char *allowed);
 
-/* -------------------------------------------------- >>decl-guidance  From the network's outputs to D */
+/* An exponential Runge-Kutta method in lambda; h is the step, phi_k as in Hochbruck & Ostermann 2010, eq. 2.10.
+   Stage i stands at c_i; its entry in column j is the sum of weight phi_k(-at h) over the terms with row i and
+   column j; row `stages` is the result, the row after it that of an embedded method, for step-size control. Column 0
+   makes every row exact for constant D; where terms give it, a row is completed with x/alpha of the step's start
+   instead, so that it depends on differences alone.
+   Rows that integrate an interpolation polynomial exactly need no terms: `through` has a word for each row after
+   row 1, the columns besides 0 through which it goes, in hexadecimal, or "-" for a row of terms: "1 23" is a method
+   of three stages, whose result goes through columns 0, 2 and 3. */
+typedef struct dk_phi_term {
+    int row, column, k;
+    double weight, at;
+} dk_phi_term;
 
-struct dk_guidance;
-struct dk_eval;
+typedef struct dk_exponential {
+    const char *name;
+    int stages, order;
+    const double *c;
+    int terms;
+    const dk_phi_term *term;
+    const char *through; /* or NULL */
+} dk_exponential;
 
-/* Called while recording, for every D: *g is a copy of dk_config.guidance, of which it may change what shall hold at
-   this level and step (0 .. steps - 1; with step-size control steps accepted so far, of 0). */
-typedef void (*dk_guidance_fn)(void *user, dk_level level, int step, int steps, struct dk_guidance *g);
+/* A hand-built (or fitted) linear solver: x_{i+1} = a_i x_i + sum_{j<=i} b_ij D_j + noise_i z_i. */
+typedef struct dk_table {
+    const double *a;     /* steps numbers */
+    const double *b;     /* steps x steps, row i holds b_i0 .. b_ii, the rest is ignored */
+    const double *noise; /* steps numbers, or NULL */
+    const double *t;     /* what the network is told per step instead of the grid's level, or NULL */
+} dk_table;
 
-/* Called in the run, for every D that evaluations made: batch * dim numbers to be changed at will; NULL with a back end,
-   whose buffer `slot` they are. e says for which evaluation, without its arrays. Nonzero stops the run, which can go
-   on: then it is called again, with D as it left it. */
-typedef int (*dk_hook_fn)(void *user, const struct dk_eval *e, dk_real *D, int slot);
+/* A Runge-Kutta method from its tableau; the text stays the caller's. Row k has k numbers, integers, decimals or
+   fractions: the rows of a after the first, then b; c are the row sums. "1" is Euler, "1/2 | 0 1" the midpoint method,
+   "1/3 | -1/3 1 | 1 -1 1 | 1/8 3/8 3/8 1/8" Kutta's 3/8 rule. After "~": b of an embedded method of lower order, whose
+   last number belongs to the slope at the end of the step: "1 | 1/2 1/2 ~ 1 0 0" is Heun with Euler. */
+DK_API dk_sampler dk_runge_kutta(const char *tableau);
+DK_API dk_sampler dk_exponential_runge_kutta(const dk_exponential *method); /* stays the caller's, too */
+DK_API dk_sampler dk_table_sampler(const dk_table *table);                  /* likewise */
 
-/* What happens between network and sampler; all zero: nothing. The network is evaluated at the same x in branches:
-   branch 0, C: with the condition; branch 1, U: without it, or with a negative one, or by a weaker network
-   (autoguidance, Karras et al. 2024); branch 2, B: with the second condition alone (the image, in InstructPix2Pix).
-
-       G = U + scale (C - U)                          Ho & Salimans 2022, whose w is scale - 1
-       G = U + scale2 (B - U) + scale (C - B)         Brooks et al. 2023, eq. 3
-
-   Branches that weigh nothing are not evaluated. Every number is per sample and knows nothing of the batch. */
-typedef struct dk_guidance {
-    double scale;  /* 0: no guidance; 1: C alone, but for CFG++, where the direction stays U's */
-    double scale2; /* of the second condition; 0: there is none */
-
-    /* Only where noise_min < sigma/alpha <= noise_max (0: no limit; Kynkaanniemi et al. 2024), and only in steps from
-       start * steps on to before stop * steps, both rounded down (stop 0: 1). Elsewhere D is C's, and nothing else is
-       evaluated. */
-    double noise_min, noise_max;
-    double start, stop;
-
-    /* rescale is the share of G that is given C's standard deviation; Lin et al. 2023, sec. 3.4. zero_star takes s U
-       for U, s = (C U)/(U U), and in the first zero_init steps the network's output counts as 0, so that there is no
-       evaluation and no hook; CFG-Zero*, Fan et al. 2025. */
-    double rescale;
-    int zero_star, zero_init;
-
-    /* Adaptive projected guidance, Sadat et al. 2024. projected 1: G = C + (scale - 1) d; 2: G = U + scale d, as in
-       diffusers. d = C - U + momentum times the d before (< 0 in the paper), made no longer than limit (0: any), and
-       its part along C times `parallel` (0 in the paper). */
-    int projected;
-    double parallel, momentum, limit;
-
-    /* As which prediction these see C, U and B. Default: as the network's own, for projected X0. ComfyUI's RescaleCFG: V. */
-    dk_prediction space;
-
-    int doubled; /* 1: one evaluation of all branches, whose batch is that many times as large; see dk_eval */
-
-    /* Then D is divided by this quantile of |D|, which counts as 1 .. quantile_most (0: no limit), and clipped to
-       [-1, 1]; Saharia et al. 2022, sec. 2.3. 0: it is not. */
-    double quantile, quantile_most;
-
-    dk_guidance_fn schedule; /* NULL: the same everywhere */
-    void *schedule_user;
-    dk_hook_fn hook; /* last, on the finished D; NULL: none */
-    void *hook_user;
-} dk_guidance;
-
-/* ------------------------------------------------------------------- >>decl-sources  Noise sources */
-
-/* Where standard normals come from. A peer's generator is asked as the peer asks it: once per draw for the whole batch,
-   batch * dim numbers from one generator; with dk_config.seeds once per draw and sample, dim numbers from a generator
-   each, as diffusers' list of generators. Only a whole batch can be had from one generator: first_sample must be 0. */
-typedef enum dk_noise_kind {
-    DK_NOISE_DEFAULT,   /* noise: PHILOX; step_noise: the same as noise, whose generator goes on */
-    DK_NOISE_PHILOX,    /* the library's own, dk_normals: addressed by (seed, sample, draw, element) */
-    DK_NOISE_TORCH_CPU, /* torch.manual_seed(seed), torch.randn on the CPU; its seed is the low 32 bits */
-    DK_NOISE_TORCH_CUDA, /* the same on an NVIDIA GPU, whose fast functions round elsewhere: about 1e-6 apart */
-    DK_NOISE_NUMPY,      /* numpy.random.RandomState(seed).standard_normal, seed < 2^32 */
-    DK_NOISE_NUMPY_PCG64, /* numpy.random.default_rng(seed).standard_normal */
-    DK_NOISE_BROWNIAN, /* increments of a Brownian path over sigma/(alpha + sigma), addressed by (seed, sample, element,
-                             time), so whatever the steps are; told apart to 2^-31 */
-    DK_NOISE_TORCHSDE, /* of the path that k-diffusion's BrownianTreeNoiseSampler takes on the CPU, over sigma */
-    DK_NOISE_COUNT
-} dk_noise_kind;
-
-/* A request for batch * dim standard normals; sample b's dim numbers are contiguous. */
-typedef struct dk_noise_request {
-    int draw;               /* 0: initial state; 1, 2, ... in the order of the plan */
-    int call;               /* draws of this source before; an initial state that is given counts as drawn */
-    double from, to;        /* noise levels that the draw bridges; both the first level for draw 0 */
-    double lowest, highest; /* noise levels of the run, but for sigma = 0 */
-    int way, flow;          /* see dk_draw and dk_plan */
-    int batch;
-    size_t dim;
-    uint64_t seed, first_sample; /* as in dk_config */
-    const uint64_t *seeds;
-} dk_noise_request;
-
-/* Fill out; nonzero stops the run before anything is changed. May be asked again for the same draw. Where the network
-   also predicts variances, this is where their factor is applied, element by element. */
-typedef int (*dk_noise_fn)(void *user, const dk_noise_request *request, dk_real *out);
-
-/* Plain data; zero is a source, too. BROWNIAN and TORCHSDE: draws that do not go down, as that of the initial state, are
-   PHILOX's. */
-typedef struct dk_noise_source {
-    dk_noise_kind kind;
-    int bits; /* of the peer's numbers, 32 or 64; 0: the peer's default, 32 of torch, 64 of NumPy */
-    int threads; /* TORCH_CUDA: most that a GPU runs at once, multiprocessors * threads of each, by whole blocks of
-                        256; matters to tensors of more numbers. 0: no tensor has */
-    int seed_offset; /* added to seed and seeds. ComfyUI's samplers on the CPU: 1, as step_noise of its own */
-    dk_noise_fn fn;  /* the user's own, instead */
-    void *user;
-} dk_noise_source;
-
-DK_API dk_noise_source dk_noise_torch_cpu(void);
-DK_API dk_noise_source dk_noise_torch_cuda(int threads);
-DK_API dk_noise_source dk_noise_numpy(void);
-DK_API dk_noise_source dk_noise_numpy_pcg64(void);
-DK_API dk_noise_source dk_noise_brownian(void);
-DK_API dk_noise_source dk_noise_torchsde(void);
-DK_API dk_noise_source dk_noise_custom(dk_noise_fn fn, void *user);
-/* One draw without a run, batch * dim numbers. Generators start anew and run forward to request->call. DK_ERROR_CONFIG where
-   something is NULL, the kind is none, or there is nothing to fill. */
-DK_API dk_status dk_noise_fill(const dk_noise_source *source, const dk_noise_request *request, dk_real *out);
-
-/* ----------------------------------------------------------------------- >>decl-config  The config */
-
-/* How x starts. */
-typedef enum dk_start {
-    DK_START_NOISE, /* x is filled: sigma of the first level times draw 0 */
-    DK_START_STATE, /* x is already a state at the first level */
-    DK_START_DATA,  /* x is data, noised to the first level with draw 0 */
-    DK_START_COUNT
-} dk_start;
-
-/* What mask and known do: mask is 1 where data are known, 0 where they are not, and between a mixture of both is taken,
-   v becomes (1 - mask) v + mask w. Known data at a level are alpha known + sigma z. */
-typedef enum dk_blend {
-    DK_BLEND_STATE, /* every step's end with known data at its level; z is the step's own draw where it has one, else one
-                       more; RePaint, Lugmayr et al. 2022, alg. 1 */
-    DK_BLEND_FIXED, /* the same, z is draw 0 at all levels; diffusers' inpainting pipelines */
-    DK_BLEND_DENOISED, /* every D with known, whatever made it: known is a target per element, mask its weight, and x is
-                          left alone, so begin with DK_START_DATA on known data; AUTOMATIC1111's k-diffusion samplers */
-    DK_BLEND_BOTH, /* every x that is evaluated with known data at its level, z draw 0, and its D with known; ComfyUI */
-    DK_BLEND_COUNT
-} dk_blend;
-
-/* Calls task(arg, i) once for each i = 0 .. n - 1, in any order, at once if it can, and returns when all are done. */
-typedef void (*dk_parallel_fn)(void *user, int n, void (*task)(void *arg, int i), void *arg);
-
-struct dk_run;
-struct dk_eval;
-/* Called after each evaluation, before its output is used; dk_denoised(run, ...) gives the estimate.
-   Nonzero cancels with DK_CANCELLED; dk_continue goes on. */
-typedef int (*dk_progress_fn)(void *user, struct dk_run *run, const struct dk_eval *eval);
-
-/* Everything; zero is a sensible default wherever it says so. The library writes `message` only. */
-typedef struct dk_config {
-    dk_schedule schedule;           /* zero: flow matching */
-    dk_prediction prediction;       /* zero: by family */
-    double sigma_data;              /* EDM prediction; 0: 0.5 */
-    dk_schedule network_schedule;   /* the schedule that the network was trained with, where it is not the
-                                     sampler's: x is rescaled and levels are matched by sigma/alpha.
-                                     Zero: the same, or sigma = t for EDM prediction */
-    dk_condition condition;         /* zero: by prediction and family */
-    double condition_scale;         /* 0: 1 */
-    dk_rounding condition_rounding; /* of the number that the network is told, after scaling */
-    int negated;          /* 1: the network predicts minus that: velocity towards data, EDM's raw v */
-    dk_number number;     /* of the network's input and output; the state is in dk_real */
-    double clip;          /* D is clipped to [-clip, clip]; 0: it is not */
-    dk_guidance guidance; /* zero: none */
-    dk_grid grid;         /* zero: by family */
-    dk_sampler sampler;   /* zero: dpmpp_2m */
-    int steps;            /* of the grid, 1 .. 1000000; time travel adds more to the plan */
-    size_t dim;           /* numbers per sample, >= 1 */
-    int batch;            /* samples, >= 1 (0: 1) */
-    dk_start start;
-    /* Inpainting, prefixes of action chunks: see dk_blend. Each batch * dim numbers, mask 0 .. 1, that stay the caller's
-       until the end; both or neither. Their contents may be changed while an evaluation is out (in the callbacks, or
-       before the next dk_next) and then hold from its D on: a weight and a target per element and evaluation. */
-    const dk_real *mask, *known;
-    dk_blend blend;
-    uint64_t seed;              /* sample b uses (seed, first_sample + b), */
-    uint64_t first_sample;      /* so that sample 7 of a batch can be made again alone */
-    const uint64_t *seeds;      /* or sample b uses (seeds[b], 0): batch numbers, kept by the caller */
-    dk_noise_source noise;      /* of the initial state; zero: the library's generator */
-    dk_noise_source step_noise; /* of the sampler's draws; zero: the same source, going on */
-    dk_progress_fn progress;    /* used by dk_sample and dk_continue */
-    void *progress_user;
-    int unchecked;           /* 1: do not look for NaN and infinity in the network's outputs */
-    dk_parallel_fn parallel; /* zero: OpenMP where the implementation is compiled with it, else none */
-    void *parallel_user;
-    int threads; /* parts that a long vector is worked on in, a tile of memory for each local value;
-                    0: OpenMP's number, 1 with neither. It changes no result */
-    const struct dk_backend *backend; /* zero: this machine's memory */
-    char message[DK_MESSAGE_SIZE];
-} dk_config;
-
-/* The message of the last call that failed with this config; "" if none did. */
-DK_API const char *dk_message(const dk_config *c);
-/* Checks every field and replaces defaults by what they stand for. */
-DK_API dk_status dk_resolve(dk_config *c);
-
-/* ------------------------------------------------------ >>decl-json  Models and their configuration files */
-
-/* What a scheduler_config.json of Hugging Face's diffusers says beyond a dk_config, and what reading one needs besides.
-   Zero is fine. */
-typedef struct dk_json {
-    /* To be given. Dynamic shifting: the shift follows from mu (exp(mu), or mu itself where the file says linear), which
-       pipelines compute from the image's size. Zero: from the number of image tokens (dk_shift_mu, between the file's
-       ends); neither: such a file is refused. */
-    double mu, tokens;
-    int to_zero; /* 1: flow levels from t = 1 to 0, as most pipelines hand them to FlowMatchEuler (Flux, Qwen-Image, LTX,
-                    HunyuanVideo); 0: as the file alone says, to 1/num_train_timesteps */
-    double
-        *table; /* memory for trained_betas: as many numbers as there are timesteps; must outlive recording */
-    int table_size;
-
-    /* What comes back. */
-    const char *class_name; /* diffusers' class, without "Flax" */
-    char ignored
-        [DK_MESSAGE_SIZE]; /* keys that the class does not have, with ", " between them; a last ... for the rest */
-} dk_json;
-
-/* Sets schedules, prediction, condition, clip, thresholding, grid and sampler to what the scheduler of such a file does; steps are to be set
-   before, since some settings follow from them, and all else stays. Keys that are missing have the class's defaults.
-   Anything may be read: an error names the key (or the byte) and leaves the config alone. Allocates nothing. */
-DK_API dk_status dk_config_from_json(struct dk_config *c, const char *text, size_t length);
-DK_API dk_status dk_config_from_json_with(struct dk_config *c, dk_json *more, const char *text,
-                                          size_t length);
-/* The other direction: a file that reads back as the same config, if there is one; of the class in `more`, where that
-   can say it. more may be NULL. Writes like dk_plan_text; 0 and a message if no class can say it. */
-DK_API size_t dk_config_to_json(struct dk_config *c, const dk_json *more, char *text, size_t size);
-/* The lists that the class in `more` would have for this config: timesteps, as the network is told them, and sigmas, the
-   final one included. Writes at most max, returns how many there are; 0: the class has none, or an error with a message.
-   They allocate. */
-DK_API int dk_json_timesteps(struct dk_config *c, const dk_json *more, double *out, int max);
-DK_API int dk_json_sigmas(struct dk_config *c, const dk_json *more, double *out, int max);
-
-/* A well-known model: what its own scheduler_config.json says, in words. */
-typedef struct dk_model_preset {
-    const char *name, *class_name;
-    const char *sampler;  /* NULL: the class's */
-    const char *settings; /* key=value, what differs from the class's defaults */
-    int steps;            /* customary */
-    double tokens;        /* of its customary image size, where the shift depends on it */
-    int to_zero;          /* as its pipeline does; see dk_json */
-    const char *about;
-} dk_model_preset;
-
-DK_API const dk_model_preset *dk_model_preset_at(int i); /* NULL past the end */
-/* The same as dk_config_from_json, by the model's name; steps 0: the customary number. */
-DK_API dk_status dk_config_for(struct dk_config *c, const char *model);
-DK_API dk_status dk_config_for_with(struct dk_config *c, dk_json *more, const char *model);
-
-/* ------------------------------------------------------------------------------ >>decl-run  Runs */
-
-/* One evaluation to be done. Arrays are batch x dim, sample after sample. */
-typedef struct dk_eval {
-    const dk_real *input; /* already scaled for the network; not to be written */
-    dk_real *output;      /* to be filled with the network's raw output */
-    dk_real *
-        uncond_output; /* U's, where CFG++ is to have it from the same evaluation: with guidance.scale 0; else NULL */
-    const uint16_t *input_half; /* instead of these three where dk_config.number says so */
-    uint16_t *output_half, *uncond_output_half;
-    double t;        /* what the network is conditioned on */
-    dk_level level;  /* in the sampler's schedule */
-    int step, steps; /* step 0 .. steps - 1; with step-size control: steps accepted so far, 0 */
-    int call, calls; /* evaluation 0 .. calls - 1; with step-size control calls is 0 */
-    int stage;       /* of the D within the step */
-    /* Guidance: which branch this is for, 0 with the condition, 1 without, 2 with the second one alone. With
-       guidance.doubled all of them, `branches` in number, from branch 0 on: batch is then branches times the run's, and
-       arrays hold its samples for one branch after the other, without gaps; the inputs are equal. */
-    int branch, branches; /* branches: else 1 */
-    int batch;
-    size_t dim;
-    uint64_t first_sample;
-    /* For back ends; of DK_VALUE_HALF where plan->number says so. Those of further branches follow them. */
-    int input_slot, output_slot, uncond_slot;
-} dk_eval;
-
-/* Where a run with step-size control stands. It records one attempt of a step at a time, as a plan of its own. */
-typedef struct dk_pace {
-    dk_level from, to; /* of this attempt */
-    double at, next, end,
-        h; /* on the method's axis, lambda or its gauge's u: from, to, the last level; h > 0: */
-           /* the size to be tried next */
-    double inverse_error[2]; /* of the last two accepted attempts */
-    double slope;            /* at the first level, for its step size */
-    int accepted, rejected;  /* steps so far */
-    int calls, draws;        /* evaluations and draws before this attempt */
-    int phase, place;        /* private: kind of attempt; level of the grid, -1: between two */
-    int rejecting;           /* the attempt before was rejected */
-    int kept, keeps[2]; /* values that are known; that will be if this attempt is rejected, or accepted */
-    int buffers, halves, locals, noises; /* the most that an attempt needs */
-    int sizing;                          /* private: records the most, wherever the level is */
-} dk_pace;
-
-/* Nonzero stops: dk_sample and dk_continue then return DK_ERROR_CALLBACK; x is the state of that evaluation. */
-typedef int (*dk_denoise_fn)(void *user, const dk_eval *eval);
-
-typedef struct dk_run {
-    dk_status status; /* of the last call */
-    int pass;         /* the next pass to run */
-    int waiting;      /* an evaluation is out */
-    int again;        /* hand out the same evaluation once more */
-    int finished;
-    int inside; /* dk_next is at work */
-    const dk_plan *plan;
-    size_t dim, size; /* size = batch * dim */
-    dk_real *x, *buffers, *tiles, *noise;
-    uint16_t *halves;
-    double *scalars, *sums;
-    void *streams; /* generators that give their numbers in order, where they stand */
-    char message[DK_MESSAGE_SIZE];
-    dk_config config; /* resolved copy; pointers in it stay the caller's */
-    dk_pace pace;     /* of a sampler with step-size control */
-    dk_plan own_plan;
-    void *owned;
-} dk_run;
-
-/* Bytes for dk_begin: plan and buffers; 0 and a message if the config cannot work (or DK_NO_MALLOC). */
-DK_API size_t dk_run_size(dk_config *c);
-/* Bytes for dk_begin_plan: buffers only; 0 if they cannot be had. */
-DK_API size_t dk_workspace_size(const dk_plan *plan, const dk_config *c);
-/* Starts a run on x (batch * dim numbers). memory NULL: allocated, freed by dk_end. Any alignment.
-   x and memory must stay until the end; neither they nor mask and known may share memory. */
-DK_API dk_status dk_begin(dk_run *run, dk_config *c, dk_real *x, void *memory, size_t bytes);
-/* The same on a plan made beforehand. Of the config only dim, batch, mask, known, guidance.hook, seeds, noise sources,
-   progress, unchecked, parallel, threads and backend count: all else is in the plan, which must stay until the end. */
-DK_API dk_status dk_begin_plan(dk_run *run, const dk_plan *plan, dk_config *c, dk_real *x, void *memory,
-                               size_t bytes);
-/* 1: eval is to be done, then call again. 0: the end, or an error in run->status: x is what it was at that
-   evaluation, and calling again hands the same evaluation out once more. */
-DK_API int dk_next(dk_run *run, dk_eval *eval);
-/* The loop around dk_next, with progress; after an error or a stop it may be called again. */
-DK_API dk_status dk_continue(dk_run *run, dk_denoise_fn denoise, void *user);
-DK_API void dk_end(dk_run *run);
-/* dk_begin, dk_continue, dk_end, on allocated memory. */
-DK_API dk_status dk_sample(dk_config *c, dk_denoise_fn denoise, void *user, dk_real *x);
-/* log p of each sample in x, data at the grid's lowest level, which must be above sigma = 0: the change of variables along the
-   probability-flow ODE up to the highest level, where p is Gaussian (Song et al. 2021, sec. 4.3). The divergence is estimated
-   along a probe vector per sample, usually of +-1; averaged over probes it is unbiased (Hutchinson 1990). The derivative
-   along it is a central difference: three evaluations instead of one. x and probe: batch * dim numbers; log_p: batch.
-   sampler: any deterministic one, zero: rk45. Allocates. */
-DK_API dk_status dk_log_likelihood(dk_config *c, dk_denoise_fn denoise, void *user, const dk_real *x,
-                                   const dk_real *probe, double *log_p);
-/* The denoised estimate of the evaluation that is out, once its output is filled, until the next dk_next;
-   blended with known data where D is; after the end, the result. With guidance that of branch 0, and at the last branch G, as far as it is linear. Writes batch * dim numbers. */
-DK_API dk_status dk_denoised(dk_run *run, dk_real *out);
-/* The state that the evaluation now out looks at; after the end, the result. */
-DK_API const dk_real *dk_state(const dk_run *run);
-/* To the nearest number of 16 bits, ties to even, and back exactly. Too large becomes infinite; NaN stays NaN. */
-DK_API void dk_to_half(dk_number number, const dk_real *from, uint16_t *to, size_t n);
-DK_API void dk_from_half(dk_number number, const uint16_t *from, dk_real *to, size_t n);
-/* A draw of the run's plan from its source, batch * dim numbers: for back ends. */
-DK_API dk_status dk_run_noise(dk_run *run, int draw, dk_real *out);
-/* Everything that changes, as bytes, the same on every machine. Loading needs a run begun with the same
-   config (or plan); it goes on exactly as the saved one would, asking for the open evaluation again. */
-DK_API size_t dk_save_size(const dk_run *run);
-DK_API dk_status dk_save(dk_run *run, void *bytes, size_t size);
-DK_API dk_status dk_load(dk_run *run, const void *bytes, size_t size);
-
-/* --------------------------------------------------------------------------- >>decl-noise  Noise */
+/* ------------------------------------------------------------ >>decl-noise  Noise without a run */
 
 /* Philox4x32-10, Salmon et al. 2011. */
 DK_API void dk_philox(const uint32_t counter[4], const uint32_t key[2], uint32_t out[4]);
 /* Standard normals number first .. first + n - 1 of (seed, sample, draw). */
 DK_API void dk_normals(uint64_t seed, uint64_t sample, uint32_t draw, uint64_t first, size_t n, dk_real *out);
 
-/* ----------------------------------------------------------------------- >>decl-backend  Back ends */
+/* -------------------------------------------------------------------- >>decl-backend  Back ends */
 
 /* Where vectors live elsewhere, these three do the work; slots number the buffers (0: x), those of 16 bits apart.
    Each returns 0, or nonzero to stop the run with DK_ERROR_CALLBACK. All three must be there. */
@@ -1248,9 +1205,27 @@ typedef struct dk_backend {
     int (*rows)(void *user, dk_run *run, const dk_pass *pass);
     /* a norm of the plan, for every sample */
     int (*norm)(void *user, dk_run *run, const dk_norm *norm, double *of_sample);
-    /* *bad = index of the first element of a network's output that is NaN or infinite, size if none is */
+    /* *bad = index of the first element of a network's output, or of slot 0 at the end, that is NaN or infinite;
+       size if none is. What the network leaves unwritten is the back end's to mark. */
     int (*find_bad)(void *user, dk_run *run, int slot, size_t *bad);
 } dk_backend;
+
+/* ----------------------------------------------------------------- >>decl-names  Lists of names */
+
+typedef struct dk_sampler_info {
+    const char *name;
+    dk_record_fn record;
+    const char *tableau;
+    const dk_exponential *exponential;
+    const char *settings; /* what differs from a zero dk_sampler with s_noise 1, for dk_config_set */
+    int order;            /* of convergence: of the ODE, or (weak) of the SDE */
+    int evals; /* per step, 0: as step-size control has it. Runge-Kutta steps to sigma = 0, exponential ones also from */
+    /* alpha = 0, take one; smld's one more; pndm's warm-up three more in each of three, plms's one more */
+    const char *paper;
+} dk_sampler_info;
+DK_API const dk_sampler_info *dk_sampler_at(int i); /* the table of presets; NULL past the end */
+/* Up to max known names nearest to the given one; returns how many. kind: "sampler", "grid" or "schedule". */
+DK_API int dk_nearest_names(const char *kind, const char *name, const char **names, int max);
 
 #ifdef __cplusplus
 }
@@ -1299,6 +1274,11 @@ typedef struct dk_backend {
 #ifdef __s390__ /* -std=c11 would have floats computed in double */
 #pragma GCC optimize("excess-precision=fast")
 #endif
+#elif defined(_M_FP_FAST) || defined(__FAST_MATH__)
+#error "diffkit.h: compile the file with DIFFKIT_IMPLEMENTATION without /fp:fast (-ffast-math): NaN must be seen"
+#elif defined(_MSC_VER)
+#pragma float_control(precise, on, push)
+#pragma fp_contract(off)
 #endif
 
 /* Only noise and executor run often. All else is compiled for size, in optimised builds, but for what a set-up does most. */
@@ -1329,8 +1309,6 @@ extern "C" {
 #define DKP_COUNT(array) ((int)(sizeof(array) / sizeof((array)[0])))
 static const double dkp_pi = 3.14159265358979323846;
 
-/* ------------------------------------------------------------------ >>math  Elementary functions */
-
 /* A C library's exp, log, pow, sin ... differ in the last bit from machine to machine, and so would results. These are made
    of operations that IEEE 754 rounds exactly, in a fixed order, and err by less than 1 unit in the last place (asinh 2,
    erfc 3, lgamma 5e-15 where it is small). What needs more digits than a double has is the sum of two, after Dekker 1971; its parts are
@@ -1355,1221 +1333,137 @@ extern double __builtin_sqrt(double) __attribute__((const));
 #define dkp_sqrt sqrt
 #endif
 
-typedef struct dkp_pair {
-    double hi, lo;
-} dkp_pair;
-
-DKP_INLINE uint64_t dkp_double_bits(double v) {
-    uint64_t bits;
-    memcpy(&bits, &v, sizeof bits);
-    return bits;
-}
-
-DKP_INLINE double dkp_double(uint64_t bits) {
-    double v;
-    memcpy(&v, &bits, sizeof v);
-    return v;
-}
-
-DKP_INLINE dkp_pair dkp_two_sum(double a, double b) { /* Knuth */
-    dkp_pair s = {a + b, 0};
-    double b_in_s = s.hi - a;
-    s.lo = (a - (s.hi - b_in_s)) + (b - b_in_s);
-    return s;
-}
-
-DKP_INLINE dkp_pair dkp_product(double a, double b) {
-    double a1 = 134217729 * a - (134217729 * a - a), a2 = a - a1; /* 2^27 + 1: halves of 26 bits */
-    double b1 = 134217729 * b - (134217729 * b - b), b2 = b - b1;
-    dkp_pair p = {a * b, 0};
-    p.lo = ((a1 * b1 - p.hi) + (a1 * b2 + a2 * b1)) + a2 * b2;
-    return p;
-}
-
-DKP_INLINE dkp_pair dkp_ratio(dkp_pair a, dkp_pair b) {
-    double inverse = 1 / b.hi;
-    dkp_pair q = {a.hi * inverse, 0}, p = dkp_product(q.hi, b.hi);
-    q.lo = (((a.hi - p.hi) - p.lo) + (a.lo - q.hi * b.lo)) * inverse;
-    return q;
-}
-
-/* The sum of c[i] x^i, i < n, for even n; pairs of terms do not wait for one another. */
-DKP_INLINE double dkp_polynomial(const double *c, int n, double x) {
-    double square = x * x, sum = 0;
-    for (int i = n - 2; i >= 0; i -= 2) sum = sum * square + (c[i] + c[i + 1] * x);
-    return sum;
-}
-
-/* exp(x + tail) - less, for less = 0 or 1: x = k log 2 + r, exp r = 1 + r + r^2 P(r). */
-static double dkp_exp_less(double x, double tail, double less) {
-    static const double P[] = {0.5,
-                               0.16666666666666666,
-                               0.04166666666666668,
-                               0.008333333333333333,
-                               0.0013888888888879043,
-                               0.0001984126984126328,
-                               2.4801587336526005e-05,
-                               2.7557319247274564e-06,
-                               2.755726318947621e-07,
-                               2.5052071034565116e-08,
-                               2.0918170876658783e-09,
-                               1.608665004457821e-10};
-    if (!(x < 710)) return x > 0 ? HUGE_VAL : x;
-    if (x < (less > 0 ? -40 : -746)) return 0 - less;
-    int k = (int)(x * 1.4426950408889634 + (x < 0 ? -0.5 : 0.5)), half = k / 2;
-    dkp_pair r = dkp_two_sum(x - k * 0.6931471805601177, tail + k * 1.7239444525614835e-13);
-    double first = dkp_double((uint64_t)(1023 + half) << 52);
-    double second = dkp_double((uint64_t)(1023 + k - half) << 52);
-    double one = less > 0 && k < 64 ? 1 - dkp_double((uint64_t)(1023 - k) << 52) : 1; /* 1 - less 2^-k */
-    dkp_pair sum = dkp_two_sum(one, r.hi);
-    return (sum.hi + (sum.lo + (r.lo + r.hi * r.hi * dkp_polynomial(P, 12, r.hi)))) * first * second;
-}
-
-static double dkp_exp(double x) { return dkp_exp_less(x, 0, 0); }
-static double dkp_expm1(double x) { return dkp_exp_less(x, 0, 1); }
-
-/* x = 2^e m with m in [sqrt 1/2, sqrt 2): m - 1. Where there is none e is 0 and the result log x: infinite or NaN. */
-DKP_INLINE double dkp_mantissa(double x, int *e) {
-    const uint64_t root_half = 0x3FE6A09E667F3BCDu, one = 0x3FF0000000000000u;
-    uint64_t bits;
-    *e = 0;
-    if (!(x > 0)) return x < 0 ? (x - x) / (x - x) : x - HUGE_VAL;
-    if (x > 1.7976931348623157e308) return x;
-    if (x < 2.2250738585072014e-308) x *= 18014398509481984.0, *e = -54; /* 2^54 */
-    bits = dkp_double_bits(x) + (one - root_half);
-    *e += (int)(bits >> 52) - 1023;
-    return dkp_double((bits & 0xFFFFFFFFFFFFFu) + root_half) - 1;
-}
-
-/* With f = m - 1 and s = f/(2 + f): log m = 2 s (1 + s^2/3 + s^4 R(s^2)) = f - f^2/2 + s (f^2/2 + 2/3 s^2 + 2 s^4 R). */
-static const double dkp_log_R[] = {0.2,
-                                   0.14285714285714685,
-                                   0.1111111111082725,
-                                   0.0909090916785336,
-                                   0.07692297464492055,
-                                   0.0666740325865275,
-                                   0.058530937599893966,
-                                   0.05861844511824613};
-
-static double dkp_log(double x) {
-    int e;
-    double f = dkp_mantissa(x, &e), s = f / (2 + f), z = s * s, half = 0.5 * f * f;
-    if (!(fabs(f) < 1)) return f;
-    double R = z * (0.6666666666666666 + 2 * z * dkp_polynomial(dkp_log_R, 8, z));
-    return e * 0.6931471805601177 - (half - (s * (half + R) - e * 1.7239444525614835e-13) - f);
-}
-
-/* The same to twice as many digits. */
-static dkp_pair dkp_log_pair(double x) {
-    int e;
-    dkp_pair m = {dkp_mantissa(x, &e), 0}, v;
-    if (!(fabs(m.hi) < 1)) return m;
-    dkp_pair s = dkp_ratio(m, dkp_two_sum(2, m.hi)), z = dkp_product(s.hi, s.hi);
-    dkp_pair w = dkp_product(z.hi, 0.3333333333333333);
-    w.lo += z.hi * 1.850371707708594e-17 + (z.lo + 2 * s.hi * s.lo) * 0.3333333333333333;
-    w = dkp_two_sum(w.hi, w.lo + z.hi * z.hi * dkp_polynomial(dkp_log_R, 8, z.hi));
-    dkp_pair sw = dkp_product(2 * s.hi, w.hi), sum = dkp_two_sum(e * 0.6931471805601177, 2 * s.hi);
-    double rest = 2 * (s.lo + s.hi * w.lo + s.lo * w.hi) + sw.lo - e * 1.7239444525614835e-13;
-    v = dkp_two_sum(sum.hi, sw.hi);
-    return dkp_two_sum(v.hi, sum.lo + v.lo + rest);
-}
-
-DKP_ONCE static double dkp_log1p(double x) {
-    dkp_pair sum = dkp_two_sum(1, x), v = dkp_log_pair(sum.hi);
-    return fabs(v.hi) < HUGE_VAL ? v.hi + (v.lo + sum.lo / sum.hi) : v.hi;
-}
-
-/* x >= 0 */
-static double dkp_pow(double x, double y) {
-    dkp_pair v = dkp_log_pair(x), p;
-    if (!(y > 0 || y < 0)) return 1;
-    if (!(fabs(y * v.hi) < 800)) return dkp_exp(y * v.hi);
-    p = dkp_product(y, v.hi);
-    return dkp_exp_less(p.hi, p.lo + y * v.lo, 0);
-}
-
-/* floor(log10 v), v > 0 */
-static int dkp_decade(double v) {
-    int e = (int)floor(dkp_log(v) * 0.4342944819032518);
-    return e + (v >= dkp_pow(10, e + 1)) - (v < dkp_pow(10, e));
-}
-
-/* x = n pi/2 + r with r in [-pi/4, pi/4], pi/2 in three parts; NaN from 2^19 on, where they would not do. */
-static void dkp_circle(double x, dkp_pair *cosine, dkp_pair *sine) {
-    static const double S[] = {-0.16666666666666666,  0.008333333333330925,    -0.00019841269836722418,
-                               2.755731608381636e-06, -2.5051127944014188e-08, 1.5917848524808262e-10};
-    static const double C[] = {0.041666666666666664,    -0.0013888888888887382, 2.480158729874307e-05,
-                               -2.7557317260008837e-07, 2.0876143827993133e-09, -1.1382456778061306e-11};
-    int n = 0;
-    if (fabs(x) < 524288) n = (int)(x * 0.6366197723675814 + (x < 0 ? -0.5 : 0.5));
-    else x = (x - x) / (x - x);
-    dkp_pair a = dkp_two_sum(x - n * 1.5707963267341256, -n * 6.077100506303966e-11);
-    dkp_pair r = dkp_two_sum(a.hi, -n * 2.0222662487959506e-21);
-    r = dkp_two_sum(r.hi, a.lo + r.lo);
-    double z = r.hi * r.hi, w = 1 - 0.5 * z;
-    dkp_pair s = dkp_two_sum(r.hi, r.lo * w + r.hi * z * dkp_polynomial(S, 6, z));
-    dkp_pair c = dkp_two_sum(w, (1 - w - 0.5 * z) + (z * z * dkp_polynomial(C, 6, z) - r.hi * r.lo));
-    *cosine = n & 1 ? s : c, *sine = n & 1 ? c : s;
-    if ((n + 1) & 2) cosine->hi = -cosine->hi, cosine->lo = -cosine->lo;
-    if (n & 2) sine->hi = -sine->hi, sine->lo = -sine->lo;
-}
-
-static double dkp_cos(double x) {
-    dkp_pair c, s;
-    dkp_circle(x, &c, &s);
-    return c.hi;
-}
-
-static double dkp_sin(double x) {
-    dkp_pair c, s;
-    dkp_circle(x, &c, &s);
-    return s.hi;
-}
-
-static double dkp_tan(double x) {
-    dkp_pair c, s;
-    dkp_circle(x, &c, &s);
-    s = dkp_ratio(s, c);
-    return s.hi + s.lo;
-}
-
-DKP_SMALL
-
-/* x >= 0. The angle from the nearest eighth of a turn, whose tangent t is at most tan(pi/8): atan t = t + t^3 A(t^2). */
-static double dkp_atan2(double y, double x) {
-    static const double A[] = {-0.3333333333333333,  0.199999999999998,     -0.14285714285659326,
-                               0.11111111105106705,  -0.09090908751076636,  0.0769229630497447,
-                               -0.06666423628069258, 0.058789145444006215,  -0.052303478730160745,
-                               0.04551108126325172,  -0.034558092551413795, 0.01627194475162406};
-    int steep = fabs(y) > x, eighths = steep ? 2 : 0;
-    dkp_pair a = {steep ? x : fabs(y), 0}, b = {steep ? fabs(y) : x, 0};
-    if (!(b.hi > 0)) return y + x; /* 0 or NaN */
-    if (b.hi >= HUGE_VAL) a.hi = a.hi >= HUGE_VAL, b.hi = 1;
-    double scale = b.hi > 1e150    ? 3.0549363634996047e-151
-                   : b.hi < 1e-150 ? 3.273390607896142e150
-                                   : 1; /* 2^-+500 */
-    a.hi *= scale, b.hi *= scale;
-    if (a.hi > 0.41421356237309503 * b.hi) {
-        dkp_pair sum = dkp_two_sum(a.hi, b.hi);
-        a = dkp_two_sum(a.hi, -b.hi), b = sum, eighths = 1;
-    }
-    dkp_pair t = dkp_ratio(a, b);
-    double z = t.hi * t.hi, rest = t.lo * (1 - z) + t.hi * z * dkp_polynomial(A, 12, z);
-    if (steep) t.hi = -t.hi, rest = -rest;
-    t = dkp_two_sum(eighths * 0.7853981633974483, t.hi); /* and what pi/4 lacks */
-    double angle = t.hi + (t.lo + (rest + eighths * 3.061616997868383e-17));
-    return y < 0 ? -angle : angle;
-}
-
-static double dkp_atan(double x) { return dkp_atan2(x, 1); }
-
-/* x >= 0 */
-static double dkp_asinh(double x) {
-    return x > 1e150 ? dkp_log(x) + 0.6931471805599453 : dkp_log1p(x + x * x / (1 + dkp_sqrt(1 + x * x)));
-}
-
-/* x >= 0: exp(-x^2) E(y)/(1 + x), y = (x - 4)/(x + 4) */
-static double dkp_erfc(double x) {
-    static const double E[] = {
-        0.6849972881253069,     -0.19934458280036707,    0.1170496655104423,      -0.048080381221308165,
-        0.003962055681301014,   0.015312509679303738,    -0.017515654646755696,   0.012161784753110081,
-        -0.006068735217383084,  0.0021164215818284984,   -0.00038976749939915155, -6.013675580182606e-05,
-        6.403278499880297e-05,  -1.3151208928020812e-05, -4.138610639412521e-06,  2.6504800397777583e-06,
-        4.559157122628216e-09,  -3.645854943345239e-07,  5.0404390697578826e-08,  4.741140256925565e-08,
-        -1.044242199256559e-08, -6.170261658610399e-09,  1.1247963532212495e-09,  6.102703123580613e-10};
-    if (x > 28) return 0;
-    dkp_pair square = dkp_product(x, x);
-    return dkp_exp_less(-square.hi, -square.lo, 0) * dkp_polynomial(E, 24, (x - 4) / (x + 4)) / (1 + x);
-}
-
-/* Stirling's series (DLMF 5.11.1), for x < 10 after x Gamma(x) = Gamma(x + 1); x > 0. */
-static double dkp_lgamma(double x) {
-    double product = 1;
-    for (; x < 10; x++) product *= x; /* NOLINT(clang-analyzer-security.FloatLoopCounter) */
-    double z = 1 / (x * x);
-    double series =
-        1.0 / 12 -
-        z * (1.0 / 360 -
-             z * (1.0 / 1260 - z * (1.0 / 1680 - z * (1.0 / 1188 - z * (691.0 / 360360 - z / 156)))));
-    return (x - 0.5) * (dkp_log(x) - 1) + (0.4189385332046727 + series / x) -
-           dkp_log(product); /* log(2 pi)/2 - 1/2 */
-}
-
-/* ------------------------------------------------------------------- >>text  Messages and names */
+/* What book one uses of book two: elementary functions; */
+static double dkp_exp(double x);
+static double dkp_expm1(double x);
+static double dkp_log(double x);
+DKP_ONCE static double dkp_log1p(double x);
+static double dkp_pow(double x, double y);
+static double dkp_cos(double x);
+static double dkp_sin(double x);
+static double dkp_tan(double x);
+static double dkp_atan2(double y, double x);
+static double dkp_atan(double x);
+static double dkp_asinh(double x);
+static double dkp_erfc(double x);
+static double dkp_lgamma(double x);
+static int dkp_finite(double v);
 
 /* Text without stdio: the library must run where there is none, and must not follow the locale. */
 typedef struct dkp_text {
     char *p;
     size_t size, length; /* length counts what would have been written */
 } dkp_text;
+static void dkp_put(dkp_text *t, const char *s);
+static void dkp_put_char(dkp_text *t, char c);
+static void dkp_put_int(dkp_text *t, int64_t v);
+static void dkp_put_real(dkp_text *t, double v);
+static void dkp_put_pair(dkp_text *t, const char *name, double v);
+static dk_status dkp_fail(char *message, const char *field, double value, const char *allowed);
+static dk_status dkp_fail_text(char *message, dk_status status, const char *text);
+static dk_status dkp_fail_bytes(char *message, size_t given, size_t needed);
+static dk_status dkp_fail_allocation(char *message, size_t needed);
 
-static void dkp_put(dkp_text *t, const char *s) {
-    for (; *s; s++, t->length++)
-        if (t->length + 1 < t->size) t->p[t->length] = *s;
-    if (t->size) t->p[t->length < t->size ? t->length : t->size - 1] = 0;
-}
+/* the config's fields by their names; */
+enum { DKP_WORD = 64 };
+enum { DKP_OF_SAMPLER = 1, DKP_OF_GRID = 2, DKP_OF_GUIDANCE = 4, DKP_OF_REST = 8, DKP_OF_ALL = 15 };
+typedef struct dkp_field {
+    const char *name, *allowed; /* allowed: in words; the words of an enumeration */
+    double low, high;
+    int at;    /* in dk_config */
+    char kind; /* i: int, r: real, g: the spacing of a grid, c: an enumeration */
+    char of;   /* the part that it belongs to */
+} dkp_field;
 
-static void dkp_put_char(dkp_text *t, char c) {
-    char one[2] = {c, 0};
-    dkp_put(t, one);
-}
+/* A Runge-Kutta tableau: row i, of i numbers, are the weights of the slopes 0 .. i - 1 for stage i; row `stages` is the
+   result, the row after it that of the embedded method, if there is one. */
+typedef struct dkp_tableau {
+    int stages, embedded;
+    double a[(DK_MAX_STAGES + 1) * (DK_MAX_STAGES + 2) / 2];
+} dkp_tableau;
 
-static void dkp_put_size(dkp_text *t, uint64_t v) {
-    char digits[24];
-    int n = DKP_COUNT(digits) - 1;
-    digits[n] = 0;
-    do digits[--n] = (char)('0' + v % 10);
-    while (v /= 10);
-    dkp_put(t, digits + n);
-}
+/* Where row i begins. */
+static int dkp_row(int i) { return i * (i - 1) / 2; }
 
-static void dkp_put_int(dkp_text *t, int64_t v) {
-    if (v < 0) dkp_put(t, "-");
-    dkp_put_size(t, v < 0 ? 0 - (uint64_t)v : (uint64_t)v);
-}
+static const dkp_field *dkp_settings(dk_config *c, const char *settings, int of, char wrong[DKP_WORD]);
+struct dkp_marks;
+static dk_status dkp_resolve(dk_config *c, struct dkp_marks *marks, char *message);
+static dk_status dkp_resolve_data(dk_config *c, char *message);
+static dk_status dkp_check_levels(const dk_config *c, dk_level *level, char *message);
+static int dkp_controlled(const dk_config *c);
+static int dkp_guided_by_norms(const dk_guidance *g);
+static dk_status dkp_parse_tableau(const char *text, dkp_tableau *t, char *message);
+static int dkp_through(const dk_exponential *m, int row, int columns[DK_MAX_STAGES]);
 
-/* Six significant digits, as printf's %g. */
-static void dkp_put_real(dkp_text *t, double v) {
-    double size = fabs(v);
-    if (v < 0) dkp_put(t, "-");
-    if (!(size <= 1.7976931348623157e308)) {
-        dkp_put(t, size > 0 ? "inf" : "nan");
-        return;
-    }
-    if (size < 1e15 && size == floor(size)) {
-        dkp_put_int(t, (int64_t)size);
-        return;
-    }
-    int e = dkp_decade(size);
-    double scaled = e > -300 ? size * dkp_pow(10, 5 - e) : size * 1e200 * dkp_pow(10, -195 - e);
-    int64_t m = (int64_t)floor(scaled + 0.5);
-    if (m < 100000) m *= 10, e--;
-    if (m >= 1000000) m /= 10, e++;
-    int digits = 6;
-    while (m % 10 == 0 && digits > 1) m /= 10, digits--;
-    char text[8];
-    for (int i = digits; i-- > 0; m /= 10) text[i] = (char)('0' + m % 10);
-    text[digits] = 0;
-    int exponential = e < -4 || e >= 6, point = exponential ? 1 : e + 1;
-    if (point <= 0) dkp_put(t, "0.");
-    for (int i = point; i < 0; i++) dkp_put(t, "0");
-    for (int i = 0; i < digits || i < point; i++) {
-        if (i > 0 && i == point) dkp_put(t, ".");
-        dkp_put_char(t, i < digits ? text[i] : '0');
-    }
-    if (exponential) {
-        dkp_put(t, "e");
-        dkp_put_int(t, e);
-    }
-}
+/* noise, and the evaluation with its guidance; */
+/* A generator of another program, which gives numbers in its own order. */
+typedef struct dkp_generator {
+    size_t state; /* bytes that it remembers from draw to draw, per seed; zero bytes: it has not begun */
+    uint64_t largest_seed;
+    int finite; /* needs finite noise levels */
+    /* Elements of one sample; NULL: it gives whole draws only. */
+    void (*part)(const dk_noise_source *s, const dk_noise_request *q, size_t sample, size_t element, size_t n,
+                 dk_real *out);
+    /* A whole draw; states: as many as there are seeds, or NULL. 0: it has none for this draw. */
+    int (*fill)(const dk_noise_source *s, const dk_noise_request *q, void *states, dk_real *out);
+} dkp_generator;
+static const dkp_generator *dkp_generator_of(const dk_noise_source *s);
+static int dkp_whole(const dk_noise_source *s);
+static size_t dkp_generator_bytes(const dk_config *c, const dk_noise_source *s);
+static dk_status dkp_fill(const dk_noise_source *s, const dk_noise_request *q, void *states, dk_real *out);
+static dk_vec dkp_denoise(dk_recorder *r, dk_vec x, const dk_level *level, const dk_level *told, dk_vec *uncond);
 
-static void dkp_put_pair(dkp_text *t, const char *name, double v) {
-    dkp_put(t, name);
-    dkp_put_real(t, v);
-}
+/* step-size control; */
+/* How an attempt's error changes the step size, by the PID law of Soderlind 2003 over the inverse errors of this and the
+   accepted steps before, with the order of the better method. With noise k-diffusion takes 1.5. */
+typedef struct dkp_verdict {
+    int accepted;
+    double inverse_error, factor;
+} dkp_verdict;
 
-/* "field = value: must be allowed"; the first error of a call stays. */
-static dk_status dkp_fail(char *message, const char *field, double value, const char *allowed) {
-    dkp_text t = {message, DK_MESSAGE_SIZE, 0};
-    dkp_put(&t, field);
-    dkp_put_pair(&t, " = ", value);
-    dkp_put(&t, ": must be ");
-    dkp_put(&t, allowed);
-    return DK_ERROR_CONFIG;
-}
+static const dk_pace *dkp_first_attempt(dk_recorder *r, dk_config *c, dk_pace *p);
+static dk_status dkp_record_run(dk_plan *plan, dk_config *c, dk_pace *p);
+static dkp_verdict dkp_judgement(const dk_run *run);
+static int dkp_proceed(dk_run *run, int accepted);
 
-static dk_status dkp_fail_text(char *message, dk_status status, const char *text) {
-    dkp_text t = {message, DK_MESSAGE_SIZE, 0};
-    dkp_put(&t, text);
-    return status;
-}
+/* and the memory of a run. */
+enum { DKP_TILE = 1024 }; /* a tile of every vector of a pass stays in the first level cache */
+typedef struct dkp_sizes {
+    size_t buffers, halves, tiles, noise, scalars, sums, streams, all;
+} dkp_sizes;
+static dkp_sizes dkp_workspace(const dk_plan *p, const dk_config *c);
+static const dk_backend *dkp_backend(const dk_run *run);
+static const dk_plan *dkp_plan_of(const dk_run *run) { return run->plan ? run->plan : &run->own.plan; }
+static dk_real *dkp_buffer(const dk_run *run, int slot);
+static uint16_t *dkp_half_buffer(const dk_run *run, int slot);
+static const dk_noise_source *dkp_source(const dk_run *run, int draw);
+static dk_noise_request dkp_request(const dk_run *run, int draw);
+static double dkp_norm(const dk_real *v, size_t n);
+DKP_INLINE size_t dkp_bad_from(const dk_real *v, size_t i, size_t end);
 
-static dk_status dkp_fail_bytes(char *message, size_t given, size_t needed) {
-    dkp_text t = {message, DK_MESSAGE_SIZE, 0};
-    dkp_put(&t, "bytes = ");
-    dkp_put_size(&t, given);
-    dkp_put(&t, ": must be at least ");
-    dkp_put_size(&t, needed);
-    return DK_ERROR_MEMORY;
-}
-
-static dk_status dkp_fail_allocation(char *message, size_t needed) {
-    dkp_text t = {message, DK_MESSAGE_SIZE, 0};
-    dkp_put(&t, "no memory could be allocated: needs ");
-    dkp_put_size(&t, needed);
-    dkp_put(&t, " bytes");
-    return DK_ERROR_MEMORY;
-}
-
-DK_API const char *dk_status_text(dk_status status) {
-#define DKP_TEXT(name, text) text,
-    static const char *const texts[] = {DK_STATUSES(DKP_TEXT)};
-#undef DKP_TEXT
-    return (unsigned)status < DK_STATUS_COUNT ? texts[status] : "unknown status";
-}
-
-DK_API int dk_version(void) { return DK_VERSION; }
-
-DK_API const char *dk_message(const dk_config *c) { return c ? c->message : "config = NULL"; }
-
-static int dkp_finite(double v) { return v - v == 0; }
-
-/* A decimal number at *text, which moves past it, whatever the locale; exact for up to 15 digits and small exponents. */
-static int dkp_read_real(const char **text, double *v) {
-    const char *s = *text;
-    double digits = 0, sign = *s == '-' ? -1 : 1;
-    int e = 0, any = 0, exponent = 0, minus;
-    if (*s == '-' || *s == '+') s++;
-    for (; *s >= '0' && *s <= '9'; s++, any = 1) digits = 10 * digits + (*s - '0');
-    if (*s == '.')
-        for (s++; *s >= '0' && *s <= '9'; s++, any = 1, e--) digits = 10 * digits + (*s - '0');
-    if (any && (*s == 'e' || *s == 'E')) {
-        minus = s[1] == '-', s += s[1] == '-' || s[1] == '+' ? 2 : 1, any = 0;
-        for (; *s >= '0' && *s <= '9'; s++, any = 1)
-            if (exponent < 10000) exponent = 10 * exponent + (*s - '0');
-        e += minus ? -exponent : exponent;
-    }
-    *v = sign * (e < 0 ? digits / dkp_pow(10, -e) : e > 0 ? digits * dkp_pow(10, e) : digits);
-    *text = s;
-    return any && dkp_finite(*v);
-}
-
-static char dkp_fold(char c) {
-    return c >= 'A' && c <= 'Z'               ? (char)(c - 'A' + 'a')
-           : c == '-' || c == ' ' || c == '/' ? '_'
-           : c == '+'                         ? 'p'
-                                              : c;
-}
-
-/* Levenshtein distance, blind to how a is written. */
-static int dkp_distance(const char *a, const char *b) {
-    enum { LONGEST = 48 };
-    int row[LONGEST + 1], n = 0;
-    while (n < LONGEST && b[n]) row[n] = n, n++;
-    row[n] = n;
-    for (int i = 0; i < LONGEST && a[i]; i++) {
-        int diagonal = row[0];
-        row[0] = i + 1;
-        for (int j = 0; j < n; j++) {
-            int best = diagonal + (dkp_fold(a[i]) != b[j]);
-            if (row[j] + 1 < best) best = row[j] + 1;
-            if (row[j + 1] + 1 < best) best = row[j + 1] + 1;
-            diagonal = row[j + 1];
-            row[j + 1] = best;
-        }
-    }
-    return row[n];
-}
-
-static const char *dkp_sampler_name(int i) {
-    const dk_sampler_info *info = dk_sampler_at(i);
-    return info ? info->name : NULL;
-}
-
-/* Nearest first; of two as near, the earlier. */
-static int dkp_nearest(const char *(*at)(int), const char *name, const char **names, int max) {
-    int count = 0;
-    for (int i = 0; at(i); i++) {
-        int j = count < max ? count++ : max, distance = dkp_distance(name, at(i));
-        for (; j > 0 && distance < dkp_distance(name, names[j - 1]); j--)
-            if (j < max) names[j] = names[j - 1];
-        if (j < max) names[j] = at(i);
-    }
-    return count;
-}
-
-DK_API int dk_nearest_names(const char *kind, const char *name, const char **names, int max) {
-    return dkp_nearest(strcmp(kind, "sampler") == 0 ? dkp_sampler_name
-                       : strcmp(kind, "grid") == 0  ? dk_grid_name
-                                                    : dk_schedule_name,
-                       name, names, max);
-}
-
-static dk_status dkp_fail_name(char *message, const char *kind, const char *name,
-                               const char *const nearest[3]) {
-    dkp_text t = {message, DK_MESSAGE_SIZE, 0};
-    dkp_put(&t, kind);
-    dkp_put(&t, " \"");
-    dkp_put(&t, name);
-    dkp_put(&t, "\" is not known");
-    for (int i = 0; i < 3 && nearest[i]; i++) {
-        dkp_put(&t, i ? ", " : "; nearest: ");
-        dkp_put(&t, nearest[i]);
-    }
-    return DK_ERROR_CONFIG;
-}
-
-DKP_FAST
-
-/* ------------------------------------------------------------------------------ >>noise  Noise */
-
-/* Read as volatile, or gcc would multiply vectors by shifts and additions; if it were volatile, gcc would make it
-   writable. */
-static const uint32_t dkp_multipliers[2] = {0xD2511F53u, 0xCD9E8D57u};
-DKP_INLINE uint32_t dkp_multiplier(int i) { return ((const volatile uint32_t *)dkp_multipliers)[i]; }
-
-/* A counter's words are the low halves of c; above them anything may stand. So products come out where the next
-   round wants them, without shuffling. */
-DKP_INLINE void dkp_philox_round(uint64_t c[4], const uint32_t m[2], uint32_t key0, uint32_t key1) {
-    uint64_t p = m[0] * (c[0] & 0xFFFFFFFFu), q = m[1] * (c[2] & 0xFFFFFFFFu);
-    c[0] = (q >> 32) ^ c[1] ^ key0, c[1] = q;
-    c[2] = (p >> 32) ^ c[3] ^ key1, c[3] = p;
-}
-
-/* Without a loop, so that a loop around it is one that compilers vectorise. */
-DKP_INLINE void dkp_philox(uint64_t c[4], const uint32_t m[2], uint32_t key0, uint32_t key1) {
-#define DKP_ROUND(i) dkp_philox_round(c, m, key0 + i * 0x9E3779B9u, key1 + i * 0xBB67AE85u)
-    DKP_ROUND(0), DKP_ROUND(1), DKP_ROUND(2), DKP_ROUND(3), DKP_ROUND(4);
-    DKP_ROUND(5), DKP_ROUND(6), DKP_ROUND(7), DKP_ROUND(8), DKP_ROUND(9);
-#undef DKP_ROUND
-}
-
-DK_API void dk_philox(const uint32_t counter[4], const uint32_t key[2], uint32_t out[4]) {
-    const uint32_t m[2] = {dkp_multiplier(0), dkp_multiplier(1)};
-    uint64_t c[4] = {counter[0], counter[1], counter[2], counter[3]};
-    dkp_philox(c, m, key[0], key[1]);
-    for (int i = 0; i < 4; i++) out[i] = (uint32_t)c[i];
-}
-
-DKP_INLINE uint32_t dkp_bits(float v) {
-    uint32_t bits;
-    memcpy(&bits, &v, sizeof bits);
-    return bits;
-}
-
-DKP_INLINE float dkp_float(uint32_t bits) {
-    float v;
-    memcpy(&v, &bits, sizeof v);
-    return v;
-}
-
-/* -2 log u for u = (2 (r/2) + 1) / 2^32. The logarithm is ours, so that it is the same everywhere:
-   u = m 2^-e with m in [sqrt 1/2, sqrt 2), log m by a polynomial (Chebyshev fit, relative error 5e-8). */
-DKP_INLINE float dkp_minus_2_log(uint32_t r) {
-    uint32_t bits = dkp_bits((float)(int32_t)(r >> 1) + 0.5f) + (0x3F800000u - 0x3F3504F3u); /* 2^31 u */
-    float e = (float)(31 + 127 - (int32_t)(bits >> 23));
-    float s = dkp_float((bits & 0x7FFFFFu) + 0x3F3504F3u) - 1.0f;
-    float p = -2 * 0.087439455f;
-    p = p * s + 2 * 0.1437733f;
-    p = p * s - 2 * 0.14949095f;
-    p = p * s + 2 * 0.16560696f;
-    p = p * s - 2 * 0.19956978f;
-    p = p * s + 2 * 0.25002155f;
-    p = p * s - 2 * 0.33334184f;
-    p = p * s + 2 * 0.49999988f;
-    p = p * s - 2 * 1.0f;
-    return e * (2 * 0.69314718f) + s * p;
-}
-
-/* cos and sin of 2 pi r / 2^32: the nearest quarter turn exactly, the rest in [-pi/4, pi/4] by polynomials. */
-DKP_INLINE void dkp_turn(uint32_t r, float *cosine, float *sine) {
-    uint32_t quarters = r + 0x20000000u;                  /* in its two highest bits */
-    float y = (float)(int32_t)(r << 2) * 1.16415322e-10f; /* the rest in half turns */
-    float z = y * y;
-    uint32_t s = dkp_bits(y * (3.1415927f + z * (-5.167709f + z * (2.5498216f + z * -0.58974695f))));
-    uint32_t c = dkp_bits(1.0f + z * (-4.934802f + z * (4.058708f + z * (-1.3350679f + z * 0.23153661f))));
-    uint32_t swap = (s ^ c) & (0u - (quarters >> 30 & 1));
-    *cosine = dkp_float(c ^ swap ^ ((quarters + 0x40000000u) & 0x80000000u));
-    *sine = dkp_float(s ^ swap ^ (quarters & 0x80000000u));
-}
-
-enum { DKP_STREAMS = 16 };
-
-/* Elements [element, end) of streams, which are read soon and which memory is asked for meanwhile: 32 of each with as many
-   numbers of noise, since all at once would have to wait for one another. */
-typedef struct dkp_ahead {
-    size_t element, end;
-    int streams;
-    const char *stream[DKP_STREAMS];
-    size_t bytes[DKP_STREAMS]; /* of an element */
-} dkp_ahead;
-
-static void dkp_ask(dkp_ahead *a, size_t n) {
-    if (n > a->end - a->element) n = a->end - a->element;
-#if defined(__GNUC__)
-    for (int i = 0; i < a->streams; i++)
-        for (size_t k = a->element * a->bytes[i]; k < (a->element + n) * a->bytes[i]; k += 64)
-            __builtin_prefetch(a->stream[i] + k);
-#endif
-    a->element += n;
-}
-
-typedef struct dkp_noise {
-    uint64_t seed, sample;
-    uint32_t draw;
-    dkp_ahead *ahead; /* or NULL */
-} dkp_noise;
-
-enum { DKP_CHUNKS = 4 }; /* 64 numbers each, at a time: one alone would wait for its results */
-
-/* Philox's numbers of the 16 blocks of each of k chunks. */
-typedef uint32_t dkp_words[4][16 * DKP_CHUNKS];
-typedef void dkp_words_fn(const dkp_noise *of, uint64_t chunk, size_t k, dkp_words r);
-
-/* The inner loop's length is a constant, or gcc would not vectorise it. */
-DKP_INLINE void dkp_words_plain(const dkp_noise *of, uint64_t chunk, size_t k, dkp_words r) {
-    const uint32_t m[2] = {dkp_multiplier(0), dkp_multiplier(1)};
-    for (size_t i = 0; i < 16 * k; i += 16)
-        for (size_t j = i; j < i + 16; j++) {
-            uint64_t block = chunk * 16 + j;
-            uint64_t c[4] = {block, of->draw, of->sample, (of->sample >> 32) ^ (block >> 32 << 16)};
-            dkp_philox(c, m, (uint32_t)of->seed, (uint32_t)(of->seed >> 32));
-            r[0][j] = (uint32_t)c[0], r[1][j] = (uint32_t)c[1];
-            r[2][j] = (uint32_t)c[2], r[3][j] = (uint32_t)c[3];
-        }
-}
-
-/* Normals 64 chunk .. 64 (chunk + chunks) - 1 of a draw. Philox block 16 chunk + j gives four of them, at j, j + 16,
-   j + 32 and j + 48, so that every loop here runs over neighbours. Box & Muller 1958. */
-DKP_INLINE void dkp_normal_chunks(const dkp_noise *of, uint64_t chunk, size_t chunks, dkp_words_fn *words,
-                                  dk_real *z) {
-    for (size_t k; chunks > 0; chunks -= k, chunk += k) {
-        dkp_words r;
-        k = chunks < DKP_CHUNKS ? chunks : (size_t)DKP_CHUNKS;
-        words(of, chunk, k, r);
-        for (size_t half = 0; half < 2 * k; half++, z += 32) {
-            const uint32_t *u = r[half % 2 * 2] + half / 2 * 16, *v = r[half % 2 * 2 + 1] + half / 2 * 16;
-            if (of->ahead) dkp_ask(of->ahead, 32);
-            for (int j = 0; j < 16; j++) {
-                /* NOLINTNEXTLINE(clang-analyzer-core.CallAndMessage): all k chunks have words */
-                float radius = dkp_sqrtf(dkp_minus_2_log(u[j])), cosine, sine;
-                dkp_turn(v[j], &cosine, &sine);
-                z[j] = (dk_real)(radius * cosine);
-                z[16 + j] = (dk_real)(radius * sine);
-            }
-        }
-    }
-}
-
-/* The same for vectors that are wider than what every machine of this kind has; where clang's -ffast-math would contract
-   for them whatever the pragmas say, there is no such choice. */
-#if defined(__GNUC__) && defined(__x86_64__) && !defined(DK_NO_DISPATCH) && !defined(DKP_CLANG_FAST)
-#define DKP_DISPATCH
-#define DKP_AVX2 __attribute__((target("avx2,f16c")))
-#define DKP_AVX512 __attribute__((target("avx512f,avx512dq,avx512vl")))
-typedef int dkp_i8 __attribute__((vector_size(32)));
-
-#if defined(__clang__) || __GNUC__ < 9
-#define dkp_words_avx2 dkp_words_plain
-#define dkp_words_avx512 dkp_words_plain
+#ifndef DK_NO_PEERS
+/* What they use of book three: names, published lists, generators. */
+struct dkp_grid_row;
+static int dkp_sampler_by_name(const char *name, dk_sampler *s);
+static int dkp_grid_by_name(const char *name, dk_grid *g);
+static const struct dkp_grid_row *dkp_published(int i);
+static void dkp_gits_words_of(dk_grid *g);
+static int dkp_gits_count(const dk_config *c, int n);
+static dk_level dkp_gits(const dk_config *c, int i, int n);
+static const dkp_generator *dkp_generator_at(int i);
 #else
-typedef int dkp_i16 __attribute__((vector_size(64)));
-typedef long long dkp_l8 __attribute__((vector_size(64)));
-
-/* With the multiplication of 32 bits, which gcc does not find: it masks, and multiplies 64. Two vectors of N blocks at a
-   time, since one would wait for its products. Their high halves are shuffled, as shifts would take the multiplications' place. */
-#define DKP_LIST(...) \
-    { __VA_ARGS__ }
-#define DKP_WORDS(target, name, N, MULTIPLY, COUNT, ODD, EVEN)                                     \
-    target static void name(const dkp_noise *of, uint64_t chunk, size_t k, dkp_words r) {          \
-        typedef uint64_t vector __attribute__((vector_size(8 * N)));                               \
-        typedef uint32_t narrow __attribute__((vector_size(8 * N)));                               \
-        const vector count = DKP_LIST COUNT, zero = {0};                                           \
-        const narrow odd = DKP_LIST ODD, even = DKP_LIST EVEN;                                     \
-        const vector m0 = zero + dkp_multipliers[0], m1 = zero + dkp_multipliers[1];               \
-        for (uint64_t j = 0; j < 16 * k; j += 2 * N) {                                             \
-            uint64_t block = chunk * 16 + j;                                                       \
-            vector key0 = zero + (uint32_t)of->seed, key1 = zero + (of->seed >> 32);               \
-            vector a = count + block, b = zero + of->draw, c = zero + of->sample;                  \
-            vector d = zero + ((of->sample >> 32) ^ (block >> 32 << 16)), e = a + N, f = b, g = c; \
-            vector h = d, p, q;                                                                    \
-            for (int i = 0; i < 10; i++, key0 += 0x9E3779B9u, key1 += 0xBB67AE85u) {               \
-                p = (vector)MULTIPLY(a, m0), q = (vector)MULTIPLY(c, m1);                          \
-                a = DKP_HIGH(q) ^ b ^ key0, b = q, c = DKP_HIGH(p) ^ d ^ key1, d = p;              \
-                p = (vector)MULTIPLY(e, m0), q = (vector)MULTIPLY(g, m1);                          \
-                e = DKP_HIGH(q) ^ f ^ key0, f = q, g = DKP_HIGH(p) ^ h ^ key1, h = p;              \
-            }                                                                                      \
-            const vector low[4] = {a, b, c, d}, high[4] = {e, f, g, h};                            \
-            for (int i = 0; i < 4; i++) {                                                          \
-                narrow word = __builtin_shuffle((narrow)low[i], (narrow)high[i], even);            \
-                memcpy(&r[i][j], &word, sizeof word);                                              \
-            }                                                                                      \
-        }                                                                                          \
-    }
-#define DKP_HIGH(product) (vector) __builtin_shuffle((narrow)product, odd)
-#define DKP_MULTIPLY_4(a, b) __builtin_ia32_pmuludq256((dkp_i8)(a), (dkp_i8)(b))
-#define DKP_MULTIPLY_8(a, b) \
-    __builtin_ia32_pmuludq512_mask((dkp_i16)(a), (dkp_i16)(b), (dkp_l8)(a), (unsigned char)-1)
-DKP_WORDS(DKP_AVX2, dkp_words_avx2, 4, DKP_MULTIPLY_4, (0, 1, 2, 3), (1, 1, 3, 3, 5, 5, 7, 7),
-          (0, 2, 4, 6, 8, 10, 12, 14))
-DKP_WORDS(DKP_AVX512, dkp_words_avx512, 8, DKP_MULTIPLY_8, (0, 1, 2, 3, 4, 5, 6, 7),
-          (1, 1, 3, 3, 5, 5, 7, 7, 9, 9, 11, 11, 13, 13, 15, 15),
-          (0, 2, 4, 6, 8, 10, 12, 14, 16, 18, 20, 22, 24, 26, 28, 30))
-#undef DKP_LIST
-#undef DKP_HIGH
-#undef DKP_WORDS
-#undef DKP_MULTIPLY_4
-#undef DKP_MULTIPLY_8
+#define dkp_gits NULL
+#define dkp_gits_count NULL
 #endif
 
-DKP_AVX2 static void dkp_normals_avx2(const dkp_noise *of, uint64_t chunk, size_t chunks, dk_real *z) {
-    dkp_normal_chunks(of, chunk, chunks, dkp_words_avx2, z);
-}
 
-DKP_AVX512 static void dkp_normals_avx512(const dkp_noise *of, uint64_t chunk, size_t chunks, dk_real *z) {
-    dkp_normal_chunks(of, chunk, chunks, dkp_words_avx512, z);
-}
-#endif
+/* ============================================================================
+   BOOK ONE: THE LIBRARY
+   ============================================================================ */
 
-static void dkp_normals(const dkp_noise *of, uint64_t chunk, size_t chunks, dk_real *z) {
-#ifdef DKP_DISPATCH
-    if (__builtin_cpu_supports("avx512dq") && __builtin_cpu_supports("avx512vl")) {
-        dkp_normals_avx512(of, chunk, chunks, z);
-        return;
-    }
-    if (__builtin_cpu_supports("avx2")) {
-        dkp_normals_avx2(of, chunk, chunks, z);
-        return;
-    }
-#endif
-    dkp_normal_chunks(of, chunk, chunks, dkp_words_plain, z);
-}
-
-static void dkp_normals_from(const dkp_noise *of, uint64_t first, size_t n, dk_real *out) {
-    while (n > 0) {
-        size_t skip = (size_t)(first % 64), count = n - n % 64;
-        if (skip == 0 && count > 0) {
-            dkp_normals(of, first / 64, count / 64, out);
-        } else { /* part of a chunk */
-            dk_real z[64];
-            count = 64 - skip < n ? 64 - skip : n;
-            dkp_normals(of, first / 64, 1, z);
-            memcpy(out, z + skip, count * sizeof z[0]);
-        }
-        first += count, out += count, n -= count;
-    }
-}
-
-DK_API void dk_normals(uint64_t seed, uint64_t sample, uint32_t draw, uint64_t first, size_t n,
-                       dk_real *out) {
-    const dkp_noise of = {seed, sample, draw, NULL};
-    dkp_normals_from(&of, first, n, out);
-}
-
-/* ------------------------------------------------------------------------- >>sources  Noise sources */
-
-static dk_noise_source dkp_noise_of(dk_noise_kind kind) {
-    dk_noise_source s;
-    memset(&s, 0, sizeof s);
-    s.kind = kind;
-    return s;
-}
-
-DK_API dk_noise_source dk_noise_torch_cpu(void) { return dkp_noise_of(DK_NOISE_TORCH_CPU); }
-DK_API dk_noise_source dk_noise_numpy(void) { return dkp_noise_of(DK_NOISE_NUMPY); }
-DK_API dk_noise_source dk_noise_numpy_pcg64(void) { return dkp_noise_of(DK_NOISE_NUMPY_PCG64); }
-DK_API dk_noise_source dk_noise_brownian(void) { return dkp_noise_of(DK_NOISE_BROWNIAN); }
-DK_API dk_noise_source dk_noise_torchsde(void) { return dkp_noise_of(DK_NOISE_TORCHSDE); }
-
-DK_API dk_noise_source dk_noise_torch_cuda(int threads) {
-    dk_noise_source s = dkp_noise_of(DK_NOISE_TORCH_CUDA);
-    s.threads = threads;
-    return s;
-}
-
-DK_API dk_noise_source dk_noise_custom(dk_noise_fn fn, void *user) {
-    dk_noise_source s = dkp_noise_of(DK_NOISE_DEFAULT);
-    s.fn = fn, s.user = user;
-    return s;
-}
-
-/* A generator that has to be gone through from its seed on. */
-static int dkp_streams(const dk_noise_source *s) {
-    return !s->fn &&
-           (s->kind == DK_NOISE_TORCH_CPU || s->kind == DK_NOISE_NUMPY || s->kind == DK_NOISE_NUMPY_PCG64);
-}
-
-/* Gives whole draws, not elements. */
-static int dkp_whole(const dk_noise_source *s) {
-    return s->fn || s->kind == DK_NOISE_TORCHSDE || dkp_streams(s);
-}
-
-/* Has a sample's noise whatever the rest of the batch is. */
-static int dkp_of_sample(const dk_noise_source *s) {
-    return s->kind <= DK_NOISE_PHILOX || s->kind == DK_NOISE_BROWNIAN;
-}
-
-static int dkp_same_source(const dk_noise_source *a, const dk_noise_source *b) {
-    return a->kind == b->kind && a->bits == b->bits && a->threads == b->threads &&
-           a->seed_offset == b->seed_offset && a->fn == b->fn && a->user == b->user;
-}
-
-static uint64_t dkp_seed_of(const dk_noise_source *s, const dk_noise_request *q, size_t sample) {
-    return (q->seeds ? q->seeds[sample] : q->seed) + (uint64_t)(int64_t)s->seed_offset;
-}
-
-/* One of the peer's floats, or doubles: its 32 or 64 bits. */
-static int dkp_single(const dk_noise_source *s) {
-    int numpy = s->kind == DK_NOISE_NUMPY || s->kind == DK_NOISE_NUMPY_PCG64;
-    return s->bits ? s->bits == 32 : !numpy;
-}
-
-/* A generator and where it stands. `at` is 0 before it is seeded. */
-typedef struct dkp_stream {
-    uint32_t word[624];         /* MT19937 */
-    uint64_t state[2], step[2]; /* PCG64, high and low half */
-    double spared;              /* where `spare` says so: the second normal of a pair, or half of 64 bits */
-    int at, spare, call;        /* next word; draw that comes next */
-} dkp_stream;
-
-/* MT19937, Matsumoto & Nishimura 1998. */
-static void dkp_mt_seed(dkp_stream *g, uint32_t seed) {
-    g->word[0] = seed, g->at = 624;
-    for (uint32_t i = 1; i < 624; i++)
-        g->word[i] = 1812433253u * (g->word[i - 1] ^ (g->word[i - 1] >> 30)) + i;
-}
-
-static uint32_t dkp_mt_word(dkp_stream *g) {
-    uint32_t *w = g->word;
-    if (g->at == 624) {
-        for (int i = 0; i < 624; i++) {
-            uint32_t next = w[i < 623 ? i + 1 : 0], y = (w[i] & 0x80000000u) | (next & 0x7FFFFFFFu);
-            w[i] = w[i < 227 ? i + 397 : i - 227] ^ (y >> 1) ^ ((0u - (next & 1)) & 0x9908B0DFu);
-        }
-        g->at = 0;
-    }
-    uint32_t y = w[g->at++];
-    y ^= y >> 11;
-    y ^= (y << 7) & 0x9D2C5680u;
-    y ^= (y << 15) & 0xEFC60000u;
-    return y ^ (y >> 18);
-}
-
-/* PCG64, O'Neill 2014: a linear congruential generator of 128 bits, XSL-RR of its state. */
-static uint64_t dkp_pcg_word(dkp_stream *g) {
-    const uint64_t high = 0x2360ED051FC65DA4u, low = 0x4385DF649FCCF645u, half = 0xFFFFFFFFu;
-    uint64_t *s = g->state, a = s[1] & half, b = s[1] >> 32, c = low & half, d = low >> 32;
-    uint64_t middle = b * c + (a * c >> 32), other = a * d + (middle & half);
-    s[0] = s[0] * low + s[1] * high + b * d + (middle >> 32) + (other >> 32) + g->step[0];
-    s[1] = s[1] * low + g->step[1];
-    s[0] += s[1] < g->step[1];
-    uint64_t x = s[0] ^ s[1], turn = s[0] >> 58;
-    return x >> turn | x << (64 - turn) % 64;
-}
-
-/* Its two halves in turn, the low one first. */
-static uint32_t dkp_pcg_half(dkp_stream *g) {
-    if (g->spare) {
-        g->spare = 0;
-        return (uint32_t)g->spared;
-    }
-    uint64_t word = dkp_pcg_word(g);
-    g->spare = 1, g->spared = (double)(word >> 32);
-    return (uint32_t)word;
-}
-
-static uint32_t dkp_seed_hash(uint32_t value, uint32_t *state, uint32_t factor) {
-    value ^= *state;
-    value *= *state *= factor;
-    return value ^ value >> 16;
-}
-
-/* NumPy's SeedSequence(seed, spawn_key, pool_size).generate_state(count), O'Neill 2015. */
-static void dkp_seed_words(uint64_t seed, const uint32_t *key, int keys, int pool_size, uint32_t *out,
-                           int count) {
-    uint32_t pool[24] = {0}, state = 0x43B0D7E5u;
-    for (int i = 0; i < pool_size; i++)
-        pool[i] = dkp_seed_hash(i < 2 ? (uint32_t)(seed >> 32 * i) : 0, &state, 0x931E8875u);
-    for (int from = 0; from < pool_size + keys; from++)
-        for (int to = 0; to < pool_size; to++) {
-            if (from == to) continue;
-            uint32_t word =
-                dkp_seed_hash(from < pool_size ? pool[from] : key[from - pool_size], &state, 0x931E8875u);
-            word = 0xCA01F9DDu * pool[to] - 0x4973F715u * word;
-            pool[to] = word ^ word >> 16;
-        }
-    state = 0x8B51F9DDu;
-    for (int i = 0; i < count; i++) out[i] = dkp_seed_hash(pool[i % pool_size], &state, 0x58F38DEDu);
-}
-
-static void dkp_start_stream(dkp_stream *g, dk_noise_kind kind, uint64_t seed) {
-    g->spare = g->call = 0;
-    if (kind == DK_NOISE_NUMPY_PCG64) {
-        uint32_t w[8];
-        uint64_t v[4];
-        dkp_seed_words(seed, NULL, 0, 4, w, 8);
-        for (int i = 0; i < 4; i++) v[i] = w[2 * i] | (uint64_t)w[2 * i + 1] << 32;
-        g->step[0] = v[2] << 1 | v[3] >> 63, g->step[1] = v[3] << 1 | 1;
-        g->state[1] = v[1] + g->step[1], g->state[0] = v[0] + g->step[0] + (g->state[1] < v[1]);
-        g->at = 1;
-        dkp_pcg_word(g);
-    } else {
-        dkp_mt_seed(g, (uint32_t)seed);
-    }
-}
-
-/* A number in [0, 1), as the generator's program makes it: of 24 or 53 bits. */
-DKP_ONCE static double dkp_random(dkp_stream *g, dk_noise_kind kind, int single) {
-    if (kind == DK_NOISE_NUMPY_PCG64)
-        return single ? (dkp_pcg_half(g) >> 8) / 16777216.0
-                      : (double)(dkp_pcg_word(g) >> 11) / 9007199254740992.0;
-    uint64_t a = dkp_mt_word(g);
-    if (single) return (double)(a & 0xFFFFFFu) / 16777216.0;
-    uint64_t b = dkp_mt_word(g);
-    a = kind == DK_NOISE_NUMPY ? (a >> 5) << 26 | b >> 6 : (a << 32 | b) & 0x1FFFFFFFFFFFFFu;
-    return (double)a / 9007199254740992.0;
-}
-
-/* Right ends of the ziggurat's strips under exp(-x^2/2), Marsaglia & Tsang 2000, x_i = sqrt(-2 log(v/x + exp(-x^2/2))) of
-   x = x_{i+1}, x_255 = r; strip 0, the tail's, counts as v exp(r^2/2) wide. With NumPy's own rounding. */
-/* clang-format off */
-static const double dkp_strip[256] = {
-    3.9107579595249118, 0.21524189598488003, 0.2861745917920715, 0.33573751921442435, 0.37512133287837979, 0.40838913461199033,
-    0.4375184022078708, 0.46363433679088151, 0.4874439661392353, 0.50942332960209102, 0.52990972066155739, 0.54915170232716448,
-    0.56733825705381824, 0.5846167661063788, 0.60110461775599211, 0.61689699000775089, 0.63207223638606058, 0.64669571489499311,
-    0.66082257424441915, 0.67449982283729315, 0.68776789279578776, 0.70066184110681429, 0.71321228519097524, 0.72544614090999882,
-    0.73738721143429486, 0.74905666201781462, 0.76047340643010741, 0.77165442422456754, 0.78261502330723243, 0.79336905884062259,
-    0.80392911698997049, 0.81430667013521463, 0.82451220875229148, 0.83455535408638148, 0.84444495490915328, 0.85418917100816316,
-    0.86379554555330818, 0.87327106808886001, 0.88262222958516501, 0.89185507073294101, 0.90097522446122136, 0.90998795349671813,
-    0.91889818364959019, 0.9277105334019996, 0.93642934028657476, 0.94505868446816499, 0.95360240988108558, 0.96206414322304012,
-    0.97044731106422399, 0.97875515529422419, 0.98699074709906198, 0.99515699963509041, 1.0032566795446725, 1.0112924174399951,
-    1.0192667174654835, 1.0271819660356449, 1.0350404398334401, 1.0428443131441483, 1.0505956645909291, 1.0582964833306743,
-    1.0659486747621219, 1.0735540657924356, 1.0811144097034033, 1.0886313906539793, 1.0961066278520208, 1.1035416794246391,
-    1.1109380460135749, 1.1182971741193444, 1.1256204592155326, 1.1329092486525332, 1.1401648443681507, 1.1473885054208484,
-    1.1545814503599272, 1.161744859445611, 1.1688798767308328, 1.1759876120154515, 1.1830691426826863, 1.1901255154266914,
-    1.1971577478794408, 1.2041668301443809, 1.2111537262436987, 1.2181193754854811, 1.2250646937565302, 1.2319905747461355,
-    1.2388978911056867, 1.2457874955486268, 1.2526602218948968, 1.2595168860637138, 1.2663582870182291, 1.273185207665356,
-    1.2799984157138176, 1.2867986644932434, 1.2935866937369476, 1.300363230330837, 1.3071289890307309, 1.3138846731502203,
-    1.3206309752210559, 1.3273685776279256, 1.3340981532193599, 1.3408203658964037, 1.3475358711805869, 1.3542453167626347,
-    1.3609493430332826, 1.3676485835974759, 1.374343665773166, 1.381035211075855, 1.3877238356899757, 1.3944101509281406,
-    1.4010947636792506, 1.4077782768463984, 1.4144612897754707, 1.4211443986753085, 1.4278281970302555, 1.4345132760058918,
-    1.4412002248487237, 1.4478896312805758, 1.4545820818884101, 1.4612781625102753, 1.4679784586180793, 1.4746835556978553,
-    1.4813940396281871, 1.4881104970574472, 1.4948335157804935, 1.5015636851154637, 1.5083015962813113, 1.5150478427767144,
-    1.5218030207609978, 1.528567729437712, 1.5353425714415139, 1.5421281532290017, 1.5489250854741732, 1.5557339834691761,
-    1.5625554675310445, 1.5693901634151233, 1.5762387027359059, 1.5831017233960289, 1.5899798700241905, 1.5968737944227878,
-    1.6037841560260941, 1.6107116223698297, 1.6176568695730149, 1.624620582833034, 1.6316034569348727, 1.638606196775547,
-    1.6456295179047817, 1.6526741470830553, 1.659740822858182, 1.666830296161665, 1.6739433309261247, 1.6810807047251735,
-    1.6882432094371951, 1.6954316519345614, 1.7026468547999229, 1.7098896570713016, 1.7171609150178229, 1.7244615029480448,
-    1.7317923140529632, 1.7391542612859117, 1.7465482782817225, 1.7539753203176716, 1.7614363653189102, 1.7689324149112684,
-    1.7764644955245228, 1.7840336595494415, 1.7916409865521625, 1.7992875845497203, 1.8069745913508208, 1.8147031759662826,
-    1.8224745400938858, 1.8302899196827569, 1.8381505865828067, 1.8460578502851857, 1.8540130597602023, 1.8620176053996746,
-    1.8700729210712674, 1.8781804862929965, 1.8863418285367834, 1.8945585256707052, 1.9028322085504297, 1.9111645637712535,
-    1.9195573365931882, 1.9280123340526658, 1.9365314282756947, 1.9451165600086784, 1.9537697423846467, 1.962493064944363,
-    1.9712886979336592, 1.9801588969004766, 1.9891060076174381, 1.9981324713584196, 2.0072408305605287, 2.016433734906204,
-    2.0257139478638542, 2.0350843537296188, 2.0445479652175313, 2.0541079316506519, 2.0637675478117319, 2.0735302635187427,
-    2.0833996939983042, 2.0933796311387916, 2.1034740557148766, 2.1136871506866526, 2.1240233156895227, 2.1344871828460161,
-    2.145083634047888, 2.1558178198767366, 2.1666951803543077, 2.1777214677402923, 2.1889027716263603, 2.200245546611276,
-    2.2117566428841604, 2.2234433400925102, 2.2353133849299209, 2.2473750329473892, 2.2596370951737872, 2.2721089902283813,
-    2.2848008027244919, 2.2977233489028634, 2.3108882506013719, 2.3243080188711325, 2.3379961487965284, 2.3519672273791445,
-    2.3662370567172908, 2.3808227951720857, 2.3957431197819274, 2.4110184139011195, 2.4266709849371466, 2.4427253182003641,
-    2.4592083743347048, 2.4761499396705231, 2.4935830412710467, 2.5115444416266941, 2.5300752321598541, 2.5492215503247828,
-    2.5690354526818435, 2.5895759867082861, 2.6109105184888231, 2.6331163936315822, 2.6562830375767428, 2.6805146432857447,
-    2.705933656123062, 2.7326853590440114, 2.7609440052799865, 2.7909211740019275, 2.8228773968264433, 2.857138730873225,
-    2.8941210536134125, 2.9343668672088881, 2.9786032798818436, 3.0278377917695938, 3.0835261320021434, 3.1478892895180008,
-    3.2245750520478018, 3.320244733839826, 3.4492782985614316, 3.6541528853610088,
-};
-/* clang-format on */
-
-static double dkp_ziggurat(dkp_stream *g, int single) {
-    const dk_noise_kind kind = DK_NOISE_NUMPY_PCG64;
-    const double r = 3.6541528853610088, inverse_r = 0.27366123732975828;
-    double size = single ? 8388608.0 : 4503599627370496.0;
-    for (;;) {
-        uint64_t word = single ? dkp_pcg_half(g) : dkp_pcg_word(g);
-        int i = (int)(word & 255), minus = (int)(word >> 8 & 1);
-        uint64_t u = word >> 9 & (single ? 0x7FFFFFu : 0xFFFFFFFFFFFFFu);
-        double outer = dkp_strip[i], inner = i == 0 ? r : i == 1 ? 0 : dkp_strip[i - 1];
-        double x = single ? (double)((float)u * (float)(outer / size)) : (double)u * (outer / size);
-        if (u < (uint64_t)(inner / outer * size)) return minus ? -x : x;
-        if (i > 0) { /* between the strip's two ends */
-            double low = dkp_exp(-0.5 * outer * outer), high = dkp_exp(-0.5 * inner * inner);
-            double v = dkp_random(g, kind, single), y = (high - low) * v + low;
-            if (single) y = (double)(((float)high - (float)low) * (float)v + (float)low);
-            if (y < dkp_exp(-0.5 * x * x)) return minus ? -x : x;
-            continue;
-        }
-        for (double y = 0;;) { /* beyond r */
-            x = -dkp_log1p(-dkp_random(g, kind, single)), y = -dkp_log1p(-dkp_random(g, kind, single));
-            if (single) x = (double)((float)x * (float)inverse_r), y = (double)(float)y;
-            else x *= inverse_r;
-            if (y + y > x * x) return u >> 8 & 1 ? -(r + x) : r + x;
-        }
-    }
-}
-
-/* The second of a pair comes next. */
-static double dkp_spare(dkp_stream *g, double first, double second) {
-    g->spare = 1, g->spared = second;
-    return first;
-}
-
-/* Box & Muller 1958: two normals, *z with the cosine. */
-static void dkp_box_muller(double square, double angle, double *z, double *with_sine) {
-    dkp_pair cosine, sine;
-    double radius = dkp_sqrt(square);
-    dkp_circle(angle, &cosine, &sine);
-    *z = radius * cosine.hi, *with_sine = radius * sine.hi;
-}
-
-/* One after the other: torch's fewer than 16, NumPy's. */
-static double dkp_next_normal(dkp_stream *g, dk_noise_kind kind, int single) {
-    if (kind == DK_NOISE_NUMPY_PCG64) return dkp_ziggurat(g, single);
-    if (g->spare) {
-        g->spare = 0;
-        return g->spared;
-    }
-    double x, y, square;
-    if (kind == DK_NOISE_TORCH_CPU) {
-        double u = dkp_random(g, kind, 0), v = dkp_random(g, kind, 0);
-        dkp_box_muller(-2 * dkp_log1p(-v), 2 * dkp_pi * u, &x, &y);
-        return dkp_spare(g, x, y);
-    }
-    do { /* Marsaglia's polar method, 1964 */
-        x = 2 * dkp_random(g, kind, 0) - 1, y = 2 * dkp_random(g, kind, 0) - 1;
-        square = x * x + y * y;
-    } while (!(square < 1 && square > 0));
-    double scale = dkp_sqrt(-2 * dkp_log(square) / square);
-    return dkp_spare(g, scale * y, scale * x);
-}
-
-/* 16 of torch's, in the precision of its tensor. */
-static void dkp_torch_sixteen(dkp_stream *g, int single, double z[16]) {
-    for (int j = 0; j < 16; j++) z[j] = dkp_random(g, DK_NOISE_TORCH_CPU, single);
-    for (int j = 0; j < 8; j++) {
-        double angle = 2 * dkp_pi * z[j + 8];
-        if (single) angle = (double)(6.2831853f * (float)z[j + 8]);
-        dkp_box_muller(-2 * dkp_log(1 - z[j]), angle, &z[j], &z[j + 8]);
-    }
-}
-
-/* Adds `share` of the next n normals to out; NULL: passes over them. A tensor of torch's with n % 16 left over has its last
-   16 made anew. */
-static void dkp_stream_normals(dkp_stream *g, const dk_noise_source *s, size_t n, double share,
-                               dk_real *out) {
-    int single = dkp_single(s), blocks = s->kind == DK_NOISE_TORCH_CPU && n >= 16;
-    size_t rest = n % 16;
-    double z[16];
-    for (size_t i = 0; i < n;) {
-        size_t count = blocks ? 16 : 1;
-        if (blocks && i + 16 == n && rest)
-            for (size_t k = 0; k < rest; k++) dkp_random(g, s->kind, single);
-        if (blocks) dkp_torch_sixteen(g, single, z);
-        else z[0] = dkp_next_normal(g, s->kind, single);
-        if (blocks && i + 16 + rest == n && rest) count = rest;
-        for (size_t k = 0; k < count && out; k++)
-            out[i + k] = (dk_real)((double)out[i + k] + share * (single ? (double)(float)z[k] : z[k]));
-        i += count;
-    }
-}
-
-/* Elements first .. first + n - 1 of a tensor of `size` numbers on a GPU. As many threads as the launch has take an element
-   each, and so on; a thread has Philox under its own number, and a block makes four of its floats or two of its doubles. */
-static void dkp_cuda_normals(const dk_noise_source *s, uint64_t seed, uint64_t call, uint64_t size,
-                             uint64_t first, size_t n, dk_real *out) {
-    uint64_t blocks = (size + 255) / 256, most = (uint64_t)s->threads / 256;
-    uint64_t threads = 256 * (most > 0 && most < blocks ? most : blocks), per = dkp_single(s) ? 4 : 2;
-    uint64_t rounds = (size - 1) / (threads * per) + 1;
-    const uint32_t key[2] = {(uint32_t)seed, (uint32_t)(seed >> 32)};
-    for (size_t i = 0; i < n; i++) {
-        uint64_t thread = (first + i) % threads, turn = (first + i) / threads,
-                 block = call * rounds + turn / per;
-        uint32_t counter[4] = {(uint32_t)block, (uint32_t)(block >> 32), (uint32_t)thread,
-                               (uint32_t)(thread >> 32)},
-                 r[4];
-        double u, angle, cosine, sine;
-        dk_philox(counter, key, r);
-        if (per == 4) { /* in float, as there */
-            const float unit = 2.3283064e-10f, turns = unit * 6.2831853f;
-            const uint32_t *pair = r + turn % 4 / 2 * 2;
-            u = (double)((float)pair[0] * unit + unit / 2),
-            angle = (double)((float)pair[1] * turns + turns / 2);
-        } else {
-            const double unit = 1 / 9007199254740992.0;
-            u = (double)(r[0] ^ (uint64_t)r[1] << 21) * unit + unit / 2;
-            angle = dkp_pi * ((double)(r[2] ^ (uint64_t)r[3] << 21) * (2 * unit) + unit);
-        }
-        dkp_box_muller(-2 * dkp_log(u), angle, &cosine, &sine);
-        u = turn % 2 ? cosine : sine;
-        out[i] = (dk_real)(per == 4 ? (double)(float)u : u);
-    }
-}
-
-/* ---- Brownian paths: virtual trees, Li et al. 2020. A node halves an interval with a normal of its own, so an increment of
-   the path is a sum of normals, whose shares in it depend on the times alone. */
-
-typedef struct dkp_node {
-    uint64_t place; /* of depth's 2^depth intervals; depth -1: the whole */
-    int depth;
-    double share;
-} dkp_node;
-
-enum { DKP_HALVINGS = 64 };
-
-/* To six decimals, ties of the decimals to even: torchsde's times. */
-static double dkp_decimal(double v) {
-    double high = (double)(float)v, scaled = v * 1e6, whole = floor(scaled);
-    double error = (high * 1e6 - scaled) + (v - high) * 1e6, over = (scaled - whole - 0.5) + error;
-    int up = over > 0 || (!(over < 0) && whole > 2 * floor(whole / 2));
-    return (whole + up) / 1e6;
-}
-
-/* The path from `from` to `at`, by the bridge between the ends of ever smaller intervals. */
-static int dkp_walk(double from, double to, double at, int decimal, dkp_node *node) {
-    double inside[DKP_HALVINGS]; /* shares in the increment from `from` to `to` */
-    double grain = decimal ? 5e-7 : 1 / 4294967296.0;
-    uint64_t place = 0;
-    int n = 1;
-    inside[0] = dkp_sqrt(to - from);
-    node[0].place = 0, node[0].depth = -1, node[0].share = 0;
-    while (at > from + grain && n < DKP_HALVINGS) {
-        if (!(at < to - grain)) {
-            for (int i = 0; i < n; i++) node[i].share += inside[i];
-            break;
-        }
-        double middle = decimal ? dkp_decimal(0.5 * (from + to)) : 0.5 * (from + to);
-        double left = (middle - from) / (to - from), own = dkp_sqrt((to - middle) * left);
-        int right = at > middle + grain;
-        for (int i = 0; i < n; i++) {
-            if (right) node[i].share += left * inside[i];
-            inside[i] *= right ? 1 - left : left;
-        }
-        node[n].place = place, node[n].depth = n - 1, node[n].share = right ? own : 0;
-        inside[n++] = right ? -own : own;
-        if (right) from = middle;
-        else to = middle;
-        place = 2 * place + (uint64_t)right;
-    }
-    return n;
-}
-
-/* W(to) - W(from) over the root of the time between them; 0 nodes where that does not go down. */
-DKP_ONCE static int dkp_increment(double low, double high, double from, double to, int decimal, double time,
-                                  dkp_node node[2 * DKP_HALVINGS]) {
-    dkp_node start[DKP_HALVINGS];
-    if (!(to < from)) return 0;
-    int n = dkp_walk(low, high, to, decimal, node), m = dkp_walk(low, high, from, decimal, start), end = n;
-    for (int i = 0; i < m; i++) {
-        if (i < end && node[i].place == start[i].place) node[i].share -= start[i].share;
-        else node[n] = start[i], node[n++].share *= -1;
-    }
-    for (int i = 0; i < n; i++) node[i].share /= dkp_sqrt(time);
-    return n;
-}
-
-static double dkp_flow_level(double level) { return dkp_finite(level) ? level / (1 + level) : 1; }
-
-/* Steps are told apart to 2^-31 on the way from 0 to 1. */
-static double dkp_moment(double level) {
-    return floor(dkp_flow_level(level) * 2147483648.0 + 0.5) / 2147483648.0;
-}
-
-/* The library's own: nodes are draws under a key that is derived from the seed and the way. */
-DKP_ONCE static int dkp_brownian(uint64_t seed, uint64_t sample, const dk_noise_request *q, uint64_t first,
-                                 size_t n, dk_real *out) {
-    enum { PART = 256 / sizeof(dk_real) }; /* elements at a time */
-    dkp_node node[2 * DKP_HALVINGS];
-    const uint32_t key[2] = {(uint32_t)seed, (uint32_t)(seed >> 32)},
-                   counter[4] = {(uint32_t)q->way, 0, 0, 0xFFFFFFFFu};
-    uint32_t derived[4];
-    double from = dkp_moment(q->from), to = dkp_moment(q->to);
-    int count = dkp_increment(0, 1, from, to, 0, from - to, node);
-    dk_philox(counter, key, derived);
-    for (size_t done = 0; done < n && count; done += PART) {
-        size_t part = n - done < PART ? n - done : (size_t)PART;
-        dk_real z[PART];
-        double sum[PART] = {0};
-        for (int k = 0; k < count; k++) {
-            uint64_t number = node[k].depth < 0 ? 0 : (1ull << node[k].depth) | node[k].place;
-            if (!(fabs(node[k].share) > 0)) continue;
-            dk_normals(derived[0] | (uint64_t)derived[1] << 32, sample, (uint32_t)number, first + done, part,
-                       z);
-            for (size_t i = 0; i < part; i++) sum[i] += node[k].share * (double)z[i];
-        }
-        for (size_t i = 0; i < part; i++) out[done + i] = (dk_real)sum[i];
-    }
-    return count;
-}
-
-/* torchsde's: nodes are torch generators, seeded by NumPy's SeedSequence. */
-static int dkp_torchsde_nodes(const dk_noise_source *s, const dk_noise_request *q,
-                              dkp_node node[2 * DKP_HALVINGS]) {
-    double t[4] = {q->lowest, q->highest, q->from, q->to}, time;
-    for (int i = 0; i < 4; i++) {
-        if (q->flow) t[i] = dkp_flow_level(t[i]);
-        if (dkp_single(s)) t[i] = (double)(float)t[i];
-    }
-    time = t[2] - t[3];
-    for (int i = 0; i < 4; i++) t[i] = dkp_decimal(t[i]);
-    return dkp_increment(t[0], t[1], t[2], t[3], 1, time, node);
-}
-
-static void dkp_torchsde(const dk_noise_source *s, uint64_t seed, const dkp_node *node, int count, size_t n,
-                         dk_real *out) {
-    dk_noise_source normals = *s;
-    normals.kind = DK_NOISE_TORCH_CPU;
-    for (int k = 0; k < count; k++) {
-        uint32_t key[3] = {(uint32_t)node[k].place, (uint32_t)(node[k].place >> 32), (uint32_t)node[k].depth},
-                 word;
-        int wide = key[1] > 0;
-        dkp_stream g;
-        if (!wide) key[1] = key[2];
-        dkp_seed_words(seed, key, node[k].depth < 0 ? 0 : 2 + wide, 24, &word, 1);
-        dkp_start_stream(&g, DK_NOISE_TORCH_CPU, word);
-        dkp_stream_normals(&g, &normals, n, node[k].share, out);
-    }
-}
-
-/* 0 for a draw that does not go down. */
-DKP_ONCE static int dkp_fill_torchsde(const dk_noise_source *s, const dk_noise_request *q, dk_real *out) {
-    dkp_node node[2 * DKP_HALVINGS];
-    size_t batch = q->seeds ? (size_t)q->batch : 1, n = q->seeds ? q->dim : q->dim * (size_t)q->batch;
-    int count = dkp_torchsde_nodes(s, q, node);
-    for (size_t b = 0; count && b < batch; b++) {
-        memset(out + b * n, 0, n * sizeof *out);
-        dkp_torchsde(s, dkp_seed_of(s, q, b), node, count, n, out + b * n);
-    }
-    return count;
-}
-
-/* Elements of one sample, from a source that has them apart. */
-static void dkp_draw_part(const dk_noise_source *s, const dk_noise_request *q, size_t sample, size_t element,
-                          size_t n, dkp_ahead *ahead, dk_real *out) {
-    uint64_t seed = dkp_seed_of(s, q, sample), number = q->seeds ? 0 : q->first_sample + sample;
-    if (s->kind == DK_NOISE_TORCH_CUDA) {
-        size_t before = q->seeds ? 0 : sample * q->dim, size = q->seeds ? q->dim : (size_t)q->batch * q->dim;
-        dkp_cuda_normals(s, seed, (uint64_t)q->call, size, before + element, n, out);
-    } else if (s->kind != DK_NOISE_BROWNIAN || !dkp_brownian(seed, number, q, element, n, out)) {
-        const dkp_noise of = {seed, number, (uint32_t)q->draw, ahead};
-        dkp_normals_from(&of, element, n, out);
-    }
-}
-
-/* streams: where the source's generators stand, or NULL. */
-DKP_ONCE static void dkp_fill_stream(const dk_noise_source *s, const dk_noise_request *q, dkp_stream *streams,
-                                     dk_real *out) {
-    size_t batch = q->seeds ? (size_t)q->batch : 1, n = q->seeds ? q->dim : q->dim * (size_t)q->batch;
-    dkp_stream passing;
-    memset(out, 0, batch * n * sizeof *out);
-    for (size_t b = 0; b < batch; b++, out += n) {
-        dkp_stream *g = streams ? &streams[b] : &passing;
-        if (!streams || !g->at || g->call > q->call) dkp_start_stream(g, s->kind, dkp_seed_of(s, q, b));
-        for (; g->call < q->call; g->call++) dkp_stream_normals(g, s, n, 0, NULL);
-        dkp_stream_normals(g, s, n, 1, out), g->call++;
-    }
-}
-
-/* A whole draw. */
-static dk_status dkp_fill(const dk_noise_source *s, const dk_noise_request *q, dkp_stream *streams,
-                          dk_real *out) {
-    if (s->fn) return s->fn(s->user, q, out) ? DK_ERROR_CALLBACK : DK_OK;
-    if (s->kind == DK_NOISE_TORCHSDE && dkp_fill_torchsde(s, q, out)) return DK_OK;
-    if (dkp_streams(s)) dkp_fill_stream(s, q, streams, out);
-    else
-        for (size_t b = 0; b < (size_t)q->batch; b++)
-            dkp_draw_part(s, q, b, 0, q->dim, NULL, out + b * q->dim);
-    return DK_OK;
-}
-
-DK_API dk_status dk_noise_fill(const dk_noise_source *source, const dk_noise_request *request, dk_real *out) {
-    if (!source || !request || !out || (int)source->kind < 0 || source->kind >= DK_NOISE_COUNT ||
-        request->batch < 1 || request->dim < 1)
-        return DK_ERROR_CONFIG;
-    return dkp_fill(source, request, NULL, out);
-}
+/* ----------------------------------------------------------------- >>schedule  Noise schedules */
 
 DKP_SMALL
-
-/* ------------------------------------------------------------------ >>schedule  Noise schedules */
 
 static dk_schedule dkp_schedule(dk_family family, double t_min, double t_max) {
     dk_schedule s;
@@ -2623,9 +1517,9 @@ DK_API dk_schedule dk_custom_schedule(dk_schedule_fn fn, void *user, double t_mi
 }
 
 /* Nichol & Dhariwal 2021, eq. 17: abar(u) = cos^2((u + 0.008)/1.008 pi/2), beta cut at 0.999. */
-static double dkp_cosine_beta(double T, int k) {
-    double scale = dkp_pi / 2 / 1.008;
-    double before = dkp_cos((k / T + 0.008) * scale), after = dkp_cos(((k + 1) / T + 0.008) * scale);
+static double dkp_cosine_alpha(double T, int k) { return dkp_cos((k / T + 0.008) * (dkp_pi / 2 / 1.008)); }
+
+static double dkp_cosine_beta(double before, double after) {
     double beta = 1 - after * after / (before * before);
     return beta < 0.999 ? beta : 0.999;
 }
@@ -2643,14 +1537,13 @@ static double dkp_laplace_beta(double T, int k) {
 }
 
 /* beta of timestep k where betas are not evenly spaced */
-static double dkp_curved_beta(const dk_schedule *s, int k) {
-    int T = s->timesteps;
-    double span = s->beta_last - s->beta_first;
+static double dkp_curved_beta(const dk_schedule *s, int T, int k) {
+    double span = s->beta_max - s->beta_min;
     switch (s->betas) {
-    case DK_BETAS_COSINE: return dkp_cosine_beta(T, k);
+    case DK_BETAS_COSINE: return dkp_cosine_beta(dkp_cosine_alpha(T, k), dkp_cosine_alpha(T, k + 1));
     case DK_BETAS_LAPLACE: return dkp_laplace_beta(T, k);
     case DK_BETAS_EXPONENTIAL: return -dkp_expm1(-12.0 / T);
-    case DK_BETAS_SIGMOID: return s->beta_first + span / (1 + dkp_exp(6 - 12.0 * k / (T - 1)));
+    case DK_BETAS_SIGMOID: return s->beta_min + span / (1 + dkp_exp(6 - 12.0 * k / (T - 1)));
     case DK_BETAS_LINEAR:
     case DK_BETAS_SCALED_LINEAR:
     case DK_BETAS_COUNT: break;
@@ -2660,95 +1553,125 @@ static double dkp_curved_beta(const dk_schedule *s, int k) {
 
 DKP_FAST
 
-DKP_INLINE double dkp_rounded(const dk_schedule *s, double v) {
-    return s->float_table ? (double)(float)v : v;
+/* VP discrete. alpha^2 of timestep k is a product of k + 1 numbers. A model's table has all of them; recording marks
+   every stride-th; else they are multiplied anew. */
+typedef struct dkp_discrete {
+    const dk_schedule *s;
+    int T, stride, rounds, scaled, even;
+    double first, span;        /* between which betas are spaced, or their roots */
+    double alpha_0, alpha_end; /* at both ends of the table, where it is rescaled */
+} dkp_discrete;
+
+enum { DKP_MARKS = 32 };
+
+DKP_INLINE double dkp_rounded(const dkp_discrete *d, double v) { return d->rounds ? (double)(float)v : v; }
+
+DKP_INLINE double dkp_kept_of(const dkp_discrete *d, double beta) {
+    beta = dkp_rounded(d, beta);
+    return dkp_rounded(d, 1 - (d->scaled ? dkp_rounded(d, beta * beta) : beta));
 }
 
-/* 1 - beta, one timestep after the other. */
-typedef struct dkp_betas {
-    int scaled, even, last_k;
-    double first, span; /* between which betas are spaced, or their roots */
-} dkp_betas;
-
-static dkp_betas dkp_betas_of(const dk_schedule *s) {
-    int scaled = s->betas == DK_BETAS_SCALED_LINEAR;
-    dkp_betas b = {scaled, scaled || s->betas == DK_BETAS_LINEAR, s->timesteps - 1,
-                   scaled ? dkp_sqrt(s->beta_first) : s->beta_first, 0};
-    b.span = (scaled ? dkp_sqrt(s->beta_last) : s->beta_last) - b.first;
-    return b;
+/* 1 - beta of timestep k. */
+DKP_INLINE double dkp_kept(const dkp_discrete *d, int k) {
+    double even = d->first + (double)k / (d->T - 1) * d->span;
+    return dkp_kept_of(d, d->even ? even : dkp_curved_beta(d->s, d->T, k));
 }
 
-DKP_INLINE double dkp_kept(const dk_schedule *s, const dkp_betas *b, int k) {
-    double beta = b->even ? b->first + (double)k / b->last_k * b->span : dkp_curved_beta(s, k);
-    beta = dkp_rounded(s, beta);
-    return dkp_rounded(s, 1 - (b->scaled ? dkp_rounded(s, beta * beta) : beta));
-}
-
-/* The product of 1 - beta over timesteps [from, to), times `product`. */
-static double dkp_beta_product(const dk_schedule *s, double product, int from, int to) {
-    const dkp_betas betas = dkp_betas_of(s);
-    for (int k = from; k < to; k++) product *= dkp_kept(s, &betas, k);
+/* The product of 1 - beta over timesteps [from, to), times `product`. One cosine is the next beta's, too. */
+static double dkp_beta_product(const dkp_discrete *d, double product, int from, int to) {
+    if (d->s->betas == DK_BETAS_COSINE && from < to) {
+        double before = dkp_cosine_alpha(d->T, from), after;
+        for (int k = from; k < to; k++, before = after)
+            after = dkp_cosine_alpha(d->T, k + 1), product *= dkp_kept_of(d, dkp_cosine_beta(before, after));
+        return product;
+    }
+    for (int k = from; k < to; k++) product *= dkp_kept(d, k);
     return product;
+}
+
+/* alpha^2 of timestep k = -1 .. T-1 before rescaling; the empty product at -1 is clean data. */
+static double dkp_abar(const dkp_discrete *d, int k) {
+    const double *known = d->s->alphas_cumprod;
+    if (k < 0) return 1;
+    return known ? dkp_beta_product(d, known[k / d->stride], k - k % d->stride + 1, k + 1)
+                 : dkp_beta_product(d, 1, 0, k + 1);
+}
+
+/* The same for k + 1, where that for k is known. */
+static double dkp_next_abar(const dkp_discrete *d, int k, double abar) {
+    return d->stride > 1 ? abar * dkp_kept(d, k + 1) : d->s->alphas_cumprod[k + 1];
 }
 
 DKP_SMALL
 
-/* Marks hold every stride-th product, so that any abar costs less than stride multiplications and no table. */
-static int dkp_stride(const dk_schedule *s) { return (s->timesteps + DK_ABAR_MARKS - 1) / DK_ABAR_MARKS; }
-
-static void dkp_fill_marks(dk_schedule *s) {
-    const double of[] = {(double)s->betas, (double)s->timesteps, s->beta_first, s->beta_last,
-                         (double)s->float_table};
-    int stride = dkp_stride(s), mark = 0;
-    double product = 1;
-    if (s->alphas_cumprod || s->family != DK_FAMILY_VP_DISCRETE || memcmp(s->marks_of, of, sizeof of) == 0)
-        return;
-    memcpy(s->marks_of, of, sizeof of);
-    for (int k = 0; k < s->timesteps; k += stride, mark++)
-        s->marks[mark] = product = dkp_beta_product(s, product, k ? k - stride + 1 : 0, k + 1);
-}
-
-/* alpha^2 of timestep k = -1 .. T-1 before rescaling; the empty product at -1 is clean data. */
-static double dkp_abar(const dk_schedule *s, int k) {
-    if (k < 0) return 1;
-    if (s->alphas_cumprod) return s->alphas_cumprod[k];
-    int stride = dkp_stride(s), mark = k / stride;
-    return dkp_beta_product(s, s->marks[mark], mark * stride + 1, k + 1);
-}
-
 /* As the table has it: rounded, and with its SNR shifted. */
-DKP_INLINE double dkp_table_abar(const dk_schedule *s, double abar) {
-    abar = dkp_rounded(s, abar);
-    return s->shift > 0 ? abar / (abar + s->shift * s->shift * (1 - abar)) : abar;
+static double dkp_table_abar(const dkp_discrete *d, double abar) {
+    double shift = d->s->shift;
+    abar = dkp_rounded(d, abar);
+    return shift > 0 ? abar / (abar + shift * shift * (1 - abar)) : abar;
 }
 
-static dk_level dkp_discrete_level_of(const dk_schedule *s, int k, double abar) {
-    abar = dkp_table_abar(s, abar);
-    dk_level l = {(double)k, dkp_sqrt(abar), dkp_sqrt(1 - abar)};
-    if (s->zero_terminal_snr && k >= 0) { /* Lin et al. 2023, alg. 1: alpha shifted to 0 at T-1, kept at 0 */
-        double first = dkp_sqrt(dkp_table_abar(s, dkp_abar(s, 0))),
-               last = dkp_sqrt(dkp_table_abar(s, dkp_abar(s, s->timesteps - 1)));
-        if (s->float_table) {
-            double a = dkp_rounded(s, l.alpha), b = dkp_rounded(s, last), c = dkp_rounded(s, first);
-            a = dkp_rounded(s, dkp_rounded(s, a - b) * dkp_rounded(s, c / dkp_rounded(s, c - b)));
-            l.alpha = dkp_sqrt(dkp_rounded(s, a * a));
-        } else {
-            l.alpha = (l.alpha - last) * (first / (first - last));
-        }
-        if (s->zero_terminal_snr > 1 && k == s->timesteps - 1) l.alpha = 1.0 / 4096;
-        l.sigma = dkp_sqrt((1 - l.alpha) * (1 + l.alpha));
+/* Checked schedules have 2 to 1000000 timesteps; of others nothing is asked beyond. */
+static dkp_discrete dkp_discrete_of(const dk_schedule *s) {
+    int T = s->timesteps < 2 ? 2 : s->timesteps < 1000000 ? s->timesteps : 1000000;
+    int scaled = s->betas == DK_BETAS_SCALED_LINEAR, marked = s->quirks & DKP_QUIRK_MARKED;
+    dkp_discrete d = {s, T, 0, s->quirks & DK_QUIRK_FLOAT_TABLE, scaled, scaled || s->betas == DK_BETAS_LINEAR,
+                      s->beta_min, 0, 1, 0};
+    d.stride = s->alphas_cumprod && !marked ? 1 : (T + DKP_MARKS - 1) / DKP_MARKS;
+    if (d.stride < 2 && !s->alphas_cumprod) d.stride = 2;
+    if (scaled) d.first = dkp_sqrt(s->beta_min);
+    d.span = (scaled ? dkp_sqrt(s->beta_max) : s->beta_max) - d.first;
+    if (s->zero_terminal_snr) {
+        d.alpha_0 = dkp_sqrt(dkp_table_abar(&d, dkp_abar(&d, 0)));
+        d.alpha_end = dkp_sqrt(dkp_table_abar(&d, dkp_abar(&d, T - 1)));
     }
+    return d;
+}
+
+/* What recording remembers of the sampler's and the network's schedule; the copies of both point to it. */
+typedef struct dkp_marks {
+    double sampler[DKP_MARKS], network[DKP_MARKS];
+} dkp_marks;
+
+static void dkp_mark(dk_schedule *s, double *marks) {
+    if (s->family != DK_FAMILY_VP_DISCRETE || s->alphas_cumprod || s->timesteps <= DKP_MARKS) return;
+    dkp_discrete d = dkp_discrete_of(s);
+    double product = 1;
+    for (int k = 0, mark = 0; k < s->timesteps; k += d.stride, mark++)
+        marks[mark] = product = dkp_beta_product(&d, product, k ? k - d.stride + 1 : 0, k + 1);
+    s->alphas_cumprod = marks, s->quirks |= DKP_QUIRK_MARKED;
+}
+
+/* Before a copy outlives the marks. */
+static void dkp_unmark(dk_schedule *s) {
+    if (s->quirks & DKP_QUIRK_MARKED) s->alphas_cumprod = NULL;
+    s->quirks &= ~DKP_QUIRK_MARKED;
+}
+
+static dk_level dkp_discrete_level_of(const dkp_discrete *d, int k, double abar) {
+    abar = dkp_table_abar(d, abar);
+    dk_level l = {(double)k, dkp_sqrt(abar), dkp_sqrt(1 - abar)};
+    if (!d->s->zero_terminal_snr || k < 0) return l;
+    double first = d->alpha_0, last = d->alpha_end; /* Lin et al. 2023, alg. 1: alpha shifted to 0 at T-1, kept at 0 */
+    if (d->rounds) {
+        double a = dkp_rounded(d, l.alpha), b = dkp_rounded(d, last), c = dkp_rounded(d, first);
+        a = dkp_rounded(d, dkp_rounded(d, a - b) * dkp_rounded(d, c / dkp_rounded(d, c - b)));
+        l.alpha = dkp_sqrt(dkp_rounded(d, a * a));
+    } else {
+        l.alpha = (l.alpha - last) * (first / (first - last));
+    }
+    if ((d->s->quirks & DK_QUIRK_TERMINAL_ALPHA) && k == d->T - 1) l.alpha = 1.0 / 4096;
+    l.sigma = dkp_sqrt((1 - l.alpha) * (1 + l.alpha));
     return l;
 }
 
-static dk_level dkp_discrete_level(const dk_schedule *s, int k) {
-    return dkp_discrete_level_of(s, k, dkp_abar(s, k));
+static dk_level dkp_discrete_level(const dkp_discrete *d, int k) {
+    return dkp_discrete_level_of(d, k, dkp_abar(d, k));
 }
 
-DK_API dk_schedule dk_vp_discrete(dk_betas betas, int timesteps, double beta_first, double beta_last) {
-    dk_schedule s = dkp_schedule(DK_FAMILY_VP_DISCRETE, 0, timesteps - 1);
-    s.betas = betas, s.timesteps = timesteps, s.beta_first = beta_first, s.beta_last = beta_last;
-    if (timesteps > 0) dkp_fill_marks(&s);
+DK_API dk_schedule dk_vp_discrete(dk_betas betas, int timesteps, double beta_min, double beta_max) {
+    dk_schedule s = dkp_schedule(DK_FAMILY_VP_DISCRETE, 0, timesteps - 1.0);
+    s.betas = betas, s.timesteps = timesteps, s.beta_min = beta_min, s.beta_max = beta_max;
     return s;
 }
 
@@ -2758,7 +1681,7 @@ DK_API dk_schedule dk_vp_scaled_linear(void) {
 }
 DK_API dk_schedule dk_vp_cosine(void) { return dk_vp_discrete(DK_BETAS_COSINE, 1000, 0, 0); }
 DK_API dk_schedule dk_vp_table(const double *alphas_cumprod, int timesteps) {
-    dk_schedule s = dkp_schedule(DK_FAMILY_VP_DISCRETE, 0, timesteps - 1);
+    dk_schedule s = dkp_schedule(DK_FAMILY_VP_DISCRETE, 0, timesteps - 1.0);
     s.alphas_cumprod = alphas_cumprod, s.timesteps = timesteps;
     return s;
 }
@@ -2810,10 +1733,13 @@ DK_API const char *dk_schedule_about(int i) {
 
 DK_API dk_schedule dk_schedule_named(const char *name) {
     for (int i = 0; name && i < DKP_COUNT(dkp_schedules); i++)
-        if (strcmp(name, dkp_schedules[i].name) == 0) return dkp_schedules[i].make();
+        if (strcmp(name, dkp_schedules[i].name) == 0) {
+            dk_schedule known = dkp_schedules[i].make();
+            known.name = dkp_schedules[i].name;
+            return known;
+        }
     dk_schedule s = dkp_schedule(DK_FAMILY_DEFAULT, 0, 0);
-    s.unknown = name ? name : "(NULL)";
-    dk_nearest_names("schedule", s.unknown, s.nearest, 3);
+    s.name = name ? name : "(NULL)";
     return s;
 }
 
@@ -2998,13 +1924,14 @@ static void dkp_vp_cosine_slopes(const dk_schedule *s, double t, double *d_alpha
 static int dkp_by_angle(dk_level a, dk_level b) { return a.sigma <= 0 || b.alpha <= 0; }
 
 static dk_level dkp_discrete_at(const dk_schedule *s, double t) {
-    if (!(t > -1)) return dkp_discrete_level(s, -1);
-    if (t >= s->timesteps - 1) return dkp_discrete_level(s, s->timesteps - 1);
+    const dkp_discrete d = dkp_discrete_of(s);
+    if (!(t > -1)) return dkp_discrete_level(&d, -1);
+    if (t >= d.T - 1) return dkp_discrete_level(&d, d.T - 1);
     int k = (int)floor(t);
-    double f = t - k;
-    dk_level a = dkp_discrete_level(s, k), l = {t, 0, 0};
+    double f = t - k, abar = dkp_abar(&d, k);
+    dk_level a = dkp_discrete_level_of(&d, k, abar), l = {t, 0, 0};
     if (f <= 0) return a;
-    dk_level b = dkp_discrete_level(s, k + 1);
+    dk_level b = dkp_discrete_level_of(&d, k + 1, dkp_next_abar(&d, k, abar));
     if (dkp_by_angle(a, b)) {
         double angle = dkp_angle(a) + f * (dkp_angle(b) - dkp_angle(a));
         l.alpha = dkp_cos(angle), l.sigma = dkp_sin(angle);
@@ -3018,31 +1945,32 @@ DKP_FAST
 
 /* Whether timestep k has at most this noise level, which is that of the product `limit` but for rescaling. Roots are taken
    where rounding might decide. */
-static int dkp_discrete_below(const dk_schedule *s, int k, double abar, double limit, double noise_level) {
-    if (!s->zero_terminal_snr && fabs(abar - limit) > 1e-6 * limit) return abar > limit;
-    return dk_noise_level(dkp_discrete_level_of(s, k, abar)) <= noise_level;
+static int dkp_discrete_below(const dkp_discrete *d, int k, double abar, double limit, double noise_level) {
+    if (!d->s->zero_terminal_snr && fabs(abar - limit) > 1e-6 * limit) return abar > limit;
+    return dk_noise_level(dkp_discrete_level_of(d, k, abar)) <= noise_level;
 }
 
 static dk_level dkp_discrete_at_sigma(const dk_schedule *s, double noise_level) {
-    const double *known = s->alphas_cumprod ? s->alphas_cumprod : s->marks;
-    int stride = s->alphas_cumprod ? 1 : dkp_stride(s), low = -1, high = s->timesteps - 1;
-    double at_low = 1, at_high = dkp_abar(s, high); /* products */
+    const dkp_discrete d = dkp_discrete_of(s);
+    const double *known = s->alphas_cumprod;
+    int low = -1, high = d.T - 1;
+    double at_low = 1, at_high = dkp_abar(&d, high); /* products */
     double unshifted = noise_level / dkp_shift(s), limit = 1 / (1 + unshifted * unshifted);
     dk_level l = {(double)high, 0, 0};
     dkp_vp_pair(noise_level, &l);
-    if (dkp_discrete_below(s, high, at_high, limit, noise_level)) return l;
-    for (int first = 0, end = (high - 1) / stride + 1; first < end;) { /* of those that are known */
-        int middle = (first + end) >> 1, k = middle * stride;
-        if (dkp_discrete_below(s, k, known[middle], limit, noise_level))
+    if (dkp_discrete_below(&d, high, at_high, limit, noise_level)) return l;
+    for (int first = 0, end = known ? (high - 1) / d.stride + 1 : 0; first < end;) {
+        int middle = (first + end) >> 1, k = middle * d.stride;
+        if (dkp_discrete_below(&d, k, known[middle], limit, noise_level))
             low = k, at_low = known[middle], first = middle + 1;
         else high = k, at_high = known[middle], end = middle;
     }
-    for (const dkp_betas betas = dkp_betas_of(s); high - low > 1;) {
-        double next = at_low * dkp_kept(s, &betas, low + 1);
-        if (dkp_discrete_below(s, low + 1, next, limit, noise_level)) low++, at_low = next;
+    while (high - low > 1) {
+        double next = dkp_next_abar(&d, low, at_low);
+        if (dkp_discrete_below(&d, low + 1, next, limit, noise_level)) low++, at_low = next;
         else high = low + 1, at_high = next;
     }
-    dk_level a = dkp_discrete_level_of(s, low, at_low), b = dkp_discrete_level_of(s, high, at_high);
+    dk_level a = dkp_discrete_level_of(&d, low, at_low), b = dkp_discrete_level_of(&d, high, at_high);
     l.t = dkp_by_angle(a, b) ? low + (dkp_angle(l) - dkp_angle(a)) / (dkp_angle(b) - dkp_angle(a))
                              : low + (dk_lambda(l) - dk_lambda(a)) / (dk_lambda(b) - dk_lambda(a));
     return l;
@@ -3051,10 +1979,13 @@ static dk_level dkp_discrete_at_sigma(const dk_schedule *s, double noise_level) 
 DKP_SMALL
 
 static void dkp_discrete_slopes(const dk_schedule *s, double t, double *d_alpha, double *d_sigma) {
-    int k = (int)ceil(t) - 1;
+    const dkp_discrete d = dkp_discrete_of(s);
+    int k = t > -1 ? t < d.T ? (int)ceil(t) - 1 : d.T - 2 : -1;
     if (k < -1) k = -1;
-    if (k > s->timesteps - 2) k = s->timesteps - 2;
-    dk_level l = dkp_discrete_at(s, t), a = dkp_discrete_level(s, k), b = dkp_discrete_level(s, k + 1);
+    if (k > d.T - 2) k = d.T - 2;
+    double abar = dkp_abar(&d, k);
+    dk_level l = dkp_discrete_at(s, t), a = dkp_discrete_level_of(&d, k, abar),
+             b = dkp_discrete_level_of(&d, k + 1, dkp_next_abar(&d, k, abar));
     double turn =
         dkp_by_angle(a, b) ? dkp_angle(b) - dkp_angle(a) : -l.alpha * l.sigma * (dk_lambda(b) - dk_lambda(a));
     *d_alpha = -l.sigma * turn, *d_sigma = l.alpha * turn;
@@ -3158,7 +2089,7 @@ DK_API void dk_add_noise(dk_level l, const dk_real *x0, const dk_real *eps, dk_r
     for (size_t i = 0; i < n; i++) x[i] = a * x0[i] + b * eps[i];
 }
 
-/* ------------------------------------------------------------------ >>model  What the network is */
+/* ---------------------------------------------------------------- >>model  What the network is */
 
 typedef struct dkp_model {
     double input_scale, d_x, d_f, condition;
@@ -3246,7 +2177,7 @@ static dkp_model dkp_model_at(const dk_config *c, const dk_level *l, const dk_le
     return m;
 }
 
-/* ---------------------------------------------------------------------- >>grid  Grids and checks */
+/* -------------------------------------------------------------------------- >>grid  Time grids */
 
 /* The unit u in which a family's noise levels are customarily spaced. */
 static int dkp_flow_unit(const dk_schedule *s) { return dkp_family_of(s)->flow_unit; }
@@ -3582,147 +2513,6 @@ static dk_level dkp_resample(const dk_config *c, int i, int n) {
     return dkp_level_of_unit(&c->schedule, g->unit, dkp_between(g->levels, g->level_count, x, by_log));
 }
 
-/* Published numbers: Sabour et al. 2024 (Align Your Steps), more digits than the paper's where they are known; Pei et
-   al. 2025 (Optimal Stepsize); Chen et al. 2024 (GITS), which has a list per coefficient and number of steps. */
-static const double dkp_ays_sd1[] = {14.6146412293, 6.4745760956, 3.8636745985, 2.694615152,
-                                     1.8841921177,  1.3943805092, 0.9642583904, 0.6523686016,
-                                     0.3977456272,  0.1515232662, 0.0291671582};
-static const double dkp_ays_sdxl[] = {14.6146412293, 6.3184485287, 3.7681790315, 2.1811480769,
-                                      1.3405244945,  0.8620721141, 0.5550693289, 0.3798540708,
-                                      0.2332364134,  0.1114188177, 0.0291671582};
-static const double dkp_ays_svd[] = {700,   54.5,  15.886, 7.977, 4.248, 1.789,
-                                     0.981, 0.403, 0.173,  0.034, 0.002};
-static const double dkp_ays_sd1_paper[] = {14.615, 6.475, 3.861, 2.697, 1.886, 1.396,
-                                           0.963,  0.652, 0.399, 0.152, 0.029};
-static const double dkp_ays_sdxl_paper[] = {14.615, 6.315, 3.771, 2.181, 1.342, 0.862,
-                                            0.555,  0.380, 0.234, 0.113, 0.029};
-static const double dkp_ays_sd1_t[] = {999, 850, 736, 645, 545, 455, 343, 233, 124, 24};
-static const double dkp_ays_sdxl_t[] = {999, 845, 730, 587, 443, 310, 193, 116, 53, 13};
-static const double dkp_oss_flux[] = {0.9968, 0.9886, 0.9819, 0.975,  0.966, 0.9471,
-                                      0.9158, 0.8287, 0.5512, 0.2808, 0.001};
-static const double dkp_oss_wan[] = {1,     0.997, 0.995, 0.993, 0.991, 0.989, 0.987,
-                                     0.985, 0.98,  0.975, 0.973, 0.968, 0.96,  0.946,
-                                     0.927, 0.902, 0.864, 0.776, 0.539, 0.208, 0.001};
-static const double dkp_oss_chroma[] = {
-    0.992, 0.99,  0.988, 0.985, 0.982, 0.978, 0.973, 0.968, 0.961, 0.953, 0.943, 0.931, 0.917, 0.9,
-    0.881, 0.858, 0.832, 0.802, 0.769, 0.731, 0.69,  0.646, 0.599, 0.55,  0.501, 0.451, 0.402, 0.355,
-    0.311, 0.27,  0.232, 0.199, 0.169, 0.143, 0.12,  0.101, 0.084, 0.07,  0.058, 0.048, 0.001};
-
-static const double dkp_gits_level[] = {
-    14.61464119, 13.76078796, 12.96784878, 12.2308979, 11.54541874, 10.90732002, 10.31284904, 9.75859547,
-    9.24142551,  8.75849152,  8.30717278,  7.88507891, 7.49001646,  7.11996698,  6.77309084,  6.44769001,
-    6.14220476,  5.85520077,  5.58536053,  5.09240818, 4.86714602,  4.65472794,  4.45427561,  4.26497746,
-    3.91689563,  3.75677586,  3.60512662,  3.46139455, 3.32507086,  3.1956799,   3.07277966,  2.95596409,
-    2.84484982,  2.6383388,   2.54230714,  2.45070267, 2.36326075,  2.27973175,  2.19988537,  2.12350607,
-    2.05039096,  1.98035145,  1.91321158,  1.84880662, 1.78698075,  1.72759056,  1.67050016,  1.61558151,
-    1.56271636,  1.51179266,  1.46270394,  1.41535246, 1.36964464,  1.32549286,  1.28281462,  1.24153244,
-    1.20157266,  1.162866,    1.12534678,  1.08895338, 1.05362725,  1.01931262,  0.98595673,  0.95350921,
-    0.92192322,  0.89115214,  0.86115354,  0.83188516, 0.803307,    0.77538133,  0.74807048,  0.72133851,
-    0.69515091,  0.66947293,  0.64427125,  0.61951244, 0.59516323,  0.57119018,  0.54755926,  0.52423614,
-    0.50118381,  0.4783645,   0.45573691,  0.43325692, 0.41087446,  0.38853383,  0.36617002,  0.34370604,
-    0.32104823,  0.29807833,  0.27464288,  0.25053367, 0.22545385,  0.19894916,  0.17026083,  0.13792117,
-    0.09824532,  0.02916753,
-};
-
-enum { DKP_GITS_ROW = 216 };
-
-/* A word per number of steps: how far down that list each level lies below the one before, less '0'. The first and the
-   last level are in all of them. */
-static const char dkp_gits_words[][DKP_GITS_ROW] = {
-    /* 0.80 */ "< 4: 48B 485G 3635G 3635=B 22535=B 122435=B 1112435=B 11123225=B 111232244:B 1111222244:B "
-               "11111122244:B 111111211244:B 11111111112449<I 11111111112449<I 1111111111112349=H",
-    /* 0.85 */
-    "< <O 4:R 49AI 487=O 3637=O 3636;>I 22536;>I 2253459=I 12243459=I 122322459=I 1112322459=I "
-    "11112222459=I 111122224467\?G 1111222223468=G 11112211223468=G 111111211223468=G 1111111111223468=G "
-    "11111111111123468=G",
-    /* 0.90 */
-    "> <T <BQ <8>O 488>O 487;AI 3647:AI 363559@I 3635579AF 23435579AF 224225579AF 224224457;@D "
-    "1223224457;@D 12232233467<@C 111232233467<@C 1112322233467;\?C 11112222233467;\?C "
-    "111122112233467;\?C 1111221122323457;@B",
-    /* 0.95 */
-    "> >R <DQ <8@P <8;AJ 488;AJ 488:<AE 48558<AE 363558<AE 3635579=AA 3635466:<@@ 23435466:<@@ "
-    "234344567:<>> 2343333557:<>> 22422333557:<>> 224223334559;<=< 2242223234559:<=< 12232223234559:<=< "
-    "122322232335578:;<:",
-    /* 1.00 */
-    "` >a >FP =ABL <8<CJ <8<\?CC 488<\?CC 488:;>@@ 48558;>@@ 485578<>\?= 485577;<<=: 4535577;<<=: "
-    "453545679;<=: 453545669:;<:6 45354455899:;95 453434456899:985 45343435477999974 352243435477999974 "
-    "3522232435477999974",
-    /* 1.05 */
-    "o >c >JO >BFI >@AEC <8<@DC <8<\?@@= <8:;>\?>: <898<>=;8 <788<<<;95 48788<<<;95 485577;<<;95 "
-    "485576::;:974 48545669::9974 485456688988863 4854555788887653 48545547777776643 463445547777776643 "
-    "4634455466667666543",
-    /* 1.10 */
-    "q TS ANN >EHG >AADC >@AB@< >@=@\?=8 <8<\?@\?<6 <8;;===:5 <8::;<;:84 <898:;::864 <887:::98653 "
-    "<77689:987643 <7767888876543 <55768888766532 <557677777665432 <5555677776654432 485555677776654432 "
-    "4855556777665544322",
-    /* 1.15 */
-    "s [Q AOO AIID ABDE\? A\?AC@: A\?@A\?;5 >@=\?=<94 >@<==;863 <8;;==;863 <8::<;99753 <8:9::987643 "
-    "<8:9::9865432 <8:89887665432 <89699876654322 <896998765543221 <8968877655433221 <896887765443222111",
-    /* 1.20 */
-    "t `O TLF PGE\? AGGC< ABDC\?7 ABA@>95 A\?\?@=:73 A\?>=;:853 A><<<98642 A=;;;986532 >=9<;9865432 "
-    ">=8<:98654322 <999::87654322 <999::876443221 <999::8764332211 <9989987654322111 <99898876543221111 "
-    "<998988764432211111",
-    /* 1.25 */
-    "w `P XLD TKD; PGE>6 NCC\?94 ACC@=84 ABA\?<863 A\?\?\?<9742 A\?>=;97532 A\?=<;865432 A><<;8754321 "
-    "A><;:87543221 A>;;:875432211 A>;;:8654322111 A>;;:76543221111 A=:;9875432211111 A=:;98654322111111 "
-    "A=::986543221111111",
-    /* 1.30 */
-    "w gL `L@ [IB9 TIB<5 PDB>84 NBA=963 NA@<9642 ABA\?;8532 AB@=:85432 A@\?=:964321 A\?\?=:8643221 "
-    "A\?\?<:86432211 A\?\?<9864322111 A\?\?<98543221111 A\?=<:76432211111 A\?=<:754322111111 "
-    "A\?<;97653221111111 A\?<;976432211111111",
-    /* 1.35 */
-    "x oH `M@ _IA7 [H@94 SFA<73 PD@<853 PC@;8532 P@\?;86422 P@\?;854221 NA>:8643211 NA>:85432111 "
-    "NA=:854321111 N\?=:8643211111 N\?=:85432111111 AB><975422111111 A@><9754321111111 "
-    "A@><96543211111111 A@><965332111111111",
-    /* 1.40 */
-    "| oH kH< `J@6 _E\?94 XG\?963 SD@<742 SD\?:7432 SC>;74321 SC>:743211 PC\?:7532111 PA>;85321111 "
-    "PA>;753211111 P@>:7532211111 P@=:75322111111 P\?=:753221111111 P\?<97542211111111 "
-    "P\?<975322111111111 P\?<9653221111111111",
-    /* 1.45 */
-    "| tG oH9 gG=5 `G\?73 _E>842 ZE>9532 VE\?:6321 SD\?:74221 SD\?:642211 SC>:6432111 SC>964321111 "
-    "SC=9643211111 SC=96422111111 PA>975321111111 PA>9743211111111 P@>97432111111111 P@=974321111111111 "
-    "P@=9643211111111111",
-    /* 1.50 */
-    "~ tG rF8 gG=5 `G\?73 _E>842 _D<8432 [D=95321 [D=853211 [D<8532111 VD=96421111 VD=963211111 "
-    "TC=9642211111 TC=96421111111 TC=864211111111 TC=8632111111111 SB=86421111111111 SA<864221111111111 "
-    "S@<8642211111111111",
-};
-
-/* The word for n levels: word n - 3, or the last one, for more. Some words are one longer than their place says. */
-static const char *dkp_gits_word(const dk_config *c, int n) {
-    int row = (int)floor((dkp_or(c->grid.coefficient, 1.2) - 0.8) * 20 + 0.5);
-    const char *word = c->grid.words + row * DKP_GITS_ROW;
-    /* NOLINTNEXTLINE(clang-analyzer-core.NonNullParamChecker): dkp_check_listed has seen words */
-    for (; n > 3 && strchr(word, ' '); n--) word = strchr(word, ' ') + 1;
-    return n > 3 ? NULL : word;
-}
-
-static int dkp_gits_length(const char *word) { return (int)strcspn(word, " ") + 2; }
-
-static double dkp_gits_value(const dk_grid *g, const char *word, int i) {
-    int at = 0, length = dkp_gits_length(word);
-    for (int k = 0; k < i && k < length - 2; k++) at += word[k] - '0';
-    return g->levels[i >= length - 1 ? g->level_count - 1 : at];
-}
-
-static int dkp_gits_count(const dk_config *c, int n) {
-    const char *word = dkp_gits_word(c, n);
-    return word && n > 2 ? dkp_gits_length(word) : n;
-}
-
-static dk_level dkp_gits(const dk_config *c, int i, int n) {
-    const char *word = dkp_gits_word(c, n), *last = word;
-    if (word) return dk_level_at_sigma(&c->schedule, dkp_gits_value(&c->grid, word, n > 2 || i == 0 ? i : n));
-    for (int k = n < 40 ? n : 40; !last; k--) last = dkp_gits_word(c, k);
-    int length = dkp_gits_length(last);
-    double x = (double)i * (length - 1) / (n - 1), pair[2];
-    for (int k = 0; k < 2; k++) pair[k] = dkp_gits_value(&c->grid, last, (int)floor(x) + k);
-    return dk_level_at_sigma(&c->schedule, dkp_between(pair, 2, x - floor(x), 1));
-}
-
-/* A spacing is a row, in the order of dk_spacing: its function, how many of n levels there really are where that
-   differs, and the last level.
-   Names have a table of their own, so that a program which uses none has neither names nor published lists in it. */
 enum {
     DKP_TABLE = 1,       /* picks from a discrete schedule's table; has no range */
     DKP_NO_RANGE = 2,    /* has no range */
@@ -3789,31 +2579,26 @@ typedef struct dkp_grid_row {
 
 #define DKP_GRID_NAME(name, about, spacing, at, count, flags, final) \
     {name, about, DK_SPACING_##spacing, DK_FINAL_DEFAULT, NULL, 0, DK_UNIT_T},
-#define DKP_GRID_LIST(name, about, list, unit, final) \
-    { name, about, DK_SPACING_RESAMPLE, DK_FINAL_##final, list, DKP_COUNT(list), DK_UNIT_##unit }
-static const dkp_grid_row dkp_grids[] = {
-    DKP_SPACINGS(DKP_GRID_NAME) DKP_GRID_LIST("ays_sd1", "Align Your Steps for SD 1.5; Sabour et al. 2024",
-                                              dkp_ays_sd1, SIGMA, REPLACE),
-    DKP_GRID_LIST("ays_sdxl", "Align Your Steps for SDXL; Sabour et al. 2024", dkp_ays_sdxl, SIGMA, REPLACE),
-    DKP_GRID_LIST("ays_svd", "Align Your Steps for SVD; Sabour et al. 2024", dkp_ays_svd, SIGMA, REPLACE),
-    DKP_GRID_LIST("ays_sd1_paper", "the same with three digits; 0 is added", dkp_ays_sd1_paper, SIGMA, ZERO),
-    DKP_GRID_LIST("ays_sdxl_paper", "the same with three digits; 0 is added", dkp_ays_sdxl_paper, SIGMA,
-                  ZERO),
-    DKP_GRID_LIST("ays_sd1_timesteps", "the ten timesteps for SD 1.5", dkp_ays_sd1_t, T, ZERO),
-    DKP_GRID_LIST("ays_sdxl_timesteps", "the ten timesteps for SDXL", dkp_ays_sdxl_t, T, ZERO),
-    DKP_GRID_LIST("oss_flux", "Optimal Stepsize for Flux; Pei et al. 2025", dkp_oss_flux, FLOW, REPLACE),
-    DKP_GRID_LIST("oss_wan", "Optimal Stepsize for Wan; Pei et al. 2025", dkp_oss_wan, FLOW, REPLACE),
-    DKP_GRID_LIST("oss_chroma", "Optimal Stepsize for Chroma", dkp_oss_chroma, FLOW, REPLACE),
-};
+static const dkp_grid_row dkp_grids[] = {DKP_SPACINGS(DKP_GRID_NAME)};
 #undef DKP_SPACINGS
 #undef DKP_GRID_NAME
-#undef DKP_GRID_LIST
+
+/* Row i: the library's own names, then published lists; NULL past the end. */
+static const dkp_grid_row *dkp_grid_row_at(int i) {
+    if (i >= 0 && i < DKP_COUNT(dkp_grids)) return &dkp_grids[i];
+#ifndef DK_NO_PEERS
+    if (i >= 0) return dkp_published(i - DKP_COUNT(dkp_grids));
+#endif
+    return NULL;
+}
 
 DK_API const char *dk_grid_name(int i) {
-    return i >= 0 && i < DKP_COUNT(dkp_grids) ? dkp_grids[i].name : NULL;
+    const dkp_grid_row *row = dkp_grid_row_at(i);
+    return row ? row->name : NULL;
 }
 DK_API const char *dk_grid_about(int i) {
-    return i >= 0 && i < DKP_COUNT(dkp_grids) ? dkp_grids[i].about : NULL;
+    const dkp_grid_row *row = dkp_grid_row_at(i);
+    return row ? row->about : NULL;
 }
 
 static dk_grid dkp_grid(dk_spacing spacing) {
@@ -3823,20 +2608,21 @@ static dk_grid dkp_grid(dk_spacing spacing) {
     return g;
 }
 
-static int dkp_grid_by_name(const char *name, dk_grid *g);
 DK_API dk_grid dk_grid_named(const char *name) {
     dk_grid g = dkp_grid(DK_SPACING_DEFAULT);
-    for (int i = 0; name && i < DKP_COUNT(dkp_grids); i++)
-        if (strcmp(name, dkp_grids[i].name) == 0) {
-            const dkp_grid_row *row = &dkp_grids[i];
+    const dkp_grid_row *row;
+    for (int i = 0; name && (row = dkp_grid_row_at(i)) != NULL; i++)
+        if (strcmp(name, row->name) == 0) {
             g.spacing = row->spacing, g.final = row->final;
             g.levels = row->list, g.level_count = row->list_count, g.unit = row->unit;
-            if (g.spacing == DK_SPACING_GITS)
-                g.words = dkp_gits_words[0], g.levels = dkp_gits_level,
-                g.level_count = DKP_COUNT(dkp_gits_level);
+#ifndef DK_NO_PEERS
+            if (g.spacing == DK_SPACING_GITS) dkp_gits_words_of(&g);
+#endif
             return g;
         }
+#ifndef DK_NO_PEERS
     if (name && dkp_grid_by_name(name, &g)) return g;
+#endif
     g.unknown = name ? name : "(NULL)";
     dk_nearest_names("grid", g.unknown, g.nearest, 3);
     return g;
@@ -3852,42 +2638,6 @@ DK_API dk_grid dk_grid_resampled(const double *levels, int level_count, dk_unit 
     dk_grid g = dk_grid_levels(levels, unit);
     g.spacing = DK_SPACING_RESAMPLE, g.level_count = level_count;
     return g;
-}
-
-DK_API dk_grid dk_grid_vp(double beta_d, double beta_min, double time_min) {
-    dk_grid g = dkp_grid(DK_SPACING_VP);
-    g.time_min = time_min;
-    g.sigma_max = dkp_sqrt(dkp_expm1(0.5 * beta_d + beta_min));
-    g.sigma_min = dkp_sqrt(dkp_expm1((0.5 * beta_d * time_min + beta_min) * time_min));
-    return g;
-}
-
-DK_API double dk_shift_mu(double tokens, double base_tokens, double max_tokens, double base_mu,
-                          double max_mu) {
-    double slope = (max_mu - base_mu) / (max_tokens - base_tokens);
-    return tokens * slope + (base_mu - slope * base_tokens);
-}
-
-/* Lines fitted at 10 and at 200 steps, and linear in the steps between; above 4300 tokens the latter alone. */
-DK_API double dk_flux2_mu(double tokens, int steps) {
-    double at_10 = 8.73809524e-05 * tokens + 1.89833333, at_200 = 0.00016927 * tokens + 0.45666666;
-    return tokens > 4300 ? at_200 : at_200 + (at_200 - at_10) / 190 * (steps - 200);
-}
-
-static dk_grid dkp_grid_shifted(double mu, double terminal) {
-    dk_grid g = dkp_grid(DK_SPACING_UNIFORM);
-    g.shift = dkp_exp(mu), g.terminal = terminal;
-    return g;
-}
-
-DK_API dk_grid dk_grid_flux(double tokens) {
-    return dkp_grid_shifted(dk_shift_mu(tokens, 256, 4096, 0.5, 1.15), 0);
-}
-DK_API dk_grid dk_grid_flux2(double tokens, int steps) {
-    return dkp_grid_shifted(dk_flux2_mu(tokens, steps), 0);
-}
-DK_API dk_grid dk_grid_ltx(double tokens) {
-    return dkp_grid_shifted(dk_shift_mu(tokens, 1024, 4096, 0.95, 2.05), 0.1);
 }
 
 static const dkp_spacing *dkp_spacing_of(const dk_grid *g) {
@@ -4113,632 +2863,6 @@ static void dkp_resolve_start(dk_config *c) {
     }
 }
 
-/* Where the schedule's own fields are wrong, says so. */
-static dk_status dkp_check_schedule(dk_schedule *s, char *message) {
-    if (s->unknown) return dkp_fail_name(message, "schedule", s->unknown, s->nearest);
-    if ((int)s->family < 0 || s->family >= DK_FAMILY_COUNT)
-        return dkp_fail(message, "schedule.family", (int)s->family, "one of dk_family");
-    if (s->shift < 0 || !dkp_finite(s->shift))
-        return dkp_fail(message, "schedule.shift", s->shift, "> 0 (0: 1)");
-    if (s->family == DK_FAMILY_VE || s->family == DK_FAMILY_EDM) {
-        if (!(s->sigma_min > 0) || !dkp_finite(s->sigma_min))
-            return dkp_fail(message, "schedule.sigma_min", s->sigma_min, "> 0");
-        if (!(s->sigma_max > s->sigma_min) || !dkp_finite(s->sigma_max))
-            return dkp_fail(message, "schedule.sigma_max", s->sigma_max, "> sigma_min");
-    }
-    if (s->family == DK_FAMILY_VP_COSINE) {
-        if (!(s->cosine_offset >= 0) || !dkp_finite(s->cosine_offset))
-            return dkp_fail(message, "schedule.cosine_offset", s->cosine_offset, ">= 0");
-        if (!(s->sigma_min >= 0) || !dkp_finite(s->sigma_min))
-            return dkp_fail(message, "schedule.sigma_min", s->sigma_min, ">= 0");
-        if (!(s->sigma_max >= 0) || (s->sigma_max > 0 && s->sigma_max <= s->sigma_min))
-            return dkp_fail(message, "schedule.sigma_max", s->sigma_max, "> sigma_min (0: no limit)");
-    }
-    if (s->family == DK_FAMILY_VP || s->family == DK_FAMILY_SUB_VP) {
-        if (!(s->beta_min > 0) || !dkp_finite(s->beta_min))
-            return dkp_fail(message, "schedule.beta_min", s->beta_min, "> 0");
-        if (!(s->beta_max >= s->beta_min) || !dkp_finite(s->beta_max))
-            return dkp_fail(message, "schedule.beta_max", s->beta_max, ">= beta_min");
-    }
-    if (s->family == DK_FAMILY_VP_DISCRETE) {
-        if (s->timesteps < 2 || s->timesteps > 1000000)
-            return dkp_fail(message, "schedule.timesteps", s->timesteps, "2 .. 1000000");
-        if (s->alphas_cumprod) {
-            for (int k = 0; k < s->timesteps; k++) {
-                double here = s->alphas_cumprod[k], before = k ? s->alphas_cumprod[k - 1] : 1;
-                if (!(here < before) || !(here > 0 || (here >= 0 && k == s->timesteps - 1)))
-                    return dkp_fail(message, "schedule.alphas_cumprod", here,
-                                    "strictly falling between 1 and 0, and 0 only at the end");
-            }
-        } else if ((int)s->betas < 0 || s->betas >= DK_BETAS_COUNT) {
-            return dkp_fail(message, "schedule.betas", (int)s->betas, "one of dk_betas");
-        } else if (s->betas < DK_BETAS_COSINE || s->betas == DK_BETAS_SIGMOID) {
-            if (!(s->beta_first > 0 && s->beta_first < 1))
-                return dkp_fail(message, "schedule.beta_first", s->beta_first, "> 0 and < 1");
-            if (!(s->beta_last > 0 && s->beta_last < 1))
-                return dkp_fail(message, "schedule.beta_last", s->beta_last, "> 0 and < 1");
-        }
-        dkp_fill_marks(s);
-    }
-    if (s->family == DK_FAMILY_FLOW && s->timesteps && (s->timesteps < 2 || s->timesteps > 1000000))
-        return dkp_fail(message, "schedule.timesteps", s->timesteps, "0 or 2 .. 1000000");
-    if (s->family == DK_FAMILY_CUSTOM && !s->fn)
-        return dkp_fail_text(message, DK_ERROR_CONFIG,
-                             "schedule.fn = NULL: must be a function for a custom schedule");
-    double low = dkp_family_of(s)->t_low, high = dkp_family_of(s)->t_high;
-    if (s->family == DK_FAMILY_VP_DISCRETE) high = s->timesteps - 1;
-    if (!(s->t_min >= low && s->t_min <= high))
-        return dkp_fail(message, "schedule.t_min", s->t_min, "within the family's times");
-    if (!(s->t_max > s->t_min && s->t_max <= high))
-        return dkp_fail(message, "schedule.t_max", s->t_max, "> t_min and within the family's times");
-    return DK_OK;
-}
-
-static int dkp_controlled(const dk_config *c) { return c->sampler.rtol > 0 || c->sampler.atol > 0; }
-
-DKP_ONCE static int dkp_set(double v) { return v < 0 || v > 0; }
-
-/* Guidance that is more than a sum with known coefficients. */
-static int dkp_guided_by_norms(const dk_guidance *g) {
-    return g->rescale > 0 || g->zero_star || g->projected;
-}
-
-/* Fields of sampler, grid and guidance: how they are set by name, and what they may be. */
-typedef struct dkp_field {
-    const char *name, *allowed; /* allowed: in words; the words of an enumeration */
-    double low, high;
-    int at;    /* in dk_config */
-    char kind; /* i: int, r: real, g: the spacing of a grid, c: an enumeration */
-    char of;   /* the part that it belongs to */
-} dkp_field;
-
-/* REST: noise sources, and what else has no part of its own. */
-enum { DKP_OF_SAMPLER = 1, DKP_OF_GRID = 2, DKP_OF_GUIDANCE = 4, DKP_OF_REST = 8, DKP_OF_ALL = 15 };
-
-#define DKP_MOST 1.7976931348623157e308 /* finite */
-#define DKP_S(kind, member, low, high, allowed) \
-    { "sampler." #member, allowed, low, high, (int)offsetof(dk_config, sampler.member), kind, DKP_OF_SAMPLER }
-#define DKP_G(kind, member, low, high, allowed) \
-    { "grid." #member, allowed, low, high, (int)offsetof(dk_config, grid.member), kind, DKP_OF_GRID }
-#define DKP_N(kind, name, member, low, high, allowed) \
-    { name, allowed, low, high, (int)offsetof(dk_config, member), kind, DKP_OF_REST }
-#define DKP_SOURCE(of)                                                                            \
-    DKP_N('c', #of, of.kind, 0, DK_NOISE_COUNT - 1,                                               \
-          "default|philox|torch_cpu|torch_cuda|numpy|numpy_pcg64|brownian|torchsde"),             \
-        DKP_N('i', #of ".bits", of.bits, 0, 64, "0, 32 or 64"),                                   \
-        DKP_N('i', #of ".threads", of.threads, 0, 2147483647, "a multiple of 256 (0: no limit)"), \
-        DKP_N('i', #of ".seed_offset", of.seed_offset, -2147483648.0, 2147483647, "a whole number")
-#define DKP_U(kind, member, low, high, allowed)                                                   \
-    {                                                                                             \
-        "guidance." #member, allowed, low, high, (int)offsetof(dk_config, guidance.member), kind, \
-            DKP_OF_GUIDANCE                                                                       \
-    }
-#define DKP_WORDS(of, member, count, words) DKP_##of('c', member, 0, (count)-1, words)
-#define DKP_FLAG(of, member) DKP_##of('i', member, 0, 1, "0 or 1")
-static const dkp_field dkp_fields[] = {
-    DKP_N('c', "start", start, 0, DK_START_COUNT - 1, "noise|state|data"),
-    DKP_N('c', "blend", blend, 0, DK_BLEND_COUNT - 1, "state|fixed|denoised|both"),
-    DKP_WORDS(S, gauge, DK_GAUGE_COUNT, "default|ve|flow|vp|native"),
-    DKP_WORDS(S, rule, DK_RULE_COUNT, "exact|dpm|dpm_taylor|dpm_v2|bh1|bh2|sa|uniform|ipndm_v|gradient"),
-    DKP_WORDS(S, law, DK_LAW_COUNT, "ancestral|sde|ddpm_large|fresh|time|flow|sde_noise"),
-    DKP_WORDS(S, predictor, DK_PREDICTOR_COUNT, "reverse_diffusion|euler_maruyama|ancestral|none"),
-    DKP_WORDS(S, control, DK_CONTROL_COUNT, "standard|free|smooth"),
-    DKP_S('i', order, 0, 8, "0 .. 8"),
-    DKP_S('r', alpha, 0, 1, "> 0 and <= 1"),
-    DKP_S('r', alpha2, 0, 1, "> 0 and <= 1 (0: 2/3)"),
-    DKP_S('r', eta, 0, DKP_MOST, ">= 0"),
-    DKP_S('r', s_noise, 0, 1e30, "0 .. 1e30"),
-    DKP_S('r', s_noise_change, -1e30, 1e30, ">= -s_noise, at most 1e30"),
-    DKP_S('r', churn, 0, DKP_MOST, ">= 0"),
-    DKP_S('r', churn_min, 0, HUGE_VAL, ">= 0"),
-    DKP_S('r', churn_max, 0, HUGE_VAL, ">= 0 (0: no limit)"),
-    DKP_S('i', churn_late, 0, 2, "0, 1 or 2"),
-    DKP_S('r', noise_min, 0, HUGE_VAL, ">= 0"),
-    DKP_S('r', noise_max, 0, HUGE_VAL, ">= 0 (0: no limit)"),
-    DKP_S('r', snr, 0, DKP_MOST, ">= 0"),
-    DKP_S('r', langevin_step, 0, DKP_MOST, ">= 0"),
-    DKP_S('i', langevin_steps, 0, 100000, "0 .. 100000"),
-    DKP_S('i', bins, 0, 1000000, "0 .. 1000000"),
-    DKP_S('i', corrector, 0, 9, "0 .. 9"),
-    DKP_S('i', uncorrected, 0, 2147483647, ">= 0"),
-    DKP_S('i', warmup, 0, 2147483647, ">= 0"),
-    DKP_S('i', lower_order_final, 0, 3, "0 .. 3"),
-    DKP_S('r', gamma, -DKP_MOST, DKP_MOST, "finite"),
-    DKP_S('i', points, 0, 1000000, "0, or 2 .. 1000000"),
-    DKP_S('g', stages, 0, DK_SPACING_COUNT - 1, "lambda, uniform, quadratic or levels"),
-    DKP_S('i', evals, 0, 2147483647, ">= 0"),
-    DKP_S('r', pure_stage, 0, 1 - 1e-9, ">= 0 and < 1"),
-    DKP_S('r', rtol, 0, 1, "0 .. 1"),
-    DKP_S('r', atol, 0, 1e300, ">= 0"),
-    DKP_S('r', h_init, 0, 1e300, "> 0 (0: by itself)"),
-    DKP_S('r', safety, 0, 1, "> 0 and <= 1 (0: 0.9)"),
-    DKP_S('r', pcoeff, -10, 10, "-10 .. 10"),
-    DKP_S('r', icoeff, -10, 10, "-10 .. 10"),
-    DKP_S('r', dcoeff, -10, 10, "-10 .. 10"),
-    DKP_S('i', cfg_pp, 0, 2, "0, 1 or 2"),
-    DKP_S('r', stride, 0, DKP_MOST, ">= 0"),
-    DKP_FLAG(S, noise_prediction),
-    DKP_FLAG(S, pece),
-    DKP_FLAG(S, correct_last),
-    DKP_FLAG(S, er_power),
-    DKP_FLAG(S, from_down),
-    DKP_FLAG(S, pseudo),
-    DKP_FLAG(S, plain_last),
-    DKP_FLAG(S, above_last),
-    DKP_FLAG(S, told_end),
-    DKP_FLAG(S, fresh_pure),
-    DKP_FLAG(S, dry_bottom),
-    DKP_WORDS(G, final, DK_FINAL_COUNT, "default|zero|min|value|replace|last"),
-    DKP_WORDS(G, rounding, DK_ROUND_DOWN + 1, "none|nearest|down"),
-    DKP_WORDS(G, partial, DK_PARTIAL_COUNT, "slice|stretch|level|up|more"),
-    DKP_G('r', rho, 0, DKP_MOST, "> 0 (0: 7)"),
-    DKP_G('r', sigma_min, 0, DKP_MOST, ">= 0"),
-    DKP_G('r', sigma_max, 0, DKP_MOST, ">= 0"),
-    DKP_G('r', shift, 0, DKP_MOST, "> 0 (0: 1)"),
-    DKP_G('r', shift_power, 0, 100, "> 0 and <= 100 (0: 1)"),
-    DKP_G('r', terminal, 0, 1 - 1e-9, "> 0 and < 1 (0: none)"),
-    DKP_G('i', offset, -2147483648.0, 2147483647, "0 .. schedule.timesteps - 1"),
-    DKP_G('i', original_steps, 0, 1000000, "1 .. 1000000 (0: 10, lcm 50)"),
-    DKP_G('r', beta_a, 0, 50, "> 0 and <= 50 (0: 0.6)"),
-    DKP_G('r', beta_b, 0, 50, "> 0 and <= 50 (0: 0.6)"),
-    DKP_G('r', mean, -100, 100, "-100 .. 100"),
-    DKP_G('r', deviation, 0, 100, "> 0 and <= 100 (0: by spacing)"),
-    DKP_G('r', threshold, 0, 1 - 1e-9, "> 0 and < 1 (0: 0.025)"),
-    DKP_G('i', linear_steps, 0, 1000000, "0 .. steps - 1"),
-    DKP_G('r', time_min, 0, 0.999, "> 0 and < 1 (0: 0.001)"),
-    DKP_G('r', c_1, 0, 1 - 1e-9, "> 0 and < 1 (0: 0.001)"),
-    DKP_G('r', c_2, 0, 1, "> 0 and <= 1 (0: 0.008)"),
-    DKP_G('r', coefficient, -DKP_MOST, HUGE_VAL, "0.80 .. 1.50 (0: 1.20)"),
-    DKP_G('r', final_value, -DKP_MOST, HUGE_VAL, "> 0"),
-    DKP_G('r', strength, 0, 1, "> 0 and <= 1 (0: 1)"),
-    DKP_G('i', full_steps, 0, 1000000, "1 .. 1000000 (0: steps)"),
-    DKP_G('i', spare, 0, 1000000, ">= 0"),
-    DKP_G('r', ceiling, 0, DKP_MOST, "> 0 (0: none)"),
-    DKP_FLAG(G, sigma_linear),
-    DKP_G('i', restart, -1, 1000000, ">= 0, or -1 for AUTOMATIC1111's rule"),
-    DKP_G('i', restart_times, 0, 1000000, ">= 0 (0: 1)"),
-    DKP_G('r', restart_min, 0, DKP_MOST, "> 0 (0: 0.1)"),
-    DKP_G('r', restart_max, 0, DKP_MOST, "> 0 (0: 2)"),
-    DKP_G('i', jump, 0, 1000000, ">= 0"),
-    DKP_G('i', jump_runs, 0, 1000000, ">= 0"),
-    DKP_G('r', jump_shift, 0, DKP_MOST, ">= 0"),
-    DKP_FLAG(G, rising),
-    DKP_FLAG(G, jump_clean),
-    DKP_FLAG(G, travel),
-    DKP_SOURCE(noise),
-    DKP_SOURCE(step_noise),
-    DKP_U('r', scale, -DKP_MOST, DKP_MOST, "finite"),
-    DKP_U('r', scale2, -DKP_MOST, DKP_MOST, "finite"),
-    DKP_U('r', noise_min, 0, HUGE_VAL, ">= 0"),
-    DKP_U('r', noise_max, 0, HUGE_VAL, ">= 0 (0: no limit)"),
-    DKP_U('r', start, 0, 1, "0 .. 1"),
-    DKP_U('r', stop, 0, 1, "0 .. 1 (0: 1)"),
-    DKP_U('r', rescale, 0, 1, "0 .. 1"),
-    DKP_FLAG(U, zero_star),
-    DKP_U('i', zero_init, 0, 1000000, "0 .. 1000000"),
-    DKP_U('i', projected, 0, 2, "0, 1 or 2"),
-    DKP_U('r', parallel, -DKP_MOST, DKP_MOST, "finite"),
-    DKP_U('r', momentum, -DKP_MOST, DKP_MOST, "finite"),
-    DKP_U('r', limit, 0, HUGE_VAL, ">= 0 (0: no limit)"),
-    DKP_WORDS(U, space, DK_PREDICT_COUNT, "default|x0|eps|v|velocity|score|edm"),
-    DKP_FLAG(U, doubled),
-    DKP_U('r', quantile, 0, 1, "0 .. 1 (0: no thresholding)"),
-    DKP_U('r', quantile_most, 0, HUGE_VAL, ">= 0 (0: no limit)"),
-};
-#undef DKP_SOURCE
-#undef DKP_MOST
-#undef DKP_S
-#undef DKP_G
-#undef DKP_U
-#undef DKP_WORDS
-#undef DKP_FLAG
-#undef DKP_N
-
-static double dkp_number_at(const dk_config *c, int at, int real) {
-    double number;
-    int whole;
-    if (real) memcpy(&number, (const char *)c + at, sizeof number);
-    else
-        memcpy(&whole, (const char *)c + at, sizeof whole),
-            number = whole; /* an int, or an enum of its size */
-    return number;
-}
-
-static dk_status dkp_check_fields(const dk_config *c, int of, char *message) {
-    for (int i = 0; i < DKP_COUNT(dkp_fields); i++) {
-        const dkp_field *f = &dkp_fields[i];
-        if (f->of != of) continue;
-        double v = dkp_number_at(c, f->at, f->kind == 'r');
-        if (!(v >= f->low && v <= f->high)) return dkp_fail(message, f->name, v, f->allowed);
-    }
-    return DK_OK;
-}
-
-/* What a spacing that takes its levels from a list or a table needs. */
-static dk_status dkp_check_listed(const dk_config *c, char *message) {
-    const dk_grid *g = &c->grid;
-    int own = g->spacing == DK_SPACING_LEVELS, T = dkp_table_size(&c->schedule);
-    if (own || g->spacing == DK_SPACING_RESAMPLE) {
-        if (!g->levels)
-            return dkp_fail_text(message, DK_ERROR_CONFIG,
-                                 own ? "grid.levels = NULL: must be steps + 1 numbers"
-                                     : "grid.levels = NULL: must be grid.level_count numbers");
-        if (g->unit < DK_UNIT_T || g->unit > DK_UNIT_LAMBDA)
-            return dkp_fail(message, "grid.unit", (int)g->unit, "one of dk_unit");
-    }
-    if (g->spacing == DK_SPACING_RESAMPLE) {
-        int logs = g->unit == DK_UNIT_SIGMA || g->unit == DK_UNIT_FLOW;
-        if (g->level_count < 2 || g->level_count > 1000000)
-            return dkp_fail(message, "grid.level_count", g->level_count, "2 .. 1000000");
-        for (int i = 0; i < g->level_count; i++)
-            if (!dkp_finite(g->levels[i]) || (logs && !(g->levels[i] > 0)))
-                return dkp_fail(message, "grid.levels", g->levels[i], "finite, and > 0 where logs are taken");
-    }
-    if (own) {
-        if (g->final != DK_FINAL_DEFAULT)
-            return dkp_fail(message, "grid.final", g->final, "0: levels are taken verbatim");
-        if (g->shift > 0) return dkp_fail(message, "grid.shift", g->shift, "0: levels are taken verbatim");
-        if (g->shift_power > 0)
-            return dkp_fail(message, "grid.shift_power", g->shift_power, "0: levels are taken verbatim");
-        if (g->terminal > 0)
-            return dkp_fail(message, "grid.terminal", g->terminal, "0: levels are taken verbatim");
-    }
-    if (dkp_by_timesteps(g)) {
-        int original = g->spacing == DK_SPACING_LCM && !g->original_steps ? 50 : dkp_turbo_steps(c),
-            some = g->spacing == DK_SPACING_SD_TURBO || g->spacing == DK_SPACING_LCM;
-        if (!T)
-            return dkp_fail(message, "grid.spacing", g->spacing,
-                            "for a discrete schedule (VP discrete, or flow with timesteps): it counts them");
-        if (g->offset < 0 || g->offset >= T)
-            return dkp_fail(message, "grid.offset", g->offset, "0 .. schedule.timesteps - 1");
-        if (some && original > T)
-            return dkp_fail(message, "grid.original_steps", original, "at most schedule.timesteps");
-        if (g->spacing == DK_SPACING_SD_TURBO && g->offset >= original)
-            return dkp_fail(message, "grid.offset", g->offset, "below original_steps");
-    }
-    if (g->spacing == DK_SPACING_LCM && c->steps > (g->original_steps > 0 ? g->original_steps : 50))
-        return dkp_fail(message, "steps", c->steps, "at most grid.original_steps (0: 50)");
-    if (g->spacing == DK_SPACING_GITS && (!g->words || !g->levels))
-        return dkp_fail_text(message, DK_ERROR_CONFIG,
-                             "grid.words = NULL: dk_grid_named(\"gits\") sets them");
-    if (g->spacing == DK_SPACING_GITS && !(fabs(g->coefficient) <= 0) &&
-        !(g->coefficient > 0.775 && g->coefficient < 1.525))
-        return dkp_fail(message, "grid.coefficient", g->coefficient, "0.80 .. 1.50 (0: 1.20)");
-    return DK_OK;
-}
-
-static dk_status dkp_check_grid(const dk_config *c, char *message) {
-    const dk_grid *g = &c->grid;
-    dk_status status = dkp_check_fields(c, DKP_OF_GRID, message);
-    int ranged = dkp_ranged(g);
-    if (status != DK_OK) return status;
-    if (g->final == DK_FINAL_VALUE && !(g->final_value > 0 && dkp_finite(g->final_value)))
-        return dkp_fail(message, "grid.final_value", g->final_value, "> 0 (for zero use DK_FINAL_ZERO)");
-    double largest = dkp_flow_unit(&c->schedule) ? 1 : HUGE_VAL;
-    if (g->sigma_max > (ranged ? largest : 0))
-        return dkp_fail(message, "grid.sigma_max", g->sigma_max,
-                        ranged ? "at most 1 for flow schedules" : "0: this spacing has no range");
-    if ((g->sigma_max > 0 && g->sigma_min >= g->sigma_max) || (g->sigma_min > 0 && !ranged))
-        return dkp_fail(message, "grid.sigma_min", g->sigma_min,
-                        ranged ? "< sigma_max" : "0: this spacing has no range");
-    if ((status = dkp_check_listed(c, message)) != DK_OK) return status;
-    if (g->terminal > 0 && !dkp_flow_unit(&c->schedule))
-        return dkp_fail(message, "grid.terminal", g->terminal, "0 but for flow schedules");
-    if (g->strength > 0 && g->strength < 1 && g->partial == DK_PARTIAL_LEVEL && (!ranged || g->sigma_max > 0))
-        return dkp_fail(message, "grid.partial", g->partial,
-                        "another: to begin at a level needs a spacing with a range, and grid.sigma_max = 0");
-    if (g->linear_steps > 0 && g->linear_steps >= c->steps && g->linear_steps >= g->full_steps)
-        return dkp_fail(message, "grid.linear_steps", g->linear_steps, "0 .. steps - 1");
-    if (g->spacing == DK_SPACING_QUADRATIC && c->schedule.t_min < 0)
-        return dkp_fail(message, "schedule.t_min", c->schedule.t_min, ">= 0 for the quadratic grid");
-    return DK_OK;
-}
-
-/* Strictly monotone in noise level; so sigma = 0 and alpha = 0 only at an end. The levels go to `level` unless NULL. */
-static dk_status dkp_check_levels(const dk_config *c, dk_level *level, char *message) {
-    double before = 0, direction = 0;
-    int travels = dkp_travels(c), steps = dkp_path_steps(c);
-    for (int i = 0; i <= steps; i++) {
-        dk_level l = dkp_path_level(c, i);
-        if (level) level[i] = l;
-        double here = dk_noise_level(l);
-        const char *wrong = NULL;
-        if (!(l.alpha >= 0 && l.sigma >= 0 && l.alpha + l.sigma > 0 && dkp_finite(l.alpha + l.sigma)))
-            wrong = "is not a noise level of this schedule";
-        else if (i == 1) direction = here < before ? -1 : 1;
-        int back = travels && direction < 0 && i > 1 && here > before;
-        if (!wrong && i > 0 && !back && !(direction * here > direction * before))
-            wrong = "does not continue a strictly monotone list";
-        if (wrong) {
-            dkp_text t = {message, DK_MESSAGE_SIZE, 0};
-            dkp_put_pair(&t, "grid: level ", i);
-            dkp_put_pair(&t, " (sigma/alpha ", here);
-            if (i > 0) dkp_put_pair(&t, ", after ", before);
-            dkp_put(&t, ") ");
-            dkp_put(&t, wrong);
-            return DK_ERROR_CONFIG;
-        }
-        before = here;
-    }
-    return DK_OK;
-}
-
-/* A Runge-Kutta tableau: row i, of i numbers, are the weights of the slopes 0 .. i - 1 for stage i; row `stages` is the
-   result, the row after it that of the embedded method, if there is one. */
-typedef struct dkp_tableau {
-    int stages, embedded;
-    double a[(DK_MAX_STAGES + 1) * (DK_MAX_STAGES + 2) / 2];
-} dkp_tableau;
-
-/* Where row i begins. */
-static int dkp_row(int i) { return i * (i - 1) / 2; }
-
-static int dkp_read_fraction(const char **text, double *v) {
-    double divisor = 1;
-    if (!dkp_read_real(text, v)) return 0;
-    if (**text == '/' && (++*text, !dkp_read_real(text, &divisor))) return 0;
-    *v /= divisor;
-    return dkp_finite(*v);
-}
-
-static dk_status dkp_parse_tableau(const char *text, dkp_tableau *t, char *message) {
-    const char *at = text ? text : "";
-    for (int row = 1, embedded = 0; row <= DK_MAX_STAGES + embedded; row++) {
-        int good = 1;
-        for (int j = 0; j < row && good; j++) {
-            at += strspn(at, " \t\n");
-            const char *entry = at;
-            good = dkp_read_fraction(&at, &t->a[dkp_row(row) + j]) && strchr(" \t\n|~", *at);
-            if (!good) at = entry;
-        }
-        at += strspn(at, " \t\n");
-        if (good && !*at) {
-            t->stages = row - embedded, t->embedded = embedded;
-            return DK_OK;
-        }
-        if (!good || embedded || (*at != '|' && *at != '~')) {
-            dkp_text say = {message, DK_MESSAGE_SIZE, 0};
-            dkp_put_pair(&say, "row ", row);
-            dkp_put_pair(&say, " of sampler.tableau: must have ", row);
-            dkp_put(&say, " numbers or fractions; it goes wrong at \"");
-            dkp_put(&say, at);
-            dkp_put(&say, "\"");
-            return DK_ERROR_CONFIG;
-        }
-        embedded = *at++ == '~';
-    }
-    return dkp_fail(message, "stages of sampler.tableau", DK_MAX_STAGES + 1, "1 .. 16");
-}
-
-/* Columns besides 0 through which a row of an exponential method goes; -1 if the text is wrong. */
-static int dkp_through(const dk_exponential *m, int row, int columns[DK_MAX_STAGES]) {
-    const char *at = m->through;
-    int count = 0;
-    for (int i = 2; i < row && at; i++) at = strchr(at, ' ') ? strchr(at, ' ') + 1 : NULL;
-    for (; at && *at && *at != ' ' && *at != '-'; at++) {
-        int column = *at >= '1' && *at <= '9'   ? *at - '0'
-                     : *at >= 'a' && *at <= 'f' ? *at - 'a' + 10
-                                                : DK_MAX_STAGES;
-        if (column >= row || column >= m->stages || count >= row) return -1;
-        columns[count++] = column;
-    }
-    return count;
-}
-
-static dk_status dkp_check_exponential(const dk_exponential *m, char *message) {
-    int columns[DK_MAX_STAGES];
-    if (!m->c || (m->terms > 0 && !m->term))
-        return dkp_fail_text(message, DK_ERROR_CONFIG,
-                             "sampler.exponential: c, and term where there are terms, must not be NULL");
-    if (m->stages < 1 || m->stages > DK_MAX_STAGES)
-        return dkp_fail(message, "sampler.exponential->stages", m->stages, "1 .. 16");
-    for (int i = 1; i < m->stages; i++)
-        if (!(m->c[i] > 0))
-            return dkp_fail(message, "sampler.exponential->c", m->c[i], "> 0 after the first");
-    for (int i = 0; i < m->terms; i++) {
-        const dk_phi_term *t = &m->term[i];
-        if (t->row < 1 || t->row > m->stages + 1)
-            return dkp_fail(message, "row of sampler.exponential->term", t->row, "1 .. stages + 1");
-        if (t->column < 0 || t->column >= t->row)
-            return dkp_fail(message, "column of sampler.exponential->term", t->column, ">= 0 and < row");
-        if (t->k < 0 || t->k > 20 || !(t->at >= 0))
-            return dkp_fail(message, "k of sampler.exponential->term", t->k, "0 .. 20, with at >= 0");
-    }
-    for (int row = 2; row <= m->stages + 1; row++)
-        if (dkp_through(m, row, columns) < 0)
-            return dkp_fail(message, "row of sampler.exponential->through", row,
-                            "of columns from 1 to row - 1");
-    return DK_OK;
-}
-
-static dk_status dkp_check_sampler(const dk_config *c, char *message) {
-    const dk_sampler *s = &c->sampler;
-    if (!s->record) return dkp_fail_name(message, "sampler", s->name, s->nearest);
-    if (dkp_check_fields(c, DKP_OF_SAMPLER, message) != DK_OK) return DK_ERROR_CONFIG;
-    if (s->s_noise + s->s_noise_change < 0)
-        return dkp_fail(message, "sampler.s_noise_change", s->s_noise_change, ">= -s_noise");
-    if (s->points == 1) return dkp_fail(message, "sampler.points", 1, "0, or 2 .. 1000000");
-    if (s->churn > 0 && dkp_controlled(c))
-        return dkp_fail(message, "sampler.churn", s->churn, "0 with step-size control");
-    if (s->stride > 0 && dkp_controlled(c))
-        return dkp_fail(message, "sampler.stride", s->stride, "0 with step-size control");
-    dkp_tableau tableau;
-    if (s->tableau && dkp_parse_tableau(s->tableau, &tableau, message) != DK_OK) return DK_ERROR_CONFIG;
-    if (s->exponential && dkp_check_exponential(s->exponential, message) != DK_OK) return DK_ERROR_CONFIG;
-    if (s->stages != DK_SPACING_DEFAULT && s->stages != DK_SPACING_LAMBDA &&
-        s->stages != DK_SPACING_UNIFORM && s->stages != DK_SPACING_QUADRATIC &&
-        s->stages != DK_SPACING_LEVELS)
-        return dkp_fail(message, "sampler.stages", s->stages, "lambda, uniform, quadratic or levels");
-    return DK_OK;
-}
-
-static dk_status dkp_check_guidance(const dk_config *c, char *message) {
-    const dk_guidance *g = &c->guidance;
-    if (dkp_check_fields(c, DKP_OF_GUIDANCE, message) != DK_OK) return DK_ERROR_CONFIG;
-    if (g->noise_max > 0 && g->noise_max <= g->noise_min)
-        return dkp_fail(message, "guidance.noise_max", g->noise_max, "> noise_min (0: no limit)");
-    if (g->stop > 0 && g->stop < g->start)
-        return dkp_fail(message, "guidance.stop", g->stop, ">= start (0: 1)");
-    if (g->zero_star && g->projected)
-        return dkp_fail(message, "guidance.projected", g->projected, "0 with zero_star");
-    if (dkp_set(g->scale2) && (g->zero_star || g->projected))
-        return dkp_fail(message, "guidance.scale2", g->scale2, "0 with zero_star or projected");
-    if (g->quantile > 0 && c->clip > 0) return dkp_fail(message, "clip", c->clip, "0 with guidance.quantile");
-    if (dkp_controlled(c) &&
-        (dkp_guided_by_norms(g) || g->quantile > 0 || g->zero_init || g->start > 0 || g->stop > 0))
-        return dkp_fail_text(
-            message, DK_ERROR_CONFIG,
-            "guidance: start, stop, rescale, zero_star, zero_init, projected and quantile must "
-            "be 0 with step-size control (sampler.rtol, atol)");
-    return DK_OK;
-}
-
-static dk_sampler dkp_default_sampler(void);
-
-/* Fills in defaults and checks what can be checked without looking at levels. */
-static dk_status dkp_resolve(dk_config *c, char *message) {
-    dk_schedule *s = &c->schedule, *net = &c->network_schedule;
-    dk_status status;
-    if (s->family == DK_FAMILY_DEFAULT && !s->unknown) *s = dk_flow(s->shift);
-    if (s->t_min >= 0 && s->t_min <= 0 && s->t_max >= 0 &&
-        s->t_max <= 0) { /* a schedule made by hand, without a range */
-        s->t_max = s->family == DK_FAMILY_EDM           ? s->sigma_max
-                   : s->family == DK_FAMILY_COSINE      ? dkp_pi / 2
-                   : s->family == DK_FAMILY_VP_DISCRETE ? s->timesteps - 1.0
-                                                        : 1;
-        s->t_min = s->family == DK_FAMILY_EDM ? s->sigma_min : 0;
-    }
-    if ((status = dkp_check_schedule(s, message)) != DK_OK) return status;
-    if ((int)c->prediction < 0 || c->prediction >= DK_PREDICT_COUNT)
-        return dkp_fail(message, "prediction", (int)c->prediction, "one of dk_prediction");
-    if (c->prediction == DK_PREDICT_DEFAULT) c->prediction = dkp_family_of(s)->prediction;
-    if (!(c->sigma_data >= 0) || !dkp_finite(c->sigma_data))
-        return dkp_fail(message, "sigma_data", c->sigma_data, "> 0 (0: 0.5)");
-    if (c->sigma_data <= 0) c->sigma_data = 0.5;
-    if (net->family != DK_FAMILY_DEFAULT || net->unknown) {
-        if ((status = dkp_check_schedule(net, message)) != DK_OK) { /* say whose field it is */
-            char text[DK_MESSAGE_SIZE];
-            dkp_text t = {message, DK_MESSAGE_SIZE, 0};
-            memcpy(text, message, sizeof text);
-            dkp_put(&t, "network_");
-            dkp_put(&t, text);
-            return status;
-        }
-    }
-    if ((int)c->condition < 0 || c->condition >= DK_CONDITION_COUNT)
-        return dkp_fail(message, "condition", (int)c->condition, "one of dk_condition");
-    if ((int)c->condition_rounding < 0 || c->condition_rounding > DK_ROUND_DOWN)
-        return dkp_fail(message, "condition_rounding", (int)c->condition_rounding, "one of dk_rounding");
-    if (c->condition == DK_CONDITION_DEFAULT)
-        c->condition = c->prediction == DK_PREDICT_EDM ? DK_CONDITION_C_NOISE
-                                                       : dkp_family_of(net->family ? net : s)->condition;
-    if (!dkp_finite(c->condition_scale))
-        return dkp_fail(message, "condition_scale", c->condition_scale, "finite (0: 1)");
-    if (c->condition_scale >= 0 && c->condition_scale <= 0) c->condition_scale = 1;
-    if (c->steps < 1 || c->steps > 1000000) return dkp_fail(message, "steps", c->steps, "1 .. 1000000");
-    if (c->grid.unknown) return dkp_fail_name(message, "grid", c->grid.unknown, c->grid.nearest);
-    if ((int)c->grid.spacing < 0 || c->grid.spacing >= DK_SPACING_COUNT)
-        return dkp_fail(message, "grid.spacing", (int)c->grid.spacing, "one of dk_spacing");
-    if (c->grid.spacing == DK_SPACING_DEFAULT)
-        c->grid.spacing = dkp_flow_unit(s) ? DK_SPACING_UNIFORM : DK_SPACING_KARRAS;
-    if ((status = dkp_check_grid(c, message)) != DK_OK) return status;
-    if (c->grid.rho <= 0) c->grid.rho = c->grid.spacing == DK_SPACING_POLYEXPONENTIAL ? 1 : 7;
-    if (c->grid.strength <= 0) c->grid.strength = 1;
-    dkp_resolve_start(c);
-    c->grid.noisy = dkp_range_end(c, 1), c->grid.clean = dkp_range_end(c, 0);
-    if (!(dk_noise_level(c->grid.clean) < dk_noise_level(c->grid.noisy)))
-        return c->grid.sigma_max > 0
-                   ? dkp_fail(message, "grid.sigma_max", c->grid.sigma_max, "above the range's other end")
-                   : dkp_fail(message, "grid.sigma_min", c->grid.sigma_min, "below the range's other end");
-    if (c->grid.final == DK_FINAL_VALUE && dkp_ranged(&c->grid) &&
-        !(c->grid.final_value < dk_noise_level(c->grid.clean)))
-        return dkp_fail(message, "grid.final_value", c->grid.final_value,
-                        "below the range's lower end (set grid.sigma_min above it)");
-    dkp_resolve_restart(c);
-    if ((status = dkp_resolve_steps(c, message)) != DK_OK) return status;
-    if ((status = dkp_resolve_travel(c, message)) != DK_OK) return status;
-    if (!c->sampler.record && !c->sampler.name) c->sampler = dkp_default_sampler();
-    if ((status = dkp_check_sampler(c, message)) != DK_OK) return status;
-    if ((status = dkp_check_fields(c, DKP_OF_REST, message)) != DK_OK) return status;
-    if (!c->mask != !c->known)
-        return dkp_fail_text(message, DK_ERROR_CONFIG, "mask and known: must be given both, or neither");
-    if ((int)c->number < 0 || c->number >= DK_NUMBER_COUNT)
-        return dkp_fail(message, "number", (int)c->number, "one of dk_number");
-    if (!(c->clip >= 0) || !dkp_finite(c->clip)) return dkp_fail(message, "clip", c->clip, ">= 0");
-    return dkp_check_guidance(c, message);
-}
-
-static dk_noise_request dkp_noise_of_config(const dk_config *c) {
-    dk_noise_request q;
-    memset(&q, 0, sizeof q);
-    q.batch = c->batch, q.dim = c->dim, q.seed = c->seed, q.first_sample = c->first_sample,
-    q.seeds = c->seeds;
-    return q;
-}
-
-static dk_status dkp_resolve_source(const dk_config *c, const dk_noise_source *s, const char *name,
-                                    char *message) {
-    const dk_noise_request q = dkp_noise_of_config(c);
-    if (s->bits % 32 || s->threads % 256) {
-        char field[32];
-        dkp_text t = {field, sizeof field, 0};
-        dkp_put(&t, name);
-        dkp_put(&t, s->bits % 32 ? ".bits" : ".threads");
-        return s->bits % 32 ? dkp_fail(message, field, s->bits, "0, 32 or 64")
-                            : dkp_fail(message, field, s->threads, "a multiple of 256 (0: no limit)");
-    }
-    if (s->fn || dkp_of_sample(s)) return DK_OK;
-    if (c->first_sample > 0 && !c->seeds)
-        return dkp_fail(message, "first_sample", (double)c->first_sample,
-                        "0 where one generator makes the whole batch (or use seeds)");
-    for (size_t b = 0; s->kind == DK_NOISE_NUMPY && b < (c->seeds ? (size_t)c->batch : 1); b++)
-        if (dkp_seed_of(s, &q, b) >> 32)
-            return dkp_fail(message, c->seeds ? "an element of seeds" : "seed", (double)dkp_seed_of(s, &q, b),
-                            "below 2^32 for noise = numpy");
-    return DK_OK;
-}
-
-static dk_status dkp_resolve_noise(dk_config *c, char *message) {
-    dk_noise_source *step = &c->step_noise;
-    dk_status status = dkp_check_fields(c, DKP_OF_REST, message);
-    if (status != DK_OK) return status;
-    if (c->noise.kind == DK_NOISE_DEFAULT) c->noise.kind = DK_NOISE_PHILOX;
-    if (step->kind == DK_NOISE_DEFAULT && !step->fn) {
-        if (step->bits || step->threads || step->seed_offset)
-            return dkp_fail_text(message, DK_ERROR_CONFIG,
-                                 "step_noise = default: must be a source where its other fields are set");
-        *step = c->noise;
-    }
-    status = dkp_resolve_source(c, &c->noise, "noise", message);
-    return status == DK_OK ? dkp_resolve_source(c, step, "step_noise", message) : status;
-}
-
-/* What a run needs beyond a plan. */
-static dk_status dkp_resolve_data(dk_config *c, char *message) {
-    if (c->batch == 0) c->batch = 1;
-    if (c->batch < 0) return dkp_fail(message, "batch", c->batch, ">= 1 (0: 1)");
-    if (c->batch > 0x7FFFFFFF / DK_BRANCHES) return dkp_fail(message, "batch", c->batch, "at most 715827882");
-    if (c->dim < 1) return dkp_fail(message, "dim", (double)c->dim, ">= 1");
-    if (c->dim > ((size_t)-1) / 64 / sizeof(dk_real) / (size_t)c->batch)
-        return dkp_fail(message, "dim", (double)c->dim,
-                        "small enough for batch * dim numbers to fit in memory");
-    if (c->threads < 0 || c->threads > 65536) return dkp_fail(message, "threads", c->threads, "0 .. 65536");
-#ifdef _OPENMP
-    if (c->threads == 0 && !c->parallel) c->threads = omp_get_max_threads();
-#endif
-    if (c->threads == 0) c->threads = 1;
-    return dkp_resolve_noise(c, message);
-}
-
-DK_API dk_status dk_resolve(dk_config *c) {
-    if (!c) return DK_ERROR_CONFIG;
-    dk_status status = dkp_resolve(c, c->message);
-    if (status == DK_OK) status = dkp_resolve_data(c, c->message);
-    if (status == DK_OK) status = dkp_check_levels(c, NULL, c->message);
-    if (status == DK_OK) c->message[0] = 0;
-    return status;
-}
-
 static double dkp_unit_of_level(dk_unit unit, dk_level l) {
     return unit == DK_UNIT_T       ? l.t
            : unit == DK_UNIT_SIGMA ? dk_noise_level(l)
@@ -4749,8 +2873,9 @@ static double dkp_unit_of_level(dk_unit unit, dk_level l) {
 DK_API int dk_levels(dk_config *c, dk_unit unit, double *out, int max) {
     if (!c) return 0;
     dk_config resolved = *c;
+    dkp_marks marks;
     c->message[0] = 0;
-    if (dkp_resolve(&resolved, c->message) != DK_OK || dkp_check_levels(&resolved, NULL, c->message) != DK_OK)
+    if (dkp_resolve(&resolved, &marks, c->message) != DK_OK || dkp_check_levels(&resolved, NULL, c->message) != DK_OK)
         return 0;
     int steps = dkp_path_steps(&resolved);
     for (int i = 0; i <= steps && i < max; i++)
@@ -4812,9 +2937,9 @@ DK_API dk_status dk_levels_shift(double *levels, int n, double shift, double pow
     return DK_OK;
 }
 
-DKP_FAST
-
 /* ------------------------------------------------------------------------ >>recorder  Recorder */
+
+DKP_FAST
 
 /* Recording stores while there is room, and counts in any case; where the room was not enough, or not known, it runs
    once more with memory laid out by the counts. */
@@ -4836,8 +2961,8 @@ DKP_INLINE int dkp_terms(dk_vec v, dk_term *value, const dk_term **terms) {
     *terms = dkp_said(v.of, v.at);
     /* NOLINTNEXTLINE(clang-analyzer-core.NullDereference): a sum of terms has a recorder */
     if (v.of->reached - v.at <= DK_SAID) return v.count;
-    dk_refuse(v.of, "age of a symbolic vector in terms", (double)(v.of->reached - v.at),
-              "at most 320: store it with dk_keep");
+    dkr_refuse(v.of, "age of a symbolic vector in terms", (double)(v.of->reached - v.at),
+              "at most 320: store it with dkr_keep");
     return 0;
 }
 
@@ -4861,8 +2986,8 @@ static dk_vec dkp_end_sum(dk_recorder *r, int count) {
     const dk_term *first = dkp_said(r, v.at);
     r->end = v.at + (unsigned)count;
     if (count > DK_MAX_TERMS)
-        dk_refuse(r, "terms of a symbolic vector", count,
-                  "at most 20: store parts with dk_keep, or say dk_sum_begin");
+        dkr_refuse(r, "terms of a symbolic vector", count,
+                  "at most 20: store parts with dkr_keep, or say dkr_sum_begin");
     if (count == 1 && first->c >= 1 && first->c <= 1 && !first->scalar) return dkp_vec(r, first->value);
     return count && r->status == DK_OK ? v : dkp_zero;
 }
@@ -4898,17 +3023,17 @@ static dk_vec dkp_sum(int n, const double *c, const dk_vec *v) {
     return dkp_end_sum(r, count);
 }
 
-DK_API dk_vec dk_mix(double a, dk_vec x, double b, dk_vec y) {
+DK_API dk_vec dkr_mix(double a, dk_vec x, double b, dk_vec y) {
     const double c[2] = {a, b};
     const dk_vec v[2] = {x, y};
     return dkp_sum(2, c, v);
 }
 
-DK_API dk_vec dk_add(dk_vec a, dk_vec b) { return dk_mix(1, a, 1, b); }
+DK_API dk_vec dkr_add(dk_vec a, dk_vec b) { return dkr_mix(1, a, 1, b); }
 
-DK_API dk_vec dk_scale(double c, dk_vec v) { return c >= 1 && c <= 1 ? v : dkp_sum(1, &c, &v); }
+DK_API dk_vec dkr_scale(double c, dk_vec v) { return c >= 1 && c <= 1 ? v : dkp_sum(1, &c, &v); }
 
-DK_API dk_vec dk_scale_by(double c, int scalar, int power, dk_vec v) {
+DK_API dk_vec dkr_scale_by(double c, int scalar, int power, dk_vec v) {
     dk_recorder *r = v.of;
     if (!r || (c >= 0 && c <= 0)) return dkp_zero;
     const dk_term *t;
@@ -4916,14 +3041,14 @@ DK_API dk_vec dk_scale_by(double c, int scalar, int power, dk_vec v) {
     int count = dkp_terms(v, &value, &t);
     for (int i = 0; i < count; i++) {
         if (t[i].scalar || power < 1 || scalar < 1)
-            dk_refuse(r, "power of a norm ratio", power, "at least 1, once per vector");
+            dkr_refuse(r, "power of a norm ratio", power, "at least 1, once per vector");
         sum[i] = dkp_times(c, &t[i]);
         sum[i].scalar = (short)scalar, sum[i].power = (short)power;
     }
     return dkp_end_sum(r, count);
 }
 
-DK_API void dk_refuse(dk_recorder *r, const char *field, double value, const char *allowed) {
+DK_API void dkr_refuse(dk_recorder *r, const char *field, double value, const char *allowed) {
     if (r->status == DK_OK) r->status = dkp_fail(r->config->message, field, value, allowed);
 }
 
@@ -5008,13 +3133,13 @@ static dk_vec dkp_keep_as(dk_recorder *r, dk_vec v, char letter, int number) {
     return dkp_store_as(r, v, letter, number, 0);
 }
 
-DK_API dk_vec dk_keep(dk_recorder *r, dk_vec v) { return dkp_keep_as(r, v, 'y', r->plan->values); }
+DK_API dk_vec dkr_keep(dk_recorder *r, dk_vec v) { return dkp_keep_as(r, v, 'y', r->plan->values); }
 
-DK_API void dk_sum_begin(dk_recorder *r) { dkp_open_row(r, -1); }
+DK_API void dkr_sum_begin(dk_recorder *r) { dkp_open_row(r, -1); }
 
-DK_API void dk_sum_add(dk_recorder *r, double c, dk_vec v) { dkp_put_terms(r, c, v); }
+DK_API void dkr_sum_add(dk_recorder *r, double c, dk_vec v) { dkp_put_terms(r, c, v); }
 
-DK_API dk_vec dk_sum_end(dk_recorder *r) { return dkp_vec(r, dkp_close_row(r, 'y', r->plan->values)); }
+DK_API dk_vec dkr_sum_end(dk_recorder *r) { return dkp_vec(r, dkp_close_row(r, 'y', r->plan->values)); }
 
 /* Ends the open pass. */
 static void dkp_boundary(dk_recorder *r, dk_boundary boundary, int index) {
@@ -5038,7 +3163,7 @@ static dk_vec dkp_blend_with(dk_recorder *r, dk_vec v, dk_vec w, char letter, in
 }
 
 static dk_vec dkp_known_at(dk_recorder *r, const dk_level *l, dk_vec z) {
-    return dk_mix(l->alpha, dkp_vec(r, r->known), l->sigma, z);
+    return dkr_mix(l->alpha, dkp_vec(r, r->known), l->sigma, z);
 }
 
 /* The state as the network sees it. */
@@ -5070,7 +3195,7 @@ static dk_vec dkp_draw(dk_recorder *r, int draw, dk_level from, dk_level to) {
     return dkp_vec(r, r->drawn = dkp_close_row(r, 'z', draw));
 }
 
-DK_API dk_vec dk_noise(dk_recorder *r, dk_level from, dk_level to) {
+DK_API dk_vec dkr_noise(dk_recorder *r, dk_level from, dk_level to) {
     return dkp_draw(r, r->plan->draws++, from, to);
 }
 
@@ -5079,8 +3204,8 @@ static int dkp_norm_of(dk_recorder *r, dk_norm_kind kind, dk_vec v[4], double li
     dk_plan *p = r->plan;
     int value[4] = {-1, -1, -1, -1};
     for (int i = 0; i < 4; i++)
-        if (v[i].of) v[i] = dk_keep(r, v[i]), value[i] = (int)v[i].at;
-    if (p->norms >= 32767) dk_refuse(r, "norms of a plan", p->norms, "less than 32767");
+        if (v[i].of) v[i] = dkr_keep(r, v[i]), value[i] = (int)v[i].at;
+    if (p->norms >= 32767) dkr_refuse(r, "norms of a plan", p->norms, "less than 32767");
     if (r->status != DK_OK) return 0;
     dk_norm norm = {kind,  value[0], value[1], value[2], value[3], r->sampler.atol, r->sampler.rtol,
                     limit, share};
@@ -5098,215 +3223,11 @@ static int dkp_scalar(dk_recorder *r, dk_norm_kind kind, dk_vec a, dk_vec b, dou
     return dkp_norm_of(r, kind, v, limit, 0);
 }
 
-DK_API int dk_norm_ratio(dk_recorder *r, dk_vec a, dk_vec b) {
-    return dkp_scalar(r, DK_NORM_RATIO, dk_keep(r, a), dk_keep(r, b), 0);
-}
-
-/* ------------------------------------------------------------------------ >>guidance  Guidance */
-
-/* What holds at one evaluation: which branches are evaluated, and what their outputs weigh. */
-typedef struct dkp_guided {
-    dk_guidance g;
-    int on;
-    double weight[DK_BRANCHES];
-    int wanted[DK_BRANCHES];
-} dkp_guided;
-
-static void dkp_guidance_at(dkp_guided *h, dk_recorder *r, const dk_level *l, int with_uncond) {
-    dk_guidance *g = &h->g;
-    int step = r->pace ? r->pace->accepted : r->offset + r->step, steps = r->pace ? 0 : r->plan->steps;
-    int sizing = r->pace && r->pace->sizing;
-    double here = dk_noise_level(*l);
-    *g = r->config->guidance;
-    if (g->schedule) {
-        dk_guidance given = *g;
-        g->schedule(g->schedule_user, *l, step, steps, &r->config->guidance);
-        if (r->status == DK_OK) r->status = dkp_check_guidance(r->config, r->config->message);
-        *g = r->config->guidance, r->config->guidance = given;
-    }
-    h->on = dkp_set(g->scale) && !(here <= g->noise_min && g->noise_min > 0) &&
-            !(here > g->noise_max && g->noise_max > 0) && step >= (int)(g->start * steps) &&
-            !(g->stop > 0 && step >= (int)(g->stop * steps) && steps);
-    if (!h->on) g->scale = 1, g->scale2 = g->rescale = 0, g->zero_star = g->projected = 0;
-    double scale2 = dkp_set(g->scale2) ? g->scale2 : g->scale;
-    h->weight[0] = g->scale, h->weight[1] = 1 - scale2, h->weight[2] = scale2 - g->scale;
-    int any = sizing && (g->schedule || dkp_set(r->config->guidance.scale));
-    h->wanted[0] = 1;
-    h->wanted[1] = dkp_set(h->weight[1]) || g->zero_star || g->projected || (with_uncond && h->on) || any;
-    h->wanted[2] = dkp_set(h->weight[2]) || (any && (g->schedule || dkp_set(r->config->guidance.scale2)));
-    if (!h->wanted[1] && !h->wanted[2]) g->rescale = 0;
-}
-
-/* One after another, or all at once: *call, and F of each branch. */
-static void dkp_record_calls(dk_recorder *r, dk_call *call, const dkp_guided *h, dk_vec input,
-                             const char *letters, dk_vec F[DK_BRANCHES]) {
-    dk_plan *p = r->plan;
-    int last = h->wanted[2] ? 2 : h->wanted[1], together = h->g.doubled ? last + 1 : 1;
-    int stored = p->number || together > 1;
-    for (int k = 0; k < together; k++) {
-        dk_vec u = stored ? dkp_store_as(r, input, 'u', call->estimate, 0)
-                          : dkp_keep_as(r, input, 'u', call->estimate);
-        if (!k) call->input = (int)u.at;
-    }
-    if (r->status != DK_OK) return;
-    call->branches = together;
-    for (int i = 0; i < DK_BRANCHES; i++) call->weight[i] = h->weight[i];
-    for (int k = 0; k <= last; k += together) {
-        if (together == 1 && !h->wanted[k]) continue;
-        r->position++;
-        for (int i = 0; i < together; i++) dkp_for_network(r, call->input + i);
-        dkp_use(r, call->x, 1); /* stays readable while the evaluation is out */
-        if (r->storing) call->needs = p->value[call->input].needs;
-        dkp_boundary(r, DK_BOUNDARY_CALL, p->calls);
-        for (int i = 0; i < together; i++)
-            F[k + i] =
-                dkp_vec(r, dkp_for_network(r, dkp_new_value(r, letters[k + i], call->estimate, p->calls)));
-        call->branch = k, call->output = (int)F[k].at;
-        if (r->storing) p->value[call->input].together = p->value[call->output].together = together;
-        p->calls++;
-        if (DKP_STORING(r, calls)) p->call[p->calls - 1] = *call;
-    }
+DK_API int dkr_norm_ratio(dk_recorder *r, dk_vec a, dk_vec b) {
+    return dkp_scalar(r, DK_NORM_RATIO, dkr_keep(r, a), dkr_keep(r, b), 0);
 }
 
 DKP_SMALL
-
-/* G of the branches' outputs P, whatever they are taken as. */
-static dk_vec dkp_guide(dk_recorder *r, const dk_guidance *g, const double weight[DK_BRANCHES],
-                        const dk_vec P[DK_BRANCHES]) {
-    dk_vec C = P[0], U = P[1], G;
-    if (g->zero_star) { /* Fan et al. 2025 */
-        int s = dkp_scalar(r, DK_NORM_PROJECTION, C, U, 0);
-        G = dk_mix(g->scale, C, 1, dk_scale_by(1 - g->scale, s, 1, U));
-    } else if (g->projected) { /* Sadat et al. 2024, alg. 1 */
-        dk_vec d = r->momentum = dk_keep(r, dk_add(dk_mix(1, C, -1, U), dk_scale(g->momentum, r->momentum)));
-        double w = g->projected > 1 ? g->scale : g->scale - 1, along = w * (g->parallel - 1);
-        int p = dkp_set(along) ? dkp_scalar(r, DK_NORM_PROJECTION, d, C, g->limit) : 0;
-        int l = g->limit > 0 ? dkp_scalar(r, DK_NORM_LIMIT, d, dkp_zero, g->limit) : 0;
-        d = l ? dk_scale_by(w, l, 1, d) : dk_scale(w, d);
-        G = dk_add(g->projected > 1 ? U : C, d);
-        if (p) G = dk_add(G, dk_scale_by(along, p, 1, C));
-    } else {
-        G = dkp_sum(DK_BRANCHES, weight, P);
-    }
-    if (!(g->rescale > 0)) return G;
-    G = dk_keep(r, G); /* Lin et al. 2023, sec. 3.4 */
-    return dk_mix(1 - g->rescale, G, 1,
-                  dk_scale_by(g->rescale, dkp_scalar(r, DK_NORM_DEVIATION, C, G, 0), 1, G));
-}
-
-/* D, limited and changed by the hook. */
-static dk_vec dkp_finish_D(dk_recorder *r, const dk_guidance *g, dk_vec D, const dk_call *call) {
-    D = dkp_store_as(r, D, 'D', call->estimate, call->clip);
-    if (g->quantile > 0) {
-        dk_vec v[4] = {D, dkp_zero, dkp_zero, dkp_zero};
-        int s = dkp_norm_of(r, DK_NORM_QUANTILE, v, g->quantile_most, g->quantile);
-        D = dkp_store_as(r, dk_scale_by(1, s, 1, D), 'D', call->estimate, 1);
-    }
-    D = dkp_blend_denoised(r, D, 'D', call->estimate);
-    if (g->hook && call->branches && r->status == DK_OK) {
-        r->position++;
-        dkp_use(r, (int)D.at, 1);
-        dkp_boundary(r, DK_BOUNDARY_HOOK, r->plan->calls - 1);
-    }
-    return D;
-}
-
-DKP_FAST
-
-static dk_vec dkp_denoise(dk_recorder *r, dk_vec x, const dk_level *level, const dk_level *told,
-                          dk_vec *uncond) {
-    dk_plan *p = r->plan;
-    dk_config *c = r->config;
-    int late = r->unchurned.of != NULL; /* the network sees the state from before churn */
-    const dk_level *at = late ? &r->unchurned_at : level;
-    dkp_model net = dkp_model_at(c, at, late ? at : told);
-    dkp_model m = late && r->sampler.churn_late < 2 ? dkp_model_at(c, level, level) : net;
-    dk_vec seen = late ? r->unchurned : x;
-    r->unchurned = dkp_zero, r->drawn = -1;
-    if (uncond) *uncond = dkp_zero;
-    if (r->status != DK_OK) return dkp_zero;
-    if (!dkp_finite(net.condition))
-        dkp_refuse_at(r, "condition: the number told to the network is not finite", told);
-    if (!dkp_finite(net.input_scale) || !dkp_finite(m.d_x) || !dkp_finite(m.d_f))
-        dkp_refuse_at(r,
-                      "prediction: eps and score cannot give x0 where alpha = 0 (use x0, v or velocity, or "
-                      "start at a lower level)",
-                      level);
-    int index = r->estimates++, first = p->calls;
-    x = dkp_blend_seen(r, dkp_keep_as(r, x, 'y', index), level);
-    seen = late ? dkp_blend_seen(r, seen, at) : x;
-    if (r->status != DK_OK) return dkp_zero;
-    dk_vec F[DK_BRANCHES] = {dkp_zero, dkp_zero, dkp_zero};
-    dk_call call;
-    memset(&call, 0, sizeof call);
-    call.level = *at, call.condition = net.condition, call.input_scale = net.input_scale;
-    call.d_x = m.d_x, call.d_f = m.d_f, call.clip = c->clip, call.x = (int)seen.at;
-    call.uncond_output = -1, call.step = r->offset + r->step, call.stage = r->stage++, call.estimate = index;
-
-    /* What the outputs are taken as where their size counts. */
-    dkp_guided h;
-    dkp_guidance_at(&h, r, at, uncond != NULL);
-    int norms = dkp_guided_by_norms(&h.g), zero = call.step < h.g.zero_init && !r->pace;
-    dk_prediction own = c->prediction, space = h.g.space                ? h.g.space
-                                               : h.g.projected && !zero ? DK_PREDICT_X0
-                                                                        : own;
-    dkp_model s = m;
-    if ((norms || zero) && space != own) {
-        int negated = c->negated;
-        c->prediction = space, c->negated = 0;
-        s = dkp_model_at(c, level, level);
-        c->prediction = own, c->negated = negated;
-    }
-
-    int limits = p->masked > 1 || c->clip > 0 || h.g.quantile > 0 || h.g.hook;
-    int raw = p->number || limits || zero || h.wanted[1] || h.wanted[2] || m.d_x < 0 || m.d_x > 0 ||
-              m.d_f < 1 || m.d_f > 1; /* the output is not D itself */
-    int both = uncond && !dkp_set(c->guidance.scale) && !c->guidance.schedule;
-    if (zero) r->skipped++;
-    else dkp_record_calls(r, &call, &h, dk_scale(net.input_scale, seen), raw ? "FGH" : "D", F);
-    if (r->status != DK_OK) return dkp_zero;
-    if (both && !zero) { /* the network gives both outputs at once */
-        F[1] = dkp_vec(r, dkp_for_network(r, dkp_new_value(r, raw ? 'G' : 'U', index, first)));
-        if (r->storing) p->call[first].uncond_output = (int)F[1].at;
-    }
-
-    dk_vec P[DK_BRANCHES] = {F[0], h.wanted[1] ? F[1] : dkp_zero, F[2]};
-    for (int k = 0; k < DK_BRANCHES && norms && !zero; k++) {
-        if (space != own) P[k] = dk_mix((m.d_x - s.d_x) / s.d_f, P[k].of ? x : dkp_zero, m.d_f / s.d_f, P[k]);
-        if (P[k].of && (space != own || p->number)) P[k] = dkp_store_as(r, P[k], 'y', p->values, 0);
-    }
-    dk_vec G = zero ? dkp_zero : dkp_guide(r, &h.g, h.weight, P), D = G;
-    if (raw) D = dkp_finish_D(r, &h.g, dk_mix(s.d_x, x, s.d_f, G), &call);
-    dk_vec U = uncond ? F[1] : dkp_zero;
-    if (at->sigma <= 0) /* nothing else asks for it */
-        r->noise = U.of ? dk_mix(m.n_x, x, m.n_f, U) : dk_mix(s.n_x, x, s.n_f, G);
-    if (uncond) *uncond = !U.of ? D : raw ? dkp_store_as(r, dk_mix(m.d_x, x, m.d_f, U), 'U', index, 0) : U;
-    if (U.of) *uncond = dkp_blend_denoised(r, *uncond, 'U', index);
-    for (int i = first; i < p->calls && r->storing; i++) p->call[i].denoised = (int)D.at;
-    return D;
-}
-
-DKP_SMALL
-
-DK_API dk_vec dk_denoise_told(dk_recorder *r, dk_vec x, dk_level level, dk_level told, dk_vec *uncond) {
-    return dkp_denoise(r, x, &level, &told, uncond);
-}
-
-DK_API dk_vec dk_denoise(dk_recorder *r, dk_vec x, dk_level level) {
-    return dkp_denoise(r, x, &level, &level, NULL);
-}
-
-DK_API dk_vec dk_past(dk_recorder *r, int estimate) {
-    if (estimate < r->skipped || estimate >= r->estimates)
-        dk_refuse(r, "estimate of dk_past", estimate, "one that has been made, by an evaluation");
-    if (r->status != DK_OK) return dkp_zero;
-    if (!r->storing) return dkp_vec(r, -1 - estimate); /* anything distinct */
-    const dk_call *call = &r->plan->call[estimate - r->skipped];
-    while (call->estimate < estimate) call++;
-    return dkp_vec(r, call->denoised);
-}
-
-/* ------------------------------------------------------------ >>steps  Steps of a recording */
 
 /* What a run with step-size control records: its initial state; an ordinary step; norms that a first step size is estimated
    from, at the first level and at another; a step that is accepted or rejected. */
@@ -5327,8 +3248,8 @@ static int dkp_pinned(dk_recorder *r, int value, int slot) {
 
 static void dkp_pin(dk_recorder *r, int slot, dk_vec v) {
     if (r->status != DK_OK || !r->pace || r->pace->phase == DKP_PLAIN) return;
-    dk_sum_begin(r);
-    dk_sum_add(r, 1, v);
+    dkr_sum_begin(r);
+    dkr_sum_add(r, 1, v);
     dkp_pinned(r, dkp_close_row(r, 'y', r->plan->values), slot);
     r->pinned[r->judged] |= slot;
 }
@@ -5337,7 +3258,7 @@ static void dkp_pin(dk_recorder *r, int slot, dk_vec v) {
 static dk_vec dkp_denoise_first(dk_recorder *r) {
     if (r->pace && r->pace->kept & DKP_KEPT_D)
         return dkp_vec(r, dkp_pinned(r, dkp_new_value(r, 'D', 0, -1), DKP_KEPT_D));
-    dk_vec D = dk_denoise(r, r->x, r->from);
+    dk_vec D = dkr_denoise(r, r->x, r->from);
     dkp_pin(r, DKP_KEPT_D, D);
     return D;
 }
@@ -5348,7 +3269,7 @@ static int dkp_attempting(const dk_recorder *r) { return r->pace && r->pace->pha
 static void dkp_judge(dk_recorder *r, dk_norm_kind kind, dk_vec a, dk_vec b, dk_vec p, dk_vec q) {
     dk_vec v[4] = {a, b, p, q};
     for (int i = 0; i < 4; i++) /* zero is stored, too, where numbers are read: all but b */
-        if (i != 1 || v[i].of) v[i] = dk_keep(r, v[i]);
+        if (i != 1 || v[i].of) v[i] = dkr_keep(r, v[i]);
     dkp_norm_of(r, kind, v, 0, 0);
     r->judged = 1;
 }
@@ -5365,7 +3286,7 @@ static dk_level dkp_level(const dk_recorder *r, int i) { return dkp_plan_level(r
 static dk_vec dkp_noised_up(dk_recorder *r, const dk_level *from, const dk_level *to) {
     double kept = to->alpha / from->alpha, carried = kept * from->sigma;
     double up = dkp_sqrt((to->sigma - carried) * (to->sigma + carried)) * r->sampler.s_noise;
-    return up > 0 ? dk_mix(kept, r->x, up, dk_noise(r, *from, *to)) : dk_scale(kept, r->x);
+    return up > 0 ? dkr_mix(kept, r->x, up, dkr_noise(r, *from, *to)) : dkr_scale(kept, r->x);
 }
 
 /* Karras et al. 2022, alg. 2: raise the noise level by a factor 1 + gamma before the step, for any sampler. */
@@ -5376,8 +3297,8 @@ static void dkp_churn(dk_recorder *r) {
         return;
     double up = here * (1 + (gamma < most ? gamma : most));
     dk_level hat = dk_level_at_sigma(&r->config->schedule, up);
-    if (s->churn_late) r->unchurned = dk_keep(r, r->x), r->unchurned_at = r->from;
-    r->x = dk_keep(r, dkp_noised_up(r, &r->from, &hat));
+    if (s->churn_late) r->unchurned = dkr_keep(r, r->x), r->unchurned_at = r->from;
+    r->x = dkr_keep(r, dkp_noised_up(r, &r->from, &hat));
     r->from = hat;
 }
 
@@ -5393,11 +3314,11 @@ static void dkp_jump_timesteps(dk_recorder *r) {
 static void dkp_blend_state(dk_recorder *r, int number) {
     if (r->status != DK_OK || r->plan->masked != 1) return;
     dk_vec z = r->fixed;
-    if (r->to.sigma > 0 && !z.of) z = r->drawn >= 0 ? dkp_vec(r, r->drawn) : dk_noise(r, r->from, r->to);
+    if (r->to.sigma > 0 && !z.of) z = r->drawn >= 0 ? dkp_vec(r, r->drawn) : dkr_noise(r, r->from, r->to);
     r->x = dkp_blend_with(r, r->x, dkp_known_at(r, &r->to, z), 'x', number);
 }
 
-DK_API int dk_step(dk_recorder *r) {
+DK_API int dkr_step(dk_recorder *r) {
     const dk_sampler *s = &r->config->sampler;
     if (r->step >= 0) {
         int number = r->offset + r->step + 1;
@@ -5440,7 +3361,7 @@ static void dkp_record_stretch(dk_recorder *r, int first, int end, dk_record_fn 
     r->offset = first, r->steps = end - first, r->step = -1, r->momentum = dkp_zero;
     r->from = r->to = dkp_level(r, 0);
     record(r);
-    while (r->status == DK_OK && r->step < r->steps) dk_step(r); /* a recording function may stop early */
+    while (r->status == DK_OK && r->step < r->steps) dkr_step(r); /* a recording function may stop early */
 }
 
 static void dkp_record_from_data(dk_recorder *r);
@@ -5463,15 +3384,15 @@ static void dkp_record_all(dk_recorder *r, dk_config *c, dk_plan *plan, const dk
     plan->levels = r->steps + 1, plan->draws = 1, plan->flow = dkp_flow_unit(&r->config->schedule);
     r->from = r->to = dkp_level(r, 0);
     if (!r->falling && c->sampler.churn > 0)
-        dk_refuse(r, "sampler.churn", c->sampler.churn, "0 on a rising grid");
+        dkr_refuse(r, "sampler.churn", c->sampler.churn, "0 on a rising grid");
     r->x = dkp_vec(r, dkp_new_value(r, 'x', 0, -1)); /* what the caller put into x */
     if (r->storing) plan->value[0].kind = DK_VALUE_BUFFER, plan->value[0].slot = 0;
     int fixed = c->mask && (c->blend == DK_BLEND_FIXED || c->blend == DK_BLEND_BOTH);
     plan->masked = !c->mask ? 0 : c->blend >= DK_BLEND_DENOISED ? 2 : 1;
     plan->hooked = c->guidance.hook != NULL;
     if (plan->masked) {
-        if (fixed && pace) dk_refuse(r, "blend", c->blend, "state or denoised with step-size control");
-        if (!r->falling) dk_refuse(r, "grid.rising", 1, "0 where data are known (mask)");
+        if (fixed && pace) dkr_refuse(r, "blend", c->blend, "state or denoised with step-size control");
+        if (!r->falling) dkr_refuse(r, "grid.rising", 1, "0 where data are known (mask)");
         r->known = dkp_new_value(r, 'k', 0, -1), r->mask = dkp_new_value(r, 'm', 0, -1);
         for (int i = 0; i < 2 && r->storing; i++) {
             dk_value *v = &plan->value[i ? r->mask : r->known];
@@ -5479,16 +3400,16 @@ static void dkp_record_all(dk_recorder *r, dk_config *c, dk_plan *plan, const dk
         }
     }
     if (c->start == DK_START_NOISE && r->from.sigma <= 0)
-        dk_refuse(r, "start", c->start, "DK_START_STATE or DK_START_DATA on a grid that begins at sigma = 0");
+        dkr_refuse(r, "start", c->start, "DK_START_STATE or DK_START_DATA on a grid that begins at sigma = 0");
     int starts = c->start != DK_START_STATE && (!pace || pace->phase == DKP_START);
     dk_vec z = (starts || fixed) && r->from.sigma > 0 ? dkp_draw(r, 0, r->from, r->from) : dkp_zero;
     if (fixed) r->fixed = z;
     if (starts) {
-        r->x = dk_mix(c->start == DK_START_DATA ? r->from.alpha : 0, r->x, r->from.sigma, z);
+        r->x = dkr_mix(c->start == DK_START_DATA ? r->from.alpha : 0, r->x, r->from.sigma, z);
         r->x = dkp_keep_as(r, r->x, 'x', 0);
     }
     if (pace && dkp_travels(c))
-        dk_refuse(r, "sampler.rtol", r->sampler.rtol,
+        dkr_refuse(r, "sampler.rtol", r->sampler.rtol,
                   "0, and atol: with step-size control no grid goes back up");
     int measures = pace && pace->phase != DKP_PLAIN && pace->phase != DKP_ATTEMPT;
     if (measures) dkp_record_measure(r);
@@ -5503,7 +3424,7 @@ static void dkp_record_all(dk_recorder *r, dk_config *c, dk_plan *plan, const dk
         dkp_record_stretch(r, i, end, from_data ? dkp_record_from_data : c->sampler.record);
     }
     if (dkp_attempting(r) && !r->judged)
-        dk_refuse(r, "sampler.rtol", r->sampler.rtol, "0, and atol: this sampler has no error estimate");
+        dkr_refuse(r, "sampler.rtol", r->sampler.rtol, "0, and atol: this sampler has no error estimate");
     r->position++;
     if (pace) dkp_use(r, 0, 1); /* the state that a rejected attempt goes back to */
     if (r->status == DK_OK) dkp_use(r, (int)r->x.at, 1);
@@ -5546,7 +3467,7 @@ static dkp_split dkp_split_between(dk_recorder *r, const dk_level *from, const d
     double here = dk_noise_level(*to), most = r->sampler.noise_max;
     if (eta <= 0 || sigma <= 0 || here < r->sampler.noise_min || (most > 0 && here > most)) return split;
     if (!r->falling) {
-        dk_refuse(r, "sampler.eta", eta, "0 on a rising grid");
+        dkr_refuse(r, "sampler.eta", eta, "0 on a rising grid");
         return split;
     }
     if (law == DK_LAW_SDE) {
@@ -5589,14 +3510,14 @@ static dkp_split dkp_noise_split(dk_recorder *r, double eta, dk_noise_law law) {
 
 static dk_vec dkp_add_noise(dk_recorder *r, dk_vec x, double up) {
     up *= r->sampler.s_noise;
-    return up > 0 ? dk_mix(1, x, up, dk_noise(r, r->from, r->to)) : x;
+    return up > 0 ? dkr_mix(1, x, up, dkr_noise(r, r->from, r->to)) : x;
 }
 
 /* The first order step of every family, exact for constant D: DDIM, Song et al. 2020, eq. 12; DPM-Solver-1.
    Ends in alpha D at sigma = 0. */
 static dk_vec dkp_ddim_step(const dk_level *from, const dk_level *to, dk_vec x, dk_vec D) {
     double ratio = to->sigma / from->sigma;
-    return dk_mix(ratio, x, to->alpha - from->alpha * ratio, D);
+    return dkr_mix(ratio, x, to->alpha - from->alpha * ratio, D);
 }
 
 /* What gives a step its direction: D, or, for CFG++ (Chung et al. 2024, alg. 1), the unconditional U; then
@@ -5606,17 +3527,17 @@ static dk_vec dkp_direction(dk_recorder *r, dk_vec x, const dk_level *level, dk_
     *guidance = dkp_zero;
     if (!r->sampler.cfg_pp) return dkp_denoise(r, x, level, told, NULL);
     dk_vec U, D = dkp_denoise(r, x, level, told, &U);
-    *guidance = dk_mix(1, D, -1, U);
+    *guidance = dkr_mix(1, D, -1, U);
     return U;
 }
 
 /* DDIM, DDPM, Euler ancestral and the consistency samplers: down by DDIM, up by the noise law. */
 static void dkp_record_ddim(dk_recorder *r) {
-    while (dk_step(r)) {
+    while (dkr_step(r)) {
         double eta = r->sampler.fresh_pure && r->from.alpha <= 0 && r->sampler.eta > 0 ? 1 : r->sampler.eta;
         dkp_split split = dkp_noise_split(r, eta, r->sampler.law);
         dk_vec guidance, D = dkp_direction(r, r->x, &r->from, &guidance);
-        dk_vec x = dk_mix(1, dkp_ddim_step(&r->from, &split.down, r->x, D), r->to.alpha, guidance);
+        dk_vec x = dkr_mix(1, dkp_ddim_step(&r->from, &split.down, r->x, D), r->to.alpha, guidance);
         r->x = dkp_add_noise(r, x, split.up);
     }
 }
@@ -5624,7 +3545,7 @@ static void dkp_record_ddim(dk_recorder *r) {
 /* The step from clean data, for every sampler: alpha D + sigma N, with the noise N that the network tells, since D,
    which is the data, says nothing. */
 static void dkp_record_from_data(dk_recorder *r) {
-    while (dk_step(r)) {
+    while (dkr_step(r)) {
         dk_vec guidance, D = dkp_direction(r, r->x, &r->from, &guidance);
         const dk_term *t;
         dk_term value;
@@ -5634,7 +3555,7 @@ static void dkp_record_from_data(dk_recorder *r) {
                     r,
                     "prediction: x0 and score cannot give the noise where sigma = 0 (use eps, v or velocity)",
                     &r->from);
-        r->x = dk_add(dk_mix(r->to.alpha, D, r->to.sigma, r->noise), dk_scale(r->to.alpha, guidance));
+        r->x = dkr_add(dkr_mix(r->to.alpha, D, r->to.sigma, r->noise), dkr_scale(r->to.alpha, guidance));
     }
 }
 
@@ -5692,7 +3613,7 @@ static dk_vec dkp_dpm_v2_average(const dkp_history *past, double span) {
     double last = past->at[0] - past->at[1], short_one = last < span ? last : span,
            long_one = last + span - short_one;
     double share = dkp_expm1(-0.5 * (last + span)) / dkp_expm1(-span), half = 0.5 * short_one / long_one;
-    return dk_mix(share * (1 + half), past->v[0], -share * half, past->v[1]);
+    return dkr_mix(share * (1 + half), past->v[0], -share * half, past->v[1]);
 }
 
 /* Coefficients of the polynomial of degree n - 1 that is 1 at node j and 0 at the others. */
@@ -5798,8 +3719,8 @@ static dk_level dkp_level_in_time(const dk_recorder *r, double share) {
 static dk_vec dkp_transfer(const dk_recorder *r, const dk_level *from, const dk_level *to, dk_vec x, double h,
                            double share, dk_vec slopes) {
     dkp_point a = dkp_point_at(r, from), b = dkp_point_at(r, to);
-    if (!r->sampler.pseudo) return dk_scale(b.scale, dk_mix(1 / a.scale, x, h, slopes));
-    return dkp_ddim_step(from, to, x, dk_mix(1 / (share * a.q), slopes, -a.p / a.q, x));
+    if (!r->sampler.pseudo) return dkr_scale(b.scale, dkr_mix(1 / a.scale, x, h, slopes));
+    return dkp_ddim_step(from, to, x, dkr_mix(1 / (share * a.q), slopes, -a.p / a.q, x));
 }
 
 /* The attempt's result x, if the embedded method agrees. It may look at the slope there, the next step's first. */
@@ -5812,13 +3733,13 @@ static dk_vec dkp_judge_runge_kutta(dk_recorder *r, const dkp_tableau *tableau, 
     double differ[DK_MAX_STAGES];
     for (int i = 0; i < n; i++) differ[i] = h * (a[i] - embedded[i]);
     dk_vec error = dkp_sum(n, differ, K), D = dkp_zero;
-    x = dk_keep(r, x);
+    x = dkr_keep(r, x);
     if (ahead) {
-        D = dk_denoise(r, x, r->to);
-        error = dk_mix(1, error, -h * embedded[n], dk_mix(to.p, x, to.q, D));
+        D = dkr_denoise(r, x, r->to);
+        error = dkr_mix(1, error, -h * embedded[n], dkr_mix(to.p, x, to.q, D));
     }
-    dkp_judge(r, DK_NORM_ERROR_SUM, error, dkp_zero, dk_scale(1 / from.scale, r->x),
-              dk_scale(1 / to.scale, x));
+    dkp_judge(r, DK_NORM_ERROR_SUM, error, dkp_zero, dkr_scale(1 / from.scale, r->x),
+              dkr_scale(1 / to.scale, x));
     if (ahead) dkp_pin(r, DKP_KEPT_D, D);
     return x;
 }
@@ -5842,8 +3763,8 @@ static dk_vec dkp_runge_kutta_to(dk_recorder *r, const dkp_tableau *tableau, dk_
         dkp_point at = dkp_point_at(r, &level);
         dk_vec x = r->x;
         if (i > 0) x = dkp_transfer(r, &r->from, &level, x, h, c, dkp_sum(i, a, K));
-        D = i == 0 ? dkp_denoise_first(r) : dk_denoise(r, x, level);
-        K[i] = dkp_forget_but(r, at_first, dk_mix(at.p, x, at.q, D));
+        D = i == 0 ? dkp_denoise_first(r) : dkr_denoise(r, x, level);
+        K[i] = dkp_forget_but(r, at_first, dkr_mix(at.p, x, at.q, D));
     }
     dk_vec sum = stages > 1 ? dkp_sum(stages, &tableau->a[dkp_row(stages)], K) : K[0];
     dk_vec x =
@@ -5854,7 +3775,7 @@ static dk_vec dkp_runge_kutta_to(dk_recorder *r, const dkp_tableau *tableau, dk_
 
 static void dkp_refuse_eta(dk_recorder *r) {
     if (r->sampler.eta > 0)
-        dk_refuse(r, "sampler.eta", r->sampler.eta, "0: this sampler is deterministic but for churn");
+        dkr_refuse(r, "sampler.eta", r->sampler.eta, "0: this sampler is deterministic but for churn");
 }
 
 /* What the first step size is estimated from: the state, its slope, and its slope's change over a small step; Hairer,
@@ -5862,15 +3783,15 @@ static void dkp_refuse_eta(dk_recorder *r) {
 static void dkp_record_measure(dk_recorder *r) {
     if (r->pace->phase == DKP_START) return;
     dkp_point from = dkp_point_at(r, &r->from), to = dkp_point_at(r, &r->pace->to);
-    dk_vec X = dk_keep(r, dk_scale(1 / from.scale, r->x)), D = dkp_denoise_first(r);
-    dk_vec K = dk_keep(r, dk_mix(from.p, r->x, from.q, D));
+    dk_vec X = dkr_keep(r, dkr_scale(1 / from.scale, r->x)), D = dkp_denoise_first(r);
+    dk_vec K = dkr_keep(r, dkr_mix(from.p, r->x, from.q, D));
     if (r->pace->phase == DKP_MEASURE) {
         dkp_judge(r, DK_NORM_ERROR_SUM, X, dkp_zero, X, X);
         dkp_judge(r, DK_NORM_ERROR_SUM, K, dkp_zero, X, X);
     } else {
-        dk_vec x = dk_keep(r, dk_scale(to.scale, dk_mix(1, X, to.u - from.u, K)));
-        D = dk_denoise(r, x, r->pace->to);
-        dkp_judge(r, DK_NORM_ERROR_SUM, dk_mix(to.p, x, to.q, D), K, X, X);
+        dk_vec x = dkr_keep(r, dkr_scale(to.scale, dkr_mix(1, X, to.u - from.u, K)));
+        D = dkr_denoise(r, x, r->pace->to);
+        dkp_judge(r, DK_NORM_ERROR_SUM, dkr_mix(to.p, x, to.q, D), K, X, X);
     }
 }
 
@@ -5897,16 +3818,16 @@ static double dkp_axis(dk_recorder *r, int classical, const dk_level *l) {
 
 /* The noise in the state x, or D. */
 static dk_vec dkp_noise_or_D(const dk_recorder *r, int noise, const dk_level *l, dk_vec x, dk_vec D) {
-    return noise ? dk_mix(1 / l->sigma, x, -dkp_gauge_alpha(r, l) / l->sigma, D) : D;
+    return noise ? dkr_mix(1 / l->sigma, x, -dkp_gauge_alpha(r, l) / l->sigma, D) : D;
 }
 
 /* What is interpolated: the slope in the gauge; the noise; or D. */
 static dk_vec dkp_interpolant(dk_recorder *r, int classical, const dk_level *l, dk_vec D) {
     if (classical) {
         dkp_point at = dkp_point_at(r, l);
-        return dk_keep(r, dk_mix(at.p, r->x, at.q, D));
+        return dkr_keep(r, dkr_mix(at.p, r->x, at.q, D));
     }
-    return dk_keep(r, dkp_noise_or_D(r, r->sampler.noise_prediction, l, r->x, D));
+    return dkr_keep(r, dkp_noise_or_D(r, r->sampler.noise_prediction, l, r->x, D));
 }
 
 /* One step by the newest nodes from the state x at `from`, on the axis at `start`: the slope's average in the gauge, or the
@@ -5927,7 +3848,7 @@ static dk_vec dkp_multistep_step(dk_recorder *r, int classical, const dk_level *
     if (!r->sampler.noise_prediction)
         return dkp_ddim_step(from, down, x, dkp_average(r, past, nodes, start, h, H));
     double ratio = dkp_gauge_alpha(r, down) / dkp_gauge_alpha(r, from);
-    return dk_mix(ratio, x, down->sigma - from->sigma * ratio, dkp_average(r, past, nodes, start, h, -H));
+    return dkr_mix(ratio, x, down->sigma - from->sigma * ratio, dkp_average(r, past, nodes, start, h, -H));
 }
 
 /* D at r->x. For CFG++ (Chung et al. 2024, alg. 1) the state moves by alpha (D - U): there the guided D leaves the
@@ -5935,7 +3856,7 @@ static dk_vec dkp_multistep_step(dk_recorder *r, int classical, const dk_level *
 static void dkp_multistep_estimate(dk_recorder *r, dkp_multistep *m, const dk_level *l) {
     double alpha = dkp_gauge_alpha(r, l);
     m->D = dkp_denoise(r, r->x, l, l, r->sampler.cfg_pp ? &m->U : NULL);
-    if (r->sampler.cfg_pp) r->x = dk_keep(r, dk_add(r->x, dk_mix(alpha, m->D, -alpha, m->U)));
+    if (r->sampler.cfg_pp) r->x = dkr_keep(r, dkr_add(r->x, dkr_mix(alpha, m->D, -alpha, m->U)));
     else m->U = m->D;
 }
 
@@ -5953,7 +3874,7 @@ static void dkp_multistep_evaluate(dk_recorder *r, dkp_multistep *m, const dk_le
     int nodes = dkp_nodes(r, s->corrector, m->past.count, left + s->correct_last + 1 + more);
     dk_vec x = dkp_multistep_step(r, m->classical, &m->before, m->start, l, &m->split.down, m->x, m->D,
                                   &m->past, nodes);
-    r->x = dk_keep(r, dk_add(x, m->noise));
+    r->x = dkr_keep(r, dkr_add(x, m->noise));
     if (!s->pece) return;
     dkp_multistep_estimate(r, m, l);
     m->past.v[0] = dkp_interpolant(r, m->classical, l, m->D);
@@ -5969,11 +3890,11 @@ static void dkp_record_multistep(dk_recorder *r, int classical) {
     int warmup = classical && s->warmup <= r->steps ? s->warmup : 0;
     m.uncorrected = s->uncorrected > warmup ? s->uncorrected : warmup;
     if (warmup && r->status == DK_OK) r->status = dkp_parse_tableau(s->tableau, &tableau, r->config->message);
-    while (dk_step(r)) {
+    while (dkr_step(r)) {
         int left = r->steps - r->step;
         if (r->step < warmup) {
             dk_vec slope = dkp_runge_kutta_step(r, &tableau);
-            dkp_push(&m.past, dkp_axis(r, 1, &r->from), dk_keep(r, slope));
+            dkp_push(&m.past, dkp_axis(r, 1, &r->from), dkr_keep(r, slope));
             continue;
         }
         dkp_multistep_evaluate(r, &m, &r->from, left);
@@ -5986,7 +3907,7 @@ static void dkp_record_multistep(dk_recorder *r, int classical) {
         m.noise = dkp_add_noise(r, dkp_zero, split.up);
         dk_vec x = dkp_multistep_step(r, classical, &r->from, m.start, &r->to, &split.down, r->x, m.D,
                                       &m.past, nodes);
-        r->x = dk_add(x, m.noise);
+        r->x = dkr_add(x, m.noise);
         if (!classical && !s->noise_prediction) m.past.v[0] = m.U;
         if (s->correct_last && left == 1 && r->to.sigma > 0) dkp_multistep_evaluate(r, &m, &r->to, 0);
     }
@@ -6031,16 +3952,16 @@ static void dkp_record_deis_t(dk_recorder *r) {
     const double d = 2 * (low / start - high) / (start - 1), m = high - 0.5 * d;
     dkp_history past;
     past.count = 0;
-    while (dk_step(r)) {
+    while (dkr_step(r)) {
         dkp_point from = dkp_point_at(r, &r->from), to = dkp_point_at(r, &r->to);
-        dk_vec X = dk_scale(1 / from.scale, r->x), D = dk_denoise(r, r->x, r->from);
+        dk_vec X = dkr_scale(1 / from.scale, r->x), D = dkr_denoise(r, r->x, r->from);
         double here = (dkp_sqrt(m * m + 2 * d * dkp_log1p(from.u * from.u)) - m) / d;
         double next = (dkp_sqrt(m * m + 2 * d * dkp_log1p(to.u * to.u)) - m) / d;
-        dkp_push(&past, here, dk_keep(r, dk_mix(from.p, r->x, from.q, D)));
+        dkp_push(&past, here, dkr_keep(r, dkr_mix(from.p, r->x, from.q, D)));
         int nodes = dkp_nodes(r, r->sampler.order, past.count, r->steps - r->step);
         if (r->to.sigma <= 0) r->x = dkp_ddim_step(&r->from, &r->to, r->x, D);
-        else if (nodes == 1) r->x = dk_scale(to.scale, dk_mix(1, X, to.u - from.u, past.v[0]));
-        else r->x = dk_scale(to.scale, dk_add(X, dkp_deis_t_sum(r, &past, nodes, d, m, next)));
+        else if (nodes == 1) r->x = dkr_scale(to.scale, dkr_mix(1, X, to.u - from.u, past.v[0]));
+        else r->x = dkr_scale(to.scale, dkr_add(X, dkp_deis_t_sum(r, &past, nodes, d, m, next)));
     }
 }
 
@@ -6055,12 +3976,12 @@ static void dkp_record_er_sde(dk_recorder *r) {
     const int points = 200;
     dk_vec D1 = dkp_zero, slope1 = dkp_zero;
     double before = 0, before2 = 0;
-    for (int have = 0; dk_step(r); have++) {
+    for (int have = 0; dkr_step(r); have++) {
         double here = dk_noise_level(r->from), next = dk_noise_level(r->to), alpha = r->to.alpha;
-        dk_vec D = dk_denoise(r, r->x, r->from), slope = dkp_zero;
-        if (!r->falling) dk_refuse(r, "grid.rising", 1, "0: the SDE runs towards data");
+        dk_vec D = dkr_denoise(r, r->x, r->from), slope = dkp_zero;
+        if (!r->falling) dkr_refuse(r, "grid.rising", 1, "0: the SDE runs towards data");
         if (r->to.sigma <= 0 || !dkp_finite(here)) { /* pure noise is forgotten at once */
-            r->x = dkp_add_noise(r, dk_scale(alpha, D), r->to.sigma);
+            r->x = dkp_add_noise(r, dkr_scale(alpha, D), r->to.sigma);
             have = -1;
             continue;
         }
@@ -6070,14 +3991,14 @@ static void dkp_record_er_sde(dk_recorder *r) {
             double at = next - i * h / points, inverse = 1 / dkp_er_scaler(&r->sampler, at);
             sum -= inverse * h / points, moment -= (at - here) * inverse * h / points;
         }
-        dk_vec x = dk_mix(kept * alpha / r->from.alpha, r->x, alpha * (1 - kept), D);
+        dk_vec x = dkr_mix(kept * alpha / r->from.alpha, r->x, alpha * (1 - kept), D);
         if (have > 0 && r->sampler.order > 1) {
-            slope = dk_keep(r, dk_mix(1 / (here - before), D, -1 / (here - before), D1));
-            x = dk_mix(1, x, alpha * (h + sum * scale), slope);
+            slope = dkr_keep(r, dkr_mix(1 / (here - before), D, -1 / (here - before), D1));
+            x = dkr_mix(1, x, alpha * (h + sum * scale), slope);
         }
         if (have > 1 && r->sampler.order > 2) {
             double c = 2 / (here - before2) * alpha * (0.5 * h * h + moment * scale);
-            x = dk_add(x, dk_mix(c, slope, -c, slope1));
+            x = dkr_add(x, dkr_mix(c, slope, -c, slope1));
         }
         double variance = next * next - here * here * kept * kept;
         r->x = dkp_add_noise(r, x, variance > 0 ? alpha * dkp_sqrt(variance) : 0);
@@ -6088,7 +4009,7 @@ static void dkp_record_er_sde(dk_recorder *r) {
 static void dkp_record_runge_kutta(dk_recorder *r) {
     dkp_tableau tableau;
     if (r->status == DK_OK) r->status = dkp_parse_tableau(r->sampler.tableau, &tableau, r->config->message);
-    while (dk_step(r)) dkp_runge_kutta_step(r, &tableau);
+    while (dkr_step(r)) dkp_runge_kutta_step(r, &tableau);
 }
 
 /* Second order with the second evaluation at alpha of the step; Karras et al. 2022, alg. 3. It integrates in the
@@ -6096,13 +4017,13 @@ static void dkp_record_runge_kutta(dk_recorder *r) {
 static void dkp_record_edm(dk_recorder *r) {
     double at = r->sampler.alpha;
     const dkp_tableau tableau = {2, 0, {at, 1 - 0.5 / at, 0.5 / at}};
-    if (at <= 0) dk_refuse(r, "sampler.alpha", at, "> 0 and <= 1");
-    while (dk_step(r)) dkp_runge_kutta_step(r, &tableau);
+    if (at <= 0) dkr_refuse(r, "sampler.alpha", at, "> 0 and <= 1");
+    while (dkr_step(r)) dkp_runge_kutta_step(r, &tableau);
 }
 
 /* DPM2: the midpoint method with its middle at the geometric mean of the noise levels, as in k-diffusion. */
 static void dkp_record_dpm2(dk_recorder *r) {
-    while (dk_step(r)) {
+    while (dkr_step(r)) {
         dkp_split split = dkp_noise_split(r, r->sampler.eta, r->sampler.law);
         double u = dkp_point_at(r, &r->from).u, last = dkp_point_at(r, &split.down).u;
         double at = (dkp_sqrt(u * last) - u) / (last - u);
@@ -6115,7 +4036,7 @@ static void dkp_record_dpm2(dk_recorder *r) {
 /* score = (alpha D - x)/sigma^2 */
 static dk_vec dkp_score(const dk_level *l, dk_vec x, dk_vec D) {
     double variance = l->sigma * l->sigma;
-    return dk_mix(-1 / variance, x, l->alpha / variance, D);
+    return dkr_mix(-1 / variance, x, l->alpha / variance, D);
 }
 
 /* Langevin steps x + h score + sqrt(2h) z at one level. h = 2 (a snr |z|/|score|)^2 per sample, Song et al. 2021,
@@ -6124,16 +4045,16 @@ static void dkp_langevin(dk_recorder *r, double a) {
     double snr = r->sampler.snr, h = 0.5 * r->sampler.langevin_step * dkp_pow(a * r->from.sigma, 2);
     int steps = r->from.alpha > 0 ? r->sampler.langevin_steps : 0;
     for (int k = 0; k < steps; k++) {
-        dk_vec score = dkp_score(&r->from, r->x, dk_denoise(r, r->x, r->from));
+        dk_vec score = dkp_score(&r->from, r->x, dkr_denoise(r, r->x, r->from));
         if (r->sampler.langevin_step > 0) {
-            r->x = dk_keep(r, dkp_add_noise(r, dk_mix(1, r->x, h, score), dkp_sqrt(2 * h)));
+            r->x = dkr_keep(r, dkp_add_noise(r, dkr_mix(1, r->x, h, score), dkp_sqrt(2 * h)));
             continue;
         }
-        score = dk_keep(r, score);
-        dk_vec z = dk_noise(r, r->from, r->from);
-        int ratio = dk_norm_ratio(r, z, score);
-        r->x = dk_add(r->x, dk_scale_by(2 * a * a * snr * snr, ratio, 2, score));
-        r->x = dk_keep(r, dk_add(r->x, dk_scale_by(2 * a * snr * r->sampler.s_noise, ratio, 1, z)));
+        score = dkr_keep(r, score);
+        dk_vec z = dkr_noise(r, r->from, r->from);
+        int ratio = dkr_norm_ratio(r, z, score);
+        r->x = dkr_add(r->x, dkr_scale_by(2 * a * a * snr * snr, ratio, 2, score));
+        r->x = dkr_keep(r, dkr_add(r->x, dkr_scale_by(2 * a * snr * r->sampler.s_noise, ratio, 1, z)));
     }
 }
 
@@ -6149,7 +4070,7 @@ static dk_level dkp_bin(dk_recorder *r, int k) {
     if (k < 0) return dk_level_at_sigma(s, 0);
     if (s->family != DK_FAMILY_VP) return dk_level_at(s, n > 1 ? s->t_max * k / (n - 1) : 0);
     if (s->beta_max > n)
-        dk_refuse(r, r->sampler.bins > 1 ? "sampler.bins" : "steps", n,
+        dkr_refuse(r, r->sampler.bins > 1 ? "sampler.bins" : "steps", n,
                   ">= schedule.beta_max with sampler.bins");
     dk_schedule table = dk_vp_discrete(DK_BETAS_LINEAR, n, s->beta_min / n, s->beta_max / n);
     return dk_level_at(&table, k);
@@ -6162,8 +4083,8 @@ static dk_level dkp_bin(dk_recorder *r, int k) {
 static void dkp_record_predictor_corrector(dk_recorder *r) {
     const dk_sampler *s = &r->sampler;
     const dk_schedule *schedule = &r->config->schedule;
-    if (!r->falling) dk_refuse(r, "grid.rising", 1, "0: the reverse SDE runs towards data");
-    while (dk_step(r)) {
+    if (!r->falling) dkr_refuse(r, "grid.rising", 1, "0: the reverse SDE runs towards data");
+    while (dkr_step(r)) {
         dk_level from = r->from, to = r->to;
         double h = from.t - to.t;
         int end = from.alpha <= 0 || (to.sigma <= 0 && !s->plain_last);
@@ -6174,7 +4095,7 @@ static void dkp_record_predictor_corrector(dk_recorder *r) {
         double a = from.alpha / to.alpha, G2 = (from.sigma - a * to.sigma) * (from.sigma + a * to.sigma);
         dkp_langevin(r, a);
         if (s->predictor == DK_PREDICTOR_NONE && !end) continue;
-        dk_vec D = dk_denoise(r, r->x, r->from);
+        dk_vec D = dkr_denoise(r, r->x, r->from);
         if (end) {
             dkp_split split = dkp_noise_split(r, s->eta, DK_LAW_SDE);
             r->x = dkp_add_noise(r, dkp_ddim_step(&r->from, &split.down, r->x, D), split.up);
@@ -6191,7 +4112,7 @@ static void dkp_record_predictor_corrector(dk_recorder *r) {
             kept = 1 / a, gain = (kept - split.down.sigma / from.sigma) * from.sigma * from.sigma;
             if (s->law != DK_LAW_DDPM_LARGE) up = split.up;
         }
-        dk_vec mean = dk_mix(kept, r->x, gain, dkp_score(&r->from, r->x, D));
+        dk_vec mean = dkr_mix(kept, r->x, gain, dkp_score(&r->from, r->x, D));
         r->x = dkp_add_noise(r, mean, r->to.sigma > 0 ? up : 0);
     }
 }
@@ -6199,11 +4120,11 @@ static void dkp_record_predictor_corrector(dk_recorder *r) {
 /* Annealed Langevin dynamics, Song & Ermon 2019, alg. 1, on x/alpha: steps at each level, then on to the next with
    x/alpha unchanged. From pure noise and to sigma = 0 DDIM leads. */
 static void dkp_record_smld(dk_recorder *r) {
-    while (dk_step(r)) {
+    while (dkr_step(r)) {
         int moves = r->sampler.langevin_steps > 0 && r->from.alpha > 0;
         dkp_langevin(r, 1);
-        if (moves && r->to.sigma > 0) r->x = dk_scale(r->to.alpha / r->from.alpha, r->x);
-        else r->x = dkp_ddim_step(&r->from, &r->to, r->x, dk_denoise(r, r->x, r->from));
+        if (moves && r->to.sigma > 0) r->x = dkr_scale(r->to.alpha / r->from.alpha, r->x);
+        else r->x = dkp_ddim_step(&r->from, &r->to, r->x, dkr_denoise(r, r->x, r->from));
     }
 }
 
@@ -6295,7 +4216,7 @@ static dk_vec dkp_judge_phi(dk_recorder *r, const dk_exponential *m, double h, c
     dk_vec low = dkp_phi_sum(r, m, m->stages + 1, h, F, to, noisy), before = r->x;
     if (r->pace->kept & DKP_KEPT_LOW)
         before = dkp_vec(r, dkp_pinned(r, dkp_new_value(r, 'y', 0, -1), DKP_KEPT_LOW));
-    x = dk_keep(r, x), low = dk_keep(r, low);
+    x = dkr_keep(r, x), low = dkr_keep(r, low);
     dkp_judge(r, DK_NORM_ERROR_MAX, x, low, low, before);
     dkp_pin(r, DKP_KEPT_LOW, low);
     return x;
@@ -6319,7 +4240,7 @@ static void dkp_phi_step(dk_recorder *r, const dk_exponential *m, dkp_stage_nois
             dk_level middle = dkp_level_at_flow(&r->config->schedule, r->sampler.pure_stage);
             D = dkp_direction(r, dkp_ddim_step(&r->from, &middle, x, D), &middle, &unused);
         }
-        x = dk_mix(1, dkp_ddim_step(&r->from, &whole.down, x, D), r->to.alpha, guidance);
+        x = dkr_mix(1, dkp_ddim_step(&r->from, &whole.down, x, D), r->to.alpha, guidance);
         r->x = dkp_add_noise(r, x, whole.up);
         return;
     }
@@ -6332,16 +4253,16 @@ static void dkp_phi_step(dk_recorder *r, const dk_exponential *m, dkp_stage_nois
         else if (last) split = whole;
         double h_row = dkp_gauge_lambda(r, &split.down) - start;
         x = dkp_phi_sum(r, m, i, h_row, F, split.down, noisy);
-        if (last) x = dk_mix(1, x, r->to.alpha, guidance);
+        if (last) x = dkr_mix(1, x, r->to.alpha, guidance);
         if (last && dkp_attempting(r) && dkp_has_embedded(m))
             x = dkp_judge_phi(r, m, h_row, F, x, split.down, noisy);
         if (noise == DKP_NOISE_PATH) { /* the noise alone takes the same way: it decays and is renewed */
             dkp_split part = dkp_split_between(r, &before, &level, eta, r->sampler.law);
-            path = dk_scale(part.down.sigma / before.sigma, path);
-            if (part.up * s_noise > 0) path = dk_mix(1, path, part.up * s_noise, dk_noise(r, before, level));
-            x = dk_add(x, path), before = level;
+            path = dkr_scale(part.down.sigma / before.sigma, path);
+            if (part.up * s_noise > 0) path = dkr_mix(1, path, part.up * s_noise, dkr_noise(r, before, level));
+            x = dkr_add(x, path), before = level;
         } else if (split.up * s_noise > 0) {
-            x = dk_mix(1, x, split.up * s_noise, dk_noise(r, r->from, level));
+            x = dkr_mix(1, x, split.up * s_noise, dkr_noise(r, r->from, level));
         }
         if (last) break;
         D = dkp_direction(r, x, &level, &unused);
@@ -6351,8 +4272,8 @@ static void dkp_phi_step(dk_recorder *r, const dk_exponential *m, dkp_stage_nois
 }
 
 static void dkp_record_exponential(dk_recorder *r) {
-    if (!r->sampler.exponential) dk_refuse(r, "sampler.exponential", 0, "an exponential Runge-Kutta method");
-    while (dk_step(r)) dkp_phi_step(r, r->sampler.exponential, DKP_NOISE_BEHIND);
+    if (!r->sampler.exponential) dkr_refuse(r, "sampler.exponential", 0, "an exponential Runge-Kutta method");
+    while (dkr_step(r)) dkp_phi_step(r, r->sampler.exponential, DKP_NOISE_BEHIND);
 }
 
 /* Where stage k of `order` stands, as a share of the way in lambda from this step's start to its end. */
@@ -6393,7 +4314,7 @@ static void dkp_singlestep(dk_recorder *r, int order, dkp_stage_noise noise) {
    Lu et al. 2022, app. D.3. */
 static int dkp_singlestep_order(dk_recorder *r) {
     int order = r->sampler.order > 1 ? r->sampler.order : 1, most = order - 1;
-    if (order > 3) dk_refuse(r, "sampler.order", order, "0 .. 3: singlestep methods");
+    if (order > 3) dkr_refuse(r, "sampler.order", order, "0 .. 3: singlestep methods");
     if (order > 3) return 1;
     int zero = dkp_level(r, r->steps).sigma <= 0, steps = r->steps - zero; /* that step takes one anyway */
     int missing = r->sampler.evals > 0 ? order * steps + zero - r->sampler.evals : 0;
@@ -6410,7 +4331,7 @@ static void dkp_singlestep_on_levels(dk_recorder *r) {
     dk_level start = r->from;
     dk_vec x = r->x;
     dkp_history past;
-    while (dk_step(r)) {
+    while (dkr_step(r)) {
         int left = r->steps - r->step;
         if (stages == 0) {
             stages = !dkp_finite(dkp_gauge_lambda(r, &r->from)) ? 1
@@ -6419,7 +4340,7 @@ static void dkp_singlestep_on_levels(dk_recorder *r) {
             past.count = 0, start = r->from, x = r->x;
         }
         stages--;
-        dk_vec D = dk_denoise(r, r->x, r->from);
+        dk_vec D = dkr_denoise(r, r->x, r->from);
         dkp_push(&past, dkp_gauge_lambda(r, &r->from), dkp_interpolant(r, 0, &r->from, D));
         r->from = start; /* of the step that is made */
         dkp_split split = dkp_noise_split(r, r->sampler.eta, r->sampler.law);
@@ -6433,19 +4354,19 @@ static void dkp_singlestep_on_levels(dk_recorder *r) {
 static void dkp_record_singlestep(dk_recorder *r) {
     if (r->sampler.stages == DK_SPACING_LEVELS) dkp_singlestep_on_levels(r);
     else
-        while (dk_step(r)) dkp_singlestep(r, dkp_singlestep_order(r), DKP_NOISE_BEHIND);
+        while (dkr_step(r)) dkp_singlestep(r, dkp_singlestep_order(r), DKP_NOISE_BEHIND);
 }
 
 /* SDE-DPM-Solver++(2S) as in k-diffusion: stage and step get noise of their own. */
 static void dkp_record_dpmpp_sde(dk_recorder *r) {
-    while (dk_step(r)) dkp_singlestep(r, dkp_singlestep_order(r), DKP_NOISE_AFRESH);
+    while (dkr_step(r)) dkp_singlestep(r, dkp_singlestep_order(r), DKP_NOISE_AFRESH);
 }
 
 /* SEEDS-2 and -3, Gonzalez et al. 2023, alg. 2-3: the noise of a step goes on from its stages'. */
 static void dkp_record_seeds(dk_recorder *r) {
     if (r->sampler.law != DK_LAW_SDE)
-        dk_refuse(r, "sampler.law", r->sampler.law, "DK_LAW_SDE: SEEDS follow its paths");
-    while (dk_step(r)) dkp_singlestep(r, dkp_singlestep_order(r), DKP_NOISE_PATH);
+        dkr_refuse(r, "sampler.law", r->sampler.law, "DK_LAW_SDE: SEEDS follow its paths");
+    while (dkr_step(r)) dkp_singlestep(r, dkp_singlestep_order(r), DKP_NOISE_PATH);
 }
 
 /* Heun++ (Carzit's sd-webui-samplers-scheduler): slopes at this, the next and the second next level, with weights
@@ -6453,7 +4374,7 @@ static void dkp_record_seeds(dk_recorder *r) {
 static void dkp_record_heunpp2(dk_recorder *r) {
     dk_level top = r->falling ? r->from : dkp_level(r, r->steps);
     double most = dkp_point_at(r, &top).u;
-    while (dk_step(r)) {
+    while (dkr_step(r)) {
         int left = r->steps - r->step, stages = left < 3 ? left : 3;
         double u = dkp_point_at(r, &r->from).u, next = dkp_point_at(r, &r->to).u, h = next - u, after = 0;
         if (stages > 2) {
@@ -6471,21 +4392,21 @@ static void dkp_record_heunpp2(dk_recorder *r) {
 /* x_{i+1} = a_i x_i + sum b_ij D_j + noise_i z_i, with as much history as there are steps. */
 static void dkp_record_table(dk_recorder *r) {
     const dk_table *table = (const dk_table *)r->sampler.user;
-    if (!table || !table->a || !table->b) dk_refuse(r, "sampler.user", 0, "a dk_table with a and b");
-    while (dk_step(r)) {
+    if (!table || !table->a || !table->b) dkr_refuse(r, "sampler.user", 0, "a dk_table with a and b");
+    while (dkr_step(r)) {
         int i = r->offset + r->step;
         dk_level told = table->t ? dk_level_at(&r->config->schedule, table->t[i]) : r->from;
         const double *b = table->b + (size_t)i * (size_t)r->plan->steps;
         dk_vec z = dkp_zero;
-        if (i != r->estimates) dk_refuse(r, "steps that go back up", i - r->estimates, "0 for a table");
-        dk_denoise_told(r, r->x, r->from, told, NULL);
+        if (i != r->estimates) dkr_refuse(r, "steps that go back up", i - r->estimates, "0 for a table");
+        dkr_denoise_told(r, r->x, r->from, told, NULL);
         if (table->noise && (table->noise[i] < 0 || table->noise[i] > 0))
-            z = dk_scale(table->noise[i], dk_noise(r, r->from, r->to));
-        dk_sum_begin(r);
-        dk_sum_add(r, table->a[i], r->x);
-        for (int j = 0; j <= i; j++) dk_sum_add(r, b[j], dk_past(r, j));
-        dk_sum_add(r, 1, z);
-        r->x = dk_sum_end(r);
+            z = dkr_scale(table->noise[i], dkr_noise(r, r->from, r->to));
+        dkr_sum_begin(r);
+        dkr_sum_add(r, table->a[i], r->x);
+        for (int j = 0; j <= i; j++) dkr_sum_add(r, b[j], dkr_past(r, j));
+        dkr_sum_add(r, 1, z);
+        r->x = dkr_sum_end(r);
     }
 }
 
@@ -6583,68 +4504,6 @@ static const dk_exponential dkp_luan5 = {
     "exprk5s10", 10, 5, dkp_c_luan5, 0, NULL, "1 1 23 23 23 456 456 456 789"};
 static const dk_exponential dkp_luan6 = {
     "exprk6s15", 15, 6, dkp_c_luan6, 0, NULL, "1 1 23 23 23 456 456 456 456 789a 789a 789a 789a bcde"};
-
-static int dkp_is_field(const dkp_field *f, const char *name) { /* "sampler." may be missing */
-    return strcmp(name, f->name) == 0 || (f->of == DKP_OF_SAMPLER && strcmp(name, f->name + 8) == 0);
-}
-
-static int dkp_parse_choice(const char *choices, const char *s) {
-    for (int i = 0;; i++) {
-        size_t n = strcspn(choices, "|");
-        if (n == strlen(s) && memcmp(choices, s, n) == 0) return i;
-        if (!choices[n]) return -1;
-        choices += n + 1;
-    }
-}
-
-static int dkp_set_field(dk_config *c, const dkp_field *f, const char *value) {
-    char *to = (char *)c + f->at;
-    int whole = 0;
-    double real = 0;
-    if (f->kind == 'c') {
-        if ((whole = dkp_parse_choice(f->allowed, value)) < 0) return 0;
-    } else if (f->kind == 'g') {
-        dk_grid g = dk_grid_named(value);
-        if (strcmp(value, "levels") == 0) g.unknown = NULL, g.spacing = DK_SPACING_LEVELS;
-        if (g.unknown) return 0;
-        whole = (int)g.spacing;
-    } else {
-        if (!dkp_read_real(&value, &real) || *value) return 0;
-        if (f->kind == 'r') {
-            memcpy(to, &real, sizeof real);
-            return 1;
-        }
-        if (fabs(real) > 1e9 || floor(real) < real) return 0;
-        whole = (int)real;
-    }
-    memcpy(to, &whole, sizeof whole); /* an int, or an enum of its size */
-    return 1;
-}
-
-enum { DKP_WORD = 64 };
-
-/* Sets "field=value field=value ..."; those that `of` leaves out are passed over. `wrong` is the word that is
-   wrong, or ""; the field whose value it is, if there is one, comes back. */
-static const dkp_field *dkp_settings(dk_config *c, const char *settings, int of, char wrong[DKP_WORD]) {
-    for (wrong[0] = 0; *settings;) {
-        size_t n = strcspn(settings, " "), k = n < DKP_WORD ? n : DKP_WORD - 1;
-        const char *name = wrong;
-        int i = 0;
-        memcpy(wrong, settings, k), wrong[k] = 0;
-        settings += n + (settings[n] == ' ');
-        if (!k) continue;
-        char *value = strchr(wrong, '=');
-        if (n > k || !value) return NULL;
-        *value = 0;
-        while (i < DKP_COUNT(dkp_fields) && !dkp_is_field(&dkp_fields[i], name)) i++;
-        int set = i < DKP_COUNT(dkp_fields) &&
-                  (!(of & dkp_fields[i].of) || dkp_set_field(c, &dkp_fields[i], value + 1));
-        *value = '=';
-        if (!set) return i < DKP_COUNT(dkp_fields) ? &dkp_fields[i] : NULL;
-        wrong[0] = 0;
-    }
-    return NULL;
-}
 
 /* The table of samplers. To add one: a row here and a recording function above. A row says what differs from a zero
    dk_sampler with s_noise 1, in the words of dk_config_set; then order of convergence, evaluations per step, paper. */
@@ -6826,13 +4685,14 @@ static dk_sampler dkp_preset(const dk_sampler_info *row) {
     return c.sampler;
 }
 
-static int dkp_sampler_by_name(const char *name, dk_sampler *s);
 DK_API dk_sampler dk_sampler_named(const char *name) {
     dk_sampler unknown;
     for (int i = 0; name && i < DKP_COUNT(dkp_samplers); i++)
         if (strcmp(name, dkp_samplers[i].name) == 0) return dkp_preset(&dkp_samplers[i]);
     memset(&unknown, 0, sizeof unknown);
+#ifndef DK_NO_PEERS
     if (name && dkp_sampler_by_name(name, &unknown)) return unknown;
+#endif
     unknown.name = name ? name : "(NULL)";
     dk_nearest_names("sampler", unknown.name, unknown.nearest, 3);
     return unknown;
@@ -6855,6 +4715,4862 @@ DK_API dk_sampler dk_table_sampler(const dk_table *table) {
     s.user = table;
     return s;
 }
+
+/* ------------------------------------------------------------------------------- >>plan  Plans */
+
+static size_t dkp_up(size_t n) { return (n + 63) / 64 * 64; }
+
+/* Where the arrays lie in one block that starts at base, from the plan's counts; returns its size. Scratch for
+   allocation comes last. */
+static size_t dkp_layout(dk_plan *p, char *base) {
+    size_t at = 0;
+#define DKP_PLACE(type, member, count) \
+    p->member = base ? (type *)(void *)(base + at) : NULL, at = dkp_up(at + sizeof(type) * (size_t)(count))
+    DKP_PLACE(dk_level, level, p->levels);
+    DKP_PLACE(dk_call, call, p->calls);
+    DKP_PLACE(dk_draw, draw, p->draws);
+    DKP_PLACE(dk_term, term, p->terms + 1); /* one more for a last move into x */
+    DKP_PLACE(dk_row, row, p->rows + 1);
+    DKP_PLACE(dk_value, value, p->values + 1);
+    DKP_PLACE(dk_pass, pass, p->passes);
+    DKP_PLACE(dk_norm, norm, p->norms);
+#undef DKP_PLACE
+    return at;
+}
+
+static char *dkp_align(void *memory) {
+    return (char *)memory + (dkp_up((size_t)(uintptr_t)memory) - (size_t)(uintptr_t)memory);
+}
+
+DKP_FAST
+
+/* Slots in use, lowest first, in one byte each; one such list for each kind of value. */
+typedef struct dkp_slots {
+    char *used;
+    int count;
+} dkp_slots;
+
+enum { DKP_KINDS = DK_VALUE_LOCAL + 1 };
+
+/* For a value, and those that lie together with it; not in the caller's x, which is memory of its own. */
+static void dkp_take(dkp_slots *slots, dk_value *v) {
+    dkp_slots *s = &slots[(int)v->kind];
+    int n = v->together > 1 ? v->together : 1, i = n > 1 && v->kind == DK_VALUE_BUFFER, free = 0;
+    for (; free < n; i++) free = i < s->count && s->used[i] ? 0 : free + 1;
+    if (i > s->count) s->count = i;
+    for (int k = 0; k < n; k++) v[k].slot = i - n + k, s->used[i - n + k] = 1;
+}
+
+static void dkp_release(const dkp_slots *slots, const dk_value *v, int position) {
+    if (v->dies <= position && v->kind != DK_VALUE_GIVEN) slots[(int)v->kind].used[v->slot] = 0;
+}
+
+/* Long sums run in parts, so terms that the result is written over must be read in the first part. A vector that
+   is named more often than that is named once. */
+static void dkp_terms_of_dst_first(dk_plan *p, dk_row *row) {
+    const dk_value *dst = &p->value[row->dst];
+    dk_term *term = &p->term[row->first];
+    for (int j = 0, front = 0; j < row->count; j++) {
+        const dk_value *v = &p->value[term[j].value];
+        int same = 0;
+        if (v->kind != dst->kind || v->slot != dst->slot) continue;
+        while (same < front && (term[same].scalar != term[j].scalar || term[same].power != term[j].power))
+            same++;
+        if (same < front) {
+            term[same].c += term[j].c;
+            term[j--] = term[--row->count];
+        } else {
+            dk_term t = term[j];
+            term[j] = term[front], term[front++] = t;
+        }
+    }
+}
+
+static int dkp_boundary_reads(const dk_plan *p, const dk_pass *pass, int value) {
+    const dk_call *call = &p->call[pass->index];
+    const dk_norm *norm = &p->norm[pass->index];
+    switch (pass->boundary) {
+    case DK_BOUNDARY_CALL:
+        return call->x == value || (call->input <= value && value < call->input + call->branches);
+    case DK_BOUNDARY_HOOK: return call->denoised == value;
+    case DK_BOUNDARY_NORM:
+        return norm->a == value || norm->b == value || norm->p == value || norm->q == value;
+    default: return 0;
+    }
+}
+
+/* Where a value is read last, up to a pass; where it is made if nothing reads it. */
+static int dkp_last_use(const dk_plan *p, int value, int last_pass) {
+    for (int i = last_pass; i >= 0; i--) {
+        const dk_pass *pass = &p->pass[i];
+        if (dkp_boundary_reads(p, pass, value)) return pass->position;
+        for (int k = pass->first + pass->count - 1; k >= pass->first; k--)
+            for (int j = p->row[k].first; j < p->row[k].first + p->row[k].count; j++)
+                if (p->term[j].value == value) return p->value[p->row[k].dst].born;
+    }
+    return p->value[value].born;
+}
+
+/* Drops rows whose values nothing reads, the last first, for then others may be such, too. */
+static void dkp_drop_dead_rows(dk_plan *p) {
+    for (int i = p->passes - 1, k = p->rows - 1; i >= 0; i--)
+        for (; k >= p->pass[i].first; k--) {
+            const dk_row row = p->row[k];
+            const dk_value *dst = &p->value[row.dst];
+            if (row.draw >= 0 || dst->dies > dst->born) continue;
+            memmove(&p->row[k], &p->row[k + 1], (size_t)(--p->rows - k) * sizeof row);
+            p->pass[i].count--;
+            for (int j = i + 1; j < p->passes; j++) p->pass[j].first--;
+            for (int j = row.first; j < row.first + row.count; j++) {
+                dk_value *v = &p->value[p->term[j].value];
+                if (v->dies == dst->born) v->dies = dkp_last_use(p, p->term[j].value, i);
+            }
+        }
+}
+
+/* Gives every value its slot: the lowest that is free, so that a row may write over a term that dies in it, and
+   the least number of buffers is live at any time. scratch holds DKP_KINDS (values + 4) bytes. */
+static void dkp_allocate(dk_plan *p, char *scratch) {
+    dkp_slots slots[DKP_KINDS], *buffers = &slots[DK_VALUE_BUFFER], *locals = &slots[DK_VALUE_LOCAL];
+    memset(scratch, 0, DKP_KINDS * ((size_t)p->values + 4));
+    for (int i = 0; i < DKP_KINDS; i++)
+        slots[i].used = scratch + (size_t)i * ((size_t)p->values + 4), slots[i].count = 0;
+    buffers->count = 1,
+    buffers->used[0] = p->value[0].dies > 0; /* the caller's x, unless it is filled anew */
+    if (p->attempt)
+        buffers->count = DKP_KEPT_LOW + 1, buffers->used[DKP_KEPT_D] = buffers->used[DKP_KEPT_LOW] = 1;
+    for (int i = 0; i < p->passes; i++) {
+        dk_pass *pass = &p->pass[i];
+        memset(locals->used, 0, (size_t)locals->count);
+        for (int k = pass->first; k < pass->first + pass->count; k++) {
+            dk_row *row = &p->row[k];
+            dk_value *dst = &p->value[row->dst];
+            for (int j = row->first; j < row->first + row->count; j++)
+                dkp_release(slots, &p->value[p->term[j].value], dst->born);
+            if (dst->slot < 0) dkp_take(slots, dst);
+            dkp_release(slots, dst, dst->born);
+            if (row->draw >= 0) pass->noises++;
+            if (row->mask < 0) dkp_terms_of_dst_first(p, row);
+        }
+        if (pass->noises > p->noises) p->noises = pass->noises;
+        if (pass->boundary == DK_BOUNDARY_CALL) {
+            dk_call *call = &p->call[pass->index];
+            dk_value *out = &p->value[call->output],
+                     *out2 = call->uncond_output >= 0 ? &p->value[call->uncond_output] : NULL;
+            dkp_take(slots, out);
+            if (out2) dkp_take(slots, out2);
+            dkp_release(slots, &p->value[call->x], pass->position);
+            for (int k = 0; k < call->branches; k++) {
+                dkp_release(slots, &p->value[call->input + k], pass->position);
+                dkp_release(slots, out + k, pass->position);
+            }
+            if (out2) dkp_release(slots, out2, pass->position);
+        } else if (pass->boundary == DK_BOUNDARY_HOOK) {
+            dkp_release(slots, &p->value[p->call[pass->index].denoised], pass->position);
+        } else if (pass->boundary == DK_BOUNDARY_NORM) {
+            const dk_norm *norm = &p->norm[pass->index];
+            const int read[4] = {norm->a, norm->b, norm->p, norm->q};
+            for (int k = 0; k < 4; k++)
+                if (read[k] >= 0) dkp_release(slots, &p->value[read[k]], pass->position);
+        }
+    }
+    p->buffers = buffers->count - 1, p->halves = slots[DK_VALUE_HALF].count, p->locals = locals->count;
+}
+
+DKP_SMALL
+
+static uint64_t dkp_hash(uint64_t h, uint64_t v) { /* FNV-1a over the eight bytes of v */
+    for (int i = 0; i < 64; i += 8) h = (h ^ ((v >> i) & 255)) * 0x100000001B3u;
+    return h;
+}
+
+static uint64_t dkp_hash_real(uint64_t h, double v) {
+    uint64_t bits;
+    memcpy(&bits, &v, sizeof bits);
+    return dkp_hash(h, bits);
+}
+
+DK_API uint64_t dk_plan_hash(const dk_plan *p) {
+    if (!p) return 0;
+    uint64_t h = dkp_hash(0xCBF29CE484222325u, (uint64_t)p->steps);
+    for (int i = 0; i < p->terms; i++) {
+        const dk_term *t = &p->term[i];
+        h = dkp_hash(dkp_hash_real(h, t->c), (uint64_t)t->value);
+        h = dkp_hash(h, (uint64_t)(t->scalar * 65536 + t->power));
+    }
+    for (int i = 0; i < p->rows; i++) {
+        h = dkp_hash(dkp_hash(h, (uint64_t)p->row[i].dst), (uint64_t)p->row[i].count);
+        h = dkp_hash(h, (uint64_t)(int64_t)p->row[i].draw);
+        if (p->row[i].mask >= 0) h = dkp_hash(h, (uint64_t)p->row[i].mask);
+        if (p->row[i].clip > 0) h = dkp_hash_real(h, p->row[i].clip);
+    }
+    for (int i = 0; i < p->calls; i++) {
+        const dk_call *c = &p->call[i];
+        h = dkp_hash_real(dkp_hash_real(dkp_hash_real(h, c->condition), c->d_x), c->d_f);
+        h = dkp_hash_real(h, c->input_scale);
+        h = dkp_hash(h, (uint64_t)(int64_t)c->uncond_output);
+        if (c->clip > 0) h = dkp_hash_real(h, c->clip);
+        if (c->branch + c->branches > 1) h = dkp_hash(h, (uint64_t)(c->branch * DK_BRANCHES + c->branches));
+        for (int k = 0; c->branches > 1 && k < DK_BRANCHES; k++) h = dkp_hash_real(h, c->weight[k]);
+    }
+    for (int i = 0; i < p->norms; i++) {
+        const dk_norm *n = &p->norm[i];
+        h = dkp_hash(dkp_hash(dkp_hash(h, (uint64_t)n->kind), (uint64_t)n->a), (uint64_t)(int64_t)n->b);
+        h = dkp_hash(dkp_hash(h, (uint64_t)(int64_t)n->p), (uint64_t)(int64_t)n->q);
+        if (n->limit > 0 || n->share > 0) h = dkp_hash_real(dkp_hash_real(h, n->limit), n->share);
+        if (n->p >= 0) h = dkp_hash_real(dkp_hash_real(h, n->atol), n->rtol);
+    }
+    for (int i = 0; i < p->passes; i++)
+        h = dkp_hash(dkp_hash(h, (uint64_t)p->pass[i].first), p->pass[i].boundary);
+    return p->number ? dkp_hash(h, (uint64_t)p->number) : h;
+}
+
+static dk_status dkp_count(dk_recorder *r, dk_plan *plan, dk_config *resolved, const dk_pace *pace,
+                           dk_level *levels) {
+    memset(plan, 0, sizeof *plan);
+    plan->level = levels;
+    dkp_record_all(r, resolved, plan, pace, NULL);
+    return r->status;
+}
+
+static size_t dkp_plan_bytes(const dk_plan *counts) {
+    dk_plan copy = *counts;
+    return dkp_layout(&copy, NULL) + DKP_KINDS * ((size_t)counts->values + 5) + 64;
+}
+
+/* Resolves a copy, for the calls that must leave the caller's config as it is but for its message. Levels are computed
+   once if there is memory for the plan, of which they are the first part. */
+static dk_status dkp_prepare(const dk_config *c, dk_config *resolved, dk_plan *plan, dkp_marks *marks) {
+    if (!c) return dkp_fail_text(resolved->message, DK_ERROR_CONFIG, "config = NULL: must be a dk_config");
+    *resolved = *c;
+    dk_status status = dkp_resolve(resolved, marks, resolved->message);
+    if (status != DK_OK) return status;
+    size_t needed = ((size_t)dkp_path_steps(resolved) + 1) * sizeof(dk_level) + 64;
+    int fits = plan && plan->memory && plan->bytes >= needed && !dkp_controlled(resolved);
+    dk_level *level = fits ? (dk_level *)(void *)dkp_align(plan->memory) : NULL;
+    if (plan) plan->level = level;
+    return dkp_check_levels(resolved, level, resolved->message);
+}
+
+static dk_status dkp_answer(dk_config *c, const dk_config *resolved, dk_status status) {
+    if (c && status != DK_OK) memcpy(c->message, resolved->message, sizeof c->message);
+    return status;
+}
+
+DK_API size_t dk_plan_size(dk_config *c) {
+    dk_config resolved;
+    dkp_marks marks;
+    dk_plan counts;
+    dk_status status = dkp_prepare(c, &resolved, NULL, &marks);
+    dk_pace pace;
+    dk_recorder r;
+    if (status == DK_OK)
+        status = dkp_count(&r, &counts, &resolved, dkp_first_attempt(&r, &resolved, &pace), NULL);
+    return dkp_answer(c, &resolved, status) == DK_OK ? dkp_plan_bytes(&counts) : 0;
+}
+
+/* Memory of the caller, or allocated. */
+static dk_status dkp_get_memory(void **memory, size_t *bytes, int *owned, size_t needed, char *message) {
+    *owned = 0;
+    if (*memory) return *bytes >= needed ? DK_OK : dkp_fail_bytes(message, *bytes, needed);
+    *memory = DKP_MALLOC(needed), *bytes = needed;
+    *owned = *memory != NULL;
+    return *owned ? DK_OK : dkp_fail_allocation(message, needed);
+}
+
+/* The arrays of one plan, to where they are to lie in another: in memory of its own, or further down in the same. */
+static void dkp_move_arrays(const dk_plan *to, const dk_plan *from) {
+#define DKP_MOVE(member, count) \
+    if (from->count) memmove(to->member, from->member, sizeof *to->member *(size_t)from->count)
+    DKP_MOVE(level, levels);
+    DKP_MOVE(call, calls);
+    DKP_MOVE(draw, draws);
+    DKP_MOVE(term, terms);
+    DKP_MOVE(row, rows);
+    DKP_MOVE(value, values);
+    DKP_MOVE(pass, passes);
+    DKP_MOVE(norm, norms);
+#undef DKP_MOVE
+}
+
+/* Lays out memory for the counts in `room` and records into it. */
+static dk_status dkp_record_into(dk_recorder *r, dk_plan *plan, dk_config *c, const dk_pace *pace,
+                                 dk_plan *room, int known) {
+    dk_status status =
+        dkp_get_memory(&room->memory, &room->bytes, &room->owned, dkp_plan_bytes(room), c->message);
+    if (status != DK_OK) return status;
+    dkp_layout(room, dkp_align(room->memory));
+    *plan = *room;
+    plan->calls = plan->rows = plan->terms = plan->values = plan->passes = plan->norms = 0;
+    plan->attempt = pace != NULL;
+    for (int i = 0; i < plan->levels && !known; i++)
+        plan->level[i] = !pace ? dkp_path_level(c, i) : i ? pace->to : pace->from;
+    dkp_record_all(r, c, plan, pace, room);
+    return r->status;
+}
+
+/* Room for most samplers, which one recording is then enough for: taken where that much is given, or is little. */
+static dk_plan dkp_usual_room(const dk_config *c) {
+    dk_plan room;
+    memset(&room, 0, sizeof room);
+    room.levels = dkp_path_steps(c) + 1;
+    room.calls = room.draws = 2 * room.levels, room.passes = room.calls + 1;
+    room.rows = 9 * room.levels, room.terms = 27 * room.levels, room.values = room.rows + room.calls;
+    return room;
+}
+
+enum { DKP_LITTLE = 65536 }; /* bytes */
+
+/* Into the plan's memory. `kept`, unless NULL: what an attempt keeps for the next one if it is rejected, and if not. */
+static dk_status dkp_record_resolved(dk_recorder *r, dk_plan *plan, dk_config *c, const dk_pace *pace,
+                                     int kept[2]) {
+    dk_plan room = dkp_usual_room(c), given = *plan;
+    int known = !pace && plan->level;
+    dk_status status = DK_OK;
+    if (pace || dkp_plan_bytes(&room) > (given.memory ? given.bytes : (size_t)DKP_LITTLE))
+        status = dkp_count(r, &room, c, pace, known ? plan->level : NULL);
+    for (int again = 1; status == DK_OK && again; again = status == DK_OK && !r->storing) {
+        if (plan->memory != given.memory) dk_plan_free(plan);
+        room.memory = given.memory, room.bytes = given.bytes;
+        status = dkp_record_into(r, plan, c, pace, &room, known);
+        if (status == DK_OK) room = *plan; /* the counts, if it was too much */
+    }
+    r->plan = plan, r->room = NULL; /* the recorder may outlive this one */
+    if (status != DK_OK) {
+        if (plan->memory != given.memory) dk_plan_free(plan);
+        *plan = given;
+        return status;
+    }
+    char *base = dkp_align(plan->memory);
+    dk_plan made = *plan;
+    size_t size = dkp_layout(&made, base);
+    dkp_move_arrays(&made, plan);
+    made.used = dkp_plan_bytes(&made);
+    *plan = made;
+    dkp_drop_dead_rows(plan);
+    dkp_allocate(plan, base + size);
+    if (kept) kept[0] = (pace ? pace->kept : 0) | r->pinned[0], kept[1] = r->pinned[1];
+    dk_pass *end = &plan->pass[plan->passes - 1];
+    int result = (int)r->x.at;
+    if (plan->value[result].slot != 0) { /* the last state is not in x: move it there */
+        dk_term t = {1, result, 0, 0};
+        dk_row row = {plan->values, plan->terms, 1, -1, -1, 0};
+        dk_value v = {'x',         DK_VALUE_BUFFER, plan->steps,     0, plan->passes - 1,
+                      r->position, r->position,     plan->calls - 1, 0};
+        plan->term[plan->terms++] = t;
+        plan->row[plan->rows++] = row;
+        plan->value[plan->values++] = v;
+        end->count++;
+    }
+    return DK_OK;
+}
+
+DK_API dk_status dk_record(dk_plan *plan, dk_config *c) {
+    dk_config resolved;
+    if (c && !plan) return dkp_fail_text(c->message, DK_ERROR_CONFIG, "plan = NULL: must be a dk_plan");
+    dkp_marks marks;
+    dk_status status = dkp_prepare(c, &resolved, plan, &marks);
+    dk_pace pace;
+    dk_recorder r;
+    if (status == DK_OK)
+        status = dkp_record_resolved(&r, plan, &resolved, dkp_first_attempt(&r, &resolved, &pace), NULL);
+    return dkp_answer(c, &resolved, status);
+}
+
+DK_API void dk_plan_free(dk_plan *plan) {
+    if (!plan) return;
+    if (plan->owned) DKP_FREE(plan->memory);
+    memset(plan, 0, sizeof *plan);
+}
+
+DK_API dk_status dk_plan_copy(dk_plan *to, const dk_plan *from) {
+    if (!to || !from) return DK_ERROR_CONFIG;
+    dk_plan copy = *from;
+    char message[DK_MESSAGE_SIZE];
+    copy.memory = to->memory, copy.bytes = to->bytes;
+    dk_status status = dkp_get_memory(&copy.memory, &copy.bytes, &copy.owned, dkp_plan_bytes(from), message);
+    if (status != DK_OK) return status;
+    dkp_layout(&copy, dkp_align(copy.memory));
+    dkp_move_arrays(&copy, from);
+    *to = copy;
+    return DK_OK;
+}
+
+static void dkp_differ(double a, double b, double *worst) {
+    double d = fabs(a - b) / (1 + fabs(b));
+    if (d > *worst || !dkp_finite(d))
+        *worst = a >= b && a <= b ? *worst : d; /* equal infinities do not differ */
+}
+
+DK_API int dk_plan_equal(const dk_plan *a, const dk_plan *b, double tolerance, double *worst) {
+    double most = 0, unused;
+    if (!worst) worst = &unused;
+    *worst = HUGE_VAL;
+    if (!a || !b || a->steps != b->steps || a->calls != b->calls || a->rows != b->rows ||
+        a->terms != b->terms || a->values != b->values || a->passes != b->passes || a->norms != b->norms ||
+        a->draws != b->draws || a->number != b->number)
+        return 0;
+    for (int i = 0; i < a->rows; i++)
+        if (a->row[i].dst != b->row[i].dst || a->row[i].count != b->row[i].count ||
+            a->row[i].draw != b->row[i].draw || a->row[i].mask != b->row[i].mask)
+            return 0;
+        else dkp_differ(a->row[i].clip, b->row[i].clip, &most);
+    for (int i = 0; i < a->passes; i++)
+        if (a->pass[i].first != b->pass[i].first || a->pass[i].boundary != b->pass[i].boundary) return 0;
+    for (int i = 0; i < a->terms; i++) {
+        if (a->term[i].value != b->term[i].value || a->term[i].scalar != b->term[i].scalar ||
+            a->term[i].power != b->term[i].power)
+            return 0;
+        dkp_differ(a->term[i].c, b->term[i].c, &most);
+    }
+    for (int i = 0; i < a->levels; i++) {
+        dkp_differ(a->level[i].t, b->level[i].t, &most);
+        dkp_differ(a->level[i].alpha, b->level[i].alpha, &most);
+        dkp_differ(a->level[i].sigma, b->level[i].sigma, &most);
+    }
+    for (int i = 0; i < a->calls; i++) {
+        const dk_call *m = &a->call[i], *n = &b->call[i];
+        if (m->x != n->x || m->input != n->input || m->output != n->output ||
+            m->uncond_output != n->uncond_output || m->denoised != n->denoised || m->branch != n->branch ||
+            m->branches != n->branches)
+            return 0;
+        dkp_differ(m->condition, n->condition, &most), dkp_differ(m->input_scale, n->input_scale, &most);
+        dkp_differ(m->d_x, n->d_x, &most), dkp_differ(m->d_f, n->d_f, &most);
+        dkp_differ(m->clip, n->clip, &most);
+        for (int k = 0; k < DK_BRANCHES; k++) dkp_differ(m->weight[k], n->weight[k], &most);
+    }
+    for (int i = 0; i < a->norms; i++) {
+        const dk_norm *m = &a->norm[i], *n = &b->norm[i];
+        if (m->kind != n->kind || m->a != n->a || m->b != n->b || m->p != n->p || m->q != n->q) return 0;
+        dkp_differ(m->atol, n->atol, &most), dkp_differ(m->rtol, n->rtol, &most);
+        dkp_differ(m->limit, n->limit, &most), dkp_differ(m->share, n->share, &most);
+    }
+    *worst = most;
+    return most <= tolerance;
+}
+
+static void dkp_put_value(dkp_text *t, const dk_plan *p, int value) {
+    dkp_put_char(t, p->value[value].letter);
+    dkp_put_int(t, p->value[value].number);
+}
+
+static void dkp_put_row(dkp_text *t, const dk_plan *p, const dk_row *row) {
+    dkp_put(t, "    ");
+    dkp_put_value(t, p, row->dst);
+    if (row->draw >= 0) {
+        dkp_put_pair(t, " = normal, draw ", row->draw);
+    } else {
+        dkp_put(t, row->count ? " =" : " = 0");
+        for (int j = row->first; j < row->first + row->count; j++) {
+            const dk_term *term = &p->term[j];
+            int others = j > row->first && (row->mask < 0 || j > row->first + 1);
+            if (row->mask >= 0 && j <= row->first + 1) {
+                dkp_put(t, j == row->first ? " (1 - " : " + ");
+                dkp_put_value(t, p, row->mask);
+                dkp_put(t, j == row->first ? ")" : " (");
+            }
+            dkp_put(t, term->c < 0 ? " - " : others ? " + " : row->mask >= 0 && j > row->first ? "" : " ");
+            if (fabs(term->c) < 1 || fabs(term->c) > 1) {
+                dkp_put_real(t, fabs(term->c));
+                dkp_put(t, " ");
+            }
+            if (term->scalar) {
+                dkp_put_pair(t, "r", term->scalar);
+                if (term->power > 1) dkp_put_pair(t, "^", term->power);
+                dkp_put(t, " ");
+            }
+            dkp_put_value(t, p, term->value);
+        }
+        if (row->mask >= 0) dkp_put(t, ")");
+    }
+    if (row->clip > 0) dkp_put_pair(t, ", clipped to ", row->clip);
+    if (p->value[row->dst].kind == DK_VALUE_HALF) {
+        dkp_put(t, p->number == DK_NUMBER_FP16 ? "  -> fp16" : "  -> bf16");
+        dkp_put_pair(t, " buffer ", p->value[row->dst].slot);
+    } else if (p->value[row->dst].kind == DK_VALUE_BUFFER) {
+        dkp_put(t, "  -> ");
+        if (p->value[row->dst].slot == 0) dkp_put(t, "x");
+        else dkp_put_pair(t, "buffer ", p->value[row->dst].slot);
+    }
+    dkp_put(t, "\n");
+}
+
+static void dkp_put_values(dkp_text *t, const dk_plan *p, const char *before, int a, const char *between,
+                           int b, const char *behind) {
+    dkp_put(t, before);
+    dkp_put_value(t, p, a);
+    if (b >= 0) {
+        dkp_put(t, between);
+        dkp_put_value(t, p, b);
+    }
+    dkp_put(t, behind);
+}
+
+static void dkp_put_norm(dkp_text *t, const dk_plan *p, int index) {
+    const dk_norm *n = &p->norm[index];
+    int sum = n->kind == DK_NORM_ERROR_SUM, error = sum || n->kind == DK_NORM_ERROR_MAX;
+    dkp_put_pair(t, error ? "    e" : "    r", index + 1);
+    dkp_put(t, " = ");
+    if (error) {
+        dkp_put_values(t, p, "rms (", n->a, " - ", n->b, sum ? ") / (" : ") / max(");
+        dkp_put_real(t, n->atol);
+        dkp_put_pair(t, sum ? " + " : ", ", n->rtol);
+        dkp_put_values(t, p, " max(|", n->p, "|, |", n->q, "|))");
+    } else if (n->kind == DK_NORM_RATIO) {
+        dkp_put_values(t, p, "|", n->a, "| / |", n->b, "|");
+    } else if (n->kind == DK_NORM_DEVIATION) {
+        dkp_put_values(t, p, "deviation of ", n->a, " / deviation of ", n->b, "");
+    } else if (n->kind == DK_NORM_QUANTILE) {
+        dkp_put_pair(t, "1 / ", n->share);
+        dkp_put_values(t, p, " quantile of |", n->a, "", -1, "|, from 1");
+        if (n->limit > 0) dkp_put_pair(t, " to ", n->limit);
+    } else {
+        int project = n->kind == DK_NORM_PROJECTION;
+        if (n->limit > 0) dkp_put_pair(t, "min(1, ", n->limit);
+        if (n->limit > 0) dkp_put_values(t, p, " / |", n->a, "", -1, project ? "|) " : "|)");
+        if (project) dkp_put_values(t, p, "(", n->a, " ", n->b, ")");
+        if (project) dkp_put_values(t, p, " / |", n->b, "", -1, "|^2");
+    }
+    dkp_put(t, "\n");
+}
+
+DK_API size_t dk_plan_text(const dk_plan *p, char *text, size_t size) {
+    dkp_text t = {text, size, 0};
+    int step = -1, draws = 0;
+    if (!p) return 0;
+    for (int i = 0; i < p->rows; i++) draws += p->row[i].draw >= 0;
+    dkp_put_pair(&t, "", p->steps);
+    dkp_put_pair(&t, " steps, ", p->calls);
+    dkp_put_pair(&t, " evaluations, ", draws);
+    dkp_put_pair(&t, draws == 1 ? " draw; buffers besides x: " : " draws; buffers besides x: ", p->buffers);
+    dkp_put(&t, "\n");
+    for (int i = 0; i < p->passes; i++) {
+        const dk_pass *pass = &p->pass[i];
+        for (int k = pass->first; k < pass->first + pass->count; k++) dkp_put_row(&t, p, &p->row[k]);
+        if (pass->boundary == DK_BOUNDARY_CALL) {
+            const dk_call *c = &p->call[pass->index];
+            if (c->step != step) {
+                step = c->step;
+                dkp_put_pair(&t, "step ", step);
+                dkp_put_pair(&t, ": noise level ", dk_noise_level(p->level[step]));
+                dkp_put_pair(&t, " -> ", dk_noise_level(p->level[step + 1]));
+                dkp_put(&t, "\n");
+            }
+            for (int k = 0; k < c->branches; k++)
+                dkp_put_values(&t, p, k ? ", " : "    ", c->output + k, ", ", c->uncond_output, "");
+            for (int k = 0; k < c->branches; k++)
+                dkp_put_values(&t, p, k ? ", " : " = network(", c->input + k, "", -1, "");
+            dkp_put_pair(&t, "; ", c->condition);
+            dkp_put_pair(&t, ")    t ", c->level.t);
+            dkp_put_pair(&t, ", alpha ", c->level.alpha);
+            dkp_put_pair(&t, ", sigma ", c->level.sigma);
+            if (c->branch) dkp_put_pair(&t, ", branch ", c->branch);
+            dkp_put(&t, "\n");
+        } else if (pass->boundary == DK_BOUNDARY_NORM) {
+            dkp_put_norm(&t, p, pass->index);
+        } else if (pass->boundary == DK_BOUNDARY_HOOK) {
+            dkp_put_values(&t, p, "    ", p->call[pass->index].denoised, "", -1, " = hook\n");
+        }
+    }
+    dkp_put(&t, "result: x\n");
+    return t.length;
+}
+
+/* --------------------------------------------------------------------------------- >>run  Runs */
+
+DK_API size_t dk_workspace_size(const dk_plan *plan, const dk_config *c) {
+    if (!plan || !c) return 0;
+    dk_config data = *c;
+    size_t all = dkp_resolve_data(&data, data.message) == DK_OK ? dkp_workspace(plan, &data).all : 0;
+    return all == (size_t)-1 ? 0 : all;
+}
+
+DK_API size_t dk_run_size(dk_config *c) {
+    dk_config resolved;
+    dk_plan plan;
+    size_t bytes = 0;
+    dkp_marks marks;
+    dk_status status = dkp_prepare(c, &resolved, NULL, &marks);
+    memset(&plan, 0, sizeof plan);
+    if (status == DK_OK) status = dkp_resolve_data(&resolved, resolved.message);
+    dk_pace pace;
+    if (status == DK_OK) status = dkp_record_run(&plan, &resolved, &pace);
+    if (status == DK_OK) {
+        size_t workspace = dkp_workspace(&plan, &resolved).all;
+        if (workspace <= (size_t)-1 - plan.used) bytes = plan.used + workspace;
+        else status = dkp_fail_allocation(resolved.message, workspace);
+        dk_plan_free(&plan);
+    }
+    dkp_answer(c, &resolved, status);
+    return bytes;
+}
+
+typedef struct dkp_aligned {
+    char before;
+    dk_real number;
+} dkp_aligned;
+
+static int dkp_overlap(const void *a, size_t n, const void *b, size_t m) {
+    uintptr_t p = (uintptr_t)a, q = (uintptr_t)b;
+    return a && b && (p < q ? q - p < n : p - q < m);
+}
+
+/* The caller's vectors are whole numbers and share no memory with what is written, so that nothing is lost unseen. What is
+   wrong, or NULL. The config need not have been looked at: where its sizes are wrong, that is said later. */
+static const char *dkp_wrong_vectors(const dk_run *run, const dk_config *c, const dk_real *x, const void *memory,
+                                     size_t bytes) {
+    const dk_real *const vectors[3] = {x, c->mask, c->known};
+    static const char *const wrong[3][4] = {
+        {"x: must be aligned as dk_real is", "", "x: must not overlap memory", "x: must not overlap the dk_run"},
+        {"mask: must be aligned as dk_real is", "mask: must not overlap x", "mask: must not overlap memory",
+         "mask: must not overlap the dk_run"},
+        {"known: must be aligned as dk_real is", "known: must not overlap x", "known: must not overlap memory",
+         "known: must not overlap the dk_run"}};
+    const dk_backend *b = c->backend;
+    if (dkp_overlap(memory, bytes, run, sizeof *run)) return "memory: must not overlap the dk_run";
+    if (b)
+        return b->rows && b->norm && b->find_bad ? NULL
+                                                 : "backend: rows, norm and find_bad must be functions";
+    if (!x) return "x = NULL: must be batch * dim numbers";
+    size_t batch = c->batch > 1 ? (size_t)c->batch : 1;
+    size_t size = c->dim <= (size_t)-1 / sizeof(dk_real) / batch ? c->dim * batch * sizeof(dk_real) : 0;
+    for (int i = 0; i < 3; i++) {
+        if ((uintptr_t)vectors[i] % offsetof(dkp_aligned, number)) return wrong[i][0];
+        if (i > 0 && dkp_overlap(vectors[i], size, x, size)) return wrong[i][1];
+        if (dkp_overlap(vectors[i], size, memory, bytes)) return wrong[i][2];
+        if (dkp_overlap(vectors[i], size, run, sizeof *run)) return wrong[i][3];
+    }
+    return NULL;
+}
+
+/* The least and the most noise level of a run, but for 0. With step-size control a plan has only some of them. */
+static void dkp_level_range(const dk_plan *plan, const dk_config *c, double *lowest, double *highest) {
+    int levels = plan->attempt ? c->steps + 1 : plan->levels;
+    *lowest = HUGE_VAL, *highest = 0;
+    for (int i = 0; i < levels; i++) {
+        double level = dk_noise_level(plan->attempt ? dkp_grid_level(c, i) : plan->level[i]);
+        if (level > *highest) *highest = level;
+        if (level > 0 && level < *lowest) *lowest = level;
+    }
+}
+
+static dk_status dkp_check_noise(const dk_plan *plan, dk_config *c) {
+    double lowest, highest;
+    dkp_level_range(plan, c, &lowest, &highest);
+    const dkp_generator *generator = dkp_generator_of(&c->step_noise);
+    if (generator && generator->finite && !plan->flow && !dkp_finite(highest))
+        return dkp_fail(c->message, "the first level's sigma/alpha", highest,
+                        "finite for step_noise = torchsde");
+    return DK_OK;
+}
+
+static dk_status dkp_check_given(const dk_plan *plan, dk_config *c) {
+    size_t size = c->dim * (size_t)c->batch;
+    if (plan->hooked != (c->guidance.hook != NULL))
+        return dkp_fail_text(c->message, DK_ERROR_CONFIG,
+                             plan->hooked ? "guidance.hook: must be given to a plan recorded with one"
+                                          : "guidance.hook: must be NULL for a plan recorded without one");
+    if (!plan->masked != !c->mask || !plan->masked != !c->known)
+        return dkp_fail_text(c->message, DK_ERROR_CONFIG,
+                             plan->masked ? "mask and known: must be given to a plan recorded with them"
+                                          : "mask and known: must be NULL for a plan recorded without them");
+    for (size_t i = 0; plan->masked && !c->backend && i < size; i++) {
+        if (!(c->mask[i] >= 0 && c->mask[i] <= 1))
+            return dkp_fail(c->message, "an element of mask", (double)c->mask[i], "0 .. 1");
+        if (!(c->known[i] - c->known[i] >= 0))
+            return dkp_fail(c->message, "an element of known", (double)c->known[i], "finite");
+    }
+    return DK_OK;
+}
+
+/* Starts a run whose config is resolved; memory as for dk_begin. */
+static dk_status dkp_begin(dk_run *run, const dk_plan *plan, dk_real *x, void *memory, size_t bytes) {
+    dk_config *c = &run->config;
+    dkp_run *own = &run->own;
+    int owned;
+    dk_status status = dkp_resolve_data(c, c->message);
+    if (status == DK_OK) status = dkp_check_given(plan, c);
+    if (status == DK_OK) status = dkp_check_noise(plan, c);
+    if (status != DK_OK) return status;
+    dkp_sizes sizes = dkp_workspace(plan, c);
+    status = dkp_get_memory(&memory, &bytes, &owned, sizes.all, c->message);
+    if (status != DK_OK) return status;
+    char *base = dkp_align(memory);
+    run->x = x, run->dim = c->dim, run->size = c->dim * (size_t)c->batch;
+    own->owned = owned ? memory : NULL;
+    own->buffers = (dk_real *)(void *)base;
+    own->halves = (uint16_t *)(void *)(base += sizes.buffers);
+    own->tiles = (dk_real *)(void *)(base += sizes.halves);
+    own->noise = (dk_real *)(void *)(base += sizes.tiles);
+    run->scalars = (double *)(void *)(base += sizes.noise);
+    own->sums = (double *)(void *)(base += sizes.scalars);
+    own->streams = base + sizes.sums;
+    if (sizes.streams) memset(own->streams, 0, sizes.streams);
+    memset(own->buffers, 0, sizes.buffers + sizes.halves); /* so that saved bytes never hold garbage, */
+    if (sizes.noise) memset(own->noise, 0, sizes.noise);   /* whatever a callback leaves unwritten */
+    if (sizes.scalars) memset(run->scalars, 0, sizes.scalars);
+    if (sizes.sums) memset(own->sums, 0, sizes.sums);
+    return DK_OK;
+}
+
+/* An empty run with a copy of the config, if what there is suffices to begin it. */
+static dk_status dkp_start_run(dk_run *run, const dk_config *c, const dk_real *x, const void *memory,
+                               size_t bytes) {
+    if (!run) return DK_ERROR_CONFIG;
+    const char *wrong =
+        c ? dkp_wrong_vectors(run, c, x, memory, bytes) : "config = NULL: must be a dk_config";
+    memset(run, 0, sizeof *run);
+    if (wrong) return run->status = dkp_fail_text(run->message, DK_ERROR_CONFIG, wrong);
+    return DK_OK;
+}
+
+/* What has gone wrong goes to the run, for the config is not written to. */
+static dk_status dkp_begun(dk_run *run, dk_status status) {
+    if (status != DK_OK) memcpy(run->message, run->config.message, sizeof run->message);
+    return run->status = status;
+}
+
+DK_API dk_status dk_begin_plan(dk_run *run, const dk_plan *plan, const dk_config *c, dk_real *x, void *memory,
+                               size_t bytes) {
+    if (dkp_start_run(run, c, x, memory, bytes) != DK_OK) return DK_ERROR_CONFIG;
+    const char *wrong = NULL;
+    if (!plan || !plan->passes) wrong = "plan: must be a recorded dk_plan";
+    else if (plan->attempt)
+        wrong = "plan: of a sampler with step-size control, which records as it goes: say dk_begin";
+    else if (dkp_overlap(memory, bytes, plan->memory, plan->used))
+        wrong = "memory: must not overlap the plan";
+    if (wrong) return run->status = dkp_fail_text(run->message, DK_ERROR_CONFIG, wrong);
+    run->config = *c, run->plan = plan;
+    return dkp_begun(run, dkp_begin(run, plan, x, memory, bytes));
+}
+
+DK_API dk_status dk_begin(dk_run *run, const dk_config *c, dk_real *x, void *memory, size_t bytes) {
+    if (dkp_start_run(run, c, x, memory, bytes) != DK_OK) return DK_ERROR_CONFIG;
+    dk_plan *plan = &run->own.plan;
+    dk_config *resolved = &run->config;
+    dkp_marks marks;
+    plan->memory = memory, plan->bytes = bytes;
+    dk_status status = dkp_prepare(c, resolved, plan, &marks);
+    if (status == DK_OK) status = dkp_record_run(plan, resolved, &run->own.pace);
+    dkp_unmark(&resolved->schedule), dkp_unmark(&resolved->network_schedule);
+    if (status == DK_OK) { /* the plan lies first, the workspace behind it */
+        status = dkp_begin(run, plan, x, memory ? (char *)memory + plan->used : NULL,
+                           memory ? bytes - plan->used : 0);
+        if (status == DK_ERROR_MEMORY && memory)
+            dkp_fail_bytes(resolved->message, bytes, plan->used + dkp_workspace(plan, resolved).all);
+        if (status != DK_OK) dk_plan_free(plan);
+    }
+    return dkp_begun(run, status);
+}
+
+DK_API const dk_plan *dk_run_plan(const dk_run *run) {
+    return run && run->size ? dkp_plan_of(run) : NULL;
+}
+
+/* A callback may look at the run that calls it, but not take it further. */
+static dk_status dkp_refuse_inside(dk_run *run) {
+    return dkp_fail_text(run->message, run->status = DK_ERROR_ORDER,
+                         "the run is at work: its callbacks must not go on with it, save, load or end it");
+}
+
+DK_API void dk_end(dk_run *run) {
+    if (!run) return;
+    if (run->own.inside) {
+        dkp_refuse_inside(run);
+        return;
+    }
+    dk_plan_free(&run->own.plan);
+    if (run->own.owned) DKP_FREE(run->own.owned);
+    memset(run, 0, sizeof *run);
+}
+
+/* "what at step 3 of 20 (evaluation 5): more", and the run can be asked again. */
+static dk_status dkp_fail_run(dk_run *run, dk_status status, const char *what) {
+    dkp_text t = {run->message, DK_MESSAGE_SIZE, 0};
+    dkp_put(&t, what);
+    if (run->own.pass > 0) {
+        const dk_pass *pass = &dkp_plan_of(run)->pass[run->own.pass - 1];
+        for (int i = run->own.pass - 1; pass->boundary != DK_BOUNDARY_CALL && i > 0; i--)
+            pass = &dkp_plan_of(run)->pass[i - 1];
+        if (pass->boundary == DK_BOUNDARY_CALL) {
+            dkp_put_pair(&t, " at step ", run->own.pace.accepted + dkp_plan_of(run)->call[pass->index].step);
+            if (!dkp_plan_of(run)->attempt) dkp_put_pair(&t, " of ", dkp_plan_of(run)->steps);
+            dkp_put_pair(&t, " (evaluation ", run->own.pace.calls + pass->index);
+            dkp_put(&t, ")");
+        }
+    } else {
+        dkp_put(&t, " before the first step");
+    }
+    run->own.again = run->own.waiting;
+    return run->status = status;
+}
+
+static const dk_call *dkp_open_call(const dk_run *run) {
+    return &dkp_plan_of(run)->call[dkp_plan_of(run)->pass[run->own.pass - 1].index];
+}
+
+/* All but the arrays. */
+static void dkp_describe(const dk_run *run, dk_eval *e) {
+    const dk_plan *p = dkp_plan_of(run);
+    const dk_call *call = dkp_open_call(run);
+    memset(e, 0, sizeof *e);
+    e->t = call->condition, e->level = call->level;
+    e->step = run->own.pace.accepted + call->step, e->steps = p->attempt ? 0 : p->steps, e->stage = call->stage;
+    e->call = run->own.pace.calls + p->pass[run->own.pass - 1].index, e->calls = p->attempt ? 0 : p->calls;
+    e->branch = call->branch, e->branches = call->branches, e->batch = run->config.batch * call->branches;
+    e->dim = run->dim, e->first_sample = run->config.first_sample;
+    e->input_slot = p->value[call->input].slot, e->output_slot = p->value[call->output].slot;
+    e->uncond_slot = call->uncond_output >= 0 ? p->value[call->uncond_output].slot : -1;
+}
+
+/* Adds ", sample 1, element 5" to the message of an error. */
+static dk_status dkp_name_element(dk_run *run, size_t element) {
+    dkp_text t = {run->message, DK_MESSAGE_SIZE, strlen(run->message)};
+    dkp_put_pair(&t, ", sample ", (double)(element / run->dim));
+    dkp_put_pair(&t, ", element ", (double)(element % run->dim));
+    return run->status;
+}
+
+/* Stands where the network is to write, a NaN that no computation makes. */
+static const struct {
+    uint64_t wide;
+    uint32_t single;
+    uint16_t half[DK_NUMBER_COUNT];
+} dkp_unwritten = {0x7FF86B646B646B64u, 0x7FC06B64u, {0, 0x7E6B, 0x7FEB}};
+
+static const void *dkp_unwritten_bits(dk_number number) {
+    if (number) return &dkp_unwritten.half[number];
+    return sizeof(dk_real) == 8 ? (const void *)&dkp_unwritten.wide : (const void *)&dkp_unwritten.single;
+}
+
+static char *dkp_output(const dk_run *run, int value) {
+    int slot = dkp_plan_of(run)->value[value].slot;
+    return dkp_plan_of(run)->number ? (char *)dkp_half_buffer(run, slot) : (char *)dkp_buffer(run, slot);
+}
+
+/* An output begins as NaN at the first and the last element of every sample, and once per tile. So the check of outputs
+   finds what the network leaves as it is, for little. */
+static void dkp_mark_output(dk_run *run, int value) {
+    if (run->config.unchecked || run->config.backend || value < 0) return;
+    dk_number number = dkp_plan_of(run)->number;
+    const void *mark = dkp_unwritten_bits(number);
+    size_t bytes = number ? sizeof(uint16_t) : sizeof(dk_real);
+    char *output = dkp_output(run, value);
+    for (size_t at = 0; at < run->size; at += run->dim) {
+        for (size_t i = 0; i < run->dim; i += DKP_TILE) memcpy(output + (at + i) * bytes, mark, bytes);
+        memcpy(output + (at + run->dim - 1) * bytes, mark, bytes);
+    }
+}
+
+/* A state that is finite may be too large for the network's 16 bits. */
+static dk_status dkp_check_input(dk_run *run) {
+    const dk_plan *p = dkp_plan_of(run);
+    size_t bad = run->size;
+    if (p->number != DK_NUMBER_FP16 || run->config.unchecked) return DK_OK;
+    dkp_backend(run)->find_bad(NULL, run, p->value[dkp_open_call(run)->input].slot, &bad);
+    if (bad >= run->size) return DK_OK;
+    dk_real given = dk_state(run)[bad];
+    dkp_fail_run(run, DK_ERROR_NOT_FINITE,
+                 given - given >= 0 ? "the network's input is beyond 65504, the largest number of fp16,"
+                                    : "the state that the network was given is NaN or infinite already");
+    return dkp_name_element(run, bad);
+}
+
+/* 0 where the evaluation cannot be done. */
+static int dkp_hand_out(dk_run *run, dk_eval *e) {
+    const dk_plan *p = dkp_plan_of(run);
+    const dk_call *call = dkp_open_call(run);
+    dkp_describe(run, e);
+    if (run->config.backend) return 1;
+    if (dkp_check_input(run) != DK_OK) return 0;
+    if (p->number) {
+        e->input_half = dkp_half_buffer(run, e->input_slot);
+        e->output_half = dkp_half_buffer(run, e->output_slot);
+        if (call->uncond_output >= 0) e->uncond_output_half = dkp_half_buffer(run, e->uncond_slot);
+        return 1;
+    }
+    e->input = dkp_buffer(run, e->input_slot), e->output = dkp_buffer(run, e->output_slot);
+    if (call->uncond_output >= 0) e->uncond_output = dkp_buffer(run, e->uncond_slot);
+    return 1;
+}
+
+static dk_status dkp_check_output(dk_run *run, int value) {
+    size_t bad = run->size, bytes = dkp_plan_of(run)->number ? sizeof(uint16_t) : sizeof(dk_real);
+    if (run->config.unchecked || value < 0) return DK_OK;
+    if (dkp_backend(run)->find_bad(dkp_backend(run)->user, run, dkp_plan_of(run)->value[value].slot, &bad))
+        return dkp_fail_run(run, DK_ERROR_CALLBACK, "the back end failed to check the network's output");
+    if (bad >= run->size) return DK_OK;
+    const dk_real *x = dk_state(run); /* NULL with a back end */
+    size_t given = x ? dkp_bad_from(x, 0, run->size) : run->size;
+    const char *what = "the network's output is NaN or infinite";
+    if (x && memcmp(dkp_output(run, value) + bad * bytes, dkp_unwritten_bits(dkp_plan_of(run)->number), bytes) == 0)
+        what = "the network has not written its output";
+    if (given < run->size) what = "the state that the network was given is NaN or infinite already", bad = given;
+    dkp_fail_run(run, DK_ERROR_NOT_FINITE, what);
+    return dkp_name_element(run, bad);
+}
+
+/* The end of a run in an error, which it keeps to: there is nothing to go on with. */
+static void dkp_end_in(dk_run *run) {
+    run->own.finished = 1, run->own.waiting = run->own.again = 0, run->own.ended = run->status;
+    memcpy(run->own.why, run->message, sizeof run->own.why);
+}
+
+/* An overflow of the last step, e.g.: evaluations have found every other. */
+static dk_status dkp_check_result(dk_run *run) {
+    const dk_backend *b = run->config.backend;
+    size_t bad = run->size;
+    if (run->config.unchecked || (b && dkp_plan_of(run)->number)) return DK_OK;
+    if (!b) bad = dkp_bad_from(run->x, 0, run->size);
+    else if (b->find_bad(b->user, run, 0, &bad))
+        return dkp_fail_run(run, DK_ERROR_CALLBACK, "the back end failed to check the result");
+    if (bad >= run->size) return DK_OK;
+    dkp_fail_run(run, DK_ERROR_NOT_FINITE, "the result is NaN or infinite after the last evaluation,");
+    dkp_name_element(run, bad);
+    dkp_end_in(run);
+    return run->status;
+}
+
+/* A whole draw. A generator's place is a memory of where it stands: what it gives depends on the address alone. */
+static dk_status dkp_fill_draw(dk_run *run, int draw, dk_real *out) {
+    const dk_config *c = &run->config;
+    const dk_noise_source *s = dkp_source(run, draw);
+    dk_noise_request q = dkp_request(run, draw);
+    char *states = (char *)run->own.streams;
+    dkp_level_range(dkp_plan_of(run), c, &q.lowest, &q.highest);
+    if (q.call < q.draw) states += dkp_generator_bytes(c, &c->noise);
+    return dkp_fill(s, &q, states, out);
+}
+
+DK_API dk_status dk_run_noise(dk_run *run, int draw, dk_real *out) {
+    if (!run || !run->size || draw < 0 || draw >= dkp_plan_of(run)->draws) return DK_ERROR_ORDER;
+    return out ? dkp_fill_draw(run, draw, out) : DK_ERROR_CONFIG;
+}
+
+/* Sources that give whole draws fill whole buffers, before anything of the pass is written. */
+static dk_status dkp_ask_noise(dk_run *run, const dk_pass *pass) {
+    int noises = 0;
+    if (run->config.backend) return DK_OK;
+    for (int k = pass->first; k < pass->first + pass->count; k++) {
+        int draw = dkp_plan_of(run)->row[k].draw;
+        if (draw < 0 || !dkp_whole(dkp_source(run, draw))) continue;
+        dk_real *out = run->own.noise + (size_t)noises++ * run->size;
+        if (dkp_fill_draw(run, draw, out) != DK_OK)
+            return dkp_fail_run(run, DK_ERROR_CALLBACK, "the noise callback returned nonzero");
+        if (!run->config.unchecked && dkp_bad_from(out, 0, run->size) < run->size)
+            return dkp_fail_run(run, DK_ERROR_NOT_FINITE, "the noise callback's numbers are NaN or infinite");
+    }
+    return DK_OK;
+}
+
+/* The norm or hook that ended the pass before this one. */
+static dk_status dkp_cross_boundary(dk_run *run) {
+    const dk_pass *before = &dkp_plan_of(run)->pass[run->own.pass > 0 ? run->own.pass - 1 : 0];
+    const dk_guidance *g = &run->config.guidance;
+    if (run->own.pass > 0 && before->boundary == DK_BOUNDARY_HOOK) {
+        dk_eval e;
+        int slot = dkp_plan_of(run)->value[dkp_plan_of(run)->call[before->index].denoised].slot;
+        dkp_describe(run, &e);
+        e.batch = run->config.batch, e.branch = 0, e.branches = 1; /* D has the branches behind it */
+        dk_real *D = run->config.backend ? NULL : dkp_buffer(run, slot);
+        if (g->hook(g->hook_user, &e, D, slot))
+            return dkp_fail_run(run, DK_ERROR_CALLBACK, "guidance.hook returned nonzero");
+        size_t bad = D && !run->config.unchecked ? dkp_bad_from(D, 0, run->size) : run->size;
+        if (bad < run->size) {
+            dkp_fail_run(run, DK_ERROR_NOT_FINITE, "guidance.hook has made D NaN or infinite");
+            return dkp_name_element(run, bad);
+        }
+    }
+    if (run->own.pass == 0 || before->boundary != DK_BOUNDARY_NORM) return DK_OK;
+    double *result = run->scalars + (size_t)before->index * (size_t)run->config.batch;
+    if (dkp_backend(run)->norm(dkp_backend(run)->user, run, &dkp_plan_of(run)->norm[before->index], result))
+        return dkp_fail_run(run, DK_ERROR_CALLBACK, "the back end failed to take a norm");
+    return DK_OK;
+}
+
+/* The largest value of norm i among the samples, which share their steps. */
+
+static int dkp_next(dk_run *run, dk_eval *eval) {
+    run->status = DK_OK, run->message[0] = 0;
+    if (run->own.finished) {
+        if (run->own.ended) run->status = run->own.ended, memcpy(run->message, run->own.why, sizeof run->message);
+        return 0;
+    }
+    if (run->own.again) { /* after an error: the same evaluation once more */
+        run->own.again = 0;
+        return dkp_hand_out(run, eval);
+    }
+    if (run->own.waiting) {
+        const dk_call *call = dkp_open_call(run);
+        for (int k = 0; k < call->branches; k++)
+            if (dkp_check_output(run, call->output + k) != DK_OK) return 0;
+        if (dkp_check_output(run, call->uncond_output) != DK_OK) return 0;
+    }
+    const dk_plan *p = dkp_plan_of(run);
+    while (run->own.pass < p->passes) {
+        const dk_pass *pass = &p->pass[run->own.pass];
+        const dk_backend *backend = dkp_backend(run);
+        int end = pass->boundary == DK_BOUNDARY_END, accepted = 1;
+        if (dkp_cross_boundary(run) != DK_OK) return 0;
+        if (end && p->attempt && run->own.pace.phase == DKP_ATTEMPT) accepted = dkp_judgement(run).accepted;
+        if (accepted) {
+            if (dkp_ask_noise(run, pass) != DK_OK) return 0;
+            if (backend->rows(backend->user, run, pass)) {
+                dkp_fail_run(run, DK_ERROR_CALLBACK, "the back end failed to run a pass");
+                return 0;
+            }
+            run->own.pass++;
+        }
+        run->own.waiting = 0;
+        if (pass->boundary == DK_BOUNDARY_CALL) {
+            const dk_call *call = dkp_open_call(run);
+            for (int k = 0; k < call->branches; k++) dkp_mark_output(run, call->output + k);
+            dkp_mark_output(run, call->uncond_output);
+            run->own.waiting = 1;
+            return dkp_hand_out(run, eval);
+        }
+        if (end && p->attempt && !dkp_proceed(run, accepted) && run->status != DK_OK) {
+            dkp_end_in(run);
+            return 0;
+        }
+    }
+    if (dkp_check_result(run) == DK_OK) run->own.finished = 1;
+    return 0;
+}
+
+DK_API int dk_next(dk_run *run, dk_eval *eval) {
+    if (!run || !run->size || !eval) return 0;
+    if (run->own.inside) return dkp_refuse_inside(run), 0;
+    run->own.inside = 1;
+    int more = dkp_next(run, eval);
+    run->own.inside = 0;
+    /* what a callback was told is no concern of the caller's */
+    if (run->status == DK_ERROR_ORDER) run->status = DK_OK, run->message[0] = 0;
+    return more;
+}
+
+DK_API dk_status dk_continue(dk_run *run, dk_denoise_fn denoise, void *user) {
+    dk_eval eval;
+    if (!run || !run->size) return DK_ERROR_ORDER;
+    if (run->own.inside) return dkp_refuse_inside(run);
+    if (!denoise)
+        return dkp_fail_text(run->message, run->status = DK_ERROR_CONFIG,
+                             "denoise = NULL: must be a function");
+    run->own.again = run->own.waiting; /* an open evaluation is asked for again */
+    while (dk_next(run, &eval)) {
+        int failed = denoise(user, &eval), cancelled = 0;
+        if (!failed && run->config.progress)
+            cancelled = run->config.progress(run->config.progress_user, run, &eval);
+        if (!run->size)
+            return dkp_fail_text(run->message, run->status = DK_ERROR_ORDER, "a callback has ended the run");
+        if (failed) return dkp_fail_run(run, DK_ERROR_CALLBACK, "the denoiser returned nonzero");
+        if (cancelled) return dkp_fail_run(run, DK_CANCELLED, "cancelled by the progress callback");
+    }
+    return run->status;
+}
+
+DK_API dk_status dk_sample(dk_config *c, dk_denoise_fn denoise, void *user, dk_real *x) {
+    dk_run run;
+    if (c && !denoise)
+        return dkp_fail_text(c->message, DK_ERROR_CONFIG, "denoise = NULL: must be a function");
+    dk_status status = dk_begin(&run, c, x, NULL, 0);
+    if (status == DK_OK) status = dk_continue(&run, denoise, user);
+    if (status != DK_OK && c) memcpy(c->message, run.message, sizeof c->message);
+    dk_end(&run);
+    return status;
+}
+
+/* Each sample has one more element, which gathers the divergence of the ODE in VE coordinates, dy/du = (y - D)/u: with
+   D = l - v'v + v' dD/dy v for the element l, dl/du is v' d(y - D)/dy v / u. */
+typedef struct dkp_likelihood {
+    dk_config network, ode; /* the ODE's is in VE coordinates */
+    dk_schedule schedule;   /* the caller's */
+    dk_denoise_fn denoise;
+    void *user;
+    const dk_real *probe;
+    dk_real *input, *output;
+    double *along; /* per sample: v'D ahead minus v'D behind */
+} dkp_likelihood;
+
+static int dkp_denoise_likelihood(void *user, const dk_eval *e) {
+    const dkp_likelihood *l = (const dkp_likelihood *)user;
+    const double ahead[3] = {1, -1, 0}, data = l->network.sigma_data;
+    double h = (sizeof(dk_real) == 8 ? 6e-6 : 5e-3) * dkp_sqrt(e->level.sigma * e->level.sigma + data * data);
+    dkp_model m = dkp_model_at(&l->network, &e->level, &e->level);
+    size_t n = e->dim - 1, batch = (size_t)e->batch;
+    dk_eval inner = *e;
+    inner.level = dk_level_at_sigma(&l->schedule, e->level.sigma);
+    inner.dim = n, inner.t = m.condition, inner.input = l->input, inner.output = l->output;
+    for (size_t b = 0; b < batch; b++) l->along[b] = 0;
+    for (int k = 0; k < 3; k++) {
+        for (size_t i = 0; i < n * batch; i++)
+            l->input[i] =
+                (dk_real)(m.input_scale * ((double)e->input[i + i / n] + ahead[k] * h * (double)l->probe[i]));
+        if (l->denoise(l->user, &inner)) return 1;
+        for (size_t i = 0; i < n * batch; i++) {
+            double y = (double)e->input[i + i / n] + ahead[k] * h * (double)l->probe[i];
+            double D = m.d_x * y + m.d_f * (double)l->output[i];
+            if (k == 2) e->output[i + i / n] = (dk_real)D;
+            else l->along[i / n] += ahead[k] * (double)l->probe[i] * D;
+        }
+    }
+    for (size_t b = 0; b < batch; b++) {
+        double square = dkp_norm(l->probe + b * n, n), divergence = l->along[b] / (2 * h) - square * square;
+        e->output[b * (n + 1) + n] = (dk_real)((double)e->input[b * (n + 1) + n] + divergence);
+    }
+    return 0;
+}
+
+/* Levels upwards, in sigma/alpha, and the runs' memory behind them. */
+static dk_status dkp_start_likelihood(dk_config *c, const dk_real *x, dkp_likelihood *l, double **levels,
+                                      dk_real **state) {
+    size_t n = c->dim, batch = (size_t)c->batch, steps = (size_t)c->steps;
+    size_t bytes = (steps + 1 + batch) * sizeof(double) + batch * (3 * n + 1) * sizeof(dk_real);
+    *levels = (double *)DKP_MALLOC(bytes);
+    if (!*levels) return dkp_fail_allocation(c->message, bytes);
+    l->along = *levels + steps + 1;
+    *state = (dk_real *)(void *)(l->along + batch);
+    l->input = *state + batch * (n + 1), l->output = l->input + batch * n;
+    int rises = dk_noise_level(dkp_grid_level(c, 0)) < dk_noise_level(dkp_grid_level(c, c->steps));
+    for (size_t i = 0; i <= steps; i++) {
+        (*levels)[i] = dk_noise_level(dkp_grid_level(c, (int)(rises ? i : steps - i)));
+        if (!((*levels)[i] > 0) || !dkp_finite((*levels)[i]))
+            return dkp_fail(c->message, "noise level of the grid", (*levels)[i],
+                            "above 0 and finite, for a likelihood");
+    }
+    /* NOLINTNEXTLINE(clang-analyzer-core.CallAndMessage): there is a step, so the loop has run */
+    double alpha = dk_level_at_sigma(&c->schedule, (*levels)[0]).alpha;
+    for (size_t i = 0; i < n * batch; i++) (*state)[i + i / n] = (dk_real)((double)x[i] / alpha);
+    for (size_t b = 0; b < batch; b++) (*state)[b * (n + 1) + n] = 0;
+    return DK_OK;
+}
+
+DK_API dk_status dk_log_likelihood(dk_config *c, dk_denoise_fn denoise, void *user, const dk_real *x,
+                                   const dk_real *probe, double *log_p) {
+    if (!c) return DK_ERROR_CONFIG;
+    if (!x || !probe || !log_p)
+        return dkp_fail_text(c->message, DK_ERROR_CONFIG, "x, probe and log_p: must not be NULL");
+    if (!denoise) return dkp_fail_text(c->message, DK_ERROR_CONFIG, "denoise = NULL: must be a function");
+    double *levels = NULL;
+    dk_real *state = NULL;
+    const dk_guidance *g = &c->guidance;
+    if (c->number || c->clip > 0)
+        return dkp_fail_text(c->message, DK_ERROR_CONFIG, "number and clip: must be 0 for a likelihood");
+    if (dkp_guided_by_norms(g) || g->quantile > 0 || g->zero_init || g->doubled || g->schedule || g->hook)
+        return dkp_fail_text(
+            c->message, DK_ERROR_CONFIG,
+            "guidance: rescale, zero_star, zero_init, projected, quantile, doubled, schedule and "
+            "hook must be 0 for a likelihood");
+    dkp_likelihood *l = (dkp_likelihood *)DKP_MALLOC(sizeof *l);
+    if (!l) return dkp_fail_allocation(c->message, sizeof *l);
+    dk_config *network = &l->network, *ode = &l->ode;
+    l->denoise = denoise, l->user = user, l->probe = probe, *ode = *c;
+    if (!ode->sampler.record && !ode->sampler.name) ode->sampler = dk_sampler_named("rk45");
+    if (ode->grid.final == DK_FINAL_DEFAULT && ode->grid.spacing != DK_SPACING_LEVELS)
+        ode->grid.final = DK_FINAL_MIN;
+    dk_status status = dkp_prepare(ode, network, NULL, NULL);
+    if (status == DK_OK) status = dkp_resolve_data(network, network->message);
+    if (status == DK_OK) status = dkp_start_likelihood(network, x, l, &levels, &state);
+    if (status == DK_OK) {
+        size_t n = network->dim, highest = (size_t)network->steps;
+        double alpha = dk_level_at_sigma(&network->schedule, levels[0]).alpha, top = levels[highest];
+        if (network->network_schedule.family == DK_FAMILY_DEFAULT)
+            network->network_schedule = network->schedule;
+        l->schedule = network->schedule, network->schedule = dk_edm(levels[0], top);
+        *ode = *network, ode->dim = n + 1, ode->prediction = DK_PREDICT_X0, ode->start = DK_START_STATE;
+        ode->grid = dk_grid_levels(levels, DK_UNIT_SIGMA);
+        memset(&ode->network_schedule, 0, sizeof ode->network_schedule);
+        status = dk_sample(ode, dkp_denoise_likelihood, l, state);
+        if (status != DK_OK) memcpy(network->message, ode->message, sizeof network->message);
+        for (size_t b = 0; b < (size_t)network->batch && status == DK_OK; b++) {
+            double size = dkp_norm(state + b * (n + 1), n) / top,
+                   per_element = dkp_log(top * alpha) + 0.5 * dkp_log(2 * dkp_pi);
+            log_p[b] = (double)state[b * (n + 1) + n] - 0.5 * size * size - (double)n * per_element;
+        }
+    }
+    dkp_answer(c, network, status);
+    DKP_FREE(levels);
+    DKP_FREE(l);
+    return status;
+}
+
+DK_API const dk_real *dk_state(const dk_run *run) {
+    if (!run || !run->size || run->config.backend) return NULL;
+    return run->own.waiting ? dkp_buffer(run, dkp_plan_of(run)->value[dkp_open_call(run)->x].slot) : run->x;
+}
+
+
+/* ============================================================================
+   BOOK TWO: THE MACHINERY
+   ============================================================================ */
+
+/* ---------------------------------------------------------------- >>math  Elementary functions */
+
+DKP_FAST
+
+typedef struct dkp_pair {
+    double hi, lo;
+} dkp_pair;
+
+DKP_INLINE uint64_t dkp_double_bits(double v) {
+    uint64_t bits;
+    memcpy(&bits, &v, sizeof bits);
+    return bits;
+}
+
+DKP_INLINE double dkp_double(uint64_t bits) {
+    double v;
+    memcpy(&v, &bits, sizeof v);
+    return v;
+}
+
+DKP_INLINE dkp_pair dkp_two_sum(double a, double b) { /* Knuth */
+    dkp_pair s = {a + b, 0};
+    double b_in_s = s.hi - a;
+    s.lo = (a - (s.hi - b_in_s)) + (b - b_in_s);
+    return s;
+}
+
+DKP_INLINE dkp_pair dkp_product(double a, double b) {
+    double a1 = 134217729 * a - (134217729 * a - a), a2 = a - a1; /* 2^27 + 1: halves of 26 bits */
+    double b1 = 134217729 * b - (134217729 * b - b), b2 = b - b1;
+    dkp_pair p = {a * b, 0};
+    p.lo = ((a1 * b1 - p.hi) + (a1 * b2 + a2 * b1)) + a2 * b2;
+    return p;
+}
+
+DKP_INLINE dkp_pair dkp_ratio(dkp_pair a, dkp_pair b) {
+    double inverse = 1 / b.hi;
+    dkp_pair q = {a.hi * inverse, 0}, p = dkp_product(q.hi, b.hi);
+    q.lo = (((a.hi - p.hi) - p.lo) + (a.lo - q.hi * b.lo)) * inverse;
+    return q;
+}
+
+/* The sum of c[i] x^i, i < n, for even n; pairs of terms do not wait for one another. */
+DKP_INLINE double dkp_polynomial(const double *c, int n, double x) {
+    double square = x * x, sum = 0;
+    for (int i = n - 2; i >= 0; i -= 2) sum = sum * square + (c[i] + c[i + 1] * x);
+    return sum;
+}
+
+/* exp(x + tail) - less, for less = 0 or 1: x = k log 2 + r, exp r = 1 + r + r^2 P(r). */
+static double dkp_exp_less(double x, double tail, double less) {
+    static const double P[] = {0.5,
+                               0.16666666666666666,
+                               0.04166666666666668,
+                               0.008333333333333333,
+                               0.0013888888888879043,
+                               0.0001984126984126328,
+                               2.4801587336526005e-05,
+                               2.7557319247274564e-06,
+                               2.755726318947621e-07,
+                               2.5052071034565116e-08,
+                               2.0918170876658783e-09,
+                               1.608665004457821e-10};
+    if (!(x < 710)) return x > 0 ? HUGE_VAL : x;
+    if (x < (less > 0 ? -40 : -746)) return 0 - less;
+    int k = (int)(x * 1.4426950408889634 + (x < 0 ? -0.5 : 0.5)), half = k / 2;
+    dkp_pair r = dkp_two_sum(x - k * 0.6931471805601177, tail + k * 1.7239444525614835e-13);
+    double first = dkp_double((uint64_t)(1023 + half) << 52);
+    double second = dkp_double((uint64_t)(1023 + k - half) << 52);
+    double one = less > 0 && k < 64 ? 1 - dkp_double((uint64_t)(1023 - k) << 52) : 1; /* 1 - less 2^-k */
+    dkp_pair sum = dkp_two_sum(one, r.hi);
+    return (sum.hi + (sum.lo + (r.lo + r.hi * r.hi * dkp_polynomial(P, 12, r.hi)))) * first * second;
+}
+
+static double dkp_exp(double x) { return dkp_exp_less(x, 0, 0); }
+static double dkp_expm1(double x) { return dkp_exp_less(x, 0, 1); }
+
+/* x = 2^e m with m in [sqrt 1/2, sqrt 2): m - 1. Where there is none e is 0 and the result log x: infinite or NaN. */
+DKP_INLINE double dkp_mantissa(double x, int *e) {
+    const uint64_t root_half = 0x3FE6A09E667F3BCDu, one = 0x3FF0000000000000u;
+    uint64_t bits;
+    *e = 0;
+    if (!(x > 0)) return x < 0 ? (x - x) / (x - x) : x - HUGE_VAL;
+    if (x > 1.7976931348623157e308) return x;
+    if (x < 2.2250738585072014e-308) x *= 18014398509481984.0, *e = -54; /* 2^54 */
+    bits = dkp_double_bits(x) + (one - root_half);
+    *e += (int)(bits >> 52) - 1023;
+    return dkp_double((bits & 0xFFFFFFFFFFFFFu) + root_half) - 1;
+}
+
+/* With f = m - 1 and s = f/(2 + f): log m = 2 s (1 + s^2/3 + s^4 R(s^2)) = f - f^2/2 + s (f^2/2 + 2/3 s^2 + 2 s^4 R). */
+static const double dkp_log_R[] = {0.2,
+                                   0.14285714285714685,
+                                   0.1111111111082725,
+                                   0.0909090916785336,
+                                   0.07692297464492055,
+                                   0.0666740325865275,
+                                   0.058530937599893966,
+                                   0.05861844511824613};
+
+static double dkp_log(double x) {
+    int e;
+    double f = dkp_mantissa(x, &e), s = f / (2 + f), z = s * s, half = 0.5 * f * f;
+    if (!(fabs(f) < 1)) return f;
+    double R = z * (0.6666666666666666 + 2 * z * dkp_polynomial(dkp_log_R, 8, z));
+    return e * 0.6931471805601177 - (half - (s * (half + R) - e * 1.7239444525614835e-13) - f);
+}
+
+/* The same to twice as many digits. */
+static dkp_pair dkp_log_pair(double x) {
+    int e;
+    dkp_pair m = {dkp_mantissa(x, &e), 0}, v;
+    if (!(fabs(m.hi) < 1)) return m;
+    dkp_pair s = dkp_ratio(m, dkp_two_sum(2, m.hi)), z = dkp_product(s.hi, s.hi);
+    dkp_pair w = dkp_product(z.hi, 0.3333333333333333);
+    w.lo += z.hi * 1.850371707708594e-17 + (z.lo + 2 * s.hi * s.lo) * 0.3333333333333333;
+    w = dkp_two_sum(w.hi, w.lo + z.hi * z.hi * dkp_polynomial(dkp_log_R, 8, z.hi));
+    dkp_pair sw = dkp_product(2 * s.hi, w.hi), sum = dkp_two_sum(e * 0.6931471805601177, 2 * s.hi);
+    double rest = 2 * (s.lo + s.hi * w.lo + s.lo * w.hi) + sw.lo - e * 1.7239444525614835e-13;
+    v = dkp_two_sum(sum.hi, sw.hi);
+    return dkp_two_sum(v.hi, sum.lo + v.lo + rest);
+}
+
+DKP_ONCE static double dkp_log1p(double x) {
+    dkp_pair sum = dkp_two_sum(1, x), v = dkp_log_pair(sum.hi);
+    return fabs(v.hi) < HUGE_VAL ? v.hi + (v.lo + sum.lo / sum.hi) : v.hi;
+}
+
+/* x >= 0 */
+static double dkp_pow(double x, double y) {
+    dkp_pair v = dkp_log_pair(x), p;
+    if (!(y > 0 || y < 0)) return 1;
+    if (!(fabs(y * v.hi) < 800)) return dkp_exp(y * v.hi);
+    p = dkp_product(y, v.hi);
+    return dkp_exp_less(p.hi, p.lo + y * v.lo, 0);
+}
+
+/* floor(log10 v), v > 0 */
+static int dkp_decade(double v) {
+    int e = (int)floor(dkp_log(v) * 0.4342944819032518);
+    return e + (v >= dkp_pow(10, e + 1)) - (v < dkp_pow(10, e));
+}
+
+/* x = n pi/2 + r with r in [-pi/4, pi/4], pi/2 in three parts; NaN from 2^19 on, where they would not do. */
+static void dkp_circle(double x, dkp_pair *cosine, dkp_pair *sine) {
+    static const double S[] = {-0.16666666666666666,  0.008333333333330925,    -0.00019841269836722418,
+                               2.755731608381636e-06, -2.5051127944014188e-08, 1.5917848524808262e-10};
+    static const double C[] = {0.041666666666666664,    -0.0013888888888887382, 2.480158729874307e-05,
+                               -2.7557317260008837e-07, 2.0876143827993133e-09, -1.1382456778061306e-11};
+    int n = 0;
+    if (fabs(x) < 524288) n = (int)(x * 0.6366197723675814 + (x < 0 ? -0.5 : 0.5));
+    else x = (x - x) / (x - x);
+    dkp_pair a = dkp_two_sum(x - n * 1.5707963267341256, -n * 6.077100506303966e-11);
+    dkp_pair r = dkp_two_sum(a.hi, -n * 2.0222662487959506e-21);
+    r = dkp_two_sum(r.hi, a.lo + r.lo);
+    double z = r.hi * r.hi, w = 1 - 0.5 * z;
+    dkp_pair s = dkp_two_sum(r.hi, r.lo * w + r.hi * z * dkp_polynomial(S, 6, z));
+    dkp_pair c = dkp_two_sum(w, (1 - w - 0.5 * z) + (z * z * dkp_polynomial(C, 6, z) - r.hi * r.lo));
+    *cosine = n & 1 ? s : c, *sine = n & 1 ? c : s;
+    if ((n + 1) & 2) cosine->hi = -cosine->hi, cosine->lo = -cosine->lo;
+    if (n & 2) sine->hi = -sine->hi, sine->lo = -sine->lo;
+}
+
+static double dkp_cos(double x) {
+    dkp_pair c, s;
+    dkp_circle(x, &c, &s);
+    return c.hi;
+}
+
+static double dkp_sin(double x) {
+    dkp_pair c, s;
+    dkp_circle(x, &c, &s);
+    return s.hi;
+}
+
+static double dkp_tan(double x) {
+    dkp_pair c, s;
+    dkp_circle(x, &c, &s);
+    s = dkp_ratio(s, c);
+    return s.hi + s.lo;
+}
+
+DKP_SMALL
+
+/* x >= 0. The angle from the nearest eighth of a turn, whose tangent t is at most tan(pi/8): atan t = t + t^3 A(t^2). */
+static double dkp_atan2(double y, double x) {
+    static const double A[] = {-0.3333333333333333,  0.199999999999998,     -0.14285714285659326,
+                               0.11111111105106705,  -0.09090908751076636,  0.0769229630497447,
+                               -0.06666423628069258, 0.058789145444006215,  -0.052303478730160745,
+                               0.04551108126325172,  -0.034558092551413795, 0.01627194475162406};
+    int steep = fabs(y) > x, eighths = steep ? 2 : 0;
+    dkp_pair a = {steep ? x : fabs(y), 0}, b = {steep ? fabs(y) : x, 0};
+    if (!(b.hi > 0)) return y + x; /* 0 or NaN */
+    if (b.hi >= HUGE_VAL) a.hi = a.hi >= HUGE_VAL, b.hi = 1;
+    double scale = b.hi > 1e150    ? 3.0549363634996047e-151
+                   : b.hi < 1e-150 ? 3.273390607896142e150
+                                   : 1; /* 2^-+500 */
+    a.hi *= scale, b.hi *= scale;
+    if (a.hi > 0.41421356237309503 * b.hi) {
+        dkp_pair sum = dkp_two_sum(a.hi, b.hi);
+        a = dkp_two_sum(a.hi, -b.hi), b = sum, eighths = 1;
+    }
+    dkp_pair t = dkp_ratio(a, b);
+    double z = t.hi * t.hi, rest = t.lo * (1 - z) + t.hi * z * dkp_polynomial(A, 12, z);
+    if (steep) t.hi = -t.hi, rest = -rest;
+    t = dkp_two_sum(eighths * 0.7853981633974483, t.hi); /* and what pi/4 lacks */
+    double angle = t.hi + (t.lo + (rest + eighths * 3.061616997868383e-17));
+    return y < 0 ? -angle : angle;
+}
+
+static double dkp_atan(double x) { return dkp_atan2(x, 1); }
+
+/* x >= 0 */
+static double dkp_asinh(double x) {
+    return x > 1e150 ? dkp_log(x) + 0.6931471805599453 : dkp_log1p(x + x * x / (1 + dkp_sqrt(1 + x * x)));
+}
+
+/* x >= 0: exp(-x^2) E(y)/(1 + x), y = (x - 4)/(x + 4) */
+static double dkp_erfc(double x) {
+    static const double E[] = {
+        0.6849972881253069,     -0.19934458280036707,    0.1170496655104423,      -0.048080381221308165,
+        0.003962055681301014,   0.015312509679303738,    -0.017515654646755696,   0.012161784753110081,
+        -0.006068735217383084,  0.0021164215818284984,   -0.00038976749939915155, -6.013675580182606e-05,
+        6.403278499880297e-05,  -1.3151208928020812e-05, -4.138610639412521e-06,  2.6504800397777583e-06,
+        4.559157122628216e-09,  -3.645854943345239e-07,  5.0404390697578826e-08,  4.741140256925565e-08,
+        -1.044242199256559e-08, -6.170261658610399e-09,  1.1247963532212495e-09,  6.102703123580613e-10};
+    if (x > 28) return 0;
+    dkp_pair square = dkp_product(x, x);
+    return dkp_exp_less(-square.hi, -square.lo, 0) * dkp_polynomial(E, 24, (x - 4) / (x + 4)) / (1 + x);
+}
+
+/* Stirling's series (DLMF 5.11.1), for x < 10 after x Gamma(x) = Gamma(x + 1); x > 0. */
+static double dkp_lgamma(double x) {
+    double product = 1;
+    for (; x < 10; x++) product *= x; /* NOLINT(clang-analyzer-security.FloatLoopCounter) */
+    double z = 1 / (x * x);
+    double series =
+        1.0 / 12 -
+        z * (1.0 / 360 -
+             z * (1.0 / 1260 - z * (1.0 / 1680 - z * (1.0 / 1188 - z * (691.0 / 360360 - z / 156)))));
+    return (x - 0.5) * (dkp_log(x) - 1) + (0.4189385332046727 + series / x) -
+           dkp_log(product); /* log(2 pi)/2 - 1/2 */
+}
+
+/* ----------------------------------------------------- >>text  Text: messages, names, settings */
+
+static void dkp_put(dkp_text *t, const char *s) {
+    for (; *s; s++, t->length++)
+        if (t->length + 1 < t->size) t->p[t->length] = *s;
+    if (t->size) t->p[t->length < t->size ? t->length : t->size - 1] = 0;
+}
+
+static void dkp_put_char(dkp_text *t, char c) {
+    char one[2] = {c, 0};
+    dkp_put(t, one);
+}
+
+static void dkp_put_size(dkp_text *t, uint64_t v) {
+    char digits[24];
+    int n = DKP_COUNT(digits) - 1;
+    digits[n] = 0;
+    do digits[--n] = (char)('0' + v % 10);
+    while (v /= 10);
+    dkp_put(t, digits + n);
+}
+
+static void dkp_put_int(dkp_text *t, int64_t v) {
+    if (v < 0) dkp_put(t, "-");
+    dkp_put_size(t, v < 0 ? 0 - (uint64_t)v : (uint64_t)v);
+}
+
+/* Six significant digits, as printf's %g. */
+static void dkp_put_real(dkp_text *t, double v) {
+    double size = fabs(v);
+    if (v < 0) dkp_put(t, "-");
+    if (!(size <= 1.7976931348623157e308)) {
+        dkp_put(t, size > 0 ? "inf" : "nan");
+        return;
+    }
+    if (size < 1e15 && size == floor(size)) {
+        dkp_put_int(t, (int64_t)size);
+        return;
+    }
+    int e = dkp_decade(size);
+    double scaled = e > -300 ? size * dkp_pow(10, 5 - e) : size * 1e200 * dkp_pow(10, -195 - e);
+    int64_t m = (int64_t)floor(scaled + 0.5);
+    if (m < 100000) m *= 10, e--;
+    if (m >= 1000000) m /= 10, e++;
+    int digits = 6;
+    while (m % 10 == 0 && digits > 1) m /= 10, digits--;
+    char text[8];
+    for (int i = digits; i-- > 0; m /= 10) text[i] = (char)('0' + m % 10);
+    text[digits] = 0;
+    int exponential = e < -4 || e >= 6, point = exponential ? 1 : e + 1;
+    if (point <= 0) dkp_put(t, "0.");
+    for (int i = point; i < 0; i++) dkp_put(t, "0");
+    for (int i = 0; i < digits || i < point; i++) {
+        if (i > 0 && i == point) dkp_put(t, ".");
+        dkp_put_char(t, i < digits ? text[i] : '0');
+    }
+    if (exponential) {
+        dkp_put(t, "e");
+        dkp_put_int(t, e);
+    }
+}
+
+static void dkp_put_pair(dkp_text *t, const char *name, double v) {
+    dkp_put(t, name);
+    dkp_put_real(t, v);
+}
+
+/* "field = value: must be allowed"; the first error of a call stays. */
+static dk_status dkp_fail(char *message, const char *field, double value, const char *allowed) {
+    dkp_text t = {message, DK_MESSAGE_SIZE, 0};
+    dkp_put(&t, field);
+    dkp_put_pair(&t, " = ", value);
+    dkp_put(&t, ": must be ");
+    dkp_put(&t, allowed);
+    return DK_ERROR_CONFIG;
+}
+
+static dk_status dkp_fail_text(char *message, dk_status status, const char *text) {
+    dkp_text t = {message, DK_MESSAGE_SIZE, 0};
+    dkp_put(&t, text);
+    return status;
+}
+
+static dk_status dkp_fail_bytes(char *message, size_t given, size_t needed) {
+    dkp_text t = {message, DK_MESSAGE_SIZE, 0};
+    dkp_put(&t, "bytes = ");
+    dkp_put_size(&t, given);
+    dkp_put(&t, ": must be at least ");
+    dkp_put_size(&t, needed);
+    return DK_ERROR_MEMORY;
+}
+
+static dk_status dkp_fail_allocation(char *message, size_t needed) {
+    dkp_text t = {message, DK_MESSAGE_SIZE, 0};
+    dkp_put(&t, "no memory could be allocated: needs ");
+    dkp_put_size(&t, needed);
+    dkp_put(&t, " bytes");
+    return DK_ERROR_MEMORY;
+}
+
+DK_API const char *dk_status_text(dk_status status) {
+#define DKP_TEXT(name, text) text,
+    static const char *const texts[] = {DK_STATUSES(DKP_TEXT)};
+#undef DKP_TEXT
+    return (unsigned)status < DK_STATUS_COUNT ? texts[status] : "unknown status";
+}
+
+DK_API int dk_version(void) { return DK_VERSION; }
+
+DK_API const char *dk_message(const dk_config *c) { return c ? c->message : "config = NULL"; }
+
+static int dkp_finite(double v) { return v - v == 0; }
+
+/* A decimal number at *text, which moves past it, whatever the locale; exact for up to 15 digits and small exponents. */
+static int dkp_read_real(const char **text, double *v) {
+    const char *s = *text;
+    double digits = 0, sign = *s == '-' ? -1 : 1;
+    int e = 0, any = 0, exponent = 0, minus;
+    if (*s == '-' || *s == '+') s++;
+    for (; *s >= '0' && *s <= '9'; s++, any = 1) digits = 10 * digits + (*s - '0');
+    if (*s == '.')
+        for (s++; *s >= '0' && *s <= '9'; s++, any = 1, e--) digits = 10 * digits + (*s - '0');
+    if (any && (*s == 'e' || *s == 'E')) {
+        minus = s[1] == '-', s += s[1] == '-' || s[1] == '+' ? 2 : 1, any = 0;
+        for (; *s >= '0' && *s <= '9'; s++, any = 1)
+            if (exponent < 10000) exponent = 10 * exponent + (*s - '0');
+        e += minus ? -exponent : exponent;
+    }
+    *v = sign * (e < 0 ? digits / dkp_pow(10, -e) : e > 0 ? digits * dkp_pow(10, e) : digits);
+    *text = s;
+    return any && dkp_finite(*v);
+}
+
+static char dkp_fold(char c) {
+    return c >= 'A' && c <= 'Z'               ? (char)(c - 'A' + 'a')
+           : c == '-' || c == ' ' || c == '/' ? '_'
+           : c == '+'                         ? 'p'
+                                              : c;
+}
+
+/* Levenshtein distance, blind to how a is written. */
+static int dkp_distance(const char *a, const char *b) {
+    enum { LONGEST = 48 };
+    int row[LONGEST + 1], n = 0;
+    while (n < LONGEST && b[n]) row[n] = n, n++;
+    row[n] = n;
+    for (int i = 0; i < LONGEST && a[i]; i++) {
+        int diagonal = row[0];
+        row[0] = i + 1;
+        for (int j = 0; j < n; j++) {
+            int best = diagonal + (dkp_fold(a[i]) != b[j]);
+            if (row[j] + 1 < best) best = row[j] + 1;
+            if (row[j + 1] + 1 < best) best = row[j + 1] + 1;
+            diagonal = row[j + 1];
+            row[j + 1] = best;
+        }
+    }
+    return row[n];
+}
+
+static const char *dkp_sampler_name(int i) {
+    const dk_sampler_info *info = dk_sampler_at(i);
+    return info ? info->name : NULL;
+}
+
+/* Nearest first; of two as near, the earlier. */
+static int dkp_nearest(const char *(*at)(int), const char *name, const char **names, int max) {
+    int count = 0;
+    for (int i = 0; at(i); i++) {
+        int j = count < max ? count++ : max, distance = dkp_distance(name, at(i));
+        for (; j > 0 && distance < dkp_distance(name, names[j - 1]); j--)
+            if (j < max) names[j] = names[j - 1];
+        if (j < max) names[j] = at(i);
+    }
+    return count;
+}
+
+DK_API int dk_nearest_names(const char *kind, const char *name, const char **names, int max) {
+    return dkp_nearest(strcmp(kind, "sampler") == 0 ? dkp_sampler_name
+                       : strcmp(kind, "grid") == 0  ? dk_grid_name
+                                                    : dk_schedule_name,
+                       name, names, max);
+}
+
+static dk_status dkp_fail_name(char *message, const char *kind, const char *name,
+                               const char *const nearest[3]) {
+    dkp_text t = {message, DK_MESSAGE_SIZE, 0};
+    dkp_put(&t, kind);
+    dkp_put(&t, " \"");
+    dkp_put(&t, name);
+    dkp_put(&t, "\" is not known");
+    for (int i = 0; i < 3 && nearest[i]; i++) {
+        dkp_put(&t, i ? ", " : "; nearest: ");
+        dkp_put(&t, nearest[i]);
+    }
+    return DK_ERROR_CONFIG;
+}
+
+/* A struct that has a name and nothing else. */
+static dk_status dkp_fail_unknown(char *message, const char *kind, const char *name) {
+    const char *like[3] = {NULL, NULL, NULL};
+    dk_nearest_names(kind, name, like, 3);
+    if (!like[0] || strcmp(like[0], name)) return dkp_fail_name(message, kind, name, like);
+    dkp_text t = {message, DK_MESSAGE_SIZE, 0};
+    dkp_put(&t, kind);
+    dkp_put(&t, ".name = \"");
+    dkp_put(&t, name);
+    dkp_put(&t, "\": take it with dk_");
+    dkp_put(&t, kind);
+    dkp_put(&t, "_named(\"");
+    dkp_put(&t, name);
+    dkp_put(&t, "\")");
+    return DK_ERROR_CONFIG;
+}
+
+/* ------------------------------------------------------------------------------ >>noise  Noise */
+
+DKP_FAST
+
+/* Read as volatile, or gcc would multiply vectors by shifts and additions; if it were volatile, gcc would make it
+   writable. */
+static const uint32_t dkp_multipliers[2] = {0xD2511F53u, 0xCD9E8D57u};
+DKP_INLINE uint32_t dkp_multiplier(int i) { return ((const volatile uint32_t *)dkp_multipliers)[i]; }
+
+/* A counter's words are the low halves of c; above them anything may stand. So products come out where the next
+   round wants them, without shuffling. */
+DKP_INLINE void dkp_philox_round(uint64_t c[4], const uint32_t m[2], uint32_t key0, uint32_t key1) {
+    uint64_t p = m[0] * (c[0] & 0xFFFFFFFFu), q = m[1] * (c[2] & 0xFFFFFFFFu);
+    c[0] = (q >> 32) ^ c[1] ^ key0, c[1] = q;
+    c[2] = (p >> 32) ^ c[3] ^ key1, c[3] = p;
+}
+
+/* Without a loop, so that a loop around it is one that compilers vectorise. */
+DKP_INLINE void dkp_philox(uint64_t c[4], const uint32_t m[2], uint32_t key0, uint32_t key1) {
+#define DKP_ROUND(i) dkp_philox_round(c, m, key0 + i * 0x9E3779B9u, key1 + i * 0xBB67AE85u)
+    DKP_ROUND(0), DKP_ROUND(1), DKP_ROUND(2), DKP_ROUND(3), DKP_ROUND(4);
+    DKP_ROUND(5), DKP_ROUND(6), DKP_ROUND(7), DKP_ROUND(8), DKP_ROUND(9);
+#undef DKP_ROUND
+}
+
+DK_API void dk_philox(const uint32_t counter[4], const uint32_t key[2], uint32_t out[4]) {
+    const uint32_t m[2] = {dkp_multiplier(0), dkp_multiplier(1)};
+    uint64_t c[4] = {counter[0], counter[1], counter[2], counter[3]};
+    dkp_philox(c, m, key[0], key[1]);
+    for (int i = 0; i < 4; i++) out[i] = (uint32_t)c[i];
+}
+
+DKP_INLINE uint32_t dkp_bits(float v) {
+    uint32_t bits;
+    memcpy(&bits, &v, sizeof bits);
+    return bits;
+}
+
+DKP_INLINE float dkp_float(uint32_t bits) {
+    float v;
+    memcpy(&v, &bits, sizeof v);
+    return v;
+}
+
+/* -2 log u for u = (2 (r/2) + 1) / 2^32. The logarithm is ours, so that it is the same everywhere:
+   u = m 2^-e with m in [sqrt 1/2, sqrt 2), log m by a polynomial (Chebyshev fit, relative error 5e-8). */
+DKP_INLINE float dkp_minus_2_log(uint32_t r) {
+    uint32_t bits = dkp_bits((float)(int32_t)(r >> 1) + 0.5f) + (0x3F800000u - 0x3F3504F3u); /* 2^31 u */
+    float e = (float)(31 + 127 - (int32_t)(bits >> 23));
+    float s = dkp_float((bits & 0x7FFFFFu) + 0x3F3504F3u) - 1.0f;
+    float p = -2 * 0.087439455f;
+    p = p * s + 2 * 0.1437733f;
+    p = p * s - 2 * 0.14949095f;
+    p = p * s + 2 * 0.16560696f;
+    p = p * s - 2 * 0.19956978f;
+    p = p * s + 2 * 0.25002155f;
+    p = p * s - 2 * 0.33334184f;
+    p = p * s + 2 * 0.49999988f;
+    p = p * s - 2 * 1.0f;
+    return e * (2 * 0.69314718f) + s * p;
+}
+
+/* cos and sin of 2 pi r / 2^32: the nearest quarter turn exactly, the rest in [-pi/4, pi/4] by polynomials. */
+DKP_INLINE void dkp_turn(uint32_t r, float *cosine, float *sine) {
+    uint32_t quarters = r + 0x20000000u;                  /* in its two highest bits */
+    float y = (float)(int32_t)(r << 2) * 1.16415322e-10f; /* the rest in half turns */
+    float z = y * y;
+    uint32_t s = dkp_bits(y * (3.1415927f + z * (-5.167709f + z * (2.5498216f + z * -0.58974695f))));
+    uint32_t c = dkp_bits(1.0f + z * (-4.934802f + z * (4.058708f + z * (-1.3350679f + z * 0.23153661f))));
+    uint32_t swap = (s ^ c) & (0u - (quarters >> 30 & 1));
+    *cosine = dkp_float(c ^ swap ^ ((quarters + 0x40000000u) & 0x80000000u));
+    *sine = dkp_float(s ^ swap ^ (quarters & 0x80000000u));
+}
+
+enum { DKP_STREAMS = 16 };
+
+/* Elements [element, end) of streams, which are read soon and which memory is asked for meanwhile: 32 of each with as many
+   numbers of noise, since all at once would have to wait for one another. */
+typedef struct dkp_ahead {
+    size_t element, end;
+    int streams;
+    const char *stream[DKP_STREAMS];
+    size_t bytes[DKP_STREAMS]; /* of an element */
+} dkp_ahead;
+
+static void dkp_ask(dkp_ahead *a, size_t n) {
+    if (n > a->end - a->element) n = a->end - a->element;
+#if defined(__GNUC__)
+    for (int i = 0; i < a->streams; i++)
+        for (size_t k = a->element * a->bytes[i]; k < (a->element + n) * a->bytes[i]; k += 64)
+            __builtin_prefetch(a->stream[i] + k);
+#endif
+    a->element += n;
+}
+
+typedef struct dkp_noise {
+    uint64_t seed, sample;
+    uint32_t draw;
+    dkp_ahead *ahead; /* or NULL */
+} dkp_noise;
+
+enum { DKP_CHUNKS = 4 }; /* 64 numbers each, at a time: one alone would wait for its results */
+
+/* Philox's numbers of the 16 blocks of each of k chunks. */
+typedef uint32_t dkp_words[4][16 * DKP_CHUNKS];
+typedef void dkp_words_fn(const dkp_noise *of, uint64_t chunk, size_t k, dkp_words r);
+
+/* The inner loop's length is a constant, or gcc would not vectorise it. */
+DKP_INLINE void dkp_words_plain(const dkp_noise *of, uint64_t chunk, size_t k, dkp_words r) {
+    const uint32_t m[2] = {dkp_multiplier(0), dkp_multiplier(1)};
+    for (size_t i = 0; i < 16 * k; i += 16)
+        for (size_t j = i; j < i + 16; j++) {
+            uint64_t block = chunk * 16 + j;
+            uint64_t c[4] = {block, of->draw, of->sample, (of->sample >> 32) ^ (block >> 32 << 16)};
+            dkp_philox(c, m, (uint32_t)of->seed, (uint32_t)(of->seed >> 32));
+            r[0][j] = (uint32_t)c[0], r[1][j] = (uint32_t)c[1];
+            r[2][j] = (uint32_t)c[2], r[3][j] = (uint32_t)c[3];
+        }
+}
+
+/* Normals 64 chunk .. 64 (chunk + chunks) - 1 of a draw. Philox block 16 chunk + j gives four of them, at j, j + 16,
+   j + 32 and j + 48, so that every loop here runs over neighbours. Box & Muller 1958. */
+DKP_INLINE void dkp_normal_chunks(const dkp_noise *of, uint64_t chunk, size_t chunks, dkp_words_fn *words,
+                                  dk_real *z) {
+    for (size_t k; chunks > 0; chunks -= k, chunk += k) {
+        dkp_words r;
+        k = chunks < DKP_CHUNKS ? chunks : (size_t)DKP_CHUNKS;
+        words(of, chunk, k, r);
+        for (size_t half = 0; half < 2 * k; half++, z += 32) {
+            const uint32_t *u = r[half % 2 * 2] + half / 2 * 16, *v = r[half % 2 * 2 + 1] + half / 2 * 16;
+            if (of->ahead) dkp_ask(of->ahead, 32);
+            for (int j = 0; j < 16; j++) {
+                /* NOLINTNEXTLINE(clang-analyzer-core.CallAndMessage): all k chunks have words */
+                float radius = dkp_sqrtf(dkp_minus_2_log(u[j])), cosine, sine;
+                dkp_turn(v[j], &cosine, &sine);
+                z[j] = (dk_real)(radius * cosine);
+                z[16 + j] = (dk_real)(radius * sine);
+            }
+        }
+    }
+}
+
+/* The same for vectors that are wider than what every machine of this kind has; where clang's -ffast-math would contract
+   for them whatever the pragmas say, there is no such choice. */
+#if defined(__GNUC__) && defined(__x86_64__) && !defined(DK_NO_DISPATCH) && !defined(DKP_CLANG_FAST)
+#define DKP_DISPATCH
+#define DKP_AVX2 __attribute__((target("avx2,f16c")))
+#define DKP_AVX512 __attribute__((target("avx512f,avx512dq,avx512vl")))
+typedef int dkp_i8 __attribute__((vector_size(32)));
+
+#if defined(__clang__) || __GNUC__ < 9
+#define dkp_words_avx2 dkp_words_plain
+#define dkp_words_avx512 dkp_words_plain
+#else
+typedef int dkp_i16 __attribute__((vector_size(64)));
+typedef long long dkp_l8 __attribute__((vector_size(64)));
+
+/* With the multiplication of 32 bits, which gcc does not find: it masks, and multiplies 64. Two vectors of N blocks at a
+   time, since one would wait for its products. Their high halves are shuffled, as shifts would take the multiplications' place. */
+#define DKP_LIST(...) \
+    { __VA_ARGS__ }
+#define DKP_WORDS(target, name, N, MULTIPLY, COUNT, ODD, EVEN)                                     \
+    target static void name(const dkp_noise *of, uint64_t chunk, size_t k, dkp_words r) {          \
+        typedef uint64_t vector __attribute__((vector_size(8 * N)));                               \
+        typedef uint32_t narrow __attribute__((vector_size(8 * N)));                               \
+        const vector count = DKP_LIST COUNT, zero = {0};                                           \
+        const narrow odd = DKP_LIST ODD, even = DKP_LIST EVEN;                                     \
+        const vector m0 = zero + dkp_multipliers[0], m1 = zero + dkp_multipliers[1];               \
+        for (uint64_t j = 0; j < 16 * k; j += 2 * N) {                                             \
+            uint64_t block = chunk * 16 + j;                                                       \
+            vector key0 = zero + (uint32_t)of->seed, key1 = zero + (of->seed >> 32);               \
+            vector a = count + block, b = zero + of->draw, c = zero + of->sample;                  \
+            vector d = zero + ((of->sample >> 32) ^ (block >> 32 << 16)), e = a + N, f = b, g = c; \
+            vector h = d, p, q;                                                                    \
+            for (int i = 0; i < 10; i++, key0 += 0x9E3779B9u, key1 += 0xBB67AE85u) {               \
+                p = (vector)MULTIPLY(a, m0), q = (vector)MULTIPLY(c, m1);                          \
+                a = DKP_HIGH(q) ^ b ^ key0, b = q, c = DKP_HIGH(p) ^ d ^ key1, d = p;              \
+                p = (vector)MULTIPLY(e, m0), q = (vector)MULTIPLY(g, m1);                          \
+                e = DKP_HIGH(q) ^ f ^ key0, f = q, g = DKP_HIGH(p) ^ h ^ key1, h = p;              \
+            }                                                                                      \
+            const vector low[4] = {a, b, c, d}, high[4] = {e, f, g, h};                            \
+            for (int i = 0; i < 4; i++) {                                                          \
+                narrow word = __builtin_shuffle((narrow)low[i], (narrow)high[i], even);            \
+                memcpy(&r[i][j], &word, sizeof word);                                              \
+            }                                                                                      \
+        }                                                                                          \
+    }
+#define DKP_HIGH(product) (vector) __builtin_shuffle((narrow)product, odd)
+#define DKP_MULTIPLY_4(a, b) __builtin_ia32_pmuludq256((dkp_i8)(a), (dkp_i8)(b))
+#define DKP_MULTIPLY_8(a, b) \
+    __builtin_ia32_pmuludq512_mask((dkp_i16)(a), (dkp_i16)(b), (dkp_l8)(a), (unsigned char)-1)
+DKP_WORDS(DKP_AVX2, dkp_words_avx2, 4, DKP_MULTIPLY_4, (0, 1, 2, 3), (1, 1, 3, 3, 5, 5, 7, 7),
+          (0, 2, 4, 6, 8, 10, 12, 14))
+DKP_WORDS(DKP_AVX512, dkp_words_avx512, 8, DKP_MULTIPLY_8, (0, 1, 2, 3, 4, 5, 6, 7),
+          (1, 1, 3, 3, 5, 5, 7, 7, 9, 9, 11, 11, 13, 13, 15, 15),
+          (0, 2, 4, 6, 8, 10, 12, 14, 16, 18, 20, 22, 24, 26, 28, 30))
+#undef DKP_LIST
+#undef DKP_HIGH
+#undef DKP_WORDS
+#undef DKP_MULTIPLY_4
+#undef DKP_MULTIPLY_8
+#endif
+
+DKP_AVX2 static void dkp_normals_avx2(const dkp_noise *of, uint64_t chunk, size_t chunks, dk_real *z) {
+    dkp_normal_chunks(of, chunk, chunks, dkp_words_avx2, z);
+}
+
+DKP_AVX512 static void dkp_normals_avx512(const dkp_noise *of, uint64_t chunk, size_t chunks, dk_real *z) {
+    dkp_normal_chunks(of, chunk, chunks, dkp_words_avx512, z);
+}
+#endif
+
+static void dkp_normals(const dkp_noise *of, uint64_t chunk, size_t chunks, dk_real *z) {
+#ifdef DKP_DISPATCH
+    if (__builtin_cpu_supports("avx512dq") && __builtin_cpu_supports("avx512vl")) {
+        dkp_normals_avx512(of, chunk, chunks, z);
+        return;
+    }
+    if (__builtin_cpu_supports("avx2")) {
+        dkp_normals_avx2(of, chunk, chunks, z);
+        return;
+    }
+#endif
+    dkp_normal_chunks(of, chunk, chunks, dkp_words_plain, z);
+}
+
+static void dkp_normals_from(const dkp_noise *of, uint64_t first, size_t n, dk_real *out) {
+    while (n > 0) {
+        size_t skip = (size_t)(first % 64), count = n - n % 64;
+        if (skip == 0 && count > 0) {
+            dkp_normals(of, first / 64, count / 64, out);
+        } else { /* part of a chunk */
+            dk_real z[64];
+            count = 64 - skip < n ? 64 - skip : n;
+            dkp_normals(of, first / 64, 1, z);
+            memcpy(out, z + skip, count * sizeof z[0]);
+        }
+        first += count, out += count, n -= count;
+    }
+}
+
+DK_API void dk_normals(uint64_t seed, uint64_t sample, uint32_t draw, uint64_t first, size_t n,
+                       dk_real *out) {
+    const dkp_noise of = {seed, sample, draw, NULL};
+    dkp_normals_from(&of, first, n, out);
+}
+
+/* NULL: a source of the library's own, or the user's. */
+static const dkp_generator *dkp_generator_of(const dk_noise_source *s) {
+#ifndef DK_NO_PEERS
+    if (!s->fn && s->kind > DK_NOISE_BROWNIAN) return dkp_generator_at((int)s->kind - DK_NOISE_BROWNIAN - 1);
+#else
+    (void)s;
+#endif
+    return NULL;
+}
+
+/* Gives whole draws, not elements. */
+static int dkp_whole(const dk_noise_source *s) {
+    const dkp_generator *generator = dkp_generator_of(s);
+    return s->fn || (generator && !generator->part);
+}
+
+/* With seeds near 2^63 / sizeof of a generator no memory is that large. */
+static size_t dkp_generator_bytes(const dk_config *c, const dk_noise_source *s) {
+    const dkp_generator *generator = dkp_generator_of(s);
+    return generator ? generator->state * (c->seeds ? (size_t)c->batch : 1) : 0;
+}
+
+static int dkp_same_source(const dk_noise_source *a, const dk_noise_source *b) {
+    return a->kind == b->kind && a->bits == b->bits && a->threads == b->threads &&
+           a->seed_offset == b->seed_offset && a->fn == b->fn && a->user == b->user;
+}
+
+static uint64_t dkp_seed_of(const dk_noise_source *s, const dk_noise_request *q, size_t sample) {
+    return (q->seeds ? q->seeds[sample] : q->seed) + (uint64_t)(int64_t)s->seed_offset;
+}
+
+/* ---- Brownian paths: virtual trees, Li et al. 2020. A node halves an interval with a normal of its own, so an increment of
+   the path is a sum of normals, whose shares in it depend on the times alone. */
+
+typedef struct dkp_node {
+    uint64_t place; /* of depth's 2^depth intervals; depth -1: the whole */
+    int depth;
+    double share;
+} dkp_node;
+
+enum { DKP_HALVINGS = 64 };
+
+/* To six decimals, ties of the decimals to even: torchsde's times. */
+static double dkp_decimal(double v) {
+    double high = (double)(float)v, scaled = v * 1e6, whole = floor(scaled);
+    double error = (high * 1e6 - scaled) + (v - high) * 1e6, over = (scaled - whole - 0.5) + error;
+    int up = over > 0 || (!(over < 0) && whole > 2 * floor(whole / 2));
+    return (whole + up) / 1e6;
+}
+
+/* The path from `from` to `at`, by the bridge between the ends of ever smaller intervals. */
+static int dkp_walk(double from, double to, double at, int decimal, dkp_node *node) {
+    double inside[DKP_HALVINGS]; /* shares in the increment from `from` to `to` */
+    double grain = decimal ? 5e-7 : 1 / 4294967296.0;
+    uint64_t place = 0;
+    int n = 1;
+    inside[0] = dkp_sqrt(to - from);
+    node[0].place = 0, node[0].depth = -1, node[0].share = 0;
+    while (at > from + grain && n < DKP_HALVINGS) {
+        if (!(at < to - grain)) {
+            for (int i = 0; i < n; i++) node[i].share += inside[i];
+            break;
+        }
+        double middle = decimal ? dkp_decimal(0.5 * (from + to)) : 0.5 * (from + to);
+        double left = (middle - from) / (to - from), own = dkp_sqrt((to - middle) * left);
+        int right = at > middle + grain;
+        for (int i = 0; i < n; i++) {
+            if (right) node[i].share += left * inside[i];
+            inside[i] *= right ? 1 - left : left;
+        }
+        node[n].place = place, node[n].depth = n - 1, node[n].share = right ? own : 0;
+        inside[n++] = right ? -own : own;
+        if (right) from = middle;
+        else to = middle;
+        place = 2 * place + (uint64_t)right;
+    }
+    return n;
+}
+
+/* W(to) - W(from) over the root of the time between them; 0 nodes where that does not go down. */
+DKP_ONCE static int dkp_increment(double low, double high, double from, double to, int decimal, double time,
+                                  dkp_node node[2 * DKP_HALVINGS]) {
+    dkp_node start[DKP_HALVINGS];
+    if (!(to < from)) return 0;
+    int n = dkp_walk(low, high, to, decimal, node), m = dkp_walk(low, high, from, decimal, start), end = n;
+    for (int i = 0; i < m; i++) {
+        if (i < end && node[i].place == start[i].place) node[i].share -= start[i].share;
+        else node[n] = start[i], node[n++].share *= -1;
+    }
+    for (int i = 0; i < n; i++) node[i].share /= dkp_sqrt(time);
+    return n;
+}
+
+static double dkp_flow_level(double level) { return dkp_finite(level) ? level / (1 + level) : 1; }
+
+/* Steps are told apart to 2^-31 on the way from 0 to 1. */
+static double dkp_moment(double level) {
+    return floor(dkp_flow_level(level) * 2147483648.0 + 0.5) / 2147483648.0;
+}
+
+/* The library's own: nodes are draws under a key that is derived from the seed and the way. */
+DKP_ONCE static int dkp_brownian(uint64_t seed, uint64_t sample, const dk_noise_request *q, uint64_t first,
+                                 size_t n, dk_real *out) {
+    enum { PART = 256 / sizeof(dk_real) }; /* elements at a time */
+    dkp_node node[2 * DKP_HALVINGS];
+    const uint32_t key[2] = {(uint32_t)seed, (uint32_t)(seed >> 32)},
+                   counter[4] = {(uint32_t)q->way, 0, 0, 0xFFFFFFFFu};
+    uint32_t derived[4];
+    double from = dkp_moment(q->from), to = dkp_moment(q->to);
+    int count = dkp_increment(0, 1, from, to, 0, from - to, node);
+    dk_philox(counter, key, derived);
+    for (size_t done = 0; done < n && count; done += PART) {
+        size_t part = n - done < PART ? n - done : (size_t)PART;
+        dk_real z[PART];
+        double sum[PART] = {0};
+        for (int k = 0; k < count; k++) {
+            uint64_t number = node[k].depth < 0 ? 0 : (1ull << node[k].depth) | node[k].place;
+            if (!(fabs(node[k].share) > 0)) continue;
+            dk_normals(derived[0] | (uint64_t)derived[1] << 32, sample, (uint32_t)number, first + done, part,
+                       z);
+            for (size_t i = 0; i < part; i++) sum[i] += node[k].share * (double)z[i];
+        }
+        for (size_t i = 0; i < part; i++) out[done + i] = (dk_real)sum[i];
+    }
+    return count;
+}
+
+/* Elements of one sample, from a source that has them apart. */
+static void dkp_draw_part(const dk_noise_source *s, const dk_noise_request *q, size_t sample, size_t element,
+                          size_t n, dkp_ahead *ahead, dk_real *out) {
+    const dkp_generator *generator = dkp_generator_of(s);
+    uint64_t seed = dkp_seed_of(s, q, sample), number = q->seeds ? 0 : q->first_sample + sample;
+    if (generator && generator->part) {
+        generator->part(s, q, sample, element, n, out);
+    } else if (s->kind != DK_NOISE_BROWNIAN || !dkp_brownian(seed, number, q, element, n, out)) {
+        const dkp_noise of = {seed, number, (uint32_t)q->draw, ahead};
+        dkp_normals_from(&of, element, n, out);
+    }
+}
+
+/* A whole draw. states: where the source's generators stand, or NULL. */
+static dk_status dkp_fill(const dk_noise_source *s, const dk_noise_request *q, void *states, dk_real *out) {
+    const dkp_generator *generator = dkp_generator_of(s);
+    if (s->fn) return s->fn(s->user, q, out) ? DK_ERROR_CALLBACK : DK_OK;
+    if (generator && generator->fill && generator->fill(s, q, states, out)) return DK_OK;
+    for (size_t b = 0; b < (size_t)q->batch; b++)
+        dkp_draw_part(s, q, b, 0, q->dim, NULL, out + b * q->dim);
+    return DK_OK;
+}
+
+DK_API dk_status dk_noise_fill(const dk_noise_source *source, const dk_noise_request *request, dk_real *out) {
+    if (!source || !request || !out || (int)source->kind < 0 || source->kind >= DK_NOISE_COUNT ||
+        request->batch < 1 || request->dim < 1)
+        return DK_ERROR_CONFIG;
+    return dkp_fill(source, request, NULL, out);
+}
+
+/* ---------------------------------------------------------------------------- >>checks  Checks */
+
+DKP_SMALL
+
+/* Where the schedule's own fields are wrong, says so. */
+static dk_status dkp_check_schedule(dk_schedule *s, char *message) {
+    int quirks = s->quirks;
+    dkp_unmark(s);
+    if (s->family == DK_FAMILY_DEFAULT) return dkp_fail_unknown(message, "schedule", s->name);
+    if ((int)s->family < 0 || s->family >= DK_FAMILY_COUNT)
+        return dkp_fail(message, "schedule.family", (int)s->family, "one of dk_family");
+    if (s->shift < 0 || !dkp_finite(s->shift))
+        return dkp_fail(message, "schedule.shift", s->shift, "> 0 (0: 1)");
+    if (s->family == DK_FAMILY_VE || s->family == DK_FAMILY_EDM) {
+        if (!(s->sigma_min > 0) || !dkp_finite(s->sigma_min))
+            return dkp_fail(message, "schedule.sigma_min", s->sigma_min, "> 0");
+        if (!(s->sigma_max > s->sigma_min) || !dkp_finite(s->sigma_max))
+            return dkp_fail(message, "schedule.sigma_max", s->sigma_max, "> sigma_min");
+    }
+    if (s->family == DK_FAMILY_VP_COSINE) {
+        if (!(s->cosine_offset >= 0) || !dkp_finite(s->cosine_offset))
+            return dkp_fail(message, "schedule.cosine_offset", s->cosine_offset, ">= 0");
+        if (!(s->sigma_min >= 0) || !dkp_finite(s->sigma_min))
+            return dkp_fail(message, "schedule.sigma_min", s->sigma_min, ">= 0");
+        if (!(s->sigma_max >= 0) || (s->sigma_max > 0 && s->sigma_max <= s->sigma_min))
+            return dkp_fail(message, "schedule.sigma_max", s->sigma_max, "> sigma_min (0: no limit)");
+    }
+    if (s->family == DK_FAMILY_VP || s->family == DK_FAMILY_SUB_VP) {
+        if (!(s->beta_min > 0) || !dkp_finite(s->beta_min))
+            return dkp_fail(message, "schedule.beta_min", s->beta_min, "> 0");
+        if (!(s->beta_max >= s->beta_min) || !dkp_finite(s->beta_max))
+            return dkp_fail(message, "schedule.beta_max", s->beta_max, ">= beta_min");
+    }
+    if (s->family == DK_FAMILY_VP_DISCRETE) {
+        if (s->timesteps < 2 || s->timesteps > 1000000)
+            return dkp_fail(message, "schedule.timesteps", s->timesteps, "2 .. 1000000");
+        if (s->alphas_cumprod) {
+            for (int k = 0; k < s->timesteps; k++) {
+                double here = s->alphas_cumprod[k], before = k ? s->alphas_cumprod[k - 1] : 1;
+                if (!(here < before) || !(here > 0 || (here >= 0 && k == s->timesteps - 1)))
+                    return dkp_fail(message, "schedule.alphas_cumprod", here,
+                                    "strictly falling between 1 and 0, and 0 only at the end");
+            }
+        } else if ((int)s->betas < 0 || s->betas >= DK_BETAS_COUNT) {
+            return dkp_fail(message, "schedule.betas", (int)s->betas, "one of dk_betas");
+        } else if (s->betas < DK_BETAS_COSINE || s->betas == DK_BETAS_SIGMOID) {
+            if (!(s->beta_min > 0 && s->beta_min < 1))
+                return dkp_fail(message, "schedule.beta_min", s->beta_min, "> 0 and < 1");
+            if (!(s->beta_max > 0 && s->beta_max < 1))
+                return dkp_fail(message, "schedule.beta_max", s->beta_max, "> 0 and < 1");
+        }
+    }
+    if (s->zero_terminal_snr != 0 && s->zero_terminal_snr != 1)
+        return dkp_fail(message, "schedule.zero_terminal_snr", s->zero_terminal_snr, "0 or 1");
+    if (quirks & ~(DK_QUIRK_FLOAT_TABLE | DK_QUIRK_TERMINAL_ALPHA | DKP_QUIRK_MARKED))
+        return dkp_fail(message, "schedule.quirks", quirks, "bits of DK_QUIRK_... that are a schedule's");
+    if (s->family == DK_FAMILY_FLOW && s->timesteps && (s->timesteps < 2 || s->timesteps > 1000000))
+        return dkp_fail(message, "schedule.timesteps", s->timesteps, "0 or 2 .. 1000000");
+    if (s->family == DK_FAMILY_CUSTOM && !s->fn)
+        return dkp_fail_text(message, DK_ERROR_CONFIG,
+                             "schedule.fn = NULL: must be a function for a custom schedule");
+    double low = dkp_family_of(s)->t_low, high = dkp_family_of(s)->t_high;
+    if (s->family == DK_FAMILY_VP_DISCRETE) high = s->timesteps - 1;
+    if (!(s->t_min >= low && s->t_min <= high))
+        return dkp_fail(message, "schedule.t_min", s->t_min, "within the family's times");
+    if (!(s->t_max > s->t_min && s->t_max <= high))
+        return dkp_fail(message, "schedule.t_max", s->t_max, "> t_min and within the family's times");
+    return DK_OK;
+}
+
+static int dkp_controlled(const dk_config *c) { return c->sampler.rtol > 0 || c->sampler.atol > 0; }
+
+DKP_ONCE static int dkp_set(double v) { return v < 0 || v > 0; }
+
+/* Guidance that is more than a sum with known coefficients. */
+static int dkp_guided_by_norms(const dk_guidance *g) {
+    return g->rescale > 0 || g->zero_star || g->projected;
+}
+
+/* Fields of sampler, grid and guidance: how they are set by name, and what they may be. */
+/* REST: noise sources, and what else has no part of its own. */
+
+#define DKP_MOST 1.7976931348623157e308 /* finite */
+#define DKP_S(kind, member, low, high, allowed) \
+    { "sampler." #member, allowed, low, high, (int)offsetof(dk_config, sampler.member), kind, DKP_OF_SAMPLER }
+#define DKP_G(kind, member, low, high, allowed) \
+    { "grid." #member, allowed, low, high, (int)offsetof(dk_config, grid.member), kind, DKP_OF_GRID }
+#define DKP_N(kind, name, member, low, high, allowed) \
+    { name, allowed, low, high, (int)offsetof(dk_config, member), kind, DKP_OF_REST }
+#ifdef DK_NO_PEERS
+#define DKP_NOISE_OF_PEERS ""
+#else
+#define DKP_NOISE_OF_PEERS "|torch_cpu|torch_cuda|numpy|numpy_pcg64|torchsde"
+#endif
+#define DKP_SOURCE(of)                                                                            \
+    DKP_N('c', #of, of.kind, 0, DK_NOISE_COUNT - 1, "default|philox|brownian" DKP_NOISE_OF_PEERS),  \
+        DKP_N('i', #of ".bits", of.bits, 0, 64, "0, 32 or 64"),                                   \
+        DKP_N('i', #of ".threads", of.threads, 0, 2147483647, "a multiple of 256 (0: no limit)"), \
+        DKP_N('i', #of ".seed_offset", of.seed_offset, -2147483648.0, 2147483647, "a whole number")
+#define DKP_U(kind, member, low, high, allowed)                                                   \
+    {                                                                                             \
+        "guidance." #member, allowed, low, high, (int)offsetof(dk_config, guidance.member), kind, \
+            DKP_OF_GUIDANCE                                                                       \
+    }
+#define DKP_WORDS(of, member, count, words) DKP_##of('c', member, 0, (count)-1, words)
+#define DKP_FLAG(of, member) DKP_##of('i', member, 0, 1, "0 or 1")
+static const dkp_field dkp_fields[] = {
+    DKP_N('c', "start", start, 0, DK_START_COUNT - 1, "noise|state|data"),
+    DKP_N('c', "blend", blend, 0, DK_BLEND_COUNT - 1, "state|fixed|denoised|both"),
+    DKP_WORDS(S, gauge, DK_GAUGE_COUNT, "default|ve|flow|vp|native"),
+    DKP_WORDS(S, rule, DK_RULE_COUNT, "exact|dpm|dpm_taylor|dpm_v2|bh1|bh2|sa|uniform|ipndm_v|gradient"),
+    DKP_WORDS(S, law, DK_LAW_COUNT, "ancestral|sde|ddpm_large|fresh|time|flow|sde_noise"),
+    DKP_WORDS(S, predictor, DK_PREDICTOR_COUNT, "reverse_diffusion|euler_maruyama|ancestral|none"),
+    DKP_WORDS(S, control, DK_CONTROL_COUNT, "standard|free|smooth"),
+    DKP_S('i', order, 0, 8, "0 .. 8"),
+    DKP_S('r', alpha, 0, 1, "> 0 and <= 1"),
+    DKP_S('r', alpha2, 0, 1, "> 0 and <= 1 (0: 2/3)"),
+    DKP_S('r', eta, 0, DKP_MOST, ">= 0"),
+    DKP_S('r', s_noise, 0, 1e30, "0 .. 1e30"),
+    DKP_S('r', s_noise_change, -1e30, 1e30, ">= -s_noise, at most 1e30"),
+    DKP_S('r', churn, 0, DKP_MOST, ">= 0"),
+    DKP_S('r', churn_min, 0, HUGE_VAL, ">= 0"),
+    DKP_S('r', churn_max, 0, HUGE_VAL, ">= 0 (0: no limit)"),
+    DKP_S('i', churn_late, 0, 2, "0, 1 or 2"),
+    DKP_S('r', noise_min, 0, HUGE_VAL, ">= 0"),
+    DKP_S('r', noise_max, 0, HUGE_VAL, ">= 0 (0: no limit)"),
+    DKP_S('r', snr, 0, DKP_MOST, ">= 0"),
+    DKP_S('r', langevin_step, 0, DKP_MOST, ">= 0"),
+    DKP_S('i', langevin_steps, 0, 100000, "0 .. 100000"),
+    DKP_S('i', bins, 0, 1000000, "0 .. 1000000"),
+    DKP_S('i', corrector, 0, 9, "0 .. 9"),
+    DKP_S('i', uncorrected, 0, 2147483647, ">= 0"),
+    DKP_S('i', warmup, 0, 2147483647, ">= 0"),
+    DKP_S('i', lower_order_final, 0, 3, "0 .. 3"),
+    DKP_S('r', gamma, -DKP_MOST, DKP_MOST, "finite"),
+    DKP_S('i', points, 0, 1000000, "0, or 2 .. 1000000"),
+    DKP_S('g', stages, 0, DK_SPACING_COUNT - 1, "lambda, uniform, quadratic or levels"),
+    DKP_S('i', evals, 0, 2147483647, ">= 0"),
+    DKP_S('r', pure_stage, 0, 1 - 1e-9, ">= 0 and < 1"),
+    DKP_S('r', rtol, 0, 1, "0 .. 1"),
+    DKP_S('r', atol, 0, 1e300, ">= 0"),
+    DKP_S('r', h_init, 0, 1e300, "> 0 (0: by itself)"),
+    DKP_S('r', safety, 0, 1, "> 0 and <= 1 (0: 0.9)"),
+    DKP_S('r', pcoeff, -10, 10, "-10 .. 10"),
+    DKP_S('r', icoeff, -10, 10, "-10 .. 10"),
+    DKP_S('r', dcoeff, -10, 10, "-10 .. 10"),
+    DKP_S('i', cfg_pp, 0, 2, "0, 1 or 2"),
+    DKP_S('r', stride, 0, DKP_MOST, ">= 0"),
+    DKP_FLAG(S, noise_prediction),
+    DKP_FLAG(S, pece),
+    DKP_FLAG(S, correct_last),
+    DKP_FLAG(S, er_power),
+    DKP_FLAG(S, from_down),
+    DKP_FLAG(S, pseudo),
+    DKP_FLAG(S, plain_last),
+    DKP_FLAG(S, above_last),
+    DKP_FLAG(S, told_end),
+    DKP_FLAG(S, fresh_pure),
+    DKP_FLAG(S, dry_bottom),
+    DKP_WORDS(G, final, DK_FINAL_COUNT, "default|zero|min|value|replace|last"),
+    DKP_WORDS(G, rounding, DK_ROUND_DOWN + 1, "none|nearest|down"),
+    DKP_WORDS(G, partial, DK_PARTIAL_COUNT, "slice|stretch|level|up|more"),
+    DKP_G('r', rho, 0, DKP_MOST, "> 0 (0: 7)"),
+    DKP_G('r', sigma_min, 0, DKP_MOST, ">= 0"),
+    DKP_G('r', sigma_max, 0, DKP_MOST, ">= 0"),
+    DKP_G('r', shift, 0, DKP_MOST, "> 0 (0: 1)"),
+    DKP_G('r', shift_power, 0, 100, "> 0 and <= 100 (0: 1)"),
+    DKP_G('r', terminal, 0, 1 - 1e-9, "> 0 and < 1 (0: none)"),
+    DKP_G('i', offset, -2147483648.0, 2147483647, "0 .. schedule.timesteps - 1"),
+    DKP_G('i', original_steps, 0, 1000000, "1 .. 1000000 (0: 10, lcm 50)"),
+    DKP_G('r', beta_a, 0, 50, "> 0 and <= 50 (0: 0.6)"),
+    DKP_G('r', beta_b, 0, 50, "> 0 and <= 50 (0: 0.6)"),
+    DKP_G('r', mean, -100, 100, "-100 .. 100"),
+    DKP_G('r', deviation, 0, 100, "> 0 and <= 100 (0: by spacing)"),
+    DKP_G('r', threshold, 0, 1 - 1e-9, "> 0 and < 1 (0: 0.025)"),
+    DKP_G('i', linear_steps, 0, 1000000, "0 .. steps - 1"),
+    DKP_G('r', time_min, 0, 0.999, "> 0 and < 1 (0: 0.001)"),
+    DKP_G('r', c_1, 0, 1 - 1e-9, "> 0 and < 1 (0: 0.001)"),
+    DKP_G('r', c_2, 0, 1, "> 0 and <= 1 (0: 0.008)"),
+    DKP_G('r', coefficient, -DKP_MOST, HUGE_VAL, "0.80 .. 1.50 (0: 1.20)"),
+    DKP_G('r', final_value, -DKP_MOST, HUGE_VAL, "> 0"),
+    DKP_G('r', strength, 0, 1, "> 0 and <= 1 (0: 1)"),
+    DKP_G('i', full_steps, 0, 1000000, "1 .. 1000000 (0: steps)"),
+    DKP_G('i', spare, 0, 1000000, ">= 0"),
+    DKP_G('r', ceiling, 0, DKP_MOST, "> 0 (0: none)"),
+    DKP_FLAG(G, sigma_linear),
+    DKP_G('i', restart, -1, 1000000, ">= 0, or -1 for AUTOMATIC1111's rule"),
+    DKP_G('i', restart_times, 0, 1000000, ">= 0 (0: 1)"),
+    DKP_G('r', restart_min, 0, DKP_MOST, "> 0 (0: 0.1)"),
+    DKP_G('r', restart_max, 0, DKP_MOST, "> 0 (0: 2)"),
+    DKP_G('i', jump, 0, 1000000, ">= 0"),
+    DKP_G('i', jump_runs, 0, 1000000, ">= 0"),
+    DKP_G('r', jump_shift, 0, DKP_MOST, ">= 0"),
+    DKP_FLAG(G, rising),
+    DKP_FLAG(G, jump_clean),
+    DKP_FLAG(G, travel),
+    DKP_SOURCE(noise),
+    DKP_SOURCE(step_noise),
+    DKP_U('r', scale, -DKP_MOST, DKP_MOST, "finite"),
+    DKP_U('r', scale2, -DKP_MOST, DKP_MOST, "finite"),
+    DKP_U('r', noise_min, 0, HUGE_VAL, ">= 0"),
+    DKP_U('r', noise_max, 0, HUGE_VAL, ">= 0 (0: no limit)"),
+    DKP_U('r', start, 0, 1, "0 .. 1"),
+    DKP_U('r', stop, 0, 1, "0 .. 1 (0: 1)"),
+    DKP_U('r', rescale, 0, 1, "0 .. 1"),
+    DKP_FLAG(U, zero_star),
+    DKP_U('i', zero_init, 0, 1000000, "0 .. 1000000"),
+    DKP_U('i', projected, 0, 2, "0, 1 or 2"),
+    DKP_U('r', parallel, -DKP_MOST, DKP_MOST, "finite"),
+    DKP_U('r', momentum, -DKP_MOST, DKP_MOST, "finite"),
+    DKP_U('r', limit, 0, HUGE_VAL, ">= 0 (0: no limit)"),
+    DKP_WORDS(U, space, DK_PREDICT_COUNT, "default|x0|eps|v|velocity|score|edm"),
+    DKP_FLAG(U, doubled),
+    DKP_U('r', quantile, 0, 1, "0 .. 1 (0: no thresholding)"),
+    DKP_U('r', quantile_most, 0, HUGE_VAL, ">= 0 (0: no limit)"),
+};
+#undef DKP_SOURCE
+#undef DKP_NOISE_OF_PEERS
+#undef DKP_MOST
+#undef DKP_S
+#undef DKP_G
+#undef DKP_U
+#undef DKP_WORDS
+#undef DKP_FLAG
+#undef DKP_N
+
+static double dkp_number_at(const dk_config *c, int at, int real) {
+    double number;
+    int whole;
+    if (real) memcpy(&number, (const char *)c + at, sizeof number);
+    else
+        memcpy(&whole, (const char *)c + at, sizeof whole),
+            number = whole; /* an int, or an enum of its size */
+    return number;
+}
+
+static dk_status dkp_check_fields(const dk_config *c, int of, char *message) {
+    for (int i = 0; i < DKP_COUNT(dkp_fields); i++) {
+        const dkp_field *f = &dkp_fields[i];
+        if (f->of != of) continue;
+        double v = dkp_number_at(c, f->at, f->kind == 'r');
+        if (!(v >= f->low && v <= f->high)) return dkp_fail(message, f->name, v, f->allowed);
+    }
+    return DK_OK;
+}
+
+/* What a spacing that takes its levels from a list or a table needs. */
+static dk_status dkp_check_listed(const dk_config *c, char *message) {
+    const dk_grid *g = &c->grid;
+    int own = g->spacing == DK_SPACING_LEVELS, T = dkp_table_size(&c->schedule);
+    if (own || g->spacing == DK_SPACING_RESAMPLE) {
+        if (!g->levels)
+            return dkp_fail_text(message, DK_ERROR_CONFIG,
+                                 own ? "grid.levels = NULL: must be steps + 1 numbers"
+                                     : "grid.levels = NULL: must be grid.level_count numbers");
+        if (g->unit < DK_UNIT_T || g->unit > DK_UNIT_LAMBDA)
+            return dkp_fail(message, "grid.unit", (int)g->unit, "one of dk_unit");
+    }
+    if (g->spacing == DK_SPACING_RESAMPLE) {
+        int logs = g->unit == DK_UNIT_SIGMA || g->unit == DK_UNIT_FLOW;
+        if (g->level_count < 2 || g->level_count > 1000000)
+            return dkp_fail(message, "grid.level_count", g->level_count, "2 .. 1000000");
+        for (int i = 0; i < g->level_count; i++)
+            if (!dkp_finite(g->levels[i]) || (logs && !(g->levels[i] > 0)))
+                return dkp_fail(message, "grid.levels", g->levels[i], "finite, and > 0 where logs are taken");
+    }
+    if (own) {
+        if (g->final != DK_FINAL_DEFAULT)
+            return dkp_fail(message, "grid.final", g->final, "0: levels are taken verbatim");
+        if (g->shift > 0) return dkp_fail(message, "grid.shift", g->shift, "0: levels are taken verbatim");
+        if (g->shift_power > 0)
+            return dkp_fail(message, "grid.shift_power", g->shift_power, "0: levels are taken verbatim");
+        if (g->terminal > 0)
+            return dkp_fail(message, "grid.terminal", g->terminal, "0: levels are taken verbatim");
+    }
+    if (dkp_by_timesteps(g)) {
+        int original = g->spacing == DK_SPACING_LCM && !g->original_steps ? 50 : dkp_turbo_steps(c),
+            some = g->spacing == DK_SPACING_SD_TURBO || g->spacing == DK_SPACING_LCM;
+        if (!T)
+            return dkp_fail(message, "grid.spacing", g->spacing,
+                            "for a discrete schedule (VP discrete, or flow with timesteps): it counts them");
+        if (g->offset < 0 || g->offset >= T)
+            return dkp_fail(message, "grid.offset", g->offset, "0 .. schedule.timesteps - 1");
+        if (some && original > T)
+            return dkp_fail(message, "grid.original_steps", original, "at most schedule.timesteps");
+        if (g->spacing == DK_SPACING_SD_TURBO && g->offset >= original)
+            return dkp_fail(message, "grid.offset", g->offset, "below original_steps");
+    }
+    if (g->spacing == DK_SPACING_LCM && c->steps > (g->original_steps > 0 ? g->original_steps : 50))
+        return dkp_fail(message, "steps", c->steps, "at most grid.original_steps (0: 50)");
+    if (g->spacing == DK_SPACING_GITS && (!g->words || !g->levels))
+        return dkp_fail_text(message, DK_ERROR_CONFIG,
+                             "grid.words = NULL: dk_grid_named(\"gits\") sets them");
+    if (g->spacing == DK_SPACING_GITS && !(fabs(g->coefficient) <= 0) &&
+        !(g->coefficient > 0.775 && g->coefficient < 1.525))
+        return dkp_fail(message, "grid.coefficient", g->coefficient, "0.80 .. 1.50 (0: 1.20)");
+    return DK_OK;
+}
+
+static dk_status dkp_check_grid(const dk_config *c, char *message) {
+    const dk_grid *g = &c->grid;
+    dk_status status = dkp_check_fields(c, DKP_OF_GRID, message);
+    int ranged = dkp_ranged(g);
+    if (status != DK_OK) return status;
+    if (g->final == DK_FINAL_VALUE && !(g->final_value > 0 && dkp_finite(g->final_value)))
+        return dkp_fail(message, "grid.final_value", g->final_value, "> 0 (for zero use DK_FINAL_ZERO)");
+    double largest = dkp_flow_unit(&c->schedule) ? 1 : HUGE_VAL;
+    if (g->sigma_max > (ranged ? largest : 0))
+        return dkp_fail(message, "grid.sigma_max", g->sigma_max,
+                        ranged ? "at most 1 for flow schedules" : "0: this spacing has no range");
+    if ((g->sigma_max > 0 && g->sigma_min >= g->sigma_max) || (g->sigma_min > 0 && !ranged))
+        return dkp_fail(message, "grid.sigma_min", g->sigma_min,
+                        ranged ? "< sigma_max" : "0: this spacing has no range");
+    if ((status = dkp_check_listed(c, message)) != DK_OK) return status;
+    if (g->terminal > 0 && !dkp_flow_unit(&c->schedule))
+        return dkp_fail(message, "grid.terminal", g->terminal, "0 but for flow schedules");
+    if (g->strength > 0 && g->strength < 1 && g->partial == DK_PARTIAL_LEVEL && (!ranged || g->sigma_max > 0))
+        return dkp_fail(message, "grid.partial", g->partial,
+                        "another: to begin at a level needs a spacing with a range, and grid.sigma_max = 0");
+    if (g->linear_steps > 0 && g->linear_steps >= c->steps && g->linear_steps >= g->full_steps)
+        return dkp_fail(message, "grid.linear_steps", g->linear_steps, "0 .. steps - 1");
+    if (g->spacing == DK_SPACING_QUADRATIC && c->schedule.t_min < 0)
+        return dkp_fail(message, "schedule.t_min", c->schedule.t_min, ">= 0 for the quadratic grid");
+    return DK_OK;
+}
+
+/* Strictly monotone in noise level; so sigma = 0 and alpha = 0 only at an end. The levels go to `level` unless NULL. */
+static dk_status dkp_check_levels(const dk_config *c, dk_level *level, char *message) {
+    double before = 0, direction = 0;
+    int travels = dkp_travels(c), steps = dkp_path_steps(c);
+    for (int i = 0; i <= steps; i++) {
+        dk_level l = dkp_path_level(c, i);
+        if (level) level[i] = l;
+        double here = dk_noise_level(l);
+        const char *wrong = NULL;
+        if (!(l.alpha >= 0 && l.sigma >= 0 && l.alpha + l.sigma > 0 && dkp_finite(l.alpha + l.sigma)))
+            wrong = "is not a noise level of this schedule";
+        else if (i == 1) direction = here < before ? -1 : 1;
+        int back = travels && direction < 0 && i > 1 && here > before;
+        if (!wrong && i > 0 && !back && !(direction * here > direction * before))
+            wrong = "does not continue a strictly monotone list";
+        if (wrong) {
+            dkp_text t = {message, DK_MESSAGE_SIZE, 0};
+            dkp_put_pair(&t, "grid: level ", i);
+            dkp_put_pair(&t, " (sigma/alpha ", here);
+            if (i > 0) dkp_put_pair(&t, ", after ", before);
+            dkp_put(&t, ") ");
+            dkp_put(&t, wrong);
+            return DK_ERROR_CONFIG;
+        }
+        before = here;
+    }
+    return DK_OK;
+}
+
+/* A Runge-Kutta tableau: row i, of i numbers, are the weights of the slopes 0 .. i - 1 for stage i; row `stages` is the
+   result, the row after it that of the embedded method, if there is one. */
+
+static int dkp_read_fraction(const char **text, double *v) {
+    double divisor = 1;
+    if (!dkp_read_real(text, v)) return 0;
+    if (**text == '/' && (++*text, !dkp_read_real(text, &divisor))) return 0;
+    *v /= divisor;
+    return dkp_finite(*v);
+}
+
+static dk_status dkp_parse_tableau(const char *text, dkp_tableau *t, char *message) {
+    const char *at = text ? text : "";
+    for (int row = 1, embedded = 0; row <= DK_MAX_STAGES + embedded; row++) {
+        int good = 1;
+        for (int j = 0; j < row && good; j++) {
+            at += strspn(at, " \t\n");
+            const char *entry = at;
+            good = dkp_read_fraction(&at, &t->a[dkp_row(row) + j]) && strchr(" \t\n|~", *at);
+            if (!good) at = entry;
+        }
+        at += strspn(at, " \t\n");
+        if (good && !*at) {
+            t->stages = row - embedded, t->embedded = embedded;
+            return DK_OK;
+        }
+        if (!good || embedded || (*at != '|' && *at != '~')) {
+            dkp_text say = {message, DK_MESSAGE_SIZE, 0};
+            dkp_put_pair(&say, "row ", row);
+            dkp_put_pair(&say, " of sampler.tableau: must have ", row);
+            dkp_put(&say, " numbers or fractions; it goes wrong at \"");
+            dkp_put(&say, at);
+            dkp_put(&say, "\"");
+            return DK_ERROR_CONFIG;
+        }
+        embedded = *at++ == '~';
+    }
+    return dkp_fail(message, "stages of sampler.tableau", DK_MAX_STAGES + 1, "1 .. 16");
+}
+
+/* Columns besides 0 through which a row of an exponential method goes; -1 if the text is wrong. */
+static int dkp_through(const dk_exponential *m, int row, int columns[DK_MAX_STAGES]) {
+    const char *at = m->through;
+    int count = 0;
+    for (int i = 2; i < row && at; i++) at = strchr(at, ' ') ? strchr(at, ' ') + 1 : NULL;
+    for (; at && *at && *at != ' ' && *at != '-'; at++) {
+        int column = *at >= '1' && *at <= '9'   ? *at - '0'
+                     : *at >= 'a' && *at <= 'f' ? *at - 'a' + 10
+                                                : DK_MAX_STAGES;
+        if (column >= row || column >= m->stages || count >= row) return -1;
+        columns[count++] = column;
+    }
+    return count;
+}
+
+static dk_status dkp_check_exponential(const dk_exponential *m, char *message) {
+    int columns[DK_MAX_STAGES];
+    if (!m->c || (m->terms > 0 && !m->term))
+        return dkp_fail_text(message, DK_ERROR_CONFIG,
+                             "sampler.exponential: c, and term where there are terms, must not be NULL");
+    if (m->stages < 1 || m->stages > DK_MAX_STAGES)
+        return dkp_fail(message, "sampler.exponential->stages", m->stages, "1 .. 16");
+    for (int i = 1; i < m->stages; i++)
+        if (!(m->c[i] > 0))
+            return dkp_fail(message, "sampler.exponential->c", m->c[i], "> 0 after the first");
+    for (int i = 0; i < m->terms; i++) {
+        const dk_phi_term *t = &m->term[i];
+        if (t->row < 1 || t->row > m->stages + 1)
+            return dkp_fail(message, "row of sampler.exponential->term", t->row, "1 .. stages + 1");
+        if (t->column < 0 || t->column >= t->row)
+            return dkp_fail(message, "column of sampler.exponential->term", t->column, ">= 0 and < row");
+        if (t->k < 0 || t->k > 20 || !(t->at >= 0))
+            return dkp_fail(message, "k of sampler.exponential->term", t->k, "0 .. 20, with at >= 0");
+    }
+    for (int row = 2; row <= m->stages + 1; row++)
+        if (dkp_through(m, row, columns) < 0)
+            return dkp_fail(message, "row of sampler.exponential->through", row,
+                            "of columns from 1 to row - 1");
+    return DK_OK;
+}
+
+static dk_status dkp_check_sampler(const dk_config *c, char *message) {
+    const dk_sampler *s = &c->sampler;
+    if (!s->record) return dkp_fail_name(message, "sampler", s->name, s->nearest);
+    if (dkp_check_fields(c, DKP_OF_SAMPLER, message) != DK_OK) return DK_ERROR_CONFIG;
+    if (s->s_noise + s->s_noise_change < 0)
+        return dkp_fail(message, "sampler.s_noise_change", s->s_noise_change, ">= -s_noise");
+    if (s->points == 1) return dkp_fail(message, "sampler.points", 1, "0, or 2 .. 1000000");
+    if (s->churn > 0 && dkp_controlled(c))
+        return dkp_fail(message, "sampler.churn", s->churn, "0 with step-size control");
+    if (s->stride > 0 && dkp_controlled(c))
+        return dkp_fail(message, "sampler.stride", s->stride, "0 with step-size control");
+    dkp_tableau tableau;
+    if (s->tableau && dkp_parse_tableau(s->tableau, &tableau, message) != DK_OK) return DK_ERROR_CONFIG;
+    if (s->exponential && dkp_check_exponential(s->exponential, message) != DK_OK) return DK_ERROR_CONFIG;
+    if (s->stages != DK_SPACING_DEFAULT && s->stages != DK_SPACING_LAMBDA &&
+        s->stages != DK_SPACING_UNIFORM && s->stages != DK_SPACING_QUADRATIC &&
+        s->stages != DK_SPACING_LEVELS)
+        return dkp_fail(message, "sampler.stages", s->stages, "lambda, uniform, quadratic or levels");
+    return DK_OK;
+}
+
+static dk_status dkp_check_guidance(const dk_config *c, char *message) {
+    const dk_guidance *g = &c->guidance;
+    if (dkp_check_fields(c, DKP_OF_GUIDANCE, message) != DK_OK) return DK_ERROR_CONFIG;
+    if (g->noise_max > 0 && g->noise_max <= g->noise_min)
+        return dkp_fail(message, "guidance.noise_max", g->noise_max, "> noise_min (0: no limit)");
+    if (g->stop > 0 && g->stop < g->start)
+        return dkp_fail(message, "guidance.stop", g->stop, ">= start (0: 1)");
+    if (g->zero_star && g->projected)
+        return dkp_fail(message, "guidance.projected", g->projected, "0 with zero_star");
+    if (dkp_set(g->scale2) && (g->zero_star || g->projected))
+        return dkp_fail(message, "guidance.scale2", g->scale2, "0 with zero_star or projected");
+    if (g->quantile > 0 && c->clip > 0) return dkp_fail(message, "clip", c->clip, "0 with guidance.quantile");
+    if (dkp_controlled(c) &&
+        (dkp_guided_by_norms(g) || g->quantile > 0 || g->zero_init || g->start > 0 || g->stop > 0))
+        return dkp_fail_text(
+            message, DK_ERROR_CONFIG,
+            "guidance: start, stop, rescale, zero_star, zero_init, projected and quantile must "
+            "be 0 with step-size control (sampler.rtol, atol)");
+    return DK_OK;
+}
+
+static dk_sampler dkp_default_sampler(void);
+
+/* Fills in defaults and checks what can be checked without looking at levels. The schedules point to `marks` from then
+   on; NULL: they do without. */
+static dk_status dkp_resolve(dk_config *c, dkp_marks *marks, char *message) {
+    dk_schedule *s = &c->schedule, *net = &c->network_schedule;
+    dk_status status;
+    if (s->family == DK_FAMILY_DEFAULT && !s->name) s->family = DK_FAMILY_FLOW;
+    if (s->t_min >= 0 && s->t_min <= 0 && s->t_max >= 0 &&
+        s->t_max <= 0) { /* a schedule made by hand, without a range */
+        s->t_max = s->family == DK_FAMILY_EDM           ? s->sigma_max
+                   : s->family == DK_FAMILY_COSINE      ? dkp_pi / 2
+                   : s->family == DK_FAMILY_VP_DISCRETE ? s->timesteps - 1.0
+                                                        : 1;
+        s->t_min = s->family == DK_FAMILY_EDM ? s->sigma_min : 0;
+    }
+    if ((status = dkp_check_schedule(s, message)) != DK_OK) return status;
+    if ((int)c->prediction < 0 || c->prediction >= DK_PREDICT_COUNT)
+        return dkp_fail(message, "prediction", (int)c->prediction, "one of dk_prediction");
+    if (c->prediction == DK_PREDICT_DEFAULT) c->prediction = dkp_family_of(s)->prediction;
+    if (!(c->sigma_data >= 0) || !dkp_finite(c->sigma_data))
+        return dkp_fail(message, "sigma_data", c->sigma_data, "> 0 (0: 0.5)");
+    if (c->sigma_data <= 0) c->sigma_data = 0.5;
+    if (net->family != DK_FAMILY_DEFAULT || net->name) {
+        if ((status = dkp_check_schedule(net, message)) != DK_OK) { /* say whose field it is */
+            char text[DK_MESSAGE_SIZE];
+            dkp_text t = {message, DK_MESSAGE_SIZE, 0};
+            memcpy(text, message, sizeof text);
+            dkp_put(&t, "network_");
+            dkp_put(&t, text);
+            return status;
+        }
+    }
+    if (marks) dkp_mark(s, marks->sampler), dkp_mark(net, marks->network);
+    if ((int)c->condition < 0 || c->condition >= DK_CONDITION_COUNT)
+        return dkp_fail(message, "condition", (int)c->condition, "one of dk_condition");
+    if ((int)c->condition_rounding < 0 || c->condition_rounding > DK_ROUND_DOWN)
+        return dkp_fail(message, "condition_rounding", (int)c->condition_rounding, "one of dk_rounding");
+    if (c->condition == DK_CONDITION_DEFAULT)
+        c->condition = c->prediction == DK_PREDICT_EDM ? DK_CONDITION_C_NOISE
+                                                       : dkp_family_of(net->family ? net : s)->condition;
+    if (!dkp_finite(c->condition_scale))
+        return dkp_fail(message, "condition_scale", c->condition_scale, "finite (0: 1)");
+    if (c->condition_scale >= 0 && c->condition_scale <= 0) c->condition_scale = 1;
+    if (c->steps < 1 || c->steps > 1000000) return dkp_fail(message, "steps", c->steps, "1 .. 1000000");
+    if (c->grid.unknown) return dkp_fail_name(message, "grid", c->grid.unknown, c->grid.nearest);
+    if ((int)c->grid.spacing < 0 || c->grid.spacing >= DK_SPACING_COUNT)
+        return dkp_fail(message, "grid.spacing", (int)c->grid.spacing, "one of dk_spacing");
+    if (c->grid.spacing == DK_SPACING_DEFAULT)
+        c->grid.spacing = dkp_flow_unit(s) ? DK_SPACING_UNIFORM : DK_SPACING_KARRAS;
+    if ((status = dkp_check_grid(c, message)) != DK_OK) return status;
+    if (c->grid.rho <= 0) c->grid.rho = c->grid.spacing == DK_SPACING_POLYEXPONENTIAL ? 1 : 7;
+    if (c->grid.strength <= 0) c->grid.strength = 1;
+    dkp_resolve_start(c);
+    c->grid.noisy = dkp_range_end(c, 1), c->grid.clean = dkp_range_end(c, 0);
+    if (!(dk_noise_level(c->grid.clean) < dk_noise_level(c->grid.noisy)))
+        return c->grid.sigma_max > 0
+                   ? dkp_fail(message, "grid.sigma_max", c->grid.sigma_max, "above the range's other end")
+                   : dkp_fail(message, "grid.sigma_min", c->grid.sigma_min, "below the range's other end");
+    if (c->grid.final == DK_FINAL_VALUE && dkp_ranged(&c->grid) &&
+        !(c->grid.final_value < dk_noise_level(c->grid.clean)))
+        return dkp_fail(message, "grid.final_value", c->grid.final_value,
+                        "below the range's lower end (set grid.sigma_min above it)");
+    dkp_resolve_restart(c);
+    if ((status = dkp_resolve_steps(c, message)) != DK_OK) return status;
+    if ((status = dkp_resolve_travel(c, message)) != DK_OK) return status;
+    if (!c->sampler.record && !c->sampler.name) c->sampler = dkp_default_sampler();
+    if ((status = dkp_check_sampler(c, message)) != DK_OK) return status;
+    if ((status = dkp_check_fields(c, DKP_OF_REST, message)) != DK_OK) return status;
+    if (!c->mask != !c->known)
+        return dkp_fail_text(message, DK_ERROR_CONFIG, "mask and known: must be given both, or neither");
+    if ((int)c->number < 0 || c->number >= DK_NUMBER_COUNT)
+        return dkp_fail(message, "number", (int)c->number, "one of dk_number");
+    if (!(c->clip >= 0) || !dkp_finite(c->clip)) return dkp_fail(message, "clip", c->clip, ">= 0");
+    return dkp_check_guidance(c, message);
+}
+
+static dk_noise_request dkp_noise_of_config(const dk_config *c) {
+    dk_noise_request q;
+    memset(&q, 0, sizeof q);
+    q.batch = c->batch, q.dim = c->dim, q.seed = c->seed, q.first_sample = c->first_sample,
+    q.seeds = c->seeds;
+    return q;
+}
+
+static dk_status dkp_resolve_source(const dk_config *c, const dk_noise_source *s, const char *name,
+                                    char *message) {
+    const dk_noise_request q = dkp_noise_of_config(c);
+    const dkp_generator *generator = dkp_generator_of(s);
+    if (s->bits % 32 || s->threads % 256) {
+        char field[32];
+        dkp_text t = {field, sizeof field, 0};
+        dkp_put(&t, name);
+        dkp_put(&t, s->bits % 32 ? ".bits" : ".threads");
+        return s->bits % 32 ? dkp_fail(message, field, s->bits, "0, 32 or 64")
+                            : dkp_fail(message, field, s->threads, "a multiple of 256 (0: no limit)");
+    }
+    if (!generator) return DK_OK;
+    if (c->first_sample > 0 && !c->seeds)
+        return dkp_fail(message, "first_sample", (double)c->first_sample,
+                        "0 where one generator makes the whole batch (or use seeds)");
+    for (size_t b = 0; b < (c->seeds ? (size_t)c->batch : 1); b++)
+        if (dkp_seed_of(s, &q, b) > generator->largest_seed)
+            return dkp_fail(message, c->seeds ? "an element of seeds" : "seed", (double)dkp_seed_of(s, &q, b),
+                            "below 2^32 for noise = numpy");
+    return DK_OK;
+}
+
+static dk_status dkp_resolve_noise(dk_config *c, char *message) {
+    dk_noise_source *step = &c->step_noise;
+    dk_status status = dkp_check_fields(c, DKP_OF_REST, message);
+    if (status != DK_OK) return status;
+    if (c->noise.kind == DK_NOISE_DEFAULT) c->noise.kind = DK_NOISE_PHILOX;
+    if (step->kind == DK_NOISE_DEFAULT && !step->fn) {
+        if (step->bits || step->threads || step->seed_offset)
+            return dkp_fail_text(message, DK_ERROR_CONFIG,
+                                 "step_noise = default: must be a source where its other fields are set");
+        *step = c->noise;
+    }
+    status = dkp_resolve_source(c, &c->noise, "noise", message);
+    return status == DK_OK ? dkp_resolve_source(c, step, "step_noise", message) : status;
+}
+
+/* What a run needs beyond a plan. */
+static dk_status dkp_resolve_data(dk_config *c, char *message) {
+    if (c->batch == 0) c->batch = 1;
+    if (c->batch < 0) return dkp_fail(message, "batch", c->batch, ">= 1 (0: 1)");
+    if (c->batch > 0x7FFFFFFF / DK_BRANCHES) return dkp_fail(message, "batch", c->batch, "at most 715827882");
+    if (c->dim < 1) return dkp_fail(message, "dim", (double)c->dim, ">= 1");
+    if (c->dim > ((size_t)-1) / 64 / sizeof(dk_real) / (size_t)c->batch)
+        return dkp_fail(message, "dim", (double)c->dim,
+                        "small enough for batch * dim numbers to fit in memory");
+    if (c->threads < 0 || c->threads > 65536) return dkp_fail(message, "threads", c->threads, "0 .. 65536");
+#ifdef _OPENMP
+    if (c->threads == 0 && !c->parallel) c->threads = omp_get_max_threads();
+#endif
+    if (c->threads == 0) c->threads = 1;
+    return dkp_resolve_noise(c, message);
+}
+
+DK_API dk_status dk_resolve(dk_config *c) {
+    if (!c) return DK_ERROR_CONFIG;
+    dk_status status = dkp_resolve(c, NULL, c->message);
+    if (status == DK_OK) status = dkp_resolve_data(c, c->message);
+    return status == DK_OK ? dkp_check_levels(c, NULL, c->message) : status;
+}
+
+static int dkp_is_field(const dkp_field *f, const char *name) { /* "sampler." may be missing */
+    return strcmp(name, f->name) == 0 || (f->of == DKP_OF_SAMPLER && strcmp(name, f->name + 8) == 0);
+}
+
+static int dkp_parse_choice(const char *choices, const char *s) {
+    for (int i = 0;; i++) {
+        size_t n = strcspn(choices, "|");
+        if (n == strlen(s) && memcmp(choices, s, n) == 0) return i;
+        if (!choices[n]) return -1;
+        choices += n + 1;
+    }
+}
+
+static int dkp_set_field(dk_config *c, const dkp_field *f, const char *value) {
+    char *to = (char *)c + f->at;
+    int whole = 0;
+    double real = 0;
+    if (f->kind == 'c') {
+        if ((whole = dkp_parse_choice(f->allowed, value)) < 0) return 0;
+    } else if (f->kind == 'g') {
+        dk_grid g = dk_grid_named(value);
+        if (strcmp(value, "levels") == 0) g.unknown = NULL, g.spacing = DK_SPACING_LEVELS;
+        if (g.unknown) return 0;
+        whole = (int)g.spacing;
+    } else {
+        if (!dkp_read_real(&value, &real) || *value) return 0;
+        if (f->kind == 'r') {
+            memcpy(to, &real, sizeof real);
+            return 1;
+        }
+        if (fabs(real) > 1e9 || floor(real) < real) return 0;
+        whole = (int)real;
+    }
+    memcpy(to, &whole, sizeof whole); /* an int, or an enum of its size */
+    return 1;
+}
+
+/* Sets "field=value field=value ..."; those that `of` leaves out are passed over. `wrong` is the word that is
+   wrong, or ""; the field whose value it is, if there is one, comes back. */
+static const dkp_field *dkp_settings(dk_config *c, const char *settings, int of, char wrong[DKP_WORD]) {
+    for (wrong[0] = 0; *settings;) {
+        size_t n = strcspn(settings, " "), k = n < DKP_WORD ? n : DKP_WORD - 1;
+        const char *name = wrong;
+        int i = 0;
+        memcpy(wrong, settings, k), wrong[k] = 0;
+        settings += n + (settings[n] == ' ');
+        if (!k) continue;
+        char *value = strchr(wrong, '=');
+        if (n > k || !value) return NULL;
+        *value = 0;
+        while (i < DKP_COUNT(dkp_fields) && !dkp_is_field(&dkp_fields[i], name)) i++;
+        int set = i < DKP_COUNT(dkp_fields) &&
+                  (!(of & dkp_fields[i].of) || dkp_set_field(c, &dkp_fields[i], value + 1));
+        *value = '=';
+        if (!set) return i < DKP_COUNT(dkp_fields) ? &dkp_fields[i] : NULL;
+        wrong[0] = 0;
+    }
+    return NULL;
+}
+
+DK_API dk_status dk_config_set(dk_config *c, const char *settings) {
+    char wrong[DKP_WORD];
+    if (!c) return DK_ERROR_CONFIG;
+    if (!settings) return dkp_fail_text(c->message, DK_ERROR_CONFIG, "settings = NULL: must be a text");
+    dk_config set = *c;
+    const dkp_field *field = dkp_settings(&set, settings, DKP_OF_ALL, wrong);
+    if (wrong[0]) {
+        dkp_text t = {c->message, DK_MESSAGE_SIZE, 0};
+        dkp_put(&t, "setting \"");
+        dkp_put(&t, wrong);
+        dkp_put(&t, "\": must be ");
+        dkp_put(&t, field ? field->allowed
+                          : "field=value, with a field of dk_sampler, or of dk_grid after \"grid.\", of "
+                            "dk_guidance after \"guidance.\", noise, start or blend");
+        return DK_ERROR_CONFIG;
+    }
+    *c = set;
+    c->message[0] = 0;
+    return DK_OK;
+}
+
+/* ------------------------------------------------------------------------ >>guidance  Guidance */
+
+DKP_FAST
+
+/* What holds at one evaluation: which branches are evaluated, and what their outputs weigh. */
+typedef struct dkp_guided {
+    dk_guidance g;
+    int on;
+    double weight[DK_BRANCHES];
+    int wanted[DK_BRANCHES];
+} dkp_guided;
+
+static void dkp_guidance_at(dkp_guided *h, dk_recorder *r, const dk_level *l, int with_uncond) {
+    dk_guidance *g = &h->g;
+    int step = r->pace ? r->pace->accepted : r->offset + r->step, steps = r->pace ? 0 : r->plan->steps;
+    int sizing = r->pace && r->pace->sizing;
+    double here = dk_noise_level(*l);
+    *g = r->config->guidance;
+    if (g->schedule) {
+        dk_guidance given = *g;
+        g->schedule(g->schedule_user, *l, step, steps, &r->config->guidance);
+        if (r->status == DK_OK) r->status = dkp_check_guidance(r->config, r->config->message);
+        *g = r->config->guidance, r->config->guidance = given;
+    }
+    h->on = dkp_set(g->scale) && !(here <= g->noise_min && g->noise_min > 0) &&
+            !(here > g->noise_max && g->noise_max > 0) && step >= (int)(g->start * steps) &&
+            !(g->stop > 0 && step >= (int)(g->stop * steps) && steps);
+    if (!h->on) g->scale = 1, g->scale2 = g->rescale = 0, g->zero_star = g->projected = 0;
+    double scale2 = dkp_set(g->scale2) ? g->scale2 : g->scale;
+    h->weight[0] = g->scale, h->weight[1] = 1 - scale2, h->weight[2] = scale2 - g->scale;
+    int any = sizing && (g->schedule || dkp_set(r->config->guidance.scale));
+    h->wanted[0] = 1;
+    h->wanted[1] = dkp_set(h->weight[1]) || g->zero_star || g->projected || (with_uncond && h->on) || any;
+    h->wanted[2] = dkp_set(h->weight[2]) || (any && (g->schedule || dkp_set(r->config->guidance.scale2)));
+    if (!h->wanted[1] && !h->wanted[2]) g->rescale = 0;
+}
+
+/* One after another, or all at once: *call, and F of each branch. */
+static void dkp_record_calls(dk_recorder *r, dk_call *call, const dkp_guided *h, dk_vec input,
+                             const char *letters, dk_vec F[DK_BRANCHES]) {
+    dk_plan *p = r->plan;
+    int last = h->wanted[2] ? 2 : h->wanted[1], together = h->g.doubled ? last + 1 : 1;
+    int stored = p->number || together > 1;
+    for (int k = 0; k < together; k++) {
+        dk_vec u = stored ? dkp_store_as(r, input, 'u', call->estimate, 0)
+                          : dkp_keep_as(r, input, 'u', call->estimate);
+        if (!k) call->input = (int)u.at;
+    }
+    if (r->status != DK_OK) return;
+    call->branches = together;
+    for (int i = 0; i < DK_BRANCHES; i++) call->weight[i] = h->weight[i];
+    for (int k = 0; k <= last; k += together) {
+        if (together == 1 && !h->wanted[k]) continue;
+        r->position++;
+        for (int i = 0; i < together; i++) dkp_for_network(r, call->input + i);
+        dkp_use(r, call->x, 1); /* stays readable while the evaluation is out */
+        if (r->storing) call->needs = p->value[call->input].needs;
+        dkp_boundary(r, DK_BOUNDARY_CALL, p->calls);
+        for (int i = 0; i < together; i++)
+            F[k + i] =
+                dkp_vec(r, dkp_for_network(r, dkp_new_value(r, letters[k + i], call->estimate, p->calls)));
+        call->branch = k, call->output = (int)F[k].at;
+        if (r->storing) p->value[call->input].together = p->value[call->output].together = together;
+        p->calls++;
+        if (DKP_STORING(r, calls)) p->call[p->calls - 1] = *call;
+    }
+}
+
+DKP_SMALL
+
+/* G of the branches' outputs P, whatever they are taken as. */
+static dk_vec dkp_guide(dk_recorder *r, const dk_guidance *g, const double weight[DK_BRANCHES],
+                        const dk_vec P[DK_BRANCHES]) {
+    dk_vec C = P[0], U = P[1], G;
+    if (g->zero_star) { /* Fan et al. 2025 */
+        int s = dkp_scalar(r, DK_NORM_PROJECTION, C, U, 0);
+        G = dkr_mix(g->scale, C, 1, dkr_scale_by(1 - g->scale, s, 1, U));
+    } else if (g->projected) { /* Sadat et al. 2024, alg. 1 */
+        dk_vec d = r->momentum = dkr_keep(r, dkr_add(dkr_mix(1, C, -1, U), dkr_scale(g->momentum, r->momentum)));
+        double w = g->projected > 1 ? g->scale : g->scale - 1, along = w * (g->parallel - 1);
+        int p = dkp_set(along) ? dkp_scalar(r, DK_NORM_PROJECTION, d, C, g->limit) : 0;
+        int l = g->limit > 0 ? dkp_scalar(r, DK_NORM_LIMIT, d, dkp_zero, g->limit) : 0;
+        d = l ? dkr_scale_by(w, l, 1, d) : dkr_scale(w, d);
+        G = dkr_add(g->projected > 1 ? U : C, d);
+        if (p) G = dkr_add(G, dkr_scale_by(along, p, 1, C));
+    } else {
+        G = dkp_sum(DK_BRANCHES, weight, P);
+    }
+    if (!(g->rescale > 0)) return G;
+    G = dkr_keep(r, G); /* Lin et al. 2023, sec. 3.4 */
+    return dkr_mix(1 - g->rescale, G, 1,
+                  dkr_scale_by(g->rescale, dkp_scalar(r, DK_NORM_DEVIATION, C, G, 0), 1, G));
+}
+
+/* D, limited and changed by the hook. */
+static dk_vec dkp_finish_D(dk_recorder *r, const dk_guidance *g, dk_vec D, const dk_call *call) {
+    D = dkp_store_as(r, D, 'D', call->estimate, call->clip);
+    if (g->quantile > 0) {
+        dk_vec v[4] = {D, dkp_zero, dkp_zero, dkp_zero};
+        int s = dkp_norm_of(r, DK_NORM_QUANTILE, v, g->quantile_most, g->quantile);
+        D = dkp_store_as(r, dkr_scale_by(1, s, 1, D), 'D', call->estimate, 1);
+    }
+    D = dkp_blend_denoised(r, D, 'D', call->estimate);
+    if (g->hook && call->branches && r->status == DK_OK) {
+        r->position++;
+        dkp_use(r, (int)D.at, 1);
+        dkp_boundary(r, DK_BOUNDARY_HOOK, r->plan->calls - 1);
+    }
+    return D;
+}
+
+DKP_FAST
+
+static dk_vec dkp_denoise(dk_recorder *r, dk_vec x, const dk_level *level, const dk_level *told,
+                          dk_vec *uncond) {
+    dk_plan *p = r->plan;
+    dk_config *c = r->config;
+    int late = r->unchurned.of != NULL; /* the network sees the state from before churn */
+    const dk_level *at = late ? &r->unchurned_at : level;
+    dkp_model net = dkp_model_at(c, at, late ? at : told);
+    dkp_model m = late && r->sampler.churn_late < 2 ? dkp_model_at(c, level, level) : net;
+    dk_vec seen = late ? r->unchurned : x;
+    r->unchurned = dkp_zero, r->drawn = -1;
+    if (uncond) *uncond = dkp_zero;
+    if (r->status != DK_OK) return dkp_zero;
+    if (!dkp_finite(net.condition))
+        dkp_refuse_at(r, "condition: the number told to the network is not finite", told);
+    if (!dkp_finite(net.input_scale) || !dkp_finite(m.d_x) || !dkp_finite(m.d_f))
+        dkp_refuse_at(r,
+                      "prediction: eps and score cannot give x0 where alpha = 0 (use x0, v or velocity, or "
+                      "start at a lower level)",
+                      level);
+    int index = r->estimates++, first = p->calls;
+    x = dkp_blend_seen(r, dkp_keep_as(r, x, 'y', index), level);
+    seen = late ? dkp_blend_seen(r, seen, at) : x;
+    if (r->status != DK_OK) return dkp_zero;
+    dk_vec F[DK_BRANCHES] = {dkp_zero, dkp_zero, dkp_zero};
+    dk_call call;
+    memset(&call, 0, sizeof call);
+    call.level = *at, call.condition = net.condition, call.input_scale = net.input_scale;
+    call.d_x = m.d_x, call.d_f = m.d_f, call.clip = c->clip, call.x = (int)seen.at;
+    call.uncond_output = -1, call.step = r->offset + r->step, call.stage = r->stage++, call.estimate = index;
+
+    /* What the outputs are taken as where their size counts. */
+    dkp_guided h;
+    dkp_guidance_at(&h, r, at, uncond != NULL);
+    int norms = dkp_guided_by_norms(&h.g), zero = call.step < h.g.zero_init && !r->pace;
+    dk_prediction own = c->prediction, space = h.g.space                ? h.g.space
+                                               : h.g.projected && !zero ? DK_PREDICT_X0
+                                                                        : own;
+    dkp_model s = m;
+    if ((norms || zero) && space != own) {
+        int negated = c->negated;
+        c->prediction = space, c->negated = 0;
+        s = dkp_model_at(c, level, level);
+        c->prediction = own, c->negated = negated;
+    }
+
+    int limits = p->masked > 1 || c->clip > 0 || h.g.quantile > 0 || h.g.hook;
+    int raw = p->number || limits || zero || h.wanted[1] || h.wanted[2] || m.d_x < 0 || m.d_x > 0 ||
+              m.d_f < 1 || m.d_f > 1; /* the output is not D itself */
+    int both = uncond && !dkp_set(c->guidance.scale) && !c->guidance.schedule;
+    if (zero) r->skipped++;
+    else dkp_record_calls(r, &call, &h, dkr_scale(net.input_scale, seen), raw ? "FGH" : "D", F);
+    if (r->status != DK_OK) return dkp_zero;
+    if (both && !zero) { /* the network gives both outputs at once */
+        F[1] = dkp_vec(r, dkp_for_network(r, dkp_new_value(r, raw ? 'G' : 'U', index, first)));
+        if (r->storing) p->call[first].uncond_output = (int)F[1].at;
+    }
+
+    dk_vec P[DK_BRANCHES] = {F[0], h.wanted[1] ? F[1] : dkp_zero, F[2]};
+    for (int k = 0; k < DK_BRANCHES && norms && !zero; k++) {
+        if (space != own) P[k] = dkr_mix((m.d_x - s.d_x) / s.d_f, P[k].of ? x : dkp_zero, m.d_f / s.d_f, P[k]);
+        if (P[k].of && (space != own || p->number)) P[k] = dkp_store_as(r, P[k], 'y', p->values, 0);
+    }
+    dk_vec G = zero ? dkp_zero : dkp_guide(r, &h.g, h.weight, P), D = G;
+    if (raw) D = dkp_finish_D(r, &h.g, dkr_mix(s.d_x, x, s.d_f, G), &call);
+    dk_vec U = uncond ? F[1] : dkp_zero;
+    if (at->sigma <= 0) /* nothing else asks for it */
+        r->noise = U.of ? dkr_mix(m.n_x, x, m.n_f, U) : dkr_mix(s.n_x, x, s.n_f, G);
+    if (uncond) *uncond = !U.of ? D : raw ? dkp_store_as(r, dkr_mix(m.d_x, x, m.d_f, U), 'U', index, 0) : U;
+    if (U.of) *uncond = dkp_blend_denoised(r, *uncond, 'U', index);
+    for (int i = first; i < p->calls && r->storing; i++) p->call[i].denoised = (int)D.at;
+    return D;
+}
+
+DKP_SMALL
+
+DK_API dk_vec dkr_denoise_told(dk_recorder *r, dk_vec x, dk_level level, dk_level told, dk_vec *uncond) {
+    return dkp_denoise(r, x, &level, &told, uncond);
+}
+
+DK_API dk_vec dkr_denoise(dk_recorder *r, dk_vec x, dk_level level) {
+    return dkp_denoise(r, x, &level, &level, NULL);
+}
+
+DK_API dk_vec dkr_past(dk_recorder *r, int estimate) {
+    if (estimate < r->skipped || estimate >= r->estimates)
+        dkr_refuse(r, "estimate of dkr_past", estimate, "one that has been made, by an evaluation");
+    if (r->status != DK_OK) return dkp_zero;
+    if (!r->storing) return dkp_vec(r, -1 - estimate); /* anything distinct */
+    const dk_call *call = &r->plan->call[estimate - r->skipped];
+    while (call->estimate < estimate) call++;
+    return dkp_vec(r, call->denoised);
+}
+
+/* ---------------------------------------------------------------- >>control  Step-size control */
+
+/* The axis that step sizes are measured on: u of a classical method's gauge, lambda of an exponential one. */
+static int dkp_is_classical(const dk_recorder *r) { return r->sampler.tableau != NULL; }
+
+static double dkp_control_axis(dk_recorder *r, const dk_level *l) {
+    return dkp_axis(r, dkp_is_classical(r), l);
+}
+
+static dk_level dkp_level_on_axis(const dk_recorder *r, double at) {
+    return dkp_is_classical(r) ? dkp_level_in_gauge(r, at) : dkp_level_of_lambda(r, at);
+}
+
+/* Steps are controlled between these levels of the grid; to and from infinite ones there are ordinary steps. */
+static int dkp_control_begin(dk_recorder *r) {
+    return r->first.sigma <= 0 || !dkp_finite(dkp_control_axis(r, &r->first));
+}
+static int dkp_control_end(dk_recorder *r) {
+    return r->config->steps - (r->last.sigma <= 0 || !dkp_finite(dkp_control_axis(r, &r->last)));
+}
+
+static void dkp_aim(dk_recorder *r, dk_pace *p) {
+    double left = p->end - p->at, h = left < 0 ? -p->h : p->h, next = p->at + h;
+    int reaches = left < 0 ? next <= p->end : next >= p->end;
+    p->next = reaches ? p->end : next;
+    p->to = reaches ? dkp_grid_level(r->config, dkp_control_end(r)) : dkp_level_on_axis(r, next);
+    if (reaches && r->sampler.control != DK_CONTROL_SMOOTH) p->h = fabs(left);
+}
+
+/* Enters the part of the grid that is controlled. */
+static void dkp_enter(dk_recorder *r, dk_pace *p) {
+    double h = r->sampler.h_init;
+    dk_level end = dkp_grid_level(r->config, dkp_control_end(r));
+    p->at = dkp_control_axis(r, &p->from), p->end = dkp_control_axis(r, &end);
+    p->phase = dkp_is_classical(r) && h <= 0 ? DKP_MEASURE : DKP_ATTEMPT;
+    p->h = h > 0 ? h : 0.05;
+    dkp_aim(r, p);
+}
+
+/* What comes after an attempt that was accepted; 0 at the end of the grid. */
+static int dkp_go_on(dk_recorder *r, dk_pace *p) {
+    int begin = dkp_control_begin(r), end = dkp_control_end(r);
+    p->from = p->to, p->at = p->next;
+    if (p->place == r->config->steps) return 0;
+    if (p->place < 0) dkp_aim(r, p);
+    else if (p->place >= begin && p->place < end) dkp_enter(r, p);
+    else p->phase = DKP_PLAIN, p->to = dkp_grid_level(r->config, p->place + 1);
+    return 1;
+}
+
+/* The attempt of which dk_record speaks; NULL without step-size control. */
+static const dk_pace *dkp_first_attempt(dk_recorder *r, dk_config *c, dk_pace *p) {
+    if (!dkp_controlled(c)) return NULL;
+    memset(p, 0, sizeof *p);
+    dkp_start_recorder(r, c);
+    p->place = dkp_control_begin(r) < dkp_control_end(r) ? dkp_control_begin(r) : 0;
+    p->to = dkp_grid_level(c, p->place);
+    dkp_go_on(r, p);
+    if (p->phase == DKP_MEASURE) p->phase = DKP_ATTEMPT;
+    return p;
+}
+
+/* Counts: the plan's sizes for a resolved config. The levels need not be known. */
+
+/* Over the plan of the attempt before, in its memory. */
+static dk_status dkp_record_attempt(dk_recorder *r, dk_plan *plan, dk_config *c, dk_pace *p) {
+    int owned = plan->owned;
+    size_t used = plan->used;
+    dk_status status = dkp_record_resolved(r, plan, c, p, p->keeps);
+    if (status == DK_OK && (plan->used > used || plan->buffers > p->buffers || plan->halves > p->halves ||
+                            plan->locals > p->locals || plan->noises > p->noises))
+        status = dkp_fail_text(c->message, DK_ERROR_MEMORY,
+                               "sampler.record: a step needs more memory than any kind of step did at first");
+    plan->owned = owned, plan->used = used;
+    plan->buffers = p->buffers, plan->halves = p->halves;
+    plan->locals = p->locals, plan->noises = p->noises;
+    return status;
+}
+
+/* The i-th kind of attempt that a run with step-size control may make; 0 if there are no more. */
+static int dkp_trial(dk_recorder *r, dk_config *c, int i, dk_pace *p) {
+    static const int kinds[][2] = {{DKP_START, 0},
+                                   {DKP_PLAIN, 0},
+                                   {DKP_ATTEMPT, 0},
+                                   {DKP_ATTEMPT, DKP_KEPT_LOW},
+                                   {DKP_ATTEMPT, DKP_KEPT_LOW | DKP_KEPT_D},
+                                   {DKP_MEASURE, 0},
+                                   {DKP_PROBE, DKP_KEPT_D}};
+    dkp_first_attempt(r, c, p);
+    int count = p->phase == DKP_PLAIN ? 2 : c->sampler.tableau ? 7 : 5; /* NOLINT(clang-analyzer-core.*) */
+    if (i < count) p->phase = kinds[i][0], p->kept = kinds[i][1];
+    p->sizing = 1;
+    return i < count;
+}
+
+/* The whole plan of a run, or, with step-size control, its first part in memory that is enough for all others. */
+static dk_status dkp_record_run(dk_plan *plan, dk_config *c, dk_pace *p) {
+    dk_recorder r;
+    dk_pace trial, most;
+    size_t bytes = 0;
+    int owned = 0;
+    dk_status status = DK_OK;
+    if (!dkp_controlled(c)) return dkp_record_resolved(&r, plan, c, NULL, NULL);
+    for (int i = 0; status == DK_OK && dkp_trial(&r, c, i, &trial); i++) {
+        dk_plan counts;
+        status = dkp_count(&r, &counts, c, &trial, NULL);
+        if (dkp_plan_bytes(&counts) > bytes) bytes = dkp_plan_bytes(&counts);
+    }
+    if (status == DK_OK) status = dkp_get_memory(&plan->memory, &plan->bytes, &owned, bytes, c->message);
+    memset(&most, 0, sizeof most);
+    for (int i = 0; status == DK_OK && dkp_trial(&r, c, i, &trial); i++) {
+        status = dkp_record_resolved(&r, plan, c, &trial, NULL);
+        if (plan->buffers > most.buffers) most.buffers = plan->buffers;
+        if (plan->halves > most.halves) most.halves = plan->halves;
+        if (plan->locals > most.locals) most.locals = plan->locals;
+        if (plan->noises > most.noises) most.noises = plan->noises;
+    }
+    *p = most;
+    p->phase = DKP_START, p->from = p->to = dkp_grid_level(c, 0);
+    plan->used = bytes, plan->owned = owned;
+    if (status == DK_OK) status = dkp_record_attempt(&r, plan, c, p);
+    if (status != DK_OK) dk_plan_free(plan);
+    return status;
+}
+
+static double dkp_worst(const dk_run *run, int i) {
+    double worst = 0;
+    for (int b = 0; b < run->config.batch; b++) {
+        double v = run->scalars[(size_t)i * (size_t)run->config.batch + (size_t)b];
+        if (!(v <= worst)) worst = v;
+    }
+    return worst;
+}
+
+/* How an attempt's error changes the step size, by the PID law of Soderlind 2003 over the inverse errors of this and the
+   accepted steps before, with the order of the better method. With noise k-diffusion takes 1.5. */
+
+static dkp_verdict dkp_judgement(const dk_run *run) {
+    const dk_sampler *s = &run->config.sampler;
+    const dk_pace *p = &run->own.pace;
+    double P = s->pcoeff, I = s->icoeff, D = s->dcoeff, safety = dkp_or(s->safety, 0.9),
+           error = dkp_worst(run, 0);
+    double order = s->eta > 0 ? 1.5 : s->exponential ? s->exponential->order : s->order;
+    int smooth = s->control == DK_CONTROL_SMOOTH, first = p->accepted + p->rejected == 0;
+    double now = 1 / (error + (smooth ? 1e-8 : 0)), before = first ? now : p->inverse_error[0];
+    double factor =
+        dkp_pow(before, -(P + 2 * D) / order) * dkp_pow(first ? now : p->inverse_error[1], D / order);
+    if (fabs(P) + fabs(I) + fabs(D) <= 0) I = 1;
+    factor *= dkp_pow(now, (P + I + D) / order);
+    dkp_verdict v = {error <= 1, now, safety * factor};
+    if (smooth) {
+        v.factor = 1 + dkp_atan(factor - 1), v.accepted = v.factor >= safety;
+    } else if (s->control == DK_CONTROL_FREE) {
+        v.factor = safety * (double)(float)factor;
+    } else {
+        double most = p->rejecting ? 1 : 10;
+        v.factor = v.factor < 0.2 ? 0.2 : v.factor < most ? v.factor : most;
+    }
+    return v;
+}
+
+static void dkp_learn(dk_pace *p, dkp_verdict v) {
+    int first = p->accepted + p->rejected == 0;
+    p->h *= v.factor, p->rejecting = !v.accepted;
+    if (first) p->inverse_error[0] = p->inverse_error[1] = v.inverse_error;
+    if (v.accepted) p->inverse_error[1] = p->inverse_error[0], p->inverse_error[0] = v.inverse_error;
+    if (!v.accepted) p->rejected++;
+}
+
+enum { DKP_MOST_ATTEMPTS = 100000 };
+
+/* Goes on after an attempt: records the next one. 0 at the end of the run, or where it cannot go on. */
+static int dkp_proceed(dk_run *run, int accepted) {
+    dk_pace *p = &run->own.pace;
+    dk_recorder r;
+    int more = 1, moves = accepted && p->phase != DKP_MEASURE && p->phase != DKP_PROBE;
+    dkp_start_recorder(&r, &run->config);
+    p->calls += dkp_plan_of(run)->calls;
+    p->kept = p->keeps[moves];
+    if (moves) p->draws += dkp_plan_of(run)->draws - 1;
+    if (p->phase == DKP_MEASURE) { /* Hairer, Norsett & Wanner 1993, sec. II.4 */
+        double size = dkp_worst(run, 0), slope = dkp_worst(run, 1);
+        p->slope = slope;
+        p->h = size < 1e-5 || slope < 1e-5 ? 1e-6 : 0.01 * size / slope;
+        p->phase = DKP_PROBE;
+        dkp_aim(&r, p);
+    } else if (p->phase == DKP_PROBE) {
+        double slope = p->slope, bend = dkp_worst(run, 0) / p->h, most = slope > bend ? slope : bend;
+        double h =
+            most <= 1e-15 ? dkp_or(1e-3 * p->h, 1e-6) : dkp_pow(0.01 / most, 1.0 / run->config.sampler.order);
+        p->h = h < 100 * p->h ? h : 100 * p->h;
+        p->phase = DKP_ATTEMPT;
+        dkp_aim(&r, p);
+    } else {
+        if (p->phase == DKP_ATTEMPT) dkp_learn(p, dkp_judgement(run));
+        if (accepted) {
+            int reached = !(p->next < p->end || p->next > p->end);
+            p->accepted += p->phase != DKP_START;
+            p->place = p->phase == DKP_START   ? 0
+                       : p->phase == DKP_PLAIN ? p->place + 1
+                       : reached               ? dkp_control_end(&r)
+                                               : -1;
+            more = dkp_go_on(&r, p);
+        } else {
+            dkp_aim(&r, p);
+        }
+    }
+    if (more && p->phase == DKP_ATTEMPT &&
+        (p->accepted + p->rejected >= DKP_MOST_ATTEMPTS || !(p->next < p->at || p->next > p->at))) {
+        dkp_fail_run(run, DK_ERROR_STEP, "the step size became too small for sampler.rtol and atol");
+        return 0;
+    }
+    if (!more) return 0;
+    run->own.pass = 0;
+    dk_status status = dkp_record_attempt(&r, &run->own.plan, &run->config, p);
+    if (status != DK_OK) dkp_fail_run(run, status, run->config.message);
+    return status == DK_OK;
+}
+
+/* ------------------------------------------------------------------------ >>executor  Executor */
+
+DKP_FAST
+
+enum {
+    DKP_WIDTH = 16,      /* elements at a time: a fixed number, so that compilers vectorise without -O3 */
+    DKP_TERMS = 8,       /* terms at a time */
+    DKP_OPS = 16,        /* operations that are resolved once for many tiles */
+    DKP_DRAWS = 4,       /* draws among them */
+    DKP_LOOK = 8,        /* elements of a stretch that one is looked for in */
+    DKP_ALONE = 1 << 15, /* shorter vectors are not worth a second thread */
+    DKP_FAR = 1 << 22,   /* longer vectors come from memory, not from a cache */
+    DKP_SUMS = 64,       /* parts of a sample that a norm is summed up from, */
+    DKP_PARTIAL = 4      /* so many sums each */
+};
+
+/* DKP_COMPILE_TWICE makes a function of name_plain, which must be inline: where there is AVX2 it runs as compiled for
+   that. The results are the same bits. Still wider vectors gain nothing here. */
+#ifdef DKP_DISPATCH
+#define DKP_CHOOSE(name, parameters, arguments)                    \
+    static void name parameters {                                  \
+        if (__builtin_cpu_supports("avx2")) name##_avx2 arguments; \
+        else name##_plain arguments;                               \
+    }
+#define DKP_COMPILE_TWICE(name, parameters, arguments)                      \
+    DKP_AVX2 static void name##_avx2 parameters { name##_plain arguments; } \
+    DKP_CHOOSE(name, parameters, arguments)
+#else
+#define DKP_CHOOSE(name, parameters, arguments) \
+    static void name parameters { name##_plain arguments; }
+#define DKP_COMPILE_TWICE DKP_CHOOSE
+#endif
+
+/* Before a loop whose elements do not depend on one another, also where a result is written over what it is made of. */
+#if defined(__clang__)
+#define DKP_APART _Pragma("clang loop vectorize(assume_safety) unroll(disable)")
+#define DKP_FEW _Pragma("clang loop vectorize(disable) unroll(disable)")
+#elif defined(__GNUC__)
+#define DKP_APART _Pragma("GCC ivdep")
+#define DKP_FEW
+#else
+#define DKP_APART
+#define DKP_FEW
+#endif
+/* y[i] = value for all i < n */
+#define DKP_FOR_EACH(n, y, value)                                                       \
+    do {                                                                                \
+        size_t done = 0, i;                                                             \
+        for (; done + DKP_WIDTH <= (n); done += DKP_WIDTH) {                            \
+            DKP_APART                                                                   \
+            for (int j = 0; j < DKP_WIDTH; j++) i = done + (size_t)j, (y)[i] = (value); \
+        }                                                                               \
+        DKP_FEW                                                                         \
+        for (i = done; i < (n); i++) (y)[i] = (value);                                  \
+    } while (0)
+
+/* Numbers of 16 bits, without a branch, in what compilers vectorise; no subnormal float is computed with. */
+
+/* All bits where a < b, for numbers below 2^31; gcc turns comparisons into branches here. */
+static inline uint32_t dkp_less(uint32_t a, uint32_t b) { return 0u - ((a - b) >> 31); }
+
+/* Added to |v|, M = 2^13 max(2^e, 2^-14), where |v| is in [2^e, 2^(e+1)), leaves as many bits of it as fp16 has. What
+   exceeds M is the mantissa with its leading bit, which carries into the exponent of the code. */
+static inline uint32_t dkp_to_fp16(float v) {
+    uint32_t bits = dkp_bits(v) & 0x7FFFFFFFu, power = bits & 0x7F800000u;
+    power = power > 0x38800000u ? power : 0x38800000u;
+    uint32_t M = power + (13u << 23), nan = dkp_less(0x7F800000u, bits), large = dkp_less(0x477FFFFFu, bits);
+    uint32_t code = dkp_bits(dkp_float(bits) + dkp_float(M)) - M + (M >> 13) - (126u << 10);
+    uint32_t other = 0x7C00u | (nan & (0x200u | (bits >> 13 & 0x3FFu)));
+    return (large & other) | (~large & code) | (dkp_bits(v) >> 16 & 0x8000u);
+}
+
+/* The exponent is moved by 224 - 112, so that fp16's highest becomes float's. A subnormal comes out as 2^-15 plus half of
+   itself, and what it is below 2^-14 is added once more. */
+static inline float dkp_from_fp16(uint32_t h) {
+    float v = dkp_float(((h & 0x7FFFu) << 13) + 0x70000000u) * 1.92592994438723586e-34f; /* 2^-112 */
+    float below = v - 6.103515625e-05f;
+    v += below < 0.0f ? below : 0.0f;
+    return dkp_float(dkp_bits(v) | (h & 0x8000u) << 16);
+}
+
+static inline uint32_t dkp_to_bf16(float v) {
+    uint32_t bits = dkp_bits(v), rounded = bits + 0x7FFFu + (bits >> 16 & 1u);
+    uint32_t nan = dkp_less(0x7F800000u, bits & 0x7FFFFFFFu);
+    return ((nan & (bits | 0x400000u)) | (~nan & rounded)) >> 16;
+}
+
+/* A float from which rounding again to fewer bits gives what rounding v would (round to odd, Boldo & Melquiond 2008). */
+static inline float dkp_odd(dk_real v) {
+    float f = (float)v;
+    double size = fabs((double)v), rounded = fabs((double)f);
+    uint32_t more = rounded > size, differs = more | (rounded < size);
+    return dkp_float((dkp_bits(f) - more) | differs);
+}
+
+static inline uint32_t dkp_to_half(dk_number number, dk_real v) {
+    float f = sizeof v > sizeof f ? dkp_odd(v) : (float)v;
+    return number == DK_NUMBER_FP16 ? dkp_to_fp16(f) : dkp_to_bf16(f);
+}
+
+static inline dk_real dkp_from_half(dk_number number, uint32_t h) {
+    return (dk_real)(number == DK_NUMBER_FP16 ? dkp_from_fp16(h) : dkp_float(h << 16));
+}
+
+DKP_INLINE void dkp_to_halves_plain(dk_number number, const dk_real *from, uint16_t *to, size_t n) {
+    if (number == DK_NUMBER_FP16) DKP_FOR_EACH(n, to, (uint16_t)dkp_to_half(DK_NUMBER_FP16, from[i]));
+    else DKP_FOR_EACH(n, to, (uint16_t)dkp_to_half(DK_NUMBER_BF16, from[i]));
+}
+
+DKP_INLINE void dkp_from_halves_plain(dk_number number, const uint16_t *from, dk_real *to, size_t n) {
+    if (number == DK_NUMBER_FP16) DKP_FOR_EACH(n, to, dkp_from_half(DK_NUMBER_FP16, from[i]));
+    else DKP_FOR_EACH(n, to, dkp_from_half(DK_NUMBER_BF16, from[i]));
+}
+
+#ifdef DKP_AVX2
+/* fp16 has instructions of its own, which give the same bits. */
+typedef float dkp_v8 __attribute__((vector_size(32)));
+typedef short dkp_h8 __attribute__((vector_size(16)));
+typedef unsigned dkp_u8 __attribute__((vector_size(32)));
+typedef long long dkp_l4 __attribute__((vector_size(32)));
+
+/* For bf16 compilers' vectors take twice the instructions. Up to the first NaN; how many are done. */
+DKP_AVX2 static inline size_t dkp_to_bf16_avx2(const dk_real *from, uint16_t *to, size_t n) {
+    size_t i = 0;
+    for (; i + 16 <= n; i += 16) {
+        dkp_v8 v, w;
+        memcpy(&v, from + i, sizeof v), memcpy(&w, from + i + 8, sizeof w);
+        if (__builtin_ia32_movmskps256(__builtin_ia32_cmpps256(v, w, 3))) break; /* unordered */
+        dkp_u8 a = (dkp_u8)v, b = (dkp_u8)w;
+        a = (a + 0x7FFFu + (a >> 16 & 1u)) >> 16, b = (b + 0x7FFFu + (b >> 16 & 1u)) >> 16;
+        dkp_l4 h = (dkp_l4)__builtin_ia32_packusdw256((dkp_i8)a, (dkp_i8)b);
+        h = __builtin_ia32_permdi256(h, 0xD8); /* packing leaves halves of the vectors in turns */
+        memcpy(to + i, &h, sizeof h);
+    }
+    return i;
+}
+
+DKP_AVX2 static void dkp_to_halves_avx2(dk_number number, const dk_real *from, uint16_t *to, size_t n) {
+    size_t i = 0;
+    if (sizeof *from > sizeof(float)) {
+        dkp_to_halves_plain(number, from, to, n);
+        return;
+    }
+    if (number == DK_NUMBER_BF16) i = dkp_to_bf16_avx2(from, to, n);
+    else
+        for (; i + 8 <= n; i += 8) {
+            dkp_v8 v;
+            memcpy(&v, from + i, sizeof v);
+            dkp_h8 h = __builtin_ia32_vcvtps2ph256(v, 0);
+            memcpy(to + i, &h, sizeof h);
+        }
+    DKP_FEW
+    for (; i < n; i++) to[i] = (uint16_t)dkp_to_half(number, from[i]);
+}
+
+DKP_AVX2 static void dkp_from_halves_avx2(dk_number number, const uint16_t *from, dk_real *to, size_t n) {
+    size_t i = 0;
+    if (number == DK_NUMBER_BF16 || sizeof *to > sizeof(float)) {
+        dkp_from_halves_plain(number, from, to, n);
+        return;
+    }
+    for (; i + 8 <= n; i += 8) {
+        dkp_h8 h;
+        memcpy(&h, from + i, sizeof h);
+        dkp_v8 v = __builtin_ia32_vcvtph2ps256(h);
+        memcpy(to + i, &v, sizeof v);
+    }
+    DKP_FEW
+    for (; i < n; i++) to[i] = dkp_from_half(number, from[i]);
+}
+#endif
+DKP_CHOOSE(dkp_to_halves, (dk_number number, const dk_real *from, uint16_t *to, size_t n),
+           (number, from, to, n))
+DKP_CHOOSE(dkp_from_halves, (dk_number number, const uint16_t *from, dk_real *to, size_t n),
+           (number, from, to, n))
+
+DK_API void dk_to_half(dk_number number, const dk_real *from, uint16_t *to, size_t n) {
+    dkp_to_halves(number, from, to, n);
+}
+
+DK_API void dk_from_half(dk_number number, const uint16_t *from, dk_real *to, size_t n) {
+    dkp_from_halves(number, from, to, n);
+}
+
+static dk_real *dkp_buffer(const dk_run *run, int slot) {
+    return slot == 0 ? run->x : run->own.buffers + (size_t)(slot - 1) * run->size;
+}
+
+static uint16_t *dkp_half_buffer(const dk_run *run, int slot) {
+    return run->own.halves + (size_t)slot * run->size;
+}
+
+static const dk_noise_source *dkp_source(const dk_run *run, int draw) {
+    return run->own.pace.draws + draw > 0 ? &run->config.step_noise : &run->config.noise;
+}
+
+/* A draw of the plan, all but the ends of the run's levels. */
+static dk_noise_request dkp_request(const dk_run *run, int draw) {
+    const dk_config *c = &run->config;
+    const dk_draw *d = &dkp_plan_of(run)->draw[draw];
+    int number = run->own.pace.draws + draw, own = number > 0 && !dkp_same_source(&c->noise, &c->step_noise);
+    dk_noise_request q = dkp_noise_of_config(c);
+    q.draw = number, q.call = number - own;
+    q.from = d->from, q.to = d->to, q.way = d->way, q.flow = dkp_plan_of(run)->flow;
+    return q;
+}
+
+typedef enum dkp_what {
+    DKP_SUM,                  /* y = c[0] v[0] + c[1] v[1] + ... */
+    DKP_CLIP = DKP_TERMS + 1, /* y = v[0] within [-c[0], c[0]] */
+    DKP_BLEND,                /* y = (1 - v[1]) c[0] v[0] + v[1] v[2] */
+    DKP_WIDEN,                /* y = v[0] in 16 bits */
+    DKP_NARROW,               /* y in 16 bits = v[0] */
+    DKP_DRAW                  /* y = normals of one sample */
+} dkp_what;
+
+/* What rows are made of, on a tile. y may be one of the v. */
+typedef struct dkp_op {
+    dkp_what what;
+    int terms;
+    unsigned moves; /* bit m: v[m], bit DKP_TERMS: y begins at element 0; what does not is a tile */
+    char *y, *v[DKP_TERMS];
+    dk_real c[DKP_TERMS];
+    const dk_noise_source *source;
+    const dk_noise_request *request;
+} dkp_op;
+
+static size_t dkp_bytes_read(const dkp_op *op) {
+    return op->what == DKP_WIDEN ? sizeof(uint16_t) : sizeof(dk_real);
+}
+
+DKP_INLINE void dkp_run_ops_plain(const dk_run *run, const dkp_op *op, int ops, size_t at, size_t n,
+                                  dkp_ahead *ahead) {
+    for (; ops > 0; ops--, op++) {
+        size_t to = at * (op->what == DKP_NARROW ? sizeof(uint16_t) : sizeof(dk_real)),
+               from = at * dkp_bytes_read(op);
+        dk_real *y = (dk_real *)(void *)(op->y + (op->moves >> DKP_TERMS) * to), c[DKP_TERMS];
+        const dk_real *v[DKP_TERMS];
+        dk_number number = dkp_plan_of(run)->number;
+        for (int m = 0; m < op->terms; m++)
+            c[m] = op->c[m], v[m] = (const dk_real *)(void *)(op->v[m] + (op->moves >> m & 1) * from);
+#define DKP_1 c[0] * v[0][i]
+#define DKP_2 DKP_1 + c[1] * v[1][i]
+#define DKP_3 DKP_2 + c[2] * v[2][i]
+#define DKP_4 DKP_3 + c[3] * v[3][i]
+#define DKP_5 DKP_4 + c[4] * v[4][i]
+#define DKP_6 DKP_5 + c[5] * v[5][i]
+#define DKP_7 DKP_6 + c[6] * v[6][i]
+#define DKP_8 DKP_7 + c[7] * v[7][i]
+        switch (op->what ? (int)op->what
+                         : op->terms) { /* NOLINTBEGIN(clang-analyzer-core.*): all has been put */
+        case 0: memset(y, 0, n * sizeof *y); break;
+        case 1: DKP_FOR_EACH(n, y, DKP_1); break;
+        case 2: DKP_FOR_EACH(n, y, DKP_2); break;
+        case 3: DKP_FOR_EACH(n, y, DKP_3); break;
+        case 4: DKP_FOR_EACH(n, y, DKP_4); break;
+        case 5: DKP_FOR_EACH(n, y, DKP_5); break;
+        case 6: DKP_FOR_EACH(n, y, DKP_6); break;
+        case 7: DKP_FOR_EACH(n, y, DKP_7); break;
+        case 8: DKP_FOR_EACH(n, y, DKP_8); break;
+        case DKP_CLIP:
+            DKP_FOR_EACH(n, y, v[0][i] < c[0] ? v[0][i] : c[0]);
+            DKP_FOR_EACH(n, y, y[i] > -c[0] ? y[i] : -c[0]);
+            break;
+        case DKP_BLEND: DKP_FOR_EACH(n, y, (1 - v[1][i]) * (c[0] * v[0][i]) + v[1][i] * v[2][i]); break;
+        case DKP_WIDEN: dk_from_half(number, (const uint16_t *)(const void *)v[0], y, n); break;
+        case DKP_NARROW: dk_to_half(number, v[0], (uint16_t *)(void *)y, n); break;
+        default: dkp_draw_part(op->source, op->request, at / run->dim, at % run->dim, n, ahead, y);
+        } /* NOLINTEND(clang-analyzer-core.*) */
+    }
+}
+DKP_COMPILE_TWICE(dkp_run_ops,
+                  (const dk_run *run, const dkp_op *op, int ops, size_t at, size_t n, dkp_ahead *ahead),
+                  (run, op, ops, at, n, ahead))
+
+/* Elements [at, at + n) of every vector, local ones at `tiles`, and what is to be done to them: operations that are good for
+   other tiles, too, unless there were too many to be kept. */
+typedef struct dkp_window {
+    const dk_run *run;
+    dk_real *tiles;
+    size_t at, n, sample; /* the sample that coefficients are for */
+    int ops, many, noises, draws;
+    dkp_op op[DKP_OPS];
+    dk_noise_request request[DKP_DRAWS];
+    dkp_ahead ahead;     /* the next window */
+    dk_real *wide, *sum; /* tiles behind the local ones, where there are numbers of 16 bits or masks */
+} dkp_window;
+
+static size_t dkp_tiles(const dk_plan *p) { return (size_t)p->locals + (p->halves > 0 || p->masked ? 2 : 0); }
+
+static void dkp_run_window(dkp_window *w) { dkp_run_ops(w->run, w->op, w->ops, w->at, w->n, &w->ahead); }
+
+/* What windows read that does not lie in tiles. */
+static void dkp_look_ahead(dkp_window *w) {
+    dkp_ahead *a = &w->ahead;
+    a->streams = 0;
+    for (const dkp_op *op = w->op; op < w->op + w->ops; op++)
+        for (int m = 0; m < op->terms; m++) {
+            int i = 0;
+            while (i < a->streams && a->stream[i] != op->v[m]) i++;
+            if (!(op->moves >> m & 1) || i < a->streams || i == DKP_STREAMS) continue;
+            a->stream[i] = op->v[m], a->bytes[i] = dkp_bytes_read(op), a->streams++;
+        }
+}
+
+/* Makes room for more operations. */
+static void dkp_flush(dkp_window *w) {
+    dkp_run_window(w);
+    w->ops = w->draws = 0, w->many = 1;
+}
+
+/* One more operation, and one more term of it. */
+DKP_ONCE static dkp_op *dkp_put_op(dkp_window *w, dkp_what what, void *y, int moves) {
+    if (w->ops == DKP_OPS) dkp_flush(w);
+    dkp_op *op = &w->op[w->ops++];
+    op->what = what, op->terms = 0, op->moves = (unsigned)moves << DKP_TERMS, op->y = (char *)y;
+    return op;
+}
+
+static dkp_op *dkp_with(dkp_op *op, dk_real c, const void *v, int moves) {
+    op->moves |= (unsigned)moves << op->terms;
+    op->c[op->terms] = c, op->v[op->terms++] = (char *)(uintptr_t)v;
+    return op;
+}
+
+/* Where a value's elements begin, or those of the tile. */
+static void *dkp_place(const dkp_window *w, int value) {
+    const dk_value *v = &dkp_plan_of(w->run)->value[value];
+    const dk_config *c = &w->run->config;
+    if (v->kind == DK_VALUE_LOCAL) return w->tiles + (size_t)v->slot * DKP_TILE;
+    if (v->kind == DK_VALUE_HALF) return dkp_half_buffer(w->run, v->slot);
+    if (v->kind == DK_VALUE_GIVEN)
+        return (void *)(uintptr_t)(v->slot ? c->mask : c->known); /* never written */
+    return dkp_buffer(w->run, v->slot);
+}
+
+static int dkp_moves(const dkp_window *w, int value) {
+    return dkp_plan_of(w->run)->value[value].kind != DK_VALUE_LOCAL;
+}
+
+static dkp_op *dkp_with_value(const dkp_window *w, dkp_op *op, dk_real c, int value) {
+    return dkp_with(op, c, dkp_place(w, value), dkp_moves(w, value));
+}
+
+static int dkp_is_half(const dkp_window *w, int value) {
+    return dkp_plan_of(w->run)->value[value].kind == DK_VALUE_HALF;
+}
+
+static dk_real dkp_factor(const dkp_window *w, const dk_term *t) {
+    double factor = t->c;
+    for (int power = 0; t->scalar && power < t->power; power++)
+        factor *= w->run->scalars[(size_t)(t->scalar - 1) * (size_t)w->run->config.batch + w->sample];
+    return (dk_real)factor;
+}
+
+/* y = sum of terms, as many at a time as an operation has, and one of 16 bits. */
+static void dkp_resolve_sum(dkp_window *w, const dk_term *t, int count, void *y, int moves) {
+    int done = 0;
+    do {
+        int end = done, halves = 0;
+        for (; end < count && end - done < DKP_TERMS - (done > 0); end++) {
+            if (!dkp_is_half(w, t[end].value)) continue;
+            if (halves++) break;
+            dkp_with_value(w, dkp_put_op(w, DKP_WIDEN, w->wide, 0), 1, t[end].value);
+        }
+        dkp_op *op = dkp_put_op(w, DKP_SUM, y, moves);
+        if (done > 0) dkp_with(op, 1, y, moves);
+        for (; done < end; done++) {
+            dk_real c = dkp_factor(w, &t[done]);
+            if (dkp_is_half(w, t[done].value)) dkp_with(op, c, w->wide, 0);
+            else dkp_with_value(w, op, c, t[done].value);
+        }
+    } while (done < count);
+}
+
+/* A row that only copies a value. */
+static int dkp_copies(const dkp_window *w, const dk_row *row) {
+    const dk_term *t = &dkp_plan_of(w->run)->term[row->first];
+    return row->count == 1 && t->c >= 1 && t->c <= 1 && !t->scalar && row->clip <= 0 &&
+           !dkp_is_half(w, t->value);
+}
+
+static void dkp_resolve_row(dkp_window *w, const dk_row *row) {
+    const dk_run *run = w->run;
+    const dk_term *t = &dkp_plan_of(run)->term[row->first];
+    int half = dkp_is_half(w, row->dst), moves = dkp_moves(w, row->dst);
+    void *dst = dkp_place(w, row->dst);
+    if (row->draw >= 0 && dkp_whole(dkp_source(run, row->draw))) { /* it has filled a buffer of its own */
+        dkp_with(dkp_put_op(w, DKP_SUM, dst, moves), 1, run->own.noise + (size_t)w->noises++ * run->size, 1);
+    } else if (row->draw >= 0) {
+        if (w->draws == DKP_DRAWS) dkp_flush(w);
+        dkp_op *op = dkp_put_op(w, DKP_DRAW, dst, moves);
+        w->request[w->draws] = dkp_request(run, row->draw);
+        op->source = dkp_source(run, row->draw), op->request = &w->request[w->draws++];
+    } else if (row->mask >= 0) {
+        dkp_resolve_sum(w, t + 1, row->count - 1, w->sum, 0);
+        dkp_op *op = dkp_with_value(w, dkp_put_op(w, DKP_BLEND, dst, moves), (dk_real)t->c, t->value);
+        dkp_with(dkp_with_value(w, op, 1, row->mask), 1, w->sum, 0);
+    } else if (half && dkp_copies(w, row)) {
+        dkp_with_value(w, dkp_put_op(w, DKP_NARROW, dst, 1), 1, t->value);
+    } else {
+        void *y = half ? w->sum : dst;
+        moves = moves && !half;
+        dkp_resolve_sum(w, t, row->count, y, moves);
+        if (row->clip > 0) dkp_with(dkp_put_op(w, DKP_CLIP, y, moves), (dk_real)row->clip, y, moves);
+        if (half) dkp_with(dkp_put_op(w, DKP_NARROW, dst, 1), 1, y, 0);
+    }
+}
+
+enum { DKP_SAMPLES_NOISE = 1, DKP_SAMPLES_FACTORS };
+
+/* Why windows must lie in one sample each. */
+static int dkp_by_sample(const dk_run *run, const dk_pass *pass) {
+    int why = 0;
+    for (int k = 0; k < pass->count; k++) {
+        const dk_row *row = &dkp_plan_of(run)->row[pass->first + k];
+        if (row->draw >= 0) why |= DKP_SAMPLES_NOISE;
+        for (int j = row->first; j < row->first + row->count; j++)
+            if (dkp_plan_of(run)->term[j].scalar) why |= DKP_SAMPLES_FACTORS;
+    }
+    return why;
+}
+
+/* Work on units 0 .. units - 1 of a long vector, in parts that may run at once. What a unit is, and so every
+   result, does not depend on the number of parts. */
+typedef struct dkp_work {
+    dk_run *run;
+    void (*range)(const struct dkp_work *work, int part, size_t first, size_t end);
+    size_t units;
+    int parts;
+    const dk_pass *pass; /* what it is about */
+    const dk_norm *norm;
+    int slot;
+} dkp_work;
+
+static void dkp_part(void *arg, int i) {
+    const dkp_work *w = (const dkp_work *)arg;
+    if (i < 0 || i >= w->parts) return;
+    size_t part = (size_t)i, parts = (size_t)w->parts, share = w->units / parts, rest = w->units % parts;
+    size_t first = part * share + (part < rest ? part : rest);
+    w->range(w, i, first, first + share + (part < rest));
+}
+
+static void dkp_share(dkp_work *w) {
+    const dk_config *c = &w->run->config;
+    w->parts = w->run->size < DKP_ALONE ? 1 : c->threads;
+    if (w->units < (size_t)w->parts) w->parts = (int)w->units;
+    if (w->parts == 1) {
+        dkp_part(w, 0);
+    } else if (c->parallel) {
+        c->parallel(c->parallel_user, w->parts, dkp_part, w);
+    } else {
+#ifdef _OPENMP
+#pragma omp parallel for schedule(static) num_threads(w->parts)
+#endif
+        for (int i = 0; i < w->parts; i++) dkp_part(w, i);
+    }
+}
+
+static size_t dkp_units(size_t n, size_t unit) { return n / unit + (n % unit > 0); }
+
+static void dkp_run_range(const dkp_work *work, int part, size_t first, size_t end) {
+    const dk_run *run = work->run;
+    const dk_pass *pass = work->pass;
+    size_t to = end * DKP_TILE < run->size ? end * DKP_TILE : run->size;
+    int by_sample = dkp_by_sample(run, pass);
+    int fetch = run->size >= (by_sample ? DKP_ALONE : DKP_FAR); /* memory can work while noise is made */
+    size_t tile = fetch && !by_sample ? DKP_TILE / 2 : DKP_TILE;
+    dkp_window w;
+    w.run = run, w.tiles = run->own.tiles + (size_t)part * dkp_tiles(dkp_plan_of(run)) * DKP_TILE;
+    size_t locals = (size_t)dkp_plan_of(run)->locals;
+    w.wide = w.tiles + locals * DKP_TILE;
+    w.sum = w.wide + (dkp_tiles(dkp_plan_of(run)) - locals) / 2 * DKP_TILE;
+    w.sample = 0, w.many = 0, w.ahead.streams = 0;
+    for (size_t at = first * DKP_TILE; at < to; at += w.n) {
+        size_t sample = by_sample ? at / run->dim : 0, from = at - sample * run->dim;
+        size_t rest = by_sample && run->dim - from < to - at ? run->dim - from : to - at;
+        int resolve =
+            at == first * DKP_TILE || w.many || (by_sample & DKP_SAMPLES_FACTORS && sample != w.sample);
+        w.n = tile - from % tile; /* noise is made in chunks */
+        if (rest < w.n) w.n = rest;
+        w.at = at, w.sample = sample;
+        w.ahead.element = w.ahead.end = at + w.n;
+        if (fetch) w.ahead.end += w.n < to - w.ahead.end ? w.n : to - w.ahead.end;
+        if (resolve) w.ops = w.noises = w.draws = 0;
+        for (int k = 0; resolve && k < pass->count; k++)
+            dkp_resolve_row(&w, &dkp_plan_of(run)->row[pass->first + k]);
+        if (resolve && fetch) dkp_look_ahead(&w);
+        if (fetch && !w.draws) dkp_ask(&w.ahead, w.n);
+        dkp_run_window(&w);
+    }
+}
+
+static int dkp_rows(void *user, dk_run *run, const dk_pass *pass) {
+    dkp_work work = {run, dkp_run_range, dkp_units(run->size, DKP_TILE), 0, pass, NULL, 0};
+    (void)user;
+    if (pass->count > 0) dkp_share(&work);
+    return 0;
+}
+
+/* The sum of a b, in DKP_WIDTH sums side by side. From one to the next of these, b steps on by `step`, which is 0 for a
+   b of no more. */
+static double dkp_products(const dk_real *a, const dk_real *b, size_t step, size_t n) {
+    double sum[DKP_WIDTH], all = 0;
+    size_t i = 0;
+    for (int j = 0; j < DKP_WIDTH; j++) sum[j] = 0;
+    for (; i + DKP_WIDTH <= n; i += DKP_WIDTH, b += step)
+        for (size_t j = 0; j < DKP_WIDTH; j++) sum[j] += (double)a[i + j] * (double)b[j];
+    for (int j = 0; j < DKP_WIDTH; j++) all += sum[j];
+    for (; i < n; i++) all += (double)a[i] * (double)b[i % DKP_WIDTH];
+    return all;
+}
+
+static double dkp_dot(const dk_real *a, const dk_real *b, size_t n) {
+    return dkp_products(a, b, DKP_WIDTH, n);
+}
+
+static double dkp_total(const dk_real *a, size_t n) {
+    static const dk_real ones[DKP_WIDTH] = {1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1};
+    return dkp_products(a, ones, 0, n);
+}
+
+static double dkp_squares(const dk_real *v, size_t n) { return dkp_dot(v, v, n); }
+
+static double dkp_norm(const dk_real *v, size_t n) { return dkp_sqrt(dkp_squares(v, n)); }
+
+/* The sum of squares of the difference of two vectors, each element in units of what is tolerated there. */
+static double dkp_errors(const dk_norm *norm, const dk_real *a, const dk_real *b, const dk_real *p,
+                         const dk_real *q, size_t n) {
+    double sum = 0;
+    for (size_t i = 0; i < n; i++) {
+        double size = fabs((double)p[i]), other = fabs((double)q[i]), difference = (double)a[i];
+        if (other > size) size = other;
+        if (b) difference -= (double)b[i];
+        size *= norm->rtol;
+        if (norm->kind == DK_NORM_ERROR_SUM) size += norm->atol;
+        else if (size < norm->atol) size = norm->atol;
+        if (difference < 0 || difference > 0) sum += difference / size * (difference / size);
+    }
+    return sum;
+}
+
+/* Elements of a sample that make one sum: at most DKP_SUMS such chunks. */
+static size_t dkp_chunk(size_t dim) { return dkp_units(dkp_units(dim, DKP_SUMS), DKP_TILE) * DKP_TILE; }
+
+DKP_ONCE static const dk_real *dkp_sample_of(const dk_run *run, int value, size_t element) {
+    return value < 0 ? NULL : dkp_buffer(run, dkp_plan_of(run)->value[value].slot) + element;
+}
+
+/* The sums of a chunk that a norm is made of, DKP_PARTIAL of them. */
+static void dkp_norm_range(const dkp_work *work, int part, size_t first, size_t end) {
+    const dk_run *run = work->run;
+    const dk_norm *norm = work->norm;
+    size_t chunk = dkp_chunk(run->dim), chunks = dkp_units(run->dim, chunk);
+    int errors = norm->kind == DK_NORM_ERROR_SUM || norm->kind == DK_NORM_ERROR_MAX;
+    (void)part;
+    for (size_t i = first; i < end; i++) {
+        size_t from = i % chunks * chunk, n = run->dim - from < chunk ? run->dim - from : chunk;
+        size_t at = i / chunks * run->dim + from;
+        const dk_real *a = dkp_sample_of(run, norm->a, at), *b = dkp_sample_of(run, norm->b, at);
+        double *sum = run->own.sums + DKP_PARTIAL * i;
+        sum[0] = errors ? dkp_errors(norm, a, b, dkp_sample_of(run, norm->p, at),
+                                     dkp_sample_of(run, norm->q, at), n)
+                        : dkp_squares(a, n);
+        sum[1] = errors || !b ? (double)n : dkp_squares(b, n);
+        if (norm->kind == DK_NORM_PROJECTION) sum[2] = dkp_dot(a, b, n);
+        if (norm->kind == DK_NORM_DEVIATION) sum[2] = dkp_total(a, n), sum[3] = dkp_total(b, n);
+    }
+}
+
+/* The norm of a sample of n elements from its sums. */
+static double dkp_norm_of_sums(const dk_norm *norm, const double *sum, size_t n) {
+    double a = sum[0], b = sum[1],
+           kept = norm->limit > 0 && norm->limit < dkp_sqrt(a) ? norm->limit / dkp_sqrt(a) : 1;
+    if (norm->kind == DK_NORM_LIMIT) return kept;
+    if (norm->kind == DK_NORM_DEVIATION) {
+        a -= sum[2] * sum[2] / (double)n, b -= sum[3] * sum[3] / (double)n;
+        return !(b > 0) ? 1 : a > 0 ? dkp_sqrt(a / b) : 0;
+    }
+    if (!(b > 0)) return 0; /* a vanishing score, e.g., has no direction to step in: no step */
+    return norm->kind == DK_NORM_PROJECTION ? kept * sum[2] / b : dkp_sqrt(a / b);
+}
+
+static uint64_t dkp_size_bits(dk_real v) { /* in the order of |v| */
+    double wide = v < 0 ? -(double)v : (double)v;
+    uint64_t bits;
+    if (sizeof v == sizeof(float)) return dkp_bits((float)wide);
+    memcpy(&bits, &wide, sizeof bits);
+    return bits;
+}
+
+static double dkp_size_of_bits(uint64_t bits) {
+    double wide;
+    if (sizeof(dk_real) == sizeof(float)) return (double)dkp_float((uint32_t)bits);
+    memcpy(&wide, &bits, sizeof wide);
+    return wide;
+}
+
+/* The quantile of |v|, linear between neighbours: element number share (n - 1) in order of size, found byte by byte from
+   the top by counting. */
+static double dkp_quantile(const dk_real *v, size_t n, double share) {
+    double place = share * (double)(n - 1);
+    size_t rank = (size_t)place, left = rank, upto = 0;
+    uint64_t found = 0, next = ~(uint64_t)0;
+    for (int shift = 8 * (int)sizeof *v - 8; shift >= 0; shift -= 8) {
+        size_t count[256] = {0};
+        unsigned byte = 0;
+        for (size_t i = 0; i < n; i++) {
+            uint64_t bits = dkp_size_bits(v[i]) >> shift;
+            count[bits & 255] += bits >> 8 == found;
+        }
+        for (; count[byte] <= left; byte++) left -= count[byte];
+        found = found << 8 | byte;
+    }
+    for (size_t i = 0; i < n; i++) {
+        uint64_t bits = dkp_size_bits(v[i]);
+        upto += bits <= found;
+        if (bits > found && bits < next) next = bits;
+    }
+    double low = dkp_size_of_bits(found), high = upto > rank + 1 || upto == n ? low : dkp_size_of_bits(next);
+    return low + (place - (double)rank) * (high - low);
+}
+
+static void dkp_quantile_range(const dkp_work *work, int part, size_t first, size_t end) {
+    const dk_run *run = work->run;
+    const dk_norm *norm = work->norm;
+    (void)part;
+    for (size_t b = first; b < end; b++)
+        run->own.sums[b] = dkp_quantile(dkp_sample_of(run, norm->a, b * run->dim), run->dim, norm->share);
+}
+
+static int dkp_norms(void *user, dk_run *run, const dk_norm *norm, double *of_sample) {
+    size_t chunks = dkp_units(run->dim, dkp_chunk(run->dim)), batch = (size_t)run->config.batch;
+    int quantile = norm->kind == DK_NORM_QUANTILE;
+    dkp_work work = {
+        run, quantile ? dkp_quantile_range : dkp_norm_range, quantile ? batch : chunks * batch, 0, NULL, norm,
+        0};
+    (void)user;
+    dkp_share(&work);
+    for (size_t s = 0; s < batch; s++) {
+        double sum[DKP_PARTIAL] = {0}, most = run->own.sums[s] > 1 ? run->own.sums[s] : 1;
+        if (quantile) {
+            of_sample[s] = 1 / (norm->limit > 0 && norm->limit < most ? norm->limit : most);
+            continue;
+        }
+        for (size_t i = s * chunks; i < (s + 1) * chunks; i++)
+            for (int k = 0; k < DKP_PARTIAL; k++) sum[k] += run->own.sums[DKP_PARTIAL * i + (size_t)k];
+        of_sample[s] = dkp_norm_of_sums(norm, sum, run->dim);
+    }
+    return 0;
+}
+
+/* v - v is 0 for every finite v and NaN for the others. Four stretches of n are looked at side by side, since memory gives
+   more at a time where it is read in several places. n is a constant where these two are called. */
+DKP_INLINE int dkp_bad(const dk_real *v, size_t n) {
+    int bad = 0;
+    for (size_t j = 0; j < n; j++) {
+        dk_real a = v[j], b = v[j + n], c = v[j + 2 * n], d = v[j + 3 * n];
+        bad |= !((a - a) + (b - b) + (c - c) + (d - d) >= 0);
+    }
+    return bad;
+}
+
+/* Where all bits of the exponent are set, adding its lowest one carries into the sign's place. */
+DKP_INLINE unsigned dkp_carry(uint16_t h, uint16_t lowest) { return (h & 0x7FFFu) + lowest; }
+
+DKP_INLINE int dkp_bad_half(const uint16_t *h, uint16_t lowest, size_t n) {
+    uint16_t all = 0;
+    for (size_t j = 0; j < n; j++)
+        all = (uint16_t)(all | dkp_carry(h[j], lowest) | dkp_carry(h[j + n], lowest) |
+                         dkp_carry(h[j + 2 * n], lowest) | dkp_carry(h[j + 3 * n], lowest));
+    return all >> 15;
+}
+
+DKP_INLINE size_t dkp_bad_from(const dk_real *v, size_t i, size_t end) {
+    while (i + 4 * DKP_TILE <= end && !dkp_bad(v + i, DKP_TILE)) i += 4 * DKP_TILE;
+    while (i + 4 * DKP_LOOK <= end && !dkp_bad(v + i, DKP_LOOK)) i += 4 * DKP_LOOK;
+    while (i < end && v[i] - v[i] >= 0) i++;
+    return i;
+}
+
+/* From element *at on; end if there is none. */
+DKP_INLINE void dkp_first_bad_plain(const dk_run *run, int slot, size_t *at, size_t end) {
+    size_t i = *at;
+    if (dkp_plan_of(run)->number) {
+        const uint16_t *h = dkp_half_buffer(run, slot),
+                       lowest = dkp_plan_of(run)->number == DK_NUMBER_FP16 ? 0x400 : 0x80;
+        while (i + 4 * DKP_TILE <= end && !dkp_bad_half(h + i, lowest, DKP_TILE)) i += 4 * DKP_TILE;
+        while (i + 4 * DKP_LOOK <= end && !dkp_bad_half(h + i, lowest, DKP_LOOK)) i += 4 * DKP_LOOK;
+        while (i < end && !(dkp_carry(h[i], lowest) >> 15)) i++;
+    } else {
+        i = dkp_bad_from(dkp_buffer(run, slot), i, end);
+    }
+    *at = i;
+}
+DKP_COMPILE_TWICE(dkp_first_bad, (const dk_run *run, int slot, size_t *at, size_t end), (run, slot, at, end))
+
+static void dkp_look_range(const dkp_work *work, int part, size_t first, size_t end) {
+    size_t size = work->run->size, to = end * DKP_TILE < size ? end * DKP_TILE : size;
+    size_t bad = first * DKP_TILE;
+    dkp_first_bad(work->run, work->slot, &bad, to);
+    work->run->own.sums[part] = (double)(bad < to ? bad : size);
+}
+
+static int dkp_find_bad(void *user, dk_run *run, int slot, size_t *bad) {
+    dkp_work work = {run, dkp_look_range, dkp_units(run->size, DKP_TILE), 0, NULL, NULL, slot};
+    (void)user;
+    for (int i = 0; i < run->config.threads; i++) run->own.sums[i] = 0; /* a part that nobody looks at is bad */
+    dkp_share(&work);
+    *bad = run->size;
+    for (int i = 0; i < work.parts; i++)
+        if (run->own.sums[i] < (double)*bad) *bad = (size_t)run->own.sums[i];
+    return 0;
+}
+
+static const dk_backend dkp_memory_backend = {NULL, dkp_rows, dkp_norms, dkp_find_bad};
+
+DKP_SMALL
+
+static const dk_backend *dkp_backend(const dk_run *run) {
+    return run->config.backend ? run->config.backend : &dkp_memory_backend;
+}
+
+enum { DKP_CONTROL_NORMS = 2 }; /* at most so many in an attempt */
+
+/* What generators remember from draw to draw. */
+static size_t dkp_streams_bytes(const dk_config *c) {
+    size_t own = dkp_same_source(&c->noise, &c->step_noise) ? 0 : dkp_generator_bytes(c, &c->step_noise);
+    return dkp_generator_bytes(c, &c->noise) + own;
+}
+
+static size_t dkp_scalars(const dk_plan *p, const dk_config *c) {
+    return (size_t)(p->attempt ? DKP_CONTROL_NORMS : p->norms) * (size_t)c->batch;
+}
+
+static dkp_sizes dkp_workspace(const dk_plan *p, const dk_config *c) {
+    size_t size = c->dim * (size_t)c->batch * sizeof(dk_real), batch = (size_t)c->batch;
+    size_t parts = (size_t)c->threads, chunks = dkp_units(c->dim, dkp_chunk(c->dim));
+    size_t norms = p->norms || p->attempt ? DKP_PARTIAL * chunks * batch : 0;
+    dkp_sizes s;
+    /* vectors that can be counted in bytes at all; dim and batch are at least 1 */
+    size_t most = ((size_t)-1) / 4 / size; /* NOLINT(clang-analyzer-core.*) */
+    if ((size_t)p->buffers + (size_t)p->halves + (size_t)p->noises >= most ||
+        dkp_streams_bytes(c) >= ((size_t)-1) / 4) {
+        memset(&s, 0, sizeof s);
+        s.all = (size_t)-1; /* no memory is that large: refused where it is asked for */
+        return s;
+    }
+    s.buffers = c->backend ? 0 : dkp_up((size_t)p->buffers * size);
+    s.halves = c->backend ? 0 : dkp_up((size_t)p->halves * c->dim * batch * sizeof(uint16_t));
+    s.tiles = c->backend ? 0 : dkp_up(parts * dkp_tiles(p) * DKP_TILE * sizeof(dk_real));
+    s.noise = (dkp_whole(&c->noise) || dkp_whole(&c->step_noise)) && !c->backend
+                  ? dkp_up((size_t)p->noises * size)
+                  : 0;
+    s.scalars = dkp_up(dkp_scalars(p, c) * sizeof(double));
+    s.sums = c->backend ? 0 : dkp_up((norms > parts ? norms : parts) * sizeof(double));
+    s.streams = dkp_up(dkp_streams_bytes(c));
+    s.all = s.buffers + s.halves + s.tiles + s.noise + s.scalars + s.sums + s.streams + 64;
+    return s;
+}
+
+DK_API dk_status dk_denoised(dk_run *run, dk_real *out) {
+    if (!run || !run->size || run->config.backend || !(run->own.waiting || run->own.finished)) return DK_ERROR_ORDER;
+    if (!out) return DK_ERROR_CONFIG;
+    if (run->own.finished) {
+        memcpy(out, run->x, run->size * sizeof *out);
+        return run->own.ended;
+    }
+    const dk_plan *p = dkp_plan_of(run);
+    const dk_call *call = dkp_open_call(run), *first = call, *end = p->call + p->calls;
+    while (first > p->call && first[-1].estimate == call->estimate) first--;
+    int last = call + 1 == end || call[1].estimate != call->estimate, count = 0, value[DK_BRANCHES];
+    dk_real c[DK_BRANCHES], halves[DK_BRANCHES][DKP_TILE / 4];
+    for (; first <= call; first++)
+        for (int k = first->branch; k < first->branch + first->branches; k++) {
+            double weight = last ? first->weight[k] : k == 0;
+            if (!dkp_set(weight)) continue;
+            c[count] = (dk_real)(weight * call->d_f), value[count++] = first->output + k - first->branch;
+        }
+    for (size_t at = 0, n = DKP_TILE / 4; at < run->size; at += n) {
+        dkp_op op[2] = {{DKP_SUM, 0, 0, (char *)(out + at), {NULL}, {0}, NULL, NULL},
+                        {DKP_CLIP, 0, 0, (char *)(out + at), {NULL}, {0}, NULL, NULL}};
+        if (run->size - at < n) n = run->size - at;
+        for (int i = 0; i < count; i++) {
+            int slot = p->value[value[i]].slot;
+            if (p->number) dk_from_half(p->number, dkp_half_buffer(run, slot) + at, halves[i], n);
+            dkp_with(&op[0], c[i], p->number ? halves[i] : dkp_buffer(run, slot) + at, 0);
+        }
+        if (dkp_set(call->d_x)) dkp_with(&op[0], (dk_real)call->d_x, dk_state(run) + at, 0);
+        dkp_with(&op[1], (dk_real)call->clip, out + at, 0);
+        dkp_run_ops(run, op, 1 + (call->clip > 0), 0, n, NULL);
+    }
+    for (size_t i = 0; dkp_plan_of(run)->masked > 1 && i < run->size; i++)
+        out[i] = (1 - run->config.mask[i]) * out[i] + run->config.mask[i] * run->config.known[i];
+    return DK_OK;
+}
+
+/* Saved bytes, little-endian: magic, version, size of dk_real, plan hash, dim, batch, cursor, open evaluation,
+   scalars, x, buffers and halves, and last a hash of all that precedes. */
+
+/* ---------------------------------------------------------------------- >>saved  Save and load */
+
+typedef struct dkp_bytes {
+    unsigned char *write; /* either */
+    const unsigned char *read;
+    uint64_t hash;
+} dkp_bytes;
+
+static uint64_t dkp_byte_io(dkp_bytes *io, uint64_t v, int bytes) {
+    uint64_t back = 0;
+    for (int i = 0; i < bytes; i++) {
+        unsigned char byte = (unsigned char)(io->write ? v >> (8 * i) : *io->read++);
+        if (io->write) *io->write++ = byte;
+        io->hash = (io->hash ^ byte) * 0x100000001B3u;
+        back |= (uint64_t)byte << (8 * i);
+    }
+    return back;
+}
+
+static void dkp_double_io(dkp_bytes *io, double *v) {
+    uint64_t bits;
+    memcpy(&bits, v, 8);
+    bits = dkp_byte_io(io, bits, 8);
+    if (!io->write) memcpy(v, &bits, 8);
+}
+
+static void dkp_real_io(dkp_bytes *io, dk_real *v, size_t n) {
+    for (size_t i = 0; i < n; i++) {
+        uint32_t bits;
+        if (sizeof *v == 8) {
+            dkp_double_io(io, (double *)(void *)&v[i]);
+            continue;
+        }
+        memcpy(&bits, &v[i], 4);
+        bits = (uint32_t)dkp_byte_io(io, bits, 4);
+        if (!io->write) memcpy(&v[i], &bits, 4);
+    }
+}
+
+enum {
+    DKP_SAVE_WORDS = 5,
+    DKP_SAVE_HEAD = 8 * (DKP_SAVE_WORDS + 3),
+    DKP_SAVE_VERSION = 2,
+    DKP_SAVE_PACE = 8 * 22
+};
+#define DKP_SAVE_MAGIC 0x6E7572746B666964u /* "dfktrun" */
+
+DK_API size_t dk_save_size(const dk_run *run) {
+    if (!run || !run->size || run->config.backend) return 0;
+    return DKP_SAVE_HEAD + (dkp_plan_of(run)->attempt ? (size_t)DKP_SAVE_PACE : 0) +
+           dkp_scalars(dkp_plan_of(run), &run->config) * 8 +
+           (size_t)(dkp_plan_of(run)->buffers + 1) * run->size * sizeof(dk_real) +
+           (size_t)dkp_plan_of(run)->halves * run->size * sizeof(uint16_t) + 8;
+}
+
+/* Where step-size control stands; what an attempt needs follows from the config. */
+static void dkp_pace_io(dkp_bytes *io, dk_pace *p) {
+    double *const reals[] = {&p->from.t,
+                             &p->from.alpha,
+                             &p->from.sigma,
+                             &p->to.t,
+                             &p->to.alpha,
+                             &p->to.sigma,
+                             &p->at,
+                             &p->next,
+                             &p->end,
+                             &p->h,
+                             &p->slope,
+                             &p->inverse_error[0],
+                             &p->inverse_error[1]};
+    int *const wholes[] = {&p->accepted, &p->rejected, &p->calls,     &p->draws,   &p->phase,
+                           &p->place,    &p->kept,     &p->rejecting, &p->keeps[1]};
+    for (int i = 0; i < DKP_COUNT(reals); i++) dkp_double_io(io, reals[i]);
+    for (int i = 0; i < DKP_COUNT(wholes); i++) {
+        uint64_t v = dkp_byte_io(io, (uint64_t)(uint32_t)*wholes[i], 8);
+        if (!io->write) *wholes[i] = (int)(int32_t)(uint32_t)v;
+    }
+}
+
+static void dkp_head(const dk_run *run, uint64_t head[DKP_SAVE_WORDS]) {
+    head[0] = DKP_SAVE_MAGIC, head[1] = DKP_SAVE_VERSION, head[2] = sizeof(dk_real);
+    head[3] = (uint64_t)run->dim, head[4] = (uint64_t)run->config.batch;
+}
+
+/* Saves of other versions, precisions and sizes are told from damaged ones, as far as there are bytes. */
+static dk_status dkp_check_head(dk_run *run, const unsigned char *bytes, size_t size) {
+    static const char *const names[DKP_SAVE_WORDS] = {"magic number", "version", "sizeof(dk_real)", "dim",
+                                                      "batch"};
+    dkp_bytes io = {NULL, bytes, 0};
+    uint64_t head[DKP_SAVE_WORDS];
+    dkp_head(run, head);
+    for (size_t i = 0; i < DKP_SAVE_WORDS && 8 * i + 8 <= size; i++) {
+        uint64_t saved = dkp_byte_io(&io, 0, 8);
+        if (saved == head[i]) continue;
+        dkp_text t = {run->message, DK_MESSAGE_SIZE, 0};
+        dkp_put(&t, "saved ");
+        dkp_put(&t, names[i]);
+        dkp_put(&t, " = ");
+        dkp_put_size(&t, saved);
+        dkp_put(&t, ": must be ");
+        dkp_put_size(&t, head[i]);
+        return DK_ERROR_SAVED;
+    }
+    return DK_OK;
+}
+
+static dk_status dkp_record_again(dk_run *run) {
+    dk_recorder r;
+    return dkp_record_attempt(&r, &run->own.plan, &run->config, &run->own.pace);
+}
+
+/* Head in both directions: what must agree is written, or compared. Returns 0 where it does not. With step-size control the
+   plan is that of the attempt that was saved: it is recorded anew. */
+static int dkp_save_head(dk_run *run, dkp_bytes *io, uint64_t *pass, uint64_t *flags) {
+    uint64_t head[DKP_SAVE_WORDS];
+    int same = 1;
+    dkp_head(run, head);
+    for (int i = 0; i < DKP_SAVE_WORDS; i++) same &= dkp_byte_io(io, head[i], 8) == head[i];
+    if (dkp_plan_of(run)->attempt) {
+        dkp_pace_io(io, &run->own.pace);
+        if (!io->write && same)
+            same = run->own.pace.phase >= DKP_START && run->own.pace.phase <= DKP_ATTEMPT && run->own.pace.place >= -1 &&
+                   run->own.pace.place <= run->config.steps && dkp_record_again(run) == DK_OK;
+    }
+    uint64_t hash = dk_plan_hash(dkp_plan_of(run));
+    same &= dkp_byte_io(io, hash, 8) == hash;
+    *pass = dkp_byte_io(io, *pass, 8);
+    *flags = dkp_byte_io(io, *flags, 8);
+    return same;
+}
+
+static void dkp_save_body(dk_run *run, dkp_bytes *io) {
+    for (size_t i = 0; i < dkp_scalars(dkp_plan_of(run), &run->config); i++) dkp_double_io(io, &run->scalars[i]);
+    dkp_real_io(io, run->x, run->size);
+    dkp_real_io(io, run->own.buffers, (size_t)dkp_plan_of(run)->buffers * run->size);
+    for (size_t i = 0; i < (size_t)dkp_plan_of(run)->halves * run->size; i++) {
+        uint64_t v = dkp_byte_io(io, run->own.halves[i], 2);
+        if (!io->write) run->own.halves[i] = (uint16_t)v;
+    }
+}
+
+DK_API dk_status dk_save(dk_run *run, void *bytes, size_t size) {
+    dkp_bytes io = {(unsigned char *)bytes, NULL, 0xCBF29CE484222325u};
+    size_t needed = dk_save_size(run);
+    if (!run) return DK_ERROR_ORDER;
+    if (run->own.inside) return dkp_refuse_inside(run);
+    if (!needed) return dkp_fail_text(run->message, run->status = DK_ERROR_ORDER, "there is no run to save");
+    if (!bytes) size = 0;
+    if (size < needed) return run->status = dkp_fail_bytes(run->message, size, needed);
+    uint64_t pass = (uint64_t)run->own.pass, flags = (uint64_t)(run->own.waiting + 2 * run->own.finished);
+    dkp_save_head(run, &io, &pass, &flags);
+    dkp_save_body(run, &io);
+    dkp_byte_io(&io, io.hash, 8);
+    run->message[0] = 0;
+    return run->status = DK_OK;
+}
+
+/* flags 0: about to run `pass`; 1: the evaluation before it is out; 2: at the end */
+static int dkp_cursor_fits(const dk_plan *p, uint64_t pass, uint64_t flags) {
+    if (flags == 2) return pass == (uint64_t)p->passes;
+    if (flags > 2 || pass >= (uint64_t)p->passes) return 0;
+    if (pass == 0) return flags == 0;
+    return flags ? p->pass[pass - 1].boundary == DK_BOUNDARY_CALL
+                 : p->pass[pass - 1].boundary >= DK_BOUNDARY_NORM;
+}
+
+DK_API dk_status dk_load(dk_run *run, const void *bytes, size_t size) {
+    const char *wrong = "saved bytes: damaged, or not of a run with this config";
+    size_t needed = dk_save_size(run);
+    if (!run) return DK_ERROR_ORDER;
+    if (run->own.inside) return dkp_refuse_inside(run);
+    if (!needed)
+        return dkp_fail_text(run->message, run->status = DK_ERROR_ORDER, "begin the run before loading it");
+    if (!bytes)
+        return dkp_fail_text(run->message, run->status = DK_ERROR_SAVED,
+                             "saved bytes = NULL: must be a save");
+    if (dkp_check_head(run, (const unsigned char *)bytes, size) != DK_OK) return run->status = DK_ERROR_SAVED;
+    if (size < needed) {
+        dkp_fail_bytes(run->message, size, needed);
+        return run->status = DK_ERROR_SAVED;
+    }
+    dkp_bytes io = {NULL, (const unsigned char *)bytes, 0xCBF29CE484222325u};
+    for (size_t i = 0; i < needed - 8; i++) dkp_byte_io(&io, 0, 1); /* the hash first: nothing half-loaded */
+    uint64_t hash = io.hash, pass = 0, flags = 0;
+    int intact = dkp_byte_io(&io, 0, 8) == hash;
+    io.read = (const unsigned char *)bytes;
+    dk_pace here = run->own.pace;
+    if (!intact || !dkp_save_head(run, &io, &pass, &flags) || !dkp_cursor_fits(dkp_plan_of(run), pass, flags)) {
+        run->own.pace = here;
+        if (dkp_plan_of(run)->attempt) dkp_record_again(run);
+        return dkp_fail_text(run->message, run->status = DK_ERROR_SAVED, wrong);
+    }
+    dkp_save_body(run, &io);
+    run->own.pass = (int)pass, run->own.waiting = flags == 1, run->own.finished = flags == 2, run->own.again = run->own.waiting;
+    run->status = DK_OK, run->message[0] = 0;
+    return DK_OK;
+}
+
+DKP_FAST
+
+#ifdef __cplusplus
+}
+#endif
+#define DKP_IMPLEMENTING
+#endif /* DIFFKIT_IMPLEMENTATION */
+
+/* ============================================================================
+   BOOK THREE: OTHER PROGRAMS' WAYS
+   ============================================================================ */
+#ifndef DK_NO_PEERS
+#ifndef DIFFKIT_PEERS_H
+#define DIFFKIT_PEERS_H
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+/* ------------------------------------------------------------------- >>decl-peers  Declarations */
+
+/* A name that another program has for a sampler, a grid, or both. peer: "comfyui", "a1111", "k-diffusion",
+   "diffusers", "res4lyf" or "sd.cpp". */
+typedef struct dk_alias {
+    const char *peer, *name;
+    const char *sampler, *grid; /* names here; NULL: says nothing about it */
+    const char *settings;       /* for dk_config_set: what differs from the preset */
+    const char *note;           /* what a name cannot say */
+} dk_alias;
+
+DK_API int dk_alias_at(int i, dk_alias *a); /* fills *a; 0 past the end */
+/* Sets c->sampler and, where the name says so ("DPM++ 2M SDE Karras", "euler beta"), c->grid or fields of it.
+   Names here come first, then other programs'; "a1111:Beta" is a certain program's. Case does not count, '-', '_',
+   '/' and ' ' are alike and may be missing, "++" reads as "pp". dk_sampler_named and dk_grid_named know the same
+   names, and take their part of them. */
+DK_API dk_status dk_config_named(struct dk_config *c, const char *name);
+
+/* k-diffusion's VP levels: t from 1 to time_min in the VP process with beta(t) = beta_min + beta_d t. For
+   schedules whose u is sigma/alpha. */
+DK_API dk_grid dk_grid_vp(double beta_d, double beta_min, double time_min);
+/* Flow models whose shift depends on the number of image tokens: uniform, shift exp(mu). Flux (256 to 4096 tokens:
+   mu 0.5 to 1.15), Flux.2 (mu depends on the number of steps, too), LTX (terminal 0.1). */
+DK_API dk_grid dk_grid_flux(double tokens);
+DK_API dk_grid dk_grid_flux2(double tokens, int steps);
+DK_API dk_grid dk_grid_ltx(double tokens);
+/* mu on the line through (base_tokens, base_mu) and (max_tokens, max_mu). Shift it exponentially: shift =
+   exp(mu), or linearly: shift = mu. */
+DK_API double dk_shift_mu(double tokens, double base_tokens, double max_tokens, double base_mu,
+                          double max_mu);
+DK_API double dk_flux2_mu(double tokens, int steps);
+
+/* What a scheduler_config.json of Hugging Face's diffusers says beyond a dk_config, and what reading one needs besides.
+   Zero is fine. */
+typedef struct dk_json {
+    /* To be given. Dynamic shifting: the shift follows from mu (exp(mu), or mu itself where the file says linear), which
+       pipelines compute from the image's size. Zero: from the number of image tokens (dk_shift_mu, between the file's
+       ends); neither: such a file is refused. */
+    double mu, tokens;
+    int to_zero; /* 1: flow levels from t = 1 to 0, as most pipelines hand them to FlowMatchEuler (Flux, Qwen-Image, LTX,
+                    HunyuanVideo); 0: as the file alone says, to 1/num_train_timesteps */
+    double
+        *table; /* memory for trained_betas: as many numbers as there are timesteps; must outlive recording */
+    int table_size;
+
+    /* What comes back. */
+    const char *class_name; /* diffusers' class, without "Flax" */
+    char ignored[DK_MESSAGE_SIZE]; /* keys that the class does not have, with ", " between; a last ... for the rest */
+} dk_json;
+
+/* Sets schedules, prediction, condition, clip, thresholding, grid and sampler to what the scheduler of such a file does;
+   steps are to be set before, since some settings follow from them, and all else stays. Keys that are missing have the
+   class's defaults. Anything may be read: an error names the key (or the byte) and leaves the config alone. Allocates
+   nothing. more may be NULL: all of it is zero, keys of other classes are passed over, and a key that no class has is
+   refused. */
+DK_API dk_status dk_config_from_json(struct dk_config *c, const char *text, size_t length, dk_json *more);
+
+/* A well-known model: what its own scheduler_config.json says, in words. */
+typedef struct dk_model_preset {
+    const char *name, *class_name;
+    const char *sampler;  /* NULL: the class's */
+    const char *settings; /* key=value, what differs from the class's defaults */
+    int steps;            /* customary */
+    double tokens;        /* of its customary image size, where the shift depends on it */
+    int to_zero;          /* as its pipeline does; see dk_json */
+    const char *about;
+} dk_model_preset;
+
+DK_API const dk_model_preset *dk_model_preset_at(int i); /* NULL past the end */
+/* The same as dk_config_from_json, by the model's name; steps 0: the customary number. */
+DK_API dk_status dk_config_for(struct dk_config *c, const char *model, dk_json *more);
+
+#ifdef __cplusplus
+}
+#endif
+#endif /* DIFFKIT_PEERS_H */
+
+#ifdef DKP_IMPLEMENTING
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+/* --------------------------------------------------- >>levels  Published lists of noise levels */
+
+DKP_SMALL
+
+/* Published numbers: Sabour et al. 2024 (Align Your Steps), more digits than the paper's where they are known; Pei et
+   al. 2025 (Optimal Stepsize); Chen et al. 2024 (GITS), which has a list per coefficient and number of steps. */
+static const double dkp_ays_sd1[] = {14.6146412293, 6.4745760956, 3.8636745985, 2.694615152,
+                                     1.8841921177,  1.3943805092, 0.9642583904, 0.6523686016,
+                                     0.3977456272,  0.1515232662, 0.0291671582};
+static const double dkp_ays_sdxl[] = {14.6146412293, 6.3184485287, 3.7681790315, 2.1811480769,
+                                      1.3405244945,  0.8620721141, 0.5550693289, 0.3798540708,
+                                      0.2332364134,  0.1114188177, 0.0291671582};
+static const double dkp_ays_svd[] = {700,   54.5,  15.886, 7.977, 4.248, 1.789,
+                                     0.981, 0.403, 0.173,  0.034, 0.002};
+static const double dkp_ays_sd1_paper[] = {14.615, 6.475, 3.861, 2.697, 1.886, 1.396,
+                                           0.963,  0.652, 0.399, 0.152, 0.029};
+static const double dkp_ays_sdxl_paper[] = {14.615, 6.315, 3.771, 2.181, 1.342, 0.862,
+                                            0.555,  0.380, 0.234, 0.113, 0.029};
+static const double dkp_ays_sd1_t[] = {999, 850, 736, 645, 545, 455, 343, 233, 124, 24};
+static const double dkp_ays_sdxl_t[] = {999, 845, 730, 587, 443, 310, 193, 116, 53, 13};
+static const double dkp_oss_flux[] = {0.9968, 0.9886, 0.9819, 0.975,  0.966, 0.9471,
+                                      0.9158, 0.8287, 0.5512, 0.2808, 0.001};
+static const double dkp_oss_wan[] = {1,     0.997, 0.995, 0.993, 0.991, 0.989, 0.987,
+                                     0.985, 0.98,  0.975, 0.973, 0.968, 0.96,  0.946,
+                                     0.927, 0.902, 0.864, 0.776, 0.539, 0.208, 0.001};
+static const double dkp_oss_chroma[] = {
+    0.992, 0.99,  0.988, 0.985, 0.982, 0.978, 0.973, 0.968, 0.961, 0.953, 0.943, 0.931, 0.917, 0.9,
+    0.881, 0.858, 0.832, 0.802, 0.769, 0.731, 0.69,  0.646, 0.599, 0.55,  0.501, 0.451, 0.402, 0.355,
+    0.311, 0.27,  0.232, 0.199, 0.169, 0.143, 0.12,  0.101, 0.084, 0.07,  0.058, 0.048, 0.001};
+
+static const double dkp_gits_level[] = {
+    14.61464119, 13.76078796, 12.96784878, 12.2308979, 11.54541874, 10.90732002, 10.31284904, 9.75859547,
+    9.24142551,  8.75849152,  8.30717278,  7.88507891, 7.49001646,  7.11996698,  6.77309084,  6.44769001,
+    6.14220476,  5.85520077,  5.58536053,  5.09240818, 4.86714602,  4.65472794,  4.45427561,  4.26497746,
+    3.91689563,  3.75677586,  3.60512662,  3.46139455, 3.32507086,  3.1956799,   3.07277966,  2.95596409,
+    2.84484982,  2.6383388,   2.54230714,  2.45070267, 2.36326075,  2.27973175,  2.19988537,  2.12350607,
+    2.05039096,  1.98035145,  1.91321158,  1.84880662, 1.78698075,  1.72759056,  1.67050016,  1.61558151,
+    1.56271636,  1.51179266,  1.46270394,  1.41535246, 1.36964464,  1.32549286,  1.28281462,  1.24153244,
+    1.20157266,  1.162866,    1.12534678,  1.08895338, 1.05362725,  1.01931262,  0.98595673,  0.95350921,
+    0.92192322,  0.89115214,  0.86115354,  0.83188516, 0.803307,    0.77538133,  0.74807048,  0.72133851,
+    0.69515091,  0.66947293,  0.64427125,  0.61951244, 0.59516323,  0.57119018,  0.54755926,  0.52423614,
+    0.50118381,  0.4783645,   0.45573691,  0.43325692, 0.41087446,  0.38853383,  0.36617002,  0.34370604,
+    0.32104823,  0.29807833,  0.27464288,  0.25053367, 0.22545385,  0.19894916,  0.17026083,  0.13792117,
+    0.09824532,  0.02916753,
+};
+
+enum { DKP_GITS_ROW = 216 };
+
+/* A word per number of steps: how far down that list each level lies below the one before, less '0'. The first and the
+   last level are in all of them. */
+static const char dkp_gits_words[][DKP_GITS_ROW] = {
+    /* 0.80 */ "< 4: 48B 485G 3635G 3635=B 22535=B 122435=B 1112435=B 11123225=B 111232244:B 1111222244:B "
+               "11111122244:B 111111211244:B 11111111112449<I 11111111112449<I 1111111111112349=H",
+    /* 0.85 */
+    "< <O 4:R 49AI 487=O 3637=O 3636;>I 22536;>I 2253459=I 12243459=I 122322459=I 1112322459=I "
+    "11112222459=I 111122224467\?G 1111222223468=G 11112211223468=G 111111211223468=G 1111111111223468=G "
+    "11111111111123468=G",
+    /* 0.90 */
+    "> <T <BQ <8>O 488>O 487;AI 3647:AI 363559@I 3635579AF 23435579AF 224225579AF 224224457;@D "
+    "1223224457;@D 12232233467<@C 111232233467<@C 1112322233467;\?C 11112222233467;\?C "
+    "111122112233467;\?C 1111221122323457;@B",
+    /* 0.95 */
+    "> >R <DQ <8@P <8;AJ 488;AJ 488:<AE 48558<AE 363558<AE 3635579=AA 3635466:<@@ 23435466:<@@ "
+    "234344567:<>> 2343333557:<>> 22422333557:<>> 224223334559;<=< 2242223234559:<=< 12232223234559:<=< "
+    "122322232335578:;<:",
+    /* 1.00 */
+    "` >a >FP =ABL <8<CJ <8<\?CC 488<\?CC 488:;>@@ 48558;>@@ 485578<>\?= 485577;<<=: 4535577;<<=: "
+    "453545679;<=: 453545669:;<:6 45354455899:;95 453434456899:985 45343435477999974 352243435477999974 "
+    "3522232435477999974",
+    /* 1.05 */
+    "o >c >JO >BFI >@AEC <8<@DC <8<\?@@= <8:;>\?>: <898<>=;8 <788<<<;95 48788<<<;95 485577;<<;95 "
+    "485576::;:974 48545669::9974 485456688988863 4854555788887653 48545547777776643 463445547777776643 "
+    "4634455466667666543",
+    /* 1.10 */
+    "q TS ANN >EHG >AADC >@AB@< >@=@\?=8 <8<\?@\?<6 <8;;===:5 <8::;<;:84 <898:;::864 <887:::98653 "
+    "<77689:987643 <7767888876543 <55768888766532 <557677777665432 <5555677776654432 485555677776654432 "
+    "4855556777665544322",
+    /* 1.15 */
+    "s [Q AOO AIID ABDE\? A\?AC@: A\?@A\?;5 >@=\?=<94 >@<==;863 <8;;==;863 <8::<;99753 <8:9::987643 "
+    "<8:9::9865432 <8:89887665432 <89699876654322 <896998765543221 <8968877655433221 <896887765443222111",
+    /* 1.20 */
+    "t `O TLF PGE\? AGGC< ABDC\?7 ABA@>95 A\?\?@=:73 A\?>=;:853 A><<<98642 A=;;;986532 >=9<;9865432 "
+    ">=8<:98654322 <999::87654322 <999::876443221 <999::8764332211 <9989987654322111 <99898876543221111 "
+    "<998988764432211111",
+    /* 1.25 */
+    "w `P XLD TKD; PGE>6 NCC\?94 ACC@=84 ABA\?<863 A\?\?\?<9742 A\?>=;97532 A\?=<;865432 A><<;8754321 "
+    "A><;:87543221 A>;;:875432211 A>;;:8654322111 A>;;:76543221111 A=:;9875432211111 A=:;98654322111111 "
+    "A=::986543221111111",
+    /* 1.30 */
+    "w gL `L@ [IB9 TIB<5 PDB>84 NBA=963 NA@<9642 ABA\?;8532 AB@=:85432 A@\?=:964321 A\?\?=:8643221 "
+    "A\?\?<:86432211 A\?\?<9864322111 A\?\?<98543221111 A\?=<:76432211111 A\?=<:754322111111 "
+    "A\?<;97653221111111 A\?<;976432211111111",
+    /* 1.35 */
+    "x oH `M@ _IA7 [H@94 SFA<73 PD@<853 PC@;8532 P@\?;86422 P@\?;854221 NA>:8643211 NA>:85432111 "
+    "NA=:854321111 N\?=:8643211111 N\?=:85432111111 AB><975422111111 A@><9754321111111 "
+    "A@><96543211111111 A@><965332111111111",
+    /* 1.40 */
+    "| oH kH< `J@6 _E\?94 XG\?963 SD@<742 SD\?:7432 SC>;74321 SC>:743211 PC\?:7532111 PA>;85321111 "
+    "PA>;753211111 P@>:7532211111 P@=:75322111111 P\?=:753221111111 P\?<97542211111111 "
+    "P\?<975322111111111 P\?<9653221111111111",
+    /* 1.45 */
+    "| tG oH9 gG=5 `G\?73 _E>842 ZE>9532 VE\?:6321 SD\?:74221 SD\?:642211 SC>:6432111 SC>964321111 "
+    "SC=9643211111 SC=96422111111 PA>975321111111 PA>9743211111111 P@>97432111111111 P@=974321111111111 "
+    "P@=9643211111111111",
+    /* 1.50 */
+    "~ tG rF8 gG=5 `G\?73 _E>842 _D<8432 [D=95321 [D=853211 [D<8532111 VD=96421111 VD=963211111 "
+    "TC=9642211111 TC=96421111111 TC=864211111111 TC=8632111111111 SB=86421111111111 SA<864221111111111 "
+    "S@<8642211111111111",
+};
+
+#define DKP_GRID_LIST(name, about, list, unit, final) \
+    { name, about, DK_SPACING_RESAMPLE, DK_FINAL_##final, list, DKP_COUNT(list), DK_UNIT_##unit }
+static const dkp_grid_row dkp_published_grids[] = {
+    DKP_GRID_LIST("ays_sd1", "Align Your Steps for SD 1.5; Sabour et al. 2024", dkp_ays_sd1, SIGMA, REPLACE),
+    DKP_GRID_LIST("ays_sdxl", "Align Your Steps for SDXL; Sabour et al. 2024", dkp_ays_sdxl, SIGMA, REPLACE),
+    DKP_GRID_LIST("ays_svd", "Align Your Steps for SVD; Sabour et al. 2024", dkp_ays_svd, SIGMA, REPLACE),
+    DKP_GRID_LIST("ays_sd1_paper", "the same with three digits; 0 is added", dkp_ays_sd1_paper, SIGMA, ZERO),
+    DKP_GRID_LIST("ays_sdxl_paper", "the same with three digits; 0 is added", dkp_ays_sdxl_paper, SIGMA,
+                  ZERO),
+    DKP_GRID_LIST("ays_sd1_timesteps", "the ten timesteps for SD 1.5", dkp_ays_sd1_t, T, ZERO),
+    DKP_GRID_LIST("ays_sdxl_timesteps", "the ten timesteps for SDXL", dkp_ays_sdxl_t, T, ZERO),
+    DKP_GRID_LIST("oss_flux", "Optimal Stepsize for Flux; Pei et al. 2025", dkp_oss_flux, FLOW, REPLACE),
+    DKP_GRID_LIST("oss_wan", "Optimal Stepsize for Wan; Pei et al. 2025", dkp_oss_wan, FLOW, REPLACE),
+    DKP_GRID_LIST("oss_chroma", "Optimal Stepsize for Chroma", dkp_oss_chroma, FLOW, REPLACE),
+};
+#undef DKP_GRID_LIST
+
+static const dkp_grid_row *dkp_published(int i) {
+    return i < DKP_COUNT(dkp_published_grids) ? &dkp_published_grids[i] : NULL;
+}
+
+static void dkp_gits_words_of(dk_grid *g) {
+    g->words = dkp_gits_words[0], g->levels = dkp_gits_level, g->level_count = DKP_COUNT(dkp_gits_level);
+}
+
+/* The word for n levels: word n - 3, or the last one, for more. Some words are one longer than their place says. */
+static const char *dkp_gits_word(const dk_config *c, int n) {
+    int row = (int)floor((dkp_or(c->grid.coefficient, 1.2) - 0.8) * 20 + 0.5);
+    const char *word = c->grid.words + row * DKP_GITS_ROW;
+    /* NOLINTNEXTLINE(clang-analyzer-core.NonNullParamChecker): dkp_check_listed has seen words */
+    for (; n > 3 && strchr(word, ' '); n--) word = strchr(word, ' ') + 1;
+    return n > 3 ? NULL : word;
+}
+
+static int dkp_gits_length(const char *word) { return (int)strcspn(word, " ") + 2; }
+
+static double dkp_gits_value(const dk_grid *g, const char *word, int i) {
+    int at = 0, length = dkp_gits_length(word);
+    for (int k = 0; k < i && k < length - 2; k++) at += word[k] - '0';
+    return g->levels[i >= length - 1 ? g->level_count - 1 : at];
+}
+
+static int dkp_gits_count(const dk_config *c, int n) {
+    const char *word = dkp_gits_word(c, n);
+    return word && n > 2 ? dkp_gits_length(word) : n;
+}
+
+static dk_level dkp_gits(const dk_config *c, int i, int n) {
+    const char *word = dkp_gits_word(c, n), *last = word;
+    if (word) return dk_level_at_sigma(&c->schedule, dkp_gits_value(&c->grid, word, n > 2 || i == 0 ? i : n));
+    for (int k = n < 40 ? n : 40; !last; k--) last = dkp_gits_word(c, k);
+    int length = dkp_gits_length(last);
+    double x = (double)i * (length - 1) / (n - 1), pair[2];
+    for (int k = 0; k < 2; k++) pair[k] = dkp_gits_value(&c->grid, last, (int)floor(x) + k);
+    return dk_level_at_sigma(&c->schedule, dkp_between(pair, 2, x - floor(x), 1));
+}
+
+/* A spacing is a row, in the order of dk_spacing: its function, how many of n levels there really are where that
+   differs, and the last level.
+   Names have a table of their own, so that a program which uses none has neither names nor published lists in it. */
+
+/* ---------------------------------------------- >>generators  PyTorch's and NumPy's generators */
+
+DKP_FAST
+
+/* A generator and where it stands. `at` is 0 before it is seeded. */
+typedef struct dkp_stream {
+    uint32_t word[624];         /* MT19937 */
+    uint64_t state[2], step[2]; /* PCG64, high and low half */
+    double spared;              /* where `spare` says so: the second normal of a pair, or half of 64 bits */
+    int at, spare, call;        /* next word; draw that comes next */
+} dkp_stream;
+
+/* One of the peer's floats, or doubles: its 32 or 64 bits. */
+static int dkp_single(const dk_noise_source *s) {
+    int numpy = s->kind == DK_NOISE_NUMPY || s->kind == DK_NOISE_NUMPY_PCG64;
+    return s->bits ? s->bits == 32 : !numpy;
+}
+
+/* MT19937, Matsumoto & Nishimura 1998. */
+static void dkp_mt_seed(dkp_stream *g, uint32_t seed) {
+    g->word[0] = seed, g->at = 624;
+    for (uint32_t i = 1; i < 624; i++)
+        g->word[i] = 1812433253u * (g->word[i - 1] ^ (g->word[i - 1] >> 30)) + i;
+}
+
+static uint32_t dkp_mt_word(dkp_stream *g) {
+    uint32_t *w = g->word;
+    if (g->at == 624) {
+        for (int i = 0; i < 624; i++) {
+            uint32_t next = w[i < 623 ? i + 1 : 0], y = (w[i] & 0x80000000u) | (next & 0x7FFFFFFFu);
+            w[i] = w[i < 227 ? i + 397 : i - 227] ^ (y >> 1) ^ ((0u - (next & 1)) & 0x9908B0DFu);
+        }
+        g->at = 0;
+    }
+    uint32_t y = w[g->at++];
+    y ^= y >> 11;
+    y ^= (y << 7) & 0x9D2C5680u;
+    y ^= (y << 15) & 0xEFC60000u;
+    return y ^ (y >> 18);
+}
+
+/* PCG64, O'Neill 2014: a linear congruential generator of 128 bits, XSL-RR of its state. */
+static uint64_t dkp_pcg_word(dkp_stream *g) {
+    const uint64_t high = 0x2360ED051FC65DA4u, low = 0x4385DF649FCCF645u, half = 0xFFFFFFFFu;
+    uint64_t *s = g->state, a = s[1] & half, b = s[1] >> 32, c = low & half, d = low >> 32;
+    uint64_t middle = b * c + (a * c >> 32), other = a * d + (middle & half);
+    s[0] = s[0] * low + s[1] * high + b * d + (middle >> 32) + (other >> 32) + g->step[0];
+    s[1] = s[1] * low + g->step[1];
+    s[0] += s[1] < g->step[1];
+    uint64_t x = s[0] ^ s[1], turn = s[0] >> 58;
+    return x >> turn | x << (64 - turn) % 64;
+}
+
+/* Its two halves in turn, the low one first. */
+static uint32_t dkp_pcg_half(dkp_stream *g) {
+    if (g->spare) {
+        g->spare = 0;
+        return (uint32_t)g->spared;
+    }
+    uint64_t word = dkp_pcg_word(g);
+    g->spare = 1, g->spared = (double)(word >> 32);
+    return (uint32_t)word;
+}
+
+static uint32_t dkp_seed_hash(uint32_t value, uint32_t *state, uint32_t factor) {
+    value ^= *state;
+    value *= *state *= factor;
+    return value ^ value >> 16;
+}
+
+/* NumPy's SeedSequence(seed, spawn_key, pool_size).generate_state(count), O'Neill 2015. */
+static void dkp_seed_words(uint64_t seed, const uint32_t *key, int keys, int pool_size, uint32_t *out,
+                           int count) {
+    uint32_t pool[24] = {0}, state = 0x43B0D7E5u;
+    for (int i = 0; i < pool_size; i++)
+        pool[i] = dkp_seed_hash(i < 2 ? (uint32_t)(seed >> 32 * i) : 0, &state, 0x931E8875u);
+    for (int from = 0; from < pool_size + keys; from++)
+        for (int to = 0; to < pool_size; to++) {
+            if (from == to) continue;
+            uint32_t word =
+                dkp_seed_hash(from < pool_size ? pool[from] : key[from - pool_size], &state, 0x931E8875u);
+            word = 0xCA01F9DDu * pool[to] - 0x4973F715u * word;
+            pool[to] = word ^ word >> 16;
+        }
+    state = 0x8B51F9DDu;
+    for (int i = 0; i < count; i++) out[i] = dkp_seed_hash(pool[i % pool_size], &state, 0x58F38DEDu);
+}
+
+static void dkp_start_stream(dkp_stream *g, dk_noise_kind kind, uint64_t seed) {
+    g->spare = g->call = 0;
+    if (kind == DK_NOISE_NUMPY_PCG64) {
+        uint32_t w[8];
+        uint64_t v[4];
+        dkp_seed_words(seed, NULL, 0, 4, w, 8);
+        for (int i = 0; i < 4; i++) v[i] = w[2 * i] | (uint64_t)w[2 * i + 1] << 32;
+        g->step[0] = v[2] << 1 | v[3] >> 63, g->step[1] = v[3] << 1 | 1;
+        g->state[1] = v[1] + g->step[1], g->state[0] = v[0] + g->step[0] + (g->state[1] < v[1]);
+        g->at = 1;
+        dkp_pcg_word(g);
+    } else {
+        dkp_mt_seed(g, (uint32_t)seed);
+    }
+}
+
+/* A number in [0, 1), as the generator's program makes it: of 24 or 53 bits. */
+DKP_ONCE static double dkp_random(dkp_stream *g, dk_noise_kind kind, int single) {
+    if (kind == DK_NOISE_NUMPY_PCG64)
+        return single ? (dkp_pcg_half(g) >> 8) / 16777216.0
+                      : (double)(dkp_pcg_word(g) >> 11) / 9007199254740992.0;
+    uint64_t a = dkp_mt_word(g);
+    if (single) return (double)(a & 0xFFFFFFu) / 16777216.0;
+    uint64_t b = dkp_mt_word(g);
+    a = kind == DK_NOISE_NUMPY ? (a >> 5) << 26 | b >> 6 : (a << 32 | b) & 0x1FFFFFFFFFFFFFu;
+    return (double)a / 9007199254740992.0;
+}
+
+/* Right ends of the ziggurat's strips under exp(-x^2/2), Marsaglia & Tsang 2000, x_i = sqrt(-2 log(v/x + exp(-x^2/2))) of
+   x = x_{i+1}, x_255 = r; strip 0, the tail's, counts as v exp(r^2/2) wide. With NumPy's own rounding. */
+/* clang-format off */
+static const double dkp_strip[256] = {
+    3.9107579595249118, 0.21524189598488003, 0.2861745917920715, 0.33573751921442435, 0.37512133287837979, 0.40838913461199033,
+    0.4375184022078708, 0.46363433679088151, 0.4874439661392353, 0.50942332960209102, 0.52990972066155739, 0.54915170232716448,
+    0.56733825705381824, 0.5846167661063788, 0.60110461775599211, 0.61689699000775089, 0.63207223638606058, 0.64669571489499311,
+    0.66082257424441915, 0.67449982283729315, 0.68776789279578776, 0.70066184110681429, 0.71321228519097524, 0.72544614090999882,
+    0.73738721143429486, 0.74905666201781462, 0.76047340643010741, 0.77165442422456754, 0.78261502330723243, 0.79336905884062259,
+    0.80392911698997049, 0.81430667013521463, 0.82451220875229148, 0.83455535408638148, 0.84444495490915328, 0.85418917100816316,
+    0.86379554555330818, 0.87327106808886001, 0.88262222958516501, 0.89185507073294101, 0.90097522446122136, 0.90998795349671813,
+    0.91889818364959019, 0.9277105334019996, 0.93642934028657476, 0.94505868446816499, 0.95360240988108558, 0.96206414322304012,
+    0.97044731106422399, 0.97875515529422419, 0.98699074709906198, 0.99515699963509041, 1.0032566795446725, 1.0112924174399951,
+    1.0192667174654835, 1.0271819660356449, 1.0350404398334401, 1.0428443131441483, 1.0505956645909291, 1.0582964833306743,
+    1.0659486747621219, 1.0735540657924356, 1.0811144097034033, 1.0886313906539793, 1.0961066278520208, 1.1035416794246391,
+    1.1109380460135749, 1.1182971741193444, 1.1256204592155326, 1.1329092486525332, 1.1401648443681507, 1.1473885054208484,
+    1.1545814503599272, 1.161744859445611, 1.1688798767308328, 1.1759876120154515, 1.1830691426826863, 1.1901255154266914,
+    1.1971577478794408, 1.2041668301443809, 1.2111537262436987, 1.2181193754854811, 1.2250646937565302, 1.2319905747461355,
+    1.2388978911056867, 1.2457874955486268, 1.2526602218948968, 1.2595168860637138, 1.2663582870182291, 1.273185207665356,
+    1.2799984157138176, 1.2867986644932434, 1.2935866937369476, 1.300363230330837, 1.3071289890307309, 1.3138846731502203,
+    1.3206309752210559, 1.3273685776279256, 1.3340981532193599, 1.3408203658964037, 1.3475358711805869, 1.3542453167626347,
+    1.3609493430332826, 1.3676485835974759, 1.374343665773166, 1.381035211075855, 1.3877238356899757, 1.3944101509281406,
+    1.4010947636792506, 1.4077782768463984, 1.4144612897754707, 1.4211443986753085, 1.4278281970302555, 1.4345132760058918,
+    1.4412002248487237, 1.4478896312805758, 1.4545820818884101, 1.4612781625102753, 1.4679784586180793, 1.4746835556978553,
+    1.4813940396281871, 1.4881104970574472, 1.4948335157804935, 1.5015636851154637, 1.5083015962813113, 1.5150478427767144,
+    1.5218030207609978, 1.528567729437712, 1.5353425714415139, 1.5421281532290017, 1.5489250854741732, 1.5557339834691761,
+    1.5625554675310445, 1.5693901634151233, 1.5762387027359059, 1.5831017233960289, 1.5899798700241905, 1.5968737944227878,
+    1.6037841560260941, 1.6107116223698297, 1.6176568695730149, 1.624620582833034, 1.6316034569348727, 1.638606196775547,
+    1.6456295179047817, 1.6526741470830553, 1.659740822858182, 1.666830296161665, 1.6739433309261247, 1.6810807047251735,
+    1.6882432094371951, 1.6954316519345614, 1.7026468547999229, 1.7098896570713016, 1.7171609150178229, 1.7244615029480448,
+    1.7317923140529632, 1.7391542612859117, 1.7465482782817225, 1.7539753203176716, 1.7614363653189102, 1.7689324149112684,
+    1.7764644955245228, 1.7840336595494415, 1.7916409865521625, 1.7992875845497203, 1.8069745913508208, 1.8147031759662826,
+    1.8224745400938858, 1.8302899196827569, 1.8381505865828067, 1.8460578502851857, 1.8540130597602023, 1.8620176053996746,
+    1.8700729210712674, 1.8781804862929965, 1.8863418285367834, 1.8945585256707052, 1.9028322085504297, 1.9111645637712535,
+    1.9195573365931882, 1.9280123340526658, 1.9365314282756947, 1.9451165600086784, 1.9537697423846467, 1.962493064944363,
+    1.9712886979336592, 1.9801588969004766, 1.9891060076174381, 1.9981324713584196, 2.0072408305605287, 2.016433734906204,
+    2.0257139478638542, 2.0350843537296188, 2.0445479652175313, 2.0541079316506519, 2.0637675478117319, 2.0735302635187427,
+    2.0833996939983042, 2.0933796311387916, 2.1034740557148766, 2.1136871506866526, 2.1240233156895227, 2.1344871828460161,
+    2.145083634047888, 2.1558178198767366, 2.1666951803543077, 2.1777214677402923, 2.1889027716263603, 2.200245546611276,
+    2.2117566428841604, 2.2234433400925102, 2.2353133849299209, 2.2473750329473892, 2.2596370951737872, 2.2721089902283813,
+    2.2848008027244919, 2.2977233489028634, 2.3108882506013719, 2.3243080188711325, 2.3379961487965284, 2.3519672273791445,
+    2.3662370567172908, 2.3808227951720857, 2.3957431197819274, 2.4110184139011195, 2.4266709849371466, 2.4427253182003641,
+    2.4592083743347048, 2.4761499396705231, 2.4935830412710467, 2.5115444416266941, 2.5300752321598541, 2.5492215503247828,
+    2.5690354526818435, 2.5895759867082861, 2.6109105184888231, 2.6331163936315822, 2.6562830375767428, 2.6805146432857447,
+    2.705933656123062, 2.7326853590440114, 2.7609440052799865, 2.7909211740019275, 2.8228773968264433, 2.857138730873225,
+    2.8941210536134125, 2.9343668672088881, 2.9786032798818436, 3.0278377917695938, 3.0835261320021434, 3.1478892895180008,
+    3.2245750520478018, 3.320244733839826, 3.4492782985614316, 3.6541528853610088,
+};
+/* clang-format on */
+
+static double dkp_ziggurat(dkp_stream *g, int single) {
+    const dk_noise_kind kind = DK_NOISE_NUMPY_PCG64;
+    const double r = 3.6541528853610088, inverse_r = 0.27366123732975828;
+    double size = single ? 8388608.0 : 4503599627370496.0;
+    for (;;) {
+        uint64_t word = single ? dkp_pcg_half(g) : dkp_pcg_word(g);
+        int i = (int)(word & 255), minus = (int)(word >> 8 & 1);
+        uint64_t u = word >> 9 & (single ? 0x7FFFFFu : 0xFFFFFFFFFFFFFu);
+        double outer = dkp_strip[i], inner = i == 0 ? r : i == 1 ? 0 : dkp_strip[i - 1];
+        double x = single ? (double)((float)u * (float)(outer / size)) : (double)u * (outer / size);
+        if (u < (uint64_t)(inner / outer * size)) return minus ? -x : x;
+        if (i > 0) { /* between the strip's two ends */
+            double low = dkp_exp(-0.5 * outer * outer), high = dkp_exp(-0.5 * inner * inner);
+            double v = dkp_random(g, kind, single), y = (high - low) * v + low;
+            if (single) y = (double)(((float)high - (float)low) * (float)v + (float)low);
+            if (y < dkp_exp(-0.5 * x * x)) return minus ? -x : x;
+            continue;
+        }
+        for (double y = 0;;) { /* beyond r */
+            x = -dkp_log1p(-dkp_random(g, kind, single)), y = -dkp_log1p(-dkp_random(g, kind, single));
+            if (single) x = (double)((float)x * (float)inverse_r), y = (double)(float)y;
+            else x *= inverse_r;
+            if (y + y > x * x) return u >> 8 & 1 ? -(r + x) : r + x;
+        }
+    }
+}
+
+/* The second of a pair comes next. */
+static double dkp_spare(dkp_stream *g, double first, double second) {
+    g->spare = 1, g->spared = second;
+    return first;
+}
+
+/* Box & Muller 1958: two normals, *z with the cosine. */
+static void dkp_box_muller(double square, double angle, double *z, double *with_sine) {
+    dkp_pair cosine, sine;
+    double radius = dkp_sqrt(square);
+    dkp_circle(angle, &cosine, &sine);
+    *z = radius * cosine.hi, *with_sine = radius * sine.hi;
+}
+
+/* One after the other: torch's fewer than 16, NumPy's. */
+static double dkp_next_normal(dkp_stream *g, dk_noise_kind kind, int single) {
+    if (kind == DK_NOISE_NUMPY_PCG64) return dkp_ziggurat(g, single);
+    if (g->spare) {
+        g->spare = 0;
+        return g->spared;
+    }
+    double x, y, square;
+    if (kind == DK_NOISE_TORCH_CPU) {
+        double u = dkp_random(g, kind, 0), v = dkp_random(g, kind, 0);
+        dkp_box_muller(-2 * dkp_log1p(-v), 2 * dkp_pi * u, &x, &y);
+        return dkp_spare(g, x, y);
+    }
+    do { /* Marsaglia's polar method, 1964 */
+        x = 2 * dkp_random(g, kind, 0) - 1, y = 2 * dkp_random(g, kind, 0) - 1;
+        square = x * x + y * y;
+    } while (!(square < 1 && square > 0));
+    double scale = dkp_sqrt(-2 * dkp_log(square) / square);
+    return dkp_spare(g, scale * y, scale * x);
+}
+
+/* 16 of torch's, in the precision of its tensor. */
+static void dkp_torch_sixteen(dkp_stream *g, int single, double z[16]) {
+    for (int j = 0; j < 16; j++) z[j] = dkp_random(g, DK_NOISE_TORCH_CPU, single);
+    for (int j = 0; j < 8; j++) {
+        double angle = 2 * dkp_pi * z[j + 8];
+        if (single) angle = (double)(6.2831853f * (float)z[j + 8]);
+        dkp_box_muller(-2 * dkp_log(1 - z[j]), angle, &z[j], &z[j + 8]);
+    }
+}
+
+/* Adds `share` of the next n normals to out; NULL: passes over them. A tensor of torch's with n % 16 left over has its last
+   16 made anew. */
+static void dkp_stream_normals(dkp_stream *g, const dk_noise_source *s, size_t n, double share,
+                               dk_real *out) {
+    int single = dkp_single(s), blocks = s->kind == DK_NOISE_TORCH_CPU && n >= 16;
+    size_t rest = n % 16;
+    double z[16];
+    for (size_t i = 0; i < n;) {
+        size_t count = blocks ? 16 : 1;
+        if (blocks && i + 16 == n && rest)
+            for (size_t k = 0; k < rest; k++) dkp_random(g, s->kind, single);
+        if (blocks) dkp_torch_sixteen(g, single, z);
+        else z[0] = dkp_next_normal(g, s->kind, single);
+        if (blocks && i + 16 + rest == n && rest) count = rest;
+        for (size_t k = 0; k < count && out; k++)
+            out[i + k] = (dk_real)((double)out[i + k] + share * (single ? (double)(float)z[k] : z[k]));
+        i += count;
+    }
+}
+
+/* A whole draw of generators that go on from draw to draw. */
+DKP_ONCE static int dkp_fill_stream(const dk_noise_source *s, const dk_noise_request *q, void *states,
+                                    dk_real *out) {
+    size_t batch = q->seeds ? (size_t)q->batch : 1, n = q->seeds ? q->dim : q->dim * (size_t)q->batch;
+    dkp_stream passing, *streams = (dkp_stream *)states;
+    memset(out, 0, batch * n * sizeof *out);
+    for (size_t b = 0; b < batch; b++, out += n) {
+        dkp_stream *g = streams ? &streams[b] : &passing;
+        if (!streams || !g->at || g->call > q->call) dkp_start_stream(g, s->kind, dkp_seed_of(s, q, b));
+        for (; g->call < q->call; g->call++) dkp_stream_normals(g, s, n, 0, NULL);
+        dkp_stream_normals(g, s, n, 1, out), g->call++;
+    }
+    return 1;
+}
+
+/* Elements of a tensor of `size` numbers on a GPU. As many threads as the launch has take an element
+   each, and so on; a thread has Philox under its own number, and a block makes four of its floats or two of its doubles. */
+static void dkp_cuda_part(const dk_noise_source *s, const dk_noise_request *q, size_t sample, size_t element,
+                          size_t n, dk_real *out) {
+    uint64_t seed = dkp_seed_of(s, q, sample), call = (uint64_t)q->call;
+    uint64_t first = element + (q->seeds ? 0 : sample * q->dim);
+    uint64_t size = q->seeds ? q->dim : (size_t)q->batch * q->dim;
+    uint64_t blocks = (size + 255) / 256, most = (uint64_t)s->threads / 256;
+    uint64_t threads = 256 * (most > 0 && most < blocks ? most : blocks), per = dkp_single(s) ? 4 : 2;
+    uint64_t rounds = (size - 1) / (threads * per) + 1;
+    const uint32_t key[2] = {(uint32_t)seed, (uint32_t)(seed >> 32)};
+    for (size_t i = 0; i < n; i++) {
+        uint64_t thread = (first + i) % threads, turn = (first + i) / threads,
+                 block = call * rounds + turn / per;
+        uint32_t counter[4] = {(uint32_t)block, (uint32_t)(block >> 32), (uint32_t)thread,
+                               (uint32_t)(thread >> 32)},
+                 r[4];
+        double u, angle, cosine, sine;
+        dk_philox(counter, key, r);
+        if (per == 4) { /* in float, as there */
+            const float unit = 2.3283064e-10f, turns = unit * 6.2831853f;
+            const uint32_t *pair = r + turn % 4 / 2 * 2;
+            u = (double)((float)pair[0] * unit + unit / 2),
+            angle = (double)((float)pair[1] * turns + turns / 2);
+        } else {
+            const double unit = 1 / 9007199254740992.0;
+            u = (double)(r[0] ^ (uint64_t)r[1] << 21) * unit + unit / 2;
+            angle = dkp_pi * ((double)(r[2] ^ (uint64_t)r[3] << 21) * (2 * unit) + unit);
+        }
+        dkp_box_muller(-2 * dkp_log(u), angle, &cosine, &sine);
+        u = turn % 2 ? cosine : sine;
+        out[i] = (dk_real)(per == 4 ? (double)(float)u : u);
+    }
+}
+
+/* torchsde's: nodes are torch generators, seeded by NumPy's SeedSequence. */
+static int dkp_torchsde_nodes(const dk_noise_source *s, const dk_noise_request *q,
+                              dkp_node node[2 * DKP_HALVINGS]) {
+    double t[4] = {q->lowest, q->highest, q->from, q->to}, time;
+    for (int i = 0; i < 4; i++) {
+        if (q->flow) t[i] = dkp_flow_level(t[i]);
+        if (dkp_single(s)) t[i] = (double)(float)t[i];
+    }
+    time = t[2] - t[3];
+    for (int i = 0; i < 4; i++) t[i] = dkp_decimal(t[i]);
+    return dkp_increment(t[0], t[1], t[2], t[3], 1, time, node);
+}
+
+static void dkp_torchsde(const dk_noise_source *s, uint64_t seed, const dkp_node *node, int count, size_t n,
+                         dk_real *out) {
+    dk_noise_source normals = *s;
+    normals.kind = DK_NOISE_TORCH_CPU;
+    for (int k = 0; k < count; k++) {
+        uint32_t key[3] = {(uint32_t)node[k].place, (uint32_t)(node[k].place >> 32), (uint32_t)node[k].depth},
+                 word;
+        int wide = key[1] > 0;
+        dkp_stream g;
+        if (!wide) key[1] = key[2];
+        dkp_seed_words(seed, key, node[k].depth < 0 ? 0 : 2 + wide, 24, &word, 1);
+        dkp_start_stream(&g, DK_NOISE_TORCH_CPU, word);
+        dkp_stream_normals(&g, &normals, n, node[k].share, out);
+    }
+}
+
+/* 0 for a draw that does not go down. */
+DKP_ONCE static int dkp_fill_torchsde(const dk_noise_source *s, const dk_noise_request *q, void *states,
+                                      dk_real *out) {
+    dkp_node node[2 * DKP_HALVINGS];
+    size_t batch = q->seeds ? (size_t)q->batch : 1, n = q->seeds ? q->dim : q->dim * (size_t)q->batch;
+    int count = dkp_torchsde_nodes(s, q, node);
+    (void)states;
+    for (size_t b = 0; count && b < batch; b++) {
+        memset(out + b * n, 0, n * sizeof *out);
+        dkp_torchsde(s, dkp_seed_of(s, q, b), node, count, n, out + b * n);
+    }
+    return count;
+}
+
+/* In the order of dk_noise_kind. */
+static const dkp_generator *dkp_generator_at(int i) {
+    static const dkp_generator generators[] = {
+        {sizeof(dkp_stream), ~(uint64_t)0, 0, NULL, dkp_fill_stream},
+        {0, ~(uint64_t)0, 0, dkp_cuda_part, NULL},
+        {sizeof(dkp_stream), 0xFFFFFFFFu, 0, NULL, dkp_fill_stream},
+        {sizeof(dkp_stream), ~(uint64_t)0, 0, NULL, dkp_fill_stream},
+        {0, ~(uint64_t)0, 1, NULL, dkp_fill_torchsde},
+    };
+    return i < DKP_COUNT(generators) ? &generators[i] : NULL;
+}
+
+/* ------------------------------------------------------------ >>shifts  Shifts that depend on the size of the image */
+
+DK_API dk_grid dk_grid_vp(double beta_d, double beta_min, double time_min) {
+    dk_grid g = dkp_grid(DK_SPACING_VP);
+    g.time_min = time_min;
+    g.sigma_max = dkp_sqrt(dkp_expm1(0.5 * beta_d + beta_min));
+    g.sigma_min = dkp_sqrt(dkp_expm1((0.5 * beta_d * time_min + beta_min) * time_min));
+    return g;
+}
+
+DK_API double dk_shift_mu(double tokens, double base_tokens, double max_tokens, double base_mu,
+                          double max_mu) {
+    double slope = (max_mu - base_mu) / (max_tokens - base_tokens);
+    return tokens * slope + (base_mu - slope * base_tokens);
+}
+
+/* Lines fitted at 10 and at 200 steps, and linear in the steps between; above 4300 tokens the latter alone. */
+DK_API double dk_flux2_mu(double tokens, int steps) {
+    double at_10 = 8.73809524e-05 * tokens + 1.89833333, at_200 = 0.00016927 * tokens + 0.45666666;
+    return tokens > 4300 ? at_200 : at_200 + (at_200 - at_10) / 190 * (steps - 200);
+}
+
+static dk_grid dkp_grid_shifted(double mu, double terminal) {
+    dk_grid g = dkp_grid(DK_SPACING_UNIFORM);
+    g.shift = dkp_exp(mu), g.terminal = terminal;
+    return g;
+}
+
+DK_API dk_grid dk_grid_flux(double tokens) {
+    return dkp_grid_shifted(dk_shift_mu(tokens, 256, 4096, 0.5, 1.15), 0);
+}
+DK_API dk_grid dk_grid_flux2(double tokens, int steps) {
+    return dkp_grid_shifted(dk_flux2_mu(tokens, steps), 0);
+}
+DK_API dk_grid dk_grid_ltx(double tokens) {
+    return dkp_grid_shifted(dk_shift_mu(tokens, 1024, 4096, 0.95, 2.05), 0.1);
+}
+
+/* ------------------------------------------------------------------------------ >>names  Names */
+
+DKP_SMALL
 
 /* What other programs call samplers and grids. Names of one program are unique per kind; where programs differ in
    what they mean by a name, each has its row, and "program:name" tells them apart. */
@@ -7159,27 +9875,6 @@ DK_API int dk_alias_at(int i, dk_alias *a) {
     return 0;
 }
 
-DK_API dk_status dk_config_set(dk_config *c, const char *settings) {
-    char wrong[DKP_WORD];
-    if (!c) return DK_ERROR_CONFIG;
-    if (!settings) return dkp_fail_text(c->message, DK_ERROR_CONFIG, "settings = NULL: must be a text");
-    dk_config set = *c;
-    const dkp_field *field = dkp_settings(&set, settings, DKP_OF_ALL, wrong);
-    if (wrong[0]) {
-        dkp_text t = {c->message, DK_MESSAGE_SIZE, 0};
-        dkp_put(&t, "setting \"");
-        dkp_put(&t, wrong);
-        dkp_put(&t, "\": must be ");
-        dkp_put(&t, field ? field->allowed
-                          : "field=value, with a field of dk_sampler, or of dk_grid after \"grid.\", of "
-                            "dk_guidance after \"guidance.\", noise, start or blend");
-        return DK_ERROR_CONFIG;
-    }
-    *c = set;
-    c->message[0] = 0;
-    return DK_OK;
-}
-
 /* n letters somewhere in a name. */
 typedef struct dkp_span {
     const char *p;
@@ -7321,83 +10016,81 @@ DK_API dk_status dk_config_named(dk_config *c, const char *name) {
     return DK_OK;
 }
 
-/* ------------------------------------------------------ >>json  Models and their configuration files */
+/* ------------------------------------------------ >>json  Models and their configuration files */
 
-/* The keys: name, kind, the words of a choice, and the field that says the same number, for writing. Kinds: f flag, w whole
-   number, r real number, c choice, l list of numbers, n must be null, a anything, without meaning here. */
-#define DKP_KEYS(X)                                                                                         \
-    X(num_train_timesteps, 'w', "", schedule.timesteps)                                                     \
-    X(beta_start, 'r', "", schedule.beta_first)                                                             \
-    X(beta_end, 'r', "", schedule.beta_last)                                                                \
-    X(beta_schedule, 'c', "linear|scaled_linear|squaredcos_cap_v2|sigmoid|exp|laplace", message)            \
-    X(trained_betas, 'l', "", message)                                                                      \
-    X(rescale_betas_zero_snr, 'f', "", message)                                                             \
-    X(snr_shift_scale, 'r', "", message)                                                                    \
-    X(prediction_type, 'c', "sample|epsilon|v_prediction|flow_prediction|trigflow", message)                \
-    X(timestep_spacing, 'c', "leading|trailing|linspace", message)                                          \
-    X(steps_offset, 'w', "", grid.offset)                                                                   \
-    X(set_alpha_to_one, 'f', "", message)                                                                   \
-    X(use_karras_sigmas, 'f', "", message)                                                                  \
-    X(use_exponential_sigmas, 'f', "", message)                                                             \
-    X(use_beta_sigmas, 'f', "", message)                                                                    \
-    X(use_lu_lambdas, 'f', "", message)                                                                     \
-    X(use_flow_sigmas, 'f', "", message)                                                                    \
-    X(use_dynamic_shifting, 'f', "", message)                                                               \
-    X(time_shift_type, 'c', "exponential|linear", message)                                                  \
-    X(flow_shift, 'r', "", schedule.shift)                                                                  \
-    X(shift, 'r', "", schedule.shift)                                                                       \
-    X(base_shift, 'r', "", message)                                                                         \
-    X(max_shift, 'r', "", message)                                                                          \
-    X(base_image_seq_len, 'r', "", message)                                                                 \
-    X(max_image_seq_len, 'r', "", message)                                                                  \
-    X(shift_terminal, 'r', "", grid.terminal)                                                               \
-    X(invert_sigmas, 'f', "", message)                                                                      \
-    X(stochastic_sampling, 'f', "", message)                                                                \
-    X(sigma_min, 'r', "", schedule.sigma_min)                                                               \
-    X(sigma_max, 'r', "", schedule.sigma_max)                                                               \
-    X(sigma_data, 'r', "", sigma_data)                                                                      \
-    X(sigma_schedule, 'c', "karras|exponential", message)                                                   \
-    X(rho, 'r', "", grid.rho)                                                                               \
-    X(final_sigmas_type, 'c', "zero|sigma_min", message)                                                    \
-    X(interpolation_type, 'c', "linear", message)                                                           \
-    X(timestep_type, 'c', "discrete|continuous", message)                                                   \
-    X(lambda_min_clipped, 'r', "", message)                                                                 \
-    X(clip_sample, 'f', "", message)                                                                        \
-    X(clip_sample_range, 'r', "", message)                                                                  \
-    X(thresholding, 'f', "", message)                                                                       \
-    X(dynamic_thresholding_ratio, 'r', "", message)                                                         \
-    X(sample_max_value, 'r', "", message)                                                                   \
-    X(solver_order, 'w', "", sampler.order)                                                                 \
-    X(algorithm_type, 'c',                                                                                  \
-      "dpmsolver++|dpmsolver|sde-dpmsolver++|sde-dpmsolver|deis|data_prediction|noise_prediction", message) \
-    X(solver_type, 'c', "midpoint|heun|logrho|bh1|bh2", message)                                            \
-    X(lower_order_final, 'f', "", message)                                                                  \
-    X(euler_at_final, 'f', "", message)                                                                     \
-    X(variance_type, 'c', "fixed_small|fixed_small_log|fixed_large|learned|learned_range", message)         \
-    X(predict_x0, 'f', "", message)                                                                         \
-    X(disable_corrector, 'l', "", sampler.uncorrected)                                                      \
-    X(solver_p, 'n', "", message)                                                                           \
-    X(predictor_order, 'w', "", sampler.order)                                                              \
-    X(corrector_order, 'w', "", sampler.corrector)                                                          \
-    X(tau_func, 'n', "", message)                                                                           \
-    X(skip_prk_steps, 'f', "", message)                                                                     \
-    X(original_inference_steps, 'w', "", grid.original_steps)                                               \
-    X(timestep_scaling, 'a', "", message)                                                                   \
-    X(clip_denoised, 'a', "", message)                                                                      \
-    X(noise_sampler_seed, 'a', "", message)                                                                 \
-    X(upscale_mode, 'a', "", message)                                                                       \
-    X(scale_factors, 'n', "", message)                                                                      \
-    X(eta, 'r', "", sampler.eta)                                                                            \
-    X(s_noise, 'r', "", sampler.s_noise)                                                                    \
-    X(snr, 'r', "", sampler.snr)                                                                            \
-    X(correct_steps, 'w', "", sampler.langevin_steps)                                                       \
-    X(sampling_eps, 'r', "", schedule.t_min)                                                                \
-    X(beta_min, 'r', "", schedule.beta_min)                                                                 \
-    X(beta_max, 'r', "", schedule.beta_max)                                                                 \
-    X(scaler, 'r', "", message)                                                                             \
-    X(s, 'r', "", schedule.cosine_offset)
+/* The keys: name, kind, the words of a choice. Kinds: f flag, w whole number, r real number, c choice, l list of numbers, n must be null, a anything, without meaning here. */
+#define DKP_KEYS(X) \
+    X(num_train_timesteps, 'w', "") \
+    X(beta_start, 'r', "") \
+    X(beta_end, 'r', "") \
+    X(beta_schedule, 'c', "linear|scaled_linear|squaredcos_cap_v2|sigmoid|exp|laplace") \
+    X(trained_betas, 'l', "") \
+    X(rescale_betas_zero_snr, 'f', "") \
+    X(snr_shift_scale, 'r', "") \
+    X(prediction_type, 'c', "sample|epsilon|v_prediction|flow_prediction|trigflow") \
+    X(timestep_spacing, 'c', "leading|trailing|linspace") \
+    X(steps_offset, 'w', "") \
+    X(set_alpha_to_one, 'f', "") \
+    X(use_karras_sigmas, 'f', "") \
+    X(use_exponential_sigmas, 'f', "") \
+    X(use_beta_sigmas, 'f', "") \
+    X(use_lu_lambdas, 'f', "") \
+    X(use_flow_sigmas, 'f', "") \
+    X(use_dynamic_shifting, 'f', "") \
+    X(time_shift_type, 'c', "exponential|linear") \
+    X(flow_shift, 'r', "") \
+    X(shift, 'r', "") \
+    X(base_shift, 'r', "") \
+    X(max_shift, 'r', "") \
+    X(base_image_seq_len, 'r', "") \
+    X(max_image_seq_len, 'r', "") \
+    X(shift_terminal, 'r', "") \
+    X(invert_sigmas, 'f', "") \
+    X(stochastic_sampling, 'f', "") \
+    X(sigma_min, 'r', "") \
+    X(sigma_max, 'r', "") \
+    X(sigma_data, 'r', "") \
+    X(sigma_schedule, 'c', "karras|exponential") \
+    X(rho, 'r', "") \
+    X(final_sigmas_type, 'c', "zero|sigma_min") \
+    X(interpolation_type, 'c', "linear") \
+    X(timestep_type, 'c', "discrete|continuous") \
+    X(lambda_min_clipped, 'r', "") \
+    X(clip_sample, 'f', "") \
+    X(clip_sample_range, 'r', "") \
+    X(thresholding, 'f', "") \
+    X(dynamic_thresholding_ratio, 'r', "") \
+    X(sample_max_value, 'r', "") \
+    X(solver_order, 'w', "") \
+    X(algorithm_type, 'c', "dpmsolver++|dpmsolver|sde-dpmsolver++|sde-dpmsolver|deis|data_prediction|noise_prediction") \
+    X(solver_type, 'c', "midpoint|heun|logrho|bh1|bh2") \
+    X(lower_order_final, 'f', "") \
+    X(euler_at_final, 'f', "") \
+    X(variance_type, 'c', "fixed_small|fixed_small_log|fixed_large|learned|learned_range") \
+    X(predict_x0, 'f', "") \
+    X(disable_corrector, 'l', "") \
+    X(solver_p, 'n', "") \
+    X(predictor_order, 'w', "") \
+    X(corrector_order, 'w', "") \
+    X(tau_func, 'n', "") \
+    X(skip_prk_steps, 'f', "") \
+    X(original_inference_steps, 'w', "") \
+    X(timestep_scaling, 'a', "") \
+    X(clip_denoised, 'a', "") \
+    X(noise_sampler_seed, 'a', "") \
+    X(upscale_mode, 'a', "") \
+    X(scale_factors, 'n', "") \
+    X(eta, 'r', "") \
+    X(s_noise, 'r', "") \
+    X(snr, 'r', "") \
+    X(correct_steps, 'w', "") \
+    X(sampling_eps, 'r', "") \
+    X(beta_min, 'r', "") \
+    X(beta_max, 'r', "") \
+    X(scaler, 'r', "") \
+    X(s, 'r', "")
 enum {
-#define DKP_ENUM(name, kind, choices, field) DKP_KEY_##name,
+#define DKP_ENUM(name, kind, choices) DKP_KEY_##name,
     DKP_KEYS(DKP_ENUM)
 #undef DKP_ENUM
         DKP_KEY_COUNT,
@@ -7406,11 +10099,10 @@ enum {
 };
 typedef struct dkp_key {
     const char *name, *choices;
-    int at; /* in dk_config; at `message`: no field says it alone */
     char kind;
 } dkp_key;
 static const dkp_key dkp_keys[] = {
-#define DKP_ROW(name, kind, choices, field) {#name, choices, (int)offsetof(dk_config, field), kind},
+#define DKP_ROW(name, kind, choices) {#name, choices, kind},
     DKP_KEYS(DKP_ROW)
 #undef DKP_ROW
 };
@@ -7422,11 +10114,12 @@ typedef struct dkp_job {
     dk_config *c;
     dk_json *more;
     const struct dkp_class *of;
+    int asked; /* whether the caller reads what comes back in `more` */
     double v[DKP_KEY_COUNT];
     unsigned char has[DKP_KEY_COUNT]; /* which keys the class has */
 } dkp_job;
 
-/* What a class does with its table, and what its lists are. */
+/* What a class does with its table. */
 enum {
     DKP_SPARE = 1 << 0,     /* lays out one timestep more, but for trailing ones */
     DKP_WHOLE = 1 << 1,     /* rounds linspace timesteps; else sigma is linear between timesteps */
@@ -7439,14 +10132,7 @@ enum {
     DKP_TO_ZERO = 1 << 8,      /* flow levels go to t = 0 */
     DKP_TO_LEAST = 1 << 9,     /* ends at timestep 0 */
     DKP_INVERSE = 1 << 10,     /* from there to noise */
-    DKP_UNCLIPPED = 1 << 11,   /* does not clip, whatever clip_sample says */
-    DKP_NO_SIGMAS = 1 << 12,
-    DKP_DOUBLED = 1 << 13,      /* inner sigmas are there twice, */
-    DKP_MORE_ZEROS = 1 << 14,   /* the last one three times */
-    DKP_NO_FINAL = 1 << 15,     /* the last one is left out */
-    DKP_LISTS_STEPS = 1 << 16,  /* a step that is left out is not in the lists, either */
-    DKP_LISTS_LEVELS = 1 << 17, /* timesteps are those of levels instead of evaluations, */
-    DKP_LISTS_END = 1 << 18     /* of the last one, too */
+    DKP_UNCLIPPED = 1 << 11    /* does not clip, whatever clip_sample says */
 };
 
 typedef struct dkp_class {
@@ -7479,8 +10165,14 @@ static void dkp_put_choice(dkp_text *t, const char *choices, int i) {
     while (*choices && *choices != '|') dkp_put_char(t, *choices++);
 }
 
-/* A value as JSON has it; numbers with as many digits as bring them back. */
-static void dkp_put_json(dkp_text *t, const dkp_key *key, double v);
+/* A value as JSON has it. */
+static void dkp_put_json(dkp_text *t, const dkp_key *key, double v) {
+    if (!(v >= 0 || v < 0)) dkp_put(t, "null");
+    else if (key->kind == 'f') dkp_put(t, v > 0 ? "true" : "false");
+    else if (key->kind == 'c') dkp_put(t, "\""), dkp_put_choice(t, key->choices, (int)v), dkp_put(t, "\"");
+    else if (!dkp_finite(v)) dkp_put(t, v < 0 ? "-Infinity" : "Infinity");
+    else dkp_put_real(t, v);
+}
 
 static dk_status dkp_refuse(const dkp_job *j, int key, const char *allowed) {
     char value[DKP_TOKEN];
@@ -7522,13 +10214,13 @@ static dk_status dkp_say_table(dkp_job *j) {
             return DKP_REFUSE(beta_end, "> 0 and < 1");
         *s = dkp_schedule(DK_FAMILY_VP_DISCRETE, 0, T - 1);
         s->betas = (dk_betas)betas, s->timesteps = T;
-        s->beta_first = dkp_or(DKP_SAYS(beta_start), 0), s->beta_last = dkp_or(DKP_SAYS(beta_end), 0);
-        s->float_table = 1;
-        dkp_fill_marks(s);
+        s->beta_min = dkp_or(DKP_SAYS(beta_start), 0), s->beta_max = dkp_or(DKP_SAYS(beta_end), 0);
+        s->quirks |= DK_QUIRK_FLOAT_TABLE;
     }
     if (shift <= 0) return DKP_REFUSE(snr_shift_scale, "> 0");
     if (shift > 0) s->shift = dkp_sqrt(shift);
-    if (DKP_FLAG(rescale_betas_zero_snr)) s->zero_terminal_snr = j->of->flags & DKP_ALMOST ? 2 : 1;
+    if (DKP_FLAG(rescale_betas_zero_snr)) s->zero_terminal_snr = 1;
+    if (s->zero_terminal_snr && (j->of->flags & DKP_ALMOST)) s->quirks |= DK_QUIRK_TERMINAL_ALPHA;
     j->c->condition = DK_CONDITION_T;
     return DK_OK;
 }
@@ -7538,7 +10230,7 @@ static dk_status dkp_say_ends(dkp_job *j, dk_level *first, dk_level *last) {
     dk_config whole = *j->c;
     if (whole.grid.final == DK_FINAL_DEFAULT) whole.grid.final = DK_FINAL_ZERO;
     whole.grid.rising = 0, whole.prediction = DK_PREDICT_X0, whole.start = DK_START_STATE;
-    dk_status status = dkp_resolve(&whole, j->c->message);
+    dk_status status = dkp_resolve(&whole, NULL, j->c->message);
     if (status == DK_OK) *first = dkp_grid_level(&whole, 0), *last = dkp_grid_level(&whole, whole.steps - 1);
     return status;
 }
@@ -7963,7 +10655,7 @@ static dk_status dkp_say_sa(dkp_job *j) {
     if (!(DKP_SAYS(corrector_order) >= 1 && DKP_SAYS(corrector_order) <= 4))
         return DKP_REFUSE(corrector_order, "1|2|3|4");
     if (dkp_say_order(j, DKP_KEY_predictor_order, 4) != DK_OK) return DK_ERROR_CONFIG;
-    if (dkp_resolve(&whole, j->c->message) != DK_OK) return DK_ERROR_CONFIG;
+    if (dkp_resolve(&whole, NULL, j->c->message) != DK_OK) return DK_ERROR_CONFIG;
     for (int i = 0; i < whole.steps; i++) {
         double told = dkp_told(&whole, dkp_grid_level(&whole, i));
         if (told < 200 || told > 800) continue;
@@ -8020,29 +10712,29 @@ static const char *const dkp_key_groups[][2] = {
     {"DISTILLED", "SCALED DDIM clip_sample=false LIMITS original_inference_steps=50 timestep_scaling=10"},
 };
 static const dkp_class dkp_classes[] = {
-    {"DDIMScheduler", DKP_WHOLE | DKP_NO_SIGMAS, dkp_say_vp, dkp_say_ddim, "LINEAR DDIM LIMITS"},
-    {"DDIMParallelScheduler", DKP_WHOLE | DKP_NO_SIGMAS, dkp_say_vp, dkp_say_ddim, "LINEAR DDIM LIMITS"},
-    {"CogVideoXDDIMScheduler", DKP_WHOLE | DKP_NO_SIGMAS, dkp_say_vp, dkp_say_ddim,
+    {"DDIMScheduler", DKP_WHOLE, dkp_say_vp, dkp_say_ddim, "LINEAR DDIM LIMITS"},
+    {"DDIMParallelScheduler", DKP_WHOLE, dkp_say_vp, dkp_say_ddim, "LINEAR DDIM LIMITS"},
+    {"CogVideoXDDIMScheduler", DKP_WHOLE, dkp_say_vp, dkp_say_ddim,
      "SCALED DDIM sample_max_value=1 snr_shift_scale=3"},
-    {"CogVideoXDPMScheduler", DKP_WHOLE | DKP_NO_SIGMAS | DKP_UNCLIPPED, dkp_say_vp, NULL,
+    {"CogVideoXDPMScheduler", DKP_WHOLE | DKP_UNCLIPPED, dkp_say_vp, NULL,
      "SCALED DDIM sample_max_value=1 snr_shift_scale=3"},
-    {"DDIMInverseScheduler", DKP_WHOLE | DKP_NO_SIGMAS | DKP_LISTS_LEVELS, dkp_say_vp, dkp_say_ddim, "LINEAR DDIM"},
-    {"RePaintScheduler", DKP_WHOLE | DKP_NO_SIGMAS | DKP_LISTS_LEVELS, dkp_say_repaint_levels, dkp_say_repaint, "LINEAR eta=0 clip_sample=true"},
-    {"DDPMScheduler", DKP_WHOLE | DKP_NO_SIGMAS, dkp_say_vp, dkp_say_ddpm, "DDPM"},
-    {"DDPMParallelScheduler", DKP_WHOLE | DKP_NO_SIGMAS, dkp_say_vp, dkp_say_ddpm, "DDPM"},
-    {"UnCLIPScheduler", DKP_WHOLE | DKP_NO_SIGMAS, dkp_say_vp, dkp_say_ddpm,
+    {"DDIMInverseScheduler", DKP_WHOLE, dkp_say_vp, dkp_say_ddim, "LINEAR DDIM"},
+    {"RePaintScheduler", DKP_WHOLE, dkp_say_repaint_levels, dkp_say_repaint, "LINEAR eta=0 clip_sample=true"},
+    {"DDPMScheduler", DKP_WHOLE, dkp_say_vp, dkp_say_ddpm, "DDPM"},
+    {"DDPMParallelScheduler", DKP_WHOLE, dkp_say_vp, dkp_say_ddpm, "DDPM"},
+    {"UnCLIPScheduler", DKP_WHOLE, dkp_say_vp, dkp_say_ddpm,
      "num_train_timesteps=1000 variance_type=fixed_small_log beta_schedule=squaredcos_cap_v2 prediction_type=epsilon CLIPS"},
-    {"DDPMWuerstchenScheduler", DKP_NO_SIGMAS | DKP_LISTS_LEVELS | DKP_LISTS_END, dkp_say_wuerstchen, NULL, "scaler=1 s=0.008"},
-    {"PNDMScheduler", DKP_WHOLE | DKP_NO_SIGMAS, dkp_say_vp, dkp_say_pndm, "LINEAR skip_prk_steps=false set_alpha_to_one=false prediction_type=epsilon timestep_spacing=leading steps_offset=0"},
-    {"IPNDMScheduler", DKP_NO_SIGMAS, dkp_say_crash, dkp_say_ipndm, "num_train_timesteps=1000 trained_betas"},
+    {"DDPMWuerstchenScheduler", 0, dkp_say_wuerstchen, NULL, "scaler=1 s=0.008"},
+    {"PNDMScheduler", DKP_WHOLE, dkp_say_vp, dkp_say_pndm, "LINEAR skip_prk_steps=false set_alpha_to_one=false prediction_type=epsilon timestep_spacing=leading steps_offset=0"},
+    {"IPNDMScheduler", 0, dkp_say_crash, dkp_say_ipndm, "num_train_timesteps=1000 trained_betas"},
     {"EulerDiscreteScheduler", DKP_CURRENT | DKP_ALMOST, dkp_say_vp, NULL,
      "LINEAR SIGMAS SPACED interpolation_type=linear timestep_type=discrete rescale_betas_zero_snr=false final_sigmas_type=zero"},
     {"EulerAncestralDiscreteScheduler", DKP_ALMOST, dkp_say_vp, NULL, "LINEAR prediction_type=epsilon SPACED rescale_betas_zero_snr=false"},
-    {"HeunDiscreteScheduler", DKP_CURRENT | DKP_DOUBLED, dkp_say_vp, NULL, "LATENT SIGMAS CLIPS clip_sample=false SPACED"},
-    {"KDPM2DiscreteScheduler", DKP_CURRENT | DKP_TELLS_KARRAS | DKP_DOUBLED | DKP_MORE_ZEROS, dkp_say_vp, NULL, "LATENT SIGMAS SPACED"},
-    {"KDPM2AncestralDiscreteScheduler", DKP_CURRENT | DKP_TELLS_KARRAS | DKP_DOUBLED | DKP_MORE_ZEROS, dkp_say_vp, NULL, "LATENT SIGMAS SPACED"},
+    {"HeunDiscreteScheduler", DKP_CURRENT, dkp_say_vp, NULL, "LATENT SIGMAS CLIPS clip_sample=false SPACED"},
+    {"KDPM2DiscreteScheduler", DKP_CURRENT | DKP_TELLS_KARRAS, dkp_say_vp, NULL, "LATENT SIGMAS SPACED"},
+    {"KDPM2AncestralDiscreteScheduler", DKP_CURRENT | DKP_TELLS_KARRAS, dkp_say_vp, NULL, "LATENT SIGMAS SPACED"},
     {"LMSDiscreteScheduler", DKP_CURRENT, dkp_say_vp, NULL, "LINEAR SIGMAS SPACED"},
-    {"DPMSolverSDEScheduler", DKP_CURRENT | DKP_DOUBLED, dkp_say_vp, NULL, "LATENT SIGMAS SPACED noise_sampler_seed"},
+    {"DPMSolverSDEScheduler", DKP_CURRENT, dkp_say_vp, NULL, "LATENT SIGMAS SPACED noise_sampler_seed"},
     {"DPMSolverMultistepScheduler", DKP_SPARE | DKP_WHOLE | DKP_ALMOST | DKP_TELLS_INT | DKP_CUTS_COSINE, dkp_say_vp, dkp_say_dpm,
      "DPM SHIFTING SPACED use_lu_lambdas=false euler_at_final=false final_sigmas_type=zero rescale_betas_zero_snr=false"},
     {"DPMSolverMultistepInverseScheduler", DKP_WHOLE | DKP_TELLS_INT | DKP_INVERSE, dkp_say_vp, dkp_say_dpm,
@@ -8054,22 +10746,22 @@ static const dkp_class dkp_classes[] = {
      "MULTISTEP SHIFTING SPACED solver_order=2 predict_x0=true solver_type=bh2 disable_corrector solver_p final_sigmas_type=zero rescale_betas_zero_snr=false shift_terminal"},
     {"SASolverScheduler", DKP_SPARE | DKP_WHOLE | DKP_TELLS_INT | DKP_TO_LEAST, dkp_say_vp, dkp_say_sa,
      "MULTISTEP SPACED predictor_order=2 corrector_order=2 tau_func algorithm_type=data_prediction lambda_min_clipped=-Infinity variance_type"},
-    {"LCMScheduler", DKP_NO_SIGMAS, dkp_say_distilled, NULL, "DISTILLED"},
-    {"TCDScheduler", DKP_NO_SIGMAS | DKP_TO_LEAST | DKP_UNCLIPPED, dkp_say_distilled, NULL, "DISTILLED"},
+    {"LCMScheduler", 0, dkp_say_distilled, NULL, "DISTILLED"},
+    {"TCDScheduler", DKP_TO_LEAST | DKP_UNCLIPPED, dkp_say_distilled, NULL, "DISTILLED"},
     {"EDMEulerScheduler", 0, dkp_say_edm, NULL, "EDM"},
     {"EDMDPMSolverMultistepScheduler", 0, dkp_say_edm, dkp_say_dpm,
      "EDM LIMITS SECOND algorithm_type=dpmsolver++"},
     {"CosineDPMSolverMultistepScheduler", 0, dkp_say_cosine_edm, dkp_say_cosine_dpm,
      "EDM SECOND sigma_min=0.3 sigma_max=500 sigma_data=1 sigma_schedule=exponential prediction_type=v_prediction"},
     {"CMStochasticIterativeScheduler", 0, dkp_say_consistency, dkp_say_noise, "num_train_timesteps=40 sigma_min=0.002 sigma_max=80 sigma_data=0.5 s_noise=1 rho=7 clip_denoised=true"},
-    {"SCMScheduler", DKP_NO_SIGMAS | DKP_LISTS_LEVELS | DKP_LISTS_END, dkp_say_trigflow, NULL, "num_train_timesteps=1000 prediction_type=trigflow sigma_data=0.5"},
-    {"ScoreSdeVeScheduler", DKP_LISTS_LEVELS | DKP_NO_FINAL, dkp_say_ve, NULL, "num_train_timesteps=2000 snr=0.15 sigma_min=0.01 sigma_max=1348 sampling_eps=0.00001 correct_steps=1"},
-    {"ScoreSdeVpScheduler", DKP_NO_SIGMAS | DKP_LISTS_LEVELS | DKP_NO_FINAL, dkp_say_vp_sde, NULL, "num_train_timesteps=2000 beta_min=0.1 beta_max=20 sampling_eps=0.001"},
+    {"SCMScheduler", 0, dkp_say_trigflow, NULL, "num_train_timesteps=1000 prediction_type=trigflow sigma_data=0.5"},
+    {"ScoreSdeVeScheduler", 0, dkp_say_ve, NULL, "num_train_timesteps=2000 snr=0.15 sigma_min=0.01 sigma_max=1348 sampling_eps=0.00001 correct_steps=1"},
+    {"ScoreSdeVpScheduler", 0, dkp_say_vp_sde, NULL, "num_train_timesteps=2000 beta_min=0.1 beta_max=20 sampling_eps=0.001"},
     {"FlowMatchEulerDiscreteScheduler", 0, dkp_say_flow, dkp_say_flow_euler, "FLOW stochastic_sampling=false"},
-    {"FlowMatchHeunDiscreteScheduler", DKP_DOUBLED, dkp_say_flow, NULL, "num_train_timesteps=1000 shift=1"},
+    {"FlowMatchHeunDiscreteScheduler", 0, dkp_say_flow, NULL, "num_train_timesteps=1000 shift=1"},
     {"FlowMatchLCMScheduler", 0, dkp_say_flow, NULL, "FLOW scale_factors upscale_mode=bicubic"},
     {"FlowMapEulerDiscreteScheduler", DKP_TO_ZERO, dkp_say_flow, NULL, "num_train_timesteps=1000 shift=1"},
-    {"MiniMaxH3Scheduler", DKP_LISTS_STEPS, dkp_say_minimax, NULL, "shift=12"},
+    {"MiniMaxH3Scheduler", 0, dkp_say_minimax, NULL, "shift=12"},
     {"LTXEulerAncestralRFScheduler", 0, dkp_say_flow, dkp_say_noise, "FLOW eta=1 s_noise=1"},
 };
 /* clang-format on */
@@ -8115,7 +10807,7 @@ static dk_status dkp_say_all(dkp_job *j) {
     dkp_say_limits(j);
     dk_config whole = *c; /* whether it works: a schedule that does not fit a grid */
     whole.prediction = DK_PREDICT_X0, whole.start = DK_START_STATE;
-    if (dkp_resolve(&whole, c->message) != DK_OK || dkp_check_levels(&whole, NULL, c->message) != DK_OK)
+    if (dkp_resolve(&whole, NULL, c->message) != DK_OK || dkp_check_levels(&whole, NULL, c->message) != DK_OK)
         return DK_ERROR_CONFIG;
     c->message[0] = 0;
     return DK_OK;
@@ -8345,16 +11037,31 @@ static int dkp_read_list(dkp_reader *r, dkp_job *j, int key) {
     return 1;
 }
 
-static void dkp_ignore(dkp_reader *r, dk_json *more) {
-    size_t n = strlen(more->ignored);
-    dkp_text t = {more->ignored + n, sizeof more->ignored - n, 0};
-    if (r->key[0] == '_') return; /* these only describe */
-    if (n + strlen(r->key) + 8 > sizeof more->ignored) {
-        if (n < 3 || strcmp(more->ignored + n - 3, "...") != 0) dkp_put(&t, n ? ", ..." : "...");
-        return;
+static const char *dkp_key_name(int i) { return i < DKP_KEY_COUNT ? dkp_keys[i].name : NULL; }
+
+/* Of a key that the class does not have: it is returned by name, or, where nobody asks, refused if no class has it. */
+static int dkp_ignore(dkp_reader *r, dkp_job *j) {
+    char *ignored = j->more->ignored;
+    size_t n = strlen(ignored);
+    dkp_text t = {ignored + n, DK_MESSAGE_SIZE - n, 0};
+    if (r->key[0] == '_') return 1; /* these only describe */
+    if (!j->asked && dkp_key_named(r->key) < 0) {
+        const char *nearest;
+        dkp_text say = {r->message, DK_MESSAGE_SIZE, 0};
+        dkp_nearest(dkp_key_name, r->key, &nearest, 1);
+        dkp_put(&say, "key \"");
+        dkp_put_plain(&say, r->key);
+        dkp_put(&say, "\" is not known (a dk_json would name it in `ignored`); nearest: ");
+        dkp_put(&say, nearest);
+        return 0;
+    }
+    if (n + strlen(r->key) + 8 > DK_MESSAGE_SIZE) {
+        if (n < 3 || strcmp(ignored + n - 3, "...") != 0) dkp_put(&t, n ? ", ..." : "...");
+        return 1;
     }
     if (n) dkp_put(&t, ", ");
     dkp_put_plain(&t, r->key);
+    return 1;
 }
 
 /* One key's value; of the class, or passed over. */
@@ -8362,8 +11069,7 @@ static int dkp_read_member(dkp_reader *r, dkp_job *j, unsigned char seen[DKP_KEY
     char text[DKP_TOKEN] = "", type = 's';
     int i = dkp_key_named(r->key);
     if (i < 0 || !j->has[i]) {
-        dkp_ignore(r, j->more);
-        return dkp_skip_value(r, 0);
+        return dkp_ignore(r, j) && dkp_skip_value(r, 0);
     }
     const dkp_key *key = &dkp_keys[i];
     if (seen[i]++) return dkp_bad_json(r, "the key is there twice");
@@ -8378,9 +11084,12 @@ static int dkp_read_member(dkp_reader *r, dkp_job *j, unsigned char seen[DKP_KEY
     else dkp_read_literal(r, text, &type);
     const char *allowed = dkp_read_value(key, type, text, &j->v[i]);
     if (!allowed) return 1;
-    for (char *c = text; *c; c++)
-        if (*c < ' ' || *c >= 127) *c = '?';
-    dkp_refuse_key(r->message, key->name, text, allowed);
+    char shown[DKP_TOKEN + 2];
+    dkp_text t = {shown, sizeof shown, 0};
+    if (type == 's') dkp_put(&t, "\"");
+    dkp_put_plain(&t, text);
+    if (type == 's') dkp_put(&t, "\"");
+    dkp_refuse_key(r->message, key->name, shown, allowed);
     return 0;
 }
 
@@ -8411,329 +11120,50 @@ static int dkp_read_object(dkp_reader *r, dkp_job *j, char class_name[DKP_TOKEN]
 static dk_status dkp_unknown_class(char *message, const char *name) {
     dkp_text t = {message, DK_MESSAGE_SIZE, 0};
     const char *nearest;
+    if (!*name)
+        return dkp_fail_text(message, DK_ERROR_CONFIG, "\"_class_name\": must be there, a scheduler of diffusers");
     dkp_nearest(dkp_class_name, name, &nearest, 1);
-    dkp_put(&t, "\"_class_name\" = ");
+    dkp_put(&t, "\"_class_name\" = \"");
     dkp_put_plain(&t, name);
-    dkp_put(&t, ": must be a scheduler of diffusers with continuous samples; nearest: ");
+    dkp_put(&t, "\": must be a scheduler of diffusers with continuous samples; nearest: ");
     dkp_put(&t, nearest);
     return DK_ERROR_CONFIG;
 }
 
-/* A class is known and its defaults are said: what `say` says of it. */
-static dk_status dkp_finish(dk_config *c, dk_config *set, const dkp_job *j, dk_status status) {
+/* Begins a reading into a copy of *c. */
+static void dkp_start_job(dkp_job *j, dk_config *copy, const dk_config *c, dk_json *more, dk_json *none) {
+    memset(j, 0, sizeof *j), memset(none, 0, sizeof *none);
+    *copy = *c;
+    j->c = copy, j->asked = more != NULL, j->more = more ? more : none;
+    j->more->class_name = NULL, j->more->ignored[0] = 0;
+}
+
+/* The config becomes what was read, or has a message more. */
+static dk_status dkp_end_job(dkp_job *j, dk_config *c, dk_status status) {
     if (status == DK_OK) {
         j->more->class_name = j->of->name;
-        *c = *set;
+        *c = *j->c;
         c->message[0] = 0;
     } else {
-        memcpy(c->message, set->message, sizeof c->message);
+        memcpy(c->message, j->c->message, sizeof c->message);
     }
     return status;
 }
 
-DK_API dk_status dk_config_from_json_with(dk_config *c, dk_json *more, const char *text, size_t length) {
+DK_API dk_status dk_config_from_json(dk_config *c, const char *text, size_t length, dk_json *more) {
     dk_config set;
+    dk_json none;
     dkp_job job;
     char name[DKP_TOKEN];
     if (!c) return DK_ERROR_CONFIG;
-    if (!text || !more)
-        return dkp_fail_text(c->message, DK_ERROR_CONFIG,
-                             text ? "more = NULL: must be a dk_json" : "text = NULL: must be JSON");
-    set = *c;
+    if (!text) return dkp_fail_text(c->message, DK_ERROR_CONFIG, "text = NULL: must be JSON");
+    dkp_start_job(&job, &set, c, more, &none);
     dkp_reader r = {text, text, text + length, {0}, set.message};
-    memset(&job, 0, sizeof job);
-    job.c = &set, job.more = more;
-    more->class_name = NULL, more->ignored[0] = 0;
-    dk_status status = dkp_read_object(&r, &job, name) ? DK_OK : DK_ERROR_CONFIG;
-    if (status == DK_OK && !(job.of = dkp_class_named(name))) status = dkp_unknown_class(set.message, name);
-    if (status == DK_OK) {
-        dkp_say_defaults(&job);
-        status = dkp_read_object(&r, &job, name) ? dkp_say_all(&job) : DK_ERROR_CONFIG;
-    }
-    return dkp_finish(c, &set, &job, status);
-}
-
-DK_API dk_status dk_config_from_json(dk_config *c, const char *text, size_t length) {
-    dk_json more;
-    memset(&more, 0, sizeof more);
-    return dk_config_from_json_with(c, &more, text, length);
-}
-
-/* ---- the lists that a class has */
-
-static const dkp_class *dkp_lists_of(dk_config *c, const dk_json *more, dk_config *whole) {
-    const dkp_class *of = more && more->class_name ? dkp_class_named(more->class_name) : NULL;
-    if (!c) return NULL;
-    *whole = *c;
-    /* what can be predicted where, and how x starts, is no question here */
-    whole->prediction = DK_PREDICT_V, whole->start = DK_START_STATE;
-    if (whole->grid.rising) whole->sampler.eta = 0;
-    c->message[0] = 0;
-    if (!of)
-        dkp_fail_text(c->message, DK_ERROR_CONFIG, "class_name = NULL: must be from reading a configuration");
-    if (!of || dkp_resolve(whole, c->message) != DK_OK || dkp_check_levels(whole, NULL, c->message) != DK_OK)
-        return NULL;
-    return of;
-}
-
-static void dkp_list(double *out, int max, int *count, double v) {
-    if (*count < max) out[*count] = v;
-    ++*count;
-}
-
-/* A step that goes nowhere is left out of the grid; most classes list it. */
-static int dkp_lists_more(const dkp_class *of, const dk_config *c, const dk_config *whole) {
-    return whole->grid.final == DK_FINAL_LAST && whole->steps < c->steps && !(of->flags & DKP_LISTS_STEPS);
-}
-
-/* RePaint's list has the timesteps of the way up, one at a time and each one too high, and not the clean level. */
-static int dkp_list_jumps(const dk_config *whole, double *out, int max) {
-    int count = 0;
-    for (int i = 0; i < dkp_path_steps(whole); i++) {
-        int left = dkp_jump_left(whole, i), next = dkp_jump_left(whole, i + 1);
-        if (left > 0 && next < left)
-            dkp_list(out, max, &count, dkp_told(whole, dkp_grid_level(whole, whole->steps - left)));
-        for (int up = left + 2; up <= next + 1 && next > left; up++)
-            dkp_list(out, max, &count, dkp_told(whole, dkp_grid_level(whole, whole->steps - up)));
-    }
-    return count;
-}
-
-DK_API int dk_json_timesteps(dk_config *c, const dk_json *more, double *out, int max) {
-    dk_config whole;
-    dk_plan plan;
-    int count = 0;
-    const dkp_class *of = dkp_lists_of(c, more, &whole);
-    if (!of) return 0;
-    int path = dkp_path_steps(&whole), again = dkp_lists_more(of, c, &whole);
-    memset(&whole.guidance, 0, sizeof whole.guidance); /* one evaluation each */
-    if (dkp_jumps(&whole)) return dkp_list_jumps(&whole, out, max);
-    if (of->flags & DKP_LISTS_LEVELS) {
-        int first = whole.sampler.told_end && !again;
-        int end = path + ((of->flags & DKP_LISTS_END) || again || first);
-        for (int i = first; i < end; i++) {
-            dk_level l = dkp_path_level(&whole, i);
-            dkp_list(out, max, &count, of->flags & DKP_NO_FINAL ? l.t : dkp_told(&whole, l));
-        }
-        return count;
-    }
-    memset(&plan, 0, sizeof plan);
-    if (dk_record(&plan, &whole) != DK_OK) {
-        memcpy(c->message, whole.message, sizeof c->message);
-        return 0;
-    }
-    for (int i = 0; i < plan.calls; i++) dkp_list(out, max, &count, plan.call[i].condition);
-    if (again && !whole.sampler.correct_last)
-        dkp_list(out, max, &count, dkp_told(&whole, plan.level[plan.levels - 1]));
-    dk_plan_free(&plan);
-    return count;
-}
-
-DK_API int dk_json_sigmas(dk_config *c, const dk_json *more, double *out, int max) {
-    dk_config whole;
-    int count = 0;
-    const dkp_class *of = dkp_lists_of(c, more, &whole);
-    if (!of || (of->flags & DKP_NO_SIGMAS)) return 0;
-    int last = dkp_path_steps(&whole) + dkp_lists_more(of, c, &whole),
-        doubled = (of->flags & DKP_DOUBLED) != 0, zeros = (of->flags & DKP_MORE_ZEROS) != 0,
-        flow = whole.condition == DK_CONDITION_FLOW || whole.condition == DK_CONDITION_DATA;
-    for (int i = 0; i <= last - ((of->flags & DKP_NO_FINAL) != 0); i++) {
-        dk_level l = dkp_path_level(&whole, i < dkp_path_steps(&whole) ? i : dkp_path_steps(&whole));
-        double v = flow ? l.sigma / (l.alpha + l.sigma) : dk_noise_level(l);
-        if (whole.condition == DK_CONDITION_DATA && !(of->flags & DKP_LISTS_STEPS))
-            v = l.alpha / (l.alpha + l.sigma);
-        for (int k = 0; k <= (doubled && i > 0 && i < last) + 2 * (zeros && i == last); k++)
-            dkp_list(out, max, &count, v);
-    }
-    return count;
-}
-
-/* ---- writing: which values read as this config? */
-
-/* The fields of a config that reading sets, besides those that dk_config_set knows: real and whole numbers. */
-#define DKP_AT(member) ((unsigned short)offsetof(dk_config, member))
-#define DKP_REALS(of)                                                                                 \
-    DKP_AT(of.t_min), DKP_AT(of.t_max), DKP_AT(of.shift), DKP_AT(of.sigma_min), DKP_AT(of.sigma_max), \
-        DKP_AT(of.cosine_offset), DKP_AT(of.beta_min), DKP_AT(of.beta_max), DKP_AT(of.beta_first),    \
-        DKP_AT(of.beta_last)
-#define DKP_WHOLES(of)                                                                       \
-    DKP_AT(of.family), DKP_AT(of.betas), DKP_AT(of.timesteps), DKP_AT(of.zero_terminal_snr), \
-        DKP_AT(of.float_table)
-static const unsigned short dkp_read_reals[] = {DKP_REALS(schedule), DKP_REALS(network_schedule),
-                                                DKP_AT(sigma_data), DKP_AT(condition_scale), DKP_AT(clip)};
-static const unsigned short dkp_read_wholes[] = {DKP_WHOLES(schedule),       DKP_WHOLES(network_schedule),
-                                                 DKP_AT(prediction),         DKP_AT(condition),
-                                                 DKP_AT(condition_rounding), DKP_AT(negated),
-                                                 DKP_AT(grid.spacing),       DKP_AT(grid.unit)};
-#undef DKP_AT
-#undef DKP_REALS
-#undef DKP_WHOLES
-
-static int dkp_numbers_apart(const dk_config *a, const dk_config *b, int at, int real) {
-    double u = dkp_number_at(a, at, real), v = dkp_number_at(b, at, real);
-    return !(fabs(u - v) <= 1e-14 * (fabs(u) + fabs(v)));
-}
-
-/* How many of the things that reading sets are different. */
-static int dkp_apart(const dk_config *a, const dk_config *b) {
-    const dk_sampler *p = &a->sampler, *q = &b->sampler;
-    int apart = (p->record != q->record) + (p->user != q->user) + (p->exponential != q->exponential) +
-                (!p->tableau != !q->tableau || (p->tableau && strcmp(p->tableau, q->tableau) != 0)) +
-                (a->schedule.alphas_cumprod != b->schedule.alphas_cumprod) +
-                (a->schedule.fn != b->schedule.fn) +
-                (a->network_schedule.alphas_cumprod != b->network_schedule.alphas_cumprod) +
-                (a->network_schedule.fn != b->network_schedule.fn) + (a->grid.levels != b->grid.levels);
-    for (int i = 0; i < DKP_COUNT(dkp_fields); i++)
-        apart += dkp_numbers_apart(a, b, dkp_fields[i].at, dkp_fields[i].kind == 'r');
-    for (int i = 0; i < DKP_COUNT(dkp_read_reals); i++)
-        apart += dkp_numbers_apart(a, b, dkp_read_reals[i], 1);
-    for (int i = 0; i < DKP_COUNT(dkp_read_wholes); i++)
-        apart += dkp_numbers_apart(a, b, dkp_read_wholes[i], 0);
-    return apart;
-}
-
-/* How far from the wanted config the values are that j has; those that cannot be read are very far. */
-static int dkp_values_apart(dkp_job *j, const dk_config *wanted, const dk_json *more) {
-    dk_json said;
-    dk_config *into = j->c;
-    *into = *wanted;
-    memset(&said, 0, sizeof said);
-    if (more) said.mu = more->mu, said.tokens = more->tokens;
-    j->more = &said;
-    dk_status status = dkp_say_all(j);
-    j->more = NULL;
-    return status == DK_OK ? dkp_apart(into, wanted) : 1000;
-}
-
-/* A number that may be what the key should say: 0 .. 9 are flags and words, then come fields of the config. */
-static double dkp_candidate(const dkp_key *key, int k, const dk_config *c) {
-    const double fields[] = {c->grid.sigma_min,
-                             c->grid.sigma_max,
-                             c->schedule.shift * c->schedule.shift,
-                             c->condition_scale,
-                             dk_lambda(dk_level_at(&c->schedule, c->schedule.t_max + 0.5)),
-                             c->clip,
-                             c->guidance.quantile,
-                             c->guidance.quantile_most};
-    int words = key->kind == 'f' ? 2 : 1;
-    for (const char *at = key->choices; key->kind == 'c' && (at = strchr(at, '|')); at++) words++;
-    if (key->kind == 'f' || key->kind == 'c') return k < words ? k : (double)NAN;
-    if (k == 0 && key->at != (int)offsetof(dk_config, message))
-        return dkp_number_at(c, key->at, key->kind == 'r');
-    return key->kind == 'r' && k > 0 && k <= DKP_COUNT(fields) ? fields[k - 1] : (double)NAN;
-}
-
-enum { DKP_CANDIDATES = 9 };
-
-/* Changes one value at a time, always the one that brings it nearest to the wanted config, as long as that helps. */
-static int dkp_approach(dkp_job *j, const dk_config *wanted, const dk_json *more) {
-    int apart = dkp_values_apart(j, wanted, more);
-    for (int change = 0; apart > 0 && change >= 0;) {
-        double to = 0;
-        change = -1;
-        for (int i = 0; i < DKP_KEY_COUNT; i++) {
-            double kept = j->v[i];
-            for (int k = 0; k < DKP_CANDIDATES && j->has[i]; k++) {
-                j->v[i] = dkp_candidate(&dkp_keys[i], k, wanted);
-                if (!dkp_finite(j->v[i])) continue;
-                int now = dkp_values_apart(j, wanted, more);
-                if (now < apart) apart = now, change = i, to = j->v[i];
-            }
-            j->v[i] = kept;
-        }
-        if (change >= 0) j->v[change] = to;
-    }
-    return apart;
-}
-
-/* From the defaults; if that ends close by, from each of the defaults' neighbours, too. */
-static int dkp_find_values(dkp_job *j, const dk_config *wanted, const dk_json *more) {
-    dkp_say_defaults(j);
-    int apart = dkp_approach(j, wanted, more);
-    for (int i = 0; i < DKP_KEY_COUNT && apart > 0 && apart < 4; i++) {
-        int words = dkp_keys[i].kind == 'f' || dkp_keys[i].kind == 'c' ? DKP_CANDIDATES : 0;
-        for (int k = 0; k < words && j->has[i] && apart > 0; k++) {
-            double v = dkp_candidate(&dkp_keys[i], k, wanted);
-            if (!dkp_finite(v)) break;
-            dkp_say_defaults(j);
-            j->v[i] = v;
-            int now = dkp_approach(j, wanted, more);
-            if (now < apart) apart = now;
-        }
-    }
-    return apart == 0;
-}
-
-/* As few digits as bring the number back, up to seventeen. */
-static void dkp_put_digits(dkp_text *t, double v) {
-    double size = fabs(v), back = 0;
-    int e = dkp_decade(size), n = 1;
-    char digits[DKP_TOKEN];
-    for (; n < 18; n++) {
-        double m = floor(size * dkp_pow(10, n - 1 - e) + 0.5);
-        const char *at = digits;
-        dkp_text one = {digits, sizeof digits, 0};
-        dkp_put_size(&one, (uint64_t)m);
-        dkp_put(&one, "e");
-        dkp_put_int(&one, e - n + 1);
-        if (dkp_read_real(&at, &back) && fabs(back - size) <= 1e-16 * size) break;
-    }
-    if (v < 0) dkp_put(t, "-");
-    dkp_put(t, digits);
-}
-
-static void dkp_put_json(dkp_text *t, const dkp_key *key, double v) {
-    if (!(v >= 0 || v < 0)) dkp_put(t, "null");
-    else if (key->kind == 'f') dkp_put(t, v > 0 ? "true" : "false");
-    else if (key->kind == 'c') dkp_put_choice(t, key->choices, (int)v);
-    else if (!dkp_finite(v)) dkp_put(t, v < 0 ? "-Infinity" : "Infinity");
-    else if (floor(v) >= v && fabs(v) < 1e15) dkp_put_int(t, (int64_t)v);
-    else dkp_put_digits(t, v);
-}
-
-static void dkp_put_member(dkp_text *t, const dkp_key *key, double v) {
-    int quoted = key->kind == 'c' && v >= 0;
-    dkp_put(t, ",\n  \"");
-    dkp_put(t, key->name);
-    dkp_put(t, quoted ? "\": \"" : "\": ");
-    if (key->kind == 'l') { /* the first steps */
-        dkp_put(t, "[");
-        for (int i = 0; i < v; i++) {
-            if (i) dkp_put(t, ", ");
-            dkp_put_int(t, i);
-        }
-        dkp_put(t, "]");
-        return;
-    }
-    dkp_put_json(t, key, v);
-    if (quoted) dkp_put(t, "\"");
-}
-
-static size_t dkp_put_object(const dkp_job *j, char *text, size_t size) {
-    dkp_text t = {text, size, 0};
-    dkp_put(&t, "{\n  \"_class_name\": \"");
-    dkp_put(&t, j->of->name);
-    dkp_put(&t, "\"");
-    for (int i = 0; i < DKP_KEY_COUNT; i++)
-        if (j->has[i] && (j->v[i] >= 0 || j->v[i] < 0)) dkp_put_member(&t, &dkp_keys[i], j->v[i]);
-    dkp_put(&t, "\n}\n");
-    return t.length;
-}
-
-DK_API size_t dk_config_to_json(dk_config *c, const dk_json *more, char *text, size_t size) {
-    dk_config into;
-    dkp_job job;
-    const dkp_class *first = more && more->class_name ? dkp_class_named(more->class_name) : NULL;
-    if (!c) return 0;
-    memset(&job, 0, sizeof job);
-    c->message[0] = 0, job.c = &into;
-    for (int i = -1; i < DKP_COUNT(dkp_classes); i++) {
-        job.of = i < 0 ? first : &dkp_classes[i];
-        if (job.of && (i < 0 || job.of != first) && dkp_find_values(&job, c, more))
-            return dkp_put_object(&job, text, size);
-    }
-    dkp_fail_text(c->message, DK_ERROR_CONFIG, "no scheduler class of diffusers does what this config says");
-    return 0;
+    if (!dkp_read_object(&r, &job, name)) return dkp_end_job(&job, c, DK_ERROR_CONFIG);
+    job.of = dkp_class_named(name);
+    if (!job.of) return dkp_end_job(&job, c, dkp_unknown_class(set.message, name));
+    dkp_say_defaults(&job);
+    return dkp_end_job(&job, c, dkp_read_object(&r, &job, name) ? dkp_say_all(&job) : DK_ERROR_CONFIG);
 }
 
 /* ---- well-known models. Where no other source is named: the scheduler_config.json in the model's own repository, and the
@@ -8800,2344 +11230,26 @@ static dk_status dkp_unknown_model(char *message, const char *name) {
     return dkp_fail_name(message, "model", name, nearest);
 }
 
-DK_API dk_status dk_config_for_with(dk_config *c, dk_json *more, const char *model) {
+DK_API dk_status dk_config_for(dk_config *c, const char *model, dk_json *more) {
     dk_config set;
+    dk_json none;
     dkp_job job;
     dkp_span name = {model, model ? strlen(model) : 0};
     int i = 0;
     if (!c) return DK_ERROR_CONFIG;
-    if (!more) return dkp_fail_text(c->message, DK_ERROR_CONFIG, "more = NULL: must be a dk_json");
     while (model && i < DKP_COUNT(dkp_models) && !dkp_same_name(name, dkp_models[i].name, 1)) i++;
     if (!model || i == DKP_COUNT(dkp_models)) return dkp_unknown_model(c->message, model ? model : "(NULL)");
     const dk_model_preset *row = &dkp_models[i];
-    set = *c;
-    memset(&job, 0, sizeof job);
-    job.c = &set, job.more = more, job.of = dkp_class_named(row->class_name);
-    more->class_name = NULL, more->ignored[0] = 0;
+    dkp_start_job(&job, &set, c, more, &none);
+    job.of = dkp_class_named(row->class_name);
     if (set.steps == 0) set.steps = row->steps;
-    if (row->to_zero) more->to_zero = 1;
-    if (row->tokens > 0 && !(more->tokens > 0) && fabs(more->mu) <= 0) more->tokens = row->tokens;
+    if (row->to_zero) job.more->to_zero = 1;
+    if (row->tokens > 0 && !(job.more->tokens > 0) && fabs(job.more->mu) <= 0) job.more->tokens = row->tokens;
     dkp_say_defaults(&job);
     dkp_say_words(&job, row->settings, 0);
     dk_status status = dkp_say_all(&job);
     if (status == DK_OK && row->sampler) set.sampler = dk_sampler_named(row->sampler);
-    return dkp_finish(c, &set, &job, status);
-}
-
-DK_API dk_status dk_config_for(dk_config *c, const char *model) {
-    dk_json more;
-    memset(&more, 0, sizeof more);
-    return dk_config_for_with(c, &more, model);
-}
-
-/* -------------------------------------------------------------------------------- >>plan  Plans */
-
-static size_t dkp_up(size_t n) { return (n + 63) / 64 * 64; }
-
-/* Where the arrays lie in one block that starts at base, from the plan's counts; returns its size. Scratch for
-   allocation comes last. */
-static size_t dkp_layout(dk_plan *p, char *base) {
-    size_t at = 0;
-#define DKP_PLACE(type, member, count) \
-    p->member = base ? (type *)(void *)(base + at) : NULL, at = dkp_up(at + sizeof(type) * (size_t)(count))
-    DKP_PLACE(dk_level, level, p->levels);
-    DKP_PLACE(dk_call, call, p->calls);
-    DKP_PLACE(dk_draw, draw, p->draws);
-    DKP_PLACE(dk_term, term, p->terms + 1); /* one more for a last move into x */
-    DKP_PLACE(dk_row, row, p->rows + 1);
-    DKP_PLACE(dk_value, value, p->values + 1);
-    DKP_PLACE(dk_pass, pass, p->passes);
-    DKP_PLACE(dk_norm, norm, p->norms);
-#undef DKP_PLACE
-    return at;
-}
-
-static char *dkp_align(void *memory) {
-    return (char *)memory + (dkp_up((size_t)(uintptr_t)memory) - (size_t)(uintptr_t)memory);
-}
-
-DKP_FAST
-
-/* Slots in use, lowest first, in one byte each; one such list for each kind of value. */
-typedef struct dkp_slots {
-    char *used;
-    int count;
-} dkp_slots;
-
-enum { DKP_KINDS = DK_VALUE_LOCAL + 1 };
-
-/* For a value, and those that lie together with it; not in the caller's x, which is memory of its own. */
-static void dkp_take(dkp_slots *slots, dk_value *v) {
-    dkp_slots *s = &slots[(int)v->kind];
-    int n = v->together > 1 ? v->together : 1, i = n > 1 && v->kind == DK_VALUE_BUFFER, free = 0;
-    for (; free < n; i++) free = i < s->count && s->used[i] ? 0 : free + 1;
-    if (i > s->count) s->count = i;
-    for (int k = 0; k < n; k++) v[k].slot = i - n + k, s->used[i - n + k] = 1;
-}
-
-static void dkp_release(const dkp_slots *slots, const dk_value *v, int position) {
-    if (v->dies <= position && v->kind != DK_VALUE_GIVEN) slots[(int)v->kind].used[v->slot] = 0;
-}
-
-/* Long sums run in parts, so terms that the result is written over must be read in the first part. A vector that
-   is named more often than that is named once. */
-static void dkp_terms_of_dst_first(dk_plan *p, dk_row *row) {
-    const dk_value *dst = &p->value[row->dst];
-    dk_term *term = &p->term[row->first];
-    for (int j = 0, front = 0; j < row->count; j++) {
-        const dk_value *v = &p->value[term[j].value];
-        int same = 0;
-        if (v->kind != dst->kind || v->slot != dst->slot) continue;
-        while (same < front && (term[same].scalar != term[j].scalar || term[same].power != term[j].power))
-            same++;
-        if (same < front) {
-            term[same].c += term[j].c;
-            term[j--] = term[--row->count];
-        } else {
-            dk_term t = term[j];
-            term[j] = term[front], term[front++] = t;
-        }
-    }
-}
-
-static int dkp_boundary_reads(const dk_plan *p, const dk_pass *pass, int value) {
-    const dk_call *call = &p->call[pass->index];
-    const dk_norm *norm = &p->norm[pass->index];
-    switch (pass->boundary) {
-    case DK_BOUNDARY_CALL:
-        return call->x == value || (call->input <= value && value < call->input + call->branches);
-    case DK_BOUNDARY_HOOK: return call->denoised == value;
-    case DK_BOUNDARY_NORM:
-        return norm->a == value || norm->b == value || norm->p == value || norm->q == value;
-    default: return 0;
-    }
-}
-
-/* Where a value is read last, up to a pass; where it is made if nothing reads it. */
-static int dkp_last_use(const dk_plan *p, int value, int last_pass) {
-    for (int i = last_pass; i >= 0; i--) {
-        const dk_pass *pass = &p->pass[i];
-        if (dkp_boundary_reads(p, pass, value)) return pass->position;
-        for (int k = pass->first + pass->count - 1; k >= pass->first; k--)
-            for (int j = p->row[k].first; j < p->row[k].first + p->row[k].count; j++)
-                if (p->term[j].value == value) return p->value[p->row[k].dst].born;
-    }
-    return p->value[value].born;
-}
-
-/* Drops rows whose values nothing reads, the last first, for then others may be such, too. */
-static void dkp_drop_dead_rows(dk_plan *p) {
-    for (int i = p->passes - 1, k = p->rows - 1; i >= 0; i--)
-        for (; k >= p->pass[i].first; k--) {
-            const dk_row row = p->row[k];
-            const dk_value *dst = &p->value[row.dst];
-            if (row.draw >= 0 || dst->dies > dst->born) continue;
-            memmove(&p->row[k], &p->row[k + 1], (size_t)(--p->rows - k) * sizeof row);
-            p->pass[i].count--;
-            for (int j = i + 1; j < p->passes; j++) p->pass[j].first--;
-            for (int j = row.first; j < row.first + row.count; j++) {
-                dk_value *v = &p->value[p->term[j].value];
-                if (v->dies == dst->born) v->dies = dkp_last_use(p, p->term[j].value, i);
-            }
-        }
-}
-
-/* Gives every value its slot: the lowest that is free, so that a row may write over a term that dies in it, and
-   the least number of buffers is live at any time. scratch holds DKP_KINDS (values + 4) bytes. */
-static void dkp_allocate(dk_plan *p, char *scratch) {
-    dkp_slots slots[DKP_KINDS], *buffers = &slots[DK_VALUE_BUFFER], *locals = &slots[DK_VALUE_LOCAL];
-    memset(scratch, 0, DKP_KINDS * ((size_t)p->values + 4));
-    for (int i = 0; i < DKP_KINDS; i++)
-        slots[i].used = scratch + (size_t)i * ((size_t)p->values + 4), slots[i].count = 0;
-    buffers->count = 1,
-    buffers->used[0] = p->value[0].dies > 0; /* the caller's x, unless it is filled anew */
-    if (p->attempt)
-        buffers->count = DKP_KEPT_LOW + 1, buffers->used[DKP_KEPT_D] = buffers->used[DKP_KEPT_LOW] = 1;
-    for (int i = 0; i < p->passes; i++) {
-        dk_pass *pass = &p->pass[i];
-        memset(locals->used, 0, (size_t)locals->count);
-        for (int k = pass->first; k < pass->first + pass->count; k++) {
-            dk_row *row = &p->row[k];
-            dk_value *dst = &p->value[row->dst];
-            for (int j = row->first; j < row->first + row->count; j++)
-                dkp_release(slots, &p->value[p->term[j].value], dst->born);
-            if (dst->slot < 0) dkp_take(slots, dst);
-            dkp_release(slots, dst, dst->born);
-            if (row->draw >= 0) pass->noises++;
-            if (row->mask < 0) dkp_terms_of_dst_first(p, row);
-        }
-        if (pass->noises > p->noises) p->noises = pass->noises;
-        if (pass->boundary == DK_BOUNDARY_CALL) {
-            dk_call *call = &p->call[pass->index];
-            dk_value *out = &p->value[call->output],
-                     *out2 = call->uncond_output >= 0 ? &p->value[call->uncond_output] : NULL;
-            dkp_take(slots, out);
-            if (out2) dkp_take(slots, out2);
-            dkp_release(slots, &p->value[call->x], pass->position);
-            for (int k = 0; k < call->branches; k++) {
-                dkp_release(slots, &p->value[call->input + k], pass->position);
-                dkp_release(slots, out + k, pass->position);
-            }
-            if (out2) dkp_release(slots, out2, pass->position);
-        } else if (pass->boundary == DK_BOUNDARY_HOOK) {
-            dkp_release(slots, &p->value[p->call[pass->index].denoised], pass->position);
-        } else if (pass->boundary == DK_BOUNDARY_NORM) {
-            const dk_norm *norm = &p->norm[pass->index];
-            const int read[4] = {norm->a, norm->b, norm->p, norm->q};
-            for (int k = 0; k < 4; k++)
-                if (read[k] >= 0) dkp_release(slots, &p->value[read[k]], pass->position);
-        }
-    }
-    p->buffers = buffers->count - 1, p->halves = slots[DK_VALUE_HALF].count, p->locals = locals->count;
-}
-
-DKP_SMALL
-
-static uint64_t dkp_hash(uint64_t h, uint64_t v) { /* FNV-1a over the eight bytes of v */
-    for (int i = 0; i < 64; i += 8) h = (h ^ ((v >> i) & 255)) * 0x100000001B3u;
-    return h;
-}
-
-static uint64_t dkp_hash_real(uint64_t h, double v) {
-    uint64_t bits;
-    memcpy(&bits, &v, sizeof bits);
-    return dkp_hash(h, bits);
-}
-
-DK_API uint64_t dk_plan_hash(const dk_plan *p) {
-    if (!p) return 0;
-    uint64_t h = dkp_hash(0xCBF29CE484222325u, (uint64_t)p->steps);
-    for (int i = 0; i < p->terms; i++) {
-        const dk_term *t = &p->term[i];
-        h = dkp_hash(dkp_hash_real(h, t->c), (uint64_t)t->value);
-        h = dkp_hash(h, (uint64_t)(t->scalar * 65536 + t->power));
-    }
-    for (int i = 0; i < p->rows; i++) {
-        h = dkp_hash(dkp_hash(h, (uint64_t)p->row[i].dst), (uint64_t)p->row[i].count);
-        h = dkp_hash(h, (uint64_t)(int64_t)p->row[i].draw);
-        if (p->row[i].mask >= 0) h = dkp_hash(h, (uint64_t)p->row[i].mask);
-        if (p->row[i].clip > 0) h = dkp_hash_real(h, p->row[i].clip);
-    }
-    for (int i = 0; i < p->calls; i++) {
-        const dk_call *c = &p->call[i];
-        h = dkp_hash_real(dkp_hash_real(dkp_hash_real(h, c->condition), c->d_x), c->d_f);
-        h = dkp_hash_real(h, c->input_scale);
-        h = dkp_hash(h, (uint64_t)(int64_t)c->uncond_output);
-        if (c->clip > 0) h = dkp_hash_real(h, c->clip);
-        if (c->branch + c->branches > 1) h = dkp_hash(h, (uint64_t)(c->branch * DK_BRANCHES + c->branches));
-        for (int k = 0; c->branches > 1 && k < DK_BRANCHES; k++) h = dkp_hash_real(h, c->weight[k]);
-    }
-    for (int i = 0; i < p->norms; i++) {
-        const dk_norm *n = &p->norm[i];
-        h = dkp_hash(dkp_hash(dkp_hash(h, (uint64_t)n->kind), (uint64_t)n->a), (uint64_t)(int64_t)n->b);
-        h = dkp_hash(dkp_hash(h, (uint64_t)(int64_t)n->p), (uint64_t)(int64_t)n->q);
-        if (n->limit > 0 || n->share > 0) h = dkp_hash_real(dkp_hash_real(h, n->limit), n->share);
-        if (n->p >= 0) h = dkp_hash_real(dkp_hash_real(h, n->atol), n->rtol);
-    }
-    for (int i = 0; i < p->passes; i++)
-        h = dkp_hash(dkp_hash(h, (uint64_t)p->pass[i].first), p->pass[i].boundary);
-    return p->number ? dkp_hash(h, (uint64_t)p->number) : h;
-}
-
-/* ---------------------------------------------------------------- >>control  Step-size control */
-
-/* The axis that step sizes are measured on: u of a classical method's gauge, lambda of an exponential one. */
-static int dkp_is_classical(const dk_recorder *r) { return r->sampler.tableau != NULL; }
-
-static double dkp_control_axis(dk_recorder *r, const dk_level *l) {
-    return dkp_axis(r, dkp_is_classical(r), l);
-}
-
-static dk_level dkp_level_on_axis(const dk_recorder *r, double at) {
-    return dkp_is_classical(r) ? dkp_level_in_gauge(r, at) : dkp_level_of_lambda(r, at);
-}
-
-/* Steps are controlled between these levels of the grid; to and from infinite ones there are ordinary steps. */
-static int dkp_control_begin(dk_recorder *r) {
-    return r->first.sigma <= 0 || !dkp_finite(dkp_control_axis(r, &r->first));
-}
-static int dkp_control_end(dk_recorder *r) {
-    return r->config->steps - (r->last.sigma <= 0 || !dkp_finite(dkp_control_axis(r, &r->last)));
-}
-
-static void dkp_aim(dk_recorder *r, dk_pace *p) {
-    double left = p->end - p->at, h = left < 0 ? -p->h : p->h, next = p->at + h;
-    int reaches = left < 0 ? next <= p->end : next >= p->end;
-    p->next = reaches ? p->end : next;
-    p->to = reaches ? dkp_grid_level(r->config, dkp_control_end(r)) : dkp_level_on_axis(r, next);
-    if (reaches && r->sampler.control != DK_CONTROL_SMOOTH) p->h = fabs(left);
-}
-
-/* Enters the part of the grid that is controlled. */
-static void dkp_enter(dk_recorder *r, dk_pace *p) {
-    double h = r->sampler.h_init;
-    dk_level end = dkp_grid_level(r->config, dkp_control_end(r));
-    p->at = dkp_control_axis(r, &p->from), p->end = dkp_control_axis(r, &end);
-    p->phase = dkp_is_classical(r) && h <= 0 ? DKP_MEASURE : DKP_ATTEMPT;
-    p->h = h > 0 ? h : 0.05;
-    dkp_aim(r, p);
-}
-
-/* What comes after an attempt that was accepted; 0 at the end of the grid. */
-static int dkp_go_on(dk_recorder *r, dk_pace *p) {
-    int begin = dkp_control_begin(r), end = dkp_control_end(r);
-    p->from = p->to, p->at = p->next;
-    if (p->place == r->config->steps) return 0;
-    if (p->place < 0) dkp_aim(r, p);
-    else if (p->place >= begin && p->place < end) dkp_enter(r, p);
-    else p->phase = DKP_PLAIN, p->to = dkp_grid_level(r->config, p->place + 1);
-    return 1;
-}
-
-/* The attempt of which dk_record speaks; NULL without step-size control. */
-static const dk_pace *dkp_first_attempt(dk_recorder *r, dk_config *c, dk_pace *p) {
-    if (!dkp_controlled(c)) return NULL;
-    memset(p, 0, sizeof *p);
-    dkp_start_recorder(r, c);
-    p->place = dkp_control_begin(r) < dkp_control_end(r) ? dkp_control_begin(r) : 0;
-    p->to = dkp_grid_level(c, p->place);
-    dkp_go_on(r, p);
-    if (p->phase == DKP_MEASURE) p->phase = DKP_ATTEMPT;
-    return p;
-}
-
-/* Counts: the plan's sizes for a resolved config. The levels need not be known. */
-static dk_status dkp_count(dk_recorder *r, dk_plan *plan, dk_config *resolved, const dk_pace *pace,
-                           dk_level *levels) {
-    memset(plan, 0, sizeof *plan);
-    plan->level = levels;
-    dkp_record_all(r, resolved, plan, pace, NULL);
-    return r->status;
-}
-
-static size_t dkp_plan_bytes(const dk_plan *counts) {
-    dk_plan copy = *counts;
-    return dkp_layout(&copy, NULL) + DKP_KINDS * ((size_t)counts->values + 5) + 64;
-}
-
-/* Resolves a copy, for the calls that must leave the caller's config as it is but for its message. Levels are computed
-   once if there is memory for the plan, of which they are the first part. */
-static dk_status dkp_prepare(const dk_config *c, dk_config *resolved, dk_plan *plan) {
-    if (!c) return dkp_fail_text(resolved->message, DK_ERROR_CONFIG, "config = NULL: must be a dk_config");
-    *resolved = *c;
-    dk_status status = dkp_resolve(resolved, resolved->message);
-    if (status != DK_OK) return status;
-    size_t needed = ((size_t)dkp_path_steps(resolved) + 1) * sizeof(dk_level) + 64;
-    int fits = plan && plan->memory && plan->bytes >= needed && !dkp_controlled(resolved);
-    dk_level *level = fits ? (dk_level *)(void *)dkp_align(plan->memory) : NULL;
-    if (plan) plan->level = level;
-    return dkp_check_levels(resolved, level, resolved->message);
-}
-
-static dk_status dkp_answer(dk_config *c, const dk_config *resolved, dk_status status) {
-    if (!c) return status;
-    if (status == DK_OK) c->message[0] = 0;
-    else memcpy(c->message, resolved->message, sizeof c->message);
-    return status;
-}
-
-DK_API size_t dk_plan_size(dk_config *c) {
-    dk_config resolved;
-    dk_plan counts;
-    dk_status status = dkp_prepare(c, &resolved, NULL);
-    dk_pace pace;
-    dk_recorder r;
-    if (status == DK_OK)
-        status = dkp_count(&r, &counts, &resolved, dkp_first_attempt(&r, &resolved, &pace), NULL);
-    return dkp_answer(c, &resolved, status) == DK_OK ? dkp_plan_bytes(&counts) : 0;
-}
-
-/* Memory of the caller, or allocated. */
-static dk_status dkp_get_memory(void **memory, size_t *bytes, int *owned, size_t needed, char *message) {
-    *owned = 0;
-    if (*memory) return *bytes >= needed ? DK_OK : dkp_fail_bytes(message, *bytes, needed);
-    *memory = DKP_MALLOC(needed), *bytes = needed;
-    *owned = *memory != NULL;
-    return *owned ? DK_OK : dkp_fail_allocation(message, needed);
-}
-
-/* The arrays of one plan, to where they are to lie in another: in memory of its own, or further down in the same. */
-static void dkp_move_arrays(const dk_plan *to, const dk_plan *from) {
-#define DKP_MOVE(member, count) \
-    if (from->count) memmove(to->member, from->member, sizeof *to->member *(size_t)from->count)
-    DKP_MOVE(level, levels);
-    DKP_MOVE(call, calls);
-    DKP_MOVE(draw, draws);
-    DKP_MOVE(term, terms);
-    DKP_MOVE(row, rows);
-    DKP_MOVE(value, values);
-    DKP_MOVE(pass, passes);
-    DKP_MOVE(norm, norms);
-#undef DKP_MOVE
-}
-
-/* Lays out memory for the counts in `room` and records into it. */
-static dk_status dkp_record_into(dk_recorder *r, dk_plan *plan, dk_config *c, const dk_pace *pace,
-                                 dk_plan *room, int known) {
-    dk_status status =
-        dkp_get_memory(&room->memory, &room->bytes, &room->owned, dkp_plan_bytes(room), c->message);
-    if (status != DK_OK) return status;
-    dkp_layout(room, dkp_align(room->memory));
-    *plan = *room;
-    plan->calls = plan->rows = plan->terms = plan->values = plan->passes = plan->norms = 0;
-    plan->attempt = pace != NULL;
-    for (int i = 0; i < plan->levels && !known; i++)
-        plan->level[i] = !pace ? dkp_path_level(c, i) : i ? pace->to : pace->from;
-    dkp_record_all(r, c, plan, pace, room);
-    return r->status;
-}
-
-/* Room for most samplers, which one recording is then enough for: taken where that much is given, or is little. */
-static dk_plan dkp_usual_room(const dk_config *c) {
-    dk_plan room;
-    memset(&room, 0, sizeof room);
-    room.levels = dkp_path_steps(c) + 1;
-    room.calls = room.draws = 2 * room.levels, room.passes = room.calls + 1;
-    room.rows = 9 * room.levels, room.terms = 27 * room.levels, room.values = room.rows + room.calls;
-    return room;
-}
-
-enum { DKP_LITTLE = 65536 }; /* bytes */
-
-/* Into the plan's memory. `kept`, unless NULL: what an attempt keeps for the next one if it is rejected, and if not. */
-static dk_status dkp_record_resolved(dk_recorder *r, dk_plan *plan, dk_config *c, const dk_pace *pace,
-                                     int kept[2]) {
-    dk_plan room = dkp_usual_room(c), given = *plan;
-    int known = !pace && plan->level;
-    dk_status status = DK_OK;
-    if (pace || dkp_plan_bytes(&room) > (given.memory ? given.bytes : (size_t)DKP_LITTLE))
-        status = dkp_count(r, &room, c, pace, known ? plan->level : NULL);
-    for (int again = 1; status == DK_OK && again; again = status == DK_OK && !r->storing) {
-        if (plan->memory != given.memory) dk_plan_free(plan);
-        room.memory = given.memory, room.bytes = given.bytes;
-        status = dkp_record_into(r, plan, c, pace, &room, known);
-        if (status == DK_OK) room = *plan; /* the counts, if it was too much */
-    }
-    r->plan = plan, r->room = NULL; /* the recorder may outlive this one */
-    if (status != DK_OK) {
-        if (plan->memory != given.memory) dk_plan_free(plan);
-        *plan = given;
-        return status;
-    }
-    char *base = dkp_align(plan->memory);
-    dk_plan made = *plan;
-    size_t size = dkp_layout(&made, base);
-    dkp_move_arrays(&made, plan);
-    made.used = dkp_plan_bytes(&made);
-    *plan = made;
-    dkp_drop_dead_rows(plan);
-    dkp_allocate(plan, base + size);
-    if (kept) kept[0] = (pace ? pace->kept : 0) | r->pinned[0], kept[1] = r->pinned[1];
-    dk_pass *end = &plan->pass[plan->passes - 1];
-    int result = (int)r->x.at;
-    if (plan->value[result].slot != 0) { /* the last state is not in x: move it there */
-        dk_term t = {1, result, 0, 0};
-        dk_row row = {plan->values, plan->terms, 1, -1, -1, 0};
-        dk_value v = {'x',         DK_VALUE_BUFFER, plan->steps,     0, plan->passes - 1,
-                      r->position, r->position,     plan->calls - 1, 0};
-        plan->term[plan->terms++] = t;
-        plan->row[plan->rows++] = row;
-        plan->value[plan->values++] = v;
-        end->count++;
-    }
-    return DK_OK;
-}
-
-/* Over the plan of the attempt before, in its memory. */
-static dk_status dkp_record_attempt(dk_recorder *r, dk_plan *plan, dk_config *c, dk_pace *p) {
-    int owned = plan->owned;
-    size_t used = plan->used;
-    dk_status status = dkp_record_resolved(r, plan, c, p, p->keeps);
-    if (status == DK_OK && (plan->used > used || plan->buffers > p->buffers || plan->halves > p->halves ||
-                            plan->locals > p->locals || plan->noises > p->noises))
-        status = dkp_fail_text(c->message, DK_ERROR_MEMORY,
-                               "sampler.record: a step needs more memory than any kind of step did at first");
-    plan->owned = owned, plan->used = used;
-    plan->buffers = p->buffers, plan->halves = p->halves;
-    plan->locals = p->locals, plan->noises = p->noises;
-    return status;
-}
-
-/* The i-th kind of attempt that a run with step-size control may make; 0 if there are no more. */
-static int dkp_trial(dk_recorder *r, dk_config *c, int i, dk_pace *p) {
-    static const int kinds[][2] = {{DKP_START, 0},
-                                   {DKP_PLAIN, 0},
-                                   {DKP_ATTEMPT, 0},
-                                   {DKP_ATTEMPT, DKP_KEPT_LOW},
-                                   {DKP_ATTEMPT, DKP_KEPT_LOW | DKP_KEPT_D},
-                                   {DKP_MEASURE, 0},
-                                   {DKP_PROBE, DKP_KEPT_D}};
-    dkp_first_attempt(r, c, p);
-    int count = p->phase == DKP_PLAIN ? 2 : c->sampler.tableau ? 7 : 5; /* NOLINT(clang-analyzer-core.*) */
-    if (i < count) p->phase = kinds[i][0], p->kept = kinds[i][1];
-    p->sizing = 1;
-    return i < count;
-}
-
-/* The whole plan of a run, or, with step-size control, its first part in memory that is enough for all others. */
-static dk_status dkp_record_run(dk_plan *plan, dk_config *c, dk_pace *p) {
-    dk_recorder r;
-    dk_pace trial, most;
-    size_t bytes = 0;
-    int owned = 0;
-    dk_status status = DK_OK;
-    if (!dkp_controlled(c)) return dkp_record_resolved(&r, plan, c, NULL, NULL);
-    for (int i = 0; status == DK_OK && dkp_trial(&r, c, i, &trial); i++) {
-        dk_plan counts;
-        status = dkp_count(&r, &counts, c, &trial, NULL);
-        if (dkp_plan_bytes(&counts) > bytes) bytes = dkp_plan_bytes(&counts);
-    }
-    if (status == DK_OK) status = dkp_get_memory(&plan->memory, &plan->bytes, &owned, bytes, c->message);
-    memset(&most, 0, sizeof most);
-    for (int i = 0; status == DK_OK && dkp_trial(&r, c, i, &trial); i++) {
-        status = dkp_record_resolved(&r, plan, c, &trial, NULL);
-        if (plan->buffers > most.buffers) most.buffers = plan->buffers;
-        if (plan->halves > most.halves) most.halves = plan->halves;
-        if (plan->locals > most.locals) most.locals = plan->locals;
-        if (plan->noises > most.noises) most.noises = plan->noises;
-    }
-    *p = most;
-    p->phase = DKP_START, p->from = p->to = dkp_grid_level(c, 0);
-    plan->used = bytes, plan->owned = owned;
-    if (status == DK_OK) status = dkp_record_attempt(&r, plan, c, p);
-    if (status != DK_OK) dk_plan_free(plan);
-    return status;
-}
-
-DK_API dk_status dk_record(dk_plan *plan, dk_config *c) {
-    dk_config resolved;
-    if (c && !plan) return dkp_fail_text(c->message, DK_ERROR_CONFIG, "plan = NULL: must be a dk_plan");
-    dk_status status = dkp_prepare(c, &resolved, plan);
-    dk_pace pace;
-    dk_recorder r;
-    if (status == DK_OK)
-        status = dkp_record_resolved(&r, plan, &resolved, dkp_first_attempt(&r, &resolved, &pace), NULL);
-    return dkp_answer(c, &resolved, status);
-}
-
-DK_API void dk_plan_free(dk_plan *plan) {
-    if (!plan) return;
-    if (plan->owned) DKP_FREE(plan->memory);
-    memset(plan, 0, sizeof *plan);
-}
-
-DK_API dk_status dk_plan_copy(dk_plan *to, const dk_plan *from) {
-    if (!to || !from) return DK_ERROR_CONFIG;
-    dk_plan copy = *from;
-    char message[DK_MESSAGE_SIZE];
-    copy.memory = to->memory, copy.bytes = to->bytes;
-    dk_status status = dkp_get_memory(&copy.memory, &copy.bytes, &copy.owned, dkp_plan_bytes(from), message);
-    if (status != DK_OK) return status;
-    dkp_layout(&copy, dkp_align(copy.memory));
-    dkp_move_arrays(&copy, from);
-    *to = copy;
-    return DK_OK;
-}
-
-static void dkp_differ(double a, double b, double *worst) {
-    double d = fabs(a - b) / (1 + fabs(b));
-    if (d > *worst || !dkp_finite(d))
-        *worst = a >= b && a <= b ? *worst : d; /* equal infinities do not differ */
-}
-
-DK_API int dk_plan_equal(const dk_plan *a, const dk_plan *b, double tolerance, double *worst) {
-    double most = 0, unused;
-    if (!worst) worst = &unused;
-    *worst = HUGE_VAL;
-    if (!a || !b || a->steps != b->steps || a->calls != b->calls || a->rows != b->rows ||
-        a->terms != b->terms || a->values != b->values || a->passes != b->passes || a->norms != b->norms ||
-        a->draws != b->draws || a->number != b->number)
-        return 0;
-    for (int i = 0; i < a->rows; i++)
-        if (a->row[i].dst != b->row[i].dst || a->row[i].count != b->row[i].count ||
-            a->row[i].draw != b->row[i].draw || a->row[i].mask != b->row[i].mask)
-            return 0;
-        else dkp_differ(a->row[i].clip, b->row[i].clip, &most);
-    for (int i = 0; i < a->passes; i++)
-        if (a->pass[i].first != b->pass[i].first || a->pass[i].boundary != b->pass[i].boundary) return 0;
-    for (int i = 0; i < a->terms; i++) {
-        if (a->term[i].value != b->term[i].value || a->term[i].scalar != b->term[i].scalar ||
-            a->term[i].power != b->term[i].power)
-            return 0;
-        dkp_differ(a->term[i].c, b->term[i].c, &most);
-    }
-    for (int i = 0; i < a->levels; i++) {
-        dkp_differ(a->level[i].t, b->level[i].t, &most);
-        dkp_differ(a->level[i].alpha, b->level[i].alpha, &most);
-        dkp_differ(a->level[i].sigma, b->level[i].sigma, &most);
-    }
-    for (int i = 0; i < a->calls; i++) {
-        const dk_call *m = &a->call[i], *n = &b->call[i];
-        if (m->x != n->x || m->input != n->input || m->output != n->output ||
-            m->uncond_output != n->uncond_output || m->denoised != n->denoised || m->branch != n->branch ||
-            m->branches != n->branches)
-            return 0;
-        dkp_differ(m->condition, n->condition, &most), dkp_differ(m->input_scale, n->input_scale, &most);
-        dkp_differ(m->d_x, n->d_x, &most), dkp_differ(m->d_f, n->d_f, &most);
-        dkp_differ(m->clip, n->clip, &most);
-        for (int k = 0; k < DK_BRANCHES; k++) dkp_differ(m->weight[k], n->weight[k], &most);
-    }
-    for (int i = 0; i < a->norms; i++) {
-        const dk_norm *m = &a->norm[i], *n = &b->norm[i];
-        if (m->kind != n->kind || m->a != n->a || m->b != n->b || m->p != n->p || m->q != n->q) return 0;
-        dkp_differ(m->atol, n->atol, &most), dkp_differ(m->rtol, n->rtol, &most);
-        dkp_differ(m->limit, n->limit, &most), dkp_differ(m->share, n->share, &most);
-    }
-    *worst = most;
-    return most <= tolerance;
-}
-
-static void dkp_put_value(dkp_text *t, const dk_plan *p, int value) {
-    dkp_put_char(t, p->value[value].letter);
-    dkp_put_int(t, p->value[value].number);
-}
-
-static void dkp_put_row(dkp_text *t, const dk_plan *p, const dk_row *row) {
-    dkp_put(t, "    ");
-    dkp_put_value(t, p, row->dst);
-    if (row->draw >= 0) {
-        dkp_put_pair(t, " = normal, draw ", row->draw);
-    } else {
-        dkp_put(t, row->count ? " =" : " = 0");
-        for (int j = row->first; j < row->first + row->count; j++) {
-            const dk_term *term = &p->term[j];
-            int others = j > row->first && (row->mask < 0 || j > row->first + 1);
-            if (row->mask >= 0 && j <= row->first + 1) {
-                dkp_put(t, j == row->first ? " (1 - " : " + ");
-                dkp_put_value(t, p, row->mask);
-                dkp_put(t, j == row->first ? ")" : " (");
-            }
-            dkp_put(t, term->c < 0 ? " - " : others ? " + " : row->mask >= 0 && j > row->first ? "" : " ");
-            if (fabs(term->c) < 1 || fabs(term->c) > 1) {
-                dkp_put_real(t, fabs(term->c));
-                dkp_put(t, " ");
-            }
-            if (term->scalar) {
-                dkp_put_pair(t, "r", term->scalar);
-                if (term->power > 1) dkp_put_pair(t, "^", term->power);
-                dkp_put(t, " ");
-            }
-            dkp_put_value(t, p, term->value);
-        }
-        if (row->mask >= 0) dkp_put(t, ")");
-    }
-    if (row->clip > 0) dkp_put_pair(t, ", clipped to ", row->clip);
-    if (p->value[row->dst].kind == DK_VALUE_HALF) {
-        dkp_put(t, p->number == DK_NUMBER_FP16 ? "  -> fp16" : "  -> bf16");
-        dkp_put_pair(t, " buffer ", p->value[row->dst].slot);
-    } else if (p->value[row->dst].kind == DK_VALUE_BUFFER) {
-        dkp_put(t, "  -> ");
-        if (p->value[row->dst].slot == 0) dkp_put(t, "x");
-        else dkp_put_pair(t, "buffer ", p->value[row->dst].slot);
-    }
-    dkp_put(t, "\n");
-}
-
-static void dkp_put_values(dkp_text *t, const dk_plan *p, const char *before, int a, const char *between,
-                           int b, const char *behind) {
-    dkp_put(t, before);
-    dkp_put_value(t, p, a);
-    if (b >= 0) {
-        dkp_put(t, between);
-        dkp_put_value(t, p, b);
-    }
-    dkp_put(t, behind);
-}
-
-static void dkp_put_norm(dkp_text *t, const dk_plan *p, int index) {
-    const dk_norm *n = &p->norm[index];
-    int sum = n->kind == DK_NORM_ERROR_SUM, error = sum || n->kind == DK_NORM_ERROR_MAX;
-    dkp_put_pair(t, error ? "    e" : "    r", index + 1);
-    dkp_put(t, " = ");
-    if (error) {
-        dkp_put_values(t, p, "rms (", n->a, " - ", n->b, sum ? ") / (" : ") / max(");
-        dkp_put_real(t, n->atol);
-        dkp_put_pair(t, sum ? " + " : ", ", n->rtol);
-        dkp_put_values(t, p, " max(|", n->p, "|, |", n->q, "|))");
-    } else if (n->kind == DK_NORM_RATIO) {
-        dkp_put_values(t, p, "|", n->a, "| / |", n->b, "|");
-    } else if (n->kind == DK_NORM_DEVIATION) {
-        dkp_put_values(t, p, "deviation of ", n->a, " / deviation of ", n->b, "");
-    } else if (n->kind == DK_NORM_QUANTILE) {
-        dkp_put_pair(t, "1 / ", n->share);
-        dkp_put_values(t, p, " quantile of |", n->a, "", -1, "|, from 1");
-        if (n->limit > 0) dkp_put_pair(t, " to ", n->limit);
-    } else {
-        int project = n->kind == DK_NORM_PROJECTION;
-        if (n->limit > 0) dkp_put_pair(t, "min(1, ", n->limit);
-        if (n->limit > 0) dkp_put_values(t, p, " / |", n->a, "", -1, project ? "|) " : "|)");
-        if (project) dkp_put_values(t, p, "(", n->a, " ", n->b, ")");
-        if (project) dkp_put_values(t, p, " / |", n->b, "", -1, "|^2");
-    }
-    dkp_put(t, "\n");
-}
-
-DK_API size_t dk_plan_text(const dk_plan *p, char *text, size_t size) {
-    dkp_text t = {text, size, 0};
-    int step = -1, draws = 0;
-    if (!p) return 0;
-    for (int i = 0; i < p->rows; i++) draws += p->row[i].draw >= 0;
-    dkp_put_pair(&t, "", p->steps);
-    dkp_put_pair(&t, " steps, ", p->calls);
-    dkp_put_pair(&t, " evaluations, ", draws);
-    dkp_put_pair(&t, draws == 1 ? " draw; buffers besides x: " : " draws; buffers besides x: ", p->buffers);
-    dkp_put(&t, "\n");
-    for (int i = 0; i < p->passes; i++) {
-        const dk_pass *pass = &p->pass[i];
-        for (int k = pass->first; k < pass->first + pass->count; k++) dkp_put_row(&t, p, &p->row[k]);
-        if (pass->boundary == DK_BOUNDARY_CALL) {
-            const dk_call *c = &p->call[pass->index];
-            if (c->step != step) {
-                step = c->step;
-                dkp_put_pair(&t, "step ", step);
-                dkp_put_pair(&t, ": noise level ", dk_noise_level(p->level[step]));
-                dkp_put_pair(&t, " -> ", dk_noise_level(p->level[step + 1]));
-                dkp_put(&t, "\n");
-            }
-            for (int k = 0; k < c->branches; k++)
-                dkp_put_values(&t, p, k ? ", " : "    ", c->output + k, ", ", c->uncond_output, "");
-            for (int k = 0; k < c->branches; k++)
-                dkp_put_values(&t, p, k ? ", " : " = network(", c->input + k, "", -1, "");
-            dkp_put_pair(&t, "; ", c->condition);
-            dkp_put_pair(&t, ")    t ", c->level.t);
-            dkp_put_pair(&t, ", alpha ", c->level.alpha);
-            dkp_put_pair(&t, ", sigma ", c->level.sigma);
-            if (c->branch) dkp_put_pair(&t, ", branch ", c->branch);
-            dkp_put(&t, "\n");
-        } else if (pass->boundary == DK_BOUNDARY_NORM) {
-            dkp_put_norm(&t, p, pass->index);
-        } else if (pass->boundary == DK_BOUNDARY_HOOK) {
-            dkp_put_values(&t, p, "    ", p->call[pass->index].denoised, "", -1, " = hook\n");
-        }
-    }
-    dkp_put(&t, "result: x\n");
-    return t.length;
-}
-
-DKP_FAST
-
-/* ------------------------------------------------------------------------ >>executor  Executor */
-
-enum {
-    DKP_TILE = 1024,     /* a tile of every vector of a pass stays in the first level cache */
-    DKP_WIDTH = 16,      /* elements at a time: a fixed number, so that compilers vectorise without -O3 */
-    DKP_TERMS = 8,       /* terms at a time */
-    DKP_OPS = 16,        /* operations that are resolved once for many tiles */
-    DKP_DRAWS = 4,       /* draws among them */
-    DKP_LOOK = 8,        /* elements of a stretch that one is looked for in */
-    DKP_ALONE = 1 << 15, /* shorter vectors are not worth a second thread */
-    DKP_FAR = 1 << 22,   /* longer vectors come from memory, not from a cache */
-    DKP_SUMS = 64,       /* parts of a sample that a norm is summed up from, */
-    DKP_PARTIAL = 4      /* so many sums each */
-};
-
-/* DKP_COMPILE_TWICE makes a function of name_plain, which must be inline: where there is AVX2 it runs as compiled for
-   that. The results are the same bits. Still wider vectors gain nothing here. */
-#ifdef DKP_DISPATCH
-#define DKP_CHOOSE(name, parameters, arguments)                    \
-    static void name parameters {                                  \
-        if (__builtin_cpu_supports("avx2")) name##_avx2 arguments; \
-        else name##_plain arguments;                               \
-    }
-#define DKP_COMPILE_TWICE(name, parameters, arguments)                      \
-    DKP_AVX2 static void name##_avx2 parameters { name##_plain arguments; } \
-    DKP_CHOOSE(name, parameters, arguments)
-#else
-#define DKP_CHOOSE(name, parameters, arguments) \
-    static void name parameters { name##_plain arguments; }
-#define DKP_COMPILE_TWICE DKP_CHOOSE
-#endif
-
-/* Before a loop whose elements do not depend on one another, also where a result is written over what it is made of. */
-#if defined(__clang__)
-#define DKP_APART _Pragma("clang loop vectorize(assume_safety) unroll(disable)")
-#define DKP_FEW _Pragma("clang loop vectorize(disable) unroll(disable)")
-#elif defined(__GNUC__)
-#define DKP_APART _Pragma("GCC ivdep")
-#define DKP_FEW
-#else
-#define DKP_APART
-#define DKP_FEW
-#endif
-/* y[i] = value for all i < n */
-#define DKP_FOR_EACH(n, y, value)                                                       \
-    do {                                                                                \
-        size_t done = 0, i;                                                             \
-        for (; done + DKP_WIDTH <= (n); done += DKP_WIDTH) {                            \
-            DKP_APART                                                                   \
-            for (int j = 0; j < DKP_WIDTH; j++) i = done + (size_t)j, (y)[i] = (value); \
-        }                                                                               \
-        DKP_FEW                                                                         \
-        for (i = done; i < (n); i++) (y)[i] = (value);                                  \
-    } while (0)
-
-/* Numbers of 16 bits, without a branch, in what compilers vectorise; no subnormal float is computed with. */
-
-/* All bits where a < b, for numbers below 2^31; gcc turns comparisons into branches here. */
-static inline uint32_t dkp_less(uint32_t a, uint32_t b) { return 0u - ((a - b) >> 31); }
-
-/* Added to |v|, M = 2^13 max(2^e, 2^-14), where |v| is in [2^e, 2^(e+1)), leaves as many bits of it as fp16 has. What
-   exceeds M is the mantissa with its leading bit, which carries into the exponent of the code. */
-static inline uint32_t dkp_to_fp16(float v) {
-    uint32_t bits = dkp_bits(v) & 0x7FFFFFFFu, power = bits & 0x7F800000u;
-    power = power > 0x38800000u ? power : 0x38800000u;
-    uint32_t M = power + (13u << 23), nan = dkp_less(0x7F800000u, bits), large = dkp_less(0x477FFFFFu, bits);
-    uint32_t code = dkp_bits(dkp_float(bits) + dkp_float(M)) - M + (M >> 13) - (126u << 10);
-    uint32_t other = 0x7C00u | (nan & (0x200u | (bits >> 13 & 0x3FFu)));
-    return (large & other) | (~large & code) | (dkp_bits(v) >> 16 & 0x8000u);
-}
-
-/* The exponent is moved by 224 - 112, so that fp16's highest becomes float's. A subnormal comes out as 2^-15 plus half of
-   itself, and what it is below 2^-14 is added once more. */
-static inline float dkp_from_fp16(uint32_t h) {
-    float v = dkp_float(((h & 0x7FFFu) << 13) + 0x70000000u) * 1.92592994438723586e-34f; /* 2^-112 */
-    float below = v - 6.103515625e-05f;
-    v += below < 0.0f ? below : 0.0f;
-    return dkp_float(dkp_bits(v) | (h & 0x8000u) << 16);
-}
-
-static inline uint32_t dkp_to_bf16(float v) {
-    uint32_t bits = dkp_bits(v), rounded = bits + 0x7FFFu + (bits >> 16 & 1u);
-    uint32_t nan = dkp_less(0x7F800000u, bits & 0x7FFFFFFFu);
-    return ((nan & (bits | 0x400000u)) | (~nan & rounded)) >> 16;
-}
-
-/* A float from which rounding again to fewer bits gives what rounding v would (round to odd, Boldo & Melquiond 2008). */
-static inline float dkp_odd(dk_real v) {
-    float f = (float)v;
-    double size = fabs((double)v), rounded = fabs((double)f);
-    uint32_t more = rounded > size, differs = more | (rounded < size);
-    return dkp_float((dkp_bits(f) - more) | differs);
-}
-
-static inline uint32_t dkp_to_half(dk_number number, dk_real v) {
-    float f = sizeof v > sizeof f ? dkp_odd(v) : (float)v;
-    return number == DK_NUMBER_FP16 ? dkp_to_fp16(f) : dkp_to_bf16(f);
-}
-
-static inline dk_real dkp_from_half(dk_number number, uint32_t h) {
-    return (dk_real)(number == DK_NUMBER_FP16 ? dkp_from_fp16(h) : dkp_float(h << 16));
-}
-
-DKP_INLINE void dkp_to_halves_plain(dk_number number, const dk_real *from, uint16_t *to, size_t n) {
-    if (number == DK_NUMBER_FP16) DKP_FOR_EACH(n, to, (uint16_t)dkp_to_half(DK_NUMBER_FP16, from[i]));
-    else DKP_FOR_EACH(n, to, (uint16_t)dkp_to_half(DK_NUMBER_BF16, from[i]));
-}
-
-DKP_INLINE void dkp_from_halves_plain(dk_number number, const uint16_t *from, dk_real *to, size_t n) {
-    if (number == DK_NUMBER_FP16) DKP_FOR_EACH(n, to, dkp_from_half(DK_NUMBER_FP16, from[i]));
-    else DKP_FOR_EACH(n, to, dkp_from_half(DK_NUMBER_BF16, from[i]));
-}
-
-#ifdef DKP_AVX2
-/* fp16 has instructions of its own, which give the same bits. */
-typedef float dkp_v8 __attribute__((vector_size(32)));
-typedef short dkp_h8 __attribute__((vector_size(16)));
-typedef unsigned dkp_u8 __attribute__((vector_size(32)));
-typedef long long dkp_l4 __attribute__((vector_size(32)));
-
-/* For bf16 compilers' vectors take twice the instructions. Up to the first NaN; how many are done. */
-DKP_AVX2 static inline size_t dkp_to_bf16_avx2(const dk_real *from, uint16_t *to, size_t n) {
-    size_t i = 0;
-    for (; i + 16 <= n; i += 16) {
-        dkp_v8 v, w;
-        memcpy(&v, from + i, sizeof v), memcpy(&w, from + i + 8, sizeof w);
-        if (__builtin_ia32_movmskps256(__builtin_ia32_cmpps256(v, w, 3))) break; /* unordered */
-        dkp_u8 a = (dkp_u8)v, b = (dkp_u8)w;
-        a = (a + 0x7FFFu + (a >> 16 & 1u)) >> 16, b = (b + 0x7FFFu + (b >> 16 & 1u)) >> 16;
-        dkp_l4 h = (dkp_l4)__builtin_ia32_packusdw256((dkp_i8)a, (dkp_i8)b);
-        h = __builtin_ia32_permdi256(h, 0xD8); /* packing leaves halves of the vectors in turns */
-        memcpy(to + i, &h, sizeof h);
-    }
-    return i;
-}
-
-DKP_AVX2 static void dkp_to_halves_avx2(dk_number number, const dk_real *from, uint16_t *to, size_t n) {
-    size_t i = 0;
-    if (sizeof *from > sizeof(float)) {
-        dkp_to_halves_plain(number, from, to, n);
-        return;
-    }
-    if (number == DK_NUMBER_BF16) i = dkp_to_bf16_avx2(from, to, n);
-    else
-        for (; i + 8 <= n; i += 8) {
-            dkp_v8 v;
-            memcpy(&v, from + i, sizeof v);
-            dkp_h8 h = __builtin_ia32_vcvtps2ph256(v, 0);
-            memcpy(to + i, &h, sizeof h);
-        }
-    DKP_FEW
-    for (; i < n; i++) to[i] = (uint16_t)dkp_to_half(number, from[i]);
-}
-
-DKP_AVX2 static void dkp_from_halves_avx2(dk_number number, const uint16_t *from, dk_real *to, size_t n) {
-    size_t i = 0;
-    if (number == DK_NUMBER_BF16 || sizeof *to > sizeof(float)) {
-        dkp_from_halves_plain(number, from, to, n);
-        return;
-    }
-    for (; i + 8 <= n; i += 8) {
-        dkp_h8 h;
-        memcpy(&h, from + i, sizeof h);
-        dkp_v8 v = __builtin_ia32_vcvtph2ps256(h);
-        memcpy(to + i, &v, sizeof v);
-    }
-    DKP_FEW
-    for (; i < n; i++) to[i] = dkp_from_half(number, from[i]);
-}
-#endif
-DKP_CHOOSE(dkp_to_halves, (dk_number number, const dk_real *from, uint16_t *to, size_t n),
-           (number, from, to, n))
-DKP_CHOOSE(dkp_from_halves, (dk_number number, const uint16_t *from, dk_real *to, size_t n),
-           (number, from, to, n))
-
-DK_API void dk_to_half(dk_number number, const dk_real *from, uint16_t *to, size_t n) {
-    dkp_to_halves(number, from, to, n);
-}
-
-DK_API void dk_from_half(dk_number number, const uint16_t *from, dk_real *to, size_t n) {
-    dkp_from_halves(number, from, to, n);
-}
-
-static dk_real *dkp_buffer(const dk_run *run, int slot) {
-    return slot == 0 ? run->x : run->buffers + (size_t)(slot - 1) * run->size;
-}
-
-static uint16_t *dkp_half_buffer(const dk_run *run, int slot) {
-    return run->halves + (size_t)slot * run->size;
-}
-
-static const dk_noise_source *dkp_source(const dk_run *run, int draw) {
-    return run->pace.draws + draw > 0 ? &run->config.step_noise : &run->config.noise;
-}
-
-/* A draw of the plan, all but the ends of the run's levels. */
-static dk_noise_request dkp_request(const dk_run *run, int draw) {
-    const dk_config *c = &run->config;
-    const dk_draw *d = &run->plan->draw[draw];
-    int number = run->pace.draws + draw, own = number > 0 && !dkp_same_source(&c->noise, &c->step_noise);
-    dk_noise_request q = dkp_noise_of_config(c);
-    q.draw = number, q.call = number - own;
-    q.from = d->from, q.to = d->to, q.way = d->way, q.flow = run->plan->flow;
-    return q;
-}
-
-typedef enum dkp_what {
-    DKP_SUM,                  /* y = c[0] v[0] + c[1] v[1] + ... */
-    DKP_CLIP = DKP_TERMS + 1, /* y = v[0] within [-c[0], c[0]] */
-    DKP_BLEND,                /* y = (1 - v[1]) c[0] v[0] + v[1] v[2] */
-    DKP_WIDEN,                /* y = v[0] in 16 bits */
-    DKP_NARROW,               /* y in 16 bits = v[0] */
-    DKP_DRAW                  /* y = normals of one sample */
-} dkp_what;
-
-/* What rows are made of, on a tile. y may be one of the v. */
-typedef struct dkp_op {
-    dkp_what what;
-    int terms;
-    unsigned moves; /* bit m: v[m], bit DKP_TERMS: y begins at element 0; what does not is a tile */
-    char *y, *v[DKP_TERMS];
-    dk_real c[DKP_TERMS];
-    const dk_noise_source *source;
-    const dk_noise_request *request;
-} dkp_op;
-
-static size_t dkp_bytes_read(const dkp_op *op) {
-    return op->what == DKP_WIDEN ? sizeof(uint16_t) : sizeof(dk_real);
-}
-
-DKP_INLINE void dkp_run_ops_plain(const dk_run *run, const dkp_op *op, int ops, size_t at, size_t n,
-                                  dkp_ahead *ahead) {
-    for (; ops > 0; ops--, op++) {
-        size_t to = at * (op->what == DKP_NARROW ? sizeof(uint16_t) : sizeof(dk_real)),
-               from = at * dkp_bytes_read(op);
-        dk_real *y = (dk_real *)(void *)(op->y + (op->moves >> DKP_TERMS) * to), c[DKP_TERMS];
-        const dk_real *v[DKP_TERMS];
-        dk_number number = run->plan->number;
-        for (int m = 0; m < op->terms; m++)
-            c[m] = op->c[m], v[m] = (const dk_real *)(void *)(op->v[m] + (op->moves >> m & 1) * from);
-#define DKP_1 c[0] * v[0][i]
-#define DKP_2 DKP_1 + c[1] * v[1][i]
-#define DKP_3 DKP_2 + c[2] * v[2][i]
-#define DKP_4 DKP_3 + c[3] * v[3][i]
-#define DKP_5 DKP_4 + c[4] * v[4][i]
-#define DKP_6 DKP_5 + c[5] * v[5][i]
-#define DKP_7 DKP_6 + c[6] * v[6][i]
-#define DKP_8 DKP_7 + c[7] * v[7][i]
-        switch (op->what ? (int)op->what
-                         : op->terms) { /* NOLINTBEGIN(clang-analyzer-core.*): all has been put */
-        case 0: memset(y, 0, n * sizeof *y); break;
-        case 1: DKP_FOR_EACH(n, y, DKP_1); break;
-        case 2: DKP_FOR_EACH(n, y, DKP_2); break;
-        case 3: DKP_FOR_EACH(n, y, DKP_3); break;
-        case 4: DKP_FOR_EACH(n, y, DKP_4); break;
-        case 5: DKP_FOR_EACH(n, y, DKP_5); break;
-        case 6: DKP_FOR_EACH(n, y, DKP_6); break;
-        case 7: DKP_FOR_EACH(n, y, DKP_7); break;
-        case 8: DKP_FOR_EACH(n, y, DKP_8); break;
-        case DKP_CLIP:
-            DKP_FOR_EACH(n, y, v[0][i] < c[0] ? v[0][i] : c[0]);
-            DKP_FOR_EACH(n, y, y[i] > -c[0] ? y[i] : -c[0]);
-            break;
-        case DKP_BLEND: DKP_FOR_EACH(n, y, (1 - v[1][i]) * (c[0] * v[0][i]) + v[1][i] * v[2][i]); break;
-        case DKP_WIDEN: dk_from_half(number, (const uint16_t *)(const void *)v[0], y, n); break;
-        case DKP_NARROW: dk_to_half(number, v[0], (uint16_t *)(void *)y, n); break;
-        default: dkp_draw_part(op->source, op->request, at / run->dim, at % run->dim, n, ahead, y);
-        } /* NOLINTEND(clang-analyzer-core.*) */
-    }
-}
-DKP_COMPILE_TWICE(dkp_run_ops,
-                  (const dk_run *run, const dkp_op *op, int ops, size_t at, size_t n, dkp_ahead *ahead),
-                  (run, op, ops, at, n, ahead))
-
-/* Elements [at, at + n) of every vector, local ones at `tiles`, and what is to be done to them: operations that are good for
-   other tiles, too, unless there were too many to be kept. */
-typedef struct dkp_window {
-    const dk_run *run;
-    dk_real *tiles;
-    size_t at, n, sample; /* the sample that coefficients are for */
-    int ops, many, noises, draws;
-    dkp_op op[DKP_OPS];
-    dk_noise_request request[DKP_DRAWS];
-    dkp_ahead ahead;     /* the next window */
-    dk_real *wide, *sum; /* tiles behind the local ones, where there are numbers of 16 bits or masks */
-} dkp_window;
-
-static size_t dkp_tiles(const dk_plan *p) { return (size_t)p->locals + (p->halves > 0 || p->masked ? 2 : 0); }
-
-static void dkp_run_window(dkp_window *w) { dkp_run_ops(w->run, w->op, w->ops, w->at, w->n, &w->ahead); }
-
-/* What windows read that does not lie in tiles. */
-static void dkp_look_ahead(dkp_window *w) {
-    dkp_ahead *a = &w->ahead;
-    a->streams = 0;
-    for (const dkp_op *op = w->op; op < w->op + w->ops; op++)
-        for (int m = 0; m < op->terms; m++) {
-            int i = 0;
-            while (i < a->streams && a->stream[i] != op->v[m]) i++;
-            if (!(op->moves >> m & 1) || i < a->streams || i == DKP_STREAMS) continue;
-            a->stream[i] = op->v[m], a->bytes[i] = dkp_bytes_read(op), a->streams++;
-        }
-}
-
-/* Makes room for more operations. */
-static void dkp_flush(dkp_window *w) {
-    dkp_run_window(w);
-    w->ops = w->draws = 0, w->many = 1;
-}
-
-/* One more operation, and one more term of it. */
-DKP_ONCE static dkp_op *dkp_put_op(dkp_window *w, dkp_what what, void *y, int moves) {
-    if (w->ops == DKP_OPS) dkp_flush(w);
-    dkp_op *op = &w->op[w->ops++];
-    op->what = what, op->terms = 0, op->moves = (unsigned)moves << DKP_TERMS, op->y = (char *)y;
-    return op;
-}
-
-static dkp_op *dkp_with(dkp_op *op, dk_real c, const void *v, int moves) {
-    op->moves |= (unsigned)moves << op->terms;
-    op->c[op->terms] = c, op->v[op->terms++] = (char *)(uintptr_t)v;
-    return op;
-}
-
-/* Where a value's elements begin, or those of the tile. */
-static void *dkp_place(const dkp_window *w, int value) {
-    const dk_value *v = &w->run->plan->value[value];
-    const dk_config *c = &w->run->config;
-    if (v->kind == DK_VALUE_LOCAL) return w->tiles + (size_t)v->slot * DKP_TILE;
-    if (v->kind == DK_VALUE_HALF) return dkp_half_buffer(w->run, v->slot);
-    if (v->kind == DK_VALUE_GIVEN)
-        return (void *)(uintptr_t)(v->slot ? c->mask : c->known); /* never written */
-    return dkp_buffer(w->run, v->slot);
-}
-
-static int dkp_moves(const dkp_window *w, int value) {
-    return w->run->plan->value[value].kind != DK_VALUE_LOCAL;
-}
-
-static dkp_op *dkp_with_value(const dkp_window *w, dkp_op *op, dk_real c, int value) {
-    return dkp_with(op, c, dkp_place(w, value), dkp_moves(w, value));
-}
-
-static int dkp_is_half(const dkp_window *w, int value) {
-    return w->run->plan->value[value].kind == DK_VALUE_HALF;
-}
-
-static dk_real dkp_factor(const dkp_window *w, const dk_term *t) {
-    double factor = t->c;
-    for (int power = 0; t->scalar && power < t->power; power++)
-        factor *= w->run->scalars[(size_t)(t->scalar - 1) * (size_t)w->run->config.batch + w->sample];
-    return (dk_real)factor;
-}
-
-/* y = sum of terms, as many at a time as an operation has, and one of 16 bits. */
-static void dkp_resolve_sum(dkp_window *w, const dk_term *t, int count, void *y, int moves) {
-    int done = 0;
-    do {
-        int end = done, halves = 0;
-        for (; end < count && end - done < DKP_TERMS - (done > 0); end++) {
-            if (!dkp_is_half(w, t[end].value)) continue;
-            if (halves++) break;
-            dkp_with_value(w, dkp_put_op(w, DKP_WIDEN, w->wide, 0), 1, t[end].value);
-        }
-        dkp_op *op = dkp_put_op(w, DKP_SUM, y, moves);
-        if (done > 0) dkp_with(op, 1, y, moves);
-        for (; done < end; done++) {
-            dk_real c = dkp_factor(w, &t[done]);
-            if (dkp_is_half(w, t[done].value)) dkp_with(op, c, w->wide, 0);
-            else dkp_with_value(w, op, c, t[done].value);
-        }
-    } while (done < count);
-}
-
-/* A row that only copies a value. */
-static int dkp_copies(const dkp_window *w, const dk_row *row) {
-    const dk_term *t = &w->run->plan->term[row->first];
-    return row->count == 1 && t->c >= 1 && t->c <= 1 && !t->scalar && row->clip <= 0 &&
-           !dkp_is_half(w, t->value);
-}
-
-static void dkp_resolve_row(dkp_window *w, const dk_row *row) {
-    const dk_run *run = w->run;
-    const dk_term *t = &run->plan->term[row->first];
-    int half = dkp_is_half(w, row->dst), moves = dkp_moves(w, row->dst);
-    void *dst = dkp_place(w, row->dst);
-    if (row->draw >= 0 && dkp_whole(dkp_source(run, row->draw))) { /* it has filled a buffer of its own */
-        dkp_with(dkp_put_op(w, DKP_SUM, dst, moves), 1, run->noise + (size_t)w->noises++ * run->size, 1);
-    } else if (row->draw >= 0) {
-        if (w->draws == DKP_DRAWS) dkp_flush(w);
-        dkp_op *op = dkp_put_op(w, DKP_DRAW, dst, moves);
-        w->request[w->draws] = dkp_request(run, row->draw);
-        op->source = dkp_source(run, row->draw), op->request = &w->request[w->draws++];
-    } else if (row->mask >= 0) {
-        dkp_resolve_sum(w, t + 1, row->count - 1, w->sum, 0);
-        dkp_op *op = dkp_with_value(w, dkp_put_op(w, DKP_BLEND, dst, moves), (dk_real)t->c, t->value);
-        dkp_with(dkp_with_value(w, op, 1, row->mask), 1, w->sum, 0);
-    } else if (half && dkp_copies(w, row)) {
-        dkp_with_value(w, dkp_put_op(w, DKP_NARROW, dst, 1), 1, t->value);
-    } else {
-        void *y = half ? w->sum : dst;
-        moves = moves && !half;
-        dkp_resolve_sum(w, t, row->count, y, moves);
-        if (row->clip > 0) dkp_with(dkp_put_op(w, DKP_CLIP, y, moves), (dk_real)row->clip, y, moves);
-        if (half) dkp_with(dkp_put_op(w, DKP_NARROW, dst, 1), 1, y, 0);
-    }
-}
-
-enum { DKP_SAMPLES_NOISE = 1, DKP_SAMPLES_FACTORS };
-
-/* Why windows must lie in one sample each. */
-static int dkp_by_sample(const dk_run *run, const dk_pass *pass) {
-    int why = 0;
-    for (int k = 0; k < pass->count; k++) {
-        const dk_row *row = &run->plan->row[pass->first + k];
-        if (row->draw >= 0) why |= DKP_SAMPLES_NOISE;
-        for (int j = row->first; j < row->first + row->count; j++)
-            if (run->plan->term[j].scalar) why |= DKP_SAMPLES_FACTORS;
-    }
-    return why;
-}
-
-/* Work on units 0 .. units - 1 of a long vector, in parts that may run at once. What a unit is, and so every
-   result, does not depend on the number of parts. */
-typedef struct dkp_work {
-    dk_run *run;
-    void (*range)(const struct dkp_work *work, int part, size_t first, size_t end);
-    size_t units;
-    int parts;
-    const dk_pass *pass; /* what it is about */
-    const dk_norm *norm;
-    int slot;
-} dkp_work;
-
-static void dkp_part(void *arg, int i) {
-    const dkp_work *w = (const dkp_work *)arg;
-    if (i < 0 || i >= w->parts) return;
-    size_t part = (size_t)i, parts = (size_t)w->parts, share = w->units / parts, rest = w->units % parts;
-    size_t first = part * share + (part < rest ? part : rest);
-    w->range(w, i, first, first + share + (part < rest));
-}
-
-static void dkp_share(dkp_work *w) {
-    const dk_config *c = &w->run->config;
-    w->parts = w->run->size < DKP_ALONE ? 1 : c->threads;
-    if (w->units < (size_t)w->parts) w->parts = (int)w->units;
-    if (w->parts == 1) {
-        dkp_part(w, 0);
-    } else if (c->parallel) {
-        c->parallel(c->parallel_user, w->parts, dkp_part, w);
-    } else {
-#ifdef _OPENMP
-#pragma omp parallel for schedule(static) num_threads(w->parts)
-#endif
-        for (int i = 0; i < w->parts; i++) dkp_part(w, i);
-    }
-}
-
-static size_t dkp_units(size_t n, size_t unit) { return n / unit + (n % unit > 0); }
-
-static void dkp_run_range(const dkp_work *work, int part, size_t first, size_t end) {
-    const dk_run *run = work->run;
-    const dk_pass *pass = work->pass;
-    size_t to = end * DKP_TILE < run->size ? end * DKP_TILE : run->size;
-    int by_sample = dkp_by_sample(run, pass);
-    int fetch = run->size >= (by_sample ? DKP_ALONE : DKP_FAR); /* memory can work while noise is made */
-    size_t tile = fetch && !by_sample ? DKP_TILE / 2 : DKP_TILE;
-    dkp_window w;
-    w.run = run, w.tiles = run->tiles + (size_t)part * dkp_tiles(run->plan) * DKP_TILE;
-    size_t locals = (size_t)run->plan->locals;
-    w.wide = w.tiles + locals * DKP_TILE;
-    w.sum = w.wide + (dkp_tiles(run->plan) - locals) / 2 * DKP_TILE;
-    w.sample = 0, w.many = 0, w.ahead.streams = 0;
-    for (size_t at = first * DKP_TILE; at < to; at += w.n) {
-        size_t sample = by_sample ? at / run->dim : 0, from = at - sample * run->dim;
-        size_t rest = by_sample && run->dim - from < to - at ? run->dim - from : to - at;
-        int resolve =
-            at == first * DKP_TILE || w.many || (by_sample & DKP_SAMPLES_FACTORS && sample != w.sample);
-        w.n = tile - from % tile; /* noise is made in chunks */
-        if (rest < w.n) w.n = rest;
-        w.at = at, w.sample = sample;
-        w.ahead.element = w.ahead.end = at + w.n;
-        if (fetch) w.ahead.end += w.n < to - w.ahead.end ? w.n : to - w.ahead.end;
-        if (resolve) w.ops = w.noises = w.draws = 0;
-        for (int k = 0; resolve && k < pass->count; k++)
-            dkp_resolve_row(&w, &run->plan->row[pass->first + k]);
-        if (resolve && fetch) dkp_look_ahead(&w);
-        if (fetch && !w.draws) dkp_ask(&w.ahead, w.n);
-        dkp_run_window(&w);
-    }
-}
-
-static int dkp_rows(void *user, dk_run *run, const dk_pass *pass) {
-    dkp_work work = {run, dkp_run_range, dkp_units(run->size, DKP_TILE), 0, pass, NULL, 0};
-    (void)user;
-    if (pass->count > 0) dkp_share(&work);
-    return 0;
-}
-
-/* The sum of a b, in DKP_WIDTH sums side by side. From one to the next of these, b steps on by `step`, which is 0 for a
-   b of no more. */
-static double dkp_products(const dk_real *a, const dk_real *b, size_t step, size_t n) {
-    double sum[DKP_WIDTH], all = 0;
-    size_t i = 0;
-    for (int j = 0; j < DKP_WIDTH; j++) sum[j] = 0;
-    for (; i + DKP_WIDTH <= n; i += DKP_WIDTH, b += step)
-        for (size_t j = 0; j < DKP_WIDTH; j++) sum[j] += (double)a[i + j] * (double)b[j];
-    for (int j = 0; j < DKP_WIDTH; j++) all += sum[j];
-    for (; i < n; i++) all += (double)a[i] * (double)b[i % DKP_WIDTH];
-    return all;
-}
-
-static double dkp_dot(const dk_real *a, const dk_real *b, size_t n) {
-    return dkp_products(a, b, DKP_WIDTH, n);
-}
-
-static double dkp_total(const dk_real *a, size_t n) {
-    static const dk_real ones[DKP_WIDTH] = {1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1};
-    return dkp_products(a, ones, 0, n);
-}
-
-static double dkp_squares(const dk_real *v, size_t n) { return dkp_dot(v, v, n); }
-
-static double dkp_norm(const dk_real *v, size_t n) { return dkp_sqrt(dkp_squares(v, n)); }
-
-/* The sum of squares of the difference of two vectors, each element in units of what is tolerated there. */
-static double dkp_errors(const dk_norm *norm, const dk_real *a, const dk_real *b, const dk_real *p,
-                         const dk_real *q, size_t n) {
-    double sum = 0;
-    for (size_t i = 0; i < n; i++) {
-        double size = fabs((double)p[i]), other = fabs((double)q[i]), difference = (double)a[i];
-        if (other > size) size = other;
-        if (b) difference -= (double)b[i];
-        size *= norm->rtol;
-        if (norm->kind == DK_NORM_ERROR_SUM) size += norm->atol;
-        else if (size < norm->atol) size = norm->atol;
-        if (difference < 0 || difference > 0) sum += difference / size * (difference / size);
-    }
-    return sum;
-}
-
-/* Elements of a sample that make one sum: at most DKP_SUMS such chunks. */
-static size_t dkp_chunk(size_t dim) { return dkp_units(dkp_units(dim, DKP_SUMS), DKP_TILE) * DKP_TILE; }
-
-DKP_ONCE static const dk_real *dkp_sample_of(const dk_run *run, int value, size_t element) {
-    return value < 0 ? NULL : dkp_buffer(run, run->plan->value[value].slot) + element;
-}
-
-/* The sums of a chunk that a norm is made of, DKP_PARTIAL of them. */
-static void dkp_norm_range(const dkp_work *work, int part, size_t first, size_t end) {
-    const dk_run *run = work->run;
-    const dk_norm *norm = work->norm;
-    size_t chunk = dkp_chunk(run->dim), chunks = dkp_units(run->dim, chunk);
-    int errors = norm->kind == DK_NORM_ERROR_SUM || norm->kind == DK_NORM_ERROR_MAX;
-    (void)part;
-    for (size_t i = first; i < end; i++) {
-        size_t from = i % chunks * chunk, n = run->dim - from < chunk ? run->dim - from : chunk;
-        size_t at = i / chunks * run->dim + from;
-        const dk_real *a = dkp_sample_of(run, norm->a, at), *b = dkp_sample_of(run, norm->b, at);
-        double *sum = run->sums + DKP_PARTIAL * i;
-        sum[0] = errors ? dkp_errors(norm, a, b, dkp_sample_of(run, norm->p, at),
-                                     dkp_sample_of(run, norm->q, at), n)
-                        : dkp_squares(a, n);
-        sum[1] = errors || !b ? (double)n : dkp_squares(b, n);
-        if (norm->kind == DK_NORM_PROJECTION) sum[2] = dkp_dot(a, b, n);
-        if (norm->kind == DK_NORM_DEVIATION) sum[2] = dkp_total(a, n), sum[3] = dkp_total(b, n);
-    }
-}
-
-/* The norm of a sample of n elements from its sums. */
-static double dkp_norm_of_sums(const dk_norm *norm, const double *sum, size_t n) {
-    double a = sum[0], b = sum[1],
-           kept = norm->limit > 0 && norm->limit < dkp_sqrt(a) ? norm->limit / dkp_sqrt(a) : 1;
-    if (norm->kind == DK_NORM_LIMIT) return kept;
-    if (norm->kind == DK_NORM_DEVIATION) {
-        a -= sum[2] * sum[2] / (double)n, b -= sum[3] * sum[3] / (double)n;
-        return !(b > 0) ? 1 : a > 0 ? dkp_sqrt(a / b) : 0;
-    }
-    if (!(b > 0)) return 0; /* a vanishing score, e.g., has no direction to step in: no step */
-    return norm->kind == DK_NORM_PROJECTION ? kept * sum[2] / b : dkp_sqrt(a / b);
-}
-
-static uint64_t dkp_size_bits(dk_real v) { /* in the order of |v| */
-    double wide = v < 0 ? -(double)v : (double)v;
-    uint64_t bits;
-    if (sizeof v == sizeof(float)) return dkp_bits((float)wide);
-    memcpy(&bits, &wide, sizeof bits);
-    return bits;
-}
-
-static double dkp_size_of_bits(uint64_t bits) {
-    double wide;
-    if (sizeof(dk_real) == sizeof(float)) return (double)dkp_float((uint32_t)bits);
-    memcpy(&wide, &bits, sizeof wide);
-    return wide;
-}
-
-/* The quantile of |v|, linear between neighbours: element number share (n - 1) in order of size, found byte by byte from
-   the top by counting. */
-static double dkp_quantile(const dk_real *v, size_t n, double share) {
-    double place = share * (double)(n - 1);
-    size_t rank = (size_t)place, left = rank, upto = 0;
-    uint64_t found = 0, next = ~(uint64_t)0;
-    for (int shift = 8 * (int)sizeof *v - 8; shift >= 0; shift -= 8) {
-        size_t count[256] = {0};
-        unsigned byte = 0;
-        for (size_t i = 0; i < n; i++) {
-            uint64_t bits = dkp_size_bits(v[i]) >> shift;
-            count[bits & 255] += bits >> 8 == found;
-        }
-        for (; count[byte] <= left; byte++) left -= count[byte];
-        found = found << 8 | byte;
-    }
-    for (size_t i = 0; i < n; i++) {
-        uint64_t bits = dkp_size_bits(v[i]);
-        upto += bits <= found;
-        if (bits > found && bits < next) next = bits;
-    }
-    double low = dkp_size_of_bits(found), high = upto > rank + 1 || upto == n ? low : dkp_size_of_bits(next);
-    return low + (place - (double)rank) * (high - low);
-}
-
-static void dkp_quantile_range(const dkp_work *work, int part, size_t first, size_t end) {
-    const dk_run *run = work->run;
-    const dk_norm *norm = work->norm;
-    (void)part;
-    for (size_t b = first; b < end; b++)
-        run->sums[b] = dkp_quantile(dkp_sample_of(run, norm->a, b * run->dim), run->dim, norm->share);
-}
-
-static int dkp_norms(void *user, dk_run *run, const dk_norm *norm, double *of_sample) {
-    size_t chunks = dkp_units(run->dim, dkp_chunk(run->dim)), batch = (size_t)run->config.batch;
-    int quantile = norm->kind == DK_NORM_QUANTILE;
-    dkp_work work = {
-        run, quantile ? dkp_quantile_range : dkp_norm_range, quantile ? batch : chunks * batch, 0, NULL, norm,
-        0};
-    (void)user;
-    dkp_share(&work);
-    for (size_t s = 0; s < batch; s++) {
-        double sum[DKP_PARTIAL] = {0}, most = run->sums[s] > 1 ? run->sums[s] : 1;
-        if (quantile) {
-            of_sample[s] = 1 / (norm->limit > 0 && norm->limit < most ? norm->limit : most);
-            continue;
-        }
-        for (size_t i = s * chunks; i < (s + 1) * chunks; i++)
-            for (int k = 0; k < DKP_PARTIAL; k++) sum[k] += run->sums[DKP_PARTIAL * i + (size_t)k];
-        of_sample[s] = dkp_norm_of_sums(norm, sum, run->dim);
-    }
-    return 0;
-}
-
-/* v - v is 0 for every finite v and NaN for the others. Four stretches of n are looked at side by side, since memory gives
-   more at a time where it is read in several places. n is a constant where these two are called. */
-DKP_INLINE int dkp_bad(const dk_real *v, size_t n) {
-    int bad = 0;
-    for (size_t j = 0; j < n; j++) {
-        dk_real a = v[j], b = v[j + n], c = v[j + 2 * n], d = v[j + 3 * n];
-        bad |= !((a - a) + (b - b) + (c - c) + (d - d) >= 0);
-    }
-    return bad;
-}
-
-/* Where all bits of the exponent are set, adding its lowest one carries into the sign's place. */
-DKP_INLINE unsigned dkp_carry(uint16_t h, uint16_t lowest) { return (h & 0x7FFFu) + lowest; }
-
-DKP_INLINE int dkp_bad_half(const uint16_t *h, uint16_t lowest, size_t n) {
-    uint16_t all = 0;
-    for (size_t j = 0; j < n; j++)
-        all = (uint16_t)(all | dkp_carry(h[j], lowest) | dkp_carry(h[j + n], lowest) |
-                         dkp_carry(h[j + 2 * n], lowest) | dkp_carry(h[j + 3 * n], lowest));
-    return all >> 15;
-}
-
-DKP_INLINE size_t dkp_bad_from(const dk_real *v, size_t i, size_t end) {
-    while (i + 4 * DKP_TILE <= end && !dkp_bad(v + i, DKP_TILE)) i += 4 * DKP_TILE;
-    while (i + 4 * DKP_LOOK <= end && !dkp_bad(v + i, DKP_LOOK)) i += 4 * DKP_LOOK;
-    while (i < end && v[i] - v[i] >= 0) i++;
-    return i;
-}
-
-/* From element *at on; end if there is none. */
-DKP_INLINE void dkp_first_bad_plain(const dk_run *run, int slot, size_t *at, size_t end) {
-    size_t i = *at;
-    if (run->plan->number) {
-        const uint16_t *h = dkp_half_buffer(run, slot),
-                       lowest = run->plan->number == DK_NUMBER_FP16 ? 0x400 : 0x80;
-        while (i + 4 * DKP_TILE <= end && !dkp_bad_half(h + i, lowest, DKP_TILE)) i += 4 * DKP_TILE;
-        while (i + 4 * DKP_LOOK <= end && !dkp_bad_half(h + i, lowest, DKP_LOOK)) i += 4 * DKP_LOOK;
-        while (i < end && !(dkp_carry(h[i], lowest) >> 15)) i++;
-    } else {
-        i = dkp_bad_from(dkp_buffer(run, slot), i, end);
-    }
-    *at = i;
-}
-DKP_COMPILE_TWICE(dkp_first_bad, (const dk_run *run, int slot, size_t *at, size_t end), (run, slot, at, end))
-
-static void dkp_look_range(const dkp_work *work, int part, size_t first, size_t end) {
-    size_t size = work->run->size, to = end * DKP_TILE < size ? end * DKP_TILE : size;
-    size_t bad = first * DKP_TILE;
-    dkp_first_bad(work->run, work->slot, &bad, to);
-    work->run->sums[part] = (double)(bad < to ? bad : size);
-}
-
-static int dkp_find_bad(void *user, dk_run *run, int slot, size_t *bad) {
-    dkp_work work = {run, dkp_look_range, dkp_units(run->size, DKP_TILE), 0, NULL, NULL, slot};
-    (void)user;
-    for (int i = 0; i < run->config.threads; i++) run->sums[i] = 0; /* a part that nobody looks at is bad */
-    dkp_share(&work);
-    *bad = run->size;
-    for (int i = 0; i < work.parts; i++)
-        if (run->sums[i] < (double)*bad) *bad = (size_t)run->sums[i];
-    return 0;
-}
-
-static const dk_backend dkp_memory_backend = {NULL, dkp_rows, dkp_norms, dkp_find_bad};
-
-DKP_SMALL
-
-/* --------------------------------------------------------------------------------- >>run  Runs */
-
-enum { DKP_CONTROL_NORMS = 2 }; /* at most so many in an attempt */
-
-/* Generators whose place is remembered from draw to draw. */
-static size_t dkp_stream_count(const dk_config *c) {
-    int same = dkp_same_source(&c->noise, &c->step_noise);
-    int sources = dkp_streams(&c->noise) + (dkp_streams(&c->step_noise) && !same);
-    return (size_t)sources * (c->seeds ? (size_t)c->batch : 1);
-}
-
-typedef struct dkp_sizes {
-    size_t buffers, halves, tiles, noise, scalars, sums, streams, all;
-} dkp_sizes;
-
-static size_t dkp_scalars(const dk_plan *p, const dk_config *c) {
-    return (size_t)(p->attempt ? DKP_CONTROL_NORMS : p->norms) * (size_t)c->batch;
-}
-
-static dkp_sizes dkp_workspace(const dk_plan *p, const dk_config *c) {
-    size_t size = c->dim * (size_t)c->batch * sizeof(dk_real), batch = (size_t)c->batch;
-    size_t parts = (size_t)c->threads, chunks = dkp_units(c->dim, dkp_chunk(c->dim));
-    size_t norms = p->norms || p->attempt ? DKP_PARTIAL * chunks * batch : 0;
-    dkp_sizes s;
-    /* vectors that can be counted in bytes at all; dim and batch are at least 1 */
-    size_t most = ((size_t)-1) / 4 / size; /* NOLINT(clang-analyzer-core.*) */
-    if ((size_t)p->buffers + (size_t)p->halves + (size_t)p->noises >= most ||
-        dkp_stream_count(c) >= ((size_t)-1) / 4 / sizeof(dkp_stream)) {
-        memset(&s, 0, sizeof s);
-        s.all = (size_t)-1; /* no memory is that large: refused where it is asked for */
-        return s;
-    }
-    s.buffers = c->backend ? 0 : dkp_up((size_t)p->buffers * size);
-    s.halves = c->backend ? 0 : dkp_up((size_t)p->halves * c->dim * batch * sizeof(uint16_t));
-    s.tiles = c->backend ? 0 : dkp_up(parts * dkp_tiles(p) * DKP_TILE * sizeof(dk_real));
-    s.noise = (dkp_whole(&c->noise) || dkp_whole(&c->step_noise)) && !c->backend
-                  ? dkp_up((size_t)p->noises * size)
-                  : 0;
-    s.scalars = dkp_up(dkp_scalars(p, c) * sizeof(double));
-    s.sums = c->backend ? 0 : dkp_up((norms > parts ? norms : parts) * sizeof(double));
-    s.streams = dkp_up(dkp_stream_count(c) * sizeof(dkp_stream));
-    s.all = s.buffers + s.halves + s.tiles + s.noise + s.scalars + s.sums + s.streams + 64;
-    return s;
-}
-
-DK_API size_t dk_workspace_size(const dk_plan *plan, const dk_config *c) {
-    if (!plan || !c) return 0;
-    dk_config data = *c;
-    size_t all = dkp_resolve_data(&data, data.message) == DK_OK ? dkp_workspace(plan, &data).all : 0;
-    return all == (size_t)-1 ? 0 : all;
-}
-
-DK_API size_t dk_run_size(dk_config *c) {
-    dk_config resolved;
-    dk_plan plan;
-    size_t bytes = 0;
-    dk_status status = dkp_prepare(c, &resolved, NULL);
-    memset(&plan, 0, sizeof plan);
-    if (status == DK_OK) status = dkp_resolve_data(&resolved, resolved.message);
-    dk_pace pace;
-    if (status == DK_OK) status = dkp_record_run(&plan, &resolved, &pace);
-    if (status == DK_OK) {
-        size_t workspace = dkp_workspace(&plan, &resolved).all;
-        if (workspace <= (size_t)-1 - plan.used) bytes = plan.used + workspace;
-        else status = dkp_fail_allocation(resolved.message, workspace);
-        dk_plan_free(&plan);
-    }
-    dkp_answer(c, &resolved, status);
-    return bytes;
-}
-
-typedef struct dkp_aligned {
-    char before;
-    dk_real number;
-} dkp_aligned;
-
-static int dkp_overlap(const void *a, size_t n, const void *b, size_t m) {
-    uintptr_t p = (uintptr_t)a, q = (uintptr_t)b;
-    return a && b && (p < q ? q - p < n : p - q < m);
-}
-
-/* The caller's vectors are whole numbers and share no memory with what is written, so that nothing is lost unseen. What is
-   wrong, or NULL. The config need not have been looked at: where its sizes are wrong, that is said later. */
-static const char *dkp_wrong_vectors(const dk_config *c, const dk_real *x, const void *memory, size_t bytes) {
-    const dk_real *const vectors[3] = {x, c->mask, c->known};
-    static const char *const wrong[3][3] = {
-        {"x: must be aligned as dk_real is", "", "x: must not overlap memory"},
-        {"mask: must be aligned as dk_real is", "mask: must not overlap x", "mask: must not overlap memory"},
-        {"known: must be aligned as dk_real is", "known: must not overlap x",
-         "known: must not overlap memory"}};
-    const dk_backend *b = c->backend;
-    if (b)
-        return b->rows && b->norm && b->find_bad ? NULL
-                                                 : "backend: rows, norm and find_bad must be functions";
-    if (!x) return "x = NULL: must be batch * dim numbers";
-    size_t batch = c->batch > 1 ? (size_t)c->batch : 1;
-    size_t size = c->dim <= (size_t)-1 / sizeof(dk_real) / batch ? c->dim * batch * sizeof(dk_real) : 0;
-    for (int i = 0; i < 3; i++) {
-        if ((uintptr_t)vectors[i] % offsetof(dkp_aligned, number)) return wrong[i][0];
-        if (i > 0 && dkp_overlap(vectors[i], size, x, size)) return wrong[i][1];
-        if (dkp_overlap(vectors[i], size, memory, bytes)) return wrong[i][2];
-    }
-    return NULL;
-}
-
-/* The least and the most noise level of a run, but for 0. With step-size control a plan has only some of them. */
-static void dkp_level_range(const dk_plan *plan, const dk_config *c, double *lowest, double *highest) {
-    int levels = plan->attempt ? c->steps + 1 : plan->levels;
-    *lowest = HUGE_VAL, *highest = 0;
-    for (int i = 0; i < levels; i++) {
-        double level = dk_noise_level(plan->attempt ? dkp_grid_level(c, i) : plan->level[i]);
-        if (level > *highest) *highest = level;
-        if (level > 0 && level < *lowest) *lowest = level;
-    }
-}
-
-static dk_status dkp_check_noise(const dk_plan *plan, dk_config *c) {
-    double lowest, highest;
-    dkp_level_range(plan, c, &lowest, &highest);
-    if (c->step_noise.kind == DK_NOISE_TORCHSDE && !c->step_noise.fn && !plan->flow && !dkp_finite(highest))
-        return dkp_fail(c->message, "the first level's sigma/alpha", highest,
-                        "finite for step_noise = torchsde");
-    return DK_OK;
-}
-
-static dk_status dkp_check_given(const dk_plan *plan, dk_config *c) {
-    size_t size = c->dim * (size_t)c->batch;
-    if (plan->hooked != (c->guidance.hook != NULL))
-        return dkp_fail_text(c->message, DK_ERROR_CONFIG,
-                             plan->hooked ? "guidance.hook: must be given to a plan recorded with one"
-                                          : "guidance.hook: must be NULL for a plan recorded without one");
-    if (!plan->masked != !c->mask || !plan->masked != !c->known)
-        return dkp_fail_text(c->message, DK_ERROR_CONFIG,
-                             plan->masked ? "mask and known: must be given to a plan recorded with them"
-                                          : "mask and known: must be NULL for a plan recorded without them");
-    for (size_t i = 0; plan->masked && !c->backend && i < size; i++) {
-        if (!(c->mask[i] >= 0 && c->mask[i] <= 1))
-            return dkp_fail(c->message, "an element of mask", (double)c->mask[i], "0 .. 1");
-        if (!(c->known[i] - c->known[i] >= 0))
-            return dkp_fail(c->message, "an element of known", (double)c->known[i], "finite");
-    }
-    return DK_OK;
-}
-
-/* Starts a run of a resolved config; memory as for dk_begin. */
-static dk_status dkp_begin(dk_run *run, const dk_plan *plan, dk_config *c, dk_real *x, void *memory,
-                           size_t bytes) {
-    int owned;
-    dkp_sizes sizes;
-    dk_status status = dkp_resolve_data(c, c->message);
-    if (status != DK_OK) return status;
-    if ((status = dkp_check_given(plan, c)) != DK_OK || (status = dkp_check_noise(plan, c)) != DK_OK)
-        return status;
-    sizes = dkp_workspace(plan, c);
-    status = dkp_get_memory(&memory, &bytes, &owned, sizes.all, c->message);
-    if (status != DK_OK) return status;
-    char *base = dkp_align(memory);
-    run->plan = plan, run->config = *c, run->dim = c->dim, run->size = c->dim * (size_t)c->batch;
-    run->x = x, run->owned = owned ? memory : NULL;
-    run->buffers = (dk_real *)(void *)base;
-    run->halves = (uint16_t *)(void *)(base += sizes.buffers);
-    run->tiles = (dk_real *)(void *)(base += sizes.halves);
-    run->noise = (dk_real *)(void *)(base += sizes.tiles);
-    run->scalars = (double *)(void *)(base += sizes.noise);
-    run->sums = (double *)(void *)(base += sizes.scalars);
-    run->streams = base + sizes.sums;
-    if (sizes.streams) memset(run->streams, 0, sizes.streams);
-    memset(run->buffers, 0, sizes.buffers + sizes.halves); /* so that saved bytes never hold garbage, */
-    if (sizes.noise) memset(run->noise, 0, sizes.noise);   /* whatever a callback leaves unwritten */
-    if (sizes.scalars) memset(run->scalars, 0, sizes.scalars);
-    if (sizes.sums) memset(run->sums, 0, sizes.sums);
-    return DK_OK;
-}
-
-/* The status goes to the run as well, whose message is its own. */
-static dk_status dkp_begun(dk_run *run, dk_config *c, const dk_config *resolved, dk_status status) {
-    run->status = dkp_answer(c, resolved, status);
-    if (status != DK_OK) memcpy(run->message, resolved->message, sizeof run->message);
-    return status;
-}
-
-/* An empty run, if what there is suffices to begin it. */
-static dk_status dkp_start_run(dk_run *run, dk_config *c, const dk_real *x, const void *memory,
-                               size_t bytes) {
-    const char *wrong = !c     ? "config = NULL: must be a dk_config"
-                        : !run ? "run = NULL: must be a dk_run"
-                               : dkp_wrong_vectors(c, x, memory, bytes);
-    if (run) memset(run, 0, sizeof *run);
-    if (!wrong) return DK_OK;
-    if (c) dkp_fail_text(c->message, DK_ERROR_CONFIG, wrong);
-    if (run) run->status = dkp_fail_text(run->message, DK_ERROR_CONFIG, wrong);
-    return DK_ERROR_CONFIG;
-}
-
-DK_API dk_status dk_begin_plan(dk_run *run, const dk_plan *plan, dk_config *c, dk_real *x, void *memory,
-                               size_t bytes) {
-    dk_status status = dkp_start_run(run, c, x, memory, bytes);
-    if (status != DK_OK) return status;
-    dk_config data = *c;
-    if (!plan || !plan->passes || plan->attempt)
-        status = dkp_fail_text(data.message, DK_ERROR_CONFIG,
-                               plan && plan->attempt ? "plan: of a sampler with step-size control, which "
-                                                       "records as it goes: say dk_begin"
-                                                     : "plan: must be a recorded dk_plan");
-    if (status == DK_OK && dkp_overlap(memory, bytes, plan->memory, plan->used))
-        status = dkp_fail_text(data.message, DK_ERROR_CONFIG, "memory: must not overlap the plan");
-    if (status == DK_OK) status = dkp_begin(run, plan, &data, x, memory, bytes);
-    return dkp_begun(run, c, &data, status);
-}
-
-DK_API dk_status dk_begin(dk_run *run, dk_config *c, dk_real *x, void *memory, size_t bytes) {
-    dk_status status = dkp_start_run(run, c, x, memory, bytes);
-    if (status != DK_OK) return status;
-    dk_plan *plan = &run->own_plan;
-    dk_config *resolved = &run->config;
-    plan->memory = memory, plan->bytes = bytes;
-    status = dkp_prepare(c, resolved, plan);
-    if (status == DK_OK) status = dkp_record_run(plan, resolved, &run->pace);
-    if (status == DK_OK) { /* the plan lies first, the workspace behind it */
-        status = dkp_begin(run, plan, resolved, x, memory ? (char *)memory + plan->used : NULL,
-                           memory ? bytes - plan->used : 0);
-        if (status == DK_ERROR_MEMORY && memory)
-            dkp_fail_bytes(resolved->message, bytes, plan->used + dkp_workspace(plan, resolved).all);
-        if (status != DK_OK) dk_plan_free(plan);
-    }
-    return dkp_begun(run, c, resolved, status);
-}
-
-/* A callback may look at the run that calls it, but not take it further. */
-static dk_status dkp_refuse_inside(dk_run *run) {
-    return dkp_fail_text(run->message, run->status = DK_ERROR_ORDER,
-                         "the run is at work: its callbacks must not go on with it, save, load or end it");
-}
-
-DK_API void dk_end(dk_run *run) {
-    if (!run) return;
-    if (run->inside) {
-        dkp_refuse_inside(run);
-        return;
-    }
-    dk_plan_free(&run->own_plan);
-    if (run->owned) DKP_FREE(run->owned);
-    memset(run, 0, sizeof *run);
-}
-
-/* "what at step 3 of 20 (evaluation 5): more", and the run can be asked again. */
-static dk_status dkp_fail_run(dk_run *run, dk_status status, const char *what) {
-    dkp_text t = {run->message, DK_MESSAGE_SIZE, 0};
-    dkp_put(&t, what);
-    if (run->pass > 0) {
-        const dk_pass *pass = &run->plan->pass[run->pass - 1];
-        for (int i = run->pass - 1; pass->boundary != DK_BOUNDARY_CALL && i > 0; i--)
-            pass = &run->plan->pass[i - 1];
-        if (pass->boundary == DK_BOUNDARY_CALL) {
-            dkp_put_pair(&t, " at step ", run->pace.accepted + run->plan->call[pass->index].step);
-            if (!run->plan->attempt) dkp_put_pair(&t, " of ", run->plan->steps);
-            dkp_put_pair(&t, " (evaluation ", run->pace.calls + pass->index);
-            dkp_put(&t, ")");
-        }
-    } else {
-        dkp_put(&t, " before the first step");
-    }
-    run->again = run->waiting;
-    return run->status = status;
-}
-
-static const dk_backend *dkp_backend(const dk_run *run) {
-    return run->config.backend ? run->config.backend : &dkp_memory_backend;
-}
-
-static const dk_call *dkp_open_call(const dk_run *run) {
-    return &run->plan->call[run->plan->pass[run->pass - 1].index];
-}
-
-/* All but the arrays. */
-static void dkp_describe(const dk_run *run, dk_eval *e) {
-    const dk_plan *p = run->plan;
-    const dk_call *call = dkp_open_call(run);
-    memset(e, 0, sizeof *e);
-    e->t = call->condition, e->level = call->level;
-    e->step = run->pace.accepted + call->step, e->steps = p->attempt ? 0 : p->steps, e->stage = call->stage;
-    e->call = run->pace.calls + p->pass[run->pass - 1].index, e->calls = p->attempt ? 0 : p->calls;
-    e->branch = call->branch, e->branches = call->branches, e->batch = run->config.batch * call->branches;
-    e->dim = run->dim, e->first_sample = run->config.first_sample;
-    e->input_slot = p->value[call->input].slot, e->output_slot = p->value[call->output].slot;
-    e->uncond_slot = call->uncond_output >= 0 ? p->value[call->uncond_output].slot : -1;
-}
-
-static void dkp_hand_out(dk_run *run, dk_eval *e) {
-    const dk_plan *p = run->plan;
-    const dk_call *call = dkp_open_call(run);
-    dkp_describe(run, e);
-    if (run->config.backend) return;
-    if (p->number) {
-        e->input_half = dkp_half_buffer(run, e->input_slot);
-        e->output_half = dkp_half_buffer(run, e->output_slot);
-        if (call->uncond_output >= 0) e->uncond_output_half = dkp_half_buffer(run, e->uncond_slot);
-        return;
-    }
-    e->input = dkp_buffer(run, e->input_slot), e->output = dkp_buffer(run, e->output_slot);
-    if (call->uncond_output >= 0) e->uncond_output = dkp_buffer(run, e->uncond_slot);
-}
-
-static dk_status dkp_check_output(dk_run *run, int value) {
-    size_t bad = run->size;
-    if (run->config.unchecked || value < 0) return DK_OK;
-    if (dkp_backend(run)->find_bad(dkp_backend(run)->user, run, run->plan->value[value].slot, &bad))
-        return dkp_fail_run(run, DK_ERROR_CALLBACK, "the back end failed to check the network's output");
-    if (bad >= run->size) return DK_OK;
-    const dk_real *x = dk_state(run); /* NULL with a back end */
-    size_t given = x ? dkp_bad_from(x, 0, run->size) : run->size;
-    dkp_fail_run(run, DK_ERROR_NOT_FINITE,
-                 given < run->size ? "the state that the network was given is NaN or infinite already"
-                                   : "the network's output is NaN or infinite");
-    if (given < run->size) bad = given;
-    dkp_text t = {run->message, DK_MESSAGE_SIZE, strlen(run->message)};
-    dkp_put_pair(&t, ", sample ", (double)(bad / run->dim));
-    dkp_put_pair(&t, ", element ", (double)(bad % run->dim));
-    return run->status;
-}
-
-/* A whole draw. A generator's place is a memory of where it stands: what it gives depends on the address alone. */
-static dk_status dkp_fill_draw(dk_run *run, int draw, dk_real *out) {
-    const dk_config *c = &run->config;
-    const dk_noise_source *s = dkp_source(run, draw);
-    dk_noise_request q = dkp_request(run, draw);
-    dkp_stream *streams = (dkp_stream *)run->streams;
-    dkp_level_range(run->plan, c, &q.lowest, &q.highest);
-    if (q.call < q.draw && dkp_streams(&c->noise)) streams += dkp_stream_count(c) / 2;
-    return dkp_fill(s, &q, dkp_streams(s) ? streams : NULL, out);
-}
-
-DK_API dk_status dk_run_noise(dk_run *run, int draw, dk_real *out) {
-    if (!run || !run->plan || draw < 0 || draw >= run->plan->draws) return DK_ERROR_ORDER;
-    return out ? dkp_fill_draw(run, draw, out) : DK_ERROR_CONFIG;
-}
-
-/* Sources that give whole draws fill whole buffers, before anything of the pass is written. */
-static dk_status dkp_ask_noise(dk_run *run, const dk_pass *pass) {
-    int noises = 0;
-    if (run->config.backend) return DK_OK;
-    for (int k = pass->first; k < pass->first + pass->count; k++) {
-        int draw = run->plan->row[k].draw;
-        if (draw < 0 || !dkp_whole(dkp_source(run, draw))) continue;
-        dk_real *out = run->noise + (size_t)noises++ * run->size;
-        if (dkp_fill_draw(run, draw, out) != DK_OK)
-            return dkp_fail_run(run, DK_ERROR_CALLBACK, "the noise callback returned nonzero");
-        if (!run->config.unchecked && dkp_bad_from(out, 0, run->size) < run->size)
-            return dkp_fail_run(run, DK_ERROR_NOT_FINITE, "the noise callback's numbers are NaN or infinite");
-    }
-    return DK_OK;
-}
-
-/* The norm or hook that ended the pass before this one. */
-static dk_status dkp_cross_boundary(dk_run *run) {
-    const dk_pass *before = &run->plan->pass[run->pass > 0 ? run->pass - 1 : 0];
-    const dk_guidance *g = &run->config.guidance;
-    if (run->pass > 0 && before->boundary == DK_BOUNDARY_HOOK) {
-        dk_eval e;
-        int slot = run->plan->value[run->plan->call[before->index].denoised].slot;
-        dkp_describe(run, &e);
-        e.batch = run->config.batch, e.branch = 0, e.branches = 1; /* D has the branches behind it */
-        if (g->hook(g->hook_user, &e, run->config.backend ? NULL : dkp_buffer(run, slot), slot))
-            return dkp_fail_run(run, DK_ERROR_CALLBACK, "guidance.hook returned nonzero");
-    }
-    if (run->pass == 0 || before->boundary != DK_BOUNDARY_NORM) return DK_OK;
-    double *result = run->scalars + (size_t)before->index * (size_t)run->config.batch;
-    if (dkp_backend(run)->norm(dkp_backend(run)->user, run, &run->plan->norm[before->index], result))
-        return dkp_fail_run(run, DK_ERROR_CALLBACK, "the back end failed to take a norm");
-    return DK_OK;
-}
-
-/* The largest value of norm i among the samples, which share their steps. */
-static double dkp_worst(const dk_run *run, int i) {
-    double worst = 0;
-    for (int b = 0; b < run->config.batch; b++) {
-        double v = run->scalars[(size_t)i * (size_t)run->config.batch + (size_t)b];
-        if (!(v <= worst)) worst = v;
-    }
-    return worst;
-}
-
-/* How an attempt's error changes the step size, by the PID law of Soderlind 2003 over the inverse errors of this and the
-   accepted steps before, with the order of the better method. With noise k-diffusion takes 1.5. */
-typedef struct dkp_verdict {
-    int accepted;
-    double inverse_error, factor;
-} dkp_verdict;
-
-static dkp_verdict dkp_judgement(const dk_run *run) {
-    const dk_sampler *s = &run->config.sampler;
-    const dk_pace *p = &run->pace;
-    double P = s->pcoeff, I = s->icoeff, D = s->dcoeff, safety = dkp_or(s->safety, 0.9),
-           error = dkp_worst(run, 0);
-    double order = s->eta > 0 ? 1.5 : s->exponential ? s->exponential->order : s->order;
-    int smooth = s->control == DK_CONTROL_SMOOTH, first = p->accepted + p->rejected == 0;
-    double now = 1 / (error + (smooth ? 1e-8 : 0)), before = first ? now : p->inverse_error[0];
-    double factor =
-        dkp_pow(before, -(P + 2 * D) / order) * dkp_pow(first ? now : p->inverse_error[1], D / order);
-    if (fabs(P) + fabs(I) + fabs(D) <= 0) I = 1;
-    factor *= dkp_pow(now, (P + I + D) / order);
-    dkp_verdict v = {error <= 1, now, safety * factor};
-    if (smooth) {
-        v.factor = 1 + dkp_atan(factor - 1), v.accepted = v.factor >= safety;
-    } else if (s->control == DK_CONTROL_FREE) {
-        v.factor = safety * (double)(float)factor;
-    } else {
-        double most = p->rejecting ? 1 : 10;
-        v.factor = v.factor < 0.2 ? 0.2 : v.factor < most ? v.factor : most;
-    }
-    return v;
-}
-
-static void dkp_learn(dk_pace *p, dkp_verdict v) {
-    int first = p->accepted + p->rejected == 0;
-    p->h *= v.factor, p->rejecting = !v.accepted;
-    if (first) p->inverse_error[0] = p->inverse_error[1] = v.inverse_error;
-    if (v.accepted) p->inverse_error[1] = p->inverse_error[0], p->inverse_error[0] = v.inverse_error;
-    if (!v.accepted) p->rejected++;
-}
-
-enum { DKP_MOST_ATTEMPTS = 100000 };
-
-/* Goes on after an attempt: records the next one. 0 at the end of the run, or where it cannot go on. */
-static int dkp_proceed(dk_run *run, int accepted) {
-    dk_pace *p = &run->pace;
-    dk_recorder r;
-    int more = 1, moves = accepted && p->phase != DKP_MEASURE && p->phase != DKP_PROBE;
-    dkp_start_recorder(&r, &run->config);
-    p->calls += run->plan->calls;
-    p->kept = p->keeps[moves];
-    if (moves) p->draws += run->plan->draws - 1;
-    if (p->phase == DKP_MEASURE) { /* Hairer, Norsett & Wanner 1993, sec. II.4 */
-        double size = dkp_worst(run, 0), slope = dkp_worst(run, 1);
-        p->slope = slope;
-        p->h = size < 1e-5 || slope < 1e-5 ? 1e-6 : 0.01 * size / slope;
-        p->phase = DKP_PROBE;
-        dkp_aim(&r, p);
-    } else if (p->phase == DKP_PROBE) {
-        double slope = p->slope, bend = dkp_worst(run, 0) / p->h, most = slope > bend ? slope : bend;
-        double h =
-            most <= 1e-15 ? dkp_or(1e-3 * p->h, 1e-6) : dkp_pow(0.01 / most, 1.0 / run->config.sampler.order);
-        p->h = h < 100 * p->h ? h : 100 * p->h;
-        p->phase = DKP_ATTEMPT;
-        dkp_aim(&r, p);
-    } else {
-        if (p->phase == DKP_ATTEMPT) dkp_learn(p, dkp_judgement(run));
-        if (accepted) {
-            int reached = !(p->next < p->end || p->next > p->end);
-            p->accepted += p->phase != DKP_START;
-            p->place = p->phase == DKP_START   ? 0
-                       : p->phase == DKP_PLAIN ? p->place + 1
-                       : reached               ? dkp_control_end(&r)
-                                               : -1;
-            more = dkp_go_on(&r, p);
-        } else {
-            dkp_aim(&r, p);
-        }
-    }
-    if (more && p->phase == DKP_ATTEMPT &&
-        (p->accepted + p->rejected >= DKP_MOST_ATTEMPTS || !(p->next < p->at || p->next > p->at))) {
-        dkp_fail_run(run, DK_ERROR_STEP, "the step size became too small for sampler.rtol and atol");
-        return 0;
-    }
-    if (!more) return 0;
-    run->pass = 0;
-    dk_status status = dkp_record_attempt(&r, &run->own_plan, &run->config, p);
-    if (status != DK_OK) dkp_fail_run(run, status, run->config.message);
-    return status == DK_OK;
-}
-
-static int dkp_next(dk_run *run, dk_eval *eval) {
-    if (run->again) { /* after an error: the same evaluation once more */
-        run->again = 0, run->status = DK_OK, run->message[0] = 0;
-        dkp_hand_out(run, eval);
-        return 1;
-    }
-    run->status = DK_OK, run->message[0] = 0;
-    if (run->finished) return 0;
-    if (run->waiting) {
-        const dk_call *call = dkp_open_call(run);
-        for (int k = 0; k < call->branches; k++)
-            if (dkp_check_output(run, call->output + k) != DK_OK) return 0;
-        if (dkp_check_output(run, call->uncond_output) != DK_OK) return 0;
-    }
-    for (;;) {
-        const dk_pass *pass = &run->plan->pass[run->pass];
-        const dk_backend *backend = dkp_backend(run);
-        int last = pass->boundary == DK_BOUNDARY_END;
-        if (dkp_cross_boundary(run) != DK_OK) return 0;
-        if (last && run->plan->attempt && run->pace.phase == DKP_ATTEMPT && !dkp_judgement(run).accepted) {
-            run->waiting = 0;
-            if (!dkp_proceed(run, 0)) break;
-            continue;
-        }
-        if (dkp_ask_noise(run, pass) != DK_OK) return 0;
-        if (backend->rows(backend->user, run, pass)) {
-            dkp_fail_run(run, DK_ERROR_CALLBACK, "the back end failed to run a pass");
-            return 0;
-        }
-        run->waiting = 0;
-        run->pass++;
-        if (pass->boundary == DK_BOUNDARY_CALL) {
-            run->waiting = 1;
-            dkp_hand_out(run, eval);
-            return 1;
-        }
-        if (last && !(run->plan->attempt && dkp_proceed(run, 1))) break;
-    }
-    run->finished = 1;
-    return 0;
-}
-
-DK_API int dk_next(dk_run *run, dk_eval *eval) {
-    if (!run || !run->plan || !eval) return 0;
-    if (run->inside) return dkp_refuse_inside(run), 0;
-    run->inside = 1;
-    int more = dkp_next(run, eval);
-    run->inside = 0;
-    /* what a callback was told is no concern of the caller's */
-    if (run->status == DK_ERROR_ORDER) run->status = DK_OK, run->message[0] = 0;
-    return more;
-}
-
-DK_API dk_status dk_continue(dk_run *run, dk_denoise_fn denoise, void *user) {
-    dk_eval eval;
-    if (!run || !run->plan) return DK_ERROR_ORDER;
-    if (run->inside) return dkp_refuse_inside(run);
-    if (!denoise)
-        return dkp_fail_text(run->message, run->status = DK_ERROR_CONFIG,
-                             "denoise = NULL: must be a function");
-    run->again = run->waiting; /* an open evaluation is asked for again */
-    while (dk_next(run, &eval)) {
-        if (denoise(user, &eval))
-            return dkp_fail_run(run, DK_ERROR_CALLBACK, "the denoiser returned nonzero");
-        if (run->config.progress && run->config.progress(run->config.progress_user, run, &eval))
-            return dkp_fail_run(run, DK_CANCELLED, "cancelled by the progress callback");
-    }
-    return run->status;
-}
-
-DK_API dk_status dk_sample(dk_config *c, dk_denoise_fn denoise, void *user, dk_real *x) {
-    dk_run run;
-    if (c && !denoise)
-        return dkp_fail_text(c->message, DK_ERROR_CONFIG, "denoise = NULL: must be a function");
-    dk_status status = dk_begin(&run, c, x, NULL, 0);
-    if (status != DK_OK) return status;
-    status = dk_continue(&run, denoise, user);
-    if (status != DK_OK) memcpy(c->message, run.message, sizeof c->message);
-    dk_end(&run);
-    return status;
-}
-
-/* Each sample has one more element, which gathers the divergence of the ODE in VE coordinates, dy/du = (y - D)/u: with
-   D = l - v'v + v' dD/dy v for the element l, dl/du is v' d(y - D)/dy v / u. */
-typedef struct dkp_likelihood {
-    dk_config network, ode; /* the ODE's is in VE coordinates */
-    dk_schedule schedule;   /* the caller's */
-    dk_denoise_fn denoise;
-    void *user;
-    const dk_real *probe;
-    dk_real *input, *output;
-    double *along; /* per sample: v'D ahead minus v'D behind */
-} dkp_likelihood;
-
-static int dkp_denoise_likelihood(void *user, const dk_eval *e) {
-    const dkp_likelihood *l = (const dkp_likelihood *)user;
-    const double ahead[3] = {1, -1, 0}, data = l->network.sigma_data;
-    double h = (sizeof(dk_real) == 8 ? 6e-6 : 5e-3) * dkp_sqrt(e->level.sigma * e->level.sigma + data * data);
-    dkp_model m = dkp_model_at(&l->network, &e->level, &e->level);
-    size_t n = e->dim - 1, batch = (size_t)e->batch;
-    dk_eval inner = *e;
-    inner.level = dk_level_at_sigma(&l->schedule, e->level.sigma);
-    inner.dim = n, inner.t = m.condition, inner.input = l->input, inner.output = l->output;
-    for (size_t b = 0; b < batch; b++) l->along[b] = 0;
-    for (int k = 0; k < 3; k++) {
-        for (size_t i = 0; i < n * batch; i++)
-            l->input[i] =
-                (dk_real)(m.input_scale * ((double)e->input[i + i / n] + ahead[k] * h * (double)l->probe[i]));
-        if (l->denoise(l->user, &inner)) return 1;
-        for (size_t i = 0; i < n * batch; i++) {
-            double y = (double)e->input[i + i / n] + ahead[k] * h * (double)l->probe[i];
-            double D = m.d_x * y + m.d_f * (double)l->output[i];
-            if (k == 2) e->output[i + i / n] = (dk_real)D;
-            else l->along[i / n] += ahead[k] * (double)l->probe[i] * D;
-        }
-    }
-    for (size_t b = 0; b < batch; b++) {
-        double square = dkp_norm(l->probe + b * n, n), divergence = l->along[b] / (2 * h) - square * square;
-        e->output[b * (n + 1) + n] = (dk_real)((double)e->input[b * (n + 1) + n] + divergence);
-    }
-    return 0;
-}
-
-/* Levels upwards, in sigma/alpha, and the runs' memory behind them. */
-static dk_status dkp_start_likelihood(dk_config *c, const dk_real *x, dkp_likelihood *l, double **levels,
-                                      dk_real **state) {
-    size_t n = c->dim, batch = (size_t)c->batch, steps = (size_t)c->steps;
-    size_t bytes = (steps + 1 + batch) * sizeof(double) + batch * (3 * n + 1) * sizeof(dk_real);
-    *levels = (double *)DKP_MALLOC(bytes);
-    if (!*levels) return dkp_fail_allocation(c->message, bytes);
-    l->along = *levels + steps + 1;
-    *state = (dk_real *)(void *)(l->along + batch);
-    l->input = *state + batch * (n + 1), l->output = l->input + batch * n;
-    int rises = dk_noise_level(dkp_grid_level(c, 0)) < dk_noise_level(dkp_grid_level(c, c->steps));
-    for (size_t i = 0; i <= steps; i++) {
-        (*levels)[i] = dk_noise_level(dkp_grid_level(c, (int)(rises ? i : steps - i)));
-        if (!((*levels)[i] > 0) || !dkp_finite((*levels)[i]))
-            return dkp_fail(c->message, "noise level of the grid", (*levels)[i],
-                            "above 0 and finite, for a likelihood");
-    }
-    /* NOLINTNEXTLINE(clang-analyzer-core.CallAndMessage): there is a step, so the loop has run */
-    double alpha = dk_level_at_sigma(&c->schedule, (*levels)[0]).alpha;
-    for (size_t i = 0; i < n * batch; i++) (*state)[i + i / n] = (dk_real)((double)x[i] / alpha);
-    for (size_t b = 0; b < batch; b++) (*state)[b * (n + 1) + n] = 0;
-    return DK_OK;
-}
-
-DK_API dk_status dk_log_likelihood(dk_config *c, dk_denoise_fn denoise, void *user, const dk_real *x,
-                                   const dk_real *probe, double *log_p) {
-    if (!c) return DK_ERROR_CONFIG;
-    if (!x || !probe || !log_p)
-        return dkp_fail_text(c->message, DK_ERROR_CONFIG, "x, probe and log_p: must not be NULL");
-    if (!denoise) return dkp_fail_text(c->message, DK_ERROR_CONFIG, "denoise = NULL: must be a function");
-    double *levels = NULL;
-    dk_real *state = NULL;
-    const dk_guidance *g = &c->guidance;
-    if (c->number || c->clip > 0)
-        return dkp_fail_text(c->message, DK_ERROR_CONFIG, "number and clip: must be 0 for a likelihood");
-    if (dkp_guided_by_norms(g) || g->quantile > 0 || g->zero_init || g->doubled || g->schedule || g->hook)
-        return dkp_fail_text(
-            c->message, DK_ERROR_CONFIG,
-            "guidance: rescale, zero_star, zero_init, projected, quantile, doubled, schedule and "
-            "hook must be 0 for a likelihood");
-    dkp_likelihood *l = (dkp_likelihood *)DKP_MALLOC(sizeof *l);
-    if (!l) return dkp_fail_allocation(c->message, sizeof *l);
-    dk_config *network = &l->network, *ode = &l->ode;
-    l->denoise = denoise, l->user = user, l->probe = probe, *ode = *c;
-    if (!ode->sampler.record && !ode->sampler.name) ode->sampler = dk_sampler_named("rk45");
-    if (ode->grid.final == DK_FINAL_DEFAULT && ode->grid.spacing != DK_SPACING_LEVELS)
-        ode->grid.final = DK_FINAL_MIN;
-    dk_status status = dkp_prepare(ode, network, NULL);
-    if (status == DK_OK) status = dkp_resolve_data(network, network->message);
-    if (status == DK_OK) status = dkp_start_likelihood(network, x, l, &levels, &state);
-    if (status == DK_OK) {
-        size_t n = network->dim, highest = (size_t)network->steps;
-        double alpha = dk_level_at_sigma(&network->schedule, levels[0]).alpha, top = levels[highest];
-        if (network->network_schedule.family == DK_FAMILY_DEFAULT)
-            network->network_schedule = network->schedule;
-        l->schedule = network->schedule, network->schedule = dk_edm(levels[0], top);
-        *ode = *network, ode->dim = n + 1, ode->prediction = DK_PREDICT_X0, ode->start = DK_START_STATE;
-        ode->grid = dk_grid_levels(levels, DK_UNIT_SIGMA);
-        memset(&ode->network_schedule, 0, sizeof ode->network_schedule);
-        status = dk_sample(ode, dkp_denoise_likelihood, l, state);
-        if (status != DK_OK) memcpy(network->message, ode->message, sizeof network->message);
-        for (size_t b = 0; b < (size_t)network->batch && status == DK_OK; b++) {
-            double size = dkp_norm(state + b * (n + 1), n) / top,
-                   per_element = dkp_log(top * alpha) + 0.5 * dkp_log(2 * dkp_pi);
-            log_p[b] = (double)state[b * (n + 1) + n] - 0.5 * size * size - (double)n * per_element;
-        }
-    }
-    dkp_answer(c, network, status);
-    DKP_FREE(levels);
-    DKP_FREE(l);
-    return status;
-}
-
-DK_API const dk_real *dk_state(const dk_run *run) {
-    if (!run || !run->plan || run->config.backend) return NULL;
-    return run->waiting ? dkp_buffer(run, run->plan->value[dkp_open_call(run)->x].slot) : run->x;
-}
-
-DK_API dk_status dk_denoised(dk_run *run, dk_real *out) {
-    if (!run || !run->plan || run->config.backend || !(run->waiting || run->finished)) return DK_ERROR_ORDER;
-    if (!out) return DK_ERROR_CONFIG;
-    if (run->finished) {
-        memcpy(out, run->x, run->size * sizeof *out);
-        return DK_OK;
-    }
-    const dk_plan *p = run->plan;
-    const dk_call *call = dkp_open_call(run), *first = call, *end = p->call + p->calls;
-    while (first > p->call && first[-1].estimate == call->estimate) first--;
-    int last = call + 1 == end || call[1].estimate != call->estimate, count = 0, value[DK_BRANCHES];
-    dk_real c[DK_BRANCHES], halves[DK_BRANCHES][DKP_TILE / 4];
-    for (; first <= call; first++)
-        for (int k = first->branch; k < first->branch + first->branches; k++) {
-            double weight = last ? first->weight[k] : k == 0;
-            if (!dkp_set(weight)) continue;
-            c[count] = (dk_real)(weight * call->d_f), value[count++] = first->output + k - first->branch;
-        }
-    for (size_t at = 0, n = DKP_TILE / 4; at < run->size; at += n) {
-        dkp_op op[2] = {{DKP_SUM, 0, 0, (char *)(out + at), {NULL}, {0}, NULL, NULL},
-                        {DKP_CLIP, 0, 0, (char *)(out + at), {NULL}, {0}, NULL, NULL}};
-        if (run->size - at < n) n = run->size - at;
-        for (int i = 0; i < count; i++) {
-            int slot = p->value[value[i]].slot;
-            if (p->number) dk_from_half(p->number, dkp_half_buffer(run, slot) + at, halves[i], n);
-            dkp_with(&op[0], c[i], p->number ? halves[i] : dkp_buffer(run, slot) + at, 0);
-        }
-        if (dkp_set(call->d_x)) dkp_with(&op[0], (dk_real)call->d_x, dk_state(run) + at, 0);
-        dkp_with(&op[1], (dk_real)call->clip, out + at, 0);
-        dkp_run_ops(run, op, 1 + (call->clip > 0), 0, n, NULL);
-    }
-    for (size_t i = 0; run->plan->masked > 1 && i < run->size; i++)
-        out[i] = (1 - run->config.mask[i]) * out[i] + run->config.mask[i] * run->config.known[i];
-    return DK_OK;
-}
-
-/* Saved bytes, little-endian: magic, version, size of dk_real, plan hash, dim, batch, cursor, open evaluation,
-   scalars, x, buffers and halves, and last a hash of all that precedes. */
-typedef struct dkp_bytes {
-    unsigned char *write; /* either */
-    const unsigned char *read;
-    uint64_t hash;
-} dkp_bytes;
-
-static uint64_t dkp_byte_io(dkp_bytes *io, uint64_t v, int bytes) {
-    uint64_t back = 0;
-    for (int i = 0; i < bytes; i++) {
-        unsigned char byte = (unsigned char)(io->write ? v >> (8 * i) : *io->read++);
-        if (io->write) *io->write++ = byte;
-        io->hash = (io->hash ^ byte) * 0x100000001B3u;
-        back |= (uint64_t)byte << (8 * i);
-    }
-    return back;
-}
-
-static void dkp_double_io(dkp_bytes *io, double *v) {
-    uint64_t bits;
-    memcpy(&bits, v, 8);
-    bits = dkp_byte_io(io, bits, 8);
-    if (!io->write) memcpy(v, &bits, 8);
-}
-
-static void dkp_real_io(dkp_bytes *io, dk_real *v, size_t n) {
-    for (size_t i = 0; i < n; i++) {
-        uint32_t bits;
-        if (sizeof *v == 8) {
-            dkp_double_io(io, (double *)(void *)&v[i]);
-            continue;
-        }
-        memcpy(&bits, &v[i], 4);
-        bits = (uint32_t)dkp_byte_io(io, bits, 4);
-        if (!io->write) memcpy(&v[i], &bits, 4);
-    }
-}
-
-enum {
-    DKP_SAVE_WORDS = 5,
-    DKP_SAVE_HEAD = 8 * (DKP_SAVE_WORDS + 3),
-    DKP_SAVE_VERSION = 2,
-    DKP_SAVE_PACE = 8 * 22
-};
-#define DKP_SAVE_MAGIC 0x6E7572746B666964u /* "dfktrun" */
-
-DK_API size_t dk_save_size(const dk_run *run) {
-    if (!run || !run->plan || run->config.backend) return 0;
-    return DKP_SAVE_HEAD + (run->plan->attempt ? (size_t)DKP_SAVE_PACE : 0) +
-           dkp_scalars(run->plan, &run->config) * 8 +
-           (size_t)(run->plan->buffers + 1) * run->size * sizeof(dk_real) +
-           (size_t)run->plan->halves * run->size * sizeof(uint16_t) + 8;
-}
-
-/* Where step-size control stands; what an attempt needs follows from the config. */
-static void dkp_pace_io(dkp_bytes *io, dk_pace *p) {
-    double *const reals[] = {&p->from.t,
-                             &p->from.alpha,
-                             &p->from.sigma,
-                             &p->to.t,
-                             &p->to.alpha,
-                             &p->to.sigma,
-                             &p->at,
-                             &p->next,
-                             &p->end,
-                             &p->h,
-                             &p->slope,
-                             &p->inverse_error[0],
-                             &p->inverse_error[1]};
-    int *const wholes[] = {&p->accepted, &p->rejected, &p->calls,     &p->draws,   &p->phase,
-                           &p->place,    &p->kept,     &p->rejecting, &p->keeps[1]};
-    for (int i = 0; i < DKP_COUNT(reals); i++) dkp_double_io(io, reals[i]);
-    for (int i = 0; i < DKP_COUNT(wholes); i++) {
-        uint64_t v = dkp_byte_io(io, (uint64_t)(uint32_t)*wholes[i], 8);
-        if (!io->write) *wholes[i] = (int)(int32_t)(uint32_t)v;
-    }
-}
-
-static void dkp_head(const dk_run *run, uint64_t head[DKP_SAVE_WORDS]) {
-    head[0] = DKP_SAVE_MAGIC, head[1] = DKP_SAVE_VERSION, head[2] = sizeof(dk_real);
-    head[3] = (uint64_t)run->dim, head[4] = (uint64_t)run->config.batch;
-}
-
-/* Saves of other versions, precisions and sizes are told from damaged ones, as far as there are bytes. */
-static dk_status dkp_check_head(dk_run *run, const unsigned char *bytes, size_t size) {
-    static const char *const names[DKP_SAVE_WORDS] = {"magic number", "version", "sizeof(dk_real)", "dim",
-                                                      "batch"};
-    dkp_bytes io = {NULL, bytes, 0};
-    uint64_t head[DKP_SAVE_WORDS];
-    dkp_head(run, head);
-    for (size_t i = 0; i < DKP_SAVE_WORDS && 8 * i + 8 <= size; i++) {
-        uint64_t saved = dkp_byte_io(&io, 0, 8);
-        if (saved == head[i]) continue;
-        dkp_text t = {run->message, DK_MESSAGE_SIZE, 0};
-        dkp_put(&t, "saved ");
-        dkp_put(&t, names[i]);
-        dkp_put(&t, " = ");
-        dkp_put_size(&t, saved);
-        dkp_put(&t, ": must be ");
-        dkp_put_size(&t, head[i]);
-        return DK_ERROR_SAVED;
-    }
-    return DK_OK;
-}
-
-static dk_status dkp_record_again(dk_run *run) {
-    dk_recorder r;
-    return dkp_record_attempt(&r, &run->own_plan, &run->config, &run->pace);
-}
-
-/* Head in both directions: what must agree is written, or compared. Returns 0 where it does not. With step-size control the
-   plan is that of the attempt that was saved: it is recorded anew. */
-static int dkp_save_head(dk_run *run, dkp_bytes *io, uint64_t *pass, uint64_t *flags) {
-    uint64_t head[DKP_SAVE_WORDS];
-    int same = 1;
-    dkp_head(run, head);
-    for (int i = 0; i < DKP_SAVE_WORDS; i++) same &= dkp_byte_io(io, head[i], 8) == head[i];
-    if (run->plan->attempt) {
-        dkp_pace_io(io, &run->pace);
-        if (!io->write && same)
-            same = run->pace.phase >= DKP_START && run->pace.phase <= DKP_ATTEMPT && run->pace.place >= -1 &&
-                   run->pace.place <= run->config.steps && dkp_record_again(run) == DK_OK;
-    }
-    uint64_t hash = dk_plan_hash(run->plan);
-    same &= dkp_byte_io(io, hash, 8) == hash;
-    *pass = dkp_byte_io(io, *pass, 8);
-    *flags = dkp_byte_io(io, *flags, 8);
-    return same;
-}
-
-static void dkp_save_body(dk_run *run, dkp_bytes *io) {
-    for (size_t i = 0; i < dkp_scalars(run->plan, &run->config); i++) dkp_double_io(io, &run->scalars[i]);
-    dkp_real_io(io, run->x, run->size);
-    dkp_real_io(io, run->buffers, (size_t)run->plan->buffers * run->size);
-    for (size_t i = 0; i < (size_t)run->plan->halves * run->size; i++) {
-        uint64_t v = dkp_byte_io(io, run->halves[i], 2);
-        if (!io->write) run->halves[i] = (uint16_t)v;
-    }
-}
-
-DK_API dk_status dk_save(dk_run *run, void *bytes, size_t size) {
-    dkp_bytes io = {(unsigned char *)bytes, NULL, 0xCBF29CE484222325u};
-    size_t needed = dk_save_size(run);
-    if (!run) return DK_ERROR_ORDER;
-    if (run->inside) return dkp_refuse_inside(run);
-    if (!needed) return dkp_fail_text(run->message, run->status = DK_ERROR_ORDER, "there is no run to save");
-    if (!bytes) size = 0;
-    if (size < needed) return run->status = dkp_fail_bytes(run->message, size, needed);
-    uint64_t pass = (uint64_t)run->pass, flags = (uint64_t)(run->waiting + 2 * run->finished);
-    dkp_save_head(run, &io, &pass, &flags);
-    dkp_save_body(run, &io);
-    dkp_byte_io(&io, io.hash, 8);
-    run->message[0] = 0;
-    return run->status = DK_OK;
-}
-
-/* flags 0: about to run `pass`; 1: the evaluation before it is out; 2: at the end */
-static int dkp_cursor_fits(const dk_plan *p, uint64_t pass, uint64_t flags) {
-    if (flags == 2) return pass == (uint64_t)p->passes;
-    if (flags > 2 || pass >= (uint64_t)p->passes) return 0;
-    if (pass == 0) return flags == 0;
-    return flags ? p->pass[pass - 1].boundary == DK_BOUNDARY_CALL
-                 : p->pass[pass - 1].boundary >= DK_BOUNDARY_NORM;
-}
-
-DK_API dk_status dk_load(dk_run *run, const void *bytes, size_t size) {
-    const char *wrong = "saved bytes: damaged, or not of a run with this config";
-    size_t needed = dk_save_size(run);
-    if (!run) return DK_ERROR_ORDER;
-    if (run->inside) return dkp_refuse_inside(run);
-    if (!needed)
-        return dkp_fail_text(run->message, run->status = DK_ERROR_ORDER, "begin the run before loading it");
-    if (!bytes)
-        return dkp_fail_text(run->message, run->status = DK_ERROR_SAVED,
-                             "saved bytes = NULL: must be a save");
-    if (dkp_check_head(run, (const unsigned char *)bytes, size) != DK_OK) return run->status = DK_ERROR_SAVED;
-    if (size < needed) {
-        dkp_fail_bytes(run->message, size, needed);
-        return run->status = DK_ERROR_SAVED;
-    }
-    dkp_bytes io = {NULL, (const unsigned char *)bytes, 0xCBF29CE484222325u};
-    for (size_t i = 0; i < needed - 8; i++) dkp_byte_io(&io, 0, 1); /* the hash first: nothing half-loaded */
-    uint64_t hash = io.hash, pass = 0, flags = 0;
-    int intact = dkp_byte_io(&io, 0, 8) == hash;
-    io.read = (const unsigned char *)bytes;
-    dk_pace here = run->pace;
-    if (!intact || !dkp_save_head(run, &io, &pass, &flags) || !dkp_cursor_fits(run->plan, pass, flags)) {
-        run->pace = here;
-        if (run->plan->attempt) dkp_record_again(run);
-        return dkp_fail_text(run->message, run->status = DK_ERROR_SAVED, wrong);
-    }
-    dkp_save_body(run, &io);
-    run->pass = (int)pass, run->waiting = flags == 1, run->finished = flags == 2, run->again = run->waiting;
-    run->status = DK_OK, run->message[0] = 0;
-    return DK_OK;
+    return dkp_end_job(&job, c, status);
 }
 
 DKP_FAST
@@ -11145,12 +11257,19 @@ DKP_FAST
 #ifdef __cplusplus
 }
 #endif
+#endif
+#endif /* DK_NO_PEERS */
+
+#ifdef DKP_IMPLEMENTING
 #if defined(__clang__)
 #pragma float_control(pop)
 #pragma clang diagnostic pop
 #elif defined(__GNUC__)
 #pragma GCC pop_options
+#elif defined(_MSC_VER)
+#pragma float_control(pop)
 #endif
+#undef DKP_IMPLEMENTING
 #undef DKP_SMALL
 #undef DKP_FAST
 #undef DKP_CLANG_FAST
@@ -11188,8 +11307,28 @@ DKP_FAST
 #undef DKP_6
 #undef DKP_7
 #undef DKP_8
-#endif /* DIFFKIT_IMPLEMENTATION */
+#endif /* DKP_IMPLEMENTING */
 
 /*
-MIT License, see LICENSE. Copyright (c) 2026 the diffkit.h authors.
+MIT License
+
+Copyright (c) 2026 the diffkit.h authors
+
+Permission is hereby granted, free of charge, to any person obtaining a copy
+of this software and associated documentation files (the "Software"), to deal
+in the Software without restriction, including without limitation the rights
+to use, copy, modify, merge, publish, distribute, sublicense, and/or sell
+copies of the Software, and to permit persons to whom the Software is
+furnished to do so, subject to the following conditions:
+
+The above copyright notice and this permission notice shall be included in all
+copies or substantial portions of the Software.
+
+THE SOFTWARE IS PROVIDED "AS IS", WITHOUT WARRANTY OF ANY KIND, EXPRESS OR
+IMPLIED, INCLUDING BUT NOT LIMITED TO THE WARRANTIES OF MERCHANTABILITY,
+FITNESS FOR A PARTICULAR PURPOSE AND NONINFRINGEMENT. IN NO EVENT SHALL THE
+AUTHORS OR COPYRIGHT HOLDERS BE LIABLE FOR ANY CLAIM, DAMAGES OR OTHER
+LIABILITY, WHETHER IN AN ACTION OF CONTRACT, TORT OR OTHERWISE, ARISING FROM,
+OUT OF OR IN CONNECTION WITH THE SOFTWARE OR THE USE OR OTHER DEALINGS IN THE
+SOFTWARE.
 */

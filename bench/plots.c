@@ -104,7 +104,7 @@ static double time_steps(const char *sampler, size_t n, int threads) {
         dk_run run;
         dk_eval e;
         for (size_t j = 0; j < n; j++) x[j] = 1;
-        if (dk_begin_plan(&run, &plan, &c, x, memory, bytes)) fail(dk_message(&c));
+        if (dk_begin_plan(&run, &plan, &c, x, memory, bytes)) fail(run.message);
         double start = now();
         while (dk_next(&run, &e)) {
         }
@@ -196,7 +196,7 @@ static double time_setup(const char *sampler, int steps) {
     for (int i = 0; i < 20000 / steps + 3; i++) {
         dk_run run;
         double start = now();
-        if (dk_begin(&run, &c, &x, memory, bytes)) fail(dk_message(&c));
+        if (dk_begin(&run, &c, &x, memory, bytes)) fail(run.message);
         best = fmin(best, now() - start);
         dk_end(&run);
     }

@@ -50,7 +50,7 @@ static void release(subject *s) {
 
 static void begin(subject *s, dk_run *run) {
     for (size_t i = 0; i < s->c.dim; i++) s->x[i] = (dk_real)1 + (dk_real)(i % 7);
-    if (dk_begin_plan(run, &s->plan, &s->c, s->x, s->memory, s->bytes)) fail(dk_message(&s->c));
+    if (dk_begin_plan(run, &s->plan, &s->c, s->x, s->memory, s->bytes)) fail(run->message);
 }
 
 /* Seconds for one run. */
@@ -76,9 +76,9 @@ typedef struct streams {
 } streams;
 
 static float *stream_of(const dk_run *run, const dk_value *v) {
-    if (v->kind == DK_VALUE_HALF) return (float *)(void *)(run->halves + (size_t)v->slot * run->size);
+    if (v->kind == DK_VALUE_HALF) return (float *)(void *)(run->own.halves + (size_t)v->slot * run->size);
     return v->kind != DK_VALUE_BUFFER ? NULL
-           : v->slot                  ? (float *)run->buffers + (size_t)(v->slot - 1) * run->size
+           : v->slot                  ? (float *)run->own.buffers + (size_t)(v->slot - 1) * run->size
                                       : (float *)run->x;
 }
 
@@ -93,10 +93,10 @@ static streams streams_of(const dk_run *run, const dk_pass *pass) {
     memset(&s, 0, sizeof s);
     for (int kind = DK_VALUE_HALF; kind >= DK_VALUE_BUFFER; kind--) {
         for (int k = pass->first; k < pass->first + pass->count; k++) {
-            const dk_row *row = &run->plan->row[k];
+            const dk_row *row = &dk_run_plan(run)->row[k];
             for (int j = row->first; j <= row->first + row->count; j++) {
                 int written = j == row->first + row->count;
-                const dk_value *v = &run->plan->value[written ? row->dst : run->plan->term[j].value];
+                const dk_value *v = &dk_run_plan(run)->value[written ? row->dst : dk_run_plan(run)->term[j].value];
                 float *p = stream_of(run, v);
                 if (!p || v->kind != kind || among(s.write, s.writes, p)) continue;
                 if (written) s.write[s.writes++] = p;
@@ -316,7 +316,7 @@ static void setup(void) {
                 for (int i = 0; i < runs; i++) {
                     dk_run run;
                     c.schedule = dk_schedule_named(families[f]);
-                    if (dk_begin(&run, &c, x, memory, sizeof memory)) fail(dk_message(&c));
+                    if (dk_begin(&run, &c, x, memory, sizeof memory)) fail(run.message);
                     dk_end(&run);
                 }
                 double seconds = (now() - start) / runs;

@@ -109,10 +109,10 @@ static const option options[] = {
     {"count", WHOLE, AT(count), DIGITS, "N", 0, "how many (one of each class)"},
     {"seed", SEED, AT(c.seed), DIGITS, "N", 0, "seed of the noise (0)"},
     {"noise", CHOICE, AT(c.noise.kind), SAMPLE,
-     "philox|torch_cpu|torch_cuda|numpy|numpy_pcg64|brownian|torchsde", DK_NOISE_PHILOX,
+     "philox|brownian|torch_cpu|torch_cuda|numpy|numpy_pcg64|torchsde", DK_NOISE_PHILOX,
      "generator of the initial noise (philox)"},
     {"step-noise", CHOICE, AT(c.step_noise.kind), SAMPLE,
-     "philox|torch_cpu|torch_cuda|numpy|numpy_pcg64|brownian|torchsde", DK_NOISE_PHILOX,
+     "philox|brownian|torch_cpu|torch_cuda|numpy|numpy_pcg64|torchsde", DK_NOISE_PHILOX,
      "  and of the sampler's (the same, going on)"},
     {"weights", TEXT, AT(weights), DIGITS, "FILE", 0, "the network (examples/digits/weights.bin)"},
     {"out", TEXT, AT(out), SAMPLE, "FILE", 0, "the picture (digits.png)"},
@@ -369,7 +369,7 @@ static int read_model(arguments *a, int default_steps) {
     }
     if (a->model) {
         if (c->steps == STEPS_UNSET) c->steps = 0;
-        return dk_config_for_with(c, &a->file, a->model) == DK_OK ? OK : wrong_config(c);
+        return dk_config_for(c, a->model, &a->file) == DK_OK ? OK : wrong_config(c);
     }
     if (!a->config) return OK;
     char *text = read_text(a->config, &length);
@@ -380,7 +380,7 @@ static int read_model(arguments *a, int default_steps) {
     if (c->steps == STEPS_UNSET) c->steps = default_steps;
     a->file.table_size = (int)(length / 2);
     a->file.table = a->table = (double *)malloc((length / 2 + 1) * sizeof *a->table);
-    dk_status status = a->table ? dk_config_from_json_with(c, &a->file, text, length) : DK_ERROR_MEMORY;
+    dk_status status = a->table ? dk_config_from_json(c, text, length, &a->file) : DK_ERROR_MEMORY;
     free(text);
     return status == DK_OK ? OK : wrong_config(c);
 }
@@ -388,7 +388,7 @@ static int read_model(arguments *a, int default_steps) {
 /* What the options say together. */
 static int check_options(arguments *a, int default_steps) {
     dk_config *c = &a->c;
-    if (c->schedule.shift > 0 && c->schedule.family != DK_FAMILY_FLOW && !c->schedule.unknown &&
+    if (c->schedule.shift > 0 && c->schedule.family != DK_FAMILY_FLOW && c->schedule.family != DK_FAMILY_DEFAULT &&
         !a->file.class_name) {
         fprintf(stderr, "diffkit: --shift %g: is for the flow schedule; --grid-shift is for all\n",
                 c->schedule.shift);
@@ -559,7 +559,7 @@ static int list_markdown(void) {
     }
     markdown_rows("Grids", dk_grid_name, dk_grid_about);
     markdown_rows("Noise schedules", dk_schedule_name, dk_schedule_about);
-    printf("\n## Models\n\n`dk_config_for(&config, name)`: what the model's own scheduler_config.json says, "
+    printf("\n## Models\n\n`dk_config_for(&config, name, NULL)`: what the model's own scheduler_config.json says, "
            "and its customary "
            "number of\nsteps.\n\n| name | model | scheduler of diffusers | settings | steps |\n| --- | --- | "
            "--- | --- | --- |\n");
@@ -626,31 +626,34 @@ static void print_level(const arguments *a, const dk_plan *p, int i) {
     printf(a->json ? "}" : "\n");
 }
 
-/* A list that a class of diffusers has; null if it has none. */
-static void print_list(arguments *a, const char *name,
-                       int (*list)(dk_config *, const dk_json *, double *, int)) {
-    int count = list(&a->c, &a->file, NULL, 0);
-    double *v = (double *)calloc((size_t)count + 1, sizeof *v);
-    printf("\"%s\": %s", name, v && count ? "[" : "null");
-    if (v) list(&a->c, &a->file, v, count);
-    for (int i = 0; v && i < count; i++) printf("%s%s", i ? ", " : "", json(v[i]).s);
-    printf("%s,\n", v && count ? "]" : "");
-    free(v);
-}
-
-/* Where the levels are a model's: an object that they are part of. Ignored keys have no quotes in their names. */
-static void print_lists(arguments *a) {
-    const char *class_name = a->file.class_name, *at = a->file.ignored;
-    if (!class_name) return;
-    printf("{\"class\": \"%s\",\n", class_name);
-    print_list(a, "timesteps", dk_json_timesteps);
-    print_list(a, "sigmas", dk_json_sigmas);
-    printf("\"ignored\": [");
+/* Where the levels are a model's: an object that they are part of, with what the network is told in each evaluation and
+   the levels' sigma/alpha (of flow models sigma/(alpha + sigma)). Ignored keys have no quotes in their names. */
+static int print_lists(arguments *a) {
+    const char *at = a->file.ignored;
+    dk_config c = a->c;
+    dk_plan plan = {0};
+    if (!a->file.class_name) return OK;
+    c.dim = 1, c.start = DK_START_STATE;
+    memset(&c.guidance, 0, sizeof c.guidance);
+    if (dk_resolve(&c) != DK_OK) return wrong_config(&c);
+    c.prediction = DK_PREDICT_V; /* what can be predicted at the first level is no question here */
+    if (dk_record(&plan, &c) != DK_OK) return wrong_config(&c);
+    int flow = plan.flow;
+    printf("{\"class\": \"%s\",\n\"timesteps\": [", a->file.class_name);
+    for (int i = 0; i < plan.calls; i++) printf("%s%s", i ? ", " : "", json(plan.call[i].condition).s);
+    printf("],\n\"sigmas\": [");
+    for (int i = 0; i < plan.levels; i++) {
+        const dk_level l = plan.level[i];
+        printf("%s%s", i ? ", " : "", json(flow ? l.sigma / (l.alpha + l.sigma) : dk_noise_level(l)).s);
+    }
+    printf("],\n\"ignored\": [");
     for (size_t n; *at; at += n + (at[n] ? 2 : 0)) {
         n = strcspn(at, ",");
         printf("%s\"%.*s\"", at > a->file.ignored ? ", " : "", (int)n, at);
     }
     printf("],\n\"levels\": ");
+    dk_plan_free(&plan);
+    return OK;
 }
 
 static int run_levels(arguments *a) {
@@ -666,8 +669,11 @@ static int run_levels(arguments *a) {
         status = dk_record(&plan, &c);
     }
     if (status != DK_OK) return wrong_config(&c);
-    if (a->json) print_lists(a), printf("[\n");
-    else if (a->csv) printf("step,t,alpha,sigma,noise_level,lambda,condition\n");
+    if (a->json) {
+        int status_of_lists = print_lists(a);
+        if (status_of_lists != OK) return status_of_lists;
+        printf("[\n");
+    } else if (a->csv) printf("step,t,alpha,sigma,noise_level,lambda,condition\n");
     else {
         if (a->file.class_name) printf("%s\n", a->file.class_name);
         if (a->file.ignored[0]) printf("ignored: %s\n", a->file.ignored);
@@ -768,7 +774,7 @@ static void keep_to_known_levels(dk_config *c) {
     dk_family family = c->schedule.family;
     int by_timesteps = c->grid.spacing == DK_SPACING_LEADING || c->grid.spacing == DK_SPACING_TRAILING ||
                        c->grid.spacing == DK_SPACING_LINSPACE;
-    if (c->schedule.unknown || c->grid.spacing == DK_SPACING_LEVELS || by_timesteps || c->grid.sigma_max > 0)
+    if (c->schedule.family == DK_FAMILY_DEFAULT || c->grid.spacing == DK_SPACING_LEVELS || by_timesteps || c->grid.sigma_max > 0)
         return;
     if (dk_noise_level(dk_level_at(&c->schedule, c->schedule.t_max)) <= most) return;
     c->grid.sigma_max = family == DK_FAMILY_FLOW || family == DK_FAMILY_COSINE ? most / (1 + most) : most;
@@ -913,7 +919,7 @@ static int run_digits(const arguments *a, digits *d, dk_run *run, dk_real *pictu
 static int draw_digits(arguments *a, digits *d, uint64_t hash, dk_real *x) {
     dk_run run;
     a->c.batch = a->count;
-    if (dk_begin(&run, &a->c, x, NULL, 0) != DK_OK) return wrong_config(&a->c);
+    if (dk_begin(&run, &a->c, x, NULL, 0) != DK_OK) return fprintf(stderr, "diffkit: %s\n", run.message), WRONG;
     signal(SIGINT, stop), signal(SIGTERM, stop);
     int status = a->resume ? load_state(&run, hash, a->resume) : OK;
     if (status == OK) status = run_digits(a, d, &run, x + run.size);

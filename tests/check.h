@@ -46,6 +46,20 @@ static inline void check_near(double got, double want, double tolerance, const c
     fail();
 }
 
+/* Noise sources in one expression. */
+static inline dk_noise_source source_of(int kind) {
+    dk_noise_source s;
+    memset(&s, 0, sizeof s);
+    s.kind = (dk_noise_kind)kind;
+    return s;
+}
+
+static inline dk_noise_source source_from(dk_noise_fn fn, void *user) {
+    dk_noise_source s = source_of(DK_NOISE_DEFAULT);
+    s.fn = fn, s.user = user;
+    return s;
+}
+
 /* A config with only the schedule set, by name. */
 static inline dk_config check_config(const char *schedule, const char *sampler, int steps) {
     dk_config c;

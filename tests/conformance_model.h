@@ -4,6 +4,19 @@
 
 #include "json.h"
 
+static dk_noise_source source_of(int kind) {
+    dk_noise_source s;
+    memset(&s, 0, sizeof s);
+    s.kind = (dk_noise_kind)kind;
+    return s;
+}
+
+static dk_noise_source source_from(dk_noise_fn fn, void *user) {
+    dk_noise_source s = source_of(DK_NOISE_DEFAULT);
+    s.fn = fn, s.user = user;
+    return s;
+}
+
 enum { MAX_DIM = 1024, MAX_LEVELS = 4096, MAX_MODES = 16 };
 
 typedef enum verdict { UNSUPPORTED = -1, FAIL, OK, SKIPPED, VERDICT_COUNT } verdict;
@@ -316,7 +329,7 @@ static verdict run_config(replay *r, dk_real *x, int n) {
     if (n < 1 || n > MAX_DIM || r->count < 2) return FAIL;
     if (!r->c.sampler.record) return unsupported(r->c.sampler.name);
     r->c.steps = r->count - 1, r->c.dim = (size_t)n, r->c.start = DK_START_STATE;
-    r->c.noise = dk_noise_custom(r->draw ? r->draw : recorded_noise, r);
+    r->c.noise = source_from(r->draw ? r->draw : recorded_noise, r);
     if (r->c.sigma_data <= 0) r->c.sigma_data = 0.5;
     r->c.grid.spacing = DK_SPACING_LEVELS, r->c.grid.levels = r->levels;
     r->c.condition = DK_CONDITION_FLOW; /* finite at every level */
@@ -325,7 +338,7 @@ static verdict run_config(replay *r, dk_real *x, int n) {
         if (r->drive) r->drive(r, &run);
         else dk_continue(&run, denoise, r);
     }
-    r->rejected = run.pace.rejected;
+    r->rejected = run.own.pace.rejected;
     dk_status status = run.status;
     if (status != DK_OK) {
         static char text[DK_MESSAGE_SIZE];

@@ -104,7 +104,7 @@ static int draw_test_noise(void *user, const dk_noise_request *request, dk_real 
         for (draw = 0; draw < l->r.count - 2; draw++)
             if (fabs(in_sigma(&l->r, draw) - request->from) <= 1e-12 * request->from) break;
     if (l->brownian) {
-        const dk_noise_source source = dk_noise_torchsde();
+        const dk_noise_source source = source_of(DK_NOISE_TORCHSDE);
         dk_noise_request q = *request;
         q.lowest = l->lowest, q.highest = l->highest, q.seed = l->seed;
         return dk_noise_fill(&source, &q, out) != DK_OK;
@@ -167,7 +167,7 @@ static void set_test_noise(test_loop *l, const json *noise, int size) {
         l->brownian = 1, l->lowest = r->levels[r->count - 2], l->highest = r->levels[0];
     } else if (json_get(noise, "seeds")) {
         static dk_real z[SAMPLE];
-        const dk_noise_source source = dk_noise_torch_cpu();
+        const dk_noise_source source = source_of(DK_NOISE_TORCH_CPU);
         dkp_stream g;
         int draws = (int)json_real(noise, "draws", 0);
         dkp_start_stream(&g, source.kind, l->seed);

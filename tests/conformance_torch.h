@@ -40,7 +40,7 @@ static verdict brownian_line(const json *line, double *worst) {
     const json *queries = json_get(line, "queries"), *calls = json_get(line, "calls"),
                *call = json_get(line, "call"), *noise = json_get(line, "noise");
     int single = single_precision(line), size = (int)json_real(line, "size", 8);
-    dk_noise_source source = dk_noise_torchsde();
+    dk_noise_source source = source_of(DK_NOISE_TORCHSDE);
     dk_noise_request q;
     memset(&q, 0, sizeof q);
     source.bits = single ? 32 : 64;
@@ -101,10 +101,10 @@ static verdict rng_case(const json *line, double *worst) {
     if (strncmp(kind, "philox", 6) == 0) return philox_line(line, worst);
     if (strstr(kind, "Brownian")) return brownian_line(line, worst);
     if (n > MAX_VALUES) return unsupported("too long");
-    dk_noise_source source = strstr(kind, "PCG64")         ? dk_noise_numpy_pcg64()
-                             : strstr(kind, "RandomState") ? dk_noise_numpy()
-                             : strstr(kind, "cuda")        ? dk_noise_torch_cuda(0)
-                                                           : dk_noise_torch_cpu();
+    dk_noise_source source = strstr(kind, "PCG64")         ? source_of(DK_NOISE_NUMPY_PCG64)
+                             : strstr(kind, "RandomState") ? source_of(DK_NOISE_NUMPY)
+                             : strstr(kind, "cuda")        ? source_of(DK_NOISE_TORCH_CUDA)
+                                                           : source_of(DK_NOISE_TORCH_CPU);
     if (source.kind >= DK_NOISE_NUMPY) single = strstr(kind, "float32") != NULL;
     source.bits = single ? 32 : 64;
     dkp_start_stream(&g, source.kind, seed);

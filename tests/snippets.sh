@@ -1,14 +1,12 @@
 #!/bin/sh
-# Turns the synopsis in diffkit.h and every C block of the README into test functions: snippets.sh C|C++ > FILE
+# Turns the synopsis in diffkit.h and every C block of the README into test functions, as they stand: snippets.sh > FILE
 # In each, the lines before `dk_config c` stand at file scope, the rest in a function.
-zero='{0}'
-[ "$1" = C++ ] && zero='{}'
 {
     echo '```c'
     sed -n '/^   SYNOPSIS/,/^   CONTENTS/p' diffkit.h | sed '1d;$d;s/^       //'
     echo '```'
     cat README.md
-} | sed "s/= {0};/= $zero;/" | awk '
+} | awk '
     /^```c$/ { n++; inside = 1; body = 0
                print "#define denoise denoise_" n; next }
     /^```/ && inside { inside = 0

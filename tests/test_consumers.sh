@@ -99,7 +99,7 @@ exports() { nm -g "$dir/links/$1" | sed -n 's/.* [A-TV-Z] _\{0,1\}//p'; } # the 
 
 users() { object first.o -DNAME=first $sample && object second.o -DNAME=second $sample && object main.o $main; }
 apart() { users && object diffkit.o $implementation && links $CC first.o second.o main.o diffkit.o; }
-own_names() { [ -n "$(exports diffkit.o)" ] && ! exports diffkit.o | grep -v '^dk_'; }
+own_names() { [ -n "$(exports diffkit.o)" ] && ! exports diffkit.o | grep -vE '^dkr?_'; }
 macros_of() { printf '%b' "$1" | $CC -std=c11 -dM -E -I. -x c - | sed 's/^#define \([A-Za-z0-9_]*\).*/\1/' | LC_ALL=C sort; }
 own_macros() { # WHAT STANDS BEFORE: beside those of the headers that it includes
     macros_of "#include <stddef.h>\n#include <stdint.h>\n#include <math.h>\n#include <string.h>\n#include <stdlib.h>\n" >"$dir/theirs" &&
@@ -124,10 +124,31 @@ cpp_calls_c() {
     cpp_object first.o -DNAME=first -x c++ "$dir/links/sample.c" && object second.o -DNAME=second $sample &&
         cpp_object main.o -x c++ "$dir/links/main.c" && links $CXX first.o second.o main.o diffkit.o
 }
+mixed_precisions() { # the second file is in double, the implementation in float
+    users && object double.o -DNAME=second -DDK_REAL=double $sample && ! links $CC first.o double.o main.o diffkit.o
+}
+other_reals() {
+    for real in int _Float16 'long double' real_t; do
+        printf '#include <diffkit.h>\n' | $CC -std=c11 -I. "-DDK_REAL=$real" -x c -c - -o "$dir/links/real.o" && return 1
+    done
+    return 0
+}
+chosen_visibility() { # DK_API says what is seen of a library, also where nothing is by default
+    printf '#define DK_API __attribute__((visibility("default")))\n#include <diffkit.h>\n' >"$dir/links/api.c" &&
+        object api.o -fPIC -fvisibility=hidden -DDIFFKIT_IMPLEMENTATION "$dir/links/api.c" &&
+        $CC -shared "$dir/links/api.o" -o "$dir/links/libapi.so" -lm && nm -D "$dir/links/libapi.so" | grep -q ' T dk_sample$' &&
+        object hidden.o -fPIC -fvisibility=hidden $implementation &&
+        $CC -shared "$dir/links/hidden.o" -o "$dir/links/libhidden.so" -lm && ! nm -D "$dir/links/libhidden.so" | grep -q ' T dk_'
+}
+carries_its_licence() { sed '1d' LICENSE | while read -r line; do grep -qF "$line" diffkit.h || exit 1; done; }
 c_calls_cpp() { users && cpp_object cpp.o -DDIFFKIT_IMPLEMENTATION -x c++ diffkit.h && links $CXX first.o second.o main.o cpp.o; }
 check "the header in three files, the implementation in a fourth" apart
 check_with nm "the implementation defines dk_ names alone" own_names
 check_with size "the implementation has no variables" only_constants
+check "files that disagree about DK_REAL do not link" mixed_precisions
+check "DK_REAL is float or double, or refused" other_reals
+check_with nm "DK_API says what a library shows" chosen_visibility
+check "the header carries its licence" carries_its_licence
 check "the header defines no macros but DK_ and DIFFKIT_ ones" own_macros ""
 check "the implementation leaves none of its own behind" own_macros '#define DIFFKIT_IMPLEMENTATION\n'
 check "the implementation after the header in one file, and again" later

@@ -28,9 +28,9 @@ static double run_error(dk_config *c, int *calls, dk_pace *pace) {
     double worst = 0;
     dk_run run;
     for (int i = 0; i < DIM; i++) start[i] = x[i] = (dk_real)(i - 2);
-    if (dk_begin(&run, c, x, NULL, 0)) fail_msg("%s: %s", c->sampler.name, dk_message(c));
+    if (dk_begin(&run, c, x, NULL, 0)) fail_msg("%s: %s", c->sampler.name, run.message);
     if (dk_continue(&run, check_gaussian_denoise, &g)) fail_msg("%s: %s", c->sampler.name, run.message);
-    *pace = run.pace, *calls = g.calls;
+    *pace = run.own.pace, *calls = g.calls;
     dk_end(&run);
     double levels[2];
     assert_int_equal(dk_levels(c, DK_UNIT_SIGMA, levels, 2), 2);
@@ -186,7 +186,7 @@ static void the_memory_named_beforehand_is_enough(void **state) {
         assert_int_equal(dk_begin(&run, &c, x, memory, bytes - 1), DK_ERROR_MEMORY);
         assert_int_equal(dk_begin(&run, &c, x, memory, bytes), DK_OK);
         assert_int_equal(dk_continue(&run, nonlinear, NULL), DK_OK);
-        assert_null(run.owned);
+        assert_null(run.own.owned);
         dk_end(&run);
         free(memory);
     }
@@ -248,7 +248,7 @@ static void a_plan_of_one_attempt_is_for_reading(void **state) {
     dk_plan_text(&plan, text, sizeof text);
     assert_non_null(strstr(text, "e1 = rms ("));
     assert_int_equal(dk_begin_plan(&run, &plan, &c, x, NULL, 0), DK_ERROR_CONFIG);
-    assert_non_null(strstr(dk_message(&c), "plan: of a sampler with step-size control"));
+    assert_non_null(strstr(run.message, "plan: of a sampler with step-size control"));
     dk_plan_free(&plan);
 }
 

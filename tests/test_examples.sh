@@ -88,6 +88,13 @@ if builds "host_libtorch" host_libtorch digits.pt; then check "libtorch's digits
 edits() { run "$build/edit" "$dir/edit.png" && is_png "$dir/edit.png" 0000025c0000025c && grep -q 'off by 0\.[0-9]*% of the pixel range' "$dir/out"; } # 604 x 604
 if builds "edit" edit; then check "edit's digits come back from noise" edits; fi
 
+# ---- samplers: ten lines of differences, all of them roundings
+samplers_agree() {
+    run "$build/samplers" && awk 'seen { lines++; for (i = 5; i <= 8; i++) if (!($i < 1e-12)) bad++ } /evaluations draws buffers/ { seen = 1 }
+        END { exit !(lines == 10 && !bad) }' "$dir/out" && grep -q '^euler and ddim have the same plan' "$dir/out"
+}
+if builds "samplers" samplers; then check "samplers written by hand agree with the built-in ones" samplers_agree; fi
+
 # ---- action_chunks: as smooth as its process where it is told the prefix, and less and less so without
 joins() {
     run "$build/action_chunks" && awk '{ a[NR] = $(NF - 2) } END { exit !(NR == 6 && a[2] > a[3] && a[3] > a[4] && a[6] > 0.5 && a[6] < 1.1) }' "$dir/out"

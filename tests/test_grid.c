@@ -537,7 +537,7 @@ static void diffusers_grids_are_reproduced(void **state) {
     double v[6];
     dk_config c = check_config("vp_scaled_linear", "euler", 5);
     (void)state;
-    c.schedule.float_table = 1;
+    c.schedule.quirks = DK_QUIRK_FLOAT_TABLE;
     c.grid = dk_grid_named("linspace"), c.grid.sigma_linear = 1;
     assert_int_equal(dk_levels(&c, DK_UNIT_SIGMA, v, 6), 6);
     for (int i = 0; i < 6; i++) check_near(v[i], linspace[i], 3e-7, "linspace");

@@ -41,10 +41,10 @@ static int from_table(void *user, const dk_eval *e) {
 
 /* Looks at the first state at t = 1/2 and, where sampler.points says 2, once more at 1/4; ends with D. */
 static void record_estimates(dk_recorder *r) {
-    while (dk_step(r)) {
+    while (dkr_step(r)) {
         dk_vec x = r->x;
-        r->x = dk_denoise(r, x, r->from);
-        if (r->sampler.points > 1) r->x = dk_denoise(r, x, dk_level_at(&r->config->schedule, 0.25));
+        r->x = dkr_denoise(r, x, r->from);
+        if (r->sampler.points > 1) r->x = dkr_denoise(r, x, dk_level_at(&r->config->schedule, 0.25));
     }
 }
 
@@ -466,10 +466,10 @@ static void hooks_change_D_and_may_stop_the_run(void **state) {
 
 /* D is read by the hook and by a row that is dropped. */
 static void record_for_hook(dk_recorder *r) {
-    while (dk_step(r)) {
-        dk_vec D = dk_denoise(r, r->x, r->from);
-        dk_keep(r, dk_mix(1, r->x, -1, D));
-        r->x = dk_scale(0.5, r->x);
+    while (dkr_step(r)) {
+        dk_vec D = dkr_denoise(r, r->x, r->from);
+        dkr_keep(r, dkr_mix(1, r->x, -1, D));
+        r->x = dkr_scale(0.5, r->x);
     }
 }
 

@@ -141,7 +141,7 @@ static void numbers_beyond_32_bits_are_where_they_belong(void **state) {
     dkp_work work = {&run, dkp_look_range, 0, 0, NULL, NULL, 0};
     x[bad] = (dk_real)NAN;
     dkp_look_range(&work, 7, far_first / DKP_TILE, large_size / DKP_TILE);
-    assert_true(run.sums[7] >= (double)bad && run.sums[7] <= (double)bad);
+    assert_true(run.own.sums[7] >= (double)bad && run.own.sums[7] <= (double)bad);
     dk_end(&run);
     dk_plan_free(&plan);
     munmap(x, large_size * sizeof *x);

@@ -42,7 +42,7 @@ typedef struct sharer {
     const dk_plan *plan;
     const dk_config *config;
     uint64_t seed;
-    dk_real x[SHARED_DIM];
+    dk_real x[SHARED_DIM], y[SHARED_DIM];
     int failed;
 } sharer;
 static int shared_network(void *user, const dk_eval *e) {
@@ -57,6 +57,13 @@ static void *share(void *v) {
         dk_run run;
         c.seed = s->seed;
         s->failed += dk_begin_plan(&run, s->plan, &c, s->x, NULL, 0) != DK_OK;
+        s->failed += dk_continue(&run, shared_network, NULL) != DK_OK;
+        dk_end(&run);
+        /* one config and one plan for all threads, which nobody writes to */
+        s->failed += dk_begin_plan(&run, s->plan, s->config, s->y, NULL, 0) != DK_OK;
+        s->failed += dk_continue(&run, shared_network, NULL) != DK_OK;
+        dk_end(&run);
+        s->failed += dk_begin(&run, s->config, s->y, NULL, 0) != DK_OK;
         s->failed += dk_continue(&run, shared_network, NULL) != DK_OK;
         dk_end(&run);
     }

@@ -318,17 +318,17 @@ static void sample(dk_config *c, dk_real *x) {
    (as in CFG++), the network told where the step goes. */
 static void record_strange(dk_recorder *r) {
     dk_vec v = r->x;
-    while (dk_step(r)) {
-        dk_vec U, D = dk_denoise_told(r, r->x, r->from, r->to, &U), z = dk_noise(r, r->from, r->to);
-        dk_vec other = dk_noise(r, r->from, r->to), sum;
-        v = dk_keep(r, dk_add(dk_mix(0.5, v, 0.25, D), dk_scale(0.1, z)));
-        dk_vec E = dk_denoise(r, dk_mix(1, r->x, 0.1, v), r->to);
-        dk_sum_begin(r);
-        dk_sum_add(r, 0.3, dk_mix(1, r->x, 2, U));
-        for (int i = 0; i <= 2 * r->step; i++) dk_sum_add(r, 0.05, dk_past(r, i));
-        dk_sum_add(r, 0.2, dk_mix(1, v, 0.5, z));
-        sum = dk_sum_end(r);
-        r->x = dk_add(sum, dk_mix(0.1, E, -0.2, other));
+    while (dkr_step(r)) {
+        dk_vec U, D = dkr_denoise_told(r, r->x, r->from, r->to, &U), z = dkr_noise(r, r->from, r->to);
+        dk_vec other = dkr_noise(r, r->from, r->to), sum;
+        v = dkr_keep(r, dkr_add(dkr_mix(0.5, v, 0.25, D), dkr_scale(0.1, z)));
+        dk_vec E = dkr_denoise(r, dkr_mix(1, r->x, 0.1, v), r->to);
+        dkr_sum_begin(r);
+        dkr_sum_add(r, 0.3, dkr_mix(1, r->x, 2, U));
+        for (int i = 0; i <= 2 * r->step; i++) dkr_sum_add(r, 0.05, dkr_past(r, i));
+        dkr_sum_add(r, 0.2, dkr_mix(1, v, 0.5, z));
+        sum = dkr_sum_end(r);
+        r->x = dkr_add(sum, dkr_mix(0.1, E, -0.2, other));
     }
 }
 
@@ -413,11 +413,11 @@ static void strange_sampler_does_its_arithmetic_in_every_family(void **state) {
 
 /* The same vector in several places of one long sum, and last used there. */
 static void record_long_sum(dk_recorder *r) {
-    while (dk_step(r)) {
-        dk_vec D = dk_denoise(r, r->x, r->from);
-        dk_sum_begin(r);
-        for (int i = 0; i < 12; i++) dk_sum_add(r, 0.01, dk_mix(1, r->x, i, D));
-        r->x = dk_sum_end(r);
+    while (dkr_step(r)) {
+        dk_vec D = dkr_denoise(r, r->x, r->from);
+        dkr_sum_begin(r);
+        for (int i = 0; i < 12; i++) dkr_sum_add(r, 0.01, dkr_mix(1, r->x, i, D));
+        r->x = dkr_sum_end(r);
     }
 }
 
@@ -435,13 +435,13 @@ static void long_sum_may_name_a_vector_again(void **state) {
 
 /* More draws in one step than are prepared at a time. */
 static void record_many_draws(dk_recorder *r) {
-    while (dk_step(r)) {
-        dk_vec D = dk_denoise(r, r->x, r->from), z[9];
-        for (int i = 0; i < 9; i++) z[i] = dk_noise(r, r->from, r->to);
-        dk_sum_begin(r);
-        dk_sum_add(r, 1, dk_mix(0.5, r->x, 0.25, D));
-        for (int i = 0; i < 9; i++) dk_sum_add(r, i + 1, z[i]);
-        r->x = dk_sum_end(r);
+    while (dkr_step(r)) {
+        dk_vec D = dkr_denoise(r, r->x, r->from), z[9];
+        for (int i = 0; i < 9; i++) z[i] = dkr_noise(r, r->from, r->to);
+        dkr_sum_begin(r);
+        dkr_sum_add(r, 1, dkr_mix(0.5, r->x, 0.25, D));
+        for (int i = 0; i < 9; i++) dkr_sum_add(r, i + 1, z[i]);
+        r->x = dkr_sum_end(r);
     }
 }
 
@@ -467,12 +467,12 @@ static void a_step_may_draw_more_than_the_executor_prepares_at_once(void **state
     for (int i = 0; i < BATCH * DIM; i++) check_near((double)x[i], X[i], 100 * check_tiny, "draws");
 }
 
-/* D of this call and dk_past of it are the same value: they merge or cancel. */
+/* D of this call and dkr_past of it are the same value: they merge or cancel. */
 static void record_past_twice(dk_recorder *r) {
-    while (dk_step(r)) {
-        dk_vec D = dk_denoise(r, r->x, r->from), same = dk_past(r, r->step);
-        dk_vec zero = dk_keep(r, dk_mix(1, D, -1, same));
-        r->x = dk_add(dk_mix(0.25, r->x, 0.25, D), dk_mix(0.5, same, 1, zero));
+    while (dkr_step(r)) {
+        dk_vec D = dkr_denoise(r, r->x, r->from), same = dkr_past(r, r->step);
+        dk_vec zero = dkr_keep(r, dkr_mix(1, D, -1, same));
+        r->x = dkr_add(dkr_mix(0.25, r->x, 0.25, D), dkr_mix(0.5, same, 1, zero));
     }
 }
 
@@ -490,7 +490,7 @@ static void past_is_the_value_that_denoise_returned(void **state) {
     size_t size = dk_run_size(&c); /* memory of our own: plan and buffers share one block */
     char *block = (char *)malloc(size);
     assert_int_equal(dk_begin(&run, &c, x, block, size), DK_OK);
-    assert_true((char *)(run.own_plan.pass + run.own_plan.passes) <= (char *)run.buffers);
+    assert_true((char *)(run.own.plan.pass + run.own.plan.passes) <= (char *)run.own.buffers);
     while (dk_next(&run, &e)) denoise(NULL, &e);
     check_near((double)x[0], X, check_tiny, "past");
     dk_end(&run);
@@ -552,10 +552,10 @@ static void table_reaches_back_a_hundred_steps(void **state) {
 /* ------------------------------------------------------------------ dependencies and buffers */
 
 static void record_pair(dk_recorder *r) {
-    while (dk_step(r)) {
-        dk_vec D = dk_denoise(r, r->x, r->from), E = dk_denoise(r, dk_scale(0.5, r->x), r->to);
-        r->x = dk_keep(r, dk_add(dk_mix(0.5, r->x, 0.25, D), dk_scale(0.25, E)));
-        dk_denoise(r, dk_mix(1, r->x, 0.5, D), r->to);
+    while (dkr_step(r)) {
+        dk_vec D = dkr_denoise(r, r->x, r->from), E = dkr_denoise(r, dkr_scale(0.5, r->x), r->to);
+        r->x = dkr_keep(r, dkr_add(dkr_mix(0.5, r->x, 0.25, D), dkr_scale(0.25, E)));
+        dkr_denoise(r, dkr_mix(1, r->x, 0.5, D), r->to);
     }
 }
 
@@ -647,20 +647,20 @@ static int same_noise(void *user, const dk_noise_request *request, dk_real *out)
 }
 
 static void record_norm_before_noise(dk_recorder *r) { /* the norm's vectors die before the next draw */
-    while (dk_step(r)) {
-        dk_vec D = dk_denoise(r, r->x, r->from);
-        int ratio = dk_norm_ratio(r, dk_mix(1, D, 1, r->x), dk_mix(2, r->x, 1, D));
-        dk_vec z = dk_noise(r, r->from, r->to);
-        dk_vec E = dk_denoise(r, dk_mix(0.5, r->x, 0.1, z), r->to);
-        r->x = dk_add(dk_scale_by(0.5, ratio, 1, E), dk_mix(0.2, z, 0.3, r->x));
+    while (dkr_step(r)) {
+        dk_vec D = dkr_denoise(r, r->x, r->from);
+        int ratio = dkr_norm_ratio(r, dkr_mix(1, D, 1, r->x), dkr_mix(2, r->x, 1, D));
+        dk_vec z = dkr_noise(r, r->from, r->to);
+        dk_vec E = dkr_denoise(r, dkr_mix(0.5, r->x, 0.1, z), r->to);
+        r->x = dkr_add(dkr_scale_by(0.5, ratio, 1, E), dkr_mix(0.2, z, 0.3, r->x));
     }
 }
 
 static void record_noise_after_output(dk_recorder *r) { /* the output dies before the draw, within one pass */
-    while (dk_step(r)) {
-        dk_vec D = dk_keep(r, dk_scale(0.5, dk_denoise(r, r->x, r->from))), z = dk_noise(r, r->from, r->to);
-        dk_vec E = dk_denoise(r, dk_mix(0.5, D, 0.1, z), r->to);
-        r->x = dk_mix(0.5, E, 0.2, z);
+    while (dkr_step(r)) {
+        dk_vec D = dkr_keep(r, dkr_scale(0.5, dkr_denoise(r, r->x, r->from))), z = dkr_noise(r, r->from, r->to);
+        dk_vec E = dkr_denoise(r, dkr_mix(0.5, D, 0.1, z), r->to);
+        r->x = dkr_mix(0.5, E, 0.2, z);
     }
 }
 
@@ -690,59 +690,59 @@ static void noise_callback_with_the_same_numbers_changes_nothing(void **state) {
 
 static dk_vec too_long(dk_recorder *r) {
     dk_vec v = r->x;
-    for (int i = 0; i < DK_MAX_TERMS; i++) v = dk_add(v, dk_noise(r, r->from, r->to));
+    for (int i = 0; i < DK_MAX_TERMS; i++) v = dkr_add(v, dkr_noise(r, r->from, r->to));
     return v;
 }
 
 static void record_long_state(dk_recorder *r) {
-    while (dk_step(r)) r->x = too_long(r);
+    while (dkr_step(r)) r->x = too_long(r);
 }
 static void record_long_input(dk_recorder *r) {
-    while (dk_step(r)) r->x = dk_denoise(r, too_long(r), r->from);
+    while (dkr_step(r)) r->x = dkr_denoise(r, too_long(r), r->from);
 }
 static void record_long_part(dk_recorder *r) {
-    while (dk_step(r)) {
+    while (dkr_step(r)) {
         dk_vec v = too_long(r);
-        dk_sum_begin(r);
-        dk_sum_add(r, 1, v);
-        r->x = dk_sum_end(r);
+        dkr_sum_begin(r);
+        dkr_sum_add(r, 1, v);
+        r->x = dkr_sum_end(r);
     }
 }
 static void record_full(dk_recorder *r) { /* as long as a vector may be */
-    while (dk_step(r)) {
+    while (dkr_step(r)) {
         dk_vec v = r->x;
-        for (int i = 1; i < DK_MAX_TERMS; i++) v = dk_add(v, dk_noise(r, r->from, r->to));
+        for (int i = 1; i < DK_MAX_TERMS; i++) v = dkr_add(v, dkr_noise(r, r->from, r->to));
         r->x = v;
     }
 }
 static void record_refusing(dk_recorder *r) {
-    while (dk_step(r))
-        if (r->step == 1) dk_refuse(r, "my.field", 2.5, "less than 2");
+    while (dkr_step(r))
+        if (r->step == 1) dkr_refuse(r, "my.field", 2.5, "less than 2");
 }
 /* D of the first step, stored, serves for ever; a sum of its own does so for a while only. */
 static dk_vec long_ago(dk_recorder *r, int stored) {
-    dk_vec D = dk_denoise(r, r->x, r->from), sum = dk_mix(0.5, D, 0.5, r->x);
-    if (stored) sum = dk_keep(r, sum);
-    for (int i = 0; i < DK_SAID; i++) dk_mix(0.25, D, 0.75, r->x);
-    return dk_add(sum, D);
+    dk_vec D = dkr_denoise(r, r->x, r->from), sum = dkr_mix(0.5, D, 0.5, r->x);
+    if (stored) sum = dkr_keep(r, sum);
+    for (int i = 0; i < DK_SAID; i++) dkr_mix(0.25, D, 0.75, r->x);
+    return dkr_add(sum, D);
 }
 static void record_stored(dk_recorder *r) {
-    while (dk_step(r)) r->x = long_ago(r, 1);
+    while (dkr_step(r)) r->x = long_ago(r, 1);
 }
 static void record_forgotten(dk_recorder *r) {
-    while (dk_step(r)) r->x = long_ago(r, 0);
+    while (dkr_step(r)) r->x = long_ago(r, 0);
 }
 static void record_future(dk_recorder *r) {
-    while (dk_step(r)) r->x = dk_past(r, 3);
+    while (dkr_step(r)) r->x = dkr_past(r, 3);
 }
 
 /* |x|/|x| is 1, so that the vector is x again: once. */
 static void scale_by(dk_recorder *r, int scalar, int power, int again) {
-    while (dk_step(r)) {
-        int one = dk_norm_ratio(r, r->x, r->x);
-        r->x = dk_scale_by(2, scalar ? one : 0, power, r->x);
-        if (again) r->x = dk_scale_by(2, one, 1, r->x);
-        dk_denoise(r, r->x, r->from);
+    while (dkr_step(r)) {
+        int one = dkr_norm_ratio(r, r->x, r->x);
+        r->x = dkr_scale_by(2, scalar ? one : 0, power, r->x);
+        if (again) r->x = dkr_scale_by(2, one, 1, r->x);
+        dkr_denoise(r, r->x, r->from);
     }
 }
 static void record_scaled(dk_recorder *r) { scale_by(r, 1, 2, 0); }
@@ -750,12 +750,12 @@ static void record_power_0(dk_recorder *r) { scale_by(r, 1, 0, 0); }
 static void record_no_scalar(dk_recorder *r) { scale_by(r, 0, 1, 0); }
 static void record_scaled_twice(dk_recorder *r) { scale_by(r, 1, 1, 1); }
 static void record_before_all(dk_recorder *r) {
-    while (dk_step(r)) dk_past(r, -1), dk_past(r, 0), dk_denoise(r, r->x, r->from);
+    while (dkr_step(r)) dkr_past(r, -1), dkr_past(r, 0), dkr_denoise(r, r->x, r->from);
 }
 static void record_nothing(dk_recorder *r) { /* of zero vectors, and no step */
-    const dk_vec zero = dk_scale(0, r->x);
-    r->x = dk_add(r->x, dk_scale_by(2, 1, 1, zero));
-    r->x = dk_add(r->x, dk_scale_by(0, 1, 1, r->x));
+    const dk_vec zero = dkr_scale(0, r->x);
+    r->x = dkr_add(r->x, dkr_scale_by(2, 1, 1, zero));
+    r->x = dkr_add(r->x, dkr_scale_by(0, 1, 1, r->x));
 }
 
 static void recording_functions_are_refused_with_a_message(void **state) {
@@ -771,8 +771,8 @@ static void recording_functions_are_refused_with_a_message(void **state) {
         {record_long_input, "terms of a symbolic vector = "},
         {record_long_part, "terms of a symbolic vector = "},
         {record_refusing, "my.field = 2.5: must be less than 2"},
-        {record_future, "estimate of dk_past = 3: must be "},
-        {record_before_all, "estimate of dk_past = -1: must be "},
+        {record_future, "estimate of dkr_past = 3: must be "},
+        {record_before_all, "estimate of dkr_past = -1: must be "},
         {record_scaled, ""},
         {record_power_0, "power of a norm ratio = 0: must be at least 1, once per vector"},
         {record_no_scalar, "power of a norm ratio = 1: must be at least 1, once per vector"},

@@ -1744,11 +1744,11 @@ static void check_finite_run(dk_config *c, const dk_sampler_info *info, int from
     static char memory[500000];
     dk_run run;
     c->dim = 2, c->prediction = DK_PREDICT_V;
-    if (dk_begin(&run, c, x, memory, sizeof memory)) fail_msg("%s: %s", info->name, dk_message(c));
+    if (dk_begin(&run, c, x, memory, sizeof memory)) fail_msg("%s: %s", info->name, run.message);
     if (dk_continue(&run, check_gaussian_denoise, &g)) fail_msg("%s: %s", info->name, run.message);
     int controlled = !info->evals; /* then the number of evaluations is not known beforehand */
     int wanted = controlled ? g.calls : documented_calls(info, c->steps, from_pure_noise, to_zero);
-    if (g.calls != wanted || (run.plan->calls != wanted && !controlled) || !isfinite((double)x[0]) ||
+    if (g.calls != wanted || (dk_run_plan(&run)->calls != wanted && !controlled) || !isfinite((double)x[0]) ||
         !isfinite((double)x[1]) || fabs((double)x[0]) > 1e6)
         fail_msg("%s, %d steps: %d calls, expected %d; x = %g, %g", info->name, c->steps, g.calls, wanted,
                  (double)x[0], (double)x[1]);

@@ -384,24 +384,61 @@ static void models_tables_are_reproduced(void **state) {
     for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
         dk_config c = check_config("flow", "euler", 4);
         c.schedule = dk_vp_discrete(rows[i].betas, 1000, rows[i].first, rows[i].last);
-        c.schedule.float_table = 1; /* an edit, which resolving takes in */
+        c.schedule.quirks = DK_QUIRK_FLOAT_TABLE;
         assert_int_equal(dk_resolve(&c), DK_OK);
         double alpha = dk_level_at(&c.schedule, rows[i].timestep).alpha;
         assert_true(fabs(alpha * alpha / rows[i].abar - 1) < 2e-6);
     }
     dk_schedule s = dk_vp_linear();
-    s.float_table = 1; /* 1 - beta has few digits where beta is 1e-4: sigma is 1.3e-4 of itself too large */
+    s.quirks = DK_QUIRK_FLOAT_TABLE; /* 1 - beta has few digits where beta is 1e-4: sigma is 1.3e-4 of itself too large */
     check_near(dk_noise_level(dk_level_at(&s, 0)), 0.010001329705119133, 1e-9, "float table");
-    s.float_table = 0;
+    s.quirks = 0;
     check_near(dk_noise_level(dk_level_at(&s, 0)), 0.010000500037503124, 1e-12, "exact table");
     s = dk_vp_scaled_linear();
     s.shift = sqrt(3); /* CogVideoX's snr_shift_scale 3 */
     check_near(pow(dk_level_at(&s, 0).alpha, 2), 0.9974543276430068, 1e-7, "shifted");
     check_near(pow(dk_level_at(&s, 500).alpha, 2), 0.11291168774789694, 1e-7, "shifted");
-    s.shift = 0, s.zero_terminal_snr = 2; /* diffusers' Euler */
+    s.shift = 0, s.zero_terminal_snr = 1, s.quirks = DK_QUIRK_TERMINAL_ALPHA; /* diffusers' Euler */
     check_near(dk_noise_level(dk_level_at(&s, 999)), 4095.9998779296857, 1e-12, "almost zero SNR");
     check_near(dk_noise_level(dk_level_at(&s, 499)), 1.7680811882019043, 1e-6, "almost zero SNR");
     check_near(dk_noise_level(dk_level_at(&s, 0)), 0.029167532920837402, 1e-5, "almost zero SNR");
+}
+
+/* A schedule is a value: whatever number of timesteps it is made with, nothing happens until it is checked. */
+static void any_number_of_timesteps_is_refused_or_works(void **state) {
+    static const int refused[] = {-2147483647 - 1, -1, 0, 1, 1000001, 2000000000, 2147483647};
+    (void)state;
+    for (size_t i = 0; i < sizeof refused / sizeof *refused; i++) {
+        dk_config c = check_config("vp_linear", "euler", 4);
+        c.schedule = dk_vp_discrete(DK_BETAS_LINEAR, refused[i], 1e-4, 0.02);
+        assert_int_equal(dk_resolve(&c), DK_ERROR_CONFIG);
+        assert_non_null(strstr(dk_message(&c), "schedule.timesteps = "));
+        c.schedule.zero_terminal_snr = 1; /* unchecked: any answer, but at once */
+        dk_level_at_sigma(&c.schedule, 1), dk_level_at(&c.schedule, 1e300);
+    }
+    for (int T = 2; T < 70; T++) { /* with marks, as recording has them, and without */
+        dk_config c = check_config("vp_linear", "euler", 1);
+        double t[2];
+        c.schedule = dk_vp_discrete(DK_BETAS_SCALED_LINEAR, T, 1e-4, 0.02);
+        c.grid = dk_grid_levels(t, DK_UNIT_T), t[0] = 0.7 * T - 0.5, t[1] = 0.2 * T - 0.5;
+        double there[2], here = dk_noise_level(dk_level_at(&c.schedule, t[0]));
+        assert_int_equal(dk_levels(&c, DK_UNIT_SIGMA, there, 2), 2);
+        assert_true(there[0] >= here && there[0] <= here);
+    }
+}
+
+/* A name alone is no schedule: the message names the call that makes one of it. */
+static void a_schedule_of_a_name_alone_is_refused(void **state) {
+    dk_config c = check_config("flow", "euler", 4);
+    (void)state;
+    memset(&c.schedule, 0, sizeof c.schedule);
+    c.schedule.name = "edm";
+    assert_int_equal(dk_resolve(&c), DK_ERROR_CONFIG);
+    assert_string_equal(dk_message(&c), "schedule.name = \"edm\": take it with dk_schedule_named(\"edm\")");
+    c.schedule.name = NULL, c.schedule.shift = 3; /* fields of a zero schedule hold for flow */
+    assert_int_equal(dk_resolve(&c), DK_OK);
+    assert_true(c.schedule.family == DK_FAMILY_FLOW && c.schedule.shift >= 3);
+    assert_string_equal(dk_schedule_named("vp").name, "vp");
 }
 
 static void conditions_are_what_they_say(void **state) {
@@ -787,8 +824,8 @@ static const struct {
     {"schedule.beta_max", "sub_vp", AT(schedule.beta_max), 'd', {0, -1, 0.05, NaN, HUGE_VAL}, 5},
     {"schedule.betas", "vp_linear", AT(schedule.betas), 'i', {-1, DK_BETAS_COUNT}, 2},
     {"schedule.timesteps", "vp_linear", AT(schedule.timesteps), 'i', {0, -1, 1, 1000001}, 4},
-    {"schedule.beta_first", "vp_linear", AT(schedule.beta_first), 'd', {0, -1, 1, NaN, HUGE_VAL}, 5},
-    {"schedule.beta_last", "vp_scaled_linear", AT(schedule.beta_last), 'd', {0, -1, 1, NaN, HUGE_VAL}, 5},
+    {"schedule.beta_min", "vp_linear", AT(schedule.beta_min), 'd', {0, -1, 1, NaN, HUGE_VAL}, 5},
+    {"schedule.beta_max", "vp_scaled_linear", AT(schedule.beta_max), 'd', {0, -1, 1, NaN, HUGE_VAL}, 5},
     {"prediction", "flow", AT(prediction), 'i', {-1, 99}, 2},
     {"sigma_data", "edm", AT(sigma_data), 'd', {-1, NaN, HUGE_VAL}, 3},
     {"network_schedule.family", "flow", AT(network_schedule.family), 'i', {-1, 99}, 2},
@@ -933,6 +970,8 @@ int main(void) {
         cmocka_unit_test(every_prediction_gives_back_x0),
         cmocka_unit_test(edm_preconditioning_is_karras_table_1),
         cmocka_unit_test(network_trained_elsewhere_sees_its_own_scaling),
+        cmocka_unit_test(any_number_of_timesteps_is_refused_or_works),
+        cmocka_unit_test(a_schedule_of_a_name_alone_is_refused),
         cmocka_unit_test(conditions_are_what_they_say),
         cmocka_unit_test(defaults_follow_the_family),
         cmocka_unit_test(karras_and_exponential_match_k_diffusion),

@@ -154,21 +154,14 @@ static void *read_file(void *argument) {
     static const char file[] =
         "{\"_class_name\": \"UniPCMultistepScheduler\", \"beta_schedule\": \"scaled_linear\", "
         "\"use_karras_sigmas\": true}";
-    static char text[4096];
-    static double list[64];
     dk_config *c = (dk_config *)argument;
-    dk_json more;
-    memset(&more, 0, sizeof more);
-    status = dk_config_from_json_with(c, &more, file, sizeof file - 1);
-    if (status == DK_OK && !dk_config_to_json(c, &more, text, sizeof text)) status = DK_ERROR_CONFIG;
-    if (!dk_json_timesteps(c, &more, list, 64)) status = DK_ERROR_CONFIG;
-    if (!dk_json_sigmas(c, &more, list, 64)) status = DK_ERROR_CONFIG;
+    status = dk_config_from_json(c, file, sizeof file - 1, NULL);
     return NULL;
 }
 static void *every_model(void *argument) {
     dk_config *c = (dk_config *)argument;
     for (int i = 0; dk_model_preset_at(i) && status == DK_OK; i++)
-        c->steps = 0, status = dk_config_for(c, dk_model_preset_at(i)->name);
+        c->steps = 0, status = dk_config_for(c, dk_model_preset_at(i)->name, NULL);
     return NULL;
 }
 static void *names(void *argument) {

@@ -72,7 +72,7 @@ config_json() {
 config_edited() { succeeds plan --steps 2 --sampler heun --config "$dir/config.json" && [ "$(count '= network(')" = 3 ]; }
 config_broken() {
     printf '{"_class_name": "DDIMScheduler", "beta_start": "x"}' >"$dir/broken.json"
-    refuses '"beta_start" = x: must be a number' levels --config "$dir/broken.json"
+    refuses '"beta_start" = "x": must be a number' levels --config "$dir/broken.json"
 }
 config_missing() { run levels --config no/such/file && [ $status -eq 1 ] && grep -q 'no/such/file' "$dir/err"; }
 model_turbo() { succeeds levels --model sdxl_turbo --csv && grep -q '^0,999,' "$dir/out" && [ "$(count '^[0-9]')" = 2 ]; }
@@ -80,7 +80,7 @@ model_tokens() {
     succeeds levels --model flux_dev --steps 4 --tokens 256 --csv && mv "$dir/out" "$dir/first" &&
         succeeds levels --model flux_dev --steps 4 --mu 0.5 --csv && cmp -s "$dir/out" "$dir/first"
 }
-check "levels --config --json has the class's lists" config_json
+check "levels --config --json has what the network is told, and the levels" config_json
 check "options edit a configuration" config_edited
 check "a wrong value in a configuration is named" config_broken
 check "a configuration that cannot be read" config_missing
@@ -137,7 +137,7 @@ draws_alike() { # the same digits with the same source, others with another
         ! cmp -s "$dir/numpy.png" "$dir/torch_cpu.png"
 }
 check "noise sources" draws_alike
-check "unknown noise source" refuses 'must be philox|torch_cpu|' sample --noise torch
+check "unknown noise source" refuses 'must be philox|brownian|torch_cpu|' sample --noise torch
 check "a seed that NumPy has not" refuses 'seed = 4294967296: must be below 2^32' sample --noise numpy --seed 4294967296
 no_weights() { run sample --weights no/such/file --out "$dir/none.png" && [ $status -eq 1 ] && grep -q 'no/such/file' "$dir/err"; }
 check "sample writes a PNG" samples

@@ -69,7 +69,7 @@ static void record(bench *b) {
 static void run(bench *b) {
     dk_run run;
     dk_eval e;
-    if (dk_begin_plan(&run, &b->plan, &b->config, b->x, b->memory, b->bytes)) fail(dk_message(&b->config));
+    if (dk_begin_plan(&run, &b->plan, &b->config, b->x, b->memory, b->bytes)) fail(run.message);
     while (dk_next(&run, &e))
         if (b->checking) network(b, e.input, e.output);
     dk_end(&run);

@@ -37,7 +37,7 @@ static int fuzz_names(const uint8_t *bytes, size_t size) {
     }
     default:
         FUZZ_PROMISE(dk_nearest_names("sampler", text, near, 3) <= 3);
-        FUZZ_PROMISE(dk_config_for(&c, text) == DK_OK || c.message[0]);
+        FUZZ_PROMISE(dk_config_for(&c, text, NULL) == DK_OK || c.message[0]);
     }
     fuzz_run(&c, 50);
     free(text);

@@ -1,0 +1,311 @@
+/* What one can do wrong with a run, and what comes of it: runs that are moved, configs that nobody may write to, networks that
+   leave their output as it is. */
+#include "check.h"
+#ifdef __cplusplus
+#include <vector>
+#endif
+#ifdef __GNUC__ /* C++ would have every member named in {8} */
+#pragma GCC diagnostic ignored "-Wmissing-field-initializers"
+#endif
+
+#define COUNT(array) ((int)(sizeof(array) / sizeof((array)[0])))
+
+/* ------------------------------------------------------------------------------- runs that move */
+
+enum { DIM = 5, RUNS = 4 };
+static const char *const samplers[RUNS] = {"euler_a", "dpmpp_2m", "rk45", "unipc"};
+
+static dk_config config_of(int k) {
+    dk_config c = check_config("vp", samplers[k], 6);
+    c.dim = DIM, c.seed = (uint64_t)k;
+    return c;
+}
+
+static void answer(const dk_eval *e) { check_nonlinear(NULL, e); }
+
+/* Runs finish one by one; the last takes the place of the one that has, and what it leaves is overwritten. */
+static void runs_move_by_assignment(void **state) {
+    dk_run runs[RUNS];
+    dk_real x[RUNS][DIM], want[RUNS][DIM];
+    dk_eval e;
+    int n = RUNS, steps = 0;
+    (void)state;
+    for (int k = 0; k < RUNS; k++) {
+        dk_config c = config_of(k);
+        assert_int_equal(dk_sample(&c, check_nonlinear, NULL, want[k]), DK_OK);
+        assert_int_equal(dk_begin(&runs[k], &c, x[k], NULL, 0), DK_OK);
+    }
+    while (n > 0) {
+        int k = steps++ % n;
+        if (dk_next(&runs[k], &e)) {
+            answer(&e);
+        } else {
+            assert_int_equal(runs[k].status, DK_OK);
+            dk_end(&runs[k]);
+            runs[k] = runs[--n];
+            memset(&runs[n], 0xEE, sizeof runs[n]);
+        }
+    }
+    assert_memory_equal(x, want, sizeof x);
+}
+
+/* To memory of another address before every call, in memory of the caller's, with all that looks at a run. */
+static void runs_move_by_memcpy(void **state) {
+    (void)state;
+    for (int k = 0; k < RUNS; k++) {
+        dk_config c = config_of(k);
+        dk_real x[DIM], want[DIM], out[DIM];
+        dk_eval e;
+        assert_int_equal(dk_sample(&c, check_nonlinear, NULL, want), DK_OK);
+        size_t bytes = dk_run_size(&c);
+        void *memory = malloc(bytes);
+        dk_run *run = (dk_run *)malloc(sizeof *run);
+        assert_int_equal(dk_begin(run, &c, x, memory, bytes), DK_OK);
+        for (int more = 1; more;) {
+            dk_run *moved = (dk_run *)malloc(sizeof *moved);
+            memcpy(moved, run, sizeof *moved);
+            memset(run, 0xEE, sizeof *run);
+            free(run);
+            run = moved;
+            more = dk_next(run, &e);
+            if (more) answer(&e), assert_int_equal(dk_denoised(run, out), DK_OK), assert_non_null(dk_state(run));
+            assert_non_null(dk_run_plan(run));
+        }
+        assert_int_equal(run->status, DK_OK);
+        dk_end(run);
+        free(run), free(memory);
+        assert_memory_equal(x, want, sizeof x);
+    }
+}
+
+static void runs_live_in_a_vector(void **state) {
+    (void)state;
+#ifdef __cplusplus
+    std::vector<dk_run> runs;
+    dk_real x[RUNS][DIM], want[RUNS][DIM];
+    dk_eval e;
+    for (int k = 0; k < RUNS; k++) { /* grows, and so moves what is in it */
+        dk_config c = config_of(k);
+        assert_int_equal(dk_sample(&c, check_nonlinear, NULL, want[k]), DK_OK);
+        runs.push_back(dk_run());
+        assert_int_equal(dk_begin(&runs.back(), &c, x[k], NULL, 0), DK_OK);
+        for (size_t i = 0; i < runs.size(); i++)
+            if (dk_next(&runs[i], &e)) answer(&e);
+    }
+    while (!runs.empty())
+        if (dk_next(&runs.front(), &e)) answer(&e);
+        else dk_end(&runs.front()), runs.erase(runs.begin());
+    assert_memory_equal(x, want, sizeof x);
+#else
+    skip();
+#endif
+}
+
+/* ------------------------------------------------------------------------------- configs that nobody writes to */
+
+/* Lies in memory that cannot be written to. */
+static const dk_config constant = {8, 2, 3, 42};
+
+static void a_config_may_be_constant(void **state) {
+    dk_config copy = constant;
+    dk_real x[6], want[6];
+    dk_plan plan;
+    dk_run run;
+    (void)state;
+    memset(&plan, 0, sizeof plan);
+    assert_int_equal(dk_sample(&copy, check_nonlinear, NULL, want), DK_OK);
+    assert_int_equal(dk_begin(&run, &constant, x, NULL, 0), DK_OK);
+    assert_int_equal(dk_continue(&run, check_nonlinear, NULL), DK_OK);
+    dk_end(&run);
+    assert_memory_equal(x, want, sizeof x);
+    assert_int_equal(dk_record(&plan, &copy), DK_OK);
+    assert_true(dk_workspace_size(&plan, &constant) > 0);
+    assert_int_equal(dk_begin_plan(&run, &plan, &constant, x, NULL, 0), DK_OK);
+    assert_int_equal(dk_continue(&run, check_nonlinear, NULL), DK_OK);
+    dk_end(&run);
+    assert_memory_equal(x, want, sizeof x);
+    assert_int_equal(dk_begin(&run, &constant, NULL, NULL, 0), DK_ERROR_CONFIG); /* nor when it is refused */
+    assert_string_equal(run.message, "x = NULL: must be batch * dim numbers");
+    dk_plan_free(&plan);
+}
+
+static void a_run_shares_no_memory(void **state) {
+    static union {
+        dk_run run;
+        dk_real numbers[sizeof(dk_run) / sizeof(dk_real)];
+    } u;
+    dk_config c = config_of(0);
+    dk_real x[DIM];
+    char memory[20000];
+    (void)state;
+    assert_int_equal(dk_begin(&u.run, &c, x, &u, sizeof u), DK_ERROR_CONFIG);
+    assert_string_equal(u.run.message, "memory: must not overlap the dk_run");
+    assert_int_equal(dk_begin(&u.run, &c, u.numbers + 10, memory, sizeof memory), DK_ERROR_CONFIG);
+    assert_string_equal(u.run.message, "x: must not overlap the dk_run");
+}
+
+/* ------------------------------------------------------------------------------- numbers that are not there */
+
+typedef struct lazy {
+    size_t from, to; /* the elements that it leaves in evaluation `call` */
+    int call;
+    dk_real value; /* of the others */
+} lazy;
+
+static int lazy_network(void *user, const dk_eval *e) {
+    const lazy *l = (const lazy *)user;
+    for (size_t i = 0; i < e->dim * (size_t)e->batch; i++) {
+        if (e->call == l->call && i >= l->from && i < l->to) continue;
+        if (e->output) e->output[i] = l->value;
+        else dk_to_half(DK_NUMBER_BF16, &l->value, &e->output_half[i], 1);
+    }
+    return 0;
+}
+
+static void what_the_network_leaves_unwritten_is_named(void **state) {
+    enum { LONG = 2500 };
+    static dk_real x[4 * LONG];
+    static const struct {
+        size_t dim, from, to;
+        const char *message;
+    } rows[] = {
+        {3, 0, 12, "step 2 of 4 (evaluation 2), sample 0, element 0"}, /* nothing is written */
+        {3, 3, 12, "step 2 of 4 (evaluation 2), sample 1, element 0"}, /* the first sample alone is */
+        {3, 11, 12, "step 2 of 4 (evaluation 2), sample 3, element 2"},
+        {1, 2, 3, "step 2 of 4 (evaluation 2), sample 2, element 0"},
+        {LONG, LONG, 4 * LONG, "step 2 of 4 (evaluation 2), sample 1, element 0"},
+        {LONG, LONG + 1000, LONG + 2024, "step 2 of 4 (evaluation 2), sample 1, element 1024"},
+    };
+    (void)state;
+    for (int number = 0; number < DK_NUMBER_COUNT; number += DK_NUMBER_BF16)
+        for (int i = 0; i < COUNT(rows); i++) {
+            dk_config c = check_config("flow", "dpmpp_2m", 4);
+            lazy l = {rows[i].from, rows[i].to, 2, (dk_real)0.5};
+            char text[200];
+            c.dim = rows[i].dim, c.batch = 4, c.number = (dk_number)number;
+            assert_int_equal(dk_sample(&c, lazy_network, &l, x), DK_ERROR_NOT_FINITE);
+            snprintf(text, sizeof text, "the network has not written its output at %s", rows[i].message);
+            assert_string_equal(dk_message(&c), text);
+            c.unchecked = 1; /* which does not look, and so leaves nothing to be found */
+            assert_int_equal(dk_sample(&c, lazy_network, &l, x), DK_OK);
+        }
+}
+
+static int huge_at_the_end(void *user, const dk_eval *e) {
+    dk_real most = sizeof(dk_real) == 8 ? (dk_real)1.7e308 : (dk_real)3.4e38f;
+    (void)user;
+    for (size_t i = 0; i < e->dim; i++) e->output[i] = e->step + 1 < e->steps ? 0 : i == 3 ? -most : (dk_real)1;
+    return 0;
+}
+
+/* eps: the last step takes sigma/alpha of it. */
+static void a_result_that_overflows_is_an_error_and_stays_one(void **state) {
+    dk_config c = check_config("edm", "euler", 4);
+    dk_real x[DIM], out[DIM];
+    dk_run run;
+    dk_eval e;
+    (void)state;
+    c.prediction = DK_PREDICT_EPS, c.dim = DIM, c.schedule.sigma_min = 50, c.schedule.sigma_max = 80;
+    c.schedule.t_min = 50, c.schedule.t_max = 80;
+    assert_int_equal(dk_begin(&run, &c, x, NULL, 0), DK_OK);
+    assert_int_equal(dk_continue(&run, huge_at_the_end, NULL), DK_ERROR_NOT_FINITE);
+    for (int again = 0; again < 2; again++) {
+        assert_string_equal(run.message, "the result is NaN or infinite after the last evaluation, at step 3 of 4 "
+                                         "(evaluation 3), sample 0, element 3");
+        assert_int_equal(dk_denoised(&run, out), DK_ERROR_NOT_FINITE);
+        assert_int_equal(dk_next(&run, &e), 0);
+        assert_int_equal(run.status, DK_ERROR_NOT_FINITE);
+        assert_int_equal(dk_continue(&run, huge_at_the_end, NULL), DK_ERROR_NOT_FINITE);
+    }
+    dk_end(&run);
+    c.unchecked = 1;
+    assert_int_equal(dk_sample(&c, huge_at_the_end, NULL, x), DK_OK);
+}
+
+static int spoiling_hook(void *user, const dk_eval *e, dk_real *D, int slot) {
+    (void)slot;
+    if (e->step == e->steps - 1 && *(int *)user) D[1] = (dk_real)NAN;
+    else if (e->step == e->steps - 1) D[1] = 0;
+    return 0;
+}
+
+static void a_hook_that_makes_nan_in_the_last_step_is_named(void **state) {
+    dk_config c = check_config("flow", "euler", 3);
+    dk_real x[DIM];
+    int spoils = 1;
+    dk_run run;
+    dk_eval e;
+    (void)state;
+    c.dim = DIM, c.guidance.hook = spoiling_hook, c.guidance.hook_user = &spoils;
+    assert_int_equal(dk_begin(&run, &c, x, NULL, 0), DK_OK);
+    while (dk_next(&run, &e)) answer(&e);
+    assert_int_equal(run.status, DK_ERROR_NOT_FINITE);
+    assert_string_equal(run.message, "guidance.hook has made D NaN or infinite at step 2 of 3 (evaluation 2), "
+                                     "sample 0, element 1");
+    spoils = 0; /* it is called again, with D as it left it */
+    assert_int_equal(dk_continue(&run, check_nonlinear, NULL), DK_OK);
+    dk_end(&run);
+}
+
+static int zero_in_half(void *user, const dk_eval *e) {
+    (void)user;
+    memset(e->output_half, 0, e->dim * (size_t)e->batch * sizeof *e->output_half);
+    return 0;
+}
+
+static void inputs_beyond_fp16_are_named(void **state) {
+    dk_config c = check_config("ve", "euler", 3);
+    dk_real x[4] = {1, 65000, 65530, 1};
+    dk_run run;
+    dk_eval e;
+    (void)state;
+    c.schedule.sigma_max = 100, c.dim = 2, c.batch = 2, c.start = DK_START_STATE, c.number = DK_NUMBER_FP16;
+    assert_int_equal(dk_begin(&run, &c, x, NULL, 0), DK_OK);
+    for (int again = 0; again < 2; again++) {
+        assert_int_equal(dk_next(&run, &e), 0);
+        assert_int_equal(run.status, DK_ERROR_NOT_FINITE);
+        assert_string_equal(run.message, "the network's input is beyond 65504, the largest number of fp16, at step 0 "
+                                         "of 3 (evaluation 0), sample 1, element 0");
+    }
+    dk_end(&run);
+    x[2] = 65504;
+    assert_int_equal(dk_sample(&c, zero_in_half, NULL, x), DK_OK);
+    x[2] = 65530, c.number = DK_NUMBER_BF16; /* which reaches as far as float does */
+    assert_int_equal(dk_sample(&c, zero_in_half, NULL, x), DK_OK);
+}
+
+static int noisy_network(void *user, const dk_eval *e) {
+    uint32_t *random = (uint32_t *)user;
+    for (size_t i = 0; i < e->dim; i++) e->output[i] = (dk_real)((*random = *random * 1664525u + 1013904223u) >> 8);
+    return 0;
+}
+
+static void a_run_whose_steps_became_too_small_says_so_again(void **state) {
+    dk_config c = check_config("edm", "rk45", 4);
+    dk_real x[DIM], out[DIM];
+    uint32_t random = 1;
+    dk_run run;
+    (void)state;
+    c.dim = DIM, c.sampler.rtol = c.sampler.atol = 1e-12;
+    assert_int_equal(dk_begin(&run, &c, x, NULL, 0), DK_OK);
+    for (int again = 0; again < 3; again++) {
+        assert_int_equal(dk_continue(&run, noisy_network, &random), DK_ERROR_STEP);
+        assert_int_equal(strncmp(run.message, "the step size became too small", 30), 0);
+        assert_int_equal(dk_denoised(&run, out), DK_ERROR_STEP);
+    }
+    dk_end(&run);
+}
+
+int main(void) {
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(runs_move_by_assignment), cmocka_unit_test(runs_move_by_memcpy),
+        cmocka_unit_test(runs_live_in_a_vector),   cmocka_unit_test(a_config_may_be_constant),
+        cmocka_unit_test(a_run_shares_no_memory),
+        cmocka_unit_test(what_the_network_leaves_unwritten_is_named),
+        cmocka_unit_test(a_result_that_overflows_is_an_error_and_stays_one),
+        cmocka_unit_test(a_hook_that_makes_nan_in_the_last_step_is_named),
+        cmocka_unit_test(inputs_beyond_fp16_are_named),
+        cmocka_unit_test(a_run_whose_steps_became_too_small_says_so_again),
+    };
+    return cmocka_run_group_tests_name("safe", tests, NULL, NULL);
+}
