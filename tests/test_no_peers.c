@@ -1,5 +1,6 @@
 /* The header without book three: it compiles, samples, and refuses what only other programs have. */
 #define DK_NO_PEERS
+#define DIFFKIT_IMPLEMENTATION /* built without book three */
 #include "check.h"
 
 static int pull(void *user, const dk_eval *e) {
