@@ -70,6 +70,21 @@ static inline dk_config check_config(const char *schedule, const char *sampler, 
     return c;
 }
 
+/* A Runge-Kutta method of one's own. */
+static inline dk_sampler check_tableau(const char *tableau) {
+    dk_sampler s;
+    memset(&s, 0, sizeof s);
+    s.tableau = tableau;
+    return s;
+}
+
+static inline dk_sampler check_exponential(const dk_exponential *method) {
+    dk_sampler s;
+    memset(&s, 0, sizeof s);
+    s.exponential = method;
+    return s;
+}
+
 /* Data x0 ~ N(mean, deviation^2) per element: the network that knows it, in any prediction. Scaling of the input
    by another schedule or by EDM's c_in is undone from the level. */
 typedef struct check_gaussian {

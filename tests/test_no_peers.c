@@ -5,7 +5,10 @@
 
 static int pull(void *user, const dk_eval *e) {
     (void)user;
-    for (size_t i = 0; i < e->dim * (size_t)e->batch; i++) e->output[i] = e->input[i] / 2;
+    for (size_t i = 0; i < e->dim * (size_t)e->batch; i++) {
+        e->output[i] = e->input[i] / 2;
+        if (e->uncond_output) e->uncond_output[i] = e->output[i];
+    }
     return 0;
 }
 

@@ -451,7 +451,7 @@ static void rejected_steps_cost_no_noise(void **state) {
             check_gaussian g = {0.3, 0.5, DK_PREDICT_X0, 0.5, 0};
             dk_config c = check_config("edm", "dpm_adaptive", 1);
             c.schedule = dk_edm(0.02, 20), c.prediction = DK_PREDICT_X0, c.dim = 40, c.sampler.eta = 0.5;
-            c.sampler.h_init = k ? 0.05 : 0.0500001, c.noise = source_of(kind);
+            c.sampler.control.h_init = k ? 0.05 : 0.0500001, c.noise = source_of(kind);
             if (dk_sample(&c, check_gaussian_denoise, &g, x[k])) fail_msg("%s", dk_message(&c));
             for (int i = 0; i < 40 && k; i++) check_near((double)x[1][i], (double)x[0][i], 0.05, "result");
         }
