@@ -1175,14 +1175,14 @@ static void saves_that_are_short_damaged_or_of_another_kind_are_refused(void **s
         for (size_t i = 0; i < s.size; i++)
             for (int bit = 0; bit < 8; bit++) {
                 s.bytes[i] = (unsigned char)(s.bytes[i] ^ (1 << bit));
-                load_refused(&s, s.bytes, s.size, i < 40 ? "saved " : "saved bytes: damaged");
+                load_refused(&s, s.bytes, s.size, i < 88 ? "saved " : "saved bytes: damaged");
                 s.bytes[i] = (unsigned char)(s.bytes[i] ^ (1 << bit));
             }
         static const struct {
             int at, value;
             const char *message;
         } heads[] = {{0, 'x', "saved magic number = "},
-                     {8, 3, "saved version = 3: must be 2"},
+                     {8, 2, "saved version = 2: must be 3"},
                      {16, sizeof(dk_real) == 4 ? 8 : 4, "saved sizeof(dk_real) = "},
                      {24, 5, "saved dim = 5: must be 2"},
                      {32, 9, "saved batch = 9: must be 1"}};
