@@ -13,8 +13,6 @@ static void count_free(void *p) {
     if (p) releases++;
     free(p);
 }
-#define DK_MALLOC(n) count_malloc(n)
-#define DK_FREE(p) count_free(p)
 #include "check.h"
 
 static void clear_config(dk_config *c, const char *sampler, int steps, int batch, size_t dim) {
@@ -1183,6 +1181,7 @@ static void sizes_that_overflow_are_refused(void **state) {
 }
 
 int main(void) {
+    check_malloc = count_malloc, check_free = count_free;
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(stepping_is_blocking_bit_for_bit),
         cmocka_unit_test(evaluations_say_what_they_are),
