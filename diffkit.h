@@ -881,8 +881,11 @@ DK_API void dk_to_half(dk_number number, const dk_real *from, uint16_t *to, size
 DK_API void dk_from_half(dk_number number, const uint16_t *from, dk_real *to, size_t n);
 /* A draw of the run's plan from its source, batch * dim numbers: for back ends. */
 DK_API dk_status dk_run_noise(dk_run *run, int draw, dk_real *out);
-/* Everything that changes, as bytes, the same on every machine. Loading needs a run begun with the same
-   config (or plan); it goes on exactly as the saved one would, asking for the open evaluation again. */
+/* Everything that changes, as bytes, the same on every machine; at any time between calls, also of a run that is over.
+   dk_save_size gives how many, 0 where there is no run or it has a back end. The loading run must have been begun with
+   the same config (or plan), seeds and noise sources: else DK_ERROR_SAVED, a message that names what differs, and the
+   run as it was. It goes on exactly as the saved one would, and asks for the open evaluation again. Bytes may come from
+   anywhere: they are checked before they are used. mask, known and callbacks are not saved. */
 DK_API size_t dk_save_size(const dk_run *run);
 DK_API dk_status dk_save(dk_run *run, void *bytes, size_t size);
 DK_API dk_status dk_load(dk_run *run, const void *bytes, size_t size);
@@ -3758,7 +3761,8 @@ static dk_vec dkp_runge_kutta_to(dk_recorder *r, const dkp_tableau *tableau, dk_
     int plain = end.sigma > 0 || r->sampler.plain_last, stages = end.sigma > 0 ? tableau->stages : 1;
     int noisy = end.sigma < r->to.sigma, pseudo = r->sampler.gauge == DK_GAUGE_PSEUDO;
     double u = dkp_point_at(r, &r->from).u, h = dkp_point_at(r, &end).u - u;
-    dk_vec K[DK_MAX_STAGES], D = dkp_zero;
+    dk_vec K[DK_MAX_STAGES], D = dkp_zero; /* a slope that is not taken is zero */
+    memset(K, 0, sizeof K);
     for (int i = 0; i < stages; i++) {
         double c = 0;
         unsigned at_first = r->end;
@@ -4628,14 +4632,19 @@ DK_API dk_sampler dk_table_sampler(const dk_table *table) {
 
 /* ------------------------------------------------------------------------------- >>plan  Plans */
 
-static size_t dkp_up(size_t n) { return (n + 63) / 64 * 64; }
+/* a + n * each, and that to whole lines of memory: the most that can be counted, where it is more than that. */
+static size_t dkp_more(size_t a, size_t n, size_t each) {
+    return each > 0 && n > ((size_t)-1 - a) / each ? (size_t)-1 : a + n * each;
+}
+
+static size_t dkp_up(size_t n) { return n > (size_t)-64 ? (size_t)-1 : (n + 63) / 64 * 64; }
 
 /* Where the arrays lie in one block that starts at base, from the plan's counts; returns its size. Scratch for
    allocation comes last. */
 static size_t dkp_layout(dk_plan *p, char *base) {
     size_t at = 0;
 #define DKP_PLACE(type, member, count) \
-    p->member = base ? (type *)(void *)(base + at) : NULL, at = dkp_up(at + sizeof(type) * (size_t)(count))
+    p->member = base ? (type *)(void *)(base + at) : NULL, at = dkp_up(dkp_more(at, (size_t)(count), sizeof(type)))
     DKP_PLACE(dk_level, level, p->levels);
     DKP_PLACE(dk_call, call, p->calls);
     DKP_PLACE(dk_draw, draw, p->draws);
@@ -4845,7 +4854,7 @@ static dk_status dkp_count(dk_recorder *r, dk_plan *plan, dk_config *resolved, c
 
 static size_t dkp_plan_bytes(const dk_plan *counts) {
     dk_plan copy = *counts;
-    return dkp_layout(&copy, NULL) + DKP_KINDS * ((size_t)counts->values + 5) + 64;
+    return dkp_more(dkp_more(dkp_layout(&copy, NULL), DKP_KINDS, (size_t)counts->values + 5), 1, 64);
 }
 
 /* Resolves a copy, for the calls that must leave the caller's config as it is but for its message. Levels are computed
@@ -4876,7 +4885,9 @@ DK_API size_t dk_plan_size(dk_config *c) {
     dk_recorder r;
     if (status == DK_OK)
         status = dkp_count(&r, &counts, &resolved, dkp_first_attempt(&r, &resolved, &pace), NULL);
-    return dkp_answer(c, &resolved, status) == DK_OK ? dkp_plan_bytes(&counts) : 0;
+    size_t bytes = status == DK_OK ? dkp_plan_bytes(&counts) : 0;
+    if (bytes == (size_t)-1) status = dkp_fail_allocation(resolved.message, bytes);
+    return dkp_answer(c, &resolved, status) == DK_OK ? bytes : 0;
 }
 
 /* Memory of the caller, or allocated. */
@@ -7925,7 +7936,7 @@ static double dkp_worst(const dk_run *run, int i) {
     double worst = 0;
     for (int b = 0; b < run->config.batch; b++) {
         double v = run->scalars[(size_t)i * (size_t)run->config.batch + (size_t)b];
-        if (!(v <= worst)) worst = v;
+        if (!(v <= worst)) worst = dkp_finite(v) ? v : 1e300; /* of a state that is not finite */
     }
     return worst;
 }
@@ -8748,32 +8759,27 @@ static size_t dkp_streams_bytes(const dk_config *c) {
 }
 
 static size_t dkp_scalars(const dk_plan *p, const dk_config *c) {
-    return (size_t)(p->attempt ? DKP_CONTROL_NORMS : p->norms) * (size_t)c->batch;
+    return dkp_more(0, (size_t)(p->attempt ? DKP_CONTROL_NORMS : p->norms), (size_t)c->batch);
 }
 
+/* `all` is (size_t)-1 where it cannot be counted: no memory is that large, which is said where it is asked for. */
 static dkp_sizes dkp_workspace(const dk_plan *p, const dk_config *c) {
-    size_t size = c->dim * (size_t)c->batch * sizeof(dk_real), batch = (size_t)c->batch;
-    size_t parts = (size_t)c->threads, chunks = dkp_units(c->dim, dkp_chunk(c->dim));
-    size_t norms = p->norms || p->attempt ? DKP_PARTIAL * chunks * batch : 0;
+    size_t here = c->backend ? 0 : 1, batch = (size_t)c->batch, numbers = here * c->dim * batch;
+    size_t tiles = here * dkp_tiles(p) * DKP_TILE, parts = here * (size_t)c->threads;
+    size_t chunks = p->norms || p->attempt ? dkp_more(0, batch, dkp_units(c->dim, dkp_chunk(c->dim))) : 0;
+    size_t sums = dkp_more(0, here * chunks, DKP_PARTIAL);
+    int asked = dkp_whole(&c->noise) || dkp_whole(&c->step_noise);
     dkp_sizes s;
-    /* vectors that can be counted in bytes at all; dim and batch are at least 1 */
-    size_t most = ((size_t)-1) / 4 / size; /* NOLINT(clang-analyzer-core.*) */
-    if ((size_t)p->buffers + (size_t)p->halves + (size_t)p->noises >= most ||
-        dkp_streams_bytes(c) >= ((size_t)-1) / 4) {
-        memset(&s, 0, sizeof s);
-        s.all = (size_t)-1; /* no memory is that large: refused where it is asked for */
-        return s;
-    }
-    s.buffers = c->backend ? 0 : dkp_up((size_t)p->buffers * size);
-    s.halves = c->backend ? 0 : dkp_up((size_t)p->halves * c->dim * batch * sizeof(uint16_t));
-    s.tiles = c->backend ? 0 : dkp_up(parts * dkp_tiles(p) * DKP_TILE * sizeof(dk_real));
-    s.noise = (dkp_whole(&c->noise) || dkp_whole(&c->step_noise)) && !c->backend
-                  ? dkp_up((size_t)p->noises * size)
-                  : 0;
-    s.scalars = dkp_up(dkp_scalars(p, c) * sizeof(double));
-    s.sums = c->backend ? 0 : dkp_up((norms > parts ? norms : parts) * sizeof(double));
+    s.buffers = dkp_up(dkp_more(0, (size_t)p->buffers, numbers * sizeof(dk_real)));
+    s.halves = dkp_up(dkp_more(0, (size_t)p->halves, numbers * sizeof(uint16_t)));
+    s.tiles = dkp_up(dkp_more(0, parts, tiles * sizeof(dk_real)));
+    s.noise = asked ? dkp_up(dkp_more(0, (size_t)p->noises, numbers * sizeof(dk_real))) : 0;
+    s.scalars = dkp_up(dkp_more(0, dkp_scalars(p, c), sizeof(double)));
+    s.sums = dkp_up(dkp_more(0, sums > parts ? sums : parts, sizeof(double)));
     s.streams = dkp_up(dkp_streams_bytes(c));
-    s.all = s.buffers + s.halves + s.tiles + s.noise + s.scalars + s.sums + s.streams + 64;
+    const size_t all[] = {s.buffers, s.halves, s.tiles, s.noise, s.scalars, s.sums, s.streams};
+    s.all = 64;
+    for (int i = 0; i < DKP_COUNT(all); i++) s.all = dkp_more(s.all, 1, all[i]);
     return s;
 }
 
@@ -8813,10 +8819,10 @@ DK_API dk_status dk_denoised(dk_run *run, dk_real *out) {
     return DK_OK;
 }
 
-/* Saved bytes, little-endian: magic, version, size of dk_real, plan hash, dim, batch, cursor, open evaluation,
-   scalars, x, buffers and halves, and last a hash of all that precedes. */
-
 /* ---------------------------------------------------------------------- >>saved  Save and load */
+
+/* Saved bytes, little-endian: words of 8 bytes that say what the save belongs to; where step-size control stands; cursor;
+   norms, x, buffers and halves; last a hash of all that precedes. */
 
 typedef struct dkp_bytes {
     unsigned char *write; /* either */
@@ -8855,55 +8861,65 @@ static void dkp_real_io(dkp_bytes *io, dk_real *v, size_t n) {
     }
 }
 
-enum {
-    DKP_SAVE_WORDS = 5,
-    DKP_SAVE_HEAD = 8 * (DKP_SAVE_WORDS + 3),
-    DKP_SAVE_VERSION = 2,
-    DKP_SAVE_PACE = 8 * 22
-};
 #define DKP_SAVE_MAGIC 0x6E7572746B666964u /* "dfktrun" */
+
+/* Words that a save begins with: what must be the same in the run that it is loaded into, or it would give the result of
+   neither. The first are numbers, the others hashes. */
+enum { DKP_SAVE_VERSION = 3, DKP_SAVE_NUMBERS = 7, DKP_SAVE_WORDS = 11 };
+
+static const char *const dkp_save_names[DKP_SAVE_WORDS] = {
+    "magic number", "version",      "sizeof(dk_real)",
+    "dim",          "batch",        "seed",
+    "first_sample", "seeds: not",   "noise: another source than",
+    "step_noise: another source than", "config (schedule, grid, sampler, model, guidance ...): another than"};
+
+/* Then the cursor, for step-size control where that stands, and all that is computed with. */
+enum { DKP_SAVE_PACE = 8 * 15, DKP_SAVE_CURSOR = 8 * 3 };
 
 DK_API size_t dk_save_size(const dk_run *run) {
     if (!run || !run->size || run->config.backend) return 0;
-    return DKP_SAVE_HEAD + (dkp_plan_of(run)->attempt ? (size_t)DKP_SAVE_PACE : 0) +
-           dkp_scalars(dkp_plan_of(run), &run->config) * 8 +
-           (size_t)(dkp_plan_of(run)->buffers + 1) * run->size * sizeof(dk_real) +
-           (size_t)dkp_plan_of(run)->halves * run->size * sizeof(uint16_t) + 8;
+    const dk_plan *p = dkp_plan_of(run);
+    return 8 * DKP_SAVE_WORDS + (p->attempt ? (size_t)DKP_SAVE_PACE : 0) + DKP_SAVE_CURSOR +
+           dkp_scalars(p, &run->config) * 8 + (size_t)(p->buffers + 1) * run->size * sizeof(dk_real) +
+           (size_t)p->halves * run->size * sizeof(uint16_t) + 8;
 }
 
-/* Where step-size control stands; what an attempt needs follows from the config. */
-static void dkp_pace_io(dkp_bytes *io, dk_pace *p) {
-    double *const reals[] = {&p->from.t,
-                             &p->from.alpha,
-                             &p->from.sigma,
-                             &p->to.t,
-                             &p->to.alpha,
-                             &p->to.sigma,
-                             &p->at,
-                             &p->next,
-                             &p->end,
-                             &p->h,
-                             &p->slope,
-                             &p->inverse_error[0],
-                             &p->inverse_error[1]};
-    int *const wholes[] = {&p->accepted, &p->rejected, &p->calls,     &p->draws,   &p->phase,
-                           &p->place,    &p->kept,     &p->rejecting, &p->keeps[1]};
-    for (int i = 0; i < DKP_COUNT(reals); i++) dkp_double_io(io, reals[i]);
-    for (int i = 0; i < DKP_COUNT(wholes); i++) {
-        uint64_t v = dkp_byte_io(io, (uint64_t)(uint32_t)*wholes[i], 8);
-        if (!io->write) *wholes[i] = (int)(int32_t)(uint32_t)v;
+static uint64_t dkp_hash_source(const dk_noise_source *s) {
+    uint64_t h = dkp_hash(0xCBF29CE484222325u, s->fn != NULL);
+    h = dkp_hash(dkp_hash(h, (uint64_t)s->kind), (uint64_t)s->bits);
+    return dkp_hash(dkp_hash(h, (uint64_t)s->threads), (uint64_t)s->seed_offset);
+}
+
+/* A plan says all that counts. One of step-size control is a step's, which is looked at by itself; here count the levels
+   between which it runs, and how its step sizes follow. */
+static uint64_t dkp_hash_config(const dk_run *run) {
+    const dk_sampler *s = &run->config.sampler;
+    const dk_control *k = &s->control;
+    const double control[] = {k->rtol,   k->atol,   k->h_init, k->safety,        k->pcoeff,
+                              k->icoeff, k->dcoeff, s->eta,    (double)s->order, (double)k->law};
+    uint64_t h = dkp_hash(0xCBF29CE484222325u, (uint64_t)run->config.steps);
+    if (!dkp_plan_of(run)->attempt) return dk_plan_hash(dkp_plan_of(run));
+    for (int i = 0; i < DKP_COUNT(control); i++) h = dkp_hash_real(h, control[i]);
+    for (int i = 0; i <= run->config.steps; i++) {
+        dk_level l = dkp_grid_level(&run->config, i);
+        h = dkp_hash_real(dkp_hash_real(dkp_hash_real(h, l.t), l.alpha), l.sigma);
     }
+    return h;
 }
 
 static void dkp_head(const dk_run *run, uint64_t head[DKP_SAVE_WORDS]) {
+    const dk_config *c = &run->config;
     head[0] = DKP_SAVE_MAGIC, head[1] = DKP_SAVE_VERSION, head[2] = sizeof(dk_real);
-    head[3] = (uint64_t)run->dim, head[4] = (uint64_t)run->config.batch;
+    head[3] = (uint64_t)run->dim, head[4] = (uint64_t)c->batch;
+    head[5] = c->seeds ? 0 : c->seed, head[6] = c->seeds ? 0 : c->first_sample;
+    head[7] = c->seeds ? 0xCBF29CE484222325u : 0;
+    for (int b = 0; c->seeds && b < c->batch; b++) head[7] = dkp_hash(head[7], c->seeds[b]);
+    head[8] = dkp_hash_source(&c->noise), head[9] = dkp_hash_source(&c->step_noise);
+    head[10] = dkp_hash_config(run);
 }
 
-/* Saves of other versions, precisions and sizes are told from damaged ones, as far as there are bytes. */
+/* What a save is not of this run for is named, as far as there are bytes. */
 static dk_status dkp_check_head(dk_run *run, const unsigned char *bytes, size_t size) {
-    static const char *const names[DKP_SAVE_WORDS] = {"magic number", "version", "sizeof(dk_real)", "dim",
-                                                      "batch"};
     dkp_bytes io = {NULL, bytes, 0};
     uint64_t head[DKP_SAVE_WORDS];
     dkp_head(run, head);
@@ -8912,39 +8928,71 @@ static dk_status dkp_check_head(dk_run *run, const unsigned char *bytes, size_t 
         if (saved == head[i]) continue;
         dkp_text t = {run->message, DK_MESSAGE_SIZE, 0};
         dkp_put(&t, "saved ");
-        dkp_put(&t, names[i]);
-        dkp_put(&t, " = ");
-        dkp_put_size(&t, saved);
-        dkp_put(&t, ": must be ");
-        dkp_put_size(&t, head[i]);
+        dkp_put(&t, dkp_save_names[i]);
+        if (i < DKP_SAVE_NUMBERS) {
+            dkp_put(&t, " = ");
+            dkp_put_size(&t, saved);
+            dkp_put(&t, ": must be ");
+            dkp_put_size(&t, head[i]);
+        } else {
+            dkp_put(&t, i == DKP_SAVE_NUMBERS ? " those of this run" : " this run's");
+        }
         return DK_ERROR_SAVED;
     }
     return DK_OK;
 }
 
+/* Where step-size control stands. Levels follow from it and from the config. */
+static void dkp_pace_io(dkp_bytes *io, dk_pace *p) {
+    double *const reals[] = {&p->at, &p->next, &p->h, &p->slope, &p->inverse_error[0], &p->inverse_error[1]};
+    int *const wholes[] = {&p->accepted, &p->rejected, &p->calls, &p->draws,
+                           &p->phase,    &p->place,    &p->kept,  &p->rejecting};
+    for (int i = 0; i < DKP_COUNT(reals); i++) dkp_double_io(io, reals[i]);
+    for (int i = 0; i < DKP_COUNT(wholes); i++) {
+        uint64_t v = dkp_byte_io(io, (uint64_t)(uint32_t)*wholes[i], 8);
+        if (!io->write) *wholes[i] = (int)(int32_t)(uint32_t)v;
+    }
+}
+
+enum { DKP_MOST_COUNT = 100000000 }; /* of evaluations and draws */
+
+/* Whether a run of this config can stand there; if it can, its levels. What is saved may be made up. */
+DKP_ONCE static int dkp_pace_fits(dk_run *run, dk_pace *p, int finished) {
+    dk_recorder r;
+    int steps = run->config.steps;
+    dkp_start_recorder(&r, &run->config);
+    if (p->accepted < 0 || p->accepted > DKP_MOST_ATTEMPTS + steps || p->rejected < 0 ||
+        p->rejected > DKP_MOST_ATTEMPTS || p->calls < 0 || p->calls > DKP_MOST_COUNT || p->draws < 0 ||
+        p->draws > DKP_MOST_COUNT || p->kept & ~(DKP_KEPT_D | DKP_KEPT_LOW) || p->rejecting & ~1)
+        return 0;
+    if (!dkp_finite(p->at) || !dkp_finite(p->next) || !(p->h >= 0) || !(p->slope >= 0) ||
+        !(p->inverse_error[0] >= 0) || !(p->inverse_error[1] >= 0))
+        return 0;
+    if (finished) return 1;
+    int begin = dkp_control_begin(&r), end = dkp_control_end(&r);
+    if (p->phase == DKP_START || p->phase == DKP_PLAIN) {
+        int plain = p->phase == DKP_PLAIN;
+        if (plain ? p->place < 0 || p->place >= steps || (p->place >= begin && p->place < end) : p->place != 0)
+            return 0;
+        p->from = dkp_grid_level(&run->config, p->place), p->to = dkp_grid_level(&run->config, p->place + plain);
+        return 1;
+    }
+    int first = p->place == begin, measures = p->phase == DKP_MEASURE || p->phase == DKP_PROBE;
+    if (begin >= end || (!first && p->place != -1) || (!measures && p->phase != DKP_ATTEMPT)) return 0;
+    if (measures && (!first || !dkp_is_classical(&r))) return 0;
+    p->from = dkp_grid_level(&run->config, begin), p->to = dkp_grid_level(&run->config, end);
+    double start = dkp_control_axis(&r, &p->from), way;
+    p->end = dkp_control_axis(&r, &p->to), way = p->end < start ? -1 : 1;
+    double gone = way * (p->at - start), ahead = way * (p->next - p->at), left = way * (p->end - p->next);
+    if (!(first ? gone >= 0 && gone <= 0 : gone > 0) || !(ahead > 0) || !(left >= 0) || !(p->h > 0)) return 0;
+    if (!first) p->from = dkp_level_on_axis(&r, p->at);
+    if (left > 0) p->to = dkp_level_on_axis(&r, p->next);
+    return 1;
+}
+
 static dk_status dkp_record_again(dk_run *run) {
     dk_recorder r;
     return dkp_record_attempt(&r, &run->own.plan, &run->config, &run->own.pace);
-}
-
-/* Head in both directions: what must agree is written, or compared. Returns 0 where it does not. With step-size control the
-   plan is that of the attempt that was saved: it is recorded anew. */
-static int dkp_save_head(dk_run *run, dkp_bytes *io, uint64_t *pass, uint64_t *flags) {
-    uint64_t head[DKP_SAVE_WORDS];
-    int same = 1;
-    dkp_head(run, head);
-    for (int i = 0; i < DKP_SAVE_WORDS; i++) same &= dkp_byte_io(io, head[i], 8) == head[i];
-    if (dkp_plan_of(run)->attempt) {
-        dkp_pace_io(io, &run->own.pace);
-        if (!io->write && same)
-            same = run->own.pace.phase >= DKP_START && run->own.pace.phase <= DKP_ATTEMPT && run->own.pace.place >= -1 &&
-                   run->own.pace.place <= run->config.steps && dkp_record_again(run) == DK_OK;
-    }
-    uint64_t hash = dk_plan_hash(dkp_plan_of(run));
-    same &= dkp_byte_io(io, hash, 8) == hash;
-    *pass = dkp_byte_io(io, *pass, 8);
-    *flags = dkp_byte_io(io, *flags, 8);
-    return same;
 }
 
 static void dkp_save_body(dk_run *run, dkp_bytes *io) {
@@ -8957,29 +9005,74 @@ static void dkp_save_body(dk_run *run, dkp_bytes *io) {
     }
 }
 
+/* flags 0: about to run `pass`; 1: the evaluation before it is out; 2: at the end, in the error `ended` unless it is 0 */
+typedef struct dkp_cursor {
+    uint64_t pass, flags, ended;
+} dkp_cursor;
+
+static void dkp_cursor_io(dkp_bytes *io, dkp_cursor *at) {
+    at->pass = dkp_byte_io(io, at->pass, 8);
+    at->flags = dkp_byte_io(io, at->flags, 8);
+    at->ended = dkp_byte_io(io, at->ended, 8);
+}
+
 DK_API dk_status dk_save(dk_run *run, void *bytes, size_t size) {
     dkp_bytes io = {(unsigned char *)bytes, NULL, 0xCBF29CE484222325u};
+    uint64_t head[DKP_SAVE_WORDS];
     size_t needed = dk_save_size(run);
     if (!run) return DK_ERROR_ORDER;
     if (run->own.inside) return dkp_refuse_inside(run);
     if (!needed) return dkp_fail_text(run->message, run->status = DK_ERROR_ORDER, "there is no run to save");
     if (!bytes) size = 0;
     if (size < needed) return run->status = dkp_fail_bytes(run->message, size, needed);
-    uint64_t pass = (uint64_t)run->own.pass, flags = (uint64_t)(run->own.waiting + 2 * run->own.finished);
-    dkp_save_head(run, &io, &pass, &flags);
+    dkp_head(run, head);
+    for (int i = 0; i < DKP_SAVE_WORDS; i++) dkp_byte_io(&io, head[i], 8);
+    if (dkp_plan_of(run)->attempt) {
+        dkp_pace_io(&io, &run->own.pace);
+        dkp_byte_io(&io, dk_plan_hash(dkp_plan_of(run)), 8);
+    }
+    dkp_cursor at = {(uint64_t)run->own.pass, (uint64_t)(run->own.waiting + 2 * run->own.finished),
+                     (uint64_t)run->own.ended};
+    dkp_cursor_io(&io, &at);
     dkp_save_body(run, &io);
     dkp_byte_io(&io, io.hash, 8);
     run->message[0] = 0;
     return run->status = DK_OK;
 }
 
-/* flags 0: about to run `pass`; 1: the evaluation before it is out; 2: at the end */
-static int dkp_cursor_fits(const dk_plan *p, uint64_t pass, uint64_t flags) {
-    if (flags == 2) return pass == (uint64_t)p->passes;
-    if (flags > 2 || pass >= (uint64_t)p->passes) return 0;
-    if (pass == 0) return flags == 0;
-    return flags ? p->pass[pass - 1].boundary == DK_BOUNDARY_CALL
-                 : p->pass[pass - 1].boundary >= DK_BOUNDARY_NORM;
+static int dkp_cursor_fits(const dk_plan *p, const dkp_cursor *at) {
+    if (at->flags == 2) return at->pass == (uint64_t)p->passes;
+    if (at->pass >= (uint64_t)p->passes) return 0;
+    if (at->pass == 0) return at->flags == 0;
+    dk_boundary before = p->pass[at->pass - 1].boundary;
+    return at->flags ? before == DK_BOUNDARY_CALL : before >= DK_BOUNDARY_NORM;
+}
+
+/* With step-size control the plan of the attempt that was saved is recorded anew. At the end there is none. Where the save
+   does not fit, the run is what it was. */
+static int dkp_load_cursor(dk_run *run, dkp_bytes *io, dkp_cursor *at) {
+    dk_pace here = run->own.pace, saved = here;
+    int control = dkp_plan_of(run)->attempt;
+    uint64_t hash = 0;
+    if (control) {
+        dkp_pace_io(io, &saved);
+        hash = dkp_byte_io(io, 0, 8);
+    }
+    dkp_cursor_io(io, at);
+    if (at->flags > 2 || at->ended >= DK_STATUS_COUNT || (at->ended && at->flags != 2)) return 0;
+    if (!control) return dkp_cursor_fits(run->plan ? run->plan : &run->own.plan, at);
+    if (!dkp_pace_fits(run, &saved, at->flags == 2)) return 0;
+    run->own.pace = saved;
+    if (at->flags == 2) {
+        at->pass = (uint64_t)run->own.plan.passes;
+        return 1;
+    }
+    if (dkp_record_again(run) == DK_OK && dk_plan_hash(&run->own.plan) == hash &&
+        dkp_cursor_fits(&run->own.plan, at))
+        return 1;
+    run->own.pace = here;
+    dkp_record_again(run);
+    return 0;
 }
 
 DK_API dk_status dk_load(dk_run *run, const void *bytes, size_t size) {
@@ -8999,17 +9092,20 @@ DK_API dk_status dk_load(dk_run *run, const void *bytes, size_t size) {
     }
     dkp_bytes io = {NULL, (const unsigned char *)bytes, 0xCBF29CE484222325u};
     for (size_t i = 0; i < needed - 8; i++) dkp_byte_io(&io, 0, 1); /* the hash first: nothing half-loaded */
-    uint64_t hash = io.hash, pass = 0, flags = 0;
+    uint64_t hash = io.hash;
     int intact = dkp_byte_io(&io, 0, 8) == hash;
-    io.read = (const unsigned char *)bytes;
-    dk_pace here = run->own.pace;
-    if (!intact || !dkp_save_head(run, &io, &pass, &flags) || !dkp_cursor_fits(dkp_plan_of(run), pass, flags)) {
-        run->own.pace = here;
-        if (dkp_plan_of(run)->attempt) dkp_record_again(run);
+    dkp_cursor at = {0, 0, 0};
+    io.read = (const unsigned char *)bytes + 8 * DKP_SAVE_WORDS;
+    if (!intact || !dkp_load_cursor(run, &io, &at))
         return dkp_fail_text(run->message, run->status = DK_ERROR_SAVED, wrong);
-    }
     dkp_save_body(run, &io);
-    run->own.pass = (int)pass, run->own.waiting = flags == 1, run->own.finished = flags == 2, run->own.again = run->own.waiting;
+    dkp_run *own = &run->own;
+    own->pass = (int)at.pass, own->finished = at.flags == 2;
+    own->again = own->waiting = at.flags == 1;
+    own->ended = (dk_status)at.ended;
+    dkp_text why = {own->why, DK_MESSAGE_SIZE, 0};
+    dkp_put(&why, "the run had ended before it was saved: ");
+    dkp_put(&why, dk_status_text(own->ended));
     run->status = DK_OK, run->message[0] = 0;
     return DK_OK;
 }

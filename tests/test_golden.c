@@ -7,6 +7,7 @@
      test_golden print    the lines of this build
      test_golden hash     of the file, which is golden_hash below
      test_golden values   the numbers themselves, one a line, to see how far another machine is off */
+#define DIFFKIT_IMPLEMENTATION /* json_lists.h asks a private function */
 #include "check.h"
 
 #include "json.h"

@@ -567,31 +567,6 @@ static void plans_show_guidance_in_words(void **state) {
 }
 
 /* Against sorting, with ties, zeros and lengths from 1 on. */
-static int by_size(const void *a, const void *b) {
-    double x = fabs((double)*(const dk_real *)a), y = fabs((double)*(const dk_real *)b);
-    return (x > y) - (x < y);
-}
-
-static void quantiles_are_exact(void **state) {
-    static dk_real v[3000], sorted[3000];
-    (void)state;
-    for (size_t n = 1; n < 3000; n += 1 + n / 3)
-        for (int kind = 0; kind < 3; kind++) {
-            dk_normals(3, n, (uint32_t)kind, 0, n, v);
-            for (size_t i = 0; kind == 1 && i < n; i++) v[i] = (dk_real)floor((double)v[i]);
-            for (size_t i = 0; kind == 2 && i < n; i++) v[i] = 0;
-            memcpy(sorted, v, n * sizeof *v);
-            qsort(sorted, n, sizeof *sorted, by_size);
-            for (int k = 0; k <= 20; k++) {
-                double place = 0.05 * k * (double)(n - 1);
-                size_t low = (size_t)place, high = low + 1 < n ? low + 1 : low;
-                double a = fabs((double)sorted[low]), b = fabs((double)sorted[high]);
-                check_near(dkp_quantile(v, n, 0.05 * k), a + (place - (double)low) * (b - a), 1e-15,
-                           "quantile");
-            }
-        }
-}
-
 /* Long samples, in parts that run at once: the same bits. */
 static void parts_change_nothing(void **state) {
     enum { LONG = 70000 };
@@ -660,7 +635,6 @@ int main(void) {
         cmocka_unit_test(plans_and_hooks_belong_together),
         cmocka_unit_test(likelihoods_are_those_of_the_guided_ode),
         cmocka_unit_test(plans_show_guidance_in_words),
-        cmocka_unit_test(quantiles_are_exact),
         cmocka_unit_test(parts_change_nothing),
         cmocka_unit_test(wrong_guidance_is_refused),
     };

@@ -1,4 +1,5 @@
 /* Configuration files of diffusers: what they mean, what is refused, hostile text, presets. */
+#define DIFFKIT_IMPLEMENTATION /* private functions */
 #include "check.h"
 
 #include "json.h"

@@ -516,18 +516,26 @@ static void published_lists_come_with_the_name(void **state) {
 /* The enumerators' words are as many as the enumerators, in their order. */
 static void words_follow_the_enumerators(void **state) {
     static const struct {
-        const char *field, *last;
+        const char *last;
+        size_t field;
         int count;
-    } lists[] = {
-        {"sampler.gauge", "pseudo", DK_GAUGE_COUNT}, {"sampler.rule", "gradient", DK_RULE_COUNT},
-        {"sampler.law", "sde_noise", DK_LAW_COUNT},  {"sampler.predictor", "none", DK_PREDICTOR_COUNT},
-        {"grid.final", "last", DK_FINAL_COUNT},      {"grid.partial", "more", DK_PARTIAL_COUNT},
-        {"start", "data", DK_START_COUNT},           {"blend", "both", DK_BLEND_COUNT}};
+    } lists[] = {{"sampler.gauge=pseudo", offsetof(dk_config, sampler.gauge), DK_GAUGE_COUNT},
+                 {"sampler.rule=gradient", offsetof(dk_config, sampler.rule), DK_RULE_COUNT},
+                 {"sampler.law=sde_noise", offsetof(dk_config, sampler.law), DK_LAW_COUNT},
+                 {"sampler.predictor=none", offsetof(dk_config, sampler.sde.predictor), DK_PREDICTOR_COUNT},
+                 {"grid.final=last", offsetof(dk_config, grid.final), DK_FINAL_COUNT},
+                 {"grid.partial=more", offsetof(dk_config, grid.partial), DK_PARTIAL_COUNT},
+                 {"start=data", offsetof(dk_config, start), DK_START_COUNT},
+                 {"blend=both", offsetof(dk_config, blend), DK_BLEND_COUNT}};
     (void)state;
-    for (size_t i = 0; i < sizeof lists / sizeof *lists; i++)
-        for (size_t k = 0; k < sizeof dkp_fields / sizeof *dkp_fields; k++)
-            if (strcmp(dkp_fields[k].name, lists[i].field) == 0)
-                assert_int_equal(dkp_parse_choice(dkp_fields[k].allowed, lists[i].last), lists[i].count - 1);
+    for (size_t i = 0; i < sizeof lists / sizeof *lists; i++) {
+        dk_config c;
+        int number;
+        memset(&c, 0, sizeof c);
+        assert_int_equal(dk_config_set(&c, lists[i].last), DK_OK);
+        memcpy(&number, (const char *)&c + lists[i].field, sizeof number);
+        assert_int_equal(number, lists[i].count - 1);
+    }
     assert_int_equal(sizeof(dk_rule), sizeof(int));
 }
 

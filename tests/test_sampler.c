@@ -727,21 +727,6 @@ static void D_linear_in_lambda_is_extrapolated_exactly(void **state) {
     }
 }
 
-/* Against the series, summed in long double where it does not cancel; elsewhere against the recursion's identity. */
-static void phi_functions_are_their_series(void **state) {
-    (void)state;
-    for (int k = 0; k <= 4; k++)
-        for (double z = -6; z < 12; z += 0.037) {
-            long double term = 1, sum = 0;
-            for (int i = 1; i <= k; i++) term /= i;
-            for (int n = 0; n < 120; n++) sum += term, term *= (long double)z / (n + 1 + k);
-            check_near(dkp_phi(k, z) / (double)sum, 1, 1e-14, "phi");
-        }
-    check_near(dkp_phi(3, 0), 1.0 / 6, 1e-16, "phi_3(0)");
-    for (int k = 1; k <= 3; k++) /* the limit of h phi_k(-h) */
-        check_near(dkp_h_phi(k, HUGE_VAL, -1), dkp_h_phi(k, 1e14, -1), 1e-12, "phi at infinity");
-}
-
 /* Exponential methods of order 2 and more whose weights are exact solve D = lambda exactly. */
 static void exponential_methods_integrate_D_linear_in_lambda(void **state) {
     static const char *const names[] = {
@@ -1145,7 +1130,7 @@ static void noise_laws_keep_the_marginal(void **state) {
                                    : strcmp(names[n], "seeds_3") == 0    ? 3
                                                                          : 1;
                     dk_sampler s = edited(names[n], strcmp(names[n], "edm_churn") == 0 ? 0 : etas[e]);
-                    s.law = s.record == dkp_record_runge_kutta ? DK_LAW_ANCESTRAL : (dk_noise_law)law;
+                    s.law = s.record == dk_sampler_named("rk4").record ? DK_LAW_ANCESTRAL : (dk_noise_law)law;
                     s.noise_excess = 0;
                     dk_config c = between(dk_schedule_name(f), s, 5, 20, 0.05);
                     dk_level l = dk_level_at_sigma(&c.schedule, 20);
@@ -1368,86 +1353,6 @@ static void a_users_tableau_is_read_and_checked(void **state) {
         a.sampler = check_tableau(wrong[i].text);
         assert_int_equal(dk_resolve(&a), DK_ERROR_CONFIG);
         if (!strstr(dk_message(&a), wrong[i].message)) fail_msg("%s", dk_message(&a));
-    }
-}
-
-/* Rooted trees, Hairer, Norsett & Wanner, II.2: a tree's stage values are the product of A times its children's, and
-   sum b_i of them must be 1/density. Order n has as many conditions as there are trees of order n. */
-enum { TREES = 500 };
-typedef struct rooted_trees {
-    int count, order[TREES];
-    double density[TREES], stage[TREES][DK_MAX_STAGES + 1];
-} rooted_trees;
-
-static void grow_trees(rooted_trees *t, const dkp_tableau *tableau, int stages, int order, int left, int from,
-                       const double *stage, double density) {
-    if (!left) {
-        assert_true(t->count < TREES);
-        t->order[t->count] = order, t->density[t->count] = density * order;
-        memcpy(t->stage[t->count++], stage, sizeof t->stage[0]);
-        return;
-    }
-    for (int k = from; k < t->count && t->order[k] <= left; k++) { /* one more child */
-        double product[DK_MAX_STAGES + 1];
-        for (int i = 0; i <= stages; i++) {
-            double sum = 0;
-            for (int j = 0; j < i; j++) sum += tableau->a[dkp_row(i) + j] * t->stage[k][j];
-            product[i] = stage[i] * sum;
-        }
-        grow_trees(t, tableau, stages, order, left - t->order[k], k, product, density * t->density[k]);
-    }
-}
-
-/* The order of the weights in a row; those of an embedded method have one slope more, at the result. */
-static int order_of_row(const dkp_tableau *tableau, int row) {
-    static rooted_trees t;
-    double one[DK_MAX_STAGES + 1];
-    t.count = 0;
-    for (int i = 0; i <= DK_MAX_STAGES; i++) one[i] = 1;
-    for (int order = 1; order <= 9; order++) {
-        int first = t.count;
-        grow_trees(&t, tableau, row - 1, order, order - 1, 0, one, 1);
-        for (int k = first; k < t.count; k++) {
-            double sum = 0;
-            for (int i = 0; i < row; i++) sum += tableau->a[dkp_row(row) + i] * t.stage[k][i];
-            if (fabs(sum - 1 / t.density[k]) > 1e-13) return order - 1;
-        }
-    }
-    return 9;
-}
-
-static void tableaux_satisfy_the_order_conditions(void **state) {
-    char message[DK_MESSAGE_SIZE] = "";
-    dkp_tableau t;
-    (void)state;
-    for (int i = 0; dk_sampler_at(i); i++) {
-        const dk_sampler_info *info = dk_sampler_at(i);
-        if (info->record != dkp_record_runge_kutta || strcmp(info->name, "edm_churn") == 0) continue;
-        assert_int_equal(dkp_parse_tableau(info->tableau, &t, message), DK_OK);
-        if (order_of_row(&t, t.stages) != info->order)
-            fail_msg("%s has order %d", info->name, order_of_row(&t, t.stages));
-        if (t.embedded && order_of_row(&t, t.stages + 1) != info->order - 1)
-            fail_msg("%s embeds order %d", info->name, order_of_row(&t, t.stages + 1));
-    }
-}
-
-/* Bogacki & Shampine 1989: the embedded second order method, whose last weight is of the slope at the end. */
-static void a_tableau_may_embed_a_method_of_lower_order(void **state) {
-    static const double want[4] = {7.0 / 24, 0.25, 1.0 / 3, 0.125};
-    char message[DK_MESSAGE_SIZE] = "";
-    dkp_tableau t;
-    (void)state;
-    for (int i = 0; dk_sampler_at(i); i++) {
-        const char *text = dk_sampler_at(i)->tableau;
-        if (!text) continue;
-        if (dkp_parse_tableau(text, &t, message) != DK_OK) fail_msg("%s", message);
-        for (int row = t.stages; row <= t.stages + t.embedded; row++) { /* consistent: both sum to 1 */
-            double sum = 0;
-            for (int j = 0; j < row; j++) sum += t.a[dkp_row(row) + j];
-            check_near(sum, 1, 1e-14, dk_sampler_at(i)->name);
-        }
-        if (strcmp(dk_sampler_at(i)->name, "bogacki_shampine") == 0)
-            for (int j = 0; j < 4; j++) check_near(t.a[dkp_row(4) + j], want[j], 1e-16, "embedded");
     }
 }
 
@@ -1803,7 +1708,7 @@ static int documented_calls(const dk_sampler_info *info, int steps, int from_pur
     const dk_sampler *s = &preset;
     int evals = info->evals;
     if (strcmp(s->name, "heunpp2") == 0) return steps < 2 ? steps : 3 * steps - 3;
-    if (s->record == dkp_record_runge_kutta || is_one_of(s->name, "dpm2 edm dpm2_ancestral_rf heun_late_churn"))
+    if (s->record == dk_sampler_named("rk4").record || is_one_of(s->name, "dpm2 edm dpm2_ancestral_rf heun_late_churn"))
         return evals * (steps - to_zero) + to_zero;
     if (evals > 1 && !is_one_of(s->name, "predictor_corrector smld") && !s->pece) {
         int short_steps = from_pure_noise + to_zero < steps ? from_pure_noise + to_zero : steps;
@@ -1925,13 +1830,10 @@ int main(void) {
         cmocka_unit_test(the_annealed_corrector_is_that_of_the_paper),
         cmocka_unit_test(tcd_goes_down_to_a_whole_timestep),
         cmocka_unit_test(D_linear_in_lambda_is_extrapolated_exactly),
-        cmocka_unit_test(phi_functions_are_their_series),
         cmocka_unit_test(exponential_methods_integrate_D_linear_in_lambda),
         cmocka_unit_test(a_users_exponential_method_is_checked_and_runs),
         cmocka_unit_test(exponential_methods_that_cannot_be_are_named),
         cmocka_unit_test(a_users_tableau_is_read_and_checked),
-        cmocka_unit_test(tableaux_satisfy_the_order_conditions),
-        cmocka_unit_test(a_tableau_may_embed_a_method_of_lower_order),
         cmocka_unit_test(singlestep_lowers_the_last_orders),
         cmocka_unit_test(singlestep_methods_have_orders_up_to_three),
         cmocka_unit_test(cfg_pp_takes_its_direction_from_the_unconditional_output),
