@@ -64,7 +64,7 @@ static void canonical_names_are_themselves(void **state) {
     }
     for (int i = 0; dk_grid_name(i); i++) {
         dk_grid want = dk_grid_named(dk_grid_name(i));
-        assert_null(want.unknown);
+        assert_true(want.spacing != DK_SPACING_DEFAULT);
         for (size_t k = 0; k < sizeof separators; k++) {
             dk_grid g = dk_grid_named(changed(other, dk_grid_name(i), separators[k]));
             same_grid(&g, &want, other);
@@ -97,7 +97,7 @@ static void every_alias_leads_somewhere(void **state) {
         if (!a->sampler) {
             dk_grid g = dk_grid_named(name), bare = dk_grid_named(a->name);
             same_grid(&g, &want.grid, name);
-            assert_null(bare.unknown);
+            assert_true(bare.spacing != DK_SPACING_DEFAULT);
             continue;
         }
         dk_config c = named(name);
@@ -126,8 +126,8 @@ static const struct {
     {"euler_ancestral", "euler_ancestral", NULL, "eta=1"},
     {"heunpp2", "heunpp2", NULL, ""},
     {"comfyui:euler_ancestral_cfg_pp", "euler_ancestral_cfg_pp", NULL, "eta=1 cfg_pp=1 fresh_pure=1"},
-    {"Restart", "heun", "karras", "grid.restart=-1"},
-    {"RePaintScheduler", "ddim", "leading", "grid.jump=10 grid.jump_runs=10 grid.jump_clean=1"},
+    {"Restart", "heun", "karras", "grid.way=a1111_restart"},
+    {"RePaintScheduler", "ddim", "leading", "grid.way=repaint"},
     {"DDIMInverseScheduler", "ddim", NULL, "told_end=1 grid.rising=1"},
     {"dpm_2", "dpm2", NULL, "grid.final=replace"},
     {"dpm_2_ancestral", "dpm2_ancestral", NULL, "eta=1 dry_bottom=1 grid.final=replace"},
@@ -277,8 +277,7 @@ static void names_mean_what_their_programs_say(void **state) {
         if (expected[i].grid) want.grid = dk_grid_named(expected[i].grid);
         dk_grid before = want.grid;
         assert_int_equal(dk_config_set(&want, expected[i].settings), DK_OK);
-        before.final = c.grid.final, before.rising = c.grid.rising, before.restart = c.grid.restart;
-        before.jump = c.grid.jump, before.jump_runs = c.grid.jump_runs, before.jump_clean = c.grid.jump_clean;
+        before.final = c.grid.final, before.rising = c.grid.rising, before.way = c.grid.way;
         same_grid(&c.grid, &before, name);
         same_grid(&c.grid, &want.grid, name);
     }
@@ -312,13 +311,13 @@ static void a_name_keeps_the_grid_unless_it_has_one(void **state) {
     dk_config c;
     (void)state;
     memset(&c, 0, sizeof c);
-    c.grid = dk_grid_named("exponential"), c.grid.rho = 5;
+    c.grid = dk_grid_named("polyexponential"), c.grid.a = 5;
     assert_int_equal(dk_config_named(&c, "Euler a"), DK_OK);
-    assert_int_equal(c.grid.spacing, DK_SPACING_EXPONENTIAL);
-    check_near(c.grid.rho, 5, 0, "rho");
+    assert_int_equal(c.grid.spacing, DK_SPACING_POLYEXPONENTIAL);
+    check_near(c.grid.a, 5, 0, "rho");
     assert_int_equal(dk_config_named(&c, "Euler Karras"), DK_OK);
     assert_int_equal(c.grid.spacing, DK_SPACING_KARRAS);
-    check_near(c.grid.rho, 0, 0, "rho of a new grid");
+    check_near(c.grid.a, 0, 0, "rho of a new grid");
 }
 
 static void refused(const char *name, const char *words) {
@@ -365,10 +364,10 @@ static void unknown_names_are_refused(void **state) {
         if (dk_sampler_named(none[i]).record) print_error("\"%s\" is known\n", none[i]);
         refused(none[i], "is not known");
     }
-    assert_non_null(dk_grid_named("").unknown);
-    assert_non_null(dk_grid_named(NULL).unknown);
-    assert_non_null(dk_grid_named("euler").unknown);
-    assert_string_equal(dk_grid_named("karas").unknown, "karas");
+    assert_int_equal(dk_grid_named("").spacing, DK_SPACING_DEFAULT);
+    assert_int_equal(dk_grid_named(NULL).spacing, DK_SPACING_DEFAULT);
+    assert_int_equal(dk_grid_named("euler").spacing, DK_SPACING_DEFAULT);
+    assert_string_equal(dk_grid_named("karas").name, "karas");
     dk_alias row;
     assert_false(dk_alias_at(-1, &row));
 }
@@ -391,7 +390,7 @@ static void settings_are_read(void **state) {
     assert_true(c.sampler.gamma == 0.25 && c.sampler.order == 3 && c.sampler.cfg_pp == 1);
     assert_true(c.sampler.rule == DK_RULE_GRADIENT && c.sampler.law == DK_LAW_FLOW);
     assert_true(c.sampler.gauge == DK_GAUGE_NATIVE && c.sampler.stages == DK_SPACING_QUADRATIC);
-    assert_true(c.grid.rho == 5 && c.grid.final == DK_FINAL_REPLACE && c.grid.rising == 1);
+    assert_true(c.grid.a == 5 && c.grid.final == DK_FINAL_REPLACE && c.grid.rising == 1);
     assert_true(c.grid.rounding == DK_ROUND_DOWN && c.grid.partial == DK_PARTIAL_LEVEL);
     assert_int_equal(dk_config_set(&c, "etta=1"), DK_ERROR_CONFIG);
     assert_non_null(
@@ -431,9 +430,9 @@ static void published_lists_come_with_the_name(void **state) {
     dk_config c;
     (void)state;
     memset(&c, 0, sizeof c);
-    c.schedule = dk_vp_scaled_linear(), c.steps = 10, c.dim = 1, c.grid.spacing = DK_SPACING_GITS;
+    c.schedule = dk_vp_scaled_linear(), c.steps = 10, c.dim = 1, c.grid.spacing = DK_SPACING_CUSTOM;
     assert_int_equal(dk_resolve(&c), DK_ERROR_CONFIG);
-    assert_string_equal(dk_message(&c), "grid.words = NULL: dk_grid_named(\"gits\") sets them");
+    assert_string_equal(dk_message(&c), "grid.fn = NULL: must be a function for a custom spacing");
     c.grid = dk_grid_named("gits");
     assert_int_equal(dk_resolve(&c), DK_OK);
 }

@@ -21,7 +21,8 @@ static void set_field(fuzz_input *in, dk_config *c) {
     char *at = (char *)c + f->at;
     double real = fuzz_real(in);
     int whole = fuzz_int(in);
-    if (strcmp(f->name, "grid.full_steps") == 0) whole %= 64; /* the beta grid's set-up is quadratic */
+    if (strcmp(f->name, "grid.full_steps") == 0) whole %= 64; /* each level of the beta grid takes microseconds */
+    if (f->kind == 'w') return; /* a pointer */
     if (f->kind == 'r') memcpy(at, &real, sizeof real);
     else memcpy(at, &whole, sizeof whole);
 }
