@@ -6,7 +6,7 @@
 #   make edit      docs/editing.png: digits completed, repainted, inverted and redrawn
 #   make samplers  ten well-known samplers, each written as in its paper, with their plans
 #   make action-chunks  a robot's chunks of actions, joined by frozen and soft prefixes
-#   make test      build and run the tests (installs cmocka where it may)
+#   make test      build and run the tests, in about a minute (cmocka: as root it is installed, else tests/mini stands for it)
 #   make engine    digits on the side of a frame loop, several at once; make engine-window: in a window (SDL2)
 #   make host-opencv  the digits network run by OpenCV; make host-libtorch: by libtorch (PYTHON=... with PyTorch)
 #   make docs      write docs/samplers.md from the tables in diffkit.h
@@ -18,7 +18,7 @@
 #   make golden    write tests/data/golden.txt anew: what every sampler, grid, schedule and source of noise gives, to the bit
 #   make portability  the tests with other compilers, levels, languages, C libraries and processors, as many as are installed
 #   make conformance  build/conformance, which replays reference runs of other implementations
-#   make check     the tests under sanitizers, in double, as C++, with gcc and clang
+#   make check     the tests under sanitizers, in double, as C++, with gcc and clang; other build systems, languages, examples
 #   make analyse   clang-tidy, cppcheck and gcc's analyser over the header
 #   make coverage  lines and branches of the header that the tests run, and those that they do not
 #   make install   the header, for pkg-config and CMake to find: PREFIX=/usr/local DESTDIR= (make uninstall)
@@ -45,7 +45,7 @@ OPENMP := $(shell echo 'int main(void){return 0;}' | $(CC) -fopenmp -x c - -o /d
 TESTS = $(patsubst tests/test_%.c,%,$(wildcard tests/test_*.c))
 DIGITS = examples/digits/unet.h examples/digits/weights.bin
 
-.PHONY: help demo tool edit samplers action-chunks guidance engine engine-window host-opencv host-libtorch docs test fuzz conformance golden portability bench plots bench-peers size check format clean cmocka install uninstall analyse coverage
+.PHONY: help demo tool edit samplers action-chunks guidance engine engine-window host-opencv host-libtorch docs test fuzz conformance golden portability bench plots bench-peers size check format clean FORCE install uninstall analyse coverage
 help:
 	@sed -n 's/^# \{0,1\}//;2,/^$$/p' Makefile | sed -n '/make /p'
 
@@ -121,14 +121,25 @@ host-libtorch: $(BUILD)/host_libtorch $(BUILD)/digits.pt
 	$^
 
 # ------------------------------------------------------------------ tests
-# Finds cmocka, or installs it with the system's package manager when it may, or says what is missing.
-HAVE_CMOCKA = printf '\#include <stdarg.h>\n\#include <stddef.h>\n\#include <setjmp.h>\n\#include <stdint.h>\n\#include <cmocka.h>\nint main(void){return 0;}\n' | $(CC) -x c - -o /dev/null -lcmocka 2>/dev/null
-cmocka:
-	@$(HAVE_CMOCKA) || sh tests/install_cmocka.sh
-	@$(HAVE_CMOCKA) || { echo "cmocka is missing: install libcmocka-dev (Debian, Ubuntu), cmocka (Homebrew, Arch) or libcmocka-devel (Fedora)"; exit 1; }
+# What the test programs need for cmocka, as flags in a file that changes when they do: -lcmocka, or tests/mini, which stands for
+# it where it is missing and may not be installed. CMOCKA=mini: tests/mini in any case.
+$(BUILD)/cmocka: FORCE | $(BUILD)
+	@CC='$(CC)' CMOCKA='$(CMOCKA)' sh tests/cmocka.sh $@
+FORCE:
 
-$(BUILD)/test_%: tests/test_%.c tests/check.h diffkit.h $(wildcard examples/*.h) $(DIGITS) | $(BUILD) cmocka
-	$(COMPILE) -I$(BUILD) $(CFLAGS) $< -o $@ -lcmocka $(LIBS)
+# Test programs link one object of the implementation, but for those that reach private functions, which have a copy of their
+# own, and all of them where every function is static. Test code is not what is tested: unless CFLAGS is said, it is
+# compiled more quickly.
+OWN = $(if $(findstring DK_STATIC,$(CFLAGS)),$(TESTS),$(patsubst tests/test_%.c,%,$(shell grep -l '^.define DIFFKIT_IMPLEMENTATION' tests/test_*.c 2>/dev/null)))
+LIGHT = $(if $(filter file,$(origin CFLAGS)),-O1)
+LINKED = $(filter-out $(OWN:%=$(BUILD)/test_%),$(TESTS:%=$(BUILD)/test_%))
+$(BUILD)/diffkit.o: tests/diffkit.c diffkit.h | $(BUILD)
+	$(COMPILE) $(CFLAGS) -c $< -o $@
+
+$(LINKED): $(BUILD)/diffkit.o
+$(LINKED): OBJECT = $(if $(findstring ++,$(STD)),-x none) $(BUILD)/diffkit.o
+$(BUILD)/test_%: tests/test_%.c tests/check.h diffkit.h $(BUILD)/cmocka $(wildcard examples/*.h) $(DIGITS) | $(BUILD)
+	$(COMPILE) -I$(BUILD) $(CFLAGS) $(LIGHT) $< -o $@ $(OBJECT) $$(cat $(BUILD)/cmocka) $(LIBS)
 
 $(BUILD)/snippets.inc: tests/snippets.sh diffkit.h README.md | $(BUILD)
 	sh tests/snippets.sh >$@
@@ -137,11 +148,11 @@ $(BUILD)/test_bridge: examples/samplers.c
 
 # The tool and the conformance program are C alone; as C++ only the header's tests are built.
 C_ONLY = $(if $(findstring ++,$(STD)),,diffkit conformance fuzz)
-# What needs other people's tools and libraries, as many as are installed; empty for none: their build systems and
-# languages, and the programs in examples.
-CONSUMERS = consumers examples
-test: $(TESTS:%=$(BUILD)/test_%) $(C_ONLY:%=$(BUILD)/%)
-	@CC='$(CC)' CXX='$(CXX)' sh tests/run.sh $(BUILD) $(TESTS) $(if $(C_ONLY),tool conformance fuzz $(CONSUMERS))
+# What needs other people's tools and libraries, and minutes: their build systems and languages (consumers), the programs in
+# examples. make check runs both; make test CONSUMERS='consumers examples' does, too.
+CONSUMERS =
+test: $(TESTS:%=$(BUILD)/test_%) $(C_ONLY:%=$(BUILD)/%) | $(BUILD)
+	@CC='$(CC)' CXX='$(CXX)' sh tests/run.sh $(BUILD) $(TESTS) $(if $(filter diffkit,$(C_ONLY)),tool) $(filter conformance fuzz,$(C_ONLY)) $(CONSUMERS)
 
 # Everything that must hold for all compilers and modes; fails on the first that does not.
 check:
@@ -156,13 +167,13 @@ coverage:
 # Reference runs of other implementations, in double unless REAL is said: build/conformance FILE.jsonl ...
 CONFORMANCE_REAL = $(if $(findstring command,$(origin REAL)),$(REAL),double)
 $(BUILD)/conformance: tests/conformance.c $(wildcard tests/conformance_*.h) tests/json.h diffkit.h | $(BUILD)
-	$(CC) -std=c11 $(WARN) -I. -DDK_REAL=$(CONFORMANCE_REAL) $(CFLAGS) $< -o $@ $(LIBS)
+	$(CC) -std=c11 $(WARN) -I. -DDK_REAL=$(CONFORMANCE_REAL) $(CFLAGS) $(LIGHT) $< -o $@ $(LIBS)
 
 conformance: $(BUILD)/conformance
 
 SECONDS ?= 60
 $(BUILD)/fuzz: tests/fuzz/fuzz.c $(wildcard tests/fuzz/*.h) diffkit.h | $(BUILD)
-	$(CC) -std=c11 $(WARN) -I. -DDK_REAL=$(REAL) $(CFLAGS) $< -o $@ $(LIBS)
+	$(CC) -std=c11 $(WARN) -I. -DDK_REAL=$(REAL) $(CFLAGS) $(LIGHT) $< -o $@ $(LIBS)
 
 fuzz: | $(BUILD)
 	sh tests/fuzz/fuzz.sh $(BUILD) $(SECONDS)

@@ -22,12 +22,12 @@
            Declarations    >>decl-status  >>decl-schedule  >>decl-model  >>decl-grid  >>decl-sampler
                            >>decl-guidance  >>decl-sources  >>decl-config  >>decl-run
                            for samplers, back ends and tools: >>decl-plan  >>decl-state  >>decl-recorder
-                           >>decl-noise  >>decl-backend  >>decl-names
+                           >>decl-noise  >>decl-backend  >>decl-names  >>decl-quirks
            Implementation  >>schedule  >>model  >>grid  >>recorder  >>samplers  >>plan  >>run
        Book two: the machinery
            >>math  >>text  >>noise  >>checks  >>guidance  >>control  >>executor  >>saved
        Book three: other programs' ways, which DK_NO_PEERS leaves out
-           >>decl-peers  >>levels  >>generators  >>shifts  >>names  >>json
+           >>decl-peers  >>quirks  >>levels  >>generators  >>shifts  >>names  >>json
 
    >>idea  ONE IDEA
        Every diffusion model destroys data the same way:
@@ -175,7 +175,7 @@ typedef DK_REAL dk_real;
     X(DK_ERROR_MEMORY, "not enough memory")                                 \
     X(DK_ERROR_CALLBACK, "a callback returned nonzero")                     \
     X(DK_CANCELLED, "the progress callback asked to stop")                  \
-    X(DK_ERROR_NOT_FINITE, "a callback's numbers are NaN or infinite")      \
+    X(DK_ERROR_NOT_FINITE, "numbers are NaN, infinite or not written")      \
     X(DK_ERROR_SAVED, "the saved bytes do not fit this run or are damaged") \
     X(DK_ERROR_STEP, "the step size became too small")                      \
     X(DK_ERROR_ORDER, "the call makes no sense at this point of the run")
@@ -244,17 +244,6 @@ typedef enum dk_betas {
 typedef void (*dk_schedule_fn)(void *user, double t, double *alpha, double *sigma, double *d_alpha,
                                double *d_sigma);
 
-/* Bits of dk_schedule.quirks and dk_grid.quirks: what one program does its own way. Book three has the table. */
-enum {
-    DK_QUIRK_FLOAT_TABLE = 1 << 16,    /* VP discrete: 1 - beta and alpha^2 are rounded to float */
-    DK_QUIRK_TERMINAL_ALPHA = 1 << 17, /* VP discrete: alpha(T-1) = 2^-12 after zero_terminal_snr */
-    DK_QUIRK_SPARE_LEVEL = 1 << 18,    /* grid: one more level is laid out, and left out at the clean end */
-    DK_QUIRK_SIGMA_LINEAR = 1 << 19,   /* LINSPACE: between timesteps sigma/alpha is linear instead of its log */
-    DK_QUIRK_BELOW_ONE = 1 << 20,      /* levels have at most u = 1 - 1e-6 */
-    DK_QUIRK_REPAINT_NOISE = 1 << 21,  /* the noise of a way up is that of one T/steps - 1 timesteps higher */
-    DKP_QUIRK_MARKED = 1 << 30         /* private: alphas_cumprod has some of the products only */
-};
-
 /* A noise schedule is a plain value; make it with one of the functions below, then edit at will. */
 typedef struct dk_schedule {
     const char *name; /* that it was asked for by, with dk_schedule_named; else NULL */
@@ -268,7 +257,7 @@ typedef struct dk_schedule {
     int timesteps;               /* VP discrete: number of training timesteps T, t = 0 .. T-1; flow: size of the
                                     table t = 1/T, 2/T .. 1 that some grids pick from, 0: 1000 */
     int zero_terminal_snr;        /* VP discrete: 1: rescaled so that alpha(T-1) = 0 (Lin et al. 2023) */
-    int quirks;                   /* DK_QUIRK_... */
+    unsigned quirks;              /* other programs' ways, a sum of DK_QUIRK_...; see >>decl-quirks */
     const double *alphas_cumprod; /* VP discrete from a table of T numbers, read while recording */
     dk_schedule_fn fn;            /* custom, with t from t_min (least noise) to t_max */
     void *user;
@@ -457,7 +446,7 @@ typedef struct dk_grid {
     int rising;           /* 1: the finished list reversed, for inversion */
     int travel;           /* LEVELS: 1: the list itself goes back up in places */
     const dk_way *way;    /* a way over the grid that does; NULL: the grid from end to end */
-    int quirks;           /* DK_QUIRK_... */
+    unsigned quirks;      /* other programs' ways, a sum of DK_QUIRK_...; see >>decl-quirks */
 } dk_grid;
 
 /* By name, with customary numbers. A name that is not known gives a struct that is zero but for it, which is refused. */
@@ -490,6 +479,8 @@ typedef enum dk_gauge {
     DK_GAUGE_FLOW,    /* x/(alpha + sigma) over u = sigma/(alpha + sigma) */
     DK_GAUGE_VP,      /* x/sqrt(alpha^2 + sigma^2) over u = atan(sigma/alpha) */
     DK_GAUGE_NATIVE,  /* x over t, with the schedule's own slopes */
+    DK_GAUGE_PSEUDO,  /* slopes as DEFAULT has them; a step is DDIM's by their average, stages are shares of t;
+                         Liu et al. 2022 */
     DK_GAUGE_COUNT
 } dk_gauge;
 
@@ -524,104 +515,85 @@ typedef enum dk_rule {
     DK_RULE_EXACT,      /* the exact integral */
     DK_RULE_DPM,        /* DPM-Solver's: two nodes: the value at the middle; three: half the quadratic term */
     DK_RULE_DPM_TAYLOR, /* its other form: only the quadratic term is halved, as in k-diffusion's 3M SDE */
-    DK_RULE_DPM_V2, /* two nodes: DPM-Solver++ 2M "v2": D's share is that of the mean of this step and the last */
     DK_RULE_BH1,      /* UniPC's shortcut for two nodes with B(h) = h */
     DK_RULE_BH2,      /* and with B(h) = exp(h) - 1 */
     DK_RULE_SA,       /* SA-Solver's shortcut for two nodes: BH1's number */
     DK_RULE_UNIFORM,  /* exact for equal steps, whatever the steps are: iPNDM, PLMS */
-    DK_RULE_IPNDM_V,  /* exact but for the second difference, whose weight is that of the published iPNDM-v */
     DK_RULE_GRADIENT, /* the newest plus gamma - 1 times its change: gradient estimation */
     DK_RULE_COUNT
 } dk_rule;
 
 /* How step-size control goes on from a step whose error, in units of what is tolerated, was E. */
-typedef enum dk_control {
+typedef enum dk_control_law {
     DK_CONTROL_STANDARD, /* times safety E^(-1/order), 0.2 to 10, at most 1 after a rejected step; as in scipy */
     DK_CONTROL_FREE,     /* the same without limits, the power rounded to float; as in DPM-Solver's code */
     DK_CONTROL_SMOOTH, /* times f = 1 + atan(E^(-1/order) - 1), and f >= safety is what accepts; as in k-diffusion */
     DK_CONTROL_COUNT
+} dk_control_law;
+
+/* Step-size control of embedded methods: the number of steps follows from the data, and of the grid only the ends count. */
+typedef struct dk_control {
+    double rtol, atol; /* tolerated error of a step, relative and absolute; both 0: the grid's steps */
+    double h_init;     /* first step, in lambda, or in u of a classical method's gauge; 0: 0.05, or estimated */
+    double safety;     /* factor on every new step size; 0: 0.9 */
+    double pcoeff, icoeff, dcoeff; /* PID control of the step size; all 0: icoeff 1 */
+    dk_control_law law;
 } dk_control;
+
+/* The reverse SDE of Song et al. 2021: its predictor, and Langevin steps that correct at every level. */
+typedef struct dk_reverse_sde {
+    int langevin_steps; /* per level */
+    double snr;         /* signal-to-noise ratio r, alg. 4-5 */
+    /* Instead of snr: step/(a sigma)^2. Song & Ermon 2019, alg. 1: epsilon/sigma_L^2 with a = 1; Song et al. 2021,
+       annealed Langevin: 4 snr^2. */
+    double langevin_step;
+    dk_predictor predictor;
+} dk_reverse_sde;
 
 typedef void (*dk_record_fn)(struct dk_recorder *r);
 
-/* A point in the design space. Take one by name, then edit; all zero: dpmpp_2m. Methods ignore what they have no
-   use for, but eta > 0 on a deterministic one is refused. Every field's zero is its natural value. */
+/* A point in the design space. Take one by name, then edit. All zero is dpmpp_2m; what is set on a zero sampler holds for
+   dpmpp_2m, or for the method of `tableau` or `exponential`. Methods refuse what they cannot use. Every field's zero is
+   its natural value. */
 typedef struct dk_sampler {
-    const char *name;       /* for messages */
-    const char *nearest[3]; /* where dk_sampler_named finds no sampler: names like it */
-    dk_record_fn record;    /* the recording function: built in or the user's; NULL: default sampler */
-    const void *user;       /* for the user's own record function; dk_table for table samplers */
+    const char *name;    /* for messages */
+    dk_record_fn record; /* the recording function: built in or the user's; NULL: default sampler */
+    const void *user;    /* for the user's own record function; dk_table for table samplers */
 
     /* The method. */
-    const char *tableau; /* classical Runge-Kutta, as a textbook writes it: see dk_runge_kutta */
+    const char *tableau; /* classical Runge-Kutta, as a textbook writes it: see >>decl-recorder */
     const struct dk_exponential *exponential; /* exponential Runge-Kutta */
     int order;      /* multistep: 1 .. 8 nodes; singlestep: 1 .. 3; step-size control: of the better method */
     dk_rule rule;   /* multistep; singlestep: DPM, or EXACT (Taylor, phi_2) */
     dk_gauge gauge; /* classical; exponential, ddim: FLOW takes (alpha + sigma)/sigma for alpha/sigma */
     int noise_prediction; /* exponential methods: interpolate the noise instead of D */
-    int pseudo; /* classical methods: steps are DDIM's by the averaged slope, stages at shares of t; Liu et al. 2022 */
-    double gamma; /* gradient estimation */
-    int points;   /* deis_t: sum over so many points, 0: exact */
-    int er_power; /* er_sde: scaler level^(eta + 1) instead of the paper's level (exp(level^0.3) + 10) */
-    int cfg_pp;   /* CFG++: the unconditional output gives the direction, guided D the target; */
-                  /* 2: multistep in D averages unconditional estimates alone, as ComfyUI's RES does */
+    int cfg_pp;           /* CFG++: the unconditional output gives the direction, guided D the target */
+    double param[2];      /* the method's own numbers. edm: where its second evaluation stands, 1/2, 2/3 or 1 ("alpha");
+                             singlestep: r_1 and r_2, where stages stand ("alpha", 0: 1/order; "alpha2", 0: 2/3);
+                             gradient estimation: "gamma" */
 
-    /* Stages of one step. */
-    double alpha;  /* edm: where the second evaluation stands, 1/2, 2/3 or 1; singlestep: r_1; 0: 1/order */
-    double alpha2; /* singlestep: r_2, where its third stage stands; 0: 2/3 */
-    dk_spacing stages; /* singlestep: equidistant in lambda, or as UNIFORM or QUADRATIC are; */
-                       /* LEVELS: on the grid's own levels, of which `order` make a step */
-    int evals; /* singlestep: evaluations on each way down, fewer lower the last steps' order; 0: no limit */
-    double pure_stage; /* singlestep of order 2 from alpha = 0: sigma/(alpha + sigma) of its stage; 0: none */
-
-    /* First and last steps of multistep methods. */
-    int warmup;       /* classical: so many first steps, if there are, are Runge-Kutta's, by the tableau */
-    int corrector;    /* nodes of the corrector, the new one included; 0: none */
-    int pece;         /* evaluate again after the corrector */
-    int uncorrected;  /* so many first steps are left as predicted */
-    int correct_last; /* evaluate at the last level, too, unless sigma = 0 there, to correct the last step */
-    int from_down;    /* measure past nodes from the last step's sigma_down, as ComfyUI's RES does */
-    int lower_order_final; /* 1: no more nodes than steps left before sigma = 0; 2: that step counts, too, as in */
-                           /* diffusers; 3: one node in the last step, no matter how many before */
+    /* First and last steps. */
+    int warmup;            /* classical multistep: so many first steps, if there are, are Runge-Kutta's, by the tableau */
+    int corrector;         /* multistep: nodes of the corrector, the new one included; 0: none */
+    int pece;              /* evaluate again after the corrector */
+    int lower_order_final; /* multistep: no more nodes than steps left before sigma = 0 */
     int plain_last; /* classical methods, predictors: an ordinary step to sigma = 0 instead of x = alpha D */
 
     /* Noise behind a step. */
     dk_noise_law law;
-    double eta;                  /* 0: deterministic */
-    double s_noise;              /* multiplies every draw of the sampler; 1 in all presets */
-    double s_noise_change;       /* of s_noise from the first step to the last, linear */
-    double noise_min, noise_max; /* noise only where sigma/alpha after the step lies between; 0: no limit */
-    int above_last; /* a step never goes below the grid's last level before its noise: dpm_fast, dpm_adaptive */
-    int fresh_pure; /* ddim: with eta > 0 the step from alpha = 0 makes all noise anew; ComfyUI's CFG++ */
-    int dry_bottom; /* dpm2: no noise behind a step down to sigma = 0, which eta > 1 can ask for; k-diffusion */
+    double eta;            /* 0: deterministic */
+    double noise_excess;   /* every draw of the sampler is multiplied by 1 + noise_excess; text: s_noise = 1 + noise_excess */
+    double noise_range[2]; /* noise only where sigma/alpha after the step lies between; 0: no limit */
 
     /* Noise before a step, Karras et al. 2022, alg. 2: any sampler can churn. */
-    double churn;                /* S_churn */
-    double churn_min, churn_max; /* S_tmin, S_tmax in sigma/alpha; churn_max 0: no limit */
-    int churn_late; /* churn behind a step's first evaluation, as in diffusers; its output is then read */
-                    /* 1: at the raised level, 2: at the level of the evaluation */
+    double churn;          /* S_churn */
+    double churn_range[2]; /* S_tmin, S_tmax in sigma/alpha; 0: no limit */
 
-    /* Predictors and Langevin correctors, Song et al. 2021. */
-    dk_predictor predictor;
-    int bins; /* each predictor's step is that of a bin of a table of so many levels beside the grid's; */
-              /* 1: as many as the grid has steps; score_sde */
-    int langevin_steps; /* per level */
-    double snr;         /* signal-to-noise ratio r, alg. 4-5 */
-    /* instead: step/(a sigma)^2; Song & Ermon 2019, alg. 1: epsilon/sigma_L^2 with a = 1; Song et al. 2021, annealed
-       Langevin: 4 snr^2 */
-    double langevin_step;
-
-    /* What a step is told and where it ends. */
-    double stride; /* in t: a step ends this far below where it begins, whatever the grid says, as */
-                   /* diffusers' DDIM does: T/steps, rounded down; 0: the grid's */
-    int told_end;  /* ddim: the network is told the level at the step's end; diffusers' inverse DDIM */
-
-    /* Step-size control of embedded methods: of the grid only the ends count. */
-    double rtol, atol; /* tolerated error of a step, relative and absolute; both 0: the grid's steps */
-    double h_init; /* first step, in lambda, or in u of a classical method's gauge; 0: 0.05, or estimated */
-    double safety; /* factor on every new step size; 0: 0.9 */
-    double pcoeff, icoeff, dcoeff; /* PID control of the step size; all 0: icoeff 1 */
+    dk_reverse_sde sde;
     dk_control control;
+
+    unsigned quirks; /* other programs' ways, a sum of DK_QUIRK_...; see >>decl-quirks */
+    double quirk;    /* the number that one of them takes */
 } dk_sampler;
 
 DK_API dk_sampler dk_sampler_named(const char *name);
@@ -800,7 +772,8 @@ typedef struct dk_config {
     dk_noise_source step_noise; /* of the sampler's draws; zero: the same source, going on */
     dk_progress_fn progress;    /* used by dk_sample and dk_continue */
     void *progress_user;
-    int unchecked;           /* 1: do not look for NaN and infinity in the network's outputs */
+    int unchecked; /* 1: do not look for NaN and infinity in the network's outputs, the hook's D, fp16 inputs and the
+                      result, nor for outputs that are not written */
     dk_parallel_fn parallel; /* zero: OpenMP where the implementation is compiled with it, else none */
     void *parallel_user;
     int threads; /* parts that a long vector is worked on in, a tile of memory for each local value;
@@ -823,7 +796,7 @@ DK_API dk_status dk_config_set(struct dk_config *c, const char *settings);
 /* One evaluation to be done. Arrays are batch x dim, sample after sample. */
 typedef struct dk_eval {
     const dk_real *input; /* already scaled for the network; not to be written */
-    dk_real *output;      /* to be filled with the network's raw output */
+    dk_real *output;      /* to be filled with the network's raw output; begins as NaN here and there */
     dk_real *
         uncond_output; /* U's, where CFG++ is to have it from the same evaluation: with guidance.scale 0; else NULL */
     const uint16_t *input_half; /* instead of these three where dk_config.number says so */
@@ -861,7 +834,8 @@ DK_API dk_status dk_begin(dk_run *run, const dk_config *c, dk_real *x, void *mem
 DK_API dk_status dk_begin_plan(dk_run *run, const dk_plan *plan, const dk_config *c, dk_real *x, void *memory,
                                size_t bytes);
 /* 1: eval is to be done, then call again. 0: the end, or an error in run->status: x is what it was at that
-   evaluation, and calling again hands the same evaluation out once more. */
+   evaluation, and calling again hands the same evaluation out once more. A run that has ended in an error (the step size
+   became too small, the result is not finite) says so again. */
 DK_API int dk_next(dk_run *run, dk_eval *eval);
 /* The loop around dk_next, with progress; after an error or a stop it may be called again. */
 DK_API dk_status dk_continue(dk_run *run, dk_denoise_fn denoise, void *user);
@@ -888,8 +862,11 @@ DK_API void dk_to_half(dk_number number, const dk_real *from, uint16_t *to, size
 DK_API void dk_from_half(dk_number number, const uint16_t *from, dk_real *to, size_t n);
 /* A draw of the run's plan from its source, batch * dim numbers: for back ends. */
 DK_API dk_status dk_run_noise(dk_run *run, int draw, dk_real *out);
-/* Everything that changes, as bytes, the same on every machine. Loading needs a run begun with the same
-   config (or plan); it goes on exactly as the saved one would, asking for the open evaluation again. */
+/* Everything that changes, as bytes, the same on every machine; at any time between calls, also of a run that is over.
+   dk_save_size gives how many, 0 where there is no run or it has a back end. The loading run must have been begun with
+   the same config (or plan), seeds and noise sources: else DK_ERROR_SAVED, a message that names what differs, and the
+   run as it was. It goes on exactly as the saved one would, and asks for the open evaluation again. Bytes may come from
+   anywhere: they are checked before they are used. mask, known and callbacks are not saved. */
 DK_API size_t dk_save_size(const dk_run *run);
 DK_API dk_status dk_save(dk_run *run, void *bytes, size_t size);
 DK_API dk_status dk_load(dk_run *run, const void *bytes, size_t size);
@@ -1054,7 +1031,9 @@ typedef struct dkp_run {
     int waiting; /* an evaluation is out */
     int again;   /* hand out the same evaluation once more */
     int finished;
-    int inside; /* dk_next is at work */
+    dk_status ended; /* DK_OK, or the error that the run has ended in, */
+    char why[DK_MESSAGE_SIZE]; /* and its words */
+    int inside;                /* dk_next is at work */
     dk_real *buffers, *tiles, *noise;
     uint16_t *halves;
     double *sums;
@@ -1108,8 +1087,6 @@ typedef struct dk_recorder {
     int row_needs, storing, position, stage, judged, pinned[2], pin[3];
     int offset;             /* step of the plan at which this stretch of steps begins */
     dk_vec noise;           /* that an evaluation at sigma = 0 found in x */
-    dk_vec unchurned;       /* churn_late: the state of the evaluation to come; zero: as usual */
-    dk_level unchurned_at;  /* and its level */
     int known, mask;        /* values, where the config has them */
     dk_vec fixed;           /* the noise of known data, where it is the same at all levels */
     int drawn;              /* value of the step's last draw behind its evaluations; -1: none */
@@ -1138,6 +1115,9 @@ DK_API dk_vec dkr_scale_by(double c, int scalar, int power,
                           dk_vec v); /* c scalar^power v, power >= 1; once per vector */
 DK_API dk_vec dkr_add(dk_vec a, dk_vec b);
 DK_API dk_vec dkr_mix(double a, dk_vec x, double b, dk_vec y); /* a x + b y */
+/* Names the fields of dk_sampler that the recording function uses, in the words of dk_config_set: others that are set end
+   recording with an error. Churn and step-size control are every function's. */
+DK_API void dkr_reads(dk_recorder *r, const char *fields);
 /* Ends recording with an error; the field is named in the message. */
 DK_API void dkr_refuse(dk_recorder *r, const char *field, double value, const char *allowed);
 
@@ -1171,13 +1151,12 @@ typedef struct dk_table {
     const double *t;     /* what the network is told per step instead of the grid's level, or NULL */
 } dk_table;
 
-/* A Runge-Kutta method from its tableau; the text stays the caller's. Row k has k numbers, integers, decimals or
+/* dk_sampler.tableau, a Runge-Kutta method as text. Row k has k numbers, integers, decimals or
    fractions: the rows of a after the first, then b; c are the row sums. "1" is Euler, "1/2 | 0 1" the midpoint method,
    "1/3 | -1/3 1 | 1 -1 1 | 1/8 3/8 3/8 1/8" Kutta's 3/8 rule. After "~": b of an embedded method of lower order, whose
    last number belongs to the slope at the end of the step: "1 | 1/2 1/2 ~ 1 0 0" is Heun with Euler. */
-DK_API dk_sampler dk_runge_kutta(const char *tableau);
-DK_API dk_sampler dk_exponential_runge_kutta(const dk_exponential *method); /* stays the caller's, too */
-DK_API dk_sampler dk_table_sampler(const dk_table *table);                  /* likewise */
+
+DK_API dk_sampler dk_table_sampler(const dk_table *table); /* the table stays the caller's */
 
 /* ------------------------------------------------------------ >>decl-noise  Noise without a run */
 
@@ -1196,7 +1175,8 @@ typedef struct dk_backend {
     int (*rows)(void *user, dk_run *run, const dk_pass *pass);
     /* a norm of the plan, for every sample */
     int (*norm)(void *user, dk_run *run, const dk_norm *norm, double *of_sample);
-    /* *bad = index of the first element of a network's output that is NaN or infinite, size if none is */
+    /* *bad = index of the first element of a network's output, or of slot 0 at the end, that is NaN or infinite;
+       size if none is. What the network leaves unwritten is the back end's to mark. */
     int (*find_bad)(void *user, dk_run *run, int slot, size_t *bad);
 } dk_backend;
 
@@ -1207,7 +1187,7 @@ typedef struct dk_sampler_info {
     dk_record_fn record;
     const char *tableau;
     const dk_exponential *exponential;
-    const char *settings; /* what differs from a zero dk_sampler with s_noise 1, for dk_config_set */
+    const char *settings; /* what differs from a zero dk_sampler, for dk_config_set */
     int order;            /* of convergence: of the ODE, or (weak) of the SDE */
     int evals; /* per step, 0: as step-size control has it. Runge-Kutta steps to sigma = 0, exponential ones also from */
     /* alpha = 0, take one; smld's one more; pndm's warm-up three more in each of three, plms's one more */
@@ -1216,6 +1196,48 @@ typedef struct dk_sampler_info {
 DK_API const dk_sampler_info *dk_sampler_at(int i); /* the table of presets; NULL past the end */
 /* Up to max known names nearest to the given one; returns how many. kind: "sampler", "grid" or "schedule". */
 DK_API int dk_nearest_names(const char *kind, const char *name, const char **names, int max);
+
+/* ------------------------------------------------------------ >>decl-quirks  Other programs' ways */
+
+enum {
+    /* of schedules: */
+    DK_QUIRK_FLOAT_TABLE = 1 << 20,    /* models' tables: 1 - beta and alpha^2 are rounded to float */
+    DK_QUIRK_TERMINAL_ALPHA = 1 << 21, /* diffusers: alpha(T-1) = 2^-12 after zero_terminal_snr */
+    /* of grids: */
+    DK_QUIRK_SPARE_LEVEL = 1 << 22,   /* diffusers: one more level is laid out, and left out at the clean end */
+    DK_QUIRK_SIGMA_LINEAR = 1 << 23,  /* diffusers: LINSPACE has sigma/alpha linear between timesteps, not its log */
+    DK_QUIRK_BELOW_ONE = 1 << 24,     /* diffusers: UniPC's flow levels have at most u = 1 - 1e-6 */
+    DK_QUIRK_REPAINT_NOISE = 1 << 25, /* diffusers: the noise of a way up is that of one T/steps - 1 timesteps higher */
+    DKP_QUIRK_MARKED = 1 << 30        /* private: alphas_cumprod has some of the products only */
+};
+
+#ifndef DK_NO_PEERS
+/* Bits of dk_sampler.quirks, each of which does as one program does what the library does otherwise, in the order of
+   docs/conformance.md. In text each is a field of its own: "told_end=1". */
+typedef enum dk_quirk {
+    DK_QUIRK_PURE_STAGE = 1 << 0,     /* ComfyUI: singlestep of order 2 from alpha = 0 has a stage, at sigma = 0.9999 */
+    DK_QUIRK_COUNT_LAST = 1 << 1,     /* diffusers: lower_order_final counts the step to sigma = 0, too */
+    DK_QUIRK_EULER_LAST = 1 << 2,     /* diffusers: one node in the last step, no matter how many before */
+    DK_QUIRK_TIME_UNIFORM = 1 << 3,   /* DPM-Solver: stages of singlestep methods stand at shares of t, */
+    DK_QUIRK_TIME_QUADRATIC = 1 << 4, /* or of its square root */
+    DK_QUIRK_DPM_V2 = 1 << 5,         /* stable-diffusion.cpp: D's share in 2M is that of the mean of this step and the last */
+    DK_QUIRK_IPNDM_V = 1 << 6,        /* diff-sampler: weights of the published iPNDM-v */
+    DK_QUIRK_DEIS_SUM = 1 << 7,       /* DEIS: deis_t integrates by a sum over 10,000 points */
+    DK_QUIRK_ER_POWER = 1 << 8,       /* ComfyUI: er_sde's noise grows as level^(eta + 1) */
+    DK_QUIRK_UNCOND_PAST = 1 << 9,    /* ComfyUI: multistep CFG++ averages unconditional estimates alone */
+    DK_QUIRK_CORRECT_LAST = 1 << 10,  /* diffusers: evaluates at a last level above sigma = 0 to correct the last step */
+    DK_QUIRK_UNCORRECTED = 1 << 11,   /* diffusers: the first `quirk` steps are left as predicted */
+    DK_QUIRK_FROM_DOWN = 1 << 12,     /* ComfyUI: RES measures past nodes from the last step's sigma_down */
+    DK_QUIRK_STRIDE = 1 << 13,        /* diffusers: DDIM's steps end `quirk` below where they begin, in t (0: T/steps) */
+    DK_QUIRK_TOLD_END = 1 << 14,      /* diffusers: inverse DDIM tells the network the level at the step's end */
+    DK_QUIRK_PSEUDO_V = 1 << 15,      /* diffusers: PNDM averages outputs of v prediction as they are */
+    DK_QUIRK_DRY_BOTTOM = 1 << 16,    /* k-diffusion: no noise behind DPM2's step down to sigma = 0, where eta > 1 */
+    DK_QUIRK_ABOVE_LAST = 1 << 17,    /* k-diffusion: no step goes below the grid's last level before its noise */
+    DK_QUIRK_FRESH_PURE = 1 << 18,    /* ComfyUI: CFG++ with eta > 0 makes all noise anew in the step from alpha = 0 */
+    DK_QUIRK_BINS = 1 << 19,          /* score_sde: a predictor's step is that of one of `quirk` bins (0: as many as steps) */
+    DK_QUIRK_ALL = (1 << 20) - 1
+} dk_quirk;
+#endif
 
 #ifdef __cplusplus
 }
@@ -1361,7 +1383,8 @@ typedef struct dkp_field {
     const char *name, *allowed; /* allowed: in words; the words of an enumeration */
     double low, high;
     int at;    /* in dk_config */
-    char kind; /* i: int, r: real, g: the spacing of a grid, c: an enumeration, b: a bit (low) of an int, w: a way */
+    char kind; /* i: int, r: real, 1: real that is named by itself plus 1, c: an enumeration, b: a bit, which is `low`,
+                  w: a way */
     char of;   /* the part that it belongs to */
     uint32_t spacings; /* that have this number, a bit each; 0: no spacing's own */
 } dkp_field;
@@ -1418,6 +1441,7 @@ static dkp_verdict dkp_judgement(const dk_run *run);
 static int dkp_proceed(dk_run *run, int accepted);
 
 /* and the memory of a run. */
+enum { DKP_TILE = 1024 }; /* a tile of every vector of a pass stays in the first level cache */
 typedef struct dkp_sizes {
     size_t buffers, halves, tiles, noise, scalars, sums, streams, all;
 } dkp_sizes;
@@ -1436,9 +1460,26 @@ DKP_INLINE size_t dkp_bad_from(const dk_real *v, size_t i, size_t end);
 struct dkp_grid_row;
 static int dkp_sampler_by_name(const char *name, dk_sampler *s);
 static int dkp_grid_by_name(const char *name, dk_grid *g);
+static const dk_sampler_info *dkp_peer_sampler(int i);
+static int dkp_quirk(const dk_recorder *r, int bits);
+static void dkp_count_timesteps(dk_recorder *r);
+static double dkp_stage_in_time(dk_recorder *r, double share);
+static dk_vec dkp_pure_stage(dk_recorder *r, dk_vec D);
+struct dkp_history;
+static dk_vec dkp_ipndm_v_average(const struct dkp_history *past, int n, double from, double span);
+static dk_vec dkp_dpm_v2_average(const struct dkp_history *past, double span);
+static double dkp_bins(dk_recorder *r, dk_level *from, dk_level *to);
 static const struct dkp_grid_row *dkp_published(int i);
 static const dk_way *dkp_way_by_name(const char *name);
 static const dkp_generator *dkp_generator_at(int i);
+#else
+#define dkp_quirk(r, bits) 0
+#define dkp_count_timesteps(r) ((void)0)
+#define dkp_stage_in_time(r, share) (share)
+#define dkp_pure_stage(r, D) (D)
+#define dkp_ipndm_v_average(past, n, from, span) dkp_zero
+#define dkp_dpm_v2_average(past, span) dkp_zero
+#define dkp_bins(r, from, to) 0
 #endif
 
 
@@ -1593,8 +1634,8 @@ static double dkp_table_abar(const dkp_discrete *d, double abar) {
 /* Checked schedules have 2 to 1000000 timesteps; of others nothing is asked beyond. */
 static dkp_discrete dkp_discrete_of(const dk_schedule *s) {
     int T = s->timesteps < 2 ? 2 : s->timesteps < 1000000 ? s->timesteps : 1000000;
-    int scaled = s->betas == DK_BETAS_SCALED_LINEAR, marked = s->quirks & DKP_QUIRK_MARKED;
-    dkp_discrete d = {s, T, 0, s->quirks & DK_QUIRK_FLOAT_TABLE, scaled, scaled || s->betas == DK_BETAS_LINEAR,
+    int scaled = s->betas == DK_BETAS_SCALED_LINEAR, marked = (s->quirks & DKP_QUIRK_MARKED) != 0;
+    dkp_discrete d = {s, T, 0, (s->quirks & DK_QUIRK_FLOAT_TABLE) != 0, scaled, scaled || s->betas == DK_BETAS_LINEAR,
                       s->beta_min, 0, 1, 0};
     d.stride = s->alphas_cumprod && !marked ? 1 : (T + DKP_MARKS - 1) / DKP_MARKS;
     if (d.stride < 2 && !s->alphas_cumprod) d.stride = 2;
@@ -1624,7 +1665,7 @@ static void dkp_mark(dk_schedule *s, double *marks) {
 /* Before a copy outlives the marks. */
 static void dkp_unmark(dk_schedule *s) {
     if (s->quirks & DKP_QUIRK_MARKED) s->alphas_cumprod = NULL;
-    s->quirks &= ~DKP_QUIRK_MARKED;
+    s->quirks &= ~(unsigned)DKP_QUIRK_MARKED;
 }
 
 static dk_level dkp_discrete_level_of(const dkp_discrete *d, int k, double abar) {
@@ -3212,7 +3253,7 @@ static int dkp_norm_of(dk_recorder *r, dk_norm_kind kind, dk_vec v[4], double li
         if (v[i].of) v[i] = dkr_keep(r, v[i]), value[i] = (int)v[i].at;
     if (p->norms >= 32767) dkr_refuse(r, "norms of a plan", p->norms, "less than 32767");
     if (r->status != DK_OK) return 0;
-    dk_norm norm = {kind,  value[0], value[1], value[2], value[3], r->sampler.atol, r->sampler.rtol,
+    dk_norm norm = {kind,  value[0], value[1], value[2], value[3], r->sampler.control.atol, r->sampler.control.rtol,
                     limit, share};
     r->position++;
     for (int i = 0; i < 4; i++)
@@ -3287,10 +3328,13 @@ static dk_level dkp_plan_level(const dk_recorder *r, int i) {
 /* Level i of the stretch of steps that is being recorded. */
 static dk_level dkp_level(const dk_recorder *r, int i) { return dkp_plan_level(r, r->offset + i); }
 
+/* What every draw of the sampler is multiplied by. */
+static double dkp_s_noise(const dk_recorder *r) { return 1 + r->sampler.noise_excess; }
+
 /* The state, noised from one level up to another. */
 static dk_vec dkp_noised_up(dk_recorder *r, const dk_level *from, const dk_level *to) {
     double kept = to->alpha / from->alpha, carried = kept * from->sigma;
-    double up = dkp_sqrt((to->sigma - carried) * (to->sigma + carried)) * r->sampler.s_noise;
+    double up = dkp_sqrt((to->sigma - carried) * (to->sigma + carried)) * dkp_s_noise(r);
     return up > 0 ? dkr_mix(kept, r->x, up, dkr_noise(r, *from, *to)) : dkr_scale(kept, r->x);
 }
 
@@ -3298,21 +3342,12 @@ static dk_vec dkp_noised_up(dk_recorder *r, const dk_level *from, const dk_level
 static void dkp_churn(dk_recorder *r) {
     const dk_sampler *s = &r->sampler;
     double here = dk_noise_level(r->from), gamma = s->churn / r->config->steps, most = dkp_sqrt(2.0) - 1;
-    if (gamma <= 0 || !dkp_finite(here) || here < s->churn_min || (s->churn_max > 0 && here > s->churn_max))
-        return;
+    const double *range = s->churn_range;
+    if (gamma <= 0 || !dkp_finite(here) || here < range[0] || (range[1] > 0 && here > range[1])) return;
     double up = here * (1 + (gamma < most ? gamma : most));
     dk_level hat = dk_level_at_sigma(&r->config->schedule, up);
-    if (s->churn_late) r->unchurned = dkr_keep(r, r->x), r->unchurned_at = r->from;
     r->x = dkr_keep(r, dkp_noised_up(r, &r->from, &hat));
     r->from = hat;
-}
-
-/* diffusers' DDIM counts timesteps: the other end of a step lies `stride` below its noisy one. */
-static void dkp_jump_timesteps(dk_recorder *r) {
-    dk_level *noisy = r->falling ? &r->from : &r->to, *other = r->falling ? &r->to : &r->from;
-    double t = noisy->t - r->sampler.stride;
-    *other = r->falling ? r->last : r->first;
-    if (t > other->t) *other = dk_level_at(&r->config->schedule, t);
 }
 
 /* The end of a step where data are known. */
@@ -3324,7 +3359,6 @@ static void dkp_blend_state(dk_recorder *r, int number) {
 }
 
 DK_API int dkr_step(dk_recorder *r) {
-    const dk_sampler *s = &r->config->sampler;
     if (r->step >= 0) {
         int number = r->offset + r->step + 1;
         r->x = dkp_keep_as(r, r->x, r->plan->masked == 1 ? 'y' : 'x', number);
@@ -3336,12 +3370,10 @@ DK_API int dkr_step(dk_recorder *r) {
     }
     r->step++;
     if (r->status != DK_OK || r->step >= r->steps) return 0;
-    r->from = r->sampler.stride > 0 ? dkp_level(r, r->step) : r->to; /* stride goes elsewhere than the grid */
+    r->from = r->to;
     r->to = dkp_level(r, r->step + 1);
-    r->stage = 0, r->unchurned = dkp_zero, r->drawn = -1;
-    int steps = r->plan->steps, at = r->offset + r->step;
-    r->sampler.s_noise = s->s_noise + (steps > 1 ? s->s_noise_change * at / (steps - 1) : 0);
-    if (r->sampler.stride > 0) dkp_jump_timesteps(r);
+    r->stage = 0, r->drawn = -1;
+    if (dkp_quirk(r, DK_QUIRK_STRIDE)) dkp_count_timesteps(r);
     dkp_churn(r);
     return 1;
 }
@@ -3417,7 +3449,7 @@ static void dkp_record_all(dk_recorder *r, dk_config *c, dk_plan *plan, const dk
         r->x = dkp_keep_as(r, r->x, 'x', 0);
     }
     if (pace && dkp_travels(c))
-        dkr_refuse(r, "sampler.rtol", r->sampler.rtol,
+        dkr_refuse(r, "sampler.rtol", r->sampler.control.rtol,
                   "0, and atol: with step-size control no grid goes back up");
     int measures = pace && pace->phase != DKP_PLAIN && pace->phase != DKP_ATTEMPT;
     if (measures) dkp_record_measure(r);
@@ -3432,7 +3464,7 @@ static void dkp_record_all(dk_recorder *r, dk_config *c, dk_plan *plan, const dk
         dkp_record_stretch(r, i, end, from_data ? dkp_record_from_data : c->sampler.record);
     }
     if (dkp_attempting(r) && !r->judged)
-        dkr_refuse(r, "sampler.rtol", r->sampler.rtol, "0, and atol: this sampler has no error estimate");
+        dkr_refuse(r, "sampler.rtol", r->sampler.control.rtol, "0, and atol: this sampler has no error estimate");
     r->position++;
     if (pace) dkp_use(r, 0, 1); /* the state that a rejected attempt goes back to */
     if (r->status == DK_OK) dkp_use(r, (int)r->x.at, 1);
@@ -3473,8 +3505,8 @@ static dkp_split dkp_split_between(dk_recorder *r, const dk_level *from, const d
     int in_flow = r->sampler.gauge == DK_GAUGE_FLOW && law == DK_LAW_ANCESTRAL;
     double ratio = dk_noise_level(*to) / dk_noise_level(*from), sigma = to->sigma;
     if (in_flow) ratio = sigma / dkp_gauge_alpha(r, to) * (dkp_gauge_alpha(r, from) / from->sigma);
-    double here = dk_noise_level(*to), most = r->sampler.noise_max;
-    if (eta <= 0 || sigma <= 0 || here < r->sampler.noise_min || (most > 0 && here > most)) return split;
+    double here = dk_noise_level(*to), least = r->sampler.noise_range[0], most = r->sampler.noise_range[1];
+    if (eta <= 0 || sigma <= 0 || here < least || (most > 0 && here > most)) return split;
     if (!r->falling) {
         dkr_refuse(r, "sampler.eta", eta, "0 on a rising grid");
         return split;
@@ -3503,8 +3535,8 @@ static dkp_split dkp_split_between(dk_recorder *r, const dk_level *from, const d
         split.down.sigma = kept > 0 ? sigma * dkp_sqrt(kept) : 0;
         if (in_flow) split.down.alpha = dkp_gauge_alpha(r, to) - split.down.sigma;
     }
-    double lowest = r->sampler.above_last ? dk_noise_level(r->last) * to->alpha : 0;
-    if (split.down.sigma < lowest) split.down.sigma = lowest;
+    double lowest = dk_noise_level(r->last) * to->alpha;
+    if (dkp_quirk(r, DK_QUIRK_ABOVE_LAST) && split.down.sigma < lowest) split.down.sigma = lowest;
     split.up = dkp_sqrt((sigma - split.down.sigma) * (sigma + split.down.sigma));
     if (law == DK_LAW_DDPM_LARGE) { /* variance of x_from given x_to: Ho et al. 2020, sec. 3.2 */
         double carried = from->alpha / to->alpha * sigma;
@@ -3518,7 +3550,7 @@ static dkp_split dkp_noise_split(dk_recorder *r, double eta, dk_noise_law law) {
 }
 
 static dk_vec dkp_add_noise(dk_recorder *r, dk_vec x, double up) {
-    up *= r->sampler.s_noise;
+    up *= dkp_s_noise(r);
     return up > 0 ? dkr_mix(1, x, up, dkr_noise(r, r->from, r->to)) : x;
 }
 
@@ -3532,7 +3564,7 @@ static dk_vec dkp_ddim_step(const dk_level *from, const dk_level *to, dk_vec x, 
 /* What gives a step its direction: D, or, for CFG++ (Chung et al. 2024, alg. 1), the unconditional U; then
    alpha (D - U) at the step's end makes the guided D its target. */
 static dk_vec dkp_direction(dk_recorder *r, dk_vec x, const dk_level *level, dk_vec *guidance) {
-    const dk_level *told = r->sampler.told_end ? &r->to : level;
+    const dk_level *told = dkp_quirk(r, DK_QUIRK_TOLD_END) ? &r->to : level;
     *guidance = dkp_zero;
     if (!r->sampler.cfg_pp) return dkp_denoise(r, x, level, told, NULL);
     dk_vec U, D = dkp_denoise(r, x, level, told, &U);
@@ -3542,8 +3574,10 @@ static dk_vec dkp_direction(dk_recorder *r, dk_vec x, const dk_level *level, dk_
 
 /* DDIM, DDPM, Euler ancestral and the consistency samplers: down by DDIM, up by the noise law. */
 static void dkp_record_ddim(dk_recorder *r) {
+    dkr_reads(r, "gauge cfg_pp law eta noise_min noise_max fresh_pure stride quirk told_end");
     while (dkr_step(r)) {
-        double eta = r->sampler.fresh_pure && r->from.alpha <= 0 && r->sampler.eta > 0 ? 1 : r->sampler.eta;
+        double eta = r->sampler.eta;
+        if (dkp_quirk(r, DK_QUIRK_FRESH_PURE) && r->from.alpha <= 0 && eta > 0) eta = 1;
         dkp_split split = dkp_noise_split(r, eta, r->sampler.law);
         dk_vec guidance, D = dkp_direction(r, r->x, &r->from, &guidance);
         dk_vec x = dkr_mix(1, dkp_ddim_step(&r->from, &split.down, r->x, D), r->to.alpha, guidance);
@@ -3599,32 +3633,6 @@ static void dkp_moments(double H, int n, double *m) {
     for (int p = n - 1; p >= 0; p--) m[p] /= m[0];
 }
 
-/* The average as published iPNDM-v code has it (zju-pi/diff-sampler): the interpolation polynomial in differences,
-   of which second and third have weights and a last factor (h1/h2 for h2/h3) that are exact only for equal steps.
-   People's results depend on them. h1, h2, h3: the steps before, in units of this one. */
-static dk_vec dkp_ipndm_v_average(const dkp_history *past, int n, double from, double span) {
-    double h1 = (from - past->at[1]) / span, h2 = (past->at[1] - past->at[2]) / span;
-    double h3 = n > 3 ? (past->at[2] - past->at[3]) / span : 1, q = h1 / h2,
-           a = h1 * (h1 + h2) / (h2 * (h2 + h3));
-    double two = 1 + h1, three = 1 + h1 + h2, second = 0.5 - 1 / (6 * h1 * (h1 + h2)), third = 0;
-    if (n > 3)
-        third = (0.5 - 1 / (6 * two) + (1 - 1 / (2 * two)) / (6 * three)) * two * three /
-                (h1 * (h1 + h2) * (h1 + h2 + h3));
-    const double weight[4] = {1 + 0.5 / h1 + second + third,
-                              -0.5 / h1 - (1 + q) * second - (1 + q + a) * third,
-                              q * second + (q + a * (1 + h2 / h3)) * third, -third * a * q};
-    return dkp_sum(n > 3 ? 4 : 3, weight, past->v);
-}
-
-/* Crowson's variant of DPM-Solver++ 2M: both the slope's weight and D's share of the step see the mean of this step and the
-   last. Where steps differ it is not exact for constant D. */
-static dk_vec dkp_dpm_v2_average(const dkp_history *past, double span) {
-    double last = past->at[0] - past->at[1], short_one = last < span ? last : span,
-           long_one = last + span - short_one;
-    double share = dkp_expm1(-0.5 * (last + span)) / dkp_expm1(-span), half = 0.5 * short_one / long_one;
-    return dkr_mix(share * (1 + half), past->v[0], -share * half, past->v[1]);
-}
-
 /* Coefficients of the polynomial of degree n - 1 that is 1 at node j and 0 at the others. */
 static void dkp_lagrange(const double *node, int n, int j, double *basis) {
     basis[0] = 1;
@@ -3648,8 +3656,8 @@ static dk_vec dkp_average(const dk_recorder *r, const dkp_history *past, int n, 
         at[DKP_MAX_ORDER + 1];
     double node[DKP_MAX_ORDER + 1], basis[DKP_MAX_ORDER + 1], moment[DKP_MAX_ORDER + 1] = {0};
     double weight[DKP_MAX_ORDER + 1] = {0};
-    if (rule == DK_RULE_IPNDM_V && n > 2 && !ahead) return dkp_ipndm_v_average(past, n, from, span);
-    if (rule == DK_RULE_DPM_V2 && n == 2 && span > 0) return dkp_dpm_v2_average(past, span);
+    if (dkp_quirk(r, DK_QUIRK_IPNDM_V) && n > 2 && !ahead) return dkp_ipndm_v_average(past, n, from, span);
+    if (dkp_quirk(r, DK_QUIRK_DPM_V2) && n == 2 && span > 0) return dkp_dpm_v2_average(past, span);
     if (rule == DK_RULE_DPM && n == 3 && ahead) omit = 1; /* DPM-Solver-3: the line through first and last */
     for (int j = 0; j < n; j++)
         if (j != omit) node[count] = even ? ahead - j : (past->at[j] - from) / span, at[count++] = j;
@@ -3658,7 +3666,7 @@ static dk_vec dkp_average(const dk_recorder *r, const dkp_history *past, int n, 
     if (n == 2 && (rule == DK_RULE_BH1 || rule == DK_RULE_SA))
         moment[1] = H < 0 || H > 0 ? 0.5 * H / -dkp_expm1(-H) : 0.5;
     if (n == 3 && (rule == DK_RULE_DPM || rule == DK_RULE_DPM_TAYLOR)) moment[2] *= 0.5;
-    if (rule == DK_RULE_GRADIENT) moment[1] = r->sampler.gamma - 1;
+    if (rule == DK_RULE_GRADIENT) moment[1] = r->sampler.param[0] - 1;
     for (int j = 0; j < count; j++) {
         dkp_lagrange(node, count, j, basis);
         for (int i = 0; i < count; i++) weight[at[j]] += basis[i] * moment[i];
@@ -3668,11 +3676,11 @@ static dk_vec dkp_average(const dk_recorder *r, const dkp_history *past, int n, 
 
 DKP_SMALL
 
-/* How many of the wanted nodes may be used: those that there are, and, with lower_order_final, no more than there
-   are steps left. */
+/* How many of the wanted nodes may be used: those that there are, and, with lower_order_final, no more than steps are
+   left before sigma = 0. */
 static int dkp_nodes(const dk_recorder *r, int wanted, int have, int left) {
-    if (r->sampler.lower_order_final < 2 && dkp_level(r, r->steps).sigma <= 0) left--;
-    if (r->sampler.lower_order_final > 2 && left > 1) left = wanted;
+    if (dkp_quirk(r, DK_QUIRK_EULER_LAST) && left < 2) wanted = 1;
+    if (!dkp_quirk(r, DK_QUIRK_COUNT_LAST) && dkp_level(r, r->steps).sigma <= 0) left--;
     if (r->sampler.lower_order_final && left < wanted) wanted = left > 1 ? left : 1;
     return wanted < have ? wanted : have;
 }
@@ -3683,7 +3691,9 @@ typedef struct dkp_point {
 } dkp_point;
 
 static dk_gauge dkp_gauge(const dk_recorder *r) { /* the same for the whole run */
-    if (r->sampler.gauge != DK_GAUGE_DEFAULT) return r->sampler.gauge;
+    dk_gauge gauge = r->sampler.gauge;
+    if (gauge == DK_GAUGE_PSEUDO && dkp_quirk(r, DK_QUIRK_PSEUDO_V)) return DK_GAUGE_VP;
+    if (gauge != DK_GAUGE_DEFAULT && gauge != DK_GAUGE_PSEUDO) return gauge;
     int pure_noise = r->first.alpha <= 0 || r->last.alpha <= 0;
     return dkp_flow_unit(&r->config->schedule) || pure_noise ? DK_GAUGE_FLOW : DK_GAUGE_VE;
 }
@@ -3715,11 +3725,9 @@ static dk_level dkp_level_in_gauge(const dk_recorder *r, double u) {
                                     : dk_level_at_sigma(s, u);
 }
 
-/* A share of the way through the step in t, or in its square root. */
+/* A share of the way through the step in t. */
 static dk_level dkp_level_in_time(const dk_recorder *r, double share) {
-    double a = r->from.t, b = r->to.t, t = a + share * (b - a),
-           root = dkp_sqrt(a) + share * (dkp_sqrt(b) - dkp_sqrt(a));
-    return dk_level_at(&r->config->schedule, r->sampler.stages == DK_SPACING_QUADRATIC ? root * root : t);
+    return dk_level_at(&r->config->schedule, r->from.t + share * (r->to.t - r->from.t));
 }
 
 /* From the state x at `from` along a slope, times its share of the step h: straight in the gauge's coordinates; or, for
@@ -3728,7 +3736,7 @@ static dk_level dkp_level_in_time(const dk_recorder *r, double share) {
 static dk_vec dkp_transfer(const dk_recorder *r, const dk_level *from, const dk_level *to, dk_vec x, double h,
                            double share, dk_vec slopes) {
     dkp_point a = dkp_point_at(r, from), b = dkp_point_at(r, to);
-    if (!r->sampler.pseudo) return dkr_scale(b.scale, dkr_mix(1 / a.scale, x, h, slopes));
+    if (r->sampler.gauge != DK_GAUGE_PSEUDO) return dkr_scale(b.scale, dkr_mix(1 / a.scale, x, h, slopes));
     return dkp_ddim_step(from, to, x, dkr_mix(1 / (share * a.q), slopes, -a.p / a.q, x));
 }
 
@@ -3754,12 +3762,13 @@ static dk_vec dkp_judge_runge_kutta(dk_recorder *r, const dkp_tableau *tableau, 
 }
 
 /* One explicit Runge-Kutta step in the gauge, down to `end`. The ODE is singular at sigma = 0, so a step that
-   ends there is the first order one. Returns the first slope. */
-static dk_vec dkp_runge_kutta_to(dk_recorder *r, const dkp_tableau *tableau, dk_level end) {
+   ends there is the first order one. D0: D where it begins; zero: it is evaluated. Returns the first slope. */
+static dk_vec dkp_runge_kutta_to(dk_recorder *r, const dkp_tableau *tableau, dk_level end, dk_vec D0) {
     int plain = end.sigma > 0 || r->sampler.plain_last, stages = end.sigma > 0 ? tableau->stages : 1;
-    int noisy = end.sigma < r->to.sigma;
+    int noisy = end.sigma < r->to.sigma, pseudo = r->sampler.gauge == DK_GAUGE_PSEUDO;
     double u = dkp_point_at(r, &r->from).u, h = dkp_point_at(r, &end).u - u;
-    dk_vec K[DK_MAX_STAGES], D = dkp_zero;
+    dk_vec K[DK_MAX_STAGES], D = dkp_zero; /* a slope that is not taken is zero */
+    memset(K, 0, sizeof K);
     for (int i = 0; i < stages; i++) {
         double c = 0;
         unsigned at_first = r->end;
@@ -3767,12 +3776,12 @@ static dk_vec dkp_runge_kutta_to(dk_recorder *r, const dkp_tableau *tableau, dk_
         for (int j = 0; j < i; j++) c += a[j];
         dk_level level = i == 0                          ? r->from
                          : fabs(c - 1) < 1e-12 && !noisy ? r->to
-                         : r->sampler.pseudo             ? dkp_level_in_time(r, c)
+                         : pseudo                        ? dkp_level_in_time(r, c)
                                                          : dkp_level_in_gauge(r, u + c * h);
         dkp_point at = dkp_point_at(r, &level);
         dk_vec x = r->x;
         if (i > 0) x = dkp_transfer(r, &r->from, &level, x, h, c, dkp_sum(i, a, K));
-        D = i == 0 ? dkp_denoise_first(r) : dkr_denoise(r, x, level);
+        D = i > 0 ? dkr_denoise(r, x, level) : D0.of ? D0 : dkp_denoise_first(r);
         K[i] = dkp_forget_but(r, at_first, dkr_mix(at.p, x, at.q, D));
     }
     dk_vec sum = stages > 1 ? dkp_sum(stages, &tableau->a[dkp_row(stages)], K) : K[0];
@@ -3780,11 +3789,6 @@ static dk_vec dkp_runge_kutta_to(dk_recorder *r, const dkp_tableau *tableau, dk_
         plain ? dkp_transfer(r, &r->from, &end, r->x, h, 1, sum) : dkp_ddim_step(&r->from, &end, r->x, D);
     r->x = dkp_attempting(r) && tableau->embedded ? dkp_judge_runge_kutta(r, tableau, h, K, x) : x;
     return K[0];
-}
-
-static void dkp_refuse_eta(dk_recorder *r) {
-    if (r->sampler.eta > 0)
-        dkr_refuse(r, "sampler.eta", r->sampler.eta, "0: this sampler is deterministic but for churn");
 }
 
 /* What the first step size is estimated from: the state, its slope, and its slope's change over a small step; Hairer,
@@ -3805,20 +3809,19 @@ static void dkp_record_measure(dk_recorder *r) {
 }
 
 static dk_vec dkp_runge_kutta_step(dk_recorder *r, const dkp_tableau *tableau) {
-    dkp_refuse_eta(r);
-    return dkp_runge_kutta_to(r, tableau, r->to);
+    return dkp_runge_kutta_to(r, tableau, r->to, dkp_zero);
 }
 
 /* A multistep run: classical in a gauge, or exponential in lambda. What is interpolated, and the last step, which the
    corrector repeats. */
 typedef struct dkp_multistep {
-    int classical, uncorrected; /* so many steps are not corrected */
-    dkp_history past;
-    dk_level before; /* where the last step began, */
-    double start;    /* on the axis */
-    dk_vec x, noise; /* its state there, and its noise */
+    int classical;
+    int steps, as_predicted; /* so many have been made; the first ones are not corrected */
+    dkp_history past;     /* slopes, or D or the noise, and where on the axis */
+    dk_vec D, U;          /* newest; U is D but for CFG++ */
+    dk_level from;        /* where the last step began, */
+    dk_vec x, noise;      /* its state there, and the noise behind it */
     dkp_split split;
-    dk_vec D, U; /* newest; U is D but for CFG++ */
 } dkp_multistep;
 
 static double dkp_axis(dk_recorder *r, int classical, const dk_level *l) {
@@ -3839,25 +3842,34 @@ static dk_vec dkp_interpolant(dk_recorder *r, int classical, const dk_level *l, 
     return dkr_keep(r, dkp_noise_or_D(r, r->sampler.noise_prediction, l, r->x, D));
 }
 
-/* One step by the newest nodes from the state x at `from`, on the axis at `start`: the slope's average in the gauge, or the
-   exact linear part and the average of D or the noise under its weight. */
-static dk_vec dkp_multistep_step(dk_recorder *r, int classical, const dk_level *from, double start,
-                                 const dk_level *to, const dk_level *down, dk_vec x, dk_vec D,
-                                 const dkp_history *past, int nodes) {
+/* X moves along the average of its slopes; at sigma = 0, where the ODE is singular, to alpha D. */
+static dk_vec dkp_classical_step(dk_recorder *r, const dkp_multistep *m, double start, const dk_level *to, int nodes) {
+    const dk_level *down = &m->split.down;
+    double h = dkp_point_at(r, down).u - start;
+    if ((to->sigma <= 0 && !r->sampler.plain_last) || dkp_point_at(r, &m->from).scale <= 0)
+        return dkp_ddim_step(&m->from, down, m->x, m->D);
+    return dkp_transfer(r, &m->from, down, m->x, h, 1, dkp_average(r, &m->past, nodes, start, h, 0));
+}
+
+/* The exact solution for a polynomial D: DDIM's step with the average of D under the weight exp(lambda) in place of D
+   (Lu et al. 2022b, eq. 9), or likewise in the noise (Lu et al. 2022, eq. 3.4). An SDE's polynomial is averaged up to
+   the step's end, in the noise with the ODE's weight; other laws take an ODE's step to sigma_down. */
+static dk_vec dkp_exponential_step(dk_recorder *r, const dkp_multistep *m, double start, const dk_level *to, int nodes) {
+    const dk_level *from = &m->from, *down = &m->split.down;
     dk_noise_law law = r->sampler.law;
-    double h_down = dkp_axis(r, classical, down) - start;
-    if (classical && ((to->sigma <= 0 && !r->sampler.plain_last) || dkp_point_at(r, from).scale <= 0))
-        return dkp_ddim_step(from, down, x, D);
-    if (classical)
-        return dkp_transfer(r, from, down, x, h_down, 1, dkp_average(r, past, nodes, start, h_down, 0));
-    /* an SDE's step goes to the end, in the noise with the ODE's weight; other laws': as an ODE's to sigma_down */
-    double h = law == DK_LAW_SDE || law == DK_LAW_SDE_NOISE ? dkp_gauge_lambda(r, to) - start : h_down,
-           H = law == DK_LAW_SDE_NOISE ? h : h_down;
-    if (!dkp_finite(h) || (nodes < 2 && !r->sampler.noise_prediction)) return dkp_ddim_step(from, down, x, D);
+    double h_down = dkp_gauge_lambda(r, down) - start, h = h_down, H = h_down;
+    if (law == DK_LAW_SDE || law == DK_LAW_SDE_NOISE) h = dkp_gauge_lambda(r, to) - start;
+    if (law == DK_LAW_SDE_NOISE) H = h;
+    if (!dkp_finite(h) || (nodes < 2 && !r->sampler.noise_prediction)) return dkp_ddim_step(from, down, m->x, m->D);
     if (!r->sampler.noise_prediction)
-        return dkp_ddim_step(from, down, x, dkp_average(r, past, nodes, start, h, H));
+        return dkp_ddim_step(from, down, m->x, dkp_average(r, &m->past, nodes, start, h, H));
     double ratio = dkp_gauge_alpha(r, down) / dkp_gauge_alpha(r, from);
-    return dkr_mix(ratio, x, down->sigma - from->sigma * ratio, dkp_average(r, past, nodes, start, h, -H));
+    return dkr_mix(ratio, m->x, down->sigma - from->sigma * ratio, dkp_average(r, &m->past, nodes, start, h, -H));
+}
+
+/* One step by the newest nodes from m->from, on the axis at `start`, to `to`. */
+static dk_vec dkp_multistep_step(dk_recorder *r, const dkp_multistep *m, double start, const dk_level *to, int nodes) {
+    return m->classical ? dkp_classical_step(r, m, start, to, nodes) : dkp_exponential_step(r, m, start, to, nodes);
 }
 
 /* D at r->x. For CFG++ (Chung et al. 2024, alg. 1) the state moves by alpha (D - U): there the guided D leaves the
@@ -3869,56 +3881,59 @@ static void dkp_multistep_estimate(dk_recorder *r, dkp_multistep *m, const dk_le
     else m->U = m->D;
 }
 
-/* Evaluates at level l and repeats the step that led there with the new node. */
+/* Evaluates at level l; with a corrector repeats the step that led there with the new node. left: steps, as dkp_nodes
+   counts them. */
 static void dkp_multistep_evaluate(dk_recorder *r, dkp_multistep *m, const dk_level *l, int left) {
     const dk_sampler *s = &r->sampler;
     double here = dkp_axis(r, m->classical, l);
     dkp_multistep_estimate(r, m, l);
-    if (s->from_down && !m->classical && r->step > 0)
-        for (int i = 0; i < m->past.count; i++) m->past.at[i] += here - dkp_gauge_lambda(r, &m->split.down);
+    for (int i = 0; dkp_quirk(r, DK_QUIRK_FROM_DOWN) && i < m->past.count; i++)
+        m->past.at[i] += here - dkp_gauge_lambda(r, &m->split.down);
     dkp_push(&m->past, here, dkp_interpolant(r, m->classical, l, m->D));
-    if (!s->corrector || m->past.count < 2 || r->steps - left <= m->uncorrected) return;
+    if (!s->corrector || m->past.count < 2 || m->steps <= m->as_predicted) return;
     int unipc = s->rule == DK_RULE_BH1 || s->rule == DK_RULE_BH2;
-    int more = unipc || s->lower_order_final > 1; /* one node more than the predictor had */
-    int nodes = dkp_nodes(r, s->corrector, m->past.count, left + s->correct_last + 1 + more);
-    dk_vec x = dkp_multistep_step(r, m->classical, &m->before, m->start, l, &m->split.down, m->x, m->D,
-                                  &m->past, nodes);
+    int more = unipc || dkp_quirk(r, DK_QUIRK_COUNT_LAST); /* one node more than the predictor had */
+    int nodes = dkp_nodes(r, s->corrector, m->past.count, left + 1 + more);
+    dk_vec x = dkp_multistep_step(r, m, dkp_axis(r, m->classical, &m->from), l, nodes);
     r->x = dkr_keep(r, dkr_add(x, m->noise));
     if (!s->pece) return;
     dkp_multistep_estimate(r, m, l);
     m->past.v[0] = dkp_interpolant(r, m->classical, l, m->D);
 }
 
-static void dkp_record_multistep(dk_recorder *r, int classical) {
+/* Evaluates where the step begins, and makes the step by what has been evaluated so far. */
+static void dkp_multistep_advance(dk_recorder *r, dkp_multistep *m) {
     const dk_sampler *s = &r->sampler;
+    int left = r->steps - r->step + dkp_quirk(r, DK_QUIRK_CORRECT_LAST), in_D = !m->classical && !s->noise_prediction;
+    dkp_multistep_evaluate(r, m, &r->from, left);
+    m->from = r->from, m->x = r->x, m->split = dkp_noise_split(r, s->eta, s->law);
+    int nodes = dkp_nodes(r, s->order, m->past.count, left);
+    if (!m->classical && !dkp_finite(m->past.at[0])) m->past.count = 0, nodes = 1; /* no interpolation across an infinite gap */
+    if (in_D && nodes > 1 && dkp_quirk(r, DK_QUIRK_UNCOND_PAST)) m->past.v[0] = m->U;
+    m->noise = dkp_add_noise(r, dkp_zero, m->split.up);
+    r->x = dkr_add(dkp_multistep_step(r, m, m->past.at[0], &r->to, nodes), m->noise);
+    if (in_D) m->past.v[0] = m->U;
+    m->steps++;
+}
+
+static void dkp_record_multistep(dk_recorder *r, int classical) {
     dkp_tableau tableau;
     dkp_multistep m;
     memset(&m, 0, sizeof m);
     m.classical = classical;
-    if (classical) dkp_refuse_eta(r); /* a slope's history has noise in it that no polynomial goes through */
-    int warmup = classical && s->warmup <= r->steps ? s->warmup : 0;
-    m.uncorrected = s->uncorrected > warmup ? s->uncorrected : warmup;
-    if (warmup && r->status == DK_OK) r->status = dkp_parse_tableau(s->tableau, &tableau, r->config->message);
+    int warmup = classical && r->sampler.warmup <= r->steps ? r->sampler.warmup : 0;
+    m.as_predicted = warmup;
+    if (dkp_quirk(r, DK_QUIRK_UNCORRECTED) && r->sampler.quirk > warmup) m.as_predicted = (int)r->sampler.quirk;
+    if (warmup && r->status == DK_OK)
+        r->status = dkp_parse_tableau(r->sampler.tableau, &tableau, r->config->message);
+    for (; m.steps < warmup && dkr_step(r); m.steps++) {
+        dk_vec slope = dkp_runge_kutta_step(r, &tableau);
+        dkp_push(&m.past, dkp_axis(r, 1, &r->from), dkr_keep(r, slope));
+    }
     while (dkr_step(r)) {
-        int left = r->steps - r->step;
-        if (r->step < warmup) {
-            dk_vec slope = dkp_runge_kutta_step(r, &tableau);
-            dkp_push(&m.past, dkp_axis(r, 1, &r->from), dkr_keep(r, slope));
-            continue;
-        }
-        dkp_multistep_evaluate(r, &m, &r->from, left);
-        dkp_split split = dkp_noise_split(r, s->eta, s->law);
-        int nodes = dkp_nodes(r, s->order, m.past.count, left + s->correct_last);
-        if (!classical && !dkp_finite(m.past.at[0]))
-            m.past.count = 0, nodes = 1; /* no interpolation across an infinite gap */
-        if (!classical && !s->noise_prediction && s->cfg_pp > 1 && nodes > 1) m.past.v[0] = m.U;
-        m.before = r->from, m.start = m.past.at[0], m.x = r->x, m.split = split;
-        m.noise = dkp_add_noise(r, dkp_zero, split.up);
-        dk_vec x = dkp_multistep_step(r, classical, &r->from, m.start, &r->to, &split.down, r->x, m.D,
-                                      &m.past, nodes);
-        r->x = dkr_add(x, m.noise);
-        if (!classical && !s->noise_prediction) m.past.v[0] = m.U;
-        if (s->correct_last && left == 1 && r->to.sigma > 0) dkp_multistep_evaluate(r, &m, &r->to, 0);
+        dkp_multistep_advance(r, &m);
+        if (dkp_quirk(r, DK_QUIRK_CORRECT_LAST) && r->steps - r->step == 1 && r->to.sigma > 0)
+            dkp_multistep_evaluate(r, &m, &r->to, 1);
     }
 }
 
@@ -3926,63 +3941,34 @@ static void dkp_record_multistep(dk_recorder *r, int classical) {
    2M and 3M and their SDE forms (Lu et al. 2022b, alg. 2, eq. 14), UniPC (Zhao et al. 2023, alg. 1: the corrector
    repeats the last step with the new estimate, at no further evaluation), RES multistep (Zhang et al. 2023),
    SA-Solver (Xue et al. 2023, alg. 1: the corrector keeps the predictor's noise) and its PECE form. */
-static void dkp_record_exponential_adams(dk_recorder *r) { dkp_record_multistep(r, 0); }
+static void dkp_record_exponential_adams(dk_recorder *r) {
+    dkr_reads(r, "order rule gamma gauge noise_prediction cfg_pp corrector pece lower_order_final law eta noise_min noise_max "
+                 "count_last euler_last dpm_v2 uncond_past correct_last uncorrected from_down stride quirk");
+    dkp_record_multistep(r, 0);
+}
 
 /* Adams-Bashforth in the gauge: the slope is interpolated in u; with a corrector Adams-Bashforth-Moulton. LMS
    (k-diffusion), DEIS in rho (Zhang & Chen 2022), PNDM and PLMS (Liu et al. 2022, with weights for equal steps and a
    Runge-Kutta warm-up), iPNDM (the same without), gradient estimation (Permenter & Yuan 2023). */
-static void dkp_record_adams(dk_recorder *r) { dkp_record_multistep(r, 1); }
-
-/* DEIS t-AB, Zhang & Chen 2022, eq. 15: the noise is interpolated in the time t of the VP process whose noise level is
-   0.002 at t = 0.001 and 80 at t = 1, log(1 + level^2) = d t^2/2 + m t (Karras et al. 2022, table 1), and integrated
-   over the level. Exactly: 3-point Gauss on 64 panels; with `points`: a plain sum over so many, as the peers do. */
-static dk_vec dkp_deis_t_sum(const dk_recorder *r, const dkp_history *past, int n, double d, double m,
-                             double to) {
-    int points = r->sampler.points, panels = 64, count = points > 0 ? points : 3 * panels;
-    double weight[DKP_MAX_ORDER] = {0};
-    for (int j = 0; j < n; j++) {
-        for (int i = 0; i < count; i++) {
-            double offset = 0.5 + 0.5 * (i % 3 - 1) * dkp_sqrt(0.6), part = i % 3 == 1 ? 8.0 / 18 : 5.0 / 18;
-            double s = points > 0 ? (double)i / (points - 1) : (i / 3 + offset) / panels;
-            double t = past->at[0] + s * (to - past->at[0]),
-                   level = dkp_sqrt(dkp_expm1(t * (0.5 * d * t + m)));
-            double f = 0.5 * (d * t + m) * (level + 1 / level) * (points > 0 ? 1.0 / points : part / panels);
-            for (int k = 0; k < n; k++)
-                if (k != j) f *= (t - past->at[k]) / (past->at[j] - past->at[k]);
-            weight[j] += f;
-        }
-        weight[j] *= to - past->at[0];
-    }
-    return dkp_sum(n, weight, past->v);
+static void dkp_record_adams(dk_recorder *r) {
+    dkr_reads(r, "order rule gamma gauge cfg_pp tableau warmup corrector pece lower_order_final plain_last "
+                 "count_last euler_last ipndm_v correct_last uncorrected quirk pseudo_v");
+    dkp_record_multistep(r, 1);
 }
 
-static void dkp_record_deis_t(dk_recorder *r) {
-    const double low = dkp_log1p(0.002 * 0.002), high = dkp_log1p(80.0 * 80.0), start = 1e-3;
-    const double d = 2 * (low / start - high) / (start - 1), m = high - 0.5 * d;
-    dkp_history past;
-    past.count = 0;
-    while (dkr_step(r)) {
-        dkp_point from = dkp_point_at(r, &r->from), to = dkp_point_at(r, &r->to);
-        dk_vec X = dkr_scale(1 / from.scale, r->x), D = dkr_denoise(r, r->x, r->from);
-        double here = (dkp_sqrt(m * m + 2 * d * dkp_log1p(from.u * from.u)) - m) / d;
-        double next = (dkp_sqrt(m * m + 2 * d * dkp_log1p(to.u * to.u)) - m) / d;
-        dkp_push(&past, here, dkr_keep(r, dkr_mix(from.p, r->x, from.q, D)));
-        int nodes = dkp_nodes(r, r->sampler.order, past.count, r->steps - r->step);
-        if (r->to.sigma <= 0) r->x = dkp_ddim_step(&r->from, &r->to, r->x, D);
-        else if (nodes == 1) r->x = dkr_scale(to.scale, dkr_mix(1, X, to.u - from.u, past.v[0]));
-        else r->x = dkr_scale(to.scale, dkr_add(X, dkp_deis_t_sum(r, &past, nodes, d, m, next)));
-    }
-}
-
-/* ER-SDE's noise scaler: how the diffusion grows with the noise level; Cui et al. 2023, eq. 24, and powers. */
-static double dkp_er_scaler(const dk_sampler *s, double level) {
-    return s->er_power ? dkp_pow(level, s->eta + 1) : level * (dkp_exp(dkp_pow(level, 0.3)) + 10);
+/* ER-SDE's noise scaler: how the diffusion grows with the noise level; Cui et al. 2023, eq. 24, at eta = 1. At 0 it is the
+   ODE's. */
+static double dkp_er_scaler(const dk_recorder *r, double level) {
+    double eta = r->sampler.eta, growth = dkp_exp(dkp_pow(level, 0.3)) + 10;
+    if (dkp_quirk(r, DK_QUIRK_ER_POWER)) return dkp_pow(level, eta + 1);
+    return level * (eta >= 1 && eta <= 1 ? growth : dkp_pow(growth, eta));
 }
 
 /* ER-SDE-Solver 1 to 3, Cui et al. 2023, alg. 1-3, in noise levels: a Taylor expansion of D whose integrals are sums
    over 200 points, as the paper takes them. */
 static void dkp_record_er_sde(dk_recorder *r) {
     const int points = 200;
+    dkr_reads(r, "order eta er_power");
     dk_vec D1 = dkp_zero, slope1 = dkp_zero;
     double before = 0, before2 = 0;
     for (int have = 0; dkr_step(r); have++) {
@@ -3990,14 +3976,15 @@ static void dkp_record_er_sde(dk_recorder *r) {
         dk_vec D = dkr_denoise(r, r->x, r->from), slope = dkp_zero;
         if (!r->falling) dkr_refuse(r, "grid.rising", 1, "0: the SDE runs towards data");
         if (r->to.sigma <= 0 || !dkp_finite(here)) { /* pure noise is forgotten at once */
-            r->x = dkp_add_noise(r, dkr_scale(alpha, D), r->to.sigma);
+            r->x = r->sampler.eta > 0 ? dkp_add_noise(r, dkr_scale(alpha, D), r->to.sigma)
+                                      : dkp_ddim_step(&r->from, &r->to, r->x, D);
             have = -1;
             continue;
         }
-        double scale = dkp_er_scaler(&r->sampler, next), kept = scale / dkp_er_scaler(&r->sampler, here);
+        double scale = dkp_er_scaler(r, next), kept = scale / dkp_er_scaler(r, here);
         double h = next - here, sum = 0, moment = 0;
         for (int i = 0; i < points; i++) {
-            double at = next - i * h / points, inverse = 1 / dkp_er_scaler(&r->sampler, at);
+            double at = next - i * h / points, inverse = 1 / dkp_er_scaler(r, at);
             sum -= inverse * h / points, moment -= (at - here) * inverse * h / points;
         }
         dk_vec x = dkr_mix(kept * alpha / r->from.alpha, r->x, alpha * (1 - kept), D);
@@ -4010,7 +3997,7 @@ static void dkp_record_er_sde(dk_recorder *r) {
             x = dkr_add(x, dkr_mix(c, slope, -c, slope1));
         }
         double variance = next * next - here * here * kept * kept;
-        r->x = dkp_add_noise(r, x, variance > 0 ? alpha * dkp_sqrt(variance) : 0);
+        r->x = dkp_add_noise(r, x, variance > 0 && r->sampler.eta > 0 ? alpha * dkp_sqrt(variance) : 0);
         D1 = D, slope1 = slope, before2 = before, before = here;
     }
 }
@@ -4018,27 +4005,30 @@ static void dkp_record_er_sde(dk_recorder *r) {
 static void dkp_record_runge_kutta(dk_recorder *r) {
     dkp_tableau tableau;
     if (r->status == DK_OK) r->status = dkp_parse_tableau(r->sampler.tableau, &tableau, r->config->message);
+    dkr_reads(r, r->status == DK_OK && tableau.embedded ? "tableau gauge plain_last order" : "tableau gauge plain_last");
     while (dkr_step(r)) dkp_runge_kutta_step(r, &tableau);
 }
 
 /* Second order with the second evaluation at alpha of the step; Karras et al. 2022, alg. 3. It integrates in the
    schedule's own t: on VP discrete, whose slopes jump at every timestep, it has no order beyond those jumps. */
 static void dkp_record_edm(dk_recorder *r) {
-    double at = r->sampler.alpha;
+    double at = r->sampler.param[0];
     const dkp_tableau tableau = {2, 0, {at, 1 - 0.5 / at, 0.5 / at}};
-    if (at <= 0) dkr_refuse(r, "sampler.alpha", at, "> 0 and <= 1");
+    dkr_reads(r, "alpha gauge plain_last");
+    if (!(at > 0 && at <= 1)) dkr_refuse(r, "sampler.alpha", at, "> 0 and <= 1");
     while (dkr_step(r)) dkp_runge_kutta_step(r, &tableau);
 }
 
 /* DPM2: the midpoint method with its middle at the geometric mean of the noise levels, as in k-diffusion. */
 static void dkp_record_dpm2(dk_recorder *r) {
+    dkr_reads(r, "gauge plain_last law eta noise_min noise_max dry_bottom");
     while (dkr_step(r)) {
         dkp_split split = dkp_noise_split(r, r->sampler.eta, r->sampler.law);
         double u = dkp_point_at(r, &r->from).u, last = dkp_point_at(r, &split.down).u;
         double at = (dkp_sqrt(u * last) - u) / (last - u);
         const dkp_tableau tableau = {2, 0, {at, 0, 1}};
-        dkp_runge_kutta_to(r, &tableau, split.down);
-        if (split.down.sigma > 0 || !r->sampler.dry_bottom) r->x = dkp_add_noise(r, r->x, split.up);
+        dkp_runge_kutta_to(r, &tableau, split.down, dkp_zero);
+        if (split.down.sigma > 0 || !dkp_quirk(r, DK_QUIRK_DRY_BOTTOM)) r->x = dkp_add_noise(r, r->x, split.up);
     }
 }
 
@@ -4051,11 +4041,12 @@ static dk_vec dkp_score(const dk_level *l, dk_vec x, dk_vec D) {
 /* Langevin steps x + h score + sqrt(2h) z at one level. h = 2 (a snr |z|/|score|)^2 per sample, Song et al. 2021,
    alg. 4-5, or, annealed, in proportion to sigma^2. Pure noise (alpha = 0) has none. */
 static void dkp_langevin(dk_recorder *r, double a) {
-    double snr = r->sampler.snr, h = 0.5 * r->sampler.langevin_step * dkp_pow(a * r->from.sigma, 2);
-    int steps = r->from.alpha > 0 ? r->sampler.langevin_steps : 0;
+    const dk_reverse_sde *sde = &r->sampler.sde;
+    double snr = sde->snr, h = 0.5 * sde->langevin_step * dkp_pow(a * r->from.sigma, 2);
+    int steps = r->from.alpha > 0 ? sde->langevin_steps : 0;
     for (int k = 0; k < steps; k++) {
         dk_vec score = dkp_score(&r->from, r->x, dkr_denoise(r, r->x, r->from));
-        if (r->sampler.langevin_step > 0) {
+        if (sde->langevin_step > 0) {
             r->x = dkr_keep(r, dkp_add_noise(r, dkr_mix(1, r->x, h, score), dkp_sqrt(2 * h)));
             continue;
         }
@@ -4063,74 +4054,58 @@ static void dkp_langevin(dk_recorder *r, double a) {
         dk_vec z = dkr_noise(r, r->from, r->from);
         int ratio = dkr_norm_ratio(r, z, score);
         r->x = dkr_add(r->x, dkr_scale_by(2 * a * a * snr * snr, ratio, 2, score));
-        r->x = dkr_keep(r, dkr_add(r->x, dkr_scale_by(2 * a * snr * r->sampler.s_noise, ratio, 1, z)));
+        r->x = dkr_keep(r, dkr_add(r->x, dkr_scale_by(2 * a * snr * dkp_s_noise(r), ratio, 1, z)));
     }
-}
-
-static int dkp_bins(const dk_recorder *r) {
-    return r->sampler.bins > 1 ? r->sampler.bins : dkp_layout_of(r->config).steps;
-}
-
-/* Level k of a table with as many levels as the grid has steps, k = -1: clean data. VP: Ho et al. 2020 with betas
-   beta(t)/N, else times from 0 to the schedule's end. */
-static dk_level dkp_bin(dk_recorder *r, int k) {
-    const dk_schedule *s = &r->config->schedule;
-    int n = dkp_bins(r);
-    if (k < 0) return dk_level_at_sigma(s, 0);
-    if (s->family != DK_FAMILY_VP) return dk_level_at(s, n > 1 ? s->t_max * k / (n - 1) : 0);
-    if (s->beta_max > n)
-        dkr_refuse(r, r->sampler.bins > 1 ? "sampler.bins" : "steps", n,
-                  ">= schedule.beta_max with sampler.bins");
-    dk_schedule table = dk_vp_discrete(DK_BETAS_LINEAR, n, s->beta_min / n, s->beta_max / n);
-    return dk_level_at(&table, k);
 }
 
 /* Predictor-corrector sampling, Song et al. 2021, alg. 1 and app. G, for the forward step x_from = a x_to + G z: in VE
    G^2 = sigma_from^2 - sigma_to^2, in VP beta. Euler-Maruyama on dx = f x dt + g dw, f = alpha'/alpha and
    g^2 = 2 sigma (sigma' - sigma f), has a = 1 + f h and G^2 = g^2 h. At alpha = 0 the drift is infinite: the reverse SDE
    forgets its state at once, and the step is the exact one. At sigma = 0 that gives alpha D. */
-static void dkp_record_predictor_corrector(dk_recorder *r) {
+static void dkp_predict(dk_recorder *r, const dk_level *from, const dk_level *to, double h) {
     const dk_sampler *s = &r->sampler;
-    const dk_schedule *schedule = &r->config->schedule;
+    int end = r->from.alpha <= 0 || (r->to.sigma <= 0 && !s->plain_last);
+    double a = from->alpha / to->alpha, G2 = (from->sigma - a * to->sigma) * (from->sigma + a * to->sigma);
+    dkp_langevin(r, a);
+    if (s->sde.predictor == DK_PREDICTOR_NONE && !end) return;
+    dk_vec D = dkr_denoise(r, r->x, r->from);
+    if (end) {
+        dkp_split split = dkp_noise_split(r, s->eta, DK_LAW_SDE);
+        r->x = dkp_add_noise(r, dkp_ddim_step(&r->from, &split.down, r->x, D), split.up);
+        return;
+    }
+    if (s->sde.predictor == DK_PREDICTOR_EULER_MARUYAMA) {
+        double d_alpha, d_sigma, sigma = r->from.sigma;
+        dk_level_slopes(&r->config->schedule, r->from.t, &d_alpha, &d_sigma);
+        a = 1 + h * d_alpha / r->from.alpha, G2 = 2 * sigma * (h * d_sigma - sigma * (a - 1));
+    }
+    double kept = 2 - a, gain = 0.5 * (1 + s->eta * s->eta) * G2, up = s->eta * dkp_sqrt(G2);
+    if (s->sde.predictor == DK_PREDICTOR_ANCESTRAL) { /* DDIM's step down, in terms of the score */
+        dkp_split split = dkp_split_between(r, from, to, s->eta, s->law);
+        kept = 1 / a, gain = (kept - split.down.sigma / from->sigma) * from->sigma * from->sigma;
+        if (s->law != DK_LAW_DDPM_LARGE) up = split.up;
+    }
+    dk_vec mean = dkr_mix(kept, r->x, gain, dkp_score(&r->from, r->x, D));
+    r->x = dkp_add_noise(r, mean, r->to.sigma > 0 ? up : 0);
+}
+
+static void dkp_record_predictor_corrector(dk_recorder *r) {
+    dkr_reads(r, "plain_last law eta noise_min noise_max predictor langevin_steps langevin_step snr bins quirk");
     if (!r->falling) dkr_refuse(r, "grid.rising", 1, "0: the reverse SDE runs towards data");
     while (dkr_step(r)) {
         dk_level from = r->from, to = r->to;
         double h = from.t - to.t;
-        int end = from.alpha <= 0 || (to.sigma <= 0 && !s->plain_last);
-        if (s->bins) {
-            int n = dkp_bins(r), k = (int)floor(from.t / schedule->t_max * (n - 1) + 1e-9);
-            from = dkp_bin(r, k), to = dkp_bin(r, k - 1), h = schedule->t_max / n;
-        }
-        double a = from.alpha / to.alpha, G2 = (from.sigma - a * to.sigma) * (from.sigma + a * to.sigma);
-        dkp_langevin(r, a);
-        if (s->predictor == DK_PREDICTOR_NONE && !end) continue;
-        dk_vec D = dkr_denoise(r, r->x, r->from);
-        if (end) {
-            dkp_split split = dkp_noise_split(r, s->eta, DK_LAW_SDE);
-            r->x = dkp_add_noise(r, dkp_ddim_step(&r->from, &split.down, r->x, D), split.up);
-            continue;
-        }
-        if (s->predictor == DK_PREDICTOR_EULER_MARUYAMA) {
-            double d_alpha, d_sigma, sigma = r->from.sigma;
-            dk_level_slopes(schedule, r->from.t, &d_alpha, &d_sigma);
-            a = 1 + h * d_alpha / r->from.alpha, G2 = 2 * sigma * (h * d_sigma - sigma * (a - 1));
-        }
-        double kept = 2 - a, gain = 0.5 * (1 + s->eta * s->eta) * G2, up = s->eta * dkp_sqrt(G2);
-        if (s->predictor == DK_PREDICTOR_ANCESTRAL) { /* DDIM's step down, in terms of the score */
-            dkp_split split = dkp_split_between(r, &from, &to, s->eta, s->law);
-            kept = 1 / a, gain = (kept - split.down.sigma / from.sigma) * from.sigma * from.sigma;
-            if (s->law != DK_LAW_DDPM_LARGE) up = split.up;
-        }
-        dk_vec mean = dkr_mix(kept, r->x, gain, dkp_score(&r->from, r->x, D));
-        r->x = dkp_add_noise(r, mean, r->to.sigma > 0 ? up : 0);
+        if (dkp_quirk(r, DK_QUIRK_BINS)) h = dkp_bins(r, &from, &to);
+        dkp_predict(r, &from, &to, h);
     }
 }
 
 /* Annealed Langevin dynamics, Song & Ermon 2019, alg. 1, on x/alpha: steps at each level, then on to the next with
    x/alpha unchanged. From pure noise and to sigma = 0 DDIM leads. */
 static void dkp_record_smld(dk_recorder *r) {
+    dkr_reads(r, "langevin_steps langevin_step snr");
     while (dkr_step(r)) {
-        int moves = r->sampler.langevin_steps > 0 && r->from.alpha > 0;
+        int moves = r->sampler.sde.langevin_steps > 0 && r->from.alpha > 0;
         dkp_langevin(r, 1);
         if (moves && r->to.sigma > 0) r->x = dkr_scale(r->to.alpha / r->from.alpha, r->x);
         else r->x = dkp_ddim_step(&r->from, &r->to, r->x, dkr_denoise(r, r->x, r->from));
@@ -4236,7 +4211,7 @@ static dk_vec dkp_judge_phi(dk_recorder *r, const dk_exponential *m, double h, c
        x_i = (alpha_i/alpha) x - sigma_i h sum a_ij(h) N_j,        Lu et al. 2022, eq. 3.4
    N = (x - alpha D)/sigma, in the gauge's alpha. Where lambda is infinite the step is the first order one. */
 static void dkp_phi_step(dk_recorder *r, const dk_exponential *m, dkp_stage_noise noise) {
-    double eta = r->sampler.eta, s_noise = r->sampler.s_noise;
+    double eta = r->sampler.eta, s_noise = dkp_s_noise(r);
     int noisy = r->sampler.noise_prediction && noise == DKP_NOISE_BEHIND;
     dkp_split whole = dkp_noise_split(r, eta, r->sampler.law);
     dk_level end = noise == DKP_NOISE_BEHIND ? whole.down : r->to, before = r->from;
@@ -4244,11 +4219,7 @@ static void dkp_phi_step(dk_recorder *r, const dk_exponential *m, dkp_stage_nois
     dk_vec guidance = dkp_zero, unused, path = dkp_zero, x = r->x, F[DK_MAX_STAGES];
     dk_vec D = r->sampler.cfg_pp ? dkp_direction(r, x, &r->from, &guidance) : dkp_denoise_first(r);
     if (!dkp_finite(h)) {
-        if (r->sampler.pure_stage > 0 && dkp_gauge_alpha(r, &r->from) <= 0 && end.sigma > 0 &&
-            m->stages == 2) {
-            dk_level middle = dkp_level_at_flow(&r->config->schedule, r->sampler.pure_stage);
-            D = dkp_direction(r, dkp_ddim_step(&r->from, &middle, x, D), &middle, &unused);
-        }
+        if (dkp_quirk(r, DK_QUIRK_PURE_STAGE) && m->stages == 2 && end.sigma > 0) D = dkp_pure_stage(r, D);
         x = dkr_mix(1, dkp_ddim_step(&r->from, &whole.down, x, D), r->to.alpha, guidance);
         r->x = dkp_add_noise(r, x, whole.up);
         return;
@@ -4281,19 +4252,17 @@ static void dkp_phi_step(dk_recorder *r, const dk_exponential *m, dkp_stage_nois
 }
 
 static void dkp_record_exponential(dk_recorder *r) {
+    dkr_reads(r, "exponential gauge noise_prediction cfg_pp law eta noise_min noise_max");
     if (!r->sampler.exponential) dkr_refuse(r, "sampler.exponential", 0, "an exponential Runge-Kutta method");
     while (dkr_step(r)) dkp_phi_step(r, r->sampler.exponential, DKP_NOISE_BEHIND);
 }
 
 /* Where stage k of `order` stands, as a share of the way in lambda from this step's start to its end. */
 static double dkp_stage_at(dk_recorder *r, int k, int order) {
-    const dk_sampler *s = &r->sampler;
-    double given = k == 1 ? s->alpha : s->alpha2, at = (double)k / order;
+    double given = r->sampler.param[k - 1], at = (double)k / order;
+    if (given < 0 || given > 1) dkr_refuse(r, k == 1 ? "sampler.alpha" : "sampler.alpha2", given, "> 0 and <= 1");
     if (given > 0) return given;
-    if (s->stages != DK_SPACING_UNIFORM && s->stages != DK_SPACING_QUADRATIC) return at;
-    dk_level level = dkp_level_in_time(r, at);
-    double here = dkp_gauge_lambda(r, &r->from);
-    return (dkp_gauge_lambda(r, &level) - here) / (dkp_gauge_lambda(r, &r->to) - here);
+    return dkp_quirk(r, DK_QUIRK_TIME_UNIFORM | DK_QUIRK_TIME_QUADRATIC) ? dkp_stage_in_time(r, at) : at;
 }
 
 /* DPM-Solver-1, -2, -3 and DPM-Solver++ 1S, 2S, 3S; Lu et al. 2022, alg. 1-2 and app. B, Lu et al. 2022b, alg. 1. The usual
@@ -4319,87 +4288,38 @@ static void dkp_singlestep(dk_recorder *r, int order, dkp_stage_noise noise) {
     dkp_phi_step(r, &methods[order - 1], noise);
 }
 
-/* The order of this step: `order`, lower at the end of a run that may not evaluate so often; DPM-Solver-fast,
-   Lu et al. 2022, app. D.3. */
-static int dkp_singlestep_order(dk_recorder *r) {
-    int order = r->sampler.order > 1 ? r->sampler.order : 1, most = order - 1;
-    if (order > 3) dkr_refuse(r, "sampler.order", order, "0 .. 3: singlestep methods");
-    if (order > 3) return 1;
-    int zero = dkp_level(r, r->steps).sigma <= 0, steps = r->steps - zero; /* that step takes one anyway */
-    int missing = r->sampler.evals > 0 ? order * steps + zero - r->sampler.evals : 0;
-    missing -= (steps - 1 - r->step) * most; /* what later steps save */
-    return order - (missing <= 0 ? 0 : missing < most ? missing : most);
-}
+#define DKP_READS_SINGLESTEP "order rule gauge alpha alpha2 law eta noise_min noise_max time_uniform time_quadratic "
 
-/* The same with stages on the grid's own levels: `order` steps of the grid are one step, and each of them begins anew
-   where that one did, with what has been evaluated since. That is the multistep step with its nodes ahead of its start.
-   Noise comes afresh with every stage. lower_order_final: a step that would end with the grid is one level shorter. */
-static void dkp_singlestep_on_levels(dk_recorder *r) {
-    int stages = 0, order = r->sampler.order > 1 ? r->sampler.order : 1,
-        lower = order > 1 && r->sampler.lower_order_final;
-    dk_level start = r->from;
-    dk_vec x = r->x;
-    dkp_history past;
-    while (dkr_step(r)) {
-        int left = r->steps - r->step;
-        if (stages == 0) {
-            stages = !dkp_finite(dkp_gauge_lambda(r, &r->from)) ? 1
-                     : left > order                             ? order
-                                                                : left - (lower && left == order);
-            past.count = 0, start = r->from, x = r->x;
-        }
-        stages--;
-        dk_vec D = dkr_denoise(r, r->x, r->from);
-        dkp_push(&past, dkp_gauge_lambda(r, &r->from), dkp_interpolant(r, 0, &r->from, D));
-        r->from = start; /* of the step that is made */
-        dkp_split split = dkp_noise_split(r, r->sampler.eta, r->sampler.law);
-        dk_vec to = dkp_multistep_step(r, 0, &start, past.at[past.count - 1], &r->to, &split.down, x, D,
-                                       &past, past.count);
-        r->x = dkp_add_noise(r, to, split.up);
-    }
+/* Refuses orders that there are not. */
+static int dkp_singlestep_order(dk_recorder *r) {
+    int order = r->sampler.order > 1 ? r->sampler.order : 1;
+    if (order > 3) dkr_refuse(r, "sampler.order", order, "0 .. 3: singlestep methods");
+    return order > 3 ? 1 : order;
 }
 
 /* Deterministic steps down, noise behind them. */
 static void dkp_record_singlestep(dk_recorder *r) {
-    if (r->sampler.stages == DK_SPACING_LEVELS) dkp_singlestep_on_levels(r);
-    else
-        while (dkr_step(r)) dkp_singlestep(r, dkp_singlestep_order(r), DKP_NOISE_BEHIND);
+    dkr_reads(r, DKP_READS_SINGLESTEP "noise_prediction cfg_pp pure_stage above_last");
+    while (dkr_step(r)) dkp_singlestep(r, dkp_singlestep_order(r), DKP_NOISE_BEHIND);
 }
 
 /* SDE-DPM-Solver++(2S) as in k-diffusion: stage and step get noise of their own. */
 static void dkp_record_dpmpp_sde(dk_recorder *r) {
+    dkr_reads(r, DKP_READS_SINGLESTEP);
     while (dkr_step(r)) dkp_singlestep(r, dkp_singlestep_order(r), DKP_NOISE_AFRESH);
 }
 
 /* SEEDS-2 and -3, Gonzalez et al. 2023, alg. 2-3: the noise of a step goes on from its stages'. */
 static void dkp_record_seeds(dk_recorder *r) {
+    dkr_reads(r, DKP_READS_SINGLESTEP);
     if (r->sampler.law != DK_LAW_SDE)
         dkr_refuse(r, "sampler.law", r->sampler.law, "DK_LAW_SDE: SEEDS follow its paths");
     while (dkr_step(r)) dkp_singlestep(r, dkp_singlestep_order(r), DKP_NOISE_PATH);
 }
 
-/* Heun++ (Carzit's sd-webui-samplers-scheduler): slopes at this, the next and the second next level, with weights
-   proportional to noise levels; Heun's form in the last step but one, Euler in the last. */
-static void dkp_record_heunpp2(dk_recorder *r) {
-    dk_level top = r->falling ? r->from : dkp_level(r, r->steps);
-    double most = dkp_point_at(r, &top).u;
-    while (dkr_step(r)) {
-        int left = r->steps - r->step, stages = left < 3 ? left : 3;
-        double u = dkp_point_at(r, &r->from).u, next = dkp_point_at(r, &r->to).u, h = next - u, after = 0;
-        if (stages > 2) {
-            dk_level second = dkp_level(r, r->step + 2);
-            after = dkp_point_at(r, &second).u;
-        }
-        double w2 = stages > 1 ? next / (stages * most) : 0, w3 = after / (stages * most);
-        dkp_tableau tableau = {stages, 0, {1, 1, (after - next) / h}};
-        double *b = &tableau.a[dkp_row(stages)];
-        b[0] = 1 - w2 - w3, b[1] = w2, b[2] = w3;
-        dkp_runge_kutta_step(r, &tableau);
-    }
-}
-
 /* x_{i+1} = a_i x_i + sum b_ij D_j + noise_i z_i, with as much history as there are steps. */
 static void dkp_record_table(dk_recorder *r) {
+    dkr_reads(r, "user");
     const dk_table *table = (const dk_table *)r->sampler.user;
     if (!table || !table->a || !table->b) dkr_refuse(r, "sampler.user", 0, "a dk_table with a and b");
     while (dkr_step(r)) {
@@ -4515,7 +4435,7 @@ static const dk_exponential dkp_luan6 = {
     "exprk6s15", 15, 6, dkp_c_luan6, 0, NULL, "1 1 23 23 23 456 456 456 456 789a 789a 789a 789a bcde"};
 
 /* The table of samplers. To add one: a row here and a recording function above. A row says what differs from a zero
-   dk_sampler with s_noise 1, in the words of dk_config_set; then order of convergence, evaluations per step, paper. */
+   dk_sampler, in the words of dk_config_set; then order of convergence, evaluations per step, paper. */
 #define DKP_DORMAND_PRINCE                                                                          \
     "1/5 | 3/40 9/40 | 44/45 -56/15 32/9 | 19372/6561 -25360/2187 64448/6561 -212/729 |"            \
     " 9017/3168 -355/33 46732/5247 49/176 -5103/18656 | 35/384 0 500/1113 125/192 -2187/6784 11/84" \
@@ -4531,12 +4451,12 @@ static const dk_exponential dkp_luan6 = {
 /* clang-format off */
 static const dk_sampler_info dkp_samplers[] = {
     DKP_RK("euler", "1", "", 1, 1, "Karras et al. 2022, alg. 1"),
-    DKP_RK("heun", "1 | 1/2 1/2 ~ 1 0 0", "", 2, 2, "Karras et al. 2022, alg. 1"),
+    DKP_RK("heun", "1 | 1/2 1/2 ~ 1 0 0", "order=2", 2, 2, "Karras et al. 2022, alg. 1"),
     DKP_RK("midpoint", "1/2 | 0 1", "", 2, 2, "Runge 1895"),
     DKP_ROW("dpm2", dkp_record_dpm2, "", 2, 2, "Lu et al. 2022; k-diffusion's dpm_2"),
     DKP_RK("rk4", "1/2 | 0 1/2 | 0 0 1 | 1/6 1/3 1/3 1/6", "", 4, 4, "Kutta 1901"),
     DKP_ROW("edm", dkp_record_edm, "gauge=native alpha=1", 2, 2, "Karras et al. 2022, alg. 1 and 3"),
-    DKP_RK("edm_churn", "1 | 1/2 1/2 ~ 1 0 0", "s_noise=1.003 churn=40 churn_min=0.05 churn_max=50", 1, 2, "Karras et al. 2022, alg. 2"),
+    DKP_RK("edm_churn", "1 | 1/2 1/2 ~ 1 0 0", "order=2 s_noise=1.003 churn=40 churn_min=0.05 churn_max=50", 1, 2, "Karras et al. 2022, alg. 2"),
     DKP_RK("ralston", "2/3 | 1/4 3/4", "", 2, 2, "Ralston 1962"),
     DKP_RK("heun3", "1/3 | 0 2/3 | 1/4 0 3/4", "", 3, 3, "Heun 1900"),
     DKP_RK("kutta3", "1/2 | -1 2 | 1/6 2/3 1/6", "", 3, 3, "Kutta 1901"),
@@ -4547,21 +4467,21 @@ static const dk_sampler_info dkp_samplers[] = {
     DKP_RK("ralston4", "2/5 | .2969776092477536 .15875964497103583 | .21810038822592047 -3.0509651486929308 3.8328647604670103 |"
            " .17476028226269037 -.55148066287873294 1.2055355993965235 .17118478121951903", "", 4, 4, "Ralston 1962, fourth order"),
     DKP_RK("ssp43", "1/2 | 1/2 1/2 | 1/6 1/6 1/6 | 1/6 1/6 1/6 1/2", "", 3, 4, "Kraaijevanger 1991; third order with four stages"),
-    DKP_RK("bogacki_shampine", "1/2 | 0 3/4 | 2/9 1/3 4/9 ~ 7/24 1/4 1/3 1/8", "", 3, 3, "Bogacki & Shampine 1989, third order"),
-    DKP_RK("dormand_prince", DKP_DORMAND_PRINCE, "", 5, 6, "Dormand & Prince 1980, fifth order"),
+    DKP_RK("bogacki_shampine", "1/2 | 0 3/4 | 2/9 1/3 4/9 ~ 7/24 1/4 1/3 1/8", "order=3", 3, 3, "Bogacki & Shampine 1989, third order"),
+    DKP_RK("dormand_prince", DKP_DORMAND_PRINCE, "order=5", 5, 6, "Dormand & Prince 1980, fifth order"),
     DKP_RK("rk45", DKP_DORMAND_PRINCE, "order=5 gauge=native rtol=1e-5 atol=1e-5", 5, 0, "Song et al. 2021, app. D: Dormand-Prince in the schedule's own time"),
     DKP_RK("bogacki_shampine5", "1/6 | 2/27 4/27 | 183/1372 -162/343 1053/1372 | 68/297 -4/11 42/143 1960/3861 |"
            " 597/22528 81/352 63099/585728 58653/366080 4617/20480 |"
            " 174197/959244 -30942/79937 8152137/19744439 666106/1039181 -29421/29068 482048/414219 |"
            " 587/8064 0 4440339/15491840 24353/124800 387/44800 2152/5985 7267/94080"
            " ~ 2479/34992 0 123/416 612941/3411720 43/1440 2272/6561 79937/1113912 3293/556956",
-           "", 5, 7, "Bogacki & Shampine 1996"),
+           "order=5", 5, 7, "Bogacki & Shampine 1996"),
     DKP_RK("tsitouras", ".161 | -.008480655492356989 .335480655492357 | 2.8971530571054935 -6.359448489975075 4.3622954328695815 |"
            " 5.325864828439257 -11.748883564062828 7.4955393428898365 -.09249506636175525 |"
            " 5.86145544294642 -12.92096931784711 8.159367898576159 -.071584973281401 -.02826905039406838 |"
            " .09646076681806523 .01 .4798896504144996 1.379008574103742 -3.290069515436081 2.324710524099774 ~"
            " .09468075576583945 .009183565540343254 .4877705284247616 1.234297566930479 -2.7077123499835256 1.866628418170587 1/66",
-           "", 5, 6, "Tsitouras 2011"),
+           "order=5", 5, 6, "Tsitouras 2011"),
     DKP_RK("butcher6", "1/3 | 0 2/3 | 1/12 1/3 -1/12 | -1/16 9/8 -3/16 -3/8 | 0 9/8 -3/8 -3/4 1/2 | 9/44 -9/11 63/44 18/11 0 -16/11 |"
            " 11/120 0 27/40 27/40 -4/15 -4/15 11/120", "", 6, 7, "Butcher 1964"),
     DKP_RK("dormand_prince8", "1/18 | 1/48 1/16 | 1/32 0 3/32 | 5/16 0 -75/64 75/64 | 3/80 0 0 3/16 3/20 |"
@@ -4579,8 +4499,7 @@ static const dk_sampler_info dkp_samplers[] = {
            " 14005451/335480064 0 0 0 0 -59238493/1068277825 181606767/758867731 561292985/797845732 -1041891430/1371343529"
            " 760417239/1151165299 118820643/751138087 -528747749/2220607170 1/4 ~"
            " 13451932/455176623 0 0 0 0 -808719846/976000145 1757004468/5645159321 656045339/265891186 -3867574721/1518517206"
-           " 465885868/322736535 53011238/667516719 2/45 0 0", "", 8, 13, "Prince & Dormand 1981, RK8(7)13M"),
-    DKP_ROW("heunpp2", dkp_record_heunpp2, "", 1, 3, "sd-webui-samplers-scheduler's Heun++"),
+           " 465885868/322736535 53011238/667516719 2/45 0 0", "order=8", 8, 13, "Prince & Dormand 1981, RK8(7)13M"),
     DKP_ROW("dpm2_ancestral", dkp_record_dpm2, "eta=1", 2, 2, "k-diffusion's dpm_2_ancestral"),
     DKP_ROW("dpm2_ancestral_rf", dkp_record_dpm2, "law=flow eta=1", 2, 2, "ComfyUI's dpm_2_ancestral_RF"),
     DKP_ROW("euler_ancestral_rf", dkp_record_ddim, "law=flow eta=1", 1, 1, "ComfyUI's euler_ancestral_RF"),
@@ -4588,9 +4507,8 @@ static const dk_sampler_info dkp_samplers[] = {
     DKP_ROW("consistency_model_multistep", dkp_record_ddim, "law=time eta=1", 0, 1, "Song et al. 2023, alg. 1, down to the schedule's least level s"),
     DKP_ROW("tcd", dkp_record_ddim, "law=time eta=0.3", 0, 1, "Zheng et al. 2024, alg. 1"),
     DKP_ROW("dpm_solver_2s", dkp_record_singlestep, "order=2 rule=dpm noise_prediction=1", 2, 2, "Lu et al. 2022, alg. 1"),
-    DKP_ROW("dpm_solver_3s", dkp_record_singlestep, "order=3 rule=dpm noise_prediction=1", 3, 3, "Lu et al. 2022, alg. 2; dpm_fast with sampler.evals"),
+    DKP_ROW("dpm_solver_3s", dkp_record_singlestep, "order=3 rule=dpm noise_prediction=1", 3, 3, "Lu et al. 2022, alg. 2"),
     DKP_ROW("dpm_solver_adaptive", dkp_record_singlestep, "order=3 rule=dpm noise_prediction=1 rtol=0.05 atol=0.0078 control=free", 3, 0, "Lu et al. 2022, app. C: DPM-Solver-12, -23"),
-    DKP_ROW("dpm_adaptive", dkp_record_singlestep, "order=3 rule=dpm noise_prediction=1 rtol=0.05 atol=0.0078 control=smooth safety=0.81 above_last=1", 3, 0, "k-diffusion's dpm_adaptive: the same with PID control"),
     DKP_ROW("dpmpp_2s", dkp_record_singlestep, "order=2 rule=dpm", 2, 2, "Lu et al. 2022b, alg. 1"),
     DKP_ROW("dpmpp_3s", dkp_record_singlestep, "order=3 rule=dpm", 3, 3, "Lu et al. 2022b; their code's third order"),
     DKP_ROW("dpmpp_2s_ancestral", dkp_record_singlestep, "order=2 rule=dpm eta=1", 2, 2, "k-diffusion's dpmpp_2s_ancestral"),
@@ -4627,7 +4545,6 @@ static const dk_sampler_info dkp_samplers[] = {
     DKP_ROW("ddpm", dkp_record_ddim, "eta=1", 1, 1, "Ho et al. 2020, variance beta~"),
     DKP_ROW("ddpm_large", dkp_record_ddim, "law=ddpm_large eta=1", 1, 1, "Ho et al. 2020, variance beta"),
     DKP_ROW("dpmpp_2m", dkp_record_exponential_adams, "order=2 rule=dpm law=sde", 2, 1, "Lu et al. 2022b, alg. 2"),
-    DKP_ROW("dpmpp_2m_v2", dkp_record_exponential_adams, "order=2 rule=dpm_v2 law=sde", 1, 1, "Crowson's variant; stable-diffusion.cpp's dpm++2mv2"),
     DKP_ROW("dpmpp_2m_sde", dkp_record_exponential_adams, "order=2 rule=dpm law=sde eta=1", 2, 1, "Lu et al. 2022b, eq. 14"),
     DKP_ROW("euler_maruyama", dkp_record_predictor_corrector, "predictor=euler_maruyama eta=1", 1, 1, "Song et al. 2021, app. D"),
     DKP_ROW("predictor_corrector", dkp_record_predictor_corrector, "eta=1 snr=0.16 langevin_steps=1", 1, 2, "Song et al. 2021, alg. 4-5"),
@@ -4639,49 +4556,57 @@ static const dk_sampler_info dkp_samplers[] = {
     DKP_ROW("deis", dkp_record_exponential_adams, "order=3 noise_prediction=1 law=sde", 3, 1, "Zhang & Chen 2022, in log rho"),
     DKP_ROW("res_multistep", dkp_record_exponential_adams, "order=2", 2, 1, "Zhang et al. 2023, RES"),
     DKP_ROW("dpmpp_2m_cfg_pp", dkp_record_exponential_adams, "order=2 rule=dpm law=sde cfg_pp=1", 1, 1, "ComfyUI's dpmpp_2m_cfg_pp"),
-    DKP_ROW("res_multistep_cfg_pp", dkp_record_exponential_adams, "order=2 cfg_pp=2", 1, 1, "ComfyUI's res_multistep_cfg_pp"),
-    DKP_ROW("res_multistep_ancestral_cfg_pp", dkp_record_exponential_adams, "order=2 eta=1 cfg_pp=2", 1, 1, "ComfyUI's res_multistep_ancestral_cfg_pp"),
     DKP_ROW("res_multistep_ancestral", dkp_record_exponential_adams, "order=2 eta=1", 1, 1, "Zhang et al. 2023, RES"),
     DKP_ROW("res_3m", dkp_record_exponential_adams, "order=3", 3, 1, "Zhang et al. 2023, RES"),
     DKP_ROW("unip", dkp_record_exponential_adams, "order=3 rule=bh2 law=sde", 3, 1, "Zhao et al. 2023, UniP"),
     DKP_ROW("unipc", dkp_record_exponential_adams, "order=3 corrector=4 rule=bh2 law=sde", 4, 1, "Zhao et al. 2023, alg. 1"),
     DKP_ROW("sa_solver", dkp_record_exponential_adams, "order=3 corrector=4 law=sde eta=1", 2, 1, "Xue et al. 2023, alg. 1"),
     DKP_ROW("sa_solver_pece", dkp_record_exponential_adams, "order=3 corrector=4 pece=1 law=sde eta=1", 2, 2, "Xue et al. 2023, with PECE"),
-    DKP_ROW("er_sde", dkp_record_er_sde, "order=3", 1, 1, "Cui et al. 2023, ER-SDE-Solver-3"),
+    DKP_ROW("er_sde", dkp_record_er_sde, "order=3 eta=1", 1, 1, "Cui et al. 2023, ER-SDE-Solver-3"),
     DKP_ROW("lms", dkp_record_adams, "order=4", 4, 1, "k-diffusion's lms: Adams-Bashforth, exact weights"),
     DKP_ROW("ipndm", dkp_record_adams, "order=4 rule=uniform", 1, 1, "Liu et al. 2022; Zhang & Chen 2022"),
-    DKP_WARM("plms", "1 | 1/2 1/2", "order=4 rule=uniform warmup=1 pseudo=1", 1, 1, "Liu et al. 2022, alg. 2; CompVis's PLMS"),
-    DKP_WARM("pndm", "1/2 | 0 1/2 | 0 0 1 | 1/6 1/3 1/3 1/6", "order=4 rule=uniform warmup=3 pseudo=1", 1, 1, "Liu et al. 2022, alg. 1 and 2"),
+    DKP_WARM("plms", "1 | 1/2 1/2", "order=4 rule=uniform warmup=1 gauge=pseudo", 1, 1, "Liu et al. 2022, alg. 2; CompVis's PLMS"),
+    DKP_WARM("pndm", "1/2 | 0 1/2 | 0 0 1 | 1/6 1/3 1/3 1/6", "order=4 rule=uniform warmup=3 gauge=pseudo", 1, 1, "Liu et al. 2022, alg. 1 and 2"),
     DKP_ROW("abm", dkp_record_adams, "order=3 corrector=4 pece=1", 4, 2, "Adams-Bashforth-Moulton, PECE; Hairer et al. 1993, III.1"),
-    DKP_ROW("ipndm_v", dkp_record_adams, "order=4 rule=ipndm_v", 1, 1, "zju-pi/diff-sampler's ipndm_v; for exact weights see lms"),
-    DKP_ROW("deis_t", dkp_record_deis_t, "order=3", 3, 1, "Zhang & Chen 2022, t-AB"),
     DKP_ROW("deis_rho", dkp_record_adams, "order=3", 3, 1, "Zhang & Chen 2022, rho-AB"),
     DKP_ROW("gradient_estimation", dkp_record_adams, "order=2 rule=gradient gamma=2", 1, 1, "Permenter & Yuan 2023"),
     DKP_ROW("gradient_estimation_cfg_pp", dkp_record_adams, "order=2 rule=gradient gamma=2 cfg_pp=1", 1, 1, "ComfyUI's gradient_estimation_cfg_pp"),
 };
 /* clang-format on */
-#undef DKP_ROW
 #undef DKP_DORMAND_PRINCE
-#undef DKP_RK
 #undef DKP_WARM
 #undef DKP_PHI
 
 DK_API const dk_sampler_info *dk_sampler_at(int i) {
-    return i >= 0 && i < DKP_COUNT(dkp_samplers) ? &dkp_samplers[i] : NULL;
+    if (i >= 0 && i < DKP_COUNT(dkp_samplers)) return &dkp_samplers[i];
+#ifndef DK_NO_PEERS
+    return dkp_peer_sampler(i - DKP_COUNT(dkp_samplers));
+#else
+    return NULL;
+#endif
 }
 
 static dk_sampler dkp_sampler(const char *name, dk_record_fn record) {
     dk_sampler s;
     memset(&s, 0, sizeof s);
-    s.name = name, s.record = record, s.s_noise = 1;
+    s.name = name, s.record = record;
     return s;
 }
 
-/* dpmpp_2m, without the table: programs that name no sampler have only this one in them. */
-static dk_sampler dkp_default_sampler(void) {
-    dk_sampler s = dkp_sampler("dpmpp_2m", dkp_record_exponential_adams);
-    s.order = 2, s.rule = DK_RULE_DPM, s.law = DK_LAW_SDE;
-    return s;
+/* What is set on a zero sampler holds for the method of its tableau, or for dpmpp_2m. Without the table of samplers:
+   programs that name none have only these in them. */
+static void dkp_default_sampler(dk_sampler *s) {
+    if (s->record || s->name) return;
+    if (s->tableau) {
+        s->name = "runge_kutta", s->record = dkp_record_runge_kutta;
+    } else if (s->exponential) {
+        s->name = s->exponential->name ? s->exponential->name : "exponential", s->record = dkp_record_exponential;
+    } else {
+        s->name = "dpmpp_2m", s->record = dkp_record_exponential_adams;
+        if (!s->order) s->order = 2;
+        if (!s->rule) s->rule = DK_RULE_DPM;
+    }
+    if (!s->tableau && !s->law) s->law = DK_LAW_SDE;
 }
 
 static dk_sampler dkp_preset(const dk_sampler_info *row) {
@@ -4696,27 +4621,14 @@ static dk_sampler dkp_preset(const dk_sampler_info *row) {
 
 DK_API dk_sampler dk_sampler_named(const char *name) {
     dk_sampler unknown;
-    for (int i = 0; name && i < DKP_COUNT(dkp_samplers); i++)
-        if (strcmp(name, dkp_samplers[i].name) == 0) return dkp_preset(&dkp_samplers[i]);
+    for (int i = 0; name && dk_sampler_at(i); i++)
+        if (strcmp(name, dk_sampler_at(i)->name) == 0) return dkp_preset(dk_sampler_at(i));
     memset(&unknown, 0, sizeof unknown);
 #ifndef DK_NO_PEERS
     if (name && dkp_sampler_by_name(name, &unknown)) return unknown;
 #endif
     unknown.name = name ? name : "(NULL)";
-    dk_nearest_names("sampler", unknown.name, unknown.nearest, 3);
     return unknown;
-}
-
-DK_API dk_sampler dk_runge_kutta(const char *tableau) {
-    dk_sampler s = dkp_sampler("runge_kutta", dkp_record_runge_kutta);
-    s.tableau = tableau;
-    return s;
-}
-
-DK_API dk_sampler dk_exponential_runge_kutta(const dk_exponential *method) {
-    dk_sampler s = dkp_sampler(method && method->name ? method->name : "exponential", dkp_record_exponential);
-    s.exponential = method, s.law = DK_LAW_SDE;
-    return s;
 }
 
 DK_API dk_sampler dk_table_sampler(const dk_table *table) {
@@ -4727,14 +4639,19 @@ DK_API dk_sampler dk_table_sampler(const dk_table *table) {
 
 /* ------------------------------------------------------------------------------- >>plan  Plans */
 
-static size_t dkp_up(size_t n) { return (n + 63) / 64 * 64; }
+/* a + n * each, and that to whole lines of memory: the most that can be counted, where it is more than that. */
+static size_t dkp_more(size_t a, size_t n, size_t each) {
+    return each > 0 && n > ((size_t)-1 - a) / each ? (size_t)-1 : a + n * each;
+}
+
+static size_t dkp_up(size_t n) { return n > (size_t)-64 ? (size_t)-1 : (n + 63) / 64 * 64; }
 
 /* Where the arrays lie in one block that starts at base, from the plan's counts; returns its size. Scratch for
    allocation comes last. */
 static size_t dkp_layout(dk_plan *p, char *base) {
     size_t at = 0;
 #define DKP_PLACE(type, member, count) \
-    p->member = base ? (type *)(void *)(base + at) : NULL, at = dkp_up(at + sizeof(type) * (size_t)(count))
+    p->member = base ? (type *)(void *)(base + at) : NULL, at = dkp_up(dkp_more(at, (size_t)(count), sizeof(type)))
     DKP_PLACE(dk_level, level, p->levels);
     DKP_PLACE(dk_call, call, p->calls);
     DKP_PLACE(dk_draw, draw, p->draws);
@@ -4944,7 +4861,7 @@ static dk_status dkp_count(dk_recorder *r, dk_plan *plan, dk_config *resolved, c
 
 static size_t dkp_plan_bytes(const dk_plan *counts) {
     dk_plan copy = *counts;
-    return dkp_layout(&copy, NULL) + DKP_KINDS * ((size_t)counts->values + 5) + 64;
+    return dkp_more(dkp_more(dkp_layout(&copy, NULL), DKP_KINDS, (size_t)counts->values + 5), 1, 64);
 }
 
 /* Resolves a copy, for the calls that must leave the caller's config as it is but for its message. Levels are computed
@@ -4975,7 +4892,9 @@ DK_API size_t dk_plan_size(dk_config *c) {
     dk_recorder r;
     if (status == DK_OK)
         status = dkp_count(&r, &counts, &resolved, dkp_first_attempt(&r, &resolved, &pace), NULL);
-    return dkp_answer(c, &resolved, status) == DK_OK ? dkp_plan_bytes(&counts) : 0;
+    size_t bytes = status == DK_OK ? dkp_plan_bytes(&counts) : 0;
+    if (bytes == (size_t)-1) status = dkp_fail_allocation(resolved.message, bytes);
+    return dkp_answer(c, &resolved, status) == DK_OK ? bytes : 0;
 }
 
 /* Memory of the caller, or allocated. */
@@ -5533,36 +5452,111 @@ static void dkp_describe(const dk_run *run, dk_eval *e) {
     e->uncond_slot = call->uncond_output >= 0 ? p->value[call->uncond_output].slot : -1;
 }
 
-static void dkp_hand_out(dk_run *run, dk_eval *e) {
+/* Adds ", sample 1, element 5" to the message of an error. */
+static dk_status dkp_name_element(dk_run *run, size_t element) {
+    dkp_text t = {run->message, DK_MESSAGE_SIZE, strlen(run->message)};
+    dkp_put_pair(&t, ", sample ", (double)(element / run->dim));
+    dkp_put_pair(&t, ", element ", (double)(element % run->dim));
+    return run->status;
+}
+
+/* Stands where the network is to write, a NaN that no computation makes. */
+static const struct {
+    uint64_t wide;
+    uint32_t single;
+    uint16_t half[DK_NUMBER_COUNT];
+} dkp_unwritten = {0x7FF86B646B646B64u, 0x7FC06B64u, {0, 0x7E6B, 0x7FEB}};
+
+static const void *dkp_unwritten_bits(dk_number number) {
+    if (number) return &dkp_unwritten.half[number];
+    return sizeof(dk_real) == 8 ? (const void *)&dkp_unwritten.wide : (const void *)&dkp_unwritten.single;
+}
+
+static char *dkp_output(const dk_run *run, int value) {
+    int slot = dkp_plan_of(run)->value[value].slot;
+    return dkp_plan_of(run)->number ? (char *)dkp_half_buffer(run, slot) : (char *)dkp_buffer(run, slot);
+}
+
+/* An output begins as NaN at the first and the last element of every sample, and once per tile. So the check of outputs
+   finds what the network leaves as it is, for little. */
+static void dkp_mark_output(dk_run *run, int value) {
+    if (run->config.unchecked || run->config.backend || value < 0) return;
+    dk_number number = dkp_plan_of(run)->number;
+    const void *mark = dkp_unwritten_bits(number);
+    size_t bytes = number ? sizeof(uint16_t) : sizeof(dk_real);
+    char *output = dkp_output(run, value);
+    for (size_t at = 0; at < run->size; at += run->dim) {
+        for (size_t i = 0; i < run->dim; i += DKP_TILE) memcpy(output + (at + i) * bytes, mark, bytes);
+        memcpy(output + (at + run->dim - 1) * bytes, mark, bytes);
+    }
+}
+
+/* A state that is finite may be too large for the network's 16 bits. */
+static dk_status dkp_check_input(dk_run *run) {
+    const dk_plan *p = dkp_plan_of(run);
+    size_t bad = run->size;
+    if (p->number != DK_NUMBER_FP16 || run->config.unchecked) return DK_OK;
+    dkp_backend(run)->find_bad(NULL, run, p->value[dkp_open_call(run)->input].slot, &bad);
+    if (bad >= run->size) return DK_OK;
+    dk_real given = dk_state(run)[bad];
+    dkp_fail_run(run, DK_ERROR_NOT_FINITE,
+                 given - given >= 0 ? "the network's input is beyond 65504, the largest number of fp16,"
+                                    : "the state that the network was given is NaN or infinite already");
+    return dkp_name_element(run, bad);
+}
+
+/* 0 where the evaluation cannot be done. */
+static int dkp_hand_out(dk_run *run, dk_eval *e) {
     const dk_plan *p = dkp_plan_of(run);
     const dk_call *call = dkp_open_call(run);
     dkp_describe(run, e);
-    if (run->config.backend) return;
+    if (run->config.backend) return 1;
+    if (dkp_check_input(run) != DK_OK) return 0;
     if (p->number) {
         e->input_half = dkp_half_buffer(run, e->input_slot);
         e->output_half = dkp_half_buffer(run, e->output_slot);
         if (call->uncond_output >= 0) e->uncond_output_half = dkp_half_buffer(run, e->uncond_slot);
-        return;
+        return 1;
     }
     e->input = dkp_buffer(run, e->input_slot), e->output = dkp_buffer(run, e->output_slot);
     if (call->uncond_output >= 0) e->uncond_output = dkp_buffer(run, e->uncond_slot);
+    return 1;
 }
 
 static dk_status dkp_check_output(dk_run *run, int value) {
-    size_t bad = run->size;
+    size_t bad = run->size, bytes = dkp_plan_of(run)->number ? sizeof(uint16_t) : sizeof(dk_real);
     if (run->config.unchecked || value < 0) return DK_OK;
     if (dkp_backend(run)->find_bad(dkp_backend(run)->user, run, dkp_plan_of(run)->value[value].slot, &bad))
         return dkp_fail_run(run, DK_ERROR_CALLBACK, "the back end failed to check the network's output");
     if (bad >= run->size) return DK_OK;
     const dk_real *x = dk_state(run); /* NULL with a back end */
     size_t given = x ? dkp_bad_from(x, 0, run->size) : run->size;
-    dkp_fail_run(run, DK_ERROR_NOT_FINITE,
-                 given < run->size ? "the state that the network was given is NaN or infinite already"
-                                   : "the network's output is NaN or infinite");
-    if (given < run->size) bad = given;
-    dkp_text t = {run->message, DK_MESSAGE_SIZE, strlen(run->message)};
-    dkp_put_pair(&t, ", sample ", (double)(bad / run->dim));
-    dkp_put_pair(&t, ", element ", (double)(bad % run->dim));
+    const char *what = "the network's output is NaN or infinite";
+    if (x && memcmp(dkp_output(run, value) + bad * bytes, dkp_unwritten_bits(dkp_plan_of(run)->number), bytes) == 0)
+        what = "the network has not written its output";
+    if (given < run->size) what = "the state that the network was given is NaN or infinite already", bad = given;
+    dkp_fail_run(run, DK_ERROR_NOT_FINITE, what);
+    return dkp_name_element(run, bad);
+}
+
+/* The end of a run in an error, which it keeps to: there is nothing to go on with. */
+static void dkp_end_in(dk_run *run) {
+    run->own.finished = 1, run->own.waiting = run->own.again = 0, run->own.ended = run->status;
+    memcpy(run->own.why, run->message, sizeof run->own.why);
+}
+
+/* An overflow of the last step, e.g.: evaluations have found every other. */
+static dk_status dkp_check_result(dk_run *run) {
+    const dk_backend *b = run->config.backend;
+    size_t bad = run->size;
+    if (run->config.unchecked || (b && dkp_plan_of(run)->number)) return DK_OK;
+    if (!b) bad = dkp_bad_from(run->x, 0, run->size);
+    else if (b->find_bad(b->user, run, 0, &bad))
+        return dkp_fail_run(run, DK_ERROR_CALLBACK, "the back end failed to check the result");
+    if (bad >= run->size) return DK_OK;
+    dkp_fail_run(run, DK_ERROR_NOT_FINITE, "the result is NaN or infinite after the last evaluation,");
+    dkp_name_element(run, bad);
+    dkp_end_in(run);
     return run->status;
 }
 
@@ -5607,8 +5601,14 @@ static dk_status dkp_cross_boundary(dk_run *run) {
         int slot = dkp_plan_of(run)->value[dkp_plan_of(run)->call[before->index].denoised].slot;
         dkp_describe(run, &e);
         e.batch = run->config.batch, e.branch = 0, e.branches = 1; /* D has the branches behind it */
-        if (g->hook(g->hook_user, &e, run->config.backend ? NULL : dkp_buffer(run, slot), slot))
+        dk_real *D = run->config.backend ? NULL : dkp_buffer(run, slot);
+        if (g->hook(g->hook_user, &e, D, slot))
             return dkp_fail_run(run, DK_ERROR_CALLBACK, "guidance.hook returned nonzero");
+        size_t bad = D && !run->config.unchecked ? dkp_bad_from(D, 0, run->size) : run->size;
+        if (bad < run->size) {
+            dkp_fail_run(run, DK_ERROR_NOT_FINITE, "guidance.hook has made D NaN or infinite");
+            return dkp_name_element(run, bad);
+        }
     }
     if (run->own.pass == 0 || before->boundary != DK_BOUNDARY_NORM) return DK_OK;
     double *result = run->scalars + (size_t)before->index * (size_t)run->config.batch;
@@ -5620,44 +5620,50 @@ static dk_status dkp_cross_boundary(dk_run *run) {
 /* The largest value of norm i among the samples, which share their steps. */
 
 static int dkp_next(dk_run *run, dk_eval *eval) {
-    if (run->own.again) { /* after an error: the same evaluation once more */
-        run->own.again = 0, run->status = DK_OK, run->message[0] = 0;
-        dkp_hand_out(run, eval);
-        return 1;
-    }
     run->status = DK_OK, run->message[0] = 0;
-    if (run->own.finished) return 0;
+    if (run->own.finished) {
+        if (run->own.ended) run->status = run->own.ended, memcpy(run->message, run->own.why, sizeof run->message);
+        return 0;
+    }
+    if (run->own.again) { /* after an error: the same evaluation once more */
+        run->own.again = 0;
+        return dkp_hand_out(run, eval);
+    }
     if (run->own.waiting) {
         const dk_call *call = dkp_open_call(run);
         for (int k = 0; k < call->branches; k++)
             if (dkp_check_output(run, call->output + k) != DK_OK) return 0;
         if (dkp_check_output(run, call->uncond_output) != DK_OK) return 0;
     }
-    for (;;) {
-        const dk_pass *pass = &dkp_plan_of(run)->pass[run->own.pass];
+    const dk_plan *p = dkp_plan_of(run);
+    while (run->own.pass < p->passes) {
+        const dk_pass *pass = &p->pass[run->own.pass];
         const dk_backend *backend = dkp_backend(run);
-        int last = pass->boundary == DK_BOUNDARY_END;
+        int end = pass->boundary == DK_BOUNDARY_END, accepted = 1;
         if (dkp_cross_boundary(run) != DK_OK) return 0;
-        if (last && dkp_plan_of(run)->attempt && run->own.pace.phase == DKP_ATTEMPT && !dkp_judgement(run).accepted) {
-            run->own.waiting = 0;
-            if (!dkp_proceed(run, 0)) break;
-            continue;
-        }
-        if (dkp_ask_noise(run, pass) != DK_OK) return 0;
-        if (backend->rows(backend->user, run, pass)) {
-            dkp_fail_run(run, DK_ERROR_CALLBACK, "the back end failed to run a pass");
-            return 0;
+        if (end && p->attempt && run->own.pace.phase == DKP_ATTEMPT) accepted = dkp_judgement(run).accepted;
+        if (accepted) {
+            if (dkp_ask_noise(run, pass) != DK_OK) return 0;
+            if (backend->rows(backend->user, run, pass)) {
+                dkp_fail_run(run, DK_ERROR_CALLBACK, "the back end failed to run a pass");
+                return 0;
+            }
+            run->own.pass++;
         }
         run->own.waiting = 0;
-        run->own.pass++;
         if (pass->boundary == DK_BOUNDARY_CALL) {
+            const dk_call *call = dkp_open_call(run);
+            for (int k = 0; k < call->branches; k++) dkp_mark_output(run, call->output + k);
+            dkp_mark_output(run, call->uncond_output);
             run->own.waiting = 1;
-            dkp_hand_out(run, eval);
-            return 1;
+            return dkp_hand_out(run, eval);
         }
-        if (last && !(dkp_plan_of(run)->attempt && dkp_proceed(run, 1))) break;
+        if (end && p->attempt && !dkp_proceed(run, accepted) && run->status != DK_OK) {
+            dkp_end_in(run);
+            return 0;
+        }
     }
-    run->own.finished = 1;
+    if (dkp_check_result(run) == DK_OK) run->own.finished = 1;
     return 0;
 }
 
@@ -5681,10 +5687,13 @@ DK_API dk_status dk_continue(dk_run *run, dk_denoise_fn denoise, void *user) {
                              "denoise = NULL: must be a function");
     run->own.again = run->own.waiting; /* an open evaluation is asked for again */
     while (dk_next(run, &eval)) {
-        if (denoise(user, &eval))
-            return dkp_fail_run(run, DK_ERROR_CALLBACK, "the denoiser returned nonzero");
-        if (run->config.progress && run->config.progress(run->config.progress_user, run, &eval))
-            return dkp_fail_run(run, DK_CANCELLED, "cancelled by the progress callback");
+        int failed = denoise(user, &eval), cancelled = 0;
+        if (!failed && run->config.progress)
+            cancelled = run->config.progress(run->config.progress_user, run, &eval);
+        if (!run->size)
+            return dkp_fail_text(run->message, run->status = DK_ERROR_ORDER, "a callback has ended the run");
+        if (failed) return dkp_fail_run(run, DK_ERROR_CALLBACK, "the denoiser returned nonzero");
+        if (cancelled) return dkp_fail_run(run, DK_CANCELLED, "cancelled by the progress callback");
     }
     return run->status;
 }
@@ -6693,7 +6702,7 @@ DKP_SMALL
 
 /* Where the schedule's own fields are wrong, says so. */
 static dk_status dkp_check_schedule(dk_schedule *s, char *message) {
-    int quirks = s->quirks;
+    unsigned quirks = s->quirks;
     dkp_unmark(s);
     if (s->family == DK_FAMILY_DEFAULT) return dkp_fail_unknown(message, "schedule", s->name);
     if ((int)s->family < 0 || s->family >= DK_FAMILY_COUNT)
@@ -6741,7 +6750,7 @@ static dk_status dkp_check_schedule(dk_schedule *s, char *message) {
     }
     if (s->zero_terminal_snr != 0 && s->zero_terminal_snr != 1)
         return dkp_fail(message, "schedule.zero_terminal_snr", s->zero_terminal_snr, "0 or 1");
-    if (quirks & ~(DK_QUIRK_FLOAT_TABLE | DK_QUIRK_TERMINAL_ALPHA | DKP_QUIRK_MARKED))
+    if (quirks & ~(unsigned)(DK_QUIRK_FLOAT_TABLE | DK_QUIRK_TERMINAL_ALPHA | DKP_QUIRK_MARKED))
         return dkp_fail(message, "schedule.quirks", quirks, "bits of DK_QUIRK_... that are a schedule's");
     if (s->family == DK_FAMILY_FLOW && s->timesteps && (s->timesteps < 2 || s->timesteps > 1000000))
         return dkp_fail(message, "schedule.timesteps", s->timesteps, "2 .. 1000000 (0: 1000)");
@@ -6757,7 +6766,7 @@ static dk_status dkp_check_schedule(dk_schedule *s, char *message) {
     return DK_OK;
 }
 
-static int dkp_controlled(const dk_config *c) { return c->sampler.rtol > 0 || c->sampler.atol > 0; }
+static int dkp_controlled(const dk_config *c) { return c->sampler.control.rtol > 0 || c->sampler.control.atol > 0; }
 
 DKP_ONCE static int dkp_set(double v) { return v < 0 || v > 0; }
 
@@ -6772,6 +6781,10 @@ static int dkp_guided_by_norms(const dk_guidance *g) {
 #define DKP_MOST 1.7976931348623157e308 /* finite */
 #define DKP_S(kind, member, low, high, allowed) \
     { "sampler." #member, allowed, low, high, (int)offsetof(dk_config, sampler.member), kind, DKP_OF_SAMPLER, 0 }
+#define DKP_A(kind, word, member, low, high, allowed) \
+    { "sampler." word, allowed, low, high, (int)offsetof(dk_config, sampler.member), kind, DKP_OF_SAMPLER, 0 }
+#define DKP_QUIRK(word, bit) \
+    { "sampler." word, "0 or 1", bit, 0, (int)offsetof(dk_config, sampler.quirks), 'b', DKP_OF_SAMPLER, 0 }
 #define DKP_G(kind, member, low, high, allowed) \
     { "grid." #member, allowed, low, high, (int)offsetof(dk_config, grid.member), kind, DKP_OF_GRID, 0 }
 #define DKP_N(kind, name, member, low, high, allowed) \
@@ -6801,56 +6814,64 @@ static int dkp_guided_by_norms(const dk_guidance *g) {
 static const dkp_field dkp_fields[] = {
     DKP_N('c', "start", start, 0, DK_START_COUNT - 1, "noise|state|data"),
     DKP_N('c', "blend", blend, 0, DK_BLEND_COUNT - 1, "state|fixed|denoised|both"),
-    DKP_WORDS(S, gauge, DK_GAUGE_COUNT, "default|ve|flow|vp|native"),
-    DKP_WORDS(S, rule, DK_RULE_COUNT, "exact|dpm|dpm_taylor|dpm_v2|bh1|bh2|sa|uniform|ipndm_v|gradient"),
+    DKP_WORDS(S, gauge, DK_GAUGE_COUNT, "default|ve|flow|vp|native|pseudo"),
+    DKP_WORDS(S, rule, DK_RULE_COUNT, "exact|dpm|dpm_taylor|bh1|bh2|sa|uniform|gradient"),
     DKP_WORDS(S, law, DK_LAW_COUNT, "ancestral|sde|ddpm_large|fresh|time|flow|sde_noise"),
-    DKP_WORDS(S, predictor, DK_PREDICTOR_COUNT, "reverse_diffusion|euler_maruyama|ancestral|none"),
-    DKP_WORDS(S, control, DK_CONTROL_COUNT, "standard|free|smooth"),
+    DKP_A('c', "predictor", sde.predictor, 0, DK_PREDICTOR_COUNT - 1, "reverse_diffusion|euler_maruyama|ancestral|none"),
+    DKP_A('c', "control", control.law, 0, DK_CONTROL_COUNT - 1, "standard|free|smooth"),
     DKP_S('i', order, 0, 8, "0 .. 8"),
-    DKP_S('r', alpha, 0, 1, "> 0 and <= 1"),
-    DKP_S('r', alpha2, 0, 1, "> 0 and <= 1 (0: 2/3)"),
+    DKP_A('r', "alpha", param[0], -DKP_MOST, DKP_MOST, "finite"),
+    DKP_A('r', "gamma", param[0], -DKP_MOST, DKP_MOST, "finite"),
+    DKP_A('r', "alpha2", param[1], -DKP_MOST, DKP_MOST, "finite"),
     DKP_S('r', eta, 0, DKP_MOST, ">= 0"),
-    DKP_S('r', s_noise, 0, 1e30, "0 .. 1e30"),
-    DKP_S('r', s_noise_change, -1e30, 1e30, ">= -s_noise, at most 1e30"),
+    DKP_S('r', noise_excess, -1, 1e30, ">= -1, at most 1e30"),
+    DKP_A('1', "s_noise", noise_excess, 0, 0, "0 .. 1e30"),
     DKP_S('r', churn, 0, DKP_MOST, ">= 0"),
-    DKP_S('r', churn_min, 0, HUGE_VAL, ">= 0"),
-    DKP_S('r', churn_max, 0, HUGE_VAL, ">= 0 (0: no limit)"),
-    DKP_S('i', churn_late, 0, 2, "0, 1 or 2"),
-    DKP_S('r', noise_min, 0, HUGE_VAL, ">= 0"),
-    DKP_S('r', noise_max, 0, HUGE_VAL, ">= 0 (0: no limit)"),
-    DKP_S('r', snr, 0, DKP_MOST, ">= 0"),
-    DKP_S('r', langevin_step, 0, DKP_MOST, ">= 0"),
-    DKP_S('i', langevin_steps, 0, 100000, "0 .. 100000"),
-    DKP_S('i', bins, 0, 1000000, "0 .. 1000000"),
+    DKP_A('r', "churn_min", churn_range[0], 0, HUGE_VAL, ">= 0"),
+    DKP_A('r', "churn_max", churn_range[1], 0, HUGE_VAL, ">= 0 (0: no limit)"),
+    DKP_A('r', "noise_min", noise_range[0], 0, HUGE_VAL, ">= 0"),
+    DKP_A('r', "noise_max", noise_range[1], 0, HUGE_VAL, ">= 0 (0: no limit)"),
+    DKP_A('r', "snr", sde.snr, 0, DKP_MOST, ">= 0"),
+    DKP_A('r', "langevin_step", sde.langevin_step, 0, DKP_MOST, ">= 0"),
+    DKP_A('i', "langevin_steps", sde.langevin_steps, 0, 100000, "0 .. 100000"),
     DKP_S('i', corrector, 0, 9, "0 .. 9"),
-    DKP_S('i', uncorrected, 0, 2147483647, ">= 0"),
     DKP_S('i', warmup, 0, 2147483647, ">= 0"),
-    DKP_S('i', lower_order_final, 0, 3, "0 .. 3"),
-    DKP_S('r', gamma, -DKP_MOST, DKP_MOST, "finite"),
-    DKP_S('i', points, 0, 1000000, "0, or 2 .. 1000000"),
-    DKP_S('g', stages, 0, DK_SPACING_COUNT - 1, "lambda, uniform, quadratic or levels"),
-    DKP_S('i', evals, 0, 2147483647, ">= 0"),
-    DKP_S('r', pure_stage, 0, 1 - 1e-9, ">= 0 and < 1"),
-    DKP_S('r', rtol, 0, 1, "0 .. 1"),
-    DKP_S('r', atol, 0, 1e300, ">= 0"),
-    DKP_S('r', h_init, 0, 1e300, "> 0 (0: by itself)"),
-    DKP_S('r', safety, 0, 1, "> 0 and <= 1 (0: 0.9)"),
-    DKP_S('r', pcoeff, -10, 10, "-10 .. 10"),
-    DKP_S('r', icoeff, -10, 10, "-10 .. 10"),
-    DKP_S('r', dcoeff, -10, 10, "-10 .. 10"),
-    DKP_S('i', cfg_pp, 0, 2, "0, 1 or 2"),
-    DKP_S('r', stride, 0, DKP_MOST, ">= 0"),
+    DKP_A('r', "rtol", control.rtol, 0, 1, "0 .. 1"),
+    DKP_A('r', "atol", control.atol, 0, 1e300, ">= 0"),
+    DKP_A('r', "h_init", control.h_init, 0, 1e300, "> 0 (0: by itself)"),
+    DKP_A('r', "safety", control.safety, 0, 1, "> 0 and <= 1 (0: 0.9)"),
+    DKP_A('r', "pcoeff", control.pcoeff, -10, 10, "-10 .. 10"),
+    DKP_A('r', "icoeff", control.icoeff, -10, 10, "-10 .. 10"),
+    DKP_A('r', "dcoeff", control.dcoeff, -10, 10, "-10 .. 10"),
+    DKP_FLAG(S, lower_order_final),
+    DKP_FLAG(S, cfg_pp),
     DKP_FLAG(S, noise_prediction),
     DKP_FLAG(S, pece),
-    DKP_FLAG(S, correct_last),
-    DKP_FLAG(S, er_power),
-    DKP_FLAG(S, from_down),
-    DKP_FLAG(S, pseudo),
     DKP_FLAG(S, plain_last),
-    DKP_FLAG(S, above_last),
-    DKP_FLAG(S, told_end),
-    DKP_FLAG(S, fresh_pure),
-    DKP_FLAG(S, dry_bottom),
+#ifndef DK_NO_PEERS
+    DKP_S('r', quirk, 0, 2147483647, "0 .. 2147483647"),
+    DKP_A('r', "evals", quirk, 0, 2147483647, "0 .. 2147483647"),
+    DKP_QUIRK("pure_stage", DK_QUIRK_PURE_STAGE),
+    DKP_QUIRK("count_last", DK_QUIRK_COUNT_LAST),
+    DKP_QUIRK("euler_last", DK_QUIRK_EULER_LAST),
+    DKP_QUIRK("time_uniform", DK_QUIRK_TIME_UNIFORM),
+    DKP_QUIRK("time_quadratic", DK_QUIRK_TIME_QUADRATIC),
+    DKP_QUIRK("dpm_v2", DK_QUIRK_DPM_V2),
+    DKP_QUIRK("ipndm_v", DK_QUIRK_IPNDM_V),
+    DKP_QUIRK("deis_sum", DK_QUIRK_DEIS_SUM),
+    DKP_QUIRK("er_power", DK_QUIRK_ER_POWER),
+    DKP_QUIRK("uncond_past", DK_QUIRK_UNCOND_PAST),
+    DKP_QUIRK("correct_last", DK_QUIRK_CORRECT_LAST),
+    DKP_QUIRK("uncorrected", DK_QUIRK_UNCORRECTED),
+    DKP_QUIRK("from_down", DK_QUIRK_FROM_DOWN),
+    DKP_QUIRK("stride", DK_QUIRK_STRIDE),
+    DKP_QUIRK("told_end", DK_QUIRK_TOLD_END),
+    DKP_QUIRK("pseudo_v", DK_QUIRK_PSEUDO_V),
+    DKP_QUIRK("dry_bottom", DK_QUIRK_DRY_BOTTOM),
+    DKP_QUIRK("above_last", DK_QUIRK_ABOVE_LAST),
+    DKP_QUIRK("fresh_pure", DK_QUIRK_FRESH_PURE),
+    DKP_QUIRK("bins", DK_QUIRK_BINS),
+#endif
     DKP_WORDS(G, final, DK_FINAL_COUNT, "default|zero|min|value|replace|last"),
     DKP_WORDS(G, rounding, DK_ROUND_DOWN + 1, "none|nearest|down"),
     DKP_WORDS(G, partial, DK_PARTIAL_COUNT, "slice|stretch|level|up|more"),
@@ -6910,6 +6931,8 @@ static const dkp_field dkp_fields[] = {
 #undef DKP_NOISE_OF_PEERS
 #undef DKP_MOST
 #undef DKP_S
+#undef DKP_A
+#undef DKP_QUIRK
 #undef DKP_G
 #undef DKP_U
 #undef DKP_WORDS
@@ -6929,12 +6952,59 @@ static double dkp_number_at(const dk_config *c, int at, int real) {
 static dk_status dkp_check_fields(const dk_config *c, int of, char *message) {
     for (int i = 0; i < DKP_COUNT(dkp_fields); i++) {
         const dkp_field *f = &dkp_fields[i];
-        if (f->of != of || f->kind == 'b' || f->kind == 'w') continue;
+        if (f->of != of || f->kind == 'b' || f->kind == '1' || f->kind == 'w') continue;
         if (f->spacings && !(f->spacings >> c->grid.spacing & 1)) continue;
         double v = dkp_number_at(c, f->at, f->kind == 'r');
         if (!(v >= f->low && v <= f->high)) return dkp_fail(message, f->name, v, f->allowed);
     }
     return DK_OK;
+}
+
+/* Whether a word is among words. */
+static int dkp_among(const char *words, const char *word) {
+    size_t n = strlen(word);
+    for (const char *at = words; (at = strstr(at, word)) != NULL; at += n)
+        if ((at == words || at[-1] == ' ') && (at[n] == ' ' || !at[n])) return 1;
+    return 0;
+}
+
+/* Whether the field is set. */
+static int dkp_field_is_set(const dk_config *c, const dkp_field *f) {
+    double v = dkp_number_at(c, f->at, f->kind == 'r' || f->kind == '1');
+    return f->kind == 'b' ? ((int)v & (int)f->low) != 0 : dkp_set(v);
+}
+
+/* Whether a recording function that reads the fields of these words reads this one, by whatever name. */
+static int dkp_field_is_read(const dkp_field *f, const char *words) {
+    for (int i = 0; i < DKP_COUNT(dkp_fields); i++) {
+        const dkp_field *g = &dkp_fields[i];
+        if (g->at == f->at && g->kind == f->kind && (f->kind != 'b' || g == f) && dkp_among(words, g->name + 8)) return 1;
+    }
+    return 0;
+}
+
+DK_API void dkr_reads(dk_recorder *r, const char *fields) {
+    static const char *const of_all = "churn churn_min churn_max noise_excess s_noise "
+                                      "rtol atol control h_init safety pcoeff icoeff dcoeff";
+    const char *of_control = r->pace ? "order" : "";
+    dk_config c;
+    char only[DK_MESSAGE_SIZE];
+    dkp_text allowed = {only, sizeof only, 0};
+    c.sampler = r->sampler;
+    dkp_put(&allowed, "0: this method takes churn");
+    if (*fields) dkp_put(&allowed, " ");
+    dkp_put(&allowed, fields);
+    for (int i = 0; i < DKP_COUNT(dkp_fields) && r->status == DK_OK; i++) {
+        const dkp_field *f = &dkp_fields[i];
+        if (f->of != DKP_OF_SAMPLER || !dkp_field_is_set(&c, f) || dkp_field_is_read(f, fields) ||
+            dkp_field_is_read(f, of_all) || dkp_field_is_read(f, of_control))
+            continue;
+        dkr_refuse(r, f->name, f->kind == 'b' ? 1 : dkp_number_at(&c, f->at, f->kind == 'r'), only);
+    }
+    if (r->sampler.tableau && !dkp_among(fields, "tableau"))
+        dkr_refuse(r, "sampler.tableau", 1, only);
+    if (r->sampler.exponential && !dkp_among(fields, "exponential"))
+        dkr_refuse(r, "sampler.exponential", 1, only);
 }
 
 /* What a spacing that takes its levels from a list or a table needs. */
@@ -7024,7 +7094,7 @@ static dk_status dkp_check_grid(const dk_config *c, char *message) {
                         "another: to begin at a level needs a spacing with a range, and grid.sigma_max = 0");
     if (g->spacing == DK_SPACING_LINEAR_QUADRATIC && g->n > 0 && g->n >= c->steps && g->n >= g->full_steps)
         return dkp_fail(message, "grid.linear_steps", g->n, "0 .. steps - 1");
-    if (g->quirks & ~(DK_QUIRK_SPARE_LEVEL | DK_QUIRK_SIGMA_LINEAR | DK_QUIRK_BELOW_ONE | DK_QUIRK_REPAINT_NOISE))
+    if (g->quirks & ~(unsigned)(DK_QUIRK_SPARE_LEVEL | DK_QUIRK_SIGMA_LINEAR | DK_QUIRK_BELOW_ONE | DK_QUIRK_REPAINT_NOISE))
         return dkp_fail(message, "grid.quirks", g->quirks, "bits of DK_QUIRK_... that are a grid's");
     if (g->spacing == DK_SPACING_QUADRATIC && c->schedule.t_min < 0)
         return dkp_fail(message, "schedule.t_min", c->schedule.t_min, ">= 0 for the quadratic grid");
@@ -7144,22 +7214,26 @@ static dk_status dkp_check_exponential(const dk_exponential *m, char *message) {
 
 static dk_status dkp_check_sampler(const dk_config *c, char *message) {
     const dk_sampler *s = &c->sampler;
-    if (!s->record) return dkp_fail_name(message, "sampler", s->name, s->nearest);
+    if (!s->record) {
+        const char *nearest[3] = {NULL, NULL, NULL};
+        dk_nearest_names("sampler", s->name, nearest, 3);
+        return dkp_fail_name(message, "sampler", s->name, nearest);
+    }
     if (dkp_check_fields(c, DKP_OF_SAMPLER, message) != DK_OK) return DK_ERROR_CONFIG;
-    if (s->s_noise + s->s_noise_change < 0)
-        return dkp_fail(message, "sampler.s_noise_change", s->s_noise_change, ">= -s_noise");
-    if (s->points == 1) return dkp_fail(message, "sampler.points", 1, "0, or 2 .. 1000000");
+#ifdef DK_NO_PEERS
+    if (s->quirks || dkp_set(s->quirk)) return dkp_fail(message, "sampler.quirks", s->quirks, "0: DK_NO_PEERS leaves them out");
+#else
+    if (s->quirks & ~(unsigned)DK_QUIRK_ALL) return dkp_fail(message, "sampler.quirks", s->quirks, "a sum of DK_QUIRK_...");
+    if (s->quirks & DK_QUIRK_STRIDE && dkp_controlled(c))
+        return dkp_fail(message, "sampler.stride", 1, "0 with step-size control");
+#endif
     if (s->churn > 0 && dkp_controlled(c))
         return dkp_fail(message, "sampler.churn", s->churn, "0 with step-size control");
-    if (s->stride > 0 && dkp_controlled(c))
-        return dkp_fail(message, "sampler.stride", s->stride, "0 with step-size control");
     dkp_tableau tableau;
     if (s->tableau && dkp_parse_tableau(s->tableau, &tableau, message) != DK_OK) return DK_ERROR_CONFIG;
+    if (s->tableau && tableau.embedded && dkp_controlled(c) && s->order < 1)
+        return dkp_fail(message, "sampler.order", s->order, "the order of sampler.tableau, with step-size control");
     if (s->exponential && dkp_check_exponential(s->exponential, message) != DK_OK) return DK_ERROR_CONFIG;
-    if (s->stages != DK_SPACING_DEFAULT && s->stages != DK_SPACING_LAMBDA &&
-        s->stages != DK_SPACING_UNIFORM && s->stages != DK_SPACING_QUADRATIC &&
-        s->stages != DK_SPACING_LEVELS)
-        return dkp_fail(message, "sampler.stages", s->stages, "lambda, uniform, quadratic or levels");
     return DK_OK;
 }
 
@@ -7184,7 +7258,7 @@ static dk_status dkp_check_guidance(const dk_config *c, char *message) {
     return DK_OK;
 }
 
-static dk_sampler dkp_default_sampler(void);
+static void dkp_default_sampler(dk_sampler *s);
 
 /* Fills in defaults and checks what can be checked without looking at levels. The schedules point to `marks` from then
    on; NULL: they do without. */
@@ -7248,7 +7322,7 @@ static dk_status dkp_resolve(dk_config *c, dkp_marks *marks, char *message) {
                         "below the range's lower end (set grid.sigma_min above it)");
     if ((status = dkp_resolve_steps(c, message)) != DK_OK) return status;
     if ((status = dkp_resolve_travel(c, message)) != DK_OK) return status;
-    if (!c->sampler.record && !c->sampler.name) c->sampler = dkp_default_sampler();
+    dkp_default_sampler(&c->sampler);
     if ((status = dkp_check_sampler(c, message)) != DK_OK) return status;
     if ((status = dkp_check_fields(c, DKP_OF_REST, message)) != DK_OK) return status;
     if (!c->mask != !c->known)
@@ -7357,26 +7431,24 @@ static int dkp_set_field(dk_config *c, const dkp_field *f, const char *value) {
         memcpy(to, &way, sizeof way);
         return 1;
     }
-    if (f->kind == 'b') {
-        int bit = (int)f->low;
-        if (strcmp(value, "0") && strcmp(value, "1")) return 0;
-        memcpy(&whole, to, sizeof whole);
-        whole = *value == '1' ? whole | bit : whole & ~bit;
-    } else if (f->kind == 'c') {
+    if (f->kind == 'c') {
         if ((whole = dkp_parse_choice(f->allowed, value)) < 0) return 0;
-    } else if (f->kind == 'g') {
-        dk_grid g = dk_grid_named(value);
-        if (strcmp(value, "levels") == 0) g.spacing = DK_SPACING_LEVELS;
-        if (g.spacing == DK_SPACING_DEFAULT) return 0;
-        whole = (int)g.spacing;
     } else {
         if (!dkp_read_real(&value, &real) || *value) return 0;
-        if (f->kind == 'r') {
+        if (f->kind == '1') real -= 1;
+        if (f->kind == 'b' && !(real >= 0 && real <= 1)) return 0;
+        if (f->kind == 'r' || f->kind == '1') {
             memcpy(to, &real, sizeof real);
             return 1;
         }
         if (fabs(real) > 1e9 || floor(real) < real) return 0;
         whole = (int)real;
+        if (f->kind == 'b') { /* one bit of the word */
+            int bits;
+            memcpy(&bits, to, sizeof bits);
+            bits &= ~(int)f->low;
+            whole = whole ? bits | (int)f->low : bits;
+        }
     }
     memcpy(to, &whole, sizeof whole); /* an int, or an enum of its size */
     return 1;
@@ -7543,35 +7615,30 @@ static dk_vec dkp_denoise(dk_recorder *r, dk_vec x, const dk_level *level, const
                           dk_vec *uncond) {
     dk_plan *p = r->plan;
     dk_config *c = r->config;
-    int late = r->unchurned.of != NULL; /* the network sees the state from before churn */
-    const dk_level *at = late ? &r->unchurned_at : level;
-    dkp_model net = dkp_model_at(c, at, late ? at : told);
-    dkp_model m = late && r->sampler.churn_late < 2 ? dkp_model_at(c, level, level) : net;
-    dk_vec seen = late ? r->unchurned : x;
-    r->unchurned = dkp_zero, r->drawn = -1;
+    dkp_model m = dkp_model_at(c, level, told);
+    r->drawn = -1;
     if (uncond) *uncond = dkp_zero;
     if (r->status != DK_OK) return dkp_zero;
-    if (!dkp_finite(net.condition))
+    if (!dkp_finite(m.condition))
         dkp_refuse_at(r, "condition: the number told to the network is not finite", told);
-    if (!dkp_finite(net.input_scale) || !dkp_finite(m.d_x) || !dkp_finite(m.d_f))
+    if (!dkp_finite(m.input_scale) || !dkp_finite(m.d_x) || !dkp_finite(m.d_f))
         dkp_refuse_at(r,
                       "prediction: eps and score cannot give x0 where alpha = 0 (use x0, v or velocity, or "
                       "start at a lower level)",
                       level);
     int index = r->estimates++, first = p->calls;
     x = dkp_blend_seen(r, dkp_keep_as(r, x, 'y', index), level);
-    seen = late ? dkp_blend_seen(r, seen, at) : x;
     if (r->status != DK_OK) return dkp_zero;
     dk_vec F[DK_BRANCHES] = {dkp_zero, dkp_zero, dkp_zero};
     dk_call call;
     memset(&call, 0, sizeof call);
-    call.level = *at, call.condition = net.condition, call.input_scale = net.input_scale;
-    call.d_x = m.d_x, call.d_f = m.d_f, call.clip = c->clip, call.x = (int)seen.at;
+    call.level = *level, call.condition = m.condition, call.input_scale = m.input_scale;
+    call.d_x = m.d_x, call.d_f = m.d_f, call.clip = c->clip, call.x = (int)x.at;
     call.uncond_output = -1, call.step = r->offset + r->step, call.stage = r->stage++, call.estimate = index;
 
     /* What the outputs are taken as where their size counts. */
     dkp_guided h;
-    dkp_guidance_at(&h, r, at, uncond != NULL);
+    dkp_guidance_at(&h, r, level, uncond != NULL);
     int norms = dkp_guided_by_norms(&h.g), zero = call.step < h.g.zero_init && !r->pace;
     dk_prediction own = c->prediction, space = h.g.space                ? h.g.space
                                                : h.g.projected && !zero ? DK_PREDICT_X0
@@ -7589,7 +7656,7 @@ static dk_vec dkp_denoise(dk_recorder *r, dk_vec x, const dk_level *level, const
               m.d_f < 1 || m.d_f > 1; /* the output is not D itself */
     int both = uncond && !dkp_set(c->guidance.scale) && !c->guidance.schedule;
     if (zero) r->skipped++;
-    else dkp_record_calls(r, &call, &h, dkr_scale(net.input_scale, seen), raw ? "FGH" : "D", F);
+    else dkp_record_calls(r, &call, &h, dkr_scale(m.input_scale, x), raw ? "FGH" : "D", F);
     if (r->status != DK_OK) return dkp_zero;
     if (both && !zero) { /* the network gives both outputs at once */
         F[1] = dkp_vec(r, dkp_for_network(r, dkp_new_value(r, raw ? 'G' : 'U', index, first)));
@@ -7604,7 +7671,7 @@ static dk_vec dkp_denoise(dk_recorder *r, dk_vec x, const dk_level *level, const
     dk_vec G = zero ? dkp_zero : dkp_guide(r, &h.g, h.weight, P), D = G;
     if (raw) D = dkp_finish_D(r, &h.g, dkr_mix(s.d_x, x, s.d_f, G), &call);
     dk_vec U = uncond ? F[1] : dkp_zero;
-    if (at->sigma <= 0) /* nothing else asks for it */
+    if (level->sigma <= 0) /* nothing else asks for it */
         r->noise = U.of ? dkr_mix(m.n_x, x, m.n_f, U) : dkr_mix(s.n_x, x, s.n_f, G);
     if (uncond) *uncond = !U.of ? D : raw ? dkp_store_as(r, dkr_mix(m.d_x, x, m.d_f, U), 'U', index, 0) : U;
     if (U.of) *uncond = dkp_blend_denoised(r, *uncond, 'U', index);
@@ -7658,12 +7725,12 @@ static void dkp_aim(dk_recorder *r, dk_pace *p) {
     int reaches = left < 0 ? next <= p->end : next >= p->end;
     p->next = reaches ? p->end : next;
     p->to = reaches ? dkp_grid_level(r->config, dkp_control_end(r)) : dkp_level_on_axis(r, next);
-    if (reaches && r->sampler.control != DK_CONTROL_SMOOTH) p->h = fabs(left);
+    if (reaches && r->sampler.control.law != DK_CONTROL_SMOOTH) p->h = fabs(left);
 }
 
 /* Enters the part of the grid that is controlled. */
 static void dkp_enter(dk_recorder *r, dk_pace *p) {
-    double h = r->sampler.h_init;
+    double h = r->sampler.control.h_init;
     dk_level end = dkp_grid_level(r->config, dkp_control_end(r));
     p->at = dkp_control_axis(r, &p->from), p->end = dkp_control_axis(r, &end);
     p->phase = dkp_is_classical(r) && h <= 0 ? DKP_MEASURE : DKP_ATTEMPT;
@@ -7761,7 +7828,7 @@ static double dkp_worst(const dk_run *run, int i) {
     double worst = 0;
     for (int b = 0; b < run->config.batch; b++) {
         double v = run->scalars[(size_t)i * (size_t)run->config.batch + (size_t)b];
-        if (!(v <= worst)) worst = v;
+        if (!(v <= worst)) worst = dkp_finite(v) ? v : 1e300; /* of a state that is not finite */
     }
     return worst;
 }
@@ -7772,10 +7839,11 @@ static double dkp_worst(const dk_run *run, int i) {
 static dkp_verdict dkp_judgement(const dk_run *run) {
     const dk_sampler *s = &run->config.sampler;
     const dk_pace *p = &run->own.pace;
-    double P = s->pcoeff, I = s->icoeff, D = s->dcoeff, safety = dkp_or(s->safety, 0.9),
+    const dk_control *control = &s->control;
+    double P = control->pcoeff, I = control->icoeff, D = control->dcoeff, safety = dkp_or(control->safety, 0.9),
            error = dkp_worst(run, 0);
     double order = s->eta > 0 ? 1.5 : s->exponential ? s->exponential->order : s->order;
-    int smooth = s->control == DK_CONTROL_SMOOTH, first = p->accepted + p->rejected == 0;
+    int smooth = control->law == DK_CONTROL_SMOOTH, first = p->accepted + p->rejected == 0;
     double now = 1 / (error + (smooth ? 1e-8 : 0)), before = first ? now : p->inverse_error[0];
     double factor =
         dkp_pow(before, -(P + 2 * D) / order) * dkp_pow(first ? now : p->inverse_error[1], D / order);
@@ -7784,7 +7852,7 @@ static dkp_verdict dkp_judgement(const dk_run *run) {
     dkp_verdict v = {error <= 1, now, safety * factor};
     if (smooth) {
         v.factor = 1 + dkp_atan(factor - 1), v.accepted = v.factor >= safety;
-    } else if (s->control == DK_CONTROL_FREE) {
+    } else if (control->law == DK_CONTROL_FREE) {
         v.factor = safety * (double)(float)factor;
     } else {
         double most = p->rejecting ? 1 : 10;
@@ -7856,7 +7924,6 @@ static int dkp_proceed(dk_run *run, int accepted) {
 DKP_FAST
 
 enum {
-    DKP_TILE = 1024,     /* a tile of every vector of a pass stays in the first level cache */
     DKP_WIDTH = 16,      /* elements at a time: a fixed number, so that compilers vectorise without -O3 */
     DKP_TERMS = 8,       /* terms at a time */
     DKP_OPS = 16,        /* operations that are resolved once for many tiles */
@@ -8584,32 +8651,27 @@ static size_t dkp_streams_bytes(const dk_config *c) {
 }
 
 static size_t dkp_scalars(const dk_plan *p, const dk_config *c) {
-    return (size_t)(p->attempt ? DKP_CONTROL_NORMS : p->norms) * (size_t)c->batch;
+    return dkp_more(0, (size_t)(p->attempt ? DKP_CONTROL_NORMS : p->norms), (size_t)c->batch);
 }
 
+/* `all` is (size_t)-1 where it cannot be counted: no memory is that large, which is said where it is asked for. */
 static dkp_sizes dkp_workspace(const dk_plan *p, const dk_config *c) {
-    size_t size = c->dim * (size_t)c->batch * sizeof(dk_real), batch = (size_t)c->batch;
-    size_t parts = (size_t)c->threads, chunks = dkp_units(c->dim, dkp_chunk(c->dim));
-    size_t norms = p->norms || p->attempt ? DKP_PARTIAL * chunks * batch : 0;
+    size_t here = c->backend ? 0 : 1, batch = (size_t)c->batch, numbers = here * c->dim * batch;
+    size_t tiles = here * dkp_tiles(p) * DKP_TILE, parts = here * (size_t)c->threads;
+    size_t chunks = p->norms || p->attempt ? dkp_more(0, batch, dkp_units(c->dim, dkp_chunk(c->dim))) : 0;
+    size_t sums = dkp_more(0, here * chunks, DKP_PARTIAL);
+    int asked = dkp_whole(&c->noise) || dkp_whole(&c->step_noise);
     dkp_sizes s;
-    /* vectors that can be counted in bytes at all; dim and batch are at least 1 */
-    size_t most = ((size_t)-1) / 4 / size; /* NOLINT(clang-analyzer-core.*) */
-    if ((size_t)p->buffers + (size_t)p->halves + (size_t)p->noises >= most ||
-        dkp_streams_bytes(c) >= ((size_t)-1) / 4) {
-        memset(&s, 0, sizeof s);
-        s.all = (size_t)-1; /* no memory is that large: refused where it is asked for */
-        return s;
-    }
-    s.buffers = c->backend ? 0 : dkp_up((size_t)p->buffers * size);
-    s.halves = c->backend ? 0 : dkp_up((size_t)p->halves * c->dim * batch * sizeof(uint16_t));
-    s.tiles = c->backend ? 0 : dkp_up(parts * dkp_tiles(p) * DKP_TILE * sizeof(dk_real));
-    s.noise = (dkp_whole(&c->noise) || dkp_whole(&c->step_noise)) && !c->backend
-                  ? dkp_up((size_t)p->noises * size)
-                  : 0;
-    s.scalars = dkp_up(dkp_scalars(p, c) * sizeof(double));
-    s.sums = c->backend ? 0 : dkp_up((norms > parts ? norms : parts) * sizeof(double));
+    s.buffers = dkp_up(dkp_more(0, (size_t)p->buffers, numbers * sizeof(dk_real)));
+    s.halves = dkp_up(dkp_more(0, (size_t)p->halves, numbers * sizeof(uint16_t)));
+    s.tiles = dkp_up(dkp_more(0, parts, tiles * sizeof(dk_real)));
+    s.noise = asked ? dkp_up(dkp_more(0, (size_t)p->noises, numbers * sizeof(dk_real))) : 0;
+    s.scalars = dkp_up(dkp_more(0, dkp_scalars(p, c), sizeof(double)));
+    s.sums = dkp_up(dkp_more(0, sums > parts ? sums : parts, sizeof(double)));
     s.streams = dkp_up(dkp_streams_bytes(c));
-    s.all = s.buffers + s.halves + s.tiles + s.noise + s.scalars + s.sums + s.streams + 64;
+    const size_t all[] = {s.buffers, s.halves, s.tiles, s.noise, s.scalars, s.sums, s.streams};
+    s.all = 64;
+    for (int i = 0; i < DKP_COUNT(all); i++) s.all = dkp_more(s.all, 1, all[i]);
     return s;
 }
 
@@ -8618,7 +8680,7 @@ DK_API dk_status dk_denoised(dk_run *run, dk_real *out) {
     if (!out) return DK_ERROR_CONFIG;
     if (run->own.finished) {
         memcpy(out, run->x, run->size * sizeof *out);
-        return DK_OK;
+        return run->own.ended;
     }
     const dk_plan *p = dkp_plan_of(run);
     const dk_call *call = dkp_open_call(run), *first = call, *end = p->call + p->calls;
@@ -8649,10 +8711,10 @@ DK_API dk_status dk_denoised(dk_run *run, dk_real *out) {
     return DK_OK;
 }
 
-/* Saved bytes, little-endian: magic, version, size of dk_real, plan hash, dim, batch, cursor, open evaluation,
-   scalars, x, buffers and halves, and last a hash of all that precedes. */
-
 /* ---------------------------------------------------------------------- >>saved  Save and load */
+
+/* Saved bytes, little-endian: words of 8 bytes that say what the save belongs to; where step-size control stands; cursor;
+   norms, x, buffers and halves; last a hash of all that precedes. */
 
 typedef struct dkp_bytes {
     unsigned char *write; /* either */
@@ -8691,55 +8753,65 @@ static void dkp_real_io(dkp_bytes *io, dk_real *v, size_t n) {
     }
 }
 
-enum {
-    DKP_SAVE_WORDS = 5,
-    DKP_SAVE_HEAD = 8 * (DKP_SAVE_WORDS + 3),
-    DKP_SAVE_VERSION = 2,
-    DKP_SAVE_PACE = 8 * 22
-};
 #define DKP_SAVE_MAGIC 0x6E7572746B666964u /* "dfktrun" */
+
+/* Words that a save begins with: what must be the same in the run that it is loaded into, or it would give the result of
+   neither. The first are numbers, the others hashes. */
+enum { DKP_SAVE_VERSION = 3, DKP_SAVE_NUMBERS = 7, DKP_SAVE_WORDS = 11 };
+
+static const char *const dkp_save_names[DKP_SAVE_WORDS] = {
+    "magic number", "version",      "sizeof(dk_real)",
+    "dim",          "batch",        "seed",
+    "first_sample", "seeds: not",   "noise: another source than",
+    "step_noise: another source than", "config (schedule, grid, sampler, model, guidance ...): another than"};
+
+/* Then the cursor, for step-size control where that stands, and all that is computed with. */
+enum { DKP_SAVE_PACE = 8 * 15, DKP_SAVE_CURSOR = 8 * 3 };
 
 DK_API size_t dk_save_size(const dk_run *run) {
     if (!run || !run->size || run->config.backend) return 0;
-    return DKP_SAVE_HEAD + (dkp_plan_of(run)->attempt ? (size_t)DKP_SAVE_PACE : 0) +
-           dkp_scalars(dkp_plan_of(run), &run->config) * 8 +
-           (size_t)(dkp_plan_of(run)->buffers + 1) * run->size * sizeof(dk_real) +
-           (size_t)dkp_plan_of(run)->halves * run->size * sizeof(uint16_t) + 8;
+    const dk_plan *p = dkp_plan_of(run);
+    return 8 * DKP_SAVE_WORDS + (p->attempt ? (size_t)DKP_SAVE_PACE : 0) + DKP_SAVE_CURSOR +
+           dkp_scalars(p, &run->config) * 8 + (size_t)(p->buffers + 1) * run->size * sizeof(dk_real) +
+           (size_t)p->halves * run->size * sizeof(uint16_t) + 8;
 }
 
-/* Where step-size control stands; what an attempt needs follows from the config. */
-static void dkp_pace_io(dkp_bytes *io, dk_pace *p) {
-    double *const reals[] = {&p->from.t,
-                             &p->from.alpha,
-                             &p->from.sigma,
-                             &p->to.t,
-                             &p->to.alpha,
-                             &p->to.sigma,
-                             &p->at,
-                             &p->next,
-                             &p->end,
-                             &p->h,
-                             &p->slope,
-                             &p->inverse_error[0],
-                             &p->inverse_error[1]};
-    int *const wholes[] = {&p->accepted, &p->rejected, &p->calls,     &p->draws,   &p->phase,
-                           &p->place,    &p->kept,     &p->rejecting, &p->keeps[1]};
-    for (int i = 0; i < DKP_COUNT(reals); i++) dkp_double_io(io, reals[i]);
-    for (int i = 0; i < DKP_COUNT(wholes); i++) {
-        uint64_t v = dkp_byte_io(io, (uint64_t)(uint32_t)*wholes[i], 8);
-        if (!io->write) *wholes[i] = (int)(int32_t)(uint32_t)v;
+static uint64_t dkp_hash_source(const dk_noise_source *s) {
+    uint64_t h = dkp_hash(0xCBF29CE484222325u, s->fn != NULL);
+    h = dkp_hash(dkp_hash(h, (uint64_t)s->kind), (uint64_t)s->bits);
+    return dkp_hash(dkp_hash(h, (uint64_t)s->threads), (uint64_t)s->seed_offset);
+}
+
+/* A plan says all that counts. One of step-size control is a step's, which is looked at by itself; here count the levels
+   between which it runs, and how its step sizes follow. */
+static uint64_t dkp_hash_config(const dk_run *run) {
+    const dk_sampler *s = &run->config.sampler;
+    const double control[] = {s->control.rtol,   s->control.atol,   s->control.h_init, s->control.safety,
+                              s->control.pcoeff, s->control.icoeff, s->control.dcoeff, s->eta,
+                              (double)s->order,  (double)s->control.law};
+    uint64_t h = dkp_hash(0xCBF29CE484222325u, (uint64_t)run->config.steps);
+    if (!dkp_plan_of(run)->attempt) return dk_plan_hash(dkp_plan_of(run));
+    for (int i = 0; i < DKP_COUNT(control); i++) h = dkp_hash_real(h, control[i]);
+    for (int i = 0; i <= run->config.steps; i++) {
+        dk_level l = dkp_grid_level(&run->config, i);
+        h = dkp_hash_real(dkp_hash_real(dkp_hash_real(h, l.t), l.alpha), l.sigma);
     }
+    return h;
 }
 
 static void dkp_head(const dk_run *run, uint64_t head[DKP_SAVE_WORDS]) {
+    const dk_config *c = &run->config;
     head[0] = DKP_SAVE_MAGIC, head[1] = DKP_SAVE_VERSION, head[2] = sizeof(dk_real);
-    head[3] = (uint64_t)run->dim, head[4] = (uint64_t)run->config.batch;
+    head[3] = (uint64_t)run->dim, head[4] = (uint64_t)c->batch;
+    head[5] = c->seeds ? 0 : c->seed, head[6] = c->seeds ? 0 : c->first_sample;
+    head[7] = c->seeds ? 0xCBF29CE484222325u : 0;
+    for (int b = 0; c->seeds && b < c->batch; b++) head[7] = dkp_hash(head[7], c->seeds[b]);
+    head[8] = dkp_hash_source(&c->noise), head[9] = dkp_hash_source(&c->step_noise);
+    head[10] = dkp_hash_config(run);
 }
 
-/* Saves of other versions, precisions and sizes are told from damaged ones, as far as there are bytes. */
+/* What a save is not of this run for is named, as far as there are bytes. */
 static dk_status dkp_check_head(dk_run *run, const unsigned char *bytes, size_t size) {
-    static const char *const names[DKP_SAVE_WORDS] = {"magic number", "version", "sizeof(dk_real)", "dim",
-                                                      "batch"};
     dkp_bytes io = {NULL, bytes, 0};
     uint64_t head[DKP_SAVE_WORDS];
     dkp_head(run, head);
@@ -8748,39 +8820,71 @@ static dk_status dkp_check_head(dk_run *run, const unsigned char *bytes, size_t 
         if (saved == head[i]) continue;
         dkp_text t = {run->message, DK_MESSAGE_SIZE, 0};
         dkp_put(&t, "saved ");
-        dkp_put(&t, names[i]);
-        dkp_put(&t, " = ");
-        dkp_put_size(&t, saved);
-        dkp_put(&t, ": must be ");
-        dkp_put_size(&t, head[i]);
+        dkp_put(&t, dkp_save_names[i]);
+        if (i < DKP_SAVE_NUMBERS) {
+            dkp_put(&t, " = ");
+            dkp_put_size(&t, saved);
+            dkp_put(&t, ": must be ");
+            dkp_put_size(&t, head[i]);
+        } else {
+            dkp_put(&t, i == DKP_SAVE_NUMBERS ? " those of this run" : " this run's");
+        }
         return DK_ERROR_SAVED;
     }
     return DK_OK;
 }
 
+/* Where step-size control stands. Levels follow from it and from the config. */
+static void dkp_pace_io(dkp_bytes *io, dk_pace *p) {
+    double *const reals[] = {&p->at, &p->next, &p->h, &p->slope, &p->inverse_error[0], &p->inverse_error[1]};
+    int *const wholes[] = {&p->accepted, &p->rejected, &p->calls, &p->draws,
+                           &p->phase,    &p->place,    &p->kept,  &p->rejecting};
+    for (int i = 0; i < DKP_COUNT(reals); i++) dkp_double_io(io, reals[i]);
+    for (int i = 0; i < DKP_COUNT(wholes); i++) {
+        uint64_t v = dkp_byte_io(io, (uint64_t)(uint32_t)*wholes[i], 8);
+        if (!io->write) *wholes[i] = (int)(int32_t)(uint32_t)v;
+    }
+}
+
+enum { DKP_MOST_COUNT = 100000000 }; /* of evaluations and draws */
+
+/* Whether a run of this config can stand there; if it can, its levels. What is saved may be made up. */
+DKP_ONCE static int dkp_pace_fits(dk_run *run, dk_pace *p, int finished) {
+    dk_recorder r;
+    int steps = run->config.steps;
+    dkp_start_recorder(&r, &run->config);
+    if (p->accepted < 0 || p->accepted > DKP_MOST_ATTEMPTS + steps || p->rejected < 0 ||
+        p->rejected > DKP_MOST_ATTEMPTS || p->calls < 0 || p->calls > DKP_MOST_COUNT || p->draws < 0 ||
+        p->draws > DKP_MOST_COUNT || p->kept & ~(DKP_KEPT_D | DKP_KEPT_LOW) || p->rejecting & ~1)
+        return 0;
+    if (!dkp_finite(p->at) || !dkp_finite(p->next) || !(p->h >= 0) || !(p->slope >= 0) ||
+        !(p->inverse_error[0] >= 0) || !(p->inverse_error[1] >= 0))
+        return 0;
+    if (finished) return 1;
+    int begin = dkp_control_begin(&r), end = dkp_control_end(&r);
+    if (p->phase == DKP_START || p->phase == DKP_PLAIN) {
+        int plain = p->phase == DKP_PLAIN;
+        if (plain ? p->place < 0 || p->place >= steps || (p->place >= begin && p->place < end) : p->place != 0)
+            return 0;
+        p->from = dkp_grid_level(&run->config, p->place), p->to = dkp_grid_level(&run->config, p->place + plain);
+        return 1;
+    }
+    int first = p->place == begin, measures = p->phase == DKP_MEASURE || p->phase == DKP_PROBE;
+    if (begin >= end || (!first && p->place != -1) || (!measures && p->phase != DKP_ATTEMPT)) return 0;
+    if (measures && (!first || !dkp_is_classical(&r))) return 0;
+    p->from = dkp_grid_level(&run->config, begin), p->to = dkp_grid_level(&run->config, end);
+    double start = dkp_control_axis(&r, &p->from), way;
+    p->end = dkp_control_axis(&r, &p->to), way = p->end < start ? -1 : 1;
+    double gone = way * (p->at - start), ahead = way * (p->next - p->at), left = way * (p->end - p->next);
+    if (!(first ? gone >= 0 && gone <= 0 : gone > 0) || !(ahead > 0) || !(left >= 0) || !(p->h > 0)) return 0;
+    if (!first) p->from = dkp_level_on_axis(&r, p->at);
+    if (left > 0) p->to = dkp_level_on_axis(&r, p->next);
+    return 1;
+}
+
 static dk_status dkp_record_again(dk_run *run) {
     dk_recorder r;
     return dkp_record_attempt(&r, &run->own.plan, &run->config, &run->own.pace);
-}
-
-/* Head in both directions: what must agree is written, or compared. Returns 0 where it does not. With step-size control the
-   plan is that of the attempt that was saved: it is recorded anew. */
-static int dkp_save_head(dk_run *run, dkp_bytes *io, uint64_t *pass, uint64_t *flags) {
-    uint64_t head[DKP_SAVE_WORDS];
-    int same = 1;
-    dkp_head(run, head);
-    for (int i = 0; i < DKP_SAVE_WORDS; i++) same &= dkp_byte_io(io, head[i], 8) == head[i];
-    if (dkp_plan_of(run)->attempt) {
-        dkp_pace_io(io, &run->own.pace);
-        if (!io->write && same)
-            same = run->own.pace.phase >= DKP_START && run->own.pace.phase <= DKP_ATTEMPT && run->own.pace.place >= -1 &&
-                   run->own.pace.place <= run->config.steps && dkp_record_again(run) == DK_OK;
-    }
-    uint64_t hash = dk_plan_hash(dkp_plan_of(run));
-    same &= dkp_byte_io(io, hash, 8) == hash;
-    *pass = dkp_byte_io(io, *pass, 8);
-    *flags = dkp_byte_io(io, *flags, 8);
-    return same;
 }
 
 static void dkp_save_body(dk_run *run, dkp_bytes *io) {
@@ -8793,29 +8897,74 @@ static void dkp_save_body(dk_run *run, dkp_bytes *io) {
     }
 }
 
+/* flags 0: about to run `pass`; 1: the evaluation before it is out; 2: at the end, in the error `ended` unless it is 0 */
+typedef struct dkp_cursor {
+    uint64_t pass, flags, ended;
+} dkp_cursor;
+
+static void dkp_cursor_io(dkp_bytes *io, dkp_cursor *at) {
+    at->pass = dkp_byte_io(io, at->pass, 8);
+    at->flags = dkp_byte_io(io, at->flags, 8);
+    at->ended = dkp_byte_io(io, at->ended, 8);
+}
+
 DK_API dk_status dk_save(dk_run *run, void *bytes, size_t size) {
     dkp_bytes io = {(unsigned char *)bytes, NULL, 0xCBF29CE484222325u};
+    uint64_t head[DKP_SAVE_WORDS];
     size_t needed = dk_save_size(run);
     if (!run) return DK_ERROR_ORDER;
     if (run->own.inside) return dkp_refuse_inside(run);
     if (!needed) return dkp_fail_text(run->message, run->status = DK_ERROR_ORDER, "there is no run to save");
     if (!bytes) size = 0;
     if (size < needed) return run->status = dkp_fail_bytes(run->message, size, needed);
-    uint64_t pass = (uint64_t)run->own.pass, flags = (uint64_t)(run->own.waiting + 2 * run->own.finished);
-    dkp_save_head(run, &io, &pass, &flags);
+    dkp_head(run, head);
+    for (int i = 0; i < DKP_SAVE_WORDS; i++) dkp_byte_io(&io, head[i], 8);
+    if (dkp_plan_of(run)->attempt) {
+        dkp_pace_io(&io, &run->own.pace);
+        dkp_byte_io(&io, dk_plan_hash(dkp_plan_of(run)), 8);
+    }
+    dkp_cursor at = {(uint64_t)run->own.pass, (uint64_t)(run->own.waiting + 2 * run->own.finished),
+                     (uint64_t)run->own.ended};
+    dkp_cursor_io(&io, &at);
     dkp_save_body(run, &io);
     dkp_byte_io(&io, io.hash, 8);
     run->message[0] = 0;
     return run->status = DK_OK;
 }
 
-/* flags 0: about to run `pass`; 1: the evaluation before it is out; 2: at the end */
-static int dkp_cursor_fits(const dk_plan *p, uint64_t pass, uint64_t flags) {
-    if (flags == 2) return pass == (uint64_t)p->passes;
-    if (flags > 2 || pass >= (uint64_t)p->passes) return 0;
-    if (pass == 0) return flags == 0;
-    return flags ? p->pass[pass - 1].boundary == DK_BOUNDARY_CALL
-                 : p->pass[pass - 1].boundary >= DK_BOUNDARY_NORM;
+static int dkp_cursor_fits(const dk_plan *p, const dkp_cursor *at) {
+    if (at->flags == 2) return at->pass == (uint64_t)p->passes;
+    if (at->pass >= (uint64_t)p->passes) return 0;
+    if (at->pass == 0) return at->flags == 0;
+    dk_boundary before = p->pass[at->pass - 1].boundary;
+    return at->flags ? before == DK_BOUNDARY_CALL : before >= DK_BOUNDARY_NORM;
+}
+
+/* With step-size control the plan of the attempt that was saved is recorded anew. At the end there is none. Where the save
+   does not fit, the run is what it was. */
+static int dkp_load_cursor(dk_run *run, dkp_bytes *io, dkp_cursor *at) {
+    dk_pace here = run->own.pace, saved = here;
+    int control = dkp_plan_of(run)->attempt;
+    uint64_t hash = 0;
+    if (control) {
+        dkp_pace_io(io, &saved);
+        hash = dkp_byte_io(io, 0, 8);
+    }
+    dkp_cursor_io(io, at);
+    if (at->flags > 2 || at->ended >= DK_STATUS_COUNT || (at->ended && at->flags != 2)) return 0;
+    if (!control) return dkp_cursor_fits(run->plan ? run->plan : &run->own.plan, at);
+    if (!dkp_pace_fits(run, &saved, at->flags == 2)) return 0;
+    run->own.pace = saved;
+    if (at->flags == 2) {
+        at->pass = (uint64_t)run->own.plan.passes;
+        return 1;
+    }
+    if (dkp_record_again(run) == DK_OK && dk_plan_hash(&run->own.plan) == hash &&
+        dkp_cursor_fits(&run->own.plan, at))
+        return 1;
+    run->own.pace = here;
+    dkp_record_again(run);
+    return 0;
 }
 
 DK_API dk_status dk_load(dk_run *run, const void *bytes, size_t size) {
@@ -8835,17 +8984,20 @@ DK_API dk_status dk_load(dk_run *run, const void *bytes, size_t size) {
     }
     dkp_bytes io = {NULL, (const unsigned char *)bytes, 0xCBF29CE484222325u};
     for (size_t i = 0; i < needed - 8; i++) dkp_byte_io(&io, 0, 1); /* the hash first: nothing half-loaded */
-    uint64_t hash = io.hash, pass = 0, flags = 0;
+    uint64_t hash = io.hash;
     int intact = dkp_byte_io(&io, 0, 8) == hash;
-    io.read = (const unsigned char *)bytes;
-    dk_pace here = run->own.pace;
-    if (!intact || !dkp_save_head(run, &io, &pass, &flags) || !dkp_cursor_fits(dkp_plan_of(run), pass, flags)) {
-        run->own.pace = here;
-        if (dkp_plan_of(run)->attempt) dkp_record_again(run);
+    dkp_cursor at = {0, 0, 0};
+    io.read = (const unsigned char *)bytes + 8 * DKP_SAVE_WORDS;
+    if (!intact || !dkp_load_cursor(run, &io, &at))
         return dkp_fail_text(run->message, run->status = DK_ERROR_SAVED, wrong);
-    }
     dkp_save_body(run, &io);
-    run->own.pass = (int)pass, run->own.waiting = flags == 1, run->own.finished = flags == 2, run->own.again = run->own.waiting;
+    dkp_run *own = &run->own;
+    own->pass = (int)at.pass, own->finished = at.flags == 2;
+    own->again = own->waiting = at.flags == 1;
+    own->ended = (dk_status)at.ended;
+    dkp_text why = {own->why, DK_MESSAGE_SIZE, 0};
+    dkp_put(&why, "the run had ended before it was saved: ");
+    dkp_put(&why, dk_status_text(own->ended));
     run->status = DK_OK, run->message[0] = 0;
     return DK_OK;
 }
@@ -8970,6 +9122,239 @@ DK_API dk_status dk_config_for(struct dk_config *c, const char *model, dk_json *
 #ifdef __cplusplus
 extern "C" {
 #endif
+
+/* ------------------------------------------------ >>quirks  Samplers that only other programs have, and quirks of others */
+
+DKP_SMALL
+
+static int dkp_quirk(const dk_recorder *r, int bits) { return (r->sampler.quirks & (unsigned)bits) != 0; }
+
+/* diffusers' DDIM counts timesteps: the other end of a step lies a stride below its noisy one. */
+static void dkp_count_timesteps(dk_recorder *r) {
+    dk_level *noisy = r->falling ? &r->from : &r->to, *other = r->falling ? &r->to : &r->from;
+    r->from = dkp_level(r, r->step);
+    double stride = r->sampler.quirk;
+    if (stride <= 0) stride = r->config->schedule.timesteps / r->config->steps; /* rounded down */
+    if (stride <= 0) dkr_refuse(r, "sampler.quirk", stride, "the stride in t, where there are less timesteps than steps");
+    double t = noisy->t - stride;
+    *other = r->falling ? r->last : r->first;
+    if (t > other->t) *other = dk_level_at(&r->config->schedule, t);
+}
+
+/* Where a stage at a share of t, or of its square root, stands, as a share of the way in lambda. */
+static double dkp_stage_in_time(dk_recorder *r, double share) {
+    double a = r->from.t, b = r->to.t, root = dkp_sqrt(a) + share * (dkp_sqrt(b) - dkp_sqrt(a));
+    dk_level level = dkp_level_in_time(r, share);
+    if (dkp_quirk(r, DK_QUIRK_TIME_QUADRATIC)) level = dk_level_at(&r->config->schedule, root * root);
+    double here = dkp_gauge_lambda(r, &r->from);
+    return (dkp_gauge_lambda(r, &level) - here) / (dkp_gauge_lambda(r, &r->to) - here);
+}
+
+/* D of the stage that ComfyUI's singlestep methods have behind alpha = 0. */
+static dk_vec dkp_pure_stage(dk_recorder *r, dk_vec D) {
+    dk_vec guidance;
+    dk_level middle = dkp_level_at_flow(&r->config->schedule, 0.9999);
+    if (dkp_gauge_alpha(r, &r->from) > 0) return D;
+    return dkp_direction(r, dkp_ddim_step(&r->from, &middle, r->x, D), &middle, &guidance);
+}
+
+/* The average as published iPNDM-v code has it (zju-pi/diff-sampler): the interpolation polynomial in differences,
+   of which second and third have weights and a last factor (h1/h2 for h2/h3) that are exact only for equal steps.
+   People's results depend on them. h1, h2, h3: the steps before, in units of this one. */
+static dk_vec dkp_ipndm_v_average(const dkp_history *past, int n, double from, double span) {
+    double h1 = (from - past->at[1]) / span, h2 = (past->at[1] - past->at[2]) / span;
+    double h3 = n > 3 ? (past->at[2] - past->at[3]) / span : 1, q = h1 / h2,
+           a = h1 * (h1 + h2) / (h2 * (h2 + h3));
+    double two = 1 + h1, three = 1 + h1 + h2, second = 0.5 - 1 / (6 * h1 * (h1 + h2)), third = 0;
+    if (n > 3)
+        third = (0.5 - 1 / (6 * two) + (1 - 1 / (2 * two)) / (6 * three)) * two * three /
+                (h1 * (h1 + h2) * (h1 + h2 + h3));
+    const double weight[4] = {1 + 0.5 / h1 + second + third,
+                              -0.5 / h1 - (1 + q) * second - (1 + q + a) * third,
+                              q * second + (q + a * (1 + h2 / h3)) * third, -third * a * q};
+    return dkp_sum(n > 3 ? 4 : 3, weight, past->v);
+}
+
+/* Crowson's variant of DPM-Solver++ 2M: both the slope's weight and D's share of the step see the mean of this step and the
+   last. Where steps differ it is not exact for constant D. */
+static dk_vec dkp_dpm_v2_average(const dkp_history *past, double span) {
+    double last = past->at[0] - past->at[1], short_one = last < span ? last : span,
+           long_one = last + span - short_one;
+    double share = dkp_expm1(-0.5 * (last + span)) / dkp_expm1(-span), half = 0.5 * short_one / long_one;
+    return dkr_mix(share * (1 + half), past->v[0], -share * half, past->v[1]);
+}
+
+/* Level k of a table with n levels, k = -1: clean data. VP: Ho et al. 2020 with betas beta(t)/N, else times from 0 to the
+   schedule's end. */
+static dk_level dkp_bin(dk_recorder *r, int k, int n) {
+    const dk_schedule *s = &r->config->schedule;
+    if (k < 0) return dk_level_at_sigma(s, 0);
+    if (s->family != DK_FAMILY_VP) return dk_level_at(s, n > 1 ? s->t_max * k / (n - 1) : 0);
+    if (s->beta_max > n)
+        dkr_refuse(r, r->sampler.quirk > 1 ? "sampler.quirk" : "steps", n, ">= schedule.beta_max with sampler.bins");
+    dk_schedule table = dk_vp_discrete(DK_BETAS_LINEAR, n, s->beta_min / n, s->beta_max / n);
+    return dk_level_at(&table, k);
+}
+
+/* score_sde's predictors make the step of the bin in which a level lies. Returns its length in t. */
+static double dkp_bins(dk_recorder *r, dk_level *from, dk_level *to) {
+    double most = r->config->schedule.t_max;
+    int n = r->sampler.quirk > 1 ? (int)r->sampler.quirk : dkp_layout_of(r->config).steps;
+    int k = (int)floor(from->t / most * (n - 1) + 1e-9);
+    *from = dkp_bin(r, k, n), *to = dkp_bin(r, k - 1, n);
+    return most / n;
+}
+
+/* DEIS t-AB, Zhang & Chen 2022, eq. 15: the noise is interpolated in the time t of the VP process whose noise level is
+   0.002 at t = 0.001 and 80 at t = 1, log(1 + level^2) = d t^2/2 + m t (Karras et al. 2022, table 1), and integrated
+   over the level. Exactly: 3-point Gauss on 64 panels; or by a plain sum over 10,000 points, as published. */
+static dk_vec dkp_deis_t_sum(const dk_recorder *r, const dkp_history *past, int n, double d, double m,
+                             double to) {
+    int points = dkp_quirk(r, DK_QUIRK_DEIS_SUM) ? 10000 : 0, panels = 64, count = points > 0 ? points : 3 * panels;
+    double weight[DKP_MAX_ORDER] = {0};
+    for (int j = 0; j < n; j++) {
+        for (int i = 0; i < count; i++) {
+            double offset = 0.5 + 0.5 * (i % 3 - 1) * dkp_sqrt(0.6), part = i % 3 == 1 ? 8.0 / 18 : 5.0 / 18;
+            double s = points > 0 ? (double)i / (points - 1) : (i / 3 + offset) / panels;
+            double t = past->at[0] + s * (to - past->at[0]),
+                   level = dkp_sqrt(dkp_expm1(t * (0.5 * d * t + m)));
+            double f = 0.5 * (d * t + m) * (level + 1 / level) * (points > 0 ? 1.0 / points : part / panels);
+            for (int k = 0; k < n; k++)
+                if (k != j) f *= (t - past->at[k]) / (past->at[j] - past->at[k]);
+            weight[j] += f;
+        }
+        weight[j] *= to - past->at[0];
+    }
+    return dkp_sum(n, weight, past->v);
+}
+
+static void dkp_record_deis_t(dk_recorder *r) {
+    dkr_reads(r, "order gauge lower_order_final deis_sum");
+    const double low = dkp_log1p(0.002 * 0.002), high = dkp_log1p(80.0 * 80.0), start = 1e-3;
+    const double d = 2 * (low / start - high) / (start - 1), m = high - 0.5 * d;
+    dkp_history past;
+    past.count = 0;
+    while (dkr_step(r)) {
+        dkp_point from = dkp_point_at(r, &r->from), to = dkp_point_at(r, &r->to);
+        dk_vec X = dkr_scale(1 / from.scale, r->x), D = dkr_denoise(r, r->x, r->from);
+        double here = (dkp_sqrt(m * m + 2 * d * dkp_log1p(from.u * from.u)) - m) / d;
+        double next = (dkp_sqrt(m * m + 2 * d * dkp_log1p(to.u * to.u)) - m) / d;
+        dkp_push(&past, here, dkr_keep(r, dkr_mix(from.p, r->x, from.q, D)));
+        int nodes = dkp_nodes(r, r->sampler.order, past.count, r->steps - r->step);
+        if (r->to.sigma <= 0) r->x = dkp_ddim_step(&r->from, &r->to, r->x, D);
+        else if (nodes == 1) r->x = dkr_scale(to.scale, dkr_mix(1, X, to.u - from.u, past.v[0]));
+        else r->x = dkr_scale(to.scale, dkr_add(X, dkp_deis_t_sum(r, &past, nodes, d, m, next)));
+    }
+}
+
+/* Heun++ (Carzit's sd-webui-samplers-scheduler): slopes at this, the next and the second next level, with weights
+   proportional to noise levels; Heun's form in the last step but one, Euler in the last. */
+static void dkp_record_heunpp2(dk_recorder *r) {
+    dkr_reads(r, "gauge plain_last");
+    dk_level top = r->falling ? r->from : dkp_level(r, r->steps);
+    double most = dkp_point_at(r, &top).u;
+    while (dkr_step(r)) {
+        int left = r->steps - r->step, stages = left < 3 ? left : 3;
+        double u = dkp_point_at(r, &r->from).u, next = dkp_point_at(r, &r->to).u, h = next - u, after = 0;
+        if (stages > 2) {
+            dk_level second = dkp_level(r, r->step + 2);
+            after = dkp_point_at(r, &second).u;
+        }
+        double w2 = stages > 1 ? next / (stages * most) : 0, w3 = after / (stages * most);
+        dkp_tableau tableau = {stages, 0, {1, 1, (after - next) / h}};
+        double *b = &tableau.a[dkp_row(stages)];
+        b[0] = 1 - w2 - w3, b[1] = w2, b[2] = w3;
+        dkp_runge_kutta_step(r, &tableau);
+    }
+}
+
+/* diffusers' Euler and Heun churn behind a step's first evaluation. D of the raised state is read from its output by the
+   raised level; with v prediction, or with quirk = 1, by the level of the evaluation. */
+static void dkp_record_late_churn(dk_recorder *r) {
+    double churn = r->sampler.churn;
+    int as_evaluated = r->config->prediction == DK_PREDICT_V || r->sampler.quirk > 0;
+    dkp_tableau tableau;
+    dkr_reads(r, "tableau gauge plain_last quirk");
+    if (r->status == DK_OK) r->status = dkp_parse_tableau(r->sampler.tableau, &tableau, r->config->message);
+    r->sampler.churn = 0;
+    while (dkr_step(r)) {
+        dkp_model before = dkp_model_at(r->config, &r->from, &r->from);
+        dk_vec x = r->x, D = dkr_denoise(r, x, r->from);
+        r->sampler.churn = churn;
+        dkp_churn(r);
+        r->sampler.churn = 0;
+        dkp_model read = as_evaluated ? before : dkp_model_at(r->config, &r->from, &r->from);
+        double share = read.d_f / before.d_f; /* D = d_x x + d_f F */
+        D = dkr_add(dkr_mix(share, D, -share * before.d_x, x), dkr_scale(read.d_x, r->x));
+        dkp_runge_kutta_to(r, &tableau, r->to, dkr_keep(r, D));
+    }
+    r->sampler.churn = churn;
+}
+
+/* DPM-Solver-fast, Lu et al. 2022, app. D.3: evals evaluations in all; the last steps' order is lower where that is less. */
+static void dkp_record_dpm_fast(dk_recorder *r) {
+    dkr_reads(r, DKP_READS_SINGLESTEP "noise_prediction above_last evals");
+    while (dkr_step(r)) {
+        int order = dkp_singlestep_order(r), most = order - 1;
+        int zero = dkp_level(r, r->steps).sigma <= 0, steps = r->steps - zero; /* that step takes one anyway */
+        int missing = r->sampler.quirk > 0 ? order * steps + zero - (int)r->sampler.quirk : 0;
+        missing -= (steps - 1 - r->step) * most; /* what later steps save */
+        dkp_singlestep(r, order - (missing <= 0 ? 0 : missing < most ? missing : most), DKP_NOISE_BEHIND);
+    }
+}
+
+/* diffusers' singlestep methods have their stages on the grid's own levels: `order` steps of the grid are one step, and each
+   of them begins anew where that one did, with what has been evaluated since. That is the multistep step with its nodes
+   ahead of its start. Noise comes afresh with every stage. lower_order_final: a step that would end with the grid is one
+   level shorter. */
+static void dkp_record_singlestep_on_levels(dk_recorder *r) {
+    int stages = 0, order = r->sampler.order > 1 ? r->sampler.order : 1,
+        lower = order > 1 && r->sampler.lower_order_final;
+    dkp_multistep m;
+    dkr_reads(r, "order rule gauge noise_prediction lower_order_final law eta noise_min noise_max");
+    memset(&m, 0, sizeof m);
+    while (dkr_step(r)) {
+        int left = r->steps - r->step;
+        if (stages == 0) {
+            stages = !dkp_finite(dkp_gauge_lambda(r, &r->from)) ? 1
+                     : left > order                             ? order
+                                                                : left - (lower && left == order);
+            m.past.count = 0, m.from = r->from, m.x = r->x;
+        }
+        stages--;
+        m.D = dkr_denoise(r, r->x, r->from);
+        dkp_push(&m.past, dkp_gauge_lambda(r, &r->from), dkp_interpolant(r, 0, &r->from, m.D));
+        r->from = m.from; /* of the step that is made */
+        m.split = dkp_noise_split(r, r->sampler.eta, r->sampler.law);
+        dk_vec x = dkp_exponential_step(r, &m, m.past.at[m.past.count - 1], &r->to, m.past.count);
+        r->x = dkp_add_noise(r, x, m.split.up);
+    }
+}
+
+/* Rows as in the table of samplers. */
+/* clang-format off */
+static const dk_sampler_info dkp_peer_samplers[] = {
+    DKP_ROW("heunpp2", dkp_record_heunpp2, "", 1, 3, "sd-webui-samplers-scheduler's Heun++"),
+    DKP_ROW("dpm_adaptive", dkp_record_singlestep, "order=3 rule=dpm noise_prediction=1 rtol=0.05 atol=0.0078 control=smooth safety=0.81 above_last=1", 3, 0, "k-diffusion's dpm_adaptive: the same with PID control"),
+    DKP_ROW("dpmpp_2m_v2", dkp_record_exponential_adams, "order=2 rule=dpm law=sde dpm_v2=1", 1, 1, "Crowson's variant; stable-diffusion.cpp's dpm++2mv2"),
+    DKP_ROW("res_multistep_cfg_pp", dkp_record_exponential_adams, "order=2 cfg_pp=1 uncond_past=1", 1, 1, "ComfyUI's res_multistep_cfg_pp"),
+    DKP_ROW("res_multistep_ancestral_cfg_pp", dkp_record_exponential_adams, "order=2 eta=1 cfg_pp=1 uncond_past=1", 1, 1, "ComfyUI's res_multistep_ancestral_cfg_pp"),
+    DKP_ROW("ipndm_v", dkp_record_adams, "order=4 ipndm_v=1", 1, 1, "zju-pi/diff-sampler's ipndm_v; for exact weights see lms"),
+    DKP_ROW("deis_t", dkp_record_deis_t, "order=3", 3, 1, "Zhang & Chen 2022, t-AB"),
+    DKP_ROW("dpm_solver_fast", dkp_record_dpm_fast, "order=3 rule=dpm noise_prediction=1 above_last=1", 3, 3, "Lu et al. 2022, app. D.3; k-diffusion's dpm_fast"),
+    DKP_ROW("dpmpp_2s_levels", dkp_record_singlestep_on_levels, "order=2 rule=dpm", 2, 1, "diffusers' DPMSolverSinglestepScheduler"),
+    {"euler_late_churn", dkp_record_late_churn, "1", NULL, "", 1, 1, "diffusers' EulerDiscreteScheduler with churn"},
+    {"heun_late_churn", dkp_record_late_churn, "1 | 1/2 1/2", NULL, "", 2, 2, "diffusers' FlowMatchHeunDiscreteScheduler with churn"},
+};
+/* clang-format on */
+#undef DKP_ROW
+#undef DKP_RK
+
+static const dk_sampler_info *dkp_peer_sampler(int i) {
+    return i >= 0 && i < DKP_COUNT(dkp_peer_samplers) ? &dkp_peer_samplers[i] : NULL;
+}
+
+DKP_FAST
 
 /* --------------------------------------------------- >>levels  Published lists of noise levels */
 
@@ -9686,13 +10071,13 @@ static const char dkp_of_comfyui[] =
     DKP_TO_BOTH("dpm_2", "dpm2", "", "grid.final=replace", "")
     DKP_TO_BOTH("dpm_2_ancestral", "dpm2_ancestral", "", "dry_bottom=1 grid.final=replace", "on flow models: dpm2_ancestral_rf")
     DKP_TO_BOTH("dpm_adaptive", "dpm_adaptive", "", "grid.final=min", "of the grid only the ends count")
-    DKP_TO_BOTH("dpm_fast", "dpm_solver_3s", "lambda", "above_last=1 grid.final=min", "steps of three evaluations each; sampler.evals: how many in all")
+    DKP_TO_BOTH("dpm_fast", "dpm_solver_fast", "lambda", "grid.final=min", "steps of three evaluations each; evals: how many in all")
     DKP_TO_SAMPLER("dpmpp_sde_gpu", "dpmpp_sde")
     DKP_TO_SAMPLER("dpmpp_2m_sde_gpu", "dpmpp_2m_sde")
     DKP_TO_SAMPLER("dpmpp_3m_sde_gpu", "dpmpp_3m_sde")
     DKP_TO_BOTH("dpmpp_2m_sde_heun", "dpmpp_2m_sde", "", "rule=exact", "")
     DKP_TO_BOTH("dpmpp_2m_sde_heun_gpu", "dpmpp_2m_sde", "", "rule=exact", "")
-    DKP_TO_BOTH("deis", "deis_t", "", "points=10000", "on flow models: gauge=flow")
+    DKP_TO_BOTH("deis", "deis_t", "", "deis_sum=1", "on flow models: gauge=flow")
     DKP_TO_BOTH("res_multistep_ancestral", "res_multistep_ancestral", "", "from_down=1", "")
     DKP_TO_BOTH("sa_solver", "sa_solver", "", "lower_order_final=1", "noise from 20% to 80% of the schedule only: noise_min, noise_max")
     DKP_TO_BOTH("sa_solver_pece", "sa_solver_pece", "", "lower_order_final=1", "noise from 20% to 80% of the schedule only: noise_min, noise_max")
@@ -9745,8 +10130,8 @@ static const char dkp_of_a1111[] =
     DKP_TO_BOTH("k_dpmpp_3m_sde", "dpmpp_3m_sde", "", "grid.final=replace", "")
     DKP_TO_BOTH("DPM adaptive", "dpm_adaptive", "", "grid.final=min", "of the grid only the ends count")
     DKP_TO_BOTH("k_dpm_ad", "dpm_adaptive", "", "grid.final=min", "of the grid only the ends count")
-    DKP_TO_BOTH("DPM fast", "dpm_solver_3s", "lambda", "above_last=1 grid.final=min", "steps of three evaluations each; sampler.evals: how many in all")
-    DKP_TO_BOTH("k_dpm_fast", "dpm_solver_3s", "lambda", "above_last=1 grid.final=min", "steps of three evaluations each; sampler.evals: how many in all")
+    DKP_TO_BOTH("DPM fast", "dpm_solver_fast", "lambda", "grid.final=min", "steps of three evaluations each; evals: how many in all")
+    DKP_TO_BOTH("k_dpm_fast", "dpm_solver_fast", "lambda", "grid.final=min", "steps of three evaluations each; evals: how many in all")
     DKP_TO_SAMPLER("LCM", "lcm")
     DKP_TO_SAMPLER("k_lcm", "lcm")
     DKP_TO_SAMPLER("DDIM", "ddim")
@@ -9781,13 +10166,13 @@ static const char dkp_of_k_diffusion[] =
     DKP_TO_SAMPLER("sample_dpmpp_3m_sde", "dpmpp_3m_sde")
     DKP_TO_BOTH("sample_lms", "lms", "", "plain_last=1", "")
     DKP_TO_BOTH("sample_dpm_adaptive", "dpm_adaptive", "", "grid.final=min", "of the grid only the ends count")
-    DKP_TO_BOTH("sample_dpm_fast", "dpm_solver_3s", "lambda", "above_last=1 grid.final=min", "steps of three evaluations each; sampler.evals: how many in all")
+    DKP_TO_BOTH("sample_dpm_fast", "dpm_solver_fast", "lambda", "grid.final=min", "steps of three evaluations each; evals: how many in all")
     DKP_TO_GRID("get_sigmas_karras", "karras")
     DKP_TO_GRID("get_sigmas_exponential", "exponential")
     DKP_TO_GRID("get_sigmas_polyexponential", "polyexponential")
     DKP_TO_BOTH("get_sigmas_vp", "", "vp", "", "its own range: dk_grid_vp");
 static const char dkp_of_diffusers[] =
-    DKP_TO_BOTH("DDIMScheduler", "ddim", "", "", "where the grid is not leading: sampler.stride = T/steps")
+    DKP_TO_BOTH("DDIMScheduler", "ddim", "", "", "where the grid is not leading: stride=1")
     DKP_TO_SAMPLER("DDIMParallelScheduler", "ddim")
     DKP_TO_SAMPLER("CogVideoXDDIMScheduler", "ddim")
     DKP_TO_BOTH("DDIMInverseScheduler", "ddim", "", "told_end=1 grid.rising=1", "")
@@ -9798,7 +10183,7 @@ static const char dkp_of_diffusers[] =
     DKP_TO_SAMPLER("DDPMWuerstchenScheduler", "ddpm")
     DKP_TO_BOTH("PNDMScheduler", "pndm", "", "plain_last=1", "skip_prk_steps: plms; v prediction: gauge=vp")
     DKP_TO_BOTH("IPNDMScheduler", "ipndm", "", "plain_last=1", "")
-    DKP_TO_BOTH("EulerDiscreteScheduler", "euler", "", "", "its churn comes late: churn_late=1")
+    DKP_TO_BOTH("EulerDiscreteScheduler", "euler", "", "", "with churn: euler_late_churn")
     DKP_TO_SAMPLER("EulerAncestralDiscreteScheduler", "euler_ancestral")
     DKP_TO_SAMPLER("HeunDiscreteScheduler", "heun")
     DKP_TO_SAMPLER("KDPM2DiscreteScheduler", "dpm2")
@@ -9808,11 +10193,11 @@ static const char dkp_of_diffusers[] =
     DKP_TO_BOTH("DPMSolverMultistepScheduler", "dpmpp_2m", "", "", "sde-dpmsolver++: dpmpp_2m_sde; dpmsolver: dpm_solver_2m; sde-dpmsolver: that with law=sde_noise eta=1")
     DKP_TO_SAMPLER("CogVideoXDPMScheduler", "dpmpp_2m_sde")
     DKP_TO_BOTH("DPMSolverMultistepInverseScheduler", "dpmpp_2m", "", "grid.rising=1", "")
-    DKP_TO_BOTH("DPMSolverSinglestepScheduler", "dpmpp_2s", "", "stages=levels lower_order_final=1", "dpmsolver: dpm_solver_2s; sde-dpmsolver++: law=sde eta=1")
+    DKP_TO_BOTH("DPMSolverSinglestepScheduler", "dpmpp_2s_levels", "", "lower_order_final=1", "dpmsolver: noise_prediction=1; sde-dpmsolver++: law=sde eta=1")
     DKP_TO_BOTH("DEISMultistepScheduler", "deis", "", "order=2", "")
     DKP_TO_BOTH("UniPCMultistepScheduler", "unipc", "", "order=2 corrector=3 rule=bh2", "")
-    DKP_TO_BOTH("SASolverScheduler", "sa_solver", "", "order=2 corrector=2 rule=sa lower_order_final=2", "noise in timesteps 200 to 800 only: noise_min, noise_max")
-    DKP_TO_BOTH("EDMEulerScheduler", "euler", "", "", "its churn comes late: churn_late=1")
+    DKP_TO_BOTH("SASolverScheduler", "sa_solver", "", "order=2 corrector=2 rule=sa lower_order_final=1 count_last=1", "noise in timesteps 200 to 800 only: noise_min, noise_max")
+    DKP_TO_BOTH("EDMEulerScheduler", "euler", "", "", "with churn: euler_late_churn")
     DKP_TO_SAMPLER("EDMDPMSolverMultistepScheduler", "dpmpp_2m")
     DKP_TO_SAMPLER("CosineDPMSolverMultistepScheduler", "dpmpp_2m_sde")
     DKP_TO_BOTH("FlowMatchEulerDiscreteScheduler", "euler", "", "", "stochastic_sampling: lcm")
@@ -10334,7 +10719,7 @@ static dk_status dkp_say_converted(dkp_job *j, dk_spacing spacing, int current) 
     dk_grid *g = &j->c->grid;
     dk_level first, last;
     if (current && dkp_say_ends(j, &first, &last) != DK_OK) return DK_ERROR_CONFIG;
-    g->spacing = spacing, g->n = g->quirks = 0, g->terminal = 0;
+    g->spacing = spacing, g->n = 0, g->quirks = 0, g->terminal = 0;
     g->rounding = DK_ROUND_NONE;
     if (current) g->sigma_max = dkp_u(&j->c->schedule, first);
     if (current && j->c->steps > 1) g->sigma_min = dkp_u(&j->c->schedule, last);
@@ -10414,7 +10799,7 @@ static dk_status dkp_say_inverse(dkp_job *j) {
     if (g->spacing == DK_SPACING_LEADING)
         return DKP_REFUSE(timestep_spacing, "trailing|linspace for this class");
     g->final = DK_FINAL_LAST;
-    if (g->spacing == DK_SPACING_LINSPACE) g->quirks &= ~DK_QUIRK_SPARE_LEVEL, g->full_steps = j->c->steps + 1;
+    if (g->spacing == DK_SPACING_LINSPACE) g->quirks &= ~(unsigned)DK_QUIRK_SPARE_LEVEL, g->full_steps = j->c->steps + 1;
     return DK_OK;
 }
 
@@ -10583,7 +10968,7 @@ static dk_status dkp_say_ve(dkp_job *j) {
     j->c->schedule.t_min = DKP_SAYS(sampling_eps);
     j->c->prediction = DK_PREDICT_SCORE, j->c->condition = DK_CONDITION_SIGMA;
     j->c->grid.spacing = DK_SPACING_UNIFORM, j->c->grid.final = DK_FINAL_ZERO;
-    j->c->sampler.snr = DKP_SAYS(snr), j->c->sampler.langevin_steps = (int)DKP_SAYS(correct_steps);
+    j->c->sampler.sde.snr = DKP_SAYS(snr), j->c->sampler.sde.langevin_steps = (int)DKP_SAYS(correct_steps);
     return DK_OK;
 }
 
@@ -10624,8 +11009,9 @@ static void dkp_say_lower_order(dkp_job *j, int lower) {
     const dk_grid *g = &j->c->grid;
     int early = g->final != DK_FINAL_VALUE && !(g->final == DK_FINAL_MIN && dkp_by_timesteps(g));
     dk_sampler *s = &j->c->sampler;
-    s->lower_order_final = lower && (s->order > 2 || !early) ? 2 : 0;
-    if (DKP_FLAG(euler_at_final) && !lower) s->lower_order_final = early ? 0 : 3;
+    s->lower_order_final = lower && (s->order > 2 || !early);
+    if (s->lower_order_final) s->quirks |= DK_QUIRK_COUNT_LAST;
+    if (DKP_FLAG(euler_at_final) && !lower && !early) s->quirks |= DK_QUIRK_EULER_LAST;
 }
 
 static dk_status dkp_say_order(dkp_job *j, int key, int most) {
@@ -10638,7 +11024,8 @@ static dk_status dkp_say_order(dkp_job *j, int key, int most) {
 static dk_status dkp_say_ddim(dkp_job *j) {
     dk_config *c = j->c;
     int T = c->schedule.timesteps, whole = c->grid.spacing == DK_SPACING_TRAILING && T % c->steps == 0;
-    if (c->grid.spacing != DK_SPACING_LEADING && !whole) c->sampler.stride = T / c->steps;
+    if (c->grid.spacing != DK_SPACING_LEADING && !whole)
+        c->sampler.quirks |= DK_QUIRK_STRIDE, c->sampler.quirk = T / c->steps;
     c->sampler.eta = dkp_or(DKP_SAYS(eta), 0);
     return DK_OK;
 }
@@ -10661,7 +11048,7 @@ static dk_status dkp_say_pndm(dkp_job *j) {
     } else if (j->c->grid.spacing != DK_SPACING_LEADING) {
         return DKP_REFUSE(timestep_spacing, "leading without skip_prk_steps");
     }
-    if (j->c->prediction == DK_PREDICT_V) s->gauge = DK_GAUGE_VP;
+    if (j->c->prediction == DK_PREDICT_V) s->quirks |= DK_QUIRK_PSEUDO_V;
     j->c->condition_rounding = DK_ROUND_DOWN; /* of half timesteps */
     return DK_OK;
 }
@@ -10721,8 +11108,9 @@ static dk_status dkp_say_unipc(dkp_job *j) {
     s->corrector = s->order + 1;
     s->rule = (int)dkp_or(DKP_SAYS(solver_type), 0) == 3 ? DK_RULE_BH1 : DK_RULE_BH2;
     s->noise_prediction = !DKP_FLAG(predict_x0);
-    s->correct_last = dkp_ends_late(j->c);
-    s->uncorrected = (int)dkp_or(DKP_SAYS(disable_corrector), 0);
+    if (dkp_ends_late(j->c)) s->quirks |= DK_QUIRK_CORRECT_LAST;
+    s->quirk = dkp_or(DKP_SAYS(disable_corrector), 0);
+    if (s->quirk > 0) s->quirks |= DK_QUIRK_UNCORRECTED;
     dkp_say_lower_order(j, DKP_FLAG(lower_order_final));
     return DK_OK;
 }
@@ -10748,12 +11136,13 @@ static dk_status dkp_say_sa(dkp_job *j) {
     s->noise_prediction = algorithm == 6;
     s->rule = s->noise_prediction ? DK_RULE_EXACT : DK_RULE_SA;
     if (s->noise_prediction) s->law = DK_LAW_SDE_NOISE;
-    s->lower_order_final = DKP_FLAG(lower_order_final) ? 2 : 0;
-    s->correct_last = dkp_ends_late(j->c);
+    s->lower_order_final = DKP_FLAG(lower_order_final);
+    if (s->lower_order_final) s->quirks |= DK_QUIRK_COUNT_LAST;
+    if (dkp_ends_late(j->c)) s->quirks |= DK_QUIRK_CORRECT_LAST;
     s->eta = first >= 0;
     if (first < 0) return DK_OK;
-    s->noise_max = dk_noise_level(dkp_grid_level(&whole, first)) * (1 + 1e-9);
-    s->noise_min = dk_noise_level(dkp_grid_level(&whole, last)) * (1 - 1e-9);
+    s->noise_range[1] = dk_noise_level(dkp_grid_level(&whole, first)) * (1 + 1e-9);
+    s->noise_range[0] = dk_noise_level(dkp_grid_level(&whole, last)) * (1 - 1e-9);
     return DK_OK;
 }
 
@@ -10764,7 +11153,7 @@ static dk_status dkp_say_flow_euler(dkp_job *j) {
 
 static dk_status dkp_say_noise(dkp_job *j) {
     if (dkp_finite(DKP_SAYS(eta))) j->c->sampler.eta = DKP_SAYS(eta);
-    if (dkp_finite(DKP_SAYS(s_noise))) j->c->sampler.s_noise = DKP_SAYS(s_noise);
+    if (dkp_finite(DKP_SAYS(s_noise))) j->c->sampler.noise_excess = DKP_SAYS(s_noise) - 1;
     return DK_OK;
 }
 

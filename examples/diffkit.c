@@ -37,6 +37,7 @@ typedef enum value_type {
     WHOLE,  /* int */
     SEED,   /* uint64_t */
     REAL,   /* double */
+    FACTOR, /* double, stored less 1 */
     CHOICE, /* an enum; the names are in `values`, the first is number `first` */
     TEXT,   /* const char * */
     SCHEDULE,
@@ -93,14 +94,14 @@ static const option options[] = {
      "scaling for classical samplers"},
     {"order", WHOLE, AT(c.sampler.order), RUNS, "1|2", 0, "multistep samplers"},
     {"eta", REAL, AT(c.sampler.eta), RUNS, "X", 0, "share of noise added after each step"},
-    {"s-noise", REAL, AT(c.sampler.s_noise), RUNS, "X", 0, "multiplies the sampler's noise (1)"},
+    {"s-noise", FACTOR, AT(c.sampler.noise_excess), RUNS, "X", 0, "multiplies the sampler's noise (1)"},
     {"churn", REAL, AT(c.sampler.churn), RUNS, "X", 0, "noise added before each step"},
-    {"churn-min", REAL, AT(c.sampler.churn_min), RUNS, "X", 0, "  from this sigma/alpha on"},
-    {"churn-max", REAL, AT(c.sampler.churn_max), RUNS, "X", 0, "  up to this one"},
-    {"alpha", REAL, AT(c.sampler.alpha), RUNS, "X", 0, "edm: where the second evaluation stands"},
-    {"snr", REAL, AT(c.sampler.snr), RUNS, "X", 0, "predictor_corrector: size of Langevin steps"},
-    {"langevin-step", REAL, AT(c.sampler.langevin_step), RUNS, "X", 0, "smld: size of Langevin steps"},
-    {"langevin-steps", WHOLE, AT(c.sampler.langevin_steps), RUNS, "N", 0, "Langevin steps per level"},
+    {"churn-min", REAL, AT(c.sampler.churn_range[0]), RUNS, "X", 0, "  from this sigma/alpha on"},
+    {"churn-max", REAL, AT(c.sampler.churn_range[1]), RUNS, "X", 0, "  up to this one"},
+    {"alpha", REAL, AT(c.sampler.param[0]), RUNS, "X", 0, "edm: where the second evaluation stands"},
+    {"snr", REAL, AT(c.sampler.sde.snr), RUNS, "X", 0, "predictor_corrector: size of Langevin steps"},
+    {"langevin-step", REAL, AT(c.sampler.sde.langevin_step), RUNS, "X", 0, "smld: size of Langevin steps"},
+    {"langevin-steps", WHOLE, AT(c.sampler.sde.langevin_steps), RUNS, "N", 0, "Langevin steps per level"},
     {"guidance", REAL, AT(c.guidance.scale), PLAN | SAMPLE, "X", 0,
      "classifier-free guidance: its scale (0: none)"},
     {"set", SETTINGS, 0, RUNS, "\"F=V ...\"", 0,
@@ -275,6 +276,11 @@ static int set_option(arguments *a, const option *o, const char *value) {
         return parse_real(value, strlen(value), (double *)to) && *(double *)to - *(double *)to >= 0
                    ? OK
                    : refuse(o, value, "a number");
+    case FACTOR:
+        if (!parse_real(value, strlen(value), (double *)to) || !(*(double *)to >= 0 && *(double *)to < HUGE_VAL))
+            return refuse(o, value, "a number >= 0");
+        *(double *)to -= 1;
+        return OK;
     case CHOICE:
         number = parse_choice(o->values, value);
         if (number < 0) return refuse(o, value, o->values);

@@ -1,4 +1,5 @@
-/* What every test program shares: cmocka, the implementation, comparisons, exact denoisers. */
+/* What every test program shares: cmocka, the header, comparisons, exact denoisers. A program that reaches what the header
+   keeps to itself defines DIFFKIT_IMPLEMENTATION first and has a copy of its own; all others link one of tests/diffkit.c. */
 #ifndef CHECK_H
 #define CHECK_H
 
@@ -19,8 +20,22 @@ extern "C" {
 }
 #endif
 
+#if defined(DK_STATIC) && !defined(DIFFKIT_IMPLEMENTATION)
 #define DIFFKIT_IMPLEMENTATION
+#endif
+/* The library's allocator, which programs may set. */
+#ifdef DIFFKIT_IMPLEMENTATION
+static void *(*check_malloc)(size_t n) = malloc;
+static void (*check_free)(void *p) = free;
+#else
+extern void *(*check_malloc)(size_t n);
+extern void (*check_free)(void *p);
+#endif
+#define DK_MALLOC(n) check_malloc(n)
+#define DK_FREE(p) check_free(p)
 #include "diffkit.h"
+#include <math.h>
+#include <string.h>
 
 /* Rounding of a few operations in dk_real. */
 static const double check_tiny = sizeof(dk_real) == 8 ? 1e-12 : 2e-5;
@@ -66,6 +81,21 @@ static inline dk_grid check_resampled(const double *levels, int count, dk_unit u
     dk_grid g = dk_grid_levels(levels, unit);
     g.spacing = DK_SPACING_RESAMPLE, g.level_count = count;
     return g;
+}
+
+/* A Runge-Kutta method of one's own. */
+static inline dk_sampler check_tableau(const char *tableau) {
+    dk_sampler s;
+    memset(&s, 0, sizeof s);
+    s.tableau = tableau;
+    return s;
+}
+
+static inline dk_sampler check_exponential(const dk_exponential *method) {
+    dk_sampler s;
+    memset(&s, 0, sizeof s);
+    s.exponential = method;
+    return s;
 }
 
 /* Data x0 ~ N(mean, deviation^2) per element: the network that knows it, in any prediction. Scaling of the input

@@ -94,7 +94,8 @@ static double clean_timestep(const json *config) {
 /* DDIM counts T/n timesteps, whatever the next one is. */
 static void set_stride(replay *r, const json *config) {
     use_table(r, config);
-    r->c.sampler.stride =
+    r->c.sampler.quirks |= DK_QUIRK_STRIDE;
+    r->c.sampler.quirk =
         floor(json_real(config, "num_train_timesteps", 1000) / json_real(r->line, "num_inference_steps", 1));
     for (int i = 0; i < r->count; i++)
         r->levels[i] = i < r->recorded ? r->time_at[i] : clean_timestep(config);
@@ -111,13 +112,13 @@ static verdict set_ddim(replay *r, const json *config) {
 /* The network is asked at the level where a step ends. A first step that goes nowhere clips, if anything. */
 static verdict set_ddim_inverse(replay *r, const json *config) {
     set_stride(r, config);
-    double start = r->time_at[0] - r->c.sampler.stride, clean = clean_timestep(config);
+    double start = r->time_at[0] - r->c.sampler.quirk, clean = clean_timestep(config);
     if (start < clean) start = clean;
     int nowhere = start >= r->time_at[0];
     if (nowhere) r->alpha_at++, r->sigma_at++, r->time_at++, r->recorded--;
     r->levels[0] = start, r->count = r->recorded + 1;
     for (int i = 1; i < r->count; i++) r->levels[i] = r->time_at[i - 1];
-    r->c.sampler.told_end = 1;
+    r->c.sampler.quirks |= DK_QUIRK_TOLD_END;
     set_keeps_noise(r, config);
     r->clips_start = r->keeps_noise && (nowhere || start < 0);
     return OK;
@@ -156,7 +157,7 @@ static verdict set_repaint(replay *r, const json *config) {
     const json *args = json_get(r->line, "set_timesteps_args");
     int n = (int)json_real(r->line, "num_inference_steps", 1), dim;
     set_stride(r, config);
-    int stride = (int)r->c.sampler.stride;
+    int stride = (int)r->c.sampler.quirk;
     dim = json_numbers(json_get(r->line, "mask"), given, MAX_DIM);
     for (int i = 0; i < dim; i++) mask[i] = (dk_real)given[i];
     json_numbers(json_get(r->line, "original_image"), given, MAX_DIM);
@@ -196,9 +197,9 @@ static verdict set_churn(replay *r, const json *config) {
     (void)config;
     if (!(churn > 0) || !sigmas) return OK;
     s->churn = churn * (r->count - 1) / (sigmas->count - 1);
-    s->churn_min = json_real(args, "s_tmin", 0), s->churn_max = json_real(args, "s_tmax", 0);
-    if (!(s->churn_max < HUGE_VAL)) s->churn_max = 0;
-    s->churn_late = r->c.prediction == DK_PREDICT_V ? 2 : 1;
+    s->churn_range[0] = json_real(args, "s_tmin", 0), s->churn_range[1] = json_real(args, "s_tmax", 0);
+    if (!(s->churn_range[1] < HUGE_VAL)) s->churn_range[1] = 0;
+    s->record = dk_sampler_named("euler_late_churn").record;
     return OK;
 }
 
@@ -209,7 +210,7 @@ static verdict set_flow_heun(replay *r, const json *config) {
     if (r->c.sampler.churn > 0) {
         r->output = r->c.prediction, r->c.prediction = DK_PREDICT_EPS;
         r->c.schedule = dk_edm(1e-5, 1e5), r->c.grid.unit = DK_UNIT_SIGMA;
-        r->c.sampler.churn_late = 2, r->every = 2;
+        r->c.sampler.quirk = 1, r->c.sampler.order = 0, r->every = 2;
     }
     return result;
 }
@@ -224,7 +225,8 @@ static verdict set_lms(replay *r, const json *config) {
 /* The peers lower the order towards the last step, which is often one to sigma = 0 or one that goes nowhere: then
    an order of two is left as it is. */
 static void set_lower_order(replay *r, int lower) {
-    r->c.sampler.lower_order_final = lower && (r->c.sampler.order > 2 || !r->ends_early) ? 2 : 0;
+    r->c.sampler.lower_order_final = lower && (r->c.sampler.order > 2 || !r->ends_early);
+    if (r->c.sampler.lower_order_final) r->c.sampler.quirks |= DK_QUIRK_COUNT_LAST;
 }
 
 /* Multistep DPM-Solver in all its forms. */
@@ -237,13 +239,12 @@ static verdict set_dpm(replay *r, const json *config) {
     s->rule = same(solver, "heun") ? DK_RULE_DPM_TAYLOR : DK_RULE_DPM;
     s->eta = strncmp(algorithm, "sde", 3) == 0;
     s->noise_prediction = !strstr(algorithm, "++");
-    if (s->eta > 0 && s->order > 2 && !s->noise_prediction && s->stages == DK_SPACING_DEFAULT)
+    if (s->eta > 0 && s->order > 2 && !s->noise_prediction && !r->on_levels)
         return unsupported("option: third order with noise, where the peer has a wrong sign");
     if (s->noise_prediction) s->law = DK_LAW_SDE_NOISE;
     set_lower_order(r, flag(config, "lower_order_final") && few);
     if (flag(config, "euler_at_final") && !(flag(config, "lower_order_final") && few))
-        s->lower_order_final =
-            r->ends_early ? 0 : 3; /* the step that is lowered is not there, or to sigma = 0 */
+        s->quirks |= r->ends_early ? 0 : DK_QUIRK_EULER_LAST; /* else that step is not there, or to sigma = 0 */
     return OK;
 }
 
@@ -263,8 +264,9 @@ static verdict set_deis_multistep(replay *r, const json *config) {
 
 static verdict set_singlestep(replay *r, const json *config) {
     dk_sampler *s = &r->c.sampler;
-    s->stages = DK_SPACING_LEVELS;
+    r->on_levels = 1;
     verdict result = set_dpm(r, config);
+    s->quirks = 0;
     if (same(json_string(config, "solver_type", "midpoint"), "heun")) s->rule = DK_RULE_EXACT;
     if (!s->noise_prediction) s->law = DK_LAW_SDE;
     s->lower_order_final = flag(config, "lower_order_final") ||
@@ -286,9 +288,10 @@ static verdict set_unipc_multistep(replay *r, const json *config) {
     s->rule = same(json_string(config, "solver_type", "bh2"), "bh1") ? DK_RULE_BH1 : DK_RULE_BH2;
     s->noise_prediction = json_real(config, "predict_x0", 1) < 1;
     set_lower_order(r, flag(config, "lower_order_final"));
-    s->correct_last = r->ends_early && r->levels[r->count - 1] > 0;
+    if (r->ends_early && r->levels[r->count - 1] > 0) s->quirks |= DK_QUIRK_CORRECT_LAST;
+    if (disabled && disabled->count) s->quirks |= DK_QUIRK_UNCORRECTED;
     for (int i = 0; disabled && i < disabled->count; i++)
-        if ((int)disabled->item[i].number != s->uncorrected++)
+        if ((int)disabled->item[i].number != (int)s->quirk++)
             return unsupported("option: the corrector off in steps that are not the first");
     return OK;
 }
@@ -298,8 +301,9 @@ static verdict set_sa_multistep(replay *r, const json *config) {
     s->order = (int)json_real(config, "predictor_order", 2);
     s->corrector = (int)json_real(config, "corrector_order", 2);
     s->noise_prediction = same(json_string(config, "algorithm_type", ""), "noise_prediction");
-    s->lower_order_final = flag(config, "lower_order_final") ? 2 : 0;
-    s->correct_last = r->ends_early && r->levels[r->count - 1] > 0; /* there the peer evaluates once more */
+    s->lower_order_final = flag(config, "lower_order_final");
+    if (s->lower_order_final) s->quirks |= DK_QUIRK_COUNT_LAST;
+    if (r->ends_early && r->levels[r->count - 1] > 0) s->quirks |= DK_QUIRK_CORRECT_LAST; /* there the peer evaluates once more */
     s->eta = 1, s->rule = DK_RULE_SA;
     if (s->noise_prediction) s->law = DK_LAW_SDE_NOISE, s->rule = DK_RULE_EXACT;
     /* tau is 1 in steps that begin at timesteps 200 to 800; the library's limits are on where a step ends */
@@ -310,7 +314,7 @@ static verdict set_sa_multistep(replay *r, const json *config) {
         last = i + 1;
     }
     if (first < 0) s->eta = 0;
-    else s->noise_max = in_sigma(r, first) * (1 + 1e-9), s->noise_min = in_sigma(r, last) * (1 - 1e-9);
+    else s->noise_range[1] = in_sigma(r, first) * (1 + 1e-9), s->noise_range[0] = in_sigma(r, last) * (1 - 1e-9);
     r->by_step = 1;
     return OK;
 }
@@ -342,7 +346,7 @@ static verdict set_tcd(replay *r, const json *config) {
 static verdict set_consistency_model(replay *r, const json *config) {
     double least = json_real(config, "sigma_min", 0.002), most = json_real(config, "sigma_max", 80);
     r->c.schedule = dk_edm(least, most);
-    r->c.sampler.s_noise = json_real(config, "s_noise", 1);
+    r->c.sampler.noise_excess = json_real(config, "s_noise", 1) - 1;
     if (r->levels[r->count - 1] < least * (1 + 1e-6)) r->levels[r->count - 1] = least; /* rounded to float */
     r->skip_sigma = least, r->skip_clip = json_real(config, "clip_denoised", 1) > 0 ? 1 : 0;
     return OK;
@@ -354,7 +358,7 @@ static verdict set_scm(replay *r, const json *config) {
     r->c.schedule = dk_cosine_flow(), r->c.grid.unit = DK_UNIT_T;
     r->count = json_numbers(json_get(r->line, "timesteps"), r->levels, MAX_LEVELS);
     if (r->levels[0] > end) r->levels[0] = end;
-    r->c.sampler.s_noise = json_real(config, "sigma_data", 0.5);
+    r->c.sampler.noise_excess = json_real(config, "sigma_data", 0.5) - 1;
     return OK;
 }
 
@@ -365,14 +369,14 @@ static verdict set_score_sde_ve(replay *r, const json *config) {
     r->c.grid.unit = DK_UNIT_T;
     r->count = json_numbers(json_get(r->line, "timesteps"), r->levels, MAX_LEVELS);
     r->levels[r->count] = 0.5 * r->levels[r->count - 1], r->count++;
-    s->bins = 1, s->snr = json_real(config, "snr", 0.15);
-    s->langevin_steps = (int)json_real(config, "correct_steps", 1);
+    s->quirks |= DK_QUIRK_BINS, s->sde.snr = json_real(config, "snr", 0.15);
+    s->sde.langevin_steps = (int)json_real(config, "correct_steps", 1);
     return OK;
 }
 
 static verdict set_ltx(replay *r, const json *config) {
     r->c.sampler.eta = json_real(config, "eta", 1);
-    r->c.sampler.s_noise = json_real(config, "s_noise", 1);
+    r->c.sampler.noise_excess = json_real(config, "s_noise", 1) - 1;
     return OK;
 }
 
@@ -400,7 +404,7 @@ static verdict set_pndm(replay *r, const json *config) {
     if (!rk) r->c.sampler = dk_sampler_named("plms");
     r->c.sampler.plain_last = 1;
     if (r->c.prediction == DK_PREDICT_V)
-        r->c.sampler.gauge = DK_GAUGE_VP; /* outputs are averaged as they are */
+        r->c.sampler.quirks |= DK_QUIRK_PSEUDO_V; /* outputs are averaged as they are */
     for (int i = 0; i < r->recorded; i++) {
         int stage = rk && i < 12 ? i % 4 : !rk && i == 1;
         if (stage == 1 && rk) marks.level[2 * count - 1] = r->levels[i];
@@ -455,7 +459,7 @@ static const scheduler schedulers[] = {
     {"DPMSolverSDEScheduler", "dpmpp_sde", SPACE_VE, FROM_DOUBLED, NULL},
     {"DPMSolverMultistepScheduler", "dpmpp_2m", SPACE_VP, FROM_SIGMAS, set_dpm},
     {"DPMSolverMultistepInverseScheduler", "dpmpp_2m", SPACE_VP, FROM_SIGMAS, set_dpm},
-    {"DPMSolverSinglestepScheduler", "dpmpp_2s", SPACE_VP, FROM_SIGMAS, set_singlestep},
+    {"DPMSolverSinglestepScheduler", "dpmpp_2s_levels", SPACE_VP, FROM_SIGMAS, set_singlestep},
     {"DEISMultistepScheduler", "deis", SPACE_VP, FROM_SIGMAS, set_deis_multistep},
     {"UniPCMultistepScheduler", "unipc", SPACE_VP, FROM_SIGMAS, set_unipc_multistep},
     {"SASolverScheduler", "sa_solver", SPACE_VP, FROM_SIGMAS, set_sa_multistep},
@@ -546,7 +550,7 @@ static verdict set_scheduler(replay *r, const char *class_name, const json *conf
     if (!s) return unsupported("class");
     r->c.sigma_data = json_real(config, "sigma_data", 0.5);
     r->c.sampler = dk_sampler_named(s->sampler);
-    r->c.sampler.s_noise = json_real(json_get(r->line, "step_args"), "s_noise", 1);
+    r->c.sampler.noise_excess = json_real(json_get(r->line, "step_args"), "s_noise", 1) - 1;
     if (s->space == SPACE_VE) r->c.network_schedule = dk_vp(0.1, 20);
     if (s->space == SPACE_VP) r->c.schedule = dk_vp(0.1, 20);
     if (strncmp(rule, "flow", 4) == 0 || same(rule, "h3"))

@@ -116,6 +116,8 @@ typedef struct replay {
     int draws_twice;        /* two draws for each inner step, of which the second is used */
     const double *normals;  /* draws one after another, instead of `noises` */
     int by_step;            /* a draw for each step, used or not */
+    double noise_end;       /* the peer's noise grows linearly to so many times the first step's in the last; 0: it does not */
+    int on_levels;          /* stages on the grid's own levels */
     double noise_clip;      /* |draw| <= this times its deviation; 0: any */
     int silent_from;        /* from this draw on the peer multiplies by zero; 0: none */
     const double *strength; /* what the peer multiplied each draw by, instead of the level's rise */
@@ -252,6 +254,7 @@ static int denoise(void *user, const dk_eval *e) {
 static double noise_factor(const replay *r, const dk_noise_request *q) {
     double factor = r->silent_from > 0 && q->draw >= r->silent_from ? 0 : 1;
     if (r->strength) factor *= r->strength[q->draw - 1] / sqrt((q->to - q->from) * (q->to + q->from));
+    if (r->noise_end > 0 && r->count > 2) factor *= 1 + (r->noise_end - 1) * (q->draw - 1) / (r->count - 2);
     if (r->variance_share > 0) { /* beta/beta~ = sigma_from^2/sigma_to^2 on the VP scale */
         double from = q->from * q->from, to = q->to * q->to;
         factor *= pow(from / (1 + from) * (1 + to) / to, 0.5 * r->variance_share);

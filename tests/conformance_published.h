@@ -151,7 +151,7 @@ static verdict begin_loop(test_loop *l, const json *line, int n, int start) {
     l->scaled_state = strstr(json_string(loop, "note", ""), "SCALED") != NULL;
     l->stages_are_slopes = !same(class_name, "DPMSolverSDEScheduler");
     l->abar = same(peer->sampler, "ddpm") ? abar : NULL;
-    l->told = r->c.sampler.told_end; /* it begins with clean data, where x0 says nothing */
+    l->told = (r->c.sampler.quirks & DK_QUIRK_TOLD_END) != 0; /* it begins with clean data, where x0 says nothing */
     if (!l->told) r->c.prediction = DK_PREDICT_X0;
     return OK;
 }
@@ -239,7 +239,7 @@ static verdict batch_case(const json *line, double *worst) {
         for (int i = 0; i < SAMPLE; i++) x[k * SAMPLE + i] = (dk_real)(test_number(i, SAMPLE, 0) + shift[k]);
         int one_by_one = same(json_string(line, "scheduler_class", ""), "DDPMParallelScheduler");
         if (begin_loop(&l, line, one_by_one ? k + 1 : 1, 0) < OK) return UNSUPPORTED;
-        l.r.c.sampler.s_noise = 0, l.r.count = 2;
+        l.r.c.sampler.noise_excess = -1, l.r.count = 2;
         verdict result = run_config(&l.r, x + k * SAMPLE, SAMPLE);
         if (result < OK) return result;
     }

@@ -31,47 +31,48 @@ static dk_sampler sampler_of(const char *peer, const char *theirs, int flow) {
 
 /* Numbers that are the same option under several names. */
 static void set_numbers(dk_sampler *s, const json *params) {
+    double s_noise = 1 + s->noise_excess;
     const struct {
         const char *name;
         double *real;
         int *whole;
     } options[] = {
         {"eta", &s->eta, NULL},
-        {"s_noise", &s->s_noise, NULL},
-        {"S_noise", &s->s_noise, NULL},
+        {"s_noise", &s_noise, NULL},
+        {"S_noise", &s_noise, NULL},
         {"s_churn", &s->churn, NULL},
         {"S_churn", &s->churn, NULL},
-        {"s_tmin", &s->churn_min, NULL},
-        {"S_min", &s->churn_min, NULL},
-        {"s_tmax", &s->churn_max, NULL},
-        {"S_max", &s->churn_max, NULL},
-        {"alpha", &s->alpha, NULL},
-        {"r", &s->alpha, NULL},
-        {"r_1", &s->alpha, NULL},
-        {"r_2", &s->alpha2, NULL},
-        {"ge_gamma", &s->gamma, NULL},
+        {"s_tmin", &s->churn_range[0], NULL},
+        {"S_min", &s->churn_range[0], NULL},
+        {"s_tmax", &s->churn_range[1], NULL},
+        {"S_max", &s->churn_range[1], NULL},
+        {"alpha", &s->param[0], NULL},
+        {"r", &s->param[0], NULL},
+        {"r_1", &s->param[0], NULL},
+        {"r_2", &s->param[1], NULL},
+        {"ge_gamma", &s->param[0], NULL},
         {"order", NULL, &s->order},
         {"max_order", NULL, &s->order},
         {"max_stage", NULL, &s->order},
         {"predictor_order", NULL, &s->order},
         {"corrector_order", NULL, &s->corrector},
-        {"rtol", &s->rtol, NULL},
-        {"atol", &s->atol, NULL},
-        {"h_init", &s->h_init, NULL},
-        {"adaptive_h_init", &s->h_init, NULL},
-        {"accept_safety", &s->safety, NULL},
-        {"theta", &s->safety, NULL},
-        {"pcoeff", &s->pcoeff, NULL},
-        {"icoeff", &s->icoeff, NULL},
-        {"dcoeff", &s->dcoeff, NULL},
+        {"rtol", &s->control.rtol, NULL},
+        {"atol", &s->control.atol, NULL},
+        {"h_init", &s->control.h_init, NULL},
+        {"adaptive_h_init", &s->control.h_init, NULL},
+        {"accept_safety", &s->control.safety, NULL},
+        {"theta", &s->control.safety, NULL},
+        {"pcoeff", &s->control.pcoeff, NULL},
+        {"icoeff", &s->control.icoeff, NULL},
+        {"dcoeff", &s->control.dcoeff, NULL},
     };
     for (size_t i = 0; i < sizeof options / sizeof *options; i++) {
         double v = json_real(params, options[i].name, (double)NAN);
         if (options[i].real && v == v) *options[i].real = v;
         if (options[i].whole && v == v) *options[i].whole = (int)v;
     }
-    if (!(s->churn_max < HUGE_VAL)) s->churn_max = 0;
-    s->s_noise *= json_real(json_get(params, "model_sampling"), "noise_scale", 1);
+    if (!(s->churn_range[1] < HUGE_VAL)) s->churn_range[1] = 0;
+    s->noise_excess = s_noise * json_real(json_get(params, "model_sampling"), "noise_scale", 1) - 1;
 }
 
 /* Rules by the peers' solver types and variants. */
@@ -106,11 +107,10 @@ static verdict set_dpm_solver(replay *r, const json *params) {
     s->noise_prediction = same(json_string(params, "algorithm_type", ""), "dpmsolver");
     s->rule = !taylor ? DK_RULE_DPM : multistep ? DK_RULE_DPM_TAYLOR : DK_RULE_EXACT;
     if (multistep) s->lower_order_final = json_real(params, "lower_order_final", 1) > 0 && steps < 10;
-    if (same(method, "singlestep")) s->evals = steps + (int)json_real(params, "denoise_to_zero", 0);
-    if (strncmp(method, "singlestep", 10) == 0)
-        s->stages = same(skip, "time_uniform")     ? DK_SPACING_UNIFORM
-                    : same(skip, "time_quadratic") ? DK_SPACING_QUADRATIC
-                                                   : DK_SPACING_LAMBDA;
+    if (same(method, "singlestep"))
+        s->record = dk_sampler_named("dpm_solver_fast").record, s->quirk = steps + json_real(params, "denoise_to_zero", 0);
+    if (strncmp(method, "singlestep", 10) == 0 && same(skip, "time_uniform")) s->quirks |= DK_QUIRK_TIME_UNIFORM;
+    if (strncmp(method, "singlestep", 10) == 0 && same(skip, "time_quadratic")) s->quirks |= DK_QUIRK_TIME_QUADRATIC;
     return OK;
 }
 
@@ -166,7 +166,7 @@ static void set_rounding(replay *r, const edm_schedule *edm, int evals_per_step)
         }
         if (right > most) most = right, memcpy(strength, found, sizeof found);
     }
-    r->c.sampler.churn = ldexp(r->count - 1, -38), r->c.sampler.churn_min = r->c.sampler.churn_max = 0;
+    r->c.sampler.churn = ldexp(r->count - 1, -38), r->c.sampler.churn_range[0] = r->c.sampler.churn_range[1] = 0;
     r->strength = strength, r->every = 1;
 }
 
@@ -189,7 +189,7 @@ static verdict set_ablation(replay *r, const json *params) {
     int euler = same(json_string(params, "solver", "heun"), "euler");
     if (euler) {
         r->c.sampler.record = dk_sampler_named("euler").record;
-        r->c.sampler.tableau = dk_sampler_named("euler").tableau;
+        r->c.sampler.tableau = dk_sampler_named("euler").tableau, r->c.sampler.param[0] = 0;
     }
     r->c.sampler.gauge = DK_GAUGE_NATIVE, r->c.sampler.plain_last = 1;
     r->c.grid.unit = DK_UNIT_T;
@@ -217,7 +217,7 @@ static verdict set_edm(replay *r, const json *params) {
 static verdict set_dpm_fast(replay *r, const json *params) {
     int evals = (int)json_real(params, "n", 3), steps = evals / 3 + 1;
     double first = r->levels[0], last = r->levels[r->count - 1];
-    r->c.sampler.evals = evals, r->count = steps + 1;
+    r->c.sampler.quirk = evals, r->count = steps + 1;
     for (int i = 0; i < steps; i++) r->levels[i] = first * pow(last / first, (double)i / steps);
     r->levels[steps] = last;
     return OK;
@@ -232,7 +232,7 @@ static verdict set_any_family(replay *r, const json *params) {
 
 /* On flow models the first step has a second stage. */
 static verdict set_2s_ancestral(replay *r, const json *params) {
-    if (r->c.grid.unit == DK_UNIT_FLOW) r->c.sampler.pure_stage = 0.9999, r->c.sampler.law = DK_LAW_FLOW;
+    if (r->c.grid.unit == DK_UNIT_FLOW) r->c.sampler.quirks |= DK_QUIRK_PURE_STAGE, r->c.sampler.law = DK_LAW_FLOW;
     return set_any_family(r, params);
 }
 
@@ -244,13 +244,14 @@ static verdict set_sa_solver(replay *r, const json *params) {
     double low = json_real(tau, "end_sigma", 0), high = json_real(tau, "start_sigma", 0);
     if (same(kind, "flow") && low < 1) low = low / (1 - low);
     if (same(kind, "flow") && high < 1) high = high / (1 - high);
-    s->noise_min = low, s->noise_max = high < 1e8 ? high : 0;
+    s->noise_range[0] = low, s->noise_range[1] = high < 1e8 ? high : 0;
     if (json_real(params, "simple_order_2", 0) > 0) s->rule = DK_RULE_SA;
     return OK;
 }
 
 static verdict set_er_sde(replay *r, const json *params) {
-    r->c.sampler.er_power = json_get(params, "noise_scaler") != NULL;
+    if (json_get(params, "noise_scaler")) r->c.sampler.quirks |= DK_QUIRK_ER_POWER;
+    else r->c.sampler.eta = 1;
     return OK;
 }
 
@@ -259,7 +260,7 @@ static verdict set_lcm(replay *r, const json *params) {
     dk_sampler *s = &r->c.sampler;
     double scale = json_real(json_get(params, "model_sampling"), "noise_scale", 1);
     if (json_get(params, "s_noise_end"))
-        s->s_noise_change = json_real(params, "s_noise_end", 1) * scale - s->s_noise;
+        r->noise_end = json_real(params, "s_noise_end", 1) * scale / (1 + s->noise_excess);
     r->noise_clip = json_real(params, "noise_clip_std", 0);
     return OK;
 }
@@ -294,12 +295,12 @@ static verdict set_pc(replay *r, const json *params) {
     if (strstr(settings, "ancestral")) *strstr(settings, "_sampling") = 0;
     *s = dk_sampler_named("predictor_corrector");
     if (dk_config_set(&r->c, settings) != DK_OK) return unsupported("option: predictor");
-    if (same(sde, "subvp") && s->predictor == DK_PREDICTOR_REVERSE_DIFFUSION)
-        s->predictor = DK_PREDICTOR_EULER_MARUYAMA; /* it has no table */
-    s->bins = 1, s->plain_last = 1, s->eta = pf ? 0 : 1, s->law = vp ? DK_LAW_DDPM_LARGE : DK_LAW_ANCESTRAL;
-    s->snr = json_real(params, "snr", s->snr);
-    s->langevin_step = same(corrector, "ald") ? 4 * s->snr * s->snr : 0;
-    s->langevin_steps = same(corrector, "none") ? 0 : (int)json_real(params, "n_steps", 1);
+    if (same(sde, "subvp") && s->sde.predictor == DK_PREDICTOR_REVERSE_DIFFUSION)
+        s->sde.predictor = DK_PREDICTOR_EULER_MARUYAMA; /* it has no table */
+    s->quirks |= DK_QUIRK_BINS, s->plain_last = 1, s->eta = pf ? 0 : 1, s->law = vp ? DK_LAW_DDPM_LARGE : DK_LAW_ANCESTRAL;
+    s->sde.snr = json_real(params, "snr", s->sde.snr);
+    s->sde.langevin_step = same(corrector, "ald") ? 4 * s->sde.snr * s->sde.snr : 0;
+    s->sde.langevin_steps = same(corrector, "none") ? 0 : (int)json_real(params, "n_steps", 1);
     r->c.schedule = sde_schedule(params);
     r->c.prediction = DK_PREDICT_SCORE, r->c.grid.unit = DK_UNIT_T;
     r->count = json_numbers(json_get(r->line, "timesteps"), r->levels, MAX_LEVELS - 1);
@@ -319,10 +320,10 @@ static verdict set_pc(replay *r, const json *params) {
 /* A last step of reverse diffusion, its mean. */
 static void set_denoise(replay *r) {
     r->c.sampler = dk_sampler_named("predictor_corrector");
-    r->c.sampler.langevin_steps = 0, r->c.sampler.plain_last = 1;
-    r->c.sampler.bins = (int)json_real(json_get(r->line, "params"), "N", 1000);
+    r->c.sampler.sde.langevin_steps = 0, r->c.sampler.plain_last = 1;
+    r->c.sampler.quirks |= DK_QUIRK_BINS, r->c.sampler.quirk = (int)json_real(json_get(r->line, "params"), "N", 1000);
     if (r->c.schedule.family == DK_FAMILY_VP) r->c.sampler.law = DK_LAW_DDPM_LARGE;
-    if (r->c.schedule.family == DK_FAMILY_SUB_VP) r->c.sampler.predictor = DK_PREDICTOR_EULER_MARUYAMA;
+    if (r->c.schedule.family == DK_FAMILY_SUB_VP) r->c.sampler.sde.predictor = DK_PREDICTOR_EULER_MARUYAMA;
     r->levels[0] = r->levels[1], r->levels[1] = r->c.schedule.family == DK_FAMILY_VE ? -1e3 : 0;
     r->c.grid.unit = DK_UNIT_T;
 }
@@ -369,7 +370,7 @@ static verdict likelihood_case(replay *r, double *worst) {
     json_numbers(json_get(r->line, "hutchinson_v"), probe, MAX_DIM);
     for (int i = 0; i < n; i++) x[i] = (dk_real)start[i], v[i] = (dk_real)probe[i];
     r->c.sampler = dk_sampler_named("rk45");
-    r->c.sampler.rtol = r->c.sampler.atol = DOUBLES ? 1e-10 : 1e-5;
+    r->c.sampler.control.rtol = r->c.sampler.control.atol = DOUBLES ? 1e-10 : 1e-5;
     r->c.grid = dk_grid_levels(r->levels, DK_UNIT_SIGMA);
     r->c.steps = 1, r->c.dim = (size_t)n, r->c.condition = DK_CONDITION_FLOW;
     if (dk_log_likelihood(&r->c, denoise, r, x, v, &got) != DK_OK) reason = dk_message(&r->c);
@@ -399,7 +400,7 @@ static verdict sampler_case(const json *line, double *worst) {
         if (same(peer, special[i].peer) && same(sampler, special[i].sampler) &&
             special[i].set(&r, params) < OK)
             return UNSUPPORTED;
-    int controlled = r.c.sampler.rtol > 0;
+    int controlled = r.c.sampler.control.rtol > 0;
     verdict result = run_replay(&r, tolerance(controlled ? 1e-7 : 1e-9), worst);
     /* DPM-Solver's adaptive forms evaluate again where a rejected step began; the library remembers. In float a rounding
        can accept another step. */

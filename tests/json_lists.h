@@ -114,7 +114,7 @@ static int list_timesteps(dk_config *c, const char *class_name, double *out, int
         }
     } else {
         for (int i = 0; i < l.plan.calls; i++) list_number(&l, l.plan.call[i].condition);
-        if (l.again && !l.c.sampler.correct_last) list_told(&l, l.steps);
+        if (l.again && !(l.c.sampler.quirks & DK_QUIRK_CORRECT_LAST)) list_told(&l, l.steps);
     }
     dk_plan_free(&l.plan);
     return l.count;

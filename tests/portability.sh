@@ -8,6 +8,7 @@ build=${1:-build}/portability
 only=$*
 all=$(ls tests/test_*.c | sed 's/.*test_\(.*\)\.c/\1/' | grep -vE '^(snippets|large)$')
 quick="golden math schedule grid plan json noise names half"
+own=$(grep -l "^.define DIFFKIT_IMPLEMENTATION" tests/test_*.c | sed "s/.*test_\(.*\)\.c/\1/" | tr "\n" " ") # these have a copy of the implementation
 passed=0 failed=0 skipped=0
 mkdir -p "$build"
 
@@ -54,10 +55,17 @@ try() { # NAME RUN COMPILE TESTS NEEDS...
     mkdir -p "$folder"
     why=$(missing "$folder" "$run" "$compile" "$@")
     [ -n "$why" ] && say "$name" skipped "$why" && return
-    bad= sum=0
+    bad= sum=0 link=$(echo "$compile" | sed 's/-x c++//')
+    if ! $compile -c tests/diffkit.c -o "$folder/diffkit.o" >"$folder/diffkit.log" 2>&1; then
+        tail -n 4 "$folder/diffkit.log" | sed 's/^/    /'
+        say "$name" failed "the implementation does not compile: see $folder/diffkit.log"
+        return
+    fi
     for test in $tests; do
-        log=$folder/$test.log
-        if $compile tests/test_$test.c -o "$folder/$test.exe" -lm $THREADS >"$log" 2>&1 &&
+        log=$folder/$test.log object=$folder/diffkit.o
+        case " $own " in *" $test "*) object= ;; esac
+        if $compile -c tests/test_$test.c -o "$folder/$test.o" >"$log" 2>&1 &&
+            $link "$folder/$test.o" $object -o "$folder/$test.exe" -lm $THREADS >>"$log" 2>&1 &&
             timeout 600 $run "$folder/$test.exe" >>"$log" 2>&1; then
             sum=$((sum + $(sed -n 's/^\[  PASSED  \] \([0-9]*\).*/\1/p' "$log")))
         else
@@ -173,5 +181,6 @@ for core in cortex-m0 cortex-m4 cortex-m7; do
     float=-mfloat-abi=hard && [ $core = cortex-m0 ] && float=
     bare "bare-$core" "arm-none-eabi-gcc -std=c11 -Os -ffreestanding -fno-short-enums -mthumb -mcpu=$core $float" arm-none-eabi-gcc
 done
-echo "$passed targets passed, $failed failed, $skipped skipped"
+echo "$skipped skipped"
+echo "$passed passed, $failed failed"
 [ $failed -eq 0 ]

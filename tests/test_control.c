@@ -7,7 +7,7 @@ enum { CONTROLLED = sizeof controlled / sizeof controlled[0], DIM = 5 };
 static dk_config config_of(const char *schedule, const char *sampler, double tolerance) {
     dk_config c = check_config(schedule, sampler, 1);
     c.grid.final = DK_FINAL_MIN, c.grid.sigma_max = 0.99, c.grid.sigma_min = 0.05;
-    c.sampler.rtol = c.sampler.atol = tolerance;
+    c.sampler.control.rtol = c.sampler.control.atol = tolerance;
     if (!c.sampler.order) c.sampler.order = 3;
     c.dim = DIM, c.start = DK_START_STATE, c.prediction = DK_PREDICT_X0;
     return c;
@@ -54,7 +54,7 @@ static void errors_follow_the_tolerance(void **state) {
                 dk_pace pace;
                 dk_config c = config_of(schedules[s], controlled[k], i ? 1e-4 : 1e-2);
                 error[i] = run_error(&c, &calls[i], &pace);
-                if (!(error[i] < 30 * c.sampler.rtol))
+                if (!(error[i] < 30 * c.sampler.control.rtol))
                     fail_msg("%s on %s: error %g", controlled[k], schedules[s], error[i]);
             }
             assert_true(calls[1] >= calls[0]);
@@ -72,7 +72,7 @@ static void evaluations_are_not_repeated(void **state) {
     assert_int_equal(calls, 2 + 6 * (pace.accepted + pace.rejected));
     assert_true(pace.accepted > 1);
     c = config_of("edm", "dpm_solver_adaptive", 1e-4);
-    c.sampler.h_init = 1; /* too much: it is rejected */
+    c.sampler.control.h_init = 1; /* too much: it is rejected */
     run_error(&c, &calls, &pace);
     assert_true(pace.rejected > 0);
     assert_int_equal(calls, 3 * pace.accepted + 2 * pace.rejected);
@@ -87,7 +87,7 @@ static void infinite_ends_are_left_to_ordinary_steps(void **state) {
             dk_real x[DIM];
             dk_config c = check_config("flow", controlled[k], steps);
             c.dim = DIM, c.prediction = DK_PREDICT_X0, c.sampler.order = 3;
-            c.sampler.rtol = c.sampler.atol = 1e-3;
+            c.sampler.control.rtol = c.sampler.control.atol = 1e-3;
             if (dk_sample(&c, check_gaussian_denoise, &g, x)) fail_msg("%s", dk_message(&c));
             for (int i = 0; i < DIM; i++) assert_true(fabs((double)x[i] - 0.7) < 2);
         }
@@ -122,7 +122,7 @@ static void a_run_saved_at_any_evaluation_goes_on_alike(void **state) {
     (void)state;
     for (int k = 0; k < CONTROLLED; k++) {
         dk_config c = config_of("edm", controlled[k], 1e-2);
-        c.batch = 2, c.start = DK_START_NOISE, c.sampler.h_init = k == 1 ? 1 : 0;
+        c.batch = 2, c.start = DK_START_NOISE, c.sampler.control.h_init = k == 1 ? 1 : 0;
         if (k == 0) c.sampler.eta = 0.5;
         dk_real want[SIZE], x[SIZE];
         int calls = 0, stop = 0;
@@ -230,7 +230,7 @@ static void methods_without_an_estimate_are_refused(void **state) {
     refused(c, "sampler.rtol = -1: must be 0 .. 1");
     c = config_of("edm", "heun", 1e-3), c.sampler.churn = 10;
     refused(c, "sampler.churn = 10: must be 0 with step-size control");
-    c = config_of("edm", "heun", 1e-3), c.sampler.safety = 2;
+    c = config_of("edm", "heun", 1e-3), c.sampler.control.safety = 2;
     refused(c, "sampler.safety = 2: must be > 0 and <= 1 (0: 0.9)");
 }
 
@@ -265,7 +265,7 @@ static void likelihoods_of_gaussian_data_are_the_closed_form(void **state) {
         dk_config c = config_of(schedules[s], NULL, 0);
         c.batch = 2, c.steps = 1;
         c.sampler = dk_sampler_named("rk45"),
-        c.sampler.rtol = c.sampler.atol = sizeof(dk_real) == 8 ? 1e-8 : 1e-5;
+        c.sampler.control.rtol = c.sampler.control.atol = sizeof(dk_real) == 8 ? 1e-8 : 1e-5;
         if (dk_log_likelihood(&c, check_gaussian_denoise, &g, x, probe, log_p))
             fail_msg("%s", dk_message(&c));
         assert_int_equal(dk_levels(&c, DK_UNIT_SIGMA, levels, 2), 2);

@@ -60,7 +60,7 @@ static void known_data_keep_their_noise(void **state) {
                     (draws_noise(name) || !strncmp(name, "lawson", 6) || s->gauge == DK_GAUGE_NATIVE))
                     continue;
                 c.seed = 1;
-                s->rtol = s->atol = s->churn = 0;
+                s->control.rtol = s->control.atol = s->churn = 0;
                 dk_normals(c.seed, 0, 0, 0, DIM, w.z);
                 memcpy(x, data, sizeof x);
                 c.start = DK_START_DATA;
@@ -204,7 +204,7 @@ static void targets_hold_at_any_step_size(void **state) {
     dk_real x[DIM];
     (void)state;
     memcpy(x, data, sizeof x);
-    c.start = DK_START_DATA, c.sampler.rtol = c.sampler.atol = 1e-4;
+    c.start = DK_START_DATA, c.sampler.control.rtol = c.sampler.control.atol = 1e-4;
     assert_int_equal(dk_sample(&c, check_nonlinear, NULL, x), DK_OK);
     check_near((double)x[0], (double)data[0], 200 * check_tiny, "x");
     c.blend = DK_BLEND_FIXED;

@@ -6,8 +6,7 @@ static void *counted(void *memory) {
     allocations++;
     return memory;
 }
-#define DK_MALLOC(n) counted((malloc)(n))
-#define DK_FREE(p) free(p)
+static void *counted_malloc(size_t n) { return counted((malloc)(n)); }
 #define malloc(n) counted((malloc)(n))
 #define calloc(n, size) counted((calloc)(n, size))
 #include "check.h"
@@ -122,6 +121,7 @@ static void rows_follow_the_budget(void **state) {
 }
 
 int main(void) {
+    check_malloc = counted_malloc;
     static const struct CMUnitTest tests[] = {
         cmocka_unit_test(digits_in_flight_are_what_they_are_alone),
         cmocka_unit_test(nobody_waits_longer_than_others),

@@ -325,32 +325,6 @@ static void grids_are_the_peers(void **state) {
 
 /* ------------------------------------------------------------------ distributions and curves */
 
-static void beta_quantiles_are_exact(void **state) {
-    const double pi = 3.14159265358979323846;
-    (void)state;
-    for (int i = 1; i < 64; i++) {
-        double p = i / 64.0, root = sin(pi / 2 * p);
-        check_near(dkp_beta_quantile(p, 0.5, 0.5), root * root, 1e-14, "arcsine law");
-        check_near(dkp_beta_quantile(p, 1, 1), p, 1e-14, "uniform");
-        check_near(dkp_beta_quantile(p, 3, 1), cbrt(p), 1e-14, "power");
-        check_near(dkp_beta_quantile(p, 1, 3), 1 - cbrt(1 - p), 1e-14, "power from above");
-        check_near(dkp_beta_below(dkp_beta_quantile(p, 0.6, 0.6), 0.6, 0.6, 2 * lgamma(0.6) - lgamma(1.2)), p,
-                   1e-13, "its own inverse");
-        check_near(dkp_beta_quantile(p, 0.6, 0.6) + dkp_beta_quantile(1 - p, 0.6, 0.6), 1, 1e-14, "symmetry");
-    }
-    check_near(dkp_beta_quantile(0, 0.6, 0.6), 0, 0, "lower end");
-    check_near(dkp_beta_quantile(1, 0.6, 0.6), 1, 0, "upper end");
-}
-
-static void normal_quantiles_are_exact(void **state) {
-    (void)state;
-    check_near(dkp_normal_above(0.5), 0, 1e-15, "median");
-    check_near(dkp_normal_above(0.025), 1.959963984540054, 1e-14, "2.5 %"); /* any table of the normal */
-    check_near(dkp_normal_above(0.975), -1.959963984540054, 1e-14, "97.5 %");
-    check_near(dkp_normal_above(1e-12), 7.034483825301131, 1e-12, "far out");
-    assert_true(dkp_normal_above(0) >= HUGE_VAL && dkp_normal_above(1) <= -HUGE_VAL);
-}
-
 static void repeated_timesteps_are_taken_once(void **state) {
     double got[512];
     dk_config c = grid_config(dk_vp_scaled_linear(), "beta", 400), again;
@@ -706,8 +680,6 @@ static void levels_beyond_the_range_are_one(void **state) {
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(grids_are_the_peers),
-        cmocka_unit_test(beta_quantiles_are_exact),
-        cmocka_unit_test(normal_quantiles_are_exact),
         cmocka_unit_test(repeated_timesteps_are_taken_once),
         cmocka_unit_test(flow_has_a_table),
         cmocka_unit_test(levels_beyond_the_range_are_one),

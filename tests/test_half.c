@@ -65,7 +65,7 @@ static void check_rounding(dk_number number, double size) {
     for (int i = 0; i < N; i++) v[i] = (dk_real)(i % 2 ? -size : size);
     int want = nearest(number, (double)v[0]);
     dk_to_half(number, v, many, N);
-    dkp_to_halves_plain(number, v, plain, N);
+    for (int i = 0; i < N; i++) dk_to_half(number, &v[i], &plain[i], 1);
     for (int i = 0; i < N; i++)
         if (many[i] != (want | (i % 2) << 15) || plain[i] != many[i])
             fail_msg("%.17g: got %04x and %04x, want %04x", (double)v[i], many[i], plain[i], want);
@@ -95,7 +95,7 @@ static void numbers_are_rounded_to_the_nearest_and_ties_to_even(void **state) {
     }
 }
 
-/* Whatever the length, and with all processors' instructions, the plain code's bits. */
+/* Whatever the length, and with all processors' instructions, the bits of one by one, which is plain code. */
 static void every_length_is_converted_alike(void **state) {
     enum { N = 70 };
     dk_real v[N], back[N], plain_back[N];
@@ -109,8 +109,8 @@ static void every_length_is_converted_alike(void **state) {
             memset(plain, 0x5A, sizeof plain), memset(plain_back, 0x5A, sizeof plain_back);
             dk_to_half(formats[k], v, h, n), dk_from_half(formats[k], h, back, n);
             for (size_t i = 0; i < n; i++) {
-                dkp_to_halves_plain(formats[k], &v[i], &plain[i], 1);
-                dkp_from_halves_plain(formats[k], &plain[i], &plain_back[i], 1);
+                dk_to_half(formats[k], &v[i], &plain[i], 1);
+                dk_from_half(formats[k], &plain[i], &plain_back[i], 1);
             }
             assert_memory_equal(h, plain, sizeof h);
             assert_memory_equal(back, plain_back, sizeof back);
@@ -119,7 +119,7 @@ static void every_length_is_converted_alike(void **state) {
         for (int bad = 0; bad < 32; bad++) { /* NaN anywhere among numbers */
             for (int i = 0; i < 32; i++) v[i] = (dk_real)(i == bad ? (double)NAN : 1.00390625 + i);
             dk_to_half(formats[k], v, h, 32);
-            for (int i = 0; i < 32; i++) dkp_to_halves_plain(formats[k], &v[i], &plain[i], 1);
+            for (int i = 0; i < 32; i++) dk_to_half(formats[k], &v[i], &plain[i], 1);
             assert_memory_equal(h, plain, 32 * sizeof *h);
         }
     static uint16_t codes[65536];
@@ -127,7 +127,7 @@ static void every_length_is_converted_alike(void **state) {
     for (int code = 0; code < 65536; code++) codes[code] = (uint16_t)code;
     for (int k = 0; k < 2; k++) {
         dk_from_half(formats[k], codes, wide, 65536);
-        dkp_from_halves_plain(formats[k], codes, plain_wide, 65536);
+        for (int code = 0; code < 65536; code++) dk_from_half(formats[k], &codes[code], &plain_wide[code], 1);
         assert_memory_equal(wide, plain_wide, sizeof wide);
     }
 }

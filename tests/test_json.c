@@ -1,4 +1,5 @@
 /* Configuration files of diffusers: what they mean, what is refused, hostile text, presets. */
+#define DIFFKIT_IMPLEMENTATION /* private functions */
 #include "check.h"
 
 #include "json.h"
@@ -135,7 +136,7 @@ static void prediction_condition_and_sampler_are_set(void **state) {
     assert_int_equal(r.c.condition, DK_CONDITION_T);
     assert_int_equal(r.c.sampler.order, 3);
     assert_int_equal(r.c.sampler.rule, DK_RULE_DPM_TAYLOR);
-    assert_int_equal(r.c.sampler.lower_order_final, 2); /* less than 15 steps */
+    assert_int_equal(r.c.sampler.quirks, DK_QUIRK_COUNT_LAST); /* less than 15 steps */
     assert_int_equal(r.c.dim, 1);                       /* all else stays */
     r = read_string(
         "{\"_class_name\": \"FlaxDPMSolverMultistepScheduler\", \"algorithm_type\": \"sde-dpmsolver++\"}");
@@ -403,14 +404,14 @@ static void rare_settings_are_read(void **state) {
                     "\"euler_at_final\": true, \"final_sigmas_type\": \"sigma_min\"}");
     (void)state;
     assert_int_equal(r.status, DK_OK);
-    assert_int_equal(r.c.sampler.lower_order_final, 3); /* one node in the last step */
+    assert_int_equal(r.c.sampler.quirks, DK_QUIRK_EULER_LAST); /* one node in the last step */
     r = read_string("{\"_class_name\": \"DPMSolverSinglestepScheduler\", \"algorithm_type\": \"dpmsolver\", "
                     "\"final_sigmas_type\": \"sigma_min\"}");
     assert_int_equal(r.status, DK_OK);
     assert_int_equal(r.c.sampler.noise_prediction, 1);
     r = read_string("{\"_class_name\": \"CMStochasticIterativeScheduler\", \"s_noise\": null}");
     assert_int_equal(r.status, DK_OK);
-    assert_true(r.c.sampler.s_noise >= 1 && r.c.sampler.s_noise <= 1); /* the preset's */
+    assert_true(r.c.sampler.noise_excess >= 0 && r.c.sampler.noise_excess <= 0); /* the preset's */
     const char *one = "{\"_class_name\": \"CMStochasticIterativeScheduler\"}";
     r = read_text(one, strlen(one), 1, 0);
     assert_int_equal(r.status, DK_OK);

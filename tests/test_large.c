@@ -19,8 +19,7 @@ static void measured_free(void *p) {
     live -= *start;
     free(start);
 }
-#define DK_MALLOC(n) measured_malloc(n)
-#define DK_FREE(p) measured_free(p)
+#define DIFFKIT_IMPLEMENTATION /* private functions */
 #include "check.h"
 
 #if defined(__has_feature)
@@ -184,6 +183,7 @@ static void a_million_runs_leave_nothing_behind(void **state) {
 }
 
 int main(void) {
+    check_malloc = measured_malloc, check_free = measured_free;
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(a_million_runs_leave_nothing_behind),
         cmocka_unit_test(ten_thousand_steps_end_where_they_should),

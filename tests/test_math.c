@@ -1,4 +1,6 @@
-/* The library's own elementary functions, against values that were computed with 60 digits. */
+/* The library's own mathematics: elementary functions against values that were computed with 60 digits; quantiles, sums and
+   the coefficients of integrators against what they are by definition. */
+#define DIFFKIT_IMPLEMENTATION /* private functions */
 #include "check.h"
 
 #define COUNT(array) ((int)(sizeof(array) / sizeof((array)[0])))
@@ -394,12 +396,182 @@ static void the_decade_of_a_number_is_that_of_its_first_digit(void **state) {
     for (int i = 0; i < COUNT(rows); i++) assert_int_equal(dkp_decade(rows[i].v), rows[i].decade);
 }
 
+/* ------------------------------------------------------------------ distributions, sums, coefficients */
+
+static void beta_quantiles_are_exact(void **state) {
+    const double pi = 3.14159265358979323846;
+    (void)state;
+    for (int i = 1; i < 64; i++) {
+        double p = i / 64.0, root = sin(pi / 2 * p);
+        check_near(dkp_beta_quantile(p, 0.5, 0.5), root * root, 1e-14, "arcsine law");
+        check_near(dkp_beta_quantile(p, 1, 1), p, 1e-14, "uniform");
+        check_near(dkp_beta_quantile(p, 3, 1), cbrt(p), 1e-14, "power");
+        check_near(dkp_beta_quantile(p, 1, 3), 1 - cbrt(1 - p), 1e-14, "power from above");
+        check_near(dkp_beta_below(dkp_beta_quantile(p, 0.6, 0.6), 0.6, 0.6, 2 * lgamma(0.6) - lgamma(1.2)), p,
+                   1e-13, "its own inverse");
+        check_near(dkp_beta_quantile(p, 0.6, 0.6) + dkp_beta_quantile(1 - p, 0.6, 0.6), 1, 1e-14, "symmetry");
+    }
+    check_near(dkp_beta_quantile(0, 0.6, 0.6), 0, 0, "lower end");
+    check_near(dkp_beta_quantile(1, 0.6, 0.6), 1, 0, "upper end");
+}
+
+static void normal_quantiles_are_exact(void **state) {
+    (void)state;
+    check_near(dkp_normal_above(0.5), 0, 1e-15, "median");
+    check_near(dkp_normal_above(0.025), 1.959963984540054, 1e-14, "2.5 %"); /* any table of the normal */
+    check_near(dkp_normal_above(0.975), -1.959963984540054, 1e-14, "97.5 %");
+    check_near(dkp_normal_above(1e-12), 7.034483825301131, 1e-12, "far out");
+    assert_true(dkp_normal_above(0) >= HUGE_VAL && dkp_normal_above(1) <= -HUGE_VAL);
+}
+
+static int by_size(const void *a, const void *b) {
+    double x = fabs((double)*(const dk_real *)a), y = fabs((double)*(const dk_real *)b);
+    return (x > y) - (x < y);
+}
+
+static void quantiles_are_exact(void **state) {
+    static dk_real v[3000], sorted[3000];
+    (void)state;
+    for (size_t n = 1; n < 3000; n += 1 + n / 3)
+        for (int kind = 0; kind < 3; kind++) {
+            dk_normals(3, n, (uint32_t)kind, 0, n, v);
+            for (size_t i = 0; kind == 1 && i < n; i++) v[i] = (dk_real)floor((double)v[i]);
+            for (size_t i = 0; kind == 2 && i < n; i++) v[i] = 0;
+            memcpy(sorted, v, n * sizeof *v);
+            qsort(sorted, n, sizeof *sorted, by_size);
+            for (int k = 0; k <= 20; k++) {
+                double place = 0.05 * k * (double)(n - 1);
+                size_t low = (size_t)place, high = low + 1 < n ? low + 1 : low;
+                double a = fabs((double)sorted[low]), b = fabs((double)sorted[high]);
+                check_near(dkp_quantile(v, n, 0.05 * k), a + (place - (double)low) * (b - a), 1e-15,
+                           "quantile");
+            }
+        }
+}
+
+/* Sums over chunks against one long sum. */
+static void norms_are_those_of_the_whole_sample(void **state) {
+    static const size_t dims[] = {1, 5, 16, 1024, 1025, 35001, 70002};
+    static dk_real v[70002];
+    (void)state;
+    for (size_t k = 0; k < sizeof dims / sizeof dims[0]; k++) {
+        size_t n = dims[k];
+        double sum = 0, chunk = (double)dkp_chunk(n);
+        for (size_t i = 0; i < n; i++)
+            v[i] = (dk_real)((double)(i * 7919 % 1000) / 500 - 1), sum += (double)v[i] * (double)v[i];
+        check_near(dkp_norm(v, n), sqrt(sum), 1e-13, "norm");
+        assert_true((double)n / chunk <= 64);
+    }
+}
+
+/* Against the series, summed in long double where it does not cancel; elsewhere against the recursion's identity. */
+static void phi_functions_are_their_series(void **state) {
+    (void)state;
+    for (int k = 0; k <= 4; k++)
+        for (double z = -6; z < 12; z += 0.037) {
+            long double term = 1, sum = 0;
+            for (int i = 1; i <= k; i++) term /= i;
+            for (int n = 0; n < 120; n++) sum += term, term *= (long double)z / (n + 1 + k);
+            check_near(dkp_phi(k, z) / (double)sum, 1, 1e-14, "phi");
+        }
+    check_near(dkp_phi(3, 0), 1.0 / 6, 1e-16, "phi_3(0)");
+    for (int k = 1; k <= 3; k++) /* the limit of h phi_k(-h) */
+        check_near(dkp_h_phi(k, HUGE_VAL, -1), dkp_h_phi(k, 1e14, -1), 1e-12, "phi at infinity");
+}
+
+/* Rooted trees, Hairer, Norsett & Wanner, II.2: a tree's stage values are the product of A times its children's, and
+   sum b_i of them must be 1/density. Order n has as many conditions as there are trees of order n. */
+enum { TREES = 500 };
+typedef struct rooted_trees {
+    int count, order[TREES];
+    double density[TREES], stage[TREES][DK_MAX_STAGES + 1];
+} rooted_trees;
+
+static void grow_trees(rooted_trees *t, const dkp_tableau *tableau, int stages, int order, int left, int from,
+                       const double *stage, double density) {
+    if (!left) {
+        assert_true(t->count < TREES);
+        t->order[t->count] = order, t->density[t->count] = density * order;
+        memcpy(t->stage[t->count++], stage, sizeof t->stage[0]);
+        return;
+    }
+    for (int k = from; k < t->count && t->order[k] <= left; k++) { /* one more child */
+        double product[DK_MAX_STAGES + 1];
+        for (int i = 0; i <= stages; i++) {
+            double sum = 0;
+            for (int j = 0; j < i; j++) sum += tableau->a[dkp_row(i) + j] * t->stage[k][j];
+            product[i] = stage[i] * sum;
+        }
+        grow_trees(t, tableau, stages, order, left - t->order[k], k, product, density * t->density[k]);
+    }
+}
+
+/* The order of the weights in a row; those of an embedded method have one slope more, at the result. */
+static int order_of_row(const dkp_tableau *tableau, int row) {
+    static rooted_trees t;
+    double one[DK_MAX_STAGES + 1];
+    t.count = 0;
+    for (int i = 0; i <= DK_MAX_STAGES; i++) one[i] = 1;
+    for (int order = 1; order <= 9; order++) {
+        int first = t.count;
+        grow_trees(&t, tableau, row - 1, order, order - 1, 0, one, 1);
+        for (int k = first; k < t.count; k++) {
+            double sum = 0;
+            for (int i = 0; i < row; i++) sum += tableau->a[dkp_row(row) + i] * t.stage[k][i];
+            if (fabs(sum - 1 / t.density[k]) > 1e-13) return order - 1;
+        }
+    }
+    return 9;
+}
+
+static void tableaux_satisfy_the_order_conditions(void **state) {
+    char message[DK_MESSAGE_SIZE] = "";
+    dkp_tableau t;
+    (void)state;
+    for (int i = 0; dk_sampler_at(i); i++) {
+        const dk_sampler_info *info = dk_sampler_at(i);
+        if (info->record != dk_sampler_named("rk4").record || strcmp(info->name, "edm_churn") == 0) continue;
+        assert_int_equal(dkp_parse_tableau(info->tableau, &t, message), DK_OK);
+        if (order_of_row(&t, t.stages) != info->order)
+            fail_msg("%s has order %d", info->name, order_of_row(&t, t.stages));
+        if (t.embedded && order_of_row(&t, t.stages + 1) != info->order - 1)
+            fail_msg("%s embeds order %d", info->name, order_of_row(&t, t.stages + 1));
+    }
+}
+
+/* Bogacki & Shampine 1989: the embedded second order method, whose last weight is of the slope at the end. */
+static void a_tableau_may_embed_a_method_of_lower_order(void **state) {
+    static const double want[4] = {7.0 / 24, 0.25, 1.0 / 3, 0.125};
+    char message[DK_MESSAGE_SIZE] = "";
+    dkp_tableau t;
+    (void)state;
+    for (int i = 0; dk_sampler_at(i); i++) {
+        const char *text = dk_sampler_at(i)->tableau;
+        if (!text) continue;
+        if (dkp_parse_tableau(text, &t, message) != DK_OK) fail_msg("%s", message);
+        for (int row = t.stages; row <= t.stages + t.embedded; row++) { /* consistent: both sum to 1 */
+            double sum = 0;
+            for (int j = 0; j < row; j++) sum += t.a[dkp_row(row) + j];
+            check_near(sum, 1, 1e-14, dk_sampler_at(i)->name);
+        }
+        if (strcmp(dk_sampler_at(i)->name, "bogacki_shampine") == 0)
+            for (int j = 0; j < 4; j++) check_near(t.a[dkp_row(4) + j], want[j], 1e-16, "embedded");
+    }
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(values_are_right_to_less_than_a_unit_in_the_last_place),
         cmocka_unit_test(ends_of_the_range_are_exact),
         cmocka_unit_test(whole_powers_of_ten_are_exact),
         cmocka_unit_test(the_decade_of_a_number_is_that_of_its_first_digit),
+        cmocka_unit_test(beta_quantiles_are_exact),
+        cmocka_unit_test(normal_quantiles_are_exact),
+        cmocka_unit_test(quantiles_are_exact),
+        cmocka_unit_test(norms_are_those_of_the_whole_sample),
+        cmocka_unit_test(phi_functions_are_their_series),
+        cmocka_unit_test(tableaux_satisfy_the_order_conditions),
+        cmocka_unit_test(a_tableau_may_embed_a_method_of_lower_order),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

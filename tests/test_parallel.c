@@ -228,21 +228,6 @@ static void the_first_bad_number_is_named(void **state) {
     }
 }
 
-/* Sums over chunks against one long sum. */
-static void norms_are_those_of_the_whole_sample(void **state) {
-    static dk_real v[2 * SIZE];
-    (void)state;
-    static const size_t dims[] = {1, 5, 16, 1024, 1025, DIM, SIZE};
-    for (size_t k = 0; k < sizeof dims / sizeof dims[0]; k++) {
-        size_t n = dims[k];
-        double sum = 0, chunk = (double)dkp_chunk(n);
-        for (size_t i = 0; i < n; i++)
-            v[i] = (dk_real)((double)(i * 7919 % 1000) / 500 - 1), sum += (double)v[i] * (double)v[i];
-        check_near(dkp_norm(v, n), sqrt(sum), 1e-13, "norm");
-        assert_true((double)n / chunk <= 64);
-    }
-}
-
 static void wrong_threads_are_refused(void **state) {
     static dk_real x[SIZE];
     dk_number number = DK_NUMBER_REAL;
@@ -259,7 +244,6 @@ int main(void) {
         cmocka_unit_test(every_part_has_memory_of_its_own),
         cmocka_unit_test(short_vectors_are_worked_on_alone),
         cmocka_unit_test(the_first_bad_number_is_named),
-        cmocka_unit_test(norms_are_those_of_the_whole_sample),
         cmocka_unit_test(wrong_threads_are_refused),
         cmocka_unit_test(eight_threads_share_a_plan),
     };

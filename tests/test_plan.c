@@ -393,7 +393,7 @@ static void strange_sampler_does_its_arithmetic_in_every_family(void **state) {
         dk_config c = plain_config(dk_schedule_name(n), NULL, levels, DK_UNIT_SIGMA, STEPS);
         dk_real x[SIZE] = {1, -2, (dk_real)0.5}, z[SIZE], other[SIZE];
         double X[SIZE] = {1, -2, 0.5}, V[SIZE] = {1, -2, 0.5}, past[SIZE][2 * STEPS];
-        c.sampler.name = "strange", c.sampler.record = record_strange, c.sampler.s_noise = 1, c.dim = SIZE;
+        c.sampler.name = "strange", c.sampler.record = record_strange, c.dim = SIZE;
         for (int k = 0; k < STEPS; k++) {
             dk_normals(c.seed, 0, (uint32_t)(2 * k + 1), 0, SIZE, z);
             dk_normals(c.seed, 0, (uint32_t)(2 * k + 2), 0, SIZE, other);
@@ -427,7 +427,7 @@ static void long_sum_may_name_a_vector_again(void **state) {
     dk_real x[1] = {2};
     double X = 2;
     (void)state;
-    c.sampler.record = record_long_sum, c.sampler.s_noise = 1;
+    c.sampler.record = record_long_sum;
     for (int k = 0; k < 2; k++) X = 0.12 * X + 0.66 * net(X, levels[k]);
     sample(&c, x);
     check_near((double)x[0], X, check_tiny, "long sum");
@@ -452,7 +452,7 @@ static void a_step_may_draw_more_than_the_executor_prepares_at_once(void **state
     dk_real x[BATCH * DIM], z[DIM];
     double X[BATCH * DIM];
     (void)state;
-    c.sampler.record = record_many_draws, c.sampler.s_noise = 1, c.dim = DIM, c.batch = BATCH;
+    c.sampler.record = record_many_draws, c.dim = DIM, c.batch = BATCH;
     for (int i = 0; i < BATCH * DIM; i++) X[i] = 0.01 * i, x[i] = (dk_real)X[i];
     for (int k = 0; k < STEPS; k++)
         for (int b = 0; b < BATCH; b++) {
@@ -485,7 +485,7 @@ static void past_is_the_value_that_denoise_returned(void **state) {
     (void)state;
     for (int i = 0; i <= STEPS; i++) levels[i] = 4 * pow(0.9, i);
     dk_config c = plain_config("edm", NULL, levels, DK_UNIT_SIGMA, STEPS);
-    c.sampler.record = record_past_twice, c.sampler.s_noise = 1;
+    c.sampler.record = record_past_twice;
     for (int k = 0; k < STEPS; k++) X = 0.25 * X + 0.75 * net(X, levels[k]);
     size_t size = dk_run_size(&c); /* memory of our own: plan and buffers share one block */
     char *block = (char *)malloc(size);
@@ -565,7 +565,7 @@ static void independent_evaluations_are_marked(void **state) {
     dk_config c = plain_config("edm", NULL, levels, DK_UNIT_SIGMA, 2);
     dk_plan plan;
     (void)state;
-    c.sampler.record = record_pair, c.sampler.s_noise = 1;
+    c.sampler.record = record_pair;
     record(&c, &plan);
     assert_int_equal(plan.calls, 6);
     for (int i = 0; i < 6; i++) {
@@ -784,7 +784,7 @@ static void recording_functions_are_refused_with_a_message(void **state) {
         dk_config c = plain_config("edm", NULL, levels, DK_UNIT_SIGMA, 2);
         dk_plan plan;
         int fine = rows[i].message[0] == 0;
-        c.sampler.record = rows[i].record, c.sampler.s_noise = 1;
+        c.sampler.record = rows[i].record;
         memset(&plan, 0, sizeof plan);
         dk_status status = dk_record(&plan, &c);
         if ((status == DK_OK) != fine || strncmp(dk_message(&c), rows[i].message, strlen(rows[i].message))) {

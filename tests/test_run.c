@@ -13,8 +13,6 @@ static void count_free(void *p) {
     if (p) releases++;
     free(p);
 }
-#define DK_MALLOC(n) count_malloc(n)
-#define DK_FREE(p) count_free(p)
 #include "check.h"
 
 static void clear_config(dk_config *c, const char *sampler, int steps, int batch, size_t dim) {
@@ -128,7 +126,7 @@ static void statuses_have_words(void **state) {
                                         "not enough memory",
                                         "a callback returned nonzero",
                                         "the progress callback asked to stop",
-                                        "a callback's numbers are NaN or infinite",
+                                        "numbers are NaN, infinite or not written",
                                         "the saved bytes do not fit this run or are damaged",
                                         "the step size became too small",
                                         "the call makes no sense at this point of the run"};
@@ -388,7 +386,7 @@ typedef struct loading {
     dk_config c;
     dk_run run;
     dk_real x[2], whole[2];
-    unsigned char bytes[400];
+    unsigned char bytes[600];
     size_t size;
 } loading;
 
@@ -408,7 +406,7 @@ static void loading_begin(loading *l) {
 }
 
 static void refused(loading *l, const void *bytes, size_t size, const char *what) {
-    unsigned char before[400], after[400];
+    unsigned char before[600], after[600];
     assert_int_equal(dk_save(&l->run, before, l->size), DK_OK);
     if (dk_load(&l->run, bytes, size) != DK_ERROR_SAVED) fail_msg("loaded %s", what);
     assert_int_equal(l->run.status, DK_ERROR_SAVED);
@@ -429,7 +427,7 @@ static void damaged_bytes_are_refused_and_change_nothing(void **state) {
             refused(&l, l.bytes, l.size, "a flipped bit");
             l.bytes[i] = (unsigned char)(l.bytes[i] ^ (1 << bit));
         }
-    unsigned char garbage[400];
+    unsigned char garbage[600];
     uint32_t random = 1;
     for (int k = 0; k < 50; k++) {
         for (size_t i = 0; i < sizeof garbage; i++)
@@ -465,7 +463,7 @@ static void bytes_of_other_runs_are_refused(void **state) {
     equal_bits(l.x, l.whole, 2, "after refusals");
 }
 
-/* Bytes 48 .. 55 hold the cursor, the last 8 FNV-1a of all before: somebody may forge both. */
+/* Bytes 88 .. 95 hold the cursor, the last 8 FNV-1a of all before: somebody may forge both. */
 static void forged_cursors_are_refused(void **state) {
     loading l;
     (void)state;
@@ -474,8 +472,8 @@ static void forged_cursors_are_refused(void **state) {
         for (int pass = dk_run_plan(&l.run)->passes - 1; pass < 256; pass++) {
             if (pass < dk_run_plan(&l.run)->passes + (flags == 2) && flags != 3) continue; /* in range, maybe legal */
             uint64_t hash = 0xCBF29CE484222325u;
-            memset(l.bytes + 48, 0, 16);
-            l.bytes[48] = (unsigned char)pass, l.bytes[56] = (unsigned char)flags;
+            memset(l.bytes + 88, 0, 16);
+            l.bytes[88] = (unsigned char)pass, l.bytes[96] = (unsigned char)flags;
             for (size_t i = 0; i < l.size - 8; i++) hash = (hash ^ l.bytes[i]) * 0x100000001B3u;
             for (size_t i = 0; i < 8; i++) l.bytes[l.size - 8 + i] = (unsigned char)(hash >> (8 * i));
             refused(&l, l.bytes, l.size, "a forged cursor");
@@ -1074,7 +1072,8 @@ static void failing_back_ends_stop_the_run_and_can_be_repeated(void **state) {
             n.which = which, n.fail = at;
             assert_int_equal(dk_begin(&run, &c, NULL, NULL, 0), DK_OK);
             assert_int_equal(dk_continue(&run, naive_denoise, &n), DK_ERROR_CALLBACK);
-            assert_non_null(strstr(run.message, texts[which]));
+            int last = which == 2 && at == calls[2] - 1;
+            assert_non_null(strstr(run.message, last ? "the back end failed to check the result" : texts[which]));
             assert_int_equal(dk_continue(&run, naive_denoise, &n), DK_OK);
             for (int i = 0; i < 14; i++) check_near(n.buffer[0][i], whole[i], 0, texts[which]);
             dk_end(&run);
@@ -1182,6 +1181,7 @@ static void sizes_that_overflow_are_refused(void **state) {
 }
 
 int main(void) {
+    check_malloc = count_malloc, check_free = count_free;
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(stepping_is_blocking_bit_for_bit),
         cmocka_unit_test(evaluations_say_what_they_are),

@@ -144,11 +144,343 @@ static void a_run_shares_no_memory(void **state) {
     assert_string_equal(u.run.message, "x: must not overlap the dk_run");
 }
 
+/* ------------------------------------------------------------------------------- numbers that are not there */
+
+typedef struct lazy {
+    size_t from, to; /* the elements that it leaves in evaluation `call` */
+    int call;
+    dk_real value; /* of the others */
+} lazy;
+
+static int lazy_network(void *user, const dk_eval *e) {
+    const lazy *l = (const lazy *)user;
+    for (size_t i = 0; i < e->dim * (size_t)e->batch; i++) {
+        if (e->call == l->call && i >= l->from && i < l->to) continue;
+        if (e->output) e->output[i] = l->value;
+        else dk_to_half(DK_NUMBER_BF16, &l->value, &e->output_half[i], 1);
+    }
+    return 0;
+}
+
+static void what_the_network_leaves_unwritten_is_named(void **state) {
+    enum { LONG = 2500 };
+    static dk_real x[4 * LONG];
+    static const struct {
+        size_t dim, from, to;
+        const char *message;
+    } rows[] = {
+        {3, 0, 12, "step 2 of 4 (evaluation 2), sample 0, element 0"}, /* nothing is written */
+        {3, 3, 12, "step 2 of 4 (evaluation 2), sample 1, element 0"}, /* the first sample alone is */
+        {3, 11, 12, "step 2 of 4 (evaluation 2), sample 3, element 2"},
+        {1, 2, 3, "step 2 of 4 (evaluation 2), sample 2, element 0"},
+        {LONG, LONG, 4 * LONG, "step 2 of 4 (evaluation 2), sample 1, element 0"},
+        {LONG, LONG + 1000, LONG + 2024, "step 2 of 4 (evaluation 2), sample 1, element 1024"},
+    };
+    (void)state;
+    for (int number = 0; number < DK_NUMBER_COUNT; number += DK_NUMBER_BF16)
+        for (int i = 0; i < COUNT(rows); i++) {
+            dk_config c = check_config("flow", "dpmpp_2m", 4);
+            lazy l = {rows[i].from, rows[i].to, 2, (dk_real)0.5};
+            char text[200];
+            c.dim = rows[i].dim, c.batch = 4, c.number = (dk_number)number;
+            assert_int_equal(dk_sample(&c, lazy_network, &l, x), DK_ERROR_NOT_FINITE);
+            snprintf(text, sizeof text, "the network has not written its output at %s", rows[i].message);
+            assert_string_equal(dk_message(&c), text);
+            c.unchecked = 1; /* which does not look, and so leaves nothing to be found */
+            assert_int_equal(dk_sample(&c, lazy_network, &l, x), DK_OK);
+        }
+}
+
+static int huge_at_the_end(void *user, const dk_eval *e) {
+    dk_real most = sizeof(dk_real) == 8 ? (dk_real)1.7e308 : (dk_real)3.4e38f;
+    (void)user;
+    for (size_t i = 0; i < e->dim; i++) e->output[i] = e->step + 1 < e->steps ? 0 : i == 3 ? -most : (dk_real)1;
+    return 0;
+}
+
+/* eps: the last step takes sigma/alpha of it. */
+static void a_result_that_overflows_is_an_error_and_stays_one(void **state) {
+    dk_config c = check_config("edm", "euler", 4);
+    dk_real x[DIM], out[DIM];
+    dk_run run;
+    dk_eval e;
+    (void)state;
+    c.prediction = DK_PREDICT_EPS, c.dim = DIM, c.schedule.sigma_min = 50, c.schedule.sigma_max = 80;
+    c.schedule.t_min = 50, c.schedule.t_max = 80;
+    assert_int_equal(dk_begin(&run, &c, x, NULL, 0), DK_OK);
+    assert_int_equal(dk_continue(&run, huge_at_the_end, NULL), DK_ERROR_NOT_FINITE);
+    for (int again = 0; again < 2; again++) {
+        assert_string_equal(run.message, "the result is NaN or infinite after the last evaluation, at step 3 of 4 "
+                                         "(evaluation 3), sample 0, element 3");
+        assert_int_equal(dk_denoised(&run, out), DK_ERROR_NOT_FINITE);
+        assert_int_equal(dk_next(&run, &e), 0);
+        assert_int_equal(run.status, DK_ERROR_NOT_FINITE);
+        assert_int_equal(dk_continue(&run, huge_at_the_end, NULL), DK_ERROR_NOT_FINITE);
+    }
+    dk_end(&run);
+    c.unchecked = 1;
+    assert_int_equal(dk_sample(&c, huge_at_the_end, NULL, x), DK_OK);
+}
+
+static int spoiling_hook(void *user, const dk_eval *e, dk_real *D, int slot) {
+    (void)slot;
+    if (e->step == e->steps - 1 && *(int *)user) D[1] = (dk_real)NAN;
+    else if (e->step == e->steps - 1) D[1] = 0;
+    return 0;
+}
+
+static void a_hook_that_makes_nan_in_the_last_step_is_named(void **state) {
+    dk_config c = check_config("flow", "euler", 3);
+    dk_real x[DIM];
+    int spoils = 1;
+    dk_run run;
+    dk_eval e;
+    (void)state;
+    c.dim = DIM, c.guidance.hook = spoiling_hook, c.guidance.hook_user = &spoils;
+    assert_int_equal(dk_begin(&run, &c, x, NULL, 0), DK_OK);
+    while (dk_next(&run, &e)) answer(&e);
+    assert_int_equal(run.status, DK_ERROR_NOT_FINITE);
+    assert_string_equal(run.message, "guidance.hook has made D NaN or infinite at step 2 of 3 (evaluation 2), "
+                                     "sample 0, element 1");
+    spoils = 0; /* it is called again, with D as it left it */
+    assert_int_equal(dk_continue(&run, check_nonlinear, NULL), DK_OK);
+    dk_end(&run);
+}
+
+static int zero_in_half(void *user, const dk_eval *e) {
+    (void)user;
+    memset(e->output_half, 0, e->dim * (size_t)e->batch * sizeof *e->output_half);
+    return 0;
+}
+
+static void inputs_beyond_fp16_are_named(void **state) {
+    dk_config c = check_config("ve", "euler", 3);
+    dk_real x[4] = {1, 65000, 65530, 1};
+    dk_run run;
+    dk_eval e;
+    (void)state;
+    c.schedule.sigma_max = 100, c.dim = 2, c.batch = 2, c.start = DK_START_STATE, c.number = DK_NUMBER_FP16;
+    assert_int_equal(dk_begin(&run, &c, x, NULL, 0), DK_OK);
+    for (int again = 0; again < 2; again++) {
+        assert_int_equal(dk_next(&run, &e), 0);
+        assert_int_equal(run.status, DK_ERROR_NOT_FINITE);
+        assert_string_equal(run.message, "the network's input is beyond 65504, the largest number of fp16, at step 0 "
+                                         "of 3 (evaluation 0), sample 1, element 0");
+    }
+    dk_end(&run);
+    x[2] = 65504;
+    assert_int_equal(dk_sample(&c, zero_in_half, NULL, x), DK_OK);
+    x[2] = 65530, c.number = DK_NUMBER_BF16; /* which reaches as far as float does */
+    assert_int_equal(dk_sample(&c, zero_in_half, NULL, x), DK_OK);
+}
+
+static int noisy_network(void *user, const dk_eval *e) {
+    uint32_t *random = (uint32_t *)user;
+    for (size_t i = 0; i < e->dim; i++) e->output[i] = (dk_real)((*random = *random * 1664525u + 1013904223u) >> 8);
+    return 0;
+}
+
+static void a_run_whose_steps_became_too_small_says_so_again(void **state) {
+    dk_config c = check_config("edm", "rk45", 4);
+    dk_real x[DIM], out[DIM];
+    uint32_t random = 1;
+    dk_run run;
+    (void)state;
+    c.dim = DIM, c.sampler.rtol = c.sampler.atol = 1e-12;
+    assert_int_equal(dk_begin(&run, &c, x, NULL, 0), DK_OK);
+    for (int again = 0; again < 3; again++) {
+        assert_int_equal(dk_continue(&run, noisy_network, &random), DK_ERROR_STEP);
+        assert_int_equal(strncmp(run.message, "the step size became too small", 30), 0);
+        assert_int_equal(dk_denoised(&run, out), DK_ERROR_STEP);
+    }
+    dk_end(&run);
+}
+
+/* ------------------------------------------------------------------------------- saves */
+
+static char bytes[8192];
+
+static int own_noise(void *user, const dk_noise_request *q, dk_real *out) {
+    (void)user;
+    memset(out, 0, (size_t)q->batch * q->dim * sizeof *out);
+    return 0;
+}
+
+static size_t save_after(const dk_config *c, int evaluations) {
+    dk_real x[2 * DIM];
+    dk_run run;
+    dk_eval e;
+    assert_int_equal(dk_begin(&run, c, x, NULL, 0), DK_OK);
+    for (int i = 0; i < evaluations && dk_next(&run, &e); i++) answer(&e);
+    size_t size = dk_save_size(&run);
+    assert_true(size <= sizeof bytes);
+    assert_int_equal(dk_save(&run, bytes, sizeof bytes), DK_OK);
+    dk_end(&run);
+    return size;
+}
+
+/* Refused, with these words, and the run goes on as it would. */
+static void foreign(const dk_config *c, const char *message) {
+    dk_real x[2 * DIM], want[2 * DIM];
+    dk_config copy = *c;
+    dk_run run;
+    assert_int_equal(dk_sample(&copy, check_nonlinear, NULL, want), DK_OK);
+    assert_int_equal(dk_begin(&run, c, x, NULL, 0), DK_OK);
+    assert_int_equal(dk_load(&run, bytes, sizeof bytes), DK_ERROR_SAVED);
+    if (strncmp(run.message, message, strlen(message)) != 0) fail_msg("wanted \"%s\", got \"%s\"", message, run.message);
+    assert_int_equal(dk_continue(&run, check_nonlinear, NULL), DK_OK);
+    dk_end(&run);
+    assert_memory_equal(x, want, (size_t)(c->batch ? c->batch : 1) * c->dim * sizeof *x);
+}
+
+static void saves_know_what_they_belong_to(void **state) {
+    static const uint64_t seeds[2] = {7, 8}, others[2] = {7, 9};
+    (void)state;
+    for (int control = 0; control < 2; control++) {
+        dk_config c = check_config("edm", control ? "rk45" : "euler_a", 6), other;
+        c.dim = DIM, c.batch = 2;
+        save_after(&c, 3);
+        other = c, other.seed = 8;
+        foreign(&other, "saved seed = 7: must be 8");
+        other = c, other.first_sample = 5;
+        foreign(&other, "saved first_sample = 0: must be 5");
+        other = c, other.seeds = seeds;
+        foreign(&other, "saved seed = 7: must be 0");
+        other = c, other.noise.kind = DK_NOISE_BROWNIAN;
+        foreign(&other, "saved noise: another source than this run's");
+        other = c, other.step_noise.fn = own_noise;
+        foreign(&other, "saved step_noise: another source than this run's");
+        other = c, other.steps = 7;
+        foreign(&other, "saved config (schedule, grid, sampler, model, guidance ...): another than this run's");
+        other = c, other.schedule.sigma_max = other.schedule.t_max = 79;
+        foreign(&other, "saved config (");
+        if (control) {
+            other = c, other.sampler.rtol = 0.5;
+            foreign(&other, "saved config (");
+            other = c, other.clip = 1;
+            foreign(&other, "saved bytes: damaged, or not of a run with this config");
+        }
+        c.seeds = seeds;
+        save_after(&c, 3);
+        other = c, other.seeds = others;
+        foreign(&other, "saved seeds: not those of this run");
+    }
+}
+
+/* At every place, the end included; also where the run has ended in an error. */
+static void runs_that_are_over_save_and_load(void **state) {
+    (void)state;
+    for (int k = 0; k < RUNS; k++) {
+        dk_config c = check_config("edm", samplers[k], 4);
+        dk_real x[DIM], want[DIM], out[DIM];
+        dk_run run;
+        c.dim = DIM;
+        if (k == 2) c.sampler.rtol = c.sampler.atol = 0.05;
+        assert_int_equal(dk_sample(&c, check_nonlinear, NULL, want), DK_OK);
+        for (int at = 0; at < 40; at++) {
+            save_after(&c, at);
+            assert_int_equal(dk_begin(&run, &c, x, NULL, 0), DK_OK);
+            assert_int_equal(dk_load(&run, bytes, sizeof bytes), DK_OK);
+            assert_int_equal(dk_save(&run, bytes, sizeof bytes), DK_OK);
+            assert_int_equal(dk_load(&run, bytes, sizeof bytes), DK_OK); /* and what was loaded, too */
+            assert_int_equal(dk_continue(&run, check_nonlinear, NULL), DK_OK);
+            assert_int_equal(dk_denoised(&run, out), DK_OK);
+            dk_end(&run);
+            assert_memory_equal(x, want, sizeof x);
+            assert_memory_equal(out, want, sizeof x);
+        }
+    }
+    dk_config c = check_config("edm", "rk45", 4);
+    dk_real x[DIM];
+    uint32_t random = 1;
+    dk_run run;
+    c.dim = DIM, c.sampler.rtol = c.sampler.atol = 1e-12;
+    assert_int_equal(dk_begin(&run, &c, x, NULL, 0), DK_OK);
+    assert_int_equal(dk_continue(&run, noisy_network, &random), DK_ERROR_STEP);
+    assert_int_equal(dk_save(&run, bytes, sizeof bytes), DK_OK);
+    assert_int_equal(dk_continue(&run, noisy_network, &random), DK_ERROR_STEP);
+    dk_end(&run);
+    assert_int_equal(dk_begin(&run, &c, x, NULL, 0), DK_OK);
+    assert_int_equal(dk_load(&run, bytes, sizeof bytes), DK_OK);
+    assert_int_equal(dk_continue(&run, noisy_network, &random), DK_ERROR_STEP);
+    assert_string_equal(run.message, "the run had ended before it was saved: the step size became too small");
+    dk_end(&run);
+}
+
+/* A save that somebody has made up, with the hash that belongs to it, is refused or harmless. */
+static void made_up_words_of_a_save_do_no_harm(void **state) {
+    static const char *const controlled[] = {"rk45", "bogacki_shampine", "dpm_adaptive"};
+    static const uint64_t words[] = {0, 1, 2, 3, 5, 255, 0x7FFFFFFF, 0x80000000, 0xFFFFFFFF, 0xFFFFFFFFFFFFFFFF,
+                                     0x3FF0000000000000 /* 1 */, 0xBFF0000000000000, 0x7FF0000000000000,
+                                     0xFFF0000000000000, 0x7FF8000000000000, 0x7E37E43C8800759C /* 1e300 */,
+                                     0x8000000000000000, 1ull << 52};
+    static unsigned char whole[8192];
+    int loaded = 0, refused = 0;
+    (void)state;
+    for (int k = 0; k < 3; k++)
+        for (int at = 0; at < 25; at += 6) {
+            dk_config c = check_config(k == 2 ? "vp" : "edm", controlled[k], 4);
+            c.dim = 1, c.sampler.rtol = c.sampler.atol = 0.01;
+            if (!c.sampler.order) c.sampler.order = 3;
+            size_t size = save_after(&c, at);
+            memcpy(whole, bytes, size);
+            for (size_t word = 0; word + 8 < size; word += 8)
+                for (int i = 0; i < COUNT(words); i++) {
+                    dk_real x[1];
+                    dk_run run;
+                    dk_eval e;
+                    uint64_t hash = 0xCBF29CE484222325u;
+                    memcpy(bytes, whole, size);
+                    for (int b = 0; b < 8 && word + (size_t)b < size - 8; b++)
+                        bytes[word + (size_t)b] = (char)(words[i] >> 8 * b);
+                    for (size_t b = 0; b < size - 8; b++) hash = (hash ^ (unsigned char)bytes[b]) * 0x100000001B3u;
+                    for (int b = 0; b < 8; b++) bytes[size - 8 + (size_t)b] = (char)(hash >> 8 * b);
+                    unsigned char *exact = (unsigned char *)malloc(size);
+                    memcpy(exact, bytes, size);
+                    assert_int_equal(dk_begin(&run, &c, x, NULL, 0), DK_OK);
+                    dk_status status = dk_load(&run, exact, size);
+                    assert_true(status == DK_OK || status == DK_ERROR_SAVED);
+                    loaded += status == DK_OK, refused += status != DK_OK;
+                    for (int n = 0; n < 30 && dk_next(&run, &e); n++) answer(&e);
+                    dk_end(&run);
+                    free(exact);
+                }
+        }
+    assert_true(loaded > 100 && refused > 1000);
+}
+
+/* Memory of more bytes than can be counted is refused where size_t has 32 bits. */
+static void sizes_do_not_wrap(void **state) {
+    dk_real x[1] = {0};
+    dk_run run;
+    dk_plan plan;
+    (void)state;
+    if (sizeof(size_t) > 4) skip();
+    dk_config c = check_config("ve", "predictor_corrector", 1);
+    memset(&plan, 0, sizeof plan);
+    c.dim = 1, c.batch = 1 << 20, c.sampler.langevin_steps = 512;
+    assert_int_equal(dk_record(&plan, &c), DK_OK);
+    assert_int_equal(dk_workspace_size(&plan, &c), 0);
+    assert_int_equal(dk_begin_plan(&run, &plan, &c, x, NULL, 0), DK_ERROR_MEMORY);
+    dk_plan_free(&plan);
+    c = check_config("ve", "exprk6s15", 567900);
+    assert_int_equal(dk_plan_size(&c), 0);
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(runs_move_by_assignment), cmocka_unit_test(runs_move_by_memcpy),
         cmocka_unit_test(runs_live_in_a_vector),   cmocka_unit_test(a_config_may_be_constant),
         cmocka_unit_test(a_run_shares_no_memory),
+        cmocka_unit_test(what_the_network_leaves_unwritten_is_named),
+        cmocka_unit_test(a_result_that_overflows_is_an_error_and_stays_one),
+        cmocka_unit_test(a_hook_that_makes_nan_in_the_last_step_is_named),
+        cmocka_unit_test(inputs_beyond_fp16_are_named),
+        cmocka_unit_test(a_run_whose_steps_became_too_small_says_so_again),
+        cmocka_unit_test(saves_know_what_they_belong_to),
+        cmocka_unit_test(runs_that_are_over_save_and_load),
+        cmocka_unit_test(made_up_words_of_a_save_do_no_harm),
+        cmocka_unit_test(sizes_do_not_wrap),
     };
     return cmocka_run_group_tests_name("safe", tests, NULL, NULL);
 }

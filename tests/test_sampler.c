@@ -363,11 +363,11 @@ static void sde_samplers_have_their_weak_order(void **state) {
     check_gaussian g = {0.7, 0.5, DK_PREDICT_X0, 0, 0};
     dk_sampler heun = dk_sampler_named("dpmpp_2m_sde"), predictor = dk_sampler_named("predictor_corrector");
     heun.rule = DK_RULE_EXACT;
-    predictor.langevin_steps = 0; /* the corrector is not linear */
+    predictor.sde.langevin_steps = 0; /* the corrector is not linear */
     dk_sampler noise = edited("dpm_solver_2m", 1), levels = edited("dpmpp_2s", 1);
-    noise.law = DK_LAW_SDE_NOISE, levels.stages = DK_SPACING_LEVELS, levels.law = DK_LAW_SDE;
+    noise.law = DK_LAW_SDE_NOISE, levels.record = dk_sampler_named("dpmpp_2s_levels").record, levels.law = DK_LAW_SDE;
     dk_sampler half = predictor, ancestral = predictor, flow = predictor;
-    half.eta = 0.5, flow.eta = 0, ancestral.predictor = DK_PREDICTOR_ANCESTRAL;
+    half.eta = 0.5, flow.eta = 0, ancestral.sde.predictor = DK_PREDICTOR_ANCESTRAL;
     const dk_sampler samplers[] = {edited("ddim", 1),
                                    edited("ddim", 0.5),
                                    edited("euler_ancestral", 1),
@@ -401,7 +401,7 @@ static void sde_samplers_have_their_weak_order(void **state) {
     for (int i = 0; i < COUNT; i++) {
         rows[i].name = samplers[i].name, rows[i].documented = info_of(samplers[i].name)->order;
         if (strcmp(samplers[i].name, "ddim") == 0) rows[i].documented = 1;
-        if (samplers[i].stages == DK_SPACING_LEVELS) rows[i].documented = 1; /* noise afresh, as dpmpp_sde */
+        if (samplers[i].record == levels.record) rows[i].documented = 1; /* noise afresh, as dpmpp_sde */
         for (int f = 0; f < FAMILIES; f++) {
             int steps =
                 strcmp(rows[i].name, "euler_maruyama") == 0 ? 256 : 64; /* where errors are small enough */
@@ -418,7 +418,7 @@ static void churned_heun_converges_where_s_noise_is_one(void **state) {
     check_gaussian g = {0.7, 0.5, DK_PREDICT_X0, 0, 0};
     dk_sampler s = dk_sampler_named("edm_churn");
     (void)state;
-    s.s_noise = 1;
+    s.noise_excess = 0;
     for (int f = 0; f < FAMILIES; f++) {
         double coarse = variance_error(dk_schedule_name(f), s, 128, &g);
         double fine = variance_error(dk_schedule_name(f), s, 256, &g);
@@ -573,7 +573,7 @@ static void steps_are_those_of_the_papers(void **state) {
     (void)state;
     for (size_t k = 0; k < sizeof cases / sizeof cases[0]; k++) {
         dk_config c = between(cases[k].family, edited(cases[k].sampler, cases[k].eta), STEPS, HIGH, LOW);
-        c.sampler.langevin_steps = 0;
+        c.sampler.sde.langevin_steps = 0;
         assert_int_equal(dk_config_set(&c, cases[k].settings), DK_OK);
         c.grid = dk_grid_levels(levels, DK_UNIT_SIGMA);
         walk w = walk_plan(&c, gaussian, &g, start, WIDTH);
@@ -642,8 +642,8 @@ static void bins_lie_beside_the_levels(void **state) {
             c.schedule = ve ? dk_ve(0.01, 50) : dk_vp(0.1, 20);
             c.start = DK_START_STATE, c.prediction = DK_PREDICT_X0,
             c.grid = dk_grid_levels(levels, DK_UNIT_T);
-            c.sampler.predictor = (dk_predictor)predictor, c.sampler.langevin_steps = 0;
-            c.sampler.bins = c.sampler.plain_last = 1;
+            c.sampler.sde.predictor = (dk_predictor)predictor, c.sampler.sde.langevin_steps = 0;
+            c.sampler.quirks = DK_QUIRK_BINS, c.sampler.plain_last = 1;
             if (!ve) c.sampler.law = DK_LAW_DDPM_LARGE;
             walk w = walk_plan(&c, gaussian, &g, start, WIDTH);
             for (int s = 0; s < WIDTH; s++) {
@@ -653,7 +653,7 @@ static void bins_lie_beside_the_levels(void **state) {
                 for (int i = 0; i < N; i++) {
                     p.from = w.plan.level[i], p.to = w.plan.level[i + 1];
                     p.D = check_gaussian_D(&g, p.from, p.x), p.z = s == i + 2;
-                    p.x = bin_step(&p, c.sampler.predictor, ve, N);
+                    p.x = bin_step(&p, c.sampler.sde.predictor, ve, N);
                 }
                 check_near(walk_x(&w, N)[s], p.x, 1e-11, "x");
             }
@@ -662,7 +662,7 @@ static void bins_lie_beside_the_levels(void **state) {
     dk_config few = check_config("vp", "predictor_corrector", 19);
     dk_plan plan;
     memset(&plan, 0, sizeof plan);
-    few.sampler.bins = 1;
+    few.sampler.quirks = DK_QUIRK_BINS;
     assert_int_equal(dk_record(&plan, &few), DK_ERROR_CONFIG);
     assert_string_equal(dk_message(&few), "steps = 19: must be >= schedule.beta_max with sampler.bins");
 }
@@ -674,7 +674,7 @@ static void the_annealed_corrector_is_that_of_the_paper(void **state) {
     const double levels[2] = {2, 1}, times[2] = {0.5, 0.25}, start[2] = {3, 3};
     dk_config c = between("edm", dk_sampler_named("predictor_corrector"), 1, 2, 1);
     (void)state;
-    c.sampler.langevin_step = 4 * 0.1 * 0.1;
+    c.sampler.sde.langevin_step = 4 * 0.1 * 0.1;
     c.grid = dk_grid_levels(levels, DK_UNIT_SIGMA);
     walk w = walk_plan(&c, constant, &g, start, 3);
     check_near(walk_value(&w, w.plan.call[1].x)[2], 3 - 0.04 + 0.4, 1e-14, "x after the corrector");
@@ -683,19 +683,6 @@ static void the_annealed_corrector_is_that_of_the_paper(void **state) {
     c.grid = dk_grid_levels(times, DK_UNIT_FLOW);
     w = walk_plan(&c, constant, &g, start, 3); /* h = 2 (4/9) 0.01 / 4 = 1/450, score = (1/2 - 3) 4 */
     check_near(walk_value(&w, w.plan.call[1].x)[2], 3 - 1.0 / 45 + 1.0 / 15, 1e-14, "x after the corrector");
-    walk_free(&w);
-}
-
-/* s_noise from 1.1 to 0.7 over five steps: draws are multiplied by 1.1, 1, 0.9, 0.8. */
-static void s_noise_may_change_linearly(void **state) {
-    check_gaussian g = {1, 0, DK_PREDICT_X0, 0, 0};
-    const double start[2] = {3, 3};
-    dk_config c = between("edm", dk_sampler_named("lcm"), 5, HIGH, LOW);
-    (void)state;
-    c.sampler.s_noise = 1.1, c.sampler.s_noise_change = -0.4;
-    walk w = walk_plan(&c, constant, &g, start, 0);
-    for (int i = 1; i <= 5; i++)
-        check_near(walk_x(&w, i)[i + 1] - 1, (1.2 - 0.1 * i) * w.plan.level[i].sigma, 1e-12, "noise");
     walk_free(&w);
 }
 
@@ -740,21 +727,6 @@ static void D_linear_in_lambda_is_extrapolated_exactly(void **state) {
     }
 }
 
-/* Against the series, summed in long double where it does not cancel; elsewhere against the recursion's identity. */
-static void phi_functions_are_their_series(void **state) {
-    (void)state;
-    for (int k = 0; k <= 4; k++)
-        for (double z = -6; z < 12; z += 0.037) {
-            long double term = 1, sum = 0;
-            for (int i = 1; i <= k; i++) term /= i;
-            for (int n = 0; n < 120; n++) sum += term, term *= (long double)z / (n + 1 + k);
-            check_near(dkp_phi(k, z) / (double)sum, 1, 1e-14, "phi");
-        }
-    check_near(dkp_phi(3, 0), 1.0 / 6, 1e-16, "phi_3(0)");
-    for (int k = 1; k <= 3; k++) /* the limit of h phi_k(-h) */
-        check_near(dkp_h_phi(k, HUGE_VAL, -1), dkp_h_phi(k, 1e14, -1), 1e-12, "phi at infinity");
-}
-
 /* Exponential methods of order 2 and more whose weights are exact solve D = lambda exactly. */
 static void exponential_methods_integrate_D_linear_in_lambda(void **state) {
     static const char *const names[] = {
@@ -782,10 +754,10 @@ static void singlestep_lowers_the_last_orders(void **state) {
         for (int zero = 0; zero < 2; zero++) {
             int steps = n / 3 + 1, calls[32] = {0};
             dk_plan plan;
-            dk_config c = check_config("edm", "dpm_solver_3s", steps + zero);
+            dk_config c = check_config("edm", "dpm_solver_fast", steps + zero);
             memset(&plan, 0, sizeof plan);
             c.grid.final = zero ? DK_FINAL_ZERO : DK_FINAL_MIN;
-            c.sampler.evals = n + zero;
+            c.sampler.quirk = n + zero;
             assert_int_equal(dk_record(&plan, &c), DK_OK);
             assert_int_equal(plan.calls, n + zero);
             for (int i = 0; i < plan.calls; i++) calls[plan.call[i].step]++;
@@ -908,21 +880,22 @@ static void correctors_may_spare_the_first_steps_and_correct_the_last(void **sta
         s.rule = DK_RULE_EXACT, s.order = 2, s.corrector = 3;
         for (int last = 0; last < 2; last++)
             for (int i = 0; i < 2; i++) {
-                s.correct_last = last;
+                s.quirks = last ? DK_QUIRK_CORRECT_LAST : 0;
                 error[last][i] = fabs(multistep_end("edm", s, 64 << i, 2, 1e-3, 1.3) - exact);
             }
         for (int last = 0; last < 2; last++)
             if (fabs(log2(error[last][0] / error[last][1]) - 3) > 0.35)
                 fail_msg("%s, correct_last = %d: %g, then %g", s.name, last, error[last][0], error[last][1]);
-        for (s.correct_last = 0; s.correct_last < 2; s.correct_last++)
-            for (s.uncorrected = 0; s.uncorrected < 6; s.uncorrected++) {
+        for (int last = 0; last < 2; last++)
+            for (s.quirk = 0; s.quirk < 6; s.quirk++) {
+                s.quirks = (last ? DK_QUIRK_CORRECT_LAST : 0) | DK_QUIRK_UNCORRECTED;
                 dk_config c = between("flow", s, 5, HIGH, LOW);
                 dk_plan plan;
                 memset(&plan, 0, sizeof plan);
                 c.sampler.pece = 1;
                 assert_int_equal(dk_record(&plan, &c), DK_OK);
-                int corrections = 4 + s.correct_last - s.uncorrected;
-                assert_int_equal(plan.calls, 5 + s.correct_last + (corrections > 0 ? corrections : 0));
+                int corrections = 4 + last - (int)s.quirk;
+                assert_int_equal(plan.calls, 5 + last + (corrections > 0 ? corrections : 0));
                 assert_int_equal(plan.call[plan.calls - 1].step, 4);
                 dk_plan_free(&plan);
             }
@@ -938,8 +911,7 @@ static void classical_multistep_methods_have_no_noise_but_churn(void **state) {
         memset(&plan, 0, sizeof plan);
         c.sampler.eta = 0.5;
         assert_int_equal(dk_record(&plan, &c), DK_ERROR_CONFIG);
-        assert_string_equal(dk_message(&c),
-                            "sampler.eta = 0.5: must be 0: this sampler is deterministic but for churn");
+        assert_non_null(strstr(dk_message(&c), "sampler.eta = 0.5: must be 0: this method takes churn order rule "));
         dk_plan_free(&plan);
     }
 }
@@ -965,7 +937,7 @@ static void singlestep_stages_may_stand_on_the_grids_levels(void **state) {
             dk_config a = between(dk_schedule_name(f), s, 4, HIGH, LOW);
             const double start[2] = {0.8, 0.8};
             walk p = walk_plan(&a, mixture, NULL, start, 0);
-            s.stages = DK_SPACING_LEVELS;
+            s.record = dk_sampler_named("dpmpp_2s_levels").record;
             dk_config b = between(dk_schedule_name(f), s, 4 * order, HIGH, LOW);
             walk q = walk_plan(&b, mixture, NULL, start, 0);
             assert_int_equal(q.plan.calls, 4 * order);
@@ -990,7 +962,7 @@ static void singlestep_on_levels_ends_with_lower_orders(void **state) {
         dk_sampler s = dk_sampler_named("dpmpp_3s");
         int steps = cases[k].steps, begin = 0;
         const double start = 2;
-        s.order = cases[k].order, s.rule = DK_RULE_EXACT, s.stages = DK_SPACING_LEVELS;
+        s.order = cases[k].order, s.rule = DK_RULE_EXACT, s.record = dk_sampler_named("dpmpp_2s_levels").record;
         s.lower_order_final = cases[k].lower;
         dk_config c = between("edm", s, steps, 9, 0.2);
         walk w = walk_plan(&c, lambda_itself, NULL, &start, 1);
@@ -1062,7 +1034,7 @@ static void pseudo_steps_in_the_vp_gauge_are_rotations(void **state) {
     dk_config c = between("cosine_flow", dk_sampler_named("plms"), 2, HIGH, LOW);
     double v[2], x = start;
     (void)state;
-    c.sampler.gauge = DK_GAUGE_VP, c.grid = dk_grid_levels(t, DK_UNIT_T);
+    c.sampler.quirks = DK_QUIRK_PSEUDO_V, c.grid = dk_grid_levels(t, DK_UNIT_T);
     walk w = walk_plan(&c, mixture, NULL, &start, 1);
     for (int i = 0; i < 2; i++) {
         dk_level l = dk_level_at(&c.schedule, t[i]);
@@ -1101,10 +1073,10 @@ static void a_stage_may_follow_pure_noise(void **state) {
         dk_plan plan;
         dk_config c = check_config("flow", "dpmpp_2s", 5);
         memset(&plan, 0, sizeof plan);
-        c.sampler.pure_stage = 0.999 * with;
+        c.sampler.quirks = with ? DK_QUIRK_PURE_STAGE : 0;
         assert_int_equal(dk_record(&plan, &c), DK_OK);
         assert_int_equal(plan.calls, 2 * 5 - 2 + with);
-        if (with) check_near(plan.call[1].level.sigma, 0.999, 1e-15, "sigma of the stage");
+        if (with) check_near(plan.call[1].level.sigma, 0.9999, 1e-15, "sigma of the stage");
         dk_plan_free(&plan);
     }
 }
@@ -1114,7 +1086,7 @@ static void smld_follows_the_langevin_recursion(void **state) {
     check_gaussian g = {0.7, 0.5, DK_PREDICT_X0, 0, 0};
     dk_sampler s = dk_sampler_named("smld");
     (void)state;
-    s.langevin_steps = 25, s.langevin_step = 0.1;
+    s.sde.langevin_steps = 25, s.sde.langevin_step = 0.1;
     for (int f = 0; f < FAMILIES; f++) {
         dk_config c = between(dk_schedule_name(f), s, 6, HIGH, LOW);
         const double start[2] = {0, 1};
@@ -1158,7 +1130,8 @@ static void noise_laws_keep_the_marginal(void **state) {
                                    : strcmp(names[n], "seeds_3") == 0    ? 3
                                                                          : 1;
                     dk_sampler s = edited(names[n], strcmp(names[n], "edm_churn") == 0 ? 0 : etas[e]);
-                    s.law = (dk_noise_law)law, s.s_noise = 1;
+                    s.law = s.record == dk_sampler_named("rk4").record ? DK_LAW_ANCESTRAL : (dk_noise_law)law;
+                    s.noise_excess = 0;
                     dk_config c = between(dk_schedule_name(f), s, 5, 20, 0.05);
                     dk_level l = dk_level_at_sigma(&c.schedule, 20);
                     double start[2] = {l.alpha * g.mean, l.alpha * g.mean + l.sigma};
@@ -1281,7 +1254,7 @@ static void a_users_exponential_method_is_checked_and_runs(void **state) {
     dk_phi_term term = {2, 1, 2, 1, 1};
     const dk_exponential method = {"mine", 2, 2, c2, 1, &term, NULL};
     dk_real x[DIM], y[DIM];
-    dk_config a = between("vp", dk_exponential_runge_kutta(&method), 6, HIGH, LOW), b = a;
+    dk_config a = between("vp", check_exponential(&method), 6, HIGH, LOW), b = a;
     (void)state;
     b.sampler = dk_sampler_named("exp_heun_2_x0");
     run_gaussian(&a, x);
@@ -1337,14 +1310,16 @@ static void exponential_methods_that_cannot_be_are_named(void **state) {
     (void)state;
     for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
         dk_config c = check_config("vp", NULL, 4);
-        c.sampler = dk_exponential_runge_kutta(&rows[i].method);
+        c.sampler = check_exponential(&rows[i].method);
         assert_int_equal(dk_resolve(&c), DK_ERROR_CONFIG);
         if (strncmp(dk_message(&c), rows[i].message, strlen(rows[i].message)) != 0)
             fail_msg("wanted \"%s\", got \"%s\"", rows[i].message, dk_message(&c));
     }
-    dk_exponential nameless = rows[0].method;
-    nameless.name = NULL;
-    assert_string_equal(dk_exponential_runge_kutta(&nameless).name, "exponential");
+    dk_config c = check_config("vp", NULL, 4);
+    dk_exponential nameless = {NULL, 2, 2, c2, 1, &fine, NULL};
+    c.sampler.exponential = &nameless;
+    assert_int_equal(dk_resolve(&c), DK_OK);
+    assert_string_equal(c.sampler.name, "exponential");
 }
 
 static void a_users_tableau_is_read_and_checked(void **state) {
@@ -1368,98 +1343,16 @@ static void a_users_tableau_is_read_and_checked(void **state) {
          "stages of sampler.tableau = 17: must be 1 .. 16"},
     };
     dk_real x[DIM], y[DIM];
-    dk_config a = between("flow", dk_runge_kutta(" .66666666666666667e0\n|1/4 3.0/4"), 6, HIGH, LOW), b = a;
+    dk_config a = between("flow", check_tableau(" .66666666666666667e0\n|1/4 3.0/4"), 6, HIGH, LOW), b = a;
     (void)state;
     b.sampler = dk_sampler_named("ralston");
     run_gaussian(&a, x);
     run_gaussian(&b, y);
     for (int i = 0; i < DIM; i++) check_near((double)x[i], (double)y[i], 4 * check_tiny, "ralston");
     for (size_t i = 0; i < sizeof wrong / sizeof wrong[0]; i++) {
-        a.sampler = dk_runge_kutta(wrong[i].text);
+        a.sampler = check_tableau(wrong[i].text);
         assert_int_equal(dk_resolve(&a), DK_ERROR_CONFIG);
         if (!strstr(dk_message(&a), wrong[i].message)) fail_msg("%s", dk_message(&a));
-    }
-    a.sampler = dk_runge_kutta(NULL);
-    assert_int_equal(dk_plan_size(&a), 0);
-}
-
-/* Rooted trees, Hairer, Norsett & Wanner, II.2: a tree's stage values are the product of A times its children's, and
-   sum b_i of them must be 1/density. Order n has as many conditions as there are trees of order n. */
-enum { TREES = 500 };
-typedef struct rooted_trees {
-    int count, order[TREES];
-    double density[TREES], stage[TREES][DK_MAX_STAGES + 1];
-} rooted_trees;
-
-static void grow_trees(rooted_trees *t, const dkp_tableau *tableau, int stages, int order, int left, int from,
-                       const double *stage, double density) {
-    if (!left) {
-        assert_true(t->count < TREES);
-        t->order[t->count] = order, t->density[t->count] = density * order;
-        memcpy(t->stage[t->count++], stage, sizeof t->stage[0]);
-        return;
-    }
-    for (int k = from; k < t->count && t->order[k] <= left; k++) { /* one more child */
-        double product[DK_MAX_STAGES + 1];
-        for (int i = 0; i <= stages; i++) {
-            double sum = 0;
-            for (int j = 0; j < i; j++) sum += tableau->a[dkp_row(i) + j] * t->stage[k][j];
-            product[i] = stage[i] * sum;
-        }
-        grow_trees(t, tableau, stages, order, left - t->order[k], k, product, density * t->density[k]);
-    }
-}
-
-/* The order of the weights in a row; those of an embedded method have one slope more, at the result. */
-static int order_of_row(const dkp_tableau *tableau, int row) {
-    static rooted_trees t;
-    double one[DK_MAX_STAGES + 1];
-    t.count = 0;
-    for (int i = 0; i <= DK_MAX_STAGES; i++) one[i] = 1;
-    for (int order = 1; order <= 9; order++) {
-        int first = t.count;
-        grow_trees(&t, tableau, row - 1, order, order - 1, 0, one, 1);
-        for (int k = first; k < t.count; k++) {
-            double sum = 0;
-            for (int i = 0; i < row; i++) sum += tableau->a[dkp_row(row) + i] * t.stage[k][i];
-            if (fabs(sum - 1 / t.density[k]) > 1e-13) return order - 1;
-        }
-    }
-    return 9;
-}
-
-static void tableaux_satisfy_the_order_conditions(void **state) {
-    char message[DK_MESSAGE_SIZE] = "";
-    dkp_tableau t;
-    (void)state;
-    for (int i = 0; dk_sampler_at(i); i++) {
-        const dk_sampler_info *info = dk_sampler_at(i);
-        if (info->record != dkp_record_runge_kutta || strcmp(info->name, "edm_churn") == 0) continue;
-        assert_int_equal(dkp_parse_tableau(info->tableau, &t, message), DK_OK);
-        if (order_of_row(&t, t.stages) != info->order)
-            fail_msg("%s has order %d", info->name, order_of_row(&t, t.stages));
-        if (t.embedded && order_of_row(&t, t.stages + 1) != info->order - 1)
-            fail_msg("%s embeds order %d", info->name, order_of_row(&t, t.stages + 1));
-    }
-}
-
-/* Bogacki & Shampine 1989: the embedded second order method, whose last weight is of the slope at the end. */
-static void a_tableau_may_embed_a_method_of_lower_order(void **state) {
-    static const double want[4] = {7.0 / 24, 0.25, 1.0 / 3, 0.125};
-    char message[DK_MESSAGE_SIZE] = "";
-    dkp_tableau t;
-    (void)state;
-    for (int i = 0; dk_sampler_at(i); i++) {
-        const char *text = dk_sampler_at(i)->tableau;
-        if (!text) continue;
-        if (dkp_parse_tableau(text, &t, message) != DK_OK) fail_msg("%s", message);
-        for (int row = t.stages; row <= t.stages + t.embedded; row++) { /* consistent: both sum to 1 */
-            double sum = 0;
-            for (int j = 0; j < row; j++) sum += t.a[dkp_row(row) + j];
-            check_near(sum, 1, 1e-14, dk_sampler_at(i)->name);
-        }
-        if (strcmp(dk_sampler_at(i)->name, "bogacki_shampine") == 0)
-            for (int j = 0; j < 4; j++) check_near(t.a[dkp_row(4) + j], want[j], 1e-16, "embedded");
     }
 }
 
@@ -1503,7 +1396,7 @@ static void gauge_free_samplers_do_not_see_the_family(void **state) {
         for (int f = 0; f < FAMILIES; f++) {
             check_near(difference_to_edm(dk_schedule_name(f), dk_sampler_named(names[k]), 8), 0, 1e-11,
                        names[k]);
-            dk_sampler s = edited(names[k], 0.6); /* noise in every one that can */
+            dk_sampler s = edited(names[k], strcmp(names[k], "smld") ? 0.6 : 0); /* noise in every one that can */
             check_near(difference_to_edm(dk_schedule_name(f), s, 8), 0, 1e-11, names[k]);
         }
 }
@@ -1586,8 +1479,9 @@ static void scaling_everything_scales_the_result(void **state) {
         dk_real x[DIM], y[DIM];
         dk_config c = check_config("edm", dk_sampler_at(k)->name, 4);
         c.dim = DIM, c.sigma_data = 0.6, c.grid = dk_grid_levels(small, DK_UNIT_SIGMA);
-        c.sampler.churn_min = 0, c.sampler.churn_max = 0;
-        c.sampler.er_power = 1; /* ER-SDE's own noise scaler knows a scale, a power does not */
+        c.sampler.churn_range[0] = c.sampler.churn_range[1] = 0;
+        if (strcmp(c.sampler.name, "er_sde") == 0)
+            c.sampler.quirks = DK_QUIRK_ER_POWER; /* ER-SDE's own noise scaler knows a scale, a power does not */
         assert_int_equal(dk_sample(&c, check_gaussian_denoise, &g, x), DK_OK);
         c.sigma_data = 4.8, c.grid.levels = large;
         c.schedule = dk_edm(8 * c.schedule.sigma_min, 8 * c.schedule.sigma_max);
@@ -1618,8 +1512,8 @@ static void churn_raises_the_level_as_karras_does(void **state) {
             dk_config c = between("edm", dk_sampler_named(names[n]), 4, 10, 0.1);
             int draw = 0;
             c.grid = dk_grid_levels(levels, DK_UNIT_SIGMA);
-            c.sampler.churn = cases[k].churn, c.sampler.s_noise = 1.5;
-            c.sampler.churn_min = cases[k].low, c.sampler.churn_max = cases[k].high;
+            c.sampler.churn = cases[k].churn, c.sampler.noise_excess = 0.5;
+            c.sampler.churn_range[0] = cases[k].low, c.sampler.churn_range[1] = cases[k].high;
             walk w = walk_plan(&c, constant, &g, start, 0);
             for (int i = 0; i < w.plan.calls; i++) {
                 const dk_call *call = &w.plan.call[i];
@@ -1647,10 +1541,10 @@ static void late_churn_comes_behind_the_evaluation(void **state) {
     const double levels[] = {4, 1}, start[2] = {6, 10};
     (void)state;
     for (int late = 1; late <= 2; late++) {
-        dk_config c = between("edm", dk_sampler_named("ddim"), 1, 4, 1);
+        dk_config c = between("edm", dk_sampler_named("euler_late_churn"), 1, 4, 1);
         c.grid = dk_grid_levels(levels, DK_UNIT_SIGMA);
         c.prediction = DK_PREDICT_EPS;
-        c.sampler.churn = 0.25, c.sampler.churn_late = late;
+        c.sampler.churn = 0.25, c.sampler.quirk = late - 1;
         walk w = walk_plan(&c, half_of_x, NULL, start, 0);
         assert_int_equal(w.plan.draws, 2);
         check_near(w.plan.call[0].level.sigma, 4, 1e-15, "level of the evaluation");
@@ -1675,7 +1569,7 @@ static void ddim_can_count_timesteps(void **state) {
     dk_config c = between("vp_linear", dk_sampler_named("ddim"), 2, 1, 0);
     (void)state;
     c.grid = dk_grid_levels(levels, DK_UNIT_T);
-    c.prediction = DK_PREDICT_EPS, c.sampler.stride = 100;
+    c.prediction = DK_PREDICT_EPS, c.sampler.quirks = DK_QUIRK_STRIDE, c.sampler.quirk = 100;
     walk w = walk_plan(&c, no_output, NULL, start, 0);
     double a[4] = {dk_level_at(&c.schedule, 999).alpha, dk_level_at(&c.schedule, 899).alpha,
                    dk_level_at(&c.schedule, 500).alpha, dk_level_at(&c.schedule, 400).alpha};
@@ -1690,7 +1584,7 @@ static void ddim_can_be_told_the_end(void **state) {
     dk_config c = between("edm", dk_sampler_named("ddim"), 2, 4, 1);
     (void)state;
     c.grid = dk_grid_levels(levels, DK_UNIT_SIGMA);
-    c.condition = DK_CONDITION_SIGMA, c.sampler.told_end = 1;
+    c.condition = DK_CONDITION_SIGMA, c.sampler.quirks = DK_QUIRK_TOLD_END;
     walk w = walk_plan(&c, no_output, NULL, start, 0);
     for (int i = 0; i < 2; i++) {
         check_near(w.plan.call[i].condition, levels[i + 1], 1e-15, "told");
@@ -1707,7 +1601,7 @@ static void pure_noise_can_be_made_anew(void **state) {
         dk_config c = between("flow", dk_sampler_named("euler_ancestral_cfg_pp"), 2, 1, 0);
         c.grid = dk_grid_levels(levels, DK_UNIT_FLOW);
         c.prediction = DK_PREDICT_X0;
-        c.sampler.eta = 0.5, c.sampler.fresh_pure = fresh;
+        c.sampler.eta = 0.5, c.sampler.quirks = fresh ? DK_QUIRK_FRESH_PURE : 0;
         walk w = walk_plan(&c, no_output, NULL, start, 0);
         check_near(walk_x(&w, 1)[0] - walk_x(&w, 1)[1], fresh ? 0 : 0.8 * sqrt(0.75), 1e-13, "share of x");
         check_near(walk_x(&w, 1)[2] - walk_x(&w, 1)[0], fresh ? 0.8 : 0.4, 1e-13, "share of the draw");
@@ -1722,7 +1616,7 @@ static void dpm2_can_arrive_dry(void **state) {
     for (int dry = 0; dry < 2; dry++) {
         dk_config c = between("edm", dk_sampler_named("dpm2_ancestral"), 1, 4, 1);
         c.grid = dk_grid_levels(levels, DK_UNIT_SIGMA);
-        c.sampler.eta = 1.2, c.sampler.dry_bottom = dry;
+        c.sampler.eta = 1.2, c.sampler.quirks = dry ? DK_QUIRK_DRY_BOTTOM : 0;
         walk w = walk_plan(&c, no_output, NULL, start, 0);
         assert_int_equal(w.plan.draws, dry ? 1 : 2);
         assert_int_equal(w.plan.calls, 1);
@@ -1814,7 +1708,7 @@ static int documented_calls(const dk_sampler_info *info, int steps, int from_pur
     const dk_sampler *s = &preset;
     int evals = info->evals;
     if (strcmp(s->name, "heunpp2") == 0) return steps < 2 ? steps : 3 * steps - 3;
-    if (s->record == dkp_record_runge_kutta || is_one_of(s->name, "dpm2 edm dpm2_ancestral_rf"))
+    if (s->record == dk_sampler_named("rk4").record || is_one_of(s->name, "dpm2 edm dpm2_ancestral_rf heun_late_churn"))
         return evals * (steps - to_zero) + to_zero;
     if (evals > 1 && !is_one_of(s->name, "predictor_corrector smld") && !s->pece) {
         int short_steps = from_pure_noise + to_zero < steps ? from_pure_noise + to_zero : steps;
@@ -1934,16 +1828,12 @@ int main(void) {
         cmocka_unit_test(the_corrector_is_that_of_the_paper),
         cmocka_unit_test(bins_lie_beside_the_levels),
         cmocka_unit_test(the_annealed_corrector_is_that_of_the_paper),
-        cmocka_unit_test(s_noise_may_change_linearly),
         cmocka_unit_test(tcd_goes_down_to_a_whole_timestep),
         cmocka_unit_test(D_linear_in_lambda_is_extrapolated_exactly),
-        cmocka_unit_test(phi_functions_are_their_series),
         cmocka_unit_test(exponential_methods_integrate_D_linear_in_lambda),
         cmocka_unit_test(a_users_exponential_method_is_checked_and_runs),
         cmocka_unit_test(exponential_methods_that_cannot_be_are_named),
         cmocka_unit_test(a_users_tableau_is_read_and_checked),
-        cmocka_unit_test(tableaux_satisfy_the_order_conditions),
-        cmocka_unit_test(a_tableau_may_embed_a_method_of_lower_order),
         cmocka_unit_test(singlestep_lowers_the_last_orders),
         cmocka_unit_test(singlestep_methods_have_orders_up_to_three),
         cmocka_unit_test(cfg_pp_takes_its_direction_from_the_unconditional_output),

@@ -1,6 +1,8 @@
 /* The synopsis in the header and every C snippet of the README compile and run as they stand. What they leave to
    the reader (a network, an array) is here. */
 #include "check.h"
+#undef DIFFKIT_IMPLEMENTED
+#define DIFFKIT_IMPLEMENTED /* here or in another file: the synopsis asks for it once more */
 #ifdef __GNUC__ /* C++ would have every member named in {0} */
 #pragma GCC diagnostic ignored "-Wmissing-field-initializers"
 #endif

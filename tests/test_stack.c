@@ -109,7 +109,7 @@ static void what_takes_most(void **state) {
         }
     dk_config c = check_config("vp_scaled_linear", NULL, 8);
     const dk_restart restart = {{dk_restart_level}, 2, 1, 0, 0};
-    c.sampler = dk_runge_kutta(tableau), c.sampler.churn = 1;
+    c.sampler = check_tableau(tableau), c.sampler.churn = 1;
     c.grid.way = &restart.way, c.dim = DIM, c.batch = BATCH, c.mask = mask, c.known = known;
     check_stack("16 stages", begin, &c);
     check_stack("16 stages", sample, &c);

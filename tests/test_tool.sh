@@ -29,7 +29,7 @@ has_kinds() { succeeds list && [ "$(count '^schedules$')" = 1 ] && [ "$(count '^
 lists_json() { succeeds list grids --json && [ "$(count '"name": "karras"')" = 1 ] && [ "$(count '"samplers"')" = 0 ]; }
 check "list names every sampler" has_all_samplers
 check "list shows all three kinds" has_kinds
-lists_names() { succeeds list names && grep -q '^  a1111 *DPM++ 2S a *dpmpp_2s_ancestral$' "$dir/out" && grep -q 'comfyui:deis *deis_t  points=10000' "$dir/out"; }
+lists_names() { succeeds list names && grep -q '^  a1111 *DPM++ 2S a *dpmpp_2s_ancestral$' "$dir/out" && grep -q 'comfyui:deis *deis_t  deis_sum=1' "$dir/out"; }
 docs_in_step() { succeeds list --markdown && cmp -s docs/samplers.md "$dir/out"; }
 check "list names shows other programs' names" lists_names
 check "docs/samplers.md is what make docs writes" docs_in_step

@@ -161,7 +161,7 @@ static void noise_takes_the_state_back_up(void **state) {
     dk_config c = on_levels("edm", "euler", there, 5);
     dk_real x[DIM];
     (void)state;
-    c.grid.travel = 1, c.sampler.s_noise = 0.5;
+    c.grid.travel = 1, c.sampler.noise_excess = -0.5;
     fill(x);
     run(&c, check_zero, x);
     for (int i = 0; i < DIM; i++) {
@@ -183,15 +183,15 @@ static void nothing_is_remembered_across_a_way_up(void **state) {
             whole.sampler.churn = first.sampler.churn = second.sampler.churn =
                 0; /* depends on the number of steps */
             whole.grid.travel = 1;
-            whole.sampler.rtol = whole.sampler.atol = 0;
-            first.sampler.rtol = first.sampler.atol = second.sampler.rtol = second.sampler.atol = 0;
+            whole.sampler.control.rtol = whole.sampler.control.atol = 0;
+            first.sampler.control.rtol = first.sampler.control.atol = second.sampler.control.rtol = second.sampler.control.atol = 0;
             fill(x), fill(y);
             run(&whole, check_nonlinear, x);
             run(&first, check_nonlinear, y);
             dk_level a = dk_level_at_sigma(&first.schedule, 2), b = dk_level_at_sigma(&first.schedule, 6);
             double kept = b.alpha / a.alpha, up = sqrt(b.sigma * b.sigma - kept * kept * a.sigma * a.sigma);
             for (int i = 0; i < DIM; i++)
-                y[i] = (dk_real)(kept * (double)y[i] + whole.sampler.s_noise * up * (0.5 + 0.25 * i));
+                y[i] = (dk_real)(kept * (double)y[i] + (1 + whole.sampler.noise_excess) * up * (0.5 + 0.25 * i));
             run(&second, check_nonlinear, y);
             for (int i = 0; i < DIM; i++)
                 check_near((double)x[i], (double)y[i], 1000 * check_tiny, whole.sampler.name);
@@ -259,7 +259,7 @@ static void known_data_stay_known(void **state) {
             dk_config c = on_levels(schedules[f], dk_sampler_at(k)->name, down, 4);
             watch w = {&c, 0};
             c.mask = half, c.known = data, c.sampler.churn = 0;
-            c.sampler.rtol = c.sampler.atol = 0;
+            c.sampler.control.rtol = c.sampler.control.atol = 0;
             fill(x);
             if (dk_sample(&c, watching, &w, x)) fail_msg("%s: %s", c.sampler.name, dk_message(&c));
             if (w.bad) fail_msg("%s: %d elements are not what is known", c.sampler.name, w.bad);
@@ -274,7 +274,7 @@ static void known_data_stay_known_at_any_step_size(void **state) {
     for (int k = 0; k < 2; k++) {
         dk_real x[DIM];
         dk_config c = on_levels("vp", names[k], down, 3);
-        c.mask = half, c.known = data, c.sampler.rtol = 1e-3, c.sampler.atol = 1e-3;
+        c.mask = half, c.known = data, c.sampler.control.rtol = 1e-3, c.sampler.control.atol = 1e-3;
         fill(x);
         run(&c, check_nonlinear, x);
         for (int i = 0; i < DIM; i += 2)
@@ -293,7 +293,7 @@ static void step_size_control_begins_behind_clean_data(void **state) {
     for (int k = 0; k < 2; k++) {
         dk_real x[DIM];
         dk_config c = on_levels("flow", names[k], levels, 2);
-        c.prediction = DK_PREDICT_EPS, c.sampler.rtol = 1e-3, c.sampler.atol = 1e-3, c.sampler.eta = 0;
+        c.prediction = DK_PREDICT_EPS, c.sampler.control.rtol = 1e-3, c.sampler.control.atol = 1e-3, c.sampler.eta = 0;
         fill(x);
         run(&c, quarter, x);
         dk_level l = dk_level_at_sigma(&c.schedule, 4);

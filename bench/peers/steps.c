@@ -180,10 +180,10 @@ int main(int argc, char **argv) {
     b.bytes = dk_workspace_size(&b.plan, &b.config);
     if (!(b.memory = malloc(b.bytes))) fail("not enough memory");
 
-    b.config.sampler.s_noise = 0;
+    b.config.sampler.noise_excess = -1;
     record(&b);
     result_of(run, &b, ours);
-    b.config.sampler.s_noise = 1;
+    b.config.sampler.noise_excess = 0;
     int at_once = 1 + (int)(3000 / b.n);
     double plan_time = best_of(record, &b, 1, seconds / 4), time = best_of(run, &b, at_once, seconds),
            hand_time = (double)NAN;

@@ -16,7 +16,7 @@ static int fuzz_names(const uint8_t *bytes, size_t size) {
     case 0: c.sampler = dk_sampler_named(text); break;
     case 1: c.grid = dk_grid_named(text); break;
     case 2: c.schedule = dk_schedule_named(text); break;
-    case 3: c.sampler = dk_runge_kutta(text); break;
+    case 3: c.sampler.tableau = text; break;
     case 4:
         if (dk_config_named(&c, text) == DK_OK) break;
         FUZZ_PROMISE(c.message[0]);
@@ -30,7 +30,7 @@ static int fuzz_names(const uint8_t *bytes, size_t size) {
         break;
     case 6: {
         dk_exponential method = {"any", 2 + (int)(size % 4), 2, c5, 0, NULL, text};
-        c.sampler = dk_exponential_runge_kutta(&method);
+        c.sampler.exponential = &method;
         fuzz_run(&c, 50);
         free(text);
         return 0;
