@@ -8786,9 +8786,9 @@ static uint64_t dkp_hash_source(const dk_noise_source *s) {
    between which it runs, and how its step sizes follow. */
 static uint64_t dkp_hash_config(const dk_run *run) {
     const dk_sampler *s = &run->config.sampler;
-    const double control[] = {s->control.rtol,   s->control.atol,   s->control.h_init, s->control.safety,
-                              s->control.pcoeff, s->control.icoeff, s->control.dcoeff, s->eta,
-                              (double)s->order,  (double)s->control.law};
+    const dk_control *k = &s->control;
+    const double control[] = {k->rtol,   k->atol,   k->h_init, k->safety,        k->pcoeff,
+                              k->icoeff, k->dcoeff, s->eta,    (double)s->order, (double)k->law};
     uint64_t h = dkp_hash(0xCBF29CE484222325u, (uint64_t)run->config.steps);
     if (!dkp_plan_of(run)->attempt) return dk_plan_hash(dkp_plan_of(run));
     for (int i = 0; i < DKP_COUNT(control); i++) h = dkp_hash_real(h, control[i]);

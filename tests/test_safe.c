@@ -286,7 +286,7 @@ static void a_run_whose_steps_became_too_small_says_so_again(void **state) {
     uint32_t random = 1;
     dk_run run;
     (void)state;
-    c.dim = DIM, c.sampler.rtol = c.sampler.atol = 1e-12;
+    c.dim = DIM, c.sampler.control.rtol = c.sampler.control.atol = 1e-12;
     assert_int_equal(dk_begin(&run, &c, x, NULL, 0), DK_OK);
     for (int again = 0; again < 3; again++) {
         assert_int_equal(dk_continue(&run, noisy_network, &random), DK_ERROR_STEP);
@@ -355,7 +355,7 @@ static void saves_know_what_they_belong_to(void **state) {
         other = c, other.schedule.sigma_max = other.schedule.t_max = 79;
         foreign(&other, "saved config (");
         if (control) {
-            other = c, other.sampler.rtol = 0.5;
+            other = c, other.sampler.control.rtol = 0.5;
             foreign(&other, "saved config (");
             other = c, other.clip = 1;
             foreign(&other, "saved bytes: damaged, or not of a run with this config");
@@ -375,7 +375,7 @@ static void runs_that_are_over_save_and_load(void **state) {
         dk_real x[DIM], want[DIM], out[DIM];
         dk_run run;
         c.dim = DIM;
-        if (k == 2) c.sampler.rtol = c.sampler.atol = 0.05;
+        if (k == 2) c.sampler.control.rtol = c.sampler.control.atol = 0.05;
         assert_int_equal(dk_sample(&c, check_nonlinear, NULL, want), DK_OK);
         for (int at = 0; at < 40; at++) {
             save_after(&c, at);
@@ -394,7 +394,7 @@ static void runs_that_are_over_save_and_load(void **state) {
     dk_real x[DIM];
     uint32_t random = 1;
     dk_run run;
-    c.dim = DIM, c.sampler.rtol = c.sampler.atol = 1e-12;
+    c.dim = DIM, c.sampler.control.rtol = c.sampler.control.atol = 1e-12;
     assert_int_equal(dk_begin(&run, &c, x, NULL, 0), DK_OK);
     assert_int_equal(dk_continue(&run, noisy_network, &random), DK_ERROR_STEP);
     assert_int_equal(dk_save(&run, bytes, sizeof bytes), DK_OK);
@@ -420,7 +420,7 @@ static void made_up_words_of_a_save_do_no_harm(void **state) {
     for (int k = 0; k < 3; k++)
         for (int at = 0; at < 25; at += 6) {
             dk_config c = check_config(k == 2 ? "vp" : "edm", controlled[k], 4);
-            c.dim = 1, c.sampler.rtol = c.sampler.atol = 0.01;
+            c.dim = 1, c.sampler.control.rtol = c.sampler.control.atol = 0.01;
             if (!c.sampler.order) c.sampler.order = 3;
             size_t size = save_after(&c, at);
             memcpy(whole, bytes, size);
@@ -458,7 +458,7 @@ static void sizes_do_not_wrap(void **state) {
     if (sizeof(size_t) > 4) skip();
     dk_config c = check_config("ve", "predictor_corrector", 1);
     memset(&plan, 0, sizeof plan);
-    c.dim = 1, c.batch = 1 << 20, c.sampler.langevin_steps = 512;
+    c.dim = 1, c.batch = 1 << 20, c.sampler.sde.langevin_steps = 512;
     assert_int_equal(dk_record(&plan, &c), DK_OK);
     assert_int_equal(dk_workspace_size(&plan, &c), 0);
     assert_int_equal(dk_begin_plan(&run, &plan, &c, x, NULL, 0), DK_ERROR_MEMORY);
