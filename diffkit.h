@@ -6751,7 +6751,7 @@ static dk_status dkp_check_schedule(dk_schedule *s, char *message) {
     if (s->zero_terminal_snr != 0 && s->zero_terminal_snr != 1)
         return dkp_fail(message, "schedule.zero_terminal_snr", s->zero_terminal_snr, "0 or 1");
     if (quirks & ~(unsigned)(DK_QUIRK_FLOAT_TABLE | DK_QUIRK_TERMINAL_ALPHA | DKP_QUIRK_MARKED))
-        return dkp_fail(message, "schedule.quirks", quirks, "bits of DK_QUIRK_... that are a schedule's");
+        return dkp_fail(message, "schedule.quirks", (int)quirks, "bits of DK_QUIRK_... that are a schedule's");
     if (s->family == DK_FAMILY_FLOW && s->timesteps && (s->timesteps < 2 || s->timesteps > 1000000))
         return dkp_fail(message, "schedule.timesteps", s->timesteps, "2 .. 1000000 (0: 1000)");
     if (s->family == DK_FAMILY_CUSTOM && !s->fn)
@@ -7095,7 +7095,7 @@ static dk_status dkp_check_grid(const dk_config *c, char *message) {
     if (g->spacing == DK_SPACING_LINEAR_QUADRATIC && g->n > 0 && g->n >= c->steps && g->n >= g->full_steps)
         return dkp_fail(message, "grid.linear_steps", g->n, "0 .. steps - 1");
     if (g->quirks & ~(unsigned)(DK_QUIRK_SPARE_LEVEL | DK_QUIRK_SIGMA_LINEAR | DK_QUIRK_BELOW_ONE | DK_QUIRK_REPAINT_NOISE))
-        return dkp_fail(message, "grid.quirks", g->quirks, "bits of DK_QUIRK_... that are a grid's");
+        return dkp_fail(message, "grid.quirks", (int)g->quirks, "bits of DK_QUIRK_... that are a grid's");
     if (g->spacing == DK_SPACING_QUADRATIC && c->schedule.t_min < 0)
         return dkp_fail(message, "schedule.t_min", c->schedule.t_min, ">= 0 for the quadratic grid");
     return DK_OK;
