@@ -787,8 +787,11 @@ typedef struct dk_config {
 DK_API const char *dk_message(const dk_config *c);
 /* Checks every field and replaces defaults by what they stand for. */
 DK_API dk_status dk_resolve(dk_config *c);
-/* Sets fields of c->sampler, c->grid, c->guidance, noise sources, start and blend: "eta=0.5 rule=exact grid.rho=5 guidance.scale=3
-   step_noise=brownian"; enumerators in lower case, without their prefix. All or nothing. */
+/* Sets fields by name: "schedule=edm sampler=dpmpp_2m grid=karras steps=20 eta=1 grid.rho=5 guidance.scale=3". Whole parts by
+   their names (schedule, network_schedule, sampler, grid, model), any field of dk_config, those of its parts with the
+   part before them ("sampler." may be missing); enumerators in lower case, without their prefix. Spaces may stand
+   around =, values with spaces in quotes. The order does not matter: parts come first. All or nothing; an error names
+   the setting, and what is allowed or the nearest names. */
 DK_API dk_status dk_config_set(struct dk_config *c, const char *settings);
 
 /* ------------------------------------------------------------------------------ >>decl-run  Runs */
@@ -1194,8 +1197,6 @@ typedef struct dk_sampler_info {
     const char *paper;
 } dk_sampler_info;
 DK_API const dk_sampler_info *dk_sampler_at(int i); /* the table of presets; NULL past the end */
-/* Up to max known names nearest to the given one; returns how many. kind: "sampler", "grid" or "schedule". */
-DK_API int dk_nearest_names(const char *kind, const char *name, const char **names, int max);
 
 /* ------------------------------------------------------------ >>decl-quirks  Other programs' ways */
 
@@ -1378,15 +1379,26 @@ static dk_status dkp_fail_allocation(char *message, size_t needed);
 
 /* the config's fields by their names; */
 enum { DKP_WORD = 64 };
-enum { DKP_OF_SAMPLER = 1, DKP_OF_GRID = 2, DKP_OF_GUIDANCE = 4, DKP_OF_REST = 8, DKP_OF_ALL = 15 };
+enum {
+    DKP_OF_SAMPLER = 1,
+    DKP_OF_GRID = 2,
+    DKP_OF_GUIDANCE = 4,
+    DKP_OF_REST = 8,
+    DKP_OF_MODEL = 16,
+    DKP_OF_DATA = 32,     /* what a run needs beyond a plan */
+    DKP_OF_SCHEDULE = 64, /* whose ranges depend on the family */
+    DKP_OF_NAMES = 128,
+    DKP_OF_ALL = 255
+};
 typedef struct dkp_field {
     const char *name, *allowed; /* allowed: in words; the words of an enumeration */
     double low, high;
-    int at;    /* in dk_config */
-    char kind; /* i: int, r: real, 1: real that is named by itself plus 1, c: an enumeration, b: a bit, which is `low`,
-                  w: a way */
-    char of;   /* the part that it belongs to */
-    uint32_t spacings; /* that have this number, a bit each; 0: no spacing's own */
+    int at; /* in dk_config */
+    /* i: int, r: real, 1: real that is named by itself plus 1, u: uint64_t, z: size_t, c: an enumeration, b: a bit, which is
+       `low`, g: a spacing, n: a part by its name, w: a way by its name */
+    char kind;
+    unsigned char of;  /* the part that it belongs to */
+    uint32_t spacings; /* that have this number, a bit each; 0: it is no spacing's own */
 } dkp_field;
 
 /* A Runge-Kutta tableau: row i, of i numbers, are the weights of the slopes 0 .. i - 1 for stage i; row `stages` is the
@@ -1399,7 +1411,7 @@ typedef struct dkp_tableau {
 /* Where row i begins. */
 static int dkp_row(int i) { return i * (i - 1) / 2; }
 
-static const dkp_field *dkp_settings(dk_config *c, const char *settings, int of, char wrong[DKP_WORD]);
+static int dkp_settings(dk_config *c, const char *settings, int of);
 struct dkp_marks;
 static dk_status dkp_resolve(dk_config *c, struct dkp_marks *marks, char *message);
 static dk_status dkp_resolve_data(dk_config *c, char *message);
@@ -1460,6 +1472,7 @@ DKP_INLINE size_t dkp_bad_from(const dk_real *v, size_t i, size_t end);
 struct dkp_grid_row;
 static int dkp_sampler_by_name(const char *name, dk_sampler *s);
 static int dkp_grid_by_name(const char *name, dk_grid *g);
+static int dkp_set_by_name(dk_config *c, const char *part, const char *name);
 static const dk_sampler_info *dkp_peer_sampler(int i);
 static int dkp_quirk(const dk_recorder *r, int bits);
 static void dkp_count_timesteps(dk_recorder *r);
@@ -4610,12 +4623,11 @@ static void dkp_default_sampler(dk_sampler *s) {
 }
 
 static dk_sampler dkp_preset(const dk_sampler_info *row) {
-    char wrong[DKP_WORD];
     dk_config c;
     memset(&c, 0, sizeof c);
     c.sampler = dkp_sampler(row->name, row->record);
     c.sampler.tableau = row->tableau, c.sampler.exponential = row->exponential;
-    dkp_settings(&c, row->settings, DKP_OF_SAMPLER, wrong);
+    dkp_settings(&c, row->settings, DKP_OF_SAMPLER);
     return c.sampler;
 }
 
@@ -6144,11 +6156,15 @@ static void dkp_put_pair(dkp_text *t, const char *name, double v) {
     dkp_put_real(t, v);
 }
 
+/* A field's value; an enumerator by its word. */
+static void dkp_put_field(dkp_text *t, const char *field, double v);
+
 /* "field = value: must be allowed"; the first error of a call stays. */
 static dk_status dkp_fail(char *message, const char *field, double value, const char *allowed) {
     dkp_text t = {message, DK_MESSAGE_SIZE, 0};
     dkp_put(&t, field);
-    dkp_put_pair(&t, " = ", value);
+    dkp_put(&t, " = ");
+    dkp_put_field(&t, field, value);
     dkp_put(&t, ": must be ");
     dkp_put(&t, allowed);
     return DK_ERROR_CONFIG;
@@ -6217,10 +6233,11 @@ static char dkp_fold(char c) {
                                               : c;
 }
 
-/* Levenshtein distance, blind to how a is written. */
+/* Levenshtein distance, blind to how a is written. A beginning of b is as near as one letter's difference. */
 static int dkp_distance(const char *a, const char *b) {
     enum { LONGEST = 48 };
-    int row[LONGEST + 1], n = 0;
+    int row[LONGEST + 1], n = 0, begins = 0;
+    while (a[begins] && dkp_fold(a[begins]) == b[begins]) begins++;
     while (n < LONGEST && b[n]) row[n] = n, n++;
     row[n] = n;
     for (int i = 0; i < LONGEST && a[i]; i++) {
@@ -6234,7 +6251,7 @@ static int dkp_distance(const char *a, const char *b) {
             row[j + 1] = best;
         }
     }
-    return row[n];
+    return begins > 1 && !a[begins] && row[n] > 1 ? 1 : row[n];
 }
 
 static const char *dkp_sampler_name(int i) {
@@ -6254,32 +6271,30 @@ static int dkp_nearest(const char *(*at)(int), const char *name, const char **na
     return count;
 }
 
-DK_API int dk_nearest_names(const char *kind, const char *name, const char **names, int max) {
-    return dkp_nearest(strcmp(kind, "sampler") == 0 ? dkp_sampler_name
-                       : strcmp(kind, "grid") == 0  ? dk_grid_name
-                                                    : dk_schedule_name,
-                       name, names, max);
-}
-
-static dk_status dkp_fail_name(char *message, const char *kind, const char *name,
-                               const char *const nearest[3]) {
+/* What `at` lists has no such name. */
+static dk_status dkp_fail_name(char *message, const char *kind, const char *name, const char *(*at)(int)) {
+    const char *nearest[3];
+    int count = dkp_nearest(at, name, nearest, 3);
     dkp_text t = {message, DK_MESSAGE_SIZE, 0};
     dkp_put(&t, kind);
     dkp_put(&t, " \"");
     dkp_put(&t, name);
     dkp_put(&t, "\" is not known");
-    for (int i = 0; i < 3 && nearest[i]; i++) {
+    for (int i = 0; i < count; i++) {
         dkp_put(&t, i ? ", " : "; nearest: ");
         dkp_put(&t, nearest[i]);
     }
     return DK_ERROR_CONFIG;
 }
 
-/* A struct that has a name and nothing else. */
+/* A struct that has a name and nothing else: one that is not known, or a known one that nobody took. */
 static dk_status dkp_fail_unknown(char *message, const char *kind, const char *name) {
-    const char *like[3] = {NULL, NULL, NULL};
-    dk_nearest_names(kind, name, like, 3);
-    if (!like[0] || strcmp(like[0], name)) return dkp_fail_name(message, kind, name, like);
+    const char *(*at)(int) = strcmp(kind, "sampler") == 0 ? dkp_sampler_name
+                             : strcmp(kind, "grid") == 0  ? dk_grid_name
+                                                          : dk_schedule_name;
+    int i = 0;
+    while (at(i) && strcmp(at(i), name) != 0) i++;
+    if (!at(i)) return dkp_fail_name(message, kind, name, at);
     dkp_text t = {message, DK_MESSAGE_SIZE, 0};
     dkp_put(&t, kind);
     dkp_put(&t, ".name = \"");
@@ -6288,7 +6303,7 @@ static dk_status dkp_fail_unknown(char *message, const char *kind, const char *n
     dkp_put(&t, kind);
     dkp_put(&t, "_named(\"");
     dkp_put(&t, name);
-    dkp_put(&t, "\")");
+    dkp_put(&t, "\") or dk_config_set");
     return DK_ERROR_CONFIG;
 }
 
@@ -6700,13 +6715,16 @@ DK_API dk_status dk_noise_fill(const dk_noise_source *source, const dk_noise_req
 
 DKP_SMALL
 
+static const dkp_field *dkp_field_named(const char *name);
+
 /* Where the schedule's own fields are wrong, says so. */
 static dk_status dkp_check_schedule(dk_schedule *s, char *message) {
     unsigned quirks = s->quirks;
     dkp_unmark(s);
     if (s->family == DK_FAMILY_DEFAULT) return dkp_fail_unknown(message, "schedule", s->name);
     if ((int)s->family < 0 || s->family >= DK_FAMILY_COUNT)
-        return dkp_fail(message, "schedule.family", (int)s->family, "one of dk_family");
+        return dkp_fail(message, "schedule.family", (int)s->family,
+                        dkp_field_named("schedule.family")->allowed);
     if (s->shift < 0 || !dkp_finite(s->shift))
         return dkp_fail(message, "schedule.shift", s->shift, "> 0 (0: 1)");
     if (s->family == DK_FAMILY_VE || s->family == DK_FAMILY_EDM) {
@@ -6740,7 +6758,8 @@ static dk_status dkp_check_schedule(dk_schedule *s, char *message) {
                                     "strictly falling between 1 and 0, and 0 only at the end");
             }
         } else if ((int)s->betas < 0 || s->betas >= DK_BETAS_COUNT) {
-            return dkp_fail(message, "schedule.betas", (int)s->betas, "one of dk_betas");
+            return dkp_fail(message, "schedule.betas", (int)s->betas,
+                            dkp_field_named("schedule.betas")->allowed);
         } else if (s->betas < DK_BETAS_COSINE || s->betas == DK_BETAS_SIGMOID) {
             if (!(s->beta_min > 0 && s->beta_min < 1))
                 return dkp_fail(message, "schedule.beta_min", s->beta_min, "> 0 and < 1");
@@ -6775,8 +6794,7 @@ static int dkp_guided_by_norms(const dk_guidance *g) {
     return g->rescale > 0 || g->zero_star || g->projected;
 }
 
-/* Fields of sampler, grid and guidance: how they are set by name, and what they may be. */
-/* REST: noise sources, and what else has no part of its own. */
+/* Every field that can be set by name, and what it may be. */
 
 #define DKP_MOST 1.7976931348623157e308 /* finite */
 #define DKP_S(kind, member, low, high, allowed) \
@@ -6787,8 +6805,24 @@ static int dkp_guided_by_norms(const dk_guidance *g) {
     { "sampler." word, "0 or 1", bit, 0, (int)offsetof(dk_config, sampler.quirks), 'b', DKP_OF_SAMPLER, 0 }
 #define DKP_G(kind, member, low, high, allowed) \
     { "grid." #member, allowed, low, high, (int)offsetof(dk_config, grid.member), kind, DKP_OF_GRID, 0 }
-#define DKP_N(kind, name, member, low, high, allowed) \
-    { name, allowed, low, high, (int)offsetof(dk_config, member), kind, DKP_OF_REST, 0 }
+#define DKP_ROW_OF(of, kind, name, member, low, high, allowed) \
+    { name, allowed, low, high, (int)offsetof(dk_config, member), kind, DKP_OF_##of, 0 }
+#define DKP_N(kind, name, member, low, high, allowed) DKP_ROW_OF(DATA, kind, name, member, low, high, allowed)
+#define DKP_M(kind, member, low, high, allowed) DKP_ROW_OF(MODEL, kind, #member, member, low, high, allowed)
+#define DKP_D(kind, member, low, high, allowed) DKP_ROW_OF(DATA, kind, #member, member, low, high, allowed)
+#define DKP_T(kind, member, low, high, allowed) DKP_ROW_OF(SCHEDULE, kind, #member, member, low, high, allowed)
+#define DKP_SCHEDULE(of)                                                                                         \
+    DKP_T('c', of.family, 0, DK_FAMILY_COUNT - 1,                                                                \
+          "default|flow|ve|edm|vp|vp_discrete|sub_vp|cosine|vp_cosine|custom"),                                  \
+        DKP_T('r', of.t_min, -DKP_MOST, DKP_MOST, "within the family's times"),                                  \
+        DKP_T('r', of.t_max, -DKP_MOST, DKP_MOST, "> t_min and within the family's times"),                      \
+        DKP_T('r', of.shift, 0, DKP_MOST, "> 0 (0: 1)"), DKP_T('r', of.sigma_min, 0, DKP_MOST, ">= 0"),          \
+        DKP_T('r', of.sigma_max, 0, HUGE_VAL, "> sigma_min"), DKP_T('r', of.cosine_offset, 0, DKP_MOST, ">= 0"), \
+        DKP_T('r', of.beta_min, 0, DKP_MOST, "> 0"), DKP_T('r', of.beta_max, 0, DKP_MOST, ">= beta_min"),        \
+        DKP_T('c', of.betas, 0, DK_BETAS_COUNT - 1, "linear|scaled_linear|cosine|sigmoid|exponential|laplace"),  \
+        DKP_T('i', of.timesteps, 0, 1000000, "2 .. 1000000"),                                                    \
+        DKP_T('i', of.zero_terminal_snr, 0, 1, "0 or 1")
+#define DKP_NAME(part, member) DKP_ROW_OF(NAMES, 'n', #part, member, 0, 0, "a name")
 #ifdef DK_NO_PEERS
 #define DKP_NOISE_OF_PEERS ""
 #else
@@ -6812,8 +6846,34 @@ static int dkp_guided_by_norms(const dk_guidance *g) {
 #define DKP_BIT(name, member, bit) \
     { #name, "0 or 1", bit, bit, (int)offsetof(dk_config, member), 'b', DKP_OF_GRID, 0 }
 static const dkp_field dkp_fields[] = {
-    DKP_N('c', "start", start, 0, DK_START_COUNT - 1, "noise|state|data"),
-    DKP_N('c', "blend", blend, 0, DK_BLEND_COUNT - 1, "state|fixed|denoised|both"),
+    DKP_NAME(schedule, schedule),
+    DKP_NAME(network_schedule, network_schedule),
+    DKP_NAME(sampler, sampler),
+    DKP_NAME(grid, grid),
+#ifndef DK_NO_PEERS
+    DKP_NAME(model, message),
+#endif
+    DKP_M('i', steps, 1, 1000000, "1 .. 1000000"),
+    DKP_D('z', dim, 1, 2e19, ">= 1"),
+    DKP_D('i', batch, 0, 0x7FFFFFFF / DK_BRANCHES, "1 .. 715827882 (0: 1)"),
+    DKP_D('u', seed, 0, 2e19, "below 2^64"),
+    DKP_D('u', first_sample, 0, 2e19, "below 2^64"),
+    DKP_D('i', threads, 0, 65536, "0 .. 65536"),
+    DKP_D('i', unchecked, -2147483648.0, 2147483647, "0 or 1"),
+    DKP_SCHEDULE(schedule),
+    DKP_SCHEDULE(network_schedule),
+    DKP_M('c', prediction, 0, DK_PREDICT_COUNT - 1, "default|x0|eps|v|velocity|score|edm"),
+    DKP_M('r', sigma_data, 0, DKP_MOST, "> 0 (0: 0.5)"),
+    DKP_M('c', condition, 0, DK_CONDITION_COUNT - 1, "default|t|timestep|sigma|flow|c_noise|lambda|data"),
+    DKP_M('r', condition_scale, -DKP_MOST, DKP_MOST, "finite (0: 1)"),
+    DKP_M('c', condition_rounding, 0, DK_ROUND_DOWN, "none|nearest|down"),
+    DKP_M('i', negated, -2147483648.0, 2147483647, "0 or 1"),
+    DKP_M('c', number, 0, DK_NUMBER_COUNT - 1, "real|fp16|bf16"),
+    DKP_M('r', clip, 0, DKP_MOST, ">= 0"),
+    DKP_ROW_OF(REST, 'c', "start", start, 0, DK_START_COUNT - 1, "noise|state|data"),
+    DKP_ROW_OF(REST, 'c', "blend", blend, 0, DK_BLEND_COUNT - 1, "state|fixed|denoised|both"),
+    DKP_G('g', spacing, 0, DK_SPACING_COUNT - 1, "a grid's name, or levels"),
+    DKP_WORDS(G, unit, DK_UNIT_LAMBDA + 1, "t|sigma|flow|lambda"),
     DKP_WORDS(S, gauge, DK_GAUGE_COUNT, "default|ve|flow|vp|native|pseudo"),
     DKP_WORDS(S, rule, DK_RULE_COUNT, "exact|dpm|dpm_taylor|bh1|bh2|sa|uniform|gradient"),
     DKP_WORDS(S, law, DK_LAW_COUNT, "ancestral|sde|ddpm_large|fresh|time|flow|sde_noise"),
@@ -6938,26 +6998,84 @@ static const dkp_field dkp_fields[] = {
 #undef DKP_WORDS
 #undef DKP_FLAG
 #undef DKP_N
+#undef DKP_M
+#undef DKP_D
+#undef DKP_T
+#undef DKP_SCHEDULE
+#undef DKP_NAME
+#undef DKP_ROW_OF
 
-static double dkp_number_at(const dk_config *c, int at, int real) {
-    double number;
-    int whole;
-    if (real) memcpy(&number, (const char *)c + at, sizeof number);
-    else
-        memcpy(&whole, (const char *)c + at, sizeof whole),
-            number = whole; /* an int, or an enum of its size */
-    return number;
+static double dkp_field_value(const dk_config *c, const dkp_field *f) {
+    const char *at = (const char *)c + f->at;
+    double real;
+    uint64_t large;
+    size_t size;
+    int whole; /* an int, or an enum of its size */
+    switch (f->kind) {
+    case 'r':
+    case '1': memcpy(&real, at, sizeof real); return real;
+    case 'u': memcpy(&large, at, sizeof large); return (double)large;
+    case 'z': memcpy(&size, at, sizeof size); return (double)size;
+    default: memcpy(&whole, at, sizeof whole); return whole;
+    }
+}
+
+/* A spacing's own number is set where the grid has that spacing. */
+static int dkp_fits(const dkp_field *f, const dk_config *c) {
+    return !f->spacings || (f->spacings >> c->grid.spacing & 1);
 }
 
 static dk_status dkp_check_fields(const dk_config *c, int of, char *message) {
     for (int i = 0; i < DKP_COUNT(dkp_fields); i++) {
         const dkp_field *f = &dkp_fields[i];
-        if (f->of != of || f->kind == 'b' || f->kind == '1' || f->kind == 'w') continue;
-        if (f->spacings && !(f->spacings >> c->grid.spacing & 1)) continue;
-        double v = dkp_number_at(c, f->at, f->kind == 'r');
+        if (!(f->of & of) || f->kind == 'b' || f->kind == '1' || f->kind == 'w') continue;
+        if (!dkp_fits(f, c)) continue;
+        double v = dkp_field_value(c, f);
         if (!(v >= f->low && v <= f->high)) return dkp_fail(message, f->name, v, f->allowed);
     }
     return DK_OK;
+}
+
+/* "sampler." may be missing, and is in lists. */
+static const char *dkp_field_name(int i) {
+    if (i >= DKP_COUNT(dkp_fields)) return NULL;
+    return dkp_fields[i].name + (dkp_fields[i].of == DKP_OF_SAMPLER ? 8 : 0);
+}
+
+static const dkp_field *dkp_field_named(const char *name) {
+    for (int i = 0; i < DKP_COUNT(dkp_fields); i++)
+        if (strcmp(name, dkp_fields[i].name) == 0 || strcmp(name, dkp_field_name(i)) == 0) return &dkp_fields[i];
+    return NULL;
+}
+
+static const dkp_field *dkp_field_of(const dk_config *c, const char *name) {
+    const dkp_field *f = dkp_field_named(name), *end = dkp_fields + DKP_COUNT(dkp_fields);
+    while (f && !dkp_fits(f, c) && f + 1 < end && strcmp(f->name, f[1].name) == 0) f++;
+    return f;
+}
+
+/* Word number i of "one|two|three", and its length, 0 if there are fewer. */
+static const char *dkp_choice(const char *choices, int i, size_t *length) {
+    for (; i > 0 && *choices; i--) choices += strcspn(choices, "|"), choices += *choices == '|';
+    *length = strcspn(choices, "|");
+    return choices;
+}
+
+static void dkp_put_field(dkp_text *t, const char *field, double v) {
+    const dkp_field *f = dkp_field_named(field);
+    int known = f && v >= f->low && v <= f->high && v >= 0;
+    const char *name = known && f->kind == 'g' && v > 0 ? dk_grid_name((int)v - 1) : NULL;
+    if (f && f->kind == 'g' && (int)v == DK_SPACING_CUSTOM) name = "custom";
+    if (f && f->kind == 'g' && (int)v == DK_SPACING_RESAMPLE) name = "resample";
+    if (f && f->kind == 'g' && (int)v == DK_SPACING_LEVELS) name = "levels";
+    if (name) {
+        dkp_put(t, name);
+    } else if (known && f->kind == 'c') {
+        size_t n;
+        for (const char *word = dkp_choice(f->allowed, (int)v, &n); n > 0; n--) dkp_put_char(t, *word++);
+    } else {
+        dkp_put_real(t, v);
+    }
 }
 
 /* Whether a word is among words. */
@@ -6970,7 +7088,7 @@ static int dkp_among(const char *words, const char *word) {
 
 /* Whether the field is set. */
 static int dkp_field_is_set(const dk_config *c, const dkp_field *f) {
-    double v = dkp_number_at(c, f->at, f->kind == 'r' || f->kind == '1');
+    double v = dkp_field_value(c, f);
     return f->kind == 'b' ? ((int)v & (int)f->low) != 0 : dkp_set(v);
 }
 
@@ -6999,7 +7117,7 @@ DK_API void dkr_reads(dk_recorder *r, const char *fields) {
         if (f->of != DKP_OF_SAMPLER || !dkp_field_is_set(&c, f) || dkp_field_is_read(f, fields) ||
             dkp_field_is_read(f, of_all) || dkp_field_is_read(f, of_control))
             continue;
-        dkr_refuse(r, f->name, f->kind == 'b' ? 1 : dkp_number_at(&c, f->at, f->kind == 'r'), only);
+        dkr_refuse(r, f->name, f->kind == 'b' ? 1 : dkp_field_value(&c, f), only);
     }
     if (r->sampler.tableau && !dkp_among(fields, "tableau"))
         dkr_refuse(r, "sampler.tableau", 1, only);
@@ -7016,8 +7134,6 @@ static dk_status dkp_check_listed(const dk_config *c, char *message) {
             return dkp_fail_text(message, DK_ERROR_CONFIG,
                                  own ? "grid.levels = NULL: must be steps + 1 numbers"
                                      : "grid.levels = NULL: must be grid.level_count numbers");
-        if (g->unit < DK_UNIT_T || g->unit > DK_UNIT_LAMBDA)
-            return dkp_fail(message, "grid.unit", (int)g->unit, "one of dk_unit");
     }
     if (g->spacing == DK_SPACING_RESAMPLE) {
         int logs = g->unit == DK_UNIT_SIGMA || g->unit == DK_UNIT_FLOW;
@@ -7073,10 +7189,9 @@ static dk_status dkp_check_numbers(const dk_grid *g, char *message) {
 
 static dk_status dkp_check_grid(const dk_config *c, char *message) {
     const dk_grid *g = &c->grid;
-    dk_status status = dkp_check_fields(c, DKP_OF_GRID, message);
+    dk_status status;
     int ranged = dkp_ranged(g);
-    if (status == DK_OK) status = dkp_check_numbers(g, message);
-    if (status != DK_OK) return status;
+    if ((status = dkp_check_numbers(g, message)) != DK_OK) return status;
     if (g->final == DK_FINAL_VALUE && !(g->final_value > 0 && dkp_finite(g->final_value)))
         return dkp_fail(message, "grid.final_value", g->final_value, "> 0 (for zero use DK_FINAL_ZERO)");
     double largest = dkp_flow_unit(&c->schedule) ? 1 : HUGE_VAL;
@@ -7214,11 +7329,7 @@ static dk_status dkp_check_exponential(const dk_exponential *m, char *message) {
 
 static dk_status dkp_check_sampler(const dk_config *c, char *message) {
     const dk_sampler *s = &c->sampler;
-    if (!s->record) {
-        const char *nearest[3] = {NULL, NULL, NULL};
-        dk_nearest_names("sampler", s->name, nearest, 3);
-        return dkp_fail_name(message, "sampler", s->name, nearest);
-    }
+    if (!s->record) return dkp_fail_unknown(message, "sampler", s->name);
     if (dkp_check_fields(c, DKP_OF_SAMPLER, message) != DK_OK) return DK_ERROR_CONFIG;
 #ifdef DK_NO_PEERS
     if (s->quirks || dkp_set(s->quirk)) return dkp_fail(message, "sampler.quirks", s->quirks, "0: DK_NO_PEERS leaves them out");
@@ -7275,11 +7386,8 @@ static dk_status dkp_resolve(dk_config *c, dkp_marks *marks, char *message) {
         s->t_min = s->family == DK_FAMILY_EDM ? s->sigma_min : 0;
     }
     if ((status = dkp_check_schedule(s, message)) != DK_OK) return status;
-    if ((int)c->prediction < 0 || c->prediction >= DK_PREDICT_COUNT)
-        return dkp_fail(message, "prediction", (int)c->prediction, "one of dk_prediction");
+    if ((status = dkp_check_fields(c, DKP_OF_MODEL, message)) != DK_OK) return status;
     if (c->prediction == DK_PREDICT_DEFAULT) c->prediction = dkp_family_of(s)->prediction;
-    if (!(c->sigma_data >= 0) || !dkp_finite(c->sigma_data))
-        return dkp_fail(message, "sigma_data", c->sigma_data, "> 0 (0: 0.5)");
     if (c->sigma_data <= 0) c->sigma_data = 0.5;
     if (net->family != DK_FAMILY_DEFAULT || net->name) {
         if ((status = dkp_check_schedule(net, message)) != DK_OK) { /* say whose field it is */
@@ -7292,21 +7400,13 @@ static dk_status dkp_resolve(dk_config *c, dkp_marks *marks, char *message) {
         }
     }
     if (marks) dkp_mark(s, marks->sampler), dkp_mark(net, marks->network);
-    if ((int)c->condition < 0 || c->condition >= DK_CONDITION_COUNT)
-        return dkp_fail(message, "condition", (int)c->condition, "one of dk_condition");
-    if ((int)c->condition_rounding < 0 || c->condition_rounding > DK_ROUND_DOWN)
-        return dkp_fail(message, "condition_rounding", (int)c->condition_rounding, "one of dk_rounding");
     if (c->condition == DK_CONDITION_DEFAULT)
         c->condition = c->prediction == DK_PREDICT_EDM ? DK_CONDITION_C_NOISE
                                                        : dkp_family_of(net->family ? net : s)->condition;
-    if (!dkp_finite(c->condition_scale))
-        return dkp_fail(message, "condition_scale", c->condition_scale, "finite (0: 1)");
     if (c->condition_scale >= 0 && c->condition_scale <= 0) c->condition_scale = 1;
-    if (c->steps < 1 || c->steps > 1000000) return dkp_fail(message, "steps", c->steps, "1 .. 1000000");
     if (c->grid.name && c->grid.spacing == DK_SPACING_DEFAULT)
         return dkp_fail_unknown(message, "grid", c->grid.name);
-    if ((int)c->grid.spacing < 0 || c->grid.spacing >= DK_SPACING_COUNT)
-        return dkp_fail(message, "grid.spacing", (int)c->grid.spacing, "one of dk_spacing");
+    if ((status = dkp_check_fields(c, DKP_OF_GRID, message)) != DK_OK) return status;
     if (c->grid.spacing == DK_SPACING_DEFAULT)
         c->grid.spacing = dkp_flow_unit(s) ? DK_SPACING_UNIFORM : DK_SPACING_KARRAS;
     if ((status = dkp_check_grid(c, message)) != DK_OK) return status;
@@ -7327,9 +7427,6 @@ static dk_status dkp_resolve(dk_config *c, dkp_marks *marks, char *message) {
     if ((status = dkp_check_fields(c, DKP_OF_REST, message)) != DK_OK) return status;
     if (!c->mask != !c->known)
         return dkp_fail_text(message, DK_ERROR_CONFIG, "mask and known: must be given both, or neither");
-    if ((int)c->number < 0 || c->number >= DK_NUMBER_COUNT)
-        return dkp_fail(message, "number", (int)c->number, "one of dk_number");
-    if (!(c->clip >= 0) || !dkp_finite(c->clip)) return dkp_fail(message, "clip", c->clip, ">= 0");
     return dkp_check_guidance(c, message);
 }
 
@@ -7366,8 +7463,7 @@ static dk_status dkp_resolve_source(const dk_config *c, const dk_noise_source *s
 
 static dk_status dkp_resolve_noise(dk_config *c, char *message) {
     dk_noise_source *step = &c->step_noise;
-    dk_status status = dkp_check_fields(c, DKP_OF_REST, message);
-    if (status != DK_OK) return status;
+    dk_status status;
     if (c->noise.kind == DK_NOISE_DEFAULT) c->noise.kind = DK_NOISE_PHILOX;
     if (step->kind == DK_NOISE_DEFAULT && !step->fn) {
         if (step->bits || step->threads || step->seed_offset)
@@ -7381,14 +7477,11 @@ static dk_status dkp_resolve_noise(dk_config *c, char *message) {
 
 /* What a run needs beyond a plan. */
 static dk_status dkp_resolve_data(dk_config *c, char *message) {
+    if (dkp_check_fields(c, DKP_OF_DATA, message) != DK_OK) return DK_ERROR_CONFIG;
     if (c->batch == 0) c->batch = 1;
-    if (c->batch < 0) return dkp_fail(message, "batch", c->batch, ">= 1 (0: 1)");
-    if (c->batch > 0x7FFFFFFF / DK_BRANCHES) return dkp_fail(message, "batch", c->batch, "at most 715827882");
-    if (c->dim < 1) return dkp_fail(message, "dim", (double)c->dim, ">= 1");
     if (c->dim > ((size_t)-1) / 64 / sizeof(dk_real) / (size_t)c->batch)
         return dkp_fail(message, "dim", (double)c->dim,
                         "small enough for batch * dim numbers to fit in memory");
-    if (c->threads < 0 || c->threads > 65536) return dkp_fail(message, "threads", c->threads, "0 .. 65536");
 #ifdef _OPENMP
     if (c->threads == 0 && !c->parallel) c->threads = omp_get_max_threads();
 #endif
@@ -7403,45 +7496,69 @@ DK_API dk_status dk_resolve(dk_config *c) {
     return status == DK_OK ? dkp_check_levels(c, NULL, c->message) : status;
 }
 
-/* "sampler." may be missing. A spacing's own number is known where the grid has that spacing. */
-static int dkp_is_field(const dkp_field *f, const char *name, const dk_config *c) {
-    if (f->spacings && !(f->spacings >> c->grid.spacing & 1)) return 0;
-    return strcmp(name, f->name) == 0 || (f->of == DKP_OF_SAMPLER && strcmp(name, f->name + 8) == 0);
+static int dkp_parse_choice(const char *choices, const char *s) {
+    size_t n;
+    for (int i = 0;; i++) {
+        const char *word = dkp_choice(choices, i, &n);
+        if (!n) return -1;
+        if (n == strlen(s) && memcmp(word, s, n) == 0) return i;
+    }
 }
 
-static int dkp_parse_choice(const char *choices, const char *s) {
-    for (int i = 0;; i++) {
-        size_t n = strcspn(choices, "|");
-        if (n == strlen(s) && memcmp(choices, s, n) == 0) return i;
-        if (!choices[n]) return -1;
-        choices += n + 1;
+static int dkp_parse_whole(const char *s, uint64_t most, uint64_t *v) {
+    for (*v = 0; *s >= '0' && *s <= '9'; s++) {
+        uint64_t digit = (uint64_t)(*s - '0');
+        if (*v > (most - digit) / 10) return 0;
+        *v = 10 * *v + digit;
     }
+    return !*s;
 }
 
 static int dkp_set_field(dk_config *c, const dkp_field *f, const char *value) {
     char *to = (char *)c + f->at;
     int whole = 0;
     double real = 0;
-    if (f->kind == 'w') {
-        const dk_way *way = NULL;
+    uint64_t large = 0;
+    size_t size;
+    const dk_way *way = NULL;
+    if (!dkp_fits(f, c)) return 0;
+    switch (f->kind) {
+    case 'w':
 #ifndef DK_NO_PEERS
         way = dkp_way_by_name(value);
 #endif
         if (!way && strcmp(value, "none")) return 0;
         memcpy(to, &way, sizeof way);
         return 1;
-    }
-    if (f->kind == 'c') {
+    case 'u':
+        if (!*value || !dkp_parse_whole(value, ~(uint64_t)0, &large)) return 0;
+        memcpy(to, &large, sizeof large);
+        return 1;
+    case 'z':
+        if (!*value || !dkp_parse_whole(value, (size_t)-1, &large) || !large) return 0;
+        size = (size_t)large;
+        memcpy(to, &size, sizeof size);
+        return 1;
+    case 'c':
         if ((whole = dkp_parse_choice(f->allowed, value)) < 0) return 0;
-    } else {
+        break;
+    case 'g':
+        whole = strcmp(value, "levels") == 0 ? DK_SPACING_LEVELS : (int)dk_grid_named(value).spacing;
+        if (!whole) return 0;
+        break;
+    default:
         if (!dkp_read_real(&value, &real) || *value) return 0;
-        if (f->kind == '1') real -= 1;
-        if (f->kind == 'b' && !(real >= 0 && real <= 1)) return 0;
+        if (f->kind == '1') {
+            if (!(real >= 0 && real <= 1e30)) return 0;
+            real -= 1;
+        } else if (f->kind == 'b' ? !(real >= 0 && real <= 1) : !(real >= f->low && real <= f->high)) {
+            return 0;
+        }
         if (f->kind == 'r' || f->kind == '1') {
             memcpy(to, &real, sizeof real);
             return 1;
         }
-        if (fabs(real) > 1e9 || floor(real) < real) return 0;
+        if (floor(real) < real) return 0;
         whole = (int)real;
         if (f->kind == 'b') { /* one bit of the word */
             int bits;
@@ -7454,44 +7571,95 @@ static int dkp_set_field(dk_config *c, const dkp_field *f, const char *value) {
     return 1;
 }
 
-/* Sets "field=value field=value ..."; those that `of` leaves out are passed over. `wrong` is the word that is
-   wrong, or ""; the field whose value it is, if there is one, comes back. */
-static const dkp_field *dkp_settings(dk_config *c, const char *settings, int of, char wrong[DKP_WORD]) {
-    for (wrong[0] = 0; *settings;) {
-        size_t n = strcspn(settings, " "), k = n < DKP_WORD ? n : DKP_WORD - 1;
-        const char *name = wrong;
-        int i = 0;
-        memcpy(wrong, settings, k), wrong[k] = 0;
-        settings += n + (settings[n] == ' ');
-        if (!k) continue;
-        char *value = strchr(wrong, '=');
-        if (n > k || !value) return NULL;
-        *value = 0;
-        while (i < DKP_COUNT(dkp_fields) && !dkp_is_field(&dkp_fields[i], name, c)) i++;
-        int set = i < DKP_COUNT(dkp_fields) &&
-                  (!(of & dkp_fields[i].of) || dkp_set_field(c, &dkp_fields[i], value + 1));
-        *value = '=';
-        if (!set) return i < DKP_COUNT(dkp_fields) ? &dkp_fields[i] : NULL;
-        wrong[0] = 0;
+/* The next "name=value" of a text: spaces may stand around =, a value with spaces in quotes. `word` holds the name and,
+   behind its zero, the value; no value: NULL. 0 at the end; what does not fit has no value. */
+static int dkp_next_setting(const char **text, char word[DKP_WORD], char **value) {
+    static const char space[] = " \t\n";
+    const char *s = *text + strspn(*text, space);
+    size_t n = strcspn(s, " \t\n="), k = n < DKP_WORD ? n : DKP_WORD - 1;
+    *value = NULL, *text = s + n;
+    memcpy(word, s, k), word[k] = 0;
+    if (!*s) return 0;
+    s += n + strspn(s + n, space);
+    if (*s != '=') return 1;
+    s += 1 + strspn(s + 1, space);
+    char quote[2] = {*s == '"' || *s == '\'' ? *s : '\0', 0};
+    s += quote[0] != 0;
+    n = strcspn(s, quote[0] ? quote : space);
+    *text = s + n + (quote[0] && s[n]);
+    if (k + n + 2 > DKP_WORD || (quote[0] && !s[n])) return 1;
+    *value = word + k + 1;
+    memcpy(*value, s, n), (*value)[n] = 0;
+    return 1;
+}
+
+/* Sets what a row of a table says; fields that `of` leaves out are passed over. Whether all could be set. */
+static int dkp_settings(dk_config *c, const char *settings, int of) {
+    char word[DKP_WORD], *value;
+    int good = 1;
+    while (dkp_next_setting(&settings, word, &value)) {
+        const dkp_field *f = value ? dkp_field_of(c, word) : NULL;
+        good = good && f && (!(f->of & of) || dkp_set_field(c, f, value));
     }
-    return NULL;
+    return good;
+}
+
+/* A part by its name; a message if there is none. */
+static int dkp_set_named(dk_config *c, const char *part, const char *name) {
+    dk_schedule *schedule = strcmp(part, "schedule") == 0 ? &c->schedule : &c->network_schedule;
+#ifndef DK_NO_PEERS
+    if (strcmp(part, "model") == 0 || strcmp(part, "sampler") == 0) return dkp_set_by_name(c, part, name);
+#endif
+    if (strcmp(part, "sampler") == 0) {
+        c->sampler = dk_sampler_named(name);
+        return c->sampler.record || dkp_fail_unknown(c->message, part, name) == DK_OK;
+    }
+    if (strcmp(part, "grid") == 0) {
+        c->grid = dk_grid_named(name);
+        return c->grid.spacing || dkp_fail_unknown(c->message, part, name) == DK_OK;
+    }
+    *schedule = dk_schedule_named(name);
+    return schedule->family || dkp_fail_name(c->message, part, name, dk_schedule_name) == DK_OK;
+}
+
+static dk_status dkp_fail_setting(char *message, const char *word, const char *value, const dkp_field *f) {
+    const char *nearest[3];
+    dkp_text t = {message, DK_MESSAGE_SIZE, 0};
+    dkp_put(&t, "setting \"");
+    dkp_put(&t, word);
+    if (value) dkp_put(&t, "="), dkp_put(&t, value);
+    dkp_put(&t, f ? "\": must be " : value ? "\": no such field; nearest: " : "\": must be field=value");
+    if (f) dkp_put(&t, f->allowed);
+    for (int i = 0, n = f || !value ? 0 : dkp_nearest(dkp_field_name, word, nearest, 3); i < n; i++) {
+        if (i) dkp_put(&t, ", ");
+        dkp_put(&t, nearest[i]);
+    }
+    return DK_ERROR_CONFIG;
+}
+
+/* What is wrong is found first; then come the steps, on which a model's settings depend, the model, other parts, fields. */
+static int dkp_stage_of(const dkp_field *f) {
+    if (!f || strcmp(f->name, "steps") == 0) return 0;
+    return f->kind != 'n' ? 3 : strcmp(f->name, "model") == 0 ? 1 : 2;
 }
 
 DK_API dk_status dk_config_set(dk_config *c, const char *settings) {
-    char wrong[DKP_WORD];
+    char word[DKP_WORD], *value;
     if (!c) return DK_ERROR_CONFIG;
     if (!settings) return dkp_fail_text(c->message, DK_ERROR_CONFIG, "settings = NULL: must be a text");
     dk_config set = *c;
-    const dkp_field *field = dkp_settings(&set, settings, DKP_OF_ALL, wrong);
-    if (wrong[0]) {
-        dkp_text t = {c->message, DK_MESSAGE_SIZE, 0};
-        dkp_put(&t, "setting \"");
-        dkp_put(&t, wrong);
-        dkp_put(&t, "\": must be ");
-        dkp_put(&t, field ? field->allowed
-                          : "field=value, with a field of dk_sampler, or of dk_grid after \"grid.\", of "
-                            "dk_guidance after \"guidance.\", noise, start or blend");
-        return DK_ERROR_CONFIG;
+    for (int stage = 0; stage < 4; stage++) {
+        for (const char *at = settings; dkp_next_setting(&at, word, &value);) {
+            const dkp_field *f = value ? dkp_field_of(&set, word) : NULL, none = {"", "for a grid whose spacing has such a number", 0, 0, 0, 0, 0, 0};
+            if (f && dkp_stage_of(f) == stage && !dkp_fits(f, &set)) return dkp_fail_setting(c->message, word, value, &none);
+            if (dkp_stage_of(f) != stage) continue;
+            if (f && f->kind == 'n') {
+                if (dkp_set_named(&set, word, value)) continue;
+                memcpy(c->message, set.message, sizeof c->message);
+                return DK_ERROR_CONFIG;
+            }
+            if (!f || !dkp_set_field(&set, f, value)) return dkp_fail_setting(c->message, word, value, f);
+        }
     }
     *c = set;
     c->message[0] = 0;
@@ -10356,6 +10524,7 @@ static int dkp_same_name(dkp_span a, const char *b, int loose) {
 typedef struct dkp_found {
     const char *sampler, *grid;
     dk_alias of_sampler, of_grid;
+    int asked_grid; /* the name is a sampler's and a grid's together */
 } dkp_found;
 
 /* One kind, from one program (peer.n > 0) or from the library's names and then all programs. */
@@ -10421,27 +10590,26 @@ static int dkp_find(const char *text, dkp_found *f, dkp_span *rest) {
         if (dkp_fold(name.p[n]) != '_') continue;
         memset(f, 0, sizeof *f);
         if (!dkp_find_one(peer, head, 0, f)) continue;
-        if ((peer.n && dkp_find_one(peer, tail, 1, f)) || dkp_find_one(none, tail, 1, f)) return 1;
+        if ((peer.n && dkp_find_one(peer, tail, 1, f)) || dkp_find_one(none, tail, 1, f))
+            return f->asked_grid = 1;
         if (!rest->p) *rest = tail;
     }
     return 0;
 }
 
 static int dkp_sampler_by_name(const char *name, dk_sampler *s) {
-    char wrong[DKP_WORD];
     dkp_found f;
     dkp_span rest;
     dk_config c;
-    if (!dkp_find(name, &f, &rest)) return 0;
+    if (!dkp_find(name, &f, &rest) || f.asked_grid) return 0;
     memset(&c, 0, sizeof c);
     c.sampler = dk_sampler_named(f.sampler);
-    if (f.of_sampler.settings) dkp_settings(&c, f.of_sampler.settings, DKP_OF_SAMPLER, wrong);
+    if (f.of_sampler.settings) dkp_settings(&c, f.of_sampler.settings, DKP_OF_SAMPLER);
     *s = c.sampler;
     return 1;
 }
 
 static int dkp_grid_by_name(const char *name, dk_grid *g) {
-    char wrong[DKP_WORD];
     dkp_found f;
     dk_config c;
     dkp_span peer, bare = dkp_split_name(name, &peer);
@@ -10449,29 +10617,28 @@ static int dkp_grid_by_name(const char *name, dk_grid *g) {
     if (!dkp_find_one(peer, bare, 1, &f)) return 0;
     memset(&c, 0, sizeof c);
     c.grid = dk_grid_named(f.grid);
-    if (f.of_grid.settings) dkp_settings(&c, f.of_grid.settings, DKP_OF_GRID, wrong);
+    if (f.of_grid.settings) dkp_settings(&c, f.of_grid.settings, DKP_OF_GRID);
     *g = c.grid;
     return 1;
 }
 
 DK_API dk_status dk_config_named(dk_config *c, const char *name) {
-    char wrong[DKP_WORD];
-    const char *like[3] = {NULL, NULL, NULL}, *grids[3] = {NULL, NULL, NULL};
+    const char *like, *grid;
     dkp_found f;
     dkp_span rest;
     if (!c) return DK_ERROR_CONFIG;
     if (!name) name = "(NULL)";
     if (!dkp_find(name, &f, &rest)) { /* the part that is further from any name is the wrong one */
-        dk_nearest_names("sampler", name, like, 3);
-        if (rest.n) dk_nearest_names("grid", rest.p, grids, 3);
-        if (rest.n && dkp_distance(rest.p, grids[0]) < dkp_distance(name, like[0]))
-            return dkp_fail_name(c->message, "grid", rest.p, grids);
-        return dkp_fail_name(c->message, "sampler", name, like);
+        dkp_nearest(dkp_sampler_name, name, &like, 1);
+        if (rest.n) dkp_nearest(dk_grid_name, rest.p, &grid, 1);
+        if (rest.n && dkp_distance(rest.p, grid) < dkp_distance(name, like))
+            return dkp_fail_name(c->message, "grid", rest.p, dk_grid_name);
+        return dkp_fail_name(c->message, "sampler", name, dkp_sampler_name);
     }
     c->sampler = dk_sampler_named(f.sampler);
     if (f.grid) c->grid = dk_grid_named(f.grid);
-    if (f.of_grid.settings) dkp_settings(c, f.of_grid.settings, DKP_OF_GRID, wrong);
-    if (f.of_sampler.settings) dkp_settings(c, f.of_sampler.settings, DKP_OF_SAMPLER | DKP_OF_GRID, wrong);
+    if (f.of_grid.settings) dkp_settings(c, f.of_grid.settings, DKP_OF_GRID);
+    if (f.of_sampler.settings) dkp_settings(c, f.of_sampler.settings, DKP_OF_SAMPLER | DKP_OF_GRID);
     c->message[0] = 0;
     return DK_OK;
 }
@@ -11323,19 +11490,16 @@ static int dkp_key_named(const char *name) { /* -1 if there is none */
 /* Sets what words say: "key=value", "key" for null, or the name of a group. A class's own (`defaults`) say which keys it has;
    others must be of these. Returns whether all could be set. */
 static int dkp_say_words(dkp_job *j, const char *words, int defaults) {
-    for (; *words; words += *words == ' ') {
-        char word[DKP_TOKEN] = "", *equals;
-        size_t n = strcspn(words, " ");
-        if (n >= DKP_TOKEN) return 0;
-        memcpy(word, words, n), words += n;
-        if ((equals = strchr(word, '='))) *equals = 0;
+    char word[DKP_WORD], *value;
+    while (dkp_next_setting(&words, word, &value)) {
         int i = dkp_key_named(word), group = DKP_COUNT(dkp_key_groups) - 1;
         while (group >= 0 && strcmp(dkp_key_groups[group][0], word) != 0) group--;
         if (group >= 0 && !dkp_say_words(j, dkp_key_groups[group][1], defaults)) return 0;
         if (group >= 0) continue;
         if (i >= 0 && defaults) j->has[i] = 1;
         if (i < 0 || !j->has[i]) return 0;
-        const char *value = equals ? equals + 1 : "null";
+        char null[] = "null";
+        if (!value) value = null;
         int bare = strcmp(value, "true") == 0 || strcmp(value, "false") == 0 || strcmp(value, "null") == 0;
         if (dkp_read_value(&dkp_keys[i], bare ? 'w' : dkp_keys[i].kind == 'c' ? 's' : 'n', value, &j->v[i]))
             return 0;
@@ -11695,12 +11859,6 @@ static const char *dkp_model_name(int i) {
     return i >= 0 && i < DKP_COUNT(dkp_models) ? dkp_models[i].name : NULL;
 }
 
-static dk_status dkp_unknown_model(char *message, const char *name) {
-    const char *nearest[3] = {NULL, NULL, NULL};
-    dkp_nearest(dkp_model_name, name, nearest, 3);
-    return dkp_fail_name(message, "model", name, nearest);
-}
-
 DK_API dk_status dk_config_for(dk_config *c, const char *model, dk_json *more) {
     dk_config set;
     dk_json none;
@@ -11709,7 +11867,8 @@ DK_API dk_status dk_config_for(dk_config *c, const char *model, dk_json *more) {
     int i = 0;
     if (!c) return DK_ERROR_CONFIG;
     while (model && i < DKP_COUNT(dkp_models) && !dkp_same_name(name, dkp_models[i].name, 1)) i++;
-    if (!model || i == DKP_COUNT(dkp_models)) return dkp_unknown_model(c->message, model ? model : "(NULL)");
+    if (!model || i == DKP_COUNT(dkp_models)) 
+        return dkp_fail_name(c->message, "model", model ? model : "(NULL)", dkp_model_name);
     const dk_model_preset *row = &dkp_models[i];
     dkp_start_job(&job, &set, c, more, &none);
     job.of = dkp_class_named(row->class_name);
@@ -11721,6 +11880,11 @@ DK_API dk_status dk_config_for(dk_config *c, const char *model, dk_json *more) {
     dk_status status = dkp_say_all(&job);
     if (status == DK_OK && row->sampler) set.sampler = dk_sampler_named(row->sampler);
     return dkp_end_job(&job, c, status);
+}
+
+/* A sampler (or a sampler and a grid), or a model. */
+static int dkp_set_by_name(dk_config *c, const char *part, const char *name) {
+    return *part == 'm' ? dk_config_for(c, name, NULL) == DK_OK : dk_config_named(c, name) == DK_OK;
 }
 
 DKP_FAST

@@ -404,7 +404,7 @@ static void take_parts_named(const char *schedule, const char *name) {
     dk_grid g = dk_grid_named(name);
     take(s.record != NULL), take(g.spacing != DK_SPACING_DEFAULT);
     if (s.record) c.sampler = s;
-    if (g.spacing != DK_SPACING_DEFAULT) c.grid = g;
+    if (g.spacing) c.grid = g;
     take_grid(&c), take_all(&c, NULL);
 }
 
@@ -813,7 +813,7 @@ static void take_settings(dk_config *c, const char *settings) {
     if (rest) {
         next_word(settings, grid_of), grid_of[rest - settings] = 0;
         c->grid = dk_grid_named(grid_of), settings = rest + 2;
-        take(c->grid.spacing == DK_SPACING_DEFAULT);
+        take(!c->grid.spacing);
     }
     take(set(c, settings));
 }
