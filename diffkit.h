@@ -1082,23 +1082,7 @@ typedef struct dk_recorder {
     struct dk_config *config; /* resolved */
     dk_level first, last;     /* of the whole grid */
     dk_sampler sampler;
-    dk_plan *plan;       /* private from here */
-    const dk_plan *room; /* counts for which there is memory; NULL: none */
-    const struct dk_pace *pace;
-    dk_layout *layout; /* while the way is recorded */
-    dk_row row;
-    int row_needs, storing, position, stage, judged, pinned[2], pin[3];
-    int offset;             /* step of the plan at which this stretch of steps begins */
-    dk_vec noise;           /* that an evaluation at sigma = 0 found in x */
-    int known, mask;        /* values, where the config has them */
-    dk_vec fixed;           /* the noise of known data, where it is the same at all levels */
-    int drawn;              /* value of the step's last draw behind its evaluations; -1: none */
-    int estimates, skipped; /* D so far; the first ones without an evaluation */
-    dk_vec momentum;        /* of guidance */
-    dk_level lambda_at;     /* the level whose lambda was asked for last, */
-    double lambda;          /* and that */
-    unsigned end, reached;  /* of what was said, counted in terms: now, and at most so far */
-    dk_term said[DK_SAID];  /* the last of them, round and round */
+    struct dkp_recording *own; /* private */
 } dk_recorder;
 
 DK_API int dkr_step(dk_recorder *r); /* 0 after the last step */
@@ -1109,14 +1093,12 @@ DK_API dk_vec dkr_denoise_told(dk_recorder *r, dk_vec x, dk_level level, dk_leve
 DK_API dk_vec dkr_noise(dk_recorder *r, dk_level from, dk_level to); /* a fresh draw */
 DK_API dk_vec dkr_keep(dk_recorder *r, dk_vec v);     /* stores a sum, so that later uses cost one term */
 DK_API dk_vec dkr_past(dk_recorder *r, int estimate); /* an earlier D, counted from 0 */
-DK_API void dkr_sum_begin(dk_recorder *r);            /* a stored sum of any length, term by term; */
-DK_API void dkr_sum_add(dk_recorder *r, double c, dk_vec v); /* nothing else may be said until its end */
-DK_API dk_vec dkr_sum_end(dk_recorder *r);
+DK_API dk_vec dkr_sum(dk_recorder *r, int n, const double *c, const dk_vec *v); /* c[0] v[0] + ... + c[n-1] v[n-1], */
+                                                                                  /* of any length, stored */
 DK_API int dkr_norm_ratio(dk_recorder *r, dk_vec a, dk_vec b); /* |a|/|b| per sample: a scalar */
 DK_API dk_vec dkr_scale(double c, dk_vec v);
 DK_API dk_vec dkr_scale_by(double c, int scalar, int power,
                           dk_vec v); /* c scalar^power v, power >= 1; once per vector */
-DK_API dk_vec dkr_add(dk_vec a, dk_vec b);
 DK_API dk_vec dkr_mix(double a, dk_vec x, double b, dk_vec y); /* a x + b y */
 /* Names the fields of dk_sampler that the recording function uses, in the words of dk_config_set: others that are set end
    recording with an error. Churn and step-size control are every function's. */
@@ -1400,6 +1382,34 @@ typedef struct dkp_field {
     unsigned char of;  /* the part that it belongs to */
     uint32_t spacings; /* that have this number, a bit each; 0: it is no spacing's own */
 } dkp_field;
+
+/* What the recorder keeps to itself. */
+typedef struct dkp_recording {
+    dk_recorder r; /* first: what recording functions see */
+    dk_plan *plan;
+    const dk_plan *room; /* counts for which there is memory; NULL: none */
+    const struct dk_pace *pace;
+    dk_layout *layout; /* while the way is recorded */
+    dk_row row;
+    int row_needs, storing, position, stage, judged, pinned[2], pin[3];
+    int within;             /* a step, which dkr_step has begun and not ended */
+    int offset;             /* step of the plan at which this stretch of steps begins */
+    dk_vec noise;           /* that an evaluation at sigma = 0 found in x */
+    int known, mask;        /* values, where the config has them */
+    dk_vec fixed;           /* the noise of known data, where it is the same at all levels */
+    int drawn;              /* value of the step's last draw behind its evaluations; -1: none */
+    int estimates, skipped; /* D so far; the first ones without an evaluation */
+    dk_vec momentum;        /* of guidance */
+    dk_level lambda_at;     /* the level whose lambda was asked for last, */
+    double lambda;          /* and that */
+    unsigned end, reached;  /* of what was said, counted in terms: now, and at most so far */
+    dk_term said[DK_SAID];  /* the last of them, round and round */
+} dkp_recording;
+
+static dk_recorder *dkp_recorder_in(dkp_recording *own) {
+    own->r.own = own;
+    return &own->r;
+}
 
 /* A Runge-Kutta tableau: row i, of i numbers, are the weights of the slopes 0 .. i - 1 for stage i; row `stages` is the
    result, the row after it that of the embedded method, if there is one. */
@@ -3010,7 +3020,7 @@ static dk_vec dkp_vec(dk_recorder *r, int value) {
     return v;
 }
 
-static dk_term *dkp_said(dk_recorder *r, unsigned at) { return &r->said[at % DK_SAID]; }
+static dk_term *dkp_said(dk_recorder *r, unsigned at) { return &r->own->said[at % DK_SAID]; }
 
 /* How many terms v has, 0 for one that cannot be used any more; they lie side by side from *terms on. */
 DKP_INLINE int dkp_terms(dk_vec v, dk_term *value, const dk_term **terms) {
@@ -3019,8 +3029,8 @@ DKP_INLINE int dkp_terms(dk_vec v, dk_term *value, const dk_term **terms) {
     if (v.count <= 0) return v.of ? 1 : 0;
     *terms = dkp_said(v.of, v.at);
     /* NOLINTNEXTLINE(clang-analyzer-core.NullDereference): a sum of terms has a recorder */
-    if (v.of->reached - v.at <= DK_SAID) return v.count;
-    dkr_refuse(v.of, "age of a symbolic vector in terms", (double)(v.of->reached - v.at),
+    if (v.of->own->reached - v.at <= DK_SAID) return v.count;
+    dkr_refuse(v.of, "age of a symbolic vector in terms", (double)(v.of->own->reached - v.at),
               "at most 320: store it with dkr_keep");
     return 0;
 }
@@ -3034,19 +3044,19 @@ DKP_INLINE dk_term dkp_times(double c, const dk_term *t) {
 
 /* Where the terms of the next sum are to be said: as many as it may have, and one too many. */
 static dk_term *dkp_begin_sum(dk_recorder *r) {
-    unsigned left = DK_SAID - r->end % DK_SAID;
-    r->end += (left > DK_MAX_TERMS ? 0 : left) + DK_MAX_TERMS + 1;
-    if (r->end > r->reached) r->reached = r->end;
-    return dkp_said(r, r->end - DK_MAX_TERMS - 1);
+    unsigned left = DK_SAID - r->own->end % DK_SAID;
+    r->own->end += (left > DK_MAX_TERMS ? 0 : left) + DK_MAX_TERMS + 1;
+    if (r->own->end > r->own->reached) r->own->reached = r->own->end;
+    return dkp_said(r, r->own->end - DK_MAX_TERMS - 1);
 }
 
 static dk_vec dkp_end_sum(dk_recorder *r, int count) {
-    dk_vec v = {r, count, r->end - DK_MAX_TERMS - 1};
+    dk_vec v = {r, count, r->own->end - DK_MAX_TERMS - 1};
     const dk_term *first = dkp_said(r, v.at);
-    r->end = v.at + (unsigned)count;
+    r->own->end = v.at + (unsigned)count;
     if (count > DK_MAX_TERMS)
         dkr_refuse(r, "terms of a symbolic vector", count,
-                  "at most 20: store parts with dkr_keep, or say dkr_sum_begin");
+                  "at most 20: store parts with dkr_keep, or all of it with dkr_sum");
     if (count == 1 && first->c >= 1 && first->c <= 1 && !first->scalar) return dkp_vec(r, first->value);
     return count && r->status == DK_OK ? v : dkp_zero;
 }
@@ -3054,7 +3064,7 @@ static dk_vec dkp_end_sum(dk_recorder *r, int count) {
 /* Of what was said from `at` on only v is wanted still. */
 static dk_vec dkp_forget_but(dk_recorder *r, unsigned at, dk_vec v) {
     const dk_term *from = dkp_said(r, v.at);
-    r->end = at;
+    r->own->end = at;
     if (!v.count) return v;
     memmove(dkp_begin_sum(r), from, sizeof *from * (size_t)v.count);
     return dkp_end_sum(r, v.count);
@@ -3088,7 +3098,7 @@ DK_API dk_vec dkr_mix(double a, dk_vec x, double b, dk_vec y) {
     return dkp_sum(2, c, v);
 }
 
-DK_API dk_vec dkr_add(dk_vec a, dk_vec b) { return dkr_mix(1, a, 1, b); }
+static dk_vec dkp_add(dk_vec a, dk_vec b) { return dkr_mix(1, a, 1, b); }
 
 DK_API dk_vec dkr_scale(double c, dk_vec v) { return c >= 1 && c <= 1 ? v : dkp_sum(1, &c, &v); }
 
@@ -3098,9 +3108,11 @@ DK_API dk_vec dkr_scale_by(double c, int scalar, int power, dk_vec v) {
     const dk_term *t;
     dk_term *sum = dkp_begin_sum(r), value;
     int count = dkp_terms(v, &value, &t);
+    if (scalar < 1 || scalar > r->own->plan->norms)
+        dkr_refuse(r, "scalar of dkr_scale_by", scalar, "one that dkr_norm_ratio has given");
+    if (power < 1 || power > 32767) dkr_refuse(r, "power of dkr_scale_by", power, "1 .. 32767");
     for (int i = 0; i < count; i++) {
-        if (t[i].scalar || power < 1 || scalar < 1)
-            dkr_refuse(r, "power of a norm ratio", power, "at least 1, once per vector");
+        if (t[i].scalar) dkr_refuse(r, "scalars of a vector", 2, "1: store it with dkr_keep");
         sum[i] = dkp_times(c, &t[i]);
         sum[i].scalar = (short)scalar, sum[i].power = (short)power;
     }
@@ -3123,13 +3135,13 @@ static void dkp_refuse_at(dk_recorder *r, const char *what, const dk_level *l) {
 }
 
 /* Whether there is room for all that has been counted, the newest of `counts` included. */
-#define DKP_STORING(r, counts) ((r)->storing = (r)->storing && (r)->plan->counts <= (r)->room->counts)
+#define DKP_STORING(r, counts) ((r)->own->storing = (r)->own->storing && (r)->own->plan->counts <= (r)->own->room->counts)
 
 static int dkp_new_value(dk_recorder *r, char letter, int number, int needs) {
-    dk_plan *p = r->plan;
+    dk_plan *p = r->own->plan;
     int value = p->values++;
     if (DKP_STORING(r, values)) {
-        dk_value v = {letter, DK_VALUE_LOCAL, number, -1, p->passes, r->position, r->position, needs, 0};
+        dk_value v = {letter, DK_VALUE_LOCAL, number, -1, p->passes, r->own->position, r->own->position, needs, 0};
         p->value[value] = v;
     }
     return value;
@@ -3137,36 +3149,36 @@ static int dkp_new_value(dk_recorder *r, char letter, int number, int needs) {
 
 /* A value that outlives its pass, or meets anything but a row, needs a buffer. */
 static void dkp_use(dk_recorder *r, int value, int full) {
-    if (!r->storing) return;
-    dk_value *v = &r->plan->value[value];
-    if (r->position > v->dies) v->dies = r->position;
-    if (v->kind == DK_VALUE_LOCAL && (full || v->pass != r->plan->passes)) v->kind = DK_VALUE_BUFFER;
+    if (!r->own->storing) return;
+    dk_value *v = &r->own->plan->value[value];
+    if (r->own->position > v->dies) v->dies = r->own->position;
+    if (v->kind == DK_VALUE_LOCAL && (full || v->pass != r->own->plan->passes)) v->kind = DK_VALUE_BUFFER;
 }
 
 /* A row is opened, given its terms and closed. Terms with coefficient 0 are dropped: 0 * infinity must not spoil
    a state, and eta = 0 must cost nothing. */
 static void dkp_open_row(dk_recorder *r, int draw) {
-    dk_row row = {0, r->plan->terms, 0, draw, -1, 0};
-    r->row = row, r->row_needs = -1;
-    r->position++;
+    dk_row row = {0, r->own->plan->terms, 0, draw, -1, 0};
+    r->own->row = row, r->own->row_needs = -1;
+    r->own->position++;
 }
 
 static void dkp_put_term(dk_recorder *r, dk_term t) {
-    dk_plan *p = r->plan;
+    dk_plan *p = r->own->plan;
     if (t.c >= 0 && t.c <= 0) return;
     if (!dkp_finite(t.c)) dkp_refuse_at(r, "a coefficient is not finite", &r->from);
     dkp_use(r, t.value, 0);
     p->terms++;
     if (!DKP_STORING(r, terms)) return;
     int needs = t.scalar ? p->calls - 1 : p->value[t.value].needs;
-    if (needs > r->row_needs) r->row_needs = needs;
+    if (needs > r->own->row_needs) r->own->row_needs = needs;
     p->term[p->terms - 1] = t;
 }
 
 static int dkp_close_row(dk_recorder *r, char letter, int number) {
-    dk_plan *p = r->plan;
-    int dst = dkp_new_value(r, letter, number, r->row_needs);
-    dk_row row = {dst, r->row.first, p->terms - r->row.first, r->row.draw, r->row.mask, r->row.clip};
+    dk_plan *p = r->own->plan;
+    int dst = dkp_new_value(r, letter, number, r->own->row_needs);
+    dk_row row = {dst, r->own->row.first, p->terms - r->own->row.first, r->own->row.draw, r->own->row.mask, r->own->row.clip};
     p->rows++;
     if (DKP_STORING(r, rows)) p->row[p->rows - 1] = row;
     return dst;
@@ -3182,7 +3194,7 @@ static void dkp_put_terms(dk_recorder *r, double c, dk_vec v) {
 /* A sum becomes a row, even if it is a value already. */
 static dk_vec dkp_store_as(dk_recorder *r, dk_vec v, char letter, int number, double clip) {
     dkp_open_row(r, -1);
-    r->row.clip = clip;
+    r->own->row.clip = clip;
     dkp_put_terms(r, 1, v);
     return dkp_vec(r, dkp_close_row(r, letter, number));
 }
@@ -3192,22 +3204,22 @@ static dk_vec dkp_keep_as(dk_recorder *r, dk_vec v, char letter, int number) {
     return dkp_store_as(r, v, letter, number, 0);
 }
 
-DK_API dk_vec dkr_keep(dk_recorder *r, dk_vec v) { return dkp_keep_as(r, v, 'y', r->plan->values); }
+DK_API dk_vec dkr_keep(dk_recorder *r, dk_vec v) { return dkp_keep_as(r, v, 'y', r->own->plan->values); }
 
-DK_API void dkr_sum_begin(dk_recorder *r) { dkp_open_row(r, -1); }
-
-DK_API void dkr_sum_add(dk_recorder *r, double c, dk_vec v) { dkp_put_terms(r, c, v); }
-
-DK_API dk_vec dkr_sum_end(dk_recorder *r) { return dkp_vec(r, dkp_close_row(r, 'y', r->plan->values)); }
+DK_API dk_vec dkr_sum(dk_recorder *r, int n, const double *c, const dk_vec *v) {
+    dkp_open_row(r, -1);
+    for (int i = 0; i < n; i++) dkp_put_terms(r, c[i], v[i]);
+    return dkp_vec(r, dkp_close_row(r, 'y', r->own->plan->values));
+}
 
 /* Ends the open pass. */
 static void dkp_boundary(dk_recorder *r, dk_boundary boundary, int index) {
-    dk_plan *p = r->plan;
+    dk_plan *p = r->own->plan;
     p->passes++;
     if (!DKP_STORING(r, passes)) return;
     dk_pass *last = &p->pass[p->passes - 1];
     int first = p->passes > 1 ? last[-1].first + last[-1].count : 0;
-    dk_pass pass = {first, p->rows - first, boundary, index, r->position, 0};
+    dk_pass pass = {first, p->rows - first, boundary, index, r->own->position, 0};
     *last = pass;
 }
 
@@ -3215,29 +3227,29 @@ static void dkp_boundary(dk_recorder *r, dk_boundary boundary, int index) {
 static dk_vec dkp_blend_with(dk_recorder *r, dk_vec v, dk_vec w, char letter, int number) {
     if (r->status != DK_OK) return v;
     dkp_open_row(r, -1);
-    r->row.mask = r->mask;
+    r->own->row.mask = r->own->mask;
     dkp_put_terms(r, 1, v);
     dkp_put_terms(r, 1, w);
     return dkp_vec(r, dkp_close_row(r, letter, number));
 }
 
 static dk_vec dkp_known_at(dk_recorder *r, const dk_level *l, dk_vec z) {
-    return dkr_mix(l->alpha, dkp_vec(r, r->known), l->sigma, z);
+    return dkr_mix(l->alpha, dkp_vec(r, r->own->known), l->sigma, z);
 }
 
 /* The state as the network sees it. */
 static dk_vec dkp_blend_seen(dk_recorder *r, dk_vec x, const dk_level *level) {
-    if (!r->plan->masked || r->config->blend != DK_BLEND_BOTH) return x;
-    return dkp_blend_with(r, x, dkp_known_at(r, level, r->fixed), 'y', r->plan->calls);
+    if (!r->own->plan->masked || r->config->blend != DK_BLEND_BOTH) return x;
+    return dkp_blend_with(r, x, dkp_known_at(r, level, r->own->fixed), 'y', r->own->plan->calls);
 }
 
 static dk_vec dkp_blend_denoised(dk_recorder *r, dk_vec D, char letter, int number) {
-    return r->plan->masked < 2 ? D : dkp_blend_with(r, D, dkp_vec(r, r->known), letter, number);
+    return r->own->plan->masked < 2 ? D : dkp_blend_with(r, D, dkp_vec(r, r->own->known), letter, number);
 }
 
 /* What the network reads or writes. */
 static int dkp_for_network(dk_recorder *r, int value) {
-    if (r->storing && r->plan->number) r->plan->value[value].kind = DK_VALUE_HALF;
+    if (r->own->storing && r->own->plan->number) r->own->plan->value[value].kind = DK_VALUE_HALF;
     dkp_use(r, value, 1);
     return value;
 }
@@ -3246,21 +3258,21 @@ static int dkp_for_network(dk_recorder *r, int value) {
 static dk_vec dkp_draw(dk_recorder *r, int draw, dk_level from, dk_level to) {
     if (r->status != DK_OK) return dkp_zero;
     if (DKP_STORING(r, draws)) {
-        dk_draw *d = &r->plan->draw[draw], *before = draw > 1 ? d - 1 : NULL;
+        dk_draw *d = &r->own->plan->draw[draw], *before = draw > 1 ? d - 1 : NULL;
         d->from = dk_noise_level(from), d->to = dk_noise_level(to);
         d->way = before ? before->way + (before->to > before->from) : 0;
     }
     dkp_open_row(r, draw);
-    return dkp_vec(r, r->drawn = dkp_close_row(r, 'z', draw));
+    return dkp_vec(r, r->own->drawn = dkp_close_row(r, 'z', draw));
 }
 
 DK_API dk_vec dkr_noise(dk_recorder *r, dk_level from, dk_level to) {
-    return dkp_draw(r, r->plan->draws++, from, to);
+    return dkp_draw(r, r->own->plan->draws++, from, to);
 }
 
 /* Ends the pass with a norm of v = a, b, p, q; those with count 0 are none. limit and share are of some kinds. */
 static int dkp_norm_of(dk_recorder *r, dk_norm_kind kind, dk_vec v[4], double limit, double share) {
-    dk_plan *p = r->plan;
+    dk_plan *p = r->own->plan;
     int value[4] = {-1, -1, -1, -1};
     for (int i = 0; i < 4; i++)
         if (v[i].of) v[i] = dkr_keep(r, v[i]), value[i] = (int)v[i].at;
@@ -3268,7 +3280,7 @@ static int dkp_norm_of(dk_recorder *r, dk_norm_kind kind, dk_vec v[4], double li
     if (r->status != DK_OK) return 0;
     dk_norm norm = {kind,  value[0], value[1], value[2], value[3], r->sampler.control.atol, r->sampler.control.rtol,
                     limit, share};
-    r->position++;
+    r->own->position++;
     for (int i = 0; i < 4; i++)
         if (v[i].of) dkp_use(r, value[i], 1);
     dkp_boundary(r, DK_BOUNDARY_NORM, p->norms);
@@ -3296,33 +3308,33 @@ enum { DKP_START, DKP_PLAIN, DKP_MEASURE, DKP_PROBE, DKP_ATTEMPT };
 enum { DKP_KEPT_D = 1, DKP_KEPT_LOW = 2, DKP_FOREVER = 0x7FFFFFFF };
 
 static int dkp_pinned(dk_recorder *r, int value, int slot) {
-    if (r->storing) {
-        dk_value *v = &r->plan->value[value];
+    if (r->own->storing) {
+        dk_value *v = &r->own->plan->value[value];
         v->kind = DK_VALUE_BUFFER, v->slot = slot, v->dies = DKP_FOREVER;
-        if (r->pin[slot]) r->plan->value[r->pin[slot]].dies = v->born; /* written over */
-        r->pin[slot] = value;
+        if (r->own->pin[slot]) r->own->plan->value[r->own->pin[slot]].dies = v->born; /* written over */
+        r->own->pin[slot] = value;
     }
     return value;
 }
 
 static void dkp_pin(dk_recorder *r, int slot, dk_vec v) {
-    if (r->status != DK_OK || !r->pace || r->pace->phase == DKP_PLAIN) return;
-    dkr_sum_begin(r);
-    dkr_sum_add(r, 1, v);
-    dkp_pinned(r, dkp_close_row(r, 'y', r->plan->values), slot);
-    r->pinned[r->judged] |= slot;
+    if (r->status != DK_OK || !r->own->pace || r->own->pace->phase == DKP_PLAIN) return;
+    dkp_open_row(r, -1);
+    dkp_put_terms(r, 1, v);
+    dkp_pinned(r, dkp_close_row(r, 'y', r->own->plan->values), slot);
+    r->own->pinned[r->own->judged] |= slot;
 }
 
 /* D at the start of a step; with step-size control it stays known to the attempts that follow a rejected one. */
 static dk_vec dkp_denoise_first(dk_recorder *r) {
-    if (r->pace && r->pace->kept & DKP_KEPT_D)
+    if (r->own->pace && r->own->pace->kept & DKP_KEPT_D)
         return dkp_vec(r, dkp_pinned(r, dkp_new_value(r, 'D', 0, -1), DKP_KEPT_D));
     dk_vec D = dkr_denoise(r, r->x, r->from);
     dkp_pin(r, DKP_KEPT_D, D);
     return D;
 }
 
-static int dkp_attempting(const dk_recorder *r) { return r->pace && r->pace->phase == DKP_ATTEMPT; }
+static int dkp_attempting(const dk_recorder *r) { return r->own->pace && r->own->pace->phase == DKP_ATTEMPT; }
 
 /* Ends an attempt of a step: what follows happens only if the difference of two solutions is tolerable. */
 static void dkp_judge(dk_recorder *r, dk_norm_kind kind, dk_vec a, dk_vec b, dk_vec p, dk_vec q) {
@@ -3330,16 +3342,16 @@ static void dkp_judge(dk_recorder *r, dk_norm_kind kind, dk_vec a, dk_vec b, dk_
     for (int i = 0; i < 4; i++) /* zero is stored, too, where numbers are read: all but b */
         if (i != 1 || v[i].of) v[i] = dkr_keep(r, v[i]);
     dkp_norm_of(r, kind, v, 0, 0);
-    r->judged = 1;
+    r->own->judged = 1;
 }
 
 static dk_level dkp_plan_level(const dk_recorder *r, int i) {
-    if (r->pace) return i ? r->pace->to : r->pace->from;
-    return r->plan->level ? r->plan->level[i] : dkp_way_level(r->layout, i);
+    if (r->own->pace) return i ? r->own->pace->to : r->own->pace->from;
+    return r->own->plan->level ? r->own->plan->level[i] : dkp_way_level(r->own->layout, i);
 }
 
 /* Level i of the stretch of steps that is being recorded. */
-static dk_level dkp_level(const dk_recorder *r, int i) { return dkp_plan_level(r, r->offset + i); }
+static dk_level dkp_level(const dk_recorder *r, int i) { return dkp_plan_level(r, r->own->offset + i); }
 
 /* What every draw of the sampler is multiplied by. */
 static double dkp_s_noise(const dk_recorder *r) { return 1 + r->sampler.noise_excess; }
@@ -3365,27 +3377,33 @@ static void dkp_churn(dk_recorder *r) {
 
 /* The end of a step where data are known. */
 static void dkp_blend_state(dk_recorder *r, int number) {
-    if (r->status != DK_OK || r->plan->masked != 1) return;
-    dk_vec z = r->fixed;
-    if (r->to.sigma > 0 && !z.of) z = r->drawn >= 0 ? dkp_vec(r, r->drawn) : dkr_noise(r, r->from, r->to);
+    if (r->status != DK_OK || r->own->plan->masked != 1) return;
+    dk_vec z = r->own->fixed;
+    if (r->to.sigma > 0 && !z.of) z = r->own->drawn >= 0 ? dkp_vec(r, r->own->drawn) : dkr_noise(r, r->from, r->to);
     r->x = dkp_blend_with(r, r->x, dkp_known_at(r, &r->to, z), 'x', number);
 }
 
-DK_API int dkr_step(dk_recorder *r) {
-    if (r->step >= 0) {
-        int number = r->offset + r->step + 1;
-        r->x = dkp_keep_as(r, r->x, r->plan->masked == 1 ? 'y' : 'x', number);
-        dkp_blend_state(r, number);
-        if (r->storing && r->status == DK_OK) { /* name it as a state if the sampler had stored it already */
-            dk_value *v = &r->plan->value[r->x.at];
-            if (v->letter == 'y') v->letter = 'x', v->number = number;
-        }
+/* The end of a step: its state is stored by its name. */
+static void dkp_end_step(dk_recorder *r) {
+    dkp_recording *own = r->own;
+    int number = own->offset + r->step + 1;
+    r->x = dkp_keep_as(r, r->x, own->plan->masked == 1 ? 'y' : 'x', number);
+    dkp_blend_state(r, number);
+    if (own->storing && r->status == DK_OK) { /* the sampler may have stored it already */
+        dk_value *v = &own->plan->value[r->x.at];
+        if (v->letter == 'y') v->letter = 'x', v->number = number;
     }
-    r->step++;
+    r->step++, own->within = 0;
+}
+
+DK_API int dkr_step(dk_recorder *r) {
+    dkp_recording *own = r->own;
+    if (own->within) dkp_end_step(r);
+    if (r->step < 0) r->step = 0;
     if (r->status != DK_OK || r->step >= r->steps) return 0;
     r->from = r->to;
     r->to = dkp_level(r, r->step + 1);
-    r->stage = 0, r->drawn = -1;
+    own->within = 1, own->stage = 0, own->drawn = -1;
     if (dkp_quirk(r, DK_QUIRK_STRIDE)) dkp_count_timesteps(r);
     dkp_churn(r);
     return 1;
@@ -3403,15 +3421,17 @@ static void dkp_go_back(dk_recorder *r, int i) {
     int shift = c->grid.quirks & DK_QUIRK_REPAINT_NOISE ? dkp_table_size(&c->schedule) / c->steps - 1 : 0;
     if (shift > 0 && from.sigma > 0) from = dk_level_at(&r->config->schedule, from.t + shift);
     if (shift > 0) to = dk_level_at(&r->config->schedule, to.t + shift);
-    r->offset = i, r->step = 0;
+    r->own->offset = i, r->step = 0;
     r->x = dkp_keep_as(r, dkp_noised_up(r, &from, &to), 'x', i + 1);
 }
 
 /* Steps first .. end - 1 of the plan by one call of a recording function, which sees nothing of what was before. */
 static void dkp_record_stretch(dk_recorder *r, int first, int end, dk_record_fn record) {
-    r->offset = first, r->steps = end - first, r->step = -1, r->momentum = dkp_zero;
+    r->own->offset = first, r->own->within = 0, r->own->momentum = dkp_zero;
+    r->steps = end - first, r->step = -1;
     r->from = r->to = dkp_level(r, 0);
     record(r);
+    r->steps = end - first;
     while (r->status == DK_OK && r->step < r->steps) dkr_step(r); /* a recording function may stop early */
 }
 
@@ -3419,8 +3439,10 @@ static void dkp_record_from_data(dk_recorder *r);
 static void dkp_record_measure(dk_recorder *r);
 
 static void dkp_start_recorder(dk_recorder *r, dk_config *c) {
-    memset(r, 0, offsetof(dk_recorder, said));
-    r->sampler = c->sampler, r->config = c, r->step = -1, r->lambda = -HUGE_VAL;
+    dkp_recording *own = r->own;
+    memset(own, 0, offsetof(dkp_recording, said));
+    r->own = own;
+    r->sampler = c->sampler, r->config = c, r->step = -1, r->own->lambda = -HUGE_VAL;
     dk_layout g = dkp_layout_of(c);
     r->first = r->from = r->to = dk_grid_level(&g, 0), r->last = dk_grid_level(&g, c->steps);
     r->falling = dk_noise_level(r->last) < dk_noise_level(r->first);
@@ -3431,7 +3453,8 @@ static void dkp_record_all(dk_recorder *r, dk_config *c, dk_plan *plan, const dk
                            const dk_plan *room) {
     dkp_start_recorder(r, c);
     dk_layout layout = dkp_layout_of(c);
-    r->plan = plan, r->pace = pace, r->room = room, r->storing = room != NULL, r->layout = &layout;
+    r->own->plan = plan, r->own->pace = pace, r->own->room = room, r->own->storing = room != NULL;
+    r->own->layout = &layout;
     plan->number = c->number;
     r->steps = plan->steps = pace ? 1 : dkp_way_steps(&layout);
     plan->levels = r->steps + 1, plan->draws = 1, plan->flow = dkp_flow_unit(&r->config->schedule);
@@ -3439,16 +3462,16 @@ static void dkp_record_all(dk_recorder *r, dk_config *c, dk_plan *plan, const dk
     if (!r->falling && c->sampler.churn > 0)
         dkr_refuse(r, "sampler.churn", c->sampler.churn, "0 on a rising grid");
     r->x = dkp_vec(r, dkp_new_value(r, 'x', 0, -1)); /* what the caller put into x */
-    if (r->storing) plan->value[0].kind = DK_VALUE_BUFFER, plan->value[0].slot = 0;
+    if (r->own->storing) plan->value[0].kind = DK_VALUE_BUFFER, plan->value[0].slot = 0;
     int fixed = c->mask && (c->blend == DK_BLEND_FIXED || c->blend == DK_BLEND_BOTH);
     plan->masked = !c->mask ? 0 : c->blend >= DK_BLEND_DENOISED ? 2 : 1;
     plan->hooked = c->guidance.hook != NULL;
     if (plan->masked) {
         if (fixed && pace) dkr_refuse(r, "blend", c->blend, "state or denoised with step-size control");
         if (!r->falling) dkr_refuse(r, "grid.rising", 1, "0 where data are known (mask)");
-        r->known = dkp_new_value(r, 'k', 0, -1), r->mask = dkp_new_value(r, 'm', 0, -1);
-        for (int i = 0; i < 2 && r->storing; i++) {
-            dk_value *v = &plan->value[i ? r->mask : r->known];
+        r->own->known = dkp_new_value(r, 'k', 0, -1), r->own->mask = dkp_new_value(r, 'm', 0, -1);
+        for (int i = 0; i < 2 && r->own->storing; i++) {
+            dk_value *v = &plan->value[i ? r->own->mask : r->own->known];
             v->kind = DK_VALUE_GIVEN, v->slot = i;
         }
     }
@@ -3456,7 +3479,7 @@ static void dkp_record_all(dk_recorder *r, dk_config *c, dk_plan *plan, const dk
         dkr_refuse(r, "start", c->start, "DK_START_STATE or DK_START_DATA on a grid that begins at sigma = 0");
     int starts = c->start != DK_START_STATE && (!pace || pace->phase == DKP_START);
     dk_vec z = (starts || fixed) && r->from.sigma > 0 ? dkp_draw(r, 0, r->from, r->from) : dkp_zero;
-    if (fixed) r->fixed = z;
+    if (fixed) r->own->fixed = z;
     if (starts) {
         r->x = dkr_mix(c->start == DK_START_DATA ? r->from.alpha : 0, r->x, r->from.sigma, z);
         r->x = dkp_keep_as(r, r->x, 'x', 0);
@@ -3476,13 +3499,13 @@ static void dkp_record_all(dk_recorder *r, dk_config *c, dk_plan *plan, const dk
         while (end < plan->steps && !from_data && !dkp_goes_back(r, end)) end++;
         dkp_record_stretch(r, i, end, from_data ? dkp_record_from_data : c->sampler.record);
     }
-    if (dkp_attempting(r) && !r->judged)
+    if (dkp_attempting(r) && !r->own->judged)
         dkr_refuse(r, "sampler.rtol", r->sampler.control.rtol, "0, and atol: this sampler has no error estimate");
-    r->position++;
+    r->own->position++;
     if (pace) dkp_use(r, 0, 1); /* the state that a rejected attempt goes back to */
     if (r->status == DK_OK) dkp_use(r, (int)r->x.at, 1);
     dkp_boundary(r, DK_BOUNDARY_END, 0);
-    r->layout = NULL;
+    r->own->layout = NULL;
 }
 
 /* ------------------------------------------------------------------------ >>samplers  Samplers */
@@ -3501,12 +3524,12 @@ static double dkp_gauge_alpha(const dk_recorder *r, const dk_level *l) {
 /* Remembers the last: where a step ends the next one begins. */
 static double dkp_gauge_lambda(dk_recorder *r, const dk_level *l) {
     double alpha = dkp_gauge_alpha(r, l), sigma = l->sigma;
-    dk_level *last = &r->lambda_at;
+    dk_level *last = &r->own->lambda_at;
     if (!(last->alpha >= alpha && last->alpha <= alpha && last->sigma >= sigma && last->sigma <= sigma)) {
         dk_level in_gauge = {0, alpha, sigma};
-        *last = in_gauge, r->lambda = dk_lambda(in_gauge);
+        *last = in_gauge, r->own->lambda = dk_lambda(in_gauge);
     }
-    return r->lambda;
+    return r->own->lambda;
 }
 
 /* r = noise level after/before. All laws keep the marginal variance, sigma_down^2 + up^2 = sigma^2, except
@@ -3605,13 +3628,13 @@ static void dkp_record_from_data(dk_recorder *r) {
         dk_vec guidance, D = dkp_direction(r, r->x, &r->from, &guidance);
         const dk_term *t;
         dk_term value;
-        for (int i = dkp_terms(r->noise, &value, &t); i > 0; i--)
+        for (int i = dkp_terms(r->own->noise, &value, &t); i > 0; i--)
             if (!dkp_finite((t++)->c))
                 dkp_refuse_at(
                     r,
                     "prediction: x0 and score cannot give the noise where sigma = 0 (use eps, v or velocity)",
                     &r->from);
-        r->x = dkr_add(dkr_mix(r->to.alpha, D, r->to.sigma, r->noise), dkr_scale(r->to.alpha, guidance));
+        r->x = dkp_add(dkr_mix(r->to.alpha, D, r->to.sigma, r->own->noise), dkr_scale(r->to.alpha, guidance));
     }
 }
 
@@ -3784,7 +3807,7 @@ static dk_vec dkp_runge_kutta_to(dk_recorder *r, const dkp_tableau *tableau, dk_
     memset(K, 0, sizeof K);
     for (int i = 0; i < stages; i++) {
         double c = 0;
-        unsigned at_first = r->end;
+        unsigned at_first = r->own->end;
         const double *a = &tableau->a[dkp_row(i)];
         for (int j = 0; j < i; j++) c += a[j];
         dk_level level = i == 0                          ? r->from
@@ -3807,16 +3830,16 @@ static dk_vec dkp_runge_kutta_to(dk_recorder *r, const dkp_tableau *tableau, dk_
 /* What the first step size is estimated from: the state, its slope, and its slope's change over a small step; Hairer,
    Norsett & Wanner 1993, sec. II.4. */
 static void dkp_record_measure(dk_recorder *r) {
-    if (r->pace->phase == DKP_START) return;
-    dkp_point from = dkp_point_at(r, &r->from), to = dkp_point_at(r, &r->pace->to);
+    if (r->own->pace->phase == DKP_START) return;
+    dkp_point from = dkp_point_at(r, &r->from), to = dkp_point_at(r, &r->own->pace->to);
     dk_vec X = dkr_keep(r, dkr_scale(1 / from.scale, r->x)), D = dkp_denoise_first(r);
     dk_vec K = dkr_keep(r, dkr_mix(from.p, r->x, from.q, D));
-    if (r->pace->phase == DKP_MEASURE) {
+    if (r->own->pace->phase == DKP_MEASURE) {
         dkp_judge(r, DK_NORM_ERROR_SUM, X, dkp_zero, X, X);
         dkp_judge(r, DK_NORM_ERROR_SUM, K, dkp_zero, X, X);
     } else {
         dk_vec x = dkr_keep(r, dkr_scale(to.scale, dkr_mix(1, X, to.u - from.u, K)));
-        D = dkr_denoise(r, x, r->pace->to);
+        D = dkr_denoise(r, x, r->own->pace->to);
         dkp_judge(r, DK_NORM_ERROR_SUM, dkr_mix(to.p, x, to.q, D), K, X, X);
     }
 }
@@ -3890,7 +3913,7 @@ static dk_vec dkp_multistep_step(dk_recorder *r, const dkp_multistep *m, double 
 static void dkp_multistep_estimate(dk_recorder *r, dkp_multistep *m, const dk_level *l) {
     double alpha = dkp_gauge_alpha(r, l);
     m->D = dkp_denoise(r, r->x, l, l, r->sampler.cfg_pp ? &m->U : NULL);
-    if (r->sampler.cfg_pp) r->x = dkr_keep(r, dkr_add(r->x, dkr_mix(alpha, m->D, -alpha, m->U)));
+    if (r->sampler.cfg_pp) r->x = dkr_keep(r, dkp_add(r->x, dkr_mix(alpha, m->D, -alpha, m->U)));
     else m->U = m->D;
 }
 
@@ -3908,7 +3931,7 @@ static void dkp_multistep_evaluate(dk_recorder *r, dkp_multistep *m, const dk_le
     int more = unipc || dkp_quirk(r, DK_QUIRK_COUNT_LAST); /* one node more than the predictor had */
     int nodes = dkp_nodes(r, s->corrector, m->past.count, left + 1 + more);
     dk_vec x = dkp_multistep_step(r, m, dkp_axis(r, m->classical, &m->from), l, nodes);
-    r->x = dkr_keep(r, dkr_add(x, m->noise));
+    r->x = dkr_keep(r, dkp_add(x, m->noise));
     if (!s->pece) return;
     dkp_multistep_estimate(r, m, l);
     m->past.v[0] = dkp_interpolant(r, m->classical, l, m->D);
@@ -3924,7 +3947,7 @@ static void dkp_multistep_advance(dk_recorder *r, dkp_multistep *m) {
     if (!m->classical && !dkp_finite(m->past.at[0])) m->past.count = 0, nodes = 1; /* no interpolation across an infinite gap */
     if (in_D && nodes > 1 && dkp_quirk(r, DK_QUIRK_UNCOND_PAST)) m->past.v[0] = m->U;
     m->noise = dkp_add_noise(r, dkp_zero, m->split.up);
-    r->x = dkr_add(dkp_multistep_step(r, m, m->past.at[0], &r->to, nodes), m->noise);
+    r->x = dkp_add(dkp_multistep_step(r, m, m->past.at[0], &r->to, nodes), m->noise);
     if (in_D) m->past.v[0] = m->U;
     m->steps++;
 }
@@ -3934,6 +3957,8 @@ static void dkp_record_multistep(dk_recorder *r, int classical) {
     dkp_multistep m;
     memset(&m, 0, sizeof m);
     m.classical = classical;
+    if (r->sampler.rule != DK_RULE_GRADIENT && fabs(r->sampler.param[0]) > 0)
+        dkr_refuse(r, "sampler.gamma", r->sampler.param[0], "0 but for rule = gradient");
     int warmup = classical && r->sampler.warmup <= r->steps ? r->sampler.warmup : 0;
     m.as_predicted = warmup;
     if (dkp_quirk(r, DK_QUIRK_UNCORRECTED) && r->sampler.quirk > warmup) m.as_predicted = (int)r->sampler.quirk;
@@ -4007,7 +4032,7 @@ static void dkp_record_er_sde(dk_recorder *r) {
         }
         if (have > 1 && r->sampler.order > 2) {
             double c = 2 / (here - before2) * alpha * (0.5 * h * h + moment * scale);
-            x = dkr_add(x, dkr_mix(c, slope, -c, slope1));
+            x = dkp_add(x, dkr_mix(c, slope, -c, slope1));
         }
         double variance = next * next - here * here * kept * kept;
         r->x = dkp_add_noise(r, x, variance > 0 && r->sampler.eta > 0 ? alpha * dkp_sqrt(variance) : 0);
@@ -4066,8 +4091,8 @@ static void dkp_langevin(dk_recorder *r, double a) {
         score = dkr_keep(r, score);
         dk_vec z = dkr_noise(r, r->from, r->from);
         int ratio = dkr_norm_ratio(r, z, score);
-        r->x = dkr_add(r->x, dkr_scale_by(2 * a * a * snr * snr, ratio, 2, score));
-        r->x = dkr_keep(r, dkr_add(r->x, dkr_scale_by(2 * a * snr * dkp_s_noise(r), ratio, 1, z)));
+        r->x = dkp_add(r->x, dkr_scale_by(2 * a * a * snr * snr, ratio, 2, score));
+        r->x = dkr_keep(r, dkp_add(r->x, dkr_scale_by(2 * a * snr * dkp_s_noise(r), ratio, 1, z)));
     }
 }
 
@@ -4211,7 +4236,7 @@ static int dkp_has_embedded(const dk_exponential *m) {
 static dk_vec dkp_judge_phi(dk_recorder *r, const dk_exponential *m, double h, const dk_vec *F, dk_vec x,
                             dk_level to, int noisy) {
     dk_vec low = dkp_phi_sum(r, m, m->stages + 1, h, F, to, noisy), before = r->x;
-    if (r->pace->kept & DKP_KEPT_LOW)
+    if (r->own->pace->kept & DKP_KEPT_LOW)
         before = dkp_vec(r, dkp_pinned(r, dkp_new_value(r, 'y', 0, -1), DKP_KEPT_LOW));
     x = dkr_keep(r, x), low = dkr_keep(r, low);
     dkp_judge(r, DK_NORM_ERROR_MAX, x, low, low, before);
@@ -4253,7 +4278,7 @@ static void dkp_phi_step(dk_recorder *r, const dk_exponential *m, dkp_stage_nois
             dkp_split part = dkp_split_between(r, &before, &level, eta, r->sampler.law);
             path = dkr_scale(part.down.sigma / before.sigma, path);
             if (part.up * s_noise > 0) path = dkr_mix(1, path, part.up * s_noise, dkr_noise(r, before, level));
-            x = dkr_add(x, path), before = level;
+            x = dkp_add(x, path), before = level;
         } else if (split.up * s_noise > 0) {
             x = dkr_mix(1, x, split.up * s_noise, dkr_noise(r, r->from, level));
         }
@@ -4336,19 +4361,19 @@ static void dkp_record_table(dk_recorder *r) {
     const dk_table *table = (const dk_table *)r->sampler.user;
     if (!table || !table->a || !table->b) dkr_refuse(r, "sampler.user", 0, "a dk_table with a and b");
     while (dkr_step(r)) {
-        int i = r->offset + r->step;
+        int i = r->own->offset + r->step;
         dk_level told = table->t ? dk_level_at(&r->config->schedule, table->t[i]) : r->from;
-        const double *b = table->b + (size_t)i * (size_t)r->plan->steps;
+        const double *b = table->b + (size_t)i * (size_t)r->own->plan->steps;
         dk_vec z = dkp_zero;
-        if (i != r->estimates) dkr_refuse(r, "steps that go back up", i - r->estimates, "0 for a table");
+        if (i != r->own->estimates) dkr_refuse(r, "steps that go back up", i - r->own->estimates, "0 for a table");
         dkr_denoise_told(r, r->x, r->from, told, NULL);
         if (table->noise && (table->noise[i] < 0 || table->noise[i] > 0))
             z = dkr_scale(table->noise[i], dkr_noise(r, r->from, r->to));
-        dkr_sum_begin(r);
-        dkr_sum_add(r, table->a[i], r->x);
-        for (int j = 0; j <= i; j++) dkr_sum_add(r, b[j], dkr_past(r, j));
-        dkr_sum_add(r, 1, z);
-        r->x = dkr_sum_end(r);
+        dkp_open_row(r, -1); /* as long as the run */
+        dkp_put_terms(r, table->a[i], r->x);
+        for (int j = 0; j <= i; j++) dkp_put_terms(r, b[j], dkr_past(r, j));
+        dkp_put_terms(r, 1, z);
+        r->x = dkp_vec(r, dkp_close_row(r, 'y', r->own->plan->values));
     }
 }
 
@@ -4901,9 +4926,10 @@ DK_API size_t dk_plan_size(dk_config *c) {
     dk_plan counts;
     dk_status status = dkp_prepare(c, &resolved, NULL, &marks);
     dk_pace pace;
-    dk_recorder r;
+    dkp_recording recording;
+    dk_recorder *r = dkp_recorder_in(&recording);
     if (status == DK_OK)
-        status = dkp_count(&r, &counts, &resolved, dkp_first_attempt(&r, &resolved, &pace), NULL);
+        status = dkp_count(r, &counts, &resolved, dkp_first_attempt(r, &resolved, &pace), NULL);
     size_t bytes = status == DK_OK ? dkp_plan_bytes(&counts) : 0;
     if (bytes == (size_t)-1) status = dkp_fail_allocation(resolved.message, bytes);
     return dkp_answer(c, &resolved, status) == DK_OK ? bytes : 0;
@@ -4970,13 +4996,13 @@ static dk_status dkp_record_resolved(dk_recorder *r, dk_plan *plan, dk_config *c
     dk_status status = DK_OK;
     if (pace || dkp_plan_bytes(&room) > (given.memory ? given.bytes : (size_t)DKP_LITTLE))
         status = dkp_count(r, &room, c, pace, known ? plan->level : NULL);
-    for (int again = 1; status == DK_OK && again; again = status == DK_OK && !r->storing) {
+    for (int again = 1; status == DK_OK && again; again = status == DK_OK && !r->own->storing) {
         if (plan->memory != given.memory) dk_plan_free(plan);
         room.memory = given.memory, room.bytes = given.bytes;
         status = dkp_record_into(r, plan, c, pace, &room, known);
         if (status == DK_OK) room = *plan; /* the counts, if it was too much */
     }
-    r->plan = plan, r->room = NULL; /* the recorder may outlive this one */
+    r->own->plan = plan, r->own->room = NULL; /* the recorder may outlive this one */
     if (status != DK_OK) {
         if (plan->memory != given.memory) dk_plan_free(plan);
         *plan = given;
@@ -4990,14 +5016,14 @@ static dk_status dkp_record_resolved(dk_recorder *r, dk_plan *plan, dk_config *c
     *plan = made;
     dkp_drop_dead_rows(plan);
     dkp_allocate(plan, base + size);
-    if (kept) kept[0] = (pace ? pace->kept : 0) | r->pinned[0], kept[1] = r->pinned[1];
+    if (kept) kept[0] = (pace ? pace->kept : 0) | r->own->pinned[0], kept[1] = r->own->pinned[1];
     dk_pass *end = &plan->pass[plan->passes - 1];
     int result = (int)r->x.at;
     if (plan->value[result].slot != 0) { /* the last state is not in x: move it there */
         dk_term t = {1, result, 0, 0};
         dk_row row = {plan->values, plan->terms, 1, -1, -1, 0};
         dk_value v = {'x',         DK_VALUE_BUFFER, plan->steps,     0, plan->passes - 1,
-                      r->position, r->position,     plan->calls - 1, 0};
+                      r->own->position, r->own->position,     plan->calls - 1, 0};
         plan->term[plan->terms++] = t;
         plan->row[plan->rows++] = row;
         plan->value[plan->values++] = v;
@@ -5012,9 +5038,10 @@ DK_API dk_status dk_record(dk_plan *plan, dk_config *c) {
     dkp_marks marks;
     dk_status status = dkp_prepare(c, &resolved, plan, &marks);
     dk_pace pace;
-    dk_recorder r;
+    dkp_recording recording;
+    dk_recorder *r = dkp_recorder_in(&recording);
     if (status == DK_OK)
-        status = dkp_record_resolved(&r, plan, &resolved, dkp_first_attempt(&r, &resolved, &pace), NULL);
+        status = dkp_record_resolved(r, plan, &resolved, dkp_first_attempt(r, &resolved, &pace), NULL);
     return dkp_answer(c, &resolved, status);
 }
 
@@ -7104,7 +7131,7 @@ static int dkp_field_is_read(const dkp_field *f, const char *words) {
 DK_API void dkr_reads(dk_recorder *r, const char *fields) {
     static const char *const of_all = "churn churn_min churn_max noise_excess s_noise "
                                       "rtol atol control h_init safety pcoeff icoeff dcoeff";
-    const char *of_control = r->pace ? "order" : "";
+    const char *of_control = r->own->pace ? "order" : "";
     dk_config c;
     char only[DK_MESSAGE_SIZE];
     dkp_text allowed = {only, sizeof only, 0};
@@ -7119,6 +7146,11 @@ DK_API void dkr_reads(dk_recorder *r, const char *fields) {
             continue;
         dkr_refuse(r, f->name, f->kind == 'b' ? 1 : dkp_field_value(&c, f), only);
     }
+#ifndef DK_NO_PEERS
+    int takes = dkp_among(fields, "stride") || dkp_among(fields, "uncorrected") || dkp_among(fields, "bins");
+    if (takes && r->sampler.quirk > 0 && !dkp_quirk(r, DK_QUIRK_STRIDE | DK_QUIRK_UNCORRECTED | DK_QUIRK_BINS))
+        dkr_refuse(r, "sampler.quirk", r->sampler.quirk, "0 where no quirk takes a number");
+#endif
     if (r->sampler.tableau && !dkp_among(fields, "tableau"))
         dkr_refuse(r, "sampler.tableau", 1, only);
     if (r->sampler.exponential && !dkp_among(fields, "exponential"))
@@ -7680,8 +7712,8 @@ typedef struct dkp_guided {
 
 static void dkp_guidance_at(dkp_guided *h, dk_recorder *r, const dk_level *l, int with_uncond) {
     dk_guidance *g = &h->g;
-    int step = r->pace ? r->pace->accepted : r->offset + r->step, steps = r->pace ? 0 : r->plan->steps;
-    int sizing = r->pace && r->pace->sizing;
+    int step = r->own->pace ? r->own->pace->accepted : r->own->offset + r->step, steps = r->own->pace ? 0 : r->own->plan->steps;
+    int sizing = r->own->pace && r->own->pace->sizing;
     double here = dk_noise_level(*l);
     *g = r->config->guidance;
     if (g->schedule) {
@@ -7706,7 +7738,7 @@ static void dkp_guidance_at(dkp_guided *h, dk_recorder *r, const dk_level *l, in
 /* One after another, or all at once: *call, and F of each branch. */
 static void dkp_record_calls(dk_recorder *r, dk_call *call, const dkp_guided *h, dk_vec input,
                              const char *letters, dk_vec F[DK_BRANCHES]) {
-    dk_plan *p = r->plan;
+    dk_plan *p = r->own->plan;
     int last = h->wanted[2] ? 2 : h->wanted[1], together = h->g.doubled ? last + 1 : 1;
     int stored = p->number || together > 1;
     for (int k = 0; k < together; k++) {
@@ -7719,16 +7751,16 @@ static void dkp_record_calls(dk_recorder *r, dk_call *call, const dkp_guided *h,
     for (int i = 0; i < DK_BRANCHES; i++) call->weight[i] = h->weight[i];
     for (int k = 0; k <= last; k += together) {
         if (together == 1 && !h->wanted[k]) continue;
-        r->position++;
+        r->own->position++;
         for (int i = 0; i < together; i++) dkp_for_network(r, call->input + i);
         dkp_use(r, call->x, 1); /* stays readable while the evaluation is out */
-        if (r->storing) call->needs = p->value[call->input].needs;
+        if (r->own->storing) call->needs = p->value[call->input].needs;
         dkp_boundary(r, DK_BOUNDARY_CALL, p->calls);
         for (int i = 0; i < together; i++)
             F[k + i] =
                 dkp_vec(r, dkp_for_network(r, dkp_new_value(r, letters[k + i], call->estimate, p->calls)));
         call->branch = k, call->output = (int)F[k].at;
-        if (r->storing) p->value[call->input].together = p->value[call->output].together = together;
+        if (r->own->storing) p->value[call->input].together = p->value[call->output].together = together;
         p->calls++;
         if (DKP_STORING(r, calls)) p->call[p->calls - 1] = *call;
     }
@@ -7744,13 +7776,13 @@ static dk_vec dkp_guide(dk_recorder *r, const dk_guidance *g, const double weigh
         int s = dkp_scalar(r, DK_NORM_PROJECTION, C, U, 0);
         G = dkr_mix(g->scale, C, 1, dkr_scale_by(1 - g->scale, s, 1, U));
     } else if (g->projected) { /* Sadat et al. 2024, alg. 1 */
-        dk_vec d = r->momentum = dkr_keep(r, dkr_add(dkr_mix(1, C, -1, U), dkr_scale(g->momentum, r->momentum)));
+        dk_vec d = r->own->momentum = dkr_keep(r, dkp_add(dkr_mix(1, C, -1, U), dkr_scale(g->momentum, r->own->momentum)));
         double w = g->projected > 1 ? g->scale : g->scale - 1, along = w * (g->parallel - 1);
         int p = dkp_set(along) ? dkp_scalar(r, DK_NORM_PROJECTION, d, C, g->limit) : 0;
         int l = g->limit > 0 ? dkp_scalar(r, DK_NORM_LIMIT, d, dkp_zero, g->limit) : 0;
         d = l ? dkr_scale_by(w, l, 1, d) : dkr_scale(w, d);
-        G = dkr_add(g->projected > 1 ? U : C, d);
-        if (p) G = dkr_add(G, dkr_scale_by(along, p, 1, C));
+        G = dkp_add(g->projected > 1 ? U : C, d);
+        if (p) G = dkp_add(G, dkr_scale_by(along, p, 1, C));
     } else {
         G = dkp_sum(DK_BRANCHES, weight, P);
     }
@@ -7770,9 +7802,9 @@ static dk_vec dkp_finish_D(dk_recorder *r, const dk_guidance *g, dk_vec D, const
     }
     D = dkp_blend_denoised(r, D, 'D', call->estimate);
     if (g->hook && call->branches && r->status == DK_OK) {
-        r->position++;
+        r->own->position++;
         dkp_use(r, (int)D.at, 1);
-        dkp_boundary(r, DK_BOUNDARY_HOOK, r->plan->calls - 1);
+        dkp_boundary(r, DK_BOUNDARY_HOOK, r->own->plan->calls - 1);
     }
     return D;
 }
@@ -7781,10 +7813,10 @@ DKP_FAST
 
 static dk_vec dkp_denoise(dk_recorder *r, dk_vec x, const dk_level *level, const dk_level *told,
                           dk_vec *uncond) {
-    dk_plan *p = r->plan;
+    dk_plan *p = r->own->plan;
     dk_config *c = r->config;
     dkp_model m = dkp_model_at(c, level, told);
-    r->drawn = -1;
+    r->own->drawn = -1;
     if (uncond) *uncond = dkp_zero;
     if (r->status != DK_OK) return dkp_zero;
     if (!dkp_finite(m.condition))
@@ -7794,7 +7826,7 @@ static dk_vec dkp_denoise(dk_recorder *r, dk_vec x, const dk_level *level, const
                       "prediction: eps and score cannot give x0 where alpha = 0 (use x0, v or velocity, or "
                       "start at a lower level)",
                       level);
-    int index = r->estimates++, first = p->calls;
+    int index = r->own->estimates++, first = p->calls;
     x = dkp_blend_seen(r, dkp_keep_as(r, x, 'y', index), level);
     if (r->status != DK_OK) return dkp_zero;
     dk_vec F[DK_BRANCHES] = {dkp_zero, dkp_zero, dkp_zero};
@@ -7802,12 +7834,12 @@ static dk_vec dkp_denoise(dk_recorder *r, dk_vec x, const dk_level *level, const
     memset(&call, 0, sizeof call);
     call.level = *level, call.condition = m.condition, call.input_scale = m.input_scale;
     call.d_x = m.d_x, call.d_f = m.d_f, call.clip = c->clip, call.x = (int)x.at;
-    call.uncond_output = -1, call.step = r->offset + r->step, call.stage = r->stage++, call.estimate = index;
+    call.uncond_output = -1, call.step = r->own->offset + r->step, call.stage = r->own->stage++, call.estimate = index;
 
     /* What the outputs are taken as where their size counts. */
     dkp_guided h;
     dkp_guidance_at(&h, r, level, uncond != NULL);
-    int norms = dkp_guided_by_norms(&h.g), zero = call.step < h.g.zero_init && !r->pace;
+    int norms = dkp_guided_by_norms(&h.g), zero = call.step < h.g.zero_init && !r->own->pace;
     dk_prediction own = c->prediction, space = h.g.space                ? h.g.space
                                                : h.g.projected && !zero ? DK_PREDICT_X0
                                                                         : own;
@@ -7823,12 +7855,12 @@ static dk_vec dkp_denoise(dk_recorder *r, dk_vec x, const dk_level *level, const
     int raw = p->number || limits || zero || h.wanted[1] || h.wanted[2] || m.d_x < 0 || m.d_x > 0 ||
               m.d_f < 1 || m.d_f > 1; /* the output is not D itself */
     int both = uncond && !dkp_set(c->guidance.scale) && !c->guidance.schedule;
-    if (zero) r->skipped++;
+    if (zero) r->own->skipped++;
     else dkp_record_calls(r, &call, &h, dkr_scale(m.input_scale, x), raw ? "FGH" : "D", F);
     if (r->status != DK_OK) return dkp_zero;
     if (both && !zero) { /* the network gives both outputs at once */
         F[1] = dkp_vec(r, dkp_for_network(r, dkp_new_value(r, raw ? 'G' : 'U', index, first)));
-        if (r->storing) p->call[first].uncond_output = (int)F[1].at;
+        if (r->own->storing) p->call[first].uncond_output = (int)F[1].at;
     }
 
     dk_vec P[DK_BRANCHES] = {F[0], h.wanted[1] ? F[1] : dkp_zero, F[2]};
@@ -7840,10 +7872,10 @@ static dk_vec dkp_denoise(dk_recorder *r, dk_vec x, const dk_level *level, const
     if (raw) D = dkp_finish_D(r, &h.g, dkr_mix(s.d_x, x, s.d_f, G), &call);
     dk_vec U = uncond ? F[1] : dkp_zero;
     if (level->sigma <= 0) /* nothing else asks for it */
-        r->noise = U.of ? dkr_mix(m.n_x, x, m.n_f, U) : dkr_mix(s.n_x, x, s.n_f, G);
+        r->own->noise = U.of ? dkr_mix(m.n_x, x, m.n_f, U) : dkr_mix(s.n_x, x, s.n_f, G);
     if (uncond) *uncond = !U.of ? D : raw ? dkp_store_as(r, dkr_mix(m.d_x, x, m.d_f, U), 'U', index, 0) : U;
     if (U.of) *uncond = dkp_blend_denoised(r, *uncond, 'U', index);
-    for (int i = first; i < p->calls && r->storing; i++) p->call[i].denoised = (int)D.at;
+    for (int i = first; i < p->calls && r->own->storing; i++) p->call[i].denoised = (int)D.at;
     return D;
 }
 
@@ -7858,11 +7890,11 @@ DK_API dk_vec dkr_denoise(dk_recorder *r, dk_vec x, dk_level level) {
 }
 
 DK_API dk_vec dkr_past(dk_recorder *r, int estimate) {
-    if (estimate < r->skipped || estimate >= r->estimates)
+    if (estimate < r->own->skipped || estimate >= r->own->estimates)
         dkr_refuse(r, "estimate of dkr_past", estimate, "one that has been made, by an evaluation");
     if (r->status != DK_OK) return dkp_zero;
-    if (!r->storing) return dkp_vec(r, -1 - estimate); /* anything distinct */
-    const dk_call *call = &r->plan->call[estimate - r->skipped];
+    if (!r->own->storing) return dkp_vec(r, -1 - estimate); /* anything distinct */
+    const dk_call *call = &r->own->plan->call[estimate - r->own->skipped];
     while (call->estimate < estimate) call++;
     return dkp_vec(r, call->denoised);
 }
@@ -7964,21 +7996,22 @@ static int dkp_trial(dk_recorder *r, dk_config *c, int i, dk_pace *p) {
 
 /* The whole plan of a run, or, with step-size control, its first part in memory that is enough for all others. */
 static dk_status dkp_record_run(dk_plan *plan, dk_config *c, dk_pace *p) {
-    dk_recorder r;
+    dkp_recording recording;
+    dk_recorder *r = dkp_recorder_in(&recording);
     dk_pace trial, most;
     size_t bytes = 0;
     int owned = 0;
     dk_status status = DK_OK;
-    if (!dkp_controlled(c)) return dkp_record_resolved(&r, plan, c, NULL, NULL);
-    for (int i = 0; status == DK_OK && dkp_trial(&r, c, i, &trial); i++) {
+    if (!dkp_controlled(c)) return dkp_record_resolved(r, plan, c, NULL, NULL);
+    for (int i = 0; status == DK_OK && dkp_trial(r, c, i, &trial); i++) {
         dk_plan counts;
-        status = dkp_count(&r, &counts, c, &trial, NULL);
+        status = dkp_count(r, &counts, c, &trial, NULL);
         if (dkp_plan_bytes(&counts) > bytes) bytes = dkp_plan_bytes(&counts);
     }
     if (status == DK_OK) status = dkp_get_memory(&plan->memory, &plan->bytes, &owned, bytes, c->message);
     memset(&most, 0, sizeof most);
-    for (int i = 0; status == DK_OK && dkp_trial(&r, c, i, &trial); i++) {
-        status = dkp_record_resolved(&r, plan, c, &trial, NULL);
+    for (int i = 0; status == DK_OK && dkp_trial(r, c, i, &trial); i++) {
+        status = dkp_record_resolved(r, plan, c, &trial, NULL);
         if (plan->buffers > most.buffers) most.buffers = plan->buffers;
         if (plan->halves > most.halves) most.halves = plan->halves;
         if (plan->locals > most.locals) most.locals = plan->locals;
@@ -7987,7 +8020,7 @@ static dk_status dkp_record_run(dk_plan *plan, dk_config *c, dk_pace *p) {
     *p = most;
     p->phase = DKP_START, p->from = p->to = dkp_grid_level(c, 0);
     plan->used = bytes, plan->owned = owned;
-    if (status == DK_OK) status = dkp_record_attempt(&r, plan, c, p);
+    if (status == DK_OK) status = dkp_record_attempt(r, plan, c, p);
     if (status != DK_OK) dk_plan_free(plan);
     return status;
 }
@@ -8042,9 +8075,10 @@ enum { DKP_MOST_ATTEMPTS = 100000 };
 /* Goes on after an attempt: records the next one. 0 at the end of the run, or where it cannot go on. */
 static int dkp_proceed(dk_run *run, int accepted) {
     dk_pace *p = &run->own.pace;
-    dk_recorder r;
+    dkp_recording recording;
+    dk_recorder *r = dkp_recorder_in(&recording);
     int more = 1, moves = accepted && p->phase != DKP_MEASURE && p->phase != DKP_PROBE;
-    dkp_start_recorder(&r, &run->config);
+    dkp_start_recorder(r, &run->config);
     p->calls += dkp_plan_of(run)->calls;
     p->kept = p->keeps[moves];
     if (moves) p->draws += dkp_plan_of(run)->draws - 1;
@@ -8053,14 +8087,14 @@ static int dkp_proceed(dk_run *run, int accepted) {
         p->slope = slope;
         p->h = size < 1e-5 || slope < 1e-5 ? 1e-6 : 0.01 * size / slope;
         p->phase = DKP_PROBE;
-        dkp_aim(&r, p);
+        dkp_aim(r, p);
     } else if (p->phase == DKP_PROBE) {
         double slope = p->slope, bend = dkp_worst(run, 0) / p->h, most = slope > bend ? slope : bend;
         double h =
             most <= 1e-15 ? dkp_or(1e-3 * p->h, 1e-6) : dkp_pow(0.01 / most, 1.0 / run->config.sampler.order);
         p->h = h < 100 * p->h ? h : 100 * p->h;
         p->phase = DKP_ATTEMPT;
-        dkp_aim(&r, p);
+        dkp_aim(r, p);
     } else {
         if (p->phase == DKP_ATTEMPT) dkp_learn(p, dkp_judgement(run));
         if (accepted) {
@@ -8068,11 +8102,11 @@ static int dkp_proceed(dk_run *run, int accepted) {
             p->accepted += p->phase != DKP_START;
             p->place = p->phase == DKP_START   ? 0
                        : p->phase == DKP_PLAIN ? p->place + 1
-                       : reached               ? dkp_control_end(&r)
+                       : reached               ? dkp_control_end(r)
                                                : -1;
-            more = dkp_go_on(&r, p);
+            more = dkp_go_on(r, p);
         } else {
-            dkp_aim(&r, p);
+            dkp_aim(r, p);
         }
     }
     if (more && p->phase == DKP_ATTEMPT &&
@@ -8082,7 +8116,7 @@ static int dkp_proceed(dk_run *run, int accepted) {
     }
     if (!more) return 0;
     run->own.pass = 0;
-    dk_status status = dkp_record_attempt(&r, &run->own.plan, &run->config, p);
+    dk_status status = dkp_record_attempt(r, &run->own.plan, &run->config, p);
     if (status != DK_OK) dkp_fail_run(run, status, run->config.message);
     return status == DK_OK;
 }
@@ -9018,9 +9052,10 @@ enum { DKP_MOST_COUNT = 100000000 }; /* of evaluations and draws */
 
 /* Whether a run of this config can stand there; if it can, its levels. What is saved may be made up. */
 DKP_ONCE static int dkp_pace_fits(dk_run *run, dk_pace *p, int finished) {
-    dk_recorder r;
+    dkp_recording recording;
+    dk_recorder *r = dkp_recorder_in(&recording);
     int steps = run->config.steps;
-    dkp_start_recorder(&r, &run->config);
+    dkp_start_recorder(r, &run->config);
     if (p->accepted < 0 || p->accepted > DKP_MOST_ATTEMPTS + steps || p->rejected < 0 ||
         p->rejected > DKP_MOST_ATTEMPTS || p->calls < 0 || p->calls > DKP_MOST_COUNT || p->draws < 0 ||
         p->draws > DKP_MOST_COUNT || p->kept & ~(DKP_KEPT_D | DKP_KEPT_LOW) || p->rejecting & ~1)
@@ -9029,7 +9064,7 @@ DKP_ONCE static int dkp_pace_fits(dk_run *run, dk_pace *p, int finished) {
         !(p->inverse_error[0] >= 0) || !(p->inverse_error[1] >= 0))
         return 0;
     if (finished) return 1;
-    int begin = dkp_control_begin(&r), end = dkp_control_end(&r);
+    int begin = dkp_control_begin(r), end = dkp_control_end(r);
     if (p->phase == DKP_START || p->phase == DKP_PLAIN) {
         int plain = p->phase == DKP_PLAIN;
         if (plain ? p->place < 0 || p->place >= steps || (p->place >= begin && p->place < end) : p->place != 0)
@@ -9039,20 +9074,21 @@ DKP_ONCE static int dkp_pace_fits(dk_run *run, dk_pace *p, int finished) {
     }
     int first = p->place == begin, measures = p->phase == DKP_MEASURE || p->phase == DKP_PROBE;
     if (begin >= end || (!first && p->place != -1) || (!measures && p->phase != DKP_ATTEMPT)) return 0;
-    if (measures && (!first || !dkp_is_classical(&r))) return 0;
+    if (measures && (!first || !dkp_is_classical(r))) return 0;
     p->from = dkp_grid_level(&run->config, begin), p->to = dkp_grid_level(&run->config, end);
-    double start = dkp_control_axis(&r, &p->from), way;
-    p->end = dkp_control_axis(&r, &p->to), way = p->end < start ? -1 : 1;
+    double start = dkp_control_axis(r, &p->from), way;
+    p->end = dkp_control_axis(r, &p->to), way = p->end < start ? -1 : 1;
     double gone = way * (p->at - start), ahead = way * (p->next - p->at), left = way * (p->end - p->next);
     if (!(first ? gone >= 0 && gone <= 0 : gone > 0) || !(ahead > 0) || !(left >= 0) || !(p->h > 0)) return 0;
-    if (!first) p->from = dkp_level_on_axis(&r, p->at);
-    if (left > 0) p->to = dkp_level_on_axis(&r, p->next);
+    if (!first) p->from = dkp_level_on_axis(r, p->at);
+    if (left > 0) p->to = dkp_level_on_axis(r, p->next);
     return 1;
 }
 
 static dk_status dkp_record_again(dk_run *run) {
-    dk_recorder r;
-    return dkp_record_attempt(&r, &run->own.plan, &run->config, &run->own.pace);
+    dkp_recording recording;
+    dk_recorder *r = dkp_recorder_in(&recording);
+    return dkp_record_attempt(r, &run->own.plan, &run->config, &run->own.pace);
 }
 
 static void dkp_save_body(dk_run *run, dkp_bytes *io) {
@@ -9411,7 +9447,7 @@ static void dkp_record_deis_t(dk_recorder *r) {
         int nodes = dkp_nodes(r, r->sampler.order, past.count, r->steps - r->step);
         if (r->to.sigma <= 0) r->x = dkp_ddim_step(&r->from, &r->to, r->x, D);
         else if (nodes == 1) r->x = dkr_scale(to.scale, dkr_mix(1, X, to.u - from.u, past.v[0]));
-        else r->x = dkr_scale(to.scale, dkr_add(X, dkp_deis_t_sum(r, &past, nodes, d, m, next)));
+        else r->x = dkr_scale(to.scale, dkp_add(X, dkp_deis_t_sum(r, &past, nodes, d, m, next)));
     }
 }
 
@@ -9453,7 +9489,7 @@ static void dkp_record_late_churn(dk_recorder *r) {
         r->sampler.churn = 0;
         dkp_model read = as_evaluated ? before : dkp_model_at(r->config, &r->from, &r->from);
         double share = read.d_f / before.d_f; /* D = d_x x + d_f F */
-        D = dkr_add(dkr_mix(share, D, -share * before.d_x, x), dkr_scale(read.d_x, r->x));
+        D = dkp_add(dkr_mix(share, D, -share * before.d_x, x), dkr_scale(read.d_x, r->x));
         dkp_runge_kutta_to(r, &tableau, r->to, dkr_keep(r, D));
     }
     r->sampler.churn = churn;

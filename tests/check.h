@@ -83,6 +83,8 @@ static inline dk_grid check_resampled(const double *levels, int count, dk_unit u
     return g;
 }
 
+static inline dk_vec check_sum(dk_vec a, dk_vec b) { return dkr_mix(1, a, 1, b); }
+
 /* A Runge-Kutta method of one's own. */
 static inline dk_sampler check_tableau(const char *tableau) {
     dk_sampler s;

@@ -847,15 +847,16 @@ static void record_all(dk_recorder *r) {
     dk_vec v = r->x;
     while (dkr_step(r)) {
         dk_vec U, D = dkr_denoise_told(r, r->x, r->from, r->to, &U), z = dkr_noise(r, r->from, r->to);
-        v = dkr_keep(r, dkr_add(dkr_mix(0.5, v, 0.25, D), dkr_scale(0.125, z)));
+        v = dkr_keep(r, check_sum(dkr_mix(0.5, v, 0.25, D), dkr_scale(0.125, z)));
         dk_vec E = dkr_denoise(r, dkr_mix(1, r->x, 0.125, v), r->to);
         int ratio = dkr_norm_ratio(r, E, D);
-        dkr_sum_begin(r);
-        dkr_sum_add(r, 0.25, dkr_mix(1, r->x, 2, U));
-        for (int i = 0; i <= 2 * r->step; i++) dkr_sum_add(r, 0.0625, dkr_past(r, i));
-        dkr_sum_add(r, 0.25, dkr_mix(1, v, 0.5, z));
-        dk_vec sum = dkr_sum_end(r);
-        r->x = dkr_add(sum, dkr_add(dkr_scale_by(0.25, ratio, 1, E), dkr_mix(-0.125, D, 0.5, z)));
+        dk_vec terms[16] = {dkr_mix(1, r->x, 2, U)};
+        double c[16] = {0.25};
+        int n = 1;
+        for (int i = 0; i <= 2 * r->step; i++, n++) c[n] = 0.0625, terms[n] = dkr_past(r, i);
+        c[n] = 0.25, terms[n] = dkr_mix(1, v, 0.5, z);
+        dk_vec sum = dkr_sum(r, n + 1, c, terms);
+        r->x = check_sum(sum, check_sum(dkr_scale_by(0.25, ratio, 1, E), dkr_mix(-0.125, D, 0.5, z)));
     }
 }
 
