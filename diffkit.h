@@ -620,7 +620,7 @@ DK_API dk_sampler dk_sampler_named(const char *name);
 struct dk_guidance;
 
 /* Called while recording, for every D: *g is a copy of dk_config.guidance, of which it may change what shall hold at
-   this level and step (0 .. steps - 1; with step-size control steps accepted so far, of 0). */
+   this level and step, but for the hook, which it may only leave out (NULL) (0 .. steps - 1; with step-size control steps accepted so far, of 0). */
 typedef void (*dk_guidance_fn)(void *user, dk_level level, int step, int steps, struct dk_guidance *g);
 
 /* Called in the run, for every D that evaluations made: batch * dim numbers to be changed at will; NULL with a back end,
@@ -1009,7 +1009,9 @@ struct dk_plan {
 
 /* Bytes that dk_record needs; 0 and a message if the config cannot work. */
 DK_API size_t dk_plan_size(struct dk_config *c);
-/* Records the config's sampler on its grid. Before: plan zero, or memory and bytes set. */
+/* Records the config's sampler on its grid. Before: plan zero, or recorded already, or else zero but for memory and bytes. A plan that
+   was recorded gives way to the new one. The config is read, and its message written on failure: the plan is then what
+   it was, or empty where it had been recorded into memory of its own. */
 DK_API dk_status dk_record(dk_plan *plan, struct dk_config *c);
 DK_API void dk_plan_free(dk_plan *plan);
 /* Deep copy, to memory as for dk_record. */
@@ -4979,6 +4981,7 @@ DK_API dk_status dk_record(dk_plan *plan, dk_config *c) {
     dk_config resolved;
     if (c && !plan) return dkp_fail_text(c->message, DK_ERROR_CONFIG, "plan = NULL: must be a dk_plan");
     dkp_marks marks;
+    if (c && plan->owned) dk_plan_free(plan); /* recorded before */
     dk_status status = dkp_prepare(c, &resolved, plan, &marks);
     dk_pace pace;
     dk_recorder r;
@@ -5145,7 +5148,7 @@ static void dkp_put_norm(dkp_text *t, const dk_plan *p, int index) {
 }
 
 DK_API size_t dk_plan_text(const dk_plan *p, char *text, size_t size) {
-    dkp_text t = {text, size, 0};
+    dkp_text t = {text, text ? size : 0, 0};
     int step = -1, draws = 0;
     if (!p) return 0;
     for (int i = 0; i < p->rows; i++) draws += p->row[i].draw >= 0;
@@ -7191,6 +7194,10 @@ static dk_status dkp_check_sampler(const dk_config *c, char *message) {
 #endif
     if (s->churn > 0 && dkp_controlled(c))
         return dkp_fail(message, "sampler.churn", s->churn, "0 with step-size control");
+    if (s->law == DK_LAW_SDE_NOISE && s->eta > 0 && dkp_controlled(c))
+        return dkp_fail_text(message, DK_ERROR_CONFIG,
+                             "sampler.law = sde_noise: must be another with step-size control (rtol, atol), since a "
+                             "long step of it has no error estimate");
     dkp_tableau tableau;
     if (s->tableau && dkp_parse_tableau(s->tableau, &tableau, message) != DK_OK) return DK_ERROR_CONFIG;
     if (s->tableau && tableau.embedded && dkp_controlled(c) && s->order < 1)
@@ -7294,7 +7301,10 @@ static dk_status dkp_resolve(dk_config *c, dkp_marks *marks, char *message) {
     if ((int)c->number < 0 || c->number >= DK_NUMBER_COUNT)
         return dkp_fail(message, "number", (int)c->number, "one of dk_number");
     if (!(c->clip >= 0) || !dkp_finite(c->clip)) return dkp_fail(message, "clip", c->clip, ">= 0");
-    return dkp_check_guidance(c, message);
+    if ((status = dkp_check_guidance(c, message)) != DK_OK) return status;
+    if (c->guidance.zero_init >= c->steps)
+        return dkp_fail(message, "guidance.zero_init", c->guidance.zero_init, "below steps: nothing is evaluated");
+    return DK_OK;
 }
 
 static dk_noise_request dkp_noise_of_config(const dk_config *c) {
@@ -7471,6 +7481,11 @@ static void dkp_guidance_at(dkp_guided *h, dk_recorder *r, const dk_level *l, in
         dk_guidance given = *g;
         g->schedule(g->schedule_user, *l, step, steps, &r->config->guidance);
         if (r->status == DK_OK) r->status = dkp_check_guidance(r->config, r->config->message);
+        const dk_guidance *set = &r->config->guidance;
+        if (r->status == DK_OK && set->hook && (set->hook != given.hook || set->hook_user != given.hook_user))
+            r->status = dkp_fail_text(r->config->message, DK_ERROR_CONFIG,
+                                      "guidance.schedule: must leave hook and hook_user, or make hook NULL: the run "
+                                      "calls the config's");
         *g = r->config->guidance, r->config->guidance = given;
     }
     h->on = dkp_set(g->scale) && !(here <= g->noise_min && g->noise_min > 0) &&
@@ -7562,14 +7577,24 @@ static dk_vec dkp_finish_D(dk_recorder *r, const dk_guidance *g, dk_vec D, const
 
 DKP_FAST
 
-static dk_vec dkp_denoise(dk_recorder *r, dk_vec x, const dk_level *level, const dk_level *told,
-                          dk_vec *uncond) {
-    dk_plan *p = r->plan;
-    dk_config *c = r->config;
-    dkp_model m = dkp_model_at(c, level, told);
-    r->drawn = -1;
-    if (uncond) *uncond = dkp_zero;
-    if (r->status != DK_OK) return dkp_zero;
+/* One D in the making. */
+typedef struct dkp_evaluation {
+    const dk_level *level;
+    dk_vec x; /* as the network sees it */
+    dk_call call;
+    dkp_guided guided;
+    dkp_model network, seen; /* D from the network's output, and from what guidance sees of it */
+    dk_prediction space;     /* as which prediction that is */
+    int converted;           /* it is another than the network's */
+    int zero;                /* the output counts as 0: nothing is evaluated */
+    int raw;                 /* the output is not D itself */
+    dk_vec F[DK_BRANCHES];   /* the network's outputs */
+} dkp_evaluation;
+
+/* Whether the network can be asked at this level, and what. */
+static void dkp_begin_evaluation(dk_recorder *r, dkp_evaluation *v, dk_vec x, const dk_level *level,
+                                 const dk_level *told) {
+    const dkp_model m = dkp_model_at(r->config, level, told);
     if (!dkp_finite(m.condition))
         dkp_refuse_at(r, "condition: the number told to the network is not finite", told);
     if (!dkp_finite(m.input_scale) || !dkp_finite(m.d_x) || !dkp_finite(m.d_f))
@@ -7577,56 +7602,98 @@ static dk_vec dkp_denoise(dk_recorder *r, dk_vec x, const dk_level *level, const
                       "prediction: eps and score cannot give x0 where alpha = 0 (use x0, v or velocity, or "
                       "start at a lower level)",
                       level);
-    int index = r->estimates++, first = p->calls;
-    x = dkp_blend_seen(r, dkp_keep_as(r, x, 'y', index), level);
+    int estimate = r->estimates++;
+    memset(v, 0, sizeof *v);
+    v->level = level, v->network = m;
+    v->x = dkp_blend_seen(r, dkp_keep_as(r, x, 'y', estimate), level);
+    v->call.level = *level, v->call.condition = m.condition, v->call.input_scale = m.input_scale;
+    v->call.d_x = m.d_x, v->call.d_f = m.d_f, v->call.clip = r->config->clip;
+    v->call.x = (int)v->x.at, v->call.uncond_output = -1;
+    v->call.step = r->offset + r->step, v->call.stage = r->stage++, v->call.estimate = estimate;
+}
+
+/* What guidance takes the outputs as where their size counts, or where they are zero. */
+static void dkp_choose_space(dk_recorder *r, dkp_evaluation *v) {
+    dk_config *c = r->config;
+    const dk_guidance *g = &v->guided.g;
+    dk_prediction own = c->prediction;
+    int negated = c->negated;
+    v->zero = v->call.step < g->zero_init && !r->pace;
+    v->space = g->space ? g->space : g->projected && !v->zero ? DK_PREDICT_X0 : own;
+    v->converted = v->space != own && (dkp_guided_by_norms(g) || v->zero);
+    v->seen = v->network;
+    if (!v->converted) return;
+    c->prediction = v->space, c->negated = 0;
+    v->seen = dkp_model_at(c, v->level, v->level);
+    c->prediction = own, c->negated = negated;
+}
+
+/* The evaluations, if there are any. */
+static void dkp_record_outputs(dk_recorder *r, dkp_evaluation *v, int with_uncond) {
+    dk_plan *p = r->plan;
+    const dk_config *c = r->config;
+    const dkp_model *m = &v->network;
+    const dkp_guided *h = &v->guided;
+    int first = p->calls, limited = p->masked > 1 || c->clip > 0 || h->g.quantile > 0 || h->g.hook;
+    int scaled = m->d_x < 0 || m->d_x > 0 || m->d_f < 1 || m->d_f > 1;
+    v->raw = p->number || limited || v->zero || h->wanted[1] || h->wanted[2] || scaled;
+    if (v->zero) {
+        r->skipped++;
+        return;
+    }
+    dkp_record_calls(r, &v->call, h, dkr_scale(m->input_scale, v->x), v->raw ? "FGH" : "D", v->F);
+    if (r->status != DK_OK || !with_uncond || dkp_set(c->guidance.scale) || c->guidance.schedule) return;
+    /* the network gives both outputs at once */
+    char letter = v->raw ? 'G' : 'U';
+    v->F[1] = dkp_vec(r, dkp_for_network(r, dkp_new_value(r, letter, v->call.estimate, first)));
+    if (r->storing) p->call[first].uncond_output = (int)v->F[1].at;
+}
+
+/* G of the outputs, each taken as guidance sees it. */
+static dk_vec dkp_record_guidance(dk_recorder *r, const dkp_evaluation *v) {
+    const dkp_guided *h = &v->guided;
+    const dkp_model *m = &v->network, *s = &v->seen;
+    dk_vec P[DK_BRANCHES] = {v->F[0], h->wanted[1] ? v->F[1] : dkp_zero, v->F[2]};
+    if (v->zero) return dkp_zero;
+    for (int k = 0; k < DK_BRANCHES && dkp_guided_by_norms(&h->g); k++) {
+        if (!P[k].of) continue;
+        if (v->converted) P[k] = dkr_mix((m->d_x - s->d_x) / s->d_f, v->x, m->d_f / s->d_f, P[k]);
+        if (P[k].of && (v->converted || r->plan->number)) P[k] = dkp_store_as(r, P[k], 'y', r->plan->values, 0);
+    }
+    return dkp_guide(r, &h->g, h->weight, P);
+}
+
+/* The unconditional D; D where there is no unconditional output. */
+static dk_vec dkp_finish_uncond(dk_recorder *r, const dkp_evaluation *v, dk_vec D) {
+    dk_vec U = v->F[1];
+    int estimate = v->call.estimate;
+    if (!U.of) return D;
+    if (v->raw) U = dkp_store_as(r, dkr_mix(v->network.d_x, v->x, v->network.d_f, U), 'U', estimate, 0);
+    return dkp_blend_denoised(r, U, 'U', estimate);
+}
+
+static dk_vec dkp_denoise(dk_recorder *r, dk_vec x, const dk_level *level, const dk_level *told,
+                          dk_vec *uncond) {
+    dkp_evaluation v;
+    int first = r->plan->calls;
+    r->drawn = -1;
+    if (uncond) *uncond = dkp_zero;
     if (r->status != DK_OK) return dkp_zero;
-    dk_vec F[DK_BRANCHES] = {dkp_zero, dkp_zero, dkp_zero};
-    dk_call call;
-    memset(&call, 0, sizeof call);
-    call.level = *level, call.condition = m.condition, call.input_scale = m.input_scale;
-    call.d_x = m.d_x, call.d_f = m.d_f, call.clip = c->clip, call.x = (int)x.at;
-    call.uncond_output = -1, call.step = r->offset + r->step, call.stage = r->stage++, call.estimate = index;
-
-    /* What the outputs are taken as where their size counts. */
-    dkp_guided h;
-    dkp_guidance_at(&h, r, level, uncond != NULL);
-    int norms = dkp_guided_by_norms(&h.g), zero = call.step < h.g.zero_init && !r->pace;
-    dk_prediction own = c->prediction, space = h.g.space                ? h.g.space
-                                               : h.g.projected && !zero ? DK_PREDICT_X0
-                                                                        : own;
-    dkp_model s = m;
-    if ((norms || zero) && space != own) {
-        int negated = c->negated;
-        c->prediction = space, c->negated = 0;
-        s = dkp_model_at(c, level, level);
-        c->prediction = own, c->negated = negated;
-    }
-
-    int limits = p->masked > 1 || c->clip > 0 || h.g.quantile > 0 || h.g.hook;
-    int raw = p->number || limits || zero || h.wanted[1] || h.wanted[2] || m.d_x < 0 || m.d_x > 0 ||
-              m.d_f < 1 || m.d_f > 1; /* the output is not D itself */
-    int both = uncond && !dkp_set(c->guidance.scale) && !c->guidance.schedule;
-    if (zero) r->skipped++;
-    else dkp_record_calls(r, &call, &h, dkr_scale(m.input_scale, x), raw ? "FGH" : "D", F);
+    dkp_begin_evaluation(r, &v, x, level, told);
     if (r->status != DK_OK) return dkp_zero;
-    if (both && !zero) { /* the network gives both outputs at once */
-        F[1] = dkp_vec(r, dkp_for_network(r, dkp_new_value(r, raw ? 'G' : 'U', index, first)));
-        if (r->storing) p->call[first].uncond_output = (int)F[1].at;
+    dkp_guidance_at(&v.guided, r, level, uncond != NULL);
+    dkp_choose_space(r, &v);
+    dkp_record_outputs(r, &v, uncond != NULL);
+    if (r->status != DK_OK) return dkp_zero;
+    dk_vec G = dkp_record_guidance(r, &v), D = G;
+    if (v.raw) D = dkp_finish_D(r, &v.guided.g, dkr_mix(v.seen.d_x, v.x, v.seen.d_f, G), &v.call);
+    if (level->sigma <= 0) { /* nothing else asks for the noise */
+        int by_uncond = uncond && v.F[1].of;
+        const dkp_model *m = by_uncond ? &v.network : &v.seen;
+        r->noise = dkr_mix(m->n_x, v.x, m->n_f, by_uncond ? v.F[1] : G);
     }
-
-    dk_vec P[DK_BRANCHES] = {F[0], h.wanted[1] ? F[1] : dkp_zero, F[2]};
-    for (int k = 0; k < DK_BRANCHES && norms && !zero; k++) {
-        if (space != own) P[k] = dkr_mix((m.d_x - s.d_x) / s.d_f, P[k].of ? x : dkp_zero, m.d_f / s.d_f, P[k]);
-        if (P[k].of && (space != own || p->number)) P[k] = dkp_store_as(r, P[k], 'y', p->values, 0);
-    }
-    dk_vec G = zero ? dkp_zero : dkp_guide(r, &h.g, h.weight, P), D = G;
-    if (raw) D = dkp_finish_D(r, &h.g, dkr_mix(s.d_x, x, s.d_f, G), &call);
-    dk_vec U = uncond ? F[1] : dkp_zero;
-    if (level->sigma <= 0) /* nothing else asks for it */
-        r->noise = U.of ? dkr_mix(m.n_x, x, m.n_f, U) : dkr_mix(s.n_x, x, s.n_f, G);
-    if (uncond) *uncond = !U.of ? D : raw ? dkp_store_as(r, dkr_mix(m.d_x, x, m.d_f, U), 'U', index, 0) : U;
-    if (U.of) *uncond = dkp_blend_denoised(r, *uncond, 'U', index);
-    for (int i = first; i < p->calls && r->storing; i++) p->call[i].denoised = (int)D.at;
+    if (uncond) *uncond = dkp_finish_uncond(r, &v, D);
+    for (int i = first; i < r->plan->calls && r->storing; i++) r->plan->call[i].denoised = (int)D.at;
     return D;
 }
 
@@ -7741,8 +7808,12 @@ static int dkp_trial(dk_recorder *r, dk_config *c, int i, dk_pace *p) {
     dkp_first_attempt(r, c, p);
     int count = p->phase == DKP_PLAIN ? 2 : c->sampler.tableau ? 7 : 5; /* NOLINT(clang-analyzer-core.*) */
     if (i < count) p->phase = kinds[i][0], p->kept = kinds[i][1];
+    else p->phase = DKP_PLAIN; /* the step before those that are controlled, and the one after: */
+    if (i >= count) p->place = i > count || dkp_control_begin(r) == 0 ? dkp_control_end(r) : 0;
+    if (i >= count + 2 || p->place >= c->steps) return 0;
+    if (i >= count) p->from = dkp_grid_level(c, p->place), p->to = dkp_grid_level(c, p->place + 1);
     p->sizing = 1;
-    return i < count;
+    return 1;
 }
 
 /* The whole plan of a run, or, with step-size control, its first part in memory that is enough for all others. */
