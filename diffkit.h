@@ -414,9 +414,8 @@ typedef enum dk_partial {
 /* Below, u is the level in the family's customary unit: sigma/(alpha + sigma) for flow and cosine flow,
    sigma/alpha for all others. A zero struct is a good default. */
 typedef struct dk_grid {
+    const char *name; /* that it was asked for by, with dk_grid_named; else NULL */
     dk_spacing spacing;
-    const char *unknown;         /* set by dk_grid_named for a name that does not exist, */
-    const char *nearest[3];      /* and names like it */
     double rho;                  /* KARRAS; 0: 7. POLYEXPONENTIAL; 0: 1 */
     double sigma_min, sigma_max; /* range in u; 0: the schedule's. Spacings that need a finite log use the
                                     level 1/1000 of the way in t where an end is alpha = 0 or sigma = 0 */
@@ -804,8 +803,11 @@ typedef struct dk_config {
 DK_API const char *dk_message(const dk_config *c);
 /* Checks every field and replaces defaults by what they stand for. */
 DK_API dk_status dk_resolve(dk_config *c);
-/* Sets fields of c->sampler, c->grid, c->guidance, noise sources, start and blend: "eta=0.5 rule=exact grid.rho=5 guidance.scale=3
-   step_noise=brownian"; enumerators in lower case, without their prefix. All or nothing. */
+/* Sets fields by name: "schedule=edm sampler=dpmpp_2m grid=karras steps=20 eta=1 grid.rho=5 guidance.scale=3". Whole parts by
+   their names (schedule, network_schedule, sampler, grid, model), any field of dk_config, those of its parts with the
+   part before them ("sampler." may be missing); enumerators in lower case, without their prefix. Spaces may stand
+   around =, values with spaces in quotes. The order does not matter: parts come first. All or nothing; an error names
+   the setting, and what is allowed or the nearest names. */
 DK_API dk_status dk_config_set(struct dk_config *c, const char *settings);
 
 /* ------------------------------------------------------------------------------ >>decl-run  Runs */
@@ -1098,22 +1100,7 @@ typedef struct dk_recorder {
     struct dk_config *config; /* resolved */
     dk_level first, last;     /* of the whole grid */
     dk_sampler sampler;
-    dk_plan *plan;       /* private from here */
-    const dk_plan *room; /* counts for which there is memory; NULL: none */
-    const struct dk_pace *pace;
-    dk_row row;
-    int row_needs, storing, position, stage, judged, pinned[2], pin[3];
-    int offset;             /* step of the plan at which this stretch of steps begins */
-    dk_vec noise;           /* that an evaluation at sigma = 0 found in x */
-    int known, mask;        /* values, where the config has them */
-    dk_vec fixed;           /* the noise of known data, where it is the same at all levels */
-    int drawn;              /* value of the step's last draw behind its evaluations; -1: none */
-    int estimates, skipped; /* D so far; the first ones without an evaluation */
-    dk_vec momentum;        /* of guidance */
-    dk_level lambda_at;     /* the level whose lambda was asked for last, */
-    double lambda;          /* and that */
-    unsigned end, reached;  /* of what was said, counted in terms: now, and at most so far */
-    dk_term said[DK_SAID];  /* the last of them, round and round */
+    struct dkp_recording *own; /* private */
 } dk_recorder;
 
 DK_API int dkr_step(dk_recorder *r); /* 0 after the last step */
@@ -1124,14 +1111,12 @@ DK_API dk_vec dkr_denoise_told(dk_recorder *r, dk_vec x, dk_level level, dk_leve
 DK_API dk_vec dkr_noise(dk_recorder *r, dk_level from, dk_level to); /* a fresh draw */
 DK_API dk_vec dkr_keep(dk_recorder *r, dk_vec v);     /* stores a sum, so that later uses cost one term */
 DK_API dk_vec dkr_past(dk_recorder *r, int estimate); /* an earlier D, counted from 0 */
-DK_API void dkr_sum_begin(dk_recorder *r);            /* a stored sum of any length, term by term; */
-DK_API void dkr_sum_add(dk_recorder *r, double c, dk_vec v); /* nothing else may be said until its end */
-DK_API dk_vec dkr_sum_end(dk_recorder *r);
+DK_API dk_vec dkr_sum(dk_recorder *r, int n, const double *c, const dk_vec *v); /* c[0] v[0] + ... + c[n-1] v[n-1], */
+                                                                                  /* of any length, stored */
 DK_API int dkr_norm_ratio(dk_recorder *r, dk_vec a, dk_vec b); /* |a|/|b| per sample: a scalar */
 DK_API dk_vec dkr_scale(double c, dk_vec v);
 DK_API dk_vec dkr_scale_by(double c, int scalar, int power,
                           dk_vec v); /* c scalar^power v, power >= 1; once per vector */
-DK_API dk_vec dkr_add(dk_vec a, dk_vec b);
 DK_API dk_vec dkr_mix(double a, dk_vec x, double b, dk_vec y); /* a x + b y */
 /* Names the fields of dk_sampler that the recording function uses, in the words of dk_config_set: others that are set end
    recording with an error. Churn and step-size control are every function's. */
@@ -1212,8 +1197,6 @@ typedef struct dk_sampler_info {
     const char *paper;
 } dk_sampler_info;
 DK_API const dk_sampler_info *dk_sampler_at(int i); /* the table of presets; NULL past the end */
-/* Up to max known names nearest to the given one; returns how many. kind: "sampler", "grid" or "schedule". */
-DK_API int dk_nearest_names(const char *kind, const char *name, const char **names, int max);
 
 /* ------------------------------------------------------------ >>decl-quirks  Other programs' ways */
 
@@ -1384,14 +1367,53 @@ static dk_status dkp_fail_allocation(char *message, size_t needed);
 
 /* the config's fields by their names; */
 enum { DKP_WORD = 64 };
-enum { DKP_OF_SAMPLER = 1, DKP_OF_GRID = 2, DKP_OF_GUIDANCE = 4, DKP_OF_REST = 8, DKP_OF_ALL = 15 };
+enum {
+    DKP_OF_SAMPLER = 1,
+    DKP_OF_GRID = 2,
+    DKP_OF_GUIDANCE = 4,
+    DKP_OF_REST = 8,
+    DKP_OF_MODEL = 16,
+    DKP_OF_DATA = 32,     /* what a run needs beyond a plan */
+    DKP_OF_SCHEDULE = 64, /* whose ranges depend on the family */
+    DKP_OF_NAMES = 128,
+    DKP_OF_ALL = 255
+};
 typedef struct dkp_field {
     const char *name, *allowed; /* allowed: in words; the words of an enumeration */
     double low, high;
-    int at;    /* in dk_config */
-    char kind; /* i: int, r: real, 1: real that is named by itself plus 1, c: an enumeration, b: a bit, which is `low` */
-    char of;   /* the part that it belongs to */
+    int at; /* in dk_config */
+    /* i: int, r: real, 1: real that is named by itself plus 1, u: uint64_t, z: size_t, c: an enumeration, b: a bit, which is
+       `low`, g: a spacing, n: a part by its name */
+    char kind;
+    unsigned char of; /* the part that it belongs to */
 } dkp_field;
+
+/* What the recorder keeps to itself. */
+typedef struct dkp_recording {
+    dk_recorder r; /* first: what recording functions see */
+    dk_plan *plan;
+    const dk_plan *room; /* counts for which there is memory; NULL: none */
+    const struct dk_pace *pace;
+    dk_row row;
+    int row_needs, storing, position, stage, judged, pinned[2], pin[3];
+    int within;             /* a step, which dkr_step has begun and not ended */
+    int offset;             /* step of the plan at which this stretch of steps begins */
+    dk_vec noise;           /* that an evaluation at sigma = 0 found in x */
+    int known, mask;        /* values, where the config has them */
+    dk_vec fixed;           /* the noise of known data, where it is the same at all levels */
+    int drawn;              /* value of the step's last draw behind its evaluations; -1: none */
+    int estimates, skipped; /* D so far; the first ones without an evaluation */
+    dk_vec momentum;        /* of guidance */
+    dk_level lambda_at;     /* the level whose lambda was asked for last, */
+    double lambda;          /* and that */
+    unsigned end, reached;  /* of what was said, counted in terms: now, and at most so far */
+    dk_term said[DK_SAID];  /* the last of them, round and round */
+} dkp_recording;
+
+static dk_recorder *dkp_recorder_in(dkp_recording *own) {
+    own->r.own = own;
+    return &own->r;
+}
 
 /* A Runge-Kutta tableau: row i, of i numbers, are the weights of the slopes 0 .. i - 1 for stage i; row `stages` is the
    result, the row after it that of the embedded method, if there is one. */
@@ -1403,7 +1425,7 @@ typedef struct dkp_tableau {
 /* Where row i begins. */
 static int dkp_row(int i) { return i * (i - 1) / 2; }
 
-static const dkp_field *dkp_settings(dk_config *c, const char *settings, int of, char wrong[DKP_WORD]);
+static int dkp_settings(dk_config *c, const char *settings, int of);
 struct dkp_marks;
 static dk_status dkp_resolve(dk_config *c, struct dkp_marks *marks, char *message);
 static dk_status dkp_resolve_data(dk_config *c, char *message);
@@ -1464,6 +1486,7 @@ DKP_INLINE size_t dkp_bad_from(const dk_real *v, size_t i, size_t end);
 struct dkp_grid_row;
 static int dkp_sampler_by_name(const char *name, dk_sampler *s);
 static int dkp_grid_by_name(const char *name, dk_grid *g);
+static int dkp_set_by_name(dk_config *c, const char *part, const char *name);
 static const dk_sampler_info *dkp_peer_sampler(int i);
 static int dkp_quirk(const dk_recorder *r, int bits);
 static void dkp_count_timesteps(dk_recorder *r);
@@ -2648,7 +2671,7 @@ DK_API dk_grid dk_grid_named(const char *name) {
     for (int i = 0; name && (row = dkp_grid_row_at(i)) != NULL; i++)
         if (strcmp(name, row->name) == 0) {
             g.spacing = row->spacing, g.final = row->final;
-            g.levels = row->list, g.level_count = row->list_count, g.unit = row->unit;
+            g.levels = row->list, g.level_count = row->list_count, g.unit = row->unit, g.name = row->name;
 #ifndef DK_NO_PEERS
             if (g.spacing == DK_SPACING_GITS) dkp_gits_words_of(&g);
 #endif
@@ -2657,8 +2680,7 @@ DK_API dk_grid dk_grid_named(const char *name) {
 #ifndef DK_NO_PEERS
     if (name && dkp_grid_by_name(name, &g)) return g;
 #endif
-    g.unknown = name ? name : "(NULL)";
-    dk_nearest_names("grid", g.unknown, g.nearest, 3);
+    g.name = name ? name : "(NULL)";
     return g;
 }
 
@@ -2985,7 +3007,7 @@ static dk_vec dkp_vec(dk_recorder *r, int value) {
     return v;
 }
 
-static dk_term *dkp_said(dk_recorder *r, unsigned at) { return &r->said[at % DK_SAID]; }
+static dk_term *dkp_said(dk_recorder *r, unsigned at) { return &r->own->said[at % DK_SAID]; }
 
 /* How many terms v has, 0 for one that cannot be used any more; they lie side by side from *terms on. */
 DKP_INLINE int dkp_terms(dk_vec v, dk_term *value, const dk_term **terms) {
@@ -2994,8 +3016,8 @@ DKP_INLINE int dkp_terms(dk_vec v, dk_term *value, const dk_term **terms) {
     if (v.count <= 0) return v.of ? 1 : 0;
     *terms = dkp_said(v.of, v.at);
     /* NOLINTNEXTLINE(clang-analyzer-core.NullDereference): a sum of terms has a recorder */
-    if (v.of->reached - v.at <= DK_SAID) return v.count;
-    dkr_refuse(v.of, "age of a symbolic vector in terms", (double)(v.of->reached - v.at),
+    if (v.of->own->reached - v.at <= DK_SAID) return v.count;
+    dkr_refuse(v.of, "age of a symbolic vector in terms", (double)(v.of->own->reached - v.at),
               "at most 320: store it with dkr_keep");
     return 0;
 }
@@ -3009,19 +3031,19 @@ DKP_INLINE dk_term dkp_times(double c, const dk_term *t) {
 
 /* Where the terms of the next sum are to be said: as many as it may have, and one too many. */
 static dk_term *dkp_begin_sum(dk_recorder *r) {
-    unsigned left = DK_SAID - r->end % DK_SAID;
-    r->end += (left > DK_MAX_TERMS ? 0 : left) + DK_MAX_TERMS + 1;
-    if (r->end > r->reached) r->reached = r->end;
-    return dkp_said(r, r->end - DK_MAX_TERMS - 1);
+    unsigned left = DK_SAID - r->own->end % DK_SAID;
+    r->own->end += (left > DK_MAX_TERMS ? 0 : left) + DK_MAX_TERMS + 1;
+    if (r->own->end > r->own->reached) r->own->reached = r->own->end;
+    return dkp_said(r, r->own->end - DK_MAX_TERMS - 1);
 }
 
 static dk_vec dkp_end_sum(dk_recorder *r, int count) {
-    dk_vec v = {r, count, r->end - DK_MAX_TERMS - 1};
+    dk_vec v = {r, count, r->own->end - DK_MAX_TERMS - 1};
     const dk_term *first = dkp_said(r, v.at);
-    r->end = v.at + (unsigned)count;
+    r->own->end = v.at + (unsigned)count;
     if (count > DK_MAX_TERMS)
         dkr_refuse(r, "terms of a symbolic vector", count,
-                  "at most 20: store parts with dkr_keep, or say dkr_sum_begin");
+                  "at most 20: store parts with dkr_keep, or all of it with dkr_sum");
     if (count == 1 && first->c >= 1 && first->c <= 1 && !first->scalar) return dkp_vec(r, first->value);
     return count && r->status == DK_OK ? v : dkp_zero;
 }
@@ -3029,7 +3051,7 @@ static dk_vec dkp_end_sum(dk_recorder *r, int count) {
 /* Of what was said from `at` on only v is wanted still. */
 static dk_vec dkp_forget_but(dk_recorder *r, unsigned at, dk_vec v) {
     const dk_term *from = dkp_said(r, v.at);
-    r->end = at;
+    r->own->end = at;
     if (!v.count) return v;
     memmove(dkp_begin_sum(r), from, sizeof *from * (size_t)v.count);
     return dkp_end_sum(r, v.count);
@@ -3063,7 +3085,7 @@ DK_API dk_vec dkr_mix(double a, dk_vec x, double b, dk_vec y) {
     return dkp_sum(2, c, v);
 }
 
-DK_API dk_vec dkr_add(dk_vec a, dk_vec b) { return dkr_mix(1, a, 1, b); }
+static dk_vec dkp_add(dk_vec a, dk_vec b) { return dkr_mix(1, a, 1, b); }
 
 DK_API dk_vec dkr_scale(double c, dk_vec v) { return c >= 1 && c <= 1 ? v : dkp_sum(1, &c, &v); }
 
@@ -3073,9 +3095,11 @@ DK_API dk_vec dkr_scale_by(double c, int scalar, int power, dk_vec v) {
     const dk_term *t;
     dk_term *sum = dkp_begin_sum(r), value;
     int count = dkp_terms(v, &value, &t);
+    if (scalar < 1 || scalar > r->own->plan->norms)
+        dkr_refuse(r, "scalar of dkr_scale_by", scalar, "one that dkr_norm_ratio has given");
+    if (power < 1 || power > 32767) dkr_refuse(r, "power of dkr_scale_by", power, "1 .. 32767");
     for (int i = 0; i < count; i++) {
-        if (t[i].scalar || power < 1 || scalar < 1)
-            dkr_refuse(r, "power of a norm ratio", power, "at least 1, once per vector");
+        if (t[i].scalar) dkr_refuse(r, "scalars of a vector", 2, "1: store it with dkr_keep");
         sum[i] = dkp_times(c, &t[i]);
         sum[i].scalar = (short)scalar, sum[i].power = (short)power;
     }
@@ -3098,13 +3122,13 @@ static void dkp_refuse_at(dk_recorder *r, const char *what, const dk_level *l) {
 }
 
 /* Whether there is room for all that has been counted, the newest of `counts` included. */
-#define DKP_STORING(r, counts) ((r)->storing = (r)->storing && (r)->plan->counts <= (r)->room->counts)
+#define DKP_STORING(r, counts) ((r)->own->storing = (r)->own->storing && (r)->own->plan->counts <= (r)->own->room->counts)
 
 static int dkp_new_value(dk_recorder *r, char letter, int number, int needs) {
-    dk_plan *p = r->plan;
+    dk_plan *p = r->own->plan;
     int value = p->values++;
     if (DKP_STORING(r, values)) {
-        dk_value v = {letter, DK_VALUE_LOCAL, number, -1, p->passes, r->position, r->position, needs, 0};
+        dk_value v = {letter, DK_VALUE_LOCAL, number, -1, p->passes, r->own->position, r->own->position, needs, 0};
         p->value[value] = v;
     }
     return value;
@@ -3112,36 +3136,36 @@ static int dkp_new_value(dk_recorder *r, char letter, int number, int needs) {
 
 /* A value that outlives its pass, or meets anything but a row, needs a buffer. */
 static void dkp_use(dk_recorder *r, int value, int full) {
-    if (!r->storing) return;
-    dk_value *v = &r->plan->value[value];
-    if (r->position > v->dies) v->dies = r->position;
-    if (v->kind == DK_VALUE_LOCAL && (full || v->pass != r->plan->passes)) v->kind = DK_VALUE_BUFFER;
+    if (!r->own->storing) return;
+    dk_value *v = &r->own->plan->value[value];
+    if (r->own->position > v->dies) v->dies = r->own->position;
+    if (v->kind == DK_VALUE_LOCAL && (full || v->pass != r->own->plan->passes)) v->kind = DK_VALUE_BUFFER;
 }
 
 /* A row is opened, given its terms and closed. Terms with coefficient 0 are dropped: 0 * infinity must not spoil
    a state, and eta = 0 must cost nothing. */
 static void dkp_open_row(dk_recorder *r, int draw) {
-    dk_row row = {0, r->plan->terms, 0, draw, -1, 0};
-    r->row = row, r->row_needs = -1;
-    r->position++;
+    dk_row row = {0, r->own->plan->terms, 0, draw, -1, 0};
+    r->own->row = row, r->own->row_needs = -1;
+    r->own->position++;
 }
 
 static void dkp_put_term(dk_recorder *r, dk_term t) {
-    dk_plan *p = r->plan;
+    dk_plan *p = r->own->plan;
     if (t.c >= 0 && t.c <= 0) return;
     if (!dkp_finite(t.c)) dkp_refuse_at(r, "a coefficient is not finite", &r->from);
     dkp_use(r, t.value, 0);
     p->terms++;
     if (!DKP_STORING(r, terms)) return;
     int needs = t.scalar ? p->calls - 1 : p->value[t.value].needs;
-    if (needs > r->row_needs) r->row_needs = needs;
+    if (needs > r->own->row_needs) r->own->row_needs = needs;
     p->term[p->terms - 1] = t;
 }
 
 static int dkp_close_row(dk_recorder *r, char letter, int number) {
-    dk_plan *p = r->plan;
-    int dst = dkp_new_value(r, letter, number, r->row_needs);
-    dk_row row = {dst, r->row.first, p->terms - r->row.first, r->row.draw, r->row.mask, r->row.clip};
+    dk_plan *p = r->own->plan;
+    int dst = dkp_new_value(r, letter, number, r->own->row_needs);
+    dk_row row = {dst, r->own->row.first, p->terms - r->own->row.first, r->own->row.draw, r->own->row.mask, r->own->row.clip};
     p->rows++;
     if (DKP_STORING(r, rows)) p->row[p->rows - 1] = row;
     return dst;
@@ -3157,7 +3181,7 @@ static void dkp_put_terms(dk_recorder *r, double c, dk_vec v) {
 /* A sum becomes a row, even if it is a value already. */
 static dk_vec dkp_store_as(dk_recorder *r, dk_vec v, char letter, int number, double clip) {
     dkp_open_row(r, -1);
-    r->row.clip = clip;
+    r->own->row.clip = clip;
     dkp_put_terms(r, 1, v);
     return dkp_vec(r, dkp_close_row(r, letter, number));
 }
@@ -3167,22 +3191,22 @@ static dk_vec dkp_keep_as(dk_recorder *r, dk_vec v, char letter, int number) {
     return dkp_store_as(r, v, letter, number, 0);
 }
 
-DK_API dk_vec dkr_keep(dk_recorder *r, dk_vec v) { return dkp_keep_as(r, v, 'y', r->plan->values); }
+DK_API dk_vec dkr_keep(dk_recorder *r, dk_vec v) { return dkp_keep_as(r, v, 'y', r->own->plan->values); }
 
-DK_API void dkr_sum_begin(dk_recorder *r) { dkp_open_row(r, -1); }
-
-DK_API void dkr_sum_add(dk_recorder *r, double c, dk_vec v) { dkp_put_terms(r, c, v); }
-
-DK_API dk_vec dkr_sum_end(dk_recorder *r) { return dkp_vec(r, dkp_close_row(r, 'y', r->plan->values)); }
+DK_API dk_vec dkr_sum(dk_recorder *r, int n, const double *c, const dk_vec *v) {
+    dkp_open_row(r, -1);
+    for (int i = 0; i < n; i++) dkp_put_terms(r, c[i], v[i]);
+    return dkp_vec(r, dkp_close_row(r, 'y', r->own->plan->values));
+}
 
 /* Ends the open pass. */
 static void dkp_boundary(dk_recorder *r, dk_boundary boundary, int index) {
-    dk_plan *p = r->plan;
+    dk_plan *p = r->own->plan;
     p->passes++;
     if (!DKP_STORING(r, passes)) return;
     dk_pass *last = &p->pass[p->passes - 1];
     int first = p->passes > 1 ? last[-1].first + last[-1].count : 0;
-    dk_pass pass = {first, p->rows - first, boundary, index, r->position, 0};
+    dk_pass pass = {first, p->rows - first, boundary, index, r->own->position, 0};
     *last = pass;
 }
 
@@ -3190,29 +3214,29 @@ static void dkp_boundary(dk_recorder *r, dk_boundary boundary, int index) {
 static dk_vec dkp_blend_with(dk_recorder *r, dk_vec v, dk_vec w, char letter, int number) {
     if (r->status != DK_OK) return v;
     dkp_open_row(r, -1);
-    r->row.mask = r->mask;
+    r->own->row.mask = r->own->mask;
     dkp_put_terms(r, 1, v);
     dkp_put_terms(r, 1, w);
     return dkp_vec(r, dkp_close_row(r, letter, number));
 }
 
 static dk_vec dkp_known_at(dk_recorder *r, const dk_level *l, dk_vec z) {
-    return dkr_mix(l->alpha, dkp_vec(r, r->known), l->sigma, z);
+    return dkr_mix(l->alpha, dkp_vec(r, r->own->known), l->sigma, z);
 }
 
 /* The state as the network sees it. */
 static dk_vec dkp_blend_seen(dk_recorder *r, dk_vec x, const dk_level *level) {
-    if (!r->plan->masked || r->config->blend != DK_BLEND_BOTH) return x;
-    return dkp_blend_with(r, x, dkp_known_at(r, level, r->fixed), 'y', r->plan->calls);
+    if (!r->own->plan->masked || r->config->blend != DK_BLEND_BOTH) return x;
+    return dkp_blend_with(r, x, dkp_known_at(r, level, r->own->fixed), 'y', r->own->plan->calls);
 }
 
 static dk_vec dkp_blend_denoised(dk_recorder *r, dk_vec D, char letter, int number) {
-    return r->plan->masked < 2 ? D : dkp_blend_with(r, D, dkp_vec(r, r->known), letter, number);
+    return r->own->plan->masked < 2 ? D : dkp_blend_with(r, D, dkp_vec(r, r->own->known), letter, number);
 }
 
 /* What the network reads or writes. */
 static int dkp_for_network(dk_recorder *r, int value) {
-    if (r->storing && r->plan->number) r->plan->value[value].kind = DK_VALUE_HALF;
+    if (r->own->storing && r->own->plan->number) r->own->plan->value[value].kind = DK_VALUE_HALF;
     dkp_use(r, value, 1);
     return value;
 }
@@ -3221,21 +3245,21 @@ static int dkp_for_network(dk_recorder *r, int value) {
 static dk_vec dkp_draw(dk_recorder *r, int draw, dk_level from, dk_level to) {
     if (r->status != DK_OK) return dkp_zero;
     if (DKP_STORING(r, draws)) {
-        dk_draw *d = &r->plan->draw[draw], *before = draw > 1 ? d - 1 : NULL;
+        dk_draw *d = &r->own->plan->draw[draw], *before = draw > 1 ? d - 1 : NULL;
         d->from = dk_noise_level(from), d->to = dk_noise_level(to);
         d->way = before ? before->way + (before->to > before->from) : 0;
     }
     dkp_open_row(r, draw);
-    return dkp_vec(r, r->drawn = dkp_close_row(r, 'z', draw));
+    return dkp_vec(r, r->own->drawn = dkp_close_row(r, 'z', draw));
 }
 
 DK_API dk_vec dkr_noise(dk_recorder *r, dk_level from, dk_level to) {
-    return dkp_draw(r, r->plan->draws++, from, to);
+    return dkp_draw(r, r->own->plan->draws++, from, to);
 }
 
 /* Ends the pass with a norm of v = a, b, p, q; those with count 0 are none. limit and share are of some kinds. */
 static int dkp_norm_of(dk_recorder *r, dk_norm_kind kind, dk_vec v[4], double limit, double share) {
-    dk_plan *p = r->plan;
+    dk_plan *p = r->own->plan;
     int value[4] = {-1, -1, -1, -1};
     for (int i = 0; i < 4; i++)
         if (v[i].of) v[i] = dkr_keep(r, v[i]), value[i] = (int)v[i].at;
@@ -3243,7 +3267,7 @@ static int dkp_norm_of(dk_recorder *r, dk_norm_kind kind, dk_vec v[4], double li
     if (r->status != DK_OK) return 0;
     dk_norm norm = {kind,  value[0], value[1], value[2], value[3], r->sampler.control.atol, r->sampler.control.rtol,
                     limit, share};
-    r->position++;
+    r->own->position++;
     for (int i = 0; i < 4; i++)
         if (v[i].of) dkp_use(r, value[i], 1);
     dkp_boundary(r, DK_BOUNDARY_NORM, p->norms);
@@ -3271,33 +3295,33 @@ enum { DKP_START, DKP_PLAIN, DKP_MEASURE, DKP_PROBE, DKP_ATTEMPT };
 enum { DKP_KEPT_D = 1, DKP_KEPT_LOW = 2, DKP_FOREVER = 0x7FFFFFFF };
 
 static int dkp_pinned(dk_recorder *r, int value, int slot) {
-    if (r->storing) {
-        dk_value *v = &r->plan->value[value];
+    if (r->own->storing) {
+        dk_value *v = &r->own->plan->value[value];
         v->kind = DK_VALUE_BUFFER, v->slot = slot, v->dies = DKP_FOREVER;
-        if (r->pin[slot]) r->plan->value[r->pin[slot]].dies = v->born; /* written over */
-        r->pin[slot] = value;
+        if (r->own->pin[slot]) r->own->plan->value[r->own->pin[slot]].dies = v->born; /* written over */
+        r->own->pin[slot] = value;
     }
     return value;
 }
 
 static void dkp_pin(dk_recorder *r, int slot, dk_vec v) {
-    if (r->status != DK_OK || !r->pace || r->pace->phase == DKP_PLAIN) return;
-    dkr_sum_begin(r);
-    dkr_sum_add(r, 1, v);
-    dkp_pinned(r, dkp_close_row(r, 'y', r->plan->values), slot);
-    r->pinned[r->judged] |= slot;
+    if (r->status != DK_OK || !r->own->pace || r->own->pace->phase == DKP_PLAIN) return;
+    dkp_open_row(r, -1);
+    dkp_put_terms(r, 1, v);
+    dkp_pinned(r, dkp_close_row(r, 'y', r->own->plan->values), slot);
+    r->own->pinned[r->own->judged] |= slot;
 }
 
 /* D at the start of a step; with step-size control it stays known to the attempts that follow a rejected one. */
 static dk_vec dkp_denoise_first(dk_recorder *r) {
-    if (r->pace && r->pace->kept & DKP_KEPT_D)
+    if (r->own->pace && r->own->pace->kept & DKP_KEPT_D)
         return dkp_vec(r, dkp_pinned(r, dkp_new_value(r, 'D', 0, -1), DKP_KEPT_D));
     dk_vec D = dkr_denoise(r, r->x, r->from);
     dkp_pin(r, DKP_KEPT_D, D);
     return D;
 }
 
-static int dkp_attempting(const dk_recorder *r) { return r->pace && r->pace->phase == DKP_ATTEMPT; }
+static int dkp_attempting(const dk_recorder *r) { return r->own->pace && r->own->pace->phase == DKP_ATTEMPT; }
 
 /* Ends an attempt of a step: what follows happens only if the difference of two solutions is tolerable. */
 static void dkp_judge(dk_recorder *r, dk_norm_kind kind, dk_vec a, dk_vec b, dk_vec p, dk_vec q) {
@@ -3305,16 +3329,16 @@ static void dkp_judge(dk_recorder *r, dk_norm_kind kind, dk_vec a, dk_vec b, dk_
     for (int i = 0; i < 4; i++) /* zero is stored, too, where numbers are read: all but b */
         if (i != 1 || v[i].of) v[i] = dkr_keep(r, v[i]);
     dkp_norm_of(r, kind, v, 0, 0);
-    r->judged = 1;
+    r->own->judged = 1;
 }
 
 static dk_level dkp_plan_level(const dk_recorder *r, int i) {
-    if (r->pace) return i ? r->pace->to : r->pace->from;
-    return r->plan->level ? r->plan->level[i] : dkp_path_level(r->config, i);
+    if (r->own->pace) return i ? r->own->pace->to : r->own->pace->from;
+    return r->own->plan->level ? r->own->plan->level[i] : dkp_path_level(r->config, i);
 }
 
 /* Level i of the stretch of steps that is being recorded. */
-static dk_level dkp_level(const dk_recorder *r, int i) { return dkp_plan_level(r, r->offset + i); }
+static dk_level dkp_level(const dk_recorder *r, int i) { return dkp_plan_level(r, r->own->offset + i); }
 
 /* What every draw of the sampler is multiplied by. */
 static double dkp_s_noise(const dk_recorder *r) { return 1 + r->sampler.noise_excess; }
@@ -3340,27 +3364,33 @@ static void dkp_churn(dk_recorder *r) {
 
 /* The end of a step where data are known. */
 static void dkp_blend_state(dk_recorder *r, int number) {
-    if (r->status != DK_OK || r->plan->masked != 1) return;
-    dk_vec z = r->fixed;
-    if (r->to.sigma > 0 && !z.of) z = r->drawn >= 0 ? dkp_vec(r, r->drawn) : dkr_noise(r, r->from, r->to);
+    if (r->status != DK_OK || r->own->plan->masked != 1) return;
+    dk_vec z = r->own->fixed;
+    if (r->to.sigma > 0 && !z.of) z = r->own->drawn >= 0 ? dkp_vec(r, r->own->drawn) : dkr_noise(r, r->from, r->to);
     r->x = dkp_blend_with(r, r->x, dkp_known_at(r, &r->to, z), 'x', number);
 }
 
-DK_API int dkr_step(dk_recorder *r) {
-    if (r->step >= 0) {
-        int number = r->offset + r->step + 1;
-        r->x = dkp_keep_as(r, r->x, r->plan->masked == 1 ? 'y' : 'x', number);
-        dkp_blend_state(r, number);
-        if (r->storing && r->status == DK_OK) { /* name it as a state if the sampler had stored it already */
-            dk_value *v = &r->plan->value[r->x.at];
-            if (v->letter == 'y') v->letter = 'x', v->number = number;
-        }
+/* The end of a step: its state is stored by its name. */
+static void dkp_end_step(dk_recorder *r) {
+    dkp_recording *own = r->own;
+    int number = own->offset + r->step + 1;
+    r->x = dkp_keep_as(r, r->x, own->plan->masked == 1 ? 'y' : 'x', number);
+    dkp_blend_state(r, number);
+    if (own->storing && r->status == DK_OK) { /* the sampler may have stored it already */
+        dk_value *v = &own->plan->value[r->x.at];
+        if (v->letter == 'y') v->letter = 'x', v->number = number;
     }
-    r->step++;
+    r->step++, own->within = 0;
+}
+
+DK_API int dkr_step(dk_recorder *r) {
+    dkp_recording *own = r->own;
+    if (own->within) dkp_end_step(r);
+    if (r->step < 0) r->step = 0;
     if (r->status != DK_OK || r->step >= r->steps) return 0;
     r->from = r->to;
     r->to = dkp_level(r, r->step + 1);
-    r->stage = 0, r->drawn = -1;
+    own->within = 1, own->stage = 0, own->drawn = -1;
     if (dkp_quirk(r, DK_QUIRK_STRIDE)) dkp_count_timesteps(r);
     dkp_churn(r);
     return 1;
@@ -3377,15 +3407,17 @@ static void dkp_go_back(dk_recorder *r, int i) {
     double shift = r->config->grid.jump_shift;
     if (shift > 0 && from.sigma > 0) from = dk_level_at(&r->config->schedule, from.t + shift);
     if (shift > 0) to = dk_level_at(&r->config->schedule, to.t + shift);
-    r->offset = i, r->step = 0;
+    r->own->offset = i, r->step = 0;
     r->x = dkp_keep_as(r, dkp_noised_up(r, &from, &to), 'x', i + 1);
 }
 
 /* Steps first .. end - 1 of the plan by one call of a recording function, which sees nothing of what was before. */
 static void dkp_record_stretch(dk_recorder *r, int first, int end, dk_record_fn record) {
-    r->offset = first, r->steps = end - first, r->step = -1, r->momentum = dkp_zero;
+    r->own->offset = first, r->own->within = 0, r->own->momentum = dkp_zero;
+    r->steps = end - first, r->step = -1;
     r->from = r->to = dkp_level(r, 0);
     record(r);
+    r->steps = end - first;
     while (r->status == DK_OK && r->step < r->steps) dkr_step(r); /* a recording function may stop early */
 }
 
@@ -3393,8 +3425,10 @@ static void dkp_record_from_data(dk_recorder *r);
 static void dkp_record_measure(dk_recorder *r);
 
 static void dkp_start_recorder(dk_recorder *r, dk_config *c) {
-    memset(r, 0, offsetof(dk_recorder, said));
-    r->sampler = c->sampler, r->config = c, r->step = -1, r->lambda = -HUGE_VAL;
+    dkp_recording *own = r->own;
+    memset(own, 0, offsetof(dkp_recording, said));
+    r->own = own;
+    r->sampler = c->sampler, r->config = c, r->step = -1, r->own->lambda = -HUGE_VAL;
     r->first = r->from = r->to = dkp_grid_level(c, 0), r->last = dkp_grid_level(c, c->steps);
     r->falling = dk_noise_level(r->last) < dk_noise_level(r->first);
 }
@@ -3403,7 +3437,7 @@ static void dkp_start_recorder(dk_recorder *r, dk_config *c) {
 static void dkp_record_all(dk_recorder *r, dk_config *c, dk_plan *plan, const dk_pace *pace,
                            const dk_plan *room) {
     dkp_start_recorder(r, c);
-    r->plan = plan, r->pace = pace, r->room = room, r->storing = room != NULL;
+    r->own->plan = plan, r->own->pace = pace, r->own->room = room, r->own->storing = room != NULL;
     plan->number = c->number;
     r->steps = plan->steps = pace ? 1 : dkp_path_steps(c);
     plan->levels = r->steps + 1, plan->draws = 1, plan->flow = dkp_flow_unit(&r->config->schedule);
@@ -3411,16 +3445,16 @@ static void dkp_record_all(dk_recorder *r, dk_config *c, dk_plan *plan, const dk
     if (!r->falling && c->sampler.churn > 0)
         dkr_refuse(r, "sampler.churn", c->sampler.churn, "0 on a rising grid");
     r->x = dkp_vec(r, dkp_new_value(r, 'x', 0, -1)); /* what the caller put into x */
-    if (r->storing) plan->value[0].kind = DK_VALUE_BUFFER, plan->value[0].slot = 0;
+    if (r->own->storing) plan->value[0].kind = DK_VALUE_BUFFER, plan->value[0].slot = 0;
     int fixed = c->mask && (c->blend == DK_BLEND_FIXED || c->blend == DK_BLEND_BOTH);
     plan->masked = !c->mask ? 0 : c->blend >= DK_BLEND_DENOISED ? 2 : 1;
     plan->hooked = c->guidance.hook != NULL;
     if (plan->masked) {
         if (fixed && pace) dkr_refuse(r, "blend", c->blend, "state or denoised with step-size control");
         if (!r->falling) dkr_refuse(r, "grid.rising", 1, "0 where data are known (mask)");
-        r->known = dkp_new_value(r, 'k', 0, -1), r->mask = dkp_new_value(r, 'm', 0, -1);
-        for (int i = 0; i < 2 && r->storing; i++) {
-            dk_value *v = &plan->value[i ? r->mask : r->known];
+        r->own->known = dkp_new_value(r, 'k', 0, -1), r->own->mask = dkp_new_value(r, 'm', 0, -1);
+        for (int i = 0; i < 2 && r->own->storing; i++) {
+            dk_value *v = &plan->value[i ? r->own->mask : r->own->known];
             v->kind = DK_VALUE_GIVEN, v->slot = i;
         }
     }
@@ -3428,7 +3462,7 @@ static void dkp_record_all(dk_recorder *r, dk_config *c, dk_plan *plan, const dk
         dkr_refuse(r, "start", c->start, "DK_START_STATE or DK_START_DATA on a grid that begins at sigma = 0");
     int starts = c->start != DK_START_STATE && (!pace || pace->phase == DKP_START);
     dk_vec z = (starts || fixed) && r->from.sigma > 0 ? dkp_draw(r, 0, r->from, r->from) : dkp_zero;
-    if (fixed) r->fixed = z;
+    if (fixed) r->own->fixed = z;
     if (starts) {
         r->x = dkr_mix(c->start == DK_START_DATA ? r->from.alpha : 0, r->x, r->from.sigma, z);
         r->x = dkp_keep_as(r, r->x, 'x', 0);
@@ -3448,9 +3482,9 @@ static void dkp_record_all(dk_recorder *r, dk_config *c, dk_plan *plan, const dk
         while (end < plan->steps && !from_data && !dkp_goes_back(r, end)) end++;
         dkp_record_stretch(r, i, end, from_data ? dkp_record_from_data : c->sampler.record);
     }
-    if (dkp_attempting(r) && !r->judged)
+    if (dkp_attempting(r) && !r->own->judged)
         dkr_refuse(r, "sampler.rtol", r->sampler.control.rtol, "0, and atol: this sampler has no error estimate");
-    r->position++;
+    r->own->position++;
     if (pace) dkp_use(r, 0, 1); /* the state that a rejected attempt goes back to */
     if (r->status == DK_OK) dkp_use(r, (int)r->x.at, 1);
     dkp_boundary(r, DK_BOUNDARY_END, 0);
@@ -3472,12 +3506,12 @@ static double dkp_gauge_alpha(const dk_recorder *r, const dk_level *l) {
 /* Remembers the last: where a step ends the next one begins. */
 static double dkp_gauge_lambda(dk_recorder *r, const dk_level *l) {
     double alpha = dkp_gauge_alpha(r, l), sigma = l->sigma;
-    dk_level *last = &r->lambda_at;
+    dk_level *last = &r->own->lambda_at;
     if (!(last->alpha >= alpha && last->alpha <= alpha && last->sigma >= sigma && last->sigma <= sigma)) {
         dk_level in_gauge = {0, alpha, sigma};
-        *last = in_gauge, r->lambda = dk_lambda(in_gauge);
+        *last = in_gauge, r->own->lambda = dk_lambda(in_gauge);
     }
-    return r->lambda;
+    return r->own->lambda;
 }
 
 /* r = noise level after/before. All laws keep the marginal variance, sigma_down^2 + up^2 = sigma^2, except
@@ -3576,13 +3610,13 @@ static void dkp_record_from_data(dk_recorder *r) {
         dk_vec guidance, D = dkp_direction(r, r->x, &r->from, &guidance);
         const dk_term *t;
         dk_term value;
-        for (int i = dkp_terms(r->noise, &value, &t); i > 0; i--)
+        for (int i = dkp_terms(r->own->noise, &value, &t); i > 0; i--)
             if (!dkp_finite((t++)->c))
                 dkp_refuse_at(
                     r,
                     "prediction: x0 and score cannot give the noise where sigma = 0 (use eps, v or velocity)",
                     &r->from);
-        r->x = dkr_add(dkr_mix(r->to.alpha, D, r->to.sigma, r->noise), dkr_scale(r->to.alpha, guidance));
+        r->x = dkp_add(dkr_mix(r->to.alpha, D, r->to.sigma, r->own->noise), dkr_scale(r->to.alpha, guidance));
     }
 }
 
@@ -3755,7 +3789,7 @@ static dk_vec dkp_runge_kutta_to(dk_recorder *r, const dkp_tableau *tableau, dk_
     memset(K, 0, sizeof K);
     for (int i = 0; i < stages; i++) {
         double c = 0;
-        unsigned at_first = r->end;
+        unsigned at_first = r->own->end;
         const double *a = &tableau->a[dkp_row(i)];
         for (int j = 0; j < i; j++) c += a[j];
         dk_level level = i == 0                          ? r->from
@@ -3778,16 +3812,16 @@ static dk_vec dkp_runge_kutta_to(dk_recorder *r, const dkp_tableau *tableau, dk_
 /* What the first step size is estimated from: the state, its slope, and its slope's change over a small step; Hairer,
    Norsett & Wanner 1993, sec. II.4. */
 static void dkp_record_measure(dk_recorder *r) {
-    if (r->pace->phase == DKP_START) return;
-    dkp_point from = dkp_point_at(r, &r->from), to = dkp_point_at(r, &r->pace->to);
+    if (r->own->pace->phase == DKP_START) return;
+    dkp_point from = dkp_point_at(r, &r->from), to = dkp_point_at(r, &r->own->pace->to);
     dk_vec X = dkr_keep(r, dkr_scale(1 / from.scale, r->x)), D = dkp_denoise_first(r);
     dk_vec K = dkr_keep(r, dkr_mix(from.p, r->x, from.q, D));
-    if (r->pace->phase == DKP_MEASURE) {
+    if (r->own->pace->phase == DKP_MEASURE) {
         dkp_judge(r, DK_NORM_ERROR_SUM, X, dkp_zero, X, X);
         dkp_judge(r, DK_NORM_ERROR_SUM, K, dkp_zero, X, X);
     } else {
         dk_vec x = dkr_keep(r, dkr_scale(to.scale, dkr_mix(1, X, to.u - from.u, K)));
-        D = dkr_denoise(r, x, r->pace->to);
+        D = dkr_denoise(r, x, r->own->pace->to);
         dkp_judge(r, DK_NORM_ERROR_SUM, dkr_mix(to.p, x, to.q, D), K, X, X);
     }
 }
@@ -3861,7 +3895,7 @@ static dk_vec dkp_multistep_step(dk_recorder *r, const dkp_multistep *m, double 
 static void dkp_multistep_estimate(dk_recorder *r, dkp_multistep *m, const dk_level *l) {
     double alpha = dkp_gauge_alpha(r, l);
     m->D = dkp_denoise(r, r->x, l, l, r->sampler.cfg_pp ? &m->U : NULL);
-    if (r->sampler.cfg_pp) r->x = dkr_keep(r, dkr_add(r->x, dkr_mix(alpha, m->D, -alpha, m->U)));
+    if (r->sampler.cfg_pp) r->x = dkr_keep(r, dkp_add(r->x, dkr_mix(alpha, m->D, -alpha, m->U)));
     else m->U = m->D;
 }
 
@@ -3879,7 +3913,7 @@ static void dkp_multistep_evaluate(dk_recorder *r, dkp_multistep *m, const dk_le
     int more = unipc || dkp_quirk(r, DK_QUIRK_COUNT_LAST); /* one node more than the predictor had */
     int nodes = dkp_nodes(r, s->corrector, m->past.count, left + 1 + more);
     dk_vec x = dkp_multistep_step(r, m, dkp_axis(r, m->classical, &m->from), l, nodes);
-    r->x = dkr_keep(r, dkr_add(x, m->noise));
+    r->x = dkr_keep(r, dkp_add(x, m->noise));
     if (!s->pece) return;
     dkp_multistep_estimate(r, m, l);
     m->past.v[0] = dkp_interpolant(r, m->classical, l, m->D);
@@ -3895,7 +3929,7 @@ static void dkp_multistep_advance(dk_recorder *r, dkp_multistep *m) {
     if (!m->classical && !dkp_finite(m->past.at[0])) m->past.count = 0, nodes = 1; /* no interpolation across an infinite gap */
     if (in_D && nodes > 1 && dkp_quirk(r, DK_QUIRK_UNCOND_PAST)) m->past.v[0] = m->U;
     m->noise = dkp_add_noise(r, dkp_zero, m->split.up);
-    r->x = dkr_add(dkp_multistep_step(r, m, m->past.at[0], &r->to, nodes), m->noise);
+    r->x = dkp_add(dkp_multistep_step(r, m, m->past.at[0], &r->to, nodes), m->noise);
     if (in_D) m->past.v[0] = m->U;
     m->steps++;
 }
@@ -3905,6 +3939,8 @@ static void dkp_record_multistep(dk_recorder *r, int classical) {
     dkp_multistep m;
     memset(&m, 0, sizeof m);
     m.classical = classical;
+    if (r->sampler.rule != DK_RULE_GRADIENT && fabs(r->sampler.param[0]) > 0)
+        dkr_refuse(r, "sampler.gamma", r->sampler.param[0], "0 but for rule = gradient");
     int warmup = classical && r->sampler.warmup <= r->steps ? r->sampler.warmup : 0;
     m.as_predicted = warmup;
     if (dkp_quirk(r, DK_QUIRK_UNCORRECTED) && r->sampler.quirk > warmup) m.as_predicted = (int)r->sampler.quirk;
@@ -3978,7 +4014,7 @@ static void dkp_record_er_sde(dk_recorder *r) {
         }
         if (have > 1 && r->sampler.order > 2) {
             double c = 2 / (here - before2) * alpha * (0.5 * h * h + moment * scale);
-            x = dkr_add(x, dkr_mix(c, slope, -c, slope1));
+            x = dkp_add(x, dkr_mix(c, slope, -c, slope1));
         }
         double variance = next * next - here * here * kept * kept;
         r->x = dkp_add_noise(r, x, variance > 0 && r->sampler.eta > 0 ? alpha * dkp_sqrt(variance) : 0);
@@ -4037,8 +4073,8 @@ static void dkp_langevin(dk_recorder *r, double a) {
         score = dkr_keep(r, score);
         dk_vec z = dkr_noise(r, r->from, r->from);
         int ratio = dkr_norm_ratio(r, z, score);
-        r->x = dkr_add(r->x, dkr_scale_by(2 * a * a * snr * snr, ratio, 2, score));
-        r->x = dkr_keep(r, dkr_add(r->x, dkr_scale_by(2 * a * snr * dkp_s_noise(r), ratio, 1, z)));
+        r->x = dkp_add(r->x, dkr_scale_by(2 * a * a * snr * snr, ratio, 2, score));
+        r->x = dkr_keep(r, dkp_add(r->x, dkr_scale_by(2 * a * snr * dkp_s_noise(r), ratio, 1, z)));
     }
 }
 
@@ -4182,7 +4218,7 @@ static int dkp_has_embedded(const dk_exponential *m) {
 static dk_vec dkp_judge_phi(dk_recorder *r, const dk_exponential *m, double h, const dk_vec *F, dk_vec x,
                             dk_level to, int noisy) {
     dk_vec low = dkp_phi_sum(r, m, m->stages + 1, h, F, to, noisy), before = r->x;
-    if (r->pace->kept & DKP_KEPT_LOW)
+    if (r->own->pace->kept & DKP_KEPT_LOW)
         before = dkp_vec(r, dkp_pinned(r, dkp_new_value(r, 'y', 0, -1), DKP_KEPT_LOW));
     x = dkr_keep(r, x), low = dkr_keep(r, low);
     dkp_judge(r, DK_NORM_ERROR_MAX, x, low, low, before);
@@ -4224,7 +4260,7 @@ static void dkp_phi_step(dk_recorder *r, const dk_exponential *m, dkp_stage_nois
             dkp_split part = dkp_split_between(r, &before, &level, eta, r->sampler.law);
             path = dkr_scale(part.down.sigma / before.sigma, path);
             if (part.up * s_noise > 0) path = dkr_mix(1, path, part.up * s_noise, dkr_noise(r, before, level));
-            x = dkr_add(x, path), before = level;
+            x = dkp_add(x, path), before = level;
         } else if (split.up * s_noise > 0) {
             x = dkr_mix(1, x, split.up * s_noise, dkr_noise(r, r->from, level));
         }
@@ -4307,19 +4343,19 @@ static void dkp_record_table(dk_recorder *r) {
     const dk_table *table = (const dk_table *)r->sampler.user;
     if (!table || !table->a || !table->b) dkr_refuse(r, "sampler.user", 0, "a dk_table with a and b");
     while (dkr_step(r)) {
-        int i = r->offset + r->step;
+        int i = r->own->offset + r->step;
         dk_level told = table->t ? dk_level_at(&r->config->schedule, table->t[i]) : r->from;
-        const double *b = table->b + (size_t)i * (size_t)r->plan->steps;
+        const double *b = table->b + (size_t)i * (size_t)r->own->plan->steps;
         dk_vec z = dkp_zero;
-        if (i != r->estimates) dkr_refuse(r, "steps that go back up", i - r->estimates, "0 for a table");
+        if (i != r->own->estimates) dkr_refuse(r, "steps that go back up", i - r->own->estimates, "0 for a table");
         dkr_denoise_told(r, r->x, r->from, told, NULL);
         if (table->noise && (table->noise[i] < 0 || table->noise[i] > 0))
             z = dkr_scale(table->noise[i], dkr_noise(r, r->from, r->to));
-        dkr_sum_begin(r);
-        dkr_sum_add(r, table->a[i], r->x);
-        for (int j = 0; j <= i; j++) dkr_sum_add(r, b[j], dkr_past(r, j));
-        dkr_sum_add(r, 1, z);
-        r->x = dkr_sum_end(r);
+        dkp_open_row(r, -1); /* as long as the run */
+        dkp_put_terms(r, table->a[i], r->x);
+        for (int j = 0; j <= i; j++) dkp_put_terms(r, b[j], dkr_past(r, j));
+        dkp_put_terms(r, 1, z);
+        r->x = dkp_vec(r, dkp_close_row(r, 'y', r->own->plan->values));
     }
 }
 
@@ -4594,12 +4630,11 @@ static void dkp_default_sampler(dk_sampler *s) {
 }
 
 static dk_sampler dkp_preset(const dk_sampler_info *row) {
-    char wrong[DKP_WORD];
     dk_config c;
     memset(&c, 0, sizeof c);
     c.sampler = dkp_sampler(row->name, row->record);
     c.sampler.tableau = row->tableau, c.sampler.exponential = row->exponential;
-    dkp_settings(&c, row->settings, DKP_OF_SAMPLER, wrong);
+    dkp_settings(&c, row->settings, DKP_OF_SAMPLER);
     return c.sampler;
 }
 
@@ -4873,9 +4908,10 @@ DK_API size_t dk_plan_size(dk_config *c) {
     dk_plan counts;
     dk_status status = dkp_prepare(c, &resolved, NULL, &marks);
     dk_pace pace;
-    dk_recorder r;
+    dkp_recording recording;
+    dk_recorder *r = dkp_recorder_in(&recording);
     if (status == DK_OK)
-        status = dkp_count(&r, &counts, &resolved, dkp_first_attempt(&r, &resolved, &pace), NULL);
+        status = dkp_count(r, &counts, &resolved, dkp_first_attempt(r, &resolved, &pace), NULL);
     size_t bytes = status == DK_OK ? dkp_plan_bytes(&counts) : 0;
     if (bytes == (size_t)-1) status = dkp_fail_allocation(resolved.message, bytes);
     return dkp_answer(c, &resolved, status) == DK_OK ? bytes : 0;
@@ -4941,13 +4977,13 @@ static dk_status dkp_record_resolved(dk_recorder *r, dk_plan *plan, dk_config *c
     dk_status status = DK_OK;
     if (pace || dkp_plan_bytes(&room) > (given.memory ? given.bytes : (size_t)DKP_LITTLE))
         status = dkp_count(r, &room, c, pace, known ? plan->level : NULL);
-    for (int again = 1; status == DK_OK && again; again = status == DK_OK && !r->storing) {
+    for (int again = 1; status == DK_OK && again; again = status == DK_OK && !r->own->storing) {
         if (plan->memory != given.memory) dk_plan_free(plan);
         room.memory = given.memory, room.bytes = given.bytes;
         status = dkp_record_into(r, plan, c, pace, &room, known);
         if (status == DK_OK) room = *plan; /* the counts, if it was too much */
     }
-    r->plan = plan, r->room = NULL; /* the recorder may outlive this one */
+    r->own->plan = plan, r->own->room = NULL; /* the recorder may outlive this one */
     if (status != DK_OK) {
         if (plan->memory != given.memory) dk_plan_free(plan);
         *plan = given;
@@ -4961,14 +4997,14 @@ static dk_status dkp_record_resolved(dk_recorder *r, dk_plan *plan, dk_config *c
     *plan = made;
     dkp_drop_dead_rows(plan);
     dkp_allocate(plan, base + size);
-    if (kept) kept[0] = (pace ? pace->kept : 0) | r->pinned[0], kept[1] = r->pinned[1];
+    if (kept) kept[0] = (pace ? pace->kept : 0) | r->own->pinned[0], kept[1] = r->own->pinned[1];
     dk_pass *end = &plan->pass[plan->passes - 1];
     int result = (int)r->x.at;
     if (plan->value[result].slot != 0) { /* the last state is not in x: move it there */
         dk_term t = {1, result, 0, 0};
         dk_row row = {plan->values, plan->terms, 1, -1, -1, 0};
         dk_value v = {'x',         DK_VALUE_BUFFER, plan->steps,     0, plan->passes - 1,
-                      r->position, r->position,     plan->calls - 1, 0};
+                      r->own->position, r->own->position,     plan->calls - 1, 0};
         plan->term[plan->terms++] = t;
         plan->row[plan->rows++] = row;
         plan->value[plan->values++] = v;
@@ -4984,9 +5020,10 @@ DK_API dk_status dk_record(dk_plan *plan, dk_config *c) {
     if (c && plan->owned) dk_plan_free(plan); /* recorded before */
     dk_status status = dkp_prepare(c, &resolved, plan, &marks);
     dk_pace pace;
-    dk_recorder r;
+    dkp_recording recording;
+    dk_recorder *r = dkp_recorder_in(&recording);
     if (status == DK_OK)
-        status = dkp_record_resolved(&r, plan, &resolved, dkp_first_attempt(&r, &resolved, &pace), NULL);
+        status = dkp_record_resolved(r, plan, &resolved, dkp_first_attempt(r, &resolved, &pace), NULL);
     return dkp_answer(c, &resolved, status);
 }
 
@@ -6128,11 +6165,15 @@ static void dkp_put_pair(dkp_text *t, const char *name, double v) {
     dkp_put_real(t, v);
 }
 
+/* A field's value; an enumerator by its word. */
+static void dkp_put_field(dkp_text *t, const char *field, double v);
+
 /* "field = value: must be allowed"; the first error of a call stays. */
 static dk_status dkp_fail(char *message, const char *field, double value, const char *allowed) {
     dkp_text t = {message, DK_MESSAGE_SIZE, 0};
     dkp_put(&t, field);
-    dkp_put_pair(&t, " = ", value);
+    dkp_put(&t, " = ");
+    dkp_put_field(&t, field, value);
     dkp_put(&t, ": must be ");
     dkp_put(&t, allowed);
     return DK_ERROR_CONFIG;
@@ -6201,10 +6242,11 @@ static char dkp_fold(char c) {
                                               : c;
 }
 
-/* Levenshtein distance, blind to how a is written. */
+/* Levenshtein distance, blind to how a is written. A beginning of b is as near as one letter's difference. */
 static int dkp_distance(const char *a, const char *b) {
     enum { LONGEST = 48 };
-    int row[LONGEST + 1], n = 0;
+    int row[LONGEST + 1], n = 0, begins = 0;
+    while (a[begins] && dkp_fold(a[begins]) == b[begins]) begins++;
     while (n < LONGEST && b[n]) row[n] = n, n++;
     row[n] = n;
     for (int i = 0; i < LONGEST && a[i]; i++) {
@@ -6218,7 +6260,7 @@ static int dkp_distance(const char *a, const char *b) {
             row[j + 1] = best;
         }
     }
-    return row[n];
+    return begins > 1 && !a[begins] && row[n] > 1 ? 1 : row[n];
 }
 
 static const char *dkp_sampler_name(int i) {
@@ -6238,32 +6280,30 @@ static int dkp_nearest(const char *(*at)(int), const char *name, const char **na
     return count;
 }
 
-DK_API int dk_nearest_names(const char *kind, const char *name, const char **names, int max) {
-    return dkp_nearest(strcmp(kind, "sampler") == 0 ? dkp_sampler_name
-                       : strcmp(kind, "grid") == 0  ? dk_grid_name
-                                                    : dk_schedule_name,
-                       name, names, max);
-}
-
-static dk_status dkp_fail_name(char *message, const char *kind, const char *name,
-                               const char *const nearest[3]) {
+/* What `at` lists has no such name. */
+static dk_status dkp_fail_name(char *message, const char *kind, const char *name, const char *(*at)(int)) {
+    const char *nearest[3];
+    int count = dkp_nearest(at, name, nearest, 3);
     dkp_text t = {message, DK_MESSAGE_SIZE, 0};
     dkp_put(&t, kind);
     dkp_put(&t, " \"");
     dkp_put(&t, name);
     dkp_put(&t, "\" is not known");
-    for (int i = 0; i < 3 && nearest[i]; i++) {
+    for (int i = 0; i < count; i++) {
         dkp_put(&t, i ? ", " : "; nearest: ");
         dkp_put(&t, nearest[i]);
     }
     return DK_ERROR_CONFIG;
 }
 
-/* A struct that has a name and nothing else. */
+/* A struct that has a name and nothing else: one that is not known, or a known one that nobody took. */
 static dk_status dkp_fail_unknown(char *message, const char *kind, const char *name) {
-    const char *like[3] = {NULL, NULL, NULL};
-    dk_nearest_names(kind, name, like, 3);
-    if (!like[0] || strcmp(like[0], name)) return dkp_fail_name(message, kind, name, like);
+    const char *(*at)(int) = strcmp(kind, "sampler") == 0 ? dkp_sampler_name
+                             : strcmp(kind, "grid") == 0  ? dk_grid_name
+                                                          : dk_schedule_name;
+    int i = 0;
+    while (at(i) && strcmp(at(i), name) != 0) i++;
+    if (!at(i)) return dkp_fail_name(message, kind, name, at);
     dkp_text t = {message, DK_MESSAGE_SIZE, 0};
     dkp_put(&t, kind);
     dkp_put(&t, ".name = \"");
@@ -6272,7 +6312,7 @@ static dk_status dkp_fail_unknown(char *message, const char *kind, const char *n
     dkp_put(&t, kind);
     dkp_put(&t, "_named(\"");
     dkp_put(&t, name);
-    dkp_put(&t, "\")");
+    dkp_put(&t, "\") or dk_config_set");
     return DK_ERROR_CONFIG;
 }
 
@@ -6684,13 +6724,16 @@ DK_API dk_status dk_noise_fill(const dk_noise_source *source, const dk_noise_req
 
 DKP_SMALL
 
+static const dkp_field *dkp_field_named(const char *name);
+
 /* Where the schedule's own fields are wrong, says so. */
 static dk_status dkp_check_schedule(dk_schedule *s, char *message) {
     int quirks = s->quirks;
     dkp_unmark(s);
     if (s->family == DK_FAMILY_DEFAULT) return dkp_fail_unknown(message, "schedule", s->name);
     if ((int)s->family < 0 || s->family >= DK_FAMILY_COUNT)
-        return dkp_fail(message, "schedule.family", (int)s->family, "one of dk_family");
+        return dkp_fail(message, "schedule.family", (int)s->family,
+                        dkp_field_named("schedule.family")->allowed);
     if (s->shift < 0 || !dkp_finite(s->shift))
         return dkp_fail(message, "schedule.shift", s->shift, "> 0 (0: 1)");
     if (s->family == DK_FAMILY_VE || s->family == DK_FAMILY_EDM) {
@@ -6724,7 +6767,8 @@ static dk_status dkp_check_schedule(dk_schedule *s, char *message) {
                                     "strictly falling between 1 and 0, and 0 only at the end");
             }
         } else if ((int)s->betas < 0 || s->betas >= DK_BETAS_COUNT) {
-            return dkp_fail(message, "schedule.betas", (int)s->betas, "one of dk_betas");
+            return dkp_fail(message, "schedule.betas", (int)s->betas,
+                            dkp_field_named("schedule.betas")->allowed);
         } else if (s->betas < DK_BETAS_COSINE || s->betas == DK_BETAS_SIGMOID) {
             if (!(s->beta_min > 0 && s->beta_min < 1))
                 return dkp_fail(message, "schedule.beta_min", s->beta_min, "> 0 and < 1");
@@ -6759,8 +6803,7 @@ static int dkp_guided_by_norms(const dk_guidance *g) {
     return g->rescale > 0 || g->zero_star || g->projected;
 }
 
-/* Fields of sampler, grid and guidance: how they are set by name, and what they may be. */
-/* REST: noise sources, and what else has no part of its own. */
+/* Every field that can be set by name, and what it may be. */
 
 #define DKP_MOST 1.7976931348623157e308 /* finite */
 #define DKP_S(kind, member, low, high, allowed) \
@@ -6771,8 +6814,24 @@ static int dkp_guided_by_norms(const dk_guidance *g) {
     { "sampler." word, "0 or 1", bit, 0, (int)offsetof(dk_config, sampler.quirks), 'b', DKP_OF_SAMPLER }
 #define DKP_G(kind, member, low, high, allowed) \
     { "grid." #member, allowed, low, high, (int)offsetof(dk_config, grid.member), kind, DKP_OF_GRID }
-#define DKP_N(kind, name, member, low, high, allowed) \
-    { name, allowed, low, high, (int)offsetof(dk_config, member), kind, DKP_OF_REST }
+#define DKP_ROW_OF(of, kind, name, member, low, high, allowed) \
+    { name, allowed, low, high, (int)offsetof(dk_config, member), kind, DKP_OF_##of }
+#define DKP_N(kind, name, member, low, high, allowed) DKP_ROW_OF(DATA, kind, name, member, low, high, allowed)
+#define DKP_M(kind, member, low, high, allowed) DKP_ROW_OF(MODEL, kind, #member, member, low, high, allowed)
+#define DKP_D(kind, member, low, high, allowed) DKP_ROW_OF(DATA, kind, #member, member, low, high, allowed)
+#define DKP_T(kind, member, low, high, allowed) DKP_ROW_OF(SCHEDULE, kind, #member, member, low, high, allowed)
+#define DKP_SCHEDULE(of)                                                                                         \
+    DKP_T('c', of.family, 0, DK_FAMILY_COUNT - 1,                                                                \
+          "default|flow|ve|edm|vp|vp_discrete|sub_vp|cosine|vp_cosine|custom"),                                  \
+        DKP_T('r', of.t_min, -DKP_MOST, DKP_MOST, "within the family's times"),                                  \
+        DKP_T('r', of.t_max, -DKP_MOST, DKP_MOST, "> t_min and within the family's times"),                      \
+        DKP_T('r', of.shift, 0, DKP_MOST, "> 0 (0: 1)"), DKP_T('r', of.sigma_min, 0, DKP_MOST, ">= 0"),          \
+        DKP_T('r', of.sigma_max, 0, HUGE_VAL, "> sigma_min"), DKP_T('r', of.cosine_offset, 0, DKP_MOST, ">= 0"), \
+        DKP_T('r', of.beta_min, 0, DKP_MOST, "> 0"), DKP_T('r', of.beta_max, 0, DKP_MOST, ">= beta_min"),        \
+        DKP_T('c', of.betas, 0, DK_BETAS_COUNT - 1, "linear|scaled_linear|cosine|sigmoid|exponential|laplace"),  \
+        DKP_T('i', of.timesteps, 0, 1000000, "2 .. 1000000"),                                                    \
+        DKP_T('i', of.zero_terminal_snr, 0, 1, "0 or 1")
+#define DKP_NAME(part, member) DKP_ROW_OF(NAMES, 'n', #part, member, 0, 0, "a name")
 #ifdef DK_NO_PEERS
 #define DKP_NOISE_OF_PEERS ""
 #else
@@ -6791,8 +6850,34 @@ static int dkp_guided_by_norms(const dk_guidance *g) {
 #define DKP_WORDS(of, member, count, words) DKP_##of('c', member, 0, (count)-1, words)
 #define DKP_FLAG(of, member) DKP_##of('i', member, 0, 1, "0 or 1")
 static const dkp_field dkp_fields[] = {
-    DKP_N('c', "start", start, 0, DK_START_COUNT - 1, "noise|state|data"),
-    DKP_N('c', "blend", blend, 0, DK_BLEND_COUNT - 1, "state|fixed|denoised|both"),
+    DKP_NAME(schedule, schedule),
+    DKP_NAME(network_schedule, network_schedule),
+    DKP_NAME(sampler, sampler),
+    DKP_NAME(grid, grid),
+#ifndef DK_NO_PEERS
+    DKP_NAME(model, message),
+#endif
+    DKP_M('i', steps, 1, 1000000, "1 .. 1000000"),
+    DKP_D('z', dim, 1, 2e19, ">= 1"),
+    DKP_D('i', batch, 0, 0x7FFFFFFF / DK_BRANCHES, "1 .. 715827882 (0: 1)"),
+    DKP_D('u', seed, 0, 2e19, "below 2^64"),
+    DKP_D('u', first_sample, 0, 2e19, "below 2^64"),
+    DKP_D('i', threads, 0, 65536, "0 .. 65536"),
+    DKP_D('i', unchecked, -2147483648.0, 2147483647, "0 or 1"),
+    DKP_SCHEDULE(schedule),
+    DKP_SCHEDULE(network_schedule),
+    DKP_M('c', prediction, 0, DK_PREDICT_COUNT - 1, "default|x0|eps|v|velocity|score|edm"),
+    DKP_M('r', sigma_data, 0, DKP_MOST, "> 0 (0: 0.5)"),
+    DKP_M('c', condition, 0, DK_CONDITION_COUNT - 1, "default|t|timestep|sigma|flow|c_noise|lambda|data"),
+    DKP_M('r', condition_scale, -DKP_MOST, DKP_MOST, "finite (0: 1)"),
+    DKP_M('c', condition_rounding, 0, DK_ROUND_DOWN, "none|nearest|down"),
+    DKP_M('i', negated, -2147483648.0, 2147483647, "0 or 1"),
+    DKP_M('c', number, 0, DK_NUMBER_COUNT - 1, "real|fp16|bf16"),
+    DKP_M('r', clip, 0, DKP_MOST, ">= 0"),
+    DKP_ROW_OF(REST, 'c', "start", start, 0, DK_START_COUNT - 1, "noise|state|data"),
+    DKP_ROW_OF(REST, 'c', "blend", blend, 0, DK_BLEND_COUNT - 1, "state|fixed|denoised|both"),
+    DKP_G('g', spacing, 0, DK_SPACING_COUNT - 1, "a grid's name, or levels"),
+    DKP_WORDS(G, unit, DK_UNIT_LAMBDA + 1, "t|sigma|flow|lambda"),
     DKP_WORDS(S, gauge, DK_GAUGE_COUNT, "default|ve|flow|vp|native|pseudo"),
     DKP_WORDS(S, rule, DK_RULE_COUNT, "exact|dpm|dpm_taylor|bh1|bh2|sa|uniform|gradient"),
     DKP_WORDS(S, law, DK_LAW_COUNT, "ancestral|sde|ddpm_large|fresh|time|flow|sde_noise"),
@@ -6919,25 +7004,71 @@ static const dkp_field dkp_fields[] = {
 #undef DKP_WORDS
 #undef DKP_FLAG
 #undef DKP_N
+#undef DKP_M
+#undef DKP_D
+#undef DKP_T
+#undef DKP_SCHEDULE
+#undef DKP_NAME
+#undef DKP_ROW_OF
 
-static double dkp_number_at(const dk_config *c, int at, int real) {
-    double number;
-    int whole;
-    if (real) memcpy(&number, (const char *)c + at, sizeof number);
-    else
-        memcpy(&whole, (const char *)c + at, sizeof whole),
-            number = whole; /* an int, or an enum of its size */
-    return number;
+static double dkp_field_value(const dk_config *c, const dkp_field *f) {
+    const char *at = (const char *)c + f->at;
+    double real;
+    uint64_t large;
+    size_t size;
+    int whole; /* an int, or an enum of its size */
+    switch (f->kind) {
+    case 'r':
+    case '1': memcpy(&real, at, sizeof real); return real;
+    case 'u': memcpy(&large, at, sizeof large); return (double)large;
+    case 'z': memcpy(&size, at, sizeof size); return (double)size;
+    default: memcpy(&whole, at, sizeof whole); return whole;
+    }
 }
 
 static dk_status dkp_check_fields(const dk_config *c, int of, char *message) {
     for (int i = 0; i < DKP_COUNT(dkp_fields); i++) {
         const dkp_field *f = &dkp_fields[i];
-        if (f->of != of || f->kind == 'b' || f->kind == '1') continue;
-        double v = dkp_number_at(c, f->at, f->kind == 'r');
+        if (!(f->of & of) || f->kind == 'b' || f->kind == '1') continue;
+        double v = dkp_field_value(c, f);
         if (!(v >= f->low && v <= f->high)) return dkp_fail(message, f->name, v, f->allowed);
     }
     return DK_OK;
+}
+
+/* "sampler." may be missing, and is in lists. */
+static const char *dkp_field_name(int i) {
+    if (i >= DKP_COUNT(dkp_fields)) return NULL;
+    return dkp_fields[i].name + (dkp_fields[i].of == DKP_OF_SAMPLER ? 8 : 0);
+}
+
+static const dkp_field *dkp_field_named(const char *name) {
+    for (int i = 0; i < DKP_COUNT(dkp_fields); i++)
+        if (strcmp(name, dkp_fields[i].name) == 0 || strcmp(name, dkp_field_name(i)) == 0) return &dkp_fields[i];
+    return NULL;
+}
+
+/* Word number i of "one|two|three", and its length, 0 if there are fewer. */
+static const char *dkp_choice(const char *choices, int i, size_t *length) {
+    for (; i > 0 && *choices; i--) choices += strcspn(choices, "|"), choices += *choices == '|';
+    *length = strcspn(choices, "|");
+    return choices;
+}
+
+static void dkp_put_field(dkp_text *t, const char *field, double v) {
+    const dkp_field *f = dkp_field_named(field);
+    int known = f && v >= f->low && v <= f->high && v >= 0;
+    const char *name = known && f->kind == 'g' && v > 0 ? dk_grid_name((int)v - 1) : NULL;
+    if (f && f->kind == 'g' && (int)v == DK_SPACING_RESAMPLE) name = "resample";
+    if (f && f->kind == 'g' && (int)v == DK_SPACING_LEVELS) name = "levels";
+    if (name) {
+        dkp_put(t, name);
+    } else if (known && f->kind == 'c') {
+        size_t n;
+        for (const char *word = dkp_choice(f->allowed, (int)v, &n); n > 0; n--) dkp_put_char(t, *word++);
+    } else {
+        dkp_put_real(t, v);
+    }
 }
 
 /* Whether a word is among words. */
@@ -6950,7 +7081,7 @@ static int dkp_among(const char *words, const char *word) {
 
 /* Whether the field is set. */
 static int dkp_field_is_set(const dk_config *c, const dkp_field *f) {
-    double v = dkp_number_at(c, f->at, f->kind == 'r' || f->kind == '1');
+    double v = dkp_field_value(c, f);
     return f->kind == 'b' ? ((int)v & (int)f->low) != 0 : dkp_set(v);
 }
 
@@ -6966,7 +7097,7 @@ static int dkp_field_is_read(const dkp_field *f, const char *words) {
 DK_API void dkr_reads(dk_recorder *r, const char *fields) {
     static const char *const of_all = "churn churn_min churn_max noise_excess s_noise "
                                       "rtol atol control h_init safety pcoeff icoeff dcoeff";
-    const char *of_control = r->pace ? "order" : "";
+    const char *of_control = r->own->pace ? "order" : "";
     dk_config c;
     char only[DK_MESSAGE_SIZE];
     dkp_text allowed = {only, sizeof only, 0};
@@ -6979,8 +7110,13 @@ DK_API void dkr_reads(dk_recorder *r, const char *fields) {
         if (f->of != DKP_OF_SAMPLER || !dkp_field_is_set(&c, f) || dkp_field_is_read(f, fields) ||
             dkp_field_is_read(f, of_all) || dkp_field_is_read(f, of_control))
             continue;
-        dkr_refuse(r, f->name, f->kind == 'b' ? 1 : dkp_number_at(&c, f->at, f->kind == 'r'), only);
+        dkr_refuse(r, f->name, f->kind == 'b' ? 1 : dkp_field_value(&c, f), only);
     }
+#ifndef DK_NO_PEERS
+    int takes = dkp_among(fields, "stride") || dkp_among(fields, "uncorrected") || dkp_among(fields, "bins");
+    if (takes && r->sampler.quirk > 0 && !dkp_quirk(r, DK_QUIRK_STRIDE | DK_QUIRK_UNCORRECTED | DK_QUIRK_BINS))
+        dkr_refuse(r, "sampler.quirk", r->sampler.quirk, "0 where no quirk takes a number");
+#endif
     if (r->sampler.tableau && !dkp_among(fields, "tableau"))
         dkr_refuse(r, "sampler.tableau", 1, only);
     if (r->sampler.exponential && !dkp_among(fields, "exponential"))
@@ -6996,8 +7132,6 @@ static dk_status dkp_check_listed(const dk_config *c, char *message) {
             return dkp_fail_text(message, DK_ERROR_CONFIG,
                                  own ? "grid.levels = NULL: must be steps + 1 numbers"
                                      : "grid.levels = NULL: must be grid.level_count numbers");
-        if (g->unit < DK_UNIT_T || g->unit > DK_UNIT_LAMBDA)
-            return dkp_fail(message, "grid.unit", (int)g->unit, "one of dk_unit");
     }
     if (g->spacing == DK_SPACING_RESAMPLE) {
         int logs = g->unit == DK_UNIT_SIGMA || g->unit == DK_UNIT_FLOW;
@@ -7042,9 +7176,8 @@ static dk_status dkp_check_listed(const dk_config *c, char *message) {
 
 static dk_status dkp_check_grid(const dk_config *c, char *message) {
     const dk_grid *g = &c->grid;
-    dk_status status = dkp_check_fields(c, DKP_OF_GRID, message);
+    dk_status status;
     int ranged = dkp_ranged(g);
-    if (status != DK_OK) return status;
     if (g->final == DK_FINAL_VALUE && !(g->final_value > 0 && dkp_finite(g->final_value)))
         return dkp_fail(message, "grid.final_value", g->final_value, "> 0 (for zero use DK_FINAL_ZERO)");
     double largest = dkp_flow_unit(&c->schedule) ? 1 : HUGE_VAL;
@@ -7179,11 +7312,7 @@ static dk_status dkp_check_exponential(const dk_exponential *m, char *message) {
 
 static dk_status dkp_check_sampler(const dk_config *c, char *message) {
     const dk_sampler *s = &c->sampler;
-    if (!s->record) {
-        const char *nearest[3] = {NULL, NULL, NULL};
-        dk_nearest_names("sampler", s->name, nearest, 3);
-        return dkp_fail_name(message, "sampler", s->name, nearest);
-    }
+    if (!s->record) return dkp_fail_unknown(message, "sampler", s->name);
     if (dkp_check_fields(c, DKP_OF_SAMPLER, message) != DK_OK) return DK_ERROR_CONFIG;
 #ifdef DK_NO_PEERS
     if (s->quirks || dkp_set(s->quirk)) return dkp_fail(message, "sampler.quirks", s->quirks, "0: DK_NO_PEERS leaves them out");
@@ -7244,11 +7373,8 @@ static dk_status dkp_resolve(dk_config *c, dkp_marks *marks, char *message) {
         s->t_min = s->family == DK_FAMILY_EDM ? s->sigma_min : 0;
     }
     if ((status = dkp_check_schedule(s, message)) != DK_OK) return status;
-    if ((int)c->prediction < 0 || c->prediction >= DK_PREDICT_COUNT)
-        return dkp_fail(message, "prediction", (int)c->prediction, "one of dk_prediction");
+    if ((status = dkp_check_fields(c, DKP_OF_MODEL, message)) != DK_OK) return status;
     if (c->prediction == DK_PREDICT_DEFAULT) c->prediction = dkp_family_of(s)->prediction;
-    if (!(c->sigma_data >= 0) || !dkp_finite(c->sigma_data))
-        return dkp_fail(message, "sigma_data", c->sigma_data, "> 0 (0: 0.5)");
     if (c->sigma_data <= 0) c->sigma_data = 0.5;
     if (net->family != DK_FAMILY_DEFAULT || net->name) {
         if ((status = dkp_check_schedule(net, message)) != DK_OK) { /* say whose field it is */
@@ -7261,20 +7387,13 @@ static dk_status dkp_resolve(dk_config *c, dkp_marks *marks, char *message) {
         }
     }
     if (marks) dkp_mark(s, marks->sampler), dkp_mark(net, marks->network);
-    if ((int)c->condition < 0 || c->condition >= DK_CONDITION_COUNT)
-        return dkp_fail(message, "condition", (int)c->condition, "one of dk_condition");
-    if ((int)c->condition_rounding < 0 || c->condition_rounding > DK_ROUND_DOWN)
-        return dkp_fail(message, "condition_rounding", (int)c->condition_rounding, "one of dk_rounding");
     if (c->condition == DK_CONDITION_DEFAULT)
         c->condition = c->prediction == DK_PREDICT_EDM ? DK_CONDITION_C_NOISE
                                                        : dkp_family_of(net->family ? net : s)->condition;
-    if (!dkp_finite(c->condition_scale))
-        return dkp_fail(message, "condition_scale", c->condition_scale, "finite (0: 1)");
     if (c->condition_scale >= 0 && c->condition_scale <= 0) c->condition_scale = 1;
-    if (c->steps < 1 || c->steps > 1000000) return dkp_fail(message, "steps", c->steps, "1 .. 1000000");
-    if (c->grid.unknown) return dkp_fail_name(message, "grid", c->grid.unknown, c->grid.nearest);
-    if ((int)c->grid.spacing < 0 || c->grid.spacing >= DK_SPACING_COUNT)
-        return dkp_fail(message, "grid.spacing", (int)c->grid.spacing, "one of dk_spacing");
+    if (c->grid.name && c->grid.spacing == DK_SPACING_DEFAULT)
+        return dkp_fail_unknown(message, "grid", c->grid.name);
+    if ((status = dkp_check_fields(c, DKP_OF_GRID, message)) != DK_OK) return status;
     if (c->grid.spacing == DK_SPACING_DEFAULT)
         c->grid.spacing = dkp_flow_unit(s) ? DK_SPACING_UNIFORM : DK_SPACING_KARRAS;
     if ((status = dkp_check_grid(c, message)) != DK_OK) return status;
@@ -7298,9 +7417,6 @@ static dk_status dkp_resolve(dk_config *c, dkp_marks *marks, char *message) {
     if ((status = dkp_check_fields(c, DKP_OF_REST, message)) != DK_OK) return status;
     if (!c->mask != !c->known)
         return dkp_fail_text(message, DK_ERROR_CONFIG, "mask and known: must be given both, or neither");
-    if ((int)c->number < 0 || c->number >= DK_NUMBER_COUNT)
-        return dkp_fail(message, "number", (int)c->number, "one of dk_number");
-    if (!(c->clip >= 0) || !dkp_finite(c->clip)) return dkp_fail(message, "clip", c->clip, ">= 0");
     if ((status = dkp_check_guidance(c, message)) != DK_OK) return status;
     if (c->guidance.zero_init >= c->steps)
         return dkp_fail(message, "guidance.zero_init", c->guidance.zero_init, "below steps: nothing is evaluated");
@@ -7340,8 +7456,7 @@ static dk_status dkp_resolve_source(const dk_config *c, const dk_noise_source *s
 
 static dk_status dkp_resolve_noise(dk_config *c, char *message) {
     dk_noise_source *step = &c->step_noise;
-    dk_status status = dkp_check_fields(c, DKP_OF_REST, message);
-    if (status != DK_OK) return status;
+    dk_status status;
     if (c->noise.kind == DK_NOISE_DEFAULT) c->noise.kind = DK_NOISE_PHILOX;
     if (step->kind == DK_NOISE_DEFAULT && !step->fn) {
         if (step->bits || step->threads || step->seed_offset)
@@ -7355,14 +7470,11 @@ static dk_status dkp_resolve_noise(dk_config *c, char *message) {
 
 /* What a run needs beyond a plan. */
 static dk_status dkp_resolve_data(dk_config *c, char *message) {
+    if (dkp_check_fields(c, DKP_OF_DATA, message) != DK_OK) return DK_ERROR_CONFIG;
     if (c->batch == 0) c->batch = 1;
-    if (c->batch < 0) return dkp_fail(message, "batch", c->batch, ">= 1 (0: 1)");
-    if (c->batch > 0x7FFFFFFF / DK_BRANCHES) return dkp_fail(message, "batch", c->batch, "at most 715827882");
-    if (c->dim < 1) return dkp_fail(message, "dim", (double)c->dim, ">= 1");
     if (c->dim > ((size_t)-1) / 64 / sizeof(dk_real) / (size_t)c->batch)
         return dkp_fail(message, "dim", (double)c->dim,
                         "small enough for batch * dim numbers to fit in memory");
-    if (c->threads < 0 || c->threads > 65536) return dkp_fail(message, "threads", c->threads, "0 .. 65536");
 #ifdef _OPENMP
     if (c->threads == 0 && !c->parallel) c->threads = omp_get_max_threads();
 #endif
@@ -7377,34 +7489,60 @@ DK_API dk_status dk_resolve(dk_config *c) {
     return status == DK_OK ? dkp_check_levels(c, NULL, c->message) : status;
 }
 
-static int dkp_is_field(const dkp_field *f, const char *name) { /* "sampler." may be missing */
-    return strcmp(name, f->name) == 0 || (f->of == DKP_OF_SAMPLER && strcmp(name, f->name + 8) == 0);
+static int dkp_parse_choice(const char *choices, const char *s) {
+    size_t n;
+    for (int i = 0;; i++) {
+        const char *word = dkp_choice(choices, i, &n);
+        if (!n) return -1;
+        if (n == strlen(s) && memcmp(word, s, n) == 0) return i;
+    }
 }
 
-static int dkp_parse_choice(const char *choices, const char *s) {
-    for (int i = 0;; i++) {
-        size_t n = strcspn(choices, "|");
-        if (n == strlen(s) && memcmp(choices, s, n) == 0) return i;
-        if (!choices[n]) return -1;
-        choices += n + 1;
+static int dkp_parse_whole(const char *s, uint64_t most, uint64_t *v) {
+    for (*v = 0; *s >= '0' && *s <= '9'; s++) {
+        uint64_t digit = (uint64_t)(*s - '0');
+        if (*v > (most - digit) / 10) return 0;
+        *v = 10 * *v + digit;
     }
+    return !*s;
 }
 
 static int dkp_set_field(dk_config *c, const dkp_field *f, const char *value) {
     char *to = (char *)c + f->at;
     int whole = 0;
     double real = 0;
-    if (f->kind == 'c') {
+    uint64_t large = 0;
+    size_t size;
+    switch (f->kind) {
+    case 'u':
+        if (!*value || !dkp_parse_whole(value, ~(uint64_t)0, &large)) return 0;
+        memcpy(to, &large, sizeof large);
+        return 1;
+    case 'z':
+        if (!*value || !dkp_parse_whole(value, (size_t)-1, &large) || !large) return 0;
+        size = (size_t)large;
+        memcpy(to, &size, sizeof size);
+        return 1;
+    case 'c':
         if ((whole = dkp_parse_choice(f->allowed, value)) < 0) return 0;
-    } else {
+        break;
+    case 'g':
+        whole = strcmp(value, "levels") == 0 ? DK_SPACING_LEVELS : (int)dk_grid_named(value).spacing;
+        if (!whole) return 0;
+        break;
+    default:
         if (!dkp_read_real(&value, &real) || *value) return 0;
-        if (f->kind == '1') real -= 1;
-        if (f->kind == 'b' && !(real >= 0 && real <= 1)) return 0;
+        if (f->kind == '1') {
+            if (!(real >= 0 && real <= 1e30)) return 0;
+            real -= 1;
+        } else if (f->kind == 'b' ? !(real >= 0 && real <= 1) : !(real >= f->low && real <= f->high)) {
+            return 0;
+        }
         if (f->kind == 'r' || f->kind == '1') {
             memcpy(to, &real, sizeof real);
             return 1;
         }
-        if (fabs(real) > 1e9 || floor(real) < real) return 0;
+        if (floor(real) < real) return 0;
         whole = (int)real;
         if (f->kind == 'b') { /* one bit of the word */
             int bits = (int)c->sampler.quirks & ~(int)f->low;
@@ -7415,44 +7553,94 @@ static int dkp_set_field(dk_config *c, const dkp_field *f, const char *value) {
     return 1;
 }
 
-/* Sets "field=value field=value ..."; those that `of` leaves out are passed over. `wrong` is the word that is
-   wrong, or ""; the field whose value it is, if there is one, comes back. */
-static const dkp_field *dkp_settings(dk_config *c, const char *settings, int of, char wrong[DKP_WORD]) {
-    for (wrong[0] = 0; *settings;) {
-        size_t n = strcspn(settings, " "), k = n < DKP_WORD ? n : DKP_WORD - 1;
-        const char *name = wrong;
-        int i = 0;
-        memcpy(wrong, settings, k), wrong[k] = 0;
-        settings += n + (settings[n] == ' ');
-        if (!k) continue;
-        char *value = strchr(wrong, '=');
-        if (n > k || !value) return NULL;
-        *value = 0;
-        while (i < DKP_COUNT(dkp_fields) && !dkp_is_field(&dkp_fields[i], name)) i++;
-        int set = i < DKP_COUNT(dkp_fields) &&
-                  (!(of & dkp_fields[i].of) || dkp_set_field(c, &dkp_fields[i], value + 1));
-        *value = '=';
-        if (!set) return i < DKP_COUNT(dkp_fields) ? &dkp_fields[i] : NULL;
-        wrong[0] = 0;
+/* The next "name=value" of a text: spaces may stand around =, a value with spaces in quotes. `word` holds the name and,
+   behind its zero, the value; no value: NULL. 0 at the end; what does not fit has no value. */
+static int dkp_next_setting(const char **text, char word[DKP_WORD], char **value) {
+    static const char space[] = " \t\n";
+    const char *s = *text + strspn(*text, space);
+    size_t n = strcspn(s, " \t\n="), k = n < DKP_WORD ? n : DKP_WORD - 1;
+    *value = NULL, *text = s + n;
+    memcpy(word, s, k), word[k] = 0;
+    if (!*s) return 0;
+    s += n + strspn(s + n, space);
+    if (*s != '=') return 1;
+    s += 1 + strspn(s + 1, space);
+    char quote[2] = {*s == '"' || *s == '\'' ? *s : '\0', 0};
+    s += quote[0] != 0;
+    n = strcspn(s, quote[0] ? quote : space);
+    *text = s + n + (quote[0] && s[n]);
+    if (k + n + 2 > DKP_WORD || (quote[0] && !s[n])) return 1;
+    *value = word + k + 1;
+    memcpy(*value, s, n), (*value)[n] = 0;
+    return 1;
+}
+
+/* Sets what a row of a table says; fields that `of` leaves out are passed over. Whether all could be set. */
+static int dkp_settings(dk_config *c, const char *settings, int of) {
+    char word[DKP_WORD], *value;
+    int good = 1;
+    while (dkp_next_setting(&settings, word, &value)) {
+        const dkp_field *f = value ? dkp_field_named(word) : NULL;
+        good = good && f && (!(f->of & of) || dkp_set_field(c, f, value));
     }
-    return NULL;
+    return good;
+}
+
+/* A part by its name; a message if there is none. */
+static int dkp_set_named(dk_config *c, const char *part, const char *name) {
+    dk_schedule *schedule = strcmp(part, "schedule") == 0 ? &c->schedule : &c->network_schedule;
+#ifndef DK_NO_PEERS
+    if (strcmp(part, "model") == 0 || strcmp(part, "sampler") == 0) return dkp_set_by_name(c, part, name);
+#endif
+    if (strcmp(part, "sampler") == 0) {
+        c->sampler = dk_sampler_named(name);
+        return c->sampler.record || dkp_fail_unknown(c->message, part, name) == DK_OK;
+    }
+    if (strcmp(part, "grid") == 0) {
+        c->grid = dk_grid_named(name);
+        return c->grid.spacing || dkp_fail_unknown(c->message, part, name) == DK_OK;
+    }
+    *schedule = dk_schedule_named(name);
+    return schedule->family || dkp_fail_name(c->message, part, name, dk_schedule_name) == DK_OK;
+}
+
+static dk_status dkp_fail_setting(char *message, const char *word, const char *value, const dkp_field *f) {
+    const char *nearest[3];
+    dkp_text t = {message, DK_MESSAGE_SIZE, 0};
+    dkp_put(&t, "setting \"");
+    dkp_put(&t, word);
+    if (value) dkp_put(&t, "="), dkp_put(&t, value);
+    dkp_put(&t, f ? "\": must be " : value ? "\": no such field; nearest: " : "\": must be field=value");
+    if (f) dkp_put(&t, f->allowed);
+    for (int i = 0, n = f || !value ? 0 : dkp_nearest(dkp_field_name, word, nearest, 3); i < n; i++) {
+        if (i) dkp_put(&t, ", ");
+        dkp_put(&t, nearest[i]);
+    }
+    return DK_ERROR_CONFIG;
+}
+
+/* What is wrong is found first; then come the steps, on which a model's settings depend, the model, other parts, fields. */
+static int dkp_stage_of(const dkp_field *f) {
+    if (!f || strcmp(f->name, "steps") == 0) return 0;
+    return f->kind != 'n' ? 3 : strcmp(f->name, "model") == 0 ? 1 : 2;
 }
 
 DK_API dk_status dk_config_set(dk_config *c, const char *settings) {
-    char wrong[DKP_WORD];
+    char word[DKP_WORD], *value;
     if (!c) return DK_ERROR_CONFIG;
     if (!settings) return dkp_fail_text(c->message, DK_ERROR_CONFIG, "settings = NULL: must be a text");
     dk_config set = *c;
-    const dkp_field *field = dkp_settings(&set, settings, DKP_OF_ALL, wrong);
-    if (wrong[0]) {
-        dkp_text t = {c->message, DK_MESSAGE_SIZE, 0};
-        dkp_put(&t, "setting \"");
-        dkp_put(&t, wrong);
-        dkp_put(&t, "\": must be ");
-        dkp_put(&t, field ? field->allowed
-                          : "field=value, with a field of dk_sampler, or of dk_grid after \"grid.\", of "
-                            "dk_guidance after \"guidance.\", noise, start or blend");
-        return DK_ERROR_CONFIG;
+    for (int stage = 0; stage < 4; stage++) {
+        for (const char *at = settings; dkp_next_setting(&at, word, &value);) {
+            const dkp_field *f = value ? dkp_field_named(word) : NULL;
+            if (dkp_stage_of(f) != stage) continue;
+            if (f && f->kind == 'n') {
+                if (dkp_set_named(&set, word, value)) continue;
+                memcpy(c->message, set.message, sizeof c->message);
+                return DK_ERROR_CONFIG;
+            }
+            if (!f || !dkp_set_field(&set, f, value)) return dkp_fail_setting(c->message, word, value, f);
+        }
     }
     *c = set;
     c->message[0] = 0;
@@ -7473,8 +7661,8 @@ typedef struct dkp_guided {
 
 static void dkp_guidance_at(dkp_guided *h, dk_recorder *r, const dk_level *l, int with_uncond) {
     dk_guidance *g = &h->g;
-    int step = r->pace ? r->pace->accepted : r->offset + r->step, steps = r->pace ? 0 : r->plan->steps;
-    int sizing = r->pace && r->pace->sizing;
+    int step = r->own->pace ? r->own->pace->accepted : r->own->offset + r->step, steps = r->own->pace ? 0 : r->own->plan->steps;
+    int sizing = r->own->pace && r->own->pace->sizing;
     double here = dk_noise_level(*l);
     *g = r->config->guidance;
     if (g->schedule) {
@@ -7504,7 +7692,7 @@ static void dkp_guidance_at(dkp_guided *h, dk_recorder *r, const dk_level *l, in
 /* One after another, or all at once: *call, and F of each branch. */
 static void dkp_record_calls(dk_recorder *r, dk_call *call, const dkp_guided *h, dk_vec input,
                              const char *letters, dk_vec F[DK_BRANCHES]) {
-    dk_plan *p = r->plan;
+    dk_plan *p = r->own->plan;
     int last = h->wanted[2] ? 2 : h->wanted[1], together = h->g.doubled ? last + 1 : 1;
     int stored = p->number || together > 1;
     for (int k = 0; k < together; k++) {
@@ -7517,16 +7705,16 @@ static void dkp_record_calls(dk_recorder *r, dk_call *call, const dkp_guided *h,
     for (int i = 0; i < DK_BRANCHES; i++) call->weight[i] = h->weight[i];
     for (int k = 0; k <= last; k += together) {
         if (together == 1 && !h->wanted[k]) continue;
-        r->position++;
+        r->own->position++;
         for (int i = 0; i < together; i++) dkp_for_network(r, call->input + i);
         dkp_use(r, call->x, 1); /* stays readable while the evaluation is out */
-        if (r->storing) call->needs = p->value[call->input].needs;
+        if (r->own->storing) call->needs = p->value[call->input].needs;
         dkp_boundary(r, DK_BOUNDARY_CALL, p->calls);
         for (int i = 0; i < together; i++)
             F[k + i] =
                 dkp_vec(r, dkp_for_network(r, dkp_new_value(r, letters[k + i], call->estimate, p->calls)));
         call->branch = k, call->output = (int)F[k].at;
-        if (r->storing) p->value[call->input].together = p->value[call->output].together = together;
+        if (r->own->storing) p->value[call->input].together = p->value[call->output].together = together;
         p->calls++;
         if (DKP_STORING(r, calls)) p->call[p->calls - 1] = *call;
     }
@@ -7542,13 +7730,13 @@ static dk_vec dkp_guide(dk_recorder *r, const dk_guidance *g, const double weigh
         int s = dkp_scalar(r, DK_NORM_PROJECTION, C, U, 0);
         G = dkr_mix(g->scale, C, 1, dkr_scale_by(1 - g->scale, s, 1, U));
     } else if (g->projected) { /* Sadat et al. 2024, alg. 1 */
-        dk_vec d = r->momentum = dkr_keep(r, dkr_add(dkr_mix(1, C, -1, U), dkr_scale(g->momentum, r->momentum)));
+        dk_vec d = r->own->momentum = dkr_keep(r, dkp_add(dkr_mix(1, C, -1, U), dkr_scale(g->momentum, r->own->momentum)));
         double w = g->projected > 1 ? g->scale : g->scale - 1, along = w * (g->parallel - 1);
         int p = dkp_set(along) ? dkp_scalar(r, DK_NORM_PROJECTION, d, C, g->limit) : 0;
         int l = g->limit > 0 ? dkp_scalar(r, DK_NORM_LIMIT, d, dkp_zero, g->limit) : 0;
         d = l ? dkr_scale_by(w, l, 1, d) : dkr_scale(w, d);
-        G = dkr_add(g->projected > 1 ? U : C, d);
-        if (p) G = dkr_add(G, dkr_scale_by(along, p, 1, C));
+        G = dkp_add(g->projected > 1 ? U : C, d);
+        if (p) G = dkp_add(G, dkr_scale_by(along, p, 1, C));
     } else {
         G = dkp_sum(DK_BRANCHES, weight, P);
     }
@@ -7568,9 +7756,9 @@ static dk_vec dkp_finish_D(dk_recorder *r, const dk_guidance *g, dk_vec D, const
     }
     D = dkp_blend_denoised(r, D, 'D', call->estimate);
     if (g->hook && call->branches && r->status == DK_OK) {
-        r->position++;
+        r->own->position++;
         dkp_use(r, (int)D.at, 1);
-        dkp_boundary(r, DK_BOUNDARY_HOOK, r->plan->calls - 1);
+        dkp_boundary(r, DK_BOUNDARY_HOOK, r->own->plan->calls - 1);
     }
     return D;
 }
@@ -7602,14 +7790,14 @@ static void dkp_begin_evaluation(dk_recorder *r, dkp_evaluation *v, dk_vec x, co
                       "prediction: eps and score cannot give x0 where alpha = 0 (use x0, v or velocity, or "
                       "start at a lower level)",
                       level);
-    int estimate = r->estimates++;
+    int estimate = r->own->estimates++;
     memset(v, 0, sizeof *v);
     v->level = level, v->network = m;
     v->x = dkp_blend_seen(r, dkp_keep_as(r, x, 'y', estimate), level);
     v->call.level = *level, v->call.condition = m.condition, v->call.input_scale = m.input_scale;
     v->call.d_x = m.d_x, v->call.d_f = m.d_f, v->call.clip = r->config->clip;
     v->call.x = (int)v->x.at, v->call.uncond_output = -1;
-    v->call.step = r->offset + r->step, v->call.stage = r->stage++, v->call.estimate = estimate;
+    v->call.step = r->own->offset + r->step, v->call.stage = r->own->stage++, v->call.estimate = estimate;
 }
 
 /* What guidance takes the outputs as where their size counts, or where they are zero. */
@@ -7618,7 +7806,7 @@ static void dkp_choose_space(dk_recorder *r, dkp_evaluation *v) {
     const dk_guidance *g = &v->guided.g;
     dk_prediction own = c->prediction;
     int negated = c->negated;
-    v->zero = v->call.step < g->zero_init && !r->pace;
+    v->zero = v->call.step < g->zero_init && !r->own->pace;
     v->space = g->space ? g->space : g->projected && !v->zero ? DK_PREDICT_X0 : own;
     v->converted = v->space != own && (dkp_guided_by_norms(g) || v->zero);
     v->seen = v->network;
@@ -7630,7 +7818,7 @@ static void dkp_choose_space(dk_recorder *r, dkp_evaluation *v) {
 
 /* The evaluations, if there are any. */
 static void dkp_record_outputs(dk_recorder *r, dkp_evaluation *v, int with_uncond) {
-    dk_plan *p = r->plan;
+    dk_plan *p = r->own->plan;
     const dk_config *c = r->config;
     const dkp_model *m = &v->network;
     const dkp_guided *h = &v->guided;
@@ -7638,7 +7826,7 @@ static void dkp_record_outputs(dk_recorder *r, dkp_evaluation *v, int with_uncon
     int scaled = m->d_x < 0 || m->d_x > 0 || m->d_f < 1 || m->d_f > 1;
     v->raw = p->number || limited || v->zero || h->wanted[1] || h->wanted[2] || scaled;
     if (v->zero) {
-        r->skipped++;
+        r->own->skipped++;
         return;
     }
     dkp_record_calls(r, &v->call, h, dkr_scale(m->input_scale, v->x), v->raw ? "FGH" : "D", v->F);
@@ -7646,7 +7834,7 @@ static void dkp_record_outputs(dk_recorder *r, dkp_evaluation *v, int with_uncon
     /* the network gives both outputs at once */
     char letter = v->raw ? 'G' : 'U';
     v->F[1] = dkp_vec(r, dkp_for_network(r, dkp_new_value(r, letter, v->call.estimate, first)));
-    if (r->storing) p->call[first].uncond_output = (int)v->F[1].at;
+    if (r->own->storing) p->call[first].uncond_output = (int)v->F[1].at;
 }
 
 /* G of the outputs, each taken as guidance sees it. */
@@ -7658,7 +7846,7 @@ static dk_vec dkp_record_guidance(dk_recorder *r, const dkp_evaluation *v) {
     for (int k = 0; k < DK_BRANCHES && dkp_guided_by_norms(&h->g); k++) {
         if (!P[k].of) continue;
         if (v->converted) P[k] = dkr_mix((m->d_x - s->d_x) / s->d_f, v->x, m->d_f / s->d_f, P[k]);
-        if (P[k].of && (v->converted || r->plan->number)) P[k] = dkp_store_as(r, P[k], 'y', r->plan->values, 0);
+        if (P[k].of && (v->converted || r->own->plan->number)) P[k] = dkp_store_as(r, P[k], 'y', r->own->plan->values, 0);
     }
     return dkp_guide(r, &h->g, h->weight, P);
 }
@@ -7675,8 +7863,8 @@ static dk_vec dkp_finish_uncond(dk_recorder *r, const dkp_evaluation *v, dk_vec 
 static dk_vec dkp_denoise(dk_recorder *r, dk_vec x, const dk_level *level, const dk_level *told,
                           dk_vec *uncond) {
     dkp_evaluation v;
-    int first = r->plan->calls;
-    r->drawn = -1;
+    int first = r->own->plan->calls;
+    r->own->drawn = -1;
     if (uncond) *uncond = dkp_zero;
     if (r->status != DK_OK) return dkp_zero;
     dkp_begin_evaluation(r, &v, x, level, told);
@@ -7690,10 +7878,10 @@ static dk_vec dkp_denoise(dk_recorder *r, dk_vec x, const dk_level *level, const
     if (level->sigma <= 0) { /* nothing else asks for the noise */
         int by_uncond = uncond && v.F[1].of;
         const dkp_model *m = by_uncond ? &v.network : &v.seen;
-        r->noise = dkr_mix(m->n_x, v.x, m->n_f, by_uncond ? v.F[1] : G);
+        r->own->noise = dkr_mix(m->n_x, v.x, m->n_f, by_uncond ? v.F[1] : G);
     }
     if (uncond) *uncond = dkp_finish_uncond(r, &v, D);
-    for (int i = first; i < r->plan->calls && r->storing; i++) r->plan->call[i].denoised = (int)D.at;
+    for (int i = first; i < r->own->plan->calls && r->own->storing; i++) r->own->plan->call[i].denoised = (int)D.at;
     return D;
 }
 
@@ -7708,11 +7896,11 @@ DK_API dk_vec dkr_denoise(dk_recorder *r, dk_vec x, dk_level level) {
 }
 
 DK_API dk_vec dkr_past(dk_recorder *r, int estimate) {
-    if (estimate < r->skipped || estimate >= r->estimates)
+    if (estimate < r->own->skipped || estimate >= r->own->estimates)
         dkr_refuse(r, "estimate of dkr_past", estimate, "one that has been made, by an evaluation");
     if (r->status != DK_OK) return dkp_zero;
-    if (!r->storing) return dkp_vec(r, -1 - estimate); /* anything distinct */
-    const dk_call *call = &r->plan->call[estimate - r->skipped];
+    if (!r->own->storing) return dkp_vec(r, -1 - estimate); /* anything distinct */
+    const dk_call *call = &r->own->plan->call[estimate - r->own->skipped];
     while (call->estimate < estimate) call++;
     return dkp_vec(r, call->denoised);
 }
@@ -7818,21 +8006,22 @@ static int dkp_trial(dk_recorder *r, dk_config *c, int i, dk_pace *p) {
 
 /* The whole plan of a run, or, with step-size control, its first part in memory that is enough for all others. */
 static dk_status dkp_record_run(dk_plan *plan, dk_config *c, dk_pace *p) {
-    dk_recorder r;
+    dkp_recording recording;
+    dk_recorder *r = dkp_recorder_in(&recording);
     dk_pace trial, most;
     size_t bytes = 0;
     int owned = 0;
     dk_status status = DK_OK;
-    if (!dkp_controlled(c)) return dkp_record_resolved(&r, plan, c, NULL, NULL);
-    for (int i = 0; status == DK_OK && dkp_trial(&r, c, i, &trial); i++) {
+    if (!dkp_controlled(c)) return dkp_record_resolved(r, plan, c, NULL, NULL);
+    for (int i = 0; status == DK_OK && dkp_trial(r, c, i, &trial); i++) {
         dk_plan counts;
-        status = dkp_count(&r, &counts, c, &trial, NULL);
+        status = dkp_count(r, &counts, c, &trial, NULL);
         if (dkp_plan_bytes(&counts) > bytes) bytes = dkp_plan_bytes(&counts);
     }
     if (status == DK_OK) status = dkp_get_memory(&plan->memory, &plan->bytes, &owned, bytes, c->message);
     memset(&most, 0, sizeof most);
-    for (int i = 0; status == DK_OK && dkp_trial(&r, c, i, &trial); i++) {
-        status = dkp_record_resolved(&r, plan, c, &trial, NULL);
+    for (int i = 0; status == DK_OK && dkp_trial(r, c, i, &trial); i++) {
+        status = dkp_record_resolved(r, plan, c, &trial, NULL);
         if (plan->buffers > most.buffers) most.buffers = plan->buffers;
         if (plan->halves > most.halves) most.halves = plan->halves;
         if (plan->locals > most.locals) most.locals = plan->locals;
@@ -7841,7 +8030,7 @@ static dk_status dkp_record_run(dk_plan *plan, dk_config *c, dk_pace *p) {
     *p = most;
     p->phase = DKP_START, p->from = p->to = dkp_grid_level(c, 0);
     plan->used = bytes, plan->owned = owned;
-    if (status == DK_OK) status = dkp_record_attempt(&r, plan, c, p);
+    if (status == DK_OK) status = dkp_record_attempt(r, plan, c, p);
     if (status != DK_OK) dk_plan_free(plan);
     return status;
 }
@@ -7896,9 +8085,10 @@ enum { DKP_MOST_ATTEMPTS = 100000 };
 /* Goes on after an attempt: records the next one. 0 at the end of the run, or where it cannot go on. */
 static int dkp_proceed(dk_run *run, int accepted) {
     dk_pace *p = &run->own.pace;
-    dk_recorder r;
+    dkp_recording recording;
+    dk_recorder *r = dkp_recorder_in(&recording);
     int more = 1, moves = accepted && p->phase != DKP_MEASURE && p->phase != DKP_PROBE;
-    dkp_start_recorder(&r, &run->config);
+    dkp_start_recorder(r, &run->config);
     p->calls += dkp_plan_of(run)->calls;
     p->kept = p->keeps[moves];
     if (moves) p->draws += dkp_plan_of(run)->draws - 1;
@@ -7907,14 +8097,14 @@ static int dkp_proceed(dk_run *run, int accepted) {
         p->slope = slope;
         p->h = size < 1e-5 || slope < 1e-5 ? 1e-6 : 0.01 * size / slope;
         p->phase = DKP_PROBE;
-        dkp_aim(&r, p);
+        dkp_aim(r, p);
     } else if (p->phase == DKP_PROBE) {
         double slope = p->slope, bend = dkp_worst(run, 0) / p->h, most = slope > bend ? slope : bend;
         double h =
             most <= 1e-15 ? dkp_or(1e-3 * p->h, 1e-6) : dkp_pow(0.01 / most, 1.0 / run->config.sampler.order);
         p->h = h < 100 * p->h ? h : 100 * p->h;
         p->phase = DKP_ATTEMPT;
-        dkp_aim(&r, p);
+        dkp_aim(r, p);
     } else {
         if (p->phase == DKP_ATTEMPT) dkp_learn(p, dkp_judgement(run));
         if (accepted) {
@@ -7922,11 +8112,11 @@ static int dkp_proceed(dk_run *run, int accepted) {
             p->accepted += p->phase != DKP_START;
             p->place = p->phase == DKP_START   ? 0
                        : p->phase == DKP_PLAIN ? p->place + 1
-                       : reached               ? dkp_control_end(&r)
+                       : reached               ? dkp_control_end(r)
                                                : -1;
-            more = dkp_go_on(&r, p);
+            more = dkp_go_on(r, p);
         } else {
-            dkp_aim(&r, p);
+            dkp_aim(r, p);
         }
     }
     if (more && p->phase == DKP_ATTEMPT &&
@@ -7936,7 +8126,7 @@ static int dkp_proceed(dk_run *run, int accepted) {
     }
     if (!more) return 0;
     run->own.pass = 0;
-    dk_status status = dkp_record_attempt(&r, &run->own.plan, &run->config, p);
+    dk_status status = dkp_record_attempt(r, &run->own.plan, &run->config, p);
     if (status != DK_OK) dkp_fail_run(run, status, run->config.message);
     return status == DK_OK;
 }
@@ -8872,9 +9062,10 @@ enum { DKP_MOST_COUNT = 100000000 }; /* of evaluations and draws */
 
 /* Whether a run of this config can stand there; if it can, its levels. What is saved may be made up. */
 DKP_ONCE static int dkp_pace_fits(dk_run *run, dk_pace *p, int finished) {
-    dk_recorder r;
+    dkp_recording recording;
+    dk_recorder *r = dkp_recorder_in(&recording);
     int steps = run->config.steps;
-    dkp_start_recorder(&r, &run->config);
+    dkp_start_recorder(r, &run->config);
     if (p->accepted < 0 || p->accepted > DKP_MOST_ATTEMPTS + steps || p->rejected < 0 ||
         p->rejected > DKP_MOST_ATTEMPTS || p->calls < 0 || p->calls > DKP_MOST_COUNT || p->draws < 0 ||
         p->draws > DKP_MOST_COUNT || p->kept & ~(DKP_KEPT_D | DKP_KEPT_LOW) || p->rejecting & ~1)
@@ -8883,7 +9074,7 @@ DKP_ONCE static int dkp_pace_fits(dk_run *run, dk_pace *p, int finished) {
         !(p->inverse_error[0] >= 0) || !(p->inverse_error[1] >= 0))
         return 0;
     if (finished) return 1;
-    int begin = dkp_control_begin(&r), end = dkp_control_end(&r);
+    int begin = dkp_control_begin(r), end = dkp_control_end(r);
     if (p->phase == DKP_START || p->phase == DKP_PLAIN) {
         int plain = p->phase == DKP_PLAIN;
         if (plain ? p->place < 0 || p->place >= steps || (p->place >= begin && p->place < end) : p->place != 0)
@@ -8893,20 +9084,21 @@ DKP_ONCE static int dkp_pace_fits(dk_run *run, dk_pace *p, int finished) {
     }
     int first = p->place == begin, measures = p->phase == DKP_MEASURE || p->phase == DKP_PROBE;
     if (begin >= end || (!first && p->place != -1) || (!measures && p->phase != DKP_ATTEMPT)) return 0;
-    if (measures && (!first || !dkp_is_classical(&r))) return 0;
+    if (measures && (!first || !dkp_is_classical(r))) return 0;
     p->from = dkp_grid_level(&run->config, begin), p->to = dkp_grid_level(&run->config, end);
-    double start = dkp_control_axis(&r, &p->from), way;
-    p->end = dkp_control_axis(&r, &p->to), way = p->end < start ? -1 : 1;
+    double start = dkp_control_axis(r, &p->from), way;
+    p->end = dkp_control_axis(r, &p->to), way = p->end < start ? -1 : 1;
     double gone = way * (p->at - start), ahead = way * (p->next - p->at), left = way * (p->end - p->next);
     if (!(first ? gone >= 0 && gone <= 0 : gone > 0) || !(ahead > 0) || !(left >= 0) || !(p->h > 0)) return 0;
-    if (!first) p->from = dkp_level_on_axis(&r, p->at);
-    if (left > 0) p->to = dkp_level_on_axis(&r, p->next);
+    if (!first) p->from = dkp_level_on_axis(r, p->at);
+    if (left > 0) p->to = dkp_level_on_axis(r, p->next);
     return 1;
 }
 
 static dk_status dkp_record_again(dk_run *run) {
-    dk_recorder r;
-    return dkp_record_attempt(&r, &run->own.plan, &run->config, &run->own.pace);
+    dkp_recording recording;
+    dk_recorder *r = dkp_recorder_in(&recording);
+    return dkp_record_attempt(r, &run->own.plan, &run->config, &run->own.pace);
 }
 
 static void dkp_save_body(dk_run *run, dkp_bytes *io) {
@@ -9244,7 +9436,7 @@ static void dkp_record_deis_t(dk_recorder *r) {
         int nodes = dkp_nodes(r, r->sampler.order, past.count, r->steps - r->step);
         if (r->to.sigma <= 0) r->x = dkp_ddim_step(&r->from, &r->to, r->x, D);
         else if (nodes == 1) r->x = dkr_scale(to.scale, dkr_mix(1, X, to.u - from.u, past.v[0]));
-        else r->x = dkr_scale(to.scale, dkr_add(X, dkp_deis_t_sum(r, &past, nodes, d, m, next)));
+        else r->x = dkr_scale(to.scale, dkp_add(X, dkp_deis_t_sum(r, &past, nodes, d, m, next)));
     }
 }
 
@@ -9286,7 +9478,7 @@ static void dkp_record_late_churn(dk_recorder *r) {
         r->sampler.churn = 0;
         dkp_model read = as_evaluated ? before : dkp_model_at(r->config, &r->from, &r->from);
         double share = read.d_f / before.d_f; /* D = d_x x + d_f F */
-        D = dkr_add(dkr_mix(share, D, -share * before.d_x, x), dkr_scale(read.d_x, r->x));
+        D = dkp_add(dkr_mix(share, D, -share * before.d_x, x), dkr_scale(read.d_x, r->x));
         dkp_runge_kutta_to(r, &tableau, r->to, dkr_keep(r, D));
     }
     r->sampler.churn = churn;
@@ -10257,6 +10449,7 @@ static int dkp_same_name(dkp_span a, const char *b, int loose) {
 typedef struct dkp_found {
     const char *sampler, *grid;
     dk_alias of_sampler, of_grid;
+    int asked_grid; /* the name is a sampler's and a grid's together */
 } dkp_found;
 
 /* One kind, from one program (peer.n > 0) or from the library's names and then all programs. */
@@ -10322,27 +10515,26 @@ static int dkp_find(const char *text, dkp_found *f, dkp_span *rest) {
         if (dkp_fold(name.p[n]) != '_') continue;
         memset(f, 0, sizeof *f);
         if (!dkp_find_one(peer, head, 0, f)) continue;
-        if ((peer.n && dkp_find_one(peer, tail, 1, f)) || dkp_find_one(none, tail, 1, f)) return 1;
+        if ((peer.n && dkp_find_one(peer, tail, 1, f)) || dkp_find_one(none, tail, 1, f))
+            return f->asked_grid = 1;
         if (!rest->p) *rest = tail;
     }
     return 0;
 }
 
 static int dkp_sampler_by_name(const char *name, dk_sampler *s) {
-    char wrong[DKP_WORD];
     dkp_found f;
     dkp_span rest;
     dk_config c;
-    if (!dkp_find(name, &f, &rest)) return 0;
+    if (!dkp_find(name, &f, &rest) || f.asked_grid) return 0;
     memset(&c, 0, sizeof c);
     c.sampler = dk_sampler_named(f.sampler);
-    if (f.of_sampler.settings) dkp_settings(&c, f.of_sampler.settings, DKP_OF_SAMPLER, wrong);
+    if (f.of_sampler.settings) dkp_settings(&c, f.of_sampler.settings, DKP_OF_SAMPLER);
     *s = c.sampler;
     return 1;
 }
 
 static int dkp_grid_by_name(const char *name, dk_grid *g) {
-    char wrong[DKP_WORD];
     dkp_found f;
     dk_config c;
     dkp_span peer, bare = dkp_split_name(name, &peer);
@@ -10350,29 +10542,28 @@ static int dkp_grid_by_name(const char *name, dk_grid *g) {
     if (!dkp_find_one(peer, bare, 1, &f)) return 0;
     memset(&c, 0, sizeof c);
     c.grid = dk_grid_named(f.grid);
-    if (f.of_grid.settings) dkp_settings(&c, f.of_grid.settings, DKP_OF_GRID, wrong);
+    if (f.of_grid.settings) dkp_settings(&c, f.of_grid.settings, DKP_OF_GRID);
     *g = c.grid;
     return 1;
 }
 
 DK_API dk_status dk_config_named(dk_config *c, const char *name) {
-    char wrong[DKP_WORD];
-    const char *like[3] = {NULL, NULL, NULL}, *grids[3] = {NULL, NULL, NULL};
+    const char *like, *grid;
     dkp_found f;
     dkp_span rest;
     if (!c) return DK_ERROR_CONFIG;
     if (!name) name = "(NULL)";
     if (!dkp_find(name, &f, &rest)) { /* the part that is further from any name is the wrong one */
-        dk_nearest_names("sampler", name, like, 3);
-        if (rest.n) dk_nearest_names("grid", rest.p, grids, 3);
-        if (rest.n && dkp_distance(rest.p, grids[0]) < dkp_distance(name, like[0]))
-            return dkp_fail_name(c->message, "grid", rest.p, grids);
-        return dkp_fail_name(c->message, "sampler", name, like);
+        dkp_nearest(dkp_sampler_name, name, &like, 1);
+        if (rest.n) dkp_nearest(dk_grid_name, rest.p, &grid, 1);
+        if (rest.n && dkp_distance(rest.p, grid) < dkp_distance(name, like))
+            return dkp_fail_name(c->message, "grid", rest.p, dk_grid_name);
+        return dkp_fail_name(c->message, "sampler", name, dkp_sampler_name);
     }
     c->sampler = dk_sampler_named(f.sampler);
     if (f.grid) c->grid = dk_grid_named(f.grid);
-    if (f.of_grid.settings) dkp_settings(c, f.of_grid.settings, DKP_OF_GRID, wrong);
-    if (f.of_sampler.settings) dkp_settings(c, f.of_sampler.settings, DKP_OF_SAMPLER | DKP_OF_GRID, wrong);
+    if (f.of_grid.settings) dkp_settings(c, f.of_grid.settings, DKP_OF_GRID);
+    if (f.of_sampler.settings) dkp_settings(c, f.of_sampler.settings, DKP_OF_SAMPLER | DKP_OF_GRID);
     c->message[0] = 0;
     return DK_OK;
 }
@@ -11217,19 +11408,16 @@ static int dkp_key_named(const char *name) { /* -1 if there is none */
 /* Sets what words say: "key=value", "key" for null, or the name of a group. A class's own (`defaults`) say which keys it has;
    others must be of these. Returns whether all could be set. */
 static int dkp_say_words(dkp_job *j, const char *words, int defaults) {
-    for (; *words; words += *words == ' ') {
-        char word[DKP_TOKEN] = "", *equals;
-        size_t n = strcspn(words, " ");
-        if (n >= DKP_TOKEN) return 0;
-        memcpy(word, words, n), words += n;
-        if ((equals = strchr(word, '='))) *equals = 0;
+    char word[DKP_WORD], *value;
+    while (dkp_next_setting(&words, word, &value)) {
         int i = dkp_key_named(word), group = DKP_COUNT(dkp_key_groups) - 1;
         while (group >= 0 && strcmp(dkp_key_groups[group][0], word) != 0) group--;
         if (group >= 0 && !dkp_say_words(j, dkp_key_groups[group][1], defaults)) return 0;
         if (group >= 0) continue;
         if (i >= 0 && defaults) j->has[i] = 1;
         if (i < 0 || !j->has[i]) return 0;
-        const char *value = equals ? equals + 1 : "null";
+        char null[] = "null";
+        if (!value) value = null;
         int bare = strcmp(value, "true") == 0 || strcmp(value, "false") == 0 || strcmp(value, "null") == 0;
         if (dkp_read_value(&dkp_keys[i], bare ? 'w' : dkp_keys[i].kind == 'c' ? 's' : 'n', value, &j->v[i]))
             return 0;
@@ -11589,12 +11777,6 @@ static const char *dkp_model_name(int i) {
     return i >= 0 && i < DKP_COUNT(dkp_models) ? dkp_models[i].name : NULL;
 }
 
-static dk_status dkp_unknown_model(char *message, const char *name) {
-    const char *nearest[3] = {NULL, NULL, NULL};
-    dkp_nearest(dkp_model_name, name, nearest, 3);
-    return dkp_fail_name(message, "model", name, nearest);
-}
-
 DK_API dk_status dk_config_for(dk_config *c, const char *model, dk_json *more) {
     dk_config set;
     dk_json none;
@@ -11603,7 +11785,8 @@ DK_API dk_status dk_config_for(dk_config *c, const char *model, dk_json *more) {
     int i = 0;
     if (!c) return DK_ERROR_CONFIG;
     while (model && i < DKP_COUNT(dkp_models) && !dkp_same_name(name, dkp_models[i].name, 1)) i++;
-    if (!model || i == DKP_COUNT(dkp_models)) return dkp_unknown_model(c->message, model ? model : "(NULL)");
+    if (!model || i == DKP_COUNT(dkp_models)) 
+        return dkp_fail_name(c->message, "model", model ? model : "(NULL)", dkp_model_name);
     const dk_model_preset *row = &dkp_models[i];
     dkp_start_job(&job, &set, c, more, &none);
     job.of = dkp_class_named(row->class_name);
@@ -11615,6 +11798,11 @@ DK_API dk_status dk_config_for(dk_config *c, const char *model, dk_json *more) {
     dk_status status = dkp_say_all(&job);
     if (status == DK_OK && row->sampler) set.sampler = dk_sampler_named(row->sampler);
     return dkp_end_job(&job, c, status);
+}
+
+/* A sampler (or a sampler and a grid), or a model. */
+static int dkp_set_by_name(dk_config *c, const char *part, const char *name) {
+    return *part == 'm' ? dk_config_for(c, name, NULL) == DK_OK : dk_config_named(c, name) == DK_OK;
 }
 
 DKP_FAST

@@ -70,6 +70,8 @@ static inline dk_config check_config(const char *schedule, const char *sampler, 
     return c;
 }
 
+static inline dk_vec check_sum(dk_vec a, dk_vec b) { return dkr_mix(1, a, 1, b); }
+
 /* A Runge-Kutta method of one's own. */
 static inline dk_sampler check_tableau(const char *tableau) {
     dk_sampler s;

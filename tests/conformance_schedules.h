@@ -92,7 +92,7 @@ static int schedule_config(const json *line, dk_config *c) {
     c->prediction = DK_PREDICT_X0, c->dim = 1, c->steps = (int)json_real(line, "n", 0);
     if (same(spacing, "singlestep_orders")) spacing = json_string(params, "skip_type", "");
     c->grid = dk_grid_named(schedule_grid_name(spacing, type));
-    if (c->grid.unknown) return 0;
+    if (!c->grid.spacing) return 0;
     if (a1111) c->grid = dk_grid_named(same(type, "SD1") ? "ays_sd1_paper" : "ays_sdxl_paper");
     if (same(peer, "edm")) schedule_edm_range(spacing, params, c);
     if (same(peer, "dpm-solver")) c->grid.final = DK_FINAL_MIN;

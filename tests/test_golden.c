@@ -402,9 +402,9 @@ static void take_parts_named(const char *schedule, const char *name) {
     dk_config c = check_config(schedule, NULL, 7);
     dk_sampler s = dk_sampler_named(name);
     dk_grid g = dk_grid_named(name);
-    take(s.record != NULL), take(g.unknown == NULL);
+    take(s.record != NULL), take(g.spacing != DK_SPACING_DEFAULT);
     if (s.record) c.sampler = s;
-    if (!g.unknown) c.grid = g;
+    if (g.spacing) c.grid = g;
     take_grid(&c), take_all(&c, NULL);
 }
 
@@ -794,7 +794,7 @@ static void take_settings(dk_config *c, const char *settings) {
     if (rest) {
         next_word(settings, grid_of), grid_of[rest - settings] = 0;
         c->grid = dk_grid_named(grid_of), settings = rest + 2;
-        take(c->grid.unknown != NULL);
+        take(!c->grid.spacing);
     }
     take(dk_config_set(c, settings));
 }
@@ -828,15 +828,16 @@ static void record_all(dk_recorder *r) {
     dk_vec v = r->x;
     while (dkr_step(r)) {
         dk_vec U, D = dkr_denoise_told(r, r->x, r->from, r->to, &U), z = dkr_noise(r, r->from, r->to);
-        v = dkr_keep(r, dkr_add(dkr_mix(0.5, v, 0.25, D), dkr_scale(0.125, z)));
+        v = dkr_keep(r, check_sum(dkr_mix(0.5, v, 0.25, D), dkr_scale(0.125, z)));
         dk_vec E = dkr_denoise(r, dkr_mix(1, r->x, 0.125, v), r->to);
         int ratio = dkr_norm_ratio(r, E, D);
-        dkr_sum_begin(r);
-        dkr_sum_add(r, 0.25, dkr_mix(1, r->x, 2, U));
-        for (int i = 0; i <= 2 * r->step; i++) dkr_sum_add(r, 0.0625, dkr_past(r, i));
-        dkr_sum_add(r, 0.25, dkr_mix(1, v, 0.5, z));
-        dk_vec sum = dkr_sum_end(r);
-        r->x = dkr_add(sum, dkr_add(dkr_scale_by(0.25, ratio, 1, E), dkr_mix(-0.125, D, 0.5, z)));
+        dk_vec terms[16] = {dkr_mix(1, r->x, 2, U)};
+        double c[16] = {0.25};
+        int n = 1;
+        for (int i = 0; i <= 2 * r->step; i++, n++) c[n] = 0.0625, terms[n] = dkr_past(r, i);
+        c[n] = 0.25, terms[n] = dkr_mix(1, v, 0.5, z);
+        dk_vec sum = dkr_sum(r, n + 1, c, terms);
+        r->x = check_sum(sum, check_sum(dkr_scale_by(0.25, ratio, 1, E), dkr_mix(-0.125, D, 0.5, z)));
     }
 }
 

@@ -613,7 +613,7 @@ static void wrong_fields_are_named(void **state) {
     c = sd, c.grid.sigma_max = 3, refuse(c, "grid.sigma_max = 3: must be 0: this spacing has no range");
     c = sd, c.grid.terminal = 0.1, refuse(c, "grid.terminal = 0.1: must be 0 but for flow schedules");
     c = sd, c.grid.strength = 0.5, c.grid.partial = DK_PARTIAL_LEVEL;
-    refuse(c, "grid.partial = 2: must be another: to begin at a level needs a spacing with a range, and "
+    refuse(c, "grid.partial = level: must be another: to begin at a level needs a spacing with a range, and "
               "grid.sigma_max = 0");
     c = sd, c.grid = dk_grid_named("sd_turbo"), c.grid.offset = 10;
     refuse(c, "grid.offset = 10: must be below original_steps");

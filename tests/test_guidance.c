@@ -584,12 +584,12 @@ static void parts_change_nothing(void **state) {
 
 static void wrong_guidance_is_refused(void **state) {
     static const char *const rows[][3] = {
-        {"euler", "guidance.rescale=1.5", "guidance.rescale = 1.5: must be 0 .. 1"},
-        {"euler", "guidance.stop=-1", "guidance.stop = -1: must be 0 .. 1 (0: 1)"},
+        {"euler", "guidance.rescale=1.5", "setting \"guidance.rescale=1.5\": must be 0 .. 1"},
+        {"euler", "guidance.stop=-1", "setting \"guidance.stop=-1\": must be 0 .. 1 (0: 1)"},
         {"euler", "guidance.start=0.5 guidance.stop=0.4", "guidance.stop = 0.4: must be >= start (0: 1)"},
         {"euler", "guidance.noise_min=2 guidance.noise_max=1",
          "guidance.noise_max = 1: must be > noise_min (0: no limit)"},
-        {"euler", "guidance.projected=3", "guidance.projected = 3: must be 0, 1 or 2"},
+        {"euler", "guidance.projected=3", "setting \"guidance.projected=3\": must be 0, 1 or 2"},
         {"euler", "guidance.projected=1 guidance.zero_star=1",
          "guidance.projected = 1: must be 0 with zero_star"},
         {"euler", "guidance.projected=1 guidance.scale2=2",
@@ -602,8 +602,7 @@ static void wrong_guidance_is_refused(void **state) {
     (void)state;
     for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
         dk_config c = run_config(rows[i][0]);
-        assert_int_equal(dk_config_set(&c, rows[i][1]), DK_OK);
-        assert_int_equal(dk_resolve(&c), DK_ERROR_CONFIG);
+        if (dk_config_set(&c, rows[i][1]) == DK_OK) assert_int_equal(dk_resolve(&c), DK_ERROR_CONFIG);
         assert_string_equal(dk_message(&c), rows[i][2]);
     }
     dk_config c = run_config("euler");

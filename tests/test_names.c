@@ -64,7 +64,7 @@ static void canonical_names_are_themselves(void **state) {
     }
     for (int i = 0; dk_grid_name(i); i++) {
         dk_grid want = dk_grid_named(dk_grid_name(i));
-        assert_null(want.unknown);
+        assert_true(want.spacing != DK_SPACING_DEFAULT);
         for (size_t k = 0; k < sizeof separators; k++) {
             dk_grid g = dk_grid_named(changed(other, dk_grid_name(i), separators[k]));
             same_grid(&g, &want, other);
@@ -97,7 +97,7 @@ static void every_alias_leads_somewhere(void **state) {
         if (!a->sampler) {
             dk_grid g = dk_grid_named(name), bare = dk_grid_named(a->name);
             same_grid(&g, &want.grid, name);
-            assert_null(bare.unknown);
+            assert_true(bare.spacing != DK_SPACING_DEFAULT);
             continue;
         }
         dk_config c = named(name);
@@ -295,7 +295,7 @@ static void case_and_separators_do_not_count(void **state) {
         {"eulera", "euler_ancestral"},
         {"UniPC", "unipc"},
         {"UNI-PC", "comfyui:uni_pc"},
-        {"dpm++ 2m sde karras", "dpmpp_2m_sde"},
+        {"dpm++ 2m sde", "dpmpp_2m_sde"},
         {"A1111: Euler a", "euler_ancestral"},
         {"k_diffusion:sample_heun", "heun"},
         {"eulerdiscretescheduler", "euler"},
@@ -365,10 +365,9 @@ static void unknown_names_are_refused(void **state) {
         if (dk_sampler_named(none[i]).record) print_error("\"%s\" is known\n", none[i]);
         refused(none[i], "is not known");
     }
-    assert_non_null(dk_grid_named("").unknown);
-    assert_non_null(dk_grid_named(NULL).unknown);
-    assert_non_null(dk_grid_named("euler").unknown);
-    assert_string_equal(dk_grid_named("karas").unknown, "karas");
+    assert_true(!dk_grid_named("").spacing && !dk_grid_named(NULL).spacing &&
+                !dk_grid_named("euler").spacing);
+    assert_string_equal(dk_grid_named("karas").name, "karas");
     dk_alias row;
     assert_false(dk_alias_at(-1, &row));
 }
@@ -383,19 +382,18 @@ static void settings_are_read(void **state) {
     (void)state;
     memset(&c, 0, sizeof c);
     assert_int_equal(
-        dk_config_set(&c, "eta=0.25 s_noise=1.003 churn=-1e2  sampler.gamma=+2.5E-1 order=3 rule=gradient "
+        dk_config_set(&c, "eta=0.25 s_noise=1.003 churn=1e2  sampler.gamma=+2.5E-1 order=3 rule=gradient "
                           "law=flow gauge=native told_end=1 cfg_pp=1 grid.rho=5 "
                           "grid.final=replace grid.rounding=down grid.partial=level grid.rising=1"),
         DK_OK);
-    assert_true(c.sampler.eta == 0.25 && 1 + c.sampler.noise_excess == 1.003 && c.sampler.churn == -100);
+    assert_true(c.sampler.eta == 0.25 && 1 + c.sampler.noise_excess == 1.003 && c.sampler.churn == 100);
     assert_true(c.sampler.param[0] == 0.25 && c.sampler.order == 3 && c.sampler.cfg_pp == 1);
     assert_true(c.sampler.rule == DK_RULE_GRADIENT && c.sampler.law == DK_LAW_FLOW);
     assert_true(c.sampler.gauge == DK_GAUGE_NATIVE && c.sampler.quirks == DK_QUIRK_TOLD_END);
     assert_true(c.grid.rho == 5 && c.grid.final == DK_FINAL_REPLACE && c.grid.rising == 1);
     assert_true(c.grid.rounding == DK_ROUND_DOWN && c.grid.partial == DK_PARTIAL_LEVEL);
     assert_int_equal(dk_config_set(&c, "etta=1"), DK_ERROR_CONFIG);
-    assert_non_null(
-        strstr(dk_message(&c), "setting \"etta=1\": must be field=value, with a field of dk_sampler"));
+    assert_non_null(strstr(dk_message(&c), "setting \"etta=1\": no such field; nearest: eta, "));
     assert_int_equal(dk_config_set(&c, "eta=nan"), DK_ERROR_CONFIG);
     assert_string_equal(dk_message(&c), "setting \"eta=nan\": must be >= 0");
     assert_int_equal(dk_config_set(&c, "rule=dpm|bh1"), DK_ERROR_CONFIG);
@@ -405,12 +403,90 @@ static void settings_are_read(void **state) {
     before = c;
     for (size_t i = 0; i < sizeof wrong / sizeof *wrong; i++) {
         if (dk_config_set(&c, wrong[i]) == DK_OK) print_error("\"%s\" is taken\n", wrong[i]);
-        assert_non_null(strstr(dk_message(&c), "\": must be "));
+        assert_true(strstr(dk_message(&c), "\": must be ") || strstr(dk_message(&c), "\": no such field"));
         memset(c.message, 0, sizeof c.message);
         assert_memory_equal(&c, &before, sizeof c);
     }
     assert_int_equal(dk_config_set(&c, NULL), DK_ERROR_CONFIG);
     assert_int_equal(dk_config_set(&c, ""), DK_OK);
+}
+
+/* Parts by their names, every field, in any order; all or nothing. */
+static void one_door_sets_everything(void **state) {
+    static const struct {
+        const char *settings, *message;
+    } wrong[] = {
+        {"steps=20 sampler=eular", "sampler \"eular\" is not known; nearest: euler"},
+        {"grid=kar", "grid \"kar\" is not known; nearest: karras"},
+        {"schedule=vp_scaled", "schedule \"vp_scaled\" is not known; nearest: vp_scaled_linear"},
+        {"network_schedule=edn", "network_schedule \"edn\" is not known; nearest: edm"},
+        {"model=flux", "model \"flux\" is not known; nearest: flux_dev, flux_schnell"},
+        {"gird.rho=5", "setting \"gird.rho=5\": no such field; nearest: grid.rho"},
+        {"steps=0", "setting \"steps=0\": must be 1 .. 1000000"},
+        {"dim=0", "setting \"dim=0\": must be >= 1"},
+        {"seed=18446744073709551616", "setting \"seed=18446744073709551616\": must be below 2^64"},
+        {"seed=-1", "setting \"seed=-1\": must be below 2^64"},
+        {"eta=-1", "setting \"eta=-1\": must be >= 0"},
+        {"prediction=flow", "setting \"prediction=flow\": must be default|x0|eps|v|velocity|score|edm"},
+        {"schedule=\"edm", "setting \"schedule\": must be field=value"},
+        {"eta", "setting \"eta\": must be field=value"},
+        {"sampler = 'DPM++ 2M Karas'", "grid \"Karas\" is not known; nearest: karras"},
+    };
+    dk_config c, before;
+    (void)state;
+    memset(&c, 0, sizeof c);
+    assert_int_equal(
+        dk_config_set(&c,
+                      "eta = 1 grid.rho=5 steps =20 dim= 4 batch=2 seed=18446744073709551615 first_sample=3 "
+                      "prediction=v condition=sigma number=bf16 schedule.shift=2 sampler = \"DPM++ 2M SDE\" "
+                      "grid='KL Optimal'\tschedule=edm network_schedule=vp_linear clip=1.5"),
+        DK_OK);
+    assert_true(c.steps == 20 && c.dim == 4 && c.batch == 2 && c.seed == ~(uint64_t)0 && c.first_sample == 3);
+    assert_true(c.sampler.eta == 1 && c.grid.rho == 5 && c.schedule.shift == 2 && c.clip == 1.5);
+    assert_string_equal(c.sampler.name, "dpmpp_2m_sde");
+    assert_int_equal(c.grid.spacing, DK_SPACING_KL_OPTIMAL);
+    assert_int_equal(c.schedule.family, DK_FAMILY_EDM);
+    assert_int_equal(c.network_schedule.family, DK_FAMILY_VP_DISCRETE);
+    assert_true(c.prediction == DK_PREDICT_V && c.condition == DK_CONDITION_SIGMA &&
+                c.number == DK_NUMBER_BF16);
+    before = c;
+    for (size_t i = 0; i < sizeof wrong / sizeof *wrong; i++) {
+        assert_int_equal(dk_config_set(&c, wrong[i].settings), DK_ERROR_CONFIG);
+        if (strncmp(dk_message(&c), wrong[i].message, strlen(wrong[i].message)) != 0)
+            fail_msg("%s: %s", wrong[i].settings, dk_message(&c));
+        memset(c.message, 0, sizeof c.message);
+        assert_memory_equal(&c, &before, sizeof c);
+    }
+    memset(&c, 0, sizeof c); /* steps hold before a model's own number, and its settings follow from them */
+    assert_int_equal(dk_config_set(&c, "eta=0.5 model=sdxl_turbo sampler=ddim steps=4 dim=1"), DK_OK);
+    double levels[8];
+    assert_int_equal(dk_levels(&c, DK_UNIT_T, levels, 8), 5);
+    assert_true(c.sampler.eta == 0.5);
+    assert_string_equal(c.sampler.name, "ddim");
+}
+
+/* A sampler's name that says a grid, too, is no sampler's. */
+static void a_grid_is_not_dropped_from_a_name(void **state) {
+    (void)state;
+    assert_null(dk_sampler_named("DPM++ 2M Karras").record);
+    assert_null(dk_sampler_named("euler beta").record);
+    assert_non_null(dk_sampler_named("DPM++ 2M").record);
+    dk_config c = check_config("edm", "DPM++ 2M Karras", 5);
+    assert_int_equal(dk_resolve(&c), DK_ERROR_CONFIG);
+    assert_non_null(strstr(dk_message(&c), "\"DPM++ 2M Karras\""));
+}
+
+/* A name that nobody took, and enumerators, are named in words. */
+static void messages_name_words_and_calls(void **state) {
+    dk_config c = check_config("edm", NULL, 5);
+    (void)state;
+    c.sampler.name = "heun";
+    assert_int_equal(dk_resolve(&c), DK_ERROR_CONFIG);
+    assert_string_equal(dk_message(&c),
+                        "sampler.name = \"heun\": take it with dk_sampler_named(\"heun\") or dk_config_set");
+    c = check_config("edm", "euler", 5), c.grid = dk_grid_named("simple");
+    assert_int_equal(dk_resolve(&c), DK_ERROR_CONFIG);
+    assert_non_null(strstr(dk_message(&c), "grid.spacing = simple: must be for a discrete schedule"));
 }
 
 /* What stands for a config without a sampler is the table's row. */
@@ -472,6 +548,9 @@ int main(void) {
         cmocka_unit_test(a_name_keeps_the_grid_unless_it_has_one),
         cmocka_unit_test(unknown_names_are_refused),
         cmocka_unit_test(settings_are_read),
+        cmocka_unit_test(one_door_sets_everything),
+        cmocka_unit_test(a_grid_is_not_dropped_from_a_name),
+        cmocka_unit_test(messages_name_words_and_calls),
         cmocka_unit_test(words_follow_the_enumerators),
         cmocka_unit_test(the_default_sampler_is_dpmpp_2m),
         cmocka_unit_test(published_lists_come_with_the_name),

@@ -1,13 +1,12 @@
 /* The header without book three: it compiles, samples, and refuses what only other programs have. */
 #define DK_NO_PEERS
-#define DIFFKIT_IMPLEMENTATION /* built without book three */
 #include "check.h"
 
 static int pull(void *user, const dk_eval *e) {
     (void)user;
     for (size_t i = 0; i < e->dim * (size_t)e->batch; i++) {
         e->output[i] = e->input[i] / 2;
-        if (e->uncond_output) e->uncond_output[i] = e->output[i];
+        if (e->uncond_output) e->uncond_output[i] = e->input[i] / 4;
     }
     return 0;
 }
@@ -24,7 +23,7 @@ static void every_name_of_the_library_samples(void **state) {
         dk_real x[4];
         dk_config c = check_config("vp_linear", dk_sampler_at(i)->name, 6);
         c.dim = 4;
-        assert_int_equal(dk_sample(&c, pull, NULL, x), DK_OK);
+        if (dk_sample(&c, pull, NULL, x) != DK_OK) fail_msg("%s: %s", c.sampler.name, dk_message(&c));
     }
     for (int i = 0; dk_grid_name(i); i++) {
         dk_config c = check_config("vp_linear", NULL, 6);

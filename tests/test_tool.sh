@@ -118,7 +118,7 @@ plan_guided() { succeeds plan --steps 2 --sampler euler --guidance 3 && [ "$(cou
 check "plan with guidance" plan_guided
 plan_set() { succeeds plan --steps 2 --sampler euler --set "grid.rho=5 guidance.scale=3" --set guidance.doubled=1 && [ "$(count '= network(u')" = 2 ]; }
 check "any fields by their names" plan_set
-check "unknown field" refuses 'setting "guidance.scal=3": must be field=value' plan --set guidance.scal=3
+check "unknown field" refuses 'setting "guidance.scal=3": no such field; nearest: guidance.scale' plan --set guidance.scal=3
 levels_guided() { succeeds levels --steps 3 && mv "$dir/out" "$dir/first" && succeeds levels --steps 3 --set guidance.scale=3 && cmp -s "$dir/out" "$dir/first"; }
 check "levels know nothing of guidance" levels_guided
 

@@ -462,7 +462,7 @@ static void x0_cannot_leave_clean_data(void **state) {
         assert_non_null(strstr(dk_message(&c), "cannot give the noise where sigma = 0"));
         c.start = DK_START_NOISE, c.prediction = DK_PREDICT_EPS;
         assert_int_equal(dk_sample(&c, quarter, NULL, x), DK_ERROR_CONFIG);
-        assert_int_equal(strncmp(dk_message(&c), "start = 0: must be", 18), 0);
+        assert_int_equal(strncmp(dk_message(&c), "start = noise: must be", 22), 0);
     }
 }
 

@@ -3,7 +3,6 @@
 
 static int fuzz_names(const uint8_t *bytes, size_t size) {
     static const double c5[] = {0, 0.5, 0.5, 1, 0.25};
-    const char *near[3];
     if (!size) return 0;
     char *text = (char *)malloc(size);
     if (!text) return 0;
@@ -36,7 +35,6 @@ static int fuzz_names(const uint8_t *bytes, size_t size) {
         return 0;
     }
     default:
-        FUZZ_PROMISE(dk_nearest_names("sampler", text, near, 3) <= 3);
         FUZZ_PROMISE(dk_config_for(&c, text, NULL) == DK_OK || c.message[0]);
     }
     fuzz_run(&c, 50);
