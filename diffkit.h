@@ -69,7 +69,7 @@
        - The ends are exact: alpha = 0 (flow at t = 1, zero-terminal-SNR VP) and sigma = 0 are ordinary
          levels. A step that ends at sigma = 0 gives alpha * D; one that starts there is alpha * D + sigma
          times the noise that the network predicts (eps, v, velocity; x0 cannot).
-       - A grid may go back up in between (dk_grid.jump, restart): there noise is added, which is a step of the
+       - A grid may go back up in between (dk_grid.way, travel): there noise is added, which is a step of the
          plan without evaluation, and the sampler begins anew.
        - With step-size control (dk_sampler.rtol) the number of steps follows from the data: the run records one
          attempt of a step at a time.
@@ -244,13 +244,6 @@ typedef enum dk_betas {
 typedef void (*dk_schedule_fn)(void *user, double t, double *alpha, double *sigma, double *d_alpha,
                                double *d_sigma);
 
-/* Bits of dk_schedule.quirks and dk_grid.quirks: what one program does its own way. Book three has the table. */
-enum {
-    DK_QUIRK_FLOAT_TABLE = 1 << 16,    /* VP discrete: 1 - beta and alpha^2 are rounded to float */
-    DK_QUIRK_TERMINAL_ALPHA = 1 << 17, /* VP discrete: alpha(T-1) = 2^-12 after zero_terminal_snr */
-    DKP_QUIRK_MARKED = 1 << 30         /* private: alphas_cumprod has some of the products only */
-};
-
 /* A noise schedule is a plain value; make it with one of the functions below, then edit at will. */
 typedef struct dk_schedule {
     const char *name; /* that it was asked for by, with dk_schedule_named; else NULL */
@@ -262,18 +255,17 @@ typedef struct dk_schedule {
     double beta_min, beta_max;   /* VP, sub-VP: beta(t) = beta_min + t (beta_max - beta_min); VP discrete: first, last */
     dk_betas betas;              /* VP discrete: how they are spaced in between */
     int timesteps;               /* VP discrete: number of training timesteps T, t = 0 .. T-1; flow: size of the
-                                    table t = 1/T, 2/T .. 1 that some grids pick from, 0: none */
+                                    table t = 1/T, 2/T .. 1 that some grids pick from, 0: 1000 */
     int zero_terminal_snr;        /* VP discrete: 1: rescaled so that alpha(T-1) = 0 (Lin et al. 2023) */
-    int quirks;                   /* DK_QUIRK_... */
+    unsigned quirks;              /* other programs' ways, a sum of DK_QUIRK_...; see >>decl-quirks */
     const double *alphas_cumprod; /* VP discrete from a table of T numbers, read while recording */
     dk_schedule_fn fn;            /* custom, with t from t_min (least noise) to t_max */
     void *user;
 } dk_schedule;
 
-/* alpha = 1 - sigma, sigma = t shifted. Liu et al. 2022, Lipman et al. 2022; shift: Esser et al. 2024, eq. 23. */
+/* alpha = 1 - sigma, sigma = t shifted. Liu et al. 2022, Lipman et al. 2022; shift: Esser et al. 2024, eq. 23; Flux: exp(mu).
+   Grids that pick from a table find 1000 levels, t = 1/1000 .. 1, unless you set timesteps. */
 DK_API dk_schedule dk_flow(double shift);
-/* The same over a table of levels t = 1/timesteps, 2/timesteps .. 1. Flux: shift exp(mu). */
-DK_API dk_schedule dk_flow_discrete(double shift, int timesteps);
 /* alpha = 1, sigma = sigma_min (sigma_max/sigma_min)^t, t in [0, 1]. Song et al. 2021, eq. 9. */
 DK_API dk_schedule dk_ve(double sigma_min, double sigma_max);
 /* alpha = 1, sigma = t. Karras et al. 2022. */
@@ -349,39 +341,42 @@ typedef enum dk_condition {
 
 /* ---------------------------------------------------------------------- >>decl-grid  Time grids */
 
-/* "Table" below: the T levels that a discrete schedule was trained on, k = 0 .. T-1: timestep k of VP discrete,
-   t = (k+1)/T of flow with `timesteps` set. */
+/* How levels are spaced. Table: the T levels that a discrete schedule was trained on, k = 0 .. T-1: timestep k of VP
+   discrete, t = (k+1)/T of flow. a, b, n: the spacing's own numbers in dk_grid, with what 0 stands for. */
 typedef enum dk_spacing {
-    DK_SPACING_DEFAULT,     /* flow and cosine flow: UNIFORM; others: KARRAS */
-    DK_SPACING_KARRAS,      /* u^(1/rho) linear, Karras et al. 2022, eq. 5 */
-    DK_SPACING_EXPONENTIAL, /* log u linear */
-    DK_SPACING_LAMBDA,      /* log-SNR linear, Lu et al. 2022 */
-    DK_SPACING_UNIFORM,     /* t linear */
-    DK_SPACING_QUADRATIC,   /* sqrt(t) linear, Song et al. 2020 */
-    DK_SPACING_LEADING,     /* table, k = i * (T/steps), T/steps whole, + offset; Lin et al. 2023, table 2 */
-    DK_SPACING_TRAILING,    /* table, k = T - i * T/steps - 1 */
-    DK_SPACING_LINSPACE,    /* table, k from T-1 to 0, linear */
-    DK_SPACING_POLYEXPONENTIAL, /* log u linear in a ramp^rho, k-diffusion */
-    DK_SPACING_VP,         /* t linear, from 1 to time_min, in the VP process that has the range's ends */
-    DK_SPACING_IDDPM,      /* every so-manyth of improved DDPM's levels in range; Karras et al. 2022 */
-    DK_SPACING_KL_OPTIMAL, /* atan u linear, Sabour et al. 2024 */
-    DK_SPACING_LAPLACE, /* lambda at quantiles of a Laplace distribution, cut to the range; Hang et al. 2024 */
-    DK_SPACING_LOGIT_NORMAL, /* logit of sigma/(alpha + sigma) at quantiles of a normal one; Esser et al. 2024 */
-    DK_SPACING_LINEAR_QUADRATIC, /* 1 - u/u_max first linear, then quadratic; Polyak et al. 2024 (Movie Gen) */
-    DK_SPACING_BONG_TANGENT,     /* u along two arctangents that meet half-way, RES4LYF */
-    DK_SPACING_CRASH,            /* sine of the angle atan(sigma/alpha) = sin^2, v-diffusion */
-    DK_SPACING_BETA_SIGMA,       /* u at quantiles of a beta distribution, Lee et al. 2024 */
-    DK_SPACING_BETA, /* table, the same for k, rounded; what comes twice is taken once: can be fewer steps */
-    DK_SPACING_NORMAL,       /* t linear; on shifted flow the ends are u taken for t, ComfyUI */
+    DK_SPACING_DEFAULT,         /* flow and cosine flow: UNIFORM; others: KARRAS */
+    DK_SPACING_KARRAS,          /* u^(1/a) linear, a = rho (0: 7); Karras et al. 2022, eq. 5 */
+    DK_SPACING_EXPONENTIAL,     /* log u linear */
+    DK_SPACING_LAMBDA,          /* log-SNR linear; Lu et al. 2022 */
+    DK_SPACING_UNIFORM,         /* t linear */
+    DK_SPACING_QUADRATIC,       /* sqrt(t) linear; Song et al. 2020 */
+    DK_SPACING_LEADING,         /* table, k = i * (T/steps) + n, T/steps whole, n = offset; Lin et al. 2023, table 2 */
+    DK_SPACING_TRAILING,        /* table, k = T - i * T/steps - 1 */
+    DK_SPACING_LINSPACE,        /* table, k from T-1 to 0, linear */
+    DK_SPACING_POLYEXPONENTIAL, /* log u linear in a ramp^a, a = rho (0: 1); k-diffusion */
+    DK_SPACING_VP,              /* t linear, from 1 to a = time_min (0: 0.001), in the VP process with the range's ends */
+    DK_SPACING_IDDPM, /* improved DDPM's levels in range, evenly taken; a, b = C_1, C_2 (0: 0.001, 0.008); Karras et al. 2022 */
+    DK_SPACING_KL_OPTIMAL,       /* atan u linear; Sabour et al. 2024 */
+    DK_SPACING_LAPLACE,          /* log(sigma/alpha) at quantiles of a Laplace distribution, cut to the range and there
+                                    taken once; a = mean, b = deviation (0: 0.5); Hang et al. 2024 */
+    DK_SPACING_LOGIT_NORMAL,     /* logit of sigma/(alpha + sigma) at quantiles of a normal one, cut in the same way;
+                                    a = mean, b = deviation (0: 1.75); Esser et al. 2024 */
+    DK_SPACING_LINEAR_QUADRATIC, /* 1 - u/u_max first linear, to a = threshold (0: 0.025) in n steps (0: half of all), then
+                                    quadratic; Polyak et al. 2024 (Movie Gen) */
+    DK_SPACING_BONG_TANGENT,     /* u along two arctangents that meet half-way; RES4LYF */
+    DK_SPACING_CRASH,            /* sine of the angle atan(sigma/alpha) = sin^2; v-diffusion */
+    DK_SPACING_BETA_SIGMA,       /* u at quantiles of the distribution Beta(a, b) (0: 0.6); Lee et al. 2024 */
+    DK_SPACING_BETA,         /* table, the same for k, rounded; what comes twice is taken once: can be fewer steps */
+    DK_SPACING_NORMAL,       /* t linear; on shifted flow the ends are u taken for t; ComfyUI */
     DK_SPACING_SGM_UNIFORM,  /* NORMAL with one more level, of which the last is left out */
     DK_SPACING_SIMPLE,       /* table, k = T-1 - i * T/steps, rounded up */
     DK_SPACING_DDIM_UNIFORM, /* table, k = 1 + i * (T/steps) for all that there are: can be more steps */
     DK_SPACING_SMOOTHSTEP,   /* table, k = (T-1) (3 v^2 - 2 v^3), v linear, rounded */
-    DK_SPACING_SD_TURBO,     /* table, the first of original_steps trailing ones, after `offset` of them */
-    DK_SPACING_LCM,          /* table, every so-manyth of original_steps trailing ones, Luo et al. 2023 */
-    DK_SPACING_GITS,         /* published levels for SD by `coefficient`, Chen et al. 2024 */
-    DK_SPACING_RESAMPLE, /* `levels`, level_count of them, resampled linearly in log u (or in t, lambda) */
-    DK_SPACING_LEVELS,   /* the user's own, verbatim */
+    DK_SPACING_SD_TURBO,     /* table, the first of n = original_steps (0: 10) trailing ones, after a = offset of them */
+    DK_SPACING_LCM,          /* table, some of n = original_steps (0: 50) trailing ones, evenly; Luo et al. 2023 */
+    DK_SPACING_CUSTOM,       /* fn gives them; its numbers are a, b, n and `levels` */
+    DK_SPACING_RESAMPLE,     /* `levels`, level_count of them, resampled linearly in log u (or in t, lambda) */
+    DK_SPACING_LEVELS,       /* the user's own, verbatim */
     DK_SPACING_COUNT
 } dk_spacing;
 
@@ -395,7 +390,7 @@ typedef enum dk_final {
     DK_FINAL_MIN,     /* steps + 1 levels over the range, the last at its end */
     DK_FINAL_VALUE,   /* steps levels over the range, then noise level final_value */
     DK_FINAL_REPLACE, /* steps + 1 levels over the range, with sigma = 0 instead of the last */
-    DK_FINAL_LAST,    /* steps levels over the range or table, of which the last is the end: one step fewer */
+    DK_FINAL_LAST,    /* steps levels over the range or table, the last of them the end: one step fewer */
     DK_FINAL_COUNT
 } dk_final;
 
@@ -411,69 +406,58 @@ typedef enum dk_partial {
     DK_PARTIAL_COUNT
 } dk_partial;
 
+/* A spacing of your own: level i of n from the noisy end. It returns how many levels there really are; 0 refuses.
+   i < 0 asks for that number alone. */
+typedef int (*dk_spacing_fn)(const struct dk_config *c, int i, int n, dk_level *level);
+
+/* Time travel: a way over a grid that goes back up, by noise, and does steps again. `level` gives level i of the way and
+   returns how many steps the way has. dk_grid_level gives the grid's own levels, 0 .. c->steps. Put a dk_way first in a
+   struct of the way's numbers. Book three has RePaint's, Restart's and AUTOMATIC1111's. */
+typedef struct dk_layout dk_layout;
+typedef struct dk_way {
+    int (*level)(const struct dk_way *way, const struct dk_config *c, dk_layout *grid, int i, dk_level *level);
+} dk_way;
+DK_API dk_level dk_grid_level(dk_layout *grid, int i);
+
 /* Below, u is the level in the family's customary unit: sigma/(alpha + sigma) for flow and cosine flow,
    sigma/alpha for all others. A zero struct is a good default. */
 typedef struct dk_grid {
     const char *name; /* that it was asked for by, with dk_grid_named; else NULL */
     dk_spacing spacing;
-    double rho;                  /* KARRAS; 0: 7. POLYEXPONENTIAL; 0: 1 */
+    double a, b; /* the spacing's own numbers, see dk_spacing */
+    int n;
     double sigma_min, sigma_max; /* range in u; 0: the schedule's. Spacings that need a finite log use the
                                     level 1/1000 of the way in t where an end is alpha = 0 or sigma = 0 */
     double shift;                /* multiplies every level's sigma/alpha after spacing; 0: 1 */
     double shift_power;          /* before that it is raised to this power; 0: 1 */
     double terminal;             /* flow: 1 - u is then scaled so that the last level but the final one has
                                     this u; 0: it is not */
-    dk_rounding rounding;   /* of timesteps: LEADING, TRAILING, LINSPACE. VP discrete, other spacings with a
-                                    range: of the timestep that the network is told at a level, which stays where it is */
-    int spare;              /* so many more levels are laid out, and left out at the clean end */
-    int sigma_linear;       /* LINSPACE: between timesteps sigma/alpha is linear instead of its log */
-    double ceiling;         /* levels have at most this u; 0: no limit. diffusers' UniPC: 1 - 1e-6 */
-    int offset;             /* LEADING: added to each timestep; SD_TURBO: left out at the start */
-    int original_steps;     /* SD_TURBO; 0: 10. LCM; 0: 50 */
-    double beta_a, beta_b;  /* BETA, BETA_SIGMA: the distribution's alpha and beta; 0: 0.6 */
-    double mean, deviation; /* LAPLACE: of log(sigma/alpha); 0: 0.5. LOGIT_NORMAL: of the logit; 0: 1.75 */
-    double threshold;       /* LINEAR_QUADRATIC: where the linear part ends; 0: 0.025 */
-    int linear_steps;       /* LINEAR_QUADRATIC: of the linear part; 0: half of all */
-    double time_min;        /* VP: t at the range's lower end; 0: 0.001 */
-    double c_1, c_2;        /* IDDPM, Karras et al. 2022, table 1; 0: 0.001, 0.008 */
-    double coefficient;     /* GITS: 0.80 to 1.50 in steps of 0.05; 0: 1.20 */
+    dk_rounding rounding;        /* of timesteps: LEADING, TRAILING, LINSPACE. VP discrete, other spacings with a range:
+                                    of the timestep that the network is told at a level, which stays where it is */
     dk_final final;
-    double final_value; /* DK_FINAL_VALUE, in units of sigma/alpha */
-    double strength; /* 0: 1, the whole grid; after dk_resolve 1: what it stood for is in the fields below */
-    dk_partial partial;
+    double final_value;   /* DK_FINAL_VALUE, in units of sigma/alpha */
+    double strength;      /* 0: 1, the whole grid; dk_resolve turns it into steps and full_steps */
+    dk_partial partial;   /* what strength means */
     int full_steps;       /* the grid is laid out for so many steps, and the last `steps` are run; 0: steps */
-    int full_count;       /* steps that it then has, filled in */
-    int rising;           /* reverse the finished list: inversion */
     const double *levels; /* LEVELS: steps + 1 numbers; RESAMPLE: level_count; read while recording */
     int level_count;      /* RESAMPLE */
-    const char *words;    /* GITS: which of `levels` each published list takes; set by dk_grid_named */
     dk_unit unit;         /* LEVELS, RESAMPLE: what they are */
-    dk_level noisy, clean; /* ends of the range, filled in */
-    /* Time travel: noise takes the state back up, and steps are done again. RePaint (Lugmayr et al. 2022, fig. 9):
-       wherever a multiple of `jump` steps and one more are left (jump_clean, as in diffusers: a multiple), it goes up
-       by `jump` levels, until what follows has been run jump_runs times. Restart (Xu et al. 2023, alg. 1): from the
-       level next to restart_min to the one next to restart_max, restart_times, and down again by KARRAS. */
-    int jump, jump_runs, jump_clean;
-    int restart;                     /* steps down again; 0: none; -1: AUTOMATIC1111's rule, which takes them
-                                        from `steps`: none of less than 20, 9, from 36 on twice a quarter */
-    int restart_times;               /* 0: 1 */
-    double restart_min, restart_max; /* sigma/alpha; 0: 0.1, 2 */
-    int travel;                      /* LEVELS: the list itself goes back up in places */
-    double jump_shift; /* in t: the noise of a way up is that of one so much higher; diffusers: T/steps - 1 */
-    int restart_from, restart_to; /* the two levels' numbers, filled in */
+    dk_spacing_fn fn;     /* CUSTOM */
+    int rising;           /* 1: the finished list reversed, for inversion */
+    int travel;           /* LEVELS: 1: the list itself goes back up in places */
+    const dk_way *way;    /* a way over the grid that does; NULL: the grid from end to end */
+    unsigned quirks;      /* other programs' ways, a sum of DK_QUIRK_...; see >>decl-quirks */
 } dk_grid;
 
+/* By name, with customary numbers. A name that is not known gives a struct that is zero but for it, which is refused. */
 DK_API dk_grid dk_grid_named(const char *name);
 DK_API const char *dk_grid_name(int i); /* NULL past the end */
 DK_API const char *dk_grid_about(int i);
 /* The user's own levels, taken verbatim: steps + 1 numbers. */
 DK_API dk_grid dk_grid_levels(const double *levels, dk_unit unit);
-/* A list of levels resampled to any number of steps: linear in the log, in t or in lambda; the last is replaced
-   by 0 unless `final` says otherwise. */
-DK_API dk_grid dk_grid_resampled(const double *levels, int level_count, dk_unit unit);
 
-/* The finished grid of a config as numbers, with what time travel repeats; writes at most max, returns how many there are, 0 and a message if the
-   config cannot work. */
+/* The finished grid of a config as numbers, with what time travel repeats. Writes at most max; returns how many there
+   are, 0 and a message if the config cannot work. */
 DK_API int dk_levels(struct dk_config *c, dk_unit unit, double *out, int max);
 /* Algebra on lists of numbers, which stay the caller's. DK_ERROR_CONFIG, with nothing written, where the
    arguments make no sense. slice: count numbers from `first` on. flip: the list reversed. stretch: scaled about
@@ -1200,6 +1184,18 @@ DK_API const dk_sampler_info *dk_sampler_at(int i); /* the table of presets; NUL
 
 /* ------------------------------------------------------------ >>decl-quirks  Other programs' ways */
 
+enum {
+    /* of schedules: */
+    DK_QUIRK_FLOAT_TABLE = 1 << 20,    /* models' tables: 1 - beta and alpha^2 are rounded to float */
+    DK_QUIRK_TERMINAL_ALPHA = 1 << 21, /* diffusers: alpha(T-1) = 2^-12 after zero_terminal_snr */
+    /* of grids: */
+    DK_QUIRK_SPARE_LEVEL = 1 << 22,   /* diffusers: one more level is laid out, and left out at the clean end */
+    DK_QUIRK_SIGMA_LINEAR = 1 << 23,  /* diffusers: LINSPACE has sigma/alpha linear between timesteps, not its log */
+    DK_QUIRK_BELOW_ONE = 1 << 24,     /* diffusers: UniPC's flow levels have at most u = 1 - 1e-6 */
+    DK_QUIRK_REPAINT_NOISE = 1 << 25, /* diffusers: the noise of a way up is that of one T/steps - 1 timesteps higher */
+    DKP_QUIRK_MARKED = 1 << 30        /* private: alphas_cumprod has some of the products only */
+};
+
 #ifndef DK_NO_PEERS
 /* Bits of dk_sampler.quirks, each of which does as one program does what the library does otherwise, in the order of
    docs/conformance.md. In text each is a field of its own: "told_end=1". */
@@ -1383,9 +1379,10 @@ typedef struct dkp_field {
     double low, high;
     int at; /* in dk_config */
     /* i: int, r: real, 1: real that is named by itself plus 1, u: uint64_t, z: size_t, c: an enumeration, b: a bit, which is
-       `low`, g: a spacing, n: a part by its name */
+       `low`, g: a spacing, n: a part by its name, w: a way by its name */
     char kind;
-    unsigned char of; /* the part that it belongs to */
+    unsigned char of;  /* the part that it belongs to */
+    uint32_t spacings; /* that have this number, a bit each; 0: it is no spacing's own */
 } dkp_field;
 
 /* What the recorder keeps to itself. */
@@ -1394,6 +1391,7 @@ typedef struct dkp_recording {
     dk_plan *plan;
     const dk_plan *room; /* counts for which there is memory; NULL: none */
     const struct dk_pace *pace;
+    dk_layout *layout; /* while the way is recorded */
     dk_row row;
     int row_needs, storing, position, stage, judged, pinned[2], pin[3];
     int within;             /* a step, which dkr_step has begun and not ended */
@@ -1497,13 +1495,9 @@ static dk_vec dkp_ipndm_v_average(const struct dkp_history *past, int n, double 
 static dk_vec dkp_dpm_v2_average(const struct dkp_history *past, double span);
 static double dkp_bins(dk_recorder *r, dk_level *from, dk_level *to);
 static const struct dkp_grid_row *dkp_published(int i);
-static void dkp_gits_words_of(dk_grid *g);
-static int dkp_gits_count(const dk_config *c, int n);
-static dk_level dkp_gits(const dk_config *c, int i, int n);
+static const dk_way *dkp_way_by_name(const char *name);
 static const dkp_generator *dkp_generator_at(int i);
 #else
-#define dkp_gits NULL
-#define dkp_gits_count NULL
 #define dkp_quirk(r, bits) 0
 #define dkp_count_timesteps(r) ((void)0)
 #define dkp_stage_in_time(r, share) (share)
@@ -1531,13 +1525,7 @@ static dk_schedule dkp_schedule(dk_family family, double t_min, double t_max) {
 
 DK_API dk_schedule dk_flow(double shift) {
     dk_schedule s = dkp_schedule(DK_FAMILY_FLOW, 0, 1);
-    s.shift = shift;
-    return s;
-}
-
-DK_API dk_schedule dk_flow_discrete(double shift, int timesteps) {
-    dk_schedule s = dk_flow(shift);
-    s.timesteps = timesteps, s.t_min = timesteps > 0 ? 1.0 / timesteps : 0;
+    s.shift = shift, s.timesteps = 1000;
     return s;
 }
 
@@ -1671,8 +1659,8 @@ static double dkp_table_abar(const dkp_discrete *d, double abar) {
 /* Checked schedules have 2 to 1000000 timesteps; of others nothing is asked beyond. */
 static dkp_discrete dkp_discrete_of(const dk_schedule *s) {
     int T = s->timesteps < 2 ? 2 : s->timesteps < 1000000 ? s->timesteps : 1000000;
-    int scaled = s->betas == DK_BETAS_SCALED_LINEAR, marked = s->quirks & DKP_QUIRK_MARKED;
-    dkp_discrete d = {s, T, 0, s->quirks & DK_QUIRK_FLOAT_TABLE, scaled, scaled || s->betas == DK_BETAS_LINEAR,
+    int scaled = s->betas == DK_BETAS_SCALED_LINEAR, marked = (s->quirks & DKP_QUIRK_MARKED) != 0;
+    dkp_discrete d = {s, T, 0, (s->quirks & DK_QUIRK_FLOAT_TABLE) != 0, scaled, scaled || s->betas == DK_BETAS_LINEAR,
                       s->beta_min, 0, 1, 0};
     d.stride = s->alphas_cumprod && !marked ? 1 : (T + DKP_MARKS - 1) / DKP_MARKS;
     if (d.stride < 2 && !s->alphas_cumprod) d.stride = 2;
@@ -1702,7 +1690,7 @@ static void dkp_mark(dk_schedule *s, double *marks) {
 /* Before a copy outlives the marks. */
 static void dkp_unmark(dk_schedule *s) {
     if (s->quirks & DKP_QUIRK_MARKED) s->alphas_cumprod = NULL;
-    s->quirks &= ~DKP_QUIRK_MARKED;
+    s->quirks &= ~(unsigned)DKP_QUIRK_MARKED;
 }
 
 static dk_level dkp_discrete_level_of(const dkp_discrete *d, int k, double abar) {
@@ -2256,11 +2244,13 @@ static dk_level dkp_level_of_unit(const dk_schedule *s, dk_unit unit, double v) 
 
 /* A discrete schedule's table: its size, 0 if there is none, and its level k, with -1 for clean data. */
 static int dkp_table_size(const dk_schedule *s) {
-    return s->family == DK_FAMILY_VP_DISCRETE || s->family == DK_FAMILY_FLOW ? s->timesteps : 0;
+    if (s->family == DK_FAMILY_FLOW) return s->timesteps ? s->timesteps : 1000;
+    return s->family == DK_FAMILY_VP_DISCRETE ? s->timesteps : 0;
 }
 
 static dk_level dkp_table_level(const dk_schedule *s, double k) {
-    double t = k + 1 < s->timesteps ? (k + 1) / s->timesteps : 1; /* rounding must not go past the end */
+    int T = dkp_table_size(s);
+    double t = k + 1 < T ? (k + 1) / T : 1; /* rounding must not go past the end */
     return dk_level_at(s, s->family == DK_FAMILY_FLOW ? t : k);
 }
 
@@ -2311,246 +2301,286 @@ static double dkp_normal_above(double p) {
     return p < 0.5 ? low : -low;
 }
 
+/* A grid laid out: what its levels follow from, of a resolved config. Made where levels are needed, and thrown away. */
+struct dk_layout {
+    const dk_config *c;
+    const dk_schedule *s;
+    dk_level noisy, clean; /* ends of the range */
+    double a, b;           /* the spacing's own numbers, with defaults */
+    int n;
+    dk_final final;
+    int asked;     /* levels that the spacing is asked for, */
+    int there;     /* and that it then has, */
+    int steps;     /* and steps of the whole grid, of which the last c->steps are run */
+    int first;     /* LAPLACE, LOGIT_NORMAL: so many levels are beyond the noisy end */
+    int next, at;  /* BETA: the walk over its indices, and the level where it stands, */
+    double index;  /* whose index is this */
+};
+
 /* Spacings: level i of n from the noisy end. Those with a range take i = 0 and i = n - 1 from it beforehand,
    unless they say DKP_OWN_ENDS; those over the table (DKP_TABLE) have n = steps. */
 
 static double dkp_fraction(int i, int n) { return n > 1 ? (double)i / (n - 1) : 0; }
 
-static double dkp_u_noisy(const dk_config *c) { return dkp_u(&c->schedule, c->grid.noisy); }
-static double dkp_u_clean(const dk_config *c) { return dkp_u(&c->schedule, c->grid.clean); }
+static double dkp_u_noisy(const dk_layout *g) { return dkp_u(g->s, g->noisy); }
+static double dkp_u_clean(const dk_layout *g) { return dkp_u(g->s, g->clean); }
 
-/* At a noise level, cut to the range. */
-static dk_level dkp_level_within(const dk_config *c, double noise_level) {
-    if (!(noise_level < dk_noise_level(c->grid.noisy))) return c->grid.noisy;
-    if (!(noise_level > dk_noise_level(c->grid.clean))) return c->grid.clean;
-    return dk_level_at_sigma(&c->schedule, noise_level);
+static dk_level dkp_karras_between(const dk_schedule *s, double noisy, double clean, double rho, int i, int n) {
+    double ratio = dkp_pow(clean / noisy, 1 / rho);
+    return dkp_level_at_u(s, noisy * dkp_pow(1 + dkp_fraction(i, n) * (ratio - 1), rho));
 }
 
-static dk_level dkp_karras(const dk_config *c, int i, int n) {
-    double noisy = dkp_u_noisy(c), ratio = dkp_pow(dkp_u_clean(c) / noisy, 1 / c->grid.rho);
-    return dkp_level_at_u(&c->schedule, noisy * dkp_pow(1 + dkp_fraction(i, n) * (ratio - 1), c->grid.rho));
+static dk_level dkp_karras(dk_layout *g, int i, int n) {
+    return dkp_karras_between(g->s, dkp_u_noisy(g), dkp_u_clean(g), g->a, i, n);
 }
 
-static dk_level dkp_exponential(const dk_config *c, int i, int n) {
-    double a = dkp_log(dkp_u_noisy(c)), b = dkp_log(dkp_u_clean(c));
-    return dkp_level_at_u(&c->schedule, dkp_exp(a + dkp_fraction(i, n) * (b - a)));
+static dk_level dkp_exponential(dk_layout *g, int i, int n) {
+    double a = dkp_log(dkp_u_noisy(g)), b = dkp_log(dkp_u_clean(g));
+    return dkp_level_at_u(g->s, dkp_exp(a + dkp_fraction(i, n) * (b - a)));
 }
 
-static dk_level dkp_polyexponential(const dk_config *c, int i, int n) {
-    double a = dkp_log(dkp_u_noisy(c)), b = dkp_log(dkp_u_clean(c));
-    return dkp_level_at_u(&c->schedule, dkp_exp(b + dkp_pow(1 - dkp_fraction(i, n), c->grid.rho) * (a - b)));
+static dk_level dkp_polyexponential(dk_layout *g, int i, int n) {
+    double a = dkp_log(dkp_u_noisy(g)), b = dkp_log(dkp_u_clean(g));
+    return dkp_level_at_u(g->s, dkp_exp(b + dkp_pow(1 - dkp_fraction(i, n), g->a) * (a - b)));
 }
 
-static dk_level dkp_log_snr(const dk_config *c, int i, int n) {
-    double a = dk_lambda(c->grid.noisy), b = dk_lambda(c->grid.clean);
-    return dk_level_at_lambda(&c->schedule, a + dkp_fraction(i, n) * (b - a));
+static dk_level dkp_log_snr(dk_layout *g, int i, int n) {
+    double a = dk_lambda(g->noisy), b = dk_lambda(g->clean);
+    return dk_level_at_lambda(g->s, a + dkp_fraction(i, n) * (b - a));
 }
 
-static dk_level dkp_uniform(const dk_config *c, int i, int n) {
-    double a = c->grid.noisy.t, b = c->grid.clean.t;
-    return dk_level_at(&c->schedule, a + i * (n > 1 ? (b - a) / (n - 1) : 0)); /* numpy's order, as below */
+static dk_level dkp_uniform(dk_layout *g, int i, int n) {
+    double a = g->noisy.t, b = g->clean.t;
+    return dk_level_at(g->s, a + i * (n > 1 ? (b - a) / (n - 1) : 0)); /* numpy's order, as below */
 }
 
 /* v-diffusion's crash schedule, sigma = sin^2, over the range. */
-static dk_level dkp_crash(const dk_config *c, int i, int n) {
-    double a = dkp_sin(dkp_angle(c->grid.noisy)), b = dkp_sin(dkp_angle(c->grid.clean));
+static dk_level dkp_crash(dk_layout *g, int i, int n) {
+    double a = dkp_sin(dkp_angle(g->noisy)), b = dkp_sin(dkp_angle(g->clean));
     double root = dkp_sin(0.5 * dkp_pi * (1 - dkp_fraction(i, n))), sine = b + root * root * (a - b);
-    return dk_level_at_sigma(&c->schedule, sine / dkp_sqrt((1 - sine) * (1 + sine)));
+    return dk_level_at_sigma(g->s, sine / dkp_sqrt((1 - sine) * (1 + sine)));
 }
 
-static dk_level dkp_quadratic(const dk_config *c, int i, int n) {
-    double a = dkp_sqrt(c->grid.noisy.t), b = dkp_sqrt(c->grid.clean.t),
-           root = a + dkp_fraction(i, n) * (b - a);
-    return dk_level_at(&c->schedule, root * root);
+static dk_level dkp_quadratic(dk_layout *g, int i, int n) {
+    double a = dkp_sqrt(g->noisy.t), b = dkp_sqrt(g->clean.t), root = a + dkp_fraction(i, n) * (b - a);
+    return dk_level_at(g->s, root * root);
 }
 
 /* ComfyUI: the ends' times are found by `timestep(sigma)`, which for flow does not undo the shift. */
-static dk_level dkp_normal(const dk_config *c, int i, int n) {
-    int flow = c->schedule.family == DK_FAMILY_FLOW;
-    double a = flow ? dkp_u_noisy(c) : c->grid.noisy.t, b = flow ? dkp_u_clean(c) : c->grid.clean.t;
-    return dk_level_at(&c->schedule, i == n - 1 && n > 1 ? b : a + dkp_fraction(i, n) * (b - a));
+static dk_level dkp_normal(dk_layout *g, int i, int n) {
+    int flow = g->s->family == DK_FAMILY_FLOW;
+    double a = flow ? dkp_u_noisy(g) : g->noisy.t, b = flow ? dkp_u_clean(g) : g->clean.t;
+    return dk_level_at(g->s, i == n - 1 && n > 1 ? b : a + dkp_fraction(i, n) * (b - a));
 }
 
-static dk_level dkp_kl_optimal(const dk_config *c, int i, int n) {
-    double a = dkp_atan(dkp_u_noisy(c)), b = dkp_atan(dkp_u_clean(c)), f = dkp_fraction(i, n);
-    return dkp_level_at_u(&c->schedule, dkp_tan(f * b + (1 - f) * a));
+static dk_level dkp_kl_optimal(dk_layout *g, int i, int n) {
+    double a = dkp_atan(dkp_u_noisy(g)), b = dkp_atan(dkp_u_clean(g)), f = dkp_fraction(i, n);
+    return dkp_level_at_u(g->s, dkp_tan(f * b + (1 - f) * a));
 }
 
-static dk_level dkp_beta_sigma(const dk_config *c, int i, int n) {
-    double a = dkp_u_noisy(c), b = dkp_u_clean(c);
-    double q =
-        dkp_beta_quantile(1 - dkp_fraction(i, n), dkp_or(c->grid.beta_a, 0.6), dkp_or(c->grid.beta_b, 0.6));
-    return dkp_level_at_u(&c->schedule, b + q * (a - b));
+static dk_level dkp_beta_sigma(dk_layout *g, int i, int n) {
+    double a = dkp_u_noisy(g), b = dkp_u_clean(g);
+    return dkp_level_at_u(g->s, b + dkp_beta_quantile(1 - dkp_fraction(i, n), g->a, g->b) * (a - b));
 }
 
 /* The 1e-5 keeps the logarithm finite at both ends; it is part of the published formula. */
-static dk_level dkp_laplace(const dk_config *c, int i, int n) {
-    double off = dkp_fraction(i, n) - 0.5, scale = dkp_or(c->grid.deviation, 0.5);
-    double tail = scale * dkp_log(1 - 2 * fabs(off) + 1e-5);
-    return dkp_level_within(c, dkp_exp(c->grid.mean + (off > 0 ? tail : off < 0 ? -tail : 0)));
+static double dkp_laplace_quantile(const dk_layout *g, int i, int n) {
+    double off = dkp_fraction(i, n) - 0.5, tail = g->b * dkp_log(1 - 2 * fabs(off) + 1e-5);
+    return dkp_exp(g->a + (off > 0 ? tail : off < 0 ? -tail : 0));
 }
 
-static dk_level dkp_logit_normal(const dk_config *c, int i, int n) {
-    double logit = c->grid.mean + dkp_or(c->grid.deviation, 1.75) * dkp_normal_above(dkp_fraction(i, n));
-    return dkp_level_within(c, dkp_exp(logit));
+static double dkp_logit_quantile(const dk_layout *g, int i, int n) {
+    return dkp_exp(g->a + g->b * dkp_normal_above(dkp_fraction(i, n)));
+}
+
+/* Quantiles beyond an end of the range are cut to it, all to one level. */
+static double dkp_list_quantile(const dk_layout *g, int i) {
+    return g->c->grid.spacing == DK_SPACING_LAPLACE ? dkp_laplace_quantile(g, i, g->asked)
+                                                    : dkp_logit_quantile(g, i, g->asked);
+}
+
+static dk_level dkp_quantiles(dk_layout *g, int i, int n) {
+    double noise_level = dkp_list_quantile(g, i + g->first);
+    (void)n;
+    if (!(noise_level < dk_noise_level(g->noisy))) return g->noisy;
+    if (!(noise_level > dk_noise_level(g->clean))) return g->clean;
+    return dk_level_at_sigma(g->s, noise_level);
+}
+
+static int dkp_quantile_count(dk_layout *g, int n) {
+    double noisy = dk_noise_level(g->noisy), clean = dk_noise_level(g->clean);
+    int last = n - 1;
+    for (g->first = 0; g->first + 1 < n && !(dkp_list_quantile(g, g->first + 1) < noisy);) g->first++;
+    while (last - 1 > g->first && !(dkp_list_quantile(g, last - 1) > clean)) last--;
+    return last - g->first + 1;
 }
 
 /* Karras et al. 2022, table 1: B(t) = beta_d t^2/2 + beta_min t = log(1 + sigma^2), given at both ends. */
-static dk_level dkp_vp_spaced(const dk_config *c, int i, int n) {
-    double noisy = dk_noise_level(c->grid.noisy), clean = dk_noise_level(c->grid.clean);
-    double low = dkp_or(c->grid.time_min, 1e-3), t = 1 + dkp_fraction(i, n) * (low - 1);
+static dk_level dkp_vp_spaced(dk_layout *g, int i, int n) {
+    double noisy = dk_noise_level(g->noisy), clean = dk_noise_level(g->clean);
+    double low = g->a, t = 1 + dkp_fraction(i, n) * (low - 1);
     double last = dkp_log1p(noisy * noisy), beta_d = 2 * (dkp_log1p(clean * clean) / low - last) / (low - 1);
     double beta_min = last - 0.5 * beta_d;
-    return dk_level_at_sigma(&c->schedule, dkp_sqrt(dkp_expm1((0.5 * beta_d * t + beta_min) * t)));
+    return dk_level_at_sigma(g->s, dkp_sqrt(dkp_expm1((0.5 * beta_d * t + beta_min) * t)));
 }
 
 /* Karras et al. 2022, table 1: u_{j-1}^2 = (u_j^2 + 1) / max(abar_{j-1}/abar_j, C_1) - 1, from u_M = 0, with abar_j =
    sin^2(pi/2 j/M / (C_2 + 1)), M = 1000. The wanted-th that lies in range; -1: counts them, in *found. */
-static double dkp_iddpm_level(const dk_config *c, int wanted, int *found) {
+static double dkp_iddpm_level(const dk_layout *g, int wanted, int *found) {
     const int M = 1000;
-    double c_1 = dkp_or(c->grid.c_1, 1e-3), scale = 0.5 * dkp_pi / M / (dkp_or(c->grid.c_2, 8e-3) + 1);
-    double high = dk_noise_level(c->grid.noisy), low = dk_noise_level(c->grid.clean), u = 0;
+    double scale = 0.5 * dkp_pi / M / (g->b + 1);
+    double high = dk_noise_level(g->noisy), low = dk_noise_level(g->clean), u = 0;
     *found = 0;
     for (int j = M; j >= 0 && u <= high; j--) {
         if (u >= low && (*found)++ == wanted) return u;
         double ratio = dkp_sin((j - 1) * scale) / dkp_sin(j * scale);
         ratio *= ratio;
-        u = dkp_sqrt((u * u + 1) / (ratio > c_1 ? ratio : c_1) - 1);
+        u = dkp_sqrt((u * u + 1) / (ratio > g->a ? ratio : g->a) - 1);
     }
     return 0;
 }
 
-static dk_level dkp_iddpm(const dk_config *c, int i, int n) {
+static int dkp_iddpm_count(dk_layout *g, int n) {
+    int all;
+    dkp_iddpm_level(g, -1, &all);
+    return n < all ? n : all;
+}
+
+static dk_level dkp_iddpm(dk_layout *g, int i, int n) {
     int all, found;
-    dkp_iddpm_level(c, -1, &all);
+    n = g->there;
+    dkp_iddpm_level(g, -1, &all);
     double from_noisy = dkp_round((n > 1 ? (double)(all - 1) / (n - 1) : 0) * i, DK_ROUND_NEAREST);
-    return dk_level_at_sigma(&c->schedule, dkp_iddpm_level(c, all - 1 - (int)from_noisy, &found));
+    return dk_level_at_sigma(g->s, dkp_iddpm_level(g, all - 1 - (int)from_noisy, &found));
 }
 
 /* 1 - u/u_max = threshold i/linear up to i = linear, then the parabola with the same slope there that is 1 at n. */
-static dk_level dkp_linear_quadratic(const dk_config *c, int i, int n) {
-    int linear = c->grid.linear_steps > 0 ? c->grid.linear_steps : n / 2, rest = n - linear;
-    if (i == 0) return c->grid.noisy;
-    double slope = dkp_or(c->grid.threshold, 0.025) / linear, x = slope * i;
+static dk_level dkp_linear_quadratic(dk_layout *g, int i, int n) {
+    int linear = g->n > 0 ? g->n : n / 2, rest = n - linear;
+    if (i == 0) return g->noisy;
+    double slope = g->a / linear, x = slope * i;
     if (i > linear) x += (1 - slope * n) / rest / rest * (i - linear) * (i - linear);
-    return dkp_level_at_u(&c->schedule, (1 - x) * dkp_u_noisy(c));
+    return dkp_level_at_u(g->s, (1 - x) * dkp_u_noisy(g));
 }
 
 /* Two arctangents, noisy to half-way and half-way to clean, both centred at 0.6 of n + 1. */
-static dk_level dkp_bong_tangent(const dk_config *c, int i, int n) {
-    double noisy = dkp_u_noisy(c), clean = dkp_u_clean(c), half = clean + 0.5 * (noisy - clean);
+static dk_level dkp_bong_tangent(dk_layout *g, int i, int n) {
+    double noisy = dkp_u_noisy(g), clean = dkp_u_clean(g), half = clean + 0.5 * (noisy - clean);
     int middle = (int)floor((n + 1) * 0.6), first = i < middle - 1, length = first ? middle : n + 1 - middle;
     int x = first ? i : i - (middle - 1), pivot = first ? middle : 0;
     double slope = 8.0 / (n + 1), top = dkp_atan(slope * pivot),
            bottom = dkp_atan(slope * (pivot - length + 1));
     double v = length > 1 ? (dkp_atan(slope * (pivot - x)) - bottom) / (top - bottom) : 1;
-    return dkp_level_at_u(&c->schedule, first ? half + v * (noisy - half) : clean + v * (half - clean));
+    return dkp_level_at_u(g->s, first ? half + v * (noisy - half) : clean + v * (half - clean));
 }
 
 /* So many of a table's levels are in the schedule's range. */
-static double dkp_table_span(const dk_config *c) {
-    return c->schedule.family == DK_FAMILY_VP_DISCRETE ? floor(c->schedule.t_max) + 1 : c->schedule.timesteps;
+static double dkp_table_span(const dk_layout *g) {
+    return g->s->family == DK_FAMILY_VP_DISCRETE ? floor(g->s->t_max) + 1 : dkp_table_size(g->s);
 }
 
-static dk_level dkp_leading(const dk_config *c, int i, int n) {
-    double ratio = floor(dkp_table_span(c) / n);
-    return dkp_table_level(&c->schedule, dkp_round((n - 1 - i) * ratio, c->grid.rounding) + c->grid.offset);
+static dk_level dkp_leading(dk_layout *g, int i, int n) {
+    double ratio = floor(dkp_table_span(g) / n);
+    return dkp_table_level(g->s, dkp_round((n - 1 - i) * ratio, g->c->grid.rounding) + g->n);
 }
 
 /* numpy's order of operations in arange and linspace, so that ties round as in the peers */
-static dk_level dkp_trailing(const dk_config *c, int i, int n) {
-    double T = c->schedule.timesteps, span = dkp_table_span(c);
-    return dkp_table_level(&c->schedule, dkp_round(span + i * (span - T / n - span), c->grid.rounding) - 1);
+static dk_level dkp_trailing(dk_layout *g, int i, int n) {
+    double T = dkp_table_size(g->s), span = dkp_table_span(g);
+    return dkp_table_level(g->s, dkp_round(span + i * (span - T / n - span), g->c->grid.rounding) - 1);
 }
 
-static int dkp_trailing_count(const dk_config *c, int n) {
-    double span = dkp_table_span(c), T = c->schedule.timesteps;
+static int dkp_trailing_count(dk_layout *g, int n) {
+    double span = dkp_table_span(g), T = dkp_table_size(g->s);
     return span < T ? (int)ceil(span / (T / n)) : n;
 }
 
-static dk_level dkp_linspace(const dk_config *c, int i, int n) {
-    double last = dkp_table_span(c) - 1, k = n > 1 ? (n - 1 - i) * (last / (n - 1)) : last;
-    k = dkp_round(k, c->grid.rounding);
+static dk_level dkp_linspace(dk_layout *g, int i, int n) {
+    double last = dkp_table_span(g) - 1, k = n > 1 ? (n - 1 - i) * (last / (n - 1)) : last;
+    k = dkp_round(k, g->c->grid.rounding);
     double low = floor(k), f = k - low;
-    dk_level l = dkp_table_level(&c->schedule, k);
-    if (!c->grid.sigma_linear || !(f > 0)) return l;
-    double a = dk_noise_level(dkp_table_level(&c->schedule, low)),
-           b = dk_noise_level(dkp_table_level(&c->schedule, low + 1)), t = l.t;
-    l = dk_level_at_sigma(&c->schedule, a + f * (b - a));
+    dk_level l = dkp_table_level(g->s, k);
+    if (!(g->c->grid.quirks & DK_QUIRK_SIGMA_LINEAR) || !(f > 0)) return l;
+    double a = dk_noise_level(dkp_table_level(g->s, low)), b = dk_noise_level(dkp_table_level(g->s, low + 1)),
+           t = l.t;
+    l = dk_level_at_sigma(g->s, a + f * (b - a));
     l.t = t;
     return l;
 }
 
-static dk_level dkp_simple(const dk_config *c, int i, int n) {
-    double T = c->schedule.timesteps;
-    return dkp_table_level(&c->schedule, T - 1 - floor(i * (T / n)));
+static dk_level dkp_simple(dk_layout *g, int i, int n) {
+    double T = dkp_table_size(g->s);
+    return dkp_table_level(g->s, T - 1 - floor(i * (T / n)));
 }
 
-static int dkp_ddim_uniform_count(const dk_config *c, int n) {
-    return (c->schedule.timesteps - 2) / (c->schedule.timesteps / n) + 1;
+static int dkp_ddim_uniform_count(dk_layout *g, int n) {
+    int T = dkp_table_size(g->s);
+    return (T - 2) / (T / n) + 1;
 }
 
-static dk_level dkp_ddim_uniform(const dk_config *c, int i, int n) {
-    return dkp_table_level(&c->schedule,
-                           1 + (dkp_ddim_uniform_count(c, n) - 1 - i) * (c->schedule.timesteps / n));
+static dk_level dkp_ddim_uniform(dk_layout *g, int i, int n) {
+    return dkp_table_level(g->s, 1 + (dkp_ddim_uniform_count(g, n) - 1 - i) * (dkp_table_size(g->s) / n));
 }
 
-static dk_level dkp_smoothstep(const dk_config *c, int i, int n) {
+static dk_level dkp_smoothstep(dk_layout *g, int i, int n) {
     double v = 1 - (double)i / n;
-    return dkp_table_level(&c->schedule, floor(v * v * (3 - 2 * v) * (c->schedule.timesteps - 1) + 0.5));
+    return dkp_table_level(g->s, floor(v * v * (3 - 2 * v) * (dkp_table_size(g->s) - 1) + 0.5));
 }
 
-/* Level k of the trailing grid of `original` steps, whole timesteps apart. */
-static dk_level dkp_original_step(const dk_config *c, int original, int k) {
-    return dkp_table_level(&c->schedule, (original - k) * (c->schedule.timesteps / original) - 1);
+/* Level k of the trailing grid of g->n steps, whole timesteps apart. */
+static dk_level dkp_original_step(const dk_layout *g, int k) {
+    return dkp_table_level(g->s, (g->n - k) * (dkp_table_size(g->s) / g->n) - 1);
 }
 
-static int dkp_turbo_steps(const dk_config *c) {
-    return c->grid.original_steps > 0 ? c->grid.original_steps : 10;
-}
-
-static int dkp_sd_turbo_count(const dk_config *c, int n) {
-    int left = dkp_turbo_steps(c) - c->grid.offset;
+static int dkp_sd_turbo_count(dk_layout *g, int n) {
+    int left = g->n - (int)g->a;
     return n < left ? n : left;
 }
 
-static dk_level dkp_sd_turbo(const dk_config *c, int i, int n) {
+static dk_level dkp_sd_turbo(dk_layout *g, int i, int n) {
     (void)n;
-    return dkp_original_step(c, dkp_turbo_steps(c), c->grid.offset + i);
+    return dkp_original_step(g, (int)g->a + i);
 }
 
-static dk_level dkp_lcm(const dk_config *c, int i, int n) {
-    int original = c->grid.original_steps > 0 ? c->grid.original_steps : 50;
-    return dkp_original_step(c, original, (int)floor(i * ((double)original / n)));
+static dk_level dkp_lcm(dk_layout *g, int i, int n) {
+    return dkp_original_step(g, (int)floor(i * ((double)g->n / n)));
 }
 
-static double dkp_beta_index(const dk_config *c, int i, int n) {
-    double q = dkp_beta_quantile(1 - (double)i / n, dkp_or(c->grid.beta_a, 0.6), dkp_or(c->grid.beta_b, 0.6));
-    return dkp_round(q * (c->schedule.timesteps - 1), DK_ROUND_NEAREST);
+static double dkp_beta_index(const dk_layout *g, int i) {
+    double q = dkp_beta_quantile(1 - (double)i / g->asked, g->a, g->b);
+    return dkp_round(q * (dkp_table_size(g->s) - 1), DK_ROUND_NEAREST);
 }
 
-/* How many different indices there are, or, with wanted >= 0, the index after so many others, in *k. */
-static int dkp_beta_walk(const dk_config *c, int n, int wanted, double *k) {
-    int count = 0;
-    *k = -1;
-    for (int i = 0; i < n && count <= wanted; i++) {
-        double next = dkp_beta_index(c, i, n);
-        count += next < *k || *k < 0;
-        *k = next;
+/* On to the index after so many different ones, or to the end. The walk begins anew only for one that lies behind. */
+static void dkp_beta_walk(dk_layout *g, int wanted) {
+    if (wanted < g->at || g->next == 0) g->next = 0, g->at = -1, g->index = -1;
+    while (g->at < wanted && g->next < g->asked) {
+        double next = dkp_beta_index(g, g->next++);
+        g->at += next < g->index || g->index < 0;
+        g->index = next;
     }
-    return count;
 }
 
-static int dkp_beta_count(const dk_config *c, int n) {
-    double k;
-    return dkp_beta_walk(c, n, n, &k);
+static int dkp_beta_count(dk_layout *g, int n) {
+    dkp_beta_walk(g, n);
+    return g->at + 1;
 }
 
-static dk_level dkp_beta(const dk_config *c, int i, int n) {
-    double k;
-    if (c->grid.full_count == n) k = dkp_beta_index(c, i, n); /* none came twice */
-    else dkp_beta_walk(c, n, i, &k);
-    return dkp_table_level(&c->schedule, k);
+static dk_level dkp_beta(dk_layout *g, int i, int n) {
+    if (g->there == n) return dkp_table_level(g->s, dkp_beta_index(g, i)); /* none came twice */
+    dkp_beta_walk(g, i);
+    return dkp_table_level(g->s, g->index);
+}
+
+static dk_level dkp_custom(dk_layout *g, int i, int n) {
+    dk_level l = g->clean;
+    g->c->grid.fn(g->c, i, n, &l);
+    return l;
+}
+
+static int dkp_custom_count(dk_layout *g, int n) {
+    dk_level unused;
+    return g->c->grid.fn(g->c, -1, n, &unused);
 }
 
 /* Entry x of a list, linear between entries in the log, or in t or lambda. */
@@ -2563,11 +2593,16 @@ static double dkp_between(const double *list, int n, double x, int by_log) {
                   : list[k] + f * (list[k + 1] - list[k]);
 }
 
-static dk_level dkp_resample(const dk_config *c, int i, int n) {
-    const dk_grid *g = &c->grid;
-    double x = n > 1 ? (double)i * (g->level_count - 1) / (n - 1) : 0;
-    int by_log = g->unit == DK_UNIT_SIGMA || g->unit == DK_UNIT_FLOW;
-    return dkp_level_of_unit(&c->schedule, g->unit, dkp_between(g->levels, g->level_count, x, by_log));
+static dk_level dkp_resample(dk_layout *g, int i, int n) {
+    const dk_grid *list = &g->c->grid;
+    double x = n > 1 ? (double)i * (list->level_count - 1) / (n - 1) : 0;
+    int by_log = list->unit == DK_UNIT_SIGMA || list->unit == DK_UNIT_FLOW;
+    return dkp_level_of_unit(g->s, list->unit, dkp_between(list->levels, list->level_count, x, by_log));
+}
+
+static dk_level dkp_verbatim(dk_layout *g, int i, int n) {
+    (void)n;
+    return dkp_level_of_unit(g->s, g->c->grid.unit, g->c->grid.levels[i]);
 }
 
 enum {
@@ -2580,51 +2615,57 @@ enum {
     DKP_LISTED = DKP_NO_RANGE | DKP_OWN_ENDS
 };
 
+/* A spacing is a row, in the order of dk_spacing: its function, how many of n levels there really are where that
+   differs, the last level, and what a, b and n stand for at 0. */
 typedef struct dkp_spacing {
-    dk_level (*at)(const dk_config *c, int i, int n);
-    int (*count)(const dk_config *c, int n);
+    dk_level (*at)(dk_layout *g, int i, int n);
+    int (*count)(dk_layout *g, int n);
     int flags;
     dk_final final;
+    double a, b;
+    int n;
 } dkp_spacing;
 
 /* clang-format off */
 #define DKP_SPACINGS(X) \
-    X("karras", "u^(1/rho) linear, rho 7; Karras et al. 2022, eq. 5", KARRAS, dkp_karras, NULL, DKP_FINITE_U, DEFAULT) \
-    X("exponential", "log u linear", EXPONENTIAL, dkp_exponential, NULL, DKP_FINITE_U | DKP_SOME_NOISE, DEFAULT) \
-    X("lambda", "log-SNR linear; Lu et al. 2022", LAMBDA, dkp_log_snr, NULL, DKP_FINITE_U | DKP_SOME_NOISE | DKP_SOME_DATA, DEFAULT) \
-    X("uniform", "t linear", UNIFORM, dkp_uniform, NULL, 0, DEFAULT) \
-    X("quadratic", "sqrt(t) linear; Song et al. 2020", QUADRATIC, dkp_quadratic, NULL, 0, DEFAULT) \
-    X("leading", "timesteps 0, r, 2r ... + offset, r = T/steps whole; Ho et al. 2020", LEADING, dkp_leading, NULL, DKP_TABLE, DEFAULT) \
-    X("trailing", "timesteps T-1, T-1-r ..., r = T/steps; Lin et al. 2023", TRAILING, dkp_trailing, dkp_trailing_count, DKP_TABLE, DEFAULT) \
-    X("linspace", "timesteps T-1 to 0, linear; Nichol & Dhariwal 2021", LINSPACE, dkp_linspace, NULL, DKP_TABLE, DEFAULT) \
-    X("polyexponential", "log u linear in ramp^rho, rho 1; k-diffusion", POLYEXPONENTIAL, dkp_polyexponential, NULL, DKP_FINITE_U | DKP_SOME_NOISE, DEFAULT) \
-    X("vp", "t linear in the VP process with the range's ends; Karras et al. 2022, table 1", VP, dkp_vp_spaced, NULL, DKP_FINITE_U | DKP_SOME_NOISE | DKP_SOME_DATA, DEFAULT) \
-    X("iddpm", "every so-manyth of improved DDPM's levels; Karras et al. 2022, table 1", IDDPM, dkp_iddpm, NULL, DKP_OWN_ENDS, DEFAULT) \
-    X("kl_optimal", "atan u linear; Sabour et al. 2024", KL_OPTIMAL, dkp_kl_optimal, NULL, 0, DEFAULT) \
-    X("laplace", "log(sigma/alpha) at quantiles of a Laplace distribution; Hang et al. 2024", LAPLACE, dkp_laplace, NULL, DKP_OWN_ENDS, DEFAULT) \
-    X("logit_normal", "logit of sigma/(alpha + sigma) at normal quantiles; Esser et al. 2024", LOGIT_NORMAL, dkp_logit_normal, NULL, DKP_OWN_ENDS, REPLACE) \
-    X("linear_quadratic", "linear to u = 0.975 u_max, then quadratic; Polyak et al. 2024", LINEAR_QUADRATIC, dkp_linear_quadratic, NULL, DKP_FINITE_U | DKP_OWN_ENDS, ZERO) \
-    X("bong_tangent", "u along two arctangents; RES4LYF", BONG_TANGENT, dkp_bong_tangent, NULL, DKP_FINITE_U, REPLACE) \
-    X("crash", "sine of atan(sigma/alpha) at sin^2; v-diffusion, Crowson 2022", CRASH, dkp_crash, NULL, 0, DEFAULT) \
-    X("beta_sigma", "u at quantiles of Beta(0.6, 0.6); Lee et al. 2024", BETA_SIGMA, dkp_beta_sigma, NULL, DKP_FINITE_U, DEFAULT) \
-    X("beta", "timesteps at quantiles of Beta(0.6, 0.6); Lee et al. 2024, ComfyUI", BETA, dkp_beta, dkp_beta_count, DKP_TABLE, ZERO) \
-    X("normal", "t linear, flow's shift taken twice at the ends; ComfyUI", NORMAL, dkp_normal, NULL, DKP_OWN_ENDS, DEFAULT) \
-    X("sgm_uniform", "normal, without the level before 0; ComfyUI", SGM_UNIFORM, dkp_normal, NULL, DKP_OWN_ENDS, REPLACE) \
-    X("simple", "timesteps T-1, T-1-r ..., r = T/steps, rounded up; ComfyUI", SIMPLE, dkp_simple, NULL, DKP_TABLE, ZERO) \
-    X("ddim_uniform", "all timesteps 1, 1+r ..., r = T/steps whole; ComfyUI", DDIM_UNIFORM, dkp_ddim_uniform, dkp_ddim_uniform_count, DKP_TABLE, ZERO) \
-    X("smoothstep", "timesteps along 3 v^2 - 2 v^3; stable-diffusion.cpp", SMOOTHSTEP, dkp_smoothstep, NULL, DKP_TABLE, ZERO) \
-    X("sd_turbo", "the first of ten trailing timesteps; Sauer et al. 2023", SD_TURBO, dkp_sd_turbo, dkp_sd_turbo_count, DKP_TABLE, ZERO) \
-    X("lcm", "some of fifty trailing timesteps; Luo et al. 2023", LCM, dkp_lcm, NULL, DKP_TABLE, ZERO) \
-    X("gits", "published levels for SD, coefficient 1.2; Chen et al. 2024", GITS, dkp_gits, dkp_gits_count, DKP_LISTED, REPLACE)
+    X("karras", "u^(1/rho) linear, rho 7; Karras et al. 2022, eq. 5", KARRAS, dkp_karras, NULL, DKP_FINITE_U, DEFAULT, 7, 0, 0) \
+    X("exponential", "log u linear", EXPONENTIAL, dkp_exponential, NULL, DKP_FINITE_U | DKP_SOME_NOISE, DEFAULT, 0, 0, 0) \
+    X("lambda", "log-SNR linear; Lu et al. 2022", LAMBDA, dkp_log_snr, NULL, DKP_FINITE_U | DKP_SOME_NOISE | DKP_SOME_DATA, DEFAULT, 0, 0, 0) \
+    X("uniform", "t linear", UNIFORM, dkp_uniform, NULL, 0, DEFAULT, 0, 0, 0) \
+    X("quadratic", "sqrt(t) linear; Song et al. 2020", QUADRATIC, dkp_quadratic, NULL, 0, DEFAULT, 0, 0, 0) \
+    X("leading", "timesteps 0, r, 2r ... + offset, r = T/steps whole; Ho et al. 2020", LEADING, dkp_leading, NULL, DKP_TABLE, DEFAULT, 0, 0, 0) \
+    X("trailing", "timesteps T-1, T-1-r ..., r = T/steps; Lin et al. 2023", TRAILING, dkp_trailing, dkp_trailing_count, DKP_TABLE, DEFAULT, 0, 0, 0) \
+    X("linspace", "timesteps T-1 to 0, linear; Nichol & Dhariwal 2021", LINSPACE, dkp_linspace, NULL, DKP_TABLE, DEFAULT, 0, 0, 0) \
+    X("polyexponential", "log u linear in ramp^rho, rho 1; k-diffusion", POLYEXPONENTIAL, dkp_polyexponential, NULL, DKP_FINITE_U | DKP_SOME_NOISE, DEFAULT, 1, 0, 0) \
+    X("vp", "t linear in the VP process with the range's ends; Karras et al. 2022, table 1", VP, dkp_vp_spaced, NULL, DKP_FINITE_U | DKP_SOME_NOISE | DKP_SOME_DATA, DEFAULT, 1e-3, 0, 0) \
+    X("iddpm", "every so-manyth of improved DDPM's levels; Karras et al. 2022, table 1", IDDPM, dkp_iddpm, dkp_iddpm_count, DKP_OWN_ENDS, DEFAULT, 1e-3, 8e-3, 0) \
+    X("kl_optimal", "atan u linear; Sabour et al. 2024", KL_OPTIMAL, dkp_kl_optimal, NULL, 0, DEFAULT, 0, 0, 0) \
+    X("laplace", "log(sigma/alpha) at quantiles of a Laplace distribution; Hang et al. 2024", LAPLACE, dkp_quantiles, dkp_quantile_count, DKP_OWN_ENDS, DEFAULT, 0, 0.5, 0) \
+    X("logit_normal", "logit of sigma/(alpha + sigma) at normal quantiles; Esser et al. 2024", LOGIT_NORMAL, dkp_quantiles, dkp_quantile_count, DKP_OWN_ENDS, REPLACE, 0, 1.75, 0) \
+    X("linear_quadratic", "linear to u = 0.975 u_max, then quadratic; Polyak et al. 2024", LINEAR_QUADRATIC, dkp_linear_quadratic, NULL, DKP_FINITE_U | DKP_OWN_ENDS, ZERO, 0.025, 0, 0) \
+    X("bong_tangent", "u along two arctangents; RES4LYF", BONG_TANGENT, dkp_bong_tangent, NULL, DKP_FINITE_U, REPLACE, 0, 0, 0) \
+    X("crash", "sine of atan(sigma/alpha) at sin^2; v-diffusion, Crowson 2022", CRASH, dkp_crash, NULL, 0, DEFAULT, 0, 0, 0) \
+    X("beta_sigma", "u at quantiles of Beta(0.6, 0.6); Lee et al. 2024", BETA_SIGMA, dkp_beta_sigma, NULL, DKP_FINITE_U, DEFAULT, 0.6, 0.6, 0) \
+    X("beta", "timesteps at quantiles of Beta(0.6, 0.6); Lee et al. 2024, ComfyUI", BETA, dkp_beta, dkp_beta_count, DKP_TABLE, ZERO, 0.6, 0.6, 0) \
+    X("normal", "t linear, flow's shift taken twice at the ends; ComfyUI", NORMAL, dkp_normal, NULL, DKP_OWN_ENDS, DEFAULT, 0, 0, 0) \
+    X("sgm_uniform", "normal, without the level before 0; ComfyUI", SGM_UNIFORM, dkp_normal, NULL, DKP_OWN_ENDS, REPLACE, 0, 0, 0) \
+    X("simple", "timesteps T-1, T-1-r ..., r = T/steps, rounded up; ComfyUI", SIMPLE, dkp_simple, NULL, DKP_TABLE, ZERO, 0, 0, 0) \
+    X("ddim_uniform", "all timesteps 1, 1+r ..., r = T/steps whole; ComfyUI", DDIM_UNIFORM, dkp_ddim_uniform, dkp_ddim_uniform_count, DKP_TABLE, ZERO, 0, 0, 0) \
+    X("smoothstep", "timesteps along 3 v^2 - 2 v^3; stable-diffusion.cpp", SMOOTHSTEP, dkp_smoothstep, NULL, DKP_TABLE, ZERO, 0, 0, 0) \
+    X("sd_turbo", "the first of ten trailing timesteps; Sauer et al. 2023", SD_TURBO, dkp_sd_turbo, dkp_sd_turbo_count, DKP_TABLE, ZERO, 0, 0, 10) \
+    X("lcm", "some of fifty trailing timesteps; Luo et al. 2023", LCM, dkp_lcm, NULL, DKP_TABLE, ZERO, 0, 0, 50)
 /* clang-format on */
 
-#define DKP_SPACING_ROW(name, about, spacing, at, count, flags, final) {at, count, flags, DK_FINAL_##final},
+#define DKP_SPACING_ROW(name, about, spacing, at, count, flags, final, a, b, n) \
+    {at, count, flags, DK_FINAL_##final, a, b, n},
 static const dkp_spacing dkp_spacings[DK_SPACING_COUNT - 1] = {
-    DKP_SPACINGS(DKP_SPACING_ROW){dkp_resample, NULL, DKP_LISTED, DK_FINAL_REPLACE},
-    {NULL, NULL, DKP_LISTED, DK_FINAL_MIN}};
+    DKP_SPACINGS(DKP_SPACING_ROW){dkp_custom, dkp_custom_count, DKP_LISTED, DK_FINAL_REPLACE, 0, 0, 0},
+    {dkp_resample, NULL, DKP_LISTED, DK_FINAL_REPLACE, 0, 0, 0},
+    {dkp_verbatim, NULL, DKP_LISTED, DK_FINAL_MIN, 0, 0, 0}};
 #undef DKP_SPACING_ROW
 
-/* A name, and the published list that it stands for. */
+/* A name, and the published list that it stands for. Names have a table of their own, so that a program which uses none
+   has none in it. */
 typedef struct dkp_grid_row {
     const char *name, *about;
     dk_spacing spacing;
@@ -2632,10 +2673,11 @@ typedef struct dkp_grid_row {
     const double *list;
     int list_count;
     dk_unit unit;
+    dk_spacing_fn fn;
 } dkp_grid_row;
 
-#define DKP_GRID_NAME(name, about, spacing, at, count, flags, final) \
-    {name, about, DK_SPACING_##spacing, DK_FINAL_DEFAULT, NULL, 0, DK_UNIT_T},
+#define DKP_GRID_NAME(name, about, spacing, at, count, flags, final, a, b, n) \
+    {name, about, DK_SPACING_##spacing, DK_FINAL_DEFAULT, NULL, 0, DK_UNIT_T, NULL},
 static const dkp_grid_row dkp_grids[] = {DKP_SPACINGS(DKP_GRID_NAME)};
 #undef DKP_SPACINGS
 #undef DKP_GRID_NAME
@@ -2668,31 +2710,22 @@ static dk_grid dkp_grid(dk_spacing spacing) {
 DK_API dk_grid dk_grid_named(const char *name) {
     dk_grid g = dkp_grid(DK_SPACING_DEFAULT);
     const dkp_grid_row *row;
+    g.name = name ? name : "(NULL)";
     for (int i = 0; name && (row = dkp_grid_row_at(i)) != NULL; i++)
         if (strcmp(name, row->name) == 0) {
-            g.spacing = row->spacing, g.final = row->final;
-            g.levels = row->list, g.level_count = row->list_count, g.unit = row->unit, g.name = row->name;
-#ifndef DK_NO_PEERS
-            if (g.spacing == DK_SPACING_GITS) dkp_gits_words_of(&g);
-#endif
+            g.name = row->name, g.spacing = row->spacing, g.final = row->final, g.fn = row->fn;
+            g.levels = row->list, g.level_count = row->list_count, g.unit = row->unit;
             return g;
         }
 #ifndef DK_NO_PEERS
-    if (name && dkp_grid_by_name(name, &g)) return g;
+    if (name) dkp_grid_by_name(name, &g);
 #endif
-    g.name = name ? name : "(NULL)";
     return g;
 }
 
 DK_API dk_grid dk_grid_levels(const double *levels, dk_unit unit) {
     dk_grid g = dkp_grid(DK_SPACING_LEVELS);
     g.levels = levels, g.unit = unit;
-    return g;
-}
-
-DK_API dk_grid dk_grid_resampled(const double *levels, int level_count, dk_unit unit) {
-    dk_grid g = dk_grid_levels(levels, unit);
-    g.spacing = DK_SPACING_RESAMPLE, g.level_count = level_count;
     return g;
 }
 
@@ -2719,193 +2752,175 @@ static dk_level dkp_range_end(const dk_config *c, int noisy) {
     return l;
 }
 
-static dk_final dkp_final(const dk_config *c) {
-    const dk_grid *g = &c->grid;
-    if (g->final != DK_FINAL_DEFAULT) return g->final;
-    dk_final own = dkp_spacing_of(g)->final;
+static dk_final dkp_final(const dk_layout *g) {
+    const dk_grid *grid = &g->c->grid;
+    dk_final own = grid->final != DK_FINAL_DEFAULT ? grid->final : dkp_spacing_of(grid)->final;
     if (own != DK_FINAL_DEFAULT) return own;
-    return dkp_ranged(g) && g->clean.sigma <= 0 ? DK_FINAL_MIN : DK_FINAL_ZERO;
+    return dkp_ranged(grid) && g->clean.sigma <= 0 ? DK_FINAL_MIN : DK_FINAL_ZERO;
 }
 
 /* Whether the last level, too, belongs to the spacing, even if it is then replaced. */
-static int dkp_one_more(const dk_config *c) {
-    if (dkp_final(c) == DK_FINAL_LAST) return 1;
-    return !dkp_by_timesteps(&c->grid) && (dkp_final(c) == DK_FINAL_MIN || dkp_final(c) == DK_FINAL_REPLACE);
+static int dkp_one_more(const dk_layout *g) {
+    if (g->final == DK_FINAL_LAST) return 1;
+    return !dkp_by_timesteps(&g->c->grid) && (g->final == DK_FINAL_MIN || g->final == DK_FINAL_REPLACE);
 }
 
-/* Levels that the spacing is asked for. */
-static int dkp_asked(const dk_config *c) {
-    return (c->grid.full_steps > 0 ? c->grid.full_steps : c->steps) + c->grid.spare +
-           (dkp_final(c) == DK_FINAL_LAST ? 0 : dkp_one_more(c));
+/* Without the number of levels that there are. */
+static dk_layout dkp_start_layout(const dk_config *c) {
+    const dkp_spacing *own = dkp_spacing_of(&c->grid);
+    dk_layout g;
+    memset(&g, 0, sizeof g);
+    g.c = c, g.s = &c->schedule;
+    if (dkp_ranged(&c->grid)) g.noisy = dkp_range_end(c, 1), g.clean = dkp_range_end(c, 0);
+    g.a = fabs(c->grid.a) > 0 ? c->grid.a : own->a, g.b = fabs(c->grid.b) > 0 ? c->grid.b : own->b;
+    g.n = c->grid.n ? c->grid.n : own->n;
+    g.final = dkp_final(&g);
+    g.asked = (c->grid.full_steps > 0 ? c->grid.full_steps : c->steps) + !!(c->grid.quirks & DK_QUIRK_SPARE_LEVEL) +
+              (g.final == DK_FINAL_LAST ? 0 : dkp_one_more(&g));
+    return g;
+}
+
+/* How many levels there are, and steps. */
+static void dkp_count_layout(dk_layout *g) {
+    int (*count)(dk_layout *, int) = dkp_spacing_of(&g->c->grid)->count;
+    g->there = count ? count(g, g->asked) : g->asked;
+    g->steps = g->there - !!(g->c->grid.quirks & DK_QUIRK_SPARE_LEVEL) - dkp_one_more(g);
+}
+
+static dk_layout dkp_layout_of(const dk_config *c) {
+    dk_layout g = dkp_start_layout(c);
+    dkp_count_layout(&g);
+    return g;
 }
 
 /* Level i of the whole grid, before shifts. */
-static dk_level dkp_spaced(const dk_config *c, int i) {
-    const dk_grid *g = &c->grid;
-    int n = dkp_asked(c);
-    if (!dkp_has(g, DKP_OWN_ENDS | DKP_TABLE)) {
+static dk_level dkp_spaced(dk_layout *g, int i) {
+    const dk_grid *grid = &g->c->grid;
+    int n = g->asked;
+    if (!dkp_has(grid, DKP_OWN_ENDS | DKP_TABLE)) {
         if (i == 0) return g->noisy;
         if (i == n - 1) return g->clean;
     }
-    return dkp_spacing_of(g)->at(c, i, n);
+    return dkp_spacing_of(grid)->at(g, i, n);
 }
 
-static dk_level dkp_shifted(const dk_config *c, dk_level l) {
-    double shift = dkp_or(c->grid.shift, 1), power = dkp_or(c->grid.shift_power, 1), here = dk_noise_level(l);
+static dk_level dkp_shifted(const dk_layout *g, dk_level l) {
+    double shift = dkp_or(g->c->grid.shift, 1), power = dkp_or(g->c->grid.shift_power, 1), here = dk_noise_level(l);
     if (power < 1 || power > 1) here = dkp_pow(here, power);
     else if (!(shift < 1 || shift > 1)) return l;
-    return dk_level_at_sigma(&c->schedule, shift * here);
+    return dk_level_at_sigma(g->s, shift * here);
 }
 
-static dk_level dkp_last_level(const dk_config *c) {
-    double value = dkp_final(c) == DK_FINAL_VALUE ? c->grid.final_value : 0;
-    if (dkp_final(c) == DK_FINAL_LAST) return dkp_spaced(c, c->grid.full_count);
-    if (dkp_final(c) != DK_FINAL_MIN) return dk_level_at_sigma(&c->schedule, value);
-    return dkp_by_timesteps(&c->grid) ? dkp_table_level(&c->schedule, 0) : dkp_spaced(c, c->grid.full_count);
+static dk_level dkp_last_level(dk_layout *g) {
+    if (g->final == DK_FINAL_LAST) return dkp_spaced(g, g->steps);
+    if (g->final == DK_FINAL_MIN)
+        return dkp_by_timesteps(&g->c->grid) ? dkp_table_level(g->s, 0) : dkp_spaced(g, g->steps);
+    return dk_level_at_sigma(g->s, g->final == DK_FINAL_VALUE ? g->c->grid.final_value : 0);
 }
 
 /* 1 - u scaled so that the last level but the final one, or the final one above 0, has u = terminal. */
-static dk_level dkp_stretched(const dk_config *c, dk_level l) {
-    int last = c->grid.full_count - 1;
-    if (!(c->grid.terminal > 0) || l.sigma <= 0) return l;
-    if (dkp_one_more(c) && dkp_last_level(c).sigma > 0) last++;
-    double room = 1 - dkp_u(&c->schedule, dkp_shifted(c, dkp_spaced(c, last)));
+static dk_level dkp_stretched(dk_layout *g, dk_level l) {
+    int last = g->steps - 1;
+    double terminal = g->c->grid.terminal;
+    if (!(terminal > 0) || l.sigma <= 0) return l;
+    if (dkp_one_more(g) && dkp_last_level(g).sigma > 0) last++;
+    double room = 1 - dkp_u(g->s, dkp_shifted(g, dkp_spaced(g, last)));
     if (!(room > 0)) return l; /* a single level of pure noise */
-    return dkp_level_at_flow(&c->schedule,
-                             1 - (1 - dkp_u(&c->schedule, l)) / (room / (1 - c->grid.terminal)));
+    return dkp_level_at_flow(g->s, 1 - (1 - dkp_u(g->s, l)) / (room / (1 - terminal)));
 }
 
 /* Level i of the finished grid, 0 .. steps. */
-static dk_level dkp_grid_level(const dk_config *c, int i) {
-    const dk_grid *g = &c->grid;
-    if (g->rising) i = c->steps - i;
-    int whole = i + g->full_count - c->steps;
-    if (g->spacing == DK_SPACING_LEVELS) return dkp_level_of_unit(&c->schedule, g->unit, g->levels[whole]);
-    dk_level l = dkp_shifted(c, i < c->steps ? dkp_spaced(c, whole) : dkp_last_level(c));
-    if (i < c->steps || dkp_final(c) != DK_FINAL_VALUE) l = dkp_stretched(c, l);
-    if (g->ceiling > 0 && dkp_u(&c->schedule, l) > g->ceiling) l = dkp_level_at_u(&c->schedule, g->ceiling);
-    if (c->schedule.family == DK_FAMILY_VP_DISCRETE && dkp_ranged(g) && l.sigma > 0)
-        l.t = dkp_round(l.t, g->rounding);
+DK_API dk_level dk_grid_level(dk_layout *g, int i) {
+    const dk_grid *grid = &g->c->grid;
+    int steps = g->c->steps;
+    if (grid->rising) i = steps - i;
+    int whole = i + g->steps - steps;
+    if (grid->spacing == DK_SPACING_LEVELS) return dkp_verbatim(g, whole, steps);
+    dk_level l = dkp_shifted(g, i < steps ? dkp_spaced(g, whole) : dkp_last_level(g));
+    if (i < steps || g->final != DK_FINAL_VALUE) l = dkp_stretched(g, l);
+    if ((grid->quirks & DK_QUIRK_BELOW_ONE) && dkp_u(g->s, l) > 1 - 1e-6) l = dkp_level_at_u(g->s, 1 - 1e-6);
+    if (g->s->family == DK_FAMILY_VP_DISCRETE && dkp_ranged(grid) && l.sigma > 0)
+        l.t = dkp_round(l.t, grid->rounding);
     return l;
 }
 
-/* RePaint's places to jump from: how many there are. Counted from the last level but one (from the last with
-   jump_clean) they are 0, jump, 2 jump ...: Lugmayr et al. 2022's code. */
-static int dkp_jumps(const dk_config *c) {
-    const dk_grid *g = &c->grid;
-    return g->jump > 0 && g->jump_runs > 1 && c->steps > g->jump ? (c->steps - 1) / g->jump : 0;
-}
-
-/* Steps in all, with those that go back up; as a real number, since it may be too large. */
-static double dkp_travelled(const dk_config *c) {
-    const dk_grid *g = &c->grid;
-    return c->steps + (double)dkp_jumps(c) * (g->jump_runs - 1.0) * (g->jump + 1.0) +
-           (g->restart > 0 ? (double)g->restart_times * (g->restart + 1.0) : 0);
-}
-
-static int dkp_travels(const dk_config *c) {
-    return c->grid.travel || c->grid.restart > 0 || dkp_jumps(c) > 0;
-}
-
-static int dkp_path_steps(const dk_config *c) { return (int)dkp_travelled(c); }
-
-/* Grid steps that are left at level i of the way. */
-static int dkp_jump_left(const dk_config *c, int i) {
-    const dk_grid *g = &c->grid;
-    int places = dkp_jumps(c), last = !g->jump_clean;
-    int since = i - (c->steps - (places - 1) * g->jump - last); /* the first place was reached */
-    if (!places || since <= 0) return c->steps - i;
-    int again = (g->jump_runs - 1) * (1 + g->jump);
-    int place = since / (again + g->jump) < places ? since / (again + g->jump) : places - 1;
-    int left = (places - 1 - place) * g->jump + last, at = since - place * (again + g->jump);
-    if (at > again) return left - (at - again);
-    at %= 1 + g->jump;
-    return at ? left + g->jump - (at - 1) : left;
+/* One level; for all of them make one layout. */
+static dk_level dkp_grid_level(const dk_config *c, int i) {
+    dk_layout g = dkp_layout_of(c);
+    return dk_grid_level(&g, i);
 }
 
 /* Level i of the way that the steps take: the grid, unless time travel repeats parts of it. */
-static dk_level dkp_path_level(const dk_config *c, int i) {
+static dk_level dkp_way_level(dk_layout *g, int i) {
+    const dk_way *way = g->c->grid.way;
+    dk_level l = {0, 0, 0};
+    if (!way) return dk_grid_level(g, i);
+    way->level(way, g->c, g, i, &l);
+    return l;
+}
+
+static int dkp_way_steps(dk_layout *g) {
+    const dk_way *way = g->c->grid.way;
+    dk_level unused;
+    return way ? way->level(way, g->c, g, 0, &unused) : g->c->steps;
+}
+
+static int dkp_path_steps(const dk_config *c) {
+    if (!c->grid.way) return c->steps;
+    dk_layout g = dkp_layout_of(c);
+    return dkp_way_steps(&g);
+}
+
+static int dkp_travels(const dk_config *c) { return c->grid.travel || c->grid.way != NULL; }
+
+static dk_status dkp_resolve_travel(const dk_config *c, char *message) {
     const dk_grid *g = &c->grid;
-    if (g->restart <= 0) return dkp_grid_level(c, c->steps - dkp_jump_left(c, i));
-    int since = i - g->restart_to - 1, again = g->restart_times * (g->restart + 1);
-    if (since < 0) return dkp_grid_level(c, i);
-    if (since >= again) return dkp_grid_level(c, i - again);
-    int at = since % (g->restart + 1);
-    if (at == 0 || at == g->restart) return dkp_grid_level(c, at ? g->restart_to : g->restart_from);
-    dk_config stretch = *c;
-    stretch.grid.noisy = dkp_grid_level(c, g->restart_from);
-    stretch.grid.clean = dkp_grid_level(c, g->restart_to);
-    return dkp_karras(&stretch, at, g->restart + 1);
-}
-
-/* The grid's level next to a noise level. */
-static int dkp_nearest_level(const dk_config *c, double noise_level) {
-    int best = 0;
-    double least = HUGE_VAL;
-    for (int i = 0; i <= c->steps; i++) {
-        double distance = fabs(dk_noise_level(dkp_grid_level(c, i)) - noise_level);
-        if (distance < least) best = i, least = distance;
-    }
-    return best;
-}
-
-static dk_status dkp_resolve_travel(dk_config *c, char *message) {
-    dk_grid *g = &c->grid;
-    if (g->restart > 0) {
-        if (g->restart_times == 0) g->restart_times = 1;
-        if (g->restart_min <= 0) g->restart_min = 0.1;
-        if (g->restart_max <= 0) g->restart_max = 2;
-        g->restart_from = dkp_nearest_level(c, g->restart_max);
-        g->restart_to = dkp_nearest_level(c, g->restart_min);
-        if (g->restart_from >= g->restart_to) g->restart = 0; /* nowhere to go back to */
-    }
-    if ((g->restart > 0) + (dkp_jumps(c) > 0) + (g->travel > 0) + (g->rising > 0) > 1)
-        return dkp_fail(message,
-                        g->rising   ? "grid.rising"
-                        : g->travel ? "grid.travel"
-                                    : "grid.jump",
-                        1, "0: of restart, jump, travel and rising a grid can have one");
-    if (dkp_travelled(c) > 1e6)
-        return dkp_fail(message, "steps with time travel", dkp_travelled(c), "at most 1000000");
+    if (g->way && !g->way->level)
+        return dkp_fail_text(message, DK_ERROR_CONFIG, "grid.way->level = NULL: must be a function");
+    if (g->rising && (g->travel || g->way))
+        return dkp_fail(message, "grid.rising", 1, "0 on a way that goes back up (grid.travel, grid.way)");
+    if (g->travel && g->spacing != DK_SPACING_LEVELS)
+        return dkp_fail(message, "grid.travel", 1, "0: it is for a list of levels (dk_grid_levels)");
+    if (g->travel && g->way) return dkp_fail(message, "grid.travel", 1, "0 with grid.way");
+    int steps = dkp_path_steps(c);
+    if (steps < 1 || steps > 1000000) return dkp_fail(message, "steps with time travel", steps, "1 .. 1000000");
     return DK_OK;
 }
 
-/* AUTOMATIC1111's rule for Restart leaves the number of evaluations as it is. */
-static void dkp_resolve_restart(dk_config *c) {
+/* Which of the grid's steps are run. */
+static dk_status dkp_resolve_strength(dk_config *c, char *message) {
     dk_grid *g = &c->grid;
-    if (g->restart >= 0) return;
-    g->restart = c->steps < 20 ? 0 : c->steps < 36 ? 9 : c->steps / 4;
-    g->restart_times = c->steps < 36 ? 1 : 2;
-    c->steps -= g->restart * g->restart_times;
+    double n = c->steps, share = g->strength * n, run = n,
+           full = g->partial == DK_PARTIAL_STRETCH ? floor(n / g->strength) : n;
+    if (g->partial == DK_PARTIAL_SLICE) run = floor(share);
+    if (g->partial == DK_PARTIAL_UP) run = n - floor(n - share);
+    if (g->partial == DK_PARTIAL_MORE) run = floor(share) < n ? floor(share) + 1 : n;
+    if (run < 1) return dkp_fail(message, "grid.strength", g->strength, "at least 1/steps");
+    if (full > 1000000) return dkp_fail(message, "grid.strength", g->strength, "at least steps/1000000");
+    c->steps = (int)run, g->full_steps = (int)full, g->strength = 1;
+    return DK_OK;
 }
 
 /* How many steps the whole grid has, and how many of them are run. What is asked for and what there is differ where
-   levels are left out or published lists are longer; then full_steps keeps what was asked for, so that resolving
+   levels are left out or published lists are longer. full_steps then keeps what was asked for, so that resolving
    again changes nothing. */
 static dk_status dkp_resolve_steps(dk_config *c, char *message) {
-    dk_grid *g = &c->grid;
-    if (g->strength < 1) {
-        double n = c->steps, share = g->strength * n, run = n,
-               full = g->partial == DK_PARTIAL_STRETCH ? floor(n / g->strength) : n;
-        if (g->partial == DK_PARTIAL_SLICE) run = floor(share);
-        if (g->partial == DK_PARTIAL_UP) run = n - floor(n - share);
-        if (g->partial == DK_PARTIAL_MORE) run = floor(share) < n ? floor(share) + 1 : n;
-        if (run < 1) return dkp_fail(message, "grid.strength", g->strength, "at least 1/steps");
-        if (full > 1000000) return dkp_fail(message, "grid.strength", g->strength, "at least steps/1000000");
-        c->steps = (int)run, g->full_steps = (int)full, g->strength = 1;
-    }
-    int given = g->full_steps > 0, one_more = dkp_one_more(c), asked = dkp_asked(c);
-    if (dkp_by_timesteps(g) && asked > c->schedule.timesteps)
-        return dkp_fail(message, given ? "grid.full_steps" : "steps", asked,
+    dk_grid *grid = &c->grid;
+    if (grid->strength < 1 && dkp_resolve_strength(c, message) != DK_OK) return DK_ERROR_CONFIG;
+    int given = grid->full_steps > 0, table = dkp_table_size(&c->schedule);
+    dk_layout g = dkp_start_layout(c);
+    if (dkp_by_timesteps(grid) && g.asked > table)
+        return dkp_fail(message, given ? "grid.full_steps" : "steps", g.asked,
                         "at most schedule.timesteps for this grid");
-    int (*count)(const dk_config *, int) = dkp_spacing_of(g)->count;
-    g->full_count = (count ? count(c, asked) : asked) - g->spare - one_more;
-    if (g->full_count < 1)
+    dkp_count_layout(&g);
+    if (g.there < 1 && grid->spacing == DK_SPACING_CUSTOM)
+        return dkp_fail(message, "grid.a", grid->a, "a number that the grid's function (grid.fn) knows");
+    if (g.steps < 1)
         return dkp_fail(message, "steps", c->steps, "at least 2 for a grid whose last level is the end");
-    if (given && c->steps > g->full_count && c->steps > g->full_steps)
+    if (given && c->steps > g.steps && c->steps > grid->full_steps)
         return dkp_fail(message, "steps", c->steps, "at most grid.full_steps");
-    if (!given && g->full_count != c->steps) g->full_steps = c->steps;
-    if (!given || c->steps > g->full_count) c->steps = g->full_count;
+    if (!given && g.steps != c->steps) grid->full_steps = c->steps;
+    if (!given || c->steps > g.steps) c->steps = g.steps;
     return DK_OK;
 }
 
@@ -2933,9 +2948,9 @@ DK_API int dk_levels(dk_config *c, dk_unit unit, double *out, int max) {
     c->message[0] = 0;
     if (dkp_resolve(&resolved, &marks, c->message) != DK_OK || dkp_check_levels(&resolved, NULL, c->message) != DK_OK)
         return 0;
-    int steps = dkp_path_steps(&resolved);
-    for (int i = 0; i <= steps && i < max; i++)
-        out[i] = dkp_unit_of_level(unit, dkp_path_level(&resolved, i));
+    dk_layout g = dkp_layout_of(&resolved);
+    int steps = dkp_way_steps(&g);
+    for (int i = 0; i <= steps && i < max; i++) out[i] = dkp_unit_of_level(unit, dkp_way_level(&g, i));
     return steps + 1;
 }
 
@@ -3334,7 +3349,7 @@ static void dkp_judge(dk_recorder *r, dk_norm_kind kind, dk_vec a, dk_vec b, dk_
 
 static dk_level dkp_plan_level(const dk_recorder *r, int i) {
     if (r->own->pace) return i ? r->own->pace->to : r->own->pace->from;
-    return r->own->plan->level ? r->own->plan->level[i] : dkp_path_level(r->config, i);
+    return r->own->plan->level ? r->own->plan->level[i] : dkp_way_level(r->own->layout, i);
 }
 
 /* Level i of the stretch of steps that is being recorded. */
@@ -3404,7 +3419,8 @@ static int dkp_goes_back(const dk_recorder *r, int i) {
 /* Step i of the plan adds noise. */
 static void dkp_go_back(dk_recorder *r, int i) {
     dk_level from = dkp_plan_level(r, i), to = dkp_plan_level(r, i + 1);
-    double shift = r->config->grid.jump_shift;
+    const dk_config *c = r->config;
+    int shift = c->grid.quirks & DK_QUIRK_REPAINT_NOISE ? dkp_table_size(&c->schedule) / c->steps - 1 : 0;
     if (shift > 0 && from.sigma > 0) from = dk_level_at(&r->config->schedule, from.t + shift);
     if (shift > 0) to = dk_level_at(&r->config->schedule, to.t + shift);
     r->own->offset = i, r->step = 0;
@@ -3429,7 +3445,8 @@ static void dkp_start_recorder(dk_recorder *r, dk_config *c) {
     memset(own, 0, offsetof(dkp_recording, said));
     r->own = own;
     r->sampler = c->sampler, r->config = c, r->step = -1, r->own->lambda = -HUGE_VAL;
-    r->first = r->from = r->to = dkp_grid_level(c, 0), r->last = dkp_grid_level(c, c->steps);
+    dk_layout g = dkp_layout_of(c);
+    r->first = r->from = r->to = dk_grid_level(&g, 0), r->last = dk_grid_level(&g, c->steps);
     r->falling = dk_noise_level(r->last) < dk_noise_level(r->first);
 }
 
@@ -3437,9 +3454,11 @@ static void dkp_start_recorder(dk_recorder *r, dk_config *c) {
 static void dkp_record_all(dk_recorder *r, dk_config *c, dk_plan *plan, const dk_pace *pace,
                            const dk_plan *room) {
     dkp_start_recorder(r, c);
+    dk_layout layout = dkp_layout_of(c);
     r->own->plan = plan, r->own->pace = pace, r->own->room = room, r->own->storing = room != NULL;
+    r->own->layout = &layout;
     plan->number = c->number;
-    r->steps = plan->steps = pace ? 1 : dkp_path_steps(c);
+    r->steps = plan->steps = pace ? 1 : dkp_way_steps(&layout);
     plan->levels = r->steps + 1, plan->draws = 1, plan->flow = dkp_flow_unit(&r->config->schedule);
     r->from = r->to = dkp_level(r, 0);
     if (!r->falling && c->sampler.churn > 0)
@@ -3488,6 +3507,7 @@ static void dkp_record_all(dk_recorder *r, dk_config *c, dk_plan *plan, const dk
     if (pace) dkp_use(r, 0, 1); /* the state that a rejected attempt goes back to */
     if (r->status == DK_OK) dkp_use(r, (int)r->x.at, 1);
     dkp_boundary(r, DK_BOUNDARY_END, 0);
+    r->own->layout = NULL;
 }
 
 /* ------------------------------------------------------------------------ >>samplers  Samplers */
@@ -4951,8 +4971,9 @@ static dk_status dkp_record_into(dk_recorder *r, dk_plan *plan, dk_config *c, co
     *plan = *room;
     plan->calls = plan->rows = plan->terms = plan->values = plan->passes = plan->norms = 0;
     plan->attempt = pace != NULL;
+    dk_layout layout = dkp_layout_of(c);
     for (int i = 0; i < plan->levels && !known; i++)
-        plan->level[i] = !pace ? dkp_path_level(c, i) : i ? pace->to : pace->from;
+        plan->level[i] = !pace ? dkp_way_level(&layout, i) : i ? pace->to : pace->from;
     dkp_record_all(r, c, plan, pace, room);
     return r->status;
 }
@@ -6728,7 +6749,7 @@ static const dkp_field *dkp_field_named(const char *name);
 
 /* Where the schedule's own fields are wrong, says so. */
 static dk_status dkp_check_schedule(dk_schedule *s, char *message) {
-    int quirks = s->quirks;
+    unsigned quirks = s->quirks;
     dkp_unmark(s);
     if (s->family == DK_FAMILY_DEFAULT) return dkp_fail_unknown(message, "schedule", s->name);
     if ((int)s->family < 0 || s->family >= DK_FAMILY_COUNT)
@@ -6778,10 +6799,10 @@ static dk_status dkp_check_schedule(dk_schedule *s, char *message) {
     }
     if (s->zero_terminal_snr != 0 && s->zero_terminal_snr != 1)
         return dkp_fail(message, "schedule.zero_terminal_snr", s->zero_terminal_snr, "0 or 1");
-    if (quirks & ~(DK_QUIRK_FLOAT_TABLE | DK_QUIRK_TERMINAL_ALPHA | DKP_QUIRK_MARKED))
-        return dkp_fail(message, "schedule.quirks", quirks, "bits of DK_QUIRK_... that are a schedule's");
+    if (quirks & ~(unsigned)(DK_QUIRK_FLOAT_TABLE | DK_QUIRK_TERMINAL_ALPHA | DKP_QUIRK_MARKED))
+        return dkp_fail(message, "schedule.quirks", (int)quirks, "bits of DK_QUIRK_... that are a schedule's");
     if (s->family == DK_FAMILY_FLOW && s->timesteps && (s->timesteps < 2 || s->timesteps > 1000000))
-        return dkp_fail(message, "schedule.timesteps", s->timesteps, "0 or 2 .. 1000000");
+        return dkp_fail(message, "schedule.timesteps", s->timesteps, "2 .. 1000000 (0: 1000)");
     if (s->family == DK_FAMILY_CUSTOM && !s->fn)
         return dkp_fail_text(message, DK_ERROR_CONFIG,
                              "schedule.fn = NULL: must be a function for a custom schedule");
@@ -6807,15 +6828,15 @@ static int dkp_guided_by_norms(const dk_guidance *g) {
 
 #define DKP_MOST 1.7976931348623157e308 /* finite */
 #define DKP_S(kind, member, low, high, allowed) \
-    { "sampler." #member, allowed, low, high, (int)offsetof(dk_config, sampler.member), kind, DKP_OF_SAMPLER }
+    { "sampler." #member, allowed, low, high, (int)offsetof(dk_config, sampler.member), kind, DKP_OF_SAMPLER, 0 }
 #define DKP_A(kind, word, member, low, high, allowed) \
-    { "sampler." word, allowed, low, high, (int)offsetof(dk_config, sampler.member), kind, DKP_OF_SAMPLER }
+    { "sampler." word, allowed, low, high, (int)offsetof(dk_config, sampler.member), kind, DKP_OF_SAMPLER, 0 }
 #define DKP_QUIRK(word, bit) \
-    { "sampler." word, "0 or 1", bit, 0, (int)offsetof(dk_config, sampler.quirks), 'b', DKP_OF_SAMPLER }
+    { "sampler." word, "0 or 1", bit, 0, (int)offsetof(dk_config, sampler.quirks), 'b', DKP_OF_SAMPLER, 0 }
 #define DKP_G(kind, member, low, high, allowed) \
-    { "grid." #member, allowed, low, high, (int)offsetof(dk_config, grid.member), kind, DKP_OF_GRID }
+    { "grid." #member, allowed, low, high, (int)offsetof(dk_config, grid.member), kind, DKP_OF_GRID, 0 }
 #define DKP_ROW_OF(of, kind, name, member, low, high, allowed) \
-    { name, allowed, low, high, (int)offsetof(dk_config, member), kind, DKP_OF_##of }
+    { name, allowed, low, high, (int)offsetof(dk_config, member), kind, DKP_OF_##of, 0 }
 #define DKP_N(kind, name, member, low, high, allowed) DKP_ROW_OF(DATA, kind, name, member, low, high, allowed)
 #define DKP_M(kind, member, low, high, allowed) DKP_ROW_OF(MODEL, kind, #member, member, low, high, allowed)
 #define DKP_D(kind, member, low, high, allowed) DKP_ROW_OF(DATA, kind, #member, member, low, high, allowed)
@@ -6845,10 +6866,15 @@ static int dkp_guided_by_norms(const dk_guidance *g) {
 #define DKP_U(kind, member, low, high, allowed)                                                   \
     {                                                                                             \
         "guidance." #member, allowed, low, high, (int)offsetof(dk_config, guidance.member), kind, \
-            DKP_OF_GUIDANCE                                                                       \
+            DKP_OF_GUIDANCE, 0                                                                    \
     }
 #define DKP_WORDS(of, member, count, words) DKP_##of('c', member, 0, (count)-1, words)
 #define DKP_FLAG(of, member) DKP_##of('i', member, 0, 1, "0 or 1")
+#define DKP_IN(spacing) 1u << DK_SPACING_##spacing
+#define DKP_OWN(kind, name, member, low, high, allowed, in) \
+    { "grid." #name, allowed, low, high, (int)offsetof(dk_config, grid.member), kind, DKP_OF_GRID, in }
+#define DKP_BIT(name, member, bit) \
+    { #name, "0 or 1", bit, bit, (int)offsetof(dk_config, member), 'b', DKP_OF_GRID, 0 }
 static const dkp_field dkp_fields[] = {
     DKP_NAME(schedule, schedule),
     DKP_NAME(network_schedule, network_schedule),
@@ -6939,39 +6965,34 @@ static const dkp_field dkp_fields[] = {
     DKP_WORDS(G, final, DK_FINAL_COUNT, "default|zero|min|value|replace|last"),
     DKP_WORDS(G, rounding, DK_ROUND_DOWN + 1, "none|nearest|down"),
     DKP_WORDS(G, partial, DK_PARTIAL_COUNT, "slice|stretch|level|up|more"),
-    DKP_G('r', rho, 0, DKP_MOST, "> 0 (0: 7)"),
     DKP_G('r', sigma_min, 0, DKP_MOST, ">= 0"),
     DKP_G('r', sigma_max, 0, DKP_MOST, ">= 0"),
     DKP_G('r', shift, 0, DKP_MOST, "> 0 (0: 1)"),
     DKP_G('r', shift_power, 0, 100, "> 0 and <= 100 (0: 1)"),
     DKP_G('r', terminal, 0, 1 - 1e-9, "> 0 and < 1 (0: none)"),
-    DKP_G('i', offset, -2147483648.0, 2147483647, "0 .. schedule.timesteps - 1"),
-    DKP_G('i', original_steps, 0, 1000000, "1 .. 1000000 (0: 10, lcm 50)"),
-    DKP_G('r', beta_a, 0, 50, "> 0 and <= 50 (0: 0.6)"),
-    DKP_G('r', beta_b, 0, 50, "> 0 and <= 50 (0: 0.6)"),
-    DKP_G('r', mean, -100, 100, "-100 .. 100"),
-    DKP_G('r', deviation, 0, 100, "> 0 and <= 100 (0: by spacing)"),
-    DKP_G('r', threshold, 0, 1 - 1e-9, "> 0 and < 1 (0: 0.025)"),
-    DKP_G('i', linear_steps, 0, 1000000, "0 .. steps - 1"),
-    DKP_G('r', time_min, 0, 0.999, "> 0 and < 1 (0: 0.001)"),
-    DKP_G('r', c_1, 0, 1 - 1e-9, "> 0 and < 1 (0: 0.001)"),
-    DKP_G('r', c_2, 0, 1, "> 0 and <= 1 (0: 0.008)"),
-    DKP_G('r', coefficient, -DKP_MOST, HUGE_VAL, "0.80 .. 1.50 (0: 1.20)"),
+    DKP_OWN('r', rho, a, 0, DKP_MOST, "> 0 (0: 7, polyexponential 1)", DKP_IN(DEFAULT) | DKP_IN(KARRAS) | DKP_IN(POLYEXPONENTIAL)),
+    DKP_OWN('r', time_min, a, 0, 0.999, "> 0 and < 1 (0: 0.001)", DKP_IN(VP)),
+    DKP_OWN('r', c_1, a, 0, 1 - 1e-9, "> 0 and < 1 (0: 0.001)", DKP_IN(IDDPM)),
+    DKP_OWN('r', c_2, b, 0, 1, "> 0 and <= 1 (0: 0.008)", DKP_IN(IDDPM)),
+    DKP_OWN('r', mean, a, -100, 100, "-100 .. 100", DKP_IN(LAPLACE) | DKP_IN(LOGIT_NORMAL)),
+    DKP_OWN('r', deviation, b, 0, 100, "> 0 and <= 100 (0: by spacing)", DKP_IN(LAPLACE) | DKP_IN(LOGIT_NORMAL)),
+    DKP_OWN('r', threshold, a, 0, 1 - 1e-9, "> 0 and < 1 (0: 0.025)", DKP_IN(LINEAR_QUADRATIC)),
+    DKP_OWN('i', linear_steps, n, 0, 1000000, "0 .. steps - 1", DKP_IN(LINEAR_QUADRATIC)),
+    DKP_OWN('r', beta_a, a, 0, 50, "> 0 and <= 50 (0: 0.6)", DKP_IN(BETA) | DKP_IN(BETA_SIGMA)),
+    DKP_OWN('r', beta_b, b, 0, 50, "> 0 and <= 50 (0: 0.6)", DKP_IN(BETA) | DKP_IN(BETA_SIGMA)),
+    DKP_OWN('i', offset, n, 0, 1000000, "0 .. schedule.timesteps - 1", DKP_IN(LEADING)),
+    DKP_OWN('r', offset, a, 0, 1000000, "0 .. original_steps - 1", DKP_IN(SD_TURBO)),
+    DKP_OWN('i', original_steps, n, 0, 1000000, "1 .. 1000000 (0: 10, lcm 50)", DKP_IN(SD_TURBO) | DKP_IN(LCM)),
+    DKP_OWN('r', coefficient, a, -DKP_MOST, DKP_MOST, "0.80 .. 1.50 (0: 1.20)", DKP_IN(CUSTOM)),
     DKP_G('r', final_value, -DKP_MOST, HUGE_VAL, "> 0"),
     DKP_G('r', strength, 0, 1, "> 0 and <= 1 (0: 1)"),
     DKP_G('i', full_steps, 0, 1000000, "1 .. 1000000 (0: steps)"),
-    DKP_G('i', spare, 0, 1000000, ">= 0"),
-    DKP_G('r', ceiling, 0, DKP_MOST, "> 0 (0: none)"),
-    DKP_FLAG(G, sigma_linear),
-    DKP_G('i', restart, -1, 1000000, ">= 0, or -1 for AUTOMATIC1111's rule"),
-    DKP_G('i', restart_times, 0, 1000000, ">= 0 (0: 1)"),
-    DKP_G('r', restart_min, 0, DKP_MOST, "> 0 (0: 0.1)"),
-    DKP_G('r', restart_max, 0, DKP_MOST, "> 0 (0: 2)"),
-    DKP_G('i', jump, 0, 1000000, ">= 0"),
-    DKP_G('i', jump_runs, 0, 1000000, ">= 0"),
-    DKP_G('r', jump_shift, 0, DKP_MOST, ">= 0"),
+    DKP_BIT(grid.spare, grid.quirks, DK_QUIRK_SPARE_LEVEL),
+    DKP_BIT(grid.sigma_linear, grid.quirks, DK_QUIRK_SIGMA_LINEAR),
+    DKP_BIT(grid.below_one, grid.quirks, DK_QUIRK_BELOW_ONE),
+    DKP_BIT(grid.repaint_noise, grid.quirks, DK_QUIRK_REPAINT_NOISE),
+    DKP_G('w', way, 0, 0, "none, repaint or a1111_restart"),
     DKP_FLAG(G, rising),
-    DKP_FLAG(G, jump_clean),
     DKP_FLAG(G, travel),
     DKP_SOURCE(noise),
     DKP_SOURCE(step_noise),
@@ -6993,6 +7014,9 @@ static const dkp_field dkp_fields[] = {
     DKP_U('r', quantile, 0, 1, "0 .. 1 (0: no thresholding)"),
     DKP_U('r', quantile_most, 0, HUGE_VAL, ">= 0 (0: no limit)"),
 };
+#undef DKP_IN
+#undef DKP_OWN
+#undef DKP_BIT
 #undef DKP_SOURCE
 #undef DKP_NOISE_OF_PEERS
 #undef DKP_MOST
@@ -7026,10 +7050,16 @@ static double dkp_field_value(const dk_config *c, const dkp_field *f) {
     }
 }
 
+/* A spacing's own number is set where the grid has that spacing. */
+static int dkp_fits(const dkp_field *f, const dk_config *c) {
+    return !f->spacings || (f->spacings >> c->grid.spacing & 1);
+}
+
 static dk_status dkp_check_fields(const dk_config *c, int of, char *message) {
     for (int i = 0; i < DKP_COUNT(dkp_fields); i++) {
         const dkp_field *f = &dkp_fields[i];
-        if (!(f->of & of) || f->kind == 'b' || f->kind == '1') continue;
+        if (!(f->of & of) || f->kind == 'b' || f->kind == '1' || f->kind == 'w') continue;
+        if (!dkp_fits(f, c)) continue;
         double v = dkp_field_value(c, f);
         if (!(v >= f->low && v <= f->high)) return dkp_fail(message, f->name, v, f->allowed);
     }
@@ -7048,6 +7078,12 @@ static const dkp_field *dkp_field_named(const char *name) {
     return NULL;
 }
 
+static const dkp_field *dkp_field_of(const dk_config *c, const char *name) {
+    const dkp_field *f = dkp_field_named(name), *end = dkp_fields + DKP_COUNT(dkp_fields);
+    while (f && !dkp_fits(f, c) && f + 1 < end && strcmp(f->name, f[1].name) == 0) f++;
+    return f;
+}
+
 /* Word number i of "one|two|three", and its length, 0 if there are fewer. */
 static const char *dkp_choice(const char *choices, int i, size_t *length) {
     for (; i > 0 && *choices; i--) choices += strcspn(choices, "|"), choices += *choices == '|';
@@ -7059,6 +7095,7 @@ static void dkp_put_field(dkp_text *t, const char *field, double v) {
     const dkp_field *f = dkp_field_named(field);
     int known = f && v >= f->low && v <= f->high && v >= 0;
     const char *name = known && f->kind == 'g' && v > 0 ? dk_grid_name((int)v - 1) : NULL;
+    if (f && f->kind == 'g' && (int)v == DK_SPACING_CUSTOM) name = "custom";
     if (f && f->kind == 'g' && (int)v == DK_SPACING_RESAMPLE) name = "resample";
     if (f && f->kind == 'g' && (int)v == DK_SPACING_LEVELS) name = "levels";
     if (name) {
@@ -7151,26 +7188,37 @@ static dk_status dkp_check_listed(const dk_config *c, char *message) {
             return dkp_fail(message, "grid.terminal", g->terminal, "0: levels are taken verbatim");
     }
     if (dkp_by_timesteps(g)) {
-        int original = g->spacing == DK_SPACING_LCM && !g->original_steps ? 50 : dkp_turbo_steps(c),
+        int original = g->n > 0 ? g->n : dkp_spacing_of(g)->n,
             some = g->spacing == DK_SPACING_SD_TURBO || g->spacing == DK_SPACING_LCM;
         if (!T)
             return dkp_fail(message, "grid.spacing", g->spacing,
-                            "for a discrete schedule (VP discrete, or flow with timesteps): it counts them");
-        if (g->offset < 0 || g->offset >= T)
-            return dkp_fail(message, "grid.offset", g->offset, "0 .. schedule.timesteps - 1");
+                            "for a discrete schedule (VP discrete, or flow): it counts timesteps");
+        if (g->spacing == DK_SPACING_LEADING && g->n >= T)
+            return dkp_fail(message, "grid.offset", g->n, "0 .. schedule.timesteps - 1");
         if (some && original > T)
             return dkp_fail(message, "grid.original_steps", original, "at most schedule.timesteps");
-        if (g->spacing == DK_SPACING_SD_TURBO && g->offset >= original)
-            return dkp_fail(message, "grid.offset", g->offset, "below original_steps");
+        if (g->spacing == DK_SPACING_SD_TURBO && g->a >= original)
+            return dkp_fail(message, "grid.offset", g->a, "below original_steps");
+        if (g->spacing == DK_SPACING_LCM && c->steps > original)
+            return dkp_fail(message, "steps", c->steps, "at most grid.original_steps (0: 50)");
     }
-    if (g->spacing == DK_SPACING_LCM && c->steps > (g->original_steps > 0 ? g->original_steps : 50))
-        return dkp_fail(message, "steps", c->steps, "at most grid.original_steps (0: 50)");
-    if (g->spacing == DK_SPACING_GITS && (!g->words || !g->levels))
-        return dkp_fail_text(message, DK_ERROR_CONFIG,
-                             "grid.words = NULL: dk_grid_named(\"gits\") sets them");
-    if (g->spacing == DK_SPACING_GITS && !(fabs(g->coefficient) <= 0) &&
-        !(g->coefficient > 0.775 && g->coefficient < 1.525))
-        return dkp_fail(message, "grid.coefficient", g->coefficient, "0.80 .. 1.50 (0: 1.20)");
+    if (g->spacing == DK_SPACING_CUSTOM && !g->fn)
+        return dkp_fail_text(message, DK_ERROR_CONFIG, "grid.fn = NULL: must be a function for a custom spacing");
+    return DK_OK;
+}
+
+/* Numbers that the spacing does not have. */
+static dk_status dkp_check_numbers(const dk_grid *g, char *message) {
+    static const char *const names[] = {"grid.a", "grid.b", "grid.n"};
+    static const int at[] = {(int)offsetof(dk_config, grid.a), (int)offsetof(dk_config, grid.b),
+                             (int)offsetof(dk_config, grid.n)};
+    const double given[] = {g->a, g->b, (double)g->n};
+    for (int i = 0; i < 3; i++) {
+        int known = g->spacing == DK_SPACING_CUSTOM || (given[i] >= 0 && given[i] <= 0);
+        for (int k = 0; k < DKP_COUNT(dkp_fields) && !known; k++)
+            known = dkp_fields[k].spacings >> g->spacing & 1 && dkp_fields[k].at == at[i];
+        if (!known) return dkp_fail(message, names[i], given[i], "0: the spacing has no such number");
+    }
     return DK_OK;
 }
 
@@ -7178,6 +7226,7 @@ static dk_status dkp_check_grid(const dk_config *c, char *message) {
     const dk_grid *g = &c->grid;
     dk_status status;
     int ranged = dkp_ranged(g);
+    if ((status = dkp_check_numbers(g, message)) != DK_OK) return status;
     if (g->final == DK_FINAL_VALUE && !(g->final_value > 0 && dkp_finite(g->final_value)))
         return dkp_fail(message, "grid.final_value", g->final_value, "> 0 (for zero use DK_FINAL_ZERO)");
     double largest = dkp_flow_unit(&c->schedule) ? 1 : HUGE_VAL;
@@ -7193,8 +7242,10 @@ static dk_status dkp_check_grid(const dk_config *c, char *message) {
     if (g->strength > 0 && g->strength < 1 && g->partial == DK_PARTIAL_LEVEL && (!ranged || g->sigma_max > 0))
         return dkp_fail(message, "grid.partial", g->partial,
                         "another: to begin at a level needs a spacing with a range, and grid.sigma_max = 0");
-    if (g->linear_steps > 0 && g->linear_steps >= c->steps && g->linear_steps >= g->full_steps)
-        return dkp_fail(message, "grid.linear_steps", g->linear_steps, "0 .. steps - 1");
+    if (g->spacing == DK_SPACING_LINEAR_QUADRATIC && g->n > 0 && g->n >= c->steps && g->n >= g->full_steps)
+        return dkp_fail(message, "grid.linear_steps", g->n, "0 .. steps - 1");
+    if (g->quirks & ~(unsigned)(DK_QUIRK_SPARE_LEVEL | DK_QUIRK_SIGMA_LINEAR | DK_QUIRK_BELOW_ONE | DK_QUIRK_REPAINT_NOISE))
+        return dkp_fail(message, "grid.quirks", (int)g->quirks, "bits of DK_QUIRK_... that are a grid's");
     if (g->spacing == DK_SPACING_QUADRATIC && c->schedule.t_min < 0)
         return dkp_fail(message, "schedule.t_min", c->schedule.t_min, ">= 0 for the quadratic grid");
     return DK_OK;
@@ -7203,9 +7254,10 @@ static dk_status dkp_check_grid(const dk_config *c, char *message) {
 /* Strictly monotone in noise level; so sigma = 0 and alpha = 0 only at an end. The levels go to `level` unless NULL. */
 static dk_status dkp_check_levels(const dk_config *c, dk_level *level, char *message) {
     double before = 0, direction = 0;
-    int travels = dkp_travels(c), steps = dkp_path_steps(c);
+    dk_layout layout = dkp_layout_of(c);
+    int travels = dkp_travels(c), steps = dkp_way_steps(&layout);
     for (int i = 0; i <= steps; i++) {
-        dk_level l = dkp_path_level(c, i);
+        dk_level l = dkp_way_level(&layout, i);
         if (level) level[i] = l;
         double here = dk_noise_level(l);
         const char *wrong = NULL;
@@ -7397,19 +7449,16 @@ static dk_status dkp_resolve(dk_config *c, dkp_marks *marks, char *message) {
     if (c->grid.spacing == DK_SPACING_DEFAULT)
         c->grid.spacing = dkp_flow_unit(s) ? DK_SPACING_UNIFORM : DK_SPACING_KARRAS;
     if ((status = dkp_check_grid(c, message)) != DK_OK) return status;
-    if (c->grid.rho <= 0) c->grid.rho = c->grid.spacing == DK_SPACING_POLYEXPONENTIAL ? 1 : 7;
     if (c->grid.strength <= 0) c->grid.strength = 1;
     dkp_resolve_start(c);
-    c->grid.noisy = dkp_range_end(c, 1), c->grid.clean = dkp_range_end(c, 0);
-    if (!(dk_noise_level(c->grid.clean) < dk_noise_level(c->grid.noisy)))
+    double noisy = dk_noise_level(dkp_range_end(c, 1)), clean = dk_noise_level(dkp_range_end(c, 0));
+    if (!(clean < noisy))
         return c->grid.sigma_max > 0
                    ? dkp_fail(message, "grid.sigma_max", c->grid.sigma_max, "above the range's other end")
                    : dkp_fail(message, "grid.sigma_min", c->grid.sigma_min, "below the range's other end");
-    if (c->grid.final == DK_FINAL_VALUE && dkp_ranged(&c->grid) &&
-        !(c->grid.final_value < dk_noise_level(c->grid.clean)))
+    if (c->grid.final == DK_FINAL_VALUE && dkp_ranged(&c->grid) && !(c->grid.final_value < clean))
         return dkp_fail(message, "grid.final_value", c->grid.final_value,
                         "below the range's lower end (set grid.sigma_min above it)");
-    dkp_resolve_restart(c);
     if ((status = dkp_resolve_steps(c, message)) != DK_OK) return status;
     if ((status = dkp_resolve_travel(c, message)) != DK_OK) return status;
     dkp_default_sampler(&c->sampler);
@@ -7513,7 +7562,16 @@ static int dkp_set_field(dk_config *c, const dkp_field *f, const char *value) {
     double real = 0;
     uint64_t large = 0;
     size_t size;
+    const dk_way *way = NULL;
+    if (!dkp_fits(f, c)) return 0;
     switch (f->kind) {
+    case 'w':
+#ifndef DK_NO_PEERS
+        way = dkp_way_by_name(value);
+#endif
+        if (!way && strcmp(value, "none")) return 0;
+        memcpy(to, &way, sizeof way);
+        return 1;
     case 'u':
         if (!*value || !dkp_parse_whole(value, ~(uint64_t)0, &large)) return 0;
         memcpy(to, &large, sizeof large);
@@ -7545,7 +7603,9 @@ static int dkp_set_field(dk_config *c, const dkp_field *f, const char *value) {
         if (floor(real) < real) return 0;
         whole = (int)real;
         if (f->kind == 'b') { /* one bit of the word */
-            int bits = (int)c->sampler.quirks & ~(int)f->low;
+            int bits;
+            memcpy(&bits, to, sizeof bits);
+            bits &= ~(int)f->low;
             whole = whole ? bits | (int)f->low : bits;
         }
     }
@@ -7580,7 +7640,7 @@ static int dkp_settings(dk_config *c, const char *settings, int of) {
     char word[DKP_WORD], *value;
     int good = 1;
     while (dkp_next_setting(&settings, word, &value)) {
-        const dkp_field *f = value ? dkp_field_named(word) : NULL;
+        const dkp_field *f = value ? dkp_field_of(c, word) : NULL;
         good = good && f && (!(f->of & of) || dkp_set_field(c, f, value));
     }
     return good;
@@ -7632,7 +7692,8 @@ DK_API dk_status dk_config_set(dk_config *c, const char *settings) {
     dk_config set = *c;
     for (int stage = 0; stage < 4; stage++) {
         for (const char *at = settings; dkp_next_setting(&at, word, &value);) {
-            const dkp_field *f = value ? dkp_field_named(word) : NULL;
+            const dkp_field *f = value ? dkp_field_of(&set, word) : NULL, none = {"", "for a grid whose spacing has such a number", 0, 0, 0, 0, 0, 0};
+            if (f && dkp_stage_of(f) == stage && !dkp_fits(f, &set)) return dkp_fail_setting(c->message, word, value, &none);
             if (dkp_stage_of(f) != stage) continue;
             if (f && f->kind == 'n') {
                 if (dkp_set_named(&set, word, value)) continue;
@@ -9252,6 +9313,27 @@ DK_API int dk_alias_at(int i, dk_alias *a); /* fills *a; 0 past the end */
    names, and take their part of them. */
 DK_API dk_status dk_config_named(struct dk_config *c, const char *name);
 
+/* Time travel. Set the numbers, and dk_grid.way to &r.way; the struct must outlive recording.
+   RePaint (Lugmayr et al. 2022, fig. 9): wherever a multiple of `jump` steps and one more are left, it goes up by `jump`
+   levels, until what follows has been run `runs` times. */
+typedef struct dk_repaint {
+    dk_way way; /* {dk_repaint_level} */
+    int jump, runs, from_clean; /* from_clean: 1: where a multiple is left; diffusers, with 10 and 10 */
+} dk_repaint;
+/* Restart (Xu et al. 2023, alg. 1): from the level next to `low` up to the one next to `high`, `times` times, and down
+   again by `steps` steps of KARRAS. */
+typedef struct dk_restart {
+    dk_way way;       /* {dk_restart_level} */
+    int steps, times; /* times 0: 1 */
+    double low, high; /* sigma/alpha; 0: 0.1, 2 */
+} dk_restart;
+DK_API int dk_repaint_level(const dk_way *way, const struct dk_config *c, dk_layout *grid, int i, dk_level *level);
+DK_API int dk_restart_level(const dk_way *way, const struct dk_config *c, dk_layout *grid, int i, dk_level *level);
+/* AUTOMATIC1111's rule for Restart, {dk_restart_a1111_level}: none of less than 20 steps, 9 again, from 36 on twice a
+   quarter; the grid has as many fewer. */
+DK_API int dk_restart_a1111_level(const dk_way *way, const struct dk_config *c, dk_layout *grid, int i,
+                                  dk_level *level);
+
 /* k-diffusion's VP levels: t from 1 to time_min in the VP process with beta(t) = beta_min + beta_d t. For
    schedules whose u is sigma/alpha. */
 DK_API dk_grid dk_grid_vp(double beta_d, double beta_min, double time_min);
@@ -9392,7 +9474,7 @@ static dk_level dkp_bin(dk_recorder *r, int k, int n) {
 /* score_sde's predictors make the step of the bin in which a level lies. Returns its length in t. */
 static double dkp_bins(dk_recorder *r, dk_level *from, dk_level *to) {
     double most = r->config->schedule.t_max;
-    int n = r->sampler.quirk > 1 ? (int)r->sampler.quirk : r->config->grid.full_count;
+    int n = r->sampler.quirk > 1 ? (int)r->sampler.quirk : dkp_layout_of(r->config).steps;
     int k = (int)floor(from->t / most * (n - 1) + 1e-9);
     *from = dkp_bin(r, k, n), *to = dkp_bin(r, k - 1, n);
     return most / n;
@@ -9659,9 +9741,44 @@ static const char dkp_gits_words[][DKP_GITS_ROW] = {
     "S@<8642211111111111",
 };
 
+/* The word for n levels: word n - 3, or the last one, for more. Some words are one longer than their place says. */
+static const char *dkp_gits_word(double coefficient, int n) {
+    const char *word = dkp_gits_words[(int)floor((coefficient - 0.8) * 20 + 0.5)];
+    for (; n > 3 && strchr(word, ' '); n--) word = strchr(word, ' ') + 1;
+    return n > 3 ? NULL : word;
+}
+
+static int dkp_gits_length(const char *word) { return (int)strcspn(word, " ") + 2; }
+
+static double dkp_gits_value(const char *word, int i) {
+    int at = 0, length = dkp_gits_length(word);
+    for (int k = 0; k < i && k < length - 2; k++) at += word[k] - '0';
+    return dkp_gits_level[i >= length - 1 ? DKP_COUNT(dkp_gits_level) - 1 : at];
+}
+
+/* grid.a is the coefficient, 0.80 to 1.50 in steps of 0.05; 0: 1.20. */
+static int dkp_gits(const dk_config *c, int i, int n, dk_level *level) {
+    double coefficient = fabs(c->grid.a) > 0 ? c->grid.a : 1.2;
+    if (!(coefficient > 0.775 && coefficient < 1.525)) return 0;
+    const char *word = dkp_gits_word(coefficient, n), *last = word;
+    int count = word && n > 2 ? dkp_gits_length(word) : n;
+    if (i < 0) return count;
+    if (word) {
+        *level = dk_level_at_sigma(&c->schedule, dkp_gits_value(word, n > 2 || i == 0 ? i : n));
+        return count;
+    }
+    for (int k = n < 40 ? n : 40; !last; k--) last = dkp_gits_word(coefficient, k);
+    double x = (double)i * (dkp_gits_length(last) - 1) / (n - 1), pair[2];
+    for (int k = 0; k < 2; k++) pair[k] = dkp_gits_value(last, (int)floor(x) + k);
+    *level = dk_level_at_sigma(&c->schedule, dkp_between(pair, 2, x - floor(x), 1));
+    return count;
+}
+
 #define DKP_GRID_LIST(name, about, list, unit, final) \
-    { name, about, DK_SPACING_RESAMPLE, DK_FINAL_##final, list, DKP_COUNT(list), DK_UNIT_##unit }
+    { name, about, DK_SPACING_RESAMPLE, DK_FINAL_##final, list, DKP_COUNT(list), DK_UNIT_##unit, NULL }
 static const dkp_grid_row dkp_published_grids[] = {
+    {"gits", "published levels for SD, coefficient 1.2; Chen et al. 2024", DK_SPACING_CUSTOM, DK_FINAL_DEFAULT, NULL, 0,
+     DK_UNIT_T, dkp_gits},
     DKP_GRID_LIST("ays_sd1", "Align Your Steps for SD 1.5; Sabour et al. 2024", dkp_ays_sd1, SIGMA, REPLACE),
     DKP_GRID_LIST("ays_sdxl", "Align Your Steps for SDXL; Sabour et al. 2024", dkp_ays_sdxl, SIGMA, REPLACE),
     DKP_GRID_LIST("ays_svd", "Align Your Steps for SVD; Sabour et al. 2024", dkp_ays_svd, SIGMA, REPLACE),
@@ -9680,45 +9797,110 @@ static const dkp_grid_row *dkp_published(int i) {
     return i < DKP_COUNT(dkp_published_grids) ? &dkp_published_grids[i] : NULL;
 }
 
-static void dkp_gits_words_of(dk_grid *g) {
-    g->words = dkp_gits_words[0], g->levels = dkp_gits_level, g->level_count = DKP_COUNT(dkp_gits_level);
+/* ---- time travel, as it is published */
+
+/* Steps that are left at level i of RePaint's way over a grid of `steps`. The places to go up from are counted from the
+   last level but one, or the last: 0, jump, 2 jump ...: the published program. */
+static double dkp_repaint_places(const dk_repaint *r, int steps) {
+    return r->jump > 0 && r->runs > 1 && steps > r->jump ? (steps - 1) / r->jump : 0;
 }
 
-/* The word for n levels: word n - 3, or the last one, for more. Some words are one longer than their place says. */
-static const char *dkp_gits_word(const dk_config *c, int n) {
-    int row = (int)floor((dkp_or(c->grid.coefficient, 1.2) - 0.8) * 20 + 0.5);
-    const char *word = c->grid.words + row * DKP_GITS_ROW;
-    /* NOLINTNEXTLINE(clang-analyzer-core.NonNullParamChecker): dkp_check_listed has seen words */
-    for (; n > 3 && strchr(word, ' '); n--) word = strchr(word, ' ') + 1;
-    return n > 3 ? NULL : word;
+static int dkp_repaint_left(const dk_repaint *r, int steps, int i) {
+    int places = (int)dkp_repaint_places(r, steps), last = !r->from_clean;
+    int since = i - (steps - (places - 1) * r->jump - last); /* the first place was reached */
+    if (!places || since <= 0) return steps - i;
+    int again = (r->runs - 1) * (1 + r->jump);
+    int place = since / (again + r->jump) < places ? since / (again + r->jump) : places - 1;
+    int left = (places - 1 - place) * r->jump + last, at = since - place * (again + r->jump);
+    if (at > again) return left - (at - again);
+    at %= 1 + r->jump;
+    return at ? left + r->jump - (at - 1) : left;
 }
 
-static int dkp_gits_length(const char *word) { return (int)strcspn(word, " ") + 2; }
-
-static double dkp_gits_value(const dk_grid *g, const char *word, int i) {
-    int at = 0, length = dkp_gits_length(word);
-    for (int k = 0; k < i && k < length - 2; k++) at += word[k] - '0';
-    return g->levels[i >= length - 1 ? g->level_count - 1 : at];
+DK_API int dk_repaint_level(const dk_way *way, const dk_config *c, dk_layout *grid, int i, dk_level *level) {
+    const dk_repaint *r = (const dk_repaint *)(const void *)way;
+    double steps = c->steps + dkp_repaint_places(r, c->steps) * (r->runs - 1.0) * (r->jump + 1.0);
+    if (steps > 1e6) return 0x7FFFFFFF;
+    *level = dk_grid_level(grid, c->steps - dkp_repaint_left(r, c->steps, i));
+    return (int)steps;
 }
 
-static int dkp_gits_count(const dk_config *c, int n) {
-    const char *word = dkp_gits_word(c, n);
-    return word && n > 2 ? dkp_gits_length(word) : n;
+/* A way over levels that another way's grid has: the grid's own, or those of a shorter one. */
+typedef struct dkp_base {
+    dk_layout *grid;
+    const dk_config *c;
+    int steps, shorter; /* shorter: KARRAS over the grid's first level and its last but one, then its last */
+    double rho;
+} dkp_base;
+
+static dk_level dkp_karras_level(const dkp_base *b, dk_level noisy, dk_level clean, int i, int n) {
+    const dk_schedule *s = &b->c->schedule;
+    return i == 0       ? noisy
+           : i == n - 1 ? clean
+                        : dkp_karras_between(s, dkp_u(s, noisy), dkp_u(s, clean), b->rho, i, n);
 }
 
-static dk_level dkp_gits(const dk_config *c, int i, int n) {
-    const char *word = dkp_gits_word(c, n), *last = word;
-    if (word) return dk_level_at_sigma(&c->schedule, dkp_gits_value(&c->grid, word, n > 2 || i == 0 ? i : n));
-    for (int k = n < 40 ? n : 40; !last; k--) last = dkp_gits_word(c, k);
-    int length = dkp_gits_length(last);
-    double x = (double)i * (length - 1) / (n - 1), pair[2];
-    for (int k = 0; k < 2; k++) pair[k] = dkp_gits_value(&c->grid, last, (int)floor(x) + k);
-    return dk_level_at_sigma(&c->schedule, dkp_between(pair, 2, x - floor(x), 1));
+static dk_level dkp_base_level(const dkp_base *b, int i) {
+    int steps = b->c->steps;
+    if (!b->shorter) return dk_grid_level(b->grid, i);
+    if (i == b->steps) return dk_grid_level(b->grid, steps);
+    return dkp_karras_level(b, dk_grid_level(b->grid, 0), dk_grid_level(b->grid, steps - 1), i, b->steps);
 }
 
-/* A spacing is a row, in the order of dk_spacing: its function, how many of n levels there really are where that
-   differs, and the last level.
-   Names have a table of their own, so that a program which uses none has neither names nor published lists in it. */
+/* The level next to a noise level, of a list that falls. */
+static int dkp_nearest_level(const dkp_base *b, double noise_level) {
+    int low = 0, high = b->steps;
+    while (low < high) { /* the first that is not above */
+        int middle = (low + high) / 2;
+        if (dk_noise_level(dkp_base_level(b, middle)) > noise_level) low = middle + 1;
+        else high = middle;
+    }
+    if (low == 0) return 0;
+    double above = dk_noise_level(dkp_base_level(b, low - 1)) - noise_level,
+           below = fabs(dk_noise_level(dkp_base_level(b, low)) - noise_level);
+    return above <= below ? low - 1 : low;
+}
+
+/* Level i of the way that goes from the level next to `low` up to the one next to `high`, `times` times. */
+static int dkp_restart_way(const dkp_base *b, const dk_restart *r, int i, dk_level *level) {
+    int times = r->times ? r->times : 1;
+    double steps = b->steps + times * (r->steps + 1.0);
+    int from = r->steps > 0 ? dkp_nearest_level(b, dkp_or(r->high, 2)) : 0,
+        to = r->steps > 0 ? dkp_nearest_level(b, dkp_or(r->low, 0.1)) : 0, again = (int)steps - b->steps;
+    if (steps > 1e6) return 0x7FFFFFFF;
+    if (from >= to) steps = b->steps, again = 0; /* nowhere to go back to */
+    int since = i - to - 1, at = again ? since % (r->steps + 1) : 0;
+    if (since < 0 || since >= again) *level = dkp_base_level(b, since < 0 ? i : i - again);
+    else if (at == 0 || at == r->steps) *level = dkp_base_level(b, at ? to : from);
+    else *level = dkp_karras_level(b, dkp_base_level(b, from), dkp_base_level(b, to), at, r->steps + 1);
+    return (int)steps;
+}
+
+static dkp_base dkp_base_of(const dk_config *c, dk_layout *grid) {
+    dkp_base b = {grid, c, c->steps, 0, c->grid.spacing == DK_SPACING_KARRAS ? dkp_or(c->grid.a, 7) : 7};
+    return b;
+}
+
+DK_API int dk_restart_level(const dk_way *way, const dk_config *c, dk_layout *grid, int i, dk_level *level) {
+    dkp_base b = dkp_base_of(c, grid);
+    return dkp_restart_way(&b, (const dk_restart *)(const void *)way, i, level);
+}
+
+/* AUTOMATIC1111's rule takes the steps that are done again from the grid, and leaves the number of evaluations as it is. */
+DK_API int dk_restart_a1111_level(const dk_way *way, const dk_config *c, dk_layout *grid, int i, dk_level *level) {
+    dkp_base b = dkp_base_of(c, grid);
+    dk_restart r = {*way, c->steps < 20 ? 0 : c->steps < 36 ? 9 : c->steps / 4, c->steps < 36 ? 1 : 2, 0, 0};
+    b.steps -= r.steps * r.times, b.shorter = r.steps > 0;
+    return dkp_restart_way(&b, &r, i, level);
+}
+
+static const dk_way *dkp_way_by_name(const char *name) {
+    static const dk_repaint repaint = {{dk_repaint_level}, 10, 10, 1};
+    static const dk_way a1111_restart = {dk_restart_a1111_level};
+    return strcmp(name, "repaint") == 0         ? &repaint.way
+           : strcmp(name, "a1111_restart") == 0 ? &a1111_restart
+                                                : NULL;
+}
 
 /* ---------------------------------------------- >>generators  PyTorch's and NumPy's generators */
 
@@ -10087,7 +10269,7 @@ static const dkp_generator *dkp_generator_at(int i) {
 
 DK_API dk_grid dk_grid_vp(double beta_d, double beta_min, double time_min) {
     dk_grid g = dkp_grid(DK_SPACING_VP);
-    g.time_min = time_min;
+    g.a = time_min;
     g.sigma_max = dkp_sqrt(dkp_expm1(0.5 * beta_d + beta_min));
     g.sigma_min = dkp_sqrt(dkp_expm1((0.5 * beta_d * time_min + beta_min) * time_min));
     return g;
@@ -10231,7 +10413,7 @@ static const char dkp_of_a1111[] =
     DKP_TO_SAMPLER("DDIM CFG++", "euler_cfg_pp")
     DKP_TO_SAMPLER("ddim_cfgpp", "euler_cfg_pp")
     DKP_TO_SAMPLER("PLMS", "plms")
-    DKP_TO_BOTH("Restart", "heun", "karras", "grid.restart=-1", "")
+    DKP_TO_BOTH("Restart", "heun", "karras", "grid.way=a1111_restart", "")
     DKP_TO_BOTH("UniPC", "unipc", "", "rule=bh1 lower_order_final=1", "")
     DKP_TO_GRID("Uniform", "linspace")
     DKP_TO_GRID("Karras", "karras")
@@ -10269,7 +10451,7 @@ static const char dkp_of_diffusers[] =
     DKP_TO_SAMPLER("DDIMParallelScheduler", "ddim")
     DKP_TO_SAMPLER("CogVideoXDDIMScheduler", "ddim")
     DKP_TO_BOTH("DDIMInverseScheduler", "ddim", "", "told_end=1 grid.rising=1", "")
-    DKP_TO_BOTH("RePaintScheduler", "ddim", "leading", "grid.jump=10 grid.jump_runs=10 grid.jump_clean=1", "what is known: mask and known; its noise going up: grid.jump_shift = T/steps - 1")
+    DKP_TO_BOTH("RePaintScheduler", "ddim", "leading", "grid.way=repaint", "what is known: mask and known; its noise going up: grid.repaint_noise=1")
     DKP_TO_BOTH("DDPMScheduler", "ddpm", "", "", "variance fixed_large: ddpm_large")
     DKP_TO_BOTH("DDPMParallelScheduler", "ddpm", "", "", "variance fixed_large: ddpm_large")
     DKP_TO_SAMPLER("UnCLIPScheduler", "ddpm")
@@ -10811,7 +10993,7 @@ static dk_status dkp_say_converted(dkp_job *j, dk_spacing spacing, int current) 
     dk_grid *g = &j->c->grid;
     dk_level first, last;
     if (current && dkp_say_ends(j, &first, &last) != DK_OK) return DK_ERROR_CONFIG;
-    g->spacing = spacing, g->offset = g->spare = g->sigma_linear = 0, g->terminal = 0;
+    g->spacing = spacing, g->n = 0, g->quirks = 0, g->terminal = 0;
     g->rounding = DK_ROUND_NONE;
     if (current) g->sigma_max = dkp_u(&j->c->schedule, first);
     if (current && j->c->steps > 1) g->sigma_min = dkp_u(&j->c->schedule, last);
@@ -10831,6 +11013,13 @@ static dk_status dkp_say_least(dkp_job *j) {
                                                           : DK_FINAL_VALUE;
     if (g->final == DK_FINAL_VALUE) g->final_value = least;
     return DK_OK;
+}
+
+/* Flow over the levels of a table alone; T = 0: over all. */
+static dk_schedule dkp_flow_table(double shift, int T) {
+    dk_schedule s = dk_flow(shift);
+    if (T > 0) s.timesteps = T, s.t_min = 1.0 / T;
+    return s;
 }
 
 static dk_status dkp_say_shift(dkp_job *j, double *shift) {
@@ -10869,11 +11058,11 @@ static dk_status dkp_say_flow_sigmas(dkp_job *j, dk_spacing conversion) {
     if (conversion != DK_SPACING_DEFAULT) return DKP_REFUSE(use_flow_sigmas, "false with other sigmas");
     if (!from_one && DKP_SAYS(final_sigmas_type) > 0)
         return DKP_REFUSE(final_sigmas_type, "zero with use_flow_sigmas");
-    c->schedule = dk_flow_discrete(shift, (int)T);
-    c->grid.spacing = DK_SPACING_UNIFORM, c->grid.spare = 1;
+    c->schedule = dkp_flow_table(shift, (int)T);
+    c->grid.spacing = DK_SPACING_UNIFORM, c->grid.quirks |= DK_QUIRK_SPARE_LEVEL;
     c->grid.final = least ? DK_FINAL_LAST : DK_FINAL_ZERO;
     c->grid.terminal = dkp_or(DKP_SAYS(shift_terminal), 0);
-    if (from_one) c->grid.ceiling = 1 - 1e-6;
+    if (from_one) c->grid.quirks |= DK_QUIRK_BELOW_ONE;
     else c->schedule.t_min = 0, c->schedule.t_max = 1 - 1 / T;
     return DK_OK;
 }
@@ -10884,7 +11073,7 @@ static dk_status dkp_say_inverse(dkp_job *j) {
     if (g->spacing == DK_SPACING_LEADING)
         return DKP_REFUSE(timestep_spacing, "trailing|linspace for this class");
     g->final = DK_FINAL_LAST;
-    if (g->spacing == DK_SPACING_LINSPACE) g->spare = 0, g->full_steps = j->c->steps + 1;
+    if (g->spacing == DK_SPACING_LINSPACE) g->quirks &= ~(unsigned)DK_QUIRK_SPARE_LEVEL, g->full_steps = j->c->steps + 1;
     return DK_OK;
 }
 
@@ -10902,11 +11091,11 @@ static dk_status dkp_say_vp(dkp_job *j) {
     g->spacing =
         linspace ? DK_SPACING_LINSPACE : (dk_spacing)(DK_SPACING_LEADING + (int)DKP_SAYS(timestep_spacing));
     g->rounding = linspace && !(flags & DKP_WHOLE) ? DK_ROUND_NONE : DK_ROUND_NEAREST;
-    g->sigma_linear = linspace && !(flags & DKP_WHOLE);
-    g->spare = (flags & DKP_SPARE) && g->spacing != DK_SPACING_TRAILING;
+    if (linspace && !(flags & DKP_WHOLE)) g->quirks |= DK_QUIRK_SIGMA_LINEAR;
+    if ((flags & DKP_SPARE) && g->spacing != DK_SPACING_TRAILING) g->quirks |= DK_QUIRK_SPARE_LEVEL;
     if (DKP_SAYS(steps_offset) < 0 || DKP_SAYS(steps_offset) >= c->schedule.timesteps)
         return DKP_REFUSE(steps_offset, ">= 0 and less than num_train_timesteps");
-    if (g->spacing == DK_SPACING_LEADING) g->offset = (int)dkp_or(DKP_SAYS(steps_offset), 0);
+    if (g->spacing == DK_SPACING_LEADING) g->n = (int)dkp_or(DKP_SAYS(steps_offset), 0);
     if (conversion != DK_SPACING_DEFAULT) {
         int nearest = conversion == DK_SPACING_KARRAS || conversion == DK_SPACING_LAMBDA;
         if (dkp_say_converted(j, conversion, flags & DKP_CURRENT) != DK_OK) return DK_ERROR_CONFIG;
@@ -10938,7 +11127,7 @@ static dk_status dkp_say_flow(dkp_job *j) {
     if (dkp_say_conversion(j, &conversion) != DK_OK) return DK_ERROR_CONFIG;
     if (dynamic && dkp_say_shift(j, &shift) != DK_OK) return DK_ERROR_CONFIG;
     if (!(shift > 0)) return DKP_REFUSE(shift, "> 0");
-    c->schedule = dk_flow_discrete(shift, (int)T);
+    c->schedule = dkp_flow_table(shift, (int)T);
     c->grid.spacing = dynamic ? DK_SPACING_UNIFORM : DK_SPACING_NORMAL, c->grid.final = DK_FINAL_ZERO;
     c->grid.terminal = dkp_or(DKP_SAYS(shift_terminal), 0);
     if (!(c->grid.terminal < 1)) return DKP_REFUSE(shift_terminal, "> 0 and < 1");
@@ -10981,7 +11170,7 @@ static dk_status dkp_say_edm(dkp_job *j) {
     c->negated = c->prediction == DK_PREDICT_V;
     c->prediction = DK_PREDICT_EDM, c->sigma_data = DKP_SAYS(sigma_data), c->condition = DK_CONDITION_C_NOISE;
     c->grid.spacing = DKP_SAYS(sigma_schedule) > 0 ? DK_SPACING_EXPONENTIAL : DK_SPACING_KARRAS;
-    c->grid.rho = dkp_or(DKP_SAYS(rho), 0);
+    c->grid.a = c->grid.spacing == DK_SPACING_KARRAS ? dkp_or(DKP_SAYS(rho), 0) : 0;
     c->grid.final = DKP_SAYS(final_sigmas_type) > 0 ? DK_FINAL_LAST : DK_FINAL_ZERO;
     return DK_OK;
 }
@@ -11005,7 +11194,7 @@ static dk_status dkp_say_consistency(dkp_job *j) {
     c->schedule = dk_edm(low, high);
     c->prediction = DK_PREDICT_EDM, c->sigma_data = DKP_SAYS(sigma_data);
     c->condition = DK_CONDITION_C_NOISE, c->condition_scale = 1000;
-    g->spacing = DK_SPACING_KARRAS, g->rho = rho, g->final = DK_FINAL_MIN;
+    g->spacing = DK_SPACING_KARRAS, g->a = rho, g->final = DK_FINAL_MIN;
     if (!(ramp > 0 && ramp < 1)) {
         if (n > 1) g->final = DK_FINAL_LAST;
         return DK_OK;
@@ -11082,7 +11271,7 @@ static dk_status dkp_say_distilled(dkp_job *j) {
     if (!(original >= j->c->steps && original <= j->c->schedule.timesteps))
         return DKP_REFUSE(original_inference_steps,
                           "at least the number of steps, at most num_train_timesteps");
-    j->c->grid.spacing = DK_SPACING_LCM, j->c->grid.original_steps = (int)original;
+    j->c->grid.spacing = DK_SPACING_LCM, j->c->grid.n = (int)original;
     j->c->grid.final = DK_FINAL_ZERO;
     return j->of->flags & DKP_TO_LEAST ? dkp_say_least(j) : DK_OK;
 }
@@ -11116,7 +11305,7 @@ static dk_status dkp_say_ddim(dkp_job *j) {
 }
 
 static dk_status dkp_say_repaint(dkp_job *j) {
-    j->c->grid.jump_shift = j->c->schedule.timesteps / j->c->steps - 1;
+    j->c->grid.quirks |= DK_QUIRK_REPAINT_NOISE;
     return dkp_say_ddim(j);
 }
 

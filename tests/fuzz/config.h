@@ -21,10 +21,10 @@ static void set_field(fuzz_input *in, dk_config *c) {
     char *at = (char *)c + f->at;
     double real = fuzz_real(in);
     int whole = fuzz_int(in);
-    if (strcmp(f->name, "grid.full_steps") == 0) whole %= 64; /* the beta grid's set-up is quadratic */
+    if (strcmp(f->name, "grid.full_steps") == 0) whole %= 64; /* each level of the beta grid takes microseconds */
     uint64_t large = (uint64_t)(unsigned)whole;
     size_t size = (size_t)(1 + large % 64);
-    if (f->kind == 'n' || strcmp(f->name, "steps") == 0 || strcmp(f->name, "batch") == 0) return;
+    if (f->kind == 'n' || f->kind == 'w' || strcmp(f->name, "steps") == 0 || strcmp(f->name, "batch") == 0) return;
     if (f->kind == 'r') memcpy(at, &real, sizeof real);
     else if (f->kind == 'u') memcpy(at, &large, sizeof large);
     else if (f->kind == 'z') memcpy(at, &size, sizeof size);

@@ -14,7 +14,8 @@ static int fuzz_levels(const uint8_t *bytes, size_t size) {
     for (int i = 0; i < n; i++) /* anything, or falling, so that there is more than refusals to be seen */
         levels[i] = how & 32 ? fuzz_real(&in) : i == n - 1 && how & 64 ? 0 : (start = start * ratio);
     c.schedule = dk_schedule_named(dk_schedule_name((int)(more % 8)));
-    c.grid = how & 128 ? dk_grid_resampled(levels, n, unit) : dk_grid_levels(levels, unit);
+    c.grid = dk_grid_levels(levels, unit);
+    if (how & 128) c.grid.spacing = DK_SPACING_RESAMPLE, c.grid.level_count = n;
     c.grid.travel = more > 127, c.grid.rising = (more & 64) > 0;
     c.steps = how & 128 ? 1 + (int)(more % MOST) : n - 1;
     c.dim = 2, c.batch = 1;
