@@ -479,8 +479,7 @@ typedef enum dk_gauge {
     DK_GAUGE_FLOW,    /* x/(alpha + sigma) over u = sigma/(alpha + sigma) */
     DK_GAUGE_VP,      /* x/sqrt(alpha^2 + sigma^2) over u = atan(sigma/alpha) */
     DK_GAUGE_NATIVE,  /* x over t, with the schedule's own slopes */
-    DK_GAUGE_PSEUDO,  /* slopes as DEFAULT has them; a step is DDIM's by their average, stages are shares of t;
-                         Liu et al. 2022 */
+    DK_GAUGE_PSEUDO,  /* slopes as DEFAULT's, steps as DDIM's, stages at shares of t; Liu et al. 2022 */
     DK_GAUGE_COUNT
 } dk_gauge;
 
@@ -534,7 +533,7 @@ typedef enum dk_control_law {
 /* Step-size control of embedded methods: the number of steps follows from the data, and of the grid only the ends count. */
 typedef struct dk_control {
     double rtol, atol; /* tolerated error of a step, relative and absolute; both 0: the grid's steps */
-    double h_init;     /* first step, in lambda, or in u of a classical method's gauge; 0: 0.05, or estimated */
+    double h_init;     /* first step, in lambda, or u of a classical method; 0: 0.05, or estimated */
     double safety;     /* factor on every new step size; 0: 0.9 */
     double pcoeff, icoeff, dcoeff; /* PID control of the step size; all 0: icoeff 1 */
     dk_control_law law;
@@ -561,28 +560,28 @@ typedef struct dk_sampler {
     const void *user;    /* for the user's own record function; dk_table for table samplers */
 
     /* The method. */
-    const char *tableau; /* classical Runge-Kutta, as a textbook writes it: see >>decl-recorder */
+    const char *tableau; /* classical Runge-Kutta, as a textbook writes it: >>decl-recorder */
     const struct dk_exponential *exponential; /* exponential Runge-Kutta */
-    int order;      /* multistep: 1 .. 8 nodes; singlestep: 1 .. 3; step-size control: of the better method */
+    int order;      /* multistep: 1 .. 8 nodes; singlestep: 1 .. 3; step-size control: the better method's */
     dk_rule rule;   /* multistep; singlestep: DPM, or EXACT (Taylor, phi_2) */
     dk_gauge gauge; /* classical; exponential, ddim: FLOW takes (alpha + sigma)/sigma for alpha/sigma */
     int noise_prediction; /* exponential methods: interpolate the noise instead of D */
     int cfg_pp;           /* CFG++: the unconditional output gives the direction, guided D the target */
-    double param[2];      /* the method's own numbers. edm: where its second evaluation stands, 1/2, 2/3 or 1 ("alpha");
-                             singlestep: r_1 and r_2, where stages stand ("alpha", 0: 1/order; "alpha2", 0: 2/3);
-                             gradient estimation: "gamma" */
+    /* The method's own numbers. edm: "alpha", where the second evaluation stands: 1/2, 2/3 or 1. Singlestep: "alpha"
+       and "alpha2", where stages stand, r_1 and r_2; 0: 1/order, 2/3. Gradient estimation: "gamma". */
+    double param[2];
 
     /* First and last steps. */
-    int warmup;            /* classical multistep: so many first steps, if there are, are Runge-Kutta's, by the tableau */
+    int warmup;            /* classical multistep: so many first steps are Runge-Kutta's, by the tableau */
     int corrector;         /* multistep: nodes of the corrector, the new one included; 0: none */
     int pece;              /* evaluate again after the corrector */
     int lower_order_final; /* multistep: no more nodes than steps left before sigma = 0 */
-    int plain_last; /* classical methods, predictors: an ordinary step to sigma = 0 instead of x = alpha D */
+    int plain_last;        /* classical, predictors: an ordinary step to sigma = 0 instead of x = alpha D */
 
     /* Noise behind a step. */
     dk_noise_law law;
     double eta;            /* 0: deterministic */
-    double noise_excess;   /* every draw of the sampler is multiplied by 1 + noise_excess; text: s_noise = 1 + noise_excess */
+    double noise_excess;   /* every draw is multiplied by 1 + this; in text: s_noise, their sum */
     double noise_range[2]; /* noise only where sigma/alpha after the step lies between; 0: no limit */
 
     /* Noise before a step, Karras et al. 2022, alg. 2: any sampler can churn. */
@@ -1093,8 +1092,8 @@ DK_API dk_vec dkr_denoise_told(dk_recorder *r, dk_vec x, dk_level level, dk_leve
 DK_API dk_vec dkr_noise(dk_recorder *r, dk_level from, dk_level to); /* a fresh draw */
 DK_API dk_vec dkr_keep(dk_recorder *r, dk_vec v);     /* stores a sum, so that later uses cost one term */
 DK_API dk_vec dkr_past(dk_recorder *r, int estimate); /* an earlier D, counted from 0 */
-DK_API dk_vec dkr_sum(dk_recorder *r, int n, const double *c, const dk_vec *v); /* c[0] v[0] + ... + c[n-1] v[n-1], */
-                                                                                  /* of any length, stored */
+/* c[0] v[0] + ... + c[n-1] v[n-1], of any length, stored. */
+DK_API dk_vec dkr_sum(dk_recorder *r, int n, const double *c, const dk_vec *v);
 DK_API int dkr_norm_ratio(dk_recorder *r, dk_vec a, dk_vec b); /* |a|/|b| per sample: a scalar */
 DK_API dk_vec dkr_scale(double c, dk_vec v);
 DK_API dk_vec dkr_scale_by(double c, int scalar, int power,
@@ -1198,26 +1197,26 @@ enum {
 /* Bits of dk_sampler.quirks, each of which does as one program does what the library does otherwise, in the order of
    docs/conformance.md. In text each is a field of its own: "told_end=1". */
 typedef enum dk_quirk {
-    DK_QUIRK_PURE_STAGE = 1 << 0,     /* ComfyUI: singlestep of order 2 from alpha = 0 has a stage, at sigma = 0.9999 */
-    DK_QUIRK_COUNT_LAST = 1 << 1,     /* diffusers: lower_order_final counts the step to sigma = 0, too */
-    DK_QUIRK_EULER_LAST = 1 << 2,     /* diffusers: one node in the last step, no matter how many before */
-    DK_QUIRK_TIME_UNIFORM = 1 << 3,   /* DPM-Solver: stages of singlestep methods stand at shares of t, */
+    DK_QUIRK_PURE_STAGE = 1 << 0,     /* ComfyUI: singlestep methods have a stage behind alpha = 0 */
+    DK_QUIRK_COUNT_LAST = 1 << 1,     /* diffusers: lower_order_final counts the step to sigma = 0 */
+    DK_QUIRK_EULER_LAST = 1 << 2,     /* diffusers: the last step has one node */
+    DK_QUIRK_TIME_UNIFORM = 1 << 3,   /* DPM-Solver: singlestep's stages at shares of t, */
     DK_QUIRK_TIME_QUADRATIC = 1 << 4, /* or of its square root */
-    DK_QUIRK_DPM_V2 = 1 << 5,         /* stable-diffusion.cpp: D's share in 2M is that of the mean of this step and the last */
+    DK_QUIRK_DPM_V2 = 1 << 5,         /* stable-diffusion.cpp: its second version of 2M */
     DK_QUIRK_IPNDM_V = 1 << 6,        /* diff-sampler: weights of the published iPNDM-v */
     DK_QUIRK_DEIS_SUM = 1 << 7,       /* DEIS: deis_t integrates by a sum over 10,000 points */
     DK_QUIRK_ER_POWER = 1 << 8,       /* ComfyUI: er_sde's noise grows as level^(eta + 1) */
-    DK_QUIRK_UNCOND_PAST = 1 << 9,    /* ComfyUI: multistep CFG++ averages unconditional estimates alone */
-    DK_QUIRK_CORRECT_LAST = 1 << 10,  /* diffusers: evaluates at a last level above sigma = 0 to correct the last step */
-    DK_QUIRK_UNCORRECTED = 1 << 11,   /* diffusers: the first `quirk` steps are left as predicted */
-    DK_QUIRK_FROM_DOWN = 1 << 12,     /* ComfyUI: RES measures past nodes from the last step's sigma_down */
-    DK_QUIRK_STRIDE = 1 << 13,        /* diffusers: DDIM's steps end `quirk` below where they begin, in t (0: T/steps) */
-    DK_QUIRK_TOLD_END = 1 << 14,      /* diffusers: inverse DDIM tells the network the level at the step's end */
-    DK_QUIRK_PSEUDO_V = 1 << 15,      /* diffusers: PNDM averages outputs of v prediction as they are */
-    DK_QUIRK_DRY_BOTTOM = 1 << 16,    /* k-diffusion: no noise behind DPM2's step down to sigma = 0, where eta > 1 */
-    DK_QUIRK_ABOVE_LAST = 1 << 17,    /* k-diffusion: no step goes below the grid's last level before its noise */
-    DK_QUIRK_FRESH_PURE = 1 << 18,    /* ComfyUI: CFG++ with eta > 0 makes all noise anew in the step from alpha = 0 */
-    DK_QUIRK_BINS = 1 << 19,          /* score_sde: a predictor's step is that of one of `quirk` bins (0: as many as steps) */
+    DK_QUIRK_UNCOND_PAST = 1 << 9,    /* ComfyUI: RES with CFG++ averages U alone */
+    DK_QUIRK_CORRECT_LAST = 1 << 10,  /* diffusers: the last step is corrected, too */
+    DK_QUIRK_UNCORRECTED = 1 << 11,   /* diffusers: `quirk` first steps are not corrected */
+    DK_QUIRK_FROM_DOWN = 1 << 12,     /* ComfyUI: RES measures past nodes from sigma_down */
+    DK_QUIRK_STRIDE = 1 << 13,        /* diffusers: DDIM's steps are `quirk` long in t; 0: T/steps */
+    DK_QUIRK_TOLD_END = 1 << 14,      /* diffusers: inverse DDIM's network is told the step's end */
+    DK_QUIRK_PSEUDO_V = 1 << 15,      /* diffusers: PNDM averages v where that is predicted */
+    DK_QUIRK_DRY_BOTTOM = 1 << 16,    /* k-diffusion: no noise behind DPM2's step to sigma = 0 */
+    DK_QUIRK_ABOVE_LAST = 1 << 17,    /* k-diffusion: no step goes below the grid's last level */
+    DK_QUIRK_FRESH_PURE = 1 << 18,    /* ComfyUI: CFG++ makes all noise anew behind alpha = 0 */
+    DK_QUIRK_BINS = 1 << 19,          /* score_sde: predictors' steps are those of `quirk` bins; 0: steps */
     DK_QUIRK_ALL = (1 << 20) - 1
 } dk_quirk;
 #endif
@@ -1450,6 +1449,13 @@ static dk_status dkp_fill(const dk_noise_source *s, const dk_noise_request *q, v
 static dk_vec dkp_denoise(dk_recorder *r, dk_vec x, const dk_level *level, const dk_level *told, dk_vec *uncond);
 
 /* step-size control; */
+/* What a run with step-size control records: its initial state; an ordinary step; norms that a first step size is estimated
+   from, at the first level and at another; a step that is accepted or rejected. */
+enum { DKP_START, DKP_PLAIN, DKP_MEASURE, DKP_PROBE, DKP_ATTEMPT };
+
+/* Values that a run with step-size control keeps from one attempt to the next, in slots of their own. */
+enum { DKP_KEPT_D = 1, DKP_KEPT_LOW = 2, DKP_FOREVER = 0x7FFFFFFF };
+
 /* How an attempt's error changes the step size, by the PID law of Soderlind 2003 over the inverse errors of this and the
    accepted steps before, with the order of the better method. With noise k-diffusion takes 1.5. */
 typedef struct dkp_verdict {
@@ -1457,6 +1463,14 @@ typedef struct dkp_verdict {
     double inverse_error, factor;
 } dkp_verdict;
 
+/* What recording functions ask: D where a step begins, which may be known; and whether a step's result is good enough. */
+static dk_vec dkp_denoise_first(dk_recorder *r);
+static dk_vec dkp_judge_runge_kutta(dk_recorder *r, const dkp_tableau *tableau, double h, const dk_vec *K,
+                                    dk_vec x);
+static dk_vec dkp_judge_phi(dk_recorder *r, const dk_exponential *m, double h, const dk_vec *F, dk_vec x,
+                            dk_level to, int noisy);
+static int dkp_attempting(const dk_recorder *r);
+static void dkp_record_measure(dk_recorder *r);
 static const dk_pace *dkp_first_attempt(dk_recorder *r, dk_config *c, dk_pace *p);
 static dk_status dkp_record_run(dk_plan *plan, dk_config *c, dk_pace *p);
 static dkp_verdict dkp_judgement(const dk_run *run);
@@ -3031,7 +3045,7 @@ DKP_INLINE int dkp_terms(dk_vec v, dk_term *value, const dk_term **terms) {
     /* NOLINTNEXTLINE(clang-analyzer-core.NullDereference): a sum of terms has a recorder */
     if (v.of->own->reached - v.at <= DK_SAID) return v.count;
     dkr_refuse(v.of, "age of a symbolic vector in terms", (double)(v.of->own->reached - v.at),
-              "at most 320: store it with dkr_keep");
+               "at most 320: store it with dkr_keep");
     return 0;
 }
 
@@ -3056,7 +3070,7 @@ static dk_vec dkp_end_sum(dk_recorder *r, int count) {
     r->own->end = v.at + (unsigned)count;
     if (count > DK_MAX_TERMS)
         dkr_refuse(r, "terms of a symbolic vector", count,
-                  "at most 20: store parts with dkr_keep, or all of it with dkr_sum");
+                   "at most 20: store parts with dkr_keep, or all of it with dkr_sum");
     if (count == 1 && first->c >= 1 && first->c <= 1 && !first->scalar) return dkp_vec(r, first->value);
     return count && r->status == DK_OK ? v : dkp_zero;
 }
@@ -3135,13 +3149,15 @@ static void dkp_refuse_at(dk_recorder *r, const char *what, const dk_level *l) {
 }
 
 /* Whether there is room for all that has been counted, the newest of `counts` included. */
-#define DKP_STORING(r, counts) ((r)->own->storing = (r)->own->storing && (r)->own->plan->counts <= (r)->own->room->counts)
+#define DKP_STORING(r, counts) \
+    ((r)->own->storing = (r)->own->storing && (r)->own->plan->counts <= (r)->own->room->counts)
 
 static int dkp_new_value(dk_recorder *r, char letter, int number, int needs) {
     dk_plan *p = r->own->plan;
     int value = p->values++;
     if (DKP_STORING(r, values)) {
-        dk_value v = {letter, DK_VALUE_LOCAL, number, -1, p->passes, r->own->position, r->own->position, needs, 0};
+        dk_value v = {letter,           DK_VALUE_LOCAL,   number, -1, p->passes,
+                      r->own->position, r->own->position, needs,  0};
         p->value[value] = v;
     }
     return value;
@@ -3178,7 +3194,12 @@ static void dkp_put_term(dk_recorder *r, dk_term t) {
 static int dkp_close_row(dk_recorder *r, char letter, int number) {
     dk_plan *p = r->own->plan;
     int dst = dkp_new_value(r, letter, number, r->own->row_needs);
-    dk_row row = {dst, r->own->row.first, p->terms - r->own->row.first, r->own->row.draw, r->own->row.mask, r->own->row.clip};
+    dk_row row = {dst,
+                  r->own->row.first,
+                  p->terms - r->own->row.first,
+                  r->own->row.draw,
+                  r->own->row.mask,
+                  r->own->row.clip};
     p->rows++;
     if (DKP_STORING(r, rows)) p->row[p->rows - 1] = row;
     return dst;
@@ -3278,8 +3299,9 @@ static int dkp_norm_of(dk_recorder *r, dk_norm_kind kind, dk_vec v[4], double li
         if (v[i].of) v[i] = dkr_keep(r, v[i]), value[i] = (int)v[i].at;
     if (p->norms >= 32767) dkr_refuse(r, "norms of a plan", p->norms, "less than 32767");
     if (r->status != DK_OK) return 0;
-    dk_norm norm = {kind,  value[0], value[1], value[2], value[3], r->sampler.control.atol, r->sampler.control.rtol,
-                    limit, share};
+    dk_norm norm = {
+        kind,  value[0], value[1], value[2], value[3], r->sampler.control.atol, r->sampler.control.rtol,
+        limit, share};
     r->own->position++;
     for (int i = 0; i < 4; i++)
         if (v[i].of) dkp_use(r, value[i], 1);
@@ -3299,51 +3321,6 @@ DK_API int dkr_norm_ratio(dk_recorder *r, dk_vec a, dk_vec b) {
 }
 
 DKP_SMALL
-
-/* What a run with step-size control records: its initial state; an ordinary step; norms that a first step size is estimated
-   from, at the first level and at another; a step that is accepted or rejected. */
-enum { DKP_START, DKP_PLAIN, DKP_MEASURE, DKP_PROBE, DKP_ATTEMPT };
-
-/* Values that a run with step-size control keeps from one attempt to the next, in slots of their own. */
-enum { DKP_KEPT_D = 1, DKP_KEPT_LOW = 2, DKP_FOREVER = 0x7FFFFFFF };
-
-static int dkp_pinned(dk_recorder *r, int value, int slot) {
-    if (r->own->storing) {
-        dk_value *v = &r->own->plan->value[value];
-        v->kind = DK_VALUE_BUFFER, v->slot = slot, v->dies = DKP_FOREVER;
-        if (r->own->pin[slot]) r->own->plan->value[r->own->pin[slot]].dies = v->born; /* written over */
-        r->own->pin[slot] = value;
-    }
-    return value;
-}
-
-static void dkp_pin(dk_recorder *r, int slot, dk_vec v) {
-    if (r->status != DK_OK || !r->own->pace || r->own->pace->phase == DKP_PLAIN) return;
-    dkp_open_row(r, -1);
-    dkp_put_terms(r, 1, v);
-    dkp_pinned(r, dkp_close_row(r, 'y', r->own->plan->values), slot);
-    r->own->pinned[r->own->judged] |= slot;
-}
-
-/* D at the start of a step; with step-size control it stays known to the attempts that follow a rejected one. */
-static dk_vec dkp_denoise_first(dk_recorder *r) {
-    if (r->own->pace && r->own->pace->kept & DKP_KEPT_D)
-        return dkp_vec(r, dkp_pinned(r, dkp_new_value(r, 'D', 0, -1), DKP_KEPT_D));
-    dk_vec D = dkr_denoise(r, r->x, r->from);
-    dkp_pin(r, DKP_KEPT_D, D);
-    return D;
-}
-
-static int dkp_attempting(const dk_recorder *r) { return r->own->pace && r->own->pace->phase == DKP_ATTEMPT; }
-
-/* Ends an attempt of a step: what follows happens only if the difference of two solutions is tolerable. */
-static void dkp_judge(dk_recorder *r, dk_norm_kind kind, dk_vec a, dk_vec b, dk_vec p, dk_vec q) {
-    dk_vec v[4] = {a, b, p, q};
-    for (int i = 0; i < 4; i++) /* zero is stored, too, where numbers are read: all but b */
-        if (i != 1 || v[i].of) v[i] = dkr_keep(r, v[i]);
-    dkp_norm_of(r, kind, v, 0, 0);
-    r->own->judged = 1;
-}
 
 static dk_level dkp_plan_level(const dk_recorder *r, int i) {
     if (r->own->pace) return i ? r->own->pace->to : r->own->pace->from;
@@ -3379,7 +3356,8 @@ static void dkp_churn(dk_recorder *r) {
 static void dkp_blend_state(dk_recorder *r, int number) {
     if (r->status != DK_OK || r->own->plan->masked != 1) return;
     dk_vec z = r->own->fixed;
-    if (r->to.sigma > 0 && !z.of) z = r->own->drawn >= 0 ? dkp_vec(r, r->own->drawn) : dkr_noise(r, r->from, r->to);
+    if (r->to.sigma > 0 && !z.of)
+        z = r->own->drawn >= 0 ? dkp_vec(r, r->own->drawn) : dkr_noise(r, r->from, r->to);
     r->x = dkp_blend_with(r, r->x, dkp_known_at(r, &r->to, z), 'x', number);
 }
 
@@ -3436,7 +3414,6 @@ static void dkp_record_stretch(dk_recorder *r, int first, int end, dk_record_fn 
 }
 
 static void dkp_record_from_data(dk_recorder *r);
-static void dkp_record_measure(dk_recorder *r);
 
 static void dkp_start_recorder(dk_recorder *r, dk_config *c) {
     dkp_recording *own = r->own;
@@ -3486,7 +3463,7 @@ static void dkp_record_all(dk_recorder *r, dk_config *c, dk_plan *plan, const dk
     }
     if (pace && dkp_travels(c))
         dkr_refuse(r, "sampler.rtol", r->sampler.control.rtol,
-                  "0, and atol: with step-size control no grid goes back up");
+                   "0, and atol: with step-size control no grid goes back up");
     int measures = pace && pace->phase != DKP_PLAIN && pace->phase != DKP_ATTEMPT;
     if (measures) dkp_record_measure(r);
     for (int i = 0, end; !measures && i < plan->steps && r->status == DK_OK; i = end) {
@@ -3500,7 +3477,8 @@ static void dkp_record_all(dk_recorder *r, dk_config *c, dk_plan *plan, const dk
         dkp_record_stretch(r, i, end, from_data ? dkp_record_from_data : c->sampler.record);
     }
     if (dkp_attempting(r) && !r->own->judged)
-        dkr_refuse(r, "sampler.rtol", r->sampler.control.rtol, "0, and atol: this sampler has no error estimate");
+        dkr_refuse(r, "sampler.rtol", r->sampler.control.rtol,
+                   "0, and atol: this sampler has no error estimate");
     r->own->position++;
     if (pace) dkp_use(r, 0, 1); /* the state that a rejected attempt goes back to */
     if (r->status == DK_OK) dkp_use(r, (int)r->x.at, 1);
@@ -3680,29 +3658,38 @@ static void dkp_lagrange(const double *node, int n, int j, double *basis) {
     }
 }
 
-/* The average over the step of the polynomial through the newest n vectors. The step runs from axis value `from`
-   over `span`; H is the exponent of the weight, 0 for classical methods. This one formula is Adams, DPM-Solver
-   multistep, UniP and UniC, RES, DEIS in rho and log rho, and SA-Solver; rules: see dk_rule. */
-static dk_vec dkp_average(const dk_recorder *r, const dkp_history *past, int n, double from, double span,
-                          double H) {
+/* Moments 1 and 2 where a published method does not take the exact ones; see dk_rule. H is the step's exponent. */
+static void dkp_apply_rule(const dk_recorder *r, int n, double H, double *moment) {
     dk_rule rule = r->sampler.rule;
-    int ahead =
-        (past->at[0] - from) / span > 1e-9; /* the newest lies in the step: a corrector's, or singlestep */
-    int even = rule == DK_RULE_UNIFORM || rule == DK_RULE_GRADIENT, omit = -1, count = 0,
-        at[DKP_MAX_ORDER + 1];
-    double node[DKP_MAX_ORDER + 1], basis[DKP_MAX_ORDER + 1], moment[DKP_MAX_ORDER + 1] = {0};
-    double weight[DKP_MAX_ORDER + 1] = {0};
-    if (dkp_quirk(r, DK_QUIRK_IPNDM_V) && n > 2 && !ahead) return dkp_ipndm_v_average(past, n, from, span);
-    if (dkp_quirk(r, DK_QUIRK_DPM_V2) && n == 2 && span > 0) return dkp_dpm_v2_average(past, span);
-    if (rule == DK_RULE_DPM && n == 3 && ahead) omit = 1; /* DPM-Solver-3: the line through first and last */
-    for (int j = 0; j < n; j++)
-        if (j != omit) node[count] = even ? ahead - j : (past->at[j] - from) / span, at[count++] = j;
-    dkp_moments(H, count, moment);
-    if (n == 2 && (rule == DK_RULE_DPM || rule == DK_RULE_BH2)) moment[1] = 0.5;
+    if (n == 2 && (rule == DK_RULE_DPM || rule == DK_RULE_BH2)) moment[1] = 0.5; /* the value at the middle */
     if (n == 2 && (rule == DK_RULE_BH1 || rule == DK_RULE_SA))
         moment[1] = H < 0 || H > 0 ? 0.5 * H / -dkp_expm1(-H) : 0.5;
     if (n == 3 && (rule == DK_RULE_DPM || rule == DK_RULE_DPM_TAYLOR)) moment[2] *= 0.5;
     if (rule == DK_RULE_GRADIENT) moment[1] = r->sampler.param[0] - 1;
+}
+
+/* The average over the step of the polynomial through the newest n vectors. The step runs from axis value `from`
+   over `span`; H is the exponent of the weight, 0 for classical methods. This one formula is Adams, DPM-Solver
+   multistep, UniP and UniC, RES, DEIS in rho and log rho, and SA-Solver: their rules differ in the moments alone. */
+static dk_vec dkp_average(const dk_recorder *r, const dkp_history *past, int n, double from, double span,
+                          double H) {
+    enum { MOST = DKP_MAX_ORDER + 1 };
+    dk_rule rule = r->sampler.rule;
+    /* a corrector's or a singlestep method's newest node lies in the step */
+    int ahead = (past->at[0] - from) / span > 1e-9;
+    int even = rule == DK_RULE_UNIFORM || rule == DK_RULE_GRADIENT, omit = -1, count = 0, at[MOST];
+    double node[MOST], basis[MOST], moment[MOST] = {0}, weight[MOST] = {0};
+    if (dkp_quirk(r, DK_QUIRK_IPNDM_V) && n > 2 && !ahead) return dkp_ipndm_v_average(past, n, from, span);
+    if (dkp_quirk(r, DK_QUIRK_DPM_V2) && n == 2 && span > 0) return dkp_dpm_v2_average(past, span);
+    if (rule == DK_RULE_DPM && n == 3 && ahead) omit = 1; /* DPM-Solver-3: the line through first and last */
+
+    /* where the nodes stand, in units of the step from its start */
+    for (int j = 0; j < n; j++)
+        if (j != omit) node[count] = even ? ahead - j : (past->at[j] - from) / span, at[count++] = j;
+    dkp_moments(H, count, moment);
+    dkp_apply_rule(r, n, H, moment);
+
+    /* the average of s^i is moment i, so a node's weight is its Lagrange polynomial's average */
     for (int j = 0; j < count; j++) {
         dkp_lagrange(node, count, j, basis);
         for (int i = 0; i < count; i++) weight[at[j]] += basis[i] * moment[i];
@@ -3776,27 +3763,6 @@ static dk_vec dkp_transfer(const dk_recorder *r, const dk_level *from, const dk_
     return dkp_ddim_step(from, to, x, dkr_mix(1 / (share * a.q), slopes, -a.p / a.q, x));
 }
 
-/* The attempt's result x, if the embedded method agrees. It may look at the slope there, the next step's first. */
-static dk_vec dkp_judge_runge_kutta(dk_recorder *r, const dkp_tableau *tableau, double h, const dk_vec *K,
-                                    dk_vec x) {
-    int n = tableau->stages;
-    const double *a = &tableau->a[dkp_row(n)], *embedded = a + n;
-    int ahead = fabs(embedded[n]) > 0;
-    dkp_point from = dkp_point_at(r, &r->from), to = dkp_point_at(r, &r->to);
-    double differ[DK_MAX_STAGES];
-    for (int i = 0; i < n; i++) differ[i] = h * (a[i] - embedded[i]);
-    dk_vec error = dkp_sum(n, differ, K), D = dkp_zero;
-    x = dkr_keep(r, x);
-    if (ahead) {
-        D = dkr_denoise(r, x, r->to);
-        error = dkr_mix(1, error, -h * embedded[n], dkr_mix(to.p, x, to.q, D));
-    }
-    dkp_judge(r, DK_NORM_ERROR_SUM, error, dkp_zero, dkr_scale(1 / from.scale, r->x),
-              dkr_scale(1 / to.scale, x));
-    if (ahead) dkp_pin(r, DKP_KEPT_D, D);
-    return x;
-}
-
 /* One explicit Runge-Kutta step in the gauge, down to `end`. The ODE is singular at sigma = 0, so a step that
    ends there is the first order one. D0: D where it begins; zero: it is evaluated. Returns the first slope. */
 static dk_vec dkp_runge_kutta_to(dk_recorder *r, const dkp_tableau *tableau, dk_level end, dk_vec D0) {
@@ -3823,25 +3789,8 @@ static dk_vec dkp_runge_kutta_to(dk_recorder *r, const dkp_tableau *tableau, dk_
     dk_vec sum = stages > 1 ? dkp_sum(stages, &tableau->a[dkp_row(stages)], K) : K[0];
     dk_vec x =
         plain ? dkp_transfer(r, &r->from, &end, r->x, h, 1, sum) : dkp_ddim_step(&r->from, &end, r->x, D);
-    r->x = dkp_attempting(r) && tableau->embedded ? dkp_judge_runge_kutta(r, tableau, h, K, x) : x;
+    r->x = dkp_judge_runge_kutta(r, tableau, h, K, x);
     return K[0];
-}
-
-/* What the first step size is estimated from: the state, its slope, and its slope's change over a small step; Hairer,
-   Norsett & Wanner 1993, sec. II.4. */
-static void dkp_record_measure(dk_recorder *r) {
-    if (r->own->pace->phase == DKP_START) return;
-    dkp_point from = dkp_point_at(r, &r->from), to = dkp_point_at(r, &r->own->pace->to);
-    dk_vec X = dkr_keep(r, dkr_scale(1 / from.scale, r->x)), D = dkp_denoise_first(r);
-    dk_vec K = dkr_keep(r, dkr_mix(from.p, r->x, from.q, D));
-    if (r->own->pace->phase == DKP_MEASURE) {
-        dkp_judge(r, DK_NORM_ERROR_SUM, X, dkp_zero, X, X);
-        dkp_judge(r, DK_NORM_ERROR_SUM, K, dkp_zero, X, X);
-    } else {
-        dk_vec x = dkr_keep(r, dkr_scale(to.scale, dkr_mix(1, X, to.u - from.u, K)));
-        D = dkr_denoise(r, x, r->own->pace->to);
-        dkp_judge(r, DK_NORM_ERROR_SUM, dkr_mix(to.p, x, to.q, D), K, X, X);
-    }
 }
 
 static dk_vec dkp_runge_kutta_step(dk_recorder *r, const dkp_tableau *tableau) {
@@ -3853,10 +3802,10 @@ static dk_vec dkp_runge_kutta_step(dk_recorder *r, const dkp_tableau *tableau) {
 typedef struct dkp_multistep {
     int classical;
     int steps, as_predicted; /* so many have been made; the first ones are not corrected */
-    dkp_history past;     /* slopes, or D or the noise, and where on the axis */
-    dk_vec D, U;          /* newest; U is D but for CFG++ */
-    dk_level from;        /* where the last step began, */
-    dk_vec x, noise;      /* its state there, and the noise behind it */
+    dkp_history past;        /* slopes, or D or the noise, and where on the axis */
+    dk_vec D, U;             /* newest; U is D but for CFG++ */
+    dk_level from;           /* where the last step began, */
+    dk_vec x, noise;         /* its state there, and the noise behind it */
     dkp_split split;
 } dkp_multistep;
 
@@ -3879,7 +3828,8 @@ static dk_vec dkp_interpolant(dk_recorder *r, int classical, const dk_level *l, 
 }
 
 /* X moves along the average of its slopes; at sigma = 0, where the ODE is singular, to alpha D. */
-static dk_vec dkp_classical_step(dk_recorder *r, const dkp_multistep *m, double start, const dk_level *to, int nodes) {
+static dk_vec dkp_classical_step(dk_recorder *r, const dkp_multistep *m, double start, const dk_level *to,
+                                 int nodes) {
     const dk_level *down = &m->split.down;
     double h = dkp_point_at(r, down).u - start;
     if ((to->sigma <= 0 && !r->sampler.plain_last) || dkp_point_at(r, &m->from).scale <= 0)
@@ -3890,22 +3840,27 @@ static dk_vec dkp_classical_step(dk_recorder *r, const dkp_multistep *m, double 
 /* The exact solution for a polynomial D: DDIM's step with the average of D under the weight exp(lambda) in place of D
    (Lu et al. 2022b, eq. 9), or likewise in the noise (Lu et al. 2022, eq. 3.4). An SDE's polynomial is averaged up to
    the step's end, in the noise with the ODE's weight; other laws take an ODE's step to sigma_down. */
-static dk_vec dkp_exponential_step(dk_recorder *r, const dkp_multistep *m, double start, const dk_level *to, int nodes) {
+static dk_vec dkp_exponential_step(dk_recorder *r, const dkp_multistep *m, double start, const dk_level *to,
+                                   int nodes) {
     const dk_level *from = &m->from, *down = &m->split.down;
     dk_noise_law law = r->sampler.law;
     double h_down = dkp_gauge_lambda(r, down) - start, h = h_down, H = h_down;
     if (law == DK_LAW_SDE || law == DK_LAW_SDE_NOISE) h = dkp_gauge_lambda(r, to) - start;
     if (law == DK_LAW_SDE_NOISE) H = h;
-    if (!dkp_finite(h) || (nodes < 2 && !r->sampler.noise_prediction)) return dkp_ddim_step(from, down, m->x, m->D);
+    if (!dkp_finite(h) || (nodes < 2 && !r->sampler.noise_prediction))
+        return dkp_ddim_step(from, down, m->x, m->D);
     if (!r->sampler.noise_prediction)
         return dkp_ddim_step(from, down, m->x, dkp_average(r, &m->past, nodes, start, h, H));
     double ratio = dkp_gauge_alpha(r, down) / dkp_gauge_alpha(r, from);
-    return dkr_mix(ratio, m->x, down->sigma - from->sigma * ratio, dkp_average(r, &m->past, nodes, start, h, -H));
+    return dkr_mix(ratio, m->x, down->sigma - from->sigma * ratio,
+                   dkp_average(r, &m->past, nodes, start, h, -H));
 }
 
 /* One step by the newest nodes from m->from, on the axis at `start`, to `to`. */
-static dk_vec dkp_multistep_step(dk_recorder *r, const dkp_multistep *m, double start, const dk_level *to, int nodes) {
-    return m->classical ? dkp_classical_step(r, m, start, to, nodes) : dkp_exponential_step(r, m, start, to, nodes);
+static dk_vec dkp_multistep_step(dk_recorder *r, const dkp_multistep *m, double start, const dk_level *to,
+                                 int nodes) {
+    return m->classical ? dkp_classical_step(r, m, start, to, nodes)
+                        : dkp_exponential_step(r, m, start, to, nodes);
 }
 
 /* D at r->x. For CFG++ (Chung et al. 2024, alg. 1) the state moves by alpha (D - U): there the guided D leaves the
@@ -3940,11 +3895,13 @@ static void dkp_multistep_evaluate(dk_recorder *r, dkp_multistep *m, const dk_le
 /* Evaluates where the step begins, and makes the step by what has been evaluated so far. */
 static void dkp_multistep_advance(dk_recorder *r, dkp_multistep *m) {
     const dk_sampler *s = &r->sampler;
-    int left = r->steps - r->step + dkp_quirk(r, DK_QUIRK_CORRECT_LAST), in_D = !m->classical && !s->noise_prediction;
+    int left = r->steps - r->step + dkp_quirk(r, DK_QUIRK_CORRECT_LAST),
+        in_D = !m->classical && !s->noise_prediction;
     dkp_multistep_evaluate(r, m, &r->from, left);
     m->from = r->from, m->x = r->x, m->split = dkp_noise_split(r, s->eta, s->law);
     int nodes = dkp_nodes(r, s->order, m->past.count, left);
-    if (!m->classical && !dkp_finite(m->past.at[0])) m->past.count = 0, nodes = 1; /* no interpolation across an infinite gap */
+    if (!m->classical && !dkp_finite(m->past.at[0]))
+        m->past.count = 0, nodes = 1; /* no interpolation across an infinite gap */
     if (in_D && nodes > 1 && dkp_quirk(r, DK_QUIRK_UNCOND_PAST)) m->past.v[0] = m->U;
     m->noise = dkp_add_noise(r, dkp_zero, m->split.up);
     r->x = dkp_add(dkp_multistep_step(r, m, m->past.at[0], &r->to, nodes), m->noise);
@@ -3961,7 +3918,8 @@ static void dkp_record_multistep(dk_recorder *r, int classical) {
         dkr_refuse(r, "sampler.gamma", r->sampler.param[0], "0 but for rule = gradient");
     int warmup = classical && r->sampler.warmup <= r->steps ? r->sampler.warmup : 0;
     m.as_predicted = warmup;
-    if (dkp_quirk(r, DK_QUIRK_UNCORRECTED) && r->sampler.quirk > warmup) m.as_predicted = (int)r->sampler.quirk;
+    if (dkp_quirk(r, DK_QUIRK_UNCORRECTED) && r->sampler.quirk > warmup)
+        m.as_predicted = (int)r->sampler.quirk;
     if (warmup && r->status == DK_OK)
         r->status = dkp_parse_tableau(r->sampler.tableau, &tableau, r->config->message);
     for (; m.steps < warmup && dkr_step(r); m.steps++) {
@@ -3978,9 +3936,14 @@ static void dkp_record_multistep(dk_recorder *r, int classical) {
 /* Exponential Adams: D (or the noise) is interpolated in lambda, the linear part is solved exactly. DPM-Solver++
    2M and 3M and their SDE forms (Lu et al. 2022b, alg. 2, eq. 14), UniPC (Zhao et al. 2023, alg. 1: the corrector
    repeats the last step with the new estimate, at no further evaluation), RES multistep (Zhang et al. 2023),
-   SA-Solver (Xue et al. 2023, alg. 1: the corrector keeps the predictor's noise) and its PECE form. */
+   SA-Solver (Xue et al. 2023, alg. 1: the corrector keeps the predictor's noise) and its PECE form.
+
+   DPM-Solver++ 2M, for example. dkp_multistep_advance evaluates D_i at lambda_i and keeps it. dkp_exponential_step makes
+   DDIM's step with the average of the line through D_i and D_i-1 in place of D. By rule DPM dkp_average takes that line
+   at the middle of the step: (1 + 1/(2r)) D_i - 1/(2r) D_i-1 with r = h_i/h_i+1, as in alg. 2. */
 static void dkp_record_exponential_adams(dk_recorder *r) {
-    dkr_reads(r, "order rule gamma gauge noise_prediction cfg_pp corrector pece lower_order_final law eta noise_min noise_max "
+    dkr_reads(r, "order rule gamma gauge noise_prediction cfg_pp corrector pece lower_order_final law eta "
+                 "noise_min noise_max "
                  "count_last euler_last dpm_v2 uncond_past correct_last uncorrected from_down stride quirk");
     dkp_record_multistep(r, 0);
 }
@@ -4043,7 +4006,8 @@ static void dkp_record_er_sde(dk_recorder *r) {
 static void dkp_record_runge_kutta(dk_recorder *r) {
     dkp_tableau tableau;
     if (r->status == DK_OK) r->status = dkp_parse_tableau(r->sampler.tableau, &tableau, r->config->message);
-    dkr_reads(r, r->status == DK_OK && tableau.embedded ? "tableau gauge plain_last order" : "tableau gauge plain_last");
+    dkr_reads(r, r->status == DK_OK && tableau.embedded ? "tableau gauge plain_last order"
+                                                        : "tableau gauge plain_last");
     while (dkr_step(r)) dkp_runge_kutta_step(r, &tableau);
 }
 
@@ -4066,7 +4030,8 @@ static void dkp_record_dpm2(dk_recorder *r) {
         double at = (dkp_sqrt(u * last) - u) / (last - u);
         const dkp_tableau tableau = {2, 0, {at, 0, 1}};
         dkp_runge_kutta_to(r, &tableau, split.down, dkp_zero);
-        if (split.down.sigma > 0 || !dkp_quirk(r, DK_QUIRK_DRY_BOTTOM)) r->x = dkp_add_noise(r, r->x, split.up);
+        if (split.down.sigma > 0 || !dkp_quirk(r, DK_QUIRK_DRY_BOTTOM))
+            r->x = dkp_add_noise(r, r->x, split.up);
     }
 }
 
@@ -4128,7 +4093,8 @@ static void dkp_predict(dk_recorder *r, const dk_level *from, const dk_level *to
 }
 
 static void dkp_record_predictor_corrector(dk_recorder *r) {
-    dkr_reads(r, "plain_last law eta noise_min noise_max predictor langevin_steps langevin_step snr bins quirk");
+    dkr_reads(r,
+              "plain_last law eta noise_min noise_max predictor langevin_steps langevin_step snr bins quirk");
     if (!r->falling) dkr_refuse(r, "grid.rising", 1, "0: the reverse SDE runs towards data");
     while (dkr_step(r)) {
         dk_level from = r->from, to = r->to;
@@ -4224,26 +4190,6 @@ static dk_vec dkp_phi_sum(const dk_recorder *r, const dk_exponential *m, int row
     return dkp_sum(count + 1, c, v);
 }
 
-/* A method of two stages can be judged by the first order step, whose row is empty. */
-static int dkp_has_embedded(const dk_exponential *m) {
-    for (int i = 0; i < m->terms; i++)
-        if (m->term[i].row > m->stages) return 1;
-    int columns[DK_MAX_STAGES];
-    return m->stages == 2 || dkp_through(m, m->stages + 1, columns) > 0;
-}
-
-/* The attempt's result x, if the embedded method, row stages + 1, agrees. */
-static dk_vec dkp_judge_phi(dk_recorder *r, const dk_exponential *m, double h, const dk_vec *F, dk_vec x,
-                            dk_level to, int noisy) {
-    dk_vec low = dkp_phi_sum(r, m, m->stages + 1, h, F, to, noisy), before = r->x;
-    if (r->own->pace->kept & DKP_KEPT_LOW)
-        before = dkp_vec(r, dkp_pinned(r, dkp_new_value(r, 'y', 0, -1), DKP_KEPT_LOW));
-    x = dkr_keep(r, x), low = dkr_keep(r, low);
-    dkp_judge(r, DK_NORM_ERROR_MAX, x, low, low, before);
-    dkp_pin(r, DKP_KEPT_LOW, low);
-    return x;
-}
-
 /* One exponential Runge-Kutta step; Hochbruck & Ostermann 2010, eq. 2.37, with the exact solutions
        x_i = (sigma_i/sigma) x + alpha_i h sum a_ij(-h) D_j        Lu et al. 2022b, eq. 8
        x_i = (alpha_i/alpha) x - sigma_i h sum a_ij(h) N_j,        Lu et al. 2022, eq. 3.4
@@ -4272,8 +4218,7 @@ static void dkp_phi_step(dk_recorder *r, const dk_exponential *m, dkp_stage_nois
         double h_row = dkp_gauge_lambda(r, &split.down) - start;
         x = dkp_phi_sum(r, m, i, h_row, F, split.down, noisy);
         if (last) x = dkr_mix(1, x, r->to.alpha, guidance);
-        if (last && dkp_attempting(r) && dkp_has_embedded(m))
-            x = dkp_judge_phi(r, m, h_row, F, x, split.down, noisy);
+        if (last) x = dkp_judge_phi(r, m, h_row, F, x, split.down, noisy);
         if (noise == DKP_NOISE_PATH) { /* the noise alone takes the same way: it decays and is renewed */
             dkp_split part = dkp_split_between(r, &before, &level, eta, r->sampler.law);
             path = dkr_scale(part.down.sigma / before.sigma, path);
@@ -4298,7 +4243,8 @@ static void dkp_record_exponential(dk_recorder *r) {
 /* Where stage k of `order` stands, as a share of the way in lambda from this step's start to its end. */
 static double dkp_stage_at(dk_recorder *r, int k, int order) {
     double given = r->sampler.param[k - 1], at = (double)k / order;
-    if (given < 0 || given > 1) dkr_refuse(r, k == 1 ? "sampler.alpha" : "sampler.alpha2", given, "> 0 and <= 1");
+    if (given < 0 || given > 1)
+        dkr_refuse(r, k == 1 ? "sampler.alpha" : "sampler.alpha2", given, "> 0 and <= 1");
     if (given > 0) return given;
     return dkp_quirk(r, DK_QUIRK_TIME_UNIFORM | DK_QUIRK_TIME_QUADRATIC) ? dkp_stage_in_time(r, at) : at;
 }
@@ -4326,7 +4272,8 @@ static void dkp_singlestep(dk_recorder *r, int order, dkp_stage_noise noise) {
     dkp_phi_step(r, &methods[order - 1], noise);
 }
 
-#define DKP_READS_SINGLESTEP "order rule gauge alpha alpha2 law eta noise_min noise_max time_uniform time_quadratic "
+#define DKP_READS_SINGLESTEP \
+    "order rule gauge alpha alpha2 law eta noise_min noise_max time_uniform time_quadratic "
 
 /* Refuses orders that there are not. */
 static int dkp_singlestep_order(dk_recorder *r) {
@@ -4365,7 +4312,8 @@ static void dkp_record_table(dk_recorder *r) {
         dk_level told = table->t ? dk_level_at(&r->config->schedule, table->t[i]) : r->from;
         const double *b = table->b + (size_t)i * (size_t)r->own->plan->steps;
         dk_vec z = dkp_zero;
-        if (i != r->own->estimates) dkr_refuse(r, "steps that go back up", i - r->own->estimates, "0 for a table");
+        if (i != r->own->estimates)
+            dkr_refuse(r, "steps that go back up", i - r->own->estimates, "0 for a table");
         dkr_denoise_told(r, r->x, r->from, told, NULL);
         if (table->noise && (table->noise[i] < 0 || table->noise[i] > 0))
             z = dkr_scale(table->noise[i], dkr_noise(r, r->from, r->to));
@@ -4638,7 +4586,8 @@ static void dkp_default_sampler(dk_sampler *s) {
     if (s->tableau) {
         s->name = "runge_kutta", s->record = dkp_record_runge_kutta;
     } else if (s->exponential) {
-        s->name = s->exponential->name ? s->exponential->name : "exponential", s->record = dkp_record_exponential;
+        s->name = s->exponential->name ? s->exponential->name : "exponential",
+        s->record = dkp_record_exponential;
     } else {
         s->name = "dpmpp_2m", s->record = dkp_record_exponential_adams;
         if (!s->order) s->order = 2;
@@ -5048,8 +4997,15 @@ static dk_status dkp_record_resolved(dk_recorder *r, dk_plan *plan, dk_config *c
     if (plan->value[result].slot != 0) { /* the last state is not in x: move it there */
         dk_term t = {1, result, 0, 0};
         dk_row row = {plan->values, plan->terms, 1, -1, -1, 0};
-        dk_value v = {'x',         DK_VALUE_BUFFER, plan->steps,     0, plan->passes - 1,
-                      r->own->position, r->own->position,     plan->calls - 1, 0};
+        dk_value v = {'x',
+                      DK_VALUE_BUFFER,
+                      plan->steps,
+                      0,
+                      plan->passes - 1,
+                      r->own->position,
+                      r->own->position,
+                      plan->calls - 1,
+                      0};
         plan->term[plan->terms++] = t;
         plan->row[plan->rows++] = row;
         plan->value[plan->values++] = v;
@@ -6816,7 +6772,9 @@ static dk_status dkp_check_schedule(dk_schedule *s, char *message) {
     return DK_OK;
 }
 
-static int dkp_controlled(const dk_config *c) { return c->sampler.control.rtol > 0 || c->sampler.control.atol > 0; }
+static int dkp_controlled(const dk_config *c) {
+    return c->sampler.control.rtol > 0 || c->sampler.control.atol > 0;
+}
 
 DKP_ONCE static int dkp_set(double v) { return v < 0 || v > 0; }
 
@@ -6908,7 +6866,8 @@ static const dkp_field dkp_fields[] = {
     DKP_WORDS(S, gauge, DK_GAUGE_COUNT, "default|ve|flow|vp|native|pseudo"),
     DKP_WORDS(S, rule, DK_RULE_COUNT, "exact|dpm|dpm_taylor|bh1|bh2|sa|uniform|gradient"),
     DKP_WORDS(S, law, DK_LAW_COUNT, "ancestral|sde|ddpm_large|fresh|time|flow|sde_noise"),
-    DKP_A('c', "predictor", sde.predictor, 0, DK_PREDICTOR_COUNT - 1, "reverse_diffusion|euler_maruyama|ancestral|none"),
+    DKP_A('c', "predictor", sde.predictor, 0, DK_PREDICTOR_COUNT - 1,
+          "reverse_diffusion|euler_maruyama|ancestral|none"),
     DKP_A('c', "control", control.law, 0, DK_CONTROL_COUNT - 1, "standard|free|smooth"),
     DKP_S('i', order, 0, 8, "0 .. 8"),
     DKP_A('r', "alpha", param[0], -DKP_MOST, DKP_MOST, "finite"),
@@ -7127,7 +7086,9 @@ static int dkp_field_is_set(const dk_config *c, const dkp_field *f) {
 static int dkp_field_is_read(const dkp_field *f, const char *words) {
     for (int i = 0; i < DKP_COUNT(dkp_fields); i++) {
         const dkp_field *g = &dkp_fields[i];
-        if (g->at == f->at && g->kind == f->kind && (f->kind != 'b' || g == f) && dkp_among(words, g->name + 8)) return 1;
+        if (g->at == f->at && g->kind == f->kind && (f->kind != 'b' || g == f) &&
+            dkp_among(words, g->name + 8))
+            return 1;
     }
     return 0;
 }
@@ -7152,11 +7113,11 @@ DK_API void dkr_reads(dk_recorder *r, const char *fields) {
     }
 #ifndef DK_NO_PEERS
     int takes = dkp_among(fields, "stride") || dkp_among(fields, "uncorrected") || dkp_among(fields, "bins");
-    if (takes && r->sampler.quirk > 0 && !dkp_quirk(r, DK_QUIRK_STRIDE | DK_QUIRK_UNCORRECTED | DK_QUIRK_BINS))
+    if (takes && r->sampler.quirk > 0 &&
+        !dkp_quirk(r, DK_QUIRK_STRIDE | DK_QUIRK_UNCORRECTED | DK_QUIRK_BINS))
         dkr_refuse(r, "sampler.quirk", r->sampler.quirk, "0 where no quirk takes a number");
 #endif
-    if (r->sampler.tableau && !dkp_among(fields, "tableau"))
-        dkr_refuse(r, "sampler.tableau", 1, only);
+    if (r->sampler.tableau && !dkp_among(fields, "tableau")) dkr_refuse(r, "sampler.tableau", 1, only);
     if (r->sampler.exponential && !dkp_among(fields, "exponential"))
         dkr_refuse(r, "sampler.exponential", 1, only);
 }
@@ -7368,9 +7329,11 @@ static dk_status dkp_check_sampler(const dk_config *c, char *message) {
     if (!s->record) return dkp_fail_unknown(message, "sampler", s->name);
     if (dkp_check_fields(c, DKP_OF_SAMPLER, message) != DK_OK) return DK_ERROR_CONFIG;
 #ifdef DK_NO_PEERS
-    if (s->quirks || dkp_set(s->quirk)) return dkp_fail(message, "sampler.quirks", s->quirks, "0: DK_NO_PEERS leaves them out");
+    if (s->quirks || dkp_set(s->quirk))
+        return dkp_fail(message, "sampler.quirks", s->quirks, "0: DK_NO_PEERS leaves them out");
 #else
-    if (s->quirks & ~(unsigned)DK_QUIRK_ALL) return dkp_fail(message, "sampler.quirks", s->quirks, "a sum of DK_QUIRK_...");
+    if (s->quirks & ~(unsigned)DK_QUIRK_ALL)
+        return dkp_fail(message, "sampler.quirks", s->quirks, "a sum of DK_QUIRK_...");
     if (s->quirks & DK_QUIRK_STRIDE && dkp_controlled(c))
         return dkp_fail(message, "sampler.stride", 1, "0 with step-size control");
 #endif
@@ -7383,7 +7346,8 @@ static dk_status dkp_check_sampler(const dk_config *c, char *message) {
     dkp_tableau tableau;
     if (s->tableau && dkp_parse_tableau(s->tableau, &tableau, message) != DK_OK) return DK_ERROR_CONFIG;
     if (s->tableau && tableau.embedded && dkp_controlled(c) && s->order < 1)
-        return dkp_fail(message, "sampler.order", s->order, "the order of sampler.tableau, with step-size control");
+        return dkp_fail(message, "sampler.order", s->order,
+                        "the order of sampler.tableau, with step-size control");
     if (s->exponential && dkp_check_exponential(s->exponential, message) != DK_OK) return DK_ERROR_CONFIG;
     return DK_OK;
 }
@@ -7723,7 +7687,8 @@ typedef struct dkp_guided {
 
 static void dkp_guidance_at(dkp_guided *h, dk_recorder *r, const dk_level *l, int with_uncond) {
     dk_guidance *g = &h->g;
-    int step = r->own->pace ? r->own->pace->accepted : r->own->offset + r->step, steps = r->own->pace ? 0 : r->own->plan->steps;
+    int step = r->own->pace ? r->own->pace->accepted : r->own->offset + r->step,
+        steps = r->own->pace ? 0 : r->own->plan->steps;
     int sizing = r->own->pace && r->own->pace->sizing;
     double here = dk_noise_level(*l);
     *g = r->config->guidance;
@@ -7792,7 +7757,8 @@ static dk_vec dkp_guide(dk_recorder *r, const dk_guidance *g, const double weigh
         int s = dkp_scalar(r, DK_NORM_PROJECTION, C, U, 0);
         G = dkr_mix(g->scale, C, 1, dkr_scale_by(1 - g->scale, s, 1, U));
     } else if (g->projected) { /* Sadat et al. 2024, alg. 1 */
-        dk_vec d = r->own->momentum = dkr_keep(r, dkp_add(dkr_mix(1, C, -1, U), dkr_scale(g->momentum, r->own->momentum)));
+        dk_vec d = r->own->momentum =
+            dkr_keep(r, dkp_add(dkr_mix(1, C, -1, U), dkr_scale(g->momentum, r->own->momentum)));
         double w = g->projected > 1 ? g->scale : g->scale - 1, along = w * (g->parallel - 1);
         int p = dkp_set(along) ? dkp_scalar(r, DK_NORM_PROJECTION, d, C, g->limit) : 0;
         int l = g->limit > 0 ? dkp_scalar(r, DK_NORM_LIMIT, d, dkp_zero, g->limit) : 0;
@@ -7969,6 +7935,109 @@ DK_API dk_vec dkr_past(dk_recorder *r, int estimate) {
 
 /* ---------------------------------------------------------------- >>control  Step-size control */
 
+/* ---- what an attempt records: where it stops, and what stays known to the next one */
+
+static int dkp_pinned(dk_recorder *r, int value, int slot) {
+    if (r->own->storing) {
+        dk_value *v = &r->own->plan->value[value];
+        v->kind = DK_VALUE_BUFFER, v->slot = slot, v->dies = DKP_FOREVER;
+        if (r->own->pin[slot]) r->own->plan->value[r->own->pin[slot]].dies = v->born; /* written over */
+        r->own->pin[slot] = value;
+    }
+    return value;
+}
+
+static void dkp_pin(dk_recorder *r, int slot, dk_vec v) {
+    if (r->status != DK_OK || !r->own->pace || r->own->pace->phase == DKP_PLAIN) return;
+    dkp_open_row(r, -1);
+    dkp_put_terms(r, 1, v);
+    dkp_pinned(r, dkp_close_row(r, 'y', r->own->plan->values), slot);
+    r->own->pinned[r->own->judged] |= slot;
+}
+
+/* D at the start of a step; with step-size control it stays known to the attempts that follow a rejected one. */
+static dk_vec dkp_denoise_first(dk_recorder *r) {
+    if (r->own->pace && r->own->pace->kept & DKP_KEPT_D)
+        return dkp_vec(r, dkp_pinned(r, dkp_new_value(r, 'D', 0, -1), DKP_KEPT_D));
+    dk_vec D = dkr_denoise(r, r->x, r->from);
+    dkp_pin(r, DKP_KEPT_D, D);
+    return D;
+}
+
+static int dkp_attempting(const dk_recorder *r) { return r->own->pace && r->own->pace->phase == DKP_ATTEMPT; }
+
+/* Ends an attempt of a step: what follows happens only if the difference of two solutions is tolerable. */
+static void dkp_judge(dk_recorder *r, dk_norm_kind kind, dk_vec a, dk_vec b, dk_vec p, dk_vec q) {
+    dk_vec v[4] = {a, b, p, q};
+    for (int i = 0; i < 4; i++) /* zero is stored, too, where numbers are read: all but b */
+        if (i != 1 || v[i].of) v[i] = dkr_keep(r, v[i]);
+    dkp_norm_of(r, kind, v, 0, 0);
+    r->own->judged = 1;
+}
+
+/* The result x of a step, with step-size control if the embedded method agrees. It may look at the slope there, which
+   is the next step's first. */
+static dk_vec dkp_judge_runge_kutta(dk_recorder *r, const dkp_tableau *tableau, double h, const dk_vec *K,
+                                    dk_vec x) {
+    if (!dkp_attempting(r) || !tableau->embedded) return x;
+    int n = tableau->stages;
+    const double *a = &tableau->a[dkp_row(n)], *embedded = a + n;
+    int ahead = fabs(embedded[n]) > 0;
+    dkp_point from = dkp_point_at(r, &r->from), to = dkp_point_at(r, &r->to);
+    double differ[DK_MAX_STAGES];
+    for (int i = 0; i < n; i++) differ[i] = h * (a[i] - embedded[i]);
+    dk_vec error = dkp_sum(n, differ, K), D = dkp_zero;
+    x = dkr_keep(r, x);
+    if (ahead) {
+        D = dkr_denoise(r, x, r->to);
+        error = dkr_mix(1, error, -h * embedded[n], dkr_mix(to.p, x, to.q, D));
+    }
+    dkp_judge(r, DK_NORM_ERROR_SUM, error, dkp_zero, dkr_scale(1 / from.scale, r->x),
+              dkr_scale(1 / to.scale, x));
+    if (ahead) dkp_pin(r, DKP_KEPT_D, D);
+    return x;
+}
+
+/* A method of two stages can be judged by the first order step, whose row is empty. */
+static int dkp_has_embedded(const dk_exponential *m) {
+    for (int i = 0; i < m->terms; i++)
+        if (m->term[i].row > m->stages) return 1;
+    int columns[DK_MAX_STAGES];
+    return m->stages == 2 || dkp_through(m, m->stages + 1, columns) > 0;
+}
+
+/* The same for an exponential step, whose embedded method is row stages + 1. */
+static dk_vec dkp_judge_phi(dk_recorder *r, const dk_exponential *m, double h, const dk_vec *F, dk_vec x,
+                            dk_level to, int noisy) {
+    if (!dkp_attempting(r) || !dkp_has_embedded(m)) return x;
+    dk_vec low = dkp_phi_sum(r, m, m->stages + 1, h, F, to, noisy), before = r->x;
+    if (r->own->pace->kept & DKP_KEPT_LOW)
+        before = dkp_vec(r, dkp_pinned(r, dkp_new_value(r, 'y', 0, -1), DKP_KEPT_LOW));
+    x = dkr_keep(r, x), low = dkr_keep(r, low);
+    dkp_judge(r, DK_NORM_ERROR_MAX, x, low, low, before);
+    dkp_pin(r, DKP_KEPT_LOW, low);
+    return x;
+}
+
+/* What the first step size is estimated from: the state, its slope, and its slope's change over a small step; Hairer,
+   Norsett & Wanner 1993, sec. II.4. */
+static void dkp_record_measure(dk_recorder *r) {
+    if (r->own->pace->phase == DKP_START) return;
+    dkp_point from = dkp_point_at(r, &r->from), to = dkp_point_at(r, &r->own->pace->to);
+    dk_vec X = dkr_keep(r, dkr_scale(1 / from.scale, r->x)), D = dkp_denoise_first(r);
+    dk_vec K = dkr_keep(r, dkr_mix(from.p, r->x, from.q, D));
+    if (r->own->pace->phase == DKP_MEASURE) {
+        dkp_judge(r, DK_NORM_ERROR_SUM, X, dkp_zero, X, X);
+        dkp_judge(r, DK_NORM_ERROR_SUM, K, dkp_zero, X, X);
+    } else {
+        dk_vec x = dkr_keep(r, dkr_scale(to.scale, dkr_mix(1, X, to.u - from.u, K)));
+        D = dkr_denoise(r, x, r->own->pace->to);
+        dkp_judge(r, DK_NORM_ERROR_SUM, dkr_mix(to.p, x, to.q, D), K, X, X);
+    }
+}
+
+/* ---- from one attempt to the next */
+
 /* The axis that step sizes are measured on: u of a classical method's gauge, lambda of an exponential one. */
 static int dkp_is_classical(const dk_recorder *r) { return r->sampler.tableau != NULL; }
 
@@ -8113,8 +8182,8 @@ static dkp_verdict dkp_judgement(const dk_run *run) {
     const dk_sampler *s = &run->config.sampler;
     const dk_pace *p = &run->own.pace;
     const dk_control *control = &s->control;
-    double P = control->pcoeff, I = control->icoeff, D = control->dcoeff, safety = dkp_or(control->safety, 0.9),
-           error = dkp_worst(run, 0);
+    double P = control->pcoeff, I = control->icoeff, D = control->dcoeff,
+           safety = dkp_or(control->safety, 0.9), error = dkp_worst(run, 0);
     double order = s->eta > 0 ? 1.5 : s->exponential ? s->exponential->order : s->order;
     int smooth = control->law == DK_CONTROL_SMOOTH, first = p->accepted + p->rejected == 0;
     double now = 1 / (error + (smooth ? 1e-8 : 0)), before = first ? now : p->inverse_error[0];
@@ -9411,7 +9480,8 @@ static void dkp_count_timesteps(dk_recorder *r) {
     r->from = dkp_level(r, r->step);
     double stride = r->sampler.quirk;
     if (stride <= 0) stride = r->config->schedule.timesteps / r->config->steps; /* rounded down */
-    if (stride <= 0) dkr_refuse(r, "sampler.quirk", stride, "the stride in t, where there are less timesteps than steps");
+    if (stride <= 0)
+        dkr_refuse(r, "sampler.quirk", stride, "the stride in t, where there are less timesteps than steps");
     double t = noisy->t - stride;
     *other = r->falling ? r->last : r->first;
     if (t > other->t) *other = dk_level_at(&r->config->schedule, t);
@@ -9467,7 +9537,8 @@ static dk_level dkp_bin(dk_recorder *r, int k, int n) {
     if (k < 0) return dk_level_at_sigma(s, 0);
     if (s->family != DK_FAMILY_VP) return dk_level_at(s, n > 1 ? s->t_max * k / (n - 1) : 0);
     if (s->beta_max > n)
-        dkr_refuse(r, r->sampler.quirk > 1 ? "sampler.quirk" : "steps", n, ">= schedule.beta_max with sampler.bins");
+        dkr_refuse(r, r->sampler.quirk > 1 ? "sampler.quirk" : "steps", n,
+                   ">= schedule.beta_max with sampler.bins");
     dk_schedule table = dk_vp_discrete(DK_BETAS_LINEAR, n, s->beta_min / n, s->beta_max / n);
     return dk_level_at(&table, k);
 }
@@ -9486,7 +9557,8 @@ static double dkp_bins(dk_recorder *r, dk_level *from, dk_level *to) {
    over the level. Exactly: 3-point Gauss on 64 panels; or by a plain sum over 10,000 points, as published. */
 static dk_vec dkp_deis_t_sum(const dk_recorder *r, const dkp_history *past, int n, double d, double m,
                              double to) {
-    int points = dkp_quirk(r, DK_QUIRK_DEIS_SUM) ? 10000 : 0, panels = 64, count = points > 0 ? points : 3 * panels;
+    int points = dkp_quirk(r, DK_QUIRK_DEIS_SUM) ? 10000 : 0, panels = 64,
+        count = points > 0 ? points : 3 * panels;
     double weight[DKP_MAX_ORDER] = {0};
     for (int j = 0; j < n; j++) {
         for (int i = 0; i < count; i++) {
@@ -9572,7 +9644,8 @@ static void dkp_record_dpm_fast(dk_recorder *r) {
     dkr_reads(r, DKP_READS_SINGLESTEP "noise_prediction above_last evals");
     while (dkr_step(r)) {
         int order = dkp_singlestep_order(r), most = order - 1;
-        int zero = dkp_level(r, r->steps).sigma <= 0, steps = r->steps - zero; /* that step takes one anyway */
+        int zero = dkp_level(r, r->steps).sigma <= 0,
+            steps = r->steps - zero; /* that step takes one anyway */
         int missing = r->sampler.quirk > 0 ? order * steps + zero - (int)r->sampler.quirk : 0;
         missing -= (steps - 1 - r->step) * most; /* what later steps save */
         dkp_singlestep(r, order - (missing <= 0 ? 0 : missing < most ? missing : most), DKP_NOISE_BEHIND);
