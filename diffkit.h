@@ -459,17 +459,6 @@ DK_API dk_grid dk_grid_levels(const double *levels, dk_unit unit);
 /* The finished grid of a config as numbers, with what time travel repeats. Writes at most max; returns how many there
    are, 0 and a message if the config cannot work. */
 DK_API int dk_levels(struct dk_config *c, dk_unit unit, double *out, int max);
-/* Algebra on lists of numbers, which stay the caller's. DK_ERROR_CONFIG, with nothing written, where the
-   arguments make no sense. slice: count numbers from `first` on. flip: the list reversed. stretch: scaled about
-   `fixed` so that the last becomes `last`. concatenate: b behind a, na + nb numbers or, where a ends with
-   what b begins with, one less; *n says which. resample: linear in the log; a last 0 stays. shift: of levels
-   in sigma/(alpha + sigma), as dk_grid.shift. */
-DK_API dk_status dk_levels_slice(const double *levels, int n, int first, int count, double *out);
-DK_API dk_status dk_levels_flip(double *levels, int n);
-DK_API dk_status dk_levels_stretch(double *levels, int n, double fixed, double last);
-DK_API dk_status dk_levels_concatenate(const double *a, int na, const double *b, int nb, double *out, int *n);
-DK_API dk_status dk_levels_resample(const double *levels, int n, double *out, int count);
-DK_API dk_status dk_levels_shift(double *levels, int n, double shift, double power);
 
 /* --------------------------------------------------------- >>decl-sampler  Samplers and recorders */
 
@@ -2964,60 +2953,6 @@ DK_API int dk_levels(dk_config *c, dk_unit unit, double *out, int max) {
     int steps = dkp_way_steps(&g);
     for (int i = 0; i <= steps && i < max; i++) out[i] = dkp_unit_of_level(unit, dkp_way_level(&g, i));
     return steps + 1;
-}
-
-DK_API dk_status dk_levels_slice(const double *levels, int n, int first, int count, double *out) {
-    if (!levels || !out || first < 0 || count < 0 || first > n || count > n - first) return DK_ERROR_CONFIG;
-    memmove(out, levels + first, (size_t)count * sizeof *out);
-    return DK_OK;
-}
-
-DK_API dk_status dk_levels_flip(double *levels, int n) {
-    if (!levels || n < 0) return DK_ERROR_CONFIG;
-    for (int i = 0; i < n / 2; i++) {
-        double v = levels[i];
-        levels[i] = levels[n - 1 - i], levels[n - 1 - i] = v;
-    }
-    return DK_OK;
-}
-
-DK_API dk_status dk_levels_stretch(double *levels, int n, double fixed, double last) {
-    double scale = levels && n > 0 ? (last - fixed) / (levels[n - 1] - fixed) : 0;
-    if (!levels || n < 1 || !dkp_finite(scale)) return DK_ERROR_CONFIG;
-    for (int i = 0; i < n; i++) levels[i] = fixed + (levels[i] - fixed) * scale;
-    return DK_OK;
-}
-
-DK_API dk_status dk_levels_concatenate(const double *a, int na, const double *b, int nb, double *out,
-                                       int *n) {
-    if (!a || !b || !out || !n || na < 0 || nb < 0) return DK_ERROR_CONFIG;
-    int joint = na > 0 && nb > 0 && a[na - 1] >= b[0] && a[na - 1] <= b[0];
-    memmove(out, a, (size_t)na * sizeof *out);
-    memmove(out + na, b + joint, (size_t)(nb - joint) * sizeof *out);
-    *n = na + nb - joint;
-    return DK_OK;
-}
-
-DK_API dk_status dk_levels_resample(const double *levels, int n, double *out, int count) {
-    int zero = levels && n > 0 && levels[n - 1] >= 0 && levels[n - 1] <= 0, from = n - zero,
-        to = count - zero;
-    if (!levels || !out || from < 1 || to < 1) return DK_ERROR_CONFIG;
-    for (int i = 0; i < from; i++)
-        if (!(levels[i] > 0) || !dkp_finite(levels[i])) return DK_ERROR_CONFIG;
-    for (int i = 0; i < to; i++)
-        out[i] = dkp_between(levels, from, to > 1 ? (double)i * (from - 1) / (to - 1) : 0, 1);
-    if (zero) out[to] = 0;
-    return DK_OK;
-}
-
-DK_API dk_status dk_levels_shift(double *levels, int n, double shift, double power) {
-    if (!levels || !(shift > 0) || !dkp_finite(shift) || !(power > 0) || !dkp_finite(power))
-        return DK_ERROR_CONFIG;
-    for (int i = 0; i < n; i++)
-        if (!(levels[i] >= 0 && levels[i] <= 1)) return DK_ERROR_CONFIG;
-    for (int i = 0; i < n; i++)
-        if (levels[i] > 0) levels[i] = shift / (shift + dkp_pow(1 / levels[i] - 1, power));
-    return DK_OK;
 }
 
 /* ------------------------------------------------------------------------ >>recorder  Recorder */

@@ -15,6 +15,7 @@ static void limited_free(void *p) {
     free(p);
 }
 #include "check.h"
+#include "examples/levels.h"
 
 #define COUNT(array) ((int)(sizeof(array) / sizeof((array)[0])))
 
@@ -496,36 +497,36 @@ static void algebra_on_lists_refuses_what_makes_no_sense(void **state) {
            below[2] = {1, -0.5};
     int n = 42;
     (void)state;
-    assert_int_equal(dk_levels_slice(list, 3, 0, 1, NULL), DK_ERROR_CONFIG);
-    assert_int_equal(dk_levels_slice(list, 3, -1, 1, to), DK_ERROR_CONFIG);
-    assert_int_equal(dk_levels_slice(list, 3, 0, -1, to), DK_ERROR_CONFIG);
-    assert_int_equal(dk_levels_slice(list, 3, 4, 0, to), DK_ERROR_CONFIG);
-    assert_int_equal(dk_levels_flip(to, -1), DK_ERROR_CONFIG);
-    assert_int_equal(dk_levels_stretch(to, 0, 0, 1), DK_ERROR_CONFIG);
-    assert_int_equal(dk_levels_concatenate(NULL, 0, list, 3, to, &n), DK_ERROR_CONFIG);
-    assert_int_equal(dk_levels_concatenate(list, 3, list, 3, NULL, &n), DK_ERROR_CONFIG);
-    assert_int_equal(dk_levels_concatenate(list, 3, list, 3, to, NULL), DK_ERROR_CONFIG);
-    assert_int_equal(dk_levels_concatenate(list, -1, list, 3, to, &n), DK_ERROR_CONFIG);
-    assert_int_equal(dk_levels_concatenate(list, 3, list, -1, to, &n), DK_ERROR_CONFIG);
-    assert_int_equal(dk_levels_resample(NULL, 3, to, 4), DK_ERROR_CONFIG);
-    assert_int_equal(dk_levels_resample(list, 0, to, 4), DK_ERROR_CONFIG);
-    assert_int_equal(dk_levels_resample(list, 3, to, 1), DK_ERROR_CONFIG);
-    assert_int_equal(dk_levels_resample(infinite, 2, to, 4), DK_ERROR_CONFIG);
-    assert_int_equal(dk_levels_resample(rising, 2, to, 4), DK_ERROR_CONFIG); /* 0 may be the last alone */
-    assert_int_equal(dk_levels_shift(some, 2, HUGE_VAL, 1), DK_ERROR_CONFIG);
-    assert_int_equal(dk_levels_shift(some, 2, 1, 0), DK_ERROR_CONFIG);
-    assert_int_equal(dk_levels_shift(some, 2, 1, HUGE_VAL), DK_ERROR_CONFIG);
-    assert_int_equal(dk_levels_shift(above, 2, 2, 1), DK_ERROR_CONFIG);
-    assert_int_equal(dk_levels_shift(below, 2, 2, 1), DK_ERROR_CONFIG);
+    assert_int_equal(levels_slice(list, 3, 0, 1, NULL), DK_ERROR_CONFIG);
+    assert_int_equal(levels_slice(list, 3, -1, 1, to), DK_ERROR_CONFIG);
+    assert_int_equal(levels_slice(list, 3, 0, -1, to), DK_ERROR_CONFIG);
+    assert_int_equal(levels_slice(list, 3, 4, 0, to), DK_ERROR_CONFIG);
+    assert_int_equal(levels_flip(to, -1), DK_ERROR_CONFIG);
+    assert_int_equal(levels_stretch(to, 0, 0, 1), DK_ERROR_CONFIG);
+    assert_int_equal(levels_concatenate(NULL, 0, list, 3, to, &n), DK_ERROR_CONFIG);
+    assert_int_equal(levels_concatenate(list, 3, list, 3, NULL, &n), DK_ERROR_CONFIG);
+    assert_int_equal(levels_concatenate(list, 3, list, 3, to, NULL), DK_ERROR_CONFIG);
+    assert_int_equal(levels_concatenate(list, -1, list, 3, to, &n), DK_ERROR_CONFIG);
+    assert_int_equal(levels_concatenate(list, 3, list, -1, to, &n), DK_ERROR_CONFIG);
+    assert_int_equal(levels_resample(NULL, 3, to, 4), DK_ERROR_CONFIG);
+    assert_int_equal(levels_resample(list, 0, to, 4), DK_ERROR_CONFIG);
+    assert_int_equal(levels_resample(list, 3, to, 1), DK_ERROR_CONFIG);
+    assert_int_equal(levels_resample(infinite, 2, to, 4), DK_ERROR_CONFIG);
+    assert_int_equal(levels_resample(rising, 2, to, 4), DK_ERROR_CONFIG); /* 0 may be the last alone */
+    assert_int_equal(levels_shift(some, 2, HUGE_VAL, 1), DK_ERROR_CONFIG);
+    assert_int_equal(levels_shift(some, 2, 1, 0), DK_ERROR_CONFIG);
+    assert_int_equal(levels_shift(some, 2, 1, HUGE_VAL), DK_ERROR_CONFIG);
+    assert_int_equal(levels_shift(above, 2, 2, 1), DK_ERROR_CONFIG);
+    assert_int_equal(levels_shift(below, 2, 2, 1), DK_ERROR_CONFIG);
     assert_int_equal(n, 42);
     for (int i = 0; i < COUNT(to); i++) check_near(to[i], 42, 0, "nothing written");
     check_near(some[0], 1, 0, "shift"), check_near(some[1], 0.5, 0, "shift");
-    assert_int_equal(dk_levels_concatenate(list, 0, list, 2, to, &n),
+    assert_int_equal(levels_concatenate(list, 0, list, 2, to, &n),
                      DK_OK); /* with nothing there is no joint */
     assert_int_equal(n, 2);
-    assert_int_equal(dk_levels_concatenate(list, 2, list, 0, to, &n), DK_OK);
+    assert_int_equal(levels_concatenate(list, 2, list, 0, to, &n), DK_OK);
     assert_int_equal(n, 2);
-    assert_int_equal(dk_levels_resample(list, 3, to, 2), DK_OK); /* the first, and the last */
+    assert_int_equal(levels_resample(list, 3, to, 2), DK_OK); /* the first, and the last */
     check_near(to[0], 1, 0, "first"), check_near(to[1], 0, 0, "last");
 }
 
@@ -637,12 +638,12 @@ static void what_is_missing_is_named(void **state) {
     assert_non_null(strstr(dk_grid_about(0), "Karras et al. 2022"));
     assert_non_null(strstr(dk_schedule_about(0), "alpha"));
     assert_int_equal(dk_version(), DK_VERSION);
-    assert_int_equal(dk_levels_slice(NULL, 2, 0, 1, numbers), DK_ERROR_CONFIG);
-    assert_int_equal(dk_levels_flip(NULL, 2), DK_ERROR_CONFIG);
-    assert_int_equal(dk_levels_stretch(NULL, 2, 0, 1), DK_ERROR_CONFIG);
-    assert_int_equal(dk_levels_concatenate(numbers, 1, NULL, 1, numbers, NULL), DK_ERROR_CONFIG);
-    assert_int_equal(dk_levels_resample(numbers, 2, NULL, 2), DK_ERROR_CONFIG);
-    assert_int_equal(dk_levels_shift(NULL, 2, 1, 1), DK_ERROR_CONFIG);
+    assert_int_equal(levels_slice(NULL, 2, 0, 1, numbers), DK_ERROR_CONFIG);
+    assert_int_equal(levels_flip(NULL, 2), DK_ERROR_CONFIG);
+    assert_int_equal(levels_stretch(NULL, 2, 0, 1), DK_ERROR_CONFIG);
+    assert_int_equal(levels_concatenate(numbers, 1, NULL, 1, numbers, NULL), DK_ERROR_CONFIG);
+    assert_int_equal(levels_resample(numbers, 2, NULL, 2), DK_ERROR_CONFIG);
+    assert_int_equal(levels_shift(NULL, 2, 1, 1), DK_ERROR_CONFIG);
     c.sampler = dk_sampler_named("etd4rk"), c.sampler.exponential = NULL;
     assert_int_equal(dk_sample(&c, bounded, NULL, x), DK_ERROR_CONFIG);
     assert_non_null(strstr(c.message, "sampler.exponential = 0: must be an exponential Runge-Kutta method"));

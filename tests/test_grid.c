@@ -1,5 +1,6 @@
 /* Time grids against what other implementations compute, image to image, shifts, and the algebra on lists. */
 #include "check.h"
+#include "examples/levels.h"
 
 /* Relative: levels go down to 1e-4 and below. */
 static void check_close(double got, double want) {
@@ -565,29 +566,29 @@ static void lists_are_cut_joined_and_bent(void **state) {
     double a[8], b[8];
     int n = 0;
     (void)state;
-    assert_int_equal(dk_levels_slice(list, 4, 1, 2, a), DK_OK);
+    assert_int_equal(levels_slice(list, 4, 1, 2, a), DK_OK);
     check_list(a, list + 1, 2);
-    assert_int_equal(dk_levels_slice(list, 4, 3, 2, a), DK_ERROR_CONFIG);
-    assert_int_equal(dk_levels_concatenate(list, 2, list + 1, 3, a, &n), DK_OK); /* the joint counts once */
+    assert_int_equal(levels_slice(list, 4, 3, 2, a), DK_ERROR_CONFIG);
+    assert_int_equal(levels_concatenate(list, 2, list + 1, 3, a, &n), DK_OK); /* the joint counts once */
     assert_int_equal(n, 4);
     check_list(a, list, 4);
-    assert_int_equal(dk_levels_concatenate(list, 1, list + 2, 2, a, &n), DK_OK);
+    assert_int_equal(levels_concatenate(list, 1, list + 2, 2, a, &n), DK_OK);
     assert_int_equal(n, 3);
-    assert_int_equal(dk_levels_flip(a, 3), DK_OK);
+    assert_int_equal(levels_flip(a, 3), DK_OK);
     check_near(a[2], 1, 0, "flipped");
     const double finer[] = {1, 0.707106781186547524, 0.5, 0.353553390593273762, 0.25, 0};
-    assert_int_equal(dk_levels_resample(list, 4, b, 6), DK_OK);
+    assert_int_equal(levels_resample(list, 4, b, 6), DK_OK);
     check_list(b, finer, 6);
-    assert_int_equal(dk_levels_resample(list, 4, b, 1), DK_ERROR_CONFIG);
+    assert_int_equal(levels_resample(list, 4, b, 1), DK_ERROR_CONFIG);
     const double shifted[] = {1, 0.75, 0.5, 0}, stretched[] = {1, 0.6, 0.4, 0.2};
     memcpy(a, list, sizeof list);
-    assert_int_equal(dk_levels_shift(a, 4, 3, 1), DK_OK);
+    assert_int_equal(levels_shift(a, 4, 3, 1), DK_OK);
     check_list(a, shifted, 4);
-    assert_int_equal(dk_levels_shift(a, 4, -3, 1), DK_ERROR_CONFIG);
+    assert_int_equal(levels_shift(a, 4, -3, 1), DK_ERROR_CONFIG);
     memcpy(a, list, sizeof list);
-    assert_int_equal(dk_levels_stretch(a, 4, 1, 0.2), DK_OK);
+    assert_int_equal(levels_stretch(a, 4, 1, 0.2), DK_OK);
     check_list(a, stretched, 4);
-    assert_int_equal(dk_levels_stretch(a, 1, 1, 0.2), DK_ERROR_CONFIG); /* 1 cannot stay and become 0.2 */
+    assert_int_equal(levels_stretch(a, 1, 1, 0.2), DK_ERROR_CONFIG); /* 1 cannot stay and become 0.2 */
     const double own[] = {3, 2, 1};
     dk_config c = grid_config(dk_edm(0.002, 80), "karras", 4);
     c.grid = check_resampled(own, 3, DK_UNIT_SIGMA), c.grid.final = DK_FINAL_MIN;

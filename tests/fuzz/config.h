@@ -4,7 +4,7 @@
 static void set_schedule(fuzz_input *in, dk_schedule *s) {
     double *const reals[] = {&s->t_min,         &s->t_max,    &s->shift,    &s->sigma_min,  &s->sigma_max,
                              &s->cosine_offset, &s->beta_min, &s->beta_max};
-    int *const ints[] = {&s->timesteps, &s->zero_terminal_snr, &s->quirks};
+    int *const ints[] = {&s->timesteps, &s->zero_terminal_snr};
     const char *name = dk_schedule_name((int)fuzz_below(in, 16));
     if (name) *s = dk_schedule_named(name);
     else s->family = (dk_family)fuzz_int(in);

@@ -1,5 +1,6 @@
 /* A list of levels, in every unit: sampled on, resampled, and put through the algebra on lists. */
 #include "fuzz.h"
+#include "examples/levels.h"
 
 static int fuzz_levels(const uint8_t *bytes, size_t size) {
     enum { MOST = 16 };
@@ -25,12 +26,12 @@ static int fuzz_levels(const uint8_t *bytes, size_t size) {
     /* Of a list that makes no sense nothing is written. */
     for (int i = 0; i < 2 * MOST; i++) out[i] = 123;
     int first = fuzz_int(&in), count = (int)fuzz_byte(&in) % MOST;
-    if (dk_levels_slice(levels, n, first, count, out) != DK_OK) FUZZ_PROMISE(out[0] == 123);
+    if (levels_slice(levels, n, first, count, out) != DK_OK) FUZZ_PROMISE(out[0] == 123);
     out[0] = 123;
-    if (dk_levels_resample(levels, n, out, count) != DK_OK) FUZZ_PROMISE(out[0] == 123);
-    dk_levels_shift(levels, n, fuzz_real(&in), fuzz_real(&in));
-    dk_levels_stretch(levels, n, fuzz_real(&in), fuzz_real(&in));
-    dk_levels_flip(levels, n);
-    dk_levels_concatenate(levels, n, levels, n, out, &got);
+    if (levels_resample(levels, n, out, count) != DK_OK) FUZZ_PROMISE(out[0] == 123);
+    levels_shift(levels, n, fuzz_real(&in), fuzz_real(&in));
+    levels_stretch(levels, n, fuzz_real(&in), fuzz_real(&in));
+    levels_flip(levels, n);
+    levels_concatenate(levels, n, levels, n, out, &got);
     return 0;
 }
