@@ -993,8 +993,6 @@ DK_API dk_status dk_plan_copy(dk_plan *to, const dk_plan *from);
 /* 1 if both do the same operations in the same order, with coefficients and levels within tolerance
    (|a - b| <= tolerance (1 + |b|)); the largest difference goes to *worst unless NULL. */
 DK_API int dk_plan_equal(const dk_plan *a, const dk_plan *b, double tolerance, double *worst);
-/* A number that tells apart plans which compute different things. */
-DK_API uint64_t dk_plan_hash(const dk_plan *plan);
 /* The plan in words: levels, calls, rows. Writes at most size bytes with the closing zero; returns the
    length that the whole text has, as snprintf does. */
 DK_API size_t dk_plan_text(const dk_plan *plan, char *text, size_t size);
@@ -4571,22 +4569,85 @@ static size_t dkp_more(size_t a, size_t n, size_t each) {
 
 static size_t dkp_up(size_t n) { return n > (size_t)-64 ? (size_t)-1 : (n + 63) / 64 * 64; }
 
+/* A plan's arrays, each with its count and how many elements more there is room for: one for a last move into x. */
+#define DKP_PLAN_ARRAYS(X)                                                                                  \
+    X(dk_level, level, levels, 0)                                                                           \
+    X(dk_call, call, calls, 0)                                                                              \
+    X(dk_draw, draw, draws, 0)                                                                              \
+    X(dk_term, term, terms, 1)                                                                              \
+    X(dk_row, row, rows, 1)                                                                                 \
+    X(dk_value, value, values, 1)                                                                           \
+    X(dk_pass, pass, passes, 0)                                                                             \
+    X(dk_norm, norm, norms, 0)
+
 /* Where the arrays lie in one block that starts at base, from the plan's counts; returns its size. Scratch for
    allocation comes last. */
 static size_t dkp_layout(dk_plan *p, char *base) {
     size_t at = 0;
-#define DKP_PLACE(type, member, count) \
-    p->member = base ? (type *)(void *)(base + at) : NULL, at = dkp_up(dkp_more(at, (size_t)(count), sizeof(type)))
-    DKP_PLACE(dk_level, level, p->levels);
-    DKP_PLACE(dk_call, call, p->calls);
-    DKP_PLACE(dk_draw, draw, p->draws);
-    DKP_PLACE(dk_term, term, p->terms + 1); /* one more for a last move into x */
-    DKP_PLACE(dk_row, row, p->rows + 1);
-    DKP_PLACE(dk_value, value, p->values + 1);
-    DKP_PLACE(dk_pass, pass, p->passes);
-    DKP_PLACE(dk_norm, norm, p->norms);
+#define DKP_PLACE(type, member, count, more)                    \
+    p->member = base ? (type *)(void *)(base + at) : NULL;      \
+    at = dkp_up(dkp_more(at, (size_t)p->count + (more), sizeof(type)));
+    DKP_PLAN_ARRAYS(DKP_PLACE)
 #undef DKP_PLACE
     return at;
+}
+
+/* The arrays of one plan, to where they are to lie in another: in memory of its own, or further down in the same. */
+static void dkp_move_arrays(const dk_plan *to, const dk_plan *from) {
+#define DKP_MOVE(type, member, count, more) \
+    if (from->count) memmove(to->member, from->member, sizeof(type) * (size_t)from->count);
+    DKP_PLAN_ARRAYS(DKP_MOVE)
+#undef DKP_MOVE
+}
+
+/* What of a plan's elements counts for what it computes. */
+typedef struct dkp_plan_field {
+    char kind, array; /* r: a real number; i: an int, or an enum; s: a short */
+    short at;
+} dkp_plan_field;
+
+#define DKP_PLACE_OF(type, member, count, more) DKP_OF_##member,
+enum { DKP_PLAN_ARRAYS(DKP_PLACE_OF) DKP_OF_NONE };
+#undef DKP_PLACE_OF
+#define DKP_PART(kind, of, member) {kind, DKP_OF_##of, (short)offsetof(dk_##of, member)}
+#define DKP_R(of, member) DKP_PART('r', of, member)
+#define DKP_I(of, member) DKP_PART('i', of, member)
+#define DKP_S(of, member) DKP_PART('s', of, member)
+static const dkp_plan_field dkp_plan_fields[] = {
+    DKP_R(level, t), DKP_R(level, alpha), DKP_R(level, sigma), DKP_I(call, x), DKP_I(call, input),
+    DKP_I(call, output), DKP_I(call, uncond_output), DKP_I(call, denoised), DKP_I(call, branch),
+    DKP_I(call, branches), DKP_R(call, condition), DKP_R(call, input_scale), DKP_R(call, d_x),
+    DKP_R(call, d_f), DKP_R(call, clip), DKP_R(call, weight[0]), DKP_R(call, weight[1]),
+    DKP_R(call, weight[2]), DKP_I(term, value), DKP_S(term, scalar), DKP_S(term, power), DKP_R(term, c),
+    DKP_I(row, dst), DKP_I(row, count), DKP_I(row, draw), DKP_I(row, mask), DKP_R(row, clip),
+    DKP_I(pass, first), DKP_I(pass, boundary), DKP_I(norm, kind), DKP_I(norm, a), DKP_I(norm, b),
+    DKP_I(norm, p), DKP_I(norm, q), DKP_R(norm, atol), DKP_R(norm, rtol), DKP_R(norm, limit),
+    DKP_R(norm, share)};
+#undef DKP_PART
+#undef DKP_R
+#undef DKP_I
+#undef DKP_S
+
+/* The array that a field is of, its count, and the size of its elements. */
+static const char *dkp_plan_array(const dk_plan *p, int array, int *count, size_t *size) {
+#define DKP_ARRAY(type, member, n, more) {p->member, p->n, sizeof(type)},
+    const struct {
+        const void *first;
+        int count;
+        size_t size;
+    } arrays[] = {DKP_PLAN_ARRAYS(DKP_ARRAY)};
+#undef DKP_ARRAY
+    *count = arrays[array].count, *size = arrays[array].size;
+    return (const char *)arrays[array].first;
+}
+
+static double dkp_plan_number(const dkp_plan_field *f, const char *element) {
+    double real;
+    short few;
+    int whole;
+    if (f->kind == 'r') return memcpy(&real, element + f->at, sizeof real), real;
+    if (f->kind == 's') return memcpy(&few, element + f->at, sizeof few), few;
+    return memcpy(&whole, element + f->at, sizeof whole), whole;
 }
 
 static char *dkp_align(void *memory) {
@@ -4741,39 +4802,17 @@ static uint64_t dkp_hash_real(uint64_t h, double v) {
     return dkp_hash(h, bits);
 }
 
-DK_API uint64_t dk_plan_hash(const dk_plan *p) {
-    if (!p) return 0;
-    uint64_t h = dkp_hash(0xCBF29CE484222325u, (uint64_t)p->steps);
-    for (int i = 0; i < p->terms; i++) {
-        const dk_term *t = &p->term[i];
-        h = dkp_hash(dkp_hash_real(h, t->c), (uint64_t)t->value);
-        h = dkp_hash(h, (uint64_t)(t->scalar * 65536 + t->power));
+/* A number that tells apart plans which compute different things. */
+static uint64_t dkp_plan_hash(const dk_plan *p) {
+    uint64_t h = dkp_hash(dkp_hash(0xCBF29CE484222325u, (uint64_t)p->steps), (uint64_t)p->number);
+    int count;
+    size_t size;
+    for (int k = 0; k < DKP_COUNT(dkp_plan_fields); k++) {
+        const dkp_plan_field *f = &dkp_plan_fields[k];
+        const char *at = dkp_plan_array(p, f->array, &count, &size);
+        for (int i = 0; i < count; i++, at += size) h = dkp_hash_real(h, dkp_plan_number(f, at));
     }
-    for (int i = 0; i < p->rows; i++) {
-        h = dkp_hash(dkp_hash(h, (uint64_t)p->row[i].dst), (uint64_t)p->row[i].count);
-        h = dkp_hash(h, (uint64_t)(int64_t)p->row[i].draw);
-        if (p->row[i].mask >= 0) h = dkp_hash(h, (uint64_t)p->row[i].mask);
-        if (p->row[i].clip > 0) h = dkp_hash_real(h, p->row[i].clip);
-    }
-    for (int i = 0; i < p->calls; i++) {
-        const dk_call *c = &p->call[i];
-        h = dkp_hash_real(dkp_hash_real(dkp_hash_real(h, c->condition), c->d_x), c->d_f);
-        h = dkp_hash_real(h, c->input_scale);
-        h = dkp_hash(h, (uint64_t)(int64_t)c->uncond_output);
-        if (c->clip > 0) h = dkp_hash_real(h, c->clip);
-        if (c->branch + c->branches > 1) h = dkp_hash(h, (uint64_t)(c->branch * DK_BRANCHES + c->branches));
-        for (int k = 0; c->branches > 1 && k < DK_BRANCHES; k++) h = dkp_hash_real(h, c->weight[k]);
-    }
-    for (int i = 0; i < p->norms; i++) {
-        const dk_norm *n = &p->norm[i];
-        h = dkp_hash(dkp_hash(dkp_hash(h, (uint64_t)n->kind), (uint64_t)n->a), (uint64_t)(int64_t)n->b);
-        h = dkp_hash(dkp_hash(h, (uint64_t)(int64_t)n->p), (uint64_t)(int64_t)n->q);
-        if (n->limit > 0 || n->share > 0) h = dkp_hash_real(dkp_hash_real(h, n->limit), n->share);
-        if (n->p >= 0) h = dkp_hash_real(dkp_hash_real(h, n->atol), n->rtol);
-    }
-    for (int i = 0; i < p->passes; i++)
-        h = dkp_hash(dkp_hash(h, (uint64_t)p->pass[i].first), p->pass[i].boundary);
-    return p->number ? dkp_hash(h, (uint64_t)p->number) : h;
+    return h;
 }
 
 static dk_status dkp_count(dk_recorder *r, dk_plan *plan, dk_config *resolved, const dk_pace *pace,
@@ -4830,21 +4869,6 @@ static dk_status dkp_get_memory(void **memory, size_t *bytes, int *owned, size_t
     *memory = DKP_MALLOC(needed), *bytes = needed;
     *owned = *memory != NULL;
     return *owned ? DK_OK : dkp_fail_allocation(message, needed);
-}
-
-/* The arrays of one plan, to where they are to lie in another: in memory of its own, or further down in the same. */
-static void dkp_move_arrays(const dk_plan *to, const dk_plan *from) {
-#define DKP_MOVE(member, count) \
-    if (from->count) memmove(to->member, from->member, sizeof *to->member *(size_t)from->count)
-    DKP_MOVE(level, levels);
-    DKP_MOVE(call, calls);
-    DKP_MOVE(draw, draws);
-    DKP_MOVE(term, terms);
-    DKP_MOVE(row, rows);
-    DKP_MOVE(value, values);
-    DKP_MOVE(pass, passes);
-    DKP_MOVE(norm, norms);
-#undef DKP_MOVE
 }
 
 /* Lays out memory for the counts in `room` and records into it. */
@@ -4968,46 +4992,23 @@ static void dkp_differ(double a, double b, double *worst) {
 
 DK_API int dk_plan_equal(const dk_plan *a, const dk_plan *b, double tolerance, double *worst) {
     double most = 0, unused;
+    size_t size;
     if (!worst) worst = &unused;
     *worst = HUGE_VAL;
-    if (!a || !b || a->steps != b->steps || a->calls != b->calls || a->rows != b->rows ||
-        a->terms != b->terms || a->values != b->values || a->passes != b->passes || a->norms != b->norms ||
-        a->draws != b->draws || a->number != b->number)
-        return 0;
-    for (int i = 0; i < a->rows; i++)
-        if (a->row[i].dst != b->row[i].dst || a->row[i].count != b->row[i].count ||
-            a->row[i].draw != b->row[i].draw || a->row[i].mask != b->row[i].mask)
-            return 0;
-        else dkp_differ(a->row[i].clip, b->row[i].clip, &most);
-    for (int i = 0; i < a->passes; i++)
-        if (a->pass[i].first != b->pass[i].first || a->pass[i].boundary != b->pass[i].boundary) return 0;
-    for (int i = 0; i < a->terms; i++) {
-        if (a->term[i].value != b->term[i].value || a->term[i].scalar != b->term[i].scalar ||
-            a->term[i].power != b->term[i].power)
-            return 0;
-        dkp_differ(a->term[i].c, b->term[i].c, &most);
-    }
-    for (int i = 0; i < a->levels; i++) {
-        dkp_differ(a->level[i].t, b->level[i].t, &most);
-        dkp_differ(a->level[i].alpha, b->level[i].alpha, &most);
-        dkp_differ(a->level[i].sigma, b->level[i].sigma, &most);
-    }
-    for (int i = 0; i < a->calls; i++) {
-        const dk_call *m = &a->call[i], *n = &b->call[i];
-        if (m->x != n->x || m->input != n->input || m->output != n->output ||
-            m->uncond_output != n->uncond_output || m->denoised != n->denoised || m->branch != n->branch ||
-            m->branches != n->branches)
-            return 0;
-        dkp_differ(m->condition, n->condition, &most), dkp_differ(m->input_scale, n->input_scale, &most);
-        dkp_differ(m->d_x, n->d_x, &most), dkp_differ(m->d_f, n->d_f, &most);
-        dkp_differ(m->clip, n->clip, &most);
-        for (int k = 0; k < DK_BRANCHES; k++) dkp_differ(m->weight[k], n->weight[k], &most);
-    }
-    for (int i = 0; i < a->norms; i++) {
-        const dk_norm *m = &a->norm[i], *n = &b->norm[i];
-        if (m->kind != n->kind || m->a != n->a || m->b != n->b || m->p != n->p || m->q != n->q) return 0;
-        dkp_differ(m->atol, n->atol, &most), dkp_differ(m->rtol, n->rtol, &most);
-        dkp_differ(m->limit, n->limit, &most), dkp_differ(m->share, n->share, &most);
+    if (!a || !b || a->steps != b->steps || a->number != b->number) return 0;
+#define DKP_SAME(type, member, count, more) \
+    if (a->count != b->count) return 0;
+    DKP_PLAN_ARRAYS(DKP_SAME)
+#undef DKP_SAME
+    for (int k = 0, count; k < DKP_COUNT(dkp_plan_fields); k++) {
+        const dkp_plan_field *f = &dkp_plan_fields[k];
+        const char *of_a = dkp_plan_array(a, f->array, &count, &size);
+        const char *of_b = dkp_plan_array(b, f->array, &count, &size);
+        for (int i = 0; i < count; i++, of_a += size, of_b += size) {
+            double in_a = dkp_plan_number(f, of_a), in_b = dkp_plan_number(f, of_b);
+            if (f->kind == 'r') dkp_differ(in_a, in_b, &most);
+            else if (in_a < in_b || in_a > in_b) return 0;
+        }
     }
     *worst = most;
     return most <= tolerance;
@@ -9069,7 +9070,7 @@ static uint64_t dkp_hash_config(const dk_run *run) {
     const double control[] = {k->rtol,   k->atol,   k->h_init, k->safety,        k->pcoeff,
                               k->icoeff, k->dcoeff, s->eta,    (double)s->order, (double)k->law};
     uint64_t h = dkp_hash(0xCBF29CE484222325u, (uint64_t)run->config.steps);
-    if (!dkp_plan_of(run)->attempt) return dk_plan_hash(dkp_plan_of(run));
+    if (!dkp_plan_of(run)->attempt) return dkp_plan_hash(dkp_plan_of(run));
     for (int i = 0; i < DKP_COUNT(control); i++) h = dkp_hash_real(h, control[i]);
     for (int i = 0; i <= run->config.steps; i++) {
         dk_level l = dkp_grid_level(&run->config, i);
@@ -9202,7 +9203,7 @@ DK_API dk_status dk_save(dk_run *run, void *bytes, size_t size) {
     for (int i = 0; i < DKP_SAVE_WORDS; i++) dkp_byte_io(&io, head[i], 8);
     if (dkp_plan_of(run)->attempt) {
         dkp_pace_io(&io, &run->own.pace);
-        dkp_byte_io(&io, dk_plan_hash(dkp_plan_of(run)), 8);
+        dkp_byte_io(&io, dkp_plan_hash(dkp_plan_of(run)), 8);
     }
     dkp_cursor at = {(uint64_t)run->own.pass, (uint64_t)(run->own.waiting + 2 * run->own.finished),
                      (uint64_t)run->own.ended};
@@ -9240,7 +9241,7 @@ static int dkp_load_cursor(dk_run *run, dkp_bytes *io, dkp_cursor *at) {
         at->pass = (uint64_t)run->own.plan.passes;
         return 1;
     }
-    if (dkp_record_again(run) == DK_OK && dk_plan_hash(&run->own.plan) == hash &&
+    if (dkp_record_again(run) == DK_OK && dkp_plan_hash(&run->own.plan) == hash &&
         dkp_cursor_fits(&run->own.plan, at))
         return 1;
     run->own.pace = here;

@@ -7,7 +7,6 @@
 #include "diffkit.h"
 
 #include "digits.h"
-#include <inttypes.h>
 #include <limits.h>
 #include <signal.h>
 
@@ -697,8 +696,8 @@ static int run_levels(arguments *a) {
 /* The whole plan; the names are those of the structs in diffkit.h, where their meaning is written. */
 static void print_plan_json(const dk_plan *p) {
     static const char *const boundaries[] = {"end", "call", "norm", "hook"};
-    printf("{\"steps\": %d, \"buffers\": %d, \"locals\": %d, \"noises\": %d, \"hash\": \"%016" PRIx64 "\",\n",
-           p->steps, p->buffers, p->locals, p->noises, dk_plan_hash(p));
+    printf("{\"steps\": %d, \"buffers\": %d, \"locals\": %d, \"noises\": %d,\n", p->steps,
+           p->buffers, p->locals, p->noises);
     printf("\"levels\": [");
     for (int i = 0; i < p->levels; i++)
         printf("%s\n{\"t\": %s, \"alpha\": %s, \"sigma\": %s}", i ? "," : "", json(p->level[i].t).s,

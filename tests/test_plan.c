@@ -244,14 +244,12 @@ static void other_plans_are_not_equal(void **state) {
     record(&c, &a);
     record(&c, &b);
     assert_int_equal(dk_plan_equal(&a, &b, 0, NULL), 1);
-    assert_true(dk_plan_hash(&a) == dk_plan_hash(&b));
     dk_plan_free(&b);
     c.sampler.eta = 0.5; /* the same operations with other numbers */
     record(&c, &b);
     assert_int_equal(dk_plan_equal(&a, &b, 1e-3, &worst), 0);
     assert_true(worst > 0.01 && worst < 1);
     assert_int_equal(dk_plan_equal(&a, &b, worst * 1.001, NULL), 1);
-    assert_true(dk_plan_hash(&a) != dk_plan_hash(&b));
     dk_plan_free(&b);
     c.sampler.eta = 0; /* other operations */
     record(&c, &b);
@@ -261,7 +259,6 @@ static void other_plans_are_not_equal(void **state) {
     c.sampler.eta = 1, c.grid = dk_grid_levels(moved, DK_UNIT_SIGMA);
     record(&c, &b);
     assert_int_equal(dk_plan_equal(&a, &b, 1e-6, NULL), 0);
-    assert_true(dk_plan_hash(&a) != dk_plan_hash(&b));
     dk_plan_free(&a), dk_plan_free(&b);
 }
 
@@ -288,7 +285,6 @@ static void what_plans_weigh_clip_and_measure_is_compared(void **state) {
         }
         assert_int_equal(dk_plan_equal(&plan[0], &plan[1], 0.01, &worst), 0);
         assert_true(worst < 1);
-        assert_true(dk_plan_hash(&plan[0]) != dk_plan_hash(&plan[1]));
         dk_plan_free(&plan[0]), dk_plan_free(&plan[1]);
     }
 }
@@ -926,7 +922,7 @@ static void room_changes_no_plan(void **state) {
             memset(&plans[k], 0, sizeof plans[k]);
             plans[k].memory = memory[k], plans[k].bytes = bytes[k];
             assert_int_equal(dk_record(&plans[k], &c), DK_OK);
-            assert_true(dk_plan_hash(&plans[k]) == dk_plan_hash(&plans[0]));
+            assert_int_equal(dk_plan_equal(&plans[k], &plans[0], 0, NULL), 1);
             assert_int_equal(plans[k].used, plans[0].used);
             assert_true(plans[k].used <= needed);
         }
