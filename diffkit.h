@@ -69,7 +69,7 @@
        - The ends are exact: alpha = 0 (flow at t = 1, zero-terminal-SNR VP) and sigma = 0 are ordinary
          levels. A step that ends at sigma = 0 gives alpha * D; one that starts there is alpha * D + sigma
          times the noise that the network predicts (eps, v, velocity; x0 cannot).
-       - A grid may go back up in between (dk_grid.jump, restart): there noise is added, which is a step of the
+       - A grid may go back up in between (dk_grid.way, travel): there noise is added, which is a step of the
          plan without evaluation, and the sampler begins anew.
        - With step-size control (dk_sampler.rtol) the number of steps follows from the data: the run records one
          attempt of a step at a time.
@@ -244,13 +244,6 @@ typedef enum dk_betas {
 typedef void (*dk_schedule_fn)(void *user, double t, double *alpha, double *sigma, double *d_alpha,
                                double *d_sigma);
 
-/* Bits of dk_schedule.quirks and dk_grid.quirks: what one program does its own way. Book three has the table. */
-enum {
-    DK_QUIRK_FLOAT_TABLE = 1 << 16,    /* VP discrete: 1 - beta and alpha^2 are rounded to float */
-    DK_QUIRK_TERMINAL_ALPHA = 1 << 17, /* VP discrete: alpha(T-1) = 2^-12 after zero_terminal_snr */
-    DKP_QUIRK_MARKED = 1 << 30         /* private: alphas_cumprod has some of the products only */
-};
-
 /* A noise schedule is a plain value; make it with one of the functions below, then edit at will. */
 typedef struct dk_schedule {
     const char *name; /* that it was asked for by, with dk_schedule_named; else NULL */
@@ -262,18 +255,17 @@ typedef struct dk_schedule {
     double beta_min, beta_max;   /* VP, sub-VP: beta(t) = beta_min + t (beta_max - beta_min); VP discrete: first, last */
     dk_betas betas;              /* VP discrete: how they are spaced in between */
     int timesteps;               /* VP discrete: number of training timesteps T, t = 0 .. T-1; flow: size of the
-                                    table t = 1/T, 2/T .. 1 that some grids pick from, 0: none */
+                                    table t = 1/T, 2/T .. 1 that some grids pick from, 0: 1000 */
     int zero_terminal_snr;        /* VP discrete: 1: rescaled so that alpha(T-1) = 0 (Lin et al. 2023) */
-    int quirks;                   /* DK_QUIRK_... */
+    unsigned quirks;              /* other programs' ways, a sum of DK_QUIRK_...; see >>decl-quirks */
     const double *alphas_cumprod; /* VP discrete from a table of T numbers, read while recording */
     dk_schedule_fn fn;            /* custom, with t from t_min (least noise) to t_max */
     void *user;
 } dk_schedule;
 
-/* alpha = 1 - sigma, sigma = t shifted. Liu et al. 2022, Lipman et al. 2022; shift: Esser et al. 2024, eq. 23. */
+/* alpha = 1 - sigma, sigma = t shifted. Liu et al. 2022, Lipman et al. 2022; shift: Esser et al. 2024, eq. 23; Flux: exp(mu).
+   Grids that pick from a table find 1000 levels, t = 1/1000 .. 1, unless you set timesteps. */
 DK_API dk_schedule dk_flow(double shift);
-/* The same over a table of levels t = 1/timesteps, 2/timesteps .. 1. Flux: shift exp(mu). */
-DK_API dk_schedule dk_flow_discrete(double shift, int timesteps);
 /* alpha = 1, sigma = sigma_min (sigma_max/sigma_min)^t, t in [0, 1]. Song et al. 2021, eq. 9. */
 DK_API dk_schedule dk_ve(double sigma_min, double sigma_max);
 /* alpha = 1, sigma = t. Karras et al. 2022. */
@@ -349,39 +341,42 @@ typedef enum dk_condition {
 
 /* ---------------------------------------------------------------------- >>decl-grid  Time grids */
 
-/* "Table" below: the T levels that a discrete schedule was trained on, k = 0 .. T-1: timestep k of VP discrete,
-   t = (k+1)/T of flow with `timesteps` set. */
+/* How levels are spaced. Table: the T levels that a discrete schedule was trained on, k = 0 .. T-1: timestep k of VP
+   discrete, t = (k+1)/T of flow. a, b, n: the spacing's own numbers in dk_grid, with what 0 stands for. */
 typedef enum dk_spacing {
-    DK_SPACING_DEFAULT,     /* flow and cosine flow: UNIFORM; others: KARRAS */
-    DK_SPACING_KARRAS,      /* u^(1/rho) linear, Karras et al. 2022, eq. 5 */
-    DK_SPACING_EXPONENTIAL, /* log u linear */
-    DK_SPACING_LAMBDA,      /* log-SNR linear, Lu et al. 2022 */
-    DK_SPACING_UNIFORM,     /* t linear */
-    DK_SPACING_QUADRATIC,   /* sqrt(t) linear, Song et al. 2020 */
-    DK_SPACING_LEADING,     /* table, k = i * (T/steps), T/steps whole, + offset; Lin et al. 2023, table 2 */
-    DK_SPACING_TRAILING,    /* table, k = T - i * T/steps - 1 */
-    DK_SPACING_LINSPACE,    /* table, k from T-1 to 0, linear */
-    DK_SPACING_POLYEXPONENTIAL, /* log u linear in a ramp^rho, k-diffusion */
-    DK_SPACING_VP,         /* t linear, from 1 to time_min, in the VP process that has the range's ends */
-    DK_SPACING_IDDPM,      /* every so-manyth of improved DDPM's levels in range; Karras et al. 2022 */
-    DK_SPACING_KL_OPTIMAL, /* atan u linear, Sabour et al. 2024 */
-    DK_SPACING_LAPLACE, /* lambda at quantiles of a Laplace distribution, cut to the range; Hang et al. 2024 */
-    DK_SPACING_LOGIT_NORMAL, /* logit of sigma/(alpha + sigma) at quantiles of a normal one; Esser et al. 2024 */
-    DK_SPACING_LINEAR_QUADRATIC, /* 1 - u/u_max first linear, then quadratic; Polyak et al. 2024 (Movie Gen) */
-    DK_SPACING_BONG_TANGENT,     /* u along two arctangents that meet half-way, RES4LYF */
-    DK_SPACING_CRASH,            /* sine of the angle atan(sigma/alpha) = sin^2, v-diffusion */
-    DK_SPACING_BETA_SIGMA,       /* u at quantiles of a beta distribution, Lee et al. 2024 */
-    DK_SPACING_BETA, /* table, the same for k, rounded; what comes twice is taken once: can be fewer steps */
-    DK_SPACING_NORMAL,       /* t linear; on shifted flow the ends are u taken for t, ComfyUI */
+    DK_SPACING_DEFAULT,         /* flow and cosine flow: UNIFORM; others: KARRAS */
+    DK_SPACING_KARRAS,          /* u^(1/a) linear, a = rho (0: 7); Karras et al. 2022, eq. 5 */
+    DK_SPACING_EXPONENTIAL,     /* log u linear */
+    DK_SPACING_LAMBDA,          /* log-SNR linear; Lu et al. 2022 */
+    DK_SPACING_UNIFORM,         /* t linear */
+    DK_SPACING_QUADRATIC,       /* sqrt(t) linear; Song et al. 2020 */
+    DK_SPACING_LEADING,         /* table, k = i * (T/steps) + n, T/steps whole, n = offset; Lin et al. 2023, table 2 */
+    DK_SPACING_TRAILING,        /* table, k = T - i * T/steps - 1 */
+    DK_SPACING_LINSPACE,        /* table, k from T-1 to 0, linear */
+    DK_SPACING_POLYEXPONENTIAL, /* log u linear in a ramp^a, a = rho (0: 1); k-diffusion */
+    DK_SPACING_VP,              /* t linear, from 1 to a = time_min (0: 0.001), in the VP process with the range's ends */
+    DK_SPACING_IDDPM, /* improved DDPM's levels in range, evenly taken; a, b = C_1, C_2 (0: 0.001, 0.008); Karras et al. 2022 */
+    DK_SPACING_KL_OPTIMAL,       /* atan u linear; Sabour et al. 2024 */
+    DK_SPACING_LAPLACE,          /* log(sigma/alpha) at quantiles of a Laplace distribution, cut to the range and there
+                                    taken once; a = mean, b = deviation (0: 0.5); Hang et al. 2024 */
+    DK_SPACING_LOGIT_NORMAL,     /* logit of sigma/(alpha + sigma) at quantiles of a normal one, cut in the same way;
+                                    a = mean, b = deviation (0: 1.75); Esser et al. 2024 */
+    DK_SPACING_LINEAR_QUADRATIC, /* 1 - u/u_max first linear, to a = threshold (0: 0.025) in n steps (0: half of all), then
+                                    quadratic; Polyak et al. 2024 (Movie Gen) */
+    DK_SPACING_BONG_TANGENT,     /* u along two arctangents that meet half-way; RES4LYF */
+    DK_SPACING_CRASH,            /* sine of the angle atan(sigma/alpha) = sin^2; v-diffusion */
+    DK_SPACING_BETA_SIGMA,       /* u at quantiles of the distribution Beta(a, b) (0: 0.6); Lee et al. 2024 */
+    DK_SPACING_BETA,         /* table, the same for k, rounded; what comes twice is taken once: can be fewer steps */
+    DK_SPACING_NORMAL,       /* t linear; on shifted flow the ends are u taken for t; ComfyUI */
     DK_SPACING_SGM_UNIFORM,  /* NORMAL with one more level, of which the last is left out */
     DK_SPACING_SIMPLE,       /* table, k = T-1 - i * T/steps, rounded up */
     DK_SPACING_DDIM_UNIFORM, /* table, k = 1 + i * (T/steps) for all that there are: can be more steps */
     DK_SPACING_SMOOTHSTEP,   /* table, k = (T-1) (3 v^2 - 2 v^3), v linear, rounded */
-    DK_SPACING_SD_TURBO,     /* table, the first of original_steps trailing ones, after `offset` of them */
-    DK_SPACING_LCM,          /* table, every so-manyth of original_steps trailing ones, Luo et al. 2023 */
-    DK_SPACING_GITS,         /* published levels for SD by `coefficient`, Chen et al. 2024 */
-    DK_SPACING_RESAMPLE, /* `levels`, level_count of them, resampled linearly in log u (or in t, lambda) */
-    DK_SPACING_LEVELS,   /* the user's own, verbatim */
+    DK_SPACING_SD_TURBO,     /* table, the first of n = original_steps (0: 10) trailing ones, after a = offset of them */
+    DK_SPACING_LCM,          /* table, some of n = original_steps (0: 50) trailing ones, evenly; Luo et al. 2023 */
+    DK_SPACING_CUSTOM,       /* fn gives them; its numbers are a, b, n and `levels` */
+    DK_SPACING_RESAMPLE,     /* `levels`, level_count of them, resampled linearly in log u (or in t, lambda) */
+    DK_SPACING_LEVELS,       /* the user's own, verbatim */
     DK_SPACING_COUNT
 } dk_spacing;
 
@@ -395,7 +390,7 @@ typedef enum dk_final {
     DK_FINAL_MIN,     /* steps + 1 levels over the range, the last at its end */
     DK_FINAL_VALUE,   /* steps levels over the range, then noise level final_value */
     DK_FINAL_REPLACE, /* steps + 1 levels over the range, with sigma = 0 instead of the last */
-    DK_FINAL_LAST,    /* steps levels over the range or table, of which the last is the end: one step fewer */
+    DK_FINAL_LAST,    /* steps levels over the range or table, the last of them the end: one step fewer */
     DK_FINAL_COUNT
 } dk_final;
 
@@ -411,81 +406,59 @@ typedef enum dk_partial {
     DK_PARTIAL_COUNT
 } dk_partial;
 
+/* A spacing of your own: level i of n from the noisy end. It returns how many levels there really are; 0 refuses.
+   i < 0 asks for that number alone. */
+typedef int (*dk_spacing_fn)(const struct dk_config *c, int i, int n, dk_level *level);
+
+/* Time travel: a way over a grid that goes back up, by noise, and does steps again. `level` gives level i of the way and
+   returns how many steps the way has. dk_grid_level gives the grid's own levels, 0 .. c->steps. Put a dk_way first in a
+   struct of the way's numbers. Book three has RePaint's, Restart's and AUTOMATIC1111's. */
+typedef struct dk_layout dk_layout;
+typedef struct dk_way {
+    int (*level)(const struct dk_way *way, const struct dk_config *c, dk_layout *grid, int i, dk_level *level);
+} dk_way;
+DK_API dk_level dk_grid_level(dk_layout *grid, int i);
+
 /* Below, u is the level in the family's customary unit: sigma/(alpha + sigma) for flow and cosine flow,
    sigma/alpha for all others. A zero struct is a good default. */
 typedef struct dk_grid {
     const char *name; /* that it was asked for by, with dk_grid_named; else NULL */
     dk_spacing spacing;
-    double rho;                  /* KARRAS; 0: 7. POLYEXPONENTIAL; 0: 1 */
+    double a, b; /* the spacing's own numbers, see dk_spacing */
+    int n;
     double sigma_min, sigma_max; /* range in u; 0: the schedule's. Spacings that need a finite log use the
                                     level 1/1000 of the way in t where an end is alpha = 0 or sigma = 0 */
     double shift;                /* multiplies every level's sigma/alpha after spacing; 0: 1 */
     double shift_power;          /* before that it is raised to this power; 0: 1 */
     double terminal;             /* flow: 1 - u is then scaled so that the last level but the final one has
                                     this u; 0: it is not */
-    dk_rounding rounding;   /* of timesteps: LEADING, TRAILING, LINSPACE. VP discrete, other spacings with a
-                                    range: of the timestep that the network is told at a level, which stays where it is */
-    int spare;              /* so many more levels are laid out, and left out at the clean end */
-    int sigma_linear;       /* LINSPACE: between timesteps sigma/alpha is linear instead of its log */
-    double ceiling;         /* levels have at most this u; 0: no limit. diffusers' UniPC: 1 - 1e-6 */
-    int offset;             /* LEADING: added to each timestep; SD_TURBO: left out at the start */
-    int original_steps;     /* SD_TURBO; 0: 10. LCM; 0: 50 */
-    double beta_a, beta_b;  /* BETA, BETA_SIGMA: the distribution's alpha and beta; 0: 0.6 */
-    double mean, deviation; /* LAPLACE: of log(sigma/alpha); 0: 0.5. LOGIT_NORMAL: of the logit; 0: 1.75 */
-    double threshold;       /* LINEAR_QUADRATIC: where the linear part ends; 0: 0.025 */
-    int linear_steps;       /* LINEAR_QUADRATIC: of the linear part; 0: half of all */
-    double time_min;        /* VP: t at the range's lower end; 0: 0.001 */
-    double c_1, c_2;        /* IDDPM, Karras et al. 2022, table 1; 0: 0.001, 0.008 */
-    double coefficient;     /* GITS: 0.80 to 1.50 in steps of 0.05; 0: 1.20 */
+    dk_rounding rounding;        /* of timesteps: LEADING, TRAILING, LINSPACE. VP discrete, other spacings with a range:
+                                    of the timestep that the network is told at a level, which stays where it is */
     dk_final final;
-    double final_value; /* DK_FINAL_VALUE, in units of sigma/alpha */
-    double strength; /* 0: 1, the whole grid; after dk_resolve 1: what it stood for is in the fields below */
-    dk_partial partial;
+    double final_value;   /* DK_FINAL_VALUE, in units of sigma/alpha */
+    double strength;      /* 0: 1, the whole grid; dk_resolve turns it into steps and full_steps */
+    dk_partial partial;   /* what strength means */
     int full_steps;       /* the grid is laid out for so many steps, and the last `steps` are run; 0: steps */
-    int full_count;       /* steps that it then has, filled in */
-    int rising;           /* reverse the finished list: inversion */
     const double *levels; /* LEVELS: steps + 1 numbers; RESAMPLE: level_count; read while recording */
     int level_count;      /* RESAMPLE */
-    const char *words;    /* GITS: which of `levels` each published list takes; set by dk_grid_named */
     dk_unit unit;         /* LEVELS, RESAMPLE: what they are */
-    dk_level noisy, clean; /* ends of the range, filled in */
-    /* Time travel: noise takes the state back up, and steps are done again. RePaint (Lugmayr et al. 2022, fig. 9):
-       wherever a multiple of `jump` steps and one more are left (jump_clean, as in diffusers: a multiple), it goes up
-       by `jump` levels, until what follows has been run jump_runs times. Restart (Xu et al. 2023, alg. 1): from the
-       level next to restart_min to the one next to restart_max, restart_times, and down again by KARRAS. */
-    int jump, jump_runs, jump_clean;
-    int restart;                     /* steps down again; 0: none; -1: AUTOMATIC1111's rule, which takes them
-                                        from `steps`: none of less than 20, 9, from 36 on twice a quarter */
-    int restart_times;               /* 0: 1 */
-    double restart_min, restart_max; /* sigma/alpha; 0: 0.1, 2 */
-    int travel;                      /* LEVELS: the list itself goes back up in places */
-    double jump_shift; /* in t: the noise of a way up is that of one so much higher; diffusers: T/steps - 1 */
-    int restart_from, restart_to; /* the two levels' numbers, filled in */
+    dk_spacing_fn fn;     /* CUSTOM */
+    int rising;           /* 1: the finished list reversed, for inversion */
+    int travel;           /* LEVELS: 1: the list itself goes back up in places */
+    const dk_way *way;    /* a way over the grid that does; NULL: the grid from end to end */
+    unsigned quirks;      /* other programs' ways, a sum of DK_QUIRK_...; see >>decl-quirks */
 } dk_grid;
 
+/* By name, with customary numbers. A name that is not known gives a struct that is zero but for it, which is refused. */
 DK_API dk_grid dk_grid_named(const char *name);
 DK_API const char *dk_grid_name(int i); /* NULL past the end */
 DK_API const char *dk_grid_about(int i);
 /* The user's own levels, taken verbatim: steps + 1 numbers. */
 DK_API dk_grid dk_grid_levels(const double *levels, dk_unit unit);
-/* A list of levels resampled to any number of steps: linear in the log, in t or in lambda; the last is replaced
-   by 0 unless `final` says otherwise. */
-DK_API dk_grid dk_grid_resampled(const double *levels, int level_count, dk_unit unit);
 
-/* The finished grid of a config as numbers, with what time travel repeats; writes at most max, returns how many there are, 0 and a message if the
-   config cannot work. */
+/* The finished grid of a config as numbers, with what time travel repeats. Writes at most max; returns how many there
+   are, 0 and a message if the config cannot work. */
 DK_API int dk_levels(struct dk_config *c, dk_unit unit, double *out, int max);
-/* Algebra on lists of numbers, which stay the caller's. DK_ERROR_CONFIG, with nothing written, where the
-   arguments make no sense. slice: count numbers from `first` on. flip: the list reversed. stretch: scaled about
-   `fixed` so that the last becomes `last`. concatenate: b behind a, na + nb numbers or, where a ends with
-   what b begins with, one less; *n says which. resample: linear in the log; a last 0 stays. shift: of levels
-   in sigma/(alpha + sigma), as dk_grid.shift. */
-DK_API dk_status dk_levels_slice(const double *levels, int n, int first, int count, double *out);
-DK_API dk_status dk_levels_flip(double *levels, int n);
-DK_API dk_status dk_levels_stretch(double *levels, int n, double fixed, double last);
-DK_API dk_status dk_levels_concatenate(const double *a, int na, const double *b, int nb, double *out, int *n);
-DK_API dk_status dk_levels_resample(const double *levels, int n, double *out, int count);
-DK_API dk_status dk_levels_shift(double *levels, int n, double shift, double power);
 
 /* --------------------------------------------------------- >>decl-sampler  Samplers and recorders */
 
@@ -495,8 +468,7 @@ typedef enum dk_gauge {
     DK_GAUGE_FLOW,    /* x/(alpha + sigma) over u = sigma/(alpha + sigma) */
     DK_GAUGE_VP,      /* x/sqrt(alpha^2 + sigma^2) over u = atan(sigma/alpha) */
     DK_GAUGE_NATIVE,  /* x over t, with the schedule's own slopes */
-    DK_GAUGE_PSEUDO,  /* slopes as DEFAULT has them; a step is DDIM's by their average, stages are shares of t;
-                         Liu et al. 2022 */
+    DK_GAUGE_PSEUDO,  /* slopes as DEFAULT's, steps as DDIM's, stages at shares of t; Liu et al. 2022 */
     DK_GAUGE_COUNT
 } dk_gauge;
 
@@ -550,7 +522,7 @@ typedef enum dk_control_law {
 /* Step-size control of embedded methods: the number of steps follows from the data, and of the grid only the ends count. */
 typedef struct dk_control {
     double rtol, atol; /* tolerated error of a step, relative and absolute; both 0: the grid's steps */
-    double h_init;     /* first step, in lambda, or in u of a classical method's gauge; 0: 0.05, or estimated */
+    double h_init;     /* first step, in lambda, or u of a classical method; 0: 0.05, or estimated */
     double safety;     /* factor on every new step size; 0: 0.9 */
     double pcoeff, icoeff, dcoeff; /* PID control of the step size; all 0: icoeff 1 */
     dk_control_law law;
@@ -577,28 +549,28 @@ typedef struct dk_sampler {
     const void *user;    /* for the user's own record function; dk_table for table samplers */
 
     /* The method. */
-    const char *tableau; /* classical Runge-Kutta, as a textbook writes it: see >>decl-recorder */
+    const char *tableau; /* classical Runge-Kutta, as a textbook writes it: >>decl-recorder */
     const struct dk_exponential *exponential; /* exponential Runge-Kutta */
-    int order;      /* multistep: 1 .. 8 nodes; singlestep: 1 .. 3; step-size control: of the better method */
+    int order;      /* multistep: 1 .. 8 nodes; singlestep: 1 .. 3; step-size control: the better method's */
     dk_rule rule;   /* multistep; singlestep: DPM, or EXACT (Taylor, phi_2) */
     dk_gauge gauge; /* classical; exponential, ddim: FLOW takes (alpha + sigma)/sigma for alpha/sigma */
     int noise_prediction; /* exponential methods: interpolate the noise instead of D */
     int cfg_pp;           /* CFG++: the unconditional output gives the direction, guided D the target */
-    double param[2];      /* the method's own numbers. edm: where its second evaluation stands, 1/2, 2/3 or 1 ("alpha");
-                             singlestep: r_1 and r_2, where stages stand ("alpha", 0: 1/order; "alpha2", 0: 2/3);
-                             gradient estimation: "gamma" */
+    /* The method's own numbers. edm: "alpha", where the second evaluation stands: 1/2, 2/3 or 1. Singlestep: "alpha"
+       and "alpha2", where stages stand, r_1 and r_2; 0: 1/order, 2/3. Gradient estimation: "gamma". */
+    double param[2];
 
     /* First and last steps. */
-    int warmup;            /* classical multistep: so many first steps, if there are, are Runge-Kutta's, by the tableau */
+    int warmup;            /* classical multistep: so many first steps are Runge-Kutta's, by the tableau */
     int corrector;         /* multistep: nodes of the corrector, the new one included; 0: none */
     int pece;              /* evaluate again after the corrector */
     int lower_order_final; /* multistep: no more nodes than steps left before sigma = 0 */
-    int plain_last; /* classical methods, predictors: an ordinary step to sigma = 0 instead of x = alpha D */
+    int plain_last;        /* classical, predictors: an ordinary step to sigma = 0 instead of x = alpha D */
 
     /* Noise behind a step. */
     dk_noise_law law;
     double eta;            /* 0: deterministic */
-    double noise_excess;   /* every draw of the sampler is multiplied by 1 + noise_excess; text: s_noise = 1 + noise_excess */
+    double noise_excess;   /* every draw is multiplied by 1 + this; in text: s_noise, their sum */
     double noise_range[2]; /* noise only where sigma/alpha after the step lies between; 0: no limit */
 
     /* Noise before a step, Karras et al. 2022, alg. 2: any sampler can churn. */
@@ -619,7 +591,7 @@ DK_API dk_sampler dk_sampler_named(const char *name);
 struct dk_guidance;
 
 /* Called while recording, for every D: *g is a copy of dk_config.guidance, of which it may change what shall hold at
-   this level and step (0 .. steps - 1; with step-size control steps accepted so far, of 0). */
+   this level and step, but for the hook, which it may only leave out (NULL) (0 .. steps - 1; with step-size control steps accepted so far, of 0). */
 typedef void (*dk_guidance_fn)(void *user, dk_level level, int step, int steps, struct dk_guidance *g);
 
 /* Called in the run, for every D that evaluations made: batch * dim numbers to be changed at will; NULL with a back end,
@@ -1011,7 +983,9 @@ struct dk_plan {
 
 /* Bytes that dk_record needs; 0 and a message if the config cannot work. */
 DK_API size_t dk_plan_size(struct dk_config *c);
-/* Records the config's sampler on its grid. Before: plan zero, or memory and bytes set. */
+/* Records the config's sampler on its grid. Before: plan zero, or recorded already, or else zero but for memory and bytes. A plan that
+   was recorded gives way to the new one. The config is read, and its message written on failure: the plan is then what
+   it was, or empty where it had been recorded into memory of its own. */
 DK_API dk_status dk_record(dk_plan *plan, struct dk_config *c);
 DK_API void dk_plan_free(dk_plan *plan);
 /* Deep copy, to memory as for dk_record. */
@@ -1019,8 +993,6 @@ DK_API dk_status dk_plan_copy(dk_plan *to, const dk_plan *from);
 /* 1 if both do the same operations in the same order, with coefficients and levels within tolerance
    (|a - b| <= tolerance (1 + |b|)); the largest difference goes to *worst unless NULL. */
 DK_API int dk_plan_equal(const dk_plan *a, const dk_plan *b, double tolerance, double *worst);
-/* A number that tells apart plans which compute different things. */
-DK_API uint64_t dk_plan_hash(const dk_plan *plan);
 /* The plan in words: levels, calls, rows. Writes at most size bytes with the closing zero; returns the
    length that the whole text has, as snprintf does. */
 DK_API size_t dk_plan_text(const dk_plan *plan, char *text, size_t size);
@@ -1098,22 +1070,7 @@ typedef struct dk_recorder {
     struct dk_config *config; /* resolved */
     dk_level first, last;     /* of the whole grid */
     dk_sampler sampler;
-    dk_plan *plan;       /* private from here */
-    const dk_plan *room; /* counts for which there is memory; NULL: none */
-    const struct dk_pace *pace;
-    dk_row row;
-    int row_needs, storing, position, stage, judged, pinned[2], pin[3];
-    int offset;             /* step of the plan at which this stretch of steps begins */
-    dk_vec noise;           /* that an evaluation at sigma = 0 found in x */
-    int known, mask;        /* values, where the config has them */
-    dk_vec fixed;           /* the noise of known data, where it is the same at all levels */
-    int drawn;              /* value of the step's last draw behind its evaluations; -1: none */
-    int estimates, skipped; /* D so far; the first ones without an evaluation */
-    dk_vec momentum;        /* of guidance */
-    dk_level lambda_at;     /* the level whose lambda was asked for last, */
-    double lambda;          /* and that */
-    unsigned end, reached;  /* of what was said, counted in terms: now, and at most so far */
-    dk_term said[DK_SAID];  /* the last of them, round and round */
+    struct dkp_recording *own; /* private */
 } dk_recorder;
 
 DK_API int dkr_step(dk_recorder *r); /* 0 after the last step */
@@ -1124,14 +1081,12 @@ DK_API dk_vec dkr_denoise_told(dk_recorder *r, dk_vec x, dk_level level, dk_leve
 DK_API dk_vec dkr_noise(dk_recorder *r, dk_level from, dk_level to); /* a fresh draw */
 DK_API dk_vec dkr_keep(dk_recorder *r, dk_vec v);     /* stores a sum, so that later uses cost one term */
 DK_API dk_vec dkr_past(dk_recorder *r, int estimate); /* an earlier D, counted from 0 */
-DK_API void dkr_sum_begin(dk_recorder *r);            /* a stored sum of any length, term by term; */
-DK_API void dkr_sum_add(dk_recorder *r, double c, dk_vec v); /* nothing else may be said until its end */
-DK_API dk_vec dkr_sum_end(dk_recorder *r);
+/* c[0] v[0] + ... + c[n-1] v[n-1], of any length, stored. */
+DK_API dk_vec dkr_sum(dk_recorder *r, int n, const double *c, const dk_vec *v);
 DK_API int dkr_norm_ratio(dk_recorder *r, dk_vec a, dk_vec b); /* |a|/|b| per sample: a scalar */
 DK_API dk_vec dkr_scale(double c, dk_vec v);
 DK_API dk_vec dkr_scale_by(double c, int scalar, int power,
                           dk_vec v); /* c scalar^power v, power >= 1; once per vector */
-DK_API dk_vec dkr_add(dk_vec a, dk_vec b);
 DK_API dk_vec dkr_mix(double a, dk_vec x, double b, dk_vec y); /* a x + b y */
 /* Names the fields of dk_sampler that the recording function uses, in the words of dk_config_set: others that are set end
    recording with an error. Churn and step-size control are every function's. */
@@ -1215,30 +1170,42 @@ DK_API const dk_sampler_info *dk_sampler_at(int i); /* the table of presets; NUL
 
 /* ------------------------------------------------------------ >>decl-quirks  Other programs' ways */
 
+enum {
+    /* of schedules: */
+    DK_QUIRK_FLOAT_TABLE = 1 << 20,    /* models' tables: 1 - beta and alpha^2 are rounded to float */
+    DK_QUIRK_TERMINAL_ALPHA = 1 << 21, /* diffusers: alpha(T-1) = 2^-12 after zero_terminal_snr */
+    /* of grids: */
+    DK_QUIRK_SPARE_LEVEL = 1 << 22,   /* diffusers: one more level is laid out, and left out at the clean end */
+    DK_QUIRK_SIGMA_LINEAR = 1 << 23,  /* diffusers: LINSPACE has sigma/alpha linear between timesteps, not its log */
+    DK_QUIRK_BELOW_ONE = 1 << 24,     /* diffusers: UniPC's flow levels have at most u = 1 - 1e-6 */
+    DK_QUIRK_REPAINT_NOISE = 1 << 25, /* diffusers: the noise of a way up is that of one T/steps - 1 timesteps higher */
+    DKP_QUIRK_MARKED = 1 << 30        /* private: alphas_cumprod has some of the products only */
+};
+
 #ifndef DK_NO_PEERS
 /* Bits of dk_sampler.quirks, each of which does as one program does what the library does otherwise, in the order of
    docs/conformance.md. In text each is a field of its own: "told_end=1". */
 typedef enum dk_quirk {
-    DK_QUIRK_PURE_STAGE = 1 << 0,     /* ComfyUI: singlestep of order 2 from alpha = 0 has a stage, at sigma = 0.9999 */
-    DK_QUIRK_COUNT_LAST = 1 << 1,     /* diffusers: lower_order_final counts the step to sigma = 0, too */
-    DK_QUIRK_EULER_LAST = 1 << 2,     /* diffusers: one node in the last step, no matter how many before */
-    DK_QUIRK_TIME_UNIFORM = 1 << 3,   /* DPM-Solver: stages of singlestep methods stand at shares of t, */
+    DK_QUIRK_PURE_STAGE = 1 << 0,     /* ComfyUI: singlestep methods have a stage behind alpha = 0 */
+    DK_QUIRK_COUNT_LAST = 1 << 1,     /* diffusers: lower_order_final counts the step to sigma = 0 */
+    DK_QUIRK_EULER_LAST = 1 << 2,     /* diffusers: the last step has one node */
+    DK_QUIRK_TIME_UNIFORM = 1 << 3,   /* DPM-Solver: singlestep's stages at shares of t, */
     DK_QUIRK_TIME_QUADRATIC = 1 << 4, /* or of its square root */
-    DK_QUIRK_DPM_V2 = 1 << 5,         /* stable-diffusion.cpp: D's share in 2M is that of the mean of this step and the last */
+    DK_QUIRK_DPM_V2 = 1 << 5,         /* stable-diffusion.cpp: its second version of 2M */
     DK_QUIRK_IPNDM_V = 1 << 6,        /* diff-sampler: weights of the published iPNDM-v */
     DK_QUIRK_DEIS_SUM = 1 << 7,       /* DEIS: deis_t integrates by a sum over 10,000 points */
     DK_QUIRK_ER_POWER = 1 << 8,       /* ComfyUI: er_sde's noise grows as level^(eta + 1) */
-    DK_QUIRK_UNCOND_PAST = 1 << 9,    /* ComfyUI: multistep CFG++ averages unconditional estimates alone */
-    DK_QUIRK_CORRECT_LAST = 1 << 10,  /* diffusers: evaluates at a last level above sigma = 0 to correct the last step */
-    DK_QUIRK_UNCORRECTED = 1 << 11,   /* diffusers: the first `quirk` steps are left as predicted */
-    DK_QUIRK_FROM_DOWN = 1 << 12,     /* ComfyUI: RES measures past nodes from the last step's sigma_down */
-    DK_QUIRK_STRIDE = 1 << 13,        /* diffusers: DDIM's steps end `quirk` below where they begin, in t (0: T/steps) */
-    DK_QUIRK_TOLD_END = 1 << 14,      /* diffusers: inverse DDIM tells the network the level at the step's end */
-    DK_QUIRK_PSEUDO_V = 1 << 15,      /* diffusers: PNDM averages outputs of v prediction as they are */
-    DK_QUIRK_DRY_BOTTOM = 1 << 16,    /* k-diffusion: no noise behind DPM2's step down to sigma = 0, where eta > 1 */
-    DK_QUIRK_ABOVE_LAST = 1 << 17,    /* k-diffusion: no step goes below the grid's last level before its noise */
-    DK_QUIRK_FRESH_PURE = 1 << 18,    /* ComfyUI: CFG++ with eta > 0 makes all noise anew in the step from alpha = 0 */
-    DK_QUIRK_BINS = 1 << 19,          /* score_sde: a predictor's step is that of one of `quirk` bins (0: as many as steps) */
+    DK_QUIRK_UNCOND_PAST = 1 << 9,    /* ComfyUI: RES with CFG++ averages U alone */
+    DK_QUIRK_CORRECT_LAST = 1 << 10,  /* diffusers: the last step is corrected, too */
+    DK_QUIRK_UNCORRECTED = 1 << 11,   /* diffusers: `quirk` first steps are not corrected */
+    DK_QUIRK_FROM_DOWN = 1 << 12,     /* ComfyUI: RES measures past nodes from sigma_down */
+    DK_QUIRK_STRIDE = 1 << 13,        /* diffusers: DDIM's steps are `quirk` long in t; 0: T/steps */
+    DK_QUIRK_TOLD_END = 1 << 14,      /* diffusers: inverse DDIM's network is told the step's end */
+    DK_QUIRK_PSEUDO_V = 1 << 15,      /* diffusers: PNDM averages v where that is predicted */
+    DK_QUIRK_DRY_BOTTOM = 1 << 16,    /* k-diffusion: no noise behind DPM2's step to sigma = 0 */
+    DK_QUIRK_ABOVE_LAST = 1 << 17,    /* k-diffusion: no step goes below the grid's last level */
+    DK_QUIRK_FRESH_PURE = 1 << 18,    /* ComfyUI: CFG++ makes all noise anew behind alpha = 0 */
+    DK_QUIRK_BINS = 1 << 19,          /* score_sde: predictors' steps are those of `quirk` bins; 0: steps */
     DK_QUIRK_ALL = (1 << 20) - 1
 } dk_quirk;
 #endif
@@ -1398,10 +1365,39 @@ typedef struct dkp_field {
     double low, high;
     int at; /* in dk_config */
     /* i: int, r: real, 1: real that is named by itself plus 1, u: uint64_t, z: size_t, c: an enumeration, b: a bit, which is
-       `low`, g: a spacing, n: a part by its name */
+       `low`, g: a spacing, n: a part by its name, w: a way by its name */
     char kind;
-    unsigned char of; /* the part that it belongs to */
+    unsigned char of;  /* the part that it belongs to */
+    uint32_t spacings; /* that have this number, a bit each; 0: it is no spacing's own */
 } dkp_field;
+
+/* What the recorder keeps to itself. */
+typedef struct dkp_recording {
+    dk_recorder r; /* first: what recording functions see */
+    dk_plan *plan;
+    const dk_plan *room; /* counts for which there is memory; NULL: none */
+    const struct dk_pace *pace;
+    dk_layout *layout; /* while the way is recorded */
+    dk_row row;
+    int row_needs, storing, position, stage, judged, pinned[2], pin[3];
+    int within;             /* a step, which dkr_step has begun and not ended */
+    int offset;             /* step of the plan at which this stretch of steps begins */
+    dk_vec noise;           /* that an evaluation at sigma = 0 found in x */
+    int known, mask;        /* values, where the config has them */
+    dk_vec fixed;           /* the noise of known data, where it is the same at all levels */
+    int drawn;              /* value of the step's last draw behind its evaluations; -1: none */
+    int estimates, skipped; /* D so far; the first ones without an evaluation */
+    dk_vec momentum;        /* of guidance */
+    dk_level lambda_at;     /* the level whose lambda was asked for last, */
+    double lambda;          /* and that */
+    unsigned end, reached;  /* of what was said, counted in terms: now, and at most so far */
+    dk_term said[DK_SAID];  /* the last of them, round and round */
+} dkp_recording;
+
+static dk_recorder *dkp_recorder_in(dkp_recording *own) {
+    own->r.own = own;
+    return &own->r;
+}
 
 /* A Runge-Kutta tableau: row i, of i numbers, are the weights of the slopes 0 .. i - 1 for stage i; row `stages` is the
    result, the row after it that of the embedded method, if there is one. */
@@ -1442,6 +1438,13 @@ static dk_status dkp_fill(const dk_noise_source *s, const dk_noise_request *q, v
 static dk_vec dkp_denoise(dk_recorder *r, dk_vec x, const dk_level *level, const dk_level *told, dk_vec *uncond);
 
 /* step-size control; */
+/* What a run with step-size control records: its initial state; an ordinary step; norms that a first step size is estimated
+   from, at the first level and at another; a step that is accepted or rejected. */
+enum { DKP_START, DKP_PLAIN, DKP_MEASURE, DKP_PROBE, DKP_ATTEMPT };
+
+/* Values that a run with step-size control keeps from one attempt to the next, in slots of their own. */
+enum { DKP_KEPT_D = 1, DKP_KEPT_LOW = 2, DKP_FOREVER = 0x7FFFFFFF };
+
 /* How an attempt's error changes the step size, by the PID law of Soderlind 2003 over the inverse errors of this and the
    accepted steps before, with the order of the better method. With noise k-diffusion takes 1.5. */
 typedef struct dkp_verdict {
@@ -1449,6 +1452,14 @@ typedef struct dkp_verdict {
     double inverse_error, factor;
 } dkp_verdict;
 
+/* What recording functions ask: D where a step begins, which may be known; and whether a step's result is good enough. */
+static dk_vec dkp_denoise_first(dk_recorder *r);
+static dk_vec dkp_judge_runge_kutta(dk_recorder *r, const dkp_tableau *tableau, double h, const dk_vec *K,
+                                    dk_vec x);
+static dk_vec dkp_judge_phi(dk_recorder *r, const dk_exponential *m, double h, const dk_vec *F, dk_vec x,
+                            dk_level to, int noisy);
+static int dkp_attempting(const dk_recorder *r);
+static void dkp_record_measure(dk_recorder *r);
 static const dk_pace *dkp_first_attempt(dk_recorder *r, dk_config *c, dk_pace *p);
 static dk_status dkp_record_run(dk_plan *plan, dk_config *c, dk_pace *p);
 static dkp_verdict dkp_judgement(const dk_run *run);
@@ -1485,13 +1496,9 @@ static dk_vec dkp_ipndm_v_average(const struct dkp_history *past, int n, double 
 static dk_vec dkp_dpm_v2_average(const struct dkp_history *past, double span);
 static double dkp_bins(dk_recorder *r, dk_level *from, dk_level *to);
 static const struct dkp_grid_row *dkp_published(int i);
-static void dkp_gits_words_of(dk_grid *g);
-static int dkp_gits_count(const dk_config *c, int n);
-static dk_level dkp_gits(const dk_config *c, int i, int n);
+static const dk_way *dkp_way_by_name(const char *name);
 static const dkp_generator *dkp_generator_at(int i);
 #else
-#define dkp_gits NULL
-#define dkp_gits_count NULL
 #define dkp_quirk(r, bits) 0
 #define dkp_count_timesteps(r) ((void)0)
 #define dkp_stage_in_time(r, share) (share)
@@ -1519,13 +1526,7 @@ static dk_schedule dkp_schedule(dk_family family, double t_min, double t_max) {
 
 DK_API dk_schedule dk_flow(double shift) {
     dk_schedule s = dkp_schedule(DK_FAMILY_FLOW, 0, 1);
-    s.shift = shift;
-    return s;
-}
-
-DK_API dk_schedule dk_flow_discrete(double shift, int timesteps) {
-    dk_schedule s = dk_flow(shift);
-    s.timesteps = timesteps, s.t_min = timesteps > 0 ? 1.0 / timesteps : 0;
+    s.shift = shift, s.timesteps = 1000;
     return s;
 }
 
@@ -1659,8 +1660,8 @@ static double dkp_table_abar(const dkp_discrete *d, double abar) {
 /* Checked schedules have 2 to 1000000 timesteps; of others nothing is asked beyond. */
 static dkp_discrete dkp_discrete_of(const dk_schedule *s) {
     int T = s->timesteps < 2 ? 2 : s->timesteps < 1000000 ? s->timesteps : 1000000;
-    int scaled = s->betas == DK_BETAS_SCALED_LINEAR, marked = s->quirks & DKP_QUIRK_MARKED;
-    dkp_discrete d = {s, T, 0, s->quirks & DK_QUIRK_FLOAT_TABLE, scaled, scaled || s->betas == DK_BETAS_LINEAR,
+    int scaled = s->betas == DK_BETAS_SCALED_LINEAR, marked = (s->quirks & DKP_QUIRK_MARKED) != 0;
+    dkp_discrete d = {s, T, 0, (s->quirks & DK_QUIRK_FLOAT_TABLE) != 0, scaled, scaled || s->betas == DK_BETAS_LINEAR,
                       s->beta_min, 0, 1, 0};
     d.stride = s->alphas_cumprod && !marked ? 1 : (T + DKP_MARKS - 1) / DKP_MARKS;
     if (d.stride < 2 && !s->alphas_cumprod) d.stride = 2;
@@ -1690,7 +1691,7 @@ static void dkp_mark(dk_schedule *s, double *marks) {
 /* Before a copy outlives the marks. */
 static void dkp_unmark(dk_schedule *s) {
     if (s->quirks & DKP_QUIRK_MARKED) s->alphas_cumprod = NULL;
-    s->quirks &= ~DKP_QUIRK_MARKED;
+    s->quirks &= ~(unsigned)DKP_QUIRK_MARKED;
 }
 
 static dk_level dkp_discrete_level_of(const dkp_discrete *d, int k, double abar) {
@@ -2244,11 +2245,13 @@ static dk_level dkp_level_of_unit(const dk_schedule *s, dk_unit unit, double v) 
 
 /* A discrete schedule's table: its size, 0 if there is none, and its level k, with -1 for clean data. */
 static int dkp_table_size(const dk_schedule *s) {
-    return s->family == DK_FAMILY_VP_DISCRETE || s->family == DK_FAMILY_FLOW ? s->timesteps : 0;
+    if (s->family == DK_FAMILY_FLOW) return s->timesteps ? s->timesteps : 1000;
+    return s->family == DK_FAMILY_VP_DISCRETE ? s->timesteps : 0;
 }
 
 static dk_level dkp_table_level(const dk_schedule *s, double k) {
-    double t = k + 1 < s->timesteps ? (k + 1) / s->timesteps : 1; /* rounding must not go past the end */
+    int T = dkp_table_size(s);
+    double t = k + 1 < T ? (k + 1) / T : 1; /* rounding must not go past the end */
     return dk_level_at(s, s->family == DK_FAMILY_FLOW ? t : k);
 }
 
@@ -2299,246 +2302,286 @@ static double dkp_normal_above(double p) {
     return p < 0.5 ? low : -low;
 }
 
+/* A grid laid out: what its levels follow from, of a resolved config. Made where levels are needed, and thrown away. */
+struct dk_layout {
+    const dk_config *c;
+    const dk_schedule *s;
+    dk_level noisy, clean; /* ends of the range */
+    double a, b;           /* the spacing's own numbers, with defaults */
+    int n;
+    dk_final final;
+    int asked;     /* levels that the spacing is asked for, */
+    int there;     /* and that it then has, */
+    int steps;     /* and steps of the whole grid, of which the last c->steps are run */
+    int first;     /* LAPLACE, LOGIT_NORMAL: so many levels are beyond the noisy end */
+    int next, at;  /* BETA: the walk over its indices, and the level where it stands, */
+    double index;  /* whose index is this */
+};
+
 /* Spacings: level i of n from the noisy end. Those with a range take i = 0 and i = n - 1 from it beforehand,
    unless they say DKP_OWN_ENDS; those over the table (DKP_TABLE) have n = steps. */
 
 static double dkp_fraction(int i, int n) { return n > 1 ? (double)i / (n - 1) : 0; }
 
-static double dkp_u_noisy(const dk_config *c) { return dkp_u(&c->schedule, c->grid.noisy); }
-static double dkp_u_clean(const dk_config *c) { return dkp_u(&c->schedule, c->grid.clean); }
+static double dkp_u_noisy(const dk_layout *g) { return dkp_u(g->s, g->noisy); }
+static double dkp_u_clean(const dk_layout *g) { return dkp_u(g->s, g->clean); }
 
-/* At a noise level, cut to the range. */
-static dk_level dkp_level_within(const dk_config *c, double noise_level) {
-    if (!(noise_level < dk_noise_level(c->grid.noisy))) return c->grid.noisy;
-    if (!(noise_level > dk_noise_level(c->grid.clean))) return c->grid.clean;
-    return dk_level_at_sigma(&c->schedule, noise_level);
+static dk_level dkp_karras_between(const dk_schedule *s, double noisy, double clean, double rho, int i, int n) {
+    double ratio = dkp_pow(clean / noisy, 1 / rho);
+    return dkp_level_at_u(s, noisy * dkp_pow(1 + dkp_fraction(i, n) * (ratio - 1), rho));
 }
 
-static dk_level dkp_karras(const dk_config *c, int i, int n) {
-    double noisy = dkp_u_noisy(c), ratio = dkp_pow(dkp_u_clean(c) / noisy, 1 / c->grid.rho);
-    return dkp_level_at_u(&c->schedule, noisy * dkp_pow(1 + dkp_fraction(i, n) * (ratio - 1), c->grid.rho));
+static dk_level dkp_karras(dk_layout *g, int i, int n) {
+    return dkp_karras_between(g->s, dkp_u_noisy(g), dkp_u_clean(g), g->a, i, n);
 }
 
-static dk_level dkp_exponential(const dk_config *c, int i, int n) {
-    double a = dkp_log(dkp_u_noisy(c)), b = dkp_log(dkp_u_clean(c));
-    return dkp_level_at_u(&c->schedule, dkp_exp(a + dkp_fraction(i, n) * (b - a)));
+static dk_level dkp_exponential(dk_layout *g, int i, int n) {
+    double a = dkp_log(dkp_u_noisy(g)), b = dkp_log(dkp_u_clean(g));
+    return dkp_level_at_u(g->s, dkp_exp(a + dkp_fraction(i, n) * (b - a)));
 }
 
-static dk_level dkp_polyexponential(const dk_config *c, int i, int n) {
-    double a = dkp_log(dkp_u_noisy(c)), b = dkp_log(dkp_u_clean(c));
-    return dkp_level_at_u(&c->schedule, dkp_exp(b + dkp_pow(1 - dkp_fraction(i, n), c->grid.rho) * (a - b)));
+static dk_level dkp_polyexponential(dk_layout *g, int i, int n) {
+    double a = dkp_log(dkp_u_noisy(g)), b = dkp_log(dkp_u_clean(g));
+    return dkp_level_at_u(g->s, dkp_exp(b + dkp_pow(1 - dkp_fraction(i, n), g->a) * (a - b)));
 }
 
-static dk_level dkp_log_snr(const dk_config *c, int i, int n) {
-    double a = dk_lambda(c->grid.noisy), b = dk_lambda(c->grid.clean);
-    return dk_level_at_lambda(&c->schedule, a + dkp_fraction(i, n) * (b - a));
+static dk_level dkp_log_snr(dk_layout *g, int i, int n) {
+    double a = dk_lambda(g->noisy), b = dk_lambda(g->clean);
+    return dk_level_at_lambda(g->s, a + dkp_fraction(i, n) * (b - a));
 }
 
-static dk_level dkp_uniform(const dk_config *c, int i, int n) {
-    double a = c->grid.noisy.t, b = c->grid.clean.t;
-    return dk_level_at(&c->schedule, a + i * (n > 1 ? (b - a) / (n - 1) : 0)); /* numpy's order, as below */
+static dk_level dkp_uniform(dk_layout *g, int i, int n) {
+    double a = g->noisy.t, b = g->clean.t;
+    return dk_level_at(g->s, a + i * (n > 1 ? (b - a) / (n - 1) : 0)); /* numpy's order, as below */
 }
 
 /* v-diffusion's crash schedule, sigma = sin^2, over the range. */
-static dk_level dkp_crash(const dk_config *c, int i, int n) {
-    double a = dkp_sin(dkp_angle(c->grid.noisy)), b = dkp_sin(dkp_angle(c->grid.clean));
+static dk_level dkp_crash(dk_layout *g, int i, int n) {
+    double a = dkp_sin(dkp_angle(g->noisy)), b = dkp_sin(dkp_angle(g->clean));
     double root = dkp_sin(0.5 * dkp_pi * (1 - dkp_fraction(i, n))), sine = b + root * root * (a - b);
-    return dk_level_at_sigma(&c->schedule, sine / dkp_sqrt((1 - sine) * (1 + sine)));
+    return dk_level_at_sigma(g->s, sine / dkp_sqrt((1 - sine) * (1 + sine)));
 }
 
-static dk_level dkp_quadratic(const dk_config *c, int i, int n) {
-    double a = dkp_sqrt(c->grid.noisy.t), b = dkp_sqrt(c->grid.clean.t),
-           root = a + dkp_fraction(i, n) * (b - a);
-    return dk_level_at(&c->schedule, root * root);
+static dk_level dkp_quadratic(dk_layout *g, int i, int n) {
+    double a = dkp_sqrt(g->noisy.t), b = dkp_sqrt(g->clean.t), root = a + dkp_fraction(i, n) * (b - a);
+    return dk_level_at(g->s, root * root);
 }
 
 /* ComfyUI: the ends' times are found by `timestep(sigma)`, which for flow does not undo the shift. */
-static dk_level dkp_normal(const dk_config *c, int i, int n) {
-    int flow = c->schedule.family == DK_FAMILY_FLOW;
-    double a = flow ? dkp_u_noisy(c) : c->grid.noisy.t, b = flow ? dkp_u_clean(c) : c->grid.clean.t;
-    return dk_level_at(&c->schedule, i == n - 1 && n > 1 ? b : a + dkp_fraction(i, n) * (b - a));
+static dk_level dkp_normal(dk_layout *g, int i, int n) {
+    int flow = g->s->family == DK_FAMILY_FLOW;
+    double a = flow ? dkp_u_noisy(g) : g->noisy.t, b = flow ? dkp_u_clean(g) : g->clean.t;
+    return dk_level_at(g->s, i == n - 1 && n > 1 ? b : a + dkp_fraction(i, n) * (b - a));
 }
 
-static dk_level dkp_kl_optimal(const dk_config *c, int i, int n) {
-    double a = dkp_atan(dkp_u_noisy(c)), b = dkp_atan(dkp_u_clean(c)), f = dkp_fraction(i, n);
-    return dkp_level_at_u(&c->schedule, dkp_tan(f * b + (1 - f) * a));
+static dk_level dkp_kl_optimal(dk_layout *g, int i, int n) {
+    double a = dkp_atan(dkp_u_noisy(g)), b = dkp_atan(dkp_u_clean(g)), f = dkp_fraction(i, n);
+    return dkp_level_at_u(g->s, dkp_tan(f * b + (1 - f) * a));
 }
 
-static dk_level dkp_beta_sigma(const dk_config *c, int i, int n) {
-    double a = dkp_u_noisy(c), b = dkp_u_clean(c);
-    double q =
-        dkp_beta_quantile(1 - dkp_fraction(i, n), dkp_or(c->grid.beta_a, 0.6), dkp_or(c->grid.beta_b, 0.6));
-    return dkp_level_at_u(&c->schedule, b + q * (a - b));
+static dk_level dkp_beta_sigma(dk_layout *g, int i, int n) {
+    double a = dkp_u_noisy(g), b = dkp_u_clean(g);
+    return dkp_level_at_u(g->s, b + dkp_beta_quantile(1 - dkp_fraction(i, n), g->a, g->b) * (a - b));
 }
 
 /* The 1e-5 keeps the logarithm finite at both ends; it is part of the published formula. */
-static dk_level dkp_laplace(const dk_config *c, int i, int n) {
-    double off = dkp_fraction(i, n) - 0.5, scale = dkp_or(c->grid.deviation, 0.5);
-    double tail = scale * dkp_log(1 - 2 * fabs(off) + 1e-5);
-    return dkp_level_within(c, dkp_exp(c->grid.mean + (off > 0 ? tail : off < 0 ? -tail : 0)));
+static double dkp_laplace_quantile(const dk_layout *g, int i, int n) {
+    double off = dkp_fraction(i, n) - 0.5, tail = g->b * dkp_log(1 - 2 * fabs(off) + 1e-5);
+    return dkp_exp(g->a + (off > 0 ? tail : off < 0 ? -tail : 0));
 }
 
-static dk_level dkp_logit_normal(const dk_config *c, int i, int n) {
-    double logit = c->grid.mean + dkp_or(c->grid.deviation, 1.75) * dkp_normal_above(dkp_fraction(i, n));
-    return dkp_level_within(c, dkp_exp(logit));
+static double dkp_logit_quantile(const dk_layout *g, int i, int n) {
+    return dkp_exp(g->a + g->b * dkp_normal_above(dkp_fraction(i, n)));
+}
+
+/* Quantiles beyond an end of the range are cut to it, all to one level. */
+static double dkp_list_quantile(const dk_layout *g, int i) {
+    return g->c->grid.spacing == DK_SPACING_LAPLACE ? dkp_laplace_quantile(g, i, g->asked)
+                                                    : dkp_logit_quantile(g, i, g->asked);
+}
+
+static dk_level dkp_quantiles(dk_layout *g, int i, int n) {
+    double noise_level = dkp_list_quantile(g, i + g->first);
+    (void)n;
+    if (!(noise_level < dk_noise_level(g->noisy))) return g->noisy;
+    if (!(noise_level > dk_noise_level(g->clean))) return g->clean;
+    return dk_level_at_sigma(g->s, noise_level);
+}
+
+static int dkp_quantile_count(dk_layout *g, int n) {
+    double noisy = dk_noise_level(g->noisy), clean = dk_noise_level(g->clean);
+    int last = n - 1;
+    for (g->first = 0; g->first + 1 < n && !(dkp_list_quantile(g, g->first + 1) < noisy);) g->first++;
+    while (last - 1 > g->first && !(dkp_list_quantile(g, last - 1) > clean)) last--;
+    return last - g->first + 1;
 }
 
 /* Karras et al. 2022, table 1: B(t) = beta_d t^2/2 + beta_min t = log(1 + sigma^2), given at both ends. */
-static dk_level dkp_vp_spaced(const dk_config *c, int i, int n) {
-    double noisy = dk_noise_level(c->grid.noisy), clean = dk_noise_level(c->grid.clean);
-    double low = dkp_or(c->grid.time_min, 1e-3), t = 1 + dkp_fraction(i, n) * (low - 1);
+static dk_level dkp_vp_spaced(dk_layout *g, int i, int n) {
+    double noisy = dk_noise_level(g->noisy), clean = dk_noise_level(g->clean);
+    double low = g->a, t = 1 + dkp_fraction(i, n) * (low - 1);
     double last = dkp_log1p(noisy * noisy), beta_d = 2 * (dkp_log1p(clean * clean) / low - last) / (low - 1);
     double beta_min = last - 0.5 * beta_d;
-    return dk_level_at_sigma(&c->schedule, dkp_sqrt(dkp_expm1((0.5 * beta_d * t + beta_min) * t)));
+    return dk_level_at_sigma(g->s, dkp_sqrt(dkp_expm1((0.5 * beta_d * t + beta_min) * t)));
 }
 
 /* Karras et al. 2022, table 1: u_{j-1}^2 = (u_j^2 + 1) / max(abar_{j-1}/abar_j, C_1) - 1, from u_M = 0, with abar_j =
    sin^2(pi/2 j/M / (C_2 + 1)), M = 1000. The wanted-th that lies in range; -1: counts them, in *found. */
-static double dkp_iddpm_level(const dk_config *c, int wanted, int *found) {
+static double dkp_iddpm_level(const dk_layout *g, int wanted, int *found) {
     const int M = 1000;
-    double c_1 = dkp_or(c->grid.c_1, 1e-3), scale = 0.5 * dkp_pi / M / (dkp_or(c->grid.c_2, 8e-3) + 1);
-    double high = dk_noise_level(c->grid.noisy), low = dk_noise_level(c->grid.clean), u = 0;
+    double scale = 0.5 * dkp_pi / M / (g->b + 1);
+    double high = dk_noise_level(g->noisy), low = dk_noise_level(g->clean), u = 0;
     *found = 0;
     for (int j = M; j >= 0 && u <= high; j--) {
         if (u >= low && (*found)++ == wanted) return u;
         double ratio = dkp_sin((j - 1) * scale) / dkp_sin(j * scale);
         ratio *= ratio;
-        u = dkp_sqrt((u * u + 1) / (ratio > c_1 ? ratio : c_1) - 1);
+        u = dkp_sqrt((u * u + 1) / (ratio > g->a ? ratio : g->a) - 1);
     }
     return 0;
 }
 
-static dk_level dkp_iddpm(const dk_config *c, int i, int n) {
+static int dkp_iddpm_count(dk_layout *g, int n) {
+    int all;
+    dkp_iddpm_level(g, -1, &all);
+    return n < all ? n : all;
+}
+
+static dk_level dkp_iddpm(dk_layout *g, int i, int n) {
     int all, found;
-    dkp_iddpm_level(c, -1, &all);
+    n = g->there;
+    dkp_iddpm_level(g, -1, &all);
     double from_noisy = dkp_round((n > 1 ? (double)(all - 1) / (n - 1) : 0) * i, DK_ROUND_NEAREST);
-    return dk_level_at_sigma(&c->schedule, dkp_iddpm_level(c, all - 1 - (int)from_noisy, &found));
+    return dk_level_at_sigma(g->s, dkp_iddpm_level(g, all - 1 - (int)from_noisy, &found));
 }
 
 /* 1 - u/u_max = threshold i/linear up to i = linear, then the parabola with the same slope there that is 1 at n. */
-static dk_level dkp_linear_quadratic(const dk_config *c, int i, int n) {
-    int linear = c->grid.linear_steps > 0 ? c->grid.linear_steps : n / 2, rest = n - linear;
-    if (i == 0) return c->grid.noisy;
-    double slope = dkp_or(c->grid.threshold, 0.025) / linear, x = slope * i;
+static dk_level dkp_linear_quadratic(dk_layout *g, int i, int n) {
+    int linear = g->n > 0 ? g->n : n / 2, rest = n - linear;
+    if (i == 0) return g->noisy;
+    double slope = g->a / linear, x = slope * i;
     if (i > linear) x += (1 - slope * n) / rest / rest * (i - linear) * (i - linear);
-    return dkp_level_at_u(&c->schedule, (1 - x) * dkp_u_noisy(c));
+    return dkp_level_at_u(g->s, (1 - x) * dkp_u_noisy(g));
 }
 
 /* Two arctangents, noisy to half-way and half-way to clean, both centred at 0.6 of n + 1. */
-static dk_level dkp_bong_tangent(const dk_config *c, int i, int n) {
-    double noisy = dkp_u_noisy(c), clean = dkp_u_clean(c), half = clean + 0.5 * (noisy - clean);
+static dk_level dkp_bong_tangent(dk_layout *g, int i, int n) {
+    double noisy = dkp_u_noisy(g), clean = dkp_u_clean(g), half = clean + 0.5 * (noisy - clean);
     int middle = (int)floor((n + 1) * 0.6), first = i < middle - 1, length = first ? middle : n + 1 - middle;
     int x = first ? i : i - (middle - 1), pivot = first ? middle : 0;
     double slope = 8.0 / (n + 1), top = dkp_atan(slope * pivot),
            bottom = dkp_atan(slope * (pivot - length + 1));
     double v = length > 1 ? (dkp_atan(slope * (pivot - x)) - bottom) / (top - bottom) : 1;
-    return dkp_level_at_u(&c->schedule, first ? half + v * (noisy - half) : clean + v * (half - clean));
+    return dkp_level_at_u(g->s, first ? half + v * (noisy - half) : clean + v * (half - clean));
 }
 
 /* So many of a table's levels are in the schedule's range. */
-static double dkp_table_span(const dk_config *c) {
-    return c->schedule.family == DK_FAMILY_VP_DISCRETE ? floor(c->schedule.t_max) + 1 : c->schedule.timesteps;
+static double dkp_table_span(const dk_layout *g) {
+    return g->s->family == DK_FAMILY_VP_DISCRETE ? floor(g->s->t_max) + 1 : dkp_table_size(g->s);
 }
 
-static dk_level dkp_leading(const dk_config *c, int i, int n) {
-    double ratio = floor(dkp_table_span(c) / n);
-    return dkp_table_level(&c->schedule, dkp_round((n - 1 - i) * ratio, c->grid.rounding) + c->grid.offset);
+static dk_level dkp_leading(dk_layout *g, int i, int n) {
+    double ratio = floor(dkp_table_span(g) / n);
+    return dkp_table_level(g->s, dkp_round((n - 1 - i) * ratio, g->c->grid.rounding) + g->n);
 }
 
 /* numpy's order of operations in arange and linspace, so that ties round as in the peers */
-static dk_level dkp_trailing(const dk_config *c, int i, int n) {
-    double T = c->schedule.timesteps, span = dkp_table_span(c);
-    return dkp_table_level(&c->schedule, dkp_round(span + i * (span - T / n - span), c->grid.rounding) - 1);
+static dk_level dkp_trailing(dk_layout *g, int i, int n) {
+    double T = dkp_table_size(g->s), span = dkp_table_span(g);
+    return dkp_table_level(g->s, dkp_round(span + i * (span - T / n - span), g->c->grid.rounding) - 1);
 }
 
-static int dkp_trailing_count(const dk_config *c, int n) {
-    double span = dkp_table_span(c), T = c->schedule.timesteps;
+static int dkp_trailing_count(dk_layout *g, int n) {
+    double span = dkp_table_span(g), T = dkp_table_size(g->s);
     return span < T ? (int)ceil(span / (T / n)) : n;
 }
 
-static dk_level dkp_linspace(const dk_config *c, int i, int n) {
-    double last = dkp_table_span(c) - 1, k = n > 1 ? (n - 1 - i) * (last / (n - 1)) : last;
-    k = dkp_round(k, c->grid.rounding);
+static dk_level dkp_linspace(dk_layout *g, int i, int n) {
+    double last = dkp_table_span(g) - 1, k = n > 1 ? (n - 1 - i) * (last / (n - 1)) : last;
+    k = dkp_round(k, g->c->grid.rounding);
     double low = floor(k), f = k - low;
-    dk_level l = dkp_table_level(&c->schedule, k);
-    if (!c->grid.sigma_linear || !(f > 0)) return l;
-    double a = dk_noise_level(dkp_table_level(&c->schedule, low)),
-           b = dk_noise_level(dkp_table_level(&c->schedule, low + 1)), t = l.t;
-    l = dk_level_at_sigma(&c->schedule, a + f * (b - a));
+    dk_level l = dkp_table_level(g->s, k);
+    if (!(g->c->grid.quirks & DK_QUIRK_SIGMA_LINEAR) || !(f > 0)) return l;
+    double a = dk_noise_level(dkp_table_level(g->s, low)), b = dk_noise_level(dkp_table_level(g->s, low + 1)),
+           t = l.t;
+    l = dk_level_at_sigma(g->s, a + f * (b - a));
     l.t = t;
     return l;
 }
 
-static dk_level dkp_simple(const dk_config *c, int i, int n) {
-    double T = c->schedule.timesteps;
-    return dkp_table_level(&c->schedule, T - 1 - floor(i * (T / n)));
+static dk_level dkp_simple(dk_layout *g, int i, int n) {
+    double T = dkp_table_size(g->s);
+    return dkp_table_level(g->s, T - 1 - floor(i * (T / n)));
 }
 
-static int dkp_ddim_uniform_count(const dk_config *c, int n) {
-    return (c->schedule.timesteps - 2) / (c->schedule.timesteps / n) + 1;
+static int dkp_ddim_uniform_count(dk_layout *g, int n) {
+    int T = dkp_table_size(g->s);
+    return (T - 2) / (T / n) + 1;
 }
 
-static dk_level dkp_ddim_uniform(const dk_config *c, int i, int n) {
-    return dkp_table_level(&c->schedule,
-                           1 + (dkp_ddim_uniform_count(c, n) - 1 - i) * (c->schedule.timesteps / n));
+static dk_level dkp_ddim_uniform(dk_layout *g, int i, int n) {
+    return dkp_table_level(g->s, 1 + (dkp_ddim_uniform_count(g, n) - 1 - i) * (dkp_table_size(g->s) / n));
 }
 
-static dk_level dkp_smoothstep(const dk_config *c, int i, int n) {
+static dk_level dkp_smoothstep(dk_layout *g, int i, int n) {
     double v = 1 - (double)i / n;
-    return dkp_table_level(&c->schedule, floor(v * v * (3 - 2 * v) * (c->schedule.timesteps - 1) + 0.5));
+    return dkp_table_level(g->s, floor(v * v * (3 - 2 * v) * (dkp_table_size(g->s) - 1) + 0.5));
 }
 
-/* Level k of the trailing grid of `original` steps, whole timesteps apart. */
-static dk_level dkp_original_step(const dk_config *c, int original, int k) {
-    return dkp_table_level(&c->schedule, (original - k) * (c->schedule.timesteps / original) - 1);
+/* Level k of the trailing grid of g->n steps, whole timesteps apart. */
+static dk_level dkp_original_step(const dk_layout *g, int k) {
+    return dkp_table_level(g->s, (g->n - k) * (dkp_table_size(g->s) / g->n) - 1);
 }
 
-static int dkp_turbo_steps(const dk_config *c) {
-    return c->grid.original_steps > 0 ? c->grid.original_steps : 10;
-}
-
-static int dkp_sd_turbo_count(const dk_config *c, int n) {
-    int left = dkp_turbo_steps(c) - c->grid.offset;
+static int dkp_sd_turbo_count(dk_layout *g, int n) {
+    int left = g->n - (int)g->a;
     return n < left ? n : left;
 }
 
-static dk_level dkp_sd_turbo(const dk_config *c, int i, int n) {
+static dk_level dkp_sd_turbo(dk_layout *g, int i, int n) {
     (void)n;
-    return dkp_original_step(c, dkp_turbo_steps(c), c->grid.offset + i);
+    return dkp_original_step(g, (int)g->a + i);
 }
 
-static dk_level dkp_lcm(const dk_config *c, int i, int n) {
-    int original = c->grid.original_steps > 0 ? c->grid.original_steps : 50;
-    return dkp_original_step(c, original, (int)floor(i * ((double)original / n)));
+static dk_level dkp_lcm(dk_layout *g, int i, int n) {
+    return dkp_original_step(g, (int)floor(i * ((double)g->n / n)));
 }
 
-static double dkp_beta_index(const dk_config *c, int i, int n) {
-    double q = dkp_beta_quantile(1 - (double)i / n, dkp_or(c->grid.beta_a, 0.6), dkp_or(c->grid.beta_b, 0.6));
-    return dkp_round(q * (c->schedule.timesteps - 1), DK_ROUND_NEAREST);
+static double dkp_beta_index(const dk_layout *g, int i) {
+    double q = dkp_beta_quantile(1 - (double)i / g->asked, g->a, g->b);
+    return dkp_round(q * (dkp_table_size(g->s) - 1), DK_ROUND_NEAREST);
 }
 
-/* How many different indices there are, or, with wanted >= 0, the index after so many others, in *k. */
-static int dkp_beta_walk(const dk_config *c, int n, int wanted, double *k) {
-    int count = 0;
-    *k = -1;
-    for (int i = 0; i < n && count <= wanted; i++) {
-        double next = dkp_beta_index(c, i, n);
-        count += next < *k || *k < 0;
-        *k = next;
+/* On to the index after so many different ones, or to the end. The walk begins anew only for one that lies behind. */
+static void dkp_beta_walk(dk_layout *g, int wanted) {
+    if (wanted < g->at || g->next == 0) g->next = 0, g->at = -1, g->index = -1;
+    while (g->at < wanted && g->next < g->asked) {
+        double next = dkp_beta_index(g, g->next++);
+        g->at += next < g->index || g->index < 0;
+        g->index = next;
     }
-    return count;
 }
 
-static int dkp_beta_count(const dk_config *c, int n) {
-    double k;
-    return dkp_beta_walk(c, n, n, &k);
+static int dkp_beta_count(dk_layout *g, int n) {
+    dkp_beta_walk(g, n);
+    return g->at + 1;
 }
 
-static dk_level dkp_beta(const dk_config *c, int i, int n) {
-    double k;
-    if (c->grid.full_count == n) k = dkp_beta_index(c, i, n); /* none came twice */
-    else dkp_beta_walk(c, n, i, &k);
-    return dkp_table_level(&c->schedule, k);
+static dk_level dkp_beta(dk_layout *g, int i, int n) {
+    if (g->there == n) return dkp_table_level(g->s, dkp_beta_index(g, i)); /* none came twice */
+    dkp_beta_walk(g, i);
+    return dkp_table_level(g->s, g->index);
+}
+
+static dk_level dkp_custom(dk_layout *g, int i, int n) {
+    dk_level l = g->clean;
+    g->c->grid.fn(g->c, i, n, &l);
+    return l;
+}
+
+static int dkp_custom_count(dk_layout *g, int n) {
+    dk_level unused;
+    return g->c->grid.fn(g->c, -1, n, &unused);
 }
 
 /* Entry x of a list, linear between entries in the log, or in t or lambda. */
@@ -2551,11 +2594,16 @@ static double dkp_between(const double *list, int n, double x, int by_log) {
                   : list[k] + f * (list[k + 1] - list[k]);
 }
 
-static dk_level dkp_resample(const dk_config *c, int i, int n) {
-    const dk_grid *g = &c->grid;
-    double x = n > 1 ? (double)i * (g->level_count - 1) / (n - 1) : 0;
-    int by_log = g->unit == DK_UNIT_SIGMA || g->unit == DK_UNIT_FLOW;
-    return dkp_level_of_unit(&c->schedule, g->unit, dkp_between(g->levels, g->level_count, x, by_log));
+static dk_level dkp_resample(dk_layout *g, int i, int n) {
+    const dk_grid *list = &g->c->grid;
+    double x = n > 1 ? (double)i * (list->level_count - 1) / (n - 1) : 0;
+    int by_log = list->unit == DK_UNIT_SIGMA || list->unit == DK_UNIT_FLOW;
+    return dkp_level_of_unit(g->s, list->unit, dkp_between(list->levels, list->level_count, x, by_log));
+}
+
+static dk_level dkp_verbatim(dk_layout *g, int i, int n) {
+    (void)n;
+    return dkp_level_of_unit(g->s, g->c->grid.unit, g->c->grid.levels[i]);
 }
 
 enum {
@@ -2568,51 +2616,57 @@ enum {
     DKP_LISTED = DKP_NO_RANGE | DKP_OWN_ENDS
 };
 
+/* A spacing is a row, in the order of dk_spacing: its function, how many of n levels there really are where that
+   differs, the last level, and what a, b and n stand for at 0. */
 typedef struct dkp_spacing {
-    dk_level (*at)(const dk_config *c, int i, int n);
-    int (*count)(const dk_config *c, int n);
+    dk_level (*at)(dk_layout *g, int i, int n);
+    int (*count)(dk_layout *g, int n);
     int flags;
     dk_final final;
+    double a, b;
+    int n;
 } dkp_spacing;
 
 /* clang-format off */
 #define DKP_SPACINGS(X) \
-    X("karras", "u^(1/rho) linear, rho 7; Karras et al. 2022, eq. 5", KARRAS, dkp_karras, NULL, DKP_FINITE_U, DEFAULT) \
-    X("exponential", "log u linear", EXPONENTIAL, dkp_exponential, NULL, DKP_FINITE_U | DKP_SOME_NOISE, DEFAULT) \
-    X("lambda", "log-SNR linear; Lu et al. 2022", LAMBDA, dkp_log_snr, NULL, DKP_FINITE_U | DKP_SOME_NOISE | DKP_SOME_DATA, DEFAULT) \
-    X("uniform", "t linear", UNIFORM, dkp_uniform, NULL, 0, DEFAULT) \
-    X("quadratic", "sqrt(t) linear; Song et al. 2020", QUADRATIC, dkp_quadratic, NULL, 0, DEFAULT) \
-    X("leading", "timesteps 0, r, 2r ... + offset, r = T/steps whole; Ho et al. 2020", LEADING, dkp_leading, NULL, DKP_TABLE, DEFAULT) \
-    X("trailing", "timesteps T-1, T-1-r ..., r = T/steps; Lin et al. 2023", TRAILING, dkp_trailing, dkp_trailing_count, DKP_TABLE, DEFAULT) \
-    X("linspace", "timesteps T-1 to 0, linear; Nichol & Dhariwal 2021", LINSPACE, dkp_linspace, NULL, DKP_TABLE, DEFAULT) \
-    X("polyexponential", "log u linear in ramp^rho, rho 1; k-diffusion", POLYEXPONENTIAL, dkp_polyexponential, NULL, DKP_FINITE_U | DKP_SOME_NOISE, DEFAULT) \
-    X("vp", "t linear in the VP process with the range's ends; Karras et al. 2022, table 1", VP, dkp_vp_spaced, NULL, DKP_FINITE_U | DKP_SOME_NOISE | DKP_SOME_DATA, DEFAULT) \
-    X("iddpm", "every so-manyth of improved DDPM's levels; Karras et al. 2022, table 1", IDDPM, dkp_iddpm, NULL, DKP_OWN_ENDS, DEFAULT) \
-    X("kl_optimal", "atan u linear; Sabour et al. 2024", KL_OPTIMAL, dkp_kl_optimal, NULL, 0, DEFAULT) \
-    X("laplace", "log(sigma/alpha) at quantiles of a Laplace distribution; Hang et al. 2024", LAPLACE, dkp_laplace, NULL, DKP_OWN_ENDS, DEFAULT) \
-    X("logit_normal", "logit of sigma/(alpha + sigma) at normal quantiles; Esser et al. 2024", LOGIT_NORMAL, dkp_logit_normal, NULL, DKP_OWN_ENDS, REPLACE) \
-    X("linear_quadratic", "linear to u = 0.975 u_max, then quadratic; Polyak et al. 2024", LINEAR_QUADRATIC, dkp_linear_quadratic, NULL, DKP_FINITE_U | DKP_OWN_ENDS, ZERO) \
-    X("bong_tangent", "u along two arctangents; RES4LYF", BONG_TANGENT, dkp_bong_tangent, NULL, DKP_FINITE_U, REPLACE) \
-    X("crash", "sine of atan(sigma/alpha) at sin^2; v-diffusion, Crowson 2022", CRASH, dkp_crash, NULL, 0, DEFAULT) \
-    X("beta_sigma", "u at quantiles of Beta(0.6, 0.6); Lee et al. 2024", BETA_SIGMA, dkp_beta_sigma, NULL, DKP_FINITE_U, DEFAULT) \
-    X("beta", "timesteps at quantiles of Beta(0.6, 0.6); Lee et al. 2024, ComfyUI", BETA, dkp_beta, dkp_beta_count, DKP_TABLE, ZERO) \
-    X("normal", "t linear, flow's shift taken twice at the ends; ComfyUI", NORMAL, dkp_normal, NULL, DKP_OWN_ENDS, DEFAULT) \
-    X("sgm_uniform", "normal, without the level before 0; ComfyUI", SGM_UNIFORM, dkp_normal, NULL, DKP_OWN_ENDS, REPLACE) \
-    X("simple", "timesteps T-1, T-1-r ..., r = T/steps, rounded up; ComfyUI", SIMPLE, dkp_simple, NULL, DKP_TABLE, ZERO) \
-    X("ddim_uniform", "all timesteps 1, 1+r ..., r = T/steps whole; ComfyUI", DDIM_UNIFORM, dkp_ddim_uniform, dkp_ddim_uniform_count, DKP_TABLE, ZERO) \
-    X("smoothstep", "timesteps along 3 v^2 - 2 v^3; stable-diffusion.cpp", SMOOTHSTEP, dkp_smoothstep, NULL, DKP_TABLE, ZERO) \
-    X("sd_turbo", "the first of ten trailing timesteps; Sauer et al. 2023", SD_TURBO, dkp_sd_turbo, dkp_sd_turbo_count, DKP_TABLE, ZERO) \
-    X("lcm", "some of fifty trailing timesteps; Luo et al. 2023", LCM, dkp_lcm, NULL, DKP_TABLE, ZERO) \
-    X("gits", "published levels for SD, coefficient 1.2; Chen et al. 2024", GITS, dkp_gits, dkp_gits_count, DKP_LISTED, REPLACE)
+    X("karras", "u^(1/rho) linear, rho 7; Karras et al. 2022, eq. 5", KARRAS, dkp_karras, NULL, DKP_FINITE_U, DEFAULT, 7, 0, 0) \
+    X("exponential", "log u linear", EXPONENTIAL, dkp_exponential, NULL, DKP_FINITE_U | DKP_SOME_NOISE, DEFAULT, 0, 0, 0) \
+    X("lambda", "log-SNR linear; Lu et al. 2022", LAMBDA, dkp_log_snr, NULL, DKP_FINITE_U | DKP_SOME_NOISE | DKP_SOME_DATA, DEFAULT, 0, 0, 0) \
+    X("uniform", "t linear", UNIFORM, dkp_uniform, NULL, 0, DEFAULT, 0, 0, 0) \
+    X("quadratic", "sqrt(t) linear; Song et al. 2020", QUADRATIC, dkp_quadratic, NULL, 0, DEFAULT, 0, 0, 0) \
+    X("leading", "timesteps 0, r, 2r ... + offset, r = T/steps whole; Ho et al. 2020", LEADING, dkp_leading, NULL, DKP_TABLE, DEFAULT, 0, 0, 0) \
+    X("trailing", "timesteps T-1, T-1-r ..., r = T/steps; Lin et al. 2023", TRAILING, dkp_trailing, dkp_trailing_count, DKP_TABLE, DEFAULT, 0, 0, 0) \
+    X("linspace", "timesteps T-1 to 0, linear; Nichol & Dhariwal 2021", LINSPACE, dkp_linspace, NULL, DKP_TABLE, DEFAULT, 0, 0, 0) \
+    X("polyexponential", "log u linear in ramp^rho, rho 1; k-diffusion", POLYEXPONENTIAL, dkp_polyexponential, NULL, DKP_FINITE_U | DKP_SOME_NOISE, DEFAULT, 1, 0, 0) \
+    X("vp", "t linear in the VP process with the range's ends; Karras et al. 2022, table 1", VP, dkp_vp_spaced, NULL, DKP_FINITE_U | DKP_SOME_NOISE | DKP_SOME_DATA, DEFAULT, 1e-3, 0, 0) \
+    X("iddpm", "every so-manyth of improved DDPM's levels; Karras et al. 2022, table 1", IDDPM, dkp_iddpm, dkp_iddpm_count, DKP_OWN_ENDS, DEFAULT, 1e-3, 8e-3, 0) \
+    X("kl_optimal", "atan u linear; Sabour et al. 2024", KL_OPTIMAL, dkp_kl_optimal, NULL, 0, DEFAULT, 0, 0, 0) \
+    X("laplace", "log(sigma/alpha) at quantiles of a Laplace distribution; Hang et al. 2024", LAPLACE, dkp_quantiles, dkp_quantile_count, DKP_OWN_ENDS, DEFAULT, 0, 0.5, 0) \
+    X("logit_normal", "logit of sigma/(alpha + sigma) at normal quantiles; Esser et al. 2024", LOGIT_NORMAL, dkp_quantiles, dkp_quantile_count, DKP_OWN_ENDS, REPLACE, 0, 1.75, 0) \
+    X("linear_quadratic", "linear to u = 0.975 u_max, then quadratic; Polyak et al. 2024", LINEAR_QUADRATIC, dkp_linear_quadratic, NULL, DKP_FINITE_U | DKP_OWN_ENDS, ZERO, 0.025, 0, 0) \
+    X("bong_tangent", "u along two arctangents; RES4LYF", BONG_TANGENT, dkp_bong_tangent, NULL, DKP_FINITE_U, REPLACE, 0, 0, 0) \
+    X("crash", "sine of atan(sigma/alpha) at sin^2; v-diffusion, Crowson 2022", CRASH, dkp_crash, NULL, 0, DEFAULT, 0, 0, 0) \
+    X("beta_sigma", "u at quantiles of Beta(0.6, 0.6); Lee et al. 2024", BETA_SIGMA, dkp_beta_sigma, NULL, DKP_FINITE_U, DEFAULT, 0.6, 0.6, 0) \
+    X("beta", "timesteps at quantiles of Beta(0.6, 0.6); Lee et al. 2024, ComfyUI", BETA, dkp_beta, dkp_beta_count, DKP_TABLE, ZERO, 0.6, 0.6, 0) \
+    X("normal", "t linear, flow's shift taken twice at the ends; ComfyUI", NORMAL, dkp_normal, NULL, DKP_OWN_ENDS, DEFAULT, 0, 0, 0) \
+    X("sgm_uniform", "normal, without the level before 0; ComfyUI", SGM_UNIFORM, dkp_normal, NULL, DKP_OWN_ENDS, REPLACE, 0, 0, 0) \
+    X("simple", "timesteps T-1, T-1-r ..., r = T/steps, rounded up; ComfyUI", SIMPLE, dkp_simple, NULL, DKP_TABLE, ZERO, 0, 0, 0) \
+    X("ddim_uniform", "all timesteps 1, 1+r ..., r = T/steps whole; ComfyUI", DDIM_UNIFORM, dkp_ddim_uniform, dkp_ddim_uniform_count, DKP_TABLE, ZERO, 0, 0, 0) \
+    X("smoothstep", "timesteps along 3 v^2 - 2 v^3; stable-diffusion.cpp", SMOOTHSTEP, dkp_smoothstep, NULL, DKP_TABLE, ZERO, 0, 0, 0) \
+    X("sd_turbo", "the first of ten trailing timesteps; Sauer et al. 2023", SD_TURBO, dkp_sd_turbo, dkp_sd_turbo_count, DKP_TABLE, ZERO, 0, 0, 10) \
+    X("lcm", "some of fifty trailing timesteps; Luo et al. 2023", LCM, dkp_lcm, NULL, DKP_TABLE, ZERO, 0, 0, 50)
 /* clang-format on */
 
-#define DKP_SPACING_ROW(name, about, spacing, at, count, flags, final) {at, count, flags, DK_FINAL_##final},
+#define DKP_SPACING_ROW(name, about, spacing, at, count, flags, final, a, b, n) \
+    {at, count, flags, DK_FINAL_##final, a, b, n},
 static const dkp_spacing dkp_spacings[DK_SPACING_COUNT - 1] = {
-    DKP_SPACINGS(DKP_SPACING_ROW){dkp_resample, NULL, DKP_LISTED, DK_FINAL_REPLACE},
-    {NULL, NULL, DKP_LISTED, DK_FINAL_MIN}};
+    DKP_SPACINGS(DKP_SPACING_ROW){dkp_custom, dkp_custom_count, DKP_LISTED, DK_FINAL_REPLACE, 0, 0, 0},
+    {dkp_resample, NULL, DKP_LISTED, DK_FINAL_REPLACE, 0, 0, 0},
+    {dkp_verbatim, NULL, DKP_LISTED, DK_FINAL_MIN, 0, 0, 0}};
 #undef DKP_SPACING_ROW
 
-/* A name, and the published list that it stands for. */
+/* A name, and the published list that it stands for. Names have a table of their own, so that a program which uses none
+   has none in it. */
 typedef struct dkp_grid_row {
     const char *name, *about;
     dk_spacing spacing;
@@ -2620,10 +2674,11 @@ typedef struct dkp_grid_row {
     const double *list;
     int list_count;
     dk_unit unit;
+    dk_spacing_fn fn;
 } dkp_grid_row;
 
-#define DKP_GRID_NAME(name, about, spacing, at, count, flags, final) \
-    {name, about, DK_SPACING_##spacing, DK_FINAL_DEFAULT, NULL, 0, DK_UNIT_T},
+#define DKP_GRID_NAME(name, about, spacing, at, count, flags, final, a, b, n) \
+    {name, about, DK_SPACING_##spacing, DK_FINAL_DEFAULT, NULL, 0, DK_UNIT_T, NULL},
 static const dkp_grid_row dkp_grids[] = {DKP_SPACINGS(DKP_GRID_NAME)};
 #undef DKP_SPACINGS
 #undef DKP_GRID_NAME
@@ -2656,31 +2711,22 @@ static dk_grid dkp_grid(dk_spacing spacing) {
 DK_API dk_grid dk_grid_named(const char *name) {
     dk_grid g = dkp_grid(DK_SPACING_DEFAULT);
     const dkp_grid_row *row;
+    g.name = name ? name : "(NULL)";
     for (int i = 0; name && (row = dkp_grid_row_at(i)) != NULL; i++)
         if (strcmp(name, row->name) == 0) {
-            g.spacing = row->spacing, g.final = row->final;
-            g.levels = row->list, g.level_count = row->list_count, g.unit = row->unit, g.name = row->name;
-#ifndef DK_NO_PEERS
-            if (g.spacing == DK_SPACING_GITS) dkp_gits_words_of(&g);
-#endif
+            g.name = row->name, g.spacing = row->spacing, g.final = row->final, g.fn = row->fn;
+            g.levels = row->list, g.level_count = row->list_count, g.unit = row->unit;
             return g;
         }
 #ifndef DK_NO_PEERS
-    if (name && dkp_grid_by_name(name, &g)) return g;
+    if (name) dkp_grid_by_name(name, &g);
 #endif
-    g.name = name ? name : "(NULL)";
     return g;
 }
 
 DK_API dk_grid dk_grid_levels(const double *levels, dk_unit unit) {
     dk_grid g = dkp_grid(DK_SPACING_LEVELS);
     g.levels = levels, g.unit = unit;
-    return g;
-}
-
-DK_API dk_grid dk_grid_resampled(const double *levels, int level_count, dk_unit unit) {
-    dk_grid g = dk_grid_levels(levels, unit);
-    g.spacing = DK_SPACING_RESAMPLE, g.level_count = level_count;
     return g;
 }
 
@@ -2707,193 +2753,177 @@ static dk_level dkp_range_end(const dk_config *c, int noisy) {
     return l;
 }
 
-static dk_final dkp_final(const dk_config *c) {
-    const dk_grid *g = &c->grid;
-    if (g->final != DK_FINAL_DEFAULT) return g->final;
-    dk_final own = dkp_spacing_of(g)->final;
+static dk_final dkp_final(const dk_layout *g) {
+    const dk_grid *grid = &g->c->grid;
+    dk_final own = grid->final != DK_FINAL_DEFAULT ? grid->final : dkp_spacing_of(grid)->final;
     if (own != DK_FINAL_DEFAULT) return own;
-    return dkp_ranged(g) && g->clean.sigma <= 0 ? DK_FINAL_MIN : DK_FINAL_ZERO;
+    return dkp_ranged(grid) && g->clean.sigma <= 0 ? DK_FINAL_MIN : DK_FINAL_ZERO;
 }
 
 /* Whether the last level, too, belongs to the spacing, even if it is then replaced. */
-static int dkp_one_more(const dk_config *c) {
-    if (dkp_final(c) == DK_FINAL_LAST) return 1;
-    return !dkp_by_timesteps(&c->grid) && (dkp_final(c) == DK_FINAL_MIN || dkp_final(c) == DK_FINAL_REPLACE);
+static int dkp_one_more(const dk_layout *g) {
+    if (g->final == DK_FINAL_LAST) return 1;
+    return !dkp_by_timesteps(&g->c->grid) && (g->final == DK_FINAL_MIN || g->final == DK_FINAL_REPLACE);
 }
 
-/* Levels that the spacing is asked for. */
-static int dkp_asked(const dk_config *c) {
-    return (c->grid.full_steps > 0 ? c->grid.full_steps : c->steps) + c->grid.spare +
-           (dkp_final(c) == DK_FINAL_LAST ? 0 : dkp_one_more(c));
+/* Without the number of levels that there are. */
+static dk_layout dkp_start_layout(const dk_config *c) {
+    const dkp_spacing *own = dkp_spacing_of(&c->grid);
+    dk_layout g;
+    memset(&g, 0, sizeof g);
+    g.c = c, g.s = &c->schedule;
+    if (dkp_ranged(&c->grid)) g.noisy = dkp_range_end(c, 1), g.clean = dkp_range_end(c, 0);
+    g.a = fabs(c->grid.a) > 0 ? c->grid.a : own->a, g.b = fabs(c->grid.b) > 0 ? c->grid.b : own->b;
+    g.n = c->grid.n ? c->grid.n : own->n;
+    g.final = dkp_final(&g);
+    g.asked = (c->grid.full_steps > 0 ? c->grid.full_steps : c->steps) + !!(c->grid.quirks & DK_QUIRK_SPARE_LEVEL) +
+              (g.final == DK_FINAL_LAST ? 0 : dkp_one_more(&g));
+    return g;
+}
+
+/* How many levels there are, and steps. */
+static void dkp_count_layout(dk_layout *g) {
+    int (*count)(dk_layout *, int) = dkp_spacing_of(&g->c->grid)->count;
+    g->there = count ? count(g, g->asked) : g->asked;
+    g->steps = g->there - !!(g->c->grid.quirks & DK_QUIRK_SPARE_LEVEL) - dkp_one_more(g);
+}
+
+/* Of a resolved config. Without full_steps it has as many levels as it was asked for, and none need be counted. */
+static dk_layout dkp_layout_of(const dk_config *c) {
+    dk_layout g = dkp_start_layout(c);
+    if (c->grid.full_steps > 0) dkp_count_layout(&g);
+    else g.there = g.asked, g.steps = c->steps;
+    return g;
 }
 
 /* Level i of the whole grid, before shifts. */
-static dk_level dkp_spaced(const dk_config *c, int i) {
-    const dk_grid *g = &c->grid;
-    int n = dkp_asked(c);
-    if (!dkp_has(g, DKP_OWN_ENDS | DKP_TABLE)) {
+static dk_level dkp_spaced(dk_layout *g, int i) {
+    const dk_grid *grid = &g->c->grid;
+    int n = g->asked;
+    if (!dkp_has(grid, DKP_OWN_ENDS | DKP_TABLE)) {
         if (i == 0) return g->noisy;
         if (i == n - 1) return g->clean;
     }
-    return dkp_spacing_of(g)->at(c, i, n);
+    return dkp_spacing_of(grid)->at(g, i, n);
 }
 
-static dk_level dkp_shifted(const dk_config *c, dk_level l) {
-    double shift = dkp_or(c->grid.shift, 1), power = dkp_or(c->grid.shift_power, 1), here = dk_noise_level(l);
+static dk_level dkp_shifted(const dk_layout *g, dk_level l) {
+    double shift = dkp_or(g->c->grid.shift, 1), power = dkp_or(g->c->grid.shift_power, 1), here = dk_noise_level(l);
     if (power < 1 || power > 1) here = dkp_pow(here, power);
     else if (!(shift < 1 || shift > 1)) return l;
-    return dk_level_at_sigma(&c->schedule, shift * here);
+    return dk_level_at_sigma(g->s, shift * here);
 }
 
-static dk_level dkp_last_level(const dk_config *c) {
-    double value = dkp_final(c) == DK_FINAL_VALUE ? c->grid.final_value : 0;
-    if (dkp_final(c) == DK_FINAL_LAST) return dkp_spaced(c, c->grid.full_count);
-    if (dkp_final(c) != DK_FINAL_MIN) return dk_level_at_sigma(&c->schedule, value);
-    return dkp_by_timesteps(&c->grid) ? dkp_table_level(&c->schedule, 0) : dkp_spaced(c, c->grid.full_count);
+static dk_level dkp_last_level(dk_layout *g) {
+    if (g->final == DK_FINAL_LAST) return dkp_spaced(g, g->steps);
+    if (g->final == DK_FINAL_MIN)
+        return dkp_by_timesteps(&g->c->grid) ? dkp_table_level(g->s, 0) : dkp_spaced(g, g->steps);
+    return dk_level_at_sigma(g->s, g->final == DK_FINAL_VALUE ? g->c->grid.final_value : 0);
 }
 
 /* 1 - u scaled so that the last level but the final one, or the final one above 0, has u = terminal. */
-static dk_level dkp_stretched(const dk_config *c, dk_level l) {
-    int last = c->grid.full_count - 1;
-    if (!(c->grid.terminal > 0) || l.sigma <= 0) return l;
-    if (dkp_one_more(c) && dkp_last_level(c).sigma > 0) last++;
-    double room = 1 - dkp_u(&c->schedule, dkp_shifted(c, dkp_spaced(c, last)));
+static dk_level dkp_stretched(dk_layout *g, dk_level l) {
+    int last = g->steps - 1;
+    double terminal = g->c->grid.terminal;
+    if (!(terminal > 0) || l.sigma <= 0) return l;
+    if (dkp_one_more(g) && dkp_last_level(g).sigma > 0) last++;
+    double room = 1 - dkp_u(g->s, dkp_shifted(g, dkp_spaced(g, last)));
     if (!(room > 0)) return l; /* a single level of pure noise */
-    return dkp_level_at_flow(&c->schedule,
-                             1 - (1 - dkp_u(&c->schedule, l)) / (room / (1 - c->grid.terminal)));
+    return dkp_level_at_flow(g->s, 1 - (1 - dkp_u(g->s, l)) / (room / (1 - terminal)));
 }
 
 /* Level i of the finished grid, 0 .. steps. */
-static dk_level dkp_grid_level(const dk_config *c, int i) {
-    const dk_grid *g = &c->grid;
-    if (g->rising) i = c->steps - i;
-    int whole = i + g->full_count - c->steps;
-    if (g->spacing == DK_SPACING_LEVELS) return dkp_level_of_unit(&c->schedule, g->unit, g->levels[whole]);
-    dk_level l = dkp_shifted(c, i < c->steps ? dkp_spaced(c, whole) : dkp_last_level(c));
-    if (i < c->steps || dkp_final(c) != DK_FINAL_VALUE) l = dkp_stretched(c, l);
-    if (g->ceiling > 0 && dkp_u(&c->schedule, l) > g->ceiling) l = dkp_level_at_u(&c->schedule, g->ceiling);
-    if (c->schedule.family == DK_FAMILY_VP_DISCRETE && dkp_ranged(g) && l.sigma > 0)
-        l.t = dkp_round(l.t, g->rounding);
+DK_API dk_level dk_grid_level(dk_layout *g, int i) {
+    const dk_grid *grid = &g->c->grid;
+    int steps = g->c->steps;
+    if (grid->rising) i = steps - i;
+    int whole = i + g->steps - steps;
+    if (grid->spacing == DK_SPACING_LEVELS) return dkp_verbatim(g, whole, steps);
+    dk_level l = dkp_shifted(g, i < steps ? dkp_spaced(g, whole) : dkp_last_level(g));
+    if (i < steps || g->final != DK_FINAL_VALUE) l = dkp_stretched(g, l);
+    if ((grid->quirks & DK_QUIRK_BELOW_ONE) && dkp_u(g->s, l) > 1 - 1e-6) l = dkp_level_at_u(g->s, 1 - 1e-6);
+    if (g->s->family == DK_FAMILY_VP_DISCRETE && dkp_ranged(grid) && l.sigma > 0)
+        l.t = dkp_round(l.t, grid->rounding);
     return l;
 }
 
-/* RePaint's places to jump from: how many there are. Counted from the last level but one (from the last with
-   jump_clean) they are 0, jump, 2 jump ...: Lugmayr et al. 2022's code. */
-static int dkp_jumps(const dk_config *c) {
-    const dk_grid *g = &c->grid;
-    return g->jump > 0 && g->jump_runs > 1 && c->steps > g->jump ? (c->steps - 1) / g->jump : 0;
-}
-
-/* Steps in all, with those that go back up; as a real number, since it may be too large. */
-static double dkp_travelled(const dk_config *c) {
-    const dk_grid *g = &c->grid;
-    return c->steps + (double)dkp_jumps(c) * (g->jump_runs - 1.0) * (g->jump + 1.0) +
-           (g->restart > 0 ? (double)g->restart_times * (g->restart + 1.0) : 0);
-}
-
-static int dkp_travels(const dk_config *c) {
-    return c->grid.travel || c->grid.restart > 0 || dkp_jumps(c) > 0;
-}
-
-static int dkp_path_steps(const dk_config *c) { return (int)dkp_travelled(c); }
-
-/* Grid steps that are left at level i of the way. */
-static int dkp_jump_left(const dk_config *c, int i) {
-    const dk_grid *g = &c->grid;
-    int places = dkp_jumps(c), last = !g->jump_clean;
-    int since = i - (c->steps - (places - 1) * g->jump - last); /* the first place was reached */
-    if (!places || since <= 0) return c->steps - i;
-    int again = (g->jump_runs - 1) * (1 + g->jump);
-    int place = since / (again + g->jump) < places ? since / (again + g->jump) : places - 1;
-    int left = (places - 1 - place) * g->jump + last, at = since - place * (again + g->jump);
-    if (at > again) return left - (at - again);
-    at %= 1 + g->jump;
-    return at ? left + g->jump - (at - 1) : left;
+/* One level; for all of them make one layout. */
+static dk_level dkp_grid_level(const dk_config *c, int i) {
+    dk_layout g = dkp_layout_of(c);
+    return dk_grid_level(&g, i);
 }
 
 /* Level i of the way that the steps take: the grid, unless time travel repeats parts of it. */
-static dk_level dkp_path_level(const dk_config *c, int i) {
+static dk_level dkp_way_level(dk_layout *g, int i) {
+    const dk_way *way = g->c->grid.way;
+    dk_level l = {0, 0, 0};
+    if (!way) return dk_grid_level(g, i);
+    way->level(way, g->c, g, i, &l);
+    return l;
+}
+
+static int dkp_way_steps(dk_layout *g) {
+    const dk_way *way = g->c->grid.way;
+    dk_level unused;
+    return way ? way->level(way, g->c, g, 0, &unused) : g->c->steps;
+}
+
+static int dkp_path_steps(const dk_config *c) {
+    if (!c->grid.way) return c->steps;
+    dk_layout g = dkp_layout_of(c);
+    return dkp_way_steps(&g);
+}
+
+static int dkp_travels(const dk_config *c) { return c->grid.travel || c->grid.way != NULL; }
+
+static dk_status dkp_resolve_travel(const dk_config *c, char *message) {
     const dk_grid *g = &c->grid;
-    if (g->restart <= 0) return dkp_grid_level(c, c->steps - dkp_jump_left(c, i));
-    int since = i - g->restart_to - 1, again = g->restart_times * (g->restart + 1);
-    if (since < 0) return dkp_grid_level(c, i);
-    if (since >= again) return dkp_grid_level(c, i - again);
-    int at = since % (g->restart + 1);
-    if (at == 0 || at == g->restart) return dkp_grid_level(c, at ? g->restart_to : g->restart_from);
-    dk_config stretch = *c;
-    stretch.grid.noisy = dkp_grid_level(c, g->restart_from);
-    stretch.grid.clean = dkp_grid_level(c, g->restart_to);
-    return dkp_karras(&stretch, at, g->restart + 1);
-}
-
-/* The grid's level next to a noise level. */
-static int dkp_nearest_level(const dk_config *c, double noise_level) {
-    int best = 0;
-    double least = HUGE_VAL;
-    for (int i = 0; i <= c->steps; i++) {
-        double distance = fabs(dk_noise_level(dkp_grid_level(c, i)) - noise_level);
-        if (distance < least) best = i, least = distance;
-    }
-    return best;
-}
-
-static dk_status dkp_resolve_travel(dk_config *c, char *message) {
-    dk_grid *g = &c->grid;
-    if (g->restart > 0) {
-        if (g->restart_times == 0) g->restart_times = 1;
-        if (g->restart_min <= 0) g->restart_min = 0.1;
-        if (g->restart_max <= 0) g->restart_max = 2;
-        g->restart_from = dkp_nearest_level(c, g->restart_max);
-        g->restart_to = dkp_nearest_level(c, g->restart_min);
-        if (g->restart_from >= g->restart_to) g->restart = 0; /* nowhere to go back to */
-    }
-    if ((g->restart > 0) + (dkp_jumps(c) > 0) + (g->travel > 0) + (g->rising > 0) > 1)
-        return dkp_fail(message,
-                        g->rising   ? "grid.rising"
-                        : g->travel ? "grid.travel"
-                                    : "grid.jump",
-                        1, "0: of restart, jump, travel and rising a grid can have one");
-    if (dkp_travelled(c) > 1e6)
-        return dkp_fail(message, "steps with time travel", dkp_travelled(c), "at most 1000000");
+    if (g->way && !g->way->level)
+        return dkp_fail_text(message, DK_ERROR_CONFIG, "grid.way->level = NULL: must be a function");
+    if (g->rising && (g->travel || g->way))
+        return dkp_fail(message, "grid.rising", 1, "0 on a way that goes back up (grid.travel, grid.way)");
+    if (g->travel && g->spacing != DK_SPACING_LEVELS)
+        return dkp_fail(message, "grid.travel", 1, "0: it is for a list of levels (dk_grid_levels)");
+    if (g->travel && g->way) return dkp_fail(message, "grid.travel", 1, "0 with grid.way");
+    int steps = dkp_path_steps(c);
+    if (steps < 1 || steps > 1000000) return dkp_fail(message, "steps with time travel", steps, "1 .. 1000000");
     return DK_OK;
 }
 
-/* AUTOMATIC1111's rule for Restart leaves the number of evaluations as it is. */
-static void dkp_resolve_restart(dk_config *c) {
+/* Which of the grid's steps are run. */
+static dk_status dkp_resolve_strength(dk_config *c, char *message) {
     dk_grid *g = &c->grid;
-    if (g->restart >= 0) return;
-    g->restart = c->steps < 20 ? 0 : c->steps < 36 ? 9 : c->steps / 4;
-    g->restart_times = c->steps < 36 ? 1 : 2;
-    c->steps -= g->restart * g->restart_times;
+    double n = c->steps, share = g->strength * n, run = n,
+           full = g->partial == DK_PARTIAL_STRETCH ? floor(n / g->strength) : n;
+    if (g->partial == DK_PARTIAL_SLICE) run = floor(share);
+    if (g->partial == DK_PARTIAL_UP) run = n - floor(n - share);
+    if (g->partial == DK_PARTIAL_MORE) run = floor(share) < n ? floor(share) + 1 : n;
+    if (run < 1) return dkp_fail(message, "grid.strength", g->strength, "at least 1/steps");
+    if (full > 1000000) return dkp_fail(message, "grid.strength", g->strength, "at least steps/1000000");
+    c->steps = (int)run, g->full_steps = (int)full, g->strength = 1;
+    return DK_OK;
 }
 
 /* How many steps the whole grid has, and how many of them are run. What is asked for and what there is differ where
-   levels are left out or published lists are longer; then full_steps keeps what was asked for, so that resolving
+   levels are left out or published lists are longer. full_steps then keeps what was asked for, so that resolving
    again changes nothing. */
 static dk_status dkp_resolve_steps(dk_config *c, char *message) {
-    dk_grid *g = &c->grid;
-    if (g->strength < 1) {
-        double n = c->steps, share = g->strength * n, run = n,
-               full = g->partial == DK_PARTIAL_STRETCH ? floor(n / g->strength) : n;
-        if (g->partial == DK_PARTIAL_SLICE) run = floor(share);
-        if (g->partial == DK_PARTIAL_UP) run = n - floor(n - share);
-        if (g->partial == DK_PARTIAL_MORE) run = floor(share) < n ? floor(share) + 1 : n;
-        if (run < 1) return dkp_fail(message, "grid.strength", g->strength, "at least 1/steps");
-        if (full > 1000000) return dkp_fail(message, "grid.strength", g->strength, "at least steps/1000000");
-        c->steps = (int)run, g->full_steps = (int)full, g->strength = 1;
-    }
-    int given = g->full_steps > 0, one_more = dkp_one_more(c), asked = dkp_asked(c);
-    if (dkp_by_timesteps(g) && asked > c->schedule.timesteps)
-        return dkp_fail(message, given ? "grid.full_steps" : "steps", asked,
+    dk_grid *grid = &c->grid;
+    if (grid->strength < 1 && dkp_resolve_strength(c, message) != DK_OK) return DK_ERROR_CONFIG;
+    int given = grid->full_steps > 0, table = dkp_table_size(&c->schedule);
+    dk_layout g = dkp_start_layout(c);
+    if (dkp_by_timesteps(grid) && g.asked > table)
+        return dkp_fail(message, given ? "grid.full_steps" : "steps", g.asked,
                         "at most schedule.timesteps for this grid");
-    int (*count)(const dk_config *, int) = dkp_spacing_of(g)->count;
-    g->full_count = (count ? count(c, asked) : asked) - g->spare - one_more;
-    if (g->full_count < 1)
+    dkp_count_layout(&g);
+    if (g.there < 1 && grid->spacing == DK_SPACING_CUSTOM)
+        return dkp_fail(message, "grid.a", grid->a, "a number that the grid's function (grid.fn) knows");
+    if (g.steps < 1)
         return dkp_fail(message, "steps", c->steps, "at least 2 for a grid whose last level is the end");
-    if (given && c->steps > g->full_count && c->steps > g->full_steps)
+    if (given && c->steps > g.steps && c->steps > grid->full_steps)
         return dkp_fail(message, "steps", c->steps, "at most grid.full_steps");
-    if (!given && g->full_count != c->steps) g->full_steps = c->steps;
-    if (!given || c->steps > g->full_count) c->steps = g->full_count;
+    if (!given && g.steps != c->steps) grid->full_steps = c->steps;
+    if (!given || c->steps > g.steps) c->steps = g.steps;
     return DK_OK;
 }
 
@@ -2921,64 +2951,10 @@ DK_API int dk_levels(dk_config *c, dk_unit unit, double *out, int max) {
     c->message[0] = 0;
     if (dkp_resolve(&resolved, &marks, c->message) != DK_OK || dkp_check_levels(&resolved, NULL, c->message) != DK_OK)
         return 0;
-    int steps = dkp_path_steps(&resolved);
-    for (int i = 0; i <= steps && i < max; i++)
-        out[i] = dkp_unit_of_level(unit, dkp_path_level(&resolved, i));
+    dk_layout g = dkp_layout_of(&resolved);
+    int steps = dkp_way_steps(&g);
+    for (int i = 0; i <= steps && i < max; i++) out[i] = dkp_unit_of_level(unit, dkp_way_level(&g, i));
     return steps + 1;
-}
-
-DK_API dk_status dk_levels_slice(const double *levels, int n, int first, int count, double *out) {
-    if (!levels || !out || first < 0 || count < 0 || first > n || count > n - first) return DK_ERROR_CONFIG;
-    memmove(out, levels + first, (size_t)count * sizeof *out);
-    return DK_OK;
-}
-
-DK_API dk_status dk_levels_flip(double *levels, int n) {
-    if (!levels || n < 0) return DK_ERROR_CONFIG;
-    for (int i = 0; i < n / 2; i++) {
-        double v = levels[i];
-        levels[i] = levels[n - 1 - i], levels[n - 1 - i] = v;
-    }
-    return DK_OK;
-}
-
-DK_API dk_status dk_levels_stretch(double *levels, int n, double fixed, double last) {
-    double scale = levels && n > 0 ? (last - fixed) / (levels[n - 1] - fixed) : 0;
-    if (!levels || n < 1 || !dkp_finite(scale)) return DK_ERROR_CONFIG;
-    for (int i = 0; i < n; i++) levels[i] = fixed + (levels[i] - fixed) * scale;
-    return DK_OK;
-}
-
-DK_API dk_status dk_levels_concatenate(const double *a, int na, const double *b, int nb, double *out,
-                                       int *n) {
-    if (!a || !b || !out || !n || na < 0 || nb < 0) return DK_ERROR_CONFIG;
-    int joint = na > 0 && nb > 0 && a[na - 1] >= b[0] && a[na - 1] <= b[0];
-    memmove(out, a, (size_t)na * sizeof *out);
-    memmove(out + na, b + joint, (size_t)(nb - joint) * sizeof *out);
-    *n = na + nb - joint;
-    return DK_OK;
-}
-
-DK_API dk_status dk_levels_resample(const double *levels, int n, double *out, int count) {
-    int zero = levels && n > 0 && levels[n - 1] >= 0 && levels[n - 1] <= 0, from = n - zero,
-        to = count - zero;
-    if (!levels || !out || from < 1 || to < 1) return DK_ERROR_CONFIG;
-    for (int i = 0; i < from; i++)
-        if (!(levels[i] > 0) || !dkp_finite(levels[i])) return DK_ERROR_CONFIG;
-    for (int i = 0; i < to; i++)
-        out[i] = dkp_between(levels, from, to > 1 ? (double)i * (from - 1) / (to - 1) : 0, 1);
-    if (zero) out[to] = 0;
-    return DK_OK;
-}
-
-DK_API dk_status dk_levels_shift(double *levels, int n, double shift, double power) {
-    if (!levels || !(shift > 0) || !dkp_finite(shift) || !(power > 0) || !dkp_finite(power))
-        return DK_ERROR_CONFIG;
-    for (int i = 0; i < n; i++)
-        if (!(levels[i] >= 0 && levels[i] <= 1)) return DK_ERROR_CONFIG;
-    for (int i = 0; i < n; i++)
-        if (levels[i] > 0) levels[i] = shift / (shift + dkp_pow(1 / levels[i] - 1, power));
-    return DK_OK;
 }
 
 /* ------------------------------------------------------------------------ >>recorder  Recorder */
@@ -2995,7 +2971,7 @@ static dk_vec dkp_vec(dk_recorder *r, int value) {
     return v;
 }
 
-static dk_term *dkp_said(dk_recorder *r, unsigned at) { return &r->said[at % DK_SAID]; }
+static dk_term *dkp_said(dk_recorder *r, unsigned at) { return &r->own->said[at % DK_SAID]; }
 
 /* How many terms v has, 0 for one that cannot be used any more; they lie side by side from *terms on. */
 DKP_INLINE int dkp_terms(dk_vec v, dk_term *value, const dk_term **terms) {
@@ -3004,9 +2980,9 @@ DKP_INLINE int dkp_terms(dk_vec v, dk_term *value, const dk_term **terms) {
     if (v.count <= 0) return v.of ? 1 : 0;
     *terms = dkp_said(v.of, v.at);
     /* NOLINTNEXTLINE(clang-analyzer-core.NullDereference): a sum of terms has a recorder */
-    if (v.of->reached - v.at <= DK_SAID) return v.count;
-    dkr_refuse(v.of, "age of a symbolic vector in terms", (double)(v.of->reached - v.at),
-              "at most 320: store it with dkr_keep");
+    if (v.of->own->reached - v.at <= DK_SAID) return v.count;
+    dkr_refuse(v.of, "age of a symbolic vector in terms", (double)(v.of->own->reached - v.at),
+               "at most 320: store it with dkr_keep");
     return 0;
 }
 
@@ -3019,19 +2995,19 @@ DKP_INLINE dk_term dkp_times(double c, const dk_term *t) {
 
 /* Where the terms of the next sum are to be said: as many as it may have, and one too many. */
 static dk_term *dkp_begin_sum(dk_recorder *r) {
-    unsigned left = DK_SAID - r->end % DK_SAID;
-    r->end += (left > DK_MAX_TERMS ? 0 : left) + DK_MAX_TERMS + 1;
-    if (r->end > r->reached) r->reached = r->end;
-    return dkp_said(r, r->end - DK_MAX_TERMS - 1);
+    unsigned left = DK_SAID - r->own->end % DK_SAID;
+    r->own->end += (left > DK_MAX_TERMS ? 0 : left) + DK_MAX_TERMS + 1;
+    if (r->own->end > r->own->reached) r->own->reached = r->own->end;
+    return dkp_said(r, r->own->end - DK_MAX_TERMS - 1);
 }
 
 static dk_vec dkp_end_sum(dk_recorder *r, int count) {
-    dk_vec v = {r, count, r->end - DK_MAX_TERMS - 1};
+    dk_vec v = {r, count, r->own->end - DK_MAX_TERMS - 1};
     const dk_term *first = dkp_said(r, v.at);
-    r->end = v.at + (unsigned)count;
+    r->own->end = v.at + (unsigned)count;
     if (count > DK_MAX_TERMS)
         dkr_refuse(r, "terms of a symbolic vector", count,
-                  "at most 20: store parts with dkr_keep, or say dkr_sum_begin");
+                   "at most 20: store parts with dkr_keep, or all of it with dkr_sum");
     if (count == 1 && first->c >= 1 && first->c <= 1 && !first->scalar) return dkp_vec(r, first->value);
     return count && r->status == DK_OK ? v : dkp_zero;
 }
@@ -3039,7 +3015,7 @@ static dk_vec dkp_end_sum(dk_recorder *r, int count) {
 /* Of what was said from `at` on only v is wanted still. */
 static dk_vec dkp_forget_but(dk_recorder *r, unsigned at, dk_vec v) {
     const dk_term *from = dkp_said(r, v.at);
-    r->end = at;
+    r->own->end = at;
     if (!v.count) return v;
     memmove(dkp_begin_sum(r), from, sizeof *from * (size_t)v.count);
     return dkp_end_sum(r, v.count);
@@ -3073,7 +3049,7 @@ DK_API dk_vec dkr_mix(double a, dk_vec x, double b, dk_vec y) {
     return dkp_sum(2, c, v);
 }
 
-DK_API dk_vec dkr_add(dk_vec a, dk_vec b) { return dkr_mix(1, a, 1, b); }
+static dk_vec dkp_add(dk_vec a, dk_vec b) { return dkr_mix(1, a, 1, b); }
 
 DK_API dk_vec dkr_scale(double c, dk_vec v) { return c >= 1 && c <= 1 ? v : dkp_sum(1, &c, &v); }
 
@@ -3083,9 +3059,11 @@ DK_API dk_vec dkr_scale_by(double c, int scalar, int power, dk_vec v) {
     const dk_term *t;
     dk_term *sum = dkp_begin_sum(r), value;
     int count = dkp_terms(v, &value, &t);
+    if (scalar < 1 || scalar > r->own->plan->norms)
+        dkr_refuse(r, "scalar of dkr_scale_by", scalar, "one that dkr_norm_ratio has given");
+    if (power < 1 || power > 32767) dkr_refuse(r, "power of dkr_scale_by", power, "1 .. 32767");
     for (int i = 0; i < count; i++) {
-        if (t[i].scalar || power < 1 || scalar < 1)
-            dkr_refuse(r, "power of a norm ratio", power, "at least 1, once per vector");
+        if (t[i].scalar) dkr_refuse(r, "scalars of a vector", 2, "1: store it with dkr_keep");
         sum[i] = dkp_times(c, &t[i]);
         sum[i].scalar = (short)scalar, sum[i].power = (short)power;
     }
@@ -3108,13 +3086,15 @@ static void dkp_refuse_at(dk_recorder *r, const char *what, const dk_level *l) {
 }
 
 /* Whether there is room for all that has been counted, the newest of `counts` included. */
-#define DKP_STORING(r, counts) ((r)->storing = (r)->storing && (r)->plan->counts <= (r)->room->counts)
+#define DKP_STORING(r, counts) \
+    ((r)->own->storing = (r)->own->storing && (r)->own->plan->counts <= (r)->own->room->counts)
 
 static int dkp_new_value(dk_recorder *r, char letter, int number, int needs) {
-    dk_plan *p = r->plan;
+    dk_plan *p = r->own->plan;
     int value = p->values++;
     if (DKP_STORING(r, values)) {
-        dk_value v = {letter, DK_VALUE_LOCAL, number, -1, p->passes, r->position, r->position, needs, 0};
+        dk_value v = {letter,           DK_VALUE_LOCAL,   number, -1, p->passes,
+                      r->own->position, r->own->position, needs,  0};
         p->value[value] = v;
     }
     return value;
@@ -3122,36 +3102,41 @@ static int dkp_new_value(dk_recorder *r, char letter, int number, int needs) {
 
 /* A value that outlives its pass, or meets anything but a row, needs a buffer. */
 static void dkp_use(dk_recorder *r, int value, int full) {
-    if (!r->storing) return;
-    dk_value *v = &r->plan->value[value];
-    if (r->position > v->dies) v->dies = r->position;
-    if (v->kind == DK_VALUE_LOCAL && (full || v->pass != r->plan->passes)) v->kind = DK_VALUE_BUFFER;
+    if (!r->own->storing) return;
+    dk_value *v = &r->own->plan->value[value];
+    if (r->own->position > v->dies) v->dies = r->own->position;
+    if (v->kind == DK_VALUE_LOCAL && (full || v->pass != r->own->plan->passes)) v->kind = DK_VALUE_BUFFER;
 }
 
 /* A row is opened, given its terms and closed. Terms with coefficient 0 are dropped: 0 * infinity must not spoil
    a state, and eta = 0 must cost nothing. */
 static void dkp_open_row(dk_recorder *r, int draw) {
-    dk_row row = {0, r->plan->terms, 0, draw, -1, 0};
-    r->row = row, r->row_needs = -1;
-    r->position++;
+    dk_row row = {0, r->own->plan->terms, 0, draw, -1, 0};
+    r->own->row = row, r->own->row_needs = -1;
+    r->own->position++;
 }
 
 static void dkp_put_term(dk_recorder *r, dk_term t) {
-    dk_plan *p = r->plan;
+    dk_plan *p = r->own->plan;
     if (t.c >= 0 && t.c <= 0) return;
     if (!dkp_finite(t.c)) dkp_refuse_at(r, "a coefficient is not finite", &r->from);
     dkp_use(r, t.value, 0);
     p->terms++;
     if (!DKP_STORING(r, terms)) return;
     int needs = t.scalar ? p->calls - 1 : p->value[t.value].needs;
-    if (needs > r->row_needs) r->row_needs = needs;
+    if (needs > r->own->row_needs) r->own->row_needs = needs;
     p->term[p->terms - 1] = t;
 }
 
 static int dkp_close_row(dk_recorder *r, char letter, int number) {
-    dk_plan *p = r->plan;
-    int dst = dkp_new_value(r, letter, number, r->row_needs);
-    dk_row row = {dst, r->row.first, p->terms - r->row.first, r->row.draw, r->row.mask, r->row.clip};
+    dk_plan *p = r->own->plan;
+    int dst = dkp_new_value(r, letter, number, r->own->row_needs);
+    dk_row row = {dst,
+                  r->own->row.first,
+                  p->terms - r->own->row.first,
+                  r->own->row.draw,
+                  r->own->row.mask,
+                  r->own->row.clip};
     p->rows++;
     if (DKP_STORING(r, rows)) p->row[p->rows - 1] = row;
     return dst;
@@ -3167,7 +3152,7 @@ static void dkp_put_terms(dk_recorder *r, double c, dk_vec v) {
 /* A sum becomes a row, even if it is a value already. */
 static dk_vec dkp_store_as(dk_recorder *r, dk_vec v, char letter, int number, double clip) {
     dkp_open_row(r, -1);
-    r->row.clip = clip;
+    r->own->row.clip = clip;
     dkp_put_terms(r, 1, v);
     return dkp_vec(r, dkp_close_row(r, letter, number));
 }
@@ -3177,22 +3162,22 @@ static dk_vec dkp_keep_as(dk_recorder *r, dk_vec v, char letter, int number) {
     return dkp_store_as(r, v, letter, number, 0);
 }
 
-DK_API dk_vec dkr_keep(dk_recorder *r, dk_vec v) { return dkp_keep_as(r, v, 'y', r->plan->values); }
+DK_API dk_vec dkr_keep(dk_recorder *r, dk_vec v) { return dkp_keep_as(r, v, 'y', r->own->plan->values); }
 
-DK_API void dkr_sum_begin(dk_recorder *r) { dkp_open_row(r, -1); }
-
-DK_API void dkr_sum_add(dk_recorder *r, double c, dk_vec v) { dkp_put_terms(r, c, v); }
-
-DK_API dk_vec dkr_sum_end(dk_recorder *r) { return dkp_vec(r, dkp_close_row(r, 'y', r->plan->values)); }
+DK_API dk_vec dkr_sum(dk_recorder *r, int n, const double *c, const dk_vec *v) {
+    dkp_open_row(r, -1);
+    for (int i = 0; i < n; i++) dkp_put_terms(r, c[i], v[i]);
+    return dkp_vec(r, dkp_close_row(r, 'y', r->own->plan->values));
+}
 
 /* Ends the open pass. */
 static void dkp_boundary(dk_recorder *r, dk_boundary boundary, int index) {
-    dk_plan *p = r->plan;
+    dk_plan *p = r->own->plan;
     p->passes++;
     if (!DKP_STORING(r, passes)) return;
     dk_pass *last = &p->pass[p->passes - 1];
     int first = p->passes > 1 ? last[-1].first + last[-1].count : 0;
-    dk_pass pass = {first, p->rows - first, boundary, index, r->position, 0};
+    dk_pass pass = {first, p->rows - first, boundary, index, r->own->position, 0};
     *last = pass;
 }
 
@@ -3200,29 +3185,29 @@ static void dkp_boundary(dk_recorder *r, dk_boundary boundary, int index) {
 static dk_vec dkp_blend_with(dk_recorder *r, dk_vec v, dk_vec w, char letter, int number) {
     if (r->status != DK_OK) return v;
     dkp_open_row(r, -1);
-    r->row.mask = r->mask;
+    r->own->row.mask = r->own->mask;
     dkp_put_terms(r, 1, v);
     dkp_put_terms(r, 1, w);
     return dkp_vec(r, dkp_close_row(r, letter, number));
 }
 
 static dk_vec dkp_known_at(dk_recorder *r, const dk_level *l, dk_vec z) {
-    return dkr_mix(l->alpha, dkp_vec(r, r->known), l->sigma, z);
+    return dkr_mix(l->alpha, dkp_vec(r, r->own->known), l->sigma, z);
 }
 
 /* The state as the network sees it. */
 static dk_vec dkp_blend_seen(dk_recorder *r, dk_vec x, const dk_level *level) {
-    if (!r->plan->masked || r->config->blend != DK_BLEND_BOTH) return x;
-    return dkp_blend_with(r, x, dkp_known_at(r, level, r->fixed), 'y', r->plan->calls);
+    if (!r->own->plan->masked || r->config->blend != DK_BLEND_BOTH) return x;
+    return dkp_blend_with(r, x, dkp_known_at(r, level, r->own->fixed), 'y', r->own->plan->calls);
 }
 
 static dk_vec dkp_blend_denoised(dk_recorder *r, dk_vec D, char letter, int number) {
-    return r->plan->masked < 2 ? D : dkp_blend_with(r, D, dkp_vec(r, r->known), letter, number);
+    return r->own->plan->masked < 2 ? D : dkp_blend_with(r, D, dkp_vec(r, r->own->known), letter, number);
 }
 
 /* What the network reads or writes. */
 static int dkp_for_network(dk_recorder *r, int value) {
-    if (r->storing && r->plan->number) r->plan->value[value].kind = DK_VALUE_HALF;
+    if (r->own->storing && r->own->plan->number) r->own->plan->value[value].kind = DK_VALUE_HALF;
     dkp_use(r, value, 1);
     return value;
 }
@@ -3231,29 +3216,30 @@ static int dkp_for_network(dk_recorder *r, int value) {
 static dk_vec dkp_draw(dk_recorder *r, int draw, dk_level from, dk_level to) {
     if (r->status != DK_OK) return dkp_zero;
     if (DKP_STORING(r, draws)) {
-        dk_draw *d = &r->plan->draw[draw], *before = draw > 1 ? d - 1 : NULL;
+        dk_draw *d = &r->own->plan->draw[draw], *before = draw > 1 ? d - 1 : NULL;
         d->from = dk_noise_level(from), d->to = dk_noise_level(to);
         d->way = before ? before->way + (before->to > before->from) : 0;
     }
     dkp_open_row(r, draw);
-    return dkp_vec(r, r->drawn = dkp_close_row(r, 'z', draw));
+    return dkp_vec(r, r->own->drawn = dkp_close_row(r, 'z', draw));
 }
 
 DK_API dk_vec dkr_noise(dk_recorder *r, dk_level from, dk_level to) {
-    return dkp_draw(r, r->plan->draws++, from, to);
+    return dkp_draw(r, r->own->plan->draws++, from, to);
 }
 
 /* Ends the pass with a norm of v = a, b, p, q; those with count 0 are none. limit and share are of some kinds. */
 static int dkp_norm_of(dk_recorder *r, dk_norm_kind kind, dk_vec v[4], double limit, double share) {
-    dk_plan *p = r->plan;
+    dk_plan *p = r->own->plan;
     int value[4] = {-1, -1, -1, -1};
     for (int i = 0; i < 4; i++)
         if (v[i].of) v[i] = dkr_keep(r, v[i]), value[i] = (int)v[i].at;
     if (p->norms >= 32767) dkr_refuse(r, "norms of a plan", p->norms, "less than 32767");
     if (r->status != DK_OK) return 0;
-    dk_norm norm = {kind,  value[0], value[1], value[2], value[3], r->sampler.control.atol, r->sampler.control.rtol,
-                    limit, share};
-    r->position++;
+    dk_norm norm = {
+        kind,  value[0], value[1], value[2], value[3], r->sampler.control.atol, r->sampler.control.rtol,
+        limit, share};
+    r->own->position++;
     for (int i = 0; i < 4; i++)
         if (v[i].of) dkp_use(r, value[i], 1);
     dkp_boundary(r, DK_BOUNDARY_NORM, p->norms);
@@ -3273,58 +3259,13 @@ DK_API int dkr_norm_ratio(dk_recorder *r, dk_vec a, dk_vec b) {
 
 DKP_SMALL
 
-/* What a run with step-size control records: its initial state; an ordinary step; norms that a first step size is estimated
-   from, at the first level and at another; a step that is accepted or rejected. */
-enum { DKP_START, DKP_PLAIN, DKP_MEASURE, DKP_PROBE, DKP_ATTEMPT };
-
-/* Values that a run with step-size control keeps from one attempt to the next, in slots of their own. */
-enum { DKP_KEPT_D = 1, DKP_KEPT_LOW = 2, DKP_FOREVER = 0x7FFFFFFF };
-
-static int dkp_pinned(dk_recorder *r, int value, int slot) {
-    if (r->storing) {
-        dk_value *v = &r->plan->value[value];
-        v->kind = DK_VALUE_BUFFER, v->slot = slot, v->dies = DKP_FOREVER;
-        if (r->pin[slot]) r->plan->value[r->pin[slot]].dies = v->born; /* written over */
-        r->pin[slot] = value;
-    }
-    return value;
-}
-
-static void dkp_pin(dk_recorder *r, int slot, dk_vec v) {
-    if (r->status != DK_OK || !r->pace || r->pace->phase == DKP_PLAIN) return;
-    dkr_sum_begin(r);
-    dkr_sum_add(r, 1, v);
-    dkp_pinned(r, dkp_close_row(r, 'y', r->plan->values), slot);
-    r->pinned[r->judged] |= slot;
-}
-
-/* D at the start of a step; with step-size control it stays known to the attempts that follow a rejected one. */
-static dk_vec dkp_denoise_first(dk_recorder *r) {
-    if (r->pace && r->pace->kept & DKP_KEPT_D)
-        return dkp_vec(r, dkp_pinned(r, dkp_new_value(r, 'D', 0, -1), DKP_KEPT_D));
-    dk_vec D = dkr_denoise(r, r->x, r->from);
-    dkp_pin(r, DKP_KEPT_D, D);
-    return D;
-}
-
-static int dkp_attempting(const dk_recorder *r) { return r->pace && r->pace->phase == DKP_ATTEMPT; }
-
-/* Ends an attempt of a step: what follows happens only if the difference of two solutions is tolerable. */
-static void dkp_judge(dk_recorder *r, dk_norm_kind kind, dk_vec a, dk_vec b, dk_vec p, dk_vec q) {
-    dk_vec v[4] = {a, b, p, q};
-    for (int i = 0; i < 4; i++) /* zero is stored, too, where numbers are read: all but b */
-        if (i != 1 || v[i].of) v[i] = dkr_keep(r, v[i]);
-    dkp_norm_of(r, kind, v, 0, 0);
-    r->judged = 1;
-}
-
 static dk_level dkp_plan_level(const dk_recorder *r, int i) {
-    if (r->pace) return i ? r->pace->to : r->pace->from;
-    return r->plan->level ? r->plan->level[i] : dkp_path_level(r->config, i);
+    if (r->own->pace) return i ? r->own->pace->to : r->own->pace->from;
+    return r->own->plan->level ? r->own->plan->level[i] : dkp_way_level(r->own->layout, i);
 }
 
 /* Level i of the stretch of steps that is being recorded. */
-static dk_level dkp_level(const dk_recorder *r, int i) { return dkp_plan_level(r, r->offset + i); }
+static dk_level dkp_level(const dk_recorder *r, int i) { return dkp_plan_level(r, r->own->offset + i); }
 
 /* What every draw of the sampler is multiplied by. */
 static double dkp_s_noise(const dk_recorder *r) { return 1 + r->sampler.noise_excess; }
@@ -3350,27 +3291,34 @@ static void dkp_churn(dk_recorder *r) {
 
 /* The end of a step where data are known. */
 static void dkp_blend_state(dk_recorder *r, int number) {
-    if (r->status != DK_OK || r->plan->masked != 1) return;
-    dk_vec z = r->fixed;
-    if (r->to.sigma > 0 && !z.of) z = r->drawn >= 0 ? dkp_vec(r, r->drawn) : dkr_noise(r, r->from, r->to);
+    if (r->status != DK_OK || r->own->plan->masked != 1) return;
+    dk_vec z = r->own->fixed;
+    if (r->to.sigma > 0 && !z.of)
+        z = r->own->drawn >= 0 ? dkp_vec(r, r->own->drawn) : dkr_noise(r, r->from, r->to);
     r->x = dkp_blend_with(r, r->x, dkp_known_at(r, &r->to, z), 'x', number);
 }
 
-DK_API int dkr_step(dk_recorder *r) {
-    if (r->step >= 0) {
-        int number = r->offset + r->step + 1;
-        r->x = dkp_keep_as(r, r->x, r->plan->masked == 1 ? 'y' : 'x', number);
-        dkp_blend_state(r, number);
-        if (r->storing && r->status == DK_OK) { /* name it as a state if the sampler had stored it already */
-            dk_value *v = &r->plan->value[r->x.at];
-            if (v->letter == 'y') v->letter = 'x', v->number = number;
-        }
+/* The end of a step: its state is stored by its name. */
+static void dkp_end_step(dk_recorder *r) {
+    dkp_recording *own = r->own;
+    int number = own->offset + r->step + 1;
+    r->x = dkp_keep_as(r, r->x, own->plan->masked == 1 ? 'y' : 'x', number);
+    dkp_blend_state(r, number);
+    if (own->storing && r->status == DK_OK) { /* the sampler may have stored it already */
+        dk_value *v = &own->plan->value[r->x.at];
+        if (v->letter == 'y') v->letter = 'x', v->number = number;
     }
-    r->step++;
+    r->step++, own->within = 0;
+}
+
+DK_API int dkr_step(dk_recorder *r) {
+    dkp_recording *own = r->own;
+    if (own->within) dkp_end_step(r);
+    if (r->step < 0) r->step = 0;
     if (r->status != DK_OK || r->step >= r->steps) return 0;
     r->from = r->to;
     r->to = dkp_level(r, r->step + 1);
-    r->stage = 0, r->drawn = -1;
+    own->within = 1, own->stage = 0, own->drawn = -1;
     if (dkp_quirk(r, DK_QUIRK_STRIDE)) dkp_count_timesteps(r);
     dkp_churn(r);
     return 1;
@@ -3384,28 +3332,33 @@ static int dkp_goes_back(const dk_recorder *r, int i) {
 /* Step i of the plan adds noise. */
 static void dkp_go_back(dk_recorder *r, int i) {
     dk_level from = dkp_plan_level(r, i), to = dkp_plan_level(r, i + 1);
-    double shift = r->config->grid.jump_shift;
+    const dk_config *c = r->config;
+    int shift = c->grid.quirks & DK_QUIRK_REPAINT_NOISE ? dkp_table_size(&c->schedule) / c->steps - 1 : 0;
     if (shift > 0 && from.sigma > 0) from = dk_level_at(&r->config->schedule, from.t + shift);
     if (shift > 0) to = dk_level_at(&r->config->schedule, to.t + shift);
-    r->offset = i, r->step = 0;
+    r->own->offset = i, r->step = 0;
     r->x = dkp_keep_as(r, dkp_noised_up(r, &from, &to), 'x', i + 1);
 }
 
 /* Steps first .. end - 1 of the plan by one call of a recording function, which sees nothing of what was before. */
 static void dkp_record_stretch(dk_recorder *r, int first, int end, dk_record_fn record) {
-    r->offset = first, r->steps = end - first, r->step = -1, r->momentum = dkp_zero;
+    r->own->offset = first, r->own->within = 0, r->own->momentum = dkp_zero;
+    r->steps = end - first, r->step = -1;
     r->from = r->to = dkp_level(r, 0);
     record(r);
+    r->steps = end - first;
     while (r->status == DK_OK && r->step < r->steps) dkr_step(r); /* a recording function may stop early */
 }
 
 static void dkp_record_from_data(dk_recorder *r);
-static void dkp_record_measure(dk_recorder *r);
 
 static void dkp_start_recorder(dk_recorder *r, dk_config *c) {
-    memset(r, 0, offsetof(dk_recorder, said));
-    r->sampler = c->sampler, r->config = c, r->step = -1, r->lambda = -HUGE_VAL;
-    r->first = r->from = r->to = dkp_grid_level(c, 0), r->last = dkp_grid_level(c, c->steps);
+    dkp_recording *own = r->own;
+    memset(own, 0, offsetof(dkp_recording, said));
+    r->own = own;
+    r->sampler = c->sampler, r->config = c, r->step = -1, r->own->lambda = -HUGE_VAL;
+    dk_layout g = dkp_layout_of(c);
+    r->first = r->from = r->to = dk_grid_level(&g, 0), r->last = dk_grid_level(&g, c->steps);
     r->falling = dk_noise_level(r->last) < dk_noise_level(r->first);
 }
 
@@ -3413,24 +3366,26 @@ static void dkp_start_recorder(dk_recorder *r, dk_config *c) {
 static void dkp_record_all(dk_recorder *r, dk_config *c, dk_plan *plan, const dk_pace *pace,
                            const dk_plan *room) {
     dkp_start_recorder(r, c);
-    r->plan = plan, r->pace = pace, r->room = room, r->storing = room != NULL;
+    dk_layout layout = dkp_layout_of(c);
+    r->own->plan = plan, r->own->pace = pace, r->own->room = room, r->own->storing = room != NULL;
+    r->own->layout = &layout;
     plan->number = c->number;
-    r->steps = plan->steps = pace ? 1 : dkp_path_steps(c);
+    r->steps = plan->steps = pace ? 1 : dkp_way_steps(&layout);
     plan->levels = r->steps + 1, plan->draws = 1, plan->flow = dkp_flow_unit(&r->config->schedule);
     r->from = r->to = dkp_level(r, 0);
     if (!r->falling && c->sampler.churn > 0)
         dkr_refuse(r, "sampler.churn", c->sampler.churn, "0 on a rising grid");
     r->x = dkp_vec(r, dkp_new_value(r, 'x', 0, -1)); /* what the caller put into x */
-    if (r->storing) plan->value[0].kind = DK_VALUE_BUFFER, plan->value[0].slot = 0;
+    if (r->own->storing) plan->value[0].kind = DK_VALUE_BUFFER, plan->value[0].slot = 0;
     int fixed = c->mask && (c->blend == DK_BLEND_FIXED || c->blend == DK_BLEND_BOTH);
     plan->masked = !c->mask ? 0 : c->blend >= DK_BLEND_DENOISED ? 2 : 1;
     plan->hooked = c->guidance.hook != NULL;
     if (plan->masked) {
         if (fixed && pace) dkr_refuse(r, "blend", c->blend, "state or denoised with step-size control");
         if (!r->falling) dkr_refuse(r, "grid.rising", 1, "0 where data are known (mask)");
-        r->known = dkp_new_value(r, 'k', 0, -1), r->mask = dkp_new_value(r, 'm', 0, -1);
-        for (int i = 0; i < 2 && r->storing; i++) {
-            dk_value *v = &plan->value[i ? r->mask : r->known];
+        r->own->known = dkp_new_value(r, 'k', 0, -1), r->own->mask = dkp_new_value(r, 'm', 0, -1);
+        for (int i = 0; i < 2 && r->own->storing; i++) {
+            dk_value *v = &plan->value[i ? r->own->mask : r->own->known];
             v->kind = DK_VALUE_GIVEN, v->slot = i;
         }
     }
@@ -3438,14 +3393,14 @@ static void dkp_record_all(dk_recorder *r, dk_config *c, dk_plan *plan, const dk
         dkr_refuse(r, "start", c->start, "DK_START_STATE or DK_START_DATA on a grid that begins at sigma = 0");
     int starts = c->start != DK_START_STATE && (!pace || pace->phase == DKP_START);
     dk_vec z = (starts || fixed) && r->from.sigma > 0 ? dkp_draw(r, 0, r->from, r->from) : dkp_zero;
-    if (fixed) r->fixed = z;
+    if (fixed) r->own->fixed = z;
     if (starts) {
         r->x = dkr_mix(c->start == DK_START_DATA ? r->from.alpha : 0, r->x, r->from.sigma, z);
         r->x = dkp_keep_as(r, r->x, 'x', 0);
     }
     if (pace && dkp_travels(c))
         dkr_refuse(r, "sampler.rtol", r->sampler.control.rtol,
-                  "0, and atol: with step-size control no grid goes back up");
+                   "0, and atol: with step-size control no grid goes back up");
     int measures = pace && pace->phase != DKP_PLAIN && pace->phase != DKP_ATTEMPT;
     if (measures) dkp_record_measure(r);
     for (int i = 0, end; !measures && i < plan->steps && r->status == DK_OK; i = end) {
@@ -3458,12 +3413,14 @@ static void dkp_record_all(dk_recorder *r, dk_config *c, dk_plan *plan, const dk
         while (end < plan->steps && !from_data && !dkp_goes_back(r, end)) end++;
         dkp_record_stretch(r, i, end, from_data ? dkp_record_from_data : c->sampler.record);
     }
-    if (dkp_attempting(r) && !r->judged)
-        dkr_refuse(r, "sampler.rtol", r->sampler.control.rtol, "0, and atol: this sampler has no error estimate");
-    r->position++;
+    if (dkp_attempting(r) && !r->own->judged)
+        dkr_refuse(r, "sampler.rtol", r->sampler.control.rtol,
+                   "0, and atol: this sampler has no error estimate");
+    r->own->position++;
     if (pace) dkp_use(r, 0, 1); /* the state that a rejected attempt goes back to */
     if (r->status == DK_OK) dkp_use(r, (int)r->x.at, 1);
     dkp_boundary(r, DK_BOUNDARY_END, 0);
+    r->own->layout = NULL;
 }
 
 /* ------------------------------------------------------------------------ >>samplers  Samplers */
@@ -3482,12 +3439,12 @@ static double dkp_gauge_alpha(const dk_recorder *r, const dk_level *l) {
 /* Remembers the last: where a step ends the next one begins. */
 static double dkp_gauge_lambda(dk_recorder *r, const dk_level *l) {
     double alpha = dkp_gauge_alpha(r, l), sigma = l->sigma;
-    dk_level *last = &r->lambda_at;
+    dk_level *last = &r->own->lambda_at;
     if (!(last->alpha >= alpha && last->alpha <= alpha && last->sigma >= sigma && last->sigma <= sigma)) {
         dk_level in_gauge = {0, alpha, sigma};
-        *last = in_gauge, r->lambda = dk_lambda(in_gauge);
+        *last = in_gauge, r->own->lambda = dk_lambda(in_gauge);
     }
-    return r->lambda;
+    return r->own->lambda;
 }
 
 /* r = noise level after/before. All laws keep the marginal variance, sigma_down^2 + up^2 = sigma^2, except
@@ -3586,13 +3543,13 @@ static void dkp_record_from_data(dk_recorder *r) {
         dk_vec guidance, D = dkp_direction(r, r->x, &r->from, &guidance);
         const dk_term *t;
         dk_term value;
-        for (int i = dkp_terms(r->noise, &value, &t); i > 0; i--)
+        for (int i = dkp_terms(r->own->noise, &value, &t); i > 0; i--)
             if (!dkp_finite((t++)->c))
                 dkp_refuse_at(
                     r,
                     "prediction: x0 and score cannot give the noise where sigma = 0 (use eps, v or velocity)",
                     &r->from);
-        r->x = dkr_add(dkr_mix(r->to.alpha, D, r->to.sigma, r->noise), dkr_scale(r->to.alpha, guidance));
+        r->x = dkp_add(dkr_mix(r->to.alpha, D, r->to.sigma, r->own->noise), dkr_scale(r->to.alpha, guidance));
     }
 }
 
@@ -3638,29 +3595,38 @@ static void dkp_lagrange(const double *node, int n, int j, double *basis) {
     }
 }
 
-/* The average over the step of the polynomial through the newest n vectors. The step runs from axis value `from`
-   over `span`; H is the exponent of the weight, 0 for classical methods. This one formula is Adams, DPM-Solver
-   multistep, UniP and UniC, RES, DEIS in rho and log rho, and SA-Solver; rules: see dk_rule. */
-static dk_vec dkp_average(const dk_recorder *r, const dkp_history *past, int n, double from, double span,
-                          double H) {
+/* Moments 1 and 2 where a published method does not take the exact ones; see dk_rule. H is the step's exponent. */
+static void dkp_apply_rule(const dk_recorder *r, int n, double H, double *moment) {
     dk_rule rule = r->sampler.rule;
-    int ahead =
-        (past->at[0] - from) / span > 1e-9; /* the newest lies in the step: a corrector's, or singlestep */
-    int even = rule == DK_RULE_UNIFORM || rule == DK_RULE_GRADIENT, omit = -1, count = 0,
-        at[DKP_MAX_ORDER + 1];
-    double node[DKP_MAX_ORDER + 1], basis[DKP_MAX_ORDER + 1], moment[DKP_MAX_ORDER + 1] = {0};
-    double weight[DKP_MAX_ORDER + 1] = {0};
-    if (dkp_quirk(r, DK_QUIRK_IPNDM_V) && n > 2 && !ahead) return dkp_ipndm_v_average(past, n, from, span);
-    if (dkp_quirk(r, DK_QUIRK_DPM_V2) && n == 2 && span > 0) return dkp_dpm_v2_average(past, span);
-    if (rule == DK_RULE_DPM && n == 3 && ahead) omit = 1; /* DPM-Solver-3: the line through first and last */
-    for (int j = 0; j < n; j++)
-        if (j != omit) node[count] = even ? ahead - j : (past->at[j] - from) / span, at[count++] = j;
-    dkp_moments(H, count, moment);
-    if (n == 2 && (rule == DK_RULE_DPM || rule == DK_RULE_BH2)) moment[1] = 0.5;
+    if (n == 2 && (rule == DK_RULE_DPM || rule == DK_RULE_BH2)) moment[1] = 0.5; /* the value at the middle */
     if (n == 2 && (rule == DK_RULE_BH1 || rule == DK_RULE_SA))
         moment[1] = H < 0 || H > 0 ? 0.5 * H / -dkp_expm1(-H) : 0.5;
     if (n == 3 && (rule == DK_RULE_DPM || rule == DK_RULE_DPM_TAYLOR)) moment[2] *= 0.5;
     if (rule == DK_RULE_GRADIENT) moment[1] = r->sampler.param[0] - 1;
+}
+
+/* The average over the step of the polynomial through the newest n vectors. The step runs from axis value `from`
+   over `span`; H is the exponent of the weight, 0 for classical methods. This one formula is Adams, DPM-Solver
+   multistep, UniP and UniC, RES, DEIS in rho and log rho, and SA-Solver: their rules differ in the moments alone. */
+static dk_vec dkp_average(const dk_recorder *r, const dkp_history *past, int n, double from, double span,
+                          double H) {
+    enum { MOST = DKP_MAX_ORDER + 1 };
+    dk_rule rule = r->sampler.rule;
+    /* a corrector's or a singlestep method's newest node lies in the step */
+    int ahead = (past->at[0] - from) / span > 1e-9;
+    int even = rule == DK_RULE_UNIFORM || rule == DK_RULE_GRADIENT, omit = -1, count = 0, at[MOST];
+    double node[MOST], basis[MOST], moment[MOST] = {0}, weight[MOST] = {0};
+    if (dkp_quirk(r, DK_QUIRK_IPNDM_V) && n > 2 && !ahead) return dkp_ipndm_v_average(past, n, from, span);
+    if (dkp_quirk(r, DK_QUIRK_DPM_V2) && n == 2 && span > 0) return dkp_dpm_v2_average(past, span);
+    if (rule == DK_RULE_DPM && n == 3 && ahead) omit = 1; /* DPM-Solver-3: the line through first and last */
+
+    /* where the nodes stand, in units of the step from its start */
+    for (int j = 0; j < n; j++)
+        if (j != omit) node[count] = even ? ahead - j : (past->at[j] - from) / span, at[count++] = j;
+    dkp_moments(H, count, moment);
+    dkp_apply_rule(r, n, H, moment);
+
+    /* the average of s^i is moment i, so a node's weight is its Lagrange polynomial's average */
     for (int j = 0; j < count; j++) {
         dkp_lagrange(node, count, j, basis);
         for (int i = 0; i < count; i++) weight[at[j]] += basis[i] * moment[i];
@@ -3734,27 +3700,6 @@ static dk_vec dkp_transfer(const dk_recorder *r, const dk_level *from, const dk_
     return dkp_ddim_step(from, to, x, dkr_mix(1 / (share * a.q), slopes, -a.p / a.q, x));
 }
 
-/* The attempt's result x, if the embedded method agrees. It may look at the slope there, the next step's first. */
-static dk_vec dkp_judge_runge_kutta(dk_recorder *r, const dkp_tableau *tableau, double h, const dk_vec *K,
-                                    dk_vec x) {
-    int n = tableau->stages;
-    const double *a = &tableau->a[dkp_row(n)], *embedded = a + n;
-    int ahead = fabs(embedded[n]) > 0;
-    dkp_point from = dkp_point_at(r, &r->from), to = dkp_point_at(r, &r->to);
-    double differ[DK_MAX_STAGES];
-    for (int i = 0; i < n; i++) differ[i] = h * (a[i] - embedded[i]);
-    dk_vec error = dkp_sum(n, differ, K), D = dkp_zero;
-    x = dkr_keep(r, x);
-    if (ahead) {
-        D = dkr_denoise(r, x, r->to);
-        error = dkr_mix(1, error, -h * embedded[n], dkr_mix(to.p, x, to.q, D));
-    }
-    dkp_judge(r, DK_NORM_ERROR_SUM, error, dkp_zero, dkr_scale(1 / from.scale, r->x),
-              dkr_scale(1 / to.scale, x));
-    if (ahead) dkp_pin(r, DKP_KEPT_D, D);
-    return x;
-}
-
 /* One explicit Runge-Kutta step in the gauge, down to `end`. The ODE is singular at sigma = 0, so a step that
    ends there is the first order one. D0: D where it begins; zero: it is evaluated. Returns the first slope. */
 static dk_vec dkp_runge_kutta_to(dk_recorder *r, const dkp_tableau *tableau, dk_level end, dk_vec D0) {
@@ -3765,7 +3710,7 @@ static dk_vec dkp_runge_kutta_to(dk_recorder *r, const dkp_tableau *tableau, dk_
     memset(K, 0, sizeof K);
     for (int i = 0; i < stages; i++) {
         double c = 0;
-        unsigned at_first = r->end;
+        unsigned at_first = r->own->end;
         const double *a = &tableau->a[dkp_row(i)];
         for (int j = 0; j < i; j++) c += a[j];
         dk_level level = i == 0                          ? r->from
@@ -3781,25 +3726,8 @@ static dk_vec dkp_runge_kutta_to(dk_recorder *r, const dkp_tableau *tableau, dk_
     dk_vec sum = stages > 1 ? dkp_sum(stages, &tableau->a[dkp_row(stages)], K) : K[0];
     dk_vec x =
         plain ? dkp_transfer(r, &r->from, &end, r->x, h, 1, sum) : dkp_ddim_step(&r->from, &end, r->x, D);
-    r->x = dkp_attempting(r) && tableau->embedded ? dkp_judge_runge_kutta(r, tableau, h, K, x) : x;
+    r->x = dkp_judge_runge_kutta(r, tableau, h, K, x);
     return K[0];
-}
-
-/* What the first step size is estimated from: the state, its slope, and its slope's change over a small step; Hairer,
-   Norsett & Wanner 1993, sec. II.4. */
-static void dkp_record_measure(dk_recorder *r) {
-    if (r->pace->phase == DKP_START) return;
-    dkp_point from = dkp_point_at(r, &r->from), to = dkp_point_at(r, &r->pace->to);
-    dk_vec X = dkr_keep(r, dkr_scale(1 / from.scale, r->x)), D = dkp_denoise_first(r);
-    dk_vec K = dkr_keep(r, dkr_mix(from.p, r->x, from.q, D));
-    if (r->pace->phase == DKP_MEASURE) {
-        dkp_judge(r, DK_NORM_ERROR_SUM, X, dkp_zero, X, X);
-        dkp_judge(r, DK_NORM_ERROR_SUM, K, dkp_zero, X, X);
-    } else {
-        dk_vec x = dkr_keep(r, dkr_scale(to.scale, dkr_mix(1, X, to.u - from.u, K)));
-        D = dkr_denoise(r, x, r->pace->to);
-        dkp_judge(r, DK_NORM_ERROR_SUM, dkr_mix(to.p, x, to.q, D), K, X, X);
-    }
 }
 
 static dk_vec dkp_runge_kutta_step(dk_recorder *r, const dkp_tableau *tableau) {
@@ -3811,10 +3739,10 @@ static dk_vec dkp_runge_kutta_step(dk_recorder *r, const dkp_tableau *tableau) {
 typedef struct dkp_multistep {
     int classical;
     int steps, as_predicted; /* so many have been made; the first ones are not corrected */
-    dkp_history past;     /* slopes, or D or the noise, and where on the axis */
-    dk_vec D, U;          /* newest; U is D but for CFG++ */
-    dk_level from;        /* where the last step began, */
-    dk_vec x, noise;      /* its state there, and the noise behind it */
+    dkp_history past;        /* slopes, or D or the noise, and where on the axis */
+    dk_vec D, U;             /* newest; U is D but for CFG++ */
+    dk_level from;           /* where the last step began, */
+    dk_vec x, noise;         /* its state there, and the noise behind it */
     dkp_split split;
 } dkp_multistep;
 
@@ -3837,7 +3765,8 @@ static dk_vec dkp_interpolant(dk_recorder *r, int classical, const dk_level *l, 
 }
 
 /* X moves along the average of its slopes; at sigma = 0, where the ODE is singular, to alpha D. */
-static dk_vec dkp_classical_step(dk_recorder *r, const dkp_multistep *m, double start, const dk_level *to, int nodes) {
+static dk_vec dkp_classical_step(dk_recorder *r, const dkp_multistep *m, double start, const dk_level *to,
+                                 int nodes) {
     const dk_level *down = &m->split.down;
     double h = dkp_point_at(r, down).u - start;
     if ((to->sigma <= 0 && !r->sampler.plain_last) || dkp_point_at(r, &m->from).scale <= 0)
@@ -3848,22 +3777,27 @@ static dk_vec dkp_classical_step(dk_recorder *r, const dkp_multistep *m, double 
 /* The exact solution for a polynomial D: DDIM's step with the average of D under the weight exp(lambda) in place of D
    (Lu et al. 2022b, eq. 9), or likewise in the noise (Lu et al. 2022, eq. 3.4). An SDE's polynomial is averaged up to
    the step's end, in the noise with the ODE's weight; other laws take an ODE's step to sigma_down. */
-static dk_vec dkp_exponential_step(dk_recorder *r, const dkp_multistep *m, double start, const dk_level *to, int nodes) {
+static dk_vec dkp_exponential_step(dk_recorder *r, const dkp_multistep *m, double start, const dk_level *to,
+                                   int nodes) {
     const dk_level *from = &m->from, *down = &m->split.down;
     dk_noise_law law = r->sampler.law;
     double h_down = dkp_gauge_lambda(r, down) - start, h = h_down, H = h_down;
     if (law == DK_LAW_SDE || law == DK_LAW_SDE_NOISE) h = dkp_gauge_lambda(r, to) - start;
     if (law == DK_LAW_SDE_NOISE) H = h;
-    if (!dkp_finite(h) || (nodes < 2 && !r->sampler.noise_prediction)) return dkp_ddim_step(from, down, m->x, m->D);
+    if (!dkp_finite(h) || (nodes < 2 && !r->sampler.noise_prediction))
+        return dkp_ddim_step(from, down, m->x, m->D);
     if (!r->sampler.noise_prediction)
         return dkp_ddim_step(from, down, m->x, dkp_average(r, &m->past, nodes, start, h, H));
     double ratio = dkp_gauge_alpha(r, down) / dkp_gauge_alpha(r, from);
-    return dkr_mix(ratio, m->x, down->sigma - from->sigma * ratio, dkp_average(r, &m->past, nodes, start, h, -H));
+    return dkr_mix(ratio, m->x, down->sigma - from->sigma * ratio,
+                   dkp_average(r, &m->past, nodes, start, h, -H));
 }
 
 /* One step by the newest nodes from m->from, on the axis at `start`, to `to`. */
-static dk_vec dkp_multistep_step(dk_recorder *r, const dkp_multistep *m, double start, const dk_level *to, int nodes) {
-    return m->classical ? dkp_classical_step(r, m, start, to, nodes) : dkp_exponential_step(r, m, start, to, nodes);
+static dk_vec dkp_multistep_step(dk_recorder *r, const dkp_multistep *m, double start, const dk_level *to,
+                                 int nodes) {
+    return m->classical ? dkp_classical_step(r, m, start, to, nodes)
+                        : dkp_exponential_step(r, m, start, to, nodes);
 }
 
 /* D at r->x. For CFG++ (Chung et al. 2024, alg. 1) the state moves by alpha (D - U): there the guided D leaves the
@@ -3871,7 +3805,7 @@ static dk_vec dkp_multistep_step(dk_recorder *r, const dkp_multistep *m, double 
 static void dkp_multistep_estimate(dk_recorder *r, dkp_multistep *m, const dk_level *l) {
     double alpha = dkp_gauge_alpha(r, l);
     m->D = dkp_denoise(r, r->x, l, l, r->sampler.cfg_pp ? &m->U : NULL);
-    if (r->sampler.cfg_pp) r->x = dkr_keep(r, dkr_add(r->x, dkr_mix(alpha, m->D, -alpha, m->U)));
+    if (r->sampler.cfg_pp) r->x = dkr_keep(r, dkp_add(r->x, dkr_mix(alpha, m->D, -alpha, m->U)));
     else m->U = m->D;
 }
 
@@ -3889,7 +3823,7 @@ static void dkp_multistep_evaluate(dk_recorder *r, dkp_multistep *m, const dk_le
     int more = unipc || dkp_quirk(r, DK_QUIRK_COUNT_LAST); /* one node more than the predictor had */
     int nodes = dkp_nodes(r, s->corrector, m->past.count, left + 1 + more);
     dk_vec x = dkp_multistep_step(r, m, dkp_axis(r, m->classical, &m->from), l, nodes);
-    r->x = dkr_keep(r, dkr_add(x, m->noise));
+    r->x = dkr_keep(r, dkp_add(x, m->noise));
     if (!s->pece) return;
     dkp_multistep_estimate(r, m, l);
     m->past.v[0] = dkp_interpolant(r, m->classical, l, m->D);
@@ -3898,14 +3832,16 @@ static void dkp_multistep_evaluate(dk_recorder *r, dkp_multistep *m, const dk_le
 /* Evaluates where the step begins, and makes the step by what has been evaluated so far. */
 static void dkp_multistep_advance(dk_recorder *r, dkp_multistep *m) {
     const dk_sampler *s = &r->sampler;
-    int left = r->steps - r->step + dkp_quirk(r, DK_QUIRK_CORRECT_LAST), in_D = !m->classical && !s->noise_prediction;
+    int left = r->steps - r->step + dkp_quirk(r, DK_QUIRK_CORRECT_LAST),
+        in_D = !m->classical && !s->noise_prediction;
     dkp_multistep_evaluate(r, m, &r->from, left);
     m->from = r->from, m->x = r->x, m->split = dkp_noise_split(r, s->eta, s->law);
     int nodes = dkp_nodes(r, s->order, m->past.count, left);
-    if (!m->classical && !dkp_finite(m->past.at[0])) m->past.count = 0, nodes = 1; /* no interpolation across an infinite gap */
+    if (!m->classical && !dkp_finite(m->past.at[0]))
+        m->past.count = 0, nodes = 1; /* no interpolation across an infinite gap */
     if (in_D && nodes > 1 && dkp_quirk(r, DK_QUIRK_UNCOND_PAST)) m->past.v[0] = m->U;
     m->noise = dkp_add_noise(r, dkp_zero, m->split.up);
-    r->x = dkr_add(dkp_multistep_step(r, m, m->past.at[0], &r->to, nodes), m->noise);
+    r->x = dkp_add(dkp_multistep_step(r, m, m->past.at[0], &r->to, nodes), m->noise);
     if (in_D) m->past.v[0] = m->U;
     m->steps++;
 }
@@ -3915,9 +3851,12 @@ static void dkp_record_multistep(dk_recorder *r, int classical) {
     dkp_multistep m;
     memset(&m, 0, sizeof m);
     m.classical = classical;
+    if (r->sampler.rule != DK_RULE_GRADIENT && fabs(r->sampler.param[0]) > 0)
+        dkr_refuse(r, "sampler.gamma", r->sampler.param[0], "0 but for rule = gradient");
     int warmup = classical && r->sampler.warmup <= r->steps ? r->sampler.warmup : 0;
     m.as_predicted = warmup;
-    if (dkp_quirk(r, DK_QUIRK_UNCORRECTED) && r->sampler.quirk > warmup) m.as_predicted = (int)r->sampler.quirk;
+    if (dkp_quirk(r, DK_QUIRK_UNCORRECTED) && r->sampler.quirk > warmup)
+        m.as_predicted = (int)r->sampler.quirk;
     if (warmup && r->status == DK_OK)
         r->status = dkp_parse_tableau(r->sampler.tableau, &tableau, r->config->message);
     for (; m.steps < warmup && dkr_step(r); m.steps++) {
@@ -3934,9 +3873,14 @@ static void dkp_record_multistep(dk_recorder *r, int classical) {
 /* Exponential Adams: D (or the noise) is interpolated in lambda, the linear part is solved exactly. DPM-Solver++
    2M and 3M and their SDE forms (Lu et al. 2022b, alg. 2, eq. 14), UniPC (Zhao et al. 2023, alg. 1: the corrector
    repeats the last step with the new estimate, at no further evaluation), RES multistep (Zhang et al. 2023),
-   SA-Solver (Xue et al. 2023, alg. 1: the corrector keeps the predictor's noise) and its PECE form. */
+   SA-Solver (Xue et al. 2023, alg. 1: the corrector keeps the predictor's noise) and its PECE form.
+
+   DPM-Solver++ 2M, for example. dkp_multistep_advance evaluates D_i at lambda_i and keeps it. dkp_exponential_step makes
+   DDIM's step with the average of the line through D_i and D_i-1 in place of D. By rule DPM dkp_average takes that line
+   at the middle of the step: (1 + 1/(2r)) D_i - 1/(2r) D_i-1 with r = h_i/h_i+1, as in alg. 2. */
 static void dkp_record_exponential_adams(dk_recorder *r) {
-    dkr_reads(r, "order rule gamma gauge noise_prediction cfg_pp corrector pece lower_order_final law eta noise_min noise_max "
+    dkr_reads(r, "order rule gamma gauge noise_prediction cfg_pp corrector pece lower_order_final law eta "
+                 "noise_min noise_max "
                  "count_last euler_last dpm_v2 uncond_past correct_last uncorrected from_down stride quirk");
     dkp_record_multistep(r, 0);
 }
@@ -3988,7 +3932,7 @@ static void dkp_record_er_sde(dk_recorder *r) {
         }
         if (have > 1 && r->sampler.order > 2) {
             double c = 2 / (here - before2) * alpha * (0.5 * h * h + moment * scale);
-            x = dkr_add(x, dkr_mix(c, slope, -c, slope1));
+            x = dkp_add(x, dkr_mix(c, slope, -c, slope1));
         }
         double variance = next * next - here * here * kept * kept;
         r->x = dkp_add_noise(r, x, variance > 0 && r->sampler.eta > 0 ? alpha * dkp_sqrt(variance) : 0);
@@ -3999,7 +3943,8 @@ static void dkp_record_er_sde(dk_recorder *r) {
 static void dkp_record_runge_kutta(dk_recorder *r) {
     dkp_tableau tableau;
     if (r->status == DK_OK) r->status = dkp_parse_tableau(r->sampler.tableau, &tableau, r->config->message);
-    dkr_reads(r, r->status == DK_OK && tableau.embedded ? "tableau gauge plain_last order" : "tableau gauge plain_last");
+    dkr_reads(r, r->status == DK_OK && tableau.embedded ? "tableau gauge plain_last order"
+                                                        : "tableau gauge plain_last");
     while (dkr_step(r)) dkp_runge_kutta_step(r, &tableau);
 }
 
@@ -4022,7 +3967,8 @@ static void dkp_record_dpm2(dk_recorder *r) {
         double at = (dkp_sqrt(u * last) - u) / (last - u);
         const dkp_tableau tableau = {2, 0, {at, 0, 1}};
         dkp_runge_kutta_to(r, &tableau, split.down, dkp_zero);
-        if (split.down.sigma > 0 || !dkp_quirk(r, DK_QUIRK_DRY_BOTTOM)) r->x = dkp_add_noise(r, r->x, split.up);
+        if (split.down.sigma > 0 || !dkp_quirk(r, DK_QUIRK_DRY_BOTTOM))
+            r->x = dkp_add_noise(r, r->x, split.up);
     }
 }
 
@@ -4047,8 +3993,8 @@ static void dkp_langevin(dk_recorder *r, double a) {
         score = dkr_keep(r, score);
         dk_vec z = dkr_noise(r, r->from, r->from);
         int ratio = dkr_norm_ratio(r, z, score);
-        r->x = dkr_add(r->x, dkr_scale_by(2 * a * a * snr * snr, ratio, 2, score));
-        r->x = dkr_keep(r, dkr_add(r->x, dkr_scale_by(2 * a * snr * dkp_s_noise(r), ratio, 1, z)));
+        r->x = dkp_add(r->x, dkr_scale_by(2 * a * a * snr * snr, ratio, 2, score));
+        r->x = dkr_keep(r, dkp_add(r->x, dkr_scale_by(2 * a * snr * dkp_s_noise(r), ratio, 1, z)));
     }
 }
 
@@ -4084,7 +4030,8 @@ static void dkp_predict(dk_recorder *r, const dk_level *from, const dk_level *to
 }
 
 static void dkp_record_predictor_corrector(dk_recorder *r) {
-    dkr_reads(r, "plain_last law eta noise_min noise_max predictor langevin_steps langevin_step snr bins quirk");
+    dkr_reads(r,
+              "plain_last law eta noise_min noise_max predictor langevin_steps langevin_step snr bins quirk");
     if (!r->falling) dkr_refuse(r, "grid.rising", 1, "0: the reverse SDE runs towards data");
     while (dkr_step(r)) {
         dk_level from = r->from, to = r->to;
@@ -4180,26 +4127,6 @@ static dk_vec dkp_phi_sum(const dk_recorder *r, const dk_exponential *m, int row
     return dkp_sum(count + 1, c, v);
 }
 
-/* A method of two stages can be judged by the first order step, whose row is empty. */
-static int dkp_has_embedded(const dk_exponential *m) {
-    for (int i = 0; i < m->terms; i++)
-        if (m->term[i].row > m->stages) return 1;
-    int columns[DK_MAX_STAGES];
-    return m->stages == 2 || dkp_through(m, m->stages + 1, columns) > 0;
-}
-
-/* The attempt's result x, if the embedded method, row stages + 1, agrees. */
-static dk_vec dkp_judge_phi(dk_recorder *r, const dk_exponential *m, double h, const dk_vec *F, dk_vec x,
-                            dk_level to, int noisy) {
-    dk_vec low = dkp_phi_sum(r, m, m->stages + 1, h, F, to, noisy), before = r->x;
-    if (r->pace->kept & DKP_KEPT_LOW)
-        before = dkp_vec(r, dkp_pinned(r, dkp_new_value(r, 'y', 0, -1), DKP_KEPT_LOW));
-    x = dkr_keep(r, x), low = dkr_keep(r, low);
-    dkp_judge(r, DK_NORM_ERROR_MAX, x, low, low, before);
-    dkp_pin(r, DKP_KEPT_LOW, low);
-    return x;
-}
-
 /* One exponential Runge-Kutta step; Hochbruck & Ostermann 2010, eq. 2.37, with the exact solutions
        x_i = (sigma_i/sigma) x + alpha_i h sum a_ij(-h) D_j        Lu et al. 2022b, eq. 8
        x_i = (alpha_i/alpha) x - sigma_i h sum a_ij(h) N_j,        Lu et al. 2022, eq. 3.4
@@ -4228,13 +4155,12 @@ static void dkp_phi_step(dk_recorder *r, const dk_exponential *m, dkp_stage_nois
         double h_row = dkp_gauge_lambda(r, &split.down) - start;
         x = dkp_phi_sum(r, m, i, h_row, F, split.down, noisy);
         if (last) x = dkr_mix(1, x, r->to.alpha, guidance);
-        if (last && dkp_attempting(r) && dkp_has_embedded(m))
-            x = dkp_judge_phi(r, m, h_row, F, x, split.down, noisy);
+        if (last) x = dkp_judge_phi(r, m, h_row, F, x, split.down, noisy);
         if (noise == DKP_NOISE_PATH) { /* the noise alone takes the same way: it decays and is renewed */
             dkp_split part = dkp_split_between(r, &before, &level, eta, r->sampler.law);
             path = dkr_scale(part.down.sigma / before.sigma, path);
             if (part.up * s_noise > 0) path = dkr_mix(1, path, part.up * s_noise, dkr_noise(r, before, level));
-            x = dkr_add(x, path), before = level;
+            x = dkp_add(x, path), before = level;
         } else if (split.up * s_noise > 0) {
             x = dkr_mix(1, x, split.up * s_noise, dkr_noise(r, r->from, level));
         }
@@ -4254,7 +4180,8 @@ static void dkp_record_exponential(dk_recorder *r) {
 /* Where stage k of `order` stands, as a share of the way in lambda from this step's start to its end. */
 static double dkp_stage_at(dk_recorder *r, int k, int order) {
     double given = r->sampler.param[k - 1], at = (double)k / order;
-    if (given < 0 || given > 1) dkr_refuse(r, k == 1 ? "sampler.alpha" : "sampler.alpha2", given, "> 0 and <= 1");
+    if (given < 0 || given > 1)
+        dkr_refuse(r, k == 1 ? "sampler.alpha" : "sampler.alpha2", given, "> 0 and <= 1");
     if (given > 0) return given;
     return dkp_quirk(r, DK_QUIRK_TIME_UNIFORM | DK_QUIRK_TIME_QUADRATIC) ? dkp_stage_in_time(r, at) : at;
 }
@@ -4282,7 +4209,8 @@ static void dkp_singlestep(dk_recorder *r, int order, dkp_stage_noise noise) {
     dkp_phi_step(r, &methods[order - 1], noise);
 }
 
-#define DKP_READS_SINGLESTEP "order rule gauge alpha alpha2 law eta noise_min noise_max time_uniform time_quadratic "
+#define DKP_READS_SINGLESTEP \
+    "order rule gauge alpha alpha2 law eta noise_min noise_max time_uniform time_quadratic "
 
 /* Refuses orders that there are not. */
 static int dkp_singlestep_order(dk_recorder *r) {
@@ -4317,19 +4245,20 @@ static void dkp_record_table(dk_recorder *r) {
     const dk_table *table = (const dk_table *)r->sampler.user;
     if (!table || !table->a || !table->b) dkr_refuse(r, "sampler.user", 0, "a dk_table with a and b");
     while (dkr_step(r)) {
-        int i = r->offset + r->step;
+        int i = r->own->offset + r->step;
         dk_level told = table->t ? dk_level_at(&r->config->schedule, table->t[i]) : r->from;
-        const double *b = table->b + (size_t)i * (size_t)r->plan->steps;
+        const double *b = table->b + (size_t)i * (size_t)r->own->plan->steps;
         dk_vec z = dkp_zero;
-        if (i != r->estimates) dkr_refuse(r, "steps that go back up", i - r->estimates, "0 for a table");
+        if (i != r->own->estimates)
+            dkr_refuse(r, "steps that go back up", i - r->own->estimates, "0 for a table");
         dkr_denoise_told(r, r->x, r->from, told, NULL);
         if (table->noise && (table->noise[i] < 0 || table->noise[i] > 0))
             z = dkr_scale(table->noise[i], dkr_noise(r, r->from, r->to));
-        dkr_sum_begin(r);
-        dkr_sum_add(r, table->a[i], r->x);
-        for (int j = 0; j <= i; j++) dkr_sum_add(r, b[j], dkr_past(r, j));
-        dkr_sum_add(r, 1, z);
-        r->x = dkr_sum_end(r);
+        dkp_open_row(r, -1); /* as long as the run */
+        dkp_put_terms(r, table->a[i], r->x);
+        for (int j = 0; j <= i; j++) dkp_put_terms(r, b[j], dkr_past(r, j));
+        dkp_put_terms(r, 1, z);
+        r->x = dkp_vec(r, dkp_close_row(r, 'y', r->own->plan->values));
     }
 }
 
@@ -4594,7 +4523,8 @@ static void dkp_default_sampler(dk_sampler *s) {
     if (s->tableau) {
         s->name = "runge_kutta", s->record = dkp_record_runge_kutta;
     } else if (s->exponential) {
-        s->name = s->exponential->name ? s->exponential->name : "exponential", s->record = dkp_record_exponential;
+        s->name = s->exponential->name ? s->exponential->name : "exponential",
+        s->record = dkp_record_exponential;
     } else {
         s->name = "dpmpp_2m", s->record = dkp_record_exponential_adams;
         if (!s->order) s->order = 2;
@@ -4639,22 +4569,85 @@ static size_t dkp_more(size_t a, size_t n, size_t each) {
 
 static size_t dkp_up(size_t n) { return n > (size_t)-64 ? (size_t)-1 : (n + 63) / 64 * 64; }
 
+/* A plan's arrays, each with its count and how many elements more there is room for: one for a last move into x. */
+#define DKP_PLAN_ARRAYS(X)                                                                                  \
+    X(dk_level, level, levels, 0)                                                                           \
+    X(dk_call, call, calls, 0)                                                                              \
+    X(dk_draw, draw, draws, 0)                                                                              \
+    X(dk_term, term, terms, 1)                                                                              \
+    X(dk_row, row, rows, 1)                                                                                 \
+    X(dk_value, value, values, 1)                                                                           \
+    X(dk_pass, pass, passes, 0)                                                                             \
+    X(dk_norm, norm, norms, 0)
+
 /* Where the arrays lie in one block that starts at base, from the plan's counts; returns its size. Scratch for
    allocation comes last. */
 static size_t dkp_layout(dk_plan *p, char *base) {
     size_t at = 0;
-#define DKP_PLACE(type, member, count) \
-    p->member = base ? (type *)(void *)(base + at) : NULL, at = dkp_up(dkp_more(at, (size_t)(count), sizeof(type)))
-    DKP_PLACE(dk_level, level, p->levels);
-    DKP_PLACE(dk_call, call, p->calls);
-    DKP_PLACE(dk_draw, draw, p->draws);
-    DKP_PLACE(dk_term, term, p->terms + 1); /* one more for a last move into x */
-    DKP_PLACE(dk_row, row, p->rows + 1);
-    DKP_PLACE(dk_value, value, p->values + 1);
-    DKP_PLACE(dk_pass, pass, p->passes);
-    DKP_PLACE(dk_norm, norm, p->norms);
+#define DKP_PLACE(type, member, count, more)                    \
+    p->member = base ? (type *)(void *)(base + at) : NULL;      \
+    at = dkp_up(dkp_more(at, (size_t)p->count + (more), sizeof(type)));
+    DKP_PLAN_ARRAYS(DKP_PLACE)
 #undef DKP_PLACE
     return at;
+}
+
+/* The arrays of one plan, to where they are to lie in another: in memory of its own, or further down in the same. */
+static void dkp_move_arrays(const dk_plan *to, const dk_plan *from) {
+#define DKP_MOVE(type, member, count, more) \
+    if (from->count) memmove(to->member, from->member, sizeof(type) * (size_t)from->count);
+    DKP_PLAN_ARRAYS(DKP_MOVE)
+#undef DKP_MOVE
+}
+
+/* What of a plan's elements counts for what it computes. */
+typedef struct dkp_plan_field {
+    char kind, array; /* r: a real number; i: an int, or an enum; s: a short */
+    short at;
+} dkp_plan_field;
+
+#define DKP_PLACE_OF(type, member, count, more) DKP_OF_##member,
+enum { DKP_PLAN_ARRAYS(DKP_PLACE_OF) DKP_OF_NONE };
+#undef DKP_PLACE_OF
+#define DKP_PART(kind, of, member) {kind, DKP_OF_##of, (short)offsetof(dk_##of, member)}
+#define DKP_R(of, member) DKP_PART('r', of, member)
+#define DKP_I(of, member) DKP_PART('i', of, member)
+#define DKP_S(of, member) DKP_PART('s', of, member)
+static const dkp_plan_field dkp_plan_fields[] = {
+    DKP_R(level, t), DKP_R(level, alpha), DKP_R(level, sigma), DKP_I(call, x), DKP_I(call, input),
+    DKP_I(call, output), DKP_I(call, uncond_output), DKP_I(call, denoised), DKP_I(call, branch),
+    DKP_I(call, branches), DKP_R(call, condition), DKP_R(call, input_scale), DKP_R(call, d_x),
+    DKP_R(call, d_f), DKP_R(call, clip), DKP_R(call, weight[0]), DKP_R(call, weight[1]),
+    DKP_R(call, weight[2]), DKP_I(term, value), DKP_S(term, scalar), DKP_S(term, power), DKP_R(term, c),
+    DKP_I(row, dst), DKP_I(row, count), DKP_I(row, draw), DKP_I(row, mask), DKP_R(row, clip),
+    DKP_I(pass, first), DKP_I(pass, boundary), DKP_I(norm, kind), DKP_I(norm, a), DKP_I(norm, b),
+    DKP_I(norm, p), DKP_I(norm, q), DKP_R(norm, atol), DKP_R(norm, rtol), DKP_R(norm, limit),
+    DKP_R(norm, share)};
+#undef DKP_PART
+#undef DKP_R
+#undef DKP_I
+#undef DKP_S
+
+/* The array that a field is of, its count, and the size of its elements. */
+static const char *dkp_plan_array(const dk_plan *p, int array, int *count, size_t *size) {
+#define DKP_ARRAY(type, member, n, more) {p->member, p->n, sizeof(type)},
+    const struct {
+        const void *first;
+        int count;
+        size_t size;
+    } arrays[] = {DKP_PLAN_ARRAYS(DKP_ARRAY)};
+#undef DKP_ARRAY
+    *count = arrays[array].count, *size = arrays[array].size;
+    return (const char *)arrays[array].first;
+}
+
+static double dkp_plan_number(const dkp_plan_field *f, const char *element) {
+    double real;
+    short few;
+    int whole;
+    if (f->kind == 'r') return memcpy(&real, element + f->at, sizeof real), real;
+    if (f->kind == 's') return memcpy(&few, element + f->at, sizeof few), few;
+    return memcpy(&whole, element + f->at, sizeof whole), whole;
 }
 
 static char *dkp_align(void *memory) {
@@ -4809,39 +4802,17 @@ static uint64_t dkp_hash_real(uint64_t h, double v) {
     return dkp_hash(h, bits);
 }
 
-DK_API uint64_t dk_plan_hash(const dk_plan *p) {
-    if (!p) return 0;
-    uint64_t h = dkp_hash(0xCBF29CE484222325u, (uint64_t)p->steps);
-    for (int i = 0; i < p->terms; i++) {
-        const dk_term *t = &p->term[i];
-        h = dkp_hash(dkp_hash_real(h, t->c), (uint64_t)t->value);
-        h = dkp_hash(h, (uint64_t)(t->scalar * 65536 + t->power));
+/* A number that tells apart plans which compute different things. */
+static uint64_t dkp_plan_hash(const dk_plan *p) {
+    uint64_t h = dkp_hash(dkp_hash(0xCBF29CE484222325u, (uint64_t)p->steps), (uint64_t)p->number);
+    int count;
+    size_t size;
+    for (int k = 0; k < DKP_COUNT(dkp_plan_fields); k++) {
+        const dkp_plan_field *f = &dkp_plan_fields[k];
+        const char *at = dkp_plan_array(p, f->array, &count, &size);
+        for (int i = 0; i < count; i++, at += size) h = dkp_hash_real(h, dkp_plan_number(f, at));
     }
-    for (int i = 0; i < p->rows; i++) {
-        h = dkp_hash(dkp_hash(h, (uint64_t)p->row[i].dst), (uint64_t)p->row[i].count);
-        h = dkp_hash(h, (uint64_t)(int64_t)p->row[i].draw);
-        if (p->row[i].mask >= 0) h = dkp_hash(h, (uint64_t)p->row[i].mask);
-        if (p->row[i].clip > 0) h = dkp_hash_real(h, p->row[i].clip);
-    }
-    for (int i = 0; i < p->calls; i++) {
-        const dk_call *c = &p->call[i];
-        h = dkp_hash_real(dkp_hash_real(dkp_hash_real(h, c->condition), c->d_x), c->d_f);
-        h = dkp_hash_real(h, c->input_scale);
-        h = dkp_hash(h, (uint64_t)(int64_t)c->uncond_output);
-        if (c->clip > 0) h = dkp_hash_real(h, c->clip);
-        if (c->branch + c->branches > 1) h = dkp_hash(h, (uint64_t)(c->branch * DK_BRANCHES + c->branches));
-        for (int k = 0; c->branches > 1 && k < DK_BRANCHES; k++) h = dkp_hash_real(h, c->weight[k]);
-    }
-    for (int i = 0; i < p->norms; i++) {
-        const dk_norm *n = &p->norm[i];
-        h = dkp_hash(dkp_hash(dkp_hash(h, (uint64_t)n->kind), (uint64_t)n->a), (uint64_t)(int64_t)n->b);
-        h = dkp_hash(dkp_hash(h, (uint64_t)(int64_t)n->p), (uint64_t)(int64_t)n->q);
-        if (n->limit > 0 || n->share > 0) h = dkp_hash_real(dkp_hash_real(h, n->limit), n->share);
-        if (n->p >= 0) h = dkp_hash_real(dkp_hash_real(h, n->atol), n->rtol);
-    }
-    for (int i = 0; i < p->passes; i++)
-        h = dkp_hash(dkp_hash(h, (uint64_t)p->pass[i].first), p->pass[i].boundary);
-    return p->number ? dkp_hash(h, (uint64_t)p->number) : h;
+    return h;
 }
 
 static dk_status dkp_count(dk_recorder *r, dk_plan *plan, dk_config *resolved, const dk_pace *pace,
@@ -4882,9 +4853,10 @@ DK_API size_t dk_plan_size(dk_config *c) {
     dk_plan counts;
     dk_status status = dkp_prepare(c, &resolved, NULL, &marks);
     dk_pace pace;
-    dk_recorder r;
+    dkp_recording recording;
+    dk_recorder *r = dkp_recorder_in(&recording);
     if (status == DK_OK)
-        status = dkp_count(&r, &counts, &resolved, dkp_first_attempt(&r, &resolved, &pace), NULL);
+        status = dkp_count(r, &counts, &resolved, dkp_first_attempt(r, &resolved, &pace), NULL);
     size_t bytes = status == DK_OK ? dkp_plan_bytes(&counts) : 0;
     if (bytes == (size_t)-1) status = dkp_fail_allocation(resolved.message, bytes);
     return dkp_answer(c, &resolved, status) == DK_OK ? bytes : 0;
@@ -4899,21 +4871,6 @@ static dk_status dkp_get_memory(void **memory, size_t *bytes, int *owned, size_t
     return *owned ? DK_OK : dkp_fail_allocation(message, needed);
 }
 
-/* The arrays of one plan, to where they are to lie in another: in memory of its own, or further down in the same. */
-static void dkp_move_arrays(const dk_plan *to, const dk_plan *from) {
-#define DKP_MOVE(member, count) \
-    if (from->count) memmove(to->member, from->member, sizeof *to->member *(size_t)from->count)
-    DKP_MOVE(level, levels);
-    DKP_MOVE(call, calls);
-    DKP_MOVE(draw, draws);
-    DKP_MOVE(term, terms);
-    DKP_MOVE(row, rows);
-    DKP_MOVE(value, values);
-    DKP_MOVE(pass, passes);
-    DKP_MOVE(norm, norms);
-#undef DKP_MOVE
-}
-
 /* Lays out memory for the counts in `room` and records into it. */
 static dk_status dkp_record_into(dk_recorder *r, dk_plan *plan, dk_config *c, const dk_pace *pace,
                                  dk_plan *room, int known) {
@@ -4924,8 +4881,9 @@ static dk_status dkp_record_into(dk_recorder *r, dk_plan *plan, dk_config *c, co
     *plan = *room;
     plan->calls = plan->rows = plan->terms = plan->values = plan->passes = plan->norms = 0;
     plan->attempt = pace != NULL;
+    dk_layout layout = dkp_layout_of(c);
     for (int i = 0; i < plan->levels && !known; i++)
-        plan->level[i] = !pace ? dkp_path_level(c, i) : i ? pace->to : pace->from;
+        plan->level[i] = !pace ? dkp_way_level(&layout, i) : i ? pace->to : pace->from;
     dkp_record_all(r, c, plan, pace, room);
     return r->status;
 }
@@ -4950,13 +4908,13 @@ static dk_status dkp_record_resolved(dk_recorder *r, dk_plan *plan, dk_config *c
     dk_status status = DK_OK;
     if (pace || dkp_plan_bytes(&room) > (given.memory ? given.bytes : (size_t)DKP_LITTLE))
         status = dkp_count(r, &room, c, pace, known ? plan->level : NULL);
-    for (int again = 1; status == DK_OK && again; again = status == DK_OK && !r->storing) {
+    for (int again = 1; status == DK_OK && again; again = status == DK_OK && !r->own->storing) {
         if (plan->memory != given.memory) dk_plan_free(plan);
         room.memory = given.memory, room.bytes = given.bytes;
         status = dkp_record_into(r, plan, c, pace, &room, known);
         if (status == DK_OK) room = *plan; /* the counts, if it was too much */
     }
-    r->plan = plan, r->room = NULL; /* the recorder may outlive this one */
+    r->own->plan = plan, r->own->room = NULL; /* the recorder may outlive this one */
     if (status != DK_OK) {
         if (plan->memory != given.memory) dk_plan_free(plan);
         *plan = given;
@@ -4970,14 +4928,21 @@ static dk_status dkp_record_resolved(dk_recorder *r, dk_plan *plan, dk_config *c
     *plan = made;
     dkp_drop_dead_rows(plan);
     dkp_allocate(plan, base + size);
-    if (kept) kept[0] = (pace ? pace->kept : 0) | r->pinned[0], kept[1] = r->pinned[1];
+    if (kept) kept[0] = (pace ? pace->kept : 0) | r->own->pinned[0], kept[1] = r->own->pinned[1];
     dk_pass *end = &plan->pass[plan->passes - 1];
     int result = (int)r->x.at;
     if (plan->value[result].slot != 0) { /* the last state is not in x: move it there */
         dk_term t = {1, result, 0, 0};
         dk_row row = {plan->values, plan->terms, 1, -1, -1, 0};
-        dk_value v = {'x',         DK_VALUE_BUFFER, plan->steps,     0, plan->passes - 1,
-                      r->position, r->position,     plan->calls - 1, 0};
+        dk_value v = {'x',
+                      DK_VALUE_BUFFER,
+                      plan->steps,
+                      0,
+                      plan->passes - 1,
+                      r->own->position,
+                      r->own->position,
+                      plan->calls - 1,
+                      0};
         plan->term[plan->terms++] = t;
         plan->row[plan->rows++] = row;
         plan->value[plan->values++] = v;
@@ -4990,11 +4955,13 @@ DK_API dk_status dk_record(dk_plan *plan, dk_config *c) {
     dk_config resolved;
     if (c && !plan) return dkp_fail_text(c->message, DK_ERROR_CONFIG, "plan = NULL: must be a dk_plan");
     dkp_marks marks;
+    if (c && plan->owned) dk_plan_free(plan); /* recorded before */
     dk_status status = dkp_prepare(c, &resolved, plan, &marks);
     dk_pace pace;
-    dk_recorder r;
+    dkp_recording recording;
+    dk_recorder *r = dkp_recorder_in(&recording);
     if (status == DK_OK)
-        status = dkp_record_resolved(&r, plan, &resolved, dkp_first_attempt(&r, &resolved, &pace), NULL);
+        status = dkp_record_resolved(r, plan, &resolved, dkp_first_attempt(r, &resolved, &pace), NULL);
     return dkp_answer(c, &resolved, status);
 }
 
@@ -5025,46 +4992,23 @@ static void dkp_differ(double a, double b, double *worst) {
 
 DK_API int dk_plan_equal(const dk_plan *a, const dk_plan *b, double tolerance, double *worst) {
     double most = 0, unused;
+    size_t size;
     if (!worst) worst = &unused;
     *worst = HUGE_VAL;
-    if (!a || !b || a->steps != b->steps || a->calls != b->calls || a->rows != b->rows ||
-        a->terms != b->terms || a->values != b->values || a->passes != b->passes || a->norms != b->norms ||
-        a->draws != b->draws || a->number != b->number)
-        return 0;
-    for (int i = 0; i < a->rows; i++)
-        if (a->row[i].dst != b->row[i].dst || a->row[i].count != b->row[i].count ||
-            a->row[i].draw != b->row[i].draw || a->row[i].mask != b->row[i].mask)
-            return 0;
-        else dkp_differ(a->row[i].clip, b->row[i].clip, &most);
-    for (int i = 0; i < a->passes; i++)
-        if (a->pass[i].first != b->pass[i].first || a->pass[i].boundary != b->pass[i].boundary) return 0;
-    for (int i = 0; i < a->terms; i++) {
-        if (a->term[i].value != b->term[i].value || a->term[i].scalar != b->term[i].scalar ||
-            a->term[i].power != b->term[i].power)
-            return 0;
-        dkp_differ(a->term[i].c, b->term[i].c, &most);
-    }
-    for (int i = 0; i < a->levels; i++) {
-        dkp_differ(a->level[i].t, b->level[i].t, &most);
-        dkp_differ(a->level[i].alpha, b->level[i].alpha, &most);
-        dkp_differ(a->level[i].sigma, b->level[i].sigma, &most);
-    }
-    for (int i = 0; i < a->calls; i++) {
-        const dk_call *m = &a->call[i], *n = &b->call[i];
-        if (m->x != n->x || m->input != n->input || m->output != n->output ||
-            m->uncond_output != n->uncond_output || m->denoised != n->denoised || m->branch != n->branch ||
-            m->branches != n->branches)
-            return 0;
-        dkp_differ(m->condition, n->condition, &most), dkp_differ(m->input_scale, n->input_scale, &most);
-        dkp_differ(m->d_x, n->d_x, &most), dkp_differ(m->d_f, n->d_f, &most);
-        dkp_differ(m->clip, n->clip, &most);
-        for (int k = 0; k < DK_BRANCHES; k++) dkp_differ(m->weight[k], n->weight[k], &most);
-    }
-    for (int i = 0; i < a->norms; i++) {
-        const dk_norm *m = &a->norm[i], *n = &b->norm[i];
-        if (m->kind != n->kind || m->a != n->a || m->b != n->b || m->p != n->p || m->q != n->q) return 0;
-        dkp_differ(m->atol, n->atol, &most), dkp_differ(m->rtol, n->rtol, &most);
-        dkp_differ(m->limit, n->limit, &most), dkp_differ(m->share, n->share, &most);
+    if (!a || !b || a->steps != b->steps || a->number != b->number) return 0;
+#define DKP_SAME(type, member, count, more) \
+    if (a->count != b->count) return 0;
+    DKP_PLAN_ARRAYS(DKP_SAME)
+#undef DKP_SAME
+    for (int k = 0, count; k < DKP_COUNT(dkp_plan_fields); k++) {
+        const dkp_plan_field *f = &dkp_plan_fields[k];
+        const char *of_a = dkp_plan_array(a, f->array, &count, &size);
+        const char *of_b = dkp_plan_array(b, f->array, &count, &size);
+        for (int i = 0; i < count; i++, of_a += size, of_b += size) {
+            double in_a = dkp_plan_number(f, of_a), in_b = dkp_plan_number(f, of_b);
+            if (f->kind == 'r') dkp_differ(in_a, in_b, &most);
+            else if (in_a < in_b || in_a > in_b) return 0;
+        }
     }
     *worst = most;
     return most <= tolerance;
@@ -5156,7 +5100,7 @@ static void dkp_put_norm(dkp_text *t, const dk_plan *p, int index) {
 }
 
 DK_API size_t dk_plan_text(const dk_plan *p, char *text, size_t size) {
-    dkp_text t = {text, size, 0};
+    dkp_text t = {text, text ? size : 0, 0};
     int step = -1, draws = 0;
     if (!p) return 0;
     for (int i = 0; i < p->rows; i++) draws += p->row[i].draw >= 0;
@@ -6812,7 +6756,7 @@ static const dkp_field *dkp_field_named(const char *name);
 
 /* Where the schedule's own fields are wrong, says so. */
 static dk_status dkp_check_schedule(dk_schedule *s, char *message) {
-    int quirks = s->quirks;
+    unsigned quirks = s->quirks;
     dkp_unmark(s);
     if (s->family == DK_FAMILY_DEFAULT) return dkp_fail_unknown(message, "schedule", s->name);
     if ((int)s->family < 0 || s->family >= DK_FAMILY_COUNT)
@@ -6862,10 +6806,10 @@ static dk_status dkp_check_schedule(dk_schedule *s, char *message) {
     }
     if (s->zero_terminal_snr != 0 && s->zero_terminal_snr != 1)
         return dkp_fail(message, "schedule.zero_terminal_snr", s->zero_terminal_snr, "0 or 1");
-    if (quirks & ~(DK_QUIRK_FLOAT_TABLE | DK_QUIRK_TERMINAL_ALPHA | DKP_QUIRK_MARKED))
-        return dkp_fail(message, "schedule.quirks", quirks, "bits of DK_QUIRK_... that are a schedule's");
+    if (quirks & ~(unsigned)(DK_QUIRK_FLOAT_TABLE | DK_QUIRK_TERMINAL_ALPHA | DKP_QUIRK_MARKED))
+        return dkp_fail(message, "schedule.quirks", (int)quirks, "bits of DK_QUIRK_... that are a schedule's");
     if (s->family == DK_FAMILY_FLOW && s->timesteps && (s->timesteps < 2 || s->timesteps > 1000000))
-        return dkp_fail(message, "schedule.timesteps", s->timesteps, "0 or 2 .. 1000000");
+        return dkp_fail(message, "schedule.timesteps", s->timesteps, "2 .. 1000000 (0: 1000)");
     if (s->family == DK_FAMILY_CUSTOM && !s->fn)
         return dkp_fail_text(message, DK_ERROR_CONFIG,
                              "schedule.fn = NULL: must be a function for a custom schedule");
@@ -6878,7 +6822,9 @@ static dk_status dkp_check_schedule(dk_schedule *s, char *message) {
     return DK_OK;
 }
 
-static int dkp_controlled(const dk_config *c) { return c->sampler.control.rtol > 0 || c->sampler.control.atol > 0; }
+static int dkp_controlled(const dk_config *c) {
+    return c->sampler.control.rtol > 0 || c->sampler.control.atol > 0;
+}
 
 DKP_ONCE static int dkp_set(double v) { return v < 0 || v > 0; }
 
@@ -6891,15 +6837,15 @@ static int dkp_guided_by_norms(const dk_guidance *g) {
 
 #define DKP_MOST 1.7976931348623157e308 /* finite */
 #define DKP_S(kind, member, low, high, allowed) \
-    { "sampler." #member, allowed, low, high, (int)offsetof(dk_config, sampler.member), kind, DKP_OF_SAMPLER }
+    { "sampler." #member, allowed, low, high, (int)offsetof(dk_config, sampler.member), kind, DKP_OF_SAMPLER, 0 }
 #define DKP_A(kind, word, member, low, high, allowed) \
-    { "sampler." word, allowed, low, high, (int)offsetof(dk_config, sampler.member), kind, DKP_OF_SAMPLER }
+    { "sampler." word, allowed, low, high, (int)offsetof(dk_config, sampler.member), kind, DKP_OF_SAMPLER, 0 }
 #define DKP_QUIRK(word, bit) \
-    { "sampler." word, "0 or 1", bit, 0, (int)offsetof(dk_config, sampler.quirks), 'b', DKP_OF_SAMPLER }
+    { "sampler." word, "0 or 1", bit, 0, (int)offsetof(dk_config, sampler.quirks), 'b', DKP_OF_SAMPLER, 0 }
 #define DKP_G(kind, member, low, high, allowed) \
-    { "grid." #member, allowed, low, high, (int)offsetof(dk_config, grid.member), kind, DKP_OF_GRID }
+    { "grid." #member, allowed, low, high, (int)offsetof(dk_config, grid.member), kind, DKP_OF_GRID, 0 }
 #define DKP_ROW_OF(of, kind, name, member, low, high, allowed) \
-    { name, allowed, low, high, (int)offsetof(dk_config, member), kind, DKP_OF_##of }
+    { name, allowed, low, high, (int)offsetof(dk_config, member), kind, DKP_OF_##of, 0 }
 #define DKP_N(kind, name, member, low, high, allowed) DKP_ROW_OF(DATA, kind, name, member, low, high, allowed)
 #define DKP_M(kind, member, low, high, allowed) DKP_ROW_OF(MODEL, kind, #member, member, low, high, allowed)
 #define DKP_D(kind, member, low, high, allowed) DKP_ROW_OF(DATA, kind, #member, member, low, high, allowed)
@@ -6929,10 +6875,15 @@ static int dkp_guided_by_norms(const dk_guidance *g) {
 #define DKP_U(kind, member, low, high, allowed)                                                   \
     {                                                                                             \
         "guidance." #member, allowed, low, high, (int)offsetof(dk_config, guidance.member), kind, \
-            DKP_OF_GUIDANCE                                                                       \
+            DKP_OF_GUIDANCE, 0                                                                    \
     }
 #define DKP_WORDS(of, member, count, words) DKP_##of('c', member, 0, (count)-1, words)
 #define DKP_FLAG(of, member) DKP_##of('i', member, 0, 1, "0 or 1")
+#define DKP_IN(spacing) 1u << DK_SPACING_##spacing
+#define DKP_OWN(kind, name, member, low, high, allowed, in) \
+    { "grid." #name, allowed, low, high, (int)offsetof(dk_config, grid.member), kind, DKP_OF_GRID, in }
+#define DKP_BIT(name, member, bit) \
+    { #name, "0 or 1", bit, bit, (int)offsetof(dk_config, member), 'b', DKP_OF_GRID, 0 }
 static const dkp_field dkp_fields[] = {
     DKP_NAME(schedule, schedule),
     DKP_NAME(network_schedule, network_schedule),
@@ -6965,7 +6916,8 @@ static const dkp_field dkp_fields[] = {
     DKP_WORDS(S, gauge, DK_GAUGE_COUNT, "default|ve|flow|vp|native|pseudo"),
     DKP_WORDS(S, rule, DK_RULE_COUNT, "exact|dpm|dpm_taylor|bh1|bh2|sa|uniform|gradient"),
     DKP_WORDS(S, law, DK_LAW_COUNT, "ancestral|sde|ddpm_large|fresh|time|flow|sde_noise"),
-    DKP_A('c', "predictor", sde.predictor, 0, DK_PREDICTOR_COUNT - 1, "reverse_diffusion|euler_maruyama|ancestral|none"),
+    DKP_A('c', "predictor", sde.predictor, 0, DK_PREDICTOR_COUNT - 1,
+          "reverse_diffusion|euler_maruyama|ancestral|none"),
     DKP_A('c', "control", control.law, 0, DK_CONTROL_COUNT - 1, "standard|free|smooth"),
     DKP_S('i', order, 0, 8, "0 .. 8"),
     DKP_A('r', "alpha", param[0], -DKP_MOST, DKP_MOST, "finite"),
@@ -7023,39 +6975,34 @@ static const dkp_field dkp_fields[] = {
     DKP_WORDS(G, final, DK_FINAL_COUNT, "default|zero|min|value|replace|last"),
     DKP_WORDS(G, rounding, DK_ROUND_DOWN + 1, "none|nearest|down"),
     DKP_WORDS(G, partial, DK_PARTIAL_COUNT, "slice|stretch|level|up|more"),
-    DKP_G('r', rho, 0, DKP_MOST, "> 0 (0: 7)"),
     DKP_G('r', sigma_min, 0, DKP_MOST, ">= 0"),
     DKP_G('r', sigma_max, 0, DKP_MOST, ">= 0"),
     DKP_G('r', shift, 0, DKP_MOST, "> 0 (0: 1)"),
     DKP_G('r', shift_power, 0, 100, "> 0 and <= 100 (0: 1)"),
     DKP_G('r', terminal, 0, 1 - 1e-9, "> 0 and < 1 (0: none)"),
-    DKP_G('i', offset, -2147483648.0, 2147483647, "0 .. schedule.timesteps - 1"),
-    DKP_G('i', original_steps, 0, 1000000, "1 .. 1000000 (0: 10, lcm 50)"),
-    DKP_G('r', beta_a, 0, 50, "> 0 and <= 50 (0: 0.6)"),
-    DKP_G('r', beta_b, 0, 50, "> 0 and <= 50 (0: 0.6)"),
-    DKP_G('r', mean, -100, 100, "-100 .. 100"),
-    DKP_G('r', deviation, 0, 100, "> 0 and <= 100 (0: by spacing)"),
-    DKP_G('r', threshold, 0, 1 - 1e-9, "> 0 and < 1 (0: 0.025)"),
-    DKP_G('i', linear_steps, 0, 1000000, "0 .. steps - 1"),
-    DKP_G('r', time_min, 0, 0.999, "> 0 and < 1 (0: 0.001)"),
-    DKP_G('r', c_1, 0, 1 - 1e-9, "> 0 and < 1 (0: 0.001)"),
-    DKP_G('r', c_2, 0, 1, "> 0 and <= 1 (0: 0.008)"),
-    DKP_G('r', coefficient, -DKP_MOST, HUGE_VAL, "0.80 .. 1.50 (0: 1.20)"),
+    DKP_OWN('r', rho, a, 0, DKP_MOST, "> 0 (0: 7, polyexponential 1)", DKP_IN(DEFAULT) | DKP_IN(KARRAS) | DKP_IN(POLYEXPONENTIAL)),
+    DKP_OWN('r', time_min, a, 0, 0.999, "> 0 and < 1 (0: 0.001)", DKP_IN(VP)),
+    DKP_OWN('r', c_1, a, 0, 1 - 1e-9, "> 0 and < 1 (0: 0.001)", DKP_IN(IDDPM)),
+    DKP_OWN('r', c_2, b, 0, 1, "> 0 and <= 1 (0: 0.008)", DKP_IN(IDDPM)),
+    DKP_OWN('r', mean, a, -100, 100, "-100 .. 100", DKP_IN(LAPLACE) | DKP_IN(LOGIT_NORMAL)),
+    DKP_OWN('r', deviation, b, 0, 100, "> 0 and <= 100 (0: by spacing)", DKP_IN(LAPLACE) | DKP_IN(LOGIT_NORMAL)),
+    DKP_OWN('r', threshold, a, 0, 1 - 1e-9, "> 0 and < 1 (0: 0.025)", DKP_IN(LINEAR_QUADRATIC)),
+    DKP_OWN('i', linear_steps, n, 0, 1000000, "0 .. steps - 1", DKP_IN(LINEAR_QUADRATIC)),
+    DKP_OWN('r', beta_a, a, 0, 50, "> 0 and <= 50 (0: 0.6)", DKP_IN(BETA) | DKP_IN(BETA_SIGMA)),
+    DKP_OWN('r', beta_b, b, 0, 50, "> 0 and <= 50 (0: 0.6)", DKP_IN(BETA) | DKP_IN(BETA_SIGMA)),
+    DKP_OWN('i', offset, n, 0, 1000000, "0 .. schedule.timesteps - 1", DKP_IN(LEADING)),
+    DKP_OWN('r', offset, a, 0, 1000000, "0 .. original_steps - 1", DKP_IN(SD_TURBO)),
+    DKP_OWN('i', original_steps, n, 0, 1000000, "1 .. 1000000 (0: 10, lcm 50)", DKP_IN(SD_TURBO) | DKP_IN(LCM)),
+    DKP_OWN('r', coefficient, a, -DKP_MOST, DKP_MOST, "0.80 .. 1.50 (0: 1.20)", DKP_IN(CUSTOM)),
     DKP_G('r', final_value, -DKP_MOST, HUGE_VAL, "> 0"),
     DKP_G('r', strength, 0, 1, "> 0 and <= 1 (0: 1)"),
     DKP_G('i', full_steps, 0, 1000000, "1 .. 1000000 (0: steps)"),
-    DKP_G('i', spare, 0, 1000000, ">= 0"),
-    DKP_G('r', ceiling, 0, DKP_MOST, "> 0 (0: none)"),
-    DKP_FLAG(G, sigma_linear),
-    DKP_G('i', restart, -1, 1000000, ">= 0, or -1 for AUTOMATIC1111's rule"),
-    DKP_G('i', restart_times, 0, 1000000, ">= 0 (0: 1)"),
-    DKP_G('r', restart_min, 0, DKP_MOST, "> 0 (0: 0.1)"),
-    DKP_G('r', restart_max, 0, DKP_MOST, "> 0 (0: 2)"),
-    DKP_G('i', jump, 0, 1000000, ">= 0"),
-    DKP_G('i', jump_runs, 0, 1000000, ">= 0"),
-    DKP_G('r', jump_shift, 0, DKP_MOST, ">= 0"),
+    DKP_BIT(grid.spare, grid.quirks, DK_QUIRK_SPARE_LEVEL),
+    DKP_BIT(grid.sigma_linear, grid.quirks, DK_QUIRK_SIGMA_LINEAR),
+    DKP_BIT(grid.below_one, grid.quirks, DK_QUIRK_BELOW_ONE),
+    DKP_BIT(grid.repaint_noise, grid.quirks, DK_QUIRK_REPAINT_NOISE),
+    DKP_G('w', way, 0, 0, "none, repaint or a1111_restart"),
     DKP_FLAG(G, rising),
-    DKP_FLAG(G, jump_clean),
     DKP_FLAG(G, travel),
     DKP_SOURCE(noise),
     DKP_SOURCE(step_noise),
@@ -7077,6 +7024,9 @@ static const dkp_field dkp_fields[] = {
     DKP_U('r', quantile, 0, 1, "0 .. 1 (0: no thresholding)"),
     DKP_U('r', quantile_most, 0, HUGE_VAL, ">= 0 (0: no limit)"),
 };
+#undef DKP_IN
+#undef DKP_OWN
+#undef DKP_BIT
 #undef DKP_SOURCE
 #undef DKP_NOISE_OF_PEERS
 #undef DKP_MOST
@@ -7110,10 +7060,16 @@ static double dkp_field_value(const dk_config *c, const dkp_field *f) {
     }
 }
 
+/* A spacing's own number is set where the grid has that spacing. */
+static int dkp_fits(const dkp_field *f, const dk_config *c) {
+    return !f->spacings || (f->spacings >> c->grid.spacing & 1);
+}
+
 static dk_status dkp_check_fields(const dk_config *c, int of, char *message) {
     for (int i = 0; i < DKP_COUNT(dkp_fields); i++) {
         const dkp_field *f = &dkp_fields[i];
-        if (!(f->of & of) || f->kind == 'b' || f->kind == '1') continue;
+        if (!(f->of & of) || f->kind == 'b' || f->kind == '1' || f->kind == 'w') continue;
+        if (!dkp_fits(f, c)) continue;
         double v = dkp_field_value(c, f);
         if (!(v >= f->low && v <= f->high)) return dkp_fail(message, f->name, v, f->allowed);
     }
@@ -7132,6 +7088,12 @@ static const dkp_field *dkp_field_named(const char *name) {
     return NULL;
 }
 
+static const dkp_field *dkp_field_of(const dk_config *c, const char *name) {
+    const dkp_field *f = dkp_field_named(name), *end = dkp_fields + DKP_COUNT(dkp_fields);
+    while (f && !dkp_fits(f, c) && f + 1 < end && strcmp(f->name, f[1].name) == 0) f++;
+    return f;
+}
+
 /* Word number i of "one|two|three", and its length, 0 if there are fewer. */
 static const char *dkp_choice(const char *choices, int i, size_t *length) {
     for (; i > 0 && *choices; i--) choices += strcspn(choices, "|"), choices += *choices == '|';
@@ -7143,6 +7105,7 @@ static void dkp_put_field(dkp_text *t, const char *field, double v) {
     const dkp_field *f = dkp_field_named(field);
     int known = f && v >= f->low && v <= f->high && v >= 0;
     const char *name = known && f->kind == 'g' && v > 0 ? dk_grid_name((int)v - 1) : NULL;
+    if (f && f->kind == 'g' && (int)v == DK_SPACING_CUSTOM) name = "custom";
     if (f && f->kind == 'g' && (int)v == DK_SPACING_RESAMPLE) name = "resample";
     if (f && f->kind == 'g' && (int)v == DK_SPACING_LEVELS) name = "levels";
     if (name) {
@@ -7173,7 +7136,9 @@ static int dkp_field_is_set(const dk_config *c, const dkp_field *f) {
 static int dkp_field_is_read(const dkp_field *f, const char *words) {
     for (int i = 0; i < DKP_COUNT(dkp_fields); i++) {
         const dkp_field *g = &dkp_fields[i];
-        if (g->at == f->at && g->kind == f->kind && (f->kind != 'b' || g == f) && dkp_among(words, g->name + 8)) return 1;
+        if (g->at == f->at && g->kind == f->kind && (f->kind != 'b' || g == f) &&
+            dkp_among(words, g->name + 8))
+            return 1;
     }
     return 0;
 }
@@ -7181,7 +7146,7 @@ static int dkp_field_is_read(const dkp_field *f, const char *words) {
 DK_API void dkr_reads(dk_recorder *r, const char *fields) {
     static const char *const of_all = "churn churn_min churn_max noise_excess s_noise "
                                       "rtol atol control h_init safety pcoeff icoeff dcoeff";
-    const char *of_control = r->pace ? "order" : "";
+    const char *of_control = r->own->pace ? "order" : "";
     dk_config c;
     char only[DK_MESSAGE_SIZE];
     dkp_text allowed = {only, sizeof only, 0};
@@ -7196,8 +7161,13 @@ DK_API void dkr_reads(dk_recorder *r, const char *fields) {
             continue;
         dkr_refuse(r, f->name, f->kind == 'b' ? 1 : dkp_field_value(&c, f), only);
     }
-    if (r->sampler.tableau && !dkp_among(fields, "tableau"))
-        dkr_refuse(r, "sampler.tableau", 1, only);
+#ifndef DK_NO_PEERS
+    int takes = dkp_among(fields, "stride") || dkp_among(fields, "uncorrected") || dkp_among(fields, "bins");
+    if (takes && r->sampler.quirk > 0 &&
+        !dkp_quirk(r, DK_QUIRK_STRIDE | DK_QUIRK_UNCORRECTED | DK_QUIRK_BINS))
+        dkr_refuse(r, "sampler.quirk", r->sampler.quirk, "0 where no quirk takes a number");
+#endif
+    if (r->sampler.tableau && !dkp_among(fields, "tableau")) dkr_refuse(r, "sampler.tableau", 1, only);
     if (r->sampler.exponential && !dkp_among(fields, "exponential"))
         dkr_refuse(r, "sampler.exponential", 1, only);
 }
@@ -7230,26 +7200,37 @@ static dk_status dkp_check_listed(const dk_config *c, char *message) {
             return dkp_fail(message, "grid.terminal", g->terminal, "0: levels are taken verbatim");
     }
     if (dkp_by_timesteps(g)) {
-        int original = g->spacing == DK_SPACING_LCM && !g->original_steps ? 50 : dkp_turbo_steps(c),
+        int original = g->n > 0 ? g->n : dkp_spacing_of(g)->n,
             some = g->spacing == DK_SPACING_SD_TURBO || g->spacing == DK_SPACING_LCM;
         if (!T)
             return dkp_fail(message, "grid.spacing", g->spacing,
-                            "for a discrete schedule (VP discrete, or flow with timesteps): it counts them");
-        if (g->offset < 0 || g->offset >= T)
-            return dkp_fail(message, "grid.offset", g->offset, "0 .. schedule.timesteps - 1");
+                            "for a discrete schedule (VP discrete, or flow): it counts timesteps");
+        if (g->spacing == DK_SPACING_LEADING && g->n >= T)
+            return dkp_fail(message, "grid.offset", g->n, "0 .. schedule.timesteps - 1");
         if (some && original > T)
             return dkp_fail(message, "grid.original_steps", original, "at most schedule.timesteps");
-        if (g->spacing == DK_SPACING_SD_TURBO && g->offset >= original)
-            return dkp_fail(message, "grid.offset", g->offset, "below original_steps");
+        if (g->spacing == DK_SPACING_SD_TURBO && g->a >= original)
+            return dkp_fail(message, "grid.offset", g->a, "below original_steps");
+        if (g->spacing == DK_SPACING_LCM && c->steps > original)
+            return dkp_fail(message, "steps", c->steps, "at most grid.original_steps (0: 50)");
     }
-    if (g->spacing == DK_SPACING_LCM && c->steps > (g->original_steps > 0 ? g->original_steps : 50))
-        return dkp_fail(message, "steps", c->steps, "at most grid.original_steps (0: 50)");
-    if (g->spacing == DK_SPACING_GITS && (!g->words || !g->levels))
-        return dkp_fail_text(message, DK_ERROR_CONFIG,
-                             "grid.words = NULL: dk_grid_named(\"gits\") sets them");
-    if (g->spacing == DK_SPACING_GITS && !(fabs(g->coefficient) <= 0) &&
-        !(g->coefficient > 0.775 && g->coefficient < 1.525))
-        return dkp_fail(message, "grid.coefficient", g->coefficient, "0.80 .. 1.50 (0: 1.20)");
+    if (g->spacing == DK_SPACING_CUSTOM && !g->fn)
+        return dkp_fail_text(message, DK_ERROR_CONFIG, "grid.fn = NULL: must be a function for a custom spacing");
+    return DK_OK;
+}
+
+/* Numbers that the spacing does not have. */
+static dk_status dkp_check_numbers(const dk_grid *g, char *message) {
+    static const char *const names[] = {"grid.a", "grid.b", "grid.n"};
+    static const int at[] = {(int)offsetof(dk_config, grid.a), (int)offsetof(dk_config, grid.b),
+                             (int)offsetof(dk_config, grid.n)};
+    const double given[] = {g->a, g->b, (double)g->n};
+    for (int i = 0; i < 3; i++) {
+        int known = g->spacing == DK_SPACING_CUSTOM || (given[i] >= 0 && given[i] <= 0);
+        for (int k = 0; k < DKP_COUNT(dkp_fields) && !known; k++)
+            known = dkp_fields[k].spacings >> g->spacing & 1 && dkp_fields[k].at == at[i];
+        if (!known) return dkp_fail(message, names[i], given[i], "0: the spacing has no such number");
+    }
     return DK_OK;
 }
 
@@ -7257,6 +7238,7 @@ static dk_status dkp_check_grid(const dk_config *c, char *message) {
     const dk_grid *g = &c->grid;
     dk_status status;
     int ranged = dkp_ranged(g);
+    if ((status = dkp_check_numbers(g, message)) != DK_OK) return status;
     if (g->final == DK_FINAL_VALUE && !(g->final_value > 0 && dkp_finite(g->final_value)))
         return dkp_fail(message, "grid.final_value", g->final_value, "> 0 (for zero use DK_FINAL_ZERO)");
     double largest = dkp_flow_unit(&c->schedule) ? 1 : HUGE_VAL;
@@ -7272,8 +7254,10 @@ static dk_status dkp_check_grid(const dk_config *c, char *message) {
     if (g->strength > 0 && g->strength < 1 && g->partial == DK_PARTIAL_LEVEL && (!ranged || g->sigma_max > 0))
         return dkp_fail(message, "grid.partial", g->partial,
                         "another: to begin at a level needs a spacing with a range, and grid.sigma_max = 0");
-    if (g->linear_steps > 0 && g->linear_steps >= c->steps && g->linear_steps >= g->full_steps)
-        return dkp_fail(message, "grid.linear_steps", g->linear_steps, "0 .. steps - 1");
+    if (g->spacing == DK_SPACING_LINEAR_QUADRATIC && g->n > 0 && g->n >= c->steps && g->n >= g->full_steps)
+        return dkp_fail(message, "grid.linear_steps", g->n, "0 .. steps - 1");
+    if (g->quirks & ~(unsigned)(DK_QUIRK_SPARE_LEVEL | DK_QUIRK_SIGMA_LINEAR | DK_QUIRK_BELOW_ONE | DK_QUIRK_REPAINT_NOISE))
+        return dkp_fail(message, "grid.quirks", (int)g->quirks, "bits of DK_QUIRK_... that are a grid's");
     if (g->spacing == DK_SPACING_QUADRATIC && c->schedule.t_min < 0)
         return dkp_fail(message, "schedule.t_min", c->schedule.t_min, ">= 0 for the quadratic grid");
     return DK_OK;
@@ -7282,9 +7266,10 @@ static dk_status dkp_check_grid(const dk_config *c, char *message) {
 /* Strictly monotone in noise level; so sigma = 0 and alpha = 0 only at an end. The levels go to `level` unless NULL. */
 static dk_status dkp_check_levels(const dk_config *c, dk_level *level, char *message) {
     double before = 0, direction = 0;
-    int travels = dkp_travels(c), steps = dkp_path_steps(c);
+    dk_layout layout = dkp_layout_of(c);
+    int travels = dkp_travels(c), steps = dkp_way_steps(&layout);
     for (int i = 0; i <= steps; i++) {
-        dk_level l = dkp_path_level(c, i);
+        dk_level l = dkp_way_level(&layout, i);
         if (level) level[i] = l;
         double here = dk_noise_level(l);
         const char *wrong = NULL;
@@ -7394,18 +7379,25 @@ static dk_status dkp_check_sampler(const dk_config *c, char *message) {
     if (!s->record) return dkp_fail_unknown(message, "sampler", s->name);
     if (dkp_check_fields(c, DKP_OF_SAMPLER, message) != DK_OK) return DK_ERROR_CONFIG;
 #ifdef DK_NO_PEERS
-    if (s->quirks || dkp_set(s->quirk)) return dkp_fail(message, "sampler.quirks", s->quirks, "0: DK_NO_PEERS leaves them out");
+    if (s->quirks || dkp_set(s->quirk))
+        return dkp_fail(message, "sampler.quirks", s->quirks, "0: DK_NO_PEERS leaves them out");
 #else
-    if (s->quirks & ~(unsigned)DK_QUIRK_ALL) return dkp_fail(message, "sampler.quirks", s->quirks, "a sum of DK_QUIRK_...");
+    if (s->quirks & ~(unsigned)DK_QUIRK_ALL)
+        return dkp_fail(message, "sampler.quirks", s->quirks, "a sum of DK_QUIRK_...");
     if (s->quirks & DK_QUIRK_STRIDE && dkp_controlled(c))
         return dkp_fail(message, "sampler.stride", 1, "0 with step-size control");
 #endif
     if (s->churn > 0 && dkp_controlled(c))
         return dkp_fail(message, "sampler.churn", s->churn, "0 with step-size control");
+    if (s->law == DK_LAW_SDE_NOISE && s->eta > 0 && dkp_controlled(c))
+        return dkp_fail_text(message, DK_ERROR_CONFIG,
+                             "sampler.law = sde_noise: must be another with step-size control (rtol, atol), since a "
+                             "long step of it has no error estimate");
     dkp_tableau tableau;
     if (s->tableau && dkp_parse_tableau(s->tableau, &tableau, message) != DK_OK) return DK_ERROR_CONFIG;
     if (s->tableau && tableau.embedded && dkp_controlled(c) && s->order < 1)
-        return dkp_fail(message, "sampler.order", s->order, "the order of sampler.tableau, with step-size control");
+        return dkp_fail(message, "sampler.order", s->order,
+                        "the order of sampler.tableau, with step-size control");
     if (s->exponential && dkp_check_exponential(s->exponential, message) != DK_OK) return DK_ERROR_CONFIG;
     return DK_OK;
 }
@@ -7472,19 +7464,16 @@ static dk_status dkp_resolve(dk_config *c, dkp_marks *marks, char *message) {
     if (c->grid.spacing == DK_SPACING_DEFAULT)
         c->grid.spacing = dkp_flow_unit(s) ? DK_SPACING_UNIFORM : DK_SPACING_KARRAS;
     if ((status = dkp_check_grid(c, message)) != DK_OK) return status;
-    if (c->grid.rho <= 0) c->grid.rho = c->grid.spacing == DK_SPACING_POLYEXPONENTIAL ? 1 : 7;
     if (c->grid.strength <= 0) c->grid.strength = 1;
     dkp_resolve_start(c);
-    c->grid.noisy = dkp_range_end(c, 1), c->grid.clean = dkp_range_end(c, 0);
-    if (!(dk_noise_level(c->grid.clean) < dk_noise_level(c->grid.noisy)))
+    double noisy = dk_noise_level(dkp_range_end(c, 1)), clean = dk_noise_level(dkp_range_end(c, 0));
+    if (!(clean < noisy))
         return c->grid.sigma_max > 0
                    ? dkp_fail(message, "grid.sigma_max", c->grid.sigma_max, "above the range's other end")
                    : dkp_fail(message, "grid.sigma_min", c->grid.sigma_min, "below the range's other end");
-    if (c->grid.final == DK_FINAL_VALUE && dkp_ranged(&c->grid) &&
-        !(c->grid.final_value < dk_noise_level(c->grid.clean)))
+    if (c->grid.final == DK_FINAL_VALUE && dkp_ranged(&c->grid) && !(c->grid.final_value < clean))
         return dkp_fail(message, "grid.final_value", c->grid.final_value,
                         "below the range's lower end (set grid.sigma_min above it)");
-    dkp_resolve_restart(c);
     if ((status = dkp_resolve_steps(c, message)) != DK_OK) return status;
     if ((status = dkp_resolve_travel(c, message)) != DK_OK) return status;
     dkp_default_sampler(&c->sampler);
@@ -7492,7 +7481,10 @@ static dk_status dkp_resolve(dk_config *c, dkp_marks *marks, char *message) {
     if ((status = dkp_check_fields(c, DKP_OF_REST, message)) != DK_OK) return status;
     if (!c->mask != !c->known)
         return dkp_fail_text(message, DK_ERROR_CONFIG, "mask and known: must be given both, or neither");
-    return dkp_check_guidance(c, message);
+    if ((status = dkp_check_guidance(c, message)) != DK_OK) return status;
+    if (c->guidance.zero_init >= c->steps)
+        return dkp_fail(message, "guidance.zero_init", c->guidance.zero_init, "below steps: nothing is evaluated");
+    return DK_OK;
 }
 
 static dk_noise_request dkp_noise_of_config(const dk_config *c) {
@@ -7585,7 +7577,16 @@ static int dkp_set_field(dk_config *c, const dkp_field *f, const char *value) {
     double real = 0;
     uint64_t large = 0;
     size_t size;
+    const dk_way *way = NULL;
+    if (!dkp_fits(f, c)) return 0;
     switch (f->kind) {
+    case 'w':
+#ifndef DK_NO_PEERS
+        way = dkp_way_by_name(value);
+#endif
+        if (!way && strcmp(value, "none")) return 0;
+        memcpy(to, &way, sizeof way);
+        return 1;
     case 'u':
         if (!*value || !dkp_parse_whole(value, ~(uint64_t)0, &large)) return 0;
         memcpy(to, &large, sizeof large);
@@ -7617,7 +7618,9 @@ static int dkp_set_field(dk_config *c, const dkp_field *f, const char *value) {
         if (floor(real) < real) return 0;
         whole = (int)real;
         if (f->kind == 'b') { /* one bit of the word */
-            int bits = (int)c->sampler.quirks & ~(int)f->low;
+            int bits;
+            memcpy(&bits, to, sizeof bits);
+            bits &= ~(int)f->low;
             whole = whole ? bits | (int)f->low : bits;
         }
     }
@@ -7652,7 +7655,7 @@ static int dkp_settings(dk_config *c, const char *settings, int of) {
     char word[DKP_WORD], *value;
     int good = 1;
     while (dkp_next_setting(&settings, word, &value)) {
-        const dkp_field *f = value ? dkp_field_named(word) : NULL;
+        const dkp_field *f = value ? dkp_field_of(c, word) : NULL;
         good = good && f && (!(f->of & of) || dkp_set_field(c, f, value));
     }
     return good;
@@ -7704,7 +7707,8 @@ DK_API dk_status dk_config_set(dk_config *c, const char *settings) {
     dk_config set = *c;
     for (int stage = 0; stage < 4; stage++) {
         for (const char *at = settings; dkp_next_setting(&at, word, &value);) {
-            const dkp_field *f = value ? dkp_field_named(word) : NULL;
+            const dkp_field *f = value ? dkp_field_of(&set, word) : NULL, none = {"", "for a grid whose spacing has such a number", 0, 0, 0, 0, 0, 0};
+            if (f && dkp_stage_of(f) == stage && !dkp_fits(f, &set)) return dkp_fail_setting(c->message, word, value, &none);
             if (dkp_stage_of(f) != stage) continue;
             if (f && f->kind == 'n') {
                 if (dkp_set_named(&set, word, value)) continue;
@@ -7733,14 +7737,20 @@ typedef struct dkp_guided {
 
 static void dkp_guidance_at(dkp_guided *h, dk_recorder *r, const dk_level *l, int with_uncond) {
     dk_guidance *g = &h->g;
-    int step = r->pace ? r->pace->accepted : r->offset + r->step, steps = r->pace ? 0 : r->plan->steps;
-    int sizing = r->pace && r->pace->sizing;
+    int step = r->own->pace ? r->own->pace->accepted : r->own->offset + r->step,
+        steps = r->own->pace ? 0 : r->own->plan->steps;
+    int sizing = r->own->pace && r->own->pace->sizing;
     double here = dk_noise_level(*l);
     *g = r->config->guidance;
     if (g->schedule) {
         dk_guidance given = *g;
         g->schedule(g->schedule_user, *l, step, steps, &r->config->guidance);
         if (r->status == DK_OK) r->status = dkp_check_guidance(r->config, r->config->message);
+        const dk_guidance *set = &r->config->guidance;
+        if (r->status == DK_OK && set->hook && (set->hook != given.hook || set->hook_user != given.hook_user))
+            r->status = dkp_fail_text(r->config->message, DK_ERROR_CONFIG,
+                                      "guidance.schedule: must leave hook and hook_user, or make hook NULL: the run "
+                                      "calls the config's");
         *g = r->config->guidance, r->config->guidance = given;
     }
     h->on = dkp_set(g->scale) && !(here <= g->noise_min && g->noise_min > 0) &&
@@ -7759,7 +7769,7 @@ static void dkp_guidance_at(dkp_guided *h, dk_recorder *r, const dk_level *l, in
 /* One after another, or all at once: *call, and F of each branch. */
 static void dkp_record_calls(dk_recorder *r, dk_call *call, const dkp_guided *h, dk_vec input,
                              const char *letters, dk_vec F[DK_BRANCHES]) {
-    dk_plan *p = r->plan;
+    dk_plan *p = r->own->plan;
     int last = h->wanted[2] ? 2 : h->wanted[1], together = h->g.doubled ? last + 1 : 1;
     int stored = p->number || together > 1;
     for (int k = 0; k < together; k++) {
@@ -7772,16 +7782,16 @@ static void dkp_record_calls(dk_recorder *r, dk_call *call, const dkp_guided *h,
     for (int i = 0; i < DK_BRANCHES; i++) call->weight[i] = h->weight[i];
     for (int k = 0; k <= last; k += together) {
         if (together == 1 && !h->wanted[k]) continue;
-        r->position++;
+        r->own->position++;
         for (int i = 0; i < together; i++) dkp_for_network(r, call->input + i);
         dkp_use(r, call->x, 1); /* stays readable while the evaluation is out */
-        if (r->storing) call->needs = p->value[call->input].needs;
+        if (r->own->storing) call->needs = p->value[call->input].needs;
         dkp_boundary(r, DK_BOUNDARY_CALL, p->calls);
         for (int i = 0; i < together; i++)
             F[k + i] =
                 dkp_vec(r, dkp_for_network(r, dkp_new_value(r, letters[k + i], call->estimate, p->calls)));
         call->branch = k, call->output = (int)F[k].at;
-        if (r->storing) p->value[call->input].together = p->value[call->output].together = together;
+        if (r->own->storing) p->value[call->input].together = p->value[call->output].together = together;
         p->calls++;
         if (DKP_STORING(r, calls)) p->call[p->calls - 1] = *call;
     }
@@ -7797,13 +7807,14 @@ static dk_vec dkp_guide(dk_recorder *r, const dk_guidance *g, const double weigh
         int s = dkp_scalar(r, DK_NORM_PROJECTION, C, U, 0);
         G = dkr_mix(g->scale, C, 1, dkr_scale_by(1 - g->scale, s, 1, U));
     } else if (g->projected) { /* Sadat et al. 2024, alg. 1 */
-        dk_vec d = r->momentum = dkr_keep(r, dkr_add(dkr_mix(1, C, -1, U), dkr_scale(g->momentum, r->momentum)));
+        dk_vec d = r->own->momentum =
+            dkr_keep(r, dkp_add(dkr_mix(1, C, -1, U), dkr_scale(g->momentum, r->own->momentum)));
         double w = g->projected > 1 ? g->scale : g->scale - 1, along = w * (g->parallel - 1);
         int p = dkp_set(along) ? dkp_scalar(r, DK_NORM_PROJECTION, d, C, g->limit) : 0;
         int l = g->limit > 0 ? dkp_scalar(r, DK_NORM_LIMIT, d, dkp_zero, g->limit) : 0;
         d = l ? dkr_scale_by(w, l, 1, d) : dkr_scale(w, d);
-        G = dkr_add(g->projected > 1 ? U : C, d);
-        if (p) G = dkr_add(G, dkr_scale_by(along, p, 1, C));
+        G = dkp_add(g->projected > 1 ? U : C, d);
+        if (p) G = dkp_add(G, dkr_scale_by(along, p, 1, C));
     } else {
         G = dkp_sum(DK_BRANCHES, weight, P);
     }
@@ -7823,23 +7834,33 @@ static dk_vec dkp_finish_D(dk_recorder *r, const dk_guidance *g, dk_vec D, const
     }
     D = dkp_blend_denoised(r, D, 'D', call->estimate);
     if (g->hook && call->branches && r->status == DK_OK) {
-        r->position++;
+        r->own->position++;
         dkp_use(r, (int)D.at, 1);
-        dkp_boundary(r, DK_BOUNDARY_HOOK, r->plan->calls - 1);
+        dkp_boundary(r, DK_BOUNDARY_HOOK, r->own->plan->calls - 1);
     }
     return D;
 }
 
 DKP_FAST
 
-static dk_vec dkp_denoise(dk_recorder *r, dk_vec x, const dk_level *level, const dk_level *told,
-                          dk_vec *uncond) {
-    dk_plan *p = r->plan;
-    dk_config *c = r->config;
-    dkp_model m = dkp_model_at(c, level, told);
-    r->drawn = -1;
-    if (uncond) *uncond = dkp_zero;
-    if (r->status != DK_OK) return dkp_zero;
+/* One D in the making. */
+typedef struct dkp_evaluation {
+    const dk_level *level;
+    dk_vec x; /* as the network sees it */
+    dk_call call;
+    dkp_guided guided;
+    dkp_model network, seen; /* D from the network's output, and from what guidance sees of it */
+    dk_prediction space;     /* as which prediction that is */
+    int converted;           /* it is another than the network's */
+    int zero;                /* the output counts as 0: nothing is evaluated */
+    int raw;                 /* the output is not D itself */
+    dk_vec F[DK_BRANCHES];   /* the network's outputs */
+} dkp_evaluation;
+
+/* Whether the network can be asked at this level, and what. */
+static void dkp_begin_evaluation(dk_recorder *r, dkp_evaluation *v, dk_vec x, const dk_level *level,
+                                 const dk_level *told) {
+    const dkp_model m = dkp_model_at(r->config, level, told);
     if (!dkp_finite(m.condition))
         dkp_refuse_at(r, "condition: the number told to the network is not finite", told);
     if (!dkp_finite(m.input_scale) || !dkp_finite(m.d_x) || !dkp_finite(m.d_f))
@@ -7847,56 +7868,98 @@ static dk_vec dkp_denoise(dk_recorder *r, dk_vec x, const dk_level *level, const
                       "prediction: eps and score cannot give x0 where alpha = 0 (use x0, v or velocity, or "
                       "start at a lower level)",
                       level);
-    int index = r->estimates++, first = p->calls;
-    x = dkp_blend_seen(r, dkp_keep_as(r, x, 'y', index), level);
+    int estimate = r->own->estimates++;
+    memset(v, 0, sizeof *v);
+    v->level = level, v->network = m;
+    v->x = dkp_blend_seen(r, dkp_keep_as(r, x, 'y', estimate), level);
+    v->call.level = *level, v->call.condition = m.condition, v->call.input_scale = m.input_scale;
+    v->call.d_x = m.d_x, v->call.d_f = m.d_f, v->call.clip = r->config->clip;
+    v->call.x = (int)v->x.at, v->call.uncond_output = -1;
+    v->call.step = r->own->offset + r->step, v->call.stage = r->own->stage++, v->call.estimate = estimate;
+}
+
+/* What guidance takes the outputs as where their size counts, or where they are zero. */
+static void dkp_choose_space(dk_recorder *r, dkp_evaluation *v) {
+    dk_config *c = r->config;
+    const dk_guidance *g = &v->guided.g;
+    dk_prediction own = c->prediction;
+    int negated = c->negated;
+    v->zero = v->call.step < g->zero_init && !r->own->pace;
+    v->space = g->space ? g->space : g->projected && !v->zero ? DK_PREDICT_X0 : own;
+    v->converted = v->space != own && (dkp_guided_by_norms(g) || v->zero);
+    v->seen = v->network;
+    if (!v->converted) return;
+    c->prediction = v->space, c->negated = 0;
+    v->seen = dkp_model_at(c, v->level, v->level);
+    c->prediction = own, c->negated = negated;
+}
+
+/* The evaluations, if there are any. */
+static void dkp_record_outputs(dk_recorder *r, dkp_evaluation *v, int with_uncond) {
+    dk_plan *p = r->own->plan;
+    const dk_config *c = r->config;
+    const dkp_model *m = &v->network;
+    const dkp_guided *h = &v->guided;
+    int first = p->calls, limited = p->masked > 1 || c->clip > 0 || h->g.quantile > 0 || h->g.hook;
+    int scaled = m->d_x < 0 || m->d_x > 0 || m->d_f < 1 || m->d_f > 1;
+    v->raw = p->number || limited || v->zero || h->wanted[1] || h->wanted[2] || scaled;
+    if (v->zero) {
+        r->own->skipped++;
+        return;
+    }
+    dkp_record_calls(r, &v->call, h, dkr_scale(m->input_scale, v->x), v->raw ? "FGH" : "D", v->F);
+    if (r->status != DK_OK || !with_uncond || dkp_set(c->guidance.scale) || c->guidance.schedule) return;
+    /* the network gives both outputs at once */
+    char letter = v->raw ? 'G' : 'U';
+    v->F[1] = dkp_vec(r, dkp_for_network(r, dkp_new_value(r, letter, v->call.estimate, first)));
+    if (r->own->storing) p->call[first].uncond_output = (int)v->F[1].at;
+}
+
+/* G of the outputs, each taken as guidance sees it. */
+static dk_vec dkp_record_guidance(dk_recorder *r, const dkp_evaluation *v) {
+    const dkp_guided *h = &v->guided;
+    const dkp_model *m = &v->network, *s = &v->seen;
+    dk_vec P[DK_BRANCHES] = {v->F[0], h->wanted[1] ? v->F[1] : dkp_zero, v->F[2]};
+    if (v->zero) return dkp_zero;
+    for (int k = 0; k < DK_BRANCHES && dkp_guided_by_norms(&h->g); k++) {
+        if (!P[k].of) continue;
+        if (v->converted) P[k] = dkr_mix((m->d_x - s->d_x) / s->d_f, v->x, m->d_f / s->d_f, P[k]);
+        if (P[k].of && (v->converted || r->own->plan->number)) P[k] = dkp_store_as(r, P[k], 'y', r->own->plan->values, 0);
+    }
+    return dkp_guide(r, &h->g, h->weight, P);
+}
+
+/* The unconditional D; D where there is no unconditional output. */
+static dk_vec dkp_finish_uncond(dk_recorder *r, const dkp_evaluation *v, dk_vec D) {
+    dk_vec U = v->F[1];
+    int estimate = v->call.estimate;
+    if (!U.of) return D;
+    if (v->raw) U = dkp_store_as(r, dkr_mix(v->network.d_x, v->x, v->network.d_f, U), 'U', estimate, 0);
+    return dkp_blend_denoised(r, U, 'U', estimate);
+}
+
+static dk_vec dkp_denoise(dk_recorder *r, dk_vec x, const dk_level *level, const dk_level *told,
+                          dk_vec *uncond) {
+    dkp_evaluation v;
+    int first = r->own->plan->calls;
+    r->own->drawn = -1;
+    if (uncond) *uncond = dkp_zero;
     if (r->status != DK_OK) return dkp_zero;
-    dk_vec F[DK_BRANCHES] = {dkp_zero, dkp_zero, dkp_zero};
-    dk_call call;
-    memset(&call, 0, sizeof call);
-    call.level = *level, call.condition = m.condition, call.input_scale = m.input_scale;
-    call.d_x = m.d_x, call.d_f = m.d_f, call.clip = c->clip, call.x = (int)x.at;
-    call.uncond_output = -1, call.step = r->offset + r->step, call.stage = r->stage++, call.estimate = index;
-
-    /* What the outputs are taken as where their size counts. */
-    dkp_guided h;
-    dkp_guidance_at(&h, r, level, uncond != NULL);
-    int norms = dkp_guided_by_norms(&h.g), zero = call.step < h.g.zero_init && !r->pace;
-    dk_prediction own = c->prediction, space = h.g.space                ? h.g.space
-                                               : h.g.projected && !zero ? DK_PREDICT_X0
-                                                                        : own;
-    dkp_model s = m;
-    if ((norms || zero) && space != own) {
-        int negated = c->negated;
-        c->prediction = space, c->negated = 0;
-        s = dkp_model_at(c, level, level);
-        c->prediction = own, c->negated = negated;
-    }
-
-    int limits = p->masked > 1 || c->clip > 0 || h.g.quantile > 0 || h.g.hook;
-    int raw = p->number || limits || zero || h.wanted[1] || h.wanted[2] || m.d_x < 0 || m.d_x > 0 ||
-              m.d_f < 1 || m.d_f > 1; /* the output is not D itself */
-    int both = uncond && !dkp_set(c->guidance.scale) && !c->guidance.schedule;
-    if (zero) r->skipped++;
-    else dkp_record_calls(r, &call, &h, dkr_scale(m.input_scale, x), raw ? "FGH" : "D", F);
+    dkp_begin_evaluation(r, &v, x, level, told);
     if (r->status != DK_OK) return dkp_zero;
-    if (both && !zero) { /* the network gives both outputs at once */
-        F[1] = dkp_vec(r, dkp_for_network(r, dkp_new_value(r, raw ? 'G' : 'U', index, first)));
-        if (r->storing) p->call[first].uncond_output = (int)F[1].at;
+    dkp_guidance_at(&v.guided, r, level, uncond != NULL);
+    dkp_choose_space(r, &v);
+    dkp_record_outputs(r, &v, uncond != NULL);
+    if (r->status != DK_OK) return dkp_zero;
+    dk_vec G = dkp_record_guidance(r, &v), D = G;
+    if (v.raw) D = dkp_finish_D(r, &v.guided.g, dkr_mix(v.seen.d_x, v.x, v.seen.d_f, G), &v.call);
+    if (level->sigma <= 0) { /* nothing else asks for the noise */
+        int by_uncond = uncond && v.F[1].of;
+        const dkp_model *m = by_uncond ? &v.network : &v.seen;
+        r->own->noise = dkr_mix(m->n_x, v.x, m->n_f, by_uncond ? v.F[1] : G);
     }
-
-    dk_vec P[DK_BRANCHES] = {F[0], h.wanted[1] ? F[1] : dkp_zero, F[2]};
-    for (int k = 0; k < DK_BRANCHES && norms && !zero; k++) {
-        if (space != own) P[k] = dkr_mix((m.d_x - s.d_x) / s.d_f, P[k].of ? x : dkp_zero, m.d_f / s.d_f, P[k]);
-        if (P[k].of && (space != own || p->number)) P[k] = dkp_store_as(r, P[k], 'y', p->values, 0);
-    }
-    dk_vec G = zero ? dkp_zero : dkp_guide(r, &h.g, h.weight, P), D = G;
-    if (raw) D = dkp_finish_D(r, &h.g, dkr_mix(s.d_x, x, s.d_f, G), &call);
-    dk_vec U = uncond ? F[1] : dkp_zero;
-    if (level->sigma <= 0) /* nothing else asks for it */
-        r->noise = U.of ? dkr_mix(m.n_x, x, m.n_f, U) : dkr_mix(s.n_x, x, s.n_f, G);
-    if (uncond) *uncond = !U.of ? D : raw ? dkp_store_as(r, dkr_mix(m.d_x, x, m.d_f, U), 'U', index, 0) : U;
-    if (U.of) *uncond = dkp_blend_denoised(r, *uncond, 'U', index);
-    for (int i = first; i < p->calls && r->storing; i++) p->call[i].denoised = (int)D.at;
+    if (uncond) *uncond = dkp_finish_uncond(r, &v, D);
+    for (int i = first; i < r->own->plan->calls && r->own->storing; i++) r->own->plan->call[i].denoised = (int)D.at;
     return D;
 }
 
@@ -7911,16 +7974,119 @@ DK_API dk_vec dkr_denoise(dk_recorder *r, dk_vec x, dk_level level) {
 }
 
 DK_API dk_vec dkr_past(dk_recorder *r, int estimate) {
-    if (estimate < r->skipped || estimate >= r->estimates)
+    if (estimate < r->own->skipped || estimate >= r->own->estimates)
         dkr_refuse(r, "estimate of dkr_past", estimate, "one that has been made, by an evaluation");
     if (r->status != DK_OK) return dkp_zero;
-    if (!r->storing) return dkp_vec(r, -1 - estimate); /* anything distinct */
-    const dk_call *call = &r->plan->call[estimate - r->skipped];
+    if (!r->own->storing) return dkp_vec(r, -1 - estimate); /* anything distinct */
+    const dk_call *call = &r->own->plan->call[estimate - r->own->skipped];
     while (call->estimate < estimate) call++;
     return dkp_vec(r, call->denoised);
 }
 
 /* ---------------------------------------------------------------- >>control  Step-size control */
+
+/* ---- what an attempt records: where it stops, and what stays known to the next one */
+
+static int dkp_pinned(dk_recorder *r, int value, int slot) {
+    if (r->own->storing) {
+        dk_value *v = &r->own->plan->value[value];
+        v->kind = DK_VALUE_BUFFER, v->slot = slot, v->dies = DKP_FOREVER;
+        if (r->own->pin[slot]) r->own->plan->value[r->own->pin[slot]].dies = v->born; /* written over */
+        r->own->pin[slot] = value;
+    }
+    return value;
+}
+
+static void dkp_pin(dk_recorder *r, int slot, dk_vec v) {
+    if (r->status != DK_OK || !r->own->pace || r->own->pace->phase == DKP_PLAIN) return;
+    dkp_open_row(r, -1);
+    dkp_put_terms(r, 1, v);
+    dkp_pinned(r, dkp_close_row(r, 'y', r->own->plan->values), slot);
+    r->own->pinned[r->own->judged] |= slot;
+}
+
+/* D at the start of a step; with step-size control it stays known to the attempts that follow a rejected one. */
+static dk_vec dkp_denoise_first(dk_recorder *r) {
+    if (r->own->pace && r->own->pace->kept & DKP_KEPT_D)
+        return dkp_vec(r, dkp_pinned(r, dkp_new_value(r, 'D', 0, -1), DKP_KEPT_D));
+    dk_vec D = dkr_denoise(r, r->x, r->from);
+    dkp_pin(r, DKP_KEPT_D, D);
+    return D;
+}
+
+static int dkp_attempting(const dk_recorder *r) { return r->own->pace && r->own->pace->phase == DKP_ATTEMPT; }
+
+/* Ends an attempt of a step: what follows happens only if the difference of two solutions is tolerable. */
+static void dkp_judge(dk_recorder *r, dk_norm_kind kind, dk_vec a, dk_vec b, dk_vec p, dk_vec q) {
+    dk_vec v[4] = {a, b, p, q};
+    for (int i = 0; i < 4; i++) /* zero is stored, too, where numbers are read: all but b */
+        if (i != 1 || v[i].of) v[i] = dkr_keep(r, v[i]);
+    dkp_norm_of(r, kind, v, 0, 0);
+    r->own->judged = 1;
+}
+
+/* The result x of a step, with step-size control if the embedded method agrees. It may look at the slope there, which
+   is the next step's first. */
+static dk_vec dkp_judge_runge_kutta(dk_recorder *r, const dkp_tableau *tableau, double h, const dk_vec *K,
+                                    dk_vec x) {
+    if (!dkp_attempting(r) || !tableau->embedded) return x;
+    int n = tableau->stages;
+    const double *a = &tableau->a[dkp_row(n)], *embedded = a + n;
+    int ahead = fabs(embedded[n]) > 0;
+    dkp_point from = dkp_point_at(r, &r->from), to = dkp_point_at(r, &r->to);
+    double differ[DK_MAX_STAGES];
+    for (int i = 0; i < n; i++) differ[i] = h * (a[i] - embedded[i]);
+    dk_vec error = dkp_sum(n, differ, K), D = dkp_zero;
+    x = dkr_keep(r, x);
+    if (ahead) {
+        D = dkr_denoise(r, x, r->to);
+        error = dkr_mix(1, error, -h * embedded[n], dkr_mix(to.p, x, to.q, D));
+    }
+    dkp_judge(r, DK_NORM_ERROR_SUM, error, dkp_zero, dkr_scale(1 / from.scale, r->x),
+              dkr_scale(1 / to.scale, x));
+    if (ahead) dkp_pin(r, DKP_KEPT_D, D);
+    return x;
+}
+
+/* A method of two stages can be judged by the first order step, whose row is empty. */
+static int dkp_has_embedded(const dk_exponential *m) {
+    for (int i = 0; i < m->terms; i++)
+        if (m->term[i].row > m->stages) return 1;
+    int columns[DK_MAX_STAGES];
+    return m->stages == 2 || dkp_through(m, m->stages + 1, columns) > 0;
+}
+
+/* The same for an exponential step, whose embedded method is row stages + 1. */
+static dk_vec dkp_judge_phi(dk_recorder *r, const dk_exponential *m, double h, const dk_vec *F, dk_vec x,
+                            dk_level to, int noisy) {
+    if (!dkp_attempting(r) || !dkp_has_embedded(m)) return x;
+    dk_vec low = dkp_phi_sum(r, m, m->stages + 1, h, F, to, noisy), before = r->x;
+    if (r->own->pace->kept & DKP_KEPT_LOW)
+        before = dkp_vec(r, dkp_pinned(r, dkp_new_value(r, 'y', 0, -1), DKP_KEPT_LOW));
+    x = dkr_keep(r, x), low = dkr_keep(r, low);
+    dkp_judge(r, DK_NORM_ERROR_MAX, x, low, low, before);
+    dkp_pin(r, DKP_KEPT_LOW, low);
+    return x;
+}
+
+/* What the first step size is estimated from: the state, its slope, and its slope's change over a small step; Hairer,
+   Norsett & Wanner 1993, sec. II.4. */
+static void dkp_record_measure(dk_recorder *r) {
+    if (r->own->pace->phase == DKP_START) return;
+    dkp_point from = dkp_point_at(r, &r->from), to = dkp_point_at(r, &r->own->pace->to);
+    dk_vec X = dkr_keep(r, dkr_scale(1 / from.scale, r->x)), D = dkp_denoise_first(r);
+    dk_vec K = dkr_keep(r, dkr_mix(from.p, r->x, from.q, D));
+    if (r->own->pace->phase == DKP_MEASURE) {
+        dkp_judge(r, DK_NORM_ERROR_SUM, X, dkp_zero, X, X);
+        dkp_judge(r, DK_NORM_ERROR_SUM, K, dkp_zero, X, X);
+    } else {
+        dk_vec x = dkr_keep(r, dkr_scale(to.scale, dkr_mix(1, X, to.u - from.u, K)));
+        D = dkr_denoise(r, x, r->own->pace->to);
+        dkp_judge(r, DK_NORM_ERROR_SUM, dkr_mix(to.p, x, to.q, D), K, X, X);
+    }
+}
+
+/* ---- from one attempt to the next */
 
 /* The axis that step sizes are measured on: u of a classical method's gauge, lambda of an exponential one. */
 static int dkp_is_classical(const dk_recorder *r) { return r->sampler.tableau != NULL; }
@@ -8011,27 +8177,32 @@ static int dkp_trial(dk_recorder *r, dk_config *c, int i, dk_pace *p) {
     dkp_first_attempt(r, c, p);
     int count = p->phase == DKP_PLAIN ? 2 : c->sampler.tableau ? 7 : 5; /* NOLINT(clang-analyzer-core.*) */
     if (i < count) p->phase = kinds[i][0], p->kept = kinds[i][1];
+    else p->phase = DKP_PLAIN; /* the step before those that are controlled, and the one after: */
+    if (i >= count) p->place = i > count || dkp_control_begin(r) == 0 ? dkp_control_end(r) : 0;
+    if (i >= count + 2 || p->place >= c->steps) return 0;
+    if (i >= count) p->from = dkp_grid_level(c, p->place), p->to = dkp_grid_level(c, p->place + 1);
     p->sizing = 1;
-    return i < count;
+    return 1;
 }
 
 /* The whole plan of a run, or, with step-size control, its first part in memory that is enough for all others. */
 static dk_status dkp_record_run(dk_plan *plan, dk_config *c, dk_pace *p) {
-    dk_recorder r;
+    dkp_recording recording;
+    dk_recorder *r = dkp_recorder_in(&recording);
     dk_pace trial, most;
     size_t bytes = 0;
     int owned = 0;
     dk_status status = DK_OK;
-    if (!dkp_controlled(c)) return dkp_record_resolved(&r, plan, c, NULL, NULL);
-    for (int i = 0; status == DK_OK && dkp_trial(&r, c, i, &trial); i++) {
+    if (!dkp_controlled(c)) return dkp_record_resolved(r, plan, c, NULL, NULL);
+    for (int i = 0; status == DK_OK && dkp_trial(r, c, i, &trial); i++) {
         dk_plan counts;
-        status = dkp_count(&r, &counts, c, &trial, NULL);
+        status = dkp_count(r, &counts, c, &trial, NULL);
         if (dkp_plan_bytes(&counts) > bytes) bytes = dkp_plan_bytes(&counts);
     }
     if (status == DK_OK) status = dkp_get_memory(&plan->memory, &plan->bytes, &owned, bytes, c->message);
     memset(&most, 0, sizeof most);
-    for (int i = 0; status == DK_OK && dkp_trial(&r, c, i, &trial); i++) {
-        status = dkp_record_resolved(&r, plan, c, &trial, NULL);
+    for (int i = 0; status == DK_OK && dkp_trial(r, c, i, &trial); i++) {
+        status = dkp_record_resolved(r, plan, c, &trial, NULL);
         if (plan->buffers > most.buffers) most.buffers = plan->buffers;
         if (plan->halves > most.halves) most.halves = plan->halves;
         if (plan->locals > most.locals) most.locals = plan->locals;
@@ -8040,7 +8211,7 @@ static dk_status dkp_record_run(dk_plan *plan, dk_config *c, dk_pace *p) {
     *p = most;
     p->phase = DKP_START, p->from = p->to = dkp_grid_level(c, 0);
     plan->used = bytes, plan->owned = owned;
-    if (status == DK_OK) status = dkp_record_attempt(&r, plan, c, p);
+    if (status == DK_OK) status = dkp_record_attempt(r, plan, c, p);
     if (status != DK_OK) dk_plan_free(plan);
     return status;
 }
@@ -8061,8 +8232,8 @@ static dkp_verdict dkp_judgement(const dk_run *run) {
     const dk_sampler *s = &run->config.sampler;
     const dk_pace *p = &run->own.pace;
     const dk_control *control = &s->control;
-    double P = control->pcoeff, I = control->icoeff, D = control->dcoeff, safety = dkp_or(control->safety, 0.9),
-           error = dkp_worst(run, 0);
+    double P = control->pcoeff, I = control->icoeff, D = control->dcoeff,
+           safety = dkp_or(control->safety, 0.9), error = dkp_worst(run, 0);
     double order = s->eta > 0 ? 1.5 : s->exponential ? s->exponential->order : s->order;
     int smooth = control->law == DK_CONTROL_SMOOTH, first = p->accepted + p->rejected == 0;
     double now = 1 / (error + (smooth ? 1e-8 : 0)), before = first ? now : p->inverse_error[0];
@@ -8095,9 +8266,10 @@ enum { DKP_MOST_ATTEMPTS = 100000 };
 /* Goes on after an attempt: records the next one. 0 at the end of the run, or where it cannot go on. */
 static int dkp_proceed(dk_run *run, int accepted) {
     dk_pace *p = &run->own.pace;
-    dk_recorder r;
+    dkp_recording recording;
+    dk_recorder *r = dkp_recorder_in(&recording);
     int more = 1, moves = accepted && p->phase != DKP_MEASURE && p->phase != DKP_PROBE;
-    dkp_start_recorder(&r, &run->config);
+    dkp_start_recorder(r, &run->config);
     p->calls += dkp_plan_of(run)->calls;
     p->kept = p->keeps[moves];
     if (moves) p->draws += dkp_plan_of(run)->draws - 1;
@@ -8106,14 +8278,14 @@ static int dkp_proceed(dk_run *run, int accepted) {
         p->slope = slope;
         p->h = size < 1e-5 || slope < 1e-5 ? 1e-6 : 0.01 * size / slope;
         p->phase = DKP_PROBE;
-        dkp_aim(&r, p);
+        dkp_aim(r, p);
     } else if (p->phase == DKP_PROBE) {
         double slope = p->slope, bend = dkp_worst(run, 0) / p->h, most = slope > bend ? slope : bend;
         double h =
             most <= 1e-15 ? dkp_or(1e-3 * p->h, 1e-6) : dkp_pow(0.01 / most, 1.0 / run->config.sampler.order);
         p->h = h < 100 * p->h ? h : 100 * p->h;
         p->phase = DKP_ATTEMPT;
-        dkp_aim(&r, p);
+        dkp_aim(r, p);
     } else {
         if (p->phase == DKP_ATTEMPT) dkp_learn(p, dkp_judgement(run));
         if (accepted) {
@@ -8121,11 +8293,11 @@ static int dkp_proceed(dk_run *run, int accepted) {
             p->accepted += p->phase != DKP_START;
             p->place = p->phase == DKP_START   ? 0
                        : p->phase == DKP_PLAIN ? p->place + 1
-                       : reached               ? dkp_control_end(&r)
+                       : reached               ? dkp_control_end(r)
                                                : -1;
-            more = dkp_go_on(&r, p);
+            more = dkp_go_on(r, p);
         } else {
-            dkp_aim(&r, p);
+            dkp_aim(r, p);
         }
     }
     if (more && p->phase == DKP_ATTEMPT &&
@@ -8135,7 +8307,7 @@ static int dkp_proceed(dk_run *run, int accepted) {
     }
     if (!more) return 0;
     run->own.pass = 0;
-    dk_status status = dkp_record_attempt(&r, &run->own.plan, &run->config, p);
+    dk_status status = dkp_record_attempt(r, &run->own.plan, &run->config, p);
     if (status != DK_OK) dkp_fail_run(run, status, run->config.message);
     return status == DK_OK;
 }
@@ -9011,7 +9183,7 @@ static uint64_t dkp_hash_config(const dk_run *run) {
     const double control[] = {k->rtol,   k->atol,   k->h_init, k->safety,        k->pcoeff,
                               k->icoeff, k->dcoeff, s->eta,    (double)s->order, (double)k->law};
     uint64_t h = dkp_hash(0xCBF29CE484222325u, (uint64_t)run->config.steps);
-    if (!dkp_plan_of(run)->attempt) return dk_plan_hash(dkp_plan_of(run));
+    if (!dkp_plan_of(run)->attempt) return dkp_plan_hash(dkp_plan_of(run));
     for (int i = 0; i < DKP_COUNT(control); i++) h = dkp_hash_real(h, control[i]);
     for (int i = 0; i <= run->config.steps; i++) {
         dk_level l = dkp_grid_level(&run->config, i);
@@ -9071,9 +9243,10 @@ enum { DKP_MOST_COUNT = 100000000 }; /* of evaluations and draws */
 
 /* Whether a run of this config can stand there; if it can, its levels. What is saved may be made up. */
 DKP_ONCE static int dkp_pace_fits(dk_run *run, dk_pace *p, int finished) {
-    dk_recorder r;
+    dkp_recording recording;
+    dk_recorder *r = dkp_recorder_in(&recording);
     int steps = run->config.steps;
-    dkp_start_recorder(&r, &run->config);
+    dkp_start_recorder(r, &run->config);
     if (p->accepted < 0 || p->accepted > DKP_MOST_ATTEMPTS + steps || p->rejected < 0 ||
         p->rejected > DKP_MOST_ATTEMPTS || p->calls < 0 || p->calls > DKP_MOST_COUNT || p->draws < 0 ||
         p->draws > DKP_MOST_COUNT || p->kept & ~(DKP_KEPT_D | DKP_KEPT_LOW) || p->rejecting & ~1)
@@ -9082,7 +9255,7 @@ DKP_ONCE static int dkp_pace_fits(dk_run *run, dk_pace *p, int finished) {
         !(p->inverse_error[0] >= 0) || !(p->inverse_error[1] >= 0))
         return 0;
     if (finished) return 1;
-    int begin = dkp_control_begin(&r), end = dkp_control_end(&r);
+    int begin = dkp_control_begin(r), end = dkp_control_end(r);
     if (p->phase == DKP_START || p->phase == DKP_PLAIN) {
         int plain = p->phase == DKP_PLAIN;
         if (plain ? p->place < 0 || p->place >= steps || (p->place >= begin && p->place < end) : p->place != 0)
@@ -9092,20 +9265,21 @@ DKP_ONCE static int dkp_pace_fits(dk_run *run, dk_pace *p, int finished) {
     }
     int first = p->place == begin, measures = p->phase == DKP_MEASURE || p->phase == DKP_PROBE;
     if (begin >= end || (!first && p->place != -1) || (!measures && p->phase != DKP_ATTEMPT)) return 0;
-    if (measures && (!first || !dkp_is_classical(&r))) return 0;
+    if (measures && (!first || !dkp_is_classical(r))) return 0;
     p->from = dkp_grid_level(&run->config, begin), p->to = dkp_grid_level(&run->config, end);
-    double start = dkp_control_axis(&r, &p->from), way;
-    p->end = dkp_control_axis(&r, &p->to), way = p->end < start ? -1 : 1;
+    double start = dkp_control_axis(r, &p->from), way;
+    p->end = dkp_control_axis(r, &p->to), way = p->end < start ? -1 : 1;
     double gone = way * (p->at - start), ahead = way * (p->next - p->at), left = way * (p->end - p->next);
     if (!(first ? gone >= 0 && gone <= 0 : gone > 0) || !(ahead > 0) || !(left >= 0) || !(p->h > 0)) return 0;
-    if (!first) p->from = dkp_level_on_axis(&r, p->at);
-    if (left > 0) p->to = dkp_level_on_axis(&r, p->next);
+    if (!first) p->from = dkp_level_on_axis(r, p->at);
+    if (left > 0) p->to = dkp_level_on_axis(r, p->next);
     return 1;
 }
 
 static dk_status dkp_record_again(dk_run *run) {
-    dk_recorder r;
-    return dkp_record_attempt(&r, &run->own.plan, &run->config, &run->own.pace);
+    dkp_recording recording;
+    dk_recorder *r = dkp_recorder_in(&recording);
+    return dkp_record_attempt(r, &run->own.plan, &run->config, &run->own.pace);
 }
 
 static void dkp_save_body(dk_run *run, dkp_bytes *io) {
@@ -9142,7 +9316,7 @@ DK_API dk_status dk_save(dk_run *run, void *bytes, size_t size) {
     for (int i = 0; i < DKP_SAVE_WORDS; i++) dkp_byte_io(&io, head[i], 8);
     if (dkp_plan_of(run)->attempt) {
         dkp_pace_io(&io, &run->own.pace);
-        dkp_byte_io(&io, dk_plan_hash(dkp_plan_of(run)), 8);
+        dkp_byte_io(&io, dkp_plan_hash(dkp_plan_of(run)), 8);
     }
     dkp_cursor at = {(uint64_t)run->own.pass, (uint64_t)(run->own.waiting + 2 * run->own.finished),
                      (uint64_t)run->own.ended};
@@ -9180,7 +9354,7 @@ static int dkp_load_cursor(dk_run *run, dkp_bytes *io, dkp_cursor *at) {
         at->pass = (uint64_t)run->own.plan.passes;
         return 1;
     }
-    if (dkp_record_again(run) == DK_OK && dk_plan_hash(&run->own.plan) == hash &&
+    if (dkp_record_again(run) == DK_OK && dkp_plan_hash(&run->own.plan) == hash &&
         dkp_cursor_fits(&run->own.plan, at))
         return 1;
     run->own.pace = here;
@@ -9259,6 +9433,27 @@ DK_API int dk_alias_at(int i, dk_alias *a); /* fills *a; 0 past the end */
    names, and take their part of them. */
 DK_API dk_status dk_config_named(struct dk_config *c, const char *name);
 
+/* Time travel. Set the numbers, and dk_grid.way to &r.way; the struct must outlive recording.
+   RePaint (Lugmayr et al. 2022, fig. 9): wherever a multiple of `jump` steps and one more are left, it goes up by `jump`
+   levels, until what follows has been run `runs` times. */
+typedef struct dk_repaint {
+    dk_way way; /* {dk_repaint_level} */
+    int jump, runs, from_clean; /* from_clean: 1: where a multiple is left; diffusers, with 10 and 10 */
+} dk_repaint;
+/* Restart (Xu et al. 2023, alg. 1): from the level next to `low` up to the one next to `high`, `times` times, and down
+   again by `steps` steps of KARRAS. */
+typedef struct dk_restart {
+    dk_way way;       /* {dk_restart_level} */
+    int steps, times; /* times 0: 1 */
+    double low, high; /* sigma/alpha; 0: 0.1, 2 */
+} dk_restart;
+DK_API int dk_repaint_level(const dk_way *way, const struct dk_config *c, dk_layout *grid, int i, dk_level *level);
+DK_API int dk_restart_level(const dk_way *way, const struct dk_config *c, dk_layout *grid, int i, dk_level *level);
+/* AUTOMATIC1111's rule for Restart, {dk_restart_a1111_level}: none of less than 20 steps, 9 again, from 36 on twice a
+   quarter; the grid has as many fewer. */
+DK_API int dk_restart_a1111_level(const dk_way *way, const struct dk_config *c, dk_layout *grid, int i,
+                                  dk_level *level);
+
 /* k-diffusion's VP levels: t from 1 to time_min in the VP process with beta(t) = beta_min + beta_d t. For
    schedules whose u is sigma/alpha. */
 DK_API dk_grid dk_grid_vp(double beta_d, double beta_min, double time_min);
@@ -9335,7 +9530,8 @@ static void dkp_count_timesteps(dk_recorder *r) {
     r->from = dkp_level(r, r->step);
     double stride = r->sampler.quirk;
     if (stride <= 0) stride = r->config->schedule.timesteps / r->config->steps; /* rounded down */
-    if (stride <= 0) dkr_refuse(r, "sampler.quirk", stride, "the stride in t, where there are less timesteps than steps");
+    if (stride <= 0)
+        dkr_refuse(r, "sampler.quirk", stride, "the stride in t, where there are less timesteps than steps");
     double t = noisy->t - stride;
     *other = r->falling ? r->last : r->first;
     if (t > other->t) *other = dk_level_at(&r->config->schedule, t);
@@ -9391,7 +9587,8 @@ static dk_level dkp_bin(dk_recorder *r, int k, int n) {
     if (k < 0) return dk_level_at_sigma(s, 0);
     if (s->family != DK_FAMILY_VP) return dk_level_at(s, n > 1 ? s->t_max * k / (n - 1) : 0);
     if (s->beta_max > n)
-        dkr_refuse(r, r->sampler.quirk > 1 ? "sampler.quirk" : "steps", n, ">= schedule.beta_max with sampler.bins");
+        dkr_refuse(r, r->sampler.quirk > 1 ? "sampler.quirk" : "steps", n,
+                   ">= schedule.beta_max with sampler.bins");
     dk_schedule table = dk_vp_discrete(DK_BETAS_LINEAR, n, s->beta_min / n, s->beta_max / n);
     return dk_level_at(&table, k);
 }
@@ -9399,7 +9596,7 @@ static dk_level dkp_bin(dk_recorder *r, int k, int n) {
 /* score_sde's predictors make the step of the bin in which a level lies. Returns its length in t. */
 static double dkp_bins(dk_recorder *r, dk_level *from, dk_level *to) {
     double most = r->config->schedule.t_max;
-    int n = r->sampler.quirk > 1 ? (int)r->sampler.quirk : r->config->grid.full_count;
+    int n = r->sampler.quirk > 1 ? (int)r->sampler.quirk : dkp_layout_of(r->config).steps;
     int k = (int)floor(from->t / most * (n - 1) + 1e-9);
     *from = dkp_bin(r, k, n), *to = dkp_bin(r, k - 1, n);
     return most / n;
@@ -9410,7 +9607,8 @@ static double dkp_bins(dk_recorder *r, dk_level *from, dk_level *to) {
    over the level. Exactly: 3-point Gauss on 64 panels; or by a plain sum over 10,000 points, as published. */
 static dk_vec dkp_deis_t_sum(const dk_recorder *r, const dkp_history *past, int n, double d, double m,
                              double to) {
-    int points = dkp_quirk(r, DK_QUIRK_DEIS_SUM) ? 10000 : 0, panels = 64, count = points > 0 ? points : 3 * panels;
+    int points = dkp_quirk(r, DK_QUIRK_DEIS_SUM) ? 10000 : 0, panels = 64,
+        count = points > 0 ? points : 3 * panels;
     double weight[DKP_MAX_ORDER] = {0};
     for (int j = 0; j < n; j++) {
         for (int i = 0; i < count; i++) {
@@ -9443,7 +9641,7 @@ static void dkp_record_deis_t(dk_recorder *r) {
         int nodes = dkp_nodes(r, r->sampler.order, past.count, r->steps - r->step);
         if (r->to.sigma <= 0) r->x = dkp_ddim_step(&r->from, &r->to, r->x, D);
         else if (nodes == 1) r->x = dkr_scale(to.scale, dkr_mix(1, X, to.u - from.u, past.v[0]));
-        else r->x = dkr_scale(to.scale, dkr_add(X, dkp_deis_t_sum(r, &past, nodes, d, m, next)));
+        else r->x = dkr_scale(to.scale, dkp_add(X, dkp_deis_t_sum(r, &past, nodes, d, m, next)));
     }
 }
 
@@ -9485,7 +9683,7 @@ static void dkp_record_late_churn(dk_recorder *r) {
         r->sampler.churn = 0;
         dkp_model read = as_evaluated ? before : dkp_model_at(r->config, &r->from, &r->from);
         double share = read.d_f / before.d_f; /* D = d_x x + d_f F */
-        D = dkr_add(dkr_mix(share, D, -share * before.d_x, x), dkr_scale(read.d_x, r->x));
+        D = dkp_add(dkr_mix(share, D, -share * before.d_x, x), dkr_scale(read.d_x, r->x));
         dkp_runge_kutta_to(r, &tableau, r->to, dkr_keep(r, D));
     }
     r->sampler.churn = churn;
@@ -9496,7 +9694,8 @@ static void dkp_record_dpm_fast(dk_recorder *r) {
     dkr_reads(r, DKP_READS_SINGLESTEP "noise_prediction above_last evals");
     while (dkr_step(r)) {
         int order = dkp_singlestep_order(r), most = order - 1;
-        int zero = dkp_level(r, r->steps).sigma <= 0, steps = r->steps - zero; /* that step takes one anyway */
+        int zero = dkp_level(r, r->steps).sigma <= 0,
+            steps = r->steps - zero; /* that step takes one anyway */
         int missing = r->sampler.quirk > 0 ? order * steps + zero - (int)r->sampler.quirk : 0;
         missing -= (steps - 1 - r->step) * most; /* what later steps save */
         dkp_singlestep(r, order - (missing <= 0 ? 0 : missing < most ? missing : most), DKP_NOISE_BEHIND);
@@ -9666,9 +9865,44 @@ static const char dkp_gits_words[][DKP_GITS_ROW] = {
     "S@<8642211111111111",
 };
 
+/* The word for n levels: word n - 3, or the last one, for more. Some words are one longer than their place says. */
+static const char *dkp_gits_word(double coefficient, int n) {
+    const char *word = dkp_gits_words[(int)floor((coefficient - 0.8) * 20 + 0.5)];
+    for (; n > 3 && strchr(word, ' '); n--) word = strchr(word, ' ') + 1;
+    return n > 3 ? NULL : word;
+}
+
+static int dkp_gits_length(const char *word) { return (int)strcspn(word, " ") + 2; }
+
+static double dkp_gits_value(const char *word, int i) {
+    int at = 0, length = dkp_gits_length(word);
+    for (int k = 0; k < i && k < length - 2; k++) at += word[k] - '0';
+    return dkp_gits_level[i >= length - 1 ? DKP_COUNT(dkp_gits_level) - 1 : at];
+}
+
+/* grid.a is the coefficient, 0.80 to 1.50 in steps of 0.05; 0: 1.20. */
+static int dkp_gits(const dk_config *c, int i, int n, dk_level *level) {
+    double coefficient = fabs(c->grid.a) > 0 ? c->grid.a : 1.2;
+    if (!(coefficient > 0.775 && coefficient < 1.525)) return 0;
+    const char *word = dkp_gits_word(coefficient, n), *last = word;
+    int count = word && n > 2 ? dkp_gits_length(word) : n;
+    if (i < 0) return count;
+    if (word) {
+        *level = dk_level_at_sigma(&c->schedule, dkp_gits_value(word, n > 2 || i == 0 ? i : n));
+        return count;
+    }
+    for (int k = n < 40 ? n : 40; !last; k--) last = dkp_gits_word(coefficient, k);
+    double x = (double)i * (dkp_gits_length(last) - 1) / (n - 1), pair[2];
+    for (int k = 0; k < 2; k++) pair[k] = dkp_gits_value(last, (int)floor(x) + k);
+    *level = dk_level_at_sigma(&c->schedule, dkp_between(pair, 2, x - floor(x), 1));
+    return count;
+}
+
 #define DKP_GRID_LIST(name, about, list, unit, final) \
-    { name, about, DK_SPACING_RESAMPLE, DK_FINAL_##final, list, DKP_COUNT(list), DK_UNIT_##unit }
+    { name, about, DK_SPACING_RESAMPLE, DK_FINAL_##final, list, DKP_COUNT(list), DK_UNIT_##unit, NULL }
 static const dkp_grid_row dkp_published_grids[] = {
+    {"gits", "published levels for SD, coefficient 1.2; Chen et al. 2024", DK_SPACING_CUSTOM, DK_FINAL_DEFAULT, NULL, 0,
+     DK_UNIT_T, dkp_gits},
     DKP_GRID_LIST("ays_sd1", "Align Your Steps for SD 1.5; Sabour et al. 2024", dkp_ays_sd1, SIGMA, REPLACE),
     DKP_GRID_LIST("ays_sdxl", "Align Your Steps for SDXL; Sabour et al. 2024", dkp_ays_sdxl, SIGMA, REPLACE),
     DKP_GRID_LIST("ays_svd", "Align Your Steps for SVD; Sabour et al. 2024", dkp_ays_svd, SIGMA, REPLACE),
@@ -9687,45 +9921,110 @@ static const dkp_grid_row *dkp_published(int i) {
     return i < DKP_COUNT(dkp_published_grids) ? &dkp_published_grids[i] : NULL;
 }
 
-static void dkp_gits_words_of(dk_grid *g) {
-    g->words = dkp_gits_words[0], g->levels = dkp_gits_level, g->level_count = DKP_COUNT(dkp_gits_level);
+/* ---- time travel, as it is published */
+
+/* Steps that are left at level i of RePaint's way over a grid of `steps`. The places to go up from are counted from the
+   last level but one, or the last: 0, jump, 2 jump ...: the published program. */
+static double dkp_repaint_places(const dk_repaint *r, int steps) {
+    return r->jump > 0 && r->runs > 1 && steps > r->jump ? (steps - 1) / r->jump : 0;
 }
 
-/* The word for n levels: word n - 3, or the last one, for more. Some words are one longer than their place says. */
-static const char *dkp_gits_word(const dk_config *c, int n) {
-    int row = (int)floor((dkp_or(c->grid.coefficient, 1.2) - 0.8) * 20 + 0.5);
-    const char *word = c->grid.words + row * DKP_GITS_ROW;
-    /* NOLINTNEXTLINE(clang-analyzer-core.NonNullParamChecker): dkp_check_listed has seen words */
-    for (; n > 3 && strchr(word, ' '); n--) word = strchr(word, ' ') + 1;
-    return n > 3 ? NULL : word;
+static int dkp_repaint_left(const dk_repaint *r, int steps, int i) {
+    int places = (int)dkp_repaint_places(r, steps), last = !r->from_clean;
+    int since = i - (steps - (places - 1) * r->jump - last); /* the first place was reached */
+    if (!places || since <= 0) return steps - i;
+    int again = (r->runs - 1) * (1 + r->jump);
+    int place = since / (again + r->jump) < places ? since / (again + r->jump) : places - 1;
+    int left = (places - 1 - place) * r->jump + last, at = since - place * (again + r->jump);
+    if (at > again) return left - (at - again);
+    at %= 1 + r->jump;
+    return at ? left + r->jump - (at - 1) : left;
 }
 
-static int dkp_gits_length(const char *word) { return (int)strcspn(word, " ") + 2; }
-
-static double dkp_gits_value(const dk_grid *g, const char *word, int i) {
-    int at = 0, length = dkp_gits_length(word);
-    for (int k = 0; k < i && k < length - 2; k++) at += word[k] - '0';
-    return g->levels[i >= length - 1 ? g->level_count - 1 : at];
+DK_API int dk_repaint_level(const dk_way *way, const dk_config *c, dk_layout *grid, int i, dk_level *level) {
+    const dk_repaint *r = (const dk_repaint *)(const void *)way;
+    double steps = c->steps + dkp_repaint_places(r, c->steps) * (r->runs - 1.0) * (r->jump + 1.0);
+    if (steps > 1e6) return 0x7FFFFFFF;
+    *level = dk_grid_level(grid, c->steps - dkp_repaint_left(r, c->steps, i));
+    return (int)steps;
 }
 
-static int dkp_gits_count(const dk_config *c, int n) {
-    const char *word = dkp_gits_word(c, n);
-    return word && n > 2 ? dkp_gits_length(word) : n;
+/* A way over levels that another way's grid has: the grid's own, or those of a shorter one. */
+typedef struct dkp_base {
+    dk_layout *grid;
+    const dk_config *c;
+    int steps, shorter; /* shorter: KARRAS over the grid's first level and its last but one, then its last */
+    double rho;
+} dkp_base;
+
+static dk_level dkp_karras_level(const dkp_base *b, dk_level noisy, dk_level clean, int i, int n) {
+    const dk_schedule *s = &b->c->schedule;
+    return i == 0       ? noisy
+           : i == n - 1 ? clean
+                        : dkp_karras_between(s, dkp_u(s, noisy), dkp_u(s, clean), b->rho, i, n);
 }
 
-static dk_level dkp_gits(const dk_config *c, int i, int n) {
-    const char *word = dkp_gits_word(c, n), *last = word;
-    if (word) return dk_level_at_sigma(&c->schedule, dkp_gits_value(&c->grid, word, n > 2 || i == 0 ? i : n));
-    for (int k = n < 40 ? n : 40; !last; k--) last = dkp_gits_word(c, k);
-    int length = dkp_gits_length(last);
-    double x = (double)i * (length - 1) / (n - 1), pair[2];
-    for (int k = 0; k < 2; k++) pair[k] = dkp_gits_value(&c->grid, last, (int)floor(x) + k);
-    return dk_level_at_sigma(&c->schedule, dkp_between(pair, 2, x - floor(x), 1));
+static dk_level dkp_base_level(const dkp_base *b, int i) {
+    int steps = b->c->steps;
+    if (!b->shorter) return dk_grid_level(b->grid, i);
+    if (i == b->steps) return dk_grid_level(b->grid, steps);
+    return dkp_karras_level(b, dk_grid_level(b->grid, 0), dk_grid_level(b->grid, steps - 1), i, b->steps);
 }
 
-/* A spacing is a row, in the order of dk_spacing: its function, how many of n levels there really are where that
-   differs, and the last level.
-   Names have a table of their own, so that a program which uses none has neither names nor published lists in it. */
+/* The level next to a noise level, of a list that falls. */
+static int dkp_nearest_level(const dkp_base *b, double noise_level) {
+    int low = 0, high = b->steps;
+    while (low < high) { /* the first that is not above */
+        int middle = (low + high) / 2;
+        if (dk_noise_level(dkp_base_level(b, middle)) > noise_level) low = middle + 1;
+        else high = middle;
+    }
+    if (low == 0) return 0;
+    double above = dk_noise_level(dkp_base_level(b, low - 1)) - noise_level,
+           below = fabs(dk_noise_level(dkp_base_level(b, low)) - noise_level);
+    return above <= below ? low - 1 : low;
+}
+
+/* Level i of the way that goes from the level next to `low` up to the one next to `high`, `times` times. */
+static int dkp_restart_way(const dkp_base *b, const dk_restart *r, int i, dk_level *level) {
+    int times = r->times ? r->times : 1;
+    double steps = b->steps + times * (r->steps + 1.0);
+    int from = r->steps > 0 ? dkp_nearest_level(b, dkp_or(r->high, 2)) : 0,
+        to = r->steps > 0 ? dkp_nearest_level(b, dkp_or(r->low, 0.1)) : 0, again = (int)steps - b->steps;
+    if (steps > 1e6) return 0x7FFFFFFF;
+    if (from >= to) steps = b->steps, again = 0; /* nowhere to go back to */
+    int since = i - to - 1, at = again ? since % (r->steps + 1) : 0;
+    if (since < 0 || since >= again) *level = dkp_base_level(b, since < 0 ? i : i - again);
+    else if (at == 0 || at == r->steps) *level = dkp_base_level(b, at ? to : from);
+    else *level = dkp_karras_level(b, dkp_base_level(b, from), dkp_base_level(b, to), at, r->steps + 1);
+    return (int)steps;
+}
+
+static dkp_base dkp_base_of(const dk_config *c, dk_layout *grid) {
+    dkp_base b = {grid, c, c->steps, 0, c->grid.spacing == DK_SPACING_KARRAS ? dkp_or(c->grid.a, 7) : 7};
+    return b;
+}
+
+DK_API int dk_restart_level(const dk_way *way, const dk_config *c, dk_layout *grid, int i, dk_level *level) {
+    dkp_base b = dkp_base_of(c, grid);
+    return dkp_restart_way(&b, (const dk_restart *)(const void *)way, i, level);
+}
+
+/* AUTOMATIC1111's rule takes the steps that are done again from the grid, and leaves the number of evaluations as it is. */
+DK_API int dk_restart_a1111_level(const dk_way *way, const dk_config *c, dk_layout *grid, int i, dk_level *level) {
+    dkp_base b = dkp_base_of(c, grid);
+    dk_restart r = {*way, c->steps < 20 ? 0 : c->steps < 36 ? 9 : c->steps / 4, c->steps < 36 ? 1 : 2, 0, 0};
+    b.steps -= r.steps * r.times, b.shorter = r.steps > 0;
+    return dkp_restart_way(&b, &r, i, level);
+}
+
+static const dk_way *dkp_way_by_name(const char *name) {
+    static const dk_repaint repaint = {{dk_repaint_level}, 10, 10, 1};
+    static const dk_way a1111_restart = {dk_restart_a1111_level};
+    return strcmp(name, "repaint") == 0         ? &repaint.way
+           : strcmp(name, "a1111_restart") == 0 ? &a1111_restart
+                                                : NULL;
+}
 
 /* ---------------------------------------------- >>generators  PyTorch's and NumPy's generators */
 
@@ -10094,7 +10393,7 @@ static const dkp_generator *dkp_generator_at(int i) {
 
 DK_API dk_grid dk_grid_vp(double beta_d, double beta_min, double time_min) {
     dk_grid g = dkp_grid(DK_SPACING_VP);
-    g.time_min = time_min;
+    g.a = time_min;
     g.sigma_max = dkp_sqrt(dkp_expm1(0.5 * beta_d + beta_min));
     g.sigma_min = dkp_sqrt(dkp_expm1((0.5 * beta_d * time_min + beta_min) * time_min));
     return g;
@@ -10238,7 +10537,7 @@ static const char dkp_of_a1111[] =
     DKP_TO_SAMPLER("DDIM CFG++", "euler_cfg_pp")
     DKP_TO_SAMPLER("ddim_cfgpp", "euler_cfg_pp")
     DKP_TO_SAMPLER("PLMS", "plms")
-    DKP_TO_BOTH("Restart", "heun", "karras", "grid.restart=-1", "")
+    DKP_TO_BOTH("Restart", "heun", "karras", "grid.way=a1111_restart", "")
     DKP_TO_BOTH("UniPC", "unipc", "", "rule=bh1 lower_order_final=1", "")
     DKP_TO_GRID("Uniform", "linspace")
     DKP_TO_GRID("Karras", "karras")
@@ -10276,7 +10575,7 @@ static const char dkp_of_diffusers[] =
     DKP_TO_SAMPLER("DDIMParallelScheduler", "ddim")
     DKP_TO_SAMPLER("CogVideoXDDIMScheduler", "ddim")
     DKP_TO_BOTH("DDIMInverseScheduler", "ddim", "", "told_end=1 grid.rising=1", "")
-    DKP_TO_BOTH("RePaintScheduler", "ddim", "leading", "grid.jump=10 grid.jump_runs=10 grid.jump_clean=1", "what is known: mask and known; its noise going up: grid.jump_shift = T/steps - 1")
+    DKP_TO_BOTH("RePaintScheduler", "ddim", "leading", "grid.way=repaint", "what is known: mask and known; its noise going up: grid.repaint_noise=1")
     DKP_TO_BOTH("DDPMScheduler", "ddpm", "", "", "variance fixed_large: ddpm_large")
     DKP_TO_BOTH("DDPMParallelScheduler", "ddpm", "", "", "variance fixed_large: ddpm_large")
     DKP_TO_SAMPLER("UnCLIPScheduler", "ddpm")
@@ -10818,7 +11117,7 @@ static dk_status dkp_say_converted(dkp_job *j, dk_spacing spacing, int current) 
     dk_grid *g = &j->c->grid;
     dk_level first, last;
     if (current && dkp_say_ends(j, &first, &last) != DK_OK) return DK_ERROR_CONFIG;
-    g->spacing = spacing, g->offset = g->spare = g->sigma_linear = 0, g->terminal = 0;
+    g->spacing = spacing, g->n = 0, g->quirks = 0, g->terminal = 0;
     g->rounding = DK_ROUND_NONE;
     if (current) g->sigma_max = dkp_u(&j->c->schedule, first);
     if (current && j->c->steps > 1) g->sigma_min = dkp_u(&j->c->schedule, last);
@@ -10838,6 +11137,13 @@ static dk_status dkp_say_least(dkp_job *j) {
                                                           : DK_FINAL_VALUE;
     if (g->final == DK_FINAL_VALUE) g->final_value = least;
     return DK_OK;
+}
+
+/* Flow over the levels of a table alone; T = 0: over all. */
+static dk_schedule dkp_flow_table(double shift, int T) {
+    dk_schedule s = dk_flow(shift);
+    if (T > 0) s.timesteps = T, s.t_min = 1.0 / T;
+    return s;
 }
 
 static dk_status dkp_say_shift(dkp_job *j, double *shift) {
@@ -10876,11 +11182,11 @@ static dk_status dkp_say_flow_sigmas(dkp_job *j, dk_spacing conversion) {
     if (conversion != DK_SPACING_DEFAULT) return DKP_REFUSE(use_flow_sigmas, "false with other sigmas");
     if (!from_one && DKP_SAYS(final_sigmas_type) > 0)
         return DKP_REFUSE(final_sigmas_type, "zero with use_flow_sigmas");
-    c->schedule = dk_flow_discrete(shift, (int)T);
-    c->grid.spacing = DK_SPACING_UNIFORM, c->grid.spare = 1;
+    c->schedule = dkp_flow_table(shift, (int)T);
+    c->grid.spacing = DK_SPACING_UNIFORM, c->grid.quirks |= DK_QUIRK_SPARE_LEVEL;
     c->grid.final = least ? DK_FINAL_LAST : DK_FINAL_ZERO;
     c->grid.terminal = dkp_or(DKP_SAYS(shift_terminal), 0);
-    if (from_one) c->grid.ceiling = 1 - 1e-6;
+    if (from_one) c->grid.quirks |= DK_QUIRK_BELOW_ONE;
     else c->schedule.t_min = 0, c->schedule.t_max = 1 - 1 / T;
     return DK_OK;
 }
@@ -10891,7 +11197,7 @@ static dk_status dkp_say_inverse(dkp_job *j) {
     if (g->spacing == DK_SPACING_LEADING)
         return DKP_REFUSE(timestep_spacing, "trailing|linspace for this class");
     g->final = DK_FINAL_LAST;
-    if (g->spacing == DK_SPACING_LINSPACE) g->spare = 0, g->full_steps = j->c->steps + 1;
+    if (g->spacing == DK_SPACING_LINSPACE) g->quirks &= ~(unsigned)DK_QUIRK_SPARE_LEVEL, g->full_steps = j->c->steps + 1;
     return DK_OK;
 }
 
@@ -10909,11 +11215,11 @@ static dk_status dkp_say_vp(dkp_job *j) {
     g->spacing =
         linspace ? DK_SPACING_LINSPACE : (dk_spacing)(DK_SPACING_LEADING + (int)DKP_SAYS(timestep_spacing));
     g->rounding = linspace && !(flags & DKP_WHOLE) ? DK_ROUND_NONE : DK_ROUND_NEAREST;
-    g->sigma_linear = linspace && !(flags & DKP_WHOLE);
-    g->spare = (flags & DKP_SPARE) && g->spacing != DK_SPACING_TRAILING;
+    if (linspace && !(flags & DKP_WHOLE)) g->quirks |= DK_QUIRK_SIGMA_LINEAR;
+    if ((flags & DKP_SPARE) && g->spacing != DK_SPACING_TRAILING) g->quirks |= DK_QUIRK_SPARE_LEVEL;
     if (DKP_SAYS(steps_offset) < 0 || DKP_SAYS(steps_offset) >= c->schedule.timesteps)
         return DKP_REFUSE(steps_offset, ">= 0 and less than num_train_timesteps");
-    if (g->spacing == DK_SPACING_LEADING) g->offset = (int)dkp_or(DKP_SAYS(steps_offset), 0);
+    if (g->spacing == DK_SPACING_LEADING) g->n = (int)dkp_or(DKP_SAYS(steps_offset), 0);
     if (conversion != DK_SPACING_DEFAULT) {
         int nearest = conversion == DK_SPACING_KARRAS || conversion == DK_SPACING_LAMBDA;
         if (dkp_say_converted(j, conversion, flags & DKP_CURRENT) != DK_OK) return DK_ERROR_CONFIG;
@@ -10945,7 +11251,7 @@ static dk_status dkp_say_flow(dkp_job *j) {
     if (dkp_say_conversion(j, &conversion) != DK_OK) return DK_ERROR_CONFIG;
     if (dynamic && dkp_say_shift(j, &shift) != DK_OK) return DK_ERROR_CONFIG;
     if (!(shift > 0)) return DKP_REFUSE(shift, "> 0");
-    c->schedule = dk_flow_discrete(shift, (int)T);
+    c->schedule = dkp_flow_table(shift, (int)T);
     c->grid.spacing = dynamic ? DK_SPACING_UNIFORM : DK_SPACING_NORMAL, c->grid.final = DK_FINAL_ZERO;
     c->grid.terminal = dkp_or(DKP_SAYS(shift_terminal), 0);
     if (!(c->grid.terminal < 1)) return DKP_REFUSE(shift_terminal, "> 0 and < 1");
@@ -10988,7 +11294,7 @@ static dk_status dkp_say_edm(dkp_job *j) {
     c->negated = c->prediction == DK_PREDICT_V;
     c->prediction = DK_PREDICT_EDM, c->sigma_data = DKP_SAYS(sigma_data), c->condition = DK_CONDITION_C_NOISE;
     c->grid.spacing = DKP_SAYS(sigma_schedule) > 0 ? DK_SPACING_EXPONENTIAL : DK_SPACING_KARRAS;
-    c->grid.rho = dkp_or(DKP_SAYS(rho), 0);
+    c->grid.a = c->grid.spacing == DK_SPACING_KARRAS ? dkp_or(DKP_SAYS(rho), 0) : 0;
     c->grid.final = DKP_SAYS(final_sigmas_type) > 0 ? DK_FINAL_LAST : DK_FINAL_ZERO;
     return DK_OK;
 }
@@ -11012,7 +11318,7 @@ static dk_status dkp_say_consistency(dkp_job *j) {
     c->schedule = dk_edm(low, high);
     c->prediction = DK_PREDICT_EDM, c->sigma_data = DKP_SAYS(sigma_data);
     c->condition = DK_CONDITION_C_NOISE, c->condition_scale = 1000;
-    g->spacing = DK_SPACING_KARRAS, g->rho = rho, g->final = DK_FINAL_MIN;
+    g->spacing = DK_SPACING_KARRAS, g->a = rho, g->final = DK_FINAL_MIN;
     if (!(ramp > 0 && ramp < 1)) {
         if (n > 1) g->final = DK_FINAL_LAST;
         return DK_OK;
@@ -11089,7 +11395,7 @@ static dk_status dkp_say_distilled(dkp_job *j) {
     if (!(original >= j->c->steps && original <= j->c->schedule.timesteps))
         return DKP_REFUSE(original_inference_steps,
                           "at least the number of steps, at most num_train_timesteps");
-    j->c->grid.spacing = DK_SPACING_LCM, j->c->grid.original_steps = (int)original;
+    j->c->grid.spacing = DK_SPACING_LCM, j->c->grid.n = (int)original;
     j->c->grid.final = DK_FINAL_ZERO;
     return j->of->flags & DKP_TO_LEAST ? dkp_say_least(j) : DK_OK;
 }
@@ -11123,7 +11429,7 @@ static dk_status dkp_say_ddim(dkp_job *j) {
 }
 
 static dk_status dkp_say_repaint(dkp_job *j) {
-    j->c->grid.jump_shift = j->c->schedule.timesteps / j->c->steps - 1;
+    j->c->grid.quirks |= DK_QUIRK_REPAINT_NOISE;
     return dkp_say_ddim(j);
 }
 

@@ -107,7 +107,8 @@ static dk_status make_plan(dk_plan *plan, dk_config *c, const policy *p, int eva
     c->schedule = dk_flow(1), c->prediction = DK_PREDICT_X0, c->sampler = dk_sampler_named("euler");
     c->steps = evaluations, c->dim = DIM;
     if (p->method != ALONE) c->mask = p->weight, c->known = p->target, c->blend = DK_BLEND_DENOISED;
-    if (p->method == RESAMPLED) c->grid.jump = 2, c->grid.jump_runs = 8;
+    static const dk_repaint again = {{dk_repaint_level}, 2, 8, 0};
+    if (p->method == RESAMPLED) c->grid.way = &again.way;
     return dk_record(plan, c);
 }
 

@@ -7,7 +7,6 @@
 #include "diffkit.h"
 
 #include "digits.h"
-#include <inttypes.h>
 #include <limits.h>
 #include <signal.h>
 
@@ -72,12 +71,12 @@ static const option options[] = {
     {"steps", WHOLE, AT(c.steps), RUNS, "N", 0, "number of steps (10; sample: 20)"},
     {"sigma-min", REAL, AT(c.grid.sigma_min), RUNS, "X", 0, "lower end of the grid: sigma/alpha, or"},
     {"sigma-max", REAL, AT(c.grid.sigma_max), RUNS, "X", 0, "upper end;  sigma/(alpha + sigma) for flow"},
-    {"rho", REAL, AT(c.grid.rho), RUNS, "X", 0, "karras grid: exponent (7)"},
+    {"rho", REAL, AT(c.grid.a), RUNS, "X", 0, "karras grid: exponent (7)"},
     {"grid-shift", REAL, AT(c.grid.shift), RUNS, "X", 0, "multiplies sigma/alpha of all levels"},
     {"final", FINAL, AT(c.grid.final), RUNS, "zero|min|X", 0,
      "last level: 0, the grid's lower end, or sigma/alpha"},
     {"rising", FLAG, AT(c.grid.rising), MODEL, NULL, 0, "from data to noise: inversion"},
-    {"offset", WHOLE, AT(c.grid.offset), RUNS, "N", 0, "leading grid: added to each timestep"},
+    {"offset", WHOLE, AT(c.grid.n), RUNS, "N", 0, "leading grid: added to each timestep"},
     {"round", CHOICE, AT(c.grid.rounding), RUNS, "none|nearest|down", DK_ROUND_NONE, "rounding of timesteps"},
     {"levels", NUMBERS, AT(c.grid), RUNS, "V1,V2,...", 0,
      "the grid itself, steps + 1 numbers, taken verbatim;"},
@@ -697,8 +696,8 @@ static int run_levels(arguments *a) {
 /* The whole plan; the names are those of the structs in diffkit.h, where their meaning is written. */
 static void print_plan_json(const dk_plan *p) {
     static const char *const boundaries[] = {"end", "call", "norm", "hook"};
-    printf("{\"steps\": %d, \"buffers\": %d, \"locals\": %d, \"noises\": %d, \"hash\": \"%016" PRIx64 "\",\n",
-           p->steps, p->buffers, p->locals, p->noises, dk_plan_hash(p));
+    printf("{\"steps\": %d, \"buffers\": %d, \"locals\": %d, \"noises\": %d,\n", p->steps,
+           p->buffers, p->locals, p->noises);
     printf("\"levels\": [");
     for (int i = 0; i < p->levels; i++)
         printf("%s\n{\"t\": %s, \"alpha\": %s, \"sigma\": %s}", i ? "," : "", json(p->level[i].t).s,

@@ -69,7 +69,8 @@ int main(int argc, char **argv) {
     draw(&net, &c, NULL, NULL);
 
     /* 4. The same, going back up to noise again and again, so that both halves come to agree: RePaint. */
-    c.grid.jump = 5, c.grid.jump_runs = 8;
+    const dk_repaint again = {{dk_repaint_level}, 5, 8, 0};
+    c.grid.way = &again.way;
     draw(&net, &c, NULL, NULL);
 
     /* 5. As the next digit, with a soft edge: the estimate is drawn towards what is known, by the mask's weight. */

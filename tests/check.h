@@ -70,6 +70,21 @@ static inline dk_config check_config(const char *schedule, const char *sampler, 
     return c;
 }
 
+/* Flow over the levels of a table alone, t = 1/timesteps .. 1. */
+static inline dk_schedule check_flow_table(double shift, int timesteps) {
+    dk_schedule s = dk_flow(shift);
+    s.timesteps = timesteps, s.t_min = 1.0 / timesteps;
+    return s;
+}
+
+static inline dk_grid check_resampled(const double *levels, int count, dk_unit unit) {
+    dk_grid g = dk_grid_levels(levels, unit);
+    g.spacing = DK_SPACING_RESAMPLE, g.level_count = count;
+    return g;
+}
+
+static inline dk_vec check_sum(dk_vec a, dk_vec b) { return dkr_mix(1, a, 1, b); }
+
 /* A Runge-Kutta method of one's own. */
 static inline dk_sampler check_tableau(const char *tableau) {
     dk_sampler s;

@@ -165,8 +165,9 @@ static verdict set_repaint(replay *r, const json *config) {
     r->c.mask = mask, r->c.known = known;
     for (int i = 0; i < n; i++) r->levels[i] = (n - 1 - i) * stride;
     r->levels[n] = -1, r->count = n + 1;
-    r->c.grid.jump = (int)json_real(args, "jump_length", 10), r->c.grid.jump_clean = 1;
-    r->c.grid.jump_runs = (int)json_real(args, "jump_n_sample", 10), r->c.grid.jump_shift = stride - 1;
+    static dk_repaint way = {{dk_repaint_level}, 0, 0, 1};
+    way.jump = (int)json_real(args, "jump_length", 10), way.runs = (int)json_real(args, "jump_n_sample", 10);
+    r->c.grid.way = &way.way, r->c.grid.quirks |= DK_QUIRK_REPAINT_NOISE;
     r->c.sampler.eta = json_real(config, "eta", 0);
     set_keeps_noise(r, config);
     r->normals = repaint_normals(r, r->c.schedule.alphas_cumprod, stride);

@@ -8,6 +8,12 @@
 /* ------------------------------------------------------------------ the schedules that they run on */
 
 /* Zero terminal SNR as ComfyUI has it: the last alpha^2, which is 0, is set to a small number. */
+static dk_schedule flow_table(double shift, int timesteps) {
+    dk_schedule s = dk_flow(shift);
+    s.timesteps = timesteps, s.t_min = 1.0 / timesteps;
+    return s;
+}
+
 static dk_schedule schedule_zero_snr(dk_schedule s) {
     static double table[1000];
     s.zero_terminal_snr = 1;
@@ -23,8 +29,8 @@ static dk_schedule schedule_of_params(const json *params) {
     const char *model = json_string(params, "model", ""), *table = json_string(params, "table", ""),
                *schedule = json_string(params, "schedule", "");
     double shift = json_real(params, "shift", 1);
-    if (same(model, "discrete_flow")) return dk_flow_discrete(shift, 1000);
-    if (same(model, "flux")) return dk_flow_discrete(exp(shift), 10000);
+    if (same(model, "discrete_flow")) return flow_table(shift, 1000);
+    if (same(model, "flux")) return flow_table(exp(shift), 10000);
     if (same(schedule, "vp_linear")) return dk_vp(0.1, 20);
     if (strncmp(schedule, "discrete", 8) == 0) return discrete_schedule(schedule, 1e-3);
     if (strncmp(table, "squaredcos", 10) == 0) return dk_vp_cosine();
@@ -77,7 +83,7 @@ static void schedule_edm_range(const char *spacing, const json *params, dk_confi
                   : iddpm ? 81
                           : 80;
     c->schedule = dk_edm(json_real(params, "sigma_min", low), json_real(params, "sigma_max", high));
-    c->grid.rho = json_real(params, "rho", 0);
+    if (c->grid.spacing == DK_SPACING_KARRAS) c->grid.a = json_real(params, "rho", 0);
 }
 
 /* Fills c for a line whose levels are those of a grid; returns 0 where the library has no such grid. */
@@ -96,23 +102,25 @@ static int schedule_config(const json *line, dk_config *c) {
     if (a1111) c->grid = dk_grid_named(same(type, "SD1") ? "ays_sd1_paper" : "ays_sdxl_paper");
     if (same(peer, "edm")) schedule_edm_range(spacing, params, c);
     if (same(peer, "dpm-solver")) c->grid.final = DK_FINAL_MIN;
-    if (same(peer, "k-diffusion") || comfyui) c->grid.rho = json_real(params, "rho", 0);
+    if ((same(peer, "k-diffusion") || comfyui) &&
+        (c->grid.spacing == DK_SPACING_KARRAS || c->grid.spacing == DK_SPACING_POLYEXPONENTIAL))
+        c->grid.a = json_real(params, "rho", 0);
     if (same(peer, "k-diffusion") && same(spacing, "vp"))
         c->grid = dk_grid_vp(json_real(params, "beta_d", 0), json_real(params, "beta_min", 0),
                              json_real(params, "eps_s", 0));
     if (same(spacing, "beta")) {
-        c->grid.beta_a = json_real(params, "alpha", 0), c->grid.beta_b = json_real(params, "beta", 0);
+        c->grid.a = json_real(params, "alpha", 0), c->grid.b = json_real(params, "beta", 0);
     } else if (same(spacing, "laplace")) { /* ends at sigma_min */
-        c->grid.mean = json_real(params, "mu", 0), c->grid.deviation = json_real(params, "beta", 0);
+        c->grid.a = json_real(params, "mu", 0), c->grid.b = json_real(params, "beta", 0);
         c->grid.final = DK_FINAL_MIN, c->steps--;
     } else if (same(spacing, "linear_quadratic")) {
-        c->grid.threshold = json_real(params, "threshold_noise", 0);
-        if (linear && linear->kind == JSON_NUMBER) c->grid.linear_steps = (int)linear->number;
+        c->grid.a = json_real(params, "threshold_noise", 0);
+        if (linear && linear->kind == JSON_NUMBER) c->grid.n = (int)linear->number;
     } else if (same(spacing, "sd_turbo")) {
-        c->grid.offset = 10 - (int)(10 * json_real(params, "denoise", 1));
+        c->grid.a = 10 - (int)(10 * json_real(params, "denoise", 1));
     } else if (same(spacing, "gits")) { /* n is the list's length; the peers find it by row + 2 */
         c->steps = (int)json_real(params, "row", 0) + 2;
-        c->grid.coefficient = json_real(params, "coeff", 0), c->grid.final = DK_FINAL_MIN;
+        c->grid.a = json_real(params, "coeff", 0), c->grid.final = DK_FINAL_MIN;
     } else if (same(peer, "data")) { /* as printed: with the last one, or with 0 for it */
         const json *sigmas = json_get(line, "sigmas");
         int zero = sigmas && sigmas->count && !(sigmas->item[sigmas->count - 1].number > 0);

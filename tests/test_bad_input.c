@@ -15,6 +15,7 @@ static void limited_free(void *p) {
     free(p);
 }
 #include "check.h"
+#include "examples/levels.h"
 
 #define COUNT(array) ((int)(sizeof(array) / sizeof((array)[0])))
 
@@ -35,17 +36,20 @@ typedef struct field {
     size_t at;
     char kind;
     const char *refused, *allowed;
+    const char *grid; /* the spacing whose own number it is */
 } field;
 #define REAL(schedule, member, refused, allowed) \
-    { schedule, #member, offsetof(dk_config, member), 'r', refused, allowed }
+    { schedule, #member, offsetof(dk_config, member), 'r', refused, allowed, NULL }
 #define WHOLE(schedule, member, refused, allowed) \
-    { schedule, #member, offsetof(dk_config, member), 'i', refused, allowed }
+    { schedule, #member, offsetof(dk_config, member), 'i', refused, allowed, NULL }
+#define OWN(kind, schedule, grid_name, name, member, refused, allowed) \
+    { schedule, "grid." #name, offsetof(dk_config, grid.member), kind, refused, allowed, grid_name }
 #define NAMED(kind, schedule, word, member, refused, allowed) \
-    { schedule, word, offsetof(dk_config, member), kind, refused, allowed }
+    { schedule, word, offsetof(dk_config, member), kind, refused, allowed, NULL }
 #define KIND(source)                                                                  \
     {                                                                                 \
         "flow", #source, offsetof(dk_config, source.kind), 'i', "RR..R",              \
-            "default|philox|brownian|torch_cpu|torch_cuda|numpy|numpy_pcg64|torchsde" \
+            "default|philox|brownian|torch_cpu|torch_cuda|numpy|numpy_pcg64|torchsde", NULL \
     }
 /* clang-format off */
 static const field fields[] = {
@@ -66,7 +70,7 @@ static const field fields[] = {
     REAL("sub_vp", schedule.beta_max, "RRRRRR.", ">= beta_min"),
     WHOLE("vp_linear", schedule.betas, "RR..R", "linear|scaled_linear|cosine|sigmoid|exponential|laplace"),
     WHOLE("vp_linear", schedule.timesteps, "RRRRR", "2 .. 1000000"),
-    WHOLE("flow", schedule.timesteps, "RR.RR", "0 or 2 .. 1000000"),
+    WHOLE("flow", schedule.timesteps, "RR.RR", "2 .. 1000000 (0: 1000)"),
     REAL("vp_linear", schedule.beta_min, "RRRRR.R", "> 0 and < 1"),
     REAL("vp_linear", schedule.beta_max, "RRRRR.R", "> 0 and < 1"),
     WHOLE("vp_linear", schedule.zero_terminal_snr, "RR..R", "0 or 1"),
@@ -121,39 +125,28 @@ static const field fields[] = {
     WHOLE("flow", grid.final, "RR..R", "default|zero|min|value|replace|last"),
     WHOLE("flow", grid.rounding, "RR..R", "none|nearest|down"),
     WHOLE("flow", grid.partial, "RR..R", "slice|stretch|level|up|more"),
-    REAL("flow", grid.rho, "RRRR...", "> 0 (0: 7)"),
     REAL("flow", grid.sigma_min, "RRRR...", ">= 0"),
     REAL("flow", grid.sigma_max, "RRRR...", ">= 0"),
     REAL("flow", grid.shift, "RRRR...", "> 0 (0: 1)"),
     REAL("flow", grid.shift_power, "RRRR..R", "> 0 and <= 100 (0: 1)"),
     REAL("flow", grid.terminal, "RRRR..R", "> 0 and < 1 (0: none)"),
-    WHOLE("vp_linear", grid.offset, "RR..R", "0 .. schedule.timesteps - 1"),
-    WHOLE("flow", grid.original_steps, "RR..R", "1 .. 1000000 (0: 10, lcm 50)"),
-    REAL("flow", grid.beta_a, "RRRR..R", "> 0 and <= 50 (0: 0.6)"),
-    REAL("flow", grid.beta_b, "RRRR..R", "> 0 and <= 50 (0: 0.6)"),
-    REAL("flow", grid.mean, "RRR...R", "-100 .. 100"),
-    REAL("flow", grid.deviation, "RRRR..R", "> 0 and <= 100 (0: by spacing)"),
-    REAL("flow", grid.threshold, "RRRR..R", "> 0 and < 1 (0: 0.025)"),
-    WHOLE("flow", grid.linear_steps, "RR..R", "0 .. steps - 1"),
-    REAL("flow", grid.time_min, "RRRR..R", "> 0 and < 1 (0: 0.001)"),
-    REAL("flow", grid.c_1, "RRRR..R", "> 0 and < 1 (0: 0.001)"),
-    REAL("flow", grid.c_2, "RRRR..R", "> 0 and <= 1 (0: 0.008)"),
-    REAL("flow", grid.coefficient, "R......", "0.80 .. 1.50 (0: 1.20)"),
+    OWN('r', "edm", "karras", rho, a, "RRRR...", "> 0 (0: 7, polyexponential 1)"),
+    OWN('r', "edm", "vp", time_min, a, "RRRR..R", "> 0 and < 1 (0: 0.001)"),
+    OWN('r', "edm", "iddpm", c_1, a, "RRRR..R", "> 0 and < 1 (0: 0.001)"),
+    OWN('r', "edm", "iddpm", c_2, b, "RRRR..R", "> 0 and <= 1 (0: 0.008)"),
+    OWN('r', "edm", "laplace", mean, a, "RRR...R", "-100 .. 100"),
+    OWN('r', "edm", "laplace", deviation, b, "RRRR..R", "> 0 and <= 100 (0: by spacing)"),
+    OWN('r', "flow", "linear_quadratic", threshold, a, "RRRR..R", "> 0 and < 1 (0: 0.025)"),
+    OWN('i', "flow", "linear_quadratic", linear_steps, n, "RR..R", "0 .. steps - 1"),
+    OWN('r', "flow", "beta", beta_a, a, "RRRR..R", "> 0 and <= 50 (0: 0.6)"),
+    OWN('r', "flow", "beta_sigma", beta_b, b, "RRRR..R", "> 0 and <= 50 (0: 0.6)"),
+    OWN('i', "vp_linear", "leading", offset, n, "RR..R", "0 .. schedule.timesteps - 1"),
+    OWN('i', "flow", "lcm", original_steps, n, "RR..R", "1 .. 1000000 (0: 10, lcm 50)"),
     REAL("flow", grid.final_value, "R......", "> 0"),
     REAL("flow", grid.strength, "RRRR..R", "> 0 and <= 1 (0: 1)"),
     WHOLE("flow", grid.full_steps, "RR..R", "1 .. 1000000 (0: steps)"),
-    WHOLE("flow", grid.spare, "RR..R", ">= 0"),
-    REAL("flow", grid.ceiling, "RRRR...", "> 0 (0: none)"),
-    WHOLE("flow", grid.sigma_linear, "RR..R", "0 or 1"),
-    WHOLE("flow", grid.restart, "R...R", ">= 0, or -1 for AUTOMATIC1111's rule"),
-    WHOLE("flow", grid.restart_times, "RR..R", ">= 0 (0: 1)"),
-    REAL("flow", grid.restart_min, "RRRR...", "> 0 (0: 0.1)"),
-    REAL("flow", grid.restart_max, "RRRR...", "> 0 (0: 2)"),
-    WHOLE("flow", grid.jump, "RR..R", ">= 0"),
-    WHOLE("flow", grid.jump_runs, "RR..R", ">= 0"),
-    REAL("flow", grid.jump_shift, "RRRR...", ">= 0"),
     WHOLE("flow", grid.rising, "RR..R", "0 or 1"),
-    WHOLE("flow", grid.jump_clean, "RR..R", "0 or 1"),
+    WHOLE("flow", grid.quirks, "RR.RR", "bits of DK_QUIRK_... that are a grid's"),
     WHOLE("flow", grid.travel, "RR..R", "0 or 1"),
     WHOLE("edm", grid.unit, "RR..R", "t|sigma|flow|lambda"),
     WHOLE("edm", grid.level_count, "RRRRR", "2 .. 1000000"),
@@ -237,9 +230,9 @@ static dk_config config_for(const field *f) {
     static const double levels[4] = {3, 2, 1, 0.5};
     dk_config c = check_config(f->schedule, "euler", 3);
     c.dim = 2;
-    if (strcmp(f->name, "grid.offset") == 0) c.grid = dk_grid_named("leading");
+    if (f->grid) c.grid = dk_grid_named(f->grid);
     if (strcmp(f->name, "grid.unit") == 0) c.grid = dk_grid_levels(levels, DK_UNIT_SIGMA);
-    if (strcmp(f->name, "grid.level_count") == 0) c.grid = dk_grid_resampled(levels, 4, DK_UNIT_SIGMA);
+    if (strcmp(f->name, "grid.level_count") == 0) c.grid = check_resampled(levels, 4, DK_UNIT_SIGMA);
     if (strncmp(f->name, "step_noise.", 11) == 0) c.step_noise = source_of(DK_NOISE_TORCH_CUDA);
     if (strncmp(f->name, "guidance.", 9) == 0) c.guidance.scale = 2;
     return c;
@@ -346,14 +339,12 @@ static void what_contradicts_is_named(void **state) {
         {"edm", "euler", "grid.final=value grid.final_value=1",
          "grid.final_value = 1: must be below the range's"},
         {"edm", "euler", "grid.terminal=0.1", "grid.terminal = 0.1: must be 0 but for flow schedules"},
-        {"edm", "euler", "grid.jump=1 grid.jump_runs=2 grid.rising=1",
-         "grid.rising = 1: must be 0: of restart"},
+        {"edm", "euler", "grid.way=repaint grid.rising=1",
+         "grid.rising = 1: must be 0 on a way that goes back up"},
         {"edm", "euler", "grid.strength=0.1", "grid.strength = 0.1: must be at least 1/steps"},
         {"edm", "euler", "grid.full_steps=2", "steps = 3: must be at most grid.full_steps"},
-        {"edm", "euler", "grid.jump=1 grid.jump_runs=1000000",
-         "steps with time travel = 3999999: must be at most 1000000"},
         {"edm", "rk45", "churn=1", "sampler.churn = 1: must be 0 with step-size control"},
-        {"edm", "rk45", "grid.jump=1 grid.jump_runs=2",
+        {"edm", "rk45", "grid.way=repaint",
          "sampler.rtol = 1e-5: must be 0, and atol: with step-size"},
         {"edm", "euler", "rtol=0.1", "sampler.rtol = 0.1: must be 0, and atol: this sampler has no error"},
         {"edm", "euler", "eta=1", "sampler.eta = 1: must be 0"},
@@ -364,10 +355,7 @@ static void what_contradicts_is_named(void **state) {
          "grid.strength = 1e-7: must be at least steps/1000000"},
         {"edm", "euler", "grid.strength=0.5 grid.partial=level grid.sigma_max=1",
          "grid.partial = level: must be another: to begin at a level needs a spacing with a range"},
-        {"edm", "euler", "grid.travel=1 grid.jump=1 grid.jump_runs=2",
-         "grid.travel = 1: must be 0: of restart"},
-        {"edm", "euler", "grid.restart=1 grid.jump=1 grid.jump_runs=2",
-         "grid.jump = 1: must be 0: of restart"},
+        {"edm", "euler", "grid.travel=1", "grid.travel = 1: must be 0: it is for a list of levels"},
         {"edm", "euler_ancestral", "grid.rising=1 grid.final=min start=state",
          "sampler.eta = 1: must be 0 on a rising grid"},
         {"edm", "er_sde", "grid.rising=1 grid.final=min start=state",
@@ -409,22 +397,21 @@ static void lists_and_tables_are_checked(void **state) {
     static const double levels[4] = {3, 2, 1, 0.5}, below[4] = {3, 2, 1, -1},
                         gap[4] = {3, (double)NAN, 1, 0.5};
     const dk_grid own = dk_grid_levels(levels, DK_UNIT_SIGMA);
-    dk_grid nothing = dk_grid_levels(NULL, DK_UNIT_SIGMA), no_words = dk_grid_named("gits"),
-            no_levels = no_words;
-    no_words.words = NULL, no_levels.levels = NULL;
+    dk_grid nothing = dk_grid_levels(NULL, DK_UNIT_SIGMA), no_function = dk_grid_named("gits"), other = dk_grid_named("uniform");
+    no_function.fn = NULL, other.a = 5;
     const struct {
         const char *schedule;
         dk_grid grid;
         const char *settings, *message;
     } rows[] = {
         {"edm", nothing, "", "grid.levels = NULL: must be steps + 1 numbers"},
-        {"edm", dk_grid_resampled(NULL, 4, DK_UNIT_SIGMA), "",
+        {"edm", check_resampled(NULL, 4, DK_UNIT_SIGMA), "",
          "grid.levels = NULL: must be grid.level_count numbers"},
-        {"edm", dk_grid_resampled(below, 4, DK_UNIT_SIGMA), "",
+        {"edm", check_resampled(below, 4, DK_UNIT_SIGMA), "",
          "grid.levels = -1: must be finite, and > 0 where logs are taken"},
-        {"flow", dk_grid_resampled(below, 4, DK_UNIT_FLOW), "",
+        {"flow", check_resampled(below, 4, DK_UNIT_FLOW), "",
          "grid.levels = -1: must be finite, and > 0 where logs are taken"},
-        {"edm", dk_grid_resampled(gap, 4, DK_UNIT_LAMBDA), "",
+        {"edm", check_resampled(gap, 4, DK_UNIT_LAMBDA), "",
          "grid.levels = nan: must be finite, and > 0 where logs are taken"},
         {"edm", own, "grid.final=zero", "grid.final = zero: must be 0: levels are taken verbatim"},
         {"edm", own, "grid.shift=2", "grid.shift = 2: must be 0: levels are taken verbatim"},
@@ -440,12 +427,12 @@ static void lists_and_tables_are_checked(void **state) {
          "grid.offset = 10: must be below original_steps"},
         {"vp_linear", dk_grid_named("lcm"), "grid.original_steps=2",
          "steps = 3: must be at most grid.original_steps"},
-        {"vp_linear", no_words, "", "grid.words = NULL: dk_grid_named(\"gits\") sets them"},
-        {"vp_linear", no_levels, "", "grid.words = NULL: dk_grid_named(\"gits\") sets them"},
+        {"vp_linear", no_function, "", "grid.fn = NULL: must be a function for a custom spacing"},
+        {"vp_linear", other, "", "grid.a = 5: must be 0: the spacing has no such number"},
         {"vp_linear", dk_grid_named("gits"), "grid.coefficient=0.75",
-         "grid.coefficient = 0.75: must be 0.80 .. 1.50 (0: 1.20)"},
+         "grid.a = 0.75: must be a number that the grid's function"},
         {"vp_linear", dk_grid_named("gits"), "grid.coefficient=1.55",
-         "grid.coefficient = 1.55: must be 0.80 .. 1.50 (0: 1.20)"},
+         "grid.a = 1.55: must be a number that the grid's function"},
     };
     (void)state;
     for (int k = 0; k < COUNT(rows); k++) {
@@ -510,36 +497,36 @@ static void algebra_on_lists_refuses_what_makes_no_sense(void **state) {
            below[2] = {1, -0.5};
     int n = 42;
     (void)state;
-    assert_int_equal(dk_levels_slice(list, 3, 0, 1, NULL), DK_ERROR_CONFIG);
-    assert_int_equal(dk_levels_slice(list, 3, -1, 1, to), DK_ERROR_CONFIG);
-    assert_int_equal(dk_levels_slice(list, 3, 0, -1, to), DK_ERROR_CONFIG);
-    assert_int_equal(dk_levels_slice(list, 3, 4, 0, to), DK_ERROR_CONFIG);
-    assert_int_equal(dk_levels_flip(to, -1), DK_ERROR_CONFIG);
-    assert_int_equal(dk_levels_stretch(to, 0, 0, 1), DK_ERROR_CONFIG);
-    assert_int_equal(dk_levels_concatenate(NULL, 0, list, 3, to, &n), DK_ERROR_CONFIG);
-    assert_int_equal(dk_levels_concatenate(list, 3, list, 3, NULL, &n), DK_ERROR_CONFIG);
-    assert_int_equal(dk_levels_concatenate(list, 3, list, 3, to, NULL), DK_ERROR_CONFIG);
-    assert_int_equal(dk_levels_concatenate(list, -1, list, 3, to, &n), DK_ERROR_CONFIG);
-    assert_int_equal(dk_levels_concatenate(list, 3, list, -1, to, &n), DK_ERROR_CONFIG);
-    assert_int_equal(dk_levels_resample(NULL, 3, to, 4), DK_ERROR_CONFIG);
-    assert_int_equal(dk_levels_resample(list, 0, to, 4), DK_ERROR_CONFIG);
-    assert_int_equal(dk_levels_resample(list, 3, to, 1), DK_ERROR_CONFIG);
-    assert_int_equal(dk_levels_resample(infinite, 2, to, 4), DK_ERROR_CONFIG);
-    assert_int_equal(dk_levels_resample(rising, 2, to, 4), DK_ERROR_CONFIG); /* 0 may be the last alone */
-    assert_int_equal(dk_levels_shift(some, 2, HUGE_VAL, 1), DK_ERROR_CONFIG);
-    assert_int_equal(dk_levels_shift(some, 2, 1, 0), DK_ERROR_CONFIG);
-    assert_int_equal(dk_levels_shift(some, 2, 1, HUGE_VAL), DK_ERROR_CONFIG);
-    assert_int_equal(dk_levels_shift(above, 2, 2, 1), DK_ERROR_CONFIG);
-    assert_int_equal(dk_levels_shift(below, 2, 2, 1), DK_ERROR_CONFIG);
+    assert_int_equal(levels_slice(list, 3, 0, 1, NULL), DK_ERROR_CONFIG);
+    assert_int_equal(levels_slice(list, 3, -1, 1, to), DK_ERROR_CONFIG);
+    assert_int_equal(levels_slice(list, 3, 0, -1, to), DK_ERROR_CONFIG);
+    assert_int_equal(levels_slice(list, 3, 4, 0, to), DK_ERROR_CONFIG);
+    assert_int_equal(levels_flip(to, -1), DK_ERROR_CONFIG);
+    assert_int_equal(levels_stretch(to, 0, 0, 1), DK_ERROR_CONFIG);
+    assert_int_equal(levels_concatenate(NULL, 0, list, 3, to, &n), DK_ERROR_CONFIG);
+    assert_int_equal(levels_concatenate(list, 3, list, 3, NULL, &n), DK_ERROR_CONFIG);
+    assert_int_equal(levels_concatenate(list, 3, list, 3, to, NULL), DK_ERROR_CONFIG);
+    assert_int_equal(levels_concatenate(list, -1, list, 3, to, &n), DK_ERROR_CONFIG);
+    assert_int_equal(levels_concatenate(list, 3, list, -1, to, &n), DK_ERROR_CONFIG);
+    assert_int_equal(levels_resample(NULL, 3, to, 4), DK_ERROR_CONFIG);
+    assert_int_equal(levels_resample(list, 0, to, 4), DK_ERROR_CONFIG);
+    assert_int_equal(levels_resample(list, 3, to, 1), DK_ERROR_CONFIG);
+    assert_int_equal(levels_resample(infinite, 2, to, 4), DK_ERROR_CONFIG);
+    assert_int_equal(levels_resample(rising, 2, to, 4), DK_ERROR_CONFIG); /* 0 may be the last alone */
+    assert_int_equal(levels_shift(some, 2, HUGE_VAL, 1), DK_ERROR_CONFIG);
+    assert_int_equal(levels_shift(some, 2, 1, 0), DK_ERROR_CONFIG);
+    assert_int_equal(levels_shift(some, 2, 1, HUGE_VAL), DK_ERROR_CONFIG);
+    assert_int_equal(levels_shift(above, 2, 2, 1), DK_ERROR_CONFIG);
+    assert_int_equal(levels_shift(below, 2, 2, 1), DK_ERROR_CONFIG);
     assert_int_equal(n, 42);
     for (int i = 0; i < COUNT(to); i++) check_near(to[i], 42, 0, "nothing written");
     check_near(some[0], 1, 0, "shift"), check_near(some[1], 0.5, 0, "shift");
-    assert_int_equal(dk_levels_concatenate(list, 0, list, 2, to, &n),
+    assert_int_equal(levels_concatenate(list, 0, list, 2, to, &n),
                      DK_OK); /* with nothing there is no joint */
     assert_int_equal(n, 2);
-    assert_int_equal(dk_levels_concatenate(list, 2, list, 0, to, &n), DK_OK);
+    assert_int_equal(levels_concatenate(list, 2, list, 0, to, &n), DK_OK);
     assert_int_equal(n, 2);
-    assert_int_equal(dk_levels_resample(list, 3, to, 2), DK_OK); /* the first, and the last */
+    assert_int_equal(levels_resample(list, 3, to, 2), DK_OK); /* the first, and the last */
     check_near(to[0], 1, 0, "first"), check_near(to[1], 0, 0, "last");
 }
 
@@ -614,7 +601,6 @@ static void what_is_missing_is_named(void **state) {
     assert_int_equal(dk_plan_copy(NULL, &empty), DK_ERROR_CONFIG);
     assert_int_equal(dk_plan_equal(NULL, &empty, 0, NULL), 0);
     assert_int_equal(dk_plan_text(NULL, &byte, 1), 0);
-    assert_int_equal(dk_plan_hash(NULL), 0);
     dk_plan_free(NULL);
     assert_int_equal(dk_config_set(&c, NULL), DK_ERROR_CONFIG);
     assert_string_equal(c.message, "settings = NULL: must be a text");
@@ -652,12 +638,12 @@ static void what_is_missing_is_named(void **state) {
     assert_non_null(strstr(dk_grid_about(0), "Karras et al. 2022"));
     assert_non_null(strstr(dk_schedule_about(0), "alpha"));
     assert_int_equal(dk_version(), DK_VERSION);
-    assert_int_equal(dk_levels_slice(NULL, 2, 0, 1, numbers), DK_ERROR_CONFIG);
-    assert_int_equal(dk_levels_flip(NULL, 2), DK_ERROR_CONFIG);
-    assert_int_equal(dk_levels_stretch(NULL, 2, 0, 1), DK_ERROR_CONFIG);
-    assert_int_equal(dk_levels_concatenate(numbers, 1, NULL, 1, numbers, NULL), DK_ERROR_CONFIG);
-    assert_int_equal(dk_levels_resample(numbers, 2, NULL, 2), DK_ERROR_CONFIG);
-    assert_int_equal(dk_levels_shift(NULL, 2, 1, 1), DK_ERROR_CONFIG);
+    assert_int_equal(levels_slice(NULL, 2, 0, 1, numbers), DK_ERROR_CONFIG);
+    assert_int_equal(levels_flip(NULL, 2), DK_ERROR_CONFIG);
+    assert_int_equal(levels_stretch(NULL, 2, 0, 1), DK_ERROR_CONFIG);
+    assert_int_equal(levels_concatenate(numbers, 1, NULL, 1, numbers, NULL), DK_ERROR_CONFIG);
+    assert_int_equal(levels_resample(numbers, 2, NULL, 2), DK_ERROR_CONFIG);
+    assert_int_equal(levels_shift(NULL, 2, 1, 1), DK_ERROR_CONFIG);
     c.sampler = dk_sampler_named("etd4rk"), c.sampler.exponential = NULL;
     assert_int_equal(dk_sample(&c, bounded, NULL, x), DK_ERROR_CONFIG);
     assert_non_null(strstr(c.message, "sampler.exponential = 0: must be an exponential Runge-Kutta method"));

@@ -13,6 +13,7 @@ static void check_plans(dk_config c, const char *of) {
     for (int i = 0; i < SAMPLERS; i++) {
         dk_plan plan, built_in;
         double worst;
+        if (c.grid.travel && strcmp(samplers[i].name, "edm_churn") == 0) continue;
         memset(&plan, 0, sizeof plan), memset(&built_in, 0, sizeof built_in);
         assert_int_equal(record(&plan, c, &samplers[i], 0), DK_OK);
         assert_int_equal(record(&built_in, c, &samplers[i], 1), DK_OK);
@@ -45,9 +46,12 @@ static void plans_are_those_of_the_built_in_samplers(void **state) {
             }
 }
 
-/* Guidance and known data come from the recorder, so a sampler of one's own has them, too. */
+/* Guidance, known data and time travel come from the recorder, so a sampler of one's own has them,
+   too. The built-in edm_churn is left out where the grid goes back up: its S_noise is a setting of
+   the config, which multiplies the noise of the way up as well. */
 static void they_have_what_built_in_samplers_have(void **state) {
     (void)state;
+    static const double back_up[] = {20, 6, 2, 9, 5, 1, 0.3, 0}; /* noise levels */
     static const dk_real mask[1] = {1}, known[1] = {2};
     for (int f = 0; f < FAMILIES; f++) {
         dk_config c = check_config(families[f], NULL, 7);
@@ -55,6 +59,8 @@ static void they_have_what_built_in_samplers_have(void **state) {
         check_plans(c, "guidance");
         c.mask = mask, c.known = known;
         check_plans(c, "known data");
+        c.grid = dk_grid_levels(back_up, DK_UNIT_SIGMA), c.grid.travel = 1;
+        check_plans(c, "time travel");
     }
 }
 

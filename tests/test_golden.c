@@ -14,7 +14,7 @@
 #include "json_lists.h"
 
 static const char golden_file[] = "tests/data/golden.txt";
-static const char golden_hash[] = "8aee9386f05f0ee9"; /* of the whole file */
+static const char golden_hash[] = "f63d644ce30aff8e"; /* of the whole file */
 
 #define COUNT(array) ((int)(sizeof(array) / sizeof((array)[0])))
 
@@ -418,7 +418,7 @@ static void alias(const char *name) {
         take_grid(&c), take_all(&c, NULL);
     }
     dk_config c = check_config("flow", NULL, 4);
-    c.schedule = dk_flow_discrete(3, 1000);
+    c.schedule = dk_flow(3), c.schedule.t_min = 0.001;
     take(dk_config_named(&c, strchr(name, ':') + 1));
     take_all(&c, NULL);
     take_parts_named("vp_linear", name), take_parts_named("flow", name);
@@ -628,7 +628,7 @@ static const struct asking {
     {"blend", "both_data", "flow ve", SOME, "blend=both start=data", 4},
     {"blend", "fixed_state", "flow ve", SOME, "blend=fixed start=state", 4},
     {"blend", "guided", "flow", SOME, "blend=denoised guidance.scale=3 guidance.rescale=0.5", 4},
-    {"blend", "repaint", "vp_linear", "ddpm ddim heun dpmpp_2m", "blend=state grid.jump=2 grid.jump_runs=3",
+    {"blend", "repaint", "vp_linear", "ddpm ddim heun dpmpp_2m", "jump=2,3 blend=state",
      7},
     {"blend", "both_churned", "edm vp", "euler heun dpmpp_2m", "blend=both churn=3", 5},
     {"blend", "control", "flow edm", "rk45 dpm_adaptive", "blend=denoised rtol=0.1 atol=0.1", 4},
@@ -639,14 +639,14 @@ static const struct asking {
     {"churn", "much", "edm", SOME, "churn=40 churn_min=0.05 churn_max=50 s_noise=1.003", 5},
     {"churn", "late", "edm vp", "euler_late_churn heun_late_churn", "churn=3", 5},
     {"churn", "late_at_the_level", "edm vp", "euler_late_churn heun_late_churn", "churn=3 quirk=1", 5},
-    {"travel", "jump", "flow vp_linear", SOME, "grid.jump=2 grid.jump_runs=2", 6},
-    {"travel", "jump_clean", "edm vp_linear", SOME, "grid.jump=2 grid.jump_runs=3 grid.jump_clean=1", 6},
-    {"travel", "jump_shift", "vp_linear", "ddpm ddim", "grid.jump=1 grid.jump_runs=2 grid.jump_shift=9", 6},
-    {"travel", "restart", "edm vp", SOME, "grid.restart=2 grid.restart_times=2", 6},
+    {"travel", "jump", "flow vp_linear", SOME, "jump=2,2", 6},
+    {"travel", "jump_clean", "edm vp_linear", SOME, "jump=2,3,1", 6},
+    {"travel", "jump_shift", "vp_linear", "ddpm ddim", "jump=1,2 grid.repaint_noise=1", 6},
+    {"travel", "restart", "edm vp", SOME, "restart=2,2", 6},
     {"travel", "restart_range", "edm flow", "heun euler dpmpp_2m",
-     "grid.restart=3 grid.restart_min=0.3 grid.restart_max=1.5 s_noise=1.003", 8},
-    {"travel", "restart_rule", "vp_scaled_linear", "heun euler", "karras: grid.restart=-1", 21},
-    {"travel", "restart_rule_long", "vp_scaled_linear", "heun", "karras: grid.restart=-1", 37},
+     "restart=3,1,0.3,1.5 s_noise=1.003", 8},
+    {"travel", "restart_rule", "vp_scaled_linear", "heun euler", "karras: grid.way=a1111_restart", 21},
+    {"travel", "restart_rule_long", "vp_scaled_linear", "heun", "karras: grid.way=a1111_restart", 37},
 #undef SOME
 #define SOME "dpm_adaptive dpm_solver_adaptive rk45 bogacki_shampine dormand_prince tsitouras heun"
     {"control", "coarse", "flow edm vp vp_scaled_linear", SOME, "rtol=0.1 atol=0.1", 4},
@@ -768,7 +768,7 @@ static const struct asking {
     {"set", "final_replace", "edm vp", "euler dpmpp_2m unipc", "grid.final=replace", 4},
     {"set", "final_last", "edm vp", "euler dpmpp_2m unipc", "grid.final=last", 4},
     {"set", "grid_shift", "flow edm", "euler dpmpp_2m", "grid.shift=3 grid.shift_power=0.5", 4},
-    {"set", "grid_ceiling", "flow", "euler dpmpp_2m", "grid.ceiling=0.9", 4},
+    {"set", "grid_ceiling", "flow", "euler dpmpp_2m", "grid.below_one=1", 4},
     {"set", "grid_range", "edm vp", "euler dpmpp_2m", "grid.sigma_min=0.1 grid.sigma_max=5 grid.rho=3", 4},
     {"set", "grid_spare", "edm vp", "euler", "grid.spare=1", 4},
     {"set", "grid_terminal", "flow", "euler", "grid.terminal=0.1", 4},
@@ -788,6 +788,25 @@ static const struct asking {
 };
 
 /* "GRID: SETTINGS", or settings alone. */
+/* dk_config_set, and the numbers of a way: jump=2,3,0 or restart=2,1,0.1,2. */
+static dk_status set(dk_config *c, const char *settings) {
+    static dk_repaint repaint;
+    static dk_restart restart;
+    double v[4] = {0, 0, 0, 0};
+    const char *numbers = strchr(settings, '='), *rest = strchr(settings, ' ');
+    int jump = strncmp(settings, "jump=", 5) == 0;
+    if (!jump && strncmp(settings, "restart=", 8)) return dk_config_set(c, settings);
+    for (int i = 0; i < 4 && numbers && *numbers != ' '; i++) {
+        v[i] = strtod(numbers + 1, NULL);
+        numbers = strpbrk(numbers + 1, ", ");
+    }
+    dk_repaint by_jumps = {{dk_repaint_level}, (int)v[0], (int)v[1], (int)v[2]};
+    dk_restart by_restarts = {{dk_restart_level}, (int)v[0], (int)v[1], v[2], v[3]};
+    repaint = by_jumps, restart = by_restarts;
+    c->grid.way = jump ? &repaint.way : &restart.way;
+    return dk_config_set(c, rest ? rest + 1 : "");
+}
+
 static void take_settings(dk_config *c, const char *settings) {
     char grid_of[64];
     const char *rest = strstr(settings, ": ");
@@ -796,7 +815,7 @@ static void take_settings(dk_config *c, const char *settings) {
         c->grid = dk_grid_named(grid_of), settings = rest + 2;
         take(!c->grid.spacing);
     }
-    take(dk_config_set(c, settings));
+    take(set(c, settings));
 }
 
 static const char *kind_now; /* of the line being made */
@@ -828,15 +847,16 @@ static void record_all(dk_recorder *r) {
     dk_vec v = r->x;
     while (dkr_step(r)) {
         dk_vec U, D = dkr_denoise_told(r, r->x, r->from, r->to, &U), z = dkr_noise(r, r->from, r->to);
-        v = dkr_keep(r, dkr_add(dkr_mix(0.5, v, 0.25, D), dkr_scale(0.125, z)));
+        v = dkr_keep(r, check_sum(dkr_mix(0.5, v, 0.25, D), dkr_scale(0.125, z)));
         dk_vec E = dkr_denoise(r, dkr_mix(1, r->x, 0.125, v), r->to);
         int ratio = dkr_norm_ratio(r, E, D);
-        dkr_sum_begin(r);
-        dkr_sum_add(r, 0.25, dkr_mix(1, r->x, 2, U));
-        for (int i = 0; i <= 2 * r->step; i++) dkr_sum_add(r, 0.0625, dkr_past(r, i));
-        dkr_sum_add(r, 0.25, dkr_mix(1, v, 0.5, z));
-        dk_vec sum = dkr_sum_end(r);
-        r->x = dkr_add(sum, dkr_add(dkr_scale_by(0.25, ratio, 1, E), dkr_mix(-0.125, D, 0.5, z)));
+        dk_vec terms[16] = {dkr_mix(1, r->x, 2, U)};
+        double c[16] = {0.25};
+        int n = 1;
+        for (int i = 0; i <= 2 * r->step; i++, n++) c[n] = 0.0625, terms[n] = dkr_past(r, i);
+        c[n] = 0.25, terms[n] = dkr_mix(1, v, 0.5, z);
+        dk_vec sum = dkr_sum(r, n + 1, c, terms);
+        r->x = check_sum(sum, check_sum(dkr_scale_by(0.25, ratio, 1, E), dkr_mix(-0.125, D, 0.5, z)));
     }
 }
 
@@ -925,7 +945,10 @@ static void own(const char *name) {
         if (k == 10) c.progress = own_progress, c.guidance.scale = i & 2 ? 2 : 0;
         if (k == 10 && i & 4) c.mask = mask, c.known = known, c.blend = DK_BLEND_DENOISED;
         if (k == 11) c.grid = dk_grid_levels(levels, i % 2 ? DK_UNIT_SIGMA : DK_UNIT_FLOW);
-        if (k == 12) c.grid = dk_grid_resampled(levels, 4, i % 2 ? DK_UNIT_SIGMA : DK_UNIT_FLOW), c.steps = 6;
+        if (k == 12) {
+            c.grid = dk_grid_levels(levels, i % 2 ? DK_UNIT_SIGMA : DK_UNIT_FLOW), c.steps = 6;
+            c.grid.spacing = DK_SPACING_RESAMPLE, c.grid.level_count = 4;
+        }
         if (k == 13) c.grid = dk_grid_levels(travel, DK_UNIT_FLOW), c.grid.travel = 1;
         if (k == 14) c.seeds = i & 2 ? seeds : NULL, c.first_sample = i & 2 ? 0 : 3;
         if (k == 15)
@@ -941,7 +964,7 @@ static void own(const char *name) {
         dk_real x[FEW * BATCH];
         memset(&plan, 0, sizeof plan), memset(&copy, 0, sizeof copy);
         take(dk_record(&plan, &c)), take(dk_plan_copy(&copy, &plan));
-        take(dk_plan_equal(&copy, &plan, 0, NULL)), take(dk_plan_hash(&plan) == dk_plan_hash(&copy));
+        take(dk_plan_equal(&copy, &plan, 0, NULL)), take(dkp_plan_hash(&plan) == dkp_plan_hash(&copy));
         dk_plan_free(&plan);
         c.sampler = dk_sampler_named("euler"), c.steps = 1; /* in the plan, what it was */
         take(dk_begin_plan(&run, &copy, &c, x, NULL, 0)), take(dk_continue(&run, watched, NULL));
@@ -951,12 +974,8 @@ static void own(const char *name) {
     }
 }
 
-/* Lists of levels, and shifts that depend on a number of tokens. */
+/* Noised data, and shifts that depend on a number of tokens. */
 static void lists(const char *name) {
-    static const double a[5] = {0.875, 0.75, 0.5, 0.25, 0}, b[3] = {0, 0.5, 1};
-    double out[16];
-    int n = 0;
-    memset(out, 0, sizeof out);
     if (strcmp(name, "noised") == 0) {
         for (int i = 0; i <= 8; i++) {
             dk_schedule vp = dk_vp(0.125, 20);
@@ -964,21 +983,6 @@ static void lists(const char *name) {
             fill(x), dk_normals(7, 0, 1, 0, COUNT(z), z);
             dk_add_noise(dk_level_at(&vp, i / 8.0), x, z, x, COUNT(x)), take_states(x, COUNT(x));
         }
-        return;
-    }
-    if (strcmp(name, "algebra") == 0) {
-        take(dk_levels_slice(a, 5, 1, 3, out)), take(dk_levels_flip(out, 3));
-        for (int i = 0; i < 3; i++) take(out[i]);
-        take(dk_levels_stretch(out, 3, 1, 0.125));
-        for (int i = 0; i < 3; i++) take(out[i]);
-        take(dk_levels_concatenate(a, 5, b, 3, out, &n)), take(n);
-        for (int i = 0; i < n; i++) take(out[i]);
-        take(dk_levels_resample(a, 5, out, 11));
-        for (int i = 0; i < 11; i++) take(out[i]);
-        take(dk_levels_shift(out, 11, 3, 0.5));
-        for (int i = 0; i < 11; i++) take(out[i]);
-        take(dk_levels_slice(a, 5, 3, 3, out)), take(dk_levels_stretch(out, 0, 1, 0)),
-            take(dk_levels_shift(out, 3, -1, 1));
         return;
     }
     for (int tokens = 256; tokens <= 8192; tokens *= 2)
@@ -1121,7 +1125,7 @@ static const char *const all_settings[] = {
     "guidance.scale=2 guidance.projected=1 guidance.momentum=-0.5",
     "blend=state",
     "blend=both",
-    "grid.jump=2 grid.jump_runs=2",
+    "jump=2,2",
     "rtol=0.1 atol=0.1",
     NULL,
 };
@@ -1131,7 +1135,7 @@ static void save_one(const char *schedule, const char *sampler, const char *sett
     dk_config c = check_config(schedule, sampler, 5);
     c.dim = FEW, c.batch = BATCH, c.noise.bits = 32;
     if (c.sampler.control.rtol > 0) c.sampler.control.rtol = c.sampler.control.atol = 0.0625;
-    if (settings) take(dk_config_set(&c, settings));
+    if (settings) take(set(&c, settings));
     if (settings && strncmp(settings, "blend", 5) == 0) c.mask = mask, c.known = known;
     fill(whole);
     dk_status status = dk_sample(&c, network, NULL, whole);
@@ -1254,8 +1258,8 @@ static const char *gauge_name(int i) { return gauges[i]; }
 static const char *betas_name(int i) { return betas[i]; }
 static const char *own_name(int i) { return owns[i]; }
 static const char *list_name(int i) {
-    static const char *const names[] = {"algebra", "tokens", "noised"};
-    return i < 3 ? names[i] : NULL;
+    static const char *const names[] = {"tokens", "noised"};
+    return i < 2 ? names[i] : NULL;
 }
 static const char *likely_name(int i) {
     static const char *const names[] = {"default", "euler", "heun", "rk4", "dpmpp_2m"};

@@ -1,5 +1,6 @@
 /* Time grids against what other implementations compute, image to image, shifts, and the algebra on lists. */
 #include "check.h"
+#include "examples/levels.h"
 
 /* Relative: levels go down to 1e-4 and below. */
 static void check_close(double got, double want) {
@@ -209,76 +210,76 @@ static void grids_are_the_peers(void **state) {
     peers_row = 0;
     c = grid_config(dk_vp_scaled_linear(), "simple", 10);
     check_next(c, 11);
-    c = grid_config(dk_flow_discrete(3, 1000), "simple", 10);
+    c = grid_config(check_flow_table(3, 1000), "simple", 10);
     check_next(c, 11);
-    c = grid_config(dk_flow_discrete(exp(1.15), 10000), "simple", 10);
+    c = grid_config(check_flow_table(exp(1.15), 10000), "simple", 10);
     check_next(c, 11);
     c = grid_config(dk_vp_scaled_linear(), "normal", 10);
     check_next(c, 11);
-    c = grid_config(dk_flow_discrete(3, 1000), "normal", 10);
+    c = grid_config(check_flow_table(3, 1000), "normal", 10);
     check_next(c, 11);
-    c = grid_config(dk_flow_discrete(exp(1.15), 10000), "normal", 10);
+    c = grid_config(check_flow_table(exp(1.15), 10000), "normal", 10);
     check_next(c, 11);
     c = grid_config(dk_vp_scaled_linear(), "sgm_uniform", 10);
     check_next(c, 11);
-    c = grid_config(dk_flow_discrete(3, 1000), "sgm_uniform", 10);
+    c = grid_config(check_flow_table(3, 1000), "sgm_uniform", 10);
     check_next(c, 11);
-    c = grid_config(dk_flow_discrete(exp(1.15), 10000), "sgm_uniform", 10);
+    c = grid_config(check_flow_table(exp(1.15), 10000), "sgm_uniform", 10);
     check_next(c, 11);
     c = grid_config(dk_vp_scaled_linear(), "ddim_uniform", 10);
     check_next(c, 11);
-    c = grid_config(dk_flow_discrete(3, 1000), "ddim_uniform", 10);
+    c = grid_config(check_flow_table(3, 1000), "ddim_uniform", 10);
     check_next(c, 11);
-    c = grid_config(dk_flow_discrete(exp(1.15), 10000), "ddim_uniform", 10);
-    check_next(c, 11);
-    c = grid_config(dk_vp_scaled_linear(), "beta", 10);
-    c.grid.beta_a = 0.6, c.grid.beta_b = 0.6;
+    c = grid_config(check_flow_table(exp(1.15), 10000), "ddim_uniform", 10);
     check_next(c, 11);
     c = grid_config(dk_vp_scaled_linear(), "beta", 10);
-    c.grid.beta_a = 0.5, c.grid.beta_b = 0.7;
+    c.grid.a = 0.6, c.grid.b = 0.6;
     check_next(c, 11);
     c = grid_config(dk_vp_scaled_linear(), "beta", 10);
-    c.grid.beta_a = 1.5, c.grid.beta_b = 2.0;
+    c.grid.a = 0.5, c.grid.b = 0.7;
     check_next(c, 11);
-    c = grid_config(dk_flow_discrete(3, 1000), "beta", 10);
-    c.grid.beta_a = 0.6, c.grid.beta_b = 0.6;
+    c = grid_config(dk_vp_scaled_linear(), "beta", 10);
+    c.grid.a = 1.5, c.grid.b = 2.0;
     check_next(c, 11);
-    c = grid_config(dk_flow_discrete(3, 1000), "beta", 10);
-    c.grid.beta_a = 0.5, c.grid.beta_b = 0.7;
+    c = grid_config(check_flow_table(3, 1000), "beta", 10);
+    c.grid.a = 0.6, c.grid.b = 0.6;
     check_next(c, 11);
-    c = grid_config(dk_flow_discrete(3, 1000), "beta", 10);
-    c.grid.beta_a = 1.5, c.grid.beta_b = 2.0;
+    c = grid_config(check_flow_table(3, 1000), "beta", 10);
+    c.grid.a = 0.5, c.grid.b = 0.7;
     check_next(c, 11);
-    c = grid_config(dk_flow_discrete(exp(1.15), 10000), "beta", 10);
-    c.grid.beta_a = 0.6, c.grid.beta_b = 0.6;
+    c = grid_config(check_flow_table(3, 1000), "beta", 10);
+    c.grid.a = 1.5, c.grid.b = 2.0;
     check_next(c, 11);
-    c = grid_config(dk_flow_discrete(exp(1.15), 10000), "beta", 10);
-    c.grid.beta_a = 0.5, c.grid.beta_b = 0.7;
+    c = grid_config(check_flow_table(exp(1.15), 10000), "beta", 10);
+    c.grid.a = 0.6, c.grid.b = 0.6;
     check_next(c, 11);
-    c = grid_config(dk_flow_discrete(exp(1.15), 10000), "beta", 10);
-    c.grid.beta_a = 1.5, c.grid.beta_b = 2.0;
+    c = grid_config(check_flow_table(exp(1.15), 10000), "beta", 10);
+    c.grid.a = 0.5, c.grid.b = 0.7;
     check_next(c, 11);
-    c = grid_config(dk_flow_discrete(3, 1000), "kl_optimal", 10);
+    c = grid_config(check_flow_table(exp(1.15), 10000), "beta", 10);
+    c.grid.a = 1.5, c.grid.b = 2.0;
     check_next(c, 11);
-    c = grid_config(dk_flow_discrete(3, 1000), "exponential", 10);
+    c = grid_config(check_flow_table(3, 1000), "kl_optimal", 10);
     check_next(c, 11);
-    c = grid_config(dk_flow_discrete(3, 1000), "karras", 10);
+    c = grid_config(check_flow_table(3, 1000), "exponential", 10);
+    check_next(c, 11);
+    c = grid_config(check_flow_table(3, 1000), "karras", 10);
     check_next(c, 11);
     c = grid_config(dk_vp_scaled_linear(), "kl_optimal", 10);
     check_next(c, 11);
     c = grid_config(dk_edm(0.029167158151720367, 14.614641229333635), "polyexponential", 10);
-    c.grid.rho = 0.5;
+    c.grid.a = 0.5;
     check_next(c, 11);
     c = grid_config(dk_edm(0.029167158151720367, 14.614641229333635), "polyexponential", 10);
-    c.grid.rho = 2;
+    c.grid.a = 2;
     check_next(c, 11);
     c = grid_config(dk_edm(0.029167158151720367, 14.614641229333635), "laplace", 9);
-    c.grid.mean = 0.5, c.grid.deviation = 1, c.grid.final = DK_FINAL_MIN;
+    c.grid.a = 0.5, c.grid.b = 1, c.grid.final = DK_FINAL_MIN;
     check_next(c, 10);
     c = grid_config(dk_vp_scaled_linear(), "linear_quadratic", 10);
-    c.grid.threshold = 0.05, c.grid.linear_steps = 3;
+    c.grid.a = 0.05, c.grid.n = 3;
     check_next(c, 11);
-    c = grid_config(dk_flow_discrete(3, 1000), "linear_quadratic", 10);
+    c = grid_config(check_flow_table(3, 1000), "linear_quadratic", 10);
     check_next(c, 11);
     c = grid_config(dk_edm(0.002, 80), "vp", 10);
     c.grid = dk_grid_vp(10, 0.2, 0.01);
@@ -292,7 +293,7 @@ static void grids_are_the_peers(void **state) {
     c = grid_config(dk_edm(0.01, 60), "iddpm", 10);
     check_next(c, 11);
     c = grid_config(dk_vp_scaled_linear(), "sd_turbo", 10);
-    c.grid.offset = 4;
+    c.grid.a = 4;
     check_next(c, 7);
     c = grid_config(dk_edm(0.002, 80), "ays_sdxl_paper", 10);
     check_next(c, 11);
@@ -303,19 +304,19 @@ static void grids_are_the_peers(void **state) {
     c = grid_config(dk_flow(1), "oss_chroma", 10);
     check_next(c, 11);
     c = grid_config(dk_edm(0.002, 80), "gits", 10);
-    c.grid.coefficient = 1.2, c.grid.final = DK_FINAL_MIN;
+    c.grid.a = 1.2, c.grid.final = DK_FINAL_MIN;
     check_next(c, 11);
     c = grid_config(dk_edm(0.002, 80), "gits", 2);
-    c.grid.coefficient = 0.8, c.grid.final = DK_FINAL_MIN;
+    c.grid.a = 0.8, c.grid.final = DK_FINAL_MIN;
     check_next(c, 3);
     c = grid_config(dk_edm(0.002, 80), "gits", 16);
-    c.grid.coefficient = 0.8, c.grid.final = DK_FINAL_MIN;
+    c.grid.a = 0.8, c.grid.final = DK_FINAL_MIN;
     check_next(c, 18);
     c = grid_config(dk_edm(0.002, 80), "gits", 17);
-    c.grid.coefficient = 0.8, c.grid.final = DK_FINAL_MIN;
+    c.grid.a = 0.8, c.grid.final = DK_FINAL_MIN;
     check_next(c, 18);
     c = grid_config(dk_edm(0.002, 80), "gits", 20);
-    c.grid.coefficient = 1.5, c.grid.final = DK_FINAL_MIN;
+    c.grid.a = 1.5, c.grid.final = DK_FINAL_MIN;
     check_next(c, 21);
     c = grid_config(dk_vp(0.1, 20), "uniform", 10);
     c.grid.final = DK_FINAL_MIN;
@@ -368,7 +369,7 @@ static void curves_follow_their_formulas(void **state) {
     assert_int_equal(dk_levels(&c, DK_UNIT_FLOW, got, 8), 6);
     check_list(got, bong, 6);
     c.grid = dk_grid_named("logit_normal"), c.steps = 4;
-    c.grid.mean = log(3), c.grid.deviation = 2;
+    c.grid.a = log(3), c.grid.b = 2;
     assert_int_equal(dk_levels(&c, DK_UNIT_FLOW, got, 8), 5);
     check_list(got, logit, 5);
 }
@@ -380,7 +381,7 @@ static void every_grid_works_for_any_number_of_steps(void **state) {
         for (int steps = 1; steps <= 50; steps++) {
             const char *name = dk_grid_name(i);
             int flow = strncmp(name, "oss", 3) == 0 || strcmp(name, "logit_normal") == 0;
-            dk_config c = grid_config(flow ? dk_flow_discrete(3, 1000) : dk_vp_scaled_linear(), name, steps);
+            dk_config c = grid_config(flow ? check_flow_table(3, 1000) : dk_vp_scaled_linear(), name, steps);
             if (dk_resolve(&c) != DK_OK) print_error("%s, %d: %s\n", name, steps, dk_message(&c));
             assert_string_equal(dk_message(&c), "");
             if (strcmp(name, "ddim_uniform") && strcmp(name, "sd_turbo")) assert_int_equal(c.steps, steps);
@@ -391,7 +392,7 @@ static void every_grid_works_for_any_number_of_steps(void **state) {
 static void flow_has_timesteps_too(void **state) {
     static const double trailing[] = {1, 0.75, 0.5, 0.25, 0}, leading[] = {0.751, 0.501, 0.251, 0.001, 0};
     double got[8];
-    dk_config c = grid_config(dk_flow_discrete(1, 1000), "trailing", 4);
+    dk_config c = grid_config(check_flow_table(1, 1000), "trailing", 4);
     (void)state;
     assert_int_equal(dk_levels(&c, DK_UNIT_T, got, 8), 5);
     check_list(got, trailing, 5);
@@ -476,7 +477,7 @@ static void shifts_depend_on_tokens(void **state) {
 
 static void terminal_holds_with_every_final_rule(void **state) {
     double got[8];
-    dk_config c = grid_config(dk_flow_discrete(3, 1000), "uniform", 4);
+    dk_config c = grid_config(check_flow_table(3, 1000), "uniform", 4);
     (void)state;
     c.grid.terminal = 0.1;
     assert_int_equal(dk_levels(&c, DK_UNIT_FLOW, got, 8), 5);
@@ -505,7 +506,7 @@ static void last_levels_may_be_the_grids_own(void **state) {
     c.grid.final = DK_FINAL_LAST;
     assert_int_equal(dk_levels(&c, DK_UNIT_SIGMA, v, 8), 5);
     check_near(v[0], 10, 1e-12, "first"), check_near(v[4], 1, 1e-12, "last");
-    c.grid.spare = 1; /* six levels from 10 to 1, less the last */
+    c.grid.quirks |= DK_QUIRK_SPARE_LEVEL; /* six levels from 10 to 1, less the last */
     double w[8], root = pow(10, 1 / 7.0);
     assert_int_equal(dk_levels(&c, DK_UNIT_SIGMA, w, 8), 5);
     check_near(w[4], pow(root + 0.8 * (1 - root), 7), 1e-12, "last of six");
@@ -517,9 +518,9 @@ static void last_levels_may_be_the_grids_own(void **state) {
     c.steps = 1, c.grid.full_steps = 0;
     assert_int_equal(dk_resolve(&c), DK_ERROR_CONFIG);
     assert_non_null(strstr(dk_message(&c), "steps = 1: must be at least 2"));
-    c = check_config("flow", "euler", 4), c.grid.ceiling = 0.9;
+    c = check_config("flow", "euler", 4), c.grid.quirks = DK_QUIRK_BELOW_ONE;
     assert_int_equal(dk_levels(&c, DK_UNIT_FLOW, v, 8), 5);
-    check_near(v[0], 0.9, 1e-15, "ceiling"), check_near(v[1], 0.75, 1e-15, "below the ceiling");
+    check_near(v[0], 1 - 1e-6, 1e-15, "ceiling"), check_near(v[1], 0.75, 1e-15, "below the ceiling");
     c = check_config("cosine_flow", "euler", 4), c.grid = dk_grid_named("crash");
     assert_int_equal(dk_levels(&c, DK_UNIT_T, v, 8), 5); /* sines 1, 0.8536, 0.5, 0.1464, 0 */
     for (int i = 0; i < 5; i++) check_near(sin(v[i]), 0.5 + 0.5 * cos(i * acos(-1.0) / 4), 1e-12, "crash");
@@ -538,12 +539,12 @@ static void diffusers_grids_are_reproduced(void **state) {
     dk_config c = check_config("vp_scaled_linear", "euler", 5);
     (void)state;
     c.schedule.quirks = DK_QUIRK_FLOAT_TABLE;
-    c.grid = dk_grid_named("linspace"), c.grid.sigma_linear = 1;
+    c.grid = dk_grid_named("linspace"), c.grid.quirks |= DK_QUIRK_SIGMA_LINEAR;
     assert_int_equal(dk_levels(&c, DK_UNIT_SIGMA, v, 6), 6);
     for (int i = 0; i < 6; i++) check_near(v[i], linspace[i], 3e-7, "linspace");
     assert_int_equal(dk_levels(&c, DK_UNIT_T, v, 6), 6);
     for (int i = 0; i < 5; i++) check_near(v[i], 999 - i * 249.75, 1e-12, "linspace");
-    c.grid = dk_grid_named("leading"), c.grid.spare = 1, c.grid.offset = 1;
+    c.grid = dk_grid_named("leading"), c.grid.quirks |= DK_QUIRK_SPARE_LEVEL, c.grid.n = 1;
     assert_int_equal(dk_levels(&c, DK_UNIT_SIGMA, v, 6), 6);
     for (int i = 0; i < 6; i++) check_near(v[i], leading[i], 3e-7, "leading");
     c.grid = dk_grid_named("karras"), c.grid.rounding = DK_ROUND_NEAREST;
@@ -565,32 +566,32 @@ static void lists_are_cut_joined_and_bent(void **state) {
     double a[8], b[8];
     int n = 0;
     (void)state;
-    assert_int_equal(dk_levels_slice(list, 4, 1, 2, a), DK_OK);
+    assert_int_equal(levels_slice(list, 4, 1, 2, a), DK_OK);
     check_list(a, list + 1, 2);
-    assert_int_equal(dk_levels_slice(list, 4, 3, 2, a), DK_ERROR_CONFIG);
-    assert_int_equal(dk_levels_concatenate(list, 2, list + 1, 3, a, &n), DK_OK); /* the joint counts once */
+    assert_int_equal(levels_slice(list, 4, 3, 2, a), DK_ERROR_CONFIG);
+    assert_int_equal(levels_concatenate(list, 2, list + 1, 3, a, &n), DK_OK); /* the joint counts once */
     assert_int_equal(n, 4);
     check_list(a, list, 4);
-    assert_int_equal(dk_levels_concatenate(list, 1, list + 2, 2, a, &n), DK_OK);
+    assert_int_equal(levels_concatenate(list, 1, list + 2, 2, a, &n), DK_OK);
     assert_int_equal(n, 3);
-    assert_int_equal(dk_levels_flip(a, 3), DK_OK);
+    assert_int_equal(levels_flip(a, 3), DK_OK);
     check_near(a[2], 1, 0, "flipped");
     const double finer[] = {1, 0.707106781186547524, 0.5, 0.353553390593273762, 0.25, 0};
-    assert_int_equal(dk_levels_resample(list, 4, b, 6), DK_OK);
+    assert_int_equal(levels_resample(list, 4, b, 6), DK_OK);
     check_list(b, finer, 6);
-    assert_int_equal(dk_levels_resample(list, 4, b, 1), DK_ERROR_CONFIG);
+    assert_int_equal(levels_resample(list, 4, b, 1), DK_ERROR_CONFIG);
     const double shifted[] = {1, 0.75, 0.5, 0}, stretched[] = {1, 0.6, 0.4, 0.2};
     memcpy(a, list, sizeof list);
-    assert_int_equal(dk_levels_shift(a, 4, 3, 1), DK_OK);
+    assert_int_equal(levels_shift(a, 4, 3, 1), DK_OK);
     check_list(a, shifted, 4);
-    assert_int_equal(dk_levels_shift(a, 4, -3, 1), DK_ERROR_CONFIG);
+    assert_int_equal(levels_shift(a, 4, -3, 1), DK_ERROR_CONFIG);
     memcpy(a, list, sizeof list);
-    assert_int_equal(dk_levels_stretch(a, 4, 1, 0.2), DK_OK);
+    assert_int_equal(levels_stretch(a, 4, 1, 0.2), DK_OK);
     check_list(a, stretched, 4);
-    assert_int_equal(dk_levels_stretch(a, 1, 1, 0.2), DK_ERROR_CONFIG); /* 1 cannot stay and become 0.2 */
+    assert_int_equal(levels_stretch(a, 1, 1, 0.2), DK_ERROR_CONFIG); /* 1 cannot stay and become 0.2 */
     const double own[] = {3, 2, 1};
     dk_config c = grid_config(dk_edm(0.002, 80), "karras", 4);
-    c.grid = dk_grid_resampled(own, 3, DK_UNIT_SIGMA), c.grid.final = DK_FINAL_MIN;
+    c.grid = check_resampled(own, 3, DK_UNIT_SIGMA), c.grid.final = DK_FINAL_MIN;
     assert_int_equal(dk_levels(&c, DK_UNIT_SIGMA, a, 8), 5);
     check_close(a[1], sqrt(6));
     check_close(a[4], 1);
@@ -608,17 +609,17 @@ static void wrong_fields_are_named(void **state) {
     dk_config sd = grid_config(dk_vp_scaled_linear(), "beta", 10),
               flow = grid_config(dk_flow(1), "uniform", 10), c;
     (void)state;
-    c = sd, c.grid.beta_a = -1, refuse(c, "grid.beta_a = -1: must be > 0 and <= 50 (0: 0.6)");
-    c = sd, c.grid.beta_b = (double)NAN, refuse(c, "grid.beta_b = nan: must be > 0 and <= 50 (0: 0.6)");
+    c = sd, c.grid.a = -1, refuse(c, "grid.beta_a = -1: must be > 0 and <= 50 (0: 0.6)");
+    c = sd, c.grid.b = (double)NAN, refuse(c, "grid.beta_b = nan: must be > 0 and <= 50 (0: 0.6)");
     c = sd, c.grid.sigma_max = 3, refuse(c, "grid.sigma_max = 3: must be 0: this spacing has no range");
     c = sd, c.grid.terminal = 0.1, refuse(c, "grid.terminal = 0.1: must be 0 but for flow schedules");
     c = sd, c.grid.strength = 0.5, c.grid.partial = DK_PARTIAL_LEVEL;
     refuse(c, "grid.partial = level: must be another: to begin at a level needs a spacing with a range, and "
               "grid.sigma_max = 0");
-    c = sd, c.grid = dk_grid_named("sd_turbo"), c.grid.offset = 10;
+    c = sd, c.grid = dk_grid_named("sd_turbo"), c.grid.a = 10;
     refuse(c, "grid.offset = 10: must be below original_steps");
-    c = sd, c.grid = dk_grid_named("gits"), c.grid.coefficient = 2;
-    refuse(c, "grid.coefficient = 2: must be 0.80 .. 1.50 (0: 1.20)");
+    c = sd, c.grid = dk_grid_named("gits"), c.grid.a = 2;
+    refuse(c, "grid.a = 2: must be a number that the grid's function (grid.fn) knows");
     c = sd, c.grid = dk_grid_named("lcm"), c.steps = 60;
     refuse(c, "steps = 60: must be at most grid.original_steps (0: 50)");
     c = sd, c.grid.strength = 0.05, refuse(c, "grid.strength = 0.05: must be at least 1/steps");
@@ -627,21 +628,62 @@ static void wrong_fields_are_named(void **state) {
     c = flow, c.grid.full_steps = 9, refuse(c, "steps = 10: must be at most grid.full_steps");
     c = flow, c.grid.strength = 1.5, refuse(c, "grid.strength = 1.5: must be > 0 and <= 1 (0: 1)");
     c = flow, c.grid.terminal = 1, refuse(c, "grid.terminal = 1: must be > 0 and < 1 (0: none)");
-    c = flow, c.schedule.timesteps = 1, refuse(c, "schedule.timesteps = 1: must be 0 or 2 .. 1000000");
-    c = flow, c.grid = dk_grid_named("linear_quadratic"), c.grid.linear_steps = 10;
+    c = flow, c.schedule.timesteps = 1, refuse(c, "schedule.timesteps = 1: must be 2 .. 1000000 (0: 1000)");
+    c = flow, c.grid = dk_grid_named("linear_quadratic"), c.grid.n = 10;
     refuse(c, "grid.linear_steps = 10: must be 0 .. steps - 1");
-    c = flow, c.grid = dk_grid_resampled(NULL, 3, DK_UNIT_FLOW);
+    c = flow, c.grid = check_resampled(NULL, 3, DK_UNIT_FLOW);
     refuse(c, "grid.levels = NULL: must be grid.level_count numbers");
-    c = flow, c.grid = dk_grid_named("simple");
+    c = check_config("edm", "euler", 4), c.grid = dk_grid_named("simple");
     assert_int_equal(dk_resolve(&c), DK_ERROR_CONFIG);
-    assert_non_null(
-        strstr(dk_message(&c), "must be for a discrete schedule (VP discrete, or flow with timesteps)"));
+    assert_non_null(strstr(dk_message(&c), "must be for a discrete schedule (VP discrete, or flow)"));
+}
+
+/* Grids that pick from a table find one on flow. */
+static void flow_has_a_table(void **state) {
+    static const char *const names[] = {"simple", "beta", "ddim_uniform", "linspace", "smoothstep", "lcm", "leading"};
+    (void)state;
+    for (size_t i = 0; i < sizeof names / sizeof *names; i++) {
+        dk_config c = grid_config(dk_flow(3), names[i], 10);
+        double v[16], w[16];
+        int n = dk_levels(&c, DK_UNIT_FLOW, v, 16);
+        if (n < 10) fail_msg("%s: %s", names[i], dk_message(&c));
+        c.schedule.timesteps = 0; /* by hand: the same */
+        assert_int_equal(dk_levels(&c, DK_UNIT_FLOW, w, 16), n);
+        for (int k = 0; k < n; k++) check_near(v[k], w[k], 0, names[i]);
+    }
+    dk_config c = grid_config(dk_flow(1), "simple", 10);
+    double v[11];
+    assert_int_equal(dk_levels(&c, DK_UNIT_T, v, 11), 11);
+    for (int k = 0; k < 11; k++) check_near(v[k], 1 - k / 10.0, 1e-12, "simple");
+}
+
+/* Quantiles beyond an end of the range are one level, however many they are. */
+static void levels_beyond_the_range_are_one(void **state) {
+    static const char *const names[] = {"laplace", "logit_normal", "beta", "iddpm"};
+    static double v[2100];
+    (void)state;
+    for (size_t i = 0; i < sizeof names / sizeof *names; i++)
+        for (int steps = 10; steps <= 2000; steps += 398) {
+            if (i == 2 && steps > 1000) continue;
+            dk_config c = grid_config(i == 2 ? dk_vp_scaled_linear() : dk_edm(0.002, 80), names[i], steps);
+            int n = dk_levels(&c, DK_UNIT_SIGMA, v, 2100);
+            if (n < 2) fail_msg("%s of %d: %s", names[i], steps, dk_message(&c));
+            assert_true(n <= steps + 1);
+            if (i < 2) check_near(v[0], 80, 1e-12, names[i]);
+            c.dim = 1;
+            assert_int_equal(dk_resolve(&c), DK_OK);
+            assert_int_equal(c.steps, n - 1);
+            assert_int_equal(dk_resolve(&c), DK_OK); /* again: the same */
+            assert_int_equal(c.steps, n - 1);
+        }
 }
 
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(grids_are_the_peers),
         cmocka_unit_test(repeated_timesteps_are_taken_once),
+        cmocka_unit_test(flow_has_a_table),
+        cmocka_unit_test(levels_beyond_the_range_are_one),
         cmocka_unit_test(timesteps_follow_their_formulas),
         cmocka_unit_test(curves_follow_their_formulas),
         cmocka_unit_test(every_grid_works_for_any_number_of_steps),

@@ -112,7 +112,6 @@ static const formula formulas[] = {
       1, -1}},
     {"guidance.scale=3 guidance.quantile=0.5 guidance.quantile_most=1",
      {-0.6, -0.3, -0.7, 1, -0.05, -0.7, 1, -1}},
-    {"guidance.zero_init=1", {0.5, -1.0, 0.25, 2.0, -0.75, 0.1, 1.5, -0.3}},
 };
 
 static void check_state(const char *what, const dk_real *x, const double *want, int n, double tolerance) {
@@ -190,7 +189,6 @@ static void only_what_weighs_something_is_evaluated(void **state) {
         {"guidance.scale=3 guidance.noise_min=1", {1, 0, 0}},
         {"guidance.scale=3 guidance.noise_min=0.9", {1, 1, 0}},
         {"guidance.scale=3 guidance.rescale=1 guidance.start=1", {1, 0, 0}},
-        {"guidance.zero_init=1 guidance.scale=3", {0, 0, 0}},
     };
     (void)state;
     for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {

@@ -300,7 +300,7 @@ static void wrong_numbers_are_refused(void **state) {
     (void)state;
     c.number = DK_NUMBER_COUNT;
     assert_int_equal(dk_sample(&c, in_half, NULL, x), DK_ERROR_CONFIG);
-    assert_string_equal(dk_message(&c), "number = 3: must be one of dk_number");
+    assert_string_equal(dk_message(&c), "number = 3: must be real|fp16|bf16");
     c.number = DK_NUMBER_FP16;
     assert_int_equal(dk_log_likelihood(&c, in_half, NULL, x, probe, &log_p), DK_ERROR_CONFIG);
     assert_string_equal(dk_message(&c), "number and clip: must be 0 for a likelihood");
@@ -353,13 +353,11 @@ static void clipping_is_said_in_the_plan(void **state) {
     assert_non_null(strstr(text, "-> bf16 buffer 0"));
     c.clip = 1;
     assert_int_equal(dk_record(&other, &c), DK_OK);
-    assert_true(dk_plan_hash(&plan) != dk_plan_hash(&other));
     assert_int_equal(dk_plan_equal(&plan, &other, 1e-9, NULL), 0);
     assert_int_equal(dk_plan_equal(&plan, &other, 1, NULL), 1);
     dk_plan_free(&other);
     c.clip = 1.5, c.number = DK_NUMBER_FP16;
     assert_int_equal(dk_record(&other, &c), DK_OK);
-    assert_true(dk_plan_hash(&plan) != dk_plan_hash(&other));
     assert_int_equal(dk_plan_equal(&plan, &other, 1, NULL), 0);
     dk_plan_free(&plan), dk_plan_free(&other);
     c.clip = -1;

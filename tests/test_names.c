@@ -126,8 +126,8 @@ static const struct {
     {"euler_ancestral", "euler_ancestral", NULL, "eta=1"},
     {"heunpp2", "heunpp2", NULL, ""},
     {"comfyui:euler_ancestral_cfg_pp", "euler_ancestral_cfg_pp", NULL, "eta=1 cfg_pp=1 fresh_pure=1"},
-    {"Restart", "heun", "karras", "grid.restart=-1"},
-    {"RePaintScheduler", "ddim", "leading", "grid.jump=10 grid.jump_runs=10 grid.jump_clean=1"},
+    {"Restart", "heun", "karras", "grid.way=a1111_restart"},
+    {"RePaintScheduler", "ddim", "leading", "grid.way=repaint"},
     {"DDIMInverseScheduler", "ddim", NULL, "told_end=1 grid.rising=1"},
     {"dpm_2", "dpm2", NULL, "grid.final=replace"},
     {"dpm_2_ancestral", "dpm2_ancestral", NULL, "eta=1 dry_bottom=1 grid.final=replace"},
@@ -277,8 +277,7 @@ static void names_mean_what_their_programs_say(void **state) {
         if (expected[i].grid) want.grid = dk_grid_named(expected[i].grid);
         dk_grid before = want.grid;
         if (dk_config_set(&want, expected[i].settings)) fail_msg("%s: %s", name, dk_message(&want));
-        before.final = c.grid.final, before.rising = c.grid.rising, before.restart = c.grid.restart;
-        before.jump = c.grid.jump, before.jump_runs = c.grid.jump_runs, before.jump_clean = c.grid.jump_clean;
+        before.final = c.grid.final, before.rising = c.grid.rising, before.way = c.grid.way;
         same_grid(&c.grid, &before, name);
         same_grid(&c.grid, &want.grid, name);
     }
@@ -312,13 +311,13 @@ static void a_name_keeps_the_grid_unless_it_has_one(void **state) {
     dk_config c;
     (void)state;
     memset(&c, 0, sizeof c);
-    c.grid = dk_grid_named("exponential"), c.grid.rho = 5;
+    c.grid = dk_grid_named("polyexponential"), c.grid.a = 5;
     assert_int_equal(dk_config_named(&c, "Euler a"), DK_OK);
-    assert_int_equal(c.grid.spacing, DK_SPACING_EXPONENTIAL);
-    check_near(c.grid.rho, 5, 0, "rho");
+    assert_int_equal(c.grid.spacing, DK_SPACING_POLYEXPONENTIAL);
+    check_near(c.grid.a, 5, 0, "rho");
     assert_int_equal(dk_config_named(&c, "Euler Karras"), DK_OK);
     assert_int_equal(c.grid.spacing, DK_SPACING_KARRAS);
-    check_near(c.grid.rho, 0, 0, "rho of a new grid");
+    check_near(c.grid.a, 0, 0, "rho of a new grid");
 }
 
 static void refused(const char *name, const char *words) {
@@ -390,7 +389,7 @@ static void settings_are_read(void **state) {
     assert_true(c.sampler.param[0] == 0.25 && c.sampler.order == 3 && c.sampler.cfg_pp == 1);
     assert_true(c.sampler.rule == DK_RULE_GRADIENT && c.sampler.law == DK_LAW_FLOW);
     assert_true(c.sampler.gauge == DK_GAUGE_NATIVE && c.sampler.quirks == DK_QUIRK_TOLD_END);
-    assert_true(c.grid.rho == 5 && c.grid.final == DK_FINAL_REPLACE && c.grid.rising == 1);
+    assert_true(c.grid.a == 5 && c.grid.final == DK_FINAL_REPLACE && c.grid.rising == 1);
     assert_true(c.grid.rounding == DK_ROUND_DOWN && c.grid.partial == DK_PARTIAL_LEVEL);
     assert_int_equal(dk_config_set(&c, "etta=1"), DK_ERROR_CONFIG);
     assert_non_null(strstr(dk_message(&c), "setting \"etta=1\": no such field; nearest: eta, "));
@@ -437,12 +436,12 @@ static void one_door_sets_everything(void **state) {
     memset(&c, 0, sizeof c);
     assert_int_equal(
         dk_config_set(&c,
-                      "eta = 1 grid.rho=5 steps =20 dim= 4 batch=2 seed=18446744073709551615 first_sample=3 "
+                      "eta = 1 grid.shift=5 steps =20 dim= 4 batch=2 seed=18446744073709551615 first_sample=3 "
                       "prediction=v condition=sigma number=bf16 schedule.shift=2 sampler = \"DPM++ 2M SDE\" "
                       "grid='KL Optimal'\tschedule=edm network_schedule=vp_linear clip=1.5"),
         DK_OK);
     assert_true(c.steps == 20 && c.dim == 4 && c.batch == 2 && c.seed == ~(uint64_t)0 && c.first_sample == 3);
-    assert_true(c.sampler.eta == 1 && c.grid.rho == 5 && c.schedule.shift == 2 && c.clip == 1.5);
+    assert_true(c.sampler.eta == 1 && c.grid.shift == 5 && c.schedule.shift == 2 && c.clip == 1.5);
     assert_string_equal(c.sampler.name, "dpmpp_2m_sde");
     assert_int_equal(c.grid.spacing, DK_SPACING_KL_OPTIMAL);
     assert_int_equal(c.schedule.family, DK_FAMILY_EDM);
@@ -506,9 +505,9 @@ static void published_lists_come_with_the_name(void **state) {
     dk_config c;
     (void)state;
     memset(&c, 0, sizeof c);
-    c.schedule = dk_vp_scaled_linear(), c.steps = 10, c.dim = 1, c.grid.spacing = DK_SPACING_GITS;
+    c.schedule = dk_vp_scaled_linear(), c.steps = 10, c.dim = 1, c.grid.spacing = DK_SPACING_CUSTOM;
     assert_int_equal(dk_resolve(&c), DK_ERROR_CONFIG);
-    assert_string_equal(dk_message(&c), "grid.words = NULL: dk_grid_named(\"gits\") sets them");
+    assert_string_equal(dk_message(&c), "grid.fn = NULL: must be a function for a custom spacing");
     c.grid = dk_grid_named("gits");
     assert_int_equal(dk_resolve(&c), DK_OK);
 }

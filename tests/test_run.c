@@ -737,7 +737,7 @@ static void record_shared_draw(dk_recorder *r) {
     while (dkr_step(r)) {
         dk_vec D = dkr_denoise(r, r->x, r->from), z = dkr_noise(r, r->from, r->to);
         dk_vec y = dkr_mix(1, D, 0.3, z), E = dkr_denoise(r, y, r->to);
-        r->x = dkr_add(dkr_mix(0.5, D, 0.1, E), dkr_scale(0.2, z));
+        r->x = check_sum(dkr_mix(0.5, D, 0.1, E), dkr_scale(0.2, z));
     }
 }
 /* Here a draw's buffer may be one that a norm has just read. */
@@ -746,7 +746,7 @@ static void record_draw_after_norm(dk_recorder *r) {
         dk_vec D = dkr_denoise(r, r->x, r->from), y = dkr_keep(r, dkr_mix(0.5, D, 0.5, r->x));
         int ratio = dkr_norm_ratio(r, y, D);
         dk_vec z = dkr_noise(r, r->from, r->to);
-        dk_vec E = dkr_denoise(r, dkr_add(dkr_scale_by(0.5, ratio, 1, r->x), z), r->to);
+        dk_vec E = dkr_denoise(r, check_sum(dkr_scale_by(0.5, ratio, 1, r->x), z), r->to);
         r->x = dkr_mix(0.5, E, 0.1, z);
     }
 }

@@ -467,6 +467,78 @@ static void sizes_do_not_wrap(void **state) {
     assert_int_equal(dk_plan_size(&c), 0);
 }
 
+/* ------------------------------------------------------------------------------- what is known at the start is said there */
+
+static void refused_at_the_start(const char *schedule, const char *sampler, const char *settings, const char *message) {
+    dk_config c = check_config(schedule, sampler, 4);
+    dk_real x[1] = {0};
+    dk_run run;
+    assert_int_equal(dk_config_set(&c, settings), DK_OK);
+    if (dk_begin(&run, &c, x, NULL, 0) != DK_ERROR_CONFIG) fail_msg("%s %s %s: begins", schedule, sampler, settings);
+    if (strncmp(run.message, message, strlen(message)) != 0) fail_msg("wanted \"%s\", got \"%s\"", message, run.message);
+}
+
+static void what_cannot_end_does_not_begin(void **state) {
+    (void)state;
+    refused_at_the_start("flow", "euler", "guidance.zero_init=4", "guidance.zero_init = 4: must be below steps");
+    refused_at_the_start("edm", "dpm_adaptive", "law=sde_noise eta=1", "sampler.law = sde_noise: must be another");
+    refused_at_the_start("edm", "rk45", "grid.rising=1 start=state", "condition: the number told to the network");
+    dk_config c = check_config("flow", "rk45", 4);
+    dk_real x[1] = {0};
+    dk_run run;
+    c.prediction = DK_PREDICT_EPS; /* which says nothing where alpha = 0 */
+    assert_int_equal(dk_begin(&run, &c, x, NULL, 0), DK_ERROR_CONFIG);
+}
+
+static int first_hook(void *user, const dk_eval *e, dk_real *D, int slot) {
+    (void)e, (void)D, (void)slot;
+    return ++*(int *)user, 0;
+}
+static int second_hook(void *user, const dk_eval *e, dk_real *D, int slot) { return first_hook(user, e, D, slot); }
+
+static void other_hook(void *user, dk_level l, int step, int steps, dk_guidance *g) {
+    (void)user, (void)l, (void)steps;
+    if (step >= 2) g->hook = second_hook;
+}
+static void hook_left_out(void *user, dk_level l, int step, int steps, dk_guidance *g) {
+    (void)user, (void)l, (void)steps;
+    if (step < 2) g->hook = NULL;
+}
+
+static void a_schedule_of_guidance_may_only_leave_the_hook_out(void **state) {
+    dk_config c = check_config("flow", "euler", 5);
+    dk_real x[1];
+    int called = 0;
+    (void)state;
+    c.guidance.schedule = other_hook;
+    for (int own = 0; own < 2; own++) {
+        assert_int_equal(dk_sample(&c, check_nonlinear, NULL, x), DK_ERROR_CONFIG);
+        assert_int_equal(strncmp(dk_message(&c), "guidance.schedule: must leave hook", 34), 0);
+        c.guidance.hook = first_hook, c.guidance.hook_user = &called;
+    }
+    c.guidance.schedule = hook_left_out;
+    assert_int_equal(dk_sample(&c, check_nonlinear, NULL, x), DK_OK);
+    assert_int_equal(called, 3);
+}
+
+/* The second recording gives back what the first allocated: a leak is seen by sanitizers. */
+static void a_plan_may_be_recorded_again(void **state) {
+    dk_config c = check_config("flow", "euler", 4);
+    dk_plan plan;
+    (void)state;
+    memset(&plan, 0, sizeof plan);
+    for (c.steps = 1; c.steps < 2000; c.steps *= 3) {
+        assert_int_equal(dk_record(&plan, &c), DK_OK);
+        assert_int_equal(plan.steps, c.steps);
+        assert_int_equal(plan.owned, 1);
+    }
+    c.steps = 0;
+    assert_int_equal(dk_record(&plan, &c), DK_ERROR_CONFIG);
+    dk_plan_free(&plan);
+    dk_plan_free(&plan);
+    assert_int_equal(dk_plan_text(&plan, NULL, 10) > 0, 1);
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(runs_move_by_assignment), cmocka_unit_test(runs_move_by_memcpy),
@@ -481,6 +553,9 @@ int main(void) {
         cmocka_unit_test(runs_that_are_over_save_and_load),
         cmocka_unit_test(made_up_words_of_a_save_do_no_harm),
         cmocka_unit_test(sizes_do_not_wrap),
+        cmocka_unit_test(what_cannot_end_does_not_begin),
+        cmocka_unit_test(a_schedule_of_guidance_may_only_leave_the_hook_out),
+        cmocka_unit_test(a_plan_may_be_recorded_again),
     };
     return cmocka_run_group_tests_name("safe", tests, NULL, NULL);
 }

@@ -582,7 +582,7 @@ static void karras_and_exponential_match_k_diffusion(void **state) {
     dk_config c = grid_config("edm", "karras", 10);
     (void)state;
     check_grid(&c, 11, rho7, SIGMA, 1e-12);
-    c.grid.rho = 5;
+    c.grid.a = 5;
     check_grid(&c, 11, rho5, SIGMA, 1e-12);
     c = grid_config("edm", "exponential", 10);
     check_grid(&c, 11, log_linear, SIGMA, 1e-12);
@@ -630,7 +630,7 @@ static void leading_with_offset_is_stable_diffusions(void **state) {
     (void)state;
     for (int i = 0; i < 50; i++) want[i] = 981 - 20 * i;
     want[50] = -1; /* clean data */
-    c.grid.offset = 1;
+    c.grid.n = 1;
     check_grid(&c, 51, want, T, 0);
     static const double thirds[] = {666, 333, 0, -1}; /* the ratio 1000/3 is cut to 333 */
     c = grid_config("vp_scaled_linear", "leading", 3);
@@ -832,14 +832,14 @@ static const struct {
     {"network_schedule.sigma_min", "edm", AT(network_schedule.sigma_min), 'd', {0, -1, NaN, HUGE_VAL}, 4},
     {"condition", "flow", AT(condition), 'i', {-1, 99}, 2},
     {"condition_scale", "flow", AT(condition_scale), 'd', {NaN, HUGE_VAL, -HUGE_VAL}, 3},
-    {"grid.spacing", "flow", AT(grid.spacing), 'i', {-1, 99, DK_SPACING_LEADING}, 3},
-    {"grid.rho", "edm", AT(grid.rho), 'd', {-1, NaN, HUGE_VAL}, 3},
+    {"grid.spacing", "edm", AT(grid.spacing), 'i', {-1, 99, DK_SPACING_LEADING}, 3},
+    {"grid.rho", "edm", AT(grid.a), 'd', {-1, NaN, HUGE_VAL}, 3},
     {"grid.sigma_min", "edm", AT(grid.sigma_min), 'd', {-1, 80, 100, NaN, HUGE_VAL}, 5},
     {"grid.sigma_max", "flow", AT(grid.sigma_max), 'd', {-1, 1.5, NaN, HUGE_VAL}, 4},
     {"grid.sigma_max", "edm", AT(grid.sigma_max), 'd', {-1, 0.001, NaN, HUGE_VAL}, 4},
     {"grid.shift", "flow", AT(grid.shift), 'd', {-1, NaN, HUGE_VAL}, 3},
     {"grid.rounding", "vp_linear", AT(grid.rounding), 'i', {-1, 3}, 2},
-    {"grid.offset", "vp_linear", AT(grid.offset), 'i', {-1, 1000}, 2},
+    {"grid.offset", "vp_linear", AT(grid.n), 'i', {-1, 1000}, 2},
     {"grid.final", "flow", AT(grid.final), 'i', {-1, 99}, 2},
     {"grid.final_value", "edm", AT(grid.final_value), 'd', {0, -1, NaN, HUGE_VAL}, 4},
     {"grid.unit", "edm", AT(grid.unit), 'i', {-1, 4}, 2},
@@ -857,13 +857,6 @@ static const struct {
     {"sampler.langevin_steps", "flow", AT(sampler.sde.langevin_steps), 'i', {-1, 100001}, 2},
     {"sampler.quirk", "flow", AT(sampler.quirk), 'd', {-1, NaN, HUGE_VAL}, 3},
     {"sampler.quirks", "flow", AT(sampler.quirks), 'i', {-1, 1 << 30}, 2},
-    {"grid.restart", "edm", AT(grid.restart), 'i', {-2, 1000001}, 2},
-    {"grid.restart_times", "edm", AT(grid.restart_times), 'i', {-1}, 1},
-    {"grid.restart_min", "edm", AT(grid.restart_min), 'd', {-1, NaN, HUGE_VAL}, 3},
-    {"grid.restart_max", "edm", AT(grid.restart_max), 'd', {-1, NaN, HUGE_VAL}, 3},
-    {"grid.jump", "edm", AT(grid.jump), 'i', {-1}, 1},
-    {"grid.jump_runs", "edm", AT(grid.jump_runs), 'i', {-1}, 1},
-    {"grid.jump_shift", "edm", AT(grid.jump_shift), 'd', {-1, NaN, HUGE_VAL}, 3},
     {"sampler.predictor", "flow", AT(sampler.sde.predictor), 'i', {-1, 99}, 2},
     {"steps", "flow", AT(steps), 'i', {0, -1, 1000001}, 3},
     {"dim", "flow", AT(dim), 'z', {0}, 1},
@@ -915,8 +908,8 @@ static void messages_say_field_value_and_what_is_allowed(void **state) {
     dk_config c = check_config("flow", "euler", 0);
     (void)state;
     expect_refused(&c, "steps = 0: must be 1 .. 1000000");
-    c = check_config("edm", "euler", 3), c.grid.rho = -2.5;
-    expect_refused(&c, "grid.rho = -2.5: must be > 0 (0: 7)");
+    c = check_config("edm", "euler", 3), c.grid.a = -2.5;
+    expect_refused(&c, "grid.rho = -2.5: must be > 0 (0: 7, polyexponential 1)");
     c = check_config("flow", "euler", 3), c.schedule = dk_custom_schedule(NULL, NULL, 0, 1);
     expect_refused(&c, "schedule.fn = NULL: must be a function for a custom schedule");
     c.schedule = dk_vp_table(rises, 3);

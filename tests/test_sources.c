@@ -248,7 +248,8 @@ static void every_way_down_is_a_path(void **state) {
     int ways = 0;
     (void)state;
     memset(&plan, 0, sizeof plan);
-    c.grid.jump = 2, c.grid.jump_runs = 3;
+    const dk_repaint way = {{dk_repaint_level}, 2, 3, 0};
+    c.grid.way = &way.way;
     assert_int_equal(dk_record(&plan, &c), DK_OK);
     for (int i = 1; i < plan.draws; i++) {
         assert_int_equal(plan.draw[i].way, ways);

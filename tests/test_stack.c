@@ -108,8 +108,9 @@ static void what_takes_most(void **state) {
             if (i + 1 == row && row < DK_MAX_STAGES) strcat(tableau, "| ");
         }
     dk_config c = check_config("vp_scaled_linear", NULL, 8);
+    const dk_restart restart = {{dk_restart_level}, 2, 1, 0, 0};
     c.sampler = check_tableau(tableau), c.sampler.churn = 1;
-    c.grid.restart = 2, c.dim = DIM, c.batch = BATCH, c.mask = mask, c.known = known;
+    c.grid.way = &restart.way, c.dim = DIM, c.batch = BATCH, c.mask = mask, c.known = known;
     check_stack("16 stages", begin, &c);
     check_stack("16 stages", sample, &c);
     assert_string_equal(dk_message(&c), "");

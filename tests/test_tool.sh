@@ -116,7 +116,7 @@ check "steps and levels that disagree" refuses 'needs 5 levels' levels --steps 4
 
 plan_guided() { succeeds plan --steps 2 --sampler euler --guidance 3 && [ "$(count '= network(')" = 4 ] && [ "$(count 'branch 1$')" = 2 ]; }
 check "plan with guidance" plan_guided
-plan_set() { succeeds plan --steps 2 --sampler euler --set "grid.rho=5 guidance.scale=3" --set guidance.doubled=1 && [ "$(count '= network(u')" = 2 ]; }
+plan_set() { succeeds plan --steps 2 --sampler euler --grid karras --set "grid.rho=5 guidance.scale=3" --set guidance.doubled=1 && [ "$(count '= network(u')" = 2 ]; }
 check "any fields by their names" plan_set
 check "unknown field" refuses 'setting "guidance.scal=3": no such field; nearest: guidance.scale' plan --set guidance.scal=3
 levels_guided() { succeeds levels --steps 3 && mv "$dir/out" "$dir/first" && succeeds levels --steps 3 --set guidance.scale=3 && cmp -s "$dir/out" "$dir/first"; }

@@ -75,7 +75,8 @@ static void repaint_jumps_where_it_does(void **state) {
         double levels[16];
         for (int i = 0; i <= cases[k].steps; i++) levels[i] = cases[k].steps - i;
         dk_config c = on_levels("edm", "ddim", levels, cases[k].steps);
-        c.grid.jump = cases[k].jump, c.grid.jump_runs = cases[k].runs, c.grid.jump_clean = cases[k].clean;
+        const dk_repaint way = {{dk_repaint_level}, cases[k].jump, cases[k].runs, cases[k].clean};
+        c.grid.way = &way.way;
         check_way(&c, cases[k].left, cases[k].count, 1e-14);
     }
 }
@@ -207,19 +208,20 @@ static void ways_that_make_no_sense_are_refused(void **state) {
     assert_int_equal(dk_resolve(&c), DK_ERROR_CONFIG);
     assert_string_equal(
         dk_message(&c),
-        "grid.rising = 1: must be 0: of restart, jump, travel and rising a grid can have one");
+        "grid.rising = 1: must be 0 on a way that goes back up (grid.travel, grid.way)");
     c = check_config("edm", "ddim", 1000);
-    c.grid.jump = 1, c.grid.jump_runs = 1000000;
+    const dk_repaint endless = {{dk_repaint_level}, 1, 1000000, 0}, twice = {{dk_repaint_level}, 2, 2, 0};
+    c.grid.way = &endless.way;
     assert_int_equal(dk_resolve(&c), DK_ERROR_CONFIG);
     c = check_config("edm", "rk45", 8);
-    c.grid.jump = 2, c.grid.jump_runs = 2;
+    c.grid.way = &twice.way;
     dk_real x[1] = {1};
     assert_int_equal(dk_sample(&c, check_zero, NULL, x), DK_ERROR_CONFIG);
     const double a[9] = {0}, b[81] = {0};
     const dk_table table = {a, b, NULL, NULL};
     c = check_config("edm", "ddim", 4);
     c.sampler = dk_table_sampler(&table);
-    c.grid.jump = 2, c.grid.jump_runs = 2;
+    c.grid.way = &twice.way;
     dk_plan plan;
     memset(&plan, 0, sizeof plan);
     assert_int_equal(dk_record(&plan, &c), DK_ERROR_CONFIG);

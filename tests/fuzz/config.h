@@ -4,7 +4,7 @@
 static void set_schedule(fuzz_input *in, dk_schedule *s) {
     double *const reals[] = {&s->t_min,         &s->t_max,    &s->shift,    &s->sigma_min,  &s->sigma_max,
                              &s->cosine_offset, &s->beta_min, &s->beta_max};
-    int *const ints[] = {&s->timesteps, &s->zero_terminal_snr, &s->quirks};
+    int *const ints[] = {&s->timesteps, &s->zero_terminal_snr};
     const char *name = dk_schedule_name((int)fuzz_below(in, 16));
     if (name) *s = dk_schedule_named(name);
     else s->family = (dk_family)fuzz_int(in);
@@ -21,10 +21,10 @@ static void set_field(fuzz_input *in, dk_config *c) {
     char *at = (char *)c + f->at;
     double real = fuzz_real(in);
     int whole = fuzz_int(in);
-    if (strcmp(f->name, "grid.full_steps") == 0) whole %= 64; /* the beta grid's set-up is quadratic */
+    if (strcmp(f->name, "grid.full_steps") == 0) whole %= 64; /* each level of the beta grid takes microseconds */
     uint64_t large = (uint64_t)(unsigned)whole;
     size_t size = (size_t)(1 + large % 64);
-    if (f->kind == 'n' || strcmp(f->name, "steps") == 0 || strcmp(f->name, "batch") == 0) return;
+    if (f->kind == 'n' || f->kind == 'w' || strcmp(f->name, "steps") == 0 || strcmp(f->name, "batch") == 0) return;
     if (f->kind == 'r') memcpy(at, &real, sizeof real);
     else if (f->kind == 'u') memcpy(at, &large, sizeof large);
     else if (f->kind == 'z') memcpy(at, &size, sizeof size);

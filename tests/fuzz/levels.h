@@ -1,5 +1,6 @@
 /* A list of levels, in every unit: sampled on, resampled, and put through the algebra on lists. */
 #include "fuzz.h"
+#include "examples/levels.h"
 
 static int fuzz_levels(const uint8_t *bytes, size_t size) {
     enum { MOST = 16 };
@@ -14,7 +15,8 @@ static int fuzz_levels(const uint8_t *bytes, size_t size) {
     for (int i = 0; i < n; i++) /* anything, or falling, so that there is more than refusals to be seen */
         levels[i] = how & 32 ? fuzz_real(&in) : i == n - 1 && how & 64 ? 0 : (start = start * ratio);
     c.schedule = dk_schedule_named(dk_schedule_name((int)(more % 8)));
-    c.grid = how & 128 ? dk_grid_resampled(levels, n, unit) : dk_grid_levels(levels, unit);
+    c.grid = dk_grid_levels(levels, unit);
+    if (how & 128) c.grid.spacing = DK_SPACING_RESAMPLE, c.grid.level_count = n;
     c.grid.travel = more > 127, c.grid.rising = (more & 64) > 0;
     c.steps = how & 128 ? 1 + (int)(more % MOST) : n - 1;
     c.dim = 2, c.batch = 1;
@@ -24,12 +26,12 @@ static int fuzz_levels(const uint8_t *bytes, size_t size) {
     /* Of a list that makes no sense nothing is written. */
     for (int i = 0; i < 2 * MOST; i++) out[i] = 123;
     int first = fuzz_int(&in), count = (int)fuzz_byte(&in) % MOST;
-    if (dk_levels_slice(levels, n, first, count, out) != DK_OK) FUZZ_PROMISE(out[0] == 123);
+    if (levels_slice(levels, n, first, count, out) != DK_OK) FUZZ_PROMISE(out[0] == 123);
     out[0] = 123;
-    if (dk_levels_resample(levels, n, out, count) != DK_OK) FUZZ_PROMISE(out[0] == 123);
-    dk_levels_shift(levels, n, fuzz_real(&in), fuzz_real(&in));
-    dk_levels_stretch(levels, n, fuzz_real(&in), fuzz_real(&in));
-    dk_levels_flip(levels, n);
-    dk_levels_concatenate(levels, n, levels, n, out, &got);
+    if (levels_resample(levels, n, out, count) != DK_OK) FUZZ_PROMISE(out[0] == 123);
+    levels_shift(levels, n, fuzz_real(&in), fuzz_real(&in));
+    levels_stretch(levels, n, fuzz_real(&in), fuzz_real(&in));
+    levels_flip(levels, n);
+    levels_concatenate(levels, n, levels, n, out, &got);
     return 0;
 }
