@@ -2780,9 +2780,11 @@ static void dkp_count_layout(dk_layout *g) {
     g->steps = g->there - !!(g->c->grid.quirks & DK_QUIRK_SPARE_LEVEL) - dkp_one_more(g);
 }
 
+/* Of a resolved config. Without full_steps it has as many levels as it was asked for, and none need be counted. */
 static dk_layout dkp_layout_of(const dk_config *c) {
     dk_layout g = dkp_start_layout(c);
-    dkp_count_layout(&g);
+    if (c->grid.full_steps > 0) dkp_count_layout(&g);
+    else g.there = g.asked, g.steps = c->steps;
     return g;
 }
 
