@@ -5918,8 +5918,86 @@ static void dkp_put_int(dkp_text *t, int64_t v) {
     dkp_put_size(t, v < 0 ? 0 - (uint64_t)v : (uint64_t)v);
 }
 
-/* Six significant digits, as printf's %g. */
-static void dkp_put_real(dkp_text *t, double v) {
+/* A natural number of up to 1,536 bits, the lowest word first: numbers as text are exact through it. */
+typedef struct dkp_big {
+    uint32_t word[48];
+} dkp_big;
+
+static void dkp_big_times(dkp_big *b, uint32_t factor, uint32_t carry) {
+    uint64_t sum = carry;
+    for (int i = 0; i < DKP_COUNT(b->word); i++, sum >>= 32)
+        sum += (uint64_t)b->word[i] * factor, b->word[i] = (uint32_t)sum;
+}
+
+static void dkp_big_shift(dkp_big *b, int bits) { /* up */
+    for (int n; bits > 0; bits -= n) n = bits < 31 ? bits : 31, dkp_big_times(b, (uint32_t)1 << n, 0);
+}
+
+static void dkp_big_tens(dkp_big *b, int n) {
+    for (; n >= 9; n -= 9) dkp_big_times(b, 1000000000, 0);
+    for (; n > 0; n--) dkp_big_times(b, 10, 0);
+}
+
+/* A finite double >= 0 of these bits is m 2^e. */
+static uint64_t dkp_parts_of(uint64_t bits, int *e) {
+    int exponent = (int)(bits >> 52);
+    *e = (exponent ? exponent : 1) - 1075;
+    return (bits & 0xFFFFFFFFFFFFFu) | (uint64_t)(exponent > 0) << 52;
+}
+
+/* The sign of digits 10^e less the middle between the double of these bits and the next one. */
+static int dkp_against_middle(const dkp_big *digits, int e, uint64_t bits) {
+    int power;
+    uint64_t middle = 2 * dkp_parts_of(bits, &power) + 1;
+    dkp_big a = *digits, b = {{(uint32_t)middle, (uint32_t)(middle >> 32)}};
+    dkp_big_tens(&a, e), dkp_big_tens(&b, -e);
+    dkp_big_shift(&a, 1 - power), dkp_big_shift(&b, power - 1);
+    for (int i = DKP_COUNT(a.word) - 1; i >= 0; i--)
+        if (a.word[i] != b.word[i]) return a.word[i] > b.word[i] ? 1 : -1;
+    return 0;
+}
+
+/* 0 where digits 10^e rounds to the double of these bits, ties to even; else 1 or -1, where that is to be looked for. */
+static int dkp_way_to(const dkp_big *digits, int e, uint64_t bits) {
+    int above = dkp_against_middle(digits, e, bits);
+    if (above > 0 || (above == 0 && bits % 2)) return 1;
+    int below = bits ? dkp_against_middle(digits, e, bits - 1) : 1;
+    return below < 0 || (below == 0 && bits % 2) ? -1 : 0;
+}
+
+/* The double nearest to digits 10^e, from one that is near. */
+static double dkp_nearest_double(const dkp_big *digits, int e, double near) {
+    const uint64_t most = 0x7FEFFFFFFFFFFFFFu;
+    uint64_t bits = near <= 1.7976931348623157e308 ? dkp_double_bits(near) : most;
+    for (int way; bits <= most && (way = dkp_way_to(digits, e, bits)) != 0;) bits += way > 0 ? 1 : ~(uint64_t)0;
+    return dkp_double(bits);
+}
+
+/* The first 18 significant digits of v > 0, cut off; its decade. */
+static int dkp_digits_of(double v, uint64_t *digits) {
+    const uint64_t least = 100000000000000000u;
+    int power, e = dkp_decade(v);
+    uint64_t m = dkp_parts_of(dkp_double_bits(v), &power);
+    for (;; e += *digits < least ? -1 : 1) {
+        dkp_big b = {{(uint32_t)m, (uint32_t)(m >> 32)}};
+        dkp_big_tens(&b, 17 - e), dkp_big_shift(&b, power);
+        for (int n = e - 17; n > 0; n--) { /* divided by ten */
+            uint64_t rest = 0;
+            for (int i = DKP_COUNT(b.word) - 1; i >= 0; i--)
+                rest = rest << 32 | b.word[i], b.word[i] = (uint32_t)(rest / 10), rest %= 10;
+        }
+        for (int bits = -power, n; bits > 0; bits -= n) { /* shifted down */
+            n = bits < 31 ? bits : 31;
+            for (int i = 0; i < DKP_COUNT(b.word); i++)
+                b.word[i] = b.word[i] >> n | (i + 1 < DKP_COUNT(b.word) ? b.word[i + 1] << (32 - n) : 0);
+        }
+        *digits = b.word[0] | (uint64_t)b.word[1] << 32;
+        if (*digits >= least && *digits < 10 * least) return e;
+    }
+}
+
+/* v to `digits` significant digits, as printf's %g writes it; 0: as many as bring it back. */
+static void dkp_put_number(dkp_text *t, double v, int digits) {
     double size = fabs(v);
     if (v < 0) dkp_put(t, "-");
     if (!(size <= 1.7976931348623157e308)) {
@@ -5930,28 +6008,35 @@ static void dkp_put_real(dkp_text *t, double v) {
         dkp_put_int(t, (int64_t)size);
         return;
     }
-    int e = dkp_decade(size);
-    double scaled = e > -300 ? size * dkp_pow(10, 5 - e) : size * 1e200 * dkp_pow(10, -195 - e);
-    int64_t m = (int64_t)floor(scaled + 0.5);
-    if (m < 100000) m *= 10, e--;
-    if (m >= 1000000) m /= 10, e++;
-    int digits = 6;
-    while (m % 10 == 0 && digits > 1) m /= 10, digits--;
-    char text[8];
-    for (int i = digits; i-- > 0; m /= 10) text[i] = (char)('0' + m % 10);
-    text[digits] = 0;
-    int exponential = e < -4 || e >= 6, point = exponential ? 1 : e + 1;
+    uint64_t all, m;
+    int n = digits ? digits : 1, decade = dkp_digits_of(size, &all), e;
+    for (;; n++) {
+        uint64_t unit = 1;
+        for (int i = n; i < 18; i++) unit *= 10;
+        m = (all + unit / 2) / unit, e = decade;
+        if (m / (1000000000000000000u / unit)) m /= 10, e++;
+        if (digits || n == 17) break;
+        dkp_big b = {{(uint32_t)m, (uint32_t)(m >> 32)}};
+        if (!dkp_way_to(&b, e - n + 1, dkp_double_bits(size))) break;
+    }
+    while (m % 10 == 0 && n > 1) m /= 10, n--;
+    char text[20];
+    for (int i = n; i-- > 0; m /= 10) text[i] = (char)('0' + m % 10);
+    int exponential = e < -4 || e >= (digits ? digits : 16), point = exponential ? 1 : e + 1;
     if (point <= 0) dkp_put(t, "0.");
     for (int i = point; i < 0; i++) dkp_put(t, "0");
-    for (int i = 0; i < digits || i < point; i++) {
+    for (int i = 0; i < n || i < point; i++) {
         if (i > 0 && i == point) dkp_put(t, ".");
-        dkp_put_char(t, i < digits ? text[i] : '0');
+        dkp_put_char(t, i < n ? text[i] : '0');
     }
     if (exponential) {
         dkp_put(t, "e");
         dkp_put_int(t, e);
     }
 }
+
+/* Six significant digits. */
+static void dkp_put_real(dkp_text *t, double v) { dkp_put_number(t, v, 6); }
 
 static void dkp_put_pair(dkp_text *t, const char *name, double v) {
     dkp_put(t, name);
@@ -6008,23 +6093,51 @@ DK_API const char *dk_message(const dk_config *c) { return c ? c->message : "con
 
 static int dkp_finite(double v) { return v - v == 0; }
 
-/* A decimal number at *text, which moves past it, whatever the locale; exact for up to 15 digits and small exponents. */
+/* A decimal number at *text, which moves past it, whatever the locale: the double nearest to it, of 40 digits exactly, and
+   of those behind them whether there are any. */
 static int dkp_read_real(const char **text, double *v) {
     const char *s = *text;
-    double digits = 0, sign = *s == '-' ? -1 : 1;
-    int e = 0, any = 0, exponent = 0, minus;
+    double sign = *s == '-' ? -1 : 1, head = 0, near, tens = 1;
+    int e = 0, any = 0, point = 0, count = 0, rest = 0, exponent = 0;
+    dkp_big digits = {{0}};
     if (*s == '-' || *s == '+') s++;
-    for (; *s >= '0' && *s <= '9'; s++, any = 1) digits = 10 * digits + (*s - '0');
-    if (*s == '.')
-        for (s++; *s >= '0' && *s <= '9'; s++, any = 1, e--) digits = 10 * digits + (*s - '0');
+    for (; (*s >= '0' && *s <= '9') || (*s == '.' && !point); s++) {
+        if (*s == '.') {
+            point = 1;
+            continue;
+        }
+        any = 1;
+        if (count == 40) {
+            rest |= *s != '0', e += !point;
+            continue;
+        }
+        e -= point;
+        if (!count && *s == '0') continue;
+        dkp_big_times(&digits, 10, (uint32_t)(*s - '0'));
+        if (count++ < 17) head = 10 * head + (*s - '0');
+    }
     if (any && (*s == 'e' || *s == 'E')) {
-        minus = s[1] == '-', s += s[1] == '-' || s[1] == '+' ? 2 : 1, any = 0;
-        for (; *s >= '0' && *s <= '9'; s++, any = 1)
-            if (exponent < 10000) exponent = 10 * exponent + (*s - '0');
+        int minus = s[1] == '-';
+        for (s += s[1] == '-' || s[1] == '+' ? 2 : 1, any = 0; *s >= '0' && *s <= '9'; s++, any = 1)
+            if (exponent < 100000000) exponent = 10 * exponent + (*s - '0');
         e += minus ? -exponent : exponent;
     }
-    *v = sign * (e < 0 ? digits / dkp_pow(10, -e) : e > 0 ? digits * dkp_pow(10, e) : digits);
     *text = s;
+    int most = e < 0 ? -e : e;
+    for (int i = 0; i < most && i < 22; i++) tens *= 10;
+    if (!count || count + e < -330) {
+        *v = 0;
+    } else if (count < 16 && most < 23) {
+        *v = e < 0 ? head / tens : head * tens; /* both are exact, and rounded once */
+    } else if (count + e > 310) {
+        *v = HUGE_VAL;
+    } else {
+        int k = e + (count > 17 ? count - 17 : 0), half = k / 2;
+        near = head * dkp_pow(10, half) * dkp_pow(10, k - half);
+        if (rest) dkp_big_times(&digits, 10, 1), e--;
+        *v = dkp_nearest_double(&digits, e, near);
+    }
+    *v *= sign;
     return any && dkp_finite(*v);
 }
 
@@ -6879,7 +6992,7 @@ static void dkp_put_field(dkp_text *t, const char *field, double v) {
         size_t n;
         for (const char *word = dkp_choice(f->allowed, (int)v, &n); n > 0; n--) dkp_put_char(t, *word++);
     } else {
-        dkp_put_real(t, v);
+        dkp_put_number(t, v, 0);
     }
 }
 
@@ -10792,7 +10905,7 @@ static void dkp_put_json(dkp_text *t, const dkp_key *key, double v) {
     else if (key->kind == 'f') dkp_put(t, v > 0 ? "true" : "false");
     else if (key->kind == 'c') dkp_put(t, "\""), dkp_put_choice(t, key->choices, (int)v), dkp_put(t, "\"");
     else if (!dkp_finite(v)) dkp_put(t, v < 0 ? "-Infinity" : "Infinity");
-    else dkp_put_real(t, v);
+    else dkp_put_number(t, v, 0);
 }
 
 static dk_status dkp_refuse(const dkp_job *j, int key, const char *allowed) {

@@ -559,6 +559,60 @@ static void a_tableau_may_embed_a_method_of_lower_order(void **state) {
     }
 }
 
+/* ------------------------------------------------------------------------------ numbers as text */
+
+static uint64_t next_bits(void) {
+    static uint64_t state = 88172645463325252u;
+    state ^= state << 13, state ^= state >> 7, state ^= state << 17;
+    return state;
+}
+
+static double read_number(const char *text) {
+    double v = 0;
+    const char *at = text;
+    if (!dkp_read_real(&at, &v) || *at) return HUGE_VAL;
+    return v;
+}
+
+/* What is written with 17 digits is read back bit for bit, and so is what the library writes with as many as it takes;
+   other texts are read as the C library reads them. */
+static void numbers_come_back_from_their_text(void **state) {
+    static const char *const hard[] = {"9007199254740993",
+                                       "2.2250738585072011e-308",
+                                       "4.9406564584124654e-324",
+                                       "2.4703282292062327e-324",
+                                       "2.4703282292062328e-324",
+                                       "1.7976931348623158e308",
+                                       "1e23",
+                                       "8.5e22",
+                                       "1.2345678901234567e-300",
+                                       "1e-400",
+                                       "0e999999999",
+                                       "123456789012345678901234567890"};
+    (void)state;
+    for (size_t i = 0; i < sizeof hard / sizeof *hard; i++)
+        assert_true(read_number(hard[i]) >= strtod(hard[i], NULL) &&
+                    read_number(hard[i]) <= strtod(hard[i], NULL));
+    assert_true(read_number("1.7976931348623159e308") > 1.7976931348623157e308);
+    assert_true(read_number("1e99999999999") > 1.7976931348623157e308);
+    for (int i = 0; i < 3000; i++) {
+        char text[64], own[64];
+        uint64_t bits = next_bits() & (i % 3 ? ~(uint64_t)0 : 0x800FFFFFFFFFFFFFu);
+        double v = i % 3 == 1 ? (double)(bits % 100000000) / 1e7 : dkp_double(bits), back;
+        dkp_text t = {own, sizeof own, 0};
+        if (!dkp_finite(v)) continue;
+        for (int digits = 1; digits < 25; digits += digits < 14 ? 13 : 1) {
+            snprintf(text, sizeof text, "%.*e", digits, v);
+            back = read_number(text);
+            double want = strtod(text, NULL);
+            if (!(back >= want && back <= want)) fail_msg("%s is read as %.17g", text, back);
+        }
+        dkp_put_number(&t, v, 0);
+        back = strtod(own, NULL);
+        if (!(back >= v && back <= v)) fail_msg("%.17g is written as %s", v, own);
+    }
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(values_are_right_to_less_than_a_unit_in_the_last_place),
@@ -572,6 +626,7 @@ int main(void) {
         cmocka_unit_test(phi_functions_are_their_series),
         cmocka_unit_test(tableaux_satisfy_the_order_conditions),
         cmocka_unit_test(a_tableau_may_embed_a_method_of_lower_order),
+        cmocka_unit_test(numbers_come_back_from_their_text),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
