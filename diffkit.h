@@ -833,13 +833,6 @@ DK_API dk_status dk_continue(dk_run *run, dk_denoise_fn denoise, void *user);
 DK_API void dk_end(dk_run *run);
 /* dk_begin, dk_continue, dk_end, on allocated memory. */
 DK_API dk_status dk_sample(dk_config *c, dk_denoise_fn denoise, void *user, dk_real *x);
-/* log p of each sample in x, data at the grid's lowest level, which must be above sigma = 0: the change of variables along the
-   probability-flow ODE up to the highest level, where p is Gaussian (Song et al. 2021, sec. 4.3). The divergence is estimated
-   along a probe vector per sample, usually of +-1; averaged over probes it is unbiased (Hutchinson 1990). The derivative
-   along it is a central difference: three evaluations instead of one. x and probe: batch * dim numbers; log_p: batch.
-   sampler: any deterministic one, zero: rk45. Allocates. */
-DK_API dk_status dk_log_likelihood(dk_config *c, dk_denoise_fn denoise, void *user, const dk_real *x,
-                                   const dk_real *probe, double *log_p);
 /* The denoised estimate of the evaluation that is out, once its output is filled, until the next dk_next;
    blended with known data where D is; after the end, the result. With guidance that of branch 0, and at the last branch G, as far as it is linear. Writes batch * dim numbers. */
 DK_API dk_status dk_denoised(dk_run *run, dk_real *out);
@@ -1475,7 +1468,6 @@ static dk_real *dkp_buffer(const dk_run *run, int slot);
 static uint16_t *dkp_half_buffer(const dk_run *run, int slot);
 static const dk_noise_source *dkp_source(const dk_run *run, int draw);
 static dk_noise_request dkp_request(const dk_run *run, int draw);
-static double dkp_norm(const dk_real *v, size_t n);
 DKP_INLINE size_t dkp_bad_from(const dk_real *v, size_t i, size_t end);
 
 #ifndef DK_NO_PEERS
@@ -5643,120 +5635,6 @@ DK_API dk_status dk_sample(dk_config *c, dk_denoise_fn denoise, void *user, dk_r
     return status;
 }
 
-/* Each sample has one more element, which gathers the divergence of the ODE in VE coordinates, dy/du = (y - D)/u: with
-   D = l - v'v + v' dD/dy v for the element l, dl/du is v' d(y - D)/dy v / u. */
-typedef struct dkp_likelihood {
-    dk_config network, ode; /* the ODE's is in VE coordinates */
-    dk_schedule schedule;   /* the caller's */
-    dk_denoise_fn denoise;
-    void *user;
-    const dk_real *probe;
-    dk_real *input, *output;
-    double *along; /* per sample: v'D ahead minus v'D behind */
-} dkp_likelihood;
-
-static int dkp_denoise_likelihood(void *user, const dk_eval *e) {
-    const dkp_likelihood *l = (const dkp_likelihood *)user;
-    const double ahead[3] = {1, -1, 0}, data = l->network.sigma_data;
-    double h = (sizeof(dk_real) == 8 ? 6e-6 : 5e-3) * dkp_sqrt(e->level.sigma * e->level.sigma + data * data);
-    dkp_model m = dkp_model_at(&l->network, &e->level, &e->level);
-    size_t n = e->dim - 1, batch = (size_t)e->batch;
-    dk_eval inner = *e;
-    inner.level = dk_level_at_sigma(&l->schedule, e->level.sigma);
-    inner.dim = n, inner.t = m.condition, inner.input = l->input, inner.output = l->output;
-    for (size_t b = 0; b < batch; b++) l->along[b] = 0;
-    for (int k = 0; k < 3; k++) {
-        for (size_t i = 0; i < n * batch; i++)
-            l->input[i] =
-                (dk_real)(m.input_scale * ((double)e->input[i + i / n] + ahead[k] * h * (double)l->probe[i]));
-        if (l->denoise(l->user, &inner)) return 1;
-        for (size_t i = 0; i < n * batch; i++) {
-            double y = (double)e->input[i + i / n] + ahead[k] * h * (double)l->probe[i];
-            double D = m.d_x * y + m.d_f * (double)l->output[i];
-            if (k == 2) e->output[i + i / n] = (dk_real)D;
-            else l->along[i / n] += ahead[k] * (double)l->probe[i] * D;
-        }
-    }
-    for (size_t b = 0; b < batch; b++) {
-        double square = dkp_norm(l->probe + b * n, n), divergence = l->along[b] / (2 * h) - square * square;
-        e->output[b * (n + 1) + n] = (dk_real)((double)e->input[b * (n + 1) + n] + divergence);
-    }
-    return 0;
-}
-
-/* Levels upwards, in sigma/alpha, and the runs' memory behind them. */
-static dk_status dkp_start_likelihood(dk_config *c, const dk_real *x, dkp_likelihood *l, double **levels,
-                                      dk_real **state) {
-    size_t n = c->dim, batch = (size_t)c->batch, steps = (size_t)c->steps;
-    size_t bytes = (steps + 1 + batch) * sizeof(double) + batch * (3 * n + 1) * sizeof(dk_real);
-    *levels = (double *)DKP_MALLOC(bytes);
-    if (!*levels) return dkp_fail_allocation(c->message, bytes);
-    l->along = *levels + steps + 1;
-    *state = (dk_real *)(void *)(l->along + batch);
-    l->input = *state + batch * (n + 1), l->output = l->input + batch * n;
-    int rises = dk_noise_level(dkp_grid_level(c, 0)) < dk_noise_level(dkp_grid_level(c, c->steps));
-    for (size_t i = 0; i <= steps; i++) {
-        (*levels)[i] = dk_noise_level(dkp_grid_level(c, (int)(rises ? i : steps - i)));
-        if (!((*levels)[i] > 0) || !dkp_finite((*levels)[i]))
-            return dkp_fail(c->message, "noise level of the grid", (*levels)[i],
-                            "above 0 and finite, for a likelihood");
-    }
-    /* NOLINTNEXTLINE(clang-analyzer-core.CallAndMessage): there is a step, so the loop has run */
-    double alpha = dk_level_at_sigma(&c->schedule, (*levels)[0]).alpha;
-    for (size_t i = 0; i < n * batch; i++) (*state)[i + i / n] = (dk_real)((double)x[i] / alpha);
-    for (size_t b = 0; b < batch; b++) (*state)[b * (n + 1) + n] = 0;
-    return DK_OK;
-}
-
-DK_API dk_status dk_log_likelihood(dk_config *c, dk_denoise_fn denoise, void *user, const dk_real *x,
-                                   const dk_real *probe, double *log_p) {
-    if (!c) return DK_ERROR_CONFIG;
-    if (!x || !probe || !log_p)
-        return dkp_fail_text(c->message, DK_ERROR_CONFIG, "x, probe and log_p: must not be NULL");
-    if (!denoise) return dkp_fail_text(c->message, DK_ERROR_CONFIG, "denoise = NULL: must be a function");
-    double *levels = NULL;
-    dk_real *state = NULL;
-    const dk_guidance *g = &c->guidance;
-    if (c->number || c->clip > 0)
-        return dkp_fail_text(c->message, DK_ERROR_CONFIG, "number and clip: must be 0 for a likelihood");
-    if (dkp_guided_by_norms(g) || g->quantile > 0 || g->zero_init || g->doubled || g->schedule || g->hook)
-        return dkp_fail_text(
-            c->message, DK_ERROR_CONFIG,
-            "guidance: rescale, zero_star, zero_init, projected, quantile, doubled, schedule and "
-            "hook must be 0 for a likelihood");
-    dkp_likelihood *l = (dkp_likelihood *)DKP_MALLOC(sizeof *l);
-    if (!l) return dkp_fail_allocation(c->message, sizeof *l);
-    dk_config *network = &l->network, *ode = &l->ode;
-    l->denoise = denoise, l->user = user, l->probe = probe, *ode = *c;
-    if (!ode->sampler.record && !ode->sampler.name) ode->sampler = dk_sampler_named("rk45");
-    if (ode->grid.final == DK_FINAL_DEFAULT && ode->grid.spacing != DK_SPACING_LEVELS)
-        ode->grid.final = DK_FINAL_MIN;
-    dk_status status = dkp_prepare(ode, network, NULL, NULL);
-    if (status == DK_OK) status = dkp_resolve_data(network, network->message);
-    if (status == DK_OK) status = dkp_start_likelihood(network, x, l, &levels, &state);
-    if (status == DK_OK) {
-        size_t n = network->dim, highest = (size_t)network->steps;
-        double alpha = dk_level_at_sigma(&network->schedule, levels[0]).alpha, top = levels[highest];
-        if (network->network_schedule.family == DK_FAMILY_DEFAULT)
-            network->network_schedule = network->schedule;
-        l->schedule = network->schedule, network->schedule = dk_edm(levels[0], top);
-        *ode = *network, ode->dim = n + 1, ode->prediction = DK_PREDICT_X0, ode->start = DK_START_STATE;
-        ode->grid = dk_grid_levels(levels, DK_UNIT_SIGMA);
-        memset(&ode->network_schedule, 0, sizeof ode->network_schedule);
-        status = dk_sample(ode, dkp_denoise_likelihood, l, state);
-        if (status != DK_OK) memcpy(network->message, ode->message, sizeof network->message);
-        for (size_t b = 0; b < (size_t)network->batch && status == DK_OK; b++) {
-            double size = dkp_norm(state + b * (n + 1), n) / top,
-                   per_element = dkp_log(top * alpha) + 0.5 * dkp_log(2 * dkp_pi);
-            log_p[b] = (double)state[b * (n + 1) + n] - 0.5 * size * size - (double)n * per_element;
-        }
-    }
-    dkp_answer(c, network, status);
-    DKP_FREE(levels);
-    DKP_FREE(l);
-    return status;
-}
-
 DK_API const dk_real *dk_state(const dk_run *run) {
     if (!run || !run->size || run->config.backend) return NULL;
     return run->own.waiting ? dkp_buffer(run, dkp_plan_of(run)->value[dkp_open_call(run)->x].slot) : run->x;
@@ -8834,8 +8712,6 @@ static double dkp_total(const dk_real *a, size_t n) {
 }
 
 static double dkp_squares(const dk_real *v, size_t n) { return dkp_dot(v, v, n); }
-
-static double dkp_norm(const dk_real *v, size_t n) { return dkp_sqrt(dkp_squares(v, n)); }
 
 /* The sum of squares of the difference of two vectors, each element in units of what is tolerated there. */
 static double dkp_errors(const dk_norm *norm, const dk_real *a, const dk_real *b, const dk_real *p,

@@ -4,6 +4,7 @@
    the files is in tests/data/README.md. */
 #define DIFFKIT_IMPLEMENTATION
 #include "diffkit.h"
+#include "examples/likelihood.h"
 
 #include "conformance_published.h"
 #include "conformance_samplers.h"

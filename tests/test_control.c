@@ -1,5 +1,6 @@
 /* Step-size control: accuracy, costs, rejected steps, saving, refusals. */
 #include "check.h"
+#include "examples/likelihood.h"
 
 static const char *const controlled[] = {"dpm_adaptive", "dpm_solver_adaptive", "rk45", "bogacki_shampine"};
 enum { CONTROLLED = sizeof controlled / sizeof controlled[0], DIM = 5 };
@@ -266,7 +267,7 @@ static void likelihoods_of_gaussian_data_are_the_closed_form(void **state) {
         c.batch = 2, c.steps = 1;
         c.sampler = dk_sampler_named("rk45"),
         c.sampler.control.rtol = c.sampler.control.atol = sizeof(dk_real) == 8 ? 1e-8 : 1e-5;
-        if (dk_log_likelihood(&c, check_gaussian_denoise, &g, x, probe, log_p))
+        if (log_likelihood(&c, check_gaussian_denoise, &g, x, probe, log_p))
             fail_msg("%s", dk_message(&c));
         assert_int_equal(dk_levels(&c, DK_UNIT_SIGMA, levels, 2), 2);
         double alpha = dk_level_at_sigma(&c.schedule, levels[1]).alpha, v = 0.25;
@@ -290,7 +291,7 @@ static void likelihoods_need_a_level_above_0(void **state) {
     dk_config c = check_config("edm", NULL, 4);
     (void)state;
     c.prediction = DK_PREDICT_X0, c.grid.final = DK_FINAL_ZERO;
-    assert_int_equal(dk_log_likelihood(&c, check_gaussian_denoise, &g, x, probe, log_p), DK_ERROR_CONFIG);
+    assert_int_equal(log_likelihood(&c, check_gaussian_denoise, &g, x, probe, log_p), DK_ERROR_CONFIG);
     assert_string_equal(dk_message(&c),
                         "noise level of the grid = 0: must be above 0 and finite, for a likelihood");
     check_near(log_p[0], 42, 0, "nothing written");

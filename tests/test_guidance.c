@@ -1,6 +1,7 @@
 /* Guidance: the formulas against numbers that torch gave for those of the papers and of diffusers and ComfyUI, and all that
    a run does with it. */
 #include "check.h"
+#include "examples/likelihood.h"
 
 enum { DIM = 4, BATCH = 2, SIZE = BATCH * DIM };
 
@@ -527,9 +528,9 @@ static void likelihoods_are_those_of_the_guided_ode(void **state) {
     c.dim = 2, c.prediction = DK_PREDICT_VELOCITY;
     c.grid.sigma_min = 0.01, c.grid.sigma_max = 0.99;
     own.sum = 1;
-    if (dk_log_likelihood(&c, guided_network, &own, x, probe, &want)) fail_msg("%s", dk_message(&c));
+    if (log_likelihood(&c, guided_network, &own, x, probe, &want)) fail_msg("%s", dk_message(&c));
     c.guidance.scale = 1.5;
-    if (dk_log_likelihood(&c, guided_network, &asked, x, probe, &got)) fail_msg("%s", dk_message(&c));
+    if (log_likelihood(&c, guided_network, &asked, x, probe, &got)) fail_msg("%s", dk_message(&c));
     check_near(got, want, sizeof(dk_real) == 8 ? 1e-8 : 1e-2, "log p");
     assert_int_equal(asked.calls, 2 * own.calls);
 }

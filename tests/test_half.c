@@ -1,5 +1,6 @@
 /* Numbers of 16 bits: conversions against slow exact arithmetic, and runs whose network reads and writes them. */
 #include "check.h"
+#include "examples/likelihood.h"
 
 /* What a code is worth by the definition of the format; the code of infinity as if the numbers went on. */
 static double worth(dk_number number, int code) {
@@ -302,7 +303,7 @@ static void wrong_numbers_are_refused(void **state) {
     assert_int_equal(dk_sample(&c, in_half, NULL, x), DK_ERROR_CONFIG);
     assert_string_equal(dk_message(&c), "number = 3: must be real|fp16|bf16");
     c.number = DK_NUMBER_FP16;
-    assert_int_equal(dk_log_likelihood(&c, in_half, NULL, x, probe, &log_p), DK_ERROR_CONFIG);
+    assert_int_equal(log_likelihood(&c, in_half, NULL, x, probe, &log_p), DK_ERROR_CONFIG);
     assert_string_equal(dk_message(&c), "number and clip: must be 0 for a likelihood");
 }
 

@@ -135,21 +135,6 @@ static void every_noise_source(void **state) {
     }
 }
 
-static void *likelihood(void *argument) {
-    const dk_real x[DIM * BATCH] = {0}, probe[DIM * BATCH] = {1, 1, 1, 1, 1, 1, 1, 1};
-    double log_p[BATCH];
-    status = dk_log_likelihood((dk_config *)argument, halves, NULL, x, probe, log_p);
-    return NULL;
-}
-
-static void a_likelihood(void **state) {
-    (void)state;
-    dk_config c = check_config("edm", NULL, 6);
-    c.dim = DIM, c.batch = BATCH;
-    check_stack("dk_log_likelihood", likelihood, &c);
-    assert_int_equal(status, DK_OK);
-}
-
 /* What else is long: names, files, lists, plans as text and copies. */
 static void *read_file(void *argument) {
     static const char file[] =
@@ -226,7 +211,7 @@ static void names_files_and_plans(void **state) {
 
 int main(void) {
     const struct CMUnitTest tests[] = {cmocka_unit_test(every_sampler), cmocka_unit_test(what_takes_most),
-                                       cmocka_unit_test(every_noise_source), cmocka_unit_test(a_likelihood),
+                                       cmocka_unit_test(every_noise_source),
                                        cmocka_unit_test(names_files_and_plans)};
     int failed = cmocka_run_group_tests(tests, NULL, NULL);
     print_message("bytes of stack at most: %zu\n", most);
