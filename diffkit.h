@@ -475,6 +475,7 @@ typedef enum dk_gauge {
 /* How much of a step is made good by fresh noise: the level sigma_down to which the deterministic step goes
    before noise brings it up. r = noise level after / before the step. */
 typedef enum dk_noise_law {
+    DK_LAW_DEFAULT,   /* SDE for exponential multistep and Runge-Kutta methods and SEEDS, else ANCESTRAL */
     DK_LAW_ANCESTRAL, /* sigma_up = sigma eta sqrt(1 - r^2); DDIM's eta, DDPM at 1, k-diffusion's ancestral */
     DK_LAW_SDE,       /* sigma_down = sigma r^eta; SDE-DPM-Solver++; equal to ANCESTRAL at eta = 0 and 1 */
     DK_LAW_DDPM_LARGE, /* sigma_down as ANCESTRAL at 1; noise of the forward step's variance (DDPM's beta_t) */
@@ -500,6 +501,7 @@ typedef enum dk_predictor {
 
 /* How a multistep method averages its interpolation polynomial over the step. */
 typedef enum dk_rule {
+    DK_RULE_DEFAULT,    /* EXACT; of a zero sampler DPM */
     DK_RULE_EXACT,      /* the exact integral */
     DK_RULE_DPM,        /* DPM-Solver's: two nodes: the value at the middle; three: half the quadratic term */
     DK_RULE_DPM_TAYLOR, /* its other form: only the quadratic term is halved, as in k-diffusion's 3M SDE */
@@ -556,9 +558,8 @@ typedef struct dk_sampler {
     dk_gauge gauge; /* classical; exponential, ddim: FLOW takes (alpha + sigma)/sigma for alpha/sigma */
     int noise_prediction; /* exponential methods: interpolate the noise instead of D */
     int cfg_pp;           /* CFG++: the unconditional output gives the direction, guided D the target */
-    /* The method's own numbers. edm: "alpha", where the second evaluation stands: 1/2, 2/3 or 1. Singlestep: "alpha"
-       and "alpha2", where stages stand, r_1 and r_2; 0: 1/order, 2/3. Gradient estimation: "gamma". */
-    double param[2];
+    double alpha[2]; /* where stages stand. edm: the second evaluation, 1/2, 2/3 or 1. Singlestep: r_1 and r_2; 0: 1/order, 2/3 */
+    double gamma;    /* gradient estimation's */
 
     /* First and last steps. */
     int warmup;            /* classical multistep: so many first steps are Runge-Kutta's, by the tableau */
@@ -570,7 +571,8 @@ typedef struct dk_sampler {
     /* Noise behind a step. */
     dk_noise_law law;
     double eta;            /* 0: deterministic */
-    double noise_excess;   /* every draw is multiplied by 1 + this; in text: s_noise, their sum */
+    double noise_excess;   /* every draw but the first is multiplied by 1 + this, also on a grid's way back up, as in
+                              Restart's code; in text: s_noise, their sum */
     double noise_range[2]; /* noise only where sigma/alpha after the step lies between; 0: no limit */
 
     /* Noise before a step, Karras et al. 2022, alg. 2: any sampler can churn. */
@@ -1042,13 +1044,14 @@ struct dk_run {
 
 /* -------------------------------------------------------- >>decl-recorder  Samplers of your own */
 
-/* A symbolic vector: a value of the plan, or a sum of values. Copy it freely; all zero, it is the zero vector. The
+/* A symbolic vector: a value of the plan, or a sum of values. Copy it freely. The
    recorder remembers the terms of sums for a few steps only: what is needed for longer is stored with dkr_keep. */
 typedef struct dk_vec {
     struct dk_recorder *of; /* private; NULL: zero */
     int count;              /* of terms; 0: a value */
     unsigned at;            /* its number; or where the terms are */
 } dk_vec;
+static const dk_vec dkr_zero = {0, 0, 0};
 
 /* For recording functions. A sampler loops `while (dkr_step(r)) ...`: it reads r->from and r->to, calls
    dkr_denoise, and leaves the new state in r->x. Nothing is computed while recording. Where time travel goes back up, and
@@ -1073,7 +1076,7 @@ DK_API dk_vec dkr_denoise(dk_recorder *r, dk_vec x,
 DK_API dk_vec dkr_denoise_told(dk_recorder *r, dk_vec x, dk_level level, dk_level told, dk_vec *uncond);
 DK_API dk_vec dkr_noise(dk_recorder *r, dk_level from, dk_level to); /* a fresh draw */
 DK_API dk_vec dkr_keep(dk_recorder *r, dk_vec v);     /* stores a sum, so that later uses cost one term */
-DK_API dk_vec dkr_past(dk_recorder *r, int estimate); /* an earlier D, counted from 0 */
+DK_API dk_vec dkr_past(dk_recorder *r, int back);     /* an earlier D; 1: the newest */
 /* c[0] v[0] + ... + c[n-1] v[n-1], of any length, stored. */
 DK_API dk_vec dkr_sum(dk_recorder *r, int n, const double *c, const dk_vec *v);
 DK_API int dkr_norm_ratio(dk_recorder *r, dk_vec a, dk_vec b); /* |a|/|b| per sample: a scalar */
@@ -1493,8 +1496,8 @@ static const dkp_generator *dkp_generator_at(int i);
 #define dkp_count_timesteps(r) ((void)0)
 #define dkp_stage_in_time(r, share) (share)
 #define dkp_pure_stage(r, D) (D)
-#define dkp_ipndm_v_average(past, n, from, span) dkp_zero
-#define dkp_dpm_v2_average(past, span) dkp_zero
+#define dkp_ipndm_v_average(past, n, from, span) dkr_zero
+#define dkp_dpm_v2_average(past, span) dkr_zero
 #define dkp_bins(r, from, to) 0
 #endif
 
@@ -2954,8 +2957,6 @@ DKP_FAST
 /* Recording stores while there is room, and counts in any case; where the room was not enough, or not known, it runs
    once more with memory laid out by the counts. */
 
-static const dk_vec dkp_zero = {NULL, 0, 0};
-
 static dk_vec dkp_vec(dk_recorder *r, int value) {
     dk_vec v = {r, 0, (unsigned)value};
     return v;
@@ -2999,7 +3000,7 @@ static dk_vec dkp_end_sum(dk_recorder *r, int count) {
         dkr_refuse(r, "terms of a symbolic vector", count,
                    "at most 20: store parts with dkr_keep, or all of it with dkr_sum");
     if (count == 1 && first->c >= 1 && first->c <= 1 && !first->scalar) return dkp_vec(r, first->value);
-    return count && r->status == DK_OK ? v : dkp_zero;
+    return count && r->status == DK_OK ? v : dkr_zero;
 }
 
 /* Of what was said from `at` on only v is wanted still. */
@@ -3017,7 +3018,7 @@ static dk_vec dkp_sum(int n, const double *c, const dk_vec *v) {
     int count = 0;
     for (int i = 0; i < n; i++)
         if (v[i].of) r = v[i].of;
-    if (!r) return dkp_zero;
+    if (!r) return dkr_zero;
     dk_term *sum = dkp_begin_sum(r), value;
     for (int i = 0; i < n; i++) {
         const dk_term *t;
@@ -3045,7 +3046,7 @@ DK_API dk_vec dkr_scale(double c, dk_vec v) { return c >= 1 && c <= 1 ? v : dkp_
 
 DK_API dk_vec dkr_scale_by(double c, int scalar, int power, dk_vec v) {
     dk_recorder *r = v.of;
-    if (!r || (c >= 0 && c <= 0)) return dkp_zero;
+    if (!r || (c >= 0 && c <= 0)) return dkr_zero;
     const dk_term *t;
     dk_term *sum = dkp_begin_sum(r), value;
     int count = dkp_terms(v, &value, &t);
@@ -3204,7 +3205,7 @@ static int dkp_for_network(dk_recorder *r, int value) {
 
 /* Draw number `draw` of the run; 0 is the initial state's. */
 static dk_vec dkp_draw(dk_recorder *r, int draw, dk_level from, dk_level to) {
-    if (r->status != DK_OK) return dkp_zero;
+    if (r->status != DK_OK) return dkr_zero;
     if (DKP_STORING(r, draws)) {
         dk_draw *d = &r->own->plan->draw[draw], *before = draw > 1 ? d - 1 : NULL;
         d->from = dk_noise_level(from), d->to = dk_noise_level(to);
@@ -3239,7 +3240,7 @@ static int dkp_norm_of(dk_recorder *r, dk_norm_kind kind, dk_vec v[4], double li
 }
 
 static int dkp_scalar(dk_recorder *r, dk_norm_kind kind, dk_vec a, dk_vec b, double limit) {
-    dk_vec v[4] = {a, b, dkp_zero, dkp_zero};
+    dk_vec v[4] = {a, b, dkr_zero, dkr_zero};
     return dkp_norm_of(r, kind, v, limit, 0);
 }
 
@@ -3332,7 +3333,7 @@ static void dkp_go_back(dk_recorder *r, int i) {
 
 /* Steps first .. end - 1 of the plan by one call of a recording function, which sees nothing of what was before. */
 static void dkp_record_stretch(dk_recorder *r, int first, int end, dk_record_fn record) {
-    r->own->offset = first, r->own->within = 0, r->own->momentum = dkp_zero;
+    r->own->offset = first, r->own->within = 0, r->own->momentum = dkr_zero;
     r->steps = end - first, r->step = -1;
     r->from = r->to = dkp_level(r, 0);
     record(r);
@@ -3382,7 +3383,7 @@ static void dkp_record_all(dk_recorder *r, dk_config *c, dk_plan *plan, const dk
     if (c->start == DK_START_NOISE && r->from.sigma <= 0)
         dkr_refuse(r, "start", c->start, "DK_START_STATE or DK_START_DATA on a grid that begins at sigma = 0");
     int starts = c->start != DK_START_STATE && (!pace || pace->phase == DKP_START);
-    dk_vec z = (starts || fixed) && r->from.sigma > 0 ? dkp_draw(r, 0, r->from, r->from) : dkp_zero;
+    dk_vec z = (starts || fixed) && r->from.sigma > 0 ? dkp_draw(r, 0, r->from, r->from) : dkr_zero;
     if (fixed) r->own->fixed = z;
     if (starts) {
         r->x = dkr_mix(c->start == DK_START_DATA ? r->from.alpha : 0, r->x, r->from.sigma, z);
@@ -3443,6 +3444,7 @@ static double dkp_gauge_lambda(dk_recorder *r, const dk_level *l) {
 static dkp_split dkp_split_between(dk_recorder *r, const dk_level *from, const dk_level *to, double eta,
                                    dk_noise_law law) {
     dkp_split split = {*to, 0};
+    if (law == DK_LAW_DEFAULT) law = DK_LAW_ANCESTRAL;
     int in_flow = r->sampler.gauge == DK_GAUGE_FLOW && law == DK_LAW_ANCESTRAL;
     double ratio = dk_noise_level(*to) / dk_noise_level(*from), sigma = to->sigma;
     if (in_flow) ratio = sigma / dkp_gauge_alpha(r, to) * (dkp_gauge_alpha(r, from) / from->sigma);
@@ -3506,7 +3508,7 @@ static dk_vec dkp_ddim_step(const dk_level *from, const dk_level *to, dk_vec x, 
    alpha (D - U) at the step's end makes the guided D its target. */
 static dk_vec dkp_direction(dk_recorder *r, dk_vec x, const dk_level *level, dk_vec *guidance) {
     const dk_level *told = dkp_quirk(r, DK_QUIRK_TOLD_END) ? &r->to : level;
-    *guidance = dkp_zero;
+    *guidance = dkr_zero;
     if (!r->sampler.cfg_pp) return dkp_denoise(r, x, level, told, NULL);
     dk_vec U, D = dkp_denoise(r, x, level, told, &U);
     *guidance = dkr_mix(1, D, -1, U);
@@ -3592,7 +3594,7 @@ static void dkp_apply_rule(const dk_recorder *r, int n, double H, double *moment
     if (n == 2 && (rule == DK_RULE_BH1 || rule == DK_RULE_SA))
         moment[1] = H < 0 || H > 0 ? 0.5 * H / -dkp_expm1(-H) : 0.5;
     if (n == 3 && (rule == DK_RULE_DPM || rule == DK_RULE_DPM_TAYLOR)) moment[2] *= 0.5;
-    if (rule == DK_RULE_GRADIENT) moment[1] = r->sampler.param[0] - 1;
+    if (rule == DK_RULE_GRADIENT) moment[1] = r->sampler.gamma - 1;
 }
 
 /* The average over the step of the polynomial through the newest n vectors. The step runs from axis value `from`
@@ -3696,7 +3698,7 @@ static dk_vec dkp_runge_kutta_to(dk_recorder *r, const dkp_tableau *tableau, dk_
     int plain = end.sigma > 0 || r->sampler.plain_last, stages = end.sigma > 0 ? tableau->stages : 1;
     int noisy = end.sigma < r->to.sigma, pseudo = r->sampler.gauge == DK_GAUGE_PSEUDO;
     double u = dkp_point_at(r, &r->from).u, h = dkp_point_at(r, &end).u - u;
-    dk_vec K[DK_MAX_STAGES], D = dkp_zero; /* a slope that is not taken is zero */
+    dk_vec K[DK_MAX_STAGES], D = dkr_zero; /* a slope that is not taken is zero */
     memset(K, 0, sizeof K);
     for (int i = 0; i < stages; i++) {
         double c = 0;
@@ -3721,7 +3723,7 @@ static dk_vec dkp_runge_kutta_to(dk_recorder *r, const dkp_tableau *tableau, dk_
 }
 
 static dk_vec dkp_runge_kutta_step(dk_recorder *r, const dkp_tableau *tableau) {
-    return dkp_runge_kutta_to(r, tableau, r->to, dkp_zero);
+    return dkp_runge_kutta_to(r, tableau, r->to, dkr_zero);
 }
 
 /* A multistep run: classical in a gauge, or exponential in lambda. What is interpolated, and the last step, which the
@@ -3830,7 +3832,7 @@ static void dkp_multistep_advance(dk_recorder *r, dkp_multistep *m) {
     if (!m->classical && !dkp_finite(m->past.at[0]))
         m->past.count = 0, nodes = 1; /* no interpolation across an infinite gap */
     if (in_D && nodes > 1 && dkp_quirk(r, DK_QUIRK_UNCOND_PAST)) m->past.v[0] = m->U;
-    m->noise = dkp_add_noise(r, dkp_zero, m->split.up);
+    m->noise = dkp_add_noise(r, dkr_zero, m->split.up);
     r->x = dkp_add(dkp_multistep_step(r, m, m->past.at[0], &r->to, nodes), m->noise);
     if (in_D) m->past.v[0] = m->U;
     m->steps++;
@@ -3841,8 +3843,8 @@ static void dkp_record_multistep(dk_recorder *r, int classical) {
     dkp_multistep m;
     memset(&m, 0, sizeof m);
     m.classical = classical;
-    if (r->sampler.rule != DK_RULE_GRADIENT && fabs(r->sampler.param[0]) > 0)
-        dkr_refuse(r, "sampler.gamma", r->sampler.param[0], "0 but for rule = gradient");
+    if (r->sampler.rule != DK_RULE_GRADIENT && fabs(r->sampler.gamma) > 0)
+        dkr_refuse(r, "sampler.gamma", r->sampler.gamma, "0 but for rule = gradient");
     int warmup = classical && r->sampler.warmup <= r->steps ? r->sampler.warmup : 0;
     m.as_predicted = warmup;
     if (dkp_quirk(r, DK_QUIRK_UNCORRECTED) && r->sampler.quirk > warmup)
@@ -3872,6 +3874,7 @@ static void dkp_record_exponential_adams(dk_recorder *r) {
     dkr_reads(r, "order rule gamma gauge noise_prediction cfg_pp corrector pece lower_order_final law eta "
                  "noise_min noise_max "
                  "count_last euler_last dpm_v2 uncond_past correct_last uncorrected from_down stride quirk");
+    if (!r->sampler.law) r->sampler.law = DK_LAW_SDE;
     dkp_record_multistep(r, 0);
 }
 
@@ -3897,11 +3900,11 @@ static double dkp_er_scaler(const dk_recorder *r, double level) {
 static void dkp_record_er_sde(dk_recorder *r) {
     const int points = 200;
     dkr_reads(r, "order eta er_power");
-    dk_vec D1 = dkp_zero, slope1 = dkp_zero;
+    dk_vec D1 = dkr_zero, slope1 = dkr_zero;
     double before = 0, before2 = 0;
     for (int have = 0; dkr_step(r); have++) {
         double here = dk_noise_level(r->from), next = dk_noise_level(r->to), alpha = r->to.alpha;
-        dk_vec D = dkr_denoise(r, r->x, r->from), slope = dkp_zero;
+        dk_vec D = dkr_denoise(r, r->x, r->from), slope = dkr_zero;
         if (!r->falling) dkr_refuse(r, "grid.rising", 1, "0: the SDE runs towards data");
         if (r->to.sigma <= 0 || !dkp_finite(here)) { /* pure noise is forgotten at once */
             r->x = r->sampler.eta > 0 ? dkp_add_noise(r, dkr_scale(alpha, D), r->to.sigma)
@@ -3941,7 +3944,7 @@ static void dkp_record_runge_kutta(dk_recorder *r) {
 /* Second order with the second evaluation at alpha of the step; Karras et al. 2022, alg. 3. It integrates in the
    schedule's own t: on VP discrete, whose slopes jump at every timestep, it has no order beyond those jumps. */
 static void dkp_record_edm(dk_recorder *r) {
-    double at = r->sampler.param[0];
+    double at = r->sampler.alpha[0];
     const dkp_tableau tableau = {2, 0, {at, 1 - 0.5 / at, 0.5 / at}};
     dkr_reads(r, "alpha gauge plain_last");
     if (!(at > 0 && at <= 1)) dkr_refuse(r, "sampler.alpha", at, "> 0 and <= 1");
@@ -3956,7 +3959,7 @@ static void dkp_record_dpm2(dk_recorder *r) {
         double u = dkp_point_at(r, &r->from).u, last = dkp_point_at(r, &split.down).u;
         double at = (dkp_sqrt(u * last) - u) / (last - u);
         const dkp_tableau tableau = {2, 0, {at, 0, 1}};
-        dkp_runge_kutta_to(r, &tableau, split.down, dkp_zero);
+        dkp_runge_kutta_to(r, &tableau, split.down, dkr_zero);
         if (split.down.sigma > 0 || !dkp_quirk(r, DK_QUIRK_DRY_BOTTOM))
             r->x = dkp_add_noise(r, r->x, split.up);
     }
@@ -4127,7 +4130,7 @@ static void dkp_phi_step(dk_recorder *r, const dk_exponential *m, dkp_stage_nois
     dkp_split whole = dkp_noise_split(r, eta, r->sampler.law);
     dk_level end = noise == DKP_NOISE_BEHIND ? whole.down : r->to, before = r->from;
     double start = dkp_gauge_lambda(r, &r->from), h = dkp_gauge_lambda(r, &end) - start;
-    dk_vec guidance = dkp_zero, unused, path = dkp_zero, x = r->x, F[DK_MAX_STAGES];
+    dk_vec guidance = dkr_zero, unused, path = dkr_zero, x = r->x, F[DK_MAX_STAGES];
     dk_vec D = r->sampler.cfg_pp ? dkp_direction(r, x, &r->from, &guidance) : dkp_denoise_first(r);
     if (!dkp_finite(h)) {
         if (dkp_quirk(r, DK_QUIRK_PURE_STAGE) && m->stages == 2 && end.sigma > 0) D = dkp_pure_stage(r, D);
@@ -4163,13 +4166,14 @@ static void dkp_phi_step(dk_recorder *r, const dk_exponential *m, dkp_stage_nois
 
 static void dkp_record_exponential(dk_recorder *r) {
     dkr_reads(r, "exponential gauge noise_prediction cfg_pp law eta noise_min noise_max");
+    if (!r->sampler.law) r->sampler.law = DK_LAW_SDE;
     if (!r->sampler.exponential) dkr_refuse(r, "sampler.exponential", 0, "an exponential Runge-Kutta method");
     while (dkr_step(r)) dkp_phi_step(r, r->sampler.exponential, DKP_NOISE_BEHIND);
 }
 
 /* Where stage k of `order` stands, as a share of the way in lambda from this step's start to its end. */
 static double dkp_stage_at(dk_recorder *r, int k, int order) {
-    double given = r->sampler.param[k - 1], at = (double)k / order;
+    double given = r->sampler.alpha[k - 1], at = (double)k / order;
     if (given < 0 || given > 1)
         dkr_refuse(r, k == 1 ? "sampler.alpha" : "sampler.alpha2", given, "> 0 and <= 1");
     if (given > 0) return given;
@@ -4182,7 +4186,7 @@ static void dkp_singlestep(dk_recorder *r, int order, dkp_stage_noise noise) {
     double r1 = order > 1 ? dkp_stage_at(r, 1, order) : 0, r2 = order > 2 ? dkp_stage_at(r, 2, order) : 0;
     const double c[3] = {0, r1, r2};
     if (order > 1 && !dkp_finite(r1)) order = 1;
-    int taylor = r->sampler.rule == DK_RULE_EXACT;
+    int taylor = r->sampler.rule <= DK_RULE_EXACT;
     dk_phi_term two[1] = {{2, 1, taylor ? 2 : 1, taylor ? 1 / r1 : 0.5 / r1, 1}};
     dk_phi_term three[6] = {
         {2, 1, 2, r2 * r2 / r1, r2}, {4, 1, two[0].k, two[0].weight, 1}, {3, 2, 2, 1 / r2, 1}};
@@ -4224,6 +4228,7 @@ static void dkp_record_dpmpp_sde(dk_recorder *r) {
 /* SEEDS-2 and -3, Gonzalez et al. 2023, alg. 2-3: the noise of a step goes on from its stages'. */
 static void dkp_record_seeds(dk_recorder *r) {
     dkr_reads(r, DKP_READS_SINGLESTEP);
+    if (!r->sampler.law) r->sampler.law = DK_LAW_SDE;
     if (r->sampler.law != DK_LAW_SDE)
         dkr_refuse(r, "sampler.law", r->sampler.law, "DK_LAW_SDE: SEEDS follow its paths");
     while (dkr_step(r)) dkp_singlestep(r, dkp_singlestep_order(r), DKP_NOISE_PATH);
@@ -4238,7 +4243,7 @@ static void dkp_record_table(dk_recorder *r) {
         int i = r->own->offset + r->step;
         dk_level told = table->t ? dk_level_at(&r->config->schedule, table->t[i]) : r->from;
         const double *b = table->b + (size_t)i * (size_t)r->own->plan->steps;
-        dk_vec z = dkp_zero;
+        dk_vec z = dkr_zero;
         if (i != r->own->estimates)
             dkr_refuse(r, "steps that go back up", i - r->own->estimates, "0 for a table");
         dkr_denoise_told(r, r->x, r->from, told, NULL);
@@ -4246,7 +4251,7 @@ static void dkp_record_table(dk_recorder *r) {
             z = dkr_scale(table->noise[i], dkr_noise(r, r->from, r->to));
         dkp_open_row(r, -1); /* as long as the run */
         dkp_put_terms(r, table->a[i], r->x);
-        for (int j = 0; j <= i; j++) dkp_put_terms(r, b[j], dkr_past(r, j));
+        for (int j = 0; j <= i; j++) dkp_put_terms(r, b[j], dkr_past(r, i + 1 - j));
         dkp_put_terms(r, 1, z);
         r->x = dkp_vec(r, dkp_close_row(r, 'y', r->own->plan->values));
     }
@@ -4427,29 +4432,29 @@ static const dk_sampler_info dkp_samplers[] = {
     DKP_ROW("dpmpp_2s_ancestral", dkp_record_singlestep, "order=2 rule=dpm eta=1", 2, 2, "k-diffusion's dpmpp_2s_ancestral"),
     DKP_ROW("dpmpp_2s_ancestral_rf", dkp_record_singlestep, "order=2 rule=dpm law=flow eta=1", 2, 2, "ComfyUI's dpmpp_2s_ancestral_RF"),
     DKP_ROW("dpmpp_sde", dkp_record_dpmpp_sde, "order=2 rule=dpm eta=1 alpha=0.5", 1, 2, "k-diffusion's dpmpp_sde; Lu et al. 2022b"),
-    DKP_ROW("seeds_2", dkp_record_seeds, "order=2 rule=dpm law=sde eta=1 alpha=0.5", 2, 2, "Gonzalez et al. 2023, alg. 2"),
-    DKP_ROW("seeds_3", dkp_record_seeds, "order=3 rule=dpm law=sde eta=1", 2, 3, "Gonzalez et al. 2023, alg. 3"),
+    DKP_ROW("seeds_2", dkp_record_seeds, "order=2 rule=dpm eta=1 alpha=0.5", 2, 2, "Gonzalez et al. 2023, alg. 2"),
+    DKP_ROW("seeds_3", dkp_record_seeds, "order=3 rule=dpm eta=1", 2, 3, "Gonzalez et al. 2023, alg. 3"),
     DKP_ROW("exp_heun_2_x0", dkp_record_singlestep, "order=2 law=sde alpha=1", 2, 2, "Cox & Matthews 2002, ETD2RK"),
-    DKP_ROW("exp_heun_2_x0_sde", dkp_record_seeds, "order=2 law=sde eta=1 alpha=1", 2, 2, "ComfyUI's exp_heun_2_x0_sde"),
+    DKP_ROW("exp_heun_2_x0_sde", dkp_record_seeds, "order=2 eta=1 alpha=1", 2, 2, "ComfyUI's exp_heun_2_x0_sde"),
     DKP_ROW("res_2s", dkp_record_singlestep, "order=2 law=sde alpha=0.5", 2, 2, "Zhang & Chen 2023, RES"),
-    DKP_PHI("res_3s", &dkp_res3, "law=sde", 3, 3, "Zhang & Chen 2023, RES; Hochbruck & Ostermann 2010, eq. 2.54"),
-    DKP_PHI("etd3rk", &dkp_etd3, "law=sde", 3, 3, "Cox & Matthews 2002, eq. 23-25"),
-    DKP_PHI("etd4rk", &dkp_etd4, "law=sde", 4, 4, "Cox & Matthews 2002, eq. 26-29"),
-    DKP_PHI("krogstad", &dkp_krogstad, "law=sde", 4, 4, "Krogstad 2005, ETDRK4-B"),
-    DKP_PHI("strehmel_weiner", &dkp_sw, "law=sde", 4, 4, "Strehmel & Weiner 1992"),
-    DKP_PHI("hochbruck_ostermann", &dkp_ho, "law=sde", 4, 5, "Hochbruck & Ostermann 2005, eq. 5.19"),
-    DKP_PHI("etd2cf3", &dkp_cf3, "law=sde", 3, 3, "Celledoni et al. 2003; Minchev & Wright 2005"),
-    DKP_PHI("etdrk3", &dkp_fu3, "law=sde", 3, 3, "Fu et al. 2024, energy-decreasing ETDRK3"),
-    DKP_PHI("cfree4", &dkp_cfree4, "law=sde", 4, 4, "Celledoni et al. 2003, CF4"),
-    DKP_PHI("exprk4s6", &dkp_luan4, "law=sde", 4, 6, "Luan 2021"),
-    DKP_PHI("exprk5s8", &dkp_lo5, "law=sde", 5, 8, "Luan & Ostermann 2014"),
-    DKP_PHI("exprk5s10", &dkp_luan5, "law=sde", 5, 10, "Luan 2021"),
-    DKP_PHI("exprk6s15", &dkp_luan6, "law=sde", 6, 15, "Luan 2021"),
-    DKP_PHI("lawson2a", &dkp_lawson2a, "law=sde", 2, 2, "Lawson 1967; the midpoint method with an integrating factor"),
-    DKP_PHI("lawson2b", &dkp_lawson2b, "law=sde", 2, 2, "Lawson 1967; Heun's method with an integrating factor"),
-    DKP_PHI("lawson4", &dkp_lawson4, "law=sde", 4, 4, "Lawson 1967; Kutta's method with an integrating factor"),
-    DKP_PHI("genlawson4", &dkp_genlawson, "law=sde", 4, 4, "Krogstad 2005, generalized integrating factor"),
-    DKP_PHI("modgenlawson4", &dkp_modgenlawson, "law=sde", 4, 4, "Ostermann et al. 2006, modified generalized Lawson"),
+    DKP_PHI("res_3s", &dkp_res3, "", 3, 3, "Zhang & Chen 2023, RES; Hochbruck & Ostermann 2010, eq. 2.54"),
+    DKP_PHI("etd3rk", &dkp_etd3, "", 3, 3, "Cox & Matthews 2002, eq. 23-25"),
+    DKP_PHI("etd4rk", &dkp_etd4, "", 4, 4, "Cox & Matthews 2002, eq. 26-29"),
+    DKP_PHI("krogstad", &dkp_krogstad, "", 4, 4, "Krogstad 2005, ETDRK4-B"),
+    DKP_PHI("strehmel_weiner", &dkp_sw, "", 4, 4, "Strehmel & Weiner 1992"),
+    DKP_PHI("hochbruck_ostermann", &dkp_ho, "", 4, 5, "Hochbruck & Ostermann 2005, eq. 5.19"),
+    DKP_PHI("etd2cf3", &dkp_cf3, "", 3, 3, "Celledoni et al. 2003; Minchev & Wright 2005"),
+    DKP_PHI("etdrk3", &dkp_fu3, "", 3, 3, "Fu et al. 2024, energy-decreasing ETDRK3"),
+    DKP_PHI("cfree4", &dkp_cfree4, "", 4, 4, "Celledoni et al. 2003, CF4"),
+    DKP_PHI("exprk4s6", &dkp_luan4, "", 4, 6, "Luan 2021"),
+    DKP_PHI("exprk5s8", &dkp_lo5, "", 5, 8, "Luan & Ostermann 2014"),
+    DKP_PHI("exprk5s10", &dkp_luan5, "", 5, 10, "Luan 2021"),
+    DKP_PHI("exprk6s15", &dkp_luan6, "", 6, 15, "Luan 2021"),
+    DKP_PHI("lawson2a", &dkp_lawson2a, "", 2, 2, "Lawson 1967; the midpoint method with an integrating factor"),
+    DKP_PHI("lawson2b", &dkp_lawson2b, "", 2, 2, "Lawson 1967; Heun's method with an integrating factor"),
+    DKP_PHI("lawson4", &dkp_lawson4, "", 4, 4, "Lawson 1967; Kutta's method with an integrating factor"),
+    DKP_PHI("genlawson4", &dkp_genlawson, "", 4, 4, "Krogstad 2005, generalized integrating factor"),
+    DKP_PHI("modgenlawson4", &dkp_modgenlawson, "", 4, 4, "Ostermann et al. 2006, modified generalized Lawson"),
     DKP_ROW("euler_cfg_pp", dkp_record_ddim, "cfg_pp=1", 1, 1, "Chung et al. 2024, alg. 1"),
     DKP_ROW("euler_ancestral_cfg_pp", dkp_record_ddim, "eta=1 cfg_pp=1", 1, 1, "ComfyUI's euler_ancestral_cfg_pp"),
     DKP_ROW("dpmpp_2s_ancestral_cfg_pp", dkp_record_singlestep, "order=2 rule=dpm eta=1 cfg_pp=1", 2, 2, "ComfyUI's dpmpp_2s_ancestral_cfg_pp"),
@@ -4457,24 +4462,24 @@ static const dk_sampler_info dkp_samplers[] = {
     DKP_ROW("euler_ancestral", dkp_record_ddim, "eta=1", 1, 1, "k-diffusion's euler_ancestral"),
     DKP_ROW("ddpm", dkp_record_ddim, "eta=1", 1, 1, "Ho et al. 2020, variance beta~"),
     DKP_ROW("ddpm_large", dkp_record_ddim, "law=ddpm_large eta=1", 1, 1, "Ho et al. 2020, variance beta"),
-    DKP_ROW("dpmpp_2m", dkp_record_exponential_adams, "order=2 rule=dpm law=sde", 2, 1, "Lu et al. 2022b, alg. 2"),
-    DKP_ROW("dpmpp_2m_sde", dkp_record_exponential_adams, "order=2 rule=dpm law=sde eta=1", 2, 1, "Lu et al. 2022b, eq. 14"),
+    DKP_ROW("dpmpp_2m", dkp_record_exponential_adams, "order=2 rule=dpm", 2, 1, "Lu et al. 2022b, alg. 2"),
+    DKP_ROW("dpmpp_2m_sde", dkp_record_exponential_adams, "order=2 rule=dpm eta=1", 2, 1, "Lu et al. 2022b, eq. 14"),
     DKP_ROW("euler_maruyama", dkp_record_predictor_corrector, "predictor=euler_maruyama eta=1", 1, 1, "Song et al. 2021, app. D"),
     DKP_ROW("predictor_corrector", dkp_record_predictor_corrector, "eta=1 snr=0.16 langevin_steps=1", 1, 2, "Song et al. 2021, alg. 4-5"),
     DKP_ROW("smld", dkp_record_smld, "langevin_step=0.2 langevin_steps=10", 0, 10, "Song & Ermon 2019, alg. 1"),
-    DKP_ROW("dpmpp_3m", dkp_record_exponential_adams, "order=3 law=sde", 3, 1, "Lu et al. 2022b; exact third order"),
-    DKP_ROW("dpmpp_3m_sde", dkp_record_exponential_adams, "order=3 rule=dpm_taylor law=sde eta=1", 2, 1, "k-diffusion's dpmpp_3m_sde"),
-    DKP_ROW("dpm_solver_2m", dkp_record_exponential_adams, "order=2 rule=dpm noise_prediction=1 law=sde", 2, 1, "Lu et al. 2022, multistep"),
-    DKP_ROW("dpm_solver_3m", dkp_record_exponential_adams, "order=3 noise_prediction=1 law=sde", 3, 1, "Lu et al. 2022, multistep; exact third order"),
-    DKP_ROW("deis", dkp_record_exponential_adams, "order=3 noise_prediction=1 law=sde", 3, 1, "Zhang & Chen 2022, in log rho"),
-    DKP_ROW("res_multistep", dkp_record_exponential_adams, "order=2", 2, 1, "Zhang et al. 2023, RES"),
-    DKP_ROW("dpmpp_2m_cfg_pp", dkp_record_exponential_adams, "order=2 rule=dpm law=sde cfg_pp=1", 1, 1, "ComfyUI's dpmpp_2m_cfg_pp"),
-    DKP_ROW("res_multistep_ancestral", dkp_record_exponential_adams, "order=2 eta=1", 1, 1, "Zhang et al. 2023, RES"),
-    DKP_ROW("res_3m", dkp_record_exponential_adams, "order=3", 3, 1, "Zhang et al. 2023, RES"),
-    DKP_ROW("unip", dkp_record_exponential_adams, "order=3 rule=bh2 law=sde", 3, 1, "Zhao et al. 2023, UniP"),
-    DKP_ROW("unipc", dkp_record_exponential_adams, "order=3 corrector=4 rule=bh2 law=sde", 4, 1, "Zhao et al. 2023, alg. 1"),
-    DKP_ROW("sa_solver", dkp_record_exponential_adams, "order=3 corrector=4 law=sde eta=1", 2, 1, "Xue et al. 2023, alg. 1"),
-    DKP_ROW("sa_solver_pece", dkp_record_exponential_adams, "order=3 corrector=4 pece=1 law=sde eta=1", 2, 2, "Xue et al. 2023, with PECE"),
+    DKP_ROW("dpmpp_3m", dkp_record_exponential_adams, "order=3", 3, 1, "Lu et al. 2022b; exact third order"),
+    DKP_ROW("dpmpp_3m_sde", dkp_record_exponential_adams, "order=3 rule=dpm_taylor eta=1", 2, 1, "k-diffusion's dpmpp_3m_sde"),
+    DKP_ROW("dpm_solver_2m", dkp_record_exponential_adams, "order=2 rule=dpm noise_prediction=1", 2, 1, "Lu et al. 2022, multistep"),
+    DKP_ROW("dpm_solver_3m", dkp_record_exponential_adams, "order=3 noise_prediction=1", 3, 1, "Lu et al. 2022, multistep; exact third order"),
+    DKP_ROW("deis", dkp_record_exponential_adams, "order=3 noise_prediction=1", 3, 1, "Zhang & Chen 2022, in log rho"),
+    DKP_ROW("res_multistep", dkp_record_exponential_adams, "order=2 law=ancestral", 2, 1, "Zhang et al. 2023, RES"),
+    DKP_ROW("dpmpp_2m_cfg_pp", dkp_record_exponential_adams, "order=2 rule=dpm cfg_pp=1", 1, 1, "ComfyUI's dpmpp_2m_cfg_pp"),
+    DKP_ROW("res_multistep_ancestral", dkp_record_exponential_adams, "order=2 law=ancestral eta=1", 1, 1, "Zhang et al. 2023, RES"),
+    DKP_ROW("res_3m", dkp_record_exponential_adams, "order=3 law=ancestral", 3, 1, "Zhang et al. 2023, RES"),
+    DKP_ROW("unip", dkp_record_exponential_adams, "order=3 rule=bh2", 3, 1, "Zhao et al. 2023, UniP"),
+    DKP_ROW("unipc", dkp_record_exponential_adams, "order=3 corrector=4 rule=bh2", 4, 1, "Zhao et al. 2023, alg. 1"),
+    DKP_ROW("sa_solver", dkp_record_exponential_adams, "order=3 corrector=4 eta=1", 2, 1, "Xue et al. 2023, alg. 1"),
+    DKP_ROW("sa_solver_pece", dkp_record_exponential_adams, "order=3 corrector=4 pece=1 eta=1", 2, 2, "Xue et al. 2023, with PECE"),
     DKP_ROW("er_sde", dkp_record_er_sde, "order=3 eta=1", 1, 1, "Cui et al. 2023, ER-SDE-Solver-3"),
     DKP_ROW("lms", dkp_record_adams, "order=4", 4, 1, "k-diffusion's lms: Adams-Bashforth, exact weights"),
     DKP_ROW("ipndm", dkp_record_adams, "order=4 rule=uniform", 1, 1, "Liu et al. 2022; Zhang & Chen 2022"),
@@ -4520,7 +4525,6 @@ static void dkp_default_sampler(dk_sampler *s) {
         if (!s->order) s->order = 2;
         if (!s->rule) s->rule = DK_RULE_DPM;
     }
-    if (!s->tableau && !s->law) s->law = DK_LAW_SDE;
 }
 
 static dk_sampler dkp_preset(const dk_sampler_info *row) {
@@ -5089,10 +5093,21 @@ static void dkp_put_norm(dkp_text *t, const dk_plan *p, int index) {
     dkp_put(t, "\n");
 }
 
+/* The heading of a step, before the first that is printed of it. */
+static void dkp_put_step(dkp_text *t, const dk_plan *p, int *step, int now) {
+    if (now <= *step || now >= p->steps) return;
+    *step = now;
+    dkp_put_pair(t, "step ", now);
+    dkp_put_pair(t, ": noise level ", dk_noise_level(p->level[now]));
+    dkp_put_pair(t, " -> ", dk_noise_level(p->level[now + 1]));
+    dkp_put(t, "\n");
+}
+
 DK_API size_t dk_plan_text(const dk_plan *p, char *text, size_t size) {
     dkp_text t = {text, text ? size : 0, 0};
     int step = -1, draws = 0;
     if (!p) return 0;
+    int begun = p->rows && p->row[0].draw == 0 ? -1 : 0; /* the step whose start has been printed */
     for (int i = 0; i < p->rows; i++) draws += p->row[i].draw >= 0;
     dkp_put_pair(&t, "", p->steps);
     dkp_put_pair(&t, " steps, ", p->calls);
@@ -5101,16 +5116,15 @@ DK_API size_t dk_plan_text(const dk_plan *p, char *text, size_t size) {
     dkp_put(&t, "\n");
     for (int i = 0; i < p->passes; i++) {
         const dk_pass *pass = &p->pass[i];
-        for (int k = pass->first; k < pass->first + pass->count; k++) dkp_put_row(&t, p, &p->row[k]);
+        for (int k = pass->first; k < pass->first + pass->count; k++) {
+            const dk_value *dst = &p->value[p->row[k].dst];
+            dkp_put_step(&t, p, &step, begun);
+            dkp_put_row(&t, p, &p->row[k]);
+            if (dst->letter == 'x') begun = dst->number;
+        }
         if (pass->boundary == DK_BOUNDARY_CALL) {
             const dk_call *c = &p->call[pass->index];
-            if (c->step != step) {
-                step = c->step;
-                dkp_put_pair(&t, "step ", step);
-                dkp_put_pair(&t, ": noise level ", dk_noise_level(p->level[step]));
-                dkp_put_pair(&t, " -> ", dk_noise_level(p->level[step + 1]));
-                dkp_put(&t, "\n");
-            }
+            dkp_put_step(&t, p, &step, begun = c->step);
             for (int k = 0; k < c->branches; k++)
                 dkp_put_values(&t, p, k ? ", " : "    ", c->output + k, ", ", c->uncond_output, "");
             for (int k = 0; k < c->branches; k++)
@@ -6791,15 +6805,15 @@ static const dkp_field dkp_fields[] = {
     DKP_G('g', spacing, 0, DK_SPACING_COUNT - 1, "a grid's name, or levels"),
     DKP_WORDS(G, unit, DK_UNIT_LAMBDA + 1, "t|sigma|flow|lambda"),
     DKP_WORDS(S, gauge, DK_GAUGE_COUNT, "default|ve|flow|vp|native|pseudo"),
-    DKP_WORDS(S, rule, DK_RULE_COUNT, "exact|dpm|dpm_taylor|bh1|bh2|sa|uniform|gradient"),
-    DKP_WORDS(S, law, DK_LAW_COUNT, "ancestral|sde|ddpm_large|fresh|time|flow|sde_noise"),
+    DKP_WORDS(S, rule, DK_RULE_COUNT, "default|exact|dpm|dpm_taylor|bh1|bh2|sa|uniform|gradient"),
+    DKP_WORDS(S, law, DK_LAW_COUNT, "default|ancestral|sde|ddpm_large|fresh|time|flow|sde_noise"),
     DKP_A('c', "predictor", sde.predictor, 0, DK_PREDICTOR_COUNT - 1,
           "reverse_diffusion|euler_maruyama|ancestral|none"),
     DKP_A('c', "control", control.law, 0, DK_CONTROL_COUNT - 1, "standard|free|smooth"),
     DKP_S('i', order, 0, 8, "0 .. 8"),
-    DKP_A('r', "alpha", param[0], -DKP_MOST, DKP_MOST, "finite"),
-    DKP_A('r', "gamma", param[0], -DKP_MOST, DKP_MOST, "finite"),
-    DKP_A('r', "alpha2", param[1], -DKP_MOST, DKP_MOST, "finite"),
+    DKP_A('r', "alpha", alpha[0], -DKP_MOST, DKP_MOST, "finite"),
+    DKP_A('r', "alpha2", alpha[1], -DKP_MOST, DKP_MOST, "finite"),
+    DKP_S('r', gamma, -DKP_MOST, DKP_MOST, "finite"),
     DKP_S('r', eta, 0, DKP_MOST, ">= 0"),
     DKP_S('r', noise_excess, -1, 1e30, ">= -1, at most 1e30"),
     DKP_A('1', "s_noise", noise_excess, 0, 0, "0 .. 1e30"),
@@ -7688,7 +7702,7 @@ static dk_vec dkp_guide(dk_recorder *r, const dk_guidance *g, const double weigh
             dkr_keep(r, dkp_add(dkr_mix(1, C, -1, U), dkr_scale(g->momentum, r->own->momentum)));
         double w = g->projected > 1 ? g->scale : g->scale - 1, along = w * (g->parallel - 1);
         int p = dkp_set(along) ? dkp_scalar(r, DK_NORM_PROJECTION, d, C, g->limit) : 0;
-        int l = g->limit > 0 ? dkp_scalar(r, DK_NORM_LIMIT, d, dkp_zero, g->limit) : 0;
+        int l = g->limit > 0 ? dkp_scalar(r, DK_NORM_LIMIT, d, dkr_zero, g->limit) : 0;
         d = l ? dkr_scale_by(w, l, 1, d) : dkr_scale(w, d);
         G = dkp_add(g->projected > 1 ? U : C, d);
         if (p) G = dkp_add(G, dkr_scale_by(along, p, 1, C));
@@ -7705,7 +7719,7 @@ static dk_vec dkp_guide(dk_recorder *r, const dk_guidance *g, const double weigh
 static dk_vec dkp_finish_D(dk_recorder *r, const dk_guidance *g, dk_vec D, const dk_call *call) {
     D = dkp_store_as(r, D, 'D', call->estimate, call->clip);
     if (g->quantile > 0) {
-        dk_vec v[4] = {D, dkp_zero, dkp_zero, dkp_zero};
+        dk_vec v[4] = {D, dkr_zero, dkr_zero, dkr_zero};
         int s = dkp_norm_of(r, DK_NORM_QUANTILE, v, g->quantile_most, g->quantile);
         D = dkp_store_as(r, dkr_scale_by(1, s, 1, D), 'D', call->estimate, 1);
     }
@@ -7796,8 +7810,8 @@ static void dkp_record_outputs(dk_recorder *r, dkp_evaluation *v, int with_uncon
 static dk_vec dkp_record_guidance(dk_recorder *r, const dkp_evaluation *v) {
     const dkp_guided *h = &v->guided;
     const dkp_model *m = &v->network, *s = &v->seen;
-    dk_vec P[DK_BRANCHES] = {v->F[0], h->wanted[1] ? v->F[1] : dkp_zero, v->F[2]};
-    if (v->zero) return dkp_zero;
+    dk_vec P[DK_BRANCHES] = {v->F[0], h->wanted[1] ? v->F[1] : dkr_zero, v->F[2]};
+    if (v->zero) return dkr_zero;
     for (int k = 0; k < DK_BRANCHES && dkp_guided_by_norms(&h->g); k++) {
         if (!P[k].of) continue;
         if (v->converted) P[k] = dkr_mix((m->d_x - s->d_x) / s->d_f, v->x, m->d_f / s->d_f, P[k]);
@@ -7820,14 +7834,14 @@ static dk_vec dkp_denoise(dk_recorder *r, dk_vec x, const dk_level *level, const
     dkp_evaluation v;
     int first = r->own->plan->calls;
     r->own->drawn = -1;
-    if (uncond) *uncond = dkp_zero;
-    if (r->status != DK_OK) return dkp_zero;
+    if (uncond) *uncond = dkr_zero;
+    if (r->status != DK_OK) return dkr_zero;
     dkp_begin_evaluation(r, &v, x, level, told);
-    if (r->status != DK_OK) return dkp_zero;
+    if (r->status != DK_OK) return dkr_zero;
     dkp_guidance_at(&v.guided, r, level, uncond != NULL);
     dkp_choose_space(r, &v);
     dkp_record_outputs(r, &v, uncond != NULL);
-    if (r->status != DK_OK) return dkp_zero;
+    if (r->status != DK_OK) return dkr_zero;
     dk_vec G = dkp_record_guidance(r, &v), D = G;
     if (v.raw) D = dkp_finish_D(r, &v.guided.g, dkr_mix(v.seen.d_x, v.x, v.seen.d_f, G), &v.call);
     if (level->sigma <= 0) { /* nothing else asks for the noise */
@@ -7850,10 +7864,11 @@ DK_API dk_vec dkr_denoise(dk_recorder *r, dk_vec x, dk_level level) {
     return dkp_denoise(r, x, &level, &level, NULL);
 }
 
-DK_API dk_vec dkr_past(dk_recorder *r, int estimate) {
-    if (estimate < r->own->skipped || estimate >= r->own->estimates)
-        dkr_refuse(r, "estimate of dkr_past", estimate, "one that has been made, by an evaluation");
-    if (r->status != DK_OK) return dkp_zero;
+DK_API dk_vec dkr_past(dk_recorder *r, int back) {
+    int made = r->own->estimates - r->own->skipped, estimate = r->own->estimates - back;
+    if (back < 1 || back > made)
+        dkr_refuse(r, "estimate of dkr_past", back, "1, the newest, .. as many as evaluations have made");
+    if (r->status != DK_OK) return dkr_zero;
     if (!r->own->storing) return dkp_vec(r, -1 - estimate); /* anything distinct */
     const dk_call *call = &r->own->plan->call[estimate - r->own->skipped];
     while (call->estimate < estimate) call++;
@@ -7913,13 +7928,13 @@ static dk_vec dkp_judge_runge_kutta(dk_recorder *r, const dkp_tableau *tableau, 
     dkp_point from = dkp_point_at(r, &r->from), to = dkp_point_at(r, &r->to);
     double differ[DK_MAX_STAGES];
     for (int i = 0; i < n; i++) differ[i] = h * (a[i] - embedded[i]);
-    dk_vec error = dkp_sum(n, differ, K), D = dkp_zero;
+    dk_vec error = dkp_sum(n, differ, K), D = dkr_zero;
     x = dkr_keep(r, x);
     if (ahead) {
         D = dkr_denoise(r, x, r->to);
         error = dkr_mix(1, error, -h * embedded[n], dkr_mix(to.p, x, to.q, D));
     }
-    dkp_judge(r, DK_NORM_ERROR_SUM, error, dkp_zero, dkr_scale(1 / from.scale, r->x),
+    dkp_judge(r, DK_NORM_ERROR_SUM, error, dkr_zero, dkr_scale(1 / from.scale, r->x),
               dkr_scale(1 / to.scale, x));
     if (ahead) dkp_pin(r, DKP_KEPT_D, D);
     return x;
@@ -7954,8 +7969,8 @@ static void dkp_record_measure(dk_recorder *r) {
     dk_vec X = dkr_keep(r, dkr_scale(1 / from.scale, r->x)), D = dkp_denoise_first(r);
     dk_vec K = dkr_keep(r, dkr_mix(from.p, r->x, from.q, D));
     if (r->own->pace->phase == DKP_MEASURE) {
-        dkp_judge(r, DK_NORM_ERROR_SUM, X, dkp_zero, X, X);
-        dkp_judge(r, DK_NORM_ERROR_SUM, K, dkp_zero, X, X);
+        dkp_judge(r, DK_NORM_ERROR_SUM, X, dkr_zero, X, X);
+        dkp_judge(r, DK_NORM_ERROR_SUM, K, dkr_zero, X, X);
     } else {
         dk_vec x = dkr_keep(r, dkr_scale(to.scale, dkr_mix(1, X, to.u - from.u, K)));
         D = dkr_denoise(r, x, r->own->pace->to);
@@ -9610,9 +9625,9 @@ static void dkp_record_singlestep_on_levels(dk_recorder *r) {
 static const dk_sampler_info dkp_peer_samplers[] = {
     DKP_ROW("heunpp2", dkp_record_heunpp2, "", 1, 3, "sd-webui-samplers-scheduler's Heun++"),
     DKP_ROW("dpm_adaptive", dkp_record_singlestep, "order=3 rule=dpm noise_prediction=1 rtol=0.05 atol=0.0078 control=smooth safety=0.81 above_last=1", 3, 0, "k-diffusion's dpm_adaptive: the same with PID control"),
-    DKP_ROW("dpmpp_2m_v2", dkp_record_exponential_adams, "order=2 rule=dpm law=sde dpm_v2=1", 1, 1, "Crowson's variant; stable-diffusion.cpp's dpm++2mv2"),
-    DKP_ROW("res_multistep_cfg_pp", dkp_record_exponential_adams, "order=2 cfg_pp=1 uncond_past=1", 1, 1, "ComfyUI's res_multistep_cfg_pp"),
-    DKP_ROW("res_multistep_ancestral_cfg_pp", dkp_record_exponential_adams, "order=2 eta=1 cfg_pp=1 uncond_past=1", 1, 1, "ComfyUI's res_multistep_ancestral_cfg_pp"),
+    DKP_ROW("dpmpp_2m_v2", dkp_record_exponential_adams, "order=2 rule=dpm dpm_v2=1", 1, 1, "Crowson's variant; stable-diffusion.cpp's dpm++2mv2"),
+    DKP_ROW("res_multistep_cfg_pp", dkp_record_exponential_adams, "order=2 law=ancestral cfg_pp=1 uncond_past=1", 1, 1, "ComfyUI's res_multistep_cfg_pp"),
+    DKP_ROW("res_multistep_ancestral_cfg_pp", dkp_record_exponential_adams, "order=2 law=ancestral eta=1 cfg_pp=1 uncond_past=1", 1, 1, "ComfyUI's res_multistep_ancestral_cfg_pp"),
     DKP_ROW("ipndm_v", dkp_record_adams, "order=4 ipndm_v=1", 1, 1, "zju-pi/diff-sampler's ipndm_v; for exact weights see lms"),
     DKP_ROW("deis_t", dkp_record_deis_t, "order=3", 3, 1, "Zhang & Chen 2022, t-AB"),
     DKP_ROW("dpm_solver_fast", dkp_record_dpm_fast, "order=3 rule=dpm noise_prediction=1 above_last=1", 3, 3, "Lu et al. 2022, app. D.3; k-diffusion's dpm_fast"),

@@ -97,7 +97,7 @@ static const option options[] = {
     {"churn", REAL, AT(c.sampler.churn), RUNS, "X", 0, "noise added before each step"},
     {"churn-min", REAL, AT(c.sampler.churn_range[0]), RUNS, "X", 0, "  from this sigma/alpha on"},
     {"churn-max", REAL, AT(c.sampler.churn_range[1]), RUNS, "X", 0, "  up to this one"},
-    {"alpha", REAL, AT(c.sampler.param[0]), RUNS, "X", 0, "edm: where the second evaluation stands"},
+    {"alpha", REAL, AT(c.sampler.alpha[0]), RUNS, "X", 0, "edm: where the second evaluation stands"},
     {"snr", REAL, AT(c.sampler.sde.snr), RUNS, "X", 0, "predictor_corrector: size of Langevin steps"},
     {"langevin-step", REAL, AT(c.sampler.sde.langevin_step), RUNS, "X", 0, "smld: size of Langevin steps"},
     {"langevin-steps", WHOLE, AT(c.sampler.sde.langevin_steps), RUNS, "N", 0, "Langevin steps per level"},

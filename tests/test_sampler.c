@@ -1124,13 +1124,13 @@ static void noise_laws_keep_the_marginal(void **state) {
             for (int law = 0; law < DK_LAW_COUNT; law++)
                 for (int e = 0; e < 4; e++) {
                     int path = strstr("seeds_2 seeds_3 exp_heun_2_x0_sde", names[n]) != NULL;
-                    if (law == DK_LAW_DDPM_LARGE || law == DK_LAW_SDE_NOISE || (path && law != DK_LAW_SDE))
+                    if (law == DK_LAW_DDPM_LARGE || law == DK_LAW_SDE_NOISE || (path && law > DK_LAW_DEFAULT && law != DK_LAW_SDE))
                         continue;
                     int per_step = strstr("seeds_2 dpmpp_sde", names[n]) ? 2
                                    : strcmp(names[n], "seeds_3") == 0    ? 3
                                                                          : 1;
                     dk_sampler s = edited(names[n], strcmp(names[n], "edm_churn") == 0 ? 0 : etas[e]);
-                    s.law = s.record == dk_sampler_named("rk4").record ? DK_LAW_ANCESTRAL : (dk_noise_law)law;
+                    s.law = s.record == dk_sampler_named("rk4").record ? DK_LAW_DEFAULT : (dk_noise_law)law;
                     s.noise_excess = 0;
                     dk_config c = between(dk_schedule_name(f), s, 5, 20, 0.05);
                     dk_level l = dk_level_at_sigma(&c.schedule, 20);

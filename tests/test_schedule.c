@@ -845,7 +845,7 @@ static const struct {
     {"grid.unit", "edm", AT(grid.unit), 'i', {-1, 4}, 2},
     {"sampler.gauge", "flow", AT(sampler.gauge), 'i', {-1, 99}, 2},
     {"sampler.order", "flow", AT(sampler.order), 'i', {-1, 9}, 2},
-    {"sampler.alpha", "flow", AT(sampler.param[0]), 'd', {NaN, HUGE_VAL}, 2},
+    {"sampler.alpha", "flow", AT(sampler.alpha[0]), 'd', {NaN, HUGE_VAL}, 2},
     {"sampler.law", "flow", AT(sampler.law), 'i', {-1, 99}, 2},
     {"sampler.eta", "flow", AT(sampler.eta), 'd', {-1, NaN, HUGE_VAL}, 3},
     {"sampler.noise_excess", "flow", AT(sampler.noise_excess), 'd', {-1.5, NaN, HUGE_VAL}, 3},
