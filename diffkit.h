@@ -1153,8 +1153,6 @@ DK_API dk_sampler dk_table_sampler(const dk_table *table); /* the table stays th
 
 /* ------------------------------------------------------------ >>decl-noise  Noise without a run */
 
-/* Philox4x32-10, Salmon et al. 2011. */
-DK_API void dk_philox(const uint32_t counter[4], const uint32_t key[2], uint32_t out[4]);
 /* Standard normals number first .. first + n - 1 of (seed, sample, draw). */
 DK_API void dk_normals(uint64_t seed, uint64_t sample, uint32_t draw, uint64_t first, size_t n, dk_real *out);
 
@@ -6277,7 +6275,8 @@ DKP_INLINE void dkp_philox(uint64_t c[4], const uint32_t m[2], uint32_t key0, ui
 #undef DKP_ROUND
 }
 
-DK_API void dk_philox(const uint32_t counter[4], const uint32_t key[2], uint32_t out[4]) {
+/* Philox4x32-10, Salmon et al. 2011. */
+static void dkp_philox_block(const uint32_t counter[4], const uint32_t key[2], uint32_t out[4]) {
     const uint32_t m[2] = {dkp_multiplier(0), dkp_multiplier(1)};
     uint64_t c[4] = {counter[0], counter[1], counter[2], counter[3]};
     dkp_philox(c, m, key[0], key[1]);
@@ -6609,7 +6608,7 @@ DKP_ONCE static int dkp_brownian(uint64_t seed, uint64_t sample, const dk_noise_
     uint32_t derived[4];
     double from = dkp_moment(q->from), to = dkp_moment(q->to);
     int count = dkp_increment(0, 1, from, to, 0, from - to, node);
-    dk_philox(counter, key, derived);
+    dkp_philox_block(counter, key, derived);
     for (size_t done = 0; done < n && count; done += PART) {
         size_t part = n - done < PART ? n - done : (size_t)PART;
         dk_real z[PART];
@@ -9403,7 +9402,7 @@ typedef struct dk_json {
 DK_API dk_status dk_config_from_json(struct dk_config *c, const char *text, size_t length, dk_json *more);
 
 /* A well-known model: what its own scheduler_config.json says, in words. */
-typedef struct dk_model_preset {
+typedef struct dk_model_info {
     const char *name, *class_name;
     const char *sampler;  /* NULL: the class's */
     const char *settings; /* key=value, what differs from the class's defaults */
@@ -9411,9 +9410,9 @@ typedef struct dk_model_preset {
     double tokens;        /* of its customary image size, where the shift depends on it */
     int to_zero;          /* as its pipeline does; see dk_json */
     const char *about;
-} dk_model_preset;
+} dk_model_info;
 
-DK_API const dk_model_preset *dk_model_preset_at(int i); /* NULL past the end */
+DK_API const dk_model_info *dk_model_at(int i); /* NULL past the end */
 /* The same as dk_config_from_json, by the model's name; steps 0: the customary number. */
 DK_API dk_status dk_config_for(struct dk_config *c, const char *model, dk_json *more);
 
@@ -10226,7 +10225,7 @@ static void dkp_cuda_part(const dk_noise_source *s, const dk_noise_request *q, s
                                (uint32_t)(thread >> 32)},
                  r[4];
         double u, angle, cosine, sine;
-        dk_philox(counter, key, r);
+        dkp_philox_block(counter, key, r);
         if (per == 4) { /* in float, as there */
             const float unit = 2.3283064e-10f, turns = unit * 6.2831853f;
             const uint32_t *pair = r + turn % 4 / 2 * 2;
@@ -11946,7 +11945,7 @@ DK_API dk_status dk_config_from_json(dk_config *c, const char *text, size_t leng
 
 #define DKP_SD "beta_start=0.00085 beta_end=0.012 beta_schedule=scaled_linear "
 /* clang-format off */
-static const dk_model_preset dkp_models[] = {
+static const dk_model_info dkp_models[] = {
     {"sd1", "PNDMScheduler", NULL, DKP_SD "skip_prk_steps=true steps_offset=1", 50, 0, 0, "Stable Diffusion 1.x; Rombach et al. 2022"},
     {"sd2", "DDIMScheduler", NULL, DKP_SD "clip_sample=false set_alpha_to_one=false steps_offset=1 prediction_type=v_prediction", 50, 0, 0, "Stable Diffusion 2.x for 768 pixels"},
     {"sd2_base", "PNDMScheduler", NULL, DKP_SD "skip_prk_steps=true steps_offset=1", 50, 0, 0, "Stable Diffusion 2.x for 512 pixels"},
@@ -11991,7 +11990,7 @@ static const dk_model_preset dkp_models[] = {
 /* clang-format on */
 #undef DKP_SD
 
-DK_API const dk_model_preset *dk_model_preset_at(int i) {
+DK_API const dk_model_info *dk_model_at(int i) {
     return i >= 0 && i < DKP_COUNT(dkp_models) ? &dkp_models[i] : NULL;
 }
 
@@ -12009,7 +12008,7 @@ DK_API dk_status dk_config_for(dk_config *c, const char *model, dk_json *more) {
     while (model && i < DKP_COUNT(dkp_models) && !dkp_same_name(name, dkp_models[i].name, 1)) i++;
     if (!model || i == DKP_COUNT(dkp_models)) 
         return dkp_fail_name(c->message, "model", model ? model : "(NULL)", dkp_model_name);
-    const dk_model_preset *row = &dkp_models[i];
+    const dk_model_info *row = &dkp_models[i];
     dkp_start_job(&job, &set, c, more, &none);
     job.of = dkp_class_named(row->class_name);
     if (set.steps == 0) set.steps = row->steps;

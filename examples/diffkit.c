@@ -533,11 +533,11 @@ static void list_aliases(int as_json) {
 }
 
 static const char *model_name(int i) {
-    const dk_model_preset *row = dk_model_preset_at(i);
+    const dk_model_info *row = dk_model_at(i);
     return row ? row->name : NULL;
 }
 
-static const char *model_about(int i) { return dk_model_preset_at(i)->about; }
+static const char *model_about(int i) { return dk_model_at(i)->about; }
 
 static void markdown_rows(const char *heading, const char *(*name)(int), const char *(*about)(int)) {
     printf("\n## %s\n\n| name | what it is |\n| --- | --- |\n", heading);
@@ -568,8 +568,8 @@ static int list_markdown(void) {
            "and its customary "
            "number of\nsteps.\n\n| name | model | scheduler of diffusers | settings | steps |\n| --- | --- | "
            "--- | --- | --- |\n");
-    for (int i = 0; dk_model_preset_at(i); i++) {
-        const dk_model_preset *row = dk_model_preset_at(i);
+    for (int i = 0; dk_model_at(i); i++) {
+        const dk_model_info *row = dk_model_at(i);
         const char *tick = *row->settings ? "`" : "";
         printf("| `%s` | %s | %s%s%s | %s%s%s%s | %d |\n", row->name, row->about, row->class_name,
                row->sampler ? ", " : "", row->sampler ? row->sampler : "", tick, row->settings, tick,

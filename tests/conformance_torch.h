@@ -28,7 +28,7 @@ static verdict philox_line(const json *line, double *worst) {
     for (int i = 0; i < 3; i++)
         for (int k = 0; given[i] && k < given[i]->count && k < 4; k++)
             words[i][k] = (uint32_t)strtoul(given[i]->item[k].string, NULL, 16);
-    dk_philox(words[0], words[1], out);
+    dkp_philox_block(words[0], words[1], out);
     *worst = memcmp(out, words[2], sizeof out) == 0 ? 0 : 1;
     return *worst > 0 ? FAIL : OK;
 }

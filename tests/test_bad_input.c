@@ -640,7 +640,7 @@ static void what_is_missing_is_named(void **state) {
     assert_null(dk_schedule_name(-1)), assert_null(dk_schedule_about(-1)),
         assert_null(dk_schedule_about(1000));
     assert_null(dk_grid_name(-1)), assert_null(dk_grid_about(-1)), assert_null(dk_grid_about(1000));
-    assert_null(dk_sampler_at(-1)), assert_null(dk_model_preset_at(-1));
+    assert_null(dk_sampler_at(-1)), assert_null(dk_model_at(-1));
     assert_non_null(strstr(dk_grid_about(0), "Karras et al. 2022"));
     assert_non_null(strstr(dk_schedule_about(0), "alpha"));
     assert_int_equal(dk_version(), DK_VERSION);

@@ -337,7 +337,7 @@ static void philox(const char *name) {
     const uint32_t key[2] = {5, 6};
     (void)name;
     for (int i = 0; i < 100; i++) {
-        dk_philox(counter, key, out);
+        dkp_philox_block(counter, key, out);
         for (int k = 0; k < 4; k++) take(out[k]);
         counter[i % 4] ^= out[0];
     }
@@ -1191,7 +1191,7 @@ static const char *alias_name(int i) {
     snprintf(name, sizeof name, "%s:%s", a.peer, a.name);
     return name;
 }
-static const char *model_name(int i) { return dk_model_preset_at(i) ? dk_model_preset_at(i)->name : NULL; }
+static const char *model_name(int i) { return dk_model_at(i) ? dk_model_at(i)->name : NULL; }
 static const char *class_name(int i) {
     static const char *const names[] = {"DDIMScheduler",
                                         "DDIMParallelScheduler",

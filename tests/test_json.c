@@ -512,7 +512,7 @@ static void random_pieces_are_survived(void **state) {
         size_t n = 0;
         for (int k = 0; k < 24; k++) {
             counter[0]++;
-            dk_philox(counter, key, word);
+            dkp_philox_block(counter, key, word);
             const char *piece =
                 k == 0 ? "{\"_class_name\":" : pieces[word[0] % (sizeof pieces / sizeof *pieces)];
             memcpy(text + n, piece, strlen(piece)), n += strlen(piece);
@@ -560,8 +560,8 @@ static void long_words_are_survived(void **state) {
 
 static void models_have_configs(void **state) {
     (void)state;
-    for (int i = 0; dk_model_preset_at(i); i++) {
-        const dk_model_preset *row = dk_model_preset_at(i);
+    for (int i = 0; dk_model_at(i); i++) {
+        const dk_model_info *row = dk_model_at(i);
         dk_config c;
         dk_plan plan;
         memset(&c, 0, sizeof c), memset(&plan, 0, sizeof plan);
@@ -577,7 +577,7 @@ static void models_have_configs(void **state) {
         assert_true(dkp_say_words(&job, row->settings, 0));
         dk_plan_free(&plan);
     }
-    assert_null(dk_model_preset_at(-1));
+    assert_null(dk_model_at(-1));
 }
 
 static void models_are_what_their_pipelines_do(void **state) {

@@ -18,7 +18,7 @@ static void philox_gives_the_known_answers(void **state) {
     (void)state;
     for (int i = 0; i < 3; i++) {
         uint32_t out[4];
-        dk_philox(known[i], known[i] + 4, out);
+        dkp_philox_block(known[i], known[i] + 4, out);
         assert_memory_equal(out, known[i] + 6, sizeof out);
     }
 }
@@ -54,7 +54,7 @@ static uint32_t scalar_normal(uint64_t seed, uint64_t sample, uint32_t draw, uin
     uint32_t key[2] = {(uint32_t)seed, (uint32_t)(seed >> 32)}, r[4];
     uint32_t counter[4] = {(uint32_t)block, draw, (uint32_t)sample,
                            (uint32_t)(sample >> 32) ^ ((uint32_t)(block >> 32) << 16)};
-    dk_philox(counter, key, r);
+    dkp_philox_block(counter, key, r);
     float cosine, sine, radius = sqrtf(dkp_minus_2_log(r[element % 64 / 32 * 2]));
     dkp_turn(r[element % 64 / 32 * 2 + 1], &cosine, &sine);
     return dkp_bits(radius * (element % 32 < 16 ? cosine : sine));
@@ -72,7 +72,7 @@ static void all_vector_widths_give_the_same_bits(void **state) {
     (void)state;
     for (uint64_t k = 0; k < SEEDS; k++) {
         uint32_t r[4], counter[4] = {(uint32_t)k, 0, 0, 0}, key[2] = {1, 2};
-        dk_philox(counter, key, r);
+        dkp_philox_block(counter, key, r);
         /* all three words of 64 bits, and chunks across 2^28, where a block's number leaves 32 bits */
         dkp_noise of = {k < 10 ? k : (uint64_t)r[0] << 32 | r[1], k % 2 ? (uint64_t)r[2] << 20 : k, r[3],
                         NULL};

@@ -90,12 +90,22 @@ static void numpy_pcg64_gives_what_default_rng_gives(void **state) {
 
 static const double pi = 3.14159265358979323846;
 
+/* Philox4x32-10, Salmon et al. 2011. */
+static void philox(const uint32_t counter[4], const uint32_t key[2], uint32_t out[4]) {
+    memcpy(out, counter, 4 * sizeof *out);
+    for (uint32_t i = 0; i < 10; i++) {
+        uint64_t p = 0xD2511F53u * (uint64_t)out[0], q = 0xCD9E8D57u * (uint64_t)out[2];
+        out[0] = (uint32_t)(q >> 32) ^ out[1] ^ (key[0] + i * 0x9E3779B9u), out[1] = (uint32_t)q;
+        out[2] = (uint32_t)(p >> 32) ^ out[3] ^ (key[1] + i * 0xBB67AE85u), out[3] = (uint32_t)p;
+    }
+}
+
 /* The layout of torch's kernel, element by element in double: Box-Muller over cuRAND's uniforms. */
 static double cuda_element(uint64_t seed, uint64_t block, uint64_t thread, int k, int bits) {
     const uint32_t counter[4] = {(uint32_t)block, (uint32_t)(block >> 32), (uint32_t)thread, 0};
     const uint32_t key[2] = {(uint32_t)seed, (uint32_t)(seed >> 32)};
     uint32_t r[4];
-    dk_philox(counter, key, r);
+    philox(counter, key, r);
     double u = (r[k / 2 * 2] + 0.5) * ldexp(1, -32), v = (r[k / 2 * 2 + 1] + 0.5) * ldexp(1, -32);
     if (bits == 64) {
         u = ((double)(r[0] ^ (uint64_t)r[1] << 21) + 0.5) * ldexp(1, -53);
