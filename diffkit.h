@@ -813,9 +813,11 @@ typedef struct dk_eval {
 /* Nonzero stops: dk_sample and dk_continue then return DK_ERROR_CALLBACK; x is the state of that evaluation. */
 typedef int (*dk_denoise_fn)(void *user, const dk_eval *eval);
 
-/* Bytes for dk_begin: plan and buffers; 0 and a message if the config cannot work (or DK_NO_MALLOC). */
+/* Bytes for dk_begin: plan and buffers; 0 and a message if the config cannot work (or DK_NO_MALLOC). Records the plan,
+   in memory that it allocates and gives back. */
 DK_API size_t dk_run_size(dk_config *c);
-/* Bytes for dk_begin_plan: buffers only; 0 if they cannot be had. */
+/* Bytes for dk_begin_plan: buffers only; 0 if they cannot be had, or the config's batch, dim, threads or noise cannot
+   work, which dk_begin_plan says in words. Writes to neither. */
 DK_API size_t dk_workspace_size(const dk_plan *plan, const dk_config *c);
 /* Starts a run on x (batch * dim numbers). memory NULL: allocated, freed by dk_end. Any alignment.
    x and memory must stay until the end; neither they, nor mask and known, nor the run may share memory. The config is
@@ -830,23 +832,31 @@ DK_API dk_status dk_begin_plan(dk_run *run, const dk_plan *plan, const dk_config
    evaluation, and calling again hands the same evaluation out once more. A run that has ended in an error (the step size
    became too small, the result is not finite) says so again. */
 DK_API int dk_next(dk_run *run, dk_eval *eval);
-/* The loop around dk_next, with progress; after an error or a stop it may be called again. */
+/* The loop around dk_next, with progress; after an error or a stop it may be called again. Returns run->status. */
 DK_API dk_status dk_continue(dk_run *run, dk_denoise_fn denoise, void *user);
+/* Gives back what dk_begin or dk_begin_plan allocated, and makes the run zero; x, and memory of the caller's, stay. At any
+   time, also for a run that is not over; NULL, a run that did not begin, and twice are fine. Not within a callback of
+   dk_next (hook, noise, back end, parallel), where it does nothing but say so; such callbacks must return, not throw
+   or longjmp, or the run can neither go on nor be ended. */
 DK_API void dk_end(dk_run *run);
-/* dk_begin, dk_continue, dk_end, on allocated memory. */
+/* dk_begin, dk_continue, dk_end, on allocated memory. An error is in c->message, and x what dk_next leaves. */
 DK_API dk_status dk_sample(dk_config *c, dk_denoise_fn denoise, void *user, dk_real *x);
 /* The denoised estimate of the evaluation that is out, once its output is filled, until the next dk_next;
-   blended with known data where D is; after the end, the result. With guidance that of branch 0, and at the last branch G, as far as it is linear. Writes batch * dim numbers. */
+   blended with known data where D is; after the end, the result, or the error that the run has ended in. With guidance: at
+   branch 0 that branch's; at the last one G, without what norms do to it. out: batch * dim numbers, not of x or memory.
+   DK_ERROR_ORDER where no evaluation is out, or with a back end. */
 DK_API dk_status dk_denoised(dk_run *run, dk_real *out);
 /* The plan that a run is on, its own or the one that it was given; NULL if it has not begun. A run's own plan is within the
    run, and moves with it. */
 DK_API const dk_plan *dk_run_plan(const dk_run *run);
-/* The state that the evaluation now out looks at; after the end, the result. */
+/* The state that the evaluation now out looks at; after the end, the result. batch * dim numbers that are the run's, good
+   until the next call; NULL where there is no run, or with a back end. */
 DK_API const dk_real *dk_state(const dk_run *run);
 /* To the nearest number of 16 bits, ties to even, and back exactly. Too large becomes infinite; NaN stays NaN. */
 DK_API void dk_to_half(dk_number number, const dk_real *from, uint16_t *to, size_t n);
 DK_API void dk_from_half(dk_number number, const uint16_t *from, dk_real *to, size_t n);
-/* A draw of the run's plan from its source, batch * dim numbers: for back ends. */
+/* A draw of the run's plan from its source to out, batch * dim numbers: for back ends, from within their rows, too.
+   DK_ERROR_ORDER where the plan has no such draw, else what the source returns. */
 DK_API dk_status dk_run_noise(dk_run *run, int draw, dk_real *out);
 /* Everything that changes, as bytes, the same on every machine; at any time between calls, also of a run that is over.
    dk_save_size gives how many, 0 where there is no run or it has a back end. The loading run must have been begun with
@@ -860,6 +870,20 @@ DK_API dk_status dk_load(dk_run *run, const void *bytes, size_t size);
 /* ---------------------------------- Stop here unless you write samplers, back ends or tools. */
 
 /* --------------------------------------------------------------------------- >>decl-plan  Plans */
+
+/* A plan of two Euler steps, with what each part is called (dk_plan_text prints any plan like this):
+
+       pass 0   row   z0 = normal, draw 0     -> tile 0      a row makes one value from terms (coefficient * value), or a draw
+                row   x0 = 80 z0              -> x           a value lies in x, in a buffer, or, within a pass, in a tile
+                row   u0 = 0.0125 x0          -> buffer 1
+       call 0   F0 = network(u0; t)           -> buffer 1    a call ends a pass: here the run waits for the network
+       pass 1   row   D0 = c x0 + d F0        -> tile 0      rows run tile by tile: what is in a tile never reaches memory
+                row   x1 = a x0 + b D0        -> x           a row may write over a term of its own
+                row   u1 = e x1               -> buffer 1    a buffer is used again once its value is dead
+       call 1   F1 = network(u1; t)           -> buffer 1
+       pass 2   row   D1 = ..., x2 = D1       -> x           the end: the result is in x
+
+   Norms and hooks end a pass, too, for they need all elements of a value. */
 
 /* coefficient * value; times scalar^power where scalar > 0 numbers one of the plan's norm ratios. */
 typedef struct dk_term {
@@ -978,12 +1002,15 @@ struct dk_plan {
 
 /* Bytes that dk_record needs; 0 and a message if the config cannot work. */
 DK_API size_t dk_plan_size(struct dk_config *c);
-/* Records the config's sampler on its grid. Before: plan zero, or recorded already, or else zero but for memory and bytes. A plan that
-   was recorded gives way to the new one. The config is read, and its message written on failure: the plan is then what
-   it was, or empty where it had been recorded into memory of its own. */
+/* Records the config's sampler on its grid. Before: plan zero, zero but for memory and bytes, or recorded already: then it
+   gives way to the new one. The config is read, and its message written on failure: the plan is then what it was, or
+   empty where it had memory of its own. A plan is not written to by its runs: any number of threads may use it. */
 DK_API dk_status dk_record(dk_plan *plan, struct dk_config *c);
+/* Gives back what dk_record or dk_plan_copy allocated, and makes the plan zero. Memory of the caller's stays; runs on
+   the plan must have ended. NULL, zero and twice are fine. */
 DK_API void dk_plan_free(dk_plan *plan);
-/* Deep copy, to memory as for dk_record. */
+/* Deep copy, to memory as for dk_record; *to, unless it has memory and bytes, is overwritten. DK_ERROR_CONFIG where one is
+   NULL, DK_ERROR_MEMORY where memory does not suffice: *to is then what it was. */
 DK_API dk_status dk_plan_copy(dk_plan *to, const dk_plan *from);
 /* 1 if both do the same operations in the same order, with coefficients and levels within tolerance
    (|a - b| <= tolerance (1 + |b|)); the largest difference goes to *worst unless NULL. */
@@ -1466,7 +1493,7 @@ typedef struct dkp_sizes {
 } dkp_sizes;
 static dkp_sizes dkp_workspace(const dk_plan *p, const dk_config *c);
 static const dk_backend *dkp_backend(const dk_run *run);
-static const dk_plan *dkp_plan_of(const dk_run *run) { return run->plan ? run->plan : &run->own.plan; }
+DKP_INLINE const dk_plan *dkp_plan_of(const dk_run *run) { return run->plan ? run->plan : &run->own.plan; }
 static dk_real *dkp_buffer(const dk_run *run, int slot);
 static uint16_t *dkp_half_buffer(const dk_run *run, int slot);
 static const dk_noise_source *dkp_source(const dk_run *run, int draw);
@@ -5420,7 +5447,7 @@ static char *dkp_output(const dk_run *run, int value) {
 /* An output begins as NaN at the first and the last element of every sample, and once per tile. So the check of outputs
    finds what the network leaves as it is, for little. */
 static void dkp_mark_output(dk_run *run, int value) {
-    if (run->config.unchecked || run->config.backend || value < 0) return;
+    if (value < 0) return;
     dk_number number = dkp_plan_of(run)->number;
     const void *mark = dkp_unwritten_bits(number);
     size_t bytes = number ? sizeof(uint16_t) : sizeof(dk_real);
@@ -5431,11 +5458,16 @@ static void dkp_mark_output(dk_run *run, int value) {
     }
 }
 
+static void dkp_mark_outputs(dk_run *run) {
+    const dk_call *call = dkp_open_call(run);
+    for (int k = 0; k < call->branches; k++) dkp_mark_output(run, call->output + k);
+    dkp_mark_output(run, call->uncond_output);
+}
+
 /* A state that is finite may be too large for the network's 16 bits. */
 static dk_status dkp_check_input(dk_run *run) {
     const dk_plan *p = dkp_plan_of(run);
     size_t bad = run->size;
-    if (p->number != DK_NUMBER_FP16 || run->config.unchecked) return DK_OK;
     dkp_backend(run)->find_bad(NULL, run, p->value[dkp_open_call(run)->input].slot, &bad);
     if (bad >= run->size) return DK_OK;
     dk_real given = dk_state(run)[bad];
@@ -5451,7 +5483,7 @@ static int dkp_hand_out(dk_run *run, dk_eval *e) {
     const dk_call *call = dkp_open_call(run);
     dkp_describe(run, e);
     if (run->config.backend) return 1;
-    if (dkp_check_input(run) != DK_OK) return 0;
+    if (p->number == DK_NUMBER_FP16 && !run->config.unchecked && dkp_check_input(run) != DK_OK) return 0;
     if (p->number) {
         e->input_half = dkp_half_buffer(run, e->input_slot);
         e->output_half = dkp_half_buffer(run, e->output_slot);
@@ -5592,9 +5624,7 @@ static int dkp_next(dk_run *run, dk_eval *eval) {
         }
         run->own.waiting = 0;
         if (pass->boundary == DK_BOUNDARY_CALL) {
-            const dk_call *call = dkp_open_call(run);
-            for (int k = 0; k < call->branches; k++) dkp_mark_output(run, call->output + k);
-            dkp_mark_output(run, call->uncond_output);
+            if (!run->config.unchecked && !run->config.backend) dkp_mark_outputs(run);
             run->own.waiting = 1;
             return dkp_hand_out(run, eval);
         }
@@ -8483,6 +8513,7 @@ DKP_COMPILE_TWICE(dkp_run_ops,
    other tiles, too, unless there were too many to be kept. */
 typedef struct dkp_window {
     const dk_run *run;
+    const dk_plan *plan;
     dk_real *tiles;
     size_t at, n, sample; /* the sample that coefficients are for */
     int ops, many, noises, draws;
@@ -8531,7 +8562,7 @@ static dkp_op *dkp_with(dkp_op *op, dk_real c, const void *v, int moves) {
 
 /* Where a value's elements begin, or those of the tile. */
 static void *dkp_place(const dkp_window *w, int value) {
-    const dk_value *v = &dkp_plan_of(w->run)->value[value];
+    const dk_value *v = &w->plan->value[value];
     const dk_config *c = &w->run->config;
     if (v->kind == DK_VALUE_LOCAL) return w->tiles + (size_t)v->slot * DKP_TILE;
     if (v->kind == DK_VALUE_HALF) return dkp_half_buffer(w->run, v->slot);
@@ -8541,7 +8572,7 @@ static void *dkp_place(const dkp_window *w, int value) {
 }
 
 static int dkp_moves(const dkp_window *w, int value) {
-    return dkp_plan_of(w->run)->value[value].kind != DK_VALUE_LOCAL;
+    return w->plan->value[value].kind != DK_VALUE_LOCAL;
 }
 
 static dkp_op *dkp_with_value(const dkp_window *w, dkp_op *op, dk_real c, int value) {
@@ -8549,7 +8580,7 @@ static dkp_op *dkp_with_value(const dkp_window *w, dkp_op *op, dk_real c, int va
 }
 
 static int dkp_is_half(const dkp_window *w, int value) {
-    return dkp_plan_of(w->run)->value[value].kind == DK_VALUE_HALF;
+    return w->plan->value[value].kind == DK_VALUE_HALF;
 }
 
 static dk_real dkp_factor(const dkp_window *w, const dk_term *t) {
@@ -8581,14 +8612,14 @@ static void dkp_resolve_sum(dkp_window *w, const dk_term *t, int count, void *y,
 
 /* A row that only copies a value. */
 static int dkp_copies(const dkp_window *w, const dk_row *row) {
-    const dk_term *t = &dkp_plan_of(w->run)->term[row->first];
+    const dk_term *t = &w->plan->term[row->first];
     return row->count == 1 && t->c >= 1 && t->c <= 1 && !t->scalar && row->clip <= 0 &&
            !dkp_is_half(w, t->value);
 }
 
 static void dkp_resolve_row(dkp_window *w, const dk_row *row) {
     const dk_run *run = w->run;
-    const dk_term *t = &dkp_plan_of(run)->term[row->first];
+    const dk_term *t = &w->plan->term[row->first];
     int half = dkp_is_half(w, row->dst), moves = dkp_moves(w, row->dst);
     void *dst = dkp_place(w, row->dst);
     if (row->draw >= 0 && dkp_whole(dkp_source(run, row->draw))) { /* it has filled a buffer of its own */
@@ -8617,12 +8648,13 @@ enum { DKP_SAMPLES_NOISE = 1, DKP_SAMPLES_FACTORS };
 
 /* Why windows must lie in one sample each. */
 static int dkp_by_sample(const dk_run *run, const dk_pass *pass) {
+    const dk_plan *plan = dkp_plan_of(run);
     int why = 0;
     for (int k = 0; k < pass->count; k++) {
-        const dk_row *row = &dkp_plan_of(run)->row[pass->first + k];
+        const dk_row *row = &plan->row[pass->first + k];
         if (row->draw >= 0) why |= DKP_SAMPLES_NOISE;
         for (int j = row->first; j < row->first + row->count; j++)
-            if (dkp_plan_of(run)->term[j].scalar) why |= DKP_SAMPLES_FACTORS;
+            if (plan->term[j].scalar) why |= DKP_SAMPLES_FACTORS;
     }
     return why;
 }
@@ -8667,16 +8699,17 @@ static size_t dkp_units(size_t n, size_t unit) { return n / unit + (n % unit > 0
 
 static void dkp_run_range(const dkp_work *work, int part, size_t first, size_t end) {
     const dk_run *run = work->run;
+    const dk_plan *plan = dkp_plan_of(run);
     const dk_pass *pass = work->pass;
     size_t to = end * DKP_TILE < run->size ? end * DKP_TILE : run->size;
     int by_sample = dkp_by_sample(run, pass);
     int fetch = run->size >= (by_sample ? DKP_ALONE : DKP_FAR); /* memory can work while noise is made */
     size_t tile = fetch && !by_sample ? DKP_TILE / 2 : DKP_TILE;
     dkp_window w;
-    w.run = run, w.tiles = run->own.tiles + (size_t)part * dkp_tiles(dkp_plan_of(run)) * DKP_TILE;
-    size_t locals = (size_t)dkp_plan_of(run)->locals;
+    w.run = run, w.plan = plan, w.tiles = run->own.tiles + (size_t)part * dkp_tiles(plan) * DKP_TILE;
+    size_t locals = (size_t)plan->locals;
     w.wide = w.tiles + locals * DKP_TILE;
-    w.sum = w.wide + (dkp_tiles(dkp_plan_of(run)) - locals) / 2 * DKP_TILE;
+    w.sum = w.wide + (dkp_tiles(plan) - locals) / 2 * DKP_TILE;
     w.sample = 0, w.many = 0, w.ahead.streams = 0;
     for (size_t at = first * DKP_TILE; at < to; at += w.n) {
         size_t sample = by_sample ? at / run->dim : 0, from = at - sample * run->dim;
@@ -8690,7 +8723,7 @@ static void dkp_run_range(const dkp_work *work, int part, size_t first, size_t e
         if (fetch) w.ahead.end += w.n < to - w.ahead.end ? w.n : to - w.ahead.end;
         if (resolve) w.ops = w.noises = w.draws = 0;
         for (int k = 0; resolve && k < pass->count; k++)
-            dkp_resolve_row(&w, &dkp_plan_of(run)->row[pass->first + k]);
+            dkp_resolve_row(&w, &plan->row[pass->first + k]);
         if (resolve && fetch) dkp_look_ahead(&w);
         if (fetch && !w.draws) dkp_ask(&w.ahead, w.n);
         dkp_run_window(&w);
