@@ -209,6 +209,11 @@ typedef struct dk_run dk_run;
 
 /* -------------------------------------------------------------- >>decl-schedule  Noise schedules */
 
+/* A row of a list of names. */
+typedef struct dk_named {
+    const char *name, *about;
+} dk_named;
+
 /* One noise level. sigma = 0 is clean data, alpha = 0 pure noise. */
 typedef struct dk_level {
     double t;            /* the schedule's own time */
@@ -251,7 +256,7 @@ typedef struct dk_schedule {
     double t_min, t_max; /* range of t that grids span; both 0: all of the family's range */
     double shift;        /* flow, VP discrete: multiplies sigma/alpha; 0: 1. Flow: sigma = shift t / (1 + (shift - 1) t) */
     double sigma_min, sigma_max; /* VE, EDM; VP cosine: sigma/alpha stays between them, 0: no limit */
-    double cosine_offset;        /* VP cosine: s */
+    double cosine_offset;        /* VP cosine: s in alpha = cos(pi/2 (t + s)/(1 + s)) / cos(pi/2 s/(1 + s)) */
     double beta_min, beta_max;   /* VP, sub-VP: beta(t) = beta_min + t (beta_max - beta_min); VP discrete: first, last */
     dk_betas betas;              /* VP discrete: how they are spaced in between */
     int timesteps;               /* VP discrete: number of training timesteps T, t = 0 .. T-1; flow: size of the
@@ -272,9 +277,6 @@ DK_API dk_schedule dk_ve(double sigma_min, double sigma_max);
 DK_API dk_schedule dk_edm(double sigma_min, double sigma_max);
 /* alpha^2 + sigma^2 = 1, dx = -beta(t)/2 x dt + sqrt(beta) dw, t in [0, 1]. Song et al. 2021, eq. 11. */
 DK_API dk_schedule dk_vp(double beta_min, double beta_max);
-/* alpha = cos(pi/2 (t + s)/(1 + s)) / cos(pi/2 s/(1 + s)), alpha^2 + sigma^2 = 1, t in [0, 1]. Nichol & Dhariwal 2021, eq. 17:
-   s = 0.008. */
-DK_API dk_schedule dk_vp_cosine_flow(double s);
 /* alpha as VP, sigma = 1 - alpha^2. Song et al. 2021, eq. 12. */
 DK_API dk_schedule dk_sub_vp(double beta_min, double beta_max);
 /* alpha = cos t, sigma = sin t, t in [0, pi/2]. Albergo & Vanden-Eijnden 2023; sCM's TrigFlow. */
@@ -284,15 +286,13 @@ DK_API dk_schedule dk_cosine_flow(void);
 DK_API dk_schedule dk_vp_discrete(dk_betas betas, int timesteps, double beta_min, double beta_max);
 DK_API dk_schedule dk_vp_linear(void);        /* DDPM: 1000 betas from 1e-4 to 0.02 */
 DK_API dk_schedule dk_vp_scaled_linear(void); /* Stable Diffusion: sqrt(beta) linear, 0.00085 .. 0.012 */
-DK_API dk_schedule dk_vp_cosine(void);        /* Nichol & Dhariwal 2021, betas cut at 0.999 */
 /* From a model's own table; the table stays the caller's and must outlive recording. */
 DK_API dk_schedule dk_vp_table(const double *alphas_cumprod, int timesteps);
 /* Outside [t_min, t_max] t stays at the end while sigma/alpha goes on. */
 DK_API dk_schedule dk_custom_schedule(dk_schedule_fn fn, void *user, double t_min, double t_max);
-/* By name, with customary parameters; dk_schedule_name(i) lists the names, NULL past the end. */
+/* By name, with customary numbers. A name that is not known gives a struct that is zero but for it, which is refused. */
 DK_API dk_schedule dk_schedule_named(const char *name);
-DK_API const char *dk_schedule_name(int i);
-DK_API const char *dk_schedule_about(int i);
+DK_API const dk_named *dk_schedule_at(int i); /* the list of names; NULL past the end */
 
 /* Level at time t, at noise level s^ = sigma/alpha (0 to infinity), at half log-SNR lambda (either infinity). */
 DK_API dk_level dk_level_at(const dk_schedule *s, double t);
@@ -451,8 +451,7 @@ typedef struct dk_grid {
 
 /* By name, with customary numbers. A name that is not known gives a struct that is zero but for it, which is refused. */
 DK_API dk_grid dk_grid_named(const char *name);
-DK_API const char *dk_grid_name(int i); /* NULL past the end */
-DK_API const char *dk_grid_about(int i);
+DK_API const dk_named *dk_grid_at(int i); /* the list of names; NULL past the end */
 /* The user's own levels, taken verbatim: steps + 1 numbers. */
 DK_API dk_grid dk_grid_levels(const double *levels, dk_unit unit);
 
@@ -1502,7 +1501,6 @@ DKP_INLINE size_t dkp_bad_from(const dk_real *v, size_t i, size_t end);
 
 #ifndef DK_NO_PEERS
 /* What they use of book three: names, published lists, generators. */
-struct dkp_grid_row;
 static int dkp_sampler_by_name(const char *name, dk_sampler *s);
 static int dkp_grid_by_name(const char *name, dk_grid *g);
 static int dkp_set_by_name(dk_config *c, const char *part, const char *name);
@@ -1515,7 +1513,7 @@ struct dkp_history;
 static dk_vec dkp_ipndm_v_average(const struct dkp_history *past, int n, double from, double span);
 static dk_vec dkp_dpm_v2_average(const struct dkp_history *past, double span);
 static double dkp_bins(dk_recorder *r, dk_level *from, dk_level *to);
-static const struct dkp_grid_row *dkp_published(int i);
+static const dk_named *dkp_published(int i, dk_grid *g);
 static const dk_way *dkp_way_by_name(const char *name);
 static const dkp_generator *dkp_generator_at(int i);
 #else
@@ -1537,48 +1535,117 @@ static const dkp_generator *dkp_generator_at(int i);
 
 DKP_SMALL
 
-static dk_schedule dkp_schedule(dk_family family, double t_min, double t_max) {
+/* All of the times that a family has, but for t = 0 of VP. */
+static void dkp_set_range(dk_schedule *s) {
+    s->t_min = s->family == DK_FAMILY_EDM ? s->sigma_min : 0;
+    s->t_max = s->family == DK_FAMILY_EDM           ? s->sigma_max
+               : s->family == DK_FAMILY_COSINE      ? dkp_pi / 2
+               : s->family == DK_FAMILY_VP_DISCRETE ? s->timesteps - 1.0
+                                                    : 1;
+}
+
+/* With the one or two numbers that a family has. */
+static dk_schedule dkp_schedule(dk_family family, double a, double b) {
     dk_schedule s;
     memset(&s, 0, sizeof s);
-    s.family = family, s.t_min = t_min, s.t_max = t_max;
+    s.family = family;
+    if (family == DK_FAMILY_FLOW) s.shift = a, s.timesteps = 1000;
+    else if (family == DK_FAMILY_VE || family == DK_FAMILY_EDM) s.sigma_min = a, s.sigma_max = b;
+    else if (family == DK_FAMILY_VP_COSINE) s.cosine_offset = a;
+    else s.beta_min = a, s.beta_max = b;
+    dkp_set_range(&s);
+    if (family == DK_FAMILY_VP || family == DK_FAMILY_SUB_VP) s.t_min = 1e-3; /* Song et al. 2021, app. C */
     return s;
 }
 
-DK_API dk_schedule dk_flow(double shift) {
-    dk_schedule s = dkp_schedule(DK_FAMILY_FLOW, 0, 1);
-    s.shift = shift, s.timesteps = 1000;
-    return s;
-}
+DK_API dk_schedule dk_flow(double shift) { return dkp_schedule(DK_FAMILY_FLOW, shift, 0); }
 
 DK_API dk_schedule dk_ve(double sigma_min, double sigma_max) {
-    dk_schedule s = dkp_schedule(DK_FAMILY_VE, 0, 1);
-    s.sigma_min = sigma_min, s.sigma_max = sigma_max;
-    return s;
+    return dkp_schedule(DK_FAMILY_VE, sigma_min, sigma_max);
 }
 
 DK_API dk_schedule dk_edm(double sigma_min, double sigma_max) {
-    dk_schedule s = dkp_schedule(DK_FAMILY_EDM, sigma_min, sigma_max);
-    s.sigma_min = sigma_min, s.sigma_max = sigma_max;
-    return s;
+    return dkp_schedule(DK_FAMILY_EDM, sigma_min, sigma_max);
 }
 
 DK_API dk_schedule dk_vp(double beta_min, double beta_max) {
-    dk_schedule s = dkp_schedule(DK_FAMILY_VP, 1e-3, 1); /* t_min: Song et al. 2021, app. C */
-    s.beta_min = beta_min, s.beta_max = beta_max;
-    return s;
+    return dkp_schedule(DK_FAMILY_VP, beta_min, beta_max);
 }
 
 DK_API dk_schedule dk_sub_vp(double beta_min, double beta_max) {
-    dk_schedule s = dk_vp(beta_min, beta_max);
-    s.family = DK_FAMILY_SUB_VP;
+    return dkp_schedule(DK_FAMILY_SUB_VP, beta_min, beta_max);
+}
+
+DK_API dk_schedule dk_cosine_flow(void) { return dkp_schedule(DK_FAMILY_COSINE, 0, 0); }
+
+DK_API dk_schedule dk_vp_discrete(dk_betas betas, int timesteps, double beta_min, double beta_max) {
+    dk_schedule s = dkp_schedule(DK_FAMILY_VP_DISCRETE, beta_min, beta_max);
+    s.betas = betas, s.timesteps = timesteps, s.t_max = timesteps - 1.0;
     return s;
 }
 
-DK_API dk_schedule dk_cosine_flow(void) { return dkp_schedule(DK_FAMILY_COSINE, 0, dkp_pi / 2); }
+DK_API dk_schedule dk_vp_linear(void) { return dk_vp_discrete(DK_BETAS_LINEAR, 1000, 1e-4, 0.02); }
+
+DK_API dk_schedule dk_vp_scaled_linear(void) {
+    return dk_vp_discrete(DK_BETAS_SCALED_LINEAR, 1000, 0.00085, 0.012);
+}
+
+DK_API dk_schedule dk_vp_table(const double *alphas_cumprod, int timesteps) {
+    dk_schedule s = dk_vp_discrete(DK_BETAS_LINEAR, timesteps, 0, 0);
+    s.alphas_cumprod = alphas_cumprod;
+    return s;
+}
 
 DK_API dk_schedule dk_custom_schedule(dk_schedule_fn fn, void *user, double t_min, double t_max) {
-    dk_schedule s = dkp_schedule(DK_FAMILY_CUSTOM, t_min, t_max);
-    s.fn = fn, s.user = user;
+    dk_schedule s = dkp_schedule(DK_FAMILY_CUSTOM, 0, 0);
+    s.fn = fn, s.user = user, s.t_min = t_min, s.t_max = t_max;
+    return s;
+}
+
+static const struct {
+    dk_named is;
+    dk_family family;
+    dk_betas betas; /* VP discrete */
+    double a, b;    /* the family's numbers */
+    int zero_terminal_snr;
+} dkp_schedules[] = {
+#define DKP_SCHEDULE(name, about, family, a, b) {{name, about}, DK_FAMILY_##family, DK_BETAS_LINEAR, a, b, 0}
+#define DKP_DISCRETE(name, about, betas, a, b, zero_snr) \
+    {{name, about}, DK_FAMILY_VP_DISCRETE, DK_BETAS_##betas, a, b, zero_snr}
+    DKP_SCHEDULE("flow", "flow matching, alpha = 1 - t, sigma = t; Lipman et al. 2022", FLOW, 1, 0),
+    DKP_SCHEDULE("ve", "VE, sigma = 0.01 (50/0.01)^t; Song et al. 2021", VE, 0.01, 50),
+    DKP_SCHEDULE("edm", "sigma = t, 0.002 to 80; Karras et al. 2022", EDM, 0.002, 80),
+    DKP_SCHEDULE("vp", "VP SDE, beta 0.1 to 20; Song et al. 2021", VP, 0.1, 20),
+    DKP_SCHEDULE("sub_vp", "sub-VP SDE, beta 0.1 to 20; Song et al. 2021", SUB_VP, 0.1, 20),
+    DKP_SCHEDULE("cosine_flow", "alpha = cos t, sigma = sin t; Albergo & Vanden-Eijnden 2023", COSINE, 0, 0),
+    DKP_DISCRETE("vp_linear", "DDPM, 1000 betas 1e-4 to 0.02; Ho et al. 2020", LINEAR, 1e-4, 0.02, 0),
+    DKP_DISCRETE("vp_scaled_linear",
+                 "Stable Diffusion, sqrt(beta) linear 0.00085 to 0.012; Rombach et al. 2022", SCALED_LINEAR,
+                 0.00085, 0.012, 0),
+    DKP_DISCRETE("vp_cosine", "cosine abar, beta cut at 0.999; Nichol & Dhariwal 2021", COSINE, 0, 0, 0),
+    DKP_SCHEDULE("vp_cosine_flow", "alpha as vp_cosine's, t from 0 to 1; Nichol & Dhariwal 2021", VP_COSINE,
+                 0.008, 0),
+    DKP_DISCRETE("vp_zero_snr", "vp_scaled_linear rescaled to zero terminal SNR; Lin et al. 2023",
+                 SCALED_LINEAR, 0.00085, 0.012, 1),
+#undef DKP_SCHEDULE
+#undef DKP_DISCRETE
+};
+
+DK_API const dk_named *dk_schedule_at(int i) {
+    return i >= 0 && i < DKP_COUNT(dkp_schedules) ? &dkp_schedules[i].is : NULL;
+}
+
+DK_API dk_schedule dk_schedule_named(const char *name) {
+    dk_schedule s;
+    memset(&s, 0, sizeof s);
+    s.name = name ? name : "(NULL)";
+    for (int i = 0; name && i < DKP_COUNT(dkp_schedules); i++)
+        if (strcmp(name, dkp_schedules[i].is.name) == 0) {
+            s = dkp_schedules[i].family == DK_FAMILY_VP_DISCRETE
+                    ? dk_vp_discrete(dkp_schedules[i].betas, 1000, dkp_schedules[i].a, dkp_schedules[i].b)
+                    : dkp_schedule(dkp_schedules[i].family, dkp_schedules[i].a, dkp_schedules[i].b);
+            s.name = dkp_schedules[i].is.name, s.zero_terminal_snr = dkp_schedules[i].zero_terminal_snr;
+        }
     return s;
 }
 
@@ -1733,80 +1800,6 @@ static dk_level dkp_discrete_level_of(const dkp_discrete *d, int k, double abar)
 
 static dk_level dkp_discrete_level(const dkp_discrete *d, int k) {
     return dkp_discrete_level_of(d, k, dkp_abar(d, k));
-}
-
-DK_API dk_schedule dk_vp_discrete(dk_betas betas, int timesteps, double beta_min, double beta_max) {
-    dk_schedule s = dkp_schedule(DK_FAMILY_VP_DISCRETE, 0, timesteps - 1.0);
-    s.betas = betas, s.timesteps = timesteps, s.beta_min = beta_min, s.beta_max = beta_max;
-    return s;
-}
-
-DK_API dk_schedule dk_vp_linear(void) { return dk_vp_discrete(DK_BETAS_LINEAR, 1000, 1e-4, 0.02); }
-DK_API dk_schedule dk_vp_scaled_linear(void) {
-    return dk_vp_discrete(DK_BETAS_SCALED_LINEAR, 1000, 0.00085, 0.012);
-}
-DK_API dk_schedule dk_vp_cosine(void) { return dk_vp_discrete(DK_BETAS_COSINE, 1000, 0, 0); }
-DK_API dk_schedule dk_vp_table(const double *alphas_cumprod, int timesteps) {
-    dk_schedule s = dkp_schedule(DK_FAMILY_VP_DISCRETE, 0, timesteps - 1.0);
-    s.alphas_cumprod = alphas_cumprod, s.timesteps = timesteps;
-    return s;
-}
-
-DK_API dk_schedule dk_vp_cosine_flow(double cosine_offset) {
-    dk_schedule s = dkp_schedule(DK_FAMILY_VP_COSINE, 0, 1);
-    s.cosine_offset = cosine_offset;
-    return s;
-}
-
-static dk_schedule dkp_named_flow(void) { return dk_flow(1); }
-static dk_schedule dkp_named_ve(void) { return dk_ve(0.01, 50); }
-static dk_schedule dkp_named_edm(void) { return dk_edm(0.002, 80); }
-static dk_schedule dkp_named_vp(void) { return dk_vp(0.1, 20); }
-static dk_schedule dkp_named_sub_vp(void) { return dk_sub_vp(0.1, 20); }
-static dk_schedule dkp_named_vp_cosine_flow(void) { return dk_vp_cosine_flow(0.008); }
-static dk_schedule dkp_named_zero_snr(void) {
-    dk_schedule s = dk_vp_scaled_linear();
-    s.zero_terminal_snr = 1;
-    return s;
-}
-
-static const struct {
-    const char *name, *about;
-    dk_schedule (*make)(void);
-} dkp_schedules[] = {
-    {"flow", "flow matching, alpha = 1 - t, sigma = t; Lipman et al. 2022", dkp_named_flow},
-    {"ve", "VE, sigma = 0.01 (50/0.01)^t; Song et al. 2021", dkp_named_ve},
-    {"edm", "sigma = t, 0.002 to 80; Karras et al. 2022", dkp_named_edm},
-    {"vp", "VP SDE, beta 0.1 to 20; Song et al. 2021", dkp_named_vp},
-    {"sub_vp", "sub-VP SDE, beta 0.1 to 20; Song et al. 2021", dkp_named_sub_vp},
-    {"cosine_flow", "alpha = cos t, sigma = sin t; Albergo & Vanden-Eijnden 2023", dk_cosine_flow},
-    {"vp_linear", "DDPM, 1000 betas 1e-4 to 0.02; Ho et al. 2020", dk_vp_linear},
-    {"vp_scaled_linear", "Stable Diffusion, sqrt(beta) linear 0.00085 to 0.012; Rombach et al. 2022",
-     dk_vp_scaled_linear},
-    {"vp_cosine", "cosine abar, beta cut at 0.999; Nichol & Dhariwal 2021", dk_vp_cosine},
-    {"vp_cosine_flow", "alpha as vp_cosine's, t from 0 to 1; Nichol & Dhariwal 2021",
-     dkp_named_vp_cosine_flow},
-    {"vp_zero_snr", "vp_scaled_linear rescaled to zero terminal SNR; Lin et al. 2023", dkp_named_zero_snr},
-};
-
-DK_API const char *dk_schedule_name(int i) {
-    return i >= 0 && i < DKP_COUNT(dkp_schedules) ? dkp_schedules[i].name : NULL;
-}
-
-DK_API const char *dk_schedule_about(int i) {
-    return i >= 0 && i < DKP_COUNT(dkp_schedules) ? dkp_schedules[i].about : NULL;
-}
-
-DK_API dk_schedule dk_schedule_named(const char *name) {
-    for (int i = 0; name && i < DKP_COUNT(dkp_schedules); i++)
-        if (strcmp(name, dkp_schedules[i].name) == 0) {
-            dk_schedule known = dkp_schedules[i].make();
-            known.name = dkp_schedules[i].name;
-            return known;
-        }
-    dk_schedule s = dkp_schedule(DK_FAMILY_DEFAULT, 0, 0);
-    s.name = name ? name : "(NULL)";
-    return s;
 }
 
 DK_API double dk_noise_level(dk_level l) { return l.alpha > 0 ? l.sigma / l.alpha : HUGE_VAL; }
@@ -2685,40 +2678,19 @@ static const dkp_spacing dkp_spacings[DK_SPACING_COUNT - 1] = {
     {dkp_verbatim, NULL, DKP_LISTED, DK_FINAL_MIN, 0, 0, 0}};
 #undef DKP_SPACING_ROW
 
-/* A name, and the published list that it stands for. Names have a table of their own, so that a program which uses none
-   has none in it. */
-typedef struct dkp_grid_row {
-    const char *name, *about;
-    dk_spacing spacing;
-    dk_final final;
-    const double *list;
-    int list_count;
-    dk_unit unit;
-    dk_spacing_fn fn;
-} dkp_grid_row;
-
-#define DKP_GRID_NAME(name, about, spacing, at, count, flags, final, a, b, n) \
-    {name, about, DK_SPACING_##spacing, DK_FINAL_DEFAULT, NULL, 0, DK_UNIT_T, NULL},
-static const dkp_grid_row dkp_grids[] = {DKP_SPACINGS(DKP_GRID_NAME)};
+/* Names have a table of their own, so that a program which uses none has none in it. */
+#define DKP_GRID_NAME(name, about, spacing, at, count, flags, final, a, b, n) {name, about},
+static const dk_named dkp_grids[] = {DKP_SPACINGS(DKP_GRID_NAME)};
 #undef DKP_SPACINGS
 #undef DKP_GRID_NAME
 
-/* Row i: the library's own names, then published lists; NULL past the end. */
-static const dkp_grid_row *dkp_grid_row_at(int i) {
+/* The library's own, then published lists. */
+DK_API const dk_named *dk_grid_at(int i) {
     if (i >= 0 && i < DKP_COUNT(dkp_grids)) return &dkp_grids[i];
 #ifndef DK_NO_PEERS
-    if (i >= 0) return dkp_published(i - DKP_COUNT(dkp_grids));
+    if (i >= 0) return dkp_published(i - DKP_COUNT(dkp_grids), NULL);
 #endif
     return NULL;
-}
-
-DK_API const char *dk_grid_name(int i) {
-    const dkp_grid_row *row = dkp_grid_row_at(i);
-    return row ? row->name : NULL;
-}
-DK_API const char *dk_grid_about(int i) {
-    const dkp_grid_row *row = dkp_grid_row_at(i);
-    return row ? row->about : NULL;
 }
 
 static dk_grid dkp_grid(dk_spacing spacing) {
@@ -2730,12 +2702,15 @@ static dk_grid dkp_grid(dk_spacing spacing) {
 
 DK_API dk_grid dk_grid_named(const char *name) {
     dk_grid g = dkp_grid(DK_SPACING_DEFAULT);
-    const dkp_grid_row *row;
+    const dk_named *row;
     g.name = name ? name : "(NULL)";
-    for (int i = 0; name && (row = dkp_grid_row_at(i)) != NULL; i++)
+    for (int i = 0; name && (row = dk_grid_at(i)) != NULL; i++)
         if (strcmp(name, row->name) == 0) {
-            g.name = row->name, g.spacing = row->spacing, g.final = row->final, g.fn = row->fn;
-            g.levels = row->list, g.level_count = row->list_count, g.unit = row->unit;
+            g.name = row->name;
+            if (i < DKP_COUNT(dkp_grids)) g.spacing = (dk_spacing)(i + 1);
+#ifndef DK_NO_PEERS
+            else dkp_published(i - DKP_COUNT(dkp_grids), &g);
+#endif
             return g;
         }
 #ifndef DK_NO_PEERS
@@ -6211,10 +6186,9 @@ static int dkp_distance(const char *a, const char *b) {
     return begins > 1 && !a[begins] && row[n] > 1 ? 1 : row[n];
 }
 
-static const char *dkp_sampler_name(int i) {
-    const dk_sampler_info *info = dk_sampler_at(i);
-    return info ? info->name : NULL;
-}
+static const char *dkp_sampler_name(int i) { return dk_sampler_at(i) ? dk_sampler_at(i)->name : NULL; }
+static const char *dkp_grid_name(int i) { return dk_grid_at(i) ? dk_grid_at(i)->name : NULL; }
+static const char *dkp_schedule_name(int i) { return dk_schedule_at(i) ? dk_schedule_at(i)->name : NULL; }
 
 /* Nearest first; of two as near, the earlier. */
 static int dkp_nearest(const char *(*at)(int), const char *name, const char **names, int max) {
@@ -6247,8 +6221,8 @@ static dk_status dkp_fail_name(char *message, const char *kind, const char *name
 /* A struct that has a name and nothing else: one that is not known, or a known one that nobody took. */
 static dk_status dkp_fail_unknown(char *message, const char *kind, const char *name) {
     const char *(*at)(int) = strcmp(kind, "sampler") == 0 ? dkp_sampler_name
-                             : strcmp(kind, "grid") == 0  ? dk_grid_name
-                                                          : dk_schedule_name;
+                             : strcmp(kind, "grid") == 0  ? dkp_grid_name
+                                                          : dkp_schedule_name;
     int i = 0;
     while (at(i) && strcmp(at(i), name) != 0) i++;
     if (!at(i)) return dkp_fail_name(message, kind, name, at);
@@ -7025,7 +6999,7 @@ static const char *dkp_choice(const char *choices, int i, size_t *length) {
 static void dkp_put_field(dkp_text *t, const char *field, double v) {
     const dkp_field *f = dkp_field_named(field);
     int known = f && v >= f->low && v <= f->high && v >= 0;
-    const char *name = known && f->kind == 'g' && v > 0 ? dk_grid_name((int)v - 1) : NULL;
+    const char *name = known && f->kind == 'g' && v > 0 ? dkp_grid_name((int)v - 1) : NULL;
     if (f && f->kind == 'g' && (int)v == DK_SPACING_CUSTOM) name = "custom";
     if (f && f->kind == 'g' && (int)v == DK_SPACING_RESAMPLE) name = "resample";
     if (f && f->kind == 'g' && (int)v == DK_SPACING_LEVELS) name = "levels";
@@ -7352,14 +7326,7 @@ static dk_status dkp_resolve(dk_config *c, dkp_marks *marks, char *message) {
     dk_schedule *s = &c->schedule, *net = &c->network_schedule;
     dk_status status;
     if (s->family == DK_FAMILY_DEFAULT && !s->name) s->family = DK_FAMILY_FLOW;
-    if (s->t_min >= 0 && s->t_min <= 0 && s->t_max >= 0 &&
-        s->t_max <= 0) { /* a schedule made by hand, without a range */
-        s->t_max = s->family == DK_FAMILY_EDM           ? s->sigma_max
-                   : s->family == DK_FAMILY_COSINE      ? dkp_pi / 2
-                   : s->family == DK_FAMILY_VP_DISCRETE ? s->timesteps - 1.0
-                                                        : 1;
-        s->t_min = s->family == DK_FAMILY_EDM ? s->sigma_min : 0;
-    }
+    if (s->t_min >= 0 && s->t_min <= 0 && s->t_max >= 0 && s->t_max <= 0) dkp_set_range(s); /* made by hand */
     if ((status = dkp_check_schedule(s, message)) != DK_OK) return status;
     if ((status = dkp_check_fields(c, DKP_OF_MODEL, message)) != DK_OK) return status;
     if (c->prediction == DK_PREDICT_DEFAULT) c->prediction = dkp_family_of(s)->prediction;
@@ -7597,7 +7564,7 @@ static int dkp_set_named(dk_config *c, const char *part, const char *name) {
         return c->grid.spacing || dkp_fail_unknown(c->message, part, name) == DK_OK;
     }
     *schedule = dk_schedule_named(name);
-    return schedule->family || dkp_fail_name(c->message, part, name, dk_schedule_name) == DK_OK;
+    return schedule->family || dkp_fail_name(c->message, part, name, dkp_schedule_name) == DK_OK;
 }
 
 static dk_status dkp_fail_setting(char *message, const char *word, const char *value, const dkp_field *f) {
@@ -9377,19 +9344,12 @@ DK_API int dk_restart_level(const dk_way *way, const struct dk_config *c, dk_lay
 DK_API int dk_restart_a1111_level(const dk_way *way, const struct dk_config *c, dk_layout *grid, int i,
                                   dk_level *level);
 
-/* k-diffusion's VP levels: t from 1 to time_min in the VP process with beta(t) = beta_min + beta_d t. For
-   schedules whose u is sigma/alpha. */
-DK_API dk_grid dk_grid_vp(double beta_d, double beta_min, double time_min);
-/* Flow models whose shift depends on the number of image tokens: uniform, shift exp(mu). Flux (256 to 4096 tokens:
-   mu 0.5 to 1.15), Flux.2 (mu depends on the number of steps, too), LTX (terminal 0.1). */
-DK_API dk_grid dk_grid_flux(double tokens);
-DK_API dk_grid dk_grid_flux2(double tokens, int steps);
-DK_API dk_grid dk_grid_ltx(double tokens);
-/* mu on the line through (base_tokens, base_mu) and (max_tokens, max_mu). Shift it exponentially: shift =
-   exp(mu), or linearly: shift = mu. */
+/* mu on the line through (base_tokens, base_mu) and (max_tokens, max_mu), for models whose shift depends on the number
+   of image tokens: grid.shift = exp(mu), or mu itself. Flux: 0.5 at 256 tokens, 1.15 at 4096. LTX: 0.95 at 1024, 2.05
+   at 4096, with grid.terminal = 0.1. Flux.2: 8.73809524e-05 tokens + 1.89833333 at 10 steps, 0.00016927 tokens +
+   0.45666666 at 200, on the line between them; above 4300 tokens the latter at any number. */
 DK_API double dk_shift_mu(double tokens, double base_tokens, double max_tokens, double base_mu,
                           double max_mu);
-DK_API double dk_flux2_mu(double tokens, int steps);
 
 /* What a scheduler_config.json of Hugging Face's diffusers says beyond a dk_config, and what reading one needs besides.
    Zero is fine. */
@@ -9821,27 +9781,39 @@ static int dkp_gits(const dk_config *c, int i, int n, dk_level *level) {
     return count;
 }
 
-#define DKP_GRID_LIST(name, about, list, unit, final) \
-    { name, about, DK_SPACING_RESAMPLE, DK_FINAL_##final, list, DKP_COUNT(list), DK_UNIT_##unit, NULL }
-static const dkp_grid_row dkp_published_grids[] = {
-    {"gits", "published levels for SD, coefficient 1.2; Chen et al. 2024", DK_SPACING_CUSTOM, DK_FINAL_DEFAULT, NULL, 0,
-     DK_UNIT_T, dkp_gits},
-    DKP_GRID_LIST("ays_sd1", "Align Your Steps for SD 1.5; Sabour et al. 2024", dkp_ays_sd1, SIGMA, REPLACE),
-    DKP_GRID_LIST("ays_sdxl", "Align Your Steps for SDXL; Sabour et al. 2024", dkp_ays_sdxl, SIGMA, REPLACE),
-    DKP_GRID_LIST("ays_svd", "Align Your Steps for SVD; Sabour et al. 2024", dkp_ays_svd, SIGMA, REPLACE),
-    DKP_GRID_LIST("ays_sd1_paper", "the same with three digits; 0 is added", dkp_ays_sd1_paper, SIGMA, ZERO),
-    DKP_GRID_LIST("ays_sdxl_paper", "the same with three digits; 0 is added", dkp_ays_sdxl_paper, SIGMA,
-                  ZERO),
-    DKP_GRID_LIST("ays_sd1_timesteps", "the ten timesteps for SD 1.5", dkp_ays_sd1_t, T, ZERO),
-    DKP_GRID_LIST("ays_sdxl_timesteps", "the ten timesteps for SDXL", dkp_ays_sdxl_t, T, ZERO),
-    DKP_GRID_LIST("oss_flux", "Optimal Stepsize for Flux; Pei et al. 2025", dkp_oss_flux, FLOW, REPLACE),
-    DKP_GRID_LIST("oss_wan", "Optimal Stepsize for Wan; Pei et al. 2025", dkp_oss_wan, FLOW, REPLACE),
-    DKP_GRID_LIST("oss_chroma", "Optimal Stepsize for Chroma", dkp_oss_chroma, FLOW, REPLACE),
+static const struct {
+    dk_named is;
+    const double *list;
+    int count;
+    dk_unit unit;
+    dk_final final;
+} dkp_lists[] = {
+#define DKP_LIST(name, about, list, unit, final) \
+    {{name, about}, list, DKP_COUNT(list), DK_UNIT_##unit, DK_FINAL_##final}
+    DKP_LIST("ays_sd1", "Align Your Steps for SD 1.5; Sabour et al. 2024", dkp_ays_sd1, SIGMA, REPLACE),
+    DKP_LIST("ays_sdxl", "Align Your Steps for SDXL; Sabour et al. 2024", dkp_ays_sdxl, SIGMA, REPLACE),
+    DKP_LIST("ays_svd", "Align Your Steps for SVD; Sabour et al. 2024", dkp_ays_svd, SIGMA, REPLACE),
+    DKP_LIST("ays_sd1_paper", "the same with three digits; 0 is added", dkp_ays_sd1_paper, SIGMA, ZERO),
+    DKP_LIST("ays_sdxl_paper", "the same with three digits; 0 is added", dkp_ays_sdxl_paper, SIGMA, ZERO),
+    DKP_LIST("ays_sd1_timesteps", "the ten timesteps for SD 1.5", dkp_ays_sd1_t, T, ZERO),
+    DKP_LIST("ays_sdxl_timesteps", "the ten timesteps for SDXL", dkp_ays_sdxl_t, T, ZERO),
+    DKP_LIST("oss_flux", "Optimal Stepsize for Flux; Pei et al. 2025", dkp_oss_flux, FLOW, REPLACE),
+    DKP_LIST("oss_wan", "Optimal Stepsize for Wan; Pei et al. 2025", dkp_oss_wan, FLOW, REPLACE),
+    DKP_LIST("oss_chroma", "Optimal Stepsize for Chroma", dkp_oss_chroma, FLOW, REPLACE),
+#undef DKP_LIST
 };
-#undef DKP_GRID_LIST
 
-static const dkp_grid_row *dkp_published(int i) {
-    return i < DKP_COUNT(dkp_published_grids) ? &dkp_published_grids[i] : NULL;
+/* Published list number i; *g, unless NULL, becomes it. */
+static const dk_named *dkp_published(int i, dk_grid *g) {
+    static const dk_named gits = {"gits", "published levels for SD, coefficient 1.2; Chen et al. 2024"};
+    if (i > DKP_COUNT(dkp_lists)) return NULL;
+    if (g && i == 0) g->spacing = DK_SPACING_CUSTOM, g->fn = dkp_gits;
+    if (i == 0) return &gits;
+    if (g) {
+        g->spacing = DK_SPACING_RESAMPLE, g->final = dkp_lists[i - 1].final;
+        g->levels = dkp_lists[i - 1].list, g->level_count = dkp_lists[i - 1].count, g->unit = dkp_lists[i - 1].unit;
+    }
+    return &dkp_lists[i - 1].is;
 }
 
 /* ---- time travel, as it is published */
@@ -10314,40 +10286,10 @@ static const dkp_generator *dkp_generator_at(int i) {
 
 /* ------------------------------------------------------------ >>shifts  Shifts that depend on the size of the image */
 
-DK_API dk_grid dk_grid_vp(double beta_d, double beta_min, double time_min) {
-    dk_grid g = dkp_grid(DK_SPACING_VP);
-    g.a = time_min;
-    g.sigma_max = dkp_sqrt(dkp_expm1(0.5 * beta_d + beta_min));
-    g.sigma_min = dkp_sqrt(dkp_expm1((0.5 * beta_d * time_min + beta_min) * time_min));
-    return g;
-}
-
 DK_API double dk_shift_mu(double tokens, double base_tokens, double max_tokens, double base_mu,
                           double max_mu) {
     double slope = (max_mu - base_mu) / (max_tokens - base_tokens);
     return tokens * slope + (base_mu - slope * base_tokens);
-}
-
-/* Lines fitted at 10 and at 200 steps, and linear in the steps between; above 4300 tokens the latter alone. */
-DK_API double dk_flux2_mu(double tokens, int steps) {
-    double at_10 = 8.73809524e-05 * tokens + 1.89833333, at_200 = 0.00016927 * tokens + 0.45666666;
-    return tokens > 4300 ? at_200 : at_200 + (at_200 - at_10) / 190 * (steps - 200);
-}
-
-static dk_grid dkp_grid_shifted(double mu, double terminal) {
-    dk_grid g = dkp_grid(DK_SPACING_UNIFORM);
-    g.shift = dkp_exp(mu), g.terminal = terminal;
-    return g;
-}
-
-DK_API dk_grid dk_grid_flux(double tokens) {
-    return dkp_grid_shifted(dk_shift_mu(tokens, 256, 4096, 0.5, 1.15), 0);
-}
-DK_API dk_grid dk_grid_flux2(double tokens, int steps) {
-    return dkp_grid_shifted(dk_flux2_mu(tokens, steps), 0);
-}
-DK_API dk_grid dk_grid_ltx(double tokens) {
-    return dkp_grid_shifted(dk_shift_mu(tokens, 1024, 4096, 0.95, 2.05), 0.1);
 }
 
 /* ------------------------------------------------------------------------------ >>names  Names */
@@ -10420,7 +10362,7 @@ static const char dkp_of_comfyui[] =
     DKP_TO_GRID("LaplaceScheduler", "laplace")
     DKP_TO_GRID("BetaSamplingScheduler", "beta")
     DKP_TO_GRID("SDTurboScheduler", "sd_turbo")
-    DKP_TO_BOTH("VPScheduler", "", "vp", "", "its own range: dk_grid_vp")
+    DKP_TO_BOTH("VPScheduler", "", "vp", "", "its own range, of beta_d and beta_min")
     DKP_TO_BOTH("AlignYourStepsScheduler", "", "ays_sd1", "", "SDXL: ays_sdxl, SVD: ays_svd")
     DKP_TO_GRID("GITSScheduler", "gits")
     DKP_TO_BOTH("OptimalStepsScheduler", "", "oss_flux", "", "Wan: oss_wan, Chroma: oss_chroma");
@@ -10492,7 +10434,7 @@ static const char dkp_of_k_diffusion[] =
     DKP_TO_GRID("get_sigmas_karras", "karras")
     DKP_TO_GRID("get_sigmas_exponential", "exponential")
     DKP_TO_GRID("get_sigmas_polyexponential", "polyexponential")
-    DKP_TO_BOTH("get_sigmas_vp", "", "vp", "", "its own range: dk_grid_vp");
+    DKP_TO_BOTH("get_sigmas_vp", "", "vp", "", "its own range, of beta_d and beta_min");
 static const char dkp_of_diffusers[] =
     DKP_TO_BOTH("DDIMScheduler", "ddim", "", "", "where the grid is not leading: stride=1")
     DKP_TO_SAMPLER("DDIMParallelScheduler", "ddim")
@@ -10683,7 +10625,7 @@ typedef struct dkp_found {
 
 /* One kind, from one program (peer.n > 0) or from the library's names and then all programs. */
 static int dkp_find_kind(dkp_span peer, dkp_span name, int grid, dkp_found *f) {
-    const char *(*at)(int) = grid ? dk_grid_name : dkp_sampler_name;
+    const char *(*at)(int) = grid ? dkp_grid_name : dkp_sampler_name;
     for (int loose = 0; loose < 2 && name.n; loose++) {
         for (int i = 0; !peer.n && at(i); i++)
             if (dkp_same_name(name, at(i), loose)) {
@@ -10784,9 +10726,9 @@ DK_API dk_status dk_config_named(dk_config *c, const char *name) {
     if (!name) name = "(NULL)";
     if (!dkp_find(name, &f, &rest)) { /* the part that is further from any name is the wrong one */
         dkp_nearest(dkp_sampler_name, name, &like, 1);
-        if (rest.n) dkp_nearest(dk_grid_name, rest.p, &grid, 1);
+        if (rest.n) dkp_nearest(dkp_grid_name, rest.p, &grid, 1);
         if (rest.n && dkp_distance(rest.p, grid) < dkp_distance(name, like))
-            return dkp_fail_name(c->message, "grid", rest.p, dk_grid_name);
+            return dkp_fail_name(c->message, "grid", rest.p, dkp_grid_name);
         return dkp_fail_name(c->message, "sampler", name, dkp_sampler_name);
     }
     c->sampler = dk_sampler_named(f.sampler);
@@ -10993,9 +10935,7 @@ static dk_status dkp_say_table(dkp_job *j) {
             return DKP_REFUSE(beta_start, "> 0 and < 1");
         if (betas != DK_BETAS_COSINE && !(DKP_SAYS(beta_end) > 0 && DKP_SAYS(beta_end) < 1))
             return DKP_REFUSE(beta_end, "> 0 and < 1");
-        *s = dkp_schedule(DK_FAMILY_VP_DISCRETE, 0, T - 1);
-        s->betas = (dk_betas)betas, s->timesteps = T;
-        s->beta_min = dkp_or(DKP_SAYS(beta_start), 0), s->beta_max = dkp_or(DKP_SAYS(beta_end), 0);
+        *s = dk_vp_discrete((dk_betas)betas, T, dkp_or(DKP_SAYS(beta_start), 0), dkp_or(DKP_SAYS(beta_end), 0));
         s->quirks |= DK_QUIRK_FLOAT_TABLE;
     }
     if (shift <= 0) return DKP_REFUSE(snr_shift_scale, "> 0");
@@ -11274,7 +11214,7 @@ static dk_status dkp_say_crash(dkp_job *j) {
 static dk_status dkp_say_wuerstchen(dkp_job *j) {
     if (!(DKP_SAYS(s) >= 0)) return DKP_REFUSE(s, ">= 0");
     if (fabs(DKP_SAYS(scaler) - 1) > 0) return DKP_REFUSE(scaler, "1");
-    j->c->schedule = dk_vp_cosine_flow(DKP_SAYS(s));
+    j->c->schedule = dkp_schedule(DK_FAMILY_VP_COSINE, DKP_SAYS(s), 0);
     j->c->schedule.sigma_min = dkp_sqrt(1e-4 / 0.9999), j->c->schedule.sigma_max = dkp_sqrt(0.9999 / 1e-4);
     j->c->prediction = DK_PREDICT_EPS, j->c->condition = DK_CONDITION_T;
     j->c->grid.spacing = DK_SPACING_UNIFORM, j->c->grid.final = DK_FINAL_MIN;
@@ -11584,13 +11524,13 @@ static dk_status dkp_say_all(dkp_job *j) {
     char name[DKP_TOKEN];
     dkp_text t = {name, sizeof name, 0};
     dk_config *c = j->c;
-    dk_schedule none = dkp_schedule(DK_FAMILY_DEFAULT, 0, 0);
     if (c->steps < 1 || c->steps > 1000000)
         return dkp_fail(c->message, "steps", c->steps, "1 .. 1000000 before reading");
     dkp_put(&t, "diffusers:");
     dkp_put(&t, j->of->name);
-    memset(&c->grid, 0, sizeof c->grid);
-    c->schedule = c->network_schedule = none, c->sigma_data = 0, c->negated = 0;
+    memset(&c->grid, 0, sizeof c->grid), memset(&c->schedule, 0, sizeof c->schedule);
+    memset(&c->network_schedule, 0, sizeof c->network_schedule);
+    c->sigma_data = 0, c->negated = 0;
     c->prediction = DK_PREDICT_DEFAULT;
     c->condition = DK_CONDITION_DEFAULT, c->condition_scale = 0, c->condition_rounding = DK_ROUND_NONE;
     if (dk_config_named(c, name) != DK_OK || j->of->levels(j) != DK_OK ||

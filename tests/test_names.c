@@ -23,8 +23,8 @@ static void same_grid(const dk_grid *a, const dk_grid *b, const char *what) {
 }
 
 static int grid_index(const char *name) {
-    for (int i = 0; dk_grid_name(i); i++)
-        if (strcmp(dk_grid_name(i), name) == 0) return i;
+    for (int i = 0; dk_grid_at(i); i++)
+        if (strcmp(dk_grid_at(i)->name, name) == 0) return i;
     return -1;
 }
 
@@ -62,11 +62,11 @@ static void canonical_names_are_themselves(void **state) {
             assert_int_equal(c.grid.spacing, DK_SPACING_DEFAULT);
         }
     }
-    for (int i = 0; dk_grid_name(i); i++) {
-        dk_grid want = dk_grid_named(dk_grid_name(i));
+    for (int i = 0; dk_grid_at(i); i++) {
+        dk_grid want = dk_grid_named(dk_grid_at(i)->name);
         assert_true(want.spacing != DK_SPACING_DEFAULT);
         for (size_t k = 0; k < sizeof separators; k++) {
-            dk_grid g = dk_grid_named(changed(other, dk_grid_name(i), separators[k]));
+            dk_grid g = dk_grid_named(changed(other, dk_grid_at(i)->name, separators[k]));
             same_grid(&g, &want, other);
         }
     }

@@ -386,8 +386,8 @@ static void strange_sampler_does_its_arithmetic_in_every_family(void **state) {
     double levels[STEPS + 1];
     (void)state;
     for (int i = 0; i <= STEPS; i++) levels[i] = 4 * pow(0.7, i);
-    for (int n = 0; dk_schedule_name(n); n++) {
-        dk_config c = plain_config(dk_schedule_name(n), NULL, levels, DK_UNIT_SIGMA, STEPS);
+    for (int n = 0; dk_schedule_at(n); n++) {
+        dk_config c = plain_config(dk_schedule_at(n)->name, NULL, levels, DK_UNIT_SIGMA, STEPS);
         dk_real x[SIZE] = {1, -2, (dk_real)0.5}, z[SIZE], other[SIZE];
         double X[SIZE] = {1, -2, 0.5}, V[SIZE] = {1, -2, 0.5}, past[SIZE][2 * STEPS];
         c.sampler.name = "strange", c.sampler.record = record_strange, c.dim = SIZE;
@@ -404,7 +404,7 @@ static void strange_sampler_does_its_arithmetic_in_every_family(void **state) {
             }
         }
         sample(&c, x);
-        for (int i = 0; i < SIZE; i++) check_near((double)x[i], X[i], check_tiny, dk_schedule_name(n));
+        for (int i = 0; i < SIZE; i++) check_near((double)x[i], X[i], check_tiny, dk_schedule_at(n)->name);
     }
 }
 
@@ -894,9 +894,9 @@ static void fields_of_a_zero_sampler_hold(void **state) {
 
 static void er_sde_without_eta_draws_nothing(void **state) {
     (void)state;
-    for (int i = 0; dk_schedule_name(i); i++) {
+    for (int i = 0; dk_schedule_at(i); i++) {
         dk_plan plan;
-        dk_config c = check_config(dk_schedule_name(i), "er_sde", 6);
+        dk_config c = check_config(dk_schedule_at(i)->name, "er_sde", 6);
         memset(&plan, 0, sizeof plan);
         c.prediction = DK_PREDICT_X0, c.sampler.eta = 0;
         if (dk_record(&plan, &c)) fail_msg("%s", dk_message(&c));
