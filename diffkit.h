@@ -209,6 +209,11 @@ typedef struct dk_run dk_run;
 
 /* -------------------------------------------------------------- >>decl-schedule  Noise schedules */
 
+/* A row of a list of names. */
+typedef struct dk_named {
+    const char *name, *about;
+} dk_named;
+
 /* One noise level. sigma = 0 is clean data, alpha = 0 pure noise. */
 typedef struct dk_level {
     double t;            /* the schedule's own time */
@@ -251,7 +256,7 @@ typedef struct dk_schedule {
     double t_min, t_max; /* range of t that grids span; both 0: all of the family's range */
     double shift;        /* flow, VP discrete: multiplies sigma/alpha; 0: 1. Flow: sigma = shift t / (1 + (shift - 1) t) */
     double sigma_min, sigma_max; /* VE, EDM; VP cosine: sigma/alpha stays between them, 0: no limit */
-    double cosine_offset;        /* VP cosine: s */
+    double cosine_offset;        /* VP cosine: s in alpha = cos(pi/2 (t + s)/(1 + s)) / cos(pi/2 s/(1 + s)) */
     double beta_min, beta_max;   /* VP, sub-VP: beta(t) = beta_min + t (beta_max - beta_min); VP discrete: first, last */
     dk_betas betas;              /* VP discrete: how they are spaced in between */
     int timesteps;               /* VP discrete: number of training timesteps T, t = 0 .. T-1; flow: size of the
@@ -272,9 +277,6 @@ DK_API dk_schedule dk_ve(double sigma_min, double sigma_max);
 DK_API dk_schedule dk_edm(double sigma_min, double sigma_max);
 /* alpha^2 + sigma^2 = 1, dx = -beta(t)/2 x dt + sqrt(beta) dw, t in [0, 1]. Song et al. 2021, eq. 11. */
 DK_API dk_schedule dk_vp(double beta_min, double beta_max);
-/* alpha = cos(pi/2 (t + s)/(1 + s)) / cos(pi/2 s/(1 + s)), alpha^2 + sigma^2 = 1, t in [0, 1]. Nichol & Dhariwal 2021, eq. 17:
-   s = 0.008. */
-DK_API dk_schedule dk_vp_cosine_flow(double s);
 /* alpha as VP, sigma = 1 - alpha^2. Song et al. 2021, eq. 12. */
 DK_API dk_schedule dk_sub_vp(double beta_min, double beta_max);
 /* alpha = cos t, sigma = sin t, t in [0, pi/2]. Albergo & Vanden-Eijnden 2023; sCM's TrigFlow. */
@@ -284,15 +286,13 @@ DK_API dk_schedule dk_cosine_flow(void);
 DK_API dk_schedule dk_vp_discrete(dk_betas betas, int timesteps, double beta_min, double beta_max);
 DK_API dk_schedule dk_vp_linear(void);        /* DDPM: 1000 betas from 1e-4 to 0.02 */
 DK_API dk_schedule dk_vp_scaled_linear(void); /* Stable Diffusion: sqrt(beta) linear, 0.00085 .. 0.012 */
-DK_API dk_schedule dk_vp_cosine(void);        /* Nichol & Dhariwal 2021, betas cut at 0.999 */
 /* From a model's own table; the table stays the caller's and must outlive recording. */
 DK_API dk_schedule dk_vp_table(const double *alphas_cumprod, int timesteps);
 /* Outside [t_min, t_max] t stays at the end while sigma/alpha goes on. */
 DK_API dk_schedule dk_custom_schedule(dk_schedule_fn fn, void *user, double t_min, double t_max);
-/* By name, with customary parameters; dk_schedule_name(i) lists the names, NULL past the end. */
+/* By name, with customary numbers. A name that is not known gives a struct that is zero but for it, which is refused. */
 DK_API dk_schedule dk_schedule_named(const char *name);
-DK_API const char *dk_schedule_name(int i);
-DK_API const char *dk_schedule_about(int i);
+DK_API const dk_named *dk_schedule_at(int i); /* the list of names; NULL past the end */
 
 /* Level at time t, at noise level s^ = sigma/alpha (0 to infinity), at half log-SNR lambda (either infinity). */
 DK_API dk_level dk_level_at(const dk_schedule *s, double t);
@@ -451,8 +451,7 @@ typedef struct dk_grid {
 
 /* By name, with customary numbers. A name that is not known gives a struct that is zero but for it, which is refused. */
 DK_API dk_grid dk_grid_named(const char *name);
-DK_API const char *dk_grid_name(int i); /* NULL past the end */
-DK_API const char *dk_grid_about(int i);
+DK_API const dk_named *dk_grid_at(int i); /* the list of names; NULL past the end */
 /* The user's own levels, taken verbatim: steps + 1 numbers. */
 DK_API dk_grid dk_grid_levels(const double *levels, dk_unit unit);
 
@@ -475,6 +474,7 @@ typedef enum dk_gauge {
 /* How much of a step is made good by fresh noise: the level sigma_down to which the deterministic step goes
    before noise brings it up. r = noise level after / before the step. */
 typedef enum dk_noise_law {
+    DK_LAW_DEFAULT,   /* SDE for exponential multistep and Runge-Kutta methods and SEEDS, else ANCESTRAL */
     DK_LAW_ANCESTRAL, /* sigma_up = sigma eta sqrt(1 - r^2); DDIM's eta, DDPM at 1, k-diffusion's ancestral */
     DK_LAW_SDE,       /* sigma_down = sigma r^eta; SDE-DPM-Solver++; equal to ANCESTRAL at eta = 0 and 1 */
     DK_LAW_DDPM_LARGE, /* sigma_down as ANCESTRAL at 1; noise of the forward step's variance (DDPM's beta_t) */
@@ -500,6 +500,7 @@ typedef enum dk_predictor {
 
 /* How a multistep method averages its interpolation polynomial over the step. */
 typedef enum dk_rule {
+    DK_RULE_DEFAULT,    /* EXACT; of a zero sampler DPM */
     DK_RULE_EXACT,      /* the exact integral */
     DK_RULE_DPM,        /* DPM-Solver's: two nodes: the value at the middle; three: half the quadratic term */
     DK_RULE_DPM_TAYLOR, /* its other form: only the quadratic term is halved, as in k-diffusion's 3M SDE */
@@ -556,9 +557,8 @@ typedef struct dk_sampler {
     dk_gauge gauge; /* classical; exponential, ddim: FLOW takes (alpha + sigma)/sigma for alpha/sigma */
     int noise_prediction; /* exponential methods: interpolate the noise instead of D */
     int cfg_pp;           /* CFG++: the unconditional output gives the direction, guided D the target */
-    /* The method's own numbers. edm: "alpha", where the second evaluation stands: 1/2, 2/3 or 1. Singlestep: "alpha"
-       and "alpha2", where stages stand, r_1 and r_2; 0: 1/order, 2/3. Gradient estimation: "gamma". */
-    double param[2];
+    double alpha[2]; /* where stages stand. edm: the second evaluation, 1/2, 2/3 or 1. Singlestep: r_1 and r_2; 0: 1/order, 2/3 */
+    double gamma;    /* gradient estimation's */
 
     /* First and last steps. */
     int warmup;            /* classical multistep: so many first steps are Runge-Kutta's, by the tableau */
@@ -570,7 +570,8 @@ typedef struct dk_sampler {
     /* Noise behind a step. */
     dk_noise_law law;
     double eta;            /* 0: deterministic */
-    double noise_excess;   /* every draw is multiplied by 1 + this; in text: s_noise, their sum */
+    double noise_excess;   /* every draw but the first is multiplied by 1 + this, also on a grid's way back up, as in
+                              Restart's code; in text: s_noise, their sum */
     double noise_range[2]; /* noise only where sigma/alpha after the step lies between; 0: no limit */
 
     /* Noise before a step, Karras et al. 2022, alg. 2: any sampler can churn. */
@@ -811,9 +812,11 @@ typedef struct dk_eval {
 /* Nonzero stops: dk_sample and dk_continue then return DK_ERROR_CALLBACK; x is the state of that evaluation. */
 typedef int (*dk_denoise_fn)(void *user, const dk_eval *eval);
 
-/* Bytes for dk_begin: plan and buffers; 0 and a message if the config cannot work (or DK_NO_MALLOC). */
+/* Bytes for dk_begin: plan and buffers; 0 and a message if the config cannot work (or DK_NO_MALLOC). Records the plan,
+   in memory that it allocates and gives back. */
 DK_API size_t dk_run_size(dk_config *c);
-/* Bytes for dk_begin_plan: buffers only; 0 if they cannot be had. */
+/* Bytes for dk_begin_plan: buffers only; 0 if they cannot be had, or the config's batch, dim, threads or noise cannot
+   work, which dk_begin_plan says in words. Writes to neither. */
 DK_API size_t dk_workspace_size(const dk_plan *plan, const dk_config *c);
 /* Starts a run on x (batch * dim numbers). memory NULL: allocated, freed by dk_end. Any alignment.
    x and memory must stay until the end; neither they, nor mask and known, nor the run may share memory. The config is
@@ -828,23 +831,31 @@ DK_API dk_status dk_begin_plan(dk_run *run, const dk_plan *plan, const dk_config
    evaluation, and calling again hands the same evaluation out once more. A run that has ended in an error (the step size
    became too small, the result is not finite) says so again. */
 DK_API int dk_next(dk_run *run, dk_eval *eval);
-/* The loop around dk_next, with progress; after an error or a stop it may be called again. */
+/* The loop around dk_next, with progress; after an error or a stop it may be called again. Returns run->status. */
 DK_API dk_status dk_continue(dk_run *run, dk_denoise_fn denoise, void *user);
+/* Gives back what dk_begin or dk_begin_plan allocated, and makes the run zero; x, and memory of the caller's, stay. At any
+   time, also for a run that is not over; NULL, a run that did not begin, and twice are fine. Not within a callback of
+   dk_next (hook, noise, back end, parallel), where it does nothing but say so; such callbacks must return, not throw
+   or longjmp, or the run can neither go on nor be ended. */
 DK_API void dk_end(dk_run *run);
-/* dk_begin, dk_continue, dk_end, on allocated memory. */
+/* dk_begin, dk_continue, dk_end, on allocated memory. An error is in c->message, and x what dk_next leaves. */
 DK_API dk_status dk_sample(dk_config *c, dk_denoise_fn denoise, void *user, dk_real *x);
 /* The denoised estimate of the evaluation that is out, once its output is filled, until the next dk_next;
-   blended with known data where D is; after the end, the result. With guidance that of branch 0, and at the last branch G, as far as it is linear. Writes batch * dim numbers. */
+   blended with known data where D is; after the end, the result, or the error that the run has ended in. With guidance: at
+   branch 0 that branch's; at the last one G, without what norms do to it. out: batch * dim numbers, not of x or memory.
+   DK_ERROR_ORDER where no evaluation is out, or with a back end. */
 DK_API dk_status dk_denoised(dk_run *run, dk_real *out);
 /* The plan that a run is on, its own or the one that it was given; NULL if it has not begun. A run's own plan is within the
    run, and moves with it. */
 DK_API const dk_plan *dk_run_plan(const dk_run *run);
-/* The state that the evaluation now out looks at; after the end, the result. */
+/* The state that the evaluation now out looks at; after the end, the result. batch * dim numbers that are the run's, good
+   until the next call; NULL where there is no run, or with a back end. */
 DK_API const dk_real *dk_state(const dk_run *run);
 /* To the nearest number of 16 bits, ties to even, and back exactly. Too large becomes infinite; NaN stays NaN. */
 DK_API void dk_to_half(dk_number number, const dk_real *from, uint16_t *to, size_t n);
 DK_API void dk_from_half(dk_number number, const uint16_t *from, dk_real *to, size_t n);
-/* A draw of the run's plan from its source, batch * dim numbers: for back ends. */
+/* A draw of the run's plan from its source to out, batch * dim numbers: for back ends, from within their rows, too.
+   DK_ERROR_ORDER where the plan has no such draw, else what the source returns. */
 DK_API dk_status dk_run_noise(dk_run *run, int draw, dk_real *out);
 /* Everything that changes, as bytes, the same on every machine; at any time between calls, also of a run that is over.
    dk_save_size gives how many, 0 where there is no run or it has a back end. The loading run must have been begun with
@@ -858,6 +869,20 @@ DK_API dk_status dk_load(dk_run *run, const void *bytes, size_t size);
 /* ---------------------------------- Stop here unless you write samplers, back ends or tools. */
 
 /* --------------------------------------------------------------------------- >>decl-plan  Plans */
+
+/* A plan of two Euler steps, with what each part is called (dk_plan_text prints any plan like this):
+
+       pass 0   row   z0 = normal, draw 0     -> tile 0      a row makes one value from terms (coefficient * value), or a draw
+                row   x0 = 80 z0              -> x           a value lies in x, in a buffer, or, within a pass, in a tile
+                row   u0 = 0.0125 x0          -> buffer 1
+       call 0   F0 = network(u0; t)           -> buffer 1    a call ends a pass: here the run waits for the network
+       pass 1   row   D0 = c x0 + d F0        -> tile 0      rows run tile by tile: what is in a tile never reaches memory
+                row   x1 = a x0 + b D0        -> x           a row may write over a term of its own
+                row   u1 = e x1               -> buffer 1    a buffer is used again once its value is dead
+       call 1   F1 = network(u1; t)           -> buffer 1
+       pass 2   row   D1 = ..., x2 = D1       -> x           the end: the result is in x
+
+   Norms and hooks end a pass, too, for they need all elements of a value. */
 
 /* coefficient * value; times scalar^power where scalar > 0 numbers one of the plan's norm ratios. */
 typedef struct dk_term {
@@ -976,12 +1001,15 @@ struct dk_plan {
 
 /* Bytes that dk_record needs; 0 and a message if the config cannot work. */
 DK_API size_t dk_plan_size(struct dk_config *c);
-/* Records the config's sampler on its grid. Before: plan zero, or recorded already, or else zero but for memory and bytes. A plan that
-   was recorded gives way to the new one. The config is read, and its message written on failure: the plan is then what
-   it was, or empty where it had been recorded into memory of its own. */
+/* Records the config's sampler on its grid. Before: plan zero, zero but for memory and bytes, or recorded already: then it
+   gives way to the new one. The config is read, and its message written on failure: the plan is then what it was, or
+   empty where it had memory of its own. A plan is not written to by its runs: any number of threads may use it. */
 DK_API dk_status dk_record(dk_plan *plan, struct dk_config *c);
+/* Gives back what dk_record or dk_plan_copy allocated, and makes the plan zero. Memory of the caller's stays; runs on
+   the plan must have ended. NULL, zero and twice are fine. */
 DK_API void dk_plan_free(dk_plan *plan);
-/* Deep copy, to memory as for dk_record. */
+/* Deep copy, to memory as for dk_record; *to, unless it has memory and bytes, is overwritten. DK_ERROR_CONFIG where one is
+   NULL, DK_ERROR_MEMORY where memory does not suffice: *to is then what it was. */
 DK_API dk_status dk_plan_copy(dk_plan *to, const dk_plan *from);
 /* 1 if both do the same operations in the same order, with coefficients and levels within tolerance
    (|a - b| <= tolerance (1 + |b|)); the largest difference goes to *worst unless NULL. */
@@ -1042,13 +1070,14 @@ struct dk_run {
 
 /* -------------------------------------------------------- >>decl-recorder  Samplers of your own */
 
-/* A symbolic vector: a value of the plan, or a sum of values. Copy it freely; all zero, it is the zero vector. The
+/* A symbolic vector: a value of the plan, or a sum of values. Copy it freely. The
    recorder remembers the terms of sums for a few steps only: what is needed for longer is stored with dkr_keep. */
 typedef struct dk_vec {
     struct dk_recorder *of; /* private; NULL: zero */
     int count;              /* of terms; 0: a value */
     unsigned at;            /* its number; or where the terms are */
 } dk_vec;
+static const dk_vec dkr_zero = {0, 0, 0};
 
 /* For recording functions. A sampler loops `while (dkr_step(r)) ...`: it reads r->from and r->to, calls
    dkr_denoise, and leaves the new state in r->x. Nothing is computed while recording. Where time travel goes back up, and
@@ -1073,7 +1102,7 @@ DK_API dk_vec dkr_denoise(dk_recorder *r, dk_vec x,
 DK_API dk_vec dkr_denoise_told(dk_recorder *r, dk_vec x, dk_level level, dk_level told, dk_vec *uncond);
 DK_API dk_vec dkr_noise(dk_recorder *r, dk_level from, dk_level to); /* a fresh draw */
 DK_API dk_vec dkr_keep(dk_recorder *r, dk_vec v);     /* stores a sum, so that later uses cost one term */
-DK_API dk_vec dkr_past(dk_recorder *r, int estimate); /* an earlier D, counted from 0 */
+DK_API dk_vec dkr_past(dk_recorder *r, int back);     /* an earlier D; 1: the newest */
 /* c[0] v[0] + ... + c[n-1] v[n-1], of any length, stored. */
 DK_API dk_vec dkr_sum(dk_recorder *r, int n, const double *c, const dk_vec *v);
 DK_API int dkr_norm_ratio(dk_recorder *r, dk_vec a, dk_vec b); /* |a|/|b| per sample: a scalar */
@@ -1463,7 +1492,7 @@ typedef struct dkp_sizes {
 } dkp_sizes;
 static dkp_sizes dkp_workspace(const dk_plan *p, const dk_config *c);
 static const dk_backend *dkp_backend(const dk_run *run);
-static const dk_plan *dkp_plan_of(const dk_run *run) { return run->plan ? run->plan : &run->own.plan; }
+DKP_INLINE const dk_plan *dkp_plan_of(const dk_run *run) { return run->plan ? run->plan : &run->own.plan; }
 static dk_real *dkp_buffer(const dk_run *run, int slot);
 static uint16_t *dkp_half_buffer(const dk_run *run, int slot);
 static const dk_noise_source *dkp_source(const dk_run *run, int draw);
@@ -1472,7 +1501,6 @@ DKP_INLINE size_t dkp_bad_from(const dk_real *v, size_t i, size_t end);
 
 #ifndef DK_NO_PEERS
 /* What they use of book three: names, published lists, generators. */
-struct dkp_grid_row;
 static int dkp_sampler_by_name(const char *name, dk_sampler *s);
 static int dkp_grid_by_name(const char *name, dk_grid *g);
 static int dkp_set_by_name(dk_config *c, const char *part, const char *name);
@@ -1485,7 +1513,7 @@ struct dkp_history;
 static dk_vec dkp_ipndm_v_average(const struct dkp_history *past, int n, double from, double span);
 static dk_vec dkp_dpm_v2_average(const struct dkp_history *past, double span);
 static double dkp_bins(dk_recorder *r, dk_level *from, dk_level *to);
-static const struct dkp_grid_row *dkp_published(int i);
+static const dk_named *dkp_published(int i, dk_grid *g);
 static const dk_way *dkp_way_by_name(const char *name);
 static const dkp_generator *dkp_generator_at(int i);
 #else
@@ -1493,8 +1521,8 @@ static const dkp_generator *dkp_generator_at(int i);
 #define dkp_count_timesteps(r) ((void)0)
 #define dkp_stage_in_time(r, share) (share)
 #define dkp_pure_stage(r, D) (D)
-#define dkp_ipndm_v_average(past, n, from, span) dkp_zero
-#define dkp_dpm_v2_average(past, span) dkp_zero
+#define dkp_ipndm_v_average(past, n, from, span) dkr_zero
+#define dkp_dpm_v2_average(past, span) dkr_zero
 #define dkp_bins(r, from, to) 0
 #endif
 
@@ -1507,48 +1535,117 @@ static const dkp_generator *dkp_generator_at(int i);
 
 DKP_SMALL
 
-static dk_schedule dkp_schedule(dk_family family, double t_min, double t_max) {
+/* All of the times that a family has, but for t = 0 of VP. */
+static void dkp_set_range(dk_schedule *s) {
+    s->t_min = s->family == DK_FAMILY_EDM ? s->sigma_min : 0;
+    s->t_max = s->family == DK_FAMILY_EDM           ? s->sigma_max
+               : s->family == DK_FAMILY_COSINE      ? dkp_pi / 2
+               : s->family == DK_FAMILY_VP_DISCRETE ? s->timesteps - 1.0
+                                                    : 1;
+}
+
+/* With the one or two numbers that a family has. */
+static dk_schedule dkp_schedule(dk_family family, double a, double b) {
     dk_schedule s;
     memset(&s, 0, sizeof s);
-    s.family = family, s.t_min = t_min, s.t_max = t_max;
+    s.family = family;
+    if (family == DK_FAMILY_FLOW) s.shift = a, s.timesteps = 1000;
+    else if (family == DK_FAMILY_VE || family == DK_FAMILY_EDM) s.sigma_min = a, s.sigma_max = b;
+    else if (family == DK_FAMILY_VP_COSINE) s.cosine_offset = a;
+    else s.beta_min = a, s.beta_max = b;
+    dkp_set_range(&s);
+    if (family == DK_FAMILY_VP || family == DK_FAMILY_SUB_VP) s.t_min = 1e-3; /* Song et al. 2021, app. C */
     return s;
 }
 
-DK_API dk_schedule dk_flow(double shift) {
-    dk_schedule s = dkp_schedule(DK_FAMILY_FLOW, 0, 1);
-    s.shift = shift, s.timesteps = 1000;
-    return s;
-}
+DK_API dk_schedule dk_flow(double shift) { return dkp_schedule(DK_FAMILY_FLOW, shift, 0); }
 
 DK_API dk_schedule dk_ve(double sigma_min, double sigma_max) {
-    dk_schedule s = dkp_schedule(DK_FAMILY_VE, 0, 1);
-    s.sigma_min = sigma_min, s.sigma_max = sigma_max;
-    return s;
+    return dkp_schedule(DK_FAMILY_VE, sigma_min, sigma_max);
 }
 
 DK_API dk_schedule dk_edm(double sigma_min, double sigma_max) {
-    dk_schedule s = dkp_schedule(DK_FAMILY_EDM, sigma_min, sigma_max);
-    s.sigma_min = sigma_min, s.sigma_max = sigma_max;
-    return s;
+    return dkp_schedule(DK_FAMILY_EDM, sigma_min, sigma_max);
 }
 
 DK_API dk_schedule dk_vp(double beta_min, double beta_max) {
-    dk_schedule s = dkp_schedule(DK_FAMILY_VP, 1e-3, 1); /* t_min: Song et al. 2021, app. C */
-    s.beta_min = beta_min, s.beta_max = beta_max;
-    return s;
+    return dkp_schedule(DK_FAMILY_VP, beta_min, beta_max);
 }
 
 DK_API dk_schedule dk_sub_vp(double beta_min, double beta_max) {
-    dk_schedule s = dk_vp(beta_min, beta_max);
-    s.family = DK_FAMILY_SUB_VP;
+    return dkp_schedule(DK_FAMILY_SUB_VP, beta_min, beta_max);
+}
+
+DK_API dk_schedule dk_cosine_flow(void) { return dkp_schedule(DK_FAMILY_COSINE, 0, 0); }
+
+DK_API dk_schedule dk_vp_discrete(dk_betas betas, int timesteps, double beta_min, double beta_max) {
+    dk_schedule s = dkp_schedule(DK_FAMILY_VP_DISCRETE, beta_min, beta_max);
+    s.betas = betas, s.timesteps = timesteps, s.t_max = timesteps - 1.0;
     return s;
 }
 
-DK_API dk_schedule dk_cosine_flow(void) { return dkp_schedule(DK_FAMILY_COSINE, 0, dkp_pi / 2); }
+DK_API dk_schedule dk_vp_linear(void) { return dk_vp_discrete(DK_BETAS_LINEAR, 1000, 1e-4, 0.02); }
+
+DK_API dk_schedule dk_vp_scaled_linear(void) {
+    return dk_vp_discrete(DK_BETAS_SCALED_LINEAR, 1000, 0.00085, 0.012);
+}
+
+DK_API dk_schedule dk_vp_table(const double *alphas_cumprod, int timesteps) {
+    dk_schedule s = dk_vp_discrete(DK_BETAS_LINEAR, timesteps, 0, 0);
+    s.alphas_cumprod = alphas_cumprod;
+    return s;
+}
 
 DK_API dk_schedule dk_custom_schedule(dk_schedule_fn fn, void *user, double t_min, double t_max) {
-    dk_schedule s = dkp_schedule(DK_FAMILY_CUSTOM, t_min, t_max);
-    s.fn = fn, s.user = user;
+    dk_schedule s = dkp_schedule(DK_FAMILY_CUSTOM, 0, 0);
+    s.fn = fn, s.user = user, s.t_min = t_min, s.t_max = t_max;
+    return s;
+}
+
+static const struct {
+    dk_named is;
+    dk_family family;
+    dk_betas betas; /* VP discrete */
+    double a, b;    /* the family's numbers */
+    int zero_terminal_snr;
+} dkp_schedules[] = {
+#define DKP_SCHEDULE(name, about, family, a, b) {{name, about}, DK_FAMILY_##family, DK_BETAS_LINEAR, a, b, 0}
+#define DKP_DISCRETE(name, about, betas, a, b, zero_snr) \
+    {{name, about}, DK_FAMILY_VP_DISCRETE, DK_BETAS_##betas, a, b, zero_snr}
+    DKP_SCHEDULE("flow", "flow matching, alpha = 1 - t, sigma = t; Lipman et al. 2022", FLOW, 1, 0),
+    DKP_SCHEDULE("ve", "VE, sigma = 0.01 (50/0.01)^t; Song et al. 2021", VE, 0.01, 50),
+    DKP_SCHEDULE("edm", "sigma = t, 0.002 to 80; Karras et al. 2022", EDM, 0.002, 80),
+    DKP_SCHEDULE("vp", "VP SDE, beta 0.1 to 20; Song et al. 2021", VP, 0.1, 20),
+    DKP_SCHEDULE("sub_vp", "sub-VP SDE, beta 0.1 to 20; Song et al. 2021", SUB_VP, 0.1, 20),
+    DKP_SCHEDULE("cosine_flow", "alpha = cos t, sigma = sin t; Albergo & Vanden-Eijnden 2023", COSINE, 0, 0),
+    DKP_DISCRETE("vp_linear", "DDPM, 1000 betas 1e-4 to 0.02; Ho et al. 2020", LINEAR, 1e-4, 0.02, 0),
+    DKP_DISCRETE("vp_scaled_linear",
+                 "Stable Diffusion, sqrt(beta) linear 0.00085 to 0.012; Rombach et al. 2022", SCALED_LINEAR,
+                 0.00085, 0.012, 0),
+    DKP_DISCRETE("vp_cosine", "cosine abar, beta cut at 0.999; Nichol & Dhariwal 2021", COSINE, 0, 0, 0),
+    DKP_SCHEDULE("vp_cosine_flow", "alpha as vp_cosine's, t from 0 to 1; Nichol & Dhariwal 2021", VP_COSINE,
+                 0.008, 0),
+    DKP_DISCRETE("vp_zero_snr", "vp_scaled_linear rescaled to zero terminal SNR; Lin et al. 2023",
+                 SCALED_LINEAR, 0.00085, 0.012, 1),
+#undef DKP_SCHEDULE
+#undef DKP_DISCRETE
+};
+
+DK_API const dk_named *dk_schedule_at(int i) {
+    return i >= 0 && i < DKP_COUNT(dkp_schedules) ? &dkp_schedules[i].is : NULL;
+}
+
+DK_API dk_schedule dk_schedule_named(const char *name) {
+    dk_schedule s;
+    memset(&s, 0, sizeof s);
+    s.name = name ? name : "(NULL)";
+    for (int i = 0; name && i < DKP_COUNT(dkp_schedules); i++)
+        if (strcmp(name, dkp_schedules[i].is.name) == 0) {
+            s = dkp_schedules[i].family == DK_FAMILY_VP_DISCRETE
+                    ? dk_vp_discrete(dkp_schedules[i].betas, 1000, dkp_schedules[i].a, dkp_schedules[i].b)
+                    : dkp_schedule(dkp_schedules[i].family, dkp_schedules[i].a, dkp_schedules[i].b);
+            s.name = dkp_schedules[i].is.name, s.zero_terminal_snr = dkp_schedules[i].zero_terminal_snr;
+        }
     return s;
 }
 
@@ -1703,80 +1800,6 @@ static dk_level dkp_discrete_level_of(const dkp_discrete *d, int k, double abar)
 
 static dk_level dkp_discrete_level(const dkp_discrete *d, int k) {
     return dkp_discrete_level_of(d, k, dkp_abar(d, k));
-}
-
-DK_API dk_schedule dk_vp_discrete(dk_betas betas, int timesteps, double beta_min, double beta_max) {
-    dk_schedule s = dkp_schedule(DK_FAMILY_VP_DISCRETE, 0, timesteps - 1.0);
-    s.betas = betas, s.timesteps = timesteps, s.beta_min = beta_min, s.beta_max = beta_max;
-    return s;
-}
-
-DK_API dk_schedule dk_vp_linear(void) { return dk_vp_discrete(DK_BETAS_LINEAR, 1000, 1e-4, 0.02); }
-DK_API dk_schedule dk_vp_scaled_linear(void) {
-    return dk_vp_discrete(DK_BETAS_SCALED_LINEAR, 1000, 0.00085, 0.012);
-}
-DK_API dk_schedule dk_vp_cosine(void) { return dk_vp_discrete(DK_BETAS_COSINE, 1000, 0, 0); }
-DK_API dk_schedule dk_vp_table(const double *alphas_cumprod, int timesteps) {
-    dk_schedule s = dkp_schedule(DK_FAMILY_VP_DISCRETE, 0, timesteps - 1.0);
-    s.alphas_cumprod = alphas_cumprod, s.timesteps = timesteps;
-    return s;
-}
-
-DK_API dk_schedule dk_vp_cosine_flow(double cosine_offset) {
-    dk_schedule s = dkp_schedule(DK_FAMILY_VP_COSINE, 0, 1);
-    s.cosine_offset = cosine_offset;
-    return s;
-}
-
-static dk_schedule dkp_named_flow(void) { return dk_flow(1); }
-static dk_schedule dkp_named_ve(void) { return dk_ve(0.01, 50); }
-static dk_schedule dkp_named_edm(void) { return dk_edm(0.002, 80); }
-static dk_schedule dkp_named_vp(void) { return dk_vp(0.1, 20); }
-static dk_schedule dkp_named_sub_vp(void) { return dk_sub_vp(0.1, 20); }
-static dk_schedule dkp_named_vp_cosine_flow(void) { return dk_vp_cosine_flow(0.008); }
-static dk_schedule dkp_named_zero_snr(void) {
-    dk_schedule s = dk_vp_scaled_linear();
-    s.zero_terminal_snr = 1;
-    return s;
-}
-
-static const struct {
-    const char *name, *about;
-    dk_schedule (*make)(void);
-} dkp_schedules[] = {
-    {"flow", "flow matching, alpha = 1 - t, sigma = t; Lipman et al. 2022", dkp_named_flow},
-    {"ve", "VE, sigma = 0.01 (50/0.01)^t; Song et al. 2021", dkp_named_ve},
-    {"edm", "sigma = t, 0.002 to 80; Karras et al. 2022", dkp_named_edm},
-    {"vp", "VP SDE, beta 0.1 to 20; Song et al. 2021", dkp_named_vp},
-    {"sub_vp", "sub-VP SDE, beta 0.1 to 20; Song et al. 2021", dkp_named_sub_vp},
-    {"cosine_flow", "alpha = cos t, sigma = sin t; Albergo & Vanden-Eijnden 2023", dk_cosine_flow},
-    {"vp_linear", "DDPM, 1000 betas 1e-4 to 0.02; Ho et al. 2020", dk_vp_linear},
-    {"vp_scaled_linear", "Stable Diffusion, sqrt(beta) linear 0.00085 to 0.012; Rombach et al. 2022",
-     dk_vp_scaled_linear},
-    {"vp_cosine", "cosine abar, beta cut at 0.999; Nichol & Dhariwal 2021", dk_vp_cosine},
-    {"vp_cosine_flow", "alpha as vp_cosine's, t from 0 to 1; Nichol & Dhariwal 2021",
-     dkp_named_vp_cosine_flow},
-    {"vp_zero_snr", "vp_scaled_linear rescaled to zero terminal SNR; Lin et al. 2023", dkp_named_zero_snr},
-};
-
-DK_API const char *dk_schedule_name(int i) {
-    return i >= 0 && i < DKP_COUNT(dkp_schedules) ? dkp_schedules[i].name : NULL;
-}
-
-DK_API const char *dk_schedule_about(int i) {
-    return i >= 0 && i < DKP_COUNT(dkp_schedules) ? dkp_schedules[i].about : NULL;
-}
-
-DK_API dk_schedule dk_schedule_named(const char *name) {
-    for (int i = 0; name && i < DKP_COUNT(dkp_schedules); i++)
-        if (strcmp(name, dkp_schedules[i].name) == 0) {
-            dk_schedule known = dkp_schedules[i].make();
-            known.name = dkp_schedules[i].name;
-            return known;
-        }
-    dk_schedule s = dkp_schedule(DK_FAMILY_DEFAULT, 0, 0);
-    s.name = name ? name : "(NULL)";
-    return s;
 }
 
 DK_API double dk_noise_level(dk_level l) { return l.alpha > 0 ? l.sigma / l.alpha : HUGE_VAL; }
@@ -2655,40 +2678,19 @@ static const dkp_spacing dkp_spacings[DK_SPACING_COUNT - 1] = {
     {dkp_verbatim, NULL, DKP_LISTED, DK_FINAL_MIN, 0, 0, 0}};
 #undef DKP_SPACING_ROW
 
-/* A name, and the published list that it stands for. Names have a table of their own, so that a program which uses none
-   has none in it. */
-typedef struct dkp_grid_row {
-    const char *name, *about;
-    dk_spacing spacing;
-    dk_final final;
-    const double *list;
-    int list_count;
-    dk_unit unit;
-    dk_spacing_fn fn;
-} dkp_grid_row;
-
-#define DKP_GRID_NAME(name, about, spacing, at, count, flags, final, a, b, n) \
-    {name, about, DK_SPACING_##spacing, DK_FINAL_DEFAULT, NULL, 0, DK_UNIT_T, NULL},
-static const dkp_grid_row dkp_grids[] = {DKP_SPACINGS(DKP_GRID_NAME)};
+/* Names have a table of their own, so that a program which uses none has none in it. */
+#define DKP_GRID_NAME(name, about, spacing, at, count, flags, final, a, b, n) {name, about},
+static const dk_named dkp_grids[] = {DKP_SPACINGS(DKP_GRID_NAME)};
 #undef DKP_SPACINGS
 #undef DKP_GRID_NAME
 
-/* Row i: the library's own names, then published lists; NULL past the end. */
-static const dkp_grid_row *dkp_grid_row_at(int i) {
+/* The library's own, then published lists. */
+DK_API const dk_named *dk_grid_at(int i) {
     if (i >= 0 && i < DKP_COUNT(dkp_grids)) return &dkp_grids[i];
 #ifndef DK_NO_PEERS
-    if (i >= 0) return dkp_published(i - DKP_COUNT(dkp_grids));
+    if (i >= 0) return dkp_published(i - DKP_COUNT(dkp_grids), NULL);
 #endif
     return NULL;
-}
-
-DK_API const char *dk_grid_name(int i) {
-    const dkp_grid_row *row = dkp_grid_row_at(i);
-    return row ? row->name : NULL;
-}
-DK_API const char *dk_grid_about(int i) {
-    const dkp_grid_row *row = dkp_grid_row_at(i);
-    return row ? row->about : NULL;
 }
 
 static dk_grid dkp_grid(dk_spacing spacing) {
@@ -2700,12 +2702,15 @@ static dk_grid dkp_grid(dk_spacing spacing) {
 
 DK_API dk_grid dk_grid_named(const char *name) {
     dk_grid g = dkp_grid(DK_SPACING_DEFAULT);
-    const dkp_grid_row *row;
+    const dk_named *row;
     g.name = name ? name : "(NULL)";
-    for (int i = 0; name && (row = dkp_grid_row_at(i)) != NULL; i++)
+    for (int i = 0; name && (row = dk_grid_at(i)) != NULL; i++)
         if (strcmp(name, row->name) == 0) {
-            g.name = row->name, g.spacing = row->spacing, g.final = row->final, g.fn = row->fn;
-            g.levels = row->list, g.level_count = row->list_count, g.unit = row->unit;
+            g.name = row->name;
+            if (i < DKP_COUNT(dkp_grids)) g.spacing = (dk_spacing)(i + 1);
+#ifndef DK_NO_PEERS
+            else dkp_published(i - DKP_COUNT(dkp_grids), &g);
+#endif
             return g;
         }
 #ifndef DK_NO_PEERS
@@ -2954,8 +2959,6 @@ DKP_FAST
 /* Recording stores while there is room, and counts in any case; where the room was not enough, or not known, it runs
    once more with memory laid out by the counts. */
 
-static const dk_vec dkp_zero = {NULL, 0, 0};
-
 static dk_vec dkp_vec(dk_recorder *r, int value) {
     dk_vec v = {r, 0, (unsigned)value};
     return v;
@@ -2999,7 +3002,7 @@ static dk_vec dkp_end_sum(dk_recorder *r, int count) {
         dkr_refuse(r, "terms of a symbolic vector", count,
                    "at most 20: store parts with dkr_keep, or all of it with dkr_sum");
     if (count == 1 && first->c >= 1 && first->c <= 1 && !first->scalar) return dkp_vec(r, first->value);
-    return count && r->status == DK_OK ? v : dkp_zero;
+    return count && r->status == DK_OK ? v : dkr_zero;
 }
 
 /* Of what was said from `at` on only v is wanted still. */
@@ -3017,7 +3020,7 @@ static dk_vec dkp_sum(int n, const double *c, const dk_vec *v) {
     int count = 0;
     for (int i = 0; i < n; i++)
         if (v[i].of) r = v[i].of;
-    if (!r) return dkp_zero;
+    if (!r) return dkr_zero;
     dk_term *sum = dkp_begin_sum(r), value;
     for (int i = 0; i < n; i++) {
         const dk_term *t;
@@ -3045,7 +3048,7 @@ DK_API dk_vec dkr_scale(double c, dk_vec v) { return c >= 1 && c <= 1 ? v : dkp_
 
 DK_API dk_vec dkr_scale_by(double c, int scalar, int power, dk_vec v) {
     dk_recorder *r = v.of;
-    if (!r || (c >= 0 && c <= 0)) return dkp_zero;
+    if (!r || (c >= 0 && c <= 0)) return dkr_zero;
     const dk_term *t;
     dk_term *sum = dkp_begin_sum(r), value;
     int count = dkp_terms(v, &value, &t);
@@ -3204,7 +3207,7 @@ static int dkp_for_network(dk_recorder *r, int value) {
 
 /* Draw number `draw` of the run; 0 is the initial state's. */
 static dk_vec dkp_draw(dk_recorder *r, int draw, dk_level from, dk_level to) {
-    if (r->status != DK_OK) return dkp_zero;
+    if (r->status != DK_OK) return dkr_zero;
     if (DKP_STORING(r, draws)) {
         dk_draw *d = &r->own->plan->draw[draw], *before = draw > 1 ? d - 1 : NULL;
         d->from = dk_noise_level(from), d->to = dk_noise_level(to);
@@ -3239,7 +3242,7 @@ static int dkp_norm_of(dk_recorder *r, dk_norm_kind kind, dk_vec v[4], double li
 }
 
 static int dkp_scalar(dk_recorder *r, dk_norm_kind kind, dk_vec a, dk_vec b, double limit) {
-    dk_vec v[4] = {a, b, dkp_zero, dkp_zero};
+    dk_vec v[4] = {a, b, dkr_zero, dkr_zero};
     return dkp_norm_of(r, kind, v, limit, 0);
 }
 
@@ -3332,7 +3335,7 @@ static void dkp_go_back(dk_recorder *r, int i) {
 
 /* Steps first .. end - 1 of the plan by one call of a recording function, which sees nothing of what was before. */
 static void dkp_record_stretch(dk_recorder *r, int first, int end, dk_record_fn record) {
-    r->own->offset = first, r->own->within = 0, r->own->momentum = dkp_zero;
+    r->own->offset = first, r->own->within = 0, r->own->momentum = dkr_zero;
     r->steps = end - first, r->step = -1;
     r->from = r->to = dkp_level(r, 0);
     record(r);
@@ -3382,7 +3385,7 @@ static void dkp_record_all(dk_recorder *r, dk_config *c, dk_plan *plan, const dk
     if (c->start == DK_START_NOISE && r->from.sigma <= 0)
         dkr_refuse(r, "start", c->start, "DK_START_STATE or DK_START_DATA on a grid that begins at sigma = 0");
     int starts = c->start != DK_START_STATE && (!pace || pace->phase == DKP_START);
-    dk_vec z = (starts || fixed) && r->from.sigma > 0 ? dkp_draw(r, 0, r->from, r->from) : dkp_zero;
+    dk_vec z = (starts || fixed) && r->from.sigma > 0 ? dkp_draw(r, 0, r->from, r->from) : dkr_zero;
     if (fixed) r->own->fixed = z;
     if (starts) {
         r->x = dkr_mix(c->start == DK_START_DATA ? r->from.alpha : 0, r->x, r->from.sigma, z);
@@ -3443,6 +3446,7 @@ static double dkp_gauge_lambda(dk_recorder *r, const dk_level *l) {
 static dkp_split dkp_split_between(dk_recorder *r, const dk_level *from, const dk_level *to, double eta,
                                    dk_noise_law law) {
     dkp_split split = {*to, 0};
+    if (law == DK_LAW_DEFAULT) law = DK_LAW_ANCESTRAL;
     int in_flow = r->sampler.gauge == DK_GAUGE_FLOW && law == DK_LAW_ANCESTRAL;
     double ratio = dk_noise_level(*to) / dk_noise_level(*from), sigma = to->sigma;
     if (in_flow) ratio = sigma / dkp_gauge_alpha(r, to) * (dkp_gauge_alpha(r, from) / from->sigma);
@@ -3506,7 +3510,7 @@ static dk_vec dkp_ddim_step(const dk_level *from, const dk_level *to, dk_vec x, 
    alpha (D - U) at the step's end makes the guided D its target. */
 static dk_vec dkp_direction(dk_recorder *r, dk_vec x, const dk_level *level, dk_vec *guidance) {
     const dk_level *told = dkp_quirk(r, DK_QUIRK_TOLD_END) ? &r->to : level;
-    *guidance = dkp_zero;
+    *guidance = dkr_zero;
     if (!r->sampler.cfg_pp) return dkp_denoise(r, x, level, told, NULL);
     dk_vec U, D = dkp_denoise(r, x, level, told, &U);
     *guidance = dkr_mix(1, D, -1, U);
@@ -3592,7 +3596,7 @@ static void dkp_apply_rule(const dk_recorder *r, int n, double H, double *moment
     if (n == 2 && (rule == DK_RULE_BH1 || rule == DK_RULE_SA))
         moment[1] = H < 0 || H > 0 ? 0.5 * H / -dkp_expm1(-H) : 0.5;
     if (n == 3 && (rule == DK_RULE_DPM || rule == DK_RULE_DPM_TAYLOR)) moment[2] *= 0.5;
-    if (rule == DK_RULE_GRADIENT) moment[1] = r->sampler.param[0] - 1;
+    if (rule == DK_RULE_GRADIENT) moment[1] = r->sampler.gamma - 1;
 }
 
 /* The average over the step of the polynomial through the newest n vectors. The step runs from axis value `from`
@@ -3696,7 +3700,7 @@ static dk_vec dkp_runge_kutta_to(dk_recorder *r, const dkp_tableau *tableau, dk_
     int plain = end.sigma > 0 || r->sampler.plain_last, stages = end.sigma > 0 ? tableau->stages : 1;
     int noisy = end.sigma < r->to.sigma, pseudo = r->sampler.gauge == DK_GAUGE_PSEUDO;
     double u = dkp_point_at(r, &r->from).u, h = dkp_point_at(r, &end).u - u;
-    dk_vec K[DK_MAX_STAGES], D = dkp_zero; /* a slope that is not taken is zero */
+    dk_vec K[DK_MAX_STAGES], D = dkr_zero; /* a slope that is not taken is zero */
     memset(K, 0, sizeof K);
     for (int i = 0; i < stages; i++) {
         double c = 0;
@@ -3721,7 +3725,7 @@ static dk_vec dkp_runge_kutta_to(dk_recorder *r, const dkp_tableau *tableau, dk_
 }
 
 static dk_vec dkp_runge_kutta_step(dk_recorder *r, const dkp_tableau *tableau) {
-    return dkp_runge_kutta_to(r, tableau, r->to, dkp_zero);
+    return dkp_runge_kutta_to(r, tableau, r->to, dkr_zero);
 }
 
 /* A multistep run: classical in a gauge, or exponential in lambda. What is interpolated, and the last step, which the
@@ -3830,7 +3834,7 @@ static void dkp_multistep_advance(dk_recorder *r, dkp_multistep *m) {
     if (!m->classical && !dkp_finite(m->past.at[0]))
         m->past.count = 0, nodes = 1; /* no interpolation across an infinite gap */
     if (in_D && nodes > 1 && dkp_quirk(r, DK_QUIRK_UNCOND_PAST)) m->past.v[0] = m->U;
-    m->noise = dkp_add_noise(r, dkp_zero, m->split.up);
+    m->noise = dkp_add_noise(r, dkr_zero, m->split.up);
     r->x = dkp_add(dkp_multistep_step(r, m, m->past.at[0], &r->to, nodes), m->noise);
     if (in_D) m->past.v[0] = m->U;
     m->steps++;
@@ -3841,8 +3845,8 @@ static void dkp_record_multistep(dk_recorder *r, int classical) {
     dkp_multistep m;
     memset(&m, 0, sizeof m);
     m.classical = classical;
-    if (r->sampler.rule != DK_RULE_GRADIENT && fabs(r->sampler.param[0]) > 0)
-        dkr_refuse(r, "sampler.gamma", r->sampler.param[0], "0 but for rule = gradient");
+    if (r->sampler.rule != DK_RULE_GRADIENT && fabs(r->sampler.gamma) > 0)
+        dkr_refuse(r, "sampler.gamma", r->sampler.gamma, "0 but for rule = gradient");
     int warmup = classical && r->sampler.warmup <= r->steps ? r->sampler.warmup : 0;
     m.as_predicted = warmup;
     if (dkp_quirk(r, DK_QUIRK_UNCORRECTED) && r->sampler.quirk > warmup)
@@ -3872,6 +3876,7 @@ static void dkp_record_exponential_adams(dk_recorder *r) {
     dkr_reads(r, "order rule gamma gauge noise_prediction cfg_pp corrector pece lower_order_final law eta "
                  "noise_min noise_max "
                  "count_last euler_last dpm_v2 uncond_past correct_last uncorrected from_down stride quirk");
+    if (!r->sampler.law) r->sampler.law = DK_LAW_SDE;
     dkp_record_multistep(r, 0);
 }
 
@@ -3897,11 +3902,11 @@ static double dkp_er_scaler(const dk_recorder *r, double level) {
 static void dkp_record_er_sde(dk_recorder *r) {
     const int points = 200;
     dkr_reads(r, "order eta er_power");
-    dk_vec D1 = dkp_zero, slope1 = dkp_zero;
+    dk_vec D1 = dkr_zero, slope1 = dkr_zero;
     double before = 0, before2 = 0;
     for (int have = 0; dkr_step(r); have++) {
         double here = dk_noise_level(r->from), next = dk_noise_level(r->to), alpha = r->to.alpha;
-        dk_vec D = dkr_denoise(r, r->x, r->from), slope = dkp_zero;
+        dk_vec D = dkr_denoise(r, r->x, r->from), slope = dkr_zero;
         if (!r->falling) dkr_refuse(r, "grid.rising", 1, "0: the SDE runs towards data");
         if (r->to.sigma <= 0 || !dkp_finite(here)) { /* pure noise is forgotten at once */
             r->x = r->sampler.eta > 0 ? dkp_add_noise(r, dkr_scale(alpha, D), r->to.sigma)
@@ -3941,7 +3946,7 @@ static void dkp_record_runge_kutta(dk_recorder *r) {
 /* Second order with the second evaluation at alpha of the step; Karras et al. 2022, alg. 3. It integrates in the
    schedule's own t: on VP discrete, whose slopes jump at every timestep, it has no order beyond those jumps. */
 static void dkp_record_edm(dk_recorder *r) {
-    double at = r->sampler.param[0];
+    double at = r->sampler.alpha[0];
     const dkp_tableau tableau = {2, 0, {at, 1 - 0.5 / at, 0.5 / at}};
     dkr_reads(r, "alpha gauge plain_last");
     if (!(at > 0 && at <= 1)) dkr_refuse(r, "sampler.alpha", at, "> 0 and <= 1");
@@ -3956,7 +3961,7 @@ static void dkp_record_dpm2(dk_recorder *r) {
         double u = dkp_point_at(r, &r->from).u, last = dkp_point_at(r, &split.down).u;
         double at = (dkp_sqrt(u * last) - u) / (last - u);
         const dkp_tableau tableau = {2, 0, {at, 0, 1}};
-        dkp_runge_kutta_to(r, &tableau, split.down, dkp_zero);
+        dkp_runge_kutta_to(r, &tableau, split.down, dkr_zero);
         if (split.down.sigma > 0 || !dkp_quirk(r, DK_QUIRK_DRY_BOTTOM))
             r->x = dkp_add_noise(r, r->x, split.up);
     }
@@ -4127,7 +4132,7 @@ static void dkp_phi_step(dk_recorder *r, const dk_exponential *m, dkp_stage_nois
     dkp_split whole = dkp_noise_split(r, eta, r->sampler.law);
     dk_level end = noise == DKP_NOISE_BEHIND ? whole.down : r->to, before = r->from;
     double start = dkp_gauge_lambda(r, &r->from), h = dkp_gauge_lambda(r, &end) - start;
-    dk_vec guidance = dkp_zero, unused, path = dkp_zero, x = r->x, F[DK_MAX_STAGES];
+    dk_vec guidance = dkr_zero, unused, path = dkr_zero, x = r->x, F[DK_MAX_STAGES];
     dk_vec D = r->sampler.cfg_pp ? dkp_direction(r, x, &r->from, &guidance) : dkp_denoise_first(r);
     if (!dkp_finite(h)) {
         if (dkp_quirk(r, DK_QUIRK_PURE_STAGE) && m->stages == 2 && end.sigma > 0) D = dkp_pure_stage(r, D);
@@ -4163,13 +4168,14 @@ static void dkp_phi_step(dk_recorder *r, const dk_exponential *m, dkp_stage_nois
 
 static void dkp_record_exponential(dk_recorder *r) {
     dkr_reads(r, "exponential gauge noise_prediction cfg_pp law eta noise_min noise_max");
+    if (!r->sampler.law) r->sampler.law = DK_LAW_SDE;
     if (!r->sampler.exponential) dkr_refuse(r, "sampler.exponential", 0, "an exponential Runge-Kutta method");
     while (dkr_step(r)) dkp_phi_step(r, r->sampler.exponential, DKP_NOISE_BEHIND);
 }
 
 /* Where stage k of `order` stands, as a share of the way in lambda from this step's start to its end. */
 static double dkp_stage_at(dk_recorder *r, int k, int order) {
-    double given = r->sampler.param[k - 1], at = (double)k / order;
+    double given = r->sampler.alpha[k - 1], at = (double)k / order;
     if (given < 0 || given > 1)
         dkr_refuse(r, k == 1 ? "sampler.alpha" : "sampler.alpha2", given, "> 0 and <= 1");
     if (given > 0) return given;
@@ -4182,7 +4188,7 @@ static void dkp_singlestep(dk_recorder *r, int order, dkp_stage_noise noise) {
     double r1 = order > 1 ? dkp_stage_at(r, 1, order) : 0, r2 = order > 2 ? dkp_stage_at(r, 2, order) : 0;
     const double c[3] = {0, r1, r2};
     if (order > 1 && !dkp_finite(r1)) order = 1;
-    int taylor = r->sampler.rule == DK_RULE_EXACT;
+    int taylor = r->sampler.rule <= DK_RULE_EXACT;
     dk_phi_term two[1] = {{2, 1, taylor ? 2 : 1, taylor ? 1 / r1 : 0.5 / r1, 1}};
     dk_phi_term three[6] = {
         {2, 1, 2, r2 * r2 / r1, r2}, {4, 1, two[0].k, two[0].weight, 1}, {3, 2, 2, 1 / r2, 1}};
@@ -4224,6 +4230,7 @@ static void dkp_record_dpmpp_sde(dk_recorder *r) {
 /* SEEDS-2 and -3, Gonzalez et al. 2023, alg. 2-3: the noise of a step goes on from its stages'. */
 static void dkp_record_seeds(dk_recorder *r) {
     dkr_reads(r, DKP_READS_SINGLESTEP);
+    if (!r->sampler.law) r->sampler.law = DK_LAW_SDE;
     if (r->sampler.law != DK_LAW_SDE)
         dkr_refuse(r, "sampler.law", r->sampler.law, "DK_LAW_SDE: SEEDS follow its paths");
     while (dkr_step(r)) dkp_singlestep(r, dkp_singlestep_order(r), DKP_NOISE_PATH);
@@ -4238,7 +4245,7 @@ static void dkp_record_table(dk_recorder *r) {
         int i = r->own->offset + r->step;
         dk_level told = table->t ? dk_level_at(&r->config->schedule, table->t[i]) : r->from;
         const double *b = table->b + (size_t)i * (size_t)r->own->plan->steps;
-        dk_vec z = dkp_zero;
+        dk_vec z = dkr_zero;
         if (i != r->own->estimates)
             dkr_refuse(r, "steps that go back up", i - r->own->estimates, "0 for a table");
         dkr_denoise_told(r, r->x, r->from, told, NULL);
@@ -4246,7 +4253,7 @@ static void dkp_record_table(dk_recorder *r) {
             z = dkr_scale(table->noise[i], dkr_noise(r, r->from, r->to));
         dkp_open_row(r, -1); /* as long as the run */
         dkp_put_terms(r, table->a[i], r->x);
-        for (int j = 0; j <= i; j++) dkp_put_terms(r, b[j], dkr_past(r, j));
+        for (int j = 0; j <= i; j++) dkp_put_terms(r, b[j], dkr_past(r, i + 1 - j));
         dkp_put_terms(r, 1, z);
         r->x = dkp_vec(r, dkp_close_row(r, 'y', r->own->plan->values));
     }
@@ -4427,29 +4434,29 @@ static const dk_sampler_info dkp_samplers[] = {
     DKP_ROW("dpmpp_2s_ancestral", dkp_record_singlestep, "order=2 rule=dpm eta=1", 2, 2, "k-diffusion's dpmpp_2s_ancestral"),
     DKP_ROW("dpmpp_2s_ancestral_rf", dkp_record_singlestep, "order=2 rule=dpm law=flow eta=1", 2, 2, "ComfyUI's dpmpp_2s_ancestral_RF"),
     DKP_ROW("dpmpp_sde", dkp_record_dpmpp_sde, "order=2 rule=dpm eta=1 alpha=0.5", 1, 2, "k-diffusion's dpmpp_sde; Lu et al. 2022b"),
-    DKP_ROW("seeds_2", dkp_record_seeds, "order=2 rule=dpm law=sde eta=1 alpha=0.5", 2, 2, "Gonzalez et al. 2023, alg. 2"),
-    DKP_ROW("seeds_3", dkp_record_seeds, "order=3 rule=dpm law=sde eta=1", 2, 3, "Gonzalez et al. 2023, alg. 3"),
+    DKP_ROW("seeds_2", dkp_record_seeds, "order=2 rule=dpm eta=1 alpha=0.5", 2, 2, "Gonzalez et al. 2023, alg. 2"),
+    DKP_ROW("seeds_3", dkp_record_seeds, "order=3 rule=dpm eta=1", 2, 3, "Gonzalez et al. 2023, alg. 3"),
     DKP_ROW("exp_heun_2_x0", dkp_record_singlestep, "order=2 law=sde alpha=1", 2, 2, "Cox & Matthews 2002, ETD2RK"),
-    DKP_ROW("exp_heun_2_x0_sde", dkp_record_seeds, "order=2 law=sde eta=1 alpha=1", 2, 2, "ComfyUI's exp_heun_2_x0_sde"),
+    DKP_ROW("exp_heun_2_x0_sde", dkp_record_seeds, "order=2 eta=1 alpha=1", 2, 2, "ComfyUI's exp_heun_2_x0_sde"),
     DKP_ROW("res_2s", dkp_record_singlestep, "order=2 law=sde alpha=0.5", 2, 2, "Zhang & Chen 2023, RES"),
-    DKP_PHI("res_3s", &dkp_res3, "law=sde", 3, 3, "Zhang & Chen 2023, RES; Hochbruck & Ostermann 2010, eq. 2.54"),
-    DKP_PHI("etd3rk", &dkp_etd3, "law=sde", 3, 3, "Cox & Matthews 2002, eq. 23-25"),
-    DKP_PHI("etd4rk", &dkp_etd4, "law=sde", 4, 4, "Cox & Matthews 2002, eq. 26-29"),
-    DKP_PHI("krogstad", &dkp_krogstad, "law=sde", 4, 4, "Krogstad 2005, ETDRK4-B"),
-    DKP_PHI("strehmel_weiner", &dkp_sw, "law=sde", 4, 4, "Strehmel & Weiner 1992"),
-    DKP_PHI("hochbruck_ostermann", &dkp_ho, "law=sde", 4, 5, "Hochbruck & Ostermann 2005, eq. 5.19"),
-    DKP_PHI("etd2cf3", &dkp_cf3, "law=sde", 3, 3, "Celledoni et al. 2003; Minchev & Wright 2005"),
-    DKP_PHI("etdrk3", &dkp_fu3, "law=sde", 3, 3, "Fu et al. 2024, energy-decreasing ETDRK3"),
-    DKP_PHI("cfree4", &dkp_cfree4, "law=sde", 4, 4, "Celledoni et al. 2003, CF4"),
-    DKP_PHI("exprk4s6", &dkp_luan4, "law=sde", 4, 6, "Luan 2021"),
-    DKP_PHI("exprk5s8", &dkp_lo5, "law=sde", 5, 8, "Luan & Ostermann 2014"),
-    DKP_PHI("exprk5s10", &dkp_luan5, "law=sde", 5, 10, "Luan 2021"),
-    DKP_PHI("exprk6s15", &dkp_luan6, "law=sde", 6, 15, "Luan 2021"),
-    DKP_PHI("lawson2a", &dkp_lawson2a, "law=sde", 2, 2, "Lawson 1967; the midpoint method with an integrating factor"),
-    DKP_PHI("lawson2b", &dkp_lawson2b, "law=sde", 2, 2, "Lawson 1967; Heun's method with an integrating factor"),
-    DKP_PHI("lawson4", &dkp_lawson4, "law=sde", 4, 4, "Lawson 1967; Kutta's method with an integrating factor"),
-    DKP_PHI("genlawson4", &dkp_genlawson, "law=sde", 4, 4, "Krogstad 2005, generalized integrating factor"),
-    DKP_PHI("modgenlawson4", &dkp_modgenlawson, "law=sde", 4, 4, "Ostermann et al. 2006, modified generalized Lawson"),
+    DKP_PHI("res_3s", &dkp_res3, "", 3, 3, "Zhang & Chen 2023, RES; Hochbruck & Ostermann 2010, eq. 2.54"),
+    DKP_PHI("etd3rk", &dkp_etd3, "", 3, 3, "Cox & Matthews 2002, eq. 23-25"),
+    DKP_PHI("etd4rk", &dkp_etd4, "", 4, 4, "Cox & Matthews 2002, eq. 26-29"),
+    DKP_PHI("krogstad", &dkp_krogstad, "", 4, 4, "Krogstad 2005, ETDRK4-B"),
+    DKP_PHI("strehmel_weiner", &dkp_sw, "", 4, 4, "Strehmel & Weiner 1992"),
+    DKP_PHI("hochbruck_ostermann", &dkp_ho, "", 4, 5, "Hochbruck & Ostermann 2005, eq. 5.19"),
+    DKP_PHI("etd2cf3", &dkp_cf3, "", 3, 3, "Celledoni et al. 2003; Minchev & Wright 2005"),
+    DKP_PHI("etdrk3", &dkp_fu3, "", 3, 3, "Fu et al. 2024, energy-decreasing ETDRK3"),
+    DKP_PHI("cfree4", &dkp_cfree4, "", 4, 4, "Celledoni et al. 2003, CF4"),
+    DKP_PHI("exprk4s6", &dkp_luan4, "", 4, 6, "Luan 2021"),
+    DKP_PHI("exprk5s8", &dkp_lo5, "", 5, 8, "Luan & Ostermann 2014"),
+    DKP_PHI("exprk5s10", &dkp_luan5, "", 5, 10, "Luan 2021"),
+    DKP_PHI("exprk6s15", &dkp_luan6, "", 6, 15, "Luan 2021"),
+    DKP_PHI("lawson2a", &dkp_lawson2a, "", 2, 2, "Lawson 1967; the midpoint method with an integrating factor"),
+    DKP_PHI("lawson2b", &dkp_lawson2b, "", 2, 2, "Lawson 1967; Heun's method with an integrating factor"),
+    DKP_PHI("lawson4", &dkp_lawson4, "", 4, 4, "Lawson 1967; Kutta's method with an integrating factor"),
+    DKP_PHI("genlawson4", &dkp_genlawson, "", 4, 4, "Krogstad 2005, generalized integrating factor"),
+    DKP_PHI("modgenlawson4", &dkp_modgenlawson, "", 4, 4, "Ostermann et al. 2006, modified generalized Lawson"),
     DKP_ROW("euler_cfg_pp", dkp_record_ddim, "cfg_pp=1", 1, 1, "Chung et al. 2024, alg. 1"),
     DKP_ROW("euler_ancestral_cfg_pp", dkp_record_ddim, "eta=1 cfg_pp=1", 1, 1, "ComfyUI's euler_ancestral_cfg_pp"),
     DKP_ROW("dpmpp_2s_ancestral_cfg_pp", dkp_record_singlestep, "order=2 rule=dpm eta=1 cfg_pp=1", 2, 2, "ComfyUI's dpmpp_2s_ancestral_cfg_pp"),
@@ -4457,24 +4464,24 @@ static const dk_sampler_info dkp_samplers[] = {
     DKP_ROW("euler_ancestral", dkp_record_ddim, "eta=1", 1, 1, "k-diffusion's euler_ancestral"),
     DKP_ROW("ddpm", dkp_record_ddim, "eta=1", 1, 1, "Ho et al. 2020, variance beta~"),
     DKP_ROW("ddpm_large", dkp_record_ddim, "law=ddpm_large eta=1", 1, 1, "Ho et al. 2020, variance beta"),
-    DKP_ROW("dpmpp_2m", dkp_record_exponential_adams, "order=2 rule=dpm law=sde", 2, 1, "Lu et al. 2022b, alg. 2"),
-    DKP_ROW("dpmpp_2m_sde", dkp_record_exponential_adams, "order=2 rule=dpm law=sde eta=1", 2, 1, "Lu et al. 2022b, eq. 14"),
+    DKP_ROW("dpmpp_2m", dkp_record_exponential_adams, "order=2 rule=dpm", 2, 1, "Lu et al. 2022b, alg. 2"),
+    DKP_ROW("dpmpp_2m_sde", dkp_record_exponential_adams, "order=2 rule=dpm eta=1", 2, 1, "Lu et al. 2022b, eq. 14"),
     DKP_ROW("euler_maruyama", dkp_record_predictor_corrector, "predictor=euler_maruyama eta=1", 1, 1, "Song et al. 2021, app. D"),
     DKP_ROW("predictor_corrector", dkp_record_predictor_corrector, "eta=1 snr=0.16 langevin_steps=1", 1, 2, "Song et al. 2021, alg. 4-5"),
     DKP_ROW("smld", dkp_record_smld, "langevin_step=0.2 langevin_steps=10", 0, 10, "Song & Ermon 2019, alg. 1"),
-    DKP_ROW("dpmpp_3m", dkp_record_exponential_adams, "order=3 law=sde", 3, 1, "Lu et al. 2022b; exact third order"),
-    DKP_ROW("dpmpp_3m_sde", dkp_record_exponential_adams, "order=3 rule=dpm_taylor law=sde eta=1", 2, 1, "k-diffusion's dpmpp_3m_sde"),
-    DKP_ROW("dpm_solver_2m", dkp_record_exponential_adams, "order=2 rule=dpm noise_prediction=1 law=sde", 2, 1, "Lu et al. 2022, multistep"),
-    DKP_ROW("dpm_solver_3m", dkp_record_exponential_adams, "order=3 noise_prediction=1 law=sde", 3, 1, "Lu et al. 2022, multistep; exact third order"),
-    DKP_ROW("deis", dkp_record_exponential_adams, "order=3 noise_prediction=1 law=sde", 3, 1, "Zhang & Chen 2022, in log rho"),
-    DKP_ROW("res_multistep", dkp_record_exponential_adams, "order=2", 2, 1, "Zhang et al. 2023, RES"),
-    DKP_ROW("dpmpp_2m_cfg_pp", dkp_record_exponential_adams, "order=2 rule=dpm law=sde cfg_pp=1", 1, 1, "ComfyUI's dpmpp_2m_cfg_pp"),
-    DKP_ROW("res_multistep_ancestral", dkp_record_exponential_adams, "order=2 eta=1", 1, 1, "Zhang et al. 2023, RES"),
-    DKP_ROW("res_3m", dkp_record_exponential_adams, "order=3", 3, 1, "Zhang et al. 2023, RES"),
-    DKP_ROW("unip", dkp_record_exponential_adams, "order=3 rule=bh2 law=sde", 3, 1, "Zhao et al. 2023, UniP"),
-    DKP_ROW("unipc", dkp_record_exponential_adams, "order=3 corrector=4 rule=bh2 law=sde", 4, 1, "Zhao et al. 2023, alg. 1"),
-    DKP_ROW("sa_solver", dkp_record_exponential_adams, "order=3 corrector=4 law=sde eta=1", 2, 1, "Xue et al. 2023, alg. 1"),
-    DKP_ROW("sa_solver_pece", dkp_record_exponential_adams, "order=3 corrector=4 pece=1 law=sde eta=1", 2, 2, "Xue et al. 2023, with PECE"),
+    DKP_ROW("dpmpp_3m", dkp_record_exponential_adams, "order=3", 3, 1, "Lu et al. 2022b; exact third order"),
+    DKP_ROW("dpmpp_3m_sde", dkp_record_exponential_adams, "order=3 rule=dpm_taylor eta=1", 2, 1, "k-diffusion's dpmpp_3m_sde"),
+    DKP_ROW("dpm_solver_2m", dkp_record_exponential_adams, "order=2 rule=dpm noise_prediction=1", 2, 1, "Lu et al. 2022, multistep"),
+    DKP_ROW("dpm_solver_3m", dkp_record_exponential_adams, "order=3 noise_prediction=1", 3, 1, "Lu et al. 2022, multistep; exact third order"),
+    DKP_ROW("deis", dkp_record_exponential_adams, "order=3 noise_prediction=1", 3, 1, "Zhang & Chen 2022, in log rho"),
+    DKP_ROW("res_multistep", dkp_record_exponential_adams, "order=2 law=ancestral", 2, 1, "Zhang et al. 2023, RES"),
+    DKP_ROW("dpmpp_2m_cfg_pp", dkp_record_exponential_adams, "order=2 rule=dpm cfg_pp=1", 1, 1, "ComfyUI's dpmpp_2m_cfg_pp"),
+    DKP_ROW("res_multistep_ancestral", dkp_record_exponential_adams, "order=2 law=ancestral eta=1", 1, 1, "Zhang et al. 2023, RES"),
+    DKP_ROW("res_3m", dkp_record_exponential_adams, "order=3 law=ancestral", 3, 1, "Zhang et al. 2023, RES"),
+    DKP_ROW("unip", dkp_record_exponential_adams, "order=3 rule=bh2", 3, 1, "Zhao et al. 2023, UniP"),
+    DKP_ROW("unipc", dkp_record_exponential_adams, "order=3 corrector=4 rule=bh2", 4, 1, "Zhao et al. 2023, alg. 1"),
+    DKP_ROW("sa_solver", dkp_record_exponential_adams, "order=3 corrector=4 eta=1", 2, 1, "Xue et al. 2023, alg. 1"),
+    DKP_ROW("sa_solver_pece", dkp_record_exponential_adams, "order=3 corrector=4 pece=1 eta=1", 2, 2, "Xue et al. 2023, with PECE"),
     DKP_ROW("er_sde", dkp_record_er_sde, "order=3 eta=1", 1, 1, "Cui et al. 2023, ER-SDE-Solver-3"),
     DKP_ROW("lms", dkp_record_adams, "order=4", 4, 1, "k-diffusion's lms: Adams-Bashforth, exact weights"),
     DKP_ROW("ipndm", dkp_record_adams, "order=4 rule=uniform", 1, 1, "Liu et al. 2022; Zhang & Chen 2022"),
@@ -4520,7 +4527,6 @@ static void dkp_default_sampler(dk_sampler *s) {
         if (!s->order) s->order = 2;
         if (!s->rule) s->rule = DK_RULE_DPM;
     }
-    if (!s->tableau && !s->law) s->law = DK_LAW_SDE;
 }
 
 static dk_sampler dkp_preset(const dk_sampler_info *row) {
@@ -5089,10 +5095,21 @@ static void dkp_put_norm(dkp_text *t, const dk_plan *p, int index) {
     dkp_put(t, "\n");
 }
 
+/* The heading of a step, before the first that is printed of it. */
+static void dkp_put_step(dkp_text *t, const dk_plan *p, int *step, int now) {
+    if (now <= *step || now >= p->steps) return;
+    *step = now;
+    dkp_put_pair(t, "step ", now);
+    dkp_put_pair(t, ": noise level ", dk_noise_level(p->level[now]));
+    dkp_put_pair(t, " -> ", dk_noise_level(p->level[now + 1]));
+    dkp_put(t, "\n");
+}
+
 DK_API size_t dk_plan_text(const dk_plan *p, char *text, size_t size) {
     dkp_text t = {text, text ? size : 0, 0};
     int step = -1, draws = 0;
     if (!p) return 0;
+    int begun = p->rows && p->row[0].draw == 0 ? -1 : 0; /* the step whose start has been printed */
     for (int i = 0; i < p->rows; i++) draws += p->row[i].draw >= 0;
     dkp_put_pair(&t, "", p->steps);
     dkp_put_pair(&t, " steps, ", p->calls);
@@ -5101,16 +5118,15 @@ DK_API size_t dk_plan_text(const dk_plan *p, char *text, size_t size) {
     dkp_put(&t, "\n");
     for (int i = 0; i < p->passes; i++) {
         const dk_pass *pass = &p->pass[i];
-        for (int k = pass->first; k < pass->first + pass->count; k++) dkp_put_row(&t, p, &p->row[k]);
+        for (int k = pass->first; k < pass->first + pass->count; k++) {
+            const dk_value *dst = &p->value[p->row[k].dst];
+            dkp_put_step(&t, p, &step, begun);
+            dkp_put_row(&t, p, &p->row[k]);
+            if (dst->letter == 'x') begun = dst->number;
+        }
         if (pass->boundary == DK_BOUNDARY_CALL) {
             const dk_call *c = &p->call[pass->index];
-            if (c->step != step) {
-                step = c->step;
-                dkp_put_pair(&t, "step ", step);
-                dkp_put_pair(&t, ": noise level ", dk_noise_level(p->level[step]));
-                dkp_put_pair(&t, " -> ", dk_noise_level(p->level[step + 1]));
-                dkp_put(&t, "\n");
-            }
+            dkp_put_step(&t, p, &step, begun = c->step);
             for (int k = 0; k < c->branches; k++)
                 dkp_put_values(&t, p, k ? ", " : "    ", c->output + k, ", ", c->uncond_output, "");
             for (int k = 0; k < c->branches; k++)
@@ -5406,7 +5422,7 @@ static char *dkp_output(const dk_run *run, int value) {
 /* An output begins as NaN at the first and the last element of every sample, and once per tile. So the check of outputs
    finds what the network leaves as it is, for little. */
 static void dkp_mark_output(dk_run *run, int value) {
-    if (run->config.unchecked || run->config.backend || value < 0) return;
+    if (value < 0) return;
     dk_number number = dkp_plan_of(run)->number;
     const void *mark = dkp_unwritten_bits(number);
     size_t bytes = number ? sizeof(uint16_t) : sizeof(dk_real);
@@ -5417,11 +5433,16 @@ static void dkp_mark_output(dk_run *run, int value) {
     }
 }
 
+static void dkp_mark_outputs(dk_run *run) {
+    const dk_call *call = dkp_open_call(run);
+    for (int k = 0; k < call->branches; k++) dkp_mark_output(run, call->output + k);
+    dkp_mark_output(run, call->uncond_output);
+}
+
 /* A state that is finite may be too large for the network's 16 bits. */
 static dk_status dkp_check_input(dk_run *run) {
     const dk_plan *p = dkp_plan_of(run);
     size_t bad = run->size;
-    if (p->number != DK_NUMBER_FP16 || run->config.unchecked) return DK_OK;
     dkp_backend(run)->find_bad(NULL, run, p->value[dkp_open_call(run)->input].slot, &bad);
     if (bad >= run->size) return DK_OK;
     dk_real given = dk_state(run)[bad];
@@ -5437,7 +5458,7 @@ static int dkp_hand_out(dk_run *run, dk_eval *e) {
     const dk_call *call = dkp_open_call(run);
     dkp_describe(run, e);
     if (run->config.backend) return 1;
-    if (dkp_check_input(run) != DK_OK) return 0;
+    if (p->number == DK_NUMBER_FP16 && !run->config.unchecked && dkp_check_input(run) != DK_OK) return 0;
     if (p->number) {
         e->input_half = dkp_half_buffer(run, e->input_slot);
         e->output_half = dkp_half_buffer(run, e->output_slot);
@@ -5578,9 +5599,7 @@ static int dkp_next(dk_run *run, dk_eval *eval) {
         }
         run->own.waiting = 0;
         if (pass->boundary == DK_BOUNDARY_CALL) {
-            const dk_call *call = dkp_open_call(run);
-            for (int k = 0; k < call->branches; k++) dkp_mark_output(run, call->output + k);
-            dkp_mark_output(run, call->uncond_output);
+            if (!run->config.unchecked && !run->config.backend) dkp_mark_outputs(run);
             run->own.waiting = 1;
             return dkp_hand_out(run, eval);
         }
@@ -6167,10 +6186,9 @@ static int dkp_distance(const char *a, const char *b) {
     return begins > 1 && !a[begins] && row[n] > 1 ? 1 : row[n];
 }
 
-static const char *dkp_sampler_name(int i) {
-    const dk_sampler_info *info = dk_sampler_at(i);
-    return info ? info->name : NULL;
-}
+static const char *dkp_sampler_name(int i) { return dk_sampler_at(i) ? dk_sampler_at(i)->name : NULL; }
+static const char *dkp_grid_name(int i) { return dk_grid_at(i) ? dk_grid_at(i)->name : NULL; }
+static const char *dkp_schedule_name(int i) { return dk_schedule_at(i) ? dk_schedule_at(i)->name : NULL; }
 
 /* Nearest first; of two as near, the earlier. */
 static int dkp_nearest(const char *(*at)(int), const char *name, const char **names, int max) {
@@ -6203,8 +6221,8 @@ static dk_status dkp_fail_name(char *message, const char *kind, const char *name
 /* A struct that has a name and nothing else: one that is not known, or a known one that nobody took. */
 static dk_status dkp_fail_unknown(char *message, const char *kind, const char *name) {
     const char *(*at)(int) = strcmp(kind, "sampler") == 0 ? dkp_sampler_name
-                             : strcmp(kind, "grid") == 0  ? dk_grid_name
-                                                          : dk_schedule_name;
+                             : strcmp(kind, "grid") == 0  ? dkp_grid_name
+                                                          : dkp_schedule_name;
     int i = 0;
     while (at(i) && strcmp(at(i), name) != 0) i++;
     if (!at(i)) return dkp_fail_name(message, kind, name, at);
@@ -6791,15 +6809,15 @@ static const dkp_field dkp_fields[] = {
     DKP_G('g', spacing, 0, DK_SPACING_COUNT - 1, "a grid's name, or levels"),
     DKP_WORDS(G, unit, DK_UNIT_LAMBDA + 1, "t|sigma|flow|lambda"),
     DKP_WORDS(S, gauge, DK_GAUGE_COUNT, "default|ve|flow|vp|native|pseudo"),
-    DKP_WORDS(S, rule, DK_RULE_COUNT, "exact|dpm|dpm_taylor|bh1|bh2|sa|uniform|gradient"),
-    DKP_WORDS(S, law, DK_LAW_COUNT, "ancestral|sde|ddpm_large|fresh|time|flow|sde_noise"),
+    DKP_WORDS(S, rule, DK_RULE_COUNT, "default|exact|dpm|dpm_taylor|bh1|bh2|sa|uniform|gradient"),
+    DKP_WORDS(S, law, DK_LAW_COUNT, "default|ancestral|sde|ddpm_large|fresh|time|flow|sde_noise"),
     DKP_A('c', "predictor", sde.predictor, 0, DK_PREDICTOR_COUNT - 1,
           "reverse_diffusion|euler_maruyama|ancestral|none"),
     DKP_A('c', "control", control.law, 0, DK_CONTROL_COUNT - 1, "standard|free|smooth"),
     DKP_S('i', order, 0, 8, "0 .. 8"),
-    DKP_A('r', "alpha", param[0], -DKP_MOST, DKP_MOST, "finite"),
-    DKP_A('r', "gamma", param[0], -DKP_MOST, DKP_MOST, "finite"),
-    DKP_A('r', "alpha2", param[1], -DKP_MOST, DKP_MOST, "finite"),
+    DKP_A('r', "alpha", alpha[0], -DKP_MOST, DKP_MOST, "finite"),
+    DKP_A('r', "alpha2", alpha[1], -DKP_MOST, DKP_MOST, "finite"),
+    DKP_S('r', gamma, -DKP_MOST, DKP_MOST, "finite"),
     DKP_S('r', eta, 0, DKP_MOST, ">= 0"),
     DKP_S('r', noise_excess, -1, 1e30, ">= -1, at most 1e30"),
     DKP_A('1', "s_noise", noise_excess, 0, 0, "0 .. 1e30"),
@@ -6981,7 +6999,7 @@ static const char *dkp_choice(const char *choices, int i, size_t *length) {
 static void dkp_put_field(dkp_text *t, const char *field, double v) {
     const dkp_field *f = dkp_field_named(field);
     int known = f && v >= f->low && v <= f->high && v >= 0;
-    const char *name = known && f->kind == 'g' && v > 0 ? dk_grid_name((int)v - 1) : NULL;
+    const char *name = known && f->kind == 'g' && v > 0 ? dkp_grid_name((int)v - 1) : NULL;
     if (f && f->kind == 'g' && (int)v == DK_SPACING_CUSTOM) name = "custom";
     if (f && f->kind == 'g' && (int)v == DK_SPACING_RESAMPLE) name = "resample";
     if (f && f->kind == 'g' && (int)v == DK_SPACING_LEVELS) name = "levels";
@@ -7308,14 +7326,7 @@ static dk_status dkp_resolve(dk_config *c, dkp_marks *marks, char *message) {
     dk_schedule *s = &c->schedule, *net = &c->network_schedule;
     dk_status status;
     if (s->family == DK_FAMILY_DEFAULT && !s->name) s->family = DK_FAMILY_FLOW;
-    if (s->t_min >= 0 && s->t_min <= 0 && s->t_max >= 0 &&
-        s->t_max <= 0) { /* a schedule made by hand, without a range */
-        s->t_max = s->family == DK_FAMILY_EDM           ? s->sigma_max
-                   : s->family == DK_FAMILY_COSINE      ? dkp_pi / 2
-                   : s->family == DK_FAMILY_VP_DISCRETE ? s->timesteps - 1.0
-                                                        : 1;
-        s->t_min = s->family == DK_FAMILY_EDM ? s->sigma_min : 0;
-    }
+    if (s->t_min >= 0 && s->t_min <= 0 && s->t_max >= 0 && s->t_max <= 0) dkp_set_range(s); /* made by hand */
     if ((status = dkp_check_schedule(s, message)) != DK_OK) return status;
     if ((status = dkp_check_fields(c, DKP_OF_MODEL, message)) != DK_OK) return status;
     if (c->prediction == DK_PREDICT_DEFAULT) c->prediction = dkp_family_of(s)->prediction;
@@ -7553,7 +7564,7 @@ static int dkp_set_named(dk_config *c, const char *part, const char *name) {
         return c->grid.spacing || dkp_fail_unknown(c->message, part, name) == DK_OK;
     }
     *schedule = dk_schedule_named(name);
-    return schedule->family || dkp_fail_name(c->message, part, name, dk_schedule_name) == DK_OK;
+    return schedule->family || dkp_fail_name(c->message, part, name, dkp_schedule_name) == DK_OK;
 }
 
 static dk_status dkp_fail_setting(char *message, const char *word, const char *value, const dkp_field *f) {
@@ -7688,7 +7699,7 @@ static dk_vec dkp_guide(dk_recorder *r, const dk_guidance *g, const double weigh
             dkr_keep(r, dkp_add(dkr_mix(1, C, -1, U), dkr_scale(g->momentum, r->own->momentum)));
         double w = g->projected > 1 ? g->scale : g->scale - 1, along = w * (g->parallel - 1);
         int p = dkp_set(along) ? dkp_scalar(r, DK_NORM_PROJECTION, d, C, g->limit) : 0;
-        int l = g->limit > 0 ? dkp_scalar(r, DK_NORM_LIMIT, d, dkp_zero, g->limit) : 0;
+        int l = g->limit > 0 ? dkp_scalar(r, DK_NORM_LIMIT, d, dkr_zero, g->limit) : 0;
         d = l ? dkr_scale_by(w, l, 1, d) : dkr_scale(w, d);
         G = dkp_add(g->projected > 1 ? U : C, d);
         if (p) G = dkp_add(G, dkr_scale_by(along, p, 1, C));
@@ -7705,7 +7716,7 @@ static dk_vec dkp_guide(dk_recorder *r, const dk_guidance *g, const double weigh
 static dk_vec dkp_finish_D(dk_recorder *r, const dk_guidance *g, dk_vec D, const dk_call *call) {
     D = dkp_store_as(r, D, 'D', call->estimate, call->clip);
     if (g->quantile > 0) {
-        dk_vec v[4] = {D, dkp_zero, dkp_zero, dkp_zero};
+        dk_vec v[4] = {D, dkr_zero, dkr_zero, dkr_zero};
         int s = dkp_norm_of(r, DK_NORM_QUANTILE, v, g->quantile_most, g->quantile);
         D = dkp_store_as(r, dkr_scale_by(1, s, 1, D), 'D', call->estimate, 1);
     }
@@ -7796,8 +7807,8 @@ static void dkp_record_outputs(dk_recorder *r, dkp_evaluation *v, int with_uncon
 static dk_vec dkp_record_guidance(dk_recorder *r, const dkp_evaluation *v) {
     const dkp_guided *h = &v->guided;
     const dkp_model *m = &v->network, *s = &v->seen;
-    dk_vec P[DK_BRANCHES] = {v->F[0], h->wanted[1] ? v->F[1] : dkp_zero, v->F[2]};
-    if (v->zero) return dkp_zero;
+    dk_vec P[DK_BRANCHES] = {v->F[0], h->wanted[1] ? v->F[1] : dkr_zero, v->F[2]};
+    if (v->zero) return dkr_zero;
     for (int k = 0; k < DK_BRANCHES && dkp_guided_by_norms(&h->g); k++) {
         if (!P[k].of) continue;
         if (v->converted) P[k] = dkr_mix((m->d_x - s->d_x) / s->d_f, v->x, m->d_f / s->d_f, P[k]);
@@ -7820,14 +7831,14 @@ static dk_vec dkp_denoise(dk_recorder *r, dk_vec x, const dk_level *level, const
     dkp_evaluation v;
     int first = r->own->plan->calls;
     r->own->drawn = -1;
-    if (uncond) *uncond = dkp_zero;
-    if (r->status != DK_OK) return dkp_zero;
+    if (uncond) *uncond = dkr_zero;
+    if (r->status != DK_OK) return dkr_zero;
     dkp_begin_evaluation(r, &v, x, level, told);
-    if (r->status != DK_OK) return dkp_zero;
+    if (r->status != DK_OK) return dkr_zero;
     dkp_guidance_at(&v.guided, r, level, uncond != NULL);
     dkp_choose_space(r, &v);
     dkp_record_outputs(r, &v, uncond != NULL);
-    if (r->status != DK_OK) return dkp_zero;
+    if (r->status != DK_OK) return dkr_zero;
     dk_vec G = dkp_record_guidance(r, &v), D = G;
     if (v.raw) D = dkp_finish_D(r, &v.guided.g, dkr_mix(v.seen.d_x, v.x, v.seen.d_f, G), &v.call);
     if (level->sigma <= 0) { /* nothing else asks for the noise */
@@ -7850,10 +7861,11 @@ DK_API dk_vec dkr_denoise(dk_recorder *r, dk_vec x, dk_level level) {
     return dkp_denoise(r, x, &level, &level, NULL);
 }
 
-DK_API dk_vec dkr_past(dk_recorder *r, int estimate) {
-    if (estimate < r->own->skipped || estimate >= r->own->estimates)
-        dkr_refuse(r, "estimate of dkr_past", estimate, "one that has been made, by an evaluation");
-    if (r->status != DK_OK) return dkp_zero;
+DK_API dk_vec dkr_past(dk_recorder *r, int back) {
+    int made = r->own->estimates - r->own->skipped, estimate = r->own->estimates - back;
+    if (back < 1 || back > made)
+        dkr_refuse(r, "estimate of dkr_past", back, "1, the newest, .. as many as evaluations have made");
+    if (r->status != DK_OK) return dkr_zero;
     if (!r->own->storing) return dkp_vec(r, -1 - estimate); /* anything distinct */
     const dk_call *call = &r->own->plan->call[estimate - r->own->skipped];
     while (call->estimate < estimate) call++;
@@ -7913,13 +7925,13 @@ static dk_vec dkp_judge_runge_kutta(dk_recorder *r, const dkp_tableau *tableau, 
     dkp_point from = dkp_point_at(r, &r->from), to = dkp_point_at(r, &r->to);
     double differ[DK_MAX_STAGES];
     for (int i = 0; i < n; i++) differ[i] = h * (a[i] - embedded[i]);
-    dk_vec error = dkp_sum(n, differ, K), D = dkp_zero;
+    dk_vec error = dkp_sum(n, differ, K), D = dkr_zero;
     x = dkr_keep(r, x);
     if (ahead) {
         D = dkr_denoise(r, x, r->to);
         error = dkr_mix(1, error, -h * embedded[n], dkr_mix(to.p, x, to.q, D));
     }
-    dkp_judge(r, DK_NORM_ERROR_SUM, error, dkp_zero, dkr_scale(1 / from.scale, r->x),
+    dkp_judge(r, DK_NORM_ERROR_SUM, error, dkr_zero, dkr_scale(1 / from.scale, r->x),
               dkr_scale(1 / to.scale, x));
     if (ahead) dkp_pin(r, DKP_KEPT_D, D);
     return x;
@@ -7954,8 +7966,8 @@ static void dkp_record_measure(dk_recorder *r) {
     dk_vec X = dkr_keep(r, dkr_scale(1 / from.scale, r->x)), D = dkp_denoise_first(r);
     dk_vec K = dkr_keep(r, dkr_mix(from.p, r->x, from.q, D));
     if (r->own->pace->phase == DKP_MEASURE) {
-        dkp_judge(r, DK_NORM_ERROR_SUM, X, dkp_zero, X, X);
-        dkp_judge(r, DK_NORM_ERROR_SUM, K, dkp_zero, X, X);
+        dkp_judge(r, DK_NORM_ERROR_SUM, X, dkr_zero, X, X);
+        dkp_judge(r, DK_NORM_ERROR_SUM, K, dkr_zero, X, X);
     } else {
         dk_vec x = dkr_keep(r, dkr_scale(to.scale, dkr_mix(1, X, to.u - from.u, K)));
         D = dkr_denoise(r, x, r->own->pace->to);
@@ -8468,6 +8480,7 @@ DKP_COMPILE_TWICE(dkp_run_ops,
    other tiles, too, unless there were too many to be kept. */
 typedef struct dkp_window {
     const dk_run *run;
+    const dk_plan *plan;
     dk_real *tiles;
     size_t at, n, sample; /* the sample that coefficients are for */
     int ops, many, noises, draws;
@@ -8516,7 +8529,7 @@ static dkp_op *dkp_with(dkp_op *op, dk_real c, const void *v, int moves) {
 
 /* Where a value's elements begin, or those of the tile. */
 static void *dkp_place(const dkp_window *w, int value) {
-    const dk_value *v = &dkp_plan_of(w->run)->value[value];
+    const dk_value *v = &w->plan->value[value];
     const dk_config *c = &w->run->config;
     if (v->kind == DK_VALUE_LOCAL) return w->tiles + (size_t)v->slot * DKP_TILE;
     if (v->kind == DK_VALUE_HALF) return dkp_half_buffer(w->run, v->slot);
@@ -8526,7 +8539,7 @@ static void *dkp_place(const dkp_window *w, int value) {
 }
 
 static int dkp_moves(const dkp_window *w, int value) {
-    return dkp_plan_of(w->run)->value[value].kind != DK_VALUE_LOCAL;
+    return w->plan->value[value].kind != DK_VALUE_LOCAL;
 }
 
 static dkp_op *dkp_with_value(const dkp_window *w, dkp_op *op, dk_real c, int value) {
@@ -8534,7 +8547,7 @@ static dkp_op *dkp_with_value(const dkp_window *w, dkp_op *op, dk_real c, int va
 }
 
 static int dkp_is_half(const dkp_window *w, int value) {
-    return dkp_plan_of(w->run)->value[value].kind == DK_VALUE_HALF;
+    return w->plan->value[value].kind == DK_VALUE_HALF;
 }
 
 static dk_real dkp_factor(const dkp_window *w, const dk_term *t) {
@@ -8566,14 +8579,14 @@ static void dkp_resolve_sum(dkp_window *w, const dk_term *t, int count, void *y,
 
 /* A row that only copies a value. */
 static int dkp_copies(const dkp_window *w, const dk_row *row) {
-    const dk_term *t = &dkp_plan_of(w->run)->term[row->first];
+    const dk_term *t = &w->plan->term[row->first];
     return row->count == 1 && t->c >= 1 && t->c <= 1 && !t->scalar && row->clip <= 0 &&
            !dkp_is_half(w, t->value);
 }
 
 static void dkp_resolve_row(dkp_window *w, const dk_row *row) {
     const dk_run *run = w->run;
-    const dk_term *t = &dkp_plan_of(run)->term[row->first];
+    const dk_term *t = &w->plan->term[row->first];
     int half = dkp_is_half(w, row->dst), moves = dkp_moves(w, row->dst);
     void *dst = dkp_place(w, row->dst);
     if (row->draw >= 0 && dkp_whole(dkp_source(run, row->draw))) { /* it has filled a buffer of its own */
@@ -8602,12 +8615,13 @@ enum { DKP_SAMPLES_NOISE = 1, DKP_SAMPLES_FACTORS };
 
 /* Why windows must lie in one sample each. */
 static int dkp_by_sample(const dk_run *run, const dk_pass *pass) {
+    const dk_plan *plan = dkp_plan_of(run);
     int why = 0;
     for (int k = 0; k < pass->count; k++) {
-        const dk_row *row = &dkp_plan_of(run)->row[pass->first + k];
+        const dk_row *row = &plan->row[pass->first + k];
         if (row->draw >= 0) why |= DKP_SAMPLES_NOISE;
         for (int j = row->first; j < row->first + row->count; j++)
-            if (dkp_plan_of(run)->term[j].scalar) why |= DKP_SAMPLES_FACTORS;
+            if (plan->term[j].scalar) why |= DKP_SAMPLES_FACTORS;
     }
     return why;
 }
@@ -8652,16 +8666,17 @@ static size_t dkp_units(size_t n, size_t unit) { return n / unit + (n % unit > 0
 
 static void dkp_run_range(const dkp_work *work, int part, size_t first, size_t end) {
     const dk_run *run = work->run;
+    const dk_plan *plan = dkp_plan_of(run);
     const dk_pass *pass = work->pass;
     size_t to = end * DKP_TILE < run->size ? end * DKP_TILE : run->size;
     int by_sample = dkp_by_sample(run, pass);
     int fetch = run->size >= (by_sample ? DKP_ALONE : DKP_FAR); /* memory can work while noise is made */
     size_t tile = fetch && !by_sample ? DKP_TILE / 2 : DKP_TILE;
     dkp_window w;
-    w.run = run, w.tiles = run->own.tiles + (size_t)part * dkp_tiles(dkp_plan_of(run)) * DKP_TILE;
-    size_t locals = (size_t)dkp_plan_of(run)->locals;
+    w.run = run, w.plan = plan, w.tiles = run->own.tiles + (size_t)part * dkp_tiles(plan) * DKP_TILE;
+    size_t locals = (size_t)plan->locals;
     w.wide = w.tiles + locals * DKP_TILE;
-    w.sum = w.wide + (dkp_tiles(dkp_plan_of(run)) - locals) / 2 * DKP_TILE;
+    w.sum = w.wide + (dkp_tiles(plan) - locals) / 2 * DKP_TILE;
     w.sample = 0, w.many = 0, w.ahead.streams = 0;
     for (size_t at = first * DKP_TILE; at < to; at += w.n) {
         size_t sample = by_sample ? at / run->dim : 0, from = at - sample * run->dim;
@@ -8675,7 +8690,7 @@ static void dkp_run_range(const dkp_work *work, int part, size_t first, size_t e
         if (fetch) w.ahead.end += w.n < to - w.ahead.end ? w.n : to - w.ahead.end;
         if (resolve) w.ops = w.noises = w.draws = 0;
         for (int k = 0; resolve && k < pass->count; k++)
-            dkp_resolve_row(&w, &dkp_plan_of(run)->row[pass->first + k]);
+            dkp_resolve_row(&w, &plan->row[pass->first + k]);
         if (resolve && fetch) dkp_look_ahead(&w);
         if (fetch && !w.draws) dkp_ask(&w.ahead, w.n);
         dkp_run_window(&w);
@@ -9329,19 +9344,12 @@ DK_API int dk_restart_level(const dk_way *way, const struct dk_config *c, dk_lay
 DK_API int dk_restart_a1111_level(const dk_way *way, const struct dk_config *c, dk_layout *grid, int i,
                                   dk_level *level);
 
-/* k-diffusion's VP levels: t from 1 to time_min in the VP process with beta(t) = beta_min + beta_d t. For
-   schedules whose u is sigma/alpha. */
-DK_API dk_grid dk_grid_vp(double beta_d, double beta_min, double time_min);
-/* Flow models whose shift depends on the number of image tokens: uniform, shift exp(mu). Flux (256 to 4096 tokens:
-   mu 0.5 to 1.15), Flux.2 (mu depends on the number of steps, too), LTX (terminal 0.1). */
-DK_API dk_grid dk_grid_flux(double tokens);
-DK_API dk_grid dk_grid_flux2(double tokens, int steps);
-DK_API dk_grid dk_grid_ltx(double tokens);
-/* mu on the line through (base_tokens, base_mu) and (max_tokens, max_mu). Shift it exponentially: shift =
-   exp(mu), or linearly: shift = mu. */
+/* mu on the line through (base_tokens, base_mu) and (max_tokens, max_mu), for models whose shift depends on the number
+   of image tokens: grid.shift = exp(mu), or mu itself. Flux: 0.5 at 256 tokens, 1.15 at 4096. LTX: 0.95 at 1024, 2.05
+   at 4096, with grid.terminal = 0.1. Flux.2: 8.73809524e-05 tokens + 1.89833333 at 10 steps, 0.00016927 tokens +
+   0.45666666 at 200, on the line between them; above 4300 tokens the latter at any number. */
 DK_API double dk_shift_mu(double tokens, double base_tokens, double max_tokens, double base_mu,
                           double max_mu);
-DK_API double dk_flux2_mu(double tokens, int steps);
 
 /* What a scheduler_config.json of Hugging Face's diffusers says beyond a dk_config, and what reading one needs besides.
    Zero is fine. */
@@ -9610,9 +9618,9 @@ static void dkp_record_singlestep_on_levels(dk_recorder *r) {
 static const dk_sampler_info dkp_peer_samplers[] = {
     DKP_ROW("heunpp2", dkp_record_heunpp2, "", 1, 3, "sd-webui-samplers-scheduler's Heun++"),
     DKP_ROW("dpm_adaptive", dkp_record_singlestep, "order=3 rule=dpm noise_prediction=1 rtol=0.05 atol=0.0078 control=smooth safety=0.81 above_last=1", 3, 0, "k-diffusion's dpm_adaptive: the same with PID control"),
-    DKP_ROW("dpmpp_2m_v2", dkp_record_exponential_adams, "order=2 rule=dpm law=sde dpm_v2=1", 1, 1, "Crowson's variant; stable-diffusion.cpp's dpm++2mv2"),
-    DKP_ROW("res_multistep_cfg_pp", dkp_record_exponential_adams, "order=2 cfg_pp=1 uncond_past=1", 1, 1, "ComfyUI's res_multistep_cfg_pp"),
-    DKP_ROW("res_multistep_ancestral_cfg_pp", dkp_record_exponential_adams, "order=2 eta=1 cfg_pp=1 uncond_past=1", 1, 1, "ComfyUI's res_multistep_ancestral_cfg_pp"),
+    DKP_ROW("dpmpp_2m_v2", dkp_record_exponential_adams, "order=2 rule=dpm dpm_v2=1", 1, 1, "Crowson's variant; stable-diffusion.cpp's dpm++2mv2"),
+    DKP_ROW("res_multistep_cfg_pp", dkp_record_exponential_adams, "order=2 law=ancestral cfg_pp=1 uncond_past=1", 1, 1, "ComfyUI's res_multistep_cfg_pp"),
+    DKP_ROW("res_multistep_ancestral_cfg_pp", dkp_record_exponential_adams, "order=2 law=ancestral eta=1 cfg_pp=1 uncond_past=1", 1, 1, "ComfyUI's res_multistep_ancestral_cfg_pp"),
     DKP_ROW("ipndm_v", dkp_record_adams, "order=4 ipndm_v=1", 1, 1, "zju-pi/diff-sampler's ipndm_v; for exact weights see lms"),
     DKP_ROW("deis_t", dkp_record_deis_t, "order=3", 3, 1, "Zhang & Chen 2022, t-AB"),
     DKP_ROW("dpm_solver_fast", dkp_record_dpm_fast, "order=3 rule=dpm noise_prediction=1 above_last=1", 3, 3, "Lu et al. 2022, app. D.3; k-diffusion's dpm_fast"),
@@ -9773,27 +9781,39 @@ static int dkp_gits(const dk_config *c, int i, int n, dk_level *level) {
     return count;
 }
 
-#define DKP_GRID_LIST(name, about, list, unit, final) \
-    { name, about, DK_SPACING_RESAMPLE, DK_FINAL_##final, list, DKP_COUNT(list), DK_UNIT_##unit, NULL }
-static const dkp_grid_row dkp_published_grids[] = {
-    {"gits", "published levels for SD, coefficient 1.2; Chen et al. 2024", DK_SPACING_CUSTOM, DK_FINAL_DEFAULT, NULL, 0,
-     DK_UNIT_T, dkp_gits},
-    DKP_GRID_LIST("ays_sd1", "Align Your Steps for SD 1.5; Sabour et al. 2024", dkp_ays_sd1, SIGMA, REPLACE),
-    DKP_GRID_LIST("ays_sdxl", "Align Your Steps for SDXL; Sabour et al. 2024", dkp_ays_sdxl, SIGMA, REPLACE),
-    DKP_GRID_LIST("ays_svd", "Align Your Steps for SVD; Sabour et al. 2024", dkp_ays_svd, SIGMA, REPLACE),
-    DKP_GRID_LIST("ays_sd1_paper", "the same with three digits; 0 is added", dkp_ays_sd1_paper, SIGMA, ZERO),
-    DKP_GRID_LIST("ays_sdxl_paper", "the same with three digits; 0 is added", dkp_ays_sdxl_paper, SIGMA,
-                  ZERO),
-    DKP_GRID_LIST("ays_sd1_timesteps", "the ten timesteps for SD 1.5", dkp_ays_sd1_t, T, ZERO),
-    DKP_GRID_LIST("ays_sdxl_timesteps", "the ten timesteps for SDXL", dkp_ays_sdxl_t, T, ZERO),
-    DKP_GRID_LIST("oss_flux", "Optimal Stepsize for Flux; Pei et al. 2025", dkp_oss_flux, FLOW, REPLACE),
-    DKP_GRID_LIST("oss_wan", "Optimal Stepsize for Wan; Pei et al. 2025", dkp_oss_wan, FLOW, REPLACE),
-    DKP_GRID_LIST("oss_chroma", "Optimal Stepsize for Chroma", dkp_oss_chroma, FLOW, REPLACE),
+static const struct {
+    dk_named is;
+    const double *list;
+    int count;
+    dk_unit unit;
+    dk_final final;
+} dkp_lists[] = {
+#define DKP_LIST(name, about, list, unit, final) \
+    {{name, about}, list, DKP_COUNT(list), DK_UNIT_##unit, DK_FINAL_##final}
+    DKP_LIST("ays_sd1", "Align Your Steps for SD 1.5; Sabour et al. 2024", dkp_ays_sd1, SIGMA, REPLACE),
+    DKP_LIST("ays_sdxl", "Align Your Steps for SDXL; Sabour et al. 2024", dkp_ays_sdxl, SIGMA, REPLACE),
+    DKP_LIST("ays_svd", "Align Your Steps for SVD; Sabour et al. 2024", dkp_ays_svd, SIGMA, REPLACE),
+    DKP_LIST("ays_sd1_paper", "the same with three digits; 0 is added", dkp_ays_sd1_paper, SIGMA, ZERO),
+    DKP_LIST("ays_sdxl_paper", "the same with three digits; 0 is added", dkp_ays_sdxl_paper, SIGMA, ZERO),
+    DKP_LIST("ays_sd1_timesteps", "the ten timesteps for SD 1.5", dkp_ays_sd1_t, T, ZERO),
+    DKP_LIST("ays_sdxl_timesteps", "the ten timesteps for SDXL", dkp_ays_sdxl_t, T, ZERO),
+    DKP_LIST("oss_flux", "Optimal Stepsize for Flux; Pei et al. 2025", dkp_oss_flux, FLOW, REPLACE),
+    DKP_LIST("oss_wan", "Optimal Stepsize for Wan; Pei et al. 2025", dkp_oss_wan, FLOW, REPLACE),
+    DKP_LIST("oss_chroma", "Optimal Stepsize for Chroma", dkp_oss_chroma, FLOW, REPLACE),
+#undef DKP_LIST
 };
-#undef DKP_GRID_LIST
 
-static const dkp_grid_row *dkp_published(int i) {
-    return i < DKP_COUNT(dkp_published_grids) ? &dkp_published_grids[i] : NULL;
+/* Published list number i; *g, unless NULL, becomes it. */
+static const dk_named *dkp_published(int i, dk_grid *g) {
+    static const dk_named gits = {"gits", "published levels for SD, coefficient 1.2; Chen et al. 2024"};
+    if (i > DKP_COUNT(dkp_lists)) return NULL;
+    if (g && i == 0) g->spacing = DK_SPACING_CUSTOM, g->fn = dkp_gits;
+    if (i == 0) return &gits;
+    if (g) {
+        g->spacing = DK_SPACING_RESAMPLE, g->final = dkp_lists[i - 1].final;
+        g->levels = dkp_lists[i - 1].list, g->level_count = dkp_lists[i - 1].count, g->unit = dkp_lists[i - 1].unit;
+    }
+    return &dkp_lists[i - 1].is;
 }
 
 /* ---- time travel, as it is published */
@@ -10266,40 +10286,10 @@ static const dkp_generator *dkp_generator_at(int i) {
 
 /* ------------------------------------------------------------ >>shifts  Shifts that depend on the size of the image */
 
-DK_API dk_grid dk_grid_vp(double beta_d, double beta_min, double time_min) {
-    dk_grid g = dkp_grid(DK_SPACING_VP);
-    g.a = time_min;
-    g.sigma_max = dkp_sqrt(dkp_expm1(0.5 * beta_d + beta_min));
-    g.sigma_min = dkp_sqrt(dkp_expm1((0.5 * beta_d * time_min + beta_min) * time_min));
-    return g;
-}
-
 DK_API double dk_shift_mu(double tokens, double base_tokens, double max_tokens, double base_mu,
                           double max_mu) {
     double slope = (max_mu - base_mu) / (max_tokens - base_tokens);
     return tokens * slope + (base_mu - slope * base_tokens);
-}
-
-/* Lines fitted at 10 and at 200 steps, and linear in the steps between; above 4300 tokens the latter alone. */
-DK_API double dk_flux2_mu(double tokens, int steps) {
-    double at_10 = 8.73809524e-05 * tokens + 1.89833333, at_200 = 0.00016927 * tokens + 0.45666666;
-    return tokens > 4300 ? at_200 : at_200 + (at_200 - at_10) / 190 * (steps - 200);
-}
-
-static dk_grid dkp_grid_shifted(double mu, double terminal) {
-    dk_grid g = dkp_grid(DK_SPACING_UNIFORM);
-    g.shift = dkp_exp(mu), g.terminal = terminal;
-    return g;
-}
-
-DK_API dk_grid dk_grid_flux(double tokens) {
-    return dkp_grid_shifted(dk_shift_mu(tokens, 256, 4096, 0.5, 1.15), 0);
-}
-DK_API dk_grid dk_grid_flux2(double tokens, int steps) {
-    return dkp_grid_shifted(dk_flux2_mu(tokens, steps), 0);
-}
-DK_API dk_grid dk_grid_ltx(double tokens) {
-    return dkp_grid_shifted(dk_shift_mu(tokens, 1024, 4096, 0.95, 2.05), 0.1);
 }
 
 /* ------------------------------------------------------------------------------ >>names  Names */
@@ -10372,7 +10362,7 @@ static const char dkp_of_comfyui[] =
     DKP_TO_GRID("LaplaceScheduler", "laplace")
     DKP_TO_GRID("BetaSamplingScheduler", "beta")
     DKP_TO_GRID("SDTurboScheduler", "sd_turbo")
-    DKP_TO_BOTH("VPScheduler", "", "vp", "", "its own range: dk_grid_vp")
+    DKP_TO_BOTH("VPScheduler", "", "vp", "", "its own range, of beta_d and beta_min")
     DKP_TO_BOTH("AlignYourStepsScheduler", "", "ays_sd1", "", "SDXL: ays_sdxl, SVD: ays_svd")
     DKP_TO_GRID("GITSScheduler", "gits")
     DKP_TO_BOTH("OptimalStepsScheduler", "", "oss_flux", "", "Wan: oss_wan, Chroma: oss_chroma");
@@ -10444,7 +10434,7 @@ static const char dkp_of_k_diffusion[] =
     DKP_TO_GRID("get_sigmas_karras", "karras")
     DKP_TO_GRID("get_sigmas_exponential", "exponential")
     DKP_TO_GRID("get_sigmas_polyexponential", "polyexponential")
-    DKP_TO_BOTH("get_sigmas_vp", "", "vp", "", "its own range: dk_grid_vp");
+    DKP_TO_BOTH("get_sigmas_vp", "", "vp", "", "its own range, of beta_d and beta_min");
 static const char dkp_of_diffusers[] =
     DKP_TO_BOTH("DDIMScheduler", "ddim", "", "", "where the grid is not leading: stride=1")
     DKP_TO_SAMPLER("DDIMParallelScheduler", "ddim")
@@ -10635,7 +10625,7 @@ typedef struct dkp_found {
 
 /* One kind, from one program (peer.n > 0) or from the library's names and then all programs. */
 static int dkp_find_kind(dkp_span peer, dkp_span name, int grid, dkp_found *f) {
-    const char *(*at)(int) = grid ? dk_grid_name : dkp_sampler_name;
+    const char *(*at)(int) = grid ? dkp_grid_name : dkp_sampler_name;
     for (int loose = 0; loose < 2 && name.n; loose++) {
         for (int i = 0; !peer.n && at(i); i++)
             if (dkp_same_name(name, at(i), loose)) {
@@ -10736,9 +10726,9 @@ DK_API dk_status dk_config_named(dk_config *c, const char *name) {
     if (!name) name = "(NULL)";
     if (!dkp_find(name, &f, &rest)) { /* the part that is further from any name is the wrong one */
         dkp_nearest(dkp_sampler_name, name, &like, 1);
-        if (rest.n) dkp_nearest(dk_grid_name, rest.p, &grid, 1);
+        if (rest.n) dkp_nearest(dkp_grid_name, rest.p, &grid, 1);
         if (rest.n && dkp_distance(rest.p, grid) < dkp_distance(name, like))
-            return dkp_fail_name(c->message, "grid", rest.p, dk_grid_name);
+            return dkp_fail_name(c->message, "grid", rest.p, dkp_grid_name);
         return dkp_fail_name(c->message, "sampler", name, dkp_sampler_name);
     }
     c->sampler = dk_sampler_named(f.sampler);
@@ -10945,9 +10935,7 @@ static dk_status dkp_say_table(dkp_job *j) {
             return DKP_REFUSE(beta_start, "> 0 and < 1");
         if (betas != DK_BETAS_COSINE && !(DKP_SAYS(beta_end) > 0 && DKP_SAYS(beta_end) < 1))
             return DKP_REFUSE(beta_end, "> 0 and < 1");
-        *s = dkp_schedule(DK_FAMILY_VP_DISCRETE, 0, T - 1);
-        s->betas = (dk_betas)betas, s->timesteps = T;
-        s->beta_min = dkp_or(DKP_SAYS(beta_start), 0), s->beta_max = dkp_or(DKP_SAYS(beta_end), 0);
+        *s = dk_vp_discrete((dk_betas)betas, T, dkp_or(DKP_SAYS(beta_start), 0), dkp_or(DKP_SAYS(beta_end), 0));
         s->quirks |= DK_QUIRK_FLOAT_TABLE;
     }
     if (shift <= 0) return DKP_REFUSE(snr_shift_scale, "> 0");
@@ -11226,7 +11214,7 @@ static dk_status dkp_say_crash(dkp_job *j) {
 static dk_status dkp_say_wuerstchen(dkp_job *j) {
     if (!(DKP_SAYS(s) >= 0)) return DKP_REFUSE(s, ">= 0");
     if (fabs(DKP_SAYS(scaler) - 1) > 0) return DKP_REFUSE(scaler, "1");
-    j->c->schedule = dk_vp_cosine_flow(DKP_SAYS(s));
+    j->c->schedule = dkp_schedule(DK_FAMILY_VP_COSINE, DKP_SAYS(s), 0);
     j->c->schedule.sigma_min = dkp_sqrt(1e-4 / 0.9999), j->c->schedule.sigma_max = dkp_sqrt(0.9999 / 1e-4);
     j->c->prediction = DK_PREDICT_EPS, j->c->condition = DK_CONDITION_T;
     j->c->grid.spacing = DK_SPACING_UNIFORM, j->c->grid.final = DK_FINAL_MIN;
@@ -11536,13 +11524,13 @@ static dk_status dkp_say_all(dkp_job *j) {
     char name[DKP_TOKEN];
     dkp_text t = {name, sizeof name, 0};
     dk_config *c = j->c;
-    dk_schedule none = dkp_schedule(DK_FAMILY_DEFAULT, 0, 0);
     if (c->steps < 1 || c->steps > 1000000)
         return dkp_fail(c->message, "steps", c->steps, "1 .. 1000000 before reading");
     dkp_put(&t, "diffusers:");
     dkp_put(&t, j->of->name);
-    memset(&c->grid, 0, sizeof c->grid);
-    c->schedule = c->network_schedule = none, c->sigma_data = 0, c->negated = 0;
+    memset(&c->grid, 0, sizeof c->grid), memset(&c->schedule, 0, sizeof c->schedule);
+    memset(&c->network_schedule, 0, sizeof c->network_schedule);
+    c->sigma_data = 0, c->negated = 0;
     c->prediction = DK_PREDICT_DEFAULT;
     c->condition = DK_CONDITION_DEFAULT, c->condition_scale = 0, c->condition_rounding = DK_ROUND_NONE;
     if (dk_config_named(c, name) != DK_OK || j->of->levels(j) != DK_OK ||

@@ -106,7 +106,9 @@ static double time_steps(const char *sampler, size_t n, int threads) {
         for (size_t j = 0; j < n; j++) x[j] = 1;
         if (dk_begin_plan(&run, &plan, &c, x, memory, bytes)) fail(run.message);
         double start = now();
-        while (dk_next(&run, &e)) {
+        while (dk_next(&run, &e)) { /* an output begins as NaN at its ends and once in every 1024 elements */
+            for (size_t j = 0; j < n; j += 1024) e.output[j] = 0;
+            e.output[n - 1] = 0;
         }
         best = fmin(best, now() - start);
         dk_end(&run);

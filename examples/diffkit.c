@@ -97,7 +97,7 @@ static const option options[] = {
     {"churn", REAL, AT(c.sampler.churn), RUNS, "X", 0, "noise added before each step"},
     {"churn-min", REAL, AT(c.sampler.churn_range[0]), RUNS, "X", 0, "  from this sigma/alpha on"},
     {"churn-max", REAL, AT(c.sampler.churn_range[1]), RUNS, "X", 0, "  up to this one"},
-    {"alpha", REAL, AT(c.sampler.param[0]), RUNS, "X", 0, "edm: where the second evaluation stands"},
+    {"alpha", REAL, AT(c.sampler.alpha[0]), RUNS, "X", 0, "edm: where the second evaluation stands"},
     {"snr", REAL, AT(c.sampler.sde.snr), RUNS, "X", 0, "predictor_corrector: size of Langevin steps"},
     {"langevin-step", REAL, AT(c.sampler.sde.langevin_step), RUNS, "X", 0, "smld: size of Langevin steps"},
     {"langevin-steps", WHOLE, AT(c.sampler.sde.langevin_steps), RUNS, "N", 0, "Langevin steps per level"},
@@ -451,12 +451,11 @@ static text json(double v) {
 }
 
 /* The names hold no character that JSON would want escaped. */
-static void list_names(const char *heading, const char *(*name)(int), const char *(*about)(int),
-                       int as_json) {
+static void list_names(const char *heading, const dk_named *(*at)(int), int as_json) {
     printf(as_json ? "\"%s\": [\n" : "%s\n", heading);
-    for (int i = 0; name(i); i++)
-        if (as_json) printf("%s{\"name\": \"%s\", \"about\": \"%s\"}", i ? ",\n" : "", name(i), about(i));
-        else printf("  %-18s %s\n", name(i), about(i));
+    for (int i = 0; at(i); i++)
+        if (as_json) printf("%s{\"name\": \"%s\", \"about\": \"%s\"}", i ? ",\n" : "", at(i)->name, at(i)->about);
+        else printf("  %-18s %s\n", at(i)->name, at(i)->about);
     printf(as_json ? "]" : "\n");
 }
 
@@ -532,16 +531,16 @@ static void list_aliases(int as_json) {
     printf(as_json ? "]" : "\n");
 }
 
-static const char *model_name(int i) {
+static const dk_named *model_at(int i) {
+    static dk_named model;
     const dk_model_info *row = dk_model_at(i);
-    return row ? row->name : NULL;
+    if (row) model.name = row->name, model.about = row->about;
+    return row ? &model : NULL;
 }
 
-static const char *model_about(int i) { return dk_model_at(i)->about; }
-
-static void markdown_rows(const char *heading, const char *(*name)(int), const char *(*about)(int)) {
+static void markdown_rows(const char *heading, const dk_named *(*at)(int)) {
     printf("\n## %s\n\n| name | what it is |\n| --- | --- |\n", heading);
-    for (int i = 0; name(i); i++) printf("| `%s` | %s |\n", name(i), about(i));
+    for (int i = 0; at(i); i++) printf("| `%s` | %s |\n", at(i)->name, at(i)->about);
 }
 
 static int list_markdown(void) {
@@ -562,8 +561,8 @@ static int list_markdown(void) {
                info->paper);
         dk_plan_free(&plan);
     }
-    markdown_rows("Grids", dk_grid_name, dk_grid_about);
-    markdown_rows("Noise schedules", dk_schedule_name, dk_schedule_about);
+    markdown_rows("Grids", dk_grid_at);
+    markdown_rows("Noise schedules", dk_schedule_at);
     printf("\n## Models\n\n`dk_config_for(&config, name, NULL)`: what the model's own scheduler_config.json says, "
            "and its customary "
            "number of\nsteps.\n\n| name | model | scheduler of diffusers | settings | steps |\n| --- | --- | "
@@ -603,11 +602,11 @@ static int run_list(arguments *a) {
     for (int i = 0; list_name(i) && status == OK; i++) {
         if (which >= 0 && which != i) continue;
         if (a->json && which < 0 && i > 0) printf(",\n");
-        if (i == 0) list_names("schedules", dk_schedule_name, dk_schedule_about, a->json);
-        else if (i == 1) list_names("grids", dk_grid_name, dk_grid_about, a->json);
+        if (i == 0) list_names("schedules", dk_schedule_at, a->json);
+        else if (i == 1) list_names("grids", dk_grid_at, a->json);
         else if (i == 2) status = list_samplers(a->json);
         else if (i == 3) list_aliases(a->json);
-        else list_names("models", model_name, model_about, a->json);
+        else list_names("models", model_at, a->json);
     }
     if (a->json) printf("}\n");
     return status;

@@ -13,6 +13,8 @@
        dkr_scale(a, x)             a x
        dkr_noise(r, from, to)      fresh noise for the way between two levels
        dkr_keep(r, x)              stores a sum, so that later uses cost one term
+       dkr_past(r, 2)              the D before the newest, which is number 1
+       dkr_zero                    a vector of no terms
 
    A level stands for x = alpha x0 + sigma eps, so one text serves flow matching, EDM and VP.
    Factors are plain doubles, and a term whose factor is 0 is dropped. Two steps need care: a flow
@@ -26,8 +28,6 @@
 #include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
-
-static const dk_vec zero = {NULL, 0, 0};
 
 /* ---------------------------------------------------------------------------- Euler and Heun */
 
@@ -164,32 +164,30 @@ static void dpmpp_2s(dk_recorder *r) {
    last two estimates is followed to the middle of the step. After a step from pure noise h_1 is
    infinite, so that w = 0. */
 static void dpmpp_2m(dk_recorder *r) {
-    dk_vec x_theta_1 = zero;
     double h_1 = 0;
     while (dkr_step(r)) {
         dk_level s = r->from, t = r->to;
         double h = dk_lambda(t) - dk_lambda(s), r_i = h_1 / h, w = 1 / (2 * r_i);
         dk_vec x_theta = dkr_denoise(r, r->x, s), D_i = x_theta;
-        if (r->step > 0 && t.sigma > 0) D_i = dkr_mix(1 + w, x_theta, -w, x_theta_1);
+        if (r->step > 0 && t.sigma > 0) D_i = dkr_mix(1 + w, x_theta, -w, dkr_past(r, 2));
         r->x = dkr_mix(t.sigma / s.sigma, r->x, -t.alpha * expm1(-h), D_i);
-        x_theta_1 = x_theta, h_1 = h;
+        h_1 = h;
     }
 }
 
 /* DPM++ 2M SDE. Lu et al. 2022b, "DPM-Solver++", eq. 14: the same line for the diffusion SDE, whose
    steps forget more of the state and add noise. */
 static void dpmpp_2m_sde(dk_recorder *r) {
-    dk_vec x_theta_1 = zero;
     double h_1 = 0;
     while (dkr_step(r)) {
         dk_level s = r->from, t = r->to;
         double h = dk_lambda(t) - dk_lambda(s), r_i = h_1 / h, w = 1 / (2 * r_i);
         double gain = -expm1(-2 * h);
         dk_vec x_theta = dkr_denoise(r, r->x, s), D_i = x_theta;
-        if (r->step > 0 && t.sigma > 0) D_i = dkr_mix(1 + w, x_theta, -w, x_theta_1);
+        if (r->step > 0 && t.sigma > 0) D_i = dkr_mix(1 + w, x_theta, -w, dkr_past(r, 2));
         r->x = dkr_mix(t.sigma / s.sigma * exp(-h), r->x, t.alpha * gain, D_i);
         if (t.sigma > 0) r->x = dkr_mix(1, r->x, t.sigma * sqrt(gain), dkr_noise(r, s, t));
-        x_theta_1 = x_theta, h_1 = h;
+        h_1 = h;
     }
 }
 
@@ -227,7 +225,7 @@ static dk_vec uni_step(dk_vec x, dk_level s, dk_level t, int n, int at_s, const 
         factorial *= i + 1, a[i] = n == 2 ? 0.5 : -h * phi(i + 2, -h) * factorial / B_h;
     }
     solve_vandermonde(n - 1, r, a);
-    dk_vec sum = zero;
+    dk_vec sum = dkr_zero;
     for (int k = 0; k < n; k++) {
         int i = k < at_s ? k : k - 1;
         dk_vec D_k = dkr_mix(1, m[k], -1, m[at_s]);
@@ -241,7 +239,7 @@ static dk_vec uni_step(dk_vec x, dk_level s, dk_level t, int n, int at_s, const 
    that led to it, then predicts the next one. At pure noise lambda is -infinity, and no polynomial
    goes through that estimate. */
 static void unipc(dk_recorder *r) {
-    dk_vec m[4] = {zero, zero, zero, zero}, x = zero;
+    dk_vec m[4] = {dkr_zero, dkr_zero, dkr_zero, dkr_zero}, x = dkr_zero;
     double lambda[4] = {0, 0, 0, 0};
     dk_level s = r->from;
     int n = 0; /* estimates that may be used */

@@ -83,6 +83,26 @@ static inline dk_grid check_resampled(const double *levels, int count, dk_unit u
     return g;
 }
 
+/* k-diffusion's VP levels: t from 1 to time_min in the VP process with beta(t) = beta_min + beta_d t. */
+static inline dk_grid check_vp_grid(double beta_d, double beta_min, double time_min) {
+    dk_grid g = dk_grid_named("vp");
+    g.a = time_min, g.sigma_max = sqrt(expm1(0.5 * beta_d + beta_min));
+    g.sigma_min = sqrt(expm1((0.5 * beta_d * time_min + beta_min) * time_min));
+    return g;
+}
+
+static inline dk_grid check_shifted(double mu, double terminal) {
+    dk_grid g = dk_grid_named("uniform");
+    g.shift = exp(mu), g.terminal = terminal;
+    return g;
+}
+
+/* Flux.2's program, in its order. */
+static inline double check_flux2_mu(double tokens, int steps) {
+    double at_10 = 8.73809524e-05 * tokens + 1.89833333, at_200 = 0.00016927 * tokens + 0.45666666;
+    return tokens > 4300 ? at_200 : at_200 + (at_200 - at_10) / 190 * (steps - 200);
+}
+
 static inline dk_vec check_sum(dk_vec a, dk_vec b) { return dkr_mix(1, a, 1, b); }
 
 /* A Runge-Kutta method of one's own. */

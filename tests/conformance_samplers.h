@@ -46,11 +46,11 @@ static void set_numbers(dk_sampler *s, const json *params) {
         {"S_min", &s->churn_range[0], NULL},
         {"s_tmax", &s->churn_range[1], NULL},
         {"S_max", &s->churn_range[1], NULL},
-        {"alpha", &s->param[0], NULL},
-        {"r", &s->param[0], NULL},
-        {"r_1", &s->param[0], NULL},
-        {"r_2", &s->param[1], NULL},
-        {"ge_gamma", &s->param[0], NULL},
+        {"alpha", &s->alpha[0], NULL},
+        {"r", &s->alpha[0], NULL},
+        {"r_1", &s->alpha[0], NULL},
+        {"r_2", &s->alpha[1], NULL},
+        {"ge_gamma", &s->gamma, NULL},
         {"order", NULL, &s->order},
         {"max_order", NULL, &s->order},
         {"max_stage", NULL, &s->order},
@@ -189,7 +189,7 @@ static verdict set_ablation(replay *r, const json *params) {
     int euler = same(json_string(params, "solver", "heun"), "euler");
     if (euler) {
         r->c.sampler.record = dk_sampler_named("euler").record;
-        r->c.sampler.tableau = dk_sampler_named("euler").tableau, r->c.sampler.param[0] = 0;
+        r->c.sampler.tableau = dk_sampler_named("euler").tableau, r->c.sampler.alpha[0] = 0;
     }
     r->c.sampler.gauge = DK_GAUGE_NATIVE, r->c.sampler.plain_last = 1;
     r->c.grid.unit = DK_UNIT_T;

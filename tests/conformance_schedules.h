@@ -33,7 +33,7 @@ static dk_schedule schedule_of_params(const json *params) {
     if (same(model, "flux")) return flow_table(exp(shift), 10000);
     if (same(schedule, "vp_linear")) return dk_vp(0.1, 20);
     if (strncmp(schedule, "discrete", 8) == 0) return discrete_schedule(schedule, 1e-3);
-    if (strncmp(table, "squaredcos", 10) == 0) return dk_vp_cosine();
+    if (strncmp(table, "squaredcos", 10) == 0) return dk_schedule_named("vp_cosine");
     if (strncmp(table, "linear(", 7) != 0 && strncmp(table, "scaled_linear(", 14) != 0)
         return dk_edm(json_real(params, "sigma_min", 0.002), json_real(params, "sigma_max", 80));
     dk_schedule s = *table == 'l' ? dk_vp_linear() : dk_vp_scaled_linear();
@@ -41,6 +41,13 @@ static dk_schedule schedule_of_params(const json *params) {
 }
 
 /* ------------------------------------------------------------------ grids */
+
+/* k-diffusion's VP levels, t from 1 to time_min in the VP process with beta(t) = beta_min + beta_d t. */
+static void schedule_vp_grid(dk_config *c, double beta_d, double beta_min, double time_min) {
+    c->grid = dk_grid_named("vp"), c->grid.a = time_min;
+    c->grid.sigma_max = sqrt(expm1(0.5 * beta_d + beta_min));
+    c->grid.sigma_min = sqrt(expm1((0.5 * beta_d * time_min + beta_min) * time_min));
+}
 
 /* The peers' names that are not the library's. */
 static const char *schedule_grid_name(const char *spacing, const char *type) {
@@ -106,8 +113,8 @@ static int schedule_config(const json *line, dk_config *c) {
         (c->grid.spacing == DK_SPACING_KARRAS || c->grid.spacing == DK_SPACING_POLYEXPONENTIAL))
         c->grid.a = json_real(params, "rho", 0);
     if (same(peer, "k-diffusion") && same(spacing, "vp"))
-        c->grid = dk_grid_vp(json_real(params, "beta_d", 0), json_real(params, "beta_min", 0),
-                             json_real(params, "eps_s", 0));
+        schedule_vp_grid(c, json_real(params, "beta_d", 0), json_real(params, "beta_min", 0),
+                         json_real(params, "eps_s", 0));
     if (same(spacing, "beta")) {
         c->grid.a = json_real(params, "alpha", 0), c->grid.b = json_real(params, "beta", 0);
     } else if (same(spacing, "laplace")) { /* ends at sigma_min */

@@ -91,13 +91,13 @@ static const field fields[] = {
     WHOLE("flow", threads, "RR..R", "0 .. 65536"),
     WHOLE("flow", grid.spacing, "RR..R", "a grid's name, or levels"),
     WHOLE("flow", sampler.gauge, "RR..R", "default|ve|flow|vp|native|pseudo"),
-    WHOLE("flow", sampler.rule, "RR..R", "exact|dpm|dpm_taylor|bh1|bh2|sa|uniform|gradient"),
-    WHOLE("flow", sampler.law, "RR..R", "ancestral|sde|ddpm_large|fresh|time|flow|sde_noise"),
+    WHOLE("flow", sampler.rule, "RR..R", "default|exact|dpm|dpm_taylor|bh1|bh2|sa|uniform|gradient"),
+    WHOLE("flow", sampler.law, "RR..R", "default|ancestral|sde|ddpm_large|fresh|time|flow|sde_noise"),
     NAMED('i', "flow", "sampler.predictor", sampler.sde.predictor, "RR..R", "reverse_diffusion|euler_maruyama|ancestral|none"),
     NAMED('i', "flow", "sampler.control", sampler.control.law, "RR..R", "standard|free|smooth"),
     WHOLE("flow", sampler.order, "RR..R", "0 .. 8"),
-    NAMED('r', "flow", "sampler.alpha", sampler.param[0], "RRR....", "finite"),
-    NAMED('r', "flow", "sampler.alpha2", sampler.param[1], "RRR....", "finite"),
+    NAMED('r', "flow", "sampler.alpha", sampler.alpha[0], "RRR....", "finite"),
+    NAMED('r', "flow", "sampler.alpha2", sampler.alpha[1], "RRR....", "finite"),
     REAL("flow", sampler.eta, "RRRR...", ">= 0"),
     REAL("flow", sampler.noise_excess, "RRR...R", ">= -1, at most 1e30"),
     REAL("flow", sampler.churn, "RRRR...", ">= 0"),
@@ -311,7 +311,7 @@ static void fields_that_contradict_each_other_are_survived(void **state) {
     for (int round = 0; round < 2000; round++) {
         char what[1000] = "";
         dk_config c = check_config(schedules[round % SCHEDULES], samplers[round / 7 % SAMPLERS], 3);
-        c.dim = 2, c.grid = dk_grid_named(dk_grid_name(round % 29));
+        c.dim = 2, c.grid = dk_grid_named(dk_grid_at(round % 29)->name);
         for (int n = 2 + round % 3; n > 0; n--) {
             const field *f = &fields[(random = random * 1664525u + 1013904223u) % FIELDS];
             int k = (int)((random >> 16) % strlen(f->refused));
@@ -321,7 +321,7 @@ static void fields_that_contradict_each_other_are_survived(void **state) {
         }
         if (coherent(&c)) continue;
         print_error("%s, %s, %s,%s: \"%s\"\n", schedules[round % SCHEDULES], samplers[round / 7 % SAMPLERS],
-                    dk_grid_name(round % 29), what, c.message);
+                    dk_grid_at(round % 29)->name, what, c.message);
         failed++;
     }
     assert_int_equal(failed, 0);
@@ -637,12 +637,11 @@ static void what_is_missing_is_named(void **state) {
     assert_int_equal(dk_noise_fill(&source, &request, x), DK_ERROR_CONFIG);
     memset(&source.kind, 0xFF, sizeof source.kind); /* -1 */
     assert_int_equal(dk_noise_fill(&source, &request, x), DK_ERROR_CONFIG);
-    assert_null(dk_schedule_name(-1)), assert_null(dk_schedule_about(-1)),
-        assert_null(dk_schedule_about(1000));
-    assert_null(dk_grid_name(-1)), assert_null(dk_grid_about(-1)), assert_null(dk_grid_about(1000));
+    assert_null(dk_schedule_at(-1)), assert_null(dk_schedule_at(1000));
+    assert_null(dk_grid_at(-1)), assert_null(dk_grid_at(1000));
     assert_null(dk_sampler_at(-1)), assert_null(dk_model_at(-1));
-    assert_non_null(strstr(dk_grid_about(0), "Karras et al. 2022"));
-    assert_non_null(strstr(dk_schedule_about(0), "alpha"));
+    assert_non_null(strstr(dk_grid_at(0)->about, "Karras et al. 2022"));
+    assert_non_null(strstr(dk_schedule_at(0)->about, "alpha"));
     assert_int_equal(dk_version(), DK_VERSION);
     assert_int_equal(levels_slice(NULL, 2, 0, 1, numbers), DK_ERROR_CONFIG);
     assert_int_equal(levels_flip(NULL, 2), DK_ERROR_CONFIG);

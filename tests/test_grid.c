@@ -282,7 +282,7 @@ static void grids_are_the_peers(void **state) {
     c = grid_config(check_flow_table(3, 1000), "linear_quadratic", 10);
     check_next(c, 11);
     c = grid_config(dk_edm(0.002, 80), "vp", 10);
-    c.grid = dk_grid_vp(10, 0.2, 0.01);
+    c.grid = check_vp_grid(10, 0.2, 0.01);
     check_next(c, 11);
     c = grid_config(dk_edm(0.02, 60), "vp", 10);
     check_next(c, 11);
@@ -377,9 +377,9 @@ static void curves_follow_their_formulas(void **state) {
 /* Every grid, for any number of steps, on the kind of schedule that it is for. */
 static void every_grid_works_for_any_number_of_steps(void **state) {
     (void)state;
-    for (int i = 0; dk_grid_name(i); i++)
+    for (int i = 0; dk_grid_at(i); i++)
         for (int steps = 1; steps <= 50; steps++) {
-            const char *name = dk_grid_name(i);
+            const char *name = dk_grid_at(i)->name;
             int flow = strncmp(name, "oss", 3) == 0 || strcmp(name, "logit_normal") == 0;
             dk_config c = grid_config(flow ? check_flow_table(3, 1000) : dk_vp_scaled_linear(), name, steps);
             if (dk_resolve(&c) != DK_OK) print_error("%s, %d: %s\n", name, steps, dk_message(&c));
@@ -457,20 +457,20 @@ static void shifts_depend_on_tokens(void **state) {
     double got[8];
     dk_config c = grid_config(dk_flow(1), "uniform", 4);
     (void)state;
-    c.grid = dk_grid_flux(1024);
+    c.grid = check_shifted(dk_shift_mu(1024, 256, 4096, 0.5, 1.15), 0);
     dk_levels(&c, DK_UNIT_FLOW, got, 8);
     check_list(got, flux, 5);
-    c.grid = dk_grid_flux2(1024, 4);
+    c.grid = check_shifted(check_flux2_mu(1024, 4), 0);
     dk_levels(&c, DK_UNIT_FLOW, got, 8);
     check_list(got, flux2, 5);
-    c.grid = dk_grid_ltx(2048);
+    c.grid = check_shifted(dk_shift_mu(2048, 1024, 4096, 0.95, 2.05), 0.1);
     dk_levels(&c, DK_UNIT_FLOW, got, 8);
     check_list(got, ltx, 5);
     c.grid = dk_grid_named("uniform"), c.grid.shift = 3, c.grid.shift_power = 2;
     dk_levels(&c, DK_UNIT_FLOW, got, 8);
     check_list(got, squared, 5);
-    check_close(dk_flux2_mu(4096, 20), 2.1980220725551165);
-    check_close(dk_flux2_mu(5000, 20), 1.30301666);
+    check_close(check_flux2_mu(4096, 20), 2.1980220725551165);
+    check_close(check_flux2_mu(5000, 20), 1.30301666);
     check_close(dk_shift_mu(256, 256, 4096, 0.5, 1.15), 0.5);
     check_close(dk_shift_mu(4096, 256, 4096, 0.5, 1.15), 1.15);
 }

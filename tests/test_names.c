@@ -23,8 +23,8 @@ static void same_grid(const dk_grid *a, const dk_grid *b, const char *what) {
 }
 
 static int grid_index(const char *name) {
-    for (int i = 0; dk_grid_name(i); i++)
-        if (strcmp(dk_grid_name(i), name) == 0) return i;
+    for (int i = 0; dk_grid_at(i); i++)
+        if (strcmp(dk_grid_at(i)->name, name) == 0) return i;
     return -1;
 }
 
@@ -62,11 +62,11 @@ static void canonical_names_are_themselves(void **state) {
             assert_int_equal(c.grid.spacing, DK_SPACING_DEFAULT);
         }
     }
-    for (int i = 0; dk_grid_name(i); i++) {
-        dk_grid want = dk_grid_named(dk_grid_name(i));
+    for (int i = 0; dk_grid_at(i); i++) {
+        dk_grid want = dk_grid_named(dk_grid_at(i)->name);
         assert_true(want.spacing != DK_SPACING_DEFAULT);
         for (size_t k = 0; k < sizeof separators; k++) {
-            dk_grid g = dk_grid_named(changed(other, dk_grid_name(i), separators[k]));
+            dk_grid g = dk_grid_named(changed(other, dk_grid_at(i)->name, separators[k]));
             same_grid(&g, &want, other);
         }
     }
@@ -151,7 +151,7 @@ static const struct {
     {"dpmpp_2m_sde_gpu_kl_optimal", "dpmpp_2m_sde", "kl_optimal", ""},
     {"ddim ddim_uniform", "ddim", "ddim_uniform", ""},
     /* AUTOMATIC1111: names of samplers, with and without schedules, and their short forms */
-    {"Euler a", "euler_ancestral", NULL, "eta=1 law=ancestral"},
+    {"Euler a", "euler_ancestral", NULL, "eta=1"},
     {"Euler", "euler", NULL, ""},
     {"LMS", "lms", NULL, "order=4"},
     {"a1111:LMS", "lms", NULL, "order=4 plain_last=1"},
@@ -386,7 +386,7 @@ static void settings_are_read(void **state) {
                           "grid.final=replace grid.rounding=down grid.partial=level grid.rising=1"),
         DK_OK);
     assert_true(c.sampler.eta == 0.25 && 1 + c.sampler.noise_excess == 1.003 && c.sampler.churn == 100);
-    assert_true(c.sampler.param[0] == 0.25 && c.sampler.order == 3 && c.sampler.cfg_pp == 1);
+    assert_true(c.sampler.gamma == 0.25 && c.sampler.order == 3 && c.sampler.cfg_pp == 1);
     assert_true(c.sampler.rule == DK_RULE_GRADIENT && c.sampler.law == DK_LAW_FLOW);
     assert_true(c.sampler.gauge == DK_GAUGE_NATIVE && c.sampler.quirks == DK_QUIRK_TOLD_END);
     assert_true(c.grid.a == 5 && c.grid.final == DK_FINAL_REPLACE && c.grid.rising == 1);
@@ -397,7 +397,7 @@ static void settings_are_read(void **state) {
     assert_string_equal(dk_message(&c), "setting \"eta=nan\": must be >= 0");
     assert_int_equal(dk_config_set(&c, "rule=dpm|bh1"), DK_ERROR_CONFIG);
     assert_string_equal(dk_message(&c),
-                        "setting \"rule=dpm|bh1\": must be exact|dpm|dpm_taylor|bh1|bh2|sa|uniform|gradient");
+                        "setting \"rule=dpm|bh1\": must be default|exact|dpm|dpm_taylor|bh1|bh2|sa|uniform|gradient");
     memset(c.message, 0, sizeof c.message);
     before = c;
     for (size_t i = 0; i < sizeof wrong / sizeof *wrong; i++) {

@@ -26,11 +26,11 @@ static void every_name_of_the_library_samples(void **state) {
         c.dim = 4;
         if (dk_sample(&c, pull, NULL, x) != DK_OK) fail_msg("%s: %s", c.sampler.name, dk_message(&c));
     }
-    for (int i = 0; dk_grid_name(i); i++) {
+    for (int i = 0; dk_grid_at(i); i++) {
         dk_config c = check_config("vp_linear", NULL, 6);
-        c.grid = dk_grid_named(dk_grid_name(i));
+        c.grid = dk_grid_named(dk_grid_at(i)->name);
         double levels[64];
-        if (strcmp(dk_grid_name(i), "gits") != 0) assert_true(dk_levels(&c, DK_UNIT_T, levels, 64) > 1);
+        if (strcmp(dk_grid_at(i)->name, "gits") != 0) assert_true(dk_levels(&c, DK_UNIT_T, levels, 64) > 1);
     }
 }
 

@@ -322,7 +322,7 @@ static void record_strange(dk_recorder *r) {
         dk_vec terms[64] = {dkr_mix(1, r->x, 2, U)};
         double c[64] = {0.3};
         int n = 1;
-        for (int i = 0; i <= 2 * r->step; i++, n++) c[n] = 0.05, terms[n] = dkr_past(r, i);
+        for (int i = 2 * r->step + 2; i > 1; i--, n++) c[n] = 0.05, terms[n] = dkr_past(r, i);
         c[n] = 0.2, terms[n] = dkr_mix(1, v, 0.5, z);
         sum = dkr_sum(r, n + 1, c, terms);
         r->x = check_sum(sum, dkr_mix(0.1, E, -0.2, other));
@@ -386,8 +386,8 @@ static void strange_sampler_does_its_arithmetic_in_every_family(void **state) {
     double levels[STEPS + 1];
     (void)state;
     for (int i = 0; i <= STEPS; i++) levels[i] = 4 * pow(0.7, i);
-    for (int n = 0; dk_schedule_name(n); n++) {
-        dk_config c = plain_config(dk_schedule_name(n), NULL, levels, DK_UNIT_SIGMA, STEPS);
+    for (int n = 0; dk_schedule_at(n); n++) {
+        dk_config c = plain_config(dk_schedule_at(n)->name, NULL, levels, DK_UNIT_SIGMA, STEPS);
         dk_real x[SIZE] = {1, -2, (dk_real)0.5}, z[SIZE], other[SIZE];
         double X[SIZE] = {1, -2, 0.5}, V[SIZE] = {1, -2, 0.5}, past[SIZE][2 * STEPS];
         c.sampler.name = "strange", c.sampler.record = record_strange, c.dim = SIZE;
@@ -404,7 +404,7 @@ static void strange_sampler_does_its_arithmetic_in_every_family(void **state) {
             }
         }
         sample(&c, x);
-        for (int i = 0; i < SIZE; i++) check_near((double)x[i], X[i], check_tiny, dk_schedule_name(n));
+        for (int i = 0; i < SIZE; i++) check_near((double)x[i], X[i], check_tiny, dk_schedule_at(n)->name);
     }
 }
 
@@ -468,7 +468,7 @@ static void a_step_may_draw_more_than_the_executor_prepares_at_once(void **state
 /* D of this call and dkr_past of it are the same value: they merge or cancel. */
 static void record_past_twice(dk_recorder *r) {
     while (dkr_step(r)) {
-        dk_vec D = dkr_denoise(r, r->x, r->from), same = dkr_past(r, r->step);
+        dk_vec D = dkr_denoise(r, r->x, r->from), same = dkr_past(r, 1);
         dk_vec zero = dkr_keep(r, dkr_mix(1, D, -1, same));
         r->x = check_sum(dkr_mix(0.25, r->x, 0.25, D), dkr_mix(0.5, same, 1, zero));
     }
@@ -751,7 +751,7 @@ static void record_unknown_scalar(dk_recorder *r) {
 static void record_no_scalar(dk_recorder *r) { scale_by(r, 0, 1, 0); }
 static void record_scaled_twice(dk_recorder *r) { scale_by(r, 1, 1, 1); }
 static void record_before_all(dk_recorder *r) {
-    while (dkr_step(r)) dkr_past(r, -1), dkr_past(r, 0), dkr_denoise(r, r->x, r->from);
+    while (dkr_step(r)) dkr_past(r, 0), dkr_past(r, 1), dkr_denoise(r, r->x, r->from);
 }
 static void record_nothing(dk_recorder *r) { /* of zero vectors, and no step */
     const dk_vec zero = dkr_scale(0, r->x);
@@ -773,7 +773,7 @@ static void recording_functions_are_refused_with_a_message(void **state) {
         {record_long_part, "terms of a symbolic vector = "},
         {record_refusing, "my.field = 2.5: must be less than 2"},
         {record_future, "estimate of dkr_past = 3: must be "},
-        {record_before_all, "estimate of dkr_past = -1: must be "},
+        {record_before_all, "estimate of dkr_past = 0: must be "},
         {record_scaled, ""},
         {record_power_0, "power of dkr_scale_by = 0: must be 1 .. 32767"},
         {record_power_32768, "power of dkr_scale_by = 32768: must be 1 .. 32767"},
@@ -844,12 +844,17 @@ static void fields_that_a_method_cannot_use_are_refused(void **state) {
         {"euler", "order=2", "sampler.order = 2: must be 0"},
         {"euler", "told_end=1", "sampler.told_end = 1: must be 0"},
         {"dpmpp_2m", "warmup=2", "sampler.warmup = 2: must be 0"},
-        {"dpmpp_2m", "alpha=0.5", "sampler.gamma = 0.5: must be 0 but for rule = gradient"},
+        {"dpmpp_2m", "alpha=0.5", "sampler.alpha = 0.5: must be 0: this method takes churn order rule gamma"},
+        {"dpmpp_2m", "gamma=0.5", "sampler.gamma = 0.5: must be 0 but for rule = gradient"},
+        {"gradient_estimation", "alpha=0.5", "sampler.alpha = 0.5: must be 0"},
+        {"edm", "gamma=0.5", "sampler.gamma = 0.5: must be 0"},
+        {"heun", "law=ancestral", "sampler.law = ancestral: must be 0"},
+        {"er_sde", "rule=exact", "sampler.rule = exact: must be 0"},
         {"dpmpp_sde", "noise_prediction=1", "sampler.noise_prediction = 1: must be 0"},
         {"ddim", "snr=0.1", "sampler.snr = 0.1: must be 0"},
         {"ddim", "evals=8", "sampler.quirk = 8: must be 0 where no quirk takes a number"},
         {"smld", "law=sde", "sampler.law = sde: must be 0"},
-        {"own", "gamma=0.5 order=3", NULL},
+        {"own", "alpha=0.5 order=3", NULL},
         {"own", "eta=0.5", "sampler.eta = 0.5: must be 0: this method takes churn order alpha"},
         {"dpmpp_2m", "churn=1 churn_min=0.1 noise_min=0.5 eta=0.5", NULL},
         {NULL, "eta=1 order=3", NULL},
@@ -872,12 +877,14 @@ static void fields_that_a_method_cannot_use_are_refused(void **state) {
 static void fields_of_a_zero_sampler_hold(void **state) {
     dk_plan plan, wanted;
     (void)state;
-    for (int k = 0; k < 3; k++) {
-        dk_config c = check_config("edm", NULL, 4), d = check_config("edm", k < 2 ? "dpmpp_2m" : "midpoint", 4);
+    for (int k = 0; k < 5; k++) {
+        dk_config c = check_config("edm", NULL, 4), d = check_config("edm", k != 2 ? "dpmpp_2m" : "midpoint", 4);
         memset(&plan, 0, sizeof plan), memset(&wanted, 0, sizeof wanted);
         if (k == 0) c.sampler.eta = d.sampler.eta = 0.5;
         if (k == 1) c.sampler.order = d.sampler.order = 3, c.sampler.churn = d.sampler.churn = 1;
         if (k == 2) c.sampler.tableau = "1/2 | 0 1";
+        if (k == 3) c.sampler.rule = d.sampler.rule = DK_RULE_EXACT;
+        if (k == 4) c.sampler.eta = d.sampler.eta = 0.5, c.sampler.law = d.sampler.law = DK_LAW_ANCESTRAL;
         assert_int_equal(dk_record(&plan, &c), DK_OK);
         assert_int_equal(dk_record(&wanted, &d), DK_OK);
         assert_true(dk_plan_equal(&plan, &wanted, 0, NULL));
@@ -887,9 +894,9 @@ static void fields_of_a_zero_sampler_hold(void **state) {
 
 static void er_sde_without_eta_draws_nothing(void **state) {
     (void)state;
-    for (int i = 0; dk_schedule_name(i); i++) {
+    for (int i = 0; dk_schedule_at(i); i++) {
         dk_plan plan;
-        dk_config c = check_config(dk_schedule_name(i), "er_sde", 6);
+        dk_config c = check_config(dk_schedule_at(i)->name, "er_sde", 6);
         memset(&plan, 0, sizeof plan);
         c.prediction = DK_PREDICT_X0, c.sampler.eta = 0;
         if (dk_record(&plan, &c)) fail_msg("%s", dk_message(&c));

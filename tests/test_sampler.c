@@ -229,7 +229,7 @@ static void judge_orders(const char *what, const order_row *rows, int count) {
         for (int f = 0; f < FAMILIES; f++) wrong += order_is_wrong(&rows[i], f);
     if (!wrong && !getenv("ORDERS")) return;
     print_message("measured orders, %s\n%22s doc.", what, "");
-    for (int f = 0; f < FAMILIES; f++) print_message(" %7.7s", dk_schedule_name(f));
+    for (int f = 0; f < FAMILIES; f++) print_message(" %7.7s", dk_schedule_at(f)->name);
     for (int i = 0; i < count; i++) {
         print_message("\n%22s %4.0f", rows[i].name, rows[i].documented);
         for (int f = 0; f < FAMILIES; f++) print_message(" %7.2f", rows[i].measured[f]);
@@ -251,11 +251,11 @@ static void measure_ode(const char *what, denoiser D, const void *user, double s
             double error[3];
             for (int k = 0; k < 3; k++)
                 error[k] = fabs(
-                    ode_end(dk_schedule_name(f), dk_sampler_named(info->name), steps << k, D, user, start) -
+                    ode_end(dk_schedule_at(f)->name, dk_sampler_named(info->name), steps << k, D, user, start) -
                     exact);
             rows[i].measured[f] = log2(error[1] / error[2]);
             if (info->order >= 5) rows[i].measured[f] = fmax(log2(error[0] / error[1]), rows[i].measured[f]);
-            if (strcmp(rows[i].name, "edm") == 0 && strncmp(dk_schedule_name(f), "vp_", 3) == 0) {
+            if (strcmp(rows[i].name, "edm") == 0 && strncmp(dk_schedule_at(f)->name, "vp_", 3) == 0) {
                 /* native time of a discrete schedule has a kink at every timestep: errors stall, near 1e-5 */
                 assert_true(error[2] < 3e-5);
                 rows[i].measured[f] = NO_ORDER;
@@ -267,8 +267,8 @@ static void measure_ode(const char *what, denoiser D, const void *user, double s
 
 static void schedules_are_counted(void **state) {
     (void)state;
-    assert_non_null(dk_schedule_name(FAMILIES - 1));
-    assert_null(dk_schedule_name(FAMILIES));
+    assert_non_null(dk_schedule_at(FAMILIES - 1));
+    assert_null(dk_schedule_at(FAMILIES));
 }
 
 static void ode_samplers_have_their_order_on_a_gaussian(void **state) {
@@ -338,7 +338,7 @@ static void multistep_samplers_have_their_order(void **state) {
         for (int f = 0; f < FAMILIES; f++) {
             double error[2];
             for (int k = 0; k < 2; k++)
-                error[k] = fabs(multistep_end(dk_schedule_name(f), sampler, 256 << k, 2,
+                error[k] = fabs(multistep_end(dk_schedule_at(f)->name, sampler, 256 << k, 2,
                                               0.1 * log(HIGH / LOW) / (256 << k), 1.3) -
                                 exact);
             rows[i].measured[f] = log2(error[0] / error[1]);
@@ -405,8 +405,8 @@ static void sde_samplers_have_their_weak_order(void **state) {
         for (int f = 0; f < FAMILIES; f++) {
             int steps =
                 strcmp(rows[i].name, "euler_maruyama") == 0 ? 256 : 64; /* where errors are small enough */
-            double coarse = variance_error(dk_schedule_name(f), samplers[i], steps, &g);
-            double fine = variance_error(dk_schedule_name(f), samplers[i], 2 * steps, &g);
+            double coarse = variance_error(dk_schedule_at(f)->name, samplers[i], steps, &g);
+            double fine = variance_error(dk_schedule_at(f)->name, samplers[i], 2 * steps, &g);
             rows[i].measured[f] = log2(coarse / fine);
         }
     }
@@ -420,10 +420,10 @@ static void churned_heun_converges_where_s_noise_is_one(void **state) {
     (void)state;
     s.noise_excess = 0;
     for (int f = 0; f < FAMILIES; f++) {
-        double coarse = variance_error(dk_schedule_name(f), s, 128, &g);
-        double fine = variance_error(dk_schedule_name(f), s, 256, &g);
+        double coarse = variance_error(dk_schedule_at(f)->name, s, 128, &g);
+        double fine = variance_error(dk_schedule_at(f)->name, s, 256, &g);
         if (getenv("ORDERS"))
-            print_message("edm_churn on %s: %.2f\n", dk_schedule_name(f), log2(coarse / fine));
+            print_message("edm_churn on %s: %.2f\n", dk_schedule_at(f)->name, log2(coarse / fine));
         assert_true(log2(coarse / fine) > info_of("edm_churn")->order - 0.25);
     }
 }
@@ -934,11 +934,11 @@ static void singlestep_stages_may_stand_on_the_grids_levels(void **state) {
             int order = cases[k].order;
             dk_sampler s = edited(cases[k].name, cases[k].eta);
             s.order = order, s.rule = cases[k].rule;
-            dk_config a = between(dk_schedule_name(f), s, 4, HIGH, LOW);
+            dk_config a = between(dk_schedule_at(f)->name, s, 4, HIGH, LOW);
             const double start[2] = {0.8, 0.8};
             walk p = walk_plan(&a, mixture, NULL, start, 0);
             s.record = dk_sampler_named("dpmpp_2s_levels").record;
-            dk_config b = between(dk_schedule_name(f), s, 4 * order, HIGH, LOW);
+            dk_config b = between(dk_schedule_at(f)->name, s, 4 * order, HIGH, LOW);
             walk q = walk_plan(&b, mixture, NULL, start, 0);
             assert_int_equal(q.plan.calls, 4 * order);
             for (int i = 1; i <= 4; i++)
@@ -1088,7 +1088,7 @@ static void smld_follows_the_langevin_recursion(void **state) {
     (void)state;
     s.sde.langevin_steps = 25, s.sde.langevin_step = 0.1;
     for (int f = 0; f < FAMILIES; f++) {
-        dk_config c = between(dk_schedule_name(f), s, 6, HIGH, LOW);
+        dk_config c = between(dk_schedule_at(f)->name, s, 6, HIGH, LOW);
         const double start[2] = {0, 1};
         walk w = walk_plan(&c, gaussian, &g, start, 0);
         double mean = 0, variance = 1;
@@ -1124,15 +1124,15 @@ static void noise_laws_keep_the_marginal(void **state) {
             for (int law = 0; law < DK_LAW_COUNT; law++)
                 for (int e = 0; e < 4; e++) {
                     int path = strstr("seeds_2 seeds_3 exp_heun_2_x0_sde", names[n]) != NULL;
-                    if (law == DK_LAW_DDPM_LARGE || law == DK_LAW_SDE_NOISE || (path && law != DK_LAW_SDE))
+                    if (law == DK_LAW_DDPM_LARGE || law == DK_LAW_SDE_NOISE || (path && law > DK_LAW_DEFAULT && law != DK_LAW_SDE))
                         continue;
                     int per_step = strstr("seeds_2 dpmpp_sde", names[n]) ? 2
                                    : strcmp(names[n], "seeds_3") == 0    ? 3
                                                                          : 1;
                     dk_sampler s = edited(names[n], strcmp(names[n], "edm_churn") == 0 ? 0 : etas[e]);
-                    s.law = s.record == dk_sampler_named("rk4").record ? DK_LAW_ANCESTRAL : (dk_noise_law)law;
+                    s.law = s.record == dk_sampler_named("rk4").record ? DK_LAW_DEFAULT : (dk_noise_law)law;
                     s.noise_excess = 0;
-                    dk_config c = between(dk_schedule_name(f), s, 5, 20, 0.05);
+                    dk_config c = between(dk_schedule_at(f)->name, s, 5, 20, 0.05);
                     dk_level l = dk_level_at_sigma(&c.schedule, 20);
                     double start[2] = {l.alpha * g.mean, l.alpha * g.mean + l.sigma};
                     walk w = walk_plan(&c, constant, &g, start, 0);
@@ -1177,7 +1177,7 @@ static void constant_D_is_integrated_exactly(void **state) {
         for (int f = 0; f < FAMILIES; f++)
             for (int gauge = 0; gauge <= DK_GAUGE_FLOW; gauge++) {
                 dk_sampler s = dk_sampler_named(deterministic[i]);
-                const char *family = dk_schedule_name(f);
+                const char *family = dk_schedule_at(f)->name;
                 int native = strcmp(deterministic[i], "edm") == 0 && gauge == 0;
                 if (strncmp(deterministic[i], "lawson", 6) == 0)
                     continue; /* not even to first order in stiff parts */
@@ -1225,7 +1225,7 @@ static void switched_off_noise_leaves_the_same_bits(void **state) {
     for (size_t k = 0; k < sizeof pairs / sizeof pairs[0]; k++)
         for (int f = 0; f < FAMILIES; f++) {
             dk_real x[DIM], y[DIM];
-            dk_config a = between(dk_schedule_name(f), edited(pairs[k].name, 0), 9, HIGH, LOW), b = a;
+            dk_config a = between(dk_schedule_at(f)->name, edited(pairs[k].name, 0), 9, HIGH, LOW), b = a;
             a.sampler.churn = 0;
             b.sampler = dk_sampler_named(pairs[k].plain);
             if (strcmp(pairs[k].name, "ddim") == 0) b.sampler.order = 1;
@@ -1361,7 +1361,7 @@ static void ddim_is_euler_in_the_straight_gauges(void **state) {
     for (int f = 0; f < FAMILIES; f++)
         for (int gauge = DK_GAUGE_VE; gauge <= DK_GAUGE_FLOW; gauge++) {
             dk_real x[DIM], y[DIM];
-            dk_config a = between(dk_schedule_name(f), dk_sampler_named("ddim"), 9, HIGH, LOW), b = a;
+            dk_config a = between(dk_schedule_at(f)->name, dk_sampler_named("ddim"), 9, HIGH, LOW), b = a;
             b.sampler = dk_sampler_named("euler"), b.sampler.gauge = (dk_gauge)gauge;
             run_gaussian(&a, x);
             run_gaussian(&b, y);
@@ -1394,10 +1394,10 @@ static void gauge_free_samplers_do_not_see_the_family(void **state) {
     (void)state;
     for (size_t k = 0; k < sizeof names / sizeof names[0]; k++)
         for (int f = 0; f < FAMILIES; f++) {
-            check_near(difference_to_edm(dk_schedule_name(f), dk_sampler_named(names[k]), 8), 0, 1e-11,
+            check_near(difference_to_edm(dk_schedule_at(f)->name, dk_sampler_named(names[k]), 8), 0, 1e-11,
                        names[k]);
             dk_sampler s = edited(names[k], strcmp(names[k], "smld") ? 0.6 : 0); /* noise in every one that can */
-            check_near(difference_to_edm(dk_schedule_name(f), s, 8), 0, 1e-11, names[k]);
+            check_near(difference_to_edm(dk_schedule_at(f)->name, s, 8), 0, 1e-11, names[k]);
         }
 }
 
@@ -1410,12 +1410,12 @@ static void classical_samplers_see_the_gauge_only(void **state) {
     for (size_t k = 0; k < sizeof names / sizeof names[0]; k++)
         for (int f = 0; f < FAMILIES; f++) {
             dk_sampler s = dk_sampler_named(names[k]);
-            double d = difference_to_edm(dk_schedule_name(f), s, 20);
-            if (d > 0.02) fail_msg("%s on %s: %g", names[k], dk_schedule_name(f), d);
+            double d = difference_to_edm(dk_schedule_at(f)->name, s, 20);
+            if (d > 0.02) fail_msg("%s on %s: %g", names[k], dk_schedule_at(f)->name, d);
             if (d > largest) largest = d;
             for (int gauge = DK_GAUGE_VE; gauge <= DK_GAUGE_VP; gauge++) {
                 s.gauge = (dk_gauge)gauge;
-                check_near(difference_to_edm(dk_schedule_name(f), s, 20), 0, 1e-11, names[k]);
+                check_near(difference_to_edm(dk_schedule_at(f)->name, s, 20), 0, 1e-11, names[k]);
             }
         }
     assert_true(largest > 1e-5); /* the gauges are not the same thing */
@@ -1427,7 +1427,7 @@ static void every_prediction_gives_the_same(void **state) {
     for (int k = 0; k < 4; k++)
         for (int f = 0; f < FAMILIES; f++) {
             dk_real x[DIM], y[DIM];
-            dk_config c = between(dk_schedule_name(f), dk_sampler_named(names[k]), 6, HIGH, LOW);
+            dk_config c = between(dk_schedule_at(f)->name, dk_sampler_named(names[k]), 6, HIGH, LOW);
             run_gaussian(&c, x);
             for (int p = DK_PREDICT_EPS; p < DK_PREDICT_COUNT; p++) {
                 c.prediction = (dk_prediction)p;
@@ -1448,7 +1448,7 @@ static void inversion_returns_at_the_order_of_the_method(void **state) {
             double error[2];
             for (int k = 0; k < 2; k++) {
                 int steps = (info->order >= 5 ? 8 : info->order == 4 ? 16 : 64) << k;
-                dk_config c = between(dk_schedule_name(f), dk_sampler_named(info->name), steps, HIGH, LOW);
+                dk_config c = between(dk_schedule_at(f)->name, dk_sampler_named(info->name), steps, HIGH, LOW);
                 double start = 0.9 * dk_level_at_sigma(&c.schedule, LOW).alpha;
                 c.grid.rising = 1;
                 walk up = walk_plan(&c, gaussian, &g, &start, 1);
@@ -1462,7 +1462,7 @@ static void inversion_returns_at_the_order_of_the_method(void **state) {
             }
             if (error[1] < 5e-8) continue; /* too small to measure an order */
             if (!(log2(error[0] / error[1]) > fmin(info->order, 5) - 0.25) || error[1] > 0.05)
-                fail_msg("%s on %s: %g, then %g", info->name, dk_schedule_name(f), error[0], error[1]);
+                fail_msg("%s on %s: %g, then %g", info->name, dk_schedule_at(f)->name, error[0], error[1]);
         }
 }
 
@@ -1665,7 +1665,7 @@ static void a_step_to_sigma_0_gives_D(void **state) {
             for (int steps = 1; steps <= 4; steps++) {
                 last_output last;
                 dk_real x[DIM];
-                dk_config c = check_config(dk_schedule_name(f), dk_sampler_at(k)->name, steps);
+                dk_config c = check_config(dk_schedule_at(f)->name, dk_sampler_at(k)->name, steps);
                 memset(&last, 0, sizeof last);
                 c.dim = DIM, c.prediction = DK_PREDICT_X0;
                 c.grid.final = DK_FINAL_ZERO, c.grid.sigma_min = 0.02;
@@ -1752,7 +1752,7 @@ static void every_number_of_steps_is_finite_and_costs_what_it_says(void **state)
             for (int f = 0; f < FAMILIES; f++)
                 for (int final = DK_FINAL_ZERO; final <= DK_FINAL_VALUE; final++) {
                     if (steps > 6 && (steps + f + 3 * final) % 10) continue;
-                    dk_config c = check_config(dk_schedule_name(f), dk_sampler_at(k)->name, steps);
+                    dk_config c = check_config(dk_schedule_at(f)->name, dk_sampler_at(k)->name, steps);
                     dk_schedule *s = &c.schedule;
                     c.grid.sigma_min = 0.02, c.grid.final = (dk_final) final, c.grid.final_value = 0.01;
                     int pure = (s->family == DK_FAMILY_FLOW || s->family == DK_FAMILY_COSINE);
@@ -1806,12 +1806,12 @@ static void samplers_need_no_more_buffers_than_they_must(void **state) {
     for (size_t k = 0; k < sizeof cases / sizeof cases[0]; k++)
         for (int f = 0; f < FAMILIES; f++) {
             dk_plan plan;
-            dk_config c = between(dk_schedule_name(f), dk_sampler_named(cases[k].name), 10, HIGH, LOW);
+            dk_config c = between(dk_schedule_at(f)->name, dk_sampler_named(cases[k].name), 10, HIGH, LOW);
             memset(&plan, 0, sizeof plan);
             c.prediction = DK_PREDICT_V, c.start = DK_START_NOISE;
             assert_int_equal(dk_record(&plan, &c), DK_OK);
             if (plan.buffers > cases[k].buffers)
-                fail_msg("%s on %s: %d buffers", cases[k].name, dk_schedule_name(f), plan.buffers);
+                fail_msg("%s on %s: %d buffers", cases[k].name, dk_schedule_at(f)->name, plan.buffers);
             dk_plan_free(&plan);
         }
 }

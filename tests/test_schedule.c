@@ -53,8 +53,8 @@ static int closed_form(const char *name, double t, double *alpha, double *sigma)
 static void schedules_follow_their_papers(void **state) {
     static double abar[1000];
     (void)state;
-    for (int i = 0; dk_schedule_name(i); i++) {
-        const char *name = dk_schedule_name(i);
+    for (int i = 0; dk_schedule_at(i); i++) {
+        const char *name = dk_schedule_at(i)->name;
         dk_schedule s = dk_schedule_named(name);
         int discrete = s.family == DK_FAMILY_VP_DISCRETE;
         if (discrete) fill_abar(name, abar);
@@ -154,9 +154,9 @@ static int every_schedule(int i, dk_schedule *s, const char **name) {
     static int yes = 1;
     static const char *const extra[] = {"flow shift 3", "custom", "custom with slopes"};
     int n = 0;
-    while (dk_schedule_name(n)) n++;
+    while (dk_schedule_at(n)) n++;
     if (i >= n + 3) return 0;
-    *name = i < n ? dk_schedule_name(i) : extra[i - n];
+    *name = i < n ? dk_schedule_at(i)->name : extra[i - n];
     *s = i < n    ? dk_schedule_named(*name)
          : i == n ? dk_flow(3)
                   : dk_custom_schedule(parabola, i == n + 1 ? NULL : &yes, 0, 1);
@@ -845,7 +845,7 @@ static const struct {
     {"grid.unit", "edm", AT(grid.unit), 'i', {-1, 4}, 2},
     {"sampler.gauge", "flow", AT(sampler.gauge), 'i', {-1, 99}, 2},
     {"sampler.order", "flow", AT(sampler.order), 'i', {-1, 9}, 2},
-    {"sampler.alpha", "flow", AT(sampler.param[0]), 'd', {NaN, HUGE_VAL}, 2},
+    {"sampler.alpha", "flow", AT(sampler.alpha[0]), 'd', {NaN, HUGE_VAL}, 2},
     {"sampler.law", "flow", AT(sampler.law), 'i', {-1, 99}, 2},
     {"sampler.eta", "flow", AT(sampler.eta), 'd', {-1, NaN, HUGE_VAL}, 3},
     {"sampler.noise_excess", "flow", AT(sampler.noise_excess), 'd', {-1.5, NaN, HUGE_VAL}, 3},

@@ -83,10 +83,10 @@ static void *begin(void *argument) {
 
 static void every_sampler(void **state) {
     (void)state;
-    for (int k = 0; dk_schedule_name(k); k++)
+    for (int k = 0; dk_schedule_at(k); k++)
         for (int i = 0; dk_sampler_at(i); i++)
             for (int number = 0; number < DK_NUMBER_COUNT; number += 2) {
-                dk_config c = check_config(dk_schedule_name(k), dk_sampler_at(i)->name, 6);
+                dk_config c = check_config(dk_schedule_at(k)->name, dk_sampler_at(i)->name, 6);
                 c.dim = DIM, c.batch = BATCH, c.number = (dk_number)number;
                 check_stack(dk_sampler_at(i)->name, begin, &c);
                 assert_int_equal(status, DK_OK);

@@ -5,8 +5,8 @@ static void set_schedule(fuzz_input *in, dk_schedule *s) {
     double *const reals[] = {&s->t_min,         &s->t_max,    &s->shift,    &s->sigma_min,  &s->sigma_max,
                              &s->cosine_offset, &s->beta_min, &s->beta_max};
     int *const ints[] = {&s->timesteps, &s->zero_terminal_snr};
-    const char *name = dk_schedule_name((int)fuzz_below(in, 16));
-    if (name) *s = dk_schedule_named(name);
+    const dk_named *known = dk_schedule_at((int)fuzz_below(in, 16));
+    if (known) *s = dk_schedule_named(known->name);
     else s->family = (dk_family)fuzz_int(in);
     for (unsigned n = fuzz_byte(in) % 4; n; n--) {
         unsigned which = fuzz_byte(in) % (FUZZ_COUNT(reals) + FUZZ_COUNT(ints));
@@ -40,8 +40,8 @@ static int fuzz_config(const uint8_t *bytes, size_t size) {
     while (dk_sampler_at(samplers)) samplers++;
     const dk_sampler_info *sampler = dk_sampler_at((int)fuzz_below(&in, (unsigned)samplers + 1));
     if (sampler) c.sampler = dk_sampler_named(sampler->name);
-    const char *grid = dk_grid_name((int)fuzz_byte(&in) % 64);
-    if (grid) c.grid = dk_grid_named(grid);
+    const dk_named *grid = dk_grid_at((int)fuzz_byte(&in) % 64);
+    if (grid) c.grid = dk_grid_named(grid->name);
     else c.grid.spacing = (dk_spacing)((int)fuzz_byte(&in) % (spacings + 2) - 1);
     set_schedule(&in, &c.schedule);
     c.steps = 1 + (int)fuzz_byte(&in) % 12;

@@ -14,7 +14,7 @@ static int fuzz_levels(const uint8_t *bytes, size_t size) {
     double start = fuzz_real(&in), ratio = fuzz_real(&in);
     for (int i = 0; i < n; i++) /* anything, or falling, so that there is more than refusals to be seen */
         levels[i] = how & 32 ? fuzz_real(&in) : i == n - 1 && how & 64 ? 0 : (start = start * ratio);
-    c.schedule = dk_schedule_named(dk_schedule_name((int)(more % 8)));
+    c.schedule = dk_schedule_named(dk_schedule_at((int)(more % 8))->name);
     c.grid = dk_grid_levels(levels, unit);
     if (how & 128) c.grid.spacing = DK_SPACING_RESAMPLE, c.grid.level_count = n;
     c.grid.travel = more > 127, c.grid.rising = (more & 64) > 0;
