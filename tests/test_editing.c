@@ -209,7 +209,7 @@ static void targets_hold_at_any_step_size(void **state) {
     check_near((double)x[0], (double)data[0], 200 * check_tiny, "x");
     c.blend = DK_BLEND_FIXED;
     assert_int_equal(dk_sample(&c, check_nonlinear, NULL, x), DK_ERROR_CONFIG);
-    assert_string_equal(dk_message(&c), "blend = 1: must be state or denoised with step-size control");
+    assert_string_equal(dk_message(&c), "blend = fixed: must be state or denoised with step-size control");
     int wrong = 9;
     c.blend = (dk_blend)wrong;
     assert_int_equal(dk_resolve(&c), DK_ERROR_CONFIG);
