@@ -203,7 +203,6 @@ struct dk_config;
 struct dk_eval;
 struct dk_run;
 struct dk_recorder;
-struct dk_exponential;
 typedef struct dk_plan dk_plan;
 typedef struct dk_run dk_run;
 
@@ -551,7 +550,7 @@ typedef struct dk_sampler {
 
     /* The method. */
     const char *tableau; /* classical Runge-Kutta, as a textbook writes it: >>decl-recorder */
-    const struct dk_exponential *exponential; /* exponential Runge-Kutta */
+    const char *exponential; /* exponential Runge-Kutta, likewise */
     int order;      /* multistep: 1 .. 8 nodes; singlestep: 1 .. 3; step-size control: the better method's */
     dk_rule rule;   /* multistep; singlestep: DPM, or EXACT (Taylor, phi_2) */
     dk_gauge gauge; /* classical; exponential, ddim: FLOW takes (alpha + sigma)/sigma for alpha/sigma */
@@ -1116,27 +1115,17 @@ DK_API void dkr_reads(dk_recorder *r, const char *fields);
 /* Ends recording with an error; the field is named in the message. */
 DK_API void dkr_refuse(dk_recorder *r, const char *field, double value, const char *allowed);
 
-/* An exponential Runge-Kutta method in lambda; h is the step, phi_k as in Hochbruck & Ostermann 2010, eq. 2.10.
-   Stage i stands at c_i; its entry in column j is the sum of weight phi_k(-at h) over the terms with row i and
-   column j; row `stages` is the result, the row after it that of an embedded method, for step-size control. Column 0
-   makes every row exact for constant D; where terms give it, a row is completed with x/alpha of the step's start
-   instead, so that it depends on differences alone.
-   Rows that integrate an interpolation polynomial exactly need no terms: `through` has a word for each row after
-   row 1, the columns besides 0 through which it goes, in hexadecimal, or "-" for a row of terms: "1 23" is a method
-   of three stages, whose result goes through columns 0, 2 and 3. */
-typedef struct dk_phi_term {
-    int row, column, k;
-    double weight, at;
-} dk_phi_term;
+/* dk_sampler.tableau, a Runge-Kutta method as text. Row k has k numbers, integers, decimals or
+   fractions: the rows of a after the first, then b; c are the row sums. "1" is Euler, "1/2 | 0 1" the midpoint method,
+   "1/3 | -1/3 1 | 1 -1 1 | 1/8 3/8 3/8 1/8" Kutta's 3/8 rule. After "~": b of an embedded method of lower order, whose
+   last number belongs to the slope at the end of the step: "1 | 1/2 1/2 ~ 1 0 0" is Heun with Euler.
 
-typedef struct dk_exponential {
-    const char *name;
-    int stages, order;
-    const double *c;
-    int terms;
-    const dk_phi_term *term;
-    const char *through; /* or NULL */
-} dk_exponential;
+   dk_sampler.exponential, an exponential Runge-Kutta method in lambda. A row begins with c, where its stage stands;
+   the row of the result has none, as if it were 1; "~" as above. "2: 4 phi2(1/2) -1 phi3" is a row's entry in column 2,
+   4 phi_2(-h/2) - phi_3(-c h), with h the step and phi_k as in Hochbruck & Ostermann 2010, eq. 2.10. Column 0 makes
+   every row exact for constant D; where the text gives it, rows are completed with x/alpha of the step's start instead,
+   so that they depend on differences alone. "by 23" stands for the entries that integrate the polynomial through columns
+   0, 2 and 3 exactly; columns from 10 on are a, b ... "1 | 1: 1 phi2" and "1 | by 1" are Cox & Matthews' ETD2RK. */
 
 /* A hand-built (or fitted) linear solver: x_{i+1} = a_i x_i + sum_{j<=i} b_ij D_j + noise_i z_i. */
 typedef struct dk_table {
@@ -1145,11 +1134,6 @@ typedef struct dk_table {
     const double *noise; /* steps numbers, or NULL */
     const double *t;     /* what the network is told per step instead of the grid's level, or NULL */
 } dk_table;
-
-/* dk_sampler.tableau, a Runge-Kutta method as text. Row k has k numbers, integers, decimals or
-   fractions: the rows of a after the first, then b; c are the row sums. "1" is Euler, "1/2 | 0 1" the midpoint method,
-   "1/3 | -1/3 1 | 1 -1 1 | 1/8 3/8 3/8 1/8" Kutta's 3/8 rule. After "~": b of an embedded method of lower order, whose
-   last number belongs to the slope at the end of the step: "1 | 1/2 1/2 ~ 1 0 0" is Heun with Euler. */
 
 DK_API dk_sampler dk_table_sampler(const dk_table *table); /* the table stays the caller's */
 
@@ -1179,7 +1163,7 @@ typedef struct dk_sampler_info {
     const char *name;
     dk_record_fn record;
     const char *tableau;
-    const dk_exponential *exponential;
+    const char *exponential;
     const char *settings; /* what differs from a zero dk_sampler, for dk_config_set */
     int order;            /* of convergence: of the ODE, or (weak) of the SDE */
     int evals; /* per step, 0: as step-size control has it. Runge-Kutta steps to sigma = 0, exponential ones also from */
@@ -1426,6 +1410,18 @@ typedef struct dkp_tableau {
     double a[(DK_MAX_STAGES + 1) * (DK_MAX_STAGES + 2) / 2];
 } dkp_tableau;
 
+/* The same for an exponential method: its terms weight phi_k(-at h), and the columns through which a row goes, a bit each. */
+typedef struct dkp_phi_term {
+    int row, column, k;
+    double weight, at;
+} dkp_phi_term;
+typedef struct dkp_phi_tableau {
+    int stages, embedded, terms, given; /* given: column 0 is */
+    double c[DK_MAX_STAGES + 2];        /* 1 for results */
+    unsigned through[DK_MAX_STAGES + 2];
+    dkp_phi_term term[64];
+} dkp_phi_tableau;
+
 /* Where row i begins. */
 static int dkp_row(int i) { return i * (i - 1) / 2; }
 
@@ -1437,7 +1433,7 @@ static dk_status dkp_check_levels(const dk_config *c, dk_level *level, char *mes
 static int dkp_controlled(const dk_config *c);
 static int dkp_guided_by_norms(const dk_guidance *g);
 static dk_status dkp_parse_tableau(const char *text, dkp_tableau *t, char *message);
-static int dkp_through(const dk_exponential *m, int row, int columns[DK_MAX_STAGES]);
+static dk_status dkp_parse_exponential(const char *text, dkp_phi_tableau *m, char *message);
 
 /* noise, and the evaluation with its guidance; */
 /* A generator of another program, which gives numbers in its own order. */
@@ -1476,7 +1472,7 @@ typedef struct dkp_verdict {
 static dk_vec dkp_denoise_first(dk_recorder *r);
 static dk_vec dkp_judge_runge_kutta(dk_recorder *r, const dkp_tableau *tableau, double h, const dk_vec *K,
                                     dk_vec x);
-static dk_vec dkp_judge_phi(dk_recorder *r, const dk_exponential *m, double h, const dk_vec *F, dk_vec x,
+static dk_vec dkp_judge_phi(dk_recorder *r, const dkp_phi_tableau *m, double h, const dk_vec *F, dk_vec x,
                             dk_level to, int noisy);
 static int dkp_attempting(const dk_recorder *r);
 static void dkp_record_measure(dk_recorder *r);
@@ -4079,13 +4075,14 @@ static dk_level dkp_level_of_lambda(const dk_recorder *r, double lambda) {
 
 /* h times the entries of a row, whose end lies h_row = c_row h further in lambda. Returns what they lack to be exact for
    constant D: 0 unless column 0 is given. */
-static double dkp_phi_row(const dk_exponential *m, int row, double h_row, int sign, double *weight) {
-    double c = row < m->stages ? m->c[row] : 1, node[DK_MAX_STAGES + 1] = {0}, basis[DK_MAX_STAGES + 1];
-    int columns[DK_MAX_STAGES], n = dkp_through(m, row, columns), given = 0;
+static double dkp_phi_row(const dkp_phi_tableau *m, int row, double h_row, int sign, double *weight) {
+    double c = m->c[row], node[DK_MAX_STAGES + 1] = {0}, basis[DK_MAX_STAGES + 1];
+    int columns[DK_MAX_STAGES], n = 0;
     double all = dkp_h_phi(1, h_row, sign), rest = all;
-    for (int i = 0; i < m->terms; i++) given |= m->term[i].column == 0;
-    for (int j = 0; j < row; j++) weight[j] = 0;
-    for (int j = 0; j < n; j++) node[j + 1] = m->c[columns[j]] / c;
+    for (int j = 0; j < row; j++) {
+        weight[j] = 0;
+        if (m->through[row] >> j & 1) columns[n++] = j, node[n] = m->c[j] / c;
+    }
     for (int j = 0; j < n; j++) { /* the integral of s^p is p! phi_{p+1} */
         double factorial = 1;
         dkp_lagrange(node, n + 1, j + 1, basis);
@@ -4093,7 +4090,7 @@ static double dkp_phi_row(const dk_exponential *m, int row, double h_row, int si
             factorial *= p, weight[columns[j]] += basis[p] * factorial * dkp_h_phi(p + 1, h_row, sign);
     }
     for (int i = 0; i < m->terms; i++) {
-        const dk_phi_term *t = &m->term[i];
+        const dkp_phi_term *t = &m->term[i];
         if (t->row != row) continue;
         int same = t->k == 1 && t->at >= c && t->at <= c;
         weight[t->column] +=
@@ -4101,7 +4098,7 @@ static double dkp_phi_row(const dk_exponential *m, int row, double h_row, int si
                       : t->weight * dkp_phi(t->k, 0) * h_row / c;
     }
     for (int j = 0; j < row; j++) rest -= weight[j];
-    if (given) return rest;
+    if (m->given) return rest;
     weight[0] += rest;
     return 0;
 }
@@ -4110,7 +4107,7 @@ static double dkp_phi_row(const dk_exponential *m, int row, double h_row, int si
 typedef enum dkp_stage_noise { DKP_NOISE_BEHIND, DKP_NOISE_AFRESH, DKP_NOISE_PATH } dkp_stage_noise;
 
 /* The state at the end of a row, which lies h_row further in lambda. */
-static dk_vec dkp_phi_sum(const dk_recorder *r, const dk_exponential *m, int row, double h_row,
+static dk_vec dkp_phi_sum(const dk_recorder *r, const dkp_phi_tableau *m, int row, double h_row,
                           const dk_vec *F, dk_level to, int noisy) {
     double weight[DK_MAX_STAGES + 1], alpha = dkp_gauge_alpha(r, &r->from), sigma = r->from.sigma;
     double to_alpha = dkp_gauge_alpha(r, &to), rest = dkp_phi_row(m, row, h_row, noisy ? 1 : -1, weight);
@@ -4126,7 +4123,7 @@ static dk_vec dkp_phi_sum(const dk_recorder *r, const dk_exponential *m, int row
        x_i = (sigma_i/sigma) x + alpha_i h sum a_ij(-h) D_j        Lu et al. 2022b, eq. 8
        x_i = (alpha_i/alpha) x - sigma_i h sum a_ij(h) N_j,        Lu et al. 2022, eq. 3.4
    N = (x - alpha D)/sigma, in the gauge's alpha. Where lambda is infinite the step is the first order one. */
-static void dkp_phi_step(dk_recorder *r, const dk_exponential *m, dkp_stage_noise noise) {
+static void dkp_phi_step(dk_recorder *r, const dkp_phi_tableau *m, dkp_stage_noise noise) {
     double eta = r->sampler.eta, s_noise = dkp_s_noise(r);
     int noisy = r->sampler.noise_prediction && noise == DKP_NOISE_BEHIND;
     dkp_split whole = dkp_noise_split(r, eta, r->sampler.law);
@@ -4166,11 +4163,22 @@ static void dkp_phi_step(dk_recorder *r, const dk_exponential *m, dkp_stage_nois
     r->x = x;
 }
 
+/* A method of two stages can be judged by the first order step, whose row is empty. */
+static int dkp_has_embedded(const dkp_phi_tableau *m) {
+    return m->embedded || m->stages == 2;
+}
+
 static void dkp_record_exponential(dk_recorder *r) {
-    dkr_reads(r, "exponential gauge noise_prediction cfg_pp law eta noise_min noise_max");
-    if (!r->sampler.law) r->sampler.law = DK_LAW_SDE;
+    dkp_phi_tableau method;
     if (!r->sampler.exponential) dkr_refuse(r, "sampler.exponential", 0, "an exponential Runge-Kutta method");
-    while (dkr_step(r)) dkp_phi_step(r, r->sampler.exponential, DKP_NOISE_BEHIND);
+    if (r->status == DK_OK)
+        r->status = dkp_parse_exponential(r->sampler.exponential, &method, r->config->message);
+    if (r->status != DK_OK) return;
+    dkr_reads(r, dkp_has_embedded(&method)
+                     ? "exponential gauge noise_prediction cfg_pp law eta noise_min noise_max order"
+                     : "exponential gauge noise_prediction cfg_pp law eta noise_min noise_max");
+    if (!r->sampler.law) r->sampler.law = DK_LAW_SDE;
+    while (dkr_step(r)) dkp_phi_step(r, &method, DKP_NOISE_BEHIND);
 }
 
 /* Where stage k of `order` stands, as a share of the way in lambda from this step's start to its end. */
@@ -4182,27 +4190,33 @@ static double dkp_stage_at(dk_recorder *r, int k, int order) {
     return dkp_quirk(r, DK_QUIRK_TIME_UNIFORM | DK_QUIRK_TIME_QUADRATIC) ? dkp_stage_in_time(r, at) : at;
 }
 
+static int dkp_put_phi(dkp_phi_tableau *m, int row, int column, int k, double weight, double at) {
+    const dkp_phi_term term = {row, column, k, weight, at};
+    if (m->terms == DKP_COUNT(m->term)) return 0;
+    m->term[m->terms++] = term;
+    m->given |= column == 0;
+    return 1;
+}
+
 /* DPM-Solver-1, -2, -3 and DPM-Solver++ 1S, 2S, 3S; Lu et al. 2022, alg. 1-2 and app. B, Lu et al. 2022b, alg. 1. The usual
    weights, or those of the Taylor expansion (rule EXACT). */
 static void dkp_singlestep(dk_recorder *r, int order, dkp_stage_noise noise) {
     double r1 = order > 1 ? dkp_stage_at(r, 1, order) : 0, r2 = order > 2 ? dkp_stage_at(r, 2, order) : 0;
-    const double c[3] = {0, r1, r2};
-    if (order > 1 && !dkp_finite(r1)) order = 1;
     int taylor = r->sampler.rule <= DK_RULE_EXACT;
-    dk_phi_term two[1] = {{2, 1, taylor ? 2 : 1, taylor ? 1 / r1 : 0.5 / r1, 1}};
-    dk_phi_term three[6] = {
-        {2, 1, 2, r2 * r2 / r1, r2}, {4, 1, two[0].k, two[0].weight, 1}, {3, 2, 2, 1 / r2, 1}};
-    if (taylor && order == 3) {
-        const dk_phi_term b[4] = {{3, 1, 2, r2 / (r1 * (r2 - r1)), 1},
-                                  {3, 1, 3, -2 / (r1 * (r2 - r1)), 1},
-                                  {3, 2, 2, -r1 / (r2 * (r2 - r1)), 1},
-                                  {3, 2, 3, 2 / (r2 * (r2 - r1)), 1}};
-        memcpy(three + 2, b, sizeof b);
+    dkp_phi_tableau m;
+    if (order > 1 && !dkp_finite(r1)) order = 1;
+    memset(&m, 0, offsetof(dkp_phi_tableau, term));
+    m.stages = order, m.embedded = order == 3;
+    m.c[1] = r1, m.c[2] = r2, m.c[order] = m.c[order + 1] = 1;
+    int second = order == 3 ? 4 : 2; /* the row of the second order method */
+    if (order == 3) dkp_put_phi(&m, 2, 1, 2, r2 * r2 / r1, r2);
+    if (order > 1) dkp_put_phi(&m, second, 1, taylor ? 2 : 1, taylor ? 1 / r1 : 0.5 / r1, 1);
+    if (order == 3 && !taylor) dkp_put_phi(&m, 3, 2, 2, 1 / r2, 1);
+    if (order == 3 && taylor) {
+        dkp_put_phi(&m, 3, 1, 2, r2 / (r1 * (r2 - r1)), 1), dkp_put_phi(&m, 3, 1, 3, -2 / (r1 * (r2 - r1)), 1);
+        dkp_put_phi(&m, 3, 2, 2, -r1 / (r2 * (r2 - r1)), 1), dkp_put_phi(&m, 3, 2, 3, 2 / (r2 * (r2 - r1)), 1);
     }
-    const dk_exponential methods[3] = {{"1s", 1, 1, c, 0, NULL, NULL},
-                                       {"2s", 2, 2, c, 1, two, NULL},
-                                       {"3s", 3, 3, c, taylor ? 6 : 3, three, NULL}};
-    dkp_phi_step(r, &methods[order - 1], noise);
+    dkp_phi_step(r, &m, noise);
 }
 
 #define DKP_READS_SINGLESTEP \
@@ -4259,107 +4273,15 @@ static void dkp_record_table(dk_recorder *r) {
     }
 }
 
-/* Exponential tableaux: c, then terms {row, column, k, weight, at}: weight phi_k(-at h). */
-static const double dkp_c_half_1[] = {0, 0.5, 1}, dkp_c_half_half_1[] = {0, 0.5, 0.5, 1};
-static const double dkp_c_thirds[] = {0, 1.0 / 3, 2.0 / 3}, dkp_c_1_two_thirds[] = {0, 1, 2.0 / 3};
-static const double dkp_c_ho[] = {0, 0.5, 0.5, 1, 0.5};
-static const double dkp_c_luan4[] = {0, 0.5, 0.5, 1.0 / 3, 1.0 / 3, 5.0 / 6};
-static const double dkp_c_lo5[] = {0, 0.5, 0.5, 0.25, 0.5, 0.2, 2.0 / 3, 1};
-static const double dkp_c_luan5[] = {0, 0.5, 0.5, 1.0 / 3, 0.5, 1.0 / 3, 0.25, 0.3, 0.75, 1};
-static const double dkp_c_luan6[] = {0,       0.5, 0.5,     1.0 / 3,    0.5,     0.2, 0.25, 0.72,
-                                     1.0 / 3, 0.3, 1.0 / 6, 90.0 / 103, 1.0 / 3, 0.3, 0.2};
-static const dk_phi_term dkp_res3_terms[] = {{2, 1, 2, 2, 0.5},
-                                             {2, 1, 2, 2, 1}, /* gamma = 4 */
-                                             {3, 1, 2, 4.0 / 3, 1},
-                                             {3, 2, 2, 1.0 / 3, 1}};
-static const dk_phi_term dkp_etd3_terms[] = {{2, 1, 1, 2, 1}};
-static const dk_phi_term dkp_fu3_terms[] = {{3, 1, 2, 1, 1}, {3, 1, 1, -0.5, 1}, {3, 2, 1, 0.75, 1}};
-#define DKP_ETD4_B \
-    {4, 1, 2, 2, 1}, {4, 1, 3, -4, 1}, {4, 2, 2, 2, 1}, {4, 2, 3, -4, 1}, {4, 3, 2, -1, 1}, { 4, 3, 3, 4, 1 }
-static const dk_phi_term dkp_etd4_terms[] = {{2, 1, 1, 0.5, 0.5}, {3, 2, 1, 1, 0.5}, DKP_ETD4_B};
-static const dk_phi_term dkp_krogstad_terms[] = {{2, 1, 2, 1, 0.5}, {3, 2, 2, 2, 1}, DKP_ETD4_B};
-#undef DKP_ETD4_B
-static const dk_phi_term dkp_sw_terms[] = {{3, 1, 2, -2, 1}, {3, 2, 2, 4, 1}};
-static const dk_phi_term dkp_cfree4_terms[] = {{2, 1, 1, 0.5, 0.5},    {3, 2, 1, 1, 0.5},
-                                               {4, 1, 1, 1.0 / 3, 1},  {4, 2, 1, 1.0 / 3, 1},
-                                               {4, 3, 1, -1.0 / 6, 1}, {4, 3, 1, 1.0 / 3, 0.5}};
-/* a_52 = a_53 = phi_2(h/2)/2 - phi_3(h) + phi_2(h)/4 - phi_3(h/2)/2, a_54 = phi_2(h/2)/4 - a_52 */
-#define DKP_HO_5(column, sign)                                                                  \
-    {4, column, 2, sign 0.5, 0.5}, {4, column, 3, sign - 1, 1}, {4, column, 2, sign 0.25, 1}, { \
-        4, column, 3, sign - 0.5, 0.5                                                           \
-    }
-static const dk_phi_term dkp_ho_terms[] = {{2, 1, 2, 1, 0.5},   {3, 1, 2, 1, 1}, {3, 2, 2, 1, 1},
-                                           DKP_HO_5(1, +),      DKP_HO_5(2, +),  DKP_HO_5(3, -),
-                                           {4, 3, 2, 0.25, 0.5}};
-#undef DKP_HO_5
-/* Row 7 has a multiple of one sum in each column. */
-#define DKP_LO_7(column, times)                                                                       \
-    {7, column, 2, (times) / 70.0, 0.2}, {7, column, 3, (times) / -25.0, 0.2},                        \
-        {7, column, 4, (times)*6 / 175.0, 0.2}, {7, column, 2, (times)*36 / 175.0, 2.0 / 3},          \
-        {7, column, 3, (times) * -48 / 25.0, 2.0 / 3}, {7, column, 4, (times)*192 / 35.0, 2.0 / 3}, { \
-        7, column, 4, (times)*6.0, 1                                                                  \
-    }
-static const dk_phi_term dkp_lo5_terms[] = {{6, 3, 2, -20.0 / 81, 0.2},
-                                            {6, 3, 3, 16.0 / 81, 0.2},
-                                            {6, 4, 2, 5.0 / 243, 0.2},
-                                            {6, 4, 3, -4.0 / 243, 0.2},
-                                            {6, 4, 2, -16.0 / 27, 2.0 / 3},
-                                            {6, 4, 3, 320.0 / 81, 2.0 / 3},
-                                            {6, 5, 2, 125.0 / 486, 0.2},
-                                            {6, 5, 3, -50.0 / 243, 0.2},
-                                            {6, 5, 2, 100.0 / 27, 2.0 / 3},
-                                            {6, 5, 3, -800.0 / 81, 2.0 / 3},
-                                            DKP_LO_7(4, -40.0),
-                                            DKP_LO_7(5, 250.0 / 7),
-                                            DKP_LO_7(6, 135.0 / 7),
-                                            {7, 4, 3, 208.0 / 3, 1},
-                                            {7, 4, 2, -16.0 / 3, 1},
-                                            {7, 5, 3, -250.0 / 3, 1},
-                                            {7, 5, 2, 250.0 / 21, 1},
-                                            {7, 6, 3, -27, 1},
-                                            {7, 6, 2, 27.0 / 14, 1}};
-#undef DKP_LO_7
-/* Integrating factors: a classical tableau whose entry in column j has the factor phi_0 of the way from c_j; the
-   generalized form makes column 0 exact for constant D. */
-#define DKP_LAWSON4 \
-    {2, 1, 0, 0.5, 0}, {3, 2, 0, 1, 0.5}, {4, 1, 0, 1.0 / 3, 0.5}, { 4, 2, 0, 1.0 / 3, 0.5 }
-static const dk_phi_term dkp_lawson2a_terms[] = {{1, 0, 0, 0.5, 0.5}, {2, 1, 0, 1, 0.5}};
-static const dk_phi_term dkp_lawson2b_terms[] = {{1, 0, 0, 1, 1}, {2, 0, 0, 0.5, 1}, {2, 1, 0, 0.5, 0}};
-static const dk_phi_term dkp_lawson4_terms[] = {
-    {1, 0, 0, 0.5, 0.5}, {4, 0, 0, 1.0 / 6, 1}, {4, 3, 0, 1.0 / 6, 0}, DKP_LAWSON4};
-static const dk_phi_term dkp_genlawson_terms[] = {{4, 3, 0, 1.0 / 6, 0}, DKP_LAWSON4};
-static const dk_phi_term dkp_modgenlawson_terms[] = {{4, 3, 2, 1, 1}, {4, 3, 0, -1.0 / 3, 0.5}, DKP_LAWSON4};
-#undef DKP_LAWSON4
-#define DKP_EXPONENTIAL(variable, name, stages, order, c, terms, through) \
-    static const dk_exponential variable = {name, stages, order, c, DKP_COUNT(terms), terms, through}
-DKP_EXPONENTIAL(dkp_res3, "res_3s", 3, 3, dkp_c_half_1, dkp_res3_terms, NULL);
-DKP_EXPONENTIAL(dkp_etd3, "etd3rk", 3, 3, dkp_c_half_1, dkp_etd3_terms, "- 12");
-DKP_EXPONENTIAL(dkp_fu3, "etdrk3", 3, 3, dkp_c_1_two_thirds, dkp_fu3_terms, "1 -");
-DKP_EXPONENTIAL(dkp_etd4, "etd4rk", 4, 4, dkp_c_half_half_1, dkp_etd4_terms, NULL);
-DKP_EXPONENTIAL(dkp_krogstad, "krogstad", 4, 4, dkp_c_half_half_1, dkp_krogstad_terms, NULL);
-DKP_EXPONENTIAL(dkp_sw, "strehmel_weiner", 4, 4, dkp_c_half_half_1, dkp_sw_terms, "1 - 23");
-DKP_EXPONENTIAL(dkp_cfree4, "cfree4", 4, 4, dkp_c_half_half_1, dkp_cfree4_terms, NULL);
-DKP_EXPONENTIAL(dkp_ho, "hochbruck_ostermann", 5, 4, dkp_c_ho, dkp_ho_terms, "- - - 34");
-DKP_EXPONENTIAL(dkp_lo5, "exprk5s8", 8, 5, dkp_c_lo5, dkp_lo5_terms, "1 2 23 34 - - 567");
-DKP_EXPONENTIAL(dkp_lawson2a, "lawson2a", 2, 2, dkp_c_half_1, dkp_lawson2a_terms, NULL);
-DKP_EXPONENTIAL(dkp_lawson2b, "lawson2b", 2, 2, dkp_c_1_two_thirds, dkp_lawson2b_terms, NULL);
-DKP_EXPONENTIAL(dkp_lawson4, "lawson4", 4, 4, dkp_c_half_half_1, dkp_lawson4_terms, NULL);
-DKP_EXPONENTIAL(dkp_genlawson, "genlawson4", 4, 4, dkp_c_half_half_1, dkp_genlawson_terms, NULL);
-DKP_EXPONENTIAL(dkp_modgenlawson, "modgenlawson4", 4, 4, dkp_c_half_half_1, dkp_modgenlawson_terms, NULL);
-#undef DKP_EXPONENTIAL
-static const dk_exponential dkp_cf3 = {"etd2cf3", 3, 3, dkp_c_thirds, 0, NULL, "1 12"};
-static const dk_exponential dkp_luan4 = {"exprk4s6", 6, 4, dkp_c_luan4, 0, NULL, "1 1 23 23 45"};
-static const dk_exponential dkp_luan5 = {
-    "exprk5s10", 10, 5, dkp_c_luan5, 0, NULL, "1 1 23 23 23 456 456 456 789"};
-static const dk_exponential dkp_luan6 = {
-    "exprk6s15", 15, 6, dkp_c_luan6, 0, NULL, "1 1 23 23 23 456 456 456 456 789a 789a 789a 789a bcde"};
-
 /* The table of samplers. To add one: a row here and a recording function above. A row says what differs from a zero
    dk_sampler, in the words of dk_config_set; then order of convergence, evaluations per step, paper. */
 #define DKP_DORMAND_PRINCE                                                                          \
     "1/5 | 3/40 9/40 | 44/45 -56/15 32/9 | 19372/6561 -25360/2187 64448/6561 -212/729 |"            \
     " 9017/3168 -355/33 46732/5247 49/176 -5103/18656 | 35/384 0 500/1113 125/192 -2187/6784 11/84" \
     " ~ 5179/57600 0 7571/16695 393/640 -92097/339200 187/2100 1/40"
+#define DKP_ETD4_RESULT "1: 2 phi2 -4 phi3, 2: 2 phi2 -4 phi3, 3: -1 phi2 4 phi3"
+#define DKP_LAWSON4_STAGES " | 1/2, 1: 1/2 phi0(0) | 1, 2: 1 phi0(1/2) | 1: 1/3 phi0(1/2), 2: 1/3 phi0(1/2)"
+#define DKP_HO_ENTRY "1/2 phi2 -1 phi3(1) 1/4 phi2(1) -1/2 phi3"
 #define DKP_ROW(name, record, settings, order, evals, paper) \
     { name, record, NULL, NULL, settings, order, evals, paper }
 #define DKP_RK(name, tableau, settings, order, evals, paper) \
@@ -4439,24 +4361,31 @@ static const dk_sampler_info dkp_samplers[] = {
     DKP_ROW("exp_heun_2_x0", dkp_record_singlestep, "order=2 law=sde alpha=1", 2, 2, "Cox & Matthews 2002, ETD2RK"),
     DKP_ROW("exp_heun_2_x0_sde", dkp_record_seeds, "order=2 eta=1 alpha=1", 2, 2, "ComfyUI's exp_heun_2_x0_sde"),
     DKP_ROW("res_2s", dkp_record_singlestep, "order=2 law=sde alpha=0.5", 2, 2, "Zhang & Chen 2023, RES"),
-    DKP_PHI("res_3s", &dkp_res3, "", 3, 3, "Zhang & Chen 2023, RES; Hochbruck & Ostermann 2010, eq. 2.54"),
-    DKP_PHI("etd3rk", &dkp_etd3, "", 3, 3, "Cox & Matthews 2002, eq. 23-25"),
-    DKP_PHI("etd4rk", &dkp_etd4, "", 4, 4, "Cox & Matthews 2002, eq. 26-29"),
-    DKP_PHI("krogstad", &dkp_krogstad, "", 4, 4, "Krogstad 2005, ETDRK4-B"),
-    DKP_PHI("strehmel_weiner", &dkp_sw, "", 4, 4, "Strehmel & Weiner 1992"),
-    DKP_PHI("hochbruck_ostermann", &dkp_ho, "", 4, 5, "Hochbruck & Ostermann 2005, eq. 5.19"),
-    DKP_PHI("etd2cf3", &dkp_cf3, "", 3, 3, "Celledoni et al. 2003; Minchev & Wright 2005"),
-    DKP_PHI("etdrk3", &dkp_fu3, "", 3, 3, "Fu et al. 2024, energy-decreasing ETDRK3"),
-    DKP_PHI("cfree4", &dkp_cfree4, "", 4, 4, "Celledoni et al. 2003, CF4"),
-    DKP_PHI("exprk4s6", &dkp_luan4, "", 4, 6, "Luan 2021"),
-    DKP_PHI("exprk5s8", &dkp_lo5, "", 5, 8, "Luan & Ostermann 2014"),
-    DKP_PHI("exprk5s10", &dkp_luan5, "", 5, 10, "Luan 2021"),
-    DKP_PHI("exprk6s15", &dkp_luan6, "", 6, 15, "Luan 2021"),
-    DKP_PHI("lawson2a", &dkp_lawson2a, "", 2, 2, "Lawson 1967; the midpoint method with an integrating factor"),
-    DKP_PHI("lawson2b", &dkp_lawson2b, "", 2, 2, "Lawson 1967; Heun's method with an integrating factor"),
-    DKP_PHI("lawson4", &dkp_lawson4, "", 4, 4, "Lawson 1967; Kutta's method with an integrating factor"),
-    DKP_PHI("genlawson4", &dkp_genlawson, "", 4, 4, "Krogstad 2005, generalized integrating factor"),
-    DKP_PHI("modgenlawson4", &dkp_modgenlawson, "", 4, 4, "Ostermann et al. 2006, modified generalized Lawson"),
+    DKP_PHI("res_3s", "1/2 | 1, 1: 2 phi2(1/2) 2 phi2 | 1: 4/3 phi2, 2: 1/3 phi2", "", 3, 3, "Zhang & Chen 2023, RES; Hochbruck & Ostermann 2010, eq. 2.54"),
+    DKP_PHI("etd3rk", "1/2 | 1, 1: 2 phi1 | by 12", "", 3, 3, "Cox & Matthews 2002, eq. 23-25"),
+    DKP_PHI("etd4rk", "1/2 | 1/2, 1: 1/2 phi1 | 1, 2: 1 phi1(1/2) | " DKP_ETD4_RESULT, "", 4, 4, "Cox & Matthews 2002, eq. 26-29"),
+    DKP_PHI("krogstad", "1/2 | 1/2, 1: 1 phi2 | 1, 2: 2 phi2 | " DKP_ETD4_RESULT, "", 4, 4, "Krogstad 2005, ETDRK4-B"),
+    DKP_PHI("strehmel_weiner", "1/2 | 1/2 by 1 | 1, 1: -2 phi2, 2: 4 phi2 | by 23", "", 4, 4, "Strehmel & Weiner 1992"),
+    DKP_PHI("hochbruck_ostermann", "1/2 | 1/2, 1: 1 phi2 | 1, 1: 1 phi2, 2: 1 phi2 | 1/2, 1: " DKP_HO_ENTRY ", 2: " DKP_HO_ENTRY
+           ", 3: -1/2 phi2 1 phi3(1) -1/4 phi2(1) 1/2 phi3 1/4 phi2 | by 34", "", 4, 5, "Hochbruck & Ostermann 2005, eq. 5.19"),
+    DKP_PHI("etd2cf3", "1/3 | 2/3 by 1 | by 12", "", 3, 3, "Celledoni et al. 2003; Minchev & Wright 2005"),
+    DKP_PHI("etdrk3", "1 | 2/3 by 1 | 1: 1 phi2 -1/2 phi1, 2: 3/4 phi1", "", 3, 3, "Fu et al. 2024, energy-decreasing ETDRK3"),
+    DKP_PHI("cfree4", "1/2 | 1/2, 1: 1/2 phi1 | 1, 2: 1 phi1(1/2) |"
+           " 1: 1/3 phi1, 2: 1/3 phi1, 3: -1/6 phi1 1/3 phi1(1/2)", "", 4, 4, "Celledoni et al. 2003, CF4"),
+    DKP_PHI("exprk4s6", "1/2 | 1/2 by 1 | 1/3 by 1 | 1/3 by 23 | 5/6 by 23 | by 45", "", 4, 6, "Luan 2021"),
+    DKP_PHI("exprk5s8", "1/2 | 1/2 by 1 | 1/4 by 2 | 1/2 by 23 | 1/5 by 34 | 2/3, 3: -20/81 phi2(1/5) 16/81 phi3(1/5),"
+           " 4: 5/243 phi2(1/5) -4/243 phi3(1/5) -16/27 phi2 320/81 phi3, 5: 125/486 phi2(1/5) -50/243 phi3(1/5) 100/27 phi2 -800/81 phi3 | 1,"
+           " 4: -4/7 phi2(1/5) 8/5 phi3(1/5) -48/35 phi4(1/5) -288/35 phi2(2/3) 384/5 phi3(2/3) -1536/7 phi4(2/3) -240 phi4 208/3 phi3 -16/3 phi2,"
+           " 5: 25/49 phi2(1/5) -10/7 phi3(1/5) 60/49 phi4(1/5) 360/49 phi2(2/3) -480/7 phi3(2/3) 9600/49 phi4(2/3) 1500/7 phi4 -250/3 phi3 250/21 phi2,"
+           " 6: 27/98 phi2(1/5) -135/7/25 phi3(1/5) 135/7*6/175 phi4(1/5) 135/7*36/175 phi2(2/3) -135/7*48/25 phi3(2/3) 135/7*192/35 phi4(2/3) 810/7 phi4 -27 phi3 27/14 phi2 | by 567", "", 5, 8, "Luan & Ostermann 2014"),
+    DKP_PHI("exprk5s10", "1/2 | 1/2 by 1 | 1/3 by 1 | 1/2 by 23 | 1/3 by 23 | 1/4 by 23 | .3 by 456 | 3/4 by 456 | 1 by 456 | by 789", "", 5, 10, "Luan 2021"),
+    DKP_PHI("exprk6s15", "1/2 | 1/2 by 1 | 1/3 by 1 | 1/2 by 23 | 1/5 by 23 | 1/4 by 23 | .72 by 456 | 1/3 by 456 | .3 by 456 | 1/6 by 456 |"
+           " 90/103 by 789a | 1/3 by 789a | .3 by 789a | .2 by 789a | by bcde", "", 6, 15, "Luan 2021"),
+    DKP_PHI("lawson2a", "1/2, 0: 1/2 phi0 | 1: 1 phi0(1/2)", "order=2", 2, 2, "Lawson 1967; the midpoint method with an integrating factor"),
+    DKP_PHI("lawson2b", "1, 0: 1 phi0 | 0: 1/2 phi0, 1: 1/2 phi0(0)", "order=2", 2, 2, "Lawson 1967; Heun's method with an integrating factor"),
+    DKP_PHI("lawson4", "1/2, 0: 1/2 phi0" DKP_LAWSON4_STAGES ", 0: 1/6 phi0, 3: 1/6 phi0(0)", "", 4, 4, "Lawson 1967; Kutta's method with an integrating factor"),
+    DKP_PHI("genlawson4", "1/2" DKP_LAWSON4_STAGES ", 3: 1/6 phi0(0)", "", 4, 4, "Krogstad 2005, generalized integrating factor"),
+    DKP_PHI("modgenlawson4", "1/2" DKP_LAWSON4_STAGES ", 3: 1 phi2 -1/3 phi0(1/2)", "", 4, 4, "Ostermann et al. 2006, modified generalized Lawson"),
     DKP_ROW("euler_cfg_pp", dkp_record_ddim, "cfg_pp=1", 1, 1, "Chung et al. 2024, alg. 1"),
     DKP_ROW("euler_ancestral_cfg_pp", dkp_record_ddim, "eta=1 cfg_pp=1", 1, 1, "ComfyUI's euler_ancestral_cfg_pp"),
     DKP_ROW("dpmpp_2s_ancestral_cfg_pp", dkp_record_singlestep, "order=2 rule=dpm eta=1 cfg_pp=1", 2, 2, "ComfyUI's dpmpp_2s_ancestral_cfg_pp"),
@@ -4520,8 +4449,7 @@ static void dkp_default_sampler(dk_sampler *s) {
     if (s->tableau) {
         s->name = "runge_kutta", s->record = dkp_record_runge_kutta;
     } else if (s->exponential) {
-        s->name = s->exponential->name ? s->exponential->name : "exponential",
-        s->record = dkp_record_exponential;
+        s->name = "exponential", s->record = dkp_record_exponential;
     } else {
         s->name = "dpmpp_2m", s->record = dkp_record_exponential_adams;
         if (!s->order) s->order = 2;
@@ -7188,15 +7116,26 @@ static dk_status dkp_check_levels(const dk_config *c, dk_level *level, char *mes
     return DK_OK;
 }
 
-/* A Runge-Kutta tableau: row i, of i numbers, are the weights of the slopes 0 .. i - 1 for stage i; row `stages` is the
-   result, the row after it that of the embedded method, if there is one. */
-
+/* A number, and what it is divided or multiplied by. */
 static int dkp_read_fraction(const char **text, double *v) {
-    double divisor = 1;
+    double factor;
     if (!dkp_read_real(text, v)) return 0;
-    if (**text == '/' && (++*text, !dkp_read_real(text, &divisor))) return 0;
-    *v /= divisor;
+    for (char sign = **text; sign == '/' || sign == '*'; sign = **text) {
+        if (++*text, !dkp_read_real(text, &factor)) return 0;
+        *v = sign == '/' ? *v / factor : *v * factor;
+    }
     return dkp_finite(*v);
+}
+
+static dk_status dkp_fail_row(char *message, int row, const char *needs, int count, const char *at) {
+    dkp_text say = {message, DK_MESSAGE_SIZE, 0};
+    dkp_put_pair(&say, "row ", row);
+    dkp_put(&say, needs);
+    if (count) dkp_put_pair(&say, ": must have ", count);
+    dkp_put(&say, count ? " numbers or fractions; it goes wrong at \"" : "; it goes wrong at \"");
+    dkp_put(&say, at);
+    dkp_put(&say, "\"");
+    return DK_ERROR_CONFIG;
 }
 
 static dk_status dkp_parse_tableau(const char *text, dkp_tableau *t, char *message) {
@@ -7214,59 +7153,63 @@ static dk_status dkp_parse_tableau(const char *text, dkp_tableau *t, char *messa
             t->stages = row - embedded, t->embedded = embedded;
             return DK_OK;
         }
-        if (!good || embedded || (*at != '|' && *at != '~')) {
-            dkp_text say = {message, DK_MESSAGE_SIZE, 0};
-            dkp_put_pair(&say, "row ", row);
-            dkp_put_pair(&say, " of sampler.tableau: must have ", row);
-            dkp_put(&say, " numbers or fractions; it goes wrong at \"");
-            dkp_put(&say, at);
-            dkp_put(&say, "\"");
-            return DK_ERROR_CONFIG;
-        }
+        if (!good || embedded || (*at != '|' && *at != '~'))
+            return dkp_fail_row(message, row, " of sampler.tableau", row, at);
         embedded = *at++ == '~';
     }
     return dkp_fail(message, "stages of sampler.tableau", DK_MAX_STAGES + 1, "1 .. 16");
 }
 
-/* Columns besides 0 through which a row of an exponential method goes; -1 if the text is wrong. */
-static int dkp_through(const dk_exponential *m, int row, int columns[DK_MAX_STAGES]) {
-    const char *at = m->through;
-    int count = 0;
-    for (int i = 2; i < row && at; i++) at = strchr(at, ' ') ? strchr(at, ' ') + 1 : NULL;
-    for (; at && *at && *at != ' ' && *at != '-'; at++) {
-        int column = *at >= '1' && *at <= '9'   ? *at - '0'
-                     : *at >= 'a' && *at <= 'f' ? *at - 'a' + 10
-                                                : DK_MAX_STAGES;
-        if (column >= row || column >= m->stages || count >= row) return -1;
-        columns[count++] = column;
+/* One item of a row: "by" and columns, a column, a term, or, before all of these, c. Returns where it ends. */
+static const char *dkp_parse_phi(const char *at, dkp_phi_tableau *m, int row, int *column, int *stage) {
+    static const char *const digits = "0123456789abcdef";
+    int columns = m->stages ? m->stages : row;
+    double v, where = m->c[row];
+    if (strncmp(at, "by ", 3) == 0) {
+        for (at += 3; *at && strchr(digits, *at); at++) {
+            int j = (int)(strchr(digits, *at) - digits);
+            if (j < 1 || j >= columns) return NULL;
+            m->through[row] |= 1u << j;
+        }
+        *column = 0;
+        return at;
     }
-    return count;
+    if (!dkp_read_fraction(&at, &v)) return NULL;
+    at += strspn(at, " ");
+    if (*at == ':') {
+        *column = v >= 0 && v < columns ? (int)v : -1;
+        return *column < 0 ? NULL : at + 1;
+    }
+    if (strncmp(at, "phi", 3) == 0) {
+        int k = at[3] - '0';
+        if (*column < 0 || k < 0 || k > 9) return NULL;
+        at += 4;
+        if (*at == '(' && (at++, !dkp_read_fraction(&at, &where) || *at++ != ')')) return NULL;
+        return where >= 0 && dkp_put_phi(m, row, *column, k, v, where) ? at : NULL;
+    }
+    if (*stage || *column >= 0 || !(v > 0)) return NULL;
+    m->c[row] = v, *stage = 1;
+    return at;
 }
 
-static dk_status dkp_check_exponential(const dk_exponential *m, char *message) {
-    int columns[DK_MAX_STAGES];
-    if (!m->c || (m->terms > 0 && !m->term))
-        return dkp_fail_text(message, DK_ERROR_CONFIG,
-                             "sampler.exponential: c, and term where there are terms, must not be NULL");
-    if (m->stages < 1 || m->stages > DK_MAX_STAGES)
-        return dkp_fail(message, "sampler.exponential->stages", m->stages, "1 .. 16");
-    for (int i = 1; i < m->stages; i++)
-        if (!(m->c[i] > 0))
-            return dkp_fail(message, "sampler.exponential->c", m->c[i], "> 0 after the first");
-    for (int i = 0; i < m->terms; i++) {
-        const dk_phi_term *t = &m->term[i];
-        if (t->row < 1 || t->row > m->stages + 1)
-            return dkp_fail(message, "row of sampler.exponential->term", t->row, "1 .. stages + 1");
-        if (t->column < 0 || t->column >= t->row)
-            return dkp_fail(message, "column of sampler.exponential->term", t->column, ">= 0 and < row");
-        if (t->k < 0 || t->k > 20 || !(t->at >= 0))
-            return dkp_fail(message, "k of sampler.exponential->term", t->k, "0 .. 20, with at >= 0");
+static dk_status dkp_parse_exponential(const char *text, dkp_phi_tableau *m, char *message) {
+    const char *at = text;
+    memset(m, 0, offsetof(dkp_phi_tableau, term));
+    for (int row = 1; row <= DK_MAX_STAGES + m->embedded; row++) {
+        int column = -1, stage = 0;
+        m->c[row] = 1;
+        while (at += strspn(at, " \t\n,"), *at && *at != '|' && *at != '~') {
+            const char *end = dkp_parse_phi(at, m, row, &column, &stage);
+            if (!end) break;
+            at = end;
+        }
+        if (!stage && !m->stages) m->stages = row;
+        if (!*at && !stage) return DK_OK;
+        if (stage ? *at != '|' || m->embedded : *at != '~' || m->embedded)
+            return dkp_fail_row(message, row, " of sampler.exponential: must be c, then \"by 12\" or \"1: 2 phi2\"", 0, at);
+        m->embedded = *at++ == '~';
     }
-    for (int row = 2; row <= m->stages + 1; row++)
-        if (dkp_through(m, row, columns) < 0)
-            return dkp_fail(message, "row of sampler.exponential->through", row,
-                            "of columns from 1 to row - 1");
-    return DK_OK;
+    return dkp_fail(message, "stages of sampler.exponential", DK_MAX_STAGES + 1, "1 .. 16");
 }
 
 static dk_status dkp_check_sampler(const dk_config *c, char *message) {
@@ -7290,10 +7233,12 @@ static dk_status dkp_check_sampler(const dk_config *c, char *message) {
                              "long step of it has no error estimate");
     dkp_tableau tableau;
     if (s->tableau && dkp_parse_tableau(s->tableau, &tableau, message) != DK_OK) return DK_ERROR_CONFIG;
-    if (s->tableau && tableau.embedded && dkp_controlled(c) && s->order < 1)
+    dkp_phi_tableau exponential;
+    if (s->exponential && dkp_parse_exponential(s->exponential, &exponential, message) != DK_OK) return DK_ERROR_CONFIG;
+    int embedded = s->tableau ? tableau.embedded : s->exponential && dkp_has_embedded(&exponential);
+    if (embedded && dkp_controlled(c) && s->order < 1)
         return dkp_fail(message, "sampler.order", s->order,
-                        "the order of sampler.tableau, with step-size control");
-    if (s->exponential && dkp_check_exponential(s->exponential, message) != DK_OK) return DK_ERROR_CONFIG;
+                        "the order of sampler.tableau or exponential, with step-size control");
     return DK_OK;
 }
 
@@ -7937,16 +7882,8 @@ static dk_vec dkp_judge_runge_kutta(dk_recorder *r, const dkp_tableau *tableau, 
     return x;
 }
 
-/* A method of two stages can be judged by the first order step, whose row is empty. */
-static int dkp_has_embedded(const dk_exponential *m) {
-    for (int i = 0; i < m->terms; i++)
-        if (m->term[i].row > m->stages) return 1;
-    int columns[DK_MAX_STAGES];
-    return m->stages == 2 || dkp_through(m, m->stages + 1, columns) > 0;
-}
-
 /* The same for an exponential step, whose embedded method is row stages + 1. */
-static dk_vec dkp_judge_phi(dk_recorder *r, const dk_exponential *m, double h, const dk_vec *F, dk_vec x,
+static dk_vec dkp_judge_phi(dk_recorder *r, const dkp_phi_tableau *m, double h, const dk_vec *F, dk_vec x,
                             dk_level to, int noisy) {
     if (!dkp_attempting(r) || !dkp_has_embedded(m)) return x;
     dk_vec low = dkp_phi_sum(r, m, m->stages + 1, h, F, to, noisy), before = r->x;
@@ -8123,7 +8060,7 @@ static dkp_verdict dkp_judgement(const dk_run *run) {
     const dk_control *control = &s->control;
     double P = control->pcoeff, I = control->icoeff, D = control->dcoeff,
            safety = dkp_or(control->safety, 0.9), error = dkp_worst(run, 0);
-    double order = s->eta > 0 ? 1.5 : s->exponential ? s->exponential->order : s->order;
+    double order = s->eta > 0 ? 1.5 : s->order;
     int smooth = control->law == DK_CONTROL_SMOOTH, first = p->accepted + p->rejected == 0;
     double now = 1 / (error + (smooth ? 1e-8 : 0)), before = first ? now : p->inverse_error[0];
     double factor =

@@ -916,13 +916,7 @@ static void own(const char *name) {
                         levels[5] = {0.875, 0.5, 0.25, 0.125, 0}, travel[5] = {0.875, 0.5, 0.75, 0.25, 0};
     static const double abar[4] = {0.875, 0.5, 0.25, 0.125};
     static const uint64_t seeds[2] = {5, 11};
-    static const double c_of[2] = {0, 0.5};
-    static const dk_phi_term term[1] = {{2, 1, 2, 2, 1}};
     dk_table t = {a, b, noise, told};
-    dk_exponential method;
-    memset(&method, 0, sizeof method);
-    method.name = "own", method.stages = 2, method.order = 2, method.c = c_of, method.terms = 1,
-    method.term = term;
     int k = place_of(owns, name);
     for (int i = 0; i < 2 * COUNT(samplers); i++) {
         dk_config c = check_config(i % 2 ? "vp" : "flow", samplers[i / 2], 4);
@@ -936,7 +930,7 @@ static void own(const char *name) {
             c.sampler =
                 check_tableau(i & 2 ? "1 | 1/2 1/2 ~ 1 0 0" : "1/3 | -1/3 1 | 1 -1 1 | 1/8 3/8 3/8 1/8");
         if (k == 4 && i & 4) c.sampler.control.rtol = c.sampler.control.atol = 0.125, c.sampler.order = 2;
-        if (k == 5) c.sampler = check_exponential(&method);
+        if (k == 5) c.sampler = check_exponential("1/2 | 1: 2 phi2");
         if (k == 6)
             c.schedule = dk_vp_table(abar, 4), c.grid.spacing = DK_SPACING_TRAILING, c.steps = 2 + i % 2;
         if (k == 7) c.noise.fn = own_noise;
