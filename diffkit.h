@@ -219,6 +219,20 @@ typedef struct dk_level {
     double alpha, sigma; /* x = alpha x0 + sigma eps */
 } dk_level;
 
+/* A number that stands for a noise level. */
+typedef enum dk_unit {
+    DK_UNIT_DEFAULT, /* of a list: T; that the network is told: EDM prediction: C_NOISE; flow: FLOW; VE and EDM:
+                        SIGMA; others: T */
+    DK_UNIT_T,       /* the schedule's own time */
+    DK_UNIT_SIGMA,   /* sigma/alpha */
+    DK_UNIT_FLOW,    /* sigma/(alpha + sigma) */
+    DK_UNIT_LAMBDA,  /* log(alpha/sigma) */
+    DK_UNIT_C_NOISE, /* log(sigma/alpha)/4, Karras et al. 2022 */
+    DK_UNIT_DATA,    /* alpha/(alpha + sigma) */
+    DK_UNIT_ANGLE,   /* atan(sigma/alpha) */
+    DK_UNIT_COUNT
+} dk_unit;
+
 typedef enum dk_family {
     DK_FAMILY_DEFAULT, /* flow matching, shift 1; for network_schedule: the same as schedule */
     DK_FAMILY_FLOW,
@@ -297,8 +311,6 @@ DK_API const dk_named *dk_schedule_at(int i); /* the list of names; NULL past th
 DK_API dk_level dk_level_at(const dk_schedule *s, double t);
 DK_API dk_level dk_level_at_sigma(const dk_schedule *s, double noise_level);
 DK_API dk_level dk_level_at_lambda(const dk_schedule *s, double lambda);
-/* d alpha/dt and d sigma/dt at t (from the left where the schedule has a kink). */
-DK_API void dk_level_slopes(const dk_schedule *s, double t, double *d_alpha, double *d_sigma);
 DK_API double dk_noise_level(dk_level l); /* sigma/alpha, infinity at alpha = 0 */
 DK_API double dk_lambda(dk_level l);      /* log(alpha/sigma) */
 /* Forward noising: x = alpha x0 + sigma eps, n elements; x may be x0 or eps. */
@@ -324,19 +336,6 @@ typedef enum dk_number {
     DK_NUMBER_BF16, /* the upper half of a float, as uint16_t */
     DK_NUMBER_COUNT
 } dk_number;
-
-/* The number that the network is told (dk_eval.t), times condition_scale, from network_schedule's level. */
-typedef enum dk_condition {
-    DK_CONDITION_DEFAULT,  /* EDM prediction: C_NOISE; flow: FLOW; VE and EDM: SIGMA; others: T */
-    DK_CONDITION_T,        /* the schedule's t, as a real number */
-    DK_CONDITION_TIMESTEP, /* t rounded to the nearest integer */
-    DK_CONDITION_SIGMA,    /* sigma/alpha */
-    DK_CONDITION_FLOW,     /* sigma/(alpha + sigma) */
-    DK_CONDITION_C_NOISE,  /* log(sigma/alpha)/4, Karras et al. 2022 */
-    DK_CONDITION_LAMBDA,   /* log(alpha/sigma) */
-    DK_CONDITION_DATA,     /* alpha/(alpha + sigma) */
-    DK_CONDITION_COUNT
-} dk_condition;
 
 /* ---------------------------------------------------------------------- >>decl-grid  Time grids */
 
@@ -378,9 +377,6 @@ typedef enum dk_spacing {
     DK_SPACING_LEVELS,       /* the user's own, verbatim */
     DK_SPACING_COUNT
 } dk_spacing;
-
-/* What the numbers of a user's own levels are. */
-typedef enum dk_unit { DK_UNIT_T, DK_UNIT_SIGMA, DK_UNIT_FLOW, DK_UNIT_LAMBDA } dk_unit;
 
 /* The last of the steps + 1 levels. */
 typedef enum dk_final {
@@ -741,7 +737,7 @@ typedef struct dk_config {
     dk_schedule network_schedule;   /* the schedule that the network was trained with, where it is not the
                                      sampler's: x is rescaled and levels are matched by sigma/alpha.
                                      Zero: the same, or sigma = t for EDM prediction */
-    dk_condition condition;         /* zero: by prediction and family */
+    dk_unit condition;         /* zero: by prediction and family */
     double condition_scale;         /* 0: 1 */
     dk_rounding condition_rounding; /* of the number that the network is told, after scaling */
     int negated;          /* 1: the network predicts minus that: velocity towards data, EDM's raw v */
@@ -1804,141 +1800,76 @@ DK_API double dk_lambda(dk_level l) {
     return l.alpha <= 0 ? -HUGE_VAL : l.sigma <= 0 ? HUGE_VAL : dkp_log(l.alpha / l.sigma);
 }
 
-/* alpha, sigma with alpha^2 + sigma^2 = 1 at a noise level */
-static void dkp_vp_pair(double noise_level, dk_level *l) {
-    if (noise_level > 1) {
-        double r = 1 / noise_level; /* 0 at infinity */
-        l->sigma = 1 / dkp_sqrt(1 + r * r);
-        l->alpha = r * l->sigma;
-    } else {
-        l->alpha = 1 / dkp_sqrt(1 + noise_level * noise_level);
-        l->sigma = noise_level * l->alpha;
-    }
+/* What a family keeps at 1. */
+enum {
+    DKP_KEEP_ALPHA,   /* alpha */
+    DKP_KEEP_SUM,     /* alpha + sigma */
+    DKP_KEEP_SQUARES, /* alpha^2 + sigma^2 */
+    DKP_KEEP_SUB_VP   /* alpha^2 + sigma */
+};
+
+/* alpha and sigma at a noise level; pure noise, infinity, to the bit. */
+static dk_level dkp_scaled(int kept, double noise_level) {
+    double v = noise_level, turned = 1 / v;
+    dk_level l = {0, 0, 1};
+    if (kept == DKP_KEEP_ALPHA) l.alpha = 1, l.sigma = v;
+    else if (v >= HUGE_VAL) return l;
+    else if (kept == DKP_KEEP_SUM) l.alpha = 1 / (1 + v), l.sigma = v / (1 + v);
+    else if (kept == DKP_KEEP_SUB_VP) l.alpha = 2 / (v + dkp_sqrt(v * v + 4)), l.sigma = v * l.alpha;
+    else if (v > 1) l.sigma = 1 / dkp_sqrt(1 + turned * turned), l.alpha = turned * l.sigma;
+    else l.alpha = 1 / dkp_sqrt(1 + v * v), l.sigma = v * l.alpha;
+    return l;
 }
 
 static double dkp_angle(dk_level l) { return dkp_atan2(l.sigma, l.alpha); }
 
-/* A family is a row of three functions: level at t, level at a noise level, slopes at t. */
+/* A family's level at t; its derivative by t goes to *slope, unless that is NULL. */
 
 /* Flow matching. Shift multiplies sigma/alpha = t/(1 - t). */
 static double dkp_shift(const dk_schedule *s) { return s->shift > 0 ? s->shift : 1; }
 
-static dk_level dkp_flow_at(const dk_schedule *s, double t) {
+static dk_level dkp_flow_at(const dk_schedule *s, double t, dk_level *slope) {
     double below = 1 + (dkp_shift(s) - 1) * t;
     dk_level l = {t, (1 - t) / below, dkp_shift(s) * t / below};
+    if (slope) slope->sigma = dkp_shift(s) / (below * below), slope->alpha = -slope->sigma;
     return l;
-}
-
-static dk_level dkp_flow_at_sigma(const dk_schedule *s, double noise_level) {
-    dk_level l = {1, 0, 1};
-    if (!dkp_finite(noise_level)) return l;
-    l.t = noise_level / (dkp_shift(s) + noise_level);
-    l.alpha = 1 / (1 + noise_level), l.sigma = noise_level / (1 + noise_level);
-    return l;
-}
-
-static void dkp_flow_slopes(const dk_schedule *s, double t, double *d_alpha, double *d_sigma) {
-    double below = 1 + (dkp_shift(s) - 1) * t;
-    *d_sigma = dkp_shift(s) / (below * below), *d_alpha = -*d_sigma;
 }
 
 /* VE with a geometric sigma(t). */
-static dk_level dkp_ve_at(const dk_schedule *s, double t) {
+static dk_level dkp_ve_at(const dk_schedule *s, double t, dk_level *slope) {
+    double ratio = s->sigma_max / s->sigma_min;
     dk_level l = {t, 1, s->sigma_max}; /* exact at t = 1, as pow is at t = 0 */
-    if (t < 1 || t > 1) l.sigma = s->sigma_min * dkp_pow(s->sigma_max / s->sigma_min, t);
+    if (t < 1 || t > 1) l.sigma = s->sigma_min * dkp_pow(ratio, t);
+    if (slope) slope->alpha = 0, slope->sigma = l.sigma * dkp_log(ratio);
     return l;
-}
-
-static dk_level dkp_ve_at_sigma(const dk_schedule *s, double noise_level) {
-    dk_level l = {dkp_log(noise_level / s->sigma_min) / dkp_log(s->sigma_max / s->sigma_min), 1, noise_level};
-    return l;
-}
-
-static void dkp_ve_slopes(const dk_schedule *s, double t, double *d_alpha, double *d_sigma) {
-    *d_alpha = 0, *d_sigma = dkp_ve_at(s, t).sigma * dkp_log(s->sigma_max / s->sigma_min);
 }
 
 /* EDM: sigma is the time. */
-static dk_level dkp_edm_at(const dk_schedule *s, double t) {
+static dk_level dkp_edm_at(const dk_schedule *s, double t, dk_level *slope) {
     dk_level l = {t, 1, t};
     (void)s;
+    if (slope) slope->alpha = 0, slope->sigma = 1;
     return l;
-}
-
-static void dkp_edm_slopes(const dk_schedule *s, double t, double *d_alpha, double *d_sigma) {
-    (void)s, (void)t;
-    *d_alpha = 0, *d_sigma = 1;
 }
 
 /* VP and sub-VP with linear beta: log alpha = -integral of beta/2. */
-static double dkp_vp_log_alpha(const dk_schedule *s, double t) {
-    return -t * (0.25 * t * (s->beta_max - s->beta_min) + 0.5 * s->beta_min);
-}
-
-static double dkp_vp_time(const dk_schedule *s,
-                          double minus_log_alpha) { /* its inverse, free of cancellation */
-    double half = 0.5 * s->beta_min, slope = s->beta_max - s->beta_min;
-    if (!dkp_finite(minus_log_alpha)) return HUGE_VAL;
-    return 2 * minus_log_alpha / (half + dkp_sqrt(half * half + slope * minus_log_alpha));
-}
-
-static dk_level dkp_vp_at(const dk_schedule *s, double t) {
-    double log_alpha = dkp_vp_log_alpha(s, t);
-    dk_level l = {t, dkp_exp(log_alpha), dkp_sqrt(-dkp_expm1(2 * log_alpha))};
-    return l;
-}
-
-static dk_level dkp_vp_at_sigma(const dk_schedule *s, double noise_level) {
-    double big = noise_level > 1e150 ? dkp_log(noise_level) : 0.5 * dkp_log1p(noise_level * noise_level);
-    dk_level l = {dkp_vp_time(s, big), 1, 0};
-    dkp_vp_pair(noise_level, &l);
-    return l;
-}
-
-static void dkp_vp_slopes(const dk_schedule *s, double t, double *d_alpha, double *d_sigma) {
-    dk_level l = dkp_vp_at(s, t);
-    double half_beta = 0.5 * (s->beta_min + t * (s->beta_max - s->beta_min));
-    *d_alpha = -half_beta * l.alpha, *d_sigma = half_beta * l.alpha * l.alpha / l.sigma;
-}
-
-static dk_level dkp_sub_vp_at(const dk_schedule *s, double t) {
-    double log_alpha = dkp_vp_log_alpha(s, t);
+static dk_level dkp_vp_at(const dk_schedule *s, double t, dk_level *slope) {
+    double span = s->beta_max - s->beta_min, log_alpha = -t * (0.25 * t * span + 0.5 * s->beta_min);
+    int sub = s->family == DK_FAMILY_SUB_VP;
     dk_level l = {t, dkp_exp(log_alpha), -dkp_expm1(2 * log_alpha)};
+    if (!sub) l.sigma = dkp_sqrt(l.sigma);
+    if (!slope) return l;
+    slope->alpha = -0.5 * (s->beta_min + t * span) * l.alpha;
+    slope->sigma = sub ? -2 * l.alpha * slope->alpha : -slope->alpha * l.alpha / l.sigma;
     return l;
-}
-
-static dk_level dkp_sub_vp_at_sigma(const dk_schedule *s, double noise_level) {
-    dk_level l = {dkp_vp_time(s, dkp_asinh(0.5 * noise_level)), 0, 1};
-    if (!dkp_finite(noise_level)) return l;
-    l.alpha = 2 / (noise_level +
-                   dkp_sqrt(noise_level * noise_level + 4)); /* sigma = 1 - alpha^2 solved for alpha */
-    l.sigma = noise_level * l.alpha;
-    return l;
-}
-
-static void dkp_sub_vp_slopes(const dk_schedule *s, double t, double *d_alpha, double *d_sigma) {
-    double alpha = dkp_exp(dkp_vp_log_alpha(s, t));
-    *d_alpha = -0.5 * (s->beta_min + t * (s->beta_max - s->beta_min)) * alpha,
-    *d_sigma = -2 * alpha * *d_alpha;
 }
 
 /* Cosine flow; written so that t = pi/2 is pure noise to the bit. */
-static dk_level dkp_cosine_at(const dk_schedule *s, double t) {
+static dk_level dkp_cosine_at(const dk_schedule *s, double t, dk_level *slope) {
     dk_level l = {t, t < dkp_pi / 2 ? dkp_cos(t) : 0, t < dkp_pi / 2 ? dkp_sin(t) : 1};
     (void)s;
+    if (slope) slope->alpha = -l.sigma, slope->sigma = l.alpha;
     return l;
-}
-
-static dk_level dkp_cosine_at_sigma(const dk_schedule *s, double noise_level) {
-    dk_level l = {dkp_atan(noise_level), 0, 0};
-    (void)s;
-    dkp_vp_pair(noise_level, &l);
-    return l;
-}
-
-static void dkp_cosine_slopes(const dk_schedule *s, double t, double *d_alpha, double *d_sigma) {
-    dk_level l = dkp_cosine_at(s, t);
-    *d_alpha = -l.sigma, *d_sigma = l.alpha;
 }
 
 /* VP with a cosine. The angle at t is between that of t = 0 and pi/2, which is pure noise to the bit. */
@@ -1946,53 +1877,64 @@ static double dkp_cosine_angle(const dk_schedule *s, double t) {
     return dkp_pi / 2 * (t + s->cosine_offset) / (1 + s->cosine_offset);
 }
 
-static double dkp_vp_cosine_limit(const dk_schedule *s, double noise_level) {
-    if (s->sigma_max > 0 && noise_level > s->sigma_max) return s->sigma_max;
-    return noise_level < s->sigma_min ? s->sigma_min : noise_level;
-}
-
 /* cos^2 of the first angle less cos^2 of this one is a product of sines. */
-static dk_level dkp_vp_cosine_at(const dk_schedule *s, double t) {
+static dk_level dkp_vp_cosine_at(const dk_schedule *s, double t, dk_level *slope) {
     double first = dkp_cosine_angle(s, 0), here = dkp_cosine_angle(s, t);
     double level = t < 1 ? dkp_sqrt(dkp_sin(here - first) * dkp_sin(here + first)) / dkp_cos(here) : HUGE_VAL;
-    dk_level l = {t, 0, 0};
-    dkp_vp_pair(dkp_vp_cosine_limit(s, level), &l);
+    if (s->sigma_max > 0 && level > s->sigma_max) level = s->sigma_max;
+    dk_level l = dkp_scaled(DKP_KEEP_SQUARES, level < s->sigma_min ? s->sigma_min : level);
+    l.t = t;
+    if (!slope) return l;
+    slope->alpha = -(dkp_pi / 2 / (1 + s->cosine_offset)) * dkp_sin(here) / dkp_cos(first);
+    slope->sigma = -l.alpha * slope->alpha / l.sigma;
     return l;
 }
 
-static dk_level dkp_vp_cosine_at_sigma(const dk_schedule *s, double noise_level) {
-    double first = dkp_cosine_angle(s, 0), from_first = dkp_sin(first);
-    double angle = dkp_atan2(dkp_sqrt(noise_level * noise_level + from_first * from_first), dkp_cos(first));
-    dk_level l = {angle * (1 + s->cosine_offset) / (dkp_pi / 2) - s->cosine_offset, 0, 0};
-    dkp_vp_pair(noise_level, &l);
-    return l;
-}
-
-static void dkp_vp_cosine_slopes(const dk_schedule *s, double t, double *d_alpha, double *d_sigma) {
-    dk_level l = dkp_vp_cosine_at(s, t);
-    double turn = dkp_pi / 2 / (1 + s->cosine_offset);
-    *d_alpha = -turn * dkp_sin(dkp_cosine_angle(s, t)) / dkp_cos(dkp_cosine_angle(s, 0));
-    *d_sigma = -l.alpha * *d_alpha / l.sigma;
+/* The time at a noise level, where a formula has it. */
+static double dkp_time_at(const dk_schedule *s, double v) {
+    double half = 0.5 * s->beta_min, span = s->beta_max - s->beta_min, first, above_first, minus_log_alpha;
+    switch (s->family) {
+    case DK_FAMILY_VE: return dkp_log(v / s->sigma_min) / dkp_log(s->sigma_max / s->sigma_min);
+    case DK_FAMILY_EDM: return v;
+    case DK_FAMILY_COSINE: return dkp_atan(v);
+    case DK_FAMILY_VP_COSINE:
+        first = dkp_cosine_angle(s, 0), above_first = dkp_sin(first);
+        above_first = dkp_atan2(dkp_sqrt(v * v + above_first * above_first), dkp_cos(first));
+        return above_first * (1 + s->cosine_offset) / (dkp_pi / 2) - s->cosine_offset;
+    case DK_FAMILY_VP:
+    case DK_FAMILY_SUB_VP: /* free of cancellation */
+        minus_log_alpha = s->family == DK_FAMILY_SUB_VP ? dkp_asinh(0.5 * v)
+                          : v > 1e150                   ? dkp_log(v)
+                                                        : 0.5 * dkp_log1p(v * v);
+        if (minus_log_alpha >= HUGE_VAL) return HUGE_VAL;
+        return 2 * minus_log_alpha / (half + dkp_sqrt(half * half + span * minus_log_alpha));
+    default: return v < HUGE_VAL ? v / (dkp_shift(s) + v) : 1;
+    }
 }
 
 /* VP discrete. Between two neighbouring timesteps lambda is linear; next to an infinite lambda the angle is. */
 static int dkp_by_angle(dk_level a, dk_level b) { return a.sigma <= 0 || b.alpha <= 0; }
 
-static dk_level dkp_discrete_at(const dk_schedule *s, double t) {
+/* Slopes at a timestep are those from the left. */
+static dk_level dkp_discrete_at(const dk_schedule *s, double t, dk_level *slope) {
     const dkp_discrete d = dkp_discrete_of(s);
-    if (!(t > -1)) return dkp_discrete_level(&d, -1);
-    if (t >= d.T - 1) return dkp_discrete_level(&d, d.T - 1);
-    int k = (int)floor(t);
-    double f = t - k, abar = dkp_abar(&d, k);
-    dk_level a = dkp_discrete_level_of(&d, k, abar), l = {t, 0, 0};
-    if (f <= 0) return a;
-    dk_level b = dkp_discrete_level_of(&d, k + 1, dkp_next_abar(&d, k, abar));
-    if (dkp_by_angle(a, b)) {
-        double angle = dkp_angle(a) + f * (dkp_angle(b) - dkp_angle(a));
-        l.alpha = dkp_cos(angle), l.sigma = dkp_sin(angle);
-    } else {
-        dkp_vp_pair(dkp_exp(-dk_lambda(a) - f * (dk_lambda(b) - dk_lambda(a))), &l);
+    int k = t > -1 ? t < d.T - 1 ? (int)floor(t) : d.T - 1 : -1, low;
+    double f = t > -1 && t < d.T - 1 ? t - k : 0, abar, turn;
+    if (f <= 0 && !slope) return dkp_discrete_level(&d, k);
+    low = f > 0 || k < 0 ? k : k - 1, abar = dkp_abar(&d, low);
+    dk_level a = dkp_discrete_level_of(&d, low, abar);
+    dk_level b = dkp_discrete_level_of(&d, low + 1, dkp_next_abar(&d, low, abar)), l = low < k ? b : a;
+    int by_angle = dkp_by_angle(a, b);
+    double span = by_angle ? dkp_angle(b) - dkp_angle(a) : dk_lambda(b) - dk_lambda(a);
+    if (f > 0 && by_angle) {
+        l.alpha = dkp_cos(dkp_angle(a) + f * span), l.sigma = dkp_sin(dkp_angle(a) + f * span);
+    } else if (f > 0) {
+        l = dkp_scaled(DKP_KEEP_SQUARES, dkp_exp(-dk_lambda(a) - f * span));
     }
+    if (f > 0) l.t = t;
+    if (!slope) return l;
+    turn = by_angle ? span : -l.alpha * l.sigma * span;
+    slope->alpha = -l.sigma * turn, slope->sigma = l.alpha * turn;
     return l;
 }
 
@@ -2005,15 +1947,14 @@ static int dkp_discrete_below(const dkp_discrete *d, int k, double abar, double 
     return dk_noise_level(dkp_discrete_level_of(d, k, abar)) <= noise_level;
 }
 
-static dk_level dkp_discrete_at_sigma(const dk_schedule *s, double noise_level) {
+/* Where in the table a level is. */
+static double dkp_discrete_time(const dk_schedule *s, dk_level l, double noise_level) {
     const dkp_discrete d = dkp_discrete_of(s);
     const double *known = s->alphas_cumprod;
     int low = -1, high = d.T - 1;
     double at_low = 1, at_high = dkp_abar(&d, high); /* products */
     double unshifted = noise_level / dkp_shift(s), limit = 1 / (1 + unshifted * unshifted);
-    dk_level l = {(double)high, 0, 0};
-    dkp_vp_pair(noise_level, &l);
-    if (dkp_discrete_below(&d, high, at_high, limit, noise_level)) return l;
+    if (dkp_discrete_below(&d, high, at_high, limit, noise_level)) return high;
     for (int first = 0, end = known ? (high - 1) / d.stride + 1 : 0; first < end;) {
         int middle = (first + end) >> 1, k = middle * d.stride;
         if (dkp_discrete_below(&d, k, known[middle], limit, noise_level))
@@ -2026,37 +1967,32 @@ static dk_level dkp_discrete_at_sigma(const dk_schedule *s, double noise_level) 
         else high = low + 1, at_high = next;
     }
     dk_level a = dkp_discrete_level_of(&d, low, at_low), b = dkp_discrete_level_of(&d, high, at_high);
-    l.t = dkp_by_angle(a, b) ? low + (dkp_angle(l) - dkp_angle(a)) / (dkp_angle(b) - dkp_angle(a))
-                             : low + (dk_lambda(l) - dk_lambda(a)) / (dk_lambda(b) - dk_lambda(a));
-    return l;
+    return dkp_by_angle(a, b) ? low + (dkp_angle(l) - dkp_angle(a)) / (dkp_angle(b) - dkp_angle(a))
+                              : low + (dk_lambda(l) - dk_lambda(a)) / (dk_lambda(b) - dk_lambda(a));
 }
 
 DKP_SMALL
 
-static void dkp_discrete_slopes(const dk_schedule *s, double t, double *d_alpha, double *d_sigma) {
-    const dkp_discrete d = dkp_discrete_of(s);
-    int k = t > -1 ? t < d.T ? (int)ceil(t) - 1 : d.T - 2 : -1;
-    if (k < -1) k = -1;
-    if (k > d.T - 2) k = d.T - 2;
-    double abar = dkp_abar(&d, k);
-    dk_level l = dkp_discrete_at(s, t), a = dkp_discrete_level_of(&d, k, abar),
-             b = dkp_discrete_level_of(&d, k + 1, dkp_next_abar(&d, k, abar));
-    double turn =
-        dkp_by_angle(a, b) ? dkp_angle(b) - dkp_angle(a) : -l.alpha * l.sigma * (dk_lambda(b) - dk_lambda(a));
-    *d_alpha = -l.sigma * turn, *d_sigma = l.alpha * turn;
-}
-
 /* The user's own; the inverse by bisection. */
-static dk_level dkp_custom_at(const dk_schedule *s, double t) {
-    double unused[2] = {0, 0};
-    dk_level l = {t, 0, 0};
-    s->fn(s->user, t, &l.alpha, &l.sigma, &unused[0], &unused[1]);
+static dk_level dkp_custom_at(const dk_schedule *s, double t, dk_level *slope) {
+    dk_level l = {t, 0, 0}, unused, d = {1, HUGE_VAL, HUGE_VAL};
+    s->fn(s->user, t, &l.alpha, &l.sigma, &d.alpha, &d.sigma);
+    if (!slope) return l;
+    if (!dkp_finite(d.alpha) || !dkp_finite(d.sigma)) {
+        double h = 1e-5 * (s->t_max - s->t_min); /* balances rounding against the h^2 error */
+        double low = t - h > s->t_min ? t - h : s->t_min, high = t + h < s->t_max ? t + h : s->t_max;
+        dk_level a = {low, 0, 0}, b = {high, 0, 0};
+        s->fn(s->user, low, &a.alpha, &a.sigma, &unused.alpha, &unused.sigma);
+        s->fn(s->user, high, &b.alpha, &b.sigma, &unused.alpha, &unused.sigma);
+        d.alpha = (b.alpha - a.alpha) / (high - low), d.sigma = (b.sigma - a.sigma) / (high - low);
+    }
+    *slope = d;
     return l;
 }
 
 static dk_level dkp_custom_at_sigma(const dk_schedule *s, double noise_level) {
     double low = s->t_min, high = s->t_max;
-    dk_level first = dkp_custom_at(s, low), last = dkp_custom_at(s, high);
+    dk_level first = dkp_custom_at(s, low, NULL), last = dkp_custom_at(s, high, NULL);
     int below = dk_noise_level(first) >= noise_level;
     if (below || dk_noise_level(last) <= noise_level) { /* t stays at the end */
         dk_level l = below ? first : last;
@@ -2067,77 +2003,95 @@ static dk_level dkp_custom_at_sigma(const dk_schedule *s, double noise_level) {
     for (int i = 0; i < 200; i++) {
         double middle = low + (high - low) / 2;
         if (middle <= low || middle >= high) break;
-        if (dk_noise_level(dkp_custom_at(s, middle)) <= noise_level) low = middle;
+        if (dk_noise_level(dkp_custom_at(s, middle, NULL)) <= noise_level) low = middle;
         else high = middle;
     }
-    return dkp_custom_at(s, low);
+    return dkp_custom_at(s, low, NULL);
 }
 
-static void dkp_custom_slopes(const dk_schedule *s, double t, double *d_alpha, double *d_sigma) {
-    double alpha, sigma, h = 1e-5 * (s->t_max - s->t_min); /* balances rounding against the h^2 error */
-    *d_alpha = *d_sigma = HUGE_VAL;
-    s->fn(s->user, t, &alpha, &sigma, d_alpha, d_sigma);
-    if (dkp_finite(*d_alpha) && dkp_finite(*d_sigma)) return;
-    double low = t - h > s->t_min ? t - h : s->t_min, high = t + h < s->t_max ? t + h : s->t_max;
-    dk_level a = dkp_custom_at(s, low), b = dkp_custom_at(s, high);
-    *d_alpha = (b.alpha - a.alpha) / (high - low), *d_sigma = (b.sigma - a.sigma) / (high - low);
-}
-
-/* What a family is: its functions, the times that it knows, and its defaults. flow_unit: its noise levels are
-   customarily spaced in sigma/(alpha + sigma), not in sigma/alpha. */
+/* What a family is: its level at t, what it keeps at 1, the times that it knows, and its defaults. unit: that its noise
+   levels are customarily spaced in. */
 typedef struct dkp_family {
-    dk_level (*at)(const dk_schedule *s, double t);
-    dk_level (*at_sigma)(const dk_schedule *s, double noise_level);
-    void (*slopes)(const dk_schedule *s, double t, double *d_alpha, double *d_sigma);
+    dk_level (*at)(const dk_schedule *s, double t, dk_level *slope);
+    int kept;
     double t_low, t_high;
-    int flow_unit;
+    dk_unit unit;
     dk_prediction prediction;
-    dk_condition condition;
+    dk_unit condition;
 } dkp_family;
 
 static const dkp_family *dkp_family_of(const dk_schedule *s) {
     static const dkp_family families[DK_FAMILY_COUNT] = {
-#define DKP_FLOW \
-    {dkp_flow_at, dkp_flow_at_sigma, dkp_flow_slopes, 0, 1, 1, DK_PREDICT_VELOCITY, DK_CONDITION_FLOW}
-        DKP_FLOW, /* DEFAULT */
-        DKP_FLOW,
-#undef DKP_FLOW
-        {dkp_ve_at, dkp_ve_at_sigma, dkp_ve_slopes, -1e3, 1e3, 0, DK_PREDICT_EPS, DK_CONDITION_SIGMA},
-        {dkp_edm_at, dkp_edm_at, dkp_edm_slopes, 0, 1e300, 0, DK_PREDICT_EDM, DK_CONDITION_SIGMA},
-        {dkp_vp_at, dkp_vp_at_sigma, dkp_vp_slopes, 0, 1e3, 0, DK_PREDICT_EPS, DK_CONDITION_T},
-        {dkp_discrete_at, dkp_discrete_at_sigma, dkp_discrete_slopes, -1, 1e9, 0, DK_PREDICT_EPS,
-         DK_CONDITION_T},
-        {dkp_sub_vp_at, dkp_sub_vp_at_sigma, dkp_sub_vp_slopes, 0, 1e3, 0, DK_PREDICT_EPS, DK_CONDITION_T},
-        {dkp_cosine_at, dkp_cosine_at_sigma, dkp_cosine_slopes, 0, 1.5707963267948966, 1, DK_PREDICT_V,
-         DK_CONDITION_T},
-        {dkp_vp_cosine_at, dkp_vp_cosine_at_sigma, dkp_vp_cosine_slopes, 0, 1, 0, DK_PREDICT_EPS,
-         DK_CONDITION_T},
-        {dkp_custom_at, dkp_custom_at_sigma, dkp_custom_slopes, -1e300, 1e300, 0, DK_PREDICT_X0,
-         DK_CONDITION_T},
+#define DKP_FAMILY(at, kept, low, high, unit, prediction, condition) \
+    {dkp_##at##_at, DKP_KEEP_##kept, low, high, DK_UNIT_##unit, DK_PREDICT_##prediction, DK_UNIT_##condition}
+        DKP_FAMILY(flow, SUM, 0, 1, FLOW, VELOCITY, FLOW), /* DEFAULT */
+        DKP_FAMILY(flow, SUM, 0, 1, FLOW, VELOCITY, FLOW),
+        DKP_FAMILY(ve, ALPHA, -1e3, 1e3, SIGMA, EPS, SIGMA),
+        DKP_FAMILY(edm, ALPHA, 0, 1e300, SIGMA, EDM, SIGMA),
+        DKP_FAMILY(vp, SQUARES, 0, 1e3, SIGMA, EPS, T),
+        DKP_FAMILY(discrete, SQUARES, -1, 1e9, SIGMA, EPS, T),
+        DKP_FAMILY(vp, SUB_VP, 0, 1e3, SIGMA, EPS, T),
+        DKP_FAMILY(cosine, SQUARES, 0, 1.5707963267948966, FLOW, V, T),
+        DKP_FAMILY(vp_cosine, SQUARES, 0, 1, SIGMA, EPS, T),
+        DKP_FAMILY(custom, SQUARES, -1e300, 1e300, SIGMA, X0, T),
+#undef DKP_FAMILY
     };
     return &families[(int)s->family >= 0 && s->family < DK_FAMILY_COUNT ? s->family : DK_FAMILY_DEFAULT];
 }
 
-DK_API dk_level dk_level_at(const dk_schedule *s, double t) { return dkp_family_of(s)->at(s, t); }
+DK_API dk_level dk_level_at(const dk_schedule *s, double t) { return dkp_family_of(s)->at(s, t, NULL); }
+
+/* d alpha/dt and d sigma/dt at t, from the left where the schedule has a kink. */
+static dk_level dkp_slope_at(const dk_schedule *s, double t) {
+    dk_level slope = {1, 0, 0};
+    dkp_family_of(s)->at(s, t, &slope);
+    return slope;
+}
 
 DK_API dk_level dk_level_at_sigma(const dk_schedule *s, double noise_level) {
-    return dkp_family_of(s)->at_sigma(s, noise_level);
+    if (s->family == DK_FAMILY_CUSTOM) return dkp_custom_at_sigma(s, noise_level);
+    dk_level l = dkp_scaled(dkp_family_of(s)->kept, noise_level);
+    l.t = s->family == DK_FAMILY_VP_DISCRETE ? dkp_discrete_time(s, l, noise_level) : dkp_time_at(s, noise_level);
+    return l;
 }
 
 DK_API dk_level dk_level_at_lambda(const dk_schedule *s, double lambda) {
     return dk_level_at_sigma(s, dkp_exp(-lambda));
 }
 
-DK_API void dk_level_slopes(const dk_schedule *s, double t, double *d_alpha, double *d_sigma) {
-    dkp_family_of(s)->slopes(s, t, d_alpha, d_sigma);
+/* A level in a unit, and the level there. On flow schedules sigma/(alpha + sigma) is sigma, and is kept to the bit. */
+static double dkp_in_unit(dk_unit unit, dk_level l) {
+    switch (unit) {
+    case DK_UNIT_SIGMA: return dk_noise_level(l);
+    case DK_UNIT_FLOW: return l.sigma / (l.alpha + l.sigma);
+    case DK_UNIT_DATA: return l.alpha / (l.alpha + l.sigma);
+    case DK_UNIT_LAMBDA: return dk_lambda(l);
+    case DK_UNIT_C_NOISE: return -0.25 * dk_lambda(l);
+    case DK_UNIT_ANGLE: return dkp_angle(l);
+    default: return l.t;
+    }
 }
 
-/* Level at u = sigma/(alpha + sigma); on flow schedules u is sigma itself and is kept to the bit. */
-static dk_level dkp_level_at_flow(const dk_schedule *s, double u) {
-    if (dkp_family_of(s)->at != dkp_flow_at) return dk_level_at_sigma(s, u < 1 ? u / (1 - u) : HUGE_VAL);
-    dk_level l = {u / (dkp_shift(s) - (dkp_shift(s) - 1) * u), 1 - u, u};
-    return l;
+static dk_level dkp_at_unit(const dk_schedule *s, dk_unit unit, double v) {
+    dk_level flow = {0, 1 - v, v};
+    switch (unit) {
+    case DK_UNIT_SIGMA: return dk_level_at_sigma(s, v);
+    case DK_UNIT_FLOW:
+        if (dkp_family_of(s)->kept != DKP_KEEP_SUM) return dk_level_at_sigma(s, v < 1 ? v / (1 - v) : HUGE_VAL);
+        flow.t = v / (dkp_shift(s) - (dkp_shift(s) - 1) * v);
+        return flow;
+    case DK_UNIT_DATA: return dkp_at_unit(s, DK_UNIT_FLOW, 1 - v);
+    case DK_UNIT_LAMBDA: return dk_level_at_lambda(s, v);
+    case DK_UNIT_C_NOISE: return dk_level_at_lambda(s, -4 * v);
+    case DK_UNIT_ANGLE: return dk_level_at_sigma(s, v < dkp_pi / 2 ? dkp_tan(v) : HUGE_VAL);
+    default: return dk_level_at(s, v);
+    }
 }
+
+/* The unit u in which a family's noise levels are customarily spaced. */
+static int dkp_flow_unit(const dk_schedule *s) { return dkp_family_of(s)->unit == DK_UNIT_FLOW; }
+static double dkp_u(const dk_schedule *s, dk_level l) { return dkp_in_unit(dkp_family_of(s)->unit, l); }
+static dk_level dkp_at_u(const dk_schedule *s, double u) { return dkp_at_unit(s, dkp_family_of(s)->unit, u); }
 
 DK_API void dk_add_noise(dk_level l, const dk_real *x0, const dk_real *eps, dk_real *x, size_t n) {
     dk_real a = (dk_real)l.alpha, b = (dk_real)l.sigma;
@@ -2165,28 +2119,13 @@ static double dkp_round(double t, dk_rounding rounding) {
     return rest < 0.5 || (rest <= 0.5 && fmod(down, 2) == 0) ? down : down + 1;
 }
 
-static double dkp_condition(const dk_config *c, dk_level l) {
-    switch (c->condition) {
-    case DK_CONDITION_TIMESTEP: return floor(l.t + 0.5);
-    case DK_CONDITION_SIGMA: return dk_noise_level(l);
-    case DK_CONDITION_FLOW: return l.sigma / (l.alpha + l.sigma);
-    case DK_CONDITION_C_NOISE: return -0.25 * dk_lambda(l);
-    case DK_CONDITION_LAMBDA: return dk_lambda(l);
-    case DK_CONDITION_DATA: return l.alpha / (l.alpha + l.sigma);
-    case DK_CONDITION_DEFAULT:
-    case DK_CONDITION_T:
-    case DK_CONDITION_COUNT: break;
-    }
-    return l.t;
-}
-
 /* The number that the network is told at a level of the sampler's. It knows the timesteps 0 .. T-1. */
 static double dkp_told(const dk_config *c, dk_level l) {
     const dk_schedule *s =
         c->network_schedule.family == DK_FAMILY_DEFAULT ? &c->schedule : &c->network_schedule;
     dk_level n = dkp_network_level(c, l);
     if (s->family == DK_FAMILY_VP_DISCRETE && n.t < 0 && n.sigma > 0) n.t = 0;
-    return dkp_round(dkp_condition(c, n) * c->condition_scale, c->condition_rounding);
+    return dkp_round(dkp_in_unit(c->condition, n) * c->condition_scale, c->condition_rounding);
 }
 
 /* D = d_x x + d_f F and the noise at level l, for the network's input = input_scale x and its condition at level `told`. */
@@ -2233,24 +2172,6 @@ static dkp_model dkp_model_at(const dk_config *c, const dk_level *l, const dk_le
 }
 
 /* -------------------------------------------------------------------------- >>grid  Time grids */
-
-/* The unit u in which a family's noise levels are customarily spaced. */
-static int dkp_flow_unit(const dk_schedule *s) { return dkp_family_of(s)->flow_unit; }
-
-static double dkp_u(const dk_schedule *s, dk_level l) {
-    return dkp_flow_unit(s) ? l.sigma / (l.alpha + l.sigma) : dk_noise_level(l);
-}
-
-static dk_level dkp_level_at_u(const dk_schedule *s, double u) {
-    return dkp_flow_unit(s) ? dkp_level_at_flow(s, u) : dk_level_at_sigma(s, u);
-}
-
-static dk_level dkp_level_of_unit(const dk_schedule *s, dk_unit unit, double v) {
-    return unit == DK_UNIT_T       ? dk_level_at(s, v)
-           : unit == DK_UNIT_SIGMA ? dk_level_at_sigma(s, v)
-           : unit == DK_UNIT_FLOW  ? dkp_level_at_flow(s, v)
-                                   : dk_level_at_lambda(s, v);
-}
 
 /* A discrete schedule's table: its size, 0 if there is none, and its level k, with -1 for clean data. */
 static int dkp_table_size(const dk_schedule *s) {
@@ -2322,75 +2243,15 @@ struct dk_layout {
     int asked;     /* levels that the spacing is asked for, */
     int there;     /* and that it then has, */
     int steps;     /* and steps of the whole grid, of which the last c->steps are run */
-    int first;     /* LAPLACE, LOGIT_NORMAL: so many levels are beyond the noisy end */
-    int next, at;  /* BETA: the walk over its indices, and the level where it stands, */
-    double index;  /* whose index is this */
+    int next, at;  /* DKP_DISTINCT: the walk over the levels asked for, and the level where it stands, */
+    dk_level here; /* and this one */
 };
-
-/* Spacings: level i of n from the noisy end. Those with a range take i = 0 and i = n - 1 from it beforehand,
-   unless they say DKP_OWN_ENDS; those over the table (DKP_TABLE) have n = steps. */
 
 static double dkp_fraction(int i, int n) { return n > 1 ? (double)i / (n - 1) : 0; }
 
-static double dkp_u_noisy(const dk_layout *g) { return dkp_u(g->s, g->noisy); }
-static double dkp_u_clean(const dk_layout *g) { return dkp_u(g->s, g->clean); }
-
 static dk_level dkp_karras_between(const dk_schedule *s, double noisy, double clean, double rho, int i, int n) {
     double ratio = dkp_pow(clean / noisy, 1 / rho);
-    return dkp_level_at_u(s, noisy * dkp_pow(1 + dkp_fraction(i, n) * (ratio - 1), rho));
-}
-
-static dk_level dkp_karras(dk_layout *g, int i, int n) {
-    return dkp_karras_between(g->s, dkp_u_noisy(g), dkp_u_clean(g), g->a, i, n);
-}
-
-static dk_level dkp_exponential(dk_layout *g, int i, int n) {
-    double a = dkp_log(dkp_u_noisy(g)), b = dkp_log(dkp_u_clean(g));
-    return dkp_level_at_u(g->s, dkp_exp(a + dkp_fraction(i, n) * (b - a)));
-}
-
-static dk_level dkp_polyexponential(dk_layout *g, int i, int n) {
-    double a = dkp_log(dkp_u_noisy(g)), b = dkp_log(dkp_u_clean(g));
-    return dkp_level_at_u(g->s, dkp_exp(b + dkp_pow(1 - dkp_fraction(i, n), g->a) * (a - b)));
-}
-
-static dk_level dkp_log_snr(dk_layout *g, int i, int n) {
-    double a = dk_lambda(g->noisy), b = dk_lambda(g->clean);
-    return dk_level_at_lambda(g->s, a + dkp_fraction(i, n) * (b - a));
-}
-
-static dk_level dkp_uniform(dk_layout *g, int i, int n) {
-    double a = g->noisy.t, b = g->clean.t;
-    return dk_level_at(g->s, a + i * (n > 1 ? (b - a) / (n - 1) : 0)); /* numpy's order, as below */
-}
-
-/* v-diffusion's crash schedule, sigma = sin^2, over the range. */
-static dk_level dkp_crash(dk_layout *g, int i, int n) {
-    double a = dkp_sin(dkp_angle(g->noisy)), b = dkp_sin(dkp_angle(g->clean));
-    double root = dkp_sin(0.5 * dkp_pi * (1 - dkp_fraction(i, n))), sine = b + root * root * (a - b);
-    return dk_level_at_sigma(g->s, sine / dkp_sqrt((1 - sine) * (1 + sine)));
-}
-
-static dk_level dkp_quadratic(dk_layout *g, int i, int n) {
-    double a = dkp_sqrt(g->noisy.t), b = dkp_sqrt(g->clean.t), root = a + dkp_fraction(i, n) * (b - a);
-    return dk_level_at(g->s, root * root);
-}
-
-/* ComfyUI: the ends' times are found by `timestep(sigma)`, which for flow does not undo the shift. */
-static dk_level dkp_normal(dk_layout *g, int i, int n) {
-    int flow = g->s->family == DK_FAMILY_FLOW;
-    double a = flow ? dkp_u_noisy(g) : g->noisy.t, b = flow ? dkp_u_clean(g) : g->clean.t;
-    return dk_level_at(g->s, i == n - 1 && n > 1 ? b : a + dkp_fraction(i, n) * (b - a));
-}
-
-static dk_level dkp_kl_optimal(dk_layout *g, int i, int n) {
-    double a = dkp_atan(dkp_u_noisy(g)), b = dkp_atan(dkp_u_clean(g)), f = dkp_fraction(i, n);
-    return dkp_level_at_u(g->s, dkp_tan(f * b + (1 - f) * a));
-}
-
-static dk_level dkp_beta_sigma(dk_layout *g, int i, int n) {
-    double a = dkp_u_noisy(g), b = dkp_u_clean(g);
-    return dkp_level_at_u(g->s, b + dkp_beta_quantile(1 - dkp_fraction(i, n), g->a, g->b) * (a - b));
+    return dkp_at_u(s, noisy * dkp_pow(1 + dkp_fraction(i, n) * (ratio - 1), rho));
 }
 
 /* The 1e-5 keeps the logarithm finite at both ends; it is part of the published formula. */
@@ -2399,34 +2260,15 @@ static double dkp_laplace_quantile(const dk_layout *g, int i, int n) {
     return dkp_exp(g->a + (off > 0 ? tail : off < 0 ? -tail : 0));
 }
 
-static double dkp_logit_quantile(const dk_layout *g, int i, int n) {
-    return dkp_exp(g->a + g->b * dkp_normal_above(dkp_fraction(i, n)));
-}
-
 /* Quantiles beyond an end of the range are cut to it, all to one level. */
-static double dkp_list_quantile(const dk_layout *g, int i) {
-    return g->c->grid.spacing == DK_SPACING_LAPLACE ? dkp_laplace_quantile(g, i, g->asked)
-                                                    : dkp_logit_quantile(g, i, g->asked);
-}
-
-static dk_level dkp_quantiles(dk_layout *g, int i, int n) {
-    double noise_level = dkp_list_quantile(g, i + g->first);
-    (void)n;
+static dk_level dkp_cut_to_range(const dk_layout *g, double noise_level) {
     if (!(noise_level < dk_noise_level(g->noisy))) return g->noisy;
     if (!(noise_level > dk_noise_level(g->clean))) return g->clean;
     return dk_level_at_sigma(g->s, noise_level);
 }
 
-static int dkp_quantile_count(dk_layout *g, int n) {
-    double noisy = dk_noise_level(g->noisy), clean = dk_noise_level(g->clean);
-    int last = n - 1;
-    for (g->first = 0; g->first + 1 < n && !(dkp_list_quantile(g, g->first + 1) < noisy);) g->first++;
-    while (last - 1 > g->first && !(dkp_list_quantile(g, last - 1) > clean)) last--;
-    return last - g->first + 1;
-}
-
 /* Karras et al. 2022, table 1: B(t) = beta_d t^2/2 + beta_min t = log(1 + sigma^2), given at both ends. */
-static dk_level dkp_vp_spaced(dk_layout *g, int i, int n) {
+static dk_level dkp_vp_spaced(const dk_layout *g, int i, int n) {
     double noisy = dk_noise_level(g->noisy), clean = dk_noise_level(g->clean);
     double low = g->a, t = 1 + dkp_fraction(i, n) * (low - 1);
     double last = dkp_log1p(noisy * noisy), beta_d = 2 * (dkp_log1p(clean * clean) / low - last) / (low - 1);
@@ -2450,38 +2292,31 @@ static double dkp_iddpm_level(const dk_layout *g, int wanted, int *found) {
     return 0;
 }
 
-static int dkp_iddpm_count(dk_layout *g, int n) {
-    int all;
-    dkp_iddpm_level(g, -1, &all);
-    return n < all ? n : all;
-}
-
-static dk_level dkp_iddpm(dk_layout *g, int i, int n) {
-    int all, found;
-    n = g->there;
+static dk_level dkp_iddpm(const dk_layout *g, int i) {
+    int all, found, n = g->there;
     dkp_iddpm_level(g, -1, &all);
     double from_noisy = dkp_round((n > 1 ? (double)(all - 1) / (n - 1) : 0) * i, DK_ROUND_NEAREST);
     return dk_level_at_sigma(g->s, dkp_iddpm_level(g, all - 1 - (int)from_noisy, &found));
 }
 
 /* 1 - u/u_max = threshold i/linear up to i = linear, then the parabola with the same slope there that is 1 at n. */
-static dk_level dkp_linear_quadratic(dk_layout *g, int i, int n) {
+static dk_level dkp_linear_quadratic(const dk_layout *g, int i, int n) {
     int linear = g->n > 0 ? g->n : n / 2, rest = n - linear;
     if (i == 0) return g->noisy;
     double slope = g->a / linear, x = slope * i;
     if (i > linear) x += (1 - slope * n) / rest / rest * (i - linear) * (i - linear);
-    return dkp_level_at_u(g->s, (1 - x) * dkp_u_noisy(g));
+    return dkp_at_u(g->s, (1 - x) * dkp_u(g->s, g->noisy));
 }
 
 /* Two arctangents, noisy to half-way and half-way to clean, both centred at 0.6 of n + 1. */
-static dk_level dkp_bong_tangent(dk_layout *g, int i, int n) {
-    double noisy = dkp_u_noisy(g), clean = dkp_u_clean(g), half = clean + 0.5 * (noisy - clean);
+static double dkp_bong_tangent(double noisy, double clean, int i, int n) {
+    double half = clean + 0.5 * (noisy - clean);
     int middle = (int)floor((n + 1) * 0.6), first = i < middle - 1, length = first ? middle : n + 1 - middle;
     int x = first ? i : i - (middle - 1), pivot = first ? middle : 0;
     double slope = 8.0 / (n + 1), top = dkp_atan(slope * pivot),
            bottom = dkp_atan(slope * (pivot - length + 1));
     double v = length > 1 ? (dkp_atan(slope * (pivot - x)) - bottom) / (top - bottom) : 1;
-    return dkp_level_at_u(g->s, first ? half + v * (noisy - half) : clean + v * (half - clean));
+    return first ? half + v * (noisy - half) : clean + v * (half - clean);
 }
 
 /* So many of a table's levels are in the schedule's range. */
@@ -2489,25 +2324,27 @@ static double dkp_table_span(const dk_layout *g) {
     return g->s->family == DK_FAMILY_VP_DISCRETE ? floor(g->s->t_max) + 1 : dkp_table_size(g->s);
 }
 
-static dk_level dkp_leading(dk_layout *g, int i, int n) {
-    double ratio = floor(dkp_table_span(g) / n);
-    return dkp_table_level(g->s, dkp_round((n - 1 - i) * ratio, g->c->grid.rounding) + g->n);
+/* The place in the table of level i of n. numpy's order of operations in arange and linspace, so that ties round as in
+   the peers. */
+static double dkp_table_index(const dk_layout *g, int i, int n) {
+    double T = dkp_table_size(g->s), span = dkp_table_span(g), v = 1 - (double)i / n;
+    dk_rounding rounding = g->c->grid.rounding;
+    switch (g->c->grid.spacing) {
+    case DK_SPACING_LEADING: return dkp_round((n - 1 - i) * floor(span / n), rounding) + g->n;
+    case DK_SPACING_TRAILING: return dkp_round(span + i * (span - T / n - span), rounding) - 1;
+    case DK_SPACING_LINSPACE:
+        return dkp_round(n > 1 ? (n - 1 - i) * ((span - 1) / (n - 1)) : span - 1, rounding);
+    case DK_SPACING_SIMPLE: return T - 1 - floor(i * (T / n));
+    case DK_SPACING_DDIM_UNIFORM: return 1 + (g->there - 1 - i) * floor(T / n);
+    case DK_SPACING_SMOOTHSTEP: return floor(v * v * (3 - 2 * v) * (T - 1) + 0.5);
+    case DK_SPACING_BETA: return dkp_round(dkp_beta_quantile(v, g->a, g->b) * (T - 1), DK_ROUND_NEAREST);
+    /* of the trailing grid of g->n steps, whole timesteps apart */
+    case DK_SPACING_LCM: return (g->n - floor(i * ((double)g->n / n))) * floor(T / g->n) - 1;
+    default: return (g->n - floor(g->a) - i) * floor(T / g->n) - 1; /* SD_TURBO */
+    }
 }
 
-/* numpy's order of operations in arange and linspace, so that ties round as in the peers */
-static dk_level dkp_trailing(dk_layout *g, int i, int n) {
-    double T = dkp_table_size(g->s), span = dkp_table_span(g);
-    return dkp_table_level(g->s, dkp_round(span + i * (span - T / n - span), g->c->grid.rounding) - 1);
-}
-
-static int dkp_trailing_count(dk_layout *g, int n) {
-    double span = dkp_table_span(g), T = dkp_table_size(g->s);
-    return span < T ? (int)ceil(span / (T / n)) : n;
-}
-
-static dk_level dkp_linspace(dk_layout *g, int i, int n) {
-    double last = dkp_table_span(g) - 1, k = n > 1 ? (n - 1 - i) * (last / (n - 1)) : last;
-    k = dkp_round(k, g->c->grid.rounding);
+static dk_level dkp_placed(const dk_layout *g, double k) {
     double low = floor(k), f = k - low;
     dk_level l = dkp_table_level(g->s, k);
     if (!(g->c->grid.quirks & DK_QUIRK_SIGMA_LINEAR) || !(f > 0)) return l;
@@ -2516,81 +2353,6 @@ static dk_level dkp_linspace(dk_layout *g, int i, int n) {
     l = dk_level_at_sigma(g->s, a + f * (b - a));
     l.t = t;
     return l;
-}
-
-static dk_level dkp_simple(dk_layout *g, int i, int n) {
-    double T = dkp_table_size(g->s);
-    return dkp_table_level(g->s, T - 1 - floor(i * (T / n)));
-}
-
-static int dkp_ddim_uniform_count(dk_layout *g, int n) {
-    int T = dkp_table_size(g->s);
-    return (T - 2) / (T / n) + 1;
-}
-
-static dk_level dkp_ddim_uniform(dk_layout *g, int i, int n) {
-    return dkp_table_level(g->s, 1 + (dkp_ddim_uniform_count(g, n) - 1 - i) * (dkp_table_size(g->s) / n));
-}
-
-static dk_level dkp_smoothstep(dk_layout *g, int i, int n) {
-    double v = 1 - (double)i / n;
-    return dkp_table_level(g->s, floor(v * v * (3 - 2 * v) * (dkp_table_size(g->s) - 1) + 0.5));
-}
-
-/* Level k of the trailing grid of g->n steps, whole timesteps apart. */
-static dk_level dkp_original_step(const dk_layout *g, int k) {
-    return dkp_table_level(g->s, (g->n - k) * (dkp_table_size(g->s) / g->n) - 1);
-}
-
-static int dkp_sd_turbo_count(dk_layout *g, int n) {
-    int left = g->n - (int)g->a;
-    return n < left ? n : left;
-}
-
-static dk_level dkp_sd_turbo(dk_layout *g, int i, int n) {
-    (void)n;
-    return dkp_original_step(g, (int)g->a + i);
-}
-
-static dk_level dkp_lcm(dk_layout *g, int i, int n) {
-    return dkp_original_step(g, (int)floor(i * ((double)g->n / n)));
-}
-
-static double dkp_beta_index(const dk_layout *g, int i) {
-    double q = dkp_beta_quantile(1 - (double)i / g->asked, g->a, g->b);
-    return dkp_round(q * (dkp_table_size(g->s) - 1), DK_ROUND_NEAREST);
-}
-
-/* On to the index after so many different ones, or to the end. The walk begins anew only for one that lies behind. */
-static void dkp_beta_walk(dk_layout *g, int wanted) {
-    if (wanted < g->at || g->next == 0) g->next = 0, g->at = -1, g->index = -1;
-    while (g->at < wanted && g->next < g->asked) {
-        double next = dkp_beta_index(g, g->next++);
-        g->at += next < g->index || g->index < 0;
-        g->index = next;
-    }
-}
-
-static int dkp_beta_count(dk_layout *g, int n) {
-    dkp_beta_walk(g, n);
-    return g->at + 1;
-}
-
-static dk_level dkp_beta(dk_layout *g, int i, int n) {
-    if (g->there == n) return dkp_table_level(g->s, dkp_beta_index(g, i)); /* none came twice */
-    dkp_beta_walk(g, i);
-    return dkp_table_level(g->s, g->index);
-}
-
-static dk_level dkp_custom(dk_layout *g, int i, int n) {
-    dk_level l = g->clean;
-    g->c->grid.fn(g->c, i, n, &l);
-    return l;
-}
-
-static int dkp_custom_count(dk_layout *g, int n) {
-    dk_level unused;
-    return g->c->grid.fn(g->c, -1, n, &unused);
 }
 
 /* Entry x of a list, linear between entries in the log, or in t or lambda. */
@@ -2603,16 +2365,60 @@ static double dkp_between(const double *list, int n, double x, int by_log) {
                   : list[k] + f * (list[k + 1] - list[k]);
 }
 
-static dk_level dkp_resample(dk_layout *g, int i, int n) {
+static dk_level dkp_listed(const dk_layout *g, int i, int n) {
     const dk_grid *list = &g->c->grid;
     double x = n > 1 ? (double)i * (list->level_count - 1) / (n - 1) : 0;
     int by_log = list->unit == DK_UNIT_SIGMA || list->unit == DK_UNIT_FLOW;
-    return dkp_level_of_unit(g->s, list->unit, dkp_between(list->levels, list->level_count, x, by_log));
+    if (list->spacing == DK_SPACING_LEVELS) return dkp_at_unit(g->s, list->unit, list->levels[i]);
+    return dkp_at_unit(g->s, list->unit, dkp_between(list->levels, list->level_count, x, by_log));
 }
 
-static dk_level dkp_verbatim(dk_layout *g, int i, int n) {
-    (void)n;
-    return dkp_level_of_unit(g->s, g->c->grid.unit, g->c->grid.levels[i]);
+/* Level i of the n that a spacing is asked for, from the noisy end. */
+static dk_level dkp_spaced_at(const dk_layout *g, int i, int n) {
+    const dk_schedule *s = g->s;
+    double noisy = dkp_u(s, g->noisy), clean = dkp_u(s, g->clean), f = dkp_fraction(i, n), from, to, root;
+    dk_level l = g->clean;
+    switch (g->c->grid.spacing) {
+    case DK_SPACING_KARRAS: return dkp_karras_between(s, noisy, clean, g->a, i, n);
+    case DK_SPACING_EXPONENTIAL:
+        from = dkp_log(noisy), to = dkp_log(clean);
+        return dkp_at_u(s, dkp_exp(from + f * (to - from)));
+    case DK_SPACING_POLYEXPONENTIAL:
+        from = dkp_log(noisy), to = dkp_log(clean);
+        return dkp_at_u(s, dkp_exp(to + dkp_pow(1 - f, g->a) * (from - to)));
+    case DK_SPACING_LAMBDA:
+        from = dk_lambda(g->noisy), to = dk_lambda(g->clean);
+        return dk_level_at_lambda(s, from + f * (to - from));
+    case DK_SPACING_UNIFORM: /* numpy's order */
+        from = g->noisy.t, to = g->clean.t;
+        return dk_level_at(s, from + i * (n > 1 ? (to - from) / (n - 1) : 0));
+    case DK_SPACING_QUADRATIC:
+        from = dkp_sqrt(g->noisy.t), to = dkp_sqrt(g->clean.t), root = from + f * (to - from);
+        return dk_level_at(s, root * root);
+    case DK_SPACING_NORMAL: /* the ends' times by `timestep(sigma)`, which for flow does not undo the shift */
+    case DK_SPACING_SGM_UNIFORM:
+        from = s->family == DK_FAMILY_FLOW ? noisy : g->noisy.t;
+        to = s->family == DK_FAMILY_FLOW ? clean : g->clean.t;
+        return dk_level_at(s, i == n - 1 && n > 1 ? to : from + f * (to - from));
+    case DK_SPACING_KL_OPTIMAL:
+        return dkp_at_u(s, dkp_tan(f * dkp_atan(clean) + (1 - f) * dkp_atan(noisy)));
+    case DK_SPACING_BETA_SIGMA:
+        return dkp_at_u(s, clean + dkp_beta_quantile(1 - f, g->a, g->b) * (noisy - clean));
+    case DK_SPACING_CRASH: /* v-diffusion's crash schedule, sigma = sin^2, over the range */
+        from = dkp_sin(dkp_angle(g->noisy)), to = dkp_sin(dkp_angle(g->clean));
+        root = dkp_sin(0.5 * dkp_pi * (1 - f)), from = to + root * root * (from - to);
+        return dk_level_at_sigma(s, from / dkp_sqrt((1 - from) * (1 + from)));
+    case DK_SPACING_VP: return dkp_vp_spaced(g, i, n);
+    case DK_SPACING_IDDPM: return dkp_iddpm(g, i);
+    case DK_SPACING_LAPLACE: return dkp_cut_to_range(g, dkp_laplace_quantile(g, i, n));
+    case DK_SPACING_LOGIT_NORMAL: return dkp_cut_to_range(g, dkp_exp(g->a + g->b * dkp_normal_above(f)));
+    case DK_SPACING_LINEAR_QUADRATIC: return dkp_linear_quadratic(g, i, n);
+    case DK_SPACING_BONG_TANGENT: return dkp_at_u(s, dkp_bong_tangent(noisy, clean, i, n));
+    case DK_SPACING_RESAMPLE:
+    case DK_SPACING_LEVELS: return dkp_listed(g, i, n);
+    case DK_SPACING_CUSTOM: g->c->grid.fn(g->c, i, n, &l); return l;
+    default: return dkp_placed(g, dkp_table_index(g, i, n));
+    }
 }
 
 enum {
@@ -2622,60 +2428,55 @@ enum {
     DKP_FINITE_U = 8,    /* the range's ends must have a finite u, */
     DKP_SOME_NOISE = 16, /* sigma > 0, */
     DKP_SOME_DATA = 32,  /* alpha > 0 */
+    DKP_DISTINCT = 64,   /* what comes twice is taken once */
     DKP_LISTED = DKP_NO_RANGE | DKP_OWN_ENDS
 };
 
-/* A spacing is a row, in the order of dk_spacing: its function, how many of n levels there really are where that
-   differs, the last level, and what a, b and n stand for at 0. */
+/* A spacing is a row, in the order of dk_spacing: what it needs, the last level, and what a, b and n stand for at 0. */
 typedef struct dkp_spacing {
-    dk_level (*at)(dk_layout *g, int i, int n);
-    int (*count)(dk_layout *g, int n);
-    int flags;
-    dk_final final;
+    unsigned char flags, final, n;
     double a, b;
-    int n;
 } dkp_spacing;
 
 /* clang-format off */
 #define DKP_SPACINGS(X) \
-    X("karras", "u^(1/rho) linear, rho 7; Karras et al. 2022, eq. 5", KARRAS, dkp_karras, NULL, DKP_FINITE_U, DEFAULT, 7, 0, 0) \
-    X("exponential", "log u linear", EXPONENTIAL, dkp_exponential, NULL, DKP_FINITE_U | DKP_SOME_NOISE, DEFAULT, 0, 0, 0) \
-    X("lambda", "log-SNR linear; Lu et al. 2022", LAMBDA, dkp_log_snr, NULL, DKP_FINITE_U | DKP_SOME_NOISE | DKP_SOME_DATA, DEFAULT, 0, 0, 0) \
-    X("uniform", "t linear", UNIFORM, dkp_uniform, NULL, 0, DEFAULT, 0, 0, 0) \
-    X("quadratic", "sqrt(t) linear; Song et al. 2020", QUADRATIC, dkp_quadratic, NULL, 0, DEFAULT, 0, 0, 0) \
-    X("leading", "timesteps 0, r, 2r ... + offset, r = T/steps whole; Ho et al. 2020", LEADING, dkp_leading, NULL, DKP_TABLE, DEFAULT, 0, 0, 0) \
-    X("trailing", "timesteps T-1, T-1-r ..., r = T/steps; Lin et al. 2023", TRAILING, dkp_trailing, dkp_trailing_count, DKP_TABLE, DEFAULT, 0, 0, 0) \
-    X("linspace", "timesteps T-1 to 0, linear; Nichol & Dhariwal 2021", LINSPACE, dkp_linspace, NULL, DKP_TABLE, DEFAULT, 0, 0, 0) \
-    X("polyexponential", "log u linear in ramp^rho, rho 1; k-diffusion", POLYEXPONENTIAL, dkp_polyexponential, NULL, DKP_FINITE_U | DKP_SOME_NOISE, DEFAULT, 1, 0, 0) \
-    X("vp", "t linear in the VP process with the range's ends; Karras et al. 2022, table 1", VP, dkp_vp_spaced, NULL, DKP_FINITE_U | DKP_SOME_NOISE | DKP_SOME_DATA, DEFAULT, 1e-3, 0, 0) \
-    X("iddpm", "every so-manyth of improved DDPM's levels; Karras et al. 2022, table 1", IDDPM, dkp_iddpm, dkp_iddpm_count, DKP_OWN_ENDS, DEFAULT, 1e-3, 8e-3, 0) \
-    X("kl_optimal", "atan u linear; Sabour et al. 2024", KL_OPTIMAL, dkp_kl_optimal, NULL, 0, DEFAULT, 0, 0, 0) \
-    X("laplace", "log(sigma/alpha) at quantiles of a Laplace distribution; Hang et al. 2024", LAPLACE, dkp_quantiles, dkp_quantile_count, DKP_OWN_ENDS, DEFAULT, 0, 0.5, 0) \
-    X("logit_normal", "logit of sigma/(alpha + sigma) at normal quantiles; Esser et al. 2024", LOGIT_NORMAL, dkp_quantiles, dkp_quantile_count, DKP_OWN_ENDS, REPLACE, 0, 1.75, 0) \
-    X("linear_quadratic", "linear to u = 0.975 u_max, then quadratic; Polyak et al. 2024", LINEAR_QUADRATIC, dkp_linear_quadratic, NULL, DKP_FINITE_U | DKP_OWN_ENDS, ZERO, 0.025, 0, 0) \
-    X("bong_tangent", "u along two arctangents; RES4LYF", BONG_TANGENT, dkp_bong_tangent, NULL, DKP_FINITE_U, REPLACE, 0, 0, 0) \
-    X("crash", "sine of atan(sigma/alpha) at sin^2; v-diffusion, Crowson 2022", CRASH, dkp_crash, NULL, 0, DEFAULT, 0, 0, 0) \
-    X("beta_sigma", "u at quantiles of Beta(0.6, 0.6); Lee et al. 2024", BETA_SIGMA, dkp_beta_sigma, NULL, DKP_FINITE_U, DEFAULT, 0.6, 0.6, 0) \
-    X("beta", "timesteps at quantiles of Beta(0.6, 0.6); Lee et al. 2024, ComfyUI", BETA, dkp_beta, dkp_beta_count, DKP_TABLE, ZERO, 0.6, 0.6, 0) \
-    X("normal", "t linear, flow's shift taken twice at the ends; ComfyUI", NORMAL, dkp_normal, NULL, DKP_OWN_ENDS, DEFAULT, 0, 0, 0) \
-    X("sgm_uniform", "normal, without the level before 0; ComfyUI", SGM_UNIFORM, dkp_normal, NULL, DKP_OWN_ENDS, REPLACE, 0, 0, 0) \
-    X("simple", "timesteps T-1, T-1-r ..., r = T/steps, rounded up; ComfyUI", SIMPLE, dkp_simple, NULL, DKP_TABLE, ZERO, 0, 0, 0) \
-    X("ddim_uniform", "all timesteps 1, 1+r ..., r = T/steps whole; ComfyUI", DDIM_UNIFORM, dkp_ddim_uniform, dkp_ddim_uniform_count, DKP_TABLE, ZERO, 0, 0, 0) \
-    X("smoothstep", "timesteps along 3 v^2 - 2 v^3; stable-diffusion.cpp", SMOOTHSTEP, dkp_smoothstep, NULL, DKP_TABLE, ZERO, 0, 0, 0) \
-    X("sd_turbo", "the first of ten trailing timesteps; Sauer et al. 2023", SD_TURBO, dkp_sd_turbo, dkp_sd_turbo_count, DKP_TABLE, ZERO, 0, 0, 10) \
-    X("lcm", "some of fifty trailing timesteps; Luo et al. 2023", LCM, dkp_lcm, NULL, DKP_TABLE, ZERO, 0, 0, 50)
+    X("karras", "u^(1/rho) linear, rho 7; Karras et al. 2022, eq. 5", KARRAS, DKP_FINITE_U, DEFAULT, 7, 0, 0) \
+    X("exponential", "log u linear", EXPONENTIAL, DKP_FINITE_U | DKP_SOME_NOISE, DEFAULT, 0, 0, 0) \
+    X("lambda", "log-SNR linear; Lu et al. 2022", LAMBDA, DKP_FINITE_U | DKP_SOME_NOISE | DKP_SOME_DATA, DEFAULT, 0, 0, 0) \
+    X("uniform", "t linear", UNIFORM, 0, DEFAULT, 0, 0, 0) \
+    X("quadratic", "sqrt(t) linear; Song et al. 2020", QUADRATIC, 0, DEFAULT, 0, 0, 0) \
+    X("leading", "timesteps 0, r, 2r ... + offset, r = T/steps whole; Ho et al. 2020", LEADING, DKP_TABLE, DEFAULT, 0, 0, 0) \
+    X("trailing", "timesteps T-1, T-1-r ..., r = T/steps; Lin et al. 2023", TRAILING, DKP_TABLE, DEFAULT, 0, 0, 0) \
+    X("linspace", "timesteps T-1 to 0, linear; Nichol & Dhariwal 2021", LINSPACE, DKP_TABLE, DEFAULT, 0, 0, 0) \
+    X("polyexponential", "log u linear in ramp^rho, rho 1; k-diffusion", POLYEXPONENTIAL, DKP_FINITE_U | DKP_SOME_NOISE, DEFAULT, 1, 0, 0) \
+    X("vp", "t linear in the VP process with the range's ends; Karras et al. 2022, table 1", VP, DKP_FINITE_U | DKP_SOME_NOISE | DKP_SOME_DATA, DEFAULT, 1e-3, 0, 0) \
+    X("iddpm", "improved DDPM's levels in range, evenly taken; Karras et al. 2022, table 1", IDDPM, DKP_OWN_ENDS, DEFAULT, 1e-3, 8e-3, 0) \
+    X("kl_optimal", "atan u linear; Sabour et al. 2024", KL_OPTIMAL, 0, DEFAULT, 0, 0, 0) \
+    X("laplace", "log(sigma/alpha) at quantiles of a Laplace distribution; Hang et al. 2024", LAPLACE, DKP_OWN_ENDS | DKP_DISTINCT, DEFAULT, 0, 0.5, 0) \
+    X("logit_normal", "logit of sigma/(alpha + sigma) at normal quantiles; Esser et al. 2024", LOGIT_NORMAL, DKP_OWN_ENDS | DKP_DISTINCT, REPLACE, 0, 1.75, 0) \
+    X("linear_quadratic", "linear to u = 0.975 u_max, then quadratic; Polyak et al. 2024", LINEAR_QUADRATIC, DKP_FINITE_U | DKP_OWN_ENDS, ZERO, 0.025, 0, 0) \
+    X("bong_tangent", "u along two arctangents; RES4LYF", BONG_TANGENT, DKP_FINITE_U, REPLACE, 0, 0, 0) \
+    X("crash", "sine of atan(sigma/alpha) at sin^2; v-diffusion, Crowson 2022", CRASH, 0, DEFAULT, 0, 0, 0) \
+    X("beta_sigma", "u at quantiles of Beta(0.6, 0.6); Lee et al. 2024", BETA_SIGMA, DKP_FINITE_U, DEFAULT, 0.6, 0.6, 0) \
+    X("beta", "timesteps at quantiles of Beta(0.6, 0.6); Lee et al. 2024, ComfyUI", BETA, DKP_TABLE | DKP_DISTINCT, ZERO, 0.6, 0.6, 0) \
+    X("normal", "t linear, flow's shift taken twice at the ends; ComfyUI", NORMAL, DKP_OWN_ENDS, DEFAULT, 0, 0, 0) \
+    X("sgm_uniform", "normal, without the level before 0; ComfyUI", SGM_UNIFORM, DKP_OWN_ENDS, REPLACE, 0, 0, 0) \
+    X("simple", "timesteps T-1, T-1-r ..., r = T/steps, rounded up; ComfyUI", SIMPLE, DKP_TABLE, ZERO, 0, 0, 0) \
+    X("ddim_uniform", "all timesteps 1, 1+r ..., r = T/steps whole; ComfyUI", DDIM_UNIFORM, DKP_TABLE, ZERO, 0, 0, 0) \
+    X("smoothstep", "timesteps along 3 v^2 - 2 v^3; stable-diffusion.cpp", SMOOTHSTEP, DKP_TABLE, ZERO, 0, 0, 0) \
+    X("sd_turbo", "the first of ten trailing timesteps; Sauer et al. 2023", SD_TURBO, DKP_TABLE, ZERO, 0, 0, 10) \
+    X("lcm", "some of fifty trailing timesteps; Luo et al. 2023", LCM, DKP_TABLE, ZERO, 0, 0, 50)
 /* clang-format on */
 
-#define DKP_SPACING_ROW(name, about, spacing, at, count, flags, final, a, b, n) \
-    {at, count, flags, DK_FINAL_##final, a, b, n},
+#define DKP_SPACING_ROW(name, about, spacing, flags, final, a, b, n) {flags, DK_FINAL_##final, n, a, b},
 static const dkp_spacing dkp_spacings[DK_SPACING_COUNT - 1] = {
-    DKP_SPACINGS(DKP_SPACING_ROW){dkp_custom, dkp_custom_count, DKP_LISTED, DK_FINAL_REPLACE, 0, 0, 0},
-    {dkp_resample, NULL, DKP_LISTED, DK_FINAL_REPLACE, 0, 0, 0},
-    {dkp_verbatim, NULL, DKP_LISTED, DK_FINAL_MIN, 0, 0, 0}};
+    DKP_SPACINGS(DKP_SPACING_ROW){DKP_LISTED, DK_FINAL_REPLACE, 0, 0, 0}, /* CUSTOM */
+    {DKP_LISTED, DK_FINAL_REPLACE, 0, 0, 0},                              /* RESAMPLE */
+    {DKP_LISTED, DK_FINAL_MIN, 0, 0, 0}};                                 /* LEVELS */
 #undef DKP_SPACING_ROW
 
 /* Names have a table of their own, so that a program which uses none has none in it. */
-#define DKP_GRID_NAME(name, about, spacing, at, count, flags, final, a, b, n) {name, about},
+#define DKP_GRID_NAME(name, about, spacing, flags, final, a, b, n) {name, about},
 static const dk_named dkp_grids[] = {DKP_SPACINGS(DKP_GRID_NAME)};
 #undef DKP_SPACINGS
 #undef DKP_GRID_NAME
@@ -2735,7 +2536,7 @@ static dk_level dkp_range_end(const dk_config *c, int noisy) {
     const dk_schedule *s = &c->schedule;
     const dk_grid *g = &c->grid;
     double given = noisy ? g->sigma_max : g->sigma_min;
-    if (given > 0) return dkp_level_at_u(s, given);
+    if (given > 0) return dkp_at_u(s, given);
     double t = noisy ? s->t_max : s->t_min, inward = (noisy ? -1e-3 : 1e-3) * (s->t_max - s->t_min);
     dk_level l = dk_level_at(s, t);
     if ((dkp_has(g, DKP_SOME_NOISE) && l.sigma <= 0) || (dkp_has(g, DKP_SOME_DATA) && l.alpha <= 0) ||
@@ -2746,7 +2547,7 @@ static dk_level dkp_range_end(const dk_config *c, int noisy) {
 
 static dk_final dkp_final(const dk_layout *g) {
     const dk_grid *grid = &g->c->grid;
-    dk_final own = grid->final != DK_FINAL_DEFAULT ? grid->final : dkp_spacing_of(grid)->final;
+    dk_final own = grid->final != DK_FINAL_DEFAULT ? grid->final : (dk_final)dkp_spacing_of(grid)->final;
     if (own != DK_FINAL_DEFAULT) return own;
     return dkp_ranged(grid) && g->clean.sigma <= 0 ? DK_FINAL_MIN : DK_FINAL_ZERO;
 }
@@ -2755,6 +2556,23 @@ static dk_final dkp_final(const dk_layout *g) {
 static int dkp_one_more(const dk_layout *g) {
     if (g->final == DK_FINAL_LAST) return 1;
     return !dkp_by_timesteps(&g->c->grid) && (g->final == DK_FINAL_MIN || g->final == DK_FINAL_REPLACE);
+}
+
+/* Level i of those asked for. */
+static dk_level dkp_given(const dk_layout *g, int i) {
+    if (!dkp_has(&g->c->grid, DKP_OWN_ENDS | DKP_TABLE) && (i == 0 || i == g->asked - 1))
+        return i ? g->clean : g->noisy;
+    return dkp_spaced_at(g, i, g->asked);
+}
+
+/* On to the level after so many different ones, or to the end. The walk begins anew only for one that lies behind. */
+static void dkp_walk_to(dk_layout *g, int wanted) {
+    if (wanted < g->at || g->next == 0) g->next = 0, g->at = -1;
+    while (g->at < wanted && g->next < g->asked) {
+        dk_level next = dkp_given(g, g->next++);
+        g->at += g->at < 0 || dk_noise_level(next) < dk_noise_level(g->here);
+        g->here = next;
+    }
 }
 
 /* Without the number of levels that there are. */
@@ -2772,10 +2590,26 @@ static dk_layout dkp_start_layout(const dk_config *c) {
     return g;
 }
 
+/* How many of n levels there really are. */
+static int dkp_there(dk_layout *g, int n) {
+    double T = dkp_table_size(g->s), span = dkp_table_span(g);
+    dk_level unused;
+    int all = n;
+    switch (g->c->grid.spacing) {
+    case DK_SPACING_TRAILING: return span < T ? (int)ceil(span / (T / n)) : n;
+    case DK_SPACING_DDIM_UNIFORM: return ((int)T - 2) / ((int)T / n) + 1;
+    case DK_SPACING_SD_TURBO: all = g->n - (int)g->a; break;
+    case DK_SPACING_IDDPM: dkp_iddpm_level(g, -1, &all); break;
+    case DK_SPACING_CUSTOM: return g->c->grid.fn(g->c, -1, n, &unused);
+    default:
+        if (dkp_has(&g->c->grid, DKP_DISTINCT)) dkp_walk_to(g, n), all = g->at + 1;
+    }
+    return n < all ? n : all;
+}
+
 /* How many levels there are, and steps. */
 static void dkp_count_layout(dk_layout *g) {
-    int (*count)(dk_layout *, int) = dkp_spacing_of(&g->c->grid)->count;
-    g->there = count ? count(g, g->asked) : g->asked;
+    g->there = dkp_there(g, g->asked);
     g->steps = g->there - !!(g->c->grid.quirks & DK_QUIRK_SPARE_LEVEL) - dkp_one_more(g);
 }
 
@@ -2789,13 +2623,11 @@ static dk_layout dkp_layout_of(const dk_config *c) {
 
 /* Level i of the whole grid, before shifts. */
 static dk_level dkp_spaced(dk_layout *g, int i) {
-    const dk_grid *grid = &g->c->grid;
-    int n = g->asked;
-    if (!dkp_has(grid, DKP_OWN_ENDS | DKP_TABLE)) {
-        if (i == 0) return g->noisy;
-        if (i == n - 1) return g->clean;
+    if (dkp_has(&g->c->grid, DKP_DISTINCT) && g->there < g->asked) {
+        dkp_walk_to(g, i);
+        return g->here;
     }
-    return dkp_spacing_of(grid)->at(g, i, n);
+    return dkp_given(g, i);
 }
 
 static dk_level dkp_shifted(const dk_layout *g, dk_level l) {
@@ -2820,7 +2652,7 @@ static dk_level dkp_stretched(dk_layout *g, dk_level l) {
     if (dkp_one_more(g) && dkp_last_level(g).sigma > 0) last++;
     double room = 1 - dkp_u(g->s, dkp_shifted(g, dkp_spaced(g, last)));
     if (!(room > 0)) return l; /* a single level of pure noise */
-    return dkp_level_at_flow(g->s, 1 - (1 - dkp_u(g->s, l)) / (room / (1 - terminal)));
+    return dkp_at_unit(g->s, DK_UNIT_FLOW, 1 - (1 - dkp_u(g->s, l)) / (room / (1 - terminal)));
 }
 
 /* Level i of the finished grid, 0 .. steps. */
@@ -2829,10 +2661,10 @@ DK_API dk_level dk_grid_level(dk_layout *g, int i) {
     int steps = g->c->steps;
     if (grid->rising) i = steps - i;
     int whole = i + g->steps - steps;
-    if (grid->spacing == DK_SPACING_LEVELS) return dkp_verbatim(g, whole, steps);
+    if (grid->spacing == DK_SPACING_LEVELS) return dkp_listed(g, whole, steps);
     dk_level l = dkp_shifted(g, i < steps ? dkp_spaced(g, whole) : dkp_last_level(g));
     if (i < steps || g->final != DK_FINAL_VALUE) l = dkp_stretched(g, l);
-    if ((grid->quirks & DK_QUIRK_BELOW_ONE) && dkp_u(g->s, l) > 1 - 1e-6) l = dkp_level_at_u(g->s, 1 - 1e-6);
+    if ((grid->quirks & DK_QUIRK_BELOW_ONE) && dkp_u(g->s, l) > 1 - 1e-6) l = dkp_at_u(g->s, 1 - 1e-6);
     if (g->s->family == DK_FAMILY_VP_DISCRETE && dkp_ranged(grid) && l.sigma > 0)
         l.t = dkp_round(l.t, grid->rounding);
     return l;
@@ -2928,13 +2760,6 @@ static void dkp_resolve_start(dk_config *c) {
     }
 }
 
-static double dkp_unit_of_level(dk_unit unit, dk_level l) {
-    return unit == DK_UNIT_T       ? l.t
-           : unit == DK_UNIT_SIGMA ? dk_noise_level(l)
-           : unit == DK_UNIT_FLOW  ? l.sigma / (l.alpha + l.sigma)
-                                   : dk_lambda(l);
-}
-
 DK_API int dk_levels(dk_config *c, dk_unit unit, double *out, int max) {
     if (!c) return 0;
     dk_config resolved = *c;
@@ -2944,7 +2769,7 @@ DK_API int dk_levels(dk_config *c, dk_unit unit, double *out, int max) {
         return 0;
     dk_layout g = dkp_layout_of(&resolved);
     int steps = dkp_way_steps(&g);
-    for (int i = 0; i <= steps && i < max; i++) out[i] = dkp_unit_of_level(unit, dkp_way_level(&g, i));
+    for (int i = 0; i <= steps && i < max; i++) out[i] = dkp_in_unit(unit, dkp_way_level(&g, i));
     return steps + 1;
 }
 
@@ -3653,9 +3478,8 @@ static dkp_point dkp_point_at(const dk_recorder *r, const dk_level *l) {
     dk_gauge gauge = dkp_gauge(r);
     dkp_point at = {0, 1, 0, 0};
     if (gauge == DK_GAUGE_NATIVE) {
-        double d_alpha, d_sigma;
-        dk_level_slopes(&r->config->schedule, l->t, &d_alpha, &d_sigma);
-        at.u = l->t, at.p = d_sigma / l->sigma, at.q = d_alpha - l->alpha * at.p;
+        dk_level slope = dkp_slope_at(&r->config->schedule, l->t);
+        at.u = l->t, at.p = slope.sigma / l->sigma, at.q = slope.alpha - l->alpha * at.p;
     } else if (gauge == DK_GAUGE_VP) {
         at.u = dkp_angle(*l), at.scale = dkp_sqrt(l->alpha * l->alpha + l->sigma * l->sigma);
         at.p = l->alpha / l->sigma / at.scale, at.q = -at.scale / l->sigma; /* cot u/scale, -1/sin u */
@@ -3667,12 +3491,8 @@ static dkp_point dkp_point_at(const dk_recorder *r, const dk_level *l) {
 }
 
 static dk_level dkp_level_in_gauge(const dk_recorder *r, double u) {
-    const dk_schedule *s = &r->config->schedule;
-    dk_gauge gauge = dkp_gauge(r);
-    return gauge == DK_GAUGE_NATIVE ? dk_level_at(s, u)
-           : gauge == DK_GAUGE_FLOW ? dkp_level_at_flow(s, u)
-           : gauge == DK_GAUGE_VP   ? dk_level_at_sigma(s, dkp_tan(u))
-                                    : dk_level_at_sigma(s, u);
+    static const dk_unit unit[] = {DK_UNIT_DEFAULT, DK_UNIT_SIGMA, DK_UNIT_FLOW, DK_UNIT_ANGLE, DK_UNIT_T};
+    return dkp_at_unit(&r->config->schedule, unit[dkp_gauge(r)], u);
 }
 
 /* A share of the way through the step in t. */
@@ -4006,9 +3826,9 @@ static void dkp_predict(dk_recorder *r, const dk_level *from, const dk_level *to
         return;
     }
     if (s->sde.predictor == DK_PREDICTOR_EULER_MARUYAMA) {
-        double d_alpha, d_sigma, sigma = r->from.sigma;
-        dk_level_slopes(&r->config->schedule, r->from.t, &d_alpha, &d_sigma);
-        a = 1 + h * d_alpha / r->from.alpha, G2 = 2 * sigma * (h * d_sigma - sigma * (a - 1));
+        double sigma = r->from.sigma;
+        dk_level slope = dkp_slope_at(&r->config->schedule, r->from.t);
+        a = 1 + h * slope.alpha / r->from.alpha, G2 = 2 * sigma * (h * slope.sigma - sigma * (a - 1));
     }
     double kept = 2 - a, gain = 0.5 * (1 + s->eta * s->eta) * G2, up = s->eta * dkp_sqrt(G2);
     if (s->sde.predictor == DK_PREDICTOR_ANCESTRAL) { /* DDIM's step down, in terms of the score */
@@ -4069,7 +3889,7 @@ static double dkp_h_phi(int k, double h, int sign) {
 }
 
 static dk_level dkp_level_of_lambda(const dk_recorder *r, double lambda) {
-    return r->sampler.gauge == DK_GAUGE_FLOW ? dkp_level_at_flow(&r->config->schedule, dkp_exp(-lambda))
+    return r->sampler.gauge == DK_GAUGE_FLOW ? dkp_at_unit(&r->config->schedule, DK_UNIT_FLOW, dkp_exp(-lambda))
                                              : dk_level_at_lambda(&r->config->schedule, lambda);
 }
 
@@ -6707,6 +6527,7 @@ static int dkp_guided_by_norms(const dk_guidance *g) {
     { "grid." #name, allowed, low, high, (int)offsetof(dk_config, grid.member), kind, DKP_OF_GRID, in }
 #define DKP_BIT(name, member, bit) \
     { #name, "0 or 1", bit, bit, (int)offsetof(dk_config, member), 'b', DKP_OF_GRID, 0 }
+#define DKP_UNITS "default|t|sigma|flow|lambda|c_noise|data|angle"
 static const dkp_field dkp_fields[] = {
     DKP_NAME(schedule, schedule),
     DKP_NAME(network_schedule, network_schedule),
@@ -6726,7 +6547,7 @@ static const dkp_field dkp_fields[] = {
     DKP_SCHEDULE(network_schedule),
     DKP_M('c', prediction, 0, DK_PREDICT_COUNT - 1, "default|x0|eps|v|velocity|score|edm"),
     DKP_M('r', sigma_data, 0, DKP_MOST, "> 0 (0: 0.5)"),
-    DKP_M('c', condition, 0, DK_CONDITION_COUNT - 1, "default|t|timestep|sigma|flow|c_noise|lambda|data"),
+    DKP_M('c', condition, 0, DK_UNIT_COUNT - 1, DKP_UNITS),
     DKP_M('r', condition_scale, -DKP_MOST, DKP_MOST, "finite (0: 1)"),
     DKP_M('c', condition_rounding, 0, DK_ROUND_DOWN, "none|nearest|down"),
     DKP_M('i', negated, -2147483648.0, 2147483647, "0 or 1"),
@@ -6735,7 +6556,7 @@ static const dkp_field dkp_fields[] = {
     DKP_ROW_OF(REST, 'c', "start", start, 0, DK_START_COUNT - 1, "noise|state|data"),
     DKP_ROW_OF(REST, 'c', "blend", blend, 0, DK_BLEND_COUNT - 1, "state|fixed|denoised|both"),
     DKP_G('g', spacing, 0, DK_SPACING_COUNT - 1, "a grid's name, or levels"),
-    DKP_WORDS(G, unit, DK_UNIT_LAMBDA + 1, "t|sigma|flow|lambda"),
+    DKP_WORDS(G, unit, DK_UNIT_COUNT, DKP_UNITS),
     DKP_WORDS(S, gauge, DK_GAUGE_COUNT, "default|ve|flow|vp|native|pseudo"),
     DKP_WORDS(S, rule, DK_RULE_COUNT, "default|exact|dpm|dpm_taylor|bh1|bh2|sa|uniform|gradient"),
     DKP_WORDS(S, law, DK_LAW_COUNT, "default|ancestral|sde|ddpm_large|fresh|time|flow|sde_noise"),
@@ -6847,6 +6668,7 @@ static const dkp_field dkp_fields[] = {
     DKP_U('r', quantile, 0, 1, "0 .. 1 (0: no thresholding)"),
     DKP_U('r', quantile_most, 0, HUGE_VAL, ">= 0 (0: no limit)"),
 };
+#undef DKP_UNITS
 #undef DKP_IN
 #undef DKP_OWN
 #undef DKP_BIT
@@ -7287,8 +7109,8 @@ static dk_status dkp_resolve(dk_config *c, dkp_marks *marks, char *message) {
         }
     }
     if (marks) dkp_mark(s, marks->sampler), dkp_mark(net, marks->network);
-    if (c->condition == DK_CONDITION_DEFAULT)
-        c->condition = c->prediction == DK_PREDICT_EDM ? DK_CONDITION_C_NOISE
+    if (c->condition == DK_UNIT_DEFAULT)
+        c->condition = c->prediction == DK_PREDICT_EDM ? DK_UNIT_C_NOISE
                                                        : dkp_family_of(net->family ? net : s)->condition;
     if (c->condition_scale >= 0 && c->condition_scale <= 0) c->condition_scale = 1;
     if (c->grid.name && c->grid.spacing == DK_SPACING_DEFAULT)
@@ -9369,7 +9191,7 @@ static double dkp_stage_in_time(dk_recorder *r, double share) {
 /* D of the stage that ComfyUI's singlestep methods have behind alpha = 0. */
 static dk_vec dkp_pure_stage(dk_recorder *r, dk_vec D) {
     dk_vec guidance;
-    dk_level middle = dkp_level_at_flow(&r->config->schedule, 0.9999);
+    dk_level middle = dkp_at_unit(&r->config->schedule, DK_UNIT_FLOW, 0.9999);
     if (dkp_gauge_alpha(r, &r->from) > 0) return D;
     return dkp_direction(r, dkp_ddim_step(&r->from, &middle, r->x, D), &middle, &guidance);
 }
@@ -10879,7 +10701,7 @@ static dk_status dkp_say_table(dkp_job *j) {
     if (shift > 0) s->shift = dkp_sqrt(shift);
     if (DKP_FLAG(rescale_betas_zero_snr)) s->zero_terminal_snr = 1;
     if (s->zero_terminal_snr && (j->of->flags & DKP_ALMOST)) s->quirks |= DK_QUIRK_TERMINAL_ALPHA;
-    j->c->condition = DK_CONDITION_T;
+    j->c->condition = DK_UNIT_T;
     return DK_OK;
 }
 
@@ -10971,11 +10793,11 @@ static dk_status dkp_say_flow_sigmas(dkp_job *j, dk_spacing conversion) {
         dkp_say_shift(j, &shift) != DK_OK)
         return DK_ERROR_CONFIG;
     if (!(shift > 0)) return DKP_REFUSE(flow_shift, "> 0");
-    c->condition = DK_CONDITION_FLOW, c->condition_scale = T, c->condition_rounding = DK_ROUND_DOWN;
+    c->condition = DK_UNIT_FLOW, c->condition_scale = T, c->condition_rounding = DK_ROUND_DOWN;
     if (conversion == DK_SPACING_KARRAS &&
         from_one) { /* sigma/alpha by the table, which the network knows nothing of */
         if (dkp_say_table(j) != DK_OK) return DK_ERROR_CONFIG;
-        c->condition = DK_CONDITION_FLOW, c->network_schedule = dk_flow(1);
+        c->condition = DK_UNIT_FLOW, c->network_schedule = dk_flow(1);
         c->grid.final = least ? DK_FINAL_LAST : DK_FINAL_ZERO;
         return dkp_say_converted(j, conversion, 0);
     }
@@ -11011,7 +10833,7 @@ static dk_status dkp_say_vp(dkp_job *j) {
     if (dkp_say_conversion(j, &conversion) != DK_OK || dkp_say_prediction(j) != DK_OK) return DK_ERROR_CONFIG;
     if (DKP_FLAG(use_flow_sigmas)) return dkp_say_flow_sigmas(j, conversion);
     if (dkp_say_table(j) != DK_OK) return DK_ERROR_CONFIG;
-    if (DKP_SAYS(timestep_type) > 0 && c->prediction == DK_PREDICT_V) c->condition = DK_CONDITION_C_NOISE;
+    if (DKP_SAYS(timestep_type) > 0 && c->prediction == DK_PREDICT_V) c->condition = DK_UNIT_C_NOISE;
     g->spacing =
         linspace ? DK_SPACING_LINSPACE : (dk_spacing)(DK_SPACING_LEADING + (int)DKP_SAYS(timestep_spacing));
     g->rounding = linspace && !(flags & DKP_WHOLE) ? DK_ROUND_NONE : DK_ROUND_NEAREST;
@@ -11056,7 +10878,7 @@ static dk_status dkp_say_flow(dkp_job *j) {
     c->grid.terminal = dkp_or(DKP_SAYS(shift_terminal), 0);
     if (!(c->grid.terminal < 1)) return DKP_REFUSE(shift_terminal, "> 0 and < 1");
     c->prediction = DK_PREDICT_VELOCITY, c->negated = inverted;
-    c->condition = inverted ? DK_CONDITION_DATA : DK_CONDITION_FLOW;
+    c->condition = inverted ? DK_UNIT_DATA : DK_UNIT_FLOW;
     c->condition_scale = DKP_SAYS(num_train_timesteps);
     if (to_zero) c->schedule.t_min = 0, c->grid.spacing = DK_SPACING_UNIFORM, c->grid.final = DK_FINAL_MIN;
     if (conversion == DK_SPACING_DEFAULT) return DK_OK;
@@ -11071,7 +10893,7 @@ static dk_status dkp_say_minimax(dkp_job *j) {
     if (!(DKP_SAYS(shift) > 0)) return DKP_REFUSE(shift, "> 0");
     c->schedule = dk_flow(DKP_SAYS(shift));
     c->grid.spacing = DK_SPACING_UNIFORM, c->grid.final = DK_FINAL_LAST;
-    c->prediction = DK_PREDICT_VELOCITY, c->condition = DK_CONDITION_DATA, c->negated = 1;
+    c->prediction = DK_PREDICT_VELOCITY, c->condition = DK_UNIT_DATA, c->negated = 1;
     return DK_OK;
 }
 
@@ -11092,7 +10914,7 @@ static dk_status dkp_say_edm(dkp_job *j) {
     if (DKP_SAYS(rho) <= 0) return DKP_REFUSE(rho, "> 0");
     c->schedule = dk_edm(DKP_SAYS(sigma_min), DKP_SAYS(sigma_max));
     c->negated = c->prediction == DK_PREDICT_V;
-    c->prediction = DK_PREDICT_EDM, c->sigma_data = DKP_SAYS(sigma_data), c->condition = DK_CONDITION_C_NOISE;
+    c->prediction = DK_PREDICT_EDM, c->sigma_data = DKP_SAYS(sigma_data), c->condition = DK_UNIT_C_NOISE;
     c->grid.spacing = DKP_SAYS(sigma_schedule) > 0 ? DK_SPACING_EXPONENTIAL : DK_SPACING_KARRAS;
     c->grid.a = c->grid.spacing == DK_SPACING_KARRAS ? dkp_or(DKP_SAYS(rho), 0) : 0;
     c->grid.final = DKP_SAYS(final_sigmas_type) > 0 ? DK_FINAL_LAST : DK_FINAL_ZERO;
@@ -11103,7 +10925,7 @@ static dk_status dkp_say_edm(dkp_job *j) {
 static dk_status dkp_say_cosine_edm(dkp_job *j) {
     if (dkp_say_edm(j) != DK_OK) return DK_ERROR_CONFIG;
     j->c->network_schedule = dk_cosine_flow();
-    j->c->condition = DK_CONDITION_T, j->c->condition_scale = 2 / dkp_pi;
+    j->c->condition = DK_UNIT_T, j->c->condition_scale = 2 / dkp_pi;
     return DK_OK;
 }
 
@@ -11117,7 +10939,7 @@ static dk_status dkp_say_consistency(dkp_job *j) {
     if (n > T) return DKP_REFUSE(num_train_timesteps, "at least the number of steps");
     c->schedule = dk_edm(low, high);
     c->prediction = DK_PREDICT_EDM, c->sigma_data = DKP_SAYS(sigma_data);
-    c->condition = DK_CONDITION_C_NOISE, c->condition_scale = 1000;
+    c->condition = DK_UNIT_C_NOISE, c->condition_scale = 1000;
     g->spacing = DK_SPACING_KARRAS, g->a = rho, g->final = DK_FINAL_MIN;
     if (!(ramp > 0 && ramp < 1)) {
         if (n > 1) g->final = DK_FINAL_LAST;
@@ -11142,7 +10964,7 @@ static dk_status dkp_say_trigflow(dkp_job *j) {
 static dk_status dkp_say_crash(dkp_job *j) {
     if (DKP_SAYS(trained_betas) > 0) return DKP_REFUSE(trained_betas, "null for this class");
     j->c->schedule = dk_cosine_flow(), j->c->prediction = DK_PREDICT_V;
-    j->c->condition = DK_CONDITION_T, j->c->condition_scale = 2 / dkp_pi;
+    j->c->condition = DK_UNIT_T, j->c->condition_scale = 2 / dkp_pi;
     j->c->grid.spacing = DK_SPACING_CRASH, j->c->grid.final = DK_FINAL_MIN;
     return DK_OK;
 }
@@ -11153,7 +10975,7 @@ static dk_status dkp_say_wuerstchen(dkp_job *j) {
     if (fabs(DKP_SAYS(scaler) - 1) > 0) return DKP_REFUSE(scaler, "1");
     j->c->schedule = dkp_schedule(DK_FAMILY_VP_COSINE, DKP_SAYS(s), 0);
     j->c->schedule.sigma_min = dkp_sqrt(1e-4 / 0.9999), j->c->schedule.sigma_max = dkp_sqrt(0.9999 / 1e-4);
-    j->c->prediction = DK_PREDICT_EPS, j->c->condition = DK_CONDITION_T;
+    j->c->prediction = DK_PREDICT_EPS, j->c->condition = DK_UNIT_T;
     j->c->grid.spacing = DK_SPACING_UNIFORM, j->c->grid.final = DK_FINAL_MIN;
     return DK_OK;
 }
@@ -11164,7 +10986,7 @@ static dk_status dkp_say_ve(dkp_job *j) {
         return DKP_REFUSE(sampling_eps, ">= 0 and < 1");
     j->c->schedule = dk_ve(DKP_SAYS(sigma_min), DKP_SAYS(sigma_max));
     j->c->schedule.t_min = DKP_SAYS(sampling_eps);
-    j->c->prediction = DK_PREDICT_SCORE, j->c->condition = DK_CONDITION_SIGMA;
+    j->c->prediction = DK_PREDICT_SCORE, j->c->condition = DK_UNIT_SIGMA;
     j->c->grid.spacing = DK_SPACING_UNIFORM, j->c->grid.final = DK_FINAL_ZERO;
     j->c->sampler.sde.snr = DKP_SAYS(snr), j->c->sampler.sde.langevin_steps = (int)DKP_SAYS(correct_steps);
     return DK_OK;
@@ -11177,7 +10999,7 @@ static dk_status dkp_say_vp_sde(dkp_job *j) {
     if (!(least >= 0 && least < 1)) return DKP_REFUSE(sampling_eps, ">= 0 and < 1");
     j->c->schedule = dk_vp(low, high);
     j->c->schedule.t_min = least;
-    j->c->prediction = DK_PREDICT_EPS, j->c->condition = DK_CONDITION_T;
+    j->c->prediction = DK_PREDICT_EPS, j->c->condition = DK_UNIT_T;
     j->c->grid.spacing = DK_SPACING_UNIFORM, j->c->grid.final = DK_FINAL_ZERO;
     return DK_OK;
 }
@@ -11469,7 +11291,7 @@ static dk_status dkp_say_all(dkp_job *j) {
     memset(&c->network_schedule, 0, sizeof c->network_schedule);
     c->sigma_data = 0, c->negated = 0;
     c->prediction = DK_PREDICT_DEFAULT;
-    c->condition = DK_CONDITION_DEFAULT, c->condition_scale = 0, c->condition_rounding = DK_ROUND_NONE;
+    c->condition = DK_UNIT_DEFAULT, c->condition_scale = 0, c->condition_rounding = DK_ROUND_NONE;
     if (dk_config_named(c, name) != DK_OK || j->of->levels(j) != DK_OK ||
         (j->of->method && j->of->method(j) != DK_OK))
         return DK_ERROR_CONFIG;

@@ -1566,7 +1566,7 @@ static void ddim_can_be_told_the_end(void **state) {
     dk_config c = between("edm", dk_sampler_named("ddim"), 2, 4, 1);
     (void)state;
     c.grid = dk_grid_levels(levels, DK_UNIT_SIGMA);
-    c.condition = DK_CONDITION_SIGMA, c.sampler.quirks = DK_QUIRK_TOLD_END;
+    c.condition = DK_UNIT_SIGMA, c.sampler.quirks = DK_QUIRK_TOLD_END;
     walk w = walk_plan(&c, no_output, NULL, start, 0);
     for (int i = 0; i < 2; i++) {
         check_near(w.plan.call[i].condition, levels[i + 1], 1e-15, "told");
