@@ -203,7 +203,6 @@ struct dk_config;
 struct dk_eval;
 struct dk_run;
 struct dk_recorder;
-struct dk_exponential;
 typedef struct dk_plan dk_plan;
 typedef struct dk_run dk_run;
 
@@ -219,6 +218,20 @@ typedef struct dk_level {
     double t;            /* the schedule's own time */
     double alpha, sigma; /* x = alpha x0 + sigma eps */
 } dk_level;
+
+/* A number that stands for a noise level. */
+typedef enum dk_unit {
+    DK_UNIT_DEFAULT, /* of a list: T; that the network is told: EDM prediction: C_NOISE; flow: FLOW; VE and EDM:
+                        SIGMA; others: T */
+    DK_UNIT_T,       /* the schedule's own time */
+    DK_UNIT_SIGMA,   /* sigma/alpha */
+    DK_UNIT_FLOW,    /* sigma/(alpha + sigma) */
+    DK_UNIT_LAMBDA,  /* log(alpha/sigma) */
+    DK_UNIT_C_NOISE, /* log(sigma/alpha)/4, Karras et al. 2022 */
+    DK_UNIT_DATA,    /* alpha/(alpha + sigma) */
+    DK_UNIT_ANGLE,   /* atan(sigma/alpha) */
+    DK_UNIT_COUNT
+} dk_unit;
 
 typedef enum dk_family {
     DK_FAMILY_DEFAULT, /* flow matching, shift 1; for network_schedule: the same as schedule */
@@ -298,8 +311,6 @@ DK_API const dk_named *dk_schedule_at(int i); /* the list of names; NULL past th
 DK_API dk_level dk_level_at(const dk_schedule *s, double t);
 DK_API dk_level dk_level_at_sigma(const dk_schedule *s, double noise_level);
 DK_API dk_level dk_level_at_lambda(const dk_schedule *s, double lambda);
-/* d alpha/dt and d sigma/dt at t (from the left where the schedule has a kink). */
-DK_API void dk_level_slopes(const dk_schedule *s, double t, double *d_alpha, double *d_sigma);
 DK_API double dk_noise_level(dk_level l); /* sigma/alpha, infinity at alpha = 0 */
 DK_API double dk_lambda(dk_level l);      /* log(alpha/sigma) */
 /* Forward noising: x = alpha x0 + sigma eps, n elements; x may be x0 or eps. */
@@ -325,19 +336,6 @@ typedef enum dk_number {
     DK_NUMBER_BF16, /* the upper half of a float, as uint16_t */
     DK_NUMBER_COUNT
 } dk_number;
-
-/* The number that the network is told (dk_eval.t), times condition_scale, from network_schedule's level. */
-typedef enum dk_condition {
-    DK_CONDITION_DEFAULT,  /* EDM prediction: C_NOISE; flow: FLOW; VE and EDM: SIGMA; others: T */
-    DK_CONDITION_T,        /* the schedule's t, as a real number */
-    DK_CONDITION_TIMESTEP, /* t rounded to the nearest integer */
-    DK_CONDITION_SIGMA,    /* sigma/alpha */
-    DK_CONDITION_FLOW,     /* sigma/(alpha + sigma) */
-    DK_CONDITION_C_NOISE,  /* log(sigma/alpha)/4, Karras et al. 2022 */
-    DK_CONDITION_LAMBDA,   /* log(alpha/sigma) */
-    DK_CONDITION_DATA,     /* alpha/(alpha + sigma) */
-    DK_CONDITION_COUNT
-} dk_condition;
 
 /* ---------------------------------------------------------------------- >>decl-grid  Time grids */
 
@@ -379,9 +377,6 @@ typedef enum dk_spacing {
     DK_SPACING_LEVELS,       /* the user's own, verbatim */
     DK_SPACING_COUNT
 } dk_spacing;
-
-/* What the numbers of a user's own levels are. */
-typedef enum dk_unit { DK_UNIT_T, DK_UNIT_SIGMA, DK_UNIT_FLOW, DK_UNIT_LAMBDA } dk_unit;
 
 /* The last of the steps + 1 levels. */
 typedef enum dk_final {
@@ -551,7 +546,7 @@ typedef struct dk_sampler {
 
     /* The method. */
     const char *tableau; /* classical Runge-Kutta, as a textbook writes it: >>decl-recorder */
-    const struct dk_exponential *exponential; /* exponential Runge-Kutta */
+    const char *exponential; /* exponential Runge-Kutta, likewise */
     int order;      /* multistep: 1 .. 8 nodes; singlestep: 1 .. 3; step-size control: the better method's */
     dk_rule rule;   /* multistep; singlestep: DPM, or EXACT (Taylor, phi_2) */
     dk_gauge gauge; /* classical; exponential, ddim: FLOW takes (alpha + sigma)/sigma for alpha/sigma */
@@ -742,7 +737,7 @@ typedef struct dk_config {
     dk_schedule network_schedule;   /* the schedule that the network was trained with, where it is not the
                                      sampler's: x is rescaled and levels are matched by sigma/alpha.
                                      Zero: the same, or sigma = t for EDM prediction */
-    dk_condition condition;         /* zero: by prediction and family */
+    dk_unit condition;         /* zero: by prediction and family */
     double condition_scale;         /* 0: 1 */
     dk_rounding condition_rounding; /* of the number that the network is told, after scaling */
     int negated;          /* 1: the network predicts minus that: velocity towards data, EDM's raw v */
@@ -1117,27 +1112,17 @@ DK_API void dkr_reads(dk_recorder *r, const char *fields);
 /* Ends recording with an error; the field is named in the message. */
 DK_API void dkr_refuse(dk_recorder *r, const char *field, double value, const char *allowed);
 
-/* An exponential Runge-Kutta method in lambda; h is the step, phi_k as in Hochbruck & Ostermann 2010, eq. 2.10.
-   Stage i stands at c_i; its entry in column j is the sum of weight phi_k(-at h) over the terms with row i and
-   column j; row `stages` is the result, the row after it that of an embedded method, for step-size control. Column 0
-   makes every row exact for constant D; where terms give it, a row is completed with x/alpha of the step's start
-   instead, so that it depends on differences alone.
-   Rows that integrate an interpolation polynomial exactly need no terms: `through` has a word for each row after
-   row 1, the columns besides 0 through which it goes, in hexadecimal, or "-" for a row of terms: "1 23" is a method
-   of three stages, whose result goes through columns 0, 2 and 3. */
-typedef struct dk_phi_term {
-    int row, column, k;
-    double weight, at;
-} dk_phi_term;
+/* dk_sampler.tableau, a Runge-Kutta method as text. Row k has k numbers, integers, decimals or
+   fractions: the rows of a after the first, then b; c are the row sums. "1" is Euler, "1/2 | 0 1" the midpoint method,
+   "1/3 | -1/3 1 | 1 -1 1 | 1/8 3/8 3/8 1/8" Kutta's 3/8 rule. After "~": b of an embedded method of lower order, whose
+   last number belongs to the slope at the end of the step: "1 | 1/2 1/2 ~ 1 0 0" is Heun with Euler.
 
-typedef struct dk_exponential {
-    const char *name;
-    int stages, order;
-    const double *c;
-    int terms;
-    const dk_phi_term *term;
-    const char *through; /* or NULL */
-} dk_exponential;
+   dk_sampler.exponential, an exponential Runge-Kutta method in lambda. A row begins with c, where its stage stands;
+   the row of the result has none, as if it were 1; "~" as above. "2: 4 phi2(1/2) -1 phi3" is a row's entry in column 2,
+   4 phi_2(-h/2) - phi_3(-c h), with h the step and phi_k as in Hochbruck & Ostermann 2010, eq. 2.10. Column 0 makes
+   every row exact for constant D; where the text gives it, rows are completed with x/alpha of the step's start instead,
+   so that they depend on differences alone. "by 23" stands for the entries that integrate the polynomial through columns
+   0, 2 and 3 exactly; columns from 10 on are a, b ... "1 | 1: 1 phi2" and "1 | by 1" are Cox & Matthews' ETD2RK. */
 
 /* A hand-built (or fitted) linear solver: x_{i+1} = a_i x_i + sum_{j<=i} b_ij D_j + noise_i z_i. */
 typedef struct dk_table {
@@ -1146,11 +1131,6 @@ typedef struct dk_table {
     const double *noise; /* steps numbers, or NULL */
     const double *t;     /* what the network is told per step instead of the grid's level, or NULL */
 } dk_table;
-
-/* dk_sampler.tableau, a Runge-Kutta method as text. Row k has k numbers, integers, decimals or
-   fractions: the rows of a after the first, then b; c are the row sums. "1" is Euler, "1/2 | 0 1" the midpoint method,
-   "1/3 | -1/3 1 | 1 -1 1 | 1/8 3/8 3/8 1/8" Kutta's 3/8 rule. After "~": b of an embedded method of lower order, whose
-   last number belongs to the slope at the end of the step: "1 | 1/2 1/2 ~ 1 0 0" is Heun with Euler. */
 
 DK_API dk_sampler dk_table_sampler(const dk_table *table); /* the table stays the caller's */
 
@@ -1180,7 +1160,7 @@ typedef struct dk_sampler_info {
     const char *name;
     dk_record_fn record;
     const char *tableau;
-    const dk_exponential *exponential;
+    const char *exponential;
     const char *settings; /* what differs from a zero dk_sampler, for dk_config_set */
     int order;            /* of convergence: of the ODE, or (weak) of the SDE */
     int evals; /* per step, 0: as step-size control has it. Runge-Kutta steps to sigma = 0, exponential ones also from */
@@ -1427,6 +1407,18 @@ typedef struct dkp_tableau {
     double a[(DK_MAX_STAGES + 1) * (DK_MAX_STAGES + 2) / 2];
 } dkp_tableau;
 
+/* The same for an exponential method: its terms weight phi_k(-at h), and the columns through which a row goes, a bit each. */
+typedef struct dkp_phi_term {
+    int row, column, k;
+    double weight, at;
+} dkp_phi_term;
+typedef struct dkp_phi_tableau {
+    int stages, embedded, terms, given; /* given: column 0 is */
+    double c[DK_MAX_STAGES + 2];        /* 1 for results */
+    unsigned through[DK_MAX_STAGES + 2];
+    dkp_phi_term term[64];
+} dkp_phi_tableau;
+
 /* Where row i begins. */
 static int dkp_row(int i) { return i * (i - 1) / 2; }
 
@@ -1438,7 +1430,7 @@ static dk_status dkp_check_levels(const dk_config *c, dk_level *level, char *mes
 static int dkp_controlled(const dk_config *c);
 static int dkp_guided_by_norms(const dk_guidance *g);
 static dk_status dkp_parse_tableau(const char *text, dkp_tableau *t, char *message);
-static int dkp_through(const dk_exponential *m, int row, int columns[DK_MAX_STAGES]);
+static dk_status dkp_parse_exponential(const char *text, dkp_phi_tableau *m, char *message);
 
 /* noise, and the evaluation with its guidance; */
 /* A generator of another program, which gives numbers in its own order. */
@@ -1477,7 +1469,7 @@ typedef struct dkp_verdict {
 static dk_vec dkp_denoise_first(dk_recorder *r);
 static dk_vec dkp_judge_runge_kutta(dk_recorder *r, const dkp_tableau *tableau, double h, const dk_vec *K,
                                     dk_vec x);
-static dk_vec dkp_judge_phi(dk_recorder *r, const dk_exponential *m, double h, const dk_vec *F, dk_vec x,
+static dk_vec dkp_judge_phi(dk_recorder *r, const dkp_phi_tableau *m, double h, const dk_vec *F, dk_vec x,
                             dk_level to, int noisy);
 static int dkp_attempting(const dk_recorder *r);
 static void dkp_record_measure(dk_recorder *r);
@@ -1810,141 +1802,76 @@ DK_API double dk_lambda(dk_level l) {
     return l.alpha <= 0 ? -HUGE_VAL : l.sigma <= 0 ? HUGE_VAL : dkp_log(l.alpha / l.sigma);
 }
 
-/* alpha, sigma with alpha^2 + sigma^2 = 1 at a noise level */
-static void dkp_vp_pair(double noise_level, dk_level *l) {
-    if (noise_level > 1) {
-        double r = 1 / noise_level; /* 0 at infinity */
-        l->sigma = 1 / dkp_sqrt(1 + r * r);
-        l->alpha = r * l->sigma;
-    } else {
-        l->alpha = 1 / dkp_sqrt(1 + noise_level * noise_level);
-        l->sigma = noise_level * l->alpha;
-    }
+/* What a family keeps at 1. */
+enum {
+    DKP_KEEP_ALPHA,   /* alpha */
+    DKP_KEEP_SUM,     /* alpha + sigma */
+    DKP_KEEP_SQUARES, /* alpha^2 + sigma^2 */
+    DKP_KEEP_SUB_VP   /* alpha^2 + sigma */
+};
+
+/* alpha and sigma at a noise level; pure noise, infinity, to the bit. */
+static dk_level dkp_scaled(int kept, double noise_level) {
+    double v = noise_level, turned = 1 / v;
+    dk_level l = {0, 0, 1};
+    if (kept == DKP_KEEP_ALPHA) l.alpha = 1, l.sigma = v;
+    else if (v >= HUGE_VAL) return l;
+    else if (kept == DKP_KEEP_SUM) l.alpha = 1 / (1 + v), l.sigma = v / (1 + v);
+    else if (kept == DKP_KEEP_SUB_VP) l.alpha = 2 / (v + dkp_sqrt(v * v + 4)), l.sigma = v * l.alpha;
+    else if (v > 1) l.sigma = 1 / dkp_sqrt(1 + turned * turned), l.alpha = turned * l.sigma;
+    else l.alpha = 1 / dkp_sqrt(1 + v * v), l.sigma = v * l.alpha;
+    return l;
 }
 
 static double dkp_angle(dk_level l) { return dkp_atan2(l.sigma, l.alpha); }
 
-/* A family is a row of three functions: level at t, level at a noise level, slopes at t. */
+/* A family's level at t; its derivative by t goes to *slope, unless that is NULL. */
 
 /* Flow matching. Shift multiplies sigma/alpha = t/(1 - t). */
 static double dkp_shift(const dk_schedule *s) { return s->shift > 0 ? s->shift : 1; }
 
-static dk_level dkp_flow_at(const dk_schedule *s, double t) {
+static dk_level dkp_flow_at(const dk_schedule *s, double t, dk_level *slope) {
     double below = 1 + (dkp_shift(s) - 1) * t;
     dk_level l = {t, (1 - t) / below, dkp_shift(s) * t / below};
+    if (slope) slope->sigma = dkp_shift(s) / (below * below), slope->alpha = -slope->sigma;
     return l;
-}
-
-static dk_level dkp_flow_at_sigma(const dk_schedule *s, double noise_level) {
-    dk_level l = {1, 0, 1};
-    if (!dkp_finite(noise_level)) return l;
-    l.t = noise_level / (dkp_shift(s) + noise_level);
-    l.alpha = 1 / (1 + noise_level), l.sigma = noise_level / (1 + noise_level);
-    return l;
-}
-
-static void dkp_flow_slopes(const dk_schedule *s, double t, double *d_alpha, double *d_sigma) {
-    double below = 1 + (dkp_shift(s) - 1) * t;
-    *d_sigma = dkp_shift(s) / (below * below), *d_alpha = -*d_sigma;
 }
 
 /* VE with a geometric sigma(t). */
-static dk_level dkp_ve_at(const dk_schedule *s, double t) {
+static dk_level dkp_ve_at(const dk_schedule *s, double t, dk_level *slope) {
+    double ratio = s->sigma_max / s->sigma_min;
     dk_level l = {t, 1, s->sigma_max}; /* exact at t = 1, as pow is at t = 0 */
-    if (t < 1 || t > 1) l.sigma = s->sigma_min * dkp_pow(s->sigma_max / s->sigma_min, t);
+    if (t < 1 || t > 1) l.sigma = s->sigma_min * dkp_pow(ratio, t);
+    if (slope) slope->alpha = 0, slope->sigma = l.sigma * dkp_log(ratio);
     return l;
-}
-
-static dk_level dkp_ve_at_sigma(const dk_schedule *s, double noise_level) {
-    dk_level l = {dkp_log(noise_level / s->sigma_min) / dkp_log(s->sigma_max / s->sigma_min), 1, noise_level};
-    return l;
-}
-
-static void dkp_ve_slopes(const dk_schedule *s, double t, double *d_alpha, double *d_sigma) {
-    *d_alpha = 0, *d_sigma = dkp_ve_at(s, t).sigma * dkp_log(s->sigma_max / s->sigma_min);
 }
 
 /* EDM: sigma is the time. */
-static dk_level dkp_edm_at(const dk_schedule *s, double t) {
+static dk_level dkp_edm_at(const dk_schedule *s, double t, dk_level *slope) {
     dk_level l = {t, 1, t};
     (void)s;
+    if (slope) slope->alpha = 0, slope->sigma = 1;
     return l;
-}
-
-static void dkp_edm_slopes(const dk_schedule *s, double t, double *d_alpha, double *d_sigma) {
-    (void)s, (void)t;
-    *d_alpha = 0, *d_sigma = 1;
 }
 
 /* VP and sub-VP with linear beta: log alpha = -integral of beta/2. */
-static double dkp_vp_log_alpha(const dk_schedule *s, double t) {
-    return -t * (0.25 * t * (s->beta_max - s->beta_min) + 0.5 * s->beta_min);
-}
-
-static double dkp_vp_time(const dk_schedule *s,
-                          double minus_log_alpha) { /* its inverse, free of cancellation */
-    double half = 0.5 * s->beta_min, slope = s->beta_max - s->beta_min;
-    if (!dkp_finite(minus_log_alpha)) return HUGE_VAL;
-    return 2 * minus_log_alpha / (half + dkp_sqrt(half * half + slope * minus_log_alpha));
-}
-
-static dk_level dkp_vp_at(const dk_schedule *s, double t) {
-    double log_alpha = dkp_vp_log_alpha(s, t);
-    dk_level l = {t, dkp_exp(log_alpha), dkp_sqrt(-dkp_expm1(2 * log_alpha))};
-    return l;
-}
-
-static dk_level dkp_vp_at_sigma(const dk_schedule *s, double noise_level) {
-    double big = noise_level > 1e150 ? dkp_log(noise_level) : 0.5 * dkp_log1p(noise_level * noise_level);
-    dk_level l = {dkp_vp_time(s, big), 1, 0};
-    dkp_vp_pair(noise_level, &l);
-    return l;
-}
-
-static void dkp_vp_slopes(const dk_schedule *s, double t, double *d_alpha, double *d_sigma) {
-    dk_level l = dkp_vp_at(s, t);
-    double half_beta = 0.5 * (s->beta_min + t * (s->beta_max - s->beta_min));
-    *d_alpha = -half_beta * l.alpha, *d_sigma = half_beta * l.alpha * l.alpha / l.sigma;
-}
-
-static dk_level dkp_sub_vp_at(const dk_schedule *s, double t) {
-    double log_alpha = dkp_vp_log_alpha(s, t);
+static dk_level dkp_vp_at(const dk_schedule *s, double t, dk_level *slope) {
+    double span = s->beta_max - s->beta_min, log_alpha = -t * (0.25 * t * span + 0.5 * s->beta_min);
+    int sub = s->family == DK_FAMILY_SUB_VP;
     dk_level l = {t, dkp_exp(log_alpha), -dkp_expm1(2 * log_alpha)};
+    if (!sub) l.sigma = dkp_sqrt(l.sigma);
+    if (!slope) return l;
+    slope->alpha = -0.5 * (s->beta_min + t * span) * l.alpha;
+    slope->sigma = sub ? -2 * l.alpha * slope->alpha : -slope->alpha * l.alpha / l.sigma;
     return l;
-}
-
-static dk_level dkp_sub_vp_at_sigma(const dk_schedule *s, double noise_level) {
-    dk_level l = {dkp_vp_time(s, dkp_asinh(0.5 * noise_level)), 0, 1};
-    if (!dkp_finite(noise_level)) return l;
-    l.alpha = 2 / (noise_level +
-                   dkp_sqrt(noise_level * noise_level + 4)); /* sigma = 1 - alpha^2 solved for alpha */
-    l.sigma = noise_level * l.alpha;
-    return l;
-}
-
-static void dkp_sub_vp_slopes(const dk_schedule *s, double t, double *d_alpha, double *d_sigma) {
-    double alpha = dkp_exp(dkp_vp_log_alpha(s, t));
-    *d_alpha = -0.5 * (s->beta_min + t * (s->beta_max - s->beta_min)) * alpha,
-    *d_sigma = -2 * alpha * *d_alpha;
 }
 
 /* Cosine flow; written so that t = pi/2 is pure noise to the bit. */
-static dk_level dkp_cosine_at(const dk_schedule *s, double t) {
+static dk_level dkp_cosine_at(const dk_schedule *s, double t, dk_level *slope) {
     dk_level l = {t, t < dkp_pi / 2 ? dkp_cos(t) : 0, t < dkp_pi / 2 ? dkp_sin(t) : 1};
     (void)s;
+    if (slope) slope->alpha = -l.sigma, slope->sigma = l.alpha;
     return l;
-}
-
-static dk_level dkp_cosine_at_sigma(const dk_schedule *s, double noise_level) {
-    dk_level l = {dkp_atan(noise_level), 0, 0};
-    (void)s;
-    dkp_vp_pair(noise_level, &l);
-    return l;
-}
-
-static void dkp_cosine_slopes(const dk_schedule *s, double t, double *d_alpha, double *d_sigma) {
-    dk_level l = dkp_cosine_at(s, t);
-    *d_alpha = -l.sigma, *d_sigma = l.alpha;
 }
 
 /* VP with a cosine. The angle at t is between that of t = 0 and pi/2, which is pure noise to the bit. */
@@ -1952,53 +1879,64 @@ static double dkp_cosine_angle(const dk_schedule *s, double t) {
     return dkp_pi / 2 * (t + s->cosine_offset) / (1 + s->cosine_offset);
 }
 
-static double dkp_vp_cosine_limit(const dk_schedule *s, double noise_level) {
-    if (s->sigma_max > 0 && noise_level > s->sigma_max) return s->sigma_max;
-    return noise_level < s->sigma_min ? s->sigma_min : noise_level;
-}
-
 /* cos^2 of the first angle less cos^2 of this one is a product of sines. */
-static dk_level dkp_vp_cosine_at(const dk_schedule *s, double t) {
+static dk_level dkp_vp_cosine_at(const dk_schedule *s, double t, dk_level *slope) {
     double first = dkp_cosine_angle(s, 0), here = dkp_cosine_angle(s, t);
     double level = t < 1 ? dkp_sqrt(dkp_sin(here - first) * dkp_sin(here + first)) / dkp_cos(here) : HUGE_VAL;
-    dk_level l = {t, 0, 0};
-    dkp_vp_pair(dkp_vp_cosine_limit(s, level), &l);
+    if (s->sigma_max > 0 && level > s->sigma_max) level = s->sigma_max;
+    dk_level l = dkp_scaled(DKP_KEEP_SQUARES, level < s->sigma_min ? s->sigma_min : level);
+    l.t = t;
+    if (!slope) return l;
+    slope->alpha = -(dkp_pi / 2 / (1 + s->cosine_offset)) * dkp_sin(here) / dkp_cos(first);
+    slope->sigma = -l.alpha * slope->alpha / l.sigma;
     return l;
 }
 
-static dk_level dkp_vp_cosine_at_sigma(const dk_schedule *s, double noise_level) {
-    double first = dkp_cosine_angle(s, 0), from_first = dkp_sin(first);
-    double angle = dkp_atan2(dkp_sqrt(noise_level * noise_level + from_first * from_first), dkp_cos(first));
-    dk_level l = {angle * (1 + s->cosine_offset) / (dkp_pi / 2) - s->cosine_offset, 0, 0};
-    dkp_vp_pair(noise_level, &l);
-    return l;
-}
-
-static void dkp_vp_cosine_slopes(const dk_schedule *s, double t, double *d_alpha, double *d_sigma) {
-    dk_level l = dkp_vp_cosine_at(s, t);
-    double turn = dkp_pi / 2 / (1 + s->cosine_offset);
-    *d_alpha = -turn * dkp_sin(dkp_cosine_angle(s, t)) / dkp_cos(dkp_cosine_angle(s, 0));
-    *d_sigma = -l.alpha * *d_alpha / l.sigma;
+/* The time at a noise level, where a formula has it. */
+static double dkp_time_at(const dk_schedule *s, double v) {
+    double half = 0.5 * s->beta_min, span = s->beta_max - s->beta_min, first, above_first, minus_log_alpha;
+    switch (s->family) {
+    case DK_FAMILY_VE: return dkp_log(v / s->sigma_min) / dkp_log(s->sigma_max / s->sigma_min);
+    case DK_FAMILY_EDM: return v;
+    case DK_FAMILY_COSINE: return dkp_atan(v);
+    case DK_FAMILY_VP_COSINE:
+        first = dkp_cosine_angle(s, 0), above_first = dkp_sin(first);
+        above_first = dkp_atan2(dkp_sqrt(v * v + above_first * above_first), dkp_cos(first));
+        return above_first * (1 + s->cosine_offset) / (dkp_pi / 2) - s->cosine_offset;
+    case DK_FAMILY_VP:
+    case DK_FAMILY_SUB_VP: /* free of cancellation */
+        minus_log_alpha = s->family == DK_FAMILY_SUB_VP ? dkp_asinh(0.5 * v)
+                          : v > 1e150                   ? dkp_log(v)
+                                                        : 0.5 * dkp_log1p(v * v);
+        if (minus_log_alpha >= HUGE_VAL) return HUGE_VAL;
+        return 2 * minus_log_alpha / (half + dkp_sqrt(half * half + span * minus_log_alpha));
+    default: return v < HUGE_VAL ? v / (dkp_shift(s) + v) : 1;
+    }
 }
 
 /* VP discrete. Between two neighbouring timesteps lambda is linear; next to an infinite lambda the angle is. */
 static int dkp_by_angle(dk_level a, dk_level b) { return a.sigma <= 0 || b.alpha <= 0; }
 
-static dk_level dkp_discrete_at(const dk_schedule *s, double t) {
+/* Slopes at a timestep are those from the left. */
+static dk_level dkp_discrete_at(const dk_schedule *s, double t, dk_level *slope) {
     const dkp_discrete d = dkp_discrete_of(s);
-    if (!(t > -1)) return dkp_discrete_level(&d, -1);
-    if (t >= d.T - 1) return dkp_discrete_level(&d, d.T - 1);
-    int k = (int)floor(t);
-    double f = t - k, abar = dkp_abar(&d, k);
-    dk_level a = dkp_discrete_level_of(&d, k, abar), l = {t, 0, 0};
-    if (f <= 0) return a;
-    dk_level b = dkp_discrete_level_of(&d, k + 1, dkp_next_abar(&d, k, abar));
-    if (dkp_by_angle(a, b)) {
-        double angle = dkp_angle(a) + f * (dkp_angle(b) - dkp_angle(a));
-        l.alpha = dkp_cos(angle), l.sigma = dkp_sin(angle);
-    } else {
-        dkp_vp_pair(dkp_exp(-dk_lambda(a) - f * (dk_lambda(b) - dk_lambda(a))), &l);
+    int k = t > -1 ? t < d.T - 1 ? (int)floor(t) : d.T - 1 : -1, low;
+    double f = t > -1 && t < d.T - 1 ? t - k : 0, abar, turn;
+    if (f <= 0 && !slope) return dkp_discrete_level(&d, k);
+    low = f > 0 || k < 0 ? k : k - 1, abar = dkp_abar(&d, low);
+    dk_level a = dkp_discrete_level_of(&d, low, abar);
+    dk_level b = dkp_discrete_level_of(&d, low + 1, dkp_next_abar(&d, low, abar)), l = low < k ? b : a;
+    int by_angle = dkp_by_angle(a, b);
+    double span = by_angle ? dkp_angle(b) - dkp_angle(a) : dk_lambda(b) - dk_lambda(a);
+    if (f > 0 && by_angle) {
+        l.alpha = dkp_cos(dkp_angle(a) + f * span), l.sigma = dkp_sin(dkp_angle(a) + f * span);
+    } else if (f > 0) {
+        l = dkp_scaled(DKP_KEEP_SQUARES, dkp_exp(-dk_lambda(a) - f * span));
     }
+    if (f > 0) l.t = t;
+    if (!slope) return l;
+    turn = by_angle ? span : -l.alpha * l.sigma * span;
+    slope->alpha = -l.sigma * turn, slope->sigma = l.alpha * turn;
     return l;
 }
 
@@ -2011,15 +1949,14 @@ static int dkp_discrete_below(const dkp_discrete *d, int k, double abar, double 
     return dk_noise_level(dkp_discrete_level_of(d, k, abar)) <= noise_level;
 }
 
-static dk_level dkp_discrete_at_sigma(const dk_schedule *s, double noise_level) {
+/* Where in the table a level is. */
+static double dkp_discrete_time(const dk_schedule *s, dk_level l, double noise_level) {
     const dkp_discrete d = dkp_discrete_of(s);
     const double *known = s->alphas_cumprod;
     int low = -1, high = d.T - 1;
     double at_low = 1, at_high = dkp_abar(&d, high); /* products */
     double unshifted = noise_level / dkp_shift(s), limit = 1 / (1 + unshifted * unshifted);
-    dk_level l = {(double)high, 0, 0};
-    dkp_vp_pair(noise_level, &l);
-    if (dkp_discrete_below(&d, high, at_high, limit, noise_level)) return l;
+    if (dkp_discrete_below(&d, high, at_high, limit, noise_level)) return high;
     for (int first = 0, end = known ? (high - 1) / d.stride + 1 : 0; first < end;) {
         int middle = (first + end) >> 1, k = middle * d.stride;
         if (dkp_discrete_below(&d, k, known[middle], limit, noise_level))
@@ -2032,37 +1969,32 @@ static dk_level dkp_discrete_at_sigma(const dk_schedule *s, double noise_level) 
         else high = low + 1, at_high = next;
     }
     dk_level a = dkp_discrete_level_of(&d, low, at_low), b = dkp_discrete_level_of(&d, high, at_high);
-    l.t = dkp_by_angle(a, b) ? low + (dkp_angle(l) - dkp_angle(a)) / (dkp_angle(b) - dkp_angle(a))
-                             : low + (dk_lambda(l) - dk_lambda(a)) / (dk_lambda(b) - dk_lambda(a));
-    return l;
+    return dkp_by_angle(a, b) ? low + (dkp_angle(l) - dkp_angle(a)) / (dkp_angle(b) - dkp_angle(a))
+                              : low + (dk_lambda(l) - dk_lambda(a)) / (dk_lambda(b) - dk_lambda(a));
 }
 
 DKP_SMALL
 
-static void dkp_discrete_slopes(const dk_schedule *s, double t, double *d_alpha, double *d_sigma) {
-    const dkp_discrete d = dkp_discrete_of(s);
-    int k = t > -1 ? t < d.T ? (int)ceil(t) - 1 : d.T - 2 : -1;
-    if (k < -1) k = -1;
-    if (k > d.T - 2) k = d.T - 2;
-    double abar = dkp_abar(&d, k);
-    dk_level l = dkp_discrete_at(s, t), a = dkp_discrete_level_of(&d, k, abar),
-             b = dkp_discrete_level_of(&d, k + 1, dkp_next_abar(&d, k, abar));
-    double turn =
-        dkp_by_angle(a, b) ? dkp_angle(b) - dkp_angle(a) : -l.alpha * l.sigma * (dk_lambda(b) - dk_lambda(a));
-    *d_alpha = -l.sigma * turn, *d_sigma = l.alpha * turn;
-}
-
 /* The user's own; the inverse by bisection. */
-static dk_level dkp_custom_at(const dk_schedule *s, double t) {
-    double unused[2] = {0, 0};
-    dk_level l = {t, 0, 0};
-    s->fn(s->user, t, &l.alpha, &l.sigma, &unused[0], &unused[1]);
+static dk_level dkp_custom_at(const dk_schedule *s, double t, dk_level *slope) {
+    dk_level l = {t, 0, 0}, unused, d = {1, HUGE_VAL, HUGE_VAL};
+    s->fn(s->user, t, &l.alpha, &l.sigma, &d.alpha, &d.sigma);
+    if (!slope) return l;
+    if (!dkp_finite(d.alpha) || !dkp_finite(d.sigma)) {
+        double h = 1e-5 * (s->t_max - s->t_min); /* balances rounding against the h^2 error */
+        double low = t - h > s->t_min ? t - h : s->t_min, high = t + h < s->t_max ? t + h : s->t_max;
+        dk_level a = {low, 0, 0}, b = {high, 0, 0};
+        s->fn(s->user, low, &a.alpha, &a.sigma, &unused.alpha, &unused.sigma);
+        s->fn(s->user, high, &b.alpha, &b.sigma, &unused.alpha, &unused.sigma);
+        d.alpha = (b.alpha - a.alpha) / (high - low), d.sigma = (b.sigma - a.sigma) / (high - low);
+    }
+    *slope = d;
     return l;
 }
 
 static dk_level dkp_custom_at_sigma(const dk_schedule *s, double noise_level) {
     double low = s->t_min, high = s->t_max;
-    dk_level first = dkp_custom_at(s, low), last = dkp_custom_at(s, high);
+    dk_level first = dkp_custom_at(s, low, NULL), last = dkp_custom_at(s, high, NULL);
     int below = dk_noise_level(first) >= noise_level;
     if (below || dk_noise_level(last) <= noise_level) { /* t stays at the end */
         dk_level l = below ? first : last;
@@ -2073,77 +2005,95 @@ static dk_level dkp_custom_at_sigma(const dk_schedule *s, double noise_level) {
     for (int i = 0; i < 200; i++) {
         double middle = low + (high - low) / 2;
         if (middle <= low || middle >= high) break;
-        if (dk_noise_level(dkp_custom_at(s, middle)) <= noise_level) low = middle;
+        if (dk_noise_level(dkp_custom_at(s, middle, NULL)) <= noise_level) low = middle;
         else high = middle;
     }
-    return dkp_custom_at(s, low);
+    return dkp_custom_at(s, low, NULL);
 }
 
-static void dkp_custom_slopes(const dk_schedule *s, double t, double *d_alpha, double *d_sigma) {
-    double alpha, sigma, h = 1e-5 * (s->t_max - s->t_min); /* balances rounding against the h^2 error */
-    *d_alpha = *d_sigma = HUGE_VAL;
-    s->fn(s->user, t, &alpha, &sigma, d_alpha, d_sigma);
-    if (dkp_finite(*d_alpha) && dkp_finite(*d_sigma)) return;
-    double low = t - h > s->t_min ? t - h : s->t_min, high = t + h < s->t_max ? t + h : s->t_max;
-    dk_level a = dkp_custom_at(s, low), b = dkp_custom_at(s, high);
-    *d_alpha = (b.alpha - a.alpha) / (high - low), *d_sigma = (b.sigma - a.sigma) / (high - low);
-}
-
-/* What a family is: its functions, the times that it knows, and its defaults. flow_unit: its noise levels are
-   customarily spaced in sigma/(alpha + sigma), not in sigma/alpha. */
+/* What a family is: its level at t, what it keeps at 1, the times that it knows, and its defaults. unit: that its noise
+   levels are customarily spaced in. */
 typedef struct dkp_family {
-    dk_level (*at)(const dk_schedule *s, double t);
-    dk_level (*at_sigma)(const dk_schedule *s, double noise_level);
-    void (*slopes)(const dk_schedule *s, double t, double *d_alpha, double *d_sigma);
+    dk_level (*at)(const dk_schedule *s, double t, dk_level *slope);
+    int kept;
     double t_low, t_high;
-    int flow_unit;
+    dk_unit unit;
     dk_prediction prediction;
-    dk_condition condition;
+    dk_unit condition;
 } dkp_family;
 
 static const dkp_family *dkp_family_of(const dk_schedule *s) {
     static const dkp_family families[DK_FAMILY_COUNT] = {
-#define DKP_FLOW \
-    {dkp_flow_at, dkp_flow_at_sigma, dkp_flow_slopes, 0, 1, 1, DK_PREDICT_VELOCITY, DK_CONDITION_FLOW}
-        DKP_FLOW, /* DEFAULT */
-        DKP_FLOW,
-#undef DKP_FLOW
-        {dkp_ve_at, dkp_ve_at_sigma, dkp_ve_slopes, -1e3, 1e3, 0, DK_PREDICT_EPS, DK_CONDITION_SIGMA},
-        {dkp_edm_at, dkp_edm_at, dkp_edm_slopes, 0, 1e300, 0, DK_PREDICT_EDM, DK_CONDITION_SIGMA},
-        {dkp_vp_at, dkp_vp_at_sigma, dkp_vp_slopes, 0, 1e3, 0, DK_PREDICT_EPS, DK_CONDITION_T},
-        {dkp_discrete_at, dkp_discrete_at_sigma, dkp_discrete_slopes, -1, 1e9, 0, DK_PREDICT_EPS,
-         DK_CONDITION_T},
-        {dkp_sub_vp_at, dkp_sub_vp_at_sigma, dkp_sub_vp_slopes, 0, 1e3, 0, DK_PREDICT_EPS, DK_CONDITION_T},
-        {dkp_cosine_at, dkp_cosine_at_sigma, dkp_cosine_slopes, 0, 1.5707963267948966, 1, DK_PREDICT_V,
-         DK_CONDITION_T},
-        {dkp_vp_cosine_at, dkp_vp_cosine_at_sigma, dkp_vp_cosine_slopes, 0, 1, 0, DK_PREDICT_EPS,
-         DK_CONDITION_T},
-        {dkp_custom_at, dkp_custom_at_sigma, dkp_custom_slopes, -1e300, 1e300, 0, DK_PREDICT_X0,
-         DK_CONDITION_T},
+#define DKP_FAMILY(at, kept, low, high, unit, prediction, condition) \
+    {dkp_##at##_at, DKP_KEEP_##kept, low, high, DK_UNIT_##unit, DK_PREDICT_##prediction, DK_UNIT_##condition}
+        DKP_FAMILY(flow, SUM, 0, 1, FLOW, VELOCITY, FLOW), /* DEFAULT */
+        DKP_FAMILY(flow, SUM, 0, 1, FLOW, VELOCITY, FLOW),
+        DKP_FAMILY(ve, ALPHA, -1e3, 1e3, SIGMA, EPS, SIGMA),
+        DKP_FAMILY(edm, ALPHA, 0, 1e300, SIGMA, EDM, SIGMA),
+        DKP_FAMILY(vp, SQUARES, 0, 1e3, SIGMA, EPS, T),
+        DKP_FAMILY(discrete, SQUARES, -1, 1e9, SIGMA, EPS, T),
+        DKP_FAMILY(vp, SUB_VP, 0, 1e3, SIGMA, EPS, T),
+        DKP_FAMILY(cosine, SQUARES, 0, 1.5707963267948966, FLOW, V, T),
+        DKP_FAMILY(vp_cosine, SQUARES, 0, 1, SIGMA, EPS, T),
+        DKP_FAMILY(custom, SQUARES, -1e300, 1e300, SIGMA, X0, T),
+#undef DKP_FAMILY
     };
     return &families[(int)s->family >= 0 && s->family < DK_FAMILY_COUNT ? s->family : DK_FAMILY_DEFAULT];
 }
 
-DK_API dk_level dk_level_at(const dk_schedule *s, double t) { return dkp_family_of(s)->at(s, t); }
+DK_API dk_level dk_level_at(const dk_schedule *s, double t) { return dkp_family_of(s)->at(s, t, NULL); }
+
+/* d alpha/dt and d sigma/dt at t, from the left where the schedule has a kink. */
+static dk_level dkp_slope_at(const dk_schedule *s, double t) {
+    dk_level slope = {1, 0, 0};
+    dkp_family_of(s)->at(s, t, &slope);
+    return slope;
+}
 
 DK_API dk_level dk_level_at_sigma(const dk_schedule *s, double noise_level) {
-    return dkp_family_of(s)->at_sigma(s, noise_level);
+    if (s->family == DK_FAMILY_CUSTOM) return dkp_custom_at_sigma(s, noise_level);
+    dk_level l = dkp_scaled(dkp_family_of(s)->kept, noise_level);
+    l.t = s->family == DK_FAMILY_VP_DISCRETE ? dkp_discrete_time(s, l, noise_level) : dkp_time_at(s, noise_level);
+    return l;
 }
 
 DK_API dk_level dk_level_at_lambda(const dk_schedule *s, double lambda) {
     return dk_level_at_sigma(s, dkp_exp(-lambda));
 }
 
-DK_API void dk_level_slopes(const dk_schedule *s, double t, double *d_alpha, double *d_sigma) {
-    dkp_family_of(s)->slopes(s, t, d_alpha, d_sigma);
+/* A level in a unit, and the level there. On flow schedules sigma/(alpha + sigma) is sigma, and is kept to the bit. */
+static double dkp_in_unit(dk_unit unit, dk_level l) {
+    switch (unit) {
+    case DK_UNIT_SIGMA: return dk_noise_level(l);
+    case DK_UNIT_FLOW: return l.sigma / (l.alpha + l.sigma);
+    case DK_UNIT_DATA: return l.alpha / (l.alpha + l.sigma);
+    case DK_UNIT_LAMBDA: return dk_lambda(l);
+    case DK_UNIT_C_NOISE: return -0.25 * dk_lambda(l);
+    case DK_UNIT_ANGLE: return dkp_angle(l);
+    default: return l.t;
+    }
 }
 
-/* Level at u = sigma/(alpha + sigma); on flow schedules u is sigma itself and is kept to the bit. */
-static dk_level dkp_level_at_flow(const dk_schedule *s, double u) {
-    if (dkp_family_of(s)->at != dkp_flow_at) return dk_level_at_sigma(s, u < 1 ? u / (1 - u) : HUGE_VAL);
-    dk_level l = {u / (dkp_shift(s) - (dkp_shift(s) - 1) * u), 1 - u, u};
-    return l;
+static dk_level dkp_at_unit(const dk_schedule *s, dk_unit unit, double v) {
+    dk_level flow = {0, 1 - v, v};
+    switch (unit) {
+    case DK_UNIT_SIGMA: return dk_level_at_sigma(s, v);
+    case DK_UNIT_FLOW:
+        if (dkp_family_of(s)->kept != DKP_KEEP_SUM) return dk_level_at_sigma(s, v < 1 ? v / (1 - v) : HUGE_VAL);
+        flow.t = v / (dkp_shift(s) - (dkp_shift(s) - 1) * v);
+        return flow;
+    case DK_UNIT_DATA: return dkp_at_unit(s, DK_UNIT_FLOW, 1 - v);
+    case DK_UNIT_LAMBDA: return dk_level_at_lambda(s, v);
+    case DK_UNIT_C_NOISE: return dk_level_at_lambda(s, -4 * v);
+    case DK_UNIT_ANGLE: return dk_level_at_sigma(s, v < dkp_pi / 2 ? dkp_tan(v) : HUGE_VAL);
+    default: return dk_level_at(s, v);
+    }
 }
+
+/* The unit u in which a family's noise levels are customarily spaced. */
+static int dkp_flow_unit(const dk_schedule *s) { return dkp_family_of(s)->unit == DK_UNIT_FLOW; }
+static double dkp_u(const dk_schedule *s, dk_level l) { return dkp_in_unit(dkp_family_of(s)->unit, l); }
+static dk_level dkp_at_u(const dk_schedule *s, double u) { return dkp_at_unit(s, dkp_family_of(s)->unit, u); }
 
 DK_API void dk_add_noise(dk_level l, const dk_real *x0, const dk_real *eps, dk_real *x, size_t n) {
     dk_real a = (dk_real)l.alpha, b = (dk_real)l.sigma;
@@ -2171,28 +2121,13 @@ static double dkp_round(double t, dk_rounding rounding) {
     return rest < 0.5 || (rest <= 0.5 && fmod(down, 2) == 0) ? down : down + 1;
 }
 
-static double dkp_condition(const dk_config *c, dk_level l) {
-    switch (c->condition) {
-    case DK_CONDITION_TIMESTEP: return floor(l.t + 0.5);
-    case DK_CONDITION_SIGMA: return dk_noise_level(l);
-    case DK_CONDITION_FLOW: return l.sigma / (l.alpha + l.sigma);
-    case DK_CONDITION_C_NOISE: return -0.25 * dk_lambda(l);
-    case DK_CONDITION_LAMBDA: return dk_lambda(l);
-    case DK_CONDITION_DATA: return l.alpha / (l.alpha + l.sigma);
-    case DK_CONDITION_DEFAULT:
-    case DK_CONDITION_T:
-    case DK_CONDITION_COUNT: break;
-    }
-    return l.t;
-}
-
 /* The number that the network is told at a level of the sampler's. It knows the timesteps 0 .. T-1. */
 static double dkp_told(const dk_config *c, dk_level l) {
     const dk_schedule *s =
         c->network_schedule.family == DK_FAMILY_DEFAULT ? &c->schedule : &c->network_schedule;
     dk_level n = dkp_network_level(c, l);
     if (s->family == DK_FAMILY_VP_DISCRETE && n.t < 0 && n.sigma > 0) n.t = 0;
-    return dkp_round(dkp_condition(c, n) * c->condition_scale, c->condition_rounding);
+    return dkp_round(dkp_in_unit(c->condition, n) * c->condition_scale, c->condition_rounding);
 }
 
 /* D = d_x x + d_f F and the noise at level l, for the network's input = input_scale x and its condition at level `told`. */
@@ -2239,24 +2174,6 @@ static dkp_model dkp_model_at(const dk_config *c, const dk_level *l, const dk_le
 }
 
 /* -------------------------------------------------------------------------- >>grid  Time grids */
-
-/* The unit u in which a family's noise levels are customarily spaced. */
-static int dkp_flow_unit(const dk_schedule *s) { return dkp_family_of(s)->flow_unit; }
-
-static double dkp_u(const dk_schedule *s, dk_level l) {
-    return dkp_flow_unit(s) ? l.sigma / (l.alpha + l.sigma) : dk_noise_level(l);
-}
-
-static dk_level dkp_level_at_u(const dk_schedule *s, double u) {
-    return dkp_flow_unit(s) ? dkp_level_at_flow(s, u) : dk_level_at_sigma(s, u);
-}
-
-static dk_level dkp_level_of_unit(const dk_schedule *s, dk_unit unit, double v) {
-    return unit == DK_UNIT_T       ? dk_level_at(s, v)
-           : unit == DK_UNIT_SIGMA ? dk_level_at_sigma(s, v)
-           : unit == DK_UNIT_FLOW  ? dkp_level_at_flow(s, v)
-                                   : dk_level_at_lambda(s, v);
-}
 
 /* A discrete schedule's table: its size, 0 if there is none, and its level k, with -1 for clean data. */
 static int dkp_table_size(const dk_schedule *s) {
@@ -2328,75 +2245,15 @@ struct dk_layout {
     int asked;     /* levels that the spacing is asked for, */
     int there;     /* and that it then has, */
     int steps;     /* and steps of the whole grid, of which the last c->steps are run */
-    int first;     /* LAPLACE, LOGIT_NORMAL: so many levels are beyond the noisy end */
-    int next, at;  /* BETA: the walk over its indices, and the level where it stands, */
-    double index;  /* whose index is this */
+    int next, at;  /* DKP_DISTINCT: the walk over the levels asked for, and the level where it stands, */
+    dk_level here; /* and this one */
 };
-
-/* Spacings: level i of n from the noisy end. Those with a range take i = 0 and i = n - 1 from it beforehand,
-   unless they say DKP_OWN_ENDS; those over the table (DKP_TABLE) have n = steps. */
 
 static double dkp_fraction(int i, int n) { return n > 1 ? (double)i / (n - 1) : 0; }
 
-static double dkp_u_noisy(const dk_layout *g) { return dkp_u(g->s, g->noisy); }
-static double dkp_u_clean(const dk_layout *g) { return dkp_u(g->s, g->clean); }
-
 static dk_level dkp_karras_between(const dk_schedule *s, double noisy, double clean, double rho, int i, int n) {
     double ratio = dkp_pow(clean / noisy, 1 / rho);
-    return dkp_level_at_u(s, noisy * dkp_pow(1 + dkp_fraction(i, n) * (ratio - 1), rho));
-}
-
-static dk_level dkp_karras(dk_layout *g, int i, int n) {
-    return dkp_karras_between(g->s, dkp_u_noisy(g), dkp_u_clean(g), g->a, i, n);
-}
-
-static dk_level dkp_exponential(dk_layout *g, int i, int n) {
-    double a = dkp_log(dkp_u_noisy(g)), b = dkp_log(dkp_u_clean(g));
-    return dkp_level_at_u(g->s, dkp_exp(a + dkp_fraction(i, n) * (b - a)));
-}
-
-static dk_level dkp_polyexponential(dk_layout *g, int i, int n) {
-    double a = dkp_log(dkp_u_noisy(g)), b = dkp_log(dkp_u_clean(g));
-    return dkp_level_at_u(g->s, dkp_exp(b + dkp_pow(1 - dkp_fraction(i, n), g->a) * (a - b)));
-}
-
-static dk_level dkp_log_snr(dk_layout *g, int i, int n) {
-    double a = dk_lambda(g->noisy), b = dk_lambda(g->clean);
-    return dk_level_at_lambda(g->s, a + dkp_fraction(i, n) * (b - a));
-}
-
-static dk_level dkp_uniform(dk_layout *g, int i, int n) {
-    double a = g->noisy.t, b = g->clean.t;
-    return dk_level_at(g->s, a + i * (n > 1 ? (b - a) / (n - 1) : 0)); /* numpy's order, as below */
-}
-
-/* v-diffusion's crash schedule, sigma = sin^2, over the range. */
-static dk_level dkp_crash(dk_layout *g, int i, int n) {
-    double a = dkp_sin(dkp_angle(g->noisy)), b = dkp_sin(dkp_angle(g->clean));
-    double root = dkp_sin(0.5 * dkp_pi * (1 - dkp_fraction(i, n))), sine = b + root * root * (a - b);
-    return dk_level_at_sigma(g->s, sine / dkp_sqrt((1 - sine) * (1 + sine)));
-}
-
-static dk_level dkp_quadratic(dk_layout *g, int i, int n) {
-    double a = dkp_sqrt(g->noisy.t), b = dkp_sqrt(g->clean.t), root = a + dkp_fraction(i, n) * (b - a);
-    return dk_level_at(g->s, root * root);
-}
-
-/* ComfyUI: the ends' times are found by `timestep(sigma)`, which for flow does not undo the shift. */
-static dk_level dkp_normal(dk_layout *g, int i, int n) {
-    int flow = g->s->family == DK_FAMILY_FLOW;
-    double a = flow ? dkp_u_noisy(g) : g->noisy.t, b = flow ? dkp_u_clean(g) : g->clean.t;
-    return dk_level_at(g->s, i == n - 1 && n > 1 ? b : a + dkp_fraction(i, n) * (b - a));
-}
-
-static dk_level dkp_kl_optimal(dk_layout *g, int i, int n) {
-    double a = dkp_atan(dkp_u_noisy(g)), b = dkp_atan(dkp_u_clean(g)), f = dkp_fraction(i, n);
-    return dkp_level_at_u(g->s, dkp_tan(f * b + (1 - f) * a));
-}
-
-static dk_level dkp_beta_sigma(dk_layout *g, int i, int n) {
-    double a = dkp_u_noisy(g), b = dkp_u_clean(g);
-    return dkp_level_at_u(g->s, b + dkp_beta_quantile(1 - dkp_fraction(i, n), g->a, g->b) * (a - b));
+    return dkp_at_u(s, noisy * dkp_pow(1 + dkp_fraction(i, n) * (ratio - 1), rho));
 }
 
 /* The 1e-5 keeps the logarithm finite at both ends; it is part of the published formula. */
@@ -2405,34 +2262,15 @@ static double dkp_laplace_quantile(const dk_layout *g, int i, int n) {
     return dkp_exp(g->a + (off > 0 ? tail : off < 0 ? -tail : 0));
 }
 
-static double dkp_logit_quantile(const dk_layout *g, int i, int n) {
-    return dkp_exp(g->a + g->b * dkp_normal_above(dkp_fraction(i, n)));
-}
-
 /* Quantiles beyond an end of the range are cut to it, all to one level. */
-static double dkp_list_quantile(const dk_layout *g, int i) {
-    return g->c->grid.spacing == DK_SPACING_LAPLACE ? dkp_laplace_quantile(g, i, g->asked)
-                                                    : dkp_logit_quantile(g, i, g->asked);
-}
-
-static dk_level dkp_quantiles(dk_layout *g, int i, int n) {
-    double noise_level = dkp_list_quantile(g, i + g->first);
-    (void)n;
+static dk_level dkp_cut_to_range(const dk_layout *g, double noise_level) {
     if (!(noise_level < dk_noise_level(g->noisy))) return g->noisy;
     if (!(noise_level > dk_noise_level(g->clean))) return g->clean;
     return dk_level_at_sigma(g->s, noise_level);
 }
 
-static int dkp_quantile_count(dk_layout *g, int n) {
-    double noisy = dk_noise_level(g->noisy), clean = dk_noise_level(g->clean);
-    int last = n - 1;
-    for (g->first = 0; g->first + 1 < n && !(dkp_list_quantile(g, g->first + 1) < noisy);) g->first++;
-    while (last - 1 > g->first && !(dkp_list_quantile(g, last - 1) > clean)) last--;
-    return last - g->first + 1;
-}
-
 /* Karras et al. 2022, table 1: B(t) = beta_d t^2/2 + beta_min t = log(1 + sigma^2), given at both ends. */
-static dk_level dkp_vp_spaced(dk_layout *g, int i, int n) {
+static dk_level dkp_vp_spaced(const dk_layout *g, int i, int n) {
     double noisy = dk_noise_level(g->noisy), clean = dk_noise_level(g->clean);
     double low = g->a, t = 1 + dkp_fraction(i, n) * (low - 1);
     double last = dkp_log1p(noisy * noisy), beta_d = 2 * (dkp_log1p(clean * clean) / low - last) / (low - 1);
@@ -2456,38 +2294,31 @@ static double dkp_iddpm_level(const dk_layout *g, int wanted, int *found) {
     return 0;
 }
 
-static int dkp_iddpm_count(dk_layout *g, int n) {
-    int all;
-    dkp_iddpm_level(g, -1, &all);
-    return n < all ? n : all;
-}
-
-static dk_level dkp_iddpm(dk_layout *g, int i, int n) {
-    int all, found;
-    n = g->there;
+static dk_level dkp_iddpm(const dk_layout *g, int i) {
+    int all, found, n = g->there;
     dkp_iddpm_level(g, -1, &all);
     double from_noisy = dkp_round((n > 1 ? (double)(all - 1) / (n - 1) : 0) * i, DK_ROUND_NEAREST);
     return dk_level_at_sigma(g->s, dkp_iddpm_level(g, all - 1 - (int)from_noisy, &found));
 }
 
 /* 1 - u/u_max = threshold i/linear up to i = linear, then the parabola with the same slope there that is 1 at n. */
-static dk_level dkp_linear_quadratic(dk_layout *g, int i, int n) {
+static dk_level dkp_linear_quadratic(const dk_layout *g, int i, int n) {
     int linear = g->n > 0 ? g->n : n / 2, rest = n - linear;
     if (i == 0) return g->noisy;
     double slope = g->a / linear, x = slope * i;
     if (i > linear) x += (1 - slope * n) / rest / rest * (i - linear) * (i - linear);
-    return dkp_level_at_u(g->s, (1 - x) * dkp_u_noisy(g));
+    return dkp_at_u(g->s, (1 - x) * dkp_u(g->s, g->noisy));
 }
 
 /* Two arctangents, noisy to half-way and half-way to clean, both centred at 0.6 of n + 1. */
-static dk_level dkp_bong_tangent(dk_layout *g, int i, int n) {
-    double noisy = dkp_u_noisy(g), clean = dkp_u_clean(g), half = clean + 0.5 * (noisy - clean);
+static double dkp_bong_tangent(double noisy, double clean, int i, int n) {
+    double half = clean + 0.5 * (noisy - clean);
     int middle = (int)floor((n + 1) * 0.6), first = i < middle - 1, length = first ? middle : n + 1 - middle;
     int x = first ? i : i - (middle - 1), pivot = first ? middle : 0;
     double slope = 8.0 / (n + 1), top = dkp_atan(slope * pivot),
            bottom = dkp_atan(slope * (pivot - length + 1));
     double v = length > 1 ? (dkp_atan(slope * (pivot - x)) - bottom) / (top - bottom) : 1;
-    return dkp_level_at_u(g->s, first ? half + v * (noisy - half) : clean + v * (half - clean));
+    return first ? half + v * (noisy - half) : clean + v * (half - clean);
 }
 
 /* So many of a table's levels are in the schedule's range. */
@@ -2495,25 +2326,27 @@ static double dkp_table_span(const dk_layout *g) {
     return g->s->family == DK_FAMILY_VP_DISCRETE ? floor(g->s->t_max) + 1 : dkp_table_size(g->s);
 }
 
-static dk_level dkp_leading(dk_layout *g, int i, int n) {
-    double ratio = floor(dkp_table_span(g) / n);
-    return dkp_table_level(g->s, dkp_round((n - 1 - i) * ratio, g->c->grid.rounding) + g->n);
+/* The place in the table of level i of n. numpy's order of operations in arange and linspace, so that ties round as in
+   the peers. */
+static double dkp_table_index(const dk_layout *g, int i, int n) {
+    double T = dkp_table_size(g->s), span = dkp_table_span(g), v = 1 - (double)i / n;
+    dk_rounding rounding = g->c->grid.rounding;
+    switch (g->c->grid.spacing) {
+    case DK_SPACING_LEADING: return dkp_round((n - 1 - i) * floor(span / n), rounding) + g->n;
+    case DK_SPACING_TRAILING: return dkp_round(span + i * (span - T / n - span), rounding) - 1;
+    case DK_SPACING_LINSPACE:
+        return dkp_round(n > 1 ? (n - 1 - i) * ((span - 1) / (n - 1)) : span - 1, rounding);
+    case DK_SPACING_SIMPLE: return T - 1 - floor(i * (T / n));
+    case DK_SPACING_DDIM_UNIFORM: return 1 + (g->there - 1 - i) * floor(T / n);
+    case DK_SPACING_SMOOTHSTEP: return floor(v * v * (3 - 2 * v) * (T - 1) + 0.5);
+    case DK_SPACING_BETA: return dkp_round(dkp_beta_quantile(v, g->a, g->b) * (T - 1), DK_ROUND_NEAREST);
+    /* of the trailing grid of g->n steps, whole timesteps apart */
+    case DK_SPACING_LCM: return (g->n - floor(i * ((double)g->n / n))) * floor(T / g->n) - 1;
+    default: return (g->n - floor(g->a) - i) * floor(T / g->n) - 1; /* SD_TURBO */
+    }
 }
 
-/* numpy's order of operations in arange and linspace, so that ties round as in the peers */
-static dk_level dkp_trailing(dk_layout *g, int i, int n) {
-    double T = dkp_table_size(g->s), span = dkp_table_span(g);
-    return dkp_table_level(g->s, dkp_round(span + i * (span - T / n - span), g->c->grid.rounding) - 1);
-}
-
-static int dkp_trailing_count(dk_layout *g, int n) {
-    double span = dkp_table_span(g), T = dkp_table_size(g->s);
-    return span < T ? (int)ceil(span / (T / n)) : n;
-}
-
-static dk_level dkp_linspace(dk_layout *g, int i, int n) {
-    double last = dkp_table_span(g) - 1, k = n > 1 ? (n - 1 - i) * (last / (n - 1)) : last;
-    k = dkp_round(k, g->c->grid.rounding);
+static dk_level dkp_placed(const dk_layout *g, double k) {
     double low = floor(k), f = k - low;
     dk_level l = dkp_table_level(g->s, k);
     if (!(g->c->grid.quirks & DK_QUIRK_SIGMA_LINEAR) || !(f > 0)) return l;
@@ -2522,81 +2355,6 @@ static dk_level dkp_linspace(dk_layout *g, int i, int n) {
     l = dk_level_at_sigma(g->s, a + f * (b - a));
     l.t = t;
     return l;
-}
-
-static dk_level dkp_simple(dk_layout *g, int i, int n) {
-    double T = dkp_table_size(g->s);
-    return dkp_table_level(g->s, T - 1 - floor(i * (T / n)));
-}
-
-static int dkp_ddim_uniform_count(dk_layout *g, int n) {
-    int T = dkp_table_size(g->s);
-    return (T - 2) / (T / n) + 1;
-}
-
-static dk_level dkp_ddim_uniform(dk_layout *g, int i, int n) {
-    return dkp_table_level(g->s, 1 + (dkp_ddim_uniform_count(g, n) - 1 - i) * (dkp_table_size(g->s) / n));
-}
-
-static dk_level dkp_smoothstep(dk_layout *g, int i, int n) {
-    double v = 1 - (double)i / n;
-    return dkp_table_level(g->s, floor(v * v * (3 - 2 * v) * (dkp_table_size(g->s) - 1) + 0.5));
-}
-
-/* Level k of the trailing grid of g->n steps, whole timesteps apart. */
-static dk_level dkp_original_step(const dk_layout *g, int k) {
-    return dkp_table_level(g->s, (g->n - k) * (dkp_table_size(g->s) / g->n) - 1);
-}
-
-static int dkp_sd_turbo_count(dk_layout *g, int n) {
-    int left = g->n - (int)g->a;
-    return n < left ? n : left;
-}
-
-static dk_level dkp_sd_turbo(dk_layout *g, int i, int n) {
-    (void)n;
-    return dkp_original_step(g, (int)g->a + i);
-}
-
-static dk_level dkp_lcm(dk_layout *g, int i, int n) {
-    return dkp_original_step(g, (int)floor(i * ((double)g->n / n)));
-}
-
-static double dkp_beta_index(const dk_layout *g, int i) {
-    double q = dkp_beta_quantile(1 - (double)i / g->asked, g->a, g->b);
-    return dkp_round(q * (dkp_table_size(g->s) - 1), DK_ROUND_NEAREST);
-}
-
-/* On to the index after so many different ones, or to the end. The walk begins anew only for one that lies behind. */
-static void dkp_beta_walk(dk_layout *g, int wanted) {
-    if (wanted < g->at || g->next == 0) g->next = 0, g->at = -1, g->index = -1;
-    while (g->at < wanted && g->next < g->asked) {
-        double next = dkp_beta_index(g, g->next++);
-        g->at += next < g->index || g->index < 0;
-        g->index = next;
-    }
-}
-
-static int dkp_beta_count(dk_layout *g, int n) {
-    dkp_beta_walk(g, n);
-    return g->at + 1;
-}
-
-static dk_level dkp_beta(dk_layout *g, int i, int n) {
-    if (g->there == n) return dkp_table_level(g->s, dkp_beta_index(g, i)); /* none came twice */
-    dkp_beta_walk(g, i);
-    return dkp_table_level(g->s, g->index);
-}
-
-static dk_level dkp_custom(dk_layout *g, int i, int n) {
-    dk_level l = g->clean;
-    g->c->grid.fn(g->c, i, n, &l);
-    return l;
-}
-
-static int dkp_custom_count(dk_layout *g, int n) {
-    dk_level unused;
-    return g->c->grid.fn(g->c, -1, n, &unused);
 }
 
 /* Entry x of a list, linear between entries in the log, or in t or lambda. */
@@ -2609,16 +2367,60 @@ static double dkp_between(const double *list, int n, double x, int by_log) {
                   : list[k] + f * (list[k + 1] - list[k]);
 }
 
-static dk_level dkp_resample(dk_layout *g, int i, int n) {
+static dk_level dkp_listed(const dk_layout *g, int i, int n) {
     const dk_grid *list = &g->c->grid;
     double x = n > 1 ? (double)i * (list->level_count - 1) / (n - 1) : 0;
     int by_log = list->unit == DK_UNIT_SIGMA || list->unit == DK_UNIT_FLOW;
-    return dkp_level_of_unit(g->s, list->unit, dkp_between(list->levels, list->level_count, x, by_log));
+    if (list->spacing == DK_SPACING_LEVELS) return dkp_at_unit(g->s, list->unit, list->levels[i]);
+    return dkp_at_unit(g->s, list->unit, dkp_between(list->levels, list->level_count, x, by_log));
 }
 
-static dk_level dkp_verbatim(dk_layout *g, int i, int n) {
-    (void)n;
-    return dkp_level_of_unit(g->s, g->c->grid.unit, g->c->grid.levels[i]);
+/* Level i of the n that a spacing is asked for, from the noisy end. */
+static dk_level dkp_spaced_at(const dk_layout *g, int i, int n) {
+    const dk_schedule *s = g->s;
+    double noisy = dkp_u(s, g->noisy), clean = dkp_u(s, g->clean), f = dkp_fraction(i, n), from, to, root;
+    dk_level l = g->clean;
+    switch (g->c->grid.spacing) {
+    case DK_SPACING_KARRAS: return dkp_karras_between(s, noisy, clean, g->a, i, n);
+    case DK_SPACING_EXPONENTIAL:
+        from = dkp_log(noisy), to = dkp_log(clean);
+        return dkp_at_u(s, dkp_exp(from + f * (to - from)));
+    case DK_SPACING_POLYEXPONENTIAL:
+        from = dkp_log(noisy), to = dkp_log(clean);
+        return dkp_at_u(s, dkp_exp(to + dkp_pow(1 - f, g->a) * (from - to)));
+    case DK_SPACING_LAMBDA:
+        from = dk_lambda(g->noisy), to = dk_lambda(g->clean);
+        return dk_level_at_lambda(s, from + f * (to - from));
+    case DK_SPACING_UNIFORM: /* numpy's order */
+        from = g->noisy.t, to = g->clean.t;
+        return dk_level_at(s, from + i * (n > 1 ? (to - from) / (n - 1) : 0));
+    case DK_SPACING_QUADRATIC:
+        from = dkp_sqrt(g->noisy.t), to = dkp_sqrt(g->clean.t), root = from + f * (to - from);
+        return dk_level_at(s, root * root);
+    case DK_SPACING_NORMAL: /* the ends' times by `timestep(sigma)`, which for flow does not undo the shift */
+    case DK_SPACING_SGM_UNIFORM:
+        from = s->family == DK_FAMILY_FLOW ? noisy : g->noisy.t;
+        to = s->family == DK_FAMILY_FLOW ? clean : g->clean.t;
+        return dk_level_at(s, i == n - 1 && n > 1 ? to : from + f * (to - from));
+    case DK_SPACING_KL_OPTIMAL:
+        return dkp_at_u(s, dkp_tan(f * dkp_atan(clean) + (1 - f) * dkp_atan(noisy)));
+    case DK_SPACING_BETA_SIGMA:
+        return dkp_at_u(s, clean + dkp_beta_quantile(1 - f, g->a, g->b) * (noisy - clean));
+    case DK_SPACING_CRASH: /* v-diffusion's crash schedule, sigma = sin^2, over the range */
+        from = dkp_sin(dkp_angle(g->noisy)), to = dkp_sin(dkp_angle(g->clean));
+        root = dkp_sin(0.5 * dkp_pi * (1 - f)), from = to + root * root * (from - to);
+        return dk_level_at_sigma(s, from / dkp_sqrt((1 - from) * (1 + from)));
+    case DK_SPACING_VP: return dkp_vp_spaced(g, i, n);
+    case DK_SPACING_IDDPM: return dkp_iddpm(g, i);
+    case DK_SPACING_LAPLACE: return dkp_cut_to_range(g, dkp_laplace_quantile(g, i, n));
+    case DK_SPACING_LOGIT_NORMAL: return dkp_cut_to_range(g, dkp_exp(g->a + g->b * dkp_normal_above(f)));
+    case DK_SPACING_LINEAR_QUADRATIC: return dkp_linear_quadratic(g, i, n);
+    case DK_SPACING_BONG_TANGENT: return dkp_at_u(s, dkp_bong_tangent(noisy, clean, i, n));
+    case DK_SPACING_RESAMPLE:
+    case DK_SPACING_LEVELS: return dkp_listed(g, i, n);
+    case DK_SPACING_CUSTOM: g->c->grid.fn(g->c, i, n, &l); return l;
+    default: return dkp_placed(g, dkp_table_index(g, i, n));
+    }
 }
 
 enum {
@@ -2628,60 +2430,55 @@ enum {
     DKP_FINITE_U = 8,    /* the range's ends must have a finite u, */
     DKP_SOME_NOISE = 16, /* sigma > 0, */
     DKP_SOME_DATA = 32,  /* alpha > 0 */
+    DKP_DISTINCT = 64,   /* what comes twice is taken once */
     DKP_LISTED = DKP_NO_RANGE | DKP_OWN_ENDS
 };
 
-/* A spacing is a row, in the order of dk_spacing: its function, how many of n levels there really are where that
-   differs, the last level, and what a, b and n stand for at 0. */
+/* A spacing is a row, in the order of dk_spacing: what it needs, the last level, and what a, b and n stand for at 0. */
 typedef struct dkp_spacing {
-    dk_level (*at)(dk_layout *g, int i, int n);
-    int (*count)(dk_layout *g, int n);
-    int flags;
-    dk_final final;
+    unsigned char flags, final, n;
     double a, b;
-    int n;
 } dkp_spacing;
 
 /* clang-format off */
 #define DKP_SPACINGS(X) \
-    X("karras", "u^(1/rho) linear, rho 7; Karras et al. 2022, eq. 5", KARRAS, dkp_karras, NULL, DKP_FINITE_U, DEFAULT, 7, 0, 0) \
-    X("exponential", "log u linear", EXPONENTIAL, dkp_exponential, NULL, DKP_FINITE_U | DKP_SOME_NOISE, DEFAULT, 0, 0, 0) \
-    X("lambda", "log-SNR linear; Lu et al. 2022", LAMBDA, dkp_log_snr, NULL, DKP_FINITE_U | DKP_SOME_NOISE | DKP_SOME_DATA, DEFAULT, 0, 0, 0) \
-    X("uniform", "t linear", UNIFORM, dkp_uniform, NULL, 0, DEFAULT, 0, 0, 0) \
-    X("quadratic", "sqrt(t) linear; Song et al. 2020", QUADRATIC, dkp_quadratic, NULL, 0, DEFAULT, 0, 0, 0) \
-    X("leading", "timesteps 0, r, 2r ... + offset, r = T/steps whole; Ho et al. 2020", LEADING, dkp_leading, NULL, DKP_TABLE, DEFAULT, 0, 0, 0) \
-    X("trailing", "timesteps T-1, T-1-r ..., r = T/steps; Lin et al. 2023", TRAILING, dkp_trailing, dkp_trailing_count, DKP_TABLE, DEFAULT, 0, 0, 0) \
-    X("linspace", "timesteps T-1 to 0, linear; Nichol & Dhariwal 2021", LINSPACE, dkp_linspace, NULL, DKP_TABLE, DEFAULT, 0, 0, 0) \
-    X("polyexponential", "log u linear in ramp^rho, rho 1; k-diffusion", POLYEXPONENTIAL, dkp_polyexponential, NULL, DKP_FINITE_U | DKP_SOME_NOISE, DEFAULT, 1, 0, 0) \
-    X("vp", "t linear in the VP process with the range's ends; Karras et al. 2022, table 1", VP, dkp_vp_spaced, NULL, DKP_FINITE_U | DKP_SOME_NOISE | DKP_SOME_DATA, DEFAULT, 1e-3, 0, 0) \
-    X("iddpm", "every so-manyth of improved DDPM's levels; Karras et al. 2022, table 1", IDDPM, dkp_iddpm, dkp_iddpm_count, DKP_OWN_ENDS, DEFAULT, 1e-3, 8e-3, 0) \
-    X("kl_optimal", "atan u linear; Sabour et al. 2024", KL_OPTIMAL, dkp_kl_optimal, NULL, 0, DEFAULT, 0, 0, 0) \
-    X("laplace", "log(sigma/alpha) at quantiles of a Laplace distribution; Hang et al. 2024", LAPLACE, dkp_quantiles, dkp_quantile_count, DKP_OWN_ENDS, DEFAULT, 0, 0.5, 0) \
-    X("logit_normal", "logit of sigma/(alpha + sigma) at normal quantiles; Esser et al. 2024", LOGIT_NORMAL, dkp_quantiles, dkp_quantile_count, DKP_OWN_ENDS, REPLACE, 0, 1.75, 0) \
-    X("linear_quadratic", "linear to u = 0.975 u_max, then quadratic; Polyak et al. 2024", LINEAR_QUADRATIC, dkp_linear_quadratic, NULL, DKP_FINITE_U | DKP_OWN_ENDS, ZERO, 0.025, 0, 0) \
-    X("bong_tangent", "u along two arctangents; RES4LYF", BONG_TANGENT, dkp_bong_tangent, NULL, DKP_FINITE_U, REPLACE, 0, 0, 0) \
-    X("crash", "sine of atan(sigma/alpha) at sin^2; v-diffusion, Crowson 2022", CRASH, dkp_crash, NULL, 0, DEFAULT, 0, 0, 0) \
-    X("beta_sigma", "u at quantiles of Beta(0.6, 0.6); Lee et al. 2024", BETA_SIGMA, dkp_beta_sigma, NULL, DKP_FINITE_U, DEFAULT, 0.6, 0.6, 0) \
-    X("beta", "timesteps at quantiles of Beta(0.6, 0.6); Lee et al. 2024, ComfyUI", BETA, dkp_beta, dkp_beta_count, DKP_TABLE, ZERO, 0.6, 0.6, 0) \
-    X("normal", "t linear, flow's shift taken twice at the ends; ComfyUI", NORMAL, dkp_normal, NULL, DKP_OWN_ENDS, DEFAULT, 0, 0, 0) \
-    X("sgm_uniform", "normal, without the level before 0; ComfyUI", SGM_UNIFORM, dkp_normal, NULL, DKP_OWN_ENDS, REPLACE, 0, 0, 0) \
-    X("simple", "timesteps T-1, T-1-r ..., r = T/steps, rounded up; ComfyUI", SIMPLE, dkp_simple, NULL, DKP_TABLE, ZERO, 0, 0, 0) \
-    X("ddim_uniform", "all timesteps 1, 1+r ..., r = T/steps whole; ComfyUI", DDIM_UNIFORM, dkp_ddim_uniform, dkp_ddim_uniform_count, DKP_TABLE, ZERO, 0, 0, 0) \
-    X("smoothstep", "timesteps along 3 v^2 - 2 v^3; stable-diffusion.cpp", SMOOTHSTEP, dkp_smoothstep, NULL, DKP_TABLE, ZERO, 0, 0, 0) \
-    X("sd_turbo", "the first of ten trailing timesteps; Sauer et al. 2023", SD_TURBO, dkp_sd_turbo, dkp_sd_turbo_count, DKP_TABLE, ZERO, 0, 0, 10) \
-    X("lcm", "some of fifty trailing timesteps; Luo et al. 2023", LCM, dkp_lcm, NULL, DKP_TABLE, ZERO, 0, 0, 50)
+    X("karras", "u^(1/rho) linear, rho 7; Karras et al. 2022, eq. 5", KARRAS, DKP_FINITE_U, DEFAULT, 7, 0, 0) \
+    X("exponential", "log u linear", EXPONENTIAL, DKP_FINITE_U | DKP_SOME_NOISE, DEFAULT, 0, 0, 0) \
+    X("lambda", "log-SNR linear; Lu et al. 2022", LAMBDA, DKP_FINITE_U | DKP_SOME_NOISE | DKP_SOME_DATA, DEFAULT, 0, 0, 0) \
+    X("uniform", "t linear", UNIFORM, 0, DEFAULT, 0, 0, 0) \
+    X("quadratic", "sqrt(t) linear; Song et al. 2020", QUADRATIC, 0, DEFAULT, 0, 0, 0) \
+    X("leading", "timesteps 0, r, 2r ... + offset, r = T/steps whole; Ho et al. 2020", LEADING, DKP_TABLE, DEFAULT, 0, 0, 0) \
+    X("trailing", "timesteps T-1, T-1-r ..., r = T/steps; Lin et al. 2023", TRAILING, DKP_TABLE, DEFAULT, 0, 0, 0) \
+    X("linspace", "timesteps T-1 to 0, linear; Nichol & Dhariwal 2021", LINSPACE, DKP_TABLE, DEFAULT, 0, 0, 0) \
+    X("polyexponential", "log u linear in ramp^rho, rho 1; k-diffusion", POLYEXPONENTIAL, DKP_FINITE_U | DKP_SOME_NOISE, DEFAULT, 1, 0, 0) \
+    X("vp", "t linear in the VP process with the range's ends; Karras et al. 2022, table 1", VP, DKP_FINITE_U | DKP_SOME_NOISE | DKP_SOME_DATA, DEFAULT, 1e-3, 0, 0) \
+    X("iddpm", "improved DDPM's levels in range, evenly taken; Karras et al. 2022, table 1", IDDPM, DKP_OWN_ENDS, DEFAULT, 1e-3, 8e-3, 0) \
+    X("kl_optimal", "atan u linear; Sabour et al. 2024", KL_OPTIMAL, 0, DEFAULT, 0, 0, 0) \
+    X("laplace", "log(sigma/alpha) at quantiles of a Laplace distribution; Hang et al. 2024", LAPLACE, DKP_OWN_ENDS | DKP_DISTINCT, DEFAULT, 0, 0.5, 0) \
+    X("logit_normal", "logit of sigma/(alpha + sigma) at normal quantiles; Esser et al. 2024", LOGIT_NORMAL, DKP_OWN_ENDS | DKP_DISTINCT, REPLACE, 0, 1.75, 0) \
+    X("linear_quadratic", "linear to u = 0.975 u_max, then quadratic; Polyak et al. 2024", LINEAR_QUADRATIC, DKP_FINITE_U | DKP_OWN_ENDS, ZERO, 0.025, 0, 0) \
+    X("bong_tangent", "u along two arctangents; RES4LYF", BONG_TANGENT, DKP_FINITE_U, REPLACE, 0, 0, 0) \
+    X("crash", "sine of atan(sigma/alpha) at sin^2; v-diffusion, Crowson 2022", CRASH, 0, DEFAULT, 0, 0, 0) \
+    X("beta_sigma", "u at quantiles of Beta(0.6, 0.6); Lee et al. 2024", BETA_SIGMA, DKP_FINITE_U, DEFAULT, 0.6, 0.6, 0) \
+    X("beta", "timesteps at quantiles of Beta(0.6, 0.6); Lee et al. 2024, ComfyUI", BETA, DKP_TABLE | DKP_DISTINCT, ZERO, 0.6, 0.6, 0) \
+    X("normal", "t linear, flow's shift taken twice at the ends; ComfyUI", NORMAL, DKP_OWN_ENDS, DEFAULT, 0, 0, 0) \
+    X("sgm_uniform", "normal, without the level before 0; ComfyUI", SGM_UNIFORM, DKP_OWN_ENDS, REPLACE, 0, 0, 0) \
+    X("simple", "timesteps T-1, T-1-r ..., r = T/steps, rounded up; ComfyUI", SIMPLE, DKP_TABLE, ZERO, 0, 0, 0) \
+    X("ddim_uniform", "all timesteps 1, 1+r ..., r = T/steps whole; ComfyUI", DDIM_UNIFORM, DKP_TABLE, ZERO, 0, 0, 0) \
+    X("smoothstep", "timesteps along 3 v^2 - 2 v^3; stable-diffusion.cpp", SMOOTHSTEP, DKP_TABLE, ZERO, 0, 0, 0) \
+    X("sd_turbo", "the first of ten trailing timesteps; Sauer et al. 2023", SD_TURBO, DKP_TABLE, ZERO, 0, 0, 10) \
+    X("lcm", "some of fifty trailing timesteps; Luo et al. 2023", LCM, DKP_TABLE, ZERO, 0, 0, 50)
 /* clang-format on */
 
-#define DKP_SPACING_ROW(name, about, spacing, at, count, flags, final, a, b, n) \
-    {at, count, flags, DK_FINAL_##final, a, b, n},
+#define DKP_SPACING_ROW(name, about, spacing, flags, final, a, b, n) {flags, DK_FINAL_##final, n, a, b},
 static const dkp_spacing dkp_spacings[DK_SPACING_COUNT - 1] = {
-    DKP_SPACINGS(DKP_SPACING_ROW){dkp_custom, dkp_custom_count, DKP_LISTED, DK_FINAL_REPLACE, 0, 0, 0},
-    {dkp_resample, NULL, DKP_LISTED, DK_FINAL_REPLACE, 0, 0, 0},
-    {dkp_verbatim, NULL, DKP_LISTED, DK_FINAL_MIN, 0, 0, 0}};
+    DKP_SPACINGS(DKP_SPACING_ROW){DKP_LISTED, DK_FINAL_REPLACE, 0, 0, 0}, /* CUSTOM */
+    {DKP_LISTED, DK_FINAL_REPLACE, 0, 0, 0},                              /* RESAMPLE */
+    {DKP_LISTED, DK_FINAL_MIN, 0, 0, 0}};                                 /* LEVELS */
 #undef DKP_SPACING_ROW
 
 /* Names have a table of their own, so that a program which uses none has none in it. */
-#define DKP_GRID_NAME(name, about, spacing, at, count, flags, final, a, b, n) {name, about},
+#define DKP_GRID_NAME(name, about, spacing, flags, final, a, b, n) {name, about},
 static const dk_named dkp_grids[] = {DKP_SPACINGS(DKP_GRID_NAME)};
 #undef DKP_SPACINGS
 #undef DKP_GRID_NAME
@@ -2741,7 +2538,7 @@ static dk_level dkp_range_end(const dk_config *c, int noisy) {
     const dk_schedule *s = &c->schedule;
     const dk_grid *g = &c->grid;
     double given = noisy ? g->sigma_max : g->sigma_min;
-    if (given > 0) return dkp_level_at_u(s, given);
+    if (given > 0) return dkp_at_u(s, given);
     double t = noisy ? s->t_max : s->t_min, inward = (noisy ? -1e-3 : 1e-3) * (s->t_max - s->t_min);
     dk_level l = dk_level_at(s, t);
     if ((dkp_has(g, DKP_SOME_NOISE) && l.sigma <= 0) || (dkp_has(g, DKP_SOME_DATA) && l.alpha <= 0) ||
@@ -2752,7 +2549,7 @@ static dk_level dkp_range_end(const dk_config *c, int noisy) {
 
 static dk_final dkp_final(const dk_layout *g) {
     const dk_grid *grid = &g->c->grid;
-    dk_final own = grid->final != DK_FINAL_DEFAULT ? grid->final : dkp_spacing_of(grid)->final;
+    dk_final own = grid->final != DK_FINAL_DEFAULT ? grid->final : (dk_final)dkp_spacing_of(grid)->final;
     if (own != DK_FINAL_DEFAULT) return own;
     return dkp_ranged(grid) && g->clean.sigma <= 0 ? DK_FINAL_MIN : DK_FINAL_ZERO;
 }
@@ -2761,6 +2558,23 @@ static dk_final dkp_final(const dk_layout *g) {
 static int dkp_one_more(const dk_layout *g) {
     if (g->final == DK_FINAL_LAST) return 1;
     return !dkp_by_timesteps(&g->c->grid) && (g->final == DK_FINAL_MIN || g->final == DK_FINAL_REPLACE);
+}
+
+/* Level i of those asked for. */
+static dk_level dkp_given(const dk_layout *g, int i) {
+    if (!dkp_has(&g->c->grid, DKP_OWN_ENDS | DKP_TABLE) && (i == 0 || i == g->asked - 1))
+        return i ? g->clean : g->noisy;
+    return dkp_spaced_at(g, i, g->asked);
+}
+
+/* On to the level after so many different ones, or to the end. The walk begins anew only for one that lies behind. */
+static void dkp_walk_to(dk_layout *g, int wanted) {
+    if (wanted < g->at || g->next == 0) g->next = 0, g->at = -1;
+    while (g->at < wanted && g->next < g->asked) {
+        dk_level next = dkp_given(g, g->next++);
+        g->at += g->at < 0 || dk_noise_level(next) < dk_noise_level(g->here);
+        g->here = next;
+    }
 }
 
 /* Without the number of levels that there are. */
@@ -2778,10 +2592,26 @@ static dk_layout dkp_start_layout(const dk_config *c) {
     return g;
 }
 
+/* How many of n levels there really are. */
+static int dkp_there(dk_layout *g, int n) {
+    double T = dkp_table_size(g->s), span = dkp_table_span(g);
+    dk_level unused;
+    int all = n;
+    switch (g->c->grid.spacing) {
+    case DK_SPACING_TRAILING: return span < T ? (int)ceil(span / (T / n)) : n;
+    case DK_SPACING_DDIM_UNIFORM: return ((int)T - 2) / ((int)T / n) + 1;
+    case DK_SPACING_SD_TURBO: all = g->n - (int)g->a; break;
+    case DK_SPACING_IDDPM: dkp_iddpm_level(g, -1, &all); break;
+    case DK_SPACING_CUSTOM: return g->c->grid.fn(g->c, -1, n, &unused);
+    default:
+        if (dkp_has(&g->c->grid, DKP_DISTINCT)) dkp_walk_to(g, n), all = g->at + 1;
+    }
+    return n < all ? n : all;
+}
+
 /* How many levels there are, and steps. */
 static void dkp_count_layout(dk_layout *g) {
-    int (*count)(dk_layout *, int) = dkp_spacing_of(&g->c->grid)->count;
-    g->there = count ? count(g, g->asked) : g->asked;
+    g->there = dkp_there(g, g->asked);
     g->steps = g->there - !!(g->c->grid.quirks & DK_QUIRK_SPARE_LEVEL) - dkp_one_more(g);
 }
 
@@ -2795,13 +2625,11 @@ static dk_layout dkp_layout_of(const dk_config *c) {
 
 /* Level i of the whole grid, before shifts. */
 static dk_level dkp_spaced(dk_layout *g, int i) {
-    const dk_grid *grid = &g->c->grid;
-    int n = g->asked;
-    if (!dkp_has(grid, DKP_OWN_ENDS | DKP_TABLE)) {
-        if (i == 0) return g->noisy;
-        if (i == n - 1) return g->clean;
+    if (dkp_has(&g->c->grid, DKP_DISTINCT) && g->there < g->asked) {
+        dkp_walk_to(g, i);
+        return g->here;
     }
-    return dkp_spacing_of(grid)->at(g, i, n);
+    return dkp_given(g, i);
 }
 
 static dk_level dkp_shifted(const dk_layout *g, dk_level l) {
@@ -2826,7 +2654,7 @@ static dk_level dkp_stretched(dk_layout *g, dk_level l) {
     if (dkp_one_more(g) && dkp_last_level(g).sigma > 0) last++;
     double room = 1 - dkp_u(g->s, dkp_shifted(g, dkp_spaced(g, last)));
     if (!(room > 0)) return l; /* a single level of pure noise */
-    return dkp_level_at_flow(g->s, 1 - (1 - dkp_u(g->s, l)) / (room / (1 - terminal)));
+    return dkp_at_unit(g->s, DK_UNIT_FLOW, 1 - (1 - dkp_u(g->s, l)) / (room / (1 - terminal)));
 }
 
 /* Level i of the finished grid, 0 .. steps. */
@@ -2835,10 +2663,10 @@ DK_API dk_level dk_grid_level(dk_layout *g, int i) {
     int steps = g->c->steps;
     if (grid->rising) i = steps - i;
     int whole = i + g->steps - steps;
-    if (grid->spacing == DK_SPACING_LEVELS) return dkp_verbatim(g, whole, steps);
+    if (grid->spacing == DK_SPACING_LEVELS) return dkp_listed(g, whole, steps);
     dk_level l = dkp_shifted(g, i < steps ? dkp_spaced(g, whole) : dkp_last_level(g));
     if (i < steps || g->final != DK_FINAL_VALUE) l = dkp_stretched(g, l);
-    if ((grid->quirks & DK_QUIRK_BELOW_ONE) && dkp_u(g->s, l) > 1 - 1e-6) l = dkp_level_at_u(g->s, 1 - 1e-6);
+    if ((grid->quirks & DK_QUIRK_BELOW_ONE) && dkp_u(g->s, l) > 1 - 1e-6) l = dkp_at_u(g->s, 1 - 1e-6);
     if (g->s->family == DK_FAMILY_VP_DISCRETE && dkp_ranged(grid) && l.sigma > 0)
         l.t = dkp_round(l.t, grid->rounding);
     return l;
@@ -2934,13 +2762,6 @@ static void dkp_resolve_start(dk_config *c) {
     }
 }
 
-static double dkp_unit_of_level(dk_unit unit, dk_level l) {
-    return unit == DK_UNIT_T       ? l.t
-           : unit == DK_UNIT_SIGMA ? dk_noise_level(l)
-           : unit == DK_UNIT_FLOW  ? l.sigma / (l.alpha + l.sigma)
-                                   : dk_lambda(l);
-}
-
 DK_API int dk_levels(dk_config *c, dk_unit unit, double *out, int max) {
     if (!c) return 0;
     dk_config resolved = *c;
@@ -2950,7 +2771,7 @@ DK_API int dk_levels(dk_config *c, dk_unit unit, double *out, int max) {
         return 0;
     dk_layout g = dkp_layout_of(&resolved);
     int steps = dkp_way_steps(&g);
-    for (int i = 0; i <= steps && i < max; i++) out[i] = dkp_unit_of_level(unit, dkp_way_level(&g, i));
+    for (int i = 0; i <= steps && i < max; i++) out[i] = dkp_in_unit(unit, dkp_way_level(&g, i));
     return steps + 1;
 }
 
@@ -3659,9 +3480,8 @@ static dkp_point dkp_point_at(const dk_recorder *r, const dk_level *l) {
     dk_gauge gauge = dkp_gauge(r);
     dkp_point at = {0, 1, 0, 0};
     if (gauge == DK_GAUGE_NATIVE) {
-        double d_alpha, d_sigma;
-        dk_level_slopes(&r->config->schedule, l->t, &d_alpha, &d_sigma);
-        at.u = l->t, at.p = d_sigma / l->sigma, at.q = d_alpha - l->alpha * at.p;
+        dk_level slope = dkp_slope_at(&r->config->schedule, l->t);
+        at.u = l->t, at.p = slope.sigma / l->sigma, at.q = slope.alpha - l->alpha * at.p;
     } else if (gauge == DK_GAUGE_VP) {
         at.u = dkp_angle(*l), at.scale = dkp_sqrt(l->alpha * l->alpha + l->sigma * l->sigma);
         at.p = l->alpha / l->sigma / at.scale, at.q = -at.scale / l->sigma; /* cot u/scale, -1/sin u */
@@ -3673,12 +3493,8 @@ static dkp_point dkp_point_at(const dk_recorder *r, const dk_level *l) {
 }
 
 static dk_level dkp_level_in_gauge(const dk_recorder *r, double u) {
-    const dk_schedule *s = &r->config->schedule;
-    dk_gauge gauge = dkp_gauge(r);
-    return gauge == DK_GAUGE_NATIVE ? dk_level_at(s, u)
-           : gauge == DK_GAUGE_FLOW ? dkp_level_at_flow(s, u)
-           : gauge == DK_GAUGE_VP   ? dk_level_at_sigma(s, dkp_tan(u))
-                                    : dk_level_at_sigma(s, u);
+    static const dk_unit unit[] = {DK_UNIT_DEFAULT, DK_UNIT_SIGMA, DK_UNIT_FLOW, DK_UNIT_ANGLE, DK_UNIT_T};
+    return dkp_at_unit(&r->config->schedule, unit[dkp_gauge(r)], u);
 }
 
 /* A share of the way through the step in t. */
@@ -4012,9 +3828,9 @@ static void dkp_predict(dk_recorder *r, const dk_level *from, const dk_level *to
         return;
     }
     if (s->sde.predictor == DK_PREDICTOR_EULER_MARUYAMA) {
-        double d_alpha, d_sigma, sigma = r->from.sigma;
-        dk_level_slopes(&r->config->schedule, r->from.t, &d_alpha, &d_sigma);
-        a = 1 + h * d_alpha / r->from.alpha, G2 = 2 * sigma * (h * d_sigma - sigma * (a - 1));
+        double sigma = r->from.sigma;
+        dk_level slope = dkp_slope_at(&r->config->schedule, r->from.t);
+        a = 1 + h * slope.alpha / r->from.alpha, G2 = 2 * sigma * (h * slope.sigma - sigma * (a - 1));
     }
     double kept = 2 - a, gain = 0.5 * (1 + s->eta * s->eta) * G2, up = s->eta * dkp_sqrt(G2);
     if (s->sde.predictor == DK_PREDICTOR_ANCESTRAL) { /* DDIM's step down, in terms of the score */
@@ -4075,19 +3891,20 @@ static double dkp_h_phi(int k, double h, int sign) {
 }
 
 static dk_level dkp_level_of_lambda(const dk_recorder *r, double lambda) {
-    return r->sampler.gauge == DK_GAUGE_FLOW ? dkp_level_at_flow(&r->config->schedule, dkp_exp(-lambda))
+    return r->sampler.gauge == DK_GAUGE_FLOW ? dkp_at_unit(&r->config->schedule, DK_UNIT_FLOW, dkp_exp(-lambda))
                                              : dk_level_at_lambda(&r->config->schedule, lambda);
 }
 
 /* h times the entries of a row, whose end lies h_row = c_row h further in lambda. Returns what they lack to be exact for
    constant D: 0 unless column 0 is given. */
-static double dkp_phi_row(const dk_exponential *m, int row, double h_row, int sign, double *weight) {
-    double c = row < m->stages ? m->c[row] : 1, node[DK_MAX_STAGES + 1] = {0}, basis[DK_MAX_STAGES + 1];
-    int columns[DK_MAX_STAGES], n = dkp_through(m, row, columns), given = 0;
+static double dkp_phi_row(const dkp_phi_tableau *m, int row, double h_row, int sign, double *weight) {
+    double c = m->c[row], node[DK_MAX_STAGES + 1] = {0}, basis[DK_MAX_STAGES + 1];
+    int columns[DK_MAX_STAGES], n = 0;
     double all = dkp_h_phi(1, h_row, sign), rest = all;
-    for (int i = 0; i < m->terms; i++) given |= m->term[i].column == 0;
-    for (int j = 0; j < row; j++) weight[j] = 0;
-    for (int j = 0; j < n; j++) node[j + 1] = m->c[columns[j]] / c;
+    for (int j = 0; j < row; j++) {
+        weight[j] = 0;
+        if (m->through[row] >> j & 1) columns[n++] = j, node[n] = m->c[j] / c;
+    }
     for (int j = 0; j < n; j++) { /* the integral of s^p is p! phi_{p+1} */
         double factorial = 1;
         dkp_lagrange(node, n + 1, j + 1, basis);
@@ -4095,7 +3912,7 @@ static double dkp_phi_row(const dk_exponential *m, int row, double h_row, int si
             factorial *= p, weight[columns[j]] += basis[p] * factorial * dkp_h_phi(p + 1, h_row, sign);
     }
     for (int i = 0; i < m->terms; i++) {
-        const dk_phi_term *t = &m->term[i];
+        const dkp_phi_term *t = &m->term[i];
         if (t->row != row) continue;
         int same = t->k == 1 && t->at >= c && t->at <= c;
         weight[t->column] +=
@@ -4103,7 +3920,7 @@ static double dkp_phi_row(const dk_exponential *m, int row, double h_row, int si
                       : t->weight * dkp_phi(t->k, 0) * h_row / c;
     }
     for (int j = 0; j < row; j++) rest -= weight[j];
-    if (given) return rest;
+    if (m->given) return rest;
     weight[0] += rest;
     return 0;
 }
@@ -4112,7 +3929,7 @@ static double dkp_phi_row(const dk_exponential *m, int row, double h_row, int si
 typedef enum dkp_stage_noise { DKP_NOISE_BEHIND, DKP_NOISE_AFRESH, DKP_NOISE_PATH } dkp_stage_noise;
 
 /* The state at the end of a row, which lies h_row further in lambda. */
-static dk_vec dkp_phi_sum(const dk_recorder *r, const dk_exponential *m, int row, double h_row,
+static dk_vec dkp_phi_sum(const dk_recorder *r, const dkp_phi_tableau *m, int row, double h_row,
                           const dk_vec *F, dk_level to, int noisy) {
     double weight[DK_MAX_STAGES + 1], alpha = dkp_gauge_alpha(r, &r->from), sigma = r->from.sigma;
     double to_alpha = dkp_gauge_alpha(r, &to), rest = dkp_phi_row(m, row, h_row, noisy ? 1 : -1, weight);
@@ -4128,7 +3945,7 @@ static dk_vec dkp_phi_sum(const dk_recorder *r, const dk_exponential *m, int row
        x_i = (sigma_i/sigma) x + alpha_i h sum a_ij(-h) D_j        Lu et al. 2022b, eq. 8
        x_i = (alpha_i/alpha) x - sigma_i h sum a_ij(h) N_j,        Lu et al. 2022, eq. 3.4
    N = (x - alpha D)/sigma, in the gauge's alpha. Where lambda is infinite the step is the first order one. */
-static void dkp_phi_step(dk_recorder *r, const dk_exponential *m, dkp_stage_noise noise) {
+static void dkp_phi_step(dk_recorder *r, const dkp_phi_tableau *m, dkp_stage_noise noise) {
     double eta = r->sampler.eta, s_noise = dkp_s_noise(r);
     int noisy = r->sampler.noise_prediction && noise == DKP_NOISE_BEHIND;
     dkp_split whole = dkp_noise_split(r, eta, r->sampler.law);
@@ -4168,11 +3985,22 @@ static void dkp_phi_step(dk_recorder *r, const dk_exponential *m, dkp_stage_nois
     r->x = x;
 }
 
+/* A method of two stages can be judged by the first order step, whose row is empty. */
+static int dkp_has_embedded(const dkp_phi_tableau *m) {
+    return m->embedded || m->stages == 2;
+}
+
 static void dkp_record_exponential(dk_recorder *r) {
-    dkr_reads(r, "exponential gauge noise_prediction cfg_pp law eta noise_min noise_max");
-    if (!r->sampler.law) r->sampler.law = DK_LAW_SDE;
+    dkp_phi_tableau method;
     if (!r->sampler.exponential) dkr_refuse(r, "sampler.exponential", 0, "an exponential Runge-Kutta method");
-    while (dkr_step(r)) dkp_phi_step(r, r->sampler.exponential, DKP_NOISE_BEHIND);
+    if (r->status == DK_OK)
+        r->status = dkp_parse_exponential(r->sampler.exponential, &method, r->config->message);
+    if (r->status != DK_OK) return;
+    dkr_reads(r, dkp_has_embedded(&method)
+                     ? "exponential gauge noise_prediction cfg_pp law eta noise_min noise_max order"
+                     : "exponential gauge noise_prediction cfg_pp law eta noise_min noise_max");
+    if (!r->sampler.law) r->sampler.law = DK_LAW_SDE;
+    while (dkr_step(r)) dkp_phi_step(r, &method, DKP_NOISE_BEHIND);
 }
 
 /* Where stage k of `order` stands, as a share of the way in lambda from this step's start to its end. */
@@ -4184,27 +4012,33 @@ static double dkp_stage_at(dk_recorder *r, int k, int order) {
     return dkp_quirk(r, DK_QUIRK_TIME_UNIFORM | DK_QUIRK_TIME_QUADRATIC) ? dkp_stage_in_time(r, at) : at;
 }
 
+static int dkp_put_phi(dkp_phi_tableau *m, int row, int column, int k, double weight, double at) {
+    const dkp_phi_term term = {row, column, k, weight, at};
+    if (m->terms == DKP_COUNT(m->term)) return 0;
+    m->term[m->terms++] = term;
+    m->given |= column == 0;
+    return 1;
+}
+
 /* DPM-Solver-1, -2, -3 and DPM-Solver++ 1S, 2S, 3S; Lu et al. 2022, alg. 1-2 and app. B, Lu et al. 2022b, alg. 1. The usual
    weights, or those of the Taylor expansion (rule EXACT). */
 static void dkp_singlestep(dk_recorder *r, int order, dkp_stage_noise noise) {
     double r1 = order > 1 ? dkp_stage_at(r, 1, order) : 0, r2 = order > 2 ? dkp_stage_at(r, 2, order) : 0;
-    const double c[3] = {0, r1, r2};
-    if (order > 1 && !dkp_finite(r1)) order = 1;
     int taylor = r->sampler.rule <= DK_RULE_EXACT;
-    dk_phi_term two[1] = {{2, 1, taylor ? 2 : 1, taylor ? 1 / r1 : 0.5 / r1, 1}};
-    dk_phi_term three[6] = {
-        {2, 1, 2, r2 * r2 / r1, r2}, {4, 1, two[0].k, two[0].weight, 1}, {3, 2, 2, 1 / r2, 1}};
-    if (taylor && order == 3) {
-        const dk_phi_term b[4] = {{3, 1, 2, r2 / (r1 * (r2 - r1)), 1},
-                                  {3, 1, 3, -2 / (r1 * (r2 - r1)), 1},
-                                  {3, 2, 2, -r1 / (r2 * (r2 - r1)), 1},
-                                  {3, 2, 3, 2 / (r2 * (r2 - r1)), 1}};
-        memcpy(three + 2, b, sizeof b);
+    dkp_phi_tableau m;
+    if (order > 1 && !dkp_finite(r1)) order = 1;
+    memset(&m, 0, offsetof(dkp_phi_tableau, term));
+    m.stages = order, m.embedded = order == 3;
+    m.c[1] = r1, m.c[2] = r2, m.c[order] = m.c[order + 1] = 1;
+    int second = order == 3 ? 4 : 2; /* the row of the second order method */
+    if (order == 3) dkp_put_phi(&m, 2, 1, 2, r2 * r2 / r1, r2);
+    if (order > 1) dkp_put_phi(&m, second, 1, taylor ? 2 : 1, taylor ? 1 / r1 : 0.5 / r1, 1);
+    if (order == 3 && !taylor) dkp_put_phi(&m, 3, 2, 2, 1 / r2, 1);
+    if (order == 3 && taylor) {
+        dkp_put_phi(&m, 3, 1, 2, r2 / (r1 * (r2 - r1)), 1), dkp_put_phi(&m, 3, 1, 3, -2 / (r1 * (r2 - r1)), 1);
+        dkp_put_phi(&m, 3, 2, 2, -r1 / (r2 * (r2 - r1)), 1), dkp_put_phi(&m, 3, 2, 3, 2 / (r2 * (r2 - r1)), 1);
     }
-    const dk_exponential methods[3] = {{"1s", 1, 1, c, 0, NULL, NULL},
-                                       {"2s", 2, 2, c, 1, two, NULL},
-                                       {"3s", 3, 3, c, taylor ? 6 : 3, three, NULL}};
-    dkp_phi_step(r, &methods[order - 1], noise);
+    dkp_phi_step(r, &m, noise);
 }
 
 #define DKP_READS_SINGLESTEP \
@@ -4261,107 +4095,15 @@ static void dkp_record_table(dk_recorder *r) {
     }
 }
 
-/* Exponential tableaux: c, then terms {row, column, k, weight, at}: weight phi_k(-at h). */
-static const double dkp_c_half_1[] = {0, 0.5, 1}, dkp_c_half_half_1[] = {0, 0.5, 0.5, 1};
-static const double dkp_c_thirds[] = {0, 1.0 / 3, 2.0 / 3}, dkp_c_1_two_thirds[] = {0, 1, 2.0 / 3};
-static const double dkp_c_ho[] = {0, 0.5, 0.5, 1, 0.5};
-static const double dkp_c_luan4[] = {0, 0.5, 0.5, 1.0 / 3, 1.0 / 3, 5.0 / 6};
-static const double dkp_c_lo5[] = {0, 0.5, 0.5, 0.25, 0.5, 0.2, 2.0 / 3, 1};
-static const double dkp_c_luan5[] = {0, 0.5, 0.5, 1.0 / 3, 0.5, 1.0 / 3, 0.25, 0.3, 0.75, 1};
-static const double dkp_c_luan6[] = {0,       0.5, 0.5,     1.0 / 3,    0.5,     0.2, 0.25, 0.72,
-                                     1.0 / 3, 0.3, 1.0 / 6, 90.0 / 103, 1.0 / 3, 0.3, 0.2};
-static const dk_phi_term dkp_res3_terms[] = {{2, 1, 2, 2, 0.5},
-                                             {2, 1, 2, 2, 1}, /* gamma = 4 */
-                                             {3, 1, 2, 4.0 / 3, 1},
-                                             {3, 2, 2, 1.0 / 3, 1}};
-static const dk_phi_term dkp_etd3_terms[] = {{2, 1, 1, 2, 1}};
-static const dk_phi_term dkp_fu3_terms[] = {{3, 1, 2, 1, 1}, {3, 1, 1, -0.5, 1}, {3, 2, 1, 0.75, 1}};
-#define DKP_ETD4_B \
-    {4, 1, 2, 2, 1}, {4, 1, 3, -4, 1}, {4, 2, 2, 2, 1}, {4, 2, 3, -4, 1}, {4, 3, 2, -1, 1}, { 4, 3, 3, 4, 1 }
-static const dk_phi_term dkp_etd4_terms[] = {{2, 1, 1, 0.5, 0.5}, {3, 2, 1, 1, 0.5}, DKP_ETD4_B};
-static const dk_phi_term dkp_krogstad_terms[] = {{2, 1, 2, 1, 0.5}, {3, 2, 2, 2, 1}, DKP_ETD4_B};
-#undef DKP_ETD4_B
-static const dk_phi_term dkp_sw_terms[] = {{3, 1, 2, -2, 1}, {3, 2, 2, 4, 1}};
-static const dk_phi_term dkp_cfree4_terms[] = {{2, 1, 1, 0.5, 0.5},    {3, 2, 1, 1, 0.5},
-                                               {4, 1, 1, 1.0 / 3, 1},  {4, 2, 1, 1.0 / 3, 1},
-                                               {4, 3, 1, -1.0 / 6, 1}, {4, 3, 1, 1.0 / 3, 0.5}};
-/* a_52 = a_53 = phi_2(h/2)/2 - phi_3(h) + phi_2(h)/4 - phi_3(h/2)/2, a_54 = phi_2(h/2)/4 - a_52 */
-#define DKP_HO_5(column, sign)                                                                  \
-    {4, column, 2, sign 0.5, 0.5}, {4, column, 3, sign - 1, 1}, {4, column, 2, sign 0.25, 1}, { \
-        4, column, 3, sign - 0.5, 0.5                                                           \
-    }
-static const dk_phi_term dkp_ho_terms[] = {{2, 1, 2, 1, 0.5},   {3, 1, 2, 1, 1}, {3, 2, 2, 1, 1},
-                                           DKP_HO_5(1, +),      DKP_HO_5(2, +),  DKP_HO_5(3, -),
-                                           {4, 3, 2, 0.25, 0.5}};
-#undef DKP_HO_5
-/* Row 7 has a multiple of one sum in each column. */
-#define DKP_LO_7(column, times)                                                                       \
-    {7, column, 2, (times) / 70.0, 0.2}, {7, column, 3, (times) / -25.0, 0.2},                        \
-        {7, column, 4, (times)*6 / 175.0, 0.2}, {7, column, 2, (times)*36 / 175.0, 2.0 / 3},          \
-        {7, column, 3, (times) * -48 / 25.0, 2.0 / 3}, {7, column, 4, (times)*192 / 35.0, 2.0 / 3}, { \
-        7, column, 4, (times)*6.0, 1                                                                  \
-    }
-static const dk_phi_term dkp_lo5_terms[] = {{6, 3, 2, -20.0 / 81, 0.2},
-                                            {6, 3, 3, 16.0 / 81, 0.2},
-                                            {6, 4, 2, 5.0 / 243, 0.2},
-                                            {6, 4, 3, -4.0 / 243, 0.2},
-                                            {6, 4, 2, -16.0 / 27, 2.0 / 3},
-                                            {6, 4, 3, 320.0 / 81, 2.0 / 3},
-                                            {6, 5, 2, 125.0 / 486, 0.2},
-                                            {6, 5, 3, -50.0 / 243, 0.2},
-                                            {6, 5, 2, 100.0 / 27, 2.0 / 3},
-                                            {6, 5, 3, -800.0 / 81, 2.0 / 3},
-                                            DKP_LO_7(4, -40.0),
-                                            DKP_LO_7(5, 250.0 / 7),
-                                            DKP_LO_7(6, 135.0 / 7),
-                                            {7, 4, 3, 208.0 / 3, 1},
-                                            {7, 4, 2, -16.0 / 3, 1},
-                                            {7, 5, 3, -250.0 / 3, 1},
-                                            {7, 5, 2, 250.0 / 21, 1},
-                                            {7, 6, 3, -27, 1},
-                                            {7, 6, 2, 27.0 / 14, 1}};
-#undef DKP_LO_7
-/* Integrating factors: a classical tableau whose entry in column j has the factor phi_0 of the way from c_j; the
-   generalized form makes column 0 exact for constant D. */
-#define DKP_LAWSON4 \
-    {2, 1, 0, 0.5, 0}, {3, 2, 0, 1, 0.5}, {4, 1, 0, 1.0 / 3, 0.5}, { 4, 2, 0, 1.0 / 3, 0.5 }
-static const dk_phi_term dkp_lawson2a_terms[] = {{1, 0, 0, 0.5, 0.5}, {2, 1, 0, 1, 0.5}};
-static const dk_phi_term dkp_lawson2b_terms[] = {{1, 0, 0, 1, 1}, {2, 0, 0, 0.5, 1}, {2, 1, 0, 0.5, 0}};
-static const dk_phi_term dkp_lawson4_terms[] = {
-    {1, 0, 0, 0.5, 0.5}, {4, 0, 0, 1.0 / 6, 1}, {4, 3, 0, 1.0 / 6, 0}, DKP_LAWSON4};
-static const dk_phi_term dkp_genlawson_terms[] = {{4, 3, 0, 1.0 / 6, 0}, DKP_LAWSON4};
-static const dk_phi_term dkp_modgenlawson_terms[] = {{4, 3, 2, 1, 1}, {4, 3, 0, -1.0 / 3, 0.5}, DKP_LAWSON4};
-#undef DKP_LAWSON4
-#define DKP_EXPONENTIAL(variable, name, stages, order, c, terms, through) \
-    static const dk_exponential variable = {name, stages, order, c, DKP_COUNT(terms), terms, through}
-DKP_EXPONENTIAL(dkp_res3, "res_3s", 3, 3, dkp_c_half_1, dkp_res3_terms, NULL);
-DKP_EXPONENTIAL(dkp_etd3, "etd3rk", 3, 3, dkp_c_half_1, dkp_etd3_terms, "- 12");
-DKP_EXPONENTIAL(dkp_fu3, "etdrk3", 3, 3, dkp_c_1_two_thirds, dkp_fu3_terms, "1 -");
-DKP_EXPONENTIAL(dkp_etd4, "etd4rk", 4, 4, dkp_c_half_half_1, dkp_etd4_terms, NULL);
-DKP_EXPONENTIAL(dkp_krogstad, "krogstad", 4, 4, dkp_c_half_half_1, dkp_krogstad_terms, NULL);
-DKP_EXPONENTIAL(dkp_sw, "strehmel_weiner", 4, 4, dkp_c_half_half_1, dkp_sw_terms, "1 - 23");
-DKP_EXPONENTIAL(dkp_cfree4, "cfree4", 4, 4, dkp_c_half_half_1, dkp_cfree4_terms, NULL);
-DKP_EXPONENTIAL(dkp_ho, "hochbruck_ostermann", 5, 4, dkp_c_ho, dkp_ho_terms, "- - - 34");
-DKP_EXPONENTIAL(dkp_lo5, "exprk5s8", 8, 5, dkp_c_lo5, dkp_lo5_terms, "1 2 23 34 - - 567");
-DKP_EXPONENTIAL(dkp_lawson2a, "lawson2a", 2, 2, dkp_c_half_1, dkp_lawson2a_terms, NULL);
-DKP_EXPONENTIAL(dkp_lawson2b, "lawson2b", 2, 2, dkp_c_1_two_thirds, dkp_lawson2b_terms, NULL);
-DKP_EXPONENTIAL(dkp_lawson4, "lawson4", 4, 4, dkp_c_half_half_1, dkp_lawson4_terms, NULL);
-DKP_EXPONENTIAL(dkp_genlawson, "genlawson4", 4, 4, dkp_c_half_half_1, dkp_genlawson_terms, NULL);
-DKP_EXPONENTIAL(dkp_modgenlawson, "modgenlawson4", 4, 4, dkp_c_half_half_1, dkp_modgenlawson_terms, NULL);
-#undef DKP_EXPONENTIAL
-static const dk_exponential dkp_cf3 = {"etd2cf3", 3, 3, dkp_c_thirds, 0, NULL, "1 12"};
-static const dk_exponential dkp_luan4 = {"exprk4s6", 6, 4, dkp_c_luan4, 0, NULL, "1 1 23 23 45"};
-static const dk_exponential dkp_luan5 = {
-    "exprk5s10", 10, 5, dkp_c_luan5, 0, NULL, "1 1 23 23 23 456 456 456 789"};
-static const dk_exponential dkp_luan6 = {
-    "exprk6s15", 15, 6, dkp_c_luan6, 0, NULL, "1 1 23 23 23 456 456 456 456 789a 789a 789a 789a bcde"};
-
 /* The table of samplers. To add one: a row here and a recording function above. A row says what differs from a zero
    dk_sampler, in the words of dk_config_set; then order of convergence, evaluations per step, paper. */
 #define DKP_DORMAND_PRINCE                                                                          \
     "1/5 | 3/40 9/40 | 44/45 -56/15 32/9 | 19372/6561 -25360/2187 64448/6561 -212/729 |"            \
     " 9017/3168 -355/33 46732/5247 49/176 -5103/18656 | 35/384 0 500/1113 125/192 -2187/6784 11/84" \
     " ~ 5179/57600 0 7571/16695 393/640 -92097/339200 187/2100 1/40"
+#define DKP_ETD4_RESULT "1: 2 phi2 -4 phi3, 2: 2 phi2 -4 phi3, 3: -1 phi2 4 phi3"
+#define DKP_LAWSON4_STAGES " | 1/2, 1: 1/2 phi0(0) | 1, 2: 1 phi0(1/2) | 1: 1/3 phi0(1/2), 2: 1/3 phi0(1/2)"
+#define DKP_HO_ENTRY "1/2 phi2 -1 phi3(1) 1/4 phi2(1) -1/2 phi3"
 #define DKP_ROW(name, record, settings, order, evals, paper) \
     { name, record, NULL, NULL, settings, order, evals, paper }
 #define DKP_RK(name, tableau, settings, order, evals, paper) \
@@ -4441,24 +4183,31 @@ static const dk_sampler_info dkp_samplers[] = {
     DKP_ROW("exp_heun_2_x0", dkp_record_singlestep, "order=2 law=sde alpha=1", 2, 2, "Cox & Matthews 2002, ETD2RK"),
     DKP_ROW("exp_heun_2_x0_sde", dkp_record_seeds, "order=2 eta=1 alpha=1", 2, 2, "ComfyUI's exp_heun_2_x0_sde"),
     DKP_ROW("res_2s", dkp_record_singlestep, "order=2 law=sde alpha=0.5", 2, 2, "Zhang & Chen 2023, RES"),
-    DKP_PHI("res_3s", &dkp_res3, "", 3, 3, "Zhang & Chen 2023, RES; Hochbruck & Ostermann 2010, eq. 2.54"),
-    DKP_PHI("etd3rk", &dkp_etd3, "", 3, 3, "Cox & Matthews 2002, eq. 23-25"),
-    DKP_PHI("etd4rk", &dkp_etd4, "", 4, 4, "Cox & Matthews 2002, eq. 26-29"),
-    DKP_PHI("krogstad", &dkp_krogstad, "", 4, 4, "Krogstad 2005, ETDRK4-B"),
-    DKP_PHI("strehmel_weiner", &dkp_sw, "", 4, 4, "Strehmel & Weiner 1992"),
-    DKP_PHI("hochbruck_ostermann", &dkp_ho, "", 4, 5, "Hochbruck & Ostermann 2005, eq. 5.19"),
-    DKP_PHI("etd2cf3", &dkp_cf3, "", 3, 3, "Celledoni et al. 2003; Minchev & Wright 2005"),
-    DKP_PHI("etdrk3", &dkp_fu3, "", 3, 3, "Fu et al. 2024, energy-decreasing ETDRK3"),
-    DKP_PHI("cfree4", &dkp_cfree4, "", 4, 4, "Celledoni et al. 2003, CF4"),
-    DKP_PHI("exprk4s6", &dkp_luan4, "", 4, 6, "Luan 2021"),
-    DKP_PHI("exprk5s8", &dkp_lo5, "", 5, 8, "Luan & Ostermann 2014"),
-    DKP_PHI("exprk5s10", &dkp_luan5, "", 5, 10, "Luan 2021"),
-    DKP_PHI("exprk6s15", &dkp_luan6, "", 6, 15, "Luan 2021"),
-    DKP_PHI("lawson2a", &dkp_lawson2a, "", 2, 2, "Lawson 1967; the midpoint method with an integrating factor"),
-    DKP_PHI("lawson2b", &dkp_lawson2b, "", 2, 2, "Lawson 1967; Heun's method with an integrating factor"),
-    DKP_PHI("lawson4", &dkp_lawson4, "", 4, 4, "Lawson 1967; Kutta's method with an integrating factor"),
-    DKP_PHI("genlawson4", &dkp_genlawson, "", 4, 4, "Krogstad 2005, generalized integrating factor"),
-    DKP_PHI("modgenlawson4", &dkp_modgenlawson, "", 4, 4, "Ostermann et al. 2006, modified generalized Lawson"),
+    DKP_PHI("res_3s", "1/2 | 1, 1: 2 phi2(1/2) 2 phi2 | 1: 4/3 phi2, 2: 1/3 phi2", "", 3, 3, "Zhang & Chen 2023, RES; Hochbruck & Ostermann 2010, eq. 2.54"),
+    DKP_PHI("etd3rk", "1/2 | 1, 1: 2 phi1 | by 12", "", 3, 3, "Cox & Matthews 2002, eq. 23-25"),
+    DKP_PHI("etd4rk", "1/2 | 1/2, 1: 1/2 phi1 | 1, 2: 1 phi1(1/2) | " DKP_ETD4_RESULT, "", 4, 4, "Cox & Matthews 2002, eq. 26-29"),
+    DKP_PHI("krogstad", "1/2 | 1/2, 1: 1 phi2 | 1, 2: 2 phi2 | " DKP_ETD4_RESULT, "", 4, 4, "Krogstad 2005, ETDRK4-B"),
+    DKP_PHI("strehmel_weiner", "1/2 | 1/2 by 1 | 1, 1: -2 phi2, 2: 4 phi2 | by 23", "", 4, 4, "Strehmel & Weiner 1992"),
+    DKP_PHI("hochbruck_ostermann", "1/2 | 1/2, 1: 1 phi2 | 1, 1: 1 phi2, 2: 1 phi2 | 1/2, 1: " DKP_HO_ENTRY ", 2: " DKP_HO_ENTRY
+           ", 3: -1/2 phi2 1 phi3(1) -1/4 phi2(1) 1/2 phi3 1/4 phi2 | by 34", "", 4, 5, "Hochbruck & Ostermann 2005, eq. 5.19"),
+    DKP_PHI("etd2cf3", "1/3 | 2/3 by 1 | by 12", "", 3, 3, "Celledoni et al. 2003; Minchev & Wright 2005"),
+    DKP_PHI("etdrk3", "1 | 2/3 by 1 | 1: 1 phi2 -1/2 phi1, 2: 3/4 phi1", "", 3, 3, "Fu et al. 2024, energy-decreasing ETDRK3"),
+    DKP_PHI("cfree4", "1/2 | 1/2, 1: 1/2 phi1 | 1, 2: 1 phi1(1/2) |"
+           " 1: 1/3 phi1, 2: 1/3 phi1, 3: -1/6 phi1 1/3 phi1(1/2)", "", 4, 4, "Celledoni et al. 2003, CF4"),
+    DKP_PHI("exprk4s6", "1/2 | 1/2 by 1 | 1/3 by 1 | 1/3 by 23 | 5/6 by 23 | by 45", "", 4, 6, "Luan 2021"),
+    DKP_PHI("exprk5s8", "1/2 | 1/2 by 1 | 1/4 by 2 | 1/2 by 23 | 1/5 by 34 | 2/3, 3: -20/81 phi2(1/5) 16/81 phi3(1/5),"
+           " 4: 5/243 phi2(1/5) -4/243 phi3(1/5) -16/27 phi2 320/81 phi3, 5: 125/486 phi2(1/5) -50/243 phi3(1/5) 100/27 phi2 -800/81 phi3 | 1,"
+           " 4: -4/7 phi2(1/5) 8/5 phi3(1/5) -48/35 phi4(1/5) -288/35 phi2(2/3) 384/5 phi3(2/3) -1536/7 phi4(2/3) -240 phi4 208/3 phi3 -16/3 phi2,"
+           " 5: 25/49 phi2(1/5) -10/7 phi3(1/5) 60/49 phi4(1/5) 360/49 phi2(2/3) -480/7 phi3(2/3) 9600/49 phi4(2/3) 1500/7 phi4 -250/3 phi3 250/21 phi2,"
+           " 6: 27/98 phi2(1/5) -135/7/25 phi3(1/5) 135/7*6/175 phi4(1/5) 135/7*36/175 phi2(2/3) -135/7*48/25 phi3(2/3) 135/7*192/35 phi4(2/3) 810/7 phi4 -27 phi3 27/14 phi2 | by 567", "", 5, 8, "Luan & Ostermann 2014"),
+    DKP_PHI("exprk5s10", "1/2 | 1/2 by 1 | 1/3 by 1 | 1/2 by 23 | 1/3 by 23 | 1/4 by 23 | .3 by 456 | 3/4 by 456 | 1 by 456 | by 789", "", 5, 10, "Luan 2021"),
+    DKP_PHI("exprk6s15", "1/2 | 1/2 by 1 | 1/3 by 1 | 1/2 by 23 | 1/5 by 23 | 1/4 by 23 | .72 by 456 | 1/3 by 456 | .3 by 456 | 1/6 by 456 |"
+           " 90/103 by 789a | 1/3 by 789a | .3 by 789a | .2 by 789a | by bcde", "", 6, 15, "Luan 2021"),
+    DKP_PHI("lawson2a", "1/2, 0: 1/2 phi0 | 1: 1 phi0(1/2)", "order=2", 2, 2, "Lawson 1967; the midpoint method with an integrating factor"),
+    DKP_PHI("lawson2b", "1, 0: 1 phi0 | 0: 1/2 phi0, 1: 1/2 phi0(0)", "order=2", 2, 2, "Lawson 1967; Heun's method with an integrating factor"),
+    DKP_PHI("lawson4", "1/2, 0: 1/2 phi0" DKP_LAWSON4_STAGES ", 0: 1/6 phi0, 3: 1/6 phi0(0)", "", 4, 4, "Lawson 1967; Kutta's method with an integrating factor"),
+    DKP_PHI("genlawson4", "1/2" DKP_LAWSON4_STAGES ", 3: 1/6 phi0(0)", "", 4, 4, "Krogstad 2005, generalized integrating factor"),
+    DKP_PHI("modgenlawson4", "1/2" DKP_LAWSON4_STAGES ", 3: 1 phi2 -1/3 phi0(1/2)", "", 4, 4, "Ostermann et al. 2006, modified generalized Lawson"),
     DKP_ROW("euler_cfg_pp", dkp_record_ddim, "cfg_pp=1", 1, 1, "Chung et al. 2024, alg. 1"),
     DKP_ROW("euler_ancestral_cfg_pp", dkp_record_ddim, "eta=1 cfg_pp=1", 1, 1, "ComfyUI's euler_ancestral_cfg_pp"),
     DKP_ROW("dpmpp_2s_ancestral_cfg_pp", dkp_record_singlestep, "order=2 rule=dpm eta=1 cfg_pp=1", 2, 2, "ComfyUI's dpmpp_2s_ancestral_cfg_pp"),
@@ -4522,8 +4271,7 @@ static void dkp_default_sampler(dk_sampler *s) {
     if (s->tableau) {
         s->name = "runge_kutta", s->record = dkp_record_runge_kutta;
     } else if (s->exponential) {
-        s->name = s->exponential->name ? s->exponential->name : "exponential",
-        s->record = dkp_record_exponential;
+        s->name = "exponential", s->record = dkp_record_exponential;
     } else {
         s->name = "dpmpp_2m", s->record = dkp_record_exponential_adams;
         if (!s->order) s->order = 2;
@@ -6792,6 +6540,7 @@ static int dkp_guided_by_norms(const dk_guidance *g) {
     { "grid." #name, allowed, low, high, (int)offsetof(dk_config, grid.member), kind, DKP_OF_GRID, in }
 #define DKP_BIT(name, member, bit) \
     { #name, "0 or 1", bit, bit, (int)offsetof(dk_config, member), 'b', DKP_OF_GRID, 0 }
+#define DKP_UNITS "default|t|sigma|flow|lambda|c_noise|data|angle"
 static const dkp_field dkp_fields[] = {
     DKP_NAME(schedule, schedule),
     DKP_NAME(network_schedule, network_schedule),
@@ -6811,7 +6560,7 @@ static const dkp_field dkp_fields[] = {
     DKP_SCHEDULE(network_schedule),
     DKP_M('c', prediction, 0, DK_PREDICT_COUNT - 1, "default|x0|eps|v|velocity|score|edm"),
     DKP_M('r', sigma_data, 0, DKP_MOST, "> 0 (0: 0.5)"),
-    DKP_M('c', condition, 0, DK_CONDITION_COUNT - 1, "default|t|timestep|sigma|flow|c_noise|lambda|data"),
+    DKP_M('c', condition, 0, DK_UNIT_COUNT - 1, DKP_UNITS),
     DKP_M('r', condition_scale, -DKP_MOST, DKP_MOST, "finite (0: 1)"),
     DKP_M('c', condition_rounding, 0, DK_ROUND_DOWN, "none|nearest|down"),
     DKP_M('i', negated, -2147483648.0, 2147483647, "0 or 1"),
@@ -6820,7 +6569,7 @@ static const dkp_field dkp_fields[] = {
     DKP_ROW_OF(REST, 'c', "start", start, 0, DK_START_COUNT - 1, "noise|state|data"),
     DKP_ROW_OF(REST, 'c', "blend", blend, 0, DK_BLEND_COUNT - 1, "state|fixed|denoised|both"),
     DKP_G('g', spacing, 0, DK_SPACING_COUNT - 1, "a grid's name, or levels"),
-    DKP_WORDS(G, unit, DK_UNIT_LAMBDA + 1, "t|sigma|flow|lambda"),
+    DKP_WORDS(G, unit, DK_UNIT_COUNT, DKP_UNITS),
     DKP_WORDS(S, gauge, DK_GAUGE_COUNT, "default|ve|flow|vp|native|pseudo"),
     DKP_WORDS(S, rule, DK_RULE_COUNT, "default|exact|dpm|dpm_taylor|bh1|bh2|sa|uniform|gradient"),
     DKP_WORDS(S, law, DK_LAW_COUNT, "default|ancestral|sde|ddpm_large|fresh|time|flow|sde_noise"),
@@ -6932,6 +6681,7 @@ static const dkp_field dkp_fields[] = {
     DKP_U('r', quantile, 0, 1, "0 .. 1 (0: no thresholding)"),
     DKP_U('r', quantile_most, 0, HUGE_VAL, ">= 0 (0: no limit)"),
 };
+#undef DKP_UNITS
 #undef DKP_IN
 #undef DKP_OWN
 #undef DKP_BIT
@@ -7201,15 +6951,26 @@ static dk_status dkp_check_levels(const dk_config *c, dk_level *level, char *mes
     return DK_OK;
 }
 
-/* A Runge-Kutta tableau: row i, of i numbers, are the weights of the slopes 0 .. i - 1 for stage i; row `stages` is the
-   result, the row after it that of the embedded method, if there is one. */
-
+/* A number, and what it is divided or multiplied by. */
 static int dkp_read_fraction(const char **text, double *v) {
-    double divisor = 1;
+    double factor;
     if (!dkp_read_real(text, v)) return 0;
-    if (**text == '/' && (++*text, !dkp_read_real(text, &divisor))) return 0;
-    *v /= divisor;
+    for (char sign = **text; sign == '/' || sign == '*'; sign = **text) {
+        if (++*text, !dkp_read_real(text, &factor)) return 0;
+        *v = sign == '/' ? *v / factor : *v * factor;
+    }
     return dkp_finite(*v);
+}
+
+static dk_status dkp_fail_row(char *message, int row, const char *needs, int count, const char *at) {
+    dkp_text say = {message, DK_MESSAGE_SIZE, 0};
+    dkp_put_pair(&say, "row ", row);
+    dkp_put(&say, needs);
+    if (count) dkp_put_pair(&say, ": must have ", count);
+    dkp_put(&say, count ? " numbers or fractions; it goes wrong at \"" : "; it goes wrong at \"");
+    dkp_put(&say, at);
+    dkp_put(&say, "\"");
+    return DK_ERROR_CONFIG;
 }
 
 static dk_status dkp_parse_tableau(const char *text, dkp_tableau *t, char *message) {
@@ -7227,59 +6988,63 @@ static dk_status dkp_parse_tableau(const char *text, dkp_tableau *t, char *messa
             t->stages = row - embedded, t->embedded = embedded;
             return DK_OK;
         }
-        if (!good || embedded || (*at != '|' && *at != '~')) {
-            dkp_text say = {message, DK_MESSAGE_SIZE, 0};
-            dkp_put_pair(&say, "row ", row);
-            dkp_put_pair(&say, " of sampler.tableau: must have ", row);
-            dkp_put(&say, " numbers or fractions; it goes wrong at \"");
-            dkp_put(&say, at);
-            dkp_put(&say, "\"");
-            return DK_ERROR_CONFIG;
-        }
+        if (!good || embedded || (*at != '|' && *at != '~'))
+            return dkp_fail_row(message, row, " of sampler.tableau", row, at);
         embedded = *at++ == '~';
     }
     return dkp_fail(message, "stages of sampler.tableau", DK_MAX_STAGES + 1, "1 .. 16");
 }
 
-/* Columns besides 0 through which a row of an exponential method goes; -1 if the text is wrong. */
-static int dkp_through(const dk_exponential *m, int row, int columns[DK_MAX_STAGES]) {
-    const char *at = m->through;
-    int count = 0;
-    for (int i = 2; i < row && at; i++) at = strchr(at, ' ') ? strchr(at, ' ') + 1 : NULL;
-    for (; at && *at && *at != ' ' && *at != '-'; at++) {
-        int column = *at >= '1' && *at <= '9'   ? *at - '0'
-                     : *at >= 'a' && *at <= 'f' ? *at - 'a' + 10
-                                                : DK_MAX_STAGES;
-        if (column >= row || column >= m->stages || count >= row) return -1;
-        columns[count++] = column;
+/* One item of a row: "by" and columns, a column, a term, or, before all of these, c. Returns where it ends. */
+static const char *dkp_parse_phi(const char *at, dkp_phi_tableau *m, int row, int *column, int *stage) {
+    static const char *const digits = "0123456789abcdef";
+    int columns = m->stages ? m->stages : row;
+    double v, where = m->c[row];
+    if (strncmp(at, "by ", 3) == 0) {
+        for (at += 3; *at && strchr(digits, *at); at++) {
+            int j = (int)(strchr(digits, *at) - digits);
+            if (j < 1 || j >= columns) return NULL;
+            m->through[row] |= 1u << j;
+        }
+        *column = 0;
+        return at;
     }
-    return count;
+    if (!dkp_read_fraction(&at, &v)) return NULL;
+    at += strspn(at, " ");
+    if (*at == ':') {
+        *column = v >= 0 && v < columns ? (int)v : -1;
+        return *column < 0 ? NULL : at + 1;
+    }
+    if (strncmp(at, "phi", 3) == 0) {
+        int k = at[3] - '0';
+        if (*column < 0 || k < 0 || k > 9) return NULL;
+        at += 4;
+        if (*at == '(' && (at++, !dkp_read_fraction(&at, &where) || *at++ != ')')) return NULL;
+        return where >= 0 && dkp_put_phi(m, row, *column, k, v, where) ? at : NULL;
+    }
+    if (*stage || *column >= 0 || !(v > 0)) return NULL;
+    m->c[row] = v, *stage = 1;
+    return at;
 }
 
-static dk_status dkp_check_exponential(const dk_exponential *m, char *message) {
-    int columns[DK_MAX_STAGES];
-    if (!m->c || (m->terms > 0 && !m->term))
-        return dkp_fail_text(message, DK_ERROR_CONFIG,
-                             "sampler.exponential: c, and term where there are terms, must not be NULL");
-    if (m->stages < 1 || m->stages > DK_MAX_STAGES)
-        return dkp_fail(message, "sampler.exponential->stages", m->stages, "1 .. 16");
-    for (int i = 1; i < m->stages; i++)
-        if (!(m->c[i] > 0))
-            return dkp_fail(message, "sampler.exponential->c", m->c[i], "> 0 after the first");
-    for (int i = 0; i < m->terms; i++) {
-        const dk_phi_term *t = &m->term[i];
-        if (t->row < 1 || t->row > m->stages + 1)
-            return dkp_fail(message, "row of sampler.exponential->term", t->row, "1 .. stages + 1");
-        if (t->column < 0 || t->column >= t->row)
-            return dkp_fail(message, "column of sampler.exponential->term", t->column, ">= 0 and < row");
-        if (t->k < 0 || t->k > 20 || !(t->at >= 0))
-            return dkp_fail(message, "k of sampler.exponential->term", t->k, "0 .. 20, with at >= 0");
+static dk_status dkp_parse_exponential(const char *text, dkp_phi_tableau *m, char *message) {
+    const char *at = text;
+    memset(m, 0, offsetof(dkp_phi_tableau, term));
+    for (int row = 1; row <= DK_MAX_STAGES + m->embedded; row++) {
+        int column = -1, stage = 0;
+        m->c[row] = 1;
+        while (at += strspn(at, " \t\n,"), *at && *at != '|' && *at != '~') {
+            const char *end = dkp_parse_phi(at, m, row, &column, &stage);
+            if (!end) break;
+            at = end;
+        }
+        if (!stage && !m->stages) m->stages = row;
+        if (!*at && !stage) return DK_OK;
+        if (stage ? *at != '|' || m->embedded : *at != '~' || m->embedded)
+            return dkp_fail_row(message, row, " of sampler.exponential: must be c, then \"by 12\" or \"1: 2 phi2\"", 0, at);
+        m->embedded = *at++ == '~';
     }
-    for (int row = 2; row <= m->stages + 1; row++)
-        if (dkp_through(m, row, columns) < 0)
-            return dkp_fail(message, "row of sampler.exponential->through", row,
-                            "of columns from 1 to row - 1");
-    return DK_OK;
+    return dkp_fail(message, "stages of sampler.exponential", DK_MAX_STAGES + 1, "1 .. 16");
 }
 
 static dk_status dkp_check_sampler(const dk_config *c, char *message) {
@@ -7303,10 +7068,12 @@ static dk_status dkp_check_sampler(const dk_config *c, char *message) {
                              "long step of it has no error estimate");
     dkp_tableau tableau;
     if (s->tableau && dkp_parse_tableau(s->tableau, &tableau, message) != DK_OK) return DK_ERROR_CONFIG;
-    if (s->tableau && tableau.embedded && dkp_controlled(c) && s->order < 1)
+    dkp_phi_tableau exponential;
+    if (s->exponential && dkp_parse_exponential(s->exponential, &exponential, message) != DK_OK) return DK_ERROR_CONFIG;
+    int embedded = s->tableau ? tableau.embedded : s->exponential && dkp_has_embedded(&exponential);
+    if (embedded && dkp_controlled(c) && s->order < 1)
         return dkp_fail(message, "sampler.order", s->order,
-                        "the order of sampler.tableau, with step-size control");
-    if (s->exponential && dkp_check_exponential(s->exponential, message) != DK_OK) return DK_ERROR_CONFIG;
+                        "the order of sampler.tableau or exponential, with step-size control");
     return DK_OK;
 }
 
@@ -7355,8 +7122,8 @@ static dk_status dkp_resolve(dk_config *c, dkp_marks *marks, char *message) {
         }
     }
     if (marks) dkp_mark(s, marks->sampler), dkp_mark(net, marks->network);
-    if (c->condition == DK_CONDITION_DEFAULT)
-        c->condition = c->prediction == DK_PREDICT_EDM ? DK_CONDITION_C_NOISE
+    if (c->condition == DK_UNIT_DEFAULT)
+        c->condition = c->prediction == DK_PREDICT_EDM ? DK_UNIT_C_NOISE
                                                        : dkp_family_of(net->family ? net : s)->condition;
     if (c->condition_scale >= 0 && c->condition_scale <= 0) c->condition_scale = 1;
     if (c->grid.name && c->grid.spacing == DK_SPACING_DEFAULT)
@@ -7950,16 +7717,8 @@ static dk_vec dkp_judge_runge_kutta(dk_recorder *r, const dkp_tableau *tableau, 
     return x;
 }
 
-/* A method of two stages can be judged by the first order step, whose row is empty. */
-static int dkp_has_embedded(const dk_exponential *m) {
-    for (int i = 0; i < m->terms; i++)
-        if (m->term[i].row > m->stages) return 1;
-    int columns[DK_MAX_STAGES];
-    return m->stages == 2 || dkp_through(m, m->stages + 1, columns) > 0;
-}
-
 /* The same for an exponential step, whose embedded method is row stages + 1. */
-static dk_vec dkp_judge_phi(dk_recorder *r, const dk_exponential *m, double h, const dk_vec *F, dk_vec x,
+static dk_vec dkp_judge_phi(dk_recorder *r, const dkp_phi_tableau *m, double h, const dk_vec *F, dk_vec x,
                             dk_level to, int noisy) {
     if (!dkp_attempting(r) || !dkp_has_embedded(m)) return x;
     dk_vec low = dkp_phi_sum(r, m, m->stages + 1, h, F, to, noisy), before = r->x;
@@ -8136,7 +7895,7 @@ static dkp_verdict dkp_judgement(const dk_run *run) {
     const dk_control *control = &s->control;
     double P = control->pcoeff, I = control->icoeff, D = control->dcoeff,
            safety = dkp_or(control->safety, 0.9), error = dkp_worst(run, 0);
-    double order = s->eta > 0 ? 1.5 : s->exponential ? s->exponential->order : s->order;
+    double order = s->eta > 0 ? 1.5 : s->order;
     int smooth = control->law == DK_CONTROL_SMOOTH, first = p->accepted + p->rejected == 0;
     double now = 1 / (error + (smooth ? 1e-8 : 0)), before = first ? now : p->inverse_error[0];
     double factor =
@@ -9473,7 +9232,7 @@ static double dkp_stage_in_time(dk_recorder *r, double share) {
 /* D of the stage that ComfyUI's singlestep methods have behind alpha = 0. */
 static dk_vec dkp_pure_stage(dk_recorder *r, dk_vec D) {
     dk_vec guidance;
-    dk_level middle = dkp_level_at_flow(&r->config->schedule, 0.9999);
+    dk_level middle = dkp_at_unit(&r->config->schedule, DK_UNIT_FLOW, 0.9999);
     if (dkp_gauge_alpha(r, &r->from) > 0) return D;
     return dkp_direction(r, dkp_ddim_step(&r->from, &middle, r->x, D), &middle, &guidance);
 }
@@ -10983,7 +10742,7 @@ static dk_status dkp_say_table(dkp_job *j) {
     if (shift > 0) s->shift = dkp_sqrt(shift);
     if (DKP_FLAG(rescale_betas_zero_snr)) s->zero_terminal_snr = 1;
     if (s->zero_terminal_snr && (j->of->flags & DKP_ALMOST)) s->quirks |= DK_QUIRK_TERMINAL_ALPHA;
-    j->c->condition = DK_CONDITION_T;
+    j->c->condition = DK_UNIT_T;
     return DK_OK;
 }
 
@@ -11075,11 +10834,11 @@ static dk_status dkp_say_flow_sigmas(dkp_job *j, dk_spacing conversion) {
         dkp_say_shift(j, &shift) != DK_OK)
         return DK_ERROR_CONFIG;
     if (!(shift > 0)) return DKP_REFUSE(flow_shift, "> 0");
-    c->condition = DK_CONDITION_FLOW, c->condition_scale = T, c->condition_rounding = DK_ROUND_DOWN;
+    c->condition = DK_UNIT_FLOW, c->condition_scale = T, c->condition_rounding = DK_ROUND_DOWN;
     if (conversion == DK_SPACING_KARRAS &&
         from_one) { /* sigma/alpha by the table, which the network knows nothing of */
         if (dkp_say_table(j) != DK_OK) return DK_ERROR_CONFIG;
-        c->condition = DK_CONDITION_FLOW, c->network_schedule = dk_flow(1);
+        c->condition = DK_UNIT_FLOW, c->network_schedule = dk_flow(1);
         c->grid.final = least ? DK_FINAL_LAST : DK_FINAL_ZERO;
         return dkp_say_converted(j, conversion, 0);
     }
@@ -11115,7 +10874,7 @@ static dk_status dkp_say_vp(dkp_job *j) {
     if (dkp_say_conversion(j, &conversion) != DK_OK || dkp_say_prediction(j) != DK_OK) return DK_ERROR_CONFIG;
     if (DKP_FLAG(use_flow_sigmas)) return dkp_say_flow_sigmas(j, conversion);
     if (dkp_say_table(j) != DK_OK) return DK_ERROR_CONFIG;
-    if (DKP_SAYS(timestep_type) > 0 && c->prediction == DK_PREDICT_V) c->condition = DK_CONDITION_C_NOISE;
+    if (DKP_SAYS(timestep_type) > 0 && c->prediction == DK_PREDICT_V) c->condition = DK_UNIT_C_NOISE;
     g->spacing =
         linspace ? DK_SPACING_LINSPACE : (dk_spacing)(DK_SPACING_LEADING + (int)DKP_SAYS(timestep_spacing));
     g->rounding = linspace && !(flags & DKP_WHOLE) ? DK_ROUND_NONE : DK_ROUND_NEAREST;
@@ -11160,7 +10919,7 @@ static dk_status dkp_say_flow(dkp_job *j) {
     c->grid.terminal = dkp_or(DKP_SAYS(shift_terminal), 0);
     if (!(c->grid.terminal < 1)) return DKP_REFUSE(shift_terminal, "> 0 and < 1");
     c->prediction = DK_PREDICT_VELOCITY, c->negated = inverted;
-    c->condition = inverted ? DK_CONDITION_DATA : DK_CONDITION_FLOW;
+    c->condition = inverted ? DK_UNIT_DATA : DK_UNIT_FLOW;
     c->condition_scale = DKP_SAYS(num_train_timesteps);
     if (to_zero) c->schedule.t_min = 0, c->grid.spacing = DK_SPACING_UNIFORM, c->grid.final = DK_FINAL_MIN;
     if (conversion == DK_SPACING_DEFAULT) return DK_OK;
@@ -11175,7 +10934,7 @@ static dk_status dkp_say_minimax(dkp_job *j) {
     if (!(DKP_SAYS(shift) > 0)) return DKP_REFUSE(shift, "> 0");
     c->schedule = dk_flow(DKP_SAYS(shift));
     c->grid.spacing = DK_SPACING_UNIFORM, c->grid.final = DK_FINAL_LAST;
-    c->prediction = DK_PREDICT_VELOCITY, c->condition = DK_CONDITION_DATA, c->negated = 1;
+    c->prediction = DK_PREDICT_VELOCITY, c->condition = DK_UNIT_DATA, c->negated = 1;
     return DK_OK;
 }
 
@@ -11196,7 +10955,7 @@ static dk_status dkp_say_edm(dkp_job *j) {
     if (DKP_SAYS(rho) <= 0) return DKP_REFUSE(rho, "> 0");
     c->schedule = dk_edm(DKP_SAYS(sigma_min), DKP_SAYS(sigma_max));
     c->negated = c->prediction == DK_PREDICT_V;
-    c->prediction = DK_PREDICT_EDM, c->sigma_data = DKP_SAYS(sigma_data), c->condition = DK_CONDITION_C_NOISE;
+    c->prediction = DK_PREDICT_EDM, c->sigma_data = DKP_SAYS(sigma_data), c->condition = DK_UNIT_C_NOISE;
     c->grid.spacing = DKP_SAYS(sigma_schedule) > 0 ? DK_SPACING_EXPONENTIAL : DK_SPACING_KARRAS;
     c->grid.a = c->grid.spacing == DK_SPACING_KARRAS ? dkp_or(DKP_SAYS(rho), 0) : 0;
     c->grid.final = DKP_SAYS(final_sigmas_type) > 0 ? DK_FINAL_LAST : DK_FINAL_ZERO;
@@ -11207,7 +10966,7 @@ static dk_status dkp_say_edm(dkp_job *j) {
 static dk_status dkp_say_cosine_edm(dkp_job *j) {
     if (dkp_say_edm(j) != DK_OK) return DK_ERROR_CONFIG;
     j->c->network_schedule = dk_cosine_flow();
-    j->c->condition = DK_CONDITION_T, j->c->condition_scale = 2 / dkp_pi;
+    j->c->condition = DK_UNIT_T, j->c->condition_scale = 2 / dkp_pi;
     return DK_OK;
 }
 
@@ -11221,7 +10980,7 @@ static dk_status dkp_say_consistency(dkp_job *j) {
     if (n > T) return DKP_REFUSE(num_train_timesteps, "at least the number of steps");
     c->schedule = dk_edm(low, high);
     c->prediction = DK_PREDICT_EDM, c->sigma_data = DKP_SAYS(sigma_data);
-    c->condition = DK_CONDITION_C_NOISE, c->condition_scale = 1000;
+    c->condition = DK_UNIT_C_NOISE, c->condition_scale = 1000;
     g->spacing = DK_SPACING_KARRAS, g->a = rho, g->final = DK_FINAL_MIN;
     if (!(ramp > 0 && ramp < 1)) {
         if (n > 1) g->final = DK_FINAL_LAST;
@@ -11246,7 +11005,7 @@ static dk_status dkp_say_trigflow(dkp_job *j) {
 static dk_status dkp_say_crash(dkp_job *j) {
     if (DKP_SAYS(trained_betas) > 0) return DKP_REFUSE(trained_betas, "null for this class");
     j->c->schedule = dk_cosine_flow(), j->c->prediction = DK_PREDICT_V;
-    j->c->condition = DK_CONDITION_T, j->c->condition_scale = 2 / dkp_pi;
+    j->c->condition = DK_UNIT_T, j->c->condition_scale = 2 / dkp_pi;
     j->c->grid.spacing = DK_SPACING_CRASH, j->c->grid.final = DK_FINAL_MIN;
     return DK_OK;
 }
@@ -11257,7 +11016,7 @@ static dk_status dkp_say_wuerstchen(dkp_job *j) {
     if (fabs(DKP_SAYS(scaler) - 1) > 0) return DKP_REFUSE(scaler, "1");
     j->c->schedule = dkp_schedule(DK_FAMILY_VP_COSINE, DKP_SAYS(s), 0);
     j->c->schedule.sigma_min = dkp_sqrt(1e-4 / 0.9999), j->c->schedule.sigma_max = dkp_sqrt(0.9999 / 1e-4);
-    j->c->prediction = DK_PREDICT_EPS, j->c->condition = DK_CONDITION_T;
+    j->c->prediction = DK_PREDICT_EPS, j->c->condition = DK_UNIT_T;
     j->c->grid.spacing = DK_SPACING_UNIFORM, j->c->grid.final = DK_FINAL_MIN;
     return DK_OK;
 }
@@ -11268,7 +11027,7 @@ static dk_status dkp_say_ve(dkp_job *j) {
         return DKP_REFUSE(sampling_eps, ">= 0 and < 1");
     j->c->schedule = dk_ve(DKP_SAYS(sigma_min), DKP_SAYS(sigma_max));
     j->c->schedule.t_min = DKP_SAYS(sampling_eps);
-    j->c->prediction = DK_PREDICT_SCORE, j->c->condition = DK_CONDITION_SIGMA;
+    j->c->prediction = DK_PREDICT_SCORE, j->c->condition = DK_UNIT_SIGMA;
     j->c->grid.spacing = DK_SPACING_UNIFORM, j->c->grid.final = DK_FINAL_ZERO;
     j->c->sampler.sde.snr = DKP_SAYS(snr), j->c->sampler.sde.langevin_steps = (int)DKP_SAYS(correct_steps);
     return DK_OK;
@@ -11281,7 +11040,7 @@ static dk_status dkp_say_vp_sde(dkp_job *j) {
     if (!(least >= 0 && least < 1)) return DKP_REFUSE(sampling_eps, ">= 0 and < 1");
     j->c->schedule = dk_vp(low, high);
     j->c->schedule.t_min = least;
-    j->c->prediction = DK_PREDICT_EPS, j->c->condition = DK_CONDITION_T;
+    j->c->prediction = DK_PREDICT_EPS, j->c->condition = DK_UNIT_T;
     j->c->grid.spacing = DK_SPACING_UNIFORM, j->c->grid.final = DK_FINAL_ZERO;
     return DK_OK;
 }
@@ -11573,7 +11332,7 @@ static dk_status dkp_say_all(dkp_job *j) {
     memset(&c->network_schedule, 0, sizeof c->network_schedule);
     c->sigma_data = 0, c->negated = 0;
     c->prediction = DK_PREDICT_DEFAULT;
-    c->condition = DK_CONDITION_DEFAULT, c->condition_scale = 0, c->condition_rounding = DK_ROUND_NONE;
+    c->condition = DK_UNIT_DEFAULT, c->condition_scale = 0, c->condition_rounding = DK_ROUND_NONE;
     if (dk_config_named(c, name) != DK_OK || j->of->levels(j) != DK_OK ||
         (j->of->method && j->of->method(j) != DK_OK))
         return DK_ERROR_CONFIG;

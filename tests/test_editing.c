@@ -10,7 +10,7 @@ static const dk_real soft[DIM] = {1, (dk_real)0.25, (dk_real)0.75, 0},
 static dk_config masked(const char *schedule, const char *sampler, dk_blend blend) {
     dk_config c = check_config(schedule, sampler, 4);
     c.grid = dk_grid_levels(down, DK_UNIT_SIGMA);
-    c.dim = DIM, c.prediction = DK_PREDICT_X0, c.condition = DK_CONDITION_SIGMA;
+    c.dim = DIM, c.prediction = DK_PREDICT_X0, c.condition = DK_UNIT_SIGMA;
     c.mask = soft, c.known = data, c.blend = blend;
     return c;
 }
@@ -209,7 +209,7 @@ static void targets_hold_at_any_step_size(void **state) {
     check_near((double)x[0], (double)data[0], 200 * check_tiny, "x");
     c.blend = DK_BLEND_FIXED;
     assert_int_equal(dk_sample(&c, check_nonlinear, NULL, x), DK_ERROR_CONFIG);
-    assert_string_equal(dk_message(&c), "blend = 1: must be state or denoised with step-size control");
+    assert_string_equal(dk_message(&c), "blend = fixed: must be state or denoised with step-size control");
     int wrong = 9;
     c.blend = (dk_blend)wrong;
     assert_int_equal(dk_resolve(&c), DK_ERROR_CONFIG);
@@ -323,7 +323,7 @@ static double round_trip(const char *schedule, const dk_sampler_info *info, int 
     dk_real x[DIM];
     double worst = 0;
     c.dim = DIM, c.prediction = DK_PREDICT_EPS, c.start = DK_START_STATE;
-    c.condition = DK_CONDITION_SIGMA;
+    c.condition = DK_UNIT_SIGMA;
     c.grid = dk_grid_named("karras"), c.grid.sigma_min = 0.01, c.grid.final = DK_FINAL_ZERO;
     c.grid.sigma_max = c.schedule.family == DK_FAMILY_FLOW ? 20.0 / 21 : 20;
     memcpy(x, points, sizeof x);

@@ -446,7 +446,7 @@ static void one_door_sets_everything(void **state) {
     assert_int_equal(c.grid.spacing, DK_SPACING_KL_OPTIMAL);
     assert_int_equal(c.schedule.family, DK_FAMILY_EDM);
     assert_int_equal(c.network_schedule.family, DK_FAMILY_VP_DISCRETE);
-    assert_true(c.prediction == DK_PREDICT_V && c.condition == DK_CONDITION_SIGMA &&
+    assert_true(c.prediction == DK_PREDICT_V && c.condition == DK_UNIT_SIGMA &&
                 c.number == DK_NUMBER_BF16);
     before = c;
     for (size_t i = 0; i < sizeof wrong / sizeof *wrong; i++) {

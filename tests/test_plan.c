@@ -13,7 +13,7 @@ static dk_config plain_config(const char *schedule, const char *sampler, const d
                               int steps) {
     dk_config c = check_config(schedule, sampler, steps);
     c.grid = dk_grid_levels(levels, unit);
-    c.prediction = DK_PREDICT_X0, c.condition = DK_CONDITION_SIGMA, c.start = DK_START_STATE;
+    c.prediction = DK_PREDICT_X0, c.condition = DK_UNIT_SIGMA, c.start = DK_START_STATE;
     return c;
 }
 
@@ -136,7 +136,7 @@ static void one_step_has_the_published_coefficients(void **state) {
         double levels[2] = {rows[i].from, rows[i].to}, got[BASIS];
         dk_config c = plain_config(rows[i].schedule, rows[i].sampler, levels, DK_UNIT_T, 1);
         c.sampler.eta = rows[i].eta;
-        if (levels[0] >= 1 && c.schedule.family == DK_FAMILY_FLOW) c.condition = DK_CONDITION_FLOW;
+        if (levels[0] >= 1 && c.schedule.family == DK_FAMILY_FLOW) c.condition = DK_UNIT_FLOW;
         expand(&c, got);
         for (int k = 0; k < 4; k++) check_near(got[k], rows[i].want[k], 1e-14, rows[i].sampler);
     }

@@ -1,4 +1,5 @@
 /* Noise schedules, what networks predict, time grids, and what dk_resolve refuses. */
+#define DIFFKIT_IMPLEMENTATION /* for private slopes */
 #include "check.h"
 
 static const double pi = 3.14159265358979323846;
@@ -170,25 +171,23 @@ static void slopes_are_derivatives(void **state) {
     (void)state;
     for (int i = 0; every_schedule(i, &s, &name); i++)
         for (int k = 1; k < 50; k++) {
-            double span = s.t_max - s.t_min, h = 1e-6 * span, d_alpha, d_sigma;
+            double span = s.t_max - s.t_min, h = 1e-6 * span;
             double t =
                 s.family == DK_FAMILY_VP_DISCRETE ? floor(k * span / 50) + 0.25 : s.t_min + k * span / 50;
             dk_level low = dk_level_at(&s, t - h), high = dk_level_at(&s, t + h);
-            dk_level_slopes(&s, t, &d_alpha, &d_sigma);
+            dk_level slope = dkp_slope_at(&s, t);
             double scale = span / (1 + high.sigma); /* compared with the schedule's own size */
-            check_near(d_alpha * span, (high.alpha - low.alpha) / (2 * h) * span, 1e-7, name);
-            check_near(d_sigma * scale, (high.sigma - low.sigma) / (2 * h) * scale, 1e-7, name);
+            check_near(slope.alpha * span, (high.alpha - low.alpha) / (2 * h) * span, 1e-7, name);
+            check_near(slope.sigma * scale, (high.sigma - low.sigma) / (2 * h) * scale, 1e-7, name);
         }
 }
 
 static void slopes_of_kinks_come_from_the_left(void **state) {
     dk_schedule s = dk_vp_scaled_linear();
-    double at[2], left[2];
+    dk_level at = dkp_slope_at(&s, 500), left = dkp_slope_at(&s, 500 - 1e-9);
     (void)state;
-    dk_level_slopes(&s, 500, &at[0], &at[1]);
-    dk_level_slopes(&s, 500 - 1e-9, &left[0], &left[1]);
-    check_near(at[0], left[0], 1e-9, "d_alpha");
-    check_near(at[1], left[1], 1e-9, "d_sigma");
+    check_near(at.alpha, left.alpha, 1e-9, "d_alpha");
+    check_near(at.sigma, left.sigma, 1e-9, "d_sigma");
 }
 
 static void check_level(dk_level got, dk_level want, double tolerance, const char *name) {
@@ -445,16 +444,16 @@ static void conditions_are_what_they_say(void **state) {
     const double abar = 0.2, u = 2; /* sqrt(0.8/0.2) */
     static const double table[3] = {0.9, 0.2, 0.1};
     static const struct {
-        dk_condition condition;
+        dk_unit condition;
         double want;
     } rows[] = {
-        {DK_CONDITION_DEFAULT, 1},
-        {DK_CONDITION_T, 1},
-        {DK_CONDITION_SIGMA, 2},
-        {DK_CONDITION_FLOW, 2.0 / 3},
-        {DK_CONDITION_C_NOISE, 0.17328679513998632},
-        {DK_CONDITION_LAMBDA, -0.69314718055994529},
-        {DK_CONDITION_DATA, 1.0 / 3},
+        {DK_UNIT_DEFAULT, 1},
+        {DK_UNIT_T, 1},
+        {DK_UNIT_SIGMA, 2},
+        {DK_UNIT_FLOW, 2.0 / 3},
+        {DK_UNIT_C_NOISE, 0.17328679513998632},
+        {DK_UNIT_LAMBDA, -0.69314718055994529},
+        {DK_UNIT_DATA, 1.0 / 3},
     };
     dk_config c = check_config("flow", NULL, 1);
     (void)state;
@@ -467,16 +466,16 @@ static void conditions_are_what_they_say(void **state) {
         check_near(call_at(&c, 1, DK_UNIT_T).condition, 1000 * rows[i].want, 1e-14, "scaled condition");
     }
     c.schedule = dk_vp_scaled_linear(), c.condition_scale = 0;
-    c.condition = DK_CONDITION_T;
+    c.condition = DK_UNIT_T;
     check_near(call_at(&c, 500.6, DK_UNIT_T).condition, 500.6, 0, "real timestep");
-    c.condition = DK_CONDITION_TIMESTEP;
+    c.condition_rounding = DK_ROUND_NEAREST;
     check_near(call_at(&c, 500.6, DK_UNIT_T).condition, 501, 0, "whole timestep");
     check_near(call_at(&c, 500.4, DK_UNIT_T).condition, 500, 0, "whole timestep");
-    c.condition = DK_CONDITION_T, c.condition_rounding = DK_ROUND_DOWN;
+    c.condition = DK_UNIT_T, c.condition_rounding = DK_ROUND_DOWN;
     check_near(call_at(&c, 500.6, DK_UNIT_T).condition, 500, 0, "cut timestep");
-    c.schedule = dk_flow(1), c.condition = DK_CONDITION_FLOW, c.condition_scale = 1000;
+    c.schedule = dk_flow(1), c.condition = DK_UNIT_FLOW, c.condition_scale = 1000;
     check_near(call_at(&c, 0.8996, DK_UNIT_T).condition, 899, 0, "cut after scaling");
-    c.condition_rounding = DK_ROUND_NONE, c.schedule = dk_vp_scaled_linear(), c.condition = DK_CONDITION_T;
+    c.condition_rounding = DK_ROUND_NONE, c.schedule = dk_vp_scaled_linear(), c.condition = DK_UNIT_T;
     c.condition_scale = 0; /* below timestep 0, the network is told the least that it knows */
     check_near(call_at(&c, 0.01, DK_UNIT_SIGMA).condition, 0, 0, "below timestep 0");
 }
@@ -503,16 +502,16 @@ static void defaults_follow_the_family(void **state) {
     static const struct {
         const char *name;
         dk_prediction prediction;
-        dk_condition condition;
+        dk_unit condition;
         dk_spacing spacing;
     } rows[] = {
-        {"flow", DK_PREDICT_VELOCITY, DK_CONDITION_FLOW, DK_SPACING_UNIFORM},
-        {"ve", DK_PREDICT_EPS, DK_CONDITION_SIGMA, DK_SPACING_KARRAS},
-        {"edm", DK_PREDICT_EDM, DK_CONDITION_C_NOISE, DK_SPACING_KARRAS},
-        {"vp", DK_PREDICT_EPS, DK_CONDITION_T, DK_SPACING_KARRAS},
-        {"sub_vp", DK_PREDICT_EPS, DK_CONDITION_T, DK_SPACING_KARRAS},
-        {"cosine_flow", DK_PREDICT_V, DK_CONDITION_T, DK_SPACING_UNIFORM},
-        {"vp_linear", DK_PREDICT_EPS, DK_CONDITION_T, DK_SPACING_KARRAS},
+        {"flow", DK_PREDICT_VELOCITY, DK_UNIT_FLOW, DK_SPACING_UNIFORM},
+        {"ve", DK_PREDICT_EPS, DK_UNIT_SIGMA, DK_SPACING_KARRAS},
+        {"edm", DK_PREDICT_EDM, DK_UNIT_C_NOISE, DK_SPACING_KARRAS},
+        {"vp", DK_PREDICT_EPS, DK_UNIT_T, DK_SPACING_KARRAS},
+        {"sub_vp", DK_PREDICT_EPS, DK_UNIT_T, DK_SPACING_KARRAS},
+        {"cosine_flow", DK_PREDICT_V, DK_UNIT_T, DK_SPACING_UNIFORM},
+        {"vp_linear", DK_PREDICT_EPS, DK_UNIT_T, DK_SPACING_KARRAS},
     };
     (void)state;
     for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++) {
@@ -842,7 +841,7 @@ static const struct {
     {"grid.offset", "vp_linear", AT(grid.n), 'i', {-1, 1000}, 2},
     {"grid.final", "flow", AT(grid.final), 'i', {-1, 99}, 2},
     {"grid.final_value", "edm", AT(grid.final_value), 'd', {0, -1, NaN, HUGE_VAL}, 4},
-    {"grid.unit", "edm", AT(grid.unit), 'i', {-1, 4}, 2},
+    {"grid.unit", "edm", AT(grid.unit), 'i', {-1, 8}, 2},
     {"sampler.gauge", "flow", AT(sampler.gauge), 'i', {-1, 99}, 2},
     {"sampler.order", "flow", AT(sampler.order), 'i', {-1, 9}, 2},
     {"sampler.alpha", "flow", AT(sampler.alpha[0]), 'd', {NaN, HUGE_VAL}, 2},

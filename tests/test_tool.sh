@@ -21,7 +21,7 @@ refuses() {
 # ---- list: what the tables in diffkit.h have
 has_all_samplers() {
     succeeds list samplers || return 1
-    names=$(sed -n 's/^    DKP_[A-Z]*("\([a-z0-9_]*\)".*/\1/p' diffkit.h)
+    names=$(sed -n 's/^    DKP_\(ROW\|RK\|WARM\|PHI\)("\([a-z0-9_]*\)".*/\2/p' diffkit.h)
     [ -n "$names" ] || return 1
     for name in $names; do grep -q "^  $name " "$dir/out" || return 1; done
 }
@@ -190,7 +190,7 @@ check "it may be stopped again" stops_twice
 check "Ctrl-C" stops_at INT
 check "SIGTERM" stops_at TERM
 check "a state that cannot be written" keeps_state
-check "a state of other steps" refuses 'state: saved bytes' sample --class 7 --count 1 --steps 199 --seed 5 --resume "$dir/twice.png.state"
+check "a state of other steps" refuses 'state: saved config' sample --class 7 --count 1 --steps 199 --seed 5 --resume "$dir/twice.png.state"
 check "a state of another seed" refuses 'is not of these digits' sample --class 7 --count 1 --steps 200 --seed 6 --resume "$dir/twice.png.state"
 check "a state that was cut" cuts_state
 check "a run with step-size control, too" controlled
