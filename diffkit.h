@@ -5195,7 +5195,8 @@ DKP_FAST
 static void dkp_mark_output(const dk_run *run, void *output) {
     const dk_number number = dkp_plan_of(run)->number;
     const void *mark = dkp_unwritten_bits(number);
-    size_t dim = run->dim, chunk = dim > DKP_TILE ? dkp_chunk(dim) : DKP_TILE;
+    size_t dim = run->dim, chunk = DKP_TILE;
+    if (dim > chunk) chunk = dkp_chunk(dim);
     for (size_t at = 0; at < run->size; at += dim)
         for (size_t left = dim; left > 0; left -= left < chunk ? left : chunk) {
             if (number) memcpy((uint16_t *)output + at + left - 1, mark, sizeof(uint16_t));
