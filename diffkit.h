@@ -1206,6 +1206,7 @@ typedef enum dk_quirk {
     DK_QUIRK_ABOVE_LAST = 1 << 17,    /* k-diffusion: no step goes below the grid's last level */
     DK_QUIRK_FRESH_PURE = 1 << 18,    /* ComfyUI: CFG++ makes all noise anew behind alpha = 0 */
     DK_QUIRK_BINS = 1 << 19,          /* score_sde: predictors' steps are those of `quirk` bins; 0: steps */
+    DKP_QUIRKS_WITH_NUMBER = DK_QUIRK_UNCORRECTED | DK_QUIRK_STRIDE | DK_QUIRK_BINS,
     DK_QUIRK_ALL = (1 << 20) - 1
 } dk_quirk;
 #endif
@@ -1502,8 +1503,8 @@ static void dkp_count_timesteps(dk_recorder *r);
 static double dkp_stage_in_time(dk_recorder *r, double share);
 static dk_vec dkp_pure_stage(dk_recorder *r, dk_vec D);
 struct dkp_history;
-static dk_vec dkp_ipndm_v_average(const struct dkp_history *past, int n, double from, double span);
-static dk_vec dkp_dpm_v2_average(const struct dkp_history *past, double span);
+static int dkp_other_average(const dk_recorder *r, const struct dkp_history *past, int n, double from, double span,
+                             dk_vec *average);
 static double dkp_bins(dk_recorder *r, dk_level *from, dk_level *to);
 static const dk_named *dkp_published(int i, dk_grid *g);
 static const dk_way *dkp_way_by_name(const char *name);
@@ -1513,8 +1514,7 @@ static const dkp_generator *dkp_generator_at(int i);
 #define dkp_count_timesteps(r) ((void)0)
 #define dkp_stage_in_time(r, share) (share)
 #define dkp_pure_stage(r, D) (D)
-#define dkp_ipndm_v_average(past, n, from, span) dkr_zero
-#define dkp_dpm_v2_average(past, span) dkr_zero
+#define dkp_other_average(r, past, n, from, span, average) 0
 #define dkp_bins(r, from, to) 0
 #endif
 
@@ -2775,6 +2775,21 @@ DK_API int dk_levels(dk_config *c, dk_unit unit, double *out, int max) {
 
 /* ------------------------------------------------------------------------ >>recorder  Recorder */
 
+DK_API void dkr_refuse(dk_recorder *r, const char *field, double value, const char *allowed) {
+    if (r->status == DK_OK) r->status = dkp_fail(r->config->message, field, value, allowed);
+}
+
+static void dkp_refuse_at(dk_recorder *r, const char *what, const dk_level *l) {
+    dkp_text t = {r->config->message, DK_MESSAGE_SIZE, 0};
+    if (r->status != DK_OK) return;
+    dkp_put(&t, what);
+    dkp_put_pair(&t, " at step ", r->step);
+    dkp_put_pair(&t, ", where t = ", l->t);
+    dkp_put_pair(&t, ", alpha = ", l->alpha);
+    dkp_put_pair(&t, ", sigma = ", l->sigma);
+    r->status = DK_ERROR_CONFIG;
+}
+
 DKP_FAST
 
 /* Recording stores while there is room, and counts in any case; where the room was not enough, or not known, it runs
@@ -2867,38 +2882,6 @@ static dk_vec dkp_add(dk_vec a, dk_vec b) { return dkr_mix(1, a, 1, b); }
 
 DK_API dk_vec dkr_scale(double c, dk_vec v) { return c >= 1 && c <= 1 ? v : dkp_sum(1, &c, &v); }
 
-DK_API dk_vec dkr_scale_by(double c, int scalar, int power, dk_vec v) {
-    dk_recorder *r = v.of;
-    if (!r || (c >= 0 && c <= 0)) return dkr_zero;
-    const dk_term *t;
-    dk_term *sum = dkp_begin_sum(r), value;
-    int count = dkp_terms(v, &value, &t);
-    if (scalar < 1 || scalar > r->own->plan->norms)
-        dkr_refuse(r, "scalar of dkr_scale_by", scalar, "one that dkr_norm_ratio has given");
-    if (power < 1 || power > 32767) dkr_refuse(r, "power of dkr_scale_by", power, "1 .. 32767");
-    for (int i = 0; i < count; i++) {
-        if (t[i].scalar) dkr_refuse(r, "scalars of a vector", 2, "1: store it with dkr_keep");
-        sum[i] = dkp_times(c, &t[i]);
-        sum[i].scalar = (short)scalar, sum[i].power = (short)power;
-    }
-    return dkp_end_sum(r, count);
-}
-
-DK_API void dkr_refuse(dk_recorder *r, const char *field, double value, const char *allowed) {
-    if (r->status == DK_OK) r->status = dkp_fail(r->config->message, field, value, allowed);
-}
-
-static void dkp_refuse_at(dk_recorder *r, const char *what, const dk_level *l) {
-    dkp_text t = {r->config->message, DK_MESSAGE_SIZE, 0};
-    if (r->status != DK_OK) return;
-    dkp_put(&t, what);
-    dkp_put_pair(&t, " at step ", r->step);
-    dkp_put_pair(&t, ", where t = ", l->t);
-    dkp_put_pair(&t, ", alpha = ", l->alpha);
-    dkp_put_pair(&t, ", sigma = ", l->sigma);
-    r->status = DK_ERROR_CONFIG;
-}
-
 /* Whether there is room for all that has been counted, the newest of `counts` included. */
 #define DKP_STORING(r, counts) \
     ((r)->own->storing = (r)->own->storing && (r)->own->plan->counts <= (r)->own->room->counts)
@@ -2978,12 +2961,6 @@ static dk_vec dkp_keep_as(dk_recorder *r, dk_vec v, char letter, int number) {
 
 DK_API dk_vec dkr_keep(dk_recorder *r, dk_vec v) { return dkp_keep_as(r, v, 'y', r->own->plan->values); }
 
-DK_API dk_vec dkr_sum(dk_recorder *r, int n, const double *c, const dk_vec *v) {
-    dkp_open_row(r, -1);
-    for (int i = 0; i < n; i++) dkp_put_terms(r, c[i], v[i]);
-    return dkp_vec(r, dkp_close_row(r, 'y', r->own->plan->values));
-}
-
 /* Ends the open pass. */
 static void dkp_boundary(dk_recorder *r, dk_boundary boundary, int index) {
     dk_plan *p = r->own->plan;
@@ -2993,6 +2970,38 @@ static void dkp_boundary(dk_recorder *r, dk_boundary boundary, int index) {
     int first = p->passes > 1 ? last[-1].first + last[-1].count : 0;
     dk_pass pass = {first, p->rows - first, boundary, index, r->own->position, 0};
     *last = pass;
+}
+
+/* What the network reads or writes. */
+static int dkp_for_network(dk_recorder *r, int value) {
+    if (r->own->storing && r->own->plan->number) r->own->plan->value[value].kind = DK_VALUE_HALF;
+    dkp_use(r, value, 1);
+    return value;
+}
+
+DKP_SMALL
+
+DK_API dk_vec dkr_sum(dk_recorder *r, int n, const double *c, const dk_vec *v) {
+    dkp_open_row(r, -1);
+    for (int i = 0; i < n; i++) dkp_put_terms(r, c[i], v[i]);
+    return dkp_vec(r, dkp_close_row(r, 'y', r->own->plan->values));
+}
+
+DK_API dk_vec dkr_scale_by(double c, int scalar, int power, dk_vec v) {
+    dk_recorder *r = v.of;
+    if (!r || (c >= 0 && c <= 0)) return dkr_zero;
+    const dk_term *t;
+    dk_term *sum = dkp_begin_sum(r), value;
+    int count = dkp_terms(v, &value, &t);
+    if (scalar < 1 || scalar > r->own->plan->norms)
+        dkr_refuse(r, "scalar of dkr_scale_by", scalar, "one that dkr_norm_ratio has given");
+    if (power < 1 || power > 32767) dkr_refuse(r, "power of dkr_scale_by", power, "1 .. 32767");
+    for (int i = 0; i < count; i++) {
+        if (t[i].scalar) dkr_refuse(r, "scalars of a vector", 2, "1: store it with dkr_keep");
+        sum[i] = dkp_times(c, &t[i]);
+        sum[i].scalar = (short)scalar, sum[i].power = (short)power;
+    }
+    return dkp_end_sum(r, count);
 }
 
 /* A row v = (1 - m) v + m w; v is a value. */
@@ -3017,13 +3026,6 @@ static dk_vec dkp_blend_seen(dk_recorder *r, dk_vec x, const dk_level *level) {
 
 static dk_vec dkp_blend_denoised(dk_recorder *r, dk_vec D, char letter, int number) {
     return r->own->plan->masked < 2 ? D : dkp_blend_with(r, D, dkp_vec(r, r->own->known), letter, number);
-}
-
-/* What the network reads or writes. */
-static int dkp_for_network(dk_recorder *r, int value) {
-    if (r->own->storing && r->own->plan->number) r->own->plan->value[value].kind = DK_VALUE_HALF;
-    dkp_use(r, value, 1);
-    return value;
 }
 
 /* Draw number `draw` of the run; 0 is the initial state's. */
@@ -3071,8 +3073,6 @@ DK_API int dkr_norm_ratio(dk_recorder *r, dk_vec a, dk_vec b) {
     return dkp_scalar(r, DK_NORM_RATIO, dkr_keep(r, a), dkr_keep(r, b), 0);
 }
 
-DKP_SMALL
-
 static dk_level dkp_plan_level(const dk_recorder *r, int i) {
     if (r->own->pace) return i ? r->own->pace->to : r->own->pace->from;
     return r->own->plan->level ? r->own->plan->level[i] : dkp_way_level(r->own->layout, i);
@@ -3084,11 +3084,22 @@ static dk_level dkp_level(const dk_recorder *r, int i) { return dkp_plan_level(r
 /* What every draw of the sampler is multiplied by. */
 static double dkp_s_noise(const dk_recorder *r) { return 1 + r->sampler.noise_excess; }
 
+/* x + up z, with noise for the way between two levels. */
+static dk_vec dkp_add_noise_between(dk_recorder *r, dk_vec x, double up, const dk_level *from,
+                                    const dk_level *to) {
+    up *= dkp_s_noise(r);
+    return up > 0 ? dkr_mix(1, x, up, dkr_noise(r, *from, *to)) : x;
+}
+
+static dk_vec dkp_add_noise(dk_recorder *r, dk_vec x, double up) {
+    return dkp_add_noise_between(r, x, up, &r->from, &r->to);
+}
+
 /* The state, noised from one level up to another. */
 static dk_vec dkp_noised_up(dk_recorder *r, const dk_level *from, const dk_level *to) {
     double kept = to->alpha / from->alpha, carried = kept * from->sigma;
-    double up = dkp_sqrt((to->sigma - carried) * (to->sigma + carried)) * dkp_s_noise(r);
-    return up > 0 ? dkr_mix(kept, r->x, up, dkr_noise(r, *from, *to)) : dkr_scale(kept, r->x);
+    double up = dkp_sqrt((to->sigma - carried) * (to->sigma + carried));
+    return dkp_add_noise_between(r, dkr_scale(kept, r->x), up, from, to);
 }
 
 /* Karras et al. 2022, alg. 2: raise the noise level by a factor 1 + gamma before the step, for any sampler. */
@@ -3315,11 +3326,6 @@ static dkp_split dkp_noise_split(dk_recorder *r, double eta, dk_noise_law law) {
     return dkp_split_between(r, &r->from, &r->to, eta, law);
 }
 
-static dk_vec dkp_add_noise(dk_recorder *r, dk_vec x, double up) {
-    up *= dkp_s_noise(r);
-    return up > 0 ? dkr_mix(1, x, up, dkr_noise(r, r->from, r->to)) : x;
-}
-
 /* The first order step of every family, exact for constant D: DDIM, Song et al. 2020, eq. 12; DPM-Solver-1.
    Ends in alpha D at sigma = 0. */
 static dk_vec dkp_ddim_step(const dk_level *from, const dk_level *to, dk_vec x, dk_vec D) {
@@ -3340,7 +3346,7 @@ static dk_vec dkp_direction(dk_recorder *r, dk_vec x, const dk_level *level, dk_
 
 /* DDIM, DDPM, Euler ancestral and the consistency samplers: down by DDIM, up by the noise law. */
 static void dkp_record_ddim(dk_recorder *r) {
-    dkr_reads(r, "gauge cfg_pp law eta noise_min noise_max fresh_pure stride quirk told_end");
+    dkr_reads(r, "gauge cfg_pp law eta noise_min noise_max fresh_pure stride told_end");
     while (dkr_step(r)) {
         double eta = r->sampler.eta;
         if (dkp_quirk(r, DK_QUIRK_FRESH_PURE) && r->from.alpha <= 0 && eta > 0) eta = 1;
@@ -3431,8 +3437,8 @@ static dk_vec dkp_average(const dk_recorder *r, const dkp_history *past, int n, 
     int ahead = (past->at[0] - from) / span > 1e-9;
     int even = rule == DK_RULE_UNIFORM || rule == DK_RULE_GRADIENT, omit = -1, count = 0, at[MOST];
     double node[MOST], basis[MOST], moment[MOST] = {0}, weight[MOST] = {0};
-    if (dkp_quirk(r, DK_QUIRK_IPNDM_V) && n > 2 && !ahead) return dkp_ipndm_v_average(past, n, from, span);
-    if (dkp_quirk(r, DK_QUIRK_DPM_V2) && n == 2 && span > 0) return dkp_dpm_v2_average(past, span);
+    dk_vec other;
+    if (dkp_other_average(r, past, n, from, span, &other)) return other;
     if (rule == DK_RULE_DPM && n == 3 && ahead) omit = 1; /* DPM-Solver-3: the line through first and last */
 
     /* where the nodes stand, in units of the step from its start */
@@ -3691,7 +3697,7 @@ static void dkp_record_multistep(dk_recorder *r, int classical) {
 static void dkp_record_exponential_adams(dk_recorder *r) {
     dkr_reads(r, "order rule gamma gauge noise_prediction cfg_pp corrector pece lower_order_final law eta "
                  "noise_min noise_max "
-                 "count_last euler_last dpm_v2 uncond_past correct_last uncorrected from_down stride quirk");
+                 "count_last euler_last dpm_v2 uncond_past correct_last uncorrected from_down stride");
     if (!r->sampler.law) r->sampler.law = DK_LAW_SDE;
     dkp_record_multistep(r, 0);
 }
@@ -3701,7 +3707,7 @@ static void dkp_record_exponential_adams(dk_recorder *r) {
    Runge-Kutta warm-up), iPNDM (the same without), gradient estimation (Permenter & Yuan 2023). */
 static void dkp_record_adams(dk_recorder *r) {
     dkr_reads(r, "order rule gamma gauge cfg_pp tableau warmup corrector pece lower_order_final plain_last "
-                 "count_last euler_last ipndm_v correct_last uncorrected quirk pseudo_v");
+                 "count_last euler_last ipndm_v correct_last uncorrected pseudo_v");
     dkp_record_multistep(r, 1);
 }
 
@@ -3713,36 +3719,43 @@ static double dkp_er_scaler(const dk_recorder *r, double level) {
     return level * (eta >= 1 && eta <= 1 ? growth : dkp_pow(growth, eta));
 }
 
-/* ER-SDE-Solver 1 to 3, Cui et al. 2023, alg. 1-3, in noise levels: a Taylor expansion of D whose integrals are sums
-   over 200 points, as the paper takes them. */
-static void dkp_record_er_sde(dk_recorder *r) {
+/* Over the step from noise level `from` to `to`: the integral of scaler(to)/scaler, and of that times the distance from the
+   step's start, as sums over 200 points, as the paper takes them. */
+static void dkp_er_integrals(const dk_recorder *r, double from, double to, double *integral, double *moment) {
     const int points = 200;
+    double h = to - from, scale = dkp_er_scaler(r, to);
+    *integral = *moment = 0;
+    for (int i = 0; i < points; i++) {
+        double at = to - i * h / points, inverse = 1 / dkp_er_scaler(r, at);
+        *integral -= inverse * h / points, *moment -= (at - from) * inverse * h / points;
+    }
+    *integral *= scale, *moment *= scale;
+}
+
+/* ER-SDE-Solver 1 to 3, Cui et al. 2023, alg. 1-3, in noise levels: a Taylor expansion of D. */
+static void dkp_record_er_sde(dk_recorder *r) {
     dkr_reads(r, "order eta er_power");
     dk_vec D1 = dkr_zero, slope1 = dkr_zero;
     double before = 0, before2 = 0;
+    if (!r->falling) dkr_refuse(r, "grid.rising", 1, "0: the SDE runs towards data");
     for (int have = 0; dkr_step(r); have++) {
         double here = dk_noise_level(r->from), next = dk_noise_level(r->to), alpha = r->to.alpha;
         dk_vec D = dkr_denoise(r, r->x, r->from), slope = dkr_zero;
-        if (!r->falling) dkr_refuse(r, "grid.rising", 1, "0: the SDE runs towards data");
         if (r->to.sigma <= 0 || !dkp_finite(here)) { /* pure noise is forgotten at once */
             r->x = r->sampler.eta > 0 ? dkp_add_noise(r, dkr_scale(alpha, D), r->to.sigma)
                                       : dkp_ddim_step(&r->from, &r->to, r->x, D);
             have = -1;
             continue;
         }
-        double scale = dkp_er_scaler(r, next), kept = scale / dkp_er_scaler(r, here);
-        double h = next - here, sum = 0, moment = 0;
-        for (int i = 0; i < points; i++) {
-            double at = next - i * h / points, inverse = 1 / dkp_er_scaler(r, at);
-            sum -= inverse * h / points, moment -= (at - here) * inverse * h / points;
-        }
+        double kept = dkp_er_scaler(r, next) / dkp_er_scaler(r, here), h = next - here, integral, moment;
+        dkp_er_integrals(r, here, next, &integral, &moment);
         dk_vec x = dkr_mix(kept * alpha / r->from.alpha, r->x, alpha * (1 - kept), D);
         if (have > 0 && r->sampler.order > 1) {
             slope = dkr_keep(r, dkr_mix(1 / (here - before), D, -1 / (here - before), D1));
-            x = dkr_mix(1, x, alpha * (h + sum * scale), slope);
+            x = dkr_mix(1, x, alpha * (h + integral), slope);
         }
         if (have > 1 && r->sampler.order > 2) {
-            double c = 2 / (here - before2) * alpha * (0.5 * h * h + moment * scale);
+            double c = 2 / (here - before2) * alpha * (0.5 * h * h + moment);
             x = dkp_add(x, dkr_mix(c, slope, -c, slope1));
         }
         double variance = next * next - here * here * kept * kept;
@@ -3842,7 +3855,7 @@ static void dkp_predict(dk_recorder *r, const dk_level *from, const dk_level *to
 
 static void dkp_record_predictor_corrector(dk_recorder *r) {
     dkr_reads(r,
-              "plain_last law eta noise_min noise_max predictor langevin_steps langevin_step snr bins quirk");
+              "plain_last law eta noise_min noise_max predictor langevin_steps langevin_step snr bins");
     if (!r->falling) dkr_refuse(r, "grid.rising", 1, "0: the reverse SDE runs towards data");
     while (dkr_step(r)) {
         dk_level from = r->from, to = r->to;
@@ -3939,42 +3952,49 @@ static dk_vec dkp_phi_sum(const dk_recorder *r, const dkp_phi_tableau *m, int ro
     return dkp_sum(count + 1, c, v);
 }
 
+/* Where lambda is infinite: the first order step, to the D of its start. */
+static dk_vec dkp_phi_first_order(dk_recorder *r, const dkp_phi_tableau *m, const dk_level *down, dk_vec D) {
+    if (dkp_quirk(r, DK_QUIRK_PURE_STAGE) && m->stages == 2 && down->sigma > 0) D = dkp_pure_stage(r, D);
+    return dkp_ddim_step(&r->from, down, r->x, D);
+}
+
 /* One exponential Runge-Kutta step; Hochbruck & Ostermann 2010, eq. 2.37, with the exact solutions
        x_i = (sigma_i/sigma) x + alpha_i h sum a_ij(-h) D_j        Lu et al. 2022b, eq. 8
        x_i = (alpha_i/alpha) x - sigma_i h sum a_ij(h) N_j,        Lu et al. 2022, eq. 3.4
-   N = (x - alpha D)/sigma, in the gauge's alpha. Where lambda is infinite the step is the first order one. */
+   N = (x - alpha D)/sigma, in the gauge's alpha. Noise behind the step: it goes to sigma_down, and its stages stand on
+   the way there. Noise at every stage: each goes to the sigma_down of its own level. */
 static void dkp_phi_step(dk_recorder *r, const dkp_phi_tableau *m, dkp_stage_noise noise) {
-    double eta = r->sampler.eta, s_noise = dkp_s_noise(r);
+    double eta = r->sampler.eta;
+    dk_noise_law law = r->sampler.law;
     int noisy = r->sampler.noise_prediction && noise == DKP_NOISE_BEHIND;
-    dkp_split whole = dkp_noise_split(r, eta, r->sampler.law);
+    dkp_split whole = dkp_noise_split(r, eta, law);
     dk_level end = noise == DKP_NOISE_BEHIND ? whole.down : r->to, before = r->from;
     double start = dkp_gauge_lambda(r, &r->from), h = dkp_gauge_lambda(r, &end) - start;
     dk_vec guidance = dkr_zero, unused, path = dkr_zero, x = r->x, F[DK_MAX_STAGES];
     dk_vec D = r->sampler.cfg_pp ? dkp_direction(r, x, &r->from, &guidance) : dkp_denoise_first(r);
     if (!dkp_finite(h)) {
-        if (dkp_quirk(r, DK_QUIRK_PURE_STAGE) && m->stages == 2 && end.sigma > 0) D = dkp_pure_stage(r, D);
-        x = dkr_mix(1, dkp_ddim_step(&r->from, &whole.down, x, D), r->to.alpha, guidance);
+        x = dkr_mix(1, dkp_phi_first_order(r, m, &whole.down, D), r->to.alpha, guidance);
         r->x = dkp_add_noise(r, x, whole.up);
         return;
     }
     F[0] = dkp_noise_or_D(r, noisy, &r->from, x, D);
-    for (int i = 1; i <= m->stages; i++) {
+    for (int i = 1;; i++) {
         int last = i == m->stages, at_end = last || (m->c[i] >= 1 && end.sigma >= r->to.sigma);
         dk_level level = at_end ? r->to : dkp_level_of_lambda(r, start + m->c[i] * h);
         dkp_split split = {level, 0};
-        if (noise != DKP_NOISE_BEHIND) split = dkp_split_between(r, &r->from, &level, eta, r->sampler.law);
-        else if (last) split = whole;
+        if (last) split = whole;
+        else if (noise != DKP_NOISE_BEHIND) split = dkp_split_between(r, &r->from, &level, eta, law);
         double h_row = dkp_gauge_lambda(r, &split.down) - start;
         x = dkp_phi_sum(r, m, i, h_row, F, split.down, noisy);
         if (last) x = dkr_mix(1, x, r->to.alpha, guidance);
         if (last) x = dkp_judge_phi(r, m, h_row, F, x, split.down, noisy);
         if (noise == DKP_NOISE_PATH) { /* the noise alone takes the same way: it decays and is renewed */
-            dkp_split part = dkp_split_between(r, &before, &level, eta, r->sampler.law);
+            dkp_split part = dkp_split_between(r, &before, &level, eta, law);
             path = dkr_scale(part.down.sigma / before.sigma, path);
-            if (part.up * s_noise > 0) path = dkr_mix(1, path, part.up * s_noise, dkr_noise(r, before, level));
+            path = dkp_add_noise_between(r, path, part.up, &before, &level);
             x = dkp_add(x, path), before = level;
-        } else if (split.up * s_noise > 0) {
-            x = dkr_mix(1, x, split.up * s_noise, dkr_noise(r, r->from, level));
+        } else {
+            x = dkp_add_noise_between(r, x, split.up, &r->from, &level);
         }
         if (last) break;
         D = dkp_direction(r, x, &level, &unused);
@@ -6791,7 +6811,7 @@ static int dkp_field_is_read(const dkp_field *f, const char *words) {
 DK_API void dkr_reads(dk_recorder *r, const char *fields) {
     static const char *const of_all = "churn churn_min churn_max noise_excess s_noise "
                                       "rtol atol control h_init safety pcoeff icoeff dcoeff";
-    const char *of_control = r->own->pace ? "order" : "";
+    const char *of_control = r->own->pace ? "order" : "", *of_quirk = dkp_quirk(r, DKP_QUIRKS_WITH_NUMBER) ? "quirk" : "";
     dk_config c;
     char only[DK_MESSAGE_SIZE];
     dkp_text allowed = {only, sizeof only, 0};
@@ -6802,16 +6822,10 @@ DK_API void dkr_reads(dk_recorder *r, const char *fields) {
     for (int i = 0; i < DKP_COUNT(dkp_fields) && r->status == DK_OK; i++) {
         const dkp_field *f = &dkp_fields[i];
         if (f->of != DKP_OF_SAMPLER || !dkp_field_is_set(&c, f) || dkp_field_is_read(f, fields) ||
-            dkp_field_is_read(f, of_all) || dkp_field_is_read(f, of_control))
+            dkp_field_is_read(f, of_all) || dkp_field_is_read(f, of_control) || dkp_field_is_read(f, of_quirk))
             continue;
         dkr_refuse(r, f->name, f->kind == 'b' ? 1 : dkp_field_value(&c, f), only);
     }
-#ifndef DK_NO_PEERS
-    int takes = dkp_among(fields, "stride") || dkp_among(fields, "uncorrected") || dkp_among(fields, "bins");
-    if (takes && r->sampler.quirk > 0 &&
-        !dkp_quirk(r, DK_QUIRK_STRIDE | DK_QUIRK_UNCORRECTED | DK_QUIRK_BINS))
-        dkr_refuse(r, "sampler.quirk", r->sampler.quirk, "0 where no quirk takes a number");
-#endif
     if (r->sampler.tableau && !dkp_among(fields, "tableau")) dkr_refuse(r, "sampler.tableau", 1, only);
     if (r->sampler.exponential && !dkp_among(fields, "exponential"))
         dkr_refuse(r, "sampler.exponential", 1, only);
@@ -9220,6 +9234,16 @@ static dk_vec dkp_dpm_v2_average(const dkp_history *past, double span) {
            long_one = last + span - short_one;
     double share = dkp_expm1(-0.5 * (last + span)) / dkp_expm1(-span), half = 0.5 * short_one / long_one;
     return dkr_mix(share * (1 + half), past->v[0], -share * half, past->v[1]);
+}
+
+/* Whether an average is one of these two. */
+static int dkp_other_average(const dk_recorder *r, const dkp_history *past, int n, double from, double span,
+                             dk_vec *average) {
+    int ahead = (past->at[0] - from) / span > 1e-9; /* a corrector's node */
+    if (dkp_quirk(r, DK_QUIRK_IPNDM_V) && n > 2 && !ahead) *average = dkp_ipndm_v_average(past, n, from, span);
+    else if (dkp_quirk(r, DK_QUIRK_DPM_V2) && n == 2 && span > 0) *average = dkp_dpm_v2_average(past, span);
+    else return 0;
+    return 1;
 }
 
 /* Level k of a table with n levels, k = -1: clean data. VP: Ho et al. 2020 with betas beta(t)/N, else times from 0 to the
