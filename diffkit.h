@@ -1038,6 +1038,7 @@ typedef struct dkp_run {
     int waiting; /* an evaluation is out */
     int again;   /* hand out the same evaluation once more */
     int finished;
+    int beyond; /* the network's input in fp16, or the result, may hold numbers that are not finite */
     dk_status ended; /* DK_OK, or the error that the run has ended in, */
     char why[DK_MESSAGE_SIZE]; /* and its words */
     int inside;                /* dk_next is at work */
@@ -1490,7 +1491,8 @@ static dk_real *dkp_buffer(const dk_run *run, int slot);
 static uint16_t *dkp_half_buffer(const dk_run *run, int slot);
 static const dk_noise_source *dkp_source(const dk_run *run, int draw);
 static dk_noise_request dkp_request(const dk_run *run, int draw);
-DKP_INLINE size_t dkp_bad_from(const dk_real *v, size_t i, size_t end);
+static size_t dkp_find_in(dk_run *run, const void *vector, dk_number number);
+static size_t dkp_chunk(size_t dim);
 
 #ifndef DK_NO_PEERS
 /* What they use of book three: names, published lists, generators. */
@@ -5145,21 +5147,8 @@ static dk_status dkp_fail_run(dk_run *run, dk_status status, const char *what) {
 }
 
 static const dk_call *dkp_open_call(const dk_run *run) {
-    return &dkp_plan_of(run)->call[dkp_plan_of(run)->pass[run->own.pass - 1].index];
-}
-
-/* All but the arrays. */
-static void dkp_describe(const dk_run *run, dk_eval *e) {
     const dk_plan *p = dkp_plan_of(run);
-    const dk_call *call = dkp_open_call(run);
-    memset(e, 0, sizeof *e);
-    e->t = call->condition, e->level = call->level;
-    e->step = run->own.pace.accepted + call->step, e->steps = p->attempt ? 0 : p->steps, e->stage = call->stage;
-    e->call = run->own.pace.calls + p->pass[run->own.pass - 1].index, e->calls = p->attempt ? 0 : p->calls;
-    e->branch = call->branch, e->branches = call->branches, e->batch = run->config.batch * call->branches;
-    e->dim = run->dim, e->first_sample = run->config.first_sample;
-    e->input_slot = p->value[call->input].slot, e->output_slot = p->value[call->output].slot;
-    e->uncond_slot = call->uncond_output >= 0 ? p->value[call->uncond_output].slot : -1;
+    return &p->call[p->pass[run->own.pass - 1].index];
 }
 
 /* Adds ", sample 1, element 5" to the message of an error. */
@@ -5182,37 +5171,17 @@ static const void *dkp_unwritten_bits(dk_number number) {
     return sizeof(dk_real) == 8 ? (const void *)&dkp_unwritten.wide : (const void *)&dkp_unwritten.single;
 }
 
-static char *dkp_output(const dk_run *run, int value) {
-    int slot = dkp_plan_of(run)->value[value].slot;
-    return dkp_plan_of(run)->number ? (char *)dkp_half_buffer(run, slot) : (char *)dkp_buffer(run, slot);
-}
-
-/* An output begins as NaN at the first and the last element of every sample, and once per tile. So the check of outputs
-   finds what the network leaves as it is, for little. */
-static void dkp_mark_output(dk_run *run, int value) {
-    if (value < 0) return;
-    dk_number number = dkp_plan_of(run)->number;
-    const void *mark = dkp_unwritten_bits(number);
-    size_t bytes = number ? sizeof(uint16_t) : sizeof(dk_real);
-    char *output = dkp_output(run, value);
-    for (size_t at = 0; at < run->size; at += run->dim) {
-        for (size_t i = 0; i < run->dim; i += DKP_TILE) memcpy(output + (at + i) * bytes, mark, bytes);
-        memcpy(output + (at + run->dim - 1) * bytes, mark, bytes);
-    }
-}
-
-static void dkp_mark_outputs(dk_run *run) {
-    const dk_call *call = dkp_open_call(run);
-    for (int k = 0; k < call->branches; k++) dkp_mark_output(run, call->output + k);
-    dkp_mark_output(run, call->uncond_output);
+/* What the network reads or writes: a slot of what it takes numbers as. */
+static void *dkp_for_network_at(const dk_run *run, int slot) {
+    return dkp_plan_of(run)->number ? (void *)dkp_half_buffer(run, slot) : (void *)dkp_buffer(run, slot);
 }
 
 /* A state that is finite may be too large for the network's 16 bits. */
-static dk_status dkp_check_input(dk_run *run) {
-    const dk_plan *p = dkp_plan_of(run);
+static dk_status dkp_check_input(dk_run *run, int slot) {
     size_t bad = run->size;
-    dkp_backend(run)->find_bad(NULL, run, p->value[dkp_open_call(run)->input].slot, &bad);
-    if (bad >= run->size) return DK_OK;
+    if (dkp_plan_of(run)->number == DK_NUMBER_FP16 && !run->config.unchecked)
+        bad = dkp_find_in(run, dkp_half_buffer(run, slot), DK_NUMBER_FP16);
+    if (bad >= run->size) return run->own.beyond = 0, DK_OK;
     dk_real given = dk_state(run)[bad];
     dkp_fail_run(run, DK_ERROR_NOT_FINITE,
                  given - given >= 0 ? "the network's input is beyond 65504, the largest number of fp16,"
@@ -5220,39 +5189,80 @@ static dk_status dkp_check_input(dk_run *run) {
     return dkp_name_element(run, bad);
 }
 
-/* 0 where the evaluation cannot be done. */
-static int dkp_hand_out(dk_run *run, dk_eval *e) {
-    const dk_plan *p = dkp_plan_of(run);
-    const dk_call *call = dkp_open_call(run);
-    dkp_describe(run, e);
-    if (run->config.backend) return 1;
-    if (p->number == DK_NUMBER_FP16 && !run->config.unchecked && dkp_check_input(run) != DK_OK) return 0;
-    if (p->number) {
-        e->input_half = dkp_half_buffer(run, e->input_slot);
-        e->output_half = dkp_half_buffer(run, e->output_slot);
-        if (call->uncond_output >= 0) e->uncond_output_half = dkp_half_buffer(run, e->uncond_slot);
-        return 1;
-    }
-    e->input = dkp_buffer(run, e->input_slot), e->output = dkp_buffer(run, e->output_slot);
-    if (call->uncond_output >= 0) e->uncond_output = dkp_buffer(run, e->uncond_slot);
-    return 1;
-}
-
 static dk_status dkp_check_output(dk_run *run, int value) {
-    size_t bad = run->size, bytes = dkp_plan_of(run)->number ? sizeof(uint16_t) : sizeof(dk_real);
-    if (run->config.unchecked || value < 0) return DK_OK;
-    if (dkp_backend(run)->find_bad(dkp_backend(run)->user, run, dkp_plan_of(run)->value[value].slot, &bad))
+    const dk_plan *p = dkp_plan_of(run);
+    const dk_backend *b = run->config.backend;
+    int slot = p->value[value].slot;
+    size_t bad = run->size, bytes = p->number ? sizeof(uint16_t) : sizeof(dk_real);
+    if (!b) bad = dkp_find_in(run, dkp_for_network_at(run, slot), p->number);
+    else if (b->find_bad(b->user, run, slot, &bad))
         return dkp_fail_run(run, DK_ERROR_CALLBACK, "the back end failed to check the network's output");
     if (bad >= run->size) return DK_OK;
     const dk_real *x = dk_state(run); /* NULL with a back end */
-    size_t given = x ? dkp_bad_from(x, 0, run->size) : run->size;
+    size_t given = x ? dkp_find_in(run, x, DK_NUMBER_REAL) : run->size;
     const char *what = "the network's output is NaN or infinite";
-    if (x && memcmp(dkp_output(run, value) + bad * bytes, dkp_unwritten_bits(dkp_plan_of(run)->number), bytes) == 0)
+    if (x && memcmp((char *)dkp_for_network_at(run, slot) + bad * bytes, dkp_unwritten_bits(p->number), bytes) == 0)
         what = "the network has not written its output";
     if (given < run->size) what = "the state that the network was given is NaN or infinite already", bad = given;
     dkp_fail_run(run, DK_ERROR_NOT_FINITE, what);
     return dkp_name_element(run, bad);
 }
+
+DKP_FAST
+
+/* An output begins as NaN at the last element of every sample, and of at most DKP_SUMS parts of it. So the check of
+   outputs finds what the network leaves as it is, for little. */
+static void dkp_mark_output(const dk_run *run, void *output) {
+    const dk_number number = dkp_plan_of(run)->number;
+    const void *mark = dkp_unwritten_bits(number);
+    size_t dim = run->dim, chunk = DKP_TILE;
+    if (dim > chunk) chunk = dkp_chunk(dim);
+    for (size_t at = 0; at < run->size; at += dim)
+        for (size_t left = dim; left > 0; left -= left < chunk ? left : chunk) {
+            if (number) memcpy((uint16_t *)output + at + left - 1, mark, sizeof(uint16_t));
+            else memcpy((dk_real *)output + at + left - 1, mark, sizeof(dk_real));
+        }
+}
+
+/* What is asked of the network, all but the arrays. */
+static void dkp_describe(const dk_run *run, dk_eval *e) {
+    const dk_plan *p = dkp_plan_of(run);
+    int index = p->pass[run->own.pass - 1].index, control = p->attempt;
+    const dk_call *call = &p->call[index];
+    e->input = e->output = e->uncond_output = NULL;
+    e->input_half = e->output_half = e->uncond_output_half = NULL;
+    e->t = call->condition, e->level = call->level;
+    e->step = run->own.pace.accepted + call->step, e->steps = control ? 0 : p->steps;
+    e->call = run->own.pace.calls + index, e->calls = control ? 0 : p->calls;
+    e->stage = call->stage, e->branch = call->branch, e->branches = call->branches;
+    e->batch = run->config.batch * call->branches, e->dim = run->dim, e->first_sample = run->config.first_sample;
+    e->input_slot = p->value[call->input].slot, e->output_slot = p->value[call->output].slot;
+    e->uncond_slot = call->uncond_output >= 0 ? p->value[call->uncond_output].slot : -1;
+}
+
+/* The open evaluation, with marks in its outputs unless they hold what a run that goes on may use. 0 where it cannot be done. */
+static int dkp_hand_out(dk_run *run, dk_eval *e, int fresh) {
+    dkp_describe(run, e);
+    if (run->config.backend) return 1;
+    if (run->own.beyond && dkp_check_input(run, e->input_slot) != DK_OK) return 0;
+    void *output = dkp_for_network_at(run, e->output_slot);
+    void *uncond = e->uncond_slot >= 0 ? dkp_for_network_at(run, e->uncond_slot) : NULL;
+    if (fresh && !run->config.unchecked) {
+        for (int k = 0; k < e->branches; k++)
+            dkp_mark_output(run, dkp_for_network_at(run, e->output_slot + k));
+        if (uncond) dkp_mark_output(run, uncond);
+    }
+    if (dkp_plan_of(run)->number) {
+        e->input_half = dkp_half_buffer(run, e->input_slot);
+        e->output_half = (uint16_t *)output, e->uncond_output_half = (uint16_t *)uncond;
+    } else {
+        e->input = dkp_buffer(run, e->input_slot);
+        e->output = (dk_real *)output, e->uncond_output = (dk_real *)uncond;
+    }
+    return 1;
+}
+
+DKP_SMALL
 
 /* The end of a run in an error, which it keeps to: there is nothing to go on with. */
 static void dkp_end_in(dk_run *run) {
@@ -5265,8 +5275,8 @@ static dk_status dkp_check_result(dk_run *run) {
     const dk_backend *b = run->config.backend;
     size_t bad = run->size;
     if (run->config.unchecked || (b && dkp_plan_of(run)->number)) return DK_OK;
-    if (!b) bad = dkp_bad_from(run->x, 0, run->size);
-    else if (b->find_bad(b->user, run, 0, &bad))
+    if (!b && run->own.beyond) bad = dkp_find_in(run, run->x, DK_NUMBER_REAL);
+    else if (b && b->find_bad(b->user, run, 0, &bad))
         return dkp_fail_run(run, DK_ERROR_CALLBACK, "the back end failed to check the result");
     if (bad >= run->size) return DK_OK;
     dkp_fail_run(run, DK_ERROR_NOT_FINITE, "the result is NaN or infinite after the last evaluation,");
@@ -5301,84 +5311,88 @@ static dk_status dkp_ask_noise(dk_run *run, const dk_pass *pass) {
         dk_real *out = run->own.noise + (size_t)noises++ * run->size;
         if (dkp_fill_draw(run, draw, out) != DK_OK)
             return dkp_fail_run(run, DK_ERROR_CALLBACK, "the noise callback returned nonzero");
-        if (!run->config.unchecked && dkp_bad_from(out, 0, run->size) < run->size)
+        if (!run->config.unchecked && dkp_find_in(run, out, DK_NUMBER_REAL) < run->size)
             return dkp_fail_run(run, DK_ERROR_NOT_FINITE, "the noise callback's numbers are NaN or infinite");
     }
     return DK_OK;
 }
 
-/* The norm or hook that ended the pass before this one. */
-static dk_status dkp_cross_boundary(dk_run *run) {
-    const dk_pass *before = &dkp_plan_of(run)->pass[run->own.pass > 0 ? run->own.pass - 1 : 0];
+static dk_status dkp_call_hook(dk_run *run, const dk_pass *pass) {
+    const dk_plan *p = dkp_plan_of(run);
     const dk_guidance *g = &run->config.guidance;
-    if (run->own.pass > 0 && before->boundary == DK_BOUNDARY_HOOK) {
-        dk_eval e;
-        int slot = dkp_plan_of(run)->value[dkp_plan_of(run)->call[before->index].denoised].slot;
-        dkp_describe(run, &e);
-        e.batch = run->config.batch, e.branch = 0, e.branches = 1; /* D has the branches behind it */
-        dk_real *D = run->config.backend ? NULL : dkp_buffer(run, slot);
-        if (g->hook(g->hook_user, &e, D, slot))
-            return dkp_fail_run(run, DK_ERROR_CALLBACK, "guidance.hook returned nonzero");
-        size_t bad = D && !run->config.unchecked ? dkp_bad_from(D, 0, run->size) : run->size;
-        if (bad < run->size) {
-            dkp_fail_run(run, DK_ERROR_NOT_FINITE, "guidance.hook has made D NaN or infinite");
-            return dkp_name_element(run, bad);
-        }
-    }
-    if (run->own.pass == 0 || before->boundary != DK_BOUNDARY_NORM) return DK_OK;
+    int slot = p->value[p->call[pass->index].denoised].slot;
+    dk_real *D = run->config.backend ? NULL : dkp_buffer(run, slot);
+    dk_eval e;
+    dkp_describe(run, &e);
+    e.batch = run->config.batch, e.branch = 0, e.branches = 1; /* D has the branches behind it */
+    if (g->hook(g->hook_user, &e, D, slot))
+        return dkp_fail_run(run, DK_ERROR_CALLBACK, "guidance.hook returned nonzero");
+    size_t bad = D && !run->config.unchecked ? dkp_find_in(run, D, DK_NUMBER_REAL) : run->size;
+    if (bad >= run->size) return DK_OK;
+    dkp_fail_run(run, DK_ERROR_NOT_FINITE, "guidance.hook has made D NaN or infinite");
+    return dkp_name_element(run, bad);
+}
+
+/* The norm or hook that ended the pass before this one. */
+static dk_status dkp_cross_boundary(dk_run *run, const dk_pass *before) {
+    const dk_backend *b = dkp_backend(run);
+    if (before->boundary == DK_BOUNDARY_HOOK) return dkp_call_hook(run, before);
     double *result = run->scalars + (size_t)before->index * (size_t)run->config.batch;
-    if (dkp_backend(run)->norm(dkp_backend(run)->user, run, &dkp_plan_of(run)->norm[before->index], result))
+    if (b->norm(b->user, run, &dkp_plan_of(run)->norm[before->index], result))
         return dkp_fail_run(run, DK_ERROR_CALLBACK, "the back end failed to take a norm");
     return DK_OK;
 }
 
-/* The largest value of norm i among the samples, which share their steps. */
+static dk_status dkp_check_outputs(dk_run *run) {
+    const dk_call *call = dkp_open_call(run);
+    dk_status status = DK_OK;
+    for (int k = 0; k < call->branches && status == DK_OK; k++) status = dkp_check_output(run, call->output + k);
+    if (status == DK_OK && call->uncond_output >= 0) status = dkp_check_output(run, call->uncond_output);
+    return status;
+}
+
+DKP_FAST
 
 static int dkp_next(dk_run *run, dk_eval *eval) {
+    dkp_run *own = &run->own;
+    const dk_plan *p = dkp_plan_of(run);
+    const dk_backend *backend = dkp_backend(run);
     run->status = DK_OK, run->message[0] = 0;
-    if (run->own.finished) {
-        if (run->own.ended) run->status = run->own.ended, memcpy(run->message, run->own.why, sizeof run->message);
+    if (own->finished) {
+        if (own->ended) run->status = own->ended, memcpy(run->message, own->why, sizeof run->message);
         return 0;
     }
-    if (run->own.again) { /* after an error: the same evaluation once more */
-        run->own.again = 0;
-        return dkp_hand_out(run, eval);
+    if (own->again) { /* after an error: the same evaluation once more */
+        own->again = 0;
+        return dkp_hand_out(run, eval, 0);
     }
-    if (run->own.waiting) {
-        const dk_call *call = dkp_open_call(run);
-        for (int k = 0; k < call->branches; k++)
-            if (dkp_check_output(run, call->output + k) != DK_OK) return 0;
-        if (dkp_check_output(run, call->uncond_output) != DK_OK) return 0;
-    }
-    const dk_plan *p = dkp_plan_of(run);
-    while (run->own.pass < p->passes) {
-        const dk_pass *pass = &p->pass[run->own.pass];
-        const dk_backend *backend = dkp_backend(run);
-        int end = pass->boundary == DK_BOUNDARY_END, accepted = 1;
-        if (dkp_cross_boundary(run) != DK_OK) return 0;
-        if (end && p->attempt && run->own.pace.phase == DKP_ATTEMPT) accepted = dkp_judgement(run).accepted;
+    if (own->waiting && !run->config.unchecked && dkp_check_outputs(run) != DK_OK) return 0;
+    while (own->pass < p->passes) {
+        const dk_pass *pass = &p->pass[own->pass];
+        int control = pass->boundary == DK_BOUNDARY_END && p->attempt, accepted = 1;
+        if (own->pass > 0 && pass[-1].boundary >= DK_BOUNDARY_NORM && dkp_cross_boundary(run, pass - 1) != DK_OK)
+            return 0;
+        if (control && own->pace.phase == DKP_ATTEMPT) accepted = dkp_judgement(run).accepted;
         if (accepted) {
-            if (dkp_ask_noise(run, pass) != DK_OK) return 0;
+            if (pass->noises && dkp_ask_noise(run, pass) != DK_OK) return 0;
             if (backend->rows(backend->user, run, pass)) {
                 dkp_fail_run(run, DK_ERROR_CALLBACK, "the back end failed to run a pass");
                 return 0;
             }
-            run->own.pass++;
+            own->pass++;
         }
-        run->own.waiting = 0;
-        if (pass->boundary == DK_BOUNDARY_CALL) {
-            if (!run->config.unchecked && !run->config.backend) dkp_mark_outputs(run);
-            run->own.waiting = 1;
-            return dkp_hand_out(run, eval);
-        }
-        if (end && p->attempt && !dkp_proceed(run, accepted) && run->status != DK_OK) {
+        own->waiting = pass->boundary == DK_BOUNDARY_CALL;
+        if (own->waiting) return dkp_hand_out(run, eval, 1);
+        if (control && !dkp_proceed(run, accepted) && run->status != DK_OK) {
             dkp_end_in(run);
             return 0;
         }
     }
-    if (dkp_check_result(run) == DK_OK) run->own.finished = 1;
+    if (dkp_check_result(run) == DK_OK) own->finished = 1;
     return 0;
 }
+
+DKP_SMALL
 
 DK_API int dk_next(dk_run *run, dk_eval *eval) {
     if (!run || !run->size || !eval) return 0;
@@ -8181,6 +8195,52 @@ static dk_noise_request dkp_request(const dk_run *run, int draw) {
     return q;
 }
 
+/* v - v is 0 for every finite v and NaN for the others. Four stretches of n are looked at side by side, since memory gives
+   more at a time where it is read in several places. n is a constant where these two are called. */
+DKP_INLINE int dkp_bad(const dk_real *v, size_t n) {
+    int bad = 0;
+    for (size_t j = 0; j < n; j++) {
+        dk_real a = v[j], b = v[j + n], c = v[j + 2 * n], d = v[j + 3 * n];
+        bad |= !((a - a) + (b - b) + (c - c) + (d - d) >= 0);
+    }
+    return bad;
+}
+
+/* Where all bits of the exponent are set, adding its lowest one carries into the sign's place. */
+DKP_INLINE unsigned dkp_carry(uint16_t h, uint16_t lowest) { return (h & 0x7FFFu) + lowest; }
+
+DKP_INLINE int dkp_bad_half(const uint16_t *h, uint16_t lowest, size_t n) {
+    uint16_t all = 0;
+    for (size_t j = 0; j < n; j++)
+        all = (uint16_t)(all | dkp_carry(h[j], lowest) | dkp_carry(h[j + n], lowest) |
+                         dkp_carry(h[j + 2 * n], lowest) | dkp_carry(h[j + 3 * n], lowest));
+    return all >> 15;
+}
+
+/* The first element of i .. end - 1 that is NaN or infinite; end if there is none. */
+DKP_INLINE size_t dkp_bad_from(const dk_real *v, size_t i, size_t end) {
+    while (i + 4 * DKP_TILE <= end && !dkp_bad(v + i, DKP_TILE)) i += 4 * DKP_TILE;
+    while (i + DKP_TILE / 2 <= end && !dkp_bad(v + i, DKP_TILE / 8)) i += DKP_TILE / 2;
+    while (i + 4 * DKP_LOOK <= end && !dkp_bad(v + i, DKP_LOOK)) i += 4 * DKP_LOOK;
+    while (i < end && v[i] - v[i] >= 0) i++;
+    return i;
+}
+
+DKP_INLINE size_t dkp_bad_half_from(const uint16_t *h, uint16_t lowest, size_t i, size_t end) {
+    while (i + 4 * DKP_TILE <= end && !dkp_bad_half(h + i, lowest, DKP_TILE)) i += 4 * DKP_TILE;
+    while (i + DKP_TILE / 2 <= end && !dkp_bad_half(h + i, lowest, DKP_TILE / 8)) i += DKP_TILE / 2;
+    while (i + 4 * DKP_LOOK <= end && !dkp_bad_half(h + i, lowest, DKP_LOOK)) i += 4 * DKP_LOOK;
+    while (i < end && !(dkp_carry(h[i], lowest) >> 15)) i++;
+    return i;
+}
+
+/* From element *at on; end if there is none. */
+DKP_INLINE void dkp_first_bad_plain(const void *v, dk_number number, size_t *at, size_t end) {
+    if (number == DK_NUMBER_REAL) *at = dkp_bad_from((const dk_real *)v, *at, end);
+    else *at = dkp_bad_half_from((const uint16_t *)v, number == DK_NUMBER_FP16 ? 0x400 : 0x80, *at, end);
+}
+DKP_COMPILE_TWICE(dkp_first_bad, (const void *v, dk_number number, size_t *at, size_t end), (v, number, at, end))
+
 typedef enum dkp_what {
     DKP_SUM,                  /* y = c[0] v[0] + c[1] v[1] + ... */
     DKP_CLIP = DKP_TERMS + 1, /* y = v[0] within [-c[0], c[0]] */
@@ -8199,6 +8259,7 @@ typedef struct dkp_op {
     dk_real c[DKP_TERMS];
     const dk_noise_source *source;
     const dk_noise_request *request;
+    int *beyond; /* DKP_NARROW to fp16: set where a number becomes infinite; NULL: nobody asks */
 } dkp_op;
 
 static size_t dkp_bytes_read(const dkp_op *op) {
@@ -8212,7 +8273,6 @@ DKP_INLINE void dkp_run_ops_plain(const dk_run *run, const dkp_op *op, int ops, 
                from = at * dkp_bytes_read(op);
         dk_real *y = (dk_real *)(void *)(op->y + (op->moves >> DKP_TERMS) * to), c[DKP_TERMS];
         const dk_real *v[DKP_TERMS];
-        dk_number number = dkp_plan_of(run)->number;
         for (int m = 0; m < op->terms; m++)
             c[m] = op->c[m], v[m] = (const dk_real *)(void *)(op->v[m] + (op->moves >> m & 1) * from);
 #define DKP_1 c[0] * v[0][i]
@@ -8239,8 +8299,13 @@ DKP_INLINE void dkp_run_ops_plain(const dk_run *run, const dkp_op *op, int ops, 
             DKP_FOR_EACH(n, y, y[i] > -c[0] ? y[i] : -c[0]);
             break;
         case DKP_BLEND: DKP_FOR_EACH(n, y, (1 - v[1][i]) * (c[0] * v[0][i]) + v[1][i] * v[2][i]); break;
-        case DKP_WIDEN: dk_from_half(number, (const uint16_t *)(const void *)v[0], y, n); break;
-        case DKP_NARROW: dk_to_half(number, v[0], (uint16_t *)(void *)y, n); break;
+        case DKP_WIDEN:
+            dkp_from_halves(dkp_plan_of(run)->number, (const uint16_t *)(const void *)v[0], y, n);
+            break;
+        case DKP_NARROW:
+            dkp_to_halves(dkp_plan_of(run)->number, v[0], (uint16_t *)(void *)y, n);
+            if (op->beyond && dkp_bad_half_from((const uint16_t *)(const void *)y, 0x400, 0, n) < n) *op->beyond = 1;
+            break;
         default: dkp_draw_part(op->source, op->request, at / run->dim, at % run->dim, n, ahead, y);
         } /* NOLINTEND(clang-analyzer-core.*) */
     }
@@ -8257,6 +8322,7 @@ typedef struct dkp_window {
     dk_real *tiles;
     size_t at, n, sample; /* the sample that coefficients are for */
     int ops, many, noises, draws;
+    int watched, beyond; /* whether somebody asks for numbers that are not finite, and whether there are some */
     dkp_op op[DKP_OPS];
     dk_noise_request request[DKP_DRAWS];
     dkp_ahead ahead;     /* the next window */
@@ -8301,67 +8367,59 @@ static dkp_op *dkp_with(dkp_op *op, dk_real c, const void *v, int moves) {
 }
 
 /* Where a value's elements begin, or those of the tile. */
-static void *dkp_place(const dkp_window *w, int value) {
-    const dk_value *v = &w->plan->value[value];
-    const dk_config *c = &w->run->config;
+static void *dkp_place(const dkp_window *w, const dk_value *v) {
+    const dk_run *run = w->run;
+    if (v->kind == DK_VALUE_BUFFER) return dkp_buffer(run, v->slot);
     if (v->kind == DK_VALUE_LOCAL) return w->tiles + (size_t)v->slot * DKP_TILE;
-    if (v->kind == DK_VALUE_HALF) return dkp_half_buffer(w->run, v->slot);
-    if (v->kind == DK_VALUE_GIVEN)
-        return (void *)(uintptr_t)(v->slot ? c->mask : c->known); /* never written */
-    return dkp_buffer(w->run, v->slot);
+    if (v->kind == DK_VALUE_HALF) return dkp_half_buffer(run, v->slot);
+    return (void *)(uintptr_t)(v->slot ? run->config.mask : run->config.known); /* never written */
 }
 
-static int dkp_moves(const dkp_window *w, int value) {
-    return w->plan->value[value].kind != DK_VALUE_LOCAL;
-}
-
-static dkp_op *dkp_with_value(const dkp_window *w, dkp_op *op, dk_real c, int value) {
-    return dkp_with(op, c, dkp_place(w, value), dkp_moves(w, value));
-}
-
-static int dkp_is_half(const dkp_window *w, int value) {
-    return w->plan->value[value].kind == DK_VALUE_HALF;
+static dkp_op *dkp_with_value(const dkp_window *w, dkp_op *op, dk_real c, const dk_value *v) {
+    return dkp_with(op, c, dkp_place(w, v), v->kind != DK_VALUE_LOCAL);
 }
 
 static dk_real dkp_factor(const dkp_window *w, const dk_term *t) {
     double factor = t->c;
-    for (int power = 0; t->scalar && power < t->power; power++)
+    if (!t->scalar) return (dk_real)factor;
+    for (int power = 0; power < t->power; power++)
         factor *= w->run->scalars[(size_t)(t->scalar - 1) * (size_t)w->run->config.batch + w->sample];
     return (dk_real)factor;
 }
 
 /* y = sum of terms, as many at a time as an operation has, and one of 16 bits. */
 static void dkp_resolve_sum(dkp_window *w, const dk_term *t, int count, void *y, int moves) {
+    const dk_value *value = w->plan->value;
     int done = 0;
     do {
-        int end = done, halves = 0;
-        for (; end < count && end - done < DKP_TERMS - (done > 0); end++) {
-            if (!dkp_is_half(w, t[end].value)) continue;
-            if (halves++) break;
-            dkp_with_value(w, dkp_put_op(w, DKP_WIDEN, w->wide, 0), 1, t[end].value);
+        int room = DKP_TERMS - (done > 0), end = count - done < room ? count : done + room, half = -1;
+        for (int j = done; w->plan->number && j < end; j++) {
+            if (value[t[j].value].kind != DK_VALUE_HALF) continue;
+            if (half >= 0) end = j;
+            else dkp_with_value(w, dkp_put_op(w, DKP_WIDEN, w->wide, 0), 1, &value[t[half = j].value]);
         }
         dkp_op *op = dkp_put_op(w, DKP_SUM, y, moves);
         if (done > 0) dkp_with(op, 1, y, moves);
         for (; done < end; done++) {
-            dk_real c = dkp_factor(w, &t[done]);
-            if (dkp_is_half(w, t[done].value)) dkp_with(op, c, w->wide, 0);
-            else dkp_with_value(w, op, c, t[done].value);
+            if (done == half) dkp_with(op, dkp_factor(w, &t[done]), w->wide, 0);
+            else dkp_with_value(w, op, dkp_factor(w, &t[done]), &value[t[done].value]);
         }
     } while (done < count);
 }
 
-/* A row that only copies a value. */
-static int dkp_copies(const dkp_window *w, const dk_row *row) {
-    const dk_term *t = &w->plan->term[row->first];
-    return row->count == 1 && t->c >= 1 && t->c <= 1 && !t->scalar && row->clip <= 0 &&
-           !dkp_is_half(w, t->value);
+/* To 16 bits, what `from` is. */
+static void dkp_narrow(dkp_window *w, void *to, const void *from, int moves) {
+    dkp_op *op = dkp_put_op(w, DKP_NARROW, to, 1);
+    dkp_with(op, 1, from, moves);
+    op->beyond = w->watched ? &w->beyond : NULL;
 }
 
 static void dkp_resolve_row(dkp_window *w, const dk_row *row) {
     const dk_run *run = w->run;
     const dk_term *t = &w->plan->term[row->first];
-    int half = dkp_is_half(w, row->dst), moves = dkp_moves(w, row->dst);
-    void *dst = dkp_place(w, row->dst);
+    const dk_value *value = w->plan->value, *d = &value[row->dst];
+    int half = d->kind == DK_VALUE_HALF, moves = d->kind != DK_VALUE_LOCAL;
+    void *dst = dkp_place(w, d), *y = half ? w->sum : dst;
     if (row->draw >= 0 && dkp_whole(dkp_source(run, row->draw))) { /* it has filled a buffer of its own */
         dkp_with(dkp_put_op(w, DKP_SUM, dst, moves), 1, run->own.noise + (size_t)w->noises++ * run->size, 1);
     } else if (row->draw >= 0) {
@@ -8371,31 +8429,27 @@ static void dkp_resolve_row(dkp_window *w, const dk_row *row) {
         op->source = dkp_source(run, row->draw), op->request = &w->request[w->draws++];
     } else if (row->mask >= 0) {
         dkp_resolve_sum(w, t + 1, row->count - 1, w->sum, 0);
-        dkp_op *op = dkp_with_value(w, dkp_put_op(w, DKP_BLEND, dst, moves), (dk_real)t->c, t->value);
-        dkp_with(dkp_with_value(w, op, 1, row->mask), 1, w->sum, 0);
-    } else if (half && dkp_copies(w, row)) {
-        dkp_with_value(w, dkp_put_op(w, DKP_NARROW, dst, 1), 1, t->value);
+        dkp_op *op = dkp_with_value(w, dkp_put_op(w, DKP_BLEND, dst, moves), (dk_real)t->c, &value[t->value]);
+        dkp_with(dkp_with_value(w, op, 1, &value[row->mask]), 1, w->sum, 0);
+    } else if (half && row->count == 1 && t->c >= 1 && t->c <= 1 && !t->scalar && row->clip <= 0 &&
+               value[t->value].kind != DK_VALUE_HALF) { /* a copy */
+        dkp_narrow(w, dst, dkp_place(w, &value[t->value]), value[t->value].kind != DK_VALUE_LOCAL);
     } else {
-        void *y = half ? w->sum : dst;
         moves = moves && !half;
         dkp_resolve_sum(w, t, row->count, y, moves);
         if (row->clip > 0) dkp_with(dkp_put_op(w, DKP_CLIP, y, moves), (dk_real)row->clip, y, moves);
-        if (half) dkp_with(dkp_put_op(w, DKP_NARROW, dst, 1), 1, y, 0);
+        if (half) dkp_narrow(w, dst, y, 0);
     }
 }
 
 enum { DKP_SAMPLES_NOISE = 1, DKP_SAMPLES_FACTORS };
 
 /* Why windows must lie in one sample each. */
-static int dkp_by_sample(const dk_run *run, const dk_pass *pass) {
-    const dk_plan *plan = dkp_plan_of(run);
-    int why = 0;
-    for (int k = 0; k < pass->count; k++) {
-        const dk_row *row = &plan->row[pass->first + k];
-        if (row->draw >= 0) why |= DKP_SAMPLES_NOISE;
-        for (int j = row->first; j < row->first + row->count; j++)
+static int dkp_by_sample(const dk_plan *plan, const dk_pass *pass) {
+    int why = pass->noises ? DKP_SAMPLES_NOISE : 0;
+    for (int k = pass->first; plan->norms && k < pass->first + pass->count; k++)
+        for (int j = plan->row[k].first; j < plan->row[k].first + plan->row[k].count; j++)
             if (plan->term[j].scalar) why |= DKP_SAMPLES_FACTORS;
-    }
     return why;
 }
 
@@ -8408,7 +8462,8 @@ typedef struct dkp_work {
     int parts;
     const dk_pass *pass; /* what it is about */
     const dk_norm *norm;
-    int slot;
+    const void *vector;
+    dk_number number;
 } dkp_work;
 
 static void dkp_part(void *arg, int i) {
@@ -8437,12 +8492,19 @@ static void dkp_share(dkp_work *w) {
 
 static size_t dkp_units(size_t n, size_t unit) { return n / unit + (n % unit > 0); }
 
+/* Where numbers may become infinite unseen: x at the end, the network's input in fp16. While they are made, a look at
+   them costs little. */
+static int dkp_watched(const dk_run *run, const dk_pass *pass) {
+    if (run->config.unchecked) return 0;
+    return pass->boundary == DK_BOUNDARY_END || dkp_plan_of(run)->number == DK_NUMBER_FP16;
+}
+
 static void dkp_run_range(const dkp_work *work, int part, size_t first, size_t end) {
     const dk_run *run = work->run;
     const dk_plan *plan = dkp_plan_of(run);
     const dk_pass *pass = work->pass;
     size_t to = end * DKP_TILE < run->size ? end * DKP_TILE : run->size;
-    int by_sample = dkp_by_sample(run, pass);
+    int by_sample = dkp_by_sample(plan, pass);
     int fetch = run->size >= (by_sample ? DKP_ALONE : DKP_FAR); /* memory can work while noise is made */
     size_t tile = fetch && !by_sample ? DKP_TILE / 2 : DKP_TILE;
     dkp_window w;
@@ -8450,7 +8512,8 @@ static void dkp_run_range(const dkp_work *work, int part, size_t first, size_t e
     size_t locals = (size_t)plan->locals;
     w.wide = w.tiles + locals * DKP_TILE;
     w.sum = w.wide + (dkp_tiles(plan) - locals) / 2 * DKP_TILE;
-    w.sample = 0, w.many = 0, w.ahead.streams = 0;
+    w.sample = 0, w.many = w.beyond = 0, w.ahead.streams = 0;
+    w.watched = dkp_watched(run, pass);
     for (size_t at = first * DKP_TILE; at < to; at += w.n) {
         size_t sample = by_sample ? at / run->dim : 0, from = at - sample * run->dim;
         size_t rest = by_sample && run->dim - from < to - at ? run->dim - from : to - at;
@@ -8467,13 +8530,24 @@ static void dkp_run_range(const dkp_work *work, int part, size_t first, size_t e
         if (resolve && fetch) dkp_look_ahead(&w);
         if (fetch && !w.draws) dkp_ask(&w.ahead, w.n);
         dkp_run_window(&w);
+        if (w.watched && pass->boundary == DK_BOUNDARY_END) {
+            size_t bad = w.at;
+            dkp_first_bad(run->x, DK_NUMBER_REAL, &bad, w.at + w.n);
+            w.beyond |= bad < w.at + w.n;
+        }
     }
+    if (w.watched) run->own.sums[part] = w.beyond;
 }
 
 static int dkp_rows(void *user, dk_run *run, const dk_pass *pass) {
-    dkp_work work = {run, dkp_run_range, dkp_units(run->size, DKP_TILE), 0, pass, NULL, 0};
+    dkp_work work = {run, dkp_run_range, dkp_units(run->size, DKP_TILE), 0, pass, NULL, NULL, DK_NUMBER_REAL};
     (void)user;
-    if (pass->count > 0) dkp_share(&work);
+    int watched = dkp_watched(run, pass);
+    run->own.beyond = watched && !pass->count;
+    if (!pass->count) return 0;
+    for (int i = 0; watched && i < run->config.threads; i++) run->own.sums[i] = 1; /* for a part that nobody does */
+    dkp_share(&work);
+    for (int i = 0; watched && i < work.parts; i++) run->own.beyond |= run->own.sums[i] > 0;
     return 0;
 }
 
@@ -8611,7 +8685,7 @@ static int dkp_norms(void *user, dk_run *run, const dk_norm *norm, double *of_sa
     int quantile = norm->kind == DK_NORM_QUANTILE;
     dkp_work work = {
         run, quantile ? dkp_quantile_range : dkp_norm_range, quantile ? batch : chunks * batch, 0, NULL, norm,
-        0};
+        NULL, DK_NUMBER_REAL};
     (void)user;
     dkp_share(&work);
     for (size_t s = 0; s < batch; s++) {
@@ -8627,66 +8701,33 @@ static int dkp_norms(void *user, dk_run *run, const dk_norm *norm, double *of_sa
     return 0;
 }
 
-/* v - v is 0 for every finite v and NaN for the others. Four stretches of n are looked at side by side, since memory gives
-   more at a time where it is read in several places. n is a constant where these two are called. */
-DKP_INLINE int dkp_bad(const dk_real *v, size_t n) {
-    int bad = 0;
-    for (size_t j = 0; j < n; j++) {
-        dk_real a = v[j], b = v[j + n], c = v[j + 2 * n], d = v[j + 3 * n];
-        bad |= !((a - a) + (b - b) + (c - c) + (d - d) >= 0);
-    }
-    return bad;
-}
-
-/* Where all bits of the exponent are set, adding its lowest one carries into the sign's place. */
-DKP_INLINE unsigned dkp_carry(uint16_t h, uint16_t lowest) { return (h & 0x7FFFu) + lowest; }
-
-DKP_INLINE int dkp_bad_half(const uint16_t *h, uint16_t lowest, size_t n) {
-    uint16_t all = 0;
-    for (size_t j = 0; j < n; j++)
-        all = (uint16_t)(all | dkp_carry(h[j], lowest) | dkp_carry(h[j + n], lowest) |
-                         dkp_carry(h[j + 2 * n], lowest) | dkp_carry(h[j + 3 * n], lowest));
-    return all >> 15;
-}
-
-DKP_INLINE size_t dkp_bad_from(const dk_real *v, size_t i, size_t end) {
-    while (i + 4 * DKP_TILE <= end && !dkp_bad(v + i, DKP_TILE)) i += 4 * DKP_TILE;
-    while (i + 4 * DKP_LOOK <= end && !dkp_bad(v + i, DKP_LOOK)) i += 4 * DKP_LOOK;
-    while (i < end && v[i] - v[i] >= 0) i++;
-    return i;
-}
-
-/* From element *at on; end if there is none. */
-DKP_INLINE void dkp_first_bad_plain(const dk_run *run, int slot, size_t *at, size_t end) {
-    size_t i = *at;
-    if (dkp_plan_of(run)->number) {
-        const uint16_t *h = dkp_half_buffer(run, slot),
-                       lowest = dkp_plan_of(run)->number == DK_NUMBER_FP16 ? 0x400 : 0x80;
-        while (i + 4 * DKP_TILE <= end && !dkp_bad_half(h + i, lowest, DKP_TILE)) i += 4 * DKP_TILE;
-        while (i + 4 * DKP_LOOK <= end && !dkp_bad_half(h + i, lowest, DKP_LOOK)) i += 4 * DKP_LOOK;
-        while (i < end && !(dkp_carry(h[i], lowest) >> 15)) i++;
-    } else {
-        i = dkp_bad_from(dkp_buffer(run, slot), i, end);
-    }
-    *at = i;
-}
-DKP_COMPILE_TWICE(dkp_first_bad, (const dk_run *run, int slot, size_t *at, size_t end), (run, slot, at, end))
-
 static void dkp_look_range(const dkp_work *work, int part, size_t first, size_t end) {
     size_t size = work->run->size, to = end * DKP_TILE < size ? end * DKP_TILE : size;
     size_t bad = first * DKP_TILE;
-    dkp_first_bad(work->run, work->slot, &bad, to);
+    dkp_first_bad(work->vector, work->number, &bad, to);
     work->run->own.sums[part] = (double)(bad < to ? bad : size);
 }
 
-static int dkp_find_bad(void *user, dk_run *run, int slot, size_t *bad) {
-    dkp_work work = {run, dkp_look_range, dkp_units(run->size, DKP_TILE), 0, NULL, NULL, slot};
-    (void)user;
+/* The first element of a vector of the run's size that is NaN or infinite; the size if there is none. */
+static size_t dkp_find_in(dk_run *run, const void *vector, dk_number number) {
+    size_t bad = 0;
+    if (run->size < DKP_ALONE) {
+        dkp_first_bad(vector, number, &bad, run->size);
+        return bad;
+    }
+    dkp_work work = {run, dkp_look_range, dkp_units(run->size, DKP_TILE), 0, NULL, NULL, vector, number};
     for (int i = 0; i < run->config.threads; i++) run->own.sums[i] = 0; /* a part that nobody looks at is bad */
     dkp_share(&work);
-    *bad = run->size;
+    bad = run->size;
     for (int i = 0; i < work.parts; i++)
-        if (run->own.sums[i] < (double)*bad) *bad = (size_t)run->own.sums[i];
+        if (run->own.sums[i] < (double)bad) bad = (size_t)run->own.sums[i];
+    return bad;
+}
+
+static int dkp_find_bad(void *user, dk_run *run, int slot, size_t *bad) {
+    dk_number number = dkp_plan_of(run)->number;
+    (void)user;
+    *bad = dkp_find_in(run, number ? (void *)dkp_half_buffer(run, slot) : (void *)dkp_buffer(run, slot), number);
     return 0;
 }
 
@@ -8750,8 +8791,9 @@ DK_API dk_status dk_denoised(dk_run *run, dk_real *out) {
             c[count] = (dk_real)(weight * call->d_f), value[count++] = first->output + k - first->branch;
         }
     for (size_t at = 0, n = DKP_TILE / 4; at < run->size; at += n) {
-        dkp_op op[2] = {{DKP_SUM, 0, 0, (char *)(out + at), {NULL}, {0}, NULL, NULL},
-                        {DKP_CLIP, 0, 0, (char *)(out + at), {NULL}, {0}, NULL, NULL}};
+        dkp_op op[2];
+        op[0].what = DKP_SUM, op[1].what = DKP_CLIP;
+        op[0].terms = op[1].terms = 0, op[0].moves = op[1].moves = 0, op[0].y = op[1].y = (char *)(out + at);
         if (run->size - at < n) n = run->size - at;
         for (int i = 0; i < count; i++) {
             int slot = p->value[value[i]].slot;
@@ -9051,7 +9093,7 @@ DK_API dk_status dk_load(dk_run *run, const void *bytes, size_t size) {
     dkp_save_body(run, &io);
     dkp_run *own = &run->own;
     own->pass = (int)at.pass, own->finished = at.flags == 2;
-    own->again = own->waiting = at.flags == 1;
+    own->again = own->waiting = own->beyond = at.flags == 1;
     own->ended = (dk_status)at.ended;
     dkp_text why = {own->why, DK_MESSAGE_SIZE, 0};
     dkp_put(&why, "the run had ended before it was saved: ");

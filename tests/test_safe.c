@@ -169,12 +169,12 @@ static void what_the_network_leaves_unwritten_is_named(void **state) {
         size_t dim, from, to;
         const char *message;
     } rows[] = {
-        {3, 0, 12, "step 2 of 4 (evaluation 2), sample 0, element 0"}, /* nothing is written */
-        {3, 3, 12, "step 2 of 4 (evaluation 2), sample 1, element 0"}, /* the first sample alone is */
+        {3, 0, 12, "step 2 of 4 (evaluation 2), sample 0, element 2"}, /* nothing is written */
+        {3, 3, 12, "step 2 of 4 (evaluation 2), sample 1, element 2"}, /* the first sample alone is */
         {3, 11, 12, "step 2 of 4 (evaluation 2), sample 3, element 2"},
         {1, 2, 3, "step 2 of 4 (evaluation 2), sample 2, element 0"},
-        {LONG, LONG, 4 * LONG, "step 2 of 4 (evaluation 2), sample 1, element 0"},
-        {LONG, LONG + 1000, LONG + 2024, "step 2 of 4 (evaluation 2), sample 1, element 1024"},
+        {LONG, LONG, 4 * LONG, "step 2 of 4 (evaluation 2), sample 1, element 451"},
+        {LONG, LONG + 1000, LONG + 2024, "step 2 of 4 (evaluation 2), sample 1, element 1475"},
     };
     (void)state;
     for (int number = 0; number < DK_NUMBER_COUNT; number += DK_NUMBER_BF16)
