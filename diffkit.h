@@ -431,7 +431,7 @@ typedef struct dk_grid {
                                     of the timestep that the network is told at a level, which stays where it is */
     dk_final final;
     double final_value;   /* DK_FINAL_VALUE, in units of sigma/alpha */
-    double strength;      /* 0: 1, the whole grid; dk_resolve turns it into steps and full_steps */
+    double strength;      /* 0: 1, the whole grid, but from data it must be said; dk_resolve turns it into steps and full_steps */
     dk_partial partial;   /* what strength means */
     int full_steps;       /* the grid is laid out for so many steps, and the last `steps` are run; 0: steps */
     const double *levels; /* LEVELS: steps + 1 numbers; RESAMPLE: level_count; read while recording */
@@ -1370,7 +1370,7 @@ typedef struct dkp_field {
        `low`, g: a spacing, n: a part by its name, w: a way by its name */
     char kind;
     unsigned char of;  /* the part that it belongs to */
-    uint32_t spacings; /* that have this number, a bit each; 0: it is no spacing's own */
+    uint32_t only; /* spacings, or families, that have this number, a bit each; 0: all */
 } dkp_field;
 
 /* What the recorder keeps to itself. */
@@ -1663,6 +1663,9 @@ static double dkp_laplace_beta(double T, int k) {
     return beta < 0.999 ? beta : 0.999;
 }
 
+/* Whether betas go from a first one to a last. */
+static int dkp_spaced_betas(dk_betas betas) { return betas < DK_BETAS_COSINE || betas == DK_BETAS_SIGMOID; }
+
 /* beta of timestep k where betas are not evenly spaced */
 static double dkp_curved_beta(const dk_schedule *s, int T, int k) {
     double span = s->beta_max - s->beta_min;
@@ -1755,6 +1758,8 @@ static dkp_discrete dkp_discrete_of(const dk_schedule *s) {
     return d;
 }
 
+enum { DKP_QUIRK_SCHEDULE = DK_QUIRK_FLOAT_TABLE | DK_QUIRK_TERMINAL_ALPHA };
+
 /* What recording remembers of the sampler's and the network's schedule; the copies of both point to it. */
 typedef struct dkp_marks {
     double sampler[DKP_MARKS], network[DKP_MARKS];
@@ -1771,6 +1776,7 @@ static void dkp_mark(dk_schedule *s, double *marks) {
 
 /* Before a copy outlives the marks. */
 static void dkp_unmark(dk_schedule *s) {
+    if (s->quirks & ~(unsigned)(DKP_QUIRK_SCHEDULE | DKP_QUIRK_MARKED)) return; /* is refused */
     if (s->quirks & DKP_QUIRK_MARKED) s->alphas_cumprod = NULL;
     s->quirks &= ~(unsigned)DKP_QUIRK_MARKED;
 }
@@ -6013,7 +6019,7 @@ static dk_status dkp_fail_unknown(char *message, const char *kind, const char *n
     dkp_put(&t, ".name = \"");
     dkp_put(&t, name);
     dkp_put(&t, "\": take it with dk_");
-    dkp_put(&t, kind);
+    dkp_put(&t, strcmp(kind, "network_schedule") == 0 ? "schedule" : kind);
     dkp_put(&t, "_named(\"");
     dkp_put(&t, name);
     dkp_put(&t, "\") or dk_config_set");
@@ -6431,74 +6437,6 @@ DKP_SMALL
 
 static const dkp_field *dkp_field_named(const char *name);
 
-/* Where the schedule's own fields are wrong, says so. */
-static dk_status dkp_check_schedule(dk_schedule *s, char *message) {
-    unsigned quirks = s->quirks;
-    dkp_unmark(s);
-    if (s->family == DK_FAMILY_DEFAULT) return dkp_fail_unknown(message, "schedule", s->name);
-    if ((int)s->family < 0 || s->family >= DK_FAMILY_COUNT)
-        return dkp_fail(message, "schedule.family", (int)s->family,
-                        dkp_field_named("schedule.family")->allowed);
-    if (s->shift < 0 || !dkp_finite(s->shift))
-        return dkp_fail(message, "schedule.shift", s->shift, "> 0 (0: 1)");
-    if (s->family == DK_FAMILY_VE || s->family == DK_FAMILY_EDM) {
-        if (!(s->sigma_min > 0) || !dkp_finite(s->sigma_min))
-            return dkp_fail(message, "schedule.sigma_min", s->sigma_min, "> 0");
-        if (!(s->sigma_max > s->sigma_min) || !dkp_finite(s->sigma_max))
-            return dkp_fail(message, "schedule.sigma_max", s->sigma_max, "> sigma_min");
-    }
-    if (s->family == DK_FAMILY_VP_COSINE) {
-        if (!(s->cosine_offset >= 0) || !dkp_finite(s->cosine_offset))
-            return dkp_fail(message, "schedule.cosine_offset", s->cosine_offset, ">= 0");
-        if (!(s->sigma_min >= 0) || !dkp_finite(s->sigma_min))
-            return dkp_fail(message, "schedule.sigma_min", s->sigma_min, ">= 0");
-        if (!(s->sigma_max >= 0) || (s->sigma_max > 0 && s->sigma_max <= s->sigma_min))
-            return dkp_fail(message, "schedule.sigma_max", s->sigma_max, "> sigma_min (0: no limit)");
-    }
-    if (s->family == DK_FAMILY_VP || s->family == DK_FAMILY_SUB_VP) {
-        if (!(s->beta_min > 0) || !dkp_finite(s->beta_min))
-            return dkp_fail(message, "schedule.beta_min", s->beta_min, "> 0");
-        if (!(s->beta_max >= s->beta_min) || !dkp_finite(s->beta_max))
-            return dkp_fail(message, "schedule.beta_max", s->beta_max, ">= beta_min");
-    }
-    if (s->family == DK_FAMILY_VP_DISCRETE) {
-        if (s->timesteps < 2 || s->timesteps > 1000000)
-            return dkp_fail(message, "schedule.timesteps", s->timesteps, "2 .. 1000000");
-        if (s->alphas_cumprod) {
-            for (int k = 0; k < s->timesteps; k++) {
-                double here = s->alphas_cumprod[k], before = k ? s->alphas_cumprod[k - 1] : 1;
-                if (!(here < before) || !(here > 0 || (here >= 0 && k == s->timesteps - 1)))
-                    return dkp_fail(message, "schedule.alphas_cumprod", here,
-                                    "strictly falling between 1 and 0, and 0 only at the end");
-            }
-        } else if ((int)s->betas < 0 || s->betas >= DK_BETAS_COUNT) {
-            return dkp_fail(message, "schedule.betas", (int)s->betas,
-                            dkp_field_named("schedule.betas")->allowed);
-        } else if (s->betas < DK_BETAS_COSINE || s->betas == DK_BETAS_SIGMOID) {
-            if (!(s->beta_min > 0 && s->beta_min < 1))
-                return dkp_fail(message, "schedule.beta_min", s->beta_min, "> 0 and < 1");
-            if (!(s->beta_max > 0 && s->beta_max < 1))
-                return dkp_fail(message, "schedule.beta_max", s->beta_max, "> 0 and < 1");
-        }
-    }
-    if (s->zero_terminal_snr != 0 && s->zero_terminal_snr != 1)
-        return dkp_fail(message, "schedule.zero_terminal_snr", s->zero_terminal_snr, "0 or 1");
-    if (quirks & ~(unsigned)(DK_QUIRK_FLOAT_TABLE | DK_QUIRK_TERMINAL_ALPHA | DKP_QUIRK_MARKED))
-        return dkp_fail(message, "schedule.quirks", (int)quirks, "bits of DK_QUIRK_... that are a schedule's");
-    if (s->family == DK_FAMILY_FLOW && s->timesteps && (s->timesteps < 2 || s->timesteps > 1000000))
-        return dkp_fail(message, "schedule.timesteps", s->timesteps, "2 .. 1000000 (0: 1000)");
-    if (s->family == DK_FAMILY_CUSTOM && !s->fn)
-        return dkp_fail_text(message, DK_ERROR_CONFIG,
-                             "schedule.fn = NULL: must be a function for a custom schedule");
-    double low = dkp_family_of(s)->t_low, high = dkp_family_of(s)->t_high;
-    if (s->family == DK_FAMILY_VP_DISCRETE) high = s->timesteps - 1;
-    if (!(s->t_min >= low && s->t_min <= high))
-        return dkp_fail(message, "schedule.t_min", s->t_min, "within the family's times");
-    if (!(s->t_max > s->t_min && s->t_max <= high))
-        return dkp_fail(message, "schedule.t_max", s->t_max, "> t_min and within the family's times");
-    return DK_OK;
-}
-
 static int dkp_controlled(const dk_config *c) {
     return c->sampler.control.rtol > 0 || c->sampler.control.atol > 0;
 }
@@ -6513,6 +6451,7 @@ static int dkp_guided_by_norms(const dk_guidance *g) {
 /* Every field that can be set by name, and what it may be. */
 
 #define DKP_MOST 1.7976931348623157e308 /* finite */
+#define DKP_LEAST 2.2250738585072014e-308
 #define DKP_S(kind, member, low, high, allowed) \
     { "sampler." #member, allowed, low, high, (int)offsetof(dk_config, sampler.member), kind, DKP_OF_SAMPLER, 0 }
 #define DKP_A(kind, word, member, low, high, allowed) \
@@ -6526,18 +6465,34 @@ static int dkp_guided_by_norms(const dk_guidance *g) {
 #define DKP_N(kind, name, member, low, high, allowed) DKP_ROW_OF(DATA, kind, name, member, low, high, allowed)
 #define DKP_M(kind, member, low, high, allowed) DKP_ROW_OF(MODEL, kind, #member, member, low, high, allowed)
 #define DKP_D(kind, member, low, high, allowed) DKP_ROW_OF(DATA, kind, #member, member, low, high, allowed)
-#define DKP_T(kind, member, low, high, allowed) DKP_ROW_OF(SCHEDULE, kind, #member, member, low, high, allowed)
-#define DKP_SCHEDULE(of)                                                                                         \
-    DKP_T('c', of.family, 0, DK_FAMILY_COUNT - 1,                                                                \
-          "default|flow|ve|edm|vp|vp_discrete|sub_vp|cosine|vp_cosine|custom"),                                  \
-        DKP_T('r', of.t_min, -DKP_MOST, DKP_MOST, "within the family's times"),                                  \
-        DKP_T('r', of.t_max, -DKP_MOST, DKP_MOST, "> t_min and within the family's times"),                      \
-        DKP_T('r', of.shift, 0, DKP_MOST, "> 0 (0: 1)"), DKP_T('r', of.sigma_min, 0, DKP_MOST, ">= 0"),          \
-        DKP_T('r', of.sigma_max, 0, HUGE_VAL, "> sigma_min"), DKP_T('r', of.cosine_offset, 0, DKP_MOST, ">= 0"), \
-        DKP_T('r', of.beta_min, 0, DKP_MOST, "> 0"), DKP_T('r', of.beta_max, 0, DKP_MOST, ">= beta_min"),        \
-        DKP_T('c', of.betas, 0, DK_BETAS_COUNT - 1, "linear|scaled_linear|cosine|sigmoid|exponential|laplace"),  \
-        DKP_T('i', of.timesteps, 0, 1000000, "2 .. 1000000"),                                                    \
-        DKP_T('i', of.zero_terminal_snr, 0, 1, "0 or 1")
+#define DKP_T(kind, of, member, low, high, allowed, families)                             \
+    {                                                                                     \
+        #of "." #member, allowed, low, high, (int)offsetof(dk_config, of.member), kind, DKP_OF_SCHEDULE, families \
+    }
+#define DKP_FAM(family) 1u << DK_FAMILY_##family
+#define DKP_SIGMAS (DKP_FAM(VE) | DKP_FAM(EDM))
+#define DKP_SDES (DKP_FAM(VP) | DKP_FAM(SUB_VP))
+#define DKP_DISCRETE (DKP_FAM(VP_DISCRETE))
+#define DKP_SCHEDULE(of)                                                                                     \
+    DKP_T('c', of, family, 0, DK_FAMILY_COUNT - 1,                                                           \
+          "default|flow|ve|edm|vp|vp_discrete|sub_vp|cosine|vp_cosine|custom", 0),                           \
+        DKP_T('r', of, t_min, -DKP_MOST, DKP_MOST, "within the family's times", 0),                          \
+        DKP_T('r', of, t_max, -DKP_MOST, DKP_MOST, "> t_min and within the family's times", 0),              \
+        DKP_T('r', of, shift, 0, DKP_MOST, "> 0 (0: 1)", DKP_FAM(FLOW) | DKP_DISCRETE),                      \
+        DKP_T('r', of, sigma_min, DKP_LEAST, DKP_MOST, "> 0", DKP_SIGMAS),                                   \
+        DKP_T('r', of, sigma_min, 0, DKP_MOST, ">= 0", DKP_FAM(VP_COSINE)),                                  \
+        DKP_T('r', of, sigma_max, DKP_LEAST, DKP_MOST, "> sigma_min", DKP_SIGMAS),                           \
+        DKP_T('r', of, sigma_max, 0, HUGE_VAL, "> sigma_min (0: no limit)", DKP_FAM(VP_COSINE)),             \
+        DKP_T('r', of, cosine_offset, 0, DKP_MOST, ">= 0", DKP_FAM(VP_COSINE)),                              \
+        DKP_T('r', of, beta_min, DKP_LEAST, DKP_MOST, "> 0", DKP_SDES),                                      \
+        DKP_T('r', of, beta_min, 0, 1 - 1e-15, "> 0 and < 1", DKP_DISCRETE),                                 \
+        DKP_T('r', of, beta_max, DKP_LEAST, DKP_MOST, ">= beta_min", DKP_SDES),                              \
+        DKP_T('r', of, beta_max, 0, 1 - 1e-15, "> 0 and < 1", DKP_DISCRETE),                                 \
+        DKP_T('c', of, betas, 0, DK_BETAS_COUNT - 1,                                                         \
+              "linear|scaled_linear|cosine|sigmoid|exponential|laplace", DKP_DISCRETE),                      \
+        DKP_T('i', of, timesteps, 2, 1000000, "2 .. 1000000", DKP_DISCRETE),                                 \
+        DKP_T('i', of, timesteps, 0, 1000000, "2 .. 1000000 (0: 1000)", DKP_FAM(FLOW)),                      \
+        DKP_T('i', of, zero_terminal_snr, 0, 1, "0 or 1", DKP_DISCRETE)
 #define DKP_NAME(part, member) DKP_ROW_OF(NAMES, 'n', #part, member, 0, 0, "a name")
 #ifdef DK_NO_PEERS
 #define DKP_NOISE_OF_PEERS ""
@@ -6709,6 +6664,11 @@ static const dkp_field dkp_fields[] = {
 #undef DKP_SOURCE
 #undef DKP_NOISE_OF_PEERS
 #undef DKP_MOST
+#undef DKP_LEAST
+#undef DKP_FAM
+#undef DKP_SIGMAS
+#undef DKP_SDES
+#undef DKP_DISCRETE
 #undef DKP_S
 #undef DKP_A
 #undef DKP_QUIRK
@@ -6739,17 +6699,31 @@ static double dkp_field_value(const dk_config *c, const dkp_field *f) {
     }
 }
 
-/* A spacing's own number is set where the grid has that spacing. */
+/* Whether the config's spacing or family has this number. */
 static int dkp_fits(const dkp_field *f, const dk_config *c) {
-    return !f->spacings || (f->spacings >> c->grid.spacing & 1);
+    int of_network = f->at >= (int)offsetof(dk_config, network_schedule);
+    dk_family family = of_network ? c->network_schedule.family : c->schedule.family;
+    if (f->of != DKP_OF_SCHEDULE) return !f->only || (f->only >> c->grid.spacing & 1);
+    if (!family && !of_network) family = DK_FAMILY_FLOW;
+    return !f->only || ((unsigned)family < 32 && (f->only >> family & 1));
+}
+
+/* Whether one of the fields that are at this place does. */
+static int dkp_has_number(const dk_config *c, int at) {
+    for (int i = 0; i < DKP_COUNT(dkp_fields); i++)
+        if (dkp_fields[i].at == at && dkp_fields[i].only && dkp_fits(&dkp_fields[i], c)) return 1;
+    return 0;
 }
 
 static dk_status dkp_check_fields(const dk_config *c, int of, char *message) {
     for (int i = 0; i < DKP_COUNT(dkp_fields); i++) {
         const dkp_field *f = &dkp_fields[i];
         if (!(f->of & of) || f->kind == 'b' || f->kind == '1' || f->kind == 'w') continue;
-        if (!dkp_fits(f, c)) continue;
         double v = dkp_field_value(c, f);
+        if (!dkp_fits(f, c)) {
+            if (f->of != DKP_OF_SCHEDULE || (v >= 0 && v <= 0) || dkp_has_number(c, f->at)) continue;
+            return dkp_fail(message, f->name, v, "0: the schedule's family has no such number");
+        }
         if (!(v >= f->low && v <= f->high)) return dkp_fail(message, f->name, v, f->allowed);
     }
     return DK_OK;
@@ -6845,6 +6819,52 @@ DK_API void dkr_reads(dk_recorder *r, const char *fields) {
         dkr_refuse(r, "sampler.exponential", 1, only);
 }
 
+/* What a field of the config's or the network's schedule must be, if it is wrong. */
+static dk_status dkp_fail_schedule(const dk_config *c, const dk_schedule *s, const char *field, double v,
+                                   const char *allowed, char *message) {
+    char name[DKP_WORD];
+    dkp_text t = {name, sizeof name, 0};
+    dkp_put(&t, s == &c->schedule ? "schedule." : "network_schedule.");
+    dkp_put(&t, field);
+    return dkp_fail(message, name, v, allowed);
+}
+
+/* What depends on more than one field. */
+static dk_status dkp_check_schedule(const dk_config *c, const dk_schedule *s, char *message) {
+#define DKP_SCHEDULE_MUST(good, member, allowed) \
+    if (!(good)) return dkp_fail_schedule(c, s, #member, s->member, allowed, message)
+    int discrete = s->family == DK_FAMILY_VP_DISCRETE, custom = s->family == DK_FAMILY_CUSTOM;
+    int even = discrete && !s->alphas_cumprod && dkp_spaced_betas(s->betas);
+    double low = dkp_family_of(s)->t_low, high = discrete ? s->timesteps - 1 : dkp_family_of(s)->t_high;
+    if (dkp_set(s->sigma_max)) DKP_SCHEDULE_MUST(s->sigma_max > s->sigma_min, sigma_max, "> sigma_min");
+    if (!discrete) DKP_SCHEDULE_MUST(s->beta_max >= s->beta_min, beta_max, ">= beta_min");
+    if (even) DKP_SCHEDULE_MUST(s->beta_min > 0, beta_min, "> 0 and < 1");
+    if (even) DKP_SCHEDULE_MUST(s->beta_max > 0, beta_max, "> 0 and < 1");
+    if (discrete && !even) {
+        DKP_SCHEDULE_MUST(!dkp_set(s->beta_min), beta_min, "0: these betas have no first one");
+        DKP_SCHEDULE_MUST(!dkp_set(s->beta_max), beta_max, "0: these betas have no last one");
+    }
+    DKP_SCHEDULE_MUST(s->timesteps != 1, timesteps, "2 .. 1000000 (0: 1000)");
+    for (int k = 0; s->alphas_cumprod && discrete && k < s->timesteps; k++) {
+        double here = s->alphas_cumprod[k], before = k ? s->alphas_cumprod[k - 1] : 1;
+        if (!(here < before) || !(here > 0 || (here >= 0 && k == s->timesteps - 1)))
+            return dkp_fail_schedule(c, s, "alphas_cumprod", here,
+                                     "strictly falling between 1 and 0, and 0 only at the end", message);
+    }
+    if (s->alphas_cumprod)
+        DKP_SCHEDULE_MUST(discrete && !s->betas, betas, "vp_discrete's, and linear, with schedule.alphas_cumprod");
+    if (s->quirks & ~(unsigned)DKP_QUIRK_SCHEDULE)
+        return dkp_fail_schedule(c, s, "quirks", (int)s->quirks, "bits of DK_QUIRK_... that are a schedule's", message);
+    if (custom != (s->fn != NULL))
+        return dkp_fail_text(message, DK_ERROR_CONFIG,
+                             custom ? "schedule.fn = NULL: must be a function for a custom schedule"
+                                    : "schedule.fn: must be NULL but for a custom schedule");
+    DKP_SCHEDULE_MUST(s->t_min >= low && s->t_min <= high, t_min, "within the family's times");
+    DKP_SCHEDULE_MUST(s->t_max > s->t_min && s->t_max <= high, t_max, "> t_min and within the family's times");
+    return DK_OK;
+#undef DKP_SCHEDULE_MUST
+}
+
 /* What a spacing that takes its levels from a list or a table needs. */
 static dk_status dkp_check_listed(const dk_config *c, char *message) {
     const dk_grid *g = &c->grid;
@@ -6893,15 +6913,14 @@ static dk_status dkp_check_listed(const dk_config *c, char *message) {
 }
 
 /* Numbers that the spacing does not have. */
-static dk_status dkp_check_numbers(const dk_grid *g, char *message) {
+static dk_status dkp_check_numbers(const dk_config *c, char *message) {
+    const dk_grid *g = &c->grid;
     static const char *const names[] = {"grid.a", "grid.b", "grid.n"};
     static const int at[] = {(int)offsetof(dk_config, grid.a), (int)offsetof(dk_config, grid.b),
                              (int)offsetof(dk_config, grid.n)};
     const double given[] = {g->a, g->b, (double)g->n};
     for (int i = 0; i < 3; i++) {
-        int known = g->spacing == DK_SPACING_CUSTOM || (given[i] >= 0 && given[i] <= 0);
-        for (int k = 0; k < DKP_COUNT(dkp_fields) && !known; k++)
-            known = dkp_fields[k].spacings >> g->spacing & 1 && dkp_fields[k].at == at[i];
+        int known = g->spacing == DK_SPACING_CUSTOM || (given[i] >= 0 && given[i] <= 0) || dkp_has_number(c, at[i]);
         if (!known) return dkp_fail(message, names[i], given[i], "0: the spacing has no such number");
     }
     return DK_OK;
@@ -6911,7 +6930,7 @@ static dk_status dkp_check_grid(const dk_config *c, char *message) {
     const dk_grid *g = &c->grid;
     dk_status status;
     int ranged = dkp_ranged(g);
-    if ((status = dkp_check_numbers(g, message)) != DK_OK) return status;
+    if ((status = dkp_check_numbers(c, message)) != DK_OK) return status;
     if (g->final == DK_FINAL_VALUE && !(g->final_value > 0 && dkp_finite(g->final_value)))
         return dkp_fail(message, "grid.final_value", g->final_value, "> 0 (for zero use DK_FINAL_ZERO)");
     double largest = dkp_flow_unit(&c->schedule) ? 1 : HUGE_VAL;
@@ -7122,20 +7141,15 @@ static dk_status dkp_resolve(dk_config *c, dkp_marks *marks, char *message) {
     dk_status status;
     if (s->family == DK_FAMILY_DEFAULT && !s->name) s->family = DK_FAMILY_FLOW;
     if (s->t_min >= 0 && s->t_min <= 0 && s->t_max >= 0 && s->t_max <= 0) dkp_set_range(s); /* made by hand */
-    if ((status = dkp_check_schedule(s, message)) != DK_OK) return status;
+    dkp_unmark(s), dkp_unmark(net);
+    if (!s->family) return dkp_fail_unknown(message, "schedule", s->name);
+    if (!net->family && net->name) return dkp_fail_unknown(message, "network_schedule", net->name);
+    if ((status = dkp_check_fields(c, DKP_OF_SCHEDULE, message)) != DK_OK) return status;
+    if ((status = dkp_check_schedule(c, s, message)) != DK_OK) return status;
+    if (net->family && (status = dkp_check_schedule(c, net, message)) != DK_OK) return status;
     if ((status = dkp_check_fields(c, DKP_OF_MODEL, message)) != DK_OK) return status;
     if (c->prediction == DK_PREDICT_DEFAULT) c->prediction = dkp_family_of(s)->prediction;
     if (c->sigma_data <= 0) c->sigma_data = 0.5;
-    if (net->family != DK_FAMILY_DEFAULT || net->name) {
-        if ((status = dkp_check_schedule(net, message)) != DK_OK) { /* say whose field it is */
-            char text[DK_MESSAGE_SIZE];
-            dkp_text t = {message, DK_MESSAGE_SIZE, 0};
-            memcpy(text, message, sizeof text);
-            dkp_put(&t, "network_");
-            dkp_put(&t, text);
-            return status;
-        }
-    }
     if (marks) dkp_mark(s, marks->sampler), dkp_mark(net, marks->network);
     if (c->condition == DK_UNIT_DEFAULT)
         c->condition = c->prediction == DK_PREDICT_EDM ? DK_UNIT_C_NOISE
@@ -7147,6 +7161,8 @@ static dk_status dkp_resolve(dk_config *c, dkp_marks *marks, char *message) {
     if (c->grid.spacing == DK_SPACING_DEFAULT)
         c->grid.spacing = dkp_flow_unit(s) ? DK_SPACING_UNIFORM : DK_SPACING_KARRAS;
     if ((status = dkp_check_grid(c, message)) != DK_OK) return status;
+    if (c->grid.strength <= 0 && c->start == DK_START_DATA && !c->grid.full_steps)
+        return dkp_fail(message, "grid.strength", 0, "> 0 with start = data: 1 for all of the grid");
     if (c->grid.strength <= 0) c->grid.strength = 1;
     dkp_resolve_start(c);
     double noisy = dk_noise_level(dkp_range_end(c, 1)), clean = dk_noise_level(dkp_range_end(c, 0));
@@ -7380,7 +7396,7 @@ static dk_status dkp_fail_setting(char *message, const char *word, const char *v
 /* What is wrong is found first; then come the steps, on which a model's settings depend, the model, other parts, fields. */
 static int dkp_stage_of(const dkp_field *f) {
     if (!f || strcmp(f->name, "steps") == 0) return 0;
-    return f->kind != 'n' ? 3 : strcmp(f->name, "model") == 0 ? 1 : 2;
+    return f->kind != 'n' && !strstr(f->name, "schedule.family") ? 3 : strcmp(f->name, "model") == 0 ? 1 : 2;
 }
 
 DK_API dk_status dk_config_set(dk_config *c, const char *settings) {
@@ -7390,7 +7406,7 @@ DK_API dk_status dk_config_set(dk_config *c, const char *settings) {
     dk_config set = *c;
     for (int stage = 0; stage < 4; stage++) {
         for (const char *at = settings; dkp_next_setting(&at, word, &value);) {
-            const dkp_field *f = value ? dkp_field_of(&set, word) : NULL, none = {"", "for a grid whose spacing has such a number", 0, 0, 0, 0, 0, 0};
+            const dkp_field *f = value ? dkp_field_of(&set, word) : NULL, none = {"", "for a spacing, or a family, that has such a number", 0, 0, 0, 0, 0, 0};
             if (f && dkp_stage_of(f) == stage && !dkp_fits(f, &set)) return dkp_fail_setting(c->message, word, value, &none);
             if (dkp_stage_of(f) != stage) continue;
             if (f && f->kind == 'n') {
@@ -10756,11 +10772,12 @@ static dk_status dkp_say_table(dkp_job *j) {
             return DKP_REFUSE(trained_betas, "as many numbers as num_train_timesteps says");
         *s = dk_vp_table(j->more->table, T);
     } else {
-        if (betas != DK_BETAS_COSINE && !(DKP_SAYS(beta_start) > 0 && DKP_SAYS(beta_start) < 1))
+        int spaced = dkp_spaced_betas((dk_betas)betas);
+        if (spaced && !(DKP_SAYS(beta_start) > 0 && DKP_SAYS(beta_start) < 1))
             return DKP_REFUSE(beta_start, "> 0 and < 1");
-        if (betas != DK_BETAS_COSINE && !(DKP_SAYS(beta_end) > 0 && DKP_SAYS(beta_end) < 1))
+        if (spaced && !(DKP_SAYS(beta_end) > 0 && DKP_SAYS(beta_end) < 1))
             return DKP_REFUSE(beta_end, "> 0 and < 1");
-        *s = dk_vp_discrete((dk_betas)betas, T, dkp_or(DKP_SAYS(beta_start), 0), dkp_or(DKP_SAYS(beta_end), 0));
+        *s = dk_vp_discrete((dk_betas)betas, T, spaced ? DKP_SAYS(beta_start) : 0, spaced ? DKP_SAYS(beta_end) : 0);
         s->quirks |= DK_QUIRK_FLOAT_TABLE;
     }
     if (shift <= 0) return DKP_REFUSE(snr_shift_scale, "> 0");
