@@ -431,7 +431,7 @@ typedef struct dk_grid {
                                     of the timestep that the network is told at a level, which stays where it is */
     dk_final final;
     double final_value;   /* DK_FINAL_VALUE, in units of sigma/alpha */
-    double strength;      /* 0: 1, the whole grid; dk_resolve turns it into steps and full_steps */
+    double strength;      /* 0: 1, the whole grid, but from data it must be said; dk_resolve turns it into steps and full_steps */
     dk_partial partial;   /* what strength means */
     int full_steps;       /* the grid is laid out for so many steps, and the last `steps` are run; 0: steps */
     const double *levels; /* LEVELS: steps + 1 numbers; RESAMPLE: level_count; read while recording */
@@ -1213,6 +1213,7 @@ typedef enum dk_quirk {
     DK_QUIRK_ABOVE_LAST = 1 << 17,    /* k-diffusion: no step goes below the grid's last level */
     DK_QUIRK_FRESH_PURE = 1 << 18,    /* ComfyUI: CFG++ makes all noise anew behind alpha = 0 */
     DK_QUIRK_BINS = 1 << 19,          /* score_sde: predictors' steps are those of `quirk` bins; 0: steps */
+    DKP_QUIRKS_WITH_NUMBER = DK_QUIRK_UNCORRECTED | DK_QUIRK_STRIDE | DK_QUIRK_BINS,
     DK_QUIRK_ALL = (1 << 20) - 1
 } dk_quirk;
 #endif
@@ -1375,7 +1376,7 @@ typedef struct dkp_field {
        `low`, g: a spacing, n: a part by its name, w: a way by its name */
     char kind;
     unsigned char of;  /* the part that it belongs to */
-    uint32_t spacings; /* that have this number, a bit each; 0: it is no spacing's own */
+    uint32_t only; /* spacings, or families, that have this number, a bit each; 0: all */
 } dkp_field;
 
 /* What the recorder keeps to itself. */
@@ -1510,8 +1511,8 @@ static void dkp_count_timesteps(dk_recorder *r);
 static double dkp_stage_in_time(dk_recorder *r, double share);
 static dk_vec dkp_pure_stage(dk_recorder *r, dk_vec D);
 struct dkp_history;
-static dk_vec dkp_ipndm_v_average(const struct dkp_history *past, int n, double from, double span);
-static dk_vec dkp_dpm_v2_average(const struct dkp_history *past, double span);
+static int dkp_other_average(const dk_recorder *r, const struct dkp_history *past, int n, double from, double span,
+                             dk_vec *average);
 static double dkp_bins(dk_recorder *r, dk_level *from, dk_level *to);
 static const dk_named *dkp_published(int i, dk_grid *g);
 static const dk_way *dkp_way_by_name(const char *name);
@@ -1521,8 +1522,7 @@ static const dkp_generator *dkp_generator_at(int i);
 #define dkp_count_timesteps(r) ((void)0)
 #define dkp_stage_in_time(r, share) (share)
 #define dkp_pure_stage(r, D) (D)
-#define dkp_ipndm_v_average(past, n, from, span) dkr_zero
-#define dkp_dpm_v2_average(past, span) dkr_zero
+#define dkp_other_average(r, past, n, from, span, average) 0
 #define dkp_bins(r, from, to) 0
 #endif
 
@@ -1669,6 +1669,9 @@ static double dkp_laplace_beta(double T, int k) {
     return beta < 0.999 ? beta : 0.999;
 }
 
+/* Whether betas go from a first one to a last. */
+static int dkp_spaced_betas(dk_betas betas) { return betas < DK_BETAS_COSINE || betas == DK_BETAS_SIGMOID; }
+
 /* beta of timestep k where betas are not evenly spaced */
 static double dkp_curved_beta(const dk_schedule *s, int T, int k) {
     double span = s->beta_max - s->beta_min;
@@ -1761,6 +1764,8 @@ static dkp_discrete dkp_discrete_of(const dk_schedule *s) {
     return d;
 }
 
+enum { DKP_QUIRK_SCHEDULE = DK_QUIRK_FLOAT_TABLE | DK_QUIRK_TERMINAL_ALPHA };
+
 /* What recording remembers of the sampler's and the network's schedule; the copies of both point to it. */
 typedef struct dkp_marks {
     double sampler[DKP_MARKS], network[DKP_MARKS];
@@ -1777,6 +1782,7 @@ static void dkp_mark(dk_schedule *s, double *marks) {
 
 /* Before a copy outlives the marks. */
 static void dkp_unmark(dk_schedule *s) {
+    if (s->quirks & ~(unsigned)(DKP_QUIRK_SCHEDULE | DKP_QUIRK_MARKED)) return; /* is refused */
     if (s->quirks & DKP_QUIRK_MARKED) s->alphas_cumprod = NULL;
     s->quirks &= ~(unsigned)DKP_QUIRK_MARKED;
 }
@@ -2783,6 +2789,21 @@ DK_API int dk_levels(dk_config *c, dk_unit unit, double *out, int max) {
 
 /* ------------------------------------------------------------------------ >>recorder  Recorder */
 
+DK_API void dkr_refuse(dk_recorder *r, const char *field, double value, const char *allowed) {
+    if (r->status == DK_OK) r->status = dkp_fail(r->config->message, field, value, allowed);
+}
+
+static void dkp_refuse_at(dk_recorder *r, const char *what, const dk_level *l) {
+    dkp_text t = {r->config->message, DK_MESSAGE_SIZE, 0};
+    if (r->status != DK_OK) return;
+    dkp_put(&t, what);
+    dkp_put_pair(&t, " at step ", r->step);
+    dkp_put_pair(&t, ", where t = ", l->t);
+    dkp_put_pair(&t, ", alpha = ", l->alpha);
+    dkp_put_pair(&t, ", sigma = ", l->sigma);
+    r->status = DK_ERROR_CONFIG;
+}
+
 DKP_FAST
 
 /* Recording stores while there is room, and counts in any case; where the room was not enough, or not known, it runs
@@ -2875,38 +2896,6 @@ static dk_vec dkp_add(dk_vec a, dk_vec b) { return dkr_mix(1, a, 1, b); }
 
 DK_API dk_vec dkr_scale(double c, dk_vec v) { return c >= 1 && c <= 1 ? v : dkp_sum(1, &c, &v); }
 
-DK_API dk_vec dkr_scale_by(double c, int scalar, int power, dk_vec v) {
-    dk_recorder *r = v.of;
-    if (!r || (c >= 0 && c <= 0)) return dkr_zero;
-    const dk_term *t;
-    dk_term *sum = dkp_begin_sum(r), value;
-    int count = dkp_terms(v, &value, &t);
-    if (scalar < 1 || scalar > r->own->plan->norms)
-        dkr_refuse(r, "scalar of dkr_scale_by", scalar, "one that dkr_norm_ratio has given");
-    if (power < 1 || power > 32767) dkr_refuse(r, "power of dkr_scale_by", power, "1 .. 32767");
-    for (int i = 0; i < count; i++) {
-        if (t[i].scalar) dkr_refuse(r, "scalars of a vector", 2, "1: store it with dkr_keep");
-        sum[i] = dkp_times(c, &t[i]);
-        sum[i].scalar = (short)scalar, sum[i].power = (short)power;
-    }
-    return dkp_end_sum(r, count);
-}
-
-DK_API void dkr_refuse(dk_recorder *r, const char *field, double value, const char *allowed) {
-    if (r->status == DK_OK) r->status = dkp_fail(r->config->message, field, value, allowed);
-}
-
-static void dkp_refuse_at(dk_recorder *r, const char *what, const dk_level *l) {
-    dkp_text t = {r->config->message, DK_MESSAGE_SIZE, 0};
-    if (r->status != DK_OK) return;
-    dkp_put(&t, what);
-    dkp_put_pair(&t, " at step ", r->step);
-    dkp_put_pair(&t, ", where t = ", l->t);
-    dkp_put_pair(&t, ", alpha = ", l->alpha);
-    dkp_put_pair(&t, ", sigma = ", l->sigma);
-    r->status = DK_ERROR_CONFIG;
-}
-
 /* Whether there is room for all that has been counted, the newest of `counts` included. */
 #define DKP_STORING(r, counts) \
     ((r)->own->storing = (r)->own->storing && (r)->own->plan->counts <= (r)->own->room->counts)
@@ -2985,12 +2974,6 @@ static dk_vec dkp_keep_as(dk_recorder *r, dk_vec v, char letter, int number) {
 
 DK_API dk_vec dkr_keep(dk_recorder *r, dk_vec v) { return dkp_keep_as(r, v, 'y', r->own->plan->values); }
 
-DK_API dk_vec dkr_sum(dk_recorder *r, int n, const double *c, const dk_vec *v) {
-    dkp_open_row(r, -1);
-    for (int i = 0; i < n; i++) dkp_put_terms(r, c[i], v[i]);
-    return dkp_vec(r, dkp_close_row(r, 'y', r->own->plan->values));
-}
-
 /* Ends the open pass. */
 static void dkp_boundary(dk_recorder *r, dk_boundary boundary, int index) {
     dk_plan *p = r->own->plan;
@@ -3000,6 +2983,38 @@ static void dkp_boundary(dk_recorder *r, dk_boundary boundary, int index) {
     int first = p->passes > 1 ? last[-1].first + last[-1].count : 0;
     dk_pass pass = {first, p->rows - first, boundary, index, r->own->position, 0};
     *last = pass;
+}
+
+/* What the network reads or writes. */
+static int dkp_for_network(dk_recorder *r, int value) {
+    if (r->own->storing && r->own->plan->number) r->own->plan->value[value].kind = DK_VALUE_HALF;
+    dkp_use(r, value, 1);
+    return value;
+}
+
+DKP_SMALL
+
+DK_API dk_vec dkr_sum(dk_recorder *r, int n, const double *c, const dk_vec *v) {
+    dkp_open_row(r, -1);
+    for (int i = 0; i < n; i++) dkp_put_terms(r, c[i], v[i]);
+    return dkp_vec(r, dkp_close_row(r, 'y', r->own->plan->values));
+}
+
+DK_API dk_vec dkr_scale_by(double c, int scalar, int power, dk_vec v) {
+    dk_recorder *r = v.of;
+    if (!r || (c >= 0 && c <= 0)) return dkr_zero;
+    const dk_term *t;
+    dk_term *sum = dkp_begin_sum(r), value;
+    int count = dkp_terms(v, &value, &t);
+    if (scalar < 1 || scalar > r->own->plan->norms)
+        dkr_refuse(r, "scalar of dkr_scale_by", scalar, "one that dkr_norm_ratio has given");
+    if (power < 1 || power > 32767) dkr_refuse(r, "power of dkr_scale_by", power, "1 .. 32767");
+    for (int i = 0; i < count; i++) {
+        if (t[i].scalar) dkr_refuse(r, "scalars of a vector", 2, "1: store it with dkr_keep");
+        sum[i] = dkp_times(c, &t[i]);
+        sum[i].scalar = (short)scalar, sum[i].power = (short)power;
+    }
+    return dkp_end_sum(r, count);
 }
 
 /* A row v = (1 - m) v + m w; v is a value. */
@@ -3024,13 +3039,6 @@ static dk_vec dkp_blend_seen(dk_recorder *r, dk_vec x, const dk_level *level) {
 
 static dk_vec dkp_blend_denoised(dk_recorder *r, dk_vec D, char letter, int number) {
     return r->own->plan->own.masked < 2 ? D : dkp_blend_with(r, D, dkp_vec(r, r->own->known), letter, number);
-}
-
-/* What the network reads or writes. */
-static int dkp_for_network(dk_recorder *r, int value) {
-    if (r->own->storing && r->own->plan->number) r->own->plan->value[value].kind = DK_VALUE_HALF;
-    dkp_use(r, value, 1);
-    return value;
 }
 
 /* Draw number `draw` of the run; 0 is the initial state's. */
@@ -3078,8 +3086,6 @@ DK_API int dkr_norm_ratio(dk_recorder *r, dk_vec a, dk_vec b) {
     return dkp_scalar(r, DK_NORM_RATIO, dkr_keep(r, a), dkr_keep(r, b), 0);
 }
 
-DKP_SMALL
-
 static dk_level dkp_plan_level(const dk_recorder *r, int i) {
     if (r->own->pace) return i ? r->own->pace->to : r->own->pace->from;
     return r->own->plan->level ? r->own->plan->level[i] : dkp_way_level(r->own->layout, i);
@@ -3091,11 +3097,22 @@ static dk_level dkp_level(const dk_recorder *r, int i) { return dkp_plan_level(r
 /* What every draw of the sampler is multiplied by. */
 static double dkp_s_noise(const dk_recorder *r) { return 1 + r->sampler.noise_excess; }
 
+/* x + up z, with noise for the way between two levels. */
+static dk_vec dkp_add_noise_between(dk_recorder *r, dk_vec x, double up, const dk_level *from,
+                                    const dk_level *to) {
+    up *= dkp_s_noise(r);
+    return up > 0 ? dkr_mix(1, x, up, dkr_noise(r, *from, *to)) : x;
+}
+
+static dk_vec dkp_add_noise(dk_recorder *r, dk_vec x, double up) {
+    return dkp_add_noise_between(r, x, up, &r->from, &r->to);
+}
+
 /* The state, noised from one level up to another. */
 static dk_vec dkp_noised_up(dk_recorder *r, const dk_level *from, const dk_level *to) {
     double kept = to->alpha / from->alpha, carried = kept * from->sigma;
-    double up = dkp_sqrt((to->sigma - carried) * (to->sigma + carried)) * dkp_s_noise(r);
-    return up > 0 ? dkr_mix(kept, r->x, up, dkr_noise(r, *from, *to)) : dkr_scale(kept, r->x);
+    double up = dkp_sqrt((to->sigma - carried) * (to->sigma + carried));
+    return dkp_add_noise_between(r, dkr_scale(kept, r->x), up, from, to);
 }
 
 /* Karras et al. 2022, alg. 2: raise the noise level by a factor 1 + gamma before the step, for any sampler. */
@@ -3322,11 +3339,6 @@ static dkp_split dkp_noise_split(dk_recorder *r, double eta, dk_noise_law law) {
     return dkp_split_between(r, &r->from, &r->to, eta, law);
 }
 
-static dk_vec dkp_add_noise(dk_recorder *r, dk_vec x, double up) {
-    up *= dkp_s_noise(r);
-    return up > 0 ? dkr_mix(1, x, up, dkr_noise(r, r->from, r->to)) : x;
-}
-
 /* The first order step of every family, exact for constant D: DDIM, Song et al. 2020, eq. 12; DPM-Solver-1.
    Ends in alpha D at sigma = 0. */
 static dk_vec dkp_ddim_step(const dk_level *from, const dk_level *to, dk_vec x, dk_vec D) {
@@ -3347,7 +3359,7 @@ static dk_vec dkp_direction(dk_recorder *r, dk_vec x, const dk_level *level, dk_
 
 /* DDIM, DDPM, Euler ancestral and the consistency samplers: down by DDIM, up by the noise law. */
 static void dkp_record_ddim(dk_recorder *r) {
-    dkr_reads(r, "gauge cfg_pp law eta noise_min noise_max fresh_pure stride quirk told_end");
+    dkr_reads(r, "gauge cfg_pp law eta noise_min noise_max fresh_pure stride told_end");
     while (dkr_step(r)) {
         double eta = r->sampler.eta;
         if (dkp_quirk(r, DK_QUIRK_FRESH_PURE) && r->from.alpha <= 0 && eta > 0) eta = 1;
@@ -3438,8 +3450,8 @@ static dk_vec dkp_average(const dk_recorder *r, const dkp_history *past, int n, 
     int ahead = (past->at[0] - from) / span > 1e-9;
     int even = rule == DK_RULE_UNIFORM || rule == DK_RULE_GRADIENT, omit = -1, count = 0, at[MOST];
     double node[MOST], basis[MOST], moment[MOST] = {0}, weight[MOST] = {0};
-    if (dkp_quirk(r, DK_QUIRK_IPNDM_V) && n > 2 && !ahead) return dkp_ipndm_v_average(past, n, from, span);
-    if (dkp_quirk(r, DK_QUIRK_DPM_V2) && n == 2 && span > 0) return dkp_dpm_v2_average(past, span);
+    dk_vec other;
+    if (dkp_other_average(r, past, n, from, span, &other)) return other;
     if (rule == DK_RULE_DPM && n == 3 && ahead) omit = 1; /* DPM-Solver-3: the line through first and last */
 
     /* where the nodes stand, in units of the step from its start */
@@ -3698,7 +3710,7 @@ static void dkp_record_multistep(dk_recorder *r, int classical) {
 static void dkp_record_exponential_adams(dk_recorder *r) {
     dkr_reads(r, "order rule gamma gauge noise_prediction cfg_pp corrector pece lower_order_final law eta "
                  "noise_min noise_max "
-                 "count_last euler_last dpm_v2 uncond_past correct_last uncorrected from_down stride quirk");
+                 "count_last euler_last dpm_v2 uncond_past correct_last uncorrected from_down stride");
     if (!r->sampler.law) r->sampler.law = DK_LAW_SDE;
     dkp_record_multistep(r, 0);
 }
@@ -3708,7 +3720,7 @@ static void dkp_record_exponential_adams(dk_recorder *r) {
    Runge-Kutta warm-up), iPNDM (the same without), gradient estimation (Permenter & Yuan 2023). */
 static void dkp_record_adams(dk_recorder *r) {
     dkr_reads(r, "order rule gamma gauge cfg_pp tableau warmup corrector pece lower_order_final plain_last "
-                 "count_last euler_last ipndm_v correct_last uncorrected quirk pseudo_v");
+                 "count_last euler_last ipndm_v correct_last uncorrected pseudo_v");
     dkp_record_multistep(r, 1);
 }
 
@@ -3720,36 +3732,43 @@ static double dkp_er_scaler(const dk_recorder *r, double level) {
     return level * (eta >= 1 && eta <= 1 ? growth : dkp_pow(growth, eta));
 }
 
-/* ER-SDE-Solver 1 to 3, Cui et al. 2023, alg. 1-3, in noise levels: a Taylor expansion of D whose integrals are sums
-   over 200 points, as the paper takes them. */
-static void dkp_record_er_sde(dk_recorder *r) {
+/* Over the step from noise level `from` to `to`: the integral of scaler(to)/scaler, and of that times the distance from the
+   step's start, as sums over 200 points, as the paper takes them. */
+static void dkp_er_integrals(const dk_recorder *r, double from, double to, double *integral, double *moment) {
     const int points = 200;
+    double h = to - from, scale = dkp_er_scaler(r, to);
+    *integral = *moment = 0;
+    for (int i = 0; i < points; i++) {
+        double at = to - i * h / points, inverse = 1 / dkp_er_scaler(r, at);
+        *integral -= inverse * h / points, *moment -= (at - from) * inverse * h / points;
+    }
+    *integral *= scale, *moment *= scale;
+}
+
+/* ER-SDE-Solver 1 to 3, Cui et al. 2023, alg. 1-3, in noise levels: a Taylor expansion of D. */
+static void dkp_record_er_sde(dk_recorder *r) {
     dkr_reads(r, "order eta er_power");
     dk_vec D1 = dkr_zero, slope1 = dkr_zero;
     double before = 0, before2 = 0;
+    if (!r->falling) dkr_refuse(r, "grid.rising", 1, "0: the SDE runs towards data");
     for (int have = 0; dkr_step(r); have++) {
         double here = dk_noise_level(r->from), next = dk_noise_level(r->to), alpha = r->to.alpha;
         dk_vec D = dkr_denoise(r, r->x, r->from), slope = dkr_zero;
-        if (!r->falling) dkr_refuse(r, "grid.rising", 1, "0: the SDE runs towards data");
         if (r->to.sigma <= 0 || !dkp_finite(here)) { /* pure noise is forgotten at once */
             r->x = r->sampler.eta > 0 ? dkp_add_noise(r, dkr_scale(alpha, D), r->to.sigma)
                                       : dkp_ddim_step(&r->from, &r->to, r->x, D);
             have = -1;
             continue;
         }
-        double scale = dkp_er_scaler(r, next), kept = scale / dkp_er_scaler(r, here);
-        double h = next - here, sum = 0, moment = 0;
-        for (int i = 0; i < points; i++) {
-            double at = next - i * h / points, inverse = 1 / dkp_er_scaler(r, at);
-            sum -= inverse * h / points, moment -= (at - here) * inverse * h / points;
-        }
+        double kept = dkp_er_scaler(r, next) / dkp_er_scaler(r, here), h = next - here, integral, moment;
+        dkp_er_integrals(r, here, next, &integral, &moment);
         dk_vec x = dkr_mix(kept * alpha / r->from.alpha, r->x, alpha * (1 - kept), D);
         if (have > 0 && r->sampler.order > 1) {
             slope = dkr_keep(r, dkr_mix(1 / (here - before), D, -1 / (here - before), D1));
-            x = dkr_mix(1, x, alpha * (h + sum * scale), slope);
+            x = dkr_mix(1, x, alpha * (h + integral), slope);
         }
         if (have > 1 && r->sampler.order > 2) {
-            double c = 2 / (here - before2) * alpha * (0.5 * h * h + moment * scale);
+            double c = 2 / (here - before2) * alpha * (0.5 * h * h + moment);
             x = dkp_add(x, dkr_mix(c, slope, -c, slope1));
         }
         double variance = next * next - here * here * kept * kept;
@@ -3849,7 +3868,7 @@ static void dkp_predict(dk_recorder *r, const dk_level *from, const dk_level *to
 
 static void dkp_record_predictor_corrector(dk_recorder *r) {
     dkr_reads(r,
-              "plain_last law eta noise_min noise_max predictor langevin_steps langevin_step snr bins quirk");
+              "plain_last law eta noise_min noise_max predictor langevin_steps langevin_step snr bins");
     if (!r->falling) dkr_refuse(r, "grid.rising", 1, "0: the reverse SDE runs towards data");
     while (dkr_step(r)) {
         dk_level from = r->from, to = r->to;
@@ -3946,42 +3965,49 @@ static dk_vec dkp_phi_sum(const dk_recorder *r, const dkp_phi_tableau *m, int ro
     return dkp_sum(count + 1, c, v);
 }
 
+/* Where lambda is infinite: the first order step, to the D of its start. */
+static dk_vec dkp_phi_first_order(dk_recorder *r, const dkp_phi_tableau *m, const dk_level *down, dk_vec D) {
+    if (dkp_quirk(r, DK_QUIRK_PURE_STAGE) && m->stages == 2 && down->sigma > 0) D = dkp_pure_stage(r, D);
+    return dkp_ddim_step(&r->from, down, r->x, D);
+}
+
 /* One exponential Runge-Kutta step; Hochbruck & Ostermann 2010, eq. 2.37, with the exact solutions
        x_i = (sigma_i/sigma) x + alpha_i h sum a_ij(-h) D_j        Lu et al. 2022b, eq. 8
        x_i = (alpha_i/alpha) x - sigma_i h sum a_ij(h) N_j,        Lu et al. 2022, eq. 3.4
-   N = (x - alpha D)/sigma, in the gauge's alpha. Where lambda is infinite the step is the first order one. */
+   N = (x - alpha D)/sigma, in the gauge's alpha. Noise behind the step: it goes to sigma_down, and its stages stand on
+   the way there. Noise at every stage: each goes to the sigma_down of its own level. */
 static void dkp_phi_step(dk_recorder *r, const dkp_phi_tableau *m, dkp_stage_noise noise) {
-    double eta = r->sampler.eta, s_noise = dkp_s_noise(r);
+    double eta = r->sampler.eta;
+    dk_noise_law law = r->sampler.law;
     int noisy = r->sampler.noise_prediction && noise == DKP_NOISE_BEHIND;
-    dkp_split whole = dkp_noise_split(r, eta, r->sampler.law);
+    dkp_split whole = dkp_noise_split(r, eta, law);
     dk_level end = noise == DKP_NOISE_BEHIND ? whole.down : r->to, before = r->from;
     double start = dkp_gauge_lambda(r, &r->from), h = dkp_gauge_lambda(r, &end) - start;
     dk_vec guidance = dkr_zero, unused, path = dkr_zero, x = r->x, F[DK_MAX_STAGES];
     dk_vec D = r->sampler.cfg_pp ? dkp_direction(r, x, &r->from, &guidance) : dkp_denoise_first(r);
     if (!dkp_finite(h)) {
-        if (dkp_quirk(r, DK_QUIRK_PURE_STAGE) && m->stages == 2 && end.sigma > 0) D = dkp_pure_stage(r, D);
-        x = dkr_mix(1, dkp_ddim_step(&r->from, &whole.down, x, D), r->to.alpha, guidance);
+        x = dkr_mix(1, dkp_phi_first_order(r, m, &whole.down, D), r->to.alpha, guidance);
         r->x = dkp_add_noise(r, x, whole.up);
         return;
     }
     F[0] = dkp_noise_or_D(r, noisy, &r->from, x, D);
-    for (int i = 1; i <= m->stages; i++) {
+    for (int i = 1;; i++) {
         int last = i == m->stages, at_end = last || (m->c[i] >= 1 && end.sigma >= r->to.sigma);
         dk_level level = at_end ? r->to : dkp_level_of_lambda(r, start + m->c[i] * h);
         dkp_split split = {level, 0};
-        if (noise != DKP_NOISE_BEHIND) split = dkp_split_between(r, &r->from, &level, eta, r->sampler.law);
-        else if (last) split = whole;
+        if (last) split = whole;
+        else if (noise != DKP_NOISE_BEHIND) split = dkp_split_between(r, &r->from, &level, eta, law);
         double h_row = dkp_gauge_lambda(r, &split.down) - start;
         x = dkp_phi_sum(r, m, i, h_row, F, split.down, noisy);
         if (last) x = dkr_mix(1, x, r->to.alpha, guidance);
         if (last) x = dkp_judge_phi(r, m, h_row, F, x, split.down, noisy);
         if (noise == DKP_NOISE_PATH) { /* the noise alone takes the same way: it decays and is renewed */
-            dkp_split part = dkp_split_between(r, &before, &level, eta, r->sampler.law);
+            dkp_split part = dkp_split_between(r, &before, &level, eta, law);
             path = dkr_scale(part.down.sigma / before.sigma, path);
-            if (part.up * s_noise > 0) path = dkr_mix(1, path, part.up * s_noise, dkr_noise(r, before, level));
+            path = dkp_add_noise_between(r, path, part.up, &before, &level);
             x = dkp_add(x, path), before = level;
-        } else if (split.up * s_noise > 0) {
-            x = dkr_mix(1, x, split.up * s_noise, dkr_noise(r, r->from, level));
+        } else {
+            x = dkp_add_noise_between(r, x, split.up, &r->from, &level);
         }
         if (last) break;
         D = dkp_direction(r, x, &level, &unused);
@@ -5968,7 +5994,7 @@ static dk_status dkp_fail_unknown(char *message, const char *kind, const char *n
     dkp_put(&t, ".name = \"");
     dkp_put(&t, name);
     dkp_put(&t, "\": take it with dk_");
-    dkp_put(&t, kind);
+    dkp_put(&t, strcmp(kind, "network_schedule") == 0 ? "schedule" : kind);
     dkp_put(&t, "_named(\"");
     dkp_put(&t, name);
     dkp_put(&t, "\") or dk_config_set");
@@ -6386,74 +6412,6 @@ DKP_SMALL
 
 static const dkp_field *dkp_field_named(const char *name);
 
-/* Where the schedule's own fields are wrong, says so. */
-static dk_status dkp_check_schedule(dk_schedule *s, char *message) {
-    unsigned quirks = s->quirks;
-    dkp_unmark(s);
-    if (s->family == DK_FAMILY_DEFAULT) return dkp_fail_unknown(message, "schedule", s->name);
-    if ((int)s->family < 0 || s->family >= DK_FAMILY_COUNT)
-        return dkp_fail(message, "schedule.family", (int)s->family,
-                        dkp_field_named("schedule.family")->allowed);
-    if (s->shift < 0 || !dkp_finite(s->shift))
-        return dkp_fail(message, "schedule.shift", s->shift, "> 0 (0: 1)");
-    if (s->family == DK_FAMILY_VE || s->family == DK_FAMILY_EDM) {
-        if (!(s->sigma_min > 0) || !dkp_finite(s->sigma_min))
-            return dkp_fail(message, "schedule.sigma_min", s->sigma_min, "> 0");
-        if (!(s->sigma_max > s->sigma_min) || !dkp_finite(s->sigma_max))
-            return dkp_fail(message, "schedule.sigma_max", s->sigma_max, "> sigma_min");
-    }
-    if (s->family == DK_FAMILY_VP_COSINE) {
-        if (!(s->cosine_offset >= 0) || !dkp_finite(s->cosine_offset))
-            return dkp_fail(message, "schedule.cosine_offset", s->cosine_offset, ">= 0");
-        if (!(s->sigma_min >= 0) || !dkp_finite(s->sigma_min))
-            return dkp_fail(message, "schedule.sigma_min", s->sigma_min, ">= 0");
-        if (!(s->sigma_max >= 0) || (s->sigma_max > 0 && s->sigma_max <= s->sigma_min))
-            return dkp_fail(message, "schedule.sigma_max", s->sigma_max, "> sigma_min (0: no limit)");
-    }
-    if (s->family == DK_FAMILY_VP || s->family == DK_FAMILY_SUB_VP) {
-        if (!(s->beta_min > 0) || !dkp_finite(s->beta_min))
-            return dkp_fail(message, "schedule.beta_min", s->beta_min, "> 0");
-        if (!(s->beta_max >= s->beta_min) || !dkp_finite(s->beta_max))
-            return dkp_fail(message, "schedule.beta_max", s->beta_max, ">= beta_min");
-    }
-    if (s->family == DK_FAMILY_VP_DISCRETE) {
-        if (s->timesteps < 2 || s->timesteps > 1000000)
-            return dkp_fail(message, "schedule.timesteps", s->timesteps, "2 .. 1000000");
-        if (s->alphas_cumprod) {
-            for (int k = 0; k < s->timesteps; k++) {
-                double here = s->alphas_cumprod[k], before = k ? s->alphas_cumprod[k - 1] : 1;
-                if (!(here < before) || !(here > 0 || (here >= 0 && k == s->timesteps - 1)))
-                    return dkp_fail(message, "schedule.alphas_cumprod", here,
-                                    "strictly falling between 1 and 0, and 0 only at the end");
-            }
-        } else if ((int)s->betas < 0 || s->betas >= DK_BETAS_COUNT) {
-            return dkp_fail(message, "schedule.betas", (int)s->betas,
-                            dkp_field_named("schedule.betas")->allowed);
-        } else if (s->betas < DK_BETAS_COSINE || s->betas == DK_BETAS_SIGMOID) {
-            if (!(s->beta_min > 0 && s->beta_min < 1))
-                return dkp_fail(message, "schedule.beta_min", s->beta_min, "> 0 and < 1");
-            if (!(s->beta_max > 0 && s->beta_max < 1))
-                return dkp_fail(message, "schedule.beta_max", s->beta_max, "> 0 and < 1");
-        }
-    }
-    if (s->zero_terminal_snr != 0 && s->zero_terminal_snr != 1)
-        return dkp_fail(message, "schedule.zero_terminal_snr", s->zero_terminal_snr, "0 or 1");
-    if (quirks & ~(unsigned)(DK_QUIRK_FLOAT_TABLE | DK_QUIRK_TERMINAL_ALPHA | DKP_QUIRK_MARKED))
-        return dkp_fail(message, "schedule.quirks", (int)quirks, "bits of DK_QUIRK_... that are a schedule's");
-    if (s->family == DK_FAMILY_FLOW && s->timesteps && (s->timesteps < 2 || s->timesteps > 1000000))
-        return dkp_fail(message, "schedule.timesteps", s->timesteps, "2 .. 1000000 (0: 1000)");
-    if (s->family == DK_FAMILY_CUSTOM && !s->fn)
-        return dkp_fail_text(message, DK_ERROR_CONFIG,
-                             "schedule.fn = NULL: must be a function for a custom schedule");
-    double low = dkp_family_of(s)->t_low, high = dkp_family_of(s)->t_high;
-    if (s->family == DK_FAMILY_VP_DISCRETE) high = s->timesteps - 1;
-    if (!(s->t_min >= low && s->t_min <= high))
-        return dkp_fail(message, "schedule.t_min", s->t_min, "within the family's times");
-    if (!(s->t_max > s->t_min && s->t_max <= high))
-        return dkp_fail(message, "schedule.t_max", s->t_max, "> t_min and within the family's times");
-    return DK_OK;
-}
-
 static int dkp_controlled(const dk_config *c) {
     return c->sampler.control.rtol > 0 || c->sampler.control.atol > 0;
 }
@@ -6468,6 +6426,7 @@ static int dkp_guided_by_norms(const dk_guidance *g) {
 /* Every field that can be set by name, and what it may be. */
 
 #define DKP_MOST 1.7976931348623157e308 /* finite */
+#define DKP_LEAST 2.2250738585072014e-308
 #define DKP_S(kind, member, low, high, allowed) \
     { "sampler." #member, allowed, low, high, (int)offsetof(dk_config, sampler.member), kind, DKP_OF_SAMPLER, 0 }
 #define DKP_A(kind, word, member, low, high, allowed) \
@@ -6481,18 +6440,34 @@ static int dkp_guided_by_norms(const dk_guidance *g) {
 #define DKP_N(kind, name, member, low, high, allowed) DKP_ROW_OF(DATA, kind, name, member, low, high, allowed)
 #define DKP_M(kind, member, low, high, allowed) DKP_ROW_OF(MODEL, kind, #member, member, low, high, allowed)
 #define DKP_D(kind, member, low, high, allowed) DKP_ROW_OF(DATA, kind, #member, member, low, high, allowed)
-#define DKP_T(kind, member, low, high, allowed) DKP_ROW_OF(SCHEDULE, kind, #member, member, low, high, allowed)
-#define DKP_SCHEDULE(of)                                                                                         \
-    DKP_T('c', of.family, 0, DK_FAMILY_COUNT - 1,                                                                \
-          "default|flow|ve|edm|vp|vp_discrete|sub_vp|cosine|vp_cosine|custom"),                                  \
-        DKP_T('r', of.t_min, -DKP_MOST, DKP_MOST, "within the family's times"),                                  \
-        DKP_T('r', of.t_max, -DKP_MOST, DKP_MOST, "> t_min and within the family's times"),                      \
-        DKP_T('r', of.shift, 0, DKP_MOST, "> 0 (0: 1)"), DKP_T('r', of.sigma_min, 0, DKP_MOST, ">= 0"),          \
-        DKP_T('r', of.sigma_max, 0, HUGE_VAL, "> sigma_min"), DKP_T('r', of.cosine_offset, 0, DKP_MOST, ">= 0"), \
-        DKP_T('r', of.beta_min, 0, DKP_MOST, "> 0"), DKP_T('r', of.beta_max, 0, DKP_MOST, ">= beta_min"),        \
-        DKP_T('c', of.betas, 0, DK_BETAS_COUNT - 1, "linear|scaled_linear|cosine|sigmoid|exponential|laplace"),  \
-        DKP_T('i', of.timesteps, 0, 1000000, "2 .. 1000000"),                                                    \
-        DKP_T('i', of.zero_terminal_snr, 0, 1, "0 or 1")
+#define DKP_T(kind, of, member, low, high, allowed, families)                             \
+    {                                                                                     \
+        #of "." #member, allowed, low, high, (int)offsetof(dk_config, of.member), kind, DKP_OF_SCHEDULE, families \
+    }
+#define DKP_FAM(family) 1u << DK_FAMILY_##family
+#define DKP_SIGMAS (DKP_FAM(VE) | DKP_FAM(EDM))
+#define DKP_SDES (DKP_FAM(VP) | DKP_FAM(SUB_VP))
+#define DKP_DISCRETE (DKP_FAM(VP_DISCRETE))
+#define DKP_SCHEDULE(of)                                                                                     \
+    DKP_T('c', of, family, 0, DK_FAMILY_COUNT - 1,                                                           \
+          "default|flow|ve|edm|vp|vp_discrete|sub_vp|cosine|vp_cosine|custom", 0),                           \
+        DKP_T('r', of, t_min, -DKP_MOST, DKP_MOST, "within the family's times", 0),                          \
+        DKP_T('r', of, t_max, -DKP_MOST, DKP_MOST, "> t_min and within the family's times", 0),              \
+        DKP_T('r', of, shift, 0, DKP_MOST, "> 0 (0: 1)", DKP_FAM(FLOW) | DKP_DISCRETE),                      \
+        DKP_T('r', of, sigma_min, DKP_LEAST, DKP_MOST, "> 0", DKP_SIGMAS),                                   \
+        DKP_T('r', of, sigma_min, 0, DKP_MOST, ">= 0", DKP_FAM(VP_COSINE)),                                  \
+        DKP_T('r', of, sigma_max, DKP_LEAST, DKP_MOST, "> sigma_min", DKP_SIGMAS),                           \
+        DKP_T('r', of, sigma_max, 0, HUGE_VAL, "> sigma_min (0: no limit)", DKP_FAM(VP_COSINE)),             \
+        DKP_T('r', of, cosine_offset, 0, DKP_MOST, ">= 0", DKP_FAM(VP_COSINE)),                              \
+        DKP_T('r', of, beta_min, DKP_LEAST, DKP_MOST, "> 0", DKP_SDES),                                      \
+        DKP_T('r', of, beta_min, 0, 1 - 1e-15, "> 0 and < 1", DKP_DISCRETE),                                 \
+        DKP_T('r', of, beta_max, DKP_LEAST, DKP_MOST, ">= beta_min", DKP_SDES),                              \
+        DKP_T('r', of, beta_max, 0, 1 - 1e-15, "> 0 and < 1", DKP_DISCRETE),                                 \
+        DKP_T('c', of, betas, 0, DK_BETAS_COUNT - 1,                                                         \
+              "linear|scaled_linear|cosine|sigmoid|exponential|laplace", DKP_DISCRETE),                      \
+        DKP_T('i', of, timesteps, 2, 1000000, "2 .. 1000000", DKP_DISCRETE),                                 \
+        DKP_T('i', of, timesteps, 0, 1000000, "2 .. 1000000 (0: 1000)", DKP_FAM(FLOW)),                      \
+        DKP_T('i', of, zero_terminal_snr, 0, 1, "0 or 1", DKP_DISCRETE)
 #define DKP_NAME(part, member) DKP_ROW_OF(NAMES, 'n', #part, member, 0, 0, "a name")
 #ifdef DK_NO_PEERS
 #define DKP_NOISE_OF_PEERS ""
@@ -6664,6 +6639,11 @@ static const dkp_field dkp_fields[] = {
 #undef DKP_SOURCE
 #undef DKP_NOISE_OF_PEERS
 #undef DKP_MOST
+#undef DKP_LEAST
+#undef DKP_FAM
+#undef DKP_SIGMAS
+#undef DKP_SDES
+#undef DKP_DISCRETE
 #undef DKP_S
 #undef DKP_A
 #undef DKP_QUIRK
@@ -6694,17 +6674,31 @@ static double dkp_field_value(const dk_config *c, const dkp_field *f) {
     }
 }
 
-/* A spacing's own number is set where the grid has that spacing. */
+/* Whether the config's spacing or family has this number. */
 static int dkp_fits(const dkp_field *f, const dk_config *c) {
-    return !f->spacings || (f->spacings >> c->grid.spacing & 1);
+    int of_network = f->at >= (int)offsetof(dk_config, network_schedule);
+    dk_family family = of_network ? c->network_schedule.family : c->schedule.family;
+    if (f->of != DKP_OF_SCHEDULE) return !f->only || (f->only >> c->grid.spacing & 1);
+    if (!family && !of_network) family = DK_FAMILY_FLOW;
+    return !f->only || ((unsigned)family < 32 && (f->only >> family & 1));
+}
+
+/* Whether one of the fields that are at this place does. */
+static int dkp_has_number(const dk_config *c, int at) {
+    for (int i = 0; i < DKP_COUNT(dkp_fields); i++)
+        if (dkp_fields[i].at == at && dkp_fields[i].only && dkp_fits(&dkp_fields[i], c)) return 1;
+    return 0;
 }
 
 static dk_status dkp_check_fields(const dk_config *c, int of, char *message) {
     for (int i = 0; i < DKP_COUNT(dkp_fields); i++) {
         const dkp_field *f = &dkp_fields[i];
         if (!(f->of & of) || f->kind == 'b' || f->kind == '1' || f->kind == 'w') continue;
-        if (!dkp_fits(f, c)) continue;
         double v = dkp_field_value(c, f);
+        if (!dkp_fits(f, c)) {
+            if (f->of != DKP_OF_SCHEDULE || (v >= 0 && v <= 0) || dkp_has_number(c, f->at)) continue;
+            return dkp_fail(message, f->name, v, "0: the schedule's family has no such number");
+        }
         if (!(v >= f->low && v <= f->high)) return dkp_fail(message, f->name, v, f->allowed);
     }
     return DK_OK;
@@ -6780,7 +6774,7 @@ static int dkp_field_is_read(const dkp_field *f, const char *words) {
 DK_API void dkr_reads(dk_recorder *r, const char *fields) {
     static const char *const of_all = "churn churn_min churn_max noise_excess s_noise "
                                       "rtol atol control h_init safety pcoeff icoeff dcoeff";
-    const char *of_control = r->own->pace ? "order" : "";
+    const char *of_control = r->own->pace ? "order" : "", *of_quirk = dkp_quirk(r, DKP_QUIRKS_WITH_NUMBER) ? "quirk" : "";
     dk_config c;
     char only[DK_MESSAGE_SIZE];
     dkp_text allowed = {only, sizeof only, 0};
@@ -6791,19 +6785,59 @@ DK_API void dkr_reads(dk_recorder *r, const char *fields) {
     for (int i = 0; i < DKP_COUNT(dkp_fields) && r->status == DK_OK; i++) {
         const dkp_field *f = &dkp_fields[i];
         if (f->of != DKP_OF_SAMPLER || !dkp_field_is_set(&c, f) || dkp_field_is_read(f, fields) ||
-            dkp_field_is_read(f, of_all) || dkp_field_is_read(f, of_control))
+            dkp_field_is_read(f, of_all) || dkp_field_is_read(f, of_control) || dkp_field_is_read(f, of_quirk))
             continue;
         dkr_refuse(r, f->name, f->kind == 'b' ? 1 : dkp_field_value(&c, f), only);
     }
-#ifndef DK_NO_PEERS
-    int takes = dkp_among(fields, "stride") || dkp_among(fields, "uncorrected") || dkp_among(fields, "bins");
-    if (takes && r->sampler.quirk > 0 &&
-        !dkp_quirk(r, DK_QUIRK_STRIDE | DK_QUIRK_UNCORRECTED | DK_QUIRK_BINS))
-        dkr_refuse(r, "sampler.quirk", r->sampler.quirk, "0 where no quirk takes a number");
-#endif
     if (r->sampler.tableau && !dkp_among(fields, "tableau")) dkr_refuse(r, "sampler.tableau", 1, only);
     if (r->sampler.exponential && !dkp_among(fields, "exponential"))
         dkr_refuse(r, "sampler.exponential", 1, only);
+}
+
+/* What a field of the config's or the network's schedule must be, if it is wrong. */
+static dk_status dkp_fail_schedule(const dk_config *c, const dk_schedule *s, const char *field, double v,
+                                   const char *allowed, char *message) {
+    char name[DKP_WORD];
+    dkp_text t = {name, sizeof name, 0};
+    dkp_put(&t, s == &c->schedule ? "schedule." : "network_schedule.");
+    dkp_put(&t, field);
+    return dkp_fail(message, name, v, allowed);
+}
+
+/* What depends on more than one field. */
+static dk_status dkp_check_schedule(const dk_config *c, const dk_schedule *s, char *message) {
+#define DKP_SCHEDULE_MUST(good, member, allowed) \
+    if (!(good)) return dkp_fail_schedule(c, s, #member, s->member, allowed, message)
+    int discrete = s->family == DK_FAMILY_VP_DISCRETE, custom = s->family == DK_FAMILY_CUSTOM;
+    int even = discrete && !s->alphas_cumprod && dkp_spaced_betas(s->betas);
+    double low = dkp_family_of(s)->t_low, high = discrete ? s->timesteps - 1 : dkp_family_of(s)->t_high;
+    if (dkp_set(s->sigma_max)) DKP_SCHEDULE_MUST(s->sigma_max > s->sigma_min, sigma_max, "> sigma_min");
+    if (!discrete) DKP_SCHEDULE_MUST(s->beta_max >= s->beta_min, beta_max, ">= beta_min");
+    if (even) DKP_SCHEDULE_MUST(s->beta_min > 0, beta_min, "> 0 and < 1");
+    if (even) DKP_SCHEDULE_MUST(s->beta_max > 0, beta_max, "> 0 and < 1");
+    if (discrete && !even) {
+        DKP_SCHEDULE_MUST(!dkp_set(s->beta_min), beta_min, "0: these betas have no first one");
+        DKP_SCHEDULE_MUST(!dkp_set(s->beta_max), beta_max, "0: these betas have no last one");
+    }
+    DKP_SCHEDULE_MUST(s->timesteps != 1, timesteps, "2 .. 1000000 (0: 1000)");
+    for (int k = 0; s->alphas_cumprod && discrete && k < s->timesteps; k++) {
+        double here = s->alphas_cumprod[k], before = k ? s->alphas_cumprod[k - 1] : 1;
+        if (!(here < before) || !(here > 0 || (here >= 0 && k == s->timesteps - 1)))
+            return dkp_fail_schedule(c, s, "alphas_cumprod", here,
+                                     "strictly falling between 1 and 0, and 0 only at the end", message);
+    }
+    if (s->alphas_cumprod)
+        DKP_SCHEDULE_MUST(discrete && !s->betas, betas, "vp_discrete's, and linear, with schedule.alphas_cumprod");
+    if (s->quirks & ~(unsigned)DKP_QUIRK_SCHEDULE)
+        return dkp_fail_schedule(c, s, "quirks", (int)s->quirks, "bits of DK_QUIRK_... that are a schedule's", message);
+    if (custom != (s->fn != NULL))
+        return dkp_fail_text(message, DK_ERROR_CONFIG,
+                             custom ? "schedule.fn = NULL: must be a function for a custom schedule"
+                                    : "schedule.fn: must be NULL but for a custom schedule");
+    DKP_SCHEDULE_MUST(s->t_min >= low && s->t_min <= high, t_min, "within the family's times");
+    DKP_SCHEDULE_MUST(s->t_max > s->t_min && s->t_max <= high, t_max, "> t_min and within the family's times");
+    return DK_OK;
+#undef DKP_SCHEDULE_MUST
 }
 
 /* What a spacing that takes its levels from a list or a table needs. */
@@ -6854,15 +6888,14 @@ static dk_status dkp_check_listed(const dk_config *c, char *message) {
 }
 
 /* Numbers that the spacing does not have. */
-static dk_status dkp_check_numbers(const dk_grid *g, char *message) {
+static dk_status dkp_check_numbers(const dk_config *c, char *message) {
+    const dk_grid *g = &c->grid;
     static const char *const names[] = {"grid.a", "grid.b", "grid.n"};
     static const int at[] = {(int)offsetof(dk_config, grid.a), (int)offsetof(dk_config, grid.b),
                              (int)offsetof(dk_config, grid.n)};
     const double given[] = {g->a, g->b, (double)g->n};
     for (int i = 0; i < 3; i++) {
-        int known = g->spacing == DK_SPACING_CUSTOM || (given[i] >= 0 && given[i] <= 0);
-        for (int k = 0; k < DKP_COUNT(dkp_fields) && !known; k++)
-            known = dkp_fields[k].spacings >> g->spacing & 1 && dkp_fields[k].at == at[i];
+        int known = g->spacing == DK_SPACING_CUSTOM || (given[i] >= 0 && given[i] <= 0) || dkp_has_number(c, at[i]);
         if (!known) return dkp_fail(message, names[i], given[i], "0: the spacing has no such number");
     }
     return DK_OK;
@@ -6872,7 +6905,7 @@ static dk_status dkp_check_grid(const dk_config *c, char *message) {
     const dk_grid *g = &c->grid;
     dk_status status;
     int ranged = dkp_ranged(g);
-    if ((status = dkp_check_numbers(g, message)) != DK_OK) return status;
+    if ((status = dkp_check_numbers(c, message)) != DK_OK) return status;
     if (g->final == DK_FINAL_VALUE && !(g->final_value > 0 && dkp_finite(g->final_value)))
         return dkp_fail(message, "grid.final_value", g->final_value, "> 0 (for zero use DK_FINAL_ZERO)");
     double largest = dkp_flow_unit(&c->schedule) ? 1 : HUGE_VAL;
@@ -7083,20 +7116,15 @@ static dk_status dkp_resolve(dk_config *c, dkp_marks *marks, char *message) {
     dk_status status;
     if (s->family == DK_FAMILY_DEFAULT && !s->name) s->family = DK_FAMILY_FLOW;
     if (s->t_min >= 0 && s->t_min <= 0 && s->t_max >= 0 && s->t_max <= 0) dkp_set_range(s); /* made by hand */
-    if ((status = dkp_check_schedule(s, message)) != DK_OK) return status;
+    dkp_unmark(s), dkp_unmark(net);
+    if (!s->family) return dkp_fail_unknown(message, "schedule", s->name);
+    if (!net->family && net->name) return dkp_fail_unknown(message, "network_schedule", net->name);
+    if ((status = dkp_check_fields(c, DKP_OF_SCHEDULE, message)) != DK_OK) return status;
+    if ((status = dkp_check_schedule(c, s, message)) != DK_OK) return status;
+    if (net->family && (status = dkp_check_schedule(c, net, message)) != DK_OK) return status;
     if ((status = dkp_check_fields(c, DKP_OF_MODEL, message)) != DK_OK) return status;
     if (c->prediction == DK_PREDICT_DEFAULT) c->prediction = dkp_family_of(s)->prediction;
     if (c->sigma_data <= 0) c->sigma_data = 0.5;
-    if (net->family != DK_FAMILY_DEFAULT || net->name) {
-        if ((status = dkp_check_schedule(net, message)) != DK_OK) { /* say whose field it is */
-            char text[DK_MESSAGE_SIZE];
-            dkp_text t = {message, DK_MESSAGE_SIZE, 0};
-            memcpy(text, message, sizeof text);
-            dkp_put(&t, "network_");
-            dkp_put(&t, text);
-            return status;
-        }
-    }
     if (marks) dkp_mark(s, marks->sampler), dkp_mark(net, marks->network);
     if (c->condition == DK_UNIT_DEFAULT)
         c->condition = c->prediction == DK_PREDICT_EDM ? DK_UNIT_C_NOISE
@@ -7108,6 +7136,8 @@ static dk_status dkp_resolve(dk_config *c, dkp_marks *marks, char *message) {
     if (c->grid.spacing == DK_SPACING_DEFAULT)
         c->grid.spacing = dkp_flow_unit(s) ? DK_SPACING_UNIFORM : DK_SPACING_KARRAS;
     if ((status = dkp_check_grid(c, message)) != DK_OK) return status;
+    if (c->grid.strength <= 0 && c->start == DK_START_DATA && !c->grid.full_steps)
+        return dkp_fail(message, "grid.strength", 0, "> 0 with start = data: 1 for all of the grid");
     if (c->grid.strength <= 0) c->grid.strength = 1;
     dkp_resolve_start(c);
     double noisy = dk_noise_level(dkp_range_end(c, 1)), clean = dk_noise_level(dkp_range_end(c, 0));
@@ -7341,7 +7371,7 @@ static dk_status dkp_fail_setting(char *message, const char *word, const char *v
 /* What is wrong is found first; then come the steps, on which a model's settings depend, the model, other parts, fields. */
 static int dkp_stage_of(const dkp_field *f) {
     if (!f || strcmp(f->name, "steps") == 0) return 0;
-    return f->kind != 'n' ? 3 : strcmp(f->name, "model") == 0 ? 1 : 2;
+    return f->kind != 'n' && !strstr(f->name, "schedule.family") ? 3 : strcmp(f->name, "model") == 0 ? 1 : 2;
 }
 
 DK_API dk_status dk_config_set(dk_config *c, const char *settings) {
@@ -7351,7 +7381,7 @@ DK_API dk_status dk_config_set(dk_config *c, const char *settings) {
     dk_config set = *c;
     for (int stage = 0; stage < 4; stage++) {
         for (const char *at = settings; dkp_next_setting(&at, word, &value);) {
-            const dkp_field *f = value ? dkp_field_of(&set, word) : NULL, none = {"", "for a grid whose spacing has such a number", 0, 0, 0, 0, 0, 0};
+            const dkp_field *f = value ? dkp_field_of(&set, word) : NULL, none = {"", "for a spacing, or a family, that has such a number", 0, 0, 0, 0, 0, 0};
             if (f && dkp_stage_of(f) == stage && !dkp_fits(f, &set)) return dkp_fail_setting(c->message, word, value, &none);
             if (dkp_stage_of(f) != stage) continue;
             if (f && f->kind == 'n') {
@@ -9239,6 +9269,16 @@ static dk_vec dkp_dpm_v2_average(const dkp_history *past, double span) {
     return dkr_mix(share * (1 + half), past->v[0], -share * half, past->v[1]);
 }
 
+/* Whether an average is one of these two. */
+static int dkp_other_average(const dk_recorder *r, const dkp_history *past, int n, double from, double span,
+                             dk_vec *average) {
+    int ahead = (past->at[0] - from) / span > 1e-9; /* a corrector's node */
+    if (dkp_quirk(r, DK_QUIRK_IPNDM_V) && n > 2 && !ahead) *average = dkp_ipndm_v_average(past, n, from, span);
+    else if (dkp_quirk(r, DK_QUIRK_DPM_V2) && n == 2 && span > 0) *average = dkp_dpm_v2_average(past, span);
+    else return 0;
+    return 1;
+}
+
 /* Level k of a table with n levels, k = -1: clean data. VP: Ho et al. 2020 with betas beta(t)/N, else times from 0 to the
    schedule's end. */
 static dk_level dkp_bin(dk_recorder *r, int k, int n) {
@@ -10707,11 +10747,12 @@ static dk_status dkp_say_table(dkp_job *j) {
             return DKP_REFUSE(trained_betas, "as many numbers as num_train_timesteps says");
         *s = dk_vp_table(j->more->table, T);
     } else {
-        if (betas != DK_BETAS_COSINE && !(DKP_SAYS(beta_start) > 0 && DKP_SAYS(beta_start) < 1))
+        int spaced = dkp_spaced_betas((dk_betas)betas);
+        if (spaced && !(DKP_SAYS(beta_start) > 0 && DKP_SAYS(beta_start) < 1))
             return DKP_REFUSE(beta_start, "> 0 and < 1");
-        if (betas != DK_BETAS_COSINE && !(DKP_SAYS(beta_end) > 0 && DKP_SAYS(beta_end) < 1))
+        if (spaced && !(DKP_SAYS(beta_end) > 0 && DKP_SAYS(beta_end) < 1))
             return DKP_REFUSE(beta_end, "> 0 and < 1");
-        *s = dk_vp_discrete((dk_betas)betas, T, dkp_or(DKP_SAYS(beta_start), 0), dkp_or(DKP_SAYS(beta_end), 0));
+        *s = dk_vp_discrete((dk_betas)betas, T, spaced ? DKP_SAYS(beta_start) : 0, spaced ? DKP_SAYS(beta_end) : 0);
         s->quirks |= DK_QUIRK_FLOAT_TABLE;
     }
     if (shift <= 0) return DKP_REFUSE(snr_shift_scale, "> 0");

@@ -626,7 +626,7 @@ static const struct asking {
     {"blend", "denoised", "flow vp_linear edm", SOME, "blend=denoised", 4},
     {"blend", "both", "flow vp_linear edm", SOME, "blend=both", 4},
     {"blend", "denoised_data", "flow ve", SOME, "blend=denoised start=data grid.strength=0.5", 4},
-    {"blend", "both_data", "flow ve", SOME, "blend=both start=data", 4},
+    {"blend", "both_data", "flow ve", SOME, "blend=both start=data grid.strength=1", 4},
     {"blend", "fixed_state", "flow ve", SOME, "blend=fixed start=state", 4},
     {"blend", "guided", "flow", SOME, "blend=denoised guidance.scale=3 guidance.rescale=0.5", 4},
     {"blend", "repaint", "vp_linear", "ddpm ddim heun dpmpp_2m", "jump=2,3 blend=state",
@@ -999,7 +999,8 @@ static const char *const betas[] = {"linear",      "scaled_linear", "cosine", "s
 static void table_of(const char *name) {
     for (int i = 0; i < 12; i++) {
         dk_config c = check_config("flow", i % 2 ? "dpmpp_2m_sde" : "ddim", 5);
-        c.schedule = dk_vp_discrete((dk_betas)place_of(betas, name), i < 6 ? 1000 : 50, 0.001, 0.02);
+        int which = place_of(betas, name), spaced = which < 2 || which == 3;
+        c.schedule = dk_vp_discrete((dk_betas)which, i < 6 ? 1000 : 50, spaced ? 0.001 : 0, spaced ? 0.02 : 0);
         c.schedule.zero_terminal_snr = i % 3 > 0, c.schedule.quirks = i / 3 % 2 ? DK_QUIRK_FLOAT_TABLE : 0;
         if (i % 3 > 1) c.schedule.quirks |= DK_QUIRK_TERMINAL_ALPHA;
         c.schedule.shift = i > 8 ? 3 : 0;

@@ -861,7 +861,7 @@ static void fields_that_a_method_cannot_use_are_refused(void **state) {
         {"er_sde", "rule=exact", "sampler.rule = exact: must be 0"},
         {"dpmpp_sde", "noise_prediction=1", "sampler.noise_prediction = 1: must be 0"},
         {"ddim", "snr=0.1", "sampler.snr = 0.1: must be 0"},
-        {"ddim", "evals=8", "sampler.quirk = 8: must be 0 where no quirk takes a number"},
+        {"ddim", "evals=8", "sampler.quirk = 8: must be 0: this method takes churn gauge"},
         {"smld", "law=sde", "sampler.law = sde: must be 0"},
         {"own", "alpha=0.5 order=3", NULL},
         {"own", "eta=0.5", "sampler.eta = 0.5: must be 0: this method takes churn order alpha"},

@@ -789,6 +789,7 @@ static void states_start_as_asked(void **state) {
         dk_eval e;
         clear_config(&c, "ddim", 1, 2, 5);
         c.grid = dk_grid_levels(levels, DK_UNIT_SIGMA), c.start = (dk_start)start, c.first_sample = 9;
+        c.grid.strength = 1;
         dk_normals(c.seed, 9, 0, 0, 5, z);
         dk_normals(c.seed, 10, 0, 0, 5, z + 5);
         for (int i = 0; i < 10; i++) x[i] = data[i] = (dk_real)(i - 4);

@@ -196,6 +196,68 @@ static void check_level(dk_level got, dk_level want, double tolerance, const cha
     check_near(got.sigma, want.sigma, tolerance, name);
 }
 
+/* What a family has no use for is refused by name, in both schedules; it has no effect where it is zero. */
+static void numbers_of_other_families_are_refused(void **state) {
+    static const char *const words[] = {"shift",    "sigma_min", "sigma_max", "cosine_offset",    "beta_min",
+                                        "beta_max", "betas",     "timesteps", "zero_terminal_snr"};
+    static const char *const used[][2] = {{"flow", "shift timesteps"},
+                                          {"ve", "sigma_min sigma_max"},
+                                          {"edm", "sigma_min sigma_max"},
+                                          {"vp", "beta_min beta_max"},
+                                          {"sub_vp", "beta_min beta_max"},
+                                          {"cosine_flow", ""},
+                                          {"vp_cosine_flow", "cosine_offset sigma_min sigma_max"},
+                                          {"vp_linear", "shift beta_min beta_max betas timesteps zero_terminal_snr"}};
+    (void)state;
+    for (int f = 0; f < (int)(sizeof used / sizeof *used); f++)
+        for (int k = 0; k < (int)(sizeof words / sizeof *words); k++)
+            for (int network = 0; network < 2; network++) {
+                char want[100], set[100];
+                const char *schedule = network ? "network_schedule" : "schedule";
+                dk_config c = check_config("flow", "euler", 3);
+                if (network) c.network_schedule = dk_schedule_named(used[f][0]);
+                else c.schedule = dk_schedule_named(used[f][0]);
+                dk_schedule *s = network ? &c.network_schedule : &c.schedule;
+                double *reals[] = {&s->shift,         &s->sigma_min, &s->sigma_max,
+                                   &s->cosine_offset, &s->beta_min,  &s->beta_max};
+                if (k < 6) *reals[k] = 0.5;
+                else if (k == 6) s->betas = DK_BETAS_COSINE;
+                else if (k == 7) s->timesteps = 500;
+                else s->zero_terminal_snr = 1;
+                dk_config set_by_text = check_config(used[f][0], "euler", 3);
+                set_by_text.network_schedule = set_by_text.schedule;
+                snprintf(set, sizeof set, "%s.%s=%s", schedule, words[k], k == 6 ? "cosine" : k == 7 ? "500" : "0.5");
+                snprintf(want, sizeof want, "%s.%s = ", schedule, words[k]);
+                int refused = dk_resolve(&c) != DK_OK && strstr(c.message, want) != NULL &&
+                              strstr(c.message, ": must be 0: the schedule's family has no such number") != NULL;
+                if (refused == (strstr(used[f][1], words[k]) != NULL))
+                    fail_msg("%s, %s: \"%s\"", used[f][0], want, dk_message(&c));
+                if (refused) assert_int_equal(dk_config_set(&set_by_text, set), DK_ERROR_CONFIG);
+            }
+    dk_config c = check_config("flow", "euler", 3);
+    c.network_schedule.shift = 3;
+    assert_int_equal(dk_resolve(&c), DK_ERROR_CONFIG);
+    assert_non_null(strstr(c.message, "network_schedule.shift = 3: must be 0"));
+    c = check_config("flow", "euler", 3);
+    assert_int_equal(dk_config_set(&c, "schedule.beta_max=0.1 schedule.betas=linear schedule.beta_min=0.01 "
+                                       "schedule.timesteps=10 schedule.family=vp_discrete"),
+                     DK_OK); /* the family holds before its numbers */
+}
+
+/* A slider at 0 must not run everything. */
+static void from_data_strength_is_said(void **state) {
+    dk_config c = check_config("flow", "euler", 4);
+    (void)state;
+    c.start = DK_START_DATA;
+    assert_int_equal(dk_resolve(&c), DK_ERROR_CONFIG);
+    assert_string_equal(c.message, "grid.strength = 0: must be > 0 with start = data: 1 for all of the grid");
+    c.grid.strength = 1;
+    assert_int_equal(dk_resolve(&c), DK_OK);
+    assert_int_equal(c.steps, 4);
+    c = check_config("flow", "euler", 4), c.start = DK_START_DATA, c.grid.full_steps = 8; /* says it, too */
+    assert_int_equal(dk_resolve(&c), DK_OK);
+}
+
 static void levels_are_found_again_by_sigma_and_lambda(void **state) {
     dk_schedule s;
     const char *name;
@@ -951,6 +1013,8 @@ int main(void) {
         cmocka_unit_test(table_is_linear_in_lambda_between_timesteps),
         cmocka_unit_test(slopes_are_derivatives),
         cmocka_unit_test(slopes_of_kinks_come_from_the_left),
+        cmocka_unit_test(numbers_of_other_families_are_refused),
+        cmocka_unit_test(from_data_strength_is_said),
         cmocka_unit_test(levels_are_found_again_by_sigma_and_lambda),
         cmocka_unit_test(clean_data_and_pure_noise_are_levels),
         cmocka_unit_test(noise_level_and_lambda_know_both_ends),
