@@ -1368,76 +1368,16 @@ enum {
     DKP_OF_NAMES = 128,
     DKP_OF_ALL = 255
 };
-typedef struct dkp_field {
-    const char *name, *allowed; /* allowed: in words; the words of an enumeration */
-    double low, high;
-    int at; /* in dk_config */
-    /* i: int, r: real, 1: real that is named by itself plus 1, u: uint64_t, z: size_t, c: an enumeration, b: a bit, which is
-       `low`, g: a spacing, n: a part by its name, w: a way by its name */
-    char kind;
-    unsigned char of;  /* the part that it belongs to */
-    uint32_t only; /* spacings, or families, that have this number, a bit each; 0: all */
-} dkp_field;
-
-/* What the recorder keeps to itself. */
-typedef struct dkp_recording {
-    dk_recorder r; /* first: what recording functions see */
-    dk_plan *plan;
-    const dk_plan *room; /* counts for which there is memory; NULL: none */
-    const struct dkp_pace *pace;
-    dk_layout *layout; /* while the way is recorded */
-    dk_row row;
-    int row_needs, storing, position, stage, judged, pinned[2], pin[3];
-    int within;             /* a step, which dkr_step has begun and not ended */
-    int offset;             /* step of the plan at which this stretch of steps begins */
-    dk_vec noise;           /* that an evaluation at sigma = 0 found in x */
-    int known, mask;        /* values, where the config has them */
-    dk_vec fixed;           /* the noise of known data, where it is the same at all levels */
-    int drawn;              /* value of the step's last draw behind its evaluations; -1: none */
-    int estimates, skipped; /* D so far; the first ones without an evaluation */
-    dk_vec momentum;        /* of guidance */
-    dk_level lambda_at;     /* the level whose lambda was asked for last, */
-    double lambda;          /* and that */
-    unsigned end, reached;  /* of what was said, counted in terms: now, and at most so far */
-    dk_term said[DK_SAID];  /* the last of them, round and round */
-} dkp_recording;
-
-static dk_recorder *dkp_recorder_in(dkp_recording *own) {
-    own->r.own = own;
-    return &own->r;
-}
-
-/* A Runge-Kutta tableau: row i, of i numbers, are the weights of the slopes 0 .. i - 1 for stage i; row `stages` is the
-   result, the row after it that of the embedded method, if there is one. */
-typedef struct dkp_tableau {
-    int stages, embedded;
-    double a[(DK_MAX_STAGES + 1) * (DK_MAX_STAGES + 2) / 2];
-} dkp_tableau;
-
-/* The same for an exponential method: its terms weight phi_k(-at h), and the columns through which a row goes, a bit each. */
-typedef struct dkp_phi_term {
-    int row, column, k;
-    double weight, at;
-} dkp_phi_term;
-typedef struct dkp_phi_tableau {
-    int stages, embedded, terms, given; /* given: column 0 is */
-    double c[DK_MAX_STAGES + 2];        /* 1 for results */
-    unsigned through[DK_MAX_STAGES + 2];
-    dkp_phi_term term[64];
-} dkp_phi_tableau;
-
-/* Where row i begins. */
-static int dkp_row(int i) { return i * (i - 1) / 2; }
-
 static int dkp_settings(dk_config *c, const char *settings, int of);
 struct dkp_marks;
 static dk_status dkp_resolve(dk_config *c, struct dkp_marks *marks, char *message);
 static dk_status dkp_resolve_data(dk_config *c, char *message);
 static dk_status dkp_check_levels(const dk_config *c, dk_level *level, char *message);
 static int dkp_controlled(const dk_config *c);
-static int dkp_guided_by_norms(const dk_guidance *g);
-static dk_status dkp_parse_tableau(const char *text, dkp_tableau *t, char *message);
-static dk_status dkp_parse_exponential(const char *text, dkp_phi_tableau *m, char *message);
+struct dkp_tableau;
+struct dkp_phi_tableau;
+static dk_status dkp_parse_tableau(const char *text, struct dkp_tableau *t, char *message);
+static dk_status dkp_parse_exponential(const char *text, struct dkp_phi_tableau *m, char *message);
 
 /* noise, and the evaluation with its guidance; */
 /* A generator of another program, which gives numbers in its own order. */
@@ -1465,24 +1405,17 @@ enum { DKP_START, DKP_PLAIN, DKP_MEASURE, DKP_PROBE, DKP_ATTEMPT };
 /* Values that a run with step-size control keeps from one attempt to the next, in slots of their own. */
 enum { DKP_KEPT_D = 1, DKP_KEPT_LOW = 2, DKP_FOREVER = 0x7FFFFFFF };
 
-/* How an attempt's error changes the step size, by the PID law of Soderlind 2003 over the inverse errors of this and the
-   accepted steps before, with the order of the better method. With noise k-diffusion takes 1.5. */
-typedef struct dkp_verdict {
-    int accepted;
-    double inverse_error, factor;
-} dkp_verdict;
-
 /* What recording functions ask: D where a step begins, which may be known; and whether a step's result is good enough. */
 static dk_vec dkp_denoise_first(dk_recorder *r);
-static dk_vec dkp_judge_runge_kutta(dk_recorder *r, const dkp_tableau *tableau, double h, const dk_vec *K,
+static dk_vec dkp_judge_runge_kutta(dk_recorder *r, const struct dkp_tableau *tableau, double h, const dk_vec *K,
                                     dk_vec x);
-static dk_vec dkp_judge_phi(dk_recorder *r, const dkp_phi_tableau *m, double h, const dk_vec *F, dk_vec x,
+static dk_vec dkp_judge_phi(dk_recorder *r, const struct dkp_phi_tableau *m, double h, const dk_vec *F, dk_vec x,
                             dk_level to, int noisy);
 static int dkp_attempting(const dk_recorder *r);
 static void dkp_record_measure(dk_recorder *r);
 static const dkp_pace *dkp_first_attempt(dk_recorder *r, dk_config *c, dkp_pace *p);
 static dk_status dkp_record_run(dk_plan *plan, dk_config *c, dkp_pace *p);
-static dkp_verdict dkp_judgement(const dk_run *run);
+static int dkp_accepts(const dk_run *run);
 static int dkp_proceed(dk_run *run, int accepted);
 
 /* and the memory of a run. */
@@ -2789,6 +2722,34 @@ DK_API int dk_levels(dk_config *c, dk_unit unit, double *out, int max) {
 
 /* ------------------------------------------------------------------------ >>recorder  Recorder */
 
+/* What the recorder keeps to itself. */
+typedef struct dkp_recording {
+    dk_recorder r; /* first: what recording functions see */
+    dk_plan *plan;
+    const dk_plan *room; /* counts for which there is memory; NULL: none */
+    const struct dkp_pace *pace;
+    dk_layout *layout; /* while the way is recorded */
+    dk_row row;
+    int row_needs, storing, position, stage, judged, pinned[2], pin[3];
+    int within;             /* a step, which dkr_step has begun and not ended */
+    int offset;             /* step of the plan at which this stretch of steps begins */
+    dk_vec noise;           /* that an evaluation at sigma = 0 found in x */
+    int known, mask;        /* values, where the config has them */
+    dk_vec fixed;           /* the noise of known data, where it is the same at all levels */
+    int drawn;              /* value of the step's last draw behind its evaluations; -1: none */
+    int estimates, skipped; /* D so far; the first ones without an evaluation */
+    dk_vec momentum;        /* of guidance */
+    dk_level lambda_at;     /* the level whose lambda was asked for last, */
+    double lambda;          /* and that */
+    unsigned end, reached;  /* of what was said, counted in terms: now, and at most so far */
+    dk_term said[DK_SAID];  /* the last of them, round and round */
+} dkp_recording;
+
+static dk_recorder *dkp_recorder_in(dkp_recording *own) {
+    own->r.own = own;
+    return &own->r;
+}
+
 DK_API void dkr_refuse(dk_recorder *r, const char *field, double value, const char *allowed) {
     if (r->status == DK_OK) r->status = dkp_fail(r->config->message, field, value, allowed);
 }
@@ -3200,6 +3161,53 @@ static void dkp_start_recorder(dk_recorder *r, dk_config *c) {
     r->falling = dk_noise_level(r->last) < dk_noise_level(r->first);
 }
 
+/* Values that the caller gives: x, and where data are known those and the mask. */
+static void dkp_give_values(dk_recorder *r) {
+    const dk_config *c = r->config;
+    dk_plan *plan = r->own->plan;
+    r->x = dkp_vec(r, dkp_new_value(r, 'x', 0, -1));
+    if (r->own->storing) plan->value[0].kind = DK_VALUE_BUFFER, plan->value[0].slot = 0;
+    plan->own.masked = !c->mask ? 0 : c->blend >= DK_BLEND_DENOISED ? 2 : 1;
+    if (!plan->own.masked) return;
+    if (!r->falling) dkr_refuse(r, "grid.rising", 1, "0 where data are known (mask)");
+    r->own->known = dkp_new_value(r, 'k', 0, -1), r->own->mask = dkp_new_value(r, 'm', 0, -1);
+    for (int i = 0; i < 2 && r->own->storing; i++) {
+        dk_value *v = &plan->value[i ? r->own->mask : r->own->known];
+        v->kind = DK_VALUE_GIVEN, v->slot = i;
+    }
+}
+
+/* The initial state; noise that known data keep. */
+static void dkp_record_start(dk_recorder *r) {
+    const dk_config *c = r->config;
+    const dkp_pace *pace = r->own->pace;
+    int fixed = c->mask && (c->blend == DK_BLEND_FIXED || c->blend == DK_BLEND_BOTH);
+    int starts = c->start != DK_START_STATE && (!pace || pace->phase == DKP_START);
+    if (fixed && pace) dkr_refuse(r, "blend", c->blend, "state or denoised with step-size control");
+    if (c->start == DK_START_NOISE && r->from.sigma <= 0)
+        dkr_refuse(r, "start", c->start, "DK_START_STATE or DK_START_DATA on a grid that begins at sigma = 0");
+    dk_vec z = (starts || fixed) && r->from.sigma > 0 ? dkp_draw(r, 0, r->from, r->from) : dkr_zero;
+    if (fixed) r->own->fixed = z;
+    if (!starts) return;
+    r->x = dkr_mix(c->start == DK_START_DATA ? r->from.alpha : 0, r->x, r->from.sigma, z);
+    r->x = dkp_keep_as(r, r->x, 'x', 0);
+}
+
+/* Steps between levels that fall or rise by the recording function; from clean data and back up by others. */
+static void dkp_record_steps(dk_recorder *r) {
+    int steps = r->own->plan->steps;
+    for (int i = 0, end; i < steps && r->status == DK_OK; i = end) {
+        int from_data = dkp_plan_level(r, i).sigma <= 0;
+        end = i + 1;
+        if (dkp_goes_back(r, i)) {
+            dkp_go_back(r, i);
+            continue;
+        }
+        while (end < steps && !from_data && !dkp_goes_back(r, end)) end++;
+        dkp_record_stretch(r, i, end, from_data ? dkp_record_from_data : r->sampler.record);
+    }
+}
+
 /* The whole way, or, with pace, one attempt of a step. */
 static void dkp_record_all(dk_recorder *r, dk_config *c, dk_plan *plan, const dkp_pace *pace,
                            const dk_plan *room) {
@@ -3207,50 +3215,19 @@ static void dkp_record_all(dk_recorder *r, dk_config *c, dk_plan *plan, const dk
     dk_layout layout = dkp_layout_of(c);
     r->own->plan = plan, r->own->pace = pace, r->own->room = room, r->own->storing = room != NULL;
     r->own->layout = &layout;
-    plan->number = c->number;
+    plan->number = c->number, plan->own.hooked = c->guidance.hook != NULL;
     r->steps = plan->steps = pace ? 1 : dkp_way_steps(&layout);
     plan->levels = r->steps + 1, plan->draws = 1, plan->own.flow = dkp_flow_unit(&r->config->schedule);
     r->from = r->to = dkp_level(r, 0);
     if (!r->falling && c->sampler.churn > 0)
         dkr_refuse(r, "sampler.churn", c->sampler.churn, "0 on a rising grid");
-    r->x = dkp_vec(r, dkp_new_value(r, 'x', 0, -1)); /* what the caller put into x */
-    if (r->own->storing) plan->value[0].kind = DK_VALUE_BUFFER, plan->value[0].slot = 0;
-    int fixed = c->mask && (c->blend == DK_BLEND_FIXED || c->blend == DK_BLEND_BOTH);
-    plan->own.masked = !c->mask ? 0 : c->blend >= DK_BLEND_DENOISED ? 2 : 1;
-    plan->own.hooked = c->guidance.hook != NULL;
-    if (plan->own.masked) {
-        if (fixed && pace) dkr_refuse(r, "blend", c->blend, "state or denoised with step-size control");
-        if (!r->falling) dkr_refuse(r, "grid.rising", 1, "0 where data are known (mask)");
-        r->own->known = dkp_new_value(r, 'k', 0, -1), r->own->mask = dkp_new_value(r, 'm', 0, -1);
-        for (int i = 0; i < 2 && r->own->storing; i++) {
-            dk_value *v = &plan->value[i ? r->own->mask : r->own->known];
-            v->kind = DK_VALUE_GIVEN, v->slot = i;
-        }
-    }
-    if (c->start == DK_START_NOISE && r->from.sigma <= 0)
-        dkr_refuse(r, "start", c->start, "DK_START_STATE or DK_START_DATA on a grid that begins at sigma = 0");
-    int starts = c->start != DK_START_STATE && (!pace || pace->phase == DKP_START);
-    dk_vec z = (starts || fixed) && r->from.sigma > 0 ? dkp_draw(r, 0, r->from, r->from) : dkr_zero;
-    if (fixed) r->own->fixed = z;
-    if (starts) {
-        r->x = dkr_mix(c->start == DK_START_DATA ? r->from.alpha : 0, r->x, r->from.sigma, z);
-        r->x = dkp_keep_as(r, r->x, 'x', 0);
-    }
+    dkp_give_values(r);
+    dkp_record_start(r);
     if (pace && dkp_travels(c))
         dkr_refuse(r, "sampler.rtol", r->sampler.control.rtol,
                    "0, and atol: with step-size control no grid goes back up");
-    int measures = pace && pace->phase != DKP_PLAIN && pace->phase != DKP_ATTEMPT;
-    if (measures) dkp_record_measure(r);
-    for (int i = 0, end; !measures && i < plan->steps && r->status == DK_OK; i = end) {
-        int from_data = dkp_plan_level(r, i).sigma <= 0;
-        end = i + 1;
-        if (dkp_goes_back(r, i)) {
-            dkp_go_back(r, i);
-            continue;
-        }
-        while (end < plan->steps && !from_data && !dkp_goes_back(r, end)) end++;
-        dkp_record_stretch(r, i, end, from_data ? dkp_record_from_data : c->sampler.record);
-    }
+    if (!pace || pace->phase == DKP_PLAIN || pace->phase == DKP_ATTEMPT) dkp_record_steps(r);
+    else dkp_record_measure(r);
     if (dkp_attempting(r) && !r->own->judged)
         dkr_refuse(r, "sampler.rtol", r->sampler.control.rtol,
                    "0, and atol: this sampler has no error estimate");
@@ -3262,6 +3239,28 @@ static void dkp_record_all(dk_recorder *r, dk_config *c, dk_plan *plan, const dk
 }
 
 /* ------------------------------------------------------------------------ >>samplers  Samplers */
+
+/* A Runge-Kutta tableau: row i, of i numbers, are the weights of the slopes 0 .. i - 1 for stage i; row `stages` is the
+   result, the row after it that of the embedded method, if there is one. */
+typedef struct dkp_tableau {
+    int stages, embedded;
+    double a[(DK_MAX_STAGES + 1) * (DK_MAX_STAGES + 2) / 2];
+} dkp_tableau;
+
+/* The same for an exponential method: its terms weight phi_k(-at h), and the columns through which a row goes, a bit each. */
+typedef struct dkp_phi_term {
+    int row, column, k;
+    double weight, at;
+} dkp_phi_term;
+typedef struct dkp_phi_tableau {
+    int stages, embedded, terms, given; /* given: column 0 is */
+    double c[DK_MAX_STAGES + 2];        /* 1 for results */
+    unsigned through[DK_MAX_STAGES + 2];
+    dkp_phi_term term[64];
+} dkp_phi_tableau;
+
+/* Where row i begins. */
+static int dkp_row(int i) { return i * (i - 1) / 2; }
 
 /* Where noise injection splits a step: go down to `down` without noise, then add up * z. */
 typedef struct dkp_split {
@@ -5353,7 +5352,7 @@ static int dkp_next(dk_run *run, dk_eval *eval) {
         int control = pass->boundary == DK_BOUNDARY_END && p->attempt, accepted = 1;
         if (own->pass > 0 && pass[-1].boundary >= DK_BOUNDARY_NORM && dkp_cross_boundary(run, pass - 1) != DK_OK)
             return 0;
-        if (control && own->pace.phase == DKP_ATTEMPT) accepted = dkp_judgement(run).accepted;
+        if (control && own->pace.phase == DKP_ATTEMPT) accepted = dkp_accepts(run);
         if (accepted) {
             if (pass->noises && dkp_ask_noise(run, pass) != DK_OK) return 0;
             if (backend->rows(backend->user, run, pass)) {
@@ -6407,6 +6406,17 @@ DK_API dk_status dk_noise_fill(const dk_noise_source *source, const dk_noise_req
 }
 
 /* ---------------------------------------------------------------------------- >>checks  Checks */
+
+typedef struct dkp_field {
+    const char *name, *allowed; /* allowed: in words; the words of an enumeration */
+    double low, high;
+    int at; /* in dk_config */
+    /* i: int, r: real, 1: real that is named by itself plus 1, u: uint64_t, z: size_t, c: an enumeration, b: a bit, which is
+       `low`, g: a spacing, n: a part by its name, w: a way by its name */
+    char kind;
+    unsigned char of;  /* the part that it belongs to */
+    uint32_t only; /* spacings, or families, that have this number, a bit each; 0: all */
+} dkp_field;
 
 DKP_SMALL
 
@@ -7815,8 +7825,6 @@ static const dkp_pace *dkp_first_attempt(dk_recorder *r, dk_config *c, dkp_pace 
     return p;
 }
 
-/* Counts: the plan's sizes for a resolved config. The levels need not be known. */
-
 /* Over the plan of the attempt before, in its memory. */
 static dk_status dkp_record_attempt(dk_recorder *r, dk_plan *plan, dk_config *c, dkp_pace *p) {
     int owned = plan->own.owned;
@@ -7894,6 +7902,10 @@ static double dkp_worst(const dk_run *run, int i) {
 
 /* How an attempt's error changes the step size, by the PID law of Soderlind 2003 over the inverse errors of this and the
    accepted steps before, with the order of the better method. With noise k-diffusion takes 1.5. */
+typedef struct dkp_verdict {
+    int accepted;
+    double inverse_error, factor;
+} dkp_verdict;
 
 static dkp_verdict dkp_judgement(const dk_run *run) {
     const dk_sampler *s = &run->config.sampler;
@@ -7919,6 +7931,8 @@ static dkp_verdict dkp_judgement(const dk_run *run) {
     }
     return v;
 }
+
+static int dkp_accepts(const dk_run *run) { return dkp_judgement(run).accepted; }
 
 static void dkp_learn(dkp_pace *p, dkp_verdict v) {
     int first = p->accepted + p->rejected == 0;
