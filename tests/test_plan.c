@@ -628,7 +628,7 @@ static void values_alive_together_never_share_a_slot(void **state) {
             for (int start = 0; start < DK_START_COUNT; start++) {
                 dk_config c = check_config(schedules[s], dk_sampler_at(n)->name, 6);
                 dk_plan plan;
-                c.start = (dk_start)start;
+                c.start = (dk_start)start, c.grid.strength = start == DK_START_DATA;
                 record(&c, &plan);
                 check_slots(&plan, c.sampler.name);
                 check_readers(&plan, c.sampler.name);
