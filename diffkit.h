@@ -54,7 +54,7 @@
                    dk_config_for(&c, "sdxl", NULL).
        Blocking:   dk_sample(&c, denoise, user, x).
        Stepping:   no callback, and no allocation when you bring the memory:
-                       dk_begin(&run, &c, x, memory, dk_run_size(&c));
+                       dk_begin(&run, &c, x, memory, dk_run_size(NULL, &c));
                        while (dk_next(&run, &eval)) network(eval.input, eval.t, eval.output);
                        if (run.status) puts(run.message);
                        dk_end(&run);
@@ -450,8 +450,8 @@ DK_API const dk_named *dk_grid_at(int i); /* the list of names; NULL past the en
 /* The user's own levels, taken verbatim: steps + 1 numbers. */
 DK_API dk_grid dk_grid_levels(const double *levels, dk_unit unit);
 
-/* The finished grid of a config as numbers, with what time travel repeats. Writes at most max; returns how many there
-   are, 0 and a message if the config cannot work. */
+/* The finished grid of a config as numbers, with what time travel repeats. Writes at most max, none where out is NULL; returns
+   how many there are, 0 and a message if the config cannot work. */
 DK_API int dk_levels(struct dk_config *c, dk_unit unit, double *out, int max);
 
 /* --------------------------------------------------------- >>decl-sampler  Samplers and recorders */
@@ -807,12 +807,9 @@ typedef struct dk_eval {
 /* Nonzero stops: dk_sample and dk_continue then return DK_ERROR_CALLBACK; x is the state of that evaluation. */
 typedef int (*dk_denoise_fn)(void *user, const dk_eval *eval);
 
-/* Bytes for dk_begin: plan and buffers; 0 and a message if the config cannot work (or DK_NO_MALLOC). Records the plan,
-   in memory that it allocates and gives back. */
-DK_API size_t dk_run_size(dk_config *c);
-/* Bytes for dk_begin_plan: buffers only; 0 if they cannot be had, or the config's batch, dim, threads or noise cannot
-   work, which dk_begin_plan says in words. Writes to neither. */
-DK_API size_t dk_workspace_size(const dk_plan *plan, const dk_config *c);
+/* Bytes that dk_begin_plan needs with this plan; plan NULL: that dk_begin needs, whose plan is recorded to find out, in
+   memory that is allocated and given back. 0 where there can be no such run; dk_begin says why. */
+DK_API size_t dk_run_size(const dk_plan *plan, const dk_config *c);
 /* Starts a run on x (batch * dim numbers). memory NULL: allocated, freed by dk_end. Any alignment.
    x and memory must stay until the end; neither they, nor mask and known, nor the run may share memory. The config is
    read only, by any number of threads at once, and copied. An error is in run->status and run->message, and the run
@@ -822,16 +819,18 @@ DK_API dk_status dk_begin(dk_run *run, const dk_config *c, dk_real *x, void *mem
    progress, unchecked, parallel, threads and backend count: all else is in the plan, which must stay until the end. */
 DK_API dk_status dk_begin_plan(dk_run *run, const dk_plan *plan, const dk_config *c, dk_real *x, void *memory,
                                size_t bytes);
-/* 1: eval is to be done, then call again. 0: the end, or an error in run->status: x is what it was at that
-   evaluation, and calling again hands the same evaluation out once more. A run that has ended in an error (the step size
-   became too small, the result is not finite) says so again. */
+/* 1: eval is to be done, then call again. 0: the end where run->status is DK_OK, else an error; x is then unfinished, and
+   calling again goes on where it stopped. An evaluation whose output is bad is handed out once more, with x as it was
+   at that evaluation. After a hook, noise source or back end has failed that one is asked again; until then x holds
+   what of the step is done. A run that has ended in an error (the step size became too small, the result, which x
+   holds, is not finite) says so again. */
 DK_API int dk_next(dk_run *run, dk_eval *eval);
 /* The loop around dk_next, with progress; after an error or a stop it may be called again. Returns run->status. */
 DK_API dk_status dk_continue(dk_run *run, dk_denoise_fn denoise, void *user);
 /* Gives back what dk_begin or dk_begin_plan allocated, and makes the run zero; x, and memory of the caller's, stay. At any
    time, also for a run that is not over; NULL, a run that did not begin, and twice are fine. Not within a callback of
-   dk_next (hook, noise, back end, parallel), where it does nothing but say so; such callbacks must return, not throw
-   or longjmp, or the run can neither go on nor be ended. */
+   dk_next (hook, noise, back end, parallel), where it does nothing but say so. Such callbacks must return, not throw or
+   longjmp: the run could neither go on nor be ended, only begun anew, and what it has allocated would be lost. */
 DK_API void dk_end(dk_run *run);
 /* dk_begin, dk_continue, dk_end, on allocated memory. An error is in c->message, and x what dk_next leaves. */
 DK_API dk_status dk_sample(dk_config *c, dk_denoise_fn denoise, void *user, dk_real *x);
@@ -893,14 +892,18 @@ typedef enum dk_value_kind {
     DK_VALUE_GIVEN   /* full size, constant, the caller's: slot 0 dk_config.known, slot 1 dk_config.mask */
 } dk_value_kind;
 
+typedef struct dkp_life {
+    int pass, born, dies; /* where a value is made, and the positions between which it lives */
+    int needs;            /* the last call that it depends on, -1: none */
+    int together; /* this value and the next together - 1 lie in slots that follow one another; 0: alone */
+} dkp_life;
+
 typedef struct dk_value {
     char letter; /* x state, D denoised, U unconditional D, F, G and H network outputs, u network input,
                     z noise, k known data, m mask, y anything else */
     char kind;   /* dk_value_kind */
     int number, slot;
-    int pass, born, dies; /* where it is made, and the positions between which it lives */
-    int needs;            /* the last call that it depends on, -1: none */
-    int together; /* this value and the next together - 1 lie in slots that follow one another; 0: alone */
+    dkp_life life; /* private */
 } dk_value;
 
 /* One combination dst = sum of terms, or, where draw >= 0, dst = that draw of noise. Rows run in order and
@@ -968,21 +971,25 @@ typedef struct dk_draw {
     int way; /* how many draws before it went up: what goes down again is on a path of its own */
 } dk_draw;
 
+/* What a plan keeps for the library: private. */
+typedef struct dkp_planned {
+    int owned;  /* its memory is dk_plan_free's */
+    int noises; /* extra full-size buffers when noise comes from a callback */
+    int masked; /* needs dk_config.mask and known: 1 for states, 2 for D */
+    int flow;   /* its noise levels are customarily told as sigma/(alpha + sigma) */
+    int hooked; /* needs dk_config.guidance.hook */
+} dkp_planned;
+
 /* A recorded sampler: constant once made; share it freely. Its arrays lie in one block of memory. */
 struct dk_plan {
     void *memory; /* in: where to record, or NULL to allocate; freed by dk_plan_free only if allocated */
     size_t bytes; /* in: size of memory */
-    int owned;
-    size_t used; /* of memory */
+    size_t used; /* of memory, by the plan; after DK_ERROR_MEMORY: how much would do */
     int attempt; /* 1: one step of a sampler with step-size control: for reading, not for running */
     int steps, levels, calls, rows, terms, values, passes, norms, draws;
     int buffers; /* full-size buffers besides x */
     int halves;  /* buffers of 16 bits per number */
     int locals;  /* tiles */
-    int noises;  /* extra full-size buffers when noise comes from a callback */
-    int masked;  /* needs dk_config.mask and known: 1 for states, 2 for D */
-    int flow;    /* its noise levels are customarily told as sigma/(alpha + sigma) */
-    int hooked;  /* needs dk_config.guidance.hook */
     dk_number number;
     dk_level *level;
     dk_call *call;
@@ -992,10 +999,9 @@ struct dk_plan {
     dk_pass *pass;
     dk_norm *norm;
     dk_draw *draw;
+    dkp_planned own;
 };
 
-/* Bytes that dk_record needs; 0 and a message if the config cannot work. */
-DK_API size_t dk_plan_size(struct dk_config *c);
 /* Records the config's sampler on its grid. Before: plan zero, zero but for memory and bytes, or recorded already: then it
    gives way to the new one. The config is read, and its message written on failure: the plan is then what it was, or
    empty where it had memory of its own. A plan is not written to by its runs: any number of threads may use it. */
@@ -1016,7 +1022,7 @@ DK_API size_t dk_plan_text(const dk_plan *plan, char *text, size_t size);
 /* ---------------------------------------------------------- >>decl-state  What a run is made of */
 
 /* Where a run with step-size control stands. It records one attempt of a step at a time, as a plan of its own. */
-typedef struct dk_pace {
+typedef struct dkp_pace {
     dk_level from, to; /* of this attempt */
     double at, next, end,
         h; /* on the method's axis, lambda or its gauge's u: from, to, the last level; h > 0: */
@@ -1030,7 +1036,7 @@ typedef struct dk_pace {
     int kept, keeps[2]; /* values that are known; that will be if this attempt is rejected, or accepted */
     int buffers, halves, locals, noises; /* the most that an attempt needs */
     int sizing;                          /* private: records the most, wherever the level is */
-} dk_pace;
+} dkp_pace;
 
 /* What a run keeps for itself: private. Nothing in it points into the run, which may be moved. */
 typedef struct dkp_run {
@@ -1046,7 +1052,7 @@ typedef struct dkp_run {
     uint16_t *halves;
     double *sums;
     void *streams; /* generators that give their numbers in order, where they stand */
-    dk_pace pace;  /* of a sampler with step-size control */
+    dkp_pace pace;  /* of a sampler with step-size control */
     dk_plan plan;  /* of dk_begin */
     void *owned;
 } dkp_run;
@@ -1407,8 +1413,8 @@ static dk_vec dkp_judge_phi(dk_recorder *r, const struct dkp_phi_tableau *m, dou
                             dk_level to, int noisy);
 static int dkp_attempting(const dk_recorder *r);
 static void dkp_record_measure(dk_recorder *r);
-static const dk_pace *dkp_first_attempt(dk_recorder *r, dk_config *c, dk_pace *p);
-static dk_status dkp_record_run(dk_plan *plan, dk_config *c, dk_pace *p);
+static const dkp_pace *dkp_first_attempt(dk_recorder *r, dk_config *c, dkp_pace *p);
+static dk_status dkp_record_run(dk_plan *plan, dk_config *c, dkp_pace *p);
 static int dkp_accepts(const dk_run *run);
 static int dkp_proceed(dk_run *run, int accepted);
 
@@ -2710,7 +2716,7 @@ DK_API int dk_levels(dk_config *c, dk_unit unit, double *out, int max) {
         return 0;
     dk_layout g = dkp_layout_of(&resolved);
     int steps = dkp_way_steps(&g);
-    for (int i = 0; i <= steps && i < max; i++) out[i] = dkp_in_unit(unit, dkp_way_level(&g, i));
+    for (int i = 0; out && i <= steps && i < max; i++) out[i] = dkp_in_unit(unit, dkp_way_level(&g, i));
     return steps + 1;
 }
 
@@ -2721,7 +2727,7 @@ typedef struct dkp_recording {
     dk_recorder r; /* first: what recording functions see */
     dk_plan *plan;
     const dk_plan *room; /* counts for which there is memory; NULL: none */
-    const struct dk_pace *pace;
+    const struct dkp_pace *pace;
     dk_layout *layout; /* while the way is recorded */
     dk_row row;
     int row_needs, storing, position, stage, judged, pinned[2], pin[3];
@@ -2859,8 +2865,7 @@ static int dkp_new_value(dk_recorder *r, char letter, int number, int needs) {
     dk_plan *p = r->own->plan;
     int value = p->values++;
     if (DKP_STORING(r, values)) {
-        dk_value v = {letter,           DK_VALUE_LOCAL,   number, -1, p->passes,
-                      r->own->position, r->own->position, needs,  0};
+        dk_value v = {letter, DK_VALUE_LOCAL, number, -1, {p->passes, r->own->position, r->own->position, needs, 0}};
         p->value[value] = v;
     }
     return value;
@@ -2870,8 +2875,8 @@ static int dkp_new_value(dk_recorder *r, char letter, int number, int needs) {
 static void dkp_use(dk_recorder *r, int value, int full) {
     if (!r->own->storing) return;
     dk_value *v = &r->own->plan->value[value];
-    if (r->own->position > v->dies) v->dies = r->own->position;
-    if (v->kind == DK_VALUE_LOCAL && (full || v->pass != r->own->plan->passes)) v->kind = DK_VALUE_BUFFER;
+    if (r->own->position > v->life.dies) v->life.dies = r->own->position;
+    if (v->kind == DK_VALUE_LOCAL && (full || v->life.pass != r->own->plan->passes)) v->kind = DK_VALUE_BUFFER;
 }
 
 /* A row is opened, given its terms and closed. Terms with coefficient 0 are dropped: 0 * infinity must not spoil
@@ -2889,7 +2894,7 @@ static void dkp_put_term(dk_recorder *r, dk_term t) {
     dkp_use(r, t.value, 0);
     p->terms++;
     if (!DKP_STORING(r, terms)) return;
-    int needs = t.scalar ? p->calls - 1 : p->value[t.value].needs;
+    int needs = t.scalar ? p->calls - 1 : p->value[t.value].life.needs;
     if (needs > r->own->row_needs) r->own->row_needs = needs;
     p->term[p->terms - 1] = t;
 }
@@ -2989,12 +2994,12 @@ static dk_vec dkp_known_at(dk_recorder *r, const dk_level *l, dk_vec z) {
 
 /* The state as the network sees it. */
 static dk_vec dkp_blend_seen(dk_recorder *r, dk_vec x, const dk_level *level) {
-    if (!r->own->plan->masked || r->config->blend != DK_BLEND_BOTH) return x;
+    if (!r->own->plan->own.masked || r->config->blend != DK_BLEND_BOTH) return x;
     return dkp_blend_with(r, x, dkp_known_at(r, level, r->own->fixed), 'y', r->own->plan->calls);
 }
 
 static dk_vec dkp_blend_denoised(dk_recorder *r, dk_vec D, char letter, int number) {
-    return r->own->plan->masked < 2 ? D : dkp_blend_with(r, D, dkp_vec(r, r->own->known), letter, number);
+    return r->own->plan->own.masked < 2 ? D : dkp_blend_with(r, D, dkp_vec(r, r->own->known), letter, number);
 }
 
 /* Draw number `draw` of the run; 0 is the initial state's. */
@@ -3085,7 +3090,7 @@ static void dkp_churn(dk_recorder *r) {
 
 /* The end of a step where data are known. */
 static void dkp_blend_state(dk_recorder *r, int number) {
-    if (r->status != DK_OK || r->own->plan->masked != 1) return;
+    if (r->status != DK_OK || r->own->plan->own.masked != 1) return;
     dk_vec z = r->own->fixed;
     if (r->to.sigma > 0 && !z.of)
         z = r->own->drawn >= 0 ? dkp_vec(r, r->own->drawn) : dkr_noise(r, r->from, r->to);
@@ -3096,7 +3101,7 @@ static void dkp_blend_state(dk_recorder *r, int number) {
 static void dkp_end_step(dk_recorder *r) {
     dkp_recording *own = r->own;
     int number = own->offset + r->step + 1;
-    r->x = dkp_keep_as(r, r->x, own->plan->masked == 1 ? 'y' : 'x', number);
+    r->x = dkp_keep_as(r, r->x, own->plan->own.masked == 1 ? 'y' : 'x', number);
     dkp_blend_state(r, number);
     if (own->storing && r->status == DK_OK) { /* the sampler may have stored it already */
         dk_value *v = &own->plan->value[r->x.at];
@@ -3162,8 +3167,8 @@ static void dkp_give_values(dk_recorder *r) {
     dk_plan *plan = r->own->plan;
     r->x = dkp_vec(r, dkp_new_value(r, 'x', 0, -1));
     if (r->own->storing) plan->value[0].kind = DK_VALUE_BUFFER, plan->value[0].slot = 0;
-    plan->masked = !c->mask ? 0 : c->blend >= DK_BLEND_DENOISED ? 2 : 1;
-    if (!plan->masked) return;
+    plan->own.masked = !c->mask ? 0 : c->blend >= DK_BLEND_DENOISED ? 2 : 1;
+    if (!plan->own.masked) return;
     if (!r->falling) dkr_refuse(r, "grid.rising", 1, "0 where data are known (mask)");
     r->own->known = dkp_new_value(r, 'k', 0, -1), r->own->mask = dkp_new_value(r, 'm', 0, -1);
     for (int i = 0; i < 2 && r->own->storing; i++) {
@@ -3175,7 +3180,7 @@ static void dkp_give_values(dk_recorder *r) {
 /* The initial state; noise that known data keep. */
 static void dkp_record_start(dk_recorder *r) {
     const dk_config *c = r->config;
-    const dk_pace *pace = r->own->pace;
+    const dkp_pace *pace = r->own->pace;
     int fixed = c->mask && (c->blend == DK_BLEND_FIXED || c->blend == DK_BLEND_BOTH);
     int starts = c->start != DK_START_STATE && (!pace || pace->phase == DKP_START);
     if (fixed && pace) dkr_refuse(r, "blend", c->blend, "state or denoised with step-size control");
@@ -3204,15 +3209,15 @@ static void dkp_record_steps(dk_recorder *r) {
 }
 
 /* The whole way, or, with pace, one attempt of a step. */
-static void dkp_record_all(dk_recorder *r, dk_config *c, dk_plan *plan, const dk_pace *pace,
+static void dkp_record_all(dk_recorder *r, dk_config *c, dk_plan *plan, const dkp_pace *pace,
                            const dk_plan *room) {
     dkp_start_recorder(r, c);
     dk_layout layout = dkp_layout_of(c);
     r->own->plan = plan, r->own->pace = pace, r->own->room = room, r->own->storing = room != NULL;
     r->own->layout = &layout;
-    plan->number = c->number, plan->hooked = c->guidance.hook != NULL;
+    plan->number = c->number, plan->own.hooked = c->guidance.hook != NULL;
     r->steps = plan->steps = pace ? 1 : dkp_way_steps(&layout);
-    plan->levels = r->steps + 1, plan->draws = 1, plan->flow = dkp_flow_unit(&r->config->schedule);
+    plan->levels = r->steps + 1, plan->draws = 1, plan->own.flow = dkp_flow_unit(&r->config->schedule);
     r->from = r->to = dkp_level(r, 0);
     if (!r->falling && c->sampler.churn > 0)
         dkr_refuse(r, "sampler.churn", c->sampler.churn, "0 on a rising grid");
@@ -4454,14 +4459,14 @@ enum { DKP_KINDS = DK_VALUE_LOCAL + 1 };
 /* For a value, and those that lie together with it; not in the caller's x, which is memory of its own. */
 static void dkp_take(dkp_slots *slots, dk_value *v) {
     dkp_slots *s = &slots[(int)v->kind];
-    int n = v->together > 1 ? v->together : 1, i = n > 1 && v->kind == DK_VALUE_BUFFER, free = 0;
+    int n = v->life.together > 1 ? v->life.together : 1, i = n > 1 && v->kind == DK_VALUE_BUFFER, free = 0;
     for (; free < n; i++) free = i < s->count && s->used[i] ? 0 : free + 1;
     if (i > s->count) s->count = i;
     for (int k = 0; k < n; k++) v[k].slot = i - n + k, s->used[i - n + k] = 1;
 }
 
 static void dkp_release(const dkp_slots *slots, const dk_value *v, int position) {
-    if (v->dies <= position && v->kind != DK_VALUE_GIVEN) slots[(int)v->kind].used[v->slot] = 0;
+    if (v->life.dies <= position && v->kind != DK_VALUE_GIVEN) slots[(int)v->kind].used[v->slot] = 0;
 }
 
 /* Long sums run in parts, so terms that the result is written over must be read in the first part. A vector that
@@ -4505,9 +4510,9 @@ static int dkp_last_use(const dk_plan *p, int value, int last_pass) {
         if (dkp_boundary_reads(p, pass, value)) return pass->position;
         for (int k = pass->first + pass->count - 1; k >= pass->first; k--)
             for (int j = p->row[k].first; j < p->row[k].first + p->row[k].count; j++)
-                if (p->term[j].value == value) return p->value[p->row[k].dst].born;
+                if (p->term[j].value == value) return p->value[p->row[k].dst].life.born;
     }
-    return p->value[value].born;
+    return p->value[value].life.born;
 }
 
 /* Drops rows whose values nothing reads, the last first, for then others may be such, too. */
@@ -4516,13 +4521,13 @@ static void dkp_drop_dead_rows(dk_plan *p) {
         for (; k >= p->pass[i].first; k--) {
             const dk_row row = p->row[k];
             const dk_value *dst = &p->value[row.dst];
-            if (row.draw >= 0 || dst->dies > dst->born) continue;
+            if (row.draw >= 0 || dst->life.dies > dst->life.born) continue;
             memmove(&p->row[k], &p->row[k + 1], (size_t)(--p->rows - k) * sizeof row);
             p->pass[i].count--;
             for (int j = i + 1; j < p->passes; j++) p->pass[j].first--;
             for (int j = row.first; j < row.first + row.count; j++) {
                 dk_value *v = &p->value[p->term[j].value];
-                if (v->dies == dst->born) v->dies = dkp_last_use(p, p->term[j].value, i);
+                if (v->life.dies == dst->life.born) v->life.dies = dkp_last_use(p, p->term[j].value, i);
             }
         }
 }
@@ -4535,7 +4540,7 @@ static void dkp_allocate(dk_plan *p, char *scratch) {
     for (int i = 0; i < DKP_KINDS; i++)
         slots[i].used = scratch + (size_t)i * ((size_t)p->values + 4), slots[i].count = 0;
     buffers->count = 1,
-    buffers->used[0] = p->value[0].dies > 0; /* the caller's x, unless it is filled anew */
+    buffers->used[0] = p->value[0].life.dies > 0; /* the caller's x, unless it is filled anew */
     if (p->attempt)
         buffers->count = DKP_KEPT_LOW + 1, buffers->used[DKP_KEPT_D] = buffers->used[DKP_KEPT_LOW] = 1;
     for (int i = 0; i < p->passes; i++) {
@@ -4545,13 +4550,13 @@ static void dkp_allocate(dk_plan *p, char *scratch) {
             dk_row *row = &p->row[k];
             dk_value *dst = &p->value[row->dst];
             for (int j = row->first; j < row->first + row->count; j++)
-                dkp_release(slots, &p->value[p->term[j].value], dst->born);
+                dkp_release(slots, &p->value[p->term[j].value], dst->life.born);
             if (dst->slot < 0) dkp_take(slots, dst);
-            dkp_release(slots, dst, dst->born);
+            dkp_release(slots, dst, dst->life.born);
             if (row->draw >= 0) pass->noises++;
             if (row->mask < 0) dkp_terms_of_dst_first(p, row);
         }
-        if (pass->noises > p->noises) p->noises = pass->noises;
+        if (pass->noises > p->own.noises) p->own.noises = pass->noises;
         if (pass->boundary == DK_BOUNDARY_CALL) {
             dk_call *call = &p->call[pass->index];
             dk_value *out = &p->value[call->output],
@@ -4602,7 +4607,7 @@ static uint64_t dkp_plan_hash(const dk_plan *p) {
     return h;
 }
 
-static dk_status dkp_count(dk_recorder *r, dk_plan *plan, dk_config *resolved, const dk_pace *pace,
+static dk_status dkp_count(dk_recorder *r, dk_plan *plan, dk_config *resolved, const dkp_pace *pace,
                            dk_level *levels) {
     memset(plan, 0, sizeof *plan);
     plan->level = levels;
@@ -4634,21 +4639,6 @@ static dk_status dkp_answer(dk_config *c, const dk_config *resolved, dk_status s
     return status;
 }
 
-DK_API size_t dk_plan_size(dk_config *c) {
-    dk_config resolved;
-    dkp_marks marks;
-    dk_plan counts;
-    dk_status status = dkp_prepare(c, &resolved, NULL, &marks);
-    dk_pace pace;
-    dkp_recording recording;
-    dk_recorder *r = dkp_recorder_in(&recording);
-    if (status == DK_OK)
-        status = dkp_count(r, &counts, &resolved, dkp_first_attempt(r, &resolved, &pace), NULL);
-    size_t bytes = status == DK_OK ? dkp_plan_bytes(&counts) : 0;
-    if (bytes == (size_t)-1) status = dkp_fail_allocation(resolved.message, bytes);
-    return dkp_answer(c, &resolved, status) == DK_OK ? bytes : 0;
-}
-
 /* Memory of the caller, or allocated. */
 static dk_status dkp_get_memory(void **memory, size_t *bytes, int *owned, size_t needed, char *message) {
     *owned = 0;
@@ -4659,10 +4649,10 @@ static dk_status dkp_get_memory(void **memory, size_t *bytes, int *owned, size_t
 }
 
 /* Lays out memory for the counts in `room` and records into it. */
-static dk_status dkp_record_into(dk_recorder *r, dk_plan *plan, dk_config *c, const dk_pace *pace,
+static dk_status dkp_record_into(dk_recorder *r, dk_plan *plan, dk_config *c, const dkp_pace *pace,
                                  dk_plan *room, int known) {
     dk_status status =
-        dkp_get_memory(&room->memory, &room->bytes, &room->owned, dkp_plan_bytes(room), c->message);
+        dkp_get_memory(&room->memory, &room->bytes, &room->own.owned, dkp_plan_bytes(room), c->message);
     if (status != DK_OK) return status;
     dkp_layout(room, dkp_align(room->memory));
     *plan = *room;
@@ -4688,7 +4678,7 @@ static dk_plan dkp_usual_room(const dk_config *c) {
 enum { DKP_LITTLE = 65536 }; /* bytes */
 
 /* Into the plan's memory. `kept`, unless NULL: what an attempt keeps for the next one if it is rejected, and if not. */
-static dk_status dkp_record_resolved(dk_recorder *r, dk_plan *plan, dk_config *c, const dk_pace *pace,
+static dk_status dkp_record_resolved(dk_recorder *r, dk_plan *plan, dk_config *c, const dkp_pace *pace,
                                      int kept[2]) {
     dk_plan room = dkp_usual_room(c), given = *plan;
     int known = !pace && plan->level;
@@ -4705,6 +4695,7 @@ static dk_status dkp_record_resolved(dk_recorder *r, dk_plan *plan, dk_config *c
     if (status != DK_OK) {
         if (plan->memory != given.memory) dk_plan_free(plan);
         *plan = given;
+        if (status == DK_ERROR_MEMORY) plan->used = dkp_plan_bytes(&room);
         return status;
     }
     char *base = dkp_align(plan->memory);
@@ -4721,15 +4712,8 @@ static dk_status dkp_record_resolved(dk_recorder *r, dk_plan *plan, dk_config *c
     if (plan->value[result].slot != 0) { /* the last state is not in x: move it there */
         dk_term t = {1, result, 0, 0};
         dk_row row = {plan->values, plan->terms, 1, -1, -1, 0};
-        dk_value v = {'x',
-                      DK_VALUE_BUFFER,
-                      plan->steps,
-                      0,
-                      plan->passes - 1,
-                      r->own->position,
-                      r->own->position,
-                      plan->calls - 1,
-                      0};
+        dk_value v = {'x', DK_VALUE_BUFFER, plan->steps, 0,
+                      {plan->passes - 1, r->own->position, r->own->position, plan->calls - 1, 0}};
         plan->term[plan->terms++] = t;
         plan->row[plan->rows++] = row;
         plan->value[plan->values++] = v;
@@ -4742,9 +4726,9 @@ DK_API dk_status dk_record(dk_plan *plan, dk_config *c) {
     dk_config resolved;
     if (c && !plan) return dkp_fail_text(c->message, DK_ERROR_CONFIG, "plan = NULL: must be a dk_plan");
     dkp_marks marks;
-    if (c && plan->owned) dk_plan_free(plan); /* recorded before */
+    if (c && plan->own.owned) dk_plan_free(plan); /* recorded before */
     dk_status status = dkp_prepare(c, &resolved, plan, &marks);
-    dk_pace pace;
+    dkp_pace pace;
     dkp_recording recording;
     dk_recorder *r = dkp_recorder_in(&recording);
     if (status == DK_OK)
@@ -4754,7 +4738,7 @@ DK_API dk_status dk_record(dk_plan *plan, dk_config *c) {
 
 DK_API void dk_plan_free(dk_plan *plan) {
     if (!plan) return;
-    if (plan->owned) DKP_FREE(plan->memory);
+    if (plan->own.owned) DKP_FREE(plan->memory);
     memset(plan, 0, sizeof *plan);
 }
 
@@ -4763,7 +4747,7 @@ DK_API dk_status dk_plan_copy(dk_plan *to, const dk_plan *from) {
     dk_plan copy = *from;
     char message[DK_MESSAGE_SIZE];
     copy.memory = to->memory, copy.bytes = to->bytes;
-    dk_status status = dkp_get_memory(&copy.memory, &copy.bytes, &copy.owned, dkp_plan_bytes(from), message);
+    dk_status status = dkp_get_memory(&copy.memory, &copy.bytes, &copy.own.owned, dkp_plan_bytes(from), message);
     if (status != DK_OK) return status;
     dkp_layout(&copy, dkp_align(copy.memory));
     dkp_move_arrays(&copy, from);
@@ -4940,31 +4924,22 @@ DK_API size_t dk_plan_text(const dk_plan *p, char *text, size_t size) {
 
 /* --------------------------------------------------------------------------------- >>run  Runs */
 
-DK_API size_t dk_workspace_size(const dk_plan *plan, const dk_config *c) {
-    if (!plan || !c) return 0;
-    dk_config data = *c;
-    size_t all = dkp_resolve_data(&data, data.message) == DK_OK ? dkp_workspace(plan, &data).all : 0;
-    return all == (size_t)-1 ? 0 : all;
-}
-
-DK_API size_t dk_run_size(dk_config *c) {
+DK_API size_t dk_run_size(const dk_plan *plan, const dk_config *c) {
     dk_config resolved;
-    dk_plan plan;
-    size_t bytes = 0;
     dkp_marks marks;
-    dk_status status = dkp_prepare(c, &resolved, NULL, &marks);
-    memset(&plan, 0, sizeof plan);
+    dk_plan own;
+    dkp_pace pace;
+    size_t bytes = 0;
+    dk_status status = DK_OK;
+    if (!c) return 0;
+    memset(&own, 0, sizeof own);
+    if (plan) resolved = *c;
+    else status = dkp_prepare(c, &resolved, NULL, &marks);
     if (status == DK_OK) status = dkp_resolve_data(&resolved, resolved.message);
-    dk_pace pace;
-    if (status == DK_OK) status = dkp_record_run(&plan, &resolved, &pace);
-    if (status == DK_OK) {
-        size_t workspace = dkp_workspace(&plan, &resolved).all;
-        if (workspace <= (size_t)-1 - plan.used) bytes = plan.used + workspace;
-        else status = dkp_fail_allocation(resolved.message, workspace);
-        dk_plan_free(&plan);
-    }
-    dkp_answer(c, &resolved, status);
-    return bytes;
+    if (status == DK_OK && !plan) status = dkp_record_run(&own, &resolved, &pace);
+    if (status == DK_OK) bytes = dkp_more(own.used, 1, dkp_workspace(plan ? plan : &own, &resolved).all);
+    dk_plan_free(&own);
+    return bytes == (size_t)-1 ? 0 : bytes;
 }
 
 typedef struct dkp_aligned {
@@ -5020,7 +4995,7 @@ static dk_status dkp_check_noise(const dk_plan *plan, dk_config *c) {
     double lowest, highest;
     dkp_level_range(plan, c, &lowest, &highest);
     const dkp_generator *generator = dkp_generator_of(&c->step_noise);
-    if (generator && generator->finite && !plan->flow && !dkp_finite(highest))
+    if (generator && generator->finite && !plan->own.flow && !dkp_finite(highest))
         return dkp_fail(c->message, "the first level's sigma/alpha", highest,
                         "finite for step_noise = torchsde");
     return DK_OK;
@@ -5028,15 +5003,15 @@ static dk_status dkp_check_noise(const dk_plan *plan, dk_config *c) {
 
 static dk_status dkp_check_given(const dk_plan *plan, dk_config *c) {
     size_t size = c->dim * (size_t)c->batch;
-    if (plan->hooked != (c->guidance.hook != NULL))
+    if (plan->own.hooked != (c->guidance.hook != NULL))
         return dkp_fail_text(c->message, DK_ERROR_CONFIG,
-                             plan->hooked ? "guidance.hook: must be given to a plan recorded with one"
+                             plan->own.hooked ? "guidance.hook: must be given to a plan recorded with one"
                                           : "guidance.hook: must be NULL for a plan recorded without one");
-    if (!plan->masked != !c->mask || !plan->masked != !c->known)
+    if (!plan->own.masked != !c->mask || !plan->own.masked != !c->known)
         return dkp_fail_text(c->message, DK_ERROR_CONFIG,
-                             plan->masked ? "mask and known: must be given to a plan recorded with them"
+                             plan->own.masked ? "mask and known: must be given to a plan recorded with them"
                                           : "mask and known: must be NULL for a plan recorded without them");
-    for (size_t i = 0; plan->masked && !c->backend && i < size; i++) {
+    for (size_t i = 0; plan->own.masked && !c->backend && i < size; i++) {
         if (!(c->mask[i] >= 0 && c->mask[i] <= 1))
             return dkp_fail(c->message, "an element of mask", (double)c->mask[i], "0 .. 1");
         if (!(c->known[i] - c->known[i] >= 0))
@@ -7510,13 +7485,13 @@ static void dkp_record_calls(dk_recorder *r, dk_call *call, const dkp_guided *h,
         r->own->position++;
         for (int i = 0; i < together; i++) dkp_for_network(r, call->input + i);
         dkp_use(r, call->x, 1); /* stays readable while the evaluation is out */
-        if (r->own->storing) call->needs = p->value[call->input].needs;
+        if (r->own->storing) call->needs = p->value[call->input].life.needs;
         dkp_boundary(r, DK_BOUNDARY_CALL, p->calls);
         for (int i = 0; i < together; i++)
             F[k + i] =
                 dkp_vec(r, dkp_for_network(r, dkp_new_value(r, letters[k + i], call->estimate, p->calls)));
         call->branch = k, call->output = (int)F[k].at;
-        if (r->own->storing) p->value[call->input].together = p->value[call->output].together = together;
+        if (r->own->storing) p->value[call->input].life.together = p->value[call->output].life.together = together;
         p->calls++;
         if (DKP_STORING(r, calls)) p->call[p->calls - 1] = *call;
     }
@@ -7625,7 +7600,7 @@ static void dkp_record_outputs(dk_recorder *r, dkp_evaluation *v, int with_uncon
     const dk_config *c = r->config;
     const dkp_model *m = &v->network;
     const dkp_guided *h = &v->guided;
-    int first = p->calls, limited = p->masked > 1 || c->clip > 0 || h->g.quantile > 0 || h->g.hook;
+    int first = p->calls, limited = p->own.masked > 1 || c->clip > 0 || h->g.quantile > 0 || h->g.hook;
     int scaled = m->d_x < 0 || m->d_x > 0 || m->d_f < 1 || m->d_f > 1;
     v->raw = p->number || limited || v->zero || h->wanted[1] || h->wanted[2] || scaled;
     if (v->zero) {
@@ -7716,8 +7691,8 @@ DK_API dk_vec dkr_past(dk_recorder *r, int back) {
 static int dkp_pinned(dk_recorder *r, int value, int slot) {
     if (r->own->storing) {
         dk_value *v = &r->own->plan->value[value];
-        v->kind = DK_VALUE_BUFFER, v->slot = slot, v->dies = DKP_FOREVER;
-        if (r->own->pin[slot]) r->own->plan->value[r->own->pin[slot]].dies = v->born; /* written over */
+        v->kind = DK_VALUE_BUFFER, v->slot = slot, v->life.dies = DKP_FOREVER;
+        if (r->own->pin[slot]) r->own->plan->value[r->own->pin[slot]].life.dies = v->life.born; /* written over */
         r->own->pin[slot] = value;
     }
     return value;
@@ -7825,7 +7800,7 @@ static int dkp_control_end(dk_recorder *r) {
     return r->config->steps - (r->last.sigma <= 0 || !dkp_finite(dkp_control_axis(r, &r->last)));
 }
 
-static void dkp_aim(dk_recorder *r, dk_pace *p) {
+static void dkp_aim(dk_recorder *r, dkp_pace *p) {
     double left = p->end - p->at, h = left < 0 ? -p->h : p->h, next = p->at + h;
     int reaches = left < 0 ? next <= p->end : next >= p->end;
     p->next = reaches ? p->end : next;
@@ -7834,7 +7809,7 @@ static void dkp_aim(dk_recorder *r, dk_pace *p) {
 }
 
 /* Enters the part of the grid that is controlled. */
-static void dkp_enter(dk_recorder *r, dk_pace *p) {
+static void dkp_enter(dk_recorder *r, dkp_pace *p) {
     double h = r->sampler.control.h_init;
     dk_level end = dkp_grid_level(r->config, dkp_control_end(r));
     p->at = dkp_control_axis(r, &p->from), p->end = dkp_control_axis(r, &end);
@@ -7844,7 +7819,7 @@ static void dkp_enter(dk_recorder *r, dk_pace *p) {
 }
 
 /* What comes after an attempt that was accepted; 0 at the end of the grid. */
-static int dkp_go_on(dk_recorder *r, dk_pace *p) {
+static int dkp_go_on(dk_recorder *r, dkp_pace *p) {
     int begin = dkp_control_begin(r), end = dkp_control_end(r);
     p->from = p->to, p->at = p->next;
     if (p->place == r->config->steps) return 0;
@@ -7855,7 +7830,7 @@ static int dkp_go_on(dk_recorder *r, dk_pace *p) {
 }
 
 /* The attempt of which dk_record speaks; NULL without step-size control. */
-static const dk_pace *dkp_first_attempt(dk_recorder *r, dk_config *c, dk_pace *p) {
+static const dkp_pace *dkp_first_attempt(dk_recorder *r, dk_config *c, dkp_pace *p) {
     if (!dkp_controlled(c)) return NULL;
     memset(p, 0, sizeof *p);
     dkp_start_recorder(r, c);
@@ -7867,22 +7842,22 @@ static const dk_pace *dkp_first_attempt(dk_recorder *r, dk_config *c, dk_pace *p
 }
 
 /* Over the plan of the attempt before, in its memory. */
-static dk_status dkp_record_attempt(dk_recorder *r, dk_plan *plan, dk_config *c, dk_pace *p) {
-    int owned = plan->owned;
+static dk_status dkp_record_attempt(dk_recorder *r, dk_plan *plan, dk_config *c, dkp_pace *p) {
+    int owned = plan->own.owned;
     size_t used = plan->used;
     dk_status status = dkp_record_resolved(r, plan, c, p, p->keeps);
     if (status == DK_OK && (plan->used > used || plan->buffers > p->buffers || plan->halves > p->halves ||
-                            plan->locals > p->locals || plan->noises > p->noises))
+                            plan->locals > p->locals || plan->own.noises > p->noises))
         status = dkp_fail_text(c->message, DK_ERROR_MEMORY,
                                "sampler.record: a step needs more memory than any kind of step did at first");
-    plan->owned = owned, plan->used = used;
+    plan->own.owned = owned, plan->used = used;
     plan->buffers = p->buffers, plan->halves = p->halves;
-    plan->locals = p->locals, plan->noises = p->noises;
+    plan->locals = p->locals, plan->own.noises = p->noises;
     return status;
 }
 
 /* The i-th kind of attempt that a run with step-size control may make; 0 if there are no more. */
-static int dkp_trial(dk_recorder *r, dk_config *c, int i, dk_pace *p) {
+static int dkp_trial(dk_recorder *r, dk_config *c, int i, dkp_pace *p) {
     static const int kinds[][2] = {{DKP_START, 0},
                                    {DKP_PLAIN, 0},
                                    {DKP_ATTEMPT, 0},
@@ -7902,10 +7877,10 @@ static int dkp_trial(dk_recorder *r, dk_config *c, int i, dk_pace *p) {
 }
 
 /* The whole plan of a run, or, with step-size control, its first part in memory that is enough for all others. */
-static dk_status dkp_record_run(dk_plan *plan, dk_config *c, dk_pace *p) {
+static dk_status dkp_record_run(dk_plan *plan, dk_config *c, dkp_pace *p) {
     dkp_recording recording;
     dk_recorder *r = dkp_recorder_in(&recording);
-    dk_pace trial, most;
+    dkp_pace trial, most;
     size_t bytes = 0;
     int owned = 0;
     dk_status status = DK_OK;
@@ -7922,11 +7897,11 @@ static dk_status dkp_record_run(dk_plan *plan, dk_config *c, dk_pace *p) {
         if (plan->buffers > most.buffers) most.buffers = plan->buffers;
         if (plan->halves > most.halves) most.halves = plan->halves;
         if (plan->locals > most.locals) most.locals = plan->locals;
-        if (plan->noises > most.noises) most.noises = plan->noises;
+        if (plan->own.noises > most.noises) most.noises = plan->own.noises;
     }
     *p = most;
     p->phase = DKP_START, p->from = p->to = dkp_grid_level(c, 0);
-    plan->used = bytes, plan->owned = owned;
+    plan->used = bytes, plan->own.owned = owned;
     if (status == DK_OK) status = dkp_record_attempt(r, plan, c, p);
     if (status != DK_OK) dk_plan_free(plan);
     return status;
@@ -7950,7 +7925,7 @@ typedef struct dkp_verdict {
 
 static dkp_verdict dkp_judgement(const dk_run *run) {
     const dk_sampler *s = &run->config.sampler;
-    const dk_pace *p = &run->own.pace;
+    const dkp_pace *p = &run->own.pace;
     const dk_control *control = &s->control;
     double P = control->pcoeff, I = control->icoeff, D = control->dcoeff,
            safety = dkp_or(control->safety, 0.9), error = dkp_worst(run, 0);
@@ -7975,7 +7950,7 @@ static dkp_verdict dkp_judgement(const dk_run *run) {
 
 static int dkp_accepts(const dk_run *run) { return dkp_judgement(run).accepted; }
 
-static void dkp_learn(dk_pace *p, dkp_verdict v) {
+static void dkp_learn(dkp_pace *p, dkp_verdict v) {
     int first = p->accepted + p->rejected == 0;
     p->h *= v.factor, p->rejecting = !v.accepted;
     if (first) p->inverse_error[0] = p->inverse_error[1] = v.inverse_error;
@@ -7987,7 +7962,7 @@ enum { DKP_MOST_ATTEMPTS = 100000 };
 
 /* Goes on after an attempt: records the next one. 0 at the end of the run, or where it cannot go on. */
 static int dkp_proceed(dk_run *run, int accepted) {
-    dk_pace *p = &run->own.pace;
+    dkp_pace *p = &run->own.pace;
     dkp_recording recording;
     dk_recorder *r = dkp_recorder_in(&recording);
     int more = 1, moves = accepted && p->phase != DKP_MEASURE && p->phase != DKP_PROBE;
@@ -8237,7 +8212,7 @@ static dk_noise_request dkp_request(const dk_run *run, int draw) {
     int number = run->own.pace.draws + draw, own = number > 0 && !dkp_same_source(&c->noise, &c->step_noise);
     dk_noise_request q = dkp_noise_of_config(c);
     q.draw = number, q.call = number - own;
-    q.from = d->from, q.to = d->to, q.way = d->way, q.flow = dkp_plan_of(run)->flow;
+    q.from = d->from, q.to = d->to, q.way = d->way, q.flow = dkp_plan_of(run)->own.flow;
     return q;
 }
 
@@ -8375,7 +8350,7 @@ typedef struct dkp_window {
     dk_real *wide, *sum; /* tiles behind the local ones, where there are numbers of 16 bits or masks */
 } dkp_window;
 
-static size_t dkp_tiles(const dk_plan *p) { return (size_t)p->locals + (p->halves > 0 || p->masked ? 2 : 0); }
+static size_t dkp_tiles(const dk_plan *p) { return (size_t)p->locals + (p->halves > 0 || p->own.masked ? 2 : 0); }
 
 static void dkp_run_window(dkp_window *w) { dkp_run_ops(w->run, w->op, w->ops, w->at, w->n, &w->ahead); }
 
@@ -8808,7 +8783,7 @@ static dkp_sizes dkp_workspace(const dk_plan *p, const dk_config *c) {
     s.buffers = dkp_up(dkp_more(0, (size_t)p->buffers, numbers * sizeof(dk_real)));
     s.halves = dkp_up(dkp_more(0, (size_t)p->halves, numbers * sizeof(uint16_t)));
     s.tiles = dkp_up(dkp_more(0, parts, tiles * sizeof(dk_real)));
-    s.noise = asked ? dkp_up(dkp_more(0, (size_t)p->noises, numbers * sizeof(dk_real))) : 0;
+    s.noise = asked ? dkp_up(dkp_more(0, (size_t)p->own.noises, numbers * sizeof(dk_real))) : 0;
     s.scalars = dkp_up(dkp_more(0, dkp_scalars(p, c), sizeof(double)));
     s.sums = dkp_up(dkp_more(0, sums > parts ? sums : parts, sizeof(double)));
     s.streams = dkp_up(dkp_streams_bytes(c));
@@ -8850,7 +8825,7 @@ DK_API dk_status dk_denoised(dk_run *run, dk_real *out) {
         dkp_with(&op[1], (dk_real)call->clip, out + at, 0);
         dkp_run_ops(run, op, 1 + (call->clip > 0), 0, n, NULL);
     }
-    for (size_t i = 0; dkp_plan_of(run)->masked > 1 && i < run->size; i++)
+    for (size_t i = 0; dkp_plan_of(run)->own.masked > 1 && i < run->size; i++)
         out[i] = (1 - run->config.mask[i]) * out[i] + run->config.mask[i] * run->config.known[i];
     return DK_OK;
 }
@@ -8979,7 +8954,7 @@ static dk_status dkp_check_head(dk_run *run, const unsigned char *bytes, size_t 
 }
 
 /* Where step-size control stands. Levels follow from it and from the config. */
-static void dkp_pace_io(dkp_bytes *io, dk_pace *p) {
+static void dkp_pace_io(dkp_bytes *io, dkp_pace *p) {
     double *const reals[] = {&p->at, &p->next, &p->h, &p->slope, &p->inverse_error[0], &p->inverse_error[1]};
     int *const wholes[] = {&p->accepted, &p->rejected, &p->calls, &p->draws,
                            &p->phase,    &p->place,    &p->kept,  &p->rejecting};
@@ -8993,7 +8968,7 @@ static void dkp_pace_io(dkp_bytes *io, dk_pace *p) {
 enum { DKP_MOST_COUNT = 100000000 }; /* of evaluations and draws */
 
 /* Whether a run of this config can stand there; if it can, its levels. What is saved may be made up. */
-DKP_ONCE static int dkp_pace_fits(dk_run *run, dk_pace *p, int finished) {
+DKP_ONCE static int dkp_pace_fits(dk_run *run, dkp_pace *p, int finished) {
     dkp_recording recording;
     dk_recorder *r = dkp_recorder_in(&recording);
     int steps = run->config.steps;
@@ -9089,7 +9064,7 @@ static int dkp_cursor_fits(const dk_plan *p, const dkp_cursor *at) {
 /* With step-size control the plan of the attempt that was saved is recorded anew. At the end there is none. Where the save
    does not fit, the run is what it was. */
 static int dkp_load_cursor(dk_run *run, dkp_bytes *io, dkp_cursor *at) {
-    dk_pace here = run->own.pace, saved = here;
+    dkp_pace here = run->own.pace, saved = here;
     int control = dkp_plan_of(run)->attempt;
     uint64_t hash = 0;
     if (control) {

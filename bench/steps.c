@@ -36,7 +36,7 @@ static void prepare(subject *s, const char *sampler, dk_prediction prediction, d
     s->c.sampler = dk_sampler_named(sampler), s->c.prediction = prediction, s->c.number = number;
     s->c.steps = steps, s->c.dim = n, s->c.start = DK_START_STATE, s->c.unchecked = 1, s->c.threads = threads;
     if (dk_record(&s->plan, &s->c)) fail(dk_message(&s->c));
-    s->bytes = dk_workspace_size(&s->plan, &s->c);
+    s->bytes = dk_run_size(&s->plan, &s->c);
     s->x = (dk_real *)malloc(n * sizeof *s->x);
     s->memory = malloc(s->bytes);
     if (!s->x || !s->memory) fail("not enough memory");

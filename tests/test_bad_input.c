@@ -599,11 +599,10 @@ static void what_is_missing_is_named(void **state) {
     assert_int_equal(dk_resolve(NULL), DK_ERROR_CONFIG);
     assert_int_equal(dk_record(NULL, &c), DK_ERROR_CONFIG);
     assert_string_equal(c.message, "plan = NULL: must be a dk_plan");
-    assert_int_equal(dk_plan_size(NULL), 0);
-    assert_int_equal(dk_run_size(NULL), 0);
+    assert_int_equal(dk_run_size(NULL, NULL), 0);
     assert_int_equal(dk_levels(NULL, DK_UNIT_T, numbers, 2), 0);
-    assert_int_equal(dk_workspace_size(NULL, &c), 0);
-    assert_int_equal(dk_workspace_size(&empty, NULL), 0);
+    assert_int_equal(dk_levels(&c, DK_UNIT_T, NULL, 2), c.steps + 1);
+    assert_int_equal(dk_run_size(&empty, NULL), 0);
     assert_int_equal(dk_plan_copy(NULL, &empty), DK_ERROR_CONFIG);
     assert_int_equal(dk_plan_equal(NULL, &empty, 0, NULL), 0);
     assert_int_equal(dk_plan_text(NULL, &byte, 1), 0);
@@ -996,7 +995,7 @@ static void recording_functions_that_grow_are_refused(void **state) {
     (void)state;
     c.sampler.record = record_growing;
     grown = 0;
-    assert_int_equal(dk_begin(&run, &c, x, memory, dk_run_size(&c)), DK_OK);
+    assert_int_equal(dk_begin(&run, &c, x, memory, dk_run_size(NULL, &c)), DK_OK);
     grown = 100;
     assert_int_equal(dk_continue(&run, bounded, NULL), DK_ERROR_MEMORY);
     /* which of the two depends on the size of a number */

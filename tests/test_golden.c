@@ -135,7 +135,7 @@ static void take_plan(const dk_plan *plan) {
     assert_non_null(r.name);
     for (int i = 0; i < plan->values; i++) r.name[i] = -1;
     take(plan->attempt), take(plan->steps), take(plan->calls), take(plan->rows), take(plan->norms);
-    take(plan->masked), take(plan->flow), take(plan->hooked), take(plan->number);
+    take(plan->own.masked), take(plan->own.flow), take(plan->own.hooked), take(plan->number);
     take(plan->levels), take_levels(plan->level, plan->levels);
     for (int i = 0; i < plan->passes; i++) {
         const dk_pass *pass = &plan->pass[i];
@@ -155,10 +155,10 @@ static void take_plan(const dk_plan *plan) {
 
 /* Where the values lie, what they are called, and how rows are cut into passes. */
 static void take_places(const dk_plan *plan) {
-    take(plan->buffers), take(plan->halves), take(plan->locals), take(plan->noises), take(plan->values);
+    take(plan->buffers), take(plan->halves), take(plan->locals), take(plan->own.noises), take(plan->values);
     for (int i = 0; i < plan->values; i++) {
         const dk_value *v = &plan->value[i];
-        take(v->letter), take(v->kind), take(v->slot), take(v->together);
+        take(v->letter), take(v->kind), take(v->slot), take(v->life.together);
     }
     for (int i = 0; i < plan->passes; i++)
         take(plan->pass[i].first), take(plan->pass[i].count), take(plan->pass[i].boundary);

@@ -70,7 +70,7 @@ static inline int fuzz_denoise(void *user, const dk_eval *e) {
 static inline void fuzz_run(dk_config *c, int evaluations) {
     enum { MOST = 1 << 21 };
     static dk_real x[64];
-    size_t bytes = dk_run_size(c);
+    size_t bytes = dk_run_size(NULL, c);
     dk_run run;
     dk_eval eval;
     FUZZ_PROMISE(bytes || c->message[0]);
