@@ -3240,6 +3240,11 @@ static void dkp_record_all(dk_recorder *r, dk_config *c, dk_plan *plan, const dk
 
 /* ------------------------------------------------------------------------ >>samplers  Samplers */
 
+/* Where to look. Euler, Heun and all tableaux: dkp_runge_kutta_to, in coordinates of dkp_point_at. DDIM, DDPM and Euler
+   ancestral: dkp_record_ddim. DPM-Solver++ 2M and 3M, UniPC and their like: dkp_record_exponential_adams. LMS, PNDM and
+   iPNDM: dkp_record_adams. DPM-Solver++ 2S: dkp_singlestep. Exponential Runge-Kutta: dkp_phi_step. EDM's churn is
+   dkp_churn, before any sampler's step. The table of samplers at the end says what each name sets. */
+
 /* A Runge-Kutta tableau: row i, of i numbers, are the weights of the slopes 0 .. i - 1 for stage i; row `stages` is the
    result, the row after it that of the embedded method, if there is one. */
 typedef struct dkp_tableau {
@@ -3356,7 +3361,11 @@ static dk_vec dkp_direction(dk_recorder *r, dk_vec x, const dk_level *level, dk_
     return U;
 }
 
-/* DDIM, DDPM, Euler ancestral and the consistency samplers: down by DDIM, up by the noise law. */
+/* DDIM, DDPM, Euler ancestral and the consistency samplers: down by DDIM, up by the noise law.
+
+   Euler ancestral, for example. dkp_split_between gives k-diffusion's sigma_down and sigma_up. dkp_ddim_step is Euler's
+   step x + (sigma_down - sigma) (x - D)/sigma, since both are exact for constant D. DDIM's eta is the same split: its
+   eq. 16 is sigma_up for VP. */
 static void dkp_record_ddim(dk_recorder *r) {
     dkr_reads(r, "gauge cfg_pp law eta noise_min noise_max fresh_pure stride told_end");
     while (dkr_step(r)) {
@@ -3529,7 +3538,10 @@ static dk_vec dkp_transfer(const dk_recorder *r, const dk_level *from, const dk_
 }
 
 /* One explicit Runge-Kutta step in the gauge, down to `end`. The ODE is singular at sigma = 0, so a step that
-   ends there is the first order one. D0: D where it begins; zero: it is evaluated. Returns the first slope. */
+   ends there is the first order one. D0: D where it begins; zero: it is evaluated. Returns the first slope.
+
+   Heun, for example, whose tableau is "1 | 1/2 1/2". In VE dX/du = (X - D)/u, so K_0 and K_1 are d and d' of Karras et
+   al. 2022, alg. 1, lines 4 and 7, and the two calls of dkp_transfer are its lines 5 and 8. Euler is "1": K_0 alone. */
 static dk_vec dkp_runge_kutta_to(dk_recorder *r, const dkp_tableau *tableau, dk_level end, dk_vec D0) {
     int plain = end.sigma > 0 || r->sampler.plain_last, stages = end.sigma > 0 ? tableau->stages : 1;
     int noisy = end.sigma < r->to.sigma, pseudo = r->sampler.gauge == DK_GAUGE_PSEUDO;
@@ -3705,7 +3717,11 @@ static void dkp_record_multistep(dk_recorder *r, int classical) {
 
    DPM-Solver++ 2M, for example. dkp_multistep_advance evaluates D_i at lambda_i and keeps it. dkp_exponential_step makes
    DDIM's step with the average of the line through D_i and D_i-1 in place of D. By rule DPM dkp_average takes that line
-   at the middle of the step: (1 + 1/(2r)) D_i - 1/(2r) D_i-1 with r = h_i/h_i+1, as in alg. 2. */
+   at the middle of the step: (1 + 1/(2r)) D_i - 1/(2r) D_i-1 with r = h_i/h_i+1, as in alg. 2.
+
+   UniPC. dkp_multistep_advance makes UniP's step with `order` nodes. The next step begins with dkp_multistep_evaluate,
+   which is UniC: it makes the same step again, from the same state, with the new estimate as one node more. dkp_average
+   gives the exact weights, and dkp_apply_rule UniPC's own where there are two nodes. */
 static void dkp_record_exponential_adams(dk_recorder *r) {
     dkr_reads(r, "order rule gamma gauge noise_prediction cfg_pp corrector pece lower_order_final law eta "
                  "noise_min noise_max "
