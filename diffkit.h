@@ -1302,7 +1302,7 @@ static const double dkp_pi = 3.14159265358979323846;
 
 /* A C library's exp, log, pow, sin ... differ in the last bit from machine to machine, and so would results. These are made
    of operations that IEEE 754 rounds exactly, in a fixed order, and err by less than 1 unit in the last place (asinh 2,
-   erfc 3, lgamma 5e-15 where it is small). What needs more digits than a double has is the sum of two, after Dekker 1971; its parts are
+   erfc 3). What needs more digits than a double has is the sum of two, after Dekker 1971; its parts are
    exact because nothing is contracted. Polynomials interpolate at Chebyshev nodes, computed with 60 digits. The sign of a
    zero is not kept. */
 #ifdef DKP_CLANG_FAST /* would make it an estimate, which no pragma prevents, but a call that it cannot know does */
@@ -1337,7 +1337,6 @@ static double dkp_atan2(double y, double x);
 static double dkp_atan(double x);
 static double dkp_asinh(double x);
 static double dkp_erfc(double x);
-static double dkp_lgamma(double x);
 static int dkp_finite(double v);
 
 /* Text without stdio: the library must run where there is none, and must not follow the locale. */
@@ -2134,12 +2133,9 @@ static dk_level dkp_table_level(const dk_schedule *s, double k) {
 
 static double dkp_or(double v, double otherwise) { return v > 0 ? v : otherwise; }
 
-/* Distributions. The beta distribution's function is the incomplete beta function, by its continued fraction (DLMF
-   8.17.22) in Lentz's form; the quantile by Newton steps that are kept within a shrinking bracket. */
-static double dkp_beta_below(double x, double a, double b, double log_beta) {
-    if (!(x > 0)) return 0;
-    if (x >= 1) return 1;
-    if (x > (a + 1) / (a + b + 2)) return 1 - dkp_beta_below(1 - x, b, a, log_beta);
+/* The integral of t^(a-1) (1-t)^(b-1) from 0 to x, by its continued fraction (DLMF 8.17.22) in Lentz's form; for x up
+   to about the mean. */
+static double dkp_beta_integral(double x, double a, double b) {
     double c = 1, d = 1 / (1 - (a + b) * x / (a + 1)), fraction = d;
     for (int i = 2; i < 1000; i++) {
         double m = i / 2, even = m * (b - m) * x / ((a + 2 * m - 1) * (a + 2 * m)),
@@ -2149,17 +2145,20 @@ static double dkp_beta_below(double x, double a, double b, double log_beta) {
         fraction *= c * d;
         if (fabs(c * d - 1) < 1e-16) break;
     }
-    return dkp_exp(a * dkp_log(x) + b * dkp_log1p(-x) - log_beta) * fraction / a;
+    return dkp_exp(a * dkp_log(x) + b * dkp_log1p(-x)) * fraction / a;
 }
 
+/* By Newton steps that are kept within a shrinking bracket. */
 static double dkp_beta_quantile(double p, double a, double b) {
-    double low = 0, high = 1, x = 0.5, log_beta = dkp_lgamma(a) + dkp_lgamma(b) - dkp_lgamma(a + b);
+    double low = 0, high = 1, x = 0.5, mean = (a + 1) / (a + b + 2);
+    double all = dkp_beta_integral(mean, a, b) + dkp_beta_integral(1 - mean, b, a);
     if (p <= 0 || p >= 1) return p <= 0 ? 0 : 1;
     for (int i = 0; i < 200; i++) {
-        double error = dkp_beta_below(x, a, b, log_beta) - p;
+        double below = x > mean ? all - dkp_beta_integral(1 - x, b, a) : dkp_beta_integral(x, a, b);
+        double error = below - p * all;
         if (error > 0) high = x;
         else low = x;
-        double next = x - error / dkp_exp((a - 1) * dkp_log(x) + (b - 1) * dkp_log1p(-x) - log_beta);
+        double next = x - error / dkp_exp((a - 1) * dkp_log(x) + (b - 1) * dkp_log1p(-x));
         if (!(next > low && next < high)) next = low + (high - low) / 2;
         if (fabs(next - x) <= 1e-16 * x) break;
         x = next;
@@ -2492,13 +2491,6 @@ static dk_level dkp_range_end(const dk_config *c, int noisy) {
     return l;
 }
 
-static dk_final dkp_final(const dk_layout *g) {
-    const dk_grid *grid = &g->c->grid;
-    dk_final own = grid->final != DK_FINAL_DEFAULT ? grid->final : (dk_final)dkp_spacing_of(grid)->final;
-    if (own != DK_FINAL_DEFAULT) return own;
-    return dkp_ranged(grid) && g->clean.sigma <= 0 ? DK_FINAL_MIN : DK_FINAL_ZERO;
-}
-
 /* Whether the last level, too, belongs to the spacing, even if it is then replaced. */
 static int dkp_one_more(const dk_layout *g) {
     if (g->final == DK_FINAL_LAST) return 1;
@@ -2531,7 +2523,8 @@ static dk_layout dkp_start_layout(const dk_config *c) {
     if (dkp_ranged(&c->grid)) g.noisy = dkp_range_end(c, 1), g.clean = dkp_range_end(c, 0);
     g.a = fabs(c->grid.a) > 0 ? c->grid.a : own->a, g.b = fabs(c->grid.b) > 0 ? c->grid.b : own->b;
     g.n = c->grid.n ? c->grid.n : own->n;
-    g.final = dkp_final(&g);
+    g.final = c->grid.final ? c->grid.final : (dk_final)own->final;
+    if (!g.final) g.final = dkp_ranged(&c->grid) && g.clean.sigma <= 0 ? DK_FINAL_MIN : DK_FINAL_ZERO;
     g.asked = (c->grid.full_steps > 0 ? c->grid.full_steps : c->steps) + !!(c->grid.quirks & DK_QUIRK_SPARE_LEVEL) +
               (g.final == DK_FINAL_LAST ? 0 : dkp_one_more(&g));
     return g;
@@ -2623,25 +2616,25 @@ static dk_level dkp_grid_level(const dk_config *c, int i) {
     return dk_grid_level(&g, i);
 }
 
-/* Level i of the way that the steps take: the grid, unless time travel repeats parts of it. */
-static dk_level dkp_way_level(dk_layout *g, int i) {
+/* Level i of the way that the steps take, and how many these are: the grid's, unless time travel repeats parts of it. */
+static int dkp_on_way(dk_layout *g, int i, dk_level *level) {
     const dk_way *way = g->c->grid.way;
+    if (way) return way->level(way, g->c, g, i, level);
+    *level = dk_grid_level(g, i);
+    return g->c->steps;
+}
+
+static dk_level dkp_way_level(dk_layout *g, int i) {
     dk_level l = {0, 0, 0};
-    if (!way) return dk_grid_level(g, i);
-    way->level(way, g->c, g, i, &l);
+    dkp_on_way(g, i, &l);
     return l;
 }
 
-static int dkp_way_steps(dk_layout *g) {
-    const dk_way *way = g->c->grid.way;
+static int dkp_way_steps(const dk_config *c) {
     dk_level unused;
-    return way ? way->level(way, g->c, g, 0, &unused) : g->c->steps;
-}
-
-static int dkp_path_steps(const dk_config *c) {
     if (!c->grid.way) return c->steps;
     dk_layout g = dkp_layout_of(c);
-    return dkp_way_steps(&g);
+    return dkp_on_way(&g, 0, &unused);
 }
 
 static int dkp_travels(const dk_config *c) { return c->grid.travel || c->grid.way != NULL; }
@@ -2655,22 +2648,26 @@ static dk_status dkp_resolve_travel(const dk_config *c, char *message) {
     if (g->travel && g->spacing != DK_SPACING_LEVELS)
         return dkp_fail(message, "grid.travel", 1, "0: it is for a list of levels (dk_grid_levels)");
     if (g->travel && g->way) return dkp_fail(message, "grid.travel", 1, "0 with grid.way");
-    int steps = dkp_path_steps(c);
+    int steps = dkp_way_steps(c);
     if (steps < 1 || steps > 1000000) return dkp_fail(message, "steps with time travel", steps, "1 .. 1000000");
     return DK_OK;
 }
 
-/* Which of the grid's steps are run. */
+/* Which part of the grid is run: from a level on, or some of its steps. */
 static dk_status dkp_resolve_strength(dk_config *c, char *message) {
+    const dk_schedule *s = &c->schedule;
     dk_grid *g = &c->grid;
-    double n = c->steps, share = g->strength * n, run = n,
-           full = g->partial == DK_PARTIAL_STRETCH ? floor(n / g->strength) : n;
+    double n = c->steps, share = g->strength * n, run = n, full = n;
+    if (g->partial == DK_PARTIAL_LEVEL)
+        g->sigma_max = dkp_u(s, dk_level_at(s, s->t_min + g->strength * (s->t_max - s->t_min)));
+    if (g->partial == DK_PARTIAL_STRETCH) full = floor(n / g->strength);
     if (g->partial == DK_PARTIAL_SLICE) run = floor(share);
     if (g->partial == DK_PARTIAL_UP) run = n - floor(n - share);
     if (g->partial == DK_PARTIAL_MORE) run = floor(share) < n ? floor(share) + 1 : n;
     if (run < 1) return dkp_fail(message, "grid.strength", g->strength, "at least 1/steps");
     if (full > 1000000) return dkp_fail(message, "grid.strength", g->strength, "at least steps/1000000");
-    c->steps = (int)run, g->full_steps = (int)full, g->strength = 1;
+    c->steps = (int)run, g->strength = 1;
+    if (g->partial != DK_PARTIAL_LEVEL) g->full_steps = (int)full;
     return DK_OK;
 }
 
@@ -2679,7 +2676,6 @@ static dk_status dkp_resolve_strength(dk_config *c, char *message) {
    again changes nothing. */
 static dk_status dkp_resolve_steps(dk_config *c, char *message) {
     dk_grid *grid = &c->grid;
-    if (grid->strength < 1 && dkp_resolve_strength(c, message) != DK_OK) return DK_ERROR_CONFIG;
     int given = grid->full_steps > 0, table = dkp_table_size(&c->schedule);
     dk_layout g = dkp_start_layout(c);
     if (dkp_by_timesteps(grid) && g.asked > table)
@@ -2697,16 +2693,6 @@ static dk_status dkp_resolve_steps(dk_config *c, char *message) {
     return DK_OK;
 }
 
-/* The range's noisy end for a grid that begins at a level part of the way. */
-static void dkp_resolve_start(dk_config *c) {
-    const dk_schedule *s = &c->schedule;
-    dk_grid *g = &c->grid;
-    if (g->strength < 1 && g->partial == DK_PARTIAL_LEVEL) {
-        g->sigma_max = dkp_u(s, dk_level_at(s, s->t_min + g->strength * (s->t_max - s->t_min)));
-        g->strength = 1;
-    }
-}
-
 DK_API int dk_levels(dk_config *c, dk_unit unit, double *out, int max) {
     if (!c) return 0;
     dk_config resolved = *c;
@@ -2715,7 +2701,7 @@ DK_API int dk_levels(dk_config *c, dk_unit unit, double *out, int max) {
     if (dkp_resolve(&resolved, &marks, c->message) != DK_OK || dkp_check_levels(&resolved, NULL, c->message) != DK_OK)
         return 0;
     dk_layout g = dkp_layout_of(&resolved);
-    int steps = dkp_way_steps(&g);
+    int steps = dkp_way_steps(&resolved);
     for (int i = 0; out && i <= steps && i < max; i++) out[i] = dkp_in_unit(unit, dkp_way_level(&g, i));
     return steps + 1;
 }
@@ -3216,7 +3202,7 @@ static void dkp_record_all(dk_recorder *r, dk_config *c, dk_plan *plan, const dk
     r->own->plan = plan, r->own->pace = pace, r->own->room = room, r->own->storing = room != NULL;
     r->own->layout = &layout;
     plan->number = c->number, plan->own.hooked = c->guidance.hook != NULL;
-    r->steps = plan->steps = pace ? 1 : dkp_way_steps(&layout);
+    r->steps = plan->steps = pace ? 1 : dkp_way_steps(c);
     plan->levels = r->steps + 1, plan->draws = 1, plan->own.flow = dkp_flow_unit(&r->config->schedule);
     r->from = r->to = dkp_level(r, 0);
     if (!r->falling && c->sampler.churn > 0)
@@ -4627,7 +4613,7 @@ static dk_status dkp_prepare(const dk_config *c, dk_config *resolved, dk_plan *p
     *resolved = *c;
     dk_status status = dkp_resolve(resolved, marks, resolved->message);
     if (status != DK_OK) return status;
-    size_t needed = ((size_t)dkp_path_steps(resolved) + 1) * sizeof(dk_level) + 64;
+    size_t needed = ((size_t)dkp_way_steps(resolved) + 1) * sizeof(dk_level) + 64;
     int fits = plan && plan->memory && plan->bytes >= needed && !dkp_controlled(resolved);
     dk_level *level = fits ? (dk_level *)(void *)dkp_align(plan->memory) : NULL;
     if (plan) plan->level = level;
@@ -4669,7 +4655,7 @@ static dk_status dkp_record_into(dk_recorder *r, dk_plan *plan, dk_config *c, co
 static dk_plan dkp_usual_room(const dk_config *c) {
     dk_plan room;
     memset(&room, 0, sizeof room);
-    room.levels = dkp_path_steps(c) + 1;
+    room.levels = dkp_way_steps(c) + 1;
     room.calls = room.draws = 2 * room.levels, room.passes = room.calls + 1;
     room.rows = 9 * room.levels, room.terms = 27 * room.levels, room.values = room.rows + room.calls;
     return room;
@@ -5671,19 +5657,6 @@ static double dkp_erfc(double x) {
     if (x > 28) return 0;
     dkp_pair square = dkp_product(x, x);
     return dkp_exp_less(-square.hi, -square.lo, 0) * dkp_polynomial(E, 24, (x - 4) / (x + 4)) / (1 + x);
-}
-
-/* Stirling's series (DLMF 5.11.1), for x < 10 after x Gamma(x) = Gamma(x + 1); x > 0. */
-static double dkp_lgamma(double x) {
-    double product = 1;
-    for (; x < 10; x++) product *= x; /* NOLINT(clang-analyzer-security.FloatLoopCounter) */
-    double z = 1 / (x * x);
-    double series =
-        1.0 / 12 -
-        z * (1.0 / 360 -
-             z * (1.0 / 1260 - z * (1.0 / 1680 - z * (1.0 / 1188 - z * (691.0 / 360360 - z / 156)))));
-    return (x - 0.5) * (dkp_log(x) - 1) + (0.4189385332046727 + series / x) -
-           dkp_log(product); /* log(2 pi)/2 - 1/2 */
 }
 
 /* ----------------------------------------------------- >>text  Text: messages, names, settings */
@@ -6960,7 +6933,7 @@ static dk_status dkp_check_grid(const dk_config *c, char *message) {
 static dk_status dkp_check_levels(const dk_config *c, dk_level *level, char *message) {
     double before = 0, direction = 0;
     dk_layout layout = dkp_layout_of(c);
-    int travels = dkp_travels(c), steps = dkp_way_steps(&layout);
+    int travels = dkp_travels(c), steps = dkp_way_steps(c);
     for (int i = 0; i <= steps; i++) {
         dk_level l = dkp_way_level(&layout, i);
         if (level) level[i] = l;
@@ -7165,7 +7138,7 @@ static dk_status dkp_resolve(dk_config *c, dkp_marks *marks, char *message) {
     if (c->grid.strength <= 0 && c->start == DK_START_DATA && !c->grid.full_steps)
         return dkp_fail(message, "grid.strength", 0, "> 0 with start = data: 1 for all of the grid");
     if (c->grid.strength <= 0) c->grid.strength = 1;
-    dkp_resolve_start(c);
+    if (c->grid.strength < 1 && dkp_resolve_strength(c, message) != DK_OK) return DK_ERROR_CONFIG;
     double noisy = dk_noise_level(dkp_range_end(c, 1)), clean = dk_noise_level(dkp_range_end(c, 0));
     if (!(clean < noisy))
         return c->grid.sigma_max > 0
