@@ -4476,24 +4476,34 @@ static void dkp_terms_of_dst_first(dk_plan *p, dk_row *row) {
     }
 }
 
-static int dkp_boundary_reads(const dk_plan *p, const dk_pass *pass, int value) {
+/* The values that a boundary reads; how many. */
+static int dkp_boundary_values(const dk_plan *p, const dk_pass *pass, int value[DK_BRANCHES + 1]) {
     const dk_call *call = &p->call[pass->index];
     const dk_norm *norm = &p->norm[pass->index];
+    const int read[4] = {norm->a, norm->b, norm->p, norm->q};
+    int count = 0;
     switch (pass->boundary) {
     case DK_BOUNDARY_CALL:
-        return call->x == value || (call->input <= value && value < call->input + call->branches);
-    case DK_BOUNDARY_HOOK: return call->denoised == value;
+        value[count++] = call->x;
+        for (int k = 0; k < call->branches; k++) value[count++] = call->input + k;
+        break;
+    case DK_BOUNDARY_HOOK: value[count++] = call->denoised; break;
     case DK_BOUNDARY_NORM:
-        return norm->a == value || norm->b == value || norm->p == value || norm->q == value;
-    default: return 0;
+        for (int k = 0; k < 4; k++)
+            if (read[k] >= 0) value[count++] = read[k];
+        break;
+    default: break;
     }
+    return count;
 }
 
 /* Where a value is read last, up to a pass; where it is made if nothing reads it. */
 static int dkp_last_use(const dk_plan *p, int value, int last_pass) {
     for (int i = last_pass; i >= 0; i--) {
         const dk_pass *pass = &p->pass[i];
-        if (dkp_boundary_reads(p, pass, value)) return pass->position;
+        int read[DK_BRANCHES + 1];
+        for (int k = dkp_boundary_values(p, pass, read) - 1; k >= 0; k--)
+            if (read[k] == value) return pass->position;
         for (int k = pass->first + pass->count - 1; k >= pass->first; k--)
             for (int j = p->row[k].first; j < p->row[k].first + p->row[k].count; j++)
                 if (p->term[j].value == value) return p->value[p->row[k].dst].life.born;
@@ -4543,26 +4553,17 @@ static void dkp_allocate(dk_plan *p, char *scratch) {
             if (row->mask < 0) dkp_terms_of_dst_first(p, row);
         }
         if (pass->noises > p->own.noises) p->own.noises = pass->noises;
+        int read[DK_BRANCHES + 1], reads = dkp_boundary_values(p, pass, read);
+        dk_value *made[DK_BRANCHES + 1]; /* by the network: outputs that follow one another, and one apart */
+        int outputs = 0;
         if (pass->boundary == DK_BOUNDARY_CALL) {
-            dk_call *call = &p->call[pass->index];
-            dk_value *out = &p->value[call->output],
-                     *out2 = call->uncond_output >= 0 ? &p->value[call->uncond_output] : NULL;
-            dkp_take(slots, out);
-            if (out2) dkp_take(slots, out2);
-            dkp_release(slots, &p->value[call->x], pass->position);
-            for (int k = 0; k < call->branches; k++) {
-                dkp_release(slots, &p->value[call->input + k], pass->position);
-                dkp_release(slots, out + k, pass->position);
-            }
-            if (out2) dkp_release(slots, out2, pass->position);
-        } else if (pass->boundary == DK_BOUNDARY_HOOK) {
-            dkp_release(slots, &p->value[p->call[pass->index].denoised], pass->position);
-        } else if (pass->boundary == DK_BOUNDARY_NORM) {
-            const dk_norm *norm = &p->norm[pass->index];
-            const int read[4] = {norm->a, norm->b, norm->p, norm->q};
-            for (int k = 0; k < 4; k++)
-                if (read[k] >= 0) dkp_release(slots, &p->value[read[k]], pass->position);
+            const dk_call *call = &p->call[pass->index];
+            for (int k = 0; k < call->branches; k++) made[outputs++] = &p->value[call->output + k];
+            dkp_take(slots, made[0]);
+            if (call->uncond_output >= 0) dkp_take(slots, made[outputs++] = &p->value[call->uncond_output]);
         }
+        for (int k = 0; k < reads; k++) dkp_release(slots, &p->value[read[k]], pass->position);
+        for (int k = 0; k < outputs; k++) dkp_release(slots, made[k], pass->position);
     }
     p->buffers = buffers->count - 1, p->halves = slots[DK_VALUE_HALF].count, p->locals = locals->count;
 }
@@ -8214,7 +8215,6 @@ DKP_INLINE int dkp_bad_half(const uint16_t *h, uint16_t lowest, size_t n) {
 /* The first element of i .. end - 1 that is NaN or infinite; end if there is none. */
 DKP_INLINE size_t dkp_bad_from(const dk_real *v, size_t i, size_t end) {
     while (i + 4 * DKP_TILE <= end && !dkp_bad(v + i, DKP_TILE)) i += 4 * DKP_TILE;
-    while (i + DKP_TILE / 2 <= end && !dkp_bad(v + i, DKP_TILE / 8)) i += DKP_TILE / 2;
     while (i + 4 * DKP_LOOK <= end && !dkp_bad(v + i, DKP_LOOK)) i += 4 * DKP_LOOK;
     while (i < end && v[i] - v[i] >= 0) i++;
     return i;
