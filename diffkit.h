@@ -240,9 +240,9 @@ typedef enum dk_family {
     DK_FAMILY_EDM,
     DK_FAMILY_VP,
     DK_FAMILY_VP_DISCRETE,
-    DK_FAMILY_SUB_VP,
-    DK_FAMILY_COSINE,
-    DK_FAMILY_VP_COSINE,
+    DK_FAMILY_SUB_VP, /* alpha as VP, sigma = 1 - alpha^2; Song et al. 2021, eq. 12 */
+    DK_FAMILY_COSINE, /* alpha = cos t, sigma = sin t, t in [0, pi/2]; Albergo & Vanden-Eijnden 2023; sCM's TrigFlow */
+    DK_FAMILY_VP_COSINE, /* alpha = cos(pi/2 (t + s)/(1 + s)) / cos(pi/2 s/(1 + s)); Nichol & Dhariwal 2021, eq. 17 */
     DK_FAMILY_CUSTOM,
     DK_FAMILY_COUNT
 } dk_family;
@@ -269,7 +269,7 @@ typedef struct dk_schedule {
     double t_min, t_max; /* range of t that grids span; both 0: all of the family's range */
     double shift;        /* flow, VP discrete: multiplies sigma/alpha; 0: 1. Flow: sigma = shift t / (1 + (shift - 1) t) */
     double sigma_min, sigma_max; /* VE, EDM; VP cosine: sigma/alpha stays between them, 0: no limit */
-    double cosine_offset;        /* VP cosine: s in alpha = cos(pi/2 (t + s)/(1 + s)) / cos(pi/2 s/(1 + s)) */
+    double cosine_offset;        /* VP cosine: s; Nichol & Dhariwal 2021: 0.008 */
     double beta_min, beta_max;   /* VP, sub-VP: beta(t) = beta_min + t (beta_max - beta_min); VP discrete: first, last */
     dk_betas betas;              /* VP discrete: how they are spaced in between */
     int timesteps;               /* VP discrete: number of training timesteps T, t = 0 .. T-1; flow: size of the
@@ -290,14 +290,9 @@ DK_API dk_schedule dk_ve(double sigma_min, double sigma_max);
 DK_API dk_schedule dk_edm(double sigma_min, double sigma_max);
 /* alpha^2 + sigma^2 = 1, dx = -beta(t)/2 x dt + sqrt(beta) dw, t in [0, 1]. Song et al. 2021, eq. 11. */
 DK_API dk_schedule dk_vp(double beta_min, double beta_max);
-/* alpha as VP, sigma = 1 - alpha^2. Song et al. 2021, eq. 12. */
-DK_API dk_schedule dk_sub_vp(double beta_min, double beta_max);
-/* alpha = cos t, sigma = sin t, t in [0, pi/2]. Albergo & Vanden-Eijnden 2023; sCM's TrigFlow. */
-DK_API dk_schedule dk_cosine_flow(void);
 /* alpha_t^2 = product of 1 - beta_0 .. 1 - beta_t; Ho et al. 2020. Between timesteps lambda is linear in t.
    t = -1 is clean data. Past T-1 t stays at T-1 while sigma/alpha goes on. */
 DK_API dk_schedule dk_vp_discrete(dk_betas betas, int timesteps, double beta_min, double beta_max);
-DK_API dk_schedule dk_vp_linear(void);        /* DDPM: 1000 betas from 1e-4 to 0.02 */
 DK_API dk_schedule dk_vp_scaled_linear(void); /* Stable Diffusion: sqrt(beta) linear, 0.00085 .. 0.012 */
 /* From a model's own table; the table stays the caller's and must outlive recording. */
 DK_API dk_schedule dk_vp_table(const double *alphas_cumprod, int timesteps);
@@ -1504,19 +1499,11 @@ DK_API dk_schedule dk_vp(double beta_min, double beta_max) {
     return dkp_schedule(DK_FAMILY_VP, beta_min, beta_max);
 }
 
-DK_API dk_schedule dk_sub_vp(double beta_min, double beta_max) {
-    return dkp_schedule(DK_FAMILY_SUB_VP, beta_min, beta_max);
-}
-
-DK_API dk_schedule dk_cosine_flow(void) { return dkp_schedule(DK_FAMILY_COSINE, 0, 0); }
-
 DK_API dk_schedule dk_vp_discrete(dk_betas betas, int timesteps, double beta_min, double beta_max) {
     dk_schedule s = dkp_schedule(DK_FAMILY_VP_DISCRETE, beta_min, beta_max);
     s.betas = betas, s.timesteps = timesteps, s.t_max = timesteps - 1.0;
     return s;
 }
-
-DK_API dk_schedule dk_vp_linear(void) { return dk_vp_discrete(DK_BETAS_LINEAR, 1000, 1e-4, 0.02); }
 
 DK_API dk_schedule dk_vp_scaled_linear(void) {
     return dk_vp_discrete(DK_BETAS_SCALED_LINEAR, 1000, 0.00085, 0.012);
@@ -1584,9 +1571,10 @@ DK_API dk_schedule dk_schedule_named(const char *name) {
 /* Nichol & Dhariwal 2021, eq. 17: abar(u) = cos^2((u + 0.008)/1.008 pi/2), beta cut at 0.999. */
 static double dkp_cosine_alpha(double T, int k) { return dkp_cos((k / T + 0.008) * (dkp_pi / 2 / 1.008)); }
 
+static double dkp_cut_beta(double kept) { return 1 - kept < 0.999 ? 1 - kept : 0.999; }
+
 static double dkp_cosine_beta(double before, double after) {
-    double beta = 1 - after * after / (before * before);
-    return beta < 0.999 ? beta : 0.999;
+    return dkp_cut_beta(after * after / (before * before));
 }
 
 /* Hang et al. 2024, table 1: lambda = -sign(1/2 - t) log(1 - 2 |1/2 - t|)/2. abar as published, with 1e-6 in the log and the
@@ -1594,11 +1582,6 @@ static double dkp_cosine_beta(double before, double after) {
 static double dkp_laplace_abar(double t) {
     double lambda = (t > 0.5 ? 0.5 : -0.5) * dkp_log(1 - 2 * fabs(0.5 - t) + 1e-6), snr = dkp_exp(lambda);
     return dkp_sqrt(snr / (1 + snr));
-}
-
-static double dkp_laplace_beta(double T, int k) {
-    double beta = 1 - dkp_laplace_abar((k + 1) / T) / dkp_laplace_abar(k / T);
-    return beta < 0.999 ? beta : 0.999;
 }
 
 /* Whether betas go from a first one to a last. */
@@ -1609,7 +1592,8 @@ static double dkp_curved_beta(const dk_schedule *s, int T, int k) {
     double span = s->beta_max - s->beta_min;
     switch (s->betas) {
     case DK_BETAS_COSINE: return dkp_cosine_beta(dkp_cosine_alpha(T, k), dkp_cosine_alpha(T, k + 1));
-    case DK_BETAS_LAPLACE: return dkp_laplace_beta(T, k);
+    case DK_BETAS_LAPLACE:
+        return dkp_cut_beta(dkp_laplace_abar((k + 1) / (double)T) / dkp_laplace_abar(k / (double)T));
     case DK_BETAS_EXPONENTIAL: return -dkp_expm1(-12.0 / T);
     case DK_BETAS_SIGMOID: return s->beta_min + span / (1 + dkp_exp(6 - 12.0 * k / (T - 1)));
     case DK_BETAS_LINEAR:
@@ -10993,7 +10977,7 @@ static dk_status dkp_say_edm(dkp_job *j) {
 /* The same, told the angle of the level. */
 static dk_status dkp_say_cosine_edm(dkp_job *j) {
     if (dkp_say_edm(j) != DK_OK) return DK_ERROR_CONFIG;
-    j->c->network_schedule = dk_cosine_flow();
+    j->c->network_schedule = dkp_schedule(DK_FAMILY_COSINE, 0, 0);
     j->c->condition = DK_UNIT_T, j->c->condition_scale = 2 / dkp_pi;
     return DK_OK;
 }
@@ -11023,7 +11007,7 @@ static dk_status dkp_say_consistency(dkp_job *j) {
 /* TrigFlow in units of sigma_data, from pure noise. Two steps meet at 1.3. */
 static dk_status dkp_say_trigflow(dkp_job *j) {
     static const double two[] = {1.5707963267948966, 1.3, 0};
-    j->c->schedule = dk_cosine_flow(), j->c->prediction = DK_PREDICT_V;
+    j->c->schedule = dkp_schedule(DK_FAMILY_COSINE, 0, 0), j->c->prediction = DK_PREDICT_V;
     j->c->grid.spacing = DK_SPACING_UNIFORM, j->c->grid.final = DK_FINAL_MIN;
     if (j->c->steps == 2) j->c->grid = dk_grid_levels(two, DK_UNIT_T);
     return DKP_SAYS(prediction_type) < 4 ? DKP_REFUSE(prediction_type, "trigflow") : DK_OK;
@@ -11032,7 +11016,7 @@ static dk_status dkp_say_trigflow(dkp_job *j) {
 /* v-diffusion's levels. */
 static dk_status dkp_say_crash(dkp_job *j) {
     if (DKP_SAYS(trained_betas) > 0) return DKP_REFUSE(trained_betas, "null for this class");
-    j->c->schedule = dk_cosine_flow(), j->c->prediction = DK_PREDICT_V;
+    j->c->schedule = dkp_schedule(DK_FAMILY_COSINE, 0, 0), j->c->prediction = DK_PREDICT_V;
     j->c->condition = DK_UNIT_T, j->c->condition_scale = 2 / dkp_pi;
     j->c->grid.spacing = DK_SPACING_CRASH, j->c->grid.final = DK_FINAL_MIN;
     return DK_OK;
