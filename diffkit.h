@@ -50,9 +50,10 @@
        examples/samplers.c has ten well-known samplers, each written as in its paper.
 
    >>calling  THREE WAYS TO CALL IT
-       The config: by hand, or dk_config_from_json(&c, text, length, NULL) from a model's own file, or by its name:
-                   dk_config_for(&c, "sdxl", NULL).
-       Blocking:   dk_sample(&c, denoise, user, x).
+       The config is made by hand, or by dk_config_set(&c, "sampler=unipc grid=karras"), or from a model's own file by
+       dk_config_from_json(&c, text, length, NULL), or by a model's name with dk_config_for(&c, "sdxl", NULL).
+       Blocking:   dk_sample(&c, denoise, user, x). Or, to be resumed: dk_begin, then dk_continue(&run, denoise, user)
+                   until it returns DK_OK. After a callback stopped it, call dk_continue again, or dk_save and dk_load.
        Stepping:   no callback, and no allocation when you bring the memory:
                        dk_begin(&run, &c, x, memory, dk_run_size(NULL, &c));
                        while (dk_next(&run, &eval)) network(eval.input, eval.t, eval.output);
@@ -60,15 +61,13 @@
                        dk_end(&run);
        Planned:    dk_record(&plan, &c) once, then dk_begin_plan(&run, &plan, &c, x, memory, bytes)
                    any number of times, from any thread; no set-up cost per run.
-       Blocking and resumable: dk_begin, then dk_continue(&run, denoise, user) until it returns
-       DK_OK; after a callback stopped it, call dk_continue again, or dk_save and dk_load.
 
    >>rules  WHAT HOLDS
        - A grid has steps + 1 levels, strictly monotone in sigma/alpha. The last is an explicit rule.
          Falling grids sample, rising grids invert.
        - The ends are exact: alpha = 0 (flow at t = 1, zero-terminal-SNR VP) and sigma = 0 are ordinary
-         levels. A step that ends at sigma = 0 gives alpha * D; one that starts there is alpha * D + sigma
-         times the noise that the network predicts (eps, v, velocity; x0 cannot).
+         levels. A step to sigma = 0 gives alpha D. A step from sigma = 0 (inversion) gives alpha D +
+         sigma N, where N is the predicted noise: the network must predict eps, v or velocity.
        - A grid may go back up in between (dk_grid.way, travel): there noise is added, which is a step of the
          plan without evaluation, and the sampler begins anew.
        - With step-size control (dk_sampler.rtol) the number of steps follows from the data: the run records one
@@ -98,6 +97,7 @@
        gauge            the scaling in which a classical integrator sees the ODE (VE, flow, VP, native)
        churn            noise added before a step; eta: the share of noise added after it
        eps in code      the network's noise prediction; small numbers are never called so
+       quirk            a bit that makes one part do as a named program does; docs/conformance.md says what and why
 
    >>build  BUILD OPTIONS, to be defined before the header, alike in every file that includes it
        DIFFKIT_IMPLEMENTATION   the implementation too, in exactly one file
@@ -123,7 +123,7 @@
 #include <stdint.h>
 
 #define DK_VERSION_MAJOR 0
-#define DK_VERSION_MINOR 1
+#define DK_VERSION_MINOR 2
 #define DK_VERSION (1000 * DK_VERSION_MAJOR + DK_VERSION_MINOR)
 
 #ifndef DK_REAL
@@ -240,9 +240,9 @@ typedef enum dk_family {
     DK_FAMILY_EDM,
     DK_FAMILY_VP,
     DK_FAMILY_VP_DISCRETE,
-    DK_FAMILY_SUB_VP,
-    DK_FAMILY_COSINE,
-    DK_FAMILY_VP_COSINE,
+    DK_FAMILY_SUB_VP, /* alpha as VP, sigma = 1 - alpha^2; Song et al. 2021, eq. 12 */
+    DK_FAMILY_COSINE, /* alpha = cos t, sigma = sin t, t in [0, pi/2]; Albergo & Vanden-Eijnden 2023; sCM's TrigFlow */
+    DK_FAMILY_VP_COSINE, /* alpha = cos(pi/2 (t + s)/(1 + s)) / cos(pi/2 s/(1 + s)); Nichol & Dhariwal 2021, eq. 17 */
     DK_FAMILY_CUSTOM,
     DK_FAMILY_COUNT
 } dk_family;
@@ -269,7 +269,7 @@ typedef struct dk_schedule {
     double t_min, t_max; /* range of t that grids span; both 0: all of the family's range */
     double shift;        /* flow, VP discrete: multiplies sigma/alpha; 0: 1. Flow: sigma = shift t / (1 + (shift - 1) t) */
     double sigma_min, sigma_max; /* VE, EDM; VP cosine: sigma/alpha stays between them, 0: no limit */
-    double cosine_offset;        /* VP cosine: s in alpha = cos(pi/2 (t + s)/(1 + s)) / cos(pi/2 s/(1 + s)) */
+    double cosine_offset;        /* VP cosine: s; Nichol & Dhariwal 2021: 0.008 */
     double beta_min, beta_max;   /* VP, sub-VP: beta(t) = beta_min + t (beta_max - beta_min); VP discrete: first, last */
     dk_betas betas;              /* VP discrete: how they are spaced in between */
     int timesteps;               /* VP discrete: number of training timesteps T, t = 0 .. T-1; flow: size of the
@@ -290,14 +290,9 @@ DK_API dk_schedule dk_ve(double sigma_min, double sigma_max);
 DK_API dk_schedule dk_edm(double sigma_min, double sigma_max);
 /* alpha^2 + sigma^2 = 1, dx = -beta(t)/2 x dt + sqrt(beta) dw, t in [0, 1]. Song et al. 2021, eq. 11. */
 DK_API dk_schedule dk_vp(double beta_min, double beta_max);
-/* alpha as VP, sigma = 1 - alpha^2. Song et al. 2021, eq. 12. */
-DK_API dk_schedule dk_sub_vp(double beta_min, double beta_max);
-/* alpha = cos t, sigma = sin t, t in [0, pi/2]. Albergo & Vanden-Eijnden 2023; sCM's TrigFlow. */
-DK_API dk_schedule dk_cosine_flow(void);
 /* alpha_t^2 = product of 1 - beta_0 .. 1 - beta_t; Ho et al. 2020. Between timesteps lambda is linear in t.
    t = -1 is clean data. Past T-1 t stays at T-1 while sigma/alpha goes on. */
 DK_API dk_schedule dk_vp_discrete(dk_betas betas, int timesteps, double beta_min, double beta_max);
-DK_API dk_schedule dk_vp_linear(void);        /* DDPM: 1000 betas from 1e-4 to 0.02 */
 DK_API dk_schedule dk_vp_scaled_linear(void); /* Stable Diffusion: sqrt(beta) linear, 0.00085 .. 0.012 */
 /* From a model's own table; the table stays the caller's and must outlive recording. */
 DK_API dk_schedule dk_vp_table(const double *alphas_cumprod, int timesteps);
@@ -586,8 +581,8 @@ DK_API dk_sampler dk_sampler_named(const char *name);
 
 struct dk_guidance;
 
-/* Called while recording, for every D: *g is a copy of dk_config.guidance, of which it may change what shall hold at
-   this level and step, but for the hook, which it may only leave out (NULL) (0 .. steps - 1; with step-size control steps accepted so far, of 0). */
+/* Called while recording, for every D. *g is a copy of dk_config.guidance: change what shall hold at this level and step.
+   The hook may only be set to NULL. step: 0 .. steps - 1; with step-size control the steps accepted so far, and steps is 0. */
 typedef void (*dk_guidance_fn)(void *user, dk_level level, int step, int steps, struct dk_guidance *g);
 
 /* Called in the run, for every D that evaluations made: batch * dim numbers to be changed at will; NULL with a back end,
@@ -783,7 +778,7 @@ DK_API dk_status dk_config_set(struct dk_config *c, const char *settings);
 /* One evaluation to be done. Arrays are batch x dim, sample after sample. */
 typedef struct dk_eval {
     const dk_real *input; /* already scaled for the network; not to be written */
-    dk_real *output;      /* to be filled with the network's raw output; begins as NaN here and there */
+    dk_real *output;      /* to be filled with the network's raw output; some elements begin as NaN, to see whether it was */
     dk_real *
         uncond_output; /* U's, where CFG++ is to have it from the same evaluation: with guidance.scale 0; else NULL */
     const uint16_t *input_half; /* instead of these three where dk_config.number says so */
@@ -1072,8 +1067,8 @@ struct dk_run {
 
 /* -------------------------------------------------------- >>decl-recorder  Samplers of your own */
 
-/* A symbolic vector: a value of the plan, or a sum of values. Copy it freely. The
-   recorder remembers the terms of sums for a few steps only: what is needed for longer is stored with dkr_keep. */
+/* A symbolic vector: a value of the plan, or a sum of values. Copy it freely. A sum is valid until 320 more terms have
+   been said: store with dkr_keep what later steps use. examples/samplers.c shows how all this is used. */
 typedef struct dk_vec {
     struct dk_recorder *of; /* private; NULL: zero */
     int count;              /* of terms; 0: a value */
@@ -1082,13 +1077,13 @@ typedef struct dk_vec {
 static const dk_vec dkr_zero = {0, 0, 0};
 
 /* For recording functions. A sampler loops `while (dkr_step(r)) ...`: it reads r->from and r->to, calls
-   dkr_denoise, and leaves the new state in r->x. Nothing is computed while recording. Where time travel goes back up, and
-   behind a first step from clean data, the function is called anew: so every memory of what was before ends there. */
+   dkr_denoise, and leaves the new state in r->x. Nothing is computed while recording. The function is called again after
+   each way up of time travel, and after a first step from clean data. Keep nothing from the call before. */
 typedef struct dk_recorder {
     dk_vec x;          /* the state */
     dk_level from, to; /* of this step; from includes churn */
-    int steps,
-        step; /* of this call, from one way up to the next; step counts from 0, -1 before the first dkr_step */
+    int steps;   /* of this call */
+    int step;    /* 0 .. steps - 1; -1 before the first dkr_step */
     int falling; /* 1 where noise levels fall: sampling; 0: inversion */
     dk_status status;
     struct dk_config *config; /* resolved */
@@ -1112,8 +1107,8 @@ DK_API dk_vec dkr_scale(double c, dk_vec v);
 DK_API dk_vec dkr_scale_by(double c, int scalar, int power,
                           dk_vec v); /* c scalar^power v, power >= 1; once per vector */
 DK_API dk_vec dkr_mix(double a, dk_vec x, double b, dk_vec y); /* a x + b y */
-/* Names the fields of dk_sampler that the recording function uses, in the words of dk_config_set: others that are set end
-   recording with an error. Churn and step-size control are every function's. */
+/* Names the fields of dk_sampler that the recording function uses, in the words of dk_config_set. Others that are set end
+   recording with an error; without this call nothing is refused. Churn and step-size control are every function's. */
 DK_API void dkr_reads(dk_recorder *r, const char *fields);
 /* Ends recording with an error; the field is named in the message. */
 DK_API void dkr_refuse(dk_recorder *r, const char *field, double value, const char *allowed);
@@ -1190,8 +1185,8 @@ enum {
 };
 
 #ifndef DK_NO_PEERS
-/* Bits of dk_sampler.quirks, each of which does as one program does what the library does otherwise, in the order of
-   docs/conformance.md. In text each is a field of its own: "told_end=1". */
+/* Bits of dk_sampler.quirks, all 0 by default. Each does as the named program does; what and why: docs/conformance.md, "What
+   differs on purpose". Search the name to find where it acts. In text each is a field of its own: "told_end=1". */
 typedef enum dk_quirk {
     DK_QUIRK_PURE_STAGE = 1 << 0,     /* ComfyUI: singlestep methods have a stage behind alpha = 0 */
     DK_QUIRK_COUNT_LAST = 1 << 1,     /* diffusers: lower_order_final counts the step to sigma = 0 */
@@ -1302,7 +1297,7 @@ static const double dkp_pi = 3.14159265358979323846;
 
 /* A C library's exp, log, pow, sin ... differ in the last bit from machine to machine, and so would results. These are made
    of operations that IEEE 754 rounds exactly, in a fixed order, and err by less than 1 unit in the last place (asinh 2,
-   erfc 3, lgamma 5e-15 where it is small). What needs more digits than a double has is the sum of two, after Dekker 1971; its parts are
+   erfc 3). What needs more digits than a double has is the sum of two, after Dekker 1971; its parts are
    exact because nothing is contracted. Polynomials interpolate at Chebyshev nodes, computed with 60 digits. The sign of a
    zero is not kept. */
 #ifdef DKP_CLANG_FAST /* would make it an estimate, which no pragma prevents, but a call that it cannot know does */
@@ -1337,7 +1332,6 @@ static double dkp_atan2(double y, double x);
 static double dkp_atan(double x);
 static double dkp_asinh(double x);
 static double dkp_erfc(double x);
-static double dkp_lgamma(double x);
 static int dkp_finite(double v);
 
 /* Text without stdio: the library must run where there is none, and must not follow the locale. */
@@ -1505,19 +1499,11 @@ DK_API dk_schedule dk_vp(double beta_min, double beta_max) {
     return dkp_schedule(DK_FAMILY_VP, beta_min, beta_max);
 }
 
-DK_API dk_schedule dk_sub_vp(double beta_min, double beta_max) {
-    return dkp_schedule(DK_FAMILY_SUB_VP, beta_min, beta_max);
-}
-
-DK_API dk_schedule dk_cosine_flow(void) { return dkp_schedule(DK_FAMILY_COSINE, 0, 0); }
-
 DK_API dk_schedule dk_vp_discrete(dk_betas betas, int timesteps, double beta_min, double beta_max) {
     dk_schedule s = dkp_schedule(DK_FAMILY_VP_DISCRETE, beta_min, beta_max);
     s.betas = betas, s.timesteps = timesteps, s.t_max = timesteps - 1.0;
     return s;
 }
-
-DK_API dk_schedule dk_vp_linear(void) { return dk_vp_discrete(DK_BETAS_LINEAR, 1000, 1e-4, 0.02); }
 
 DK_API dk_schedule dk_vp_scaled_linear(void) {
     return dk_vp_discrete(DK_BETAS_SCALED_LINEAR, 1000, 0.00085, 0.012);
@@ -1585,9 +1571,10 @@ DK_API dk_schedule dk_schedule_named(const char *name) {
 /* Nichol & Dhariwal 2021, eq. 17: abar(u) = cos^2((u + 0.008)/1.008 pi/2), beta cut at 0.999. */
 static double dkp_cosine_alpha(double T, int k) { return dkp_cos((k / T + 0.008) * (dkp_pi / 2 / 1.008)); }
 
+static double dkp_cut_beta(double kept) { return 1 - kept < 0.999 ? 1 - kept : 0.999; }
+
 static double dkp_cosine_beta(double before, double after) {
-    double beta = 1 - after * after / (before * before);
-    return beta < 0.999 ? beta : 0.999;
+    return dkp_cut_beta(after * after / (before * before));
 }
 
 /* Hang et al. 2024, table 1: lambda = -sign(1/2 - t) log(1 - 2 |1/2 - t|)/2. abar as published, with 1e-6 in the log and the
@@ -1595,11 +1582,6 @@ static double dkp_cosine_beta(double before, double after) {
 static double dkp_laplace_abar(double t) {
     double lambda = (t > 0.5 ? 0.5 : -0.5) * dkp_log(1 - 2 * fabs(0.5 - t) + 1e-6), snr = dkp_exp(lambda);
     return dkp_sqrt(snr / (1 + snr));
-}
-
-static double dkp_laplace_beta(double T, int k) {
-    double beta = 1 - dkp_laplace_abar((k + 1) / T) / dkp_laplace_abar(k / T);
-    return beta < 0.999 ? beta : 0.999;
 }
 
 /* Whether betas go from a first one to a last. */
@@ -1610,7 +1592,8 @@ static double dkp_curved_beta(const dk_schedule *s, int T, int k) {
     double span = s->beta_max - s->beta_min;
     switch (s->betas) {
     case DK_BETAS_COSINE: return dkp_cosine_beta(dkp_cosine_alpha(T, k), dkp_cosine_alpha(T, k + 1));
-    case DK_BETAS_LAPLACE: return dkp_laplace_beta(T, k);
+    case DK_BETAS_LAPLACE:
+        return dkp_cut_beta(dkp_laplace_abar((k + 1) / (double)T) / dkp_laplace_abar(k / (double)T));
     case DK_BETAS_EXPONENTIAL: return -dkp_expm1(-12.0 / T);
     case DK_BETAS_SIGMOID: return s->beta_min + span / (1 + dkp_exp(6 - 12.0 * k / (T - 1)));
     case DK_BETAS_LINEAR:
@@ -2134,12 +2117,9 @@ static dk_level dkp_table_level(const dk_schedule *s, double k) {
 
 static double dkp_or(double v, double otherwise) { return v > 0 ? v : otherwise; }
 
-/* Distributions. The beta distribution's function is the incomplete beta function, by its continued fraction (DLMF
-   8.17.22) in Lentz's form; the quantile by Newton steps that are kept within a shrinking bracket. */
-static double dkp_beta_below(double x, double a, double b, double log_beta) {
-    if (!(x > 0)) return 0;
-    if (x >= 1) return 1;
-    if (x > (a + 1) / (a + b + 2)) return 1 - dkp_beta_below(1 - x, b, a, log_beta);
+/* The integral of t^(a-1) (1-t)^(b-1) from 0 to x, by its continued fraction (DLMF 8.17.22) in Lentz's form; for x up
+   to about the mean. */
+static double dkp_beta_integral(double x, double a, double b) {
     double c = 1, d = 1 / (1 - (a + b) * x / (a + 1)), fraction = d;
     for (int i = 2; i < 1000; i++) {
         double m = i / 2, even = m * (b - m) * x / ((a + 2 * m - 1) * (a + 2 * m)),
@@ -2149,17 +2129,20 @@ static double dkp_beta_below(double x, double a, double b, double log_beta) {
         fraction *= c * d;
         if (fabs(c * d - 1) < 1e-16) break;
     }
-    return dkp_exp(a * dkp_log(x) + b * dkp_log1p(-x) - log_beta) * fraction / a;
+    return dkp_exp(a * dkp_log(x) + b * dkp_log1p(-x)) * fraction / a;
 }
 
+/* By Newton steps that are kept within a shrinking bracket. */
 static double dkp_beta_quantile(double p, double a, double b) {
-    double low = 0, high = 1, x = 0.5, log_beta = dkp_lgamma(a) + dkp_lgamma(b) - dkp_lgamma(a + b);
+    double low = 0, high = 1, x = 0.5, mean = (a + 1) / (a + b + 2);
+    double all = dkp_beta_integral(mean, a, b) + dkp_beta_integral(1 - mean, b, a);
     if (p <= 0 || p >= 1) return p <= 0 ? 0 : 1;
     for (int i = 0; i < 200; i++) {
-        double error = dkp_beta_below(x, a, b, log_beta) - p;
+        double below = x > mean ? all - dkp_beta_integral(1 - x, b, a) : dkp_beta_integral(x, a, b);
+        double error = below - p * all;
         if (error > 0) high = x;
         else low = x;
-        double next = x - error / dkp_exp((a - 1) * dkp_log(x) + (b - 1) * dkp_log1p(-x) - log_beta);
+        double next = x - error / dkp_exp((a - 1) * dkp_log(x) + (b - 1) * dkp_log1p(-x));
         if (!(next > low && next < high)) next = low + (high - low) / 2;
         if (fabs(next - x) <= 1e-16 * x) break;
         x = next;
@@ -2492,13 +2475,6 @@ static dk_level dkp_range_end(const dk_config *c, int noisy) {
     return l;
 }
 
-static dk_final dkp_final(const dk_layout *g) {
-    const dk_grid *grid = &g->c->grid;
-    dk_final own = grid->final != DK_FINAL_DEFAULT ? grid->final : (dk_final)dkp_spacing_of(grid)->final;
-    if (own != DK_FINAL_DEFAULT) return own;
-    return dkp_ranged(grid) && g->clean.sigma <= 0 ? DK_FINAL_MIN : DK_FINAL_ZERO;
-}
-
 /* Whether the last level, too, belongs to the spacing, even if it is then replaced. */
 static int dkp_one_more(const dk_layout *g) {
     if (g->final == DK_FINAL_LAST) return 1;
@@ -2531,7 +2507,8 @@ static dk_layout dkp_start_layout(const dk_config *c) {
     if (dkp_ranged(&c->grid)) g.noisy = dkp_range_end(c, 1), g.clean = dkp_range_end(c, 0);
     g.a = fabs(c->grid.a) > 0 ? c->grid.a : own->a, g.b = fabs(c->grid.b) > 0 ? c->grid.b : own->b;
     g.n = c->grid.n ? c->grid.n : own->n;
-    g.final = dkp_final(&g);
+    g.final = c->grid.final ? c->grid.final : (dk_final)own->final;
+    if (!g.final) g.final = dkp_ranged(&c->grid) && g.clean.sigma <= 0 ? DK_FINAL_MIN : DK_FINAL_ZERO;
     g.asked = (c->grid.full_steps > 0 ? c->grid.full_steps : c->steps) + !!(c->grid.quirks & DK_QUIRK_SPARE_LEVEL) +
               (g.final == DK_FINAL_LAST ? 0 : dkp_one_more(&g));
     return g;
@@ -2623,25 +2600,25 @@ static dk_level dkp_grid_level(const dk_config *c, int i) {
     return dk_grid_level(&g, i);
 }
 
-/* Level i of the way that the steps take: the grid, unless time travel repeats parts of it. */
-static dk_level dkp_way_level(dk_layout *g, int i) {
+/* Level i of the way that the steps take, and how many these are: the grid's, unless time travel repeats parts of it. */
+static int dkp_on_way(dk_layout *g, int i, dk_level *level) {
     const dk_way *way = g->c->grid.way;
+    if (way) return way->level(way, g->c, g, i, level);
+    *level = dk_grid_level(g, i);
+    return g->c->steps;
+}
+
+static dk_level dkp_way_level(dk_layout *g, int i) {
     dk_level l = {0, 0, 0};
-    if (!way) return dk_grid_level(g, i);
-    way->level(way, g->c, g, i, &l);
+    dkp_on_way(g, i, &l);
     return l;
 }
 
-static int dkp_way_steps(dk_layout *g) {
-    const dk_way *way = g->c->grid.way;
+static int dkp_way_steps(const dk_config *c) {
     dk_level unused;
-    return way ? way->level(way, g->c, g, 0, &unused) : g->c->steps;
-}
-
-static int dkp_path_steps(const dk_config *c) {
     if (!c->grid.way) return c->steps;
     dk_layout g = dkp_layout_of(c);
-    return dkp_way_steps(&g);
+    return dkp_on_way(&g, 0, &unused);
 }
 
 static int dkp_travels(const dk_config *c) { return c->grid.travel || c->grid.way != NULL; }
@@ -2655,22 +2632,26 @@ static dk_status dkp_resolve_travel(const dk_config *c, char *message) {
     if (g->travel && g->spacing != DK_SPACING_LEVELS)
         return dkp_fail(message, "grid.travel", 1, "0: it is for a list of levels (dk_grid_levels)");
     if (g->travel && g->way) return dkp_fail(message, "grid.travel", 1, "0 with grid.way");
-    int steps = dkp_path_steps(c);
+    int steps = dkp_way_steps(c);
     if (steps < 1 || steps > 1000000) return dkp_fail(message, "steps with time travel", steps, "1 .. 1000000");
     return DK_OK;
 }
 
-/* Which of the grid's steps are run. */
+/* Which part of the grid is run: from a level on, or some of its steps. */
 static dk_status dkp_resolve_strength(dk_config *c, char *message) {
+    const dk_schedule *s = &c->schedule;
     dk_grid *g = &c->grid;
-    double n = c->steps, share = g->strength * n, run = n,
-           full = g->partial == DK_PARTIAL_STRETCH ? floor(n / g->strength) : n;
+    double n = c->steps, share = g->strength * n, run = n, full = n;
+    if (g->partial == DK_PARTIAL_LEVEL)
+        g->sigma_max = dkp_u(s, dk_level_at(s, s->t_min + g->strength * (s->t_max - s->t_min)));
+    if (g->partial == DK_PARTIAL_STRETCH) full = floor(n / g->strength);
     if (g->partial == DK_PARTIAL_SLICE) run = floor(share);
     if (g->partial == DK_PARTIAL_UP) run = n - floor(n - share);
     if (g->partial == DK_PARTIAL_MORE) run = floor(share) < n ? floor(share) + 1 : n;
     if (run < 1) return dkp_fail(message, "grid.strength", g->strength, "at least 1/steps");
     if (full > 1000000) return dkp_fail(message, "grid.strength", g->strength, "at least steps/1000000");
-    c->steps = (int)run, g->full_steps = (int)full, g->strength = 1;
+    c->steps = (int)run, g->strength = 1;
+    if (g->partial != DK_PARTIAL_LEVEL) g->full_steps = (int)full;
     return DK_OK;
 }
 
@@ -2679,7 +2660,6 @@ static dk_status dkp_resolve_strength(dk_config *c, char *message) {
    again changes nothing. */
 static dk_status dkp_resolve_steps(dk_config *c, char *message) {
     dk_grid *grid = &c->grid;
-    if (grid->strength < 1 && dkp_resolve_strength(c, message) != DK_OK) return DK_ERROR_CONFIG;
     int given = grid->full_steps > 0, table = dkp_table_size(&c->schedule);
     dk_layout g = dkp_start_layout(c);
     if (dkp_by_timesteps(grid) && g.asked > table)
@@ -2697,16 +2677,6 @@ static dk_status dkp_resolve_steps(dk_config *c, char *message) {
     return DK_OK;
 }
 
-/* The range's noisy end for a grid that begins at a level part of the way. */
-static void dkp_resolve_start(dk_config *c) {
-    const dk_schedule *s = &c->schedule;
-    dk_grid *g = &c->grid;
-    if (g->strength < 1 && g->partial == DK_PARTIAL_LEVEL) {
-        g->sigma_max = dkp_u(s, dk_level_at(s, s->t_min + g->strength * (s->t_max - s->t_min)));
-        g->strength = 1;
-    }
-}
-
 DK_API int dk_levels(dk_config *c, dk_unit unit, double *out, int max) {
     if (!c) return 0;
     dk_config resolved = *c;
@@ -2715,7 +2685,7 @@ DK_API int dk_levels(dk_config *c, dk_unit unit, double *out, int max) {
     if (dkp_resolve(&resolved, &marks, c->message) != DK_OK || dkp_check_levels(&resolved, NULL, c->message) != DK_OK)
         return 0;
     dk_layout g = dkp_layout_of(&resolved);
-    int steps = dkp_way_steps(&g);
+    int steps = dkp_way_steps(&resolved);
     for (int i = 0; out && i <= steps && i < max; i++) out[i] = dkp_in_unit(unit, dkp_way_level(&g, i));
     return steps + 1;
 }
@@ -3145,6 +3115,7 @@ static void dkp_record_stretch(dk_recorder *r, int first, int end, dk_record_fn 
     r->steps = end - first, r->step = -1;
     r->from = r->to = dkp_level(r, 0);
     record(r);
+    if (r->step < 0) dkr_refuse(r, "steps of sampler.record", 0, "at least 1: a loop over dkr_step");
     r->steps = end - first;
     while (r->status == DK_OK && r->step < r->steps) dkr_step(r); /* a recording function may stop early */
 }
@@ -3216,7 +3187,7 @@ static void dkp_record_all(dk_recorder *r, dk_config *c, dk_plan *plan, const dk
     r->own->plan = plan, r->own->pace = pace, r->own->room = room, r->own->storing = room != NULL;
     r->own->layout = &layout;
     plan->number = c->number, plan->own.hooked = c->guidance.hook != NULL;
-    r->steps = plan->steps = pace ? 1 : dkp_way_steps(&layout);
+    r->steps = plan->steps = pace ? 1 : dkp_way_steps(c);
     plan->levels = r->steps + 1, plan->draws = 1, plan->own.flow = dkp_flow_unit(&r->config->schedule);
     r->from = r->to = dkp_level(r, 0);
     if (!r->falling && c->sampler.churn > 0)
@@ -3243,7 +3214,12 @@ static void dkp_record_all(dk_recorder *r, dk_config *c, dk_plan *plan, const dk
 /* Where to look. Euler, Heun and all tableaux: dkp_runge_kutta_to, in coordinates of dkp_point_at. DDIM, DDPM and Euler
    ancestral: dkp_record_ddim. DPM-Solver++ 2M and 3M, UniPC and their like: dkp_record_exponential_adams. LMS, PNDM and
    iPNDM: dkp_record_adams. DPM-Solver++ 2S: dkp_singlestep. Exponential Runge-Kutta: dkp_phi_step. EDM's churn is
-   dkp_churn, before any sampler's step. The table of samplers at the end says what each name sets. */
+   dkp_churn, before any sampler's step. The table of samplers at the end says what each name sets. examples/samplers.c has
+   ten of them as in their papers.
+
+   A recording function begins with dkr_reads. Its words: dkp_ddim_step, the first order step; dkp_noise_split and
+   dkp_add_noise, a step down and noise back up; dkp_point_at and dkp_transfer, a gauge's coordinates and a step along a
+   slope; dkp_gauge_lambda; dkp_average, the polynomial through past estimates. */
 
 /* A Runge-Kutta tableau: row i, of i numbers, are the weights of the slopes 0 .. i - 1 for stage i; row `stages` is the
    result, the row after it that of the embedded method, if there is one. */
@@ -3344,7 +3320,8 @@ static dkp_split dkp_noise_split(dk_recorder *r, double eta, dk_noise_law law) {
 }
 
 /* The first order step of every family, exact for constant D: DDIM, Song et al. 2020, eq. 12; DPM-Solver-1.
-   Ends in alpha D at sigma = 0. */
+   Ends in alpha D at sigma = 0.
+   With h the step in lambda the ratio is (alpha_to/alpha_from) exp(-h): so the factor of D is alpha_to (1 - exp(-h)). */
 static dk_vec dkp_ddim_step(const dk_level *from, const dk_level *to, dk_vec x, dk_vec D) {
     double ratio = to->sigma / from->sigma;
     return dkr_mix(ratio, x, to->alpha - from->alpha * ratio, D);
@@ -4141,7 +4118,8 @@ static void dkp_record_table(dk_recorder *r) {
     }
 }
 
-/* The table of samplers. To add one: a row here and a recording function above. A row says what differs from a zero
+/* The table of samplers. To add one: a recording function above and a row here; then make golden, make docs, make test.
+   Many methods need a row alone: a tableau, or settings of a function that exists. A row says what differs from a zero
    dk_sampler, in the words of dk_config_set; then order of convergence, evaluations per step, paper. */
 #define DKP_DORMAND_PRINCE                                                                          \
     "1/5 | 3/40 9/40 | 44/45 -56/15 32/9 | 19372/6561 -25360/2187 64448/6561 -212/729 |"            \
@@ -4627,7 +4605,7 @@ static dk_status dkp_prepare(const dk_config *c, dk_config *resolved, dk_plan *p
     *resolved = *c;
     dk_status status = dkp_resolve(resolved, marks, resolved->message);
     if (status != DK_OK) return status;
-    size_t needed = ((size_t)dkp_path_steps(resolved) + 1) * sizeof(dk_level) + 64;
+    size_t needed = ((size_t)dkp_way_steps(resolved) + 1) * sizeof(dk_level) + 64;
     int fits = plan && plan->memory && plan->bytes >= needed && !dkp_controlled(resolved);
     dk_level *level = fits ? (dk_level *)(void *)dkp_align(plan->memory) : NULL;
     if (plan) plan->level = level;
@@ -4669,7 +4647,7 @@ static dk_status dkp_record_into(dk_recorder *r, dk_plan *plan, dk_config *c, co
 static dk_plan dkp_usual_room(const dk_config *c) {
     dk_plan room;
     memset(&room, 0, sizeof room);
-    room.levels = dkp_path_steps(c) + 1;
+    room.levels = dkp_way_steps(c) + 1;
     room.calls = room.draws = 2 * room.levels, room.passes = room.calls + 1;
     room.rows = 9 * room.levels, room.terms = 27 * room.levels, room.values = room.rows + room.calls;
     return room;
@@ -5671,19 +5649,6 @@ static double dkp_erfc(double x) {
     if (x > 28) return 0;
     dkp_pair square = dkp_product(x, x);
     return dkp_exp_less(-square.hi, -square.lo, 0) * dkp_polynomial(E, 24, (x - 4) / (x + 4)) / (1 + x);
-}
-
-/* Stirling's series (DLMF 5.11.1), for x < 10 after x Gamma(x) = Gamma(x + 1); x > 0. */
-static double dkp_lgamma(double x) {
-    double product = 1;
-    for (; x < 10; x++) product *= x; /* NOLINT(clang-analyzer-security.FloatLoopCounter) */
-    double z = 1 / (x * x);
-    double series =
-        1.0 / 12 -
-        z * (1.0 / 360 -
-             z * (1.0 / 1260 - z * (1.0 / 1680 - z * (1.0 / 1188 - z * (691.0 / 360360 - z / 156)))));
-    return (x - 0.5) * (dkp_log(x) - 1) + (0.4189385332046727 + series / x) -
-           dkp_log(product); /* log(2 pi)/2 - 1/2 */
 }
 
 /* ----------------------------------------------------- >>text  Text: messages, names, settings */
@@ -6960,7 +6925,7 @@ static dk_status dkp_check_grid(const dk_config *c, char *message) {
 static dk_status dkp_check_levels(const dk_config *c, dk_level *level, char *message) {
     double before = 0, direction = 0;
     dk_layout layout = dkp_layout_of(c);
-    int travels = dkp_travels(c), steps = dkp_way_steps(&layout);
+    int travels = dkp_travels(c), steps = dkp_way_steps(c);
     for (int i = 0; i <= steps; i++) {
         dk_level l = dkp_way_level(&layout, i);
         if (level) level[i] = l;
@@ -7165,7 +7130,7 @@ static dk_status dkp_resolve(dk_config *c, dkp_marks *marks, char *message) {
     if (c->grid.strength <= 0 && c->start == DK_START_DATA && !c->grid.full_steps)
         return dkp_fail(message, "grid.strength", 0, "> 0 with start = data: 1 for all of the grid");
     if (c->grid.strength <= 0) c->grid.strength = 1;
-    dkp_resolve_start(c);
+    if (c->grid.strength < 1 && dkp_resolve_strength(c, message) != DK_OK) return DK_ERROR_CONFIG;
     double noisy = dk_noise_level(dkp_range_end(c, 1)), clean = dk_noise_level(dkp_range_end(c, 0));
     if (!(clean < noisy))
         return c->grid.sigma_max > 0
@@ -9155,8 +9120,8 @@ typedef struct dk_alias {
 DK_API int dk_alias_at(int i, dk_alias *a); /* fills *a; 0 past the end */
 /* Sets c->sampler and, where the name says so ("DPM++ 2M SDE Karras", "euler beta"), c->grid or fields of it.
    Names here come first, then other programs'; "a1111:Beta" is a certain program's. Case does not count, '-', '_',
-   '/' and ' ' are alike and may be missing, "++" reads as "pp". dk_sampler_named and dk_grid_named know the same
-   names, and take their part of them. */
+   '/' and ' ' are alike and may be missing, "++" reads as "pp". dk_sampler_named and dk_grid_named know a
+   name, too, that says nothing about the other part. */
 DK_API dk_status dk_config_named(struct dk_config *c, const char *name);
 
 /* Time travel. Set the numbers, and dk_grid.way to &r.way; the struct must outlive recording.
@@ -11012,7 +10977,7 @@ static dk_status dkp_say_edm(dkp_job *j) {
 /* The same, told the angle of the level. */
 static dk_status dkp_say_cosine_edm(dkp_job *j) {
     if (dkp_say_edm(j) != DK_OK) return DK_ERROR_CONFIG;
-    j->c->network_schedule = dk_cosine_flow();
+    j->c->network_schedule = dkp_schedule(DK_FAMILY_COSINE, 0, 0);
     j->c->condition = DK_UNIT_T, j->c->condition_scale = 2 / dkp_pi;
     return DK_OK;
 }
@@ -11042,7 +11007,7 @@ static dk_status dkp_say_consistency(dkp_job *j) {
 /* TrigFlow in units of sigma_data, from pure noise. Two steps meet at 1.3. */
 static dk_status dkp_say_trigflow(dkp_job *j) {
     static const double two[] = {1.5707963267948966, 1.3, 0};
-    j->c->schedule = dk_cosine_flow(), j->c->prediction = DK_PREDICT_V;
+    j->c->schedule = dkp_schedule(DK_FAMILY_COSINE, 0, 0), j->c->prediction = DK_PREDICT_V;
     j->c->grid.spacing = DK_SPACING_UNIFORM, j->c->grid.final = DK_FINAL_MIN;
     if (j->c->steps == 2) j->c->grid = dk_grid_levels(two, DK_UNIT_T);
     return DKP_SAYS(prediction_type) < 4 ? DKP_REFUSE(prediction_type, "trigflow") : DK_OK;
@@ -11051,7 +11016,7 @@ static dk_status dkp_say_trigflow(dkp_job *j) {
 /* v-diffusion's levels. */
 static dk_status dkp_say_crash(dkp_job *j) {
     if (DKP_SAYS(trained_betas) > 0) return DKP_REFUSE(trained_betas, "null for this class");
-    j->c->schedule = dk_cosine_flow(), j->c->prediction = DK_PREDICT_V;
+    j->c->schedule = dkp_schedule(DK_FAMILY_COSINE, 0, 0), j->c->prediction = DK_PREDICT_V;
     j->c->condition = DK_UNIT_T, j->c->condition_scale = 2 / dkp_pi;
     j->c->grid.spacing = DK_SPACING_CRASH, j->c->grid.final = DK_FINAL_MIN;
     return DK_OK;
