@@ -4472,7 +4472,6 @@ static void dkp_terms_of_dst_first(dk_plan *p, dk_row *row) {
 static int dkp_boundary_values(const dk_plan *p, const dk_pass *pass, int value[DK_BRANCHES + 1]) {
     const dk_call *call = &p->call[pass->index];
     const dk_norm *norm = &p->norm[pass->index];
-    const int read[4] = {norm->a, norm->b, norm->p, norm->q};
     int count = 0;
     switch (pass->boundary) {
     case DK_BOUNDARY_CALL:
@@ -4481,8 +4480,10 @@ static int dkp_boundary_values(const dk_plan *p, const dk_pass *pass, int value[
         break;
     case DK_BOUNDARY_HOOK: value[count++] = call->denoised; break;
     case DK_BOUNDARY_NORM:
-        for (int k = 0; k < 4; k++)
-            if (read[k] >= 0) value[count++] = read[k];
+        value[count++] = norm->a;
+        if (norm->b >= 0) value[count++] = norm->b;
+        if (norm->p >= 0) value[count++] = norm->p;
+        if (norm->q >= 0) value[count++] = norm->q;
         break;
     default: break;
     }
