@@ -54,7 +54,7 @@
                    dk_config_for(&c, "sdxl", NULL).
        Blocking:   dk_sample(&c, denoise, user, x).
        Stepping:   no callback, and no allocation when you bring the memory:
-                       dk_begin(&run, &c, x, memory, dk_run_size(&c));
+                       dk_begin(&run, &c, x, memory, dk_run_size(NULL, &c));
                        while (dk_next(&run, &eval)) network(eval.input, eval.t, eval.output);
                        if (run.status) puts(run.message);
                        dk_end(&run);
@@ -203,7 +203,6 @@ struct dk_config;
 struct dk_eval;
 struct dk_run;
 struct dk_recorder;
-struct dk_exponential;
 typedef struct dk_plan dk_plan;
 typedef struct dk_run dk_run;
 
@@ -219,6 +218,20 @@ typedef struct dk_level {
     double t;            /* the schedule's own time */
     double alpha, sigma; /* x = alpha x0 + sigma eps */
 } dk_level;
+
+/* A number that stands for a noise level. */
+typedef enum dk_unit {
+    DK_UNIT_DEFAULT, /* of a list: T; that the network is told: EDM prediction: C_NOISE; flow: FLOW; VE and EDM:
+                        SIGMA; others: T */
+    DK_UNIT_T,       /* the schedule's own time */
+    DK_UNIT_SIGMA,   /* sigma/alpha */
+    DK_UNIT_FLOW,    /* sigma/(alpha + sigma) */
+    DK_UNIT_LAMBDA,  /* log(alpha/sigma) */
+    DK_UNIT_C_NOISE, /* log(sigma/alpha)/4, Karras et al. 2022 */
+    DK_UNIT_DATA,    /* alpha/(alpha + sigma) */
+    DK_UNIT_ANGLE,   /* atan(sigma/alpha) */
+    DK_UNIT_COUNT
+} dk_unit;
 
 typedef enum dk_family {
     DK_FAMILY_DEFAULT, /* flow matching, shift 1; for network_schedule: the same as schedule */
@@ -298,8 +311,6 @@ DK_API const dk_named *dk_schedule_at(int i); /* the list of names; NULL past th
 DK_API dk_level dk_level_at(const dk_schedule *s, double t);
 DK_API dk_level dk_level_at_sigma(const dk_schedule *s, double noise_level);
 DK_API dk_level dk_level_at_lambda(const dk_schedule *s, double lambda);
-/* d alpha/dt and d sigma/dt at t (from the left where the schedule has a kink). */
-DK_API void dk_level_slopes(const dk_schedule *s, double t, double *d_alpha, double *d_sigma);
 DK_API double dk_noise_level(dk_level l); /* sigma/alpha, infinity at alpha = 0 */
 DK_API double dk_lambda(dk_level l);      /* log(alpha/sigma) */
 /* Forward noising: x = alpha x0 + sigma eps, n elements; x may be x0 or eps. */
@@ -325,19 +336,6 @@ typedef enum dk_number {
     DK_NUMBER_BF16, /* the upper half of a float, as uint16_t */
     DK_NUMBER_COUNT
 } dk_number;
-
-/* The number that the network is told (dk_eval.t), times condition_scale, from network_schedule's level. */
-typedef enum dk_condition {
-    DK_CONDITION_DEFAULT,  /* EDM prediction: C_NOISE; flow: FLOW; VE and EDM: SIGMA; others: T */
-    DK_CONDITION_T,        /* the schedule's t, as a real number */
-    DK_CONDITION_TIMESTEP, /* t rounded to the nearest integer */
-    DK_CONDITION_SIGMA,    /* sigma/alpha */
-    DK_CONDITION_FLOW,     /* sigma/(alpha + sigma) */
-    DK_CONDITION_C_NOISE,  /* log(sigma/alpha)/4, Karras et al. 2022 */
-    DK_CONDITION_LAMBDA,   /* log(alpha/sigma) */
-    DK_CONDITION_DATA,     /* alpha/(alpha + sigma) */
-    DK_CONDITION_COUNT
-} dk_condition;
 
 /* ---------------------------------------------------------------------- >>decl-grid  Time grids */
 
@@ -379,9 +377,6 @@ typedef enum dk_spacing {
     DK_SPACING_LEVELS,       /* the user's own, verbatim */
     DK_SPACING_COUNT
 } dk_spacing;
-
-/* What the numbers of a user's own levels are. */
-typedef enum dk_unit { DK_UNIT_T, DK_UNIT_SIGMA, DK_UNIT_FLOW, DK_UNIT_LAMBDA } dk_unit;
 
 /* The last of the steps + 1 levels. */
 typedef enum dk_final {
@@ -436,7 +431,7 @@ typedef struct dk_grid {
                                     of the timestep that the network is told at a level, which stays where it is */
     dk_final final;
     double final_value;   /* DK_FINAL_VALUE, in units of sigma/alpha */
-    double strength;      /* 0: 1, the whole grid; dk_resolve turns it into steps and full_steps */
+    double strength;      /* 0: 1, the whole grid, but from data it must be said; dk_resolve turns it into steps and full_steps */
     dk_partial partial;   /* what strength means */
     int full_steps;       /* the grid is laid out for so many steps, and the last `steps` are run; 0: steps */
     const double *levels; /* LEVELS: steps + 1 numbers; RESAMPLE: level_count; read while recording */
@@ -455,8 +450,8 @@ DK_API const dk_named *dk_grid_at(int i); /* the list of names; NULL past the en
 /* The user's own levels, taken verbatim: steps + 1 numbers. */
 DK_API dk_grid dk_grid_levels(const double *levels, dk_unit unit);
 
-/* The finished grid of a config as numbers, with what time travel repeats. Writes at most max; returns how many there
-   are, 0 and a message if the config cannot work. */
+/* The finished grid of a config as numbers, with what time travel repeats. Writes at most max, none where out is NULL; returns
+   how many there are, 0 and a message if the config cannot work. */
 DK_API int dk_levels(struct dk_config *c, dk_unit unit, double *out, int max);
 
 /* --------------------------------------------------------- >>decl-sampler  Samplers and recorders */
@@ -551,7 +546,7 @@ typedef struct dk_sampler {
 
     /* The method. */
     const char *tableau; /* classical Runge-Kutta, as a textbook writes it: >>decl-recorder */
-    const struct dk_exponential *exponential; /* exponential Runge-Kutta */
+    const char *exponential; /* exponential Runge-Kutta, likewise */
     int order;      /* multistep: 1 .. 8 nodes; singlestep: 1 .. 3; step-size control: the better method's */
     dk_rule rule;   /* multistep; singlestep: DPM, or EXACT (Taylor, phi_2) */
     dk_gauge gauge; /* classical; exponential, ddim: FLOW takes (alpha + sigma)/sigma for alpha/sigma */
@@ -742,7 +737,7 @@ typedef struct dk_config {
     dk_schedule network_schedule;   /* the schedule that the network was trained with, where it is not the
                                      sampler's: x is rescaled and levels are matched by sigma/alpha.
                                      Zero: the same, or sigma = t for EDM prediction */
-    dk_condition condition;         /* zero: by prediction and family */
+    dk_unit condition;         /* zero: by prediction and family */
     double condition_scale;         /* 0: 1 */
     dk_rounding condition_rounding; /* of the number that the network is told, after scaling */
     int negated;          /* 1: the network predicts minus that: velocity towards data, EDM's raw v */
@@ -812,12 +807,9 @@ typedef struct dk_eval {
 /* Nonzero stops: dk_sample and dk_continue then return DK_ERROR_CALLBACK; x is the state of that evaluation. */
 typedef int (*dk_denoise_fn)(void *user, const dk_eval *eval);
 
-/* Bytes for dk_begin: plan and buffers; 0 and a message if the config cannot work (or DK_NO_MALLOC). Records the plan,
-   in memory that it allocates and gives back. */
-DK_API size_t dk_run_size(dk_config *c);
-/* Bytes for dk_begin_plan: buffers only; 0 if they cannot be had, or the config's batch, dim, threads or noise cannot
-   work, which dk_begin_plan says in words. Writes to neither. */
-DK_API size_t dk_workspace_size(const dk_plan *plan, const dk_config *c);
+/* Bytes that dk_begin_plan needs with this plan; plan NULL: that dk_begin needs, whose plan is recorded to find out, in
+   memory that is allocated and given back. 0 where there can be no such run; dk_begin says why. */
+DK_API size_t dk_run_size(const dk_plan *plan, const dk_config *c);
 /* Starts a run on x (batch * dim numbers). memory NULL: allocated, freed by dk_end. Any alignment.
    x and memory must stay until the end; neither they, nor mask and known, nor the run may share memory. The config is
    read only, by any number of threads at once, and copied. An error is in run->status and run->message, and the run
@@ -827,16 +819,18 @@ DK_API dk_status dk_begin(dk_run *run, const dk_config *c, dk_real *x, void *mem
    progress, unchecked, parallel, threads and backend count: all else is in the plan, which must stay until the end. */
 DK_API dk_status dk_begin_plan(dk_run *run, const dk_plan *plan, const dk_config *c, dk_real *x, void *memory,
                                size_t bytes);
-/* 1: eval is to be done, then call again. 0: the end, or an error in run->status: x is what it was at that
-   evaluation, and calling again hands the same evaluation out once more. A run that has ended in an error (the step size
-   became too small, the result is not finite) says so again. */
+/* 1: eval is to be done, then call again. 0: the end where run->status is DK_OK, else an error; x is then unfinished, and
+   calling again goes on where it stopped. An evaluation whose output is bad is handed out once more, with x as it was
+   at that evaluation. After a hook, noise source or back end has failed that one is asked again; until then x holds
+   what of the step is done. A run that has ended in an error (the step size became too small, the result, which x
+   holds, is not finite) says so again. */
 DK_API int dk_next(dk_run *run, dk_eval *eval);
 /* The loop around dk_next, with progress; after an error or a stop it may be called again. Returns run->status. */
 DK_API dk_status dk_continue(dk_run *run, dk_denoise_fn denoise, void *user);
 /* Gives back what dk_begin or dk_begin_plan allocated, and makes the run zero; x, and memory of the caller's, stay. At any
    time, also for a run that is not over; NULL, a run that did not begin, and twice are fine. Not within a callback of
-   dk_next (hook, noise, back end, parallel), where it does nothing but say so; such callbacks must return, not throw
-   or longjmp, or the run can neither go on nor be ended. */
+   dk_next (hook, noise, back end, parallel), where it does nothing but say so. Such callbacks must return, not throw or
+   longjmp: the run could neither go on nor be ended, only begun anew, and what it has allocated would be lost. */
 DK_API void dk_end(dk_run *run);
 /* dk_begin, dk_continue, dk_end, on allocated memory. An error is in c->message, and x what dk_next leaves. */
 DK_API dk_status dk_sample(dk_config *c, dk_denoise_fn denoise, void *user, dk_real *x);
@@ -898,14 +892,18 @@ typedef enum dk_value_kind {
     DK_VALUE_GIVEN   /* full size, constant, the caller's: slot 0 dk_config.known, slot 1 dk_config.mask */
 } dk_value_kind;
 
+typedef struct dkp_life {
+    int pass, born, dies; /* where a value is made, and the positions between which it lives */
+    int needs;            /* the last call that it depends on, -1: none */
+    int together; /* this value and the next together - 1 lie in slots that follow one another; 0: alone */
+} dkp_life;
+
 typedef struct dk_value {
     char letter; /* x state, D denoised, U unconditional D, F, G and H network outputs, u network input,
                     z noise, k known data, m mask, y anything else */
     char kind;   /* dk_value_kind */
     int number, slot;
-    int pass, born, dies; /* where it is made, and the positions between which it lives */
-    int needs;            /* the last call that it depends on, -1: none */
-    int together; /* this value and the next together - 1 lie in slots that follow one another; 0: alone */
+    dkp_life life; /* private */
 } dk_value;
 
 /* One combination dst = sum of terms, or, where draw >= 0, dst = that draw of noise. Rows run in order and
@@ -973,21 +971,25 @@ typedef struct dk_draw {
     int way; /* how many draws before it went up: what goes down again is on a path of its own */
 } dk_draw;
 
+/* What a plan keeps for the library: private. */
+typedef struct dkp_planned {
+    int owned;  /* its memory is dk_plan_free's */
+    int noises; /* extra full-size buffers when noise comes from a callback */
+    int masked; /* needs dk_config.mask and known: 1 for states, 2 for D */
+    int flow;   /* its noise levels are customarily told as sigma/(alpha + sigma) */
+    int hooked; /* needs dk_config.guidance.hook */
+} dkp_planned;
+
 /* A recorded sampler: constant once made; share it freely. Its arrays lie in one block of memory. */
 struct dk_plan {
     void *memory; /* in: where to record, or NULL to allocate; freed by dk_plan_free only if allocated */
     size_t bytes; /* in: size of memory */
-    int owned;
-    size_t used; /* of memory */
+    size_t used; /* of memory, by the plan; after DK_ERROR_MEMORY: how much would do */
     int attempt; /* 1: one step of a sampler with step-size control: for reading, not for running */
     int steps, levels, calls, rows, terms, values, passes, norms, draws;
     int buffers; /* full-size buffers besides x */
     int halves;  /* buffers of 16 bits per number */
     int locals;  /* tiles */
-    int noises;  /* extra full-size buffers when noise comes from a callback */
-    int masked;  /* needs dk_config.mask and known: 1 for states, 2 for D */
-    int flow;    /* its noise levels are customarily told as sigma/(alpha + sigma) */
-    int hooked;  /* needs dk_config.guidance.hook */
     dk_number number;
     dk_level *level;
     dk_call *call;
@@ -997,10 +999,9 @@ struct dk_plan {
     dk_pass *pass;
     dk_norm *norm;
     dk_draw *draw;
+    dkp_planned own;
 };
 
-/* Bytes that dk_record needs; 0 and a message if the config cannot work. */
-DK_API size_t dk_plan_size(struct dk_config *c);
 /* Records the config's sampler on its grid. Before: plan zero, zero but for memory and bytes, or recorded already: then it
    gives way to the new one. The config is read, and its message written on failure: the plan is then what it was, or
    empty where it had memory of its own. A plan is not written to by its runs: any number of threads may use it. */
@@ -1021,7 +1022,7 @@ DK_API size_t dk_plan_text(const dk_plan *plan, char *text, size_t size);
 /* ---------------------------------------------------------- >>decl-state  What a run is made of */
 
 /* Where a run with step-size control stands. It records one attempt of a step at a time, as a plan of its own. */
-typedef struct dk_pace {
+typedef struct dkp_pace {
     dk_level from, to; /* of this attempt */
     double at, next, end,
         h; /* on the method's axis, lambda or its gauge's u: from, to, the last level; h > 0: */
@@ -1035,7 +1036,7 @@ typedef struct dk_pace {
     int kept, keeps[2]; /* values that are known; that will be if this attempt is rejected, or accepted */
     int buffers, halves, locals, noises; /* the most that an attempt needs */
     int sizing;                          /* private: records the most, wherever the level is */
-} dk_pace;
+} dkp_pace;
 
 /* What a run keeps for itself: private. Nothing in it points into the run, which may be moved. */
 typedef struct dkp_run {
@@ -1043,6 +1044,7 @@ typedef struct dkp_run {
     int waiting; /* an evaluation is out */
     int again;   /* hand out the same evaluation once more */
     int finished;
+    int beyond; /* the network's input in fp16, or the result, may hold numbers that are not finite */
     dk_status ended; /* DK_OK, or the error that the run has ended in, */
     char why[DK_MESSAGE_SIZE]; /* and its words */
     int inside;                /* dk_next is at work */
@@ -1050,7 +1052,7 @@ typedef struct dkp_run {
     uint16_t *halves;
     double *sums;
     void *streams; /* generators that give their numbers in order, where they stand */
-    dk_pace pace;  /* of a sampler with step-size control */
+    dkp_pace pace;  /* of a sampler with step-size control */
     dk_plan plan;  /* of dk_begin */
     void *owned;
 } dkp_run;
@@ -1116,27 +1118,17 @@ DK_API void dkr_reads(dk_recorder *r, const char *fields);
 /* Ends recording with an error; the field is named in the message. */
 DK_API void dkr_refuse(dk_recorder *r, const char *field, double value, const char *allowed);
 
-/* An exponential Runge-Kutta method in lambda; h is the step, phi_k as in Hochbruck & Ostermann 2010, eq. 2.10.
-   Stage i stands at c_i; its entry in column j is the sum of weight phi_k(-at h) over the terms with row i and
-   column j; row `stages` is the result, the row after it that of an embedded method, for step-size control. Column 0
-   makes every row exact for constant D; where terms give it, a row is completed with x/alpha of the step's start
-   instead, so that it depends on differences alone.
-   Rows that integrate an interpolation polynomial exactly need no terms: `through` has a word for each row after
-   row 1, the columns besides 0 through which it goes, in hexadecimal, or "-" for a row of terms: "1 23" is a method
-   of three stages, whose result goes through columns 0, 2 and 3. */
-typedef struct dk_phi_term {
-    int row, column, k;
-    double weight, at;
-} dk_phi_term;
+/* dk_sampler.tableau, a Runge-Kutta method as text. Row k has k numbers, integers, decimals or
+   fractions: the rows of a after the first, then b; c are the row sums. "1" is Euler, "1/2 | 0 1" the midpoint method,
+   "1/3 | -1/3 1 | 1 -1 1 | 1/8 3/8 3/8 1/8" Kutta's 3/8 rule. After "~": b of an embedded method of lower order, whose
+   last number belongs to the slope at the end of the step: "1 | 1/2 1/2 ~ 1 0 0" is Heun with Euler.
 
-typedef struct dk_exponential {
-    const char *name;
-    int stages, order;
-    const double *c;
-    int terms;
-    const dk_phi_term *term;
-    const char *through; /* or NULL */
-} dk_exponential;
+   dk_sampler.exponential, an exponential Runge-Kutta method in lambda. A row begins with c, where its stage stands;
+   the row of the result has none, as if it were 1; "~" as above. "2: 4 phi2(1/2) -1 phi3" is a row's entry in column 2,
+   4 phi_2(-h/2) - phi_3(-c h), with h the step and phi_k as in Hochbruck & Ostermann 2010, eq. 2.10. Column 0 makes
+   every row exact for constant D; where the text gives it, rows are completed with x/alpha of the step's start instead,
+   so that they depend on differences alone. "by 23" stands for the entries that integrate the polynomial through columns
+   0, 2 and 3 exactly; columns from 10 on are a, b ... "1 | 1: 1 phi2" and "1 | by 1" are Cox & Matthews' ETD2RK. */
 
 /* A hand-built (or fitted) linear solver: x_{i+1} = a_i x_i + sum_{j<=i} b_ij D_j + noise_i z_i. */
 typedef struct dk_table {
@@ -1145,11 +1137,6 @@ typedef struct dk_table {
     const double *noise; /* steps numbers, or NULL */
     const double *t;     /* what the network is told per step instead of the grid's level, or NULL */
 } dk_table;
-
-/* dk_sampler.tableau, a Runge-Kutta method as text. Row k has k numbers, integers, decimals or
-   fractions: the rows of a after the first, then b; c are the row sums. "1" is Euler, "1/2 | 0 1" the midpoint method,
-   "1/3 | -1/3 1 | 1 -1 1 | 1/8 3/8 3/8 1/8" Kutta's 3/8 rule. After "~": b of an embedded method of lower order, whose
-   last number belongs to the slope at the end of the step: "1 | 1/2 1/2 ~ 1 0 0" is Heun with Euler. */
 
 DK_API dk_sampler dk_table_sampler(const dk_table *table); /* the table stays the caller's */
 
@@ -1179,7 +1166,7 @@ typedef struct dk_sampler_info {
     const char *name;
     dk_record_fn record;
     const char *tableau;
-    const dk_exponential *exponential;
+    const char *exponential;
     const char *settings; /* what differs from a zero dk_sampler, for dk_config_set */
     int order;            /* of convergence: of the ODE, or (weak) of the SDE */
     int evals; /* per step, 0: as step-size control has it. Runge-Kutta steps to sigma = 0, exponential ones also from */
@@ -1226,6 +1213,7 @@ typedef enum dk_quirk {
     DK_QUIRK_ABOVE_LAST = 1 << 17,    /* k-diffusion: no step goes below the grid's last level */
     DK_QUIRK_FRESH_PURE = 1 << 18,    /* ComfyUI: CFG++ makes all noise anew behind alpha = 0 */
     DK_QUIRK_BINS = 1 << 19,          /* score_sde: predictors' steps are those of `quirk` bins; 0: steps */
+    DKP_QUIRKS_WITH_NUMBER = DK_QUIRK_UNCORRECTED | DK_QUIRK_STRIDE | DK_QUIRK_BINS,
     DK_QUIRK_ALL = (1 << 20) - 1
 } dk_quirk;
 #endif
@@ -1314,7 +1302,7 @@ static const double dkp_pi = 3.14159265358979323846;
 
 /* A C library's exp, log, pow, sin ... differ in the last bit from machine to machine, and so would results. These are made
    of operations that IEEE 754 rounds exactly, in a fixed order, and err by less than 1 unit in the last place (asinh 2,
-   erfc 3, lgamma 5e-15 where it is small). What needs more digits than a double has is the sum of two, after Dekker 1971; its parts are
+   erfc 3). What needs more digits than a double has is the sum of two, after Dekker 1971; its parts are
    exact because nothing is contracted. Polynomials interpolate at Chebyshev nodes, computed with 60 digits. The sign of a
    zero is not kept. */
 #ifdef DKP_CLANG_FAST /* would make it an estimate, which no pragma prevents, but a call that it cannot know does */
@@ -1349,7 +1337,6 @@ static double dkp_atan2(double y, double x);
 static double dkp_atan(double x);
 static double dkp_asinh(double x);
 static double dkp_erfc(double x);
-static double dkp_lgamma(double x);
 static int dkp_finite(double v);
 
 /* Text without stdio: the library must run where there is none, and must not follow the locale. */
@@ -1380,62 +1367,16 @@ enum {
     DKP_OF_GUIDANCE = 64,
     DKP_OF_NAMES = 128
 };
-/* A row of the table of fields, which >>checks explains. */
-typedef struct dkp_field {
-    const char *name, *allowed;
-    uint64_t facts; /* kinds b and q: bits */
-    int at;         /* in dk_config */
-    char kind;
-    int of, next;
-} dkp_field;
-
-/* What the recorder keeps to itself. */
-typedef struct dkp_recording {
-    dk_recorder r; /* first: what recording functions see */
-    dk_plan *plan;
-    const dk_plan *room; /* counts for which there is memory; NULL: none */
-    const struct dk_pace *pace;
-    dk_layout *layout; /* while the way is recorded */
-    dk_row row;
-    int row_needs, storing, position, stage, judged, pinned[2], pin[3];
-    int within;             /* a step, which dkr_step has begun and not ended */
-    int offset;             /* step of the plan at which this stretch of steps begins */
-    dk_vec noise;           /* that an evaluation at sigma = 0 found in x */
-    int known, mask;        /* values, where the config has them */
-    dk_vec fixed;           /* the noise of known data, where it is the same at all levels */
-    int drawn;              /* value of the step's last draw behind its evaluations; -1: none */
-    int estimates, skipped; /* D so far; the first ones without an evaluation */
-    dk_vec momentum;        /* of guidance */
-    dk_level lambda_at;     /* the level whose lambda was asked for last, */
-    double lambda;          /* and that */
-    unsigned end, reached;  /* of what was said, counted in terms: now, and at most so far */
-    dk_term said[DK_SAID];  /* the last of them, round and round */
-} dkp_recording;
-
-static dk_recorder *dkp_recorder_in(dkp_recording *own) {
-    own->r.own = own;
-    return &own->r;
-}
-
-/* A Runge-Kutta tableau: row i, of i numbers, are the weights of the slopes 0 .. i - 1 for stage i; row `stages` is the
-   result, the row after it that of the embedded method, if there is one. */
-typedef struct dkp_tableau {
-    int stages, embedded;
-    double a[(DK_MAX_STAGES + 1) * (DK_MAX_STAGES + 2) / 2];
-} dkp_tableau;
-
-/* Where row i begins. */
-static int dkp_row(int i) { return i * (i - 1) / 2; }
-
 static int dkp_settings(dk_config *c, const char *settings, int of);
 struct dkp_marks;
 static dk_status dkp_resolve(dk_config *c, struct dkp_marks *marks, char *message);
 static dk_status dkp_resolve_data(dk_config *c, char *message);
 static dk_status dkp_check_levels(const dk_config *c, dk_level *level, char *message);
 static int dkp_controlled(const dk_config *c);
-static int dkp_guided_by_norms(const dk_guidance *g);
-static dk_status dkp_parse_tableau(const char *text, dkp_tableau *t, char *message);
-static int dkp_through(const dk_exponential *m, int row, int columns[DK_MAX_STAGES]);
+struct dkp_tableau;
+struct dkp_phi_tableau;
+static dk_status dkp_parse_tableau(const char *text, struct dkp_tableau *t, char *message);
+static dk_status dkp_parse_exponential(const char *text, struct dkp_phi_tableau *m, char *message);
 
 /* noise, and the evaluation with its guidance; */
 /* A generator of another program, which gives numbers in its own order. */
@@ -1463,24 +1404,17 @@ enum { DKP_START, DKP_PLAIN, DKP_MEASURE, DKP_PROBE, DKP_ATTEMPT };
 /* Values that a run with step-size control keeps from one attempt to the next, in slots of their own. */
 enum { DKP_KEPT_D = 1, DKP_KEPT_LOW = 2, DKP_FOREVER = 0x7FFFFFFF };
 
-/* How an attempt's error changes the step size, by the PID law of Soderlind 2003 over the inverse errors of this and the
-   accepted steps before, with the order of the better method. With noise k-diffusion takes 1.5. */
-typedef struct dkp_verdict {
-    int accepted;
-    double inverse_error, factor;
-} dkp_verdict;
-
 /* What recording functions ask: D where a step begins, which may be known; and whether a step's result is good enough. */
 static dk_vec dkp_denoise_first(dk_recorder *r);
-static dk_vec dkp_judge_runge_kutta(dk_recorder *r, const dkp_tableau *tableau, double h, const dk_vec *K,
+static dk_vec dkp_judge_runge_kutta(dk_recorder *r, const struct dkp_tableau *tableau, double h, const dk_vec *K,
                                     dk_vec x);
-static dk_vec dkp_judge_phi(dk_recorder *r, const dk_exponential *m, double h, const dk_vec *F, dk_vec x,
+static dk_vec dkp_judge_phi(dk_recorder *r, const struct dkp_phi_tableau *m, double h, const dk_vec *F, dk_vec x,
                             dk_level to, int noisy);
 static int dkp_attempting(const dk_recorder *r);
 static void dkp_record_measure(dk_recorder *r);
-static const dk_pace *dkp_first_attempt(dk_recorder *r, dk_config *c, dk_pace *p);
-static dk_status dkp_record_run(dk_plan *plan, dk_config *c, dk_pace *p);
-static dkp_verdict dkp_judgement(const dk_run *run);
+static const dkp_pace *dkp_first_attempt(dk_recorder *r, dk_config *c, dkp_pace *p);
+static dk_status dkp_record_run(dk_plan *plan, dk_config *c, dkp_pace *p);
+static int dkp_accepts(const dk_run *run);
 static int dkp_proceed(dk_run *run, int accepted);
 
 /* and the memory of a run. */
@@ -1495,7 +1429,8 @@ static dk_real *dkp_buffer(const dk_run *run, int slot);
 static uint16_t *dkp_half_buffer(const dk_run *run, int slot);
 static const dk_noise_source *dkp_source(const dk_run *run, int draw);
 static dk_noise_request dkp_request(const dk_run *run, int draw);
-DKP_INLINE size_t dkp_bad_from(const dk_real *v, size_t i, size_t end);
+static size_t dkp_find_in(dk_run *run, const void *vector, dk_number number);
+static size_t dkp_chunk(size_t dim);
 
 #ifndef DK_NO_PEERS
 /* What they use of book three: names, published lists, generators. */
@@ -1510,8 +1445,8 @@ static void dkp_count_timesteps(dk_recorder *r);
 static double dkp_stage_in_time(dk_recorder *r, double share);
 static dk_vec dkp_pure_stage(dk_recorder *r, dk_vec D);
 struct dkp_history;
-static dk_vec dkp_ipndm_v_average(const struct dkp_history *past, int n, double from, double span);
-static dk_vec dkp_dpm_v2_average(const struct dkp_history *past, double span);
+static int dkp_other_average(const dk_recorder *r, const struct dkp_history *past, int n, double from, double span,
+                             dk_vec *average);
 static double dkp_bins(dk_recorder *r, dk_level *from, dk_level *to);
 static const dk_named *dkp_published(int i, dk_grid *g);
 static const dk_way *dkp_way_by_name(const char *name);
@@ -1521,8 +1456,7 @@ static const dkp_generator *dkp_generator_at(int i);
 #define dkp_count_timesteps(r) ((void)0)
 #define dkp_stage_in_time(r, share) (share)
 #define dkp_pure_stage(r, D) (D)
-#define dkp_ipndm_v_average(past, n, from, span) dkr_zero
-#define dkp_dpm_v2_average(past, span) dkr_zero
+#define dkp_other_average(r, past, n, from, span, average) 0
 #define dkp_bins(r, from, to) 0
 #endif
 
@@ -1669,6 +1603,9 @@ static double dkp_laplace_beta(double T, int k) {
     return beta < 0.999 ? beta : 0.999;
 }
 
+/* Whether betas go from a first one to a last. */
+static int dkp_spaced_betas(dk_betas betas) { return betas < DK_BETAS_COSINE || betas == DK_BETAS_SIGMOID; }
+
 /* beta of timestep k where betas are not evenly spaced */
 static double dkp_curved_beta(const dk_schedule *s, int T, int k) {
     double span = s->beta_max - s->beta_min;
@@ -1761,6 +1698,8 @@ static dkp_discrete dkp_discrete_of(const dk_schedule *s) {
     return d;
 }
 
+enum { DKP_QUIRK_SCHEDULE = DK_QUIRK_FLOAT_TABLE | DK_QUIRK_TERMINAL_ALPHA };
+
 /* What recording remembers of the sampler's and the network's schedule; the copies of both point to it. */
 typedef struct dkp_marks {
     double sampler[DKP_MARKS], network[DKP_MARKS];
@@ -1777,6 +1716,7 @@ static void dkp_mark(dk_schedule *s, double *marks) {
 
 /* Before a copy outlives the marks. */
 static void dkp_unmark(dk_schedule *s) {
+    if (s->quirks & ~(unsigned)(DKP_QUIRK_SCHEDULE | DKP_QUIRK_MARKED)) return; /* is refused */
     if (s->quirks & DKP_QUIRK_MARKED) s->alphas_cumprod = NULL;
     s->quirks &= ~(unsigned)DKP_QUIRK_MARKED;
 }
@@ -1808,141 +1748,76 @@ DK_API double dk_lambda(dk_level l) {
     return l.alpha <= 0 ? -HUGE_VAL : l.sigma <= 0 ? HUGE_VAL : dkp_log(l.alpha / l.sigma);
 }
 
-/* alpha, sigma with alpha^2 + sigma^2 = 1 at a noise level */
-static void dkp_vp_pair(double noise_level, dk_level *l) {
-    if (noise_level > 1) {
-        double r = 1 / noise_level; /* 0 at infinity */
-        l->sigma = 1 / dkp_sqrt(1 + r * r);
-        l->alpha = r * l->sigma;
-    } else {
-        l->alpha = 1 / dkp_sqrt(1 + noise_level * noise_level);
-        l->sigma = noise_level * l->alpha;
-    }
+/* What a family keeps at 1. */
+enum {
+    DKP_KEEP_ALPHA,   /* alpha */
+    DKP_KEEP_SUM,     /* alpha + sigma */
+    DKP_KEEP_SQUARES, /* alpha^2 + sigma^2 */
+    DKP_KEEP_SUB_VP   /* alpha^2 + sigma */
+};
+
+/* alpha and sigma at a noise level; pure noise, infinity, to the bit. */
+static dk_level dkp_scaled(int kept, double noise_level) {
+    double v = noise_level, turned = 1 / v;
+    dk_level l = {0, 0, 1};
+    if (kept == DKP_KEEP_ALPHA) l.alpha = 1, l.sigma = v;
+    else if (v >= HUGE_VAL) return l;
+    else if (kept == DKP_KEEP_SUM) l.alpha = 1 / (1 + v), l.sigma = v / (1 + v);
+    else if (kept == DKP_KEEP_SUB_VP) l.alpha = 2 / (v + dkp_sqrt(v * v + 4)), l.sigma = v * l.alpha;
+    else if (v > 1) l.sigma = 1 / dkp_sqrt(1 + turned * turned), l.alpha = turned * l.sigma;
+    else l.alpha = 1 / dkp_sqrt(1 + v * v), l.sigma = v * l.alpha;
+    return l;
 }
 
 static double dkp_angle(dk_level l) { return dkp_atan2(l.sigma, l.alpha); }
 
-/* A family is a row of three functions: level at t, level at a noise level, slopes at t. */
+/* A family's level at t; its derivative by t goes to *slope, unless that is NULL. */
 
 /* Flow matching. Shift multiplies sigma/alpha = t/(1 - t). */
 static double dkp_shift(const dk_schedule *s) { return s->shift > 0 ? s->shift : 1; }
 
-static dk_level dkp_flow_at(const dk_schedule *s, double t) {
+static dk_level dkp_flow_at(const dk_schedule *s, double t, dk_level *slope) {
     double below = 1 + (dkp_shift(s) - 1) * t;
     dk_level l = {t, (1 - t) / below, dkp_shift(s) * t / below};
+    if (slope) slope->sigma = dkp_shift(s) / (below * below), slope->alpha = -slope->sigma;
     return l;
-}
-
-static dk_level dkp_flow_at_sigma(const dk_schedule *s, double noise_level) {
-    dk_level l = {1, 0, 1};
-    if (!dkp_finite(noise_level)) return l;
-    l.t = noise_level / (dkp_shift(s) + noise_level);
-    l.alpha = 1 / (1 + noise_level), l.sigma = noise_level / (1 + noise_level);
-    return l;
-}
-
-static void dkp_flow_slopes(const dk_schedule *s, double t, double *d_alpha, double *d_sigma) {
-    double below = 1 + (dkp_shift(s) - 1) * t;
-    *d_sigma = dkp_shift(s) / (below * below), *d_alpha = -*d_sigma;
 }
 
 /* VE with a geometric sigma(t). */
-static dk_level dkp_ve_at(const dk_schedule *s, double t) {
+static dk_level dkp_ve_at(const dk_schedule *s, double t, dk_level *slope) {
+    double ratio = s->sigma_max / s->sigma_min;
     dk_level l = {t, 1, s->sigma_max}; /* exact at t = 1, as pow is at t = 0 */
-    if (t < 1 || t > 1) l.sigma = s->sigma_min * dkp_pow(s->sigma_max / s->sigma_min, t);
+    if (t < 1 || t > 1) l.sigma = s->sigma_min * dkp_pow(ratio, t);
+    if (slope) slope->alpha = 0, slope->sigma = l.sigma * dkp_log(ratio);
     return l;
-}
-
-static dk_level dkp_ve_at_sigma(const dk_schedule *s, double noise_level) {
-    dk_level l = {dkp_log(noise_level / s->sigma_min) / dkp_log(s->sigma_max / s->sigma_min), 1, noise_level};
-    return l;
-}
-
-static void dkp_ve_slopes(const dk_schedule *s, double t, double *d_alpha, double *d_sigma) {
-    *d_alpha = 0, *d_sigma = dkp_ve_at(s, t).sigma * dkp_log(s->sigma_max / s->sigma_min);
 }
 
 /* EDM: sigma is the time. */
-static dk_level dkp_edm_at(const dk_schedule *s, double t) {
+static dk_level dkp_edm_at(const dk_schedule *s, double t, dk_level *slope) {
     dk_level l = {t, 1, t};
     (void)s;
+    if (slope) slope->alpha = 0, slope->sigma = 1;
     return l;
-}
-
-static void dkp_edm_slopes(const dk_schedule *s, double t, double *d_alpha, double *d_sigma) {
-    (void)s, (void)t;
-    *d_alpha = 0, *d_sigma = 1;
 }
 
 /* VP and sub-VP with linear beta: log alpha = -integral of beta/2. */
-static double dkp_vp_log_alpha(const dk_schedule *s, double t) {
-    return -t * (0.25 * t * (s->beta_max - s->beta_min) + 0.5 * s->beta_min);
-}
-
-static double dkp_vp_time(const dk_schedule *s,
-                          double minus_log_alpha) { /* its inverse, free of cancellation */
-    double half = 0.5 * s->beta_min, slope = s->beta_max - s->beta_min;
-    if (!dkp_finite(minus_log_alpha)) return HUGE_VAL;
-    return 2 * minus_log_alpha / (half + dkp_sqrt(half * half + slope * minus_log_alpha));
-}
-
-static dk_level dkp_vp_at(const dk_schedule *s, double t) {
-    double log_alpha = dkp_vp_log_alpha(s, t);
-    dk_level l = {t, dkp_exp(log_alpha), dkp_sqrt(-dkp_expm1(2 * log_alpha))};
-    return l;
-}
-
-static dk_level dkp_vp_at_sigma(const dk_schedule *s, double noise_level) {
-    double big = noise_level > 1e150 ? dkp_log(noise_level) : 0.5 * dkp_log1p(noise_level * noise_level);
-    dk_level l = {dkp_vp_time(s, big), 1, 0};
-    dkp_vp_pair(noise_level, &l);
-    return l;
-}
-
-static void dkp_vp_slopes(const dk_schedule *s, double t, double *d_alpha, double *d_sigma) {
-    dk_level l = dkp_vp_at(s, t);
-    double half_beta = 0.5 * (s->beta_min + t * (s->beta_max - s->beta_min));
-    *d_alpha = -half_beta * l.alpha, *d_sigma = half_beta * l.alpha * l.alpha / l.sigma;
-}
-
-static dk_level dkp_sub_vp_at(const dk_schedule *s, double t) {
-    double log_alpha = dkp_vp_log_alpha(s, t);
+static dk_level dkp_vp_at(const dk_schedule *s, double t, dk_level *slope) {
+    double span = s->beta_max - s->beta_min, log_alpha = -t * (0.25 * t * span + 0.5 * s->beta_min);
+    int sub = s->family == DK_FAMILY_SUB_VP;
     dk_level l = {t, dkp_exp(log_alpha), -dkp_expm1(2 * log_alpha)};
+    if (!sub) l.sigma = dkp_sqrt(l.sigma);
+    if (!slope) return l;
+    slope->alpha = -0.5 * (s->beta_min + t * span) * l.alpha;
+    slope->sigma = sub ? -2 * l.alpha * slope->alpha : -slope->alpha * l.alpha / l.sigma;
     return l;
-}
-
-static dk_level dkp_sub_vp_at_sigma(const dk_schedule *s, double noise_level) {
-    dk_level l = {dkp_vp_time(s, dkp_asinh(0.5 * noise_level)), 0, 1};
-    if (!dkp_finite(noise_level)) return l;
-    l.alpha = 2 / (noise_level +
-                   dkp_sqrt(noise_level * noise_level + 4)); /* sigma = 1 - alpha^2 solved for alpha */
-    l.sigma = noise_level * l.alpha;
-    return l;
-}
-
-static void dkp_sub_vp_slopes(const dk_schedule *s, double t, double *d_alpha, double *d_sigma) {
-    double alpha = dkp_exp(dkp_vp_log_alpha(s, t));
-    *d_alpha = -0.5 * (s->beta_min + t * (s->beta_max - s->beta_min)) * alpha,
-    *d_sigma = -2 * alpha * *d_alpha;
 }
 
 /* Cosine flow; written so that t = pi/2 is pure noise to the bit. */
-static dk_level dkp_cosine_at(const dk_schedule *s, double t) {
+static dk_level dkp_cosine_at(const dk_schedule *s, double t, dk_level *slope) {
     dk_level l = {t, t < dkp_pi / 2 ? dkp_cos(t) : 0, t < dkp_pi / 2 ? dkp_sin(t) : 1};
     (void)s;
+    if (slope) slope->alpha = -l.sigma, slope->sigma = l.alpha;
     return l;
-}
-
-static dk_level dkp_cosine_at_sigma(const dk_schedule *s, double noise_level) {
-    dk_level l = {dkp_atan(noise_level), 0, 0};
-    (void)s;
-    dkp_vp_pair(noise_level, &l);
-    return l;
-}
-
-static void dkp_cosine_slopes(const dk_schedule *s, double t, double *d_alpha, double *d_sigma) {
-    dk_level l = dkp_cosine_at(s, t);
-    *d_alpha = -l.sigma, *d_sigma = l.alpha;
 }
 
 /* VP with a cosine. The angle at t is between that of t = 0 and pi/2, which is pure noise to the bit. */
@@ -1950,53 +1825,64 @@ static double dkp_cosine_angle(const dk_schedule *s, double t) {
     return dkp_pi / 2 * (t + s->cosine_offset) / (1 + s->cosine_offset);
 }
 
-static double dkp_vp_cosine_limit(const dk_schedule *s, double noise_level) {
-    if (s->sigma_max > 0 && noise_level > s->sigma_max) return s->sigma_max;
-    return noise_level < s->sigma_min ? s->sigma_min : noise_level;
-}
-
 /* cos^2 of the first angle less cos^2 of this one is a product of sines. */
-static dk_level dkp_vp_cosine_at(const dk_schedule *s, double t) {
+static dk_level dkp_vp_cosine_at(const dk_schedule *s, double t, dk_level *slope) {
     double first = dkp_cosine_angle(s, 0), here = dkp_cosine_angle(s, t);
     double level = t < 1 ? dkp_sqrt(dkp_sin(here - first) * dkp_sin(here + first)) / dkp_cos(here) : HUGE_VAL;
-    dk_level l = {t, 0, 0};
-    dkp_vp_pair(dkp_vp_cosine_limit(s, level), &l);
+    if (s->sigma_max > 0 && level > s->sigma_max) level = s->sigma_max;
+    dk_level l = dkp_scaled(DKP_KEEP_SQUARES, level < s->sigma_min ? s->sigma_min : level);
+    l.t = t;
+    if (!slope) return l;
+    slope->alpha = -(dkp_pi / 2 / (1 + s->cosine_offset)) * dkp_sin(here) / dkp_cos(first);
+    slope->sigma = -l.alpha * slope->alpha / l.sigma;
     return l;
 }
 
-static dk_level dkp_vp_cosine_at_sigma(const dk_schedule *s, double noise_level) {
-    double first = dkp_cosine_angle(s, 0), from_first = dkp_sin(first);
-    double angle = dkp_atan2(dkp_sqrt(noise_level * noise_level + from_first * from_first), dkp_cos(first));
-    dk_level l = {angle * (1 + s->cosine_offset) / (dkp_pi / 2) - s->cosine_offset, 0, 0};
-    dkp_vp_pair(noise_level, &l);
-    return l;
-}
-
-static void dkp_vp_cosine_slopes(const dk_schedule *s, double t, double *d_alpha, double *d_sigma) {
-    dk_level l = dkp_vp_cosine_at(s, t);
-    double turn = dkp_pi / 2 / (1 + s->cosine_offset);
-    *d_alpha = -turn * dkp_sin(dkp_cosine_angle(s, t)) / dkp_cos(dkp_cosine_angle(s, 0));
-    *d_sigma = -l.alpha * *d_alpha / l.sigma;
+/* The time at a noise level, where a formula has it. */
+static double dkp_time_at(const dk_schedule *s, double v) {
+    double half = 0.5 * s->beta_min, span = s->beta_max - s->beta_min, first, above_first, minus_log_alpha;
+    switch (s->family) {
+    case DK_FAMILY_VE: return dkp_log(v / s->sigma_min) / dkp_log(s->sigma_max / s->sigma_min);
+    case DK_FAMILY_EDM: return v;
+    case DK_FAMILY_COSINE: return dkp_atan(v);
+    case DK_FAMILY_VP_COSINE:
+        first = dkp_cosine_angle(s, 0), above_first = dkp_sin(first);
+        above_first = dkp_atan2(dkp_sqrt(v * v + above_first * above_first), dkp_cos(first));
+        return above_first * (1 + s->cosine_offset) / (dkp_pi / 2) - s->cosine_offset;
+    case DK_FAMILY_VP:
+    case DK_FAMILY_SUB_VP: /* free of cancellation */
+        minus_log_alpha = s->family == DK_FAMILY_SUB_VP ? dkp_asinh(0.5 * v)
+                          : v > 1e150                   ? dkp_log(v)
+                                                        : 0.5 * dkp_log1p(v * v);
+        if (minus_log_alpha >= HUGE_VAL) return HUGE_VAL;
+        return 2 * minus_log_alpha / (half + dkp_sqrt(half * half + span * minus_log_alpha));
+    default: return v < HUGE_VAL ? v / (dkp_shift(s) + v) : 1;
+    }
 }
 
 /* VP discrete. Between two neighbouring timesteps lambda is linear; next to an infinite lambda the angle is. */
 static int dkp_by_angle(dk_level a, dk_level b) { return a.sigma <= 0 || b.alpha <= 0; }
 
-static dk_level dkp_discrete_at(const dk_schedule *s, double t) {
+/* Slopes at a timestep are those from the left. */
+static dk_level dkp_discrete_at(const dk_schedule *s, double t, dk_level *slope) {
     const dkp_discrete d = dkp_discrete_of(s);
-    if (!(t > -1)) return dkp_discrete_level(&d, -1);
-    if (t >= d.T - 1) return dkp_discrete_level(&d, d.T - 1);
-    int k = (int)floor(t);
-    double f = t - k, abar = dkp_abar(&d, k);
-    dk_level a = dkp_discrete_level_of(&d, k, abar), l = {t, 0, 0};
-    if (f <= 0) return a;
-    dk_level b = dkp_discrete_level_of(&d, k + 1, dkp_next_abar(&d, k, abar));
-    if (dkp_by_angle(a, b)) {
-        double angle = dkp_angle(a) + f * (dkp_angle(b) - dkp_angle(a));
-        l.alpha = dkp_cos(angle), l.sigma = dkp_sin(angle);
-    } else {
-        dkp_vp_pair(dkp_exp(-dk_lambda(a) - f * (dk_lambda(b) - dk_lambda(a))), &l);
+    int k = t > -1 ? t < d.T - 1 ? (int)floor(t) : d.T - 1 : -1, low;
+    double f = t > -1 && t < d.T - 1 ? t - k : 0, abar, turn;
+    if (f <= 0 && !slope) return dkp_discrete_level(&d, k);
+    low = f > 0 || k < 0 ? k : k - 1, abar = dkp_abar(&d, low);
+    dk_level a = dkp_discrete_level_of(&d, low, abar);
+    dk_level b = dkp_discrete_level_of(&d, low + 1, dkp_next_abar(&d, low, abar)), l = low < k ? b : a;
+    int by_angle = dkp_by_angle(a, b);
+    double span = by_angle ? dkp_angle(b) - dkp_angle(a) : dk_lambda(b) - dk_lambda(a);
+    if (f > 0 && by_angle) {
+        l.alpha = dkp_cos(dkp_angle(a) + f * span), l.sigma = dkp_sin(dkp_angle(a) + f * span);
+    } else if (f > 0) {
+        l = dkp_scaled(DKP_KEEP_SQUARES, dkp_exp(-dk_lambda(a) - f * span));
     }
+    if (f > 0) l.t = t;
+    if (!slope) return l;
+    turn = by_angle ? span : -l.alpha * l.sigma * span;
+    slope->alpha = -l.sigma * turn, slope->sigma = l.alpha * turn;
     return l;
 }
 
@@ -2009,15 +1895,14 @@ static int dkp_discrete_below(const dkp_discrete *d, int k, double abar, double 
     return dk_noise_level(dkp_discrete_level_of(d, k, abar)) <= noise_level;
 }
 
-static dk_level dkp_discrete_at_sigma(const dk_schedule *s, double noise_level) {
+/* Where in the table a level is. */
+static double dkp_discrete_time(const dk_schedule *s, dk_level l, double noise_level) {
     const dkp_discrete d = dkp_discrete_of(s);
     const double *known = s->alphas_cumprod;
     int low = -1, high = d.T - 1;
     double at_low = 1, at_high = dkp_abar(&d, high); /* products */
     double unshifted = noise_level / dkp_shift(s), limit = 1 / (1 + unshifted * unshifted);
-    dk_level l = {(double)high, 0, 0};
-    dkp_vp_pair(noise_level, &l);
-    if (dkp_discrete_below(&d, high, at_high, limit, noise_level)) return l;
+    if (dkp_discrete_below(&d, high, at_high, limit, noise_level)) return high;
     for (int first = 0, end = known ? (high - 1) / d.stride + 1 : 0; first < end;) {
         int middle = (first + end) >> 1, k = middle * d.stride;
         if (dkp_discrete_below(&d, k, known[middle], limit, noise_level))
@@ -2030,37 +1915,32 @@ static dk_level dkp_discrete_at_sigma(const dk_schedule *s, double noise_level) 
         else high = low + 1, at_high = next;
     }
     dk_level a = dkp_discrete_level_of(&d, low, at_low), b = dkp_discrete_level_of(&d, high, at_high);
-    l.t = dkp_by_angle(a, b) ? low + (dkp_angle(l) - dkp_angle(a)) / (dkp_angle(b) - dkp_angle(a))
-                             : low + (dk_lambda(l) - dk_lambda(a)) / (dk_lambda(b) - dk_lambda(a));
-    return l;
+    return dkp_by_angle(a, b) ? low + (dkp_angle(l) - dkp_angle(a)) / (dkp_angle(b) - dkp_angle(a))
+                              : low + (dk_lambda(l) - dk_lambda(a)) / (dk_lambda(b) - dk_lambda(a));
 }
 
 DKP_SMALL
 
-static void dkp_discrete_slopes(const dk_schedule *s, double t, double *d_alpha, double *d_sigma) {
-    const dkp_discrete d = dkp_discrete_of(s);
-    int k = t > -1 ? t < d.T ? (int)ceil(t) - 1 : d.T - 2 : -1;
-    if (k < -1) k = -1;
-    if (k > d.T - 2) k = d.T - 2;
-    double abar = dkp_abar(&d, k);
-    dk_level l = dkp_discrete_at(s, t), a = dkp_discrete_level_of(&d, k, abar),
-             b = dkp_discrete_level_of(&d, k + 1, dkp_next_abar(&d, k, abar));
-    double turn =
-        dkp_by_angle(a, b) ? dkp_angle(b) - dkp_angle(a) : -l.alpha * l.sigma * (dk_lambda(b) - dk_lambda(a));
-    *d_alpha = -l.sigma * turn, *d_sigma = l.alpha * turn;
-}
-
 /* The user's own; the inverse by bisection. */
-static dk_level dkp_custom_at(const dk_schedule *s, double t) {
-    double unused[2] = {0, 0};
-    dk_level l = {t, 0, 0};
-    s->fn(s->user, t, &l.alpha, &l.sigma, &unused[0], &unused[1]);
+static dk_level dkp_custom_at(const dk_schedule *s, double t, dk_level *slope) {
+    dk_level l = {t, 0, 0}, unused, d = {1, HUGE_VAL, HUGE_VAL};
+    s->fn(s->user, t, &l.alpha, &l.sigma, &d.alpha, &d.sigma);
+    if (!slope) return l;
+    if (!dkp_finite(d.alpha) || !dkp_finite(d.sigma)) {
+        double h = 1e-5 * (s->t_max - s->t_min); /* balances rounding against the h^2 error */
+        double low = t - h > s->t_min ? t - h : s->t_min, high = t + h < s->t_max ? t + h : s->t_max;
+        dk_level a = {low, 0, 0}, b = {high, 0, 0};
+        s->fn(s->user, low, &a.alpha, &a.sigma, &unused.alpha, &unused.sigma);
+        s->fn(s->user, high, &b.alpha, &b.sigma, &unused.alpha, &unused.sigma);
+        d.alpha = (b.alpha - a.alpha) / (high - low), d.sigma = (b.sigma - a.sigma) / (high - low);
+    }
+    *slope = d;
     return l;
 }
 
 static dk_level dkp_custom_at_sigma(const dk_schedule *s, double noise_level) {
     double low = s->t_min, high = s->t_max;
-    dk_level first = dkp_custom_at(s, low), last = dkp_custom_at(s, high);
+    dk_level first = dkp_custom_at(s, low, NULL), last = dkp_custom_at(s, high, NULL);
     int below = dk_noise_level(first) >= noise_level;
     if (below || dk_noise_level(last) <= noise_level) { /* t stays at the end */
         dk_level l = below ? first : last;
@@ -2071,77 +1951,95 @@ static dk_level dkp_custom_at_sigma(const dk_schedule *s, double noise_level) {
     for (int i = 0; i < 200; i++) {
         double middle = low + (high - low) / 2;
         if (middle <= low || middle >= high) break;
-        if (dk_noise_level(dkp_custom_at(s, middle)) <= noise_level) low = middle;
+        if (dk_noise_level(dkp_custom_at(s, middle, NULL)) <= noise_level) low = middle;
         else high = middle;
     }
-    return dkp_custom_at(s, low);
+    return dkp_custom_at(s, low, NULL);
 }
 
-static void dkp_custom_slopes(const dk_schedule *s, double t, double *d_alpha, double *d_sigma) {
-    double alpha, sigma, h = 1e-5 * (s->t_max - s->t_min); /* balances rounding against the h^2 error */
-    *d_alpha = *d_sigma = HUGE_VAL;
-    s->fn(s->user, t, &alpha, &sigma, d_alpha, d_sigma);
-    if (dkp_finite(*d_alpha) && dkp_finite(*d_sigma)) return;
-    double low = t - h > s->t_min ? t - h : s->t_min, high = t + h < s->t_max ? t + h : s->t_max;
-    dk_level a = dkp_custom_at(s, low), b = dkp_custom_at(s, high);
-    *d_alpha = (b.alpha - a.alpha) / (high - low), *d_sigma = (b.sigma - a.sigma) / (high - low);
-}
-
-/* What a family is: its functions, the times that it knows, and its defaults. flow_unit: its noise levels are
-   customarily spaced in sigma/(alpha + sigma), not in sigma/alpha. */
+/* What a family is: its level at t, what it keeps at 1, the times that it knows, and its defaults. unit: that its noise
+   levels are customarily spaced in. */
 typedef struct dkp_family {
-    dk_level (*at)(const dk_schedule *s, double t);
-    dk_level (*at_sigma)(const dk_schedule *s, double noise_level);
-    void (*slopes)(const dk_schedule *s, double t, double *d_alpha, double *d_sigma);
+    dk_level (*at)(const dk_schedule *s, double t, dk_level *slope);
+    int kept;
     double t_low, t_high;
-    int flow_unit;
+    dk_unit unit;
     dk_prediction prediction;
-    dk_condition condition;
+    dk_unit condition;
 } dkp_family;
 
 static const dkp_family *dkp_family_of(const dk_schedule *s) {
     static const dkp_family families[DK_FAMILY_COUNT] = {
-#define DKP_FLOW \
-    {dkp_flow_at, dkp_flow_at_sigma, dkp_flow_slopes, 0, 1, 1, DK_PREDICT_VELOCITY, DK_CONDITION_FLOW}
-        DKP_FLOW, /* DEFAULT */
-        DKP_FLOW,
-#undef DKP_FLOW
-        {dkp_ve_at, dkp_ve_at_sigma, dkp_ve_slopes, -1e3, 1e3, 0, DK_PREDICT_EPS, DK_CONDITION_SIGMA},
-        {dkp_edm_at, dkp_edm_at, dkp_edm_slopes, 0, 1e300, 0, DK_PREDICT_EDM, DK_CONDITION_SIGMA},
-        {dkp_vp_at, dkp_vp_at_sigma, dkp_vp_slopes, 0, 1e3, 0, DK_PREDICT_EPS, DK_CONDITION_T},
-        {dkp_discrete_at, dkp_discrete_at_sigma, dkp_discrete_slopes, -1, 1e9, 0, DK_PREDICT_EPS,
-         DK_CONDITION_T},
-        {dkp_sub_vp_at, dkp_sub_vp_at_sigma, dkp_sub_vp_slopes, 0, 1e3, 0, DK_PREDICT_EPS, DK_CONDITION_T},
-        {dkp_cosine_at, dkp_cosine_at_sigma, dkp_cosine_slopes, 0, 1.5707963267948966, 1, DK_PREDICT_V,
-         DK_CONDITION_T},
-        {dkp_vp_cosine_at, dkp_vp_cosine_at_sigma, dkp_vp_cosine_slopes, 0, 1, 0, DK_PREDICT_EPS,
-         DK_CONDITION_T},
-        {dkp_custom_at, dkp_custom_at_sigma, dkp_custom_slopes, -1e300, 1e300, 0, DK_PREDICT_X0,
-         DK_CONDITION_T},
+#define DKP_FAMILY(at, kept, low, high, unit, prediction, condition) \
+    {dkp_##at##_at, DKP_KEEP_##kept, low, high, DK_UNIT_##unit, DK_PREDICT_##prediction, DK_UNIT_##condition}
+        DKP_FAMILY(flow, SUM, 0, 1, FLOW, VELOCITY, FLOW), /* DEFAULT */
+        DKP_FAMILY(flow, SUM, 0, 1, FLOW, VELOCITY, FLOW),
+        DKP_FAMILY(ve, ALPHA, -1e3, 1e3, SIGMA, EPS, SIGMA),
+        DKP_FAMILY(edm, ALPHA, 0, 1e300, SIGMA, EDM, SIGMA),
+        DKP_FAMILY(vp, SQUARES, 0, 1e3, SIGMA, EPS, T),
+        DKP_FAMILY(discrete, SQUARES, -1, 1e9, SIGMA, EPS, T),
+        DKP_FAMILY(vp, SUB_VP, 0, 1e3, SIGMA, EPS, T),
+        DKP_FAMILY(cosine, SQUARES, 0, 1.5707963267948966, FLOW, V, T),
+        DKP_FAMILY(vp_cosine, SQUARES, 0, 1, SIGMA, EPS, T),
+        DKP_FAMILY(custom, SQUARES, -1e300, 1e300, SIGMA, X0, T),
+#undef DKP_FAMILY
     };
     return &families[(int)s->family >= 0 && s->family < DK_FAMILY_COUNT ? s->family : DK_FAMILY_DEFAULT];
 }
 
-DK_API dk_level dk_level_at(const dk_schedule *s, double t) { return dkp_family_of(s)->at(s, t); }
+DK_API dk_level dk_level_at(const dk_schedule *s, double t) { return dkp_family_of(s)->at(s, t, NULL); }
+
+/* d alpha/dt and d sigma/dt at t, from the left where the schedule has a kink. */
+static dk_level dkp_slope_at(const dk_schedule *s, double t) {
+    dk_level slope = {1, 0, 0};
+    dkp_family_of(s)->at(s, t, &slope);
+    return slope;
+}
 
 DK_API dk_level dk_level_at_sigma(const dk_schedule *s, double noise_level) {
-    return dkp_family_of(s)->at_sigma(s, noise_level);
+    if (s->family == DK_FAMILY_CUSTOM) return dkp_custom_at_sigma(s, noise_level);
+    dk_level l = dkp_scaled(dkp_family_of(s)->kept, noise_level);
+    l.t = s->family == DK_FAMILY_VP_DISCRETE ? dkp_discrete_time(s, l, noise_level) : dkp_time_at(s, noise_level);
+    return l;
 }
 
 DK_API dk_level dk_level_at_lambda(const dk_schedule *s, double lambda) {
     return dk_level_at_sigma(s, dkp_exp(-lambda));
 }
 
-DK_API void dk_level_slopes(const dk_schedule *s, double t, double *d_alpha, double *d_sigma) {
-    dkp_family_of(s)->slopes(s, t, d_alpha, d_sigma);
+/* A level in a unit, and the level there. On flow schedules sigma/(alpha + sigma) is sigma, and is kept to the bit. */
+static double dkp_in_unit(dk_unit unit, dk_level l) {
+    switch (unit) {
+    case DK_UNIT_SIGMA: return dk_noise_level(l);
+    case DK_UNIT_FLOW: return l.sigma / (l.alpha + l.sigma);
+    case DK_UNIT_DATA: return l.alpha / (l.alpha + l.sigma);
+    case DK_UNIT_LAMBDA: return dk_lambda(l);
+    case DK_UNIT_C_NOISE: return -0.25 * dk_lambda(l);
+    case DK_UNIT_ANGLE: return dkp_angle(l);
+    default: return l.t;
+    }
 }
 
-/* Level at u = sigma/(alpha + sigma); on flow schedules u is sigma itself and is kept to the bit. */
-static dk_level dkp_level_at_flow(const dk_schedule *s, double u) {
-    if (dkp_family_of(s)->at != dkp_flow_at) return dk_level_at_sigma(s, u < 1 ? u / (1 - u) : HUGE_VAL);
-    dk_level l = {u / (dkp_shift(s) - (dkp_shift(s) - 1) * u), 1 - u, u};
-    return l;
+static dk_level dkp_at_unit(const dk_schedule *s, dk_unit unit, double v) {
+    dk_level flow = {0, 1 - v, v};
+    switch (unit) {
+    case DK_UNIT_SIGMA: return dk_level_at_sigma(s, v);
+    case DK_UNIT_FLOW:
+        if (dkp_family_of(s)->kept != DKP_KEEP_SUM) return dk_level_at_sigma(s, v < 1 ? v / (1 - v) : HUGE_VAL);
+        flow.t = v / (dkp_shift(s) - (dkp_shift(s) - 1) * v);
+        return flow;
+    case DK_UNIT_DATA: return dkp_at_unit(s, DK_UNIT_FLOW, 1 - v);
+    case DK_UNIT_LAMBDA: return dk_level_at_lambda(s, v);
+    case DK_UNIT_C_NOISE: return dk_level_at_lambda(s, -4 * v);
+    case DK_UNIT_ANGLE: return dk_level_at_sigma(s, v < dkp_pi / 2 ? dkp_tan(v) : HUGE_VAL);
+    default: return dk_level_at(s, v);
+    }
 }
+
+/* The unit u in which a family's noise levels are customarily spaced. */
+static int dkp_flow_unit(const dk_schedule *s) { return dkp_family_of(s)->unit == DK_UNIT_FLOW; }
+static double dkp_u(const dk_schedule *s, dk_level l) { return dkp_in_unit(dkp_family_of(s)->unit, l); }
+static dk_level dkp_at_u(const dk_schedule *s, double u) { return dkp_at_unit(s, dkp_family_of(s)->unit, u); }
 
 DK_API void dk_add_noise(dk_level l, const dk_real *x0, const dk_real *eps, dk_real *x, size_t n) {
     dk_real a = (dk_real)l.alpha, b = (dk_real)l.sigma;
@@ -2169,28 +2067,13 @@ static double dkp_round(double t, dk_rounding rounding) {
     return rest < 0.5 || (rest <= 0.5 && fmod(down, 2) == 0) ? down : down + 1;
 }
 
-static double dkp_condition(const dk_config *c, dk_level l) {
-    switch (c->condition) {
-    case DK_CONDITION_TIMESTEP: return floor(l.t + 0.5);
-    case DK_CONDITION_SIGMA: return dk_noise_level(l);
-    case DK_CONDITION_FLOW: return l.sigma / (l.alpha + l.sigma);
-    case DK_CONDITION_C_NOISE: return -0.25 * dk_lambda(l);
-    case DK_CONDITION_LAMBDA: return dk_lambda(l);
-    case DK_CONDITION_DATA: return l.alpha / (l.alpha + l.sigma);
-    case DK_CONDITION_DEFAULT:
-    case DK_CONDITION_T:
-    case DK_CONDITION_COUNT: break;
-    }
-    return l.t;
-}
-
 /* The number that the network is told at a level of the sampler's. It knows the timesteps 0 .. T-1. */
 static double dkp_told(const dk_config *c, dk_level l) {
     const dk_schedule *s =
         c->network_schedule.family == DK_FAMILY_DEFAULT ? &c->schedule : &c->network_schedule;
     dk_level n = dkp_network_level(c, l);
     if (s->family == DK_FAMILY_VP_DISCRETE && n.t < 0 && n.sigma > 0) n.t = 0;
-    return dkp_round(dkp_condition(c, n) * c->condition_scale, c->condition_rounding);
+    return dkp_round(dkp_in_unit(c->condition, n) * c->condition_scale, c->condition_rounding);
 }
 
 /* D = d_x x + d_f F and the noise at level l, for the network's input = input_scale x and its condition at level `told`. */
@@ -2238,24 +2121,6 @@ static dkp_model dkp_model_at(const dk_config *c, const dk_level *l, const dk_le
 
 /* -------------------------------------------------------------------------- >>grid  Time grids */
 
-/* The unit u in which a family's noise levels are customarily spaced. */
-static int dkp_flow_unit(const dk_schedule *s) { return dkp_family_of(s)->flow_unit; }
-
-static double dkp_u(const dk_schedule *s, dk_level l) {
-    return dkp_flow_unit(s) ? l.sigma / (l.alpha + l.sigma) : dk_noise_level(l);
-}
-
-static dk_level dkp_level_at_u(const dk_schedule *s, double u) {
-    return dkp_flow_unit(s) ? dkp_level_at_flow(s, u) : dk_level_at_sigma(s, u);
-}
-
-static dk_level dkp_level_of_unit(const dk_schedule *s, dk_unit unit, double v) {
-    return unit == DK_UNIT_T       ? dk_level_at(s, v)
-           : unit == DK_UNIT_SIGMA ? dk_level_at_sigma(s, v)
-           : unit == DK_UNIT_FLOW  ? dkp_level_at_flow(s, v)
-                                   : dk_level_at_lambda(s, v);
-}
-
 /* A discrete schedule's table: its size, 0 if there is none, and its level k, with -1 for clean data. */
 static int dkp_table_size(const dk_schedule *s) {
     if (s->family == DK_FAMILY_FLOW) return s->timesteps ? s->timesteps : 1000;
@@ -2270,12 +2135,9 @@ static dk_level dkp_table_level(const dk_schedule *s, double k) {
 
 static double dkp_or(double v, double otherwise) { return v > 0 ? v : otherwise; }
 
-/* Distributions. The beta distribution's function is the incomplete beta function, by its continued fraction (DLMF
-   8.17.22) in Lentz's form; the quantile by Newton steps that are kept within a shrinking bracket. */
-static double dkp_beta_below(double x, double a, double b, double log_beta) {
-    if (!(x > 0)) return 0;
-    if (x >= 1) return 1;
-    if (x > (a + 1) / (a + b + 2)) return 1 - dkp_beta_below(1 - x, b, a, log_beta);
+/* The integral of t^(a-1) (1-t)^(b-1) from 0 to x, by its continued fraction (DLMF 8.17.22) in Lentz's form; for x up
+   to about the mean. */
+static double dkp_beta_integral(double x, double a, double b) {
     double c = 1, d = 1 / (1 - (a + b) * x / (a + 1)), fraction = d;
     for (int i = 2; i < 1000; i++) {
         double m = i / 2, even = m * (b - m) * x / ((a + 2 * m - 1) * (a + 2 * m)),
@@ -2285,17 +2147,20 @@ static double dkp_beta_below(double x, double a, double b, double log_beta) {
         fraction *= c * d;
         if (fabs(c * d - 1) < 1e-16) break;
     }
-    return dkp_exp(a * dkp_log(x) + b * dkp_log1p(-x) - log_beta) * fraction / a;
+    return dkp_exp(a * dkp_log(x) + b * dkp_log1p(-x)) * fraction / a;
 }
 
+/* By Newton steps that are kept within a shrinking bracket. */
 static double dkp_beta_quantile(double p, double a, double b) {
-    double low = 0, high = 1, x = 0.5, log_beta = dkp_lgamma(a) + dkp_lgamma(b) - dkp_lgamma(a + b);
+    double low = 0, high = 1, x = 0.5, mean = (a + 1) / (a + b + 2);
+    double all = dkp_beta_integral(mean, a, b) + dkp_beta_integral(1 - mean, b, a);
     if (p <= 0 || p >= 1) return p <= 0 ? 0 : 1;
     for (int i = 0; i < 200; i++) {
-        double error = dkp_beta_below(x, a, b, log_beta) - p;
+        double below = x > mean ? all - dkp_beta_integral(1 - x, b, a) : dkp_beta_integral(x, a, b);
+        double error = below - p * all;
         if (error > 0) high = x;
         else low = x;
-        double next = x - error / dkp_exp((a - 1) * dkp_log(x) + (b - 1) * dkp_log1p(-x) - log_beta);
+        double next = x - error / dkp_exp((a - 1) * dkp_log(x) + (b - 1) * dkp_log1p(-x));
         if (!(next > low && next < high)) next = low + (high - low) / 2;
         if (fabs(next - x) <= 1e-16 * x) break;
         x = next;
@@ -2326,75 +2191,15 @@ struct dk_layout {
     int asked;     /* levels that the spacing is asked for, */
     int there;     /* and that it then has, */
     int steps;     /* and steps of the whole grid, of which the last c->steps are run */
-    int first;     /* LAPLACE, LOGIT_NORMAL: so many levels are beyond the noisy end */
-    int next, at;  /* BETA: the walk over its indices, and the level where it stands, */
-    double index;  /* whose index is this */
+    int next, at;  /* DKP_DISTINCT: the walk over the levels asked for, and the level where it stands, */
+    dk_level here; /* and this one */
 };
-
-/* Spacings: level i of n from the noisy end. Those with a range take i = 0 and i = n - 1 from it beforehand,
-   unless they say DKP_OWN_ENDS; those over the table (DKP_TABLE) have n = steps. */
 
 static double dkp_fraction(int i, int n) { return n > 1 ? (double)i / (n - 1) : 0; }
 
-static double dkp_u_noisy(const dk_layout *g) { return dkp_u(g->s, g->noisy); }
-static double dkp_u_clean(const dk_layout *g) { return dkp_u(g->s, g->clean); }
-
 static dk_level dkp_karras_between(const dk_schedule *s, double noisy, double clean, double rho, int i, int n) {
     double ratio = dkp_pow(clean / noisy, 1 / rho);
-    return dkp_level_at_u(s, noisy * dkp_pow(1 + dkp_fraction(i, n) * (ratio - 1), rho));
-}
-
-static dk_level dkp_karras(dk_layout *g, int i, int n) {
-    return dkp_karras_between(g->s, dkp_u_noisy(g), dkp_u_clean(g), g->a, i, n);
-}
-
-static dk_level dkp_exponential(dk_layout *g, int i, int n) {
-    double a = dkp_log(dkp_u_noisy(g)), b = dkp_log(dkp_u_clean(g));
-    return dkp_level_at_u(g->s, dkp_exp(a + dkp_fraction(i, n) * (b - a)));
-}
-
-static dk_level dkp_polyexponential(dk_layout *g, int i, int n) {
-    double a = dkp_log(dkp_u_noisy(g)), b = dkp_log(dkp_u_clean(g));
-    return dkp_level_at_u(g->s, dkp_exp(b + dkp_pow(1 - dkp_fraction(i, n), g->a) * (a - b)));
-}
-
-static dk_level dkp_log_snr(dk_layout *g, int i, int n) {
-    double a = dk_lambda(g->noisy), b = dk_lambda(g->clean);
-    return dk_level_at_lambda(g->s, a + dkp_fraction(i, n) * (b - a));
-}
-
-static dk_level dkp_uniform(dk_layout *g, int i, int n) {
-    double a = g->noisy.t, b = g->clean.t;
-    return dk_level_at(g->s, a + i * (n > 1 ? (b - a) / (n - 1) : 0)); /* numpy's order, as below */
-}
-
-/* v-diffusion's crash schedule, sigma = sin^2, over the range. */
-static dk_level dkp_crash(dk_layout *g, int i, int n) {
-    double a = dkp_sin(dkp_angle(g->noisy)), b = dkp_sin(dkp_angle(g->clean));
-    double root = dkp_sin(0.5 * dkp_pi * (1 - dkp_fraction(i, n))), sine = b + root * root * (a - b);
-    return dk_level_at_sigma(g->s, sine / dkp_sqrt((1 - sine) * (1 + sine)));
-}
-
-static dk_level dkp_quadratic(dk_layout *g, int i, int n) {
-    double a = dkp_sqrt(g->noisy.t), b = dkp_sqrt(g->clean.t), root = a + dkp_fraction(i, n) * (b - a);
-    return dk_level_at(g->s, root * root);
-}
-
-/* ComfyUI: the ends' times are found by `timestep(sigma)`, which for flow does not undo the shift. */
-static dk_level dkp_normal(dk_layout *g, int i, int n) {
-    int flow = g->s->family == DK_FAMILY_FLOW;
-    double a = flow ? dkp_u_noisy(g) : g->noisy.t, b = flow ? dkp_u_clean(g) : g->clean.t;
-    return dk_level_at(g->s, i == n - 1 && n > 1 ? b : a + dkp_fraction(i, n) * (b - a));
-}
-
-static dk_level dkp_kl_optimal(dk_layout *g, int i, int n) {
-    double a = dkp_atan(dkp_u_noisy(g)), b = dkp_atan(dkp_u_clean(g)), f = dkp_fraction(i, n);
-    return dkp_level_at_u(g->s, dkp_tan(f * b + (1 - f) * a));
-}
-
-static dk_level dkp_beta_sigma(dk_layout *g, int i, int n) {
-    double a = dkp_u_noisy(g), b = dkp_u_clean(g);
-    return dkp_level_at_u(g->s, b + dkp_beta_quantile(1 - dkp_fraction(i, n), g->a, g->b) * (a - b));
+    return dkp_at_u(s, noisy * dkp_pow(1 + dkp_fraction(i, n) * (ratio - 1), rho));
 }
 
 /* The 1e-5 keeps the logarithm finite at both ends; it is part of the published formula. */
@@ -2403,34 +2208,15 @@ static double dkp_laplace_quantile(const dk_layout *g, int i, int n) {
     return dkp_exp(g->a + (off > 0 ? tail : off < 0 ? -tail : 0));
 }
 
-static double dkp_logit_quantile(const dk_layout *g, int i, int n) {
-    return dkp_exp(g->a + g->b * dkp_normal_above(dkp_fraction(i, n)));
-}
-
 /* Quantiles beyond an end of the range are cut to it, all to one level. */
-static double dkp_list_quantile(const dk_layout *g, int i) {
-    return g->c->grid.spacing == DK_SPACING_LAPLACE ? dkp_laplace_quantile(g, i, g->asked)
-                                                    : dkp_logit_quantile(g, i, g->asked);
-}
-
-static dk_level dkp_quantiles(dk_layout *g, int i, int n) {
-    double noise_level = dkp_list_quantile(g, i + g->first);
-    (void)n;
+static dk_level dkp_cut_to_range(const dk_layout *g, double noise_level) {
     if (!(noise_level < dk_noise_level(g->noisy))) return g->noisy;
     if (!(noise_level > dk_noise_level(g->clean))) return g->clean;
     return dk_level_at_sigma(g->s, noise_level);
 }
 
-static int dkp_quantile_count(dk_layout *g, int n) {
-    double noisy = dk_noise_level(g->noisy), clean = dk_noise_level(g->clean);
-    int last = n - 1;
-    for (g->first = 0; g->first + 1 < n && !(dkp_list_quantile(g, g->first + 1) < noisy);) g->first++;
-    while (last - 1 > g->first && !(dkp_list_quantile(g, last - 1) > clean)) last--;
-    return last - g->first + 1;
-}
-
 /* Karras et al. 2022, table 1: B(t) = beta_d t^2/2 + beta_min t = log(1 + sigma^2), given at both ends. */
-static dk_level dkp_vp_spaced(dk_layout *g, int i, int n) {
+static dk_level dkp_vp_spaced(const dk_layout *g, int i, int n) {
     double noisy = dk_noise_level(g->noisy), clean = dk_noise_level(g->clean);
     double low = g->a, t = 1 + dkp_fraction(i, n) * (low - 1);
     double last = dkp_log1p(noisy * noisy), beta_d = 2 * (dkp_log1p(clean * clean) / low - last) / (low - 1);
@@ -2454,38 +2240,31 @@ static double dkp_iddpm_level(const dk_layout *g, int wanted, int *found) {
     return 0;
 }
 
-static int dkp_iddpm_count(dk_layout *g, int n) {
-    int all;
-    dkp_iddpm_level(g, -1, &all);
-    return n < all ? n : all;
-}
-
-static dk_level dkp_iddpm(dk_layout *g, int i, int n) {
-    int all, found;
-    n = g->there;
+static dk_level dkp_iddpm(const dk_layout *g, int i) {
+    int all, found, n = g->there;
     dkp_iddpm_level(g, -1, &all);
     double from_noisy = dkp_round((n > 1 ? (double)(all - 1) / (n - 1) : 0) * i, DK_ROUND_NEAREST);
     return dk_level_at_sigma(g->s, dkp_iddpm_level(g, all - 1 - (int)from_noisy, &found));
 }
 
 /* 1 - u/u_max = threshold i/linear up to i = linear, then the parabola with the same slope there that is 1 at n. */
-static dk_level dkp_linear_quadratic(dk_layout *g, int i, int n) {
+static dk_level dkp_linear_quadratic(const dk_layout *g, int i, int n) {
     int linear = g->n > 0 ? g->n : n / 2, rest = n - linear;
     if (i == 0) return g->noisy;
     double slope = g->a / linear, x = slope * i;
     if (i > linear) x += (1 - slope * n) / rest / rest * (i - linear) * (i - linear);
-    return dkp_level_at_u(g->s, (1 - x) * dkp_u_noisy(g));
+    return dkp_at_u(g->s, (1 - x) * dkp_u(g->s, g->noisy));
 }
 
 /* Two arctangents, noisy to half-way and half-way to clean, both centred at 0.6 of n + 1. */
-static dk_level dkp_bong_tangent(dk_layout *g, int i, int n) {
-    double noisy = dkp_u_noisy(g), clean = dkp_u_clean(g), half = clean + 0.5 * (noisy - clean);
+static double dkp_bong_tangent(double noisy, double clean, int i, int n) {
+    double half = clean + 0.5 * (noisy - clean);
     int middle = (int)floor((n + 1) * 0.6), first = i < middle - 1, length = first ? middle : n + 1 - middle;
     int x = first ? i : i - (middle - 1), pivot = first ? middle : 0;
     double slope = 8.0 / (n + 1), top = dkp_atan(slope * pivot),
            bottom = dkp_atan(slope * (pivot - length + 1));
     double v = length > 1 ? (dkp_atan(slope * (pivot - x)) - bottom) / (top - bottom) : 1;
-    return dkp_level_at_u(g->s, first ? half + v * (noisy - half) : clean + v * (half - clean));
+    return first ? half + v * (noisy - half) : clean + v * (half - clean);
 }
 
 /* So many of a table's levels are in the schedule's range. */
@@ -2493,25 +2272,27 @@ static double dkp_table_span(const dk_layout *g) {
     return g->s->family == DK_FAMILY_VP_DISCRETE ? floor(g->s->t_max) + 1 : dkp_table_size(g->s);
 }
 
-static dk_level dkp_leading(dk_layout *g, int i, int n) {
-    double ratio = floor(dkp_table_span(g) / n);
-    return dkp_table_level(g->s, dkp_round((n - 1 - i) * ratio, g->c->grid.rounding) + g->n);
+/* The place in the table of level i of n. numpy's order of operations in arange and linspace, so that ties round as in
+   the peers. */
+static double dkp_table_index(const dk_layout *g, int i, int n) {
+    double T = dkp_table_size(g->s), span = dkp_table_span(g), v = 1 - (double)i / n;
+    dk_rounding rounding = g->c->grid.rounding;
+    switch (g->c->grid.spacing) {
+    case DK_SPACING_LEADING: return dkp_round((n - 1 - i) * floor(span / n), rounding) + g->n;
+    case DK_SPACING_TRAILING: return dkp_round(span + i * (span - T / n - span), rounding) - 1;
+    case DK_SPACING_LINSPACE:
+        return dkp_round(n > 1 ? (n - 1 - i) * ((span - 1) / (n - 1)) : span - 1, rounding);
+    case DK_SPACING_SIMPLE: return T - 1 - floor(i * (T / n));
+    case DK_SPACING_DDIM_UNIFORM: return 1 + (g->there - 1 - i) * floor(T / n);
+    case DK_SPACING_SMOOTHSTEP: return floor(v * v * (3 - 2 * v) * (T - 1) + 0.5);
+    case DK_SPACING_BETA: return dkp_round(dkp_beta_quantile(v, g->a, g->b) * (T - 1), DK_ROUND_NEAREST);
+    /* of the trailing grid of g->n steps, whole timesteps apart */
+    case DK_SPACING_LCM: return (g->n - floor(i * ((double)g->n / n))) * floor(T / g->n) - 1;
+    default: return (g->n - floor(g->a) - i) * floor(T / g->n) - 1; /* SD_TURBO */
+    }
 }
 
-/* numpy's order of operations in arange and linspace, so that ties round as in the peers */
-static dk_level dkp_trailing(dk_layout *g, int i, int n) {
-    double T = dkp_table_size(g->s), span = dkp_table_span(g);
-    return dkp_table_level(g->s, dkp_round(span + i * (span - T / n - span), g->c->grid.rounding) - 1);
-}
-
-static int dkp_trailing_count(dk_layout *g, int n) {
-    double span = dkp_table_span(g), T = dkp_table_size(g->s);
-    return span < T ? (int)ceil(span / (T / n)) : n;
-}
-
-static dk_level dkp_linspace(dk_layout *g, int i, int n) {
-    double last = dkp_table_span(g) - 1, k = n > 1 ? (n - 1 - i) * (last / (n - 1)) : last;
-    k = dkp_round(k, g->c->grid.rounding);
+static dk_level dkp_placed(const dk_layout *g, double k) {
     double low = floor(k), f = k - low;
     dk_level l = dkp_table_level(g->s, k);
     if (!(g->c->grid.quirks & DK_QUIRK_SIGMA_LINEAR) || !(f > 0)) return l;
@@ -2520,81 +2301,6 @@ static dk_level dkp_linspace(dk_layout *g, int i, int n) {
     l = dk_level_at_sigma(g->s, a + f * (b - a));
     l.t = t;
     return l;
-}
-
-static dk_level dkp_simple(dk_layout *g, int i, int n) {
-    double T = dkp_table_size(g->s);
-    return dkp_table_level(g->s, T - 1 - floor(i * (T / n)));
-}
-
-static int dkp_ddim_uniform_count(dk_layout *g, int n) {
-    int T = dkp_table_size(g->s);
-    return (T - 2) / (T / n) + 1;
-}
-
-static dk_level dkp_ddim_uniform(dk_layout *g, int i, int n) {
-    return dkp_table_level(g->s, 1 + (dkp_ddim_uniform_count(g, n) - 1 - i) * (dkp_table_size(g->s) / n));
-}
-
-static dk_level dkp_smoothstep(dk_layout *g, int i, int n) {
-    double v = 1 - (double)i / n;
-    return dkp_table_level(g->s, floor(v * v * (3 - 2 * v) * (dkp_table_size(g->s) - 1) + 0.5));
-}
-
-/* Level k of the trailing grid of g->n steps, whole timesteps apart. */
-static dk_level dkp_original_step(const dk_layout *g, int k) {
-    return dkp_table_level(g->s, (g->n - k) * (dkp_table_size(g->s) / g->n) - 1);
-}
-
-static int dkp_sd_turbo_count(dk_layout *g, int n) {
-    int left = g->n - (int)g->a;
-    return n < left ? n : left;
-}
-
-static dk_level dkp_sd_turbo(dk_layout *g, int i, int n) {
-    (void)n;
-    return dkp_original_step(g, (int)g->a + i);
-}
-
-static dk_level dkp_lcm(dk_layout *g, int i, int n) {
-    return dkp_original_step(g, (int)floor(i * ((double)g->n / n)));
-}
-
-static double dkp_beta_index(const dk_layout *g, int i) {
-    double q = dkp_beta_quantile(1 - (double)i / g->asked, g->a, g->b);
-    return dkp_round(q * (dkp_table_size(g->s) - 1), DK_ROUND_NEAREST);
-}
-
-/* On to the index after so many different ones, or to the end. The walk begins anew only for one that lies behind. */
-static void dkp_beta_walk(dk_layout *g, int wanted) {
-    if (wanted < g->at || g->next == 0) g->next = 0, g->at = -1, g->index = -1;
-    while (g->at < wanted && g->next < g->asked) {
-        double next = dkp_beta_index(g, g->next++);
-        g->at += next < g->index || g->index < 0;
-        g->index = next;
-    }
-}
-
-static int dkp_beta_count(dk_layout *g, int n) {
-    dkp_beta_walk(g, n);
-    return g->at + 1;
-}
-
-static dk_level dkp_beta(dk_layout *g, int i, int n) {
-    if (g->there == n) return dkp_table_level(g->s, dkp_beta_index(g, i)); /* none came twice */
-    dkp_beta_walk(g, i);
-    return dkp_table_level(g->s, g->index);
-}
-
-static dk_level dkp_custom(dk_layout *g, int i, int n) {
-    dk_level l = g->clean;
-    g->c->grid.fn(g->c, i, n, &l);
-    return l;
-}
-
-static int dkp_custom_count(dk_layout *g, int n) {
-    dk_level unused;
-    return g->c->grid.fn(g->c, -1, n, &unused);
 }
 
 /* Entry x of a list, linear between entries in the log, or in t or lambda. */
@@ -2607,16 +2313,60 @@ static double dkp_between(const double *list, int n, double x, int by_log) {
                   : list[k] + f * (list[k + 1] - list[k]);
 }
 
-static dk_level dkp_resample(dk_layout *g, int i, int n) {
+static dk_level dkp_listed(const dk_layout *g, int i, int n) {
     const dk_grid *list = &g->c->grid;
     double x = n > 1 ? (double)i * (list->level_count - 1) / (n - 1) : 0;
     int by_log = list->unit == DK_UNIT_SIGMA || list->unit == DK_UNIT_FLOW;
-    return dkp_level_of_unit(g->s, list->unit, dkp_between(list->levels, list->level_count, x, by_log));
+    if (list->spacing == DK_SPACING_LEVELS) return dkp_at_unit(g->s, list->unit, list->levels[i]);
+    return dkp_at_unit(g->s, list->unit, dkp_between(list->levels, list->level_count, x, by_log));
 }
 
-static dk_level dkp_verbatim(dk_layout *g, int i, int n) {
-    (void)n;
-    return dkp_level_of_unit(g->s, g->c->grid.unit, g->c->grid.levels[i]);
+/* Level i of the n that a spacing is asked for, from the noisy end. */
+static dk_level dkp_spaced_at(const dk_layout *g, int i, int n) {
+    const dk_schedule *s = g->s;
+    double noisy = dkp_u(s, g->noisy), clean = dkp_u(s, g->clean), f = dkp_fraction(i, n), from, to, root;
+    dk_level l = g->clean;
+    switch (g->c->grid.spacing) {
+    case DK_SPACING_KARRAS: return dkp_karras_between(s, noisy, clean, g->a, i, n);
+    case DK_SPACING_EXPONENTIAL:
+        from = dkp_log(noisy), to = dkp_log(clean);
+        return dkp_at_u(s, dkp_exp(from + f * (to - from)));
+    case DK_SPACING_POLYEXPONENTIAL:
+        from = dkp_log(noisy), to = dkp_log(clean);
+        return dkp_at_u(s, dkp_exp(to + dkp_pow(1 - f, g->a) * (from - to)));
+    case DK_SPACING_LAMBDA:
+        from = dk_lambda(g->noisy), to = dk_lambda(g->clean);
+        return dk_level_at_lambda(s, from + f * (to - from));
+    case DK_SPACING_UNIFORM: /* numpy's order */
+        from = g->noisy.t, to = g->clean.t;
+        return dk_level_at(s, from + i * (n > 1 ? (to - from) / (n - 1) : 0));
+    case DK_SPACING_QUADRATIC:
+        from = dkp_sqrt(g->noisy.t), to = dkp_sqrt(g->clean.t), root = from + f * (to - from);
+        return dk_level_at(s, root * root);
+    case DK_SPACING_NORMAL: /* the ends' times by `timestep(sigma)`, which for flow does not undo the shift */
+    case DK_SPACING_SGM_UNIFORM:
+        from = s->family == DK_FAMILY_FLOW ? noisy : g->noisy.t;
+        to = s->family == DK_FAMILY_FLOW ? clean : g->clean.t;
+        return dk_level_at(s, i == n - 1 && n > 1 ? to : from + f * (to - from));
+    case DK_SPACING_KL_OPTIMAL:
+        return dkp_at_u(s, dkp_tan(f * dkp_atan(clean) + (1 - f) * dkp_atan(noisy)));
+    case DK_SPACING_BETA_SIGMA:
+        return dkp_at_u(s, clean + dkp_beta_quantile(1 - f, g->a, g->b) * (noisy - clean));
+    case DK_SPACING_CRASH: /* v-diffusion's crash schedule, sigma = sin^2, over the range */
+        from = dkp_sin(dkp_angle(g->noisy)), to = dkp_sin(dkp_angle(g->clean));
+        root = dkp_sin(0.5 * dkp_pi * (1 - f)), from = to + root * root * (from - to);
+        return dk_level_at_sigma(s, from / dkp_sqrt((1 - from) * (1 + from)));
+    case DK_SPACING_VP: return dkp_vp_spaced(g, i, n);
+    case DK_SPACING_IDDPM: return dkp_iddpm(g, i);
+    case DK_SPACING_LAPLACE: return dkp_cut_to_range(g, dkp_laplace_quantile(g, i, n));
+    case DK_SPACING_LOGIT_NORMAL: return dkp_cut_to_range(g, dkp_exp(g->a + g->b * dkp_normal_above(f)));
+    case DK_SPACING_LINEAR_QUADRATIC: return dkp_linear_quadratic(g, i, n);
+    case DK_SPACING_BONG_TANGENT: return dkp_at_u(s, dkp_bong_tangent(noisy, clean, i, n));
+    case DK_SPACING_RESAMPLE:
+    case DK_SPACING_LEVELS: return dkp_listed(g, i, n);
+    case DK_SPACING_CUSTOM: g->c->grid.fn(g->c, i, n, &l); return l;
+    default: return dkp_placed(g, dkp_table_index(g, i, n));
+    }
 }
 
 enum {
@@ -2626,60 +2376,55 @@ enum {
     DKP_FINITE_U = 8,    /* the range's ends must have a finite u, */
     DKP_SOME_NOISE = 16, /* sigma > 0, */
     DKP_SOME_DATA = 32,  /* alpha > 0 */
+    DKP_DISTINCT = 64,   /* what comes twice is taken once */
     DKP_LISTED = DKP_NO_RANGE | DKP_OWN_ENDS
 };
 
-/* A spacing is a row, in the order of dk_spacing: its function, how many of n levels there really are where that
-   differs, the last level, and what a, b and n stand for at 0. */
+/* A spacing is a row, in the order of dk_spacing: what it needs, the last level, and what a, b and n stand for at 0. */
 typedef struct dkp_spacing {
-    dk_level (*at)(dk_layout *g, int i, int n);
-    int (*count)(dk_layout *g, int n);
-    int flags;
-    dk_final final;
+    unsigned char flags, final, n;
     double a, b;
-    int n;
 } dkp_spacing;
 
 /* clang-format off */
 #define DKP_SPACINGS(X) \
-    X("karras", "u^(1/rho) linear, rho 7; Karras et al. 2022, eq. 5", KARRAS, dkp_karras, NULL, DKP_FINITE_U, DEFAULT, 7, 0, 0) \
-    X("exponential", "log u linear", EXPONENTIAL, dkp_exponential, NULL, DKP_FINITE_U | DKP_SOME_NOISE, DEFAULT, 0, 0, 0) \
-    X("lambda", "log-SNR linear; Lu et al. 2022", LAMBDA, dkp_log_snr, NULL, DKP_FINITE_U | DKP_SOME_NOISE | DKP_SOME_DATA, DEFAULT, 0, 0, 0) \
-    X("uniform", "t linear", UNIFORM, dkp_uniform, NULL, 0, DEFAULT, 0, 0, 0) \
-    X("quadratic", "sqrt(t) linear; Song et al. 2020", QUADRATIC, dkp_quadratic, NULL, 0, DEFAULT, 0, 0, 0) \
-    X("leading", "timesteps 0, r, 2r ... + offset, r = T/steps whole; Ho et al. 2020", LEADING, dkp_leading, NULL, DKP_TABLE, DEFAULT, 0, 0, 0) \
-    X("trailing", "timesteps T-1, T-1-r ..., r = T/steps; Lin et al. 2023", TRAILING, dkp_trailing, dkp_trailing_count, DKP_TABLE, DEFAULT, 0, 0, 0) \
-    X("linspace", "timesteps T-1 to 0, linear; Nichol & Dhariwal 2021", LINSPACE, dkp_linspace, NULL, DKP_TABLE, DEFAULT, 0, 0, 0) \
-    X("polyexponential", "log u linear in ramp^rho, rho 1; k-diffusion", POLYEXPONENTIAL, dkp_polyexponential, NULL, DKP_FINITE_U | DKP_SOME_NOISE, DEFAULT, 1, 0, 0) \
-    X("vp", "t linear in the VP process with the range's ends; Karras et al. 2022, table 1", VP, dkp_vp_spaced, NULL, DKP_FINITE_U | DKP_SOME_NOISE | DKP_SOME_DATA, DEFAULT, 1e-3, 0, 0) \
-    X("iddpm", "every so-manyth of improved DDPM's levels; Karras et al. 2022, table 1", IDDPM, dkp_iddpm, dkp_iddpm_count, DKP_OWN_ENDS, DEFAULT, 1e-3, 8e-3, 0) \
-    X("kl_optimal", "atan u linear; Sabour et al. 2024", KL_OPTIMAL, dkp_kl_optimal, NULL, 0, DEFAULT, 0, 0, 0) \
-    X("laplace", "log(sigma/alpha) at quantiles of a Laplace distribution; Hang et al. 2024", LAPLACE, dkp_quantiles, dkp_quantile_count, DKP_OWN_ENDS, DEFAULT, 0, 0.5, 0) \
-    X("logit_normal", "logit of sigma/(alpha + sigma) at normal quantiles; Esser et al. 2024", LOGIT_NORMAL, dkp_quantiles, dkp_quantile_count, DKP_OWN_ENDS, REPLACE, 0, 1.75, 0) \
-    X("linear_quadratic", "linear to u = 0.975 u_max, then quadratic; Polyak et al. 2024", LINEAR_QUADRATIC, dkp_linear_quadratic, NULL, DKP_FINITE_U | DKP_OWN_ENDS, ZERO, 0.025, 0, 0) \
-    X("bong_tangent", "u along two arctangents; RES4LYF", BONG_TANGENT, dkp_bong_tangent, NULL, DKP_FINITE_U, REPLACE, 0, 0, 0) \
-    X("crash", "sine of atan(sigma/alpha) at sin^2; v-diffusion, Crowson 2022", CRASH, dkp_crash, NULL, 0, DEFAULT, 0, 0, 0) \
-    X("beta_sigma", "u at quantiles of Beta(0.6, 0.6); Lee et al. 2024", BETA_SIGMA, dkp_beta_sigma, NULL, DKP_FINITE_U, DEFAULT, 0.6, 0.6, 0) \
-    X("beta", "timesteps at quantiles of Beta(0.6, 0.6); Lee et al. 2024, ComfyUI", BETA, dkp_beta, dkp_beta_count, DKP_TABLE, ZERO, 0.6, 0.6, 0) \
-    X("normal", "t linear, flow's shift taken twice at the ends; ComfyUI", NORMAL, dkp_normal, NULL, DKP_OWN_ENDS, DEFAULT, 0, 0, 0) \
-    X("sgm_uniform", "normal, without the level before 0; ComfyUI", SGM_UNIFORM, dkp_normal, NULL, DKP_OWN_ENDS, REPLACE, 0, 0, 0) \
-    X("simple", "timesteps T-1, T-1-r ..., r = T/steps, rounded up; ComfyUI", SIMPLE, dkp_simple, NULL, DKP_TABLE, ZERO, 0, 0, 0) \
-    X("ddim_uniform", "all timesteps 1, 1+r ..., r = T/steps whole; ComfyUI", DDIM_UNIFORM, dkp_ddim_uniform, dkp_ddim_uniform_count, DKP_TABLE, ZERO, 0, 0, 0) \
-    X("smoothstep", "timesteps along 3 v^2 - 2 v^3; stable-diffusion.cpp", SMOOTHSTEP, dkp_smoothstep, NULL, DKP_TABLE, ZERO, 0, 0, 0) \
-    X("sd_turbo", "the first of ten trailing timesteps; Sauer et al. 2023", SD_TURBO, dkp_sd_turbo, dkp_sd_turbo_count, DKP_TABLE, ZERO, 0, 0, 10) \
-    X("lcm", "some of fifty trailing timesteps; Luo et al. 2023", LCM, dkp_lcm, NULL, DKP_TABLE, ZERO, 0, 0, 50)
+    X("karras", "u^(1/rho) linear, rho 7; Karras et al. 2022, eq. 5", KARRAS, DKP_FINITE_U, DEFAULT, 7, 0, 0) \
+    X("exponential", "log u linear", EXPONENTIAL, DKP_FINITE_U | DKP_SOME_NOISE, DEFAULT, 0, 0, 0) \
+    X("lambda", "log-SNR linear; Lu et al. 2022", LAMBDA, DKP_FINITE_U | DKP_SOME_NOISE | DKP_SOME_DATA, DEFAULT, 0, 0, 0) \
+    X("uniform", "t linear", UNIFORM, 0, DEFAULT, 0, 0, 0) \
+    X("quadratic", "sqrt(t) linear; Song et al. 2020", QUADRATIC, 0, DEFAULT, 0, 0, 0) \
+    X("leading", "timesteps 0, r, 2r ... + offset, r = T/steps whole; Ho et al. 2020", LEADING, DKP_TABLE, DEFAULT, 0, 0, 0) \
+    X("trailing", "timesteps T-1, T-1-r ..., r = T/steps; Lin et al. 2023", TRAILING, DKP_TABLE, DEFAULT, 0, 0, 0) \
+    X("linspace", "timesteps T-1 to 0, linear; Nichol & Dhariwal 2021", LINSPACE, DKP_TABLE, DEFAULT, 0, 0, 0) \
+    X("polyexponential", "log u linear in ramp^rho, rho 1; k-diffusion", POLYEXPONENTIAL, DKP_FINITE_U | DKP_SOME_NOISE, DEFAULT, 1, 0, 0) \
+    X("vp", "t linear in the VP process with the range's ends; Karras et al. 2022, table 1", VP, DKP_FINITE_U | DKP_SOME_NOISE | DKP_SOME_DATA, DEFAULT, 1e-3, 0, 0) \
+    X("iddpm", "improved DDPM's levels in range, evenly taken; Karras et al. 2022, table 1", IDDPM, DKP_OWN_ENDS, DEFAULT, 1e-3, 8e-3, 0) \
+    X("kl_optimal", "atan u linear; Sabour et al. 2024", KL_OPTIMAL, 0, DEFAULT, 0, 0, 0) \
+    X("laplace", "log(sigma/alpha) at quantiles of a Laplace distribution; Hang et al. 2024", LAPLACE, DKP_OWN_ENDS | DKP_DISTINCT, DEFAULT, 0, 0.5, 0) \
+    X("logit_normal", "logit of sigma/(alpha + sigma) at normal quantiles; Esser et al. 2024", LOGIT_NORMAL, DKP_OWN_ENDS | DKP_DISTINCT, REPLACE, 0, 1.75, 0) \
+    X("linear_quadratic", "linear to u = 0.975 u_max, then quadratic; Polyak et al. 2024", LINEAR_QUADRATIC, DKP_FINITE_U | DKP_OWN_ENDS, ZERO, 0.025, 0, 0) \
+    X("bong_tangent", "u along two arctangents; RES4LYF", BONG_TANGENT, DKP_FINITE_U, REPLACE, 0, 0, 0) \
+    X("crash", "sine of atan(sigma/alpha) at sin^2; v-diffusion, Crowson 2022", CRASH, 0, DEFAULT, 0, 0, 0) \
+    X("beta_sigma", "u at quantiles of Beta(0.6, 0.6); Lee et al. 2024", BETA_SIGMA, DKP_FINITE_U, DEFAULT, 0.6, 0.6, 0) \
+    X("beta", "timesteps at quantiles of Beta(0.6, 0.6); Lee et al. 2024, ComfyUI", BETA, DKP_TABLE | DKP_DISTINCT, ZERO, 0.6, 0.6, 0) \
+    X("normal", "t linear, flow's shift taken twice at the ends; ComfyUI", NORMAL, DKP_OWN_ENDS, DEFAULT, 0, 0, 0) \
+    X("sgm_uniform", "normal, without the level before 0; ComfyUI", SGM_UNIFORM, DKP_OWN_ENDS, REPLACE, 0, 0, 0) \
+    X("simple", "timesteps T-1, T-1-r ..., r = T/steps, rounded up; ComfyUI", SIMPLE, DKP_TABLE, ZERO, 0, 0, 0) \
+    X("ddim_uniform", "all timesteps 1, 1+r ..., r = T/steps whole; ComfyUI", DDIM_UNIFORM, DKP_TABLE, ZERO, 0, 0, 0) \
+    X("smoothstep", "timesteps along 3 v^2 - 2 v^3; stable-diffusion.cpp", SMOOTHSTEP, DKP_TABLE, ZERO, 0, 0, 0) \
+    X("sd_turbo", "the first of ten trailing timesteps; Sauer et al. 2023", SD_TURBO, DKP_TABLE, ZERO, 0, 0, 10) \
+    X("lcm", "some of fifty trailing timesteps; Luo et al. 2023", LCM, DKP_TABLE, ZERO, 0, 0, 50)
 /* clang-format on */
 
-#define DKP_SPACING_ROW(name, about, spacing, at, count, flags, final, a, b, n) \
-    {at, count, flags, DK_FINAL_##final, a, b, n},
+#define DKP_SPACING_ROW(name, about, spacing, flags, final, a, b, n) {flags, DK_FINAL_##final, n, a, b},
 static const dkp_spacing dkp_spacings[DK_SPACING_COUNT - 1] = {
-    DKP_SPACINGS(DKP_SPACING_ROW){dkp_custom, dkp_custom_count, DKP_LISTED, DK_FINAL_REPLACE, 0, 0, 0},
-    {dkp_resample, NULL, DKP_LISTED, DK_FINAL_REPLACE, 0, 0, 0},
-    {dkp_verbatim, NULL, DKP_LISTED, DK_FINAL_MIN, 0, 0, 0}};
+    DKP_SPACINGS(DKP_SPACING_ROW){DKP_LISTED, DK_FINAL_REPLACE, 0, 0, 0}, /* CUSTOM */
+    {DKP_LISTED, DK_FINAL_REPLACE, 0, 0, 0},                              /* RESAMPLE */
+    {DKP_LISTED, DK_FINAL_MIN, 0, 0, 0}};                                 /* LEVELS */
 #undef DKP_SPACING_ROW
 
 /* Names have a table of their own, so that a program which uses none has none in it. */
-#define DKP_GRID_NAME(name, about, spacing, at, count, flags, final, a, b, n) {name, about},
+#define DKP_GRID_NAME(name, about, spacing, flags, final, a, b, n) {name, about},
 static const dk_named dkp_grids[] = {DKP_SPACINGS(DKP_GRID_NAME)};
 #undef DKP_GRID_NAME
 
@@ -2738,7 +2483,7 @@ static dk_level dkp_range_end(const dk_config *c, int noisy) {
     const dk_schedule *s = &c->schedule;
     const dk_grid *g = &c->grid;
     double given = noisy ? g->sigma_max : g->sigma_min;
-    if (given > 0) return dkp_level_at_u(s, given);
+    if (given > 0) return dkp_at_u(s, given);
     double t = noisy ? s->t_max : s->t_min, inward = (noisy ? -1e-3 : 1e-3) * (s->t_max - s->t_min);
     dk_level l = dk_level_at(s, t);
     if ((dkp_has(g, DKP_SOME_NOISE) && l.sigma <= 0) || (dkp_has(g, DKP_SOME_DATA) && l.alpha <= 0) ||
@@ -2747,17 +2492,27 @@ static dk_level dkp_range_end(const dk_config *c, int noisy) {
     return l;
 }
 
-static dk_final dkp_final(const dk_layout *g) {
-    const dk_grid *grid = &g->c->grid;
-    dk_final own = grid->final != DK_FINAL_DEFAULT ? grid->final : dkp_spacing_of(grid)->final;
-    if (own != DK_FINAL_DEFAULT) return own;
-    return dkp_ranged(grid) && g->clean.sigma <= 0 ? DK_FINAL_MIN : DK_FINAL_ZERO;
-}
-
 /* Whether the last level, too, belongs to the spacing, even if it is then replaced. */
 static int dkp_one_more(const dk_layout *g) {
     if (g->final == DK_FINAL_LAST) return 1;
     return !dkp_by_timesteps(&g->c->grid) && (g->final == DK_FINAL_MIN || g->final == DK_FINAL_REPLACE);
+}
+
+/* Level i of those asked for. */
+static dk_level dkp_given(const dk_layout *g, int i) {
+    if (!dkp_has(&g->c->grid, DKP_OWN_ENDS | DKP_TABLE) && (i == 0 || i == g->asked - 1))
+        return i ? g->clean : g->noisy;
+    return dkp_spaced_at(g, i, g->asked);
+}
+
+/* On to the level after so many different ones, or to the end. The walk begins anew only for one that lies behind. */
+static void dkp_walk_to(dk_layout *g, int wanted) {
+    if (wanted < g->at || g->next == 0) g->next = 0, g->at = -1;
+    while (g->at < wanted && g->next < g->asked) {
+        dk_level next = dkp_given(g, g->next++);
+        g->at += g->at < 0 || dk_noise_level(next) < dk_noise_level(g->here);
+        g->here = next;
+    }
 }
 
 /* Without the number of levels that there are. */
@@ -2769,16 +2524,33 @@ static dk_layout dkp_start_layout(const dk_config *c) {
     if (dkp_ranged(&c->grid)) g.noisy = dkp_range_end(c, 1), g.clean = dkp_range_end(c, 0);
     g.a = fabs(c->grid.a) > 0 ? c->grid.a : own->a, g.b = fabs(c->grid.b) > 0 ? c->grid.b : own->b;
     g.n = c->grid.n ? c->grid.n : own->n;
-    g.final = dkp_final(&g);
+    g.final = c->grid.final ? c->grid.final : (dk_final)own->final;
+    if (!g.final) g.final = dkp_ranged(&c->grid) && g.clean.sigma <= 0 ? DK_FINAL_MIN : DK_FINAL_ZERO;
     g.asked = (c->grid.full_steps > 0 ? c->grid.full_steps : c->steps) + !!(c->grid.quirks & DK_QUIRK_SPARE_LEVEL) +
               (g.final == DK_FINAL_LAST ? 0 : dkp_one_more(&g));
     return g;
 }
 
+/* How many of n levels there really are. */
+static int dkp_there(dk_layout *g, int n) {
+    double T = dkp_table_size(g->s), span = dkp_table_span(g);
+    dk_level unused;
+    int all = n;
+    switch (g->c->grid.spacing) {
+    case DK_SPACING_TRAILING: return span < T ? (int)ceil(span / (T / n)) : n;
+    case DK_SPACING_DDIM_UNIFORM: return ((int)T - 2) / ((int)T / n) + 1;
+    case DK_SPACING_SD_TURBO: all = g->n - (int)g->a; break;
+    case DK_SPACING_IDDPM: dkp_iddpm_level(g, -1, &all); break;
+    case DK_SPACING_CUSTOM: return g->c->grid.fn(g->c, -1, n, &unused);
+    default:
+        if (dkp_has(&g->c->grid, DKP_DISTINCT)) dkp_walk_to(g, n), all = g->at + 1;
+    }
+    return n < all ? n : all;
+}
+
 /* How many levels there are, and steps. */
 static void dkp_count_layout(dk_layout *g) {
-    int (*count)(dk_layout *, int) = dkp_spacing_of(&g->c->grid)->count;
-    g->there = count ? count(g, g->asked) : g->asked;
+    g->there = dkp_there(g, g->asked);
     g->steps = g->there - !!(g->c->grid.quirks & DK_QUIRK_SPARE_LEVEL) - dkp_one_more(g);
 }
 
@@ -2792,13 +2564,11 @@ static dk_layout dkp_layout_of(const dk_config *c) {
 
 /* Level i of the whole grid, before shifts. */
 static dk_level dkp_spaced(dk_layout *g, int i) {
-    const dk_grid *grid = &g->c->grid;
-    int n = g->asked;
-    if (!dkp_has(grid, DKP_OWN_ENDS | DKP_TABLE)) {
-        if (i == 0) return g->noisy;
-        if (i == n - 1) return g->clean;
+    if (dkp_has(&g->c->grid, DKP_DISTINCT) && g->there < g->asked) {
+        dkp_walk_to(g, i);
+        return g->here;
     }
-    return dkp_spacing_of(grid)->at(g, i, n);
+    return dkp_given(g, i);
 }
 
 static dk_level dkp_shifted(const dk_layout *g, dk_level l) {
@@ -2823,7 +2593,7 @@ static dk_level dkp_stretched(dk_layout *g, dk_level l) {
     if (dkp_one_more(g) && dkp_last_level(g).sigma > 0) last++;
     double room = 1 - dkp_u(g->s, dkp_shifted(g, dkp_spaced(g, last)));
     if (!(room > 0)) return l; /* a single level of pure noise */
-    return dkp_level_at_flow(g->s, 1 - (1 - dkp_u(g->s, l)) / (room / (1 - terminal)));
+    return dkp_at_unit(g->s, DK_UNIT_FLOW, 1 - (1 - dkp_u(g->s, l)) / (room / (1 - terminal)));
 }
 
 /* Level i of the finished grid, 0 .. steps. */
@@ -2832,10 +2602,10 @@ DK_API dk_level dk_grid_level(dk_layout *g, int i) {
     int steps = g->c->steps;
     if (grid->rising) i = steps - i;
     int whole = i + g->steps - steps;
-    if (grid->spacing == DK_SPACING_LEVELS) return dkp_verbatim(g, whole, steps);
+    if (grid->spacing == DK_SPACING_LEVELS) return dkp_listed(g, whole, steps);
     dk_level l = dkp_shifted(g, i < steps ? dkp_spaced(g, whole) : dkp_last_level(g));
     if (i < steps || g->final != DK_FINAL_VALUE) l = dkp_stretched(g, l);
-    if ((grid->quirks & DK_QUIRK_BELOW_ONE) && dkp_u(g->s, l) > 1 - 1e-6) l = dkp_level_at_u(g->s, 1 - 1e-6);
+    if ((grid->quirks & DK_QUIRK_BELOW_ONE) && dkp_u(g->s, l) > 1 - 1e-6) l = dkp_at_u(g->s, 1 - 1e-6);
     if (g->s->family == DK_FAMILY_VP_DISCRETE && dkp_ranged(grid) && l.sigma > 0)
         l.t = dkp_round(l.t, grid->rounding);
     return l;
@@ -2847,25 +2617,25 @@ static dk_level dkp_grid_level(const dk_config *c, int i) {
     return dk_grid_level(&g, i);
 }
 
-/* Level i of the way that the steps take: the grid, unless time travel repeats parts of it. */
-static dk_level dkp_way_level(dk_layout *g, int i) {
+/* Level i of the way that the steps take, and how many these are: the grid's, unless time travel repeats parts of it. */
+static int dkp_on_way(dk_layout *g, int i, dk_level *level) {
     const dk_way *way = g->c->grid.way;
+    if (way) return way->level(way, g->c, g, i, level);
+    *level = dk_grid_level(g, i);
+    return g->c->steps;
+}
+
+static dk_level dkp_way_level(dk_layout *g, int i) {
     dk_level l = {0, 0, 0};
-    if (!way) return dk_grid_level(g, i);
-    way->level(way, g->c, g, i, &l);
+    dkp_on_way(g, i, &l);
     return l;
 }
 
-static int dkp_way_steps(dk_layout *g) {
-    const dk_way *way = g->c->grid.way;
+static int dkp_way_steps(const dk_config *c) {
     dk_level unused;
-    return way ? way->level(way, g->c, g, 0, &unused) : g->c->steps;
-}
-
-static int dkp_path_steps(const dk_config *c) {
     if (!c->grid.way) return c->steps;
     dk_layout g = dkp_layout_of(c);
-    return dkp_way_steps(&g);
+    return dkp_on_way(&g, 0, &unused);
 }
 
 static int dkp_travels(const dk_config *c) { return c->grid.travel || c->grid.way != NULL; }
@@ -2879,22 +2649,26 @@ static dk_status dkp_resolve_travel(const dk_config *c, char *message) {
     if (g->travel && g->spacing != DK_SPACING_LEVELS)
         return dkp_fail(message, "grid.travel", 1, "0: it is for a list of levels (dk_grid_levels)");
     if (g->travel && g->way) return dkp_fail(message, "grid.travel", 1, "0 with grid.way");
-    int steps = dkp_path_steps(c);
+    int steps = dkp_way_steps(c);
     if (steps < 1 || steps > 1000000) return dkp_fail(message, "steps with time travel", steps, "1 .. 1000000");
     return DK_OK;
 }
 
-/* Which of the grid's steps are run. */
+/* Which part of the grid is run: from a level on, or some of its steps. */
 static dk_status dkp_resolve_strength(dk_config *c, char *message) {
+    const dk_schedule *s = &c->schedule;
     dk_grid *g = &c->grid;
-    double n = c->steps, share = g->strength * n, run = n,
-           full = g->partial == DK_PARTIAL_STRETCH ? floor(n / g->strength) : n;
+    double n = c->steps, share = g->strength * n, run = n, full = n;
+    if (g->partial == DK_PARTIAL_LEVEL)
+        g->sigma_max = dkp_u(s, dk_level_at(s, s->t_min + g->strength * (s->t_max - s->t_min)));
+    if (g->partial == DK_PARTIAL_STRETCH) full = floor(n / g->strength);
     if (g->partial == DK_PARTIAL_SLICE) run = floor(share);
     if (g->partial == DK_PARTIAL_UP) run = n - floor(n - share);
     if (g->partial == DK_PARTIAL_MORE) run = floor(share) < n ? floor(share) + 1 : n;
     if (run < 1) return dkp_fail(message, "grid.strength", g->strength, "at least 1/steps");
     if (full > 1000000) return dkp_fail(message, "grid.strength", g->strength, "at least steps/1000000");
-    c->steps = (int)run, g->full_steps = (int)full, g->strength = 1;
+    c->steps = (int)run, g->strength = 1;
+    if (g->partial != DK_PARTIAL_LEVEL) g->full_steps = (int)full;
     return DK_OK;
 }
 
@@ -2903,7 +2677,6 @@ static dk_status dkp_resolve_strength(dk_config *c, char *message) {
    again changes nothing. */
 static dk_status dkp_resolve_steps(dk_config *c, char *message) {
     dk_grid *grid = &c->grid;
-    if (grid->strength < 1 && dkp_resolve_strength(c, message) != DK_OK) return DK_ERROR_CONFIG;
     int given = grid->full_steps > 0, table = dkp_table_size(&c->schedule);
     dk_layout g = dkp_start_layout(c);
     if (dkp_by_timesteps(grid) && g.asked > table)
@@ -2921,23 +2694,6 @@ static dk_status dkp_resolve_steps(dk_config *c, char *message) {
     return DK_OK;
 }
 
-/* The range's noisy end for a grid that begins at a level part of the way. */
-static void dkp_resolve_start(dk_config *c) {
-    const dk_schedule *s = &c->schedule;
-    dk_grid *g = &c->grid;
-    if (g->strength < 1 && g->partial == DK_PARTIAL_LEVEL) {
-        g->sigma_max = dkp_u(s, dk_level_at(s, s->t_min + g->strength * (s->t_max - s->t_min)));
-        g->strength = 1;
-    }
-}
-
-static double dkp_unit_of_level(dk_unit unit, dk_level l) {
-    return unit == DK_UNIT_T       ? l.t
-           : unit == DK_UNIT_SIGMA ? dk_noise_level(l)
-           : unit == DK_UNIT_FLOW  ? l.sigma / (l.alpha + l.sigma)
-                                   : dk_lambda(l);
-}
-
 DK_API int dk_levels(dk_config *c, dk_unit unit, double *out, int max) {
     if (!c) return 0;
     dk_config resolved = *c;
@@ -2946,12 +2702,55 @@ DK_API int dk_levels(dk_config *c, dk_unit unit, double *out, int max) {
     if (dkp_resolve(&resolved, &marks, c->message) != DK_OK || dkp_check_levels(&resolved, NULL, c->message) != DK_OK)
         return 0;
     dk_layout g = dkp_layout_of(&resolved);
-    int steps = dkp_way_steps(&g);
-    for (int i = 0; i <= steps && i < max; i++) out[i] = dkp_unit_of_level(unit, dkp_way_level(&g, i));
+    int steps = dkp_way_steps(&resolved);
+    for (int i = 0; out && i <= steps && i < max; i++) out[i] = dkp_in_unit(unit, dkp_way_level(&g, i));
     return steps + 1;
 }
 
 /* ------------------------------------------------------------------------ >>recorder  Recorder */
+
+/* What the recorder keeps to itself. */
+typedef struct dkp_recording {
+    dk_recorder r; /* first: what recording functions see */
+    dk_plan *plan;
+    const dk_plan *room; /* counts for which there is memory; NULL: none */
+    const struct dkp_pace *pace;
+    dk_layout *layout; /* while the way is recorded */
+    dk_row row;
+    int row_needs, storing, position, stage, judged, pinned[2], pin[3];
+    int within;             /* a step, which dkr_step has begun and not ended */
+    int offset;             /* step of the plan at which this stretch of steps begins */
+    dk_vec noise;           /* that an evaluation at sigma = 0 found in x */
+    int known, mask;        /* values, where the config has them */
+    dk_vec fixed;           /* the noise of known data, where it is the same at all levels */
+    int drawn;              /* value of the step's last draw behind its evaluations; -1: none */
+    int estimates, skipped; /* D so far; the first ones without an evaluation */
+    dk_vec momentum;        /* of guidance */
+    dk_level lambda_at;     /* the level whose lambda was asked for last, */
+    double lambda;          /* and that */
+    unsigned end, reached;  /* of what was said, counted in terms: now, and at most so far */
+    dk_term said[DK_SAID];  /* the last of them, round and round */
+} dkp_recording;
+
+static dk_recorder *dkp_recorder_in(dkp_recording *own) {
+    own->r.own = own;
+    return &own->r;
+}
+
+DK_API void dkr_refuse(dk_recorder *r, const char *field, double value, const char *allowed) {
+    if (r->status == DK_OK) r->status = dkp_fail(r->config->message, field, value, allowed);
+}
+
+static void dkp_refuse_at(dk_recorder *r, const char *what, const dk_level *l) {
+    dkp_text t = {r->config->message, DK_MESSAGE_SIZE, 0};
+    if (r->status != DK_OK) return;
+    dkp_put(&t, what);
+    dkp_put_pair(&t, " at step ", r->step);
+    dkp_put_pair(&t, ", where t = ", l->t);
+    dkp_put_pair(&t, ", alpha = ", l->alpha);
+    dkp_put_pair(&t, ", sigma = ", l->sigma);
+    r->status = DK_ERROR_CONFIG;
+}
 
 DKP_FAST
 
@@ -3045,38 +2844,6 @@ static dk_vec dkp_add(dk_vec a, dk_vec b) { return dkr_mix(1, a, 1, b); }
 
 DK_API dk_vec dkr_scale(double c, dk_vec v) { return c >= 1 && c <= 1 ? v : dkp_sum(1, &c, &v); }
 
-DK_API dk_vec dkr_scale_by(double c, int scalar, int power, dk_vec v) {
-    dk_recorder *r = v.of;
-    if (!r || (c >= 0 && c <= 0)) return dkr_zero;
-    const dk_term *t;
-    dk_term *sum = dkp_begin_sum(r), value;
-    int count = dkp_terms(v, &value, &t);
-    if (scalar < 1 || scalar > r->own->plan->norms)
-        dkr_refuse(r, "scalar of dkr_scale_by", scalar, "one that dkr_norm_ratio has given");
-    if (power < 1 || power > 32767) dkr_refuse(r, "power of dkr_scale_by", power, "1 .. 32767");
-    for (int i = 0; i < count; i++) {
-        if (t[i].scalar) dkr_refuse(r, "scalars of a vector", 2, "1: store it with dkr_keep");
-        sum[i] = dkp_times(c, &t[i]);
-        sum[i].scalar = (short)scalar, sum[i].power = (short)power;
-    }
-    return dkp_end_sum(r, count);
-}
-
-DK_API void dkr_refuse(dk_recorder *r, const char *field, double value, const char *allowed) {
-    if (r->status == DK_OK) r->status = dkp_fail(r->config->message, field, value, allowed);
-}
-
-static void dkp_refuse_at(dk_recorder *r, const char *what, const dk_level *l) {
-    dkp_text t = {r->config->message, DK_MESSAGE_SIZE, 0};
-    if (r->status != DK_OK) return;
-    dkp_put(&t, what);
-    dkp_put_pair(&t, " at step ", r->step);
-    dkp_put_pair(&t, ", where t = ", l->t);
-    dkp_put_pair(&t, ", alpha = ", l->alpha);
-    dkp_put_pair(&t, ", sigma = ", l->sigma);
-    r->status = DK_ERROR_CONFIG;
-}
-
 /* Whether there is room for all that has been counted, the newest of `counts` included. */
 #define DKP_STORING(r, counts) \
     ((r)->own->storing = (r)->own->storing && (r)->own->plan->counts <= (r)->own->room->counts)
@@ -3085,8 +2852,7 @@ static int dkp_new_value(dk_recorder *r, char letter, int number, int needs) {
     dk_plan *p = r->own->plan;
     int value = p->values++;
     if (DKP_STORING(r, values)) {
-        dk_value v = {letter,           DK_VALUE_LOCAL,   number, -1, p->passes,
-                      r->own->position, r->own->position, needs,  0};
+        dk_value v = {letter, DK_VALUE_LOCAL, number, -1, {p->passes, r->own->position, r->own->position, needs, 0}};
         p->value[value] = v;
     }
     return value;
@@ -3096,8 +2862,8 @@ static int dkp_new_value(dk_recorder *r, char letter, int number, int needs) {
 static void dkp_use(dk_recorder *r, int value, int full) {
     if (!r->own->storing) return;
     dk_value *v = &r->own->plan->value[value];
-    if (r->own->position > v->dies) v->dies = r->own->position;
-    if (v->kind == DK_VALUE_LOCAL && (full || v->pass != r->own->plan->passes)) v->kind = DK_VALUE_BUFFER;
+    if (r->own->position > v->life.dies) v->life.dies = r->own->position;
+    if (v->kind == DK_VALUE_LOCAL && (full || v->life.pass != r->own->plan->passes)) v->kind = DK_VALUE_BUFFER;
 }
 
 /* A row is opened, given its terms and closed. Terms with coefficient 0 are dropped: 0 * infinity must not spoil
@@ -3115,7 +2881,7 @@ static void dkp_put_term(dk_recorder *r, dk_term t) {
     dkp_use(r, t.value, 0);
     p->terms++;
     if (!DKP_STORING(r, terms)) return;
-    int needs = t.scalar ? p->calls - 1 : p->value[t.value].needs;
+    int needs = t.scalar ? p->calls - 1 : p->value[t.value].life.needs;
     if (needs > r->own->row_needs) r->own->row_needs = needs;
     p->term[p->terms - 1] = t;
 }
@@ -3156,12 +2922,6 @@ static dk_vec dkp_keep_as(dk_recorder *r, dk_vec v, char letter, int number) {
 
 DK_API dk_vec dkr_keep(dk_recorder *r, dk_vec v) { return dkp_keep_as(r, v, 'y', r->own->plan->values); }
 
-DK_API dk_vec dkr_sum(dk_recorder *r, int n, const double *c, const dk_vec *v) {
-    dkp_open_row(r, -1);
-    for (int i = 0; i < n; i++) dkp_put_terms(r, c[i], v[i]);
-    return dkp_vec(r, dkp_close_row(r, 'y', r->own->plan->values));
-}
-
 /* Ends the open pass. */
 static void dkp_boundary(dk_recorder *r, dk_boundary boundary, int index) {
     dk_plan *p = r->own->plan;
@@ -3171,6 +2931,38 @@ static void dkp_boundary(dk_recorder *r, dk_boundary boundary, int index) {
     int first = p->passes > 1 ? last[-1].first + last[-1].count : 0;
     dk_pass pass = {first, p->rows - first, boundary, index, r->own->position, 0};
     *last = pass;
+}
+
+/* What the network reads or writes. */
+static int dkp_for_network(dk_recorder *r, int value) {
+    if (r->own->storing && r->own->plan->number) r->own->plan->value[value].kind = DK_VALUE_HALF;
+    dkp_use(r, value, 1);
+    return value;
+}
+
+DKP_SMALL
+
+DK_API dk_vec dkr_sum(dk_recorder *r, int n, const double *c, const dk_vec *v) {
+    dkp_open_row(r, -1);
+    for (int i = 0; i < n; i++) dkp_put_terms(r, c[i], v[i]);
+    return dkp_vec(r, dkp_close_row(r, 'y', r->own->plan->values));
+}
+
+DK_API dk_vec dkr_scale_by(double c, int scalar, int power, dk_vec v) {
+    dk_recorder *r = v.of;
+    if (!r || (c >= 0 && c <= 0)) return dkr_zero;
+    const dk_term *t;
+    dk_term *sum = dkp_begin_sum(r), value;
+    int count = dkp_terms(v, &value, &t);
+    if (scalar < 1 || scalar > r->own->plan->norms)
+        dkr_refuse(r, "scalar of dkr_scale_by", scalar, "one that dkr_norm_ratio has given");
+    if (power < 1 || power > 32767) dkr_refuse(r, "power of dkr_scale_by", power, "1 .. 32767");
+    for (int i = 0; i < count; i++) {
+        if (t[i].scalar) dkr_refuse(r, "scalars of a vector", 2, "1: store it with dkr_keep");
+        sum[i] = dkp_times(c, &t[i]);
+        sum[i].scalar = (short)scalar, sum[i].power = (short)power;
+    }
+    return dkp_end_sum(r, count);
 }
 
 /* A row v = (1 - m) v + m w; v is a value. */
@@ -3189,19 +2981,12 @@ static dk_vec dkp_known_at(dk_recorder *r, const dk_level *l, dk_vec z) {
 
 /* The state as the network sees it. */
 static dk_vec dkp_blend_seen(dk_recorder *r, dk_vec x, const dk_level *level) {
-    if (!r->own->plan->masked || r->config->blend != DK_BLEND_BOTH) return x;
+    if (!r->own->plan->own.masked || r->config->blend != DK_BLEND_BOTH) return x;
     return dkp_blend_with(r, x, dkp_known_at(r, level, r->own->fixed), 'y', r->own->plan->calls);
 }
 
 static dk_vec dkp_blend_denoised(dk_recorder *r, dk_vec D, char letter, int number) {
-    return r->own->plan->masked < 2 ? D : dkp_blend_with(r, D, dkp_vec(r, r->own->known), letter, number);
-}
-
-/* What the network reads or writes. */
-static int dkp_for_network(dk_recorder *r, int value) {
-    if (r->own->storing && r->own->plan->number) r->own->plan->value[value].kind = DK_VALUE_HALF;
-    dkp_use(r, value, 1);
-    return value;
+    return r->own->plan->own.masked < 2 ? D : dkp_blend_with(r, D, dkp_vec(r, r->own->known), letter, number);
 }
 
 /* Draw number `draw` of the run; 0 is the initial state's. */
@@ -3249,8 +3034,6 @@ DK_API int dkr_norm_ratio(dk_recorder *r, dk_vec a, dk_vec b) {
     return dkp_scalar(r, DK_NORM_RATIO, dkr_keep(r, a), dkr_keep(r, b), 0);
 }
 
-DKP_SMALL
-
 static dk_level dkp_plan_level(const dk_recorder *r, int i) {
     if (r->own->pace) return i ? r->own->pace->to : r->own->pace->from;
     return r->own->plan->level ? r->own->plan->level[i] : dkp_way_level(r->own->layout, i);
@@ -3262,11 +3045,22 @@ static dk_level dkp_level(const dk_recorder *r, int i) { return dkp_plan_level(r
 /* What every draw of the sampler is multiplied by. */
 static double dkp_s_noise(const dk_recorder *r) { return 1 + r->sampler.noise_excess; }
 
+/* x + up z, with noise for the way between two levels. */
+static dk_vec dkp_add_noise_between(dk_recorder *r, dk_vec x, double up, const dk_level *from,
+                                    const dk_level *to) {
+    up *= dkp_s_noise(r);
+    return up > 0 ? dkr_mix(1, x, up, dkr_noise(r, *from, *to)) : x;
+}
+
+static dk_vec dkp_add_noise(dk_recorder *r, dk_vec x, double up) {
+    return dkp_add_noise_between(r, x, up, &r->from, &r->to);
+}
+
 /* The state, noised from one level up to another. */
 static dk_vec dkp_noised_up(dk_recorder *r, const dk_level *from, const dk_level *to) {
     double kept = to->alpha / from->alpha, carried = kept * from->sigma;
-    double up = dkp_sqrt((to->sigma - carried) * (to->sigma + carried)) * dkp_s_noise(r);
-    return up > 0 ? dkr_mix(kept, r->x, up, dkr_noise(r, *from, *to)) : dkr_scale(kept, r->x);
+    double up = dkp_sqrt((to->sigma - carried) * (to->sigma + carried));
+    return dkp_add_noise_between(r, dkr_scale(kept, r->x), up, from, to);
 }
 
 /* Karras et al. 2022, alg. 2: raise the noise level by a factor 1 + gamma before the step, for any sampler. */
@@ -3283,7 +3077,7 @@ static void dkp_churn(dk_recorder *r) {
 
 /* The end of a step where data are known. */
 static void dkp_blend_state(dk_recorder *r, int number) {
-    if (r->status != DK_OK || r->own->plan->masked != 1) return;
+    if (r->status != DK_OK || r->own->plan->own.masked != 1) return;
     dk_vec z = r->own->fixed;
     if (r->to.sigma > 0 && !z.of)
         z = r->own->drawn >= 0 ? dkp_vec(r, r->own->drawn) : dkr_noise(r, r->from, r->to);
@@ -3294,7 +3088,7 @@ static void dkp_blend_state(dk_recorder *r, int number) {
 static void dkp_end_step(dk_recorder *r) {
     dkp_recording *own = r->own;
     int number = own->offset + r->step + 1;
-    r->x = dkp_keep_as(r, r->x, own->plan->masked == 1 ? 'y' : 'x', number);
+    r->x = dkp_keep_as(r, r->x, own->plan->own.masked == 1 ? 'y' : 'x', number);
     dkp_blend_state(r, number);
     if (own->storing && r->status == DK_OK) { /* the sampler may have stored it already */
         dk_value *v = &own->plan->value[r->x.at];
@@ -3354,57 +3148,73 @@ static void dkp_start_recorder(dk_recorder *r, dk_config *c) {
     r->falling = dk_noise_level(r->last) < dk_noise_level(r->first);
 }
 
-/* The whole way, or, with pace, one attempt of a step. */
-static void dkp_record_all(dk_recorder *r, dk_config *c, dk_plan *plan, const dk_pace *pace,
-                           const dk_plan *room) {
-    dkp_start_recorder(r, c);
-    dk_layout layout = dkp_layout_of(c);
-    r->own->plan = plan, r->own->pace = pace, r->own->room = room, r->own->storing = room != NULL;
-    r->own->layout = &layout;
-    plan->number = c->number;
-    r->steps = plan->steps = pace ? 1 : dkp_way_steps(&layout);
-    plan->levels = r->steps + 1, plan->draws = 1, plan->flow = dkp_flow_unit(&r->config->schedule);
-    r->from = r->to = dkp_level(r, 0);
-    if (!r->falling && c->sampler.churn > 0)
-        dkr_refuse(r, "sampler.churn", c->sampler.churn, "0 on a rising grid");
-    r->x = dkp_vec(r, dkp_new_value(r, 'x', 0, -1)); /* what the caller put into x */
+/* Values that the caller gives: x, and where data are known those and the mask. */
+static void dkp_give_values(dk_recorder *r) {
+    const dk_config *c = r->config;
+    dk_plan *plan = r->own->plan;
+    r->x = dkp_vec(r, dkp_new_value(r, 'x', 0, -1));
     if (r->own->storing) plan->value[0].kind = DK_VALUE_BUFFER, plan->value[0].slot = 0;
-    int fixed = c->mask && (c->blend == DK_BLEND_FIXED || c->blend == DK_BLEND_BOTH);
-    plan->masked = !c->mask ? 0 : c->blend >= DK_BLEND_DENOISED ? 2 : 1;
-    plan->hooked = c->guidance.hook != NULL;
-    if (plan->masked) {
-        if (fixed && pace) dkr_refuse(r, "blend", c->blend, "state or denoised with step-size control");
-        if (!r->falling) dkr_refuse(r, "grid.rising", 1, "0 where data are known (mask)");
-        r->own->known = dkp_new_value(r, 'k', 0, -1), r->own->mask = dkp_new_value(r, 'm', 0, -1);
-        for (int i = 0; i < 2 && r->own->storing; i++) {
-            dk_value *v = &plan->value[i ? r->own->mask : r->own->known];
-            v->kind = DK_VALUE_GIVEN, v->slot = i;
-        }
+    plan->own.masked = !c->mask ? 0 : c->blend >= DK_BLEND_DENOISED ? 2 : 1;
+    if (!plan->own.masked) return;
+    if (!r->falling) dkr_refuse(r, "grid.rising", 1, "0 where data are known (mask)");
+    r->own->known = dkp_new_value(r, 'k', 0, -1), r->own->mask = dkp_new_value(r, 'm', 0, -1);
+    for (int i = 0; i < 2 && r->own->storing; i++) {
+        dk_value *v = &plan->value[i ? r->own->mask : r->own->known];
+        v->kind = DK_VALUE_GIVEN, v->slot = i;
     }
+}
+
+/* The initial state; noise that known data keep. */
+static void dkp_record_start(dk_recorder *r) {
+    const dk_config *c = r->config;
+    const dkp_pace *pace = r->own->pace;
+    int fixed = c->mask && (c->blend == DK_BLEND_FIXED || c->blend == DK_BLEND_BOTH);
+    int starts = c->start != DK_START_STATE && (!pace || pace->phase == DKP_START);
+    if (fixed && pace) dkr_refuse(r, "blend", c->blend, "state or denoised with step-size control");
     if (c->start == DK_START_NOISE && r->from.sigma <= 0)
         dkr_refuse(r, "start", c->start, "DK_START_STATE or DK_START_DATA on a grid that begins at sigma = 0");
-    int starts = c->start != DK_START_STATE && (!pace || pace->phase == DKP_START);
     dk_vec z = (starts || fixed) && r->from.sigma > 0 ? dkp_draw(r, 0, r->from, r->from) : dkr_zero;
     if (fixed) r->own->fixed = z;
-    if (starts) {
-        r->x = dkr_mix(c->start == DK_START_DATA ? r->from.alpha : 0, r->x, r->from.sigma, z);
-        r->x = dkp_keep_as(r, r->x, 'x', 0);
-    }
-    if (pace && dkp_travels(c))
-        dkr_refuse(r, "sampler.rtol", r->sampler.control.rtol,
-                   "0, and atol: with step-size control no grid goes back up");
-    int measures = pace && pace->phase != DKP_PLAIN && pace->phase != DKP_ATTEMPT;
-    if (measures) dkp_record_measure(r);
-    for (int i = 0, end; !measures && i < plan->steps && r->status == DK_OK; i = end) {
+    if (!starts) return;
+    r->x = dkr_mix(c->start == DK_START_DATA ? r->from.alpha : 0, r->x, r->from.sigma, z);
+    r->x = dkp_keep_as(r, r->x, 'x', 0);
+}
+
+/* Steps between levels that fall or rise by the recording function; from clean data and back up by others. */
+static void dkp_record_steps(dk_recorder *r) {
+    int steps = r->own->plan->steps;
+    for (int i = 0, end; i < steps && r->status == DK_OK; i = end) {
         int from_data = dkp_plan_level(r, i).sigma <= 0;
         end = i + 1;
         if (dkp_goes_back(r, i)) {
             dkp_go_back(r, i);
             continue;
         }
-        while (end < plan->steps && !from_data && !dkp_goes_back(r, end)) end++;
-        dkp_record_stretch(r, i, end, from_data ? dkp_record_from_data : c->sampler.record);
+        while (end < steps && !from_data && !dkp_goes_back(r, end)) end++;
+        dkp_record_stretch(r, i, end, from_data ? dkp_record_from_data : r->sampler.record);
     }
+}
+
+/* The whole way, or, with pace, one attempt of a step. */
+static void dkp_record_all(dk_recorder *r, dk_config *c, dk_plan *plan, const dkp_pace *pace,
+                           const dk_plan *room) {
+    dkp_start_recorder(r, c);
+    dk_layout layout = dkp_layout_of(c);
+    r->own->plan = plan, r->own->pace = pace, r->own->room = room, r->own->storing = room != NULL;
+    r->own->layout = &layout;
+    plan->number = c->number, plan->own.hooked = c->guidance.hook != NULL;
+    r->steps = plan->steps = pace ? 1 : dkp_way_steps(c);
+    plan->levels = r->steps + 1, plan->draws = 1, plan->own.flow = dkp_flow_unit(&r->config->schedule);
+    r->from = r->to = dkp_level(r, 0);
+    if (!r->falling && c->sampler.churn > 0)
+        dkr_refuse(r, "sampler.churn", c->sampler.churn, "0 on a rising grid");
+    dkp_give_values(r);
+    dkp_record_start(r);
+    if (pace && dkp_travels(c))
+        dkr_refuse(r, "sampler.rtol", r->sampler.control.rtol,
+                   "0, and atol: with step-size control no grid goes back up");
+    if (!pace || pace->phase == DKP_PLAIN || pace->phase == DKP_ATTEMPT) dkp_record_steps(r);
+    else dkp_record_measure(r);
     if (dkp_attempting(r) && !r->own->judged)
         dkr_refuse(r, "sampler.rtol", r->sampler.control.rtol,
                    "0, and atol: this sampler has no error estimate");
@@ -3416,6 +3226,33 @@ static void dkp_record_all(dk_recorder *r, dk_config *c, dk_plan *plan, const dk
 }
 
 /* ------------------------------------------------------------------------ >>samplers  Samplers */
+
+/* Where to look. Euler, Heun and all tableaux: dkp_runge_kutta_to, in coordinates of dkp_point_at. DDIM, DDPM and Euler
+   ancestral: dkp_record_ddim. DPM-Solver++ 2M and 3M, UniPC and their like: dkp_record_exponential_adams. LMS, PNDM and
+   iPNDM: dkp_record_adams. DPM-Solver++ 2S: dkp_singlestep. Exponential Runge-Kutta: dkp_phi_step. EDM's churn is
+   dkp_churn, before any sampler's step. The table of samplers at the end says what each name sets. */
+
+/* A Runge-Kutta tableau: row i, of i numbers, are the weights of the slopes 0 .. i - 1 for stage i; row `stages` is the
+   result, the row after it that of the embedded method, if there is one. */
+typedef struct dkp_tableau {
+    int stages, embedded;
+    double a[(DK_MAX_STAGES + 1) * (DK_MAX_STAGES + 2) / 2];
+} dkp_tableau;
+
+/* The same for an exponential method: its terms weight phi_k(-at h), and the columns through which a row goes, a bit each. */
+typedef struct dkp_phi_term {
+    int row, column, k;
+    double weight, at;
+} dkp_phi_term;
+typedef struct dkp_phi_tableau {
+    int stages, embedded, terms, given; /* given: column 0 is */
+    double c[DK_MAX_STAGES + 2];        /* 1 for results */
+    unsigned through[DK_MAX_STAGES + 2];
+    dkp_phi_term term[64];
+} dkp_phi_tableau;
+
+/* Where row i begins. */
+static int dkp_row(int i) { return i * (i - 1) / 2; }
 
 /* Where noise injection splits a step: go down to `down` without noise, then add up * z. */
 typedef struct dkp_split {
@@ -3493,11 +3330,6 @@ static dkp_split dkp_noise_split(dk_recorder *r, double eta, dk_noise_law law) {
     return dkp_split_between(r, &r->from, &r->to, eta, law);
 }
 
-static dk_vec dkp_add_noise(dk_recorder *r, dk_vec x, double up) {
-    up *= dkp_s_noise(r);
-    return up > 0 ? dkr_mix(1, x, up, dkr_noise(r, r->from, r->to)) : x;
-}
-
 /* The first order step of every family, exact for constant D: DDIM, Song et al. 2020, eq. 12; DPM-Solver-1.
    Ends in alpha D at sigma = 0. */
 static dk_vec dkp_ddim_step(const dk_level *from, const dk_level *to, dk_vec x, dk_vec D) {
@@ -3516,9 +3348,13 @@ static dk_vec dkp_direction(dk_recorder *r, dk_vec x, const dk_level *level, dk_
     return U;
 }
 
-/* DDIM, DDPM, Euler ancestral and the consistency samplers: down by DDIM, up by the noise law. */
+/* DDIM, DDPM, Euler ancestral and the consistency samplers: down by DDIM, up by the noise law.
+
+   Euler ancestral, for example. dkp_split_between gives k-diffusion's sigma_down and sigma_up. dkp_ddim_step is Euler's
+   step x + (sigma_down - sigma) (x - D)/sigma, since both are exact for constant D. DDIM's eta is the same split: its
+   eq. 16 is sigma_up for VP. */
 static void dkp_record_ddim(dk_recorder *r) {
-    dkr_reads(r, "gauge cfg_pp law eta noise_min noise_max fresh_pure stride quirk told_end");
+    dkr_reads(r, "gauge cfg_pp law eta noise_min noise_max fresh_pure stride told_end");
     while (dkr_step(r)) {
         double eta = r->sampler.eta;
         if (dkp_quirk(r, DK_QUIRK_FRESH_PURE) && r->from.alpha <= 0 && eta > 0) eta = 1;
@@ -3609,8 +3445,8 @@ static dk_vec dkp_average(const dk_recorder *r, const dkp_history *past, int n, 
     int ahead = (past->at[0] - from) / span > 1e-9;
     int even = rule == DK_RULE_UNIFORM || rule == DK_RULE_GRADIENT, omit = -1, count = 0, at[MOST];
     double node[MOST], basis[MOST], moment[MOST] = {0}, weight[MOST] = {0};
-    if (dkp_quirk(r, DK_QUIRK_IPNDM_V) && n > 2 && !ahead) return dkp_ipndm_v_average(past, n, from, span);
-    if (dkp_quirk(r, DK_QUIRK_DPM_V2) && n == 2 && span > 0) return dkp_dpm_v2_average(past, span);
+    dk_vec other;
+    if (dkp_other_average(r, past, n, from, span, &other)) return other;
     if (rule == DK_RULE_DPM && n == 3 && ahead) omit = 1; /* DPM-Solver-3: the line through first and last */
 
     /* where the nodes stand, in units of the step from its start */
@@ -3656,9 +3492,8 @@ static dkp_point dkp_point_at(const dk_recorder *r, const dk_level *l) {
     dk_gauge gauge = dkp_gauge(r);
     dkp_point at = {0, 1, 0, 0};
     if (gauge == DK_GAUGE_NATIVE) {
-        double d_alpha, d_sigma;
-        dk_level_slopes(&r->config->schedule, l->t, &d_alpha, &d_sigma);
-        at.u = l->t, at.p = d_sigma / l->sigma, at.q = d_alpha - l->alpha * at.p;
+        dk_level slope = dkp_slope_at(&r->config->schedule, l->t);
+        at.u = l->t, at.p = slope.sigma / l->sigma, at.q = slope.alpha - l->alpha * at.p;
     } else if (gauge == DK_GAUGE_VP) {
         at.u = dkp_angle(*l), at.scale = dkp_sqrt(l->alpha * l->alpha + l->sigma * l->sigma);
         at.p = l->alpha / l->sigma / at.scale, at.q = -at.scale / l->sigma; /* cot u/scale, -1/sin u */
@@ -3670,12 +3505,8 @@ static dkp_point dkp_point_at(const dk_recorder *r, const dk_level *l) {
 }
 
 static dk_level dkp_level_in_gauge(const dk_recorder *r, double u) {
-    const dk_schedule *s = &r->config->schedule;
-    dk_gauge gauge = dkp_gauge(r);
-    return gauge == DK_GAUGE_NATIVE ? dk_level_at(s, u)
-           : gauge == DK_GAUGE_FLOW ? dkp_level_at_flow(s, u)
-           : gauge == DK_GAUGE_VP   ? dk_level_at_sigma(s, dkp_tan(u))
-                                    : dk_level_at_sigma(s, u);
+    static const dk_unit unit[] = {DK_UNIT_DEFAULT, DK_UNIT_SIGMA, DK_UNIT_FLOW, DK_UNIT_ANGLE, DK_UNIT_T};
+    return dkp_at_unit(&r->config->schedule, unit[dkp_gauge(r)], u);
 }
 
 /* A share of the way through the step in t. */
@@ -3694,7 +3525,10 @@ static dk_vec dkp_transfer(const dk_recorder *r, const dk_level *from, const dk_
 }
 
 /* One explicit Runge-Kutta step in the gauge, down to `end`. The ODE is singular at sigma = 0, so a step that
-   ends there is the first order one. D0: D where it begins; zero: it is evaluated. Returns the first slope. */
+   ends there is the first order one. D0: D where it begins; zero: it is evaluated. Returns the first slope.
+
+   Heun, for example, whose tableau is "1 | 1/2 1/2". In VE dX/du = (X - D)/u, so K_0 and K_1 are d and d' of Karras et
+   al. 2022, alg. 1, lines 4 and 7, and the two calls of dkp_transfer are its lines 5 and 8. Euler is "1": K_0 alone. */
 static dk_vec dkp_runge_kutta_to(dk_recorder *r, const dkp_tableau *tableau, dk_level end, dk_vec D0) {
     int plain = end.sigma > 0 || r->sampler.plain_last, stages = end.sigma > 0 ? tableau->stages : 1;
     int noisy = end.sigma < r->to.sigma, pseudo = r->sampler.gauge == DK_GAUGE_PSEUDO;
@@ -3870,11 +3704,15 @@ static void dkp_record_multistep(dk_recorder *r, int classical) {
 
    DPM-Solver++ 2M, for example. dkp_multistep_advance evaluates D_i at lambda_i and keeps it. dkp_exponential_step makes
    DDIM's step with the average of the line through D_i and D_i-1 in place of D. By rule DPM dkp_average takes that line
-   at the middle of the step: (1 + 1/(2r)) D_i - 1/(2r) D_i-1 with r = h_i/h_i+1, as in alg. 2. */
+   at the middle of the step: (1 + 1/(2r)) D_i - 1/(2r) D_i-1 with r = h_i/h_i+1, as in alg. 2.
+
+   UniPC. dkp_multistep_advance makes UniP's step with `order` nodes. The next step begins with dkp_multistep_evaluate,
+   which is UniC: it makes the same step again, from the same state, with the new estimate as one node more. dkp_average
+   gives the exact weights, and dkp_apply_rule UniPC's own where there are two nodes. */
 static void dkp_record_exponential_adams(dk_recorder *r) {
     dkr_reads(r, "order rule gamma gauge noise_prediction cfg_pp corrector pece lower_order_final law eta "
                  "noise_min noise_max "
-                 "count_last euler_last dpm_v2 uncond_past correct_last uncorrected from_down stride quirk");
+                 "count_last euler_last dpm_v2 uncond_past correct_last uncorrected from_down stride");
     if (!r->sampler.law) r->sampler.law = DK_LAW_SDE;
     dkp_record_multistep(r, 0);
 }
@@ -3884,7 +3722,7 @@ static void dkp_record_exponential_adams(dk_recorder *r) {
    Runge-Kutta warm-up), iPNDM (the same without), gradient estimation (Permenter & Yuan 2023). */
 static void dkp_record_adams(dk_recorder *r) {
     dkr_reads(r, "order rule gamma gauge cfg_pp tableau warmup corrector pece lower_order_final plain_last "
-                 "count_last euler_last ipndm_v correct_last uncorrected quirk pseudo_v");
+                 "count_last euler_last ipndm_v correct_last uncorrected pseudo_v");
     dkp_record_multistep(r, 1);
 }
 
@@ -3896,36 +3734,43 @@ static double dkp_er_scaler(const dk_recorder *r, double level) {
     return level * (eta >= 1 && eta <= 1 ? growth : dkp_pow(growth, eta));
 }
 
-/* ER-SDE-Solver 1 to 3, Cui et al. 2023, alg. 1-3, in noise levels: a Taylor expansion of D whose integrals are sums
-   over 200 points, as the paper takes them. */
-static void dkp_record_er_sde(dk_recorder *r) {
+/* Over the step from noise level `from` to `to`: the integral of scaler(to)/scaler, and of that times the distance from the
+   step's start, as sums over 200 points, as the paper takes them. */
+static void dkp_er_integrals(const dk_recorder *r, double from, double to, double *integral, double *moment) {
     const int points = 200;
+    double h = to - from, scale = dkp_er_scaler(r, to);
+    *integral = *moment = 0;
+    for (int i = 0; i < points; i++) {
+        double at = to - i * h / points, inverse = 1 / dkp_er_scaler(r, at);
+        *integral -= inverse * h / points, *moment -= (at - from) * inverse * h / points;
+    }
+    *integral *= scale, *moment *= scale;
+}
+
+/* ER-SDE-Solver 1 to 3, Cui et al. 2023, alg. 1-3, in noise levels: a Taylor expansion of D. */
+static void dkp_record_er_sde(dk_recorder *r) {
     dkr_reads(r, "order eta er_power");
     dk_vec D1 = dkr_zero, slope1 = dkr_zero;
     double before = 0, before2 = 0;
+    if (!r->falling) dkr_refuse(r, "grid.rising", 1, "0: the SDE runs towards data");
     for (int have = 0; dkr_step(r); have++) {
         double here = dk_noise_level(r->from), next = dk_noise_level(r->to), alpha = r->to.alpha;
         dk_vec D = dkr_denoise(r, r->x, r->from), slope = dkr_zero;
-        if (!r->falling) dkr_refuse(r, "grid.rising", 1, "0: the SDE runs towards data");
         if (r->to.sigma <= 0 || !dkp_finite(here)) { /* pure noise is forgotten at once */
             r->x = r->sampler.eta > 0 ? dkp_add_noise(r, dkr_scale(alpha, D), r->to.sigma)
                                       : dkp_ddim_step(&r->from, &r->to, r->x, D);
             have = -1;
             continue;
         }
-        double scale = dkp_er_scaler(r, next), kept = scale / dkp_er_scaler(r, here);
-        double h = next - here, sum = 0, moment = 0;
-        for (int i = 0; i < points; i++) {
-            double at = next - i * h / points, inverse = 1 / dkp_er_scaler(r, at);
-            sum -= inverse * h / points, moment -= (at - here) * inverse * h / points;
-        }
+        double kept = dkp_er_scaler(r, next) / dkp_er_scaler(r, here), h = next - here, integral, moment;
+        dkp_er_integrals(r, here, next, &integral, &moment);
         dk_vec x = dkr_mix(kept * alpha / r->from.alpha, r->x, alpha * (1 - kept), D);
         if (have > 0 && r->sampler.order > 1) {
             slope = dkr_keep(r, dkr_mix(1 / (here - before), D, -1 / (here - before), D1));
-            x = dkr_mix(1, x, alpha * (h + sum * scale), slope);
+            x = dkr_mix(1, x, alpha * (h + integral), slope);
         }
         if (have > 1 && r->sampler.order > 2) {
-            double c = 2 / (here - before2) * alpha * (0.5 * h * h + moment * scale);
+            double c = 2 / (here - before2) * alpha * (0.5 * h * h + moment);
             x = dkp_add(x, dkr_mix(c, slope, -c, slope1));
         }
         double variance = next * next - here * here * kept * kept;
@@ -4009,9 +3854,9 @@ static void dkp_predict(dk_recorder *r, const dk_level *from, const dk_level *to
         return;
     }
     if (s->sde.predictor == DK_PREDICTOR_EULER_MARUYAMA) {
-        double d_alpha, d_sigma, sigma = r->from.sigma;
-        dk_level_slopes(&r->config->schedule, r->from.t, &d_alpha, &d_sigma);
-        a = 1 + h * d_alpha / r->from.alpha, G2 = 2 * sigma * (h * d_sigma - sigma * (a - 1));
+        double sigma = r->from.sigma;
+        dk_level slope = dkp_slope_at(&r->config->schedule, r->from.t);
+        a = 1 + h * slope.alpha / r->from.alpha, G2 = 2 * sigma * (h * slope.sigma - sigma * (a - 1));
     }
     double kept = 2 - a, gain = 0.5 * (1 + s->eta * s->eta) * G2, up = s->eta * dkp_sqrt(G2);
     if (s->sde.predictor == DK_PREDICTOR_ANCESTRAL) { /* DDIM's step down, in terms of the score */
@@ -4025,7 +3870,7 @@ static void dkp_predict(dk_recorder *r, const dk_level *from, const dk_level *to
 
 static void dkp_record_predictor_corrector(dk_recorder *r) {
     dkr_reads(r,
-              "plain_last law eta noise_min noise_max predictor langevin_steps langevin_step snr bins quirk");
+              "plain_last law eta noise_min noise_max predictor langevin_steps langevin_step snr bins");
     if (!r->falling) dkr_refuse(r, "grid.rising", 1, "0: the reverse SDE runs towards data");
     while (dkr_step(r)) {
         dk_level from = r->from, to = r->to;
@@ -4072,19 +3917,20 @@ static double dkp_h_phi(int k, double h, int sign) {
 }
 
 static dk_level dkp_level_of_lambda(const dk_recorder *r, double lambda) {
-    return r->sampler.gauge == DK_GAUGE_FLOW ? dkp_level_at_flow(&r->config->schedule, dkp_exp(-lambda))
+    return r->sampler.gauge == DK_GAUGE_FLOW ? dkp_at_unit(&r->config->schedule, DK_UNIT_FLOW, dkp_exp(-lambda))
                                              : dk_level_at_lambda(&r->config->schedule, lambda);
 }
 
 /* h times the entries of a row, whose end lies h_row = c_row h further in lambda. Returns what they lack to be exact for
    constant D: 0 unless column 0 is given. */
-static double dkp_phi_row(const dk_exponential *m, int row, double h_row, int sign, double *weight) {
-    double c = row < m->stages ? m->c[row] : 1, node[DK_MAX_STAGES + 1] = {0}, basis[DK_MAX_STAGES + 1];
-    int columns[DK_MAX_STAGES], n = dkp_through(m, row, columns), given = 0;
+static double dkp_phi_row(const dkp_phi_tableau *m, int row, double h_row, int sign, double *weight) {
+    double c = m->c[row], node[DK_MAX_STAGES + 1] = {0}, basis[DK_MAX_STAGES + 1];
+    int columns[DK_MAX_STAGES], n = 0;
     double all = dkp_h_phi(1, h_row, sign), rest = all;
-    for (int i = 0; i < m->terms; i++) given |= m->term[i].column == 0;
-    for (int j = 0; j < row; j++) weight[j] = 0;
-    for (int j = 0; j < n; j++) node[j + 1] = m->c[columns[j]] / c;
+    for (int j = 0; j < row; j++) {
+        weight[j] = 0;
+        if (m->through[row] >> j & 1) columns[n++] = j, node[n] = m->c[j] / c;
+    }
     for (int j = 0; j < n; j++) { /* the integral of s^p is p! phi_{p+1} */
         double factorial = 1;
         dkp_lagrange(node, n + 1, j + 1, basis);
@@ -4092,7 +3938,7 @@ static double dkp_phi_row(const dk_exponential *m, int row, double h_row, int si
             factorial *= p, weight[columns[j]] += basis[p] * factorial * dkp_h_phi(p + 1, h_row, sign);
     }
     for (int i = 0; i < m->terms; i++) {
-        const dk_phi_term *t = &m->term[i];
+        const dkp_phi_term *t = &m->term[i];
         if (t->row != row) continue;
         int same = t->k == 1 && t->at >= c && t->at <= c;
         weight[t->column] +=
@@ -4100,7 +3946,7 @@ static double dkp_phi_row(const dk_exponential *m, int row, double h_row, int si
                       : t->weight * dkp_phi(t->k, 0) * h_row / c;
     }
     for (int j = 0; j < row; j++) rest -= weight[j];
-    if (given) return rest;
+    if (m->given) return rest;
     weight[0] += rest;
     return 0;
 }
@@ -4109,7 +3955,7 @@ static double dkp_phi_row(const dk_exponential *m, int row, double h_row, int si
 typedef enum dkp_stage_noise { DKP_NOISE_BEHIND, DKP_NOISE_AFRESH, DKP_NOISE_PATH } dkp_stage_noise;
 
 /* The state at the end of a row, which lies h_row further in lambda. */
-static dk_vec dkp_phi_sum(const dk_recorder *r, const dk_exponential *m, int row, double h_row,
+static dk_vec dkp_phi_sum(const dk_recorder *r, const dkp_phi_tableau *m, int row, double h_row,
                           const dk_vec *F, dk_level to, int noisy) {
     double weight[DK_MAX_STAGES + 1], alpha = dkp_gauge_alpha(r, &r->from), sigma = r->from.sigma;
     double to_alpha = dkp_gauge_alpha(r, &to), rest = dkp_phi_row(m, row, h_row, noisy ? 1 : -1, weight);
@@ -4121,42 +3967,49 @@ static dk_vec dkp_phi_sum(const dk_recorder *r, const dk_exponential *m, int row
     return dkp_sum(count + 1, c, v);
 }
 
+/* Where lambda is infinite: the first order step, to the D of its start. */
+static dk_vec dkp_phi_first_order(dk_recorder *r, const dkp_phi_tableau *m, const dk_level *down, dk_vec D) {
+    if (dkp_quirk(r, DK_QUIRK_PURE_STAGE) && m->stages == 2 && down->sigma > 0) D = dkp_pure_stage(r, D);
+    return dkp_ddim_step(&r->from, down, r->x, D);
+}
+
 /* One exponential Runge-Kutta step; Hochbruck & Ostermann 2010, eq. 2.37, with the exact solutions
        x_i = (sigma_i/sigma) x + alpha_i h sum a_ij(-h) D_j        Lu et al. 2022b, eq. 8
        x_i = (alpha_i/alpha) x - sigma_i h sum a_ij(h) N_j,        Lu et al. 2022, eq. 3.4
-   N = (x - alpha D)/sigma, in the gauge's alpha. Where lambda is infinite the step is the first order one. */
-static void dkp_phi_step(dk_recorder *r, const dk_exponential *m, dkp_stage_noise noise) {
-    double eta = r->sampler.eta, s_noise = dkp_s_noise(r);
+   N = (x - alpha D)/sigma, in the gauge's alpha. Noise behind the step: it goes to sigma_down, and its stages stand on
+   the way there. Noise at every stage: each goes to the sigma_down of its own level. */
+static void dkp_phi_step(dk_recorder *r, const dkp_phi_tableau *m, dkp_stage_noise noise) {
+    double eta = r->sampler.eta;
+    dk_noise_law law = r->sampler.law;
     int noisy = r->sampler.noise_prediction && noise == DKP_NOISE_BEHIND;
-    dkp_split whole = dkp_noise_split(r, eta, r->sampler.law);
+    dkp_split whole = dkp_noise_split(r, eta, law);
     dk_level end = noise == DKP_NOISE_BEHIND ? whole.down : r->to, before = r->from;
     double start = dkp_gauge_lambda(r, &r->from), h = dkp_gauge_lambda(r, &end) - start;
     dk_vec guidance = dkr_zero, unused, path = dkr_zero, x = r->x, F[DK_MAX_STAGES];
     dk_vec D = r->sampler.cfg_pp ? dkp_direction(r, x, &r->from, &guidance) : dkp_denoise_first(r);
     if (!dkp_finite(h)) {
-        if (dkp_quirk(r, DK_QUIRK_PURE_STAGE) && m->stages == 2 && end.sigma > 0) D = dkp_pure_stage(r, D);
-        x = dkr_mix(1, dkp_ddim_step(&r->from, &whole.down, x, D), r->to.alpha, guidance);
+        x = dkr_mix(1, dkp_phi_first_order(r, m, &whole.down, D), r->to.alpha, guidance);
         r->x = dkp_add_noise(r, x, whole.up);
         return;
     }
     F[0] = dkp_noise_or_D(r, noisy, &r->from, x, D);
-    for (int i = 1; i <= m->stages; i++) {
+    for (int i = 1;; i++) {
         int last = i == m->stages, at_end = last || (m->c[i] >= 1 && end.sigma >= r->to.sigma);
         dk_level level = at_end ? r->to : dkp_level_of_lambda(r, start + m->c[i] * h);
         dkp_split split = {level, 0};
-        if (noise != DKP_NOISE_BEHIND) split = dkp_split_between(r, &r->from, &level, eta, r->sampler.law);
-        else if (last) split = whole;
+        if (last) split = whole;
+        else if (noise != DKP_NOISE_BEHIND) split = dkp_split_between(r, &r->from, &level, eta, law);
         double h_row = dkp_gauge_lambda(r, &split.down) - start;
         x = dkp_phi_sum(r, m, i, h_row, F, split.down, noisy);
         if (last) x = dkr_mix(1, x, r->to.alpha, guidance);
         if (last) x = dkp_judge_phi(r, m, h_row, F, x, split.down, noisy);
         if (noise == DKP_NOISE_PATH) { /* the noise alone takes the same way: it decays and is renewed */
-            dkp_split part = dkp_split_between(r, &before, &level, eta, r->sampler.law);
+            dkp_split part = dkp_split_between(r, &before, &level, eta, law);
             path = dkr_scale(part.down.sigma / before.sigma, path);
-            if (part.up * s_noise > 0) path = dkr_mix(1, path, part.up * s_noise, dkr_noise(r, before, level));
+            path = dkp_add_noise_between(r, path, part.up, &before, &level);
             x = dkp_add(x, path), before = level;
-        } else if (split.up * s_noise > 0) {
-            x = dkr_mix(1, x, split.up * s_noise, dkr_noise(r, r->from, level));
+        } else {
+            x = dkp_add_noise_between(r, x, split.up, &r->from, &level);
         }
         if (last) break;
         D = dkp_direction(r, x, &level, &unused);
@@ -4165,11 +4018,22 @@ static void dkp_phi_step(dk_recorder *r, const dk_exponential *m, dkp_stage_nois
     r->x = x;
 }
 
+/* A method of two stages can be judged by the first order step, whose row is empty. */
+static int dkp_has_embedded(const dkp_phi_tableau *m) {
+    return m->embedded || m->stages == 2;
+}
+
 static void dkp_record_exponential(dk_recorder *r) {
-    dkr_reads(r, "exponential gauge noise_prediction cfg_pp law eta noise_min noise_max");
-    if (!r->sampler.law) r->sampler.law = DK_LAW_SDE;
+    dkp_phi_tableau method;
     if (!r->sampler.exponential) dkr_refuse(r, "sampler.exponential", 0, "an exponential Runge-Kutta method");
-    while (dkr_step(r)) dkp_phi_step(r, r->sampler.exponential, DKP_NOISE_BEHIND);
+    if (r->status == DK_OK)
+        r->status = dkp_parse_exponential(r->sampler.exponential, &method, r->config->message);
+    if (r->status != DK_OK) return;
+    dkr_reads(r, dkp_has_embedded(&method)
+                     ? "exponential gauge noise_prediction cfg_pp law eta noise_min noise_max order"
+                     : "exponential gauge noise_prediction cfg_pp law eta noise_min noise_max");
+    if (!r->sampler.law) r->sampler.law = DK_LAW_SDE;
+    while (dkr_step(r)) dkp_phi_step(r, &method, DKP_NOISE_BEHIND);
 }
 
 /* Where stage k of `order` stands, as a share of the way in lambda from this step's start to its end. */
@@ -4181,27 +4045,33 @@ static double dkp_stage_at(dk_recorder *r, int k, int order) {
     return dkp_quirk(r, DK_QUIRK_TIME_UNIFORM | DK_QUIRK_TIME_QUADRATIC) ? dkp_stage_in_time(r, at) : at;
 }
 
+static int dkp_put_phi(dkp_phi_tableau *m, int row, int column, int k, double weight, double at) {
+    const dkp_phi_term term = {row, column, k, weight, at};
+    if (m->terms == DKP_COUNT(m->term)) return 0;
+    m->term[m->terms++] = term;
+    m->given |= column == 0;
+    return 1;
+}
+
 /* DPM-Solver-1, -2, -3 and DPM-Solver++ 1S, 2S, 3S; Lu et al. 2022, alg. 1-2 and app. B, Lu et al. 2022b, alg. 1. The usual
    weights, or those of the Taylor expansion (rule EXACT). */
 static void dkp_singlestep(dk_recorder *r, int order, dkp_stage_noise noise) {
     double r1 = order > 1 ? dkp_stage_at(r, 1, order) : 0, r2 = order > 2 ? dkp_stage_at(r, 2, order) : 0;
-    const double c[3] = {0, r1, r2};
-    if (order > 1 && !dkp_finite(r1)) order = 1;
     int taylor = r->sampler.rule <= DK_RULE_EXACT;
-    dk_phi_term two[1] = {{2, 1, taylor ? 2 : 1, taylor ? 1 / r1 : 0.5 / r1, 1}};
-    dk_phi_term three[6] = {
-        {2, 1, 2, r2 * r2 / r1, r2}, {4, 1, two[0].k, two[0].weight, 1}, {3, 2, 2, 1 / r2, 1}};
-    if (taylor && order == 3) {
-        const dk_phi_term b[4] = {{3, 1, 2, r2 / (r1 * (r2 - r1)), 1},
-                                  {3, 1, 3, -2 / (r1 * (r2 - r1)), 1},
-                                  {3, 2, 2, -r1 / (r2 * (r2 - r1)), 1},
-                                  {3, 2, 3, 2 / (r2 * (r2 - r1)), 1}};
-        memcpy(three + 2, b, sizeof b);
+    dkp_phi_tableau m;
+    if (order > 1 && !dkp_finite(r1)) order = 1;
+    memset(&m, 0, offsetof(dkp_phi_tableau, term));
+    m.stages = order, m.embedded = order == 3;
+    m.c[1] = r1, m.c[2] = r2, m.c[order] = m.c[order + 1] = 1;
+    int second = order == 3 ? 4 : 2; /* the row of the second order method */
+    if (order == 3) dkp_put_phi(&m, 2, 1, 2, r2 * r2 / r1, r2);
+    if (order > 1) dkp_put_phi(&m, second, 1, taylor ? 2 : 1, taylor ? 1 / r1 : 0.5 / r1, 1);
+    if (order == 3 && !taylor) dkp_put_phi(&m, 3, 2, 2, 1 / r2, 1);
+    if (order == 3 && taylor) {
+        dkp_put_phi(&m, 3, 1, 2, r2 / (r1 * (r2 - r1)), 1), dkp_put_phi(&m, 3, 1, 3, -2 / (r1 * (r2 - r1)), 1);
+        dkp_put_phi(&m, 3, 2, 2, -r1 / (r2 * (r2 - r1)), 1), dkp_put_phi(&m, 3, 2, 3, 2 / (r2 * (r2 - r1)), 1);
     }
-    const dk_exponential methods[3] = {{"1s", 1, 1, c, 0, NULL, NULL},
-                                       {"2s", 2, 2, c, 1, two, NULL},
-                                       {"3s", 3, 3, c, taylor ? 6 : 3, three, NULL}};
-    dkp_phi_step(r, &methods[order - 1], noise);
+    dkp_phi_step(r, &m, noise);
 }
 
 #define DKP_READS_SINGLESTEP \
@@ -4258,107 +4128,15 @@ static void dkp_record_table(dk_recorder *r) {
     }
 }
 
-/* Exponential tableaux: c, then terms {row, column, k, weight, at}: weight phi_k(-at h). */
-static const double dkp_c_half_1[] = {0, 0.5, 1}, dkp_c_half_half_1[] = {0, 0.5, 0.5, 1};
-static const double dkp_c_thirds[] = {0, 1.0 / 3, 2.0 / 3}, dkp_c_1_two_thirds[] = {0, 1, 2.0 / 3};
-static const double dkp_c_ho[] = {0, 0.5, 0.5, 1, 0.5};
-static const double dkp_c_luan4[] = {0, 0.5, 0.5, 1.0 / 3, 1.0 / 3, 5.0 / 6};
-static const double dkp_c_lo5[] = {0, 0.5, 0.5, 0.25, 0.5, 0.2, 2.0 / 3, 1};
-static const double dkp_c_luan5[] = {0, 0.5, 0.5, 1.0 / 3, 0.5, 1.0 / 3, 0.25, 0.3, 0.75, 1};
-static const double dkp_c_luan6[] = {0,       0.5, 0.5,     1.0 / 3,    0.5,     0.2, 0.25, 0.72,
-                                     1.0 / 3, 0.3, 1.0 / 6, 90.0 / 103, 1.0 / 3, 0.3, 0.2};
-static const dk_phi_term dkp_res3_terms[] = {{2, 1, 2, 2, 0.5},
-                                             {2, 1, 2, 2, 1}, /* gamma = 4 */
-                                             {3, 1, 2, 4.0 / 3, 1},
-                                             {3, 2, 2, 1.0 / 3, 1}};
-static const dk_phi_term dkp_etd3_terms[] = {{2, 1, 1, 2, 1}};
-static const dk_phi_term dkp_fu3_terms[] = {{3, 1, 2, 1, 1}, {3, 1, 1, -0.5, 1}, {3, 2, 1, 0.75, 1}};
-#define DKP_ETD4_B \
-    {4, 1, 2, 2, 1}, {4, 1, 3, -4, 1}, {4, 2, 2, 2, 1}, {4, 2, 3, -4, 1}, {4, 3, 2, -1, 1}, { 4, 3, 3, 4, 1 }
-static const dk_phi_term dkp_etd4_terms[] = {{2, 1, 1, 0.5, 0.5}, {3, 2, 1, 1, 0.5}, DKP_ETD4_B};
-static const dk_phi_term dkp_krogstad_terms[] = {{2, 1, 2, 1, 0.5}, {3, 2, 2, 2, 1}, DKP_ETD4_B};
-#undef DKP_ETD4_B
-static const dk_phi_term dkp_sw_terms[] = {{3, 1, 2, -2, 1}, {3, 2, 2, 4, 1}};
-static const dk_phi_term dkp_cfree4_terms[] = {{2, 1, 1, 0.5, 0.5},    {3, 2, 1, 1, 0.5},
-                                               {4, 1, 1, 1.0 / 3, 1},  {4, 2, 1, 1.0 / 3, 1},
-                                               {4, 3, 1, -1.0 / 6, 1}, {4, 3, 1, 1.0 / 3, 0.5}};
-/* a_52 = a_53 = phi_2(h/2)/2 - phi_3(h) + phi_2(h)/4 - phi_3(h/2)/2, a_54 = phi_2(h/2)/4 - a_52 */
-#define DKP_HO_5(column, sign)                                                                  \
-    {4, column, 2, sign 0.5, 0.5}, {4, column, 3, sign - 1, 1}, {4, column, 2, sign 0.25, 1}, { \
-        4, column, 3, sign - 0.5, 0.5                                                           \
-    }
-static const dk_phi_term dkp_ho_terms[] = {{2, 1, 2, 1, 0.5},   {3, 1, 2, 1, 1}, {3, 2, 2, 1, 1},
-                                           DKP_HO_5(1, +),      DKP_HO_5(2, +),  DKP_HO_5(3, -),
-                                           {4, 3, 2, 0.25, 0.5}};
-#undef DKP_HO_5
-/* Row 7 has a multiple of one sum in each column. */
-#define DKP_LO_7(column, times)                                                                       \
-    {7, column, 2, (times) / 70.0, 0.2}, {7, column, 3, (times) / -25.0, 0.2},                        \
-        {7, column, 4, (times)*6 / 175.0, 0.2}, {7, column, 2, (times)*36 / 175.0, 2.0 / 3},          \
-        {7, column, 3, (times) * -48 / 25.0, 2.0 / 3}, {7, column, 4, (times)*192 / 35.0, 2.0 / 3}, { \
-        7, column, 4, (times)*6.0, 1                                                                  \
-    }
-static const dk_phi_term dkp_lo5_terms[] = {{6, 3, 2, -20.0 / 81, 0.2},
-                                            {6, 3, 3, 16.0 / 81, 0.2},
-                                            {6, 4, 2, 5.0 / 243, 0.2},
-                                            {6, 4, 3, -4.0 / 243, 0.2},
-                                            {6, 4, 2, -16.0 / 27, 2.0 / 3},
-                                            {6, 4, 3, 320.0 / 81, 2.0 / 3},
-                                            {6, 5, 2, 125.0 / 486, 0.2},
-                                            {6, 5, 3, -50.0 / 243, 0.2},
-                                            {6, 5, 2, 100.0 / 27, 2.0 / 3},
-                                            {6, 5, 3, -800.0 / 81, 2.0 / 3},
-                                            DKP_LO_7(4, -40.0),
-                                            DKP_LO_7(5, 250.0 / 7),
-                                            DKP_LO_7(6, 135.0 / 7),
-                                            {7, 4, 3, 208.0 / 3, 1},
-                                            {7, 4, 2, -16.0 / 3, 1},
-                                            {7, 5, 3, -250.0 / 3, 1},
-                                            {7, 5, 2, 250.0 / 21, 1},
-                                            {7, 6, 3, -27, 1},
-                                            {7, 6, 2, 27.0 / 14, 1}};
-#undef DKP_LO_7
-/* Integrating factors: a classical tableau whose entry in column j has the factor phi_0 of the way from c_j; the
-   generalized form makes column 0 exact for constant D. */
-#define DKP_LAWSON4 \
-    {2, 1, 0, 0.5, 0}, {3, 2, 0, 1, 0.5}, {4, 1, 0, 1.0 / 3, 0.5}, { 4, 2, 0, 1.0 / 3, 0.5 }
-static const dk_phi_term dkp_lawson2a_terms[] = {{1, 0, 0, 0.5, 0.5}, {2, 1, 0, 1, 0.5}};
-static const dk_phi_term dkp_lawson2b_terms[] = {{1, 0, 0, 1, 1}, {2, 0, 0, 0.5, 1}, {2, 1, 0, 0.5, 0}};
-static const dk_phi_term dkp_lawson4_terms[] = {
-    {1, 0, 0, 0.5, 0.5}, {4, 0, 0, 1.0 / 6, 1}, {4, 3, 0, 1.0 / 6, 0}, DKP_LAWSON4};
-static const dk_phi_term dkp_genlawson_terms[] = {{4, 3, 0, 1.0 / 6, 0}, DKP_LAWSON4};
-static const dk_phi_term dkp_modgenlawson_terms[] = {{4, 3, 2, 1, 1}, {4, 3, 0, -1.0 / 3, 0.5}, DKP_LAWSON4};
-#undef DKP_LAWSON4
-#define DKP_EXPONENTIAL(variable, name, stages, order, c, terms, through) \
-    static const dk_exponential variable = {name, stages, order, c, DKP_COUNT(terms), terms, through}
-DKP_EXPONENTIAL(dkp_res3, "res_3s", 3, 3, dkp_c_half_1, dkp_res3_terms, NULL);
-DKP_EXPONENTIAL(dkp_etd3, "etd3rk", 3, 3, dkp_c_half_1, dkp_etd3_terms, "- 12");
-DKP_EXPONENTIAL(dkp_fu3, "etdrk3", 3, 3, dkp_c_1_two_thirds, dkp_fu3_terms, "1 -");
-DKP_EXPONENTIAL(dkp_etd4, "etd4rk", 4, 4, dkp_c_half_half_1, dkp_etd4_terms, NULL);
-DKP_EXPONENTIAL(dkp_krogstad, "krogstad", 4, 4, dkp_c_half_half_1, dkp_krogstad_terms, NULL);
-DKP_EXPONENTIAL(dkp_sw, "strehmel_weiner", 4, 4, dkp_c_half_half_1, dkp_sw_terms, "1 - 23");
-DKP_EXPONENTIAL(dkp_cfree4, "cfree4", 4, 4, dkp_c_half_half_1, dkp_cfree4_terms, NULL);
-DKP_EXPONENTIAL(dkp_ho, "hochbruck_ostermann", 5, 4, dkp_c_ho, dkp_ho_terms, "- - - 34");
-DKP_EXPONENTIAL(dkp_lo5, "exprk5s8", 8, 5, dkp_c_lo5, dkp_lo5_terms, "1 2 23 34 - - 567");
-DKP_EXPONENTIAL(dkp_lawson2a, "lawson2a", 2, 2, dkp_c_half_1, dkp_lawson2a_terms, NULL);
-DKP_EXPONENTIAL(dkp_lawson2b, "lawson2b", 2, 2, dkp_c_1_two_thirds, dkp_lawson2b_terms, NULL);
-DKP_EXPONENTIAL(dkp_lawson4, "lawson4", 4, 4, dkp_c_half_half_1, dkp_lawson4_terms, NULL);
-DKP_EXPONENTIAL(dkp_genlawson, "genlawson4", 4, 4, dkp_c_half_half_1, dkp_genlawson_terms, NULL);
-DKP_EXPONENTIAL(dkp_modgenlawson, "modgenlawson4", 4, 4, dkp_c_half_half_1, dkp_modgenlawson_terms, NULL);
-#undef DKP_EXPONENTIAL
-static const dk_exponential dkp_cf3 = {"etd2cf3", 3, 3, dkp_c_thirds, 0, NULL, "1 12"};
-static const dk_exponential dkp_luan4 = {"exprk4s6", 6, 4, dkp_c_luan4, 0, NULL, "1 1 23 23 45"};
-static const dk_exponential dkp_luan5 = {
-    "exprk5s10", 10, 5, dkp_c_luan5, 0, NULL, "1 1 23 23 23 456 456 456 789"};
-static const dk_exponential dkp_luan6 = {
-    "exprk6s15", 15, 6, dkp_c_luan6, 0, NULL, "1 1 23 23 23 456 456 456 456 789a 789a 789a 789a bcde"};
-
 /* The table of samplers. To add one: a row here and a recording function above. A row says what differs from a zero
    dk_sampler, in the words of dk_config_set; then order of convergence, evaluations per step, paper. */
 #define DKP_DORMAND_PRINCE                                                                          \
     "1/5 | 3/40 9/40 | 44/45 -56/15 32/9 | 19372/6561 -25360/2187 64448/6561 -212/729 |"            \
     " 9017/3168 -355/33 46732/5247 49/176 -5103/18656 | 35/384 0 500/1113 125/192 -2187/6784 11/84" \
     " ~ 5179/57600 0 7571/16695 393/640 -92097/339200 187/2100 1/40"
+#define DKP_ETD4_RESULT "1: 2 phi2 -4 phi3, 2: 2 phi2 -4 phi3, 3: -1 phi2 4 phi3"
+#define DKP_LAWSON4_STAGES " | 1/2, 1: 1/2 phi0(0) | 1, 2: 1 phi0(1/2) | 1: 1/3 phi0(1/2), 2: 1/3 phi0(1/2)"
+#define DKP_HO_ENTRY "1/2 phi2 -1 phi3(1) 1/4 phi2(1) -1/2 phi3"
 #define DKP_ROW(name, record, settings, order, evals, paper) \
     { name, record, NULL, NULL, settings, order, evals, paper }
 #define DKP_RK(name, tableau, settings, order, evals, paper) \
@@ -4438,24 +4216,31 @@ static const dk_sampler_info dkp_samplers[] = {
     DKP_ROW("exp_heun_2_x0", dkp_record_singlestep, "order=2 law=sde alpha=1", 2, 2, "Cox & Matthews 2002, ETD2RK"),
     DKP_ROW("exp_heun_2_x0_sde", dkp_record_seeds, "order=2 eta=1 alpha=1", 2, 2, "ComfyUI's exp_heun_2_x0_sde"),
     DKP_ROW("res_2s", dkp_record_singlestep, "order=2 law=sde alpha=0.5", 2, 2, "Zhang & Chen 2023, RES"),
-    DKP_PHI("res_3s", &dkp_res3, "", 3, 3, "Zhang & Chen 2023, RES; Hochbruck & Ostermann 2010, eq. 2.54"),
-    DKP_PHI("etd3rk", &dkp_etd3, "", 3, 3, "Cox & Matthews 2002, eq. 23-25"),
-    DKP_PHI("etd4rk", &dkp_etd4, "", 4, 4, "Cox & Matthews 2002, eq. 26-29"),
-    DKP_PHI("krogstad", &dkp_krogstad, "", 4, 4, "Krogstad 2005, ETDRK4-B"),
-    DKP_PHI("strehmel_weiner", &dkp_sw, "", 4, 4, "Strehmel & Weiner 1992"),
-    DKP_PHI("hochbruck_ostermann", &dkp_ho, "", 4, 5, "Hochbruck & Ostermann 2005, eq. 5.19"),
-    DKP_PHI("etd2cf3", &dkp_cf3, "", 3, 3, "Celledoni et al. 2003; Minchev & Wright 2005"),
-    DKP_PHI("etdrk3", &dkp_fu3, "", 3, 3, "Fu et al. 2024, energy-decreasing ETDRK3"),
-    DKP_PHI("cfree4", &dkp_cfree4, "", 4, 4, "Celledoni et al. 2003, CF4"),
-    DKP_PHI("exprk4s6", &dkp_luan4, "", 4, 6, "Luan 2021"),
-    DKP_PHI("exprk5s8", &dkp_lo5, "", 5, 8, "Luan & Ostermann 2014"),
-    DKP_PHI("exprk5s10", &dkp_luan5, "", 5, 10, "Luan 2021"),
-    DKP_PHI("exprk6s15", &dkp_luan6, "", 6, 15, "Luan 2021"),
-    DKP_PHI("lawson2a", &dkp_lawson2a, "", 2, 2, "Lawson 1967; the midpoint method with an integrating factor"),
-    DKP_PHI("lawson2b", &dkp_lawson2b, "", 2, 2, "Lawson 1967; Heun's method with an integrating factor"),
-    DKP_PHI("lawson4", &dkp_lawson4, "", 4, 4, "Lawson 1967; Kutta's method with an integrating factor"),
-    DKP_PHI("genlawson4", &dkp_genlawson, "", 4, 4, "Krogstad 2005, generalized integrating factor"),
-    DKP_PHI("modgenlawson4", &dkp_modgenlawson, "", 4, 4, "Ostermann et al. 2006, modified generalized Lawson"),
+    DKP_PHI("res_3s", "1/2 | 1, 1: 2 phi2(1/2) 2 phi2 | 1: 4/3 phi2, 2: 1/3 phi2", "", 3, 3, "Zhang & Chen 2023, RES; Hochbruck & Ostermann 2010, eq. 2.54"),
+    DKP_PHI("etd3rk", "1/2 | 1, 1: 2 phi1 | by 12", "", 3, 3, "Cox & Matthews 2002, eq. 23-25"),
+    DKP_PHI("etd4rk", "1/2 | 1/2, 1: 1/2 phi1 | 1, 2: 1 phi1(1/2) | " DKP_ETD4_RESULT, "", 4, 4, "Cox & Matthews 2002, eq. 26-29"),
+    DKP_PHI("krogstad", "1/2 | 1/2, 1: 1 phi2 | 1, 2: 2 phi2 | " DKP_ETD4_RESULT, "", 4, 4, "Krogstad 2005, ETDRK4-B"),
+    DKP_PHI("strehmel_weiner", "1/2 | 1/2 by 1 | 1, 1: -2 phi2, 2: 4 phi2 | by 23", "", 4, 4, "Strehmel & Weiner 1992"),
+    DKP_PHI("hochbruck_ostermann", "1/2 | 1/2, 1: 1 phi2 | 1, 1: 1 phi2, 2: 1 phi2 | 1/2, 1: " DKP_HO_ENTRY ", 2: " DKP_HO_ENTRY
+           ", 3: -1/2 phi2 1 phi3(1) -1/4 phi2(1) 1/2 phi3 1/4 phi2 | by 34", "", 4, 5, "Hochbruck & Ostermann 2005, eq. 5.19"),
+    DKP_PHI("etd2cf3", "1/3 | 2/3 by 1 | by 12", "", 3, 3, "Celledoni et al. 2003; Minchev & Wright 2005"),
+    DKP_PHI("etdrk3", "1 | 2/3 by 1 | 1: 1 phi2 -1/2 phi1, 2: 3/4 phi1", "", 3, 3, "Fu et al. 2024, energy-decreasing ETDRK3"),
+    DKP_PHI("cfree4", "1/2 | 1/2, 1: 1/2 phi1 | 1, 2: 1 phi1(1/2) |"
+           " 1: 1/3 phi1, 2: 1/3 phi1, 3: -1/6 phi1 1/3 phi1(1/2)", "", 4, 4, "Celledoni et al. 2003, CF4"),
+    DKP_PHI("exprk4s6", "1/2 | 1/2 by 1 | 1/3 by 1 | 1/3 by 23 | 5/6 by 23 | by 45", "", 4, 6, "Luan 2021"),
+    DKP_PHI("exprk5s8", "1/2 | 1/2 by 1 | 1/4 by 2 | 1/2 by 23 | 1/5 by 34 | 2/3, 3: -20/81 phi2(1/5) 16/81 phi3(1/5),"
+           " 4: 5/243 phi2(1/5) -4/243 phi3(1/5) -16/27 phi2 320/81 phi3, 5: 125/486 phi2(1/5) -50/243 phi3(1/5) 100/27 phi2 -800/81 phi3 | 1,"
+           " 4: -4/7 phi2(1/5) 8/5 phi3(1/5) -48/35 phi4(1/5) -288/35 phi2(2/3) 384/5 phi3(2/3) -1536/7 phi4(2/3) -240 phi4 208/3 phi3 -16/3 phi2,"
+           " 5: 25/49 phi2(1/5) -10/7 phi3(1/5) 60/49 phi4(1/5) 360/49 phi2(2/3) -480/7 phi3(2/3) 9600/49 phi4(2/3) 1500/7 phi4 -250/3 phi3 250/21 phi2,"
+           " 6: 27/98 phi2(1/5) -135/7/25 phi3(1/5) 135/7*6/175 phi4(1/5) 135/7*36/175 phi2(2/3) -135/7*48/25 phi3(2/3) 135/7*192/35 phi4(2/3) 810/7 phi4 -27 phi3 27/14 phi2 | by 567", "", 5, 8, "Luan & Ostermann 2014"),
+    DKP_PHI("exprk5s10", "1/2 | 1/2 by 1 | 1/3 by 1 | 1/2 by 23 | 1/3 by 23 | 1/4 by 23 | .3 by 456 | 3/4 by 456 | 1 by 456 | by 789", "", 5, 10, "Luan 2021"),
+    DKP_PHI("exprk6s15", "1/2 | 1/2 by 1 | 1/3 by 1 | 1/2 by 23 | 1/5 by 23 | 1/4 by 23 | .72 by 456 | 1/3 by 456 | .3 by 456 | 1/6 by 456 |"
+           " 90/103 by 789a | 1/3 by 789a | .3 by 789a | .2 by 789a | by bcde", "", 6, 15, "Luan 2021"),
+    DKP_PHI("lawson2a", "1/2, 0: 1/2 phi0 | 1: 1 phi0(1/2)", "order=2", 2, 2, "Lawson 1967; the midpoint method with an integrating factor"),
+    DKP_PHI("lawson2b", "1, 0: 1 phi0 | 0: 1/2 phi0, 1: 1/2 phi0(0)", "order=2", 2, 2, "Lawson 1967; Heun's method with an integrating factor"),
+    DKP_PHI("lawson4", "1/2, 0: 1/2 phi0" DKP_LAWSON4_STAGES ", 0: 1/6 phi0, 3: 1/6 phi0(0)", "", 4, 4, "Lawson 1967; Kutta's method with an integrating factor"),
+    DKP_PHI("genlawson4", "1/2" DKP_LAWSON4_STAGES ", 3: 1/6 phi0(0)", "", 4, 4, "Krogstad 2005, generalized integrating factor"),
+    DKP_PHI("modgenlawson4", "1/2" DKP_LAWSON4_STAGES ", 3: 1 phi2 -1/3 phi0(1/2)", "", 4, 4, "Ostermann et al. 2006, modified generalized Lawson"),
     DKP_ROW("euler_cfg_pp", dkp_record_ddim, "cfg_pp=1", 1, 1, "Chung et al. 2024, alg. 1"),
     DKP_ROW("euler_ancestral_cfg_pp", dkp_record_ddim, "eta=1 cfg_pp=1", 1, 1, "ComfyUI's euler_ancestral_cfg_pp"),
     DKP_ROW("dpmpp_2s_ancestral_cfg_pp", dkp_record_singlestep, "order=2 rule=dpm eta=1 cfg_pp=1", 2, 2, "ComfyUI's dpmpp_2s_ancestral_cfg_pp"),
@@ -4519,8 +4304,7 @@ static void dkp_default_sampler(dk_sampler *s) {
     if (s->tableau) {
         s->name = "runge_kutta", s->record = dkp_record_runge_kutta;
     } else if (s->exponential) {
-        s->name = s->exponential->name ? s->exponential->name : "exponential",
-        s->record = dkp_record_exponential;
+        s->name = "exponential", s->record = dkp_record_exponential;
     } else {
         s->name = "dpmpp_2m", s->record = dkp_record_exponential_adams;
         if (!s->order) s->order = 2;
@@ -4662,14 +4446,14 @@ enum { DKP_KINDS = DK_VALUE_LOCAL + 1 };
 /* For a value, and those that lie together with it; not in the caller's x, which is memory of its own. */
 static void dkp_take(dkp_slots *slots, dk_value *v) {
     dkp_slots *s = &slots[(int)v->kind];
-    int n = v->together > 1 ? v->together : 1, i = n > 1 && v->kind == DK_VALUE_BUFFER, free = 0;
+    int n = v->life.together > 1 ? v->life.together : 1, i = n > 1 && v->kind == DK_VALUE_BUFFER, free = 0;
     for (; free < n; i++) free = i < s->count && s->used[i] ? 0 : free + 1;
     if (i > s->count) s->count = i;
     for (int k = 0; k < n; k++) v[k].slot = i - n + k, s->used[i - n + k] = 1;
 }
 
 static void dkp_release(const dkp_slots *slots, const dk_value *v, int position) {
-    if (v->dies <= position && v->kind != DK_VALUE_GIVEN) slots[(int)v->kind].used[v->slot] = 0;
+    if (v->life.dies <= position && v->kind != DK_VALUE_GIVEN) slots[(int)v->kind].used[v->slot] = 0;
 }
 
 /* Long sums run in parts, so terms that the result is written over must be read in the first part. A vector that
@@ -4713,9 +4497,9 @@ static int dkp_last_use(const dk_plan *p, int value, int last_pass) {
         if (dkp_boundary_reads(p, pass, value)) return pass->position;
         for (int k = pass->first + pass->count - 1; k >= pass->first; k--)
             for (int j = p->row[k].first; j < p->row[k].first + p->row[k].count; j++)
-                if (p->term[j].value == value) return p->value[p->row[k].dst].born;
+                if (p->term[j].value == value) return p->value[p->row[k].dst].life.born;
     }
-    return p->value[value].born;
+    return p->value[value].life.born;
 }
 
 /* Drops rows whose values nothing reads, the last first, for then others may be such, too. */
@@ -4724,13 +4508,13 @@ static void dkp_drop_dead_rows(dk_plan *p) {
         for (; k >= p->pass[i].first; k--) {
             const dk_row row = p->row[k];
             const dk_value *dst = &p->value[row.dst];
-            if (row.draw >= 0 || dst->dies > dst->born) continue;
+            if (row.draw >= 0 || dst->life.dies > dst->life.born) continue;
             memmove(&p->row[k], &p->row[k + 1], (size_t)(--p->rows - k) * sizeof row);
             p->pass[i].count--;
             for (int j = i + 1; j < p->passes; j++) p->pass[j].first--;
             for (int j = row.first; j < row.first + row.count; j++) {
                 dk_value *v = &p->value[p->term[j].value];
-                if (v->dies == dst->born) v->dies = dkp_last_use(p, p->term[j].value, i);
+                if (v->life.dies == dst->life.born) v->life.dies = dkp_last_use(p, p->term[j].value, i);
             }
         }
 }
@@ -4743,7 +4527,7 @@ static void dkp_allocate(dk_plan *p, char *scratch) {
     for (int i = 0; i < DKP_KINDS; i++)
         slots[i].used = scratch + (size_t)i * ((size_t)p->values + 4), slots[i].count = 0;
     buffers->count = 1,
-    buffers->used[0] = p->value[0].dies > 0; /* the caller's x, unless it is filled anew */
+    buffers->used[0] = p->value[0].life.dies > 0; /* the caller's x, unless it is filled anew */
     if (p->attempt)
         buffers->count = DKP_KEPT_LOW + 1, buffers->used[DKP_KEPT_D] = buffers->used[DKP_KEPT_LOW] = 1;
     for (int i = 0; i < p->passes; i++) {
@@ -4753,13 +4537,13 @@ static void dkp_allocate(dk_plan *p, char *scratch) {
             dk_row *row = &p->row[k];
             dk_value *dst = &p->value[row->dst];
             for (int j = row->first; j < row->first + row->count; j++)
-                dkp_release(slots, &p->value[p->term[j].value], dst->born);
+                dkp_release(slots, &p->value[p->term[j].value], dst->life.born);
             if (dst->slot < 0) dkp_take(slots, dst);
-            dkp_release(slots, dst, dst->born);
+            dkp_release(slots, dst, dst->life.born);
             if (row->draw >= 0) pass->noises++;
             if (row->mask < 0) dkp_terms_of_dst_first(p, row);
         }
-        if (pass->noises > p->noises) p->noises = pass->noises;
+        if (pass->noises > p->own.noises) p->own.noises = pass->noises;
         if (pass->boundary == DK_BOUNDARY_CALL) {
             dk_call *call = &p->call[pass->index];
             dk_value *out = &p->value[call->output],
@@ -4810,7 +4594,7 @@ static uint64_t dkp_plan_hash(const dk_plan *p) {
     return h;
 }
 
-static dk_status dkp_count(dk_recorder *r, dk_plan *plan, dk_config *resolved, const dk_pace *pace,
+static dk_status dkp_count(dk_recorder *r, dk_plan *plan, dk_config *resolved, const dkp_pace *pace,
                            dk_level *levels) {
     memset(plan, 0, sizeof *plan);
     plan->level = levels;
@@ -4830,7 +4614,7 @@ static dk_status dkp_prepare(const dk_config *c, dk_config *resolved, dk_plan *p
     *resolved = *c;
     dk_status status = dkp_resolve(resolved, marks, resolved->message);
     if (status != DK_OK) return status;
-    size_t needed = ((size_t)dkp_path_steps(resolved) + 1) * sizeof(dk_level) + 64;
+    size_t needed = ((size_t)dkp_way_steps(resolved) + 1) * sizeof(dk_level) + 64;
     int fits = plan && plan->memory && plan->bytes >= needed && !dkp_controlled(resolved);
     dk_level *level = fits ? (dk_level *)(void *)dkp_align(plan->memory) : NULL;
     if (plan) plan->level = level;
@@ -4840,21 +4624,6 @@ static dk_status dkp_prepare(const dk_config *c, dk_config *resolved, dk_plan *p
 static dk_status dkp_answer(dk_config *c, const dk_config *resolved, dk_status status) {
     if (c && status != DK_OK) memcpy(c->message, resolved->message, sizeof c->message);
     return status;
-}
-
-DK_API size_t dk_plan_size(dk_config *c) {
-    dk_config resolved;
-    dkp_marks marks;
-    dk_plan counts;
-    dk_status status = dkp_prepare(c, &resolved, NULL, &marks);
-    dk_pace pace;
-    dkp_recording recording;
-    dk_recorder *r = dkp_recorder_in(&recording);
-    if (status == DK_OK)
-        status = dkp_count(r, &counts, &resolved, dkp_first_attempt(r, &resolved, &pace), NULL);
-    size_t bytes = status == DK_OK ? dkp_plan_bytes(&counts) : 0;
-    if (bytes == (size_t)-1) status = dkp_fail_allocation(resolved.message, bytes);
-    return dkp_answer(c, &resolved, status) == DK_OK ? bytes : 0;
 }
 
 /* Memory of the caller, or allocated. */
@@ -4867,10 +4636,10 @@ static dk_status dkp_get_memory(void **memory, size_t *bytes, int *owned, size_t
 }
 
 /* Lays out memory for the counts in `room` and records into it. */
-static dk_status dkp_record_into(dk_recorder *r, dk_plan *plan, dk_config *c, const dk_pace *pace,
+static dk_status dkp_record_into(dk_recorder *r, dk_plan *plan, dk_config *c, const dkp_pace *pace,
                                  dk_plan *room, int known) {
     dk_status status =
-        dkp_get_memory(&room->memory, &room->bytes, &room->owned, dkp_plan_bytes(room), c->message);
+        dkp_get_memory(&room->memory, &room->bytes, &room->own.owned, dkp_plan_bytes(room), c->message);
     if (status != DK_OK) return status;
     dkp_layout(room, dkp_align(room->memory));
     *plan = *room;
@@ -4887,7 +4656,7 @@ static dk_status dkp_record_into(dk_recorder *r, dk_plan *plan, dk_config *c, co
 static dk_plan dkp_usual_room(const dk_config *c) {
     dk_plan room;
     memset(&room, 0, sizeof room);
-    room.levels = dkp_path_steps(c) + 1;
+    room.levels = dkp_way_steps(c) + 1;
     room.calls = room.draws = 2 * room.levels, room.passes = room.calls + 1;
     room.rows = 9 * room.levels, room.terms = 27 * room.levels, room.values = room.rows + room.calls;
     return room;
@@ -4896,7 +4665,7 @@ static dk_plan dkp_usual_room(const dk_config *c) {
 enum { DKP_LITTLE = 65536 }; /* bytes */
 
 /* Into the plan's memory. `kept`, unless NULL: what an attempt keeps for the next one if it is rejected, and if not. */
-static dk_status dkp_record_resolved(dk_recorder *r, dk_plan *plan, dk_config *c, const dk_pace *pace,
+static dk_status dkp_record_resolved(dk_recorder *r, dk_plan *plan, dk_config *c, const dkp_pace *pace,
                                      int kept[2]) {
     dk_plan room = dkp_usual_room(c), given = *plan;
     int known = !pace && plan->level;
@@ -4913,6 +4682,7 @@ static dk_status dkp_record_resolved(dk_recorder *r, dk_plan *plan, dk_config *c
     if (status != DK_OK) {
         if (plan->memory != given.memory) dk_plan_free(plan);
         *plan = given;
+        if (status == DK_ERROR_MEMORY) plan->used = dkp_plan_bytes(&room);
         return status;
     }
     char *base = dkp_align(plan->memory);
@@ -4929,15 +4699,8 @@ static dk_status dkp_record_resolved(dk_recorder *r, dk_plan *plan, dk_config *c
     if (plan->value[result].slot != 0) { /* the last state is not in x: move it there */
         dk_term t = {1, result, 0, 0};
         dk_row row = {plan->values, plan->terms, 1, -1, -1, 0};
-        dk_value v = {'x',
-                      DK_VALUE_BUFFER,
-                      plan->steps,
-                      0,
-                      plan->passes - 1,
-                      r->own->position,
-                      r->own->position,
-                      plan->calls - 1,
-                      0};
+        dk_value v = {'x', DK_VALUE_BUFFER, plan->steps, 0,
+                      {plan->passes - 1, r->own->position, r->own->position, plan->calls - 1, 0}};
         plan->term[plan->terms++] = t;
         plan->row[plan->rows++] = row;
         plan->value[plan->values++] = v;
@@ -4950,9 +4713,9 @@ DK_API dk_status dk_record(dk_plan *plan, dk_config *c) {
     dk_config resolved;
     if (c && !plan) return dkp_fail_text(c->message, DK_ERROR_CONFIG, "plan = NULL: must be a dk_plan");
     dkp_marks marks;
-    if (c && plan->owned) dk_plan_free(plan); /* recorded before */
+    if (c && plan->own.owned) dk_plan_free(plan); /* recorded before */
     dk_status status = dkp_prepare(c, &resolved, plan, &marks);
-    dk_pace pace;
+    dkp_pace pace;
     dkp_recording recording;
     dk_recorder *r = dkp_recorder_in(&recording);
     if (status == DK_OK)
@@ -4962,7 +4725,7 @@ DK_API dk_status dk_record(dk_plan *plan, dk_config *c) {
 
 DK_API void dk_plan_free(dk_plan *plan) {
     if (!plan) return;
-    if (plan->owned) DKP_FREE(plan->memory);
+    if (plan->own.owned) DKP_FREE(plan->memory);
     memset(plan, 0, sizeof *plan);
 }
 
@@ -4971,7 +4734,7 @@ DK_API dk_status dk_plan_copy(dk_plan *to, const dk_plan *from) {
     dk_plan copy = *from;
     char message[DK_MESSAGE_SIZE];
     copy.memory = to->memory, copy.bytes = to->bytes;
-    dk_status status = dkp_get_memory(&copy.memory, &copy.bytes, &copy.owned, dkp_plan_bytes(from), message);
+    dk_status status = dkp_get_memory(&copy.memory, &copy.bytes, &copy.own.owned, dkp_plan_bytes(from), message);
     if (status != DK_OK) return status;
     dkp_layout(&copy, dkp_align(copy.memory));
     dkp_move_arrays(&copy, from);
@@ -5148,31 +4911,22 @@ DK_API size_t dk_plan_text(const dk_plan *p, char *text, size_t size) {
 
 /* --------------------------------------------------------------------------------- >>run  Runs */
 
-DK_API size_t dk_workspace_size(const dk_plan *plan, const dk_config *c) {
-    if (!plan || !c) return 0;
-    dk_config data = *c;
-    size_t all = dkp_resolve_data(&data, data.message) == DK_OK ? dkp_workspace(plan, &data).all : 0;
-    return all == (size_t)-1 ? 0 : all;
-}
-
-DK_API size_t dk_run_size(dk_config *c) {
+DK_API size_t dk_run_size(const dk_plan *plan, const dk_config *c) {
     dk_config resolved;
-    dk_plan plan;
-    size_t bytes = 0;
     dkp_marks marks;
-    dk_status status = dkp_prepare(c, &resolved, NULL, &marks);
-    memset(&plan, 0, sizeof plan);
+    dk_plan own;
+    dkp_pace pace;
+    size_t bytes = 0;
+    dk_status status = DK_OK;
+    if (!c) return 0;
+    memset(&own, 0, sizeof own);
+    if (plan) resolved = *c;
+    else status = dkp_prepare(c, &resolved, NULL, &marks);
     if (status == DK_OK) status = dkp_resolve_data(&resolved, resolved.message);
-    dk_pace pace;
-    if (status == DK_OK) status = dkp_record_run(&plan, &resolved, &pace);
-    if (status == DK_OK) {
-        size_t workspace = dkp_workspace(&plan, &resolved).all;
-        if (workspace <= (size_t)-1 - plan.used) bytes = plan.used + workspace;
-        else status = dkp_fail_allocation(resolved.message, workspace);
-        dk_plan_free(&plan);
-    }
-    dkp_answer(c, &resolved, status);
-    return bytes;
+    if (status == DK_OK && !plan) status = dkp_record_run(&own, &resolved, &pace);
+    if (status == DK_OK) bytes = dkp_more(own.used, 1, dkp_workspace(plan ? plan : &own, &resolved).all);
+    dk_plan_free(&own);
+    return bytes == (size_t)-1 ? 0 : bytes;
 }
 
 typedef struct dkp_aligned {
@@ -5228,7 +4982,7 @@ static dk_status dkp_check_noise(const dk_plan *plan, dk_config *c) {
     double lowest, highest;
     dkp_level_range(plan, c, &lowest, &highest);
     const dkp_generator *generator = dkp_generator_of(&c->step_noise);
-    if (generator && generator->finite && !plan->flow && !dkp_finite(highest))
+    if (generator && generator->finite && !plan->own.flow && !dkp_finite(highest))
         return dkp_fail(c->message, "the first level's sigma/alpha", highest,
                         "finite for step_noise = torchsde");
     return DK_OK;
@@ -5236,15 +4990,15 @@ static dk_status dkp_check_noise(const dk_plan *plan, dk_config *c) {
 
 static dk_status dkp_check_given(const dk_plan *plan, dk_config *c) {
     size_t size = c->dim * (size_t)c->batch;
-    if (plan->hooked != (c->guidance.hook != NULL))
+    if (plan->own.hooked != (c->guidance.hook != NULL))
         return dkp_fail_text(c->message, DK_ERROR_CONFIG,
-                             plan->hooked ? "guidance.hook: must be given to a plan recorded with one"
+                             plan->own.hooked ? "guidance.hook: must be given to a plan recorded with one"
                                           : "guidance.hook: must be NULL for a plan recorded without one");
-    if (!plan->masked != !c->mask || !plan->masked != !c->known)
+    if (!plan->own.masked != !c->mask || !plan->own.masked != !c->known)
         return dkp_fail_text(c->message, DK_ERROR_CONFIG,
-                             plan->masked ? "mask and known: must be given to a plan recorded with them"
+                             plan->own.masked ? "mask and known: must be given to a plan recorded with them"
                                           : "mask and known: must be NULL for a plan recorded without them");
-    for (size_t i = 0; plan->masked && !c->backend && i < size; i++) {
+    for (size_t i = 0; plan->own.masked && !c->backend && i < size; i++) {
         if (!(c->mask[i] >= 0 && c->mask[i] <= 1))
             return dkp_fail(c->message, "an element of mask", (double)c->mask[i], "0 .. 1");
         if (!(c->known[i] - c->known[i] >= 0))
@@ -5376,21 +5130,8 @@ static dk_status dkp_fail_run(dk_run *run, dk_status status, const char *what) {
 }
 
 static const dk_call *dkp_open_call(const dk_run *run) {
-    return &dkp_plan_of(run)->call[dkp_plan_of(run)->pass[run->own.pass - 1].index];
-}
-
-/* All but the arrays. */
-static void dkp_describe(const dk_run *run, dk_eval *e) {
     const dk_plan *p = dkp_plan_of(run);
-    const dk_call *call = dkp_open_call(run);
-    memset(e, 0, sizeof *e);
-    e->t = call->condition, e->level = call->level;
-    e->step = run->own.pace.accepted + call->step, e->steps = p->attempt ? 0 : p->steps, e->stage = call->stage;
-    e->call = run->own.pace.calls + p->pass[run->own.pass - 1].index, e->calls = p->attempt ? 0 : p->calls;
-    e->branch = call->branch, e->branches = call->branches, e->batch = run->config.batch * call->branches;
-    e->dim = run->dim, e->first_sample = run->config.first_sample;
-    e->input_slot = p->value[call->input].slot, e->output_slot = p->value[call->output].slot;
-    e->uncond_slot = call->uncond_output >= 0 ? p->value[call->uncond_output].slot : -1;
+    return &p->call[p->pass[run->own.pass - 1].index];
 }
 
 /* Adds ", sample 1, element 5" to the message of an error. */
@@ -5413,37 +5154,17 @@ static const void *dkp_unwritten_bits(dk_number number) {
     return sizeof(dk_real) == 8 ? (const void *)&dkp_unwritten.wide : (const void *)&dkp_unwritten.single;
 }
 
-static char *dkp_output(const dk_run *run, int value) {
-    int slot = dkp_plan_of(run)->value[value].slot;
-    return dkp_plan_of(run)->number ? (char *)dkp_half_buffer(run, slot) : (char *)dkp_buffer(run, slot);
-}
-
-/* An output begins as NaN at the first and the last element of every sample, and once per tile. So the check of outputs
-   finds what the network leaves as it is, for little. */
-static void dkp_mark_output(dk_run *run, int value) {
-    if (value < 0) return;
-    dk_number number = dkp_plan_of(run)->number;
-    const void *mark = dkp_unwritten_bits(number);
-    size_t bytes = number ? sizeof(uint16_t) : sizeof(dk_real);
-    char *output = dkp_output(run, value);
-    for (size_t at = 0; at < run->size; at += run->dim) {
-        for (size_t i = 0; i < run->dim; i += DKP_TILE) memcpy(output + (at + i) * bytes, mark, bytes);
-        memcpy(output + (at + run->dim - 1) * bytes, mark, bytes);
-    }
-}
-
-static void dkp_mark_outputs(dk_run *run) {
-    const dk_call *call = dkp_open_call(run);
-    for (int k = 0; k < call->branches; k++) dkp_mark_output(run, call->output + k);
-    dkp_mark_output(run, call->uncond_output);
+/* What the network reads or writes: a slot of what it takes numbers as. */
+static void *dkp_for_network_at(const dk_run *run, int slot) {
+    return dkp_plan_of(run)->number ? (void *)dkp_half_buffer(run, slot) : (void *)dkp_buffer(run, slot);
 }
 
 /* A state that is finite may be too large for the network's 16 bits. */
-static dk_status dkp_check_input(dk_run *run) {
-    const dk_plan *p = dkp_plan_of(run);
+static dk_status dkp_check_input(dk_run *run, int slot) {
     size_t bad = run->size;
-    dkp_backend(run)->find_bad(NULL, run, p->value[dkp_open_call(run)->input].slot, &bad);
-    if (bad >= run->size) return DK_OK;
+    if (dkp_plan_of(run)->number == DK_NUMBER_FP16 && !run->config.unchecked)
+        bad = dkp_find_in(run, dkp_half_buffer(run, slot), DK_NUMBER_FP16);
+    if (bad >= run->size) return run->own.beyond = 0, DK_OK;
     dk_real given = dk_state(run)[bad];
     dkp_fail_run(run, DK_ERROR_NOT_FINITE,
                  given - given >= 0 ? "the network's input is beyond 65504, the largest number of fp16,"
@@ -5451,39 +5172,80 @@ static dk_status dkp_check_input(dk_run *run) {
     return dkp_name_element(run, bad);
 }
 
-/* 0 where the evaluation cannot be done. */
-static int dkp_hand_out(dk_run *run, dk_eval *e) {
-    const dk_plan *p = dkp_plan_of(run);
-    const dk_call *call = dkp_open_call(run);
-    dkp_describe(run, e);
-    if (run->config.backend) return 1;
-    if (p->number == DK_NUMBER_FP16 && !run->config.unchecked && dkp_check_input(run) != DK_OK) return 0;
-    if (p->number) {
-        e->input_half = dkp_half_buffer(run, e->input_slot);
-        e->output_half = dkp_half_buffer(run, e->output_slot);
-        if (call->uncond_output >= 0) e->uncond_output_half = dkp_half_buffer(run, e->uncond_slot);
-        return 1;
-    }
-    e->input = dkp_buffer(run, e->input_slot), e->output = dkp_buffer(run, e->output_slot);
-    if (call->uncond_output >= 0) e->uncond_output = dkp_buffer(run, e->uncond_slot);
-    return 1;
-}
-
 static dk_status dkp_check_output(dk_run *run, int value) {
-    size_t bad = run->size, bytes = dkp_plan_of(run)->number ? sizeof(uint16_t) : sizeof(dk_real);
-    if (run->config.unchecked || value < 0) return DK_OK;
-    if (dkp_backend(run)->find_bad(dkp_backend(run)->user, run, dkp_plan_of(run)->value[value].slot, &bad))
+    const dk_plan *p = dkp_plan_of(run);
+    const dk_backend *b = run->config.backend;
+    int slot = p->value[value].slot;
+    size_t bad = run->size, bytes = p->number ? sizeof(uint16_t) : sizeof(dk_real);
+    if (!b) bad = dkp_find_in(run, dkp_for_network_at(run, slot), p->number);
+    else if (b->find_bad(b->user, run, slot, &bad))
         return dkp_fail_run(run, DK_ERROR_CALLBACK, "the back end failed to check the network's output");
     if (bad >= run->size) return DK_OK;
     const dk_real *x = dk_state(run); /* NULL with a back end */
-    size_t given = x ? dkp_bad_from(x, 0, run->size) : run->size;
+    size_t given = x ? dkp_find_in(run, x, DK_NUMBER_REAL) : run->size;
     const char *what = "the network's output is NaN or infinite";
-    if (x && memcmp(dkp_output(run, value) + bad * bytes, dkp_unwritten_bits(dkp_plan_of(run)->number), bytes) == 0)
+    if (x && memcmp((char *)dkp_for_network_at(run, slot) + bad * bytes, dkp_unwritten_bits(p->number), bytes) == 0)
         what = "the network has not written its output";
     if (given < run->size) what = "the state that the network was given is NaN or infinite already", bad = given;
     dkp_fail_run(run, DK_ERROR_NOT_FINITE, what);
     return dkp_name_element(run, bad);
 }
+
+DKP_FAST
+
+/* An output begins as NaN at the last element of every sample, and of at most DKP_SUMS parts of it. So the check of
+   outputs finds what the network leaves as it is, for little. */
+static void dkp_mark_output(const dk_run *run, void *output) {
+    const dk_number number = dkp_plan_of(run)->number;
+    const void *mark = dkp_unwritten_bits(number);
+    size_t dim = run->dim, chunk = DKP_TILE;
+    if (dim > chunk) chunk = dkp_chunk(dim);
+    for (size_t at = 0; at < run->size; at += dim)
+        for (size_t left = dim; left > 0; left -= left < chunk ? left : chunk) {
+            if (number) memcpy((uint16_t *)output + at + left - 1, mark, sizeof(uint16_t));
+            else memcpy((dk_real *)output + at + left - 1, mark, sizeof(dk_real));
+        }
+}
+
+/* What is asked of the network, all but the arrays. */
+static void dkp_describe(const dk_run *run, dk_eval *e) {
+    const dk_plan *p = dkp_plan_of(run);
+    int index = p->pass[run->own.pass - 1].index, control = p->attempt;
+    const dk_call *call = &p->call[index];
+    e->input = e->output = e->uncond_output = NULL;
+    e->input_half = e->output_half = e->uncond_output_half = NULL;
+    e->t = call->condition, e->level = call->level;
+    e->step = run->own.pace.accepted + call->step, e->steps = control ? 0 : p->steps;
+    e->call = run->own.pace.calls + index, e->calls = control ? 0 : p->calls;
+    e->stage = call->stage, e->branch = call->branch, e->branches = call->branches;
+    e->batch = run->config.batch * call->branches, e->dim = run->dim, e->first_sample = run->config.first_sample;
+    e->input_slot = p->value[call->input].slot, e->output_slot = p->value[call->output].slot;
+    e->uncond_slot = call->uncond_output >= 0 ? p->value[call->uncond_output].slot : -1;
+}
+
+/* The open evaluation, with marks in its outputs unless they hold what a run that goes on may use. 0 where it cannot be done. */
+static int dkp_hand_out(dk_run *run, dk_eval *e, int fresh) {
+    dkp_describe(run, e);
+    if (run->config.backend) return 1;
+    if (run->own.beyond && dkp_check_input(run, e->input_slot) != DK_OK) return 0;
+    void *output = dkp_for_network_at(run, e->output_slot);
+    void *uncond = e->uncond_slot >= 0 ? dkp_for_network_at(run, e->uncond_slot) : NULL;
+    if (fresh && !run->config.unchecked) {
+        for (int k = 0; k < e->branches; k++)
+            dkp_mark_output(run, dkp_for_network_at(run, e->output_slot + k));
+        if (uncond) dkp_mark_output(run, uncond);
+    }
+    if (dkp_plan_of(run)->number) {
+        e->input_half = dkp_half_buffer(run, e->input_slot);
+        e->output_half = (uint16_t *)output, e->uncond_output_half = (uint16_t *)uncond;
+    } else {
+        e->input = dkp_buffer(run, e->input_slot);
+        e->output = (dk_real *)output, e->uncond_output = (dk_real *)uncond;
+    }
+    return 1;
+}
+
+DKP_SMALL
 
 /* The end of a run in an error, which it keeps to: there is nothing to go on with. */
 static void dkp_end_in(dk_run *run) {
@@ -5496,8 +5258,8 @@ static dk_status dkp_check_result(dk_run *run) {
     const dk_backend *b = run->config.backend;
     size_t bad = run->size;
     if (run->config.unchecked || (b && dkp_plan_of(run)->number)) return DK_OK;
-    if (!b) bad = dkp_bad_from(run->x, 0, run->size);
-    else if (b->find_bad(b->user, run, 0, &bad))
+    if (!b && run->own.beyond) bad = dkp_find_in(run, run->x, DK_NUMBER_REAL);
+    else if (b && b->find_bad(b->user, run, 0, &bad))
         return dkp_fail_run(run, DK_ERROR_CALLBACK, "the back end failed to check the result");
     if (bad >= run->size) return DK_OK;
     dkp_fail_run(run, DK_ERROR_NOT_FINITE, "the result is NaN or infinite after the last evaluation,");
@@ -5532,84 +5294,88 @@ static dk_status dkp_ask_noise(dk_run *run, const dk_pass *pass) {
         dk_real *out = run->own.noise + (size_t)noises++ * run->size;
         if (dkp_fill_draw(run, draw, out) != DK_OK)
             return dkp_fail_run(run, DK_ERROR_CALLBACK, "the noise callback returned nonzero");
-        if (!run->config.unchecked && dkp_bad_from(out, 0, run->size) < run->size)
+        if (!run->config.unchecked && dkp_find_in(run, out, DK_NUMBER_REAL) < run->size)
             return dkp_fail_run(run, DK_ERROR_NOT_FINITE, "the noise callback's numbers are NaN or infinite");
     }
     return DK_OK;
 }
 
-/* The norm or hook that ended the pass before this one. */
-static dk_status dkp_cross_boundary(dk_run *run) {
-    const dk_pass *before = &dkp_plan_of(run)->pass[run->own.pass > 0 ? run->own.pass - 1 : 0];
+static dk_status dkp_call_hook(dk_run *run, const dk_pass *pass) {
+    const dk_plan *p = dkp_plan_of(run);
     const dk_guidance *g = &run->config.guidance;
-    if (run->own.pass > 0 && before->boundary == DK_BOUNDARY_HOOK) {
-        dk_eval e;
-        int slot = dkp_plan_of(run)->value[dkp_plan_of(run)->call[before->index].denoised].slot;
-        dkp_describe(run, &e);
-        e.batch = run->config.batch, e.branch = 0, e.branches = 1; /* D has the branches behind it */
-        dk_real *D = run->config.backend ? NULL : dkp_buffer(run, slot);
-        if (g->hook(g->hook_user, &e, D, slot))
-            return dkp_fail_run(run, DK_ERROR_CALLBACK, "guidance.hook returned nonzero");
-        size_t bad = D && !run->config.unchecked ? dkp_bad_from(D, 0, run->size) : run->size;
-        if (bad < run->size) {
-            dkp_fail_run(run, DK_ERROR_NOT_FINITE, "guidance.hook has made D NaN or infinite");
-            return dkp_name_element(run, bad);
-        }
-    }
-    if (run->own.pass == 0 || before->boundary != DK_BOUNDARY_NORM) return DK_OK;
+    int slot = p->value[p->call[pass->index].denoised].slot;
+    dk_real *D = run->config.backend ? NULL : dkp_buffer(run, slot);
+    dk_eval e;
+    dkp_describe(run, &e);
+    e.batch = run->config.batch, e.branch = 0, e.branches = 1; /* D has the branches behind it */
+    if (g->hook(g->hook_user, &e, D, slot))
+        return dkp_fail_run(run, DK_ERROR_CALLBACK, "guidance.hook returned nonzero");
+    size_t bad = D && !run->config.unchecked ? dkp_find_in(run, D, DK_NUMBER_REAL) : run->size;
+    if (bad >= run->size) return DK_OK;
+    dkp_fail_run(run, DK_ERROR_NOT_FINITE, "guidance.hook has made D NaN or infinite");
+    return dkp_name_element(run, bad);
+}
+
+/* The norm or hook that ended the pass before this one. */
+static dk_status dkp_cross_boundary(dk_run *run, const dk_pass *before) {
+    const dk_backend *b = dkp_backend(run);
+    if (before->boundary == DK_BOUNDARY_HOOK) return dkp_call_hook(run, before);
     double *result = run->scalars + (size_t)before->index * (size_t)run->config.batch;
-    if (dkp_backend(run)->norm(dkp_backend(run)->user, run, &dkp_plan_of(run)->norm[before->index], result))
+    if (b->norm(b->user, run, &dkp_plan_of(run)->norm[before->index], result))
         return dkp_fail_run(run, DK_ERROR_CALLBACK, "the back end failed to take a norm");
     return DK_OK;
 }
 
-/* The largest value of norm i among the samples, which share their steps. */
+static dk_status dkp_check_outputs(dk_run *run) {
+    const dk_call *call = dkp_open_call(run);
+    dk_status status = DK_OK;
+    for (int k = 0; k < call->branches && status == DK_OK; k++) status = dkp_check_output(run, call->output + k);
+    if (status == DK_OK && call->uncond_output >= 0) status = dkp_check_output(run, call->uncond_output);
+    return status;
+}
+
+DKP_FAST
 
 static int dkp_next(dk_run *run, dk_eval *eval) {
+    dkp_run *own = &run->own;
+    const dk_plan *p = dkp_plan_of(run);
+    const dk_backend *backend = dkp_backend(run);
     run->status = DK_OK, run->message[0] = 0;
-    if (run->own.finished) {
-        if (run->own.ended) run->status = run->own.ended, memcpy(run->message, run->own.why, sizeof run->message);
+    if (own->finished) {
+        if (own->ended) run->status = own->ended, memcpy(run->message, own->why, sizeof run->message);
         return 0;
     }
-    if (run->own.again) { /* after an error: the same evaluation once more */
-        run->own.again = 0;
-        return dkp_hand_out(run, eval);
+    if (own->again) { /* after an error: the same evaluation once more */
+        own->again = 0;
+        return dkp_hand_out(run, eval, 0);
     }
-    if (run->own.waiting) {
-        const dk_call *call = dkp_open_call(run);
-        for (int k = 0; k < call->branches; k++)
-            if (dkp_check_output(run, call->output + k) != DK_OK) return 0;
-        if (dkp_check_output(run, call->uncond_output) != DK_OK) return 0;
-    }
-    const dk_plan *p = dkp_plan_of(run);
-    while (run->own.pass < p->passes) {
-        const dk_pass *pass = &p->pass[run->own.pass];
-        const dk_backend *backend = dkp_backend(run);
-        int end = pass->boundary == DK_BOUNDARY_END, accepted = 1;
-        if (dkp_cross_boundary(run) != DK_OK) return 0;
-        if (end && p->attempt && run->own.pace.phase == DKP_ATTEMPT) accepted = dkp_judgement(run).accepted;
+    if (own->waiting && !run->config.unchecked && dkp_check_outputs(run) != DK_OK) return 0;
+    while (own->pass < p->passes) {
+        const dk_pass *pass = &p->pass[own->pass];
+        int control = pass->boundary == DK_BOUNDARY_END && p->attempt, accepted = 1;
+        if (own->pass > 0 && pass[-1].boundary >= DK_BOUNDARY_NORM && dkp_cross_boundary(run, pass - 1) != DK_OK)
+            return 0;
+        if (control && own->pace.phase == DKP_ATTEMPT) accepted = dkp_accepts(run);
         if (accepted) {
-            if (dkp_ask_noise(run, pass) != DK_OK) return 0;
+            if (pass->noises && dkp_ask_noise(run, pass) != DK_OK) return 0;
             if (backend->rows(backend->user, run, pass)) {
                 dkp_fail_run(run, DK_ERROR_CALLBACK, "the back end failed to run a pass");
                 return 0;
             }
-            run->own.pass++;
+            own->pass++;
         }
-        run->own.waiting = 0;
-        if (pass->boundary == DK_BOUNDARY_CALL) {
-            if (!run->config.unchecked && !run->config.backend) dkp_mark_outputs(run);
-            run->own.waiting = 1;
-            return dkp_hand_out(run, eval);
-        }
-        if (end && p->attempt && !dkp_proceed(run, accepted) && run->status != DK_OK) {
+        own->waiting = pass->boundary == DK_BOUNDARY_CALL;
+        if (own->waiting) return dkp_hand_out(run, eval, 1);
+        if (control && !dkp_proceed(run, accepted) && run->status != DK_OK) {
             dkp_end_in(run);
             return 0;
         }
     }
-    if (dkp_check_result(run) == DK_OK) run->own.finished = 1;
+    if (dkp_check_result(run) == DK_OK) own->finished = 1;
     return 0;
 }
+
+DKP_SMALL
 
 DK_API int dk_next(dk_run *run, dk_eval *eval) {
     if (!run || !run->size || !eval) return 0;
@@ -5892,19 +5658,6 @@ static double dkp_erfc(double x) {
     if (x > 28) return 0;
     dkp_pair square = dkp_product(x, x);
     return dkp_exp_less(-square.hi, -square.lo, 0) * dkp_polynomial(E, 24, (x - 4) / (x + 4)) / (1 + x);
-}
-
-/* Stirling's series (DLMF 5.11.1), for x < 10 after x Gamma(x) = Gamma(x + 1); x > 0. */
-static double dkp_lgamma(double x) {
-    double product = 1;
-    for (; x < 10; x++) product *= x; /* NOLINT(clang-analyzer-security.FloatLoopCounter) */
-    double z = 1 / (x * x);
-    double series =
-        1.0 / 12 -
-        z * (1.0 / 360 -
-             z * (1.0 / 1260 - z * (1.0 / 1680 - z * (1.0 / 1188 - z * (691.0 / 360360 - z / 156)))));
-    return (x - 0.5) * (dkp_log(x) - 1) + (0.4189385332046727 + series / x) -
-           dkp_log(product); /* log(2 pi)/2 - 1/2 */
 }
 
 /* ----------------------------------------------------- >>text  Text: messages, names, settings */
@@ -6641,6 +6394,15 @@ DK_API dk_status dk_noise_fill(const dk_noise_source *source, const dk_noise_req
 
 /* ---------------------------------------------------------------------------- >>checks  Checks */
 
+/* A row of the table of fields, with its texts. */
+typedef struct dkp_field {
+    const char *name, *allowed;
+    uint64_t facts; /* kinds b and q: bits */
+    int at;         /* in dk_config */
+    char kind;
+    int of, next;
+} dkp_field;
+
 DKP_SMALL
 
 static int dkp_controlled(const dk_config *c) {
@@ -6734,7 +6496,7 @@ enum {
     X(DATA, 'i', #source ".seed_offset", source.seed_offset, 0, "a whole number")
 #define DKP_SCHEDULE_FIELDS(X, PART, s) \
     X(PART, 'c', #s ".family", s.family, 0, "default|flow|ve|edm|vp|vp_discrete|sub_vp|cosine|vp_cosine|custom") \
-    X(PART, 'r', #s ".shift", s.shift, 0, "> 0 (0: 1)") \
+    X(PART, 'r', #s ".shift", s.shift, DKP_FAMILY(FLOW) | DKP_FAMILY(VP_DISCRETE), "> 0 (0: 1)") \
     X(PART, 'r', #s ".sigma_min", s.sigma_min, DKP_FAMILY(VE) | DKP_FAMILY(EDM), "> 0") \
     X(PART, 'r', #s ".sigma_max", s.sigma_max, DKP_FAMILY(VE) | DKP_FAMILY(EDM), "> sigma_min") \
     X(PART, 'r', #s ".cosine_offset", s.cosine_offset, DKP_FAMILY(VP_COSINE), ">= 0") \
@@ -6747,14 +6509,15 @@ enum {
     X(PART, 'r', #s ".beta_max", s.beta_max, DKP_IF(BETA_ENDS), "> 0 and < 1") \
     X(PART, 'r', #s ".beta_min", s.beta_min, DKP_FAMILY(VP) | DKP_FAMILY(SUB_VP), "> 0") \
     X(PART, 'r', #s ".beta_max", s.beta_max, DKP_FAMILY(VP) | DKP_FAMILY(SUB_VP), ">= beta_min") \
-    X(PART, 'i', #s ".zero_terminal_snr", s.zero_terminal_snr, 0, "0 or 1") \
-    X(PART, 'q', #s ".quirks", s.quirks, DK_QUIRK_FLOAT_TABLE | DK_QUIRK_TERMINAL_ALPHA | DKP_QUIRK_MARKED, "bits of DK_QUIRK_... that are a schedule's") \
+    X(PART, 'i', #s ".zero_terminal_snr", s.zero_terminal_snr, DKP_FAMILY(VP_DISCRETE), "0 or 1") \
+    X(PART, 'q', #s ".quirks", s.quirks, DKP_QUIRK_SCHEDULE, "bits of DK_QUIRK_... that are a schedule's") \
     X(PART, 'r', #s ".t_min", s.t_min, 0, "within the family's times") \
     X(PART, 'r', #s ".t_max", s.t_max, 0, "within the family's times, > t_min")
+#define DKP_UNITS "default|t|sigma|flow|lambda|c_noise|data|angle"
 #define DKP_MODEL_FIELDS(X) \
     X(PLAN, 'c', "prediction", prediction, 0, "default|x0|eps|v|velocity|score|edm") \
     X(PLAN, 'r', "sigma_data", sigma_data, 0, "> 0 (0: 0.5)") \
-    X(PLAN, 'c', "condition", condition, 0, "default|t|timestep|sigma|flow|c_noise|lambda|data") \
+    X(PLAN, 'c', "condition", condition, 0, DKP_UNITS) \
     X(PLAN, 'r', "condition_scale", condition_scale, 0, "finite (0: 1)") \
     X(PLAN, 'c', "condition_rounding", condition_rounding, 0, "none|nearest|down") \
     X(PLAN, 'i', "negated", negated, 0, "0 or 1") \
@@ -6786,7 +6549,7 @@ enum {
 #define DKP_GRID_WORD(name, ...) "|" name
 #define DKP_GRID_FIELDS(X) \
     X(GRID, 'c', "grid.spacing", grid.spacing, 0, "default" DKP_SPACINGS(DKP_GRID_WORD) "|custom|resample|levels") \
-    X(GRID, 'c', "grid.unit", grid.unit, 0, "t|sigma|flow|lambda") \
+    X(GRID, 'c', "grid.unit", grid.unit, 0, DKP_UNITS) \
     X(GRID, 'c', "grid.final", grid.final, 0, "default|zero|min|value|replace|last") \
     X(GRID, 'c', "grid.rounding", grid.rounding, 0, "none|nearest|down") \
     X(GRID, 'c', "grid.partial", grid.partial, 0, "slice|stretch|level|up|more") \
@@ -6810,6 +6573,7 @@ enum {
     X(GRID, 'i', "grid.original_steps", grid.n, DKP_SPACED(SD_TURBO) | DKP_SPACED(LCM), "1 .. 1000000 (0: 10, lcm 50)") \
     X(GRID, 'r', "grid.coefficient", grid.a, DKP_SPACED(CUSTOM), "the function's own; of gits 0.80 .. 1.50 (0: 1.20)") \
     X(GRID, 'r', "grid.final_value", grid.final_value, DKP_IF(FINAL_VALUE), "> 0 (for zero use DK_FINAL_ZERO)") \
+    X(GRID, 'R', "grid.final_value", grid.final_value, 0, "a noise level") \
     X(GRID, 'r', "grid.strength", grid.strength, 0, "> 0 and <= 1 (0: 1)") \
     X(GRID, 'i', "grid.full_steps", grid.full_steps, 0, "1 .. 1000000 (0: steps)") \
     X(GRID, 'b', "grid.spare", grid.quirks, DK_QUIRK_SPARE_LEVEL, "0 or 1") \
@@ -6910,6 +6674,7 @@ static const struct dkp_blocks {
 #undef DKP_NOISE_FIELDS
 #undef DKP_SCHEDULE_FIELDS
 #undef DKP_MODEL_FIELDS
+#undef DKP_UNITS
 #undef DKP_GRID_WORD
 #undef DKP_GRID_FIELDS
 #undef DKP_SAMPLER_FIELDS
@@ -6932,16 +6697,18 @@ static int dkp_next_field(dkp_field *f) {
     return ++f->next;
 }
 
-/* Facts about *c, with s for its schedule. */
-static uint64_t dkp_facts(const dk_config *c, const dk_schedule *s) {
+/* Facts about *c that count for the fields of a part. */
+static uint64_t dkp_facts(const dk_config *c, int of) {
+    const dk_schedule *s = of == DKP_OF_NETWORK ? &c->network_schedule : &c->schedule;
     const int flow = dkp_flow_unit(s), made = s->family == DK_FAMILY_VP_DISCRETE && !s->alphas_cumprod;
+    const int family = !s->family && s == &c->schedule ? (int)DK_FAMILY_FLOW : (int)s->family;
     const struct {
         int bit, holds;
     } facts[] = {
-        {(int)s->family, (int)s->family >= 0 && s->family < DK_FAMILY_COUNT},
+        {family, family >= 0 && family < (int)DK_FAMILY_COUNT},
         {DKP_IF_SPACING + (int)c->grid.spacing, (int)c->grid.spacing >= 0 && c->grid.spacing < DK_SPACING_COUNT},
         {DKP_IF_BETAS, made},
-        {DKP_IF_BETA_ENDS, made && (s->betas < DK_BETAS_COSINE || s->betas == DK_BETAS_SIGMOID)},
+        {DKP_IF_BETA_ENDS, made && dkp_spaced_betas(s->betas)},
         {DKP_IF_NO_RANGE, !dkp_ranged(&c->grid)},
         {DKP_IF_TO_1, flow},
         {DKP_IF_BEYOND_1, !flow},
@@ -6957,8 +6724,14 @@ static uint64_t dkp_facts(const dk_config *c, const dk_schedule *s) {
     return all;
 }
 
-static int dkp_holds(const dkp_field *f, uint64_t facts) {
-    return f->kind == 'b' || f->kind == 'q' || !f->facts || (f->facts & facts) != 0;
+static int dkp_depends(const dkp_field *f) { return f->facts && f->kind != 'b' && f->kind != 'q'; }
+static int dkp_holds(const dkp_field *f, uint64_t facts) { return !dkp_depends(f) || (f->facts & facts) != 0; }
+
+/* Whether the spacing or family has the number at this place. */
+static int dkp_has_number(uint64_t facts, int at) {
+    for (dkp_field f = dkp_no_field(); dkp_next_field(&f);)
+        if (f.at == at && dkp_depends(&f) && dkp_holds(&f, facts)) return 1;
+    return 0;
 }
 
 /* "sampler." may be missing, and is in lists. */
@@ -6967,12 +6740,11 @@ static const char *dkp_short_name(const dkp_field *f) { return f->name + (f->of 
 /* A field's row: of several the first one whose facts hold, or else the last. */
 static int dkp_find_field(const dk_config *c, const char *name, dkp_field *found) {
     dkp_field f = dkp_no_field();
-    uint64_t facts = dkp_facts(c, &c->schedule);
     found->name = NULL;
     while (dkp_next_field(&f)) {
         if (strcmp(name, f.name) != 0 && strcmp(name, dkp_short_name(&f)) != 0) continue;
         *found = f;
-        if (dkp_holds(&f, facts)) break;
+        if (dkp_holds(&f, dkp_facts(c, f.of))) break;
     }
     return found->name != NULL;
 }
@@ -7053,14 +6825,15 @@ static int dkp_allowed(const dkp_field *f, const dk_config *c, double v) {
     return 1;
 }
 
-/* Checks the rows of these parts, with s for the schedule. */
-static dk_status dkp_check_fields(const dk_config *c, int of, const dk_schedule *s, char *message) {
-    dkp_field f = dkp_no_field();
-    uint64_t facts = dkp_facts(c, s);
-    while (dkp_next_field(&f)) {
-        if (!(f.of & of) || f.kind == '1' || !dkp_holds(&f, facts)) continue;
+/* Checks the rows of these parts. */
+static dk_status dkp_check_fields(const dk_config *c, int of, char *message) {
+    const uint64_t facts = dkp_facts(c, of);
+    for (dkp_field f = dkp_no_field(); dkp_next_field(&f);) {
+        if (!(f.of & of) || f.kind == '1') continue;
         double v = dkp_field_value(c, &f);
-        if (!dkp_allowed(&f, c, v)) return dkp_fail(message, f.name, v, f.allowed);
+        if (dkp_holds(&f, facts) && !dkp_allowed(&f, c, v)) return dkp_fail(message, f.name, v, f.allowed);
+        if (of & (DKP_OF_SCHEDULE | DKP_OF_NETWORK) && dkp_depends(&f) && v != 0 && !dkp_has_number(facts, f.at))
+            return dkp_fail(message, f.name, v, "0: the schedule's family has no such number");
     }
     return DK_OK;
 }
@@ -7091,29 +6864,31 @@ static dk_status dkp_first_wrong(const dkp_wrong *w, int n, char *message) {
     return DK_OK;
 }
 
-/* Where a schedule's own fields are wrong, says so. */
-static dk_status dkp_check_schedule(const dk_config *c, dk_schedule *s, char *message) {
+/* Where fields of the config's schedule or the network's are wrong, says so. */
+static dk_status dkp_check_schedule(const dk_config *c, const dk_schedule *s, char *message) {
     const int net = s == &c->network_schedule, skip = net ? 0 : 8; /* "network_" */
-    if (s->family == DK_FAMILY_DEFAULT) return dkp_fail_unknown(message, &"network_schedule"[skip], s->name);
-    if (dkp_check_fields(c, net ? DKP_OF_NETWORK : DKP_OF_SCHEDULE, s, message) != DK_OK) return DK_ERROR_CONFIG;
-    dkp_unmark(s);
-    for (int k = 0; s->family == DK_FAMILY_VP_DISCRETE && s->alphas_cumprod && k < s->timesteps; k++) {
+    const int discrete = s->family == DK_FAMILY_VP_DISCRETE, custom = s->family == DK_FAMILY_CUSTOM;
+    if (!s->family && s->name) return dkp_fail_unknown(message, &"network_schedule"[skip], s->name);
+    if (dkp_check_fields(c, net ? DKP_OF_NETWORK : DKP_OF_SCHEDULE, message) != DK_OK) return DK_ERROR_CONFIG;
+    if (!s->family) return DK_OK;
+    for (int k = 0; discrete && s->alphas_cumprod && k < s->timesteps; k++) {
         double here = s->alphas_cumprod[k], before = k ? s->alphas_cumprod[k - 1] : 1;
         if (!(here < before) || !(here > 0 || (here >= 0 && k == s->timesteps - 1)))
             return dkp_fail(message, &"network_schedule.alphas_cumprod"[skip], here,
                             "strictly falling between 1 and 0, and 0 only at the end");
     }
-    if (s->family == DK_FAMILY_CUSTOM && !s->fn)
-        return dkp_fail_text(message, DK_ERROR_CONFIG,
-                             &"network_schedule.fn = NULL: must be a function for a custom schedule"[skip]);
-    double low = dkp_family_of(s)->t_low, high = dkp_family_of(s)->t_high;
-    if (s->family == DK_FAMILY_VP_DISCRETE) high = s->timesteps - 1;
-    if (!(s->t_min >= low && s->t_min <= high))
-        return dkp_fail(message, &"network_schedule.t_min"[skip], s->t_min, "within the family's times");
-    if (!(s->t_max > s->t_min && s->t_max <= high))
-        return dkp_fail(message, &"network_schedule.t_max"[skip], s->t_max,
-                        "within the family's times, > t_min");
-    return DK_OK;
+    const double low = dkp_family_of(s)->t_low, high = discrete ? s->timesteps - 1 : dkp_family_of(s)->t_high;
+    const dkp_wrong rows[] = {
+        {!discrete && s->alphas_cumprod, NULL, 0,
+         &"network_schedule.alphas_cumprod: must be NULL but for a discrete schedule"[skip]},
+        {custom && !s->fn, NULL, 0, &"network_schedule.fn = NULL: must be a function for a custom schedule"[skip]},
+        {!custom && s->fn, NULL, 0, &"network_schedule.fn: must be NULL but for a custom schedule"[skip]},
+        {!(s->t_min >= low && s->t_min <= high), &"network_schedule.t_min"[skip], s->t_min,
+         "within the family's times"},
+        {!(s->t_max > s->t_min && s->t_max <= high), &"network_schedule.t_max"[skip], s->t_max,
+         "within the family's times, > t_min"},
+    };
+    return dkp_first_wrong(rows, DKP_COUNT(rows), message);
 }
 
 /* Whether a word is among words. */
@@ -7138,6 +6913,7 @@ DK_API void dkr_reads(dk_recorder *r, const char *fields) {
     const char *const of_all = "churn churn_min churn_max noise_excess quirks "
                                "rtol atol control h_init safety pcoeff icoeff dcoeff";
     const char *of_control = r->own->pace ? "order" : "";
+    const char *of_quirk = dkp_quirk(r, DKP_QUIRKS_WITH_NUMBER) ? "quirk" : "";
     dk_config c;
     char only[DK_MESSAGE_SIZE];
     dkp_text allowed = {only, sizeof only, 0};
@@ -7147,16 +6923,11 @@ DK_API void dkr_reads(dk_recorder *r, const char *fields) {
     dkp_put(&allowed, fields);
     for (dkp_field f = dkp_no_field(); dkp_next_field(&f) && r->status == DK_OK;) {
         if (f.of != DKP_OF_SAMPLER || f.kind == 'q' || !dkp_set(dkp_field_value(&c, &f)) ||
-            dkp_field_is_read(&f, fields) || dkp_field_is_read(&f, of_all) || dkp_field_is_read(&f, of_control))
+            dkp_field_is_read(&f, fields) || dkp_field_is_read(&f, of_all) ||
+            dkp_field_is_read(&f, of_control) || dkp_field_is_read(&f, of_quirk))
             continue;
         dkr_refuse(r, f.name, dkp_field_value(&c, &f), only);
     }
-#ifndef DK_NO_PEERS
-    int takes = dkp_among(fields, "stride") || dkp_among(fields, "uncorrected") || dkp_among(fields, "bins");
-    if (takes && r->sampler.quirk > 0 &&
-        !dkp_quirk(r, DK_QUIRK_STRIDE | DK_QUIRK_UNCORRECTED | DK_QUIRK_BINS))
-        dkr_refuse(r, "sampler.quirk", r->sampler.quirk, "0 where no quirk takes a number");
-#endif
     if (r->sampler.tableau && !dkp_among(fields, "tableau")) dkr_refuse(r, "sampler.tableau", 1, only);
     if (r->sampler.exponential && !dkp_among(fields, "exponential"))
         dkr_refuse(r, "sampler.exponential", 1, only);
@@ -7167,14 +6938,10 @@ static dk_status dkp_check_numbers(const dk_config *c, char *message) {
     const int at[] = {(int)offsetof(dk_config, grid.a), (int)offsetof(dk_config, grid.b),
                       (int)offsetof(dk_config, grid.n)};
     const double given[] = {c->grid.a, c->grid.b, (double)c->grid.n};
-    for (int i = 0; i < 3; i++) {
-        dkp_field f = dkp_no_field();
-        int known = c->grid.spacing == DK_SPACING_CUSTOM || !dkp_set(given[i]);
-        while (!known && dkp_next_field(&f)) known = f.at == at[i] && dkp_holds(&f, dkp_facts(c, &c->schedule));
-        if (!known)
+    for (int i = 0; i < 3 && c->grid.spacing != DK_SPACING_CUSTOM; i++)
+        if (given[i] != 0 && !dkp_has_number(dkp_facts(c, DKP_OF_GRID), at[i]))
             return dkp_fail(message, i == 0 ? "grid.a" : i == 1 ? "grid.b" : "grid.n", given[i],
                             "0: the spacing has no such number");
-    }
     return DK_OK;
 }
 
@@ -7203,7 +6970,7 @@ static dk_status dkp_check_grid(const dk_config *c, char *message) {
     if (dkp_check_numbers(c, message) != DK_OK || dkp_first_wrong(rows, DKP_COUNT(rows), message) != DK_OK)
         return DK_ERROR_CONFIG;
     for (int i = 0; resampled && i < g->level_count; i++)
-        if (!dkp_finite(g->levels[i]) || (g->unit != DK_UNIT_T && g->unit != DK_UNIT_LAMBDA && !(g->levels[i] > 0)))
+        if (!dkp_finite(g->levels[i]) || ((g->unit == DK_UNIT_SIGMA || g->unit == DK_UNIT_FLOW) && !(g->levels[i] > 0)))
             return dkp_fail(message, "grid.levels", g->levels[i], "finite, and > 0 where logs are taken");
     return DK_OK;
 }
@@ -7212,7 +6979,7 @@ static dk_status dkp_check_grid(const dk_config *c, char *message) {
 static dk_status dkp_check_levels(const dk_config *c, dk_level *level, char *message) {
     double before = 0, direction = 0;
     dk_layout layout = dkp_layout_of(c);
-    int travels = dkp_travels(c), steps = dkp_way_steps(&layout);
+    int travels = dkp_travels(c), steps = dkp_way_steps(c);
     for (int i = 0; i <= steps; i++) {
         dk_level l = dkp_way_level(&layout, i);
         if (level) level[i] = l;
@@ -7238,15 +7005,26 @@ static dk_status dkp_check_levels(const dk_config *c, dk_level *level, char *mes
     return DK_OK;
 }
 
-/* A Runge-Kutta tableau: row i, of i numbers, are the weights of the slopes 0 .. i - 1 for stage i; row `stages` is the
-   result, the row after it that of the embedded method, if there is one. */
-
+/* A number, and what it is divided or multiplied by. */
 static int dkp_read_fraction(const char **text, double *v) {
-    double divisor = 1;
+    double factor;
     if (!dkp_read_real(text, v)) return 0;
-    if (**text == '/' && (++*text, !dkp_read_real(text, &divisor))) return 0;
-    *v /= divisor;
+    for (char sign = **text; sign == '/' || sign == '*'; sign = **text) {
+        if (++*text, !dkp_read_real(text, &factor)) return 0;
+        *v = sign == '/' ? *v / factor : *v * factor;
+    }
     return dkp_finite(*v);
+}
+
+static dk_status dkp_fail_row(char *message, int row, const char *needs, int count, const char *at) {
+    dkp_text say = {message, DK_MESSAGE_SIZE, 0};
+    dkp_put_pair(&say, "row ", row);
+    dkp_put(&say, needs);
+    if (count) dkp_put_pair(&say, ": must have ", count);
+    dkp_put(&say, count ? " numbers or fractions; it goes wrong at \"" : "; it goes wrong at \"");
+    dkp_put(&say, at);
+    dkp_put(&say, "\"");
+    return DK_ERROR_CONFIG;
 }
 
 static dk_status dkp_parse_tableau(const char *text, dkp_tableau *t, char *message) {
@@ -7264,85 +7042,92 @@ static dk_status dkp_parse_tableau(const char *text, dkp_tableau *t, char *messa
             t->stages = row - embedded, t->embedded = embedded;
             return DK_OK;
         }
-        if (!good || embedded || (*at != '|' && *at != '~')) {
-            dkp_text say = {message, DK_MESSAGE_SIZE, 0};
-            dkp_put_pair(&say, "row ", row);
-            dkp_put_pair(&say, " of sampler.tableau: must have ", row);
-            dkp_put(&say, " numbers or fractions; it goes wrong at \"");
-            dkp_put(&say, at);
-            dkp_put(&say, "\"");
-            return DK_ERROR_CONFIG;
-        }
+        if (!good || embedded || (*at != '|' && *at != '~'))
+            return dkp_fail_row(message, row, " of sampler.tableau", row, at);
         embedded = *at++ == '~';
     }
     return dkp_fail(message, "stages of sampler.tableau", DK_MAX_STAGES + 1, "1 .. 16");
 }
 
-/* Columns besides 0 through which a row of an exponential method goes; -1 if the text is wrong. */
-static int dkp_through(const dk_exponential *m, int row, int columns[DK_MAX_STAGES]) {
-    const char *at = m->through;
-    int count = 0;
-    for (int i = 2; i < row && at; i++) at = strchr(at, ' ') ? strchr(at, ' ') + 1 : NULL;
-    for (; at && *at && *at != ' ' && *at != '-'; at++) {
-        int column = *at >= '1' && *at <= '9'   ? *at - '0'
-                     : *at >= 'a' && *at <= 'f' ? *at - 'a' + 10
-                                                : DK_MAX_STAGES;
-        if (column >= row || column >= m->stages || count >= row) return -1;
-        columns[count++] = column;
+/* One item of a row: "by" and columns, a column, a term, or, before all of these, c. Returns where it ends. */
+static const char *dkp_parse_phi(const char *at, dkp_phi_tableau *m, int row, int *column, int *stage) {
+    static const char *const digits = "0123456789abcdef";
+    int columns = m->stages ? m->stages : row;
+    double v, where = m->c[row];
+    if (strncmp(at, "by ", 3) == 0) {
+        for (at += 3; *at && strchr(digits, *at); at++) {
+            int j = (int)(strchr(digits, *at) - digits);
+            if (j < 1 || j >= columns) return NULL;
+            m->through[row] |= 1u << j;
+        }
+        *column = 0;
+        return at;
     }
-    return count;
+    if (!dkp_read_fraction(&at, &v)) return NULL;
+    at += strspn(at, " ");
+    if (*at == ':') {
+        *column = v >= 0 && v < columns ? (int)v : -1;
+        return *column < 0 ? NULL : at + 1;
+    }
+    if (strncmp(at, "phi", 3) == 0) {
+        int k = at[3] - '0';
+        if (*column < 0 || k < 0 || k > 9) return NULL;
+        at += 4;
+        if (*at == '(' && (at++, !dkp_read_fraction(&at, &where) || *at++ != ')')) return NULL;
+        return where >= 0 && dkp_put_phi(m, row, *column, k, v, where) ? at : NULL;
+    }
+    if (*stage || *column >= 0 || !(v > 0)) return NULL;
+    m->c[row] = v, *stage = 1;
+    return at;
 }
 
-static dk_status dkp_check_exponential(const dk_exponential *m, char *message) {
-    int columns[DK_MAX_STAGES];
-    if (!m->c || (m->terms > 0 && !m->term))
-        return dkp_fail_text(message, DK_ERROR_CONFIG,
-                             "sampler.exponential: c, and term where there are terms, must not be NULL");
-    if (m->stages < 1 || m->stages > DK_MAX_STAGES)
-        return dkp_fail(message, "sampler.exponential->stages", m->stages, "1 .. 16");
-    for (int i = 1; i < m->stages; i++)
-        if (!(m->c[i] > 0))
-            return dkp_fail(message, "sampler.exponential->c", m->c[i], "> 0 after the first");
-    for (int i = 0; i < m->terms; i++) {
-        const dk_phi_term *t = &m->term[i];
-        if (t->row < 1 || t->row > m->stages + 1)
-            return dkp_fail(message, "row of sampler.exponential->term", t->row, "1 .. stages + 1");
-        if (t->column < 0 || t->column >= t->row)
-            return dkp_fail(message, "column of sampler.exponential->term", t->column, ">= 0 and < row");
-        if (t->k < 0 || t->k > 20 || !(t->at >= 0))
-            return dkp_fail(message, "k of sampler.exponential->term", t->k, "0 .. 20, with at >= 0");
+static dk_status dkp_parse_exponential(const char *text, dkp_phi_tableau *m, char *message) {
+    const char *at = text;
+    memset(m, 0, offsetof(dkp_phi_tableau, term));
+    for (int row = 1; row <= DK_MAX_STAGES + m->embedded; row++) {
+        int column = -1, stage = 0;
+        m->c[row] = 1;
+        while (at += strspn(at, " \t\n,"), *at && *at != '|' && *at != '~') {
+            const char *end = dkp_parse_phi(at, m, row, &column, &stage);
+            if (!end) break;
+            at = end;
+        }
+        if (!stage && !m->stages) m->stages = row;
+        if (!*at && !stage) return DK_OK;
+        if (stage ? *at != '|' || m->embedded : *at != '~' || m->embedded)
+            return dkp_fail_row(message, row, " of sampler.exponential: must be c, then \"by 12\" or \"1: 2 phi2\"", 0, at);
+        m->embedded = *at++ == '~';
     }
-    for (int row = 2; row <= m->stages + 1; row++)
-        if (dkp_through(m, row, columns) < 0)
-            return dkp_fail(message, "row of sampler.exponential->through", row,
-                            "of columns from 1 to row - 1");
-    return DK_OK;
+    return dkp_fail(message, "stages of sampler.exponential", DK_MAX_STAGES + 1, "1 .. 16");
 }
 
 static dk_status dkp_check_sampler(const dk_config *c, char *message) {
     const dk_sampler *s = &c->sampler;
     dkp_tableau tableau;
-    tableau.embedded = 0;
+    dkp_phi_tableau exponential;
+    int embedded = 0;
     if (s->tableau && dkp_parse_tableau(s->tableau, &tableau, message) != DK_OK) return DK_ERROR_CONFIG;
-    if (dkp_controlled(c)) {
-        const dkp_wrong rows[] = {
+    if (s->exponential && dkp_parse_exponential(s->exponential, &exponential, message) != DK_OK)
+        return DK_ERROR_CONFIG;
+    if (!dkp_controlled(c)) return DK_OK;
+    if (s->tableau) embedded = tableau.embedded;
+    else if (s->exponential) embedded = dkp_has_embedded(&exponential);
+    const dkp_wrong rows[] = {
 #ifndef DK_NO_PEERS
-            {(s->quirks & DK_QUIRK_STRIDE) != 0, "sampler.stride", 1, "0 with step-size control"},
+        {(s->quirks & DK_QUIRK_STRIDE) != 0, "sampler.stride", 1, "0 with step-size control"},
 #endif
-            {s->law == DK_LAW_SDE_NOISE && s->eta > 0, NULL, 0,
-             "sampler.law = sde_noise: must be another with step-size control (rtol, atol), since a long step of it "
-             "has no error estimate"},
-            {tableau.embedded && s->order < 1, "sampler.order", (double)s->order,
-             "the order of sampler.tableau, with step-size control"},
-        };
-        if (dkp_first_wrong(rows, DKP_COUNT(rows), message) != DK_OK) return DK_ERROR_CONFIG;
-    }
-    return s->exponential ? dkp_check_exponential(s->exponential, message) : DK_OK;
+        {s->law == DK_LAW_SDE_NOISE && s->eta > 0, NULL, 0,
+         "sampler.law = sde_noise: must be another with step-size control (rtol, atol), since a long step of it has no "
+         "error estimate"},
+        {embedded && s->order < 1, "sampler.order", (double)s->order,
+         "the order of sampler.tableau or exponential, with step-size control"},
+    };
+    return dkp_first_wrong(rows, DKP_COUNT(rows), message);
 }
 
 static dk_status dkp_check_guidance(const dk_config *c, char *message) {
     const dk_guidance *g = &c->guidance;
-    if (dkp_check_fields(c, DKP_OF_GUIDANCE, &c->schedule, message) != DK_OK) return DK_ERROR_CONFIG;
+    if (dkp_check_fields(c, DKP_OF_GUIDANCE, message) != DK_OK) return DK_ERROR_CONFIG;
     if (dkp_controlled(c) &&
         (dkp_guided_by_norms(g) || g->quantile > 0 || g->zero_init || g->start > 0 || g->stop > 0))
         return dkp_fail_text(message, DK_ERROR_CONFIG,
@@ -7360,15 +7145,15 @@ static dk_status dkp_resolve(dk_config *c, dkp_marks *marks, char *message) {
     dk_grid *g = &c->grid;
     if (s->family == DK_FAMILY_DEFAULT && !s->name) s->family = DK_FAMILY_FLOW;
     if (s->t_min == 0 && s->t_max == 0) dkp_set_range(s); /* made by hand */
+    dkp_unmark(s), dkp_unmark(net);
     if (dkp_check_schedule(c, s, message) != DK_OK) return DK_ERROR_CONFIG;
-    if ((net->family != DK_FAMILY_DEFAULT || net->name) && dkp_check_schedule(c, net, message) != DK_OK)
-        return DK_ERROR_CONFIG;
+    if (dkp_check_schedule(c, net, message) != DK_OK) return DK_ERROR_CONFIG;
     if (g->name && g->spacing == DK_SPACING_DEFAULT) return dkp_fail_unknown(message, "grid", g->name);
     if (g->spacing == DK_SPACING_DEFAULT)
         g->spacing = dkp_flow_unit(s) ? DK_SPACING_UNIFORM : DK_SPACING_KARRAS;
     dkp_default_sampler(&c->sampler);
     if (!c->sampler.record) return dkp_fail_unknown(message, "sampler", c->sampler.name);
-    if (dkp_check_fields(c, DKP_OF_PLAN | DKP_OF_GRID | DKP_OF_SAMPLER, s, message) != DK_OK ||
+    if (dkp_check_fields(c, DKP_OF_PLAN | DKP_OF_GRID | DKP_OF_SAMPLER, message) != DK_OK ||
         dkp_check_grid(c, message) != DK_OK || dkp_check_sampler(c, message) != DK_OK ||
         dkp_check_guidance(c, message) != DK_OK)
         return DK_ERROR_CONFIG;
@@ -7377,12 +7162,14 @@ static dk_status dkp_resolve(dk_config *c, dkp_marks *marks, char *message) {
     if (c->prediction == DK_PREDICT_DEFAULT) c->prediction = dkp_family_of(s)->prediction;
     if (c->sigma_data <= 0) c->sigma_data = 0.5;
     if (marks) dkp_mark(s, marks->sampler), dkp_mark(net, marks->network);
-    if (c->condition == DK_CONDITION_DEFAULT)
-        c->condition = c->prediction == DK_PREDICT_EDM ? DK_CONDITION_C_NOISE
+    if (c->condition == DK_UNIT_DEFAULT)
+        c->condition = c->prediction == DK_PREDICT_EDM ? DK_UNIT_C_NOISE
                                                        : dkp_family_of(net->family ? net : s)->condition;
     if (!dkp_set(c->condition_scale)) c->condition_scale = 1;
+    if (g->strength <= 0 && c->start == DK_START_DATA && !g->full_steps)
+        return dkp_fail(message, "grid.strength", 0, "> 0 with start = data: 1 for all of the grid");
     if (g->strength <= 0) g->strength = 1;
-    dkp_resolve_start(c);
+    if (g->strength < 1 && dkp_resolve_strength(c, message) != DK_OK) return DK_ERROR_CONFIG;
     double noisy = dk_noise_level(dkp_range_end(c, 1)), clean = dk_noise_level(dkp_range_end(c, 0));
     const dkp_wrong rows[] = {
         {!(clean < noisy) && g->sigma_max > 0, "grid.sigma_max", g->sigma_max, "above the range's other end"},
@@ -7432,7 +7219,7 @@ static dk_status dkp_resolve_noise(dk_config *c, char *message) {
 
 /* What a run needs beyond a plan. */
 static dk_status dkp_resolve_data(dk_config *c, char *message) {
-    if (dkp_check_fields(c, DKP_OF_DATA, &c->schedule, message) != DK_OK) return DK_ERROR_CONFIG;
+    if (dkp_check_fields(c, DKP_OF_DATA, message) != DK_OK) return DK_ERROR_CONFIG;
     if (c->batch == 0) c->batch = 1;
     if (c->dim > ((size_t)-1) / 64 / sizeof(dk_real) / (size_t)c->batch)
         return dkp_fail(message, "dim", (double)c->dim,
@@ -7538,10 +7325,8 @@ static int dkp_next_setting(const char **text, char word[DKP_WORD], char **value
     return 1;
 }
 
-/* Whether the field is a number of the grid's spacing. */
-static int dkp_fits(const dk_config *c, const dkp_field *f) {
-    return f->of != DKP_OF_GRID || dkp_holds(f, dkp_facts(c, &c->schedule));
-}
+/* Whether the spacing or the family has the field. */
+static int dkp_fits(const dk_config *c, const dkp_field *f) { return dkp_holds(f, dkp_facts(c, f->of)); }
 
 /* Sets what a row of a table says; fields that `of` leaves out are passed over. Whether all could be set. */
 static int dkp_settings(dk_config *c, const char *settings, int of) {
@@ -7595,7 +7380,7 @@ static dk_status dkp_fail_setting(char *message, const char *word, const char *v
 /* What is wrong is found first; then come the steps, on which a model's settings depend, the model, other parts, fields. */
 static int dkp_stage_of(const dkp_field *f) {
     if (!f->name || strcmp(f->name, "steps") == 0) return 0;
-    return f->kind != 'n' ? 3 : strcmp(f->name, "model") == 0 ? 1 : 2;
+    return f->kind != 'n' && !strstr(f->name, "schedule.family") ? 3 : strcmp(f->name, "model") == 0 ? 1 : 2;
 }
 
 DK_API dk_status dk_config_set(dk_config *c, const char *settings) {
@@ -7611,7 +7396,7 @@ DK_API dk_status dk_config_set(dk_config *c, const char *settings) {
             if (dkp_stage_of(&f) != stage) continue;
             if (!f.name) return dkp_fail_setting(c->message, word, value, NULL);
             if (!dkp_fits(&set, &f))
-                return dkp_fail_setting(c->message, word, value, "for a grid whose spacing has such a number");
+                return dkp_fail_setting(c->message, word, value, "for a spacing, or a family, that has such a number");
             if (f.kind == 'n' ? dkp_set_named(&set, word, value) : dkp_set_field(&set, &f, value)) continue;
             if (f.kind != 'n') return dkp_fail_setting(c->message, word, value, f.allowed);
             memcpy(c->message, set.message, sizeof c->message);
@@ -7685,13 +7470,13 @@ static void dkp_record_calls(dk_recorder *r, dk_call *call, const dkp_guided *h,
         r->own->position++;
         for (int i = 0; i < together; i++) dkp_for_network(r, call->input + i);
         dkp_use(r, call->x, 1); /* stays readable while the evaluation is out */
-        if (r->own->storing) call->needs = p->value[call->input].needs;
+        if (r->own->storing) call->needs = p->value[call->input].life.needs;
         dkp_boundary(r, DK_BOUNDARY_CALL, p->calls);
         for (int i = 0; i < together; i++)
             F[k + i] =
                 dkp_vec(r, dkp_for_network(r, dkp_new_value(r, letters[k + i], call->estimate, p->calls)));
         call->branch = k, call->output = (int)F[k].at;
-        if (r->own->storing) p->value[call->input].together = p->value[call->output].together = together;
+        if (r->own->storing) p->value[call->input].life.together = p->value[call->output].life.together = together;
         p->calls++;
         if (DKP_STORING(r, calls)) p->call[p->calls - 1] = *call;
     }
@@ -7800,7 +7585,7 @@ static void dkp_record_outputs(dk_recorder *r, dkp_evaluation *v, int with_uncon
     const dk_config *c = r->config;
     const dkp_model *m = &v->network;
     const dkp_guided *h = &v->guided;
-    int first = p->calls, limited = p->masked > 1 || c->clip > 0 || h->g.quantile > 0 || h->g.hook;
+    int first = p->calls, limited = p->own.masked > 1 || c->clip > 0 || h->g.quantile > 0 || h->g.hook;
     int scaled = m->d_x < 0 || m->d_x > 0 || m->d_f < 1 || m->d_f > 1;
     v->raw = p->number || limited || v->zero || h->wanted[1] || h->wanted[2] || scaled;
     if (v->zero) {
@@ -7891,8 +7676,8 @@ DK_API dk_vec dkr_past(dk_recorder *r, int back) {
 static int dkp_pinned(dk_recorder *r, int value, int slot) {
     if (r->own->storing) {
         dk_value *v = &r->own->plan->value[value];
-        v->kind = DK_VALUE_BUFFER, v->slot = slot, v->dies = DKP_FOREVER;
-        if (r->own->pin[slot]) r->own->plan->value[r->own->pin[slot]].dies = v->born; /* written over */
+        v->kind = DK_VALUE_BUFFER, v->slot = slot, v->life.dies = DKP_FOREVER;
+        if (r->own->pin[slot]) r->own->plan->value[r->own->pin[slot]].life.dies = v->life.born; /* written over */
         r->own->pin[slot] = value;
     }
     return value;
@@ -7949,16 +7734,8 @@ static dk_vec dkp_judge_runge_kutta(dk_recorder *r, const dkp_tableau *tableau, 
     return x;
 }
 
-/* A method of two stages can be judged by the first order step, whose row is empty. */
-static int dkp_has_embedded(const dk_exponential *m) {
-    for (int i = 0; i < m->terms; i++)
-        if (m->term[i].row > m->stages) return 1;
-    int columns[DK_MAX_STAGES];
-    return m->stages == 2 || dkp_through(m, m->stages + 1, columns) > 0;
-}
-
 /* The same for an exponential step, whose embedded method is row stages + 1. */
-static dk_vec dkp_judge_phi(dk_recorder *r, const dk_exponential *m, double h, const dk_vec *F, dk_vec x,
+static dk_vec dkp_judge_phi(dk_recorder *r, const dkp_phi_tableau *m, double h, const dk_vec *F, dk_vec x,
                             dk_level to, int noisy) {
     if (!dkp_attempting(r) || !dkp_has_embedded(m)) return x;
     dk_vec low = dkp_phi_sum(r, m, m->stages + 1, h, F, to, noisy), before = r->x;
@@ -8008,7 +7785,7 @@ static int dkp_control_end(dk_recorder *r) {
     return r->config->steps - (r->last.sigma <= 0 || !dkp_finite(dkp_control_axis(r, &r->last)));
 }
 
-static void dkp_aim(dk_recorder *r, dk_pace *p) {
+static void dkp_aim(dk_recorder *r, dkp_pace *p) {
     double left = p->end - p->at, h = left < 0 ? -p->h : p->h, next = p->at + h;
     int reaches = left < 0 ? next <= p->end : next >= p->end;
     p->next = reaches ? p->end : next;
@@ -8017,7 +7794,7 @@ static void dkp_aim(dk_recorder *r, dk_pace *p) {
 }
 
 /* Enters the part of the grid that is controlled. */
-static void dkp_enter(dk_recorder *r, dk_pace *p) {
+static void dkp_enter(dk_recorder *r, dkp_pace *p) {
     double h = r->sampler.control.h_init;
     dk_level end = dkp_grid_level(r->config, dkp_control_end(r));
     p->at = dkp_control_axis(r, &p->from), p->end = dkp_control_axis(r, &end);
@@ -8027,7 +7804,7 @@ static void dkp_enter(dk_recorder *r, dk_pace *p) {
 }
 
 /* What comes after an attempt that was accepted; 0 at the end of the grid. */
-static int dkp_go_on(dk_recorder *r, dk_pace *p) {
+static int dkp_go_on(dk_recorder *r, dkp_pace *p) {
     int begin = dkp_control_begin(r), end = dkp_control_end(r);
     p->from = p->to, p->at = p->next;
     if (p->place == r->config->steps) return 0;
@@ -8038,7 +7815,7 @@ static int dkp_go_on(dk_recorder *r, dk_pace *p) {
 }
 
 /* The attempt of which dk_record speaks; NULL without step-size control. */
-static const dk_pace *dkp_first_attempt(dk_recorder *r, dk_config *c, dk_pace *p) {
+static const dkp_pace *dkp_first_attempt(dk_recorder *r, dk_config *c, dkp_pace *p) {
     if (!dkp_controlled(c)) return NULL;
     memset(p, 0, sizeof *p);
     dkp_start_recorder(r, c);
@@ -8049,25 +7826,23 @@ static const dk_pace *dkp_first_attempt(dk_recorder *r, dk_config *c, dk_pace *p
     return p;
 }
 
-/* Counts: the plan's sizes for a resolved config. The levels need not be known. */
-
 /* Over the plan of the attempt before, in its memory. */
-static dk_status dkp_record_attempt(dk_recorder *r, dk_plan *plan, dk_config *c, dk_pace *p) {
-    int owned = plan->owned;
+static dk_status dkp_record_attempt(dk_recorder *r, dk_plan *plan, dk_config *c, dkp_pace *p) {
+    int owned = plan->own.owned;
     size_t used = plan->used;
     dk_status status = dkp_record_resolved(r, plan, c, p, p->keeps);
     if (status == DK_OK && (plan->used > used || plan->buffers > p->buffers || plan->halves > p->halves ||
-                            plan->locals > p->locals || plan->noises > p->noises))
+                            plan->locals > p->locals || plan->own.noises > p->noises))
         status = dkp_fail_text(c->message, DK_ERROR_MEMORY,
                                "sampler.record: a step needs more memory than any kind of step did at first");
-    plan->owned = owned, plan->used = used;
+    plan->own.owned = owned, plan->used = used;
     plan->buffers = p->buffers, plan->halves = p->halves;
-    plan->locals = p->locals, plan->noises = p->noises;
+    plan->locals = p->locals, plan->own.noises = p->noises;
     return status;
 }
 
 /* The i-th kind of attempt that a run with step-size control may make; 0 if there are no more. */
-static int dkp_trial(dk_recorder *r, dk_config *c, int i, dk_pace *p) {
+static int dkp_trial(dk_recorder *r, dk_config *c, int i, dkp_pace *p) {
     static const int kinds[][2] = {{DKP_START, 0},
                                    {DKP_PLAIN, 0},
                                    {DKP_ATTEMPT, 0},
@@ -8087,10 +7862,10 @@ static int dkp_trial(dk_recorder *r, dk_config *c, int i, dk_pace *p) {
 }
 
 /* The whole plan of a run, or, with step-size control, its first part in memory that is enough for all others. */
-static dk_status dkp_record_run(dk_plan *plan, dk_config *c, dk_pace *p) {
+static dk_status dkp_record_run(dk_plan *plan, dk_config *c, dkp_pace *p) {
     dkp_recording recording;
     dk_recorder *r = dkp_recorder_in(&recording);
-    dk_pace trial, most;
+    dkp_pace trial, most;
     size_t bytes = 0;
     int owned = 0;
     dk_status status = DK_OK;
@@ -8107,11 +7882,11 @@ static dk_status dkp_record_run(dk_plan *plan, dk_config *c, dk_pace *p) {
         if (plan->buffers > most.buffers) most.buffers = plan->buffers;
         if (plan->halves > most.halves) most.halves = plan->halves;
         if (plan->locals > most.locals) most.locals = plan->locals;
-        if (plan->noises > most.noises) most.noises = plan->noises;
+        if (plan->own.noises > most.noises) most.noises = plan->own.noises;
     }
     *p = most;
     p->phase = DKP_START, p->from = p->to = dkp_grid_level(c, 0);
-    plan->used = bytes, plan->owned = owned;
+    plan->used = bytes, plan->own.owned = owned;
     if (status == DK_OK) status = dkp_record_attempt(r, plan, c, p);
     if (status != DK_OK) dk_plan_free(plan);
     return status;
@@ -8128,14 +7903,18 @@ static double dkp_worst(const dk_run *run, int i) {
 
 /* How an attempt's error changes the step size, by the PID law of Soderlind 2003 over the inverse errors of this and the
    accepted steps before, with the order of the better method. With noise k-diffusion takes 1.5. */
+typedef struct dkp_verdict {
+    int accepted;
+    double inverse_error, factor;
+} dkp_verdict;
 
 static dkp_verdict dkp_judgement(const dk_run *run) {
     const dk_sampler *s = &run->config.sampler;
-    const dk_pace *p = &run->own.pace;
+    const dkp_pace *p = &run->own.pace;
     const dk_control *control = &s->control;
     double P = control->pcoeff, I = control->icoeff, D = control->dcoeff,
            safety = dkp_or(control->safety, 0.9), error = dkp_worst(run, 0);
-    double order = s->eta > 0 ? 1.5 : s->exponential ? s->exponential->order : s->order;
+    double order = s->eta > 0 ? 1.5 : s->order;
     int smooth = control->law == DK_CONTROL_SMOOTH, first = p->accepted + p->rejected == 0;
     double now = 1 / (error + (smooth ? 1e-8 : 0)), before = first ? now : p->inverse_error[0];
     double factor =
@@ -8154,7 +7933,9 @@ static dkp_verdict dkp_judgement(const dk_run *run) {
     return v;
 }
 
-static void dkp_learn(dk_pace *p, dkp_verdict v) {
+static int dkp_accepts(const dk_run *run) { return dkp_judgement(run).accepted; }
+
+static void dkp_learn(dkp_pace *p, dkp_verdict v) {
     int first = p->accepted + p->rejected == 0;
     p->h *= v.factor, p->rejecting = !v.accepted;
     if (first) p->inverse_error[0] = p->inverse_error[1] = v.inverse_error;
@@ -8166,7 +7947,7 @@ enum { DKP_MOST_ATTEMPTS = 100000 };
 
 /* Goes on after an attempt: records the next one. 0 at the end of the run, or where it cannot go on. */
 static int dkp_proceed(dk_run *run, int accepted) {
-    dk_pace *p = &run->own.pace;
+    dkp_pace *p = &run->own.pace;
     dkp_recording recording;
     dk_recorder *r = dkp_recorder_in(&recording);
     int more = 1, moves = accepted && p->phase != DKP_MEASURE && p->phase != DKP_PROBE;
@@ -8416,9 +8197,55 @@ static dk_noise_request dkp_request(const dk_run *run, int draw) {
     int number = run->own.pace.draws + draw, own = number > 0 && !dkp_same_source(&c->noise, &c->step_noise);
     dk_noise_request q = dkp_noise_of_config(c);
     q.draw = number, q.call = number - own;
-    q.from = d->from, q.to = d->to, q.way = d->way, q.flow = dkp_plan_of(run)->flow;
+    q.from = d->from, q.to = d->to, q.way = d->way, q.flow = dkp_plan_of(run)->own.flow;
     return q;
 }
+
+/* v - v is 0 for every finite v and NaN for the others. Four stretches of n are looked at side by side, since memory gives
+   more at a time where it is read in several places. n is a constant where these two are called. */
+DKP_INLINE int dkp_bad(const dk_real *v, size_t n) {
+    int bad = 0;
+    for (size_t j = 0; j < n; j++) {
+        dk_real a = v[j], b = v[j + n], c = v[j + 2 * n], d = v[j + 3 * n];
+        bad |= !((a - a) + (b - b) + (c - c) + (d - d) >= 0);
+    }
+    return bad;
+}
+
+/* Where all bits of the exponent are set, adding its lowest one carries into the sign's place. */
+DKP_INLINE unsigned dkp_carry(uint16_t h, uint16_t lowest) { return (h & 0x7FFFu) + lowest; }
+
+DKP_INLINE int dkp_bad_half(const uint16_t *h, uint16_t lowest, size_t n) {
+    uint16_t all = 0;
+    for (size_t j = 0; j < n; j++)
+        all = (uint16_t)(all | dkp_carry(h[j], lowest) | dkp_carry(h[j + n], lowest) |
+                         dkp_carry(h[j + 2 * n], lowest) | dkp_carry(h[j + 3 * n], lowest));
+    return all >> 15;
+}
+
+/* The first element of i .. end - 1 that is NaN or infinite; end if there is none. */
+DKP_INLINE size_t dkp_bad_from(const dk_real *v, size_t i, size_t end) {
+    while (i + 4 * DKP_TILE <= end && !dkp_bad(v + i, DKP_TILE)) i += 4 * DKP_TILE;
+    while (i + DKP_TILE / 2 <= end && !dkp_bad(v + i, DKP_TILE / 8)) i += DKP_TILE / 2;
+    while (i + 4 * DKP_LOOK <= end && !dkp_bad(v + i, DKP_LOOK)) i += 4 * DKP_LOOK;
+    while (i < end && v[i] - v[i] >= 0) i++;
+    return i;
+}
+
+DKP_INLINE size_t dkp_bad_half_from(const uint16_t *h, uint16_t lowest, size_t i, size_t end) {
+    while (i + 4 * DKP_TILE <= end && !dkp_bad_half(h + i, lowest, DKP_TILE)) i += 4 * DKP_TILE;
+    while (i + DKP_TILE / 2 <= end && !dkp_bad_half(h + i, lowest, DKP_TILE / 8)) i += DKP_TILE / 2;
+    while (i + 4 * DKP_LOOK <= end && !dkp_bad_half(h + i, lowest, DKP_LOOK)) i += 4 * DKP_LOOK;
+    while (i < end && !(dkp_carry(h[i], lowest) >> 15)) i++;
+    return i;
+}
+
+/* From element *at on; end if there is none. */
+DKP_INLINE void dkp_first_bad_plain(const void *v, dk_number number, size_t *at, size_t end) {
+    if (number == DK_NUMBER_REAL) *at = dkp_bad_from((const dk_real *)v, *at, end);
+    else *at = dkp_bad_half_from((const uint16_t *)v, number == DK_NUMBER_FP16 ? 0x400 : 0x80, *at, end);
+}
+DKP_COMPILE_TWICE(dkp_first_bad, (const void *v, dk_number number, size_t *at, size_t end), (v, number, at, end))
 
 typedef enum dkp_what {
     DKP_SUM,                  /* y = c[0] v[0] + c[1] v[1] + ... */
@@ -8438,6 +8265,7 @@ typedef struct dkp_op {
     dk_real c[DKP_TERMS];
     const dk_noise_source *source;
     const dk_noise_request *request;
+    int *beyond; /* DKP_NARROW to fp16: set where a number becomes infinite; NULL: nobody asks */
 } dkp_op;
 
 static size_t dkp_bytes_read(const dkp_op *op) {
@@ -8451,7 +8279,6 @@ DKP_INLINE void dkp_run_ops_plain(const dk_run *run, const dkp_op *op, int ops, 
                from = at * dkp_bytes_read(op);
         dk_real *y = (dk_real *)(void *)(op->y + (op->moves >> DKP_TERMS) * to), c[DKP_TERMS];
         const dk_real *v[DKP_TERMS];
-        dk_number number = dkp_plan_of(run)->number;
         for (int m = 0; m < op->terms; m++)
             c[m] = op->c[m], v[m] = (const dk_real *)(void *)(op->v[m] + (op->moves >> m & 1) * from);
 #define DKP_1 c[0] * v[0][i]
@@ -8478,8 +8305,13 @@ DKP_INLINE void dkp_run_ops_plain(const dk_run *run, const dkp_op *op, int ops, 
             DKP_FOR_EACH(n, y, y[i] > -c[0] ? y[i] : -c[0]);
             break;
         case DKP_BLEND: DKP_FOR_EACH(n, y, (1 - v[1][i]) * (c[0] * v[0][i]) + v[1][i] * v[2][i]); break;
-        case DKP_WIDEN: dk_from_half(number, (const uint16_t *)(const void *)v[0], y, n); break;
-        case DKP_NARROW: dk_to_half(number, v[0], (uint16_t *)(void *)y, n); break;
+        case DKP_WIDEN:
+            dkp_from_halves(dkp_plan_of(run)->number, (const uint16_t *)(const void *)v[0], y, n);
+            break;
+        case DKP_NARROW:
+            dkp_to_halves(dkp_plan_of(run)->number, v[0], (uint16_t *)(void *)y, n);
+            if (op->beyond && dkp_bad_half_from((const uint16_t *)(const void *)y, 0x400, 0, n) < n) *op->beyond = 1;
+            break;
         default: dkp_draw_part(op->source, op->request, at / run->dim, at % run->dim, n, ahead, y);
         } /* NOLINTEND(clang-analyzer-core.*) */
     }
@@ -8496,13 +8328,14 @@ typedef struct dkp_window {
     dk_real *tiles;
     size_t at, n, sample; /* the sample that coefficients are for */
     int ops, many, noises, draws;
+    int watched, beyond; /* whether somebody asks for numbers that are not finite, and whether there are some */
     dkp_op op[DKP_OPS];
     dk_noise_request request[DKP_DRAWS];
     dkp_ahead ahead;     /* the next window */
     dk_real *wide, *sum; /* tiles behind the local ones, where there are numbers of 16 bits or masks */
 } dkp_window;
 
-static size_t dkp_tiles(const dk_plan *p) { return (size_t)p->locals + (p->halves > 0 || p->masked ? 2 : 0); }
+static size_t dkp_tiles(const dk_plan *p) { return (size_t)p->locals + (p->halves > 0 || p->own.masked ? 2 : 0); }
 
 static void dkp_run_window(dkp_window *w) { dkp_run_ops(w->run, w->op, w->ops, w->at, w->n, &w->ahead); }
 
@@ -8540,67 +8373,59 @@ static dkp_op *dkp_with(dkp_op *op, dk_real c, const void *v, int moves) {
 }
 
 /* Where a value's elements begin, or those of the tile. */
-static void *dkp_place(const dkp_window *w, int value) {
-    const dk_value *v = &w->plan->value[value];
-    const dk_config *c = &w->run->config;
+static void *dkp_place(const dkp_window *w, const dk_value *v) {
+    const dk_run *run = w->run;
+    if (v->kind == DK_VALUE_BUFFER) return dkp_buffer(run, v->slot);
     if (v->kind == DK_VALUE_LOCAL) return w->tiles + (size_t)v->slot * DKP_TILE;
-    if (v->kind == DK_VALUE_HALF) return dkp_half_buffer(w->run, v->slot);
-    if (v->kind == DK_VALUE_GIVEN)
-        return (void *)(uintptr_t)(v->slot ? c->mask : c->known); /* never written */
-    return dkp_buffer(w->run, v->slot);
+    if (v->kind == DK_VALUE_HALF) return dkp_half_buffer(run, v->slot);
+    return (void *)(uintptr_t)(v->slot ? run->config.mask : run->config.known); /* never written */
 }
 
-static int dkp_moves(const dkp_window *w, int value) {
-    return w->plan->value[value].kind != DK_VALUE_LOCAL;
-}
-
-static dkp_op *dkp_with_value(const dkp_window *w, dkp_op *op, dk_real c, int value) {
-    return dkp_with(op, c, dkp_place(w, value), dkp_moves(w, value));
-}
-
-static int dkp_is_half(const dkp_window *w, int value) {
-    return w->plan->value[value].kind == DK_VALUE_HALF;
+static dkp_op *dkp_with_value(const dkp_window *w, dkp_op *op, dk_real c, const dk_value *v) {
+    return dkp_with(op, c, dkp_place(w, v), v->kind != DK_VALUE_LOCAL);
 }
 
 static dk_real dkp_factor(const dkp_window *w, const dk_term *t) {
     double factor = t->c;
-    for (int power = 0; t->scalar && power < t->power; power++)
+    if (!t->scalar) return (dk_real)factor;
+    for (int power = 0; power < t->power; power++)
         factor *= w->run->scalars[(size_t)(t->scalar - 1) * (size_t)w->run->config.batch + w->sample];
     return (dk_real)factor;
 }
 
 /* y = sum of terms, as many at a time as an operation has, and one of 16 bits. */
 static void dkp_resolve_sum(dkp_window *w, const dk_term *t, int count, void *y, int moves) {
+    const dk_value *value = w->plan->value;
     int done = 0;
     do {
-        int end = done, halves = 0;
-        for (; end < count && end - done < DKP_TERMS - (done > 0); end++) {
-            if (!dkp_is_half(w, t[end].value)) continue;
-            if (halves++) break;
-            dkp_with_value(w, dkp_put_op(w, DKP_WIDEN, w->wide, 0), 1, t[end].value);
+        int room = DKP_TERMS - (done > 0), end = count - done < room ? count : done + room, half = -1;
+        for (int j = done; w->plan->number && j < end; j++) {
+            if (value[t[j].value].kind != DK_VALUE_HALF) continue;
+            if (half >= 0) end = j;
+            else dkp_with_value(w, dkp_put_op(w, DKP_WIDEN, w->wide, 0), 1, &value[t[half = j].value]);
         }
         dkp_op *op = dkp_put_op(w, DKP_SUM, y, moves);
         if (done > 0) dkp_with(op, 1, y, moves);
         for (; done < end; done++) {
-            dk_real c = dkp_factor(w, &t[done]);
-            if (dkp_is_half(w, t[done].value)) dkp_with(op, c, w->wide, 0);
-            else dkp_with_value(w, op, c, t[done].value);
+            if (done == half) dkp_with(op, dkp_factor(w, &t[done]), w->wide, 0);
+            else dkp_with_value(w, op, dkp_factor(w, &t[done]), &value[t[done].value]);
         }
     } while (done < count);
 }
 
-/* A row that only copies a value. */
-static int dkp_copies(const dkp_window *w, const dk_row *row) {
-    const dk_term *t = &w->plan->term[row->first];
-    return row->count == 1 && t->c >= 1 && t->c <= 1 && !t->scalar && row->clip <= 0 &&
-           !dkp_is_half(w, t->value);
+/* To 16 bits, what `from` is. */
+static void dkp_narrow(dkp_window *w, void *to, const void *from, int moves) {
+    dkp_op *op = dkp_put_op(w, DKP_NARROW, to, 1);
+    dkp_with(op, 1, from, moves);
+    op->beyond = w->watched ? &w->beyond : NULL;
 }
 
 static void dkp_resolve_row(dkp_window *w, const dk_row *row) {
     const dk_run *run = w->run;
     const dk_term *t = &w->plan->term[row->first];
-    int half = dkp_is_half(w, row->dst), moves = dkp_moves(w, row->dst);
-    void *dst = dkp_place(w, row->dst);
+    const dk_value *value = w->plan->value, *d = &value[row->dst];
+    int half = d->kind == DK_VALUE_HALF, moves = d->kind != DK_VALUE_LOCAL;
+    void *dst = dkp_place(w, d), *y = half ? w->sum : dst;
     if (row->draw >= 0 && dkp_whole(dkp_source(run, row->draw))) { /* it has filled a buffer of its own */
         dkp_with(dkp_put_op(w, DKP_SUM, dst, moves), 1, run->own.noise + (size_t)w->noises++ * run->size, 1);
     } else if (row->draw >= 0) {
@@ -8610,31 +8435,27 @@ static void dkp_resolve_row(dkp_window *w, const dk_row *row) {
         op->source = dkp_source(run, row->draw), op->request = &w->request[w->draws++];
     } else if (row->mask >= 0) {
         dkp_resolve_sum(w, t + 1, row->count - 1, w->sum, 0);
-        dkp_op *op = dkp_with_value(w, dkp_put_op(w, DKP_BLEND, dst, moves), (dk_real)t->c, t->value);
-        dkp_with(dkp_with_value(w, op, 1, row->mask), 1, w->sum, 0);
-    } else if (half && dkp_copies(w, row)) {
-        dkp_with_value(w, dkp_put_op(w, DKP_NARROW, dst, 1), 1, t->value);
+        dkp_op *op = dkp_with_value(w, dkp_put_op(w, DKP_BLEND, dst, moves), (dk_real)t->c, &value[t->value]);
+        dkp_with(dkp_with_value(w, op, 1, &value[row->mask]), 1, w->sum, 0);
+    } else if (half && row->count == 1 && t->c >= 1 && t->c <= 1 && !t->scalar && row->clip <= 0 &&
+               value[t->value].kind != DK_VALUE_HALF) { /* a copy */
+        dkp_narrow(w, dst, dkp_place(w, &value[t->value]), value[t->value].kind != DK_VALUE_LOCAL);
     } else {
-        void *y = half ? w->sum : dst;
         moves = moves && !half;
         dkp_resolve_sum(w, t, row->count, y, moves);
         if (row->clip > 0) dkp_with(dkp_put_op(w, DKP_CLIP, y, moves), (dk_real)row->clip, y, moves);
-        if (half) dkp_with(dkp_put_op(w, DKP_NARROW, dst, 1), 1, y, 0);
+        if (half) dkp_narrow(w, dst, y, 0);
     }
 }
 
 enum { DKP_SAMPLES_NOISE = 1, DKP_SAMPLES_FACTORS };
 
 /* Why windows must lie in one sample each. */
-static int dkp_by_sample(const dk_run *run, const dk_pass *pass) {
-    const dk_plan *plan = dkp_plan_of(run);
-    int why = 0;
-    for (int k = 0; k < pass->count; k++) {
-        const dk_row *row = &plan->row[pass->first + k];
-        if (row->draw >= 0) why |= DKP_SAMPLES_NOISE;
-        for (int j = row->first; j < row->first + row->count; j++)
+static int dkp_by_sample(const dk_plan *plan, const dk_pass *pass) {
+    int why = pass->noises ? DKP_SAMPLES_NOISE : 0;
+    for (int k = pass->first; plan->norms && k < pass->first + pass->count; k++)
+        for (int j = plan->row[k].first; j < plan->row[k].first + plan->row[k].count; j++)
             if (plan->term[j].scalar) why |= DKP_SAMPLES_FACTORS;
-    }
     return why;
 }
 
@@ -8647,7 +8468,8 @@ typedef struct dkp_work {
     int parts;
     const dk_pass *pass; /* what it is about */
     const dk_norm *norm;
-    int slot;
+    const void *vector;
+    dk_number number;
 } dkp_work;
 
 static void dkp_part(void *arg, int i) {
@@ -8676,12 +8498,19 @@ static void dkp_share(dkp_work *w) {
 
 static size_t dkp_units(size_t n, size_t unit) { return n / unit + (n % unit > 0); }
 
+/* Where numbers may become infinite unseen: x at the end, the network's input in fp16. While they are made, a look at
+   them costs little. */
+static int dkp_watched(const dk_run *run, const dk_pass *pass) {
+    if (run->config.unchecked) return 0;
+    return pass->boundary == DK_BOUNDARY_END || dkp_plan_of(run)->number == DK_NUMBER_FP16;
+}
+
 static void dkp_run_range(const dkp_work *work, int part, size_t first, size_t end) {
     const dk_run *run = work->run;
     const dk_plan *plan = dkp_plan_of(run);
     const dk_pass *pass = work->pass;
     size_t to = end * DKP_TILE < run->size ? end * DKP_TILE : run->size;
-    int by_sample = dkp_by_sample(run, pass);
+    int by_sample = dkp_by_sample(plan, pass);
     int fetch = run->size >= (by_sample ? DKP_ALONE : DKP_FAR); /* memory can work while noise is made */
     size_t tile = fetch && !by_sample ? DKP_TILE / 2 : DKP_TILE;
     dkp_window w;
@@ -8689,7 +8518,8 @@ static void dkp_run_range(const dkp_work *work, int part, size_t first, size_t e
     size_t locals = (size_t)plan->locals;
     w.wide = w.tiles + locals * DKP_TILE;
     w.sum = w.wide + (dkp_tiles(plan) - locals) / 2 * DKP_TILE;
-    w.sample = 0, w.many = 0, w.ahead.streams = 0;
+    w.sample = 0, w.many = w.beyond = 0, w.ahead.streams = 0;
+    w.watched = dkp_watched(run, pass);
     for (size_t at = first * DKP_TILE; at < to; at += w.n) {
         size_t sample = by_sample ? at / run->dim : 0, from = at - sample * run->dim;
         size_t rest = by_sample && run->dim - from < to - at ? run->dim - from : to - at;
@@ -8706,13 +8536,24 @@ static void dkp_run_range(const dkp_work *work, int part, size_t first, size_t e
         if (resolve && fetch) dkp_look_ahead(&w);
         if (fetch && !w.draws) dkp_ask(&w.ahead, w.n);
         dkp_run_window(&w);
+        if (w.watched && pass->boundary == DK_BOUNDARY_END) {
+            size_t bad = w.at;
+            dkp_first_bad(run->x, DK_NUMBER_REAL, &bad, w.at + w.n);
+            w.beyond |= bad < w.at + w.n;
+        }
     }
+    if (w.watched) run->own.sums[part] = w.beyond;
 }
 
 static int dkp_rows(void *user, dk_run *run, const dk_pass *pass) {
-    dkp_work work = {run, dkp_run_range, dkp_units(run->size, DKP_TILE), 0, pass, NULL, 0};
+    dkp_work work = {run, dkp_run_range, dkp_units(run->size, DKP_TILE), 0, pass, NULL, NULL, DK_NUMBER_REAL};
     (void)user;
-    if (pass->count > 0) dkp_share(&work);
+    int watched = dkp_watched(run, pass);
+    run->own.beyond = watched && !pass->count;
+    if (!pass->count) return 0;
+    for (int i = 0; watched && i < run->config.threads; i++) run->own.sums[i] = 1; /* for a part that nobody does */
+    dkp_share(&work);
+    for (int i = 0; watched && i < work.parts; i++) run->own.beyond |= run->own.sums[i] > 0;
     return 0;
 }
 
@@ -8850,7 +8691,7 @@ static int dkp_norms(void *user, dk_run *run, const dk_norm *norm, double *of_sa
     int quantile = norm->kind == DK_NORM_QUANTILE;
     dkp_work work = {
         run, quantile ? dkp_quantile_range : dkp_norm_range, quantile ? batch : chunks * batch, 0, NULL, norm,
-        0};
+        NULL, DK_NUMBER_REAL};
     (void)user;
     dkp_share(&work);
     for (size_t s = 0; s < batch; s++) {
@@ -8866,66 +8707,33 @@ static int dkp_norms(void *user, dk_run *run, const dk_norm *norm, double *of_sa
     return 0;
 }
 
-/* v - v is 0 for every finite v and NaN for the others. Four stretches of n are looked at side by side, since memory gives
-   more at a time where it is read in several places. n is a constant where these two are called. */
-DKP_INLINE int dkp_bad(const dk_real *v, size_t n) {
-    int bad = 0;
-    for (size_t j = 0; j < n; j++) {
-        dk_real a = v[j], b = v[j + n], c = v[j + 2 * n], d = v[j + 3 * n];
-        bad |= !((a - a) + (b - b) + (c - c) + (d - d) >= 0);
-    }
-    return bad;
-}
-
-/* Where all bits of the exponent are set, adding its lowest one carries into the sign's place. */
-DKP_INLINE unsigned dkp_carry(uint16_t h, uint16_t lowest) { return (h & 0x7FFFu) + lowest; }
-
-DKP_INLINE int dkp_bad_half(const uint16_t *h, uint16_t lowest, size_t n) {
-    uint16_t all = 0;
-    for (size_t j = 0; j < n; j++)
-        all = (uint16_t)(all | dkp_carry(h[j], lowest) | dkp_carry(h[j + n], lowest) |
-                         dkp_carry(h[j + 2 * n], lowest) | dkp_carry(h[j + 3 * n], lowest));
-    return all >> 15;
-}
-
-DKP_INLINE size_t dkp_bad_from(const dk_real *v, size_t i, size_t end) {
-    while (i + 4 * DKP_TILE <= end && !dkp_bad(v + i, DKP_TILE)) i += 4 * DKP_TILE;
-    while (i + 4 * DKP_LOOK <= end && !dkp_bad(v + i, DKP_LOOK)) i += 4 * DKP_LOOK;
-    while (i < end && v[i] - v[i] >= 0) i++;
-    return i;
-}
-
-/* From element *at on; end if there is none. */
-DKP_INLINE void dkp_first_bad_plain(const dk_run *run, int slot, size_t *at, size_t end) {
-    size_t i = *at;
-    if (dkp_plan_of(run)->number) {
-        const uint16_t *h = dkp_half_buffer(run, slot),
-                       lowest = dkp_plan_of(run)->number == DK_NUMBER_FP16 ? 0x400 : 0x80;
-        while (i + 4 * DKP_TILE <= end && !dkp_bad_half(h + i, lowest, DKP_TILE)) i += 4 * DKP_TILE;
-        while (i + 4 * DKP_LOOK <= end && !dkp_bad_half(h + i, lowest, DKP_LOOK)) i += 4 * DKP_LOOK;
-        while (i < end && !(dkp_carry(h[i], lowest) >> 15)) i++;
-    } else {
-        i = dkp_bad_from(dkp_buffer(run, slot), i, end);
-    }
-    *at = i;
-}
-DKP_COMPILE_TWICE(dkp_first_bad, (const dk_run *run, int slot, size_t *at, size_t end), (run, slot, at, end))
-
 static void dkp_look_range(const dkp_work *work, int part, size_t first, size_t end) {
     size_t size = work->run->size, to = end * DKP_TILE < size ? end * DKP_TILE : size;
     size_t bad = first * DKP_TILE;
-    dkp_first_bad(work->run, work->slot, &bad, to);
+    dkp_first_bad(work->vector, work->number, &bad, to);
     work->run->own.sums[part] = (double)(bad < to ? bad : size);
 }
 
-static int dkp_find_bad(void *user, dk_run *run, int slot, size_t *bad) {
-    dkp_work work = {run, dkp_look_range, dkp_units(run->size, DKP_TILE), 0, NULL, NULL, slot};
-    (void)user;
+/* The first element of a vector of the run's size that is NaN or infinite; the size if there is none. */
+static size_t dkp_find_in(dk_run *run, const void *vector, dk_number number) {
+    size_t bad = 0;
+    if (run->size < DKP_ALONE) {
+        dkp_first_bad(vector, number, &bad, run->size);
+        return bad;
+    }
+    dkp_work work = {run, dkp_look_range, dkp_units(run->size, DKP_TILE), 0, NULL, NULL, vector, number};
     for (int i = 0; i < run->config.threads; i++) run->own.sums[i] = 0; /* a part that nobody looks at is bad */
     dkp_share(&work);
-    *bad = run->size;
+    bad = run->size;
     for (int i = 0; i < work.parts; i++)
-        if (run->own.sums[i] < (double)*bad) *bad = (size_t)run->own.sums[i];
+        if (run->own.sums[i] < (double)bad) bad = (size_t)run->own.sums[i];
+    return bad;
+}
+
+static int dkp_find_bad(void *user, dk_run *run, int slot, size_t *bad) {
+    dk_number number = dkp_plan_of(run)->number;
+    (void)user;
+    *bad = dkp_find_in(run, number ? (void *)dkp_half_buffer(run, slot) : (void *)dkp_buffer(run, slot), number);
     return 0;
 }
 
@@ -8960,7 +8768,7 @@ static dkp_sizes dkp_workspace(const dk_plan *p, const dk_config *c) {
     s.buffers = dkp_up(dkp_more(0, (size_t)p->buffers, numbers * sizeof(dk_real)));
     s.halves = dkp_up(dkp_more(0, (size_t)p->halves, numbers * sizeof(uint16_t)));
     s.tiles = dkp_up(dkp_more(0, parts, tiles * sizeof(dk_real)));
-    s.noise = asked ? dkp_up(dkp_more(0, (size_t)p->noises, numbers * sizeof(dk_real))) : 0;
+    s.noise = asked ? dkp_up(dkp_more(0, (size_t)p->own.noises, numbers * sizeof(dk_real))) : 0;
     s.scalars = dkp_up(dkp_more(0, dkp_scalars(p, c), sizeof(double)));
     s.sums = dkp_up(dkp_more(0, sums > parts ? sums : parts, sizeof(double)));
     s.streams = dkp_up(dkp_streams_bytes(c));
@@ -8989,8 +8797,9 @@ DK_API dk_status dk_denoised(dk_run *run, dk_real *out) {
             c[count] = (dk_real)(weight * call->d_f), value[count++] = first->output + k - first->branch;
         }
     for (size_t at = 0, n = DKP_TILE / 4; at < run->size; at += n) {
-        dkp_op op[2] = {{DKP_SUM, 0, 0, (char *)(out + at), {NULL}, {0}, NULL, NULL},
-                        {DKP_CLIP, 0, 0, (char *)(out + at), {NULL}, {0}, NULL, NULL}};
+        dkp_op op[2];
+        op[0].what = DKP_SUM, op[1].what = DKP_CLIP;
+        op[0].terms = op[1].terms = 0, op[0].moves = op[1].moves = 0, op[0].y = op[1].y = (char *)(out + at);
         if (run->size - at < n) n = run->size - at;
         for (int i = 0; i < count; i++) {
             int slot = p->value[value[i]].slot;
@@ -9001,7 +8810,7 @@ DK_API dk_status dk_denoised(dk_run *run, dk_real *out) {
         dkp_with(&op[1], (dk_real)call->clip, out + at, 0);
         dkp_run_ops(run, op, 1 + (call->clip > 0), 0, n, NULL);
     }
-    for (size_t i = 0; dkp_plan_of(run)->masked > 1 && i < run->size; i++)
+    for (size_t i = 0; dkp_plan_of(run)->own.masked > 1 && i < run->size; i++)
         out[i] = (1 - run->config.mask[i]) * out[i] + run->config.mask[i] * run->config.known[i];
     return DK_OK;
 }
@@ -9130,7 +8939,7 @@ static dk_status dkp_check_head(dk_run *run, const unsigned char *bytes, size_t 
 }
 
 /* Where step-size control stands. Levels follow from it and from the config. */
-static void dkp_pace_io(dkp_bytes *io, dk_pace *p) {
+static void dkp_pace_io(dkp_bytes *io, dkp_pace *p) {
     double *const reals[] = {&p->at, &p->next, &p->h, &p->slope, &p->inverse_error[0], &p->inverse_error[1]};
     int *const wholes[] = {&p->accepted, &p->rejected, &p->calls, &p->draws,
                            &p->phase,    &p->place,    &p->kept,  &p->rejecting};
@@ -9144,7 +8953,7 @@ static void dkp_pace_io(dkp_bytes *io, dk_pace *p) {
 enum { DKP_MOST_COUNT = 100000000 }; /* of evaluations and draws */
 
 /* Whether a run of this config can stand there; if it can, its levels. What is saved may be made up. */
-DKP_ONCE static int dkp_pace_fits(dk_run *run, dk_pace *p, int finished) {
+DKP_ONCE static int dkp_pace_fits(dk_run *run, dkp_pace *p, int finished) {
     dkp_recording recording;
     dk_recorder *r = dkp_recorder_in(&recording);
     int steps = run->config.steps;
@@ -9240,7 +9049,7 @@ static int dkp_cursor_fits(const dk_plan *p, const dkp_cursor *at) {
 /* With step-size control the plan of the attempt that was saved is recorded anew. At the end there is none. Where the save
    does not fit, the run is what it was. */
 static int dkp_load_cursor(dk_run *run, dkp_bytes *io, dkp_cursor *at) {
-    dk_pace here = run->own.pace, saved = here;
+    dkp_pace here = run->own.pace, saved = here;
     int control = dkp_plan_of(run)->attempt;
     uint64_t hash = 0;
     if (control) {
@@ -9290,7 +9099,7 @@ DK_API dk_status dk_load(dk_run *run, const void *bytes, size_t size) {
     dkp_save_body(run, &io);
     dkp_run *own = &run->own;
     own->pass = (int)at.pass, own->finished = at.flags == 2;
-    own->again = own->waiting = at.flags == 1;
+    own->again = own->waiting = own->beyond = at.flags == 1;
     own->ended = (dk_status)at.ended;
     dkp_text why = {own->why, DK_MESSAGE_SIZE, 0};
     dkp_put(&why, "the run had ended before it was saved: ");
@@ -9444,7 +9253,7 @@ static double dkp_stage_in_time(dk_recorder *r, double share) {
 /* D of the stage that ComfyUI's singlestep methods have behind alpha = 0. */
 static dk_vec dkp_pure_stage(dk_recorder *r, dk_vec D) {
     dk_vec guidance;
-    dk_level middle = dkp_level_at_flow(&r->config->schedule, 0.9999);
+    dk_level middle = dkp_at_unit(&r->config->schedule, DK_UNIT_FLOW, 0.9999);
     if (dkp_gauge_alpha(r, &r->from) > 0) return D;
     return dkp_direction(r, dkp_ddim_step(&r->from, &middle, r->x, D), &middle, &guidance);
 }
@@ -9473,6 +9282,16 @@ static dk_vec dkp_dpm_v2_average(const dkp_history *past, double span) {
            long_one = last + span - short_one;
     double share = dkp_expm1(-0.5 * (last + span)) / dkp_expm1(-span), half = 0.5 * short_one / long_one;
     return dkr_mix(share * (1 + half), past->v[0], -share * half, past->v[1]);
+}
+
+/* Whether an average is one of these two. */
+static int dkp_other_average(const dk_recorder *r, const dkp_history *past, int n, double from, double span,
+                             dk_vec *average) {
+    int ahead = (past->at[0] - from) / span > 1e-9; /* a corrector's node */
+    if (dkp_quirk(r, DK_QUIRK_IPNDM_V) && n > 2 && !ahead) *average = dkp_ipndm_v_average(past, n, from, span);
+    else if (dkp_quirk(r, DK_QUIRK_DPM_V2) && n == 2 && span > 0) *average = dkp_dpm_v2_average(past, span);
+    else return 0;
+    return 1;
 }
 
 /* Level k of a table with n levels, k = -1: clean data. VP: Ho et al. 2020 with betas beta(t)/N, else times from 0 to the
@@ -10943,18 +10762,19 @@ static dk_status dkp_say_table(dkp_job *j) {
             return DKP_REFUSE(trained_betas, "as many numbers as num_train_timesteps says");
         *s = dk_vp_table(j->more->table, T);
     } else {
-        if (betas != DK_BETAS_COSINE && !(DKP_SAYS(beta_start) > 0 && DKP_SAYS(beta_start) < 1))
+        int spaced = dkp_spaced_betas((dk_betas)betas);
+        if (spaced && !(DKP_SAYS(beta_start) > 0 && DKP_SAYS(beta_start) < 1))
             return DKP_REFUSE(beta_start, "> 0 and < 1");
-        if (betas != DK_BETAS_COSINE && !(DKP_SAYS(beta_end) > 0 && DKP_SAYS(beta_end) < 1))
+        if (spaced && !(DKP_SAYS(beta_end) > 0 && DKP_SAYS(beta_end) < 1))
             return DKP_REFUSE(beta_end, "> 0 and < 1");
-        *s = dk_vp_discrete((dk_betas)betas, T, dkp_or(DKP_SAYS(beta_start), 0), dkp_or(DKP_SAYS(beta_end), 0));
+        *s = dk_vp_discrete((dk_betas)betas, T, spaced ? DKP_SAYS(beta_start) : 0, spaced ? DKP_SAYS(beta_end) : 0);
         s->quirks |= DK_QUIRK_FLOAT_TABLE;
     }
     if (shift <= 0) return DKP_REFUSE(snr_shift_scale, "> 0");
     if (shift > 0) s->shift = dkp_sqrt(shift);
     if (DKP_FLAG(rescale_betas_zero_snr)) s->zero_terminal_snr = 1;
     if (s->zero_terminal_snr && (j->of->flags & DKP_ALMOST)) s->quirks |= DK_QUIRK_TERMINAL_ALPHA;
-    j->c->condition = DK_CONDITION_T;
+    j->c->condition = DK_UNIT_T;
     return DK_OK;
 }
 
@@ -11046,11 +10866,11 @@ static dk_status dkp_say_flow_sigmas(dkp_job *j, dk_spacing conversion) {
         dkp_say_shift(j, &shift) != DK_OK)
         return DK_ERROR_CONFIG;
     if (!(shift > 0)) return DKP_REFUSE(flow_shift, "> 0");
-    c->condition = DK_CONDITION_FLOW, c->condition_scale = T, c->condition_rounding = DK_ROUND_DOWN;
+    c->condition = DK_UNIT_FLOW, c->condition_scale = T, c->condition_rounding = DK_ROUND_DOWN;
     if (conversion == DK_SPACING_KARRAS &&
         from_one) { /* sigma/alpha by the table, which the network knows nothing of */
         if (dkp_say_table(j) != DK_OK) return DK_ERROR_CONFIG;
-        c->condition = DK_CONDITION_FLOW, c->network_schedule = dk_flow(1);
+        c->condition = DK_UNIT_FLOW, c->network_schedule = dk_flow(1);
         c->grid.final = least ? DK_FINAL_LAST : DK_FINAL_ZERO;
         return dkp_say_converted(j, conversion, 0);
     }
@@ -11086,7 +10906,7 @@ static dk_status dkp_say_vp(dkp_job *j) {
     if (dkp_say_conversion(j, &conversion) != DK_OK || dkp_say_prediction(j) != DK_OK) return DK_ERROR_CONFIG;
     if (DKP_FLAG(use_flow_sigmas)) return dkp_say_flow_sigmas(j, conversion);
     if (dkp_say_table(j) != DK_OK) return DK_ERROR_CONFIG;
-    if (DKP_SAYS(timestep_type) > 0 && c->prediction == DK_PREDICT_V) c->condition = DK_CONDITION_C_NOISE;
+    if (DKP_SAYS(timestep_type) > 0 && c->prediction == DK_PREDICT_V) c->condition = DK_UNIT_C_NOISE;
     g->spacing =
         linspace ? DK_SPACING_LINSPACE : (dk_spacing)(DK_SPACING_LEADING + (int)DKP_SAYS(timestep_spacing));
     g->rounding = linspace && !(flags & DKP_WHOLE) ? DK_ROUND_NONE : DK_ROUND_NEAREST;
@@ -11131,7 +10951,7 @@ static dk_status dkp_say_flow(dkp_job *j) {
     c->grid.terminal = dkp_or(DKP_SAYS(shift_terminal), 0);
     if (!(c->grid.terminal < 1)) return DKP_REFUSE(shift_terminal, "> 0 and < 1");
     c->prediction = DK_PREDICT_VELOCITY, c->negated = inverted;
-    c->condition = inverted ? DK_CONDITION_DATA : DK_CONDITION_FLOW;
+    c->condition = inverted ? DK_UNIT_DATA : DK_UNIT_FLOW;
     c->condition_scale = DKP_SAYS(num_train_timesteps);
     if (to_zero) c->schedule.t_min = 0, c->grid.spacing = DK_SPACING_UNIFORM, c->grid.final = DK_FINAL_MIN;
     if (conversion == DK_SPACING_DEFAULT) return DK_OK;
@@ -11146,7 +10966,7 @@ static dk_status dkp_say_minimax(dkp_job *j) {
     if (!(DKP_SAYS(shift) > 0)) return DKP_REFUSE(shift, "> 0");
     c->schedule = dk_flow(DKP_SAYS(shift));
     c->grid.spacing = DK_SPACING_UNIFORM, c->grid.final = DK_FINAL_LAST;
-    c->prediction = DK_PREDICT_VELOCITY, c->condition = DK_CONDITION_DATA, c->negated = 1;
+    c->prediction = DK_PREDICT_VELOCITY, c->condition = DK_UNIT_DATA, c->negated = 1;
     return DK_OK;
 }
 
@@ -11167,7 +10987,7 @@ static dk_status dkp_say_edm(dkp_job *j) {
     if (DKP_SAYS(rho) <= 0) return DKP_REFUSE(rho, "> 0");
     c->schedule = dk_edm(DKP_SAYS(sigma_min), DKP_SAYS(sigma_max));
     c->negated = c->prediction == DK_PREDICT_V;
-    c->prediction = DK_PREDICT_EDM, c->sigma_data = DKP_SAYS(sigma_data), c->condition = DK_CONDITION_C_NOISE;
+    c->prediction = DK_PREDICT_EDM, c->sigma_data = DKP_SAYS(sigma_data), c->condition = DK_UNIT_C_NOISE;
     c->grid.spacing = DKP_SAYS(sigma_schedule) > 0 ? DK_SPACING_EXPONENTIAL : DK_SPACING_KARRAS;
     c->grid.a = c->grid.spacing == DK_SPACING_KARRAS ? dkp_or(DKP_SAYS(rho), 0) : 0;
     c->grid.final = DKP_SAYS(final_sigmas_type) > 0 ? DK_FINAL_LAST : DK_FINAL_ZERO;
@@ -11178,7 +10998,7 @@ static dk_status dkp_say_edm(dkp_job *j) {
 static dk_status dkp_say_cosine_edm(dkp_job *j) {
     if (dkp_say_edm(j) != DK_OK) return DK_ERROR_CONFIG;
     j->c->network_schedule = dk_cosine_flow();
-    j->c->condition = DK_CONDITION_T, j->c->condition_scale = 2 / dkp_pi;
+    j->c->condition = DK_UNIT_T, j->c->condition_scale = 2 / dkp_pi;
     return DK_OK;
 }
 
@@ -11192,7 +11012,7 @@ static dk_status dkp_say_consistency(dkp_job *j) {
     if (n > T) return DKP_REFUSE(num_train_timesteps, "at least the number of steps");
     c->schedule = dk_edm(low, high);
     c->prediction = DK_PREDICT_EDM, c->sigma_data = DKP_SAYS(sigma_data);
-    c->condition = DK_CONDITION_C_NOISE, c->condition_scale = 1000;
+    c->condition = DK_UNIT_C_NOISE, c->condition_scale = 1000;
     g->spacing = DK_SPACING_KARRAS, g->a = rho, g->final = DK_FINAL_MIN;
     if (!(ramp > 0 && ramp < 1)) {
         if (n > 1) g->final = DK_FINAL_LAST;
@@ -11217,7 +11037,7 @@ static dk_status dkp_say_trigflow(dkp_job *j) {
 static dk_status dkp_say_crash(dkp_job *j) {
     if (DKP_SAYS(trained_betas) > 0) return DKP_REFUSE(trained_betas, "null for this class");
     j->c->schedule = dk_cosine_flow(), j->c->prediction = DK_PREDICT_V;
-    j->c->condition = DK_CONDITION_T, j->c->condition_scale = 2 / dkp_pi;
+    j->c->condition = DK_UNIT_T, j->c->condition_scale = 2 / dkp_pi;
     j->c->grid.spacing = DK_SPACING_CRASH, j->c->grid.final = DK_FINAL_MIN;
     return DK_OK;
 }
@@ -11228,7 +11048,7 @@ static dk_status dkp_say_wuerstchen(dkp_job *j) {
     if (fabs(DKP_SAYS(scaler) - 1) > 0) return DKP_REFUSE(scaler, "1");
     j->c->schedule = dkp_schedule(DK_FAMILY_VP_COSINE, DKP_SAYS(s), 0);
     j->c->schedule.sigma_min = dkp_sqrt(1e-4 / 0.9999), j->c->schedule.sigma_max = dkp_sqrt(0.9999 / 1e-4);
-    j->c->prediction = DK_PREDICT_EPS, j->c->condition = DK_CONDITION_T;
+    j->c->prediction = DK_PREDICT_EPS, j->c->condition = DK_UNIT_T;
     j->c->grid.spacing = DK_SPACING_UNIFORM, j->c->grid.final = DK_FINAL_MIN;
     return DK_OK;
 }
@@ -11239,7 +11059,7 @@ static dk_status dkp_say_ve(dkp_job *j) {
         return DKP_REFUSE(sampling_eps, ">= 0 and < 1");
     j->c->schedule = dk_ve(DKP_SAYS(sigma_min), DKP_SAYS(sigma_max));
     j->c->schedule.t_min = DKP_SAYS(sampling_eps);
-    j->c->prediction = DK_PREDICT_SCORE, j->c->condition = DK_CONDITION_SIGMA;
+    j->c->prediction = DK_PREDICT_SCORE, j->c->condition = DK_UNIT_SIGMA;
     j->c->grid.spacing = DK_SPACING_UNIFORM, j->c->grid.final = DK_FINAL_ZERO;
     j->c->sampler.sde.snr = DKP_SAYS(snr), j->c->sampler.sde.langevin_steps = (int)DKP_SAYS(correct_steps);
     return DK_OK;
@@ -11252,7 +11072,7 @@ static dk_status dkp_say_vp_sde(dkp_job *j) {
     if (!(least >= 0 && least < 1)) return DKP_REFUSE(sampling_eps, ">= 0 and < 1");
     j->c->schedule = dk_vp(low, high);
     j->c->schedule.t_min = least;
-    j->c->prediction = DK_PREDICT_EPS, j->c->condition = DK_CONDITION_T;
+    j->c->prediction = DK_PREDICT_EPS, j->c->condition = DK_UNIT_T;
     j->c->grid.spacing = DK_SPACING_UNIFORM, j->c->grid.final = DK_FINAL_ZERO;
     return DK_OK;
 }
@@ -11544,7 +11364,7 @@ static dk_status dkp_say_all(dkp_job *j) {
     memset(&c->network_schedule, 0, sizeof c->network_schedule);
     c->sigma_data = 0, c->negated = 0;
     c->prediction = DK_PREDICT_DEFAULT;
-    c->condition = DK_CONDITION_DEFAULT, c->condition_scale = 0, c->condition_rounding = DK_ROUND_NONE;
+    c->condition = DK_UNIT_DEFAULT, c->condition_scale = 0, c->condition_rounding = DK_ROUND_NONE;
     if (dk_config_named(c, name) != DK_OK || j->of->levels(j) != DK_OK ||
         (j->of->method && j->of->method(j) != DK_OK))
         return DK_ERROR_CONFIG;

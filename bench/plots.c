@@ -94,7 +94,7 @@ static double time_steps(const char *sampler, size_t n, int threads) {
     c.sampler = dk_sampler_named(sampler), c.prediction = DK_PREDICT_VELOCITY, c.steps = 20, c.dim = n;
     c.start = DK_START_STATE, c.threads = threads;
     if (dk_record(&plan, &c)) fail(dk_message(&c));
-    size_t bytes = dk_workspace_size(&plan, &c);
+    size_t bytes = dk_run_size(&plan, &c);
     void *memory = malloc(bytes);
     dk_real *x = (dk_real *)malloc(n * sizeof *x);
     if (!memory || !x) fail("not enough memory");
@@ -191,7 +191,7 @@ static double time_setup(const char *sampler, int steps) {
     double best = 1e30;
     memset(&c, 0, sizeof c);
     c.schedule = dk_vp_scaled_linear(), c.sampler = dk_sampler_named(sampler), c.steps = steps, c.dim = 1;
-    size_t bytes = dk_run_size(&c);
+    size_t bytes = dk_run_size(NULL, &c);
     void *memory = malloc(bytes);
     dk_real x = 0;
     if (!memory || !bytes) fail(bytes ? "not enough memory" : dk_message(&c));

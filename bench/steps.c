@@ -36,7 +36,7 @@ static void prepare(subject *s, const char *sampler, dk_prediction prediction, d
     s->c.sampler = dk_sampler_named(sampler), s->c.prediction = prediction, s->c.number = number;
     s->c.steps = steps, s->c.dim = n, s->c.start = DK_START_STATE, s->c.unchecked = 1, s->c.threads = threads;
     if (dk_record(&s->plan, &s->c)) fail(dk_message(&s->c));
-    s->bytes = dk_workspace_size(&s->plan, &s->c);
+    s->bytes = dk_run_size(&s->plan, &s->c);
     s->x = (dk_real *)malloc(n * sizeof *s->x);
     s->memory = malloc(s->bytes);
     if (!s->x || !s->memory) fail("not enough memory");
@@ -53,11 +53,12 @@ static void begin(subject *s, dk_run *run) {
     if (dk_begin_plan(run, &s->plan, &s->c, s->x, s->memory, s->bytes)) fail(run->message);
 }
 
-/* Where outputs are checked they begin as NaN at the first and the last element and once in every 1024. */
+/* Where outputs are checked, some elements begin as NaN. */
 static void write_marks(const dk_eval *e) {
-    for (size_t i = 0, last = e->dim - 1; i <= last; i = i < last && i + 1024 > last ? last : i + 1024) {
-        if (e->output) e->output[i] = 0;
-        else e->output_half[i] = 0;
+    size_t chunk = dkp_chunk(e->dim);
+    for (size_t left = e->dim; left > 0; left -= left < chunk ? left : chunk) {
+        if (e->output) e->output[left - 1] = 0;
+        else e->output_half[left - 1] = 0;
     }
 }
 

@@ -80,11 +80,11 @@ static const option options[] = {
     {"round", CHOICE, AT(c.grid.rounding), RUNS, "none|nearest|down", DK_ROUND_NONE, "rounding of timesteps"},
     {"levels", NUMBERS, AT(c.grid), RUNS, "V1,V2,...", 0,
      "the grid itself, steps + 1 numbers, taken verbatim;"},
-    {"unit", CHOICE, AT(c.grid.unit), RUNS, "t|sigma|flow|lambda", DK_UNIT_T, "  and what they are"},
+    {"unit", CHOICE, AT(c.grid.unit), RUNS, "t|sigma|flow|lambda|c_noise|data|angle", DK_UNIT_T, "  and what they are"},
     {"prediction", CHOICE, AT(c.prediction), MODEL, "x0|eps|v|velocity|score|edm", DK_PREDICT_X0,
      "what the network predicts"},
     {"sigma-data", REAL, AT(c.sigma_data), MODEL, "X", 0, "edm prediction: deviation of the data (0.5)"},
-    {"condition", CHOICE, AT(c.condition), MODEL, "t|timestep|sigma|flow|c_noise|lambda|data", DK_CONDITION_T,
+    {"condition", CHOICE, AT(c.condition), MODEL, "t|sigma|flow|lambda|c_noise|data|angle", DK_UNIT_T,
      "what the network is told"},
     {"condition-scale", REAL, AT(c.condition_scale), MODEL, "X", 0, "multiplies what it is told (1)"},
     {"sampler", SAMPLER, AT(c.sampler), RUNS | INVERT, "NAME", 0,
@@ -701,7 +701,7 @@ static int run_levels(arguments *a) {
 static void print_plan_json(const dk_plan *p) {
     static const char *const boundaries[] = {"end", "call", "norm", "hook"};
     printf("{\"steps\": %d, \"buffers\": %d, \"locals\": %d, \"noises\": %d,\n", p->steps,
-           p->buffers, p->locals, p->noises);
+           p->buffers, p->locals, p->own.noises);
     printf("\"levels\": [");
     for (int i = 0; i < p->levels; i++)
         printf("%s\n{\"t\": %s, \"alpha\": %s, \"sigma\": %s}", i ? "," : "", json(p->level[i].t).s,

@@ -74,7 +74,7 @@ int main(int argc, char **argv) {
     draw(&net, &c, NULL, NULL);
 
     /* 5. As the next digit, with a soft edge: the estimate is drawn towards what is known, by the mask's weight. */
-    c = plain, c.mask = mask, c.known = drawn, c.blend = DK_BLEND_DENOISED, c.start = DK_START_DATA;
+    c = plain, c.mask = mask, c.known = drawn, c.blend = DK_BLEND_DENOISED, c.start = DK_START_DATA, c.grid.strength = 1;
     fade(4, 16);
     draw(&net, &c, next_digit, drawn);
 

@@ -113,7 +113,7 @@ static inline dk_sampler check_tableau(const char *tableau) {
     return s;
 }
 
-static inline dk_sampler check_exponential(const dk_exponential *method) {
+static inline dk_sampler check_exponential(const char *method) {
     dk_sampler s;
     memset(&s, 0, sizeof s);
     s.exponential = method;

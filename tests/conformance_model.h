@@ -335,7 +335,7 @@ static verdict run_config(replay *r, dk_real *x, int n) {
     r->c.noise = source_from(r->draw ? r->draw : recorded_noise, r);
     if (r->c.sigma_data <= 0) r->c.sigma_data = 0.5;
     r->c.grid.spacing = DK_SPACING_LEVELS, r->c.grid.levels = r->levels;
-    r->c.condition = DK_CONDITION_FLOW; /* finite at every level */
+    r->c.condition = DK_UNIT_FLOW; /* finite at every level */
     static dk_run run;
     if (dk_begin(&run, &r->c, x, NULL, 0) == DK_OK) {
         if (r->drive) r->drive(r, &run);

@@ -372,7 +372,7 @@ static verdict likelihood_case(replay *r, double *worst) {
     r->c.sampler = dk_sampler_named("rk45");
     r->c.sampler.control.rtol = r->c.sampler.control.atol = DOUBLES ? 1e-10 : 1e-5;
     r->c.grid = dk_grid_levels(r->levels, DK_UNIT_SIGMA);
-    r->c.steps = 1, r->c.dim = (size_t)n, r->c.condition = DK_CONDITION_FLOW;
+    r->c.steps = 1, r->c.dim = (size_t)n, r->c.condition = DK_UNIT_FLOW;
     if (log_likelihood(&r->c, denoise, r, x, v, &got) != DK_OK) reason = dk_message(&r->c);
     *worst = error_of(got, want);
     return *worst <= tolerance(1e-7) ? OK : FAIL;

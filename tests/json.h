@@ -72,7 +72,7 @@ static inline const char *json_value(const char *s, json *v) {
         v->kind = JSON_STRING;
         return json_text(s, &v->string);
     }
-    static const struct {
+    const struct { /* not static: tcc's NAN is no constant */
         const char *word;
         json_kind kind;
         double number;

@@ -124,7 +124,7 @@ static int list_sigmas(dk_config *c, const char *class_name, double *out, int ma
     class_list l;
     if ((class_lists(class_name) & NO_SIGMAS) || !list_begin(&l, c, class_name, out, max)) return 0;
     int last = l.steps + l.again, doubled = (l.flags & DOUBLED) != 0, zeros = (l.flags & MORE_ZEROS) != 0;
-    int data = l.c.condition == DK_CONDITION_DATA, flow = data || l.c.condition == DK_CONDITION_FLOW;
+    int data = l.c.condition == DK_UNIT_DATA, flow = data || l.c.condition == DK_UNIT_FLOW;
     for (int i = 0; i <= last - ((l.flags & NO_FINAL) != 0); i++) {
         dk_level at = l.plan.level[i < l.steps ? i : l.steps];
         double v = flow ? at.sigma / (at.alpha + at.sigma) : dk_noise_level(at);

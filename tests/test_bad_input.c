@@ -78,7 +78,7 @@ static const field fields[] = {
     WHOLE("vp_linear", schedule.quirks, "RR.RR", "bits of DK_QUIRK_... that are a schedule's"),
     WHOLE("flow", prediction, "RR..R", "default|x0|eps|v|velocity|score|edm"),
     REAL("flow", sigma_data, "RRRR...", "> 0 (0: 0.5)"),
-    WHOLE("flow", condition, "RR..R", "default|t|timestep|sigma|flow|c_noise|lambda|data"),
+    WHOLE("flow", condition, "RR..R", "default|t|sigma|flow|lambda|c_noise|data|angle"),
     REAL("flow", condition_scale, "RRR....", "finite (0: 1)"),
     WHOLE("flow", condition_rounding, "RR..R", "none|nearest|down"),
     WHOLE("flow", negated, "RR..R", "0 or 1"),
@@ -152,7 +152,7 @@ static const field fields[] = {
     WHOLE("flow", grid.rising, "RR..R", "0 or 1"),
     WHOLE("flow", grid.quirks, "RR.RR", "bits of DK_QUIRK_... that are a grid's"),
     WHOLE("flow", grid.travel, "RR..R", "0 or 1"),
-    WHOLE("edm", grid.unit, "RR..R", "t|sigma|flow|lambda"),
+    WHOLE("edm", grid.unit, "RR..R", "default|t|sigma|flow|lambda|c_noise|data|angle"),
     WHOLE("edm", grid.level_count, "RRRRR", "2 .. 1000000"),
     WHOLE("flow", blend, "RR..R", "state|fixed|denoised|both"),
     KIND(noise),
@@ -603,11 +603,10 @@ static void what_is_missing_is_named(void **state) {
     assert_int_equal(dk_resolve(NULL), DK_ERROR_CONFIG);
     assert_int_equal(dk_record(NULL, &c), DK_ERROR_CONFIG);
     assert_string_equal(c.message, "plan = NULL: must be a dk_plan");
-    assert_int_equal(dk_plan_size(NULL), 0);
-    assert_int_equal(dk_run_size(NULL), 0);
+    assert_int_equal(dk_run_size(NULL, NULL), 0);
     assert_int_equal(dk_levels(NULL, DK_UNIT_T, numbers, 2), 0);
-    assert_int_equal(dk_workspace_size(NULL, &c), 0);
-    assert_int_equal(dk_workspace_size(&empty, NULL), 0);
+    assert_int_equal(dk_levels(&c, DK_UNIT_T, NULL, 2), c.steps + 1);
+    assert_int_equal(dk_run_size(&empty, NULL), 0);
     assert_int_equal(dk_plan_copy(NULL, &empty), DK_ERROR_CONFIG);
     assert_int_equal(dk_plan_equal(NULL, &empty, 0, NULL), 0);
     assert_int_equal(dk_plan_text(NULL, &byte, 1), 0);
@@ -867,7 +866,7 @@ static void networks_that_misbehave_are_named_and_repeated(void **state) {
                                               DK_ERROR_NOT_FINITE};
     static const char *const messages[ENTER] = {
         "", "the denoiser returned nonzero at step 1 of 3 (evaluation 1)",
-        "the network has not written its output at step 1 of 3 (evaluation 1), sample 0, element 0",
+        "the network has not written its output at step 1 of 3 (evaluation 1), sample 0, element 5",
         "the network's output is NaN or infinite at step 1 of 3 (evaluation 1), sample 0, element 3",
         "the network's output is NaN or infinite at step 1 of 3 (evaluation 1), sample 0, element 5"};
     dk_real well[6], x[6];
@@ -1000,7 +999,7 @@ static void recording_functions_that_grow_are_refused(void **state) {
     (void)state;
     c.sampler.record = record_growing;
     grown = 0;
-    assert_int_equal(dk_begin(&run, &c, x, memory, dk_run_size(&c)), DK_OK);
+    assert_int_equal(dk_begin(&run, &c, x, memory, dk_run_size(NULL, &c)), DK_OK);
     grown = 100;
     assert_int_equal(dk_continue(&run, bounded, NULL), DK_ERROR_MEMORY);
     /* which of the two depends on the size of a number */

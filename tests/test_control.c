@@ -23,7 +23,7 @@ static double exact(const check_gaussian *g, dk_level from, dk_level to, double 
 }
 
 /* Error at the end of a run; pace: how it went. */
-static double run_error(dk_config *c, int *calls, dk_pace *pace) {
+static double run_error(dk_config *c, int *calls, dkp_pace *pace) {
     check_gaussian g = {0.7, 0.5, DK_PREDICT_X0, 0, 0};
     dk_real x[DIM], start[DIM];
     double worst = 0;
@@ -52,7 +52,7 @@ static void errors_follow_the_tolerance(void **state) {
             double error[2];
             int calls[2];
             for (int i = 0; i < 2; i++) {
-                dk_pace pace;
+                dkp_pace pace;
                 dk_config c = config_of(schedules[s], controlled[k], i ? 1e-4 : 1e-2);
                 error[i] = run_error(&c, &calls[i], &pace);
                 if (!(error[i] < 30 * c.sampler.control.rtol))
@@ -65,7 +65,7 @@ static void errors_follow_the_tolerance(void **state) {
 /* Dormand & Prince: two evaluations to begin with, then six for each attempt, for the seventh is the next step's first.
    DPM-Solver-23: three for each step, but the first of them is not repeated after a rejected one. */
 static void evaluations_are_not_repeated(void **state) {
-    dk_pace pace;
+    dkp_pace pace;
     int calls;
     (void)state;
     dk_config c = config_of("edm", "rk45", 1e-6);
@@ -181,7 +181,7 @@ static void the_memory_named_beforehand_is_enough(void **state) {
         dk_real x[DIM];
         dk_config c = config_of("flow", controlled[k], 1e-3);
         c.start = DK_START_NOISE;
-        size_t bytes = dk_run_size(&c);
+        size_t bytes = dk_run_size(NULL, &c);
         char *memory = (char *)malloc(bytes);
         dk_run run;
         assert_int_equal(dk_begin(&run, &c, x, memory, bytes - 1), DK_ERROR_MEMORY);

@@ -10,7 +10,7 @@ static const dk_real soft[DIM] = {1, (dk_real)0.25, (dk_real)0.75, 0},
 static dk_config masked(const char *schedule, const char *sampler, dk_blend blend) {
     dk_config c = check_config(schedule, sampler, 4);
     c.grid = dk_grid_levels(down, DK_UNIT_SIGMA);
-    c.dim = DIM, c.prediction = DK_PREDICT_X0, c.condition = DK_CONDITION_SIGMA;
+    c.dim = DIM, c.prediction = DK_PREDICT_X0, c.condition = DK_UNIT_SIGMA;
     c.mask = soft, c.known = data, c.blend = blend;
     return c;
 }
@@ -63,7 +63,7 @@ static void known_data_keep_their_noise(void **state) {
                 s->control.rtol = s->control.atol = s->churn = 0;
                 dk_normals(c.seed, 0, 0, 0, DIM, w.z);
                 memcpy(x, data, sizeof x);
-                c.start = DK_START_DATA;
+                c.start = DK_START_DATA, c.grid.strength = 1;
                 if (dk_sample(&c, watching, &w, x)) fail_msg("%s: %s", name, dk_message(&c));
                 if (w.bad) fail_msg("%s on %s, blend %d: %d", name, schedules[f], blend, w.bad);
                 check_near((double)x[0], (double)data[0], 200 * check_tiny, name);
@@ -150,7 +150,7 @@ static void a_mask_may_follow_the_level(void **state) {
     dk_real x[DIM];
     (void)state;
     memcpy(x, data, sizeof x);
-    c.mask = t.mask, c.start = DK_START_DATA, c.progress = by_threshold, c.progress_user = &t;
+    c.mask = t.mask, c.start = DK_START_DATA, c.grid.strength = 1, c.progress = by_threshold, c.progress_user = &t;
     assert_int_equal(dk_sample(&c, check_nonlinear, NULL, x), DK_OK);
     assert_memory_equal(t.open, open, sizeof open);
     assert_memory_equal(&x[0], &data[0], sizeof x[0]);
@@ -192,7 +192,7 @@ static void fixed_noise_is_drawn_once(void **state) {
             dk_real x[DIM] = {0};
             int draws[5] = {0};
             dk_config c = masked("flow", "heun", (dk_blend)blend);
-            c.noise.fn = counts, c.noise.user = draws, c.start = (dk_start)start;
+            c.noise.fn = counts, c.noise.user = draws, c.start = (dk_start)start, c.grid.strength = 1;
             assert_int_equal(dk_sample(&c, check_nonlinear, NULL, x), DK_OK);
             assert_int_equal(draws[0], blend != DK_BLEND_DENOISED || start != DK_START_STATE);
             for (int i = 1; i < 5; i++) assert_int_equal(draws[i], 0);
@@ -204,7 +204,7 @@ static void targets_hold_at_any_step_size(void **state) {
     dk_real x[DIM];
     (void)state;
     memcpy(x, data, sizeof x);
-    c.start = DK_START_DATA, c.sampler.control.rtol = c.sampler.control.atol = 1e-4;
+    c.start = DK_START_DATA, c.grid.strength = 1, c.sampler.control.rtol = c.sampler.control.atol = 1e-4;
     assert_int_equal(dk_sample(&c, check_nonlinear, NULL, x), DK_OK);
     check_near((double)x[0], (double)data[0], 200 * check_tiny, "x");
     c.blend = DK_BLEND_FIXED;
@@ -323,7 +323,7 @@ static double round_trip(const char *schedule, const dk_sampler_info *info, int 
     dk_real x[DIM];
     double worst = 0;
     c.dim = DIM, c.prediction = DK_PREDICT_EPS, c.start = DK_START_STATE;
-    c.condition = DK_CONDITION_SIGMA;
+    c.condition = DK_UNIT_SIGMA;
     c.grid = dk_grid_named("karras"), c.grid.sigma_min = 0.01, c.grid.final = DK_FINAL_ZERO;
     c.grid.sigma_max = c.schedule.family == DK_FAMILY_FLOW ? 20.0 / 21 : 20;
     memcpy(x, points, sizeof x);

@@ -14,7 +14,7 @@
 #include "json_lists.h"
 
 static const char golden_file[] = "tests/data/golden.txt";
-static const char golden_hash[] = "b24750c0f474e110"; /* of the whole file */
+static const char golden_hash[] = "777819f21b0b6466"; /* of the whole file */
 
 #define COUNT(array) ((int)(sizeof(array) / sizeof((array)[0])))
 
@@ -135,7 +135,7 @@ static void take_plan(const dk_plan *plan) {
     assert_non_null(r.name);
     for (int i = 0; i < plan->values; i++) r.name[i] = -1;
     take(plan->attempt), take(plan->steps), take(plan->calls), take(plan->rows), take(plan->norms);
-    take(plan->masked), take(plan->flow), take(plan->hooked), take(plan->number);
+    take(plan->own.masked), take(plan->own.flow), take(plan->own.hooked), take(plan->number);
     take(plan->levels), take_levels(plan->level, plan->levels);
     for (int i = 0; i < plan->passes; i++) {
         const dk_pass *pass = &plan->pass[i];
@@ -155,10 +155,10 @@ static void take_plan(const dk_plan *plan) {
 
 /* Where the values lie, what they are called, and how rows are cut into passes. */
 static void take_places(const dk_plan *plan) {
-    take(plan->buffers), take(plan->halves), take(plan->locals), take(plan->noises), take(plan->values);
+    take(plan->buffers), take(plan->halves), take(plan->locals), take(plan->own.noises), take(plan->values);
     for (int i = 0; i < plan->values; i++) {
         const dk_value *v = &plan->value[i];
-        take(v->letter), take(v->kind), take(v->slot), take(v->together);
+        take(v->letter), take(v->kind), take(v->slot), take(v->life.together);
     }
     for (int i = 0; i < plan->passes; i++)
         take(plan->pass[i].first), take(plan->pass[i].count), take(plan->pass[i].boundary);
@@ -292,15 +292,16 @@ static void grid(const char *name) {
 static void schedule(const char *name) {
     dk_schedule s = dk_schedule_named(name);
     for (int i = 0; i <= 32; i++) {
-        double d_alpha = 0, d_sigma = 0, t;
+        double t;
+        dk_level slope = {0, 0, 0};
         volatile double range = s.t_max - s.t_min, part = range * i, after = part / 32; /* each rounded */
         dk_level at[3];
         t = s.t_min + after;
         at[0] = dk_level_at(&s, t);
         at[1] = dk_level_at_sigma(&s, i / 8.0), at[2] = dk_level_at_lambda(&s, (i - 16) / 4.0);
         take_levels(at, 3);
-        if (i > 0 && i < 32) dk_level_slopes(&s, t, &d_alpha, &d_sigma);
-        take(d_alpha), take(d_sigma);
+        if (i > 0 && i < 32) slope = dkp_slope_at(&s, t);
+        take(slope.alpha), take(slope.sigma);
         take(dk_lambda(at[0])), take(dk_noise_level(at[0]));
     }
 }
@@ -539,14 +540,14 @@ static void prediction(const char *name) {
         }
 }
 
-static const char *const conditions[] = {"default", "t",      "timestep", "sigma", "flow",
-                                         "c_noise", "lambda", "data",     NULL};
+static const char *const conditions[] = {"default", "t",       "sigma", "flow",
+                                         "lambda",  "c_noise", "data",  NULL};
 
 static void condition(const char *name) {
     for (int i = 0; i < COUNT(few_families); i++)
         for (int k = 0; k < 8; k++) {
             dk_config c = check_config(few_families[i], "heun", 4);
-            c.condition = (dk_condition)place_of(conditions, name);
+            c.condition = (dk_unit)place_of(conditions, name);
             if (k & 1) c.condition_scale = 1000, c.condition_rounding = (dk_rounding)(1 + k / 2 % 2);
             if (k & 4) c.network_schedule = dk_schedule_named(i % 2 ? "flow" : "vp_linear");
             take_all(&c, NULL);
@@ -625,7 +626,7 @@ static const struct asking {
     {"blend", "denoised", "flow vp_linear edm", SOME, "blend=denoised", 4},
     {"blend", "both", "flow vp_linear edm", SOME, "blend=both", 4},
     {"blend", "denoised_data", "flow ve", SOME, "blend=denoised start=data grid.strength=0.5", 4},
-    {"blend", "both_data", "flow ve", SOME, "blend=both start=data", 4},
+    {"blend", "both_data", "flow ve", SOME, "blend=both start=data grid.strength=1", 4},
     {"blend", "fixed_state", "flow ve", SOME, "blend=fixed start=state", 4},
     {"blend", "guided", "flow", SOME, "blend=denoised guidance.scale=3 guidance.rescale=0.5", 4},
     {"blend", "repaint", "vp_linear", "ddpm ddim heun dpmpp_2m", "jump=2,3 blend=state",
@@ -916,13 +917,7 @@ static void own(const char *name) {
                         levels[5] = {0.875, 0.5, 0.25, 0.125, 0}, travel[5] = {0.875, 0.5, 0.75, 0.25, 0};
     static const double abar[4] = {0.875, 0.5, 0.25, 0.125};
     static const uint64_t seeds[2] = {5, 11};
-    static const double c_of[2] = {0, 0.5};
-    static const dk_phi_term term[1] = {{2, 1, 2, 2, 1}};
     dk_table t = {a, b, noise, told};
-    dk_exponential method;
-    memset(&method, 0, sizeof method);
-    method.name = "own", method.stages = 2, method.order = 2, method.c = c_of, method.terms = 1,
-    method.term = term;
     int k = place_of(owns, name);
     for (int i = 0; i < 2 * COUNT(samplers); i++) {
         dk_config c = check_config(i % 2 ? "vp" : "flow", samplers[i / 2], 4);
@@ -936,7 +931,7 @@ static void own(const char *name) {
             c.sampler =
                 check_tableau(i & 2 ? "1 | 1/2 1/2 ~ 1 0 0" : "1/3 | -1/3 1 | 1 -1 1 | 1/8 3/8 3/8 1/8");
         if (k == 4 && i & 4) c.sampler.control.rtol = c.sampler.control.atol = 0.125, c.sampler.order = 2;
-        if (k == 5) c.sampler = check_exponential(&method);
+        if (k == 5) c.sampler = check_exponential("1/2 | 1: 2 phi2");
         if (k == 6)
             c.schedule = dk_vp_table(abar, 4), c.grid.spacing = DK_SPACING_TRAILING, c.steps = 2 + i % 2;
         if (k == 7) c.noise.fn = own_noise;
@@ -1004,7 +999,8 @@ static const char *const betas[] = {"linear",      "scaled_linear", "cosine", "s
 static void table_of(const char *name) {
     for (int i = 0; i < 12; i++) {
         dk_config c = check_config("flow", i % 2 ? "dpmpp_2m_sde" : "ddim", 5);
-        c.schedule = dk_vp_discrete((dk_betas)place_of(betas, name), i < 6 ? 1000 : 50, 0.001, 0.02);
+        int which = place_of(betas, name), spaced = which < 2 || which == 3;
+        c.schedule = dk_vp_discrete((dk_betas)which, i < 6 ? 1000 : 50, spaced ? 0.001 : 0, spaced ? 0.02 : 0);
         c.schedule.zero_terminal_snr = i % 3 > 0, c.schedule.quirks = i / 3 % 2 ? DK_QUIRK_FLOAT_TABLE : 0;
         if (i % 3 > 1) c.schedule.quirks |= DK_QUIRK_TERMINAL_ALPHA;
         c.schedule.shift = i > 8 ? 3 : 0;

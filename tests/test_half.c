@@ -289,7 +289,7 @@ static void sixteen_bits_need_half_the_memory(void **state) {
     assert_int_equal(plan.buffers, 0); /* besides x */
     assert_int_equal(plan.halves, 2);  /* the network's input and output */
     c.dim = 1000000, c.batch = 1;
-    size_t bytes = dk_workspace_size(&plan, &c);
+    size_t bytes = dk_run_size(&plan, &c);
     assert_true(bytes >= 4000000 && bytes < 4100000);
     dk_plan_free(&plan);
 }

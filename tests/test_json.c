@@ -133,7 +133,7 @@ static void prediction_condition_and_sampler_are_set(void **state) {
         "\"v_prediction\", \"solver_type\": \"heun\", \"lambda_min_clipped\": -Infinity}");
     assert_int_equal(r.status, DK_OK);
     assert_int_equal(r.c.prediction, DK_PREDICT_V);
-    assert_int_equal(r.c.condition, DK_CONDITION_T);
+    assert_int_equal(r.c.condition, DK_UNIT_T);
     assert_int_equal(r.c.sampler.order, 3);
     assert_int_equal(r.c.sampler.rule, DK_RULE_DPM_TAYLOR);
     assert_int_equal(r.c.sampler.quirks, DK_QUIRK_COUNT_LAST); /* less than 15 steps */
@@ -144,7 +144,7 @@ static void prediction_condition_and_sampler_are_set(void **state) {
     assert_true(r.c.sampler.eta == 1);
     r = read_string("{\"_class_name\": \"FlowMatchEulerDiscreteScheduler\", \"invert_sigmas\": true}");
     assert_int_equal(r.c.prediction, DK_PREDICT_VELOCITY);
-    assert_int_equal(r.c.condition, DK_CONDITION_DATA);
+    assert_int_equal(r.c.condition, DK_UNIT_DATA);
     assert_int_equal(r.c.negated, 1);
     r = read_string(
         "{\"_class_name\": \"EulerDiscreteScheduler\", \"_name_or_path\": {\"a\": [1, {}]}, \"who\": [[]]}");

@@ -125,7 +125,7 @@ static void numbers_beyond_32_bits_are_where_they_belong(void **state) {
     dk_plan plan;
     memset(&plan, 0, sizeof plan);
     assert_int_equal(dk_record(&plan, &c), DK_OK);
-    size_t bytes = dk_workspace_size(&plan, &c);
+    size_t bytes = dk_run_size(&plan, &c);
     assert_true(bytes > large_size * sizeof(dk_real));
     dk_real *x = (dk_real *)sparse(large_size * sizeof *x, 0, -1);
     void *memory = sparse(bytes, large_size * sizeof *x, fd);

@@ -230,22 +230,6 @@ static const point points[] = {
     {"erfc", 1.0154362808194821, 0.0, 0.15098988964349327, -1.1875735e-17},
     {"erfc", 0.0, 0.0, 1.0, 0},
     {"erfc", 26.5, 0.0, 2.2109076642637343e-307, 4.9406565e-324},
-    {"lgamma", 7.787071506572405e-05, 0.0, 9.460415662394121, 4.4894788e-16},
-    {"lgamma", 0.005285685773393396, 0.0, 5.239724848515907, -9.3170941e-17},
-    {"lgamma", 660.982118281824, 0.0, 3628.9273701225043, 1.5676177e-13},
-    {"lgamma", 4719.196572881057, 0.0, 35199.03513535149, -1.0191365e-13},
-    {"lgamma", 0.04104519565664075, 0.0, 3.1707482107893523, 6.7225831e-17},
-    {"lgamma", 724.8127033307214, 0.0, 4046.3670028154097, -1.540137e-13},
-    {"lgamma", 561.0233294042589, 0.0, 2987.8753029274117, 7.9947201e-14},
-    {"lgamma", 88.30138073117139, 0.0, 306.03504260490695, -1.1323216e-15},
-    {"lgamma", 7.971581155221753, 0.0, 8.467932989382106, 8.611603e-16},
-    {"lgamma", 9.118068449909478, 0.0, 10.858160434188518, -3.5676535e-16},
-    {"lgamma", 4.3675468425168, 0.0, 2.2719822648031975, 1.3849927e-16},
-    {"lgamma", 8.45659019234037, 0.0, 9.459088750959173, -5.7405472e-17},
-    {"lgamma", 3.377416149187367, 0.0, 1.0682604203329154, -1.086753e-16},
-    {"lgamma", 5.833365833652412, 0.0, 4.505737312582325, -4.3047044e-16},
-    {"lgamma", 9.239272203159853, 0.0, 11.120131699392399, -3.9902904e-16},
-    {"lgamma", 8.293686646704849, 0.0, 9.12279670315854, -8.3202728e-16},
     {"pow", 2.0475168596661574e-124, 2.1901614507095237, 1.2636260062401827e-271, 6.2206567e-288},
     {"pow", 0.0006116372483139256, 5.629151941726285, 8.141155361447028e-19, 1.4831085e-35},
     {"pow", 1.5650753709270595e+28, -5.376295358888792, 2.6172846070393342e-152, -1.0253086e-168},
@@ -311,7 +295,7 @@ static const function functions[] = {
     {"exp", dkp_exp, 0.75},     {"expm1", dkp_expm1, 0.75}, {"log", dkp_log, 0.75},
     {"log1p", dkp_log1p, 0.75}, {"sin", dkp_sin, 0.75},     {"cos", dkp_cos, 0.75},
     {"tan", dkp_tan, 1},        {"atan", dkp_atan, 0.75},   {"asinh", dkp_asinh, 2},
-    {"erfc", dkp_erfc, 3.5},    {"lgamma", dkp_lgamma, 4},
+    {"erfc", dkp_erfc, 3.5},
 };
 
 /* Distance in units in the last place of the value. */
@@ -330,7 +314,6 @@ static void values_are_right_to_less_than_a_unit_in_the_last_place(void **state)
                 got = functions[k].of(p->x), allowed = functions[k].ulps;
         if (strcmp(p->function, "pow") == 0) got = dkp_pow(p->x, p->y);
         if (strcmp(p->function, "atan2") == 0) got = dkp_atan2(p->x, p->y);
-        if (strcmp(p->function, "lgamma") == 0 && fabs(got - p->value) < 5e-15) continue; /* near its zeros */
         if (distance(got, p->value, p->rest) <= allowed) continue;
         print_error("%s(%.17g, %.17g) = %.17g, not %.17g: %.3g units\n", p->function, p->x, p->y, got,
                     p->value, distance(got, p->value, p->rest));
@@ -372,7 +355,6 @@ static void ends_of_the_range_are_exact(void **state) {
                 is(dkp_atan(-inf), -dkp_pi / 2));
     assert_true(is(dkp_asinh(0), 0) && is(dkp_asinh(inf), inf));
     assert_true(is(dkp_erfc(0), 1) && is(dkp_erfc(inf), 0) && is(dkp_erfc(40), 0));
-    assert_true(is(dkp_lgamma(inf), inf));
 }
 
 static void whole_powers_of_ten_are_exact(void **state) {
@@ -407,8 +389,9 @@ static void beta_quantiles_are_exact(void **state) {
         check_near(dkp_beta_quantile(p, 1, 1), p, 1e-14, "uniform");
         check_near(dkp_beta_quantile(p, 3, 1), cbrt(p), 1e-14, "power");
         check_near(dkp_beta_quantile(p, 1, 3), 1 - cbrt(1 - p), 1e-14, "power from above");
-        check_near(dkp_beta_below(dkp_beta_quantile(p, 0.6, 0.6), 0.6, 0.6, 2 * lgamma(0.6) - lgamma(1.2)), p,
-                   1e-13, "its own inverse");
+        double x = dkp_beta_quantile(p, 0.6, 0.6), all = exp(2 * lgamma(0.6) - lgamma(1.2));
+        double part = dkp_beta_integral(x < 0.5 ? x : 1 - x, 0.6, 0.6) / all;
+        check_near(x < 0.5 ? part : 1 - part, p, 1e-13, "its own inverse");
         check_near(dkp_beta_quantile(p, 0.6, 0.6) + dkp_beta_quantile(1 - p, 0.6, 0.6), 1, 1e-14, "symmetry");
     }
     check_near(dkp_beta_quantile(0, 0.6, 0.6), 0, 0, "lower end");

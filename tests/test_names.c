@@ -437,16 +437,16 @@ static void one_door_sets_everything(void **state) {
     assert_int_equal(
         dk_config_set(&c,
                       "eta = 1 grid.shift=5 steps =20 dim= 4 batch=2 seed=18446744073709551615 first_sample=3 "
-                      "prediction=v condition=sigma number=bf16 schedule.shift=2 sampler = \"DPM++ 2M SDE\" "
+                      "prediction=v condition=sigma number=bf16 schedule.sigma_min=0.01 sampler = \"DPM++ 2M SDE\" "
                       "grid='KL Optimal'\tschedule=edm network_schedule=vp_linear clip=1.5"),
         DK_OK);
     assert_true(c.steps == 20 && c.dim == 4 && c.batch == 2 && c.seed == ~(uint64_t)0 && c.first_sample == 3);
-    assert_true(c.sampler.eta == 1 && c.grid.shift == 5 && c.schedule.shift == 2 && c.clip == 1.5);
+    assert_true(c.sampler.eta == 1 && c.grid.shift == 5 && c.schedule.sigma_min == 0.01 && c.clip == 1.5);
     assert_string_equal(c.sampler.name, "dpmpp_2m_sde");
     assert_int_equal(c.grid.spacing, DK_SPACING_KL_OPTIMAL);
     assert_int_equal(c.schedule.family, DK_FAMILY_EDM);
     assert_int_equal(c.network_schedule.family, DK_FAMILY_VP_DISCRETE);
-    assert_true(c.prediction == DK_PREDICT_V && c.condition == DK_CONDITION_SIGMA &&
+    assert_true(c.prediction == DK_PREDICT_V && c.condition == DK_UNIT_SIGMA &&
                 c.number == DK_NUMBER_BF16);
     before = c;
     for (size_t i = 0; i < sizeof wrong / sizeof *wrong; i++) {

@@ -162,9 +162,9 @@ static void every_part_has_memory_of_its_own(void **state) {
     dk_config c = long_config("dpmpp_2m_sde", 3);
     assert_int_equal(dk_record(&plan, &c), DK_OK);
     c.threads = 1;
-    size_t one = dk_workspace_size(&plan, &c);
+    size_t one = dk_run_size(&plan, &c);
     c.threads = 5;
-    size_t five = dk_workspace_size(&plan, &c), tile = 1024 * sizeof(dk_real);
+    size_t five = dk_run_size(&plan, &c), tile = 1024 * sizeof(dk_real);
     assert_true(plan.locals > 0);
     assert_true(five - one >= 4 * (size_t)plan.locals * tile &&
                 five - one < 4 * (size_t)plan.locals * tile + 200);

@@ -169,7 +169,7 @@ static void memory_of_the_stated_size_suffices_at_any_address(void **state) {
             dk_run run;
             clear_config(&c, kinds[k], 4, 2, 15);
             sample(&c, x);
-            size_t bytes = dk_run_size(&c);
+            size_t bytes = dk_run_size(NULL, &c);
             assert_true(bytes > 0);
             unsigned char *all = (unsigned char *)malloc(bytes + 192);
             assert_non_null(all);
@@ -192,7 +192,7 @@ static void too_little_memory_is_refused_with_both_numbers(void **state) {
     dk_real x[3];
     (void)state;
     clear_config(&c, "dpmpp_2m", 4, 1, 3);
-    size_t bytes = dk_run_size(&c);
+    size_t bytes = dk_run_size(NULL, &c);
     char *memory = (char *)malloc(bytes), text[100];
     assert_non_null(memory);
     const size_t given[] = {bytes - 1, bytes / 2, 1, 0};
@@ -210,7 +210,7 @@ static void too_little_memory_is_refused_with_both_numbers(void **state) {
     dk_plan plan;
     memset(&plan, 0, sizeof plan);
     assert_int_equal(dk_record(&plan, &c), DK_OK);
-    size_t workspace = dk_workspace_size(&plan, &c);
+    size_t workspace = dk_run_size(&plan, &c);
     assert_true(workspace > 0 && workspace < bytes);
     assert_int_equal(dk_begin_plan(&run, &plan, &c, x, memory, workspace - 1), DK_ERROR_MEMORY);
     snprintf(text, sizeof text, "bytes = %zu: must be at least %zu", workspace - 1, workspace);
@@ -789,6 +789,7 @@ static void states_start_as_asked(void **state) {
         dk_eval e;
         clear_config(&c, "ddim", 1, 2, 5);
         c.grid = dk_grid_levels(levels, DK_UNIT_SIGMA), c.start = (dk_start)start, c.first_sample = 9;
+        c.grid.strength = 1;
         dk_normals(c.seed, 9, 0, 0, 5, z);
         dk_normals(c.seed, 10, 0, 0, 5, z + 5);
         for (int i = 0; i < 10; i++) x[i] = data[i] = (dk_real)(i - 4);
@@ -1114,7 +1115,7 @@ static void nonsense_is_refused_with_a_message(void **state) {
         assert_int_equal(strncmp(run.message, cases[k].message, strlen(cases[k].message)), 0);
         assert_int_equal(dk_next(&run, &e), 0);
         dk_end(&run);
-        assert_int_equal(dk_run_size(&c), 0);
+        assert_int_equal(dk_run_size(NULL, &c), 0);
         assert_int_equal(dk_resolve(&c), DK_ERROR_CONFIG);
         assert_true(x[0] >= 1 && x[0] <= 1); /* x is as it was */
         assert_int_equal(allocations, releases);
@@ -1175,7 +1176,7 @@ static void sizes_that_overflow_are_refused(void **state) {
             dk_status status = dk_begin(&run, &c, x, memory, sizeof memory);
             assert_true(status == DK_ERROR_CONFIG || status == DK_ERROR_MEMORY);
             assert_true(strlen(run.message) > 0);
-            size_t needed = dk_run_size(&c);
+            size_t needed = dk_run_size(NULL, &c);
             assert_true(needed == 0 || needed > (size_t)-1 / 200);
         }
 }

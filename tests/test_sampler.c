@@ -1248,78 +1248,60 @@ static void singlestep_methods_have_orders_up_to_three(void **state) {
     }
 }
 
-/* ETD2RK by hand: c = 0, 1, b_2 = phi_2. */
-static void a_users_exponential_method_is_checked_and_runs(void **state) {
-    const double c2[2] = {0, 1};
-    dk_phi_term term = {2, 1, 2, 1, 1};
-    const dk_exponential method = {"mine", 2, 2, c2, 1, &term, NULL};
+/* ETD2RK in two ways. */
+static void a_users_exponential_method_is_read_and_runs(void **state) {
+    static const char *const texts[] = {"1 | 1: 1 phi2", " 1 | by 1", "2/2 |\n1 : 1*3/3 phi2(1) ~"};
+    dk_config b = between("vp", dk_sampler_named("exp_heun_2_x0"), 6, HIGH, LOW);
     dk_real x[DIM], y[DIM];
-    dk_config a = between("vp", check_exponential(&method), 6, HIGH, LOW), b = a;
     (void)state;
-    b.sampler = dk_sampler_named("exp_heun_2_x0");
-    run_gaussian(&a, x);
     run_gaussian(&b, y);
-    assert_memory_equal(x, y, sizeof x);
-    term.column = 2;
-    assert_int_equal(dk_resolve(&a), DK_ERROR_CONFIG);
-    assert_non_null(strstr(dk_message(&a), "column of sampler.exponential->term = 2"));
-    term.column = 1, term.row = 4; /* row 3 is the embedded method's */
-    assert_int_equal(dk_resolve(&a), DK_ERROR_CONFIG);
-    term.row = 2, term.at = -1;
-    assert_int_equal(dk_resolve(&a), DK_ERROR_CONFIG);
+    for (size_t i = 0; i < sizeof texts / sizeof *texts; i++) {
+        dk_config a = between("vp", check_exponential(texts[i]), 6, HIGH, LOW);
+        run_gaussian(&a, x);
+        for (int k = 0; k < DIM; k++) assert_true(fabs((double)(x[k] - y[k])) < 1e-6);
+    }
 }
 
-/* Ralston 1962 by hand, in decimals and with spaces; what is wrong is said with its place. */
+/* What is wrong is said with its place. */
 static void exponential_methods_that_cannot_be_are_named(void **state) {
-    static const double c2[2] = {0, 1}, falls[2] = {0, 0};
-    static const dk_phi_term fine = {2, 1, 2, 1, 1}, row0 = {0, 0, 1, 1, 1}, row4 = {4, 1, 1, 1, 1},
-                             negative = {2, -1, 1, 1, 1}, ahead = {2, 2, 1, 1, 1}, k_low = {2, 1, -1, 1, 1},
-                             k_high = {2, 1, 21, 1, 1}, at = {2, 1, 1, 1, -1};
     static const struct {
-        dk_exponential method;
-        const char *message;
+        const char *text;
+        int row;
+        const char *at;
     } rows[] = {
-        {{"mine", 2, 2, NULL, 1, &fine, NULL},
-         "sampler.exponential: c, and term where there are terms, must not be NULL"},
-        {{"mine", 2, 2, c2, 1, NULL, NULL},
-         "sampler.exponential: c, and term where there are terms, must not be NULL"},
-        {{"mine", 0, 2, c2, 1, &fine, NULL}, "sampler.exponential->stages = 0: must be 1 .. 16"},
-        {{"mine", 17, 2, c2, 1, &fine, NULL}, "sampler.exponential->stages = 17: must be 1 .. 16"},
-        {{"mine", 2, 2, falls, 1, &fine, NULL}, "sampler.exponential->c = 0: must be > 0 after the first"},
-        {{"mine", 2, 2, c2, 1, &row0, NULL}, "row of sampler.exponential->term = 0: must be 1 .. stages + 1"},
-        {{"mine", 2, 2, c2, 1, &row4, NULL}, "row of sampler.exponential->term = 4: must be 1 .. stages + 1"},
-        {{"mine", 2, 2, c2, 1, &negative, NULL},
-         "column of sampler.exponential->term = -1: must be >= 0 and < row"},
-        {{"mine", 2, 2, c2, 1, &ahead, NULL},
-         "column of sampler.exponential->term = 2: must be >= 0 and < row"},
-        {{"mine", 2, 2, c2, 1, &k_low, NULL},
-         "k of sampler.exponential->term = -1: must be 0 .. 20, with at >= 0"},
-        {{"mine", 2, 2, c2, 1, &k_high, NULL},
-         "k of sampler.exponential->term = 21: must be 0 .. 20, with at >= 0"},
-        {{"mine", 2, 2, c2, 1, &at, NULL},
-         "k of sampler.exponential->term = 1: must be 0 .. 20, with at >= 0"},
-        {{"mine", 2, 2, c2, 1, &fine, "2"},
-         "row of sampler.exponential->through = 2: must be of columns from 1 to"},
-        {{"mine", 2, 2, c2, 1, &fine, "x"},
-         "row of sampler.exponential->through = 2: must be of columns from 1 to"},
-        {{"mine", 2, 2, c2, 1, &fine, "111"},
-         "row of sampler.exponential->through = 2: must be of columns from 1 to"},
-        {{"mine", 2, 2, c2, 1, &fine, "- 2"},
-         "row of sampler.exponential->through = 3: must be of columns from 1 to"},
+        {"1/2", 1, ""},          {"| 1: 1 phi2", 1, "| 1"},    {"0 | 1: 1 phi2", 1, "0 |"},
+        {"-1 | by 1", 1, "-1 |"}, {"1/0 | by 1", 1, "1/0"},     {"1 1 | by 1", 1, "1 | by"},
+        {"1 | 1: phi2", 2, "phi2"}, {"1 | 2: 1 phi2", 2, "2: 1"}, {"1 | -1: 1 phi2", 2, "-1: 1"},
+        {"1 | 1: 1 phi", 2, "1 phi"}, {"1 | 1: 1 phi2(x)", 2, "1 phi2(x"}, {"1 | 1: 1 phi2(1", 2, "1 phi2(1"},
+        {"1 | 1: 1 phi2(-1)", 2, "1 phi2(-1"}, {"1 | 1 phi2", 2, "1 phi2"}, {"1 | by 2", 2, "by 2"},
+        {"1 | by 0", 2, "by 0"}, {"1 | by x", 2, "x"},       {"1 | by 1 | by 1", 2, "| by 1"},
+        {"1 | by 1 ~ 1 | by 1", 3, "| by 1"}, {"1 | by 1 ~ by 1 ~", 3, "~"}, {"1 | by 1 ~ by 2", 3, "by 2"},
     };
+    char message[160], many[400] = "1", stages[200] = "1";
     (void)state;
     for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
         dk_config c = check_config("vp", NULL, 4);
-        c.sampler = check_exponential(&rows[i].method);
+        c.sampler = check_exponential(rows[i].text);
         assert_int_equal(dk_resolve(&c), DK_ERROR_CONFIG);
-        if (strncmp(dk_message(&c), rows[i].message, strlen(rows[i].message)) != 0)
-            fail_msg("wanted \"%s\", got \"%s\"", rows[i].message, dk_message(&c));
+        snprintf(message, sizeof message, "row %d of sampler.exponential: must be c, then \"by 12\" or \"1: 2 phi2\"; it goes wrong at \"%s",
+                 rows[i].row, rows[i].at);
+        if (strncmp(dk_message(&c), message, strlen(message)) != 0) fail_msg("wanted %s, got %s", message, dk_message(&c));
     }
+    for (int i = 0; i < 17; i++) strcat(stages, " | 1");
+    strcat(many, " | 1:");
+    for (int i = 0; i < 65 && strlen(many) + 8 < sizeof many; i++) strcat(many, "1phi1");
     dk_config c = check_config("vp", NULL, 4);
-    dk_exponential nameless = {NULL, 2, 2, c2, 1, &fine, NULL};
-    c.sampler.exponential = &nameless;
+    c.sampler = check_exponential(stages);
+    assert_int_equal(dk_resolve(&c), DK_ERROR_CONFIG);
+    assert_string_equal(dk_message(&c), "stages of sampler.exponential = 17: must be 1 .. 16");
+    c.sampler = check_exponential(many);
+    assert_int_equal(dk_resolve(&c), DK_ERROR_CONFIG);
+    c.sampler = check_exponential("1 | by 1");
     assert_int_equal(dk_resolve(&c), DK_OK);
     assert_string_equal(c.sampler.name, "exponential");
+    c.sampler = check_exponential("1 | by 1"), c.sampler.control.rtol = 0.1;
+    assert_int_equal(dk_resolve(&c), DK_ERROR_CONFIG);
+    assert_string_equal(dk_message(&c), "sampler.order = 0: must be the order of sampler.tableau or exponential, with step-size control");
 }
 
 static void a_users_tableau_is_read_and_checked(void **state) {
@@ -1584,7 +1566,7 @@ static void ddim_can_be_told_the_end(void **state) {
     dk_config c = between("edm", dk_sampler_named("ddim"), 2, 4, 1);
     (void)state;
     c.grid = dk_grid_levels(levels, DK_UNIT_SIGMA);
-    c.condition = DK_CONDITION_SIGMA, c.sampler.quirks = DK_QUIRK_TOLD_END;
+    c.condition = DK_UNIT_SIGMA, c.sampler.quirks = DK_QUIRK_TOLD_END;
     walk w = walk_plan(&c, no_output, NULL, start, 0);
     for (int i = 0; i < 2; i++) {
         check_near(w.plan.call[i].condition, levels[i + 1], 1e-15, "told");
@@ -1831,7 +1813,7 @@ int main(void) {
         cmocka_unit_test(tcd_goes_down_to_a_whole_timestep),
         cmocka_unit_test(D_linear_in_lambda_is_extrapolated_exactly),
         cmocka_unit_test(exponential_methods_integrate_D_linear_in_lambda),
-        cmocka_unit_test(a_users_exponential_method_is_checked_and_runs),
+        cmocka_unit_test(a_users_exponential_method_is_read_and_runs),
         cmocka_unit_test(exponential_methods_that_cannot_be_are_named),
         cmocka_unit_test(a_users_tableau_is_read_and_checked),
         cmocka_unit_test(singlestep_lowers_the_last_orders),

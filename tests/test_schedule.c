@@ -1,4 +1,5 @@
 /* Noise schedules, what networks predict, time grids, and what dk_resolve refuses. */
+#define DIFFKIT_IMPLEMENTATION /* for private slopes */
 #include "check.h"
 
 static const double pi = 3.14159265358979323846;
@@ -170,31 +171,91 @@ static void slopes_are_derivatives(void **state) {
     (void)state;
     for (int i = 0; every_schedule(i, &s, &name); i++)
         for (int k = 1; k < 50; k++) {
-            double span = s.t_max - s.t_min, h = 1e-6 * span, d_alpha, d_sigma;
+            double span = s.t_max - s.t_min, h = 1e-6 * span;
             double t =
                 s.family == DK_FAMILY_VP_DISCRETE ? floor(k * span / 50) + 0.25 : s.t_min + k * span / 50;
             dk_level low = dk_level_at(&s, t - h), high = dk_level_at(&s, t + h);
-            dk_level_slopes(&s, t, &d_alpha, &d_sigma);
+            dk_level slope = dkp_slope_at(&s, t);
             double scale = span / (1 + high.sigma); /* compared with the schedule's own size */
-            check_near(d_alpha * span, (high.alpha - low.alpha) / (2 * h) * span, 1e-7, name);
-            check_near(d_sigma * scale, (high.sigma - low.sigma) / (2 * h) * scale, 1e-7, name);
+            check_near(slope.alpha * span, (high.alpha - low.alpha) / (2 * h) * span, 1e-7, name);
+            check_near(slope.sigma * scale, (high.sigma - low.sigma) / (2 * h) * scale, 1e-7, name);
         }
 }
 
 static void slopes_of_kinks_come_from_the_left(void **state) {
     dk_schedule s = dk_vp_scaled_linear();
-    double at[2], left[2];
+    dk_level at = dkp_slope_at(&s, 500), left = dkp_slope_at(&s, 500 - 1e-9);
     (void)state;
-    dk_level_slopes(&s, 500, &at[0], &at[1]);
-    dk_level_slopes(&s, 500 - 1e-9, &left[0], &left[1]);
-    check_near(at[0], left[0], 1e-9, "d_alpha");
-    check_near(at[1], left[1], 1e-9, "d_sigma");
+    check_near(at.alpha, left.alpha, 1e-9, "d_alpha");
+    check_near(at.sigma, left.sigma, 1e-9, "d_sigma");
 }
 
 static void check_level(dk_level got, dk_level want, double tolerance, const char *name) {
     check_near(got.t, want.t, tolerance * 1e3, name);
     check_near(got.alpha, want.alpha, tolerance, name);
     check_near(got.sigma, want.sigma, tolerance, name);
+}
+
+/* What a family has no use for is refused by name, in both schedules; it has no effect where it is zero. */
+static void numbers_of_other_families_are_refused(void **state) {
+    static const char *const words[] = {"shift",    "sigma_min", "sigma_max", "cosine_offset",    "beta_min",
+                                        "beta_max", "betas",     "timesteps", "zero_terminal_snr"};
+    static const char *const used[][2] = {{"flow", "shift timesteps"},
+                                          {"ve", "sigma_min sigma_max"},
+                                          {"edm", "sigma_min sigma_max"},
+                                          {"vp", "beta_min beta_max"},
+                                          {"sub_vp", "beta_min beta_max"},
+                                          {"cosine_flow", ""},
+                                          {"vp_cosine_flow", "cosine_offset sigma_min sigma_max"},
+                                          {"vp_linear", "shift beta_min beta_max betas timesteps zero_terminal_snr"}};
+    (void)state;
+    for (int f = 0; f < (int)(sizeof used / sizeof *used); f++)
+        for (int k = 0; k < (int)(sizeof words / sizeof *words); k++)
+            for (int network = 0; network < 2; network++) {
+                char want[100], set[100];
+                const char *schedule = network ? "network_schedule" : "schedule";
+                dk_config c = check_config("flow", "euler", 3);
+                if (network) c.network_schedule = dk_schedule_named(used[f][0]);
+                else c.schedule = dk_schedule_named(used[f][0]);
+                dk_schedule *s = network ? &c.network_schedule : &c.schedule;
+                double *reals[] = {&s->shift,         &s->sigma_min, &s->sigma_max,
+                                   &s->cosine_offset, &s->beta_min,  &s->beta_max};
+                if (k < 6) *reals[k] = 0.5;
+                else if (k == 6) s->betas = DK_BETAS_COSINE;
+                else if (k == 7) s->timesteps = 500;
+                else s->zero_terminal_snr = 1;
+                dk_config set_by_text = check_config(used[f][0], "euler", 3);
+                set_by_text.network_schedule = set_by_text.schedule;
+                snprintf(set, sizeof set, "%s.%s=%s", schedule, words[k], k == 6 ? "cosine" : k == 7 ? "500" : "0.5");
+                snprintf(want, sizeof want, "%s.%s = ", schedule, words[k]);
+                int refused = dk_resolve(&c) != DK_OK && strstr(c.message, want) != NULL &&
+                              strstr(c.message, ": must be 0: the schedule's family has no such number") != NULL;
+                if (refused == (strstr(used[f][1], words[k]) != NULL))
+                    fail_msg("%s, %s: \"%s\"", used[f][0], want, dk_message(&c));
+                if (refused) assert_int_equal(dk_config_set(&set_by_text, set), DK_ERROR_CONFIG);
+            }
+    dk_config c = check_config("flow", "euler", 3);
+    c.network_schedule.shift = 3;
+    assert_int_equal(dk_resolve(&c), DK_ERROR_CONFIG);
+    assert_non_null(strstr(c.message, "network_schedule.shift = 3: must be 0"));
+    c = check_config("flow", "euler", 3);
+    assert_int_equal(dk_config_set(&c, "schedule.beta_max=0.1 schedule.betas=linear schedule.beta_min=0.01 "
+                                       "schedule.timesteps=10 schedule.family=vp_discrete"),
+                     DK_OK); /* the family holds before its numbers */
+}
+
+/* A slider at 0 must not run everything. */
+static void from_data_strength_is_said(void **state) {
+    dk_config c = check_config("flow", "euler", 4);
+    (void)state;
+    c.start = DK_START_DATA;
+    assert_int_equal(dk_resolve(&c), DK_ERROR_CONFIG);
+    assert_string_equal(c.message, "grid.strength = 0: must be > 0 with start = data: 1 for all of the grid");
+    c.grid.strength = 1;
+    assert_int_equal(dk_resolve(&c), DK_OK);
+    assert_int_equal(c.steps, 4);
+    c = check_config("flow", "euler", 4), c.start = DK_START_DATA, c.grid.full_steps = 8; /* says it, too */
+    assert_int_equal(dk_resolve(&c), DK_OK);
 }
 
 static void levels_are_found_again_by_sigma_and_lambda(void **state) {
@@ -446,16 +507,16 @@ static void conditions_are_what_they_say(void **state) {
     const double abar = 0.2, u = 2; /* sqrt(0.8/0.2) */
     static const double table[3] = {0.9, 0.2, 0.1};
     static const struct {
-        dk_condition condition;
+        dk_unit condition;
         double want;
     } rows[] = {
-        {DK_CONDITION_DEFAULT, 1},
-        {DK_CONDITION_T, 1},
-        {DK_CONDITION_SIGMA, 2},
-        {DK_CONDITION_FLOW, 2.0 / 3},
-        {DK_CONDITION_C_NOISE, 0.17328679513998632},
-        {DK_CONDITION_LAMBDA, -0.69314718055994529},
-        {DK_CONDITION_DATA, 1.0 / 3},
+        {DK_UNIT_DEFAULT, 1},
+        {DK_UNIT_T, 1},
+        {DK_UNIT_SIGMA, 2},
+        {DK_UNIT_FLOW, 2.0 / 3},
+        {DK_UNIT_C_NOISE, 0.17328679513998632},
+        {DK_UNIT_LAMBDA, -0.69314718055994529},
+        {DK_UNIT_DATA, 1.0 / 3},
     };
     dk_config c = check_config("flow", NULL, 1);
     (void)state;
@@ -468,16 +529,16 @@ static void conditions_are_what_they_say(void **state) {
         check_near(call_at(&c, 1, DK_UNIT_T).condition, 1000 * rows[i].want, 1e-14, "scaled condition");
     }
     c.schedule = dk_vp_scaled_linear(), c.condition_scale = 0;
-    c.condition = DK_CONDITION_T;
+    c.condition = DK_UNIT_T;
     check_near(call_at(&c, 500.6, DK_UNIT_T).condition, 500.6, 0, "real timestep");
-    c.condition = DK_CONDITION_TIMESTEP;
+    c.condition_rounding = DK_ROUND_NEAREST;
     check_near(call_at(&c, 500.6, DK_UNIT_T).condition, 501, 0, "whole timestep");
     check_near(call_at(&c, 500.4, DK_UNIT_T).condition, 500, 0, "whole timestep");
-    c.condition = DK_CONDITION_T, c.condition_rounding = DK_ROUND_DOWN;
+    c.condition = DK_UNIT_T, c.condition_rounding = DK_ROUND_DOWN;
     check_near(call_at(&c, 500.6, DK_UNIT_T).condition, 500, 0, "cut timestep");
-    c.schedule = dk_flow(1), c.condition = DK_CONDITION_FLOW, c.condition_scale = 1000;
+    c.schedule = dk_flow(1), c.condition = DK_UNIT_FLOW, c.condition_scale = 1000;
     check_near(call_at(&c, 0.8996, DK_UNIT_T).condition, 899, 0, "cut after scaling");
-    c.condition_rounding = DK_ROUND_NONE, c.schedule = dk_vp_scaled_linear(), c.condition = DK_CONDITION_T;
+    c.condition_rounding = DK_ROUND_NONE, c.schedule = dk_vp_scaled_linear(), c.condition = DK_UNIT_T;
     c.condition_scale = 0; /* below timestep 0, the network is told the least that it knows */
     check_near(call_at(&c, 0.01, DK_UNIT_SIGMA).condition, 0, 0, "below timestep 0");
 }
@@ -504,16 +565,16 @@ static void defaults_follow_the_family(void **state) {
     static const struct {
         const char *name;
         dk_prediction prediction;
-        dk_condition condition;
+        dk_unit condition;
         dk_spacing spacing;
     } rows[] = {
-        {"flow", DK_PREDICT_VELOCITY, DK_CONDITION_FLOW, DK_SPACING_UNIFORM},
-        {"ve", DK_PREDICT_EPS, DK_CONDITION_SIGMA, DK_SPACING_KARRAS},
-        {"edm", DK_PREDICT_EDM, DK_CONDITION_C_NOISE, DK_SPACING_KARRAS},
-        {"vp", DK_PREDICT_EPS, DK_CONDITION_T, DK_SPACING_KARRAS},
-        {"sub_vp", DK_PREDICT_EPS, DK_CONDITION_T, DK_SPACING_KARRAS},
-        {"cosine_flow", DK_PREDICT_V, DK_CONDITION_T, DK_SPACING_UNIFORM},
-        {"vp_linear", DK_PREDICT_EPS, DK_CONDITION_T, DK_SPACING_KARRAS},
+        {"flow", DK_PREDICT_VELOCITY, DK_UNIT_FLOW, DK_SPACING_UNIFORM},
+        {"ve", DK_PREDICT_EPS, DK_UNIT_SIGMA, DK_SPACING_KARRAS},
+        {"edm", DK_PREDICT_EDM, DK_UNIT_C_NOISE, DK_SPACING_KARRAS},
+        {"vp", DK_PREDICT_EPS, DK_UNIT_T, DK_SPACING_KARRAS},
+        {"sub_vp", DK_PREDICT_EPS, DK_UNIT_T, DK_SPACING_KARRAS},
+        {"cosine_flow", DK_PREDICT_V, DK_UNIT_T, DK_SPACING_UNIFORM},
+        {"vp_linear", DK_PREDICT_EPS, DK_UNIT_T, DK_SPACING_KARRAS},
     };
     (void)state;
     for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++) {
@@ -843,7 +904,7 @@ static const struct {
     {"grid.offset", "vp_linear", AT(grid.n), 'i', {-1, 1000}, 2},
     {"grid.final", "flow", AT(grid.final), 'i', {-1, 99}, 2},
     {"grid.final_value", "edm", AT(grid.final_value), 'd', {0, -1, NaN, HUGE_VAL}, 4},
-    {"grid.unit", "edm", AT(grid.unit), 'i', {-1, 4}, 2},
+    {"grid.unit", "edm", AT(grid.unit), 'i', {-1, 8}, 2},
     {"sampler.gauge", "flow", AT(sampler.gauge), 'i', {-1, 99}, 2},
     {"sampler.order", "flow", AT(sampler.order), 'i', {-1, 9}, 2},
     {"sampler.alpha", "flow", AT(sampler.alpha[0]), 'd', {NaN, HUGE_VAL}, 2},
@@ -953,6 +1014,8 @@ int main(void) {
         cmocka_unit_test(table_is_linear_in_lambda_between_timesteps),
         cmocka_unit_test(slopes_are_derivatives),
         cmocka_unit_test(slopes_of_kinks_come_from_the_left),
+        cmocka_unit_test(numbers_of_other_families_are_refused),
+        cmocka_unit_test(from_data_strength_is_said),
         cmocka_unit_test(levels_are_found_again_by_sigma_and_lambda),
         cmocka_unit_test(clean_data_and_pure_noise_are_levels),
         cmocka_unit_test(noise_level_and_lambda_know_both_ends),

@@ -158,13 +158,16 @@ static void *names(void *argument) {
     return NULL;
 }
 static void *sizes(void *argument) {
-    if (!dk_plan_size((dk_config *)argument)) status = DK_ERROR_CONFIG;
+    dk_plan plan;
+    memset(&plan, 0, sizeof plan);
+    plan.memory = &plan, plan.bytes = 1;
+    if (dk_record(&plan, (dk_config *)argument) != DK_ERROR_MEMORY || !plan.used) status = DK_ERROR_CONFIG;
     return NULL;
 }
 static void *more_sizes(void *argument) {
     static double list[64];
     dk_config *c = (dk_config *)argument;
-    if (!dk_run_size(c) || !dk_levels(c, DK_UNIT_T, list, 64)) status = DK_ERROR_CONFIG;
+    if (!dk_run_size(NULL, c) || !dk_levels(c, DK_UNIT_T, list, 64)) status = DK_ERROR_CONFIG;
     return NULL;
 }
 static void *plans(void *argument) {

@@ -177,7 +177,7 @@ int main(int argc, char **argv) {
         if (!(*arrays[i] = (dk_real *)malloc(b.n * sizeof(dk_real)))) fail("not enough memory");
     configure(&b, sampler, ve);
     record(&b);
-    b.bytes = dk_workspace_size(&b.plan, &b.config);
+    b.bytes = dk_run_size(&b.plan, &b.config);
     if (!(b.memory = malloc(b.bytes))) fail("not enough memory");
 
     b.config.sampler.noise_excess = -1;

@@ -37,7 +37,7 @@ template <class Network> std::vector<dk_real> sample(dk_config &c, Network netwo
 /* One evaluation at a time. The run looks at x, which must stay where it is until the end. */
 class sampling {
   public:
-    sampling(dk_config &c, std::vector<dk_real> &x) : memory(dk_run_size(&c)) {
+    sampling(dk_config &c, std::vector<dk_real> &x) : memory(dk_run_size(nullptr, &c)) {
         x.resize(c.dim * static_cast<std::size_t>(c.batch));
         if (dk_begin(&run, &c, x.data(), memory.data(), memory.size())) throw std::runtime_error(run.message);
     }

@@ -60,7 +60,7 @@ static int fuzz_config(const uint8_t *bytes, size_t size) {
     case 8: c.condition_scale = fuzz_real(&in); break;
     case 9: c.number = (dk_number)fuzz_int(&in); break;
     case 10: c.start = (dk_start)fuzz_int(&in); break;
-    case 11: c.condition = (dk_condition)fuzz_int(&in); break;
+    case 11: c.condition = (dk_unit)fuzz_int(&in); break;
     case 12: c.condition_rounding = (dk_rounding)fuzz_int(&in); break;
     default: break;
     }

@@ -70,10 +70,10 @@ static inline int fuzz_denoise(void *user, const dk_eval *e) {
 static inline void fuzz_run(dk_config *c, int evaluations) {
     enum { MOST = 1 << 21 };
     static dk_real x[64];
-    size_t bytes = dk_run_size(c);
+    size_t bytes = dk_run_size(NULL, c);
     dk_run run;
     dk_eval eval;
-    FUZZ_PROMISE(bytes || c->message[0]);
+    if (!bytes) FUZZ_PROMISE(dk_begin(&run, c, x, NULL, 0) != DK_OK && run.message[0]);
     if (!bytes || bytes > MOST || c->dim > 64 || c->dim * (size_t)(c->batch ? c->batch : 1) > 64) return;
     char *memory = (char *)malloc(bytes + 1);
     if (!memory) return;
