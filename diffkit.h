@@ -50,9 +50,10 @@
        examples/samplers.c has ten well-known samplers, each written as in its paper.
 
    >>calling  THREE WAYS TO CALL IT
-       The config: by hand, or dk_config_from_json(&c, text, length, NULL) from a model's own file, or by its name:
-                   dk_config_for(&c, "sdxl", NULL).
-       Blocking:   dk_sample(&c, denoise, user, x).
+       The config is made by hand, or by dk_config_set(&c, "sampler=unipc grid=karras"), or from a model's own file by
+       dk_config_from_json(&c, text, length, NULL), or by a model's name with dk_config_for(&c, "sdxl", NULL).
+       Blocking:   dk_sample(&c, denoise, user, x). Or, to be resumed: dk_begin, then dk_continue(&run, denoise, user)
+                   until it returns DK_OK. After a callback stopped it, call dk_continue again, or dk_save and dk_load.
        Stepping:   no callback, and no allocation when you bring the memory:
                        dk_begin(&run, &c, x, memory, dk_run_size(NULL, &c));
                        while (dk_next(&run, &eval)) network(eval.input, eval.t, eval.output);
@@ -60,15 +61,13 @@
                        dk_end(&run);
        Planned:    dk_record(&plan, &c) once, then dk_begin_plan(&run, &plan, &c, x, memory, bytes)
                    any number of times, from any thread; no set-up cost per run.
-       Blocking and resumable: dk_begin, then dk_continue(&run, denoise, user) until it returns
-       DK_OK; after a callback stopped it, call dk_continue again, or dk_save and dk_load.
 
    >>rules  WHAT HOLDS
        - A grid has steps + 1 levels, strictly monotone in sigma/alpha. The last is an explicit rule.
          Falling grids sample, rising grids invert.
        - The ends are exact: alpha = 0 (flow at t = 1, zero-terminal-SNR VP) and sigma = 0 are ordinary
-         levels. A step that ends at sigma = 0 gives alpha * D; one that starts there is alpha * D + sigma
-         times the noise that the network predicts (eps, v, velocity; x0 cannot).
+         levels. A step to sigma = 0 gives alpha D. A step from sigma = 0 (inversion) gives alpha D +
+         sigma N, where N is the predicted noise: the network must predict eps, v or velocity.
        - A grid may go back up in between (dk_grid.way, travel): there noise is added, which is a step of the
          plan without evaluation, and the sampler begins anew.
        - With step-size control (dk_sampler.rtol) the number of steps follows from the data: the run records one
@@ -98,6 +97,7 @@
        gauge            the scaling in which a classical integrator sees the ODE (VE, flow, VP, native)
        churn            noise added before a step; eta: the share of noise added after it
        eps in code      the network's noise prediction; small numbers are never called so
+       quirk            a bit that makes one part do as a named program does; docs/conformance.md says what and why
 
    >>build  BUILD OPTIONS, to be defined before the header, alike in every file that includes it
        DIFFKIT_IMPLEMENTATION   the implementation too, in exactly one file
@@ -123,7 +123,7 @@
 #include <stdint.h>
 
 #define DK_VERSION_MAJOR 0
-#define DK_VERSION_MINOR 1
+#define DK_VERSION_MINOR 2
 #define DK_VERSION (1000 * DK_VERSION_MAJOR + DK_VERSION_MINOR)
 
 #ifndef DK_REAL
@@ -240,9 +240,9 @@ typedef enum dk_family {
     DK_FAMILY_EDM,
     DK_FAMILY_VP,
     DK_FAMILY_VP_DISCRETE,
-    DK_FAMILY_SUB_VP,
-    DK_FAMILY_COSINE,
-    DK_FAMILY_VP_COSINE,
+    DK_FAMILY_SUB_VP, /* alpha as VP, sigma = 1 - alpha^2; Song et al. 2021, eq. 12 */
+    DK_FAMILY_COSINE, /* alpha = cos t, sigma = sin t, t in [0, pi/2]; Albergo & Vanden-Eijnden 2023; sCM's TrigFlow */
+    DK_FAMILY_VP_COSINE, /* alpha = cos(pi/2 (t + s)/(1 + s)) / cos(pi/2 s/(1 + s)); Nichol & Dhariwal 2021, eq. 17 */
     DK_FAMILY_CUSTOM,
     DK_FAMILY_COUNT
 } dk_family;
@@ -269,7 +269,7 @@ typedef struct dk_schedule {
     double t_min, t_max; /* range of t that grids span; both 0: all of the family's range */
     double shift;        /* flow, VP discrete: multiplies sigma/alpha; 0: 1. Flow: sigma = shift t / (1 + (shift - 1) t) */
     double sigma_min, sigma_max; /* VE, EDM; VP cosine: sigma/alpha stays between them, 0: no limit */
-    double cosine_offset;        /* VP cosine: s in alpha = cos(pi/2 (t + s)/(1 + s)) / cos(pi/2 s/(1 + s)) */
+    double cosine_offset;        /* VP cosine: s; Nichol & Dhariwal 2021: 0.008 */
     double beta_min, beta_max;   /* VP, sub-VP: beta(t) = beta_min + t (beta_max - beta_min); VP discrete: first, last */
     dk_betas betas;              /* VP discrete: how they are spaced in between */
     int timesteps;               /* VP discrete: number of training timesteps T, t = 0 .. T-1; flow: size of the
@@ -290,14 +290,9 @@ DK_API dk_schedule dk_ve(double sigma_min, double sigma_max);
 DK_API dk_schedule dk_edm(double sigma_min, double sigma_max);
 /* alpha^2 + sigma^2 = 1, dx = -beta(t)/2 x dt + sqrt(beta) dw, t in [0, 1]. Song et al. 2021, eq. 11. */
 DK_API dk_schedule dk_vp(double beta_min, double beta_max);
-/* alpha as VP, sigma = 1 - alpha^2. Song et al. 2021, eq. 12. */
-DK_API dk_schedule dk_sub_vp(double beta_min, double beta_max);
-/* alpha = cos t, sigma = sin t, t in [0, pi/2]. Albergo & Vanden-Eijnden 2023; sCM's TrigFlow. */
-DK_API dk_schedule dk_cosine_flow(void);
 /* alpha_t^2 = product of 1 - beta_0 .. 1 - beta_t; Ho et al. 2020. Between timesteps lambda is linear in t.
    t = -1 is clean data. Past T-1 t stays at T-1 while sigma/alpha goes on. */
 DK_API dk_schedule dk_vp_discrete(dk_betas betas, int timesteps, double beta_min, double beta_max);
-DK_API dk_schedule dk_vp_linear(void);        /* DDPM: 1000 betas from 1e-4 to 0.02 */
 DK_API dk_schedule dk_vp_scaled_linear(void); /* Stable Diffusion: sqrt(beta) linear, 0.00085 .. 0.012 */
 /* From a model's own table; the table stays the caller's and must outlive recording. */
 DK_API dk_schedule dk_vp_table(const double *alphas_cumprod, int timesteps);
@@ -586,8 +581,8 @@ DK_API dk_sampler dk_sampler_named(const char *name);
 
 struct dk_guidance;
 
-/* Called while recording, for every D: *g is a copy of dk_config.guidance, of which it may change what shall hold at
-   this level and step, but for the hook, which it may only leave out (NULL) (0 .. steps - 1; with step-size control steps accepted so far, of 0). */
+/* Called while recording, for every D. *g is a copy of dk_config.guidance: change what shall hold at this level and step.
+   The hook may only be set to NULL. step: 0 .. steps - 1; with step-size control the steps accepted so far, and steps is 0. */
 typedef void (*dk_guidance_fn)(void *user, dk_level level, int step, int steps, struct dk_guidance *g);
 
 /* Called in the run, for every D that evaluations made: batch * dim numbers to be changed at will; NULL with a back end,
@@ -783,7 +778,7 @@ DK_API dk_status dk_config_set(struct dk_config *c, const char *settings);
 /* One evaluation to be done. Arrays are batch x dim, sample after sample. */
 typedef struct dk_eval {
     const dk_real *input; /* already scaled for the network; not to be written */
-    dk_real *output;      /* to be filled with the network's raw output; begins as NaN here and there */
+    dk_real *output;      /* to be filled with the network's raw output; some elements begin as NaN, to see whether it was */
     dk_real *
         uncond_output; /* U's, where CFG++ is to have it from the same evaluation: with guidance.scale 0; else NULL */
     const uint16_t *input_half; /* instead of these three where dk_config.number says so */
@@ -1072,8 +1067,8 @@ struct dk_run {
 
 /* -------------------------------------------------------- >>decl-recorder  Samplers of your own */
 
-/* A symbolic vector: a value of the plan, or a sum of values. Copy it freely. The
-   recorder remembers the terms of sums for a few steps only: what is needed for longer is stored with dkr_keep. */
+/* A symbolic vector: a value of the plan, or a sum of values. Copy it freely. A sum is valid until 320 more terms have
+   been said: store with dkr_keep what later steps use. examples/samplers.c shows how all this is used. */
 typedef struct dk_vec {
     struct dk_recorder *of; /* private; NULL: zero */
     int count;              /* of terms; 0: a value */
@@ -1082,13 +1077,13 @@ typedef struct dk_vec {
 static const dk_vec dkr_zero = {0, 0, 0};
 
 /* For recording functions. A sampler loops `while (dkr_step(r)) ...`: it reads r->from and r->to, calls
-   dkr_denoise, and leaves the new state in r->x. Nothing is computed while recording. Where time travel goes back up, and
-   behind a first step from clean data, the function is called anew: so every memory of what was before ends there. */
+   dkr_denoise, and leaves the new state in r->x. Nothing is computed while recording. The function is called again after
+   each way up of time travel, and after a first step from clean data. Keep nothing from the call before. */
 typedef struct dk_recorder {
     dk_vec x;          /* the state */
     dk_level from, to; /* of this step; from includes churn */
-    int steps,
-        step; /* of this call, from one way up to the next; step counts from 0, -1 before the first dkr_step */
+    int steps;   /* of this call */
+    int step;    /* 0 .. steps - 1; -1 before the first dkr_step */
     int falling; /* 1 where noise levels fall: sampling; 0: inversion */
     dk_status status;
     struct dk_config *config; /* resolved */
@@ -1112,8 +1107,8 @@ DK_API dk_vec dkr_scale(double c, dk_vec v);
 DK_API dk_vec dkr_scale_by(double c, int scalar, int power,
                           dk_vec v); /* c scalar^power v, power >= 1; once per vector */
 DK_API dk_vec dkr_mix(double a, dk_vec x, double b, dk_vec y); /* a x + b y */
-/* Names the fields of dk_sampler that the recording function uses, in the words of dk_config_set: others that are set end
-   recording with an error. Churn and step-size control are every function's. */
+/* Names the fields of dk_sampler that the recording function uses, in the words of dk_config_set. Others that are set end
+   recording with an error; without this call nothing is refused. Churn and step-size control are every function's. */
 DK_API void dkr_reads(dk_recorder *r, const char *fields);
 /* Ends recording with an error; the field is named in the message. */
 DK_API void dkr_refuse(dk_recorder *r, const char *field, double value, const char *allowed);
@@ -1190,8 +1185,8 @@ enum {
 };
 
 #ifndef DK_NO_PEERS
-/* Bits of dk_sampler.quirks, each of which does as one program does what the library does otherwise, in the order of
-   docs/conformance.md. In text each is a field of its own: "told_end=1". */
+/* Bits of dk_sampler.quirks, all 0 by default. Each does as the named program does; what and why: docs/conformance.md, "What
+   differs on purpose". Search the name to find where it acts. In text each is a field of its own: "told_end=1". */
 typedef enum dk_quirk {
     DK_QUIRK_PURE_STAGE = 1 << 0,     /* ComfyUI: singlestep methods have a stage behind alpha = 0 */
     DK_QUIRK_COUNT_LAST = 1 << 1,     /* diffusers: lower_order_final counts the step to sigma = 0 */
@@ -1506,19 +1501,11 @@ DK_API dk_schedule dk_vp(double beta_min, double beta_max) {
     return dkp_schedule(DK_FAMILY_VP, beta_min, beta_max);
 }
 
-DK_API dk_schedule dk_sub_vp(double beta_min, double beta_max) {
-    return dkp_schedule(DK_FAMILY_SUB_VP, beta_min, beta_max);
-}
-
-DK_API dk_schedule dk_cosine_flow(void) { return dkp_schedule(DK_FAMILY_COSINE, 0, 0); }
-
 DK_API dk_schedule dk_vp_discrete(dk_betas betas, int timesteps, double beta_min, double beta_max) {
     dk_schedule s = dkp_schedule(DK_FAMILY_VP_DISCRETE, beta_min, beta_max);
     s.betas = betas, s.timesteps = timesteps, s.t_max = timesteps - 1.0;
     return s;
 }
-
-DK_API dk_schedule dk_vp_linear(void) { return dk_vp_discrete(DK_BETAS_LINEAR, 1000, 1e-4, 0.02); }
 
 DK_API dk_schedule dk_vp_scaled_linear(void) {
     return dk_vp_discrete(DK_BETAS_SCALED_LINEAR, 1000, 0.00085, 0.012);
@@ -1586,9 +1573,10 @@ DK_API dk_schedule dk_schedule_named(const char *name) {
 /* Nichol & Dhariwal 2021, eq. 17: abar(u) = cos^2((u + 0.008)/1.008 pi/2), beta cut at 0.999. */
 static double dkp_cosine_alpha(double T, int k) { return dkp_cos((k / T + 0.008) * (dkp_pi / 2 / 1.008)); }
 
+static double dkp_cut_beta(double kept) { return 1 - kept < 0.999 ? 1 - kept : 0.999; }
+
 static double dkp_cosine_beta(double before, double after) {
-    double beta = 1 - after * after / (before * before);
-    return beta < 0.999 ? beta : 0.999;
+    return dkp_cut_beta(after * after / (before * before));
 }
 
 /* Hang et al. 2024, table 1: lambda = -sign(1/2 - t) log(1 - 2 |1/2 - t|)/2. abar as published, with 1e-6 in the log and the
@@ -1596,11 +1584,6 @@ static double dkp_cosine_beta(double before, double after) {
 static double dkp_laplace_abar(double t) {
     double lambda = (t > 0.5 ? 0.5 : -0.5) * dkp_log(1 - 2 * fabs(0.5 - t) + 1e-6), snr = dkp_exp(lambda);
     return dkp_sqrt(snr / (1 + snr));
-}
-
-static double dkp_laplace_beta(double T, int k) {
-    double beta = 1 - dkp_laplace_abar((k + 1) / T) / dkp_laplace_abar(k / T);
-    return beta < 0.999 ? beta : 0.999;
 }
 
 /* Whether betas go from a first one to a last. */
@@ -1611,7 +1594,8 @@ static double dkp_curved_beta(const dk_schedule *s, int T, int k) {
     double span = s->beta_max - s->beta_min;
     switch (s->betas) {
     case DK_BETAS_COSINE: return dkp_cosine_beta(dkp_cosine_alpha(T, k), dkp_cosine_alpha(T, k + 1));
-    case DK_BETAS_LAPLACE: return dkp_laplace_beta(T, k);
+    case DK_BETAS_LAPLACE:
+        return dkp_cut_beta(dkp_laplace_abar((k + 1) / (double)T) / dkp_laplace_abar(k / (double)T));
     case DK_BETAS_EXPONENTIAL: return -dkp_expm1(-12.0 / T);
     case DK_BETAS_SIGMOID: return s->beta_min + span / (1 + dkp_exp(6 - 12.0 * k / (T - 1)));
     case DK_BETAS_LINEAR:
@@ -3132,6 +3116,7 @@ static void dkp_record_stretch(dk_recorder *r, int first, int end, dk_record_fn 
     r->steps = end - first, r->step = -1;
     r->from = r->to = dkp_level(r, 0);
     record(r);
+    if (r->step < 0) dkr_refuse(r, "steps of sampler.record", 0, "at least 1: a loop over dkr_step");
     r->steps = end - first;
     while (r->status == DK_OK && r->step < r->steps) dkr_step(r); /* a recording function may stop early */
 }
@@ -3230,7 +3215,12 @@ static void dkp_record_all(dk_recorder *r, dk_config *c, dk_plan *plan, const dk
 /* Where to look. Euler, Heun and all tableaux: dkp_runge_kutta_to, in coordinates of dkp_point_at. DDIM, DDPM and Euler
    ancestral: dkp_record_ddim. DPM-Solver++ 2M and 3M, UniPC and their like: dkp_record_exponential_adams. LMS, PNDM and
    iPNDM: dkp_record_adams. DPM-Solver++ 2S: dkp_singlestep. Exponential Runge-Kutta: dkp_phi_step. EDM's churn is
-   dkp_churn, before any sampler's step. The table of samplers at the end says what each name sets. */
+   dkp_churn, before any sampler's step. The table of samplers at the end says what each name sets. examples/samplers.c has
+   ten of them as in their papers.
+
+   A recording function begins with dkr_reads. Its words: dkp_ddim_step, the first order step; dkp_noise_split and
+   dkp_add_noise, a step down and noise back up; dkp_point_at and dkp_transfer, a gauge's coordinates and a step along a
+   slope; dkp_gauge_lambda; dkp_average, the polynomial through past estimates. */
 
 /* A Runge-Kutta tableau: row i, of i numbers, are the weights of the slopes 0 .. i - 1 for stage i; row `stages` is the
    result, the row after it that of the embedded method, if there is one. */
@@ -3331,7 +3321,8 @@ static dkp_split dkp_noise_split(dk_recorder *r, double eta, dk_noise_law law) {
 }
 
 /* The first order step of every family, exact for constant D: DDIM, Song et al. 2020, eq. 12; DPM-Solver-1.
-   Ends in alpha D at sigma = 0. */
+   Ends in alpha D at sigma = 0.
+   With h the step in lambda the ratio is (alpha_to/alpha_from) exp(-h): so the factor of D is alpha_to (1 - exp(-h)). */
 static dk_vec dkp_ddim_step(const dk_level *from, const dk_level *to, dk_vec x, dk_vec D) {
     double ratio = to->sigma / from->sigma;
     return dkr_mix(ratio, x, to->alpha - from->alpha * ratio, D);
@@ -4128,7 +4119,8 @@ static void dkp_record_table(dk_recorder *r) {
     }
 }
 
-/* The table of samplers. To add one: a row here and a recording function above. A row says what differs from a zero
+/* The table of samplers. To add one: a recording function above and a row here; then make golden, make docs, make test.
+   Many methods need a row alone: a tableau, or settings of a function that exists. A row says what differs from a zero
    dk_sampler, in the words of dk_config_set; then order of convergence, evaluations per step, paper. */
 #define DKP_DORMAND_PRINCE                                                                          \
     "1/5 | 3/40 9/40 | 44/45 -56/15 32/9 | 19372/6561 -25360/2187 64448/6561 -212/729 |"            \
@@ -9140,8 +9132,8 @@ typedef struct dk_alias {
 DK_API int dk_alias_at(int i, dk_alias *a); /* fills *a; 0 past the end */
 /* Sets c->sampler and, where the name says so ("DPM++ 2M SDE Karras", "euler beta"), c->grid or fields of it.
    Names here come first, then other programs'; "a1111:Beta" is a certain program's. Case does not count, '-', '_',
-   '/' and ' ' are alike and may be missing, "++" reads as "pp". dk_sampler_named and dk_grid_named know the same
-   names, and take their part of them. */
+   '/' and ' ' are alike and may be missing, "++" reads as "pp". dk_sampler_named and dk_grid_named know a
+   name, too, that says nothing about the other part. */
 DK_API dk_status dk_config_named(struct dk_config *c, const char *name);
 
 /* Time travel. Set the numbers, and dk_grid.way to &r.way; the struct must outlive recording.
@@ -10997,7 +10989,7 @@ static dk_status dkp_say_edm(dkp_job *j) {
 /* The same, told the angle of the level. */
 static dk_status dkp_say_cosine_edm(dkp_job *j) {
     if (dkp_say_edm(j) != DK_OK) return DK_ERROR_CONFIG;
-    j->c->network_schedule = dk_cosine_flow();
+    j->c->network_schedule = dkp_schedule(DK_FAMILY_COSINE, 0, 0);
     j->c->condition = DK_UNIT_T, j->c->condition_scale = 2 / dkp_pi;
     return DK_OK;
 }
@@ -11027,7 +11019,7 @@ static dk_status dkp_say_consistency(dkp_job *j) {
 /* TrigFlow in units of sigma_data, from pure noise. Two steps meet at 1.3. */
 static dk_status dkp_say_trigflow(dkp_job *j) {
     static const double two[] = {1.5707963267948966, 1.3, 0};
-    j->c->schedule = dk_cosine_flow(), j->c->prediction = DK_PREDICT_V;
+    j->c->schedule = dkp_schedule(DK_FAMILY_COSINE, 0, 0), j->c->prediction = DK_PREDICT_V;
     j->c->grid.spacing = DK_SPACING_UNIFORM, j->c->grid.final = DK_FINAL_MIN;
     if (j->c->steps == 2) j->c->grid = dk_grid_levels(two, DK_UNIT_T);
     return DKP_SAYS(prediction_type) < 4 ? DKP_REFUSE(prediction_type, "trigflow") : DK_OK;
@@ -11036,7 +11028,7 @@ static dk_status dkp_say_trigflow(dkp_job *j) {
 /* v-diffusion's levels. */
 static dk_status dkp_say_crash(dkp_job *j) {
     if (DKP_SAYS(trained_betas) > 0) return DKP_REFUSE(trained_betas, "null for this class");
-    j->c->schedule = dk_cosine_flow(), j->c->prediction = DK_PREDICT_V;
+    j->c->schedule = dkp_schedule(DK_FAMILY_COSINE, 0, 0), j->c->prediction = DK_PREDICT_V;
     j->c->condition = DK_UNIT_T, j->c->condition_scale = 2 / dkp_pi;
     j->c->grid.spacing = DK_SPACING_CRASH, j->c->grid.final = DK_FINAL_MIN;
     return DK_OK;

@@ -647,7 +647,7 @@ static int print_lists(arguments *a) {
     if (dk_resolve(&c) != DK_OK) return wrong_config(&c);
     c.prediction = DK_PREDICT_V; /* what can be predicted at the first level is no question here */
     if (dk_record(&plan, &c) != DK_OK) return wrong_config(&c);
-    int flow = plan.flow;
+    int flow = c.schedule.family == DK_FAMILY_FLOW || c.schedule.family == DK_FAMILY_COSINE; /* in whose unit */
     printf("{\"class\": \"%s\",\n\"timesteps\": [", a->file.class_name);
     for (int i = 0; i < plan.calls; i++) printf("%s%s", i ? ", " : "", json(plan.call[i].condition).s);
     printf("],\n\"sigmas\": [");

@@ -355,7 +355,7 @@ static verdict set_consistency_model(replay *r, const json *config) {
 /* TrigFlow, with noise of the data's deviation. Its first time is rounded up to beyond pi/2. */
 static verdict set_scm(replay *r, const json *config) {
     const double end = 1.5707963267948966;
-    r->c.schedule = dk_cosine_flow(), r->c.grid.unit = DK_UNIT_T;
+    r->c.schedule = dk_schedule_named("cosine_flow"), r->c.grid.unit = DK_UNIT_T;
     r->count = json_numbers(json_get(r->line, "timesteps"), r->levels, MAX_LEVELS);
     if (r->levels[0] > end) r->levels[0] = end;
     r->c.sampler.noise_excess = json_real(config, "sigma_data", 0.5) - 1;

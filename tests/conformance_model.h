@@ -81,7 +81,7 @@ static void discrete_level(void *user, double t, double *alpha, double *sigma, d
 
 static dk_schedule discrete_schedule(const char *name, double t_min) {
     static discrete_table d;
-    dk_schedule s = same(name, "discrete_sd") ? dk_vp_scaled_linear() : dk_vp_linear();
+    dk_schedule s = same(name, "discrete_sd") ? dk_vp_scaled_linear() : dk_schedule_named("vp_linear");
     for (int k = 0; k < 1000; k++) d.log_alpha[k + 1] = log(dk_level_at(&s, k).alpha);
     return dk_custom_schedule(discrete_level, &d, t_min, 1);
 }

@@ -291,7 +291,7 @@ static verdict value_case(const json *line, double *worst) {
     dk_plan plan;
     const json *want = json_get(line, "expected_value");
     memset(&c, 0, sizeof c), memset(&plan, 0, sizeof plan);
-    c.schedule = dk_vp_linear(), c.condition = DK_UNIT_T, c.prediction = DK_PREDICT_EPS;
+    c.schedule = dk_schedule_named("vp_linear"), c.condition = DK_UNIT_T, c.prediction = DK_PREDICT_EPS;
     c.start = DK_START_STATE, c.steps = (int)json_real(line, "num_inference_steps", 1);
     c.grid = dk_grid_named("leading"), c.grid.n = (int)json_real(config, "steps_offset", 0);
     dk_config_named(&c, json_string(line, "scheduler_class", ""));

@@ -36,7 +36,7 @@ static dk_schedule schedule_of_params(const json *params) {
     if (strncmp(table, "squaredcos", 10) == 0) return dk_schedule_named("vp_cosine");
     if (strncmp(table, "linear(", 7) != 0 && strncmp(table, "scaled_linear(", 14) != 0)
         return dk_edm(json_real(params, "sigma_min", 0.002), json_real(params, "sigma_max", 80));
-    dk_schedule s = *table == 'l' ? dk_vp_linear() : dk_vp_scaled_linear();
+    dk_schedule s = *table == 'l' ? dk_schedule_named("vp_linear") : dk_vp_scaled_linear();
     return json_real(params, "zsnr", 0) > 0 ? schedule_zero_snr(s) : s;
 }
 

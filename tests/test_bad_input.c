@@ -472,7 +472,7 @@ static void tables_of_alphas_fall_and_end_at_0_at_the_earliest(void **state) {
 
 /* A schedule made by hand, without a range, has all of its family's. */
 static void schedules_made_by_hand_have_a_range(void **state) {
-    const dk_schedule made[] = {dk_edm(0.002, 80), dk_cosine_flow(), dk_vp_linear()};
+    const dk_schedule made[] = {dk_edm(0.002, 80), dk_schedule_named("cosine_flow"), dk_schedule_named("vp_linear")};
     (void)state;
     for (int k = 0; k < COUNT(made); k++) {
         dk_config c = check_config("flow", "euler", 3);

@@ -762,11 +762,13 @@ static void record_scaled_twice(dk_recorder *r) { scale_by(r, 1, 1, 1); }
 static void record_before_all(dk_recorder *r) {
     while (dkr_step(r)) dkr_past(r, 0), dkr_past(r, 1), dkr_denoise(r, r->x, r->from);
 }
-static void record_nothing(dk_recorder *r) { /* of zero vectors, and no step */
+static void record_zero_vectors(dk_recorder *r) {
     const dk_vec zero = dkr_scale(0, r->x);
     r->x = check_sum(r->x, dkr_scale_by(2, 1, 1, zero));
     r->x = check_sum(r->x, dkr_scale_by(0, 1, 1, r->x));
+    while (dkr_step(r)) dkr_denoise(r, r->x, r->from);
 }
+static void record_nothing(dk_recorder *r) { (void)r; }
 
 static void recording_functions_are_refused_with_a_message(void **state) {
     static const double levels[3] = {4, 2, 1};
@@ -789,7 +791,8 @@ static void recording_functions_are_refused_with_a_message(void **state) {
         {record_no_scalar, "scalar of dkr_scale_by = 0: must be one that dkr_norm_ratio has given"},
         {record_unknown_scalar, "scalar of dkr_scale_by = 7: must be one that dkr_norm_ratio has given"},
         {record_scaled_twice, "scalars of a vector = 2: must be 1: store it with dkr_keep"},
-        {record_nothing, ""},
+        {record_zero_vectors, ""},
+        {record_nothing, "steps of sampler.record = 0: must be at least 1: a loop over dkr_step"},
     };
     (void)state;
     for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++) {

@@ -450,7 +450,7 @@ static void models_tables_are_reproduced(void **state) {
         double alpha = dk_level_at(&c.schedule, rows[i].timestep).alpha;
         assert_true(fabs(alpha * alpha / rows[i].abar - 1) < 2e-6);
     }
-    dk_schedule s = dk_vp_linear();
+    dk_schedule s = dk_schedule_named("vp_linear");
     s.quirks = DK_QUIRK_FLOAT_TABLE; /* 1 - beta has few digits where beta is 1e-4: sigma is 1.3e-4 of itself too large */
     check_near(dk_noise_level(dk_level_at(&s, 0)), 0.010001329705119133, 1e-9, "float table");
     s.quirks = 0;
