@@ -552,8 +552,9 @@ static int list_markdown(void) {
     printf("# Samplers, grids, schedules, names\n\n"
            "Written by `make docs` from the tables in diffkit.h.\n\n"
            "## Samplers\n\n"
-           "`dk_sampler_named(name)`. Order: of convergence, weak for those with noise. Evaluations: of the "
-           "network, per step.\nBuffers: besides x, in units of x.\n\n"
+           "`dk_sampler_named(name)` gives a sampler. Order is that of convergence, the weak one for samplers "
+           "with noise.\nEvaluations are those of the network per step; 0 stands for step-size control. "
+           "Buffers are those besides x, in units of x.\n\n"
            "| name | order | evaluations | buffers | paper |\n| --- | --- | --- | --- | --- |\n");
     for (int i = 0; dk_sampler_at(i); i++) {
         const dk_sampler_info *info = dk_sampler_at(i);
@@ -568,9 +569,8 @@ static int list_markdown(void) {
     }
     markdown_rows("Grids", dk_grid_at);
     markdown_rows("Noise schedules", dk_schedule_at);
-    printf("\n## Models\n\n`dk_config_for(&config, name, NULL)`: what the model's own scheduler_config.json says, "
-           "and its customary "
-           "number of\nsteps.\n\n| name | model | scheduler of diffusers | settings | steps |\n| --- | --- | "
+    printf("\n## Models\n\n`dk_config_for(&config, name, NULL)` sets what the model's own scheduler_config.json says. "
+           "Without a number of\nsteps it takes the customary one.\n\n| name | model | scheduler of diffusers | settings | steps |\n| --- | --- | "
            "--- | --- | --- |\n");
     for (int i = 0; dk_model_at(i); i++) {
         const dk_model_info *row = dk_model_at(i);
@@ -580,11 +580,12 @@ static int list_markdown(void) {
                row->to_zero ? " levels to t = 0" : "", row->steps);
     }
     printf("\n## Names in other programs\n\n"
-           "`dk_config_named(&config, name)` takes them all, and a sampler's and a grid's together, such as "
-           "`DPM++ 2M SDE Karras`;\n`dk_sampler_named` and `dk_grid_named` take their part. Names that mean "
-           "something else here, or in another\nprogram, need the part before the colon; all others may have "
-           "it. Enumerators of stable-diffusion.cpp are read, too\n(`EULER_A_SAMPLE_METHOD`). Settings are "
-           "in the words of `dk_config_set`; those of the grid are made by\n`dk_config_named` only.\n\n"
+           "`dk_config_named(&config, name)` takes them all. It also takes a sampler's and a grid's name together, "
+           "such as\n`DPM++ 2M SDE Karras`. `dk_sampler_named` takes the samplers' names, and `dk_grid_named` the "
+           "grids'. A name that means\nsomething else here, or in another program, needs the part before the "
+           "colon; every other name may have it.\nEnumerators of stable-diffusion.cpp are read, too "
+           "(`EULER_A_SAMPLE_METHOD`). Settings are in the words of\n`dk_config_set`. Only `dk_config_named` makes "
+           "the settings of a grid.\n\n"
            "| program | name | here | settings | note |\n| --- | --- | --- | --- | --- |\n");
     dk_alias alias;
     const dk_alias *row = &alias;
