@@ -1351,16 +1351,16 @@ static dk_status dkp_fail_allocation(char *message, size_t needed);
 
 /* the config's fields by their names; */
 enum { DKP_WORD = 64 };
+/* the parts of a config that are checked at a time, a bit each; */
 enum {
-    DKP_OF_SAMPLER = 1,
-    DKP_OF_GRID = 2,
-    DKP_OF_GUIDANCE = 4,
-    DKP_OF_REST = 8,
-    DKP_OF_MODEL = 16,
-    DKP_OF_DATA = 32,     /* what a run needs beyond a plan */
-    DKP_OF_SCHEDULE = 64, /* whose ranges depend on the family */
-    DKP_OF_NAMES = 128,
-    DKP_OF_ALL = 255
+    DKP_OF_PLAN = 1, /* what belongs to none of these */
+    DKP_OF_DATA = 2, /* what a run needs beyond a plan */
+    DKP_OF_SCHEDULE = 4,
+    DKP_OF_NETWORK = 8,
+    DKP_OF_GRID = 16,
+    DKP_OF_SAMPLER = 32,
+    DKP_OF_GUIDANCE = 64,
+    DKP_OF_NAMES = 128
 };
 static int dkp_settings(dk_config *c, const char *settings, int of);
 struct dkp_marks;
@@ -1431,7 +1431,9 @@ static size_t dkp_chunk(size_t dim);
 /* What they use of book three: names, published lists, generators. */
 static int dkp_sampler_by_name(const char *name, dk_sampler *s);
 static int dkp_grid_by_name(const char *name, dk_grid *g);
-static int dkp_set_by_name(dk_config *c, const char *part, const char *name);
+DK_API dk_status dk_config_named(struct dk_config *c, const char *name);
+struct dk_json;
+DK_API dk_status dk_config_for(struct dk_config *c, const char *model, struct dk_json *more);
 static const dk_sampler_info *dkp_peer_sampler(int i);
 static int dkp_quirk(const dk_recorder *r, int bits);
 static void dkp_count_timesteps(dk_recorder *r);
@@ -2408,7 +2410,6 @@ static const dkp_spacing dkp_spacings[DK_SPACING_COUNT - 1] = {
 /* Names have a table of their own, so that a program which uses none has none in it. */
 #define DKP_GRID_NAME(name, about, spacing, flags, final, a, b, n) {name, about},
 static const dk_named dkp_grids[] = {DKP_SPACINGS(DKP_GRID_NAME)};
-#undef DKP_SPACINGS
 #undef DKP_GRID_NAME
 
 /* The library's own, then published lists. */
@@ -5947,39 +5948,36 @@ static int dkp_nearest(const char *(*at)(int), const char *name, const char **na
     return count;
 }
 
+/* "; nearest: a, b" */
+static void dkp_put_nearest(dkp_text *t, const char *(*at)(int), const char *name, int max) {
+    const char *nearest[3];
+    int count = dkp_nearest(at, name, nearest, max);
+    for (int i = 0; i < count; i++) {
+        dkp_put(t, i ? ", " : "; nearest: ");
+        dkp_put(t, nearest[i]);
+    }
+}
+
+static void dkp_put_unknown(dkp_text *t, const char *kind, const char *name) {
+    dkp_put(t, kind);
+    dkp_put(t, " \"");
+    dkp_put(t, name);
+    dkp_put(t, "\" is not known");
+}
+
 /* What `at` lists has no such name. */
 static dk_status dkp_fail_name(char *message, const char *kind, const char *name, const char *(*at)(int)) {
-    const char *nearest[3];
-    int count = dkp_nearest(at, name, nearest, 3);
     dkp_text t = {message, DK_MESSAGE_SIZE, 0};
-    dkp_put(&t, kind);
-    dkp_put(&t, " \"");
-    dkp_put(&t, name);
-    dkp_put(&t, "\" is not known");
-    for (int i = 0; i < count; i++) {
-        dkp_put(&t, i ? ", " : "; nearest: ");
-        dkp_put(&t, nearest[i]);
-    }
+    dkp_put_unknown(&t, kind, name);
+    dkp_put_nearest(&t, at, name, 3);
     return DK_ERROR_CONFIG;
 }
 
-/* A struct that has a name and nothing else: one that is not known, or a known one that nobody took. */
+/* A struct that has a name and nothing else. No list is looked at, or it would be in every program. */
 static dk_status dkp_fail_unknown(char *message, const char *kind, const char *name) {
-    const char *(*at)(int) = strcmp(kind, "sampler") == 0 ? dkp_sampler_name
-                             : strcmp(kind, "grid") == 0  ? dkp_grid_name
-                                                          : dkp_schedule_name;
-    int i = 0;
-    while (at(i) && strcmp(at(i), name) != 0) i++;
-    if (!at(i)) return dkp_fail_name(message, kind, name, at);
     dkp_text t = {message, DK_MESSAGE_SIZE, 0};
-    dkp_put(&t, kind);
-    dkp_put(&t, ".name = \"");
-    dkp_put(&t, name);
-    dkp_put(&t, "\": take it with dk_");
-    dkp_put(&t, strcmp(kind, "network_schedule") == 0 ? "schedule" : kind);
-    dkp_put(&t, "_named(\"");
-    dkp_put(&t, name);
-    dkp_put(&t, "\") or dk_config_set");
+    dkp_put_unknown(&t, kind, name);
+    dkp_put(&t, ", or its name was set alone: take it with dk_config_set, which says what is near");
     return DK_ERROR_CONFIG;
 }
 
@@ -6390,20 +6388,16 @@ DK_API dk_status dk_noise_fill(const dk_noise_source *source, const dk_noise_req
 
 /* ---------------------------------------------------------------------------- >>checks  Checks */
 
+/* A row of the table of fields, with its texts. */
 typedef struct dkp_field {
-    const char *name, *allowed; /* allowed: in words; the words of an enumeration */
-    double low, high;
-    int at; /* in dk_config */
-    /* i: int, r: real, 1: real that is named by itself plus 1, u: uint64_t, z: size_t, c: an enumeration, b: a bit, which is
-       `low`, g: a spacing, n: a part by its name, w: a way by its name */
+    const char *name, *allowed;
+    uint64_t facts; /* kinds b and q: bits */
+    int at;         /* in dk_config */
     char kind;
-    unsigned char of;  /* the part that it belongs to */
-    uint32_t only; /* spacings, or families, that have this number, a bit each; 0: all */
+    int of, next;
 } dkp_field;
 
 DKP_SMALL
-
-static const dkp_field *dkp_field_named(const char *name);
 
 static int dkp_controlled(const dk_config *c) {
     return c->sampler.control.rtol > 0 || c->sampler.control.atol > 0;
@@ -6416,242 +6410,340 @@ static int dkp_guided_by_norms(const dk_guidance *g) {
     return g->rescale > 0 || g->zero_star || g->projected;
 }
 
-/* Every field that can be set by name, and what it may be. */
-
-#define DKP_MOST 1.7976931348623157e308 /* finite */
-#define DKP_LEAST 2.2250738585072014e-308
-#define DKP_S(kind, member, low, high, allowed) \
-    { "sampler." #member, allowed, low, high, (int)offsetof(dk_config, sampler.member), kind, DKP_OF_SAMPLER, 0 }
-#define DKP_A(kind, word, member, low, high, allowed) \
-    { "sampler." word, allowed, low, high, (int)offsetof(dk_config, sampler.member), kind, DKP_OF_SAMPLER, 0 }
-#define DKP_QUIRK(word, bit) \
-    { "sampler." word, "0 or 1", bit, 0, (int)offsetof(dk_config, sampler.quirks), 'b', DKP_OF_SAMPLER, 0 }
-#define DKP_G(kind, member, low, high, allowed) \
-    { "grid." #member, allowed, low, high, (int)offsetof(dk_config, grid.member), kind, DKP_OF_GRID, 0 }
-#define DKP_ROW_OF(of, kind, name, member, low, high, allowed) \
-    { name, allowed, low, high, (int)offsetof(dk_config, member), kind, DKP_OF_##of, 0 }
-#define DKP_N(kind, name, member, low, high, allowed) DKP_ROW_OF(DATA, kind, name, member, low, high, allowed)
-#define DKP_M(kind, member, low, high, allowed) DKP_ROW_OF(MODEL, kind, #member, member, low, high, allowed)
-#define DKP_D(kind, member, low, high, allowed) DKP_ROW_OF(DATA, kind, #member, member, low, high, allowed)
-#define DKP_T(kind, of, member, low, high, allowed, families)                             \
-    {                                                                                     \
-        #of "." #member, allowed, low, high, (int)offsetof(dk_config, of.member), kind, DKP_OF_SCHEDULE, families \
-    }
-#define DKP_FAM(family) 1u << DK_FAMILY_##family
-#define DKP_SIGMAS (DKP_FAM(VE) | DKP_FAM(EDM))
-#define DKP_SDES (DKP_FAM(VP) | DKP_FAM(SUB_VP))
-#define DKP_DISCRETE (DKP_FAM(VP_DISCRETE))
-#define DKP_SCHEDULE(of)                                                                                     \
-    DKP_T('c', of, family, 0, DK_FAMILY_COUNT - 1,                                                           \
-          "default|flow|ve|edm|vp|vp_discrete|sub_vp|cosine|vp_cosine|custom", 0),                           \
-        DKP_T('r', of, t_min, -DKP_MOST, DKP_MOST, "within the family's times", 0),                          \
-        DKP_T('r', of, t_max, -DKP_MOST, DKP_MOST, "> t_min and within the family's times", 0),              \
-        DKP_T('r', of, shift, 0, DKP_MOST, "> 0 (0: 1)", DKP_FAM(FLOW) | DKP_DISCRETE),                      \
-        DKP_T('r', of, sigma_min, DKP_LEAST, DKP_MOST, "> 0", DKP_SIGMAS),                                   \
-        DKP_T('r', of, sigma_min, 0, DKP_MOST, ">= 0", DKP_FAM(VP_COSINE)),                                  \
-        DKP_T('r', of, sigma_max, DKP_LEAST, DKP_MOST, "> sigma_min", DKP_SIGMAS),                           \
-        DKP_T('r', of, sigma_max, 0, HUGE_VAL, "> sigma_min (0: no limit)", DKP_FAM(VP_COSINE)),             \
-        DKP_T('r', of, cosine_offset, 0, DKP_MOST, ">= 0", DKP_FAM(VP_COSINE)),                              \
-        DKP_T('r', of, beta_min, DKP_LEAST, DKP_MOST, "> 0", DKP_SDES),                                      \
-        DKP_T('r', of, beta_min, 0, 1 - 1e-15, "> 0 and < 1", DKP_DISCRETE),                                 \
-        DKP_T('r', of, beta_max, DKP_LEAST, DKP_MOST, ">= beta_min", DKP_SDES),                              \
-        DKP_T('r', of, beta_max, 0, 1 - 1e-15, "> 0 and < 1", DKP_DISCRETE),                                 \
-        DKP_T('c', of, betas, 0, DK_BETAS_COUNT - 1,                                                         \
-              "linear|scaled_linear|cosine|sigmoid|exponential|laplace", DKP_DISCRETE),                      \
-        DKP_T('i', of, timesteps, 2, 1000000, "2 .. 1000000", DKP_DISCRETE),                                 \
-        DKP_T('i', of, timesteps, 0, 1000000, "2 .. 1000000 (0: 1000)", DKP_FAM(FLOW)),                      \
-        DKP_T('i', of, zero_terminal_snr, 0, 1, "0 or 1", DKP_DISCRETE)
-#define DKP_NAME(part, member) DKP_ROW_OF(NAMES, 'n', #part, member, 0, 0, "a name")
-#ifdef DK_NO_PEERS
-#define DKP_NOISE_OF_PEERS ""
-#else
-#define DKP_NOISE_OF_PEERS "|torch_cpu|torch_cuda|numpy|numpy_pcg64|torchsde"
-#endif
-#define DKP_SOURCE(of)                                                                            \
-    DKP_N('c', #of, of.kind, 0, DK_NOISE_COUNT - 1, "default|philox|brownian" DKP_NOISE_OF_PEERS),  \
-        DKP_N('i', #of ".bits", of.bits, 0, 64, "0, 32 or 64"),                                   \
-        DKP_N('i', #of ".threads", of.threads, 0, 2147483647, "a multiple of 256 (0: no limit)"), \
-        DKP_N('i', #of ".seed_offset", of.seed_offset, -2147483648.0, 2147483647, "a whole number")
-#define DKP_U(kind, member, low, high, allowed)                                                   \
-    {                                                                                             \
-        "guidance." #member, allowed, low, high, (int)offsetof(dk_config, guidance.member), kind, \
-            DKP_OF_GUIDANCE, 0                                                                    \
-    }
-#define DKP_WORDS(of, member, count, words) DKP_##of('c', member, 0, (count)-1, words)
-#define DKP_FLAG(of, member) DKP_##of('i', member, 0, 1, "0 or 1")
-#define DKP_IN(spacing) 1u << DK_SPACING_##spacing
-#define DKP_OWN(kind, name, member, low, high, allowed, in) \
-    { "grid." #name, allowed, low, high, (int)offsetof(dk_config, grid.member), kind, DKP_OF_GRID, in }
-#define DKP_BIT(name, member, bit) \
-    { #name, "0 or 1", bit, bit, (int)offsetof(dk_config, member), 'b', DKP_OF_GRID, 0 }
-#define DKP_UNITS "default|t|sigma|flow|lambda|c_noise|data|angle"
-static const dkp_field dkp_fields[] = {
-    DKP_NAME(schedule, schedule),
-    DKP_NAME(network_schedule, network_schedule),
-    DKP_NAME(sampler, sampler),
-    DKP_NAME(grid, grid),
-#ifndef DK_NO_PEERS
-    DKP_NAME(model, message),
-#endif
-    DKP_M('i', steps, 1, 1000000, "1 .. 1000000"),
-    DKP_D('z', dim, 1, 2e19, ">= 1"),
-    DKP_D('i', batch, 0, 0x7FFFFFFF / DK_BRANCHES, "1 .. 715827882 (0: 1)"),
-    DKP_D('u', seed, 0, 2e19, "below 2^64"),
-    DKP_D('u', first_sample, 0, 2e19, "below 2^64"),
-    DKP_D('i', threads, 0, 65536, "0 .. 65536"),
-    DKP_D('i', unchecked, -2147483648.0, 2147483647, "0 or 1"),
-    DKP_SCHEDULE(schedule),
-    DKP_SCHEDULE(network_schedule),
-    DKP_M('c', prediction, 0, DK_PREDICT_COUNT - 1, "default|x0|eps|v|velocity|score|edm"),
-    DKP_M('r', sigma_data, 0, DKP_MOST, "> 0 (0: 0.5)"),
-    DKP_M('c', condition, 0, DK_UNIT_COUNT - 1, DKP_UNITS),
-    DKP_M('r', condition_scale, -DKP_MOST, DKP_MOST, "finite (0: 1)"),
-    DKP_M('c', condition_rounding, 0, DK_ROUND_DOWN, "none|nearest|down"),
-    DKP_M('i', negated, -2147483648.0, 2147483647, "0 or 1"),
-    DKP_M('c', number, 0, DK_NUMBER_COUNT - 1, "real|fp16|bf16"),
-    DKP_M('r', clip, 0, DKP_MOST, ">= 0"),
-    DKP_ROW_OF(REST, 'c', "start", start, 0, DK_START_COUNT - 1, "noise|state|data"),
-    DKP_ROW_OF(REST, 'c', "blend", blend, 0, DK_BLEND_COUNT - 1, "state|fixed|denoised|both"),
-    DKP_G('g', spacing, 0, DK_SPACING_COUNT - 1, "a grid's name, or levels"),
-    DKP_WORDS(G, unit, DK_UNIT_COUNT, DKP_UNITS),
-    DKP_WORDS(S, gauge, DK_GAUGE_COUNT, "default|ve|flow|vp|native|pseudo"),
-    DKP_WORDS(S, rule, DK_RULE_COUNT, "default|exact|dpm|dpm_taylor|bh1|bh2|sa|uniform|gradient"),
-    DKP_WORDS(S, law, DK_LAW_COUNT, "default|ancestral|sde|ddpm_large|fresh|time|flow|sde_noise"),
-    DKP_A('c', "predictor", sde.predictor, 0, DK_PREDICTOR_COUNT - 1,
-          "reverse_diffusion|euler_maruyama|ancestral|none"),
-    DKP_A('c', "control", control.law, 0, DK_CONTROL_COUNT - 1, "standard|free|smooth"),
-    DKP_S('i', order, 0, 8, "0 .. 8"),
-    DKP_A('r', "alpha", alpha[0], -DKP_MOST, DKP_MOST, "finite"),
-    DKP_A('r', "alpha2", alpha[1], -DKP_MOST, DKP_MOST, "finite"),
-    DKP_S('r', gamma, -DKP_MOST, DKP_MOST, "finite"),
-    DKP_S('r', eta, 0, DKP_MOST, ">= 0"),
-    DKP_S('r', noise_excess, -1, 1e30, ">= -1, at most 1e30"),
-    DKP_A('1', "s_noise", noise_excess, 0, 0, "0 .. 1e30"),
-    DKP_S('r', churn, 0, DKP_MOST, ">= 0"),
-    DKP_A('r', "churn_min", churn_range[0], 0, HUGE_VAL, ">= 0"),
-    DKP_A('r', "churn_max", churn_range[1], 0, HUGE_VAL, ">= 0 (0: no limit)"),
-    DKP_A('r', "noise_min", noise_range[0], 0, HUGE_VAL, ">= 0"),
-    DKP_A('r', "noise_max", noise_range[1], 0, HUGE_VAL, ">= 0 (0: no limit)"),
-    DKP_A('r', "snr", sde.snr, 0, DKP_MOST, ">= 0"),
-    DKP_A('r', "langevin_step", sde.langevin_step, 0, DKP_MOST, ">= 0"),
-    DKP_A('i', "langevin_steps", sde.langevin_steps, 0, 100000, "0 .. 100000"),
-    DKP_S('i', corrector, 0, 9, "0 .. 9"),
-    DKP_S('i', warmup, 0, 2147483647, ">= 0"),
-    DKP_A('r', "rtol", control.rtol, 0, 1, "0 .. 1"),
-    DKP_A('r', "atol", control.atol, 0, 1e300, ">= 0"),
-    DKP_A('r', "h_init", control.h_init, 0, 1e300, "> 0 (0: by itself)"),
-    DKP_A('r', "safety", control.safety, 0, 1, "> 0 and <= 1 (0: 0.9)"),
-    DKP_A('r', "pcoeff", control.pcoeff, -10, 10, "-10 .. 10"),
-    DKP_A('r', "icoeff", control.icoeff, -10, 10, "-10 .. 10"),
-    DKP_A('r', "dcoeff", control.dcoeff, -10, 10, "-10 .. 10"),
-    DKP_FLAG(S, lower_order_final),
-    DKP_FLAG(S, cfg_pp),
-    DKP_FLAG(S, noise_prediction),
-    DKP_FLAG(S, pece),
-    DKP_FLAG(S, plain_last),
-#ifndef DK_NO_PEERS
-    DKP_S('r', quirk, 0, 2147483647, "0 .. 2147483647"),
-    DKP_A('r', "evals", quirk, 0, 2147483647, "0 .. 2147483647"),
-    DKP_QUIRK("pure_stage", DK_QUIRK_PURE_STAGE),
-    DKP_QUIRK("count_last", DK_QUIRK_COUNT_LAST),
-    DKP_QUIRK("euler_last", DK_QUIRK_EULER_LAST),
-    DKP_QUIRK("time_uniform", DK_QUIRK_TIME_UNIFORM),
-    DKP_QUIRK("time_quadratic", DK_QUIRK_TIME_QUADRATIC),
-    DKP_QUIRK("dpm_v2", DK_QUIRK_DPM_V2),
-    DKP_QUIRK("ipndm_v", DK_QUIRK_IPNDM_V),
-    DKP_QUIRK("deis_sum", DK_QUIRK_DEIS_SUM),
-    DKP_QUIRK("er_power", DK_QUIRK_ER_POWER),
-    DKP_QUIRK("uncond_past", DK_QUIRK_UNCOND_PAST),
-    DKP_QUIRK("correct_last", DK_QUIRK_CORRECT_LAST),
-    DKP_QUIRK("uncorrected", DK_QUIRK_UNCORRECTED),
-    DKP_QUIRK("from_down", DK_QUIRK_FROM_DOWN),
-    DKP_QUIRK("stride", DK_QUIRK_STRIDE),
-    DKP_QUIRK("told_end", DK_QUIRK_TOLD_END),
-    DKP_QUIRK("pseudo_v", DK_QUIRK_PSEUDO_V),
-    DKP_QUIRK("dry_bottom", DK_QUIRK_DRY_BOTTOM),
-    DKP_QUIRK("above_last", DK_QUIRK_ABOVE_LAST),
-    DKP_QUIRK("fresh_pure", DK_QUIRK_FRESH_PURE),
-    DKP_QUIRK("bins", DK_QUIRK_BINS),
-#endif
-    DKP_WORDS(G, final, DK_FINAL_COUNT, "default|zero|min|value|replace|last"),
-    DKP_WORDS(G, rounding, DK_ROUND_DOWN + 1, "none|nearest|down"),
-    DKP_WORDS(G, partial, DK_PARTIAL_COUNT, "slice|stretch|level|up|more"),
-    DKP_G('r', sigma_min, 0, DKP_MOST, ">= 0"),
-    DKP_G('r', sigma_max, 0, DKP_MOST, ">= 0"),
-    DKP_G('r', shift, 0, DKP_MOST, "> 0 (0: 1)"),
-    DKP_G('r', shift_power, 0, 100, "> 0 and <= 100 (0: 1)"),
-    DKP_G('r', terminal, 0, 1 - 1e-9, "> 0 and < 1 (0: none)"),
-    DKP_OWN('r', rho, a, 0, DKP_MOST, "> 0 (0: 7, polyexponential 1)", DKP_IN(DEFAULT) | DKP_IN(KARRAS) | DKP_IN(POLYEXPONENTIAL)),
-    DKP_OWN('r', time_min, a, 0, 0.999, "> 0 and < 1 (0: 0.001)", DKP_IN(VP)),
-    DKP_OWN('r', c_1, a, 0, 1 - 1e-9, "> 0 and < 1 (0: 0.001)", DKP_IN(IDDPM)),
-    DKP_OWN('r', c_2, b, 0, 1, "> 0 and <= 1 (0: 0.008)", DKP_IN(IDDPM)),
-    DKP_OWN('r', mean, a, -100, 100, "-100 .. 100", DKP_IN(LAPLACE) | DKP_IN(LOGIT_NORMAL)),
-    DKP_OWN('r', deviation, b, 0, 100, "> 0 and <= 100 (0: by spacing)", DKP_IN(LAPLACE) | DKP_IN(LOGIT_NORMAL)),
-    DKP_OWN('r', threshold, a, 0, 1 - 1e-9, "> 0 and < 1 (0: 0.025)", DKP_IN(LINEAR_QUADRATIC)),
-    DKP_OWN('i', linear_steps, n, 0, 1000000, "0 .. steps - 1", DKP_IN(LINEAR_QUADRATIC)),
-    DKP_OWN('r', beta_a, a, 0, 50, "> 0 and <= 50 (0: 0.6)", DKP_IN(BETA) | DKP_IN(BETA_SIGMA)),
-    DKP_OWN('r', beta_b, b, 0, 50, "> 0 and <= 50 (0: 0.6)", DKP_IN(BETA) | DKP_IN(BETA_SIGMA)),
-    DKP_OWN('i', offset, n, 0, 1000000, "0 .. schedule.timesteps - 1", DKP_IN(LEADING)),
-    DKP_OWN('r', offset, a, 0, 1000000, "0 .. original_steps - 1", DKP_IN(SD_TURBO)),
-    DKP_OWN('i', original_steps, n, 0, 1000000, "1 .. 1000000 (0: 10, lcm 50)", DKP_IN(SD_TURBO) | DKP_IN(LCM)),
-    DKP_OWN('r', coefficient, a, -DKP_MOST, DKP_MOST, "0.80 .. 1.50 (0: 1.20)", DKP_IN(CUSTOM)),
-    DKP_G('r', final_value, -DKP_MOST, HUGE_VAL, "> 0"),
-    DKP_G('r', strength, 0, 1, "> 0 and <= 1 (0: 1)"),
-    DKP_G('i', full_steps, 0, 1000000, "1 .. 1000000 (0: steps)"),
-    DKP_BIT(grid.spare, grid.quirks, DK_QUIRK_SPARE_LEVEL),
-    DKP_BIT(grid.sigma_linear, grid.quirks, DK_QUIRK_SIGMA_LINEAR),
-    DKP_BIT(grid.below_one, grid.quirks, DK_QUIRK_BELOW_ONE),
-    DKP_BIT(grid.repaint_noise, grid.quirks, DK_QUIRK_REPAINT_NOISE),
-    DKP_G('w', way, 0, 0, "none, repaint or a1111_restart"),
-    DKP_FLAG(G, rising),
-    DKP_FLAG(G, travel),
-    DKP_SOURCE(noise),
-    DKP_SOURCE(step_noise),
-    DKP_U('r', scale, -DKP_MOST, DKP_MOST, "finite"),
-    DKP_U('r', scale2, -DKP_MOST, DKP_MOST, "finite"),
-    DKP_U('r', noise_min, 0, HUGE_VAL, ">= 0"),
-    DKP_U('r', noise_max, 0, HUGE_VAL, ">= 0 (0: no limit)"),
-    DKP_U('r', start, 0, 1, "0 .. 1"),
-    DKP_U('r', stop, 0, 1, "0 .. 1 (0: 1)"),
-    DKP_U('r', rescale, 0, 1, "0 .. 1"),
-    DKP_FLAG(U, zero_star),
-    DKP_U('i', zero_init, 0, 1000000, "0 .. 1000000"),
-    DKP_U('i', projected, 0, 2, "0, 1 or 2"),
-    DKP_U('r', parallel, -DKP_MOST, DKP_MOST, "finite"),
-    DKP_U('r', momentum, -DKP_MOST, DKP_MOST, "finite"),
-    DKP_U('r', limit, 0, HUGE_VAL, ">= 0 (0: no limit)"),
-    DKP_WORDS(U, space, DK_PREDICT_COUNT, "default|x0|eps|v|velocity|score|edm"),
-    DKP_FLAG(U, doubled),
-    DKP_U('r', quantile, 0, 1, "0 .. 1 (0: no thresholding)"),
-    DKP_U('r', quantile_most, 0, HUGE_VAL, ">= 0 (0: no limit)"),
+/* Facts about a config on which it depends what a field may be: a bit for each family, each spacing, and these. */
+enum {
+    DKP_IF_SPACING = (int)DK_FAMILY_COUNT, /* and DK_SPACING_... */
+    DKP_IF_BETAS = DKP_IF_SPACING + (int)DK_SPACING_COUNT, /* VP discrete makes its betas */
+    DKP_IF_BETA_ENDS,                                      /* between two */
+    DKP_IF_NO_RANGE,                                       /* the spacing has none */
+    DKP_IF_TO_1,                                           /* u is at most 1 */
+    DKP_IF_BEYOND_1,
+    DKP_IF_FINAL_VALUE,
+    DKP_IF_CONTROL,
+    DKP_IF_ZERO_STAR,
+    DKP_IF_PARTS, /* zero_star or projected */
+    DKP_IF_QUANTILE
 };
-#undef DKP_UNITS
-#undef DKP_IN
-#undef DKP_OWN
-#undef DKP_BIT
-#undef DKP_SOURCE
-#undef DKP_NOISE_OF_PEERS
-#undef DKP_MOST
-#undef DKP_LEAST
-#undef DKP_FAM
-#undef DKP_SIGMAS
-#undef DKP_SDES
-#undef DKP_DISCRETE
-#undef DKP_S
-#undef DKP_A
-#undef DKP_QUIRK
-#undef DKP_G
-#undef DKP_U
-#undef DKP_WORDS
-#undef DKP_FLAG
-#undef DKP_N
-#undef DKP_M
-#undef DKP_D
-#undef DKP_T
-#undef DKP_SCHEDULE
-#undef DKP_NAME
-#undef DKP_ROW_OF
 
+/* Every field that can be set by name: its part, kind, name and member, facts of which one must hold (0: none need), and
+   what it may be. A field has several rows where that depends on facts. Kinds: i int; r real, finite; R real; 1 real that is
+   named by itself plus 1; u uint64_t; z size_t; c an enumeration, of these words; b a bit of a word; q such a word; n a part
+   by its name; w a way by its name. Texts are what messages say and what is checked: see dkp_allows. */
+/* clang-format off */
+#define DKP_FAMILY(name) (uint64_t)1 << DK_FAMILY_##name
+#define DKP_SPACED(name) (uint64_t)1 << (DKP_IF_SPACING + (int)DK_SPACING_##name)
+#define DKP_IF(fact) (uint64_t)1 << DKP_IF_##fact
+#ifdef DK_NO_PEERS
+#define DKP_NOISE_WORDS "default|philox|brownian"
+#define DKP_PEER_NAMES(X)
+#define DKP_QUIRK_FIELDS(X) \
+    X(SAMPLER, 'q', "sampler.quirks", sampler.quirks, 0, "0: DK_NO_PEERS leaves them out") \
+    X(SAMPLER, 'r', "sampler.quirk", sampler.quirk, 0, "0: DK_NO_PEERS leaves it out")
+#else
+#define DKP_NOISE_WORDS "default|philox|brownian|torch_cpu|torch_cuda|numpy|numpy_pcg64|torchsde"
+#define DKP_PEER_NAMES(X) X(NAMES, 'n', "model", message, 0, "a name")
+#define DKP_QUIRK(X, name, bit) X(SAMPLER, 'b', "sampler." name, sampler.quirks, DK_QUIRK_##bit, "0 or 1")
+#define DKP_QUIRK_FIELDS(X) \
+    X(SAMPLER, 'r', "sampler.quirk", sampler.quirk, 0, "0 .. 2147483647") \
+    X(SAMPLER, 'r', "sampler.evals", sampler.quirk, 0, "0 .. 2147483647") \
+    X(SAMPLER, 'q', "sampler.quirks", sampler.quirks, DK_QUIRK_ALL, "a sum of DK_QUIRK_...") \
+    DKP_QUIRK(X, "pure_stage", PURE_STAGE) \
+    DKP_QUIRK(X, "count_last", COUNT_LAST) \
+    DKP_QUIRK(X, "euler_last", EULER_LAST) \
+    DKP_QUIRK(X, "time_uniform", TIME_UNIFORM) \
+    DKP_QUIRK(X, "time_quadratic", TIME_QUADRATIC) \
+    DKP_QUIRK(X, "dpm_v2", DPM_V2) \
+    DKP_QUIRK(X, "ipndm_v", IPNDM_V) \
+    DKP_QUIRK(X, "deis_sum", DEIS_SUM) \
+    DKP_QUIRK(X, "er_power", ER_POWER) \
+    DKP_QUIRK(X, "uncond_past", UNCOND_PAST) \
+    DKP_QUIRK(X, "correct_last", CORRECT_LAST) \
+    DKP_QUIRK(X, "uncorrected", UNCORRECTED) \
+    DKP_QUIRK(X, "from_down", FROM_DOWN) \
+    DKP_QUIRK(X, "stride", STRIDE) \
+    DKP_QUIRK(X, "told_end", TOLD_END) \
+    DKP_QUIRK(X, "pseudo_v", PSEUDO_V) \
+    DKP_QUIRK(X, "dry_bottom", DRY_BOTTOM) \
+    DKP_QUIRK(X, "above_last", ABOVE_LAST) \
+    DKP_QUIRK(X, "fresh_pure", FRESH_PURE) \
+    DKP_QUIRK(X, "bins", BINS)
+#endif
+#define DKP_DATA_FIELDS(X) \
+    X(NAMES, 'n', "schedule", schedule, 0, "a name") \
+    X(NAMES, 'n', "network_schedule", network_schedule, 0, "a name") \
+    X(NAMES, 'n', "sampler", sampler, 0, "a name") \
+    X(NAMES, 'n', "grid", grid, 0, "a name") \
+    DKP_PEER_NAMES(X) \
+    X(PLAN, 'i', "steps", steps, 0, "1 .. 1000000") \
+    X(DATA, 'z', "dim", dim, 0, ">= 1") \
+    X(DATA, 'i', "batch", batch, 0, "1 .. 715827882 (0: 1)") \
+    X(DATA, 'u', "seed", seed, 0, "below 2^64") \
+    X(DATA, 'u', "first_sample", first_sample, 0, "below 2^64") \
+    X(DATA, 'i', "threads", threads, 0, "0 .. 65536") \
+    X(DATA, 'i', "unchecked", unchecked, 0, "0 or 1") \
+    DKP_NOISE_FIELDS(X, noise) \
+    DKP_NOISE_FIELDS(X, step_noise)
+#define DKP_NOISE_FIELDS(X, source) \
+    X(DATA, 'c', #source, source.kind, 0, DKP_NOISE_WORDS) \
+    X(DATA, 'i', #source ".bits", source.bits, 0, "0, 32 or 64") \
+    X(DATA, 'i', #source ".threads", source.threads, 0, "a multiple of 256 (0: no limit)") \
+    X(DATA, 'i', #source ".seed_offset", source.seed_offset, 0, "a whole number")
+#define DKP_SCHEDULE_FIELDS(X, PART, s) \
+    X(PART, 'c', #s ".family", s.family, 0, "default|flow|ve|edm|vp|vp_discrete|sub_vp|cosine|vp_cosine|custom") \
+    X(PART, 'r', #s ".shift", s.shift, DKP_FAMILY(FLOW) | DKP_FAMILY(VP_DISCRETE), "> 0 (0: 1)") \
+    X(PART, 'r', #s ".sigma_min", s.sigma_min, DKP_FAMILY(VE) | DKP_FAMILY(EDM), "> 0") \
+    X(PART, 'r', #s ".sigma_max", s.sigma_max, DKP_FAMILY(VE) | DKP_FAMILY(EDM), "> sigma_min") \
+    X(PART, 'r', #s ".cosine_offset", s.cosine_offset, DKP_FAMILY(VP_COSINE), ">= 0") \
+    X(PART, 'r', #s ".sigma_min", s.sigma_min, DKP_FAMILY(VP_COSINE), ">= 0") \
+    X(PART, 'R', #s ".sigma_max", s.sigma_max, DKP_FAMILY(VP_COSINE), "> sigma_min (0: no limit)") \
+    X(PART, 'i', #s ".timesteps", s.timesteps, DKP_FAMILY(VP_DISCRETE), "2 .. 1000000") \
+    X(PART, 'i', #s ".timesteps", s.timesteps, DKP_FAMILY(FLOW), "2 .. 1000000 (0: 1000)") \
+    X(PART, 'c', #s ".betas", s.betas, DKP_IF(BETAS), "linear|scaled_linear|cosine|sigmoid|exponential|laplace") \
+    X(PART, 'r', #s ".beta_min", s.beta_min, DKP_IF(BETA_ENDS), "> 0 and < 1") \
+    X(PART, 'r', #s ".beta_max", s.beta_max, DKP_IF(BETA_ENDS), "> 0 and < 1") \
+    X(PART, 'r', #s ".beta_min", s.beta_min, DKP_FAMILY(VP) | DKP_FAMILY(SUB_VP), "> 0") \
+    X(PART, 'r', #s ".beta_max", s.beta_max, DKP_FAMILY(VP) | DKP_FAMILY(SUB_VP), ">= beta_min") \
+    X(PART, 'i', #s ".zero_terminal_snr", s.zero_terminal_snr, DKP_FAMILY(VP_DISCRETE), "0 or 1") \
+    X(PART, 'q', #s ".quirks", s.quirks, DKP_QUIRK_SCHEDULE, "bits of DK_QUIRK_... that are a schedule's") \
+    X(PART, 'r', #s ".t_min", s.t_min, 0, "within the family's times") \
+    X(PART, 'r', #s ".t_max", s.t_max, 0, "within the family's times, > t_min")
+#define DKP_UNITS "default|t|sigma|flow|lambda|c_noise|data|angle"
+#define DKP_MODEL_FIELDS(X) \
+    X(PLAN, 'c', "prediction", prediction, 0, "default|x0|eps|v|velocity|score|edm") \
+    X(PLAN, 'r', "sigma_data", sigma_data, 0, "> 0 (0: 0.5)") \
+    X(PLAN, 'c', "condition", condition, 0, DKP_UNITS) \
+    X(PLAN, 'r', "condition_scale", condition_scale, 0, "finite (0: 1)") \
+    X(PLAN, 'c', "condition_rounding", condition_rounding, 0, "none|nearest|down") \
+    X(PLAN, 'i', "negated", negated, 0, "0 or 1") \
+    X(PLAN, 'c', "number", number, 0, "real|fp16|bf16") \
+    X(PLAN, 'r', "clip", clip, 0, ">= 0") \
+    X(GUIDANCE, 'r', "clip", clip, DKP_IF(QUANTILE), "0 with guidance.quantile") \
+    X(PLAN, 'c', "start", start, 0, "noise|state|data") \
+    X(PLAN, 'c', "blend", blend, 0, "state|fixed|denoised|both") \
+    X(GUIDANCE, 'r', "guidance.scale", guidance.scale, 0, "finite") \
+    X(GUIDANCE, 'r', "guidance.scale2", guidance.scale2, 0, "finite") \
+    X(GUIDANCE, 'r', "guidance.scale2", guidance.scale2, DKP_IF(PARTS), "0 with zero_star or projected") \
+    X(GUIDANCE, 'R', "guidance.noise_min", guidance.noise_min, 0, ">= 0") \
+    X(GUIDANCE, 'R', "guidance.noise_max", guidance.noise_max, 0, "> noise_min (0: no limit)") \
+    X(GUIDANCE, 'r', "guidance.start", guidance.start, 0, "0 .. 1") \
+    X(GUIDANCE, 'r', "guidance.stop", guidance.stop, 0, "0 .. 1 (0: 1)") \
+    X(GUIDANCE, 'r', "guidance.stop", guidance.stop, 0, ">= start (0: 1)") \
+    X(GUIDANCE, 'r', "guidance.rescale", guidance.rescale, 0, "0 .. 1") \
+    X(GUIDANCE, 'i', "guidance.zero_star", guidance.zero_star, 0, "0 or 1") \
+    X(GUIDANCE, 'i', "guidance.zero_init", guidance.zero_init, 0, ">= 0 and < steps") \
+    X(GUIDANCE, 'i', "guidance.projected", guidance.projected, 0, "0, 1 or 2") \
+    X(GUIDANCE, 'i', "guidance.projected", guidance.projected, DKP_IF(ZERO_STAR), "0 with zero_star") \
+    X(GUIDANCE, 'r', "guidance.parallel", guidance.parallel, 0, "finite") \
+    X(GUIDANCE, 'r', "guidance.momentum", guidance.momentum, 0, "finite") \
+    X(GUIDANCE, 'R', "guidance.limit", guidance.limit, 0, ">= 0 (0: no limit)") \
+    X(GUIDANCE, 'c', "guidance.space", guidance.space, 0, "default|x0|eps|v|velocity|score|edm") \
+    X(GUIDANCE, 'i', "guidance.doubled", guidance.doubled, 0, "0 or 1") \
+    X(GUIDANCE, 'r', "guidance.quantile", guidance.quantile, 0, "0 .. 1 (0: no thresholding)") \
+    X(GUIDANCE, 'R', "guidance.quantile_most", guidance.quantile_most, 0, ">= 0 (0: no limit)")
+#define DKP_GRID_WORD(name, ...) "|" name
+#define DKP_GRID_FIELDS(X) \
+    X(GRID, 'c', "grid.spacing", grid.spacing, 0, "default" DKP_SPACINGS(DKP_GRID_WORD) "|custom|resample|levels") \
+    X(GRID, 'c', "grid.unit", grid.unit, 0, DKP_UNITS) \
+    X(GRID, 'c', "grid.final", grid.final, 0, "default|zero|min|value|replace|last") \
+    X(GRID, 'c', "grid.rounding", grid.rounding, 0, "none|nearest|down") \
+    X(GRID, 'c', "grid.partial", grid.partial, 0, "slice|stretch|level|up|more") \
+    X(GRID, 'r', "grid.sigma_min", grid.sigma_min, 0, ">= 0 and < sigma_max") \
+    X(GRID, 'r', "grid.sigma_max", grid.sigma_max, 0, ">= 0") \
+    X(GRID, 'r', "grid.shift", grid.shift, 0, "> 0 (0: 1)") \
+    X(GRID, 'r', "grid.shift_power", grid.shift_power, 0, "> 0 and <= 100 (0: 1)") \
+    X(GRID, 'r', "grid.terminal", grid.terminal, 0, "> 0 and < 1 (0: none)") \
+    X(GRID, 'r', "grid.rho", grid.a, DKP_SPACED(DEFAULT) | DKP_SPACED(KARRAS) | DKP_SPACED(POLYEXPONENTIAL), "> 0 (0: 7, polyexponential 1)") \
+    X(GRID, 'r', "grid.time_min", grid.a, DKP_SPACED(VP), "> 0 and <= 0.999 (0: 0.001)") \
+    X(GRID, 'r', "grid.c_1", grid.a, DKP_SPACED(IDDPM), "> 0 and < 1 (0: 0.001)") \
+    X(GRID, 'r', "grid.c_2", grid.b, DKP_SPACED(IDDPM), "> 0 and <= 1 (0: 0.008)") \
+    X(GRID, 'r', "grid.mean", grid.a, DKP_SPACED(LAPLACE) | DKP_SPACED(LOGIT_NORMAL), "-100 .. 100") \
+    X(GRID, 'r', "grid.deviation", grid.b, DKP_SPACED(LAPLACE) | DKP_SPACED(LOGIT_NORMAL), "> 0 and <= 100 (0: by spacing)") \
+    X(GRID, 'r', "grid.threshold", grid.a, DKP_SPACED(LINEAR_QUADRATIC), "> 0 and < 1 (0: 0.025)") \
+    X(GRID, 'i', "grid.linear_steps", grid.n, DKP_SPACED(LINEAR_QUADRATIC), ">= 0 and below steps") \
+    X(GRID, 'r', "grid.beta_a", grid.a, DKP_SPACED(BETA) | DKP_SPACED(BETA_SIGMA), "> 0 and <= 50 (0: 0.6)") \
+    X(GRID, 'r', "grid.beta_b", grid.b, DKP_SPACED(BETA) | DKP_SPACED(BETA_SIGMA), "> 0 and <= 50 (0: 0.6)") \
+    X(GRID, 'i', "grid.offset", grid.n, DKP_SPACED(LEADING), ">= 0 and below schedule.timesteps") \
+    X(GRID, 'r', "grid.offset", grid.a, DKP_SPACED(SD_TURBO), ">= 0 and below original_steps") \
+    X(GRID, 'i', "grid.original_steps", grid.n, DKP_SPACED(SD_TURBO) | DKP_SPACED(LCM), "1 .. 1000000 (0: 10, lcm 50)") \
+    X(GRID, 'r', "grid.coefficient", grid.a, DKP_SPACED(CUSTOM), "the function's own; of gits 0.80 .. 1.50 (0: 1.20)") \
+    X(GRID, 'r', "grid.final_value", grid.final_value, DKP_IF(FINAL_VALUE), "> 0 (for zero use DK_FINAL_ZERO)") \
+    X(GRID, 'R', "grid.final_value", grid.final_value, 0, "a noise level") \
+    X(GRID, 'r', "grid.strength", grid.strength, 0, "> 0 and <= 1 (0: 1)") \
+    X(GRID, 'i', "grid.full_steps", grid.full_steps, 0, "1 .. 1000000 (0: steps)") \
+    X(GRID, 'b', "grid.spare", grid.quirks, DK_QUIRK_SPARE_LEVEL, "0 or 1") \
+    X(GRID, 'b', "grid.sigma_linear", grid.quirks, DK_QUIRK_SIGMA_LINEAR, "0 or 1") \
+    X(GRID, 'b', "grid.below_one", grid.quirks, DK_QUIRK_BELOW_ONE, "0 or 1") \
+    X(GRID, 'b', "grid.repaint_noise", grid.quirks, DK_QUIRK_REPAINT_NOISE, "0 or 1") \
+    X(GRID, 'q', "grid.quirks", grid.quirks, DK_QUIRK_SPARE_LEVEL | DK_QUIRK_SIGMA_LINEAR | DK_QUIRK_BELOW_ONE | DK_QUIRK_REPAINT_NOISE, "bits of DK_QUIRK_... that are a grid's") \
+    X(GRID, 'w', "grid.way", grid.way, 0, "none, repaint or a1111_restart") \
+    X(GRID, 'i', "grid.rising", grid.rising, 0, "0 or 1") \
+    X(GRID, 'i', "grid.travel", grid.travel, 0, "0 or 1") \
+    X(GRID, 'i', "grid.level_count", grid.level_count, DKP_SPACED(RESAMPLE), "2 .. 1000000") \
+    X(GRID, 'r', "grid.sigma_max", grid.sigma_max, DKP_IF(NO_RANGE), "0: this spacing has no range") \
+    X(GRID, 'r', "grid.sigma_min", grid.sigma_min, DKP_IF(NO_RANGE), "0: this spacing has no range") \
+    X(GRID, 'r', "grid.sigma_max", grid.sigma_max, DKP_IF(TO_1), "<= 1 for flow schedules") \
+    X(GRID, 'r', "schedule.t_min", schedule.t_min, DKP_SPACED(QUADRATIC), ">= 0 for the quadratic grid") \
+    X(GRID, 'i', "grid.final", grid.final, DKP_SPACED(LEVELS), "0: levels are taken verbatim") \
+    X(GRID, 'r', "grid.shift", grid.shift, DKP_SPACED(LEVELS), "0: levels are taken verbatim") \
+    X(GRID, 'r', "grid.shift_power", grid.shift_power, DKP_SPACED(LEVELS), "0: levels are taken verbatim") \
+    X(GRID, 'r', "grid.terminal", grid.terminal, DKP_SPACED(LEVELS), "0: levels are taken verbatim") \
+    X(GRID, 'r', "grid.terminal", grid.terminal, DKP_IF(BEYOND_1), "0 but for flow schedules")
+#define DKP_SAMPLER_FIELDS(X) \
+    X(SAMPLER, 'c', "sampler.gauge", sampler.gauge, 0, "default|ve|flow|vp|native|pseudo") \
+    X(SAMPLER, 'c', "sampler.rule", sampler.rule, 0, "default|exact|dpm|dpm_taylor|bh1|bh2|sa|uniform|gradient") \
+    X(SAMPLER, 'c', "sampler.law", sampler.law, 0, "default|ancestral|sde|ddpm_large|fresh|time|flow|sde_noise") \
+    X(SAMPLER, 'c', "sampler.predictor", sampler.sde.predictor, 0, "reverse_diffusion|euler_maruyama|ancestral|none") \
+    X(SAMPLER, 'c', "sampler.control", sampler.control.law, 0, "standard|free|smooth") \
+    X(SAMPLER, 'i', "sampler.order", sampler.order, 0, "0 .. 8") \
+    X(SAMPLER, 'r', "sampler.alpha", sampler.alpha[0], 0, "finite") \
+    X(SAMPLER, 'r', "sampler.alpha2", sampler.alpha[1], 0, "finite") \
+    X(SAMPLER, 'r', "sampler.gamma", sampler.gamma, 0, "finite") \
+    X(SAMPLER, 'r', "sampler.eta", sampler.eta, 0, ">= 0") \
+    X(SAMPLER, 'r', "sampler.noise_excess", sampler.noise_excess, 0, "-1 .. 1e30") \
+    X(SAMPLER, '1', "sampler.s_noise", sampler.noise_excess, 0, "0 .. 1e30") \
+    X(SAMPLER, 'r', "sampler.churn", sampler.churn, 0, ">= 0") \
+    X(SAMPLER, 'R', "sampler.churn_min", sampler.churn_range[0], 0, ">= 0") \
+    X(SAMPLER, 'R', "sampler.churn_max", sampler.churn_range[1], 0, ">= 0 (0: no limit)") \
+    X(SAMPLER, 'R', "sampler.noise_min", sampler.noise_range[0], 0, ">= 0") \
+    X(SAMPLER, 'R', "sampler.noise_max", sampler.noise_range[1], 0, ">= 0 (0: no limit)") \
+    X(SAMPLER, 'r', "sampler.snr", sampler.sde.snr, 0, ">= 0") \
+    X(SAMPLER, 'r', "sampler.langevin_step", sampler.sde.langevin_step, 0, ">= 0") \
+    X(SAMPLER, 'i', "sampler.langevin_steps", sampler.sde.langevin_steps, 0, "0 .. 100000") \
+    X(SAMPLER, 'i', "sampler.corrector", sampler.corrector, 0, "0 .. 9") \
+    X(SAMPLER, 'i', "sampler.warmup", sampler.warmup, 0, ">= 0") \
+    X(SAMPLER, 'r', "sampler.rtol", sampler.control.rtol, 0, "0 .. 1") \
+    X(SAMPLER, 'r', "sampler.atol", sampler.control.atol, 0, "0 .. 1e300") \
+    X(SAMPLER, 'r', "sampler.h_init", sampler.control.h_init, 0, "0 .. 1e300 (0: by itself)") \
+    X(SAMPLER, 'r', "sampler.safety", sampler.control.safety, 0, "> 0 and <= 1 (0: 0.9)") \
+    X(SAMPLER, 'r', "sampler.pcoeff", sampler.control.pcoeff, 0, "-10 .. 10") \
+    X(SAMPLER, 'r', "sampler.icoeff", sampler.control.icoeff, 0, "-10 .. 10") \
+    X(SAMPLER, 'r', "sampler.dcoeff", sampler.control.dcoeff, 0, "-10 .. 10") \
+    X(SAMPLER, 'i', "sampler.lower_order_final", sampler.lower_order_final, 0, "0 or 1") \
+    X(SAMPLER, 'i', "sampler.cfg_pp", sampler.cfg_pp, 0, "0 or 1") \
+    X(SAMPLER, 'i', "sampler.noise_prediction", sampler.noise_prediction, 0, "0 or 1") \
+    X(SAMPLER, 'i', "sampler.pece", sampler.pece, 0, "0 or 1") \
+    X(SAMPLER, 'i', "sampler.plain_last", sampler.plain_last, 0, "0 or 1") \
+    DKP_QUIRK_FIELDS(X) \
+    X(SAMPLER, 'r', "sampler.churn", sampler.churn, DKP_IF(CONTROL), "0 with step-size control")
+/* clang-format on */
+
+/* The rows, but for texts: those are one after the other in memory that holds no pointer, which a program without names
+   would else have the linker fill in for all of them. */
+typedef struct dkp_field_row {
+    uint64_t facts; /* kinds b and q: bits instead */
+    unsigned short at;
+    char kind;
+    unsigned char of;
+} dkp_field_row;
+#define DKP_PLACE(part, kind, name, member, facts, allowed) \
+    {facts, (unsigned short)offsetof(dk_config, member), kind, DKP_OF_##part},
+#define DKP_TEXTS(part, kind, name, member, facts, allowed) name "\0" allowed "\0"
+static const dkp_field_row dkp_places[] = {
+    DKP_DATA_FIELDS(DKP_PLACE) DKP_SCHEDULE_FIELDS(DKP_PLACE, SCHEDULE, schedule)
+        DKP_SCHEDULE_FIELDS(DKP_PLACE, NETWORK, network_schedule) DKP_MODEL_FIELDS(DKP_PLACE)
+            DKP_GRID_FIELDS(DKP_PLACE) DKP_SAMPLER_FIELDS(DKP_PLACE)};
+#define DKP_BLOCKS(X)                                                                                    \
+    X(data, DKP_DATA_FIELDS(DKP_TEXTS)) X(schedule, DKP_SCHEDULE_FIELDS(DKP_TEXTS, SCHEDULE, schedule)) \
+    X(network, DKP_SCHEDULE_FIELDS(DKP_TEXTS, NETWORK, network_schedule))                                \
+    X(model, DKP_MODEL_FIELDS(DKP_TEXTS)) X(grid, DKP_GRID_FIELDS(DKP_TEXTS))                            \
+    X(sampler, DKP_SAMPLER_FIELDS(DKP_TEXTS))
+#define DKP_ROOM(block, texts) char block[sizeof(texts)];
+#define DKP_BLOCK(block, texts) texts,
+static const struct dkp_blocks {
+    DKP_BLOCKS(DKP_ROOM)
+} dkp_texts = {DKP_BLOCKS(DKP_BLOCK)};
+#undef DKP_BLOCKS
+#undef DKP_BLOCK
+#undef DKP_ROOM
+#undef DKP_TEXTS
+#undef DKP_PLACE
+#undef DKP_FAMILY
+#undef DKP_SPACED
+#undef DKP_IF
+#undef DKP_NOISE_WORDS
+#undef DKP_PEER_NAMES
+#undef DKP_QUIRK
+#undef DKP_QUIRK_FIELDS
+#undef DKP_DATA_FIELDS
+#undef DKP_NOISE_FIELDS
+#undef DKP_SCHEDULE_FIELDS
+#undef DKP_MODEL_FIELDS
+#undef DKP_UNITS
+#undef DKP_GRID_WORD
+#undef DKP_GRID_FIELDS
+#undef DKP_SAMPLER_FIELDS
+#undef DKP_SPACINGS
+
+static dkp_field dkp_no_field(void) {
+    dkp_field f;
+    memset(&f, 0, sizeof f);
+    return f;
+}
+
+/* The row behind *f, at first dkp_no_field(); 0 past the end. */
+static int dkp_next_field(dkp_field *f) {
+    const char *text = f->name ? f->allowed + strlen(f->allowed) + 1 : (const char *)&dkp_texts;
+    const dkp_field_row *row = &dkp_places[f->next];
+    if (f->next == DKP_COUNT(dkp_places)) return 0;
+    text += !*text; /* the end of a block */
+    f->name = text, f->allowed = text + strlen(text) + 1;
+    f->facts = row->facts, f->at = row->at, f->kind = row->kind, f->of = row->of;
+    return ++f->next;
+}
+
+/* Facts about *c that count for the fields of a part. */
+static uint64_t dkp_facts(const dk_config *c, int of) {
+    const dk_schedule *s = of == DKP_OF_NETWORK ? &c->network_schedule : &c->schedule;
+    const int flow = dkp_flow_unit(s), made = s->family == DK_FAMILY_VP_DISCRETE && !s->alphas_cumprod;
+    const int family = !s->family && s == &c->schedule ? (int)DK_FAMILY_FLOW : (int)s->family;
+    const struct {
+        int bit, holds;
+    } facts[] = {
+        {family, family >= 0 && family < (int)DK_FAMILY_COUNT},
+        {DKP_IF_SPACING + (int)c->grid.spacing, (int)c->grid.spacing >= 0 && c->grid.spacing < DK_SPACING_COUNT},
+        {DKP_IF_BETAS, made},
+        {DKP_IF_BETA_ENDS, made && dkp_spaced_betas(s->betas)},
+        {DKP_IF_NO_RANGE, !dkp_ranged(&c->grid)},
+        {DKP_IF_TO_1, flow},
+        {DKP_IF_BEYOND_1, !flow},
+        {DKP_IF_FINAL_VALUE, c->grid.final == DK_FINAL_VALUE},
+        {DKP_IF_CONTROL, dkp_controlled(c)},
+        {DKP_IF_ZERO_STAR, c->guidance.zero_star},
+        {DKP_IF_PARTS, c->guidance.zero_star || c->guidance.projected},
+        {DKP_IF_QUANTILE, c->guidance.quantile > 0},
+    };
+    uint64_t all = 0;
+    for (int i = 0; i < DKP_COUNT(facts); i++)
+        if (facts[i].holds) all |= (uint64_t)1 << facts[i].bit;
+    return all;
+}
+
+static int dkp_depends(const dkp_field *f) { return f->facts && f->kind != 'b' && f->kind != 'q'; }
+static int dkp_holds(const dkp_field *f, uint64_t facts) { return !dkp_depends(f) || (f->facts & facts) != 0; }
+
+/* Whether the spacing or family has the number at this place. */
+static int dkp_has_number(uint64_t facts, int at) {
+    for (dkp_field f = dkp_no_field(); dkp_next_field(&f);)
+        if (f.at == at && dkp_depends(&f) && dkp_holds(&f, facts)) return 1;
+    return 0;
+}
+
+/* "sampler." may be missing, and is in lists. */
+static const char *dkp_short_name(const dkp_field *f) { return f->name + (f->of == DKP_OF_SAMPLER ? 8 : 0); }
+
+/* A field's row: of several the first one whose facts hold, or else the last. */
+static int dkp_find_field(const dk_config *c, const char *name, dkp_field *found) {
+    dkp_field f = dkp_no_field();
+    found->name = NULL;
+    while (dkp_next_field(&f)) {
+        if (strcmp(name, f.name) != 0 && strcmp(name, dkp_short_name(&f)) != 0) continue;
+        *found = f;
+        if (dkp_holds(&f, dkp_facts(c, f.of))) break;
+    }
+    return found->name != NULL;
+}
+
+/* A flag for a bit; of other kinds the number. */
 static double dkp_field_value(const dk_config *c, const dkp_field *f) {
     const char *at = (const char *)c + f->at;
     double real;
@@ -6660,59 +6752,14 @@ static double dkp_field_value(const dk_config *c, const dkp_field *f) {
     int whole; /* an int, or an enum of its size */
     switch (f->kind) {
     case 'r':
+    case 'R':
     case '1': memcpy(&real, at, sizeof real); return real;
     case 'u': memcpy(&large, at, sizeof large); return (double)large;
     case 'z': memcpy(&size, at, sizeof size); return (double)size;
-    default: memcpy(&whole, at, sizeof whole); return whole;
+    case 'n':
+    case 'w': return 0;
+    default: memcpy(&whole, at, sizeof whole); return f->kind == 'b' ? (whole & (int)f->facts) != 0 : whole;
     }
-}
-
-/* Whether the config's spacing or family has this number. */
-static int dkp_fits(const dkp_field *f, const dk_config *c) {
-    int of_network = f->at >= (int)offsetof(dk_config, network_schedule);
-    dk_family family = of_network ? c->network_schedule.family : c->schedule.family;
-    if (f->of != DKP_OF_SCHEDULE) return !f->only || (f->only >> c->grid.spacing & 1);
-    if (!family && !of_network) family = DK_FAMILY_FLOW;
-    return !f->only || ((unsigned)family < 32 && (f->only >> family & 1));
-}
-
-/* Whether one of the fields that are at this place does. */
-static int dkp_has_number(const dk_config *c, int at) {
-    for (int i = 0; i < DKP_COUNT(dkp_fields); i++)
-        if (dkp_fields[i].at == at && dkp_fields[i].only && dkp_fits(&dkp_fields[i], c)) return 1;
-    return 0;
-}
-
-static dk_status dkp_check_fields(const dk_config *c, int of, char *message) {
-    for (int i = 0; i < DKP_COUNT(dkp_fields); i++) {
-        const dkp_field *f = &dkp_fields[i];
-        if (!(f->of & of) || f->kind == 'b' || f->kind == '1' || f->kind == 'w') continue;
-        double v = dkp_field_value(c, f);
-        if (!dkp_fits(f, c)) {
-            if (f->of != DKP_OF_SCHEDULE || (v >= 0 && v <= 0) || dkp_has_number(c, f->at)) continue;
-            return dkp_fail(message, f->name, v, "0: the schedule's family has no such number");
-        }
-        if (!(v >= f->low && v <= f->high)) return dkp_fail(message, f->name, v, f->allowed);
-    }
-    return DK_OK;
-}
-
-/* "sampler." may be missing, and is in lists. */
-static const char *dkp_field_name(int i) {
-    if (i >= DKP_COUNT(dkp_fields)) return NULL;
-    return dkp_fields[i].name + (dkp_fields[i].of == DKP_OF_SAMPLER ? 8 : 0);
-}
-
-static const dkp_field *dkp_field_named(const char *name) {
-    for (int i = 0; i < DKP_COUNT(dkp_fields); i++)
-        if (strcmp(name, dkp_fields[i].name) == 0 || strcmp(name, dkp_field_name(i)) == 0) return &dkp_fields[i];
-    return NULL;
-}
-
-static const dkp_field *dkp_field_of(const dk_config *c, const char *name) {
-    const dkp_field *f = dkp_field_named(name), *end = dkp_fields + DKP_COUNT(dkp_fields);
-    while (f && !dkp_fits(f, c) && f + 1 < end && strcmp(f->name, f[1].name) == 0) f++;
-    return f;
 }
 
 /* Word number i of "one|two|three", and its length, 0 if there are fewer. */
@@ -6722,21 +6769,120 @@ static const char *dkp_choice(const char *choices, int i, size_t *length) {
     return choices;
 }
 
-static void dkp_put_field(dkp_text *t, const char *field, double v) {
-    const dkp_field *f = dkp_field_named(field);
-    int known = f && v >= f->low && v <= f->high && v >= 0;
-    const char *name = known && f->kind == 'g' && v > 0 ? dkp_grid_name((int)v - 1) : NULL;
-    if (f && f->kind == 'g' && (int)v == DK_SPACING_CUSTOM) name = "custom";
-    if (f && f->kind == 'g' && (int)v == DK_SPACING_RESAMPLE) name = "resample";
-    if (f && f->kind == 'g' && (int)v == DK_SPACING_LEVELS) name = "levels";
-    if (name) {
-        dkp_put(t, name);
-    } else if (known && f->kind == 'c') {
-        size_t n;
-        for (const char *word = dkp_choice(f->allowed, (int)v, &n); n > 0; n--) dkp_put_char(t, *word++);
-    } else {
-        dkp_put_number(t, v, 0);
+/* A limit: a number, or the name of a field of the same part or of the config. 0: it limits nothing. */
+static int dkp_read_limit(const char **at, const dkp_field *f, const dk_config *c, int above, double *limit) {
+    char name[DKP_WORD];
+    const char *dot = strrchr(f->name, '.');
+    size_t part = dot ? (size_t)(dot - f->name) + 1 : 0, n = strcspn(*at, " ");
+    dkp_field other;
+    if ((**at >= '0' && **at <= '9') || **at == '-') return dkp_read_real(at, limit);
+    memcpy(name, f->name, part), memcpy(name + part, *at, n), name[part + n] = 0;
+    *at += n;
+    if (!c || (!dkp_find_field(c, name, &other) && !dkp_find_field(c, name + part, &other))) return 0;
+    *limit = dkp_field_value(c, &other);
+    return above || *limit > 0;
+}
+
+/* Whether v is what `allowed` says: "0 .. 1", "0, 32 or 64", "> 0 and <= 1", "a multiple of 256", words of an enumeration;
+   (0: ...) allows 0 besides. Fields that limit others are looked up in *c; NULL: they limit nothing. Other words say
+   what is checked elsewhere. */
+static int dkp_allowed(const dkp_field *f, const dk_config *c, double v) {
+    const char *at = f->allowed;
+    double limit, low = 0;
+    size_t n = 0;
+    if (f->kind == 'q') return !((unsigned)(int)v & ~(unsigned)f->facts);
+    if (f->kind == 'c') {
+        if (v >= 0) dkp_choice(at, (int)v, &n);
+        if (n > 0 || (*at >= 'a' && *at <= 'z')) return n > 0;
     }
+    if (!dkp_finite(v) && !(v > 0 && f->kind == 'R')) return 0;
+    if (!dkp_set(v) && (*at == '0' || *at == '-' || strncmp(at, ">= 0", 4) == 0 || strstr(at, "(0: "))) return 1;
+    if (strncmp(at, "a multiple of ", 14) == 0) {
+        at += 14;
+        return dkp_read_real(&at, &limit) && v >= 0 && floor(v / limit) * limit >= v;
+    }
+    for (int range = 0; (*at >= '0' && *at <= '9') || *at == '-';) {
+        dkp_read_real(&at, &limit);
+        if (range) return v >= low && v <= limit;
+        if (!dkp_set(v - limit)) return 1;
+        range = *at == ' ' && at[1] == '.', low = limit;
+        if (!range && strncmp(at, ", ", 2) != 0 && strncmp(at, " or ", 4) != 0) return 0;
+        at += *at == ',' ? 2 : 4;
+    }
+    while (*at == '>' || *at == '<') {
+        int above = *at == '>', equal = at[1] == '=';
+        at += 2 + equal;
+        int limits = dkp_read_limit(&at, f, c, above, &limit);
+        if (limits && !(above ? v > limit : v < limit) && !(equal && !dkp_set(v - limit))) return 0;
+        if (strncmp(at, " and ", 5) == 0) at += 5;
+    }
+    return 1;
+}
+
+/* Checks the rows of these parts. */
+static dk_status dkp_check_fields(const dk_config *c, int of, char *message) {
+    const uint64_t facts = dkp_facts(c, of);
+    for (dkp_field f = dkp_no_field(); dkp_next_field(&f);) {
+        if (!(f.of & of) || f.kind == '1') continue;
+        double v = dkp_field_value(c, &f);
+        if (dkp_holds(&f, facts) && !dkp_allowed(&f, c, v)) return dkp_fail(message, f.name, v, f.allowed);
+        if (of & (DKP_OF_SCHEDULE | DKP_OF_NETWORK) && dkp_depends(&f) && v != 0 && !dkp_has_number(facts, f.at))
+            return dkp_fail(message, f.name, v, "0: the schedule's family has no such number");
+    }
+    return DK_OK;
+}
+
+/* An enumerator by its word. */
+static void dkp_put_field(dkp_text *t, const char *field, double v) {
+    size_t n = 0;
+    const char *word = "";
+    for (dkp_field f = dkp_no_field(); dkp_next_field(&f);)
+        if (f.kind == 'c' && v >= 0 && strcmp(field, f.name) == 0) word = dkp_choice(f.allowed, (int)v, &n);
+    if (!n) dkp_put_number(t, v, 0);
+    for (; n > 0; n--) dkp_put_char(t, *word++);
+}
+
+/* What is wrong where a condition holds; no field: `allowed` is all that is said. */
+typedef struct dkp_wrong {
+    int wrong;
+    const char *field;
+    double value;
+    const char *allowed;
+} dkp_wrong;
+
+static dk_status dkp_first_wrong(const dkp_wrong *w, int n, char *message) {
+    for (; n > 0; n--, w++)
+        if (w->wrong)
+            return w->field ? dkp_fail(message, w->field, w->value, w->allowed)
+                            : dkp_fail_text(message, DK_ERROR_CONFIG, w->allowed);
+    return DK_OK;
+}
+
+/* Where fields of the config's schedule or the network's are wrong, says so. */
+static dk_status dkp_check_schedule(const dk_config *c, const dk_schedule *s, char *message) {
+    const int net = s == &c->network_schedule, skip = net ? 0 : 8; /* "network_" */
+    const int discrete = s->family == DK_FAMILY_VP_DISCRETE, custom = s->family == DK_FAMILY_CUSTOM;
+    if (!s->family && s->name) return dkp_fail_unknown(message, &"network_schedule"[skip], s->name);
+    if (dkp_check_fields(c, net ? DKP_OF_NETWORK : DKP_OF_SCHEDULE, message) != DK_OK) return DK_ERROR_CONFIG;
+    if (!s->family) return DK_OK;
+    for (int k = 0; discrete && s->alphas_cumprod && k < s->timesteps; k++) {
+        double here = s->alphas_cumprod[k], before = k ? s->alphas_cumprod[k - 1] : 1;
+        if (!(here < before) || !(here > 0 || (here >= 0 && k == s->timesteps - 1)))
+            return dkp_fail(message, &"network_schedule.alphas_cumprod"[skip], here,
+                            "strictly falling between 1 and 0, and 0 only at the end");
+    }
+    const double low = dkp_family_of(s)->t_low, high = discrete ? s->timesteps - 1 : dkp_family_of(s)->t_high;
+    const dkp_wrong rows[] = {
+        {!discrete && s->alphas_cumprod, NULL, 0,
+         &"network_schedule.alphas_cumprod: must be NULL but for a discrete schedule"[skip]},
+        {custom && !s->fn, NULL, 0, &"network_schedule.fn = NULL: must be a function for a custom schedule"[skip]},
+        {!custom && s->fn, NULL, 0, &"network_schedule.fn: must be NULL but for a custom schedule"[skip]},
+        {!(s->t_min >= low && s->t_min <= high), &"network_schedule.t_min"[skip], s->t_min,
+         "within the family's times"},
+        {!(s->t_max > s->t_min && s->t_max <= high), &"network_schedule.t_max"[skip], s->t_max,
+         "within the family's times, > t_min"},
+    };
+    return dkp_first_wrong(rows, DKP_COUNT(rows), message);
 }
 
 /* Whether a word is among words. */
@@ -6747,27 +6893,21 @@ static int dkp_among(const char *words, const char *word) {
     return 0;
 }
 
-/* Whether the field is set. */
-static int dkp_field_is_set(const dk_config *c, const dkp_field *f) {
-    double v = dkp_field_value(c, f);
-    return f->kind == 'b' ? ((int)v & (int)f->low) != 0 : dkp_set(v);
-}
-
 /* Whether a recording function that reads the fields of these words reads this one, by whatever name. */
 static int dkp_field_is_read(const dkp_field *f, const char *words) {
-    for (int i = 0; i < DKP_COUNT(dkp_fields); i++) {
-        const dkp_field *g = &dkp_fields[i];
-        if (g->at == f->at && g->kind == f->kind && (f->kind != 'b' || g == f) &&
-            dkp_among(words, g->name + 8))
+    dkp_field g = dkp_no_field();
+    while (dkp_next_field(&g))
+        if (g.at == f->at && (f->kind != 'b' || g.facts == f->facts) && g.of == DKP_OF_SAMPLER &&
+            dkp_among(words, dkp_short_name(&g)))
             return 1;
-    }
     return 0;
 }
 
 DK_API void dkr_reads(dk_recorder *r, const char *fields) {
-    static const char *const of_all = "churn churn_min churn_max noise_excess s_noise "
-                                      "rtol atol control h_init safety pcoeff icoeff dcoeff";
-    const char *of_control = r->own->pace ? "order" : "", *of_quirk = dkp_quirk(r, DKP_QUIRKS_WITH_NUMBER) ? "quirk" : "";
+    const char *const of_all = "churn churn_min churn_max noise_excess quirks "
+                               "rtol atol control h_init safety pcoeff icoeff dcoeff";
+    const char *of_control = r->own->pace ? "order" : "";
+    const char *of_quirk = dkp_quirk(r, DKP_QUIRKS_WITH_NUMBER) ? "quirk" : "";
     dk_config c;
     char only[DK_MESSAGE_SIZE];
     dkp_text allowed = {only, sizeof only, 0};
@@ -6775,151 +6915,57 @@ DK_API void dkr_reads(dk_recorder *r, const char *fields) {
     dkp_put(&allowed, "0: this method takes churn");
     if (*fields) dkp_put(&allowed, " ");
     dkp_put(&allowed, fields);
-    for (int i = 0; i < DKP_COUNT(dkp_fields) && r->status == DK_OK; i++) {
-        const dkp_field *f = &dkp_fields[i];
-        if (f->of != DKP_OF_SAMPLER || !dkp_field_is_set(&c, f) || dkp_field_is_read(f, fields) ||
-            dkp_field_is_read(f, of_all) || dkp_field_is_read(f, of_control) || dkp_field_is_read(f, of_quirk))
+    for (dkp_field f = dkp_no_field(); dkp_next_field(&f) && r->status == DK_OK;) {
+        if (f.of != DKP_OF_SAMPLER || f.kind == 'q' || !dkp_set(dkp_field_value(&c, &f)) ||
+            dkp_field_is_read(&f, fields) || dkp_field_is_read(&f, of_all) ||
+            dkp_field_is_read(&f, of_control) || dkp_field_is_read(&f, of_quirk))
             continue;
-        dkr_refuse(r, f->name, f->kind == 'b' ? 1 : dkp_field_value(&c, f), only);
+        dkr_refuse(r, f.name, dkp_field_value(&c, &f), only);
     }
     if (r->sampler.tableau && !dkp_among(fields, "tableau")) dkr_refuse(r, "sampler.tableau", 1, only);
     if (r->sampler.exponential && !dkp_among(fields, "exponential"))
         dkr_refuse(r, "sampler.exponential", 1, only);
 }
 
-/* What a field of the config's or the network's schedule must be, if it is wrong. */
-static dk_status dkp_fail_schedule(const dk_config *c, const dk_schedule *s, const char *field, double v,
-                                   const char *allowed, char *message) {
-    char name[DKP_WORD];
-    dkp_text t = {name, sizeof name, 0};
-    dkp_put(&t, s == &c->schedule ? "schedule." : "network_schedule.");
-    dkp_put(&t, field);
-    return dkp_fail(message, name, v, allowed);
-}
-
-/* What depends on more than one field. */
-static dk_status dkp_check_schedule(const dk_config *c, const dk_schedule *s, char *message) {
-#define DKP_SCHEDULE_MUST(good, member, allowed) \
-    if (!(good)) return dkp_fail_schedule(c, s, #member, s->member, allowed, message)
-    int discrete = s->family == DK_FAMILY_VP_DISCRETE, custom = s->family == DK_FAMILY_CUSTOM;
-    int even = discrete && !s->alphas_cumprod && dkp_spaced_betas(s->betas);
-    double low = dkp_family_of(s)->t_low, high = discrete ? s->timesteps - 1 : dkp_family_of(s)->t_high;
-    if (dkp_set(s->sigma_max)) DKP_SCHEDULE_MUST(s->sigma_max > s->sigma_min, sigma_max, "> sigma_min");
-    if (!discrete) DKP_SCHEDULE_MUST(s->beta_max >= s->beta_min, beta_max, ">= beta_min");
-    if (even) DKP_SCHEDULE_MUST(s->beta_min > 0, beta_min, "> 0 and < 1");
-    if (even) DKP_SCHEDULE_MUST(s->beta_max > 0, beta_max, "> 0 and < 1");
-    if (discrete && !even) {
-        DKP_SCHEDULE_MUST(!dkp_set(s->beta_min), beta_min, "0: these betas have no first one");
-        DKP_SCHEDULE_MUST(!dkp_set(s->beta_max), beta_max, "0: these betas have no last one");
-    }
-    DKP_SCHEDULE_MUST(s->timesteps != 1, timesteps, "2 .. 1000000 (0: 1000)");
-    for (int k = 0; s->alphas_cumprod && discrete && k < s->timesteps; k++) {
-        double here = s->alphas_cumprod[k], before = k ? s->alphas_cumprod[k - 1] : 1;
-        if (!(here < before) || !(here > 0 || (here >= 0 && k == s->timesteps - 1)))
-            return dkp_fail_schedule(c, s, "alphas_cumprod", here,
-                                     "strictly falling between 1 and 0, and 0 only at the end", message);
-    }
-    if (s->alphas_cumprod)
-        DKP_SCHEDULE_MUST(discrete && !s->betas, betas, "vp_discrete's, and linear, with schedule.alphas_cumprod");
-    if (s->quirks & ~(unsigned)DKP_QUIRK_SCHEDULE)
-        return dkp_fail_schedule(c, s, "quirks", (int)s->quirks, "bits of DK_QUIRK_... that are a schedule's", message);
-    if (custom != (s->fn != NULL))
-        return dkp_fail_text(message, DK_ERROR_CONFIG,
-                             custom ? "schedule.fn = NULL: must be a function for a custom schedule"
-                                    : "schedule.fn: must be NULL but for a custom schedule");
-    DKP_SCHEDULE_MUST(s->t_min >= low && s->t_min <= high, t_min, "within the family's times");
-    DKP_SCHEDULE_MUST(s->t_max > s->t_min && s->t_max <= high, t_max, "> t_min and within the family's times");
-    return DK_OK;
-#undef DKP_SCHEDULE_MUST
-}
-
-/* What a spacing that takes its levels from a list or a table needs. */
-static dk_status dkp_check_listed(const dk_config *c, char *message) {
-    const dk_grid *g = &c->grid;
-    int own = g->spacing == DK_SPACING_LEVELS, T = dkp_table_size(&c->schedule);
-    if (own || g->spacing == DK_SPACING_RESAMPLE) {
-        if (!g->levels)
-            return dkp_fail_text(message, DK_ERROR_CONFIG,
-                                 own ? "grid.levels = NULL: must be steps + 1 numbers"
-                                     : "grid.levels = NULL: must be grid.level_count numbers");
-    }
-    if (g->spacing == DK_SPACING_RESAMPLE) {
-        int logs = g->unit == DK_UNIT_SIGMA || g->unit == DK_UNIT_FLOW;
-        if (g->level_count < 2 || g->level_count > 1000000)
-            return dkp_fail(message, "grid.level_count", g->level_count, "2 .. 1000000");
-        for (int i = 0; i < g->level_count; i++)
-            if (!dkp_finite(g->levels[i]) || (logs && !(g->levels[i] > 0)))
-                return dkp_fail(message, "grid.levels", g->levels[i], "finite, and > 0 where logs are taken");
-    }
-    if (own) {
-        if (g->final != DK_FINAL_DEFAULT)
-            return dkp_fail(message, "grid.final", g->final, "0: levels are taken verbatim");
-        if (g->shift > 0) return dkp_fail(message, "grid.shift", g->shift, "0: levels are taken verbatim");
-        if (g->shift_power > 0)
-            return dkp_fail(message, "grid.shift_power", g->shift_power, "0: levels are taken verbatim");
-        if (g->terminal > 0)
-            return dkp_fail(message, "grid.terminal", g->terminal, "0: levels are taken verbatim");
-    }
-    if (dkp_by_timesteps(g)) {
-        int original = g->n > 0 ? g->n : dkp_spacing_of(g)->n,
-            some = g->spacing == DK_SPACING_SD_TURBO || g->spacing == DK_SPACING_LCM;
-        if (!T)
-            return dkp_fail(message, "grid.spacing", g->spacing,
-                            "for a discrete schedule (VP discrete, or flow): it counts timesteps");
-        if (g->spacing == DK_SPACING_LEADING && g->n >= T)
-            return dkp_fail(message, "grid.offset", g->n, "0 .. schedule.timesteps - 1");
-        if (some && original > T)
-            return dkp_fail(message, "grid.original_steps", original, "at most schedule.timesteps");
-        if (g->spacing == DK_SPACING_SD_TURBO && g->a >= original)
-            return dkp_fail(message, "grid.offset", g->a, "below original_steps");
-        if (g->spacing == DK_SPACING_LCM && c->steps > original)
-            return dkp_fail(message, "steps", c->steps, "at most grid.original_steps (0: 50)");
-    }
-    if (g->spacing == DK_SPACING_CUSTOM && !g->fn)
-        return dkp_fail_text(message, DK_ERROR_CONFIG, "grid.fn = NULL: must be a function for a custom spacing");
-    return DK_OK;
-}
-
-/* Numbers that the spacing does not have. */
+/* A number that the grid's spacing does not have. */
 static dk_status dkp_check_numbers(const dk_config *c, char *message) {
-    const dk_grid *g = &c->grid;
-    static const char *const names[] = {"grid.a", "grid.b", "grid.n"};
-    static const int at[] = {(int)offsetof(dk_config, grid.a), (int)offsetof(dk_config, grid.b),
-                             (int)offsetof(dk_config, grid.n)};
-    const double given[] = {g->a, g->b, (double)g->n};
-    for (int i = 0; i < 3; i++) {
-        int known = g->spacing == DK_SPACING_CUSTOM || (given[i] >= 0 && given[i] <= 0) || dkp_has_number(c, at[i]);
-        if (!known) return dkp_fail(message, names[i], given[i], "0: the spacing has no such number");
-    }
+    const int at[] = {(int)offsetof(dk_config, grid.a), (int)offsetof(dk_config, grid.b),
+                      (int)offsetof(dk_config, grid.n)};
+    const double given[] = {c->grid.a, c->grid.b, (double)c->grid.n};
+    for (int i = 0; i < 3 && c->grid.spacing != DK_SPACING_CUSTOM; i++)
+        if (given[i] != 0 && !dkp_has_number(dkp_facts(c, DKP_OF_GRID), at[i]))
+            return dkp_fail(message, i == 0 ? "grid.a" : i == 1 ? "grid.b" : "grid.n", given[i],
+                            "0: the spacing has no such number");
     return DK_OK;
 }
 
 static dk_status dkp_check_grid(const dk_config *c, char *message) {
     const dk_grid *g = &c->grid;
-    dk_status status;
-    int ranged = dkp_ranged(g);
-    if ((status = dkp_check_numbers(c, message)) != DK_OK) return status;
-    if (g->final == DK_FINAL_VALUE && !(g->final_value > 0 && dkp_finite(g->final_value)))
-        return dkp_fail(message, "grid.final_value", g->final_value, "> 0 (for zero use DK_FINAL_ZERO)");
-    double largest = dkp_flow_unit(&c->schedule) ? 1 : HUGE_VAL;
-    if (g->sigma_max > (ranged ? largest : 0))
-        return dkp_fail(message, "grid.sigma_max", g->sigma_max,
-                        ranged ? "at most 1 for flow schedules" : "0: this spacing has no range");
-    if ((g->sigma_max > 0 && g->sigma_min >= g->sigma_max) || (g->sigma_min > 0 && !ranged))
-        return dkp_fail(message, "grid.sigma_min", g->sigma_min,
-                        ranged ? "< sigma_max" : "0: this spacing has no range");
-    if ((status = dkp_check_listed(c, message)) != DK_OK) return status;
-    if (g->terminal > 0 && !dkp_flow_unit(&c->schedule))
-        return dkp_fail(message, "grid.terminal", g->terminal, "0 but for flow schedules");
-    if (g->strength > 0 && g->strength < 1 && g->partial == DK_PARTIAL_LEVEL && (!ranged || g->sigma_max > 0))
-        return dkp_fail(message, "grid.partial", g->partial,
-                        "another: to begin at a level needs a spacing with a range, and grid.sigma_max = 0");
-    if (g->spacing == DK_SPACING_LINEAR_QUADRATIC && g->n > 0 && g->n >= c->steps && g->n >= g->full_steps)
-        return dkp_fail(message, "grid.linear_steps", g->n, "0 .. steps - 1");
-    if (g->quirks & ~(unsigned)(DK_QUIRK_SPARE_LEVEL | DK_QUIRK_SIGMA_LINEAR | DK_QUIRK_BELOW_ONE | DK_QUIRK_REPAINT_NOISE))
-        return dkp_fail(message, "grid.quirks", (int)g->quirks, "bits of DK_QUIRK_... that are a grid's");
-    if (g->spacing == DK_SPACING_QUADRATIC && c->schedule.t_min < 0)
-        return dkp_fail(message, "schedule.t_min", c->schedule.t_min, ">= 0 for the quadratic grid");
+    const int T = dkp_table_size(&c->schedule), counts = dkp_by_timesteps(g), resampled = g->spacing == DK_SPACING_RESAMPLE,
+              turbo = counts && g->spacing == DK_SPACING_SD_TURBO, lcm = counts && g->spacing == DK_SPACING_LCM,
+              original = g->n > 0 ? g->n : dkp_spacing_of(g)->n,
+              from_level = g->strength > 0 && g->strength < 1 && g->partial == DK_PARTIAL_LEVEL;
+    const dkp_wrong rows[] = {
+        {resampled && !g->levels, NULL, 0, "grid.levels = NULL: must be grid.level_count numbers"},
+        {g->spacing == DK_SPACING_LEVELS && !g->levels, NULL, 0, "grid.levels = NULL: must be steps + 1 numbers"},
+        {counts && !T, "grid.spacing", (double)g->spacing,
+         "for a discrete schedule (VP discrete, or flow): it counts timesteps"},
+        {g->spacing == DK_SPACING_LEADING && g->n >= T, "grid.offset", (double)g->n, ">= 0 and below schedule.timesteps"},
+        {(turbo || lcm) && original > T, "grid.original_steps", (double)original, "at most schedule.timesteps"},
+        {turbo && g->a >= original, "grid.offset", g->a, ">= 0 and below original_steps"},
+        {lcm && c->steps > original, "steps", (double)c->steps, "at most grid.original_steps (0: 50)"},
+        {g->spacing == DK_SPACING_CUSTOM && !g->fn, NULL, 0,
+         "grid.fn = NULL: must be a function for a custom spacing"},
+        {from_level && (!dkp_ranged(g) || g->sigma_max > 0), "grid.partial", (double)g->partial,
+         "another: to begin at a level needs a spacing with a range, and grid.sigma_max = 0"},
+        {g->spacing == DK_SPACING_LINEAR_QUADRATIC && g->n > 0 && g->n >= c->steps && g->n >= g->full_steps,
+         "grid.linear_steps", (double)g->n, ">= 0 and below steps"},
+    };
+    if (dkp_check_numbers(c, message) != DK_OK || dkp_first_wrong(rows, DKP_COUNT(rows), message) != DK_OK)
+        return DK_ERROR_CONFIG;
+    for (int i = 0; resampled && i < g->level_count; i++)
+        if (!dkp_finite(g->levels[i]) || ((g->unit == DK_UNIT_SIGMA || g->unit == DK_UNIT_FLOW) && !(g->levels[i] > 0)))
+            return dkp_fail(message, "grid.levels", g->levels[i], "finite, and > 0 where logs are taken");
     return DK_OK;
 }
 
@@ -7051,52 +7097,36 @@ static dk_status dkp_parse_exponential(const char *text, dkp_phi_tableau *m, cha
 
 static dk_status dkp_check_sampler(const dk_config *c, char *message) {
     const dk_sampler *s = &c->sampler;
-    if (!s->record) return dkp_fail_unknown(message, "sampler", s->name);
-    if (dkp_check_fields(c, DKP_OF_SAMPLER, message) != DK_OK) return DK_ERROR_CONFIG;
-#ifdef DK_NO_PEERS
-    if (s->quirks || dkp_set(s->quirk))
-        return dkp_fail(message, "sampler.quirks", s->quirks, "0: DK_NO_PEERS leaves them out");
-#else
-    if (s->quirks & ~(unsigned)DK_QUIRK_ALL)
-        return dkp_fail(message, "sampler.quirks", s->quirks, "a sum of DK_QUIRK_...");
-    if (s->quirks & DK_QUIRK_STRIDE && dkp_controlled(c))
-        return dkp_fail(message, "sampler.stride", 1, "0 with step-size control");
-#endif
-    if (s->churn > 0 && dkp_controlled(c))
-        return dkp_fail(message, "sampler.churn", s->churn, "0 with step-size control");
-    if (s->law == DK_LAW_SDE_NOISE && s->eta > 0 && dkp_controlled(c))
-        return dkp_fail_text(message, DK_ERROR_CONFIG,
-                             "sampler.law = sde_noise: must be another with step-size control (rtol, atol), since a "
-                             "long step of it has no error estimate");
     dkp_tableau tableau;
-    if (s->tableau && dkp_parse_tableau(s->tableau, &tableau, message) != DK_OK) return DK_ERROR_CONFIG;
     dkp_phi_tableau exponential;
-    if (s->exponential && dkp_parse_exponential(s->exponential, &exponential, message) != DK_OK) return DK_ERROR_CONFIG;
-    int embedded = s->tableau ? tableau.embedded : s->exponential && dkp_has_embedded(&exponential);
-    if (embedded && dkp_controlled(c) && s->order < 1)
-        return dkp_fail(message, "sampler.order", s->order,
-                        "the order of sampler.tableau or exponential, with step-size control");
-    return DK_OK;
+    int embedded = 0;
+    if (s->tableau && dkp_parse_tableau(s->tableau, &tableau, message) != DK_OK) return DK_ERROR_CONFIG;
+    if (s->exponential && dkp_parse_exponential(s->exponential, &exponential, message) != DK_OK)
+        return DK_ERROR_CONFIG;
+    if (!dkp_controlled(c)) return DK_OK;
+    if (s->tableau) embedded = tableau.embedded;
+    else if (s->exponential) embedded = dkp_has_embedded(&exponential);
+    const dkp_wrong rows[] = {
+#ifndef DK_NO_PEERS
+        {(s->quirks & DK_QUIRK_STRIDE) != 0, "sampler.stride", 1, "0 with step-size control"},
+#endif
+        {s->law == DK_LAW_SDE_NOISE && s->eta > 0, NULL, 0,
+         "sampler.law = sde_noise: must be another with step-size control (rtol, atol), since a long step of it has no "
+         "error estimate"},
+        {embedded && s->order < 1, "sampler.order", (double)s->order,
+         "the order of sampler.tableau or exponential, with step-size control"},
+    };
+    return dkp_first_wrong(rows, DKP_COUNT(rows), message);
 }
 
 static dk_status dkp_check_guidance(const dk_config *c, char *message) {
     const dk_guidance *g = &c->guidance;
     if (dkp_check_fields(c, DKP_OF_GUIDANCE, message) != DK_OK) return DK_ERROR_CONFIG;
-    if (g->noise_max > 0 && g->noise_max <= g->noise_min)
-        return dkp_fail(message, "guidance.noise_max", g->noise_max, "> noise_min (0: no limit)");
-    if (g->stop > 0 && g->stop < g->start)
-        return dkp_fail(message, "guidance.stop", g->stop, ">= start (0: 1)");
-    if (g->zero_star && g->projected)
-        return dkp_fail(message, "guidance.projected", g->projected, "0 with zero_star");
-    if (dkp_set(g->scale2) && (g->zero_star || g->projected))
-        return dkp_fail(message, "guidance.scale2", g->scale2, "0 with zero_star or projected");
-    if (g->quantile > 0 && c->clip > 0) return dkp_fail(message, "clip", c->clip, "0 with guidance.quantile");
     if (dkp_controlled(c) &&
         (dkp_guided_by_norms(g) || g->quantile > 0 || g->zero_init || g->start > 0 || g->stop > 0))
-        return dkp_fail_text(
-            message, DK_ERROR_CONFIG,
-            "guidance: start, stop, rescale, zero_star, zero_init, projected and quantile must "
-            "be 0 with step-size control (sampler.rtol, atol)");
+        return dkp_fail_text(message, DK_ERROR_CONFIG,
+                             "guidance: start, stop, rescale, zero_star, zero_init, projected and quantile must be 0 "
+                             "with step-size control (sampler.rtol, atol)");
     return DK_OK;
 }
 
@@ -7106,52 +7136,44 @@ static void dkp_default_sampler(dk_sampler *s);
    on; NULL: they do without. */
 static dk_status dkp_resolve(dk_config *c, dkp_marks *marks, char *message) {
     dk_schedule *s = &c->schedule, *net = &c->network_schedule;
-    dk_status status;
+    dk_grid *g = &c->grid;
     if (s->family == DK_FAMILY_DEFAULT && !s->name) s->family = DK_FAMILY_FLOW;
-    if (s->t_min >= 0 && s->t_min <= 0 && s->t_max >= 0 && s->t_max <= 0) dkp_set_range(s); /* made by hand */
+    if (s->t_min == 0 && s->t_max == 0) dkp_set_range(s); /* made by hand */
     dkp_unmark(s), dkp_unmark(net);
-    if (!s->family) return dkp_fail_unknown(message, "schedule", s->name);
-    if (!net->family && net->name) return dkp_fail_unknown(message, "network_schedule", net->name);
-    if ((status = dkp_check_fields(c, DKP_OF_SCHEDULE, message)) != DK_OK) return status;
-    if ((status = dkp_check_schedule(c, s, message)) != DK_OK) return status;
-    if (net->family && (status = dkp_check_schedule(c, net, message)) != DK_OK) return status;
-    if ((status = dkp_check_fields(c, DKP_OF_MODEL, message)) != DK_OK) return status;
+    if (dkp_check_schedule(c, s, message) != DK_OK) return DK_ERROR_CONFIG;
+    if (dkp_check_schedule(c, net, message) != DK_OK) return DK_ERROR_CONFIG;
+    if (g->name && g->spacing == DK_SPACING_DEFAULT) return dkp_fail_unknown(message, "grid", g->name);
+    if (g->spacing == DK_SPACING_DEFAULT)
+        g->spacing = dkp_flow_unit(s) ? DK_SPACING_UNIFORM : DK_SPACING_KARRAS;
+    dkp_default_sampler(&c->sampler);
+    if (!c->sampler.record) return dkp_fail_unknown(message, "sampler", c->sampler.name);
+    if (dkp_check_fields(c, DKP_OF_PLAN | DKP_OF_GRID | DKP_OF_SAMPLER, message) != DK_OK ||
+        dkp_check_grid(c, message) != DK_OK || dkp_check_sampler(c, message) != DK_OK ||
+        dkp_check_guidance(c, message) != DK_OK)
+        return DK_ERROR_CONFIG;
+    if (!c->mask != !c->known)
+        return dkp_fail_text(message, DK_ERROR_CONFIG, "mask and known: must be given both, or neither");
     if (c->prediction == DK_PREDICT_DEFAULT) c->prediction = dkp_family_of(s)->prediction;
     if (c->sigma_data <= 0) c->sigma_data = 0.5;
     if (marks) dkp_mark(s, marks->sampler), dkp_mark(net, marks->network);
     if (c->condition == DK_UNIT_DEFAULT)
         c->condition = c->prediction == DK_PREDICT_EDM ? DK_UNIT_C_NOISE
                                                        : dkp_family_of(net->family ? net : s)->condition;
-    if (c->condition_scale >= 0 && c->condition_scale <= 0) c->condition_scale = 1;
-    if (c->grid.name && c->grid.spacing == DK_SPACING_DEFAULT)
-        return dkp_fail_unknown(message, "grid", c->grid.name);
-    if ((status = dkp_check_fields(c, DKP_OF_GRID, message)) != DK_OK) return status;
-    if (c->grid.spacing == DK_SPACING_DEFAULT)
-        c->grid.spacing = dkp_flow_unit(s) ? DK_SPACING_UNIFORM : DK_SPACING_KARRAS;
-    if ((status = dkp_check_grid(c, message)) != DK_OK) return status;
-    if (c->grid.strength <= 0 && c->start == DK_START_DATA && !c->grid.full_steps)
+    if (!dkp_set(c->condition_scale)) c->condition_scale = 1;
+    if (g->strength <= 0 && c->start == DK_START_DATA && !g->full_steps)
         return dkp_fail(message, "grid.strength", 0, "> 0 with start = data: 1 for all of the grid");
-    if (c->grid.strength <= 0) c->grid.strength = 1;
-    if (c->grid.strength < 1 && dkp_resolve_strength(c, message) != DK_OK) return DK_ERROR_CONFIG;
+    if (g->strength <= 0) g->strength = 1;
+    if (g->strength < 1 && dkp_resolve_strength(c, message) != DK_OK) return DK_ERROR_CONFIG;
     double noisy = dk_noise_level(dkp_range_end(c, 1)), clean = dk_noise_level(dkp_range_end(c, 0));
-    if (!(clean < noisy))
-        return c->grid.sigma_max > 0
-                   ? dkp_fail(message, "grid.sigma_max", c->grid.sigma_max, "above the range's other end")
-                   : dkp_fail(message, "grid.sigma_min", c->grid.sigma_min, "below the range's other end");
-    if (c->grid.final == DK_FINAL_VALUE && dkp_ranged(&c->grid) && !(c->grid.final_value < clean))
-        return dkp_fail(message, "grid.final_value", c->grid.final_value,
-                        "below the range's lower end (set grid.sigma_min above it)");
-    if ((status = dkp_resolve_steps(c, message)) != DK_OK) return status;
-    if ((status = dkp_resolve_travel(c, message)) != DK_OK) return status;
-    dkp_default_sampler(&c->sampler);
-    if ((status = dkp_check_sampler(c, message)) != DK_OK) return status;
-    if ((status = dkp_check_fields(c, DKP_OF_REST, message)) != DK_OK) return status;
-    if (!c->mask != !c->known)
-        return dkp_fail_text(message, DK_ERROR_CONFIG, "mask and known: must be given both, or neither");
-    if ((status = dkp_check_guidance(c, message)) != DK_OK) return status;
-    if (c->guidance.zero_init >= c->steps)
-        return dkp_fail(message, "guidance.zero_init", c->guidance.zero_init, "below steps: nothing is evaluated");
-    return DK_OK;
+    const dkp_wrong rows[] = {
+        {!(clean < noisy) && g->sigma_max > 0, "grid.sigma_max", g->sigma_max, "above the range's other end"},
+        {!(clean < noisy), "grid.sigma_min", g->sigma_min, "below the range's other end"},
+        {g->final == DK_FINAL_VALUE && dkp_ranged(g) && !(g->final_value < clean), "grid.final_value",
+         g->final_value, "below the range's lower end (set grid.sigma_min above it)"},
+    };
+    if (dkp_first_wrong(rows, DKP_COUNT(rows), message) != DK_OK || dkp_resolve_steps(c, message) != DK_OK)
+        return DK_ERROR_CONFIG;
+    return dkp_resolve_travel(c, message);
 }
 
 static dk_noise_request dkp_noise_of_config(const dk_config *c) {
@@ -7162,18 +7184,9 @@ static dk_noise_request dkp_noise_of_config(const dk_config *c) {
     return q;
 }
 
-static dk_status dkp_resolve_source(const dk_config *c, const dk_noise_source *s, const char *name,
-                                    char *message) {
+static dk_status dkp_resolve_source(const dk_config *c, const dk_noise_source *s, char *message) {
     const dk_noise_request q = dkp_noise_of_config(c);
     const dkp_generator *generator = dkp_generator_of(s);
-    if (s->bits % 32 || s->threads % 256) {
-        char field[32];
-        dkp_text t = {field, sizeof field, 0};
-        dkp_put(&t, name);
-        dkp_put(&t, s->bits % 32 ? ".bits" : ".threads");
-        return s->bits % 32 ? dkp_fail(message, field, s->bits, "0, 32 or 64")
-                            : dkp_fail(message, field, s->threads, "a multiple of 256 (0: no limit)");
-    }
     if (!generator) return DK_OK;
     if (c->first_sample > 0 && !c->seeds)
         return dkp_fail(message, "first_sample", (double)c->first_sample,
@@ -7187,7 +7200,6 @@ static dk_status dkp_resolve_source(const dk_config *c, const dk_noise_source *s
 
 static dk_status dkp_resolve_noise(dk_config *c, char *message) {
     dk_noise_source *step = &c->step_noise;
-    dk_status status;
     if (c->noise.kind == DK_NOISE_DEFAULT) c->noise.kind = DK_NOISE_PHILOX;
     if (step->kind == DK_NOISE_DEFAULT && !step->fn) {
         if (step->bits || step->threads || step->seed_offset)
@@ -7195,8 +7207,8 @@ static dk_status dkp_resolve_noise(dk_config *c, char *message) {
                                  "step_noise = default: must be a source where its other fields are set");
         *step = c->noise;
     }
-    status = dkp_resolve_source(c, &c->noise, "noise", message);
-    return status == DK_OK ? dkp_resolve_source(c, step, "step_noise", message) : status;
+    return dkp_resolve_source(c, &c->noise, message) == DK_OK ? dkp_resolve_source(c, step, message)
+                                                               : DK_ERROR_CONFIG;
 }
 
 /* What a run needs beyond a plan. */
@@ -7238,6 +7250,7 @@ static int dkp_parse_whole(const char *s, uint64_t most, uint64_t *v) {
     return !*s;
 }
 
+/* Whether the value is one of the field's, which then has it. */
 static int dkp_set_field(dk_config *c, const dkp_field *f, const char *value) {
     char *to = (char *)c + f->at;
     int whole = 0;
@@ -7245,8 +7258,9 @@ static int dkp_set_field(dk_config *c, const dkp_field *f, const char *value) {
     uint64_t large = 0;
     size_t size;
     const dk_way *way = NULL;
-    if (!dkp_fits(f, c)) return 0;
     switch (f->kind) {
+    case 'n':
+    case 'q': return 0;
     case 'w':
 #ifndef DK_NO_PEERS
         way = dkp_way_by_name(value);
@@ -7255,40 +7269,28 @@ static int dkp_set_field(dk_config *c, const dkp_field *f, const char *value) {
         memcpy(to, &way, sizeof way);
         return 1;
     case 'u':
-        if (!*value || !dkp_parse_whole(value, ~(uint64_t)0, &large)) return 0;
-        memcpy(to, &large, sizeof large);
-        return 1;
     case 'z':
-        if (!*value || !dkp_parse_whole(value, (size_t)-1, &large) || !large) return 0;
+        if (!*value || !dkp_parse_whole(value, f->kind == 'z' ? (size_t)-1 : ~(uint64_t)0, &large)) return 0;
         size = (size_t)large;
-        memcpy(to, &size, sizeof size);
-        return 1;
+        if (f->kind == 'u') memcpy(to, &large, sizeof large);
+        else memcpy(to, &size, sizeof size);
+        return f->kind == 'u' || size > 0;
     case 'c':
         if ((whole = dkp_parse_choice(f->allowed, value)) < 0) return 0;
         break;
-    case 'g':
-        whole = strcmp(value, "levels") == 0 ? DK_SPACING_LEVELS : (int)dk_grid_named(value).spacing;
-        if (!whole) return 0;
-        break;
     default:
-        if (!dkp_read_real(&value, &real) || *value) return 0;
-        if (f->kind == '1') {
-            if (!(real >= 0 && real <= 1e30)) return 0;
-            real -= 1;
-        } else if (f->kind == 'b' ? !(real >= 0 && real <= 1) : !(real >= f->low && real <= f->high)) {
-            return 0;
-        }
-        if (f->kind == 'r' || f->kind == '1') {
+        if (!dkp_read_real(&value, &real) || *value || !dkp_allowed(f, NULL, real)) return 0;
+        if (f->kind == '1') real -= 1;
+        if (f->kind == 'r' || f->kind == 'R' || f->kind == '1') {
             memcpy(to, &real, sizeof real);
             return 1;
         }
-        if (floor(real) < real) return 0;
+        if (floor(real) < real || fabs(real) > 2147483647) return 0;
         whole = (int)real;
         if (f->kind == 'b') { /* one bit of the word */
             int bits;
             memcpy(&bits, to, sizeof bits);
-            bits &= ~(int)f->low;
-            whole = whole ? bits | (int)f->low : bits;
+            whole = whole ? bits | (int)f->facts : bits & ~(int)f->facts;
         }
     }
     memcpy(to, &whole, sizeof whole); /* an int, or an enum of its size */
@@ -7317,14 +7319,17 @@ static int dkp_next_setting(const char **text, char word[DKP_WORD], char **value
     return 1;
 }
 
+/* Whether the spacing or the family has the field. */
+static int dkp_fits(const dk_config *c, const dkp_field *f) { return dkp_holds(f, dkp_facts(c, f->of)); }
+
 /* Sets what a row of a table says; fields that `of` leaves out are passed over. Whether all could be set. */
 static int dkp_settings(dk_config *c, const char *settings, int of) {
     char word[DKP_WORD], *value;
     int good = 1;
-    while (dkp_next_setting(&settings, word, &value)) {
-        const dkp_field *f = value ? dkp_field_of(c, word) : NULL;
-        good = good && f && (!(f->of & of) || dkp_set_field(c, f, value));
-    }
+    dkp_field f;
+    while (dkp_next_setting(&settings, word, &value))
+        good = good && value && dkp_find_field(c, word, &f) &&
+               (!(f.of & of) || (dkp_fits(c, &f) && dkp_set_field(c, &f, value)));
     return good;
 }
 
@@ -7332,57 +7337,64 @@ static int dkp_settings(dk_config *c, const char *settings, int of) {
 static int dkp_set_named(dk_config *c, const char *part, const char *name) {
     dk_schedule *schedule = strcmp(part, "schedule") == 0 ? &c->schedule : &c->network_schedule;
 #ifndef DK_NO_PEERS
-    if (strcmp(part, "model") == 0 || strcmp(part, "sampler") == 0) return dkp_set_by_name(c, part, name);
-#endif
+    if (strcmp(part, "model") == 0) return dk_config_for(c, name, NULL) == DK_OK;
+    if (strcmp(part, "sampler") == 0) return dk_config_named(c, name) == DK_OK;
+#else
     if (strcmp(part, "sampler") == 0) {
         c->sampler = dk_sampler_named(name);
-        return c->sampler.record || dkp_fail_unknown(c->message, part, name) == DK_OK;
+        return c->sampler.record || dkp_fail_name(c->message, part, name, dkp_sampler_name) == DK_OK;
     }
+#endif
     if (strcmp(part, "grid") == 0) {
         c->grid = dk_grid_named(name);
-        return c->grid.spacing || dkp_fail_unknown(c->message, part, name) == DK_OK;
+        return c->grid.spacing || dkp_fail_name(c->message, part, name, dkp_grid_name) == DK_OK;
     }
     *schedule = dk_schedule_named(name);
     return schedule->family || dkp_fail_name(c->message, part, name, dkp_schedule_name) == DK_OK;
 }
 
-static dk_status dkp_fail_setting(char *message, const char *word, const char *value, const dkp_field *f) {
-    const char *nearest[3];
+/* NULL past the end. */
+static const char *dkp_field_name(int i) {
+    dkp_field f = dkp_no_field();
+    while (i >= 0 && dkp_next_field(&f)) i--;
+    return i < 0 ? dkp_short_name(&f) : NULL;
+}
+
+static dk_status dkp_fail_setting(char *message, const char *word, const char *value, const char *allowed) {
     dkp_text t = {message, DK_MESSAGE_SIZE, 0};
     dkp_put(&t, "setting \"");
     dkp_put(&t, word);
     if (value) dkp_put(&t, "="), dkp_put(&t, value);
-    dkp_put(&t, f ? "\": must be " : value ? "\": no such field; nearest: " : "\": must be field=value");
-    if (f) dkp_put(&t, f->allowed);
-    for (int i = 0, n = f || !value ? 0 : dkp_nearest(dkp_field_name, word, nearest, 3); i < n; i++) {
-        if (i) dkp_put(&t, ", ");
-        dkp_put(&t, nearest[i]);
-    }
+    dkp_put(&t, allowed ? "\": must be " : value ? "\": no such field" : "\": must be field=value");
+    if (allowed) dkp_put(&t, allowed);
+    else if (value) dkp_put_nearest(&t, dkp_field_name, word, 3);
     return DK_ERROR_CONFIG;
 }
 
 /* What is wrong is found first; then come the steps, on which a model's settings depend, the model, other parts, fields. */
 static int dkp_stage_of(const dkp_field *f) {
-    if (!f || strcmp(f->name, "steps") == 0) return 0;
+    if (!f->name || strcmp(f->name, "steps") == 0) return 0;
     return f->kind != 'n' && !strstr(f->name, "schedule.family") ? 3 : strcmp(f->name, "model") == 0 ? 1 : 2;
 }
 
 DK_API dk_status dk_config_set(dk_config *c, const char *settings) {
     char word[DKP_WORD], *value;
+    dkp_field f;
     if (!c) return DK_ERROR_CONFIG;
     if (!settings) return dkp_fail_text(c->message, DK_ERROR_CONFIG, "settings = NULL: must be a text");
     dk_config set = *c;
     for (int stage = 0; stage < 4; stage++) {
         for (const char *at = settings; dkp_next_setting(&at, word, &value);) {
-            const dkp_field *f = value ? dkp_field_of(&set, word) : NULL, none = {"", "for a spacing, or a family, that has such a number", 0, 0, 0, 0, 0, 0};
-            if (f && dkp_stage_of(f) == stage && !dkp_fits(f, &set)) return dkp_fail_setting(c->message, word, value, &none);
-            if (dkp_stage_of(f) != stage) continue;
-            if (f && f->kind == 'n') {
-                if (dkp_set_named(&set, word, value)) continue;
-                memcpy(c->message, set.message, sizeof c->message);
-                return DK_ERROR_CONFIG;
-            }
-            if (!f || !dkp_set_field(&set, f, value)) return dkp_fail_setting(c->message, word, value, f);
+            f.name = NULL;
+            if (value) dkp_find_field(&set, word, &f);
+            if (dkp_stage_of(&f) != stage) continue;
+            if (!f.name) return dkp_fail_setting(c->message, word, value, NULL);
+            if (!dkp_fits(&set, &f))
+                return dkp_fail_setting(c->message, word, value, "for a spacing, or a family, that has such a number");
+            if (f.kind == 'n' ? dkp_set_named(&set, word, value) : dkp_set_field(&set, &f, value)) continue;
+            if (f.kind != 'n') return dkp_fail_setting(c->message, word, value, f.allowed);
+            memcpy(c->message, set.message, sizeof c->message);
+            return DK_ERROR_CONFIG;
         }
     }
     *c = set;
@@ -11588,13 +11600,11 @@ static int dkp_ignore(dkp_reader *r, dkp_job *j) {
     dkp_text t = {ignored + n, DK_MESSAGE_SIZE - n, 0};
     if (r->key[0] == '_') return 1; /* these only describe */
     if (!j->asked && dkp_key_named(r->key) < 0) {
-        const char *nearest;
         dkp_text say = {r->message, DK_MESSAGE_SIZE, 0};
-        dkp_nearest(dkp_key_name, r->key, &nearest, 1);
         dkp_put(&say, "key \"");
         dkp_put_plain(&say, r->key);
-        dkp_put(&say, "\" is not known (a dk_json would name it in `ignored`); nearest: ");
-        dkp_put(&say, nearest);
+        dkp_put(&say, "\" is not known (a dk_json would name it in `ignored`)");
+        dkp_put_nearest(&say, dkp_key_name, r->key, 1);
         return 0;
     }
     if (n + strlen(r->key) + 8 > DK_MESSAGE_SIZE) {
@@ -11661,14 +11671,12 @@ static int dkp_read_object(dkp_reader *r, dkp_job *j, char class_name[DKP_TOKEN]
 
 static dk_status dkp_unknown_class(char *message, const char *name) {
     dkp_text t = {message, DK_MESSAGE_SIZE, 0};
-    const char *nearest;
     if (!*name)
         return dkp_fail_text(message, DK_ERROR_CONFIG, "\"_class_name\": must be there, a scheduler of diffusers");
-    dkp_nearest(dkp_class_name, name, &nearest, 1);
     dkp_put(&t, "\"_class_name\" = \"");
     dkp_put_plain(&t, name);
-    dkp_put(&t, "\": must be a scheduler of diffusers with continuous samples; nearest: ");
-    dkp_put(&t, nearest);
+    dkp_put(&t, "\": must be a scheduler of diffusers with continuous samples");
+    dkp_put_nearest(&t, dkp_class_name, name, 1);
     return DK_ERROR_CONFIG;
 }
 
@@ -11787,11 +11795,6 @@ DK_API dk_status dk_config_for(dk_config *c, const char *model, dk_json *more) {
     dk_status status = dkp_say_all(&job);
     if (status == DK_OK && row->sampler) set.sampler = dk_sampler_named(row->sampler);
     return dkp_end_job(&job, c, status);
-}
-
-/* A sampler (or a sampler and a grid), or a model. */
-static int dkp_set_by_name(dk_config *c, const char *part, const char *name) {
-    return *part == 'm' ? dk_config_for(c, name, NULL) == DK_OK : dk_config_named(c, name) == DK_OK;
 }
 
 DKP_FAST

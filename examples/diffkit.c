@@ -263,6 +263,13 @@ static int wrong_config(const dk_config *c) {
     return WRONG;
 }
 
+/* By a name for more than one part, such as "DPM++ 2M Karras"; or a message with the nearest names. */
+static int take(arguments *a, const option *o, const char *name) {
+    char text[128];
+    snprintf(text, sizeof text, "%s=\"%s\"", o->name, name);
+    return dk_config_set(&a->c, text) == DK_OK ? OK : wrong_config(&a->c);
+}
+
 static int set_option(arguments *a, const option *o, const char *value) {
     void *to = (char *)a + o->at;
     int number;
@@ -287,11 +294,9 @@ static int set_option(arguments *a, const option *o, const char *value) {
         memcpy(to, &number, sizeof number); /* whichever integer type the enum has */
         return OK;
     case TEXT: *(const char **)to = value; return OK;
-    case SCHEDULE:
-        a->c.schedule = dk_schedule_named(value);
-        return OK; /* unknown names: refused by dk_resolve */
-    case GRID: a->c.grid = dk_grid_named(value); return OK;
-    case SAMPLER: a->c.sampler = dk_sampler_named(value); return OK;
+    case SCHEDULE: a->c.schedule = dk_schedule_named(value); return a->c.schedule.family ? OK : take(a, o, value);
+    case GRID: a->c.grid = dk_grid_named(value); return a->c.grid.spacing ? OK : take(a, o, value);
+    case SAMPLER: a->c.sampler = dk_sampler_named(value); return a->c.sampler.record ? OK : take(a, o, value);
     case NUMBERS: return parse_numbers(a, o, value);
     case FINAL: return parse_final(a, o, value);
     case CLASSES: return parse_classes(a, o, value);

@@ -189,10 +189,11 @@ check "every macro that stays begins with DK_ or DIFFKIT_" own_macros
 check_with size "no writable data" read_only
 check "the same object code with and without NDEBUG" same_with_ndebug
 
-# ---- build systems; DIFFKIT_REPOSITORY, as an address, is this one
+# ---- build systems; what they fetch is this repository
 if git --version >/dev/null 2>&1; then
-    export GIT_CONFIG_NOSYSTEM=1 GIT_CONFIG_GLOBAL=/dev/null GIT_CONFIG_COUNT=1 \
-        GIT_CONFIG_KEY_0="url.file://$source.insteadOf" GIT_CONFIG_VALUE_0=DIFFKIT_REPOSITORY
+    export GIT_CONFIG_NOSYSTEM=1 GIT_CONFIG_GLOBAL=/dev/null
+    wrap=examples/consumers/meson/subprojects/diffkit.wrap
+    sed "s|DIFFKIT_REPOSITORY|file://$source|" $wrap >"$dir/wrap" && cp "$dir/wrap" $wrap
     git init -q && git checkout -q -b main && git add . && git -c user.name=me -c user.email=me@example.org commit -q -m all
 fi >"$dir/log" 2>&1
 consumers=$source/examples/consumers
@@ -239,7 +240,7 @@ check_with pkg-config "pkg-config" pkg_config_app
 check_with cmake "CMake's find_package takes the header's version and refuses others" cmake_version
 check_with cmake "CMake, installed and found" cmake_app cmake_find -DCMAKE_PREFIX_PATH="$staged"
 check_with cmake "CMake, a folder within the project" cmake_app cmake_subdirectory
-check_with "cmake git" "CMake, fetched" cmake_app cmake_fetch -DDIFFKIT_REPOSITORY=DIFFKIT_REPOSITORY
+check_with "cmake git" "CMake, fetched" cmake_app cmake_fetch "-DDIFFKIT_REPOSITORY=file://$source"
 check_with "meson ninja pkg-config" "Meson, installed and found" pkg_config meson_app meson_found --wrap-mode=nofallback
 check_with "meson ninja git" "Meson, fetched" meson_app meson_fetched --wrap-mode=forcefallback
 

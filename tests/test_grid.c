@@ -617,7 +617,7 @@ static void wrong_fields_are_named(void **state) {
     refuse(c, "grid.partial = level: must be another: to begin at a level needs a spacing with a range, and "
               "grid.sigma_max = 0");
     c = sd, c.grid = dk_grid_named("sd_turbo"), c.grid.a = 10;
-    refuse(c, "grid.offset = 10: must be below original_steps");
+    refuse(c, "grid.offset = 10: must be >= 0 and below original_steps");
     c = sd, c.grid = dk_grid_named("gits"), c.grid.a = 2;
     refuse(c, "grid.a = 2: must be a number that the grid's function (grid.fn) knows");
     c = sd, c.grid = dk_grid_named("lcm"), c.steps = 60;
@@ -630,7 +630,7 @@ static void wrong_fields_are_named(void **state) {
     c = flow, c.grid.terminal = 1, refuse(c, "grid.terminal = 1: must be > 0 and < 1 (0: none)");
     c = flow, c.schedule.timesteps = 1, refuse(c, "schedule.timesteps = 1: must be 2 .. 1000000 (0: 1000)");
     c = flow, c.grid = dk_grid_named("linear_quadratic"), c.grid.n = 10;
-    refuse(c, "grid.linear_steps = 10: must be 0 .. steps - 1");
+    refuse(c, "grid.linear_steps = 10: must be >= 0 and below steps");
     c = flow, c.grid = check_resampled(NULL, 3, DK_UNIT_FLOW);
     refuse(c, "grid.levels = NULL: must be grid.level_count numbers");
     c = check_config("edm", "euler", 4), c.grid = dk_grid_named("simple");

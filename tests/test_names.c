@@ -482,7 +482,8 @@ static void messages_name_words_and_calls(void **state) {
     c.sampler.name = "heun";
     assert_int_equal(dk_resolve(&c), DK_ERROR_CONFIG);
     assert_string_equal(dk_message(&c),
-                        "sampler.name = \"heun\": take it with dk_sampler_named(\"heun\") or dk_config_set");
+                        "sampler \"heun\" is not known, or its name was set alone: take it with dk_config_set, which "
+                        "says what is near");
     c = check_config("edm", "euler", 5), c.grid = dk_grid_named("simple");
     assert_int_equal(dk_resolve(&c), DK_ERROR_CONFIG);
     assert_non_null(strstr(dk_message(&c), "grid.spacing = simple: must be for a discrete schedule"));

@@ -503,17 +503,22 @@ static void what_cannot_be_drawn_is_refused(void **state) {
         {"noise=numpy", 4294967296u, 0, "seed = 4294967296: must be below 2^32 for noise = numpy"},
         {"noise=numpy noise.seed_offset=1", 4294967295u, 0,
          "seed = 4294967296: must be below 2^32 for noise = numpy"},
-        {"noise.bits=16", 0, 0, "noise.bits = 16: must be 0, 32 or 64"},
+        {"noise.bits=16", 0, 0, "setting \"noise.bits=16\": must be 0, 32 or 64"},
         {"step_noise=torch_cuda step_noise.threads=100", 0, 0,
-         "step_noise.threads = 100: must be a multiple of 256 (0: no limit)"},
+         "setting \"step_noise.threads=100\": must be a multiple of 256 (0: no limit)"},
         {"step_noise.seed_offset=1", 0, 0,
          "step_noise = default: must be a source where its other fields are set"},
     };
     (void)state;
     for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
         dk_config c = check_config("flow", "euler", 4);
-        assert_int_equal(dk_config_set(&c, rows[i].settings), DK_OK);
+        dk_status set = dk_config_set(&c, rows[i].settings);
+        assert_int_equal(set == DK_OK, strncmp(rows[i].message, "setting ", 8) != 0);
         c.seed = rows[i].seed, c.first_sample = rows[i].first_sample;
+        if (set != DK_OK) {
+            assert_string_equal(c.message, rows[i].message);
+            continue;
+        }
         dk_real x[64];
         dk_run run;
         assert_true(c.dim * (size_t)(c.batch ? c.batch : 1) <= 64);

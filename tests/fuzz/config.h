@@ -17,7 +17,8 @@ static void set_schedule(fuzz_input *in, dk_schedule *s) {
 
 /* Any field that dk_config_set knows, past its check. */
 static void set_field(fuzz_input *in, dk_config *c) {
-    const dkp_field *f = &dkp_fields[fuzz_below(in, (unsigned)FUZZ_COUNT(dkp_fields))];
+    dkp_field row = dkp_no_field(), *f = &row;
+    for (unsigned n = fuzz_below(in, (unsigned)FUZZ_COUNT(dkp_places)); dkp_next_field(f) && n; n--) continue;
     char *at = (char *)c + f->at;
     double real = fuzz_real(in);
     int whole = fuzz_int(in);
@@ -25,7 +26,7 @@ static void set_field(fuzz_input *in, dk_config *c) {
     uint64_t large = (uint64_t)(unsigned)whole;
     size_t size = (size_t)(1 + large % 64);
     if (f->kind == 'n' || f->kind == 'w' || strcmp(f->name, "steps") == 0 || strcmp(f->name, "batch") == 0) return;
-    if (f->kind == 'r') memcpy(at, &real, sizeof real);
+    if (f->kind == 'r' || f->kind == 'R' || f->kind == '1') memcpy(at, &real, sizeof real);
     else if (f->kind == 'u') memcpy(at, &large, sizeof large);
     else if (f->kind == 'z') memcpy(at, &size, sizeof size);
     else memcpy(at, &whole, sizeof whole);

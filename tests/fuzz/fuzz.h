@@ -73,11 +73,8 @@ static inline void fuzz_run(dk_config *c, int evaluations) {
     size_t bytes = dk_run_size(NULL, c);
     dk_run run;
     dk_eval eval;
-    if (bytes > MOST || c->dim > 64 || c->dim * (size_t)(c->batch ? c->batch : 1) > 64) return;
-    if (!bytes) {
-        FUZZ_PROMISE(dk_begin(&run, c, x, NULL, 0) != DK_OK && run.message[0]);
-        return;
-    }
+    if (!bytes) FUZZ_PROMISE(dk_begin(&run, c, x, NULL, 0) != DK_OK && run.message[0]);
+    if (!bytes || bytes > MOST || c->dim > 64 || c->dim * (size_t)(c->batch ? c->batch : 1) > 64) return;
     char *memory = (char *)malloc(bytes + 1);
     if (!memory) return;
     memory[bytes] = 77;
