@@ -1410,7 +1410,7 @@ static void dkp_record_measure(dk_recorder *r);
 static const dkp_pace *dkp_first_attempt(dk_recorder *r, dk_config *c, dkp_pace *p);
 static dk_status dkp_record_run(dk_plan *plan, dk_config *c, dkp_pace *p);
 static int dkp_accepts(const dk_run *run);
-static int dkp_proceed(dk_run *run, int accepted);
+DKP_ONCE static int dkp_proceed(dk_run *run, int accepted);
 
 /* and the memory of a run. */
 enum { DKP_TILE = 1024 }; /* a tile of every vector of a pass stays in the first level cache */
@@ -5729,9 +5729,9 @@ static int dkp_way_to(const dkp_big *digits, int e, uint64_t bits) {
 }
 
 /* The double nearest to digits 10^e, from one that is near. */
-static double dkp_nearest_double(const dkp_big *digits, int e, double near) {
+static double dkp_nearest_double(const dkp_big *digits, int e, double close) {
     const uint64_t most = 0x7FEFFFFFFFFFFFFFu;
-    uint64_t bits = near <= 1.7976931348623157e308 ? dkp_double_bits(near) : most;
+    uint64_t bits = close <= 1.7976931348623157e308 ? dkp_double_bits(close) : most;
     for (int way; bits <= most && (way = dkp_way_to(digits, e, bits)) != 0;) bits += way > 0 ? 1 : ~(uint64_t)0;
     return dkp_double(bits);
 }
@@ -5860,7 +5860,7 @@ static int dkp_finite(double v) { return v - v == 0; }
    of those behind them whether there are any. */
 static int dkp_read_real(const char **text, double *v) {
     const char *s = *text;
-    double sign = *s == '-' ? -1 : 1, head = 0, near, tens = 1;
+    double sign = *s == '-' ? -1 : 1, head = 0, close, tens = 1;
     int e = 0, any = 0, point = 0, count = 0, rest = 0, exponent = 0;
     dkp_big digits = {{0}};
     if (*s == '-' || *s == '+') s++;
@@ -5896,9 +5896,9 @@ static int dkp_read_real(const char **text, double *v) {
         *v = HUGE_VAL;
     } else {
         int k = e + (count > 17 ? count - 17 : 0), half = k / 2;
-        near = head * dkp_pow(10, half) * dkp_pow(10, k - half);
+        close = head * dkp_pow(10, half) * dkp_pow(10, k - half);
         if (rest) dkp_big_times(&digits, 10, 1), e--;
-        *v = dkp_nearest_double(&digits, e, near);
+        *v = dkp_nearest_double(&digits, e, close);
     }
     *v *= sign;
     return any && dkp_finite(*v);
@@ -7940,7 +7940,7 @@ static void dkp_learn(dkp_pace *p, dkp_verdict v) {
 enum { DKP_MOST_ATTEMPTS = 100000 };
 
 /* Goes on after an attempt: records the next one. 0 at the end of the run, or where it cannot go on. */
-static int dkp_proceed(dk_run *run, int accepted) {
+DKP_ONCE static int dkp_proceed(dk_run *run, int accepted) {
     dkp_pace *p = &run->own.pace;
     dkp_recording recording;
     dk_recorder *r = dkp_recorder_in(&recording);
@@ -11816,6 +11816,11 @@ DKP_FAST
 #endif
 #undef DKP_IMPLEMENTING
 #undef DKP_SMALL
+#undef DKP_READS_SINGLESTEP
+#undef DKP_PLAN_ARRAYS
+#undef DKP_LAWSON4_STAGES
+#undef DKP_HO_ENTRY
+#undef DKP_ETD4_RESULT
 #undef DKP_FAST
 #undef DKP_CLANG_FAST
 #undef dkp_sqrt

@@ -66,7 +66,7 @@ try() { # NAME RUN COMPILE TESTS NEEDS...
         case " $own " in *" $test "*) object= ;; esac
         if $compile -c tests/test_$test.c -o "$folder/$test.o" >"$log" 2>&1 &&
             $link "$folder/$test.o" $object -o "$folder/$test.exe" -lm $THREADS >>"$log" 2>&1 &&
-            timeout 600 $run "$folder/$test.exe" >>"$log" 2>&1; then
+            timeout 1200 $run "$folder/$test.exe" >>"$log" 2>&1; then
             sum=$((sum + $(sed -n 's/^\[  PASSED  \] \([0-9]*\).*/\1/p' "$log")))
         else
             bad="$bad $test"
