@@ -3665,7 +3665,7 @@ static void dkp_multistep_advance(dk_recorder *r, dkp_multistep *m) {
 }
 
 static void dkp_record_multistep(dk_recorder *r, int classical) {
-    dkp_tableau tableau;
+    dkp_tableau tableau = {1, 0, {0}};
     dkp_multistep m;
     memset(&m, 0, sizeof m);
     m.classical = classical;
@@ -3771,7 +3771,7 @@ static void dkp_record_er_sde(dk_recorder *r) {
 }
 
 static void dkp_record_runge_kutta(dk_recorder *r) {
-    dkp_tableau tableau;
+    dkp_tableau tableau = {1, 0, {0}};
     if (r->status == DK_OK) r->status = dkp_parse_tableau(r->sampler.tableau, &tableau, r->config->message);
     dkr_reads(r, r->status == DK_OK && tableau.embedded ? "tableau gauge plain_last order"
                                                         : "tableau gauge plain_last");
@@ -7097,7 +7097,7 @@ static dk_status dkp_parse_exponential(const char *text, dkp_phi_tableau *m, cha
 
 static dk_status dkp_check_sampler(const dk_config *c, char *message) {
     const dk_sampler *s = &c->sampler;
-    dkp_tableau tableau;
+    dkp_tableau tableau = {1, 0, {0}};
     dkp_phi_tableau exponential;
     int embedded = 0;
     if (s->tableau && dkp_parse_tableau(s->tableau, &tableau, message) != DK_OK) return DK_ERROR_CONFIG;
@@ -7265,8 +7265,8 @@ static int dkp_set_field(dk_config *c, const dkp_field *f, const char *value) {
 #ifndef DK_NO_PEERS
         way = dkp_way_by_name(value);
 #endif
-        if (!way && strcmp(value, "none")) return 0;
-        memcpy(to, &way, sizeof way);
+        if (!way && strcmp(value, "none") != 0) return 0;
+        memcpy(to, &way, sizeof way); /* NOLINT(bugprone-sizeof-expression): the pointer itself */
         return 1;
     case 'u':
     case 'z':
@@ -9378,7 +9378,7 @@ static void dkp_record_heunpp2(dk_recorder *r) {
 static void dkp_record_late_churn(dk_recorder *r) {
     double churn = r->sampler.churn;
     int as_evaluated = r->config->prediction == DK_PREDICT_V || r->sampler.quirk > 0;
-    dkp_tableau tableau;
+    dkp_tableau tableau = {1, 0, {0}};
     dkr_reads(r, "tableau gauge plain_last quirk");
     if (r->status == DK_OK) r->status = dkp_parse_tableau(r->sampler.tableau, &tableau, r->config->message);
     r->sampler.churn = 0;
