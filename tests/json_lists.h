@@ -3,6 +3,26 @@
 #ifndef JSON_LISTS_H
 #define JSON_LISTS_H
 
+/* Files of diffusers, with what its own classes make of them: for a group of tests, in set-up and tear-down. */
+static json configs;
+
+static int load_configs(void **state) {
+    static char text[1 << 17];
+    FILE *file = fopen("tests/data/scheduler_configs.json", "rb");
+    (void)state;
+    if (!file) return -1;
+    text[fread(text, 1, sizeof text - 1, file)] = 0;
+    fclose(file);
+    json_value(text, &configs);
+    return configs.count > 0 ? 0 : -1;
+}
+
+static int free_configs(void **state) {
+    (void)state;
+    json_free(&configs);
+    return 0;
+}
+
 enum {
     NO_SIGMAS = 1,
     DOUBLED = 2,       /* inner sigmas are there twice, */

@@ -459,25 +459,6 @@ static void model(const char *name) {
     }
 }
 
-static json files;
-
-static int load_files(void **state) {
-    static char text[1 << 17];
-    FILE *file = fopen("tests/data/scheduler_configs.json", "rb");
-    (void)state;
-    if (!file) return -1;
-    text[fread(text, 1, sizeof text - 1, file)] = 0;
-    fclose(file);
-    json_value(text, &files);
-    return files.count > 0 ? 0 : -1;
-}
-
-static int free_files(void **state) {
-    (void)state;
-    json_free(&files);
-    return 0;
-}
-
 /* Calls taken(config, more) for the class's bare file and for each of tests/data/scheduler_configs.json. */
 static void with_files(const char *name, void (*taken)(dk_config *c, dk_json *more)) {
     static const int steps[] = {5, 24};
@@ -498,9 +479,9 @@ static void with_files(const char *name, void (*taken)(dk_config *c, dk_json *mo
         taken(&c, &more);
     }
     snprintf(text, sizeof text, "%s\"", name);
-    for (int i = 0; i < files.count; i++) {
-        const char *file = json_string(&files.item[i], "text", "");
-        const json *run = &json_get(&files.item[i], "runs")->item[0];
+    for (int i = 0; i < configs.count; i++) {
+        const char *file = json_string(&configs.item[i], "text", "");
+        const json *run = &json_get(&configs.item[i], "runs")->item[0];
         const char *at = strstr(file, text);
         if (!at || (at[-1] != '"' && strncmp(at - 4, "Flax", 4))) continue;
         dk_config c = check_config("flow", NULL, (int)json_real(run, "steps", 0));
@@ -1392,8 +1373,8 @@ int main(int argc, char **argv) {
         cmocka_unit_test(one_hash_stands_for_all),
     };
     char text[17];
-    if (argc < 2) return cmocka_run_group_tests(tests, load_files, free_files);
-    if (load_files(NULL)) return 1;
+    if (argc < 2) return cmocka_run_group_tests(tests, load_configs, free_configs);
+    if (load_configs(NULL)) return 1;
     listing = strcmp(argv[1], "values") == 0;
     if (strcmp(argv[1], "hash")) all(print_line, NULL);
     else hash_file(text), puts(text);

@@ -26,25 +26,6 @@ static reading read_string(const char *text) { return read_text(text, strlen(tex
 
 /* ------------------------------------------------------------------ reference data */
 
-static json references;
-
-static int load_references(void **state) {
-    static char text[1 << 17];
-    FILE *file = fopen("tests/data/scheduler_configs.json", "rb");
-    (void)state;
-    if (!file) return -1;
-    text[fread(text, 1, sizeof text - 1, file)] = 0;
-    fclose(file);
-    json_value(text, &references);
-    return references.count > 0 ? 0 : -1;
-}
-
-static int free_references(void **state) {
-    (void)state;
-    json_free(&references);
-    return 0;
-}
-
 /* Floats of another order of operations; timesteps that are whole must be the same. */
 static void check_list(const char *what, const double *got, int count, const json *want) {
     int wanted = want ? want->count : 0;
@@ -59,8 +40,8 @@ static void check_list(const char *what, const double *got, int count, const jso
 static void files_give_the_timesteps_and_sigmas_of_their_class(void **state) {
     double list[600];
     (void)state;
-    for (int i = 0; i < references.count; i++) {
-        const json *entry = &references.item[i], *runs = json_get(entry, "runs"),
+    for (int i = 0; i < configs.count; i++) {
+        const json *entry = &configs.item[i], *runs = json_get(entry, "runs"),
                    *ignored = json_get(entry, "ignored");
         const char *text = json_string(entry, "text", "");
         for (int k = 0; k < runs->count; k++) {
@@ -87,8 +68,8 @@ static void files_give_the_timesteps_and_sigmas_of_their_class(void **state) {
 /* The loop that they describe can be run: every plan is recorded, unless the class cannot be sampled from its first level. */
 static void files_give_plans(void **state) {
     (void)state;
-    for (int i = 0; i < references.count; i++) {
-        const json *entry = &references.item[i], *run = &json_get(entry, "runs")->item[0];
+    for (int i = 0; i < configs.count; i++) {
+        const json *entry = &configs.item[i], *run = &json_get(entry, "runs")->item[0];
         const char *text = json_string(entry, "text", "");
         reading r = read_text(text, strlen(text), (int)json_real(run, "steps", 0), json_real(run, "mu", 0));
         dk_plan plan;
@@ -623,5 +604,5 @@ int main(void) {
         cmocka_unit_test(models_have_configs),
         cmocka_unit_test(models_are_what_their_pipelines_do),
     };
-    return cmocka_run_group_tests(tests, load_references, free_references);
+    return cmocka_run_group_tests(tests, load_configs, free_configs);
 }
