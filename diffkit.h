@@ -1360,7 +1360,8 @@ enum {
     DKP_OF_GRID = 16,
     DKP_OF_SAMPLER = 32,
     DKP_OF_GUIDANCE = 64,
-    DKP_OF_NAMES = 128
+    DKP_OF_NAMES = 128,
+    DKP_OF_ALL = 255
 };
 static int dkp_settings(dk_config *c, const char *settings, int of);
 struct dkp_marks;
@@ -6634,9 +6635,15 @@ typedef struct dkp_field_row {
     unsigned short at;
     char kind;
     unsigned char of;
+    unsigned short name, allowed; /* sizes of its texts */
 } dkp_field_row;
 #define DKP_PLACE(part, kind, name, member, facts, allowed) \
-    {facts, (unsigned short)offsetof(dk_config, member), kind, DKP_OF_##part},
+    {facts,                                                 \
+     (unsigned short)offsetof(dk_config, member),           \
+     kind,                                                  \
+     DKP_OF_##part,                                         \
+     (unsigned short)sizeof(name),                          \
+     (unsigned short)sizeof(allowed)},
 #define DKP_TEXTS(part, kind, name, member, facts, allowed) name "\0" allowed "\0"
 static const dkp_field_row dkp_places[] = {
     DKP_DATA_FIELDS(DKP_PLACE) DKP_SCHEDULE_FIELDS(DKP_PLACE, SCHEDULE, schedule)
@@ -6680,15 +6687,20 @@ static dkp_field dkp_no_field(void) {
     return f;
 }
 
-/* The row behind *f, at first dkp_no_field(); 0 past the end. */
-static int dkp_next_field(dkp_field *f) {
-    const char *text = f->name ? f->allowed + strlen(f->allowed) + 1 : (const char *)&dkp_texts;
-    const dkp_field_row *row = &dkp_places[f->next];
-    if (f->next == DKP_COUNT(dkp_places)) return 0;
-    text += !*text; /* the end of a block */
-    f->name = text, f->allowed = text + strlen(text) + 1;
-    f->facts = row->facts, f->at = row->at, f->kind = row->kind, f->of = row->of;
-    return ++f->next;
+/* The next row of these parts behind *f, at first dkp_no_field(); 0 past the end. */
+static int dkp_next_field(dkp_field *f, int parts) {
+    const char *text = f->next ? f->allowed + dkp_places[f->next - 1].allowed : (const char *)&dkp_texts;
+    while (f->next < DKP_COUNT(dkp_places)) {
+        const dkp_field_row *row = &dkp_places[f->next++];
+        text += !*text; /* the end of a block */
+        f->name = text, f->allowed = text + row->name;
+        if (row->of & parts) {
+            f->facts = row->facts, f->at = row->at, f->kind = row->kind, f->of = row->of;
+            return 1;
+        }
+        text = f->allowed + row->allowed;
+    }
+    return 0;
 }
 
 /* Facts about *c that count for the fields of a part. */
@@ -6723,7 +6735,7 @@ static int dkp_holds(const dkp_field *f, uint64_t facts) { return !dkp_depends(f
 
 /* Whether the spacing or family has the number at this place. */
 static int dkp_has_number(uint64_t facts, int at) {
-    for (dkp_field f = dkp_no_field(); dkp_next_field(&f);)
+    for (dkp_field f = dkp_no_field(); dkp_next_field(&f, DKP_OF_ALL);)
         if (f.at == at && dkp_depends(&f) && dkp_holds(&f, facts)) return 1;
     return 0;
 }
@@ -6735,7 +6747,7 @@ static const char *dkp_short_name(const dkp_field *f) { return f->name + (f->of 
 static int dkp_find_field(const dk_config *c, const char *name, dkp_field *found) {
     dkp_field f = dkp_no_field();
     found->name = NULL;
-    while (dkp_next_field(&f)) {
+    while (dkp_next_field(&f, DKP_OF_ALL)) {
         if (strcmp(name, f.name) != 0 && strcmp(name, dkp_short_name(&f)) != 0) continue;
         *found = f;
         if (dkp_holds(&f, dkp_facts(c, f.of))) break;
@@ -6822,8 +6834,8 @@ static int dkp_allowed(const dkp_field *f, const dk_config *c, double v) {
 /* Checks the rows of these parts. */
 static dk_status dkp_check_fields(const dk_config *c, int of, char *message) {
     const uint64_t facts = dkp_facts(c, of);
-    for (dkp_field f = dkp_no_field(); dkp_next_field(&f);) {
-        if (!(f.of & of) || f.kind == '1') continue;
+    for (dkp_field f = dkp_no_field(); dkp_next_field(&f, of);) {
+        if (f.kind == '1') continue;
         double v = dkp_field_value(c, &f);
         if (dkp_holds(&f, facts) && !dkp_allowed(&f, c, v)) return dkp_fail(message, f.name, v, f.allowed);
         if (of & (DKP_OF_SCHEDULE | DKP_OF_NETWORK) && dkp_depends(&f) && v != 0 && !dkp_has_number(facts, f.at))
@@ -6836,7 +6848,7 @@ static dk_status dkp_check_fields(const dk_config *c, int of, char *message) {
 static void dkp_put_field(dkp_text *t, const char *field, double v) {
     size_t n = 0;
     const char *word = "";
-    for (dkp_field f = dkp_no_field(); dkp_next_field(&f);)
+    for (dkp_field f = dkp_no_field(); dkp_next_field(&f, DKP_OF_ALL);)
         if (f.kind == 'c' && v >= 0 && strcmp(field, f.name) == 0) word = dkp_choice(f.allowed, (int)v, &n);
     if (!n) dkp_put_number(t, v, 0);
     for (; n > 0; n--) dkp_put_char(t, *word++);
@@ -6896,9 +6908,8 @@ static int dkp_among(const char *words, const char *word) {
 /* Whether a recording function that reads the fields of these words reads this one, by whatever name. */
 static int dkp_field_is_read(const dkp_field *f, const char *words) {
     dkp_field g = dkp_no_field();
-    while (dkp_next_field(&g))
-        if (g.at == f->at && (f->kind != 'b' || g.facts == f->facts) && g.of == DKP_OF_SAMPLER &&
-            dkp_among(words, dkp_short_name(&g)))
+    while (dkp_next_field(&g, DKP_OF_SAMPLER))
+        if (g.at == f->at && (f->kind != 'b' || g.facts == f->facts) && dkp_among(words, dkp_short_name(&g)))
             return 1;
     return 0;
 }
@@ -6915,8 +6926,8 @@ DK_API void dkr_reads(dk_recorder *r, const char *fields) {
     dkp_put(&allowed, "0: this method takes churn");
     if (*fields) dkp_put(&allowed, " ");
     dkp_put(&allowed, fields);
-    for (dkp_field f = dkp_no_field(); dkp_next_field(&f) && r->status == DK_OK;) {
-        if (f.of != DKP_OF_SAMPLER || f.kind == 'q' || !dkp_set(dkp_field_value(&c, &f)) ||
+    for (dkp_field f = dkp_no_field(); dkp_next_field(&f, DKP_OF_SAMPLER) && r->status == DK_OK;) {
+        if (f.kind == 'q' || !dkp_set(dkp_field_value(&c, &f)) ||
             dkp_field_is_read(&f, fields) || dkp_field_is_read(&f, of_all) ||
             dkp_field_is_read(&f, of_control) || dkp_field_is_read(&f, of_quirk))
             continue;
@@ -7356,7 +7367,7 @@ static int dkp_set_named(dk_config *c, const char *part, const char *name) {
 /* NULL past the end. */
 static const char *dkp_field_name(int i) {
     dkp_field f = dkp_no_field();
-    while (i >= 0 && dkp_next_field(&f)) i--;
+    while (i >= 0 && dkp_next_field(&f, DKP_OF_ALL)) i--;
     return i < 0 ? dkp_short_name(&f) : NULL;
 }
 
