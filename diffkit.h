@@ -4939,7 +4939,7 @@ static int dkp_overlap(const void *a, size_t n, const void *b, size_t m) {
 static const char *dkp_wrong_vectors(const dk_run *run, const dk_config *c, const dk_real *x, const void *memory,
                                      size_t bytes) {
     const dk_real *const vectors[3] = {x, c->mask, c->known};
-    static const char *const wrong[3][4] = {
+    const char *const wrong[3][4] = {
         {"x: must be aligned as dk_real is", "", "x: must not overlap memory", "x: must not overlap the dk_run"},
         {"mask: must be aligned as dk_real is", "mask: must not overlap x", "mask: must not overlap memory",
          "mask: must not overlap the dk_run"},
@@ -6756,8 +6756,7 @@ static int dkp_find_field(const dk_config *c, const char *name, dkp_field *found
 }
 
 /* A flag for a bit; of other kinds the number. */
-static double dkp_field_value(const dk_config *c, const dkp_field *f) {
-    const char *at = (const char *)c + f->at;
+static double dkp_number_at(const char *at, const dkp_field *f) {
     double real;
     uint64_t large;
     size_t size;
@@ -6772,6 +6771,10 @@ static double dkp_field_value(const dk_config *c, const dkp_field *f) {
     case 'w': return 0;
     default: memcpy(&whole, at, sizeof whole); return f->kind == 'b' ? (whole & (int)f->facts) != 0 : whole;
     }
+}
+
+static double dkp_field_value(const dk_config *c, const dkp_field *f) {
+    return dkp_number_at((const char *)c + f->at, f);
 }
 
 /* Word number i of "one|two|three", and its length, 0 if there are fewer. */
@@ -6870,6 +6873,29 @@ static dk_status dkp_first_wrong(const dkp_wrong *w, int n, char *message) {
     return DK_OK;
 }
 
+/* A user's schedule where its function gives no levels, or does not go towards noise, at some of its times. */
+static dk_status dkp_check_custom(const dk_schedule *s, int net, char *message) {
+    enum { TIMES = 8 };
+    double before = -1;
+    for (int k = 0; k <= TIMES; k++) {
+        double t = s->t_min + (s->t_max - s->t_min) * k / TIMES, here;
+        dk_level l = dk_level_at(s, t);
+        int good = l.alpha >= 0 && l.sigma >= 0 && dkp_finite(l.alpha) && dkp_finite(l.sigma);
+        if (good && (here = dk_noise_level(l)) > before) {
+            before = here;
+            continue;
+        }
+        dkp_text say = {message, DK_MESSAGE_SIZE, 0};
+        dkp_put(&say, net ? "network_schedule.fn" : "schedule.fn");
+        dkp_put_pair(&say, " at t = ", t);
+        dkp_put_pair(&say, ": alpha = ", l.alpha);
+        dkp_put_pair(&say, ", sigma = ", l.sigma);
+        dkp_put(&say, ": must be finite and >= 0, and sigma/alpha must rise with t");
+        return DK_ERROR_CONFIG;
+    }
+    return DK_OK;
+}
+
 /* Where fields of the config's schedule or the network's are wrong, says so. */
 static dk_status dkp_check_schedule(const dk_config *c, const dk_schedule *s, char *message) {
     const int net = s == &c->network_schedule, skip = net ? 0 : 8; /* "network_" */
@@ -6894,7 +6920,8 @@ static dk_status dkp_check_schedule(const dk_config *c, const dk_schedule *s, ch
         {!(s->t_max > s->t_min && s->t_max <= high), &"network_schedule.t_max"[skip], s->t_max,
          "within the family's times, > t_min"},
     };
-    return dkp_first_wrong(rows, DKP_COUNT(rows), message);
+    if (dkp_first_wrong(rows, DKP_COUNT(rows), message) != DK_OK) return DK_ERROR_CONFIG;
+    return custom ? dkp_check_custom(s, net, message) : DK_OK;
 }
 
 /* Whether a word is among words. */
@@ -6914,28 +6941,31 @@ static int dkp_field_is_read(const dkp_field *f, const char *words) {
     return 0;
 }
 
+DKP_ONCE static void dkp_refuse_unread(dk_recorder *r, const char *field, double v, const char *fields) {
+    char only[DK_MESSAGE_SIZE];
+    dkp_text allowed = {only, sizeof only, 0};
+    dkp_put(&allowed, "0: this method takes churn");
+    if (*fields) dkp_put(&allowed, " ");
+    dkp_put(&allowed, fields);
+    dkr_refuse(r, field, v, only);
+}
+
 DK_API void dkr_reads(dk_recorder *r, const char *fields) {
     const char *const of_all = "churn churn_min churn_max noise_excess quirks "
                                "rtol atol control h_init safety pcoeff icoeff dcoeff";
     const char *of_control = r->own->pace ? "order" : "";
     const char *of_quirk = dkp_quirk(r, DKP_QUIRKS_WITH_NUMBER) ? "quirk" : "";
-    dk_config c;
-    char only[DK_MESSAGE_SIZE];
-    dkp_text allowed = {only, sizeof only, 0};
-    c.sampler = r->sampler;
-    dkp_put(&allowed, "0: this method takes churn");
-    if (*fields) dkp_put(&allowed, " ");
-    dkp_put(&allowed, fields);
+    const dk_sampler *s = &r->sampler;
     for (dkp_field f = dkp_no_field(); dkp_next_field(&f, DKP_OF_SAMPLER) && r->status == DK_OK;) {
-        if (f.kind == 'q' || !dkp_set(dkp_field_value(&c, &f)) ||
-            dkp_field_is_read(&f, fields) || dkp_field_is_read(&f, of_all) ||
+        double v = dkp_number_at((const char *)s + ((size_t)f.at - offsetof(dk_config, sampler)), &f);
+        if (f.kind == 'q' || !dkp_set(v) || dkp_field_is_read(&f, fields) || dkp_field_is_read(&f, of_all) ||
             dkp_field_is_read(&f, of_control) || dkp_field_is_read(&f, of_quirk))
             continue;
-        dkr_refuse(r, f.name, dkp_field_value(&c, &f), only);
+        dkp_refuse_unread(r, f.name, v, fields);
     }
-    if (r->sampler.tableau && !dkp_among(fields, "tableau")) dkr_refuse(r, "sampler.tableau", 1, only);
-    if (r->sampler.exponential && !dkp_among(fields, "exponential"))
-        dkr_refuse(r, "sampler.exponential", 1, only);
+    if (s->tableau && !dkp_among(fields, "tableau")) dkp_refuse_unread(r, "sampler.tableau", 1, fields);
+    if (s->exponential && !dkp_among(fields, "exponential"))
+        dkp_refuse_unread(r, "sampler.exponential", 1, fields);
 }
 
 /* A number that the grid's spacing does not have. */
@@ -10667,7 +10697,7 @@ static const dkp_key dkp_keys[] = {
 #undef DKP_KEYS
 
 /* What a file says, on its way into a config. A number per key: choices by index, flags 0 or 1, lists by their length;
-   NaN: null, or a key that the class does not have. */
+   DKP_UNSET: null, or a key that the class does not have. */
 typedef struct dkp_job {
     dk_config *c;
     dk_json *more;
@@ -10701,8 +10731,11 @@ typedef struct dkp_class {
     const char *keys;                /* that its constructor has, and their defaults */
 } dkp_class;
 
+#define DKP_UNSET (-1.7976931348623157e308) /* no NaN, which -ffast-math takes for a number in places */
 #define DKP_SAYS(key) (j->v[DKP_KEY_##key])
-#define DKP_FLAG(key) (DKP_SAYS(key) > 0) /* NaN is no */
+#define DKP_SAID(key) (DKP_SAYS(key) != DKP_UNSET)
+#define DKP_FLAG(key) (DKP_SAYS(key) > 0)
+#define DKP_FIRST(key) (DKP_SAYS(key) == 0) /* of its choices; false */
 
 /* "key" = value: must be allowed */
 static dk_status dkp_refuse_key(char *message, const char *key, const char *value, const char *allowed) {
@@ -10725,7 +10758,7 @@ static void dkp_put_choice(dkp_text *t, const char *choices, int i) {
 
 /* A value as JSON has it. */
 static void dkp_put_json(dkp_text *t, const dkp_key *key, double v) {
-    if (!(v >= 0 || v < 0)) dkp_put(t, "null");
+    if (v == DKP_UNSET) dkp_put(t, "null");
     else if (key->kind == 'f') dkp_put(t, v > 0 ? "true" : "false");
     else if (key->kind == 'c') dkp_put(t, "\""), dkp_put_choice(t, key->choices, (int)v), dkp_put(t, "\"");
     else if (!dkp_finite(v)) dkp_put(t, v < 0 ? "-Infinity" : "Infinity");
@@ -10774,7 +10807,7 @@ static dk_status dkp_say_table(dkp_job *j) {
         *s = dk_vp_discrete((dk_betas)betas, T, spaced ? DKP_SAYS(beta_start) : 0, spaced ? DKP_SAYS(beta_end) : 0);
         s->quirks |= DK_QUIRK_FLOAT_TABLE;
     }
-    if (shift <= 0) return DKP_REFUSE(snr_shift_scale, "> 0");
+    if (DKP_SAID(snr_shift_scale) && shift <= 0) return DKP_REFUSE(snr_shift_scale, "> 0");
     if (shift > 0) s->shift = dkp_sqrt(shift);
     if (DKP_FLAG(rescale_betas_zero_snr)) s->zero_terminal_snr = 1;
     if (s->zero_terminal_snr && (j->of->flags & DKP_ALMOST)) s->quirks |= DK_QUIRK_TERMINAL_ALPHA;
@@ -10905,8 +10938,8 @@ static dk_status dkp_say_vp(dkp_job *j) {
     dk_config *c = j->c;
     dk_grid *g = &c->grid;
     dk_spacing conversion;
-    int flags = j->of->flags, linspace = !(DKP_SAYS(timestep_spacing) < 2),
-        least = (flags & DKP_TO_LEAST) || DKP_SAYS(final_sigmas_type) > 0 || DKP_SAYS(set_alpha_to_one) <= 0;
+    int flags = j->of->flags, linspace = !(DKP_SAYS(timestep_spacing) >= 0 && DKP_SAYS(timestep_spacing) < 2),
+        least = (flags & DKP_TO_LEAST) || DKP_SAYS(final_sigmas_type) > 0 || DKP_FIRST(set_alpha_to_one);
     if (dkp_say_conversion(j, &conversion) != DK_OK || dkp_say_prediction(j) != DK_OK) return DK_ERROR_CONFIG;
     if (DKP_FLAG(use_flow_sigmas)) return dkp_say_flow_sigmas(j, conversion);
     if (dkp_say_table(j) != DK_OK) return DK_ERROR_CONFIG;
@@ -10916,7 +10949,7 @@ static dk_status dkp_say_vp(dkp_job *j) {
     g->rounding = linspace && !(flags & DKP_WHOLE) ? DK_ROUND_NONE : DK_ROUND_NEAREST;
     if (linspace && !(flags & DKP_WHOLE)) g->quirks |= DK_QUIRK_SIGMA_LINEAR;
     if ((flags & DKP_SPARE) && g->spacing != DK_SPACING_TRAILING) g->quirks |= DK_QUIRK_SPARE_LEVEL;
-    if (DKP_SAYS(steps_offset) < 0 || DKP_SAYS(steps_offset) >= c->schedule.timesteps)
+    if (DKP_SAID(steps_offset) && !(DKP_SAYS(steps_offset) >= 0 && DKP_SAYS(steps_offset) < c->schedule.timesteps))
         return DKP_REFUSE(steps_offset, ">= 0 and less than num_train_timesteps");
     if (g->spacing == DK_SPACING_LEADING) g->n = (int)dkp_or(DKP_SAYS(steps_offset), 0);
     if (conversion != DK_SPACING_DEFAULT) {
@@ -10926,7 +10959,7 @@ static dk_status dkp_say_vp(dkp_job *j) {
             g->rounding = nearest ? DK_ROUND_NEAREST : DK_ROUND_DOWN;
         if (nearest && (flags & DKP_CUTS_COSINE) && c->schedule.betas == DK_BETAS_COSINE)
             g->rounding = DK_ROUND_DOWN;
-    } else if (dkp_finite(DKP_SAYS(lambda_min_clipped))) {
+    } else if (DKP_SAYS(lambda_min_clipped) > DKP_UNSET) {
         double t = dk_level_at_lambda(&c->schedule, DKP_SAYS(lambda_min_clipped)).t;
         if (!(t >= 1)) return DKP_REFUSE(lambda_min_clipped, "below log(alpha/sigma) of timestep 1");
         c->schedule.t_max = floor(t);
@@ -10988,7 +11021,7 @@ static dk_status dkp_say_edm(dkp_job *j) {
     if (c->prediction != DK_PREDICT_EPS && c->prediction != DK_PREDICT_V)
         return DKP_REFUSE(prediction_type, "epsilon|v_prediction");
     if (!(DKP_SAYS(sigma_data) > 0)) return DKP_REFUSE(sigma_data, "> 0");
-    if (DKP_SAYS(rho) <= 0) return DKP_REFUSE(rho, "> 0");
+    if (DKP_SAID(rho) && DKP_SAYS(rho) <= 0) return DKP_REFUSE(rho, "> 0");
     c->schedule = dk_edm(DKP_SAYS(sigma_min), DKP_SAYS(sigma_max));
     c->negated = c->prediction == DK_PREDICT_V;
     c->prediction = DK_PREDICT_EDM, c->sigma_data = DKP_SAYS(sigma_data), c->condition = DK_UNIT_C_NOISE;
@@ -11034,7 +11067,7 @@ static dk_status dkp_say_trigflow(dkp_job *j) {
     j->c->schedule = dkp_schedule(DK_FAMILY_COSINE, 0, 0), j->c->prediction = DK_PREDICT_V;
     j->c->grid.spacing = DK_SPACING_UNIFORM, j->c->grid.final = DK_FINAL_MIN;
     if (j->c->steps == 2) j->c->grid = dk_grid_levels(two, DK_UNIT_T);
-    return DKP_SAYS(prediction_type) < 4 ? DKP_REFUSE(prediction_type, "trigflow") : DK_OK;
+    return DKP_SAID(prediction_type) && DKP_SAYS(prediction_type) < 4 ? DKP_REFUSE(prediction_type, "trigflow") : DK_OK;
 }
 
 /* v-diffusion's levels. */
@@ -11049,7 +11082,7 @@ static dk_status dkp_say_crash(dkp_job *j) {
 /* Wuerstchen's continuous cosine, alpha^2 within 0.0001 and 0.9999. */
 static dk_status dkp_say_wuerstchen(dkp_job *j) {
     if (!(DKP_SAYS(s) >= 0)) return DKP_REFUSE(s, ">= 0");
-    if (fabs(DKP_SAYS(scaler) - 1) > 0) return DKP_REFUSE(scaler, "1");
+    if (DKP_SAID(scaler) && DKP_SAYS(scaler) != 1) return DKP_REFUSE(scaler, "1");
     j->c->schedule = dkp_schedule(DK_FAMILY_VP_COSINE, DKP_SAYS(s), 0);
     j->c->schedule.sigma_min = dkp_sqrt(1e-4 / 0.9999), j->c->schedule.sigma_max = dkp_sqrt(0.9999 / 1e-4);
     j->c->prediction = DK_PREDICT_EPS, j->c->condition = DK_UNIT_T;
@@ -11065,7 +11098,7 @@ static dk_status dkp_say_ve(dkp_job *j) {
     j->c->schedule.t_min = DKP_SAYS(sampling_eps);
     j->c->prediction = DK_PREDICT_SCORE, j->c->condition = DK_UNIT_SIGMA;
     j->c->grid.spacing = DK_SPACING_UNIFORM, j->c->grid.final = DK_FINAL_ZERO;
-    j->c->sampler.sde.snr = DKP_SAYS(snr), j->c->sampler.sde.langevin_steps = (int)DKP_SAYS(correct_steps);
+    j->c->sampler.sde.snr = DKP_SAYS(snr), j->c->sampler.sde.langevin_steps = (int)dkp_or(DKP_SAYS(correct_steps), 0);
     return DK_OK;
 }
 
@@ -11166,7 +11199,7 @@ static dk_status dkp_say_dpm(dkp_job *j) {
     s->noise_prediction = algorithm == 1 || algorithm == 3;
     s->eta = algorithm == 2 || algorithm == 3;
     if (s->noise_prediction) s->law = DK_LAW_SDE_NOISE;
-    if (s->noise_prediction && DKP_SAYS(final_sigmas_type) <= 0)
+    if (s->noise_prediction && DKP_FIRST(final_sigmas_type))
         return DKP_REFUSE(final_sigmas_type, "sigma_min for this algorithm_type");
     dkp_say_lower_order(j, DKP_FLAG(lower_order_final) && few);
     return DK_OK;
@@ -11185,7 +11218,7 @@ static dk_status dkp_say_singlestep(dkp_job *j) {
     if (s->rule == DK_RULE_DPM_TAYLOR) s->rule = DK_RULE_EXACT;
     if (!s->noise_prediction) s->law = DK_LAW_SDE;
     s->lower_order_final =
-        DKP_FLAG(lower_order_final) || j->c->steps % s->order != 0 || DKP_SAYS(final_sigmas_type) <= 0;
+        DKP_FLAG(lower_order_final) || j->c->steps % s->order != 0 || DKP_FIRST(final_sigmas_type);
     return DK_OK;
 }
 
@@ -11249,8 +11282,8 @@ static dk_status dkp_say_flow_euler(dkp_job *j) {
 }
 
 static dk_status dkp_say_noise(dkp_job *j) {
-    if (dkp_finite(DKP_SAYS(eta))) j->c->sampler.eta = DKP_SAYS(eta);
-    if (dkp_finite(DKP_SAYS(s_noise))) j->c->sampler.noise_excess = DKP_SAYS(s_noise) - 1;
+    if (DKP_SAID(eta)) j->c->sampler.eta = DKP_SAYS(eta);
+    if (DKP_SAID(s_noise)) j->c->sampler.noise_excess = DKP_SAYS(s_noise) - 1;
     return DK_OK;
 }
 
@@ -11386,7 +11419,7 @@ static dk_status dkp_say_all(dkp_job *j) {
 /* NULL, or what is allowed. type: s string, n number, w one of true, false, null. */
 static const char *dkp_read_value(const dkp_key *key, char type, const char *text, double *v) {
     int null = type == 'w' && strcmp(text, "null") == 0, choice;
-    *v = (double)NAN;
+    *v = DKP_UNSET;
     if (null || key->kind == 'a') return NULL;
     if (key->kind == 'n') return "null";
     if (key->kind == 'f') {
@@ -11438,7 +11471,7 @@ static int dkp_say_words(dkp_job *j, const char *words, int defaults) {
 }
 
 static void dkp_say_defaults(dkp_job *j) {
-    for (int i = 0; i < DKP_KEY_COUNT; i++) j->v[i] = (double)NAN, j->has[i] = 0;
+    for (int i = 0; i < DKP_KEY_COUNT; i++) j->v[i] = DKP_UNSET, j->has[i] = 0;
     dkp_say_words(j, j->of->keys, 1);
 }
 
@@ -11846,6 +11879,9 @@ DKP_FAST
 #undef DKP_FREE
 #undef DKP_SAVE_MAGIC
 #undef DKP_SAYS
+#undef DKP_SAID
+#undef DKP_FIRST
+#undef DKP_UNSET
 #undef DKP_FLAG
 #undef DKP_REFUSE
 #undef DKP_DISPATCH

@@ -14,7 +14,7 @@
 #include "json_lists.h"
 
 static const char golden_file[] = "tests/data/golden.txt";
-static const char golden_hash[] = "777819f21b0b6466"; /* of the whole file */
+static const char golden_hash[] = "40762a4b5febd928"; /* of the whole file */
 
 #define COUNT(array) ((int)(sizeof(array) / sizeof((array)[0])))
 
@@ -950,6 +950,18 @@ static void own(const char *name) {
     }
 }
 
+/* Computed here, where the compiler's flags and libm may move the last place: to float. */
+static double to_float(double x) {
+    volatile float v = (float)x;
+    return v;
+}
+
+static dk_grid shifted(double mu, double terminal) {
+    dk_grid g = check_shifted(mu, terminal);
+    g.shift = to_float(g.shift);
+    return g;
+}
+
 /* Noised data, and shifts that depend on a number of tokens. */
 static void lists(const char *name) {
     if (strcmp(name, "noised") == 0) {
@@ -964,12 +976,12 @@ static void lists(const char *name) {
     for (int tokens = 256; tokens <= 8192; tokens *= 2)
         for (int i = 0; i < 4; i++) {
             dk_config c = check_config("flow", "euler", 6);
-            c.grid = i == 0   ? check_shifted(dk_shift_mu(tokens, 256, 4096, 0.5, 1.15), 0)
-                     : i == 1 ? check_shifted(check_flux2_mu(tokens, 6), 0)
-                     : i == 2 ? check_shifted(dk_shift_mu(tokens, 1024, 4096, 0.95, 2.05), 0.1)
+            c.grid = i == 0   ? shifted(dk_shift_mu(tokens, 256, 4096, 0.5, 1.15), 0)
+                     : i == 1 ? shifted(check_flux2_mu(tokens, 6), 0)
+                     : i == 2 ? shifted(dk_shift_mu(tokens, 1024, 4096, 0.95, 2.05), 0.1)
                               : check_vp_grid(19.875, 0.125, 0.001);
             take_grid(&c);
-            take(dk_shift_mu(tokens, 256, 4096, 0.5, 1.125)), take(check_flux2_mu(tokens, 10 + i));
+            take(dk_shift_mu(tokens, 256, 4096, 0.5, 1.125)), take(to_float(check_flux2_mu(tokens, 10 + i)));
         }
 }
 

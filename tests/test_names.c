@@ -441,7 +441,7 @@ static void one_door_sets_everything(void **state) {
                       "grid='KL Optimal'\tschedule=edm network_schedule=vp_linear clip=1.5"),
         DK_OK);
     assert_true(c.steps == 20 && c.dim == 4 && c.batch == 2 && c.seed == ~(uint64_t)0 && c.first_sample == 3);
-    assert_true(c.sampler.eta == 1 && c.grid.shift == 5 && c.schedule.sigma_min == 0.01 && c.clip == 1.5);
+    assert_true(c.sampler.eta == 1 && c.grid.shift == 5 && c.schedule.sigma_min == (double)0.01 && c.clip == 1.5);
     assert_string_equal(c.sampler.name, "dpmpp_2m_sde");
     assert_int_equal(c.grid.spacing, DK_SPACING_KL_OPTIMAL);
     assert_int_equal(c.schedule.family, DK_FAMILY_EDM);

@@ -451,7 +451,7 @@ static void made_up_words_of_a_save_do_no_harm(void **state) {
 
 /* Memory of more bytes than can be counted is refused where size_t has 32 bits. */
 static void sizes_do_not_wrap(void **state) {
-    dk_real x[1] = {0};
+    static dk_real x[1 << 20];
     dk_run run;
     dk_plan plan;
     (void)state;

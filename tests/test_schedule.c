@@ -488,6 +488,42 @@ static void any_number_of_timesteps_is_refused_or_works(void **state) {
     }
 }
 
+/* A user's function that gives no levels is named, with the time and what it gave, whatever the grid. */
+static void not_a_number_from(void *user, double t, double *alpha, double *sigma, double *d_alpha, double *d_sigma) {
+    (void)d_alpha, (void)d_sigma;
+    *alpha = 1 - t, *sigma = t > *(const double *)user ? (double)NAN : t;
+}
+
+static void falling(void *user, double t, double *alpha, double *sigma, double *d_alpha, double *d_sigma) {
+    (void)user, (void)d_alpha, (void)d_sigma;
+    *alpha = 1 + t, *sigma = 1;
+}
+
+static void a_custom_schedule_that_gives_no_levels_is_named(void **state) {
+    static const char *const grids[] = {"uniform", "karras", "lambda"};
+    static double beginnings[] = {-1, 0.5, 0.99};
+    static const char *const messages[] = {"schedule.fn at t = 0: alpha = 1, sigma = nan: must be finite and >= 0, "
+                                           "and sigma/alpha must rise with t",
+                                           "schedule.fn at t = 0.625: alpha = 0.375, sigma = nan: ",
+                                           "schedule.fn at t = 1: alpha = 0, sigma = nan: "};
+    (void)state;
+    for (int i = 0; i < 3; i++)
+        for (int k = 0; k < 3; k++) {
+            dk_config c = check_config("flow", "euler", 4);
+            c.schedule = dk_custom_schedule(not_a_number_from, &beginnings[i], 0, 1);
+            c.grid = dk_grid_named(grids[k]);
+            assert_int_equal(dk_resolve(&c), DK_ERROR_CONFIG);
+            if (strncmp(c.message, messages[i], strlen(messages[i])) != 0) fail_msg("%s", c.message);
+        }
+    dk_config c = check_config("flow", "euler", 4);
+    c.network_schedule = dk_custom_schedule(falling, NULL, 0, 1);
+    assert_int_equal(dk_resolve(&c), DK_ERROR_CONFIG);
+    assert_int_equal(strncmp(c.message, "network_schedule.fn at t = 0.125: alpha = 1.125, sigma = 1: ", 59), 0);
+    c = check_config("flow", "euler", 4), c.grid.strength = 1.0000001;
+    assert_int_equal(dk_resolve(&c), DK_ERROR_CONFIG);
+    assert_string_equal(c.message, "grid.strength = 1.0000001: must be > 0 and <= 1 (0: 1)");
+}
+
 /* A name alone is no schedule: the message names the call that makes one of it. */
 static void a_schedule_of_a_name_alone_is_refused(void **state) {
     dk_config c = check_config("flow", "euler", 4);
@@ -1025,6 +1061,7 @@ int main(void) {
         cmocka_unit_test(network_trained_elsewhere_sees_its_own_scaling),
         cmocka_unit_test(any_number_of_timesteps_is_refused_or_works),
         cmocka_unit_test(a_schedule_of_a_name_alone_is_refused),
+        cmocka_unit_test(a_custom_schedule_that_gives_no_levels_is_named),
         cmocka_unit_test(conditions_are_what_they_say),
         cmocka_unit_test(defaults_follow_the_family),
         cmocka_unit_test(karras_and_exponential_match_k_diffusion),
