@@ -1729,6 +1729,9 @@ static dk_level dkp_discrete_level(const dkp_discrete *d, int k) {
     return dkp_discrete_level_of(d, k, dkp_abar(d, k));
 }
 
+/* Where b = 0 infinity, as IEEE 754 has it, but without its exception: where that traps, setting up must not end the program. */
+static double dkp_quotient(double a, double b) { return fabs(b) > 0 ? a / b : a < 0 ? -HUGE_VAL : HUGE_VAL; }
+
 DK_API double dk_noise_level(dk_level l) { return l.alpha > 0 ? l.sigma / l.alpha : HUGE_VAL; }
 
 DK_API double dk_lambda(dk_level l) {
@@ -1745,13 +1748,13 @@ enum {
 
 /* alpha and sigma at a noise level; pure noise, infinity, to the bit. */
 static dk_level dkp_scaled(int kept, double noise_level) {
-    double v = noise_level, turned = 1 / v;
+    double v = noise_level;
     dk_level l = {0, 0, 1};
     if (kept == DKP_KEEP_ALPHA) l.alpha = 1, l.sigma = v;
     else if (v >= HUGE_VAL) return l;
     else if (kept == DKP_KEEP_SUM) l.alpha = 1 / (1 + v), l.sigma = v / (1 + v);
     else if (kept == DKP_KEEP_SUB_VP) l.alpha = 2 / (v + dkp_sqrt(v * v + 4)), l.sigma = v * l.alpha;
-    else if (v > 1) l.sigma = 1 / dkp_sqrt(1 + turned * turned), l.alpha = turned * l.sigma;
+    else if (v > 1) l.sigma = 1 / dkp_sqrt(1 + 1 / v * (1 / v)), l.alpha = 1 / v * l.sigma;
     else l.alpha = 1 / dkp_sqrt(1 + v * v), l.sigma = v * l.alpha;
     return l;
 }
@@ -1795,7 +1798,7 @@ static dk_level dkp_vp_at(const dk_schedule *s, double t, dk_level *slope) {
     if (!sub) l.sigma = dkp_sqrt(l.sigma);
     if (!slope) return l;
     slope->alpha = -0.5 * (s->beta_min + t * span) * l.alpha;
-    slope->sigma = sub ? -2 * l.alpha * slope->alpha : -slope->alpha * l.alpha / l.sigma;
+    slope->sigma = sub ? -2 * l.alpha * slope->alpha : dkp_quotient(-slope->alpha * l.alpha, l.sigma);
     return l;
 }
 
@@ -1821,7 +1824,7 @@ static dk_level dkp_vp_cosine_at(const dk_schedule *s, double t, dk_level *slope
     l.t = t;
     if (!slope) return l;
     slope->alpha = -(dkp_pi / 2 / (1 + s->cosine_offset)) * dkp_sin(here) / dkp_cos(first);
-    slope->sigma = -l.alpha * slope->alpha / l.sigma;
+    slope->sigma = dkp_quotient(-l.alpha * slope->alpha, l.sigma);
     return l;
 }
 
@@ -2075,7 +2078,7 @@ static dkp_model dkp_model_at(const dk_config *c, const dk_level *l, const dk_le
     double scale =
         l->alpha > l->sigma ? a / l->alpha : s / l->sigma; /* the better conditioned of two equals */
     switch (c->prediction) {
-    case DK_PREDICT_EPS: m.d_x = 1 / a, m.d_f = -s / a; break;
+    case DK_PREDICT_EPS: m.d_x = dkp_quotient(1, a), m.d_f = dkp_quotient(-s, a); break;
     case DK_PREDICT_V:
         m.d_x = a / norm2, m.d_f = -s / norm2;
         m.n_x = s / norm2, m.n_f = a / norm2;
@@ -2085,13 +2088,13 @@ static dkp_model dkp_model_at(const dk_config *c, const dk_level *l, const dk_le
         m.n_x = 1 / (a + s), m.n_f = a / (a + s);
         break;
     case DK_PREDICT_SCORE:
-        m.d_x = 1 / a, m.d_f = s * s / a;
+        m.d_x = dkp_quotient(1, a), m.d_f = dkp_quotient(s * s, a);
         m.n_f = s > 0 ? -s : HUGE_VAL;
         break;
     case DK_PREDICT_DEFAULT:
     case DK_PREDICT_X0:
     case DK_PREDICT_EDM:
-    case DK_PREDICT_COUNT: m.n_x = 1 / s, m.n_f = -a / s; break;
+    case DK_PREDICT_COUNT: m.n_x = dkp_quotient(1, s), m.n_f = dkp_quotient(-a, s); break;
     }
     m.input_scale = c->network_schedule.family == DK_FAMILY_DEFAULT ? 1 : scale;
     m.d_x *= m.input_scale, m.n_x *= m.input_scale;
@@ -2164,7 +2167,8 @@ static double dkp_normal_above(double p) {
 struct dk_layout {
     const dk_config *c;
     const dk_schedule *s;
-    dk_level noisy, clean; /* ends of the range */
+    dk_level noisy, clean; /* ends of the range, */
+    double noisy_u, clean_u;
     double a, b;           /* the spacing's own numbers, with defaults */
     int n;
     dk_final final;
@@ -2211,8 +2215,9 @@ static double dkp_iddpm_level(const dk_layout *g, int wanted, int *found) {
     double scale = 0.5 * dkp_pi / M / (g->b + 1);
     double high = dk_noise_level(g->noisy), low = dk_noise_level(g->clean), u = 0;
     *found = 0;
-    for (int j = M; j >= 0 && u <= high; j--) {
+    for (int j = M; u <= high; j--) {
         if (u >= low && (*found)++ == wanted) return u;
+        if (j == 0) break;
         double ratio = dkp_sin((j - 1) * scale) / dkp_sin(j * scale);
         ratio *= ratio;
         u = dkp_sqrt((u * u + 1) / (ratio > g->a ? ratio : g->a) - 1);
@@ -2233,7 +2238,7 @@ static dk_level dkp_linear_quadratic(const dk_layout *g, int i, int n) {
     if (i == 0) return g->noisy;
     double slope = g->a / linear, x = slope * i;
     if (i > linear) x += (1 - slope * n) / rest / rest * (i - linear) * (i - linear);
-    return dkp_at_u(g->s, (1 - x) * dkp_u(g->s, g->noisy));
+    return dkp_at_u(g->s, (1 - x) * g->noisy_u);
 }
 
 /* Two arctangents, noisy to half-way and half-way to clean, both centred at 0.6 of n + 1. */
@@ -2304,7 +2309,7 @@ static dk_level dkp_listed(const dk_layout *g, int i, int n) {
 /* Level i of the n that a spacing is asked for, from the noisy end. */
 static dk_level dkp_spaced_at(const dk_layout *g, int i, int n) {
     const dk_schedule *s = g->s;
-    double noisy = dkp_u(s, g->noisy), clean = dkp_u(s, g->clean), f = dkp_fraction(i, n), from, to, root;
+    double noisy = g->noisy_u, clean = g->clean_u, f = dkp_fraction(i, n), from, to, root;
     dk_level l = g->clean;
     switch (g->c->grid.spacing) {
     case DK_SPACING_KARRAS: return dkp_karras_between(s, noisy, clean, g->a, i, n);
@@ -2460,7 +2465,10 @@ static dk_layout dkp_start_layout(const dk_config *c) {
     dk_layout g;
     memset(&g, 0, sizeof g);
     g.c = c, g.s = &c->schedule;
-    if (dkp_ranged(&c->grid)) g.noisy = dkp_range_end(c, 1), g.clean = dkp_range_end(c, 0);
+    if (dkp_ranged(&c->grid)) {
+        g.noisy = dkp_range_end(c, 1), g.clean = dkp_range_end(c, 0);
+        g.noisy_u = dkp_u(g.s, g.noisy), g.clean_u = dkp_u(g.s, g.clean);
+    }
     g.a = fabs(c->grid.a) > 0 ? c->grid.a : own->a, g.b = fabs(c->grid.b) > 0 ? c->grid.b : own->b;
     g.n = c->grid.n ? c->grid.n : own->n;
     g.final = c->grid.final ? c->grid.final : (dk_final)own->final;
@@ -3439,13 +3447,14 @@ static dkp_point dkp_point_at(const dk_recorder *r, const dk_level *l) {
     dkp_point at = {0, 1, 0, 0};
     if (gauge == DK_GAUGE_NATIVE) {
         dk_level slope = dkp_slope_at(&r->config->schedule, l->t);
-        at.u = l->t, at.p = slope.sigma / l->sigma, at.q = slope.alpha - l->alpha * at.p;
+        at.u = l->t, at.p = dkp_quotient(slope.sigma, l->sigma), at.q = slope.alpha - l->alpha * at.p;
     } else if (gauge == DK_GAUGE_VP) {
         at.u = dkp_angle(*l), at.scale = dkp_sqrt(l->alpha * l->alpha + l->sigma * l->sigma);
-        at.p = l->alpha / l->sigma / at.scale, at.q = -at.scale / l->sigma; /* cot u/scale, -1/sin u */
+        at.p = dkp_quotient(l->alpha, l->sigma) / at.scale; /* cot u/scale */
+        at.q = dkp_quotient(-at.scale, l->sigma);           /* -1/sin u */
     } else {
         at.scale = gauge == DK_GAUGE_FLOW ? l->alpha + l->sigma : l->alpha;
-        at.u = l->sigma / at.scale, at.p = 1 / l->sigma, at.q = -1 / at.u;
+        at.u = dkp_quotient(l->sigma, at.scale), at.p = dkp_quotient(1, l->sigma), at.q = dkp_quotient(-1, at.u);
     }
     return at;
 }
@@ -5480,8 +5489,9 @@ static const double dkp_log_R[] = {0.2,
 
 static double dkp_log(double x) {
     int e;
-    double f = dkp_mantissa(x, &e), s = f / (2 + f), z = s * s, half = 0.5 * f * f;
+    double f = dkp_mantissa(x, &e);
     if (!(fabs(f) < 1)) return f;
+    double s = f / (2 + f), z = s * s, half = 0.5 * f * f;
     double R = z * (0.6666666666666666 + 2 * z * dkp_polynomial(dkp_log_R, 8, z));
     return e * 0.6931471805601177 - (half - (s * (half + R) - e * 1.7239444525614835e-13) - f);
 }
@@ -5809,7 +5819,7 @@ DK_API int dk_version(void) { return DK_VERSION; }
 
 DK_API const char *dk_message(const dk_config *c) { return c ? c->message : "config = NULL"; }
 
-static int dkp_finite(double v) { return v - v == 0; }
+static int dkp_finite(double v) { return (dkp_double_bits(v) >> 52 & 0x7FF) < 0x7FF; }
 
 /* A decimal number at *text, which moves past it, whatever the locale: the double nearest to it, of 40 digits exactly, and
    of those behind them whether there are any. */
@@ -7904,7 +7914,7 @@ static dkp_verdict dkp_judgement(const dk_run *run) {
            safety = dkp_or(control->safety, 0.9), error = dkp_worst(run, 0);
     double order = s->eta > 0 ? 1.5 : s->order;
     int smooth = control->law == DK_CONTROL_SMOOTH, first = p->accepted + p->rejected == 0;
-    double now = 1 / (error + (smooth ? 1e-8 : 0)), before = first ? now : p->inverse_error[0];
+    double now = dkp_quotient(1, error + (smooth ? 1e-8 : 0)), before = first ? now : p->inverse_error[0];
     double factor =
         dkp_pow(before, -(P + 2 * D) / order) * dkp_pow(first ? now : p->inverse_error[1], D / order);
     if (fabs(P) + fabs(I) + fabs(D) <= 0) I = 1;
