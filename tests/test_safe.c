@@ -1,7 +1,6 @@
 /* What one can do wrong with a run, and what comes of it: runs that are moved, configs that nobody may write to, networks that
    leave their output as it is. */
 #include "check.h"
-#include <fenv.h>
 #ifdef __cplusplus
 #include <vector>
 #endif
@@ -540,43 +539,6 @@ static void a_plan_may_be_recorded_again(void **state) {
     assert_int_equal(dk_plan_text(&plan, NULL, 10) > 0, 1);
 }
 
-/* Where division by zero traps, as in Delphi's and Free Pascal's programs, setting up must not end the program. */
-static void expect_no_exception(dk_config *c, const char *a, const char *b) {
-#if defined(FE_DIVBYZERO) && defined(FE_INVALID)
-    dk_plan plan;
-    double levels[DK_UNIT_COUNT];
-    memset(&plan, 0, sizeof plan);
-    feclearexcept(FE_DIVBYZERO | FE_INVALID);
-    (void)dk_record(&plan, c);
-    for (int unit = 0; unit < DK_UNIT_COUNT; unit++) (void)dk_levels(c, (dk_unit)unit, levels, DK_UNIT_COUNT);
-    if (fetestexcept(FE_DIVBYZERO | FE_INVALID)) fail_msg("%s, %s: a floating-point exception", a, b);
-    dk_plan_free(&plan);
-#else
-    (void)c, (void)a, (void)b;
-#endif
-}
-
-static void setting_up_raises_no_floating_point_exception(void **state) {
-    (void)state;
-    for (int i = 0; dk_schedule_at(i); i++) {
-        const char *schedule = dk_schedule_at(i)->name;
-        for (int j = 0; dk_sampler_at(j); j++)
-            for (int k = 0; k < 4; k++) {
-                dk_config c = check_config(schedule, dk_sampler_at(j)->name, k == 3 ? 1 : 8);
-                c.grid.rising = k == 1;
-                if (k == 2) c.prediction = DK_PREDICT_X0;
-                expect_no_exception(&c, schedule, dk_sampler_at(j)->name);
-            }
-        for (int j = 0; dk_grid_at(j); j++)
-            for (int k = 0; k < 3; k++) {
-                dk_config c = check_config(schedule, "euler", k == 2 ? 1 : 8);
-                c.grid = dk_grid_named(dk_grid_at(j)->name);
-                if (k == 1) c.grid.shift = 3;
-                expect_no_exception(&c, schedule, dk_grid_at(j)->name);
-            }
-    }
-}
-
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(runs_move_by_assignment), cmocka_unit_test(runs_move_by_memcpy),
@@ -594,7 +556,6 @@ int main(void) {
         cmocka_unit_test(what_cannot_end_does_not_begin),
         cmocka_unit_test(a_schedule_of_guidance_may_only_leave_the_hook_out),
         cmocka_unit_test(a_plan_may_be_recorded_again),
-        cmocka_unit_test(setting_up_raises_no_floating_point_exception),
     };
     return cmocka_run_group_tests_name("safe", tests, NULL, NULL);
 }
