@@ -361,14 +361,14 @@ typedef enum dk_number {
     X(SGM_UNIFORM, "sgm_uniform", "e", REPLACE, 0, 0, 0, "normal, without the level before 0; ComfyUI") \
     X(SIMPLE, "simple", "T", ZERO, 0, 0, 0, "timesteps T-1, T-1-r ..., r = T/steps, rounded up; ComfyUI") \
     X(DDIM_UNIFORM, "ddim_uniform", "T", ZERO, 0, 0, 0, "all timesteps 1, 1+r ..., r = T/steps whole, can be more steps; ComfyUI") \
-    X(SMOOTHSTEP, "smoothstep", "T", ZERO, 0, 0, 0, "timesteps (T-1) (3 v^2 - 2 v^3), v linear, rounded; stable-diffusion.cpp") \
+    X(SMOOTHSTEP, "smoothstep", "T1", ZERO, 0, 0, 0, "timesteps (T-1) (3 v^2 - 2 v^3), v linear, rounded; stable-diffusion.cpp") \
     X(SD_TURBO, "sd_turbo", "T", ZERO, 0, 0, 10, "the first of n = original_steps trailing timesteps, after a = offset; Sauer et al. 2023") \
     X(LCM, "lcm", "T", ZERO, 0, 0, 50, "some of n = original_steps trailing timesteps, evenly; Luo et al. 2023")
 /* clang-format on */
 
 #define DKP_ENUM(spacing, name, traits, final, a, b, n, about) DK_SPACING_##spacing,
 typedef enum dk_spacing {
-    DK_SPACING_DEFAULT, /* flow and cosine flow: UNIFORM; others: KARRAS */
+    DK_SPACING_DEFAULT, /* flow and cosine flow: UNIFORM; VP discrete with as many steps as timesteps: these; others: KARRAS */
     DK_SPACINGS(DKP_ENUM)
     DK_SPACING_CUSTOM,   /* fn gives them; its numbers are a, b, n and `levels` */
     DK_SPACING_RESAMPLE, /* `levels`, level_count of them, resampled linearly in log u (or in t, lambda) */
@@ -2045,10 +2045,11 @@ static dk_level dkp_network_level(const dk_config *c, dk_level l) {
     return dkp_at_sigma(&c->network_schedule, dk_noise_level(l));
 }
 
+/* Down: what is whole but for the last places of what it was computed from stays whole. Nearest: ties to even. */
 static double dkp_round(double t, dk_rounding rounding) {
-    if (rounding == DK_ROUND_DOWN) return floor(t);
     if (rounding == DK_ROUND_NONE || !dkp_finite(t)) return t;
-    double down = floor(t), rest = t - down; /* ties to even */
+    if (rounding == DK_ROUND_DOWN) return floor(t + 1e-12 * (1000 + fabs(t)));
+    double down = floor(t), rest = t - down;
     return rest < 0.5 || (rest <= 0.5 && fmod(down, 2) == 0) ? down : down + 1;
 }
 
@@ -2181,7 +2182,7 @@ struct dk_layout {
     int asked;     /* levels that the spacing is asked for, */
     int there;     /* and that it then has, */
     int steps;     /* and steps of the whole grid, of which the last c->steps are run */
-    int next, at;  /* trait 1: the walk over the levels asked for, and the level where it stands, */
+    int next, at;  /* dkp_merges: the walk over the levels asked for, and the level where it stands, */
     dk_level here; /* and this one */
 };
 
@@ -2419,6 +2420,16 @@ DK_API dk_grid dk_grid_levels(const double *levels, dk_unit unit) {
     return g;
 }
 
+static dk_spacing dkp_default_spacing(const dk_config *c) {
+    const dk_grid *g = &c->grid;
+    int whole = !(g->sigma_min > 0 || g->sigma_max > 0) && g->partial != DK_PARTIAL_LEVEL;
+    if (dkp_flow_unit(&c->schedule)) return DK_SPACING_UNIFORM;
+    if (c->schedule.family == DK_FAMILY_VP_DISCRETE && whole &&
+        (g->full_steps > 0 ? g->full_steps : c->steps) == c->schedule.timesteps)
+        return DK_SPACING_TRAILING;
+    return DK_SPACING_KARRAS;
+}
+
 static const dkp_spacing *dkp_spacing_of(const dk_grid *g) {
     int known = (int)g->spacing > 0 && g->spacing < DK_SPACING_COUNT;
     return &dkp_spacings[(known ? g->spacing : DK_SPACING_LEVELS) - 1];
@@ -2427,6 +2438,13 @@ static const dkp_spacing *dkp_spacing_of(const dk_grid *g) {
 static int dkp_has(const dk_grid *g, char trait) { return strchr(dkp_spacing_of(g)->traits, trait) != NULL; }
 static int dkp_by_timesteps(const dk_grid *g) { return dkp_has(g, 'T'); }
 static int dkp_ranged(const dk_grid *g) { return !dkp_has(g, 'T') && !dkp_has(g, 'L'); }
+
+/* Whether levels that come twice are taken once: the spacing's own, and those where the schedule stays at a limit. */
+static int dkp_merges(const dk_config *c) {
+    const dk_schedule *s = &c->schedule;
+    int limited = s->family == DK_FAMILY_VP_COSINE && (s->sigma_min > 0 || s->sigma_max > 0);
+    return dkp_has(&c->grid, '1') || (limited && dkp_ranged(&c->grid));
+}
 
 /* One end of the range that a spacing covers; see dk_grid. */
 static dk_level dkp_range_end(const dk_config *c, int noisy) {
@@ -2496,7 +2514,7 @@ static int dkp_there(dk_layout *g, int n) {
     case DK_SPACING_IDDPM: dkp_iddpm_level(g, -1, &all); break;
     case DK_SPACING_CUSTOM: return g->c->grid.fn(g->c, -1, n, &unused);
     default:
-        if (dkp_has(&g->c->grid, '1')) dkp_walk_to(g, n), all = g->at + 1;
+        if (dkp_merges(g->c)) dkp_walk_to(g, n), all = g->at + 1;
     }
     return n < all ? n : all;
 }
@@ -2517,7 +2535,7 @@ static dk_layout dkp_layout_of(const dk_config *c) {
 
 /* Level i of the whole grid, before shifts. */
 static dk_level dkp_spaced(dk_layout *g, int i) {
-    if (dkp_has(&g->c->grid, '1') && g->there < g->asked) {
+    if (g->there < g->asked && dkp_merges(g->c)) {
         dkp_walk_to(g, i);
         return g->here;
     }
@@ -7170,8 +7188,7 @@ static dk_status dkp_resolve(dk_config *c, dkp_marks *marks, char *message) {
     if (dkp_check_schedule(c, s, message) != DK_OK) return DK_ERROR_CONFIG;
     if (dkp_check_schedule(c, net, message) != DK_OK) return DK_ERROR_CONFIG;
     if (g->name && g->spacing == DK_SPACING_DEFAULT) return dkp_fail_unknown(message, "grid", g->name);
-    if (g->spacing == DK_SPACING_DEFAULT)
-        g->spacing = dkp_flow_unit(s) ? DK_SPACING_UNIFORM : DK_SPACING_KARRAS;
+    if (g->spacing == DK_SPACING_DEFAULT) g->spacing = dkp_default_spacing(c);
     dkp_default_sampler(&c->sampler);
     if (!c->sampler.record) return dkp_fail_unknown(message, "sampler", c->sampler.name);
     if (dkp_check_fields(c, DKP_OF_PLAN | DKP_OF_GRID | DKP_OF_SAMPLER, message) != DK_OK ||
