@@ -5561,12 +5561,6 @@ static double dkp_pow(double x, double y) {
     return dkp_exp_less(p.hi, p.lo + y * v.lo, 0);
 }
 
-/* floor(log10 v), v > 0 */
-static int dkp_decade(double v) {
-    int e = (int)floor(dkp_log(v) * 0.4342944819032518);
-    return e + (v >= dkp_pow(10, e + 1)) - (v < dkp_pow(10, e));
-}
-
 /* x = n pi/2 + r with r in [-pi/4, pi/4], pi/2 in three parts; NaN from 2^19 on, where they would not do. */
 static void dkp_circle(double x, dkp_pair *cosine, dkp_pair *sine) {
     static const double S[] = {-0.16666666666666666,  0.008333333333330925,    -0.00019841269836722418,
@@ -5682,86 +5676,50 @@ static void dkp_put_int(dkp_text *t, int64_t v) {
     dkp_put_size(t, v < 0 ? 0 - (uint64_t)v : (uint64_t)v);
 }
 
-/* A natural number of up to 1,536 bits, the lowest word first: numbers as text are exact through it. */
-typedef struct dkp_big {
-    uint32_t word[48];
-} dkp_big;
+/* A finite number >= 0 in decimal, exactly: words of nine digits, the first DKP_BEFORE of them before the point. */
+enum { DKP_BEFORE = 35, DKP_WORDS = 155 };
+typedef struct dkp_expansion {
+    uint32_t word[DKP_WORDS];
+    int first; /* its first digit that is not 0 */
+} dkp_expansion;
 
-static void dkp_big_times(dkp_big *b, uint32_t factor, uint32_t carry) {
-    uint64_t sum = carry;
-    for (int i = 0; i < DKP_COUNT(b->word); i++, sum >>= 32)
-        sum += (uint64_t)b->word[i] * factor, b->word[i] = (uint32_t)sum;
+static int dkp_digit(const dkp_expansion *d, int i) {
+    uint32_t word = i < 9 * DKP_WORDS ? d->word[i / 9] : 0;
+    for (int n = 8 - i % 9; n > 0; n--) word /= 10;
+    return (int)(word % 10);
 }
 
-static void dkp_big_shift(dkp_big *b, int bits) { /* up */
-    for (int n; bits > 0; bits -= n) n = bits < 31 ? bits : 31, dkp_big_times(b, (uint32_t)1 << n, 0);
-}
-
-static void dkp_big_tens(dkp_big *b, int n) {
-    for (; n >= 9; n -= 9) dkp_big_times(b, 1000000000, 0);
-    for (; n > 0; n--) dkp_big_times(b, 10, 0);
-}
-
-/* A finite double >= 0 of these bits is m 2^e. */
-static uint64_t dkp_parts_of(uint64_t bits, int *e) {
-    int exponent = (int)(bits >> 52);
-    *e = (exponent ? exponent : 1) - 1075;
-    return (bits & 0xFFFFFFFFFFFFFu) | (uint64_t)(exponent > 0) << 52;
-}
-
-/* The sign of digits 10^e less the middle between the double of these bits and the next one. */
-static int dkp_against_middle(const dkp_big *digits, int e, uint64_t bits) {
-    int power;
-    uint64_t middle = 2 * dkp_parts_of(bits, &power) + 1;
-    dkp_big a = *digits, b = {{(uint32_t)middle, (uint32_t)(middle >> 32)}};
-    dkp_big_tens(&a, e), dkp_big_tens(&b, -e);
-    dkp_big_shift(&a, 1 - power), dkp_big_shift(&b, power - 1);
-    for (int i = DKP_COUNT(a.word) - 1; i >= 0; i--)
-        if (a.word[i] != b.word[i]) return a.word[i] > b.word[i] ? 1 : -1;
-    return 0;
-}
-
-/* 0 where digits 10^e rounds to the double of these bits, ties to even; else 1 or -1, where that is to be looked for. */
-static int dkp_way_to(const dkp_big *digits, int e, uint64_t bits) {
-    int above = dkp_against_middle(digits, e, bits);
-    if (above > 0 || (above == 0 && bits % 2)) return 1;
-    int below = bits ? dkp_against_middle(digits, e, bits - 1) : 1;
-    return below < 0 || (below == 0 && bits % 2) ? -1 : 0;
-}
-
-/* The double nearest to digits 10^e, from one that is near. */
-static double dkp_nearest_double(const dkp_big *digits, int e, double close) {
-    const uint64_t most = 0x7FEFFFFFFFFFFFFFu;
-    uint64_t bits = close <= 1.7976931348623157e308 ? dkp_double_bits(close) : most;
-    for (int way; bits <= most && (way = dkp_way_to(digits, e, bits)) != 0;) bits += way > 0 ? 1 : ~(uint64_t)0;
-    return dkp_double(bits);
-}
-
-/* The first 18 significant digits of v > 0, cut off; its decade. */
-static int dkp_digits_of(double v, uint64_t *digits) {
-    const uint64_t least = 100000000000000000u;
-    int power, e = dkp_decade(v);
-    uint64_t m = dkp_parts_of(dkp_double_bits(v), &power);
-    for (;; e += *digits < least ? -1 : 1) {
-        dkp_big b = {{(uint32_t)m, (uint32_t)(m >> 32)}};
-        dkp_big_tens(&b, 17 - e), dkp_big_shift(&b, power);
-        for (int n = e - 17; n > 0; n--) { /* divided by ten */
-            uint64_t rest = 0;
-            for (int i = DKP_COUNT(b.word) - 1; i >= 0; i--)
-                rest = rest << 32 | b.word[i], b.word[i] = (uint32_t)(rest / 10), rest %= 10;
-        }
-        for (int bits = -power, n; bits > 0; bits -= n) { /* shifted down */
-            n = bits < 31 ? bits : 31;
-            for (int i = 0; i < DKP_COUNT(b.word); i++)
-                b.word[i] = b.word[i] >> n | (i + 1 < DKP_COUNT(b.word) ? b.word[i + 1] << (32 - n) : 0);
-        }
-        *digits = b.word[0] | (uint64_t)b.word[1] << 32;
-        if (*digits >= least && *digits < 10 * least) return e;
+/* Of the double of these bits; half 1: of the middle between it and the next one. */
+static void dkp_expand(dkp_expansion *d, uint64_t bits, int half) {
+    enum { WORD = 1000000000, SHIFT = 29 };
+    int exponent = (int)(bits >> 52), e = (exponent ? exponent : 1) - 1076, top = DKP_BEFORE - 2, end = DKP_BEFORE;
+    uint64_t m = (bits & 0xFFFFFFFFFFFFFu) | (uint64_t)(exponent > 0) << 52;
+    memset(d, 0, sizeof *d);
+    m = 2 * m + (uint64_t)half; /* times 2^e */
+    d->word[top] = (uint32_t)(m / WORD), d->word[top + 1] = (uint32_t)(m % WORD);
+    for (int n; e > 0; e -= n) {
+        uint64_t carry = 0;
+        n = e < SHIFT ? e : SHIFT;
+        for (int i = DKP_BEFORE; i-- > 0; carry /= WORD)
+            carry += (uint64_t)d->word[i] << n, d->word[i] = (uint32_t)(carry % WORD);
     }
+    if (exponent > 1076) top = 0;
+    for (int n; e < 0; e += n) {
+        uint64_t rest = 0;
+        int i = top;
+        n = -e < SHIFT ? -e : SHIFT;
+        for (; i < end || rest; i++) {
+            rest = rest * WORD + d->word[i];
+            d->word[i] = (uint32_t)(rest >> n), rest &= ((uint64_t)1 << n) - 1;
+        }
+        end = i;
+        while (!d->word[top]) top++;
+    }
+    for (d->first = 9 * top; !dkp_digit(d, d->first);) d->first++;
 }
 
-/* v to `digits` significant digits, as printf's %g writes it; 0: as many as bring it back. */
-static void dkp_put_number(dkp_text *t, double v, int digits) {
+/* v to n significant digits, as printf's %g writes it; from 15 on, also 1e15 without exponent. */
+static void dkp_put_digits(dkp_text *t, double v, int n) {
     double size = fabs(v);
     if (v < 0) dkp_put(t, "-");
     if (!(size <= 1.7976931348623157e308)) {
@@ -5772,26 +5730,22 @@ static void dkp_put_number(dkp_text *t, double v, int digits) {
         dkp_put_int(t, (int64_t)size);
         return;
     }
-    uint64_t all, m;
-    int n = digits ? digits : 1, decade = dkp_digits_of(size, &all), e;
-    for (;; n++) {
-        uint64_t unit = 1;
-        for (int i = n; i < 18; i++) unit *= 10;
-        m = (all + unit / 2) / unit, e = decade;
-        if (m / (1000000000000000000u / unit)) m /= 10, e++;
-        if (digits || n == 17) break;
-        dkp_big b = {{(uint32_t)m, (uint32_t)(m >> 32)}};
-        if (!dkp_way_to(&b, e - n + 1, dkp_double_bits(size))) break;
-    }
-    while (m % 10 == 0 && n > 1) m /= 10, n--;
-    char text[20];
-    for (int i = n; i-- > 0; m /= 10) text[i] = (char)('0' + m % 10);
-    int exponential = e < -4 || e >= (digits ? digits : 16), point = exponential ? 1 : e + 1;
+    dkp_expansion d;
+    dkp_expand(&d, dkp_double_bits(size), 0);
+    char digits[24];
+    dkp_text all = {digits, sizeof digits, 0};
+    uint64_t m = 0, end = 1;
+    for (int i = 0; i < n; i++, end *= 10) m = 10 * m + (uint64_t)dkp_digit(&d, d.first + i);
+    m += dkp_digit(&d, d.first + n) >= 5;
+    int e = 9 * DKP_BEFORE - 1 - d.first + (m == end);
+    while (m % 10 == 0) m /= 10;
+    dkp_put_size(&all, m);
+    int count = (int)all.length, exponential = e < -4 || e >= (n < 15 ? n : 16), point = exponential ? 1 : e + 1;
     if (point <= 0) dkp_put(t, "0.");
     for (int i = point; i < 0; i++) dkp_put(t, "0");
-    for (int i = 0; i < n || i < point; i++) {
+    for (int i = 0; i < count || i < point; i++) {
         if (i > 0 && i == point) dkp_put(t, ".");
-        dkp_put_char(t, i < n ? text[i] : '0');
+        dkp_put_char(t, i < count ? digits[i] : '0');
     }
     if (exponential) {
         dkp_put(t, "e");
@@ -5800,7 +5754,7 @@ static void dkp_put_number(dkp_text *t, double v, int digits) {
 }
 
 /* Six significant digits. */
-static void dkp_put_real(dkp_text *t, double v) { dkp_put_number(t, v, 6); }
+static void dkp_put_real(dkp_text *t, double v) { dkp_put_digits(t, v, 6); }
 
 static void dkp_put_pair(dkp_text *t, const char *name, double v) {
     dkp_put(t, name);
@@ -5857,29 +5811,42 @@ DK_API const char *dk_message(const dk_config *c) { return c ? c->message : "con
 
 static int dkp_finite(double v) { return v - v == 0; }
 
-/* A decimal number at *text, which moves past it, whatever the locale: the double nearest to it, of 40 digits exactly, and
-   of those behind them whether there are any. */
+/* Whether a decimal text rounds to something above the double of these bits, ties to even. Its first digit that is not 0
+   stands for 10^decade. */
+static int dkp_rounds_above(uint64_t bits, const char *digit, const char *end, int decade) {
+    dkp_expansion middle;
+    dkp_expand(&middle, bits, 1);
+    int i = 9 * DKP_BEFORE - 1 - decade;
+    if (i != middle.first) return i < middle.first;
+    for (; digit < end; digit++) {
+        int own = *digit - '0';
+        if (*digit == '.') continue;
+        if (own != dkp_digit(&middle, i)) return own > dkp_digit(&middle, i);
+        i++;
+    }
+    while (i < 9 * DKP_WORDS)
+        if (dkp_digit(&middle, i++)) return 0;
+    return bits % 2 != 0;
+}
+
+/* A decimal number at *text, which moves past it, whatever the locale: the double nearest to it. */
 static int dkp_read_real(const char **text, double *v) {
-    const char *s = *text;
-    double sign = *s == '-' ? -1 : 1, head = 0, close, tens = 1;
-    int e = 0, any = 0, point = 0, count = 0, rest = 0, exponent = 0;
-    dkp_big digits = {{0}};
+    const uint64_t most = 0x7FEFFFFFFFFFFFFFu;
+    const char *s = *text, *first = NULL;
+    double sign = *s == '-' ? -1 : 1, head = 0, tens = 1;
+    int e = 0, any = 0, point = 0, count = 0, exponent = 0; /* digits from the first that is not 0, and the last one's power */
     if (*s == '-' || *s == '+') s++;
     for (; (*s >= '0' && *s <= '9') || (*s == '.' && !point); s++) {
         if (*s == '.') {
             point = 1;
             continue;
         }
-        any = 1;
-        if (count == 40) {
-            rest |= *s != '0', e += !point;
-            continue;
-        }
-        e -= point;
-        if (!count && *s == '0') continue;
-        dkp_big_times(&digits, 10, (uint32_t)(*s - '0'));
+        any = 1, e -= point;
+        if (!first && *s == '0') continue;
+        if (!first) first = s;
         if (count++ < 17) head = 10 * head + (*s - '0');
     }
+    const char *end = s;
     if (any && (*s == 'e' || *s == 'E')) {
         int minus = s[1] == '-';
         for (s += s[1] == '-' || s[1] == '+' ? 2 : 1, any = 0; *s >= '0' && *s <= '9'; s++, any = 1)
@@ -5887,22 +5854,37 @@ static int dkp_read_real(const char **text, double *v) {
         e += minus ? -exponent : exponent;
     }
     *text = s;
-    int most = e < 0 ? -e : e;
-    for (int i = 0; i < most && i < 22; i++) tens *= 10;
+    int size = e < 0 ? -e : e;
+    for (int i = 0; i < size && i < 22; i++) tens *= 10;
     if (!count || count + e < -330) {
         *v = 0;
-    } else if (count < 16 && most < 23) {
+    } else if (count < 16 && size < 23) {
         *v = e < 0 ? head / tens : head * tens; /* both are exact, and rounded once */
     } else if (count + e > 310) {
         *v = HUGE_VAL;
-    } else {
+    } else { /* from a double that is near */
         int k = e + (count > 17 ? count - 17 : 0), half = k / 2;
-        close = head * dkp_pow(10, half) * dkp_pow(10, k - half);
-        if (rest) dkp_big_times(&digits, 10, 1), e--;
-        *v = dkp_nearest_double(&digits, e, close);
+        double close = head * dkp_pow(10, half) * dkp_pow(10, k - half);
+        uint64_t bits = close <= 1.7976931348623157e308 ? dkp_double_bits(close) : most;
+        while (bits > 0 && !dkp_rounds_above(bits - 1, first, end, count + e - 1)) bits--;
+        while (bits <= most && dkp_rounds_above(bits, first, end, count + e - 1)) bits++;
+        *v = dkp_double(bits);
     }
     *v *= sign;
     return any && dkp_finite(*v);
+}
+
+/* v with 15 to 17 significant digits, as few as bring it back. */
+static void dkp_put_exact(dkp_text *t, double v) {
+    int n = 15;
+    for (double back = 0; n < 17; n++) {
+        char digits[32];
+        const char *at = digits;
+        dkp_text all = {digits, sizeof digits, 0};
+        dkp_put_digits(&all, v, n);
+        if (dkp_read_real(&at, &back) && back == v) break;
+    }
+    dkp_put_digits(t, v, n);
 }
 
 static char dkp_fold(char c) {
@@ -6853,7 +6835,7 @@ static void dkp_put_field(dkp_text *t, const char *field, double v) {
     const char *word = "";
     for (dkp_field f = dkp_no_field(); dkp_next_field(&f, DKP_OF_ALL);)
         if (f.kind == 'c' && v >= 0 && strcmp(field, f.name) == 0) word = dkp_choice(f.allowed, (int)v, &n);
-    if (!n) dkp_put_number(t, v, 0);
+    if (!n) dkp_put_exact(t, v);
     for (; n > 0; n--) dkp_put_char(t, *word++);
 }
 
@@ -10762,7 +10744,7 @@ static void dkp_put_json(dkp_text *t, const dkp_key *key, double v) {
     else if (key->kind == 'f') dkp_put(t, v > 0 ? "true" : "false");
     else if (key->kind == 'c') dkp_put(t, "\""), dkp_put_choice(t, key->choices, (int)v), dkp_put(t, "\"");
     else if (!dkp_finite(v)) dkp_put(t, v < 0 ? "-Infinity" : "Infinity");
-    else dkp_put_number(t, v, 0);
+    else dkp_put_exact(t, v);
 }
 
 static dk_status dkp_refuse(const dkp_job *j, int key, const char *allowed) {
