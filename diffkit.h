@@ -1223,6 +1223,7 @@ typedef enum dk_quirk {
 #define DIFFKIT_IMPLEMENTED
 
 #include <math.h>
+#include <stdarg.h>
 #include <string.h>
 #ifdef _OPENMP
 #include <omp.h>
@@ -1283,9 +1284,11 @@ typedef enum dk_quirk {
 #define DKP_INLINE static inline __attribute__((always_inline))
 /* Never copied into its callers: large frames must not add up, and copies that gain nothing need not be. */
 #define DKP_ONCE __attribute__((noinline))
+#define DKP_LIKE_PRINTF(n) __attribute__((format(printf, n, (n) + 1)))
 #else
 #define DKP_INLINE static inline
 #define DKP_ONCE
+#define DKP_LIKE_PRINTF(n)
 #endif
 
 #ifdef __cplusplus
@@ -1344,6 +1347,8 @@ static void dkp_put_char(dkp_text *t, char c);
 static void dkp_put_int(dkp_text *t, int64_t v);
 static void dkp_put_real(dkp_text *t, double v);
 static void dkp_put_pair(dkp_text *t, const char *name, double v);
+DKP_LIKE_PRINTF(2) static void dkp_say(dkp_text *t, const char *format, ...);
+DKP_LIKE_PRINTF(3) static dk_status dkp_fail_saying(char *message, dk_status status, const char *format, ...);
 static dk_status dkp_fail(char *message, const char *field, double value, const char *allowed);
 static dk_status dkp_fail_text(char *message, dk_status status, const char *text);
 static dk_status dkp_fail_bytes(char *message, size_t given, size_t needed);
@@ -2727,14 +2732,9 @@ DK_API void dkr_refuse(dk_recorder *r, const char *field, double value, const ch
 }
 
 static void dkp_refuse_at(dk_recorder *r, const char *what, const dk_level *l) {
-    dkp_text t = {r->config->message, DK_MESSAGE_SIZE, 0};
-    if (r->status != DK_OK) return;
-    dkp_put(&t, what);
-    dkp_put_pair(&t, " at step ", r->step);
-    dkp_put_pair(&t, ", where t = ", l->t);
-    dkp_put_pair(&t, ", alpha = ", l->alpha);
-    dkp_put_pair(&t, ", sigma = ", l->sigma);
-    r->status = DK_ERROR_CONFIG;
+    if (r->status == DK_OK)
+        r->status = dkp_fail_saying(r->config->message, DK_ERROR_CONFIG, "%s at step %d, where t = %g, alpha = %g, sigma = %g",
+                                    what, r->step, l->t, l->alpha, l->sigma);
 }
 
 DKP_FAST
@@ -5764,21 +5764,52 @@ static void dkp_put_pair(dkp_text *t, const char *name, double v) {
 /* A field's value; an enumerator by its word. */
 static void dkp_put_field(dkp_text *t, const char *field, double v);
 
-/* "field = value: must be allowed"; the first error of a call stays. */
-static dk_status dkp_fail(char *message, const char *field, double value, const char *allowed) {
+/* %s is a text, %d an int, %g a number to six digits. */
+static void dkp_say_these(dkp_text *t, const char *format, va_list list) {
+    for (; *format; format++)
+        if (*format != '%') dkp_put_char(t, *format);
+        else if (*++format == 's') dkp_put(t, va_arg(list, const char *));
+        else if (*format == 'd') dkp_put_int(t, va_arg(list, int));
+        else dkp_put_real(t, va_arg(list, double));
+}
+
+static void dkp_say(dkp_text *t, const char *format, ...) {
+    va_list list;
+    va_start(list, format);
+    dkp_say_these(t, format, list);
+    va_end(list);
+}
+
+/* What had no room is left out from a whole word on, and "..." stands for it. */
+static dk_status dkp_fail_with(const dkp_text *t, dk_status status) {
+    enum { LONGEST = 40 };
+    if (t->length < t->size) return status;
+    size_t room = t->size - 4, n = room;
+    while (n > room - LONGEST && t->p[n - 1] != ' ') n--;
+    memcpy(t->p + (n > room - LONGEST ? n : room), "...", 4);
+    return status;
+}
+
+static dk_status dkp_fail_saying(char *message, dk_status status, const char *format, ...) {
     dkp_text t = {message, DK_MESSAGE_SIZE, 0};
-    dkp_put(&t, field);
-    dkp_put(&t, " = ");
-    dkp_put_field(&t, field, value);
-    dkp_put(&t, ": must be ");
-    dkp_put(&t, allowed);
-    return DK_ERROR_CONFIG;
+    va_list list;
+    va_start(list, format);
+    dkp_say_these(&t, format, list);
+    va_end(list);
+    return dkp_fail_with(&t, status);
 }
 
 static dk_status dkp_fail_text(char *message, dk_status status, const char *text) {
+    return dkp_fail_saying(message, status, "%s", text);
+}
+
+/* "field = value: must be allowed" */
+static dk_status dkp_fail(char *message, const char *field, double value, const char *allowed) {
     dkp_text t = {message, DK_MESSAGE_SIZE, 0};
-    dkp_put(&t, text);
-    return status;
+    dkp_say(&t, "%s = ", field);
+    dkp_put_field(&t, field, value);
+    dkp_say(&t, ": must be %s", allowed);
+    return dkp_fail_with(&t, DK_ERROR_CONFIG);
 }
 
 static dk_status dkp_fail_bytes(char *message, size_t given, size_t needed) {
@@ -5935,33 +5966,23 @@ static int dkp_nearest(const char *(*at)(int), const char *name, const char **na
 static void dkp_put_nearest(dkp_text *t, const char *(*at)(int), const char *name, int max) {
     const char *nearest[3];
     int count = dkp_nearest(at, name, nearest, max);
-    for (int i = 0; i < count; i++) {
-        dkp_put(t, i ? ", " : "; nearest: ");
-        dkp_put(t, nearest[i]);
-    }
-}
-
-static void dkp_put_unknown(dkp_text *t, const char *kind, const char *name) {
-    dkp_put(t, kind);
-    dkp_put(t, " \"");
-    dkp_put(t, name);
-    dkp_put(t, "\" is not known");
+    for (int i = 0; i < count; i++) dkp_say(t, "%s%s", i ? ", " : "; nearest: ", nearest[i]);
 }
 
 /* What `at` lists has no such name. */
 static dk_status dkp_fail_name(char *message, const char *kind, const char *name, const char *(*at)(int)) {
     dkp_text t = {message, DK_MESSAGE_SIZE, 0};
-    dkp_put_unknown(&t, kind, name);
+    dkp_say(&t, "%s \"%s\" is not known", kind, name);
     dkp_put_nearest(&t, at, name, 3);
-    return DK_ERROR_CONFIG;
+    return dkp_fail_with(&t, DK_ERROR_CONFIG);
 }
 
 /* A struct that has a name and nothing else. No list is looked at, or it would be in every program. */
 static dk_status dkp_fail_unknown(char *message, const char *kind, const char *name) {
-    dkp_text t = {message, DK_MESSAGE_SIZE, 0};
-    dkp_put_unknown(&t, kind, name);
-    dkp_put(&t, ", or its name was set alone: take it with dk_config_set, which says what is near");
-    return DK_ERROR_CONFIG;
+    return dkp_fail_saying(message, DK_ERROR_CONFIG,
+                           "%s \"%s\" is not known, or its name was set alone: take it with dk_config_set, which says what "
+                           "is near",
+                           kind, name);
 }
 
 /* ------------------------------------------------------------------------------ >>noise  Noise */
@@ -6867,13 +6888,10 @@ static dk_status dkp_check_custom(const dk_schedule *s, int net, char *message) 
             before = here;
             continue;
         }
-        dkp_text say = {message, DK_MESSAGE_SIZE, 0};
-        dkp_put(&say, net ? "network_schedule.fn" : "schedule.fn");
-        dkp_put_pair(&say, " at t = ", t);
-        dkp_put_pair(&say, ": alpha = ", l.alpha);
-        dkp_put_pair(&say, ", sigma = ", l.sigma);
-        dkp_put(&say, ": must be finite and >= 0, and sigma/alpha must rise with t");
-        return DK_ERROR_CONFIG;
+        return dkp_fail_saying(message, DK_ERROR_CONFIG,
+                               "%sschedule.fn at t = %g: alpha = %g, sigma = %g: must be finite and >= 0, and sigma/alpha "
+                               "must rise with t",
+                               net ? "network_" : "", t, l.alpha, l.sigma);
     }
     return DK_OK;
 }
@@ -7008,15 +7026,11 @@ static dk_status dkp_check_levels(const dk_config *c, dk_level *level, char *mes
         int back = travels && direction < 0 && i > 1 && here > before;
         if (!wrong && i > 0 && !back && !(direction * here > direction * before))
             wrong = "does not continue a strictly monotone list";
-        if (wrong) {
-            dkp_text t = {message, DK_MESSAGE_SIZE, 0};
-            dkp_put_pair(&t, "grid: level ", i);
-            dkp_put_pair(&t, " (sigma/alpha ", here);
-            if (i > 0) dkp_put_pair(&t, ", after ", before);
-            dkp_put(&t, ") ");
-            dkp_put(&t, wrong);
-            return DK_ERROR_CONFIG;
-        }
+        if (wrong && i == 0)
+            return dkp_fail_saying(message, DK_ERROR_CONFIG, "grid: level 0 (sigma/alpha %g) %s", here, wrong);
+        if (wrong)
+            return dkp_fail_saying(message, DK_ERROR_CONFIG, "grid: level %d (sigma/alpha %g, after %g) %s", i, here, before,
+                                   wrong);
         before = here;
     }
     return DK_OK;
@@ -7385,13 +7399,10 @@ static const char *dkp_field_name(int i) {
 
 static dk_status dkp_fail_setting(char *message, const char *word, const char *value, const char *allowed) {
     dkp_text t = {message, DK_MESSAGE_SIZE, 0};
-    dkp_put(&t, "setting \"");
-    dkp_put(&t, word);
-    if (value) dkp_put(&t, "="), dkp_put(&t, value);
-    dkp_put(&t, allowed ? "\": must be " : value ? "\": no such field" : "\": must be field=value");
-    if (allowed) dkp_put(&t, allowed);
-    else if (value) dkp_put_nearest(&t, dkp_field_name, word, 3);
-    return DK_ERROR_CONFIG;
+    dkp_say(&t, "setting \"%s%s%s\": ", word, value ? "=" : "", value ? value : "");
+    if (allowed || !value) dkp_say(&t, "must be %s", allowed ? allowed : "field=value");
+    else dkp_put(&t, "no such field"), dkp_put_nearest(&t, dkp_field_name, word, 3);
+    return dkp_fail_with(&t, DK_ERROR_CONFIG);
 }
 
 /* What is wrong is found first; then come the steps, on which a model's settings depend, the model, other parts, fields. */
