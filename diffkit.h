@@ -1187,30 +1187,36 @@ enum {
 #ifndef DK_NO_PEERS
 /* Bits of dk_sampler.quirks, all 0 by default. Each does as the named program does; what and why: docs/conformance.md, "What
    differs on purpose". Search the name to find where it acts. In text each is a field of its own: "told_end=1". */
+/* clang-format off */
+#define DKP_QUIRKS(Y, X) \
+    Y(X, DK_QUIRK_PURE_STAGE, 0, "pure_stage")           /* ComfyUI: singlestep methods have a stage behind alpha = 0 */ \
+    Y(X, DK_QUIRK_COUNT_LAST, 1, "count_last")           /* diffusers: lower_order_final counts the step to sigma = 0 */ \
+    Y(X, DK_QUIRK_EULER_LAST, 2, "euler_last")           /* diffusers: the last step has one node */ \
+    Y(X, DK_QUIRK_TIME_UNIFORM, 3, "time_uniform")       /* DPM-Solver: singlestep's stages at shares of t, */ \
+    Y(X, DK_QUIRK_TIME_QUADRATIC, 4, "time_quadratic")   /* or of its square root */ \
+    Y(X, DK_QUIRK_DPM_V2, 5, "dpm_v2")                   /* stable-diffusion.cpp: its second version of 2M */ \
+    Y(X, DK_QUIRK_IPNDM_V, 6, "ipndm_v")                 /* diff-sampler: weights of the published iPNDM-v */ \
+    Y(X, DK_QUIRK_DEIS_SUM, 7, "deis_sum")               /* DEIS: deis_t integrates by a sum over 10,000 points */ \
+    Y(X, DK_QUIRK_ER_POWER, 8, "er_power")               /* ComfyUI: er_sde's noise grows as level^(eta + 1) */ \
+    Y(X, DK_QUIRK_UNCOND_PAST, 9, "uncond_past")         /* ComfyUI: RES with CFG++ averages U alone */ \
+    Y(X, DK_QUIRK_CORRECT_LAST, 10, "correct_last")      /* diffusers: the last step is corrected, too */ \
+    Y(X, DK_QUIRK_UNCORRECTED, 11, "uncorrected")        /* diffusers: `quirk` first steps are not corrected */ \
+    Y(X, DK_QUIRK_FROM_DOWN, 12, "from_down")            /* ComfyUI: RES measures past nodes from sigma_down */ \
+    Y(X, DK_QUIRK_STRIDE, 13, "stride")                  /* diffusers: DDIM's steps are `quirk` long in t; 0: T/steps */ \
+    Y(X, DK_QUIRK_TOLD_END, 14, "told_end")              /* diffusers: inverse DDIM's network is told the step's end */ \
+    Y(X, DK_QUIRK_PSEUDO_V, 15, "pseudo_v")              /* diffusers: PNDM averages v where that is predicted */ \
+    Y(X, DK_QUIRK_DRY_BOTTOM, 16, "dry_bottom")          /* k-diffusion: no noise behind DPM2's step to sigma = 0 */ \
+    Y(X, DK_QUIRK_ABOVE_LAST, 17, "above_last")          /* k-diffusion: no step goes below the grid's last level */ \
+    Y(X, DK_QUIRK_FRESH_PURE, 18, "fresh_pure")          /* ComfyUI: CFG++ makes all noise anew behind alpha = 0 */ \
+    Y(X, DK_QUIRK_BINS, 19, "bins")                      /* score_sde: predictors' steps are those of `quirk` bins; 0: steps */
+/* clang-format on */
+#define DKP_QUIRK_BIT(X, name, bit, text) name = 1 << (bit),
 typedef enum dk_quirk {
-    DK_QUIRK_PURE_STAGE = 1 << 0,     /* ComfyUI: singlestep methods have a stage behind alpha = 0 */
-    DK_QUIRK_COUNT_LAST = 1 << 1,     /* diffusers: lower_order_final counts the step to sigma = 0 */
-    DK_QUIRK_EULER_LAST = 1 << 2,     /* diffusers: the last step has one node */
-    DK_QUIRK_TIME_UNIFORM = 1 << 3,   /* DPM-Solver: singlestep's stages at shares of t, */
-    DK_QUIRK_TIME_QUADRATIC = 1 << 4, /* or of its square root */
-    DK_QUIRK_DPM_V2 = 1 << 5,         /* stable-diffusion.cpp: its second version of 2M */
-    DK_QUIRK_IPNDM_V = 1 << 6,        /* diff-sampler: weights of the published iPNDM-v */
-    DK_QUIRK_DEIS_SUM = 1 << 7,       /* DEIS: deis_t integrates by a sum over 10,000 points */
-    DK_QUIRK_ER_POWER = 1 << 8,       /* ComfyUI: er_sde's noise grows as level^(eta + 1) */
-    DK_QUIRK_UNCOND_PAST = 1 << 9,    /* ComfyUI: RES with CFG++ averages U alone */
-    DK_QUIRK_CORRECT_LAST = 1 << 10,  /* diffusers: the last step is corrected, too */
-    DK_QUIRK_UNCORRECTED = 1 << 11,   /* diffusers: `quirk` first steps are not corrected */
-    DK_QUIRK_FROM_DOWN = 1 << 12,     /* ComfyUI: RES measures past nodes from sigma_down */
-    DK_QUIRK_STRIDE = 1 << 13,        /* diffusers: DDIM's steps are `quirk` long in t; 0: T/steps */
-    DK_QUIRK_TOLD_END = 1 << 14,      /* diffusers: inverse DDIM's network is told the step's end */
-    DK_QUIRK_PSEUDO_V = 1 << 15,      /* diffusers: PNDM averages v where that is predicted */
-    DK_QUIRK_DRY_BOTTOM = 1 << 16,    /* k-diffusion: no noise behind DPM2's step to sigma = 0 */
-    DK_QUIRK_ABOVE_LAST = 1 << 17,    /* k-diffusion: no step goes below the grid's last level */
-    DK_QUIRK_FRESH_PURE = 1 << 18,    /* ComfyUI: CFG++ makes all noise anew behind alpha = 0 */
-    DK_QUIRK_BINS = 1 << 19,          /* score_sde: predictors' steps are those of `quirk` bins; 0: steps */
+    DKP_QUIRKS(DKP_QUIRK_BIT, )
     DKP_QUIRKS_WITH_NUMBER = DK_QUIRK_UNCORRECTED | DK_QUIRK_STRIDE | DK_QUIRK_BINS,
     DK_QUIRK_ALL = (1 << 20) - 1
 } dk_quirk;
+#undef DKP_QUIRK_BIT
 #endif
 
 #ifdef __cplusplus
@@ -1366,7 +1372,8 @@ enum {
     DKP_OF_SAMPLER = 32,
     DKP_OF_GUIDANCE = 64,
     DKP_OF_NAMES = 128,
-    DKP_OF_ALL = 255
+    DKP_OF_NOISE = 256,
+    DKP_OF_ALL = 511
 };
 static int dkp_settings(dk_config *c, const char *settings, int of);
 struct dkp_marks;
@@ -5785,7 +5792,7 @@ static dk_status dkp_fail_with(const dkp_text *t, dk_status status) {
     enum { LONGEST = 40 };
     if (t->length < t->size) return status;
     size_t room = t->size - 4, n = room;
-    while (n > room - LONGEST && t->p[n - 1] != ' ') n--;
+    while (n > room - LONGEST && !strchr(" |", t->p[n - 1])) n--;
     memcpy(t->p + (n > room - LONGEST ? n : room), "...", 4);
     return status;
 }
@@ -5803,12 +5810,17 @@ static dk_status dkp_fail_text(char *message, dk_status status, const char *text
     return dkp_fail_saying(message, status, "%s", text);
 }
 
+static void dkp_put_refusal(dkp_text *t, const char *field, double value) {
+    dkp_say(t, "%s = ", field);
+    dkp_put_field(t, field, value);
+    dkp_put(t, ": must be ");
+}
+
 /* "field = value: must be allowed" */
 static dk_status dkp_fail(char *message, const char *field, double value, const char *allowed) {
     dkp_text t = {message, DK_MESSAGE_SIZE, 0};
-    dkp_say(&t, "%s = ", field);
-    dkp_put_field(&t, field, value);
-    dkp_say(&t, ": must be %s", allowed);
+    dkp_put_refusal(&t, field, value);
+    dkp_put(&t, allowed);
     return dkp_fail_with(&t, DK_ERROR_CONFIG);
 }
 
@@ -5905,9 +5917,9 @@ static int dkp_read_real(const char **text, double *v) {
     return any && dkp_finite(*v);
 }
 
-/* v with 15 to 17 significant digits, as few as bring it back. */
+/* v with as many significant digits as bring it back. Every number of 15 digits comes back, but for those below 2.2e-308. */
 static void dkp_put_exact(dkp_text *t, double v) {
-    int n = 15;
+    int n = fabs(v) < 2.3e-308 ? 1 : 15;
     for (double back = 0; n < 17; n++) {
         char digits[32];
         const char *at = digits;
@@ -6399,6 +6411,7 @@ typedef struct dkp_field {
     int at;         /* in dk_config */
     char kind;
     int of, next;
+    const char *texts; /* behind the row's */
 } dkp_field;
 
 DKP_SMALL
@@ -6432,7 +6445,8 @@ enum {
 /* Every field that can be set by name: its part, kind, name and member, facts of which one must hold (0: none need), and
    what it may be. A field has several rows where that depends on facts. Kinds: i int; r real, finite; R real; 1 real that is
    named by itself plus 1; u uint64_t; z size_t; c an enumeration, of these words; b a bit of a word; q such a word; n a part
-   by its name; w a way by its name. Texts are what messages say and what is checked: see dkp_allows. */
+   by its name; w a way by its name. Texts are what messages say and what is checked: see dkp_allowed. The rows of
+   network_schedule and step_noise stand for schedule and noise, too. */
 /* clang-format off */
 #define DKP_FAMILY(name) (uint64_t)1 << DK_FAMILY_##name
 #define DKP_SPACED(name) (uint64_t)1 << (DKP_IF_SPACING + (int)DK_SPACING_##name)
@@ -6446,35 +6460,15 @@ enum {
 #else
 #define DKP_NOISE_WORDS "default|philox|brownian|torch_cpu|torch_cuda|numpy|numpy_pcg64|torchsde"
 #define DKP_PEER_NAMES(X) X(NAMES, 'n', "model", message, 0, "a name")
-#define DKP_QUIRK(X, name, bit) X(SAMPLER, 'b', "sampler." name, sampler.quirks, DK_QUIRK_##bit, "0 or 1")
+#define DKP_QUIRK_FIELD(X, bit, number, text) X(SAMPLER, 'b', "sampler." text, sampler.quirks, bit, "0 or 1")
 #define DKP_QUIRK_FIELDS(X) \
     X(SAMPLER, 'r', "sampler.quirk", sampler.quirk, 0, "0 .. 2147483647") \
     X(SAMPLER, 'r', "sampler.evals", sampler.quirk, 0, "0 .. 2147483647") \
     X(SAMPLER, 'q', "sampler.quirks", sampler.quirks, DK_QUIRK_ALL, "a sum of DK_QUIRK_...") \
-    DKP_QUIRK(X, "pure_stage", PURE_STAGE) \
-    DKP_QUIRK(X, "count_last", COUNT_LAST) \
-    DKP_QUIRK(X, "euler_last", EULER_LAST) \
-    DKP_QUIRK(X, "time_uniform", TIME_UNIFORM) \
-    DKP_QUIRK(X, "time_quadratic", TIME_QUADRATIC) \
-    DKP_QUIRK(X, "dpm_v2", DPM_V2) \
-    DKP_QUIRK(X, "ipndm_v", IPNDM_V) \
-    DKP_QUIRK(X, "deis_sum", DEIS_SUM) \
-    DKP_QUIRK(X, "er_power", ER_POWER) \
-    DKP_QUIRK(X, "uncond_past", UNCOND_PAST) \
-    DKP_QUIRK(X, "correct_last", CORRECT_LAST) \
-    DKP_QUIRK(X, "uncorrected", UNCORRECTED) \
-    DKP_QUIRK(X, "from_down", FROM_DOWN) \
-    DKP_QUIRK(X, "stride", STRIDE) \
-    DKP_QUIRK(X, "told_end", TOLD_END) \
-    DKP_QUIRK(X, "pseudo_v", PSEUDO_V) \
-    DKP_QUIRK(X, "dry_bottom", DRY_BOTTOM) \
-    DKP_QUIRK(X, "above_last", ABOVE_LAST) \
-    DKP_QUIRK(X, "fresh_pure", FRESH_PURE) \
-    DKP_QUIRK(X, "bins", BINS)
+    DKP_QUIRKS(DKP_QUIRK_FIELD, X)
 #endif
 #define DKP_DATA_FIELDS(X) \
-    X(NAMES, 'n', "schedule", schedule, 0, "a name") \
-    X(NAMES, 'n', "network_schedule", network_schedule, 0, "a name") \
+    X(NETWORK, 'n', "network_schedule", network_schedule, 0, "a name") \
     X(NAMES, 'n', "sampler", sampler, 0, "a name") \
     X(NAMES, 'n', "grid", grid, 0, "a name") \
     DKP_PEER_NAMES(X) \
@@ -6485,32 +6479,29 @@ enum {
     X(DATA, 'u', "first_sample", first_sample, 0, "below 2^64") \
     X(DATA, 'i', "threads", threads, 0, "0 .. 65536") \
     X(DATA, 'i', "unchecked", unchecked, 0, "0 or 1") \
-    DKP_NOISE_FIELDS(X, noise) \
-    DKP_NOISE_FIELDS(X, step_noise)
-#define DKP_NOISE_FIELDS(X, source) \
-    X(DATA, 'c', #source, source.kind, 0, DKP_NOISE_WORDS) \
-    X(DATA, 'i', #source ".bits", source.bits, 0, "0, 32 or 64") \
-    X(DATA, 'i', #source ".threads", source.threads, 0, "a multiple of 256 (0: no limit)") \
-    X(DATA, 'i', #source ".seed_offset", source.seed_offset, 0, "a whole number")
-#define DKP_SCHEDULE_FIELDS(X, PART, s) \
-    X(PART, 'c', #s ".family", s.family, 0, "default|flow|ve|edm|vp|vp_discrete|sub_vp|cosine|vp_cosine|custom") \
-    X(PART, 'r', #s ".shift", s.shift, DKP_FAMILY(FLOW) | DKP_FAMILY(VP_DISCRETE), "> 0 (0: 1)") \
-    X(PART, 'r', #s ".sigma_min", s.sigma_min, DKP_FAMILY(VE) | DKP_FAMILY(EDM), "> 0") \
-    X(PART, 'r', #s ".sigma_max", s.sigma_max, DKP_FAMILY(VE) | DKP_FAMILY(EDM), "> sigma_min") \
-    X(PART, 'r', #s ".cosine_offset", s.cosine_offset, DKP_FAMILY(VP_COSINE), ">= 0") \
-    X(PART, 'r', #s ".sigma_min", s.sigma_min, DKP_FAMILY(VP_COSINE), ">= 0") \
-    X(PART, 'R', #s ".sigma_max", s.sigma_max, DKP_FAMILY(VP_COSINE), "> sigma_min (0: no limit)") \
-    X(PART, 'i', #s ".timesteps", s.timesteps, DKP_FAMILY(VP_DISCRETE), "2 .. 1000000") \
-    X(PART, 'i', #s ".timesteps", s.timesteps, DKP_FAMILY(FLOW), "2 .. 1000000 (0: 1000)") \
-    X(PART, 'c', #s ".betas", s.betas, DKP_IF(BETAS), "linear|scaled_linear|cosine|sigmoid|exponential|laplace") \
-    X(PART, 'r', #s ".beta_min", s.beta_min, DKP_IF(BETA_ENDS), "> 0 and < 1") \
-    X(PART, 'r', #s ".beta_max", s.beta_max, DKP_IF(BETA_ENDS), "> 0 and < 1") \
-    X(PART, 'r', #s ".beta_min", s.beta_min, DKP_FAMILY(VP) | DKP_FAMILY(SUB_VP), "> 0") \
-    X(PART, 'r', #s ".beta_max", s.beta_max, DKP_FAMILY(VP) | DKP_FAMILY(SUB_VP), ">= beta_min") \
-    X(PART, 'i', #s ".zero_terminal_snr", s.zero_terminal_snr, DKP_FAMILY(VP_DISCRETE), "0 or 1") \
-    X(PART, 'q', #s ".quirks", s.quirks, DKP_QUIRK_SCHEDULE, "bits of DK_QUIRK_... that are a schedule's") \
-    X(PART, 'r', #s ".t_min", s.t_min, 0, "within the family's times") \
-    X(PART, 'r', #s ".t_max", s.t_max, 0, "within the family's times, > t_min")
+    X(NOISE, 'c', "step_noise", step_noise.kind, 0, DKP_NOISE_WORDS) \
+    X(NOISE, 'i', "step_noise.bits", step_noise.bits, 0, "0, 32 or 64") \
+    X(NOISE, 'i', "step_noise.threads", step_noise.threads, 0, "a multiple of 256 (0: no limit)") \
+    X(NOISE, 'i', "step_noise.seed_offset", step_noise.seed_offset, 0, "a whole number")
+#define DKP_SCHEDULE_FIELDS(X) \
+    X(NETWORK, 'c', "network_schedule.family", network_schedule.family, 0, "default|flow|ve|edm|vp|vp_discrete|sub_vp|cosine|vp_cosine|custom") \
+    X(NETWORK, 'r', "network_schedule.shift", network_schedule.shift, DKP_FAMILY(FLOW) | DKP_FAMILY(VP_DISCRETE), "> 0 (0: 1)") \
+    X(NETWORK, 'r', "network_schedule.sigma_min", network_schedule.sigma_min, DKP_FAMILY(VE) | DKP_FAMILY(EDM), "> 0") \
+    X(NETWORK, 'r', "network_schedule.sigma_max", network_schedule.sigma_max, DKP_FAMILY(VE) | DKP_FAMILY(EDM), "> sigma_min") \
+    X(NETWORK, 'r', "network_schedule.cosine_offset", network_schedule.cosine_offset, DKP_FAMILY(VP_COSINE), ">= 0") \
+    X(NETWORK, 'r', "network_schedule.sigma_min", network_schedule.sigma_min, DKP_FAMILY(VP_COSINE), ">= 0") \
+    X(NETWORK, 'R', "network_schedule.sigma_max", network_schedule.sigma_max, DKP_FAMILY(VP_COSINE), "> sigma_min (0: no limit)") \
+    X(NETWORK, 'i', "network_schedule.timesteps", network_schedule.timesteps, DKP_FAMILY(VP_DISCRETE), "2 .. 1000000") \
+    X(NETWORK, 'i', "network_schedule.timesteps", network_schedule.timesteps, DKP_FAMILY(FLOW), "2 .. 1000000 (0: 1000)") \
+    X(NETWORK, 'c', "network_schedule.betas", network_schedule.betas, DKP_IF(BETAS), "linear|scaled_linear|cosine|sigmoid|exponential|laplace") \
+    X(NETWORK, 'r', "network_schedule.beta_min", network_schedule.beta_min, DKP_IF(BETA_ENDS), "> 0 and < 1") \
+    X(NETWORK, 'r', "network_schedule.beta_max", network_schedule.beta_max, DKP_IF(BETA_ENDS), "> 0 and < 1") \
+    X(NETWORK, 'r', "network_schedule.beta_min", network_schedule.beta_min, DKP_FAMILY(VP) | DKP_FAMILY(SUB_VP), "> 0") \
+    X(NETWORK, 'r', "network_schedule.beta_max", network_schedule.beta_max, DKP_FAMILY(VP) | DKP_FAMILY(SUB_VP), ">= beta_min") \
+    X(NETWORK, 'i', "network_schedule.zero_terminal_snr", network_schedule.zero_terminal_snr, DKP_FAMILY(VP_DISCRETE), "0 or 1") \
+    X(NETWORK, 'q', "network_schedule.quirks", network_schedule.quirks, DKP_QUIRK_SCHEDULE, "bits of DK_QUIRK_... that are a schedule's") \
+    X(NETWORK, 'r', "network_schedule.t_min", network_schedule.t_min, 0, "within the family's times") \
+    X(NETWORK, 'r', "network_schedule.t_max", network_schedule.t_max, 0, "within the family's times, > t_min")
 #define DKP_UNITS "default|t|sigma|flow|lambda|c_noise|data|angle"
 #define DKP_MODEL_FIELDS(X) \
     X(PLAN, 'c', "prediction", prediction, 0, "default|x0|eps|v|velocity|score|edm") \
@@ -6556,6 +6547,9 @@ enum {
     X(GRID, 'r', "grid.shift", grid.shift, 0, "> 0 (0: 1)") \
     X(GRID, 'r', "grid.shift_power", grid.shift_power, 0, "> 0 and <= 100 (0: 1)") \
     X(GRID, 'r', "grid.terminal", grid.terminal, 0, "> 0 and < 1 (0: none)") \
+    X(GRID, 'r', "grid.a", grid.a, DKP_SPACED(CUSTOM), "the function's own") \
+    X(GRID, 'r', "grid.b", grid.b, DKP_SPACED(CUSTOM), "the function's own") \
+    X(GRID, 'i', "grid.n", grid.n, DKP_SPACED(CUSTOM), "the function's own") \
     X(GRID, 'r', "grid.rho", grid.a, DKP_SPACED(DEFAULT) | DKP_SPACED(KARRAS) | DKP_SPACED(POLYEXPONENTIAL), "> 0 (0: 7, polyexponential 1)") \
     X(GRID, 'r', "grid.time_min", grid.a, DKP_SPACED(VP), "> 0 and <= 0.999 (0: 0.001)") \
     X(GRID, 'r', "grid.c_1", grid.a, DKP_SPACED(IDDPM), "> 0 and < 1 (0: 0.001)") \
@@ -6583,6 +6577,7 @@ enum {
     X(GRID, 'i', "grid.rising", grid.rising, 0, "0 or 1") \
     X(GRID, 'i', "grid.travel", grid.travel, 0, "0 or 1") \
     X(GRID, 'i', "grid.level_count", grid.level_count, DKP_SPACED(RESAMPLE), "2 .. 1000000") \
+    X(GRID, 'i', "grid.level_count", grid.level_count, DKP_SPACED(CUSTOM), "the function's own") \
     X(GRID, 'r', "grid.sigma_max", grid.sigma_max, DKP_IF(NO_RANGE), "0: this spacing has no range") \
     X(GRID, 'r', "grid.sigma_min", grid.sigma_min, DKP_IF(NO_RANGE), "0: this spacing has no range") \
     X(GRID, 'r', "grid.sigma_max", grid.sigma_max, DKP_IF(TO_1), "<= 1 for flow schedules") \
@@ -6635,33 +6630,29 @@ enum {
    would else have the linker fill in for all of them. */
 typedef struct dkp_field_row {
     uint64_t facts; /* kinds b and q: bits instead */
-    unsigned short at;
+    unsigned short at, of;
     char kind;
-    unsigned char of;
-    unsigned short name, allowed; /* sizes of its texts */
+    unsigned char name; /* sizes of its texts */
+    unsigned short allowed;
 } dkp_field_row;
 #define DKP_PLACE(part, kind, name, member, facts, allowed) \
     {facts,                                                 \
      (unsigned short)offsetof(dk_config, member),           \
-     kind,                                                  \
      DKP_OF_##part,                                         \
-     (unsigned short)sizeof(name),                          \
+     kind,                                                  \
+     (unsigned char)sizeof(name),                           \
      (unsigned short)sizeof(allowed)},
 #define DKP_TEXTS(part, kind, name, member, facts, allowed) name "\0" allowed "\0"
-static const dkp_field_row dkp_places[] = {
-    DKP_DATA_FIELDS(DKP_PLACE) DKP_SCHEDULE_FIELDS(DKP_PLACE, SCHEDULE, schedule)
-        DKP_SCHEDULE_FIELDS(DKP_PLACE, NETWORK, network_schedule) DKP_MODEL_FIELDS(DKP_PLACE)
-            DKP_GRID_FIELDS(DKP_PLACE) DKP_SAMPLER_FIELDS(DKP_PLACE)};
-#define DKP_BLOCKS(X)                                                                                    \
-    X(data, DKP_DATA_FIELDS(DKP_TEXTS)) X(schedule, DKP_SCHEDULE_FIELDS(DKP_TEXTS, SCHEDULE, schedule)) \
-    X(network, DKP_SCHEDULE_FIELDS(DKP_TEXTS, NETWORK, network_schedule))                                \
-    X(model, DKP_MODEL_FIELDS(DKP_TEXTS)) X(grid, DKP_GRID_FIELDS(DKP_TEXTS))                            \
-    X(sampler, DKP_SAMPLER_FIELDS(DKP_TEXTS))
+#define DKP_BLOCKS(X, Y) \
+    Y(data, DKP_DATA_FIELDS(X)) Y(schedule, DKP_SCHEDULE_FIELDS(X)) Y(model, DKP_MODEL_FIELDS(X)) \
+        Y(grid, DKP_GRID_FIELDS(X)) Y(sampler, DKP_SAMPLER_FIELDS(X))
+#define DKP_ROWS(block, rows) rows
 #define DKP_ROOM(block, texts) char block[sizeof(texts)];
 #define DKP_BLOCK(block, texts) texts,
+static const dkp_field_row dkp_places[] = {DKP_BLOCKS(DKP_PLACE, DKP_ROWS)};
 static const struct dkp_blocks {
-    DKP_BLOCKS(DKP_ROOM)
-} dkp_texts = {DKP_BLOCKS(DKP_BLOCK)};
+    DKP_BLOCKS(DKP_TEXTS, DKP_ROOM)
+} dkp_texts = {DKP_BLOCKS(DKP_TEXTS, DKP_BLOCK)};
 #undef DKP_BLOCKS
 #undef DKP_BLOCK
 #undef DKP_ROOM
@@ -6672,7 +6663,9 @@ static const struct dkp_blocks {
 #undef DKP_IF
 #undef DKP_NOISE_WORDS
 #undef DKP_PEER_NAMES
-#undef DKP_QUIRK
+#undef DKP_QUIRKS
+#undef DKP_QUIRK_FIELD
+#undef DKP_ROWS
 #undef DKP_QUIRK_FIELDS
 #undef DKP_DATA_FIELDS
 #undef DKP_NOISE_FIELDS
@@ -6687,21 +6680,28 @@ static const struct dkp_blocks {
 static dkp_field dkp_no_field(void) {
     dkp_field f;
     memset(&f, 0, sizeof f);
+    f.texts = (const char *)&dkp_texts;
     return f;
 }
 
-/* The next row of these parts behind *f, at first dkp_no_field(); 0 past the end. */
+/* The next field of these parts behind *f, at first dkp_no_field(); 0 past the end. */
 static int dkp_next_field(dkp_field *f, int parts) {
-    const char *text = f->next ? f->allowed + dkp_places[f->next - 1].allowed : (const char *)&dkp_texts;
-    while (f->next < DKP_COUNT(dkp_places)) {
-        const dkp_field_row *row = &dkp_places[f->next++];
-        text += !*text; /* the end of a block */
-        f->name = text, f->allowed = text + row->name;
-        if (row->of & parts) {
-            f->facts = row->facts, f->at = row->at, f->kind = row->kind, f->of = row->of;
-            return 1;
+    while (f->next < 2 * DKP_COUNT(dkp_places)) {
+        const dkp_field_row *row = &dkp_places[f->next / 2];
+        const int noise = row->of == DKP_OF_NOISE, twins = noise || row->of == DKP_OF_NETWORK, first = f->next++ % 2 == 0;
+        if (first) {
+            f->allowed = f->texts + !*f->texts + row->name; /* 0: the end of a block */
+            f->texts = f->allowed + row->allowed;
         }
-        text = f->allowed + row->allowed;
+        f->of = twins && !noise && first ? DKP_OF_SCHEDULE : row->of;
+        if (!(f->of & parts) || (!first && !twins)) continue;
+        f->facts = row->facts, f->at = row->at, f->kind = row->kind, f->name = f->allowed - row->name;
+        if (twins && first) {
+            f->name += noise ? 5 : 8; /* "step_", "network_" */
+            f->at -= (int)(noise ? offsetof(dk_config, step_noise) - offsetof(dk_config, noise)
+                                 : offsetof(dk_config, network_schedule) - offsetof(dk_config, schedule));
+        }
+        return 1;
     }
     return 0;
 }
@@ -6739,7 +6739,7 @@ static int dkp_holds(const dkp_field *f, uint64_t facts) { return !dkp_depends(f
 /* Whether the spacing or family has the number at this place. */
 static int dkp_has_number(uint64_t facts, int at) {
     for (dkp_field f = dkp_no_field(); dkp_next_field(&f, DKP_OF_ALL);)
-        if (f.at == at && dkp_depends(&f) && dkp_holds(&f, facts)) return 1;
+        if (f.at == at && dkp_holds(&f, facts)) return 1;
     return 0;
 }
 
@@ -6841,11 +6841,13 @@ static int dkp_allowed(const dkp_field *f, const dk_config *c, double v) {
 static dk_status dkp_check_fields(const dk_config *c, int of, char *message) {
     const uint64_t facts = dkp_facts(c, of);
     for (dkp_field f = dkp_no_field(); dkp_next_field(&f, of);) {
-        if (f.kind == '1') continue;
         double v = dkp_field_value(c, &f);
-        if (dkp_holds(&f, facts) && !dkp_allowed(&f, c, v)) return dkp_fail(message, f.name, v, f.allowed);
-        if (of & (DKP_OF_SCHEDULE | DKP_OF_NETWORK) && dkp_depends(&f) && v != 0 && !dkp_has_number(facts, f.at))
-            return dkp_fail(message, f.name, v, "0: the schedule's family has no such number");
+        if (f.kind == '1') continue;
+        if (dkp_holds(&f, facts) ? dkp_allowed(&f, c, v) : v == 0 || dkp_has_number(facts, f.at)) continue;
+        return dkp_fail(message, f.name, v,
+                        dkp_holds(&f, facts)    ? f.allowed
+                        : f.of == DKP_OF_GRID ? "0: the spacing has no such number"
+                                              : "0: the schedule's family has no such number");
     }
     return DK_OK;
 }
@@ -6942,12 +6944,16 @@ static int dkp_field_is_read(const dkp_field *f, const char *words) {
 }
 
 DKP_ONCE static void dkp_refuse_unread(dk_recorder *r, const char *field, double v, const char *fields) {
-    char only[DK_MESSAGE_SIZE];
-    dkp_text allowed = {only, sizeof only, 0};
-    dkp_put(&allowed, "0: this method takes churn");
-    if (*fields) dkp_put(&allowed, " ");
-    dkp_put(&allowed, fields);
-    dkr_refuse(r, field, v, only);
+    dkp_text t = {r->config->message, DK_MESSAGE_SIZE, 0};
+    if (r->status != DK_OK) return;
+    dkp_put_refusal(&t, field, v);
+    dkp_put(&t, "0: this method uses ");
+    for (const char *f = fields; *f; f++) {
+        if (*f == ' ') dkp_put(&t, ",");
+        dkp_put_char(&t, *f);
+    }
+    dkp_put(&t, *fields ? ", churn" : "churn");
+    r->status = dkp_fail_with(&t, DK_ERROR_CONFIG);
 }
 
 DK_API void dkr_reads(dk_recorder *r, const char *fields) {
@@ -6966,18 +6972,6 @@ DK_API void dkr_reads(dk_recorder *r, const char *fields) {
     if (s->tableau && !dkp_among(fields, "tableau")) dkp_refuse_unread(r, "sampler.tableau", 1, fields);
     if (s->exponential && !dkp_among(fields, "exponential"))
         dkp_refuse_unread(r, "sampler.exponential", 1, fields);
-}
-
-/* A number that the grid's spacing does not have. */
-static dk_status dkp_check_numbers(const dk_config *c, char *message) {
-    const int at[] = {(int)offsetof(dk_config, grid.a), (int)offsetof(dk_config, grid.b),
-                      (int)offsetof(dk_config, grid.n)};
-    const double given[] = {c->grid.a, c->grid.b, (double)c->grid.n};
-    for (int i = 0; i < 3 && c->grid.spacing != DK_SPACING_CUSTOM; i++)
-        if (given[i] != 0 && !dkp_has_number(dkp_facts(c, DKP_OF_GRID), at[i]))
-            return dkp_fail(message, i == 0 ? "grid.a" : i == 1 ? "grid.b" : "grid.n", given[i],
-                            "0: the spacing has no such number");
-    return DK_OK;
 }
 
 static dk_status dkp_check_grid(const dk_config *c, char *message) {
@@ -7002,8 +6996,7 @@ static dk_status dkp_check_grid(const dk_config *c, char *message) {
         {g->spacing == DK_SPACING_LINEAR_QUADRATIC && g->n > 0 && g->n >= c->steps && g->n >= g->full_steps,
          "grid.linear_steps", (double)g->n, ">= 0 and below steps"},
     };
-    if (dkp_check_numbers(c, message) != DK_OK || dkp_first_wrong(rows, DKP_COUNT(rows), message) != DK_OK)
-        return DK_ERROR_CONFIG;
+    if (dkp_first_wrong(rows, DKP_COUNT(rows), message) != DK_OK) return DK_ERROR_CONFIG;
     for (int i = 0; resampled && i < g->level_count; i++)
         if (!dkp_finite(g->levels[i]) || ((g->unit == DK_UNIT_SIGMA || g->unit == DK_UNIT_FLOW) && !(g->levels[i] > 0)))
             return dkp_fail(message, "grid.levels", g->levels[i], "finite, and > 0 where logs are taken");
@@ -7250,7 +7243,7 @@ static dk_status dkp_resolve_noise(dk_config *c, char *message) {
 
 /* What a run needs beyond a plan. */
 static dk_status dkp_resolve_data(dk_config *c, char *message) {
-    if (dkp_check_fields(c, DKP_OF_DATA, message) != DK_OK) return DK_ERROR_CONFIG;
+    if (dkp_check_fields(c, DKP_OF_DATA | DKP_OF_NOISE, message) != DK_OK) return DK_ERROR_CONFIG;
     if (c->batch == 0) c->batch = 1;
     if (c->dim > ((size_t)-1) / 64 / sizeof(dk_real) / (size_t)c->batch)
         return dkp_fail(message, "dim", (double)c->dim,

@@ -628,6 +628,7 @@ static void numbers_are_written_as_by_printf_but_for_the_exponent(void **state) 
                 {1e16, "1e16", "1e16"},
                 {1e22, "1e22", "1e22"},
                 {2.5e-308, "2.5e-308", "2.5e-308"},
+                {4.9406564584124654e-324, "4.94066e-324", "5e-324"},
                 {1.7976931348623157e308, "1.79769e308", "1.7976931348623157e308"}};
     (void)state;
     for (int i = 0; i < COUNT(rows); i++) {
