@@ -213,6 +213,9 @@ typedef struct dk_named {
     const char *name, *about;
 } dk_named;
 
+/* Says in a message that a part of a config has a name which is not known, and what is near. */
+typedef dk_status (*dk_unknown_fn)(char *message, const char *part, const char *name);
+
 /* One noise level. sigma = 0 is clean data, alpha = 0 pure noise. */
 typedef struct dk_level {
     double t;            /* the schedule's own time */
@@ -279,6 +282,7 @@ typedef struct dk_schedule {
     const double *alphas_cumprod; /* VP discrete from a table of T numbers, read while recording */
     dk_schedule_fn fn;            /* custom, with t from t_min (least noise) to t_max */
     void *user;
+    dk_unknown_fn unknown; /* private: the name is not known */
 } dk_schedule;
 
 /* alpha = 1 - sigma, sigma = t shifted. Liu et al. 2022, Lipman et al. 2022; shift: Esser et al. 2024, eq. 23; Flux: exp(mu).
@@ -298,7 +302,8 @@ DK_API dk_schedule dk_vp_scaled_linear(void); /* Stable Diffusion: sqrt(beta) li
 DK_API dk_schedule dk_vp_table(const double *alphas_cumprod, int timesteps);
 /* Outside [t_min, t_max] t stays at the end while sigma/alpha goes on. */
 DK_API dk_schedule dk_custom_schedule(dk_schedule_fn fn, void *user, double t_min, double t_max);
-/* By name, with customary numbers. A name that is not known gives a struct that is zero but for it, which is refused. */
+/* By name, with customary numbers. One that is not known gives the default of a zero struct, which is refused with the
+   nearest names. */
 DK_API dk_schedule dk_schedule_named(const char *name);
 DK_API const dk_named *dk_schedule_at(int i); /* the list of names; NULL past the end */
 
@@ -437,9 +442,10 @@ typedef struct dk_grid {
     int travel;           /* LEVELS: 1: the list itself goes back up in places */
     const dk_way *way;    /* a way over the grid that does; NULL: the grid from end to end */
     unsigned quirks;      /* other programs' ways, a sum of DK_QUIRK_...; see >>decl-quirks */
+    dk_unknown_fn unknown; /* private: the name is not known */
 } dk_grid;
 
-/* By name, with customary numbers. A name that is not known gives a struct that is zero but for it, which is refused. */
+/* By name, with customary numbers; as dk_schedule_named. */
 DK_API dk_grid dk_grid_named(const char *name);
 DK_API const dk_named *dk_grid_at(int i); /* the list of names; NULL past the end */
 /* The user's own levels, taken verbatim: steps + 1 numbers. */
@@ -573,8 +579,11 @@ typedef struct dk_sampler {
 
     unsigned quirks; /* other programs' ways, a sum of DK_QUIRK_...; see >>decl-quirks */
     double quirk;    /* the number that one of them takes */
+
+    dk_unknown_fn unknown; /* private: the name is not known */
 } dk_sampler;
 
+/* By name. One that is not known gives a struct without a recording function, which is refused with the nearest names. */
 DK_API dk_sampler dk_sampler_named(const char *name);
 
 /* -------------------------------------------------- >>decl-guidance  From the network's outputs to D */
@@ -1359,6 +1368,9 @@ static dk_status dkp_fail(char *message, const char *field, double value, const 
 static dk_status dkp_fail_text(char *message, dk_status status, const char *text);
 static dk_status dkp_fail_bytes(char *message, size_t given, size_t needed);
 static dk_status dkp_fail_allocation(char *message, size_t needed);
+static dk_status dkp_unknown_sampler(char *message, const char *part, const char *name);
+static dk_status dkp_unknown_grid(char *message, const char *part, const char *name);
+static dk_status dkp_unknown_schedule(char *message, const char *part, const char *name);
 
 /* the config's fields by their names; */
 enum { DKP_WORD = 64 };
@@ -1442,8 +1454,8 @@ static size_t dkp_chunk(size_t dim);
 
 #ifndef DK_NO_PEERS
 /* What they use of book three: names, published lists, generators. */
-static int dkp_sampler_by_name(const char *name, dk_sampler *s);
-static int dkp_grid_by_name(const char *name, dk_grid *g);
+static void dkp_sampler_by_name(const char *name, dk_sampler *s);
+static void dkp_grid_by_name(const char *name, dk_grid *g);
 DK_API dk_status dk_config_named(struct dk_config *c, const char *name);
 struct dk_json;
 DK_API dk_status dk_config_for(struct dk_config *c, const char *model, struct dk_json *more);
@@ -1572,7 +1584,7 @@ DK_API const dk_named *dk_schedule_at(int i) {
 DK_API dk_schedule dk_schedule_named(const char *name) {
     dk_schedule s;
     memset(&s, 0, sizeof s);
-    s.name = name ? name : "(NULL)";
+    s.name = name ? name : "(NULL)", s.unknown = dkp_unknown_schedule;
     for (int i = 0; name && i < DKP_COUNT(dkp_schedules); i++)
         if (strcmp(name, dkp_schedules[i].is.name) == 0) {
             s = dkp_schedules[i].family == DK_FAMILY_VP_DISCRETE
@@ -2444,10 +2456,10 @@ static dk_grid dkp_grid(dk_spacing spacing) {
 DK_API dk_grid dk_grid_named(const char *name) {
     dk_grid g = dkp_grid(DK_SPACING_DEFAULT);
     const dk_named *row;
-    g.name = name ? name : "(NULL)";
+    g.name = name ? name : "(NULL)", g.unknown = dkp_unknown_grid;
     for (int i = 0; name && (row = dk_grid_at(i)) != NULL; i++)
         if (strcmp(name, row->name) == 0) {
-            g.name = row->name;
+            g.name = row->name, g.unknown = NULL;
             if (i < DKP_COUNT(dkp_grids)) g.spacing = (dk_spacing)(i + 1);
 #ifndef DK_NO_PEERS
             else dkp_published(i - DKP_COUNT(dkp_grids), &g);
@@ -4322,15 +4334,15 @@ static dk_sampler dkp_preset(const dk_sampler_info *row) {
 }
 
 DK_API dk_sampler dk_sampler_named(const char *name) {
-    dk_sampler unknown;
+    dk_sampler s;
     for (int i = 0; name && dk_sampler_at(i); i++)
         if (strcmp(name, dk_sampler_at(i)->name) == 0) return dkp_preset(dk_sampler_at(i));
-    memset(&unknown, 0, sizeof unknown);
+    memset(&s, 0, sizeof s);
+    s.name = name ? name : "(NULL)", s.unknown = dkp_unknown_sampler;
 #ifndef DK_NO_PEERS
-    if (name && dkp_sampler_by_name(name, &unknown)) return unknown;
+    if (name) dkp_sampler_by_name(name, &s);
 #endif
-    unknown.name = name ? name : "(NULL)";
-    return unknown;
+    return s;
 }
 
 DK_API dk_sampler dk_table_sampler(const dk_table *table) {
@@ -5982,19 +5994,30 @@ static void dkp_put_nearest(dkp_text *t, const char *(*at)(int), const char *nam
 }
 
 /* What `at` lists has no such name. */
-static dk_status dkp_fail_name(char *message, const char *kind, const char *name, const char *(*at)(int)) {
+static dk_status dkp_fail_name(char *message, const char *part, const char *name, const char *(*at)(int)) {
     dkp_text t = {message, DK_MESSAGE_SIZE, 0};
-    dkp_say(&t, "%s \"%s\" is not known", kind, name);
+    dkp_say(&t, "%s \"%s\" is not known", part, name);
     dkp_put_nearest(&t, at, name, 3);
     return dkp_fail_with(&t, DK_ERROR_CONFIG);
 }
 
-/* A struct that has a name and nothing else. No list is looked at, or it would be in every program. */
-static dk_status dkp_fail_unknown(char *message, const char *kind, const char *name) {
-    return dkp_fail_saying(message, DK_ERROR_CONFIG,
-                           "%s \"%s\" is not known, or its name was set alone: take it with dk_config_set, which says what "
-                           "is near",
-                           kind, name);
+/* The struct of an unknown name has one of these, so that no program has lists of names that it does not look into. */
+static dk_status dkp_unknown_sampler(char *message, const char *part, const char *name) {
+    return dkp_fail_name(message, part, name, dkp_sampler_name);
+}
+
+static dk_status dkp_unknown_grid(char *message, const char *part, const char *name) {
+    return dkp_fail_name(message, part, name, dkp_grid_name);
+}
+
+static dk_status dkp_unknown_schedule(char *message, const char *part, const char *name) {
+    return dkp_fail_name(message, part, name, dkp_schedule_name);
+}
+
+/* A struct that has a name and nothing else. */
+static dk_status dkp_fail_unknown(char *message, const char *part, const char *name, dk_unknown_fn unknown) {
+    if (unknown) return unknown(message, part, name);
+    return dkp_fail_saying(message, DK_ERROR_CONFIG, "%s = \"%s\": must be taken by its name with dk_config_set", part, name);
 }
 
 /* ------------------------------------------------------------------------------ >>noise  Noise */
@@ -6902,7 +6925,7 @@ static dk_status dkp_check_custom(const dk_schedule *s, int net, char *message) 
 static dk_status dkp_check_schedule(const dk_config *c, const dk_schedule *s, char *message) {
     const int net = s == &c->network_schedule, skip = net ? 0 : 8; /* "network_" */
     const int discrete = s->family == DK_FAMILY_VP_DISCRETE, custom = s->family == DK_FAMILY_CUSTOM;
-    if (!s->family && s->name) return dkp_fail_unknown(message, &"network_schedule"[skip], s->name);
+    if (!s->family && s->name) return dkp_fail_unknown(message, &"network_schedule"[skip], s->name, s->unknown);
     if (dkp_check_fields(c, net ? DKP_OF_NETWORK : DKP_OF_SCHEDULE, message) != DK_OK) return DK_ERROR_CONFIG;
     if (!s->family) return DK_OK;
     for (int k = 0; discrete && s->alphas_cumprod && k < s->timesteps; k++) {
@@ -7172,11 +7195,11 @@ static dk_status dkp_resolve(dk_config *c, dkp_marks *marks, char *message) {
     dkp_unmark(s), dkp_unmark(net);
     if (dkp_check_schedule(c, s, message) != DK_OK) return DK_ERROR_CONFIG;
     if (dkp_check_schedule(c, net, message) != DK_OK) return DK_ERROR_CONFIG;
-    if (g->name && g->spacing == DK_SPACING_DEFAULT) return dkp_fail_unknown(message, "grid", g->name);
+    if (g->name && g->spacing == DK_SPACING_DEFAULT) return dkp_fail_unknown(message, "grid", g->name, g->unknown);
     if (g->spacing == DK_SPACING_DEFAULT)
         g->spacing = dkp_flow_unit(s) ? DK_SPACING_UNIFORM : DK_SPACING_KARRAS;
     dkp_default_sampler(&c->sampler);
-    if (!c->sampler.record) return dkp_fail_unknown(message, "sampler", c->sampler.name);
+    if (!c->sampler.record) return dkp_fail_unknown(message, "sampler", c->sampler.name, c->sampler.unknown);
     if (dkp_check_fields(c, DKP_OF_PLAN | DKP_OF_GRID | DKP_OF_SAMPLER, message) != DK_OK ||
         dkp_check_grid(c, message) != DK_OK || dkp_check_sampler(c, message) != DK_OK ||
         dkp_check_guidance(c, message) != DK_OK)
@@ -7365,22 +7388,20 @@ static int dkp_settings(dk_config *c, const char *settings, int of) {
 
 /* A part by its name; a message if there is none. */
 static int dkp_set_named(dk_config *c, const char *part, const char *name) {
-    dk_schedule *schedule = strcmp(part, "schedule") == 0 ? &c->schedule : &c->network_schedule;
+    dk_unknown_fn unknown;
 #ifndef DK_NO_PEERS
     if (strcmp(part, "model") == 0) return dk_config_for(c, name, NULL) == DK_OK;
     if (strcmp(part, "sampler") == 0) return dk_config_named(c, name) == DK_OK;
-#else
-    if (strcmp(part, "sampler") == 0) {
-        c->sampler = dk_sampler_named(name);
-        return c->sampler.record || dkp_fail_name(c->message, part, name, dkp_sampler_name) == DK_OK;
-    }
 #endif
-    if (strcmp(part, "grid") == 0) {
-        c->grid = dk_grid_named(name);
-        return c->grid.spacing || dkp_fail_name(c->message, part, name, dkp_grid_name) == DK_OK;
+    if (strcmp(part, "sampler") == 0) {
+        c->sampler = dk_sampler_named(name), unknown = c->sampler.unknown;
+    } else if (strcmp(part, "grid") == 0) {
+        c->grid = dk_grid_named(name), unknown = c->grid.unknown;
+    } else {
+        dk_schedule *s = strcmp(part, "schedule") == 0 ? &c->schedule : &c->network_schedule;
+        *s = dk_schedule_named(name), unknown = s->unknown;
     }
-    *schedule = dk_schedule_named(name);
-    return schedule->family || dkp_fail_name(c->message, part, name, dkp_schedule_name) == DK_OK;
+    return !unknown || unknown(c->message, part, name) == DK_OK;
 }
 
 /* NULL past the end. */
@@ -10544,29 +10565,36 @@ static int dkp_find(const char *text, dkp_found *f, dkp_span *rest) {
     return 0;
 }
 
-static int dkp_sampler_by_name(const char *name, dk_sampler *s) {
+static dk_status dkp_unknown_pair(char *message, const char *part, const char *name) {
+    return dkp_fail_saying(message, DK_ERROR_CONFIG, "%s \"%s\" is a sampler and a grid: take both with dk_config_named", part,
+                           name);
+}
+
+static void dkp_sampler_by_name(const char *name, dk_sampler *s) {
     dkp_found f;
     dkp_span rest;
     dk_config c;
-    if (!dkp_find(name, &f, &rest) || f.asked_grid) return 0;
+    if (!dkp_find(name, &f, &rest)) return;
+    if (f.asked_grid) {
+        s->unknown = dkp_unknown_pair;
+        return;
+    }
     memset(&c, 0, sizeof c);
     c.sampler = dk_sampler_named(f.sampler);
     if (f.of_sampler.settings) dkp_settings(&c, f.of_sampler.settings, DKP_OF_SAMPLER);
     *s = c.sampler;
-    return 1;
 }
 
-static int dkp_grid_by_name(const char *name, dk_grid *g) {
+static void dkp_grid_by_name(const char *name, dk_grid *g) {
     dkp_found f;
     dk_config c;
     dkp_span peer, bare = dkp_split_name(name, &peer);
     memset(&f, 0, sizeof f);
-    if (!dkp_find_one(peer, bare, 1, &f)) return 0;
+    if (!dkp_find_one(peer, bare, 1, &f)) return;
     memset(&c, 0, sizeof c);
     c.grid = dk_grid_named(f.grid);
     if (f.of_grid.settings) dkp_settings(&c, f.of_grid.settings, DKP_OF_GRID);
     *g = c.grid;
-    return 1;
 }
 
 DK_API dk_status dk_config_named(dk_config *c, const char *name) {
