@@ -1301,10 +1301,13 @@ typedef enum dk_quirk {
 #define DKP_INLINE static inline __attribute__((always_inline))
 /* Never copied into its callers: large frames must not add up, and copies that gain nothing need not be. */
 #define DKP_ONCE __attribute__((noinline))
-#define DKP_LIKE_PRINTF(n) __attribute__((format(printf, n, (n) + 1)))
 #else
 #define DKP_INLINE static inline
 #define DKP_ONCE
+#endif
+#if defined(__GNUC__) && !defined(_WIN32)
+#define DKP_LIKE_PRINTF(n) __attribute__((format(printf, n, (n) + 1)))
+#else
 #define DKP_LIKE_PRINTF(n)
 #endif
 
@@ -5737,12 +5740,13 @@ static void dkp_put_pair(dkp_text *t, const char *name, double v) {
 /* A field's value; an enumerator by its word. */
 static void dkp_put_field(dkp_text *t, const char *field, double v);
 
-/* %s is a text, %d an int, %g a number to six digits. */
+/* %s is a text, %d an int, %zu a size, %g a number to six digits. */
 static void dkp_say_these(dkp_text *t, const char *format, va_list list) {
     for (; *format; format++)
         if (*format != '%') dkp_put_char(t, *format);
         else if (*++format == 's') dkp_put(t, va_arg(list, const char *));
         else if (*format == 'd') dkp_put_int(t, va_arg(list, int));
+        else if (*format == 'z') dkp_put_size(t, va_arg(list, size_t)), format++;
         else dkp_put_real(t, va_arg(list, double));
 }
 
@@ -5791,20 +5795,11 @@ static dk_status dkp_fail(char *message, const char *field, double value, const 
 }
 
 static dk_status dkp_fail_bytes(char *message, size_t given, size_t needed) {
-    dkp_text t = {message, DK_MESSAGE_SIZE, 0};
-    dkp_put(&t, "bytes = ");
-    dkp_put_size(&t, given);
-    dkp_put(&t, ": must be at least ");
-    dkp_put_size(&t, needed);
-    return DK_ERROR_MEMORY;
+    return dkp_fail_saying(message, DK_ERROR_MEMORY, "bytes = %zu: must be at least %zu", given, needed);
 }
 
 static dk_status dkp_fail_allocation(char *message, size_t needed) {
-    dkp_text t = {message, DK_MESSAGE_SIZE, 0};
-    dkp_put(&t, "no memory could be allocated: needs ");
-    dkp_put_size(&t, needed);
-    dkp_put(&t, " bytes");
-    return DK_ERROR_MEMORY;
+    return dkp_fail_saying(message, DK_ERROR_MEMORY, "no memory could be allocated: needs %zu bytes", needed);
 }
 
 DK_API const char *dk_status_text(dk_status status) {
@@ -7016,17 +7011,6 @@ static int dkp_read_fraction(const char **text, double *v) {
     return dkp_finite(*v);
 }
 
-static dk_status dkp_fail_row(char *message, int row, const char *needs, int count, const char *at) {
-    dkp_text say = {message, DK_MESSAGE_SIZE, 0};
-    dkp_put_pair(&say, "row ", row);
-    dkp_put(&say, needs);
-    if (count) dkp_put_pair(&say, ": must have ", count);
-    dkp_put(&say, count ? " numbers or fractions; it goes wrong at \"" : "; it goes wrong at \"");
-    dkp_put(&say, at);
-    dkp_put(&say, "\"");
-    return DK_ERROR_CONFIG;
-}
-
 static dk_status dkp_parse_tableau(const char *text, dkp_tableau *t, char *message) {
     const char *at = text ? text : "";
     for (int row = 1, embedded = 0; row <= DK_MAX_STAGES + embedded; row++) {
@@ -7043,7 +7027,9 @@ static dk_status dkp_parse_tableau(const char *text, dkp_tableau *t, char *messa
             return DK_OK;
         }
         if (!good || embedded || (*at != '|' && *at != '~'))
-            return dkp_fail_row(message, row, " of sampler.tableau", row, at);
+            return dkp_fail_saying(message, DK_ERROR_CONFIG,
+                                   "row %d of sampler.tableau: must have %d numbers or fractions; it goes wrong at \"%s\"", row,
+                                   row, at);
         embedded = *at++ == '~';
     }
     return dkp_fail(message, "stages of sampler.tableau", DK_MAX_STAGES + 1, "1 .. 16");
@@ -7095,7 +7081,10 @@ static dk_status dkp_parse_exponential(const char *text, dkp_phi_tableau *m, cha
         if (!stage && !m->stages) m->stages = row;
         if (!*at && !stage) return DK_OK;
         if (stage ? *at != '|' || m->embedded : *at != '~' || m->embedded)
-            return dkp_fail_row(message, row, " of sampler.exponential: must be c, then \"by 12\" or \"1: 2 phi2\"", 0, at);
+            return dkp_fail_saying(message, DK_ERROR_CONFIG,
+                                   "row %d of sampler.exponential: must be c, then \"by 12\" or \"1: 2 phi2\"; it goes wrong at "
+                                   "\"%s\"",
+                                   row, at);
         m->embedded = *at++ == '~';
     }
     return dkp_fail(message, "stages of sampler.exponential", DK_MAX_STAGES + 1, "1 .. 16");
