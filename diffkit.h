@@ -6682,11 +6682,12 @@ static uint64_t dkp_facts(const dk_config *c, int of) {
     const dk_schedule *s = of == DKP_OF_NETWORK ? &c->network_schedule : &c->schedule;
     const int flow = dkp_flow_unit(s), made = s->family == DK_FAMILY_VP_DISCRETE && !s->alphas_cumprod;
     const int family = !s->family && s == &c->schedule ? (int)DK_FAMILY_FLOW : (int)s->family;
+    const int spacing = (int)c->grid.spacing;
     const struct {
         int bit, holds;
     } facts[] = {
         {family, family >= 0 && family < (int)DK_FAMILY_COUNT},
-        {DKP_IF_SPACING + (int)c->grid.spacing, (int)c->grid.spacing >= 0 && c->grid.spacing < DK_SPACING_COUNT},
+        {DKP_IF_SPACING + (spacing < (int)DK_SPACING_COUNT ? spacing : 0), spacing >= 0 && spacing < (int)DK_SPACING_COUNT},
         {DKP_IF_BETAS, made},
         {DKP_IF_BETA_ENDS, made && dkp_spaced_betas(s->betas)},
         {DKP_IF_NO_RANGE, !dkp_ranged(&c->grid)},

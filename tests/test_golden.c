@@ -953,7 +953,7 @@ static void own(const char *name) {
 /* Computed here, where the compiler's flags and libm may move the last place: to float. */
 static double to_float(double x) {
     volatile float v = (float)x;
-    return v;
+    return (double)v;
 }
 
 static dk_grid shifted(double mu, double terminal) {

@@ -494,8 +494,8 @@ static void falling(void *user, double t, double *alpha, double *sigma, double *
 static void a_custom_schedule_that_gives_no_levels_is_named(void **state) {
     static const char *const grids[] = {"uniform", "karras", "lambda"};
     static double beginnings[] = {-1, 0.5, 0.99};
-    static const char *const messages[] = {"schedule.fn at t = 0: alpha = 1, sigma = nan: must be finite and >= 0, "
-                                           "and sigma/alpha must rise with t",
+    static const char *const messages[] = {("schedule.fn at t = 0: alpha = 1, sigma = nan: must be finite and >= 0, "
+                                           "and sigma/alpha must rise with t"),
                                            "schedule.fn at t = 0.625: alpha = 0.375, sigma = nan: ",
                                            "schedule.fn at t = 1: alpha = 0, sigma = nan: "};
     (void)state;
