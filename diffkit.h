@@ -6664,7 +6664,7 @@ static int dkp_next_field(dkp_field *f, int parts) {
             f->allowed = f->texts + !*f->texts + row->name; /* 0: the end of a block */
             f->texts = f->allowed + row->allowed;
         }
-        f->of = twins && !noise && first ? DKP_OF_SCHEDULE : row->of;
+        f->of = twins && !noise && first ? (int)DKP_OF_SCHEDULE : row->of;
         if (!(f->of & parts) || (!first && !twins)) continue;
         f->facts = row->facts, f->at = row->at, f->kind = row->kind, f->name = f->allowed - row->name;
         if (twins && first) {
