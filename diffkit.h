@@ -83,6 +83,8 @@
          from within dk_next is refused with DK_ERROR_ORDER.
        - It does not: print, abort, read the clock or the locale, keep globals, or allocate when memory
          is passed in. It has no writable data.
+       - It raises no floating point exception but inexact and underflow, while numbers are finite: it runs where the others
+         trap. clang needs -ffp-exception-behavior=maytrap for that.
        - It takes less than 16 KiB of stack, compiled with -O2.
 
    >>words  WORDS AND LETTERS
@@ -1356,6 +1358,7 @@ static double dkp_atan(double x);
 static double dkp_asinh(double x);
 static double dkp_erfc(double x);
 static int dkp_finite(double v);
+static double dkp_over(double a, double b);
 
 /* Text without stdio: the library must run where there is none, and must not follow the locale. */
 typedef struct dkp_text {
@@ -1772,13 +1775,13 @@ enum {
 
 /* alpha and sigma at a noise level; pure noise, infinity, to the bit. */
 static dk_level dkp_scaled(int kept, double noise_level) {
-    double v = noise_level, turned = 1 / v;
+    double v = noise_level;
     dk_level l = {0, 0, 1};
     if (kept == DKP_KEEP_ALPHA) l.alpha = 1, l.sigma = v;
     else if (v >= HUGE_VAL) return l;
     else if (kept == DKP_KEEP_SUM) l.alpha = 1 / (1 + v), l.sigma = v / (1 + v);
     else if (kept == DKP_KEEP_SUB_VP) l.alpha = 2 / (v + dkp_sqrt(v * v + 4)), l.sigma = v * l.alpha;
-    else if (v > 1) l.sigma = 1 / dkp_sqrt(1 + turned * turned), l.alpha = turned * l.sigma;
+    else if (v > 1) l.sigma = 1 / dkp_sqrt(1 + 1 / v * (1 / v)), l.alpha = 1 / v * l.sigma;
     else l.alpha = 1 / dkp_sqrt(1 + v * v), l.sigma = v * l.alpha;
     return l;
 }
@@ -1822,7 +1825,7 @@ static dk_level dkp_vp_at(const dk_schedule *s, double t, dk_level *slope) {
     if (!sub) l.sigma = dkp_sqrt(l.sigma);
     if (!slope) return l;
     slope->alpha = -0.5 * (s->beta_min + t * span) * l.alpha;
-    slope->sigma = sub ? -2 * l.alpha * slope->alpha : -slope->alpha * l.alpha / l.sigma;
+    slope->sigma = sub ? -2 * l.alpha * slope->alpha : dkp_over(-slope->alpha * l.alpha, l.sigma);
     return l;
 }
 
@@ -1848,7 +1851,7 @@ static dk_level dkp_vp_cosine_at(const dk_schedule *s, double t, dk_level *slope
     l.t = t;
     if (!slope) return l;
     slope->alpha = -(dkp_pi / 2 / (1 + s->cosine_offset)) * dkp_sin(here) / dkp_cos(first);
-    slope->sigma = -l.alpha * slope->alpha / l.sigma;
+    slope->sigma = dkp_over(-l.alpha * slope->alpha, l.sigma);
     return l;
 }
 
@@ -2023,7 +2026,7 @@ static dk_level dkp_at_lambda(const dk_schedule *s, double lambda) { return dkp_
 static double dkp_in_unit(dk_unit unit, dk_level l) {
     switch (unit) {
     case DK_UNIT_SIGMA: return dk_noise_level(l);
-    case DK_UNIT_FLOW: return l.sigma / (l.alpha + l.sigma);
+    case DK_UNIT_FLOW: return dkp_finite(l.sigma) ? l.sigma / (l.alpha + l.sigma) : 1;
     case DK_UNIT_DATA: return l.alpha / (l.alpha + l.sigma);
     case DK_UNIT_LAMBDA: return dk_lambda(l);
     case DK_UNIT_C_NOISE: return -0.25 * dk_lambda(l);
@@ -2069,7 +2072,7 @@ static dk_level dkp_network_level(const dk_config *c, dk_level l) {
 
 static double dkp_round(double t, dk_rounding rounding) {
     if (rounding == DK_ROUND_DOWN) return floor(t);
-    if (rounding == DK_ROUND_NONE) return t;
+    if (rounding == DK_ROUND_NONE || !dkp_finite(t)) return t;
     double down = floor(t), rest = t - down; /* ties to even */
     return rest < 0.5 || (rest <= 0.5 && fmod(down, 2) == 0) ? down : down + 1;
 }
@@ -2098,11 +2101,15 @@ static dkp_model dkp_model_at(const dk_config *c, const dk_level *l, const dk_le
     }
     dk_level n = dkp_network_level(c, *l);
     double a = n.alpha, s = n.sigma;
+    if (!dkp_finite(s)) { /* no network is told that */
+        m.condition = s;
+        return m;
+    }
     double norm2 = a * a + s * s;
     double scale =
         l->alpha > l->sigma ? a / l->alpha : s / l->sigma; /* the better conditioned of two equals */
     switch (c->prediction) {
-    case DK_PREDICT_EPS: m.d_x = 1 / a, m.d_f = -s / a; break;
+    case DK_PREDICT_EPS: m.d_x = dkp_over(1, a), m.d_f = -dkp_over(s, a); break;
     case DK_PREDICT_V:
         m.d_x = a / norm2, m.d_f = -s / norm2;
         m.n_x = s / norm2, m.n_f = a / norm2;
@@ -2112,13 +2119,13 @@ static dkp_model dkp_model_at(const dk_config *c, const dk_level *l, const dk_le
         m.n_x = 1 / (a + s), m.n_f = a / (a + s);
         break;
     case DK_PREDICT_SCORE:
-        m.d_x = 1 / a, m.d_f = s * s / a;
+        m.d_x = dkp_over(1, a), m.d_f = dkp_over(s * s, a);
         m.n_f = s > 0 ? -s : HUGE_VAL;
         break;
     case DK_PREDICT_DEFAULT:
     case DK_PREDICT_X0:
     case DK_PREDICT_EDM:
-    case DK_PREDICT_COUNT: m.n_x = 1 / s, m.n_f = -a / s; break;
+    case DK_PREDICT_COUNT: m.n_x = dkp_over(1, s), m.n_f = -dkp_over(a, s); break;
     }
     m.input_scale = c->network_schedule.family == DK_FAMILY_DEFAULT ? 1 : scale;
     m.d_x *= m.input_scale, m.n_x *= m.input_scale;
@@ -2238,8 +2245,9 @@ static double dkp_iddpm_level(const dk_layout *g, int wanted, int *found) {
     double scale = 0.5 * dkp_pi / M / (g->b + 1);
     double high = dk_noise_level(g->noisy), low = dk_noise_level(g->clean), u = 0;
     *found = 0;
-    for (int j = M; j >= 0 && u <= high; j--) {
+    for (int j = M; u <= high; j--) {
         if (u >= low && (*found)++ == wanted) return u;
+        if (j == 0) break;
         double ratio = dkp_sin((j - 1) * scale) / dkp_sin(j * scale);
         ratio *= ratio;
         u = dkp_sqrt((u * u + 1) / (ratio > g->a ? ratio : g->a) - 1);
@@ -2486,7 +2494,7 @@ static dk_layout dkp_start_layout(const dk_config *c) {
     const dkp_spacing *own = dkp_spacing_of(&c->grid);
     dk_layout g;
     memset(&g, 0, sizeof g);
-    g.c = c, g.s = &c->schedule;
+    g.c = c, g.s = &c->schedule, g.noisy.alpha = g.clean.alpha = 1;
     if (dkp_ranged(&c->grid)) g.noisy = dkp_range_end(c, 1), g.clean = dkp_range_end(c, 0);
     g.a = fabs(c->grid.a) > 0 ? c->grid.a : own->a, g.b = fabs(c->grid.b) > 0 ? c->grid.b : own->b;
     g.n = c->grid.n ? c->grid.n : own->n;
@@ -3017,10 +3025,13 @@ static dk_vec dkp_add_noise(dk_recorder *r, dk_vec x, double up) {
     return dkp_add_noise_between(r, x, up, &r->from, &r->to);
 }
 
+/* Of a variance; a way that leads down has none. */
+static double dkp_root(double v) { return v > 0 ? dkp_sqrt(v) : 0; }
+
 /* The state, noised from one level up to another. */
 static dk_vec dkp_noised_up(dk_recorder *r, const dk_level *from, const dk_level *to) {
     double kept = to->alpha / from->alpha, carried = kept * from->sigma;
-    double up = dkp_sqrt((to->sigma - carried) * (to->sigma + carried));
+    double up = dkp_root((to->sigma - carried) * (to->sigma + carried));
     return dkp_add_noise_between(r, dkr_scale(kept, r->x), up, from, to);
 }
 
@@ -3276,7 +3287,7 @@ static dkp_split dkp_split_between(dk_recorder *r, const dk_level *from, const d
         /* sigma_from would be `carried` if nothing were removed; sigma_down may fall below 0 */
         double carried = from->sigma * (to->alpha / from->alpha);
         split.down.sigma = sigma - eta * (carried - sigma);
-        split.up = dkp_sqrt(eta * (carried - sigma) * (carried + sigma));
+        split.up = dkp_root(eta * (carried - sigma) * (carried + sigma));
         return split;
     } else { /* DDIM, Song et al. 2020, eq. 16 in terms of r; never more noise than the level has */
         double kept = 1 - (law == DK_LAW_ANCESTRAL ? eta * eta : 1) * (1 - ratio) * (1 + ratio);
@@ -3285,10 +3296,10 @@ static dkp_split dkp_split_between(dk_recorder *r, const dk_level *from, const d
     }
     double lowest = dk_noise_level(r->last) * to->alpha;
     if (dkp_quirk(r, DK_QUIRK_ABOVE_LAST) && split.down.sigma < lowest) split.down.sigma = lowest;
-    split.up = dkp_sqrt((sigma - split.down.sigma) * (sigma + split.down.sigma));
+    split.up = dkp_root((sigma - split.down.sigma) * (sigma + split.down.sigma));
     if (law == DK_LAW_DDPM_LARGE) { /* variance of x_from given x_to: Ho et al. 2020, sec. 3.2 */
         double carried = from->alpha / to->alpha * sigma;
-        split.up = eta * dkp_sqrt((from->sigma - carried) * (from->sigma + carried));
+        split.up = eta * dkp_root((from->sigma - carried) * (from->sigma + carried));
     }
     return split;
 }
@@ -3402,6 +3413,11 @@ static void dkp_apply_rule(const dk_recorder *r, int n, double H, double *moment
     if (rule == DK_RULE_GRADIENT) moment[1] = r->sampler.gamma - 1;
 }
 
+/* Whether steps count as equally long. */
+static int dkp_even(const dk_recorder *r) {
+    return r->sampler.rule == DK_RULE_UNIFORM || r->sampler.rule == DK_RULE_GRADIENT;
+}
+
 /* The average over the step of the polynomial through the newest n vectors. The step runs from axis value `from`
    over `span`; H is the exponent of the weight, 0 for classical methods. This one formula is Adams, DPM-Solver
    multistep, UniP and UniC, RES, DEIS in rho and log rho, and SA-Solver: their rules differ in the moments alone. */
@@ -3411,7 +3427,7 @@ static dk_vec dkp_average(const dk_recorder *r, const dkp_history *past, int n, 
     dk_rule rule = r->sampler.rule;
     /* a corrector's or a singlestep method's newest node lies in the step */
     int ahead = (past->at[0] - from) / span > 1e-9;
-    int even = rule == DK_RULE_UNIFORM || rule == DK_RULE_GRADIENT, omit = -1, count = 0, at[MOST];
+    int even = dkp_even(r), omit = -1, count = 0, at[MOST];
     double node[MOST], basis[MOST], moment[MOST] = {0}, weight[MOST] = {0};
     dk_vec other;
     if (dkp_other_average(r, past, n, from, span, &other)) return other;
@@ -3461,13 +3477,13 @@ static dkp_point dkp_point_at(const dk_recorder *r, const dk_level *l) {
     dkp_point at = {0, 1, 0, 0};
     if (gauge == DK_GAUGE_NATIVE) {
         dk_level slope = dkp_slope_at(&r->config->schedule, l->t);
-        at.u = l->t, at.p = slope.sigma / l->sigma, at.q = slope.alpha - l->alpha * at.p;
+        at.u = l->t, at.p = dkp_over(slope.sigma, l->sigma), at.q = slope.alpha - l->alpha * at.p;
     } else if (gauge == DK_GAUGE_VP) {
         at.u = dkp_angle(*l), at.scale = dkp_sqrt(l->alpha * l->alpha + l->sigma * l->sigma);
-        at.p = l->alpha / l->sigma / at.scale, at.q = -at.scale / l->sigma; /* cot u/scale, -1/sin u */
+        at.p = dkp_over(l->alpha, l->sigma) / at.scale, at.q = -dkp_over(at.scale, l->sigma); /* cot u/scale, -1/sin u */
     } else {
         at.scale = gauge == DK_GAUGE_FLOW ? l->alpha + l->sigma : l->alpha;
-        at.u = l->sigma / at.scale, at.p = 1 / l->sigma, at.q = -1 / at.u;
+        at.u = dkp_over(l->sigma, at.scale), at.p = dkp_over(1, l->sigma), at.q = -dkp_over(1, at.u);
     }
     return at;
 }
@@ -3480,6 +3496,12 @@ static dk_level dkp_level_in_gauge(const dk_recorder *r, double u) {
 /* A share of the way through the step in t. */
 static dk_level dkp_level_in_time(const dk_recorder *r, double share) {
     return dkp_at_t(&r->config->schedule, r->from.t + share * (r->to.t - r->from.t));
+}
+
+/* Whether a step in the gauge is of finite length; one that is not is refused. */
+static int dkp_has_length(dk_recorder *r, double h) {
+    if (!dkp_finite(h)) dkp_refuse_at(r, "sampler.gauge: a coefficient is not finite", &r->from);
+    return dkp_finite(h);
 }
 
 /* From the state x at `from` along a slope, times its share of the step h: straight in the gauge's coordinates; or, for
@@ -3500,7 +3522,8 @@ static dk_vec dkp_transfer(const dk_recorder *r, const dk_level *from, const dk_
 static dk_vec dkp_runge_kutta_to(dk_recorder *r, const dkp_tableau *tableau, dk_level end, dk_vec D0) {
     int plain = end.sigma > 0 || r->sampler.plain_last, stages = end.sigma > 0 ? tableau->stages : 1;
     int noisy = end.sigma < r->to.sigma, pseudo = r->sampler.gauge == DK_GAUGE_PSEUDO;
-    double u = dkp_point_at(r, &r->from).u, h = dkp_point_at(r, &end).u - u;
+    double u = dkp_point_at(r, &r->from).u, last = dkp_point_at(r, &end).u, h = dkp_finite(u) ? last - u : u;
+    if (!dkp_has_length(r, plain ? h : u)) return dkr_zero;
     dk_vec K[DK_MAX_STAGES], D = dkr_zero; /* a slope that is not taken is zero */
     memset(K, 0, sizeof K);
     for (int i = 0; i < stages; i++) {
@@ -3566,6 +3589,7 @@ static dk_vec dkp_classical_step(dk_recorder *r, const dkp_multistep *m, double 
     double h = dkp_point_at(r, down).u - start;
     if ((to->sigma <= 0 && !r->sampler.plain_last) || dkp_point_at(r, &m->from).scale <= 0)
         return dkp_ddim_step(&m->from, down, m->x, m->D);
+    if (!dkp_has_length(r, h)) return dkr_zero;
     return dkp_transfer(r, &m->from, down, m->x, h, 1, dkp_average(r, &m->past, nodes, start, h, 0));
 }
 
@@ -3632,7 +3656,7 @@ static void dkp_multistep_advance(dk_recorder *r, dkp_multistep *m) {
     dkp_multistep_evaluate(r, m, &r->from, left);
     m->from = r->from, m->x = r->x, m->split = dkp_noise_split(r, s->eta, s->law);
     int nodes = dkp_nodes(r, s->order, m->past.count, left);
-    if (!m->classical && !dkp_finite(m->past.at[0]))
+    if (!(m->classical && dkp_even(r)) && !dkp_finite(m->past.at[0]))
         m->past.count = 0, nodes = 1; /* no interpolation across an infinite gap */
     if (in_D && nodes > 1 && dkp_quirk(r, DK_QUIRK_UNCOND_PAST)) m->past.v[0] = m->U;
     m->noise = dkp_add_noise(r, dkr_zero, m->split.up);
@@ -3771,7 +3795,7 @@ static void dkp_record_dpm2(dk_recorder *r) {
     while (dkr_step(r)) {
         dkp_split split = dkp_noise_split(r, r->sampler.eta, r->sampler.law);
         double u = dkp_point_at(r, &r->from).u, last = dkp_point_at(r, &split.down).u;
-        double at = (dkp_sqrt(u * last) - u) / (last - u);
+        double at = dkp_finite(u) && dkp_finite(last) ? (dkp_root(u * last) - u) / (last - u) : 0;
         const dkp_tableau tableau = {2, 0, {at, 0, 1}};
         dkp_runge_kutta_to(r, &tableau, split.down, dkr_zero);
         if (split.down.sigma > 0 || !dkp_quirk(r, DK_QUIRK_DRY_BOTTOM))
@@ -3826,7 +3850,7 @@ static void dkp_predict(dk_recorder *r, const dk_level *from, const dk_level *to
         dk_level slope = dkp_slope_at(&r->config->schedule, r->from.t);
         a = 1 + h * slope.alpha / r->from.alpha, G2 = 2 * sigma * (h * slope.sigma - sigma * (a - 1));
     }
-    double kept = 2 - a, gain = 0.5 * (1 + s->eta * s->eta) * G2, up = s->eta * dkp_sqrt(G2);
+    double kept = 2 - a, gain = 0.5 * (1 + s->eta * s->eta) * G2, up = s->eta * dkp_root(G2);
     if (s->sde.predictor == DK_PREDICTOR_ANCESTRAL) { /* DDIM's step down, in terms of the score */
         dkp_split split = dkp_split_between(r, from, to, s->eta, s->law);
         kept = 1 / a, gain = (kept - split.down.sigma / from->sigma) * from->sigma * from->sigma;
@@ -5474,6 +5498,9 @@ static double dkp_exp_less(double x, double tail, double less) {
     return (sum.hi + (sum.lo + (r.lo + r.hi * r.hi * dkp_polynomial(P, 12, r.hi)))) * first * second;
 }
 
+/* a / b, infinite where b = 0. Formulas have infinite numbers at sigma = 0 and alpha = 0, which weigh nothing or are refused. */
+static double dkp_over(double a, double b) { return b < 0 || b > 0 ? a / b : a < 0 ? -HUGE_VAL : HUGE_VAL; }
+
 static double dkp_exp(double x) { return dkp_exp_less(x, 0, 0); }
 static double dkp_expm1(double x) { return dkp_exp_less(x, 0, 1); }
 
@@ -5502,8 +5529,9 @@ static const double dkp_log_R[] = {0.2,
 
 static double dkp_log(double x) {
     int e;
-    double f = dkp_mantissa(x, &e), s = f / (2 + f), z = s * s, half = 0.5 * f * f;
+    double f = dkp_mantissa(x, &e);
     if (!(fabs(f) < 1)) return f;
+    double s = f / (2 + f), z = s * s, half = 0.5 * f * f;
     double R = z * (0.6666666666666666 + 2 * z * dkp_polynomial(dkp_log_R, 8, z));
     return e * 0.6931471805601177 - (half - (s * (half + R) - e * 1.7239444525614835e-13) - f);
 }
@@ -5813,7 +5841,8 @@ DK_API int dk_version(void) { return DK_VERSION; }
 
 DK_API const char *dk_message(const dk_config *c) { return c ? c->message : "config = NULL"; }
 
-static int dkp_finite(double v) { return v - v == 0; }
+/* From the bits: nothing is computed, so nothing traps where the host program lets floating point exceptions trap. */
+static int dkp_finite(double v) { return (dkp_double_bits(v) >> 52 & 0x7FF) < 0x7FF; }
 
 /* Whether a decimal text rounds to something above the double of these bits, ties to even. Its first digit that is not 0
    stands for 10^decade. */
@@ -7007,7 +7036,7 @@ static int dkp_read_fraction(const char **text, double *v) {
     if (!dkp_read_real(text, v)) return 0;
     for (char sign = **text; sign == '/' || sign == '*'; sign = **text) {
         if (++*text, !dkp_read_real(text, &factor)) return 0;
-        *v = sign == '/' ? *v / factor : *v * factor;
+        *v = sign == '/' ? dkp_over(*v, factor) : *v * factor;
     }
     return dkp_finite(*v);
 }
@@ -7901,7 +7930,7 @@ static dkp_verdict dkp_judgement(const dk_run *run) {
            safety = dkp_or(control->safety, 0.9), error = dkp_worst(run, 0);
     double order = s->eta > 0 ? 1.5 : s->order;
     int smooth = control->law == DK_CONTROL_SMOOTH, first = p->accepted + p->rejected == 0;
-    double now = 1 / (error + (smooth ? 1e-8 : 0)), before = first ? now : p->inverse_error[0];
+    double now = 1 / (smooth ? error + 1e-8 : error > 1e-30 ? error : 1e-30), before = first ? now : p->inverse_error[0];
     double factor =
         dkp_pow(before, -(P + 2 * D) / order) * dkp_pow(first ? now : p->inverse_error[1], D / order);
     if (fabs(P) + fabs(I) + fabs(D) <= 0) I = 1;
@@ -8186,18 +8215,22 @@ static dk_noise_request dkp_request(const dk_run *run, int draw) {
     return q;
 }
 
-/* v - v is 0 for every finite v and NaN for the others. Four stretches of n are looked at side by side, since memory gives
-   more at a time where it is read in several places. n is a constant where these two are called. */
-DKP_INLINE int dkp_bad(const dk_real *v, size_t n) {
-    int bad = 0;
-    for (size_t j = 0; j < n; j++) {
-        dk_real a = v[j], b = v[j + n], c = v[j + 2 * n], d = v[j + 3 * n];
-        bad |= !((a - a) + (b - b) + (c - c) + (d - d) >= 0);
-    }
-    return bad;
+/* Where all bits of the exponent are set, as NaN and infinity have them, adding its lowest one carries into the sign's place.
+   To compute with such a number would trap where floating point exceptions do. */
+DKP_INLINE uint32_t dkp_carry_real(dk_real v) {
+    if (sizeof v == sizeof(float)) return (dkp_bits((float)v) & 0x7FFFFFFFu) + 0x800000u;
+    return ((uint32_t)(dkp_double_bits((double)v) >> 32) & 0x7FFFFFFFu) + 0x100000u;
 }
 
-/* Where all bits of the exponent are set, adding its lowest one carries into the sign's place. */
+/* Four stretches of n are looked at side by side, since memory gives more at a time where it is read in several places.
+   n is a constant where these two are called. */
+DKP_INLINE int dkp_bad(const dk_real *v, size_t n) {
+    uint32_t all = 0;
+    for (size_t j = 0; j < n; j++)
+        all |= dkp_carry_real(v[j]) | dkp_carry_real(v[j + n]) | dkp_carry_real(v[j + 2 * n]) | dkp_carry_real(v[j + 3 * n]);
+    return (int)(all >> 31);
+}
+
 DKP_INLINE unsigned dkp_carry(uint16_t h, uint16_t lowest) { return (h & 0x7FFFu) + lowest; }
 
 DKP_INLINE int dkp_bad_half(const uint16_t *h, uint16_t lowest, size_t n) {
@@ -8212,7 +8245,7 @@ DKP_INLINE int dkp_bad_half(const uint16_t *h, uint16_t lowest, size_t n) {
 DKP_INLINE size_t dkp_bad_from(const dk_real *v, size_t i, size_t end) {
     while (i + 4 * DKP_TILE <= end && !dkp_bad(v + i, DKP_TILE)) i += 4 * DKP_TILE;
     while (i + 4 * DKP_LOOK <= end && !dkp_bad(v + i, DKP_LOOK)) i += 4 * DKP_LOOK;
-    while (i < end && v[i] - v[i] >= 0) i++;
+    while (i < end && !(dkp_carry_real(v[i]) >> 31)) i++;
     return i;
 }
 
@@ -9222,11 +9255,14 @@ static void dkp_count_timesteps(dk_recorder *r) {
 
 /* Where a stage at a share of t, or of its square root, stands, as a share of the way in lambda. */
 static double dkp_stage_in_time(dk_recorder *r, double share) {
-    double a = r->from.t, b = r->to.t, root = dkp_sqrt(a) + share * (dkp_sqrt(b) - dkp_sqrt(a));
+    double here = dkp_gauge_lambda(r, &r->from), h = dkp_gauge_lambda(r, &r->to) - here;
+    if (!dkp_finite(h)) return HUGE_VAL; /* such steps have no stages */
     dk_level level = dkp_level_in_time(r, share);
-    if (dkp_quirk(r, DK_QUIRK_TIME_QUADRATIC)) level = dkp_at_t(&r->config->schedule, root * root);
-    double here = dkp_gauge_lambda(r, &r->from);
-    return (dkp_gauge_lambda(r, &level) - here) / (dkp_gauge_lambda(r, &r->to) - here);
+    if (dkp_quirk(r, DK_QUIRK_TIME_QUADRATIC)) {
+        double a = dkp_sqrt(r->from.t), root = a + share * (dkp_sqrt(r->to.t) - a);
+        level = dkp_at_t(&r->config->schedule, root * root);
+    }
+    return (dkp_gauge_lambda(r, &level) - here) / h;
 }
 
 /* D of the stage that ComfyUI's singlestep methods have behind alpha = 0. */
@@ -9279,9 +9315,11 @@ static dk_level dkp_bin(dk_recorder *r, int k, int n) {
     const dk_schedule *s = &r->config->schedule;
     if (k < 0) return dkp_at_sigma(s, 0);
     if (s->family != DK_FAMILY_VP) return dkp_at_t(s, n > 1 ? s->t_max * k / (n - 1) : 0);
-    if (s->beta_max > n)
+    if (s->beta_max > n) {
         dkr_refuse(r, r->sampler.quirk > 1 ? "sampler.quirk" : "steps", n,
                    ">= schedule.beta_max with sampler.bins");
+        return r->from;
+    }
     dk_schedule table = dk_vp_discrete(DK_BETAS_LINEAR, n, s->beta_min / n, s->beta_max / n);
     return dkp_at_t(&table, k);
 }
