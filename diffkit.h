@@ -474,7 +474,8 @@ typedef enum dk_gauge {
 /* How much of a step is made good by fresh noise: the level sigma_down to which the deterministic step goes
    before noise brings it up. r = noise level after / before the step. */
 typedef enum dk_noise_law {
-    DK_LAW_DEFAULT,   /* SDE for exponential multistep and Runge-Kutta methods and SEEDS, else ANCESTRAL */
+    DK_LAW_DEFAULT, /* SDE for exponential multistep and Runge-Kutta methods and SEEDS, SDE_NOISE for exponential multistep
+                       methods with noise prediction, else ANCESTRAL */
     DK_LAW_ANCESTRAL, /* sigma_up = sigma eta sqrt(1 - r^2); DDIM's eta, DDPM at 1, k-diffusion's ancestral */
     DK_LAW_SDE,       /* sigma_down = sigma r^eta; SDE-DPM-Solver++; equal to ANCESTRAL at eta = 0 and 1 */
     DK_LAW_DDPM_LARGE, /* sigma_down as ANCESTRAL at 1; noise of the forward step's variance (DDPM's beta_t) */
@@ -565,7 +566,8 @@ typedef struct dk_sampler {
     int corrector;         /* multistep: nodes of the corrector, the new one included; 0: none */
     int pece;              /* evaluate again after the corrector */
     int lower_order_final; /* multistep: no more nodes than steps left before sigma = 0 */
-    int plain_last;        /* classical, predictors: an ordinary step to sigma = 0 instead of x = alpha D */
+    int plain_last; /* classical, predictors: an ordinary step to sigma = 0 instead of x = alpha D. Without it Runge-Kutta
+                       methods make one, too, where the network knows sigma = 0 and tells the noise: on flow, say */
 
     /* Noise behind a step. */
     dk_noise_law law;
@@ -1214,7 +1216,7 @@ enum {
     Y(X, DK_QUIRK_UNCOND_PAST, 9, "uncond_past")         /* ComfyUI: RES with CFG++ averages U alone */ \
     Y(X, DK_QUIRK_CORRECT_LAST, 10, "correct_last")      /* diffusers: the last step is corrected, too */ \
     Y(X, DK_QUIRK_UNCORRECTED, 11, "uncorrected")        /* diffusers: `quirk` first steps are not corrected */ \
-    Y(X, DK_QUIRK_FROM_DOWN, 12, "from_down")            /* ComfyUI: RES measures past nodes from sigma_down */ \
+    Y(X, DK_QUIRK_EULER_TO_DATA, 12, "euler_to_data")    /* k-diffusion: a Runge-Kutta step to sigma = 0 is Euler's */ \
     Y(X, DK_QUIRK_STRIDE, 13, "stride")                  /* diffusers: DDIM's steps are `quirk` long in t; 0: T/steps */ \
     Y(X, DK_QUIRK_TOLD_END, 14, "told_end")              /* diffusers: inverse DDIM's network is told the step's end */ \
     Y(X, DK_QUIRK_PSEUDO_V, 15, "pseudo_v")              /* diffusers: PNDM averages v where that is predicted */ \
@@ -2064,6 +2066,10 @@ typedef struct dkp_model {
         n_f; /* the noise, (x - alpha D)/sigma, is n_x x + n_f F; infinite where the network cannot tell */
 } dkp_model;
 
+static const dk_schedule *dkp_network_schedule(const dk_config *c) {
+    return c->network_schedule.family == DK_FAMILY_DEFAULT ? &c->schedule : &c->network_schedule;
+}
+
 /* The network's own level of the same noise level, and what divides x to get into its scaling. */
 static dk_level dkp_network_level(const dk_config *c, dk_level l) {
     if (c->network_schedule.family == DK_FAMILY_DEFAULT) return l;
@@ -2079,8 +2085,7 @@ static double dkp_round(double t, dk_rounding rounding) {
 
 /* The number that the network is told at a level of the sampler's. It knows the timesteps 0 .. T-1. */
 static double dkp_told(const dk_config *c, dk_level l) {
-    const dk_schedule *s =
-        c->network_schedule.family == DK_FAMILY_DEFAULT ? &c->schedule : &c->network_schedule;
+    const dk_schedule *s = dkp_network_schedule(c);
     dk_level n = dkp_network_level(c, l);
     if (s->family == DK_FAMILY_VP_DISCRETE && n.t < 0 && n.sigma > 0) n.t = 0;
     return dkp_round(dkp_in_unit(c->condition, n) * c->condition_scale, c->condition_rounding);
@@ -3344,20 +3349,23 @@ static void dkp_record_ddim(dk_recorder *r) {
     }
 }
 
+/* The noise that the network told at sigma = 0, where it was asked last. */
+static dk_vec dkp_noise_in(dk_recorder *r, const dk_level *l) {
+    const dk_term *t;
+    dk_term value;
+    for (int i = dkp_terms(r->own->noise, &value, &t); i > 0; i--)
+        if (!dkp_finite((t++)->c))
+            dkp_refuse_at(
+                r, "prediction: x0 and score cannot give the noise where sigma = 0 (use eps, v or velocity)", l);
+    return r->own->noise;
+}
+
 /* The step from clean data, for every sampler: alpha D + sigma N, with the noise N that the network tells, since D,
    which is the data, says nothing. */
 static void dkp_record_from_data(dk_recorder *r) {
     while (dkr_step(r)) {
-        dk_vec guidance, D = dkp_direction(r, r->x, &r->from, &guidance);
-        const dk_term *t;
-        dk_term value;
-        for (int i = dkp_terms(r->own->noise, &value, &t); i > 0; i--)
-            if (!dkp_finite((t++)->c))
-                dkp_refuse_at(
-                    r,
-                    "prediction: x0 and score cannot give the noise where sigma = 0 (use eps, v or velocity)",
-                    &r->from);
-        r->x = dkp_add(dkr_mix(r->to.alpha, D, r->to.sigma, r->own->noise), dkr_scale(r->to.alpha, guidance));
+        dk_vec guidance, D = dkp_direction(r, r->x, &r->from, &guidance), N = dkp_noise_in(r, &r->from);
+        r->x = dkp_add(dkr_mix(r->to.alpha, D, r->to.sigma, N), dkr_scale(r->to.alpha, guidance));
     }
 }
 
@@ -3458,7 +3466,8 @@ static int dkp_nodes(const dk_recorder *r, int wanted, int have, int left) {
     return wanted < have ? wanted : have;
 }
 
-/* Where a level stands in a gauge: X = x/scale, and the probability-flow ODE is dX/du = p x + q D. */
+/* Where a level stands in a gauge: X = x/scale, and the probability-flow ODE is dX/du = p x + q D; where sigma = 0,
+   p N + q D with the noise N that the network tells. */
 typedef struct dkp_point {
     double u, scale, p, q;
 } dkp_point;
@@ -3471,19 +3480,23 @@ static dk_gauge dkp_gauge(const dk_recorder *r) { /* the same for the whole run 
     return dkp_flow_unit(&r->config->schedule) || pure_noise ? DK_GAUGE_FLOW : DK_GAUGE_VE;
 }
 
-/* In x = a x0 + b eps the ODE is dx/du = (b'/b) x + (a' - a b'/b) D. */
+/* In x = a x0 + b eps the ODE is dx/du = a' D + b' N = (b'/b) x + (a' - a b'/b) D. */
 static dkp_point dkp_point_at(const dk_recorder *r, const dk_level *l) {
     dk_gauge gauge = dkp_gauge(r);
     dkp_point at = {0, 1, 0, 0};
     if (gauge == DK_GAUGE_NATIVE) {
         dk_level slope = dkp_slope_at(&r->config->schedule, l->t);
-        at.u = l->t, at.p = dkp_over(slope.sigma, l->sigma), at.q = slope.alpha - l->alpha * at.p;
+        at.u = l->t, at.p = slope.sigma, at.q = slope.alpha;
+        if (l->sigma > 0) at.p /= l->sigma, at.q -= l->alpha * at.p;
     } else if (gauge == DK_GAUGE_VP) {
         at.u = dkp_angle(*l), at.scale = dkp_sqrt(l->alpha * l->alpha + l->sigma * l->sigma);
-        at.p = dkp_over(l->alpha, l->sigma) / at.scale, at.q = -dkp_over(at.scale, l->sigma); /* cot u/scale, -1/sin u */
+        at.p = 1;
+        if (l->sigma > 0) /* cot u/scale, -1/sin u */
+            at.p = l->alpha / l->sigma / at.scale, at.q = -at.scale / l->sigma;
     } else {
         at.scale = gauge == DK_GAUGE_FLOW ? l->alpha + l->sigma : l->alpha;
-        at.u = dkp_over(l->sigma, at.scale), at.p = dkp_over(1, l->sigma), at.q = -dkp_over(1, at.u);
+        at.u = dkp_over(l->sigma, at.scale), at.p = 1, at.q = gauge == DK_GAUGE_FLOW ? -1 : 0;
+        if (l->sigma > 0) at.p = 1 / l->sigma, at.q = -1 / at.u;
     }
     return at;
 }
@@ -3514,13 +3527,37 @@ static dk_vec dkp_transfer(const dk_recorder *r, const dk_level *from, const dk_
     return dkp_ddim_step(from, to, x, dkr_mix(1 / (share * a.q), slopes, -a.p / a.q, x));
 }
 
-/* One explicit Runge-Kutta step in the gauge, down to `end`. The ODE is singular at sigma = 0, so a step that
-   ends there is the first order one. D0: D where it begins; zero: it is evaluated. Returns the first slope.
+/* dX/du at the state x; where sigma = 0 that is the data. */
+static dk_vec dkp_slope(dk_recorder *r, const dk_level *l, dk_vec x, dk_vec D) {
+    dkp_point at = dkp_point_at(r, l);
+    return l->sigma > 0 ? dkr_mix(at.p, x, at.q, D) : dkr_mix(at.p, dkp_noise_in(r, l), at.q / l->alpha, x);
+}
+
+/* Whether the slope at sigma = 0 can be asked for: the network was trained there, tells the noise, and alone decides on D.
+   Else a step that ends there is the first order one, x = alpha D. */
+static int dkp_knows_data(const dk_recorder *r, const dk_level *end) {
+    const dk_config *c = r->config;
+    const dk_guidance *g = &c->guidance;
+    const dk_schedule *s = dkp_network_schedule(c);
+    if (dk_level_at(s, DK_UNIT_T, s->t_min).sigma > 0 || r->own->plan->own.masked > 1 || c->clip > 0 || r->sampler.cfg_pp ||
+        g->quantile > 0 || g->hook || g->schedule || g->space || g->projected)
+        return 0;
+    dkp_model m = dkp_model_at(c, end, end);
+    dkp_point at = dkp_point_at(r, end);
+    return dkp_finite(m.condition) && dkp_finite(m.d_x) && dkp_finite(m.n_x) && dkp_finite(m.n_f) &&
+           dkp_finite(at.p) && dkp_finite(at.q);
+}
+
+/* One explicit Runge-Kutta step in the gauge, down to `end`. D0: D where it begins; zero: it is evaluated. Returns the
+   first slope.
 
    Heun, for example, whose tableau is "1 | 1/2 1/2". In VE dX/du = (X - D)/u, so K_0 and K_1 are d and d' of Karras et
    al. 2022, alg. 1, lines 4 and 7, and the two calls of dkp_transfer are its lines 5 and 8. Euler is "1": K_0 alone. */
 static dk_vec dkp_runge_kutta_to(dk_recorder *r, const dkp_tableau *tableau, dk_level end, dk_vec D0) {
-    int plain = end.sigma > 0 || r->sampler.plain_last, stages = end.sigma > 0 ? tableau->stages : 1;
+    const dk_sampler *s = &r->sampler;
+    int first_order = end.sigma <= 0 && (s->warmup || dkp_quirk(r, DK_QUIRK_EULER_TO_DATA) ||
+                                         !(s->plain_last || dkp_knows_data(r, &end)));
+    int stages = first_order ? 1 : tableau->stages, plain = end.sigma > 0 || stages > 1 || s->plain_last;
     int noisy = end.sigma < r->to.sigma, pseudo = r->sampler.gauge == DK_GAUGE_PSEUDO;
     double u = dkp_point_at(r, &r->from).u, last = dkp_point_at(r, &end).u, h = dkp_finite(u) ? last - u : u;
     if (!dkp_has_length(r, plain ? h : u)) return dkr_zero;
@@ -3535,11 +3572,10 @@ static dk_vec dkp_runge_kutta_to(dk_recorder *r, const dkp_tableau *tableau, dk_
                          : fabs(c - 1) < 1e-12 && !noisy ? r->to
                          : pseudo                        ? dkp_level_in_time(r, c)
                                                          : dkp_level_in_gauge(r, u + c * h);
-        dkp_point at = dkp_point_at(r, &level);
         dk_vec x = r->x;
         if (i > 0) x = dkp_transfer(r, &r->from, &level, x, h, c, dkp_sum(i, a, K));
         D = i > 0 ? dkr_denoise(r, x, level) : D0.of ? D0 : dkp_denoise_first(r);
-        K[i] = dkp_forget_but(r, at_first, dkr_mix(at.p, x, at.q, D));
+        K[i] = dkp_forget_but(r, at_first, dkp_slope(r, &level, x, D));
     }
     dk_vec sum = stages > 1 ? dkp_sum(stages, &tableau->a[dkp_row(stages)], K) : K[0];
     dk_vec x =
@@ -3562,6 +3598,7 @@ typedef struct dkp_multistep {
     dk_level from;           /* where the last step began, */
     dk_vec x, noise;         /* its state there, and the noise behind it */
     dkp_split split;
+    double up; /* how far that noise went back on the axis */
 } dkp_multistep;
 
 static double dkp_axis(dk_recorder *r, int classical, const dk_level *l) {
@@ -3575,14 +3612,12 @@ static dk_vec dkp_noise_or_D(const dk_recorder *r, int noise, const dk_level *l,
 
 /* What is interpolated: the slope in the gauge; the noise; or D. */
 static dk_vec dkp_interpolant(dk_recorder *r, int classical, const dk_level *l, dk_vec D) {
-    if (classical) {
-        dkp_point at = dkp_point_at(r, l);
-        return dkr_keep(r, dkr_mix(at.p, r->x, at.q, D));
-    }
+    if (classical) return dkr_keep(r, dkp_slope(r, l, r->x, D));
     return dkr_keep(r, dkp_noise_or_D(r, r->sampler.noise_prediction, l, r->x, D));
 }
 
-/* X moves along the average of its slopes; at sigma = 0, where the ODE is singular, to alpha D. */
+/* X moves along the average of its slopes. The last step is mostly longer than those before it, which is no good to a
+   polynomial: to sigma = 0 it is the first order one. */
 static dk_vec dkp_classical_step(dk_recorder *r, const dkp_multistep *m, double start, const dk_level *to,
                                  int nodes) {
     const dk_level *down = &m->split.down;
@@ -3628,16 +3663,9 @@ static void dkp_multistep_estimate(dk_recorder *r, dkp_multistep *m, const dk_le
     else m->U = m->D;
 }
 
-/* Evaluates at level l; with a corrector repeats the step that led there with the new node. left: steps, as dkp_nodes
-   counts them. */
-static void dkp_multistep_evaluate(dk_recorder *r, dkp_multistep *m, const dk_level *l, int left) {
+/* Repeats the step that led to level l with the new node. left: steps, as dkp_nodes counts them. */
+static void dkp_multistep_correct(dk_recorder *r, dkp_multistep *m, const dk_level *l, int left) {
     const dk_sampler *s = &r->sampler;
-    double here = dkp_axis(r, m->classical, l);
-    dkp_multistep_estimate(r, m, l);
-    for (int i = 0; dkp_quirk(r, DK_QUIRK_FROM_DOWN) && i < m->past.count; i++)
-        m->past.at[i] += here - dkp_gauge_lambda(r, &m->split.down);
-    dkp_push(&m->past, here, dkp_interpolant(r, m->classical, l, m->D));
-    if (!s->corrector || m->past.count < 2 || m->steps <= m->as_predicted) return;
     int unipc = s->rule == DK_RULE_BH1 || s->rule == DK_RULE_BH2;
     int more = unipc || dkp_quirk(r, DK_QUIRK_COUNT_LAST); /* one node more than the predictor had */
     int nodes = dkp_nodes(r, s->corrector, m->past.count, left + 1 + more);
@@ -3646,6 +3674,18 @@ static void dkp_multistep_evaluate(dk_recorder *r, dkp_multistep *m, const dk_le
     if (!s->pece) return;
     dkp_multistep_estimate(r, m, l);
     m->past.v[0] = dkp_interpolant(r, m->classical, l, m->D);
+}
+
+/* Evaluates at level l. Nodes lie on the way that the step went without noise; afterwards all of it goes back up with the
+   state, which the noise brought there. */
+static void dkp_multistep_evaluate(dk_recorder *r, dkp_multistep *m, const dk_level *l, int left) {
+    const dk_sampler *s = &r->sampler;
+    double here = dkp_axis(r, m->classical, l);
+    dkp_multistep_estimate(r, m, l);
+    dkp_push(&m->past, here - m->up, dkp_interpolant(r, m->classical, l, m->D));
+    if (s->corrector && m->past.count > 1 && m->steps > m->as_predicted) dkp_multistep_correct(r, m, l, left);
+    for (int i = 1; i < m->past.count; i++) m->past.at[i] += m->up;
+    m->past.at[0] = here;
 }
 
 /* Evaluates where the step begins, and makes the step by what has been evaluated so far. */
@@ -3662,7 +3702,10 @@ static void dkp_multistep_advance(dk_recorder *r, dkp_multistep *m) {
     m->noise = dkp_add_noise(r, dkr_zero, m->split.up);
     r->x = dkp_add(dkp_multistep_step(r, m, m->past.at[0], &r->to, nodes), m->noise);
     if (in_D) m->past.v[0] = m->U;
-    m->steps++;
+    m->steps++, m->up = 0;
+    if (m->split.up > 0 && s->law != DK_LAW_SDE && s->law != DK_LAW_SDE_NOISE)
+        m->up = dkp_gauge_lambda(r, &r->to) - dkp_gauge_lambda(r, &m->split.down);
+    if (!dkp_finite(m->up)) m->past.count = 0, m->up = 0; /* all noise is new */
 }
 
 static void dkp_record_multistep(dk_recorder *r, int classical) {
@@ -3704,8 +3747,8 @@ static void dkp_record_multistep(dk_recorder *r, int classical) {
 static void dkp_record_exponential_adams(dk_recorder *r) {
     dkr_reads(r, "order rule gamma gauge noise_prediction cfg_pp corrector pece lower_order_final law eta "
                  "noise_min noise_max "
-                 "count_last euler_last dpm_v2 uncond_past correct_last uncorrected from_down stride");
-    if (!r->sampler.law) r->sampler.law = DK_LAW_SDE;
+                 "count_last euler_last dpm_v2 uncond_past correct_last uncorrected stride");
+    if (!r->sampler.law) r->sampler.law = r->sampler.noise_prediction ? DK_LAW_SDE_NOISE : DK_LAW_SDE;
     dkp_record_multistep(r, 0);
 }
 
@@ -3774,8 +3817,8 @@ static void dkp_record_er_sde(dk_recorder *r) {
 static void dkp_record_runge_kutta(dk_recorder *r) {
     dkp_tableau tableau = {1, 0, {0}};
     if (r->status == DK_OK) r->status = dkp_parse_tableau(r->sampler.tableau, &tableau, r->config->message);
-    dkr_reads(r, r->status == DK_OK && tableau.embedded ? "tableau gauge plain_last order"
-                                                        : "tableau gauge plain_last");
+    dkr_reads(r, r->status == DK_OK && tableau.embedded ? "tableau gauge plain_last euler_to_data order"
+                                                        : "tableau gauge plain_last euler_to_data");
     while (dkr_step(r)) dkp_runge_kutta_step(r, &tableau);
 }
 
@@ -3784,20 +3827,21 @@ static void dkp_record_runge_kutta(dk_recorder *r) {
 static void dkp_record_edm(dk_recorder *r) {
     double at = r->sampler.alpha[0];
     const dkp_tableau tableau = {2, 0, {at, 1 - 0.5 / at, 0.5 / at}};
-    dkr_reads(r, "alpha gauge plain_last");
+    dkr_reads(r, "alpha gauge plain_last euler_to_data");
     if (!(at > 0 && at <= 1)) dkr_refuse(r, "sampler.alpha", at, "> 0 and <= 1");
     while (dkr_step(r)) dkp_runge_kutta_step(r, &tableau);
 }
 
-/* DPM2: the midpoint method with its middle at the geometric mean of the noise levels, as in k-diffusion. */
+/* DPM2: the midpoint method with its middle at the geometric mean of the noise levels, as in k-diffusion. There is none
+   between a level and sigma = 0: that step is Euler's. */
 static void dkp_record_dpm2(dk_recorder *r) {
-    dkr_reads(r, "gauge plain_last law eta noise_min noise_max dry_bottom");
+    dkr_reads(r, "gauge law eta noise_min noise_max dry_bottom");
     while (dkr_step(r)) {
         dkp_split split = dkp_noise_split(r, r->sampler.eta, r->sampler.law);
         double u = dkp_point_at(r, &r->from).u, last = dkp_point_at(r, &split.down).u;
-        double at = dkp_finite(u) && dkp_finite(last) ? (dkp_root(u * last) - u) / (last - u) : 0;
-        const dkp_tableau tableau = {2, 0, {at, 0, 1}};
-        dkp_runge_kutta_to(r, &tableau, split.down, dkr_zero);
+        double at = dkp_finite(u) && last > 0 ? (dkp_sqrt(u * last) - u) / (last - u) : 0;
+        const dkp_tableau middle = {2, 0, {at, 0, 1}}, euler = {1, 0, {1}};
+        dkp_runge_kutta_to(r, split.down.sigma > 0 ? &middle : &euler, split.down, dkr_zero);
         if (split.down.sigma > 0 || !dkp_quirk(r, DK_QUIRK_DRY_BOTTOM))
             r->x = dkp_add_noise(r, r->x, split.up);
     }
@@ -9379,7 +9423,7 @@ static void dkp_record_deis_t(dk_recorder *r) {
 /* Heun++ (Carzit's sd-webui-samplers-scheduler): slopes at this, the next and the second next level, with weights
    proportional to noise levels; Heun's form in the last step but one, Euler in the last. */
 static void dkp_record_heunpp2(dk_recorder *r) {
-    dkr_reads(r, "gauge plain_last");
+    dkr_reads(r, "gauge");
     dk_level top = r->falling ? r->from : dkp_level(r, r->steps);
     double most = dkp_point_at(r, &top).u;
     while (dkr_step(r)) {
@@ -9403,7 +9447,7 @@ static void dkp_record_late_churn(dk_recorder *r) {
     double churn = r->sampler.churn;
     int as_evaluated = r->config->prediction == DK_PREDICT_V || r->sampler.quirk > 0;
     dkp_tableau tableau = {1, 0, {0}};
-    dkr_reads(r, "tableau gauge plain_last quirk");
+    dkr_reads(r, "tableau gauge euler_to_data quirk");
     if (r->status == DK_OK) r->status = dkp_parse_tableau(r->sampler.tableau, &tableau, r->config->message);
     r->sampler.churn = 0;
     while (dkr_step(r)) {
@@ -9474,7 +9518,7 @@ static const dk_sampler_info dkp_peer_samplers[] = {
     DKP_ROW("dpm_solver_fast", dkp_record_dpm_fast, "order=3 rule=dpm noise_prediction=1 above_last=1", 3, 3, "Lu et al. 2022, app. D.3; k-diffusion's dpm_fast"),
     DKP_ROW("dpmpp_2s_levels", dkp_record_singlestep_on_levels, "order=2 rule=dpm", 2, 1, "diffusers' DPMSolverSinglestepScheduler"),
     {"euler_late_churn", dkp_record_late_churn, "1", NULL, "", 1, 1, "diffusers' EulerDiscreteScheduler with churn"},
-    {"heun_late_churn", dkp_record_late_churn, "1 | 1/2 1/2", NULL, "", 2, 2, "diffusers' FlowMatchHeunDiscreteScheduler with churn"},
+    {"heun_late_churn", dkp_record_late_churn, "1 | 1/2 1/2", NULL, "euler_to_data=1", 2, 2, "diffusers' FlowMatchHeunDiscreteScheduler with churn"},
 };
 /* clang-format on */
 #undef DKP_ROW
@@ -10151,14 +10195,16 @@ DKP_SMALL
 /* What names stand for, "=" for the library's own name, "-" for nothing; then the names. */
 #define DKP_BOTH(sampler, grid, settings, note, names) sampler "\0" grid "\0" settings "\0" note "\0" names "\0\0"
 #define DKP_SAMPLER(sampler, names) DKP_BOTH(sampler, "-", "", "", names)
+#define DKP_ENDS_EULER(sampler, names) DKP_BOTH(sampler, "-", "euler_to_data=1", "", names)
 #define DKP_GRID(grid, names) DKP_BOTH("-", grid, "", "", names)
 static const char dkp_of_comfyui[] =
-    DKP_SAMPLER("=", "euler\0heun\0heunpp2\0exp_heun_2_x0\0exp_heun_2_x0_sde\0lms\0lcm\0ipndm\0ipndm_v\0res_multistep\0"
+    DKP_SAMPLER("=", "euler\0heunpp2\0exp_heun_2_x0\0exp_heun_2_x0_sde\0lms\0lcm\0ipndm\0ipndm_v\0res_multistep\0"
         "gradient_estimation\0er_sde\0seeds_2\0seeds_3\0ddim\0euler_cfg_pp\0dpmpp_2s_ancestral_cfg_pp\0dpmpp_2m_cfg_pp\0"
-        "res_multistep_cfg_pp\0gradient_estimation_cfg_pp\0dpmpp_sde\0dpmpp_2m\0dpmpp_2m_sde\0dpmpp_3m_sde")
+        "res_multistep_cfg_pp\0res_multistep_ancestral_cfg_pp\0gradient_estimation_cfg_pp\0dpmpp_sde\0dpmpp_2m\0"
+        "dpmpp_2m_sde\0dpmpp_3m_sde\0res_multistep_ancestral")
+    DKP_ENDS_EULER("heun", "heun")
     DKP_BOTH("ddpm", "-", "", "on flow models: gauge=flow", "ddpm")
     DKP_BOTH("euler_ancestral_cfg_pp", "-", "fresh_pure=1", "", "euler_ancestral_cfg_pp")
-    DKP_BOTH("res_multistep_ancestral_cfg_pp", "-", "from_down=1", "", "res_multistep_ancestral_cfg_pp")
     DKP_BOTH("euler_ancestral", "-", "", "on flow models: euler_ancestral_rf", "euler_ancestral")
     DKP_BOTH("dpmpp_2s_ancestral", "-", "", "on flow models: dpmpp_2s_ancestral_rf", "dpmpp_2s_ancestral")
     DKP_BOTH("dpm2", "-", "grid.final=replace", "", "dpm_2")
@@ -10170,7 +10216,6 @@ static const char dkp_of_comfyui[] =
     DKP_SAMPLER("dpmpp_3m_sde", "dpmpp_3m_sde_gpu")
     DKP_BOTH("dpmpp_2m_sde", "-", "rule=exact", "", "dpmpp_2m_sde_heun\0dpmpp_2m_sde_heun_gpu")
     DKP_BOTH("deis_t", "-", "deis_sum=1", "on flow models: gauge=flow", "deis")
-    DKP_BOTH("res_multistep_ancestral", "-", "from_down=1", "", "res_multistep_ancestral")
     DKP_BOTH("sa_solver", "-", "lower_order_final=1", "noise from 20% to 80% of the schedule only: noise_min, noise_max", "sa_solver")
     DKP_BOTH("sa_solver_pece", "-", "lower_order_final=1", "noise from 20% to 80% of the schedule only: noise_min, noise_max", "sa_solver_pece")
     DKP_BOTH("unipc", "-", "rule=bh1 lower_order_final=1 grid.final=replace", "", "uni_pc")
@@ -10190,7 +10235,7 @@ static const char dkp_of_a1111[] =
     DKP_SAMPLER("euler_ancestral", "Euler a\0k_euler_a\0k_euler_ancestral")
     DKP_SAMPLER("euler", "Euler\0k_euler")
     DKP_BOTH("lms", "-", "plain_last=1", "", "LMS\0k_lms")
-    DKP_SAMPLER("heun", "Heun\0k_heun")
+    DKP_ENDS_EULER("heun", "Heun\0k_heun")
     DKP_BOTH("dpm2", "-", "grid.final=replace", "", "DPM2\0k_dpm_2")
     DKP_BOTH("dpm2_ancestral", "-", "dry_bottom=1 grid.final=replace", "", "DPM2 a\0k_dpm_2_a")
     DKP_SAMPLER("dpmpp_2s_ancestral", "DPM++ 2S a\0k_dpmpp_2s_a")
@@ -10205,7 +10250,7 @@ static const char dkp_of_a1111[] =
     DKP_SAMPLER("ddim", "DDIM")
     DKP_SAMPLER("euler_cfg_pp", "DDIM CFG++\0ddim_cfgpp")
     DKP_SAMPLER("plms", "PLMS")
-    DKP_BOTH("heun", "karras", "grid.way=a1111_restart", "", "Restart")
+    DKP_BOTH("heun", "karras", "euler_to_data=1 grid.way=a1111_restart", "", "Restart")
     DKP_BOTH("unipc", "-", "rule=bh1 lower_order_final=1", "", "UniPC")
     DKP_GRID("linspace", "Uniform")
     DKP_GRID("karras", "Karras\0ka")
@@ -10221,7 +10266,7 @@ static const char dkp_of_a1111[] =
 static const char dkp_of_k_diffusion[] =
     DKP_SAMPLER("euler", "sample_euler")
     DKP_SAMPLER("euler_ancestral", "sample_euler_ancestral")
-    DKP_SAMPLER("heun", "sample_heun")
+    DKP_ENDS_EULER("heun", "sample_heun")
     DKP_SAMPLER("dpm2", "sample_dpm_2")
     DKP_BOTH("dpm2_ancestral", "-", "dry_bottom=1", "", "sample_dpm_2_ancestral")
     DKP_SAMPLER("dpmpp_2s_ancestral", "sample_dpmpp_2s_ancestral")
@@ -10247,7 +10292,7 @@ static const char dkp_of_diffusers[] =
     DKP_BOTH("ipndm", "-", "plain_last=1", "", "IPNDMScheduler")
     DKP_BOTH("euler", "-", "", "with churn: euler_late_churn", "EulerDiscreteScheduler\0EDMEulerScheduler")
     DKP_SAMPLER("euler_ancestral", "EulerAncestralDiscreteScheduler")
-    DKP_SAMPLER("heun", "HeunDiscreteScheduler\0FlowMatchHeunDiscreteScheduler")
+    DKP_ENDS_EULER("heun", "HeunDiscreteScheduler\0FlowMatchHeunDiscreteScheduler")
     DKP_SAMPLER("dpm2", "KDPM2DiscreteScheduler")
     DKP_SAMPLER("dpm2_ancestral", "KDPM2AncestralDiscreteScheduler")
     DKP_BOTH("lms", "-", "plain_last=1", "", "LMSDiscreteScheduler")
@@ -10264,7 +10309,7 @@ static const char dkp_of_diffusers[] =
     DKP_SAMPLER("lcm", "FlowMatchLCMScheduler")
     DKP_SAMPLER("euler", "FlowMapEulerDiscreteScheduler\0MiniMaxH3Scheduler")
     DKP_SAMPLER("euler_ancestral_rf", "LTXEulerAncestralRFScheduler")
-    DKP_BOTH("heun", "-", "churn=80 churn_min=0.05 churn_max=50 s_noise=1.007", "", "KarrasVeScheduler")
+    DKP_BOTH("heun", "-", "euler_to_data=1 churn=80 churn_min=0.05 churn_max=50 s_noise=1.007", "", "KarrasVeScheduler")
     DKP_BOTH("euler_maruyama", "uniform", "bins=1", "", "ScoreSdeVpScheduler")
     DKP_BOTH("lcm", "-", "", "its boundary conditions belong to the network", "LCMScheduler")
     DKP_BOTH("consistency_model_multistep", "-", "", "its output, (s/sigma) x + (1 - s/sigma) D, is the state at the least level s", "CMStochasticIterativeScheduler")
@@ -10305,27 +10350,28 @@ static const char dkp_of_res4lyf[] =
     DKP_BOTH("deis_rho", "-", "order=2", "", "deis_2m")
     DKP_SAMPLER("deis_rho", "deis_3m")
     DKP_BOTH("deis_rho", "-", "order=4", "", "deis_4m")
-    DKP_SAMPLER("ralston", "ralston_2s")
-    DKP_SAMPLER("ralston3", "ralston_3s")
-    DKP_SAMPLER("ralston4", "ralston_4s")
-    DKP_SAMPLER("midpoint", "midpoint_2s")
-    DKP_SAMPLER("heun", "heun_2s")
-    DKP_SAMPLER("heun3", "heun_3s")
-    DKP_SAMPLER("houwen_wray", "houwen-wray_3s")
-    DKP_SAMPLER("kutta3", "kutta_3s")
-    DKP_SAMPLER("ssp3", "ssprk3_3s")
-    DKP_SAMPLER("ssp43", "ssprk4_4s")
-    DKP_SAMPLER("rk38", "rk38_4s")
-    DKP_SAMPLER("rk4", "rk4_4s")
-    DKP_SAMPLER("butcher6", "rk6_7s")
-    DKP_SAMPLER("bogacki_shampine", "bogacki-shampine_4s")
-    DKP_SAMPLER("bogacki_shampine5", "bogacki-shampine_7s")
-    DKP_SAMPLER("dormand_prince", "dormand-prince_6s")
-    DKP_SAMPLER("dormand_prince8", "dormand-prince_13s")
-    DKP_SAMPLER("tsitouras", "tsi_7s");
+    DKP_ENDS_EULER("ralston", "ralston_2s")
+    DKP_ENDS_EULER("ralston3", "ralston_3s")
+    DKP_ENDS_EULER("ralston4", "ralston_4s")
+    DKP_ENDS_EULER("midpoint", "midpoint_2s")
+    DKP_ENDS_EULER("heun", "heun_2s")
+    DKP_ENDS_EULER("heun3", "heun_3s")
+    DKP_ENDS_EULER("houwen_wray", "houwen-wray_3s")
+    DKP_ENDS_EULER("kutta3", "kutta_3s")
+    DKP_ENDS_EULER("ssp3", "ssprk3_3s")
+    DKP_ENDS_EULER("ssp43", "ssprk4_4s")
+    DKP_ENDS_EULER("rk38", "rk38_4s")
+    DKP_ENDS_EULER("rk4", "rk4_4s")
+    DKP_ENDS_EULER("butcher6", "rk6_7s")
+    DKP_ENDS_EULER("bogacki_shampine", "bogacki-shampine_4s")
+    DKP_ENDS_EULER("bogacki_shampine5", "bogacki-shampine_7s")
+    DKP_ENDS_EULER("dormand_prince", "dormand-prince_6s")
+    DKP_ENDS_EULER("dormand_prince8", "dormand-prince_13s")
+    DKP_ENDS_EULER("tsitouras", "tsi_7s");
 static const char dkp_of_sd_cpp[] =
-    DKP_SAMPLER("=", "euler\0heun\0dpm2\0tcd\0ipndm\0ipndm_v\0lcm\0res_multistep\0res_2s\0er_sde\0euler_cfg_pp\0lms")
+    DKP_SAMPLER("=", "euler\0dpm2\0tcd\0ipndm\0ipndm_v\0lcm\0res_multistep\0res_2s\0er_sde\0euler_cfg_pp\0lms")
     DKP_BOTH("euler_ancestral", "-", "", "on flow models: euler_ancestral_rf", "euler_a")
+    DKP_ENDS_EULER("heun", "heun")
     DKP_BOTH("dpmpp_2s_ancestral", "-", "", "on flow models: dpmpp_2s_ancestral_rf", "dpm++2s_a")
     DKP_SAMPLER("dpmpp_2m", "dpm++2m")
     DKP_SAMPLER("dpmpp_2m_v2", "dpm++2mv2")
@@ -10340,6 +10386,7 @@ static const char dkp_of_sd_cpp[] =
     DKP_BOTH("-", "ays_sd1", "", "SDXL: ays_sdxl, SVD: ays_svd", "ays");
 #undef DKP_BOTH
 #undef DKP_SAMPLER
+#undef DKP_ENDS_EULER
 #undef DKP_GRID
 static const struct {
     const char *name, *rows;
