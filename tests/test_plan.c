@@ -851,7 +851,7 @@ static void fields_that_a_method_cannot_use_are_refused(void **state) {
     static const struct {
         const char *sampler, *settings, *message;
     } rows[] = {
-        {"euler", "eta=1", "sampler.eta = 1: must be 0: this method uses tableau, gauge, plain_last, churn"},
+        {"euler", "eta=1", "sampler.eta = 1: must be 0: this method uses tableau, gauge, plain_last, euler_to_data, churn"},
         {"euler", "corrector=3", "sampler.corrector = 3: must be 0: this method uses "},
         {"euler", "order=2", "sampler.order = 2: must be 0"},
         {"euler", "told_end=1", "sampler.told_end = 1: must be 0"},
