@@ -83,6 +83,8 @@
          from within dk_next is refused with DK_ERROR_ORDER.
        - It does not: print, abort, read the clock or the locale, keep globals, or allocate when memory
          is passed in. It has no writable data.
+       - It raises no floating point exception but inexact and underflow, while numbers are finite: it runs where the others
+         trap. clang needs -ffp-exception-behavior=maytrap for that.
        - It takes less than 16 KiB of stack, compiled with -O2.
 
    >>words  WORDS AND LETTERS
@@ -213,6 +215,9 @@ typedef struct dk_named {
     const char *name, *about;
 } dk_named;
 
+/* Says in a message that a part of a config has a name which is not known, and what is near. */
+typedef dk_status (*dk_unknown_fn)(char *message, const char *part, const char *name);
+
 /* One noise level. sigma = 0 is clean data, alpha = 0 pure noise. */
 typedef struct dk_level {
     double t;            /* the schedule's own time */
@@ -279,6 +284,7 @@ typedef struct dk_schedule {
     const double *alphas_cumprod; /* VP discrete from a table of T numbers, read while recording */
     dk_schedule_fn fn;            /* custom, with t from t_min (least noise) to t_max */
     void *user;
+    dk_unknown_fn unknown; /* private: the name is not known */
 } dk_schedule;
 
 /* alpha = 1 - sigma, sigma = t shifted. Liu et al. 2022, Lipman et al. 2022; shift: Esser et al. 2024, eq. 23; Flux: exp(mu).
@@ -298,18 +304,15 @@ DK_API dk_schedule dk_vp_scaled_linear(void); /* Stable Diffusion: sqrt(beta) li
 DK_API dk_schedule dk_vp_table(const double *alphas_cumprod, int timesteps);
 /* Outside [t_min, t_max] t stays at the end while sigma/alpha goes on. */
 DK_API dk_schedule dk_custom_schedule(dk_schedule_fn fn, void *user, double t_min, double t_max);
-/* By name, with customary numbers. A name that is not known gives a struct that is zero but for it, which is refused. */
+/* By name, with customary numbers. One that is not known gives the default of a zero struct, which is refused with the
+   nearest names. */
 DK_API dk_schedule dk_schedule_named(const char *name);
 DK_API const dk_named *dk_schedule_at(int i); /* the list of names; NULL past the end */
 
-/* Level at time t, at noise level s^ = sigma/alpha (0 to infinity), at half log-SNR lambda (either infinity). */
-DK_API dk_level dk_level_at(const dk_schedule *s, double t);
-DK_API dk_level dk_level_at_sigma(const dk_schedule *s, double noise_level);
-DK_API dk_level dk_level_at_lambda(const dk_schedule *s, double lambda);
+/* The level where a unit has this value: time t, noise level s^ = sigma/alpha (0 to infinity), lambda (either infinity) ... */
+DK_API dk_level dk_level_at(const dk_schedule *s, dk_unit unit, double value);
 DK_API double dk_noise_level(dk_level l); /* sigma/alpha, infinity at alpha = 0 */
 DK_API double dk_lambda(dk_level l);      /* log(alpha/sigma) */
-/* Forward noising: x = alpha x0 + sigma eps, n elements; x may be x0 or eps. */
-DK_API void dk_add_noise(dk_level l, const dk_real *x0, const dk_real *eps, dk_real *x, size_t n);
 
 /* ------------------------------------------------------------- >>decl-model  What the network is */
 
@@ -334,44 +337,50 @@ typedef enum dk_number {
 
 /* ---------------------------------------------------------------------- >>decl-grid  Time grids */
 
-/* How levels are spaced. Table: the T levels that a discrete schedule was trained on, k = 0 .. T-1: timestep k of VP
-   discrete, t = (k+1)/T of flow. a, b, n: the spacing's own numbers in dk_grid, with what 0 stands for. */
+/* How levels are spaced: X(enumerator, name, traits, last level, a, b, n, what it is). a, b and n are the spacing's own numbers
+   in dk_grid, with what 0 stands for. The table that some pick from has the T levels that a discrete schedule was trained
+   on, k = 0 .. T-1: timestep k of VP discrete, t = (k+1)/T of flow. Traits: T picks from it; u, s and a need ends with a finite
+   u, sigma > 0 and alpha > 0; e has ends of its own; 1 takes a level that comes twice once, which can make fewer steps. */
+/* clang-format off */
+#define DK_SPACINGS(X) \
+    X(KARRAS, "karras", "u", DEFAULT, 7, 0, 0, "u^(1/rho) linear, a = rho; Karras et al. 2022, eq. 5") \
+    X(EXPONENTIAL, "exponential", "us", DEFAULT, 0, 0, 0, "log u linear") \
+    X(LAMBDA, "lambda", "usa", DEFAULT, 0, 0, 0, "log-SNR linear; Lu et al. 2022") \
+    X(UNIFORM, "uniform", "", DEFAULT, 0, 0, 0, "t linear") \
+    X(QUADRATIC, "quadratic", "", DEFAULT, 0, 0, 0, "sqrt(t) linear; Song et al. 2020") \
+    X(LEADING, "leading", "T", DEFAULT, 0, 0, 0, "timesteps 0, r, 2r ... + n, r = T/steps whole, n = offset; Ho et al. 2020") \
+    X(TRAILING, "trailing", "T", DEFAULT, 0, 0, 0, "timesteps T-1, T-1-r ..., r = T/steps; Lin et al. 2023") \
+    X(LINSPACE, "linspace", "T", DEFAULT, 0, 0, 0, "timesteps T-1 to 0, linear; Nichol & Dhariwal 2021") \
+    X(POLYEXPONENTIAL, "polyexponential", "us", DEFAULT, 1, 0, 0, "log u linear in ramp^rho, a = rho; k-diffusion") \
+    X(VP, "vp", "usa", DEFAULT, 1e-3, 0, 0, "t linear, 1 to a = time_min, in the VP process with the range's ends; Karras et al. 2022, table 1") \
+    X(IDDPM, "iddpm", "e", DEFAULT, 1e-3, 8e-3, 0, "improved DDPM's levels in range, evenly taken; a, b = C_1, C_2; Karras et al. 2022, table 1") \
+    X(KL_OPTIMAL, "kl_optimal", "", DEFAULT, 0, 0, 0, "atan u linear; Sabour et al. 2024") \
+    X(LAPLACE, "laplace", "e1", DEFAULT, 0, 0.5, 0, "log(sigma/alpha) at quantiles of a Laplace distribution; a = mean, b = deviation; Hang et al. 2024") \
+    X(LOGIT_NORMAL, "logit_normal", "e1", REPLACE, 0, 1.75, 0, "logit of sigma/(alpha + sigma) at normal quantiles; a = mean, b = deviation; Esser et al. 2024") \
+    X(LINEAR_QUADRATIC, "linear_quadratic", "ue", ZERO, 0.025, 0, 0, "1 - u/u_max linear, to a = threshold in n steps (0: half), then quadratic; Polyak et al. 2024") \
+    X(BONG_TANGENT, "bong_tangent", "u", REPLACE, 0, 0, 0, "u along two arctangents that meet half-way; RES4LYF") \
+    X(CRASH, "crash", "", DEFAULT, 0, 0, 0, "sine of atan(sigma/alpha) at sin^2; v-diffusion, Crowson 2022") \
+    X(BETA_SIGMA, "beta_sigma", "u", DEFAULT, 0.6, 0.6, 0, "u at quantiles of Beta(a, b); Lee et al. 2024") \
+    X(BETA, "beta", "T1", ZERO, 0.6, 0.6, 0, "timesteps at quantiles of Beta(a, b), rounded; Lee et al. 2024, ComfyUI") \
+    X(NORMAL, "normal", "e", DEFAULT, 0, 0, 0, "t linear; on shifted flow the ends are u taken for t; ComfyUI") \
+    X(SGM_UNIFORM, "sgm_uniform", "e", REPLACE, 0, 0, 0, "normal, without the level before 0; ComfyUI") \
+    X(SIMPLE, "simple", "T", ZERO, 0, 0, 0, "timesteps T-1, T-1-r ..., r = T/steps, rounded up; ComfyUI") \
+    X(DDIM_UNIFORM, "ddim_uniform", "T", ZERO, 0, 0, 0, "all timesteps 1, 1+r ..., r = T/steps whole, can be more steps; ComfyUI") \
+    X(SMOOTHSTEP, "smoothstep", "T", ZERO, 0, 0, 0, "timesteps (T-1) (3 v^2 - 2 v^3), v linear, rounded; stable-diffusion.cpp") \
+    X(SD_TURBO, "sd_turbo", "T", ZERO, 0, 0, 10, "the first of n = original_steps trailing timesteps, after a = offset; Sauer et al. 2023") \
+    X(LCM, "lcm", "T", ZERO, 0, 0, 50, "some of n = original_steps trailing timesteps, evenly; Luo et al. 2023")
+/* clang-format on */
+
+#define DKP_ENUM(spacing, name, traits, final, a, b, n, about) DK_SPACING_##spacing,
 typedef enum dk_spacing {
-    DK_SPACING_DEFAULT,         /* flow and cosine flow: UNIFORM; others: KARRAS */
-    DK_SPACING_KARRAS,          /* u^(1/a) linear, a = rho (0: 7); Karras et al. 2022, eq. 5 */
-    DK_SPACING_EXPONENTIAL,     /* log u linear */
-    DK_SPACING_LAMBDA,          /* log-SNR linear; Lu et al. 2022 */
-    DK_SPACING_UNIFORM,         /* t linear */
-    DK_SPACING_QUADRATIC,       /* sqrt(t) linear; Song et al. 2020 */
-    DK_SPACING_LEADING,         /* table, k = i * (T/steps) + n, T/steps whole, n = offset; Lin et al. 2023, table 2 */
-    DK_SPACING_TRAILING,        /* table, k = T - i * T/steps - 1 */
-    DK_SPACING_LINSPACE,        /* table, k from T-1 to 0, linear */
-    DK_SPACING_POLYEXPONENTIAL, /* log u linear in a ramp^a, a = rho (0: 1); k-diffusion */
-    DK_SPACING_VP,              /* t linear, from 1 to a = time_min (0: 0.001), in the VP process with the range's ends */
-    DK_SPACING_IDDPM, /* improved DDPM's levels in range, evenly taken; a, b = C_1, C_2 (0: 0.001, 0.008); Karras et al. 2022 */
-    DK_SPACING_KL_OPTIMAL,       /* atan u linear; Sabour et al. 2024 */
-    DK_SPACING_LAPLACE,          /* log(sigma/alpha) at quantiles of a Laplace distribution, cut to the range and there
-                                    taken once; a = mean, b = deviation (0: 0.5); Hang et al. 2024 */
-    DK_SPACING_LOGIT_NORMAL,     /* logit of sigma/(alpha + sigma) at quantiles of a normal one, cut in the same way;
-                                    a = mean, b = deviation (0: 1.75); Esser et al. 2024 */
-    DK_SPACING_LINEAR_QUADRATIC, /* 1 - u/u_max first linear, to a = threshold (0: 0.025) in n steps (0: half of all), then
-                                    quadratic; Polyak et al. 2024 (Movie Gen) */
-    DK_SPACING_BONG_TANGENT,     /* u along two arctangents that meet half-way; RES4LYF */
-    DK_SPACING_CRASH,            /* sine of the angle atan(sigma/alpha) = sin^2; v-diffusion */
-    DK_SPACING_BETA_SIGMA,       /* u at quantiles of the distribution Beta(a, b) (0: 0.6); Lee et al. 2024 */
-    DK_SPACING_BETA,         /* table, the same for k, rounded; what comes twice is taken once: can be fewer steps */
-    DK_SPACING_NORMAL,       /* t linear; on shifted flow the ends are u taken for t; ComfyUI */
-    DK_SPACING_SGM_UNIFORM,  /* NORMAL with one more level, of which the last is left out */
-    DK_SPACING_SIMPLE,       /* table, k = T-1 - i * T/steps, rounded up */
-    DK_SPACING_DDIM_UNIFORM, /* table, k = 1 + i * (T/steps) for all that there are: can be more steps */
-    DK_SPACING_SMOOTHSTEP,   /* table, k = (T-1) (3 v^2 - 2 v^3), v linear, rounded */
-    DK_SPACING_SD_TURBO,     /* table, the first of n = original_steps (0: 10) trailing ones, after a = offset of them */
-    DK_SPACING_LCM,          /* table, some of n = original_steps (0: 50) trailing ones, evenly; Luo et al. 2023 */
-    DK_SPACING_CUSTOM,       /* fn gives them; its numbers are a, b, n and `levels` */
-    DK_SPACING_RESAMPLE,     /* `levels`, level_count of them, resampled linearly in log u (or in t, lambda) */
-    DK_SPACING_LEVELS,       /* the user's own, verbatim */
+    DK_SPACING_DEFAULT, /* flow and cosine flow: UNIFORM; others: KARRAS */
+    DK_SPACINGS(DKP_ENUM)
+    DK_SPACING_CUSTOM,   /* fn gives them; its numbers are a, b, n and `levels` */
+    DK_SPACING_RESAMPLE, /* `levels`, level_count of them, resampled linearly in log u (or in t, lambda) */
+    DK_SPACING_LEVELS,   /* the user's own, verbatim */
     DK_SPACING_COUNT
 } dk_spacing;
+#undef DKP_ENUM
 
 /* The last of the steps + 1 levels. */
 typedef enum dk_final {
@@ -402,7 +411,7 @@ typedef int (*dk_spacing_fn)(const struct dk_config *c, int i, int n, dk_level *
 
 /* Time travel: a way over a grid that goes back up, by noise, and does steps again. `level` gives level i of the way and
    returns how many steps the way has. dk_grid_level gives the grid's own levels, 0 .. c->steps. Put a dk_way first in a
-   struct of the way's numbers. Book three has RePaint's, Restart's and AUTOMATIC1111's. */
+   struct of the way's numbers. Book three has RePaint's and Restart's. */
 typedef struct dk_layout dk_layout;
 typedef struct dk_way {
     int (*level)(const struct dk_way *way, const struct dk_config *c, dk_layout *grid, int i, dk_level *level);
@@ -437,9 +446,10 @@ typedef struct dk_grid {
     int travel;           /* LEVELS: 1: the list itself goes back up in places */
     const dk_way *way;    /* a way over the grid that does; NULL: the grid from end to end */
     unsigned quirks;      /* other programs' ways, a sum of DK_QUIRK_...; see >>decl-quirks */
+    dk_unknown_fn unknown; /* private: the name is not known */
 } dk_grid;
 
-/* By name, with customary numbers. A name that is not known gives a struct that is zero but for it, which is refused. */
+/* By name, with customary numbers; as dk_schedule_named. */
 DK_API dk_grid dk_grid_named(const char *name);
 DK_API const dk_named *dk_grid_at(int i); /* the list of names; NULL past the end */
 /* The user's own levels, taken verbatim: steps + 1 numbers. */
@@ -464,7 +474,8 @@ typedef enum dk_gauge {
 /* How much of a step is made good by fresh noise: the level sigma_down to which the deterministic step goes
    before noise brings it up. r = noise level after / before the step. */
 typedef enum dk_noise_law {
-    DK_LAW_DEFAULT,   /* SDE for exponential multistep and Runge-Kutta methods and SEEDS, else ANCESTRAL */
+    DK_LAW_DEFAULT, /* SDE for exponential multistep and Runge-Kutta methods and SEEDS, SDE_NOISE for exponential multistep
+                       methods with noise prediction, else ANCESTRAL */
     DK_LAW_ANCESTRAL, /* sigma_up = sigma eta sqrt(1 - r^2); DDIM's eta, DDPM at 1, k-diffusion's ancestral */
     DK_LAW_SDE,       /* sigma_down = sigma r^eta; SDE-DPM-Solver++; equal to ANCESTRAL at eta = 0 and 1 */
     DK_LAW_DDPM_LARGE, /* sigma_down as ANCESTRAL at 1; noise of the forward step's variance (DDPM's beta_t) */
@@ -555,7 +566,8 @@ typedef struct dk_sampler {
     int corrector;         /* multistep: nodes of the corrector, the new one included; 0: none */
     int pece;              /* evaluate again after the corrector */
     int lower_order_final; /* multistep: no more nodes than steps left before sigma = 0 */
-    int plain_last;        /* classical, predictors: an ordinary step to sigma = 0 instead of x = alpha D */
+    int plain_last; /* classical, predictors: an ordinary step to sigma = 0 instead of x = alpha D. Without it Runge-Kutta
+                       methods make one, too, where the network knows sigma = 0 and tells the noise: on flow, say */
 
     /* Noise behind a step. */
     dk_noise_law law;
@@ -573,8 +585,11 @@ typedef struct dk_sampler {
 
     unsigned quirks; /* other programs' ways, a sum of DK_QUIRK_...; see >>decl-quirks */
     double quirk;    /* the number that one of them takes */
+
+    dk_unknown_fn unknown; /* private: the name is not known */
 } dk_sampler;
 
+/* By name. One that is not known gives a struct without a recording function, which is refused with the nearest names. */
 DK_API dk_sampler dk_sampler_named(const char *name);
 
 /* -------------------------------------------------- >>decl-guidance  From the network's outputs to D */
@@ -1189,31 +1204,37 @@ enum {
 #ifndef DK_NO_PEERS
 /* Bits of dk_sampler.quirks, all 0 by default. Each does as the named program does; what and why: docs/conformance.md, "What
    differs on purpose". Search the name to find where it acts. In text each is a field of its own: "told_end=1". */
+/* clang-format off */
+#define DKP_QUIRKS(Y, X) \
+    Y(X, DK_QUIRK_PURE_STAGE, 0, "pure_stage")           /* ComfyUI: singlestep methods have a stage behind alpha = 0 */ \
+    Y(X, DK_QUIRK_COUNT_LAST, 1, "count_last")           /* diffusers: lower_order_final counts the step to sigma = 0 */ \
+    Y(X, DK_QUIRK_EULER_LAST, 2, "euler_last")           /* diffusers: the last step has one node */ \
+    Y(X, DK_QUIRK_TIME_UNIFORM, 3, "time_uniform")       /* DPM-Solver: singlestep's stages at shares of t, */ \
+    Y(X, DK_QUIRK_TIME_QUADRATIC, 4, "time_quadratic")   /* or of its square root */ \
+    Y(X, DK_QUIRK_DPM_V2, 5, "dpm_v2")                   /* stable-diffusion.cpp: its second version of 2M */ \
+    Y(X, DK_QUIRK_IPNDM_V, 6, "ipndm_v")                 /* diff-sampler: weights of the published iPNDM-v */ \
+    Y(X, DK_QUIRK_DEIS_SUM, 7, "deis_sum")               /* DEIS: deis_t integrates by a sum over 10,000 points */ \
+    Y(X, DK_QUIRK_ER_POWER, 8, "er_power")               /* ComfyUI: er_sde's noise grows as level^(eta + 1) */ \
+    Y(X, DK_QUIRK_UNCOND_PAST, 9, "uncond_past")         /* ComfyUI: RES with CFG++ averages U alone */ \
+    Y(X, DK_QUIRK_KEPT_NOISE, 10, "kept_noise")          /* diffusers: DDIM's noise is that of D before it is clipped */ \
+    Y(X, DK_QUIRK_UNCORRECTED, 11, "uncorrected")        /* diffusers: `quirk` first steps are not corrected */ \
+    Y(X, DK_QUIRK_EULER_TO_DATA, 12, "euler_to_data")    /* k-diffusion: a Runge-Kutta step to sigma = 0 is Euler's */ \
+    Y(X, DK_QUIRK_STRIDE, 13, "stride")                  /* diffusers: DDIM's steps are `quirk` long in t; 0: T/steps */ \
+    Y(X, DK_QUIRK_TOLD_END, 14, "told_end")              /* diffusers: inverse DDIM's network is told the step's end */ \
+    Y(X, DK_QUIRK_THIRD_MINUS, 15, "third_minus")        /* diffusers: SDE-DPM-Solver++'s third node has a wrong sign */ \
+    Y(X, DK_QUIRK_DRY_BOTTOM, 16, "dry_bottom")          /* k-diffusion: no noise behind DPM2's step to sigma = 0 */ \
+    Y(X, DK_QUIRK_ABOVE_LAST, 17, "above_last")          /* k-diffusion: no step goes below the grid's last level */ \
+    Y(X, DK_QUIRK_FRESH_PURE, 18, "fresh_pure")          /* ComfyUI: CFG++ makes all noise anew behind alpha = 0 */ \
+    Y(X, DK_QUIRK_BINS, 19, "bins")                      /* score_sde: predictors' steps are those of `quirk` bins; 0: steps */ \
+    Y(X, DK_QUIRK_LOWER_TO_ZERO, 20, "lower_to_zero")    /* ComfyUI: lower_order_final only where the grid ends at sigma = 0 */
+/* clang-format on */
+#define DKP_QUIRK_BIT(X, name, bit, text) name = 1 << (bit),
 typedef enum dk_quirk {
-    DK_QUIRK_PURE_STAGE = 1 << 0,     /* ComfyUI: singlestep methods have a stage behind alpha = 0 */
-    DK_QUIRK_COUNT_LAST = 1 << 1,     /* diffusers: lower_order_final counts the step to sigma = 0 */
-    DK_QUIRK_EULER_LAST = 1 << 2,     /* diffusers: the last step has one node */
-    DK_QUIRK_TIME_UNIFORM = 1 << 3,   /* DPM-Solver: singlestep's stages at shares of t, */
-    DK_QUIRK_TIME_QUADRATIC = 1 << 4, /* or of its square root */
-    DK_QUIRK_DPM_V2 = 1 << 5,         /* stable-diffusion.cpp: its second version of 2M */
-    DK_QUIRK_IPNDM_V = 1 << 6,        /* diff-sampler: weights of the published iPNDM-v */
-    DK_QUIRK_DEIS_SUM = 1 << 7,       /* DEIS: deis_t integrates by a sum over 10,000 points */
-    DK_QUIRK_ER_POWER = 1 << 8,       /* ComfyUI: er_sde's noise grows as level^(eta + 1) */
-    DK_QUIRK_UNCOND_PAST = 1 << 9,    /* ComfyUI: RES with CFG++ averages U alone */
-    DK_QUIRK_KEPT_NOISE = 1 << 10,    /* diffusers: DDIM's noise is that of D before it is clipped */
-    DK_QUIRK_UNCORRECTED = 1 << 11,   /* diffusers: `quirk` first steps are not corrected */
-    DK_QUIRK_FROM_DOWN = 1 << 12,     /* ComfyUI: RES measures past nodes from sigma_down */
-    DK_QUIRK_STRIDE = 1 << 13,        /* diffusers: DDIM's steps are `quirk` long in t; 0: T/steps */
-    DK_QUIRK_TOLD_END = 1 << 14,      /* diffusers: inverse DDIM's network is told the step's end */
-    DK_QUIRK_THIRD_MINUS = 1 << 15,   /* diffusers: SDE-DPM-Solver++'s third node has a term of the wrong sign */
-    DK_QUIRK_DRY_BOTTOM = 1 << 16,    /* k-diffusion: no noise behind DPM2's step to sigma = 0 */
-    DK_QUIRK_ABOVE_LAST = 1 << 17,    /* k-diffusion: no step goes below the grid's last level */
-    DK_QUIRK_FRESH_PURE = 1 << 18,    /* ComfyUI: CFG++ makes all noise anew behind alpha = 0 */
-    DK_QUIRK_BINS = 1 << 19,          /* score_sde: predictors' steps are those of `quirk` bins; 0: steps */
-    DK_QUIRK_LOWER_TO_ZERO = 1 << 20, /* ComfyUI: lower_order_final only where the grid ends at sigma = 0 */
+    DKP_QUIRKS(DKP_QUIRK_BIT, )
     DKP_QUIRKS_WITH_NUMBER = DK_QUIRK_UNCORRECTED | DK_QUIRK_STRIDE | DK_QUIRK_BINS,
     DK_QUIRK_ALL = (1 << 21) - 1
 } dk_quirk;
+#undef DKP_QUIRK_BIT
 #endif
 
 #ifdef __cplusplus
@@ -1226,6 +1247,7 @@ typedef enum dk_quirk {
 #define DIFFKIT_IMPLEMENTED
 
 #include <math.h>
+#include <stdarg.h>
 #include <string.h>
 #ifdef _OPENMP
 #include <omp.h>
@@ -1290,6 +1312,11 @@ typedef enum dk_quirk {
 #define DKP_INLINE static inline
 #define DKP_ONCE
 #endif
+#if defined(__GNUC__) && !defined(_WIN32)
+#define DKP_LIKE_PRINTF(n) __attribute__((format(printf, n, (n) + 1)))
+#else
+#define DKP_LIKE_PRINTF(n)
+#endif
 
 #ifdef __cplusplus
 extern "C" {
@@ -1336,6 +1363,7 @@ static double dkp_atan(double x);
 static double dkp_asinh(double x);
 static double dkp_erfc(double x);
 static int dkp_finite(double v);
+static double dkp_over(double a, double b);
 
 /* Text without stdio: the library must run where there is none, and must not follow the locale. */
 typedef struct dkp_text {
@@ -1347,10 +1375,15 @@ static void dkp_put_char(dkp_text *t, char c);
 static void dkp_put_int(dkp_text *t, int64_t v);
 static void dkp_put_real(dkp_text *t, double v);
 static void dkp_put_pair(dkp_text *t, const char *name, double v);
+DKP_LIKE_PRINTF(2) static void dkp_say(dkp_text *t, const char *format, ...);
+DKP_LIKE_PRINTF(3) static dk_status dkp_fail_saying(char *message, dk_status status, const char *format, ...);
 static dk_status dkp_fail(char *message, const char *field, double value, const char *allowed);
 static dk_status dkp_fail_text(char *message, dk_status status, const char *text);
 static dk_status dkp_fail_bytes(char *message, size_t given, size_t needed);
 static dk_status dkp_fail_allocation(char *message, size_t needed);
+static dk_status dkp_unknown_sampler(char *message, const char *part, const char *name);
+static dk_status dkp_unknown_grid(char *message, const char *part, const char *name);
+static dk_status dkp_unknown_schedule(char *message, const char *part, const char *name);
 
 /* the config's fields by their names; */
 enum { DKP_WORD = 64 };
@@ -1364,7 +1397,8 @@ enum {
     DKP_OF_SAMPLER = 32,
     DKP_OF_GUIDANCE = 64,
     DKP_OF_NAMES = 128,
-    DKP_OF_ALL = 255
+    DKP_OF_NOISE = 256,
+    DKP_OF_ALL = 511
 };
 static int dkp_settings(dk_config *c, const char *settings, int of);
 struct dkp_marks;
@@ -1433,8 +1467,8 @@ static size_t dkp_chunk(size_t dim);
 
 #ifndef DK_NO_PEERS
 /* What they use of book three: names, published lists, generators. */
-static int dkp_sampler_by_name(const char *name, dk_sampler *s);
-static int dkp_grid_by_name(const char *name, dk_grid *g);
+static void dkp_sampler_by_name(const char *name, dk_sampler *s);
+static void dkp_grid_by_name(const char *name, dk_grid *g);
 DK_API dk_status dk_config_named(struct dk_config *c, const char *name);
 struct dk_json;
 DK_API dk_status dk_config_for(struct dk_config *c, const char *model, struct dk_json *more);
@@ -1563,7 +1597,7 @@ DK_API const dk_named *dk_schedule_at(int i) {
 DK_API dk_schedule dk_schedule_named(const char *name) {
     dk_schedule s;
     memset(&s, 0, sizeof s);
-    s.name = name ? name : "(NULL)";
+    s.name = name ? name : "(NULL)", s.unknown = dkp_unknown_schedule;
     for (int i = 0; name && i < DKP_COUNT(dkp_schedules); i++)
         if (strcmp(name, dkp_schedules[i].is.name) == 0) {
             s = dkp_schedules[i].family == DK_FAMILY_VP_DISCRETE
@@ -1746,13 +1780,13 @@ enum {
 
 /* alpha and sigma at a noise level; pure noise, infinity, to the bit. */
 static dk_level dkp_scaled(int kept, double noise_level) {
-    double v = noise_level, turned = 1 / v;
+    double v = noise_level;
     dk_level l = {0, 0, 1};
     if (kept == DKP_KEEP_ALPHA) l.alpha = 1, l.sigma = v;
     else if (v >= HUGE_VAL) return l;
     else if (kept == DKP_KEEP_SUM) l.alpha = 1 / (1 + v), l.sigma = v / (1 + v);
     else if (kept == DKP_KEEP_SUB_VP) l.alpha = 2 / (v + dkp_sqrt(v * v + 4)), l.sigma = v * l.alpha;
-    else if (v > 1) l.sigma = 1 / dkp_sqrt(1 + turned * turned), l.alpha = turned * l.sigma;
+    else if (v > 1) l.sigma = 1 / dkp_sqrt(1 + 1 / v * (1 / v)), l.alpha = 1 / v * l.sigma;
     else l.alpha = 1 / dkp_sqrt(1 + v * v), l.sigma = v * l.alpha;
     return l;
 }
@@ -1796,7 +1830,7 @@ static dk_level dkp_vp_at(const dk_schedule *s, double t, dk_level *slope) {
     if (!sub) l.sigma = dkp_sqrt(l.sigma);
     if (!slope) return l;
     slope->alpha = -0.5 * (s->beta_min + t * span) * l.alpha;
-    slope->sigma = sub ? -2 * l.alpha * slope->alpha : -slope->alpha * l.alpha / l.sigma;
+    slope->sigma = sub ? -2 * l.alpha * slope->alpha : dkp_over(-slope->alpha * l.alpha, l.sigma);
     return l;
 }
 
@@ -1822,7 +1856,7 @@ static dk_level dkp_vp_cosine_at(const dk_schedule *s, double t, dk_level *slope
     l.t = t;
     if (!slope) return l;
     slope->alpha = -(dkp_pi / 2 / (1 + s->cosine_offset)) * dkp_sin(here) / dkp_cos(first);
-    slope->sigma = -l.alpha * slope->alpha / l.sigma;
+    slope->sigma = dkp_over(-l.alpha * slope->alpha, l.sigma);
     return l;
 }
 
@@ -1975,7 +2009,7 @@ static const dkp_family *dkp_family_of(const dk_schedule *s) {
     return &families[(int)s->family >= 0 && s->family < DK_FAMILY_COUNT ? s->family : DK_FAMILY_DEFAULT];
 }
 
-DK_API dk_level dk_level_at(const dk_schedule *s, double t) { return dkp_family_of(s)->at(s, t, NULL); }
+static dk_level dkp_at_t(const dk_schedule *s, double t) { return dkp_family_of(s)->at(s, t, NULL); }
 
 /* d alpha/dt and d sigma/dt at t, from the left where the schedule has a kink. */
 static dk_level dkp_slope_at(const dk_schedule *s, double t) {
@@ -1984,22 +2018,20 @@ static dk_level dkp_slope_at(const dk_schedule *s, double t) {
     return slope;
 }
 
-DK_API dk_level dk_level_at_sigma(const dk_schedule *s, double noise_level) {
+static dk_level dkp_at_sigma(const dk_schedule *s, double noise_level) {
     if (s->family == DK_FAMILY_CUSTOM) return dkp_custom_at_sigma(s, noise_level);
     dk_level l = dkp_scaled(dkp_family_of(s)->kept, noise_level);
     l.t = s->family == DK_FAMILY_VP_DISCRETE ? dkp_discrete_time(s, l, noise_level) : dkp_time_at(s, noise_level);
     return l;
 }
 
-DK_API dk_level dk_level_at_lambda(const dk_schedule *s, double lambda) {
-    return dk_level_at_sigma(s, dkp_exp(-lambda));
-}
+static dk_level dkp_at_lambda(const dk_schedule *s, double lambda) { return dkp_at_sigma(s, dkp_exp(-lambda)); }
 
 /* A level in a unit, and the level there. On flow schedules sigma/(alpha + sigma) is sigma, and is kept to the bit. */
 static double dkp_in_unit(dk_unit unit, dk_level l) {
     switch (unit) {
     case DK_UNIT_SIGMA: return dk_noise_level(l);
-    case DK_UNIT_FLOW: return l.sigma / (l.alpha + l.sigma);
+    case DK_UNIT_FLOW: return dkp_finite(l.sigma) ? l.sigma / (l.alpha + l.sigma) : 1;
     case DK_UNIT_DATA: return l.alpha / (l.alpha + l.sigma);
     case DK_UNIT_LAMBDA: return dk_lambda(l);
     case DK_UNIT_C_NOISE: return -0.25 * dk_lambda(l);
@@ -2008,31 +2040,26 @@ static double dkp_in_unit(dk_unit unit, dk_level l) {
     }
 }
 
-static dk_level dkp_at_unit(const dk_schedule *s, dk_unit unit, double v) {
+DK_API dk_level dk_level_at(const dk_schedule *s, dk_unit unit, double v) {
     dk_level flow = {0, 1 - v, v};
     switch (unit) {
-    case DK_UNIT_SIGMA: return dk_level_at_sigma(s, v);
+    case DK_UNIT_SIGMA: return dkp_at_sigma(s, v);
     case DK_UNIT_FLOW:
-        if (dkp_family_of(s)->kept != DKP_KEEP_SUM) return dk_level_at_sigma(s, v < 1 ? v / (1 - v) : HUGE_VAL);
+        if (dkp_family_of(s)->kept != DKP_KEEP_SUM) return dkp_at_sigma(s, v < 1 ? v / (1 - v) : HUGE_VAL);
         flow.t = v / (dkp_shift(s) - (dkp_shift(s) - 1) * v);
         return flow;
-    case DK_UNIT_DATA: return dkp_at_unit(s, DK_UNIT_FLOW, 1 - v);
-    case DK_UNIT_LAMBDA: return dk_level_at_lambda(s, v);
-    case DK_UNIT_C_NOISE: return dk_level_at_lambda(s, -4 * v);
-    case DK_UNIT_ANGLE: return dk_level_at_sigma(s, v < dkp_pi / 2 ? dkp_tan(v) : HUGE_VAL);
-    default: return dk_level_at(s, v);
+    case DK_UNIT_DATA: return dk_level_at(s, DK_UNIT_FLOW, 1 - v);
+    case DK_UNIT_LAMBDA: return dkp_at_lambda(s, v);
+    case DK_UNIT_C_NOISE: return dkp_at_lambda(s, -4 * v);
+    case DK_UNIT_ANGLE: return dkp_at_sigma(s, v < dkp_pi / 2 ? dkp_tan(v) : HUGE_VAL);
+    default: return dkp_at_t(s, v);
     }
 }
 
 /* The unit u in which a family's noise levels are customarily spaced. */
 static int dkp_flow_unit(const dk_schedule *s) { return dkp_family_of(s)->unit == DK_UNIT_FLOW; }
 static double dkp_u(const dk_schedule *s, dk_level l) { return dkp_in_unit(dkp_family_of(s)->unit, l); }
-static dk_level dkp_at_u(const dk_schedule *s, double u) { return dkp_at_unit(s, dkp_family_of(s)->unit, u); }
-
-DK_API void dk_add_noise(dk_level l, const dk_real *x0, const dk_real *eps, dk_real *x, size_t n) {
-    dk_real a = (dk_real)l.alpha, b = (dk_real)l.sigma;
-    for (size_t i = 0; i < n; i++) x[i] = a * x0[i] + b * eps[i];
-}
+static dk_level dkp_at_u(const dk_schedule *s, double u) { return dk_level_at(s, dkp_family_of(s)->unit, u); }
 
 /* ---------------------------------------------------------------- >>model  What the network is */
 
@@ -2042,23 +2069,26 @@ typedef struct dkp_model {
         n_f; /* the noise, (x - alpha D)/sigma, is n_x x + n_f F; infinite where the network cannot tell */
 } dkp_model;
 
+static const dk_schedule *dkp_network_schedule(const dk_config *c) {
+    return c->network_schedule.family == DK_FAMILY_DEFAULT ? &c->schedule : &c->network_schedule;
+}
+
 /* The network's own level of the same noise level, and what divides x to get into its scaling. */
 static dk_level dkp_network_level(const dk_config *c, dk_level l) {
     if (c->network_schedule.family == DK_FAMILY_DEFAULT) return l;
-    return dk_level_at_sigma(&c->network_schedule, dk_noise_level(l));
+    return dkp_at_sigma(&c->network_schedule, dk_noise_level(l));
 }
 
 static double dkp_round(double t, dk_rounding rounding) {
     if (rounding == DK_ROUND_DOWN) return floor(t);
-    if (rounding == DK_ROUND_NONE) return t;
+    if (rounding == DK_ROUND_NONE || !dkp_finite(t)) return t;
     double down = floor(t), rest = t - down; /* ties to even */
     return rest < 0.5 || (rest <= 0.5 && fmod(down, 2) == 0) ? down : down + 1;
 }
 
 /* The number that the network is told at a level of the sampler's. It knows the timesteps 0 .. T-1. */
 static double dkp_told(const dk_config *c, dk_level l) {
-    const dk_schedule *s =
-        c->network_schedule.family == DK_FAMILY_DEFAULT ? &c->schedule : &c->network_schedule;
+    const dk_schedule *s = dkp_network_schedule(c);
     dk_level n = dkp_network_level(c, l);
     if (s->family == DK_FAMILY_VP_DISCRETE && n.t < 0 && n.sigma > 0) n.t = 0;
     return dkp_round(dkp_in_unit(c->condition, n) * c->condition_scale, c->condition_rounding);
@@ -2079,11 +2109,15 @@ static dkp_model dkp_model_at(const dk_config *c, const dk_level *l, const dk_le
     }
     dk_level n = dkp_network_level(c, *l);
     double a = n.alpha, s = n.sigma;
+    if (!dkp_finite(s)) { /* no network is told that */
+        m.condition = s;
+        return m;
+    }
     double norm2 = a * a + s * s;
     double scale =
         l->alpha > l->sigma ? a / l->alpha : s / l->sigma; /* the better conditioned of two equals */
     switch (c->prediction) {
-    case DK_PREDICT_EPS: m.d_x = 1 / a, m.d_f = -s / a; break;
+    case DK_PREDICT_EPS: m.d_x = dkp_over(1, a), m.d_f = -dkp_over(s, a); break;
     case DK_PREDICT_V:
         m.d_x = a / norm2, m.d_f = -s / norm2;
         m.n_x = s / norm2, m.n_f = a / norm2;
@@ -2093,13 +2127,13 @@ static dkp_model dkp_model_at(const dk_config *c, const dk_level *l, const dk_le
         m.n_x = 1 / (a + s), m.n_f = a / (a + s);
         break;
     case DK_PREDICT_SCORE:
-        m.d_x = 1 / a, m.d_f = s * s / a;
+        m.d_x = dkp_over(1, a), m.d_f = dkp_over(s * s, a);
         m.n_f = s > 0 ? -s : HUGE_VAL;
         break;
     case DK_PREDICT_DEFAULT:
     case DK_PREDICT_X0:
     case DK_PREDICT_EDM:
-    case DK_PREDICT_COUNT: m.n_x = 1 / s, m.n_f = -a / s; break;
+    case DK_PREDICT_COUNT: m.n_x = dkp_over(1, s), m.n_f = -dkp_over(a, s); break;
     }
     m.input_scale = c->network_schedule.family == DK_FAMILY_DEFAULT ? 1 : scale;
     m.d_x *= m.input_scale, m.n_x *= m.input_scale;
@@ -2118,7 +2152,7 @@ static int dkp_table_size(const dk_schedule *s) {
 static dk_level dkp_table_level(const dk_schedule *s, double k) {
     int T = dkp_table_size(s);
     double t = k + 1 < T ? (k + 1) / T : 1; /* rounding must not go past the end */
-    return dk_level_at(s, s->family == DK_FAMILY_FLOW ? t : k);
+    return dkp_at_t(s, s->family == DK_FAMILY_FLOW ? t : k);
 }
 
 static double dkp_or(double v, double otherwise) { return v > 0 ? v : otherwise; }
@@ -2179,7 +2213,7 @@ struct dk_layout {
     int asked;     /* levels that the spacing is asked for, */
     int there;     /* and that it then has, */
     int steps;     /* and steps of the whole grid, of which the last c->steps are run */
-    int next, at;  /* DKP_DISTINCT: the walk over the levels asked for, and the level where it stands, */
+    int next, at;  /* trait 1: the walk over the levels asked for, and the level where it stands, */
     dk_level here; /* and this one */
 };
 
@@ -2200,7 +2234,7 @@ static double dkp_laplace_quantile(const dk_layout *g, int i, int n) {
 static dk_level dkp_cut_to_range(const dk_layout *g, double noise_level) {
     if (!(noise_level < dk_noise_level(g->noisy))) return g->noisy;
     if (!(noise_level > dk_noise_level(g->clean))) return g->clean;
-    return dk_level_at_sigma(g->s, noise_level);
+    return dkp_at_sigma(g->s, noise_level);
 }
 
 /* Karras et al. 2022, table 1: B(t) = beta_d t^2/2 + beta_min t = log(1 + sigma^2), given at both ends. */
@@ -2209,7 +2243,7 @@ static dk_level dkp_vp_spaced(const dk_layout *g, int i, int n) {
     double low = g->a, t = 1 + dkp_fraction(i, n) * (low - 1);
     double last = dkp_log1p(noisy * noisy), beta_d = 2 * (dkp_log1p(clean * clean) / low - last) / (low - 1);
     double beta_min = last - 0.5 * beta_d;
-    return dk_level_at_sigma(g->s, dkp_sqrt(dkp_expm1((0.5 * beta_d * t + beta_min) * t)));
+    return dkp_at_sigma(g->s, dkp_sqrt(dkp_expm1((0.5 * beta_d * t + beta_min) * t)));
 }
 
 /* Karras et al. 2022, table 1: u_{j-1}^2 = (u_j^2 + 1) / max(abar_{j-1}/abar_j, C_1) - 1, from u_M = 0, with abar_j =
@@ -2219,8 +2253,9 @@ static double dkp_iddpm_level(const dk_layout *g, int wanted, int *found) {
     double scale = 0.5 * dkp_pi / M / (g->b + 1);
     double high = dk_noise_level(g->noisy), low = dk_noise_level(g->clean), u = 0;
     *found = 0;
-    for (int j = M; j >= 0 && u <= high; j--) {
+    for (int j = M; u <= high; j--) {
         if (u >= low && (*found)++ == wanted) return u;
+        if (j == 0) break;
         double ratio = dkp_sin((j - 1) * scale) / dkp_sin(j * scale);
         ratio *= ratio;
         u = dkp_sqrt((u * u + 1) / (ratio > g->a ? ratio : g->a) - 1);
@@ -2232,7 +2267,7 @@ static dk_level dkp_iddpm(const dk_layout *g, int i) {
     int all, found, n = g->there;
     dkp_iddpm_level(g, -1, &all);
     double from_noisy = dkp_round((n > 1 ? (double)(all - 1) / (n - 1) : 0) * i, DK_ROUND_NEAREST);
-    return dk_level_at_sigma(g->s, dkp_iddpm_level(g, all - 1 - (int)from_noisy, &found));
+    return dkp_at_sigma(g->s, dkp_iddpm_level(g, all - 1 - (int)from_noisy, &found));
 }
 
 /* 1 - u/u_max = threshold i/linear up to i = linear, then the parabola with the same slope there that is 1 at n. */
@@ -2286,7 +2321,7 @@ static dk_level dkp_placed(const dk_layout *g, double k) {
     if (!(g->c->grid.quirks & DK_QUIRK_SIGMA_LINEAR) || !(f > 0)) return l;
     double a = dk_noise_level(dkp_table_level(g->s, low)), b = dk_noise_level(dkp_table_level(g->s, low + 1)),
            t = l.t;
-    l = dk_level_at_sigma(g->s, a + f * (b - a));
+    l = dkp_at_sigma(g->s, a + f * (b - a));
     l.t = t;
     return l;
 }
@@ -2305,8 +2340,8 @@ static dk_level dkp_listed(const dk_layout *g, int i, int n) {
     const dk_grid *list = &g->c->grid;
     double x = n > 1 ? (double)i * (list->level_count - 1) / (n - 1) : 0;
     int by_log = list->unit == DK_UNIT_SIGMA || list->unit == DK_UNIT_FLOW;
-    if (list->spacing == DK_SPACING_LEVELS) return dkp_at_unit(g->s, list->unit, list->levels[i]);
-    return dkp_at_unit(g->s, list->unit, dkp_between(list->levels, list->level_count, x, by_log));
+    if (list->spacing == DK_SPACING_LEVELS) return dk_level_at(g->s, list->unit, list->levels[i]);
+    return dk_level_at(g->s, list->unit, dkp_between(list->levels, list->level_count, x, by_log));
 }
 
 /* Level i of the n that a spacing is asked for, from the noisy end. */
@@ -2324,18 +2359,18 @@ static dk_level dkp_spaced_at(const dk_layout *g, int i, int n) {
         return dkp_at_u(s, dkp_exp(to + dkp_pow(1 - f, g->a) * (from - to)));
     case DK_SPACING_LAMBDA:
         from = dk_lambda(g->noisy), to = dk_lambda(g->clean);
-        return dk_level_at_lambda(s, from + f * (to - from));
+        return dkp_at_lambda(s, from + f * (to - from));
     case DK_SPACING_UNIFORM: /* numpy's order */
         from = g->noisy.t, to = g->clean.t;
-        return dk_level_at(s, from + i * (n > 1 ? (to - from) / (n - 1) : 0));
+        return dkp_at_t(s, from + i * (n > 1 ? (to - from) / (n - 1) : 0));
     case DK_SPACING_QUADRATIC:
         from = dkp_sqrt(g->noisy.t), to = dkp_sqrt(g->clean.t), root = from + f * (to - from);
-        return dk_level_at(s, root * root);
+        return dkp_at_t(s, root * root);
     case DK_SPACING_NORMAL: /* the ends' times by `timestep(sigma)`, which for flow does not undo the shift */
     case DK_SPACING_SGM_UNIFORM:
         from = s->family == DK_FAMILY_FLOW ? noisy : g->noisy.t;
         to = s->family == DK_FAMILY_FLOW ? clean : g->clean.t;
-        return dk_level_at(s, i == n - 1 && n > 1 ? to : from + f * (to - from));
+        return dkp_at_t(s, i == n - 1 && n > 1 ? to : from + f * (to - from));
     case DK_SPACING_KL_OPTIMAL:
         return dkp_at_u(s, dkp_tan(f * dkp_atan(clean) + (1 - f) * dkp_atan(noisy)));
     case DK_SPACING_BETA_SIGMA:
@@ -2343,7 +2378,7 @@ static dk_level dkp_spaced_at(const dk_layout *g, int i, int n) {
     case DK_SPACING_CRASH: /* v-diffusion's crash schedule, sigma = sin^2, over the range */
         from = dkp_sin(dkp_angle(g->noisy)), to = dkp_sin(dkp_angle(g->clean));
         root = dkp_sin(0.5 * dkp_pi * (1 - f)), from = to + root * root * (from - to);
-        return dk_level_at_sigma(s, from / dkp_sqrt((1 - from) * (1 + from)));
+        return dkp_at_sigma(s, from / dkp_sqrt((1 - from) * (1 + from)));
     case DK_SPACING_VP: return dkp_vp_spaced(g, i, n);
     case DK_SPACING_IDDPM: return dkp_iddpm(g, i);
     case DK_SPACING_LAPLACE: return dkp_cut_to_range(g, dkp_laplace_quantile(g, i, n));
@@ -2357,63 +2392,22 @@ static dk_level dkp_spaced_at(const dk_layout *g, int i, int n) {
     }
 }
 
-enum {
-    DKP_TABLE = 1,       /* picks from a discrete schedule's table; has no range */
-    DKP_NO_RANGE = 2,    /* has no range */
-    DKP_OWN_ENDS = 4,    /* the first and last level are not simply the ends of the range */
-    DKP_FINITE_U = 8,    /* the range's ends must have a finite u, */
-    DKP_SOME_NOISE = 16, /* sigma > 0, */
-    DKP_SOME_DATA = 32,  /* alpha > 0 */
-    DKP_DISTINCT = 64,   /* what comes twice is taken once */
-    DKP_LISTED = DKP_NO_RANGE | DKP_OWN_ENDS
-};
-
-/* A spacing is a row, in the order of dk_spacing: what it needs, the last level, and what a, b and n stand for at 0. */
+/* Rows in the order of dk_spacing. CUSTOM, RESAMPLE and LEVELS have no range (L). */
 typedef struct dkp_spacing {
-    unsigned char flags, final, n;
+    char traits[4];
+    unsigned char final, n;
     double a, b;
 } dkp_spacing;
 
-/* clang-format off */
-#define DKP_SPACINGS(X) \
-    X("karras", "u^(1/rho) linear, rho 7; Karras et al. 2022, eq. 5", KARRAS, DKP_FINITE_U, DEFAULT, 7, 0, 0) \
-    X("exponential", "log u linear", EXPONENTIAL, DKP_FINITE_U | DKP_SOME_NOISE, DEFAULT, 0, 0, 0) \
-    X("lambda", "log-SNR linear; Lu et al. 2022", LAMBDA, DKP_FINITE_U | DKP_SOME_NOISE | DKP_SOME_DATA, DEFAULT, 0, 0, 0) \
-    X("uniform", "t linear", UNIFORM, 0, DEFAULT, 0, 0, 0) \
-    X("quadratic", "sqrt(t) linear; Song et al. 2020", QUADRATIC, 0, DEFAULT, 0, 0, 0) \
-    X("leading", "timesteps 0, r, 2r ... + offset, r = T/steps whole; Ho et al. 2020", LEADING, DKP_TABLE, DEFAULT, 0, 0, 0) \
-    X("trailing", "timesteps T-1, T-1-r ..., r = T/steps; Lin et al. 2023", TRAILING, DKP_TABLE, DEFAULT, 0, 0, 0) \
-    X("linspace", "timesteps T-1 to 0, linear; Nichol & Dhariwal 2021", LINSPACE, DKP_TABLE, DEFAULT, 0, 0, 0) \
-    X("polyexponential", "log u linear in ramp^rho, rho 1; k-diffusion", POLYEXPONENTIAL, DKP_FINITE_U | DKP_SOME_NOISE, DEFAULT, 1, 0, 0) \
-    X("vp", "t linear in the VP process with the range's ends; Karras et al. 2022, table 1", VP, DKP_FINITE_U | DKP_SOME_NOISE | DKP_SOME_DATA, DEFAULT, 1e-3, 0, 0) \
-    X("iddpm", "improved DDPM's levels in range, evenly taken; Karras et al. 2022, table 1", IDDPM, DKP_OWN_ENDS, DEFAULT, 1e-3, 8e-3, 0) \
-    X("kl_optimal", "atan u linear; Sabour et al. 2024", KL_OPTIMAL, 0, DEFAULT, 0, 0, 0) \
-    X("laplace", "log(sigma/alpha) at quantiles of a Laplace distribution; Hang et al. 2024", LAPLACE, DKP_OWN_ENDS | DKP_DISTINCT, DEFAULT, 0, 0.5, 0) \
-    X("logit_normal", "logit of sigma/(alpha + sigma) at normal quantiles; Esser et al. 2024", LOGIT_NORMAL, DKP_OWN_ENDS | DKP_DISTINCT, REPLACE, 0, 1.75, 0) \
-    X("linear_quadratic", "linear to u = 0.975 u_max, then quadratic; Polyak et al. 2024", LINEAR_QUADRATIC, DKP_FINITE_U | DKP_OWN_ENDS, ZERO, 0.025, 0, 0) \
-    X("bong_tangent", "u along two arctangents; RES4LYF", BONG_TANGENT, DKP_FINITE_U, REPLACE, 0, 0, 0) \
-    X("crash", "sine of atan(sigma/alpha) at sin^2; v-diffusion, Crowson 2022", CRASH, 0, DEFAULT, 0, 0, 0) \
-    X("beta_sigma", "u at quantiles of Beta(0.6, 0.6); Lee et al. 2024", BETA_SIGMA, DKP_FINITE_U, DEFAULT, 0.6, 0.6, 0) \
-    X("beta", "timesteps at quantiles of Beta(0.6, 0.6); Lee et al. 2024, ComfyUI", BETA, DKP_TABLE | DKP_DISTINCT, ZERO, 0.6, 0.6, 0) \
-    X("normal", "t linear, flow's shift taken twice at the ends; ComfyUI", NORMAL, DKP_OWN_ENDS, DEFAULT, 0, 0, 0) \
-    X("sgm_uniform", "normal, without the level before 0; ComfyUI", SGM_UNIFORM, DKP_OWN_ENDS, REPLACE, 0, 0, 0) \
-    X("simple", "timesteps T-1, T-1-r ..., r = T/steps, rounded up; ComfyUI", SIMPLE, DKP_TABLE, ZERO, 0, 0, 0) \
-    X("ddim_uniform", "all timesteps 1, 1+r ..., r = T/steps whole; ComfyUI", DDIM_UNIFORM, DKP_TABLE, ZERO, 0, 0, 0) \
-    X("smoothstep", "timesteps along 3 v^2 - 2 v^3; stable-diffusion.cpp", SMOOTHSTEP, DKP_TABLE, ZERO, 0, 0, 0) \
-    X("sd_turbo", "the first of ten trailing timesteps; Sauer et al. 2023", SD_TURBO, DKP_TABLE, ZERO, 0, 0, 10) \
-    X("lcm", "some of fifty trailing timesteps; Luo et al. 2023", LCM, DKP_TABLE, ZERO, 0, 0, 50)
-/* clang-format on */
-
-#define DKP_SPACING_ROW(name, about, spacing, flags, final, a, b, n) {flags, DK_FINAL_##final, n, a, b},
-static const dkp_spacing dkp_spacings[DK_SPACING_COUNT - 1] = {
-    DKP_SPACINGS(DKP_SPACING_ROW){DKP_LISTED, DK_FINAL_REPLACE, 0, 0, 0}, /* CUSTOM */
-    {DKP_LISTED, DK_FINAL_REPLACE, 0, 0, 0},                              /* RESAMPLE */
-    {DKP_LISTED, DK_FINAL_MIN, 0, 0, 0}};                                 /* LEVELS */
+#define DKP_SPACING_ROW(spacing, name, traits, final, a, b, n, about) {traits, DK_FINAL_##final, n, a, b},
+static const dkp_spacing dkp_spacings[DK_SPACING_COUNT - 1] = {DK_SPACINGS(DKP_SPACING_ROW){"eL", DK_FINAL_REPLACE, 0, 0, 0},
+                                                               {"eL", DK_FINAL_REPLACE, 0, 0, 0},
+                                                               {"eL", DK_FINAL_MIN, 0, 0, 0}};
 #undef DKP_SPACING_ROW
 
 /* Names have a table of their own, so that a program which uses none has none in it. */
-#define DKP_GRID_NAME(name, about, spacing, flags, final, a, b, n) {name, about},
-static const dk_named dkp_grids[] = {DKP_SPACINGS(DKP_GRID_NAME)};
+#define DKP_GRID_NAME(spacing, name, traits, final, a, b, n, about) {name, about},
+static const dk_named dkp_grids[] = {DK_SPACINGS(DKP_GRID_NAME)};
 #undef DKP_GRID_NAME
 
 /* The library's own, then published lists. */
@@ -2435,10 +2429,10 @@ static dk_grid dkp_grid(dk_spacing spacing) {
 DK_API dk_grid dk_grid_named(const char *name) {
     dk_grid g = dkp_grid(DK_SPACING_DEFAULT);
     const dk_named *row;
-    g.name = name ? name : "(NULL)";
+    g.name = name ? name : "(NULL)", g.unknown = dkp_unknown_grid;
     for (int i = 0; name && (row = dk_grid_at(i)) != NULL; i++)
         if (strcmp(name, row->name) == 0) {
-            g.name = row->name;
+            g.name = row->name, g.unknown = NULL;
             if (i < DKP_COUNT(dkp_grids)) g.spacing = (dk_spacing)(i + 1);
 #ifndef DK_NO_PEERS
             else dkp_published(i - DKP_COUNT(dkp_grids), &g);
@@ -2462,9 +2456,9 @@ static const dkp_spacing *dkp_spacing_of(const dk_grid *g) {
     return &dkp_spacings[(known ? g->spacing : DK_SPACING_LEVELS) - 1];
 }
 
-static int dkp_has(const dk_grid *g, int flags) { return dkp_spacing_of(g)->flags & flags; }
-static int dkp_by_timesteps(const dk_grid *g) { return dkp_has(g, DKP_TABLE) != 0; }
-static int dkp_ranged(const dk_grid *g) { return !dkp_has(g, DKP_TABLE | DKP_NO_RANGE); }
+static int dkp_has(const dk_grid *g, char trait) { return strchr(dkp_spacing_of(g)->traits, trait) != NULL; }
+static int dkp_by_timesteps(const dk_grid *g) { return dkp_has(g, 'T'); }
+static int dkp_ranged(const dk_grid *g) { return !dkp_has(g, 'T') && !dkp_has(g, 'L'); }
 
 /* One end of the range that a spacing covers; see dk_grid. */
 static dk_level dkp_range_end(const dk_config *c, int noisy) {
@@ -2473,10 +2467,10 @@ static dk_level dkp_range_end(const dk_config *c, int noisy) {
     double given = noisy ? g->sigma_max : g->sigma_min;
     if (given > 0) return dkp_at_u(s, given);
     double t = noisy ? s->t_max : s->t_min, inward = (noisy ? -1e-3 : 1e-3) * (s->t_max - s->t_min);
-    dk_level l = dk_level_at(s, t);
-    if ((dkp_has(g, DKP_SOME_NOISE) && l.sigma <= 0) || (dkp_has(g, DKP_SOME_DATA) && l.alpha <= 0) ||
-        (dkp_has(g, DKP_FINITE_U) && !dkp_finite(dkp_u(s, l))))
-        return dk_level_at(s, t + inward);
+    dk_level l = dkp_at_t(s, t);
+    if ((dkp_has(g, 's') && l.sigma <= 0) || (dkp_has(g, 'a') && l.alpha <= 0) ||
+        (dkp_has(g, 'u') && !dkp_finite(dkp_u(s, l))))
+        return dkp_at_t(s, t + inward);
     return l;
 }
 
@@ -2489,7 +2483,7 @@ static int dkp_one_more(const dk_layout *g) {
 
 /* Level i of those asked for. */
 static dk_level dkp_given(const dk_layout *g, int i) {
-    if (!dkp_has(&g->c->grid, DKP_OWN_ENDS | DKP_TABLE) && (i == 0 || i == g->asked - 1))
+    if (!dkp_has(&g->c->grid, 'e') && !dkp_has(&g->c->grid, 'T') && (i == 0 || i == g->asked - 1))
         return i ? g->clean : g->noisy;
     return dkp_spaced_at(g, i, g->asked);
 }
@@ -2509,7 +2503,7 @@ static dk_layout dkp_start_layout(const dk_config *c) {
     const dkp_spacing *own = dkp_spacing_of(&c->grid);
     dk_layout g;
     memset(&g, 0, sizeof g);
-    g.c = c, g.s = &c->schedule;
+    g.c = c, g.s = &c->schedule, g.noisy.alpha = g.clean.alpha = 1;
     if (dkp_ranged(&c->grid)) g.noisy = dkp_range_end(c, 1), g.clean = dkp_range_end(c, 0);
     g.a = fabs(c->grid.a) > 0 ? c->grid.a : own->a, g.b = fabs(c->grid.b) > 0 ? c->grid.b : own->b;
     g.n = c->grid.n ? c->grid.n : own->n;
@@ -2532,7 +2526,7 @@ static int dkp_there(dk_layout *g, int n) {
     case DK_SPACING_IDDPM: dkp_iddpm_level(g, -1, &all); break;
     case DK_SPACING_CUSTOM: return g->c->grid.fn(g->c, -1, n, &unused);
     default:
-        if (dkp_has(&g->c->grid, DKP_DISTINCT)) dkp_walk_to(g, n), all = g->at + 1;
+        if (dkp_has(&g->c->grid, '1')) dkp_walk_to(g, n), all = g->at + 1;
     }
     return n < all ? n : all;
 }
@@ -2553,7 +2547,7 @@ static dk_layout dkp_layout_of(const dk_config *c) {
 
 /* Level i of the whole grid, before shifts. */
 static dk_level dkp_spaced(dk_layout *g, int i) {
-    if (dkp_has(&g->c->grid, DKP_DISTINCT) && g->there < g->asked) {
+    if (dkp_has(&g->c->grid, '1') && g->there < g->asked) {
         dkp_walk_to(g, i);
         return g->here;
     }
@@ -2564,14 +2558,14 @@ static dk_level dkp_shifted(const dk_layout *g, dk_level l) {
     double shift = dkp_or(g->c->grid.shift, 1), power = dkp_or(g->c->grid.shift_power, 1), here = dk_noise_level(l);
     if (power < 1 || power > 1) here = dkp_pow(here, power);
     else if (!(shift < 1 || shift > 1)) return l;
-    return dk_level_at_sigma(g->s, shift * here);
+    return dkp_at_sigma(g->s, shift * here);
 }
 
 static dk_level dkp_last_level(dk_layout *g) {
     if (g->final == DK_FINAL_LAST) return dkp_spaced(g, g->steps);
     if (g->final == DK_FINAL_MIN)
         return dkp_by_timesteps(&g->c->grid) ? dkp_table_level(g->s, 0) : dkp_spaced(g, g->steps);
-    return dk_level_at_sigma(g->s, g->final == DK_FINAL_VALUE ? g->c->grid.final_value : 0);
+    return dkp_at_sigma(g->s, g->final == DK_FINAL_VALUE ? g->c->grid.final_value : 0);
 }
 
 /* 1 - u scaled so that the last level but the final one, or the final one above 0, has u = terminal. */
@@ -2582,7 +2576,7 @@ static dk_level dkp_stretched(dk_layout *g, dk_level l) {
     if (dkp_one_more(g) && dkp_last_level(g).sigma > 0) last++;
     double room = 1 - dkp_u(g->s, dkp_shifted(g, dkp_spaced(g, last)));
     if (!(room > 0)) return l; /* a single level of pure noise */
-    return dkp_at_unit(g->s, DK_UNIT_FLOW, 1 - (1 - dkp_u(g->s, l)) / (room / (1 - terminal)));
+    return dk_level_at(g->s, DK_UNIT_FLOW, 1 - (1 - dkp_u(g->s, l)) / (room / (1 - terminal)));
 }
 
 /* Level i of the finished grid, 0 .. steps. */
@@ -2651,7 +2645,7 @@ static dk_status dkp_resolve_strength(dk_config *c, char *message) {
     dk_grid *g = &c->grid;
     double n = c->steps, share = g->strength * n, run = n, full = n;
     if (g->partial == DK_PARTIAL_LEVEL)
-        g->sigma_max = dkp_u(s, dk_level_at(s, s->t_min + g->strength * (s->t_max - s->t_min)));
+        g->sigma_max = dkp_u(s, dkp_at_t(s, s->t_min + g->strength * (s->t_max - s->t_min)));
     if (g->partial == DK_PARTIAL_STRETCH) full = floor(n / g->strength);
     if (g->partial == DK_PARTIAL_SLICE) run = floor(share);
     if (g->partial == DK_PARTIAL_UP) run = n - floor(n - share);
@@ -2733,14 +2727,9 @@ DK_API void dkr_refuse(dk_recorder *r, const char *field, double value, const ch
 }
 
 static void dkp_refuse_at(dk_recorder *r, const char *what, const dk_level *l) {
-    dkp_text t = {r->config->message, DK_MESSAGE_SIZE, 0};
-    if (r->status != DK_OK) return;
-    dkp_put(&t, what);
-    dkp_put_pair(&t, " at step ", r->step);
-    dkp_put_pair(&t, ", where t = ", l->t);
-    dkp_put_pair(&t, ", alpha = ", l->alpha);
-    dkp_put_pair(&t, ", sigma = ", l->sigma);
-    r->status = DK_ERROR_CONFIG;
+    if (r->status == DK_OK)
+        r->status = dkp_fail_saying(r->config->message, DK_ERROR_CONFIG, "%s at step %d, where t = %g, alpha = %g, sigma = %g",
+                                    what, r->step, l->t, l->alpha, l->sigma);
 }
 
 DKP_FAST
@@ -3047,10 +3036,13 @@ static dk_vec dkp_add_noise(dk_recorder *r, dk_vec x, double up) {
     return dkp_add_noise_between(r, x, up, &r->from, &r->to);
 }
 
+/* Of a variance; a way that leads down has none. */
+static double dkp_root(double v) { return v > 0 ? dkp_sqrt(v) : 0; }
+
 /* The state, noised from one level up to another. */
 static dk_vec dkp_noised_up(dk_recorder *r, const dk_level *from, const dk_level *to) {
     double kept = to->alpha / from->alpha, carried = kept * from->sigma;
-    double up = dkp_sqrt((to->sigma - carried) * (to->sigma + carried));
+    double up = dkp_root((to->sigma - carried) * (to->sigma + carried));
     return dkp_add_noise_between(r, dkr_scale(kept, r->x), up, from, to);
 }
 
@@ -3061,7 +3053,7 @@ static void dkp_churn(dk_recorder *r) {
     const double *range = s->churn_range;
     if (gamma <= 0 || !dkp_finite(here) || here < range[0] || (range[1] > 0 && here > range[1])) return;
     double up = here * (1 + (gamma < most ? gamma : most));
-    dk_level hat = dk_level_at_sigma(&r->config->schedule, up);
+    dk_level hat = dkp_at_sigma(&r->config->schedule, up);
     r->x = dkr_keep(r, dkp_noised_up(r, &r->from, &hat));
     r->from = hat;
 }
@@ -3111,8 +3103,8 @@ static void dkp_go_back(dk_recorder *r, int i) {
     dk_level from = dkp_plan_level(r, i), to = dkp_plan_level(r, i + 1);
     const dk_config *c = r->config;
     int shift = c->grid.quirks & DK_QUIRK_REPAINT_NOISE ? dkp_table_size(&c->schedule) / c->steps - 1 : 0;
-    if (shift > 0 && from.sigma > 0) from = dk_level_at(&r->config->schedule, from.t + shift);
-    if (shift > 0) to = dk_level_at(&r->config->schedule, to.t + shift);
+    if (shift > 0 && from.sigma > 0) from = dkp_at_t(&r->config->schedule, from.t + shift);
+    if (shift > 0) to = dkp_at_t(&r->config->schedule, to.t + shift);
     r->own->offset = i, r->step = 0;
     r->x = dkp_keep_as(r, dkp_noised_up(r, &from, &to), 'x', i + 1);
 }
@@ -3300,13 +3292,13 @@ static dkp_split dkp_split_between(dk_recorder *r, const dk_level *from, const d
     } else if (law == DK_LAW_TIME) {
         const dk_schedule *s = &r->config->schedule;
         double t = s->t_min + (eta < 1 ? 1 - eta : 0) * (to->t - s->t_min);
-        double down = dk_noise_level(dk_level_at(s, s->family == DK_FAMILY_VP_DISCRETE ? floor(t) : t));
+        double down = dk_noise_level(dkp_at_t(s, s->family == DK_FAMILY_VP_DISCRETE ? floor(t) : t));
         if (down < here) split.down.sigma = to->alpha * down;
     } else if (law == DK_LAW_SDE_NOISE && from->alpha > 0) {
         /* sigma_from would be `carried` if nothing were removed; sigma_down may fall below 0 */
         double carried = from->sigma * (to->alpha / from->alpha);
         split.down.sigma = sigma - eta * (carried - sigma);
-        split.up = dkp_sqrt(eta * (carried - sigma) * (carried + sigma));
+        split.up = dkp_root(eta * (carried - sigma) * (carried + sigma));
         return split;
     } else { /* DDIM, Song et al. 2020, eq. 16 in terms of r; never more noise than the level has */
         double kept = 1 - (law == DK_LAW_ANCESTRAL ? eta * eta : 1) * (1 - ratio) * (1 + ratio);
@@ -3315,10 +3307,10 @@ static dkp_split dkp_split_between(dk_recorder *r, const dk_level *from, const d
     }
     double lowest = dk_noise_level(r->last) * to->alpha;
     if (dkp_quirk(r, DK_QUIRK_ABOVE_LAST) && split.down.sigma < lowest) split.down.sigma = lowest;
-    split.up = dkp_sqrt((sigma - split.down.sigma) * (sigma + split.down.sigma));
+    split.up = dkp_root((sigma - split.down.sigma) * (sigma + split.down.sigma));
     if (law == DK_LAW_DDPM_LARGE) { /* variance of x_from given x_to: Ho et al. 2020, sec. 3.2 */
         double carried = from->alpha / to->alpha * sigma;
-        split.up = eta * dkp_sqrt((from->sigma - carried) * (from->sigma + carried));
+        split.up = eta * dkp_root((from->sigma - carried) * (from->sigma + carried));
     }
     return split;
 }
@@ -3364,20 +3356,23 @@ static void dkp_record_ddim(dk_recorder *r) {
     }
 }
 
+/* The noise that the network told at sigma = 0, where it was asked last. */
+static dk_vec dkp_noise_in(dk_recorder *r, const dk_level *l) {
+    const dk_term *t;
+    dk_term value;
+    for (int i = dkp_terms(r->own->noise, &value, &t); i > 0; i--)
+        if (!dkp_finite((t++)->c))
+            dkp_refuse_at(
+                r, "prediction: x0 and score cannot give the noise where sigma = 0 (use eps, v or velocity)", l);
+    return r->own->noise;
+}
+
 /* The step from clean data, for every sampler: alpha D + sigma N, with the noise N that the network tells, since D,
    which is the data, says nothing. */
 static void dkp_record_from_data(dk_recorder *r) {
     while (dkr_step(r)) {
-        dk_vec guidance, D = dkp_direction(r, r->x, &r->from, &guidance);
-        const dk_term *t;
-        dk_term value;
-        for (int i = dkp_terms(r->own->noise, &value, &t); i > 0; i--)
-            if (!dkp_finite((t++)->c))
-                dkp_refuse_at(
-                    r,
-                    "prediction: x0 and score cannot give the noise where sigma = 0 (use eps, v or velocity)",
-                    &r->from);
-        r->x = dkp_add(dkr_mix(r->to.alpha, D, r->to.sigma, r->own->noise), dkr_scale(r->to.alpha, guidance));
+        dk_vec guidance, D = dkp_direction(r, r->x, &r->from, &guidance), N = dkp_noise_in(r, &r->from);
+        r->x = dkp_add(dkr_mix(r->to.alpha, D, r->to.sigma, N), dkr_scale(r->to.alpha, guidance));
     }
 }
 
@@ -3434,6 +3429,11 @@ static void dkp_apply_rule(const dk_recorder *r, int n, double H, double *moment
     if (rule == DK_RULE_GRADIENT) moment[1] = r->sampler.gamma - 1;
 }
 
+/* Whether steps count as equally long. */
+static int dkp_even(const dk_recorder *r) {
+    return r->sampler.rule == DK_RULE_UNIFORM || r->sampler.rule == DK_RULE_GRADIENT;
+}
+
 /* The average over the step of the polynomial through the newest n vectors. The step runs from axis value `from`
    over `span`; H is the exponent of the weight, 0 for classical methods. This one formula is Adams, DPM-Solver
    multistep, UniP and UniC, RES, DEIS in rho and log rho, and SA-Solver: their rules differ in the moments alone. */
@@ -3443,7 +3443,7 @@ static dk_vec dkp_average(const dk_recorder *r, const dkp_history *past, int n, 
     dk_rule rule = r->sampler.rule;
     /* a corrector's or a singlestep method's newest node lies in the step */
     int ahead = (past->at[0] - from) / span > 1e-9;
-    int even = rule == DK_RULE_UNIFORM || rule == DK_RULE_GRADIENT, omit = -1, count = 0, at[MOST];
+    int even = dkp_even(r), omit = -1, count = 0, at[MOST];
     double node[MOST], basis[MOST], moment[MOST] = {0}, weight[MOST] = {0};
     dk_vec other;
     if (!(fabs(span) > 0)) return past->v[0]; /* a step that goes nowhere */
@@ -3477,7 +3477,8 @@ static int dkp_nodes(const dk_recorder *r, int wanted, int have, int left) {
     return wanted < have ? wanted : have;
 }
 
-/* Where a level stands in a gauge: X = x/scale, and the probability-flow ODE is dX/du = p x + q D. */
+/* Where a level stands in a gauge: X = x/scale, and the probability-flow ODE is dX/du = p x + q D; where sigma = 0,
+   p N + q D with the noise N that the network tells. */
 typedef struct dkp_point {
     double u, scale, p, q;
 } dkp_point;
@@ -3489,31 +3490,41 @@ static dk_gauge dkp_gauge(const dk_recorder *r) { /* the same for the whole run 
     return dkp_flow_unit(&r->config->schedule) || pure_noise ? DK_GAUGE_FLOW : DK_GAUGE_VE;
 }
 
-/* In x = a x0 + b eps the ODE is dx/du = (b'/b) x + (a' - a b'/b) D. */
+/* In x = a x0 + b eps the ODE is dx/du = a' D + b' N = (b'/b) x + (a' - a b'/b) D. */
 static dkp_point dkp_point_at(const dk_recorder *r, const dk_level *l) {
     dk_gauge gauge = dkp_gauge(r);
     dkp_point at = {0, 1, 0, 0};
     if (gauge == DK_GAUGE_NATIVE) {
         dk_level slope = dkp_slope_at(&r->config->schedule, l->t);
-        at.u = l->t, at.p = slope.sigma / l->sigma, at.q = slope.alpha - l->alpha * at.p;
+        at.u = l->t, at.p = slope.sigma, at.q = slope.alpha;
+        if (l->sigma > 0) at.p /= l->sigma, at.q -= l->alpha * at.p;
     } else if (gauge == DK_GAUGE_VP) {
         at.u = dkp_angle(*l), at.scale = dkp_sqrt(l->alpha * l->alpha + l->sigma * l->sigma);
-        at.p = l->alpha / l->sigma / at.scale, at.q = -at.scale / l->sigma; /* cot u/scale, -1/sin u */
+        at.p = 1;
+        if (l->sigma > 0) /* cot u/scale, -1/sin u */
+            at.p = l->alpha / l->sigma / at.scale, at.q = -at.scale / l->sigma;
     } else {
         at.scale = gauge == DK_GAUGE_FLOW ? l->alpha + l->sigma : l->alpha;
-        at.u = l->sigma / at.scale, at.p = 1 / l->sigma, at.q = -1 / at.u;
+        at.u = dkp_over(l->sigma, at.scale), at.p = 1, at.q = gauge == DK_GAUGE_FLOW ? -1 : 0;
+        if (l->sigma > 0) at.p = 1 / l->sigma, at.q = -1 / at.u;
     }
     return at;
 }
 
 static dk_level dkp_level_in_gauge(const dk_recorder *r, double u) {
     static const dk_unit unit[] = {DK_UNIT_DEFAULT, DK_UNIT_SIGMA, DK_UNIT_FLOW, DK_UNIT_ANGLE, DK_UNIT_T};
-    return dkp_at_unit(&r->config->schedule, unit[dkp_gauge(r)], u);
+    return dk_level_at(&r->config->schedule, unit[dkp_gauge(r)], u);
 }
 
 /* A share of the way through the step in t. */
 static dk_level dkp_level_in_time(const dk_recorder *r, double share) {
-    return dk_level_at(&r->config->schedule, r->from.t + share * (r->to.t - r->from.t));
+    return dkp_at_t(&r->config->schedule, r->from.t + share * (r->to.t - r->from.t));
+}
+
+/* Whether a step in the gauge is of finite length; one that is not is refused. */
+static int dkp_has_length(dk_recorder *r, double h) {
+    if (!dkp_finite(h)) dkp_refuse_at(r, "sampler.gauge: a coefficient is not finite", &r->from);
+    return dkp_finite(h);
 }
 
 /* From the state x at `from` along a slope, times its share of the step h: straight in the gauge's coordinates; or, for
@@ -3526,15 +3537,40 @@ static dk_vec dkp_transfer(const dk_recorder *r, const dk_level *from, const dk_
     return dkp_ddim_step(from, to, x, dkr_mix(1 / (share * a.q), slopes, -a.p / a.q, x));
 }
 
-/* One explicit Runge-Kutta step in the gauge, down to `end`. The ODE is singular at sigma = 0, so a step that
-   ends there is the first order one. D0: D where it begins; zero: it is evaluated. Returns the first slope.
+/* dX/du at the state x; where sigma = 0 that is the data. */
+static dk_vec dkp_slope(dk_recorder *r, const dk_level *l, dk_vec x, dk_vec D) {
+    dkp_point at = dkp_point_at(r, l);
+    return l->sigma > 0 ? dkr_mix(at.p, x, at.q, D) : dkr_mix(at.p, dkp_noise_in(r, l), at.q / l->alpha, x);
+}
+
+/* Whether the slope at sigma = 0 can be asked for: the network was trained there, tells the noise, and alone decides on D.
+   Else a step that ends there is the first order one, x = alpha D. */
+static int dkp_knows_data(const dk_recorder *r, const dk_level *end) {
+    const dk_config *c = r->config;
+    const dk_guidance *g = &c->guidance;
+    const dk_schedule *s = dkp_network_schedule(c);
+    if (dk_level_at(s, DK_UNIT_T, s->t_min).sigma > 0 || r->own->plan->own.masked > 1 || c->clip > 0 || r->sampler.cfg_pp ||
+        g->quantile > 0 || g->hook || g->schedule || g->space || g->projected)
+        return 0;
+    dkp_model m = dkp_model_at(c, end, end);
+    dkp_point at = dkp_point_at(r, end);
+    return dkp_finite(m.condition) && dkp_finite(m.d_x) && dkp_finite(m.n_x) && dkp_finite(m.n_f) &&
+           dkp_finite(at.p) && dkp_finite(at.q);
+}
+
+/* One explicit Runge-Kutta step in the gauge, down to `end`. D0: D where it begins; zero: it is evaluated. Returns the
+   first slope.
 
    Heun, for example, whose tableau is "1 | 1/2 1/2". In VE dX/du = (X - D)/u, so K_0 and K_1 are d and d' of Karras et
    al. 2022, alg. 1, lines 4 and 7, and the two calls of dkp_transfer are its lines 5 and 8. Euler is "1": K_0 alone. */
 static dk_vec dkp_runge_kutta_to(dk_recorder *r, const dkp_tableau *tableau, dk_level end, dk_vec D0) {
-    int plain = end.sigma > 0 || r->sampler.plain_last, stages = end.sigma > 0 ? tableau->stages : 1;
+    const dk_sampler *s = &r->sampler;
+    int first_order = end.sigma <= 0 && (s->warmup || dkp_quirk(r, DK_QUIRK_EULER_TO_DATA) ||
+                                         !(s->plain_last || dkp_knows_data(r, &end)));
+    int stages = first_order ? 1 : tableau->stages, plain = end.sigma > 0 || stages > 1 || s->plain_last;
     int noisy = end.sigma < r->to.sigma, pseudo = r->sampler.gauge == DK_GAUGE_PSEUDO;
-    double u = dkp_point_at(r, &r->from).u, h = dkp_point_at(r, &end).u - u;
+    double u = dkp_point_at(r, &r->from).u, last = dkp_point_at(r, &end).u, h = dkp_finite(u) ? last - u : u;
+    if (!dkp_has_length(r, plain ? h : u)) return dkr_zero;
     dk_vec K[DK_MAX_STAGES], D = dkr_zero; /* a slope that is not taken is zero */
     memset(K, 0, sizeof K);
     for (int i = 0; i < stages; i++) {
@@ -3546,11 +3582,10 @@ static dk_vec dkp_runge_kutta_to(dk_recorder *r, const dkp_tableau *tableau, dk_
                          : fabs(c - 1) < 1e-12 && !noisy ? r->to
                          : pseudo                        ? dkp_level_in_time(r, c)
                                                          : dkp_level_in_gauge(r, u + c * h);
-        dkp_point at = dkp_point_at(r, &level);
         dk_vec x = r->x;
         if (i > 0) x = dkp_transfer(r, &r->from, &level, x, h, c, dkp_sum(i, a, K));
         D = i > 0 ? dkr_denoise(r, x, level) : D0.of ? D0 : dkp_denoise_first(r);
-        K[i] = dkp_forget_but(r, at_first, dkr_mix(at.p, x, at.q, D));
+        K[i] = dkp_forget_but(r, at_first, dkp_slope(r, &level, x, D));
     }
     dk_vec sum = stages > 1 ? dkp_sum(stages, &tableau->a[dkp_row(stages)], K) : K[0];
     dk_vec x =
@@ -3573,6 +3608,7 @@ typedef struct dkp_multistep {
     dk_level from;           /* where the last step began, */
     dk_vec x, noise;         /* its state there, and the noise behind it */
     dkp_split split;
+    double up; /* how far that noise went back on the axis */
 } dkp_multistep;
 
 static double dkp_axis(dk_recorder *r, int classical, const dk_level *l) {
@@ -3586,20 +3622,19 @@ static dk_vec dkp_noise_or_D(const dk_recorder *r, int noise, const dk_level *l,
 
 /* What is interpolated: the slope in the gauge; the noise; or D. */
 static dk_vec dkp_interpolant(dk_recorder *r, int classical, const dk_level *l, dk_vec D) {
-    if (classical) {
-        dkp_point at = dkp_point_at(r, l);
-        return dkr_keep(r, dkr_mix(at.p, r->x, at.q, D));
-    }
+    if (classical) return dkr_keep(r, dkp_slope(r, l, r->x, D));
     return dkr_keep(r, dkp_noise_or_D(r, r->sampler.noise_prediction, l, r->x, D));
 }
 
-/* X moves along the average of its slopes; at sigma = 0, where the ODE is singular, to alpha D. */
+/* X moves along the average of its slopes. The last step is mostly longer than those before it, which is no good to a
+   polynomial: to sigma = 0 it is the first order one. */
 static dk_vec dkp_classical_step(dk_recorder *r, const dkp_multistep *m, double start, const dk_level *to,
                                  int nodes) {
     const dk_level *down = &m->split.down;
     double h = dkp_point_at(r, down).u - start;
     if ((to->sigma <= 0 && !r->sampler.plain_last) || dkp_point_at(r, &m->from).scale <= 0)
         return dkp_ddim_step(&m->from, down, m->x, m->D);
+    if (!dkp_has_length(r, h)) return dkr_zero;
     return dkp_transfer(r, &m->from, down, m->x, h, 1, dkp_average(r, &m->past, nodes, start, h, 0));
 }
 
@@ -3638,16 +3673,9 @@ static void dkp_multistep_estimate(dk_recorder *r, dkp_multistep *m, const dk_le
     else m->U = m->D;
 }
 
-/* Evaluates at level l; with a corrector repeats the step that led there with the new node. left: steps, as dkp_nodes
-   counts them. */
-static void dkp_multistep_evaluate(dk_recorder *r, dkp_multistep *m, const dk_level *l, int left) {
+/* Repeats the step that led to level l with the new node. left: steps, as dkp_nodes counts them. */
+static void dkp_multistep_correct(dk_recorder *r, dkp_multistep *m, const dk_level *l, int left) {
     const dk_sampler *s = &r->sampler;
-    double here = dkp_axis(r, m->classical, l);
-    dkp_multistep_estimate(r, m, l);
-    for (int i = 0; dkp_quirk(r, DK_QUIRK_FROM_DOWN) && i < m->past.count; i++)
-        m->past.at[i] += here - dkp_gauge_lambda(r, &m->split.down);
-    dkp_push(&m->past, here, dkp_interpolant(r, m->classical, l, m->D));
-    if (!s->corrector || m->past.count < 2 || m->steps <= m->as_predicted) return;
     int unipc = s->rule == DK_RULE_BH1 || s->rule == DK_RULE_BH2;
     int more = unipc || dkp_quirk(r, DK_QUIRK_COUNT_LAST); /* one node more than the predictor had */
     int nodes = dkp_nodes(r, s->corrector, m->past.count, left + 1 + more);
@@ -3658,6 +3686,18 @@ static void dkp_multistep_evaluate(dk_recorder *r, dkp_multistep *m, const dk_le
     m->past.v[0] = dkp_interpolant(r, m->classical, l, m->D);
 }
 
+/* Evaluates at level l. Nodes lie on the way that the step went without noise; afterwards all of it goes back up with the
+   state, which the noise brought there. */
+static void dkp_multistep_evaluate(dk_recorder *r, dkp_multistep *m, const dk_level *l, int left) {
+    const dk_sampler *s = &r->sampler;
+    double here = dkp_axis(r, m->classical, l);
+    dkp_multistep_estimate(r, m, l);
+    dkp_push(&m->past, here - m->up, dkp_interpolant(r, m->classical, l, m->D));
+    if (s->corrector && m->past.count > 1 && m->steps > m->as_predicted) dkp_multistep_correct(r, m, l, left);
+    for (int i = 1; i < m->past.count; i++) m->past.at[i] += m->up;
+    m->past.at[0] = here;
+}
+
 /* Evaluates where the step begins, and makes the step by what has been evaluated so far. */
 static void dkp_multistep_advance(dk_recorder *r, dkp_multistep *m) {
     const dk_sampler *s = &r->sampler;
@@ -3665,13 +3705,16 @@ static void dkp_multistep_advance(dk_recorder *r, dkp_multistep *m) {
     dkp_multistep_evaluate(r, m, &r->from, left);
     m->from = r->from, m->x = r->x, m->split = dkp_noise_split(r, s->eta, s->law);
     int nodes = dkp_nodes(r, s->order, m->past.count, left);
-    if (!m->classical && !dkp_finite(m->past.at[0]))
+    if (!(m->classical && dkp_even(r)) && !dkp_finite(m->past.at[0]))
         m->past.count = 0, nodes = 1; /* no interpolation across an infinite gap */
     if (in_D && nodes > 1 && dkp_quirk(r, DK_QUIRK_UNCOND_PAST)) m->past.v[0] = m->U;
     m->noise = dkp_add_noise(r, dkr_zero, m->split.up);
     r->x = dkp_add(dkp_multistep_step(r, m, m->past.at[0], &r->to, nodes), m->noise);
     if (in_D) m->past.v[0] = m->U;
-    m->steps++;
+    m->steps++, m->up = 0;
+    if (m->split.up > 0 && s->law != DK_LAW_SDE && s->law != DK_LAW_SDE_NOISE)
+        m->up = dkp_gauge_lambda(r, &r->to) - dkp_gauge_lambda(r, &m->split.down);
+    if (!dkp_finite(m->up)) m->past.count = 0, m->up = 0; /* all noise is new */
 }
 
 static void dkp_record_multistep(dk_recorder *r, int classical) {
@@ -3709,8 +3752,8 @@ static void dkp_record_multistep(dk_recorder *r, int classical) {
 static void dkp_record_exponential_adams(dk_recorder *r) {
     dkr_reads(r, "order rule gamma gauge noise_prediction cfg_pp corrector pece lower_order_final law eta "
                  "noise_min noise_max "
-                 "count_last euler_last dpm_v2 uncond_past uncorrected from_down stride third_minus lower_to_zero");
-    if (!r->sampler.law) r->sampler.law = DK_LAW_SDE;
+                 "count_last euler_last dpm_v2 uncond_past uncorrected stride third_minus lower_to_zero");
+    if (!r->sampler.law) r->sampler.law = r->sampler.noise_prediction ? DK_LAW_SDE_NOISE : DK_LAW_SDE;
     dkp_record_multistep(r, 0);
 }
 
@@ -3779,8 +3822,8 @@ static void dkp_record_er_sde(dk_recorder *r) {
 static void dkp_record_runge_kutta(dk_recorder *r) {
     dkp_tableau tableau = {1, 0, {0}};
     if (r->status == DK_OK) r->status = dkp_parse_tableau(r->sampler.tableau, &tableau, r->config->message);
-    dkr_reads(r, r->status == DK_OK && tableau.embedded ? "tableau gauge plain_last order"
-                                                        : "tableau gauge plain_last");
+    dkr_reads(r, r->status == DK_OK && tableau.embedded ? "tableau gauge plain_last euler_to_data order"
+                                                        : "tableau gauge plain_last euler_to_data");
     while (dkr_step(r)) dkp_runge_kutta_step(r, &tableau);
 }
 
@@ -3789,20 +3832,21 @@ static void dkp_record_runge_kutta(dk_recorder *r) {
 static void dkp_record_edm(dk_recorder *r) {
     double at = r->sampler.alpha[0];
     const dkp_tableau tableau = {2, 0, {at, 1 - 0.5 / at, 0.5 / at}};
-    dkr_reads(r, "alpha gauge plain_last");
+    dkr_reads(r, "alpha gauge plain_last euler_to_data");
     if (!(at > 0 && at <= 1)) dkr_refuse(r, "sampler.alpha", at, "> 0 and <= 1");
     while (dkr_step(r)) dkp_runge_kutta_step(r, &tableau);
 }
 
-/* DPM2: the midpoint method with its middle at the geometric mean of the noise levels, as in k-diffusion. */
+/* DPM2: the midpoint method with its middle at the geometric mean of the noise levels, as in k-diffusion. There is none
+   between a level and sigma = 0: that step is Euler's. */
 static void dkp_record_dpm2(dk_recorder *r) {
-    dkr_reads(r, "gauge plain_last law eta noise_min noise_max dry_bottom");
+    dkr_reads(r, "gauge law eta noise_min noise_max dry_bottom");
     while (dkr_step(r)) {
         dkp_split split = dkp_noise_split(r, r->sampler.eta, r->sampler.law);
         double u = dkp_point_at(r, &r->from).u, last = dkp_point_at(r, &split.down).u;
-        double at = (dkp_sqrt(u * last) - u) / (last - u);
-        const dkp_tableau tableau = {2, 0, {at, 0, 1}};
-        dkp_runge_kutta_to(r, &tableau, split.down, dkr_zero);
+        double at = dkp_finite(u) && last > 0 ? (dkp_sqrt(u * last) - u) / (last - u) : 0;
+        const dkp_tableau middle = {2, 0, {at, 0, 1}}, euler = {1, 0, {1}};
+        dkp_runge_kutta_to(r, split.down.sigma > 0 ? &middle : &euler, split.down, dkr_zero);
         if (split.down.sigma > 0 || !dkp_quirk(r, DK_QUIRK_DRY_BOTTOM))
             r->x = dkp_add_noise(r, r->x, split.up);
     }
@@ -3855,7 +3899,7 @@ static void dkp_predict(dk_recorder *r, const dk_level *from, const dk_level *to
         dk_level slope = dkp_slope_at(&r->config->schedule, r->from.t);
         a = 1 + h * slope.alpha / r->from.alpha, G2 = 2 * sigma * (h * slope.sigma - sigma * (a - 1));
     }
-    double kept = 2 - a, gain = 0.5 * (1 + s->eta * s->eta) * G2, up = s->eta * dkp_sqrt(G2);
+    double kept = 2 - a, gain = 0.5 * (1 + s->eta * s->eta) * G2, up = s->eta * dkp_root(G2);
     if (s->sde.predictor == DK_PREDICTOR_ANCESTRAL) { /* DDIM's step down, in terms of the score */
         dkp_split split = dkp_split_between(r, from, to, s->eta, s->law);
         kept = 1 / a, gain = (kept - split.down.sigma / from->sigma) * from->sigma * from->sigma;
@@ -3914,8 +3958,8 @@ static double dkp_h_phi(int k, double h, int sign) {
 }
 
 static dk_level dkp_level_of_lambda(const dk_recorder *r, double lambda) {
-    return r->sampler.gauge == DK_GAUGE_FLOW ? dkp_at_unit(&r->config->schedule, DK_UNIT_FLOW, dkp_exp(-lambda))
-                                             : dk_level_at_lambda(&r->config->schedule, lambda);
+    return r->sampler.gauge == DK_GAUGE_FLOW ? dk_level_at(&r->config->schedule, DK_UNIT_FLOW, dkp_exp(-lambda))
+                                             : dkp_at_lambda(&r->config->schedule, lambda);
 }
 
 /* h times the entries of a row, whose end lies h_row = c_row h further in lambda. Returns what they lack to be exact for
@@ -4109,7 +4153,7 @@ static void dkp_record_table(dk_recorder *r) {
     if (!table || !table->a || !table->b) dkr_refuse(r, "sampler.user", 0, "a dk_table with a and b");
     while (dkr_step(r)) {
         int i = r->own->offset + r->step;
-        dk_level told = table->t ? dk_level_at(&r->config->schedule, table->t[i]) : r->from;
+        dk_level told = table->t ? dkp_at_t(&r->config->schedule, table->t[i]) : r->from;
         const double *b = table->b + (size_t)i * (size_t)r->own->plan->steps;
         dk_vec z = dkr_zero;
         if (i != r->own->estimates)
@@ -4320,15 +4364,15 @@ static dk_sampler dkp_preset(const dk_sampler_info *row) {
 }
 
 DK_API dk_sampler dk_sampler_named(const char *name) {
-    dk_sampler unknown;
+    dk_sampler s;
     for (int i = 0; name && dk_sampler_at(i); i++)
         if (strcmp(name, dk_sampler_at(i)->name) == 0) return dkp_preset(dk_sampler_at(i));
-    memset(&unknown, 0, sizeof unknown);
+    memset(&s, 0, sizeof s);
+    s.name = name ? name : "(NULL)", s.unknown = dkp_unknown_sampler;
 #ifndef DK_NO_PEERS
-    if (name && dkp_sampler_by_name(name, &unknown)) return unknown;
+    if (name) dkp_sampler_by_name(name, &s);
 #endif
-    unknown.name = name ? name : "(NULL)";
-    return unknown;
+    return s;
 }
 
 DK_API dk_sampler dk_table_sampler(const dk_table *table) {
@@ -5503,6 +5547,9 @@ static double dkp_exp_less(double x, double tail, double less) {
     return (sum.hi + (sum.lo + (r.lo + r.hi * r.hi * dkp_polynomial(P, 12, r.hi)))) * first * second;
 }
 
+/* a / b, infinite where b = 0. Formulas have infinite numbers at sigma = 0 and alpha = 0, which weigh nothing or are refused. */
+static double dkp_over(double a, double b) { return b < 0 || b > 0 ? a / b : a < 0 ? -HUGE_VAL : HUGE_VAL; }
+
 static double dkp_exp(double x) { return dkp_exp_less(x, 0, 0); }
 static double dkp_expm1(double x) { return dkp_exp_less(x, 0, 1); }
 
@@ -5531,8 +5578,9 @@ static const double dkp_log_R[] = {0.2,
 
 static double dkp_log(double x) {
     int e;
-    double f = dkp_mantissa(x, &e), s = f / (2 + f), z = s * s, half = 0.5 * f * f;
+    double f = dkp_mantissa(x, &e);
     if (!(fabs(f) < 1)) return f;
+    double s = f / (2 + f), z = s * s, half = 0.5 * f * f;
     double R = z * (0.6666666666666666 + 2 * z * dkp_polynomial(dkp_log_R, 8, z));
     return e * 0.6931471805601177 - (half - (s * (half + R) - e * 1.7239444525614835e-13) - f);
 }
@@ -5564,12 +5612,6 @@ static double dkp_pow(double x, double y) {
     if (!(fabs(y * v.hi) < 800)) return dkp_exp(y * v.hi);
     p = dkp_product(y, v.hi);
     return dkp_exp_less(p.hi, p.lo + y * v.lo, 0);
-}
-
-/* floor(log10 v), v > 0 */
-static int dkp_decade(double v) {
-    int e = (int)floor(dkp_log(v) * 0.4342944819032518);
-    return e + (v >= dkp_pow(10, e + 1)) - (v < dkp_pow(10, e));
 }
 
 /* x = n pi/2 + r with r in [-pi/4, pi/4], pi/2 in three parts; NaN from 2^19 on, where they would not do. */
@@ -5687,86 +5729,50 @@ static void dkp_put_int(dkp_text *t, int64_t v) {
     dkp_put_size(t, v < 0 ? 0 - (uint64_t)v : (uint64_t)v);
 }
 
-/* A natural number of up to 1,536 bits, the lowest word first: numbers as text are exact through it. */
-typedef struct dkp_big {
-    uint32_t word[48];
-} dkp_big;
+/* A finite number >= 0 in decimal, exactly: words of nine digits, the first DKP_BEFORE of them before the point. */
+enum { DKP_BEFORE = 35, DKP_WORDS = 155 };
+typedef struct dkp_expansion {
+    uint32_t word[DKP_WORDS];
+    int first; /* its first digit that is not 0 */
+} dkp_expansion;
 
-static void dkp_big_times(dkp_big *b, uint32_t factor, uint32_t carry) {
-    uint64_t sum = carry;
-    for (int i = 0; i < DKP_COUNT(b->word); i++, sum >>= 32)
-        sum += (uint64_t)b->word[i] * factor, b->word[i] = (uint32_t)sum;
+static int dkp_digit(const dkp_expansion *d, int i) {
+    uint32_t word = i < 9 * DKP_WORDS ? d->word[i / 9] : 0;
+    for (int n = 8 - i % 9; n > 0; n--) word /= 10;
+    return (int)(word % 10);
 }
 
-static void dkp_big_shift(dkp_big *b, int bits) { /* up */
-    for (int n; bits > 0; bits -= n) n = bits < 31 ? bits : 31, dkp_big_times(b, (uint32_t)1 << n, 0);
-}
-
-static void dkp_big_tens(dkp_big *b, int n) {
-    for (; n >= 9; n -= 9) dkp_big_times(b, 1000000000, 0);
-    for (; n > 0; n--) dkp_big_times(b, 10, 0);
-}
-
-/* A finite double >= 0 of these bits is m 2^e. */
-static uint64_t dkp_parts_of(uint64_t bits, int *e) {
-    int exponent = (int)(bits >> 52);
-    *e = (exponent ? exponent : 1) - 1075;
-    return (bits & 0xFFFFFFFFFFFFFu) | (uint64_t)(exponent > 0) << 52;
-}
-
-/* The sign of digits 10^e less the middle between the double of these bits and the next one. */
-static int dkp_against_middle(const dkp_big *digits, int e, uint64_t bits) {
-    int power;
-    uint64_t middle = 2 * dkp_parts_of(bits, &power) + 1;
-    dkp_big a = *digits, b = {{(uint32_t)middle, (uint32_t)(middle >> 32)}};
-    dkp_big_tens(&a, e), dkp_big_tens(&b, -e);
-    dkp_big_shift(&a, 1 - power), dkp_big_shift(&b, power - 1);
-    for (int i = DKP_COUNT(a.word) - 1; i >= 0; i--)
-        if (a.word[i] != b.word[i]) return a.word[i] > b.word[i] ? 1 : -1;
-    return 0;
-}
-
-/* 0 where digits 10^e rounds to the double of these bits, ties to even; else 1 or -1, where that is to be looked for. */
-static int dkp_way_to(const dkp_big *digits, int e, uint64_t bits) {
-    int above = dkp_against_middle(digits, e, bits);
-    if (above > 0 || (above == 0 && bits % 2)) return 1;
-    int below = bits ? dkp_against_middle(digits, e, bits - 1) : 1;
-    return below < 0 || (below == 0 && bits % 2) ? -1 : 0;
-}
-
-/* The double nearest to digits 10^e, from one that is near. */
-static double dkp_nearest_double(const dkp_big *digits, int e, double close) {
-    const uint64_t most = 0x7FEFFFFFFFFFFFFFu;
-    uint64_t bits = close <= 1.7976931348623157e308 ? dkp_double_bits(close) : most;
-    for (int way; bits <= most && (way = dkp_way_to(digits, e, bits)) != 0;) bits += way > 0 ? 1 : ~(uint64_t)0;
-    return dkp_double(bits);
-}
-
-/* The first 18 significant digits of v > 0, cut off; its decade. */
-static int dkp_digits_of(double v, uint64_t *digits) {
-    const uint64_t least = 100000000000000000u;
-    int power, e = dkp_decade(v);
-    uint64_t m = dkp_parts_of(dkp_double_bits(v), &power);
-    for (;; e += *digits < least ? -1 : 1) {
-        dkp_big b = {{(uint32_t)m, (uint32_t)(m >> 32)}};
-        dkp_big_tens(&b, 17 - e), dkp_big_shift(&b, power);
-        for (int n = e - 17; n > 0; n--) { /* divided by ten */
-            uint64_t rest = 0;
-            for (int i = DKP_COUNT(b.word) - 1; i >= 0; i--)
-                rest = rest << 32 | b.word[i], b.word[i] = (uint32_t)(rest / 10), rest %= 10;
-        }
-        for (int bits = -power, n; bits > 0; bits -= n) { /* shifted down */
-            n = bits < 31 ? bits : 31;
-            for (int i = 0; i < DKP_COUNT(b.word); i++)
-                b.word[i] = b.word[i] >> n | (i + 1 < DKP_COUNT(b.word) ? b.word[i + 1] << (32 - n) : 0);
-        }
-        *digits = b.word[0] | (uint64_t)b.word[1] << 32;
-        if (*digits >= least && *digits < 10 * least) return e;
+/* Of the double of these bits; half 1: of the middle between it and the next one. */
+static void dkp_expand(dkp_expansion *d, uint64_t bits, int half) {
+    enum { WORD = 1000000000, SHIFT = 29 };
+    int exponent = (int)(bits >> 52), e = (exponent ? exponent : 1) - 1076, top = DKP_BEFORE - 2, end = DKP_BEFORE;
+    uint64_t m = (bits & 0xFFFFFFFFFFFFFu) | (uint64_t)(exponent > 0) << 52;
+    memset(d, 0, sizeof *d);
+    m = 2 * m + (uint64_t)half; /* times 2^e */
+    d->word[top] = (uint32_t)(m / WORD), d->word[top + 1] = (uint32_t)(m % WORD);
+    for (int n; e > 0; e -= n) {
+        uint64_t carry = 0;
+        n = e < SHIFT ? e : SHIFT;
+        for (int i = DKP_BEFORE; i-- > 0; carry /= WORD)
+            carry += (uint64_t)d->word[i] << n, d->word[i] = (uint32_t)(carry % WORD);
     }
+    if (exponent > 1076) top = 0;
+    for (int n; e < 0; e += n) {
+        uint64_t rest = 0;
+        int i = top;
+        n = -e < SHIFT ? -e : SHIFT;
+        for (; i < end || rest; i++) {
+            rest = rest * WORD + d->word[i];
+            d->word[i] = (uint32_t)(rest >> n), rest &= ((uint64_t)1 << n) - 1;
+        }
+        end = i;
+        while (!d->word[top]) top++;
+    }
+    for (d->first = 9 * top; !dkp_digit(d, d->first);) d->first++;
 }
 
-/* v to `digits` significant digits, as printf's %g writes it; 0: as many as bring it back. */
-static void dkp_put_number(dkp_text *t, double v, int digits) {
+/* v to n significant digits, as printf's %g writes it; from 15 on, also 1e15 without exponent. */
+static void dkp_put_digits(dkp_text *t, double v, int n) {
     double size = fabs(v);
     if (v < 0) dkp_put(t, "-");
     if (!(size <= 1.7976931348623157e308)) {
@@ -5777,26 +5783,22 @@ static void dkp_put_number(dkp_text *t, double v, int digits) {
         dkp_put_int(t, (int64_t)size);
         return;
     }
-    uint64_t all, m;
-    int n = digits ? digits : 1, decade = dkp_digits_of(size, &all), e;
-    for (;; n++) {
-        uint64_t unit = 1;
-        for (int i = n; i < 18; i++) unit *= 10;
-        m = (all + unit / 2) / unit, e = decade;
-        if (m / (1000000000000000000u / unit)) m /= 10, e++;
-        if (digits || n == 17) break;
-        dkp_big b = {{(uint32_t)m, (uint32_t)(m >> 32)}};
-        if (!dkp_way_to(&b, e - n + 1, dkp_double_bits(size))) break;
-    }
-    while (m % 10 == 0 && n > 1) m /= 10, n--;
-    char text[20];
-    for (int i = n; i-- > 0; m /= 10) text[i] = (char)('0' + m % 10);
-    int exponential = e < -4 || e >= (digits ? digits : 16), point = exponential ? 1 : e + 1;
+    dkp_expansion d;
+    dkp_expand(&d, dkp_double_bits(size), 0);
+    char digits[24];
+    dkp_text all = {digits, sizeof digits, 0};
+    uint64_t m = 0, end = 1;
+    for (int i = 0; i < n; i++, end *= 10) m = 10 * m + (uint64_t)dkp_digit(&d, d.first + i);
+    m += dkp_digit(&d, d.first + n) >= 5;
+    int e = 9 * DKP_BEFORE - 1 - d.first + (m == end);
+    while (m % 10 == 0) m /= 10;
+    dkp_put_size(&all, m);
+    int count = (int)all.length, exponential = e < -4 || e >= (n < 15 ? n : 16), point = exponential ? 1 : e + 1;
     if (point <= 0) dkp_put(t, "0.");
     for (int i = point; i < 0; i++) dkp_put(t, "0");
-    for (int i = 0; i < n || i < point; i++) {
+    for (int i = 0; i < count || i < point; i++) {
         if (i > 0 && i == point) dkp_put(t, ".");
-        dkp_put_char(t, i < n ? text[i] : '0');
+        dkp_put_char(t, i < count ? digits[i] : '0');
     }
     if (exponential) {
         dkp_put(t, "e");
@@ -5805,7 +5807,7 @@ static void dkp_put_number(dkp_text *t, double v, int digits) {
 }
 
 /* Six significant digits. */
-static void dkp_put_real(dkp_text *t, double v) { dkp_put_number(t, v, 6); }
+static void dkp_put_real(dkp_text *t, double v) { dkp_put_digits(t, v, 6); }
 
 static void dkp_put_pair(dkp_text *t, const char *name, double v) {
     dkp_put(t, name);
@@ -5815,38 +5817,66 @@ static void dkp_put_pair(dkp_text *t, const char *name, double v) {
 /* A field's value; an enumerator by its word. */
 static void dkp_put_field(dkp_text *t, const char *field, double v);
 
-/* "field = value: must be allowed"; the first error of a call stays. */
-static dk_status dkp_fail(char *message, const char *field, double value, const char *allowed) {
-    dkp_text t = {message, DK_MESSAGE_SIZE, 0};
-    dkp_put(&t, field);
-    dkp_put(&t, " = ");
-    dkp_put_field(&t, field, value);
-    dkp_put(&t, ": must be ");
-    dkp_put(&t, allowed);
-    return DK_ERROR_CONFIG;
+/* %s is a text, %d an int, %zu a size, %g a number to six digits. */
+static void dkp_say_these(dkp_text *t, const char *format, va_list list) {
+    for (; *format; format++)
+        if (*format != '%') dkp_put_char(t, *format);
+        else if (*++format == 's') dkp_put(t, va_arg(list, const char *));
+        else if (*format == 'd') dkp_put_int(t, va_arg(list, int));
+        else if (*format == 'z') dkp_put_size(t, va_arg(list, size_t)), format++;
+        else dkp_put_real(t, va_arg(list, double));
 }
 
-static dk_status dkp_fail_text(char *message, dk_status status, const char *text) {
-    dkp_text t = {message, DK_MESSAGE_SIZE, 0};
-    dkp_put(&t, text);
+static void dkp_say(dkp_text *t, const char *format, ...) {
+    va_list list;
+    va_start(list, format);
+    dkp_say_these(t, format, list);
+    va_end(list);
+}
+
+/* What had no room is left out from a whole word on, and "..." stands for it. */
+static dk_status dkp_fail_with(const dkp_text *t, dk_status status) {
+    enum { LONGEST = 40 };
+    if (t->length < t->size) return status;
+    size_t room = t->size - 4, n = room;
+    while (n > room - LONGEST && !strchr(" |", t->p[n - 1])) n--;
+    memcpy(t->p + (n > room - LONGEST ? n : room), "...", 4);
     return status;
 }
 
-static dk_status dkp_fail_bytes(char *message, size_t given, size_t needed) {
+static dk_status dkp_fail_saying(char *message, dk_status status, const char *format, ...) {
     dkp_text t = {message, DK_MESSAGE_SIZE, 0};
-    dkp_put(&t, "bytes = ");
-    dkp_put_size(&t, given);
-    dkp_put(&t, ": must be at least ");
-    dkp_put_size(&t, needed);
-    return DK_ERROR_MEMORY;
+    va_list list;
+    va_start(list, format);
+    dkp_say_these(&t, format, list);
+    va_end(list);
+    return dkp_fail_with(&t, status);
+}
+
+static dk_status dkp_fail_text(char *message, dk_status status, const char *text) {
+    return dkp_fail_saying(message, status, "%s", text);
+}
+
+static void dkp_put_refusal(dkp_text *t, const char *field, double value) {
+    dkp_say(t, "%s = ", field);
+    dkp_put_field(t, field, value);
+    dkp_put(t, ": must be ");
+}
+
+/* "field = value: must be allowed" */
+static dk_status dkp_fail(char *message, const char *field, double value, const char *allowed) {
+    dkp_text t = {message, DK_MESSAGE_SIZE, 0};
+    dkp_put_refusal(&t, field, value);
+    dkp_put(&t, allowed);
+    return dkp_fail_with(&t, DK_ERROR_CONFIG);
+}
+
+static dk_status dkp_fail_bytes(char *message, size_t given, size_t needed) {
+    return dkp_fail_saying(message, DK_ERROR_MEMORY, "bytes = %zu: must be at least %zu", given, needed);
 }
 
 static dk_status dkp_fail_allocation(char *message, size_t needed) {
-    dkp_text t = {message, DK_MESSAGE_SIZE, 0};
-    dkp_put(&t, "no memory could be allocated: needs ");
-    dkp_put_size(&t, needed);
-    dkp_put(&t, " bytes");
-    return DK_ERROR_MEMORY;
+    return dkp_fail_saying(message, DK_ERROR_MEMORY, "no memory could be allocated: needs %zu bytes", needed);
 }
 
 DK_API const char *dk_status_text(dk_status status) {
@@ -5860,31 +5890,45 @@ DK_API int dk_version(void) { return DK_VERSION; }
 
 DK_API const char *dk_message(const dk_config *c) { return c ? c->message : "config = NULL"; }
 
-static int dkp_finite(double v) { return v - v == 0; }
+/* From the bits: nothing is computed, so nothing traps where the host program lets floating point exceptions trap. */
+static int dkp_finite(double v) { return (dkp_double_bits(v) >> 52 & 0x7FF) < 0x7FF; }
 
-/* A decimal number at *text, which moves past it, whatever the locale: the double nearest to it, of 40 digits exactly, and
-   of those behind them whether there are any. */
+/* Whether a decimal text rounds to something above the double of these bits, ties to even. Its first digit that is not 0
+   stands for 10^decade. */
+static int dkp_rounds_above(uint64_t bits, const char *digit, const char *end, int decade) {
+    dkp_expansion middle;
+    dkp_expand(&middle, bits, 1);
+    int i = 9 * DKP_BEFORE - 1 - decade;
+    if (i != middle.first) return i < middle.first;
+    for (; digit < end; digit++) {
+        int own = *digit - '0';
+        if (*digit == '.') continue;
+        if (own != dkp_digit(&middle, i)) return own > dkp_digit(&middle, i);
+        i++;
+    }
+    while (i < 9 * DKP_WORDS)
+        if (dkp_digit(&middle, i++)) return 0;
+    return bits % 2 != 0;
+}
+
+/* A decimal number at *text, which moves past it, whatever the locale: the double nearest to it. */
 static int dkp_read_real(const char **text, double *v) {
-    const char *s = *text;
-    double sign = *s == '-' ? -1 : 1, head = 0, close, tens = 1;
-    int e = 0, any = 0, point = 0, count = 0, rest = 0, exponent = 0;
-    dkp_big digits = {{0}};
+    const uint64_t most = 0x7FEFFFFFFFFFFFFFu;
+    const char *s = *text, *first = NULL;
+    double sign = *s == '-' ? -1 : 1, head = 0, tens = 1;
+    int e = 0, any = 0, point = 0, count = 0, exponent = 0; /* digits from the first that is not 0, and the last one's power */
     if (*s == '-' || *s == '+') s++;
     for (; (*s >= '0' && *s <= '9') || (*s == '.' && !point); s++) {
         if (*s == '.') {
             point = 1;
             continue;
         }
-        any = 1;
-        if (count == 40) {
-            rest |= *s != '0', e += !point;
-            continue;
-        }
-        e -= point;
-        if (!count && *s == '0') continue;
-        dkp_big_times(&digits, 10, (uint32_t)(*s - '0'));
+        any = 1, e -= point;
+        if (!first && *s == '0') continue;
+        if (!first) first = s;
         if (count++ < 17) head = 10 * head + (*s - '0');
     }
+    const char *end = s;
     if (any && (*s == 'e' || *s == 'E')) {
         int minus = s[1] == '-';
         for (s += s[1] == '-' || s[1] == '+' ? 2 : 1, any = 0; *s >= '0' && *s <= '9'; s++, any = 1)
@@ -5892,22 +5936,37 @@ static int dkp_read_real(const char **text, double *v) {
         e += minus ? -exponent : exponent;
     }
     *text = s;
-    int most = e < 0 ? -e : e;
-    for (int i = 0; i < most && i < 22; i++) tens *= 10;
+    int size = e < 0 ? -e : e;
+    for (int i = 0; i < size && i < 22; i++) tens *= 10;
     if (!count || count + e < -330) {
         *v = 0;
-    } else if (count < 16 && most < 23) {
+    } else if (count < 16 && size < 23) {
         *v = e < 0 ? head / tens : head * tens; /* both are exact, and rounded once */
     } else if (count + e > 310) {
         *v = HUGE_VAL;
-    } else {
+    } else { /* from a double that is near */
         int k = e + (count > 17 ? count - 17 : 0), half = k / 2;
-        close = head * dkp_pow(10, half) * dkp_pow(10, k - half);
-        if (rest) dkp_big_times(&digits, 10, 1), e--;
-        *v = dkp_nearest_double(&digits, e, close);
+        double close = head * dkp_pow(10, half) * dkp_pow(10, k - half);
+        uint64_t bits = close <= 1.7976931348623157e308 ? dkp_double_bits(close) : most;
+        while (bits > 0 && !dkp_rounds_above(bits - 1, first, end, count + e - 1)) bits--;
+        while (bits <= most && dkp_rounds_above(bits, first, end, count + e - 1)) bits++;
+        *v = dkp_double(bits);
     }
     *v *= sign;
     return any && dkp_finite(*v);
+}
+
+/* v with as many significant digits as bring it back. Every number of 15 digits comes back, but for those below 2.2e-308. */
+static void dkp_put_exact(dkp_text *t, double v) {
+    int n = fabs(v) < 2.3e-308 ? 1 : 15;
+    for (double back = 0; n < 17; n++) {
+        char digits[32];
+        const char *at = digits;
+        dkp_text all = {digits, sizeof digits, 0};
+        dkp_put_digits(&all, v, n);
+        if (dkp_read_real(&at, &back) && back == v) break;
+    }
+    dkp_put_digits(t, v, n);
 }
 
 static char dkp_fold(char c) {
@@ -5958,33 +6017,34 @@ static int dkp_nearest(const char *(*at)(int), const char *name, const char **na
 static void dkp_put_nearest(dkp_text *t, const char *(*at)(int), const char *name, int max) {
     const char *nearest[3];
     int count = dkp_nearest(at, name, nearest, max);
-    for (int i = 0; i < count; i++) {
-        dkp_put(t, i ? ", " : "; nearest: ");
-        dkp_put(t, nearest[i]);
-    }
-}
-
-static void dkp_put_unknown(dkp_text *t, const char *kind, const char *name) {
-    dkp_put(t, kind);
-    dkp_put(t, " \"");
-    dkp_put(t, name);
-    dkp_put(t, "\" is not known");
+    for (int i = 0; i < count; i++) dkp_say(t, "%s%s", i ? ", " : "; nearest: ", nearest[i]);
 }
 
 /* What `at` lists has no such name. */
-static dk_status dkp_fail_name(char *message, const char *kind, const char *name, const char *(*at)(int)) {
+static dk_status dkp_fail_name(char *message, const char *part, const char *name, const char *(*at)(int)) {
     dkp_text t = {message, DK_MESSAGE_SIZE, 0};
-    dkp_put_unknown(&t, kind, name);
+    dkp_say(&t, "%s \"%s\" is not known", part, name);
     dkp_put_nearest(&t, at, name, 3);
-    return DK_ERROR_CONFIG;
+    return dkp_fail_with(&t, DK_ERROR_CONFIG);
 }
 
-/* A struct that has a name and nothing else. No list is looked at, or it would be in every program. */
-static dk_status dkp_fail_unknown(char *message, const char *kind, const char *name) {
-    dkp_text t = {message, DK_MESSAGE_SIZE, 0};
-    dkp_put_unknown(&t, kind, name);
-    dkp_put(&t, ", or its name was set alone: take it with dk_config_set, which says what is near");
-    return DK_ERROR_CONFIG;
+/* The struct of an unknown name has one of these, so that no program has lists of names that it does not look into. */
+static dk_status dkp_unknown_sampler(char *message, const char *part, const char *name) {
+    return dkp_fail_name(message, part, name, dkp_sampler_name);
+}
+
+static dk_status dkp_unknown_grid(char *message, const char *part, const char *name) {
+    return dkp_fail_name(message, part, name, dkp_grid_name);
+}
+
+static dk_status dkp_unknown_schedule(char *message, const char *part, const char *name) {
+    return dkp_fail_name(message, part, name, dkp_schedule_name);
+}
+
+/* A struct that has a name and nothing else. */
+static dk_status dkp_fail_unknown(char *message, const char *part, const char *name, dk_unknown_fn unknown) {
+    if (unknown) return unknown(message, part, name);
+    return dkp_fail_saying(message, DK_ERROR_CONFIG, "%s = \"%s\": must be taken by its name with dk_config_set", part, name);
 }
 
 /* ------------------------------------------------------------------------------ >>noise  Noise */
@@ -6401,6 +6461,7 @@ typedef struct dkp_field {
     int at;         /* in dk_config */
     char kind;
     int of, next;
+    const char *texts; /* behind the row's */
 } dkp_field;
 
 DKP_SMALL
@@ -6434,7 +6495,8 @@ enum {
 /* Every field that can be set by name: its part, kind, name and member, facts of which one must hold (0: none need), and
    what it may be. A field has several rows where that depends on facts. Kinds: i int; r real, finite; R real; 1 real that is
    named by itself plus 1; u uint64_t; z size_t; c an enumeration, of these words; b a bit of a word; q such a word; n a part
-   by its name; w a way by its name. Texts are what messages say and what is checked: see dkp_allows. */
+   by its name; w a way by its name. Texts are what messages say and what is checked: see dkp_allowed. The rows of
+   network_schedule and step_noise stand for schedule and noise, too. */
 /* clang-format off */
 #define DKP_FAMILY(name) (uint64_t)1 << DK_FAMILY_##name
 #define DKP_SPACED(name) (uint64_t)1 << (DKP_IF_SPACING + (int)DK_SPACING_##name)
@@ -6448,36 +6510,15 @@ enum {
 #else
 #define DKP_NOISE_WORDS "default|philox|brownian|torch_cpu|torch_cuda|numpy|numpy_pcg64|torchsde"
 #define DKP_PEER_NAMES(X) X(NAMES, 'n', "model", message, 0, "a name")
-#define DKP_QUIRK(X, name, bit) X(SAMPLER, 'b', "sampler." name, sampler.quirks, DK_QUIRK_##bit, "0 or 1")
+#define DKP_QUIRK_FIELD(X, bit, number, text) X(SAMPLER, 'b', "sampler." text, sampler.quirks, bit, "0 or 1")
 #define DKP_QUIRK_FIELDS(X) \
     X(SAMPLER, 'r', "sampler.quirk", sampler.quirk, 0, "0 .. 2147483647") \
     X(SAMPLER, 'r', "sampler.evals", sampler.quirk, 0, "0 .. 2147483647") \
     X(SAMPLER, 'q', "sampler.quirks", sampler.quirks, DK_QUIRK_ALL, "a sum of DK_QUIRK_...") \
-    DKP_QUIRK(X, "pure_stage", PURE_STAGE) \
-    DKP_QUIRK(X, "count_last", COUNT_LAST) \
-    DKP_QUIRK(X, "euler_last", EULER_LAST) \
-    DKP_QUIRK(X, "time_uniform", TIME_UNIFORM) \
-    DKP_QUIRK(X, "time_quadratic", TIME_QUADRATIC) \
-    DKP_QUIRK(X, "dpm_v2", DPM_V2) \
-    DKP_QUIRK(X, "ipndm_v", IPNDM_V) \
-    DKP_QUIRK(X, "deis_sum", DEIS_SUM) \
-    DKP_QUIRK(X, "er_power", ER_POWER) \
-    DKP_QUIRK(X, "uncond_past", UNCOND_PAST) \
-    DKP_QUIRK(X, "kept_noise", KEPT_NOISE) \
-    DKP_QUIRK(X, "uncorrected", UNCORRECTED) \
-    DKP_QUIRK(X, "from_down", FROM_DOWN) \
-    DKP_QUIRK(X, "stride", STRIDE) \
-    DKP_QUIRK(X, "told_end", TOLD_END) \
-    DKP_QUIRK(X, "third_minus", THIRD_MINUS) \
-    DKP_QUIRK(X, "dry_bottom", DRY_BOTTOM) \
-    DKP_QUIRK(X, "above_last", ABOVE_LAST) \
-    DKP_QUIRK(X, "fresh_pure", FRESH_PURE) \
-    DKP_QUIRK(X, "bins", BINS) \
-    DKP_QUIRK(X, "lower_to_zero", LOWER_TO_ZERO)
+    DKP_QUIRKS(DKP_QUIRK_FIELD, X)
 #endif
 #define DKP_DATA_FIELDS(X) \
-    X(NAMES, 'n', "schedule", schedule, 0, "a name") \
-    X(NAMES, 'n', "network_schedule", network_schedule, 0, "a name") \
+    X(NETWORK, 'n', "network_schedule", network_schedule, 0, "a name") \
     X(NAMES, 'n', "sampler", sampler, 0, "a name") \
     X(NAMES, 'n', "grid", grid, 0, "a name") \
     DKP_PEER_NAMES(X) \
@@ -6488,32 +6529,29 @@ enum {
     X(DATA, 'u', "first_sample", first_sample, 0, "below 2^64") \
     X(DATA, 'i', "threads", threads, 0, "0 .. 65536") \
     X(DATA, 'i', "unchecked", unchecked, 0, "0 or 1") \
-    DKP_NOISE_FIELDS(X, noise) \
-    DKP_NOISE_FIELDS(X, step_noise)
-#define DKP_NOISE_FIELDS(X, source) \
-    X(DATA, 'c', #source, source.kind, 0, DKP_NOISE_WORDS) \
-    X(DATA, 'i', #source ".bits", source.bits, 0, "0, 32 or 64") \
-    X(DATA, 'i', #source ".threads", source.threads, 0, "a multiple of 256 (0: no limit)") \
-    X(DATA, 'i', #source ".seed_offset", source.seed_offset, 0, "a whole number")
-#define DKP_SCHEDULE_FIELDS(X, PART, s) \
-    X(PART, 'c', #s ".family", s.family, 0, "default|flow|ve|edm|vp|vp_discrete|sub_vp|cosine|vp_cosine|custom") \
-    X(PART, 'r', #s ".shift", s.shift, DKP_FAMILY(FLOW) | DKP_FAMILY(VP_DISCRETE), "> 0 (0: 1)") \
-    X(PART, 'r', #s ".sigma_min", s.sigma_min, DKP_FAMILY(VE) | DKP_FAMILY(EDM), "> 0") \
-    X(PART, 'r', #s ".sigma_max", s.sigma_max, DKP_FAMILY(VE) | DKP_FAMILY(EDM), "> sigma_min") \
-    X(PART, 'r', #s ".cosine_offset", s.cosine_offset, DKP_FAMILY(VP_COSINE), ">= 0") \
-    X(PART, 'r', #s ".sigma_min", s.sigma_min, DKP_FAMILY(VP_COSINE), ">= 0") \
-    X(PART, 'R', #s ".sigma_max", s.sigma_max, DKP_FAMILY(VP_COSINE), "> sigma_min (0: no limit)") \
-    X(PART, 'i', #s ".timesteps", s.timesteps, DKP_FAMILY(VP_DISCRETE), "2 .. 1000000") \
-    X(PART, 'i', #s ".timesteps", s.timesteps, DKP_FAMILY(FLOW), "2 .. 1000000 (0: 1000)") \
-    X(PART, 'c', #s ".betas", s.betas, DKP_IF(BETAS), "linear|scaled_linear|cosine|sigmoid|exponential|laplace") \
-    X(PART, 'r', #s ".beta_min", s.beta_min, DKP_IF(BETA_ENDS), "> 0 and < 1") \
-    X(PART, 'r', #s ".beta_max", s.beta_max, DKP_IF(BETA_ENDS), "> 0 and < 1") \
-    X(PART, 'r', #s ".beta_min", s.beta_min, DKP_FAMILY(VP) | DKP_FAMILY(SUB_VP), "> 0") \
-    X(PART, 'r', #s ".beta_max", s.beta_max, DKP_FAMILY(VP) | DKP_FAMILY(SUB_VP), ">= beta_min") \
-    X(PART, 'i', #s ".zero_terminal_snr", s.zero_terminal_snr, DKP_FAMILY(VP_DISCRETE), "0 or 1") \
-    X(PART, 'q', #s ".quirks", s.quirks, DKP_QUIRK_SCHEDULE, "bits of DK_QUIRK_... that are a schedule's") \
-    X(PART, 'r', #s ".t_min", s.t_min, 0, "within the family's times") \
-    X(PART, 'r', #s ".t_max", s.t_max, 0, "within the family's times, > t_min")
+    X(NOISE, 'c', "step_noise", step_noise.kind, 0, DKP_NOISE_WORDS) \
+    X(NOISE, 'i', "step_noise.bits", step_noise.bits, 0, "0, 32 or 64") \
+    X(NOISE, 'i', "step_noise.threads", step_noise.threads, 0, "a multiple of 256 (0: no limit)") \
+    X(NOISE, 'i', "step_noise.seed_offset", step_noise.seed_offset, 0, "a whole number")
+#define DKP_SCHEDULE_FIELDS(X) \
+    X(NETWORK, 'c', "network_schedule.family", network_schedule.family, 0, "default|flow|ve|edm|vp|vp_discrete|sub_vp|cosine|vp_cosine|custom") \
+    X(NETWORK, 'r', "network_schedule.shift", network_schedule.shift, DKP_FAMILY(FLOW) | DKP_FAMILY(VP_DISCRETE), "> 0 (0: 1)") \
+    X(NETWORK, 'r', "network_schedule.sigma_min", network_schedule.sigma_min, DKP_FAMILY(VE) | DKP_FAMILY(EDM), "> 0") \
+    X(NETWORK, 'r', "network_schedule.sigma_max", network_schedule.sigma_max, DKP_FAMILY(VE) | DKP_FAMILY(EDM), "> sigma_min") \
+    X(NETWORK, 'r', "network_schedule.cosine_offset", network_schedule.cosine_offset, DKP_FAMILY(VP_COSINE), ">= 0") \
+    X(NETWORK, 'r', "network_schedule.sigma_min", network_schedule.sigma_min, DKP_FAMILY(VP_COSINE), ">= 0") \
+    X(NETWORK, 'R', "network_schedule.sigma_max", network_schedule.sigma_max, DKP_FAMILY(VP_COSINE), "> sigma_min (0: no limit)") \
+    X(NETWORK, 'i', "network_schedule.timesteps", network_schedule.timesteps, DKP_FAMILY(VP_DISCRETE), "2 .. 1000000") \
+    X(NETWORK, 'i', "network_schedule.timesteps", network_schedule.timesteps, DKP_FAMILY(FLOW), "2 .. 1000000 (0: 1000)") \
+    X(NETWORK, 'c', "network_schedule.betas", network_schedule.betas, DKP_IF(BETAS), "linear|scaled_linear|cosine|sigmoid|exponential|laplace") \
+    X(NETWORK, 'r', "network_schedule.beta_min", network_schedule.beta_min, DKP_IF(BETA_ENDS), "> 0 and < 1") \
+    X(NETWORK, 'r', "network_schedule.beta_max", network_schedule.beta_max, DKP_IF(BETA_ENDS), "> 0 and < 1") \
+    X(NETWORK, 'r', "network_schedule.beta_min", network_schedule.beta_min, DKP_FAMILY(VP) | DKP_FAMILY(SUB_VP), "> 0") \
+    X(NETWORK, 'r', "network_schedule.beta_max", network_schedule.beta_max, DKP_FAMILY(VP) | DKP_FAMILY(SUB_VP), ">= beta_min") \
+    X(NETWORK, 'i', "network_schedule.zero_terminal_snr", network_schedule.zero_terminal_snr, DKP_FAMILY(VP_DISCRETE), "0 or 1") \
+    X(NETWORK, 'q', "network_schedule.quirks", network_schedule.quirks, DKP_QUIRK_SCHEDULE, "bits of DK_QUIRK_... that are a schedule's") \
+    X(NETWORK, 'r', "network_schedule.t_min", network_schedule.t_min, 0, "within the family's times") \
+    X(NETWORK, 'r', "network_schedule.t_max", network_schedule.t_max, 0, "within the family's times, > t_min")
 #define DKP_UNITS "default|t|sigma|flow|lambda|c_noise|data|angle"
 #define DKP_MODEL_FIELDS(X) \
     X(PLAN, 'c', "prediction", prediction, 0, "default|x0|eps|v|velocity|score|edm") \
@@ -6547,9 +6585,9 @@ enum {
     X(GUIDANCE, 'i', "guidance.doubled", guidance.doubled, 0, "0 or 1") \
     X(GUIDANCE, 'r', "guidance.quantile", guidance.quantile, 0, "0 .. 1 (0: no thresholding)") \
     X(GUIDANCE, 'R', "guidance.quantile_most", guidance.quantile_most, 0, ">= 0 (0: no limit)")
-#define DKP_GRID_WORD(name, ...) "|" name
+#define DKP_GRID_WORD(spacing, name, ...) "|" name
 #define DKP_GRID_FIELDS(X) \
-    X(GRID, 'c', "grid.spacing", grid.spacing, 0, "default" DKP_SPACINGS(DKP_GRID_WORD) "|custom|resample|levels") \
+    X(GRID, 'c', "grid.spacing", grid.spacing, 0, "default" DK_SPACINGS(DKP_GRID_WORD) "|custom|resample|levels") \
     X(GRID, 'c', "grid.unit", grid.unit, 0, DKP_UNITS) \
     X(GRID, 'c', "grid.final", grid.final, 0, "default|zero|min|value|replace|last") \
     X(GRID, 'c', "grid.rounding", grid.rounding, 0, "none|nearest|down") \
@@ -6559,6 +6597,9 @@ enum {
     X(GRID, 'r', "grid.shift", grid.shift, 0, "> 0 (0: 1)") \
     X(GRID, 'r', "grid.shift_power", grid.shift_power, 0, "> 0 and <= 100 (0: 1)") \
     X(GRID, 'r', "grid.terminal", grid.terminal, 0, "> 0 and < 1 (0: none)") \
+    X(GRID, 'r', "grid.a", grid.a, DKP_SPACED(CUSTOM), "the function's own") \
+    X(GRID, 'r', "grid.b", grid.b, DKP_SPACED(CUSTOM), "the function's own") \
+    X(GRID, 'i', "grid.n", grid.n, DKP_SPACED(CUSTOM), "the function's own") \
     X(GRID, 'r', "grid.rho", grid.a, DKP_SPACED(DEFAULT) | DKP_SPACED(KARRAS) | DKP_SPACED(POLYEXPONENTIAL), "> 0 (0: 7, polyexponential 1)") \
     X(GRID, 'r', "grid.time_min", grid.a, DKP_SPACED(VP), "> 0 and <= 0.999 (0: 0.001)") \
     X(GRID, 'r', "grid.c_1", grid.a, DKP_SPACED(IDDPM), "> 0 and < 1 (0: 0.001)") \
@@ -6588,6 +6629,7 @@ enum {
     X(GRID, 'i', "grid.rising", grid.rising, 0, "0 or 1") \
     X(GRID, 'i', "grid.travel", grid.travel, 0, "0 or 1") \
     X(GRID, 'i', "grid.level_count", grid.level_count, DKP_SPACED(RESAMPLE), "2 .. 1000000") \
+    X(GRID, 'i', "grid.level_count", grid.level_count, DKP_SPACED(CUSTOM), "the function's own") \
     X(GRID, 'r', "grid.sigma_max", grid.sigma_max, DKP_IF(NO_RANGE), "0: this spacing has no range") \
     X(GRID, 'r', "grid.sigma_min", grid.sigma_min, DKP_IF(NO_RANGE), "0: this spacing has no range") \
     X(GRID, 'r', "grid.sigma_max", grid.sigma_max, DKP_IF(TO_1), "<= 1 for flow schedules") \
@@ -6640,33 +6682,29 @@ enum {
    would else have the linker fill in for all of them. */
 typedef struct dkp_field_row {
     uint64_t facts; /* kinds b and q: bits instead */
-    unsigned short at;
+    unsigned short at, of;
     char kind;
-    unsigned char of;
-    unsigned short name, allowed; /* sizes of its texts */
+    unsigned char name; /* sizes of its texts */
+    unsigned short allowed;
 } dkp_field_row;
 #define DKP_PLACE(part, kind, name, member, facts, allowed) \
     {facts,                                                 \
      (unsigned short)offsetof(dk_config, member),           \
-     kind,                                                  \
      DKP_OF_##part,                                         \
-     (unsigned short)sizeof(name),                          \
+     kind,                                                  \
+     (unsigned char)sizeof(name),                           \
      (unsigned short)sizeof(allowed)},
 #define DKP_TEXTS(part, kind, name, member, facts, allowed) name "\0" allowed "\0"
-static const dkp_field_row dkp_places[] = {
-    DKP_DATA_FIELDS(DKP_PLACE) DKP_SCHEDULE_FIELDS(DKP_PLACE, SCHEDULE, schedule)
-        DKP_SCHEDULE_FIELDS(DKP_PLACE, NETWORK, network_schedule) DKP_MODEL_FIELDS(DKP_PLACE)
-            DKP_GRID_FIELDS(DKP_PLACE) DKP_SAMPLER_FIELDS(DKP_PLACE)};
-#define DKP_BLOCKS(X)                                                                                    \
-    X(data, DKP_DATA_FIELDS(DKP_TEXTS)) X(schedule, DKP_SCHEDULE_FIELDS(DKP_TEXTS, SCHEDULE, schedule)) \
-    X(network, DKP_SCHEDULE_FIELDS(DKP_TEXTS, NETWORK, network_schedule))                                \
-    X(model, DKP_MODEL_FIELDS(DKP_TEXTS)) X(grid, DKP_GRID_FIELDS(DKP_TEXTS))                            \
-    X(sampler, DKP_SAMPLER_FIELDS(DKP_TEXTS))
+#define DKP_BLOCKS(X, Y) \
+    Y(data, DKP_DATA_FIELDS(X)) Y(schedule, DKP_SCHEDULE_FIELDS(X)) Y(model, DKP_MODEL_FIELDS(X)) \
+        Y(grid, DKP_GRID_FIELDS(X)) Y(sampler, DKP_SAMPLER_FIELDS(X))
+#define DKP_ROWS(block, rows) rows
 #define DKP_ROOM(block, texts) char block[sizeof(texts)];
 #define DKP_BLOCK(block, texts) texts,
+static const dkp_field_row dkp_places[] = {DKP_BLOCKS(DKP_PLACE, DKP_ROWS)};
 static const struct dkp_blocks {
-    DKP_BLOCKS(DKP_ROOM)
-} dkp_texts = {DKP_BLOCKS(DKP_BLOCK)};
+    DKP_BLOCKS(DKP_TEXTS, DKP_ROOM)
+} dkp_texts = {DKP_BLOCKS(DKP_TEXTS, DKP_BLOCK)};
 #undef DKP_BLOCKS
 #undef DKP_BLOCK
 #undef DKP_ROOM
@@ -6677,7 +6715,9 @@ static const struct dkp_blocks {
 #undef DKP_IF
 #undef DKP_NOISE_WORDS
 #undef DKP_PEER_NAMES
-#undef DKP_QUIRK
+#undef DKP_QUIRKS
+#undef DKP_QUIRK_FIELD
+#undef DKP_ROWS
 #undef DKP_QUIRK_FIELDS
 #undef DKP_DATA_FIELDS
 #undef DKP_NOISE_FIELDS
@@ -6687,26 +6727,32 @@ static const struct dkp_blocks {
 #undef DKP_GRID_WORD
 #undef DKP_GRID_FIELDS
 #undef DKP_SAMPLER_FIELDS
-#undef DKP_SPACINGS
 
 static dkp_field dkp_no_field(void) {
     dkp_field f;
     memset(&f, 0, sizeof f);
+    f.texts = (const char *)&dkp_texts;
     return f;
 }
 
-/* The next row of these parts behind *f, at first dkp_no_field(); 0 past the end. */
+/* The next field of these parts behind *f, at first dkp_no_field(); 0 past the end. */
 static int dkp_next_field(dkp_field *f, int parts) {
-    const char *text = f->next ? f->allowed + dkp_places[f->next - 1].allowed : (const char *)&dkp_texts;
-    while (f->next < DKP_COUNT(dkp_places)) {
-        const dkp_field_row *row = &dkp_places[f->next++];
-        text += !*text; /* the end of a block */
-        f->name = text, f->allowed = text + row->name;
-        if (row->of & parts) {
-            f->facts = row->facts, f->at = row->at, f->kind = row->kind, f->of = row->of;
-            return 1;
+    while (f->next < 2 * DKP_COUNT(dkp_places)) {
+        const dkp_field_row *row = &dkp_places[f->next / 2];
+        const int noise = row->of == DKP_OF_NOISE, twins = noise || row->of == DKP_OF_NETWORK, first = f->next++ % 2 == 0;
+        if (first) {
+            f->allowed = f->texts + !*f->texts + row->name; /* 0: the end of a block */
+            f->texts = f->allowed + row->allowed;
         }
-        text = f->allowed + row->allowed;
+        f->of = twins && !noise && first ? (int)DKP_OF_SCHEDULE : row->of;
+        if (!(f->of & parts) || (!first && !twins)) continue;
+        f->facts = row->facts, f->at = row->at, f->kind = row->kind, f->name = f->allowed - row->name;
+        if (twins && first) {
+            f->name += noise ? 5 : 8; /* "step_", "network_" */
+            f->at -= (int)(noise ? offsetof(dk_config, step_noise) - offsetof(dk_config, noise)
+                                 : offsetof(dk_config, network_schedule) - offsetof(dk_config, schedule));
+        }
+        return 1;
     }
     return 0;
 }
@@ -6716,11 +6762,12 @@ static uint64_t dkp_facts(const dk_config *c, int of) {
     const dk_schedule *s = of == DKP_OF_NETWORK ? &c->network_schedule : &c->schedule;
     const int flow = dkp_flow_unit(s), made = s->family == DK_FAMILY_VP_DISCRETE && !s->alphas_cumprod;
     const int family = !s->family && s == &c->schedule ? (int)DK_FAMILY_FLOW : (int)s->family;
+    const int spacing = (int)c->grid.spacing;
     const struct {
         int bit, holds;
     } facts[] = {
         {family, family >= 0 && family < (int)DK_FAMILY_COUNT},
-        {DKP_IF_SPACING + (int)c->grid.spacing, (int)c->grid.spacing >= 0 && c->grid.spacing < DK_SPACING_COUNT},
+        {DKP_IF_SPACING + (spacing < (int)DK_SPACING_COUNT ? spacing : 0), spacing >= 0 && spacing < (int)DK_SPACING_COUNT},
         {DKP_IF_BETAS, made},
         {DKP_IF_BETA_ENDS, made && dkp_spaced_betas(s->betas)},
         {DKP_IF_NO_RANGE, !dkp_ranged(&c->grid)},
@@ -6744,7 +6791,7 @@ static int dkp_holds(const dkp_field *f, uint64_t facts) { return !dkp_depends(f
 /* Whether the spacing or family has the number at this place. */
 static int dkp_has_number(uint64_t facts, int at) {
     for (dkp_field f = dkp_no_field(); dkp_next_field(&f, DKP_OF_ALL);)
-        if (f.at == at && dkp_depends(&f) && dkp_holds(&f, facts)) return 1;
+        if (f.at == at && dkp_holds(&f, facts)) return 1;
     return 0;
 }
 
@@ -6846,11 +6893,13 @@ static int dkp_allowed(const dkp_field *f, const dk_config *c, double v) {
 static dk_status dkp_check_fields(const dk_config *c, int of, char *message) {
     const uint64_t facts = dkp_facts(c, of);
     for (dkp_field f = dkp_no_field(); dkp_next_field(&f, of);) {
-        if (f.kind == '1') continue;
         double v = dkp_field_value(c, &f);
-        if (dkp_holds(&f, facts) && !dkp_allowed(&f, c, v)) return dkp_fail(message, f.name, v, f.allowed);
-        if (of & (DKP_OF_SCHEDULE | DKP_OF_NETWORK) && dkp_depends(&f) && v != 0 && !dkp_has_number(facts, f.at))
-            return dkp_fail(message, f.name, v, "0: the schedule's family has no such number");
+        if (f.kind == '1') continue;
+        if (dkp_holds(&f, facts) ? dkp_allowed(&f, c, v) : v == 0 || dkp_has_number(facts, f.at)) continue;
+        return dkp_fail(message, f.name, v,
+                        dkp_holds(&f, facts)    ? f.allowed
+                        : f.of == DKP_OF_GRID ? "0: the spacing has no such number"
+                                              : "0: the schedule's family has no such number");
     }
     return DK_OK;
 }
@@ -6861,7 +6910,7 @@ static void dkp_put_field(dkp_text *t, const char *field, double v) {
     const char *word = "";
     for (dkp_field f = dkp_no_field(); dkp_next_field(&f, DKP_OF_ALL);)
         if (f.kind == 'c' && v >= 0 && strcmp(field, f.name) == 0) word = dkp_choice(f.allowed, (int)v, &n);
-    if (!n) dkp_put_number(t, v, 0);
+    if (!n) dkp_put_exact(t, v);
     for (; n > 0; n--) dkp_put_char(t, *word++);
 }
 
@@ -6887,19 +6936,16 @@ static dk_status dkp_check_custom(const dk_schedule *s, int net, char *message) 
     double before = -1;
     for (int k = 0; k <= TIMES; k++) {
         double t = s->t_min + (s->t_max - s->t_min) * k / TIMES, here;
-        dk_level l = dk_level_at(s, t);
+        dk_level l = dkp_at_t(s, t);
         int good = l.alpha >= 0 && l.sigma >= 0 && dkp_finite(l.alpha) && dkp_finite(l.sigma);
         if (good && (here = dk_noise_level(l)) > before) {
             before = here;
             continue;
         }
-        dkp_text say = {message, DK_MESSAGE_SIZE, 0};
-        dkp_put(&say, net ? "network_schedule.fn" : "schedule.fn");
-        dkp_put_pair(&say, " at t = ", t);
-        dkp_put_pair(&say, ": alpha = ", l.alpha);
-        dkp_put_pair(&say, ", sigma = ", l.sigma);
-        dkp_put(&say, ": must be finite and >= 0, and sigma/alpha must rise with t");
-        return DK_ERROR_CONFIG;
+        return dkp_fail_saying(message, DK_ERROR_CONFIG,
+                               "%sschedule.fn at t = %g: alpha = %g, sigma = %g: must be finite and >= 0, and sigma/alpha "
+                               "must rise with t",
+                               net ? "network_" : "", t, l.alpha, l.sigma);
     }
     return DK_OK;
 }
@@ -6908,7 +6954,7 @@ static dk_status dkp_check_custom(const dk_schedule *s, int net, char *message) 
 static dk_status dkp_check_schedule(const dk_config *c, const dk_schedule *s, char *message) {
     const int net = s == &c->network_schedule, skip = net ? 0 : 8; /* "network_" */
     const int discrete = s->family == DK_FAMILY_VP_DISCRETE, custom = s->family == DK_FAMILY_CUSTOM;
-    if (!s->family && s->name) return dkp_fail_unknown(message, &"network_schedule"[skip], s->name);
+    if (!s->family && s->name) return dkp_fail_unknown(message, &"network_schedule"[skip], s->name, s->unknown);
     if (dkp_check_fields(c, net ? DKP_OF_NETWORK : DKP_OF_SCHEDULE, message) != DK_OK) return DK_ERROR_CONFIG;
     if (!s->family) return DK_OK;
     for (int k = 0; discrete && s->alphas_cumprod && k < s->timesteps; k++) {
@@ -6950,12 +6996,16 @@ static int dkp_field_is_read(const dkp_field *f, const char *words) {
 }
 
 DKP_ONCE static void dkp_refuse_unread(dk_recorder *r, const char *field, double v, const char *fields) {
-    char only[DK_MESSAGE_SIZE];
-    dkp_text allowed = {only, sizeof only, 0};
-    dkp_put(&allowed, "0: this method takes churn");
-    if (*fields) dkp_put(&allowed, " ");
-    dkp_put(&allowed, fields);
-    dkr_refuse(r, field, v, only);
+    dkp_text t = {r->config->message, DK_MESSAGE_SIZE, 0};
+    if (r->status != DK_OK) return;
+    dkp_put_refusal(&t, field, v);
+    dkp_put(&t, "0: this method uses ");
+    for (const char *f = fields; *f; f++) {
+        if (*f == ' ') dkp_put(&t, ",");
+        dkp_put_char(&t, *f);
+    }
+    dkp_put(&t, *fields ? ", churn" : "churn");
+    r->status = dkp_fail_with(&t, DK_ERROR_CONFIG);
 }
 
 DK_API void dkr_reads(dk_recorder *r, const char *fields) {
@@ -6974,18 +7024,6 @@ DK_API void dkr_reads(dk_recorder *r, const char *fields) {
     if (s->tableau && !dkp_among(fields, "tableau")) dkp_refuse_unread(r, "sampler.tableau", 1, fields);
     if (s->exponential && !dkp_among(fields, "exponential"))
         dkp_refuse_unread(r, "sampler.exponential", 1, fields);
-}
-
-/* A number that the grid's spacing does not have. */
-static dk_status dkp_check_numbers(const dk_config *c, char *message) {
-    const int at[] = {(int)offsetof(dk_config, grid.a), (int)offsetof(dk_config, grid.b),
-                      (int)offsetof(dk_config, grid.n)};
-    const double given[] = {c->grid.a, c->grid.b, (double)c->grid.n};
-    for (int i = 0; i < 3 && c->grid.spacing != DK_SPACING_CUSTOM; i++)
-        if (given[i] != 0 && !dkp_has_number(dkp_facts(c, DKP_OF_GRID), at[i]))
-            return dkp_fail(message, i == 0 ? "grid.a" : i == 1 ? "grid.b" : "grid.n", given[i],
-                            "0: the spacing has no such number");
-    return DK_OK;
 }
 
 static dk_status dkp_check_grid(const dk_config *c, char *message) {
@@ -7010,8 +7048,7 @@ static dk_status dkp_check_grid(const dk_config *c, char *message) {
         {g->spacing == DK_SPACING_LINEAR_QUADRATIC && g->n > 0 && g->n >= c->steps && g->n >= g->full_steps,
          "grid.linear_steps", (double)g->n, ">= 0 and below steps"},
     };
-    if (dkp_check_numbers(c, message) != DK_OK || dkp_first_wrong(rows, DKP_COUNT(rows), message) != DK_OK)
-        return DK_ERROR_CONFIG;
+    if (dkp_first_wrong(rows, DKP_COUNT(rows), message) != DK_OK) return DK_ERROR_CONFIG;
     for (int i = 0; resampled && i < g->level_count; i++)
         if (!dkp_finite(g->levels[i]) || ((g->unit == DK_UNIT_SIGMA || g->unit == DK_UNIT_FLOW) && !(g->levels[i] > 0)))
             return dkp_fail(message, "grid.levels", g->levels[i], "finite, and > 0 where logs are taken");
@@ -7035,15 +7072,11 @@ static dk_status dkp_check_levels(const dk_config *c, dk_level *level, char *mes
         int again = (i == steps || i == 1) && c->grid.quirks & (DK_QUIRK_CLEAN_TWICE | DK_QUIRK_NOISY_TWICE);
         if (!wrong && i > 0 && !back && !again && !(direction * here > direction * before))
             wrong = "does not continue a strictly monotone list";
-        if (wrong) {
-            dkp_text t = {message, DK_MESSAGE_SIZE, 0};
-            dkp_put_pair(&t, "grid: level ", i);
-            dkp_put_pair(&t, " (sigma/alpha ", here);
-            if (i > 0) dkp_put_pair(&t, ", after ", before);
-            dkp_put(&t, ") ");
-            dkp_put(&t, wrong);
-            return DK_ERROR_CONFIG;
-        }
+        if (wrong && i == 0)
+            return dkp_fail_saying(message, DK_ERROR_CONFIG, "grid: level 0 (sigma/alpha %g) %s", here, wrong);
+        if (wrong)
+            return dkp_fail_saying(message, DK_ERROR_CONFIG, "grid: level %d (sigma/alpha %g, after %g) %s", i, here, before,
+                                   wrong);
         before = here;
     }
     return DK_OK;
@@ -7055,20 +7088,9 @@ static int dkp_read_fraction(const char **text, double *v) {
     if (!dkp_read_real(text, v)) return 0;
     for (char sign = **text; sign == '/' || sign == '*'; sign = **text) {
         if (++*text, !dkp_read_real(text, &factor)) return 0;
-        *v = sign == '/' ? *v / factor : *v * factor;
+        *v = sign == '/' ? dkp_over(*v, factor) : *v * factor;
     }
     return dkp_finite(*v);
-}
-
-static dk_status dkp_fail_row(char *message, int row, const char *needs, int count, const char *at) {
-    dkp_text say = {message, DK_MESSAGE_SIZE, 0};
-    dkp_put_pair(&say, "row ", row);
-    dkp_put(&say, needs);
-    if (count) dkp_put_pair(&say, ": must have ", count);
-    dkp_put(&say, count ? " numbers or fractions; it goes wrong at \"" : "; it goes wrong at \"");
-    dkp_put(&say, at);
-    dkp_put(&say, "\"");
-    return DK_ERROR_CONFIG;
 }
 
 static dk_status dkp_parse_tableau(const char *text, dkp_tableau *t, char *message) {
@@ -7087,7 +7109,9 @@ static dk_status dkp_parse_tableau(const char *text, dkp_tableau *t, char *messa
             return DK_OK;
         }
         if (!good || embedded || (*at != '|' && *at != '~'))
-            return dkp_fail_row(message, row, " of sampler.tableau", row, at);
+            return dkp_fail_saying(message, DK_ERROR_CONFIG,
+                                   "row %d of sampler.tableau: must have %d numbers or fractions; it goes wrong at \"%s\"", row,
+                                   row, at);
         embedded = *at++ == '~';
     }
     return dkp_fail(message, "stages of sampler.tableau", DK_MAX_STAGES + 1, "1 .. 16");
@@ -7139,7 +7163,10 @@ static dk_status dkp_parse_exponential(const char *text, dkp_phi_tableau *m, cha
         if (!stage && !m->stages) m->stages = row;
         if (!*at && !stage) return DK_OK;
         if (stage ? *at != '|' || m->embedded : *at != '~' || m->embedded)
-            return dkp_fail_row(message, row, " of sampler.exponential: must be c, then \"by 12\" or \"1: 2 phi2\"", 0, at);
+            return dkp_fail_saying(message, DK_ERROR_CONFIG,
+                                   "row %d of sampler.exponential: must be c, then \"by 12\" or \"1: 2 phi2\"; it goes wrong at "
+                                   "\"%s\"",
+                                   row, at);
         m->embedded = *at++ == '~';
     }
     return dkp_fail(message, "stages of sampler.exponential", DK_MAX_STAGES + 1, "1 .. 16");
@@ -7192,11 +7219,11 @@ static dk_status dkp_resolve(dk_config *c, dkp_marks *marks, char *message) {
     dkp_unmark(s), dkp_unmark(net);
     if (dkp_check_schedule(c, s, message) != DK_OK) return DK_ERROR_CONFIG;
     if (dkp_check_schedule(c, net, message) != DK_OK) return DK_ERROR_CONFIG;
-    if (g->name && g->spacing == DK_SPACING_DEFAULT) return dkp_fail_unknown(message, "grid", g->name);
+    if (g->name && g->spacing == DK_SPACING_DEFAULT) return dkp_fail_unknown(message, "grid", g->name, g->unknown);
     if (g->spacing == DK_SPACING_DEFAULT)
         g->spacing = dkp_flow_unit(s) ? DK_SPACING_UNIFORM : DK_SPACING_KARRAS;
     dkp_default_sampler(&c->sampler);
-    if (!c->sampler.record) return dkp_fail_unknown(message, "sampler", c->sampler.name);
+    if (!c->sampler.record) return dkp_fail_unknown(message, "sampler", c->sampler.name, c->sampler.unknown);
     if (dkp_check_fields(c, DKP_OF_PLAN | DKP_OF_GRID | DKP_OF_SAMPLER, message) != DK_OK ||
         dkp_check_grid(c, message) != DK_OK || dkp_check_sampler(c, message) != DK_OK ||
         dkp_check_guidance(c, message) != DK_OK)
@@ -7264,7 +7291,7 @@ static dk_status dkp_resolve_noise(dk_config *c, char *message) {
 
 /* What a run needs beyond a plan. */
 static dk_status dkp_resolve_data(dk_config *c, char *message) {
-    if (dkp_check_fields(c, DKP_OF_DATA, message) != DK_OK) return DK_ERROR_CONFIG;
+    if (dkp_check_fields(c, DKP_OF_DATA | DKP_OF_NOISE, message) != DK_OK) return DK_ERROR_CONFIG;
     if (c->batch == 0) c->batch = 1;
     if (c->dim > ((size_t)-1) / 64 / sizeof(dk_real) / (size_t)c->batch)
         return dkp_fail(message, "dim", (double)c->dim,
@@ -7386,22 +7413,20 @@ static int dkp_settings(dk_config *c, const char *settings, int of) {
 
 /* A part by its name; a message if there is none. */
 static int dkp_set_named(dk_config *c, const char *part, const char *name) {
-    dk_schedule *schedule = strcmp(part, "schedule") == 0 ? &c->schedule : &c->network_schedule;
+    dk_unknown_fn unknown;
 #ifndef DK_NO_PEERS
     if (strcmp(part, "model") == 0) return dk_config_for(c, name, NULL) == DK_OK;
     if (strcmp(part, "sampler") == 0) return dk_config_named(c, name) == DK_OK;
-#else
-    if (strcmp(part, "sampler") == 0) {
-        c->sampler = dk_sampler_named(name);
-        return c->sampler.record || dkp_fail_name(c->message, part, name, dkp_sampler_name) == DK_OK;
-    }
 #endif
-    if (strcmp(part, "grid") == 0) {
-        c->grid = dk_grid_named(name);
-        return c->grid.spacing || dkp_fail_name(c->message, part, name, dkp_grid_name) == DK_OK;
+    if (strcmp(part, "sampler") == 0) {
+        c->sampler = dk_sampler_named(name), unknown = c->sampler.unknown;
+    } else if (strcmp(part, "grid") == 0) {
+        c->grid = dk_grid_named(name), unknown = c->grid.unknown;
+    } else {
+        dk_schedule *s = strcmp(part, "schedule") == 0 ? &c->schedule : &c->network_schedule;
+        *s = dk_schedule_named(name), unknown = s->unknown;
     }
-    *schedule = dk_schedule_named(name);
-    return schedule->family || dkp_fail_name(c->message, part, name, dkp_schedule_name) == DK_OK;
+    return !unknown || unknown(c->message, part, name) == DK_OK;
 }
 
 /* NULL past the end. */
@@ -7413,13 +7438,10 @@ static const char *dkp_field_name(int i) {
 
 static dk_status dkp_fail_setting(char *message, const char *word, const char *value, const char *allowed) {
     dkp_text t = {message, DK_MESSAGE_SIZE, 0};
-    dkp_put(&t, "setting \"");
-    dkp_put(&t, word);
-    if (value) dkp_put(&t, "="), dkp_put(&t, value);
-    dkp_put(&t, allowed ? "\": must be " : value ? "\": no such field" : "\": must be field=value");
-    if (allowed) dkp_put(&t, allowed);
-    else if (value) dkp_put_nearest(&t, dkp_field_name, word, 3);
-    return DK_ERROR_CONFIG;
+    dkp_say(&t, "setting \"%s%s%s\": ", word, value ? "=" : "", value ? value : "");
+    if (allowed || !value) dkp_say(&t, "must be %s", allowed ? allowed : "field=value");
+    else dkp_put(&t, "no such field"), dkp_put_nearest(&t, dkp_field_name, word, 3);
+    return dkp_fail_with(&t, DK_ERROR_CONFIG);
 }
 
 /* What is wrong is found first; then come the steps, on which a model's settings depend, the model, other parts, fields. */
@@ -7961,7 +7983,7 @@ static dkp_verdict dkp_judgement(const dk_run *run) {
            safety = dkp_or(control->safety, 0.9), error = dkp_worst(run, 0);
     double order = s->eta > 0 ? 1.5 : s->order;
     int smooth = control->law == DK_CONTROL_SMOOTH, first = p->accepted + p->rejected == 0;
-    double now = 1 / (error + (smooth ? 1e-8 : 0)), before = first ? now : p->inverse_error[0];
+    double now = 1 / (smooth ? error + 1e-8 : error > 1e-30 ? error : 1e-30), before = first ? now : p->inverse_error[0];
     double factor =
         dkp_pow(before, -(P + 2 * D) / order) * dkp_pow(first ? now : p->inverse_error[1], D / order);
     if (fabs(P) + fabs(I) + fabs(D) <= 0) I = 1;
@@ -8246,18 +8268,22 @@ static dk_noise_request dkp_request(const dk_run *run, int draw) {
     return q;
 }
 
-/* v - v is 0 for every finite v and NaN for the others. Four stretches of n are looked at side by side, since memory gives
-   more at a time where it is read in several places. n is a constant where these two are called. */
-DKP_INLINE int dkp_bad(const dk_real *v, size_t n) {
-    int bad = 0;
-    for (size_t j = 0; j < n; j++) {
-        dk_real a = v[j], b = v[j + n], c = v[j + 2 * n], d = v[j + 3 * n];
-        bad |= !((a - a) + (b - b) + (c - c) + (d - d) >= 0);
-    }
-    return bad;
+/* Where all bits of the exponent are set, as NaN and infinity have them, adding its lowest one carries into the sign's place.
+   To compute with such a number would trap where floating point exceptions do. */
+DKP_INLINE uint32_t dkp_carry_real(dk_real v) {
+    if (sizeof v == sizeof(float)) return (dkp_bits((float)v) & 0x7FFFFFFFu) + 0x800000u;
+    return ((uint32_t)(dkp_double_bits((double)v) >> 32) & 0x7FFFFFFFu) + 0x100000u;
 }
 
-/* Where all bits of the exponent are set, adding its lowest one carries into the sign's place. */
+/* Four stretches of n are looked at side by side, since memory gives more at a time where it is read in several places.
+   n is a constant where these two are called. */
+DKP_INLINE int dkp_bad(const dk_real *v, size_t n) {
+    uint32_t all = 0;
+    for (size_t j = 0; j < n; j++)
+        all |= dkp_carry_real(v[j]) | dkp_carry_real(v[j + n]) | dkp_carry_real(v[j + 2 * n]) | dkp_carry_real(v[j + 3 * n]);
+    return (int)(all >> 31);
+}
+
 DKP_INLINE unsigned dkp_carry(uint16_t h, uint16_t lowest) { return (h & 0x7FFFu) + lowest; }
 
 DKP_INLINE int dkp_bad_half(const uint16_t *h, uint16_t lowest, size_t n) {
@@ -8272,7 +8298,7 @@ DKP_INLINE int dkp_bad_half(const uint16_t *h, uint16_t lowest, size_t n) {
 DKP_INLINE size_t dkp_bad_from(const dk_real *v, size_t i, size_t end) {
     while (i + 4 * DKP_TILE <= end && !dkp_bad(v + i, DKP_TILE)) i += 4 * DKP_TILE;
     while (i + 4 * DKP_LOOK <= end && !dkp_bad(v + i, DKP_LOOK)) i += 4 * DKP_LOOK;
-    while (i < end && v[i] - v[i] >= 0) i++;
+    while (i < end && !(dkp_carry_real(v[i]) >> 31)) i++;
     return i;
 }
 
@@ -9204,11 +9230,6 @@ typedef struct dk_restart {
 } dk_restart;
 DK_API int dk_repaint_level(const dk_way *way, const struct dk_config *c, dk_layout *grid, int i, dk_level *level);
 DK_API int dk_restart_level(const dk_way *way, const struct dk_config *c, dk_layout *grid, int i, dk_level *level);
-/* AUTOMATIC1111's rule for Restart, {dk_restart_a1111_level}: none of less than 20 steps, 9 again, from 36 on twice a
-   quarter; the grid has as many fewer. */
-DK_API int dk_restart_a1111_level(const dk_way *way, const struct dk_config *c, dk_layout *grid, int i,
-                                  dk_level *level);
-
 /* mu on the line through (base_tokens, base_mu) and (max_tokens, max_mu), for models whose shift depends on the number
    of image tokens: grid.shift = exp(mu), or mu itself. Flux: 0.5 at 256 tokens, 1.15 at 4096. LTX: 0.95 at 1024, 2.05
    at 4096, with grid.terminal = 0.1. Flux.2: 8.73809524e-05 tokens + 1.89833333 at 10 steps, 0.00016927 tokens +
@@ -9282,22 +9303,25 @@ static void dkp_count_timesteps(dk_recorder *r) {
         dkr_refuse(r, "sampler.quirk", stride, "the stride in t, where there are less timesteps than steps");
     double t = noisy->t - stride;
     *other = r->falling ? r->last : r->first;
-    if (t > other->t) *other = dk_level_at(&r->config->schedule, t);
+    if (t > other->t) *other = dkp_at_t(&r->config->schedule, t);
 }
 
 /* Where a stage at a share of t, or of its square root, stands, as a share of the way in lambda. */
 static double dkp_stage_in_time(dk_recorder *r, double share) {
-    double a = r->from.t, b = r->to.t, root = dkp_sqrt(a) + share * (dkp_sqrt(b) - dkp_sqrt(a));
+    double here = dkp_gauge_lambda(r, &r->from), h = dkp_gauge_lambda(r, &r->to) - here;
+    if (!dkp_finite(h)) return HUGE_VAL; /* such steps have no stages */
     dk_level level = dkp_level_in_time(r, share);
-    if (dkp_quirk(r, DK_QUIRK_TIME_QUADRATIC)) level = dk_level_at(&r->config->schedule, root * root);
-    double here = dkp_gauge_lambda(r, &r->from);
-    return (dkp_gauge_lambda(r, &level) - here) / (dkp_gauge_lambda(r, &r->to) - here);
+    if (dkp_quirk(r, DK_QUIRK_TIME_QUADRATIC)) {
+        double a = dkp_sqrt(r->from.t), root = a + share * (dkp_sqrt(r->to.t) - a);
+        level = dkp_at_t(&r->config->schedule, root * root);
+    }
+    return (dkp_gauge_lambda(r, &level) - here) / h;
 }
 
 /* D of the stage that ComfyUI's singlestep methods have behind alpha = 0. */
 static dk_vec dkp_pure_stage(dk_recorder *r, dk_vec D) {
     dk_vec guidance;
-    dk_level middle = dkp_at_unit(&r->config->schedule, DK_UNIT_FLOW, 0.9999);
+    dk_level middle = dk_level_at(&r->config->schedule, DK_UNIT_FLOW, 0.9999);
     if (dkp_gauge_alpha(r, &r->from) > 0) return D;
     return dkp_direction(r, dkp_ddim_step(&r->from, &middle, r->x, D), &middle, &guidance);
 }
@@ -9342,13 +9366,15 @@ static int dkp_other_average(const dk_recorder *r, const dkp_history *past, int 
    schedule's end. */
 static dk_level dkp_bin(dk_recorder *r, int k, int n) {
     const dk_schedule *s = &r->config->schedule;
-    if (k < 0) return dk_level_at_sigma(s, 0);
-    if (s->family != DK_FAMILY_VP) return dk_level_at(s, n > 1 ? s->t_max * k / (n - 1) : 0);
-    if (s->beta_max > n)
+    if (k < 0) return dkp_at_sigma(s, 0);
+    if (s->family != DK_FAMILY_VP) return dkp_at_t(s, n > 1 ? s->t_max * k / (n - 1) : 0);
+    if (s->beta_max > n) {
         dkr_refuse(r, r->sampler.quirk > 1 ? "sampler.quirk" : "steps", n,
                    ">= schedule.beta_max with sampler.bins");
+        return r->from;
+    }
     dk_schedule table = dk_vp_discrete(DK_BETAS_LINEAR, n, s->beta_min / n, s->beta_max / n);
-    return dk_level_at(&table, k);
+    return dkp_at_t(&table, k);
 }
 
 /* score_sde's predictors make the step of the bin in which a level lies. Returns its length in t. */
@@ -9406,7 +9432,7 @@ static void dkp_record_deis_t(dk_recorder *r) {
 /* Heun++ (Carzit's sd-webui-samplers-scheduler): slopes at this, the next and the second next level, with weights
    proportional to noise levels; Heun's form in the last step but one, Euler in the last. */
 static void dkp_record_heunpp2(dk_recorder *r) {
-    dkr_reads(r, "gauge plain_last");
+    dkr_reads(r, "gauge");
     dk_level top = r->falling ? r->from : dkp_level(r, r->steps);
     double most = dkp_point_at(r, &top).u;
     while (dkr_step(r)) {
@@ -9430,7 +9456,7 @@ static void dkp_record_late_churn(dk_recorder *r) {
     double churn = r->sampler.churn;
     int as_evaluated = r->config->prediction == DK_PREDICT_V || r->sampler.quirk > 0;
     dkp_tableau tableau = {1, 0, {0}};
-    dkr_reads(r, "tableau gauge plain_last quirk");
+    dkr_reads(r, "tableau gauge euler_to_data quirk");
     if (r->status == DK_OK) r->status = dkp_parse_tableau(r->sampler.tableau, &tableau, r->config->message);
     r->sampler.churn = 0;
     while (dkr_step(r)) {
@@ -9493,7 +9519,7 @@ static void dkp_record_singlestep_on_levels(dk_recorder *r) {
    gauge VE, v in VP. */
 static dk_level dkp_timestep(const dk_recorder *r, double t) {
     if (fabs(t - r->to.t) < 1e-9 || fabs(t - r->from.t) < 1e-9) return fabs(t - r->to.t) < 1e-9 ? r->to : r->from;
-    return t < 0 ? r->last : dk_level_at(&r->config->schedule, t);
+    return t < 0 ? r->last : dkp_at_t(&r->config->schedule, t);
 }
 
 static dk_vec dkp_slope_told(dk_recorder *r, double t, dk_vec x) {
@@ -9552,7 +9578,7 @@ static const dk_sampler_info dkp_peer_samplers[] = {
     DKP_ROW("dpmpp_2s_levels", dkp_record_singlestep_on_levels, "order=2 rule=dpm", 2, 1, "diffusers' DPMSolverSinglestepScheduler"),
     DKP_ROW("pndm_timesteps", dkp_record_pndm_timesteps, "rule=uniform warmup=3", 1, 1, "diffusers' PNDMScheduler; without warmup its PLMS"),
     {"euler_late_churn", dkp_record_late_churn, "1", NULL, "", 1, 1, "diffusers' EulerDiscreteScheduler with churn"},
-    {"heun_late_churn", dkp_record_late_churn, "1 | 1/2 1/2", NULL, "", 2, 2, "diffusers' FlowMatchHeunDiscreteScheduler with churn"},
+    {"heun_late_churn", dkp_record_late_churn, "1 | 1/2 1/2", NULL, "euler_to_data=1", 2, 2, "diffusers' FlowMatchHeunDiscreteScheduler with churn"},
 };
 /* clang-format on */
 #undef DKP_ROW
@@ -9697,13 +9723,13 @@ static int dkp_gits(const dk_config *c, int i, int n, dk_level *level) {
     int count = word && n > 2 ? dkp_gits_length(word) : n;
     if (i < 0) return count;
     if (word) {
-        *level = dk_level_at_sigma(&c->schedule, dkp_gits_value(word, n > 2 || i == 0 ? i : n));
+        *level = dkp_at_sigma(&c->schedule, dkp_gits_value(word, n > 2 || i == 0 ? i : n));
         return count;
     }
     for (int k = n < 40 ? n : 40; !last; k--) last = dkp_gits_word(coefficient, k);
     double x = (double)i * (dkp_gits_length(last) - 1) / (n - 1), pair[2];
     for (int k = 0; k < 2; k++) pair[k] = dkp_gits_value(last, (int)floor(x) + k);
-    *level = dk_level_at_sigma(&c->schedule, dkp_between(pair, 2, x - floor(x), 1));
+    *level = dkp_at_sigma(&c->schedule, dkp_between(pair, 2, x - floor(x), 1));
     return count;
 }
 
@@ -9831,8 +9857,9 @@ DK_API int dk_restart_level(const dk_way *way, const dk_config *c, dk_layout *gr
     return dkp_restart_way(&b, (const dk_restart *)(const void *)way, i, level);
 }
 
-/* AUTOMATIC1111's rule takes the steps that are done again from the grid, and leaves the number of evaluations as it is. */
-DK_API int dk_restart_a1111_level(const dk_way *way, const dk_config *c, dk_layout *grid, int i, dk_level *level) {
+/* AUTOMATIC1111's rule takes the steps that are done again from the grid, and leaves the number of evaluations as it is: none of
+   less than 20 steps, 9 again, from 36 on twice a quarter. */
+static int dkp_restart_a1111(const dk_way *way, const dk_config *c, dk_layout *grid, int i, dk_level *level) {
     dkp_base b = dkp_base_of(c, grid);
     dk_restart r = {*way, c->steps < 20 ? 0 : c->steps < 36 ? 9 : c->steps / 4, c->steps < 36 ? 1 : 2, 0, 0};
     b.steps -= r.steps * r.times, b.shorter = r.steps > 0;
@@ -9841,7 +9868,7 @@ DK_API int dk_restart_a1111_level(const dk_way *way, const dk_config *c, dk_layo
 
 static const dk_way *dkp_way_by_name(const char *name) {
     static const dk_repaint repaint = {{dk_repaint_level}, 10, 10, 1};
-    static const dk_way a1111_restart = {dk_restart_a1111_level};
+    static const dk_way a1111_restart = {dkp_restart_a1111};
     return strcmp(name, "repaint") == 0         ? &repaint.way
            : strcmp(name, "a1111_restart") == 0 ? &a1111_restart
                                                 : NULL;
@@ -10225,302 +10252,230 @@ DKP_SMALL
 /* What other programs call samplers and grids. Names of one program are unique per kind; where programs differ in
    what they mean by a name, each has its row, and "program:name" tells them apart. */
 /* clang-format off */
-#define DKP_TO_BOTH(name, sampler, grid, settings, note) name "\0" sampler "\0" grid "\0" settings "\0" note "\0"
-#define DKP_TO_SAMPLER(name, sampler) DKP_TO_BOTH(name, sampler, "", "", "")
-#define DKP_TO_GRID(name, grid) DKP_TO_BOTH(name, "", grid, "", "")
+/* What names stand for, "=" for the library's own name, "-" for nothing; then the names. */
+#define DKP_BOTH(sampler, grid, settings, note, names) sampler "\0" grid "\0" settings "\0" note "\0" names "\0\0"
+#define DKP_SAMPLER(sampler, names) DKP_BOTH(sampler, "-", "", "", names)
+#define DKP_ENDS_EULER(sampler, names) DKP_BOTH(sampler, "-", "euler_to_data=1", "", names)
+#define DKP_GRID(grid, names) DKP_BOTH("-", grid, "", "", names)
 static const char dkp_of_comfyui[] =
-    DKP_TO_SAMPLER("euler", "euler")
-    DKP_TO_SAMPLER("heun", "heun")
-    DKP_TO_SAMPLER("heunpp2", "heunpp2")
-    DKP_TO_SAMPLER("exp_heun_2_x0", "exp_heun_2_x0")
-    DKP_TO_SAMPLER("exp_heun_2_x0_sde", "exp_heun_2_x0_sde")
-    DKP_TO_SAMPLER("lms", "lms")
-    DKP_TO_BOTH("ddpm", "ddpm", "", "", "on flow models: gauge=flow")
-    DKP_TO_SAMPLER("lcm", "lcm")
-    DKP_TO_SAMPLER("ipndm", "ipndm")
-    DKP_TO_SAMPLER("ipndm_v", "ipndm_v")
-    DKP_TO_SAMPLER("res_multistep", "res_multistep")
-    DKP_TO_SAMPLER("gradient_estimation", "gradient_estimation")
-    DKP_TO_SAMPLER("er_sde", "er_sde")
-    DKP_TO_SAMPLER("seeds_2", "seeds_2")
-    DKP_TO_SAMPLER("seeds_3", "seeds_3")
-    DKP_TO_SAMPLER("ddim", "ddim")
-    DKP_TO_SAMPLER("euler_cfg_pp", "euler_cfg_pp")
-    DKP_TO_BOTH("euler_ancestral_cfg_pp", "euler_ancestral_cfg_pp", "", "fresh_pure=1", "")
-    DKP_TO_SAMPLER("dpmpp_2s_ancestral_cfg_pp", "dpmpp_2s_ancestral_cfg_pp")
-    DKP_TO_SAMPLER("dpmpp_2m_cfg_pp", "dpmpp_2m_cfg_pp")
-    DKP_TO_SAMPLER("res_multistep_cfg_pp", "res_multistep_cfg_pp")
-    DKP_TO_BOTH("res_multistep_ancestral_cfg_pp", "res_multistep_ancestral_cfg_pp", "", "from_down=1", "")
-    DKP_TO_SAMPLER("gradient_estimation_cfg_pp", "gradient_estimation_cfg_pp")
-    DKP_TO_SAMPLER("dpmpp_sde", "dpmpp_sde")
-    DKP_TO_SAMPLER("dpmpp_2m", "dpmpp_2m")
-    DKP_TO_SAMPLER("dpmpp_2m_sde", "dpmpp_2m_sde")
-    DKP_TO_SAMPLER("dpmpp_3m_sde", "dpmpp_3m_sde")
-    DKP_TO_BOTH("euler_ancestral", "euler_ancestral", "", "", "on flow models: euler_ancestral_rf")
-    DKP_TO_BOTH("dpmpp_2s_ancestral", "dpmpp_2s_ancestral", "", "", "on flow models: dpmpp_2s_ancestral_rf")
-    DKP_TO_BOTH("dpm_2", "dpm2", "", "grid.final=replace", "")
-    DKP_TO_BOTH("dpm_2_ancestral", "dpm2_ancestral", "", "dry_bottom=1 grid.final=replace", "on flow models: dpm2_ancestral_rf")
-    DKP_TO_BOTH("dpm_adaptive", "dpm_adaptive", "", "grid.final=min", "of the grid only the ends count")
-    DKP_TO_BOTH("dpm_fast", "dpm_solver_fast", "lambda", "grid.final=min", "steps of three evaluations each; evals: how many in all")
-    DKP_TO_SAMPLER("dpmpp_sde_gpu", "dpmpp_sde")
-    DKP_TO_SAMPLER("dpmpp_2m_sde_gpu", "dpmpp_2m_sde")
-    DKP_TO_SAMPLER("dpmpp_3m_sde_gpu", "dpmpp_3m_sde")
-    DKP_TO_BOTH("dpmpp_2m_sde_heun", "dpmpp_2m_sde", "", "rule=exact", "")
-    DKP_TO_BOTH("dpmpp_2m_sde_heun_gpu", "dpmpp_2m_sde", "", "rule=exact", "")
-    DKP_TO_BOTH("deis", "deis_t", "", "deis_sum=1", "on flow models: gauge=flow")
-    DKP_TO_BOTH("res_multistep_ancestral", "res_multistep_ancestral", "", "from_down=1", "")
-    DKP_TO_BOTH("sa_solver", "sa_solver", "", "lower_order_final=1 lower_to_zero=1", "noise from 20% to 80% of the schedule only: noise_min, noise_max")
-    DKP_TO_BOTH("sa_solver_pece", "sa_solver_pece", "", "lower_order_final=1 lower_to_zero=1", "noise from 20% to 80% of the schedule only: noise_min, noise_max")
-    DKP_TO_BOTH("uni_pc", "unipc", "", "rule=bh1 lower_order_final=1 grid.final=replace", "")
-    DKP_TO_BOTH("uni_pc_bh2", "unipc", "", "rule=bh2 lower_order_final=1 grid.final=replace", "")
-    DKP_TO_GRID("simple", "simple")
-    DKP_TO_GRID("sgm_uniform", "sgm_uniform")
-    DKP_TO_GRID("karras", "karras")
-    DKP_TO_GRID("exponential", "exponential")
-    DKP_TO_GRID("ddim_uniform", "ddim_uniform")
-    DKP_TO_GRID("beta", "beta")
-    DKP_TO_GRID("normal", "normal")
-    DKP_TO_GRID("linear_quadratic", "linear_quadratic")
-    DKP_TO_GRID("kl_optimal", "kl_optimal")
-    DKP_TO_GRID("KarrasScheduler", "karras")
-    DKP_TO_GRID("ExponentialScheduler", "exponential")
-    DKP_TO_GRID("PolyexponentialScheduler", "polyexponential")
-    DKP_TO_GRID("LaplaceScheduler", "laplace")
-    DKP_TO_GRID("BetaSamplingScheduler", "beta")
-    DKP_TO_GRID("SDTurboScheduler", "sd_turbo")
-    DKP_TO_BOTH("VPScheduler", "", "vp", "", "its own range, of beta_d and beta_min")
-    DKP_TO_BOTH("AlignYourStepsScheduler", "", "ays_sd1", "", "SDXL: ays_sdxl, SVD: ays_svd")
-    DKP_TO_GRID("GITSScheduler", "gits")
-    DKP_TO_BOTH("OptimalStepsScheduler", "", "oss_flux", "", "Wan: oss_wan, Chroma: oss_chroma");
+    DKP_SAMPLER("=", "euler\0heunpp2\0exp_heun_2_x0\0exp_heun_2_x0_sde\0lms\0lcm\0ipndm\0ipndm_v\0res_multistep\0"
+        "gradient_estimation\0er_sde\0seeds_2\0seeds_3\0ddim\0euler_cfg_pp\0dpmpp_2s_ancestral_cfg_pp\0dpmpp_2m_cfg_pp\0"
+        "res_multistep_cfg_pp\0res_multistep_ancestral_cfg_pp\0gradient_estimation_cfg_pp\0dpmpp_sde\0dpmpp_2m\0"
+        "dpmpp_2m_sde\0dpmpp_3m_sde\0res_multistep_ancestral")
+    DKP_ENDS_EULER("heun", "heun")
+    DKP_BOTH("ddpm", "-", "", "on flow models: gauge=flow", "ddpm")
+    DKP_BOTH("euler_ancestral_cfg_pp", "-", "fresh_pure=1", "", "euler_ancestral_cfg_pp")
+    DKP_BOTH("euler_ancestral", "-", "", "on flow models: euler_ancestral_rf", "euler_ancestral")
+    DKP_BOTH("dpmpp_2s_ancestral", "-", "", "on flow models: dpmpp_2s_ancestral_rf", "dpmpp_2s_ancestral")
+    DKP_BOTH("dpm2", "-", "grid.final=replace", "", "dpm_2")
+    DKP_BOTH("dpm2_ancestral", "-", "dry_bottom=1 grid.final=replace", "on flow models: dpm2_ancestral_rf", "dpm_2_ancestral")
+    DKP_BOTH("dpm_adaptive", "-", "grid.final=min", "of the grid only the ends count", "dpm_adaptive")
+    DKP_BOTH("dpm_solver_fast", "lambda", "grid.final=min", "steps of three evaluations each; evals: how many in all", "dpm_fast")
+    DKP_SAMPLER("dpmpp_sde", "dpmpp_sde_gpu")
+    DKP_SAMPLER("dpmpp_2m_sde", "dpmpp_2m_sde_gpu")
+    DKP_SAMPLER("dpmpp_3m_sde", "dpmpp_3m_sde_gpu")
+    DKP_BOTH("dpmpp_2m_sde", "-", "rule=exact", "", "dpmpp_2m_sde_heun\0dpmpp_2m_sde_heun_gpu")
+    DKP_BOTH("deis_t", "-", "deis_sum=1", "on flow models: gauge=flow", "deis")
+    DKP_BOTH("sa_solver", "-", "lower_order_final=1 lower_to_zero=1", "noise from 20% to 80% of the schedule only: noise_min, noise_max", "sa_solver")
+    DKP_BOTH("sa_solver_pece", "-", "lower_order_final=1 lower_to_zero=1", "noise from 20% to 80% of the schedule only: noise_min, noise_max", "sa_solver_pece")
+    DKP_BOTH("unipc", "-", "rule=bh1 lower_order_final=1 grid.final=replace", "", "uni_pc")
+    DKP_BOTH("unipc", "-", "rule=bh2 lower_order_final=1 grid.final=replace", "", "uni_pc_bh2")
+    DKP_GRID("=", "simple\0sgm_uniform\0karras\0exponential\0ddim_uniform\0beta\0normal\0linear_quadratic\0kl_optimal")
+    DKP_GRID("karras", "KarrasScheduler")
+    DKP_GRID("exponential", "ExponentialScheduler")
+    DKP_GRID("polyexponential", "PolyexponentialScheduler")
+    DKP_GRID("laplace", "LaplaceScheduler")
+    DKP_GRID("beta", "BetaSamplingScheduler")
+    DKP_GRID("sd_turbo", "SDTurboScheduler")
+    DKP_BOTH("-", "vp", "", "its own range, of beta_d and beta_min", "VPScheduler")
+    DKP_BOTH("-", "ays_sd1", "", "SDXL: ays_sdxl, SVD: ays_svd", "AlignYourStepsScheduler")
+    DKP_GRID("gits", "GITSScheduler")
+    DKP_BOTH("-", "oss_flux", "", "Wan: oss_wan, Chroma: oss_chroma", "OptimalStepsScheduler");
 static const char dkp_of_a1111[] =
-    DKP_TO_SAMPLER("Euler a", "euler_ancestral")
-    DKP_TO_SAMPLER("k_euler_a", "euler_ancestral")
-    DKP_TO_SAMPLER("k_euler_ancestral", "euler_ancestral")
-    DKP_TO_SAMPLER("Euler", "euler")
-    DKP_TO_SAMPLER("k_euler", "euler")
-    DKP_TO_BOTH("LMS", "lms", "", "plain_last=1", "")
-    DKP_TO_BOTH("k_lms", "lms", "", "plain_last=1", "")
-    DKP_TO_SAMPLER("Heun", "heun")
-    DKP_TO_SAMPLER("k_heun", "heun")
-    DKP_TO_BOTH("DPM2", "dpm2", "", "grid.final=replace", "")
-    DKP_TO_BOTH("k_dpm_2", "dpm2", "", "grid.final=replace", "")
-    DKP_TO_BOTH("DPM2 a", "dpm2_ancestral", "", "dry_bottom=1 grid.final=replace", "")
-    DKP_TO_BOTH("k_dpm_2_a", "dpm2_ancestral", "", "dry_bottom=1 grid.final=replace", "")
-    DKP_TO_SAMPLER("DPM++ 2S a", "dpmpp_2s_ancestral")
-    DKP_TO_SAMPLER("k_dpmpp_2s_a", "dpmpp_2s_ancestral")
-    DKP_TO_SAMPLER("DPM++ 2M", "dpmpp_2m")
-    DKP_TO_SAMPLER("k_dpmpp_2m", "dpmpp_2m")
-    DKP_TO_SAMPLER("DPM++ SDE", "dpmpp_sde")
-    DKP_TO_SAMPLER("k_dpmpp_sde", "dpmpp_sde")
-    DKP_TO_SAMPLER("DPM++ 2M SDE", "dpmpp_2m_sde")
-    DKP_TO_SAMPLER("k_dpmpp_2m_sde", "dpmpp_2m_sde")
-    DKP_TO_BOTH("DPM++ 2M SDE Heun", "dpmpp_2m_sde", "", "rule=exact", "")
-    DKP_TO_BOTH("k_dpmpp_2m_sde_heun", "dpmpp_2m_sde", "", "rule=exact", "")
-    DKP_TO_BOTH("DPM++ 3M SDE", "dpmpp_3m_sde", "", "grid.final=replace", "")
-    DKP_TO_BOTH("k_dpmpp_3m_sde", "dpmpp_3m_sde", "", "grid.final=replace", "")
-    DKP_TO_BOTH("DPM adaptive", "dpm_adaptive", "", "grid.final=min", "of the grid only the ends count")
-    DKP_TO_BOTH("k_dpm_ad", "dpm_adaptive", "", "grid.final=min", "of the grid only the ends count")
-    DKP_TO_BOTH("DPM fast", "dpm_solver_fast", "lambda", "grid.final=min", "steps of three evaluations each; evals: how many in all")
-    DKP_TO_BOTH("k_dpm_fast", "dpm_solver_fast", "lambda", "grid.final=min", "steps of three evaluations each; evals: how many in all")
-    DKP_TO_SAMPLER("LCM", "lcm")
-    DKP_TO_SAMPLER("k_lcm", "lcm")
-    DKP_TO_SAMPLER("DDIM", "ddim")
-    DKP_TO_SAMPLER("DDIM CFG++", "euler_cfg_pp")
-    DKP_TO_SAMPLER("ddim_cfgpp", "euler_cfg_pp")
-    DKP_TO_SAMPLER("PLMS", "plms")
-    DKP_TO_BOTH("Restart", "heun", "karras", "grid.way=a1111_restart", "")
-    DKP_TO_BOTH("UniPC", "unipc", "", "rule=bh1 lower_order_final=1", "")
-    DKP_TO_GRID("Uniform", "linspace")
-    DKP_TO_GRID("Karras", "karras")
-    DKP_TO_GRID("ka", "karras")
-    DKP_TO_GRID("Exponential", "exponential")
-    DKP_TO_GRID("exp", "exponential")
-    DKP_TO_GRID("Polyexponential", "polyexponential")
-    DKP_TO_GRID("SGM Uniform", "sgm_uniform")
-    DKP_TO_GRID("KL Optimal", "kl_optimal")
-    DKP_TO_GRID("Simple", "simple")
-    DKP_TO_GRID("Normal", "normal")
-    DKP_TO_GRID("DDIM", "ddim_uniform")
-    DKP_TO_GRID("Beta", "beta_sigma")
-    DKP_TO_BOTH("Align Your Steps", "", "ays_sd1_paper", "", "SDXL: ays_sdxl_paper");
+    DKP_SAMPLER("euler_ancestral", "Euler a\0k_euler_a\0k_euler_ancestral")
+    DKP_SAMPLER("euler", "Euler\0k_euler")
+    DKP_BOTH("lms", "-", "plain_last=1", "", "LMS\0k_lms")
+    DKP_ENDS_EULER("heun", "Heun\0k_heun")
+    DKP_BOTH("dpm2", "-", "grid.final=replace", "", "DPM2\0k_dpm_2")
+    DKP_BOTH("dpm2_ancestral", "-", "dry_bottom=1 grid.final=replace", "", "DPM2 a\0k_dpm_2_a")
+    DKP_SAMPLER("dpmpp_2s_ancestral", "DPM++ 2S a\0k_dpmpp_2s_a")
+    DKP_SAMPLER("dpmpp_2m", "DPM++ 2M\0k_dpmpp_2m")
+    DKP_SAMPLER("dpmpp_sde", "DPM++ SDE\0k_dpmpp_sde")
+    DKP_SAMPLER("dpmpp_2m_sde", "DPM++ 2M SDE\0k_dpmpp_2m_sde")
+    DKP_BOTH("dpmpp_2m_sde", "-", "rule=exact", "", "DPM++ 2M SDE Heun\0k_dpmpp_2m_sde_heun")
+    DKP_BOTH("dpmpp_3m_sde", "-", "grid.final=replace", "", "DPM++ 3M SDE\0k_dpmpp_3m_sde")
+    DKP_BOTH("dpm_adaptive", "-", "grid.final=min", "of the grid only the ends count", "DPM adaptive\0k_dpm_ad")
+    DKP_BOTH("dpm_solver_fast", "lambda", "grid.final=min", "steps of three evaluations each; evals: how many in all", "DPM fast\0k_dpm_fast")
+    DKP_SAMPLER("lcm", "LCM\0k_lcm")
+    DKP_SAMPLER("ddim", "DDIM")
+    DKP_SAMPLER("euler_cfg_pp", "DDIM CFG++\0ddim_cfgpp")
+    DKP_SAMPLER("plms", "PLMS")
+    DKP_BOTH("heun", "karras", "euler_to_data=1 grid.way=a1111_restart", "", "Restart")
+    DKP_BOTH("unipc", "-", "rule=bh1 lower_order_final=1", "", "UniPC")
+    DKP_GRID("linspace", "Uniform")
+    DKP_GRID("karras", "Karras\0ka")
+    DKP_GRID("exponential", "Exponential\0exp")
+    DKP_GRID("polyexponential", "Polyexponential")
+    DKP_GRID("sgm_uniform", "SGM Uniform")
+    DKP_GRID("kl_optimal", "KL Optimal")
+    DKP_GRID("simple", "Simple")
+    DKP_GRID("normal", "Normal")
+    DKP_GRID("ddim_uniform", "DDIM")
+    DKP_GRID("beta_sigma", "Beta")
+    DKP_BOTH("-", "ays_sd1_paper", "", "SDXL: ays_sdxl_paper", "Align Your Steps");
 static const char dkp_of_k_diffusion[] =
-    DKP_TO_SAMPLER("sample_euler", "euler")
-    DKP_TO_SAMPLER("sample_euler_ancestral", "euler_ancestral")
-    DKP_TO_SAMPLER("sample_heun", "heun")
-    DKP_TO_SAMPLER("sample_dpm_2", "dpm2")
-    DKP_TO_BOTH("sample_dpm_2_ancestral", "dpm2_ancestral", "", "dry_bottom=1", "")
-    DKP_TO_SAMPLER("sample_dpmpp_2s_ancestral", "dpmpp_2s_ancestral")
-    DKP_TO_SAMPLER("sample_dpmpp_sde", "dpmpp_sde")
-    DKP_TO_SAMPLER("sample_dpmpp_2m", "dpmpp_2m")
-    DKP_TO_SAMPLER("sample_dpmpp_2m_sde", "dpmpp_2m_sde")
-    DKP_TO_SAMPLER("sample_dpmpp_3m_sde", "dpmpp_3m_sde")
-    DKP_TO_BOTH("sample_lms", "lms", "", "plain_last=1", "")
-    DKP_TO_BOTH("sample_dpm_adaptive", "dpm_adaptive", "", "grid.final=min", "of the grid only the ends count")
-    DKP_TO_BOTH("sample_dpm_fast", "dpm_solver_fast", "lambda", "grid.final=min", "steps of three evaluations each; evals: how many in all")
-    DKP_TO_GRID("get_sigmas_karras", "karras")
-    DKP_TO_GRID("get_sigmas_exponential", "exponential")
-    DKP_TO_GRID("get_sigmas_polyexponential", "polyexponential")
-    DKP_TO_BOTH("get_sigmas_vp", "", "vp", "", "its own range, of beta_d and beta_min");
+    DKP_SAMPLER("euler", "sample_euler")
+    DKP_SAMPLER("euler_ancestral", "sample_euler_ancestral")
+    DKP_ENDS_EULER("heun", "sample_heun")
+    DKP_SAMPLER("dpm2", "sample_dpm_2")
+    DKP_BOTH("dpm2_ancestral", "-", "dry_bottom=1", "", "sample_dpm_2_ancestral")
+    DKP_SAMPLER("dpmpp_2s_ancestral", "sample_dpmpp_2s_ancestral")
+    DKP_SAMPLER("dpmpp_sde", "sample_dpmpp_sde")
+    DKP_SAMPLER("dpmpp_2m", "sample_dpmpp_2m")
+    DKP_SAMPLER("dpmpp_2m_sde", "sample_dpmpp_2m_sde")
+    DKP_SAMPLER("dpmpp_3m_sde", "sample_dpmpp_3m_sde")
+    DKP_BOTH("lms", "-", "plain_last=1", "", "sample_lms")
+    DKP_BOTH("dpm_adaptive", "-", "grid.final=min", "of the grid only the ends count", "sample_dpm_adaptive")
+    DKP_BOTH("dpm_solver_fast", "lambda", "grid.final=min", "steps of three evaluations each; evals: how many in all", "sample_dpm_fast")
+    DKP_GRID("karras", "get_sigmas_karras")
+    DKP_GRID("exponential", "get_sigmas_exponential")
+    DKP_GRID("polyexponential", "get_sigmas_polyexponential")
+    DKP_BOTH("-", "vp", "", "its own range, of beta_d and beta_min", "get_sigmas_vp");
 static const char dkp_of_diffusers[] =
-    DKP_TO_BOTH("DDIMScheduler", "ddim", "", "", "where the grid is not leading: stride=1")
-    DKP_TO_SAMPLER("DDIMParallelScheduler", "ddim")
-    DKP_TO_SAMPLER("CogVideoXDDIMScheduler", "ddim")
-    DKP_TO_BOTH("DDIMInverseScheduler", "ddim", "", "told_end=1 grid.rising=1", "")
-    DKP_TO_BOTH("RePaintScheduler", "ddim", "leading", "grid.way=repaint", "what is known: mask and known; its noise going up: grid.repaint_noise=1")
-    DKP_TO_BOTH("DDPMScheduler", "ddpm", "", "", "variance fixed_large: ddpm_large")
-    DKP_TO_BOTH("DDPMParallelScheduler", "ddpm", "", "", "variance fixed_large: ddpm_large")
-    DKP_TO_SAMPLER("UnCLIPScheduler", "ddpm")
-    DKP_TO_SAMPLER("DDPMWuerstchenScheduler", "ddpm")
-    DKP_TO_BOTH("PNDMScheduler", "pndm", "", "plain_last=1", "skip_prk_steps: plms; v prediction: gauge=vp")
-    DKP_TO_BOTH("IPNDMScheduler", "ipndm", "", "plain_last=1", "")
-    DKP_TO_BOTH("EulerDiscreteScheduler", "euler", "", "", "with churn: euler_late_churn")
-    DKP_TO_SAMPLER("EulerAncestralDiscreteScheduler", "euler_ancestral")
-    DKP_TO_SAMPLER("HeunDiscreteScheduler", "heun")
-    DKP_TO_SAMPLER("KDPM2DiscreteScheduler", "dpm2")
-    DKP_TO_SAMPLER("KDPM2AncestralDiscreteScheduler", "dpm2_ancestral")
-    DKP_TO_BOTH("LMSDiscreteScheduler", "lms", "", "plain_last=1", "")
-    DKP_TO_SAMPLER("DPMSolverSDEScheduler", "dpmpp_sde")
-    DKP_TO_BOTH("DPMSolverMultistepScheduler", "dpmpp_2m", "", "", "sde-dpmsolver++: dpmpp_2m_sde; dpmsolver: dpm_solver_2m; sde-dpmsolver: that with law=sde_noise eta=1")
-    DKP_TO_SAMPLER("CogVideoXDPMScheduler", "dpmpp_2m_sde")
-    DKP_TO_BOTH("DPMSolverMultistepInverseScheduler", "dpmpp_2m", "", "grid.rising=1", "")
-    DKP_TO_BOTH("DPMSolverSinglestepScheduler", "dpmpp_2s_levels", "", "lower_order_final=1", "dpmsolver: noise_prediction=1; sde-dpmsolver++: law=sde eta=1")
-    DKP_TO_BOTH("DEISMultistepScheduler", "deis", "", "order=2", "")
-    DKP_TO_BOTH("UniPCMultistepScheduler", "unipc", "", "order=2 corrector=3 rule=bh2", "")
-    DKP_TO_BOTH("SASolverScheduler", "sa_solver", "", "order=2 corrector=2 rule=sa lower_order_final=1 count_last=1", "noise in timesteps 200 to 800 only: noise_min, noise_max")
-    DKP_TO_BOTH("EDMEulerScheduler", "euler", "", "", "with churn: euler_late_churn")
-    DKP_TO_SAMPLER("EDMDPMSolverMultistepScheduler", "dpmpp_2m")
-    DKP_TO_SAMPLER("CosineDPMSolverMultistepScheduler", "dpmpp_2m_sde")
-    DKP_TO_BOTH("FlowMatchEulerDiscreteScheduler", "euler", "", "", "stochastic_sampling: lcm")
-    DKP_TO_SAMPLER("FlowMatchHeunDiscreteScheduler", "heun")
-    DKP_TO_SAMPLER("FlowMatchLCMScheduler", "lcm")
-    DKP_TO_SAMPLER("FlowMapEulerDiscreteScheduler", "euler")
-    DKP_TO_SAMPLER("LTXEulerAncestralRFScheduler", "euler_ancestral_rf")
-    DKP_TO_BOTH("KarrasVeScheduler", "heun", "", "churn=80 churn_min=0.05 churn_max=50 s_noise=1.007", "")
-    DKP_TO_BOTH("ScoreSdeVpScheduler", "euler_maruyama", "uniform", "bins=1", "")
-    DKP_TO_SAMPLER("MiniMaxH3Scheduler", "euler")
-    DKP_TO_BOTH("LCMScheduler", "lcm", "", "", "its boundary conditions belong to the network")
-    DKP_TO_BOTH("CMStochasticIterativeScheduler", "consistency_model_multistep", "", "", "its output, (s/sigma) x + (1 - s/sigma) D, is the state at the least level s")
-    DKP_TO_BOTH("SCMScheduler", "lcm", "", "", "on cosine_flow; s_noise = sigma_data where x is not divided by it")
-    DKP_TO_BOTH("TCDScheduler", "tcd", "lcm", "", "")
-    DKP_TO_BOTH("ScoreSdeVeScheduler", "predictor_corrector", "uniform", "snr=0.15 bins=1 plain_last=1", "")
-    DKP_TO_GRID("leading", "leading")
-    DKP_TO_GRID("trailing", "trailing")
-    DKP_TO_GRID("linspace", "linspace")
-    DKP_TO_GRID("use_karras_sigmas", "karras")
-    DKP_TO_GRID("use_exponential_sigmas", "exponential")
-    DKP_TO_GRID("use_beta_sigmas", "beta_sigma")
-    DKP_TO_GRID("use_lu_lambdas", "lambda");
+    DKP_BOTH("ddim", "-", "", "where the grid is not leading: stride=1", "DDIMScheduler")
+    DKP_SAMPLER("ddim", "DDIMParallelScheduler\0CogVideoXDDIMScheduler")
+    DKP_BOTH("ddim", "-", "told_end=1 grid.rising=1", "", "DDIMInverseScheduler")
+    DKP_BOTH("ddim", "leading", "grid.way=repaint", "what is known: mask and known; its noise going up: grid.repaint_noise=1", "RePaintScheduler")
+    DKP_BOTH("ddpm", "-", "", "variance fixed_large: ddpm_large", "DDPMScheduler\0DDPMParallelScheduler")
+    DKP_SAMPLER("ddpm", "UnCLIPScheduler\0DDPMWuerstchenScheduler")
+    DKP_BOTH("pndm", "-", "plain_last=1", "skip_prk_steps: plms; v prediction: gauge=vp", "PNDMScheduler")
+    DKP_BOTH("ipndm", "-", "plain_last=1", "", "IPNDMScheduler")
+    DKP_BOTH("euler", "-", "", "with churn: euler_late_churn", "EulerDiscreteScheduler\0EDMEulerScheduler")
+    DKP_SAMPLER("euler_ancestral", "EulerAncestralDiscreteScheduler")
+    DKP_ENDS_EULER("heun", "HeunDiscreteScheduler\0FlowMatchHeunDiscreteScheduler")
+    DKP_SAMPLER("dpm2", "KDPM2DiscreteScheduler")
+    DKP_SAMPLER("dpm2_ancestral", "KDPM2AncestralDiscreteScheduler")
+    DKP_BOTH("lms", "-", "plain_last=1", "", "LMSDiscreteScheduler")
+    DKP_SAMPLER("dpmpp_sde", "DPMSolverSDEScheduler")
+    DKP_BOTH("dpmpp_2m", "-", "", "sde-dpmsolver++: dpmpp_2m_sde; dpmsolver: dpm_solver_2m; sde-dpmsolver: that with law=sde_noise eta=1", "DPMSolverMultistepScheduler")
+    DKP_SAMPLER("dpmpp_2m_sde", "CogVideoXDPMScheduler\0CosineDPMSolverMultistepScheduler")
+    DKP_BOTH("dpmpp_2m", "-", "grid.rising=1", "", "DPMSolverMultistepInverseScheduler")
+    DKP_BOTH("dpmpp_2s_levels", "-", "lower_order_final=1", "dpmsolver: noise_prediction=1; sde-dpmsolver++: law=sde eta=1", "DPMSolverSinglestepScheduler")
+    DKP_BOTH("deis", "-", "order=2", "", "DEISMultistepScheduler")
+    DKP_BOTH("unipc", "-", "order=2 corrector=3 rule=bh2", "", "UniPCMultistepScheduler")
+    DKP_BOTH("sa_solver", "-", "order=2 corrector=2 rule=sa lower_order_final=1 count_last=1", "noise in timesteps 200 to 800 only: noise_min, noise_max", "SASolverScheduler")
+    DKP_SAMPLER("dpmpp_2m", "EDMDPMSolverMultistepScheduler")
+    DKP_BOTH("euler", "-", "", "stochastic_sampling: lcm", "FlowMatchEulerDiscreteScheduler")
+    DKP_SAMPLER("lcm", "FlowMatchLCMScheduler")
+    DKP_SAMPLER("euler", "FlowMapEulerDiscreteScheduler\0MiniMaxH3Scheduler")
+    DKP_SAMPLER("euler_ancestral_rf", "LTXEulerAncestralRFScheduler")
+    DKP_BOTH("heun", "-", "euler_to_data=1 churn=80 churn_min=0.05 churn_max=50 s_noise=1.007", "", "KarrasVeScheduler")
+    DKP_BOTH("euler_maruyama", "uniform", "bins=1", "", "ScoreSdeVpScheduler")
+    DKP_BOTH("lcm", "-", "", "its boundary conditions belong to the network", "LCMScheduler")
+    DKP_BOTH("consistency_model_multistep", "-", "", "its output, (s/sigma) x + (1 - s/sigma) D, is the state at the least level s", "CMStochasticIterativeScheduler")
+    DKP_BOTH("lcm", "-", "", "on cosine_flow; s_noise = sigma_data where x is not divided by it", "SCMScheduler")
+    DKP_BOTH("tcd", "lcm", "", "", "TCDScheduler")
+    DKP_BOTH("predictor_corrector", "uniform", "snr=0.15 bins=1 plain_last=1", "", "ScoreSdeVeScheduler")
+    DKP_GRID("=", "leading\0trailing\0linspace")
+    DKP_GRID("karras", "use_karras_sigmas")
+    DKP_GRID("exponential", "use_exponential_sigmas")
+    DKP_GRID("beta_sigma", "use_beta_sigmas")
+    DKP_GRID("lambda", "use_lu_lambdas");
 static const char dkp_of_res4lyf[] =
-    DKP_TO_SAMPLER("res_2s_rkmk2e", "exp_heun_2_x0")
-    DKP_TO_SAMPLER("res_2s_stable", "exp_heun_2_x0")
-    DKP_TO_SAMPLER("etdrk2_2s", "exp_heun_2_x0")
-    DKP_TO_SAMPLER("res_3s_alt", "dpmpp_3s")
-    DKP_TO_SAMPLER("res_3s_cox_matthews", "etd3rk")
-    DKP_TO_SAMPLER("res_3s_lie", "etd2cf3")
-    DKP_TO_BOTH("res_3s_strehmel_weiner", "dpmpp_3s", "", "alpha=0.5 alpha2=1", "")
-    DKP_TO_SAMPLER("res_4s_krogstad", "krogstad")
-    DKP_TO_SAMPLER("res_4s_strehmel_weiner", "strehmel_weiner")
-    DKP_TO_SAMPLER("res_4s_cox_matthews", "etd4rk")
-    DKP_TO_SAMPLER("res_4s_cfree4", "cfree4")
-    DKP_TO_SAMPLER("res_5s", "hochbruck_ostermann")
-    DKP_TO_SAMPLER("res_6s", "exprk4s6")
-    DKP_TO_SAMPLER("res_8s", "exprk5s8")
-    DKP_TO_SAMPLER("res_10s", "exprk5s10")
-    DKP_TO_SAMPLER("res_15s", "exprk6s15")
-    DKP_TO_SAMPLER("etdrk3_a_3s", "etdrk3")
-    DKP_TO_BOTH("etdrk3_b_3s", "dpmpp_3s", "", "alpha=0.4444444444444444", "")
-    DKP_TO_BOTH("dpmpp_sde_2s", "dpmpp_2s", "", "alpha=1", "")
-    DKP_TO_BOTH("dpmpp_3s", "dpmpp_3s", "", "alpha=0.5 alpha2=1", "")
-    DKP_TO_SAMPLER("lawson2a_2s", "lawson2a")
-    DKP_TO_SAMPLER("lawson2b_2s", "lawson2b")
-    DKP_TO_SAMPLER("lawson4_4s", "lawson4")
-    DKP_TO_SAMPLER("lawson41-gen_4s", "genlawson4")
-    DKP_TO_SAMPLER("lawson41-gen-mod_4s", "modgenlawson4")
-    DKP_TO_SAMPLER("res_2m", "res_multistep")
-    DKP_TO_SAMPLER("abnorsett_2m", "res_multistep")
-    DKP_TO_SAMPLER("abnorsett_3m", "res_3m")
-    DKP_TO_BOTH("abnorsett_4m", "res_3m", "", "order=4", "")
-    DKP_TO_BOTH("deis_2m", "deis_rho", "", "order=2", "")
-    DKP_TO_SAMPLER("deis_3m", "deis_rho")
-    DKP_TO_BOTH("deis_4m", "deis_rho", "", "order=4", "")
-    DKP_TO_SAMPLER("ralston_2s", "ralston")
-    DKP_TO_SAMPLER("ralston_3s", "ralston3")
-    DKP_TO_SAMPLER("ralston_4s", "ralston4")
-    DKP_TO_SAMPLER("midpoint_2s", "midpoint")
-    DKP_TO_SAMPLER("heun_2s", "heun")
-    DKP_TO_SAMPLER("heun_3s", "heun3")
-    DKP_TO_SAMPLER("houwen-wray_3s", "houwen_wray")
-    DKP_TO_SAMPLER("kutta_3s", "kutta3")
-    DKP_TO_SAMPLER("ssprk3_3s", "ssp3")
-    DKP_TO_SAMPLER("ssprk4_4s", "ssp43")
-    DKP_TO_SAMPLER("rk38_4s", "rk38")
-    DKP_TO_SAMPLER("rk4_4s", "rk4")
-    DKP_TO_SAMPLER("rk6_7s", "butcher6")
-    DKP_TO_SAMPLER("bogacki-shampine_4s", "bogacki_shampine")
-    DKP_TO_SAMPLER("bogacki-shampine_7s", "bogacki_shampine5")
-    DKP_TO_SAMPLER("dormand-prince_6s", "dormand_prince")
-    DKP_TO_SAMPLER("dormand-prince_13s", "dormand_prince8")
-    DKP_TO_SAMPLER("tsi_7s", "tsitouras");
+    DKP_SAMPLER("exp_heun_2_x0", "res_2s_rkmk2e\0res_2s_stable\0etdrk2_2s")
+    DKP_SAMPLER("dpmpp_3s", "res_3s_alt")
+    DKP_SAMPLER("etd3rk", "res_3s_cox_matthews")
+    DKP_SAMPLER("etd2cf3", "res_3s_lie")
+    DKP_BOTH("dpmpp_3s", "-", "alpha=0.5 alpha2=1", "", "res_3s_strehmel_weiner\0dpmpp_3s")
+    DKP_SAMPLER("krogstad", "res_4s_krogstad")
+    DKP_SAMPLER("strehmel_weiner", "res_4s_strehmel_weiner")
+    DKP_SAMPLER("etd4rk", "res_4s_cox_matthews")
+    DKP_SAMPLER("cfree4", "res_4s_cfree4")
+    DKP_SAMPLER("hochbruck_ostermann", "res_5s")
+    DKP_SAMPLER("exprk4s6", "res_6s")
+    DKP_SAMPLER("exprk5s8", "res_8s")
+    DKP_SAMPLER("exprk5s10", "res_10s")
+    DKP_SAMPLER("exprk6s15", "res_15s")
+    DKP_SAMPLER("etdrk3", "etdrk3_a_3s")
+    DKP_BOTH("dpmpp_3s", "-", "alpha=0.4444444444444444", "", "etdrk3_b_3s")
+    DKP_BOTH("dpmpp_2s", "-", "alpha=1", "", "dpmpp_sde_2s")
+    DKP_SAMPLER("lawson2a", "lawson2a_2s")
+    DKP_SAMPLER("lawson2b", "lawson2b_2s")
+    DKP_SAMPLER("lawson4", "lawson4_4s")
+    DKP_SAMPLER("genlawson4", "lawson41-gen_4s")
+    DKP_SAMPLER("modgenlawson4", "lawson41-gen-mod_4s")
+    DKP_SAMPLER("res_multistep", "res_2m\0abnorsett_2m")
+    DKP_SAMPLER("res_3m", "abnorsett_3m")
+    DKP_BOTH("res_3m", "-", "order=4", "", "abnorsett_4m")
+    DKP_BOTH("deis_rho", "-", "order=2", "", "deis_2m")
+    DKP_SAMPLER("deis_rho", "deis_3m")
+    DKP_BOTH("deis_rho", "-", "order=4", "", "deis_4m")
+    DKP_ENDS_EULER("ralston", "ralston_2s")
+    DKP_ENDS_EULER("ralston3", "ralston_3s")
+    DKP_ENDS_EULER("ralston4", "ralston_4s")
+    DKP_ENDS_EULER("midpoint", "midpoint_2s")
+    DKP_ENDS_EULER("heun", "heun_2s")
+    DKP_ENDS_EULER("heun3", "heun_3s")
+    DKP_ENDS_EULER("houwen_wray", "houwen-wray_3s")
+    DKP_ENDS_EULER("kutta3", "kutta_3s")
+    DKP_ENDS_EULER("ssp3", "ssprk3_3s")
+    DKP_ENDS_EULER("ssp43", "ssprk4_4s")
+    DKP_ENDS_EULER("rk38", "rk38_4s")
+    DKP_ENDS_EULER("rk4", "rk4_4s")
+    DKP_ENDS_EULER("butcher6", "rk6_7s")
+    DKP_ENDS_EULER("bogacki_shampine", "bogacki-shampine_4s")
+    DKP_ENDS_EULER("bogacki_shampine5", "bogacki-shampine_7s")
+    DKP_ENDS_EULER("dormand_prince", "dormand-prince_6s")
+    DKP_ENDS_EULER("dormand_prince8", "dormand-prince_13s")
+    DKP_ENDS_EULER("tsitouras", "tsi_7s");
 static const char dkp_of_sd_cpp[] =
-    DKP_TO_SAMPLER("euler", "euler")
-    DKP_TO_BOTH("euler_a", "euler_ancestral", "", "", "on flow models: euler_ancestral_rf")
-    DKP_TO_SAMPLER("heun", "heun")
-    DKP_TO_SAMPLER("dpm2", "dpm2")
-    DKP_TO_BOTH("dpm++2s_a", "dpmpp_2s_ancestral", "", "", "on flow models: dpmpp_2s_ancestral_rf")
-    DKP_TO_SAMPLER("dpm++2m", "dpmpp_2m")
-    DKP_TO_SAMPLER("dpm++2mv2", "dpmpp_2m_v2")
-    DKP_TO_SAMPLER("tcd", "tcd")
-    DKP_TO_SAMPLER("ipndm", "ipndm")
-    DKP_TO_SAMPLER("ipndm_v", "ipndm_v")
-    DKP_TO_SAMPLER("lcm", "lcm")
-    DKP_TO_SAMPLER("res_multistep", "res_multistep")
-    DKP_TO_SAMPLER("res_2s", "res_2s")
-    DKP_TO_SAMPLER("er_sde", "er_sde")
-    DKP_TO_SAMPLER("euler_cfg_pp", "euler_cfg_pp")
-    DKP_TO_SAMPLER("euler_a_cfg_pp", "euler_ancestral_cfg_pp")
-    DKP_TO_SAMPLER("euler_ge", "gradient_estimation")
-    DKP_TO_SAMPLER("dpm++2m_sde", "dpmpp_2m_sde")
-    DKP_TO_BOTH("dpm++2m_sde_bt", "dpmpp_2m_sde", "", "", "Brownian noise: step_noise=brownian")
-    DKP_TO_SAMPLER("lms", "lms")
-    DKP_TO_BOTH("ddim_trailing", "ddim", "simple", "", "")
-    DKP_TO_GRID("discrete", "linspace")
-    DKP_TO_GRID("normal", "linspace")
-    DKP_TO_GRID("karras", "karras")
-    DKP_TO_GRID("exponential", "exponential")
-    DKP_TO_GRID("gits", "gits")
-    DKP_TO_GRID("sgm_uniform", "sgm_uniform")
-    DKP_TO_GRID("simple", "simple")
-    DKP_TO_GRID("smoothstep", "smoothstep")
-    DKP_TO_GRID("kl_optimal", "kl_optimal")
-    DKP_TO_GRID("lcm", "lcm")
-    DKP_TO_GRID("bong_tangent", "bong_tangent")
-    DKP_TO_GRID("logit_normal", "logit_normal")
-    DKP_TO_GRID("beta", "beta")
-    DKP_TO_BOTH("ays", "", "ays_sd1", "", "SDXL: ays_sdxl, SVD: ays_svd");
-#undef DKP_TO_BOTH
-#undef DKP_TO_SAMPLER
-#undef DKP_TO_GRID
+    DKP_SAMPLER("=", "euler\0dpm2\0tcd\0ipndm\0ipndm_v\0lcm\0res_multistep\0res_2s\0er_sde\0euler_cfg_pp\0lms")
+    DKP_BOTH("euler_ancestral", "-", "", "on flow models: euler_ancestral_rf", "euler_a")
+    DKP_ENDS_EULER("heun", "heun")
+    DKP_BOTH("dpmpp_2s_ancestral", "-", "", "on flow models: dpmpp_2s_ancestral_rf", "dpm++2s_a")
+    DKP_SAMPLER("dpmpp_2m", "dpm++2m")
+    DKP_SAMPLER("dpmpp_2m_v2", "dpm++2mv2")
+    DKP_SAMPLER("euler_ancestral_cfg_pp", "euler_a_cfg_pp")
+    DKP_SAMPLER("gradient_estimation", "euler_ge")
+    DKP_SAMPLER("dpmpp_2m_sde", "dpm++2m_sde")
+    DKP_BOTH("dpmpp_2m_sde", "-", "", "Brownian noise: step_noise=brownian", "dpm++2m_sde_bt")
+    DKP_BOTH("ddim", "simple", "", "", "ddim_trailing")
+    DKP_GRID("linspace", "discrete\0normal")
+    DKP_GRID("=", "karras\0exponential\0gits\0sgm_uniform\0simple\0smoothstep\0kl_optimal\0lcm\0bong_tangent\0"
+        "logit_normal\0beta")
+    DKP_BOTH("-", "ays_sd1", "", "SDXL: ays_sdxl, SVD: ays_svd", "ays");
+#undef DKP_BOTH
+#undef DKP_SAMPLER
+#undef DKP_ENDS_EULER
+#undef DKP_GRID
 static const struct {
     const char *name, *rows;
 } dkp_peers[] = {{"comfyui", dkp_of_comfyui}, {"a1111", dkp_of_a1111}, {"k-diffusion", dkp_of_k_diffusion}, {"diffusers", dkp_of_diffusers}, {"res4lyf", dkp_of_res4lyf}, {"sd.cpp", dkp_of_sd_cpp}};
 /* clang-format on */
 
-/* Reads the texts of a row; the next one begins at the result. */
-static const char *dkp_read_alias(dk_alias *a, const char *row) {
-    const char **const to[] = {&a->name, &a->sampler, &a->grid, &a->settings, &a->note};
-    for (int i = 0; i < DKP_COUNT(to); i++, row += strlen(row) + 1) *to[i] = row;
-    if (!*a->sampler) a->sampler = NULL;
-    if (!*a->grid) a->grid = NULL;
-    return row;
+/* The next name of a program's rows; a->name is NULL at first. 0 past the end. */
+static int dkp_next_alias(dk_alias *a, const char *rows) {
+    const char *last = a->name, *at = last ? last + strlen(last) + 1 : rows;
+    if (last && *at) { /* one more name of the same row */
+        if (a->sampler == last) a->sampler = at;
+        if (a->grid == last) a->grid = at;
+    } else {
+        const char **const to[] = {&a->sampler, &a->grid, &a->settings, &a->note};
+        at += last != NULL;
+        if (!*at) return 0;
+        for (int i = 0; i < DKP_COUNT(to); i++, at += strlen(at) + 1) *to[i] = at;
+        if (*a->sampler == '=' || *a->sampler == '-') a->sampler = *a->sampler == '=' ? at : NULL;
+        if (*a->grid == '=' || *a->grid == '-') a->grid = *a->grid == '=' ? at : NULL;
+    }
+    a->name = at;
+    return 1;
 }
 
 DK_API int dk_alias_at(int i, dk_alias *a) {
     for (int k = 0; k < DKP_COUNT(dkp_peers) && i >= 0; k++) {
-        a->peer = dkp_peers[k].name;
-        for (const char *row = dkp_peers[k].rows; *row; i--) {
-            row = dkp_read_alias(a, row);
-            if (i == 0) return 1;
-        }
+        a->peer = dkp_peers[k].name, a->name = NULL;
+        while (dkp_next_alias(a, dkp_peers[k].rows))
+            if (i-- == 0) return 1;
     }
     return 0;
 }
@@ -10561,9 +10516,9 @@ static int dkp_find_kind(dkp_span peer, dkp_span name, int grid, dkp_found *f) {
             }
         for (int k = 0; k < DKP_COUNT(dkp_peers); k++) {
             if (peer.n && !dkp_same_name(peer, dkp_peers[k].name, 1)) continue;
-            for (const char *row = dkp_peers[k].rows; *row;) {
-                dk_alias a;
-                row = dkp_read_alias(&a, row);
+            dk_alias a;
+            a.name = NULL;
+            while (dkp_next_alias(&a, dkp_peers[k].rows)) {
                 if (grid != !a.sampler || !dkp_same_name(name, a.name, loose)) continue;
                 if (grid) f->of_grid = a;
                 else f->sampler = a.sampler, f->of_sampler = a;
@@ -10619,29 +10574,36 @@ static int dkp_find(const char *text, dkp_found *f, dkp_span *rest) {
     return 0;
 }
 
-static int dkp_sampler_by_name(const char *name, dk_sampler *s) {
+static dk_status dkp_unknown_pair(char *message, const char *part, const char *name) {
+    return dkp_fail_saying(message, DK_ERROR_CONFIG, "%s \"%s\" is a sampler and a grid: take both with dk_config_named", part,
+                           name);
+}
+
+static void dkp_sampler_by_name(const char *name, dk_sampler *s) {
     dkp_found f;
     dkp_span rest;
     dk_config c;
-    if (!dkp_find(name, &f, &rest) || f.asked_grid) return 0;
+    if (!dkp_find(name, &f, &rest)) return;
+    if (f.asked_grid) {
+        s->unknown = dkp_unknown_pair;
+        return;
+    }
     memset(&c, 0, sizeof c);
     c.sampler = dk_sampler_named(f.sampler);
     if (f.of_sampler.settings) dkp_settings(&c, f.of_sampler.settings, DKP_OF_SAMPLER);
     *s = c.sampler;
-    return 1;
 }
 
-static int dkp_grid_by_name(const char *name, dk_grid *g) {
+static void dkp_grid_by_name(const char *name, dk_grid *g) {
     dkp_found f;
     dk_config c;
     dkp_span peer, bare = dkp_split_name(name, &peer);
     memset(&f, 0, sizeof f);
-    if (!dkp_find_one(peer, bare, 1, &f)) return 0;
+    if (!dkp_find_one(peer, bare, 1, &f)) return;
     memset(&c, 0, sizeof c);
     c.grid = dk_grid_named(f.grid);
     if (f.of_grid.settings) dkp_settings(&c, f.of_grid.settings, DKP_OF_GRID);
     *g = c.grid;
-    return 1;
 }
 
 DK_API dk_status dk_config_named(dk_config *c, const char *name) {
@@ -10825,7 +10787,7 @@ static void dkp_put_json(dkp_text *t, const dkp_key *key, double v) {
     else if (key->kind == 'f') dkp_put(t, v > 0 ? "true" : "false");
     else if (key->kind == 'c') dkp_put(t, "\""), dkp_put_choice(t, key->choices, (int)v), dkp_put(t, "\"");
     else if (!dkp_finite(v)) dkp_put(t, v < 0 ? "-Infinity" : "Infinity");
-    else dkp_put_number(t, v, 0);
+    else dkp_put_exact(t, v);
 }
 
 static dk_status dkp_refuse(const dkp_job *j, int key, const char *allowed) {
@@ -10963,7 +10925,7 @@ static dk_status dkp_say_shift(dkp_job *j, double *shift) {
 static int dkp_karras_by_level(const dk_config *c, int i, int n, dk_level *level) {
     const dk_schedule ve = dk_edm(c->grid.b, c->grid.a);
     if (i >= 0)
-        *level = dk_level_at_sigma(&c->schedule, dkp_karras_between(&ve, c->grid.a, c->grid.b, 7, i, n).sigma);
+        *level = dkp_at_sigma(&c->schedule, dkp_karras_between(&ve, c->grid.a, c->grid.b, 7, i, n).sigma);
     return n;
 }
 
@@ -11046,7 +11008,7 @@ static dk_status dkp_say_vp(dkp_job *j) {
         if (nearest && (flags & DKP_CUTS_COSINE) && c->schedule.betas == DK_BETAS_COSINE)
             g->rounding = DK_ROUND_DOWN;
     } else if (DKP_SAYS(lambda_min_clipped) > DKP_UNSET) {
-        double t = dk_level_at_lambda(&c->schedule, DKP_SAYS(lambda_min_clipped)).t;
+        double t = dkp_at_lambda(&c->schedule, DKP_SAYS(lambda_min_clipped)).t;
         if (!(t >= 1)) return DKP_REFUSE(lambda_min_clipped, "below log(alpha/sigma) of timestep 1");
         c->schedule.t_max = floor(t);
     }

@@ -192,6 +192,7 @@ static verdict set_ablation(replay *r, const json *params) {
         r->c.sampler.tableau = dk_sampler_named("euler").tableau, r->c.sampler.alpha[0] = 0;
     }
     r->c.sampler.gauge = DK_GAUGE_NATIVE, r->c.sampler.plain_last = 1;
+    r->c.sampler.quirks |= DK_QUIRK_EULER_TO_DATA;
     r->c.grid.unit = DK_UNIT_T;
     r->count = json_numbers(json_get(r->line, "t_steps"), r->levels, MAX_LEVELS);
     if (r->count < 3) return FAIL;
@@ -199,7 +200,7 @@ static verdict set_ablation(replay *r, const json *params) {
                                        edm.vp   ? 1.5
                                        : edm.ve ? 1e5
                                                 : 1e3);
-    r->scale = dk_level_at(&r->c.schedule, r->levels[0]).sigma;
+    r->scale = dk_level_at(&r->c.schedule, DK_UNIT_T, r->levels[0]).sigma;
     if (edm.vp && !(r->c.sampler.churn > 0) && json_get(r->line, "evals"))
         set_rounding(r, &edm, euler ? 1 : 2);
     return OK;

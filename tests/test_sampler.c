@@ -31,6 +31,11 @@ static double constant(const void *user, dk_level l, double x) {
     return ((const check_gaussian *)user)->mean;
 }
 
+/* What a network of velocity tells, N - D; at data, too, which say nothing of the noise. */
+static double gaussian_velocity(const void *user, dk_level l, double x) {
+    return check_prediction(DK_PREDICT_VELOCITY, l, 0, x, gaussian(user, l, x));
+}
+
 /* Two narrow Gaussians at -1 and 1: nonlinear. */
 static double mixture(const void *user, dk_level l, double x) {
     const double mean[2] = {-1, 1}, weight[2] = {0.3, 0.7}, variance = 0.09;
@@ -186,7 +191,7 @@ static const dk_sampler_info *info_of(const char *name) {
 static double ode_end(const char *family, dk_sampler sampler, int steps, denoiser D, const void *user,
                       double start) {
     dk_config c = between(family, sampler, steps, HIGH, LOW);
-    double x = start * dk_level_at_sigma(&c.schedule, HIGH).alpha;
+    double x = start * dk_level_at(&c.schedule, DK_UNIT_SIGMA, HIGH).alpha;
     walk w = walk_plan(&c, D, user, &x, 1);
     double end = walk_x(&w, steps)[0] / w.plan.level[steps].alpha;
     walk_free(&w);
@@ -286,6 +291,57 @@ static void ode_samplers_have_their_order_on_a_mixture(void **state) {
     measure_ode("mixture", mixture, NULL, 1.3, ode_reference(mixture, NULL, 1.3), 2);
 }
 
+/* dx/dt = v from t = 1 to 0, by a program apart from this one: x' = v, 10 steps, no step made otherwise. */
+static void a_classical_step_to_data_is_one_like_all_others(void **state) {
+    static const struct {
+        const char *name;
+        double error; /* with x = 1.3 at t = 1, data N(0.4, 0.25) */
+    } cases[] = {{"heun", 2.24e-3}, {"midpoint", 1.50e-4}, {"rk4", 3.12e-7}, {"edm", 2.24e-3}};
+    check_gaussian g = {0.4, 0.5, DK_PREDICT_VELOCITY, 0, 0};
+    double start = 1.3, exact = 0.4 + 0.5 * start;
+    (void)state;
+    for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
+        dk_config c = check_config("flow", cases[i].name, 10);
+        c.start = DK_START_STATE, c.grid = dk_grid_named("uniform");
+        walk w = walk_plan(&c, gaussian_velocity, &g, &start, 1);
+        check_near(fabs(walk_x(&w, 10)[0] - exact) / cases[i].error, 1, 5e-3, cases[i].name);
+        walk_free(&w);
+    }
+}
+
+/* Where the network cannot tell the noise, or does not decide on D alone, the last step is Euler's, which gives D. */
+static void a_classical_step_to_data_is_eulers_where_it_must_be(void **state) {
+    static const struct {
+        const char *schedule, *settings;
+        int calls; /* of two Heun steps */
+    } cases[] = {{"flow", "prediction=velocity", 4},
+                 {"flow", "prediction=v", 4},
+                 {"cosine_flow", "prediction=v", 4},
+                 {"vp_cosine_flow", "prediction=eps", 4},
+                 {"flow", "prediction=x0", 3},
+                 {"flow", "prediction=velocity clip=1", 3},
+                 {"flow", "prediction=velocity sampler.euler_to_data=1", 3},
+                 {"flow", "prediction=velocity schedule.t_min=0.001 grid.final=zero", 3},
+                 {"vp_scaled_linear", "prediction=v grid.final=zero", 3},
+                 {"vp_scaled_linear", "prediction=v grid.final=zero sampler.plain_last=1", 4},
+                 {"edm", "prediction=edm grid.final=zero", 3}};
+    (void)state;
+    for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
+        dk_config c = check_config(cases[i].schedule, "heun", 2);
+        dk_plan p;
+        memset(&p, 0, sizeof p);
+        if (dk_config_set(&c, cases[i].settings) || dk_record(&p, &c)) fail_msg("%s", dk_message(&c));
+        if (p.calls != cases[i].calls) fail_msg("%s, %s: %d calls", cases[i].schedule, cases[i].settings, p.calls);
+        dk_plan_free(&p);
+    }
+    dk_config c = check_config("flow", "heun", 2);
+    dk_plan p;
+    memset(&p, 0, sizeof p);
+    c.prediction = DK_PREDICT_X0, c.sampler.plain_last = 1;
+    assert_int_equal(dk_record(&p, &c), DK_ERROR_CONFIG);
+    assert_non_null(strstr(dk_message(&c), "cannot give the noise where sigma = 0"));
+}
+
 static dk_sampler edited(const char *name, double eta) {
     dk_sampler s = dk_sampler_named(name);
     s.eta = eta;
@@ -305,7 +361,7 @@ static double multistep_end(const char *family, dk_sampler sampler, int steps, d
         levels[i] = i < count ? at : -log(LOW);
         at += i < m ? h * pow(ratio, i - m) : h;
     }
-    double x = start * dk_level_at_sigma(&c.schedule, HIGH).alpha;
+    double x = start * dk_level_at(&c.schedule, DK_UNIT_SIGMA, HIGH).alpha;
     walk w = walk_plan(&c, mixture, NULL, &x, 1);
     double end = walk_x(&w, count)[0] / w.plan.level[count].alpha;
     walk_free(&w);
@@ -350,7 +406,7 @@ static void multistep_samplers_have_their_order(void **state) {
 /* Error of the variance at LOW, begun with the exact one at HIGH. */
 static double variance_error(const char *family, dk_sampler sampler, int steps, const check_gaussian *g) {
     dk_config c = between(family, sampler, steps, HIGH, LOW);
-    dk_level l = dk_level_at_sigma(&c.schedule, HIGH);
+    dk_level l = dk_level_at(&c.schedule, DK_UNIT_SIGMA, HIGH);
     double start[2] = {l.alpha * g->mean, l.alpha * g->mean + sqrt(marginal_variance(g, l))};
     walk w = walk_plan(&c, gaussian, g, start, 0);
     l = w.plan.level[steps];
@@ -694,7 +750,7 @@ static void tcd_goes_down_to_a_whole_timestep(void **state) {
     (void)state;
     c.grid = dk_grid_levels(times, DK_UNIT_T);
     walk w = walk_plan(&c, gaussian, &g, start, 3);
-    dk_level from = w.plan.level[0], to = w.plan.level[1], s = dk_level_at(&c.schedule, 349);
+    dk_level from = w.plan.level[0], to = w.plan.level[1], s = dk_level_at(&c.schedule, DK_UNIT_T, 349);
     for (int k = 0; k < 3; k++) {
         double x = start[k == 1], D = check_gaussian_D(&g, from, x), a = to.alpha / s.alpha;
         double down = s.alpha * D + s.sigma * (x - from.alpha * D) / from.sigma;
@@ -905,7 +961,7 @@ static void classical_multistep_methods_have_no_noise_but_churn(void **state) {
         memset(&plan, 0, sizeof plan);
         c.sampler.eta = 0.5;
         assert_int_equal(dk_record(&plan, &c), DK_ERROR_CONFIG);
-        assert_non_null(strstr(dk_message(&c), "sampler.eta = 0.5: must be 0: this method takes churn order rule "));
+        assert_non_null(strstr(dk_message(&c), "sampler.eta = 0.5: must be 0: this method uses order, rule, "));
         dk_plan_free(&plan);
     }
 }
@@ -978,12 +1034,12 @@ static double paper_phi(double abar, double before, double x, double e) {
 }
 
 static double abar_of(const dk_config *c, double t) {
-    dk_level l = dk_level_at(&c->schedule, t);
+    dk_level l = dk_level_at(&c->schedule, DK_UNIT_T, t);
     return l.alpha * l.alpha;
 }
 
 static double paper_eps(const dk_config *c, double t, double x) {
-    dk_level l = dk_level_at(&c->schedule, t);
+    dk_level l = dk_level_at(&c->schedule, DK_UNIT_T, t);
     return (x - l.alpha * mixture(NULL, l, x)) / l.sigma;
 }
 
@@ -1110,7 +1166,7 @@ static void noise_laws_keep_the_marginal(void **state) {
                     s.law = s.record == dk_sampler_named("rk4").record ? DK_LAW_DEFAULT : (dk_noise_law)law;
                     s.noise_excess = 0;
                     dk_config c = between(dk_schedule_at(f)->name, s, 5, 20, 0.05);
-                    dk_level l = dk_level_at_sigma(&c.schedule, 20);
+                    dk_level l = dk_level_at(&c.schedule, DK_UNIT_SIGMA, 20);
                     double start[2] = {l.alpha * g.mean, l.alpha * g.mean + l.sigma};
                     walk w = walk_plan(&c, constant, &g, start, 0);
                     int draws = strcmp(names[n], "edm_churn") == 0 || e > 0;
@@ -1162,7 +1218,7 @@ static void constant_D_is_integrated_exactly(void **state) {
                 if (native && strcmp(family, "flow") != 0 && strcmp(family, "edm") != 0) continue;
                 if (gauge) s.gauge = (dk_gauge)gauge;
                 dk_config c = between(family, s, 5, HIGH, LOW);
-                dk_level l = dk_level_at_sigma(&c.schedule, HIGH);
+                dk_level l = dk_level_at(&c.schedule, DK_UNIT_SIGMA, HIGH);
                 double x = l.alpha * g.mean + l.sigma * eps;
                 walk w = walk_plan(&c, constant, &g, &x, 1);
                 for (int k = 1; k <= 5; k++) {
@@ -1332,7 +1388,7 @@ static void ddim_is_euler_in_the_straight_gauges(void **state) {
 static double difference_to_edm(const char *family, dk_sampler sampler, int steps) {
     check_gaussian g = {0.7, 0.5, DK_PREDICT_X0, 0, 0};
     dk_config a = between(family, sampler, steps, HIGH, LOW), b = between("edm", sampler, steps, HIGH, LOW);
-    double alpha = dk_level_at_sigma(&a.schedule, HIGH).alpha, worst = 0;
+    double alpha = dk_level_at(&a.schedule, DK_UNIT_SIGMA, HIGH).alpha, worst = 0;
     const double start[2] = {4 * alpha, 5 * alpha}, start_edm[2] = {4, 5};
     walk p = walk_plan(&a, gaussian, &g, start, 0), q = walk_plan(&b, gaussian, &g, start_edm, 0);
     assert_int_equal(p.width, q.width);
@@ -1408,7 +1464,7 @@ static void inversion_returns_at_the_order_of_the_method(void **state) {
             for (int k = 0; k < 2; k++) {
                 int steps = (info->order >= 5 ? 8 : info->order == 4 ? 16 : 64) << k;
                 dk_config c = between(dk_schedule_at(f)->name, dk_sampler_named(info->name), steps, HIGH, LOW);
-                double start = 0.9 * dk_level_at_sigma(&c.schedule, LOW).alpha;
+                double start = 0.9 * dk_level_at(&c.schedule, DK_UNIT_SIGMA, LOW).alpha;
                 c.grid.rising = 1;
                 walk up = walk_plan(&c, gaussian, &g, &start, 1);
                 double top = walk_x(&up, steps)[0];
@@ -1530,8 +1586,8 @@ static void ddim_can_count_timesteps(void **state) {
     c.grid = dk_grid_levels(levels, DK_UNIT_T);
     c.prediction = DK_PREDICT_EPS, c.sampler.quirks = DK_QUIRK_STRIDE, c.sampler.quirk = 100;
     walk w = walk_plan(&c, no_output, NULL, start, 0);
-    double a[4] = {dk_level_at(&c.schedule, 999).alpha, dk_level_at(&c.schedule, 899).alpha,
-                   dk_level_at(&c.schedule, 500).alpha, dk_level_at(&c.schedule, 400).alpha};
+    double a[4] = {dk_level_at(&c.schedule, DK_UNIT_T, 999).alpha, dk_level_at(&c.schedule, DK_UNIT_T, 899).alpha,
+                   dk_level_at(&c.schedule, DK_UNIT_T, 500).alpha, dk_level_at(&c.schedule, DK_UNIT_T, 400).alpha};
     check_near(walk_x(&w, 1)[0], a[1] / a[0], 1e-13, "after the first step");
     check_near(walk_x(&w, 2)[0], a[1] / a[0] * a[3] / a[2], 1e-13, "after the second");
     walk_free(&w);
@@ -1661,11 +1717,14 @@ static int is_one_of(const char *name, const char *list) {
     return at && (at == list || at[-1] == ' ') && (at[n] == ' ' || at[n] == 0);
 }
 
-/* Evaluations of a whole run, from the documentation and the papers. */
-static int documented_calls(const dk_sampler_info *info, int steps, int from_pure_noise, int to_zero) {
+/* Evaluations of a whole run, from the documentation and the papers. to_data: to a sigma = 0 that the network
+   knows; 2: where sigma has a slope in t, too. */
+static int documented_calls(const dk_sampler_info *info, int steps, int from_pure_noise, int to_zero, int to_data) {
     dk_sampler preset = dk_sampler_named(info->name);
     const dk_sampler *s = &preset;
     int evals = info->evals;
+    int whole = to_data > (strcmp(s->name, "edm") == 0) && (s->tableau || strcmp(s->name, "edm") == 0);
+    if (whole && !s->warmup && !(s->quirks & DK_QUIRK_EULER_TO_DATA)) to_zero = 0;
     if (strcmp(s->name, "heunpp2") == 0) return steps < 2 ? steps : 3 * steps - 3;
     if (s->record == dk_sampler_named("rk4").record || is_one_of(s->name, "dpm2 edm dpm2_ancestral_rf heun_late_churn"))
         return evals * (steps - to_zero) + to_zero;
@@ -1686,7 +1745,8 @@ static int documented_calls(const dk_sampler_info *info, int steps, int from_pur
     return steps;
 }
 
-static void check_finite_run(dk_config *c, const dk_sampler_info *info, int from_pure_noise, int to_zero) {
+static void check_finite_run(dk_config *c, const dk_sampler_info *info, int from_pure_noise, int to_zero,
+                             int to_data) {
     check_gaussian g = {0.7, 0.5, DK_PREDICT_V, 0, 0};
     dk_real x[2];
     static char memory[500000];
@@ -1695,7 +1755,7 @@ static void check_finite_run(dk_config *c, const dk_sampler_info *info, int from
     if (dk_begin(&run, c, x, memory, sizeof memory)) fail_msg("%s: %s", info->name, run.message);
     if (dk_continue(&run, check_gaussian_denoise, &g)) fail_msg("%s: %s", info->name, run.message);
     int controlled = !info->evals; /* then the number of evaluations is not known beforehand */
-    int wanted = controlled ? g.calls : documented_calls(info, c->steps, from_pure_noise, to_zero);
+    int wanted = controlled ? g.calls : documented_calls(info, c->steps, from_pure_noise, to_zero, to_data);
     if (g.calls != wanted || (dk_run_plan(&run)->calls != wanted && !controlled) || !isfinite((double)x[0]) ||
         !isfinite((double)x[1]) || fabs((double)x[0]) > 1e6)
         fail_msg("%s, %d steps: %d calls, expected %d; x = %g, %g", info->name, c->steps, g.calls, wanted,
@@ -1716,7 +1776,8 @@ static void every_number_of_steps_is_finite_and_costs_what_it_says(void **state)
                     c.grid.sigma_min = 0.02, c.grid.final = (dk_final) final, c.grid.final_value = 0.01;
                     int pure = (s->family == DK_FAMILY_FLOW || s->family == DK_FAMILY_COSINE);
                     if (s->zero_terminal_snr) c.grid.sigma_max = 300; /* karras needs a finite top */
-                    check_finite_run(&c, dk_sampler_at(k), pure, final == DK_FINAL_ZERO);
+                    int clean = pure ? 2 : s->family == DK_FAMILY_VP_COSINE; /* t goes down to data */
+                    check_finite_run(&c, dk_sampler_at(k), pure, final == DK_FINAL_ZERO, clean);
                 }
 }
 
@@ -1732,7 +1793,7 @@ static void zero_terminal_snr_starts_at_alpha_0(void **state) {
             c.grid = dk_grid_named("trailing"), c.dim = DIM, c.prediction = DK_PREDICT_X0;
             assert_int_equal(dk_sample(&c, remember_D, &last, x), DK_OK);
             assert_true(last.first_alpha >= 0 && last.first_alpha <= 0);
-            check_finite_run(&c, dk_sampler_at(k), 1, 1);
+            check_finite_run(&c, dk_sampler_at(k), 1, 1, 0);
         }
 }
 
@@ -1778,6 +1839,8 @@ static void samplers_need_no_more_buffers_than_they_must(void **state) {
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(schedules_are_counted),
+        cmocka_unit_test(a_classical_step_to_data_is_one_like_all_others),
+        cmocka_unit_test(a_classical_step_to_data_is_eulers_where_it_must_be),
         cmocka_unit_test(ode_samplers_have_their_order_on_a_gaussian),
         cmocka_unit_test(ode_samplers_have_their_order_on_a_mixture),
         cmocka_unit_test(multistep_samplers_have_their_order),
