@@ -1029,7 +1029,6 @@ typedef struct dkp_pace {
     int phase, place;        /* private: kind of attempt; level of the grid, -1: between two */
     int rejecting;           /* the attempt before was rejected */
     int kept, keeps[2]; /* values that are known; that will be if this attempt is rejected, or accepted */
-    int buffers, halves, locals, noises; /* the most that an attempt needs */
     int sizing;                          /* private: records the most, wherever the level is */
 } dkp_pace;
 
@@ -2710,6 +2709,7 @@ typedef struct dkp_recording {
     dk_vec fixed;           /* the noise of known data, where it is the same at all levels */
     int drawn;              /* value of the step's last draw behind its evaluations; -1: none */
     int estimates, skipped; /* D so far; the first ones without an evaluation */
+    int others;             /* values y so far */
     dk_vec momentum;        /* of guidance */
     dk_level lambda_at;     /* the level whose lambda was asked for last, */
     double lambda;          /* and that */
@@ -2837,7 +2837,7 @@ static int dkp_new_value(dk_recorder *r, char letter, int number, int needs) {
     dk_plan *p = r->own->plan;
     int value = p->values++;
     if (DKP_STORING(r, values)) {
-        dk_value v = {letter, DK_VALUE_LOCAL, letter == 'y' ? value : number, -1,
+        dk_value v = {letter, DK_VALUE_LOCAL, letter == 'y' ? r->own->others++ : number, -1,
                       {p->passes, r->own->position, r->own->position, needs, 0}};
         p->value[value] = v;
     }
@@ -7797,38 +7797,45 @@ static const dkp_pace *dkp_first_attempt(dk_recorder *r, dk_config *c, dkp_pace 
     return p;
 }
 
+/* A run's memory is for the most that any attempt needs. */
+static void dkp_reserve(dk_plan *plan, const dk_plan *most) {
+    if (most->used > plan->used) plan->used = most->used;
+    if (most->buffers > plan->buffers) plan->buffers = most->buffers;
+    if (most->halves > plan->halves) plan->halves = most->halves;
+    if (most->locals > plan->locals) plan->locals = most->locals;
+    if (most->own.noises > plan->own.noises) plan->own.noises = most->own.noises;
+}
+
 /* Over the plan of the attempt before, in its memory. */
 static dk_status dkp_record_attempt(dk_recorder *r, dk_plan *plan, dk_config *c, dkp_pace *p) {
-    int owned = plan->own.owned;
-    size_t used = plan->used;
+    const dk_plan most = *plan;
     dk_status status = dkp_record_resolved(r, plan, c, p, p->keeps);
-    if (status == DK_OK && (plan->used > used || plan->buffers > p->buffers || plan->halves > p->halves ||
-                            plan->locals > p->locals || plan->own.noises > p->noises))
+    if (status == DK_OK && (plan->used > most.used || plan->buffers > most.buffers || plan->halves > most.halves ||
+                            plan->locals > most.locals || plan->own.noises > most.own.noises))
         status = dkp_fail_text(c->message, DK_ERROR_MEMORY,
                                "sampler.record: a step needs more memory than any kind of step did at first");
-    plan->own.owned = owned, plan->used = used;
-    plan->buffers = p->buffers, plan->halves = p->halves;
-    plan->locals = p->locals, plan->own.noises = p->noises;
+    plan->own.owned = most.own.owned;
+    dkp_reserve(plan, &most);
     return status;
 }
 
 /* The i-th kind of attempt that a run with step-size control may make; 0 if there are no more. */
 static int dkp_trial(dk_recorder *r, dk_config *c, int i, dkp_pace *p) {
     static const int kinds[][2] = {{DKP_START, 0},
-                                   {DKP_PLAIN, 0},
+                                   {DKP_PLAIN, 0}, /* the first step, */
+                                   {DKP_PLAIN, 0}, /* and the last one */
                                    {DKP_ATTEMPT, 0},
                                    {DKP_ATTEMPT, DKP_KEPT_LOW},
                                    {DKP_ATTEMPT, DKP_KEPT_LOW | DKP_KEPT_D},
                                    {DKP_MEASURE, 0},
                                    {DKP_PROBE, DKP_KEPT_D}};
     dkp_first_attempt(r, c, p);
-    int count = p->phase == DKP_PLAIN ? 2 : c->sampler.tableau ? 7 : 5; /* NOLINT(clang-analyzer-core.*) */
-    if (i < count) p->phase = kinds[i][0], p->kept = kinds[i][1];
-    else p->phase = DKP_PLAIN; /* the step before those that are controlled, and the one after: */
-    if (i >= count) p->place = i > count || dkp_control_begin(r) == 0 ? dkp_control_end(r) : 0;
-    if (i >= count + 2 || p->place >= c->steps) return 0;
-    if (i >= count) p->from = dkp_grid_level(c, p->place), p->to = dkp_grid_level(c, p->place + 1);
-    p->sizing = 1;
+    int count = p->phase == DKP_PLAIN ? 3 : c->sampler.tableau ? 8 : 6;
+    if (i >= count) return 0;
+    p->phase = kinds[i][0], p->kept = kinds[i][1], p->sizing = 1;
+    if (p->phase == DKP_ATTEMPT || p->phase == DKP_MEASURE || p->phase == DKP_PROBE) return 1;
+    p->place = i == 2 ? c->steps - 1 : 0;
+    p->from = dkp_grid_level(c, p->place), p->to = dkp_grid_level(c, p->place + 1);
     return 1;
 }
 
@@ -7836,27 +7843,23 @@ static int dkp_trial(dk_recorder *r, dk_config *c, int i, dkp_pace *p) {
 static dk_status dkp_record_run(dk_plan *plan, dk_config *c, dkp_pace *p) {
     dkp_recording recording;
     dk_recorder *r = dkp_recorder_in(&recording);
-    dkp_pace trial, most;
     size_t bytes = 0;
     int owned = 0;
     dk_status status = DK_OK;
     if (!dkp_controlled(c)) return dkp_record_resolved(r, plan, c, NULL, NULL);
-    for (int i = 0; status == DK_OK && dkp_trial(r, c, i, &trial); i++) {
+    for (int i = 0; status == DK_OK && dkp_trial(r, c, i, p); i++) {
         dk_plan counts;
-        status = dkp_count(r, &counts, c, &trial, NULL);
+        status = dkp_count(r, &counts, c, p, NULL);
         if (dkp_plan_bytes(&counts) > bytes) bytes = dkp_plan_bytes(&counts);
     }
     if (status == DK_OK) status = dkp_get_memory(&plan->memory, &plan->bytes, &owned, bytes, c->message);
-    memset(&most, 0, sizeof most);
-    for (int i = 0; status == DK_OK && dkp_trial(r, c, i, &trial); i++) {
-        status = dkp_record_resolved(r, plan, c, &trial, NULL);
-        if (plan->buffers > most.buffers) most.buffers = plan->buffers;
-        if (plan->halves > most.halves) most.halves = plan->halves;
-        if (plan->locals > most.locals) most.locals = plan->locals;
-        if (plan->own.noises > most.noises) most.noises = plan->own.noises;
+    for (int i = 0; status == DK_OK && dkp_trial(r, c, i, p); i++) {
+        const dk_plan most = *plan;
+        status = dkp_record_resolved(r, plan, c, p, NULL);
+        dkp_reserve(plan, &most);
     }
-    *p = most;
-    p->phase = DKP_START, p->from = p->to = dkp_grid_level(c, 0);
+    memset(p, 0, sizeof *p);
+    p->from = p->to = dkp_grid_level(c, 0);
     plan->used = bytes, plan->own.owned = owned;
     if (status == DK_OK) status = dkp_record_attempt(r, plan, c, p);
     if (status != DK_OK) dk_plan_free(plan);
@@ -7922,37 +7925,26 @@ DKP_ONCE static int dkp_proceed(dk_run *run, int accepted) {
     dkp_recording recording;
     dk_recorder *r = dkp_recorder_in(&recording);
     int more = 1, moves = accepted && p->phase != DKP_MEASURE && p->phase != DKP_PROBE;
+    double worst = dkp_worst(run, 0);
     dkp_start_recorder(r, &run->config);
     p->calls += dkp_plan_of(run)->calls;
     p->kept = p->keeps[moves];
     if (moves) p->draws += dkp_plan_of(run)->draws - 1;
     if (p->phase == DKP_MEASURE) { /* Hairer, Norsett & Wanner 1993, sec. II.4 */
-        double size = dkp_worst(run, 0), slope = dkp_worst(run, 1);
-        p->slope = slope;
-        p->h = size < 1e-5 || slope < 1e-5 ? 1e-6 : 0.01 * size / slope;
-        p->phase = DKP_PROBE;
-        dkp_aim(r, p);
+        p->slope = dkp_worst(run, 1), p->phase = DKP_PROBE;
+        p->h = worst < 1e-5 || p->slope < 1e-5 ? 1e-6 : 0.01 * worst / p->slope;
     } else if (p->phase == DKP_PROBE) {
-        double slope = p->slope, bend = dkp_worst(run, 0) / p->h, most = slope > bend ? slope : bend;
-        double h =
-            most <= 1e-15 ? dkp_or(1e-3 * p->h, 1e-6) : dkp_pow(0.01 / most, 1.0 / run->config.sampler.order);
-        p->h = h < 100 * p->h ? h : 100 * p->h;
-        p->phase = DKP_ATTEMPT;
-        dkp_aim(r, p);
-    } else {
-        if (p->phase == DKP_ATTEMPT) dkp_learn(p, dkp_judgement(run));
-        if (accepted) {
-            int reached = !(p->next < p->end || p->next > p->end);
-            p->accepted += p->phase != DKP_START;
-            p->place = p->phase == DKP_START   ? 0
-                       : p->phase == DKP_PLAIN ? p->place + 1
-                       : reached               ? dkp_control_end(r)
-                                               : -1;
-            more = dkp_go_on(r, p);
-        } else {
-            dkp_aim(r, p);
-        }
+        double bend = worst / p->h, most = p->slope > bend ? p->slope : bend;
+        double h = most <= 1e-15 ? dkp_or(1e-3 * p->h, 1e-6) : dkp_pow(0.01 / most, 1.0 / run->config.sampler.order);
+        p->h = h < 100 * p->h ? h : 100 * p->h, p->phase = DKP_ATTEMPT;
+    } else if (p->phase == DKP_ATTEMPT) {
+        dkp_learn(p, dkp_judgement(run));
+        if (accepted) p->place = p->next < p->end || p->next > p->end ? -1 : dkp_control_end(r);
+    } else if (p->phase == DKP_PLAIN) {
+        p->place++;
     }
+    if (moves) p->accepted += p->phase != DKP_START, more = dkp_go_on(r, p);
+    else dkp_aim(r, p);
     if (more && p->phase == DKP_ATTEMPT &&
         (p->accepted + p->rejected >= DKP_MOST_ATTEMPTS || !(p->next < p->at || p->next > p->at))) {
         dkp_fail_run(run, DK_ERROR_STEP, "the step size became too small for sampler.rtol and atol");
@@ -8196,15 +8188,14 @@ DKP_INLINE int dkp_bad_half(const uint16_t *h, uint16_t lowest, size_t n) {
 
 /* The first element of i .. end - 1 that is NaN or infinite; end if there is none. */
 DKP_INLINE size_t dkp_bad_from(const dk_real *v, size_t i, size_t end) {
-    while (i + 4 * DKP_TILE <= end && !dkp_bad(v + i, DKP_TILE)) i += 4 * DKP_TILE;
+    while (i + 32 * DKP_LOOK <= end && !dkp_bad(v + i, 8 * DKP_LOOK)) i += 32 * DKP_LOOK;
     while (i + 4 * DKP_LOOK <= end && !dkp_bad(v + i, DKP_LOOK)) i += 4 * DKP_LOOK;
     while (i < end && v[i] - v[i] >= 0) i++;
     return i;
 }
 
 DKP_INLINE size_t dkp_bad_half_from(const uint16_t *h, uint16_t lowest, size_t i, size_t end) {
-    while (i + 4 * DKP_TILE <= end && !dkp_bad_half(h + i, lowest, DKP_TILE)) i += 4 * DKP_TILE;
-    while (i + DKP_TILE / 2 <= end && !dkp_bad_half(h + i, lowest, DKP_TILE / 8)) i += DKP_TILE / 2;
+    while (i + 64 * DKP_LOOK <= end && !dkp_bad_half(h + i, lowest, 16 * DKP_LOOK)) i += 64 * DKP_LOOK;
     while (i + 4 * DKP_LOOK <= end && !dkp_bad_half(h + i, lowest, DKP_LOOK)) i += 4 * DKP_LOOK;
     while (i < end && !(dkp_carry(h[i], lowest) >> 15)) i++;
     return i;
@@ -8729,30 +8720,26 @@ DK_API dk_status dk_denoised(dk_run *run, dk_real *out) {
     const dk_plan *p = dkp_plan_of(run);
     const dk_call *call = dkp_open_call(run), *first = call, *end = p->call + p->calls;
     while (first > p->call && first[-1].estimate == call->estimate) first--;
-    int last = call + 1 == end || call[1].estimate != call->estimate, count = 0, value[DK_BRANCHES];
-    dk_real c[DK_BRANCHES], halves[DK_BRANCHES][DKP_TILE / 4];
+    int last = call + 1 == end || call[1].estimate != call->estimate, count = 0, slot[DK_BRANCHES];
+    dk_real c[DK_BRANCHES];
     for (; first <= call; first++)
         for (int k = first->branch; k < first->branch + first->branches; k++) {
             double weight = last ? first->weight[k] : k == 0;
             if (!dkp_set(weight)) continue;
-            c[count] = (dk_real)(weight * call->d_f), value[count++] = first->output + k - first->branch;
+            c[count] = (dk_real)(weight * call->d_f);
+            slot[count++] = p->value[first->output + k - first->branch].slot;
         }
-    for (size_t at = 0, n = DKP_TILE / 4; at < run->size; at += n) {
-        dkp_op op[2];
-        op[0].what = DKP_SUM, op[1].what = DKP_CLIP;
-        op[0].terms = op[1].terms = 0, op[0].moves = op[1].moves = 0, op[0].y = op[1].y = (char *)(out + at);
-        if (run->size - at < n) n = run->size - at;
-        for (int i = 0; i < count; i++) {
-            int slot = p->value[value[i]].slot;
-            if (p->number) dk_from_half(p->number, dkp_half_buffer(run, slot) + at, halves[i], n);
-            dkp_with(&op[0], c[i], p->number ? halves[i] : dkp_buffer(run, slot) + at, 0);
-        }
-        if (dkp_set(call->d_x)) dkp_with(&op[0], (dk_real)call->d_x, dk_state(run) + at, 0);
-        dkp_with(&op[1], (dk_real)call->clip, out + at, 0);
-        dkp_run_ops(run, op, 1 + (call->clip > 0), 0, n, NULL);
+    const dk_real *x = dk_state(run), *mask = run->config.mask, *known = run->config.known;
+    dk_real d_x = (dk_real)call->d_x, most = (dk_real)call->clip;
+    for (size_t i = 0; i < run->size; i++) {
+        dk_real D = 0;
+        for (int k = 0; k < count; k++)
+            D += c[k] * (p->number ? dkp_from_half(p->number, dkp_half_buffer(run, slot[k])[i])
+                                   : dkp_buffer(run, slot[k])[i]);
+        if (dkp_set(call->d_x)) D += d_x * x[i];
+        if (most > 0) D = D > most ? most : D < -most ? -most : D;
+        out[i] = p->own.masked > 1 ? (1 - mask[i]) * D + mask[i] * known[i] : D;
     }
-    for (size_t i = 0; dkp_plan_of(run)->own.masked > 1 && i < run->size; i++)
-        out[i] = (1 - run->config.mask[i]) * out[i] + run->config.mask[i] * run->config.known[i];
     return DK_OK;
 }
 
@@ -8879,46 +8866,43 @@ static dk_status dkp_check_head(dk_run *run, const unsigned char *bytes, size_t 
     return DK_OK;
 }
 
-/* Where step-size control stands. Levels follow from it and from the config. */
-static void dkp_pace_io(dkp_bytes *io, dkp_pace *p) {
+enum { DKP_MOST_COUNT = 100000000 }; /* of evaluations and draws */
+
+/* Where step-size control stands. Levels follow from it and from the config. 0 where a number is not what it may be, for what
+   is saved may be made up. */
+static int dkp_pace_io(dkp_bytes *io, dkp_pace *p) {
     double *const reals[] = {&p->at, &p->next, &p->h, &p->slope, &p->inverse_error[0], &p->inverse_error[1]};
     int *const wholes[] = {&p->accepted, &p->rejected, &p->calls, &p->draws,
                            &p->phase,    &p->place,    &p->kept,  &p->rejecting};
-    for (int i = 0; i < DKP_COUNT(reals); i++) dkp_double_io(io, reals[i]);
-    for (int i = 0; i < DKP_COUNT(wholes); i++) {
-        uint64_t v = dkp_byte_io(io, (uint64_t)(uint32_t)*wholes[i], 8);
-        if (!io->write) *wholes[i] = (int)(int32_t)(uint32_t)v;
+    static const int most[] = {DKP_MOST_COUNT, DKP_MOST_COUNT, DKP_MOST_COUNT,          DKP_MOST_COUNT,
+                               DKP_ATTEMPT,    DKP_MOST_COUNT, DKP_KEPT_D | DKP_KEPT_LOW, 1};
+    int fits = 1;
+    for (int i = 0; i < DKP_COUNT(reals); i++) {
+        dkp_double_io(io, reals[i]);
+        fits &= i < 2 ? dkp_finite(*reals[i]) : *reals[i] >= 0;
     }
+    for (int i = 0; i < DKP_COUNT(wholes); i++) {
+        int v = (int)(int32_t)(uint32_t)dkp_byte_io(io, (uint64_t)(uint32_t)*wholes[i], 8);
+        fits &= v >= (wholes[i] == &p->place ? -1 : 0) && v <= most[i];
+        if (!io->write) *wholes[i] = v;
+    }
+    return fits;
 }
 
-enum { DKP_MOST_COUNT = 100000000 }; /* of evaluations and draws */
-
-/* Whether a run of this config can stand there; if it can, its levels. What is saved may be made up. */
-DKP_ONCE static int dkp_pace_fits(dk_run *run, dkp_pace *p, int finished) {
-    dkp_recording recording;
-    dk_recorder *r = dkp_recorder_in(&recording);
-    int steps = run->config.steps;
-    dkp_start_recorder(r, &run->config);
-    if (p->accepted < 0 || p->accepted > DKP_MOST_ATTEMPTS + steps || p->rejected < 0 ||
-        p->rejected > DKP_MOST_ATTEMPTS || p->calls < 0 || p->calls > DKP_MOST_COUNT || p->draws < 0 ||
-        p->draws > DKP_MOST_COUNT || p->kept & ~(DKP_KEPT_D | DKP_KEPT_LOW) || p->rejecting & ~1)
-        return 0;
-    if (!dkp_finite(p->at) || !dkp_finite(p->next) || !(p->h >= 0) || !(p->slope >= 0) ||
-        !(p->inverse_error[0] >= 0) || !(p->inverse_error[1] >= 0))
-        return 0;
-    if (finished) return 1;
+/* Whether a run of this config can stand there in its midst; if it can, its levels. */
+static int dkp_pace_fits(dk_recorder *r, dkp_pace *p) {
+    dk_config *c = r->config;
     int begin = dkp_control_begin(r), end = dkp_control_end(r);
     if (p->phase == DKP_START || p->phase == DKP_PLAIN) {
-        int plain = p->phase == DKP_PLAIN;
-        if (plain ? p->place < 0 || p->place >= steps || (p->place >= begin && p->place < end) : p->place != 0)
-            return 0;
-        p->from = dkp_grid_level(&run->config, p->place), p->to = dkp_grid_level(&run->config, p->place + plain);
+        int i = p->place, plain = p->phase == DKP_PLAIN;
+        if (i < 0 || i >= c->steps || (plain ? i >= begin && i < end : i > 0)) return 0;
+        p->from = dkp_grid_level(c, i), p->to = dkp_grid_level(c, i + plain);
         return 1;
     }
     int first = p->place == begin, measures = p->phase == DKP_MEASURE || p->phase == DKP_PROBE;
-    if (begin >= end || (!first && p->place != -1) || (!measures && p->phase != DKP_ATTEMPT)) return 0;
+    if (begin >= end || (!first && p->place != -1)) return 0;
     if (measures && (!first || !dkp_is_classical(r))) return 0;
-    p->from = dkp_grid_level(&run->config, begin), p->to = dkp_grid_level(&run->config, end);
+    p->from = dkp_grid_level(c, begin), p->to = dkp_grid_level(c, end);
     double start = dkp_control_axis(r, &p->from), way;
     p->end = dkp_control_axis(r, &p->to), way = p->end < start ? -1 : 1;
     double gone = way * (p->at - start), ahead = way * (p->next - p->at), left = way * (p->end - p->next);
@@ -8926,12 +8910,6 @@ DKP_ONCE static int dkp_pace_fits(dk_run *run, dkp_pace *p, int finished) {
     if (!first) p->from = dkp_level_on_axis(r, p->at);
     if (left > 0) p->to = dkp_level_on_axis(r, p->next);
     return 1;
-}
-
-static dk_status dkp_record_again(dk_run *run) {
-    dkp_recording recording;
-    dk_recorder *r = dkp_recorder_in(&recording);
-    return dkp_record_attempt(r, &run->own.plan, &run->config, &run->own.pace);
 }
 
 static void dkp_save_body(dk_run *run, dkp_bytes *io) {
@@ -8989,28 +8967,32 @@ static int dkp_cursor_fits(const dk_plan *p, const dkp_cursor *at) {
 
 /* With step-size control the plan of the attempt that was saved is recorded anew. At the end there is none. Where the save
    does not fit, the run is what it was. */
-static int dkp_load_cursor(dk_run *run, dkp_bytes *io, dkp_cursor *at) {
+DKP_ONCE static int dkp_load_cursor(dk_run *run, dkp_bytes *io, dkp_cursor *at) {
+    dkp_recording recording;
+    dk_recorder *r = dkp_recorder_in(&recording);
+    dk_plan *plan = &run->own.plan;
     dkp_pace here = run->own.pace, saved = here;
-    int control = dkp_plan_of(run)->attempt;
+    int control = dkp_plan_of(run)->attempt, fits = 1;
     uint64_t hash = 0;
     if (control) {
-        dkp_pace_io(io, &saved);
+        fits = dkp_pace_io(io, &saved);
         hash = dkp_byte_io(io, 0, 8);
     }
     dkp_cursor_io(io, at);
-    if (at->flags > 2 || at->ended >= DK_STATUS_COUNT || (at->ended && at->flags != 2)) return 0;
-    if (!control) return dkp_cursor_fits(run->plan ? run->plan : &run->own.plan, at);
-    if (!dkp_pace_fits(run, &saved, at->flags == 2)) return 0;
-    run->own.pace = saved;
+    if (!fits || at->flags > 2 || at->ended >= DK_STATUS_COUNT || (at->ended && at->flags != 2)) return 0;
+    if (!control) return dkp_cursor_fits(dkp_plan_of(run), at);
     if (at->flags == 2) {
-        at->pass = (uint64_t)run->own.plan.passes;
+        run->own.pace = saved, at->pass = (uint64_t)plan->passes;
         return 1;
     }
-    if (dkp_record_again(run) == DK_OK && dkp_plan_hash(&run->own.plan) == hash &&
-        dkp_cursor_fits(&run->own.plan, at))
+    dkp_start_recorder(r, &run->config);
+    if (!dkp_pace_fits(r, &saved)) return 0;
+    run->own.pace = saved;
+    if (dkp_record_attempt(r, plan, &run->config, &run->own.pace) == DK_OK && dkp_plan_hash(plan) == hash &&
+        dkp_cursor_fits(plan, at))
         return 1;
     run->own.pace = here;
-    dkp_record_again(run);
+    dkp_record_attempt(r, plan, &run->config, &run->own.pace);
     return 0;
 }
 
