@@ -302,14 +302,10 @@ DK_API dk_schedule dk_custom_schedule(dk_schedule_fn fn, void *user, double t_mi
 DK_API dk_schedule dk_schedule_named(const char *name);
 DK_API const dk_named *dk_schedule_at(int i); /* the list of names; NULL past the end */
 
-/* Level at time t, at noise level s^ = sigma/alpha (0 to infinity), at half log-SNR lambda (either infinity). */
-DK_API dk_level dk_level_at(const dk_schedule *s, double t);
-DK_API dk_level dk_level_at_sigma(const dk_schedule *s, double noise_level);
-DK_API dk_level dk_level_at_lambda(const dk_schedule *s, double lambda);
+/* The level where a unit has this value: time t, noise level s^ = sigma/alpha (0 to infinity), lambda (either infinity) ... */
+DK_API dk_level dk_level_at(const dk_schedule *s, dk_unit unit, double value);
 DK_API double dk_noise_level(dk_level l); /* sigma/alpha, infinity at alpha = 0 */
 DK_API double dk_lambda(dk_level l);      /* log(alpha/sigma) */
-/* Forward noising: x = alpha x0 + sigma eps, n elements; x may be x0 or eps. */
-DK_API void dk_add_noise(dk_level l, const dk_real *x0, const dk_real *eps, dk_real *x, size_t n);
 
 /* ------------------------------------------------------------- >>decl-model  What the network is */
 
@@ -334,44 +330,50 @@ typedef enum dk_number {
 
 /* ---------------------------------------------------------------------- >>decl-grid  Time grids */
 
-/* How levels are spaced. Table: the T levels that a discrete schedule was trained on, k = 0 .. T-1: timestep k of VP
-   discrete, t = (k+1)/T of flow. a, b, n: the spacing's own numbers in dk_grid, with what 0 stands for. */
+/* How levels are spaced: X(enumerator, name, traits, last level, a, b, n, what it is). a, b and n are the spacing's own numbers
+   in dk_grid, with what 0 stands for. The table that some pick from has the T levels that a discrete schedule was trained
+   on, k = 0 .. T-1: timestep k of VP discrete, t = (k+1)/T of flow. Traits: T picks from it; u, s and a need ends with a finite
+   u, sigma > 0 and alpha > 0; e has ends of its own; 1 takes a level that comes twice once, which can make fewer steps. */
+/* clang-format off */
+#define DK_SPACINGS(X) \
+    X(KARRAS, "karras", "u", DEFAULT, 7, 0, 0, "u^(1/rho) linear, a = rho; Karras et al. 2022, eq. 5") \
+    X(EXPONENTIAL, "exponential", "us", DEFAULT, 0, 0, 0, "log u linear") \
+    X(LAMBDA, "lambda", "usa", DEFAULT, 0, 0, 0, "log-SNR linear; Lu et al. 2022") \
+    X(UNIFORM, "uniform", "", DEFAULT, 0, 0, 0, "t linear") \
+    X(QUADRATIC, "quadratic", "", DEFAULT, 0, 0, 0, "sqrt(t) linear; Song et al. 2020") \
+    X(LEADING, "leading", "T", DEFAULT, 0, 0, 0, "timesteps 0, r, 2r ... + n, r = T/steps whole, n = offset; Ho et al. 2020") \
+    X(TRAILING, "trailing", "T", DEFAULT, 0, 0, 0, "timesteps T-1, T-1-r ..., r = T/steps; Lin et al. 2023") \
+    X(LINSPACE, "linspace", "T", DEFAULT, 0, 0, 0, "timesteps T-1 to 0, linear; Nichol & Dhariwal 2021") \
+    X(POLYEXPONENTIAL, "polyexponential", "us", DEFAULT, 1, 0, 0, "log u linear in ramp^rho, a = rho; k-diffusion") \
+    X(VP, "vp", "usa", DEFAULT, 1e-3, 0, 0, "t linear, 1 to a = time_min, in the VP process with the range's ends; Karras et al. 2022, table 1") \
+    X(IDDPM, "iddpm", "e", DEFAULT, 1e-3, 8e-3, 0, "improved DDPM's levels in range, evenly taken; a, b = C_1, C_2; Karras et al. 2022, table 1") \
+    X(KL_OPTIMAL, "kl_optimal", "", DEFAULT, 0, 0, 0, "atan u linear; Sabour et al. 2024") \
+    X(LAPLACE, "laplace", "e1", DEFAULT, 0, 0.5, 0, "log(sigma/alpha) at quantiles of a Laplace distribution; a = mean, b = deviation; Hang et al. 2024") \
+    X(LOGIT_NORMAL, "logit_normal", "e1", REPLACE, 0, 1.75, 0, "logit of sigma/(alpha + sigma) at normal quantiles; a = mean, b = deviation; Esser et al. 2024") \
+    X(LINEAR_QUADRATIC, "linear_quadratic", "ue", ZERO, 0.025, 0, 0, "1 - u/u_max linear, to a = threshold in n steps (0: half), then quadratic; Polyak et al. 2024") \
+    X(BONG_TANGENT, "bong_tangent", "u", REPLACE, 0, 0, 0, "u along two arctangents that meet half-way; RES4LYF") \
+    X(CRASH, "crash", "", DEFAULT, 0, 0, 0, "sine of atan(sigma/alpha) at sin^2; v-diffusion, Crowson 2022") \
+    X(BETA_SIGMA, "beta_sigma", "u", DEFAULT, 0.6, 0.6, 0, "u at quantiles of Beta(a, b); Lee et al. 2024") \
+    X(BETA, "beta", "T1", ZERO, 0.6, 0.6, 0, "timesteps at quantiles of Beta(a, b), rounded; Lee et al. 2024, ComfyUI") \
+    X(NORMAL, "normal", "e", DEFAULT, 0, 0, 0, "t linear; on shifted flow the ends are u taken for t; ComfyUI") \
+    X(SGM_UNIFORM, "sgm_uniform", "e", REPLACE, 0, 0, 0, "normal, without the level before 0; ComfyUI") \
+    X(SIMPLE, "simple", "T", ZERO, 0, 0, 0, "timesteps T-1, T-1-r ..., r = T/steps, rounded up; ComfyUI") \
+    X(DDIM_UNIFORM, "ddim_uniform", "T", ZERO, 0, 0, 0, "all timesteps 1, 1+r ..., r = T/steps whole, can be more steps; ComfyUI") \
+    X(SMOOTHSTEP, "smoothstep", "T", ZERO, 0, 0, 0, "timesteps (T-1) (3 v^2 - 2 v^3), v linear, rounded; stable-diffusion.cpp") \
+    X(SD_TURBO, "sd_turbo", "T", ZERO, 0, 0, 10, "the first of n = original_steps trailing timesteps, after a = offset; Sauer et al. 2023") \
+    X(LCM, "lcm", "T", ZERO, 0, 0, 50, "some of n = original_steps trailing timesteps, evenly; Luo et al. 2023")
+/* clang-format on */
+
+#define DKP_ENUM(spacing, name, traits, final, a, b, n, about) DK_SPACING_##spacing,
 typedef enum dk_spacing {
-    DK_SPACING_DEFAULT,         /* flow and cosine flow: UNIFORM; others: KARRAS */
-    DK_SPACING_KARRAS,          /* u^(1/a) linear, a = rho (0: 7); Karras et al. 2022, eq. 5 */
-    DK_SPACING_EXPONENTIAL,     /* log u linear */
-    DK_SPACING_LAMBDA,          /* log-SNR linear; Lu et al. 2022 */
-    DK_SPACING_UNIFORM,         /* t linear */
-    DK_SPACING_QUADRATIC,       /* sqrt(t) linear; Song et al. 2020 */
-    DK_SPACING_LEADING,         /* table, k = i * (T/steps) + n, T/steps whole, n = offset; Lin et al. 2023, table 2 */
-    DK_SPACING_TRAILING,        /* table, k = T - i * T/steps - 1 */
-    DK_SPACING_LINSPACE,        /* table, k from T-1 to 0, linear */
-    DK_SPACING_POLYEXPONENTIAL, /* log u linear in a ramp^a, a = rho (0: 1); k-diffusion */
-    DK_SPACING_VP,              /* t linear, from 1 to a = time_min (0: 0.001), in the VP process with the range's ends */
-    DK_SPACING_IDDPM, /* improved DDPM's levels in range, evenly taken; a, b = C_1, C_2 (0: 0.001, 0.008); Karras et al. 2022 */
-    DK_SPACING_KL_OPTIMAL,       /* atan u linear; Sabour et al. 2024 */
-    DK_SPACING_LAPLACE,          /* log(sigma/alpha) at quantiles of a Laplace distribution, cut to the range and there
-                                    taken once; a = mean, b = deviation (0: 0.5); Hang et al. 2024 */
-    DK_SPACING_LOGIT_NORMAL,     /* logit of sigma/(alpha + sigma) at quantiles of a normal one, cut in the same way;
-                                    a = mean, b = deviation (0: 1.75); Esser et al. 2024 */
-    DK_SPACING_LINEAR_QUADRATIC, /* 1 - u/u_max first linear, to a = threshold (0: 0.025) in n steps (0: half of all), then
-                                    quadratic; Polyak et al. 2024 (Movie Gen) */
-    DK_SPACING_BONG_TANGENT,     /* u along two arctangents that meet half-way; RES4LYF */
-    DK_SPACING_CRASH,            /* sine of the angle atan(sigma/alpha) = sin^2; v-diffusion */
-    DK_SPACING_BETA_SIGMA,       /* u at quantiles of the distribution Beta(a, b) (0: 0.6); Lee et al. 2024 */
-    DK_SPACING_BETA,         /* table, the same for k, rounded; what comes twice is taken once: can be fewer steps */
-    DK_SPACING_NORMAL,       /* t linear; on shifted flow the ends are u taken for t; ComfyUI */
-    DK_SPACING_SGM_UNIFORM,  /* NORMAL with one more level, of which the last is left out */
-    DK_SPACING_SIMPLE,       /* table, k = T-1 - i * T/steps, rounded up */
-    DK_SPACING_DDIM_UNIFORM, /* table, k = 1 + i * (T/steps) for all that there are: can be more steps */
-    DK_SPACING_SMOOTHSTEP,   /* table, k = (T-1) (3 v^2 - 2 v^3), v linear, rounded */
-    DK_SPACING_SD_TURBO,     /* table, the first of n = original_steps (0: 10) trailing ones, after a = offset of them */
-    DK_SPACING_LCM,          /* table, some of n = original_steps (0: 50) trailing ones, evenly; Luo et al. 2023 */
-    DK_SPACING_CUSTOM,       /* fn gives them; its numbers are a, b, n and `levels` */
-    DK_SPACING_RESAMPLE,     /* `levels`, level_count of them, resampled linearly in log u (or in t, lambda) */
-    DK_SPACING_LEVELS,       /* the user's own, verbatim */
+    DK_SPACING_DEFAULT, /* flow and cosine flow: UNIFORM; others: KARRAS */
+    DK_SPACINGS(DKP_ENUM)
+    DK_SPACING_CUSTOM,   /* fn gives them; its numbers are a, b, n and `levels` */
+    DK_SPACING_RESAMPLE, /* `levels`, level_count of them, resampled linearly in log u (or in t, lambda) */
+    DK_SPACING_LEVELS,   /* the user's own, verbatim */
     DK_SPACING_COUNT
 } dk_spacing;
+#undef DKP_ENUM
 
 /* The last of the steps + 1 levels. */
 typedef enum dk_final {
@@ -402,7 +404,7 @@ typedef int (*dk_spacing_fn)(const struct dk_config *c, int i, int n, dk_level *
 
 /* Time travel: a way over a grid that goes back up, by noise, and does steps again. `level` gives level i of the way and
    returns how many steps the way has. dk_grid_level gives the grid's own levels, 0 .. c->steps. Put a dk_way first in a
-   struct of the way's numbers. Book three has RePaint's, Restart's and AUTOMATIC1111's. */
+   struct of the way's numbers. Book three has RePaint's and Restart's. */
 typedef struct dk_layout dk_layout;
 typedef struct dk_way {
     int (*level)(const struct dk_way *way, const struct dk_config *c, dk_layout *grid, int i, dk_level *level);
@@ -1971,7 +1973,7 @@ static const dkp_family *dkp_family_of(const dk_schedule *s) {
     return &families[(int)s->family >= 0 && s->family < DK_FAMILY_COUNT ? s->family : DK_FAMILY_DEFAULT];
 }
 
-DK_API dk_level dk_level_at(const dk_schedule *s, double t) { return dkp_family_of(s)->at(s, t, NULL); }
+static dk_level dkp_at_t(const dk_schedule *s, double t) { return dkp_family_of(s)->at(s, t, NULL); }
 
 /* d alpha/dt and d sigma/dt at t, from the left where the schedule has a kink. */
 static dk_level dkp_slope_at(const dk_schedule *s, double t) {
@@ -1980,16 +1982,14 @@ static dk_level dkp_slope_at(const dk_schedule *s, double t) {
     return slope;
 }
 
-DK_API dk_level dk_level_at_sigma(const dk_schedule *s, double noise_level) {
+static dk_level dkp_at_sigma(const dk_schedule *s, double noise_level) {
     if (s->family == DK_FAMILY_CUSTOM) return dkp_custom_at_sigma(s, noise_level);
     dk_level l = dkp_scaled(dkp_family_of(s)->kept, noise_level);
     l.t = s->family == DK_FAMILY_VP_DISCRETE ? dkp_discrete_time(s, l, noise_level) : dkp_time_at(s, noise_level);
     return l;
 }
 
-DK_API dk_level dk_level_at_lambda(const dk_schedule *s, double lambda) {
-    return dk_level_at_sigma(s, dkp_exp(-lambda));
-}
+static dk_level dkp_at_lambda(const dk_schedule *s, double lambda) { return dkp_at_sigma(s, dkp_exp(-lambda)); }
 
 /* A level in a unit, and the level there. On flow schedules sigma/(alpha + sigma) is sigma, and is kept to the bit. */
 static double dkp_in_unit(dk_unit unit, dk_level l) {
@@ -2004,31 +2004,26 @@ static double dkp_in_unit(dk_unit unit, dk_level l) {
     }
 }
 
-static dk_level dkp_at_unit(const dk_schedule *s, dk_unit unit, double v) {
+DK_API dk_level dk_level_at(const dk_schedule *s, dk_unit unit, double v) {
     dk_level flow = {0, 1 - v, v};
     switch (unit) {
-    case DK_UNIT_SIGMA: return dk_level_at_sigma(s, v);
+    case DK_UNIT_SIGMA: return dkp_at_sigma(s, v);
     case DK_UNIT_FLOW:
-        if (dkp_family_of(s)->kept != DKP_KEEP_SUM) return dk_level_at_sigma(s, v < 1 ? v / (1 - v) : HUGE_VAL);
+        if (dkp_family_of(s)->kept != DKP_KEEP_SUM) return dkp_at_sigma(s, v < 1 ? v / (1 - v) : HUGE_VAL);
         flow.t = v / (dkp_shift(s) - (dkp_shift(s) - 1) * v);
         return flow;
-    case DK_UNIT_DATA: return dkp_at_unit(s, DK_UNIT_FLOW, 1 - v);
-    case DK_UNIT_LAMBDA: return dk_level_at_lambda(s, v);
-    case DK_UNIT_C_NOISE: return dk_level_at_lambda(s, -4 * v);
-    case DK_UNIT_ANGLE: return dk_level_at_sigma(s, v < dkp_pi / 2 ? dkp_tan(v) : HUGE_VAL);
-    default: return dk_level_at(s, v);
+    case DK_UNIT_DATA: return dk_level_at(s, DK_UNIT_FLOW, 1 - v);
+    case DK_UNIT_LAMBDA: return dkp_at_lambda(s, v);
+    case DK_UNIT_C_NOISE: return dkp_at_lambda(s, -4 * v);
+    case DK_UNIT_ANGLE: return dkp_at_sigma(s, v < dkp_pi / 2 ? dkp_tan(v) : HUGE_VAL);
+    default: return dkp_at_t(s, v);
     }
 }
 
 /* The unit u in which a family's noise levels are customarily spaced. */
 static int dkp_flow_unit(const dk_schedule *s) { return dkp_family_of(s)->unit == DK_UNIT_FLOW; }
 static double dkp_u(const dk_schedule *s, dk_level l) { return dkp_in_unit(dkp_family_of(s)->unit, l); }
-static dk_level dkp_at_u(const dk_schedule *s, double u) { return dkp_at_unit(s, dkp_family_of(s)->unit, u); }
-
-DK_API void dk_add_noise(dk_level l, const dk_real *x0, const dk_real *eps, dk_real *x, size_t n) {
-    dk_real a = (dk_real)l.alpha, b = (dk_real)l.sigma;
-    for (size_t i = 0; i < n; i++) x[i] = a * x0[i] + b * eps[i];
-}
+static dk_level dkp_at_u(const dk_schedule *s, double u) { return dk_level_at(s, dkp_family_of(s)->unit, u); }
 
 /* ---------------------------------------------------------------- >>model  What the network is */
 
@@ -2041,7 +2036,7 @@ typedef struct dkp_model {
 /* The network's own level of the same noise level, and what divides x to get into its scaling. */
 static dk_level dkp_network_level(const dk_config *c, dk_level l) {
     if (c->network_schedule.family == DK_FAMILY_DEFAULT) return l;
-    return dk_level_at_sigma(&c->network_schedule, dk_noise_level(l));
+    return dkp_at_sigma(&c->network_schedule, dk_noise_level(l));
 }
 
 static double dkp_round(double t, dk_rounding rounding) {
@@ -2114,7 +2109,7 @@ static int dkp_table_size(const dk_schedule *s) {
 static dk_level dkp_table_level(const dk_schedule *s, double k) {
     int T = dkp_table_size(s);
     double t = k + 1 < T ? (k + 1) / T : 1; /* rounding must not go past the end */
-    return dk_level_at(s, s->family == DK_FAMILY_FLOW ? t : k);
+    return dkp_at_t(s, s->family == DK_FAMILY_FLOW ? t : k);
 }
 
 static double dkp_or(double v, double otherwise) { return v > 0 ? v : otherwise; }
@@ -2175,7 +2170,7 @@ struct dk_layout {
     int asked;     /* levels that the spacing is asked for, */
     int there;     /* and that it then has, */
     int steps;     /* and steps of the whole grid, of which the last c->steps are run */
-    int next, at;  /* DKP_DISTINCT: the walk over the levels asked for, and the level where it stands, */
+    int next, at;  /* trait 1: the walk over the levels asked for, and the level where it stands, */
     dk_level here; /* and this one */
 };
 
@@ -2196,7 +2191,7 @@ static double dkp_laplace_quantile(const dk_layout *g, int i, int n) {
 static dk_level dkp_cut_to_range(const dk_layout *g, double noise_level) {
     if (!(noise_level < dk_noise_level(g->noisy))) return g->noisy;
     if (!(noise_level > dk_noise_level(g->clean))) return g->clean;
-    return dk_level_at_sigma(g->s, noise_level);
+    return dkp_at_sigma(g->s, noise_level);
 }
 
 /* Karras et al. 2022, table 1: B(t) = beta_d t^2/2 + beta_min t = log(1 + sigma^2), given at both ends. */
@@ -2205,7 +2200,7 @@ static dk_level dkp_vp_spaced(const dk_layout *g, int i, int n) {
     double low = g->a, t = 1 + dkp_fraction(i, n) * (low - 1);
     double last = dkp_log1p(noisy * noisy), beta_d = 2 * (dkp_log1p(clean * clean) / low - last) / (low - 1);
     double beta_min = last - 0.5 * beta_d;
-    return dk_level_at_sigma(g->s, dkp_sqrt(dkp_expm1((0.5 * beta_d * t + beta_min) * t)));
+    return dkp_at_sigma(g->s, dkp_sqrt(dkp_expm1((0.5 * beta_d * t + beta_min) * t)));
 }
 
 /* Karras et al. 2022, table 1: u_{j-1}^2 = (u_j^2 + 1) / max(abar_{j-1}/abar_j, C_1) - 1, from u_M = 0, with abar_j =
@@ -2228,7 +2223,7 @@ static dk_level dkp_iddpm(const dk_layout *g, int i) {
     int all, found, n = g->there;
     dkp_iddpm_level(g, -1, &all);
     double from_noisy = dkp_round((n > 1 ? (double)(all - 1) / (n - 1) : 0) * i, DK_ROUND_NEAREST);
-    return dk_level_at_sigma(g->s, dkp_iddpm_level(g, all - 1 - (int)from_noisy, &found));
+    return dkp_at_sigma(g->s, dkp_iddpm_level(g, all - 1 - (int)from_noisy, &found));
 }
 
 /* 1 - u/u_max = threshold i/linear up to i = linear, then the parabola with the same slope there that is 1 at n. */
@@ -2282,7 +2277,7 @@ static dk_level dkp_placed(const dk_layout *g, double k) {
     if (!(g->c->grid.quirks & DK_QUIRK_SIGMA_LINEAR) || !(f > 0)) return l;
     double a = dk_noise_level(dkp_table_level(g->s, low)), b = dk_noise_level(dkp_table_level(g->s, low + 1)),
            t = l.t;
-    l = dk_level_at_sigma(g->s, a + f * (b - a));
+    l = dkp_at_sigma(g->s, a + f * (b - a));
     l.t = t;
     return l;
 }
@@ -2301,8 +2296,8 @@ static dk_level dkp_listed(const dk_layout *g, int i, int n) {
     const dk_grid *list = &g->c->grid;
     double x = n > 1 ? (double)i * (list->level_count - 1) / (n - 1) : 0;
     int by_log = list->unit == DK_UNIT_SIGMA || list->unit == DK_UNIT_FLOW;
-    if (list->spacing == DK_SPACING_LEVELS) return dkp_at_unit(g->s, list->unit, list->levels[i]);
-    return dkp_at_unit(g->s, list->unit, dkp_between(list->levels, list->level_count, x, by_log));
+    if (list->spacing == DK_SPACING_LEVELS) return dk_level_at(g->s, list->unit, list->levels[i]);
+    return dk_level_at(g->s, list->unit, dkp_between(list->levels, list->level_count, x, by_log));
 }
 
 /* Level i of the n that a spacing is asked for, from the noisy end. */
@@ -2320,18 +2315,18 @@ static dk_level dkp_spaced_at(const dk_layout *g, int i, int n) {
         return dkp_at_u(s, dkp_exp(to + dkp_pow(1 - f, g->a) * (from - to)));
     case DK_SPACING_LAMBDA:
         from = dk_lambda(g->noisy), to = dk_lambda(g->clean);
-        return dk_level_at_lambda(s, from + f * (to - from));
+        return dkp_at_lambda(s, from + f * (to - from));
     case DK_SPACING_UNIFORM: /* numpy's order */
         from = g->noisy.t, to = g->clean.t;
-        return dk_level_at(s, from + i * (n > 1 ? (to - from) / (n - 1) : 0));
+        return dkp_at_t(s, from + i * (n > 1 ? (to - from) / (n - 1) : 0));
     case DK_SPACING_QUADRATIC:
         from = dkp_sqrt(g->noisy.t), to = dkp_sqrt(g->clean.t), root = from + f * (to - from);
-        return dk_level_at(s, root * root);
+        return dkp_at_t(s, root * root);
     case DK_SPACING_NORMAL: /* the ends' times by `timestep(sigma)`, which for flow does not undo the shift */
     case DK_SPACING_SGM_UNIFORM:
         from = s->family == DK_FAMILY_FLOW ? noisy : g->noisy.t;
         to = s->family == DK_FAMILY_FLOW ? clean : g->clean.t;
-        return dk_level_at(s, i == n - 1 && n > 1 ? to : from + f * (to - from));
+        return dkp_at_t(s, i == n - 1 && n > 1 ? to : from + f * (to - from));
     case DK_SPACING_KL_OPTIMAL:
         return dkp_at_u(s, dkp_tan(f * dkp_atan(clean) + (1 - f) * dkp_atan(noisy)));
     case DK_SPACING_BETA_SIGMA:
@@ -2339,7 +2334,7 @@ static dk_level dkp_spaced_at(const dk_layout *g, int i, int n) {
     case DK_SPACING_CRASH: /* v-diffusion's crash schedule, sigma = sin^2, over the range */
         from = dkp_sin(dkp_angle(g->noisy)), to = dkp_sin(dkp_angle(g->clean));
         root = dkp_sin(0.5 * dkp_pi * (1 - f)), from = to + root * root * (from - to);
-        return dk_level_at_sigma(s, from / dkp_sqrt((1 - from) * (1 + from)));
+        return dkp_at_sigma(s, from / dkp_sqrt((1 - from) * (1 + from)));
     case DK_SPACING_VP: return dkp_vp_spaced(g, i, n);
     case DK_SPACING_IDDPM: return dkp_iddpm(g, i);
     case DK_SPACING_LAPLACE: return dkp_cut_to_range(g, dkp_laplace_quantile(g, i, n));
@@ -2353,63 +2348,22 @@ static dk_level dkp_spaced_at(const dk_layout *g, int i, int n) {
     }
 }
 
-enum {
-    DKP_TABLE = 1,       /* picks from a discrete schedule's table; has no range */
-    DKP_NO_RANGE = 2,    /* has no range */
-    DKP_OWN_ENDS = 4,    /* the first and last level are not simply the ends of the range */
-    DKP_FINITE_U = 8,    /* the range's ends must have a finite u, */
-    DKP_SOME_NOISE = 16, /* sigma > 0, */
-    DKP_SOME_DATA = 32,  /* alpha > 0 */
-    DKP_DISTINCT = 64,   /* what comes twice is taken once */
-    DKP_LISTED = DKP_NO_RANGE | DKP_OWN_ENDS
-};
-
-/* A spacing is a row, in the order of dk_spacing: what it needs, the last level, and what a, b and n stand for at 0. */
+/* Rows in the order of dk_spacing. CUSTOM, RESAMPLE and LEVELS have no range (L). */
 typedef struct dkp_spacing {
-    unsigned char flags, final, n;
+    char traits[4];
+    unsigned char final, n;
     double a, b;
 } dkp_spacing;
 
-/* clang-format off */
-#define DKP_SPACINGS(X) \
-    X("karras", "u^(1/rho) linear, rho 7; Karras et al. 2022, eq. 5", KARRAS, DKP_FINITE_U, DEFAULT, 7, 0, 0) \
-    X("exponential", "log u linear", EXPONENTIAL, DKP_FINITE_U | DKP_SOME_NOISE, DEFAULT, 0, 0, 0) \
-    X("lambda", "log-SNR linear; Lu et al. 2022", LAMBDA, DKP_FINITE_U | DKP_SOME_NOISE | DKP_SOME_DATA, DEFAULT, 0, 0, 0) \
-    X("uniform", "t linear", UNIFORM, 0, DEFAULT, 0, 0, 0) \
-    X("quadratic", "sqrt(t) linear; Song et al. 2020", QUADRATIC, 0, DEFAULT, 0, 0, 0) \
-    X("leading", "timesteps 0, r, 2r ... + offset, r = T/steps whole; Ho et al. 2020", LEADING, DKP_TABLE, DEFAULT, 0, 0, 0) \
-    X("trailing", "timesteps T-1, T-1-r ..., r = T/steps; Lin et al. 2023", TRAILING, DKP_TABLE, DEFAULT, 0, 0, 0) \
-    X("linspace", "timesteps T-1 to 0, linear; Nichol & Dhariwal 2021", LINSPACE, DKP_TABLE, DEFAULT, 0, 0, 0) \
-    X("polyexponential", "log u linear in ramp^rho, rho 1; k-diffusion", POLYEXPONENTIAL, DKP_FINITE_U | DKP_SOME_NOISE, DEFAULT, 1, 0, 0) \
-    X("vp", "t linear in the VP process with the range's ends; Karras et al. 2022, table 1", VP, DKP_FINITE_U | DKP_SOME_NOISE | DKP_SOME_DATA, DEFAULT, 1e-3, 0, 0) \
-    X("iddpm", "improved DDPM's levels in range, evenly taken; Karras et al. 2022, table 1", IDDPM, DKP_OWN_ENDS, DEFAULT, 1e-3, 8e-3, 0) \
-    X("kl_optimal", "atan u linear; Sabour et al. 2024", KL_OPTIMAL, 0, DEFAULT, 0, 0, 0) \
-    X("laplace", "log(sigma/alpha) at quantiles of a Laplace distribution; Hang et al. 2024", LAPLACE, DKP_OWN_ENDS | DKP_DISTINCT, DEFAULT, 0, 0.5, 0) \
-    X("logit_normal", "logit of sigma/(alpha + sigma) at normal quantiles; Esser et al. 2024", LOGIT_NORMAL, DKP_OWN_ENDS | DKP_DISTINCT, REPLACE, 0, 1.75, 0) \
-    X("linear_quadratic", "linear to u = 0.975 u_max, then quadratic; Polyak et al. 2024", LINEAR_QUADRATIC, DKP_FINITE_U | DKP_OWN_ENDS, ZERO, 0.025, 0, 0) \
-    X("bong_tangent", "u along two arctangents; RES4LYF", BONG_TANGENT, DKP_FINITE_U, REPLACE, 0, 0, 0) \
-    X("crash", "sine of atan(sigma/alpha) at sin^2; v-diffusion, Crowson 2022", CRASH, 0, DEFAULT, 0, 0, 0) \
-    X("beta_sigma", "u at quantiles of Beta(0.6, 0.6); Lee et al. 2024", BETA_SIGMA, DKP_FINITE_U, DEFAULT, 0.6, 0.6, 0) \
-    X("beta", "timesteps at quantiles of Beta(0.6, 0.6); Lee et al. 2024, ComfyUI", BETA, DKP_TABLE | DKP_DISTINCT, ZERO, 0.6, 0.6, 0) \
-    X("normal", "t linear, flow's shift taken twice at the ends; ComfyUI", NORMAL, DKP_OWN_ENDS, DEFAULT, 0, 0, 0) \
-    X("sgm_uniform", "normal, without the level before 0; ComfyUI", SGM_UNIFORM, DKP_OWN_ENDS, REPLACE, 0, 0, 0) \
-    X("simple", "timesteps T-1, T-1-r ..., r = T/steps, rounded up; ComfyUI", SIMPLE, DKP_TABLE, ZERO, 0, 0, 0) \
-    X("ddim_uniform", "all timesteps 1, 1+r ..., r = T/steps whole; ComfyUI", DDIM_UNIFORM, DKP_TABLE, ZERO, 0, 0, 0) \
-    X("smoothstep", "timesteps along 3 v^2 - 2 v^3; stable-diffusion.cpp", SMOOTHSTEP, DKP_TABLE, ZERO, 0, 0, 0) \
-    X("sd_turbo", "the first of ten trailing timesteps; Sauer et al. 2023", SD_TURBO, DKP_TABLE, ZERO, 0, 0, 10) \
-    X("lcm", "some of fifty trailing timesteps; Luo et al. 2023", LCM, DKP_TABLE, ZERO, 0, 0, 50)
-/* clang-format on */
-
-#define DKP_SPACING_ROW(name, about, spacing, flags, final, a, b, n) {flags, DK_FINAL_##final, n, a, b},
-static const dkp_spacing dkp_spacings[DK_SPACING_COUNT - 1] = {
-    DKP_SPACINGS(DKP_SPACING_ROW){DKP_LISTED, DK_FINAL_REPLACE, 0, 0, 0}, /* CUSTOM */
-    {DKP_LISTED, DK_FINAL_REPLACE, 0, 0, 0},                              /* RESAMPLE */
-    {DKP_LISTED, DK_FINAL_MIN, 0, 0, 0}};                                 /* LEVELS */
+#define DKP_SPACING_ROW(spacing, name, traits, final, a, b, n, about) {traits, DK_FINAL_##final, n, a, b},
+static const dkp_spacing dkp_spacings[DK_SPACING_COUNT - 1] = {DK_SPACINGS(DKP_SPACING_ROW){"eL", DK_FINAL_REPLACE, 0, 0, 0},
+                                                               {"eL", DK_FINAL_REPLACE, 0, 0, 0},
+                                                               {"eL", DK_FINAL_MIN, 0, 0, 0}};
 #undef DKP_SPACING_ROW
 
 /* Names have a table of their own, so that a program which uses none has none in it. */
-#define DKP_GRID_NAME(name, about, spacing, flags, final, a, b, n) {name, about},
-static const dk_named dkp_grids[] = {DKP_SPACINGS(DKP_GRID_NAME)};
+#define DKP_GRID_NAME(spacing, name, traits, final, a, b, n, about) {name, about},
+static const dk_named dkp_grids[] = {DK_SPACINGS(DKP_GRID_NAME)};
 #undef DKP_GRID_NAME
 
 /* The library's own, then published lists. */
@@ -2458,9 +2412,9 @@ static const dkp_spacing *dkp_spacing_of(const dk_grid *g) {
     return &dkp_spacings[(known ? g->spacing : DK_SPACING_LEVELS) - 1];
 }
 
-static int dkp_has(const dk_grid *g, int flags) { return dkp_spacing_of(g)->flags & flags; }
-static int dkp_by_timesteps(const dk_grid *g) { return dkp_has(g, DKP_TABLE) != 0; }
-static int dkp_ranged(const dk_grid *g) { return !dkp_has(g, DKP_TABLE | DKP_NO_RANGE); }
+static int dkp_has(const dk_grid *g, char trait) { return strchr(dkp_spacing_of(g)->traits, trait) != NULL; }
+static int dkp_by_timesteps(const dk_grid *g) { return dkp_has(g, 'T'); }
+static int dkp_ranged(const dk_grid *g) { return !dkp_has(g, 'T') && !dkp_has(g, 'L'); }
 
 /* One end of the range that a spacing covers; see dk_grid. */
 static dk_level dkp_range_end(const dk_config *c, int noisy) {
@@ -2469,10 +2423,10 @@ static dk_level dkp_range_end(const dk_config *c, int noisy) {
     double given = noisy ? g->sigma_max : g->sigma_min;
     if (given > 0) return dkp_at_u(s, given);
     double t = noisy ? s->t_max : s->t_min, inward = (noisy ? -1e-3 : 1e-3) * (s->t_max - s->t_min);
-    dk_level l = dk_level_at(s, t);
-    if ((dkp_has(g, DKP_SOME_NOISE) && l.sigma <= 0) || (dkp_has(g, DKP_SOME_DATA) && l.alpha <= 0) ||
-        (dkp_has(g, DKP_FINITE_U) && !dkp_finite(dkp_u(s, l))))
-        return dk_level_at(s, t + inward);
+    dk_level l = dkp_at_t(s, t);
+    if ((dkp_has(g, 's') && l.sigma <= 0) || (dkp_has(g, 'a') && l.alpha <= 0) ||
+        (dkp_has(g, 'u') && !dkp_finite(dkp_u(s, l))))
+        return dkp_at_t(s, t + inward);
     return l;
 }
 
@@ -2484,7 +2438,7 @@ static int dkp_one_more(const dk_layout *g) {
 
 /* Level i of those asked for. */
 static dk_level dkp_given(const dk_layout *g, int i) {
-    if (!dkp_has(&g->c->grid, DKP_OWN_ENDS | DKP_TABLE) && (i == 0 || i == g->asked - 1))
+    if (!dkp_has(&g->c->grid, 'e') && !dkp_has(&g->c->grid, 'T') && (i == 0 || i == g->asked - 1))
         return i ? g->clean : g->noisy;
     return dkp_spaced_at(g, i, g->asked);
 }
@@ -2527,7 +2481,7 @@ static int dkp_there(dk_layout *g, int n) {
     case DK_SPACING_IDDPM: dkp_iddpm_level(g, -1, &all); break;
     case DK_SPACING_CUSTOM: return g->c->grid.fn(g->c, -1, n, &unused);
     default:
-        if (dkp_has(&g->c->grid, DKP_DISTINCT)) dkp_walk_to(g, n), all = g->at + 1;
+        if (dkp_has(&g->c->grid, '1')) dkp_walk_to(g, n), all = g->at + 1;
     }
     return n < all ? n : all;
 }
@@ -2548,7 +2502,7 @@ static dk_layout dkp_layout_of(const dk_config *c) {
 
 /* Level i of the whole grid, before shifts. */
 static dk_level dkp_spaced(dk_layout *g, int i) {
-    if (dkp_has(&g->c->grid, DKP_DISTINCT) && g->there < g->asked) {
+    if (dkp_has(&g->c->grid, '1') && g->there < g->asked) {
         dkp_walk_to(g, i);
         return g->here;
     }
@@ -2559,14 +2513,14 @@ static dk_level dkp_shifted(const dk_layout *g, dk_level l) {
     double shift = dkp_or(g->c->grid.shift, 1), power = dkp_or(g->c->grid.shift_power, 1), here = dk_noise_level(l);
     if (power < 1 || power > 1) here = dkp_pow(here, power);
     else if (!(shift < 1 || shift > 1)) return l;
-    return dk_level_at_sigma(g->s, shift * here);
+    return dkp_at_sigma(g->s, shift * here);
 }
 
 static dk_level dkp_last_level(dk_layout *g) {
     if (g->final == DK_FINAL_LAST) return dkp_spaced(g, g->steps);
     if (g->final == DK_FINAL_MIN)
         return dkp_by_timesteps(&g->c->grid) ? dkp_table_level(g->s, 0) : dkp_spaced(g, g->steps);
-    return dk_level_at_sigma(g->s, g->final == DK_FINAL_VALUE ? g->c->grid.final_value : 0);
+    return dkp_at_sigma(g->s, g->final == DK_FINAL_VALUE ? g->c->grid.final_value : 0);
 }
 
 /* 1 - u scaled so that the last level but the final one, or the final one above 0, has u = terminal. */
@@ -2577,7 +2531,7 @@ static dk_level dkp_stretched(dk_layout *g, dk_level l) {
     if (dkp_one_more(g) && dkp_last_level(g).sigma > 0) last++;
     double room = 1 - dkp_u(g->s, dkp_shifted(g, dkp_spaced(g, last)));
     if (!(room > 0)) return l; /* a single level of pure noise */
-    return dkp_at_unit(g->s, DK_UNIT_FLOW, 1 - (1 - dkp_u(g->s, l)) / (room / (1 - terminal)));
+    return dk_level_at(g->s, DK_UNIT_FLOW, 1 - (1 - dkp_u(g->s, l)) / (room / (1 - terminal)));
 }
 
 /* Level i of the finished grid, 0 .. steps. */
@@ -2644,7 +2598,7 @@ static dk_status dkp_resolve_strength(dk_config *c, char *message) {
     dk_grid *g = &c->grid;
     double n = c->steps, share = g->strength * n, run = n, full = n;
     if (g->partial == DK_PARTIAL_LEVEL)
-        g->sigma_max = dkp_u(s, dk_level_at(s, s->t_min + g->strength * (s->t_max - s->t_min)));
+        g->sigma_max = dkp_u(s, dkp_at_t(s, s->t_min + g->strength * (s->t_max - s->t_min)));
     if (g->partial == DK_PARTIAL_STRETCH) full = floor(n / g->strength);
     if (g->partial == DK_PARTIAL_SLICE) run = floor(share);
     if (g->partial == DK_PARTIAL_UP) run = n - floor(n - share);
@@ -3056,7 +3010,7 @@ static void dkp_churn(dk_recorder *r) {
     const double *range = s->churn_range;
     if (gamma <= 0 || !dkp_finite(here) || here < range[0] || (range[1] > 0 && here > range[1])) return;
     double up = here * (1 + (gamma < most ? gamma : most));
-    dk_level hat = dk_level_at_sigma(&r->config->schedule, up);
+    dk_level hat = dkp_at_sigma(&r->config->schedule, up);
     r->x = dkr_keep(r, dkp_noised_up(r, &r->from, &hat));
     r->from = hat;
 }
@@ -3106,8 +3060,8 @@ static void dkp_go_back(dk_recorder *r, int i) {
     dk_level from = dkp_plan_level(r, i), to = dkp_plan_level(r, i + 1);
     const dk_config *c = r->config;
     int shift = c->grid.quirks & DK_QUIRK_REPAINT_NOISE ? dkp_table_size(&c->schedule) / c->steps - 1 : 0;
-    if (shift > 0 && from.sigma > 0) from = dk_level_at(&r->config->schedule, from.t + shift);
-    if (shift > 0) to = dk_level_at(&r->config->schedule, to.t + shift);
+    if (shift > 0 && from.sigma > 0) from = dkp_at_t(&r->config->schedule, from.t + shift);
+    if (shift > 0) to = dkp_at_t(&r->config->schedule, to.t + shift);
     r->own->offset = i, r->step = 0;
     r->x = dkp_keep_as(r, dkp_noised_up(r, &from, &to), 'x', i + 1);
 }
@@ -3295,7 +3249,7 @@ static dkp_split dkp_split_between(dk_recorder *r, const dk_level *from, const d
     } else if (law == DK_LAW_TIME) {
         const dk_schedule *s = &r->config->schedule;
         double t = s->t_min + (eta < 1 ? 1 - eta : 0) * (to->t - s->t_min);
-        double down = dk_noise_level(dk_level_at(s, s->family == DK_FAMILY_VP_DISCRETE ? floor(t) : t));
+        double down = dk_noise_level(dkp_at_t(s, s->family == DK_FAMILY_VP_DISCRETE ? floor(t) : t));
         if (down < here) split.down.sigma = to->alpha * down;
     } else if (law == DK_LAW_SDE_NOISE && from->alpha > 0) {
         /* sigma_from would be `carried` if nothing were removed; sigma_down may fall below 0 */
@@ -3499,12 +3453,12 @@ static dkp_point dkp_point_at(const dk_recorder *r, const dk_level *l) {
 
 static dk_level dkp_level_in_gauge(const dk_recorder *r, double u) {
     static const dk_unit unit[] = {DK_UNIT_DEFAULT, DK_UNIT_SIGMA, DK_UNIT_FLOW, DK_UNIT_ANGLE, DK_UNIT_T};
-    return dkp_at_unit(&r->config->schedule, unit[dkp_gauge(r)], u);
+    return dk_level_at(&r->config->schedule, unit[dkp_gauge(r)], u);
 }
 
 /* A share of the way through the step in t. */
 static dk_level dkp_level_in_time(const dk_recorder *r, double share) {
-    return dk_level_at(&r->config->schedule, r->from.t + share * (r->to.t - r->from.t));
+    return dkp_at_t(&r->config->schedule, r->from.t + share * (r->to.t - r->from.t));
 }
 
 /* From the state x at `from` along a slope, times its share of the step h: straight in the gauge's coordinates; or, for
@@ -3910,8 +3864,8 @@ static double dkp_h_phi(int k, double h, int sign) {
 }
 
 static dk_level dkp_level_of_lambda(const dk_recorder *r, double lambda) {
-    return r->sampler.gauge == DK_GAUGE_FLOW ? dkp_at_unit(&r->config->schedule, DK_UNIT_FLOW, dkp_exp(-lambda))
-                                             : dk_level_at_lambda(&r->config->schedule, lambda);
+    return r->sampler.gauge == DK_GAUGE_FLOW ? dk_level_at(&r->config->schedule, DK_UNIT_FLOW, dkp_exp(-lambda))
+                                             : dkp_at_lambda(&r->config->schedule, lambda);
 }
 
 /* h times the entries of a row, whose end lies h_row = c_row h further in lambda. Returns what they lack to be exact for
@@ -4105,7 +4059,7 @@ static void dkp_record_table(dk_recorder *r) {
     if (!table || !table->a || !table->b) dkr_refuse(r, "sampler.user", 0, "a dk_table with a and b");
     while (dkr_step(r)) {
         int i = r->own->offset + r->step;
-        dk_level told = table->t ? dk_level_at(&r->config->schedule, table->t[i]) : r->from;
+        dk_level told = table->t ? dkp_at_t(&r->config->schedule, table->t[i]) : r->from;
         const double *b = table->b + (size_t)i * (size_t)r->own->plan->steps;
         dk_vec z = dkr_zero;
         if (i != r->own->estimates)
@@ -6477,9 +6431,9 @@ enum {
     X(GUIDANCE, 'i', "guidance.doubled", guidance.doubled, 0, "0 or 1") \
     X(GUIDANCE, 'r', "guidance.quantile", guidance.quantile, 0, "0 .. 1 (0: no thresholding)") \
     X(GUIDANCE, 'R', "guidance.quantile_most", guidance.quantile_most, 0, ">= 0 (0: no limit)")
-#define DKP_GRID_WORD(name, ...) "|" name
+#define DKP_GRID_WORD(spacing, name, ...) "|" name
 #define DKP_GRID_FIELDS(X) \
-    X(GRID, 'c', "grid.spacing", grid.spacing, 0, "default" DKP_SPACINGS(DKP_GRID_WORD) "|custom|resample|levels") \
+    X(GRID, 'c', "grid.spacing", grid.spacing, 0, "default" DK_SPACINGS(DKP_GRID_WORD) "|custom|resample|levels") \
     X(GRID, 'c', "grid.unit", grid.unit, 0, DKP_UNITS) \
     X(GRID, 'c', "grid.final", grid.final, 0, "default|zero|min|value|replace|last") \
     X(GRID, 'c', "grid.rounding", grid.rounding, 0, "none|nearest|down") \
@@ -6615,7 +6569,6 @@ static const struct dkp_blocks {
 #undef DKP_GRID_WORD
 #undef DKP_GRID_FIELDS
 #undef DKP_SAMPLER_FIELDS
-#undef DKP_SPACINGS
 
 static dkp_field dkp_no_field(void) {
     dkp_field f;
@@ -6644,11 +6597,12 @@ static uint64_t dkp_facts(const dk_config *c, int of) {
     const dk_schedule *s = of == DKP_OF_NETWORK ? &c->network_schedule : &c->schedule;
     const int flow = dkp_flow_unit(s), made = s->family == DK_FAMILY_VP_DISCRETE && !s->alphas_cumprod;
     const int family = !s->family && s == &c->schedule ? (int)DK_FAMILY_FLOW : (int)s->family;
+    const int spacing = (int)c->grid.spacing;
     const struct {
         int bit, holds;
     } facts[] = {
         {family, family >= 0 && family < (int)DK_FAMILY_COUNT},
-        {DKP_IF_SPACING + (int)c->grid.spacing, (int)c->grid.spacing >= 0 && c->grid.spacing < DK_SPACING_COUNT},
+        {DKP_IF_SPACING + (spacing < (int)DK_SPACING_COUNT ? spacing : 0), spacing >= 0 && spacing < (int)DK_SPACING_COUNT},
         {DKP_IF_BETAS, made},
         {DKP_IF_BETA_ENDS, made && dkp_spaced_betas(s->betas)},
         {DKP_IF_NO_RANGE, !dkp_ranged(&c->grid)},
@@ -6815,7 +6769,7 @@ static dk_status dkp_check_custom(const dk_schedule *s, int net, char *message) 
     double before = -1;
     for (int k = 0; k <= TIMES; k++) {
         double t = s->t_min + (s->t_max - s->t_min) * k / TIMES, here;
-        dk_level l = dk_level_at(s, t);
+        dk_level l = dkp_at_t(s, t);
         int good = l.alpha >= 0 && l.sigma >= 0 && dkp_finite(l.alpha) && dkp_finite(l.sigma);
         if (good && (here = dk_noise_level(l)) > before) {
             before = here;
@@ -9083,11 +9037,6 @@ typedef struct dk_restart {
 } dk_restart;
 DK_API int dk_repaint_level(const dk_way *way, const struct dk_config *c, dk_layout *grid, int i, dk_level *level);
 DK_API int dk_restart_level(const dk_way *way, const struct dk_config *c, dk_layout *grid, int i, dk_level *level);
-/* AUTOMATIC1111's rule for Restart, {dk_restart_a1111_level}: none of less than 20 steps, 9 again, from 36 on twice a
-   quarter; the grid has as many fewer. */
-DK_API int dk_restart_a1111_level(const dk_way *way, const struct dk_config *c, dk_layout *grid, int i,
-                                  dk_level *level);
-
 /* mu on the line through (base_tokens, base_mu) and (max_tokens, max_mu), for models whose shift depends on the number
    of image tokens: grid.shift = exp(mu), or mu itself. Flux: 0.5 at 256 tokens, 1.15 at 4096. LTX: 0.95 at 1024, 2.05
    at 4096, with grid.terminal = 0.1. Flux.2: 8.73809524e-05 tokens + 1.89833333 at 10 steps, 0.00016927 tokens +
@@ -9161,14 +9110,14 @@ static void dkp_count_timesteps(dk_recorder *r) {
         dkr_refuse(r, "sampler.quirk", stride, "the stride in t, where there are less timesteps than steps");
     double t = noisy->t - stride;
     *other = r->falling ? r->last : r->first;
-    if (t > other->t) *other = dk_level_at(&r->config->schedule, t);
+    if (t > other->t) *other = dkp_at_t(&r->config->schedule, t);
 }
 
 /* Where a stage at a share of t, or of its square root, stands, as a share of the way in lambda. */
 static double dkp_stage_in_time(dk_recorder *r, double share) {
     double a = r->from.t, b = r->to.t, root = dkp_sqrt(a) + share * (dkp_sqrt(b) - dkp_sqrt(a));
     dk_level level = dkp_level_in_time(r, share);
-    if (dkp_quirk(r, DK_QUIRK_TIME_QUADRATIC)) level = dk_level_at(&r->config->schedule, root * root);
+    if (dkp_quirk(r, DK_QUIRK_TIME_QUADRATIC)) level = dkp_at_t(&r->config->schedule, root * root);
     double here = dkp_gauge_lambda(r, &r->from);
     return (dkp_gauge_lambda(r, &level) - here) / (dkp_gauge_lambda(r, &r->to) - here);
 }
@@ -9176,7 +9125,7 @@ static double dkp_stage_in_time(dk_recorder *r, double share) {
 /* D of the stage that ComfyUI's singlestep methods have behind alpha = 0. */
 static dk_vec dkp_pure_stage(dk_recorder *r, dk_vec D) {
     dk_vec guidance;
-    dk_level middle = dkp_at_unit(&r->config->schedule, DK_UNIT_FLOW, 0.9999);
+    dk_level middle = dk_level_at(&r->config->schedule, DK_UNIT_FLOW, 0.9999);
     if (dkp_gauge_alpha(r, &r->from) > 0) return D;
     return dkp_direction(r, dkp_ddim_step(&r->from, &middle, r->x, D), &middle, &guidance);
 }
@@ -9221,13 +9170,13 @@ static int dkp_other_average(const dk_recorder *r, const dkp_history *past, int 
    schedule's end. */
 static dk_level dkp_bin(dk_recorder *r, int k, int n) {
     const dk_schedule *s = &r->config->schedule;
-    if (k < 0) return dk_level_at_sigma(s, 0);
-    if (s->family != DK_FAMILY_VP) return dk_level_at(s, n > 1 ? s->t_max * k / (n - 1) : 0);
+    if (k < 0) return dkp_at_sigma(s, 0);
+    if (s->family != DK_FAMILY_VP) return dkp_at_t(s, n > 1 ? s->t_max * k / (n - 1) : 0);
     if (s->beta_max > n)
         dkr_refuse(r, r->sampler.quirk > 1 ? "sampler.quirk" : "steps", n,
                    ">= schedule.beta_max with sampler.bins");
     dk_schedule table = dk_vp_discrete(DK_BETAS_LINEAR, n, s->beta_min / n, s->beta_max / n);
-    return dk_level_at(&table, k);
+    return dkp_at_t(&table, k);
 }
 
 /* score_sde's predictors make the step of the bin in which a level lies. Returns its length in t. */
@@ -9525,13 +9474,13 @@ static int dkp_gits(const dk_config *c, int i, int n, dk_level *level) {
     int count = word && n > 2 ? dkp_gits_length(word) : n;
     if (i < 0) return count;
     if (word) {
-        *level = dk_level_at_sigma(&c->schedule, dkp_gits_value(word, n > 2 || i == 0 ? i : n));
+        *level = dkp_at_sigma(&c->schedule, dkp_gits_value(word, n > 2 || i == 0 ? i : n));
         return count;
     }
     for (int k = n < 40 ? n : 40; !last; k--) last = dkp_gits_word(coefficient, k);
     double x = (double)i * (dkp_gits_length(last) - 1) / (n - 1), pair[2];
     for (int k = 0; k < 2; k++) pair[k] = dkp_gits_value(last, (int)floor(x) + k);
-    *level = dk_level_at_sigma(&c->schedule, dkp_between(pair, 2, x - floor(x), 1));
+    *level = dkp_at_sigma(&c->schedule, dkp_between(pair, 2, x - floor(x), 1));
     return count;
 }
 
@@ -9659,8 +9608,9 @@ DK_API int dk_restart_level(const dk_way *way, const dk_config *c, dk_layout *gr
     return dkp_restart_way(&b, (const dk_restart *)(const void *)way, i, level);
 }
 
-/* AUTOMATIC1111's rule takes the steps that are done again from the grid, and leaves the number of evaluations as it is. */
-DK_API int dk_restart_a1111_level(const dk_way *way, const dk_config *c, dk_layout *grid, int i, dk_level *level) {
+/* AUTOMATIC1111's rule takes the steps that are done again from the grid, and leaves the number of evaluations as it is: none of
+   less than 20 steps, 9 again, from 36 on twice a quarter. */
+static int dkp_restart_a1111(const dk_way *way, const dk_config *c, dk_layout *grid, int i, dk_level *level) {
     dkp_base b = dkp_base_of(c, grid);
     dk_restart r = {*way, c->steps < 20 ? 0 : c->steps < 36 ? 9 : c->steps / 4, c->steps < 36 ? 1 : 2, 0, 0};
     b.steps -= r.steps * r.times, b.shorter = r.steps > 0;
@@ -9669,7 +9619,7 @@ DK_API int dk_restart_a1111_level(const dk_way *way, const dk_config *c, dk_layo
 
 static const dk_way *dkp_way_by_name(const char *name) {
     static const dk_repaint repaint = {{dk_repaint_level}, 10, 10, 1};
-    static const dk_way a1111_restart = {dk_restart_a1111_level};
+    static const dk_way a1111_restart = {dkp_restart_a1111};
     return strcmp(name, "repaint") == 0         ? &repaint.way
            : strcmp(name, "a1111_restart") == 0 ? &a1111_restart
                                                 : NULL;
@@ -10849,7 +10799,7 @@ static dk_status dkp_say_vp(dkp_job *j) {
         if (nearest && (flags & DKP_CUTS_COSINE) && c->schedule.betas == DK_BETAS_COSINE)
             g->rounding = DK_ROUND_DOWN;
     } else if (DKP_SAYS(lambda_min_clipped) > DKP_UNSET) {
-        double t = dk_level_at_lambda(&c->schedule, DKP_SAYS(lambda_min_clipped)).t;
+        double t = dkp_at_lambda(&c->schedule, DKP_SAYS(lambda_min_clipped)).t;
         if (!(t >= 1)) return DKP_REFUSE(lambda_min_clipped, "below log(alpha/sigma) of timestep 1");
         c->schedule.t_max = floor(t);
     }

@@ -786,7 +786,7 @@ static void keep_to_known_levels(dk_config *c) {
                        c->grid.spacing == DK_SPACING_LINSPACE;
     if (c->schedule.family == DK_FAMILY_DEFAULT || c->grid.spacing == DK_SPACING_LEVELS || by_timesteps || c->grid.sigma_max > 0)
         return;
-    if (dk_noise_level(dk_level_at(&c->schedule, c->schedule.t_max)) <= most) return;
+    if (dk_noise_level(dk_level_at(&c->schedule, DK_UNIT_T, c->schedule.t_max)) <= most) return;
     c->grid.sigma_max = family == DK_FAMILY_FLOW || family == DK_FAMILY_COSINE ? most / (1 + most) : most;
 }
 

@@ -46,7 +46,7 @@ static int likelihood_denoise(void *user, const dk_eval *e) {
     dk_eval inner = *e;
     dk_call call;
     if (likelihood_call(l, u, &call)) return 1;
-    inner.level = dk_level_at_sigma(&l->schedule, u);
+    inner.level = dk_level_at(&l->schedule, DK_UNIT_SIGMA, u);
     inner.dim = n, inner.t = call.condition, inner.input = l->input, inner.output = l->output;
     for (size_t b = 0; b < batch; b++) l->along[b] = 0;
     for (int k = 0; k < 3; k++) {
@@ -131,7 +131,7 @@ static dk_status log_likelihood(dk_config *c, dk_denoise_fn denoise, void *user,
     if (status == DK_OK && (status = likelihood_levels(&ode, levels)) != DK_OK)
         likelihood_refuse(c, status, ode.message);
     if (status == DK_OK) {
-        double low = levels[0], top = levels[steps], alpha = dk_level_at_sigma(&ode.schedule, low).alpha;
+        double low = levels[0], top = levels[steps], alpha = dk_level_at(&ode.schedule, DK_UNIT_SIGMA, low).alpha;
         l->schedule = ode.schedule, l->denoise = denoise, l->user = user, l->probe = probe;
         l->along = levels + steps + 1, l->input = state + batch * (n + 1), l->output = l->input + batch * n;
         l->network = ode;

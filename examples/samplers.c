@@ -87,7 +87,7 @@ static void edm_churn(dk_recorder *r) {
         dk_vec x_hat = r->x;
         if (gamma > 0) {
             double t_hat = t * (1 + gamma);
-            hat = dk_level_at_sigma(&r->config->schedule, t_hat);
+            hat = dk_level_at(&r->config->schedule, DK_UNIT_SIGMA, t_hat);
             double up = hat.alpha * sqrt(t_hat * t_hat - t * t) * S_noise;
             dk_vec eps = dkr_noise(r, r->from, hat);
             x_hat = dkr_keep(r, dkr_mix(hat.alpha / r->from.alpha, r->x, up, eps));
@@ -152,7 +152,7 @@ static void dpmpp_2s(dk_recorder *r) {
         double h = dk_lambda(t) - dk_lambda(s);
         dk_vec x = r->x, D_i = dkr_denoise(r, x, s);
         if (s.alpha > 0 && t.sigma > 0) {
-            dk_level m = dk_level_at_lambda(&r->config->schedule, dk_lambda(s) + r_i * h);
+            dk_level m = dk_level_at(&r->config->schedule, DK_UNIT_LAMBDA, dk_lambda(s) + r_i * h);
             dk_vec u = dkr_mix(m.sigma / s.sigma, x, -m.alpha * expm1(-r_i * h), D_i);
             D_i = dkr_mix(1 - 1 / (2 * r_i), D_i, 1 / (2 * r_i), dkr_denoise(r, u, m));
         }

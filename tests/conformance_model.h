@@ -82,7 +82,7 @@ static void discrete_level(void *user, double t, double *alpha, double *sigma, d
 static dk_schedule discrete_schedule(const char *name, double t_min) {
     static discrete_table d;
     dk_schedule s = same(name, "discrete_sd") ? dk_vp_scaled_linear() : dk_schedule_named("vp_linear");
-    for (int k = 0; k < 1000; k++) d.log_alpha[k + 1] = log(dk_level_at(&s, k).alpha);
+    for (int k = 0; k < 1000; k++) d.log_alpha[k + 1] = log(dk_level_at(&s, DK_UNIT_T, k).alpha);
     return dk_custom_schedule(discrete_level, &d, t_min, 1);
 }
 
@@ -264,8 +264,8 @@ static double noise_factor(const replay *r, const dk_noise_request *q) {
 
 /* sigma/alpha of level i */
 static double in_sigma(const replay *r, int i) {
-    dk_level l = r->c.grid.unit == DK_UNIT_FLOW ? dk_level_at(&r->c.schedule, r->levels[i])
-                                                : dk_level_at_sigma(&r->c.schedule, r->levels[i]);
+    dk_level l = r->c.grid.unit == DK_UNIT_FLOW ? dk_level_at(&r->c.schedule, DK_UNIT_T, r->levels[i])
+                                                : dk_level_at(&r->c.schedule, DK_UNIT_SIGMA, r->levels[i]);
     return dk_noise_level(l);
 }
 
@@ -355,7 +355,7 @@ static verdict run_config(replay *r, dk_real *x, int n) {
 
 /* A state where a scheduler's estimate is clipped and the noise stays as it was. */
 static void clip_start(const replay *r, double *x, const double *D, int n) {
-    double clipped[MAX_DIM], alpha = dk_level_at(&r->c.schedule, r->levels[0]).alpha;
+    double clipped[MAX_DIM], alpha = dk_level_at(&r->c.schedule, DK_UNIT_T, r->levels[0]).alpha;
     memcpy(clipped, D, sizeof *D * (size_t)n);
     confine(r, clipped, n);
     for (int i = 0; i < n; i++) x[i] += alpha * (clipped[i] - D[i]);
@@ -368,7 +368,7 @@ static verdict run_replay(replay *r, double within, double *worst) {
     double largest = 0;
     int n = json_numbers(json_get(r->line, "x_init"), start, MAX_DIM);
     if (r->clips_start) {
-        dk_level l = dk_level_at(&r->c.schedule, r->levels[0]);
+        dk_level l = dk_level_at(&r->c.schedule, DK_UNIT_T, r->levels[0]);
         double D[MAX_DIM];
         exact_denoiser(r->denoiser, l.alpha, l.sigma, start, D, n);
         clip_start(r, start, D, n);

@@ -196,7 +196,7 @@ static verdict compare_sum(const json *line, const dk_real *x, int size, double 
 
 /* sigma/alpha where the loop begins */
 static double start_level(const replay *r) {
-    return r->c.grid.unit == DK_UNIT_T ? dk_noise_level(dk_level_at(&r->c.schedule, r->levels[0]))
+    return r->c.grid.unit == DK_UNIT_T ? dk_noise_level(dk_level_at(&r->c.schedule, DK_UNIT_T, r->levels[0]))
                                        : r->levels[0];
 }
 

@@ -199,7 +199,7 @@ static verdict set_ablation(replay *r, const json *params) {
                                        edm.vp   ? 1.5
                                        : edm.ve ? 1e5
                                                 : 1e3);
-    r->scale = dk_level_at(&r->c.schedule, r->levels[0]).sigma;
+    r->scale = dk_level_at(&r->c.schedule, DK_UNIT_T, r->levels[0]).sigma;
     if (edm.vp && !(r->c.sampler.churn > 0) && json_get(r->line, "evals"))
         set_rounding(r, &edm, euler ? 1 : 2);
     return OK;

@@ -18,7 +18,7 @@ static dk_schedule schedule_zero_snr(dk_schedule s) {
     static double table[1000];
     s.zero_terminal_snr = 1;
     for (int k = 0; k < 1000; k++) {
-        double alpha = dk_level_at(&s, k).alpha;
+        double alpha = dk_level_at(&s, DK_UNIT_T, k).alpha;
         table[k] = alpha * alpha;
     }
     table[999] = 4.8973451890853435e-08;
@@ -146,7 +146,7 @@ static int schedule_percents(const json *line, double *got) {
     int flow = s.family == DK_FAMILY_FLOW;
     for (int i = 0; i < percents->count; i++) {
         double p = percents->item[i].number, t = flow ? 1 - p : (1 - p) * 999;
-        dk_level l = dk_level_at(&s, p < 1 ? t : flow ? 0 : -1);
+        dk_level l = dk_level_at(&s, DK_UNIT_T, p < 1 ? t : flow ? 0 : -1);
         got[i] = flow ? l.sigma : dk_noise_level(l);
         if (!flow && !(p > 0)) got[i] = 999999999.9;
     }
@@ -155,7 +155,7 @@ static int schedule_percents(const json *line, double *got) {
 
 static int schedule_table(const json *line, double *got) {
     dk_schedule s = schedule_of_params(json_get(line, "params"));
-    for (int k = 0; k < s.timesteps; k++) got[k] = dk_noise_level(dk_level_at(&s, k));
+    for (int k = 0; k < s.timesteps; k++) got[k] = dk_noise_level(dk_level_at(&s, DK_UNIT_T, k));
     return s.timesteps;
 }
 

@@ -35,8 +35,8 @@ static double run_error(dk_config *c, int *calls, dkp_pace *pace) {
     dk_end(&run);
     double levels[2];
     assert_int_equal(dk_levels(c, DK_UNIT_SIGMA, levels, 2), 2);
-    dk_level from = dk_level_at_sigma(&c->schedule, levels[0]),
-             to = dk_level_at_sigma(&c->schedule, levels[1]);
+    dk_level from = dk_level_at(&c->schedule, DK_UNIT_SIGMA, levels[0]),
+             to = dk_level_at(&c->schedule, DK_UNIT_SIGMA, levels[1]);
     for (int i = 0; i < DIM; i++) {
         double error = fabs((double)x[i] - exact(&g, from, to, (double)start[i]));
         if (!(error <= worst)) worst = error;
@@ -270,7 +270,7 @@ static void likelihoods_of_gaussian_data_are_the_closed_form(void **state) {
         if (log_likelihood(&c, check_gaussian_denoise, &g, x, probe, log_p))
             fail_msg("%s", dk_message(&c));
         assert_int_equal(dk_levels(&c, DK_UNIT_SIGMA, levels, 2), 2);
-        double alpha = dk_level_at_sigma(&c.schedule, levels[1]).alpha, v = 0.25;
+        double alpha = dk_level_at(&c.schedule, DK_UNIT_SIGMA, levels[1]).alpha, v = 0.25;
         double growth = sqrt((v + levels[0] * levels[0]) / (v + levels[1] * levels[1]));
         for (int b = 0; b < 2; b++) {
             double want = 0;

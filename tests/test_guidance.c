@@ -45,7 +45,7 @@ static void record_estimates(dk_recorder *r) {
     while (dkr_step(r)) {
         dk_vec x = r->x;
         r->x = dkr_denoise(r, x, r->from);
-        if (r->sampler.order > 1) r->x = dkr_denoise(r, x, dk_level_at(&r->config->schedule, 0.25));
+        if (r->sampler.order > 1) r->x = dkr_denoise(r, x, dk_level_at(&r->config->schedule, DK_UNIT_T, 0.25));
     }
 }
 

@@ -139,9 +139,10 @@ static void radius_and_angle_are_right(void **state) {
 /* PyTorch 1.13: torch.randn(19, dtype=torch.float64), of which nothing is kept, and the 7 that come then. */
 static void a_stream_goes_on_behind_what_is_skipped(void **state) {
     static const double after[3] = {-1.5889642485140896, -1.1207948936630105, 0.84232807452953318};
-    dk_noise_source source = {0};
+    dk_noise_source source;
     dkp_stream g;
     (void)state;
+    memset(&source, 0, sizeof source);
     source.kind = DK_NOISE_TORCH_CPU, source.bits = 64;
     dkp_start_stream(&g, source.kind, 42);
     memset(z, 0, 7 * sizeof *z);

@@ -186,7 +186,7 @@ static const dk_sampler_info *info_of(const char *name) {
 static double ode_end(const char *family, dk_sampler sampler, int steps, denoiser D, const void *user,
                       double start) {
     dk_config c = between(family, sampler, steps, HIGH, LOW);
-    double x = start * dk_level_at_sigma(&c.schedule, HIGH).alpha;
+    double x = start * dk_level_at(&c.schedule, DK_UNIT_SIGMA, HIGH).alpha;
     walk w = walk_plan(&c, D, user, &x, 1);
     double end = walk_x(&w, steps)[0] / w.plan.level[steps].alpha;
     walk_free(&w);
@@ -305,7 +305,7 @@ static double multistep_end(const char *family, dk_sampler sampler, int steps, d
         levels[i] = i < count ? at : -log(LOW);
         at += i < m ? h * pow(ratio, i - m) : h;
     }
-    double x = start * dk_level_at_sigma(&c.schedule, HIGH).alpha;
+    double x = start * dk_level_at(&c.schedule, DK_UNIT_SIGMA, HIGH).alpha;
     walk w = walk_plan(&c, mixture, NULL, &x, 1);
     double end = walk_x(&w, count)[0] / w.plan.level[count].alpha;
     walk_free(&w);
@@ -350,7 +350,7 @@ static void multistep_samplers_have_their_order(void **state) {
 /* Error of the variance at LOW, begun with the exact one at HIGH. */
 static double variance_error(const char *family, dk_sampler sampler, int steps, const check_gaussian *g) {
     dk_config c = between(family, sampler, steps, HIGH, LOW);
-    dk_level l = dk_level_at_sigma(&c.schedule, HIGH);
+    dk_level l = dk_level_at(&c.schedule, DK_UNIT_SIGMA, HIGH);
     double start[2] = {l.alpha * g->mean, l.alpha * g->mean + sqrt(marginal_variance(g, l))};
     walk w = walk_plan(&c, gaussian, g, start, 0);
     l = w.plan.level[steps];
@@ -694,7 +694,7 @@ static void tcd_goes_down_to_a_whole_timestep(void **state) {
     (void)state;
     c.grid = dk_grid_levels(times, DK_UNIT_T);
     walk w = walk_plan(&c, gaussian, &g, start, 3);
-    dk_level from = w.plan.level[0], to = w.plan.level[1], s = dk_level_at(&c.schedule, 349);
+    dk_level from = w.plan.level[0], to = w.plan.level[1], s = dk_level_at(&c.schedule, DK_UNIT_T, 349);
     for (int k = 0; k < 3; k++) {
         double x = start[k == 1], D = check_gaussian_D(&g, from, x), a = to.alpha / s.alpha;
         double down = s.alpha * D + s.sigma * (x - from.alpha * D) / from.sigma;
@@ -984,12 +984,12 @@ static double paper_phi(double abar, double before, double x, double e) {
 }
 
 static double abar_of(const dk_config *c, double t) {
-    dk_level l = dk_level_at(&c->schedule, t);
+    dk_level l = dk_level_at(&c->schedule, DK_UNIT_T, t);
     return l.alpha * l.alpha;
 }
 
 static double paper_eps(const dk_config *c, double t, double x) {
-    dk_level l = dk_level_at(&c->schedule, t);
+    dk_level l = dk_level_at(&c->schedule, DK_UNIT_T, t);
     return (x - l.alpha * mixture(NULL, l, x)) / l.sigma;
 }
 
@@ -1037,7 +1037,7 @@ static void pseudo_steps_in_the_vp_gauge_are_rotations(void **state) {
     c.sampler.quirks = DK_QUIRK_PSEUDO_V, c.grid = dk_grid_levels(t, DK_UNIT_T);
     walk w = walk_plan(&c, mixture, NULL, &start, 1);
     for (int i = 0; i < 2; i++) {
-        dk_level l = dk_level_at(&c.schedule, t[i]);
+        dk_level l = dk_level_at(&c.schedule, DK_UNIT_T, t[i]);
         v[i] = (l.alpha * x - mixture(NULL, l, x)) / l.sigma; /* cos eps - sin D */
         x = cos(h) * start - sin(h) * v[i];
     }
@@ -1133,7 +1133,7 @@ static void noise_laws_keep_the_marginal(void **state) {
                     s.law = s.record == dk_sampler_named("rk4").record ? DK_LAW_DEFAULT : (dk_noise_law)law;
                     s.noise_excess = 0;
                     dk_config c = between(dk_schedule_at(f)->name, s, 5, 20, 0.05);
-                    dk_level l = dk_level_at_sigma(&c.schedule, 20);
+                    dk_level l = dk_level_at(&c.schedule, DK_UNIT_SIGMA, 20);
                     double start[2] = {l.alpha * g.mean, l.alpha * g.mean + l.sigma};
                     walk w = walk_plan(&c, constant, &g, start, 0);
                     int draws = strcmp(names[n], "edm_churn") == 0 || e > 0;
@@ -1185,7 +1185,7 @@ static void constant_D_is_integrated_exactly(void **state) {
                 if (native && strcmp(family, "flow") != 0 && strcmp(family, "edm") != 0) continue;
                 if (gauge) s.gauge = (dk_gauge)gauge;
                 dk_config c = between(family, s, 5, HIGH, LOW);
-                dk_level l = dk_level_at_sigma(&c.schedule, HIGH);
+                dk_level l = dk_level_at(&c.schedule, DK_UNIT_SIGMA, HIGH);
                 double x = l.alpha * g.mean + l.sigma * eps;
                 walk w = walk_plan(&c, constant, &g, &x, 1);
                 for (int k = 1; k <= 5; k++) {
@@ -1355,7 +1355,7 @@ static void ddim_is_euler_in_the_straight_gauges(void **state) {
 static double difference_to_edm(const char *family, dk_sampler sampler, int steps) {
     check_gaussian g = {0.7, 0.5, DK_PREDICT_X0, 0, 0};
     dk_config a = between(family, sampler, steps, HIGH, LOW), b = between("edm", sampler, steps, HIGH, LOW);
-    double alpha = dk_level_at_sigma(&a.schedule, HIGH).alpha, worst = 0;
+    double alpha = dk_level_at(&a.schedule, DK_UNIT_SIGMA, HIGH).alpha, worst = 0;
     const double start[2] = {4 * alpha, 5 * alpha}, start_edm[2] = {4, 5};
     walk p = walk_plan(&a, gaussian, &g, start, 0), q = walk_plan(&b, gaussian, &g, start_edm, 0);
     assert_int_equal(p.width, q.width);
@@ -1431,7 +1431,7 @@ static void inversion_returns_at_the_order_of_the_method(void **state) {
             for (int k = 0; k < 2; k++) {
                 int steps = (info->order >= 5 ? 8 : info->order == 4 ? 16 : 64) << k;
                 dk_config c = between(dk_schedule_at(f)->name, dk_sampler_named(info->name), steps, HIGH, LOW);
-                double start = 0.9 * dk_level_at_sigma(&c.schedule, LOW).alpha;
+                double start = 0.9 * dk_level_at(&c.schedule, DK_UNIT_SIGMA, LOW).alpha;
                 c.grid.rising = 1;
                 walk up = walk_plan(&c, gaussian, &g, &start, 1);
                 double top = walk_x(&up, steps)[0];
@@ -1553,8 +1553,8 @@ static void ddim_can_count_timesteps(void **state) {
     c.grid = dk_grid_levels(levels, DK_UNIT_T);
     c.prediction = DK_PREDICT_EPS, c.sampler.quirks = DK_QUIRK_STRIDE, c.sampler.quirk = 100;
     walk w = walk_plan(&c, no_output, NULL, start, 0);
-    double a[4] = {dk_level_at(&c.schedule, 999).alpha, dk_level_at(&c.schedule, 899).alpha,
-                   dk_level_at(&c.schedule, 500).alpha, dk_level_at(&c.schedule, 400).alpha};
+    double a[4] = {dk_level_at(&c.schedule, DK_UNIT_T, 999).alpha, dk_level_at(&c.schedule, DK_UNIT_T, 899).alpha,
+                   dk_level_at(&c.schedule, DK_UNIT_T, 500).alpha, dk_level_at(&c.schedule, DK_UNIT_T, 400).alpha};
     check_near(walk_x(&w, 1)[0], a[1] / a[0], 1e-13, "after the first step");
     check_near(walk_x(&w, 2)[0], a[1] / a[0] * a[3] / a[2], 1e-13, "after the second");
     walk_free(&w);

@@ -188,7 +188,8 @@ static void nothing_is_remembered_across_a_way_up(void **state) {
             fill(x), fill(y);
             run(&whole, check_nonlinear, x);
             run(&first, check_nonlinear, y);
-            dk_level a = dk_level_at_sigma(&first.schedule, 2), b = dk_level_at_sigma(&first.schedule, 6);
+            dk_level a = dk_level_at(&first.schedule, DK_UNIT_SIGMA, 2),
+                     b = dk_level_at(&first.schedule, DK_UNIT_SIGMA, 6);
             double kept = b.alpha / a.alpha, up = sqrt(b.sigma * b.sigma - kept * kept * a.sigma * a.sigma);
             for (int i = 0; i < DIM; i++)
                 y[i] = (dk_real)(kept * (double)y[i] + (1 + whole.sampler.noise_excess) * up * (0.5 + 0.25 * i));
@@ -279,8 +280,8 @@ static void known_data_stay_known_at_any_step_size(void **state) {
         run(&c, check_nonlinear, x);
         for (int i = 0; i < DIM; i += 2)
             check_near((double)x[i],
-                       (double)data[i] * dk_level_at_sigma(&c.schedule, 1).alpha +
-                           dk_level_at_sigma(&c.schedule, 1).sigma * (0.5 + 0.25 * i),
+                       (double)data[i] * dk_level_at(&c.schedule, DK_UNIT_SIGMA, 1).alpha +
+                           dk_level_at(&c.schedule, DK_UNIT_SIGMA, 1).sigma * (0.5 + 0.25 * i),
                        100 * check_tiny, c.sampler.name);
     }
 }
@@ -296,7 +297,7 @@ static void step_size_control_begins_behind_clean_data(void **state) {
         c.prediction = DK_PREDICT_EPS, c.sampler.control.rtol = 1e-3, c.sampler.control.atol = 1e-3, c.sampler.eta = 0;
         fill(x);
         run(&c, quarter, x);
-        dk_level l = dk_level_at_sigma(&c.schedule, 4);
+        dk_level l = dk_level_at(&c.schedule, DK_UNIT_SIGMA, 4);
         for (int i = 0; i < DIM; i++)
             check_near((double)x[i], l.alpha * (1.5 - 0.75 * i) + l.sigma * 0.25, 100 * check_tiny,
                        c.sampler.name);
@@ -443,7 +444,7 @@ static void clean_data_are_left_by_the_predicted_noise(void **state) {
                 c.sampler.churn = 0;
                 fill(x);
                 run(&c, quarter, x);
-                dk_level l = dk_level_at_sigma(&c.schedule, 0.5);
+                dk_level l = dk_level_at(&c.schedule, DK_UNIT_SIGMA, 0.5);
                 for (int i = 0; i < DIM; i++) {
                     double x0 = 1.5 - 0.75 * i, eps = kinds[p].sign * 0.25 + kinds[p].of_x * x0;
                     check_near((double)x[i], l.alpha * x0 + l.sigma * eps, check_tiny, c.sampler.name);
