@@ -5020,61 +5020,52 @@ static const dk_call *dkp_open_call(const dk_run *run) {
     return &p->call[p->pass[run->own.pass - 1].index];
 }
 
-/* Adds ", sample 1, element 5" to the message of an error. */
-static dk_status dkp_name_element(dk_run *run, size_t element) {
+/* The run fails if an element is bad; that is named: "..., sample 1, element 5". */
+static dk_status dkp_fail_at(dk_run *run, size_t bad, const char *what) {
+    if (bad >= run->size) return DK_OK;
+    dkp_fail_run(run, DK_ERROR_NOT_FINITE, what);
     dkp_text t = {run->message, DK_MESSAGE_SIZE, strlen(run->message)};
-    dkp_put_pair(&t, ", sample ", (double)(element / run->dim));
-    dkp_put_pair(&t, ", element ", (double)(element % run->dim));
+    dkp_put_pair(&t, ", sample ", (double)(bad / run->dim));
+    dkp_put_pair(&t, ", element ", (double)(bad % run->dim));
     return run->status;
 }
 
-/* Stands where the network is to write, a NaN that no computation makes. */
-static const struct {
-    uint64_t wide;
-    uint32_t single;
-    uint16_t half[DK_NUMBER_COUNT];
-} dkp_unwritten = {0x7FF86B646B646B64u, 0x7FC06B64u, {0, 0x7E6B, 0x7FEB}};
+/* Stands where the network is to write, in as many bytes as a number has: a NaN of each kind that no computation makes. */
+static const uint16_t dkp_unwritten[4] = {0x7FFB, 0x7FFB, 0x7FFB, 0x7FFB};
 
-static const void *dkp_unwritten_bits(dk_number number) {
-    if (number) return &dkp_unwritten.half[number];
-    return sizeof(dk_real) == 8 ? (const void *)&dkp_unwritten.wide : (const void *)&dkp_unwritten.single;
-}
+static size_t dkp_number_bytes(dk_number number) { return number ? sizeof(uint16_t) : sizeof(dk_real); }
 
 /* What the network reads or writes: a slot of what it takes numbers as. */
 static void *dkp_for_network_at(const dk_run *run, int slot) {
     return dkp_plan_of(run)->number ? (void *)dkp_half_buffer(run, slot) : (void *)dkp_buffer(run, slot);
 }
 
+static const char dkp_bad_already[] = "the state that the network was given is NaN or infinite already";
+
 /* A state that is finite may be too large for the network's 16 bits. */
 static dk_status dkp_check_input(dk_run *run, int slot) {
-    size_t bad = run->size;
-    if (dkp_plan_of(run)->number == DK_NUMBER_FP16 && !run->config.unchecked)
-        bad = dkp_find_in(run, dkp_half_buffer(run, slot), DK_NUMBER_FP16);
+    if (dkp_plan_of(run)->number != DK_NUMBER_FP16 || run->config.unchecked) return DK_OK;
+    size_t bad = dkp_find_in(run, dkp_half_buffer(run, slot), DK_NUMBER_FP16);
     if (bad >= run->size) return DK_OK;
     dk_real given = dk_state(run)[bad];
-    dkp_fail_run(run, DK_ERROR_NOT_FINITE,
-                 given - given >= 0 ? "the network's input is beyond 65504, the largest number of fp16,"
-                                    : "the state that the network was given is NaN or infinite already");
-    return dkp_name_element(run, bad);
+    return dkp_fail_at(run, bad,
+                       given - given >= 0 ? "the network's input is beyond 65504, the largest number of fp16,"
+                                          : dkp_bad_already);
 }
 
 static dk_status dkp_check_output(dk_run *run, int value) {
     const dk_plan *p = dkp_plan_of(run);
-    const dk_backend *b = run->config.backend;
+    const dk_backend *b = dkp_backend(run);
     int slot = p->value[value].slot;
-    size_t bad = run->size, bytes = p->number ? sizeof(uint16_t) : sizeof(dk_real);
-    if (!b) bad = dkp_find_in(run, dkp_for_network_at(run, slot), p->number);
-    else if (b->find_bad(b->user, run, slot, &bad))
+    size_t bad = run->size, bytes = dkp_number_bytes(p->number);
+    if (b->find_bad(b->user, run, slot, &bad))
         return dkp_fail_run(run, DK_ERROR_CALLBACK, "the back end failed to check the network's output");
     if (bad >= run->size) return DK_OK;
     const dk_real *x = dk_state(run); /* NULL with a back end */
     size_t given = x ? dkp_find_in(run, x, DK_NUMBER_REAL) : run->size;
-    const char *what = "the network's output is NaN or infinite";
-    if (x && memcmp((char *)dkp_for_network_at(run, slot) + bad * bytes, dkp_unwritten_bits(p->number), bytes) == 0)
-        what = "the network has not written its output";
-    if (given < run->size) what = "the state that the network was given is NaN or infinite already", bad = given;
-    dkp_fail_run(run, DK_ERROR_NOT_FINITE, what);
-    return dkp_name_element(run, bad);
+    if (given < run->size) return dkp_fail_at(run, given, dkp_bad_already);
+    int unwritten = x && !memcmp((char *)dkp_for_network_at(run, slot) + bad * bytes, dkp_unwritten, bytes);
+    return dkp_fail_at(run, bad, unwritten ? "the network has not written its output" : "the network's output is NaN or infinite");
 }
 
 DKP_FAST
@@ -5082,15 +5073,11 @@ DKP_FAST
 /* An output begins as NaN at the last element of every sample, and of at most DKP_SUMS parts of it. So the check of
    outputs finds what the network leaves as it is, for little. */
 static void dkp_mark_output(const dk_run *run, void *output) {
-    const dk_number number = dkp_plan_of(run)->number;
-    const void *mark = dkp_unwritten_bits(number);
-    size_t dim = run->dim, chunk = DKP_TILE;
-    if (dim > chunk) chunk = dkp_chunk(dim);
+    size_t dim = run->dim, chunk = dim > DKP_TILE ? dkp_chunk(dim) : DKP_TILE;
+    size_t bytes = dkp_number_bytes(dkp_plan_of(run)->number);
     for (size_t at = 0; at < run->size; at += dim)
-        for (size_t left = dim; left > 0; left -= left < chunk ? left : chunk) {
-            if (number) memcpy((uint16_t *)output + at + left - 1, mark, sizeof(uint16_t));
-            else memcpy((dk_real *)output + at + left - 1, mark, sizeof(dk_real));
-        }
+        for (size_t left = dim; left > 0; left -= left < chunk ? left : chunk)
+            memcpy((char *)output + (at + left - 1) * bytes, dkp_unwritten, bytes);
 }
 
 /* What is asked of the network, all but the arrays. */
@@ -5147,9 +5134,7 @@ static dk_status dkp_check_result(dk_run *run) {
     if (!b) bad = dkp_find_in(run, run->x, DK_NUMBER_REAL);
     else if (b->find_bad(b->user, run, 0, &bad))
         return dkp_fail_run(run, DK_ERROR_CALLBACK, "the back end failed to check the result");
-    if (bad >= run->size) return DK_OK;
-    dkp_fail_run(run, DK_ERROR_NOT_FINITE, "the result is NaN or infinite after the last evaluation,");
-    dkp_name_element(run, bad);
+    if (dkp_fail_at(run, bad, "the result is NaN or infinite after the last evaluation,") == DK_OK) return DK_OK;
     dkp_end_in(run);
     return run->status;
 }
@@ -5179,8 +5164,8 @@ static dk_status dkp_ask_noise(dk_run *run, const dk_pass *pass) {
         dk_real *out = run->own.noise + (size_t)noises++ * run->size;
         if (dkp_fill_draw(run, draw, out) != DK_OK)
             return dkp_fail_run(run, DK_ERROR_CALLBACK, "the noise callback returned nonzero");
-        if (!run->config.unchecked && dkp_find_in(run, out, DK_NUMBER_REAL) < run->size)
-            return dkp_fail_run(run, DK_ERROR_NOT_FINITE, "the noise callback's numbers are NaN or infinite");
+        size_t bad = run->config.unchecked ? run->size : dkp_find_in(run, out, DK_NUMBER_REAL);
+        if (dkp_fail_at(run, bad, "the noise callback's numbers are NaN or infinite") != DK_OK) return run->status;
     }
     return DK_OK;
 }
@@ -5196,9 +5181,7 @@ static dk_status dkp_call_hook(dk_run *run, const dk_pass *pass) {
     if (g->hook(g->hook_user, &e, D, slot))
         return dkp_fail_run(run, DK_ERROR_CALLBACK, "guidance.hook returned nonzero");
     size_t bad = D && !run->config.unchecked ? dkp_find_in(run, D, DK_NUMBER_REAL) : run->size;
-    if (bad >= run->size) return DK_OK;
-    dkp_fail_run(run, DK_ERROR_NOT_FINITE, "guidance.hook has made D NaN or infinite");
-    return dkp_name_element(run, bad);
+    return dkp_fail_at(run, bad, "guidance.hook has made D NaN or infinite");
 }
 
 /* The norm or hook that ended the pass before this one. */
@@ -8617,9 +8600,8 @@ static size_t dkp_find_in(dk_run *run, const void *vector, dk_number number) {
 }
 
 static int dkp_find_bad(void *user, dk_run *run, int slot, size_t *bad) {
-    dk_number number = dkp_plan_of(run)->number;
     (void)user;
-    *bad = dkp_find_in(run, number ? (void *)dkp_half_buffer(run, slot) : (void *)dkp_buffer(run, slot), number);
+    *bad = dkp_find_in(run, dkp_for_network_at(run, slot), dkp_plan_of(run)->number);
     return 0;
 }
 
