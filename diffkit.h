@@ -83,6 +83,8 @@
          from within dk_next is refused with DK_ERROR_ORDER.
        - It does not: print, abort, read the clock or the locale, keep globals, or allocate when memory
          is passed in. It has no writable data.
+       - It raises no floating point exception but inexact and underflow, while numbers are finite: it runs where the others
+         trap. clang needs -ffp-exception-behavior=maytrap for that.
        - It takes less than 16 KiB of stack, compiled with -O2.
 
    >>words  WORDS AND LETTERS
@@ -466,7 +468,8 @@ typedef enum dk_gauge {
 /* How much of a step is made good by fresh noise: the level sigma_down to which the deterministic step goes
    before noise brings it up. r = noise level after / before the step. */
 typedef enum dk_noise_law {
-    DK_LAW_DEFAULT,   /* SDE for exponential multistep and Runge-Kutta methods and SEEDS, else ANCESTRAL */
+    DK_LAW_DEFAULT, /* SDE for exponential multistep and Runge-Kutta methods and SEEDS, SDE_NOISE for exponential multistep
+                       methods with noise prediction, else ANCESTRAL */
     DK_LAW_ANCESTRAL, /* sigma_up = sigma eta sqrt(1 - r^2); DDIM's eta, DDPM at 1, k-diffusion's ancestral */
     DK_LAW_SDE,       /* sigma_down = sigma r^eta; SDE-DPM-Solver++; equal to ANCESTRAL at eta = 0 and 1 */
     DK_LAW_DDPM_LARGE, /* sigma_down as ANCESTRAL at 1; noise of the forward step's variance (DDPM's beta_t) */
@@ -557,7 +560,8 @@ typedef struct dk_sampler {
     int corrector;         /* multistep: nodes of the corrector, the new one included; 0: none */
     int pece;              /* evaluate again after the corrector */
     int lower_order_final; /* multistep: no more nodes than steps left before sigma = 0 */
-    int plain_last;        /* classical, predictors: an ordinary step to sigma = 0 instead of x = alpha D */
+    int plain_last; /* classical, predictors: an ordinary step to sigma = 0 instead of x = alpha D. Without it Runge-Kutta
+                       methods make one, too, where the network knows sigma = 0 and tells the noise: on flow, say */
 
     /* Noise behind a step. */
     dk_noise_law law;
@@ -1201,7 +1205,7 @@ typedef enum dk_quirk {
     DK_QUIRK_UNCOND_PAST = 1 << 9,    /* ComfyUI: RES with CFG++ averages U alone */
     DK_QUIRK_CORRECT_LAST = 1 << 10,  /* diffusers: the last step is corrected, too */
     DK_QUIRK_UNCORRECTED = 1 << 11,   /* diffusers: `quirk` first steps are not corrected */
-    DK_QUIRK_FROM_DOWN = 1 << 12,     /* ComfyUI: RES measures past nodes from sigma_down */
+    DK_QUIRK_EULER_TO_DATA = 1 << 12, /* k-diffusion: a Runge-Kutta step to sigma = 0 is Euler's */
     DK_QUIRK_STRIDE = 1 << 13,        /* diffusers: DDIM's steps are `quirk` long in t; 0: T/steps */
     DK_QUIRK_TOLD_END = 1 << 14,      /* diffusers: inverse DDIM's network is told the step's end */
     DK_QUIRK_PSEUDO_V = 1 << 15,      /* diffusers: PNDM averages v where that is predicted */
@@ -1334,6 +1338,7 @@ static double dkp_atan(double x);
 static double dkp_asinh(double x);
 static double dkp_erfc(double x);
 static int dkp_finite(double v);
+static double dkp_over(double a, double b);
 
 /* Text without stdio: the library must run where there is none, and must not follow the locale. */
 typedef struct dkp_text {
@@ -1744,13 +1749,13 @@ enum {
 
 /* alpha and sigma at a noise level; pure noise, infinity, to the bit. */
 static dk_level dkp_scaled(int kept, double noise_level) {
-    double v = noise_level, turned = 1 / v;
+    double v = noise_level;
     dk_level l = {0, 0, 1};
     if (kept == DKP_KEEP_ALPHA) l.alpha = 1, l.sigma = v;
     else if (v >= HUGE_VAL) return l;
     else if (kept == DKP_KEEP_SUM) l.alpha = 1 / (1 + v), l.sigma = v / (1 + v);
     else if (kept == DKP_KEEP_SUB_VP) l.alpha = 2 / (v + dkp_sqrt(v * v + 4)), l.sigma = v * l.alpha;
-    else if (v > 1) l.sigma = 1 / dkp_sqrt(1 + turned * turned), l.alpha = turned * l.sigma;
+    else if (v > 1) l.sigma = 1 / dkp_sqrt(1 + 1 / v * (1 / v)), l.alpha = 1 / v * l.sigma;
     else l.alpha = 1 / dkp_sqrt(1 + v * v), l.sigma = v * l.alpha;
     return l;
 }
@@ -1794,7 +1799,7 @@ static dk_level dkp_vp_at(const dk_schedule *s, double t, dk_level *slope) {
     if (!sub) l.sigma = dkp_sqrt(l.sigma);
     if (!slope) return l;
     slope->alpha = -0.5 * (s->beta_min + t * span) * l.alpha;
-    slope->sigma = sub ? -2 * l.alpha * slope->alpha : -slope->alpha * l.alpha / l.sigma;
+    slope->sigma = sub ? -2 * l.alpha * slope->alpha : dkp_over(-slope->alpha * l.alpha, l.sigma);
     return l;
 }
 
@@ -1820,7 +1825,7 @@ static dk_level dkp_vp_cosine_at(const dk_schedule *s, double t, dk_level *slope
     l.t = t;
     if (!slope) return l;
     slope->alpha = -(dkp_pi / 2 / (1 + s->cosine_offset)) * dkp_sin(here) / dkp_cos(first);
-    slope->sigma = -l.alpha * slope->alpha / l.sigma;
+    slope->sigma = dkp_over(-l.alpha * slope->alpha, l.sigma);
     return l;
 }
 
@@ -1995,7 +2000,7 @@ static dk_level dkp_at_lambda(const dk_schedule *s, double lambda) { return dkp_
 static double dkp_in_unit(dk_unit unit, dk_level l) {
     switch (unit) {
     case DK_UNIT_SIGMA: return dk_noise_level(l);
-    case DK_UNIT_FLOW: return l.sigma / (l.alpha + l.sigma);
+    case DK_UNIT_FLOW: return dkp_finite(l.sigma) ? l.sigma / (l.alpha + l.sigma) : 1;
     case DK_UNIT_DATA: return l.alpha / (l.alpha + l.sigma);
     case DK_UNIT_LAMBDA: return dk_lambda(l);
     case DK_UNIT_C_NOISE: return -0.25 * dk_lambda(l);
@@ -2033,6 +2038,10 @@ typedef struct dkp_model {
         n_f; /* the noise, (x - alpha D)/sigma, is n_x x + n_f F; infinite where the network cannot tell */
 } dkp_model;
 
+static const dk_schedule *dkp_network_schedule(const dk_config *c) {
+    return c->network_schedule.family == DK_FAMILY_DEFAULT ? &c->schedule : &c->network_schedule;
+}
+
 /* The network's own level of the same noise level, and what divides x to get into its scaling. */
 static dk_level dkp_network_level(const dk_config *c, dk_level l) {
     if (c->network_schedule.family == DK_FAMILY_DEFAULT) return l;
@@ -2041,15 +2050,14 @@ static dk_level dkp_network_level(const dk_config *c, dk_level l) {
 
 static double dkp_round(double t, dk_rounding rounding) {
     if (rounding == DK_ROUND_DOWN) return floor(t);
-    if (rounding == DK_ROUND_NONE) return t;
+    if (rounding == DK_ROUND_NONE || !dkp_finite(t)) return t;
     double down = floor(t), rest = t - down; /* ties to even */
     return rest < 0.5 || (rest <= 0.5 && fmod(down, 2) == 0) ? down : down + 1;
 }
 
 /* The number that the network is told at a level of the sampler's. It knows the timesteps 0 .. T-1. */
 static double dkp_told(const dk_config *c, dk_level l) {
-    const dk_schedule *s =
-        c->network_schedule.family == DK_FAMILY_DEFAULT ? &c->schedule : &c->network_schedule;
+    const dk_schedule *s = dkp_network_schedule(c);
     dk_level n = dkp_network_level(c, l);
     if (s->family == DK_FAMILY_VP_DISCRETE && n.t < 0 && n.sigma > 0) n.t = 0;
     return dkp_round(dkp_in_unit(c->condition, n) * c->condition_scale, c->condition_rounding);
@@ -2070,11 +2078,15 @@ static dkp_model dkp_model_at(const dk_config *c, const dk_level *l, const dk_le
     }
     dk_level n = dkp_network_level(c, *l);
     double a = n.alpha, s = n.sigma;
+    if (!dkp_finite(s)) { /* no network is told that */
+        m.condition = s;
+        return m;
+    }
     double norm2 = a * a + s * s;
     double scale =
         l->alpha > l->sigma ? a / l->alpha : s / l->sigma; /* the better conditioned of two equals */
     switch (c->prediction) {
-    case DK_PREDICT_EPS: m.d_x = 1 / a, m.d_f = -s / a; break;
+    case DK_PREDICT_EPS: m.d_x = dkp_over(1, a), m.d_f = -dkp_over(s, a); break;
     case DK_PREDICT_V:
         m.d_x = a / norm2, m.d_f = -s / norm2;
         m.n_x = s / norm2, m.n_f = a / norm2;
@@ -2084,13 +2096,13 @@ static dkp_model dkp_model_at(const dk_config *c, const dk_level *l, const dk_le
         m.n_x = 1 / (a + s), m.n_f = a / (a + s);
         break;
     case DK_PREDICT_SCORE:
-        m.d_x = 1 / a, m.d_f = s * s / a;
+        m.d_x = dkp_over(1, a), m.d_f = dkp_over(s * s, a);
         m.n_f = s > 0 ? -s : HUGE_VAL;
         break;
     case DK_PREDICT_DEFAULT:
     case DK_PREDICT_X0:
     case DK_PREDICT_EDM:
-    case DK_PREDICT_COUNT: m.n_x = 1 / s, m.n_f = -a / s; break;
+    case DK_PREDICT_COUNT: m.n_x = dkp_over(1, s), m.n_f = -dkp_over(a, s); break;
     }
     m.input_scale = c->network_schedule.family == DK_FAMILY_DEFAULT ? 1 : scale;
     m.d_x *= m.input_scale, m.n_x *= m.input_scale;
@@ -2210,8 +2222,9 @@ static double dkp_iddpm_level(const dk_layout *g, int wanted, int *found) {
     double scale = 0.5 * dkp_pi / M / (g->b + 1);
     double high = dk_noise_level(g->noisy), low = dk_noise_level(g->clean), u = 0;
     *found = 0;
-    for (int j = M; j >= 0 && u <= high; j--) {
+    for (int j = M; u <= high; j--) {
         if (u >= low && (*found)++ == wanted) return u;
+        if (j == 0) break;
         double ratio = dkp_sin((j - 1) * scale) / dkp_sin(j * scale);
         ratio *= ratio;
         u = dkp_sqrt((u * u + 1) / (ratio > g->a ? ratio : g->a) - 1);
@@ -2458,7 +2471,7 @@ static dk_layout dkp_start_layout(const dk_config *c) {
     const dkp_spacing *own = dkp_spacing_of(&c->grid);
     dk_layout g;
     memset(&g, 0, sizeof g);
-    g.c = c, g.s = &c->schedule;
+    g.c = c, g.s = &c->schedule, g.noisy.alpha = g.clean.alpha = 1;
     if (dkp_ranged(&c->grid)) g.noisy = dkp_range_end(c, 1), g.clean = dkp_range_end(c, 0);
     g.a = fabs(c->grid.a) > 0 ? c->grid.a : own->a, g.b = fabs(c->grid.b) > 0 ? c->grid.b : own->b;
     g.n = c->grid.n ? c->grid.n : own->n;
@@ -2996,10 +3009,13 @@ static dk_vec dkp_add_noise(dk_recorder *r, dk_vec x, double up) {
     return dkp_add_noise_between(r, x, up, &r->from, &r->to);
 }
 
+/* Of a variance; a way that leads down has none. */
+static double dkp_root(double v) { return v > 0 ? dkp_sqrt(v) : 0; }
+
 /* The state, noised from one level up to another. */
 static dk_vec dkp_noised_up(dk_recorder *r, const dk_level *from, const dk_level *to) {
     double kept = to->alpha / from->alpha, carried = kept * from->sigma;
-    double up = dkp_sqrt((to->sigma - carried) * (to->sigma + carried));
+    double up = dkp_root((to->sigma - carried) * (to->sigma + carried));
     return dkp_add_noise_between(r, dkr_scale(kept, r->x), up, from, to);
 }
 
@@ -3255,7 +3271,7 @@ static dkp_split dkp_split_between(dk_recorder *r, const dk_level *from, const d
         /* sigma_from would be `carried` if nothing were removed; sigma_down may fall below 0 */
         double carried = from->sigma * (to->alpha / from->alpha);
         split.down.sigma = sigma - eta * (carried - sigma);
-        split.up = dkp_sqrt(eta * (carried - sigma) * (carried + sigma));
+        split.up = dkp_root(eta * (carried - sigma) * (carried + sigma));
         return split;
     } else { /* DDIM, Song et al. 2020, eq. 16 in terms of r; never more noise than the level has */
         double kept = 1 - (law == DK_LAW_ANCESTRAL ? eta * eta : 1) * (1 - ratio) * (1 + ratio);
@@ -3264,10 +3280,10 @@ static dkp_split dkp_split_between(dk_recorder *r, const dk_level *from, const d
     }
     double lowest = dk_noise_level(r->last) * to->alpha;
     if (dkp_quirk(r, DK_QUIRK_ABOVE_LAST) && split.down.sigma < lowest) split.down.sigma = lowest;
-    split.up = dkp_sqrt((sigma - split.down.sigma) * (sigma + split.down.sigma));
+    split.up = dkp_root((sigma - split.down.sigma) * (sigma + split.down.sigma));
     if (law == DK_LAW_DDPM_LARGE) { /* variance of x_from given x_to: Ho et al. 2020, sec. 3.2 */
         double carried = from->alpha / to->alpha * sigma;
-        split.up = eta * dkp_sqrt((from->sigma - carried) * (from->sigma + carried));
+        split.up = eta * dkp_root((from->sigma - carried) * (from->sigma + carried));
     }
     return split;
 }
@@ -3312,20 +3328,23 @@ static void dkp_record_ddim(dk_recorder *r) {
     }
 }
 
+/* The noise that the network told at sigma = 0, where it was asked last. */
+static dk_vec dkp_noise_in(dk_recorder *r, const dk_level *l) {
+    const dk_term *t;
+    dk_term value;
+    for (int i = dkp_terms(r->own->noise, &value, &t); i > 0; i--)
+        if (!dkp_finite((t++)->c))
+            dkp_refuse_at(
+                r, "prediction: x0 and score cannot give the noise where sigma = 0 (use eps, v or velocity)", l);
+    return r->own->noise;
+}
+
 /* The step from clean data, for every sampler: alpha D + sigma N, with the noise N that the network tells, since D,
    which is the data, says nothing. */
 static void dkp_record_from_data(dk_recorder *r) {
     while (dkr_step(r)) {
-        dk_vec guidance, D = dkp_direction(r, r->x, &r->from, &guidance);
-        const dk_term *t;
-        dk_term value;
-        for (int i = dkp_terms(r->own->noise, &value, &t); i > 0; i--)
-            if (!dkp_finite((t++)->c))
-                dkp_refuse_at(
-                    r,
-                    "prediction: x0 and score cannot give the noise where sigma = 0 (use eps, v or velocity)",
-                    &r->from);
-        r->x = dkp_add(dkr_mix(r->to.alpha, D, r->to.sigma, r->own->noise), dkr_scale(r->to.alpha, guidance));
+        dk_vec guidance, D = dkp_direction(r, r->x, &r->from, &guidance), N = dkp_noise_in(r, &r->from);
+        r->x = dkp_add(dkr_mix(r->to.alpha, D, r->to.sigma, N), dkr_scale(r->to.alpha, guidance));
     }
 }
 
@@ -3381,6 +3400,11 @@ static void dkp_apply_rule(const dk_recorder *r, int n, double H, double *moment
     if (rule == DK_RULE_GRADIENT) moment[1] = r->sampler.gamma - 1;
 }
 
+/* Whether steps count as equally long. */
+static int dkp_even(const dk_recorder *r) {
+    return r->sampler.rule == DK_RULE_UNIFORM || r->sampler.rule == DK_RULE_GRADIENT;
+}
+
 /* The average over the step of the polynomial through the newest n vectors. The step runs from axis value `from`
    over `span`; H is the exponent of the weight, 0 for classical methods. This one formula is Adams, DPM-Solver
    multistep, UniP and UniC, RES, DEIS in rho and log rho, and SA-Solver: their rules differ in the moments alone. */
@@ -3390,7 +3414,7 @@ static dk_vec dkp_average(const dk_recorder *r, const dkp_history *past, int n, 
     dk_rule rule = r->sampler.rule;
     /* a corrector's or a singlestep method's newest node lies in the step */
     int ahead = (past->at[0] - from) / span > 1e-9;
-    int even = rule == DK_RULE_UNIFORM || rule == DK_RULE_GRADIENT, omit = -1, count = 0, at[MOST];
+    int even = dkp_even(r), omit = -1, count = 0, at[MOST];
     double node[MOST], basis[MOST], moment[MOST] = {0}, weight[MOST] = {0};
     dk_vec other;
     if (dkp_other_average(r, past, n, from, span, &other)) return other;
@@ -3421,7 +3445,8 @@ static int dkp_nodes(const dk_recorder *r, int wanted, int have, int left) {
     return wanted < have ? wanted : have;
 }
 
-/* Where a level stands in a gauge: X = x/scale, and the probability-flow ODE is dX/du = p x + q D. */
+/* Where a level stands in a gauge: X = x/scale, and the probability-flow ODE is dX/du = p x + q D; where sigma = 0,
+   p N + q D with the noise N that the network tells. */
 typedef struct dkp_point {
     double u, scale, p, q;
 } dkp_point;
@@ -3434,19 +3459,23 @@ static dk_gauge dkp_gauge(const dk_recorder *r) { /* the same for the whole run 
     return dkp_flow_unit(&r->config->schedule) || pure_noise ? DK_GAUGE_FLOW : DK_GAUGE_VE;
 }
 
-/* In x = a x0 + b eps the ODE is dx/du = (b'/b) x + (a' - a b'/b) D. */
+/* In x = a x0 + b eps the ODE is dx/du = a' D + b' N = (b'/b) x + (a' - a b'/b) D. */
 static dkp_point dkp_point_at(const dk_recorder *r, const dk_level *l) {
     dk_gauge gauge = dkp_gauge(r);
     dkp_point at = {0, 1, 0, 0};
     if (gauge == DK_GAUGE_NATIVE) {
         dk_level slope = dkp_slope_at(&r->config->schedule, l->t);
-        at.u = l->t, at.p = slope.sigma / l->sigma, at.q = slope.alpha - l->alpha * at.p;
+        at.u = l->t, at.p = slope.sigma, at.q = slope.alpha;
+        if (l->sigma > 0) at.p /= l->sigma, at.q -= l->alpha * at.p;
     } else if (gauge == DK_GAUGE_VP) {
         at.u = dkp_angle(*l), at.scale = dkp_sqrt(l->alpha * l->alpha + l->sigma * l->sigma);
-        at.p = l->alpha / l->sigma / at.scale, at.q = -at.scale / l->sigma; /* cot u/scale, -1/sin u */
+        at.p = 1;
+        if (l->sigma > 0) /* cot u/scale, -1/sin u */
+            at.p = l->alpha / l->sigma / at.scale, at.q = -at.scale / l->sigma;
     } else {
         at.scale = gauge == DK_GAUGE_FLOW ? l->alpha + l->sigma : l->alpha;
-        at.u = l->sigma / at.scale, at.p = 1 / l->sigma, at.q = -1 / at.u;
+        at.u = dkp_over(l->sigma, at.scale), at.p = 1, at.q = gauge == DK_GAUGE_FLOW ? -1 : 0;
+        if (l->sigma > 0) at.p = 1 / l->sigma, at.q = -1 / at.u;
     }
     return at;
 }
@@ -3461,6 +3490,12 @@ static dk_level dkp_level_in_time(const dk_recorder *r, double share) {
     return dkp_at_t(&r->config->schedule, r->from.t + share * (r->to.t - r->from.t));
 }
 
+/* Whether a step in the gauge is of finite length; one that is not is refused. */
+static int dkp_has_length(dk_recorder *r, double h) {
+    if (!dkp_finite(h)) dkp_refuse_at(r, "sampler.gauge: a coefficient is not finite", &r->from);
+    return dkp_finite(h);
+}
+
 /* From the state x at `from` along a slope, times its share of the step h: straight in the gauge's coordinates; or, for
    pseudo numerical methods (Liu et al. 2022, eq. 11), by DDIM with the D that has this slope. In VE and flow these are
    the same. */
@@ -3471,15 +3506,40 @@ static dk_vec dkp_transfer(const dk_recorder *r, const dk_level *from, const dk_
     return dkp_ddim_step(from, to, x, dkr_mix(1 / (share * a.q), slopes, -a.p / a.q, x));
 }
 
-/* One explicit Runge-Kutta step in the gauge, down to `end`. The ODE is singular at sigma = 0, so a step that
-   ends there is the first order one. D0: D where it begins; zero: it is evaluated. Returns the first slope.
+/* dX/du at the state x; where sigma = 0 that is the data. */
+static dk_vec dkp_slope(dk_recorder *r, const dk_level *l, dk_vec x, dk_vec D) {
+    dkp_point at = dkp_point_at(r, l);
+    return l->sigma > 0 ? dkr_mix(at.p, x, at.q, D) : dkr_mix(at.p, dkp_noise_in(r, l), at.q / l->alpha, x);
+}
+
+/* Whether the slope at sigma = 0 can be asked for: the network was trained there, tells the noise, and alone decides on D.
+   Else a step that ends there is the first order one, x = alpha D. */
+static int dkp_knows_data(const dk_recorder *r, const dk_level *end) {
+    const dk_config *c = r->config;
+    const dk_guidance *g = &c->guidance;
+    const dk_schedule *s = dkp_network_schedule(c);
+    if (dk_level_at(s, DK_UNIT_T, s->t_min).sigma > 0 || r->own->plan->own.masked > 1 || c->clip > 0 || r->sampler.cfg_pp ||
+        g->quantile > 0 || g->hook || g->schedule || g->space || g->projected)
+        return 0;
+    dkp_model m = dkp_model_at(c, end, end);
+    dkp_point at = dkp_point_at(r, end);
+    return dkp_finite(m.condition) && dkp_finite(m.d_x) && dkp_finite(m.n_x) && dkp_finite(m.n_f) &&
+           dkp_finite(at.p) && dkp_finite(at.q);
+}
+
+/* One explicit Runge-Kutta step in the gauge, down to `end`. D0: D where it begins; zero: it is evaluated. Returns the
+   first slope.
 
    Heun, for example, whose tableau is "1 | 1/2 1/2". In VE dX/du = (X - D)/u, so K_0 and K_1 are d and d' of Karras et
    al. 2022, alg. 1, lines 4 and 7, and the two calls of dkp_transfer are its lines 5 and 8. Euler is "1": K_0 alone. */
 static dk_vec dkp_runge_kutta_to(dk_recorder *r, const dkp_tableau *tableau, dk_level end, dk_vec D0) {
-    int plain = end.sigma > 0 || r->sampler.plain_last, stages = end.sigma > 0 ? tableau->stages : 1;
+    const dk_sampler *s = &r->sampler;
+    int first_order = end.sigma <= 0 && (s->warmup || dkp_quirk(r, DK_QUIRK_EULER_TO_DATA) ||
+                                         !(s->plain_last || dkp_knows_data(r, &end)));
+    int stages = first_order ? 1 : tableau->stages, plain = end.sigma > 0 || stages > 1 || s->plain_last;
     int noisy = end.sigma < r->to.sigma, pseudo = r->sampler.gauge == DK_GAUGE_PSEUDO;
-    double u = dkp_point_at(r, &r->from).u, h = dkp_point_at(r, &end).u - u;
+    double u = dkp_point_at(r, &r->from).u, last = dkp_point_at(r, &end).u, h = dkp_finite(u) ? last - u : u;
+    if (!dkp_has_length(r, plain ? h : u)) return dkr_zero;
     dk_vec K[DK_MAX_STAGES], D = dkr_zero; /* a slope that is not taken is zero */
     memset(K, 0, sizeof K);
     for (int i = 0; i < stages; i++) {
@@ -3491,11 +3551,10 @@ static dk_vec dkp_runge_kutta_to(dk_recorder *r, const dkp_tableau *tableau, dk_
                          : fabs(c - 1) < 1e-12 && !noisy ? r->to
                          : pseudo                        ? dkp_level_in_time(r, c)
                                                          : dkp_level_in_gauge(r, u + c * h);
-        dkp_point at = dkp_point_at(r, &level);
         dk_vec x = r->x;
         if (i > 0) x = dkp_transfer(r, &r->from, &level, x, h, c, dkp_sum(i, a, K));
         D = i > 0 ? dkr_denoise(r, x, level) : D0.of ? D0 : dkp_denoise_first(r);
-        K[i] = dkp_forget_but(r, at_first, dkr_mix(at.p, x, at.q, D));
+        K[i] = dkp_forget_but(r, at_first, dkp_slope(r, &level, x, D));
     }
     dk_vec sum = stages > 1 ? dkp_sum(stages, &tableau->a[dkp_row(stages)], K) : K[0];
     dk_vec x =
@@ -3518,6 +3577,7 @@ typedef struct dkp_multistep {
     dk_level from;           /* where the last step began, */
     dk_vec x, noise;         /* its state there, and the noise behind it */
     dkp_split split;
+    double up; /* how far that noise went back on the axis */
 } dkp_multistep;
 
 static double dkp_axis(dk_recorder *r, int classical, const dk_level *l) {
@@ -3531,20 +3591,19 @@ static dk_vec dkp_noise_or_D(const dk_recorder *r, int noise, const dk_level *l,
 
 /* What is interpolated: the slope in the gauge; the noise; or D. */
 static dk_vec dkp_interpolant(dk_recorder *r, int classical, const dk_level *l, dk_vec D) {
-    if (classical) {
-        dkp_point at = dkp_point_at(r, l);
-        return dkr_keep(r, dkr_mix(at.p, r->x, at.q, D));
-    }
+    if (classical) return dkr_keep(r, dkp_slope(r, l, r->x, D));
     return dkr_keep(r, dkp_noise_or_D(r, r->sampler.noise_prediction, l, r->x, D));
 }
 
-/* X moves along the average of its slopes; at sigma = 0, where the ODE is singular, to alpha D. */
+/* X moves along the average of its slopes. The last step is mostly longer than those before it, which is no good to a
+   polynomial: to sigma = 0 it is the first order one. */
 static dk_vec dkp_classical_step(dk_recorder *r, const dkp_multistep *m, double start, const dk_level *to,
                                  int nodes) {
     const dk_level *down = &m->split.down;
     double h = dkp_point_at(r, down).u - start;
     if ((to->sigma <= 0 && !r->sampler.plain_last) || dkp_point_at(r, &m->from).scale <= 0)
         return dkp_ddim_step(&m->from, down, m->x, m->D);
+    if (!dkp_has_length(r, h)) return dkr_zero;
     return dkp_transfer(r, &m->from, down, m->x, h, 1, dkp_average(r, &m->past, nodes, start, h, 0));
 }
 
@@ -3583,16 +3642,9 @@ static void dkp_multistep_estimate(dk_recorder *r, dkp_multistep *m, const dk_le
     else m->U = m->D;
 }
 
-/* Evaluates at level l; with a corrector repeats the step that led there with the new node. left: steps, as dkp_nodes
-   counts them. */
-static void dkp_multistep_evaluate(dk_recorder *r, dkp_multistep *m, const dk_level *l, int left) {
+/* Repeats the step that led to level l with the new node. left: steps, as dkp_nodes counts them. */
+static void dkp_multistep_correct(dk_recorder *r, dkp_multistep *m, const dk_level *l, int left) {
     const dk_sampler *s = &r->sampler;
-    double here = dkp_axis(r, m->classical, l);
-    dkp_multistep_estimate(r, m, l);
-    for (int i = 0; dkp_quirk(r, DK_QUIRK_FROM_DOWN) && i < m->past.count; i++)
-        m->past.at[i] += here - dkp_gauge_lambda(r, &m->split.down);
-    dkp_push(&m->past, here, dkp_interpolant(r, m->classical, l, m->D));
-    if (!s->corrector || m->past.count < 2 || m->steps <= m->as_predicted) return;
     int unipc = s->rule == DK_RULE_BH1 || s->rule == DK_RULE_BH2;
     int more = unipc || dkp_quirk(r, DK_QUIRK_COUNT_LAST); /* one node more than the predictor had */
     int nodes = dkp_nodes(r, s->corrector, m->past.count, left + 1 + more);
@@ -3603,6 +3655,18 @@ static void dkp_multistep_evaluate(dk_recorder *r, dkp_multistep *m, const dk_le
     m->past.v[0] = dkp_interpolant(r, m->classical, l, m->D);
 }
 
+/* Evaluates at level l. Nodes lie on the way that the step went without noise; afterwards all of it goes back up with the
+   state, which the noise brought there. */
+static void dkp_multistep_evaluate(dk_recorder *r, dkp_multistep *m, const dk_level *l, int left) {
+    const dk_sampler *s = &r->sampler;
+    double here = dkp_axis(r, m->classical, l);
+    dkp_multistep_estimate(r, m, l);
+    dkp_push(&m->past, here - m->up, dkp_interpolant(r, m->classical, l, m->D));
+    if (s->corrector && m->past.count > 1 && m->steps > m->as_predicted) dkp_multistep_correct(r, m, l, left);
+    for (int i = 1; i < m->past.count; i++) m->past.at[i] += m->up;
+    m->past.at[0] = here;
+}
+
 /* Evaluates where the step begins, and makes the step by what has been evaluated so far. */
 static void dkp_multistep_advance(dk_recorder *r, dkp_multistep *m) {
     const dk_sampler *s = &r->sampler;
@@ -3611,13 +3675,16 @@ static void dkp_multistep_advance(dk_recorder *r, dkp_multistep *m) {
     dkp_multistep_evaluate(r, m, &r->from, left);
     m->from = r->from, m->x = r->x, m->split = dkp_noise_split(r, s->eta, s->law);
     int nodes = dkp_nodes(r, s->order, m->past.count, left);
-    if (!m->classical && !dkp_finite(m->past.at[0]))
+    if (!(m->classical && dkp_even(r)) && !dkp_finite(m->past.at[0]))
         m->past.count = 0, nodes = 1; /* no interpolation across an infinite gap */
     if (in_D && nodes > 1 && dkp_quirk(r, DK_QUIRK_UNCOND_PAST)) m->past.v[0] = m->U;
     m->noise = dkp_add_noise(r, dkr_zero, m->split.up);
     r->x = dkp_add(dkp_multistep_step(r, m, m->past.at[0], &r->to, nodes), m->noise);
     if (in_D) m->past.v[0] = m->U;
-    m->steps++;
+    m->steps++, m->up = 0;
+    if (m->split.up > 0 && s->law != DK_LAW_SDE && s->law != DK_LAW_SDE_NOISE)
+        m->up = dkp_gauge_lambda(r, &r->to) - dkp_gauge_lambda(r, &m->split.down);
+    if (!dkp_finite(m->up)) m->past.count = 0, m->up = 0; /* all noise is new */
 }
 
 static void dkp_record_multistep(dk_recorder *r, int classical) {
@@ -3659,8 +3726,8 @@ static void dkp_record_multistep(dk_recorder *r, int classical) {
 static void dkp_record_exponential_adams(dk_recorder *r) {
     dkr_reads(r, "order rule gamma gauge noise_prediction cfg_pp corrector pece lower_order_final law eta "
                  "noise_min noise_max "
-                 "count_last euler_last dpm_v2 uncond_past correct_last uncorrected from_down stride");
-    if (!r->sampler.law) r->sampler.law = DK_LAW_SDE;
+                 "count_last euler_last dpm_v2 uncond_past correct_last uncorrected stride");
+    if (!r->sampler.law) r->sampler.law = r->sampler.noise_prediction ? DK_LAW_SDE_NOISE : DK_LAW_SDE;
     dkp_record_multistep(r, 0);
 }
 
@@ -3729,8 +3796,8 @@ static void dkp_record_er_sde(dk_recorder *r) {
 static void dkp_record_runge_kutta(dk_recorder *r) {
     dkp_tableau tableau = {1, 0, {0}};
     if (r->status == DK_OK) r->status = dkp_parse_tableau(r->sampler.tableau, &tableau, r->config->message);
-    dkr_reads(r, r->status == DK_OK && tableau.embedded ? "tableau gauge plain_last order"
-                                                        : "tableau gauge plain_last");
+    dkr_reads(r, r->status == DK_OK && tableau.embedded ? "tableau gauge plain_last euler_to_data order"
+                                                        : "tableau gauge plain_last euler_to_data");
     while (dkr_step(r)) dkp_runge_kutta_step(r, &tableau);
 }
 
@@ -3739,20 +3806,21 @@ static void dkp_record_runge_kutta(dk_recorder *r) {
 static void dkp_record_edm(dk_recorder *r) {
     double at = r->sampler.alpha[0];
     const dkp_tableau tableau = {2, 0, {at, 1 - 0.5 / at, 0.5 / at}};
-    dkr_reads(r, "alpha gauge plain_last");
+    dkr_reads(r, "alpha gauge plain_last euler_to_data");
     if (!(at > 0 && at <= 1)) dkr_refuse(r, "sampler.alpha", at, "> 0 and <= 1");
     while (dkr_step(r)) dkp_runge_kutta_step(r, &tableau);
 }
 
-/* DPM2: the midpoint method with its middle at the geometric mean of the noise levels, as in k-diffusion. */
+/* DPM2: the midpoint method with its middle at the geometric mean of the noise levels, as in k-diffusion. There is none
+   between a level and sigma = 0: that step is Euler's. */
 static void dkp_record_dpm2(dk_recorder *r) {
-    dkr_reads(r, "gauge plain_last law eta noise_min noise_max dry_bottom");
+    dkr_reads(r, "gauge law eta noise_min noise_max dry_bottom");
     while (dkr_step(r)) {
         dkp_split split = dkp_noise_split(r, r->sampler.eta, r->sampler.law);
         double u = dkp_point_at(r, &r->from).u, last = dkp_point_at(r, &split.down).u;
-        double at = (dkp_sqrt(u * last) - u) / (last - u);
-        const dkp_tableau tableau = {2, 0, {at, 0, 1}};
-        dkp_runge_kutta_to(r, &tableau, split.down, dkr_zero);
+        double at = dkp_finite(u) && last > 0 ? (dkp_sqrt(u * last) - u) / (last - u) : 0;
+        const dkp_tableau middle = {2, 0, {at, 0, 1}}, euler = {1, 0, {1}};
+        dkp_runge_kutta_to(r, split.down.sigma > 0 ? &middle : &euler, split.down, dkr_zero);
         if (split.down.sigma > 0 || !dkp_quirk(r, DK_QUIRK_DRY_BOTTOM))
             r->x = dkp_add_noise(r, r->x, split.up);
     }
@@ -3805,7 +3873,7 @@ static void dkp_predict(dk_recorder *r, const dk_level *from, const dk_level *to
         dk_level slope = dkp_slope_at(&r->config->schedule, r->from.t);
         a = 1 + h * slope.alpha / r->from.alpha, G2 = 2 * sigma * (h * slope.sigma - sigma * (a - 1));
     }
-    double kept = 2 - a, gain = 0.5 * (1 + s->eta * s->eta) * G2, up = s->eta * dkp_sqrt(G2);
+    double kept = 2 - a, gain = 0.5 * (1 + s->eta * s->eta) * G2, up = s->eta * dkp_root(G2);
     if (s->sde.predictor == DK_PREDICTOR_ANCESTRAL) { /* DDIM's step down, in terms of the score */
         dkp_split split = dkp_split_between(r, from, to, s->eta, s->law);
         kept = 1 / a, gain = (kept - split.down.sigma / from->sigma) * from->sigma * from->sigma;
@@ -5371,6 +5439,9 @@ static double dkp_exp_less(double x, double tail, double less) {
     return (sum.hi + (sum.lo + (r.lo + r.hi * r.hi * dkp_polynomial(P, 12, r.hi)))) * first * second;
 }
 
+/* a / b, infinite where b = 0. Formulas have infinite numbers at sigma = 0 and alpha = 0, which weigh nothing or are refused. */
+static double dkp_over(double a, double b) { return b < 0 || b > 0 ? a / b : a < 0 ? -HUGE_VAL : HUGE_VAL; }
+
 static double dkp_exp(double x) { return dkp_exp_less(x, 0, 0); }
 static double dkp_expm1(double x) { return dkp_exp_less(x, 0, 1); }
 
@@ -5399,8 +5470,9 @@ static const double dkp_log_R[] = {0.2,
 
 static double dkp_log(double x) {
     int e;
-    double f = dkp_mantissa(x, &e), s = f / (2 + f), z = s * s, half = 0.5 * f * f;
+    double f = dkp_mantissa(x, &e);
     if (!(fabs(f) < 1)) return f;
+    double s = f / (2 + f), z = s * s, half = 0.5 * f * f;
     double R = z * (0.6666666666666666 + 2 * z * dkp_polynomial(dkp_log_R, 8, z));
     return e * 0.6931471805601177 - (half - (s * (half + R) - e * 1.7239444525614835e-13) - f);
 }
@@ -5728,7 +5800,8 @@ DK_API int dk_version(void) { return DK_VERSION; }
 
 DK_API const char *dk_message(const dk_config *c) { return c ? c->message : "config = NULL"; }
 
-static int dkp_finite(double v) { return v - v == 0; }
+/* From the bits: nothing is computed, so nothing traps where the host program lets floating point exceptions trap. */
+static int dkp_finite(double v) { return (dkp_double_bits(v) >> 52 & 0x7FF) < 0x7FF; }
 
 /* A decimal number at *text, which moves past it, whatever the locale: the double nearest to it, of 40 digits exactly, and
    of those behind them whether there are any. */
@@ -6333,7 +6406,7 @@ enum {
     DKP_QUIRK(X, "uncond_past", UNCOND_PAST) \
     DKP_QUIRK(X, "correct_last", CORRECT_LAST) \
     DKP_QUIRK(X, "uncorrected", UNCORRECTED) \
-    DKP_QUIRK(X, "from_down", FROM_DOWN) \
+    DKP_QUIRK(X, "euler_to_data", EULER_TO_DATA) \
     DKP_QUIRK(X, "stride", STRIDE) \
     DKP_QUIRK(X, "told_end", TOLD_END) \
     DKP_QUIRK(X, "pseudo_v", PSEUDO_V) \
@@ -6919,7 +6992,7 @@ static int dkp_read_fraction(const char **text, double *v) {
     if (!dkp_read_real(text, v)) return 0;
     for (char sign = **text; sign == '/' || sign == '*'; sign = **text) {
         if (++*text, !dkp_read_real(text, &factor)) return 0;
-        *v = sign == '/' ? *v / factor : *v * factor;
+        *v = sign == '/' ? dkp_over(*v, factor) : *v * factor;
     }
     return dkp_finite(*v);
 }
@@ -7827,7 +7900,7 @@ static dkp_verdict dkp_judgement(const dk_run *run) {
            safety = dkp_or(control->safety, 0.9), error = dkp_worst(run, 0);
     double order = s->eta > 0 ? 1.5 : s->order;
     int smooth = control->law == DK_CONTROL_SMOOTH, first = p->accepted + p->rejected == 0;
-    double now = 1 / (error + (smooth ? 1e-8 : 0)), before = first ? now : p->inverse_error[0];
+    double now = 1 / (smooth ? error + 1e-8 : error > 1e-30 ? error : 1e-30), before = first ? now : p->inverse_error[0];
     double factor =
         dkp_pow(before, -(P + 2 * D) / order) * dkp_pow(first ? now : p->inverse_error[1], D / order);
     if (fabs(P) + fabs(I) + fabs(D) <= 0) I = 1;
@@ -8101,18 +8174,22 @@ static dk_noise_request dkp_request(const dk_run *run, int draw) {
     return q;
 }
 
-/* v - v is 0 for every finite v and NaN for the others. Four stretches of n are looked at side by side, since memory gives
-   more at a time where it is read in several places. n is a constant where these two are called. */
-DKP_INLINE int dkp_bad(const dk_real *v, size_t n) {
-    int bad = 0;
-    for (size_t j = 0; j < n; j++) {
-        dk_real a = v[j], b = v[j + n], c = v[j + 2 * n], d = v[j + 3 * n];
-        bad |= !((a - a) + (b - b) + (c - c) + (d - d) >= 0);
-    }
-    return bad;
+/* Where all bits of the exponent are set, as NaN and infinity have them, adding its lowest one carries into the sign's place.
+   To compute with such a number would trap where floating point exceptions do. */
+DKP_INLINE uint32_t dkp_carry_real(dk_real v) {
+    if (sizeof v == sizeof(float)) return (dkp_bits((float)v) & 0x7FFFFFFFu) + 0x800000u;
+    return ((uint32_t)(dkp_double_bits((double)v) >> 32) & 0x7FFFFFFFu) + 0x100000u;
 }
 
-/* Where all bits of the exponent are set, adding its lowest one carries into the sign's place. */
+/* Four stretches of n are looked at side by side, since memory gives more at a time where it is read in several places.
+   n is a constant where these two are called. */
+DKP_INLINE int dkp_bad(const dk_real *v, size_t n) {
+    uint32_t all = 0;
+    for (size_t j = 0; j < n; j++)
+        all |= dkp_carry_real(v[j]) | dkp_carry_real(v[j + n]) | dkp_carry_real(v[j + 2 * n]) | dkp_carry_real(v[j + 3 * n]);
+    return (int)(all >> 31);
+}
+
 DKP_INLINE unsigned dkp_carry(uint16_t h, uint16_t lowest) { return (h & 0x7FFFu) + lowest; }
 
 DKP_INLINE int dkp_bad_half(const uint16_t *h, uint16_t lowest, size_t n) {
@@ -8127,7 +8204,7 @@ DKP_INLINE int dkp_bad_half(const uint16_t *h, uint16_t lowest, size_t n) {
 DKP_INLINE size_t dkp_bad_from(const dk_real *v, size_t i, size_t end) {
     while (i + 32 * DKP_LOOK <= end && !dkp_bad(v + i, 8 * DKP_LOOK)) i += 32 * DKP_LOOK;
     while (i + 4 * DKP_LOOK <= end && !dkp_bad(v + i, DKP_LOOK)) i += 4 * DKP_LOOK;
-    while (i < end && v[i] - v[i] >= 0) i++;
+    while (i < end && !(dkp_carry_real(v[i]) >> 31)) i++;
     return i;
 }
 
@@ -9097,11 +9174,14 @@ static void dkp_count_timesteps(dk_recorder *r) {
 
 /* Where a stage at a share of t, or of its square root, stands, as a share of the way in lambda. */
 static double dkp_stage_in_time(dk_recorder *r, double share) {
-    double a = r->from.t, b = r->to.t, root = dkp_sqrt(a) + share * (dkp_sqrt(b) - dkp_sqrt(a));
+    double here = dkp_gauge_lambda(r, &r->from), h = dkp_gauge_lambda(r, &r->to) - here;
+    if (!dkp_finite(h)) return HUGE_VAL; /* such steps have no stages */
     dk_level level = dkp_level_in_time(r, share);
-    if (dkp_quirk(r, DK_QUIRK_TIME_QUADRATIC)) level = dkp_at_t(&r->config->schedule, root * root);
-    double here = dkp_gauge_lambda(r, &r->from);
-    return (dkp_gauge_lambda(r, &level) - here) / (dkp_gauge_lambda(r, &r->to) - here);
+    if (dkp_quirk(r, DK_QUIRK_TIME_QUADRATIC)) {
+        double a = dkp_sqrt(r->from.t), root = a + share * (dkp_sqrt(r->to.t) - a);
+        level = dkp_at_t(&r->config->schedule, root * root);
+    }
+    return (dkp_gauge_lambda(r, &level) - here) / h;
 }
 
 /* D of the stage that ComfyUI's singlestep methods have behind alpha = 0. */
@@ -9154,9 +9234,11 @@ static dk_level dkp_bin(dk_recorder *r, int k, int n) {
     const dk_schedule *s = &r->config->schedule;
     if (k < 0) return dkp_at_sigma(s, 0);
     if (s->family != DK_FAMILY_VP) return dkp_at_t(s, n > 1 ? s->t_max * k / (n - 1) : 0);
-    if (s->beta_max > n)
+    if (s->beta_max > n) {
         dkr_refuse(r, r->sampler.quirk > 1 ? "sampler.quirk" : "steps", n,
                    ">= schedule.beta_max with sampler.bins");
+        return r->from;
+    }
     dk_schedule table = dk_vp_discrete(DK_BETAS_LINEAR, n, s->beta_min / n, s->beta_max / n);
     return dkp_at_t(&table, k);
 }
@@ -9216,7 +9298,7 @@ static void dkp_record_deis_t(dk_recorder *r) {
 /* Heun++ (Carzit's sd-webui-samplers-scheduler): slopes at this, the next and the second next level, with weights
    proportional to noise levels; Heun's form in the last step but one, Euler in the last. */
 static void dkp_record_heunpp2(dk_recorder *r) {
-    dkr_reads(r, "gauge plain_last");
+    dkr_reads(r, "gauge");
     dk_level top = r->falling ? r->from : dkp_level(r, r->steps);
     double most = dkp_point_at(r, &top).u;
     while (dkr_step(r)) {
@@ -9240,7 +9322,7 @@ static void dkp_record_late_churn(dk_recorder *r) {
     double churn = r->sampler.churn;
     int as_evaluated = r->config->prediction == DK_PREDICT_V || r->sampler.quirk > 0;
     dkp_tableau tableau = {1, 0, {0}};
-    dkr_reads(r, "tableau gauge plain_last quirk");
+    dkr_reads(r, "tableau gauge euler_to_data quirk");
     if (r->status == DK_OK) r->status = dkp_parse_tableau(r->sampler.tableau, &tableau, r->config->message);
     r->sampler.churn = 0;
     while (dkr_step(r)) {
@@ -9311,7 +9393,7 @@ static const dk_sampler_info dkp_peer_samplers[] = {
     DKP_ROW("dpm_solver_fast", dkp_record_dpm_fast, "order=3 rule=dpm noise_prediction=1 above_last=1", 3, 3, "Lu et al. 2022, app. D.3; k-diffusion's dpm_fast"),
     DKP_ROW("dpmpp_2s_levels", dkp_record_singlestep_on_levels, "order=2 rule=dpm", 2, 1, "diffusers' DPMSolverSinglestepScheduler"),
     {"euler_late_churn", dkp_record_late_churn, "1", NULL, "", 1, 1, "diffusers' EulerDiscreteScheduler with churn"},
-    {"heun_late_churn", dkp_record_late_churn, "1 | 1/2 1/2", NULL, "", 2, 2, "diffusers' FlowMatchHeunDiscreteScheduler with churn"},
+    {"heun_late_churn", dkp_record_late_churn, "1 | 1/2 1/2", NULL, "euler_to_data=1", 2, 2, "diffusers' FlowMatchHeunDiscreteScheduler with churn"},
 };
 /* clang-format on */
 #undef DKP_ROW
@@ -9988,9 +10070,10 @@ DKP_SMALL
 #define DKP_TO_BOTH(name, sampler, grid, settings, note) name "\0" sampler "\0" grid "\0" settings "\0" note "\0"
 #define DKP_TO_SAMPLER(name, sampler) DKP_TO_BOTH(name, sampler, "", "", "")
 #define DKP_TO_GRID(name, grid) DKP_TO_BOTH(name, "", grid, "", "")
+#define DKP_ENDS_EULER(name, sampler) DKP_TO_BOTH(name, sampler, "", "euler_to_data=1", "")
 static const char dkp_of_comfyui[] =
     DKP_TO_SAMPLER("euler", "euler")
-    DKP_TO_SAMPLER("heun", "heun")
+    DKP_ENDS_EULER("heun", "heun")
     DKP_TO_SAMPLER("heunpp2", "heunpp2")
     DKP_TO_SAMPLER("exp_heun_2_x0", "exp_heun_2_x0")
     DKP_TO_SAMPLER("exp_heun_2_x0_sde", "exp_heun_2_x0_sde")
@@ -10010,7 +10093,7 @@ static const char dkp_of_comfyui[] =
     DKP_TO_SAMPLER("dpmpp_2s_ancestral_cfg_pp", "dpmpp_2s_ancestral_cfg_pp")
     DKP_TO_SAMPLER("dpmpp_2m_cfg_pp", "dpmpp_2m_cfg_pp")
     DKP_TO_SAMPLER("res_multistep_cfg_pp", "res_multistep_cfg_pp")
-    DKP_TO_BOTH("res_multistep_ancestral_cfg_pp", "res_multistep_ancestral_cfg_pp", "", "from_down=1", "")
+    DKP_TO_SAMPLER("res_multistep_ancestral_cfg_pp", "res_multistep_ancestral_cfg_pp")
     DKP_TO_SAMPLER("gradient_estimation_cfg_pp", "gradient_estimation_cfg_pp")
     DKP_TO_SAMPLER("dpmpp_sde", "dpmpp_sde")
     DKP_TO_SAMPLER("dpmpp_2m", "dpmpp_2m")
@@ -10028,7 +10111,7 @@ static const char dkp_of_comfyui[] =
     DKP_TO_BOTH("dpmpp_2m_sde_heun", "dpmpp_2m_sde", "", "rule=exact", "")
     DKP_TO_BOTH("dpmpp_2m_sde_heun_gpu", "dpmpp_2m_sde", "", "rule=exact", "")
     DKP_TO_BOTH("deis", "deis_t", "", "deis_sum=1", "on flow models: gauge=flow")
-    DKP_TO_BOTH("res_multistep_ancestral", "res_multistep_ancestral", "", "from_down=1", "")
+    DKP_TO_SAMPLER("res_multistep_ancestral", "res_multistep_ancestral")
     DKP_TO_BOTH("sa_solver", "sa_solver", "", "lower_order_final=1", "noise from 20% to 80% of the schedule only: noise_min, noise_max")
     DKP_TO_BOTH("sa_solver_pece", "sa_solver_pece", "", "lower_order_final=1", "noise from 20% to 80% of the schedule only: noise_min, noise_max")
     DKP_TO_BOTH("uni_pc", "unipc", "", "rule=bh1 lower_order_final=1 grid.final=replace", "")
@@ -10060,8 +10143,8 @@ static const char dkp_of_a1111[] =
     DKP_TO_SAMPLER("k_euler", "euler")
     DKP_TO_BOTH("LMS", "lms", "", "plain_last=1", "")
     DKP_TO_BOTH("k_lms", "lms", "", "plain_last=1", "")
-    DKP_TO_SAMPLER("Heun", "heun")
-    DKP_TO_SAMPLER("k_heun", "heun")
+    DKP_ENDS_EULER("Heun", "heun")
+    DKP_ENDS_EULER("k_heun", "heun")
     DKP_TO_BOTH("DPM2", "dpm2", "", "grid.final=replace", "")
     DKP_TO_BOTH("k_dpm_2", "dpm2", "", "grid.final=replace", "")
     DKP_TO_BOTH("DPM2 a", "dpm2_ancestral", "", "dry_bottom=1 grid.final=replace", "")
@@ -10088,7 +10171,7 @@ static const char dkp_of_a1111[] =
     DKP_TO_SAMPLER("DDIM CFG++", "euler_cfg_pp")
     DKP_TO_SAMPLER("ddim_cfgpp", "euler_cfg_pp")
     DKP_TO_SAMPLER("PLMS", "plms")
-    DKP_TO_BOTH("Restart", "heun", "karras", "grid.way=a1111_restart", "")
+    DKP_TO_BOTH("Restart", "heun", "karras", "euler_to_data=1 grid.way=a1111_restart", "")
     DKP_TO_BOTH("UniPC", "unipc", "", "rule=bh1 lower_order_final=1", "")
     DKP_TO_GRID("Uniform", "linspace")
     DKP_TO_GRID("Karras", "karras")
@@ -10106,7 +10189,7 @@ static const char dkp_of_a1111[] =
 static const char dkp_of_k_diffusion[] =
     DKP_TO_SAMPLER("sample_euler", "euler")
     DKP_TO_SAMPLER("sample_euler_ancestral", "euler_ancestral")
-    DKP_TO_SAMPLER("sample_heun", "heun")
+    DKP_ENDS_EULER("sample_heun", "heun")
     DKP_TO_SAMPLER("sample_dpm_2", "dpm2")
     DKP_TO_BOTH("sample_dpm_2_ancestral", "dpm2_ancestral", "", "dry_bottom=1", "")
     DKP_TO_SAMPLER("sample_dpmpp_2s_ancestral", "dpmpp_2s_ancestral")
@@ -10135,7 +10218,7 @@ static const char dkp_of_diffusers[] =
     DKP_TO_BOTH("IPNDMScheduler", "ipndm", "", "plain_last=1", "")
     DKP_TO_BOTH("EulerDiscreteScheduler", "euler", "", "", "with churn: euler_late_churn")
     DKP_TO_SAMPLER("EulerAncestralDiscreteScheduler", "euler_ancestral")
-    DKP_TO_SAMPLER("HeunDiscreteScheduler", "heun")
+    DKP_ENDS_EULER("HeunDiscreteScheduler", "heun")
     DKP_TO_SAMPLER("KDPM2DiscreteScheduler", "dpm2")
     DKP_TO_SAMPLER("KDPM2AncestralDiscreteScheduler", "dpm2_ancestral")
     DKP_TO_BOTH("LMSDiscreteScheduler", "lms", "", "plain_last=1", "")
@@ -10151,11 +10234,11 @@ static const char dkp_of_diffusers[] =
     DKP_TO_SAMPLER("EDMDPMSolverMultistepScheduler", "dpmpp_2m")
     DKP_TO_SAMPLER("CosineDPMSolverMultistepScheduler", "dpmpp_2m_sde")
     DKP_TO_BOTH("FlowMatchEulerDiscreteScheduler", "euler", "", "", "stochastic_sampling: lcm")
-    DKP_TO_SAMPLER("FlowMatchHeunDiscreteScheduler", "heun")
+    DKP_ENDS_EULER("FlowMatchHeunDiscreteScheduler", "heun")
     DKP_TO_SAMPLER("FlowMatchLCMScheduler", "lcm")
     DKP_TO_SAMPLER("FlowMapEulerDiscreteScheduler", "euler")
     DKP_TO_SAMPLER("LTXEulerAncestralRFScheduler", "euler_ancestral_rf")
-    DKP_TO_BOTH("KarrasVeScheduler", "heun", "", "churn=80 churn_min=0.05 churn_max=50 s_noise=1.007", "")
+    DKP_TO_BOTH("KarrasVeScheduler", "heun", "", "euler_to_data=1 churn=80 churn_min=0.05 churn_max=50 s_noise=1.007", "")
     DKP_TO_BOTH("ScoreSdeVpScheduler", "euler_maruyama", "uniform", "bins=1", "")
     DKP_TO_SAMPLER("MiniMaxH3Scheduler", "euler")
     DKP_TO_BOTH("LCMScheduler", "lcm", "", "", "its boundary conditions belong to the network")
@@ -10203,28 +10286,28 @@ static const char dkp_of_res4lyf[] =
     DKP_TO_BOTH("deis_2m", "deis_rho", "", "order=2", "")
     DKP_TO_SAMPLER("deis_3m", "deis_rho")
     DKP_TO_BOTH("deis_4m", "deis_rho", "", "order=4", "")
-    DKP_TO_SAMPLER("ralston_2s", "ralston")
-    DKP_TO_SAMPLER("ralston_3s", "ralston3")
-    DKP_TO_SAMPLER("ralston_4s", "ralston4")
-    DKP_TO_SAMPLER("midpoint_2s", "midpoint")
-    DKP_TO_SAMPLER("heun_2s", "heun")
-    DKP_TO_SAMPLER("heun_3s", "heun3")
-    DKP_TO_SAMPLER("houwen-wray_3s", "houwen_wray")
-    DKP_TO_SAMPLER("kutta_3s", "kutta3")
-    DKP_TO_SAMPLER("ssprk3_3s", "ssp3")
-    DKP_TO_SAMPLER("ssprk4_4s", "ssp43")
-    DKP_TO_SAMPLER("rk38_4s", "rk38")
-    DKP_TO_SAMPLER("rk4_4s", "rk4")
-    DKP_TO_SAMPLER("rk6_7s", "butcher6")
-    DKP_TO_SAMPLER("bogacki-shampine_4s", "bogacki_shampine")
-    DKP_TO_SAMPLER("bogacki-shampine_7s", "bogacki_shampine5")
-    DKP_TO_SAMPLER("dormand-prince_6s", "dormand_prince")
-    DKP_TO_SAMPLER("dormand-prince_13s", "dormand_prince8")
-    DKP_TO_SAMPLER("tsi_7s", "tsitouras");
+    DKP_ENDS_EULER("ralston_2s", "ralston")
+    DKP_ENDS_EULER("ralston_3s", "ralston3")
+    DKP_ENDS_EULER("ralston_4s", "ralston4")
+    DKP_ENDS_EULER("midpoint_2s", "midpoint")
+    DKP_ENDS_EULER("heun_2s", "heun")
+    DKP_ENDS_EULER("heun_3s", "heun3")
+    DKP_ENDS_EULER("houwen-wray_3s", "houwen_wray")
+    DKP_ENDS_EULER("kutta_3s", "kutta3")
+    DKP_ENDS_EULER("ssprk3_3s", "ssp3")
+    DKP_ENDS_EULER("ssprk4_4s", "ssp43")
+    DKP_ENDS_EULER("rk38_4s", "rk38")
+    DKP_ENDS_EULER("rk4_4s", "rk4")
+    DKP_ENDS_EULER("rk6_7s", "butcher6")
+    DKP_ENDS_EULER("bogacki-shampine_4s", "bogacki_shampine")
+    DKP_ENDS_EULER("bogacki-shampine_7s", "bogacki_shampine5")
+    DKP_ENDS_EULER("dormand-prince_6s", "dormand_prince")
+    DKP_ENDS_EULER("dormand-prince_13s", "dormand_prince8")
+    DKP_ENDS_EULER("tsi_7s", "tsitouras");
 static const char dkp_of_sd_cpp[] =
     DKP_TO_SAMPLER("euler", "euler")
     DKP_TO_BOTH("euler_a", "euler_ancestral", "", "", "on flow models: euler_ancestral_rf")
-    DKP_TO_SAMPLER("heun", "heun")
+    DKP_ENDS_EULER("heun", "heun")
     DKP_TO_SAMPLER("dpm2", "dpm2")
     DKP_TO_BOTH("dpm++2s_a", "dpmpp_2s_ancestral", "", "", "on flow models: dpmpp_2s_ancestral_rf")
     DKP_TO_SAMPLER("dpm++2m", "dpmpp_2m")
@@ -10260,6 +10343,7 @@ static const char dkp_of_sd_cpp[] =
 #undef DKP_TO_BOTH
 #undef DKP_TO_SAMPLER
 #undef DKP_TO_GRID
+#undef DKP_ENDS_EULER
 static const struct {
     const char *name, *rows;
 } dkp_peers[] = {{"comfyui", dkp_of_comfyui}, {"a1111", dkp_of_a1111}, {"k-diffusion", dkp_of_k_diffusion}, {"diffusers", dkp_of_diffusers}, {"res4lyf", dkp_of_res4lyf}, {"sd.cpp", dkp_of_sd_cpp}};

@@ -273,8 +273,12 @@ enum { SAMPLERS = sizeof samplers / sizeof *samplers };
 
 /* The config is one without a sampler. */
 static dk_status record(dk_plan *plan, dk_config c, const written *w, int built_in) {
-    if (built_in) c.sampler = dk_sampler_named(w->name);
-    else c.sampler.name = w->name, c.sampler.record = w->record;
+    if (built_in) {
+        c.sampler = dk_sampler_named(w->name);
+        if (c.sampler.tableau) c.sampler.quirks = DK_QUIRK_EULER_TO_DATA; /* the paper's last step */
+    } else {
+        c.sampler.name = w->name, c.sampler.record = w->record;
+    }
     dk_status status = dk_record(plan, &c);
     if (status) fprintf(stderr, "%s: %s\n", w->name, dk_message(&c));
     return status;

@@ -138,7 +138,7 @@ static inline double check_gaussian_D(const check_gaussian *g, dk_level l, doubl
 
 static inline double check_prediction(dk_prediction prediction, dk_level l, double sigma_data, double x,
                                       double D) {
-    double eps = (x - l.alpha * D) / l.sigma;
+    double eps = l.sigma > 0 ? (x - l.alpha * D) / l.sigma : 0; /* data say nothing of the noise */
     switch (prediction) {
     case DK_PREDICT_EPS: return eps;
     case DK_PREDICT_V: return l.alpha * eps - l.sigma * D;

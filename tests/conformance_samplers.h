@@ -192,6 +192,7 @@ static verdict set_ablation(replay *r, const json *params) {
         r->c.sampler.tableau = dk_sampler_named("euler").tableau, r->c.sampler.alpha[0] = 0;
     }
     r->c.sampler.gauge = DK_GAUGE_NATIVE, r->c.sampler.plain_last = 1;
+    r->c.sampler.quirks |= DK_QUIRK_EULER_TO_DATA;
     r->c.grid.unit = DK_UNIT_T;
     r->count = json_numbers(json_get(r->line, "t_steps"), r->levels, MAX_LEVELS);
     if (r->count < 3) return FAIL;

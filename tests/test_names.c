@@ -142,7 +142,7 @@ static const struct {
     {"uni_pc_bh2", "unipc", NULL, "rule=bh2 order=3 corrector=4 lower_order_final=1 grid.final=replace"},
     {"comfyui:deis", "deis_t", NULL, "order=3 deis_sum=1"},
     {"comfyui:sa_solver_pece", "sa_solver_pece", NULL, "pece=1 lower_order_final=1"},
-    {"comfyui:res_multistep_ancestral", "res_multistep_ancestral", NULL, "eta=1 from_down=1"},
+    {"comfyui:res_multistep_ancestral", "res_multistep_ancestral", NULL, "eta=1"},
     {"gradient_estimation", "gradient_estimation", NULL, "gamma=2"},
     {"seeds_3", "seeds_3", NULL, "order=3"},
     {"dpmpp_2m karras", "dpmpp_2m", "karras", ""},
@@ -296,7 +296,7 @@ static void case_and_separators_do_not_count(void **state) {
         {"UNI-PC", "comfyui:uni_pc"},
         {"dpm++ 2m sde", "dpmpp_2m_sde"},
         {"A1111: Euler a", "euler_ancestral"},
-        {"k_diffusion:sample_heun", "heun"},
+        {"k_diffusion:sample_heun", "k-diffusion:sample_heun"},
         {"eulerdiscretescheduler", "euler"},
     };
     (void)state;

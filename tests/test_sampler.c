@@ -31,6 +31,11 @@ static double constant(const void *user, dk_level l, double x) {
     return ((const check_gaussian *)user)->mean;
 }
 
+/* What a network of velocity tells, N - D; at data, too, which say nothing of the noise. */
+static double gaussian_velocity(const void *user, dk_level l, double x) {
+    return check_prediction(DK_PREDICT_VELOCITY, l, 0, x, gaussian(user, l, x));
+}
+
 /* Two narrow Gaussians at -1 and 1: nonlinear. */
 static double mixture(const void *user, dk_level l, double x) {
     const double mean[2] = {-1, 1}, weight[2] = {0.3, 0.7}, variance = 0.09;
@@ -284,6 +289,57 @@ static void ode_samplers_have_their_order_on_a_gaussian(void **state) {
 static void ode_samplers_have_their_order_on_a_mixture(void **state) {
     (void)state;
     measure_ode("mixture", mixture, NULL, 1.3, ode_reference(mixture, NULL, 1.3), 2);
+}
+
+/* dx/dt = v from t = 1 to 0, by a program apart from this one: x' = v, 10 steps, no step made otherwise. */
+static void a_classical_step_to_data_is_one_like_all_others(void **state) {
+    static const struct {
+        const char *name;
+        double error; /* with x = 1.3 at t = 1, data N(0.4, 0.25) */
+    } cases[] = {{"heun", 2.24e-3}, {"midpoint", 1.50e-4}, {"rk4", 3.12e-7}, {"edm", 2.24e-3}};
+    check_gaussian g = {0.4, 0.5, DK_PREDICT_VELOCITY, 0, 0};
+    double start = 1.3, exact = 0.4 + 0.5 * start;
+    (void)state;
+    for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
+        dk_config c = check_config("flow", cases[i].name, 10);
+        c.start = DK_START_STATE, c.grid = dk_grid_named("uniform");
+        walk w = walk_plan(&c, gaussian_velocity, &g, &start, 1);
+        check_near(fabs(walk_x(&w, 10)[0] - exact) / cases[i].error, 1, 5e-3, cases[i].name);
+        walk_free(&w);
+    }
+}
+
+/* Where the network cannot tell the noise, or does not decide on D alone, the last step is Euler's, which gives D. */
+static void a_classical_step_to_data_is_eulers_where_it_must_be(void **state) {
+    static const struct {
+        const char *schedule, *settings;
+        int calls; /* of two Heun steps */
+    } cases[] = {{"flow", "prediction=velocity", 4},
+                 {"flow", "prediction=v", 4},
+                 {"cosine_flow", "prediction=v", 4},
+                 {"vp_cosine_flow", "prediction=eps", 4},
+                 {"flow", "prediction=x0", 3},
+                 {"flow", "prediction=velocity clip=1", 3},
+                 {"flow", "prediction=velocity sampler.euler_to_data=1", 3},
+                 {"flow", "prediction=velocity schedule.t_min=0.001 grid.final=zero", 3},
+                 {"vp_scaled_linear", "prediction=v grid.final=zero", 3},
+                 {"vp_scaled_linear", "prediction=v grid.final=zero sampler.plain_last=1", 4},
+                 {"edm", "prediction=edm grid.final=zero", 3}};
+    (void)state;
+    for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
+        dk_config c = check_config(cases[i].schedule, "heun", 2);
+        dk_plan p;
+        memset(&p, 0, sizeof p);
+        if (dk_config_set(&c, cases[i].settings) || dk_record(&p, &c)) fail_msg("%s", dk_message(&c));
+        if (p.calls != cases[i].calls) fail_msg("%s, %s: %d calls", cases[i].schedule, cases[i].settings, p.calls);
+        dk_plan_free(&p);
+    }
+    dk_config c = check_config("flow", "heun", 2);
+    dk_plan p;
+    memset(&p, 0, sizeof p);
+    c.prediction = DK_PREDICT_X0, c.sampler.plain_last = 1;
+    assert_int_equal(dk_record(&p, &c), DK_ERROR_CONFIG);
+    assert_non_null(strstr(dk_message(&c), "cannot give the noise where sigma = 0"));
 }
 
 static dk_sampler edited(const char *name, double eta) {
@@ -1684,11 +1740,14 @@ static int is_one_of(const char *name, const char *list) {
     return at && (at == list || at[-1] == ' ') && (at[n] == ' ' || at[n] == 0);
 }
 
-/* Evaluations of a whole run, from the documentation and the papers. */
-static int documented_calls(const dk_sampler_info *info, int steps, int from_pure_noise, int to_zero) {
+/* Evaluations of a whole run, from the documentation and the papers. to_data: to a sigma = 0 that the network
+   knows; 2: where sigma has a slope in t, too. */
+static int documented_calls(const dk_sampler_info *info, int steps, int from_pure_noise, int to_zero, int to_data) {
     dk_sampler preset = dk_sampler_named(info->name);
     const dk_sampler *s = &preset;
     int evals = info->evals;
+    int whole = to_data > (strcmp(s->name, "edm") == 0) && (s->tableau || strcmp(s->name, "edm") == 0);
+    if (whole && !s->warmup && !(s->quirks & DK_QUIRK_EULER_TO_DATA)) to_zero = 0;
     if (strcmp(s->name, "heunpp2") == 0) return steps < 2 ? steps : 3 * steps - 3;
     if (s->record == dk_sampler_named("rk4").record || is_one_of(s->name, "dpm2 edm dpm2_ancestral_rf heun_late_churn"))
         return evals * (steps - to_zero) + to_zero;
@@ -1709,7 +1768,8 @@ static int documented_calls(const dk_sampler_info *info, int steps, int from_pur
     return steps;
 }
 
-static void check_finite_run(dk_config *c, const dk_sampler_info *info, int from_pure_noise, int to_zero) {
+static void check_finite_run(dk_config *c, const dk_sampler_info *info, int from_pure_noise, int to_zero,
+                             int to_data) {
     check_gaussian g = {0.7, 0.5, DK_PREDICT_V, 0, 0};
     dk_real x[2];
     static char memory[500000];
@@ -1718,7 +1778,7 @@ static void check_finite_run(dk_config *c, const dk_sampler_info *info, int from
     if (dk_begin(&run, c, x, memory, sizeof memory)) fail_msg("%s: %s", info->name, run.message);
     if (dk_continue(&run, check_gaussian_denoise, &g)) fail_msg("%s: %s", info->name, run.message);
     int controlled = !info->evals; /* then the number of evaluations is not known beforehand */
-    int wanted = controlled ? g.calls : documented_calls(info, c->steps, from_pure_noise, to_zero);
+    int wanted = controlled ? g.calls : documented_calls(info, c->steps, from_pure_noise, to_zero, to_data);
     if (g.calls != wanted || (dk_run_plan(&run)->calls != wanted && !controlled) || !isfinite((double)x[0]) ||
         !isfinite((double)x[1]) || fabs((double)x[0]) > 1e6)
         fail_msg("%s, %d steps: %d calls, expected %d; x = %g, %g", info->name, c->steps, g.calls, wanted,
@@ -1739,7 +1799,8 @@ static void every_number_of_steps_is_finite_and_costs_what_it_says(void **state)
                     c.grid.sigma_min = 0.02, c.grid.final = (dk_final) final, c.grid.final_value = 0.01;
                     int pure = (s->family == DK_FAMILY_FLOW || s->family == DK_FAMILY_COSINE);
                     if (s->zero_terminal_snr) c.grid.sigma_max = 300; /* karras needs a finite top */
-                    check_finite_run(&c, dk_sampler_at(k), pure, final == DK_FINAL_ZERO);
+                    int clean = pure ? 2 : s->family == DK_FAMILY_VP_COSINE; /* t goes down to data */
+                    check_finite_run(&c, dk_sampler_at(k), pure, final == DK_FINAL_ZERO, clean);
                 }
 }
 
@@ -1755,7 +1816,7 @@ static void zero_terminal_snr_starts_at_alpha_0(void **state) {
             c.grid = dk_grid_named("trailing"), c.dim = DIM, c.prediction = DK_PREDICT_X0;
             assert_int_equal(dk_sample(&c, remember_D, &last, x), DK_OK);
             assert_true(last.first_alpha >= 0 && last.first_alpha <= 0);
-            check_finite_run(&c, dk_sampler_at(k), 1, 1);
+            check_finite_run(&c, dk_sampler_at(k), 1, 1, 0);
         }
 }
 
@@ -1801,6 +1862,8 @@ static void samplers_need_no_more_buffers_than_they_must(void **state) {
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(schedules_are_counted),
+        cmocka_unit_test(a_classical_step_to_data_is_one_like_all_others),
+        cmocka_unit_test(a_classical_step_to_data_is_eulers_where_it_must_be),
         cmocka_unit_test(ode_samplers_have_their_order_on_a_gaussian),
         cmocka_unit_test(ode_samplers_have_their_order_on_a_mixture),
         cmocka_unit_test(multistep_samplers_have_their_order),

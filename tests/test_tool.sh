@@ -89,8 +89,8 @@ check "--tokens and --mu say the same" model_tokens
 check "unknown model" refuses 'model "sdxll" is not known; nearest: sdxl' levels --model sdxll
 
 # ---- plan
-plan_words() { succeeds plan --steps 2 --sampler heun && [ "$(count '= network(')" = 3 ] && [ "$(count '^result: x$')" = 1 ]; }
-plan_json() { succeeds plan --steps 2 --sampler heun --json && [ "$(count '"stage": ')" = 3 ] && [ "$(count '"boundary": "call"')" = 3 ]; }
+plan_words() { succeeds plan --steps 2 --sampler heun && [ "$(count '= network(')" = 4 ] && [ "$(count '^result: x$')" = 1 ]; }
+plan_json() { succeeds plan --steps 2 --sampler heun --json && [ "$(count '"stage": ')" = 4 ] && [ "$(count '"boundary": "call"')" = 4 ]; }
 check "plan shows Heun's three evaluations" plan_words
 check "plan --json has them too" plan_json
 check "options may come in any order, with = or a space" order_free
