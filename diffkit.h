@@ -5141,7 +5141,7 @@ DKP_FAST
 /* An output begins as NaN at the last element of every sample, and of at most DKP_SUMS parts of it. So the check of
    outputs finds what the network leaves as it is, for little. */
 static void dkp_mark_output(const dk_run *run, void *output) {
-    size_t dim = run->dim, chunk = dim > DKP_TILE ? dkp_chunk(dim) : DKP_TILE;
+    size_t dim = run->dim, chunk = dim > DKP_TILE ? dkp_chunk(dim) : (size_t)DKP_TILE;
     size_t bytes = dkp_number_bytes(dkp_plan_of(run)->number);
     for (size_t at = 0; at < run->size; at += dim)
         for (size_t left = dim; left > 0; left -= left < chunk ? left : chunk)
