@@ -215,6 +215,9 @@ typedef struct dk_named {
     const char *name, *about;
 } dk_named;
 
+/* Says in a message that a part of a config has a name which is not known, and what is near. */
+typedef dk_status (*dk_unknown_fn)(char *message, const char *part, const char *name);
+
 /* One noise level. sigma = 0 is clean data, alpha = 0 pure noise. */
 typedef struct dk_level {
     double t;            /* the schedule's own time */
@@ -281,6 +284,7 @@ typedef struct dk_schedule {
     const double *alphas_cumprod; /* VP discrete from a table of T numbers, read while recording */
     dk_schedule_fn fn;            /* custom, with t from t_min (least noise) to t_max */
     void *user;
+    dk_unknown_fn unknown; /* private: the name is not known */
 } dk_schedule;
 
 /* alpha = 1 - sigma, sigma = t shifted. Liu et al. 2022, Lipman et al. 2022; shift: Esser et al. 2024, eq. 23; Flux: exp(mu).
@@ -300,7 +304,8 @@ DK_API dk_schedule dk_vp_scaled_linear(void); /* Stable Diffusion: sqrt(beta) li
 DK_API dk_schedule dk_vp_table(const double *alphas_cumprod, int timesteps);
 /* Outside [t_min, t_max] t stays at the end while sigma/alpha goes on. */
 DK_API dk_schedule dk_custom_schedule(dk_schedule_fn fn, void *user, double t_min, double t_max);
-/* By name, with customary numbers. A name that is not known gives a struct that is zero but for it, which is refused. */
+/* By name, with customary numbers. One that is not known gives the default of a zero struct, which is refused with the
+   nearest names. */
 DK_API dk_schedule dk_schedule_named(const char *name);
 DK_API const dk_named *dk_schedule_at(int i); /* the list of names; NULL past the end */
 
@@ -441,9 +446,10 @@ typedef struct dk_grid {
     int travel;           /* LEVELS: 1: the list itself goes back up in places */
     const dk_way *way;    /* a way over the grid that does; NULL: the grid from end to end */
     unsigned quirks;      /* other programs' ways, a sum of DK_QUIRK_...; see >>decl-quirks */
+    dk_unknown_fn unknown; /* private: the name is not known */
 } dk_grid;
 
-/* By name, with customary numbers. A name that is not known gives a struct that is zero but for it, which is refused. */
+/* By name, with customary numbers; as dk_schedule_named. */
 DK_API dk_grid dk_grid_named(const char *name);
 DK_API const dk_named *dk_grid_at(int i); /* the list of names; NULL past the end */
 /* The user's own levels, taken verbatim: steps + 1 numbers. */
@@ -579,8 +585,11 @@ typedef struct dk_sampler {
 
     unsigned quirks; /* other programs' ways, a sum of DK_QUIRK_...; see >>decl-quirks */
     double quirk;    /* the number that one of them takes */
+
+    dk_unknown_fn unknown; /* private: the name is not known */
 } dk_sampler;
 
+/* By name. One that is not known gives a struct without a recording function, which is refused with the nearest names. */
 DK_API dk_sampler dk_sampler_named(const char *name);
 
 /* -------------------------------------------------- >>decl-guidance  From the network's outputs to D */
@@ -1192,30 +1201,36 @@ enum {
 #ifndef DK_NO_PEERS
 /* Bits of dk_sampler.quirks, all 0 by default. Each does as the named program does; what and why: docs/conformance.md, "What
    differs on purpose". Search the name to find where it acts. In text each is a field of its own: "told_end=1". */
+/* clang-format off */
+#define DKP_QUIRKS(Y, X) \
+    Y(X, DK_QUIRK_PURE_STAGE, 0, "pure_stage")           /* ComfyUI: singlestep methods have a stage behind alpha = 0 */ \
+    Y(X, DK_QUIRK_COUNT_LAST, 1, "count_last")           /* diffusers: lower_order_final counts the step to sigma = 0 */ \
+    Y(X, DK_QUIRK_EULER_LAST, 2, "euler_last")           /* diffusers: the last step has one node */ \
+    Y(X, DK_QUIRK_TIME_UNIFORM, 3, "time_uniform")       /* DPM-Solver: singlestep's stages at shares of t, */ \
+    Y(X, DK_QUIRK_TIME_QUADRATIC, 4, "time_quadratic")   /* or of its square root */ \
+    Y(X, DK_QUIRK_DPM_V2, 5, "dpm_v2")                   /* stable-diffusion.cpp: its second version of 2M */ \
+    Y(X, DK_QUIRK_IPNDM_V, 6, "ipndm_v")                 /* diff-sampler: weights of the published iPNDM-v */ \
+    Y(X, DK_QUIRK_DEIS_SUM, 7, "deis_sum")               /* DEIS: deis_t integrates by a sum over 10,000 points */ \
+    Y(X, DK_QUIRK_ER_POWER, 8, "er_power")               /* ComfyUI: er_sde's noise grows as level^(eta + 1) */ \
+    Y(X, DK_QUIRK_UNCOND_PAST, 9, "uncond_past")         /* ComfyUI: RES with CFG++ averages U alone */ \
+    Y(X, DK_QUIRK_CORRECT_LAST, 10, "correct_last")      /* diffusers: the last step is corrected, too */ \
+    Y(X, DK_QUIRK_UNCORRECTED, 11, "uncorrected")        /* diffusers: `quirk` first steps are not corrected */ \
+    Y(X, DK_QUIRK_EULER_TO_DATA, 12, "euler_to_data")    /* k-diffusion: a Runge-Kutta step to sigma = 0 is Euler's */ \
+    Y(X, DK_QUIRK_STRIDE, 13, "stride")                  /* diffusers: DDIM's steps are `quirk` long in t; 0: T/steps */ \
+    Y(X, DK_QUIRK_TOLD_END, 14, "told_end")              /* diffusers: inverse DDIM's network is told the step's end */ \
+    Y(X, DK_QUIRK_PSEUDO_V, 15, "pseudo_v")              /* diffusers: PNDM averages v where that is predicted */ \
+    Y(X, DK_QUIRK_DRY_BOTTOM, 16, "dry_bottom")          /* k-diffusion: no noise behind DPM2's step to sigma = 0 */ \
+    Y(X, DK_QUIRK_ABOVE_LAST, 17, "above_last")          /* k-diffusion: no step goes below the grid's last level */ \
+    Y(X, DK_QUIRK_FRESH_PURE, 18, "fresh_pure")          /* ComfyUI: CFG++ makes all noise anew behind alpha = 0 */ \
+    Y(X, DK_QUIRK_BINS, 19, "bins")                      /* score_sde: predictors' steps are those of `quirk` bins; 0: steps */
+/* clang-format on */
+#define DKP_QUIRK_BIT(X, name, bit, text) name = 1 << (bit),
 typedef enum dk_quirk {
-    DK_QUIRK_PURE_STAGE = 1 << 0,     /* ComfyUI: singlestep methods have a stage behind alpha = 0 */
-    DK_QUIRK_COUNT_LAST = 1 << 1,     /* diffusers: lower_order_final counts the step to sigma = 0 */
-    DK_QUIRK_EULER_LAST = 1 << 2,     /* diffusers: the last step has one node */
-    DK_QUIRK_TIME_UNIFORM = 1 << 3,   /* DPM-Solver: singlestep's stages at shares of t, */
-    DK_QUIRK_TIME_QUADRATIC = 1 << 4, /* or of its square root */
-    DK_QUIRK_DPM_V2 = 1 << 5,         /* stable-diffusion.cpp: its second version of 2M */
-    DK_QUIRK_IPNDM_V = 1 << 6,        /* diff-sampler: weights of the published iPNDM-v */
-    DK_QUIRK_DEIS_SUM = 1 << 7,       /* DEIS: deis_t integrates by a sum over 10,000 points */
-    DK_QUIRK_ER_POWER = 1 << 8,       /* ComfyUI: er_sde's noise grows as level^(eta + 1) */
-    DK_QUIRK_UNCOND_PAST = 1 << 9,    /* ComfyUI: RES with CFG++ averages U alone */
-    DK_QUIRK_CORRECT_LAST = 1 << 10,  /* diffusers: the last step is corrected, too */
-    DK_QUIRK_UNCORRECTED = 1 << 11,   /* diffusers: `quirk` first steps are not corrected */
-    DK_QUIRK_EULER_TO_DATA = 1 << 12, /* k-diffusion: a Runge-Kutta step to sigma = 0 is Euler's */
-    DK_QUIRK_STRIDE = 1 << 13,        /* diffusers: DDIM's steps are `quirk` long in t; 0: T/steps */
-    DK_QUIRK_TOLD_END = 1 << 14,      /* diffusers: inverse DDIM's network is told the step's end */
-    DK_QUIRK_PSEUDO_V = 1 << 15,      /* diffusers: PNDM averages v where that is predicted */
-    DK_QUIRK_DRY_BOTTOM = 1 << 16,    /* k-diffusion: no noise behind DPM2's step to sigma = 0 */
-    DK_QUIRK_ABOVE_LAST = 1 << 17,    /* k-diffusion: no step goes below the grid's last level */
-    DK_QUIRK_FRESH_PURE = 1 << 18,    /* ComfyUI: CFG++ makes all noise anew behind alpha = 0 */
-    DK_QUIRK_BINS = 1 << 19,          /* score_sde: predictors' steps are those of `quirk` bins; 0: steps */
+    DKP_QUIRKS(DKP_QUIRK_BIT, )
     DKP_QUIRKS_WITH_NUMBER = DK_QUIRK_UNCORRECTED | DK_QUIRK_STRIDE | DK_QUIRK_BINS,
     DK_QUIRK_ALL = (1 << 20) - 1
 } dk_quirk;
+#undef DKP_QUIRK_BIT
 #endif
 
 #ifdef __cplusplus
@@ -1228,6 +1243,7 @@ typedef enum dk_quirk {
 #define DIFFKIT_IMPLEMENTED
 
 #include <math.h>
+#include <stdarg.h>
 #include <string.h>
 #ifdef _OPENMP
 #include <omp.h>
@@ -1292,6 +1308,11 @@ typedef enum dk_quirk {
 #define DKP_INLINE static inline
 #define DKP_ONCE
 #endif
+#if defined(__GNUC__) && !defined(_WIN32)
+#define DKP_LIKE_PRINTF(n) __attribute__((format(printf, n, (n) + 1)))
+#else
+#define DKP_LIKE_PRINTF(n)
+#endif
 
 #ifdef __cplusplus
 extern "C" {
@@ -1350,10 +1371,15 @@ static void dkp_put_char(dkp_text *t, char c);
 static void dkp_put_int(dkp_text *t, int64_t v);
 static void dkp_put_real(dkp_text *t, double v);
 static void dkp_put_pair(dkp_text *t, const char *name, double v);
+DKP_LIKE_PRINTF(2) static void dkp_say(dkp_text *t, const char *format, ...);
+DKP_LIKE_PRINTF(3) static dk_status dkp_fail_saying(char *message, dk_status status, const char *format, ...);
 static dk_status dkp_fail(char *message, const char *field, double value, const char *allowed);
 static dk_status dkp_fail_text(char *message, dk_status status, const char *text);
 static dk_status dkp_fail_bytes(char *message, size_t given, size_t needed);
 static dk_status dkp_fail_allocation(char *message, size_t needed);
+static dk_status dkp_unknown_sampler(char *message, const char *part, const char *name);
+static dk_status dkp_unknown_grid(char *message, const char *part, const char *name);
+static dk_status dkp_unknown_schedule(char *message, const char *part, const char *name);
 
 /* the config's fields by their names; */
 enum { DKP_WORD = 64 };
@@ -1367,7 +1393,8 @@ enum {
     DKP_OF_SAMPLER = 32,
     DKP_OF_GUIDANCE = 64,
     DKP_OF_NAMES = 128,
-    DKP_OF_ALL = 255
+    DKP_OF_NOISE = 256,
+    DKP_OF_ALL = 511
 };
 static int dkp_settings(dk_config *c, const char *settings, int of);
 struct dkp_marks;
@@ -1436,8 +1463,8 @@ static size_t dkp_chunk(size_t dim);
 
 #ifndef DK_NO_PEERS
 /* What they use of book three: names, published lists, generators. */
-static int dkp_sampler_by_name(const char *name, dk_sampler *s);
-static int dkp_grid_by_name(const char *name, dk_grid *g);
+static void dkp_sampler_by_name(const char *name, dk_sampler *s);
+static void dkp_grid_by_name(const char *name, dk_grid *g);
 DK_API dk_status dk_config_named(struct dk_config *c, const char *name);
 struct dk_json;
 DK_API dk_status dk_config_for(struct dk_config *c, const char *model, struct dk_json *more);
@@ -1566,7 +1593,7 @@ DK_API const dk_named *dk_schedule_at(int i) {
 DK_API dk_schedule dk_schedule_named(const char *name) {
     dk_schedule s;
     memset(&s, 0, sizeof s);
-    s.name = name ? name : "(NULL)";
+    s.name = name ? name : "(NULL)", s.unknown = dkp_unknown_schedule;
     for (int i = 0; name && i < DKP_COUNT(dkp_schedules); i++)
         if (strcmp(name, dkp_schedules[i].is.name) == 0) {
             s = dkp_schedules[i].family == DK_FAMILY_VP_DISCRETE
@@ -2398,10 +2425,10 @@ static dk_grid dkp_grid(dk_spacing spacing) {
 DK_API dk_grid dk_grid_named(const char *name) {
     dk_grid g = dkp_grid(DK_SPACING_DEFAULT);
     const dk_named *row;
-    g.name = name ? name : "(NULL)";
+    g.name = name ? name : "(NULL)", g.unknown = dkp_unknown_grid;
     for (int i = 0; name && (row = dk_grid_at(i)) != NULL; i++)
         if (strcmp(name, row->name) == 0) {
-            g.name = row->name;
+            g.name = row->name, g.unknown = NULL;
             if (i < DKP_COUNT(dkp_grids)) g.spacing = (dk_spacing)(i + 1);
 #ifndef DK_NO_PEERS
             else dkp_published(i - DKP_COUNT(dkp_grids), &g);
@@ -2694,14 +2721,9 @@ DK_API void dkr_refuse(dk_recorder *r, const char *field, double value, const ch
 }
 
 static void dkp_refuse_at(dk_recorder *r, const char *what, const dk_level *l) {
-    dkp_text t = {r->config->message, DK_MESSAGE_SIZE, 0};
-    if (r->status != DK_OK) return;
-    dkp_put(&t, what);
-    dkp_put_pair(&t, " at step ", r->step);
-    dkp_put_pair(&t, ", where t = ", l->t);
-    dkp_put_pair(&t, ", alpha = ", l->alpha);
-    dkp_put_pair(&t, ", sigma = ", l->sigma);
-    r->status = DK_ERROR_CONFIG;
+    if (r->status == DK_OK)
+        r->status = dkp_fail_saying(r->config->message, DK_ERROR_CONFIG, "%s at step %d, where t = %g, alpha = %g, sigma = %g",
+                                    what, r->step, l->t, l->alpha, l->sigma);
 }
 
 DKP_FAST
@@ -4338,15 +4360,15 @@ static dk_sampler dkp_preset(const dk_sampler_info *row) {
 }
 
 DK_API dk_sampler dk_sampler_named(const char *name) {
-    dk_sampler unknown;
+    dk_sampler s;
     for (int i = 0; name && dk_sampler_at(i); i++)
         if (strcmp(name, dk_sampler_at(i)->name) == 0) return dkp_preset(dk_sampler_at(i));
-    memset(&unknown, 0, sizeof unknown);
+    memset(&s, 0, sizeof s);
+    s.name = name ? name : "(NULL)", s.unknown = dkp_unknown_sampler;
 #ifndef DK_NO_PEERS
-    if (name && dkp_sampler_by_name(name, &unknown)) return unknown;
+    if (name) dkp_sampler_by_name(name, &s);
 #endif
-    unknown.name = name ? name : "(NULL)";
-    return unknown;
+    return s;
 }
 
 DK_API dk_sampler dk_table_sampler(const dk_table *table) {
@@ -5506,12 +5528,6 @@ static double dkp_pow(double x, double y) {
     return dkp_exp_less(p.hi, p.lo + y * v.lo, 0);
 }
 
-/* floor(log10 v), v > 0 */
-static int dkp_decade(double v) {
-    int e = (int)floor(dkp_log(v) * 0.4342944819032518);
-    return e + (v >= dkp_pow(10, e + 1)) - (v < dkp_pow(10, e));
-}
-
 /* x = n pi/2 + r with r in [-pi/4, pi/4], pi/2 in three parts; NaN from 2^19 on, where they would not do. */
 static void dkp_circle(double x, dkp_pair *cosine, dkp_pair *sine) {
     static const double S[] = {-0.16666666666666666,  0.008333333333330925,    -0.00019841269836722418,
@@ -5627,86 +5643,50 @@ static void dkp_put_int(dkp_text *t, int64_t v) {
     dkp_put_size(t, v < 0 ? 0 - (uint64_t)v : (uint64_t)v);
 }
 
-/* A natural number of up to 1,536 bits, the lowest word first: numbers as text are exact through it. */
-typedef struct dkp_big {
-    uint32_t word[48];
-} dkp_big;
+/* A finite number >= 0 in decimal, exactly: words of nine digits, the first DKP_BEFORE of them before the point. */
+enum { DKP_BEFORE = 35, DKP_WORDS = 155 };
+typedef struct dkp_expansion {
+    uint32_t word[DKP_WORDS];
+    int first; /* its first digit that is not 0 */
+} dkp_expansion;
 
-static void dkp_big_times(dkp_big *b, uint32_t factor, uint32_t carry) {
-    uint64_t sum = carry;
-    for (int i = 0; i < DKP_COUNT(b->word); i++, sum >>= 32)
-        sum += (uint64_t)b->word[i] * factor, b->word[i] = (uint32_t)sum;
+static int dkp_digit(const dkp_expansion *d, int i) {
+    uint32_t word = i < 9 * DKP_WORDS ? d->word[i / 9] : 0;
+    for (int n = 8 - i % 9; n > 0; n--) word /= 10;
+    return (int)(word % 10);
 }
 
-static void dkp_big_shift(dkp_big *b, int bits) { /* up */
-    for (int n; bits > 0; bits -= n) n = bits < 31 ? bits : 31, dkp_big_times(b, (uint32_t)1 << n, 0);
-}
-
-static void dkp_big_tens(dkp_big *b, int n) {
-    for (; n >= 9; n -= 9) dkp_big_times(b, 1000000000, 0);
-    for (; n > 0; n--) dkp_big_times(b, 10, 0);
-}
-
-/* A finite double >= 0 of these bits is m 2^e. */
-static uint64_t dkp_parts_of(uint64_t bits, int *e) {
-    int exponent = (int)(bits >> 52);
-    *e = (exponent ? exponent : 1) - 1075;
-    return (bits & 0xFFFFFFFFFFFFFu) | (uint64_t)(exponent > 0) << 52;
-}
-
-/* The sign of digits 10^e less the middle between the double of these bits and the next one. */
-static int dkp_against_middle(const dkp_big *digits, int e, uint64_t bits) {
-    int power;
-    uint64_t middle = 2 * dkp_parts_of(bits, &power) + 1;
-    dkp_big a = *digits, b = {{(uint32_t)middle, (uint32_t)(middle >> 32)}};
-    dkp_big_tens(&a, e), dkp_big_tens(&b, -e);
-    dkp_big_shift(&a, 1 - power), dkp_big_shift(&b, power - 1);
-    for (int i = DKP_COUNT(a.word) - 1; i >= 0; i--)
-        if (a.word[i] != b.word[i]) return a.word[i] > b.word[i] ? 1 : -1;
-    return 0;
-}
-
-/* 0 where digits 10^e rounds to the double of these bits, ties to even; else 1 or -1, where that is to be looked for. */
-static int dkp_way_to(const dkp_big *digits, int e, uint64_t bits) {
-    int above = dkp_against_middle(digits, e, bits);
-    if (above > 0 || (above == 0 && bits % 2)) return 1;
-    int below = bits ? dkp_against_middle(digits, e, bits - 1) : 1;
-    return below < 0 || (below == 0 && bits % 2) ? -1 : 0;
-}
-
-/* The double nearest to digits 10^e, from one that is near. */
-static double dkp_nearest_double(const dkp_big *digits, int e, double close) {
-    const uint64_t most = 0x7FEFFFFFFFFFFFFFu;
-    uint64_t bits = close <= 1.7976931348623157e308 ? dkp_double_bits(close) : most;
-    for (int way; bits <= most && (way = dkp_way_to(digits, e, bits)) != 0;) bits += way > 0 ? 1 : ~(uint64_t)0;
-    return dkp_double(bits);
-}
-
-/* The first 18 significant digits of v > 0, cut off; its decade. */
-static int dkp_digits_of(double v, uint64_t *digits) {
-    const uint64_t least = 100000000000000000u;
-    int power, e = dkp_decade(v);
-    uint64_t m = dkp_parts_of(dkp_double_bits(v), &power);
-    for (;; e += *digits < least ? -1 : 1) {
-        dkp_big b = {{(uint32_t)m, (uint32_t)(m >> 32)}};
-        dkp_big_tens(&b, 17 - e), dkp_big_shift(&b, power);
-        for (int n = e - 17; n > 0; n--) { /* divided by ten */
-            uint64_t rest = 0;
-            for (int i = DKP_COUNT(b.word) - 1; i >= 0; i--)
-                rest = rest << 32 | b.word[i], b.word[i] = (uint32_t)(rest / 10), rest %= 10;
-        }
-        for (int bits = -power, n; bits > 0; bits -= n) { /* shifted down */
-            n = bits < 31 ? bits : 31;
-            for (int i = 0; i < DKP_COUNT(b.word); i++)
-                b.word[i] = b.word[i] >> n | (i + 1 < DKP_COUNT(b.word) ? b.word[i + 1] << (32 - n) : 0);
-        }
-        *digits = b.word[0] | (uint64_t)b.word[1] << 32;
-        if (*digits >= least && *digits < 10 * least) return e;
+/* Of the double of these bits; half 1: of the middle between it and the next one. */
+static void dkp_expand(dkp_expansion *d, uint64_t bits, int half) {
+    enum { WORD = 1000000000, SHIFT = 29 };
+    int exponent = (int)(bits >> 52), e = (exponent ? exponent : 1) - 1076, top = DKP_BEFORE - 2, end = DKP_BEFORE;
+    uint64_t m = (bits & 0xFFFFFFFFFFFFFu) | (uint64_t)(exponent > 0) << 52;
+    memset(d, 0, sizeof *d);
+    m = 2 * m + (uint64_t)half; /* times 2^e */
+    d->word[top] = (uint32_t)(m / WORD), d->word[top + 1] = (uint32_t)(m % WORD);
+    for (int n; e > 0; e -= n) {
+        uint64_t carry = 0;
+        n = e < SHIFT ? e : SHIFT;
+        for (int i = DKP_BEFORE; i-- > 0; carry /= WORD)
+            carry += (uint64_t)d->word[i] << n, d->word[i] = (uint32_t)(carry % WORD);
     }
+    if (exponent > 1076) top = 0;
+    for (int n; e < 0; e += n) {
+        uint64_t rest = 0;
+        int i = top;
+        n = -e < SHIFT ? -e : SHIFT;
+        for (; i < end || rest; i++) {
+            rest = rest * WORD + d->word[i];
+            d->word[i] = (uint32_t)(rest >> n), rest &= ((uint64_t)1 << n) - 1;
+        }
+        end = i;
+        while (!d->word[top]) top++;
+    }
+    for (d->first = 9 * top; !dkp_digit(d, d->first);) d->first++;
 }
 
-/* v to `digits` significant digits, as printf's %g writes it; 0: as many as bring it back. */
-static void dkp_put_number(dkp_text *t, double v, int digits) {
+/* v to n significant digits, as printf's %g writes it; from 15 on, also 1e15 without exponent. */
+static void dkp_put_digits(dkp_text *t, double v, int n) {
     double size = fabs(v);
     if (v < 0) dkp_put(t, "-");
     if (!(size <= 1.7976931348623157e308)) {
@@ -5717,26 +5697,22 @@ static void dkp_put_number(dkp_text *t, double v, int digits) {
         dkp_put_int(t, (int64_t)size);
         return;
     }
-    uint64_t all, m;
-    int n = digits ? digits : 1, decade = dkp_digits_of(size, &all), e;
-    for (;; n++) {
-        uint64_t unit = 1;
-        for (int i = n; i < 18; i++) unit *= 10;
-        m = (all + unit / 2) / unit, e = decade;
-        if (m / (1000000000000000000u / unit)) m /= 10, e++;
-        if (digits || n == 17) break;
-        dkp_big b = {{(uint32_t)m, (uint32_t)(m >> 32)}};
-        if (!dkp_way_to(&b, e - n + 1, dkp_double_bits(size))) break;
-    }
-    while (m % 10 == 0 && n > 1) m /= 10, n--;
-    char text[20];
-    for (int i = n; i-- > 0; m /= 10) text[i] = (char)('0' + m % 10);
-    int exponential = e < -4 || e >= (digits ? digits : 16), point = exponential ? 1 : e + 1;
+    dkp_expansion d;
+    dkp_expand(&d, dkp_double_bits(size), 0);
+    char digits[24];
+    dkp_text all = {digits, sizeof digits, 0};
+    uint64_t m = 0, end = 1;
+    for (int i = 0; i < n; i++, end *= 10) m = 10 * m + (uint64_t)dkp_digit(&d, d.first + i);
+    m += dkp_digit(&d, d.first + n) >= 5;
+    int e = 9 * DKP_BEFORE - 1 - d.first + (m == end);
+    while (m % 10 == 0) m /= 10;
+    dkp_put_size(&all, m);
+    int count = (int)all.length, exponential = e < -4 || e >= (n < 15 ? n : 16), point = exponential ? 1 : e + 1;
     if (point <= 0) dkp_put(t, "0.");
     for (int i = point; i < 0; i++) dkp_put(t, "0");
-    for (int i = 0; i < n || i < point; i++) {
+    for (int i = 0; i < count || i < point; i++) {
         if (i > 0 && i == point) dkp_put(t, ".");
-        dkp_put_char(t, i < n ? text[i] : '0');
+        dkp_put_char(t, i < count ? digits[i] : '0');
     }
     if (exponential) {
         dkp_put(t, "e");
@@ -5745,7 +5721,7 @@ static void dkp_put_number(dkp_text *t, double v, int digits) {
 }
 
 /* Six significant digits. */
-static void dkp_put_real(dkp_text *t, double v) { dkp_put_number(t, v, 6); }
+static void dkp_put_real(dkp_text *t, double v) { dkp_put_digits(t, v, 6); }
 
 static void dkp_put_pair(dkp_text *t, const char *name, double v) {
     dkp_put(t, name);
@@ -5755,38 +5731,66 @@ static void dkp_put_pair(dkp_text *t, const char *name, double v) {
 /* A field's value; an enumerator by its word. */
 static void dkp_put_field(dkp_text *t, const char *field, double v);
 
-/* "field = value: must be allowed"; the first error of a call stays. */
-static dk_status dkp_fail(char *message, const char *field, double value, const char *allowed) {
-    dkp_text t = {message, DK_MESSAGE_SIZE, 0};
-    dkp_put(&t, field);
-    dkp_put(&t, " = ");
-    dkp_put_field(&t, field, value);
-    dkp_put(&t, ": must be ");
-    dkp_put(&t, allowed);
-    return DK_ERROR_CONFIG;
+/* %s is a text, %d an int, %zu a size, %g a number to six digits. */
+static void dkp_say_these(dkp_text *t, const char *format, va_list list) {
+    for (; *format; format++)
+        if (*format != '%') dkp_put_char(t, *format);
+        else if (*++format == 's') dkp_put(t, va_arg(list, const char *));
+        else if (*format == 'd') dkp_put_int(t, va_arg(list, int));
+        else if (*format == 'z') dkp_put_size(t, va_arg(list, size_t)), format++;
+        else dkp_put_real(t, va_arg(list, double));
 }
 
-static dk_status dkp_fail_text(char *message, dk_status status, const char *text) {
-    dkp_text t = {message, DK_MESSAGE_SIZE, 0};
-    dkp_put(&t, text);
+static void dkp_say(dkp_text *t, const char *format, ...) {
+    va_list list;
+    va_start(list, format);
+    dkp_say_these(t, format, list);
+    va_end(list);
+}
+
+/* What had no room is left out from a whole word on, and "..." stands for it. */
+static dk_status dkp_fail_with(const dkp_text *t, dk_status status) {
+    enum { LONGEST = 40 };
+    if (t->length < t->size) return status;
+    size_t room = t->size - 4, n = room;
+    while (n > room - LONGEST && !strchr(" |", t->p[n - 1])) n--;
+    memcpy(t->p + (n > room - LONGEST ? n : room), "...", 4);
     return status;
 }
 
-static dk_status dkp_fail_bytes(char *message, size_t given, size_t needed) {
+static dk_status dkp_fail_saying(char *message, dk_status status, const char *format, ...) {
     dkp_text t = {message, DK_MESSAGE_SIZE, 0};
-    dkp_put(&t, "bytes = ");
-    dkp_put_size(&t, given);
-    dkp_put(&t, ": must be at least ");
-    dkp_put_size(&t, needed);
-    return DK_ERROR_MEMORY;
+    va_list list;
+    va_start(list, format);
+    dkp_say_these(&t, format, list);
+    va_end(list);
+    return dkp_fail_with(&t, status);
+}
+
+static dk_status dkp_fail_text(char *message, dk_status status, const char *text) {
+    return dkp_fail_saying(message, status, "%s", text);
+}
+
+static void dkp_put_refusal(dkp_text *t, const char *field, double value) {
+    dkp_say(t, "%s = ", field);
+    dkp_put_field(t, field, value);
+    dkp_put(t, ": must be ");
+}
+
+/* "field = value: must be allowed" */
+static dk_status dkp_fail(char *message, const char *field, double value, const char *allowed) {
+    dkp_text t = {message, DK_MESSAGE_SIZE, 0};
+    dkp_put_refusal(&t, field, value);
+    dkp_put(&t, allowed);
+    return dkp_fail_with(&t, DK_ERROR_CONFIG);
+}
+
+static dk_status dkp_fail_bytes(char *message, size_t given, size_t needed) {
+    return dkp_fail_saying(message, DK_ERROR_MEMORY, "bytes = %zu: must be at least %zu", given, needed);
 }
 
 static dk_status dkp_fail_allocation(char *message, size_t needed) {
-    dkp_text t = {message, DK_MESSAGE_SIZE, 0};
-    dkp_put(&t, "no memory could be allocated: needs ");
-    dkp_put_size(&t, needed);
-    dkp_put(&t, " bytes");
-    return DK_ERROR_MEMORY;
+    return dkp_fail_saying(message, DK_ERROR_MEMORY, "no memory could be allocated: needs %zu bytes", needed);
 }
 
 DK_API const char *dk_status_text(dk_status status) {
@@ -5803,29 +5807,42 @@ DK_API const char *dk_message(const dk_config *c) { return c ? c->message : "con
 /* From the bits: nothing is computed, so nothing traps where the host program lets floating point exceptions trap. */
 static int dkp_finite(double v) { return (dkp_double_bits(v) >> 52 & 0x7FF) < 0x7FF; }
 
-/* A decimal number at *text, which moves past it, whatever the locale: the double nearest to it, of 40 digits exactly, and
-   of those behind them whether there are any. */
+/* Whether a decimal text rounds to something above the double of these bits, ties to even. Its first digit that is not 0
+   stands for 10^decade. */
+static int dkp_rounds_above(uint64_t bits, const char *digit, const char *end, int decade) {
+    dkp_expansion middle;
+    dkp_expand(&middle, bits, 1);
+    int i = 9 * DKP_BEFORE - 1 - decade;
+    if (i != middle.first) return i < middle.first;
+    for (; digit < end; digit++) {
+        int own = *digit - '0';
+        if (*digit == '.') continue;
+        if (own != dkp_digit(&middle, i)) return own > dkp_digit(&middle, i);
+        i++;
+    }
+    while (i < 9 * DKP_WORDS)
+        if (dkp_digit(&middle, i++)) return 0;
+    return bits % 2 != 0;
+}
+
+/* A decimal number at *text, which moves past it, whatever the locale: the double nearest to it. */
 static int dkp_read_real(const char **text, double *v) {
-    const char *s = *text;
-    double sign = *s == '-' ? -1 : 1, head = 0, close, tens = 1;
-    int e = 0, any = 0, point = 0, count = 0, rest = 0, exponent = 0;
-    dkp_big digits = {{0}};
+    const uint64_t most = 0x7FEFFFFFFFFFFFFFu;
+    const char *s = *text, *first = NULL;
+    double sign = *s == '-' ? -1 : 1, head = 0, tens = 1;
+    int e = 0, any = 0, point = 0, count = 0, exponent = 0; /* digits from the first that is not 0, and the last one's power */
     if (*s == '-' || *s == '+') s++;
     for (; (*s >= '0' && *s <= '9') || (*s == '.' && !point); s++) {
         if (*s == '.') {
             point = 1;
             continue;
         }
-        any = 1;
-        if (count == 40) {
-            rest |= *s != '0', e += !point;
-            continue;
-        }
-        e -= point;
-        if (!count && *s == '0') continue;
-        dkp_big_times(&digits, 10, (uint32_t)(*s - '0'));
+        any = 1, e -= point;
+        if (!first && *s == '0') continue;
+        if (!first) first = s;
         if (count++ < 17) head = 10 * head + (*s - '0');
     }
+    const char *end = s;
     if (any && (*s == 'e' || *s == 'E')) {
         int minus = s[1] == '-';
         for (s += s[1] == '-' || s[1] == '+' ? 2 : 1, any = 0; *s >= '0' && *s <= '9'; s++, any = 1)
@@ -5833,22 +5850,37 @@ static int dkp_read_real(const char **text, double *v) {
         e += minus ? -exponent : exponent;
     }
     *text = s;
-    int most = e < 0 ? -e : e;
-    for (int i = 0; i < most && i < 22; i++) tens *= 10;
+    int size = e < 0 ? -e : e;
+    for (int i = 0; i < size && i < 22; i++) tens *= 10;
     if (!count || count + e < -330) {
         *v = 0;
-    } else if (count < 16 && most < 23) {
+    } else if (count < 16 && size < 23) {
         *v = e < 0 ? head / tens : head * tens; /* both are exact, and rounded once */
     } else if (count + e > 310) {
         *v = HUGE_VAL;
-    } else {
+    } else { /* from a double that is near */
         int k = e + (count > 17 ? count - 17 : 0), half = k / 2;
-        close = head * dkp_pow(10, half) * dkp_pow(10, k - half);
-        if (rest) dkp_big_times(&digits, 10, 1), e--;
-        *v = dkp_nearest_double(&digits, e, close);
+        double close = head * dkp_pow(10, half) * dkp_pow(10, k - half);
+        uint64_t bits = close <= 1.7976931348623157e308 ? dkp_double_bits(close) : most;
+        while (bits > 0 && !dkp_rounds_above(bits - 1, first, end, count + e - 1)) bits--;
+        while (bits <= most && dkp_rounds_above(bits, first, end, count + e - 1)) bits++;
+        *v = dkp_double(bits);
     }
     *v *= sign;
     return any && dkp_finite(*v);
+}
+
+/* v with as many significant digits as bring it back. Every number of 15 digits comes back, but for those below 2.2e-308. */
+static void dkp_put_exact(dkp_text *t, double v) {
+    int n = fabs(v) < 2.3e-308 ? 1 : 15;
+    for (double back = 0; n < 17; n++) {
+        char digits[32];
+        const char *at = digits;
+        dkp_text all = {digits, sizeof digits, 0};
+        dkp_put_digits(&all, v, n);
+        if (dkp_read_real(&at, &back) && back == v) break;
+    }
+    dkp_put_digits(t, v, n);
 }
 
 static char dkp_fold(char c) {
@@ -5899,33 +5931,34 @@ static int dkp_nearest(const char *(*at)(int), const char *name, const char **na
 static void dkp_put_nearest(dkp_text *t, const char *(*at)(int), const char *name, int max) {
     const char *nearest[3];
     int count = dkp_nearest(at, name, nearest, max);
-    for (int i = 0; i < count; i++) {
-        dkp_put(t, i ? ", " : "; nearest: ");
-        dkp_put(t, nearest[i]);
-    }
-}
-
-static void dkp_put_unknown(dkp_text *t, const char *kind, const char *name) {
-    dkp_put(t, kind);
-    dkp_put(t, " \"");
-    dkp_put(t, name);
-    dkp_put(t, "\" is not known");
+    for (int i = 0; i < count; i++) dkp_say(t, "%s%s", i ? ", " : "; nearest: ", nearest[i]);
 }
 
 /* What `at` lists has no such name. */
-static dk_status dkp_fail_name(char *message, const char *kind, const char *name, const char *(*at)(int)) {
+static dk_status dkp_fail_name(char *message, const char *part, const char *name, const char *(*at)(int)) {
     dkp_text t = {message, DK_MESSAGE_SIZE, 0};
-    dkp_put_unknown(&t, kind, name);
+    dkp_say(&t, "%s \"%s\" is not known", part, name);
     dkp_put_nearest(&t, at, name, 3);
-    return DK_ERROR_CONFIG;
+    return dkp_fail_with(&t, DK_ERROR_CONFIG);
 }
 
-/* A struct that has a name and nothing else. No list is looked at, or it would be in every program. */
-static dk_status dkp_fail_unknown(char *message, const char *kind, const char *name) {
-    dkp_text t = {message, DK_MESSAGE_SIZE, 0};
-    dkp_put_unknown(&t, kind, name);
-    dkp_put(&t, ", or its name was set alone: take it with dk_config_set, which says what is near");
-    return DK_ERROR_CONFIG;
+/* The struct of an unknown name has one of these, so that no program has lists of names that it does not look into. */
+static dk_status dkp_unknown_sampler(char *message, const char *part, const char *name) {
+    return dkp_fail_name(message, part, name, dkp_sampler_name);
+}
+
+static dk_status dkp_unknown_grid(char *message, const char *part, const char *name) {
+    return dkp_fail_name(message, part, name, dkp_grid_name);
+}
+
+static dk_status dkp_unknown_schedule(char *message, const char *part, const char *name) {
+    return dkp_fail_name(message, part, name, dkp_schedule_name);
+}
+
+/* A struct that has a name and nothing else. */
+static dk_status dkp_fail_unknown(char *message, const char *part, const char *name, dk_unknown_fn unknown) {
+    if (unknown) return unknown(message, part, name);
+    return dkp_fail_saying(message, DK_ERROR_CONFIG, "%s = \"%s\": must be taken by its name with dk_config_set", part, name);
 }
 
 /* ------------------------------------------------------------------------------ >>noise  Noise */
@@ -6342,6 +6375,7 @@ typedef struct dkp_field {
     int at;         /* in dk_config */
     char kind;
     int of, next;
+    const char *texts; /* behind the row's */
 } dkp_field;
 
 DKP_SMALL
@@ -6375,7 +6409,8 @@ enum {
 /* Every field that can be set by name: its part, kind, name and member, facts of which one must hold (0: none need), and
    what it may be. A field has several rows where that depends on facts. Kinds: i int; r real, finite; R real; 1 real that is
    named by itself plus 1; u uint64_t; z size_t; c an enumeration, of these words; b a bit of a word; q such a word; n a part
-   by its name; w a way by its name. Texts are what messages say and what is checked: see dkp_allows. */
+   by its name; w a way by its name. Texts are what messages say and what is checked: see dkp_allowed. The rows of
+   network_schedule and step_noise stand for schedule and noise, too. */
 /* clang-format off */
 #define DKP_FAMILY(name) (uint64_t)1 << DK_FAMILY_##name
 #define DKP_SPACED(name) (uint64_t)1 << (DKP_IF_SPACING + (int)DK_SPACING_##name)
@@ -6389,35 +6424,15 @@ enum {
 #else
 #define DKP_NOISE_WORDS "default|philox|brownian|torch_cpu|torch_cuda|numpy|numpy_pcg64|torchsde"
 #define DKP_PEER_NAMES(X) X(NAMES, 'n', "model", message, 0, "a name")
-#define DKP_QUIRK(X, name, bit) X(SAMPLER, 'b', "sampler." name, sampler.quirks, DK_QUIRK_##bit, "0 or 1")
+#define DKP_QUIRK_FIELD(X, bit, number, text) X(SAMPLER, 'b', "sampler." text, sampler.quirks, bit, "0 or 1")
 #define DKP_QUIRK_FIELDS(X) \
     X(SAMPLER, 'r', "sampler.quirk", sampler.quirk, 0, "0 .. 2147483647") \
     X(SAMPLER, 'r', "sampler.evals", sampler.quirk, 0, "0 .. 2147483647") \
     X(SAMPLER, 'q', "sampler.quirks", sampler.quirks, DK_QUIRK_ALL, "a sum of DK_QUIRK_...") \
-    DKP_QUIRK(X, "pure_stage", PURE_STAGE) \
-    DKP_QUIRK(X, "count_last", COUNT_LAST) \
-    DKP_QUIRK(X, "euler_last", EULER_LAST) \
-    DKP_QUIRK(X, "time_uniform", TIME_UNIFORM) \
-    DKP_QUIRK(X, "time_quadratic", TIME_QUADRATIC) \
-    DKP_QUIRK(X, "dpm_v2", DPM_V2) \
-    DKP_QUIRK(X, "ipndm_v", IPNDM_V) \
-    DKP_QUIRK(X, "deis_sum", DEIS_SUM) \
-    DKP_QUIRK(X, "er_power", ER_POWER) \
-    DKP_QUIRK(X, "uncond_past", UNCOND_PAST) \
-    DKP_QUIRK(X, "correct_last", CORRECT_LAST) \
-    DKP_QUIRK(X, "uncorrected", UNCORRECTED) \
-    DKP_QUIRK(X, "euler_to_data", EULER_TO_DATA) \
-    DKP_QUIRK(X, "stride", STRIDE) \
-    DKP_QUIRK(X, "told_end", TOLD_END) \
-    DKP_QUIRK(X, "pseudo_v", PSEUDO_V) \
-    DKP_QUIRK(X, "dry_bottom", DRY_BOTTOM) \
-    DKP_QUIRK(X, "above_last", ABOVE_LAST) \
-    DKP_QUIRK(X, "fresh_pure", FRESH_PURE) \
-    DKP_QUIRK(X, "bins", BINS)
+    DKP_QUIRKS(DKP_QUIRK_FIELD, X)
 #endif
 #define DKP_DATA_FIELDS(X) \
-    X(NAMES, 'n', "schedule", schedule, 0, "a name") \
-    X(NAMES, 'n', "network_schedule", network_schedule, 0, "a name") \
+    X(NETWORK, 'n', "network_schedule", network_schedule, 0, "a name") \
     X(NAMES, 'n', "sampler", sampler, 0, "a name") \
     X(NAMES, 'n', "grid", grid, 0, "a name") \
     DKP_PEER_NAMES(X) \
@@ -6428,32 +6443,29 @@ enum {
     X(DATA, 'u', "first_sample", first_sample, 0, "below 2^64") \
     X(DATA, 'i', "threads", threads, 0, "0 .. 65536") \
     X(DATA, 'i', "unchecked", unchecked, 0, "0 or 1") \
-    DKP_NOISE_FIELDS(X, noise) \
-    DKP_NOISE_FIELDS(X, step_noise)
-#define DKP_NOISE_FIELDS(X, source) \
-    X(DATA, 'c', #source, source.kind, 0, DKP_NOISE_WORDS) \
-    X(DATA, 'i', #source ".bits", source.bits, 0, "0, 32 or 64") \
-    X(DATA, 'i', #source ".threads", source.threads, 0, "a multiple of 256 (0: no limit)") \
-    X(DATA, 'i', #source ".seed_offset", source.seed_offset, 0, "a whole number")
-#define DKP_SCHEDULE_FIELDS(X, PART, s) \
-    X(PART, 'c', #s ".family", s.family, 0, "default|flow|ve|edm|vp|vp_discrete|sub_vp|cosine|vp_cosine|custom") \
-    X(PART, 'r', #s ".shift", s.shift, DKP_FAMILY(FLOW) | DKP_FAMILY(VP_DISCRETE), "> 0 (0: 1)") \
-    X(PART, 'r', #s ".sigma_min", s.sigma_min, DKP_FAMILY(VE) | DKP_FAMILY(EDM), "> 0") \
-    X(PART, 'r', #s ".sigma_max", s.sigma_max, DKP_FAMILY(VE) | DKP_FAMILY(EDM), "> sigma_min") \
-    X(PART, 'r', #s ".cosine_offset", s.cosine_offset, DKP_FAMILY(VP_COSINE), ">= 0") \
-    X(PART, 'r', #s ".sigma_min", s.sigma_min, DKP_FAMILY(VP_COSINE), ">= 0") \
-    X(PART, 'R', #s ".sigma_max", s.sigma_max, DKP_FAMILY(VP_COSINE), "> sigma_min (0: no limit)") \
-    X(PART, 'i', #s ".timesteps", s.timesteps, DKP_FAMILY(VP_DISCRETE), "2 .. 1000000") \
-    X(PART, 'i', #s ".timesteps", s.timesteps, DKP_FAMILY(FLOW), "2 .. 1000000 (0: 1000)") \
-    X(PART, 'c', #s ".betas", s.betas, DKP_IF(BETAS), "linear|scaled_linear|cosine|sigmoid|exponential|laplace") \
-    X(PART, 'r', #s ".beta_min", s.beta_min, DKP_IF(BETA_ENDS), "> 0 and < 1") \
-    X(PART, 'r', #s ".beta_max", s.beta_max, DKP_IF(BETA_ENDS), "> 0 and < 1") \
-    X(PART, 'r', #s ".beta_min", s.beta_min, DKP_FAMILY(VP) | DKP_FAMILY(SUB_VP), "> 0") \
-    X(PART, 'r', #s ".beta_max", s.beta_max, DKP_FAMILY(VP) | DKP_FAMILY(SUB_VP), ">= beta_min") \
-    X(PART, 'i', #s ".zero_terminal_snr", s.zero_terminal_snr, DKP_FAMILY(VP_DISCRETE), "0 or 1") \
-    X(PART, 'q', #s ".quirks", s.quirks, DKP_QUIRK_SCHEDULE, "bits of DK_QUIRK_... that are a schedule's") \
-    X(PART, 'r', #s ".t_min", s.t_min, 0, "within the family's times") \
-    X(PART, 'r', #s ".t_max", s.t_max, 0, "within the family's times, > t_min")
+    X(NOISE, 'c', "step_noise", step_noise.kind, 0, DKP_NOISE_WORDS) \
+    X(NOISE, 'i', "step_noise.bits", step_noise.bits, 0, "0, 32 or 64") \
+    X(NOISE, 'i', "step_noise.threads", step_noise.threads, 0, "a multiple of 256 (0: no limit)") \
+    X(NOISE, 'i', "step_noise.seed_offset", step_noise.seed_offset, 0, "a whole number")
+#define DKP_SCHEDULE_FIELDS(X) \
+    X(NETWORK, 'c', "network_schedule.family", network_schedule.family, 0, "default|flow|ve|edm|vp|vp_discrete|sub_vp|cosine|vp_cosine|custom") \
+    X(NETWORK, 'r', "network_schedule.shift", network_schedule.shift, DKP_FAMILY(FLOW) | DKP_FAMILY(VP_DISCRETE), "> 0 (0: 1)") \
+    X(NETWORK, 'r', "network_schedule.sigma_min", network_schedule.sigma_min, DKP_FAMILY(VE) | DKP_FAMILY(EDM), "> 0") \
+    X(NETWORK, 'r', "network_schedule.sigma_max", network_schedule.sigma_max, DKP_FAMILY(VE) | DKP_FAMILY(EDM), "> sigma_min") \
+    X(NETWORK, 'r', "network_schedule.cosine_offset", network_schedule.cosine_offset, DKP_FAMILY(VP_COSINE), ">= 0") \
+    X(NETWORK, 'r', "network_schedule.sigma_min", network_schedule.sigma_min, DKP_FAMILY(VP_COSINE), ">= 0") \
+    X(NETWORK, 'R', "network_schedule.sigma_max", network_schedule.sigma_max, DKP_FAMILY(VP_COSINE), "> sigma_min (0: no limit)") \
+    X(NETWORK, 'i', "network_schedule.timesteps", network_schedule.timesteps, DKP_FAMILY(VP_DISCRETE), "2 .. 1000000") \
+    X(NETWORK, 'i', "network_schedule.timesteps", network_schedule.timesteps, DKP_FAMILY(FLOW), "2 .. 1000000 (0: 1000)") \
+    X(NETWORK, 'c', "network_schedule.betas", network_schedule.betas, DKP_IF(BETAS), "linear|scaled_linear|cosine|sigmoid|exponential|laplace") \
+    X(NETWORK, 'r', "network_schedule.beta_min", network_schedule.beta_min, DKP_IF(BETA_ENDS), "> 0 and < 1") \
+    X(NETWORK, 'r', "network_schedule.beta_max", network_schedule.beta_max, DKP_IF(BETA_ENDS), "> 0 and < 1") \
+    X(NETWORK, 'r', "network_schedule.beta_min", network_schedule.beta_min, DKP_FAMILY(VP) | DKP_FAMILY(SUB_VP), "> 0") \
+    X(NETWORK, 'r', "network_schedule.beta_max", network_schedule.beta_max, DKP_FAMILY(VP) | DKP_FAMILY(SUB_VP), ">= beta_min") \
+    X(NETWORK, 'i', "network_schedule.zero_terminal_snr", network_schedule.zero_terminal_snr, DKP_FAMILY(VP_DISCRETE), "0 or 1") \
+    X(NETWORK, 'q', "network_schedule.quirks", network_schedule.quirks, DKP_QUIRK_SCHEDULE, "bits of DK_QUIRK_... that are a schedule's") \
+    X(NETWORK, 'r', "network_schedule.t_min", network_schedule.t_min, 0, "within the family's times") \
+    X(NETWORK, 'r', "network_schedule.t_max", network_schedule.t_max, 0, "within the family's times, > t_min")
 #define DKP_UNITS "default|t|sigma|flow|lambda|c_noise|data|angle"
 #define DKP_MODEL_FIELDS(X) \
     X(PLAN, 'c', "prediction", prediction, 0, "default|x0|eps|v|velocity|score|edm") \
@@ -6499,6 +6511,9 @@ enum {
     X(GRID, 'r', "grid.shift", grid.shift, 0, "> 0 (0: 1)") \
     X(GRID, 'r', "grid.shift_power", grid.shift_power, 0, "> 0 and <= 100 (0: 1)") \
     X(GRID, 'r', "grid.terminal", grid.terminal, 0, "> 0 and < 1 (0: none)") \
+    X(GRID, 'r', "grid.a", grid.a, DKP_SPACED(CUSTOM), "the function's own") \
+    X(GRID, 'r', "grid.b", grid.b, DKP_SPACED(CUSTOM), "the function's own") \
+    X(GRID, 'i', "grid.n", grid.n, DKP_SPACED(CUSTOM), "the function's own") \
     X(GRID, 'r', "grid.rho", grid.a, DKP_SPACED(DEFAULT) | DKP_SPACED(KARRAS) | DKP_SPACED(POLYEXPONENTIAL), "> 0 (0: 7, polyexponential 1)") \
     X(GRID, 'r', "grid.time_min", grid.a, DKP_SPACED(VP), "> 0 and <= 0.999 (0: 0.001)") \
     X(GRID, 'r', "grid.c_1", grid.a, DKP_SPACED(IDDPM), "> 0 and < 1 (0: 0.001)") \
@@ -6526,6 +6541,7 @@ enum {
     X(GRID, 'i', "grid.rising", grid.rising, 0, "0 or 1") \
     X(GRID, 'i', "grid.travel", grid.travel, 0, "0 or 1") \
     X(GRID, 'i', "grid.level_count", grid.level_count, DKP_SPACED(RESAMPLE), "2 .. 1000000") \
+    X(GRID, 'i', "grid.level_count", grid.level_count, DKP_SPACED(CUSTOM), "the function's own") \
     X(GRID, 'r', "grid.sigma_max", grid.sigma_max, DKP_IF(NO_RANGE), "0: this spacing has no range") \
     X(GRID, 'r', "grid.sigma_min", grid.sigma_min, DKP_IF(NO_RANGE), "0: this spacing has no range") \
     X(GRID, 'r', "grid.sigma_max", grid.sigma_max, DKP_IF(TO_1), "<= 1 for flow schedules") \
@@ -6578,33 +6594,29 @@ enum {
    would else have the linker fill in for all of them. */
 typedef struct dkp_field_row {
     uint64_t facts; /* kinds b and q: bits instead */
-    unsigned short at;
+    unsigned short at, of;
     char kind;
-    unsigned char of;
-    unsigned short name, allowed; /* sizes of its texts */
+    unsigned char name; /* sizes of its texts */
+    unsigned short allowed;
 } dkp_field_row;
 #define DKP_PLACE(part, kind, name, member, facts, allowed) \
     {facts,                                                 \
      (unsigned short)offsetof(dk_config, member),           \
-     kind,                                                  \
      DKP_OF_##part,                                         \
-     (unsigned short)sizeof(name),                          \
+     kind,                                                  \
+     (unsigned char)sizeof(name),                           \
      (unsigned short)sizeof(allowed)},
 #define DKP_TEXTS(part, kind, name, member, facts, allowed) name "\0" allowed "\0"
-static const dkp_field_row dkp_places[] = {
-    DKP_DATA_FIELDS(DKP_PLACE) DKP_SCHEDULE_FIELDS(DKP_PLACE, SCHEDULE, schedule)
-        DKP_SCHEDULE_FIELDS(DKP_PLACE, NETWORK, network_schedule) DKP_MODEL_FIELDS(DKP_PLACE)
-            DKP_GRID_FIELDS(DKP_PLACE) DKP_SAMPLER_FIELDS(DKP_PLACE)};
-#define DKP_BLOCKS(X)                                                                                    \
-    X(data, DKP_DATA_FIELDS(DKP_TEXTS)) X(schedule, DKP_SCHEDULE_FIELDS(DKP_TEXTS, SCHEDULE, schedule)) \
-    X(network, DKP_SCHEDULE_FIELDS(DKP_TEXTS, NETWORK, network_schedule))                                \
-    X(model, DKP_MODEL_FIELDS(DKP_TEXTS)) X(grid, DKP_GRID_FIELDS(DKP_TEXTS))                            \
-    X(sampler, DKP_SAMPLER_FIELDS(DKP_TEXTS))
+#define DKP_BLOCKS(X, Y) \
+    Y(data, DKP_DATA_FIELDS(X)) Y(schedule, DKP_SCHEDULE_FIELDS(X)) Y(model, DKP_MODEL_FIELDS(X)) \
+        Y(grid, DKP_GRID_FIELDS(X)) Y(sampler, DKP_SAMPLER_FIELDS(X))
+#define DKP_ROWS(block, rows) rows
 #define DKP_ROOM(block, texts) char block[sizeof(texts)];
 #define DKP_BLOCK(block, texts) texts,
+static const dkp_field_row dkp_places[] = {DKP_BLOCKS(DKP_PLACE, DKP_ROWS)};
 static const struct dkp_blocks {
-    DKP_BLOCKS(DKP_ROOM)
-} dkp_texts = {DKP_BLOCKS(DKP_BLOCK)};
+    DKP_BLOCKS(DKP_TEXTS, DKP_ROOM)
+} dkp_texts = {DKP_BLOCKS(DKP_TEXTS, DKP_BLOCK)};
 #undef DKP_BLOCKS
 #undef DKP_BLOCK
 #undef DKP_ROOM
@@ -6615,7 +6627,9 @@ static const struct dkp_blocks {
 #undef DKP_IF
 #undef DKP_NOISE_WORDS
 #undef DKP_PEER_NAMES
-#undef DKP_QUIRK
+#undef DKP_QUIRKS
+#undef DKP_QUIRK_FIELD
+#undef DKP_ROWS
 #undef DKP_QUIRK_FIELDS
 #undef DKP_DATA_FIELDS
 #undef DKP_NOISE_FIELDS
@@ -6629,21 +6643,28 @@ static const struct dkp_blocks {
 static dkp_field dkp_no_field(void) {
     dkp_field f;
     memset(&f, 0, sizeof f);
+    f.texts = (const char *)&dkp_texts;
     return f;
 }
 
-/* The next row of these parts behind *f, at first dkp_no_field(); 0 past the end. */
+/* The next field of these parts behind *f, at first dkp_no_field(); 0 past the end. */
 static int dkp_next_field(dkp_field *f, int parts) {
-    const char *text = f->next ? f->allowed + dkp_places[f->next - 1].allowed : (const char *)&dkp_texts;
-    while (f->next < DKP_COUNT(dkp_places)) {
-        const dkp_field_row *row = &dkp_places[f->next++];
-        text += !*text; /* the end of a block */
-        f->name = text, f->allowed = text + row->name;
-        if (row->of & parts) {
-            f->facts = row->facts, f->at = row->at, f->kind = row->kind, f->of = row->of;
-            return 1;
+    while (f->next < 2 * DKP_COUNT(dkp_places)) {
+        const dkp_field_row *row = &dkp_places[f->next / 2];
+        const int noise = row->of == DKP_OF_NOISE, twins = noise || row->of == DKP_OF_NETWORK, first = f->next++ % 2 == 0;
+        if (first) {
+            f->allowed = f->texts + !*f->texts + row->name; /* 0: the end of a block */
+            f->texts = f->allowed + row->allowed;
         }
-        text = f->allowed + row->allowed;
+        f->of = twins && !noise && first ? (int)DKP_OF_SCHEDULE : row->of;
+        if (!(f->of & parts) || (!first && !twins)) continue;
+        f->facts = row->facts, f->at = row->at, f->kind = row->kind, f->name = f->allowed - row->name;
+        if (twins && first) {
+            f->name += noise ? 5 : 8; /* "step_", "network_" */
+            f->at -= (int)(noise ? offsetof(dk_config, step_noise) - offsetof(dk_config, noise)
+                                 : offsetof(dk_config, network_schedule) - offsetof(dk_config, schedule));
+        }
+        return 1;
     }
     return 0;
 }
@@ -6682,7 +6703,7 @@ static int dkp_holds(const dkp_field *f, uint64_t facts) { return !dkp_depends(f
 /* Whether the spacing or family has the number at this place. */
 static int dkp_has_number(uint64_t facts, int at) {
     for (dkp_field f = dkp_no_field(); dkp_next_field(&f, DKP_OF_ALL);)
-        if (f.at == at && dkp_depends(&f) && dkp_holds(&f, facts)) return 1;
+        if (f.at == at && dkp_holds(&f, facts)) return 1;
     return 0;
 }
 
@@ -6784,11 +6805,13 @@ static int dkp_allowed(const dkp_field *f, const dk_config *c, double v) {
 static dk_status dkp_check_fields(const dk_config *c, int of, char *message) {
     const uint64_t facts = dkp_facts(c, of);
     for (dkp_field f = dkp_no_field(); dkp_next_field(&f, of);) {
-        if (f.kind == '1') continue;
         double v = dkp_field_value(c, &f);
-        if (dkp_holds(&f, facts) && !dkp_allowed(&f, c, v)) return dkp_fail(message, f.name, v, f.allowed);
-        if (of & (DKP_OF_SCHEDULE | DKP_OF_NETWORK) && dkp_depends(&f) && v != 0 && !dkp_has_number(facts, f.at))
-            return dkp_fail(message, f.name, v, "0: the schedule's family has no such number");
+        if (f.kind == '1') continue;
+        if (dkp_holds(&f, facts) ? dkp_allowed(&f, c, v) : v == 0 || dkp_has_number(facts, f.at)) continue;
+        return dkp_fail(message, f.name, v,
+                        dkp_holds(&f, facts)    ? f.allowed
+                        : f.of == DKP_OF_GRID ? "0: the spacing has no such number"
+                                              : "0: the schedule's family has no such number");
     }
     return DK_OK;
 }
@@ -6799,7 +6822,7 @@ static void dkp_put_field(dkp_text *t, const char *field, double v) {
     const char *word = "";
     for (dkp_field f = dkp_no_field(); dkp_next_field(&f, DKP_OF_ALL);)
         if (f.kind == 'c' && v >= 0 && strcmp(field, f.name) == 0) word = dkp_choice(f.allowed, (int)v, &n);
-    if (!n) dkp_put_number(t, v, 0);
+    if (!n) dkp_put_exact(t, v);
     for (; n > 0; n--) dkp_put_char(t, *word++);
 }
 
@@ -6831,13 +6854,10 @@ static dk_status dkp_check_custom(const dk_schedule *s, int net, char *message) 
             before = here;
             continue;
         }
-        dkp_text say = {message, DK_MESSAGE_SIZE, 0};
-        dkp_put(&say, net ? "network_schedule.fn" : "schedule.fn");
-        dkp_put_pair(&say, " at t = ", t);
-        dkp_put_pair(&say, ": alpha = ", l.alpha);
-        dkp_put_pair(&say, ", sigma = ", l.sigma);
-        dkp_put(&say, ": must be finite and >= 0, and sigma/alpha must rise with t");
-        return DK_ERROR_CONFIG;
+        return dkp_fail_saying(message, DK_ERROR_CONFIG,
+                               "%sschedule.fn at t = %g: alpha = %g, sigma = %g: must be finite and >= 0, and sigma/alpha "
+                               "must rise with t",
+                               net ? "network_" : "", t, l.alpha, l.sigma);
     }
     return DK_OK;
 }
@@ -6846,7 +6866,7 @@ static dk_status dkp_check_custom(const dk_schedule *s, int net, char *message) 
 static dk_status dkp_check_schedule(const dk_config *c, const dk_schedule *s, char *message) {
     const int net = s == &c->network_schedule, skip = net ? 0 : 8; /* "network_" */
     const int discrete = s->family == DK_FAMILY_VP_DISCRETE, custom = s->family == DK_FAMILY_CUSTOM;
-    if (!s->family && s->name) return dkp_fail_unknown(message, &"network_schedule"[skip], s->name);
+    if (!s->family && s->name) return dkp_fail_unknown(message, &"network_schedule"[skip], s->name, s->unknown);
     if (dkp_check_fields(c, net ? DKP_OF_NETWORK : DKP_OF_SCHEDULE, message) != DK_OK) return DK_ERROR_CONFIG;
     if (!s->family) return DK_OK;
     for (int k = 0; discrete && s->alphas_cumprod && k < s->timesteps; k++) {
@@ -6888,12 +6908,16 @@ static int dkp_field_is_read(const dkp_field *f, const char *words) {
 }
 
 DKP_ONCE static void dkp_refuse_unread(dk_recorder *r, const char *field, double v, const char *fields) {
-    char only[DK_MESSAGE_SIZE];
-    dkp_text allowed = {only, sizeof only, 0};
-    dkp_put(&allowed, "0: this method takes churn");
-    if (*fields) dkp_put(&allowed, " ");
-    dkp_put(&allowed, fields);
-    dkr_refuse(r, field, v, only);
+    dkp_text t = {r->config->message, DK_MESSAGE_SIZE, 0};
+    if (r->status != DK_OK) return;
+    dkp_put_refusal(&t, field, v);
+    dkp_put(&t, "0: this method uses ");
+    for (const char *f = fields; *f; f++) {
+        if (*f == ' ') dkp_put(&t, ",");
+        dkp_put_char(&t, *f);
+    }
+    dkp_put(&t, *fields ? ", churn" : "churn");
+    r->status = dkp_fail_with(&t, DK_ERROR_CONFIG);
 }
 
 DK_API void dkr_reads(dk_recorder *r, const char *fields) {
@@ -6912,18 +6936,6 @@ DK_API void dkr_reads(dk_recorder *r, const char *fields) {
     if (s->tableau && !dkp_among(fields, "tableau")) dkp_refuse_unread(r, "sampler.tableau", 1, fields);
     if (s->exponential && !dkp_among(fields, "exponential"))
         dkp_refuse_unread(r, "sampler.exponential", 1, fields);
-}
-
-/* A number that the grid's spacing does not have. */
-static dk_status dkp_check_numbers(const dk_config *c, char *message) {
-    const int at[] = {(int)offsetof(dk_config, grid.a), (int)offsetof(dk_config, grid.b),
-                      (int)offsetof(dk_config, grid.n)};
-    const double given[] = {c->grid.a, c->grid.b, (double)c->grid.n};
-    for (int i = 0; i < 3 && c->grid.spacing != DK_SPACING_CUSTOM; i++)
-        if (given[i] != 0 && !dkp_has_number(dkp_facts(c, DKP_OF_GRID), at[i]))
-            return dkp_fail(message, i == 0 ? "grid.a" : i == 1 ? "grid.b" : "grid.n", given[i],
-                            "0: the spacing has no such number");
-    return DK_OK;
 }
 
 static dk_status dkp_check_grid(const dk_config *c, char *message) {
@@ -6948,8 +6960,7 @@ static dk_status dkp_check_grid(const dk_config *c, char *message) {
         {g->spacing == DK_SPACING_LINEAR_QUADRATIC && g->n > 0 && g->n >= c->steps && g->n >= g->full_steps,
          "grid.linear_steps", (double)g->n, ">= 0 and below steps"},
     };
-    if (dkp_check_numbers(c, message) != DK_OK || dkp_first_wrong(rows, DKP_COUNT(rows), message) != DK_OK)
-        return DK_ERROR_CONFIG;
+    if (dkp_first_wrong(rows, DKP_COUNT(rows), message) != DK_OK) return DK_ERROR_CONFIG;
     for (int i = 0; resampled && i < g->level_count; i++)
         if (!dkp_finite(g->levels[i]) || ((g->unit == DK_UNIT_SIGMA || g->unit == DK_UNIT_FLOW) && !(g->levels[i] > 0)))
             return dkp_fail(message, "grid.levels", g->levels[i], "finite, and > 0 where logs are taken");
@@ -6972,15 +6983,11 @@ static dk_status dkp_check_levels(const dk_config *c, dk_level *level, char *mes
         int back = travels && direction < 0 && i > 1 && here > before;
         if (!wrong && i > 0 && !back && !(direction * here > direction * before))
             wrong = "does not continue a strictly monotone list";
-        if (wrong) {
-            dkp_text t = {message, DK_MESSAGE_SIZE, 0};
-            dkp_put_pair(&t, "grid: level ", i);
-            dkp_put_pair(&t, " (sigma/alpha ", here);
-            if (i > 0) dkp_put_pair(&t, ", after ", before);
-            dkp_put(&t, ") ");
-            dkp_put(&t, wrong);
-            return DK_ERROR_CONFIG;
-        }
+        if (wrong && i == 0)
+            return dkp_fail_saying(message, DK_ERROR_CONFIG, "grid: level 0 (sigma/alpha %g) %s", here, wrong);
+        if (wrong)
+            return dkp_fail_saying(message, DK_ERROR_CONFIG, "grid: level %d (sigma/alpha %g, after %g) %s", i, here, before,
+                                   wrong);
         before = here;
     }
     return DK_OK;
@@ -6995,17 +7002,6 @@ static int dkp_read_fraction(const char **text, double *v) {
         *v = sign == '/' ? dkp_over(*v, factor) : *v * factor;
     }
     return dkp_finite(*v);
-}
-
-static dk_status dkp_fail_row(char *message, int row, const char *needs, int count, const char *at) {
-    dkp_text say = {message, DK_MESSAGE_SIZE, 0};
-    dkp_put_pair(&say, "row ", row);
-    dkp_put(&say, needs);
-    if (count) dkp_put_pair(&say, ": must have ", count);
-    dkp_put(&say, count ? " numbers or fractions; it goes wrong at \"" : "; it goes wrong at \"");
-    dkp_put(&say, at);
-    dkp_put(&say, "\"");
-    return DK_ERROR_CONFIG;
 }
 
 static dk_status dkp_parse_tableau(const char *text, dkp_tableau *t, char *message) {
@@ -7024,7 +7020,9 @@ static dk_status dkp_parse_tableau(const char *text, dkp_tableau *t, char *messa
             return DK_OK;
         }
         if (!good || embedded || (*at != '|' && *at != '~'))
-            return dkp_fail_row(message, row, " of sampler.tableau", row, at);
+            return dkp_fail_saying(message, DK_ERROR_CONFIG,
+                                   "row %d of sampler.tableau: must have %d numbers or fractions; it goes wrong at \"%s\"", row,
+                                   row, at);
         embedded = *at++ == '~';
     }
     return dkp_fail(message, "stages of sampler.tableau", DK_MAX_STAGES + 1, "1 .. 16");
@@ -7076,7 +7074,10 @@ static dk_status dkp_parse_exponential(const char *text, dkp_phi_tableau *m, cha
         if (!stage && !m->stages) m->stages = row;
         if (!*at && !stage) return DK_OK;
         if (stage ? *at != '|' || m->embedded : *at != '~' || m->embedded)
-            return dkp_fail_row(message, row, " of sampler.exponential: must be c, then \"by 12\" or \"1: 2 phi2\"", 0, at);
+            return dkp_fail_saying(message, DK_ERROR_CONFIG,
+                                   "row %d of sampler.exponential: must be c, then \"by 12\" or \"1: 2 phi2\"; it goes wrong at "
+                                   "\"%s\"",
+                                   row, at);
         m->embedded = *at++ == '~';
     }
     return dkp_fail(message, "stages of sampler.exponential", DK_MAX_STAGES + 1, "1 .. 16");
@@ -7129,11 +7130,11 @@ static dk_status dkp_resolve(dk_config *c, dkp_marks *marks, char *message) {
     dkp_unmark(s), dkp_unmark(net);
     if (dkp_check_schedule(c, s, message) != DK_OK) return DK_ERROR_CONFIG;
     if (dkp_check_schedule(c, net, message) != DK_OK) return DK_ERROR_CONFIG;
-    if (g->name && g->spacing == DK_SPACING_DEFAULT) return dkp_fail_unknown(message, "grid", g->name);
+    if (g->name && g->spacing == DK_SPACING_DEFAULT) return dkp_fail_unknown(message, "grid", g->name, g->unknown);
     if (g->spacing == DK_SPACING_DEFAULT)
         g->spacing = dkp_flow_unit(s) ? DK_SPACING_UNIFORM : DK_SPACING_KARRAS;
     dkp_default_sampler(&c->sampler);
-    if (!c->sampler.record) return dkp_fail_unknown(message, "sampler", c->sampler.name);
+    if (!c->sampler.record) return dkp_fail_unknown(message, "sampler", c->sampler.name, c->sampler.unknown);
     if (dkp_check_fields(c, DKP_OF_PLAN | DKP_OF_GRID | DKP_OF_SAMPLER, message) != DK_OK ||
         dkp_check_grid(c, message) != DK_OK || dkp_check_sampler(c, message) != DK_OK ||
         dkp_check_guidance(c, message) != DK_OK)
@@ -7200,7 +7201,7 @@ static dk_status dkp_resolve_noise(dk_config *c, char *message) {
 
 /* What a run needs beyond a plan. */
 static dk_status dkp_resolve_data(dk_config *c, char *message) {
-    if (dkp_check_fields(c, DKP_OF_DATA, message) != DK_OK) return DK_ERROR_CONFIG;
+    if (dkp_check_fields(c, DKP_OF_DATA | DKP_OF_NOISE, message) != DK_OK) return DK_ERROR_CONFIG;
     if (c->batch == 0) c->batch = 1;
     if (c->dim > ((size_t)-1) / 64 / sizeof(dk_real) / (size_t)c->batch)
         return dkp_fail(message, "dim", (double)c->dim,
@@ -7322,22 +7323,20 @@ static int dkp_settings(dk_config *c, const char *settings, int of) {
 
 /* A part by its name; a message if there is none. */
 static int dkp_set_named(dk_config *c, const char *part, const char *name) {
-    dk_schedule *schedule = strcmp(part, "schedule") == 0 ? &c->schedule : &c->network_schedule;
+    dk_unknown_fn unknown;
 #ifndef DK_NO_PEERS
     if (strcmp(part, "model") == 0) return dk_config_for(c, name, NULL) == DK_OK;
     if (strcmp(part, "sampler") == 0) return dk_config_named(c, name) == DK_OK;
-#else
-    if (strcmp(part, "sampler") == 0) {
-        c->sampler = dk_sampler_named(name);
-        return c->sampler.record || dkp_fail_name(c->message, part, name, dkp_sampler_name) == DK_OK;
-    }
 #endif
-    if (strcmp(part, "grid") == 0) {
-        c->grid = dk_grid_named(name);
-        return c->grid.spacing || dkp_fail_name(c->message, part, name, dkp_grid_name) == DK_OK;
+    if (strcmp(part, "sampler") == 0) {
+        c->sampler = dk_sampler_named(name), unknown = c->sampler.unknown;
+    } else if (strcmp(part, "grid") == 0) {
+        c->grid = dk_grid_named(name), unknown = c->grid.unknown;
+    } else {
+        dk_schedule *s = strcmp(part, "schedule") == 0 ? &c->schedule : &c->network_schedule;
+        *s = dk_schedule_named(name), unknown = s->unknown;
     }
-    *schedule = dk_schedule_named(name);
-    return schedule->family || dkp_fail_name(c->message, part, name, dkp_schedule_name) == DK_OK;
+    return !unknown || unknown(c->message, part, name) == DK_OK;
 }
 
 /* NULL past the end. */
@@ -7349,13 +7348,10 @@ static const char *dkp_field_name(int i) {
 
 static dk_status dkp_fail_setting(char *message, const char *word, const char *value, const char *allowed) {
     dkp_text t = {message, DK_MESSAGE_SIZE, 0};
-    dkp_put(&t, "setting \"");
-    dkp_put(&t, word);
-    if (value) dkp_put(&t, "="), dkp_put(&t, value);
-    dkp_put(&t, allowed ? "\": must be " : value ? "\": no such field" : "\": must be field=value");
-    if (allowed) dkp_put(&t, allowed);
-    else if (value) dkp_put_nearest(&t, dkp_field_name, word, 3);
-    return DK_ERROR_CONFIG;
+    dkp_say(&t, "setting \"%s%s%s\": ", word, value ? "=" : "", value ? value : "");
+    if (allowed || !value) dkp_say(&t, "must be %s", allowed ? allowed : "field=value");
+    else dkp_put(&t, "no such field"), dkp_put_nearest(&t, dkp_field_name, word, 3);
+    return dkp_fail_with(&t, DK_ERROR_CONFIG);
 }
 
 /* What is wrong is found first; then come the steps, on which a model's settings depend, the model, other parts, fields. */
@@ -10067,304 +10063,230 @@ DKP_SMALL
 /* What other programs call samplers and grids. Names of one program are unique per kind; where programs differ in
    what they mean by a name, each has its row, and "program:name" tells them apart. */
 /* clang-format off */
-#define DKP_TO_BOTH(name, sampler, grid, settings, note) name "\0" sampler "\0" grid "\0" settings "\0" note "\0"
-#define DKP_TO_SAMPLER(name, sampler) DKP_TO_BOTH(name, sampler, "", "", "")
-#define DKP_TO_GRID(name, grid) DKP_TO_BOTH(name, "", grid, "", "")
-#define DKP_ENDS_EULER(name, sampler) DKP_TO_BOTH(name, sampler, "", "euler_to_data=1", "")
+/* What names stand for, "=" for the library's own name, "-" for nothing; then the names. */
+#define DKP_BOTH(sampler, grid, settings, note, names) sampler "\0" grid "\0" settings "\0" note "\0" names "\0\0"
+#define DKP_SAMPLER(sampler, names) DKP_BOTH(sampler, "-", "", "", names)
+#define DKP_ENDS_EULER(sampler, names) DKP_BOTH(sampler, "-", "euler_to_data=1", "", names)
+#define DKP_GRID(grid, names) DKP_BOTH("-", grid, "", "", names)
 static const char dkp_of_comfyui[] =
-    DKP_TO_SAMPLER("euler", "euler")
+    DKP_SAMPLER("=", "euler\0heunpp2\0exp_heun_2_x0\0exp_heun_2_x0_sde\0lms\0lcm\0ipndm\0ipndm_v\0res_multistep\0"
+        "gradient_estimation\0er_sde\0seeds_2\0seeds_3\0ddim\0euler_cfg_pp\0dpmpp_2s_ancestral_cfg_pp\0dpmpp_2m_cfg_pp\0"
+        "res_multistep_cfg_pp\0res_multistep_ancestral_cfg_pp\0gradient_estimation_cfg_pp\0dpmpp_sde\0dpmpp_2m\0"
+        "dpmpp_2m_sde\0dpmpp_3m_sde\0res_multistep_ancestral")
     DKP_ENDS_EULER("heun", "heun")
-    DKP_TO_SAMPLER("heunpp2", "heunpp2")
-    DKP_TO_SAMPLER("exp_heun_2_x0", "exp_heun_2_x0")
-    DKP_TO_SAMPLER("exp_heun_2_x0_sde", "exp_heun_2_x0_sde")
-    DKP_TO_SAMPLER("lms", "lms")
-    DKP_TO_BOTH("ddpm", "ddpm", "", "", "on flow models: gauge=flow")
-    DKP_TO_SAMPLER("lcm", "lcm")
-    DKP_TO_SAMPLER("ipndm", "ipndm")
-    DKP_TO_SAMPLER("ipndm_v", "ipndm_v")
-    DKP_TO_SAMPLER("res_multistep", "res_multistep")
-    DKP_TO_SAMPLER("gradient_estimation", "gradient_estimation")
-    DKP_TO_SAMPLER("er_sde", "er_sde")
-    DKP_TO_SAMPLER("seeds_2", "seeds_2")
-    DKP_TO_SAMPLER("seeds_3", "seeds_3")
-    DKP_TO_SAMPLER("ddim", "ddim")
-    DKP_TO_SAMPLER("euler_cfg_pp", "euler_cfg_pp")
-    DKP_TO_BOTH("euler_ancestral_cfg_pp", "euler_ancestral_cfg_pp", "", "fresh_pure=1", "")
-    DKP_TO_SAMPLER("dpmpp_2s_ancestral_cfg_pp", "dpmpp_2s_ancestral_cfg_pp")
-    DKP_TO_SAMPLER("dpmpp_2m_cfg_pp", "dpmpp_2m_cfg_pp")
-    DKP_TO_SAMPLER("res_multistep_cfg_pp", "res_multistep_cfg_pp")
-    DKP_TO_SAMPLER("res_multistep_ancestral_cfg_pp", "res_multistep_ancestral_cfg_pp")
-    DKP_TO_SAMPLER("gradient_estimation_cfg_pp", "gradient_estimation_cfg_pp")
-    DKP_TO_SAMPLER("dpmpp_sde", "dpmpp_sde")
-    DKP_TO_SAMPLER("dpmpp_2m", "dpmpp_2m")
-    DKP_TO_SAMPLER("dpmpp_2m_sde", "dpmpp_2m_sde")
-    DKP_TO_SAMPLER("dpmpp_3m_sde", "dpmpp_3m_sde")
-    DKP_TO_BOTH("euler_ancestral", "euler_ancestral", "", "", "on flow models: euler_ancestral_rf")
-    DKP_TO_BOTH("dpmpp_2s_ancestral", "dpmpp_2s_ancestral", "", "", "on flow models: dpmpp_2s_ancestral_rf")
-    DKP_TO_BOTH("dpm_2", "dpm2", "", "grid.final=replace", "")
-    DKP_TO_BOTH("dpm_2_ancestral", "dpm2_ancestral", "", "dry_bottom=1 grid.final=replace", "on flow models: dpm2_ancestral_rf")
-    DKP_TO_BOTH("dpm_adaptive", "dpm_adaptive", "", "grid.final=min", "of the grid only the ends count")
-    DKP_TO_BOTH("dpm_fast", "dpm_solver_fast", "lambda", "grid.final=min", "steps of three evaluations each; evals: how many in all")
-    DKP_TO_SAMPLER("dpmpp_sde_gpu", "dpmpp_sde")
-    DKP_TO_SAMPLER("dpmpp_2m_sde_gpu", "dpmpp_2m_sde")
-    DKP_TO_SAMPLER("dpmpp_3m_sde_gpu", "dpmpp_3m_sde")
-    DKP_TO_BOTH("dpmpp_2m_sde_heun", "dpmpp_2m_sde", "", "rule=exact", "")
-    DKP_TO_BOTH("dpmpp_2m_sde_heun_gpu", "dpmpp_2m_sde", "", "rule=exact", "")
-    DKP_TO_BOTH("deis", "deis_t", "", "deis_sum=1", "on flow models: gauge=flow")
-    DKP_TO_SAMPLER("res_multistep_ancestral", "res_multistep_ancestral")
-    DKP_TO_BOTH("sa_solver", "sa_solver", "", "lower_order_final=1", "noise from 20% to 80% of the schedule only: noise_min, noise_max")
-    DKP_TO_BOTH("sa_solver_pece", "sa_solver_pece", "", "lower_order_final=1", "noise from 20% to 80% of the schedule only: noise_min, noise_max")
-    DKP_TO_BOTH("uni_pc", "unipc", "", "rule=bh1 lower_order_final=1 grid.final=replace", "")
-    DKP_TO_BOTH("uni_pc_bh2", "unipc", "", "rule=bh2 lower_order_final=1 grid.final=replace", "")
-    DKP_TO_GRID("simple", "simple")
-    DKP_TO_GRID("sgm_uniform", "sgm_uniform")
-    DKP_TO_GRID("karras", "karras")
-    DKP_TO_GRID("exponential", "exponential")
-    DKP_TO_GRID("ddim_uniform", "ddim_uniform")
-    DKP_TO_GRID("beta", "beta")
-    DKP_TO_GRID("normal", "normal")
-    DKP_TO_GRID("linear_quadratic", "linear_quadratic")
-    DKP_TO_GRID("kl_optimal", "kl_optimal")
-    DKP_TO_GRID("KarrasScheduler", "karras")
-    DKP_TO_GRID("ExponentialScheduler", "exponential")
-    DKP_TO_GRID("PolyexponentialScheduler", "polyexponential")
-    DKP_TO_GRID("LaplaceScheduler", "laplace")
-    DKP_TO_GRID("BetaSamplingScheduler", "beta")
-    DKP_TO_GRID("SDTurboScheduler", "sd_turbo")
-    DKP_TO_BOTH("VPScheduler", "", "vp", "", "its own range, of beta_d and beta_min")
-    DKP_TO_BOTH("AlignYourStepsScheduler", "", "ays_sd1", "", "SDXL: ays_sdxl, SVD: ays_svd")
-    DKP_TO_GRID("GITSScheduler", "gits")
-    DKP_TO_BOTH("OptimalStepsScheduler", "", "oss_flux", "", "Wan: oss_wan, Chroma: oss_chroma");
+    DKP_BOTH("ddpm", "-", "", "on flow models: gauge=flow", "ddpm")
+    DKP_BOTH("euler_ancestral_cfg_pp", "-", "fresh_pure=1", "", "euler_ancestral_cfg_pp")
+    DKP_BOTH("euler_ancestral", "-", "", "on flow models: euler_ancestral_rf", "euler_ancestral")
+    DKP_BOTH("dpmpp_2s_ancestral", "-", "", "on flow models: dpmpp_2s_ancestral_rf", "dpmpp_2s_ancestral")
+    DKP_BOTH("dpm2", "-", "grid.final=replace", "", "dpm_2")
+    DKP_BOTH("dpm2_ancestral", "-", "dry_bottom=1 grid.final=replace", "on flow models: dpm2_ancestral_rf", "dpm_2_ancestral")
+    DKP_BOTH("dpm_adaptive", "-", "grid.final=min", "of the grid only the ends count", "dpm_adaptive")
+    DKP_BOTH("dpm_solver_fast", "lambda", "grid.final=min", "steps of three evaluations each; evals: how many in all", "dpm_fast")
+    DKP_SAMPLER("dpmpp_sde", "dpmpp_sde_gpu")
+    DKP_SAMPLER("dpmpp_2m_sde", "dpmpp_2m_sde_gpu")
+    DKP_SAMPLER("dpmpp_3m_sde", "dpmpp_3m_sde_gpu")
+    DKP_BOTH("dpmpp_2m_sde", "-", "rule=exact", "", "dpmpp_2m_sde_heun\0dpmpp_2m_sde_heun_gpu")
+    DKP_BOTH("deis_t", "-", "deis_sum=1", "on flow models: gauge=flow", "deis")
+    DKP_BOTH("sa_solver", "-", "lower_order_final=1", "noise from 20% to 80% of the schedule only: noise_min, noise_max", "sa_solver")
+    DKP_BOTH("sa_solver_pece", "-", "lower_order_final=1", "noise from 20% to 80% of the schedule only: noise_min, noise_max", "sa_solver_pece")
+    DKP_BOTH("unipc", "-", "rule=bh1 lower_order_final=1 grid.final=replace", "", "uni_pc")
+    DKP_BOTH("unipc", "-", "rule=bh2 lower_order_final=1 grid.final=replace", "", "uni_pc_bh2")
+    DKP_GRID("=", "simple\0sgm_uniform\0karras\0exponential\0ddim_uniform\0beta\0normal\0linear_quadratic\0kl_optimal")
+    DKP_GRID("karras", "KarrasScheduler")
+    DKP_GRID("exponential", "ExponentialScheduler")
+    DKP_GRID("polyexponential", "PolyexponentialScheduler")
+    DKP_GRID("laplace", "LaplaceScheduler")
+    DKP_GRID("beta", "BetaSamplingScheduler")
+    DKP_GRID("sd_turbo", "SDTurboScheduler")
+    DKP_BOTH("-", "vp", "", "its own range, of beta_d and beta_min", "VPScheduler")
+    DKP_BOTH("-", "ays_sd1", "", "SDXL: ays_sdxl, SVD: ays_svd", "AlignYourStepsScheduler")
+    DKP_GRID("gits", "GITSScheduler")
+    DKP_BOTH("-", "oss_flux", "", "Wan: oss_wan, Chroma: oss_chroma", "OptimalStepsScheduler");
 static const char dkp_of_a1111[] =
-    DKP_TO_SAMPLER("Euler a", "euler_ancestral")
-    DKP_TO_SAMPLER("k_euler_a", "euler_ancestral")
-    DKP_TO_SAMPLER("k_euler_ancestral", "euler_ancestral")
-    DKP_TO_SAMPLER("Euler", "euler")
-    DKP_TO_SAMPLER("k_euler", "euler")
-    DKP_TO_BOTH("LMS", "lms", "", "plain_last=1", "")
-    DKP_TO_BOTH("k_lms", "lms", "", "plain_last=1", "")
-    DKP_ENDS_EULER("Heun", "heun")
-    DKP_ENDS_EULER("k_heun", "heun")
-    DKP_TO_BOTH("DPM2", "dpm2", "", "grid.final=replace", "")
-    DKP_TO_BOTH("k_dpm_2", "dpm2", "", "grid.final=replace", "")
-    DKP_TO_BOTH("DPM2 a", "dpm2_ancestral", "", "dry_bottom=1 grid.final=replace", "")
-    DKP_TO_BOTH("k_dpm_2_a", "dpm2_ancestral", "", "dry_bottom=1 grid.final=replace", "")
-    DKP_TO_SAMPLER("DPM++ 2S a", "dpmpp_2s_ancestral")
-    DKP_TO_SAMPLER("k_dpmpp_2s_a", "dpmpp_2s_ancestral")
-    DKP_TO_SAMPLER("DPM++ 2M", "dpmpp_2m")
-    DKP_TO_SAMPLER("k_dpmpp_2m", "dpmpp_2m")
-    DKP_TO_SAMPLER("DPM++ SDE", "dpmpp_sde")
-    DKP_TO_SAMPLER("k_dpmpp_sde", "dpmpp_sde")
-    DKP_TO_SAMPLER("DPM++ 2M SDE", "dpmpp_2m_sde")
-    DKP_TO_SAMPLER("k_dpmpp_2m_sde", "dpmpp_2m_sde")
-    DKP_TO_BOTH("DPM++ 2M SDE Heun", "dpmpp_2m_sde", "", "rule=exact", "")
-    DKP_TO_BOTH("k_dpmpp_2m_sde_heun", "dpmpp_2m_sde", "", "rule=exact", "")
-    DKP_TO_BOTH("DPM++ 3M SDE", "dpmpp_3m_sde", "", "grid.final=replace", "")
-    DKP_TO_BOTH("k_dpmpp_3m_sde", "dpmpp_3m_sde", "", "grid.final=replace", "")
-    DKP_TO_BOTH("DPM adaptive", "dpm_adaptive", "", "grid.final=min", "of the grid only the ends count")
-    DKP_TO_BOTH("k_dpm_ad", "dpm_adaptive", "", "grid.final=min", "of the grid only the ends count")
-    DKP_TO_BOTH("DPM fast", "dpm_solver_fast", "lambda", "grid.final=min", "steps of three evaluations each; evals: how many in all")
-    DKP_TO_BOTH("k_dpm_fast", "dpm_solver_fast", "lambda", "grid.final=min", "steps of three evaluations each; evals: how many in all")
-    DKP_TO_SAMPLER("LCM", "lcm")
-    DKP_TO_SAMPLER("k_lcm", "lcm")
-    DKP_TO_SAMPLER("DDIM", "ddim")
-    DKP_TO_SAMPLER("DDIM CFG++", "euler_cfg_pp")
-    DKP_TO_SAMPLER("ddim_cfgpp", "euler_cfg_pp")
-    DKP_TO_SAMPLER("PLMS", "plms")
-    DKP_TO_BOTH("Restart", "heun", "karras", "euler_to_data=1 grid.way=a1111_restart", "")
-    DKP_TO_BOTH("UniPC", "unipc", "", "rule=bh1 lower_order_final=1", "")
-    DKP_TO_GRID("Uniform", "linspace")
-    DKP_TO_GRID("Karras", "karras")
-    DKP_TO_GRID("ka", "karras")
-    DKP_TO_GRID("Exponential", "exponential")
-    DKP_TO_GRID("exp", "exponential")
-    DKP_TO_GRID("Polyexponential", "polyexponential")
-    DKP_TO_GRID("SGM Uniform", "sgm_uniform")
-    DKP_TO_GRID("KL Optimal", "kl_optimal")
-    DKP_TO_GRID("Simple", "simple")
-    DKP_TO_GRID("Normal", "normal")
-    DKP_TO_GRID("DDIM", "ddim_uniform")
-    DKP_TO_GRID("Beta", "beta_sigma")
-    DKP_TO_BOTH("Align Your Steps", "", "ays_sd1_paper", "", "SDXL: ays_sdxl_paper");
+    DKP_SAMPLER("euler_ancestral", "Euler a\0k_euler_a\0k_euler_ancestral")
+    DKP_SAMPLER("euler", "Euler\0k_euler")
+    DKP_BOTH("lms", "-", "plain_last=1", "", "LMS\0k_lms")
+    DKP_ENDS_EULER("heun", "Heun\0k_heun")
+    DKP_BOTH("dpm2", "-", "grid.final=replace", "", "DPM2\0k_dpm_2")
+    DKP_BOTH("dpm2_ancestral", "-", "dry_bottom=1 grid.final=replace", "", "DPM2 a\0k_dpm_2_a")
+    DKP_SAMPLER("dpmpp_2s_ancestral", "DPM++ 2S a\0k_dpmpp_2s_a")
+    DKP_SAMPLER("dpmpp_2m", "DPM++ 2M\0k_dpmpp_2m")
+    DKP_SAMPLER("dpmpp_sde", "DPM++ SDE\0k_dpmpp_sde")
+    DKP_SAMPLER("dpmpp_2m_sde", "DPM++ 2M SDE\0k_dpmpp_2m_sde")
+    DKP_BOTH("dpmpp_2m_sde", "-", "rule=exact", "", "DPM++ 2M SDE Heun\0k_dpmpp_2m_sde_heun")
+    DKP_BOTH("dpmpp_3m_sde", "-", "grid.final=replace", "", "DPM++ 3M SDE\0k_dpmpp_3m_sde")
+    DKP_BOTH("dpm_adaptive", "-", "grid.final=min", "of the grid only the ends count", "DPM adaptive\0k_dpm_ad")
+    DKP_BOTH("dpm_solver_fast", "lambda", "grid.final=min", "steps of three evaluations each; evals: how many in all", "DPM fast\0k_dpm_fast")
+    DKP_SAMPLER("lcm", "LCM\0k_lcm")
+    DKP_SAMPLER("ddim", "DDIM")
+    DKP_SAMPLER("euler_cfg_pp", "DDIM CFG++\0ddim_cfgpp")
+    DKP_SAMPLER("plms", "PLMS")
+    DKP_BOTH("heun", "karras", "euler_to_data=1 grid.way=a1111_restart", "", "Restart")
+    DKP_BOTH("unipc", "-", "rule=bh1 lower_order_final=1", "", "UniPC")
+    DKP_GRID("linspace", "Uniform")
+    DKP_GRID("karras", "Karras\0ka")
+    DKP_GRID("exponential", "Exponential\0exp")
+    DKP_GRID("polyexponential", "Polyexponential")
+    DKP_GRID("sgm_uniform", "SGM Uniform")
+    DKP_GRID("kl_optimal", "KL Optimal")
+    DKP_GRID("simple", "Simple")
+    DKP_GRID("normal", "Normal")
+    DKP_GRID("ddim_uniform", "DDIM")
+    DKP_GRID("beta_sigma", "Beta")
+    DKP_BOTH("-", "ays_sd1_paper", "", "SDXL: ays_sdxl_paper", "Align Your Steps");
 static const char dkp_of_k_diffusion[] =
-    DKP_TO_SAMPLER("sample_euler", "euler")
-    DKP_TO_SAMPLER("sample_euler_ancestral", "euler_ancestral")
-    DKP_ENDS_EULER("sample_heun", "heun")
-    DKP_TO_SAMPLER("sample_dpm_2", "dpm2")
-    DKP_TO_BOTH("sample_dpm_2_ancestral", "dpm2_ancestral", "", "dry_bottom=1", "")
-    DKP_TO_SAMPLER("sample_dpmpp_2s_ancestral", "dpmpp_2s_ancestral")
-    DKP_TO_SAMPLER("sample_dpmpp_sde", "dpmpp_sde")
-    DKP_TO_SAMPLER("sample_dpmpp_2m", "dpmpp_2m")
-    DKP_TO_SAMPLER("sample_dpmpp_2m_sde", "dpmpp_2m_sde")
-    DKP_TO_SAMPLER("sample_dpmpp_3m_sde", "dpmpp_3m_sde")
-    DKP_TO_BOTH("sample_lms", "lms", "", "plain_last=1", "")
-    DKP_TO_BOTH("sample_dpm_adaptive", "dpm_adaptive", "", "grid.final=min", "of the grid only the ends count")
-    DKP_TO_BOTH("sample_dpm_fast", "dpm_solver_fast", "lambda", "grid.final=min", "steps of three evaluations each; evals: how many in all")
-    DKP_TO_GRID("get_sigmas_karras", "karras")
-    DKP_TO_GRID("get_sigmas_exponential", "exponential")
-    DKP_TO_GRID("get_sigmas_polyexponential", "polyexponential")
-    DKP_TO_BOTH("get_sigmas_vp", "", "vp", "", "its own range, of beta_d and beta_min");
+    DKP_SAMPLER("euler", "sample_euler")
+    DKP_SAMPLER("euler_ancestral", "sample_euler_ancestral")
+    DKP_ENDS_EULER("heun", "sample_heun")
+    DKP_SAMPLER("dpm2", "sample_dpm_2")
+    DKP_BOTH("dpm2_ancestral", "-", "dry_bottom=1", "", "sample_dpm_2_ancestral")
+    DKP_SAMPLER("dpmpp_2s_ancestral", "sample_dpmpp_2s_ancestral")
+    DKP_SAMPLER("dpmpp_sde", "sample_dpmpp_sde")
+    DKP_SAMPLER("dpmpp_2m", "sample_dpmpp_2m")
+    DKP_SAMPLER("dpmpp_2m_sde", "sample_dpmpp_2m_sde")
+    DKP_SAMPLER("dpmpp_3m_sde", "sample_dpmpp_3m_sde")
+    DKP_BOTH("lms", "-", "plain_last=1", "", "sample_lms")
+    DKP_BOTH("dpm_adaptive", "-", "grid.final=min", "of the grid only the ends count", "sample_dpm_adaptive")
+    DKP_BOTH("dpm_solver_fast", "lambda", "grid.final=min", "steps of three evaluations each; evals: how many in all", "sample_dpm_fast")
+    DKP_GRID("karras", "get_sigmas_karras")
+    DKP_GRID("exponential", "get_sigmas_exponential")
+    DKP_GRID("polyexponential", "get_sigmas_polyexponential")
+    DKP_BOTH("-", "vp", "", "its own range, of beta_d and beta_min", "get_sigmas_vp");
 static const char dkp_of_diffusers[] =
-    DKP_TO_BOTH("DDIMScheduler", "ddim", "", "", "where the grid is not leading: stride=1")
-    DKP_TO_SAMPLER("DDIMParallelScheduler", "ddim")
-    DKP_TO_SAMPLER("CogVideoXDDIMScheduler", "ddim")
-    DKP_TO_BOTH("DDIMInverseScheduler", "ddim", "", "told_end=1 grid.rising=1", "")
-    DKP_TO_BOTH("RePaintScheduler", "ddim", "leading", "grid.way=repaint", "what is known: mask and known; its noise going up: grid.repaint_noise=1")
-    DKP_TO_BOTH("DDPMScheduler", "ddpm", "", "", "variance fixed_large: ddpm_large")
-    DKP_TO_BOTH("DDPMParallelScheduler", "ddpm", "", "", "variance fixed_large: ddpm_large")
-    DKP_TO_SAMPLER("UnCLIPScheduler", "ddpm")
-    DKP_TO_SAMPLER("DDPMWuerstchenScheduler", "ddpm")
-    DKP_TO_BOTH("PNDMScheduler", "pndm", "", "plain_last=1", "skip_prk_steps: plms; v prediction: gauge=vp")
-    DKP_TO_BOTH("IPNDMScheduler", "ipndm", "", "plain_last=1", "")
-    DKP_TO_BOTH("EulerDiscreteScheduler", "euler", "", "", "with churn: euler_late_churn")
-    DKP_TO_SAMPLER("EulerAncestralDiscreteScheduler", "euler_ancestral")
-    DKP_ENDS_EULER("HeunDiscreteScheduler", "heun")
-    DKP_TO_SAMPLER("KDPM2DiscreteScheduler", "dpm2")
-    DKP_TO_SAMPLER("KDPM2AncestralDiscreteScheduler", "dpm2_ancestral")
-    DKP_TO_BOTH("LMSDiscreteScheduler", "lms", "", "plain_last=1", "")
-    DKP_TO_SAMPLER("DPMSolverSDEScheduler", "dpmpp_sde")
-    DKP_TO_BOTH("DPMSolverMultistepScheduler", "dpmpp_2m", "", "", "sde-dpmsolver++: dpmpp_2m_sde; dpmsolver: dpm_solver_2m; sde-dpmsolver: that with law=sde_noise eta=1")
-    DKP_TO_SAMPLER("CogVideoXDPMScheduler", "dpmpp_2m_sde")
-    DKP_TO_BOTH("DPMSolverMultistepInverseScheduler", "dpmpp_2m", "", "grid.rising=1", "")
-    DKP_TO_BOTH("DPMSolverSinglestepScheduler", "dpmpp_2s_levels", "", "lower_order_final=1", "dpmsolver: noise_prediction=1; sde-dpmsolver++: law=sde eta=1")
-    DKP_TO_BOTH("DEISMultistepScheduler", "deis", "", "order=2", "")
-    DKP_TO_BOTH("UniPCMultistepScheduler", "unipc", "", "order=2 corrector=3 rule=bh2", "")
-    DKP_TO_BOTH("SASolverScheduler", "sa_solver", "", "order=2 corrector=2 rule=sa lower_order_final=1 count_last=1", "noise in timesteps 200 to 800 only: noise_min, noise_max")
-    DKP_TO_BOTH("EDMEulerScheduler", "euler", "", "", "with churn: euler_late_churn")
-    DKP_TO_SAMPLER("EDMDPMSolverMultistepScheduler", "dpmpp_2m")
-    DKP_TO_SAMPLER("CosineDPMSolverMultistepScheduler", "dpmpp_2m_sde")
-    DKP_TO_BOTH("FlowMatchEulerDiscreteScheduler", "euler", "", "", "stochastic_sampling: lcm")
-    DKP_ENDS_EULER("FlowMatchHeunDiscreteScheduler", "heun")
-    DKP_TO_SAMPLER("FlowMatchLCMScheduler", "lcm")
-    DKP_TO_SAMPLER("FlowMapEulerDiscreteScheduler", "euler")
-    DKP_TO_SAMPLER("LTXEulerAncestralRFScheduler", "euler_ancestral_rf")
-    DKP_TO_BOTH("KarrasVeScheduler", "heun", "", "euler_to_data=1 churn=80 churn_min=0.05 churn_max=50 s_noise=1.007", "")
-    DKP_TO_BOTH("ScoreSdeVpScheduler", "euler_maruyama", "uniform", "bins=1", "")
-    DKP_TO_SAMPLER("MiniMaxH3Scheduler", "euler")
-    DKP_TO_BOTH("LCMScheduler", "lcm", "", "", "its boundary conditions belong to the network")
-    DKP_TO_BOTH("CMStochasticIterativeScheduler", "consistency_model_multistep", "", "", "its output, (s/sigma) x + (1 - s/sigma) D, is the state at the least level s")
-    DKP_TO_BOTH("SCMScheduler", "lcm", "", "", "on cosine_flow; s_noise = sigma_data where x is not divided by it")
-    DKP_TO_BOTH("TCDScheduler", "tcd", "lcm", "", "")
-    DKP_TO_BOTH("ScoreSdeVeScheduler", "predictor_corrector", "uniform", "snr=0.15 bins=1 plain_last=1", "")
-    DKP_TO_GRID("leading", "leading")
-    DKP_TO_GRID("trailing", "trailing")
-    DKP_TO_GRID("linspace", "linspace")
-    DKP_TO_GRID("use_karras_sigmas", "karras")
-    DKP_TO_GRID("use_exponential_sigmas", "exponential")
-    DKP_TO_GRID("use_beta_sigmas", "beta_sigma")
-    DKP_TO_GRID("use_lu_lambdas", "lambda");
+    DKP_BOTH("ddim", "-", "", "where the grid is not leading: stride=1", "DDIMScheduler")
+    DKP_SAMPLER("ddim", "DDIMParallelScheduler\0CogVideoXDDIMScheduler")
+    DKP_BOTH("ddim", "-", "told_end=1 grid.rising=1", "", "DDIMInverseScheduler")
+    DKP_BOTH("ddim", "leading", "grid.way=repaint", "what is known: mask and known; its noise going up: grid.repaint_noise=1", "RePaintScheduler")
+    DKP_BOTH("ddpm", "-", "", "variance fixed_large: ddpm_large", "DDPMScheduler\0DDPMParallelScheduler")
+    DKP_SAMPLER("ddpm", "UnCLIPScheduler\0DDPMWuerstchenScheduler")
+    DKP_BOTH("pndm", "-", "plain_last=1", "skip_prk_steps: plms; v prediction: gauge=vp", "PNDMScheduler")
+    DKP_BOTH("ipndm", "-", "plain_last=1", "", "IPNDMScheduler")
+    DKP_BOTH("euler", "-", "", "with churn: euler_late_churn", "EulerDiscreteScheduler\0EDMEulerScheduler")
+    DKP_SAMPLER("euler_ancestral", "EulerAncestralDiscreteScheduler")
+    DKP_ENDS_EULER("heun", "HeunDiscreteScheduler\0FlowMatchHeunDiscreteScheduler")
+    DKP_SAMPLER("dpm2", "KDPM2DiscreteScheduler")
+    DKP_SAMPLER("dpm2_ancestral", "KDPM2AncestralDiscreteScheduler")
+    DKP_BOTH("lms", "-", "plain_last=1", "", "LMSDiscreteScheduler")
+    DKP_SAMPLER("dpmpp_sde", "DPMSolverSDEScheduler")
+    DKP_BOTH("dpmpp_2m", "-", "", "sde-dpmsolver++: dpmpp_2m_sde; dpmsolver: dpm_solver_2m; sde-dpmsolver: that with law=sde_noise eta=1", "DPMSolverMultistepScheduler")
+    DKP_SAMPLER("dpmpp_2m_sde", "CogVideoXDPMScheduler\0CosineDPMSolverMultistepScheduler")
+    DKP_BOTH("dpmpp_2m", "-", "grid.rising=1", "", "DPMSolverMultistepInverseScheduler")
+    DKP_BOTH("dpmpp_2s_levels", "-", "lower_order_final=1", "dpmsolver: noise_prediction=1; sde-dpmsolver++: law=sde eta=1", "DPMSolverSinglestepScheduler")
+    DKP_BOTH("deis", "-", "order=2", "", "DEISMultistepScheduler")
+    DKP_BOTH("unipc", "-", "order=2 corrector=3 rule=bh2", "", "UniPCMultistepScheduler")
+    DKP_BOTH("sa_solver", "-", "order=2 corrector=2 rule=sa lower_order_final=1 count_last=1", "noise in timesteps 200 to 800 only: noise_min, noise_max", "SASolverScheduler")
+    DKP_SAMPLER("dpmpp_2m", "EDMDPMSolverMultistepScheduler")
+    DKP_BOTH("euler", "-", "", "stochastic_sampling: lcm", "FlowMatchEulerDiscreteScheduler")
+    DKP_SAMPLER("lcm", "FlowMatchLCMScheduler")
+    DKP_SAMPLER("euler", "FlowMapEulerDiscreteScheduler\0MiniMaxH3Scheduler")
+    DKP_SAMPLER("euler_ancestral_rf", "LTXEulerAncestralRFScheduler")
+    DKP_BOTH("heun", "-", "euler_to_data=1 churn=80 churn_min=0.05 churn_max=50 s_noise=1.007", "", "KarrasVeScheduler")
+    DKP_BOTH("euler_maruyama", "uniform", "bins=1", "", "ScoreSdeVpScheduler")
+    DKP_BOTH("lcm", "-", "", "its boundary conditions belong to the network", "LCMScheduler")
+    DKP_BOTH("consistency_model_multistep", "-", "", "its output, (s/sigma) x + (1 - s/sigma) D, is the state at the least level s", "CMStochasticIterativeScheduler")
+    DKP_BOTH("lcm", "-", "", "on cosine_flow; s_noise = sigma_data where x is not divided by it", "SCMScheduler")
+    DKP_BOTH("tcd", "lcm", "", "", "TCDScheduler")
+    DKP_BOTH("predictor_corrector", "uniform", "snr=0.15 bins=1 plain_last=1", "", "ScoreSdeVeScheduler")
+    DKP_GRID("=", "leading\0trailing\0linspace")
+    DKP_GRID("karras", "use_karras_sigmas")
+    DKP_GRID("exponential", "use_exponential_sigmas")
+    DKP_GRID("beta_sigma", "use_beta_sigmas")
+    DKP_GRID("lambda", "use_lu_lambdas");
 static const char dkp_of_res4lyf[] =
-    DKP_TO_SAMPLER("res_2s_rkmk2e", "exp_heun_2_x0")
-    DKP_TO_SAMPLER("res_2s_stable", "exp_heun_2_x0")
-    DKP_TO_SAMPLER("etdrk2_2s", "exp_heun_2_x0")
-    DKP_TO_SAMPLER("res_3s_alt", "dpmpp_3s")
-    DKP_TO_SAMPLER("res_3s_cox_matthews", "etd3rk")
-    DKP_TO_SAMPLER("res_3s_lie", "etd2cf3")
-    DKP_TO_BOTH("res_3s_strehmel_weiner", "dpmpp_3s", "", "alpha=0.5 alpha2=1", "")
-    DKP_TO_SAMPLER("res_4s_krogstad", "krogstad")
-    DKP_TO_SAMPLER("res_4s_strehmel_weiner", "strehmel_weiner")
-    DKP_TO_SAMPLER("res_4s_cox_matthews", "etd4rk")
-    DKP_TO_SAMPLER("res_4s_cfree4", "cfree4")
-    DKP_TO_SAMPLER("res_5s", "hochbruck_ostermann")
-    DKP_TO_SAMPLER("res_6s", "exprk4s6")
-    DKP_TO_SAMPLER("res_8s", "exprk5s8")
-    DKP_TO_SAMPLER("res_10s", "exprk5s10")
-    DKP_TO_SAMPLER("res_15s", "exprk6s15")
-    DKP_TO_SAMPLER("etdrk3_a_3s", "etdrk3")
-    DKP_TO_BOTH("etdrk3_b_3s", "dpmpp_3s", "", "alpha=0.4444444444444444", "")
-    DKP_TO_BOTH("dpmpp_sde_2s", "dpmpp_2s", "", "alpha=1", "")
-    DKP_TO_BOTH("dpmpp_3s", "dpmpp_3s", "", "alpha=0.5 alpha2=1", "")
-    DKP_TO_SAMPLER("lawson2a_2s", "lawson2a")
-    DKP_TO_SAMPLER("lawson2b_2s", "lawson2b")
-    DKP_TO_SAMPLER("lawson4_4s", "lawson4")
-    DKP_TO_SAMPLER("lawson41-gen_4s", "genlawson4")
-    DKP_TO_SAMPLER("lawson41-gen-mod_4s", "modgenlawson4")
-    DKP_TO_SAMPLER("res_2m", "res_multistep")
-    DKP_TO_SAMPLER("abnorsett_2m", "res_multistep")
-    DKP_TO_SAMPLER("abnorsett_3m", "res_3m")
-    DKP_TO_BOTH("abnorsett_4m", "res_3m", "", "order=4", "")
-    DKP_TO_BOTH("deis_2m", "deis_rho", "", "order=2", "")
-    DKP_TO_SAMPLER("deis_3m", "deis_rho")
-    DKP_TO_BOTH("deis_4m", "deis_rho", "", "order=4", "")
-    DKP_ENDS_EULER("ralston_2s", "ralston")
-    DKP_ENDS_EULER("ralston_3s", "ralston3")
-    DKP_ENDS_EULER("ralston_4s", "ralston4")
-    DKP_ENDS_EULER("midpoint_2s", "midpoint")
-    DKP_ENDS_EULER("heun_2s", "heun")
-    DKP_ENDS_EULER("heun_3s", "heun3")
-    DKP_ENDS_EULER("houwen-wray_3s", "houwen_wray")
-    DKP_ENDS_EULER("kutta_3s", "kutta3")
-    DKP_ENDS_EULER("ssprk3_3s", "ssp3")
-    DKP_ENDS_EULER("ssprk4_4s", "ssp43")
-    DKP_ENDS_EULER("rk38_4s", "rk38")
-    DKP_ENDS_EULER("rk4_4s", "rk4")
-    DKP_ENDS_EULER("rk6_7s", "butcher6")
-    DKP_ENDS_EULER("bogacki-shampine_4s", "bogacki_shampine")
-    DKP_ENDS_EULER("bogacki-shampine_7s", "bogacki_shampine5")
-    DKP_ENDS_EULER("dormand-prince_6s", "dormand_prince")
-    DKP_ENDS_EULER("dormand-prince_13s", "dormand_prince8")
-    DKP_ENDS_EULER("tsi_7s", "tsitouras");
+    DKP_SAMPLER("exp_heun_2_x0", "res_2s_rkmk2e\0res_2s_stable\0etdrk2_2s")
+    DKP_SAMPLER("dpmpp_3s", "res_3s_alt")
+    DKP_SAMPLER("etd3rk", "res_3s_cox_matthews")
+    DKP_SAMPLER("etd2cf3", "res_3s_lie")
+    DKP_BOTH("dpmpp_3s", "-", "alpha=0.5 alpha2=1", "", "res_3s_strehmel_weiner\0dpmpp_3s")
+    DKP_SAMPLER("krogstad", "res_4s_krogstad")
+    DKP_SAMPLER("strehmel_weiner", "res_4s_strehmel_weiner")
+    DKP_SAMPLER("etd4rk", "res_4s_cox_matthews")
+    DKP_SAMPLER("cfree4", "res_4s_cfree4")
+    DKP_SAMPLER("hochbruck_ostermann", "res_5s")
+    DKP_SAMPLER("exprk4s6", "res_6s")
+    DKP_SAMPLER("exprk5s8", "res_8s")
+    DKP_SAMPLER("exprk5s10", "res_10s")
+    DKP_SAMPLER("exprk6s15", "res_15s")
+    DKP_SAMPLER("etdrk3", "etdrk3_a_3s")
+    DKP_BOTH("dpmpp_3s", "-", "alpha=0.4444444444444444", "", "etdrk3_b_3s")
+    DKP_BOTH("dpmpp_2s", "-", "alpha=1", "", "dpmpp_sde_2s")
+    DKP_SAMPLER("lawson2a", "lawson2a_2s")
+    DKP_SAMPLER("lawson2b", "lawson2b_2s")
+    DKP_SAMPLER("lawson4", "lawson4_4s")
+    DKP_SAMPLER("genlawson4", "lawson41-gen_4s")
+    DKP_SAMPLER("modgenlawson4", "lawson41-gen-mod_4s")
+    DKP_SAMPLER("res_multistep", "res_2m\0abnorsett_2m")
+    DKP_SAMPLER("res_3m", "abnorsett_3m")
+    DKP_BOTH("res_3m", "-", "order=4", "", "abnorsett_4m")
+    DKP_BOTH("deis_rho", "-", "order=2", "", "deis_2m")
+    DKP_SAMPLER("deis_rho", "deis_3m")
+    DKP_BOTH("deis_rho", "-", "order=4", "", "deis_4m")
+    DKP_ENDS_EULER("ralston", "ralston_2s")
+    DKP_ENDS_EULER("ralston3", "ralston_3s")
+    DKP_ENDS_EULER("ralston4", "ralston_4s")
+    DKP_ENDS_EULER("midpoint", "midpoint_2s")
+    DKP_ENDS_EULER("heun", "heun_2s")
+    DKP_ENDS_EULER("heun3", "heun_3s")
+    DKP_ENDS_EULER("houwen_wray", "houwen-wray_3s")
+    DKP_ENDS_EULER("kutta3", "kutta_3s")
+    DKP_ENDS_EULER("ssp3", "ssprk3_3s")
+    DKP_ENDS_EULER("ssp43", "ssprk4_4s")
+    DKP_ENDS_EULER("rk38", "rk38_4s")
+    DKP_ENDS_EULER("rk4", "rk4_4s")
+    DKP_ENDS_EULER("butcher6", "rk6_7s")
+    DKP_ENDS_EULER("bogacki_shampine", "bogacki-shampine_4s")
+    DKP_ENDS_EULER("bogacki_shampine5", "bogacki-shampine_7s")
+    DKP_ENDS_EULER("dormand_prince", "dormand-prince_6s")
+    DKP_ENDS_EULER("dormand_prince8", "dormand-prince_13s")
+    DKP_ENDS_EULER("tsitouras", "tsi_7s");
 static const char dkp_of_sd_cpp[] =
-    DKP_TO_SAMPLER("euler", "euler")
-    DKP_TO_BOTH("euler_a", "euler_ancestral", "", "", "on flow models: euler_ancestral_rf")
+    DKP_SAMPLER("=", "euler\0dpm2\0tcd\0ipndm\0ipndm_v\0lcm\0res_multistep\0res_2s\0er_sde\0euler_cfg_pp\0lms")
+    DKP_BOTH("euler_ancestral", "-", "", "on flow models: euler_ancestral_rf", "euler_a")
     DKP_ENDS_EULER("heun", "heun")
-    DKP_TO_SAMPLER("dpm2", "dpm2")
-    DKP_TO_BOTH("dpm++2s_a", "dpmpp_2s_ancestral", "", "", "on flow models: dpmpp_2s_ancestral_rf")
-    DKP_TO_SAMPLER("dpm++2m", "dpmpp_2m")
-    DKP_TO_SAMPLER("dpm++2mv2", "dpmpp_2m_v2")
-    DKP_TO_SAMPLER("tcd", "tcd")
-    DKP_TO_SAMPLER("ipndm", "ipndm")
-    DKP_TO_SAMPLER("ipndm_v", "ipndm_v")
-    DKP_TO_SAMPLER("lcm", "lcm")
-    DKP_TO_SAMPLER("res_multistep", "res_multistep")
-    DKP_TO_SAMPLER("res_2s", "res_2s")
-    DKP_TO_SAMPLER("er_sde", "er_sde")
-    DKP_TO_SAMPLER("euler_cfg_pp", "euler_cfg_pp")
-    DKP_TO_SAMPLER("euler_a_cfg_pp", "euler_ancestral_cfg_pp")
-    DKP_TO_SAMPLER("euler_ge", "gradient_estimation")
-    DKP_TO_SAMPLER("dpm++2m_sde", "dpmpp_2m_sde")
-    DKP_TO_BOTH("dpm++2m_sde_bt", "dpmpp_2m_sde", "", "", "Brownian noise: step_noise=brownian")
-    DKP_TO_SAMPLER("lms", "lms")
-    DKP_TO_BOTH("ddim_trailing", "ddim", "simple", "", "")
-    DKP_TO_GRID("discrete", "linspace")
-    DKP_TO_GRID("normal", "linspace")
-    DKP_TO_GRID("karras", "karras")
-    DKP_TO_GRID("exponential", "exponential")
-    DKP_TO_GRID("gits", "gits")
-    DKP_TO_GRID("sgm_uniform", "sgm_uniform")
-    DKP_TO_GRID("simple", "simple")
-    DKP_TO_GRID("smoothstep", "smoothstep")
-    DKP_TO_GRID("kl_optimal", "kl_optimal")
-    DKP_TO_GRID("lcm", "lcm")
-    DKP_TO_GRID("bong_tangent", "bong_tangent")
-    DKP_TO_GRID("logit_normal", "logit_normal")
-    DKP_TO_GRID("beta", "beta")
-    DKP_TO_BOTH("ays", "", "ays_sd1", "", "SDXL: ays_sdxl, SVD: ays_svd");
-#undef DKP_TO_BOTH
-#undef DKP_TO_SAMPLER
-#undef DKP_TO_GRID
+    DKP_BOTH("dpmpp_2s_ancestral", "-", "", "on flow models: dpmpp_2s_ancestral_rf", "dpm++2s_a")
+    DKP_SAMPLER("dpmpp_2m", "dpm++2m")
+    DKP_SAMPLER("dpmpp_2m_v2", "dpm++2mv2")
+    DKP_SAMPLER("euler_ancestral_cfg_pp", "euler_a_cfg_pp")
+    DKP_SAMPLER("gradient_estimation", "euler_ge")
+    DKP_SAMPLER("dpmpp_2m_sde", "dpm++2m_sde")
+    DKP_BOTH("dpmpp_2m_sde", "-", "", "Brownian noise: step_noise=brownian", "dpm++2m_sde_bt")
+    DKP_BOTH("ddim", "simple", "", "", "ddim_trailing")
+    DKP_GRID("linspace", "discrete\0normal")
+    DKP_GRID("=", "karras\0exponential\0gits\0sgm_uniform\0simple\0smoothstep\0kl_optimal\0lcm\0bong_tangent\0"
+        "logit_normal\0beta")
+    DKP_BOTH("-", "ays_sd1", "", "SDXL: ays_sdxl, SVD: ays_svd", "ays");
+#undef DKP_BOTH
+#undef DKP_SAMPLER
 #undef DKP_ENDS_EULER
+#undef DKP_GRID
 static const struct {
     const char *name, *rows;
 } dkp_peers[] = {{"comfyui", dkp_of_comfyui}, {"a1111", dkp_of_a1111}, {"k-diffusion", dkp_of_k_diffusion}, {"diffusers", dkp_of_diffusers}, {"res4lyf", dkp_of_res4lyf}, {"sd.cpp", dkp_of_sd_cpp}};
 /* clang-format on */
 
-/* Reads the texts of a row; the next one begins at the result. */
-static const char *dkp_read_alias(dk_alias *a, const char *row) {
-    const char **const to[] = {&a->name, &a->sampler, &a->grid, &a->settings, &a->note};
-    for (int i = 0; i < DKP_COUNT(to); i++, row += strlen(row) + 1) *to[i] = row;
-    if (!*a->sampler) a->sampler = NULL;
-    if (!*a->grid) a->grid = NULL;
-    return row;
+/* The next name of a program's rows; a->name is NULL at first. 0 past the end. */
+static int dkp_next_alias(dk_alias *a, const char *rows) {
+    const char *last = a->name, *at = last ? last + strlen(last) + 1 : rows;
+    if (last && *at) { /* one more name of the same row */
+        if (a->sampler == last) a->sampler = at;
+        if (a->grid == last) a->grid = at;
+    } else {
+        const char **const to[] = {&a->sampler, &a->grid, &a->settings, &a->note};
+        at += last != NULL;
+        if (!*at) return 0;
+        for (int i = 0; i < DKP_COUNT(to); i++, at += strlen(at) + 1) *to[i] = at;
+        if (*a->sampler == '=' || *a->sampler == '-') a->sampler = *a->sampler == '=' ? at : NULL;
+        if (*a->grid == '=' || *a->grid == '-') a->grid = *a->grid == '=' ? at : NULL;
+    }
+    a->name = at;
+    return 1;
 }
 
 DK_API int dk_alias_at(int i, dk_alias *a) {
     for (int k = 0; k < DKP_COUNT(dkp_peers) && i >= 0; k++) {
-        a->peer = dkp_peers[k].name;
-        for (const char *row = dkp_peers[k].rows; *row; i--) {
-            row = dkp_read_alias(a, row);
-            if (i == 0) return 1;
-        }
+        a->peer = dkp_peers[k].name, a->name = NULL;
+        while (dkp_next_alias(a, dkp_peers[k].rows))
+            if (i-- == 0) return 1;
     }
     return 0;
 }
@@ -10405,9 +10327,9 @@ static int dkp_find_kind(dkp_span peer, dkp_span name, int grid, dkp_found *f) {
             }
         for (int k = 0; k < DKP_COUNT(dkp_peers); k++) {
             if (peer.n && !dkp_same_name(peer, dkp_peers[k].name, 1)) continue;
-            for (const char *row = dkp_peers[k].rows; *row;) {
-                dk_alias a;
-                row = dkp_read_alias(&a, row);
+            dk_alias a;
+            a.name = NULL;
+            while (dkp_next_alias(&a, dkp_peers[k].rows)) {
                 if (grid != !a.sampler || !dkp_same_name(name, a.name, loose)) continue;
                 if (grid) f->of_grid = a;
                 else f->sampler = a.sampler, f->of_sampler = a;
@@ -10463,29 +10385,36 @@ static int dkp_find(const char *text, dkp_found *f, dkp_span *rest) {
     return 0;
 }
 
-static int dkp_sampler_by_name(const char *name, dk_sampler *s) {
+static dk_status dkp_unknown_pair(char *message, const char *part, const char *name) {
+    return dkp_fail_saying(message, DK_ERROR_CONFIG, "%s \"%s\" is a sampler and a grid: take both with dk_config_named", part,
+                           name);
+}
+
+static void dkp_sampler_by_name(const char *name, dk_sampler *s) {
     dkp_found f;
     dkp_span rest;
     dk_config c;
-    if (!dkp_find(name, &f, &rest) || f.asked_grid) return 0;
+    if (!dkp_find(name, &f, &rest)) return;
+    if (f.asked_grid) {
+        s->unknown = dkp_unknown_pair;
+        return;
+    }
     memset(&c, 0, sizeof c);
     c.sampler = dk_sampler_named(f.sampler);
     if (f.of_sampler.settings) dkp_settings(&c, f.of_sampler.settings, DKP_OF_SAMPLER);
     *s = c.sampler;
-    return 1;
 }
 
-static int dkp_grid_by_name(const char *name, dk_grid *g) {
+static void dkp_grid_by_name(const char *name, dk_grid *g) {
     dkp_found f;
     dk_config c;
     dkp_span peer, bare = dkp_split_name(name, &peer);
     memset(&f, 0, sizeof f);
-    if (!dkp_find_one(peer, bare, 1, &f)) return 0;
+    if (!dkp_find_one(peer, bare, 1, &f)) return;
     memset(&c, 0, sizeof c);
     c.grid = dk_grid_named(f.grid);
     if (f.of_grid.settings) dkp_settings(&c, f.of_grid.settings, DKP_OF_GRID);
     *g = c.grid;
-    return 1;
 }
 
 DK_API dk_status dk_config_named(dk_config *c, const char *name) {
@@ -10667,7 +10596,7 @@ static void dkp_put_json(dkp_text *t, const dkp_key *key, double v) {
     else if (key->kind == 'f') dkp_put(t, v > 0 ? "true" : "false");
     else if (key->kind == 'c') dkp_put(t, "\""), dkp_put_choice(t, key->choices, (int)v), dkp_put(t, "\"");
     else if (!dkp_finite(v)) dkp_put(t, v < 0 ? "-Infinity" : "Infinity");
-    else dkp_put_number(t, v, 0);
+    else dkp_put_exact(t, v);
 }
 
 static dk_status dkp_refuse(const dkp_job *j, int key, const char *allowed) {

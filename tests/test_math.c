@@ -363,21 +363,6 @@ static void whole_powers_of_ten_are_exact(void **state) {
     for (int k = 0; k <= 22; k++, power *= 10) assert_true(is(dkp_pow(10, k), power));
 }
 
-static void the_decade_of_a_number_is_that_of_its_first_digit(void **state) {
-    (void)state;
-    static const struct {
-        double v;
-        int decade;
-    } rows[] = {{1, 0},        {9.999999999999998, 0},
-                {10, 1},       {999.9999999999999, 2},
-                {1000, 3},     {0.001, -3},
-                {1e-5, -5},    {1e22, 22},
-                {1e308, 308},  {2.5e-308, -308},
-                {0.0099, -3},  {123456, 5},
-                {1e-300, -300}};
-    for (int i = 0; i < COUNT(rows); i++) assert_int_equal(dkp_decade(rows[i].v), rows[i].decade);
-}
-
 /* ------------------------------------------------------------------ distributions, sums, coefficients */
 
 static void beta_quantiles_are_exact(void **state) {
@@ -557,9 +542,37 @@ static double read_number(const char *text) {
     return v;
 }
 
-/* What is written with 17 digits is read back bit for bit, and so is what the library writes with as many as it takes;
-   other texts are read as the C library reads them. */
+static int same(double a, double b) { return a >= b && a <= b; }
+
+static const char *written(double v, int digits) {
+    static char text[64];
+    dkp_text t = {text, sizeof text, 0};
+    if (digits) dkp_put_digits(&t, v, digits);
+    else dkp_put_exact(&t, v);
+    return text;
+}
+
+/* 200,000 numbers of each range. What is written is read back bit for bit, here and by the C library, and so is what
+   others write with 17 digits. */
 static void numbers_come_back_from_their_text(void **state) {
+    (void)state;
+    for (int range = 0; range < 4; range++)
+        for (int i = 0; i < 200000; i++) {
+            uint64_t bits = next_bits();
+            double unit = (double)(bits >> 11) / 9007199254740992.0, v = dkp_double(bits); /* any exponent */
+            char text[64];
+            if (range == 0) v = 1 + 9 * unit;
+            if (range == 1) v = 1e-5 + unit * (1 - 1e-5);
+            if (range == 2) v = dkp_double(bits & 0x800FFFFFFFFFFFFFu); /* below the least normal number */
+            if (!dkp_finite(v) || (range > 1 && i >= 20000)) continue;
+            const char *own = written(v, 0);
+            if (!same(read_number(own), v) || !same(strtod(own, NULL), v)) fail_msg("%.17g is written as %s", v, own);
+            snprintf(text, sizeof text, "%.*e", i % 3 ? 16 : 13 + i % 10, v);
+            if (!same(read_number(text), strtod(text, NULL))) fail_msg("%s is read as %.17g", text, read_number(text));
+        }
+}
+
+static void numbers_are_read_to_the_nearest_whatever_their_digits(void **state) {
     static const char *const hard[] = {"9007199254740993",
                                        "2.2250738585072011e-308",
                                        "4.9406564584124654e-324",
@@ -571,29 +584,58 @@ static void numbers_come_back_from_their_text(void **state) {
                                        "1.2345678901234567e-300",
                                        "1e-400",
                                        "0e999999999",
-                                       "123456789012345678901234567890"};
+                                       "123456789012345678901234567890",
+                                       "1.00000000000000011102230246251565404236316680908203125", /* 1 + 2^-53 */
+                                       "1.000000000000000111022302462515654042363166809082031250",
+                                       "1.0000000000000001110223024625156540423631668090820312500001",
+                                       "1.00000000000000033306690738754696212708950042724609375", /* 1 + 3 2^-53 */
+                                       "9007199254740992.99999999999999999999999999999999999999999999999"};
+    char text[1000];
     (void)state;
-    for (size_t i = 0; i < sizeof hard / sizeof *hard; i++)
-        assert_true(read_number(hard[i]) >= strtod(hard[i], NULL) &&
-                    read_number(hard[i]) <= strtod(hard[i], NULL));
+    for (int i = 0; i < COUNT(hard); i++)
+        if (!same(read_number(hard[i]), strtod(hard[i], NULL))) fail_msg("%s", hard[i]);
     assert_true(read_number("1.7976931348623159e308") > 1.7976931348623157e308);
     assert_true(read_number("1e99999999999") > 1.7976931348623157e308);
-    for (int i = 0; i < 3000; i++) {
-        char text[64], own[64];
-        uint64_t bits = next_bits() & (i % 3 ? ~(uint64_t)0 : 0x800FFFFFFFFFFFFFu);
-        double v = i % 3 == 1 ? (double)(bits % 100000000) / 1e7 : dkp_double(bits), back;
-        dkp_text t = {own, sizeof own, 0};
-        if (!dkp_finite(v)) continue;
-        for (int digits = 1; digits < 25; digits += digits < 14 ? 13 : 1) {
-            snprintf(text, sizeof text, "%.*e", digits, v);
-            back = read_number(text);
-            double want = strtod(text, NULL);
-            if (!(back >= want && back <= want)) fail_msg("%s is read as %.17g", text, back);
-        }
-        dkp_put_number(&t, v, 0);
-        back = strtod(own, NULL);
-        if (!(back >= v && back <= v)) fail_msg("%.17g is written as %s", v, own);
+    for (int zeros = 300; zeros < 900; zeros += 100) { /* 1.5, and the least number, behind and before many zeros */
+        snprintf(text, sizeof text, "15%0*de-%d", zeros, 0, zeros + 1);
+        assert_true(same(read_number(text), 1.5));
+        snprintf(text, sizeof text, "0.%0*d15e%d", zeros, 0, zeros + 1);
+        assert_true(same(read_number(text), 1.5));
+        snprintf(text, sizeof text, "0.%0*d5", zeros, 0);
+        assert_true(same(read_number(text), strtod(text, NULL)));
     }
+}
+
+static void numbers_are_written_as_by_printf_but_for_the_exponent(void **state) {
+    static const struct {
+        double v;
+        const char *six, *exact;
+    } rows[] = {{1, "1", "1"},
+                {0.1, "0.1", "0.1"},
+                {-2.5, "-2.5", "-2.5"},
+                {9.999999999999998, "10", "9.999999999999998"},
+                {999.9999999999999, "1000", "999.9999999999999"},
+                {0.0099, "0.0099", "0.0099"},
+                {1e-4, "0.0001", "0.0001"},
+                {1e-5, "1e-5", "1e-5"},
+                {123456.7, "123457", "123456.7"},
+                {1234567.8, "1.23457e6", "1234567.8"},
+                {99999.96, "100000", "99999.96"},
+                {999999.6, "1e6", "999999.6"},
+                {0.30000000000000004, "0.3", "0.30000000000000004"},
+                {123456789012345, "123456789012345", "123456789012345"},
+                {1e15, "1e15", "1000000000000000"},
+                {1e16, "1e16", "1e16"},
+                {1e22, "1e22", "1e22"},
+                {2.5e-308, "2.5e-308", "2.5e-308"},
+                {4.9406564584124654e-324, "4.94066e-324", "5e-324"},
+                {1.7976931348623157e308, "1.79769e308", "1.7976931348623157e308"}};
+    (void)state;
+    for (int i = 0; i < COUNT(rows); i++) {
+        assert_string_equal(written(rows[i].v, 6), rows[i].six);
+        assert_string_equal(written(rows[i].v, 0), rows[i].exact);
+    }
+    assert_string_equal(written(-HUGE_VAL, 0), "-inf");
 }
 
 int main(void) {
@@ -601,7 +643,6 @@ int main(void) {
         cmocka_unit_test(values_are_right_to_less_than_a_unit_in_the_last_place),
         cmocka_unit_test(ends_of_the_range_are_exact),
         cmocka_unit_test(whole_powers_of_ten_are_exact),
-        cmocka_unit_test(the_decade_of_a_number_is_that_of_its_first_digit),
         cmocka_unit_test(beta_quantiles_are_exact),
         cmocka_unit_test(normal_quantiles_are_exact),
         cmocka_unit_test(quantiles_are_exact),
@@ -610,6 +651,8 @@ int main(void) {
         cmocka_unit_test(tableaux_satisfy_the_order_conditions),
         cmocka_unit_test(a_tableau_may_embed_a_method_of_lower_order),
         cmocka_unit_test(numbers_come_back_from_their_text),
+        cmocka_unit_test(numbers_are_read_to_the_nearest_whatever_their_digits),
+        cmocka_unit_test(numbers_are_written_as_by_printf_but_for_the_exponent),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -842,12 +842,12 @@ static void fields_that_a_method_cannot_use_are_refused(void **state) {
     static const struct {
         const char *sampler, *settings, *message;
     } rows[] = {
-        {"euler", "eta=1", "sampler.eta = 1: must be 0: this method takes churn tableau gauge plain_last"},
-        {"euler", "corrector=3", "sampler.corrector = 3: must be 0: this method takes"},
+        {"euler", "eta=1", "sampler.eta = 1: must be 0: this method uses tableau, gauge, plain_last, euler_to_data, churn"},
+        {"euler", "corrector=3", "sampler.corrector = 3: must be 0: this method uses "},
         {"euler", "order=2", "sampler.order = 2: must be 0"},
         {"euler", "told_end=1", "sampler.told_end = 1: must be 0"},
         {"dpmpp_2m", "warmup=2", "sampler.warmup = 2: must be 0"},
-        {"dpmpp_2m", "alpha=0.5", "sampler.alpha = 0.5: must be 0: this method takes churn order rule gamma"},
+        {"dpmpp_2m", "alpha=0.5", "sampler.alpha = 0.5: must be 0: this method uses order, rule, gamma, "},
         {"dpmpp_2m", "gamma=0.5", "sampler.gamma = 0.5: must be 0 but for rule = gradient"},
         {"gradient_estimation", "alpha=0.5", "sampler.alpha = 0.5: must be 0"},
         {"edm", "gamma=0.5", "sampler.gamma = 0.5: must be 0"},
@@ -855,10 +855,10 @@ static void fields_that_a_method_cannot_use_are_refused(void **state) {
         {"er_sde", "rule=exact", "sampler.rule = exact: must be 0"},
         {"dpmpp_sde", "noise_prediction=1", "sampler.noise_prediction = 1: must be 0"},
         {"ddim", "snr=0.1", "sampler.snr = 0.1: must be 0"},
-        {"ddim", "evals=8", "sampler.quirk = 8: must be 0: this method takes churn gauge"},
+        {"ddim", "evals=8", "sampler.quirk = 8: must be 0: this method uses gauge, "},
         {"smld", "law=sde", "sampler.law = sde: must be 0"},
         {"own", "alpha=0.5 order=3", NULL},
-        {"own", "eta=0.5", "sampler.eta = 0.5: must be 0: this method takes churn order alpha"},
+        {"own", "eta=0.5", "sampler.eta = 0.5: must be 0: this method uses order, alpha, churn"},
         {"dpmpp_2m", "churn=1 churn_min=0.1 noise_min=0.5 eta=0.5", NULL},
         {NULL, "eta=1 order=3", NULL},
     };

@@ -1095,8 +1095,8 @@ static void nonsense_is_refused_with_a_message(void **state) {
         {1000001, 1, 3, "ddim", "steps = 1000001: must be 1 .. 1000000"},
         {3, -1, 3, "ddim", "batch = -1: must be 1 .. 715827882 (0: 1)"},
         {3, 1, 0, "ddim", "dim = 0: must be >= 1"},
-        {3, 1, 3, "dpmpp_2mm", "sampler \"dpmpp_2mm\" is not known, or its name was set alone: "},
-        {3, 1, 3, NULL, "sampler \"(NULL)\" is not known, or "},
+        {3, 1, 3, "dpmpp_2mm", "sampler \"dpmpp_2mm\" is not known; nearest: dpmpp_2m, dpmpp_2s, dpmpp_3m"},
+        {3, 1, 3, NULL, "sampler \"(NULL)\" is not known; nearest: "},
     };
     (void)state;
     for (size_t k = 0; k < sizeof cases / sizeof cases[0]; k++) {

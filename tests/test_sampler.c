@@ -967,7 +967,7 @@ static void classical_multistep_methods_have_no_noise_but_churn(void **state) {
         memset(&plan, 0, sizeof plan);
         c.sampler.eta = 0.5;
         assert_int_equal(dk_record(&plan, &c), DK_ERROR_CONFIG);
-        assert_non_null(strstr(dk_message(&c), "sampler.eta = 0.5: must be 0: this method takes churn order rule "));
+        assert_non_null(strstr(dk_message(&c), "sampler.eta = 0.5: must be 0: this method uses order, rule, "));
         dk_plan_free(&plan);
     }
 }

@@ -523,8 +523,7 @@ static void a_schedule_of_a_name_alone_is_refused(void **state) {
     memset(&c.schedule, 0, sizeof c.schedule);
     c.schedule.name = "edm";
     assert_int_equal(dk_resolve(&c), DK_ERROR_CONFIG);
-    assert_string_equal(dk_message(&c), "schedule \"edm\" is not known, or its name was set alone: take it with dk_config_set, "
-                                       "which says what is near");
+    assert_string_equal(dk_message(&c), "schedule = \"edm\": must be taken by its name with dk_config_set");
     c.schedule.name = NULL, c.schedule.shift = 3; /* fields of a zero schedule hold for flow */
     assert_int_equal(dk_resolve(&c), DK_OK);
     assert_true(c.schedule.family == DK_FAMILY_FLOW && c.schedule.shift >= 3);
@@ -1019,18 +1018,18 @@ static void unknown_names_are_refused_by_name(void **state) {
     dk_config c = check_config("vp_linaer", "euler", 3);
     (void)state;
     assert_int_equal(dk_resolve(&c), DK_ERROR_CONFIG);
-    assert_non_null(strstr(dk_message(&c), "schedule \"vp_linaer\" is not known, or its name"));
+    assert_non_null(strstr(dk_message(&c), "schedule \"vp_linaer\" is not known; nearest: vp_linear"));
     c = check_config("flow", "DPM++ 2M", 3), c.sampler = dk_sampler_named("DPMpp-2M-sdf");
     assert_int_equal(dk_resolve(&c), DK_ERROR_CONFIG);
-    assert_non_null(strstr(dk_message(&c), "sampler \"DPMpp-2M-sdf\" is not known, or its name"));
+    assert_non_null(strstr(dk_message(&c), "sampler \"DPMpp-2M-sdf\" is not known; nearest: dpmpp_2m_sde"));
     c = check_config("flow", "euler", 3), c.grid = dk_grid_named("karas");
     assert_int_equal(dk_resolve(&c), DK_ERROR_CONFIG);
-    assert_non_null(strstr(dk_message(&c), "grid \"karas\" is not known, or its name"));
+    assert_non_null(strstr(dk_message(&c), "grid \"karas\" is not known; nearest: karras"));
     c = check_config("flow", "euler", 3), c.schedule = dk_schedule_named(NULL);
     assert_int_equal(dk_resolve(&c), DK_ERROR_CONFIG);
     c = check_config("flow", "euler", 3), c.network_schedule = dk_schedule_named("edn");
     assert_int_equal(dk_resolve(&c), DK_ERROR_CONFIG);
-    assert_non_null(strstr(dk_message(&c), "network_schedule \"edn\" is not known, or its name"));
+    assert_non_null(strstr(dk_message(&c), "network_schedule \"edn\" is not known; nearest: edm"));
 }
 
 int main(void) {
