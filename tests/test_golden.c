@@ -14,7 +14,7 @@
 #include "json_lists.h"
 
 static const char golden_file[] = "tests/data/golden.txt";
-static const char golden_hash[] = "711a9c5b168f5ddc"; /* of the whole file */
+static const char golden_hash[] = "937f4028019f5ff1"; /* of the whole file */
 
 #define COUNT(array) ((int)(sizeof(array) / sizeof((array)[0])))
 
@@ -715,7 +715,9 @@ static const struct asking {
     {"set", "corrector", "flow edm", "dpmpp_2m lms deis ipndm", "corrector=3", 5},
     {"set", "pece", "flow edm", "dpmpp_2m lms unipc", "corrector=3 pece=1", 5},
     {"set", "uncorrected", "edm", "unipc sa_solver", "uncorrected=1 quirk=2", 5},
-    {"set", "correct_last", "edm vp", "unipc sa_solver abm", "correct_last=1 grid.final=min", 5},
+    {"set", "clean_twice", "edm vp", "unipc sa_solver abm", "grid.clean_twice=1 grid.final=last", 5},
+    {"set", "kept_noise", "edm vp", "ddim", "kept_noise=1 clip=0.5", 5},
+    {"set", "third_minus", "edm vp", "dpmpp_3m_sde", "third_minus=1", 5},
     {"set", "euler_to_data", "edm flow", "heun rk4 edm", "euler_to_data=1", 5},
     {"set", "lower_order_1", "flow vp", "dpmpp_3m unipc lms deis", "lower_order_final=1", 6},
     {"set", "lower_order_2", "flow vp", "dpmpp_3m unipc lms deis", "lower_order_final=1 count_last=1", 6},
