@@ -1303,10 +1303,13 @@ typedef enum dk_quirk {
 #define DKP_FAST
 #endif
 
-#if defined(__GNUC__)
+/* DKP_ONCE: never copied into its callers. Large frames must not add up, and copies that gain nothing need not be. */
+#if defined(__clang__) || defined(__GNUC__) /* clang for Windows is no GNU C */
 #define DKP_INLINE static inline __attribute__((always_inline))
-/* Never copied into its callers: large frames must not add up, and copies that gain nothing need not be. */
 #define DKP_ONCE __attribute__((noinline))
+#elif defined(_MSC_VER)
+#define DKP_INLINE static __forceinline
+#define DKP_ONCE __declspec(noinline)
 #else
 #define DKP_INLINE static inline
 #define DKP_ONCE
@@ -9649,8 +9652,9 @@ static double dkp_repaint_places(const dk_repaint *r, int steps) {
 
 static int dkp_repaint_left(const dk_repaint *r, int steps, int i) {
     int places = (int)dkp_repaint_places(r, steps), last = !r->from_clean;
+    if (!places) return steps - i;
     int since = i - (steps - (places - 1) * r->jump - last); /* the first place was reached */
-    if (!places || since <= 0) return steps - i;
+    if (since <= 0) return steps - i;
     int again = (r->runs - 1) * (1 + r->jump);
     int place = since / (again + r->jump) < places ? since / (again + r->jump) : places - 1;
     int left = (places - 1 - place) * r->jump + last, at = since - place * (again + r->jump);
@@ -9705,17 +9709,16 @@ static int dkp_nearest_level(const dkp_base *b, double noise_level) {
 
 /* Level i of the way that goes from the level next to `low` up to the one next to `high`, `times` times. */
 static int dkp_restart_way(const dkp_base *b, const dk_restart *r, int i, dk_level *level) {
-    int times = r->times ? r->times : 1;
-    double steps = b->steps + times * (r->steps + 1.0);
-    int from = r->steps > 0 ? dkp_nearest_level(b, dkp_or(r->high, 2)) : 0,
-        to = r->steps > 0 ? dkp_nearest_level(b, dkp_or(r->low, 0.1)) : 0, again = (int)steps - b->steps;
-    if (steps > 1e6) return 0x7FFFFFFF;
-    if (from >= to) steps = b->steps, again = 0; /* nowhere to go back to */
+    double more = r->steps > 0 && r->times >= 0 ? (r->times ? r->times : 1) * (r->steps + 1.0) : 0;
+    if (b->steps + more > 1e6) return 0x7FFFFFFF;
+    int from = more > 0 ? dkp_nearest_level(b, dkp_or(r->high, 2)) : 0,
+        to = more > 0 ? dkp_nearest_level(b, dkp_or(r->low, 0.1)) : 0;
+    int again = from < to ? (int)more : 0; /* else there is nowhere to go back to */
     int since = i - to - 1, at = again ? since % (r->steps + 1) : 0;
     if (since < 0 || since >= again) *level = dkp_base_level(b, since < 0 ? i : i - again);
     else if (at == 0 || at == r->steps) *level = dkp_base_level(b, at ? to : from);
     else *level = dkp_karras_level(b, dkp_base_level(b, from), dkp_base_level(b, to), at, r->steps + 1);
-    return (int)steps;
+    return b->steps + again;
 }
 
 static dkp_base dkp_base_of(const dk_config *c, dk_layout *grid) {
