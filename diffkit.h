@@ -3623,6 +3623,13 @@ static dk_vec dkp_runge_kutta_to(dk_recorder *r, const dkp_tableau *tableau, dk_
     return K[0];
 }
 
+/* The sampler's own; where it cannot be read, Euler's. */
+static void dkp_read_tableau(dk_recorder *r, dkp_tableau *tableau) {
+    const dkp_tableau euler = {1, 0, {1}};
+    *tableau = euler;
+    if (r->status == DK_OK) r->status = dkp_parse_tableau(r->sampler.tableau, tableau, r->config->message);
+}
+
 static dk_vec dkp_runge_kutta_step(dk_recorder *r, const dkp_tableau *tableau) {
     return dkp_runge_kutta_to(r, tableau, r->to, dkr_zero);
 }
@@ -3631,7 +3638,7 @@ static dk_vec dkp_runge_kutta_step(dk_recorder *r, const dkp_tableau *tableau) {
    corrector repeats. */
 typedef struct dkp_multistep {
     int classical;
-    int steps, as_predicted; /* so many have been made; the first ones are not corrected */
+    int as_predicted;        /* so many first steps are not corrected */
     dkp_history past;        /* slopes, or D or the noise, and where on the axis */
     dk_vec D, U;             /* newest; U is D but for CFG++ */
     dk_level from;           /* where the last step began, */
@@ -3695,43 +3702,43 @@ static dk_vec dkp_multistep_step(dk_recorder *r, const dkp_multistep *m, double 
 
 /* D at r->x. For CFG++ (Chung et al. 2024, alg. 1) the state moves by alpha (D - U): there the guided D leaves the
    noise that the unconditional U leaves here. */
-static void dkp_multistep_estimate(dk_recorder *r, dkp_multistep *m, const dk_level *l) {
-    double alpha = dkp_gauge_alpha(r, l);
-    m->D = dkp_denoise(r, r->x, l, l, r->sampler.cfg_pp ? &m->U : NULL);
+static void dkp_multistep_estimate(dk_recorder *r, dkp_multistep *m) {
+    double alpha = dkp_gauge_alpha(r, &r->from);
+    m->D = dkp_denoise(r, r->x, &r->from, &r->from, r->sampler.cfg_pp ? &m->U : NULL);
     if (r->sampler.cfg_pp) r->x = dkr_keep(r, dkp_add(r->x, dkr_mix(alpha, m->D, -alpha, m->U)));
     else m->U = m->D;
 }
 
-/* Repeats the step that led to level l with the new node. left: steps, as dkp_nodes counts them. */
-static void dkp_multistep_correct(dk_recorder *r, dkp_multistep *m, const dk_level *l, int left) {
+/* Repeats the last step with the new node. left: steps, as dkp_nodes counts them. */
+static void dkp_multistep_correct(dk_recorder *r, dkp_multistep *m, int left) {
     const dk_sampler *s = &r->sampler;
     int unipc = s->rule == DK_RULE_BH1 || s->rule == DK_RULE_BH2;
     int more = unipc || dkp_quirk(r, DK_QUIRK_COUNT_LAST); /* one node more than the predictor had */
     int nodes = dkp_nodes(r, s->corrector, m->past.count, left + 1 + more);
-    dk_vec x = dkp_multistep_step(r, m, dkp_axis(r, m->classical, &m->from), l, nodes);
+    dk_vec x = dkp_multistep_step(r, m, dkp_axis(r, m->classical, &m->from), &r->from, nodes);
     r->x = dkr_keep(r, dkp_add(x, m->noise));
     if (!s->pece) return;
-    dkp_multistep_estimate(r, m, l);
-    m->past.v[0] = dkp_interpolant(r, m->classical, l, m->D);
+    dkp_multistep_estimate(r, m);
+    m->past.v[0] = dkp_interpolant(r, m->classical, &r->from, m->D);
 }
 
-/* Evaluates at level l. Nodes lie on the way that the step went without noise; afterwards all of it goes back up with the
-   state, which the noise brought there. */
-static void dkp_multistep_evaluate(dk_recorder *r, dkp_multistep *m, const dk_level *l, int left) {
-    const dk_sampler *s = &r->sampler;
-    double here = dkp_axis(r, m->classical, l);
-    dkp_multistep_estimate(r, m, l);
-    dkp_push(&m->past, here - m->up, dkp_interpolant(r, m->classical, l, m->D));
-    if (s->corrector && m->past.count > 1 && m->steps > m->as_predicted) dkp_multistep_correct(r, m, l, left);
+/* Evaluates where the step begins. Nodes lie on the way that the last step went without noise; afterwards all of it goes
+   back up with the state, which the noise brought there. */
+static void dkp_multistep_evaluate(dk_recorder *r, dkp_multistep *m, int left) {
+    double here = dkp_axis(r, m->classical, &r->from);
+    dkp_multistep_estimate(r, m);
+    dkp_push(&m->past, here - m->up, dkp_interpolant(r, m->classical, &r->from, m->D));
+    if (r->sampler.corrector && m->past.count > 1 && r->step > m->as_predicted)
+        dkp_multistep_correct(r, m, left);
     for (int i = 1; i < m->past.count; i++) m->past.at[i] += m->up;
     m->past.at[0] = here;
 }
 
-/* Evaluates where the step begins, and makes the step by what has been evaluated so far. */
+/* One step by what has been evaluated so far. */
 static void dkp_multistep_advance(dk_recorder *r, dkp_multistep *m) {
     const dk_sampler *s = &r->sampler;
     int left = r->steps - r->step, in_D = !m->classical && !s->noise_prediction;
-    dkp_multistep_evaluate(r, m, &r->from, left);
+    dkp_multistep_evaluate(r, m, left);
     m->from = r->from, m->x = r->x, m->split = dkp_noise_split(r, s->eta, s->law);
     int nodes = dkp_nodes(r, s->order, m->past.count, left);
     if (!(m->classical && dkp_even(r)) && !dkp_finite(m->past.at[0]))
@@ -3740,26 +3747,24 @@ static void dkp_multistep_advance(dk_recorder *r, dkp_multistep *m) {
     m->noise = dkp_add_noise(r, dkr_zero, m->split.up);
     r->x = dkp_add(dkp_multistep_step(r, m, m->past.at[0], &r->to, nodes), m->noise);
     if (in_D) m->past.v[0] = m->U;
-    m->steps++, m->up = 0;
+    m->up = 0;
     if (m->split.up > 0 && s->law != DK_LAW_SDE && s->law != DK_LAW_SDE_NOISE)
         m->up = dkp_gauge_lambda(r, &r->to) - dkp_gauge_lambda(r, &m->split.down);
     if (!dkp_finite(m->up)) m->past.count = 0, m->up = 0; /* all noise is new */
 }
 
 static void dkp_record_multistep(dk_recorder *r, int classical) {
-    dkp_tableau tableau = {1, 0, {0}};
+    const dk_sampler *s = &r->sampler;
+    dkp_tableau tableau;
     dkp_multistep m;
     memset(&m, 0, sizeof m);
-    m.classical = classical;
-    if (r->sampler.rule != DK_RULE_GRADIENT && fabs(r->sampler.gamma) > 0)
-        dkr_refuse(r, "sampler.gamma", r->sampler.gamma, "0 but for rule = gradient");
-    int warmup = classical && r->sampler.warmup <= r->steps ? r->sampler.warmup : 0;
-    m.as_predicted = warmup;
-    if (dkp_quirk(r, DK_QUIRK_UNCORRECTED) && r->sampler.quirk > warmup)
-        m.as_predicted = (int)r->sampler.quirk;
-    if (warmup && r->status == DK_OK)
-        r->status = dkp_parse_tableau(r->sampler.tableau, &tableau, r->config->message);
-    for (; m.steps < warmup && dkr_step(r); m.steps++) {
+    if (s->rule != DK_RULE_GRADIENT && fabs(s->gamma) > 0)
+        dkr_refuse(r, "sampler.gamma", s->gamma, "0 but for rule = gradient");
+    int warmup = classical && s->warmup <= r->steps ? s->warmup : 0;
+    m.classical = classical, m.as_predicted = warmup;
+    if (dkp_quirk(r, DK_QUIRK_UNCORRECTED) && s->quirk > warmup) m.as_predicted = (int)s->quirk;
+    if (warmup) dkp_read_tableau(r, &tableau);
+    for (int i = 0; i < warmup && dkr_step(r); i++) {
         dk_vec slope = dkp_runge_kutta_step(r, &tableau);
         dkp_push(&m.past, dkp_axis(r, 1, &r->from), dkr_keep(r, slope));
     }
@@ -3771,7 +3776,7 @@ static void dkp_record_multistep(dk_recorder *r, int classical) {
    repeats the last step with the new estimate, at no further evaluation), RES multistep (Zhang et al. 2023),
    SA-Solver (Xue et al. 2023, alg. 1: the corrector keeps the predictor's noise) and its PECE form.
 
-   DPM-Solver++ 2M, for example. dkp_multistep_advance evaluates D_i at lambda_i and keeps it. dkp_exponential_step makes
+   DPM-Solver++ 2M, for example. dkp_multistep_evaluate has D_i at lambda_i. dkp_exponential_step makes
    DDIM's step with the average of the line through D_i and D_i-1 in place of D. By rule DPM dkp_average takes that line
    at the middle of the step: (1 + 1/(2r)) D_i - 1/(2r) D_i-1 with r = h_i/h_i+1, as in alg. 2.
 
@@ -3849,8 +3854,8 @@ static void dkp_record_er_sde(dk_recorder *r) {
 }
 
 static void dkp_record_runge_kutta(dk_recorder *r) {
-    dkp_tableau tableau = {1, 0, {0}};
-    if (r->status == DK_OK) r->status = dkp_parse_tableau(r->sampler.tableau, &tableau, r->config->message);
+    dkp_tableau tableau;
+    dkp_read_tableau(r, &tableau);
     dkr_reads(r, r->status == DK_OK && tableau.embedded ? "tableau gauge plain_last euler_to_data order"
                                                         : "tableau gauge plain_last euler_to_data");
     while (dkr_step(r)) dkp_runge_kutta_step(r, &tableau);
@@ -4152,28 +4157,31 @@ static void dkp_singlestep(dk_recorder *r, int order, dkp_stage_noise noise) {
 static int dkp_singlestep_order(dk_recorder *r) {
     int order = r->sampler.order > 1 ? r->sampler.order : 1;
     if (order > 3) dkr_refuse(r, "sampler.order", order, "0 .. 3: singlestep methods");
-    return order > 3 ? 1 : order;
+    return order;
+}
+
+static void dkp_record_stages(dk_recorder *r, const char *reads, dkp_stage_noise noise) {
+    int order = dkp_singlestep_order(r);
+    dkr_reads(r, reads);
+    while (dkr_step(r)) dkp_singlestep(r, order, noise);
 }
 
 /* Deterministic steps down, noise behind them. */
 static void dkp_record_singlestep(dk_recorder *r) {
-    dkr_reads(r, DKP_READS_SINGLESTEP "noise_prediction cfg_pp pure_stage above_last");
-    while (dkr_step(r)) dkp_singlestep(r, dkp_singlestep_order(r), DKP_NOISE_BEHIND);
+    dkp_record_stages(r, DKP_READS_SINGLESTEP "noise_prediction cfg_pp pure_stage above_last", DKP_NOISE_BEHIND);
 }
 
 /* SDE-DPM-Solver++(2S) as in k-diffusion: stage and step get noise of their own. */
 static void dkp_record_dpmpp_sde(dk_recorder *r) {
-    dkr_reads(r, DKP_READS_SINGLESTEP);
-    while (dkr_step(r)) dkp_singlestep(r, dkp_singlestep_order(r), DKP_NOISE_AFRESH);
+    dkp_record_stages(r, DKP_READS_SINGLESTEP, DKP_NOISE_AFRESH);
 }
 
 /* SEEDS-2 and -3, Gonzalez et al. 2023, alg. 2-3: the noise of a step goes on from its stages'. */
 static void dkp_record_seeds(dk_recorder *r) {
-    dkr_reads(r, DKP_READS_SINGLESTEP);
     if (!r->sampler.law) r->sampler.law = DK_LAW_SDE;
     if (r->sampler.law != DK_LAW_SDE)
         dkr_refuse(r, "sampler.law", r->sampler.law, "DK_LAW_SDE: SEEDS follow its paths");
-    while (dkr_step(r)) dkp_singlestep(r, dkp_singlestep_order(r), DKP_NOISE_PATH);
+    dkp_record_stages(r, DKP_READS_SINGLESTEP, DKP_NOISE_PATH);
 }
 
 /* x_{i+1} = a_i x_i + sum b_ij D_j + noise_i z_i, with as much history as there are steps. */
@@ -9352,9 +9360,9 @@ static void dkp_record_heunpp2(dk_recorder *r) {
 static void dkp_record_late_churn(dk_recorder *r) {
     double churn = r->sampler.churn;
     int as_evaluated = r->config->prediction == DK_PREDICT_V || r->sampler.quirk > 0;
-    dkp_tableau tableau = {1, 0, {0}};
+    dkp_tableau tableau;
     dkr_reads(r, "tableau gauge euler_to_data quirk");
-    if (r->status == DK_OK) r->status = dkp_parse_tableau(r->sampler.tableau, &tableau, r->config->message);
+    dkp_read_tableau(r, &tableau);
     r->sampler.churn = 0;
     while (dkr_step(r)) {
         dkp_model before = dkp_model_at(r->config, &r->from, &r->from);
@@ -9373,8 +9381,8 @@ static void dkp_record_late_churn(dk_recorder *r) {
 /* DPM-Solver-fast, Lu et al. 2022, app. D.3: evals evaluations in all; the last steps' order is lower where that is less. */
 static void dkp_record_dpm_fast(dk_recorder *r) {
     dkr_reads(r, DKP_READS_SINGLESTEP "noise_prediction above_last evals");
+    int order = dkp_singlestep_order(r), most = order - 1;
     while (dkr_step(r)) {
-        int order = dkp_singlestep_order(r), most = order - 1;
         int zero = dkp_level(r, r->steps).sigma <= 0,
             steps = r->steps - zero; /* that step takes one anyway */
         int missing = r->sampler.quirk > 0 ? order * steps + zero - (int)r->sampler.quirk : 0;
