@@ -3150,6 +3150,7 @@ static void dkp_record_stretch(dk_recorder *r, int first, int end, dk_record_fn 
 }
 
 static void dkp_record_from_data(dk_recorder *r);
+static int dkp_leaves_data(const dk_recorder *r, const dk_level *from);
 
 static void dkp_start_recorder(dk_recorder *r, dk_config *c) {
     dkp_recording *own = r->own;
@@ -3197,7 +3198,8 @@ static void dkp_record_start(dk_recorder *r) {
 static void dkp_record_steps(dk_recorder *r) {
     int steps = r->own->plan->steps;
     for (int i = 0, end; i < steps && r->status == DK_OK; i = end) {
-        int from_data = dkp_plan_level(r, i).sigma <= 0;
+        dk_level level = dkp_plan_level(r, i);
+        int from_data = level.sigma <= 0 && !dkp_leaves_data(r, &level);
         end = i + 1;
         if (dkp_goes_back(r, i)) {
             dkp_go_back(r, i);
@@ -3396,7 +3398,7 @@ static dk_vec dkp_noise_in(dk_recorder *r, const dk_level *l) {
     return r->own->noise;
 }
 
-/* The step from clean data, for every sampler: alpha D + sigma N, with the noise N that the network tells, since D,
+/* The step from clean data, for samplers that cannot make it: alpha D + sigma N, with the noise N that the network tells, since D,
    which is the data, says nothing. */
 static void dkp_record_from_data(dk_recorder *r) {
     while (dkr_step(r)) {
@@ -3859,6 +3861,12 @@ static void dkp_record_runge_kutta(dk_recorder *r) {
     dkr_reads(r, r->status == DK_OK && tableau.embedded ? "tableau gauge plain_last euler_to_data order"
                                                         : "tableau gauge plain_last euler_to_data");
     while (dkr_step(r)) dkp_runge_kutta_step(r, &tableau);
+}
+
+/* Whether the sampler itself makes the step from clean data. */
+static int dkp_leaves_data(const dk_recorder *r, const dk_level *from) {
+    return r->sampler.record == dkp_record_runge_kutta && r->sampler.gauge != DK_GAUGE_PSEUDO &&
+           !dkp_quirk(r, DK_QUIRK_EULER_TO_DATA) && dkp_knows_data(r, from);
 }
 
 /* Second order with the second evaluation at alpha of the step; Karras et al. 2022, alg. 3. It integrates in the

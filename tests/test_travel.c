@@ -440,6 +440,7 @@ static void clean_data_are_left_by_the_predicted_noise(void **state) {
             for (int k = 0; dk_sampler_at(k); k++) {
                 dk_real x[DIM];
                 dk_config c = on_levels(schedules[f], dk_sampler_at(k)->name, levels, 1);
+                if (c.sampler.tableau && strstr(schedules[f], "flow")) continue; /* goes on from there by itself */
                 c.prediction = kinds[p].prediction, c.condition = DK_UNIT_SIGMA;
                 c.sampler.churn = 0;
                 fill(x);
