@@ -366,14 +366,14 @@ typedef enum dk_number {
     X(SGM_UNIFORM, "sgm_uniform", "e", REPLACE, 0, 0, 0, "normal, without the level before 0; ComfyUI") \
     X(SIMPLE, "simple", "T", ZERO, 0, 0, 0, "timesteps T-1, T-1-r ..., r = T/steps, rounded up; ComfyUI") \
     X(DDIM_UNIFORM, "ddim_uniform", "T", ZERO, 0, 0, 0, "all timesteps 1, 1+r ..., r = T/steps whole, can be more steps; ComfyUI") \
-    X(SMOOTHSTEP, "smoothstep", "T", ZERO, 0, 0, 0, "timesteps (T-1) (3 v^2 - 2 v^3), v linear, rounded; stable-diffusion.cpp") \
+    X(SMOOTHSTEP, "smoothstep", "T1", ZERO, 0, 0, 0, "timesteps (T-1) (3 v^2 - 2 v^3), v linear, rounded; stable-diffusion.cpp") \
     X(SD_TURBO, "sd_turbo", "T", ZERO, 0, 0, 10, "the first of n = original_steps trailing timesteps, after a = offset; Sauer et al. 2023") \
     X(LCM, "lcm", "T", ZERO, 0, 0, 50, "some of n = original_steps trailing timesteps, evenly; Luo et al. 2023")
 /* clang-format on */
 
 #define DKP_ENUM(spacing, name, traits, final, a, b, n, about) DK_SPACING_##spacing,
 typedef enum dk_spacing {
-    DK_SPACING_DEFAULT, /* flow and cosine flow: UNIFORM; others: KARRAS */
+    DK_SPACING_DEFAULT, /* flow and cosine flow: UNIFORM; VP discrete with as many steps as timesteps: these; others: KARRAS */
     DK_SPACINGS(DKP_ENUM)
     DK_SPACING_CUSTOM,   /* fn gives them; its numbers are a, b, n and `levels` */
     DK_SPACING_RESAMPLE, /* `levels`, level_count of them, resampled linearly in log u (or in t, lambda) */
@@ -1196,6 +1196,8 @@ enum {
     DK_QUIRK_SIGMA_LINEAR = 1 << 23,  /* diffusers: LINSPACE has sigma/alpha linear between timesteps, not its log */
     DK_QUIRK_BELOW_ONE = 1 << 24,     /* diffusers: UniPC's flow levels have at most u = 1 - 1e-6 */
     DK_QUIRK_REPAINT_NOISE = 1 << 25, /* diffusers: the noise of a way up is that of one T/steps - 1 timesteps higher */
+    DK_QUIRK_CLEAN_TWICE = 1 << 26,   /* diffusers: the level at the clean end comes twice: a step goes nowhere; */
+    DK_QUIRK_NOISY_TWICE = 1 << 27,   /* the one at the noisy end, on a rising grid */
     DKP_QUIRK_MARKED = 1 << 30        /* private: alphas_cumprod has some of the products only */
 };
 
@@ -1214,22 +1216,23 @@ enum {
     Y(X, DK_QUIRK_DEIS_SUM, 7, "deis_sum")               /* DEIS: deis_t integrates by a sum over 10,000 points */ \
     Y(X, DK_QUIRK_ER_POWER, 8, "er_power")               /* ComfyUI: er_sde's noise grows as level^(eta + 1) */ \
     Y(X, DK_QUIRK_UNCOND_PAST, 9, "uncond_past")         /* ComfyUI: RES with CFG++ averages U alone */ \
-    Y(X, DK_QUIRK_CORRECT_LAST, 10, "correct_last")      /* diffusers: the last step is corrected, too */ \
+    Y(X, DK_QUIRK_KEPT_NOISE, 10, "kept_noise")          /* diffusers: DDIM's noise is that of D before it is clipped */ \
     Y(X, DK_QUIRK_UNCORRECTED, 11, "uncorrected")        /* diffusers: `quirk` first steps are not corrected */ \
     Y(X, DK_QUIRK_EULER_TO_DATA, 12, "euler_to_data")    /* k-diffusion: a Runge-Kutta step to sigma = 0 is Euler's */ \
     Y(X, DK_QUIRK_STRIDE, 13, "stride")                  /* diffusers: DDIM's steps are `quirk` long in t; 0: T/steps */ \
     Y(X, DK_QUIRK_TOLD_END, 14, "told_end")              /* diffusers: inverse DDIM's network is told the step's end */ \
-    Y(X, DK_QUIRK_PSEUDO_V, 15, "pseudo_v")              /* diffusers: PNDM averages v where that is predicted */ \
+    Y(X, DK_QUIRK_THIRD_MINUS, 15, "third_minus")        /* diffusers: SDE-DPM-Solver++'s third node has a wrong sign */ \
     Y(X, DK_QUIRK_DRY_BOTTOM, 16, "dry_bottom")          /* k-diffusion: no noise behind DPM2's step to sigma = 0 */ \
     Y(X, DK_QUIRK_ABOVE_LAST, 17, "above_last")          /* k-diffusion: no step goes below the grid's last level */ \
     Y(X, DK_QUIRK_FRESH_PURE, 18, "fresh_pure")          /* ComfyUI: CFG++ makes all noise anew behind alpha = 0 */ \
-    Y(X, DK_QUIRK_BINS, 19, "bins")                      /* score_sde: predictors' steps are those of `quirk` bins; 0: steps */
+    Y(X, DK_QUIRK_BINS, 19, "bins")                      /* score_sde: predictors' steps are those of `quirk` bins; 0: steps */ \
+    Y(X, DK_QUIRK_LOWER_TO_ZERO, 20, "lower_to_zero")    /* ComfyUI: lower_order_final only where the grid ends at sigma = 0 */
 /* clang-format on */
 #define DKP_QUIRK_BIT(X, name, bit, text) name = 1 << (bit),
 typedef enum dk_quirk {
     DKP_QUIRKS(DKP_QUIRK_BIT, )
     DKP_QUIRKS_WITH_NUMBER = DK_QUIRK_UNCORRECTED | DK_QUIRK_STRIDE | DK_QUIRK_BINS,
-    DK_QUIRK_ALL = (1 << 20) - 1
+    DK_QUIRK_ALL = (1 << 21) - 1
 } dk_quirk;
 #undef DKP_QUIRK_BIT
 #endif
@@ -1301,10 +1304,13 @@ typedef enum dk_quirk {
 #define DKP_FAST
 #endif
 
-#if defined(__GNUC__)
+/* DKP_ONCE: never copied into its callers. Large frames must not add up, and copies that gain nothing need not be. */
+#if defined(__clang__) || defined(__GNUC__) /* clang for Windows is no GNU C */
 #define DKP_INLINE static inline __attribute__((always_inline))
-/* Never copied into its callers: large frames must not add up, and copies that gain nothing need not be. */
 #define DKP_ONCE __attribute__((noinline))
+#elif defined(_MSC_VER)
+#define DKP_INLINE static __forceinline
+#define DKP_ONCE __declspec(noinline)
 #else
 #define DKP_INLINE static inline
 #define DKP_ONCE
@@ -1360,7 +1366,6 @@ static double dkp_atan(double x);
 static double dkp_asinh(double x);
 static double dkp_erfc(double x);
 static int dkp_finite(double v);
-static double dkp_over(double a, double b);
 
 /* Text without stdio: the library must run where there is none, and must not follow the locale. */
 typedef struct dkp_text {
@@ -1761,6 +1766,9 @@ static dk_level dkp_discrete_level(const dkp_discrete *d, int k) {
     return dkp_discrete_level_of(d, k, dkp_abar(d, k));
 }
 
+/* a / b, infinite where b = 0. Formulas have infinite numbers at sigma = 0 and alpha = 0, which weigh nothing or are refused. */
+static double dkp_over(double a, double b) { return b < 0 || b > 0 ? a / b : a < 0 ? -HUGE_VAL : HUGE_VAL; }
+
 DK_API double dk_noise_level(dk_level l) { return l.alpha > 0 ? l.sigma / l.alpha : HUGE_VAL; }
 
 DK_API double dk_lambda(dk_level l) {
@@ -2076,10 +2084,11 @@ static dk_level dkp_network_level(const dk_config *c, dk_level l) {
     return dkp_at_sigma(&c->network_schedule, dk_noise_level(l));
 }
 
+/* Down: what is whole but for the last places of what it was computed from stays whole. Nearest: ties to even. */
 static double dkp_round(double t, dk_rounding rounding) {
-    if (rounding == DK_ROUND_DOWN) return floor(t);
     if (rounding == DK_ROUND_NONE || !dkp_finite(t)) return t;
-    double down = floor(t), rest = t - down; /* ties to even */
+    if (rounding == DK_ROUND_DOWN) return floor(t + 1e-12 * (1000 + fabs(t)));
+    double down = floor(t), rest = t - down;
     return rest < 0.5 || (rest <= 0.5 && fmod(down, 2) == 0) ? down : down + 1;
 }
 
@@ -2203,14 +2212,15 @@ static double dkp_normal_above(double p) {
 struct dk_layout {
     const dk_config *c;
     const dk_schedule *s;
-    dk_level noisy, clean; /* ends of the range */
+    dk_level noisy, clean; /* ends of the range, */
+    double noisy_u, clean_u;
     double a, b;           /* the spacing's own numbers, with defaults */
     int n;
     dk_final final;
     int asked;     /* levels that the spacing is asked for, */
     int there;     /* and that it then has, */
     int steps;     /* and steps of the whole grid, of which the last c->steps are run */
-    int next, at;  /* trait 1: the walk over the levels asked for, and the level where it stands, */
+    int next, at;  /* dkp_merges: the walk over the levels asked for, and the level where it stands, */
     dk_level here; /* and this one */
 };
 
@@ -2273,7 +2283,7 @@ static dk_level dkp_linear_quadratic(const dk_layout *g, int i, int n) {
     if (i == 0) return g->noisy;
     double slope = g->a / linear, x = slope * i;
     if (i > linear) x += (1 - slope * n) / rest / rest * (i - linear) * (i - linear);
-    return dkp_at_u(g->s, (1 - x) * dkp_u(g->s, g->noisy));
+    return dkp_at_u(g->s, (1 - x) * g->noisy_u);
 }
 
 /* Two arctangents, noisy to half-way and half-way to clean, both centred at 0.6 of n + 1. */
@@ -2344,7 +2354,7 @@ static dk_level dkp_listed(const dk_layout *g, int i, int n) {
 /* Level i of the n that a spacing is asked for, from the noisy end. */
 static dk_level dkp_spaced_at(const dk_layout *g, int i, int n) {
     const dk_schedule *s = g->s;
-    double noisy = dkp_u(s, g->noisy), clean = dkp_u(s, g->clean), f = dkp_fraction(i, n), from, to, root;
+    double noisy = g->noisy_u, clean = g->clean_u, f = dkp_fraction(i, n), from, to, root;
     dk_level l = g->clean;
     switch (g->c->grid.spacing) {
     case DK_SPACING_KARRAS: return dkp_karras_between(s, noisy, clean, g->a, i, n);
@@ -2448,6 +2458,16 @@ DK_API dk_grid dk_grid_levels(const double *levels, dk_unit unit) {
     return g;
 }
 
+static dk_spacing dkp_default_spacing(const dk_config *c) {
+    const dk_grid *g = &c->grid;
+    int whole = !(g->sigma_min > 0 || g->sigma_max > 0) && g->partial != DK_PARTIAL_LEVEL;
+    if (dkp_flow_unit(&c->schedule)) return DK_SPACING_UNIFORM;
+    if (c->schedule.family == DK_FAMILY_VP_DISCRETE && whole &&
+        (g->full_steps > 0 ? g->full_steps : c->steps) == c->schedule.timesteps)
+        return DK_SPACING_TRAILING;
+    return DK_SPACING_KARRAS;
+}
+
 static const dkp_spacing *dkp_spacing_of(const dk_grid *g) {
     int known = (int)g->spacing > 0 && g->spacing < DK_SPACING_COUNT;
     return &dkp_spacings[(known ? g->spacing : DK_SPACING_LEVELS) - 1];
@@ -2456,6 +2476,13 @@ static const dkp_spacing *dkp_spacing_of(const dk_grid *g) {
 static int dkp_has(const dk_grid *g, char trait) { return strchr(dkp_spacing_of(g)->traits, trait) != NULL; }
 static int dkp_by_timesteps(const dk_grid *g) { return dkp_has(g, 'T'); }
 static int dkp_ranged(const dk_grid *g) { return !dkp_has(g, 'T') && !dkp_has(g, 'L'); }
+
+/* Whether levels that come twice are taken once: the spacing's own, and those where the schedule stays at a limit. */
+static int dkp_merges(const dk_config *c) {
+    const dk_schedule *s = &c->schedule;
+    int limited = s->family == DK_FAMILY_VP_COSINE && (s->sigma_min > 0 || s->sigma_max > 0);
+    return dkp_has(&c->grid, '1') || (limited && dkp_ranged(&c->grid));
+}
 
 /* One end of the range that a spacing covers; see dk_grid. */
 static dk_level dkp_range_end(const dk_config *c, int noisy) {
@@ -2473,6 +2500,7 @@ static dk_level dkp_range_end(const dk_config *c, int noisy) {
 
 /* Whether the last level, too, belongs to the spacing, even if it is then replaced. */
 static int dkp_one_more(const dk_layout *g) {
+    if (g->c->grid.quirks & (DK_QUIRK_CLEAN_TWICE | DK_QUIRK_NOISY_TWICE)) return 0;
     if (g->final == DK_FINAL_LAST) return 1;
     return !dkp_by_timesteps(&g->c->grid) && (g->final == DK_FINAL_MIN || g->final == DK_FINAL_REPLACE);
 }
@@ -2499,8 +2527,11 @@ static dk_layout dkp_start_layout(const dk_config *c) {
     const dkp_spacing *own = dkp_spacing_of(&c->grid);
     dk_layout g;
     memset(&g, 0, sizeof g);
-    g.c = c, g.s = &c->schedule, g.noisy.alpha = g.clean.alpha = 1;
-    if (dkp_ranged(&c->grid)) g.noisy = dkp_range_end(c, 1), g.clean = dkp_range_end(c, 0);
+    g.c = c, g.s = &c->schedule;
+    if (dkp_ranged(&c->grid)) {
+        g.noisy = dkp_range_end(c, 1), g.clean = dkp_range_end(c, 0);
+        g.noisy_u = dkp_u(g.s, g.noisy), g.clean_u = dkp_u(g.s, g.clean);
+    }
     g.a = fabs(c->grid.a) > 0 ? c->grid.a : own->a, g.b = fabs(c->grid.b) > 0 ? c->grid.b : own->b;
     g.n = c->grid.n ? c->grid.n : own->n;
     g.final = c->grid.final ? c->grid.final : (dk_final)own->final;
@@ -2522,7 +2553,7 @@ static int dkp_there(dk_layout *g, int n) {
     case DK_SPACING_IDDPM: dkp_iddpm_level(g, -1, &all); break;
     case DK_SPACING_CUSTOM: return g->c->grid.fn(g->c, -1, n, &unused);
     default:
-        if (dkp_has(&g->c->grid, '1')) dkp_walk_to(g, n), all = g->at + 1;
+        if (dkp_merges(g->c)) dkp_walk_to(g, n), all = g->at + 1;
     }
     return n < all ? n : all;
 }
@@ -2543,7 +2574,7 @@ static dk_layout dkp_layout_of(const dk_config *c) {
 
 /* Level i of the whole grid, before shifts. */
 static dk_level dkp_spaced(dk_layout *g, int i) {
-    if (dkp_has(&g->c->grid, '1') && g->there < g->asked) {
+    if (g->there < g->asked && dkp_merges(g->c)) {
         dkp_walk_to(g, i);
         return g->here;
     }
@@ -2580,6 +2611,8 @@ DK_API dk_level dk_grid_level(dk_layout *g, int i) {
     const dk_grid *grid = &g->c->grid;
     int steps = g->c->steps;
     if (grid->rising) i = steps - i;
+    if (grid->quirks & DK_QUIRK_CLEAN_TWICE && i == steps) i--;
+    if (grid->quirks & DK_QUIRK_NOISY_TWICE && i > 0) i--;
     int whole = i + g->steps - steps;
     if (grid->spacing == DK_SPACING_LEVELS) return dkp_listed(g, whole, steps);
     dk_level l = dkp_shifted(g, i < steps ? dkp_spaced(g, whole) : dkp_last_level(g));
@@ -3128,7 +3161,7 @@ static void dkp_start_recorder(dk_recorder *r, dk_config *c) {
     r->sampler = c->sampler, r->config = c, r->step = -1, r->own->lambda = -HUGE_VAL;
     dk_layout g = dkp_layout_of(c);
     r->first = r->from = r->to = dk_grid_level(&g, 0), r->last = dk_grid_level(&g, c->steps);
-    r->falling = dk_noise_level(r->last) < dk_noise_level(r->first);
+    r->falling = !(dk_noise_level(r->last) > dk_noise_level(r->first));
 }
 
 /* Values that the caller gives: x, and where data are known those and the mask. */
@@ -3343,14 +3376,15 @@ static dk_vec dkp_direction(dk_recorder *r, dk_vec x, const dk_level *level, dk_
    step x + (sigma_down - sigma) (x - D)/sigma, since both are exact for constant D. DDIM's eta is the same split: its
    eq. 16 is sigma_up for VP. */
 static void dkp_record_ddim(dk_recorder *r) {
-    dkr_reads(r, "gauge cfg_pp law eta noise_min noise_max fresh_pure stride told_end");
+    dkr_reads(r, "gauge cfg_pp law eta noise_min noise_max fresh_pure stride told_end kept_noise");
     while (dkr_step(r)) {
         double eta = r->sampler.eta;
         if (dkp_quirk(r, DK_QUIRK_FRESH_PURE) && r->from.alpha <= 0 && eta > 0) eta = 1;
         dkp_split split = dkp_noise_split(r, eta, r->sampler.law);
         dk_vec guidance, D = dkp_direction(r, r->x, &r->from, &guidance);
-        dk_vec x = dkr_mix(1, dkp_ddim_step(&r->from, &split.down, r->x, D), r->to.alpha, guidance);
-        r->x = dkp_add_noise(r, x, split.up);
+        dk_vec x = dkp_quirk(r, DK_QUIRK_KEPT_NOISE) ? dkr_mix(r->to.alpha, D, split.down.sigma, r->own->noise)
+                                                    : dkp_ddim_step(&r->from, &split.down, r->x, D);
+        r->x = dkp_add_noise(r, dkr_mix(1, x, r->to.alpha, guidance), split.up);
     }
 }
 
@@ -3423,6 +3457,7 @@ static void dkp_apply_rule(const dk_recorder *r, int n, double H, double *moment
     if (n == 2 && (rule == DK_RULE_BH1 || rule == DK_RULE_SA))
         moment[1] = H < 0 || H > 0 ? 0.5 * H / -dkp_expm1(-H) : 0.5;
     if (n == 3 && (rule == DK_RULE_DPM || rule == DK_RULE_DPM_TAYLOR)) moment[2] *= 0.5;
+    if (n == 3 && dkp_quirk(r, DK_QUIRK_THIRD_MINUS)) moment[2] += 1 / dkp_expm1(-H);
     if (rule == DK_RULE_GRADIENT) moment[1] = r->sampler.gamma - 1;
 }
 
@@ -3443,6 +3478,7 @@ static dk_vec dkp_average(const dk_recorder *r, const dkp_history *past, int n, 
     int even = dkp_even(r), omit = -1, count = 0, at[MOST];
     double node[MOST], basis[MOST], moment[MOST] = {0}, weight[MOST] = {0};
     dk_vec other;
+    if (!(fabs(span) > 0)) return past->v[0]; /* a step that goes nowhere */
     if (dkp_other_average(r, past, n, from, span, &other)) return other;
     if (rule == DK_RULE_DPM && n == 3 && ahead) omit = 1; /* DPM-Solver-3: the line through first and last */
 
@@ -3466,7 +3502,9 @@ DKP_SMALL
    left before sigma = 0. */
 static int dkp_nodes(const dk_recorder *r, int wanted, int have, int left) {
     if (dkp_quirk(r, DK_QUIRK_EULER_LAST) && left < 2) wanted = 1;
-    if (!dkp_quirk(r, DK_QUIRK_COUNT_LAST) && dkp_level(r, r->steps).sigma <= 0) left--;
+    int to_zero = dkp_level(r, r->steps).sigma <= 0;
+    if (!dkp_quirk(r, DK_QUIRK_COUNT_LAST) && to_zero) left--;
+    if (dkp_quirk(r, DK_QUIRK_LOWER_TO_ZERO) && !to_zero) left = wanted;
     if (r->sampler.lower_order_final && left < wanted) wanted = left > 1 ? left : 1;
     return wanted < have ? wanted : have;
 }
@@ -3479,7 +3517,6 @@ typedef struct dkp_point {
 
 static dk_gauge dkp_gauge(const dk_recorder *r) { /* the same for the whole run */
     dk_gauge gauge = r->sampler.gauge;
-    if (gauge == DK_GAUGE_PSEUDO && dkp_quirk(r, DK_QUIRK_PSEUDO_V)) return DK_GAUGE_VP;
     if (gauge != DK_GAUGE_DEFAULT && gauge != DK_GAUGE_PSEUDO) return gauge;
     int pure_noise = r->first.alpha <= 0 || r->last.alpha <= 0;
     return dkp_flow_unit(&r->config->schedule) || pure_noise ? DK_GAUGE_FLOW : DK_GAUGE_VE;
@@ -3696,8 +3733,7 @@ static void dkp_multistep_evaluate(dk_recorder *r, dkp_multistep *m, const dk_le
 /* Evaluates where the step begins, and makes the step by what has been evaluated so far. */
 static void dkp_multistep_advance(dk_recorder *r, dkp_multistep *m) {
     const dk_sampler *s = &r->sampler;
-    int left = r->steps - r->step + dkp_quirk(r, DK_QUIRK_CORRECT_LAST),
-        in_D = !m->classical && !s->noise_prediction;
+    int left = r->steps - r->step, in_D = !m->classical && !s->noise_prediction;
     dkp_multistep_evaluate(r, m, &r->from, left);
     m->from = r->from, m->x = r->x, m->split = dkp_noise_split(r, s->eta, s->law);
     int nodes = dkp_nodes(r, s->order, m->past.count, left);
@@ -3730,11 +3766,7 @@ static void dkp_record_multistep(dk_recorder *r, int classical) {
         dk_vec slope = dkp_runge_kutta_step(r, &tableau);
         dkp_push(&m.past, dkp_axis(r, 1, &r->from), dkr_keep(r, slope));
     }
-    while (dkr_step(r)) {
-        dkp_multistep_advance(r, &m);
-        if (dkp_quirk(r, DK_QUIRK_CORRECT_LAST) && r->steps - r->step == 1 && r->to.sigma > 0)
-            dkp_multistep_evaluate(r, &m, &r->to, 1);
-    }
+    while (dkr_step(r)) dkp_multistep_advance(r, &m);
 }
 
 /* Exponential Adams: D (or the noise) is interpolated in lambda, the linear part is solved exactly. DPM-Solver++
@@ -3752,7 +3784,7 @@ static void dkp_record_multistep(dk_recorder *r, int classical) {
 static void dkp_record_exponential_adams(dk_recorder *r) {
     dkr_reads(r, "order rule gamma gauge noise_prediction cfg_pp corrector pece lower_order_final law eta "
                  "noise_min noise_max "
-                 "count_last euler_last dpm_v2 uncond_past correct_last uncorrected stride");
+                 "count_last euler_last dpm_v2 uncond_past uncorrected stride third_minus lower_to_zero");
     if (!r->sampler.law) r->sampler.law = r->sampler.noise_prediction ? DK_LAW_SDE_NOISE : DK_LAW_SDE;
     dkp_record_multistep(r, 0);
 }
@@ -3762,7 +3794,7 @@ static void dkp_record_exponential_adams(dk_recorder *r) {
    Runge-Kutta warm-up), iPNDM (the same without), gradient estimation (Permenter & Yuan 2023). */
 static void dkp_record_adams(dk_recorder *r) {
     dkr_reads(r, "order rule gamma gauge cfg_pp tableau warmup corrector pece lower_order_final plain_last "
-                 "count_last euler_last ipndm_v correct_last uncorrected pseudo_v");
+                 "count_last euler_last ipndm_v uncorrected");
     dkp_record_multistep(r, 1);
 }
 
@@ -5547,9 +5579,6 @@ static double dkp_exp_less(double x, double tail, double less) {
     return (sum.hi + (sum.lo + (r.lo + r.hi * r.hi * dkp_polynomial(P, 12, r.hi)))) * first * second;
 }
 
-/* a / b, infinite where b = 0. Formulas have infinite numbers at sigma = 0 and alpha = 0, which weigh nothing or are refused. */
-static double dkp_over(double a, double b) { return b < 0 || b > 0 ? a / b : a < 0 ? -HUGE_VAL : HUGE_VAL; }
-
 static double dkp_exp(double x) { return dkp_exp_less(x, 0, 0); }
 static double dkp_expm1(double x) { return dkp_exp_less(x, 0, 1); }
 
@@ -6625,7 +6654,9 @@ enum {
     X(GRID, 'b', "grid.sigma_linear", grid.quirks, DK_QUIRK_SIGMA_LINEAR, "0 or 1") \
     X(GRID, 'b', "grid.below_one", grid.quirks, DK_QUIRK_BELOW_ONE, "0 or 1") \
     X(GRID, 'b', "grid.repaint_noise", grid.quirks, DK_QUIRK_REPAINT_NOISE, "0 or 1") \
-    X(GRID, 'q', "grid.quirks", grid.quirks, DK_QUIRK_SPARE_LEVEL | DK_QUIRK_SIGMA_LINEAR | DK_QUIRK_BELOW_ONE | DK_QUIRK_REPAINT_NOISE, "bits of DK_QUIRK_... that are a grid's") \
+    X(GRID, 'b', "grid.clean_twice", grid.quirks, DK_QUIRK_CLEAN_TWICE, "0 or 1") \
+    X(GRID, 'b', "grid.noisy_twice", grid.quirks, DK_QUIRK_NOISY_TWICE, "0 or 1") \
+    X(GRID, 'q', "grid.quirks", grid.quirks, DK_QUIRK_SPARE_LEVEL | DK_QUIRK_SIGMA_LINEAR | DK_QUIRK_BELOW_ONE | DK_QUIRK_REPAINT_NOISE | DK_QUIRK_CLEAN_TWICE | DK_QUIRK_NOISY_TWICE, "bits of DK_QUIRK_... that are a grid's") \
     X(GRID, 'w', "grid.way", grid.way, 0, "none, repaint or a1111_restart") \
     X(GRID, 'i', "grid.rising", grid.rising, 0, "0 or 1") \
     X(GRID, 'i', "grid.travel", grid.travel, 0, "0 or 1") \
@@ -7078,7 +7109,8 @@ static dk_status dkp_check_levels(const dk_config *c, dk_level *level, char *mes
             wrong = "is not a noise level of this schedule";
         else if (i == 1) direction = here < before ? -1 : 1;
         int back = travels && direction < 0 && i > 1 && here > before;
-        if (!wrong && i > 0 && !back && !(direction * here > direction * before))
+        int again = (i == steps || i == 1) && c->grid.quirks & (DK_QUIRK_CLEAN_TWICE | DK_QUIRK_NOISY_TWICE);
+        if (!wrong && i > 0 && !back && !again && !(direction * here > direction * before))
             wrong = "does not continue a strictly monotone list";
         if (wrong && i == 0)
             return dkp_fail_saying(message, DK_ERROR_CONFIG, "grid: level 0 (sigma/alpha %g) %s", here, wrong);
@@ -7228,8 +7260,7 @@ static dk_status dkp_resolve(dk_config *c, dkp_marks *marks, char *message) {
     if (dkp_check_schedule(c, s, message) != DK_OK) return DK_ERROR_CONFIG;
     if (dkp_check_schedule(c, net, message) != DK_OK) return DK_ERROR_CONFIG;
     if (g->name && g->spacing == DK_SPACING_DEFAULT) return dkp_fail_unknown(message, "grid", g->name, g->unknown);
-    if (g->spacing == DK_SPACING_DEFAULT)
-        g->spacing = dkp_flow_unit(s) ? DK_SPACING_UNIFORM : DK_SPACING_KARRAS;
+    if (g->spacing == DK_SPACING_DEFAULT) g->spacing = dkp_default_spacing(c);
     dkp_default_sampler(&c->sampler);
     if (!c->sampler.record) return dkp_fail_unknown(message, "sampler", c->sampler.name, c->sampler.unknown);
     if (dkp_check_fields(c, DKP_OF_PLAN | DKP_OF_GRID | DKP_OF_SAMPLER, message) != DK_OK ||
@@ -7250,10 +7281,11 @@ static dk_status dkp_resolve(dk_config *c, dkp_marks *marks, char *message) {
     if (g->strength <= 0) g->strength = 1;
     if (g->strength < 1 && dkp_resolve_strength(c, message) != DK_OK) return DK_ERROR_CONFIG;
     double noisy = dk_noise_level(dkp_range_end(c, 1)), clean = dk_noise_level(dkp_range_end(c, 0));
+    double lowest = c->steps < 2 || g->quirks & DK_QUIRK_SPARE_LEVEL ? noisy : clean; /* that is sure to be in the grid */
     const dkp_wrong rows[] = {
         {!(clean < noisy) && g->sigma_max > 0, "grid.sigma_max", g->sigma_max, "above the range's other end"},
         {!(clean < noisy), "grid.sigma_min", g->sigma_min, "below the range's other end"},
-        {g->final == DK_FINAL_VALUE && dkp_ranged(g) && !(g->final_value < clean), "grid.final_value",
+        {g->final == DK_FINAL_VALUE && dkp_ranged(g) && !(g->final_value < lowest), "grid.final_value",
          g->final_value, "below the range's lower end (set grid.sigma_min above it)"},
     };
     if (dkp_first_wrong(rows, DKP_COUNT(rows), message) != DK_OK || dkp_resolve_steps(c, message) != DK_OK ||
@@ -7720,7 +7752,7 @@ static dk_vec dkp_denoise(dk_recorder *r, dk_vec x, const dk_level *level, const
     if (r->status != DK_OK) return dkr_zero;
     dk_vec G = dkp_record_guidance(r, &v), D = G;
     if (v.raw) D = dkp_finish_D(r, &v.guided.g, dkr_mix(v.seen.d_x, v.x, v.seen.d_f, G), &v.call);
-    if (level->sigma <= 0) { /* nothing else asks for the noise */
+    if (level->sigma <= 0 || dkp_quirk(r, DK_QUIRK_KEPT_NOISE)) { /* nothing else asks for the noise */
         int by_uncond = uncond && v.F[1].of;
         const dkp_model *m = by_uncond ? &v.network : &v.seen;
         r->own->noise = dkr_mix(m->n_x, v.x, m->n_f, by_uncond ? v.F[1] : G);
@@ -9529,6 +9561,56 @@ static void dkp_record_singlestep_on_levels(dk_recorder *r) {
     }
 }
 
+/* diffusers' PNDM, with DK_QUIRK_STRIDE: a step begins at a timestep of the list and ends T/steps below, a half one half of
+   that, both rounded down. Where the list has others in their place, the network is told those. What is averaged is eps in
+   gauge VE, v in VP. */
+static dk_level dkp_timestep(const dk_recorder *r, double t) {
+    if (fabs(t - r->to.t) < 1e-9 || fabs(t - r->from.t) < 1e-9) return fabs(t - r->to.t) < 1e-9 ? r->to : r->from;
+    return t < 0 ? r->last : dkp_at_t(&r->config->schedule, t);
+}
+
+static dk_vec dkp_slope_told(dk_recorder *r, double t, dk_vec x) {
+    dk_level level = dkp_timestep(r, t);
+    dkp_point at = dkp_point_at(r, &level);
+    dk_vec D = dkr_denoise(r, x, level);
+    return dkr_keep(r, dkr_mix(at.p, x, at.q, D));
+}
+
+static dk_vec dkp_along_slope(dk_recorder *r, double t, double end, dk_vec slope) {
+    dk_level from = dkp_timestep(r, t), to = dkp_timestep(r, end);
+    dkp_point at = dkp_point_at(r, &from);
+    return dkr_keep(r, dkp_ddim_step(&from, &to, r->x, dkr_mix(1 / at.q, slope, -at.p / at.q, r->x)));
+}
+
+static void dkp_record_pndm_timesteps(dk_recorder *r) {
+    static const double kutta[] = {1.0 / 6, 1.0 / 3, 1.0 / 3, 1.0 / 6};
+    int whole = dkp_quirk(r, DK_QUIRK_STRIDE) ? r->config->schedule.timesteps / dkp_layout_of(r->config).steps : 0;
+    dkp_history past;
+    past.count = 0;
+    dkr_reads(r, "rule warmup gauge plain_last stride");
+    while (dkr_step(r)) {
+        double t = r->from.t, next = dkp_level(r, r->step + 1).t, stride = whole ? whole : t - next;
+        double half = whole ? whole / 2 : 0.5 * stride;
+        int warmup = r->sampler.warmup > r->steps ? -1 : r->sampler.warmup;
+        dk_vec K[4] = {dkp_slope_told(r, t, r->x), dkr_zero, dkr_zero, dkr_zero};
+        dkp_push(&past, 0, K[0]);
+        if (r->to.sigma <= 0 && !r->sampler.plain_last) {
+            r->x = dkp_ddim_step(&r->from, &r->to, r->x, dkr_past(r, 1));
+        } else if (r->step < warmup) {
+            K[1] = dkp_slope_told(r, next + half, dkp_along_slope(r, t, t - half, K[0]));
+            K[2] = dkp_slope_told(r, next + half, dkp_along_slope(r, t, next + half, K[1]));
+            K[3] = dkp_slope_told(r, next, dkp_along_slope(r, t, next, K[2]));
+            r->x = dkp_along_slope(r, t, next, dkp_sum(4, kutta, K));
+        } else if (r->step == 0 && warmup == 0 && r->steps > 1) {
+            K[1] = dkp_slope_told(r, next, dkp_along_slope(r, t, t - stride, K[0]));
+            r->x = dkp_along_slope(r, next + stride, next, dkr_mix(0.5, K[0], 0.5, K[1]));
+        } else {
+            int nodes = past.count < 4 ? past.count : 4;
+            r->x = dkp_along_slope(r, t, t - stride, dkp_average(r, &past, nodes, 0, 1, 0));
+        }
+    }
+}
+
 /* Rows as in the table of samplers. */
 /* clang-format off */
 static const dk_sampler_info dkp_peer_samplers[] = {
@@ -9541,6 +9623,7 @@ static const dk_sampler_info dkp_peer_samplers[] = {
     DKP_ROW("deis_t", dkp_record_deis_t, "order=3", 3, 1, "Zhang & Chen 2022, t-AB"),
     DKP_ROW("dpm_solver_fast", dkp_record_dpm_fast, "order=3 rule=dpm noise_prediction=1 above_last=1", 3, 3, "Lu et al. 2022, app. D.3; k-diffusion's dpm_fast"),
     DKP_ROW("dpmpp_2s_levels", dkp_record_singlestep_on_levels, "order=2 rule=dpm", 2, 1, "diffusers' DPMSolverSinglestepScheduler"),
+    DKP_ROW("pndm_timesteps", dkp_record_pndm_timesteps, "rule=uniform warmup=3", 1, 1, "diffusers' PNDMScheduler; without warmup its PLMS"),
     {"euler_late_churn", dkp_record_late_churn, "1", NULL, "", 1, 1, "diffusers' EulerDiscreteScheduler with churn"},
     {"heun_late_churn", dkp_record_late_churn, "1 | 1/2 1/2", NULL, "euler_to_data=1", 2, 2, "diffusers' FlowMatchHeunDiscreteScheduler with churn"},
 };
@@ -9742,8 +9825,9 @@ static double dkp_repaint_places(const dk_repaint *r, int steps) {
 
 static int dkp_repaint_left(const dk_repaint *r, int steps, int i) {
     int places = (int)dkp_repaint_places(r, steps), last = !r->from_clean;
+    if (!places) return steps - i;
     int since = i - (steps - (places - 1) * r->jump - last); /* the first place was reached */
-    if (!places || since <= 0) return steps - i;
+    if (since <= 0) return steps - i;
     int again = (r->runs - 1) * (1 + r->jump);
     int place = since / (again + r->jump) < places ? since / (again + r->jump) : places - 1;
     int left = (places - 1 - place) * r->jump + last, at = since - place * (again + r->jump);
@@ -9798,17 +9882,16 @@ static int dkp_nearest_level(const dkp_base *b, double noise_level) {
 
 /* Level i of the way that goes from the level next to `low` up to the one next to `high`, `times` times. */
 static int dkp_restart_way(const dkp_base *b, const dk_restart *r, int i, dk_level *level) {
-    int times = r->times ? r->times : 1;
-    double steps = b->steps + times * (r->steps + 1.0);
-    int from = r->steps > 0 ? dkp_nearest_level(b, dkp_or(r->high, 2)) : 0,
-        to = r->steps > 0 ? dkp_nearest_level(b, dkp_or(r->low, 0.1)) : 0, again = (int)steps - b->steps;
-    if (steps > 1e6) return 0x7FFFFFFF;
-    if (from >= to) steps = b->steps, again = 0; /* nowhere to go back to */
+    double more = r->steps > 0 && r->times >= 0 ? (r->times ? r->times : 1) * (r->steps + 1.0) : 0;
+    if (b->steps + more > 1e6) return 0x7FFFFFFF;
+    int from = more > 0 ? dkp_nearest_level(b, dkp_or(r->high, 2)) : 0,
+        to = more > 0 ? dkp_nearest_level(b, dkp_or(r->low, 0.1)) : 0;
+    int again = from < to ? (int)more : 0; /* else there is nowhere to go back to */
     int since = i - to - 1, at = again ? since % (r->steps + 1) : 0;
     if (since < 0 || since >= again) *level = dkp_base_level(b, since < 0 ? i : i - again);
     else if (at == 0 || at == r->steps) *level = dkp_base_level(b, at ? to : from);
     else *level = dkp_karras_level(b, dkp_base_level(b, from), dkp_base_level(b, to), at, r->steps + 1);
-    return (int)steps;
+    return b->steps + again;
 }
 
 static dkp_base dkp_base_of(const dk_config *c, dk_layout *grid) {
@@ -10240,8 +10323,8 @@ static const char dkp_of_comfyui[] =
     DKP_SAMPLER("dpmpp_3m_sde", "dpmpp_3m_sde_gpu")
     DKP_BOTH("dpmpp_2m_sde", "-", "rule=exact", "", "dpmpp_2m_sde_heun\0dpmpp_2m_sde_heun_gpu")
     DKP_BOTH("deis_t", "-", "deis_sum=1", "on flow models: gauge=flow", "deis")
-    DKP_BOTH("sa_solver", "-", "lower_order_final=1", "noise from 20% to 80% of the schedule only: noise_min, noise_max", "sa_solver")
-    DKP_BOTH("sa_solver_pece", "-", "lower_order_final=1", "noise from 20% to 80% of the schedule only: noise_min, noise_max", "sa_solver_pece")
+    DKP_BOTH("sa_solver", "-", "lower_order_final=1 lower_to_zero=1", "noise from 20% to 80% of the schedule only: noise_min, noise_max", "sa_solver")
+    DKP_BOTH("sa_solver_pece", "-", "lower_order_final=1 lower_to_zero=1", "noise from 20% to 80% of the schedule only: noise_min, noise_max", "sa_solver_pece")
     DKP_BOTH("unipc", "-", "rule=bh1 lower_order_final=1 grid.final=replace", "", "uni_pc")
     DKP_BOTH("unipc", "-", "rule=bh2 lower_order_final=1 grid.final=replace", "", "uni_pc_bh2")
     DKP_GRID("=", "simple\0sgm_uniform\0karras\0exponential\0ddim_uniform\0beta\0normal\0linear_quadratic\0kl_optimal")
@@ -10628,7 +10711,7 @@ DK_API dk_status dk_config_named(dk_config *c, const char *name) {
     X(sigma_schedule, 'c', "karras|exponential") \
     X(rho, 'r', "") \
     X(final_sigmas_type, 'c', "zero|sigma_min") \
-    X(interpolation_type, 'c', "linear") \
+    X(interpolation_type, 'c', "linear|log_linear") \
     X(timestep_type, 'c', "discrete|continuous") \
     X(lambda_min_clipped, 'r', "") \
     X(clip_sample, 'f', "") \
@@ -10707,7 +10790,8 @@ enum {
     DKP_TO_ZERO = 1 << 8,      /* flow levels go to t = 0 */
     DKP_TO_LEAST = 1 << 9,     /* ends at timestep 0 */
     DKP_INVERSE = 1 << 10,     /* from there to noise */
-    DKP_UNCLIPPED = 1 << 11    /* does not clip, whatever clip_sample says */
+    DKP_UNCLIPPED = 1 << 11,   /* does not clip, whatever clip_sample says */
+    DKP_ENDS_TWICE = 1 << 12   /* of karras, exponential, beta and flow sigmas the last comes twice, unless zero follows */
 };
 
 typedef struct dkp_class {
@@ -10721,6 +10805,7 @@ typedef struct dkp_class {
 #define DKP_UNSET (-1.7976931348623157e308) /* no NaN, which -ffast-math takes for a number in places */
 #define DKP_SAYS(key) (j->v[DKP_KEY_##key])
 #define DKP_SAID(key) (DKP_SAYS(key) != DKP_UNSET)
+#define DKP_OR(key, otherwise) (DKP_SAID(key) ? DKP_SAYS(key) : (otherwise))
 #define DKP_FLAG(key) (DKP_SAYS(key) > 0)
 #define DKP_FIRST(key) (DKP_SAYS(key) == 0) /* of its choices; false */
 
@@ -10845,16 +10930,21 @@ static dk_status dkp_say_converted(dkp_job *j, dk_spacing spacing, int current) 
     return DK_OK;
 }
 
-/* The last level is that of timestep 0, or what the spacing ends with, if it ends there. */
+/* The last level comes twice. */
+static dk_status dkp_say_twice(dkp_job *j) {
+    j->c->grid.final = DK_FINAL_LAST;
+    j->c->grid.quirks |= j->c->grid.rising && (j->of->flags & DKP_INVERSE) ? DK_QUIRK_NOISY_TWICE : DK_QUIRK_CLEAN_TWICE;
+    return DK_OK;
+}
+
+/* The last level is that of timestep 0. */
 static dk_status dkp_say_least(dkp_job *j) {
     dk_grid *g = &j->c->grid;
     dk_level first, last;
     if (dkp_say_ends(j, &first, &last) != DK_OK) return DK_ERROR_CONFIG;
-    double least = dk_noise_level(dkp_table_level(&j->c->schedule, 0));
-    g->final = dk_noise_level(last) <= least * (1 + 1e-9) ? DK_FINAL_LAST
-               : dkp_by_timesteps(g)                      ? DK_FINAL_MIN
-                                                          : DK_FINAL_VALUE;
-    if (g->final == DK_FINAL_VALUE) g->final_value = least;
+    g->final_value = dk_noise_level(dkp_table_level(&j->c->schedule, 0));
+    if (fabs(dk_noise_level(last) / g->final_value - 1) <= 1e-9) return dkp_say_twice(j);
+    g->final = DK_FINAL_VALUE;
     return DK_OK;
 }
 
@@ -10865,58 +10955,71 @@ static dk_schedule dkp_flow_table(double shift, int T) {
     return s;
 }
 
+static int dkp_shift_given(const dkp_job *j) { return fabs(j->more->mu) > 0 || j->more->tokens > 0; }
+
 static dk_status dkp_say_shift(dkp_job *j, double *shift) {
     double mu = j->more->mu;
     if (j->more->tokens > 0)
-        mu = dk_shift_mu(j->more->tokens, dkp_or(DKP_SAYS(base_image_seq_len), 256),
-                         dkp_or(DKP_SAYS(max_image_seq_len), 4096), dkp_or(DKP_SAYS(base_shift), 0.5),
-                         dkp_or(DKP_SAYS(max_shift), 1.15));
-    if (fabs(mu) <= 0 || !dkp_finite(mu))
+        mu = dk_shift_mu(j->more->tokens, DKP_OR(base_image_seq_len, 256), DKP_OR(max_image_seq_len, 4096),
+                         DKP_OR(base_shift, 0.5), DKP_OR(max_shift, 1.15));
+    if (!dkp_finite(mu) || !dkp_shift_given(j))
         return DKP_REFUSE(use_dynamic_shifting, "false, unless mu or the number of image tokens is given");
     *shift = DKP_SAYS(time_shift_type) > 0 ? mu : dkp_exp(mu);
     return *shift > 0 ? DK_OK : DKP_REFUSE(time_shift_type, "exponential for this mu");
 }
 
-/* use_flow_sigmas: flow levels in a class that began as one for tables. Some count t from 1 to 1/T and leave out the last,
-   others from 1 - 1/T to 0. The network is told whole thousandths. */
+/* Karras levels of sigma/alpha from a to b, on a schedule whose u is another. */
+static int dkp_karras_by_level(const dk_config *c, int i, int n, dk_level *level) {
+    const dk_schedule ve = dk_edm(c->grid.b, c->grid.a);
+    if (i >= 0)
+        *level = dkp_at_sigma(&c->schedule, dkp_karras_between(&ve, c->grid.a, c->grid.b, 7, i, n).sigma);
+    return n;
+}
+
+/* use_flow_sigmas: flow levels in a class that began as one for tables, of which some settings are left. Some count t from 1
+   to 1/T and leave out the last, others from 1 - 1/T to 0. The network is told whole thousandths. */
 static dk_status dkp_say_flow_sigmas(dkp_job *j, dk_spacing conversion) {
     dk_config *c = j->c;
+    dk_grid *g = &c->grid;
     double T = DKP_SAYS(num_train_timesteps), shift = DKP_SAYS(flow_shift);
-    int from_one = j->of->flags & DKP_FROM_ONE,
-        least = DKP_SAYS(final_sigmas_type) > 0 || (j->of->flags & DKP_TO_LEAST);
-    if (dkp_say_timesteps(j) != DK_OK) return DK_ERROR_CONFIG;
-    if (j->of->flags & DKP_INVERSE) return DKP_REFUSE(use_flow_sigmas, "false for this class");
-    if (DKP_FLAG(use_dynamic_shifting) && (from_one || fabs(j->more->mu) > 0 || j->more->tokens > 0) &&
-        dkp_say_shift(j, &shift) != DK_OK)
+    int from_one = j->of->flags & DKP_FROM_ONE, karras = from_one && conversion == DK_SPACING_KARRAS;
+    if (DKP_FLAG(use_dynamic_shifting) && (from_one || dkp_shift_given(j)) && dkp_say_shift(j, &shift) != DK_OK)
         return DK_ERROR_CONFIG;
     if (!(shift > 0)) return DKP_REFUSE(flow_shift, "> 0");
+    if (conversion != DK_SPACING_DEFAULT && !karras) return DKP_REFUSE(use_flow_sigmas, "false with other sigmas");
+    if (dkp_say_table(j) != DK_OK) return DK_ERROR_CONFIG;
+    double least = dk_noise_level(dkp_table_level(&c->schedule, 0)),
+           most = dk_noise_level(dkp_table_level(&c->schedule, T - 1));
     c->condition = DK_UNIT_FLOW, c->condition_scale = T, c->condition_rounding = DK_ROUND_DOWN;
-    if (conversion == DK_SPACING_KARRAS &&
-        from_one) { /* sigma/alpha by the table, which the network knows nothing of */
-        if (dkp_say_table(j) != DK_OK) return DK_ERROR_CONFIG;
-        c->condition = DK_UNIT_FLOW, c->network_schedule = dk_flow(1);
-        c->grid.final = least ? DK_FINAL_LAST : DK_FINAL_ZERO;
-        return dkp_say_converted(j, conversion, 0);
-    }
-    if (conversion != DK_SPACING_DEFAULT) return DKP_REFUSE(use_flow_sigmas, "false with other sigmas");
-    if (!from_one && DKP_SAYS(final_sigmas_type) > 0)
-        return DKP_REFUSE(final_sigmas_type, "zero with use_flow_sigmas");
     c->schedule = dkp_flow_table(shift, (int)T);
-    c->grid.spacing = DK_SPACING_UNIFORM, c->grid.quirks |= DK_QUIRK_SPARE_LEVEL;
-    c->grid.final = least ? DK_FINAL_LAST : DK_FINAL_ZERO;
-    c->grid.terminal = dkp_or(DKP_SAYS(shift_terminal), 0);
-    if (from_one) c->grid.quirks |= DK_QUIRK_BELOW_ONE;
-    else c->schedule.t_min = 0, c->schedule.t_max = 1 - 1 / T;
+    g->rising = 0, g->final = DK_FINAL_ZERO;
+    if (karras) {
+        g->spacing = DK_SPACING_CUSTOM, g->fn = dkp_karras_by_level;
+        g->a = DKP_OR(sigma_max, most), g->b = DKP_OR(sigma_min, least);
+    } else {
+        g->spacing = DK_SPACING_UNIFORM, g->quirks = DK_QUIRK_SPARE_LEVEL;
+        g->terminal = dkp_or(DKP_SAYS(shift_terminal), 0);
+        if (from_one) g->quirks |= DK_QUIRK_BELOW_ONE;
+        else c->schedule.t_min = 0, c->schedule.t_max = 1 - 1 / T;
+    }
+    if (j->of->flags & (DKP_ENDS_TWICE | DKP_INVERSE) && !DKP_FIRST(final_sigmas_type)) return dkp_say_twice(j);
+    if (DKP_SAYS(final_sigmas_type) > 0) g->final = DK_FINAL_VALUE, g->final_value = least / (1 - least);
     return DK_OK;
 }
 
-/* From data to the noisiest timestep: of the levels so far the last is the end. Linspace timesteps are one more. */
+/* Leading timesteps from data up, and then the noisiest timestep. */
+static int dkp_leading_to_noise(const dk_config *c, int i, int n, dk_level *level) {
+    double top = floor(c->schedule.t_max), stride = floor((top + 1) / n);
+    if (i >= 0) *level = dkp_table_level(&c->schedule, i > 0 ? (n - 1 - i) * stride + c->grid.n : top);
+    return n;
+}
+
+/* From data to the noisiest timestep, which comes twice where it is one of the spacing's. */
 static dk_status dkp_say_inverse(dkp_job *j) {
     dk_grid *g = &j->c->grid;
-    if (g->spacing == DK_SPACING_LEADING)
-        return DKP_REFUSE(timestep_spacing, "trailing|linspace for this class");
-    g->final = DK_FINAL_LAST;
-    if (g->spacing == DK_SPACING_LINSPACE) g->quirks &= ~(unsigned)DK_QUIRK_SPARE_LEVEL, g->full_steps = j->c->steps + 1;
+    if (!dkp_by_timesteps(g) || g->spacing == DK_SPACING_TRAILING) return dkp_say_twice(j);
+    g->final = DK_FINAL_LAST, g->full_steps = j->c->steps + 1;
+    if (g->spacing == DK_SPACING_LEADING) g->spacing = DK_SPACING_CUSTOM, g->fn = dkp_leading_to_noise;
     return DK_OK;
 }
 
@@ -10929,19 +11032,24 @@ static dk_status dkp_say_vp(dkp_job *j) {
         least = (flags & DKP_TO_LEAST) || DKP_SAYS(final_sigmas_type) > 0 || DKP_FIRST(set_alpha_to_one);
     if (dkp_say_conversion(j, &conversion) != DK_OK || dkp_say_prediction(j) != DK_OK) return DK_ERROR_CONFIG;
     if (DKP_FLAG(use_flow_sigmas)) return dkp_say_flow_sigmas(j, conversion);
+    if (DKP_SAYS(interpolation_type) > 0 && conversion == DK_SPACING_DEFAULT) /* levels and times apart */
+        return DKP_REFUSE(interpolation_type, "linear, or use_karras_sigmas or the like true");
     if (dkp_say_table(j) != DK_OK) return DK_ERROR_CONFIG;
     if (DKP_SAYS(timestep_type) > 0 && c->prediction == DK_PREDICT_V) c->condition = DK_UNIT_C_NOISE;
     g->spacing =
         linspace ? DK_SPACING_LINSPACE : (dk_spacing)(DK_SPACING_LEADING + (int)DKP_SAYS(timestep_spacing));
+    if (linspace && c->steps == 1 && !(flags & DKP_SPARE)) g->spacing = DK_SPACING_LEADING; /* timestep 0 */
     g->rounding = linspace && !(flags & DKP_WHOLE) ? DK_ROUND_NONE : DK_ROUND_NEAREST;
     if (linspace && !(flags & DKP_WHOLE)) g->quirks |= DK_QUIRK_SIGMA_LINEAR;
     if ((flags & DKP_SPARE) && g->spacing != DK_SPACING_TRAILING) g->quirks |= DK_QUIRK_SPARE_LEVEL;
     if (DKP_SAID(steps_offset) && !(DKP_SAYS(steps_offset) >= 0 && DKP_SAYS(steps_offset) < c->schedule.timesteps))
         return DKP_REFUSE(steps_offset, ">= 0 and less than num_train_timesteps");
-    if (g->spacing == DK_SPACING_LEADING) g->n = (int)dkp_or(DKP_SAYS(steps_offset), 0);
+    if (g->spacing == DK_SPACING_LEADING && !linspace) g->n = (int)dkp_or(DKP_SAYS(steps_offset), 0);
+    int current = (flags & DKP_CURRENT) && !(DKP_SAYS(interpolation_type) > 0);
+    if (current && c->steps == 1 && !DKP_SAID(sigma_max)) conversion = DK_SPACING_DEFAULT; /* its only level stays */
     if (conversion != DK_SPACING_DEFAULT) {
         int nearest = conversion == DK_SPACING_KARRAS || conversion == DK_SPACING_LAMBDA;
-        if (dkp_say_converted(j, conversion, flags & DKP_CURRENT) != DK_OK) return DK_ERROR_CONFIG;
+        if (dkp_say_converted(j, conversion, current) != DK_OK) return DK_ERROR_CONFIG;
         if ((flags & DKP_TELLS_INT) || ((flags & DKP_TELLS_KARRAS) && conversion == DK_SPACING_KARRAS))
             g->rounding = nearest ? DK_ROUND_NEAREST : DK_ROUND_DOWN;
         if (nearest && (flags & DKP_CUTS_COSINE) && c->schedule.betas == DK_BETAS_COSINE)
@@ -10953,6 +11061,7 @@ static dk_status dkp_say_vp(dkp_job *j) {
     }
     g->final = DK_FINAL_ZERO;
     if (flags & DKP_INVERSE) return dkp_say_inverse(j);
+    if (least && conversion != DK_SPACING_DEFAULT && (flags & DKP_ENDS_TWICE)) return dkp_say_twice(j);
     return least ? dkp_say_least(j) : DK_OK;
 }
 
@@ -11014,7 +11123,11 @@ static dk_status dkp_say_edm(dkp_job *j) {
     c->prediction = DK_PREDICT_EDM, c->sigma_data = DKP_SAYS(sigma_data), c->condition = DK_UNIT_C_NOISE;
     c->grid.spacing = DKP_SAYS(sigma_schedule) > 0 ? DK_SPACING_EXPONENTIAL : DK_SPACING_KARRAS;
     c->grid.a = c->grid.spacing == DK_SPACING_KARRAS ? dkp_or(DKP_SAYS(rho), 0) : 0;
-    c->grid.final = DKP_SAYS(final_sigmas_type) > 0 ? DK_FINAL_LAST : DK_FINAL_ZERO;
+    c->grid.final = DK_FINAL_ZERO;
+    if (c->steps == 1 && c->grid.spacing == DK_SPACING_EXPONENTIAL) c->grid.sigma_max = DKP_SAYS(sigma_min) * (1 + 1e-9), c->grid.sigma_min = DKP_SAYS(sigma_min);
+    if (!(DKP_SAYS(final_sigmas_type) > 0)) return DK_OK;
+    if (c->steps > 1 || c->grid.spacing == DK_SPACING_EXPONENTIAL || !j->of->method) return dkp_say_twice(j);
+    c->grid.final = DK_FINAL_VALUE, c->grid.final_value = DKP_SAYS(sigma_min);
     return DK_OK;
 }
 
@@ -11121,14 +11234,11 @@ static dk_status dkp_say_distilled(dkp_job *j) {
 
 /* ---- what the values mean: samplers, which the aliases have named */
 
-/* Where the last step ends at sigma = 0, or is left out, it is no step for a lower order. */
 static void dkp_say_lower_order(dkp_job *j, int lower) {
-    const dk_grid *g = &j->c->grid;
-    int early = g->final != DK_FINAL_VALUE && !(g->final == DK_FINAL_MIN && dkp_by_timesteps(g));
     dk_sampler *s = &j->c->sampler;
-    s->lower_order_final = lower && (s->order > 2 || !early);
-    if (s->lower_order_final) s->quirks |= DK_QUIRK_COUNT_LAST;
-    if (DKP_FLAG(euler_at_final) && !lower && !early) s->quirks |= DK_QUIRK_EULER_LAST;
+    s->lower_order_final = lower;
+    if (lower) s->quirks |= DK_QUIRK_COUNT_LAST;
+    if (DKP_FLAG(euler_at_final)) s->quirks |= DK_QUIRK_EULER_LAST;
 }
 
 static dk_status dkp_say_order(dkp_job *j, int key, int most) {
@@ -11139,11 +11249,9 @@ static dk_status dkp_say_order(dkp_job *j, int key, int most) {
 
 /* It counts T/steps timesteps down, whatever the next one is. */
 static dk_status dkp_say_ddim(dkp_job *j) {
-    dk_config *c = j->c;
-    int T = c->schedule.timesteps, whole = c->grid.spacing == DK_SPACING_TRAILING && T % c->steps == 0;
-    if (c->grid.spacing != DK_SPACING_LEADING && !whole)
-        c->sampler.quirks |= DK_QUIRK_STRIDE, c->sampler.quirk = T / c->steps;
-    c->sampler.eta = dkp_or(DKP_SAYS(eta), 0);
+    int limited = DKP_FLAG(clip_sample) || DKP_FLAG(thresholding);
+    j->c->sampler.quirks |= DK_QUIRK_STRIDE | (limited || j->c->grid.rising ? DK_QUIRK_KEPT_NOISE : 0);
+    j->c->sampler.eta = dkp_or(DKP_SAYS(eta), 0);
     return DK_OK;
 }
 
@@ -11158,15 +11266,10 @@ static dk_status dkp_say_ddpm(dkp_job *j) {
 }
 
 static dk_status dkp_say_pndm(dkp_job *j) {
-    dk_sampler *s = &j->c->sampler;
-    if (DKP_FLAG(skip_prk_steps)) {
-        *s = dk_sampler_named("plms");
-        s->plain_last = 1;
-    } else if (j->c->grid.spacing != DK_SPACING_LEADING) {
-        return DKP_REFUSE(timestep_spacing, "leading without skip_prk_steps");
-    }
-    if (j->c->prediction == DK_PREDICT_V) s->quirks |= DK_QUIRK_PSEUDO_V;
-    j->c->condition_rounding = DK_ROUND_DOWN; /* of half timesteps */
+    j->c->sampler = dk_sampler_named("pndm_timesteps");
+    j->c->sampler.plain_last = 1, j->c->sampler.quirks |= DK_QUIRK_STRIDE;
+    if (j->c->prediction == DK_PREDICT_V) j->c->sampler.gauge = DK_GAUGE_VP; /* outputs are averaged as they are */
+    if (DKP_FLAG(skip_prk_steps)) j->c->sampler.warmup = 0;
     return DK_OK;
 }
 
@@ -11186,6 +11289,7 @@ static dk_status dkp_say_dpm(dkp_job *j) {
     s->noise_prediction = algorithm == 1 || algorithm == 3;
     s->eta = algorithm == 2 || algorithm == 3;
     if (s->noise_prediction) s->law = DK_LAW_SDE_NOISE;
+    else if (s->eta > 0 && s->order > 2) s->quirks |= DK_QUIRK_THIRD_MINUS;
     if (s->noise_prediction && DKP_FIRST(final_sigmas_type))
         return DKP_REFUSE(final_sigmas_type, "sigma_min for this algorithm_type");
     dkp_say_lower_order(j, DKP_FLAG(lower_order_final) && few);
@@ -11204,6 +11308,7 @@ static dk_status dkp_say_singlestep(dkp_job *j) {
     if (dkp_say_dpm(j) != DK_OK) return DK_ERROR_CONFIG;
     if (s->rule == DK_RULE_DPM_TAYLOR) s->rule = DK_RULE_EXACT;
     if (!s->noise_prediction) s->law = DK_LAW_SDE;
+    s->quirks = 0;
     s->lower_order_final =
         DKP_FLAG(lower_order_final) || j->c->steps % s->order != 0 || DKP_FIRST(final_sigmas_type);
     return DK_OK;
@@ -11217,15 +11322,12 @@ static dk_status dkp_say_deis(dkp_job *j) {
     return DK_OK;
 }
 
-static int dkp_ends_late(const dk_config *c) { return c->grid.final == DK_FINAL_LAST; }
-
 static dk_status dkp_say_unipc(dkp_job *j) {
     dk_sampler *s = &j->c->sampler;
     if (dkp_say_order(j, DKP_KEY_solver_order, 3) != DK_OK) return DK_ERROR_CONFIG;
     s->corrector = s->order + 1;
     s->rule = (int)dkp_or(DKP_SAYS(solver_type), 0) == 3 ? DK_RULE_BH1 : DK_RULE_BH2;
     s->noise_prediction = !DKP_FLAG(predict_x0);
-    if (dkp_ends_late(j->c)) s->quirks |= DK_QUIRK_CORRECT_LAST;
     s->quirk = dkp_or(DKP_SAYS(disable_corrector), 0);
     if (s->quirk > 0) s->quirks |= DK_QUIRK_UNCORRECTED;
     dkp_say_lower_order(j, DKP_FLAG(lower_order_final));
@@ -11253,9 +11355,7 @@ static dk_status dkp_say_sa(dkp_job *j) {
     s->noise_prediction = algorithm == 6;
     s->rule = s->noise_prediction ? DK_RULE_EXACT : DK_RULE_SA;
     if (s->noise_prediction) s->law = DK_LAW_SDE_NOISE;
-    s->lower_order_final = DKP_FLAG(lower_order_final);
-    if (s->lower_order_final) s->quirks |= DK_QUIRK_COUNT_LAST;
-    if (dkp_ends_late(j->c)) s->quirks |= DK_QUIRK_CORRECT_LAST;
+    dkp_say_lower_order(j, DKP_FLAG(lower_order_final));
     s->eta = first >= 0;
     if (first < 0) return DK_OK;
     s->noise_range[1] = dk_noise_level(dkp_grid_level(&whole, first)) * (1 + 1e-9);
@@ -11302,7 +11402,7 @@ static const char *const dkp_key_groups[][2] = {
 static const dkp_class dkp_classes[] = {
     {"DDIMScheduler", DKP_WHOLE, dkp_say_vp, dkp_say_ddim, "LINEAR DDIM LIMITS"},
     {"DDIMParallelScheduler", DKP_WHOLE, dkp_say_vp, dkp_say_ddim, "LINEAR DDIM LIMITS"},
-    {"CogVideoXDDIMScheduler", DKP_WHOLE, dkp_say_vp, dkp_say_ddim,
+    {"CogVideoXDDIMScheduler", DKP_WHOLE | DKP_UNCLIPPED, dkp_say_vp, dkp_say_ddim,
      "SCALED DDIM sample_max_value=1 snr_shift_scale=3"},
     {"CogVideoXDPMScheduler", DKP_WHOLE | DKP_UNCLIPPED, dkp_say_vp, NULL,
      "SCALED DDIM sample_max_value=1 snr_shift_scale=3"},
@@ -11328,11 +11428,11 @@ static const dkp_class dkp_classes[] = {
     {"DPMSolverMultistepInverseScheduler", DKP_WHOLE | DKP_TELLS_INT | DKP_INVERSE, dkp_say_vp, dkp_say_dpm,
      "DPM SPACED euler_at_final=false"},
     {"DPMSolverSinglestepScheduler", DKP_SPARE | DKP_WHOLE | DKP_TELLS_INT, dkp_say_vp, dkp_say_singlestep, "DPM SHIFTING lower_order_final=false final_sigmas_type=zero"},
-    {"DEISMultistepScheduler", DKP_SPARE | DKP_WHOLE | DKP_TELLS_INT | DKP_TO_LEAST, dkp_say_vp, dkp_say_deis,
+    {"DEISMultistepScheduler", DKP_SPARE | DKP_WHOLE | DKP_TELLS_INT | DKP_TO_LEAST | DKP_ENDS_TWICE, dkp_say_vp, dkp_say_deis,
      "MULTISTEP SHIFTING SPACED solver_order=2 algorithm_type=deis solver_type=logrho"},
-    {"UniPCMultistepScheduler", DKP_SPARE | DKP_WHOLE | DKP_ALMOST | DKP_TELLS_INT | DKP_FROM_ONE, dkp_say_vp, dkp_say_unipc,
+    {"UniPCMultistepScheduler", DKP_SPARE | DKP_WHOLE | DKP_ALMOST | DKP_TELLS_INT | DKP_FROM_ONE | DKP_ENDS_TWICE, dkp_say_vp, dkp_say_unipc,
      "MULTISTEP SHIFTING SPACED solver_order=2 predict_x0=true solver_type=bh2 disable_corrector solver_p final_sigmas_type=zero rescale_betas_zero_snr=false shift_terminal"},
-    {"SASolverScheduler", DKP_SPARE | DKP_WHOLE | DKP_TELLS_INT | DKP_TO_LEAST, dkp_say_vp, dkp_say_sa,
+    {"SASolverScheduler", DKP_SPARE | DKP_WHOLE | DKP_TELLS_INT | DKP_TO_LEAST | DKP_ENDS_TWICE, dkp_say_vp, dkp_say_sa,
      "MULTISTEP SPACED predictor_order=2 corrector_order=2 tau_func algorithm_type=data_prediction lambda_min_clipped=-Infinity variance_type"},
     {"LCMScheduler", 0, dkp_say_distilled, NULL, "DISTILLED"},
     {"TCDScheduler", DKP_TO_LEAST | DKP_UNCLIPPED, dkp_say_distilled, NULL, "DISTILLED"},
@@ -11367,7 +11467,7 @@ static const dkp_class *dkp_class_named(const char *name) {
 static void dkp_say_limits(dkp_job *j) {
     dk_guidance *g = &j->c->guidance;
     g->quantile = g->quantile_most = j->c->clip = 0;
-    if (j->of->flags & DKP_UNCLIPPED) return;
+    if (j->of->flags & DKP_UNCLIPPED || DKP_FIRST(predict_x0)) return;
     if (DKP_FLAG(thresholding)) {
         g->quantile = DKP_SAYS(dynamic_thresholding_ratio), g->quantile_most = DKP_SAYS(sample_max_value);
     } else if (DKP_FLAG(clip_sample)) {
@@ -11867,6 +11967,7 @@ DKP_FAST
 #undef DKP_SAVE_MAGIC
 #undef DKP_SAYS
 #undef DKP_SAID
+#undef DKP_OR
 #undef DKP_FIRST
 #undef DKP_UNSET
 #undef DKP_FLAG

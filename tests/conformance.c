@@ -6,6 +6,7 @@
 #include "diffkit.h"
 #include "examples/likelihood.h"
 
+#include "conformance_loops.h"
 #include "conformance_published.h"
 #include "conformance_samplers.h"
 #include "conformance_schedules.h"
@@ -18,6 +19,7 @@ static const struct {
 } kinds[] = {
     {"test_file", published_case}, {"sampler", sampler_case}, {"scheduler_class", diffusers_case},
     {"spacing", schedule_case},    {"stages", tableau_case},  {"kind", rng_case},
+    {"file", file_loop_case},
 };
 
 static verdict run_line(const json *line, double *worst) {

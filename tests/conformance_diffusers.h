@@ -222,11 +222,10 @@ static verdict set_lms(replay *r, const json *config) {
     return OK;
 }
 
-/* The peers lower the order towards the last step, which is often one to sigma = 0 or one that goes nowhere: then
-   an order of two is left as it is. */
+/* The peers lower the order towards the last step, which may be one to sigma = 0 or one that goes nowhere. */
 static void set_lower_order(replay *r, int lower) {
-    r->c.sampler.lower_order_final = lower && (r->c.sampler.order > 2 || !r->ends_early);
-    if (r->c.sampler.lower_order_final) r->c.sampler.quirks |= DK_QUIRK_COUNT_LAST;
+    r->c.sampler.lower_order_final = lower;
+    if (lower) r->c.sampler.quirks |= DK_QUIRK_COUNT_LAST;
 }
 
 /* Multistep DPM-Solver in all its forms. */
@@ -239,12 +238,10 @@ static verdict set_dpm(replay *r, const json *config) {
     s->rule = same(solver, "heun") ? DK_RULE_DPM_TAYLOR : DK_RULE_DPM;
     s->eta = strncmp(algorithm, "sde", 3) == 0;
     s->noise_prediction = !strstr(algorithm, "++");
-    if (s->eta > 0 && s->order > 2 && !s->noise_prediction && !r->on_levels)
-        return unsupported("option: third order with noise, where the peer has a wrong sign");
+    if (s->eta > 0 && s->order > 2 && !s->noise_prediction) s->quirks |= DK_QUIRK_THIRD_MINUS;
     if (s->noise_prediction) s->law = DK_LAW_SDE_NOISE;
     set_lower_order(r, flag(config, "lower_order_final") && few);
-    if (flag(config, "euler_at_final") && !(flag(config, "lower_order_final") && few))
-        s->quirks |= r->ends_early ? 0 : DK_QUIRK_EULER_LAST; /* else that step is not there, or to sigma = 0 */
+    if (flag(config, "euler_at_final")) s->quirks |= DK_QUIRK_EULER_LAST;
     return OK;
 }
 
@@ -288,7 +285,6 @@ static verdict set_unipc_multistep(replay *r, const json *config) {
     s->rule = same(json_string(config, "solver_type", "bh2"), "bh1") ? DK_RULE_BH1 : DK_RULE_BH2;
     s->noise_prediction = json_real(config, "predict_x0", 1) < 1;
     set_lower_order(r, flag(config, "lower_order_final"));
-    if (r->ends_early && r->levels[r->count - 1] > 0) s->quirks |= DK_QUIRK_CORRECT_LAST;
     if (disabled && disabled->count) s->quirks |= DK_QUIRK_UNCORRECTED;
     for (int i = 0; disabled && i < disabled->count; i++)
         if ((int)disabled->item[i].number != (int)s->quirk++)
@@ -301,9 +297,7 @@ static verdict set_sa_multistep(replay *r, const json *config) {
     s->order = (int)json_real(config, "predictor_order", 2);
     s->corrector = (int)json_real(config, "corrector_order", 2);
     s->noise_prediction = same(json_string(config, "algorithm_type", ""), "noise_prediction");
-    s->lower_order_final = flag(config, "lower_order_final");
-    if (s->lower_order_final) s->quirks |= DK_QUIRK_COUNT_LAST;
-    if (r->ends_early && r->levels[r->count - 1] > 0) s->quirks |= DK_QUIRK_CORRECT_LAST; /* there the peer evaluates once more */
+    set_lower_order(r, flag(config, "lower_order_final"));
     s->eta = 1, s->rule = DK_RULE_SA;
     if (s->noise_prediction) s->law = DK_LAW_SDE_NOISE, s->rule = DK_RULE_EXACT;
     /* tau is 1 in steps that begin at timesteps 200 to 800; the library's limits are on where a step ends */
@@ -380,54 +374,16 @@ static verdict set_ltx(replay *r, const json *config) {
     return OK;
 }
 
-/* Its levels are where it was asked, and in between where a Runge-Kutta stage was: t = 0 at the end, 1 a step. */
-typedef struct half_steps {
-    int steps;
-    double level[2 * MAX_LEVELS];
-} half_steps;
-
-static void level_between(void *user, double t, double *alpha, double *sigma, double *d_alpha,
-                          double *d_sigma) {
-    const half_steps *h = (const half_steps *)user;
-    double at = 2 * (h->steps - t), k = floor(at + 0.5);
-    k = k < 0 ? 0 : k > 2 * h->steps ? 2 * h->steps : k;
-    double level =
-        h->level[(int)k] * (1 - 1e-3 * (at - k)); /* anything strictly falling: only marks are asked for */
-    (void)d_alpha, (void)d_sigma;
-    *alpha = 1 / sqrt(1 + level * level), *sigma = level * *alpha;
-}
-
+/* The table's own timesteps, of which some are asked twice or between two. */
 static verdict set_pndm(replay *r, const json *config) {
-    static half_steps marks;
-    int rk = !flag(config, "skip_prk_steps"), warmup = rk ? 3 : 1, count = 0;
-    double end = r->levels[r->count - 1], level[MAX_LEVELS], t[MAX_LEVELS];
-    if (!rk) r->c.sampler = dk_sampler_named("plms");
-    r->c.sampler.plain_last = 1;
-    if (r->c.prediction == DK_PREDICT_V)
-        r->c.sampler.quirks |= DK_QUIRK_PSEUDO_V; /* outputs are averaged as they are */
-    for (int i = 0; i < r->recorded; i++) {
-        int stage = rk && i < 12 ? i % 4 : !rk && i == 1;
-        if (stage == 1 && rk) marks.level[2 * count - 1] = r->levels[i];
-        if (stage) continue;
-        t[count] = r->time_at[i], marks.level[2 * count] = level[count] = r->levels[i];
-        count++;
-    }
-    double jump =
-        floor(json_real(config, "num_train_timesteps", 1000) / json_real(r->line, "num_inference_steps", 1));
-    for (int i = 0; i + 1 < count; i++)
-        if (fabs(t[i] - jump - t[i + 1]) > 0)
-            return unsupported("PNDM's mixture of timesteps of the list and T/n below the last one");
-    r->count = count;
-    if (fabs(end - level[count - 1]) > 1e-9 * end)
-        level[r->count++] = end; /* else a last step that goes nowhere */
-    marks.steps = r->count - 1;
-    for (int i = 0; i < r->count; i++) {
-        marks.level[2 * i] = level[i], r->levels[i] = marks.steps - i;
-        if (i >= warmup || !rk)
-            marks.level[2 * i + 1] = i + 1 < r->count ? 0.5 * (level[i] + level[i + 1]) : 0;
-    }
-    r->c.schedule = dk_custom_schedule(level_between, &marks, 0, marks.steps);
-    r->c.grid.unit = DK_UNIT_T;
+    int rk = !flag(config, "skip_prk_steps"), count = 0;
+    r->c.sampler.warmup = rk ? 3 : 0, r->c.sampler.plain_last = 1, r->c.sampler.quirks |= DK_QUIRK_STRIDE;
+    if (r->c.prediction == DK_PREDICT_V) r->c.sampler.gauge = DK_GAUGE_VP; /* outputs are averaged as they are */
+    use_table(r, config);
+    for (int i = 0; i < r->recorded; i++)
+        if (!(rk && i < 12 ? i % 4 : !rk && i == 1)) r->levels[count++] = r->time_at[i];
+    r->levels[count] = json_real(config, "set_alpha_to_one", 0) > 0 ? -1 : 0;
+    r->count = count + 1;
     return OK;
 }
 
@@ -447,7 +403,7 @@ static const scheduler schedulers[] = {
     {"UnCLIPScheduler", "ddpm", SPACE_VP, FROM_CALLS, set_ddpm},
     {"DDPMWuerstchenScheduler", "ddpm", SPACE_VP, FROM_CALLS, set_wuerstchen},
     {"RePaintScheduler", "ddim", SPACE_VP, FROM_CALLS, set_repaint},
-    {"PNDMScheduler", "pndm", SPACE_VP, FROM_CALLS, set_pndm},
+    {"PNDMScheduler", "pndm_timesteps", SPACE_VP, FROM_CALLS, set_pndm},
     {"IPNDMScheduler", "ipndm", SPACE_VP, FROM_CALLS, set_ipndm},
     {"CogVideoXDPMScheduler", "dpmpp_2m_sde", SPACE_VP, FROM_CALLS, set_cog_dpm},
     {"EulerDiscreteScheduler", "euler", SPACE_VE, FROM_SIGMAS, set_churn},
@@ -526,11 +482,7 @@ static void read_levels(replay *r, const json *config, level_source source, int 
     }
     if (source == FROM_SIGMAS && r->count > r->recorded + 1)
         r->count = r->recorded + 1; /* log_linear has one more */
-    r->ends_early = r->levels[r->count - 1] <= 0;
-    /* a last step that goes nowhere changes nothing */
-    while (r->count > 2 &&
-           fabs(r->levels[r->count - 1] - r->levels[r->count - 2]) <= 1e-6 * r->levels[r->count - 1])
-        r->count--, r->ends_early = 1;
+    while (r->count > 2 && r->levels[r->count - 2] <= 0) r->count--; /* KDPM2 has 0 three times */
 }
 
 static const scheduler *scheduler_named(const char *class_name) {

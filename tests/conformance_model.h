@@ -124,7 +124,6 @@ typedef struct replay {
     double variance_share;  /* DDPM's learned range: log variance between beta~ (0) and beta (1) */
     int every;              /* the peer draws so often where the library does once; 0: as often */
     int clips_start; /* the peer's first step, from clean data or to where it began, changes its x0 alone */
-    int ends_early;  /* the peer's last step goes to sigma = 0, or nowhere */
     void (*then)(struct replay *r); /* sets what runs afterwards; NULL: nothing */
     int calls, rejected;            /* evaluations; rejected steps, whose first evaluation is not repeated */
     int (*draw)(void *r, const dk_noise_request *request, dk_real *out); /* NULL: recorded_noise */
@@ -335,6 +334,8 @@ static verdict run_config(replay *r, dk_real *x, int n) {
     r->c.noise = source_from(r->draw ? r->draw : recorded_noise, r);
     if (r->c.sigma_data <= 0) r->c.sigma_data = 0.5;
     r->c.grid.spacing = DK_SPACING_LEVELS, r->c.grid.levels = r->levels;
+    const double *last = r->levels + r->count - 1;
+    if (fabs(last[0] - last[-1]) <= 1e-6 * fabs(last[0])) r->c.grid.quirks |= DK_QUIRK_CLEAN_TWICE;
     r->c.condition = DK_UNIT_FLOW; /* finite at every level */
     static dk_run run;
     if (dk_begin(&run, &r->c, x, NULL, 0) == DK_OK) {

@@ -250,6 +250,15 @@ static verdict set_sa_solver(replay *r, const json *params) {
     return OK;
 }
 
+/* ComfyUI's samplers that take flow levels for what they are; the others run VE's formulas on them. */
+static int by_log_snr(const char *sampler) {
+    static const char *const names[] = {"dpmpp_sde", "dpmpp_2m_sde", "dpmpp_3m_sde", "er_sde", "seeds_2", "seeds_3",
+                                        "exp_heun_2_x0", "exp_heun_2_x0_sde", "sa_solver", "sa_solver_pece"};
+    for (size_t i = 0; i < sizeof names / sizeof *names; i++)
+        if (same(sampler, names[i])) return 1;
+    return 0;
+}
+
 static verdict set_er_sde(replay *r, const json *params) {
     if (json_get(params, "noise_scaler")) r->c.sampler.quirks |= DK_QUIRK_ER_POWER;
     else r->c.sampler.eta = 1;
@@ -393,7 +402,7 @@ static verdict sampler_case(const json *line, double *worst) {
     set_rule(&r.c.sampler, params);
     if (same(kind, "flow")) {
         r.c.schedule = dk_flow(1), r.c.grid.unit = DK_UNIT_FLOW;
-        if (!json_get(params, "first_sigma_replaced_by")) r.c.sampler.gauge = DK_GAUGE_FLOW;
+        if (!by_log_snr(sampler)) r.c.sampler.gauge = DK_GAUGE_FLOW;
     }
     if (same(kind, "vp")) r.c.schedule = dk_vp(0.1, 20);
     if (same(sampler, "log_likelihood")) return likelihood_case(&r, worst);

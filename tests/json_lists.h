@@ -28,7 +28,6 @@ enum {
     DOUBLED = 2,       /* inner sigmas are there twice, */
     MORE_ZEROS = 4,    /* the last one three times */
     NO_FINAL = 8,      /* the last one is left out */
-    LISTS_STEPS = 16,  /* a step that is left out is not in the lists, either */
     LISTS_LEVELS = 32, /* timesteps are those of levels instead of evaluations, */
     LISTS_END = 64,    /* of the last one, too, */
     TOLD_END = 128,    /* of the ends of steps */
@@ -62,7 +61,6 @@ static int class_lists(const char *name) {
         {"ScoreSdeVeScheduler", LISTS_LEVELS | NO_FINAL},
         {"ScoreSdeVpScheduler", NO_SIGMAS | LISTS_LEVELS | NO_FINAL},
         {"FlowMatchHeunDiscreteScheduler", DOUBLED},
-        {"MiniMaxH3Scheduler", LISTS_STEPS},
     };
     for (size_t i = 0; i < sizeof rows / sizeof *rows; i++)
         if (strcmp(name, rows[i].name) == 0) return rows[i].flags;
@@ -73,7 +71,6 @@ typedef struct class_list {
     dk_config c; /* resolved */
     dk_plan plan;
     int flags, steps;
-    int again; /* a step that goes nowhere is left out of the grid; most classes list it */
     double *out;
     int max, count;
 } class_list;
@@ -100,7 +97,6 @@ static int list_begin(class_list *l, dk_config *c, const char *class_name, doubl
         return 0;
     }
     l->steps = l->plan.levels - 1;
-    l->again = c->grid.final == DK_FINAL_LAST && l->steps < c->steps && !(l->flags & LISTS_STEPS);
     return 1;
 }
 
@@ -126,15 +122,13 @@ static int list_timesteps(dk_config *c, const char *class_name, double *out, int
     if (l.flags & JUMPS) {
         list_jumps(&l);
     } else if (l.flags & LISTS_LEVELS) {
-        int first = (l.flags & TOLD_END) && !l.again;
-        int end = l.steps + ((l.flags & LISTS_END) || l.again || first);
+        int first = (l.flags & TOLD_END) != 0, end = l.steps + ((l.flags & LISTS_END) || first);
         for (int i = first; i < end; i++) {
             if (l.flags & NO_FINAL) list_number(&l, l.plan.level[i].t);
             else list_told(&l, i);
         }
     } else {
         for (int i = 0; i < l.plan.calls; i++) list_number(&l, l.plan.call[i].condition);
-        if (l.again && !(l.c.sampler.quirks & DK_QUIRK_CORRECT_LAST)) list_told(&l, l.steps);
     }
     dk_plan_free(&l.plan);
     return l.count;
@@ -143,12 +137,12 @@ static int list_timesteps(dk_config *c, const char *class_name, double *out, int
 static int list_sigmas(dk_config *c, const char *class_name, double *out, int max) {
     class_list l;
     if ((class_lists(class_name) & NO_SIGMAS) || !list_begin(&l, c, class_name, out, max)) return 0;
-    int last = l.steps + l.again, doubled = (l.flags & DOUBLED) != 0, zeros = (l.flags & MORE_ZEROS) != 0;
+    int last = l.steps, doubled = (l.flags & DOUBLED) != 0, zeros = (l.flags & MORE_ZEROS) != 0;
     int data = l.c.condition == DK_UNIT_DATA, flow = data || l.c.condition == DK_UNIT_FLOW;
     for (int i = 0; i <= last - ((l.flags & NO_FINAL) != 0); i++) {
-        dk_level at = l.plan.level[i < l.steps ? i : l.steps];
+        dk_level at = l.plan.level[i];
         double v = flow ? at.sigma / (at.alpha + at.sigma) : dk_noise_level(at);
-        if (data && !(l.flags & LISTS_STEPS)) v = at.alpha / (at.alpha + at.sigma);
+        if (data && strcmp(class_name, "MiniMaxH3Scheduler") != 0) v = at.alpha / (at.alpha + at.sigma);
         for (int k = 0; k <= (doubled && i > 0 && i < last) + 2 * (zeros && i == last); k++)
             list_number(&l, v);
     }
