@@ -10942,9 +10942,9 @@ static dk_status dkp_say_least(dkp_job *j) {
     dk_grid *g = &j->c->grid;
     dk_level first, last;
     if (dkp_say_ends(j, &first, &last) != DK_OK) return DK_ERROR_CONFIG;
-    g->final_value = dk_noise_level(dkp_table_level(&j->c->schedule, 0));
-    if (fabs(dk_noise_level(last) / g->final_value - 1) <= 1e-9) return dkp_say_twice(j);
-    g->final = DK_FINAL_VALUE;
+    double least = dk_noise_level(dkp_table_level(&j->c->schedule, 0));
+    if (fabs(dk_noise_level(last) / least - 1) <= 1e-9) return dkp_say_twice(j);
+    g->final = DK_FINAL_VALUE, g->final_value = least;
     return DK_OK;
 }
 
@@ -10992,7 +10992,7 @@ static dk_status dkp_say_flow_sigmas(dkp_job *j, dk_spacing conversion) {
            most = dk_noise_level(dkp_table_level(&c->schedule, T - 1));
     c->condition = DK_UNIT_FLOW, c->condition_scale = T, c->condition_rounding = DK_ROUND_DOWN;
     c->schedule = dkp_flow_table(shift, (int)T);
-    g->rising = 0, g->final = DK_FINAL_ZERO;
+    g->rising = 0, g->final = DK_FINAL_ZERO, g->final_value = 0;
     if (karras) {
         g->spacing = DK_SPACING_CUSTOM, g->fn = dkp_karras_by_level;
         g->a = DKP_OR(sigma_max, most), g->b = DKP_OR(sigma_min, least);
