@@ -2684,6 +2684,9 @@ static dk_status dkp_resolve_strength(dk_config *c, char *message) {
     return DK_OK;
 }
 
+/* Of steps_offset, as diffusers calls it, and timesteps 0, r, 2r ..., r = T/steps. */
+#define DKP_OFFSETS ">= 0, and with the last of steps below schedule.timesteps (steps_offset)"
+
 /* How many steps the whole grid has, and how many of them are run. What is asked for and what there is differ where
    levels are left out or published lists are longer. full_steps then keeps what was asked for, so that resolving
    again changes nothing. */
@@ -2694,6 +2697,8 @@ static dk_status dkp_resolve_steps(dk_config *c, char *message) {
     if (dkp_by_timesteps(grid) && g.asked > table)
         return dkp_fail(message, given ? "grid.full_steps" : "steps", g.asked,
                         "at most schedule.timesteps for this grid");
+    if (grid->spacing == DK_SPACING_LEADING && dkp_table_index(&g, 0, g.asked) > table - 1)
+        return dkp_fail(message, "grid.offset", grid->n, DKP_OFFSETS);
     dkp_count_layout(&g);
     if (g.there < 1 && grid->spacing == DK_SPACING_CUSTOM)
         return dkp_fail(message, "grid.a", grid->a, "a number that the grid's function (grid.fn) knows");
@@ -6447,10 +6452,13 @@ enum {
     DKP_IF_TO_1,                                           /* u is at most 1 */
     DKP_IF_BEYOND_1,
     DKP_IF_FINAL_VALUE,
+    DKP_IF_OTHER_FINAL,
     DKP_IF_CONTROL,
     DKP_IF_ZERO_STAR,
     DKP_IF_PARTS, /* zero_star or projected */
-    DKP_IF_QUANTILE
+    DKP_IF_QUANTILE,
+    DKP_IF_GENERATOR, /* another program's */
+    DKP_IF_GPU
 };
 
 /* Every field that can be set by name: its part, kind, name and member, facts of which one must hold (0: none need), and
@@ -6491,8 +6499,8 @@ enum {
     X(DATA, 'i', "threads", threads, 0, "0 .. 65536") \
     X(DATA, 'i', "unchecked", unchecked, 0, "0 or 1") \
     X(NOISE, 'c', "step_noise", step_noise.kind, 0, DKP_NOISE_WORDS) \
-    X(NOISE, 'i', "step_noise.bits", step_noise.bits, 0, "0, 32 or 64") \
-    X(NOISE, 'i', "step_noise.threads", step_noise.threads, 0, "a multiple of 256 (0: no limit)") \
+    X(NOISE, 'i', "step_noise.bits", step_noise.bits, DKP_IF(GENERATOR), "0, 32 or 64") \
+    X(NOISE, 'i', "step_noise.threads", step_noise.threads, DKP_IF(GPU), "a multiple of 256 (0: no limit)") \
     X(NOISE, 'i', "step_noise.seed_offset", step_noise.seed_offset, 0, "a whole number")
 #define DKP_SCHEDULE_FIELDS(X) \
     X(NETWORK, 'c', "network_schedule.family", network_schedule.family, 0, "default|flow|ve|edm|vp|vp_discrete|sub_vp|cosine|vp_cosine|custom") \
@@ -6571,12 +6579,12 @@ enum {
     X(GRID, 'i', "grid.linear_steps", grid.n, DKP_SPACED(LINEAR_QUADRATIC), ">= 0 and below steps") \
     X(GRID, 'r', "grid.beta_a", grid.a, DKP_SPACED(BETA) | DKP_SPACED(BETA_SIGMA), "> 0 and <= 50 (0: 0.6)") \
     X(GRID, 'r', "grid.beta_b", grid.b, DKP_SPACED(BETA) | DKP_SPACED(BETA_SIGMA), "> 0 and <= 50 (0: 0.6)") \
-    X(GRID, 'i', "grid.offset", grid.n, DKP_SPACED(LEADING), ">= 0 and below schedule.timesteps") \
+    X(GRID, 'i', "grid.offset", grid.n, DKP_SPACED(LEADING), DKP_OFFSETS) \
     X(GRID, 'r', "grid.offset", grid.a, DKP_SPACED(SD_TURBO), ">= 0 and below original_steps") \
     X(GRID, 'i', "grid.original_steps", grid.n, DKP_SPACED(SD_TURBO) | DKP_SPACED(LCM), "1 .. 1000000 (0: 10, lcm 50)") \
     X(GRID, 'r', "grid.coefficient", grid.a, DKP_SPACED(CUSTOM), "the function's own; of gits 0.80 .. 1.50 (0: 1.20)") \
     X(GRID, 'r', "grid.final_value", grid.final_value, DKP_IF(FINAL_VALUE), "> 0 (for zero use DK_FINAL_ZERO)") \
-    X(GRID, 'R', "grid.final_value", grid.final_value, 0, "a noise level") \
+    X(GRID, 'r', "grid.final_value", grid.final_value, DKP_IF(OTHER_FINAL), "0 but for grid.final = value") \
     X(GRID, 'r', "grid.strength", grid.strength, 0, "> 0 and <= 1 (0: 1)") \
     X(GRID, 'i', "grid.full_steps", grid.full_steps, 0, "1 .. 1000000 (0: steps)") \
     X(GRID, 'b', "grid.spare", grid.quirks, DK_QUIRK_SPARE_LEVEL, "0 or 1") \
@@ -6705,7 +6713,7 @@ static int dkp_next_field(dkp_field *f, int parts) {
             f->allowed = f->texts + !*f->texts + row->name; /* 0: the end of a block */
             f->texts = f->allowed + row->allowed;
         }
-        f->of = twins && !noise && first ? (int)DKP_OF_SCHEDULE : row->of;
+        f->of = !twins || !first ? row->of : noise ? DKP_OF_DATA : DKP_OF_SCHEDULE;
         if (!(f->of & parts) || (!first && !twins)) continue;
         f->facts = row->facts, f->at = row->at, f->kind = row->kind, f->name = f->allowed - row->name;
         if (twins && first) {
@@ -6724,6 +6732,7 @@ static uint64_t dkp_facts(const dk_config *c, int of) {
     const int flow = dkp_flow_unit(s), made = s->family == DK_FAMILY_VP_DISCRETE && !s->alphas_cumprod;
     const int family = !s->family && s == &c->schedule ? (int)DK_FAMILY_FLOW : (int)s->family;
     const int spacing = (int)c->grid.spacing;
+    const dk_noise_kind noise = of == DKP_OF_NOISE ? c->step_noise.kind : c->noise.kind;
     const struct {
         int bit, holds;
     } facts[] = {
@@ -6735,10 +6744,15 @@ static uint64_t dkp_facts(const dk_config *c, int of) {
         {DKP_IF_TO_1, flow},
         {DKP_IF_BEYOND_1, !flow},
         {DKP_IF_FINAL_VALUE, c->grid.final == DK_FINAL_VALUE},
+        {DKP_IF_OTHER_FINAL, c->grid.final != DK_FINAL_VALUE},
         {DKP_IF_CONTROL, dkp_controlled(c)},
         {DKP_IF_ZERO_STAR, c->guidance.zero_star},
         {DKP_IF_PARTS, c->guidance.zero_star || c->guidance.projected},
         {DKP_IF_QUANTILE, c->guidance.quantile > 0},
+        {DKP_IF_GENERATOR, noise > DK_NOISE_BROWNIAN},
+#ifndef DK_NO_PEERS
+        {DKP_IF_GPU, noise == DK_NOISE_TORCH_CUDA},
+#endif
     };
     uint64_t all = 0;
     for (int i = 0; i < DKP_COUNT(facts); i++)
@@ -6858,9 +6872,10 @@ static dk_status dkp_check_fields(const dk_config *c, int of, char *message) {
         if (f.kind == '1') continue;
         if (dkp_holds(&f, facts) ? dkp_allowed(&f, c, v) : v == 0 || dkp_has_number(facts, f.at)) continue;
         return dkp_fail(message, f.name, v,
-                        dkp_holds(&f, facts)    ? f.allowed
-                        : f.of == DKP_OF_GRID ? "0: the spacing has no such number"
-                                              : "0: the schedule's family has no such number");
+                        dkp_holds(&f, facts)                       ? f.allowed
+                        : f.of == DKP_OF_GRID                      ? "0: the spacing has no such number"
+                        : f.of & (DKP_OF_DATA | DKP_OF_NOISE) ? "0: the source has no such number"
+                                                                   : "0: the schedule's family has no such number");
     }
     return DK_OK;
 }
@@ -6917,6 +6932,8 @@ static dk_status dkp_check_schedule(const dk_config *c, const dk_schedule *s, ch
     const int discrete = s->family == DK_FAMILY_VP_DISCRETE, custom = s->family == DK_FAMILY_CUSTOM;
     if (!s->family && s->name) return dkp_fail_unknown(message, &"network_schedule"[skip], s->name, s->unknown);
     if (dkp_check_fields(c, net ? DKP_OF_NETWORK : DKP_OF_SCHEDULE, message) != DK_OK) return DK_ERROR_CONFIG;
+    if (!s->family && (s->t_min != 0 || s->t_max != 0 || s->quirks || s->alphas_cumprod || s->fn))
+        return dkp_fail(message, "network_schedule.family", 0, "another where t_min, t_max, quirks, alphas_cumprod or fn is set");
     if (!s->family) return DK_OK;
     for (int k = 0; discrete && s->alphas_cumprod && k < s->timesteps; k++) {
         double here = s->alphas_cumprod[k], before = k ? s->alphas_cumprod[k - 1] : 1;
@@ -6998,7 +7015,6 @@ static dk_status dkp_check_grid(const dk_config *c, char *message) {
         {g->spacing == DK_SPACING_LEVELS && !g->levels, NULL, 0, "grid.levels = NULL: must be steps + 1 numbers"},
         {counts && !T, "grid.spacing", (double)g->spacing,
          "for a discrete schedule (VP discrete, or flow): it counts timesteps"},
-        {g->spacing == DK_SPACING_LEADING && g->n >= T, "grid.offset", (double)g->n, ">= 0 and below schedule.timesteps"},
         {(turbo || lcm) && original > T, "grid.original_steps", (double)original, "at most schedule.timesteps"},
         {turbo && g->a >= original, "grid.offset", g->a, ">= 0 and below original_steps"},
         {lcm && c->steps > original, "steps", (double)c->steps, "at most grid.original_steps (0: 50)"},
@@ -7209,9 +7225,15 @@ static dk_status dkp_resolve(dk_config *c, dkp_marks *marks, char *message) {
         {g->final == DK_FINAL_VALUE && dkp_ranged(g) && !(g->final_value < lowest), "grid.final_value",
          g->final_value, "below the range's lower end (set grid.sigma_min above it)"},
     };
-    if (dkp_first_wrong(rows, DKP_COUNT(rows), message) != DK_OK || dkp_resolve_steps(c, message) != DK_OK)
+    if (dkp_first_wrong(rows, DKP_COUNT(rows), message) != DK_OK || dkp_resolve_steps(c, message) != DK_OK ||
+        dkp_resolve_travel(c, message) != DK_OK)
         return DK_ERROR_CONFIG;
-    return dkp_resolve_travel(c, message);
+    if (c->guidance.zero_init >= c->steps) /* what the grid has left of them */
+        return dkp_fail(message, "guidance.zero_init", c->guidance.zero_init, "below the steps that are run");
+    if ((double)dkp_way_steps(c) * c->sampler.sde.langevin_steps > 1000000)
+        return dkp_fail(message, "sampler.langevin_steps", c->sampler.sde.langevin_steps,
+                        "at most 1000000 divided by the steps that are run");
+    return DK_OK;
 }
 
 static dk_noise_request dkp_noise_of_config(const dk_config *c) {
@@ -7240,9 +7262,8 @@ static dk_status dkp_resolve_noise(dk_config *c, char *message) {
     dk_noise_source *step = &c->step_noise;
     if (c->noise.kind == DK_NOISE_DEFAULT) c->noise.kind = DK_NOISE_PHILOX;
     if (step->kind == DK_NOISE_DEFAULT && !step->fn) {
-        if (step->bits || step->threads || step->seed_offset)
-            return dkp_fail_text(message, DK_ERROR_CONFIG,
-                                 "step_noise = default: must be a source where its other fields are set");
+        if (step->seed_offset)
+            return dkp_fail(message, "step_noise.seed_offset", step->seed_offset, "0 with step_noise = default");
         *step = c->noise;
     }
     return dkp_resolve_source(c, &c->noise, message) == DK_OK ? dkp_resolve_source(c, step, message)
@@ -7251,7 +7272,8 @@ static dk_status dkp_resolve_noise(dk_config *c, char *message) {
 
 /* What a run needs beyond a plan. */
 static dk_status dkp_resolve_data(dk_config *c, char *message) {
-    if (dkp_check_fields(c, DKP_OF_DATA | DKP_OF_NOISE, message) != DK_OK) return DK_ERROR_CONFIG;
+    if (dkp_check_fields(c, DKP_OF_DATA, message) != DK_OK || dkp_check_fields(c, DKP_OF_NOISE, message) != DK_OK)
+        return DK_ERROR_CONFIG;
     if (c->batch == 0) c->batch = 1;
     if (c->dim > ((size_t)-1) / 64 / sizeof(dk_real) / (size_t)c->batch)
         return dkp_fail(message, "dim", (double)c->dim,
@@ -7404,10 +7426,12 @@ static dk_status dkp_fail_setting(char *message, const char *word, const char *v
     return dkp_fail_with(&t, DK_ERROR_CONFIG);
 }
 
-/* What is wrong is found first; then come the steps, on which a model's settings depend, the model, other parts, fields. */
+/* What is wrong is found first. Then come the steps, on which a model's settings depend, the model, other parts, and what says
+   which fields there are: the family, then other enumerators. */
 static int dkp_stage_of(const dkp_field *f) {
     if (!f->name || strcmp(f->name, "steps") == 0) return 0;
-    return f->kind != 'n' && !strstr(f->name, "schedule.family") ? 3 : strcmp(f->name, "model") == 0 ? 1 : 2;
+    if (f->kind == 'n') return strcmp(f->name, "model") == 0 ? 1 : 2;
+    return strstr(f->name, "schedule.family") ? 3 : f->kind == 'c' ? 4 : 5;
 }
 
 DK_API dk_status dk_config_set(dk_config *c, const char *settings) {
@@ -7416,14 +7440,14 @@ DK_API dk_status dk_config_set(dk_config *c, const char *settings) {
     if (!c) return DK_ERROR_CONFIG;
     if (!settings) return dkp_fail_text(c->message, DK_ERROR_CONFIG, "settings = NULL: must be a text");
     dk_config set = *c;
-    for (int stage = 0; stage < 4; stage++) {
+    for (int stage = 0; stage < 6; stage++) {
         for (const char *at = settings; dkp_next_setting(&at, word, &value);) {
             f.name = NULL;
             if (value) dkp_find_field(&set, word, &f);
             if (dkp_stage_of(&f) != stage) continue;
             if (!f.name) return dkp_fail_setting(c->message, word, value, NULL);
             if (!dkp_fits(&set, &f))
-                return dkp_fail_setting(c->message, word, value, "for a spacing, or a family, that has such a number");
+                return dkp_fail_setting(c->message, word, value, "for a spacing, family or source that has such a number");
             if (f.kind == 'n' ? dkp_set_named(&set, word, value) : dkp_set_field(&set, &f, value)) continue;
             if (f.kind != 'n') return dkp_fail_setting(c->message, word, value, f.allowed);
             memcpy(c->message, set.message, sizeof c->message);
@@ -10808,9 +10832,9 @@ static dk_status dkp_say_least(dkp_job *j) {
     dk_grid *g = &j->c->grid;
     dk_level first, last;
     if (dkp_say_ends(j, &first, &last) != DK_OK) return DK_ERROR_CONFIG;
-    g->final_value = dk_noise_level(dkp_table_level(&j->c->schedule, 0));
-    if (fabs(dk_noise_level(last) / g->final_value - 1) <= 1e-9) return dkp_say_twice(j);
-    g->final = DK_FINAL_VALUE;
+    double least = dk_noise_level(dkp_table_level(&j->c->schedule, 0));
+    if (fabs(dk_noise_level(last) / least - 1) <= 1e-9) return dkp_say_twice(j);
+    g->final = DK_FINAL_VALUE, g->final_value = least;
     return DK_OK;
 }
 
@@ -10858,7 +10882,7 @@ static dk_status dkp_say_flow_sigmas(dkp_job *j, dk_spacing conversion) {
            most = dk_noise_level(dkp_table_level(&c->schedule, T - 1));
     c->condition = DK_UNIT_FLOW, c->condition_scale = T, c->condition_rounding = DK_ROUND_DOWN;
     c->schedule = dkp_flow_table(shift, (int)T);
-    g->rising = 0, g->final = DK_FINAL_ZERO;
+    g->rising = 0, g->final = DK_FINAL_ZERO, g->final_value = 0;
     if (karras) {
         g->spacing = DK_SPACING_CUSTOM, g->fn = dkp_karras_by_level;
         g->a = DKP_OR(sigma_max, most), g->b = DKP_OR(sigma_min, least);
