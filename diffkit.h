@@ -428,7 +428,6 @@ typedef struct dk_grid {
     double sigma_min, sigma_max; /* range in u; 0: the schedule's. Spacings that need a finite log use the
                                     level 1/1000 of the way in t where an end is alpha = 0 or sigma = 0 */
     double shift;                /* multiplies every level's sigma/alpha after spacing; 0: 1 */
-    double shift_power;          /* before that it is raised to this power; 0: 1 */
     double terminal;             /* flow: 1 - u is then scaled so that the last level but the final one has
                                     this u; 0: it is not */
     dk_rounding rounding;        /* of timesteps: LEADING, TRAILING, LINSPACE. VP discrete, other spacings with a range:
@@ -1504,6 +1503,8 @@ static const dkp_generator *dkp_generator_at(int i);
 
 DKP_SMALL
 
+static double dkp_or(double v, double otherwise) { return v > 0 ? v : otherwise; }
+
 /* All of the times that a family has, but for t = 0 of VP. */
 static void dkp_set_range(dk_schedule *s) {
     s->t_min = s->family == DK_FAMILY_EDM ? s->sigma_min : 0;
@@ -1801,7 +1802,7 @@ static double dkp_angle(dk_level l) { return dkp_atan2(l.sigma, l.alpha); }
 /* A family's level at t; its derivative by t goes to *slope, unless that is NULL. */
 
 /* Flow matching. Shift multiplies sigma/alpha = t/(1 - t). */
-static double dkp_shift(const dk_schedule *s) { return s->shift > 0 ? s->shift : 1; }
+static double dkp_shift(const dk_schedule *s) { return dkp_or(s->shift, 1); }
 
 static dk_level dkp_flow_at(const dk_schedule *s, double t, dk_level *slope) {
     double below = 1 + (dkp_shift(s) - 1) * t;
@@ -2160,8 +2161,6 @@ static dk_level dkp_table_level(const dk_schedule *s, double k) {
     double t = k + 1 < T ? (k + 1) / T : 1; /* rounding must not go past the end */
     return dkp_at_t(s, s->family == DK_FAMILY_FLOW ? t : k);
 }
-
-static double dkp_or(double v, double otherwise) { return v > 0 ? v : otherwise; }
 
 /* The integral of t^(a-1) (1-t)^(b-1) from 0 to x, by its continued fraction (DLMF 8.17.22) in Lentz's form; for x up
    to about the mean. */
@@ -2582,10 +2581,8 @@ static dk_level dkp_spaced(dk_layout *g, int i) {
 }
 
 static dk_level dkp_shifted(const dk_layout *g, dk_level l) {
-    double shift = dkp_or(g->c->grid.shift, 1), power = dkp_or(g->c->grid.shift_power, 1), here = dk_noise_level(l);
-    if (power < 1 || power > 1) here = dkp_pow(here, power);
-    else if (!(shift < 1 || shift > 1)) return l;
-    return dkp_at_sigma(g->s, shift * here);
+    double shift = dkp_or(g->c->grid.shift, 1);
+    return shift < 1 || shift > 1 ? dkp_at_sigma(g->s, shift * dk_noise_level(l)) : l;
 }
 
 static dk_level dkp_last_level(dk_layout *g) {
@@ -6619,7 +6616,6 @@ enum {
     X(GRID, 'r', "grid.sigma_min", grid.sigma_min, 0, ">= 0 and < sigma_max") \
     X(GRID, 'r', "grid.sigma_max", grid.sigma_max, 0, ">= 0") \
     X(GRID, 'r', "grid.shift", grid.shift, 0, "> 0 (0: 1)") \
-    X(GRID, 'r', "grid.shift_power", grid.shift_power, 0, "> 0 and <= 100 (0: 1)") \
     X(GRID, 'r', "grid.terminal", grid.terminal, 0, "> 0 and < 1 (0: none)") \
     X(GRID, 'r', "grid.a", grid.a, DKP_SPACED(CUSTOM), "the function's own") \
     X(GRID, 'r', "grid.b", grid.b, DKP_SPACED(CUSTOM), "the function's own") \
@@ -6660,7 +6656,6 @@ enum {
     X(GRID, 'r', "schedule.t_min", schedule.t_min, DKP_SPACED(QUADRATIC), ">= 0 for the quadratic grid") \
     X(GRID, 'i', "grid.final", grid.final, DKP_SPACED(LEVELS), "0: levels are taken verbatim") \
     X(GRID, 'r', "grid.shift", grid.shift, DKP_SPACED(LEVELS), "0: levels are taken verbatim") \
-    X(GRID, 'r', "grid.shift_power", grid.shift_power, DKP_SPACED(LEVELS), "0: levels are taken verbatim") \
     X(GRID, 'r', "grid.terminal", grid.terminal, DKP_SPACED(LEVELS), "0: levels are taken verbatim") \
     X(GRID, 'r', "grid.terminal", grid.terminal, DKP_IF(BEYOND_1), "0 but for flow schedules")
 #define DKP_SAMPLER_FIELDS(X) \
