@@ -11249,6 +11249,15 @@ static dk_status dkp_say_dpm(dkp_job *j) {
     return DK_OK;
 }
 
+/* DPM-Solver++ 2M's SDE; a step to below timestep 0 has one node. */
+static dk_status dkp_say_cogvideox_dpm(dkp_job *j) {
+    dk_level first, last;
+    if (dkp_say_ends(j, &first, &last) != DK_OK) return DK_ERROR_CONFIG;
+    j->c->sampler.quirks |= DK_QUIRK_STRIDE;
+    if (last.t < j->c->schedule.timesteps / j->c->steps) j->c->sampler.quirks |= DK_QUIRK_EULER_LAST;
+    return DK_OK;
+}
+
 static dk_status dkp_say_cosine_dpm(dkp_job *j) {
     if (dkp_say_dpm(j) != DK_OK) return DK_ERROR_CONFIG;
     j->c->sampler.eta = 1;
@@ -11357,7 +11366,7 @@ static const dkp_class dkp_classes[] = {
     {"DDIMParallelScheduler", DKP_WHOLE, dkp_say_vp, dkp_say_ddim, "LINEAR DDIM LIMITS"},
     {"CogVideoXDDIMScheduler", DKP_WHOLE | DKP_UNCLIPPED, dkp_say_vp, dkp_say_ddim,
      "SCALED DDIM sample_max_value=1 snr_shift_scale=3"},
-    {"CogVideoXDPMScheduler", DKP_WHOLE | DKP_UNCLIPPED, dkp_say_vp, NULL,
+    {"CogVideoXDPMScheduler", DKP_WHOLE | DKP_UNCLIPPED, dkp_say_vp, dkp_say_cogvideox_dpm,
      "SCALED DDIM sample_max_value=1 snr_shift_scale=3"},
     {"DDIMInverseScheduler", DKP_WHOLE, dkp_say_vp, dkp_say_ddim, "LINEAR DDIM"},
     {"RePaintScheduler", DKP_WHOLE, dkp_say_repaint_levels, dkp_say_repaint, "LINEAR eta=0 clip_sample=true"},
