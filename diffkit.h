@@ -366,14 +366,14 @@ typedef enum dk_number {
     X(SGM_UNIFORM, "sgm_uniform", "e", REPLACE, 0, 0, 0, "normal, without the level before 0; ComfyUI") \
     X(SIMPLE, "simple", "T", ZERO, 0, 0, 0, "timesteps T-1, T-1-r ..., r = T/steps, rounded up; ComfyUI") \
     X(DDIM_UNIFORM, "ddim_uniform", "T", ZERO, 0, 0, 0, "all timesteps 1, 1+r ..., r = T/steps whole, can be more steps; ComfyUI") \
-    X(SMOOTHSTEP, "smoothstep", "T", ZERO, 0, 0, 0, "timesteps (T-1) (3 v^2 - 2 v^3), v linear, rounded; stable-diffusion.cpp") \
+    X(SMOOTHSTEP, "smoothstep", "T1", ZERO, 0, 0, 0, "timesteps (T-1) (3 v^2 - 2 v^3), v linear, rounded; stable-diffusion.cpp") \
     X(SD_TURBO, "sd_turbo", "T", ZERO, 0, 0, 10, "the first of n = original_steps trailing timesteps, after a = offset; Sauer et al. 2023") \
     X(LCM, "lcm", "T", ZERO, 0, 0, 50, "some of n = original_steps trailing timesteps, evenly; Luo et al. 2023")
 /* clang-format on */
 
 #define DKP_ENUM(spacing, name, traits, final, a, b, n, about) DK_SPACING_##spacing,
 typedef enum dk_spacing {
-    DK_SPACING_DEFAULT, /* flow and cosine flow: UNIFORM; others: KARRAS */
+    DK_SPACING_DEFAULT, /* flow and cosine flow: UNIFORM; VP discrete with as many steps as timesteps: these; others: KARRAS */
     DK_SPACINGS(DKP_ENUM)
     DK_SPACING_CUSTOM,   /* fn gives them; its numbers are a, b, n and `levels` */
     DK_SPACING_RESAMPLE, /* `levels`, level_count of them, resampled linearly in log u (or in t, lambda) */
@@ -1304,10 +1304,13 @@ typedef enum dk_quirk {
 #define DKP_FAST
 #endif
 
-#if defined(__GNUC__)
+/* DKP_ONCE: never copied into its callers. Large frames must not add up, and copies that gain nothing need not be. */
+#if defined(__clang__) || defined(__GNUC__) /* clang for Windows is no GNU C */
 #define DKP_INLINE static inline __attribute__((always_inline))
-/* Never copied into its callers: large frames must not add up, and copies that gain nothing need not be. */
 #define DKP_ONCE __attribute__((noinline))
+#elif defined(_MSC_VER)
+#define DKP_INLINE static __forceinline
+#define DKP_ONCE __declspec(noinline)
 #else
 #define DKP_INLINE static inline
 #define DKP_ONCE
@@ -1363,7 +1366,6 @@ static double dkp_atan(double x);
 static double dkp_asinh(double x);
 static double dkp_erfc(double x);
 static int dkp_finite(double v);
-static double dkp_over(double a, double b);
 
 /* Text without stdio: the library must run where there is none, and must not follow the locale. */
 typedef struct dkp_text {
@@ -1764,6 +1766,9 @@ static dk_level dkp_discrete_level(const dkp_discrete *d, int k) {
     return dkp_discrete_level_of(d, k, dkp_abar(d, k));
 }
 
+/* a / b, infinite where b = 0. Formulas have infinite numbers at sigma = 0 and alpha = 0, which weigh nothing or are refused. */
+static double dkp_over(double a, double b) { return b < 0 || b > 0 ? a / b : a < 0 ? -HUGE_VAL : HUGE_VAL; }
+
 DK_API double dk_noise_level(dk_level l) { return l.alpha > 0 ? l.sigma / l.alpha : HUGE_VAL; }
 
 DK_API double dk_lambda(dk_level l) {
@@ -2079,10 +2084,11 @@ static dk_level dkp_network_level(const dk_config *c, dk_level l) {
     return dkp_at_sigma(&c->network_schedule, dk_noise_level(l));
 }
 
+/* Down: what is whole but for the last places of what it was computed from stays whole. Nearest: ties to even. */
 static double dkp_round(double t, dk_rounding rounding) {
-    if (rounding == DK_ROUND_DOWN) return floor(t);
     if (rounding == DK_ROUND_NONE || !dkp_finite(t)) return t;
-    double down = floor(t), rest = t - down; /* ties to even */
+    if (rounding == DK_ROUND_DOWN) return floor(t + 1e-12 * (1000 + fabs(t)));
+    double down = floor(t), rest = t - down;
     return rest < 0.5 || (rest <= 0.5 && fmod(down, 2) == 0) ? down : down + 1;
 }
 
@@ -2206,14 +2212,15 @@ static double dkp_normal_above(double p) {
 struct dk_layout {
     const dk_config *c;
     const dk_schedule *s;
-    dk_level noisy, clean; /* ends of the range */
+    dk_level noisy, clean; /* ends of the range, */
+    double noisy_u, clean_u;
     double a, b;           /* the spacing's own numbers, with defaults */
     int n;
     dk_final final;
     int asked;     /* levels that the spacing is asked for, */
     int there;     /* and that it then has, */
     int steps;     /* and steps of the whole grid, of which the last c->steps are run */
-    int next, at;  /* trait 1: the walk over the levels asked for, and the level where it stands, */
+    int next, at;  /* dkp_merges: the walk over the levels asked for, and the level where it stands, */
     dk_level here; /* and this one */
 };
 
@@ -2276,7 +2283,7 @@ static dk_level dkp_linear_quadratic(const dk_layout *g, int i, int n) {
     if (i == 0) return g->noisy;
     double slope = g->a / linear, x = slope * i;
     if (i > linear) x += (1 - slope * n) / rest / rest * (i - linear) * (i - linear);
-    return dkp_at_u(g->s, (1 - x) * dkp_u(g->s, g->noisy));
+    return dkp_at_u(g->s, (1 - x) * g->noisy_u);
 }
 
 /* Two arctangents, noisy to half-way and half-way to clean, both centred at 0.6 of n + 1. */
@@ -2347,7 +2354,7 @@ static dk_level dkp_listed(const dk_layout *g, int i, int n) {
 /* Level i of the n that a spacing is asked for, from the noisy end. */
 static dk_level dkp_spaced_at(const dk_layout *g, int i, int n) {
     const dk_schedule *s = g->s;
-    double noisy = dkp_u(s, g->noisy), clean = dkp_u(s, g->clean), f = dkp_fraction(i, n), from, to, root;
+    double noisy = g->noisy_u, clean = g->clean_u, f = dkp_fraction(i, n), from, to, root;
     dk_level l = g->clean;
     switch (g->c->grid.spacing) {
     case DK_SPACING_KARRAS: return dkp_karras_between(s, noisy, clean, g->a, i, n);
@@ -2451,6 +2458,16 @@ DK_API dk_grid dk_grid_levels(const double *levels, dk_unit unit) {
     return g;
 }
 
+static dk_spacing dkp_default_spacing(const dk_config *c) {
+    const dk_grid *g = &c->grid;
+    int whole = !(g->sigma_min > 0 || g->sigma_max > 0) && g->partial != DK_PARTIAL_LEVEL;
+    if (dkp_flow_unit(&c->schedule)) return DK_SPACING_UNIFORM;
+    if (c->schedule.family == DK_FAMILY_VP_DISCRETE && whole &&
+        (g->full_steps > 0 ? g->full_steps : c->steps) == c->schedule.timesteps)
+        return DK_SPACING_TRAILING;
+    return DK_SPACING_KARRAS;
+}
+
 static const dkp_spacing *dkp_spacing_of(const dk_grid *g) {
     int known = (int)g->spacing > 0 && g->spacing < DK_SPACING_COUNT;
     return &dkp_spacings[(known ? g->spacing : DK_SPACING_LEVELS) - 1];
@@ -2459,6 +2476,13 @@ static const dkp_spacing *dkp_spacing_of(const dk_grid *g) {
 static int dkp_has(const dk_grid *g, char trait) { return strchr(dkp_spacing_of(g)->traits, trait) != NULL; }
 static int dkp_by_timesteps(const dk_grid *g) { return dkp_has(g, 'T'); }
 static int dkp_ranged(const dk_grid *g) { return !dkp_has(g, 'T') && !dkp_has(g, 'L'); }
+
+/* Whether levels that come twice are taken once: the spacing's own, and those where the schedule stays at a limit. */
+static int dkp_merges(const dk_config *c) {
+    const dk_schedule *s = &c->schedule;
+    int limited = s->family == DK_FAMILY_VP_COSINE && (s->sigma_min > 0 || s->sigma_max > 0);
+    return dkp_has(&c->grid, '1') || (limited && dkp_ranged(&c->grid));
+}
 
 /* One end of the range that a spacing covers; see dk_grid. */
 static dk_level dkp_range_end(const dk_config *c, int noisy) {
@@ -2503,8 +2527,11 @@ static dk_layout dkp_start_layout(const dk_config *c) {
     const dkp_spacing *own = dkp_spacing_of(&c->grid);
     dk_layout g;
     memset(&g, 0, sizeof g);
-    g.c = c, g.s = &c->schedule, g.noisy.alpha = g.clean.alpha = 1;
-    if (dkp_ranged(&c->grid)) g.noisy = dkp_range_end(c, 1), g.clean = dkp_range_end(c, 0);
+    g.c = c, g.s = &c->schedule;
+    if (dkp_ranged(&c->grid)) {
+        g.noisy = dkp_range_end(c, 1), g.clean = dkp_range_end(c, 0);
+        g.noisy_u = dkp_u(g.s, g.noisy), g.clean_u = dkp_u(g.s, g.clean);
+    }
     g.a = fabs(c->grid.a) > 0 ? c->grid.a : own->a, g.b = fabs(c->grid.b) > 0 ? c->grid.b : own->b;
     g.n = c->grid.n ? c->grid.n : own->n;
     g.final = c->grid.final ? c->grid.final : (dk_final)own->final;
@@ -2526,7 +2553,7 @@ static int dkp_there(dk_layout *g, int n) {
     case DK_SPACING_IDDPM: dkp_iddpm_level(g, -1, &all); break;
     case DK_SPACING_CUSTOM: return g->c->grid.fn(g->c, -1, n, &unused);
     default:
-        if (dkp_has(&g->c->grid, '1')) dkp_walk_to(g, n), all = g->at + 1;
+        if (dkp_merges(g->c)) dkp_walk_to(g, n), all = g->at + 1;
     }
     return n < all ? n : all;
 }
@@ -2547,7 +2574,7 @@ static dk_layout dkp_layout_of(const dk_config *c) {
 
 /* Level i of the whole grid, before shifts. */
 static dk_level dkp_spaced(dk_layout *g, int i) {
-    if (dkp_has(&g->c->grid, '1') && g->there < g->asked) {
+    if (g->there < g->asked && dkp_merges(g->c)) {
         dkp_walk_to(g, i);
         return g->here;
     }
@@ -5547,9 +5574,6 @@ static double dkp_exp_less(double x, double tail, double less) {
     return (sum.hi + (sum.lo + (r.lo + r.hi * r.hi * dkp_polynomial(P, 12, r.hi)))) * first * second;
 }
 
-/* a / b, infinite where b = 0. Formulas have infinite numbers at sigma = 0 and alpha = 0, which weigh nothing or are refused. */
-static double dkp_over(double a, double b) { return b < 0 || b > 0 ? a / b : a < 0 ? -HUGE_VAL : HUGE_VAL; }
-
 static double dkp_exp(double x) { return dkp_exp_less(x, 0, 0); }
 static double dkp_expm1(double x) { return dkp_exp_less(x, 0, 1); }
 
@@ -7220,8 +7244,7 @@ static dk_status dkp_resolve(dk_config *c, dkp_marks *marks, char *message) {
     if (dkp_check_schedule(c, s, message) != DK_OK) return DK_ERROR_CONFIG;
     if (dkp_check_schedule(c, net, message) != DK_OK) return DK_ERROR_CONFIG;
     if (g->name && g->spacing == DK_SPACING_DEFAULT) return dkp_fail_unknown(message, "grid", g->name, g->unknown);
-    if (g->spacing == DK_SPACING_DEFAULT)
-        g->spacing = dkp_flow_unit(s) ? DK_SPACING_UNIFORM : DK_SPACING_KARRAS;
+    if (g->spacing == DK_SPACING_DEFAULT) g->spacing = dkp_default_spacing(c);
     dkp_default_sampler(&c->sampler);
     if (!c->sampler.record) return dkp_fail_unknown(message, "sampler", c->sampler.name, c->sampler.unknown);
     if (dkp_check_fields(c, DKP_OF_PLAN | DKP_OF_GRID | DKP_OF_SAMPLER, message) != DK_OK ||
@@ -9778,8 +9801,9 @@ static double dkp_repaint_places(const dk_repaint *r, int steps) {
 
 static int dkp_repaint_left(const dk_repaint *r, int steps, int i) {
     int places = (int)dkp_repaint_places(r, steps), last = !r->from_clean;
+    if (!places) return steps - i;
     int since = i - (steps - (places - 1) * r->jump - last); /* the first place was reached */
-    if (!places || since <= 0) return steps - i;
+    if (since <= 0) return steps - i;
     int again = (r->runs - 1) * (1 + r->jump);
     int place = since / (again + r->jump) < places ? since / (again + r->jump) : places - 1;
     int left = (places - 1 - place) * r->jump + last, at = since - place * (again + r->jump);
@@ -9834,17 +9858,16 @@ static int dkp_nearest_level(const dkp_base *b, double noise_level) {
 
 /* Level i of the way that goes from the level next to `low` up to the one next to `high`, `times` times. */
 static int dkp_restart_way(const dkp_base *b, const dk_restart *r, int i, dk_level *level) {
-    int times = r->times ? r->times : 1;
-    double steps = b->steps + times * (r->steps + 1.0);
-    int from = r->steps > 0 ? dkp_nearest_level(b, dkp_or(r->high, 2)) : 0,
-        to = r->steps > 0 ? dkp_nearest_level(b, dkp_or(r->low, 0.1)) : 0, again = (int)steps - b->steps;
-    if (steps > 1e6) return 0x7FFFFFFF;
-    if (from >= to) steps = b->steps, again = 0; /* nowhere to go back to */
+    double more = r->steps > 0 && r->times >= 0 ? (r->times ? r->times : 1) * (r->steps + 1.0) : 0;
+    if (b->steps + more > 1e6) return 0x7FFFFFFF;
+    int from = more > 0 ? dkp_nearest_level(b, dkp_or(r->high, 2)) : 0,
+        to = more > 0 ? dkp_nearest_level(b, dkp_or(r->low, 0.1)) : 0;
+    int again = from < to ? (int)more : 0; /* else there is nowhere to go back to */
     int since = i - to - 1, at = again ? since % (r->steps + 1) : 0;
     if (since < 0 || since >= again) *level = dkp_base_level(b, since < 0 ? i : i - again);
     else if (at == 0 || at == r->steps) *level = dkp_base_level(b, at ? to : from);
     else *level = dkp_karras_level(b, dkp_base_level(b, from), dkp_base_level(b, to), at, r->steps + 1);
-    return (int)steps;
+    return b->steps + again;
 }
 
 static dkp_base dkp_base_of(const dk_config *c, dk_layout *grid) {

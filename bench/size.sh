@@ -40,16 +40,28 @@ bytes() { size "$1" | awk 'NR == 2 {print $1 + $2}'; }
 section() { size -A "$1" | awk -v names="$2" '$1 ~ names {s += $2} END {print s + 0}'; }
 printf '%-8s %12s %10s %12s %12s %12s %12s %12s\n' compiler include build object code constants unwinding minimal
 [ $# -gt 0 ] || set -- gcc clang
+small="-ffunction-sections -fdata-sections -Wl,--gc-sections -I."
+minimal() { # COMPILER OPTION...
+    cc=$1
+    shift
+    # shellcheck disable=SC2086
+    "$cc" -std=c11 "$@" $small "$dir/minimal.c" -o "$dir/minimal" -lm && "$cc" -std=c11 "$@" $small "$dir/empty.c" -o "$dir/empty" || exit 1
+    echo $(($(bytes "$dir/minimal") - $(bytes "$dir/empty")))
+}
 for cc in "$@"; do
     command -v "$cc" >/dev/null || continue
-    small="-O2 -ffunction-sections -fdata-sections -Wl,--gc-sections -I."
     plain=$(cost 20 "$cc" -std=c11 -O2 -I. -c "$dir/empty.c" -o "$dir/empty.o")
     include=$(cost 20 "$cc" -std=c11 -O2 -I. -c "$dir/include.c" -o "$dir/include.o")
     build=$(cost 1 "$cc" -std=c11 -O2 -I. -c "$dir/implementation.c" -o "$dir/object.o")
-    # shellcheck disable=SC2086
-    "$cc" -std=c11 $small "$dir/minimal.c" -o "$dir/minimal" -lm && "$cc" -std=c11 $small "$dir/empty.c" -o "$dir/empty" || exit 1
     awk -v n="$cc" -v p="$plain" -v i="$include" -v b="$build" -v o="$(bytes "$dir/object.o")" \
-        -v m=$(($(bytes "$dir/minimal") - $(bytes "$dir/empty"))) -v c="$(section "$dir/object.o" '^.text')" \
-        -v u="$(section "$dir/object.o" '^.eh_frame')" \
+        -v m="$(minimal "$cc" -O2)" -v c="$(section "$dir/object.o" '^.text')" -v u="$(section "$dir/object.o" '^.eh_frame')" \
         'BEGIN {printf "%-8s %9.1f ms %7.2f s %10d B %10d B %10d B %10d B %10d B\n", n, i - p, b / 1000, o, c, o - c - u, u, m}'
+done
+# docs/embedding.md has these
+all="-Os -DDK_NO_PEERS -DDK_NO_DISPATCH -fno-asynchronous-unwind-tables"
+printf '\n%-70s %10s %10s\n' 'options, of the first compiler' object minimal
+for options in -O2 -Os "-O2 -DDK_NO_PEERS" "-O2 -DDK_NO_DISPATCH" "-O2 -fno-asynchronous-unwind-tables" "$all"; do
+    # shellcheck disable=SC2086
+    "$1" -std=c11 $options -I. -c "$dir/implementation.c" -o "$dir/object.o" &&
+        printf '%-70s %7d KB %7d KB\n' "$options" $(($(bytes "$dir/object.o") / 1024)) $(($(minimal "$1" $options) / 1024))
 done

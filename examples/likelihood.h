@@ -11,19 +11,26 @@
 #include <stdlib.h>
 #include <string.h>
 
-/* In VE coordinates, y = x/alpha, u = sigma/alpha, the ODE is dy/du = (y - D)/u. With
-       D_l = l - v'v + v' dD/dy v
-   the element l has dl/du = v' d(y - D)/dy v / u, whose mean over probes v is the divergence (Hutchinson 1990). */
+/* With y = x/alpha and u = sigma/alpha the ODE is dy/du = (y - D)/u. The mean of v' dD/dy v over probes v is the divergence of
+   D (Hutchinson 1990). Of Gaussian data with deviation s it is n s^2/(s^2 + u^2), whose integral is known. So the run has
+   to integrate the difference alone, which vanishes at both ends: with
+       D_l = l + g,  g = v' dD/dy v - v'v s^2/(s^2 + u^2),  s = sigma_data
+   the element l has dl/du = -g/u. */
 typedef struct likelihood_ode {
     dk_config network;    /* of y, at any u: what plans of one step are recorded from */
-    dk_schedule schedule; /* the caller's */
     dk_denoise_fn denoise;
     void *user;
     const dk_real *probe;
     dk_real *input, *output;
-    double *along; /* per sample: v'D ahead minus v'D behind */
+    double *along; /* per sample: g */
     char memory[8192];
 } likelihood_ode;
+
+static double likelihood_square(const dk_real *v, size_t n) {
+    double square = 0;
+    for (size_t i = 0; i < n; i++) square += (double)v[i] * (double)v[i];
+    return square;
+}
 
 /* How D follows from the network's output at u: the call of a plan that has no other. */
 static int likelihood_call(likelihood_ode *l, double u, dk_call *call) {
@@ -40,32 +47,31 @@ static int likelihood_call(likelihood_ode *l, double u, dk_call *call) {
 /* D, and its derivative along the probe by a central difference: three evaluations. */
 static int likelihood_denoise(void *user, const dk_eval *e) {
     likelihood_ode *l = (likelihood_ode *)user;
-    const double ahead[3] = {1, -1, 0}, data = l->network.sigma_data, u = e->level.sigma;
-    double h = (sizeof(dk_real) == 8 ? 6e-6 : 5e-3) * sqrt(u * u + data * data);
+    const double ahead[3] = {1, -1, 0}, data = l->network.sigma_data, u = dk_noise_level(e->level);
+    double h = (sizeof(dk_real) == 8 ? 6e-6 : 5e-3) * sqrt(u * u + data * data), alpha = e->level.alpha;
     size_t n = e->dim - 1, batch = (size_t)e->batch;
     dk_eval inner = *e;
     dk_call call;
     if (likelihood_call(l, u, &call)) return 1;
-    inner.level = dk_level_at(&l->schedule, DK_UNIT_SIGMA, u);
     inner.dim = n, inner.t = call.condition, inner.input = l->input, inner.output = l->output;
     for (size_t b = 0; b < batch; b++) l->along[b] = 0;
     for (int k = 0; k < 3; k++) {
         for (size_t i = 0; i < n * batch; i++) {
-            double y = (double)e->input[i + i / n] + ahead[k] * h * (double)l->probe[i];
+            double y = (double)e->input[i + i / n] / alpha + ahead[k] * h * (double)l->probe[i];
             l->input[i] = (dk_real)(call.input_scale * y);
         }
         if (l->denoise(l->user, &inner)) return 1;
         for (size_t i = 0; i < n * batch; i++) {
-            double y = (double)e->input[i + i / n] + ahead[k] * h * (double)l->probe[i];
+            double y = (double)e->input[i + i / n] / alpha + ahead[k] * h * (double)l->probe[i];
             double D = call.d_x * y + call.d_f * (double)l->output[i];
             if (k == 2) e->output[i + i / n] = (dk_real)D;
             else l->along[i / n] += ahead[k] * (double)l->probe[i] * D;
         }
     }
     for (size_t b = 0; b < batch; b++) {
-        double square = 0, at = (double)e->input[b * (n + 1) + n];
-        for (size_t i = b * n; i < (b + 1) * n; i++) square += (double)l->probe[i] * (double)l->probe[i];
-        e->output[b * (n + 1) + n] = (dk_real)(at + l->along[b] / (2 * h) - square);
+        double gaussian = likelihood_square(l->probe + b * n, n) * data * data / (data * data + u * u);
+        l->along[b] = l->along[b] / (2 * h) - gaussian;
+        e->output[b * (n + 1) + n] = (dk_real)((double)e->input[b * (n + 1) + n] / alpha + l->along[b]);
     }
     return 0;
 }
@@ -75,8 +81,8 @@ static dk_status likelihood_refuse(dk_config *c, dk_status status, const char *w
     return status;
 }
 
-/* Levels upwards, in sigma/alpha; from a plan, which has them. */
-static dk_status likelihood_levels(dk_config *c, double *levels) {
+/* Levels upwards, in sigma/alpha; from a plan, which has them. *pure: the last was pure noise; a high one takes its place. */
+static dk_status likelihood_levels(dk_config *c, double *levels, int *pure) {
     dk_plan plan;
     memset(&plan, 0, sizeof plan);
     dk_config steps = *c;
@@ -86,13 +92,32 @@ static dk_status likelihood_levels(dk_config *c, double *levels) {
     int last = plan.steps, rises = dk_noise_level(plan.level[0]) < dk_noise_level(plan.level[last]);
     for (int i = 0; i <= last && status == DK_OK; i++) {
         levels[i] = dk_noise_level(plan.level[rises ? i : last - i]);
-        if (levels[i] > 0 && levels[i] < HUGE_VAL) continue;
-        snprintf(c->message, sizeof c->message,
-                 "noise level of the grid = %g: must be above 0 and finite, for a likelihood", levels[i]);
+        if (levels[i] > 0) continue;
+        snprintf(c->message, sizeof c->message, "noise level of the grid = %g: must be above 0, for a likelihood", levels[i]);
         status = DK_ERROR_CONFIG;
     }
+    *pure = levels[last] >= HUGE_VAL;
+    if (*pure) levels[last] = fmax(2 * levels[last - 1], 1000 * c->sigma_data);
     dk_plan_free(&plan);
     return status;
+}
+
+/* From a high level on to pure noise, where D hardly changes any more and g falls as 1/u^2: the state is then (y - D)/u, and
+   g/2 of the integral is left. Elements n become l itself. */
+static int likelihood_end(const dk_config *c, likelihood_ode *l, dk_level top, dk_real *state) {
+    size_t n = c->dim - 1, batch = (size_t)c->batch;
+    dk_real *D = state + batch * (n + 1);
+    dk_eval e;
+    memset(&e, 0, sizeof e);
+    e.input = state, e.output = D, e.level = top, e.dim = n + 1, e.batch = c->batch, e.branches = 1;
+    e.first_sample = c->first_sample;
+    if (likelihood_denoise(l, &e)) return 1;
+    for (size_t b = 0; b < batch; b++) {
+        dk_real *x = state + b * (n + 1), *of = D + b * (n + 1);
+        for (size_t i = 0; i < n; i++) x[i] = (dk_real)(((double)x[i] - top.alpha * (double)of[i]) / top.sigma);
+        x[n] = (dk_real)((double)x[n] / top.alpha - l->along[b] / 2);
+    }
+    return 0;
 }
 
 /* What cannot be had, or NULL. */
@@ -108,7 +133,8 @@ static const char *likelihood_wrong(const dk_config *c) {
     return NULL;
 }
 
-/* log p of each sample in x, data at the grid's lowest level, which must be above sigma = 0. x and probe: batch * dim numbers;
+/* log p of each sample in x, data at the grid's lowest level, which must be above sigma = 0. At the highest one the density
+   counts as N(0, sigma^2), which it is exactly at alpha = 0. x and probe: batch * dim numbers;
    probe: usually of +-1; averaged over probes the estimate is unbiased. log_p: batch numbers. sampler: any deterministic one,
    zero: rk45. An error is in c->message. Allocates. */
 static dk_status log_likelihood(dk_config *c, dk_denoise_fn denoise, void *user, const dk_real *x, const dk_real *probe,
@@ -126,32 +152,37 @@ static dk_status log_likelihood(dk_config *c, dk_denoise_fn denoise, void *user,
     size_t n = ode.dim, batch = (size_t)ode.batch, steps = (size_t)ode.steps;
     likelihood_ode *l = (likelihood_ode *)malloc(sizeof *l);
     double *levels = (double *)malloc((steps + 1 + batch) * sizeof *levels);
-    dk_real *state = (dk_real *)malloc(batch * (3 * n + 1) * sizeof *state);
+    dk_real *state = (dk_real *)malloc(batch * (4 * n + 2) * sizeof *state); /* and its D, and the network's two */
+    int pure = 0;
     if (!l || !levels || !state) status = likelihood_refuse(c, DK_ERROR_MEMORY, "no memory could be allocated");
-    if (status == DK_OK && (status = likelihood_levels(&ode, levels)) != DK_OK)
+    if (status == DK_OK && (status = likelihood_levels(&ode, levels, &pure)) != DK_OK)
         likelihood_refuse(c, status, ode.message);
     if (status == DK_OK) {
-        double low = levels[0], top = levels[steps], alpha = dk_level_at(&ode.schedule, DK_UNIT_SIGMA, low).alpha;
-        l->schedule = ode.schedule, l->denoise = denoise, l->user = user, l->probe = probe;
-        l->along = levels + steps + 1, l->input = state + batch * (n + 1), l->output = l->input + batch * n;
+        dk_level low = dk_level_at(&ode.schedule, DK_UNIT_SIGMA, levels[0]),
+                 top = dk_level_at(&ode.schedule, DK_UNIT_SIGMA, levels[steps]);
+        double u = levels[steps], variance = ode.sigma_data * ode.sigma_data;
+        l->denoise = denoise, l->user = user, l->probe = probe;
+        l->along = levels + steps + 1, l->input = state + 2 * batch * (n + 1), l->output = l->input + batch * n;
         l->network = ode;
         if (!l->network.network_schedule.family) l->network.network_schedule = ode.schedule;
-        l->network.schedule = dk_edm(low, top), l->network.sampler = dk_sampler_named("euler"), l->network.steps = 1;
+        l->network.schedule = dk_edm(levels[0], u), l->network.sampler = dk_sampler_named("euler"), l->network.steps = 1;
         l->network.start = DK_START_STATE;
         memset(&l->network.guidance, 0, sizeof l->network.guidance);
-        for (size_t i = 0; i < n * batch; i++) state[i + i / n] = (dk_real)((double)x[i] / alpha);
+        for (size_t i = 0; i < n * batch; i++) state[i + i / n] = x[i];
         for (size_t b = 0; b < batch; b++) state[b * (n + 1) + n] = 0;
 
-        ode.schedule = l->network.schedule, ode.dim = n + 1, ode.prediction = DK_PREDICT_X0;
+        ode.dim = n + 1, ode.prediction = DK_PREDICT_X0;
         ode.start = DK_START_STATE, ode.grid = dk_grid_levels(levels, DK_UNIT_SIGMA);
         memset(&ode.network_schedule, 0, sizeof ode.network_schedule);
         status = dk_sample(&ode, likelihood_denoise, l, state);
         if (status != DK_OK) likelihood_refuse(c, status, ode.message);
+        if (status == DK_OK && pure) status = likelihood_end(&ode, l, top, state) ? DK_ERROR_CALLBACK : DK_OK;
         for (size_t b = 0; b < batch && status == DK_OK; b++) {
-            const dk_real *y = state + b * (n + 1);
-            double square = 0, per_element = log(top * alpha) + 0.5 * log(2 * 3.14159265358979323846);
-            for (size_t i = 0; i < n; i++) square += (double)y[i] * (double)y[i];
-            log_p[b] = (double)y[n] - 0.5 * square / (top * top) - (double)n * per_element;
+            const dk_real *end = state + b * (n + 1);
+            double z = likelihood_square(end, n) / (pure ? 1 : top.sigma * top.sigma);
+            double of_prior = (double)n * (log(2 * 3.14159265358979323846) + 2 * log(u * low.alpha));
+            double of_gaussian = likelihood_square(probe + b * n, n) * log((variance + u * u) / (variance + levels[0] * levels[0]));
+            log_p[b] = (double)end[n] / (pure ? 1 : top.alpha) + 0.5 * (of_gaussian - of_prior - z);
         }
     }
     free(state), free(levels), free(l);

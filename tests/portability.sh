@@ -122,6 +122,37 @@ bare() { # NAME COMPILE NEEDS...
     fi
 }
 
+# Compiles alone, as MSVC would see it: clang with the types, macros and keywords of its target, headers like those of its C
+# library (tests/msvc), and, once, without being known as clang, whose warnings about MSVC's pragmas then say nothing.
+msvc() { # NAME PROCESSOR
+    name=$1
+    wanted "$name" || return
+    folder=$build/$name
+    mkdir -p "$folder"
+    ! command -v clang >/dev/null && say "$name" skipped "no clang" && return
+    printf '#define DIFFKIT_IMPLEMENTATION\n#include "diffkit.h"\n' >"$folder/all.c"
+    tried=0
+    for language in "-std=c11 -x c" "-std=c++14 -x c++"; do
+        for with in "" -DDK_REAL=double -DDK_NO_PEERS "-U__clang__ -U__GNUC__ -Wno-unknown-pragmas -Wno-ignored-pragmas"; do
+            # shellcheck disable=SC2086
+            if ! clang --target="$2-pc-windows-msvc" -fms-extensions -fms-compatibility-version=19.30 -Wall -Wextra -Werror \
+                $with -isystem tests/msvc -I. $language -c "$folder/all.c" -o "$folder/all.o" >"$folder/log" 2>&1; then
+                head -n 4 "$folder/log" | sed 's/^/    /'
+                say "$name" failed "does not compile with $language $with: see $folder/log"
+                return
+            fi
+            tried=$((tried + 1))
+        done
+    done
+    # What nobody can compile rightly is refused: fast, and not by clang, which is told otherwise in the file.
+    if clang --target="$2-pc-windows-msvc" -fsyntax-only -D_M_FP_FAST -U__clang__ -U__GNUC__ -w -isystem tests/msvc -I. \
+        "$folder/all.c" 2>"$folder/log" || ! grep -q 'without /fp:fast' "$folder/log"; then
+        say "$name" failed "/fp:fast is not refused: see $folder/log"
+    else
+        say "$name" passed "$tried compilations; /fp:fast is refused"
+    fi
+}
+
 # tests/mini/cmocka.h sees a check that fails.
 for check in 'assert_true(state == NULL)' 'assert_int_equal(1, 2)' 'assert_string_equal("a", "b")' \
     'assert_memory_equal("a", "b", 1)' 'fail_msg("%d", 1)' 'assert_null(state)' 'assert_in_range(3, 4, 5)'; do
@@ -140,7 +171,7 @@ for compiler in gcc clang; do
     contract= && [ $compiler = clang ] && contract=-ffp-contract=off
     try "$compiler-ffast-math" "" "$compiler -std=c11 -O2 -ffast-math" golden $compiler
     try "$compiler-ffast-math-native" "" "$compiler -std=c11 -O3 -march=native -ffast-math $contract" golden $compiler
-    try "$compiler-O3-native" "" "$compiler -std=c11 -O3 -march=native" golden $compiler
+    try "$compiler-O3-native" "" "$compiler -std=c11 -O3 -march=native" "golden stack" $compiler
     for std in c17 c2x c23; do try "$compiler-$std" "" "$compiler -std=$std -O1" "$quick" $compiler; done
     try "$compiler-double" "" "$compiler -std=c11 -O2 -DDK_REAL=double" golden $compiler
 done
@@ -181,6 +212,7 @@ for core in cortex-m0 cortex-m4 cortex-m7; do
     float=-mfloat-abi=hard && [ $core = cortex-m0 ] && float=
     bare "bare-$core" "arm-none-eabi-gcc -std=c11 -Os -ffreestanding -fno-short-enums -mthumb -mcpu=$core $float" arm-none-eabi-gcc
 done
+for processor in x86_64 i686 aarch64; do msvc "msvc-$processor" $processor; done
 echo "$skipped skipped"
 echo "$passed passed, $failed failed"
 [ $failed -eq 0 ]

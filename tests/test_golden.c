@@ -12,9 +12,12 @@
 
 #include "json.h"
 #include "json_lists.h"
+#if defined(__x86_64__) && defined(__GNUC__)
+#include <xmmintrin.h>
+#endif
 
 static const char golden_file[] = "tests/data/golden.txt";
-static const char golden_hash[] = "f1ac5dbcf68c9293"; /* of the whole file */
+static const char golden_hash[] = "756b520d5de5b0cf"; /* of the whole file */
 
 #define COUNT(array) ((int)(sizeof(array) / sizeof((array)[0])))
 
@@ -1355,6 +1358,16 @@ static void every_name_gives_what_it_gave(void **state) {
     assert_int_equal(more, EOF);
 }
 
+/* As games and audio programs have the processor: subnormal numbers are zero, in what is read and in what is made. */
+#if defined(__x86_64__) && defined(__GNUC__)
+static void subnormal_numbers_change_nothing(void **state) {
+    unsigned before = _mm_getcsr();
+    _mm_setcsr(before | 0x8040);
+    every_name_gives_what_it_gave(state);
+    _mm_setcsr(before);
+}
+#endif
+
 static void hash_file(char text[17]) {
     FILE *f = fopen(golden_file, "rb");
     hash = empty_hash;
@@ -1374,6 +1387,9 @@ static void one_hash_stands_for_all(void **state) {
 int main(int argc, char **argv) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(every_name_gives_what_it_gave),
+#if defined(__x86_64__) && defined(__GNUC__)
+        cmocka_unit_test(subnormal_numbers_change_nothing),
+#endif
         cmocka_unit_test(one_hash_stands_for_all),
     };
     char text[17];

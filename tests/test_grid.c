@@ -678,6 +678,69 @@ static void levels_beyond_the_range_are_one(void **state) {
         }
 }
 
+/* t = (n - i)/n times 1000, and what it lacks to 1000, cut by division of whole numbers. */
+static void whole_numbers_stay_whole_when_they_are_cut(void **state) {
+    (void)state;
+    for (int n = 1; n <= 250; n++)
+        for (int data = 0; data < 2; data++) {
+            dk_plan plan;
+            dk_config c = check_config("flow", "euler", n);
+            c.condition = data ? DK_UNIT_DATA : DK_UNIT_FLOW;
+            c.condition_scale = 1000, c.condition_rounding = DK_ROUND_DOWN;
+            memset(&plan, 0, sizeof plan);
+            assert_int_equal(dk_record(&plan, &c), DK_OK);
+            for (int i = 0; i < n; i++) check_near(plan.call[i].condition, 1000 * (data ? i : n - i) / n, 0, "told");
+            dk_plan_free(&plan);
+        }
+}
+
+/* How many different levels there are, by the formulas; what is left falls strictly, however many steps. */
+static int steps_of(dk_config *c, double *level) {
+    int n = dk_levels(c, DK_UNIT_T, level, 1001);
+    if (n < 2) fail_msg("%s", dk_message(c));
+    for (int i = 1; i < n; i++) assert_true(level[i] < level[i - 1]);
+    return n - 1;
+}
+
+static void levels_that_meet_are_taken_once(void **state) {
+    static double level[1001];
+    (void)state;
+    for (int n = 1; n <= 1000; n += 7) {
+        dk_config c = check_config("vp_linear", "euler", n), cascade;
+        int want = 0, low = 0, high = 0;
+        for (int i = 0, before = -1; i < n; i++) { /* from the clean end, in whole numbers: v = i/n rounds (3 v^2 - 2 v^3) 999 */
+            int64_t v = i + 1, k = (2 * 999 * v * v * (3 * n - 2 * v) + (int64_t)n * n * n) / (2 * (int64_t)n * n * n);
+            want += k != before, before = (int)k;
+        }
+        c.grid = dk_grid_named("smoothstep");
+        assert_int_equal(steps_of(&c, level), want);
+        memset(&cascade, 0, sizeof cascade);
+        cascade.dim = 1, cascade.steps = n;
+        assert_int_equal(dk_config_for(&cascade, "stable_cascade", NULL), DK_OK);
+        for (int i = 0; i <= n; i++) { /* abar = cos^2 of an angle, kept from 0.0001 to 0.9999 */
+            double first = cos(0.008 / 1.008 * acos(0)), here = cos((1 - i / (double)n + 0.008) / 1.008 * acos(0)) / first;
+            high += here * here <= 0.0001, low += here * here >= 0.9999;
+        }
+        assert_int_equal(steps_of(&cascade, level), n - (high - 1) - (low - 1));
+    }
+}
+
+/* Ho et al. 2020, alg. 2: t = T, ..., 1, which are timesteps T - 1, ..., 0 here. */
+static void as_many_steps_as_timesteps_are_the_timesteps(void **state) {
+    (void)state;
+    for (int T = 2; T <= 1000; T += 499) {
+        dk_plan plan;
+        dk_config c = check_config("vp_linear", "ddpm", T);
+        c.schedule.timesteps = T, c.schedule.t_max = T - 1;
+        memset(&plan, 0, sizeof plan);
+        assert_int_equal(dk_record(&plan, &c), DK_OK);
+        assert_int_equal(plan.calls, T);
+        for (int i = 0; i < T; i++) check_near(plan.call[i].condition, T - 1 - i, 0, "told");
+        check_near(plan.level[T].sigma, 0, 0, "the end");
+        dk_plan_free(&plan);
+    }
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(grids_are_the_peers),
@@ -694,6 +757,9 @@ int main(void) {
         cmocka_unit_test(terminal_holds_with_every_final_rule),
         cmocka_unit_test(last_levels_may_be_the_grids_own),
         cmocka_unit_test(diffusers_grids_are_reproduced),
+        cmocka_unit_test(whole_numbers_stay_whole_when_they_are_cut),
+        cmocka_unit_test(levels_that_meet_are_taken_once),
+        cmocka_unit_test(as_many_steps_as_timesteps_are_the_timesteps),
         cmocka_unit_test(lists_are_cut_joined_and_bent),
         cmocka_unit_test(wrong_fields_are_named),
     };

@@ -1,4 +1,7 @@
 /* config -> plan -> run: fields of every kind set to anything. */
+#ifndef FUZZ_CONFIG_H
+#define FUZZ_CONFIG_H
+
 #include "fuzz.h"
 
 static void set_schedule(fuzz_input *in, dk_schedule *s) {
@@ -35,41 +38,48 @@ static void set_field(fuzz_input *in, dk_config *c) {
     else memcpy(at, &whole, sizeof whole);
 }
 
-static int fuzz_config(const uint8_t *bytes, size_t size) {
+static dk_config any_config(fuzz_input *in) {
     static const dk_real known[64] = {1}, mask[64] = {0, 1, (dk_real)0.5};
-    fuzz_input in = {bytes, bytes + size};
     dk_config c;
     memset(&c, 0, sizeof c);
     int samplers = 0, spacings = (int)DK_SPACING_COUNT;
     while (dk_sampler_at(samplers)) samplers++;
-    const dk_sampler_info *sampler = dk_sampler_at((int)fuzz_below(&in, (unsigned)samplers + 1));
+    const dk_sampler_info *sampler = dk_sampler_at((int)fuzz_below(in, (unsigned)samplers + 1));
     if (sampler) c.sampler = dk_sampler_named(sampler->name);
-    const dk_named *grid = dk_grid_at((int)fuzz_byte(&in) % 64);
+    const dk_named *grid = dk_grid_at((int)fuzz_byte(in) % 64);
     if (grid) c.grid = dk_grid_named(grid->name);
-    else c.grid.spacing = (dk_spacing)((int)fuzz_byte(&in) % (spacings + 2) - 1);
-    set_schedule(&in, &c.schedule);
-    c.steps = 1 + (int)fuzz_byte(&in) % 12;
-    c.dim = 1 + fuzz_byte(&in) % 8, c.batch = (int)fuzz_byte(&in) % 4;
-    for (unsigned n = fuzz_byte(&in) % 8; n; n--) set_field(&in, &c);
-    switch (fuzz_byte(&in) % 16) {
-    case 0: c.steps = fuzz_int(&in); break;
-    case 1: c.batch = fuzz_int(&in); break;
-    case 2: c.dim = (size_t)fuzz_int(&in); break;
-    case 3: set_schedule(&in, &c.network_schedule); break;
+    else c.grid.spacing = (dk_spacing)((int)fuzz_byte(in) % (spacings + 2) - 1);
+    set_schedule(in, &c.schedule);
+    c.steps = 1 + (int)fuzz_byte(in) % 12;
+    c.dim = 1 + fuzz_byte(in) % 8, c.batch = (int)fuzz_byte(in) % 4;
+    for (unsigned n = fuzz_byte(in) % 8; n; n--) set_field(in, &c);
+    switch (fuzz_byte(in) % 16) {
+    case 0: c.steps = fuzz_int(in); break;
+    case 1: c.batch = fuzz_int(in); break;
+    case 2: c.dim = (size_t)fuzz_int(in); break;
+    case 3: set_schedule(in, &c.network_schedule); break;
     case 4: c.mask = mask, c.known = known; break;
     case 5: c.mask = mask; break;
-    case 6: c.clip = fuzz_real(&in); break;
-    case 7: c.sigma_data = fuzz_real(&in); break;
-    case 8: c.condition_scale = fuzz_real(&in); break;
-    case 9: c.number = (dk_number)fuzz_int(&in); break;
-    case 10: c.start = (dk_start)fuzz_int(&in); break;
-    case 11: c.condition = (dk_unit)fuzz_int(&in); break;
-    case 12: c.condition_rounding = (dk_rounding)fuzz_int(&in); break;
+    case 6: c.clip = fuzz_real(in); break;
+    case 7: c.sigma_data = fuzz_real(in); break;
+    case 8: c.condition_scale = fuzz_real(in); break;
+    case 9: c.number = (dk_number)fuzz_int(in); break;
+    case 10: c.start = (dk_start)fuzz_int(in); break;
+    case 11: c.condition = (dk_unit)fuzz_int(in); break;
+    case 12: c.condition_rounding = (dk_rounding)fuzz_int(in); break;
     default: break;
     }
     if (c.grid.spacing == DK_SPACING_BETA && c.steps > 100) c.steps = 100; /* its set-up is quadratic */
-    c.prediction = (dk_prediction)(fuzz_byte(&in) % 9);
-    c.threads = (int)fuzz_byte(&in) % 3, c.seed = fuzz_byte(&in);
+    c.prediction = (dk_prediction)(fuzz_byte(in) % 9);
+    c.threads = (int)fuzz_byte(in) % 3, c.seed = fuzz_byte(in);
+    return c;
+}
+
+static int fuzz_config(const uint8_t *bytes, size_t size) {
+    fuzz_input in = {bytes, bytes + size};
+    dk_config c = any_config(&in);
     fuzz_run(&c, 200);
     return 0;
 }
+
+#endif

@@ -4,7 +4,9 @@
 #include "config.h"
 #include "json.h"
 #include "levels.h"
+#include "life.h"
 #include "names.h"
+#include "noise.h"
 #include "save.h"
 
 #ifdef FUZZ_TARGET
@@ -40,7 +42,9 @@ int main(int argc, char **argv) {
     } targets[] = {{"config", fuzz_config},
                    {"json", fuzz_json},
                    {"levels", fuzz_levels},
+                   {"life", fuzz_life},
                    {"names", fuzz_names},
+                   {"noise", fuzz_noise},
                    {"save", fuzz_save}};
     for (size_t t = 0; argc > 2 && t < FUZZ_COUNT(targets); t++) {
         if (strcmp(argv[1], targets[t].name)) continue;
@@ -48,6 +52,6 @@ int main(int argc, char **argv) {
             if (replay(targets[t].target, argv[i])) return 1;
         return printf("%d passed, 0 failed\n", argc - 2), 0;
     }
-    return fprintf(stderr, "fuzz TARGET FILE...; targets: config, json, levels, names, save\n"), 2;
+    return fprintf(stderr, "fuzz TARGET FILE...; targets: config, json, levels, life, names, noise, save\n"), 2;
 }
 #endif
