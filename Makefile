@@ -6,7 +6,7 @@
 #   make edit      docs/editing.png: digits completed, repainted, inverted and redrawn
 #   make samplers  ten well-known samplers, each written as in its paper, with their plans
 #   make action-chunks  a robot's chunks of actions, joined by frozen and soft prefixes
-#   make test      build and run the tests, in about a minute (cmocka: as root it is installed, else tests/mini stands for it)
+#   make test      build and run the tests, in one to two minutes (cmocka: as root it is installed, else tests/mini stands for it)
 #   make engine    digits on the side of a frame loop, several at once; make engine-window: in a window (SDL2)
 #   make host-opencv  the digits network run by OpenCV; make host-libtorch: by libtorch (PYTHON=... with PyTorch)
 #   make docs      write docs/samplers.md from the tables in diffkit.h
