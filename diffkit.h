@@ -758,6 +758,7 @@ typedef struct dk_config {
     dk_grid grid;         /* zero: by family */
     dk_sampler sampler;   /* zero: dpmpp_2m */
     dk_start start;
+    double start_scale; /* of draw 0 in x, with START_NOISE; 0: the first level's sigma. Pipelines of diffusers begin with others */
     /* Inpainting, prefixes of action chunks: see dk_blend. Each batch * dim numbers, mask 0 .. 1, that stay the caller's
        until the end; both or neither. Their contents may be changed while an evaluation is out (in the callbacks, or
        before the next dk_next) and then hold from its D on: a weight and a target per element and evaluation. */
@@ -1213,7 +1214,7 @@ enum {
     Y(X, DK_QUIRK_STRIDE, 13, "stride")                  /* diffusers: DDIM's steps are `quirk` long in t; 0: T/steps */ \
     Y(X, DK_QUIRK_TOLD_END, 14, "told_end")              /* diffusers: inverse DDIM's network is told the step's end */ \
     Y(X, DK_QUIRK_THIRD_MINUS, 15, "third_minus")        /* diffusers: SDE-DPM-Solver++'s third node has a wrong sign */ \
-    Y(X, DK_QUIRK_DRY_BOTTOM, 16, "dry_bottom")          /* k-diffusion: no noise behind DPM2's step to sigma = 0 */ \
+    Y(X, DK_QUIRK_DRY_BOTTOM, 16, "dry_bottom")          /* k-diffusion: no noise behind DPM2's step to sigma = 0; diffusers: behind DDPM's last */ \
     Y(X, DK_QUIRK_ABOVE_LAST, 17, "above_last")          /* k-diffusion: no step goes below the grid's last level */ \
     Y(X, DK_QUIRK_FRESH_PURE, 18, "fresh_pure")          /* ComfyUI: CFG++ makes all noise anew behind alpha = 0 */ \
     Y(X, DK_QUIRK_BINS, 19, "bins")                      /* score_sde: predictors' steps are those of `quirk` bins; 0: steps */ \
@@ -2672,6 +2673,9 @@ static dk_status dkp_resolve_strength(dk_config *c, char *message) {
     return DK_OK;
 }
 
+/* Of steps_offset, as diffusers calls it, and timesteps 0, r, 2r ..., r = T/steps. */
+#define DKP_OFFSETS ">= 0, and with the last of steps below schedule.timesteps (steps_offset)"
+
 /* How many steps the whole grid has, and how many of them are run. What is asked for and what there is differ where
    levels are left out or published lists are longer. full_steps then keeps what was asked for, so that resolving
    again changes nothing. */
@@ -2682,6 +2686,8 @@ static dk_status dkp_resolve_steps(dk_config *c, char *message) {
     if (dkp_by_timesteps(grid) && g.asked > table)
         return dkp_fail(message, given ? "grid.full_steps" : "steps", g.asked,
                         "at most schedule.timesteps for this grid");
+    if (grid->spacing == DK_SPACING_LEADING && dkp_table_index(&g, 0, g.asked) > table - 1)
+        return dkp_fail(message, "grid.offset", grid->n, DKP_OFFSETS);
     dkp_count_layout(&g);
     if (g.there < 1 && grid->spacing == DK_SPACING_CUSTOM)
         return dkp_fail(message, "grid.a", grid->a, "a number that the grid's function (grid.fn) knows");
@@ -3177,7 +3183,8 @@ static void dkp_record_start(dk_recorder *r) {
     dk_vec z = (starts || fixed) && r->from.sigma > 0 ? dkp_draw(r, 0, r->from, r->from) : dkr_zero;
     if (fixed) r->own->fixed = z;
     if (!starts) return;
-    r->x = dkr_mix(c->start == DK_START_DATA ? r->from.alpha : 0, r->x, r->from.sigma, z);
+    r->x = c->start == DK_START_DATA ? dkr_mix(r->from.alpha, r->x, r->from.sigma, z)
+                                     : dkr_scale(dkp_or(c->start_scale, r->from.sigma), z);
     r->x = dkp_keep_as(r, r->x, 'x', 0);
 }
 
@@ -3361,7 +3368,7 @@ static dk_vec dkp_direction(dk_recorder *r, dk_vec x, const dk_level *level, dk_
    step x + (sigma_down - sigma) (x - D)/sigma, since both are exact for constant D. DDIM's eta is the same split: its
    eq. 16 is sigma_up for VP. */
 static void dkp_record_ddim(dk_recorder *r) {
-    dkr_reads(r, "gauge cfg_pp law eta noise_min noise_max fresh_pure stride told_end kept_noise");
+    dkr_reads(r, "gauge cfg_pp law eta noise_min noise_max fresh_pure stride told_end kept_noise dry_bottom");
     while (dkr_step(r)) {
         double eta = r->sampler.eta;
         if (dkp_quirk(r, DK_QUIRK_FRESH_PURE) && r->from.alpha <= 0 && eta > 0) eta = 1;
@@ -3369,6 +3376,7 @@ static void dkp_record_ddim(dk_recorder *r) {
         dk_vec guidance, D = dkp_direction(r, r->x, &r->from, &guidance);
         dk_vec x = dkp_quirk(r, DK_QUIRK_KEPT_NOISE) ? dkr_mix(r->to.alpha, D, split.down.sigma, r->own->noise)
                                                     : dkp_ddim_step(&r->from, &split.down, r->x, D);
+        if (dkp_quirk(r, DK_QUIRK_DRY_BOTTOM) && r->step == r->steps - 1) split.up = 0;
         r->x = dkp_add_noise(r, dkr_mix(1, x, r->to.alpha, guidance), split.up);
     }
 }
@@ -6419,10 +6427,13 @@ enum {
     DKP_IF_TO_1,                                           /* u is at most 1 */
     DKP_IF_BEYOND_1,
     DKP_IF_FINAL_VALUE,
+    DKP_IF_OTHER_FINAL,
     DKP_IF_CONTROL,
     DKP_IF_ZERO_STAR,
     DKP_IF_PARTS, /* zero_star or projected */
-    DKP_IF_QUANTILE
+    DKP_IF_QUANTILE,
+    DKP_IF_GENERATOR, /* another program's */
+    DKP_IF_GPU
 };
 
 /* Every field that can be set by name: its part, kind, name and member, facts of which one must hold (0: none need), and
@@ -6463,8 +6474,8 @@ enum {
     X(DATA, 'i', "threads", threads, 0, "0 .. 65536") \
     X(DATA, 'i', "unchecked", unchecked, 0, "0 or 1") \
     X(NOISE, 'c', "step_noise", step_noise.kind, 0, DKP_NOISE_WORDS) \
-    X(NOISE, 'i', "step_noise.bits", step_noise.bits, 0, "0, 32 or 64") \
-    X(NOISE, 'i', "step_noise.threads", step_noise.threads, 0, "a multiple of 256 (0: no limit)") \
+    X(NOISE, 'i', "step_noise.bits", step_noise.bits, DKP_IF(GENERATOR), "0, 32 or 64") \
+    X(NOISE, 'i', "step_noise.threads", step_noise.threads, DKP_IF(GPU), "a multiple of 256 (0: no limit)") \
     X(NOISE, 'i', "step_noise.seed_offset", step_noise.seed_offset, 0, "a whole number")
 #define DKP_SCHEDULE_FIELDS(X) \
     X(NETWORK, 'c', "network_schedule.family", network_schedule.family, 0, "default|flow|ve|edm|vp|vp_discrete|sub_vp|cosine|vp_cosine|custom") \
@@ -6497,6 +6508,7 @@ enum {
     X(PLAN, 'r', "clip", clip, 0, ">= 0") \
     X(GUIDANCE, 'r', "clip", clip, DKP_IF(QUANTILE), "0 with guidance.quantile") \
     X(PLAN, 'c', "start", start, 0, "noise|state|data") \
+    X(PLAN, 'r', "start_scale", start_scale, 0, "> 0 (0: the first level's sigma)") \
     X(PLAN, 'c', "blend", blend, 0, "state|fixed|denoised|both") \
     X(GUIDANCE, 'r', "guidance.scale", guidance.scale, 0, "finite") \
     X(GUIDANCE, 'r', "guidance.scale2", guidance.scale2, 0, "finite") \
@@ -6542,12 +6554,12 @@ enum {
     X(GRID, 'i', "grid.linear_steps", grid.n, DKP_SPACED(LINEAR_QUADRATIC), ">= 0 and below steps") \
     X(GRID, 'r', "grid.beta_a", grid.a, DKP_SPACED(BETA) | DKP_SPACED(BETA_SIGMA), "> 0 and <= 50 (0: 0.6)") \
     X(GRID, 'r', "grid.beta_b", grid.b, DKP_SPACED(BETA) | DKP_SPACED(BETA_SIGMA), "> 0 and <= 50 (0: 0.6)") \
-    X(GRID, 'i', "grid.offset", grid.n, DKP_SPACED(LEADING), ">= 0 and below schedule.timesteps") \
+    X(GRID, 'i', "grid.offset", grid.n, DKP_SPACED(LEADING), DKP_OFFSETS) \
     X(GRID, 'r', "grid.offset", grid.a, DKP_SPACED(SD_TURBO), ">= 0 and below original_steps") \
     X(GRID, 'i', "grid.original_steps", grid.n, DKP_SPACED(SD_TURBO) | DKP_SPACED(LCM), "1 .. 1000000 (0: 10, lcm 50)") \
     X(GRID, 'r', "grid.coefficient", grid.a, DKP_SPACED(CUSTOM), "the function's own; of gits 0.80 .. 1.50 (0: 1.20)") \
     X(GRID, 'r', "grid.final_value", grid.final_value, DKP_IF(FINAL_VALUE), "> 0 (for zero use DK_FINAL_ZERO)") \
-    X(GRID, 'R', "grid.final_value", grid.final_value, 0, "a noise level") \
+    X(GRID, 'r', "grid.final_value", grid.final_value, DKP_IF(OTHER_FINAL), "0 but for grid.final = value") \
     X(GRID, 'r', "grid.strength", grid.strength, 0, "> 0 and <= 1 (0: 1)") \
     X(GRID, 'i', "grid.full_steps", grid.full_steps, 0, "1 .. 1000000 (0: steps)") \
     X(GRID, 'b', "grid.spare", grid.quirks, DK_QUIRK_SPARE_LEVEL, "0 or 1") \
@@ -6675,7 +6687,7 @@ static int dkp_next_field(dkp_field *f, int parts) {
             f->allowed = f->texts + !*f->texts + row->name; /* 0: the end of a block */
             f->texts = f->allowed + row->allowed;
         }
-        f->of = twins && !noise && first ? (int)DKP_OF_SCHEDULE : row->of;
+        f->of = !twins || !first ? row->of : noise ? DKP_OF_DATA : DKP_OF_SCHEDULE;
         if (!(f->of & parts) || (!first && !twins)) continue;
         f->facts = row->facts, f->at = row->at, f->kind = row->kind, f->name = f->allowed - row->name;
         if (twins && first) {
@@ -6694,6 +6706,7 @@ static uint64_t dkp_facts(const dk_config *c, int of) {
     const int flow = dkp_flow_unit(s), made = s->family == DK_FAMILY_VP_DISCRETE && !s->alphas_cumprod;
     const int family = !s->family && s == &c->schedule ? (int)DK_FAMILY_FLOW : (int)s->family;
     const int spacing = (int)c->grid.spacing;
+    const dk_noise_kind noise = of == DKP_OF_NOISE ? c->step_noise.kind : c->noise.kind;
     const struct {
         int bit, holds;
     } facts[] = {
@@ -6705,10 +6718,15 @@ static uint64_t dkp_facts(const dk_config *c, int of) {
         {DKP_IF_TO_1, flow},
         {DKP_IF_BEYOND_1, !flow},
         {DKP_IF_FINAL_VALUE, c->grid.final == DK_FINAL_VALUE},
+        {DKP_IF_OTHER_FINAL, c->grid.final != DK_FINAL_VALUE},
         {DKP_IF_CONTROL, dkp_controlled(c)},
         {DKP_IF_ZERO_STAR, c->guidance.zero_star},
         {DKP_IF_PARTS, c->guidance.zero_star || c->guidance.projected},
         {DKP_IF_QUANTILE, c->guidance.quantile > 0},
+        {DKP_IF_GENERATOR, noise > DK_NOISE_BROWNIAN},
+#ifndef DK_NO_PEERS
+        {DKP_IF_GPU, noise == DK_NOISE_TORCH_CUDA},
+#endif
     };
     uint64_t all = 0;
     for (int i = 0; i < DKP_COUNT(facts); i++)
@@ -6828,9 +6846,10 @@ static dk_status dkp_check_fields(const dk_config *c, int of, char *message) {
         if (f.kind == '1') continue;
         if (dkp_holds(&f, facts) ? dkp_allowed(&f, c, v) : v == 0 || dkp_has_number(facts, f.at)) continue;
         return dkp_fail(message, f.name, v,
-                        dkp_holds(&f, facts)    ? f.allowed
-                        : f.of == DKP_OF_GRID ? "0: the spacing has no such number"
-                                              : "0: the schedule's family has no such number");
+                        dkp_holds(&f, facts)                       ? f.allowed
+                        : f.of == DKP_OF_GRID                      ? "0: the spacing has no such number"
+                        : f.of & (DKP_OF_DATA | DKP_OF_NOISE) ? "0: the source has no such number"
+                                                                   : "0: the schedule's family has no such number");
     }
     return DK_OK;
 }
@@ -6887,6 +6906,8 @@ static dk_status dkp_check_schedule(const dk_config *c, const dk_schedule *s, ch
     const int discrete = s->family == DK_FAMILY_VP_DISCRETE, custom = s->family == DK_FAMILY_CUSTOM;
     if (!s->family && s->name) return dkp_fail_unknown(message, &"network_schedule"[skip], s->name, s->unknown);
     if (dkp_check_fields(c, net ? DKP_OF_NETWORK : DKP_OF_SCHEDULE, message) != DK_OK) return DK_ERROR_CONFIG;
+    if (!s->family && (s->t_min != 0 || s->t_max != 0 || s->quirks || s->alphas_cumprod || s->fn))
+        return dkp_fail(message, "network_schedule.family", 0, "another where t_min, t_max, quirks, alphas_cumprod or fn is set");
     if (!s->family) return DK_OK;
     for (int k = 0; discrete && s->alphas_cumprod && k < s->timesteps; k++) {
         double here = s->alphas_cumprod[k], before = k ? s->alphas_cumprod[k - 1] : 1;
@@ -6968,7 +6989,6 @@ static dk_status dkp_check_grid(const dk_config *c, char *message) {
         {g->spacing == DK_SPACING_LEVELS && !g->levels, NULL, 0, "grid.levels = NULL: must be steps + 1 numbers"},
         {counts && !T, "grid.spacing", (double)g->spacing,
          "for a discrete schedule (VP discrete, or flow): it counts timesteps"},
-        {g->spacing == DK_SPACING_LEADING && g->n >= T, "grid.offset", (double)g->n, ">= 0 and below schedule.timesteps"},
         {(turbo || lcm) && original > T, "grid.original_steps", (double)original, "at most schedule.timesteps"},
         {turbo && g->a >= original, "grid.offset", g->a, ">= 0 and below original_steps"},
         {lcm && c->steps > original, "steps", (double)c->steps, "at most grid.original_steps (0: 50)"},
@@ -7179,9 +7199,15 @@ static dk_status dkp_resolve(dk_config *c, dkp_marks *marks, char *message) {
         {g->final == DK_FINAL_VALUE && dkp_ranged(g) && !(g->final_value < lowest), "grid.final_value",
          g->final_value, "below the range's lower end (set grid.sigma_min above it)"},
     };
-    if (dkp_first_wrong(rows, DKP_COUNT(rows), message) != DK_OK || dkp_resolve_steps(c, message) != DK_OK)
+    if (dkp_first_wrong(rows, DKP_COUNT(rows), message) != DK_OK || dkp_resolve_steps(c, message) != DK_OK ||
+        dkp_resolve_travel(c, message) != DK_OK)
         return DK_ERROR_CONFIG;
-    return dkp_resolve_travel(c, message);
+    if (c->guidance.zero_init >= c->steps) /* what the grid has left of them */
+        return dkp_fail(message, "guidance.zero_init", c->guidance.zero_init, "below the steps that are run");
+    if ((double)dkp_way_steps(c) * c->sampler.sde.langevin_steps > 1000000)
+        return dkp_fail(message, "sampler.langevin_steps", c->sampler.sde.langevin_steps,
+                        "at most 1000000 divided by the steps that are run");
+    return DK_OK;
 }
 
 static dk_noise_request dkp_noise_of_config(const dk_config *c) {
@@ -7210,9 +7236,8 @@ static dk_status dkp_resolve_noise(dk_config *c, char *message) {
     dk_noise_source *step = &c->step_noise;
     if (c->noise.kind == DK_NOISE_DEFAULT) c->noise.kind = DK_NOISE_PHILOX;
     if (step->kind == DK_NOISE_DEFAULT && !step->fn) {
-        if (step->bits || step->threads || step->seed_offset)
-            return dkp_fail_text(message, DK_ERROR_CONFIG,
-                                 "step_noise = default: must be a source where its other fields are set");
+        if (step->seed_offset)
+            return dkp_fail(message, "step_noise.seed_offset", step->seed_offset, "0 with step_noise = default");
         *step = c->noise;
     }
     return dkp_resolve_source(c, &c->noise, message) == DK_OK ? dkp_resolve_source(c, step, message)
@@ -7221,7 +7246,8 @@ static dk_status dkp_resolve_noise(dk_config *c, char *message) {
 
 /* What a run needs beyond a plan. */
 static dk_status dkp_resolve_data(dk_config *c, char *message) {
-    if (dkp_check_fields(c, DKP_OF_DATA | DKP_OF_NOISE, message) != DK_OK) return DK_ERROR_CONFIG;
+    if (dkp_check_fields(c, DKP_OF_DATA, message) != DK_OK || dkp_check_fields(c, DKP_OF_NOISE, message) != DK_OK)
+        return DK_ERROR_CONFIG;
     if (c->batch == 0) c->batch = 1;
     if (c->dim > ((size_t)-1) / 64 / sizeof(dk_real) / (size_t)c->batch)
         return dkp_fail(message, "dim", (double)c->dim,
@@ -7374,10 +7400,12 @@ static dk_status dkp_fail_setting(char *message, const char *word, const char *v
     return dkp_fail_with(&t, DK_ERROR_CONFIG);
 }
 
-/* What is wrong is found first; then come the steps, on which a model's settings depend, the model, other parts, fields. */
+/* What is wrong is found first. Then come the steps, on which a model's settings depend, the model, other parts, and what says
+   which fields there are: the family, then other enumerators. */
 static int dkp_stage_of(const dkp_field *f) {
     if (!f->name || strcmp(f->name, "steps") == 0) return 0;
-    return f->kind != 'n' && !strstr(f->name, "schedule.family") ? 3 : strcmp(f->name, "model") == 0 ? 1 : 2;
+    if (f->kind == 'n') return strcmp(f->name, "model") == 0 ? 1 : 2;
+    return strstr(f->name, "schedule.family") ? 3 : f->kind == 'c' ? 4 : 5;
 }
 
 DK_API dk_status dk_config_set(dk_config *c, const char *settings) {
@@ -7386,14 +7414,14 @@ DK_API dk_status dk_config_set(dk_config *c, const char *settings) {
     if (!c) return DK_ERROR_CONFIG;
     if (!settings) return dkp_fail_text(c->message, DK_ERROR_CONFIG, "settings = NULL: must be a text");
     dk_config set = *c;
-    for (int stage = 0; stage < 4; stage++) {
+    for (int stage = 0; stage < 6; stage++) {
         for (const char *at = settings; dkp_next_setting(&at, word, &value);) {
             f.name = NULL;
             if (value) dkp_find_field(&set, word, &f);
             if (dkp_stage_of(&f) != stage) continue;
             if (!f.name) return dkp_fail_setting(c->message, word, value, NULL);
             if (!dkp_fits(&set, &f))
-                return dkp_fail_setting(c->message, word, value, "for a spacing, or a family, that has such a number");
+                return dkp_fail_setting(c->message, word, value, "for a spacing, family or source that has such a number");
             if (f.kind == 'n' ? dkp_set_named(&set, word, value) : dkp_set_field(&set, &f, value)) continue;
             if (f.kind != 'n') return dkp_fail_setting(c->message, word, value, f.allowed);
             memcpy(c->message, set.message, sizeof c->message);
@@ -10777,9 +10805,9 @@ static dk_status dkp_say_least(dkp_job *j) {
     dk_grid *g = &j->c->grid;
     dk_level first, last;
     if (dkp_say_ends(j, &first, &last) != DK_OK) return DK_ERROR_CONFIG;
-    g->final_value = dk_noise_level(dkp_table_level(&j->c->schedule, 0));
-    if (fabs(dk_noise_level(last) / g->final_value - 1) <= 1e-9) return dkp_say_twice(j);
-    g->final = DK_FINAL_VALUE;
+    double least = dk_noise_level(dkp_table_level(&j->c->schedule, 0));
+    if (fabs(dk_noise_level(last) / least - 1) <= 1e-9) return dkp_say_twice(j);
+    g->final = DK_FINAL_VALUE, g->final_value = least;
     return DK_OK;
 }
 
@@ -10827,7 +10855,7 @@ static dk_status dkp_say_flow_sigmas(dkp_job *j, dk_spacing conversion) {
            most = dk_noise_level(dkp_table_level(&c->schedule, T - 1));
     c->condition = DK_UNIT_FLOW, c->condition_scale = T, c->condition_rounding = DK_ROUND_DOWN;
     c->schedule = dkp_flow_table(shift, (int)T);
-    g->rising = 0, g->final = DK_FINAL_ZERO;
+    g->rising = 0, g->final = DK_FINAL_ZERO, g->final_value = 0;
     if (karras) {
         g->spacing = DK_SPACING_CUSTOM, g->fn = dkp_karras_by_level;
         g->a = DKP_OR(sigma_max, most), g->b = DKP_OR(sigma_min, least);
@@ -10876,10 +10904,16 @@ static dk_status dkp_say_vp(dkp_job *j) {
     if (linspace && c->steps == 1 && !(flags & DKP_SPARE)) g->spacing = DK_SPACING_LEADING; /* timestep 0 */
     g->rounding = linspace && !(flags & DKP_WHOLE) ? DK_ROUND_NONE : DK_ROUND_NEAREST;
     if (linspace && !(flags & DKP_WHOLE)) g->quirks |= DK_QUIRK_SIGMA_LINEAR;
+    if (!(flags & DKP_WHOLE) && (linspace || g->spacing != DK_SPACING_LEADING)) c->start_scale = 0;
     if ((flags & DKP_SPARE) && g->spacing != DK_SPACING_TRAILING) g->quirks |= DK_QUIRK_SPARE_LEVEL;
     if (DKP_SAID(steps_offset) && !(DKP_SAYS(steps_offset) >= 0 && DKP_SAYS(steps_offset) < c->schedule.timesteps))
         return DKP_REFUSE(steps_offset, ">= 0 and less than num_train_timesteps");
-    if (g->spacing == DK_SPACING_LEADING && !linspace) g->n = (int)dkp_or(DKP_SAYS(steps_offset), 0);
+    if (g->spacing == DK_SPACING_LEADING && !linspace) {
+        int T = c->schedule.timesteps, spare = !!(flags & DKP_SPARE), inverse = !!(flags & DKP_INVERSE);
+        int highest = (c->steps - 1 + spare) * (T / (c->steps + spare + inverse)) + inverse;
+        if (highest + DKP_SAYS(steps_offset) > T - 1) return DKP_REFUSE(steps_offset, "less, for so many steps");
+        g->n = (int)dkp_or(DKP_SAYS(steps_offset), 0);
+    }
     int current = (flags & DKP_CURRENT) && !(DKP_SAYS(interpolation_type) > 0);
     if (current && c->steps == 1 && !DKP_SAID(sigma_max)) conversion = DK_SPACING_DEFAULT; /* its only level stays */
     if (conversion != DK_SPACING_DEFAULT) {
@@ -10954,6 +10988,7 @@ static dk_status dkp_say_edm(dkp_job *j) {
     if (!(DKP_SAYS(sigma_data) > 0)) return DKP_REFUSE(sigma_data, "> 0");
     if (DKP_SAID(rho) && DKP_SAYS(rho) <= 0) return DKP_REFUSE(rho, "> 0");
     c->schedule = dk_edm(DKP_SAYS(sigma_min), DKP_SAYS(sigma_max));
+    c->start_scale = dkp_sqrt(DKP_SAYS(sigma_max) * DKP_SAYS(sigma_max) + 1);
     c->negated = c->prediction == DK_PREDICT_V;
     c->prediction = DK_PREDICT_EDM, c->sigma_data = DKP_SAYS(sigma_data), c->condition = DK_UNIT_C_NOISE;
     c->grid.spacing = DKP_SAYS(sigma_schedule) > 0 ? DK_SPACING_EXPONENTIAL : DK_SPACING_KARRAS;
@@ -10982,7 +11017,7 @@ static dk_status dkp_say_consistency(dkp_job *j) {
     double T = DKP_SAYS(num_train_timesteps), low = DKP_SAYS(sigma_min), high = DKP_SAYS(sigma_max);
     double rho = dkp_or(DKP_SAYS(rho), 7), n = c->steps, ramp = (n - 1) * floor(T / n) / (T - 1);
     if (n > T) return DKP_REFUSE(num_train_timesteps, "at least the number of steps");
-    c->schedule = dk_edm(low, high);
+    c->schedule = dk_edm(low, high), c->start_scale = high;
     c->prediction = DK_PREDICT_EDM, c->sigma_data = DKP_SAYS(sigma_data);
     c->condition = DK_UNIT_C_NOISE, c->condition_scale = 1000;
     g->spacing = DK_SPACING_KARRAS, g->a = rho, g->final = DK_FINAL_MIN;
@@ -11020,9 +11055,9 @@ static dk_status dkp_say_wuerstchen(dkp_job *j) {
     if (DKP_SAID(scaler) && DKP_SAYS(scaler) != 1) return DKP_REFUSE(scaler, "1");
     j->c->schedule = dkp_schedule(DK_FAMILY_VP_COSINE, DKP_SAYS(s), 0);
     j->c->schedule.sigma_min = dkp_sqrt(1e-4 / 0.9999), j->c->schedule.sigma_max = dkp_sqrt(0.9999 / 1e-4);
-    j->c->sampler.noise_range[0] = j->c->schedule.sigma_min * (1 + 1e-9); /* none behind the last step */
     j->c->prediction = DK_PREDICT_EPS, j->c->condition = DK_UNIT_T;
     j->c->grid.spacing = DK_SPACING_UNIFORM, j->c->grid.final = DK_FINAL_MIN;
+    j->c->sampler.quirks |= DK_QUIRK_DRY_BOTTOM;
     return DK_OK;
 }
 
@@ -11030,7 +11065,7 @@ static dk_status dkp_say_ve(dkp_job *j) {
     if (dkp_say_range(j) != DK_OK) return DK_ERROR_CONFIG;
     if (!(DKP_SAYS(sampling_eps) >= 0 && DKP_SAYS(sampling_eps) < 1))
         return DKP_REFUSE(sampling_eps, ">= 0 and < 1");
-    j->c->schedule = dk_ve(DKP_SAYS(sigma_min), DKP_SAYS(sigma_max));
+    j->c->schedule = dk_ve(DKP_SAYS(sigma_min), DKP_SAYS(sigma_max)), j->c->start_scale = DKP_SAYS(sigma_max);
     j->c->schedule.t_min = DKP_SAYS(sampling_eps);
     j->c->prediction = DK_PREDICT_SCORE, j->c->condition = DK_UNIT_SIGMA;
     j->c->grid.spacing = DK_SPACING_UNIFORM, j->c->grid.final = DK_FINAL_ZERO;
@@ -11132,6 +11167,15 @@ static dk_status dkp_say_dpm(dkp_job *j) {
     return DK_OK;
 }
 
+/* DPM-Solver++ 2M's SDE; a step to below timestep 0 has one node. */
+static dk_status dkp_say_cogvideox_dpm(dkp_job *j) {
+    dk_level first, last;
+    if (dkp_say_ends(j, &first, &last) != DK_OK) return DK_ERROR_CONFIG;
+    j->c->sampler.quirks |= DK_QUIRK_STRIDE;
+    if (last.t < j->c->schedule.timesteps / j->c->steps) j->c->sampler.quirks |= DK_QUIRK_EULER_LAST;
+    return DK_OK;
+}
+
 static dk_status dkp_say_cosine_dpm(dkp_job *j) {
     if (dkp_say_dpm(j) != DK_OK) return DK_ERROR_CONFIG;
     j->c->sampler.eta = 1;
@@ -11199,9 +11243,15 @@ static dk_status dkp_say_sa(dkp_job *j) {
     return DK_OK;
 }
 
+/* With its sigmas inverted the class would end in pure noise. */
+static dk_status dkp_say_flow_lcm(dkp_job *j) {
+    return DKP_FLAG(invert_sigmas) ? DKP_REFUSE(invert_sigmas, "false with fresh noise in every step") : DK_OK;
+}
+
 static dk_status dkp_say_flow_euler(dkp_job *j) {
-    if (DKP_FLAG(stochastic_sampling)) j->c->sampler = dk_sampler_named("lcm");
-    return DK_OK;
+    if (!DKP_FLAG(stochastic_sampling)) return DK_OK;
+    j->c->sampler = dk_sampler_named("lcm");
+    return dkp_say_flow_lcm(j);
 }
 
 static dk_status dkp_say_noise(dkp_job *j) {
@@ -11240,7 +11290,7 @@ static const dkp_class dkp_classes[] = {
     {"DDIMParallelScheduler", DKP_WHOLE, dkp_say_vp, dkp_say_ddim, "LINEAR DDIM LIMITS"},
     {"CogVideoXDDIMScheduler", DKP_WHOLE | DKP_UNCLIPPED, dkp_say_vp, dkp_say_ddim,
      "SCALED DDIM sample_max_value=1 snr_shift_scale=3"},
-    {"CogVideoXDPMScheduler", DKP_WHOLE | DKP_UNCLIPPED, dkp_say_vp, NULL,
+    {"CogVideoXDPMScheduler", DKP_WHOLE | DKP_UNCLIPPED, dkp_say_vp, dkp_say_cogvideox_dpm,
      "SCALED DDIM sample_max_value=1 snr_shift_scale=3"},
     {"DDIMInverseScheduler", DKP_WHOLE, dkp_say_vp, dkp_say_ddim, "LINEAR DDIM"},
     {"RePaintScheduler", DKP_WHOLE, dkp_say_repaint_levels, dkp_say_repaint, "LINEAR eta=0 clip_sample=true"},
@@ -11283,7 +11333,7 @@ static const dkp_class dkp_classes[] = {
     {"ScoreSdeVpScheduler", 0, dkp_say_vp_sde, NULL, "num_train_timesteps=2000 beta_min=0.1 beta_max=20 sampling_eps=0.001"},
     {"FlowMatchEulerDiscreteScheduler", 0, dkp_say_flow, dkp_say_flow_euler, "FLOW stochastic_sampling=false"},
     {"FlowMatchHeunDiscreteScheduler", 0, dkp_say_flow, NULL, "num_train_timesteps=1000 shift=1"},
-    {"FlowMatchLCMScheduler", 0, dkp_say_flow, NULL, "FLOW scale_factors upscale_mode=bicubic"},
+    {"FlowMatchLCMScheduler", 0, dkp_say_flow, dkp_say_flow_lcm, "FLOW scale_factors upscale_mode=bicubic"},
     {"FlowMapEulerDiscreteScheduler", DKP_TO_ZERO, dkp_say_flow, NULL, "num_train_timesteps=1000 shift=1"},
     {"MiniMaxH3Scheduler", 0, dkp_say_minimax, NULL, "shift=12"},
     {"LTXEulerAncestralRFScheduler", 0, dkp_say_flow, dkp_say_noise, "FLOW eta=1 s_noise=1"},
@@ -11325,6 +11375,7 @@ static dk_status dkp_say_all(dkp_job *j) {
     c->sigma_data = 0, c->negated = 0;
     c->prediction = DK_PREDICT_DEFAULT;
     c->condition = DK_UNIT_DEFAULT, c->condition_scale = 0, c->condition_rounding = DK_ROUND_NONE;
+    c->start_scale = 1; /* pipelines begin with unit noise, but for classes with levels of sigma */
     if (dk_config_named(c, name) != DK_OK || j->of->levels(j) != DK_OK ||
         (j->of->method && j->of->method(j) != DK_OK))
         return DK_ERROR_CONFIG;
