@@ -45,8 +45,8 @@
        A sampler is recorded before anything runs: it handles symbolic vectors, and what it says
        becomes a plan, a flat list of "call the network on this buffer at this level" and
        "buffer = sum of coefficient * buffer (+ noise)". All coefficients are doubles and depend on
-       the schedule alone. A plan can be printed, compared, copied, shared by threads and built by
-       hand. The run is a cursor over it.
+       the schedule alone. A plan can be printed, compared, copied and shared by threads. The run is a
+       cursor over it.
        examples/samplers.c has ten well-known samplers, each written as in its paper.
 
    >>calling  THREE WAYS TO CALL IT
@@ -990,7 +990,8 @@ typedef struct dkp_planned {
     int hooked; /* needs dk_config.guidance.hook */
 } dkp_planned;
 
-/* A recorded sampler: constant once made; share it freely. Its arrays lie in one block of memory. */
+/* A recorded sampler: constant once made; share it freely. Its arrays lie in one block of memory. Runs believe what it says:
+   nothing checks a plan that was built or changed by hand, and a wrong number in one reads and writes anywhere. */
 struct dk_plan {
     void *memory; /* in: where to record, or NULL to allocate; freed by dk_plan_free only if allocated */
     size_t bytes; /* in: size of memory */
@@ -3013,12 +3014,14 @@ DK_API dk_vec dkr_noise(dk_recorder *r, dk_level from, dk_level to) {
     return dkp_draw(r, r->own->plan->draws++, from, to);
 }
 
-/* Ends the pass with a norm of v = a, b, p, q; those with count 0 are none. limit and share are of some kinds. */
+/* Ends the pass with a norm of v = a, b, p, q, as many of them as the kind has. A vector that is zero is stored, too, but for
+   b of an error. limit and share are of some kinds. */
 static int dkp_norm_of(dk_recorder *r, dk_norm_kind kind, dk_vec v[4], double limit, double share) {
+    static const char vectors[] = {2, 4, 4, 2, 1, 2, 1};
     dk_plan *p = r->own->plan;
     int value[4] = {-1, -1, -1, -1};
-    for (int i = 0; i < 4; i++)
-        if (v[i].of) v[i] = dkr_keep(r, v[i]), value[i] = (int)v[i].at;
+    for (int i = 0; i < vectors[kind]; i++)
+        if (i != 1 || v[i].of || vectors[kind] == 2) v[i] = dkr_keep(r, v[i]), value[i] = (int)v[i].at;
     if (p->norms >= 32767) dkr_refuse(r, "norms of a plan", p->norms, "less than 32767");
     if (r->status != DK_OK) return 0;
     dk_norm norm = {
@@ -3026,7 +3029,7 @@ static int dkp_norm_of(dk_recorder *r, dk_norm_kind kind, dk_vec v[4], double li
         limit, share};
     r->own->position++;
     for (int i = 0; i < 4; i++)
-        if (v[i].of) dkp_use(r, value[i], 1);
+        if (value[i] >= 0) dkp_use(r, value[i], 1);
     dkp_boundary(r, DK_BOUNDARY_NORM, p->norms);
     p->norms++;
     if (DKP_STORING(r, norms)) p->norm[p->norms - 1] = norm;
@@ -3039,7 +3042,7 @@ static int dkp_scalar(dk_recorder *r, dk_norm_kind kind, dk_vec a, dk_vec b, dou
 }
 
 DK_API int dkr_norm_ratio(dk_recorder *r, dk_vec a, dk_vec b) {
-    return dkp_scalar(r, DK_NORM_RATIO, dkr_keep(r, a), dkr_keep(r, b), 0);
+    return dkp_scalar(r, DK_NORM_RATIO, a, b, 0);
 }
 
 static dk_level dkp_plan_level(const dk_recorder *r, int i) {
@@ -7714,8 +7717,6 @@ static int dkp_attempting(const dk_recorder *r) { return r->own->pace && r->own-
 /* Ends an attempt of a step: what follows happens only if the difference of two solutions is tolerable. */
 static void dkp_judge(dk_recorder *r, dk_norm_kind kind, dk_vec a, dk_vec b, dk_vec p, dk_vec q) {
     dk_vec v[4] = {a, b, p, q};
-    for (int i = 0; i < 4; i++) /* zero is stored, too, where numbers are read: all but b */
-        if (i != 1 || v[i].of) v[i] = dkr_keep(r, v[i]);
     dkp_norm_of(r, kind, v, 0, 0);
     r->own->judged = 1;
 }
