@@ -1137,7 +1137,7 @@ DK_API void dkr_refuse(dk_recorder *r, const char *field, double value, const ch
    the row of the result has none, as if it were 1; "~" as above. "2: 4 phi2(1/2) -1 phi3" is a row's entry in column 2,
    4 phi_2(-h/2) - phi_3(-c h), with h the step and phi_k as in Hochbruck & Ostermann 2010, eq. 2.10. Column 0 makes
    every row exact for constant D; where the text gives it, rows are completed with x/alpha of the step's start instead,
-   so that they depend on differences alone. "by 23" stands for the entries that integrate the polynomial through columns
+   so that they depend on differences alone, unless the grid begins above noise level 1000. "by 23" stands for the entries that integrate the polynomial through columns
    0, 2 and 3 exactly; columns from 10 on are a, b ... "1 | 1: 1 phi2" and "1 | by 1" are Cox & Matthews' ETD2RK. */
 
 /* A hand-built (or fitted) linear solver: x_{i+1} = a_i x_i + sum_{j<=i} b_ij D_j + noise_i z_i. */
@@ -1178,7 +1178,8 @@ typedef struct dk_sampler_info {
     const char *tableau;
     const char *exponential;
     const char *settings; /* what differs from a zero dk_sampler, for dk_config_set */
-    int order;            /* of convergence: of the ODE, or (weak) of the SDE */
+    int order; /* of convergence: of the ODE, or (weak) of the SDE; of multistep methods with all of their history */
+    int flow_order; /* the same over all of flow matching, t = 1 to 0 in equal steps, from a cold start */
     int evals; /* per step, 0: as step-size control has it. Runge-Kutta steps to sigma = 0, exponential ones also from */
     /* alpha = 0, take one; smld's one more; pndm's warm-up three more in each of three, plms's one more */
     const char *paper;
@@ -2684,6 +2685,9 @@ static dk_status dkp_resolve_strength(dk_config *c, char *message) {
     return DK_OK;
 }
 
+/* Of steps_offset, as diffusers calls it, and timesteps 0, r, 2r ..., r = T/steps. */
+#define DKP_OFFSETS ">= 0, and with the last of steps below schedule.timesteps (steps_offset)"
+
 /* How many steps the whole grid has, and how many of them are run. What is asked for and what there is differ where
    levels are left out or published lists are longer. full_steps then keeps what was asked for, so that resolving
    again changes nothing. */
@@ -2694,6 +2698,8 @@ static dk_status dkp_resolve_steps(dk_config *c, char *message) {
     if (dkp_by_timesteps(grid) && g.asked > table)
         return dkp_fail(message, given ? "grid.full_steps" : "steps", g.asked,
                         "at most schedule.timesteps for this grid");
+    if (grid->spacing == DK_SPACING_LEADING && dkp_table_index(&g, 0, g.asked) > table - 1)
+        return dkp_fail(message, "grid.offset", grid->n, DKP_OFFSETS);
     dkp_count_layout(&g);
     if (g.there < 1 && grid->spacing == DK_SPACING_CUSTOM)
         return dkp_fail(message, "grid.a", grid->a, "a number that the grid's function (grid.fn) knows");
@@ -4105,6 +4111,7 @@ static void dkp_record_exponential(dk_recorder *r) {
                      ? "exponential gauge noise_prediction cfg_pp law eta noise_min noise_max order"
                      : "exponential gauge noise_prediction cfg_pp law eta noise_min noise_max");
     if (!r->sampler.law) r->sampler.law = DK_LAW_SDE;
+    if (!(dkp_gauge_alpha(r, &r->first) > 1e-3 * r->first.sigma)) method.given = 0; /* x/alpha is far from any D */
     while (dkr_step(r)) dkp_phi_step(r, &method, DKP_NOISE_BEHIND);
 }
 
@@ -4210,50 +4217,50 @@ static void dkp_record_table(dk_recorder *r) {
 #define DKP_ETD4_RESULT "1: 2 phi2 -4 phi3, 2: 2 phi2 -4 phi3, 3: -1 phi2 4 phi3"
 #define DKP_LAWSON4_STAGES " | 1/2, 1: 1/2 phi0(0) | 1, 2: 1 phi0(1/2) | 1: 1/3 phi0(1/2), 2: 1/3 phi0(1/2)"
 #define DKP_HO_ENTRY "1/2 phi2 -1 phi3(1) 1/4 phi2(1) -1/2 phi3"
-#define DKP_ROW(name, record, settings, order, evals, paper) \
-    { name, record, NULL, NULL, settings, order, evals, paper }
-#define DKP_RK(name, tableau, settings, order, evals, paper) \
-    { name, dkp_record_runge_kutta, tableau, NULL, settings, order, evals, paper }
-#define DKP_WARM(name, tableau, settings, order, evals, paper) \
-    { name, dkp_record_adams, tableau, NULL, settings, order, evals, paper }
-#define DKP_PHI(name, exponential, settings, order, evals, paper) \
-    { name, dkp_record_exponential, NULL, exponential, settings, order, evals, paper }
+#define DKP_ROW(name, record, settings, order, flow, evals, paper) \
+    { name, record, NULL, NULL, settings, order, flow, evals, paper }
+#define DKP_RK(name, tableau, settings, order, flow, evals, paper) \
+    { name, dkp_record_runge_kutta, tableau, NULL, settings, order, flow, evals, paper }
+#define DKP_WARM(name, tableau, settings, order, flow, evals, paper) \
+    { name, dkp_record_adams, tableau, NULL, settings, order, flow, evals, paper }
+#define DKP_PHI(name, exponential, settings, order, flow, evals, paper) \
+    { name, dkp_record_exponential, NULL, exponential, settings, order, flow, evals, paper }
 /* clang-format off */
 static const dk_sampler_info dkp_samplers[] = {
-    DKP_RK("euler", "1", "", 1, 1, "Karras et al. 2022, alg. 1"),
-    DKP_RK("heun", "1 | 1/2 1/2 ~ 1 0 0", "order=2", 2, 2, "Karras et al. 2022, alg. 1"),
-    DKP_RK("midpoint", "1/2 | 0 1", "", 2, 2, "Runge 1895"),
-    DKP_ROW("dpm2", dkp_record_dpm2, "", 2, 2, "Lu et al. 2022; k-diffusion's dpm_2"),
-    DKP_RK("rk4", "1/2 | 0 1/2 | 0 0 1 | 1/6 1/3 1/3 1/6", "", 4, 4, "Kutta 1901"),
-    DKP_ROW("edm", dkp_record_edm, "gauge=native alpha=1", 2, 2, "Karras et al. 2022, alg. 1 and 3"),
-    DKP_RK("edm_churn", "1 | 1/2 1/2 ~ 1 0 0", "order=2 s_noise=1.003 churn=40 churn_min=0.05 churn_max=50", 1, 2, "Karras et al. 2022, alg. 2"),
-    DKP_RK("ralston", "2/3 | 1/4 3/4", "", 2, 2, "Ralston 1962"),
-    DKP_RK("heun3", "1/3 | 0 2/3 | 1/4 0 3/4", "", 3, 3, "Heun 1900"),
-    DKP_RK("kutta3", "1/2 | -1 2 | 1/6 2/3 1/6", "", 3, 3, "Kutta 1901"),
-    DKP_RK("ssp3", "1 | 1/4 1/4 | 1/6 1/6 2/3", "", 3, 3, "Shu & Osher 1988"),
-    DKP_RK("rk38", "1/3 | -1/3 1 | 1 -1 1 | 1/8 3/8 3/8 1/8", "", 4, 4, "Kutta 1901, 3/8 rule"),
-    DKP_RK("ralston3", "1/2 | 0 3/4 | 2/9 1/3 4/9", "", 3, 3, "Ralston 1962, third order"),
-    DKP_RK("houwen_wray", "8/15 | 1/4 5/12 | 1/4 0 3/4", "", 3, 3, "van der Houwen 1972; Wray 1990"),
+    DKP_RK("euler", "1", "", 1, 1, 1, "Karras et al. 2022, alg. 1"),
+    DKP_RK("heun", "1 | 1/2 1/2 ~ 1 0 0", "order=2", 2, 2, 2, "Karras et al. 2022, alg. 1"),
+    DKP_RK("midpoint", "1/2 | 0 1", "", 2, 2, 2, "Runge 1895"),
+    DKP_ROW("dpm2", dkp_record_dpm2, "", 2, 2, 2, "Lu et al. 2022; k-diffusion's dpm_2"),
+    DKP_RK("rk4", "1/2 | 0 1/2 | 0 0 1 | 1/6 1/3 1/3 1/6", "", 4, 4, 4, "Kutta 1901"),
+    DKP_ROW("edm", dkp_record_edm, "gauge=native alpha=1", 2, 2, 2, "Karras et al. 2022, alg. 1 and 3"),
+    DKP_RK("edm_churn", "1 | 1/2 1/2 ~ 1 0 0", "order=2 s_noise=1.003 churn=40 churn_min=0.05 churn_max=50", 1, 1, 2, "Karras et al. 2022, alg. 2"),
+    DKP_RK("ralston", "2/3 | 1/4 3/4", "", 2, 2, 2, "Ralston 1962"),
+    DKP_RK("heun3", "1/3 | 0 2/3 | 1/4 0 3/4", "", 3, 3, 3, "Heun 1900"),
+    DKP_RK("kutta3", "1/2 | -1 2 | 1/6 2/3 1/6", "", 3, 3, 3, "Kutta 1901"),
+    DKP_RK("ssp3", "1 | 1/4 1/4 | 1/6 1/6 2/3", "", 3, 3, 3, "Shu & Osher 1988"),
+    DKP_RK("rk38", "1/3 | -1/3 1 | 1 -1 1 | 1/8 3/8 3/8 1/8", "", 4, 4, 4, "Kutta 1901, 3/8 rule"),
+    DKP_RK("ralston3", "1/2 | 0 3/4 | 2/9 1/3 4/9", "", 3, 3, 3, "Ralston 1962, third order"),
+    DKP_RK("houwen_wray", "8/15 | 1/4 5/12 | 1/4 0 3/4", "", 3, 3, 3, "van der Houwen 1972; Wray 1990"),
     DKP_RK("ralston4", "2/5 | .2969776092477536 .15875964497103583 | .21810038822592047 -3.0509651486929308 3.8328647604670103 |"
-           " .17476028226269037 -.55148066287873294 1.2055355993965235 .17118478121951903", "", 4, 4, "Ralston 1962, fourth order"),
-    DKP_RK("ssp43", "1/2 | 1/2 1/2 | 1/6 1/6 1/6 | 1/6 1/6 1/6 1/2", "", 3, 4, "Kraaijevanger 1991; third order with four stages"),
-    DKP_RK("bogacki_shampine", "1/2 | 0 3/4 | 2/9 1/3 4/9 ~ 7/24 1/4 1/3 1/8", "order=3", 3, 3, "Bogacki & Shampine 1989, third order"),
-    DKP_RK("dormand_prince", DKP_DORMAND_PRINCE, "order=5", 5, 6, "Dormand & Prince 1980, fifth order"),
-    DKP_RK("rk45", DKP_DORMAND_PRINCE, "order=5 gauge=native rtol=1e-5 atol=1e-5", 5, 0, "Song et al. 2021, app. D: Dormand-Prince in the schedule's own time"),
+           " .17476028226269037 -.55148066287873294 1.2055355993965235 .17118478121951903", "", 4, 4, 4, "Ralston 1962, fourth order"),
+    DKP_RK("ssp43", "1/2 | 1/2 1/2 | 1/6 1/6 1/6 | 1/6 1/6 1/6 1/2", "", 3, 3, 4, "Kraaijevanger 1991; third order with four stages"),
+    DKP_RK("bogacki_shampine", "1/2 | 0 3/4 | 2/9 1/3 4/9 ~ 7/24 1/4 1/3 1/8", "order=3", 3, 3, 3, "Bogacki & Shampine 1989, third order"),
+    DKP_RK("dormand_prince", DKP_DORMAND_PRINCE, "order=5", 5, 5, 6, "Dormand & Prince 1980, fifth order"),
+    DKP_RK("rk45", DKP_DORMAND_PRINCE, "order=5 gauge=native rtol=1e-5 atol=1e-5", 5, 5, 0, "Song et al. 2021, app. D: Dormand-Prince in the schedule's own time"),
     DKP_RK("bogacki_shampine5", "1/6 | 2/27 4/27 | 183/1372 -162/343 1053/1372 | 68/297 -4/11 42/143 1960/3861 |"
            " 597/22528 81/352 63099/585728 58653/366080 4617/20480 |"
            " 174197/959244 -30942/79937 8152137/19744439 666106/1039181 -29421/29068 482048/414219 |"
            " 587/8064 0 4440339/15491840 24353/124800 387/44800 2152/5985 7267/94080"
            " ~ 2479/34992 0 123/416 612941/3411720 43/1440 2272/6561 79937/1113912 3293/556956",
-           "order=5", 5, 7, "Bogacki & Shampine 1996"),
+           "order=5", 5, 5, 7, "Bogacki & Shampine 1996"),
     DKP_RK("tsitouras", ".161 | -.008480655492356989 .335480655492357 | 2.8971530571054935 -6.359448489975075 4.3622954328695815 |"
            " 5.325864828439257 -11.748883564062828 7.4955393428898365 -.09249506636175525 |"
            " 5.86145544294642 -12.92096931784711 8.159367898576159 -.071584973281401 -.02826905039406838 |"
            " .09646076681806523 .01 .4798896504144996 1.379008574103742 -3.290069515436081 2.324710524099774 ~"
            " .09468075576583945 .009183565540343254 .4877705284247616 1.234297566930479 -2.7077123499835256 1.866628418170587 1/66",
-           "order=5", 5, 6, "Tsitouras 2011"),
+           "order=5", 5, 5, 6, "Tsitouras 2011"),
     DKP_RK("butcher6", "1/3 | 0 2/3 | 1/12 1/3 -1/12 | -1/16 9/8 -3/16 -3/8 | 0 9/8 -3/8 -3/4 1/2 | 9/44 -9/11 63/44 18/11 0 -16/11 |"
-           " 11/120 0 27/40 27/40 -4/15 -4/15 11/120", "", 6, 7, "Butcher 1964"),
+           " 11/120 0 27/40 27/40 -4/15 -4/15 11/120", "", 6, 6, 7, "Butcher 1964"),
     DKP_RK("dormand_prince8", "1/18 | 1/48 1/16 | 1/32 0 3/32 | 5/16 0 -75/64 75/64 | 3/80 0 0 3/16 3/20 |"
            " 29443841/614563906 0 0 77736538/692538347 -28693883/1125000000 23124283/1800000000 |"
            " 16016141/946692911 0 0 61564180/158732637 22789713/633445777 545815736/2771057229 -180193667/1043307555 |"
@@ -4269,85 +4276,85 @@ static const dk_sampler_info dkp_samplers[] = {
            " 14005451/335480064 0 0 0 0 -59238493/1068277825 181606767/758867731 561292985/797845732 -1041891430/1371343529"
            " 760417239/1151165299 118820643/751138087 -528747749/2220607170 1/4 ~"
            " 13451932/455176623 0 0 0 0 -808719846/976000145 1757004468/5645159321 656045339/265891186 -3867574721/1518517206"
-           " 465885868/322736535 53011238/667516719 2/45 0 0", "order=8", 8, 13, "Prince & Dormand 1981, RK8(7)13M"),
-    DKP_ROW("dpm2_ancestral", dkp_record_dpm2, "eta=1", 2, 2, "k-diffusion's dpm_2_ancestral"),
-    DKP_ROW("dpm2_ancestral_rf", dkp_record_dpm2, "law=flow eta=1", 2, 2, "ComfyUI's dpm_2_ancestral_RF"),
-    DKP_ROW("euler_ancestral_rf", dkp_record_ddim, "law=flow eta=1", 1, 1, "ComfyUI's euler_ancestral_RF"),
-    DKP_ROW("lcm", dkp_record_ddim, "law=fresh eta=1", 0, 1, "Song et al. 2023, alg. 1; Luo et al. 2023"),
-    DKP_ROW("consistency_model_multistep", dkp_record_ddim, "law=time eta=1", 0, 1, "Song et al. 2023, alg. 1, down to the schedule's least level s"),
-    DKP_ROW("tcd", dkp_record_ddim, "law=time eta=0.3", 0, 1, "Zheng et al. 2024, alg. 1"),
-    DKP_ROW("dpm_solver_2s", dkp_record_singlestep, "order=2 rule=dpm noise_prediction=1", 2, 2, "Lu et al. 2022, alg. 1"),
-    DKP_ROW("dpm_solver_3s", dkp_record_singlestep, "order=3 rule=dpm noise_prediction=1", 3, 3, "Lu et al. 2022, alg. 2"),
-    DKP_ROW("dpm_solver_adaptive", dkp_record_singlestep, "order=3 rule=dpm noise_prediction=1 rtol=0.05 atol=0.0078 control=free", 3, 0, "Lu et al. 2022, app. C: DPM-Solver-12, -23"),
-    DKP_ROW("dpmpp_2s", dkp_record_singlestep, "order=2 rule=dpm", 2, 2, "Lu et al. 2022b, alg. 1"),
-    DKP_ROW("dpmpp_3s", dkp_record_singlestep, "order=3 rule=dpm", 3, 3, "Lu et al. 2022b; their code's third order"),
-    DKP_ROW("dpmpp_2s_ancestral", dkp_record_singlestep, "order=2 rule=dpm eta=1", 2, 2, "k-diffusion's dpmpp_2s_ancestral"),
-    DKP_ROW("dpmpp_2s_ancestral_rf", dkp_record_singlestep, "order=2 rule=dpm law=flow eta=1", 2, 2, "ComfyUI's dpmpp_2s_ancestral_RF"),
-    DKP_ROW("dpmpp_sde", dkp_record_dpmpp_sde, "order=2 rule=dpm eta=1 alpha=0.5", 1, 2, "k-diffusion's dpmpp_sde; Lu et al. 2022b"),
-    DKP_ROW("seeds_2", dkp_record_seeds, "order=2 rule=dpm eta=1 alpha=0.5", 2, 2, "Gonzalez et al. 2023, alg. 2"),
-    DKP_ROW("seeds_3", dkp_record_seeds, "order=3 rule=dpm eta=1", 2, 3, "Gonzalez et al. 2023, alg. 3"),
-    DKP_ROW("exp_heun_2_x0", dkp_record_singlestep, "order=2 law=sde alpha=1", 2, 2, "Cox & Matthews 2002, ETD2RK"),
-    DKP_ROW("exp_heun_2_x0_sde", dkp_record_seeds, "order=2 eta=1 alpha=1", 2, 2, "ComfyUI's exp_heun_2_x0_sde"),
-    DKP_ROW("res_2s", dkp_record_singlestep, "order=2 law=sde alpha=0.5", 2, 2, "Zhang & Chen 2023, RES"),
-    DKP_PHI("res_3s", "1/2 | 1, 1: 2 phi2(1/2) 2 phi2 | 1: 4/3 phi2, 2: 1/3 phi2", "", 3, 3, "Zhang & Chen 2023, RES; Hochbruck & Ostermann 2010, eq. 2.54"),
-    DKP_PHI("etd3rk", "1/2 | 1, 1: 2 phi1 | by 12", "", 3, 3, "Cox & Matthews 2002, eq. 23-25"),
-    DKP_PHI("etd4rk", "1/2 | 1/2, 1: 1/2 phi1 | 1, 2: 1 phi1(1/2) | " DKP_ETD4_RESULT, "", 4, 4, "Cox & Matthews 2002, eq. 26-29"),
-    DKP_PHI("krogstad", "1/2 | 1/2, 1: 1 phi2 | 1, 2: 2 phi2 | " DKP_ETD4_RESULT, "", 4, 4, "Krogstad 2005, ETDRK4-B"),
-    DKP_PHI("strehmel_weiner", "1/2 | 1/2 by 1 | 1, 1: -2 phi2, 2: 4 phi2 | by 23", "", 4, 4, "Strehmel & Weiner 1992"),
+           " 465885868/322736535 53011238/667516719 2/45 0 0", "order=8", 8, 8, 13, "Prince & Dormand 1981, RK8(7)13M"),
+    DKP_ROW("dpm2_ancestral", dkp_record_dpm2, "eta=1", 2, 2, 2, "k-diffusion's dpm_2_ancestral"),
+    DKP_ROW("dpm2_ancestral_rf", dkp_record_dpm2, "law=flow eta=1", 2, 2, 2, "ComfyUI's dpm_2_ancestral_RF"),
+    DKP_ROW("euler_ancestral_rf", dkp_record_ddim, "law=flow eta=1", 1, 1, 1, "ComfyUI's euler_ancestral_RF"),
+    DKP_ROW("lcm", dkp_record_ddim, "law=fresh eta=1", 0, 0, 1, "Song et al. 2023, alg. 1; Luo et al. 2023"),
+    DKP_ROW("consistency_model_multistep", dkp_record_ddim, "law=time eta=1", 0, 0, 1, "Song et al. 2023, alg. 1, down to the schedule's least level s"),
+    DKP_ROW("tcd", dkp_record_ddim, "law=time eta=0.3", 0, 0, 1, "Zheng et al. 2024, alg. 1"),
+    DKP_ROW("dpm_solver_2s", dkp_record_singlestep, "order=2 rule=dpm noise_prediction=1", 2, 2, 2, "Lu et al. 2022, alg. 1"),
+    DKP_ROW("dpm_solver_3s", dkp_record_singlestep, "order=3 rule=dpm noise_prediction=1", 3, 2, 3, "Lu et al. 2022, alg. 2"),
+    DKP_ROW("dpm_solver_adaptive", dkp_record_singlestep, "order=3 rule=dpm noise_prediction=1 rtol=0.05 atol=0.0078 control=free", 3, 2, 0, "Lu et al. 2022, app. C: DPM-Solver-12, -23"),
+    DKP_ROW("dpmpp_2s", dkp_record_singlestep, "order=2 rule=dpm", 2, 2, 2, "Lu et al. 2022b, alg. 1"),
+    DKP_ROW("dpmpp_3s", dkp_record_singlestep, "order=3 rule=dpm", 3, 2, 3, "Lu et al. 2022b; their code's third order"),
+    DKP_ROW("dpmpp_2s_ancestral", dkp_record_singlestep, "order=2 rule=dpm eta=1", 2, 2, 2, "k-diffusion's dpmpp_2s_ancestral"),
+    DKP_ROW("dpmpp_2s_ancestral_rf", dkp_record_singlestep, "order=2 rule=dpm law=flow eta=1", 2, 2, 2, "ComfyUI's dpmpp_2s_ancestral_RF"),
+    DKP_ROW("dpmpp_sde", dkp_record_dpmpp_sde, "order=2 rule=dpm eta=1 alpha=0.5", 1, 1, 2, "k-diffusion's dpmpp_sde; Lu et al. 2022b"),
+    DKP_ROW("seeds_2", dkp_record_seeds, "order=2 rule=dpm eta=1 alpha=0.5", 2, 2, 2, "Gonzalez et al. 2023, alg. 2"),
+    DKP_ROW("seeds_3", dkp_record_seeds, "order=3 rule=dpm eta=1", 2, 2, 3, "Gonzalez et al. 2023, alg. 3"),
+    DKP_ROW("exp_heun_2_x0", dkp_record_singlestep, "order=2 law=sde alpha=1", 2, 2, 2, "Cox & Matthews 2002, ETD2RK"),
+    DKP_ROW("exp_heun_2_x0_sde", dkp_record_seeds, "order=2 eta=1 alpha=1", 2, 2, 2, "ComfyUI's exp_heun_2_x0_sde"),
+    DKP_ROW("res_2s", dkp_record_singlestep, "order=2 law=sde alpha=0.5", 2, 2, 2, "Zhang & Chen 2023, RES"),
+    DKP_PHI("res_3s", "1/2 | 1, 1: 2 phi2(1/2) 2 phi2 | 1: 4/3 phi2, 2: 1/3 phi2", "", 3, 2, 3, "Zhang & Chen 2023, RES; Hochbruck & Ostermann 2010, eq. 2.54"),
+    DKP_PHI("etd3rk", "1/2 | 1, 1: 2 phi1 | by 12", "", 3, 2, 3, "Cox & Matthews 2002, eq. 23-25"),
+    DKP_PHI("etd4rk", "1/2 | 1/2, 1: 1/2 phi1 | 1, 2: 1 phi1(1/2) | " DKP_ETD4_RESULT, "", 4, 2, 4, "Cox & Matthews 2002, eq. 26-29"),
+    DKP_PHI("krogstad", "1/2 | 1/2, 1: 1 phi2 | 1, 2: 2 phi2 | " DKP_ETD4_RESULT, "", 4, 2, 4, "Krogstad 2005, ETDRK4-B"),
+    DKP_PHI("strehmel_weiner", "1/2 | 1/2 by 1 | 1, 1: -2 phi2, 2: 4 phi2 | by 23", "", 4, 2, 4, "Strehmel & Weiner 1992"),
     DKP_PHI("hochbruck_ostermann", "1/2 | 1/2, 1: 1 phi2 | 1, 1: 1 phi2, 2: 1 phi2 | 1/2, 1: " DKP_HO_ENTRY ", 2: " DKP_HO_ENTRY
-           ", 3: -1/2 phi2 1 phi3(1) -1/4 phi2(1) 1/2 phi3 1/4 phi2 | by 34", "", 4, 5, "Hochbruck & Ostermann 2005, eq. 5.19"),
-    DKP_PHI("etd2cf3", "1/3 | 2/3 by 1 | by 12", "", 3, 3, "Celledoni et al. 2003; Minchev & Wright 2005"),
-    DKP_PHI("etdrk3", "1 | 2/3 by 1 | 1: 1 phi2 -1/2 phi1, 2: 3/4 phi1", "", 3, 3, "Fu et al. 2024, energy-decreasing ETDRK3"),
+           ", 3: -1/2 phi2 1 phi3(1) -1/4 phi2(1) 1/2 phi3 1/4 phi2 | by 34", "", 4, 2, 5, "Hochbruck & Ostermann 2005, eq. 5.19"),
+    DKP_PHI("etd2cf3", "1/3 | 2/3 by 1 | by 12", "", 3, 2, 3, "Celledoni et al. 2003; Minchev & Wright 2005"),
+    DKP_PHI("etdrk3", "1 | 2/3 by 1 | 1: 1 phi2 -1/2 phi1, 2: 3/4 phi1", "", 3, 2, 3, "Fu et al. 2024, energy-decreasing ETDRK3"),
     DKP_PHI("cfree4", "1/2 | 1/2, 1: 1/2 phi1 | 1, 2: 1 phi1(1/2) |"
-           " 1: 1/3 phi1, 2: 1/3 phi1, 3: -1/6 phi1 1/3 phi1(1/2)", "", 4, 4, "Celledoni et al. 2003, CF4"),
-    DKP_PHI("exprk4s6", "1/2 | 1/2 by 1 | 1/3 by 1 | 1/3 by 23 | 5/6 by 23 | by 45", "", 4, 6, "Luan 2021"),
+           " 1: 1/3 phi1, 2: 1/3 phi1, 3: -1/6 phi1 1/3 phi1(1/2)", "", 4, 2, 4, "Celledoni et al. 2003, CF4"),
+    DKP_PHI("exprk4s6", "1/2 | 1/2 by 1 | 1/3 by 1 | 1/3 by 23 | 5/6 by 23 | by 45", "", 4, 2, 6, "Luan 2021"),
     DKP_PHI("exprk5s8", "1/2 | 1/2 by 1 | 1/4 by 2 | 1/2 by 23 | 1/5 by 34 | 2/3, 3: -20/81 phi2(1/5) 16/81 phi3(1/5),"
            " 4: 5/243 phi2(1/5) -4/243 phi3(1/5) -16/27 phi2 320/81 phi3, 5: 125/486 phi2(1/5) -50/243 phi3(1/5) 100/27 phi2 -800/81 phi3 | 1,"
            " 4: -4/7 phi2(1/5) 8/5 phi3(1/5) -48/35 phi4(1/5) -288/35 phi2(2/3) 384/5 phi3(2/3) -1536/7 phi4(2/3) -240 phi4 208/3 phi3 -16/3 phi2,"
            " 5: 25/49 phi2(1/5) -10/7 phi3(1/5) 60/49 phi4(1/5) 360/49 phi2(2/3) -480/7 phi3(2/3) 9600/49 phi4(2/3) 1500/7 phi4 -250/3 phi3 250/21 phi2,"
-           " 6: 27/98 phi2(1/5) -135/7/25 phi3(1/5) 135/7*6/175 phi4(1/5) 135/7*36/175 phi2(2/3) -135/7*48/25 phi3(2/3) 135/7*192/35 phi4(2/3) 810/7 phi4 -27 phi3 27/14 phi2 | by 567", "", 5, 8, "Luan & Ostermann 2014"),
-    DKP_PHI("exprk5s10", "1/2 | 1/2 by 1 | 1/3 by 1 | 1/2 by 23 | 1/3 by 23 | 1/4 by 23 | .3 by 456 | 3/4 by 456 | 1 by 456 | by 789", "", 5, 10, "Luan 2021"),
+           " 6: 27/98 phi2(1/5) -135/7/25 phi3(1/5) 135/7*6/175 phi4(1/5) 135/7*36/175 phi2(2/3) -135/7*48/25 phi3(2/3) 135/7*192/35 phi4(2/3) 810/7 phi4 -27 phi3 27/14 phi2 | by 567", "", 5, 2, 8, "Luan & Ostermann 2014"),
+    DKP_PHI("exprk5s10", "1/2 | 1/2 by 1 | 1/3 by 1 | 1/2 by 23 | 1/3 by 23 | 1/4 by 23 | .3 by 456 | 3/4 by 456 | 1 by 456 | by 789", "", 5, 2, 10, "Luan 2021"),
     DKP_PHI("exprk6s15", "1/2 | 1/2 by 1 | 1/3 by 1 | 1/2 by 23 | 1/5 by 23 | 1/4 by 23 | .72 by 456 | 1/3 by 456 | .3 by 456 | 1/6 by 456 |"
-           " 90/103 by 789a | 1/3 by 789a | .3 by 789a | .2 by 789a | by bcde", "", 6, 15, "Luan 2021"),
-    DKP_PHI("lawson2a", "1/2, 0: 1/2 phi0 | 1: 1 phi0(1/2)", "order=2", 2, 2, "Lawson 1967; the midpoint method with an integrating factor"),
-    DKP_PHI("lawson2b", "1, 0: 1 phi0 | 0: 1/2 phi0, 1: 1/2 phi0(0)", "order=2", 2, 2, "Lawson 1967; Heun's method with an integrating factor"),
-    DKP_PHI("lawson4", "1/2, 0: 1/2 phi0" DKP_LAWSON4_STAGES ", 0: 1/6 phi0, 3: 1/6 phi0(0)", "", 4, 4, "Lawson 1967; Kutta's method with an integrating factor"),
-    DKP_PHI("genlawson4", "1/2" DKP_LAWSON4_STAGES ", 3: 1/6 phi0(0)", "", 4, 4, "Krogstad 2005, generalized integrating factor"),
-    DKP_PHI("modgenlawson4", "1/2" DKP_LAWSON4_STAGES ", 3: 1 phi2 -1/3 phi0(1/2)", "", 4, 4, "Ostermann et al. 2006, modified generalized Lawson"),
-    DKP_ROW("euler_cfg_pp", dkp_record_ddim, "cfg_pp=1", 1, 1, "Chung et al. 2024, alg. 1"),
-    DKP_ROW("euler_ancestral_cfg_pp", dkp_record_ddim, "eta=1 cfg_pp=1", 1, 1, "ComfyUI's euler_ancestral_cfg_pp"),
-    DKP_ROW("dpmpp_2s_ancestral_cfg_pp", dkp_record_singlestep, "order=2 rule=dpm eta=1 cfg_pp=1", 2, 2, "ComfyUI's dpmpp_2s_ancestral_cfg_pp"),
-    DKP_ROW("ddim", dkp_record_ddim, "", 1, 1, "Song et al. 2020"),
-    DKP_ROW("euler_ancestral", dkp_record_ddim, "eta=1", 1, 1, "k-diffusion's euler_ancestral"),
-    DKP_ROW("ddpm", dkp_record_ddim, "eta=1", 1, 1, "Ho et al. 2020, variance beta~"),
-    DKP_ROW("ddpm_large", dkp_record_ddim, "law=ddpm_large eta=1", 1, 1, "Ho et al. 2020, variance beta"),
-    DKP_ROW("dpmpp_2m", dkp_record_exponential_adams, "order=2 rule=dpm", 2, 1, "Lu et al. 2022b, alg. 2"),
-    DKP_ROW("dpmpp_2m_sde", dkp_record_exponential_adams, "order=2 rule=dpm eta=1", 2, 1, "Lu et al. 2022b, eq. 14"),
-    DKP_ROW("euler_maruyama", dkp_record_predictor_corrector, "predictor=euler_maruyama eta=1", 1, 1, "Song et al. 2021, app. D"),
-    DKP_ROW("predictor_corrector", dkp_record_predictor_corrector, "eta=1 snr=0.16 langevin_steps=1", 1, 2, "Song et al. 2021, alg. 4-5"),
-    DKP_ROW("smld", dkp_record_smld, "langevin_step=0.2 langevin_steps=10", 0, 10, "Song & Ermon 2019, alg. 1"),
-    DKP_ROW("dpmpp_3m", dkp_record_exponential_adams, "order=3", 3, 1, "Lu et al. 2022b; exact third order"),
-    DKP_ROW("dpmpp_3m_sde", dkp_record_exponential_adams, "order=3 rule=dpm_taylor eta=1", 2, 1, "k-diffusion's dpmpp_3m_sde"),
-    DKP_ROW("dpm_solver_2m", dkp_record_exponential_adams, "order=2 rule=dpm noise_prediction=1", 2, 1, "Lu et al. 2022, multistep"),
-    DKP_ROW("dpm_solver_3m", dkp_record_exponential_adams, "order=3 noise_prediction=1", 3, 1, "Lu et al. 2022, multistep; exact third order"),
-    DKP_ROW("deis", dkp_record_exponential_adams, "order=3 noise_prediction=1", 3, 1, "Zhang & Chen 2022, in log rho"),
-    DKP_ROW("res_multistep", dkp_record_exponential_adams, "order=2 law=ancestral", 2, 1, "Zhang et al. 2023, RES"),
-    DKP_ROW("dpmpp_2m_cfg_pp", dkp_record_exponential_adams, "order=2 rule=dpm cfg_pp=1", 1, 1, "ComfyUI's dpmpp_2m_cfg_pp"),
-    DKP_ROW("res_multistep_ancestral", dkp_record_exponential_adams, "order=2 law=ancestral eta=1", 1, 1, "Zhang et al. 2023, RES"),
-    DKP_ROW("res_3m", dkp_record_exponential_adams, "order=3 law=ancestral", 3, 1, "Zhang et al. 2023, RES"),
-    DKP_ROW("unip", dkp_record_exponential_adams, "order=3 rule=bh2", 3, 1, "Zhao et al. 2023, UniP"),
-    DKP_ROW("unipc", dkp_record_exponential_adams, "order=3 corrector=4 rule=bh2", 4, 1, "Zhao et al. 2023, alg. 1"),
-    DKP_ROW("sa_solver", dkp_record_exponential_adams, "order=3 corrector=4 eta=1", 2, 1, "Xue et al. 2023, alg. 1"),
-    DKP_ROW("sa_solver_pece", dkp_record_exponential_adams, "order=3 corrector=4 pece=1 eta=1", 2, 2, "Xue et al. 2023, with PECE"),
-    DKP_ROW("er_sde", dkp_record_er_sde, "order=3 eta=1", 1, 1, "Cui et al. 2023, ER-SDE-Solver-3"),
-    DKP_ROW("lms", dkp_record_adams, "order=4", 4, 1, "k-diffusion's lms: Adams-Bashforth, exact weights"),
-    DKP_ROW("ipndm", dkp_record_adams, "order=4 rule=uniform", 1, 1, "Liu et al. 2022; Zhang & Chen 2022"),
-    DKP_WARM("plms", "1 | 1/2 1/2", "order=4 rule=uniform warmup=1 gauge=pseudo", 1, 1, "Liu et al. 2022, alg. 2; CompVis's PLMS"),
-    DKP_WARM("pndm", "1/2 | 0 1/2 | 0 0 1 | 1/6 1/3 1/3 1/6", "order=4 rule=uniform warmup=3 gauge=pseudo", 1, 1, "Liu et al. 2022, alg. 1 and 2"),
-    DKP_ROW("abm", dkp_record_adams, "order=3 corrector=4 pece=1", 4, 2, "Adams-Bashforth-Moulton, PECE; Hairer et al. 1993, III.1"),
-    DKP_ROW("deis_rho", dkp_record_adams, "order=3", 3, 1, "Zhang & Chen 2022, rho-AB"),
-    DKP_ROW("gradient_estimation", dkp_record_adams, "order=2 rule=gradient gamma=2", 1, 1, "Permenter & Yuan 2023"),
-    DKP_ROW("gradient_estimation_cfg_pp", dkp_record_adams, "order=2 rule=gradient gamma=2 cfg_pp=1", 1, 1, "ComfyUI's gradient_estimation_cfg_pp"),
+           " 90/103 by 789a | 1/3 by 789a | .3 by 789a | .2 by 789a | by bcde", "", 6, 2, 15, "Luan 2021"),
+    DKP_PHI("lawson2a", "1/2, 0: 1/2 phi0 | 1: 1 phi0(1/2)", "order=2", 2, 2, 2, "Lawson 1967; the midpoint method with an integrating factor"),
+    DKP_PHI("lawson2b", "1, 0: 1 phi0 | 0: 1/2 phi0, 1: 1/2 phi0(0)", "order=2", 2, 2, 2, "Lawson 1967; Heun's method with an integrating factor"),
+    DKP_PHI("lawson4", "1/2, 0: 1/2 phi0" DKP_LAWSON4_STAGES ", 0: 1/6 phi0, 3: 1/6 phi0(0)", "", 4, 2, 4, "Lawson 1967; Kutta's method with an integrating factor"),
+    DKP_PHI("genlawson4", "1/2" DKP_LAWSON4_STAGES ", 3: 1/6 phi0(0)", "", 4, 2, 4, "Krogstad 2005, generalized integrating factor"),
+    DKP_PHI("modgenlawson4", "1/2" DKP_LAWSON4_STAGES ", 3: 1 phi2 -1/3 phi0(1/2)", "", 4, 2, 4, "Ostermann et al. 2006, modified generalized Lawson"),
+    DKP_ROW("euler_cfg_pp", dkp_record_ddim, "cfg_pp=1", 1, 1, 1, "Chung et al. 2024, alg. 1"),
+    DKP_ROW("euler_ancestral_cfg_pp", dkp_record_ddim, "eta=1 cfg_pp=1", 1, 1, 1, "ComfyUI's euler_ancestral_cfg_pp"),
+    DKP_ROW("dpmpp_2s_ancestral_cfg_pp", dkp_record_singlestep, "order=2 rule=dpm eta=1 cfg_pp=1", 2, 2, 2, "ComfyUI's dpmpp_2s_ancestral_cfg_pp"),
+    DKP_ROW("ddim", dkp_record_ddim, "", 1, 1, 1, "Song et al. 2020"),
+    DKP_ROW("euler_ancestral", dkp_record_ddim, "eta=1", 1, 1, 1, "k-diffusion's euler_ancestral"),
+    DKP_ROW("ddpm", dkp_record_ddim, "eta=1", 1, 1, 1, "Ho et al. 2020, variance beta~"),
+    DKP_ROW("ddpm_large", dkp_record_ddim, "law=ddpm_large eta=1", 1, 1, 1, "Ho et al. 2020, variance beta"),
+    DKP_ROW("dpmpp_2m", dkp_record_exponential_adams, "order=2 rule=dpm", 2, 2, 1, "Lu et al. 2022b, alg. 2"),
+    DKP_ROW("dpmpp_2m_sde", dkp_record_exponential_adams, "order=2 rule=dpm eta=1", 2, 2, 1, "Lu et al. 2022b, eq. 14"),
+    DKP_ROW("euler_maruyama", dkp_record_predictor_corrector, "predictor=euler_maruyama eta=1", 1, 1, 1, "Song et al. 2021, app. D"),
+    DKP_ROW("predictor_corrector", dkp_record_predictor_corrector, "eta=1 snr=0.16 langevin_steps=1", 1, 1, 2, "Song et al. 2021, alg. 4-5"),
+    DKP_ROW("smld", dkp_record_smld, "langevin_step=0.2 langevin_steps=10", 0, 0, 10, "Song & Ermon 2019, alg. 1"),
+    DKP_ROW("dpmpp_3m", dkp_record_exponential_adams, "order=3", 3, 2, 1, "Lu et al. 2022b; exact third order"),
+    DKP_ROW("dpmpp_3m_sde", dkp_record_exponential_adams, "order=3 rule=dpm_taylor eta=1", 2, 2, 1, "k-diffusion's dpmpp_3m_sde"),
+    DKP_ROW("dpm_solver_2m", dkp_record_exponential_adams, "order=2 rule=dpm noise_prediction=1", 2, 2, 1, "Lu et al. 2022, multistep"),
+    DKP_ROW("dpm_solver_3m", dkp_record_exponential_adams, "order=3 noise_prediction=1", 3, 2, 1, "Lu et al. 2022, multistep; exact third order"),
+    DKP_ROW("deis", dkp_record_exponential_adams, "order=3 noise_prediction=1", 3, 2, 1, "Zhang & Chen 2022, in log rho"),
+    DKP_ROW("res_multistep", dkp_record_exponential_adams, "order=2 law=ancestral", 2, 2, 1, "Zhang et al. 2023, RES"),
+    DKP_ROW("dpmpp_2m_cfg_pp", dkp_record_exponential_adams, "order=2 rule=dpm cfg_pp=1", 1, 1, 1, "ComfyUI's dpmpp_2m_cfg_pp"),
+    DKP_ROW("res_multistep_ancestral", dkp_record_exponential_adams, "order=2 law=ancestral eta=1", 2, 2, 1, "Zhang et al. 2023, RES"),
+    DKP_ROW("res_3m", dkp_record_exponential_adams, "order=3 law=ancestral", 3, 2, 1, "Zhang et al. 2023, RES"),
+    DKP_ROW("unip", dkp_record_exponential_adams, "order=3 rule=bh2", 3, 2, 1, "Zhao et al. 2023, UniP"),
+    DKP_ROW("unipc", dkp_record_exponential_adams, "order=3 corrector=4 rule=bh2", 4, 2, 1, "Zhao et al. 2023, alg. 1"),
+    DKP_ROW("sa_solver", dkp_record_exponential_adams, "order=3 corrector=4 eta=1", 2, 2, 1, "Xue et al. 2023, alg. 1"),
+    DKP_ROW("sa_solver_pece", dkp_record_exponential_adams, "order=3 corrector=4 pece=1 eta=1", 2, 2, 2, "Xue et al. 2023, with PECE"),
+    DKP_ROW("er_sde", dkp_record_er_sde, "order=3 eta=1", 1, 1, 1, "Cui et al. 2023, ER-SDE-Solver-3"),
+    DKP_ROW("lms", dkp_record_adams, "order=4", 4, 2, 1, "k-diffusion's lms: Adams-Bashforth, exact weights"),
+    DKP_ROW("ipndm", dkp_record_adams, "order=4 rule=uniform", 1, 2, 1, "Liu et al. 2022; Zhang & Chen 2022"),
+    DKP_WARM("plms", "1 | 1/2 1/2", "order=4 rule=uniform warmup=1 gauge=pseudo", 1, 2, 1, "Liu et al. 2022, alg. 2; CompVis's PLMS"),
+    DKP_WARM("pndm", "1/2 | 0 1/2 | 0 0 1 | 1/6 1/3 1/3 1/6", "order=4 rule=uniform warmup=3 gauge=pseudo", 1, 2, 1, "Liu et al. 2022, alg. 1 and 2"),
+    DKP_ROW("abm", dkp_record_adams, "order=3 corrector=4 pece=1", 4, 2, 2, "Adams-Bashforth-Moulton, PECE; Hairer et al. 1993, III.1"),
+    DKP_ROW("deis_rho", dkp_record_adams, "order=3", 3, 2, 1, "Zhang & Chen 2022, rho-AB"),
+    DKP_ROW("gradient_estimation", dkp_record_adams, "order=2 rule=gradient gamma=2", 1, 1, 1, "Permenter & Yuan 2023"),
+    DKP_ROW("gradient_estimation_cfg_pp", dkp_record_adams, "order=2 rule=gradient gamma=2 cfg_pp=1", 1, 1, 1, "ComfyUI's gradient_estimation_cfg_pp"),
 };
 /* clang-format on */
 #undef DKP_DORMAND_PRINCE
@@ -6432,10 +6439,13 @@ enum {
     DKP_IF_TO_1,                                           /* u is at most 1 */
     DKP_IF_BEYOND_1,
     DKP_IF_FINAL_VALUE,
+    DKP_IF_OTHER_FINAL,
     DKP_IF_CONTROL,
     DKP_IF_ZERO_STAR,
     DKP_IF_PARTS, /* zero_star or projected */
-    DKP_IF_QUANTILE
+    DKP_IF_QUANTILE,
+    DKP_IF_GENERATOR, /* another program's */
+    DKP_IF_GPU
 };
 
 /* Every field that can be set by name: its part, kind, name and member, facts of which one must hold (0: none need), and
@@ -6476,8 +6486,8 @@ enum {
     X(DATA, 'i', "threads", threads, 0, "0 .. 65536") \
     X(DATA, 'i', "unchecked", unchecked, 0, "0 or 1") \
     X(NOISE, 'c', "step_noise", step_noise.kind, 0, DKP_NOISE_WORDS) \
-    X(NOISE, 'i', "step_noise.bits", step_noise.bits, 0, "0, 32 or 64") \
-    X(NOISE, 'i', "step_noise.threads", step_noise.threads, 0, "a multiple of 256 (0: no limit)") \
+    X(NOISE, 'i', "step_noise.bits", step_noise.bits, DKP_IF(GENERATOR), "0, 32 or 64") \
+    X(NOISE, 'i', "step_noise.threads", step_noise.threads, DKP_IF(GPU), "a multiple of 256 (0: no limit)") \
     X(NOISE, 'i', "step_noise.seed_offset", step_noise.seed_offset, 0, "a whole number")
 #define DKP_SCHEDULE_FIELDS(X) \
     X(NETWORK, 'c', "network_schedule.family", network_schedule.family, 0, "default|flow|ve|edm|vp|vp_discrete|sub_vp|cosine|vp_cosine|custom") \
@@ -6556,12 +6566,12 @@ enum {
     X(GRID, 'i', "grid.linear_steps", grid.n, DKP_SPACED(LINEAR_QUADRATIC), ">= 0 and below steps") \
     X(GRID, 'r', "grid.beta_a", grid.a, DKP_SPACED(BETA) | DKP_SPACED(BETA_SIGMA), "> 0 and <= 50 (0: 0.6)") \
     X(GRID, 'r', "grid.beta_b", grid.b, DKP_SPACED(BETA) | DKP_SPACED(BETA_SIGMA), "> 0 and <= 50 (0: 0.6)") \
-    X(GRID, 'i', "grid.offset", grid.n, DKP_SPACED(LEADING), ">= 0 and below schedule.timesteps") \
+    X(GRID, 'i', "grid.offset", grid.n, DKP_SPACED(LEADING), DKP_OFFSETS) \
     X(GRID, 'r', "grid.offset", grid.a, DKP_SPACED(SD_TURBO), ">= 0 and below original_steps") \
     X(GRID, 'i', "grid.original_steps", grid.n, DKP_SPACED(SD_TURBO) | DKP_SPACED(LCM), "1 .. 1000000 (0: 10, lcm 50)") \
     X(GRID, 'r', "grid.coefficient", grid.a, DKP_SPACED(CUSTOM), "the function's own; of gits 0.80 .. 1.50 (0: 1.20)") \
     X(GRID, 'r', "grid.final_value", grid.final_value, DKP_IF(FINAL_VALUE), "> 0 (for zero use DK_FINAL_ZERO)") \
-    X(GRID, 'R', "grid.final_value", grid.final_value, 0, "a noise level") \
+    X(GRID, 'r', "grid.final_value", grid.final_value, DKP_IF(OTHER_FINAL), "0 but for grid.final = value") \
     X(GRID, 'r', "grid.strength", grid.strength, 0, "> 0 and <= 1 (0: 1)") \
     X(GRID, 'i', "grid.full_steps", grid.full_steps, 0, "1 .. 1000000 (0: steps)") \
     X(GRID, 'b', "grid.spare", grid.quirks, DK_QUIRK_SPARE_LEVEL, "0 or 1") \
@@ -6690,7 +6700,7 @@ static int dkp_next_field(dkp_field *f, int parts) {
             f->allowed = f->texts + !*f->texts + row->name; /* 0: the end of a block */
             f->texts = f->allowed + row->allowed;
         }
-        f->of = twins && !noise && first ? (int)DKP_OF_SCHEDULE : row->of;
+        f->of = !twins || !first ? row->of : noise ? DKP_OF_DATA : DKP_OF_SCHEDULE;
         if (!(f->of & parts) || (!first && !twins)) continue;
         f->facts = row->facts, f->at = row->at, f->kind = row->kind, f->name = f->allowed - row->name;
         if (twins && first) {
@@ -6709,6 +6719,7 @@ static uint64_t dkp_facts(const dk_config *c, int of) {
     const int flow = dkp_flow_unit(s), made = s->family == DK_FAMILY_VP_DISCRETE && !s->alphas_cumprod;
     const int family = !s->family && s == &c->schedule ? (int)DK_FAMILY_FLOW : (int)s->family;
     const int spacing = (int)c->grid.spacing;
+    const dk_noise_kind noise = of == DKP_OF_NOISE ? c->step_noise.kind : c->noise.kind;
     const struct {
         int bit, holds;
     } facts[] = {
@@ -6720,10 +6731,15 @@ static uint64_t dkp_facts(const dk_config *c, int of) {
         {DKP_IF_TO_1, flow},
         {DKP_IF_BEYOND_1, !flow},
         {DKP_IF_FINAL_VALUE, c->grid.final == DK_FINAL_VALUE},
+        {DKP_IF_OTHER_FINAL, c->grid.final != DK_FINAL_VALUE},
         {DKP_IF_CONTROL, dkp_controlled(c)},
         {DKP_IF_ZERO_STAR, c->guidance.zero_star},
         {DKP_IF_PARTS, c->guidance.zero_star || c->guidance.projected},
         {DKP_IF_QUANTILE, c->guidance.quantile > 0},
+        {DKP_IF_GENERATOR, noise > DK_NOISE_BROWNIAN},
+#ifndef DK_NO_PEERS
+        {DKP_IF_GPU, noise == DK_NOISE_TORCH_CUDA},
+#endif
     };
     uint64_t all = 0;
     for (int i = 0; i < DKP_COUNT(facts); i++)
@@ -6843,9 +6859,10 @@ static dk_status dkp_check_fields(const dk_config *c, int of, char *message) {
         if (f.kind == '1') continue;
         if (dkp_holds(&f, facts) ? dkp_allowed(&f, c, v) : v == 0 || dkp_has_number(facts, f.at)) continue;
         return dkp_fail(message, f.name, v,
-                        dkp_holds(&f, facts)    ? f.allowed
-                        : f.of == DKP_OF_GRID ? "0: the spacing has no such number"
-                                              : "0: the schedule's family has no such number");
+                        dkp_holds(&f, facts)                       ? f.allowed
+                        : f.of == DKP_OF_GRID                      ? "0: the spacing has no such number"
+                        : f.of & (DKP_OF_DATA | DKP_OF_NOISE) ? "0: the source has no such number"
+                                                                   : "0: the schedule's family has no such number");
     }
     return DK_OK;
 }
@@ -6902,6 +6919,8 @@ static dk_status dkp_check_schedule(const dk_config *c, const dk_schedule *s, ch
     const int discrete = s->family == DK_FAMILY_VP_DISCRETE, custom = s->family == DK_FAMILY_CUSTOM;
     if (!s->family && s->name) return dkp_fail_unknown(message, &"network_schedule"[skip], s->name, s->unknown);
     if (dkp_check_fields(c, net ? DKP_OF_NETWORK : DKP_OF_SCHEDULE, message) != DK_OK) return DK_ERROR_CONFIG;
+    if (!s->family && (s->t_min != 0 || s->t_max != 0 || s->quirks || s->alphas_cumprod || s->fn))
+        return dkp_fail(message, "network_schedule.family", 0, "another where t_min, t_max, quirks, alphas_cumprod or fn is set");
     if (!s->family) return DK_OK;
     for (int k = 0; discrete && s->alphas_cumprod && k < s->timesteps; k++) {
         double here = s->alphas_cumprod[k], before = k ? s->alphas_cumprod[k - 1] : 1;
@@ -6983,7 +7002,6 @@ static dk_status dkp_check_grid(const dk_config *c, char *message) {
         {g->spacing == DK_SPACING_LEVELS && !g->levels, NULL, 0, "grid.levels = NULL: must be steps + 1 numbers"},
         {counts && !T, "grid.spacing", (double)g->spacing,
          "for a discrete schedule (VP discrete, or flow): it counts timesteps"},
-        {g->spacing == DK_SPACING_LEADING && g->n >= T, "grid.offset", (double)g->n, ">= 0 and below schedule.timesteps"},
         {(turbo || lcm) && original > T, "grid.original_steps", (double)original, "at most schedule.timesteps"},
         {turbo && g->a >= original, "grid.offset", g->a, ">= 0 and below original_steps"},
         {lcm && c->steps > original, "steps", (double)c->steps, "at most grid.original_steps (0: 50)"},
@@ -7194,9 +7212,15 @@ static dk_status dkp_resolve(dk_config *c, dkp_marks *marks, char *message) {
         {g->final == DK_FINAL_VALUE && dkp_ranged(g) && !(g->final_value < lowest), "grid.final_value",
          g->final_value, "below the range's lower end (set grid.sigma_min above it)"},
     };
-    if (dkp_first_wrong(rows, DKP_COUNT(rows), message) != DK_OK || dkp_resolve_steps(c, message) != DK_OK)
+    if (dkp_first_wrong(rows, DKP_COUNT(rows), message) != DK_OK || dkp_resolve_steps(c, message) != DK_OK ||
+        dkp_resolve_travel(c, message) != DK_OK)
         return DK_ERROR_CONFIG;
-    return dkp_resolve_travel(c, message);
+    if (c->guidance.zero_init >= c->steps) /* what the grid has left of them */
+        return dkp_fail(message, "guidance.zero_init", c->guidance.zero_init, "below the steps that are run");
+    if ((double)dkp_way_steps(c) * c->sampler.sde.langevin_steps > 1000000)
+        return dkp_fail(message, "sampler.langevin_steps", c->sampler.sde.langevin_steps,
+                        "at most 1000000 divided by the steps that are run");
+    return DK_OK;
 }
 
 static dk_noise_request dkp_noise_of_config(const dk_config *c) {
@@ -7225,9 +7249,8 @@ static dk_status dkp_resolve_noise(dk_config *c, char *message) {
     dk_noise_source *step = &c->step_noise;
     if (c->noise.kind == DK_NOISE_DEFAULT) c->noise.kind = DK_NOISE_PHILOX;
     if (step->kind == DK_NOISE_DEFAULT && !step->fn) {
-        if (step->bits || step->threads || step->seed_offset)
-            return dkp_fail_text(message, DK_ERROR_CONFIG,
-                                 "step_noise = default: must be a source where its other fields are set");
+        if (step->seed_offset)
+            return dkp_fail(message, "step_noise.seed_offset", step->seed_offset, "0 with step_noise = default");
         *step = c->noise;
     }
     return dkp_resolve_source(c, &c->noise, message) == DK_OK ? dkp_resolve_source(c, step, message)
@@ -7236,7 +7259,8 @@ static dk_status dkp_resolve_noise(dk_config *c, char *message) {
 
 /* What a run needs beyond a plan. */
 static dk_status dkp_resolve_data(dk_config *c, char *message) {
-    if (dkp_check_fields(c, DKP_OF_DATA | DKP_OF_NOISE, message) != DK_OK) return DK_ERROR_CONFIG;
+    if (dkp_check_fields(c, DKP_OF_DATA, message) != DK_OK || dkp_check_fields(c, DKP_OF_NOISE, message) != DK_OK)
+        return DK_ERROR_CONFIG;
     if (c->batch == 0) c->batch = 1;
     if (c->dim > ((size_t)-1) / 64 / sizeof(dk_real) / (size_t)c->batch)
         return dkp_fail(message, "dim", (double)c->dim,
@@ -7389,10 +7413,12 @@ static dk_status dkp_fail_setting(char *message, const char *word, const char *v
     return dkp_fail_with(&t, DK_ERROR_CONFIG);
 }
 
-/* What is wrong is found first; then come the steps, on which a model's settings depend, the model, other parts, fields. */
+/* What is wrong is found first. Then come the steps, on which a model's settings depend, the model, other parts, and what says
+   which fields there are: the family, then other enumerators. */
 static int dkp_stage_of(const dkp_field *f) {
     if (!f->name || strcmp(f->name, "steps") == 0) return 0;
-    return f->kind != 'n' && !strstr(f->name, "schedule.family") ? 3 : strcmp(f->name, "model") == 0 ? 1 : 2;
+    if (f->kind == 'n') return strcmp(f->name, "model") == 0 ? 1 : 2;
+    return strstr(f->name, "schedule.family") ? 3 : f->kind == 'c' ? 4 : 5;
 }
 
 DK_API dk_status dk_config_set(dk_config *c, const char *settings) {
@@ -7401,14 +7427,14 @@ DK_API dk_status dk_config_set(dk_config *c, const char *settings) {
     if (!c) return DK_ERROR_CONFIG;
     if (!settings) return dkp_fail_text(c->message, DK_ERROR_CONFIG, "settings = NULL: must be a text");
     dk_config set = *c;
-    for (int stage = 0; stage < 4; stage++) {
+    for (int stage = 0; stage < 6; stage++) {
         for (const char *at = settings; dkp_next_setting(&at, word, &value);) {
             f.name = NULL;
             if (value) dkp_find_field(&set, word, &f);
             if (dkp_stage_of(&f) != stage) continue;
             if (!f.name) return dkp_fail_setting(c->message, word, value, NULL);
             if (!dkp_fits(&set, &f))
-                return dkp_fail_setting(c->message, word, value, "for a spacing, or a family, that has such a number");
+                return dkp_fail_setting(c->message, word, value, "for a spacing, family or source that has such a number");
             if (f.kind == 'n' ? dkp_set_named(&set, word, value) : dkp_set_field(&set, &f, value)) continue;
             if (f.kind != 'n') return dkp_fail_setting(c->message, word, value, f.allowed);
             memcpy(c->message, set.message, sizeof c->message);
@@ -9239,11 +9265,12 @@ static dk_vec dkp_ipndm_v_average(const dkp_history *past, int n, double from, d
 }
 
 /* Crowson's variant of DPM-Solver++ 2M: both the slope's weight and D's share of the step see the mean of this step and the
-   last. Where steps differ it is not exact for constant D. */
-static dk_vec dkp_dpm_v2_average(const dkp_history *past, double span) {
+   last. Where steps differ it is not exact for constant D. On flow models and from alpha = 0 they differ in lambda however
+   many there are, and it would not converge: there D has its share of this step (straight). */
+static dk_vec dkp_dpm_v2_average(const dkp_history *past, double span, int straight) {
     double last = past->at[0] - past->at[1], short_one = last < span ? last : span,
            long_one = last + span - short_one;
-    double share = dkp_expm1(-0.5 * (last + span)) / dkp_expm1(-span), half = 0.5 * short_one / long_one;
+    double share = straight ? 1 : dkp_expm1(-0.5 * (last + span)) / dkp_expm1(-span), half = 0.5 * short_one / long_one;
     return dkr_mix(share * (1 + half), past->v[0], -share * half, past->v[1]);
 }
 
@@ -9252,7 +9279,7 @@ static int dkp_other_average(const dk_recorder *r, const dkp_history *past, int 
                              dk_vec *average) {
     int ahead = (past->at[0] - from) / span > 1e-9; /* a corrector's node */
     if (dkp_quirk(r, DK_QUIRK_IPNDM_V) && n > 2 && !ahead) *average = dkp_ipndm_v_average(past, n, from, span);
-    else if (dkp_quirk(r, DK_QUIRK_DPM_V2) && n == 2 && span > 0) *average = dkp_dpm_v2_average(past, span);
+    else if (dkp_quirk(r, DK_QUIRK_DPM_V2) && n == 2 && span > 0) *average = dkp_dpm_v2_average(past, span, !r->sampler.gauge && dkp_gauge(r) == DK_GAUGE_FLOW);
     else return 0;
     return 1;
 }
@@ -9462,18 +9489,18 @@ static void dkp_record_pndm_timesteps(dk_recorder *r) {
 /* Rows as in the table of samplers. */
 /* clang-format off */
 static const dk_sampler_info dkp_peer_samplers[] = {
-    DKP_ROW("heunpp2", dkp_record_heunpp2, "", 1, 3, "sd-webui-samplers-scheduler's Heun++"),
-    DKP_ROW("dpm_adaptive", dkp_record_singlestep, "order=3 rule=dpm noise_prediction=1 rtol=0.05 atol=0.0078 control=smooth safety=0.81 above_last=1", 3, 0, "k-diffusion's dpm_adaptive: the same with PID control"),
-    DKP_ROW("dpmpp_2m_v2", dkp_record_exponential_adams, "order=2 rule=dpm dpm_v2=1", 1, 1, "Crowson's variant; stable-diffusion.cpp's dpm++2mv2"),
-    DKP_ROW("res_multistep_cfg_pp", dkp_record_exponential_adams, "order=2 law=ancestral cfg_pp=1 uncond_past=1", 1, 1, "ComfyUI's res_multistep_cfg_pp"),
-    DKP_ROW("res_multistep_ancestral_cfg_pp", dkp_record_exponential_adams, "order=2 law=ancestral eta=1 cfg_pp=1 uncond_past=1", 1, 1, "ComfyUI's res_multistep_ancestral_cfg_pp"),
-    DKP_ROW("ipndm_v", dkp_record_adams, "order=4 ipndm_v=1", 1, 1, "zju-pi/diff-sampler's ipndm_v; for exact weights see lms"),
-    DKP_ROW("deis_t", dkp_record_deis_t, "order=3", 3, 1, "Zhang & Chen 2022, t-AB"),
-    DKP_ROW("dpm_solver_fast", dkp_record_dpm_fast, "order=3 rule=dpm noise_prediction=1 above_last=1", 3, 3, "Lu et al. 2022, app. D.3; k-diffusion's dpm_fast"),
-    DKP_ROW("dpmpp_2s_levels", dkp_record_singlestep_on_levels, "order=2 rule=dpm", 2, 1, "diffusers' DPMSolverSinglestepScheduler"),
-    DKP_ROW("pndm_timesteps", dkp_record_pndm_timesteps, "rule=uniform warmup=3", 1, 1, "diffusers' PNDMScheduler; without warmup its PLMS"),
-    {"euler_late_churn", dkp_record_late_churn, "1", NULL, "", 1, 1, "diffusers' EulerDiscreteScheduler with churn"},
-    {"heun_late_churn", dkp_record_late_churn, "1 | 1/2 1/2", NULL, "euler_to_data=1", 2, 2, "diffusers' FlowMatchHeunDiscreteScheduler with churn"},
+    DKP_ROW("heunpp2", dkp_record_heunpp2, "", 1, 1, 3, "sd-webui-samplers-scheduler's Heun++"),
+    DKP_ROW("dpm_adaptive", dkp_record_singlestep, "order=3 rule=dpm noise_prediction=1 rtol=0.05 atol=0.0078 control=smooth safety=0.81 above_last=1", 3, 2, 0, "k-diffusion's dpm_adaptive: the same with PID control"),
+    DKP_ROW("dpmpp_2m_v2", dkp_record_exponential_adams, "order=2 rule=dpm dpm_v2=1", 1, 1, 1, "Crowson's variant; stable-diffusion.cpp's dpm++2mv2"),
+    DKP_ROW("res_multistep_cfg_pp", dkp_record_exponential_adams, "order=2 law=ancestral cfg_pp=1 uncond_past=1", 1, 1, 1, "ComfyUI's res_multistep_cfg_pp"),
+    DKP_ROW("res_multistep_ancestral_cfg_pp", dkp_record_exponential_adams, "order=2 law=ancestral eta=1 cfg_pp=1 uncond_past=1", 1, 1, 1, "ComfyUI's res_multistep_ancestral_cfg_pp"),
+    DKP_ROW("ipndm_v", dkp_record_adams, "order=4 ipndm_v=1", 1, 2, 1, "zju-pi/diff-sampler's ipndm_v; for exact weights see lms"),
+    DKP_ROW("deis_t", dkp_record_deis_t, "order=3", 3, 2, 1, "Zhang & Chen 2022, t-AB"),
+    DKP_ROW("dpm_solver_fast", dkp_record_dpm_fast, "order=3 rule=dpm noise_prediction=1 above_last=1", 3, 2, 3, "Lu et al. 2022, app. D.3; k-diffusion's dpm_fast"),
+    DKP_ROW("dpmpp_2s_levels", dkp_record_singlestep_on_levels, "order=2 rule=dpm", 2, 2, 1, "diffusers' DPMSolverSinglestepScheduler"),
+    DKP_ROW("pndm_timesteps", dkp_record_pndm_timesteps, "rule=uniform warmup=3", 1, 1, 1, "diffusers' PNDMScheduler; without warmup its PLMS"),
+    {"euler_late_churn", dkp_record_late_churn, "1", NULL, "", 1, 1, 1, "diffusers' EulerDiscreteScheduler with churn"},
+    {"heun_late_churn", dkp_record_late_churn, "1 | 1/2 1/2", NULL, "euler_to_data=1", 2, 2, 2, "diffusers' FlowMatchHeunDiscreteScheduler with churn"},
 };
 /* clang-format on */
 #undef DKP_ROW
@@ -10790,9 +10817,9 @@ static dk_status dkp_say_least(dkp_job *j) {
     dk_grid *g = &j->c->grid;
     dk_level first, last;
     if (dkp_say_ends(j, &first, &last) != DK_OK) return DK_ERROR_CONFIG;
-    g->final_value = dk_noise_level(dkp_table_level(&j->c->schedule, 0));
-    if (fabs(dk_noise_level(last) / g->final_value - 1) <= 1e-9) return dkp_say_twice(j);
-    g->final = DK_FINAL_VALUE;
+    double least = dk_noise_level(dkp_table_level(&j->c->schedule, 0));
+    if (fabs(dk_noise_level(last) / least - 1) <= 1e-9) return dkp_say_twice(j);
+    g->final = DK_FINAL_VALUE, g->final_value = least;
     return DK_OK;
 }
 
@@ -10840,7 +10867,7 @@ static dk_status dkp_say_flow_sigmas(dkp_job *j, dk_spacing conversion) {
            most = dk_noise_level(dkp_table_level(&c->schedule, T - 1));
     c->condition = DK_UNIT_FLOW, c->condition_scale = T, c->condition_rounding = DK_ROUND_DOWN;
     c->schedule = dkp_flow_table(shift, (int)T);
-    g->rising = 0, g->final = DK_FINAL_ZERO;
+    g->rising = 0, g->final = DK_FINAL_ZERO, g->final_value = 0;
     if (karras) {
         g->spacing = DK_SPACING_CUSTOM, g->fn = dkp_karras_by_level;
         g->a = DKP_OR(sigma_max, most), g->b = DKP_OR(sigma_min, least);
@@ -11033,6 +11060,7 @@ static dk_status dkp_say_wuerstchen(dkp_job *j) {
     if (DKP_SAID(scaler) && DKP_SAYS(scaler) != 1) return DKP_REFUSE(scaler, "1");
     j->c->schedule = dkp_schedule(DK_FAMILY_VP_COSINE, DKP_SAYS(s), 0);
     j->c->schedule.sigma_min = dkp_sqrt(1e-4 / 0.9999), j->c->schedule.sigma_max = dkp_sqrt(0.9999 / 1e-4);
+    j->c->sampler.noise_range[0] = j->c->schedule.sigma_min * (1 + 1e-9); /* none behind the last step */
     j->c->prediction = DK_PREDICT_EPS, j->c->condition = DK_UNIT_T;
     j->c->grid.spacing = DK_SPACING_UNIFORM, j->c->grid.final = DK_FINAL_MIN;
     return DK_OK;
