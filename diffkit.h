@@ -1377,7 +1377,6 @@ static void dkp_put(dkp_text *t, const char *s);
 static void dkp_put_char(dkp_text *t, char c);
 static void dkp_put_int(dkp_text *t, int64_t v);
 static void dkp_put_real(dkp_text *t, double v);
-static void dkp_put_pair(dkp_text *t, const char *name, double v);
 DKP_LIKE_PRINTF(2) static void dkp_say(dkp_text *t, const char *format, ...);
 DKP_LIKE_PRINTF(3) static dk_status dkp_fail_saying(char *message, dk_status status, const char *format, ...);
 static dk_status dkp_fail(char *message, const char *field, double value, const char *allowed);
@@ -4878,25 +4877,25 @@ static void dkp_put_norm(dkp_text *t, const dk_plan *p, int index) {
 
 static void dkp_put_call(dkp_text *t, const dk_plan *p, const dk_call *c) {
     const int uncond[] = {c->uncond_output};
-    const double n[] = {c->condition, c->level.t, c->level.alpha, c->level.sigma, (double)c->branch};
     for (int k = 0; k < c->branches; k++) {
         dkp_put(t, k ? ", " : "    ");
         dkp_put_value(t, p, c->output + k);
     }
-    if (c->uncond_output >= 0) dkp_put_format(t, p, ", %a", uncond, n);
+    if (c->uncond_output >= 0) dkp_put_format(t, p, ", %a", uncond, NULL);
     for (int k = 0; k < c->branches; k++) {
         dkp_put(t, k ? ", " : " = network(");
         dkp_put_value(t, p, c->input + k);
     }
-    dkp_put_format(t, p, "; %0)    t %1, alpha %2, sigma %3", NULL, n);
-    dkp_put_format(t, p, c->branch ? ", branch %4\n" : "\n", NULL, n);
+    dkp_say(t, "; %g)    t %g, alpha %g, sigma %g", c->condition, c->level.t, c->level.alpha, c->level.sigma);
+    if (c->branch) dkp_say(t, ", branch %d", c->branch);
+    dkp_put(t, "\n");
 }
 
 /* The heading of a step, before the first that is printed of it. */
 static void dkp_put_step(dkp_text *t, const dk_plan *p, int *step, int now) {
     if (now <= *step || now >= p->steps) return;
-    const double n[] = {(double)(*step = now), dk_noise_level(p->level[now]), dk_noise_level(p->level[now + 1])};
-    dkp_put_format(t, p, "step %0: noise level %1 -> %2\n", NULL, n);
+    *step = now;
+    dkp_say(t, "step %d: noise level %g -> %g\n", now, dk_noise_level(p->level[now]), dk_noise_level(p->level[now + 1]));
 }
 
 DK_API size_t dk_plan_text(const dk_plan *p, char *text, size_t size) {
@@ -4905,9 +4904,8 @@ DK_API size_t dk_plan_text(const dk_plan *p, char *text, size_t size) {
     if (!p) return 0;
     int begun = p->rows && p->row[0].draw == 0 ? -1 : 0; /* the step whose start has been printed */
     for (int i = 0; i < p->rows; i++) draws += p->row[i].draw >= 0;
-    const double counts[] = {(double)p->steps, (double)p->calls, (double)draws, (double)p->buffers};
-    dkp_put_format(&t, p, draws == 1 ? "%0 steps, %1 evaluations, %2 draw; buffers besides x: %3\n"
-                                     : "%0 steps, %1 evaluations, %2 draws; buffers besides x: %3\n", NULL, counts);
+    dkp_say(&t, "%d steps, %d evaluations, %d draw%s; buffers besides x: %d\n", p->steps, p->calls, draws,
+            draws == 1 ? "" : "s", p->buffers);
     for (int i = 0; i < p->passes; i++) {
         const dk_pass *pass = &p->pass[i];
         for (int k = pass->first; k < pass->first + pass->count; k++) {
@@ -5024,14 +5022,6 @@ static dk_status dkp_begin(dk_run *run, const dk_plan *plan, dk_real *x, void *m
     return DK_OK;
 }
 
-static dk_status dkp_wrong_vector(dk_run *run, const char *name, const char *what, const char *other) {
-    dkp_text t = {run->message, DK_MESSAGE_SIZE, 0};
-    dkp_put(&t, name);
-    dkp_put(&t, what);
-    dkp_put(&t, other);
-    return run->status = DK_ERROR_CONFIG;
-}
-
 /* An empty run, if what there is suffices to begin it. The caller's vectors are whole numbers and share no memory with what
    is written, so that nothing is lost unseen. The config need not have been looked at: where its sizes are wrong, that
    is said later. */
@@ -5040,11 +5030,13 @@ static dk_status dkp_start_run(dk_run *run, const dk_config *c, const dk_real *x
     enum { VECTORS = 3, PARTS = 5 };
     if (!run) return DK_ERROR_CONFIG;
     memset(run, 0, sizeof *run);
-    if (!c) return dkp_wrong_vector(run, "config", " = NULL: must be a dk_config", "");
-    const dk_backend *b = c->backend;
-    if (b && !(b->rows && b->norm && b->find_bad))
-        return dkp_wrong_vector(run, "backend", ": rows, norm and find_bad must be functions", "");
-    if (!b && !x) return dkp_wrong_vector(run, "x", " = NULL: must be batch * dim numbers", "");
+    const dk_backend *b = c ? c->backend : NULL;
+    const char *wrong = !c         ? "config = NULL: must be a dk_config"
+                        : !b && !x ? "x = NULL: must be batch * dim numbers"
+                        : b && !(b->rows && b->norm && b->find_bad)
+                            ? "backend: rows, norm and find_bad must be functions"
+                            : NULL;
+    if (wrong) return run->status = dkp_fail_text(run->message, DK_ERROR_CONFIG, wrong);
     size_t batch = c->batch > 1 ? (size_t)c->batch : 1;
     size_t size = c->dim <= (size_t)-1 / sizeof(dk_real) / batch ? c->dim * batch * sizeof(dk_real) : 0;
     const struct {
@@ -5058,10 +5050,12 @@ static dk_status dkp_start_run(dk_run *run, const dk_config *c, const dk_real *x
                      {"the dk_run", run, sizeof *run}};
     for (int i = b ? VECTORS : 0; i < PARTS; i++) {
         if (i < VECTORS && (uintptr_t)part[i].at % offsetof(dkp_aligned, number))
-            return dkp_wrong_vector(run, part[i].name, ": must be aligned as dk_real is", "");
+            return run->status = dkp_fail_saying(run->message, DK_ERROR_CONFIG, "%s: must be aligned as dk_real is",
+                                                 part[i].name);
         for (int j = i ? i + 1 : 2; j < PARTS; j++)
             if (dkp_overlap(part[i].at, part[i].bytes, part[j].at, part[j].bytes))
-                return dkp_wrong_vector(run, part[i].name, ": must not overlap ", part[j].name);
+                return run->status = dkp_fail_saying(run->message, DK_ERROR_CONFIG, "%s: must not overlap %s",
+                                                     part[i].name, part[j].name);
     }
     return DK_OK;
 }
@@ -5135,10 +5129,9 @@ static dk_status dkp_fail_run(dk_run *run, dk_status status, const char *what) {
         for (int i = run->own.pass - 1; pass->boundary != DK_BOUNDARY_CALL && i > 0; i--)
             pass = &dkp_plan_of(run)->pass[i - 1];
         if (pass->boundary == DK_BOUNDARY_CALL) {
-            dkp_put_pair(&t, " at step ", run->own.pace.accepted + dkp_plan_of(run)->call[pass->index].step);
-            if (!dkp_plan_of(run)->attempt) dkp_put_pair(&t, " of ", dkp_plan_of(run)->steps);
-            dkp_put_pair(&t, " (evaluation ", run->own.pace.calls + pass->index);
-            dkp_put(&t, ")");
+            dkp_say(&t, " at step %d", run->own.pace.accepted + dkp_plan_of(run)->call[pass->index].step);
+            if (!dkp_plan_of(run)->attempt) dkp_say(&t, " of %d", dkp_plan_of(run)->steps);
+            dkp_say(&t, " (evaluation %d)", run->own.pace.calls + pass->index);
         }
     } else {
         dkp_put(&t, " before the first step");
@@ -5157,8 +5150,7 @@ static dk_status dkp_fail_at(dk_run *run, size_t bad, const char *what) {
     if (bad >= run->size) return DK_OK;
     dkp_fail_run(run, DK_ERROR_NOT_FINITE, what);
     dkp_text t = {run->message, DK_MESSAGE_SIZE, strlen(run->message)};
-    dkp_put_pair(&t, ", sample ", (double)(bad / run->dim));
-    dkp_put_pair(&t, ", element ", (double)(bad % run->dim));
+    dkp_say(&t, ", sample %zu, element %zu", bad / run->dim, bad % run->dim);
     return run->status;
 }
 
@@ -5761,11 +5753,6 @@ static void dkp_put_digits(dkp_text *t, double v, int n) {
 
 /* Six significant digits. */
 static void dkp_put_real(dkp_text *t, double v) { dkp_put_digits(t, v, 6); }
-
-static void dkp_put_pair(dkp_text *t, const char *name, double v) {
-    dkp_put(t, name);
-    dkp_put_real(t, v);
-}
 
 /* A field's value; an enumerator by its word. */
 static void dkp_put_field(dkp_text *t, const char *field, double v);
