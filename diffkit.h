@@ -757,6 +757,7 @@ typedef struct dk_config {
     dk_grid grid;         /* zero: by family */
     dk_sampler sampler;   /* zero: dpmpp_2m */
     dk_start start;
+    double start_scale; /* of draw 0 in x, with START_NOISE; 0: the first level's sigma. Pipelines of diffusers begin with others */
     /* Inpainting, prefixes of action chunks: see dk_blend. Each batch * dim numbers, mask 0 .. 1, that stay the caller's
        until the end; both or neither. Their contents may be changed while an evaluation is out (in the callbacks, or
        before the next dk_next) and then hold from its D on: a weight and a target per element and evaluation. */
@@ -1223,7 +1224,7 @@ enum {
     Y(X, DK_QUIRK_STRIDE, 13, "stride")                  /* diffusers: DDIM's steps are `quirk` long in t; 0: T/steps */ \
     Y(X, DK_QUIRK_TOLD_END, 14, "told_end")              /* diffusers: inverse DDIM's network is told the step's end */ \
     Y(X, DK_QUIRK_THIRD_MINUS, 15, "third_minus")        /* diffusers: SDE-DPM-Solver++'s third node has a wrong sign */ \
-    Y(X, DK_QUIRK_DRY_BOTTOM, 16, "dry_bottom")          /* k-diffusion: no noise behind DPM2's step to sigma = 0 */ \
+    Y(X, DK_QUIRK_DRY_BOTTOM, 16, "dry_bottom")          /* k-diffusion: no noise behind DPM2's step to sigma = 0; diffusers: behind DDPM's last */ \
     Y(X, DK_QUIRK_ABOVE_LAST, 17, "above_last")          /* k-diffusion: no step goes below the grid's last level */ \
     Y(X, DK_QUIRK_FRESH_PURE, 18, "fresh_pure")          /* ComfyUI: CFG++ makes all noise anew behind alpha = 0 */ \
     Y(X, DK_QUIRK_BINS, 19, "bins")                      /* score_sde: predictors' steps are those of `quirk` bins; 0: steps */ \
@@ -3196,7 +3197,8 @@ static void dkp_record_start(dk_recorder *r) {
     dk_vec z = (starts || fixed) && r->from.sigma > 0 ? dkp_draw(r, 0, r->from, r->from) : dkr_zero;
     if (fixed) r->own->fixed = z;
     if (!starts) return;
-    r->x = dkr_mix(c->start == DK_START_DATA ? r->from.alpha : 0, r->x, r->from.sigma, z);
+    r->x = c->start == DK_START_DATA ? dkr_mix(r->from.alpha, r->x, r->from.sigma, z)
+                                     : dkr_scale(dkp_or(c->start_scale, r->from.sigma), z);
     r->x = dkp_keep_as(r, r->x, 'x', 0);
 }
 
@@ -3380,7 +3382,7 @@ static dk_vec dkp_direction(dk_recorder *r, dk_vec x, const dk_level *level, dk_
    step x + (sigma_down - sigma) (x - D)/sigma, since both are exact for constant D. DDIM's eta is the same split: its
    eq. 16 is sigma_up for VP. */
 static void dkp_record_ddim(dk_recorder *r) {
-    dkr_reads(r, "gauge cfg_pp law eta noise_min noise_max fresh_pure stride told_end kept_noise");
+    dkr_reads(r, "gauge cfg_pp law eta noise_min noise_max fresh_pure stride told_end kept_noise dry_bottom");
     while (dkr_step(r)) {
         double eta = r->sampler.eta;
         if (dkp_quirk(r, DK_QUIRK_FRESH_PURE) && r->from.alpha <= 0 && eta > 0) eta = 1;
@@ -3388,6 +3390,7 @@ static void dkp_record_ddim(dk_recorder *r) {
         dk_vec guidance, D = dkp_direction(r, r->x, &r->from, &guidance);
         dk_vec x = dkp_quirk(r, DK_QUIRK_KEPT_NOISE) ? dkr_mix(r->to.alpha, D, split.down.sigma, r->own->noise)
                                                     : dkp_ddim_step(&r->from, &split.down, r->x, D);
+        if (dkp_quirk(r, DK_QUIRK_DRY_BOTTOM) && r->step == r->steps - 1) split.up = 0;
         r->x = dkp_add_noise(r, dkr_mix(1, x, r->to.alpha, guidance), split.up);
     }
 }
@@ -6507,6 +6510,7 @@ enum {
     X(PLAN, 'r', "clip", clip, 0, ">= 0") \
     X(GUIDANCE, 'r', "clip", clip, DKP_IF(QUANTILE), "0 with guidance.quantile") \
     X(PLAN, 'c', "start", start, 0, "noise|state|data") \
+    X(PLAN, 'r', "start_scale", start_scale, 0, "> 0 (0: the first level's sigma)") \
     X(PLAN, 'c', "blend", blend, 0, "state|fixed|denoised|both") \
     X(GUIDANCE, 'r', "guidance.scale", guidance.scale, 0, "finite") \
     X(GUIDANCE, 'r', "guidance.scale2", guidance.scale2, 0, "finite") \
@@ -10903,10 +10907,16 @@ static dk_status dkp_say_vp(dkp_job *j) {
     if (linspace && c->steps == 1 && !(flags & DKP_SPARE)) g->spacing = DK_SPACING_LEADING; /* timestep 0 */
     g->rounding = linspace && !(flags & DKP_WHOLE) ? DK_ROUND_NONE : DK_ROUND_NEAREST;
     if (linspace && !(flags & DKP_WHOLE)) g->quirks |= DK_QUIRK_SIGMA_LINEAR;
+    if (!(flags & DKP_WHOLE) && (linspace || g->spacing != DK_SPACING_LEADING)) c->start_scale = 0;
     if ((flags & DKP_SPARE) && g->spacing != DK_SPACING_TRAILING) g->quirks |= DK_QUIRK_SPARE_LEVEL;
     if (DKP_SAID(steps_offset) && !(DKP_SAYS(steps_offset) >= 0 && DKP_SAYS(steps_offset) < c->schedule.timesteps))
         return DKP_REFUSE(steps_offset, ">= 0 and less than num_train_timesteps");
-    if (g->spacing == DK_SPACING_LEADING && !linspace) g->n = (int)dkp_or(DKP_SAYS(steps_offset), 0);
+    if (g->spacing == DK_SPACING_LEADING && !linspace) {
+        int T = c->schedule.timesteps, spare = !!(flags & DKP_SPARE), inverse = !!(flags & DKP_INVERSE);
+        int highest = (c->steps - 1 + spare) * (T / (c->steps + spare + inverse)) + inverse;
+        if (highest + DKP_SAYS(steps_offset) > T - 1) return DKP_REFUSE(steps_offset, "less, for so many steps");
+        g->n = (int)dkp_or(DKP_SAYS(steps_offset), 0);
+    }
     int current = (flags & DKP_CURRENT) && !(DKP_SAYS(interpolation_type) > 0);
     if (current && c->steps == 1 && !DKP_SAID(sigma_max)) conversion = DK_SPACING_DEFAULT; /* its only level stays */
     if (conversion != DK_SPACING_DEFAULT) {
@@ -10981,6 +10991,7 @@ static dk_status dkp_say_edm(dkp_job *j) {
     if (!(DKP_SAYS(sigma_data) > 0)) return DKP_REFUSE(sigma_data, "> 0");
     if (DKP_SAID(rho) && DKP_SAYS(rho) <= 0) return DKP_REFUSE(rho, "> 0");
     c->schedule = dk_edm(DKP_SAYS(sigma_min), DKP_SAYS(sigma_max));
+    c->start_scale = dkp_sqrt(DKP_SAYS(sigma_max) * DKP_SAYS(sigma_max) + 1);
     c->negated = c->prediction == DK_PREDICT_V;
     c->prediction = DK_PREDICT_EDM, c->sigma_data = DKP_SAYS(sigma_data), c->condition = DK_UNIT_C_NOISE;
     c->grid.spacing = DKP_SAYS(sigma_schedule) > 0 ? DK_SPACING_EXPONENTIAL : DK_SPACING_KARRAS;
@@ -11009,7 +11020,7 @@ static dk_status dkp_say_consistency(dkp_job *j) {
     double T = DKP_SAYS(num_train_timesteps), low = DKP_SAYS(sigma_min), high = DKP_SAYS(sigma_max);
     double rho = dkp_or(DKP_SAYS(rho), 7), n = c->steps, ramp = (n - 1) * floor(T / n) / (T - 1);
     if (n > T) return DKP_REFUSE(num_train_timesteps, "at least the number of steps");
-    c->schedule = dk_edm(low, high);
+    c->schedule = dk_edm(low, high), c->start_scale = high;
     c->prediction = DK_PREDICT_EDM, c->sigma_data = DKP_SAYS(sigma_data);
     c->condition = DK_UNIT_C_NOISE, c->condition_scale = 1000;
     g->spacing = DK_SPACING_KARRAS, g->a = rho, g->final = DK_FINAL_MIN;
@@ -11047,9 +11058,9 @@ static dk_status dkp_say_wuerstchen(dkp_job *j) {
     if (DKP_SAID(scaler) && DKP_SAYS(scaler) != 1) return DKP_REFUSE(scaler, "1");
     j->c->schedule = dkp_schedule(DK_FAMILY_VP_COSINE, DKP_SAYS(s), 0);
     j->c->schedule.sigma_min = dkp_sqrt(1e-4 / 0.9999), j->c->schedule.sigma_max = dkp_sqrt(0.9999 / 1e-4);
-    j->c->sampler.noise_range[0] = j->c->schedule.sigma_min * (1 + 1e-9); /* none behind the last step */
     j->c->prediction = DK_PREDICT_EPS, j->c->condition = DK_UNIT_T;
     j->c->grid.spacing = DK_SPACING_UNIFORM, j->c->grid.final = DK_FINAL_MIN;
+    j->c->sampler.quirks |= DK_QUIRK_DRY_BOTTOM;
     return DK_OK;
 }
 
@@ -11057,7 +11068,7 @@ static dk_status dkp_say_ve(dkp_job *j) {
     if (dkp_say_range(j) != DK_OK) return DK_ERROR_CONFIG;
     if (!(DKP_SAYS(sampling_eps) >= 0 && DKP_SAYS(sampling_eps) < 1))
         return DKP_REFUSE(sampling_eps, ">= 0 and < 1");
-    j->c->schedule = dk_ve(DKP_SAYS(sigma_min), DKP_SAYS(sigma_max));
+    j->c->schedule = dk_ve(DKP_SAYS(sigma_min), DKP_SAYS(sigma_max)), j->c->start_scale = DKP_SAYS(sigma_max);
     j->c->schedule.t_min = DKP_SAYS(sampling_eps);
     j->c->prediction = DK_PREDICT_SCORE, j->c->condition = DK_UNIT_SIGMA;
     j->c->grid.spacing = DK_SPACING_UNIFORM, j->c->grid.final = DK_FINAL_ZERO;
@@ -11159,6 +11170,15 @@ static dk_status dkp_say_dpm(dkp_job *j) {
     return DK_OK;
 }
 
+/* DPM-Solver++ 2M's SDE; a step to below timestep 0 has one node. */
+static dk_status dkp_say_cogvideox_dpm(dkp_job *j) {
+    dk_level first, last;
+    if (dkp_say_ends(j, &first, &last) != DK_OK) return DK_ERROR_CONFIG;
+    j->c->sampler.quirks |= DK_QUIRK_STRIDE;
+    if (last.t < j->c->schedule.timesteps / j->c->steps) j->c->sampler.quirks |= DK_QUIRK_EULER_LAST;
+    return DK_OK;
+}
+
 static dk_status dkp_say_cosine_dpm(dkp_job *j) {
     if (dkp_say_dpm(j) != DK_OK) return DK_ERROR_CONFIG;
     j->c->sampler.eta = 1;
@@ -11226,9 +11246,15 @@ static dk_status dkp_say_sa(dkp_job *j) {
     return DK_OK;
 }
 
+/* With its sigmas inverted the class would end in pure noise. */
+static dk_status dkp_say_flow_lcm(dkp_job *j) {
+    return DKP_FLAG(invert_sigmas) ? DKP_REFUSE(invert_sigmas, "false with fresh noise in every step") : DK_OK;
+}
+
 static dk_status dkp_say_flow_euler(dkp_job *j) {
-    if (DKP_FLAG(stochastic_sampling)) j->c->sampler = dk_sampler_named("lcm");
-    return DK_OK;
+    if (!DKP_FLAG(stochastic_sampling)) return DK_OK;
+    j->c->sampler = dk_sampler_named("lcm");
+    return dkp_say_flow_lcm(j);
 }
 
 static dk_status dkp_say_noise(dkp_job *j) {
@@ -11267,7 +11293,7 @@ static const dkp_class dkp_classes[] = {
     {"DDIMParallelScheduler", DKP_WHOLE, dkp_say_vp, dkp_say_ddim, "LINEAR DDIM LIMITS"},
     {"CogVideoXDDIMScheduler", DKP_WHOLE | DKP_UNCLIPPED, dkp_say_vp, dkp_say_ddim,
      "SCALED DDIM sample_max_value=1 snr_shift_scale=3"},
-    {"CogVideoXDPMScheduler", DKP_WHOLE | DKP_UNCLIPPED, dkp_say_vp, NULL,
+    {"CogVideoXDPMScheduler", DKP_WHOLE | DKP_UNCLIPPED, dkp_say_vp, dkp_say_cogvideox_dpm,
      "SCALED DDIM sample_max_value=1 snr_shift_scale=3"},
     {"DDIMInverseScheduler", DKP_WHOLE, dkp_say_vp, dkp_say_ddim, "LINEAR DDIM"},
     {"RePaintScheduler", DKP_WHOLE, dkp_say_repaint_levels, dkp_say_repaint, "LINEAR eta=0 clip_sample=true"},
@@ -11310,7 +11336,7 @@ static const dkp_class dkp_classes[] = {
     {"ScoreSdeVpScheduler", 0, dkp_say_vp_sde, NULL, "num_train_timesteps=2000 beta_min=0.1 beta_max=20 sampling_eps=0.001"},
     {"FlowMatchEulerDiscreteScheduler", 0, dkp_say_flow, dkp_say_flow_euler, "FLOW stochastic_sampling=false"},
     {"FlowMatchHeunDiscreteScheduler", 0, dkp_say_flow, NULL, "num_train_timesteps=1000 shift=1"},
-    {"FlowMatchLCMScheduler", 0, dkp_say_flow, NULL, "FLOW scale_factors upscale_mode=bicubic"},
+    {"FlowMatchLCMScheduler", 0, dkp_say_flow, dkp_say_flow_lcm, "FLOW scale_factors upscale_mode=bicubic"},
     {"FlowMapEulerDiscreteScheduler", DKP_TO_ZERO, dkp_say_flow, NULL, "num_train_timesteps=1000 shift=1"},
     {"MiniMaxH3Scheduler", 0, dkp_say_minimax, NULL, "shift=12"},
     {"LTXEulerAncestralRFScheduler", 0, dkp_say_flow, dkp_say_noise, "FLOW eta=1 s_noise=1"},
@@ -11352,6 +11378,7 @@ static dk_status dkp_say_all(dkp_job *j) {
     c->sigma_data = 0, c->negated = 0;
     c->prediction = DK_PREDICT_DEFAULT;
     c->condition = DK_UNIT_DEFAULT, c->condition_scale = 0, c->condition_rounding = DK_ROUND_NONE;
+    c->start_scale = 1; /* pipelines begin with unit noise, but for classes with levels of sigma */
     if (dk_config_named(c, name) != DK_OK || j->of->levels(j) != DK_OK ||
         (j->of->method && j->of->method(j) != DK_OK))
         return DK_ERROR_CONFIG;
