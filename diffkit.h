@@ -434,7 +434,7 @@ typedef struct dk_grid {
     dk_rounding rounding;        /* of timesteps: LEADING, TRAILING, LINSPACE. VP discrete, other spacings with a range:
                                     of the timestep that the network is told at a level, which stays where it is */
     dk_final final;
-    double final_value;   /* DK_FINAL_VALUE, in units of sigma/alpha */
+    double final_value;   /* DK_FINAL_VALUE, in units of sigma/alpha; else 0 */
     double strength;      /* 0: 1, the whole grid, but from data it must be said; dk_resolve turns it into steps and full_steps */
     dk_partial partial;   /* what strength means */
     int full_steps;       /* the grid is laid out for so many steps, and the last `steps` are run; 0: steps */
