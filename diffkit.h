@@ -45,8 +45,8 @@
        A sampler is recorded before anything runs: it handles symbolic vectors, and what it says
        becomes a plan, a flat list of "call the network on this buffer at this level" and
        "buffer = sum of coefficient * buffer (+ noise)". All coefficients are doubles and depend on
-       the schedule alone. A plan can be printed, compared, copied, shared by threads and built by
-       hand. The run is a cursor over it.
+       the schedule alone. A plan can be printed, compared, copied and shared by threads. The run is a
+       cursor over it.
        examples/samplers.c has ten well-known samplers, each written as in its paper.
 
    >>calling  THREE WAYS TO CALL IT
@@ -433,7 +433,7 @@ typedef struct dk_grid {
     dk_rounding rounding;        /* of timesteps: LEADING, TRAILING, LINSPACE. VP discrete, other spacings with a range:
                                     of the timestep that the network is told at a level, which stays where it is */
     dk_final final;
-    double final_value;   /* DK_FINAL_VALUE, in units of sigma/alpha */
+    double final_value;   /* DK_FINAL_VALUE, in units of sigma/alpha; else 0 */
     double strength;      /* 0: 1, the whole grid, but from data it must be said; dk_resolve turns it into steps and full_steps */
     dk_partial partial;   /* what strength means */
     int full_steps;       /* the grid is laid out for so many steps, and the last `steps` are run; 0: steps */
@@ -990,7 +990,8 @@ typedef struct dkp_planned {
     int hooked; /* needs dk_config.guidance.hook */
 } dkp_planned;
 
-/* A recorded sampler: constant once made; share it freely. Its arrays lie in one block of memory. */
+/* A recorded sampler: constant once made; share it freely. Its arrays lie in one block of memory. Runs believe what it says:
+   nothing checks a plan that was built or changed by hand, and a wrong number in one reads and writes anywhere. */
 struct dk_plan {
     void *memory; /* in: where to record, or NULL to allocate; freed by dk_plan_free only if allocated */
     size_t bytes; /* in: size of memory */
@@ -1368,7 +1369,6 @@ static void dkp_put(dkp_text *t, const char *s);
 static void dkp_put_char(dkp_text *t, char c);
 static void dkp_put_int(dkp_text *t, int64_t v);
 static void dkp_put_real(dkp_text *t, double v);
-static void dkp_put_pair(dkp_text *t, const char *name, double v);
 DKP_LIKE_PRINTF(2) static void dkp_say(dkp_text *t, const char *format, ...);
 DKP_LIKE_PRINTF(3) static dk_status dkp_fail_saying(char *message, dk_status status, const char *format, ...);
 static dk_status dkp_fail(char *message, const char *field, double value, const char *allowed);
@@ -3008,12 +3008,14 @@ DK_API dk_vec dkr_noise(dk_recorder *r, dk_level from, dk_level to) {
     return dkp_draw(r, r->own->plan->draws++, from, to);
 }
 
-/* Ends the pass with a norm of v = a, b, p, q; those with count 0 are none. limit and share are of some kinds. */
+/* Ends the pass with a norm of v = a, b, p, q, as many of them as the kind has. A vector that is zero is stored, too, but for
+   b of an error. limit and share are of some kinds. */
 static int dkp_norm_of(dk_recorder *r, dk_norm_kind kind, dk_vec v[4], double limit, double share) {
+    static const char vectors[] = {2, 4, 4, 2, 1, 2, 1};
     dk_plan *p = r->own->plan;
     int value[4] = {-1, -1, -1, -1};
-    for (int i = 0; i < 4; i++)
-        if (v[i].of) v[i] = dkr_keep(r, v[i]), value[i] = (int)v[i].at;
+    for (int i = 0; i < vectors[kind]; i++)
+        if (i != 1 || v[i].of || vectors[kind] == 2) v[i] = dkr_keep(r, v[i]), value[i] = (int)v[i].at;
     if (p->norms >= 32767) dkr_refuse(r, "norms of a plan", p->norms, "less than 32767");
     if (r->status != DK_OK) return 0;
     dk_norm norm = {
@@ -3021,7 +3023,7 @@ static int dkp_norm_of(dk_recorder *r, dk_norm_kind kind, dk_vec v[4], double li
         limit, share};
     r->own->position++;
     for (int i = 0; i < 4; i++)
-        if (v[i].of) dkp_use(r, value[i], 1);
+        if (value[i] >= 0) dkp_use(r, value[i], 1);
     dkp_boundary(r, DK_BOUNDARY_NORM, p->norms);
     p->norms++;
     if (DKP_STORING(r, norms)) p->norm[p->norms - 1] = norm;
@@ -3034,7 +3036,7 @@ static int dkp_scalar(dk_recorder *r, dk_norm_kind kind, dk_vec a, dk_vec b, dou
 }
 
 DK_API int dkr_norm_ratio(dk_recorder *r, dk_vec a, dk_vec b) {
-    return dkp_scalar(r, DK_NORM_RATIO, dkr_keep(r, a), dkr_keep(r, b), 0);
+    return dkp_scalar(r, DK_NORM_RATIO, a, b, 0);
 }
 
 static dk_level dkp_plan_level(const dk_recorder *r, int i) {
@@ -4866,25 +4868,25 @@ static void dkp_put_norm(dkp_text *t, const dk_plan *p, int index) {
 
 static void dkp_put_call(dkp_text *t, const dk_plan *p, const dk_call *c) {
     const int uncond[] = {c->uncond_output};
-    const double n[] = {c->condition, c->level.t, c->level.alpha, c->level.sigma, (double)c->branch};
     for (int k = 0; k < c->branches; k++) {
         dkp_put(t, k ? ", " : "    ");
         dkp_put_value(t, p, c->output + k);
     }
-    if (c->uncond_output >= 0) dkp_put_format(t, p, ", %a", uncond, n);
+    if (c->uncond_output >= 0) dkp_put_format(t, p, ", %a", uncond, NULL);
     for (int k = 0; k < c->branches; k++) {
         dkp_put(t, k ? ", " : " = network(");
         dkp_put_value(t, p, c->input + k);
     }
-    dkp_put_format(t, p, "; %0)    t %1, alpha %2, sigma %3", NULL, n);
-    dkp_put_format(t, p, c->branch ? ", branch %4\n" : "\n", NULL, n);
+    dkp_say(t, "; %g)    t %g, alpha %g, sigma %g", c->condition, c->level.t, c->level.alpha, c->level.sigma);
+    if (c->branch) dkp_say(t, ", branch %d", c->branch);
+    dkp_put(t, "\n");
 }
 
 /* The heading of a step, before the first that is printed of it. */
 static void dkp_put_step(dkp_text *t, const dk_plan *p, int *step, int now) {
     if (now <= *step || now >= p->steps) return;
-    const double n[] = {(double)(*step = now), dk_noise_level(p->level[now]), dk_noise_level(p->level[now + 1])};
-    dkp_put_format(t, p, "step %0: noise level %1 -> %2\n", NULL, n);
+    *step = now;
+    dkp_say(t, "step %d: noise level %g -> %g\n", now, dk_noise_level(p->level[now]), dk_noise_level(p->level[now + 1]));
 }
 
 DK_API size_t dk_plan_text(const dk_plan *p, char *text, size_t size) {
@@ -4893,9 +4895,8 @@ DK_API size_t dk_plan_text(const dk_plan *p, char *text, size_t size) {
     if (!p) return 0;
     int begun = p->rows && p->row[0].draw == 0 ? -1 : 0; /* the step whose start has been printed */
     for (int i = 0; i < p->rows; i++) draws += p->row[i].draw >= 0;
-    const double counts[] = {(double)p->steps, (double)p->calls, (double)draws, (double)p->buffers};
-    dkp_put_format(&t, p, draws == 1 ? "%0 steps, %1 evaluations, %2 draw; buffers besides x: %3\n"
-                                     : "%0 steps, %1 evaluations, %2 draws; buffers besides x: %3\n", NULL, counts);
+    dkp_say(&t, "%d steps, %d evaluations, %d draw%s; buffers besides x: %d\n", p->steps, p->calls, draws,
+            draws == 1 ? "" : "s", p->buffers);
     for (int i = 0; i < p->passes; i++) {
         const dk_pass *pass = &p->pass[i];
         for (int k = pass->first; k < pass->first + pass->count; k++) {
@@ -5012,14 +5013,6 @@ static dk_status dkp_begin(dk_run *run, const dk_plan *plan, dk_real *x, void *m
     return DK_OK;
 }
 
-static dk_status dkp_wrong_vector(dk_run *run, const char *name, const char *what, const char *other) {
-    dkp_text t = {run->message, DK_MESSAGE_SIZE, 0};
-    dkp_put(&t, name);
-    dkp_put(&t, what);
-    dkp_put(&t, other);
-    return run->status = DK_ERROR_CONFIG;
-}
-
 /* An empty run, if what there is suffices to begin it. The caller's vectors are whole numbers and share no memory with what
    is written, so that nothing is lost unseen. The config need not have been looked at: where its sizes are wrong, that
    is said later. */
@@ -5028,11 +5021,13 @@ static dk_status dkp_start_run(dk_run *run, const dk_config *c, const dk_real *x
     enum { VECTORS = 3, PARTS = 5 };
     if (!run) return DK_ERROR_CONFIG;
     memset(run, 0, sizeof *run);
-    if (!c) return dkp_wrong_vector(run, "config", " = NULL: must be a dk_config", "");
-    const dk_backend *b = c->backend;
-    if (b && !(b->rows && b->norm && b->find_bad))
-        return dkp_wrong_vector(run, "backend", ": rows, norm and find_bad must be functions", "");
-    if (!b && !x) return dkp_wrong_vector(run, "x", " = NULL: must be batch * dim numbers", "");
+    const dk_backend *b = c ? c->backend : NULL;
+    const char *wrong = !c         ? "config = NULL: must be a dk_config"
+                        : !b && !x ? "x = NULL: must be batch * dim numbers"
+                        : b && !(b->rows && b->norm && b->find_bad)
+                            ? "backend: rows, norm and find_bad must be functions"
+                            : NULL;
+    if (wrong) return run->status = dkp_fail_text(run->message, DK_ERROR_CONFIG, wrong);
     size_t batch = c->batch > 1 ? (size_t)c->batch : 1;
     size_t size = c->dim <= (size_t)-1 / sizeof(dk_real) / batch ? c->dim * batch * sizeof(dk_real) : 0;
     const struct {
@@ -5046,10 +5041,12 @@ static dk_status dkp_start_run(dk_run *run, const dk_config *c, const dk_real *x
                      {"the dk_run", run, sizeof *run}};
     for (int i = b ? VECTORS : 0; i < PARTS; i++) {
         if (i < VECTORS && (uintptr_t)part[i].at % offsetof(dkp_aligned, number))
-            return dkp_wrong_vector(run, part[i].name, ": must be aligned as dk_real is", "");
+            return run->status = dkp_fail_saying(run->message, DK_ERROR_CONFIG, "%s: must be aligned as dk_real is",
+                                                 part[i].name);
         for (int j = i ? i + 1 : 2; j < PARTS; j++)
             if (dkp_overlap(part[i].at, part[i].bytes, part[j].at, part[j].bytes))
-                return dkp_wrong_vector(run, part[i].name, ": must not overlap ", part[j].name);
+                return run->status = dkp_fail_saying(run->message, DK_ERROR_CONFIG, "%s: must not overlap %s",
+                                                     part[i].name, part[j].name);
     }
     return DK_OK;
 }
@@ -5123,10 +5120,9 @@ static dk_status dkp_fail_run(dk_run *run, dk_status status, const char *what) {
         for (int i = run->own.pass - 1; pass->boundary != DK_BOUNDARY_CALL && i > 0; i--)
             pass = &dkp_plan_of(run)->pass[i - 1];
         if (pass->boundary == DK_BOUNDARY_CALL) {
-            dkp_put_pair(&t, " at step ", run->own.pace.accepted + dkp_plan_of(run)->call[pass->index].step);
-            if (!dkp_plan_of(run)->attempt) dkp_put_pair(&t, " of ", dkp_plan_of(run)->steps);
-            dkp_put_pair(&t, " (evaluation ", run->own.pace.calls + pass->index);
-            dkp_put(&t, ")");
+            dkp_say(&t, " at step %d", run->own.pace.accepted + dkp_plan_of(run)->call[pass->index].step);
+            if (!dkp_plan_of(run)->attempt) dkp_say(&t, " of %d", dkp_plan_of(run)->steps);
+            dkp_say(&t, " (evaluation %d)", run->own.pace.calls + pass->index);
         }
     } else {
         dkp_put(&t, " before the first step");
@@ -5145,8 +5141,7 @@ static dk_status dkp_fail_at(dk_run *run, size_t bad, const char *what) {
     if (bad >= run->size) return DK_OK;
     dkp_fail_run(run, DK_ERROR_NOT_FINITE, what);
     dkp_text t = {run->message, DK_MESSAGE_SIZE, strlen(run->message)};
-    dkp_put_pair(&t, ", sample ", (double)(bad / run->dim));
-    dkp_put_pair(&t, ", element ", (double)(bad % run->dim));
+    dkp_say(&t, ", sample %zu, element %zu", bad / run->dim, bad % run->dim);
     return run->status;
 }
 
@@ -5749,11 +5744,6 @@ static void dkp_put_digits(dkp_text *t, double v, int n) {
 
 /* Six significant digits. */
 static void dkp_put_real(dkp_text *t, double v) { dkp_put_digits(t, v, 6); }
-
-static void dkp_put_pair(dkp_text *t, const char *name, double v) {
-    dkp_put(t, name);
-    dkp_put_real(t, v);
-}
 
 /* A field's value; an enumerator by its word. */
 static void dkp_put_field(dkp_text *t, const char *field, double v);
@@ -6687,7 +6677,8 @@ static int dkp_next_field(dkp_field *f, int parts) {
             f->allowed = f->texts + !*f->texts + row->name; /* 0: the end of a block */
             f->texts = f->allowed + row->allowed;
         }
-        f->of = !twins || !first ? row->of : noise ? DKP_OF_DATA : DKP_OF_SCHEDULE;
+        f->of = row->of;
+        if (twins && first) f->of = noise ? DKP_OF_DATA : DKP_OF_SCHEDULE;
         if (!(f->of & parts) || (!first && !twins)) continue;
         f->facts = row->facts, f->at = row->at, f->kind = row->kind, f->name = f->allowed - row->name;
         if (twins && first) {
@@ -7730,8 +7721,6 @@ static int dkp_attempting(const dk_recorder *r) { return r->own->pace && r->own-
 /* Ends an attempt of a step: what follows happens only if the difference of two solutions is tolerable. */
 static void dkp_judge(dk_recorder *r, dk_norm_kind kind, dk_vec a, dk_vec b, dk_vec p, dk_vec q) {
     dk_vec v[4] = {a, b, p, q};
-    for (int i = 0; i < 4; i++) /* zero is stored, too, where numbers are read: all but b */
-        if (i != 1 || v[i].of) v[i] = dkr_keep(r, v[i]);
     dkp_norm_of(r, kind, v, 0, 0);
     r->own->judged = 1;
 }
