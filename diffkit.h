@@ -22,7 +22,7 @@
            Declarations    >>decl-status  >>decl-schedule  >>decl-model  >>decl-grid  >>decl-sampler
                            >>decl-guidance  >>decl-sources  >>decl-config  >>decl-run
                            for samplers, back ends and tools: >>decl-plan  >>decl-state  >>decl-recorder
-                           >>decl-noise  >>decl-backend  >>decl-names  >>decl-quirks
+                           >>decl-backend  >>decl-names  >>decl-quirks
            Implementation  >>schedule  >>model  >>grid  >>recorder  >>samplers  >>plan  >>run
        Book two: the machinery
            >>math  >>text  >>noise  >>checks  >>guidance  >>control  >>executor  >>saved
@@ -45,8 +45,8 @@
        A sampler is recorded before anything runs: it handles symbolic vectors, and what it says
        becomes a plan, a flat list of "call the network on this buffer at this level" and
        "buffer = sum of coefficient * buffer (+ noise)". All coefficients are doubles and depend on
-       the schedule alone. A plan can be printed, compared, copied, shared by threads and built by
-       hand. The run is a cursor over it.
+       the schedule alone. A plan can be printed, compared, copied and shared by threads. The run is a
+       cursor over it.
        examples/samplers.c has ten well-known samplers, each written as in its paper.
 
    >>calling  THREE WAYS TO CALL IT
@@ -226,8 +226,8 @@ typedef struct dk_level {
 
 /* A number that stands for a noise level. */
 typedef enum dk_unit {
-    DK_UNIT_DEFAULT, /* of a list: T; that the network is told: EDM prediction: C_NOISE; flow: FLOW; VE and EDM:
-                        SIGMA; others: T */
+    DK_UNIT_DEFAULT, /* for a list T; for what the network is told C_NOISE with EDM prediction, FLOW with flow, SIGMA with VE
+                        and EDM, else T */
     DK_UNIT_T,       /* the schedule's own time */
     DK_UNIT_SIGMA,   /* sigma/alpha */
     DK_UNIT_FLOW,    /* sigma/(alpha + sigma) */
@@ -267,7 +267,7 @@ typedef enum dk_betas {
 typedef void (*dk_schedule_fn)(void *user, double t, double *alpha, double *sigma, double *d_alpha,
                                double *d_sigma);
 
-/* A noise schedule is a plain value; make it with one of the functions below, then edit at will. */
+/* A noise schedule is a plain value. Make it with one of the functions below, then edit at will. */
 typedef struct dk_schedule {
     const char *name; /* that it was asked for by, with dk_schedule_named; else NULL */
     dk_family family;
@@ -428,13 +428,12 @@ typedef struct dk_grid {
     double sigma_min, sigma_max; /* range in u; 0: the schedule's. Spacings that need a finite log use the
                                     level 1/1000 of the way in t where an end is alpha = 0 or sigma = 0 */
     double shift;                /* multiplies every level's sigma/alpha after spacing; 0: 1 */
-    double shift_power;          /* before that it is raised to this power; 0: 1 */
     double terminal;             /* flow: 1 - u is then scaled so that the last level but the final one has
                                     this u; 0: it is not */
     dk_rounding rounding;        /* of timesteps: LEADING, TRAILING, LINSPACE. VP discrete, other spacings with a range:
                                     of the timestep that the network is told at a level, which stays where it is */
     dk_final final;
-    double final_value;   /* DK_FINAL_VALUE, in units of sigma/alpha */
+    double final_value;   /* DK_FINAL_VALUE, in units of sigma/alpha; else 0 */
     double strength;      /* 0: 1, the whole grid, but from data it must be said; dk_resolve turns it into steps and full_steps */
     dk_partial partial;   /* what strength means */
     int full_steps;       /* the grid is laid out for so many steps, and the last `steps` are run; 0: steps */
@@ -455,8 +454,8 @@ DK_API const dk_named *dk_grid_at(int i); /* the list of names; NULL past the en
 /* The user's own levels, taken verbatim: steps + 1 numbers. */
 DK_API dk_grid dk_grid_levels(const double *levels, dk_unit unit);
 
-/* The finished grid of a config as numbers, with what time travel repeats. Writes at most max, none where out is NULL; returns
-   how many there are, 0 and a message if the config cannot work. */
+/* The finished grid of a config as numbers, with what time travel repeats. Writes at most max of them, none where out is NULL.
+   Returns how many there are; 0 with a message if the config cannot work. */
 DK_API int dk_levels(struct dk_config *c, dk_unit unit, double *out, int max);
 
 /* --------------------------------------------------------- >>decl-sampler  Samplers and recorders */
@@ -703,6 +702,8 @@ typedef struct dk_noise_source {
 /* One draw without a run, batch * dim numbers. Generators start anew and run forward to request->call. DK_ERROR_CONFIG where
    something is NULL, the kind is none, or there is nothing to fill. */
 DK_API dk_status dk_noise_fill(const dk_noise_source *source, const dk_noise_request *request, dk_real *out);
+/* PHILOX's normals number first .. first + n - 1 of (seed, sample, draw). */
+DK_API void dk_normals(uint64_t seed, uint64_t sample, uint32_t draw, uint64_t first, size_t n, dk_real *out);
 
 /* ----------------------------------------------------------------------- >>decl-config  The config */
 
@@ -757,6 +758,7 @@ typedef struct dk_config {
     dk_grid grid;         /* zero: by family */
     dk_sampler sampler;   /* zero: dpmpp_2m */
     dk_start start;
+    double start_scale; /* of draw 0 in x, with START_NOISE; 0: the first level's sigma. Pipelines of diffusers begin with others */
     /* Inpainting, prefixes of action chunks: see dk_blend. Each batch * dim numbers, mask 0 .. 1, that stay the caller's
        until the end; both or neither. Their contents may be changed while an evaluation is out (in the callbacks, or
        before the next dk_next) and then hold from its D on: a weight and a target per element and evaluation. */
@@ -794,8 +796,7 @@ DK_API dk_status dk_config_set(struct dk_config *c, const char *settings);
 typedef struct dk_eval {
     const dk_real *input; /* already scaled for the network; not to be written */
     dk_real *output;      /* to be filled with the network's raw output; some elements begin as NaN, to see whether it was */
-    dk_real *
-        uncond_output; /* U's, where CFG++ is to have it from the same evaluation: with guidance.scale 0; else NULL */
+    dk_real *uncond_output; /* U's, where CFG++ takes it from the same evaluation (guidance.scale 0); else NULL */
     const uint16_t *input_half; /* instead of these three where dk_config.number says so */
     uint16_t *output_half, *uncond_output_half;
     double t;        /* what the network is conditioned on */
@@ -829,11 +830,10 @@ DK_API dk_status dk_begin(dk_run *run, const dk_config *c, dk_real *x, void *mem
    progress, unchecked, parallel, threads and backend count: all else is in the plan, which must stay until the end. */
 DK_API dk_status dk_begin_plan(dk_run *run, const dk_plan *plan, const dk_config *c, dk_real *x, void *memory,
                                size_t bytes);
-/* 1: eval is to be done, then call again. 0: the end where run->status is DK_OK, else an error; x is then unfinished, and
-   calling again goes on where it stopped. An evaluation whose output is bad is handed out once more, with x as it was
-   at that evaluation. After a hook, noise source or back end has failed that one is asked again; until then x holds
-   what of the step is done. A run that has ended in an error (the step size became too small, the result, which x
-   holds, is not finite) says so again. */
+/* 1: eval is to be done, then call again. 0: the end where run->status is DK_OK, else an error. After an error x is unfinished,
+   and calling again goes on where it stopped. An evaluation whose output is bad is handed out once more, with x as it was.
+   A hook, noise source or back end that failed is asked again; until then x holds what is done of the step. A run that
+   has ended in an error (the step size became too small, the result in x is not finite) says so again. */
 DK_API int dk_next(dk_run *run, dk_eval *eval);
 /* The loop around dk_next, with progress; after an error or a stop it may be called again. Returns run->status. */
 DK_API dk_status dk_continue(dk_run *run, dk_denoise_fn denoise, void *user);
@@ -844,10 +844,10 @@ DK_API dk_status dk_continue(dk_run *run, dk_denoise_fn denoise, void *user);
 DK_API void dk_end(dk_run *run);
 /* dk_begin, dk_continue, dk_end, on allocated memory. An error is in c->message, and x what dk_next leaves. */
 DK_API dk_status dk_sample(dk_config *c, dk_denoise_fn denoise, void *user, dk_real *x);
-/* The denoised estimate of the evaluation that is out, once its output is filled, until the next dk_next;
-   blended with known data where D is; after the end, the result, or the error that the run has ended in. With guidance: at
-   branch 0 that branch's; at the last one G, without what norms do to it. out: batch * dim numbers, not of x or memory.
-   DK_ERROR_ORDER where no evaluation is out, or with a back end. */
+/* The denoised estimate of the evaluation that is out, from when its output is filled to the next dk_next. It is blended with
+   known data where D is. With guidance branch 0 gives its own estimate, and the last branch gives G without what norms do
+   to it. After the end it is the result, or the error that the run has ended in. out: batch * dim numbers outside of x and
+   memory. DK_ERROR_ORDER where no evaluation is out, or with a back end. */
 DK_API dk_status dk_denoised(dk_run *run, dk_real *out);
 /* The plan that a run is on, its own or the one that it was given; NULL if it has not begun. A run's own plan is within the
    run, and moves with it. */
@@ -947,9 +947,9 @@ typedef struct dk_call {
     dk_level level;   /* in the sampler's schedule */
     double condition; /* what the network is told */
     double input_scale, d_x, d_f, clip;
-    int x, input, output,
-        uncond_output; /* values; uncond_output -1 unless the unconditional output is asked for too */
-    int denoised;      /* the value D */
+    int x, input, output; /* values */
+    int uncond_output;    /* the same; -1 unless the unconditional output is asked for, too */
+    int denoised;         /* the value D */
     int step, stage;   /* step 0 .. steps-1; stage counts the D within it */
     int needs;    /* last call whose output the input depends on, -1: none. Calls k > needs can run at once */
     int estimate; /* number of the D that it is for */
@@ -990,7 +990,8 @@ typedef struct dkp_planned {
     int hooked; /* needs dk_config.guidance.hook */
 } dkp_planned;
 
-/* A recorded sampler: constant once made; share it freely. Its arrays lie in one block of memory. */
+/* A recorded sampler: constant once made; share it freely. Its arrays lie in one block of memory. Runs believe what it says:
+   nothing checks a plan that was built or changed by hand, and a wrong number in one reads and writes anywhere. */
 struct dk_plan {
     void *memory; /* in: where to record, or NULL to allocate; freed by dk_plan_free only if allocated */
     size_t bytes; /* in: size of memory */
@@ -1034,9 +1035,8 @@ DK_API size_t dk_plan_text(const dk_plan *plan, char *text, size_t size);
 /* Where a run with step-size control stands. It records one attempt of a step at a time, as a plan of its own. */
 typedef struct dkp_pace {
     dk_level from, to; /* of this attempt */
-    double at, next, end,
-        h; /* on the method's axis, lambda or its gauge's u: from, to, the last level; h > 0: */
-           /* the size to be tried next */
+    double at, next, end; /* from, to and the last level on the method's axis: lambda or its gauge's u */
+    double h;             /* > 0: the size to be tried next */
     double inverse_error[2]; /* of the last two accepted attempts */
     double slope;            /* at the first level, for its step size */
     int accepted, rejected;  /* steps so far */
@@ -1107,8 +1107,7 @@ typedef struct dk_recorder {
 } dk_recorder;
 
 DK_API int dkr_step(dk_recorder *r); /* 0 after the last step */
-DK_API dk_vec dkr_denoise(dk_recorder *r, dk_vec x,
-                         dk_level level); /* D at x, with all of the config's guidance */
+DK_API dk_vec dkr_denoise(dk_recorder *r, dk_vec x, dk_level level); /* D at x, with all of the config's guidance */
 /* The same, told the network that the level is `told`, and with the unconditional D unless NULL. */
 DK_API dk_vec dkr_denoise_told(dk_recorder *r, dk_vec x, dk_level level, dk_level told, dk_vec *uncond);
 DK_API dk_vec dkr_noise(dk_recorder *r, dk_level from, dk_level to); /* a fresh draw */
@@ -1118,8 +1117,7 @@ DK_API dk_vec dkr_past(dk_recorder *r, int back);     /* an earlier D; 1: the ne
 DK_API dk_vec dkr_sum(dk_recorder *r, int n, const double *c, const dk_vec *v);
 DK_API int dkr_norm_ratio(dk_recorder *r, dk_vec a, dk_vec b); /* |a|/|b| per sample: a scalar */
 DK_API dk_vec dkr_scale(double c, dk_vec v);
-DK_API dk_vec dkr_scale_by(double c, int scalar, int power,
-                          dk_vec v); /* c scalar^power v, power >= 1; once per vector */
+DK_API dk_vec dkr_scale_by(double c, int scalar, int power, dk_vec v); /* c scalar^power v, power >= 1; once per vector */
 DK_API dk_vec dkr_mix(double a, dk_vec x, double b, dk_vec y); /* a x + b y */
 /* Names the fields of dk_sampler that the recording function uses, in the words of dk_config_set. Others that are set end
    recording with an error; without this call nothing is refused. Churn and step-size control are every function's. */
@@ -1149,11 +1147,6 @@ typedef struct dk_table {
 
 DK_API dk_sampler dk_table_sampler(const dk_table *table); /* the table stays the caller's */
 
-/* ------------------------------------------------------------ >>decl-noise  Noise without a run */
-
-/* Standard normals number first .. first + n - 1 of (seed, sample, draw). */
-DK_API void dk_normals(uint64_t seed, uint64_t sample, uint32_t draw, uint64_t first, size_t n, dk_real *out);
-
 /* -------------------------------------------------------------------- >>decl-backend  Back ends */
 
 /* Where vectors live elsewhere, these three do the work; slots number the buffers (0: x), those of 16 bits apart.
@@ -1179,8 +1172,8 @@ typedef struct dk_sampler_info {
     const char *settings; /* what differs from a zero dk_sampler, for dk_config_set */
     int order; /* of convergence: of the ODE, or (weak) of the SDE; of multistep methods with all of their history */
     int flow_order; /* the same over all of flow matching, t = 1 to 0 in equal steps, from a cold start */
-    int evals; /* per step, 0: as step-size control has it. Runge-Kutta steps to sigma = 0, exponential ones also from */
-    /* alpha = 0, take one; smld's one more; pndm's warm-up three more in each of three, plms's one more */
+    int evals; /* per step; 0: as step-size control has it. Runge-Kutta steps to sigma = 0 take one, exponential ones also
+                  from alpha = 0; smld's take one more, pndm's first three steps three more each, plms's one more */
     const char *paper;
 } dk_sampler_info;
 DK_API const dk_sampler_info *dk_sampler_at(int i); /* the table of presets; NULL past the end */
@@ -1222,7 +1215,7 @@ enum {
     Y(X, DK_QUIRK_STRIDE, 13, "stride")                  /* diffusers: DDIM's steps are `quirk` long in t; 0: T/steps */ \
     Y(X, DK_QUIRK_TOLD_END, 14, "told_end")              /* diffusers: inverse DDIM's network is told the step's end */ \
     Y(X, DK_QUIRK_THIRD_MINUS, 15, "third_minus")        /* diffusers: SDE-DPM-Solver++'s third node has a wrong sign */ \
-    Y(X, DK_QUIRK_DRY_BOTTOM, 16, "dry_bottom")          /* k-diffusion: no noise behind DPM2's step to sigma = 0 */ \
+    Y(X, DK_QUIRK_DRY_BOTTOM, 16, "dry_bottom")          /* k-diffusion: no noise behind DPM2's step to sigma = 0; diffusers: behind DDPM's last */ \
     Y(X, DK_QUIRK_ABOVE_LAST, 17, "above_last")          /* k-diffusion: no step goes below the grid's last level */ \
     Y(X, DK_QUIRK_FRESH_PURE, 18, "fresh_pure")          /* ComfyUI: CFG++ makes all noise anew behind alpha = 0 */ \
     Y(X, DK_QUIRK_BINS, 19, "bins")                      /* score_sde: predictors' steps are those of `quirk` bins; 0: steps */ \
@@ -1376,7 +1369,6 @@ static void dkp_put(dkp_text *t, const char *s);
 static void dkp_put_char(dkp_text *t, char c);
 static void dkp_put_int(dkp_text *t, int64_t v);
 static void dkp_put_real(dkp_text *t, double v);
-static void dkp_put_pair(dkp_text *t, const char *name, double v);
 DKP_LIKE_PRINTF(2) static void dkp_say(dkp_text *t, const char *format, ...);
 DKP_LIKE_PRINTF(3) static dk_status dkp_fail_saying(char *message, dk_status status, const char *format, ...);
 static dk_status dkp_fail(char *message, const char *field, double value, const char *allowed);
@@ -1503,6 +1495,8 @@ static const dkp_generator *dkp_generator_at(int i);
 /* ----------------------------------------------------------------- >>schedule  Noise schedules */
 
 DKP_SMALL
+
+static double dkp_or(double v, double otherwise) { return v > 0 ? v : otherwise; }
 
 /* All of the times that a family has, but for t = 0 of VP. */
 static void dkp_set_range(dk_schedule *s) {
@@ -1801,7 +1795,7 @@ static double dkp_angle(dk_level l) { return dkp_atan2(l.sigma, l.alpha); }
 /* A family's level at t; its derivative by t goes to *slope, unless that is NULL. */
 
 /* Flow matching. Shift multiplies sigma/alpha = t/(1 - t). */
-static double dkp_shift(const dk_schedule *s) { return s->shift > 0 ? s->shift : 1; }
+static double dkp_shift(const dk_schedule *s) { return dkp_or(s->shift, 1); }
 
 static dk_level dkp_flow_at(const dk_schedule *s, double t, dk_level *slope) {
     double below = 1 + (dkp_shift(s) - 1) * t;
@@ -2070,8 +2064,7 @@ static dk_level dkp_at_u(const dk_schedule *s, double u) { return dk_level_at(s,
 
 typedef struct dkp_model {
     double input_scale, d_x, d_f, condition;
-    double n_x,
-        n_f; /* the noise, (x - alpha D)/sigma, is n_x x + n_f F; infinite where the network cannot tell */
+    double n_x, n_f; /* the noise, (x - alpha D)/sigma, is n_x x + n_f F; infinite where the network cannot tell */
 } dkp_model;
 
 static const dk_schedule *dkp_network_schedule(const dk_config *c) {
@@ -2160,8 +2153,6 @@ static dk_level dkp_table_level(const dk_schedule *s, double k) {
     double t = k + 1 < T ? (k + 1) / T : 1; /* rounding must not go past the end */
     return dkp_at_t(s, s->family == DK_FAMILY_FLOW ? t : k);
 }
-
-static double dkp_or(double v, double otherwise) { return v > 0 ? v : otherwise; }
 
 /* The integral of t^(a-1) (1-t)^(b-1) from 0 to x, by its continued fraction (DLMF 8.17.22) in Lentz's form; for x up
    to about the mean. */
@@ -2582,10 +2573,8 @@ static dk_level dkp_spaced(dk_layout *g, int i) {
 }
 
 static dk_level dkp_shifted(const dk_layout *g, dk_level l) {
-    double shift = dkp_or(g->c->grid.shift, 1), power = dkp_or(g->c->grid.shift_power, 1), here = dk_noise_level(l);
-    if (power < 1 || power > 1) here = dkp_pow(here, power);
-    else if (!(shift < 1 || shift > 1)) return l;
-    return dkp_at_sigma(g->s, shift * here);
+    double shift = dkp_or(g->c->grid.shift, 1);
+    return shift < 1 || shift > 1 ? dkp_at_sigma(g->s, shift * dk_noise_level(l)) : l;
 }
 
 static dk_level dkp_last_level(dk_layout *g) {
@@ -3019,12 +3008,14 @@ DK_API dk_vec dkr_noise(dk_recorder *r, dk_level from, dk_level to) {
     return dkp_draw(r, r->own->plan->draws++, from, to);
 }
 
-/* Ends the pass with a norm of v = a, b, p, q; those with count 0 are none. limit and share are of some kinds. */
+/* Ends the pass with a norm of v = a, b, p, q, as many of them as the kind has. A vector that is zero is stored, too, but for
+   b of an error. limit and share are of some kinds. */
 static int dkp_norm_of(dk_recorder *r, dk_norm_kind kind, dk_vec v[4], double limit, double share) {
+    static const char vectors[] = {2, 4, 4, 2, 1, 2, 1};
     dk_plan *p = r->own->plan;
     int value[4] = {-1, -1, -1, -1};
-    for (int i = 0; i < 4; i++)
-        if (v[i].of) v[i] = dkr_keep(r, v[i]), value[i] = (int)v[i].at;
+    for (int i = 0; i < vectors[kind]; i++)
+        if (i != 1 || v[i].of || vectors[kind] == 2) v[i] = dkr_keep(r, v[i]), value[i] = (int)v[i].at;
     if (p->norms >= 32767) dkr_refuse(r, "norms of a plan", p->norms, "less than 32767");
     if (r->status != DK_OK) return 0;
     dk_norm norm = {
@@ -3032,7 +3023,7 @@ static int dkp_norm_of(dk_recorder *r, dk_norm_kind kind, dk_vec v[4], double li
         limit, share};
     r->own->position++;
     for (int i = 0; i < 4; i++)
-        if (v[i].of) dkp_use(r, value[i], 1);
+        if (value[i] >= 0) dkp_use(r, value[i], 1);
     dkp_boundary(r, DK_BOUNDARY_NORM, p->norms);
     p->norms++;
     if (DKP_STORING(r, norms)) p->norm[p->norms - 1] = norm;
@@ -3045,7 +3036,7 @@ static int dkp_scalar(dk_recorder *r, dk_norm_kind kind, dk_vec a, dk_vec b, dou
 }
 
 DK_API int dkr_norm_ratio(dk_recorder *r, dk_vec a, dk_vec b) {
-    return dkp_scalar(r, DK_NORM_RATIO, dkr_keep(r, a), dkr_keep(r, b), 0);
+    return dkp_scalar(r, DK_NORM_RATIO, a, b, 0);
 }
 
 static dk_level dkp_plan_level(const dk_recorder *r, int i) {
@@ -3195,7 +3186,8 @@ static void dkp_record_start(dk_recorder *r) {
     dk_vec z = (starts || fixed) && r->from.sigma > 0 ? dkp_draw(r, 0, r->from, r->from) : dkr_zero;
     if (fixed) r->own->fixed = z;
     if (!starts) return;
-    r->x = dkr_mix(c->start == DK_START_DATA ? r->from.alpha : 0, r->x, r->from.sigma, z);
+    r->x = c->start == DK_START_DATA ? dkr_mix(r->from.alpha, r->x, r->from.sigma, z)
+                                     : dkr_scale(dkp_or(c->start_scale, r->from.sigma), z);
     r->x = dkp_keep_as(r, r->x, 'x', 0);
 }
 
@@ -3380,7 +3372,7 @@ static dk_vec dkp_direction(dk_recorder *r, dk_vec x, const dk_level *level, dk_
    step x + (sigma_down - sigma) (x - D)/sigma, since both are exact for constant D. DDIM's eta is the same split: its
    eq. 16 is sigma_up for VP. */
 static void dkp_record_ddim(dk_recorder *r) {
-    dkr_reads(r, "gauge cfg_pp law eta noise_min noise_max fresh_pure stride told_end kept_noise");
+    dkr_reads(r, "gauge cfg_pp law eta noise_min noise_max fresh_pure stride told_end kept_noise dry_bottom");
     while (dkr_step(r)) {
         double eta = r->sampler.eta;
         if (dkp_quirk(r, DK_QUIRK_FRESH_PURE) && r->from.alpha <= 0 && eta > 0) eta = 1;
@@ -3388,6 +3380,7 @@ static void dkp_record_ddim(dk_recorder *r) {
         dk_vec guidance, D = dkp_direction(r, r->x, &r->from, &guidance);
         dk_vec x = dkp_quirk(r, DK_QUIRK_KEPT_NOISE) ? dkr_mix(r->to.alpha, D, split.down.sigma, r->own->noise)
                                                     : dkp_ddim_step(&r->from, &split.down, r->x, D);
+        if (dkp_quirk(r, DK_QUIRK_DRY_BOTTOM) && r->step == r->steps - 1) split.up = 0;
         r->x = dkp_add_noise(r, dkr_mix(1, x, r->to.alpha, guidance), split.up);
     }
 }
@@ -4891,25 +4884,25 @@ static void dkp_put_norm(dkp_text *t, const dk_plan *p, int index) {
 
 static void dkp_put_call(dkp_text *t, const dk_plan *p, const dk_call *c) {
     const int uncond[] = {c->uncond_output};
-    const double n[] = {c->condition, c->level.t, c->level.alpha, c->level.sigma, (double)c->branch};
     for (int k = 0; k < c->branches; k++) {
         dkp_put(t, k ? ", " : "    ");
         dkp_put_value(t, p, c->output + k);
     }
-    if (c->uncond_output >= 0) dkp_put_format(t, p, ", %a", uncond, n);
+    if (c->uncond_output >= 0) dkp_put_format(t, p, ", %a", uncond, NULL);
     for (int k = 0; k < c->branches; k++) {
         dkp_put(t, k ? ", " : " = network(");
         dkp_put_value(t, p, c->input + k);
     }
-    dkp_put_format(t, p, "; %0)    t %1, alpha %2, sigma %3", NULL, n);
-    dkp_put_format(t, p, c->branch ? ", branch %4\n" : "\n", NULL, n);
+    dkp_say(t, "; %g)    t %g, alpha %g, sigma %g", c->condition, c->level.t, c->level.alpha, c->level.sigma);
+    if (c->branch) dkp_say(t, ", branch %d", c->branch);
+    dkp_put(t, "\n");
 }
 
 /* The heading of a step, before the first that is printed of it. */
 static void dkp_put_step(dkp_text *t, const dk_plan *p, int *step, int now) {
     if (now <= *step || now >= p->steps) return;
-    const double n[] = {(double)(*step = now), dk_noise_level(p->level[now]), dk_noise_level(p->level[now + 1])};
-    dkp_put_format(t, p, "step %0: noise level %1 -> %2\n", NULL, n);
+    *step = now;
+    dkp_say(t, "step %d: noise level %g -> %g\n", now, dk_noise_level(p->level[now]), dk_noise_level(p->level[now + 1]));
 }
 
 DK_API size_t dk_plan_text(const dk_plan *p, char *text, size_t size) {
@@ -4918,9 +4911,8 @@ DK_API size_t dk_plan_text(const dk_plan *p, char *text, size_t size) {
     if (!p) return 0;
     int begun = p->rows && p->row[0].draw == 0 ? -1 : 0; /* the step whose start has been printed */
     for (int i = 0; i < p->rows; i++) draws += p->row[i].draw >= 0;
-    const double counts[] = {(double)p->steps, (double)p->calls, (double)draws, (double)p->buffers};
-    dkp_put_format(&t, p, draws == 1 ? "%0 steps, %1 evaluations, %2 draw; buffers besides x: %3\n"
-                                     : "%0 steps, %1 evaluations, %2 draws; buffers besides x: %3\n", NULL, counts);
+    dkp_say(&t, "%d steps, %d evaluations, %d draw%s; buffers besides x: %d\n", p->steps, p->calls, draws,
+            draws == 1 ? "" : "s", p->buffers);
     for (int i = 0; i < p->passes; i++) {
         const dk_pass *pass = &p->pass[i];
         for (int k = pass->first; k < pass->first + pass->count; k++) {
@@ -5037,14 +5029,6 @@ static dk_status dkp_begin(dk_run *run, const dk_plan *plan, dk_real *x, void *m
     return DK_OK;
 }
 
-static dk_status dkp_wrong_vector(dk_run *run, const char *name, const char *what, const char *other) {
-    dkp_text t = {run->message, DK_MESSAGE_SIZE, 0};
-    dkp_put(&t, name);
-    dkp_put(&t, what);
-    dkp_put(&t, other);
-    return run->status = DK_ERROR_CONFIG;
-}
-
 /* An empty run, if what there is suffices to begin it. The caller's vectors are whole numbers and share no memory with what
    is written, so that nothing is lost unseen. The config need not have been looked at: where its sizes are wrong, that
    is said later. */
@@ -5053,11 +5037,13 @@ static dk_status dkp_start_run(dk_run *run, const dk_config *c, const dk_real *x
     enum { VECTORS = 3, PARTS = 5 };
     if (!run) return DK_ERROR_CONFIG;
     memset(run, 0, sizeof *run);
-    if (!c) return dkp_wrong_vector(run, "config", " = NULL: must be a dk_config", "");
-    const dk_backend *b = c->backend;
-    if (b && !(b->rows && b->norm && b->find_bad))
-        return dkp_wrong_vector(run, "backend", ": rows, norm and find_bad must be functions", "");
-    if (!b && !x) return dkp_wrong_vector(run, "x", " = NULL: must be batch * dim numbers", "");
+    const dk_backend *b = c ? c->backend : NULL;
+    const char *wrong = !c         ? "config = NULL: must be a dk_config"
+                        : !b && !x ? "x = NULL: must be batch * dim numbers"
+                        : b && !(b->rows && b->norm && b->find_bad)
+                            ? "backend: rows, norm and find_bad must be functions"
+                            : NULL;
+    if (wrong) return run->status = dkp_fail_text(run->message, DK_ERROR_CONFIG, wrong);
     size_t batch = c->batch > 1 ? (size_t)c->batch : 1;
     size_t size = c->dim <= (size_t)-1 / sizeof(dk_real) / batch ? c->dim * batch * sizeof(dk_real) : 0;
     const struct {
@@ -5071,10 +5057,12 @@ static dk_status dkp_start_run(dk_run *run, const dk_config *c, const dk_real *x
                      {"the dk_run", run, sizeof *run}};
     for (int i = b ? VECTORS : 0; i < PARTS; i++) {
         if (i < VECTORS && (uintptr_t)part[i].at % offsetof(dkp_aligned, number))
-            return dkp_wrong_vector(run, part[i].name, ": must be aligned as dk_real is", "");
+            return run->status = dkp_fail_saying(run->message, DK_ERROR_CONFIG, "%s: must be aligned as dk_real is",
+                                                 part[i].name);
         for (int j = i ? i + 1 : 2; j < PARTS; j++)
             if (dkp_overlap(part[i].at, part[i].bytes, part[j].at, part[j].bytes))
-                return dkp_wrong_vector(run, part[i].name, ": must not overlap ", part[j].name);
+                return run->status = dkp_fail_saying(run->message, DK_ERROR_CONFIG, "%s: must not overlap %s",
+                                                     part[i].name, part[j].name);
     }
     return DK_OK;
 }
@@ -5148,10 +5136,9 @@ static dk_status dkp_fail_run(dk_run *run, dk_status status, const char *what) {
         for (int i = run->own.pass - 1; pass->boundary != DK_BOUNDARY_CALL && i > 0; i--)
             pass = &dkp_plan_of(run)->pass[i - 1];
         if (pass->boundary == DK_BOUNDARY_CALL) {
-            dkp_put_pair(&t, " at step ", run->own.pace.accepted + dkp_plan_of(run)->call[pass->index].step);
-            if (!dkp_plan_of(run)->attempt) dkp_put_pair(&t, " of ", dkp_plan_of(run)->steps);
-            dkp_put_pair(&t, " (evaluation ", run->own.pace.calls + pass->index);
-            dkp_put(&t, ")");
+            dkp_say(&t, " at step %d", run->own.pace.accepted + dkp_plan_of(run)->call[pass->index].step);
+            if (!dkp_plan_of(run)->attempt) dkp_say(&t, " of %d", dkp_plan_of(run)->steps);
+            dkp_say(&t, " (evaluation %d)", run->own.pace.calls + pass->index);
         }
     } else {
         dkp_put(&t, " before the first step");
@@ -5170,8 +5157,7 @@ static dk_status dkp_fail_at(dk_run *run, size_t bad, const char *what) {
     if (bad >= run->size) return DK_OK;
     dkp_fail_run(run, DK_ERROR_NOT_FINITE, what);
     dkp_text t = {run->message, DK_MESSAGE_SIZE, strlen(run->message)};
-    dkp_put_pair(&t, ", sample ", (double)(bad / run->dim));
-    dkp_put_pair(&t, ", element ", (double)(bad % run->dim));
+    dkp_say(&t, ", sample %zu, element %zu", bad / run->dim, bad % run->dim);
     return run->status;
 }
 
@@ -5774,11 +5760,6 @@ static void dkp_put_digits(dkp_text *t, double v, int n) {
 
 /* Six significant digits. */
 static void dkp_put_real(dkp_text *t, double v) { dkp_put_digits(t, v, 6); }
-
-static void dkp_put_pair(dkp_text *t, const char *name, double v) {
-    dkp_put(t, name);
-    dkp_put_real(t, v);
-}
 
 /* A field's value; an enumerator by its word. */
 static void dkp_put_field(dkp_text *t, const char *field, double v);
@@ -6533,6 +6514,7 @@ enum {
     X(PLAN, 'r', "clip", clip, 0, ">= 0") \
     X(GUIDANCE, 'r', "clip", clip, DKP_IF(QUANTILE), "0 with guidance.quantile") \
     X(PLAN, 'c', "start", start, 0, "noise|state|data") \
+    X(PLAN, 'r', "start_scale", start_scale, 0, "> 0 (0: the first level's sigma)") \
     X(PLAN, 'c', "blend", blend, 0, "state|fixed|denoised|both") \
     X(GUIDANCE, 'r', "guidance.scale", guidance.scale, 0, "finite") \
     X(GUIDANCE, 'r', "guidance.scale2", guidance.scale2, 0, "finite") \
@@ -6564,7 +6546,6 @@ enum {
     X(GRID, 'r', "grid.sigma_min", grid.sigma_min, 0, ">= 0 and < sigma_max") \
     X(GRID, 'r', "grid.sigma_max", grid.sigma_max, 0, ">= 0") \
     X(GRID, 'r', "grid.shift", grid.shift, 0, "> 0 (0: 1)") \
-    X(GRID, 'r', "grid.shift_power", grid.shift_power, 0, "> 0 and <= 100 (0: 1)") \
     X(GRID, 'r', "grid.terminal", grid.terminal, 0, "> 0 and < 1 (0: none)") \
     X(GRID, 'r', "grid.a", grid.a, DKP_SPACED(CUSTOM), "the function's own") \
     X(GRID, 'r', "grid.b", grid.b, DKP_SPACED(CUSTOM), "the function's own") \
@@ -6605,7 +6586,6 @@ enum {
     X(GRID, 'r', "schedule.t_min", schedule.t_min, DKP_SPACED(QUADRATIC), ">= 0 for the quadratic grid") \
     X(GRID, 'i', "grid.final", grid.final, DKP_SPACED(LEVELS), "0: levels are taken verbatim") \
     X(GRID, 'r', "grid.shift", grid.shift, DKP_SPACED(LEVELS), "0: levels are taken verbatim") \
-    X(GRID, 'r', "grid.shift_power", grid.shift_power, DKP_SPACED(LEVELS), "0: levels are taken verbatim") \
     X(GRID, 'r', "grid.terminal", grid.terminal, DKP_SPACED(LEVELS), "0: levels are taken verbatim") \
     X(GRID, 'r', "grid.terminal", grid.terminal, DKP_IF(BEYOND_1), "0 but for flow schedules")
 #define DKP_SAMPLER_FIELDS(X) \
@@ -6713,7 +6693,8 @@ static int dkp_next_field(dkp_field *f, int parts) {
             f->allowed = f->texts + !*f->texts + row->name; /* 0: the end of a block */
             f->texts = f->allowed + row->allowed;
         }
-        f->of = !twins || !first ? row->of : noise ? DKP_OF_DATA : DKP_OF_SCHEDULE;
+        f->of = row->of;
+        if (twins && first) f->of = noise ? DKP_OF_DATA : DKP_OF_SCHEDULE;
         if (!(f->of & parts) || (!first && !twins)) continue;
         f->facts = row->facts, f->at = row->at, f->kind = row->kind, f->name = f->allowed - row->name;
         if (twins && first) {
@@ -7756,8 +7737,6 @@ static int dkp_attempting(const dk_recorder *r) { return r->own->pace && r->own-
 /* Ends an attempt of a step: what follows happens only if the difference of two solutions is tolerable. */
 static void dkp_judge(dk_recorder *r, dk_norm_kind kind, dk_vec a, dk_vec b, dk_vec p, dk_vec q) {
     dk_vec v[4] = {a, b, p, q};
-    for (int i = 0; i < 4; i++) /* zero is stored, too, where numbers are read: all but b */
-        if (i != 1 || v[i].of) v[i] = dkr_keep(r, v[i]);
     dkp_norm_of(r, kind, v, 0, 0);
     r->own->judged = 1;
 }
@@ -9182,8 +9161,7 @@ typedef struct dk_json {
     double mu, tokens;
     int to_zero; /* 1: flow levels from t = 1 to 0, as most pipelines hand them to FlowMatchEuler (Flux, Qwen-Image, LTX,
                     HunyuanVideo); 0: as the file alone says, to 1/num_train_timesteps */
-    double
-        *table; /* memory for trained_betas: as many numbers as there are timesteps; must outlive recording */
+    double *table; /* memory for trained_betas: as many numbers as there are timesteps; must outlive recording */
     int table_size;
 
     /* What comes back. */
@@ -10931,10 +10909,16 @@ static dk_status dkp_say_vp(dkp_job *j) {
     if (linspace && c->steps == 1 && !(flags & DKP_SPARE)) g->spacing = DK_SPACING_LEADING; /* timestep 0 */
     g->rounding = linspace && !(flags & DKP_WHOLE) ? DK_ROUND_NONE : DK_ROUND_NEAREST;
     if (linspace && !(flags & DKP_WHOLE)) g->quirks |= DK_QUIRK_SIGMA_LINEAR;
+    if (!(flags & DKP_WHOLE) && (linspace || g->spacing != DK_SPACING_LEADING)) c->start_scale = 0;
     if ((flags & DKP_SPARE) && g->spacing != DK_SPACING_TRAILING) g->quirks |= DK_QUIRK_SPARE_LEVEL;
     if (DKP_SAID(steps_offset) && !(DKP_SAYS(steps_offset) >= 0 && DKP_SAYS(steps_offset) < c->schedule.timesteps))
         return DKP_REFUSE(steps_offset, ">= 0 and less than num_train_timesteps");
-    if (g->spacing == DK_SPACING_LEADING && !linspace) g->n = (int)dkp_or(DKP_SAYS(steps_offset), 0);
+    if (g->spacing == DK_SPACING_LEADING && !linspace) {
+        int T = c->schedule.timesteps, spare = !!(flags & DKP_SPARE), inverse = !!(flags & DKP_INVERSE);
+        int highest = (c->steps - 1 + spare) * (T / (c->steps + spare + inverse)) + inverse;
+        if (highest + DKP_SAYS(steps_offset) > T - 1) return DKP_REFUSE(steps_offset, "less, for so many steps");
+        g->n = (int)dkp_or(DKP_SAYS(steps_offset), 0);
+    }
     int current = (flags & DKP_CURRENT) && !(DKP_SAYS(interpolation_type) > 0);
     if (current && c->steps == 1 && !DKP_SAID(sigma_max)) conversion = DK_SPACING_DEFAULT; /* its only level stays */
     if (conversion != DK_SPACING_DEFAULT) {
@@ -11009,6 +10993,7 @@ static dk_status dkp_say_edm(dkp_job *j) {
     if (!(DKP_SAYS(sigma_data) > 0)) return DKP_REFUSE(sigma_data, "> 0");
     if (DKP_SAID(rho) && DKP_SAYS(rho) <= 0) return DKP_REFUSE(rho, "> 0");
     c->schedule = dk_edm(DKP_SAYS(sigma_min), DKP_SAYS(sigma_max));
+    c->start_scale = dkp_sqrt(DKP_SAYS(sigma_max) * DKP_SAYS(sigma_max) + 1);
     c->negated = c->prediction == DK_PREDICT_V;
     c->prediction = DK_PREDICT_EDM, c->sigma_data = DKP_SAYS(sigma_data), c->condition = DK_UNIT_C_NOISE;
     c->grid.spacing = DKP_SAYS(sigma_schedule) > 0 ? DK_SPACING_EXPONENTIAL : DK_SPACING_KARRAS;
@@ -11037,7 +11022,7 @@ static dk_status dkp_say_consistency(dkp_job *j) {
     double T = DKP_SAYS(num_train_timesteps), low = DKP_SAYS(sigma_min), high = DKP_SAYS(sigma_max);
     double rho = dkp_or(DKP_SAYS(rho), 7), n = c->steps, ramp = (n - 1) * floor(T / n) / (T - 1);
     if (n > T) return DKP_REFUSE(num_train_timesteps, "at least the number of steps");
-    c->schedule = dk_edm(low, high);
+    c->schedule = dk_edm(low, high), c->start_scale = high;
     c->prediction = DK_PREDICT_EDM, c->sigma_data = DKP_SAYS(sigma_data);
     c->condition = DK_UNIT_C_NOISE, c->condition_scale = 1000;
     g->spacing = DK_SPACING_KARRAS, g->a = rho, g->final = DK_FINAL_MIN;
@@ -11075,9 +11060,9 @@ static dk_status dkp_say_wuerstchen(dkp_job *j) {
     if (DKP_SAID(scaler) && DKP_SAYS(scaler) != 1) return DKP_REFUSE(scaler, "1");
     j->c->schedule = dkp_schedule(DK_FAMILY_VP_COSINE, DKP_SAYS(s), 0);
     j->c->schedule.sigma_min = dkp_sqrt(1e-4 / 0.9999), j->c->schedule.sigma_max = dkp_sqrt(0.9999 / 1e-4);
-    j->c->sampler.noise_range[0] = j->c->schedule.sigma_min * (1 + 1e-9); /* none behind the last step */
     j->c->prediction = DK_PREDICT_EPS, j->c->condition = DK_UNIT_T;
     j->c->grid.spacing = DK_SPACING_UNIFORM, j->c->grid.final = DK_FINAL_MIN;
+    j->c->sampler.quirks |= DK_QUIRK_DRY_BOTTOM;
     return DK_OK;
 }
 
@@ -11085,7 +11070,7 @@ static dk_status dkp_say_ve(dkp_job *j) {
     if (dkp_say_range(j) != DK_OK) return DK_ERROR_CONFIG;
     if (!(DKP_SAYS(sampling_eps) >= 0 && DKP_SAYS(sampling_eps) < 1))
         return DKP_REFUSE(sampling_eps, ">= 0 and < 1");
-    j->c->schedule = dk_ve(DKP_SAYS(sigma_min), DKP_SAYS(sigma_max));
+    j->c->schedule = dk_ve(DKP_SAYS(sigma_min), DKP_SAYS(sigma_max)), j->c->start_scale = DKP_SAYS(sigma_max);
     j->c->schedule.t_min = DKP_SAYS(sampling_eps);
     j->c->prediction = DK_PREDICT_SCORE, j->c->condition = DK_UNIT_SIGMA;
     j->c->grid.spacing = DK_SPACING_UNIFORM, j->c->grid.final = DK_FINAL_ZERO;
@@ -11187,6 +11172,15 @@ static dk_status dkp_say_dpm(dkp_job *j) {
     return DK_OK;
 }
 
+/* DPM-Solver++ 2M's SDE; a step to below timestep 0 has one node. */
+static dk_status dkp_say_cogvideox_dpm(dkp_job *j) {
+    dk_level first, last;
+    if (dkp_say_ends(j, &first, &last) != DK_OK) return DK_ERROR_CONFIG;
+    j->c->sampler.quirks |= DK_QUIRK_STRIDE;
+    if (last.t < j->c->schedule.timesteps / j->c->steps) j->c->sampler.quirks |= DK_QUIRK_EULER_LAST;
+    return DK_OK;
+}
+
 static dk_status dkp_say_cosine_dpm(dkp_job *j) {
     if (dkp_say_dpm(j) != DK_OK) return DK_ERROR_CONFIG;
     j->c->sampler.eta = 1;
@@ -11254,9 +11248,15 @@ static dk_status dkp_say_sa(dkp_job *j) {
     return DK_OK;
 }
 
+/* With its sigmas inverted the class would end in pure noise. */
+static dk_status dkp_say_flow_lcm(dkp_job *j) {
+    return DKP_FLAG(invert_sigmas) ? DKP_REFUSE(invert_sigmas, "false with fresh noise in every step") : DK_OK;
+}
+
 static dk_status dkp_say_flow_euler(dkp_job *j) {
-    if (DKP_FLAG(stochastic_sampling)) j->c->sampler = dk_sampler_named("lcm");
-    return DK_OK;
+    if (!DKP_FLAG(stochastic_sampling)) return DK_OK;
+    j->c->sampler = dk_sampler_named("lcm");
+    return dkp_say_flow_lcm(j);
 }
 
 static dk_status dkp_say_noise(dkp_job *j) {
@@ -11295,7 +11295,7 @@ static const dkp_class dkp_classes[] = {
     {"DDIMParallelScheduler", DKP_WHOLE, dkp_say_vp, dkp_say_ddim, "LINEAR DDIM LIMITS"},
     {"CogVideoXDDIMScheduler", DKP_WHOLE | DKP_UNCLIPPED, dkp_say_vp, dkp_say_ddim,
      "SCALED DDIM sample_max_value=1 snr_shift_scale=3"},
-    {"CogVideoXDPMScheduler", DKP_WHOLE | DKP_UNCLIPPED, dkp_say_vp, NULL,
+    {"CogVideoXDPMScheduler", DKP_WHOLE | DKP_UNCLIPPED, dkp_say_vp, dkp_say_cogvideox_dpm,
      "SCALED DDIM sample_max_value=1 snr_shift_scale=3"},
     {"DDIMInverseScheduler", DKP_WHOLE, dkp_say_vp, dkp_say_ddim, "LINEAR DDIM"},
     {"RePaintScheduler", DKP_WHOLE, dkp_say_repaint_levels, dkp_say_repaint, "LINEAR eta=0 clip_sample=true"},
@@ -11338,7 +11338,7 @@ static const dkp_class dkp_classes[] = {
     {"ScoreSdeVpScheduler", 0, dkp_say_vp_sde, NULL, "num_train_timesteps=2000 beta_min=0.1 beta_max=20 sampling_eps=0.001"},
     {"FlowMatchEulerDiscreteScheduler", 0, dkp_say_flow, dkp_say_flow_euler, "FLOW stochastic_sampling=false"},
     {"FlowMatchHeunDiscreteScheduler", 0, dkp_say_flow, NULL, "num_train_timesteps=1000 shift=1"},
-    {"FlowMatchLCMScheduler", 0, dkp_say_flow, NULL, "FLOW scale_factors upscale_mode=bicubic"},
+    {"FlowMatchLCMScheduler", 0, dkp_say_flow, dkp_say_flow_lcm, "FLOW scale_factors upscale_mode=bicubic"},
     {"FlowMapEulerDiscreteScheduler", DKP_TO_ZERO, dkp_say_flow, NULL, "num_train_timesteps=1000 shift=1"},
     {"MiniMaxH3Scheduler", 0, dkp_say_minimax, NULL, "shift=12"},
     {"LTXEulerAncestralRFScheduler", 0, dkp_say_flow, dkp_say_noise, "FLOW eta=1 s_noise=1"},
@@ -11380,6 +11380,7 @@ static dk_status dkp_say_all(dkp_job *j) {
     c->sigma_data = 0, c->negated = 0;
     c->prediction = DK_PREDICT_DEFAULT;
     c->condition = DK_UNIT_DEFAULT, c->condition_scale = 0, c->condition_rounding = DK_ROUND_NONE;
+    c->start_scale = 1; /* pipelines begin with unit noise, but for classes with levels of sigma */
     if (dk_config_named(c, name) != DK_OK || j->of->levels(j) != DK_OK ||
         (j->of->method && j->of->method(j) != DK_OK))
         return DK_ERROR_CONFIG;
