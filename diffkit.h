@@ -1044,7 +1044,6 @@ typedef struct dkp_pace {
     int phase, place;        /* private: kind of attempt; level of the grid, -1: between two */
     int rejecting;           /* the attempt before was rejected */
     int kept, keeps[2]; /* values that are known; that will be if this attempt is rejected, or accepted */
-    int buffers, halves, locals, noises; /* the most that an attempt needs */
     int sizing;                          /* private: records the most, wherever the level is */
 } dkp_pace;
 
@@ -1054,7 +1053,6 @@ typedef struct dkp_run {
     int waiting; /* an evaluation is out */
     int again;   /* hand out the same evaluation once more */
     int finished;
-    int beyond; /* the network's input in fp16, or the result, may hold numbers that are not finite */
     dk_status ended; /* DK_OK, or the error that the run has ended in, */
     char why[DK_MESSAGE_SIZE]; /* and its words */
     int inside;                /* dk_next is at work */
@@ -1062,6 +1060,7 @@ typedef struct dkp_run {
     uint16_t *halves;
     double *sums;
     void *streams; /* generators that give their numbers in order, where they stand */
+    double lowest, highest; /* noise level of the run, but for 0 */
     dkp_pace pace;  /* of a sampler with step-size control */
     dk_plan plan;  /* of dk_begin */
     void *owned;
@@ -1137,7 +1136,7 @@ DK_API void dkr_refuse(dk_recorder *r, const char *field, double value, const ch
    the row of the result has none, as if it were 1; "~" as above. "2: 4 phi2(1/2) -1 phi3" is a row's entry in column 2,
    4 phi_2(-h/2) - phi_3(-c h), with h the step and phi_k as in Hochbruck & Ostermann 2010, eq. 2.10. Column 0 makes
    every row exact for constant D; where the text gives it, rows are completed with x/alpha of the step's start instead,
-   so that they depend on differences alone. "by 23" stands for the entries that integrate the polynomial through columns
+   so that they depend on differences alone, unless the grid begins above noise level 1000. "by 23" stands for the entries that integrate the polynomial through columns
    0, 2 and 3 exactly; columns from 10 on are a, b ... "1 | 1: 1 phi2" and "1 | by 1" are Cox & Matthews' ETD2RK. */
 
 /* A hand-built (or fitted) linear solver: x_{i+1} = a_i x_i + sum_{j<=i} b_ij D_j + noise_i z_i. */
@@ -1178,7 +1177,8 @@ typedef struct dk_sampler_info {
     const char *tableau;
     const char *exponential;
     const char *settings; /* what differs from a zero dk_sampler, for dk_config_set */
-    int order;            /* of convergence: of the ODE, or (weak) of the SDE */
+    int order; /* of convergence: of the ODE, or (weak) of the SDE; of multistep methods with all of their history */
+    int flow_order; /* the same over all of flow matching, t = 1 to 0 in equal steps, from a cold start */
     int evals; /* per step, 0: as step-size control has it. Runge-Kutta steps to sigma = 0, exponential ones also from */
     /* alpha = 0, take one; smld's one more; pndm's warm-up three more in each of three, plms's one more */
     const char *paper;
@@ -1455,7 +1455,7 @@ DKP_ONCE static int dkp_proceed(dk_run *run, int accepted);
 /* and the memory of a run. */
 enum { DKP_TILE = 1024 }; /* a tile of every vector of a pass stays in the first level cache */
 typedef struct dkp_sizes {
-    size_t buffers, halves, tiles, noise, scalars, sums, streams, all;
+    size_t buffers, halves, noise, scalars, sums, streams, tiles, all;
 } dkp_sizes;
 static dkp_sizes dkp_workspace(const dk_plan *p, const dk_config *c);
 static const dk_backend *dkp_backend(const dk_run *run);
@@ -2684,6 +2684,9 @@ static dk_status dkp_resolve_strength(dk_config *c, char *message) {
     return DK_OK;
 }
 
+/* Of steps_offset, as diffusers calls it, and timesteps 0, r, 2r ..., r = T/steps. */
+#define DKP_OFFSETS ">= 0, and with the last of steps below schedule.timesteps (steps_offset)"
+
 /* How many steps the whole grid has, and how many of them are run. What is asked for and what there is differ where
    levels are left out or published lists are longer. full_steps then keeps what was asked for, so that resolving
    again changes nothing. */
@@ -2694,6 +2697,8 @@ static dk_status dkp_resolve_steps(dk_config *c, char *message) {
     if (dkp_by_timesteps(grid) && g.asked > table)
         return dkp_fail(message, given ? "grid.full_steps" : "steps", g.asked,
                         "at most schedule.timesteps for this grid");
+    if (grid->spacing == DK_SPACING_LEADING && dkp_table_index(&g, 0, g.asked) > table - 1)
+        return dkp_fail(message, "grid.offset", grid->n, DKP_OFFSETS);
     dkp_count_layout(&g);
     if (g.there < 1 && grid->spacing == DK_SPACING_CUSTOM)
         return dkp_fail(message, "grid.a", grid->a, "a number that the grid's function (grid.fn) knows");
@@ -2737,6 +2742,7 @@ typedef struct dkp_recording {
     dk_vec fixed;           /* the noise of known data, where it is the same at all levels */
     int drawn;              /* value of the step's last draw behind its evaluations; -1: none */
     int estimates, skipped; /* D so far; the first ones without an evaluation */
+    int others;             /* values y so far */
     dk_vec momentum;        /* of guidance */
     dk_level lambda_at;     /* the level whose lambda was asked for last, */
     double lambda;          /* and that */
@@ -2859,7 +2865,8 @@ static int dkp_new_value(dk_recorder *r, char letter, int number, int needs) {
     dk_plan *p = r->own->plan;
     int value = p->values++;
     if (DKP_STORING(r, values)) {
-        dk_value v = {letter, DK_VALUE_LOCAL, number, -1, {p->passes, r->own->position, r->own->position, needs, 0}};
+        dk_value v = {letter, DK_VALUE_LOCAL, letter == 'y' ? r->own->others++ : number, -1,
+                      {p->passes, r->own->position, r->own->position, needs, 0}};
         p->value[value] = v;
     }
     return value;
@@ -4101,6 +4108,7 @@ static void dkp_record_exponential(dk_recorder *r) {
                      ? "exponential gauge noise_prediction cfg_pp law eta noise_min noise_max order"
                      : "exponential gauge noise_prediction cfg_pp law eta noise_min noise_max");
     if (!r->sampler.law) r->sampler.law = DK_LAW_SDE;
+    if (!(dkp_gauge_alpha(r, &r->first) > 1e-3 * r->first.sigma)) method.given = 0; /* x/alpha is far from any D */
     while (dkr_step(r)) dkp_phi_step(r, &method, DKP_NOISE_BEHIND);
 }
 
@@ -4206,50 +4214,50 @@ static void dkp_record_table(dk_recorder *r) {
 #define DKP_ETD4_RESULT "1: 2 phi2 -4 phi3, 2: 2 phi2 -4 phi3, 3: -1 phi2 4 phi3"
 #define DKP_LAWSON4_STAGES " | 1/2, 1: 1/2 phi0(0) | 1, 2: 1 phi0(1/2) | 1: 1/3 phi0(1/2), 2: 1/3 phi0(1/2)"
 #define DKP_HO_ENTRY "1/2 phi2 -1 phi3(1) 1/4 phi2(1) -1/2 phi3"
-#define DKP_ROW(name, record, settings, order, evals, paper) \
-    { name, record, NULL, NULL, settings, order, evals, paper }
-#define DKP_RK(name, tableau, settings, order, evals, paper) \
-    { name, dkp_record_runge_kutta, tableau, NULL, settings, order, evals, paper }
-#define DKP_WARM(name, tableau, settings, order, evals, paper) \
-    { name, dkp_record_adams, tableau, NULL, settings, order, evals, paper }
-#define DKP_PHI(name, exponential, settings, order, evals, paper) \
-    { name, dkp_record_exponential, NULL, exponential, settings, order, evals, paper }
+#define DKP_ROW(name, record, settings, order, flow, evals, paper) \
+    { name, record, NULL, NULL, settings, order, flow, evals, paper }
+#define DKP_RK(name, tableau, settings, order, flow, evals, paper) \
+    { name, dkp_record_runge_kutta, tableau, NULL, settings, order, flow, evals, paper }
+#define DKP_WARM(name, tableau, settings, order, flow, evals, paper) \
+    { name, dkp_record_adams, tableau, NULL, settings, order, flow, evals, paper }
+#define DKP_PHI(name, exponential, settings, order, flow, evals, paper) \
+    { name, dkp_record_exponential, NULL, exponential, settings, order, flow, evals, paper }
 /* clang-format off */
 static const dk_sampler_info dkp_samplers[] = {
-    DKP_RK("euler", "1", "", 1, 1, "Karras et al. 2022, alg. 1"),
-    DKP_RK("heun", "1 | 1/2 1/2 ~ 1 0 0", "order=2", 2, 2, "Karras et al. 2022, alg. 1"),
-    DKP_RK("midpoint", "1/2 | 0 1", "", 2, 2, "Runge 1895"),
-    DKP_ROW("dpm2", dkp_record_dpm2, "", 2, 2, "Lu et al. 2022; k-diffusion's dpm_2"),
-    DKP_RK("rk4", "1/2 | 0 1/2 | 0 0 1 | 1/6 1/3 1/3 1/6", "", 4, 4, "Kutta 1901"),
-    DKP_ROW("edm", dkp_record_edm, "gauge=native alpha=1", 2, 2, "Karras et al. 2022, alg. 1 and 3"),
-    DKP_RK("edm_churn", "1 | 1/2 1/2 ~ 1 0 0", "order=2 s_noise=1.003 churn=40 churn_min=0.05 churn_max=50", 1, 2, "Karras et al. 2022, alg. 2"),
-    DKP_RK("ralston", "2/3 | 1/4 3/4", "", 2, 2, "Ralston 1962"),
-    DKP_RK("heun3", "1/3 | 0 2/3 | 1/4 0 3/4", "", 3, 3, "Heun 1900"),
-    DKP_RK("kutta3", "1/2 | -1 2 | 1/6 2/3 1/6", "", 3, 3, "Kutta 1901"),
-    DKP_RK("ssp3", "1 | 1/4 1/4 | 1/6 1/6 2/3", "", 3, 3, "Shu & Osher 1988"),
-    DKP_RK("rk38", "1/3 | -1/3 1 | 1 -1 1 | 1/8 3/8 3/8 1/8", "", 4, 4, "Kutta 1901, 3/8 rule"),
-    DKP_RK("ralston3", "1/2 | 0 3/4 | 2/9 1/3 4/9", "", 3, 3, "Ralston 1962, third order"),
-    DKP_RK("houwen_wray", "8/15 | 1/4 5/12 | 1/4 0 3/4", "", 3, 3, "van der Houwen 1972; Wray 1990"),
+    DKP_RK("euler", "1", "", 1, 1, 1, "Karras et al. 2022, alg. 1"),
+    DKP_RK("heun", "1 | 1/2 1/2 ~ 1 0 0", "order=2", 2, 2, 2, "Karras et al. 2022, alg. 1"),
+    DKP_RK("midpoint", "1/2 | 0 1", "", 2, 2, 2, "Runge 1895"),
+    DKP_ROW("dpm2", dkp_record_dpm2, "", 2, 2, 2, "Lu et al. 2022; k-diffusion's dpm_2"),
+    DKP_RK("rk4", "1/2 | 0 1/2 | 0 0 1 | 1/6 1/3 1/3 1/6", "", 4, 4, 4, "Kutta 1901"),
+    DKP_ROW("edm", dkp_record_edm, "gauge=native alpha=1", 2, 2, 2, "Karras et al. 2022, alg. 1 and 3"),
+    DKP_RK("edm_churn", "1 | 1/2 1/2 ~ 1 0 0", "order=2 s_noise=1.003 churn=40 churn_min=0.05 churn_max=50", 1, 1, 2, "Karras et al. 2022, alg. 2"),
+    DKP_RK("ralston", "2/3 | 1/4 3/4", "", 2, 2, 2, "Ralston 1962"),
+    DKP_RK("heun3", "1/3 | 0 2/3 | 1/4 0 3/4", "", 3, 3, 3, "Heun 1900"),
+    DKP_RK("kutta3", "1/2 | -1 2 | 1/6 2/3 1/6", "", 3, 3, 3, "Kutta 1901"),
+    DKP_RK("ssp3", "1 | 1/4 1/4 | 1/6 1/6 2/3", "", 3, 3, 3, "Shu & Osher 1988"),
+    DKP_RK("rk38", "1/3 | -1/3 1 | 1 -1 1 | 1/8 3/8 3/8 1/8", "", 4, 4, 4, "Kutta 1901, 3/8 rule"),
+    DKP_RK("ralston3", "1/2 | 0 3/4 | 2/9 1/3 4/9", "", 3, 3, 3, "Ralston 1962, third order"),
+    DKP_RK("houwen_wray", "8/15 | 1/4 5/12 | 1/4 0 3/4", "", 3, 3, 3, "van der Houwen 1972; Wray 1990"),
     DKP_RK("ralston4", "2/5 | .2969776092477536 .15875964497103583 | .21810038822592047 -3.0509651486929308 3.8328647604670103 |"
-           " .17476028226269037 -.55148066287873294 1.2055355993965235 .17118478121951903", "", 4, 4, "Ralston 1962, fourth order"),
-    DKP_RK("ssp43", "1/2 | 1/2 1/2 | 1/6 1/6 1/6 | 1/6 1/6 1/6 1/2", "", 3, 4, "Kraaijevanger 1991; third order with four stages"),
-    DKP_RK("bogacki_shampine", "1/2 | 0 3/4 | 2/9 1/3 4/9 ~ 7/24 1/4 1/3 1/8", "order=3", 3, 3, "Bogacki & Shampine 1989, third order"),
-    DKP_RK("dormand_prince", DKP_DORMAND_PRINCE, "order=5", 5, 6, "Dormand & Prince 1980, fifth order"),
-    DKP_RK("rk45", DKP_DORMAND_PRINCE, "order=5 gauge=native rtol=1e-5 atol=1e-5", 5, 0, "Song et al. 2021, app. D: Dormand-Prince in the schedule's own time"),
+           " .17476028226269037 -.55148066287873294 1.2055355993965235 .17118478121951903", "", 4, 4, 4, "Ralston 1962, fourth order"),
+    DKP_RK("ssp43", "1/2 | 1/2 1/2 | 1/6 1/6 1/6 | 1/6 1/6 1/6 1/2", "", 3, 3, 4, "Kraaijevanger 1991; third order with four stages"),
+    DKP_RK("bogacki_shampine", "1/2 | 0 3/4 | 2/9 1/3 4/9 ~ 7/24 1/4 1/3 1/8", "order=3", 3, 3, 3, "Bogacki & Shampine 1989, third order"),
+    DKP_RK("dormand_prince", DKP_DORMAND_PRINCE, "order=5", 5, 5, 6, "Dormand & Prince 1980, fifth order"),
+    DKP_RK("rk45", DKP_DORMAND_PRINCE, "order=5 gauge=native rtol=1e-5 atol=1e-5", 5, 5, 0, "Song et al. 2021, app. D: Dormand-Prince in the schedule's own time"),
     DKP_RK("bogacki_shampine5", "1/6 | 2/27 4/27 | 183/1372 -162/343 1053/1372 | 68/297 -4/11 42/143 1960/3861 |"
            " 597/22528 81/352 63099/585728 58653/366080 4617/20480 |"
            " 174197/959244 -30942/79937 8152137/19744439 666106/1039181 -29421/29068 482048/414219 |"
            " 587/8064 0 4440339/15491840 24353/124800 387/44800 2152/5985 7267/94080"
            " ~ 2479/34992 0 123/416 612941/3411720 43/1440 2272/6561 79937/1113912 3293/556956",
-           "order=5", 5, 7, "Bogacki & Shampine 1996"),
+           "order=5", 5, 5, 7, "Bogacki & Shampine 1996"),
     DKP_RK("tsitouras", ".161 | -.008480655492356989 .335480655492357 | 2.8971530571054935 -6.359448489975075 4.3622954328695815 |"
            " 5.325864828439257 -11.748883564062828 7.4955393428898365 -.09249506636175525 |"
            " 5.86145544294642 -12.92096931784711 8.159367898576159 -.071584973281401 -.02826905039406838 |"
            " .09646076681806523 .01 .4798896504144996 1.379008574103742 -3.290069515436081 2.324710524099774 ~"
            " .09468075576583945 .009183565540343254 .4877705284247616 1.234297566930479 -2.7077123499835256 1.866628418170587 1/66",
-           "order=5", 5, 6, "Tsitouras 2011"),
+           "order=5", 5, 5, 6, "Tsitouras 2011"),
     DKP_RK("butcher6", "1/3 | 0 2/3 | 1/12 1/3 -1/12 | -1/16 9/8 -3/16 -3/8 | 0 9/8 -3/8 -3/4 1/2 | 9/44 -9/11 63/44 18/11 0 -16/11 |"
-           " 11/120 0 27/40 27/40 -4/15 -4/15 11/120", "", 6, 7, "Butcher 1964"),
+           " 11/120 0 27/40 27/40 -4/15 -4/15 11/120", "", 6, 6, 7, "Butcher 1964"),
     DKP_RK("dormand_prince8", "1/18 | 1/48 1/16 | 1/32 0 3/32 | 5/16 0 -75/64 75/64 | 3/80 0 0 3/16 3/20 |"
            " 29443841/614563906 0 0 77736538/692538347 -28693883/1125000000 23124283/1800000000 |"
            " 16016141/946692911 0 0 61564180/158732637 22789713/633445777 545815736/2771057229 -180193667/1043307555 |"
@@ -4265,85 +4273,85 @@ static const dk_sampler_info dkp_samplers[] = {
            " 14005451/335480064 0 0 0 0 -59238493/1068277825 181606767/758867731 561292985/797845732 -1041891430/1371343529"
            " 760417239/1151165299 118820643/751138087 -528747749/2220607170 1/4 ~"
            " 13451932/455176623 0 0 0 0 -808719846/976000145 1757004468/5645159321 656045339/265891186 -3867574721/1518517206"
-           " 465885868/322736535 53011238/667516719 2/45 0 0", "order=8", 8, 13, "Prince & Dormand 1981, RK8(7)13M"),
-    DKP_ROW("dpm2_ancestral", dkp_record_dpm2, "eta=1", 2, 2, "k-diffusion's dpm_2_ancestral"),
-    DKP_ROW("dpm2_ancestral_rf", dkp_record_dpm2, "law=flow eta=1", 2, 2, "ComfyUI's dpm_2_ancestral_RF"),
-    DKP_ROW("euler_ancestral_rf", dkp_record_ddim, "law=flow eta=1", 1, 1, "ComfyUI's euler_ancestral_RF"),
-    DKP_ROW("lcm", dkp_record_ddim, "law=fresh eta=1", 0, 1, "Song et al. 2023, alg. 1; Luo et al. 2023"),
-    DKP_ROW("consistency_model_multistep", dkp_record_ddim, "law=time eta=1", 0, 1, "Song et al. 2023, alg. 1, down to the schedule's least level s"),
-    DKP_ROW("tcd", dkp_record_ddim, "law=time eta=0.3", 0, 1, "Zheng et al. 2024, alg. 1"),
-    DKP_ROW("dpm_solver_2s", dkp_record_singlestep, "order=2 rule=dpm noise_prediction=1", 2, 2, "Lu et al. 2022, alg. 1"),
-    DKP_ROW("dpm_solver_3s", dkp_record_singlestep, "order=3 rule=dpm noise_prediction=1", 3, 3, "Lu et al. 2022, alg. 2"),
-    DKP_ROW("dpm_solver_adaptive", dkp_record_singlestep, "order=3 rule=dpm noise_prediction=1 rtol=0.05 atol=0.0078 control=free", 3, 0, "Lu et al. 2022, app. C: DPM-Solver-12, -23"),
-    DKP_ROW("dpmpp_2s", dkp_record_singlestep, "order=2 rule=dpm", 2, 2, "Lu et al. 2022b, alg. 1"),
-    DKP_ROW("dpmpp_3s", dkp_record_singlestep, "order=3 rule=dpm", 3, 3, "Lu et al. 2022b; their code's third order"),
-    DKP_ROW("dpmpp_2s_ancestral", dkp_record_singlestep, "order=2 rule=dpm eta=1", 2, 2, "k-diffusion's dpmpp_2s_ancestral"),
-    DKP_ROW("dpmpp_2s_ancestral_rf", dkp_record_singlestep, "order=2 rule=dpm law=flow eta=1", 2, 2, "ComfyUI's dpmpp_2s_ancestral_RF"),
-    DKP_ROW("dpmpp_sde", dkp_record_dpmpp_sde, "order=2 rule=dpm eta=1 alpha=0.5", 1, 2, "k-diffusion's dpmpp_sde; Lu et al. 2022b"),
-    DKP_ROW("seeds_2", dkp_record_seeds, "order=2 rule=dpm eta=1 alpha=0.5", 2, 2, "Gonzalez et al. 2023, alg. 2"),
-    DKP_ROW("seeds_3", dkp_record_seeds, "order=3 rule=dpm eta=1", 2, 3, "Gonzalez et al. 2023, alg. 3"),
-    DKP_ROW("exp_heun_2_x0", dkp_record_singlestep, "order=2 law=sde alpha=1", 2, 2, "Cox & Matthews 2002, ETD2RK"),
-    DKP_ROW("exp_heun_2_x0_sde", dkp_record_seeds, "order=2 eta=1 alpha=1", 2, 2, "ComfyUI's exp_heun_2_x0_sde"),
-    DKP_ROW("res_2s", dkp_record_singlestep, "order=2 law=sde alpha=0.5", 2, 2, "Zhang & Chen 2023, RES"),
-    DKP_PHI("res_3s", "1/2 | 1, 1: 2 phi2(1/2) 2 phi2 | 1: 4/3 phi2, 2: 1/3 phi2", "", 3, 3, "Zhang & Chen 2023, RES; Hochbruck & Ostermann 2010, eq. 2.54"),
-    DKP_PHI("etd3rk", "1/2 | 1, 1: 2 phi1 | by 12", "", 3, 3, "Cox & Matthews 2002, eq. 23-25"),
-    DKP_PHI("etd4rk", "1/2 | 1/2, 1: 1/2 phi1 | 1, 2: 1 phi1(1/2) | " DKP_ETD4_RESULT, "", 4, 4, "Cox & Matthews 2002, eq. 26-29"),
-    DKP_PHI("krogstad", "1/2 | 1/2, 1: 1 phi2 | 1, 2: 2 phi2 | " DKP_ETD4_RESULT, "", 4, 4, "Krogstad 2005, ETDRK4-B"),
-    DKP_PHI("strehmel_weiner", "1/2 | 1/2 by 1 | 1, 1: -2 phi2, 2: 4 phi2 | by 23", "", 4, 4, "Strehmel & Weiner 1992"),
+           " 465885868/322736535 53011238/667516719 2/45 0 0", "order=8", 8, 8, 13, "Prince & Dormand 1981, RK8(7)13M"),
+    DKP_ROW("dpm2_ancestral", dkp_record_dpm2, "eta=1", 2, 2, 2, "k-diffusion's dpm_2_ancestral"),
+    DKP_ROW("dpm2_ancestral_rf", dkp_record_dpm2, "law=flow eta=1", 2, 2, 2, "ComfyUI's dpm_2_ancestral_RF"),
+    DKP_ROW("euler_ancestral_rf", dkp_record_ddim, "law=flow eta=1", 1, 1, 1, "ComfyUI's euler_ancestral_RF"),
+    DKP_ROW("lcm", dkp_record_ddim, "law=fresh eta=1", 0, 0, 1, "Song et al. 2023, alg. 1; Luo et al. 2023"),
+    DKP_ROW("consistency_model_multistep", dkp_record_ddim, "law=time eta=1", 0, 0, 1, "Song et al. 2023, alg. 1, down to the schedule's least level s"),
+    DKP_ROW("tcd", dkp_record_ddim, "law=time eta=0.3", 0, 0, 1, "Zheng et al. 2024, alg. 1"),
+    DKP_ROW("dpm_solver_2s", dkp_record_singlestep, "order=2 rule=dpm noise_prediction=1", 2, 2, 2, "Lu et al. 2022, alg. 1"),
+    DKP_ROW("dpm_solver_3s", dkp_record_singlestep, "order=3 rule=dpm noise_prediction=1", 3, 2, 3, "Lu et al. 2022, alg. 2"),
+    DKP_ROW("dpm_solver_adaptive", dkp_record_singlestep, "order=3 rule=dpm noise_prediction=1 rtol=0.05 atol=0.0078 control=free", 3, 2, 0, "Lu et al. 2022, app. C: DPM-Solver-12, -23"),
+    DKP_ROW("dpmpp_2s", dkp_record_singlestep, "order=2 rule=dpm", 2, 2, 2, "Lu et al. 2022b, alg. 1"),
+    DKP_ROW("dpmpp_3s", dkp_record_singlestep, "order=3 rule=dpm", 3, 2, 3, "Lu et al. 2022b; their code's third order"),
+    DKP_ROW("dpmpp_2s_ancestral", dkp_record_singlestep, "order=2 rule=dpm eta=1", 2, 2, 2, "k-diffusion's dpmpp_2s_ancestral"),
+    DKP_ROW("dpmpp_2s_ancestral_rf", dkp_record_singlestep, "order=2 rule=dpm law=flow eta=1", 2, 2, 2, "ComfyUI's dpmpp_2s_ancestral_RF"),
+    DKP_ROW("dpmpp_sde", dkp_record_dpmpp_sde, "order=2 rule=dpm eta=1 alpha=0.5", 1, 1, 2, "k-diffusion's dpmpp_sde; Lu et al. 2022b"),
+    DKP_ROW("seeds_2", dkp_record_seeds, "order=2 rule=dpm eta=1 alpha=0.5", 2, 2, 2, "Gonzalez et al. 2023, alg. 2"),
+    DKP_ROW("seeds_3", dkp_record_seeds, "order=3 rule=dpm eta=1", 2, 2, 3, "Gonzalez et al. 2023, alg. 3"),
+    DKP_ROW("exp_heun_2_x0", dkp_record_singlestep, "order=2 law=sde alpha=1", 2, 2, 2, "Cox & Matthews 2002, ETD2RK"),
+    DKP_ROW("exp_heun_2_x0_sde", dkp_record_seeds, "order=2 eta=1 alpha=1", 2, 2, 2, "ComfyUI's exp_heun_2_x0_sde"),
+    DKP_ROW("res_2s", dkp_record_singlestep, "order=2 law=sde alpha=0.5", 2, 2, 2, "Zhang & Chen 2023, RES"),
+    DKP_PHI("res_3s", "1/2 | 1, 1: 2 phi2(1/2) 2 phi2 | 1: 4/3 phi2, 2: 1/3 phi2", "", 3, 2, 3, "Zhang & Chen 2023, RES; Hochbruck & Ostermann 2010, eq. 2.54"),
+    DKP_PHI("etd3rk", "1/2 | 1, 1: 2 phi1 | by 12", "", 3, 2, 3, "Cox & Matthews 2002, eq. 23-25"),
+    DKP_PHI("etd4rk", "1/2 | 1/2, 1: 1/2 phi1 | 1, 2: 1 phi1(1/2) | " DKP_ETD4_RESULT, "", 4, 2, 4, "Cox & Matthews 2002, eq. 26-29"),
+    DKP_PHI("krogstad", "1/2 | 1/2, 1: 1 phi2 | 1, 2: 2 phi2 | " DKP_ETD4_RESULT, "", 4, 2, 4, "Krogstad 2005, ETDRK4-B"),
+    DKP_PHI("strehmel_weiner", "1/2 | 1/2 by 1 | 1, 1: -2 phi2, 2: 4 phi2 | by 23", "", 4, 2, 4, "Strehmel & Weiner 1992"),
     DKP_PHI("hochbruck_ostermann", "1/2 | 1/2, 1: 1 phi2 | 1, 1: 1 phi2, 2: 1 phi2 | 1/2, 1: " DKP_HO_ENTRY ", 2: " DKP_HO_ENTRY
-           ", 3: -1/2 phi2 1 phi3(1) -1/4 phi2(1) 1/2 phi3 1/4 phi2 | by 34", "", 4, 5, "Hochbruck & Ostermann 2005, eq. 5.19"),
-    DKP_PHI("etd2cf3", "1/3 | 2/3 by 1 | by 12", "", 3, 3, "Celledoni et al. 2003; Minchev & Wright 2005"),
-    DKP_PHI("etdrk3", "1 | 2/3 by 1 | 1: 1 phi2 -1/2 phi1, 2: 3/4 phi1", "", 3, 3, "Fu et al. 2024, energy-decreasing ETDRK3"),
+           ", 3: -1/2 phi2 1 phi3(1) -1/4 phi2(1) 1/2 phi3 1/4 phi2 | by 34", "", 4, 2, 5, "Hochbruck & Ostermann 2005, eq. 5.19"),
+    DKP_PHI("etd2cf3", "1/3 | 2/3 by 1 | by 12", "", 3, 2, 3, "Celledoni et al. 2003; Minchev & Wright 2005"),
+    DKP_PHI("etdrk3", "1 | 2/3 by 1 | 1: 1 phi2 -1/2 phi1, 2: 3/4 phi1", "", 3, 2, 3, "Fu et al. 2024, energy-decreasing ETDRK3"),
     DKP_PHI("cfree4", "1/2 | 1/2, 1: 1/2 phi1 | 1, 2: 1 phi1(1/2) |"
-           " 1: 1/3 phi1, 2: 1/3 phi1, 3: -1/6 phi1 1/3 phi1(1/2)", "", 4, 4, "Celledoni et al. 2003, CF4"),
-    DKP_PHI("exprk4s6", "1/2 | 1/2 by 1 | 1/3 by 1 | 1/3 by 23 | 5/6 by 23 | by 45", "", 4, 6, "Luan 2021"),
+           " 1: 1/3 phi1, 2: 1/3 phi1, 3: -1/6 phi1 1/3 phi1(1/2)", "", 4, 2, 4, "Celledoni et al. 2003, CF4"),
+    DKP_PHI("exprk4s6", "1/2 | 1/2 by 1 | 1/3 by 1 | 1/3 by 23 | 5/6 by 23 | by 45", "", 4, 2, 6, "Luan 2021"),
     DKP_PHI("exprk5s8", "1/2 | 1/2 by 1 | 1/4 by 2 | 1/2 by 23 | 1/5 by 34 | 2/3, 3: -20/81 phi2(1/5) 16/81 phi3(1/5),"
            " 4: 5/243 phi2(1/5) -4/243 phi3(1/5) -16/27 phi2 320/81 phi3, 5: 125/486 phi2(1/5) -50/243 phi3(1/5) 100/27 phi2 -800/81 phi3 | 1,"
            " 4: -4/7 phi2(1/5) 8/5 phi3(1/5) -48/35 phi4(1/5) -288/35 phi2(2/3) 384/5 phi3(2/3) -1536/7 phi4(2/3) -240 phi4 208/3 phi3 -16/3 phi2,"
            " 5: 25/49 phi2(1/5) -10/7 phi3(1/5) 60/49 phi4(1/5) 360/49 phi2(2/3) -480/7 phi3(2/3) 9600/49 phi4(2/3) 1500/7 phi4 -250/3 phi3 250/21 phi2,"
-           " 6: 27/98 phi2(1/5) -135/7/25 phi3(1/5) 135/7*6/175 phi4(1/5) 135/7*36/175 phi2(2/3) -135/7*48/25 phi3(2/3) 135/7*192/35 phi4(2/3) 810/7 phi4 -27 phi3 27/14 phi2 | by 567", "", 5, 8, "Luan & Ostermann 2014"),
-    DKP_PHI("exprk5s10", "1/2 | 1/2 by 1 | 1/3 by 1 | 1/2 by 23 | 1/3 by 23 | 1/4 by 23 | .3 by 456 | 3/4 by 456 | 1 by 456 | by 789", "", 5, 10, "Luan 2021"),
+           " 6: 27/98 phi2(1/5) -135/7/25 phi3(1/5) 135/7*6/175 phi4(1/5) 135/7*36/175 phi2(2/3) -135/7*48/25 phi3(2/3) 135/7*192/35 phi4(2/3) 810/7 phi4 -27 phi3 27/14 phi2 | by 567", "", 5, 2, 8, "Luan & Ostermann 2014"),
+    DKP_PHI("exprk5s10", "1/2 | 1/2 by 1 | 1/3 by 1 | 1/2 by 23 | 1/3 by 23 | 1/4 by 23 | .3 by 456 | 3/4 by 456 | 1 by 456 | by 789", "", 5, 2, 10, "Luan 2021"),
     DKP_PHI("exprk6s15", "1/2 | 1/2 by 1 | 1/3 by 1 | 1/2 by 23 | 1/5 by 23 | 1/4 by 23 | .72 by 456 | 1/3 by 456 | .3 by 456 | 1/6 by 456 |"
-           " 90/103 by 789a | 1/3 by 789a | .3 by 789a | .2 by 789a | by bcde", "", 6, 15, "Luan 2021"),
-    DKP_PHI("lawson2a", "1/2, 0: 1/2 phi0 | 1: 1 phi0(1/2)", "order=2", 2, 2, "Lawson 1967; the midpoint method with an integrating factor"),
-    DKP_PHI("lawson2b", "1, 0: 1 phi0 | 0: 1/2 phi0, 1: 1/2 phi0(0)", "order=2", 2, 2, "Lawson 1967; Heun's method with an integrating factor"),
-    DKP_PHI("lawson4", "1/2, 0: 1/2 phi0" DKP_LAWSON4_STAGES ", 0: 1/6 phi0, 3: 1/6 phi0(0)", "", 4, 4, "Lawson 1967; Kutta's method with an integrating factor"),
-    DKP_PHI("genlawson4", "1/2" DKP_LAWSON4_STAGES ", 3: 1/6 phi0(0)", "", 4, 4, "Krogstad 2005, generalized integrating factor"),
-    DKP_PHI("modgenlawson4", "1/2" DKP_LAWSON4_STAGES ", 3: 1 phi2 -1/3 phi0(1/2)", "", 4, 4, "Ostermann et al. 2006, modified generalized Lawson"),
-    DKP_ROW("euler_cfg_pp", dkp_record_ddim, "cfg_pp=1", 1, 1, "Chung et al. 2024, alg. 1"),
-    DKP_ROW("euler_ancestral_cfg_pp", dkp_record_ddim, "eta=1 cfg_pp=1", 1, 1, "ComfyUI's euler_ancestral_cfg_pp"),
-    DKP_ROW("dpmpp_2s_ancestral_cfg_pp", dkp_record_singlestep, "order=2 rule=dpm eta=1 cfg_pp=1", 2, 2, "ComfyUI's dpmpp_2s_ancestral_cfg_pp"),
-    DKP_ROW("ddim", dkp_record_ddim, "", 1, 1, "Song et al. 2020"),
-    DKP_ROW("euler_ancestral", dkp_record_ddim, "eta=1", 1, 1, "k-diffusion's euler_ancestral"),
-    DKP_ROW("ddpm", dkp_record_ddim, "eta=1", 1, 1, "Ho et al. 2020, variance beta~"),
-    DKP_ROW("ddpm_large", dkp_record_ddim, "law=ddpm_large eta=1", 1, 1, "Ho et al. 2020, variance beta"),
-    DKP_ROW("dpmpp_2m", dkp_record_exponential_adams, "order=2 rule=dpm", 2, 1, "Lu et al. 2022b, alg. 2"),
-    DKP_ROW("dpmpp_2m_sde", dkp_record_exponential_adams, "order=2 rule=dpm eta=1", 2, 1, "Lu et al. 2022b, eq. 14"),
-    DKP_ROW("euler_maruyama", dkp_record_predictor_corrector, "predictor=euler_maruyama eta=1", 1, 1, "Song et al. 2021, app. D"),
-    DKP_ROW("predictor_corrector", dkp_record_predictor_corrector, "eta=1 snr=0.16 langevin_steps=1", 1, 2, "Song et al. 2021, alg. 4-5"),
-    DKP_ROW("smld", dkp_record_smld, "langevin_step=0.2 langevin_steps=10", 0, 10, "Song & Ermon 2019, alg. 1"),
-    DKP_ROW("dpmpp_3m", dkp_record_exponential_adams, "order=3", 3, 1, "Lu et al. 2022b; exact third order"),
-    DKP_ROW("dpmpp_3m_sde", dkp_record_exponential_adams, "order=3 rule=dpm_taylor eta=1", 2, 1, "k-diffusion's dpmpp_3m_sde"),
-    DKP_ROW("dpm_solver_2m", dkp_record_exponential_adams, "order=2 rule=dpm noise_prediction=1", 2, 1, "Lu et al. 2022, multistep"),
-    DKP_ROW("dpm_solver_3m", dkp_record_exponential_adams, "order=3 noise_prediction=1", 3, 1, "Lu et al. 2022, multistep; exact third order"),
-    DKP_ROW("deis", dkp_record_exponential_adams, "order=3 noise_prediction=1", 3, 1, "Zhang & Chen 2022, in log rho"),
-    DKP_ROW("res_multistep", dkp_record_exponential_adams, "order=2 law=ancestral", 2, 1, "Zhang et al. 2023, RES"),
-    DKP_ROW("dpmpp_2m_cfg_pp", dkp_record_exponential_adams, "order=2 rule=dpm cfg_pp=1", 1, 1, "ComfyUI's dpmpp_2m_cfg_pp"),
-    DKP_ROW("res_multistep_ancestral", dkp_record_exponential_adams, "order=2 law=ancestral eta=1", 1, 1, "Zhang et al. 2023, RES"),
-    DKP_ROW("res_3m", dkp_record_exponential_adams, "order=3 law=ancestral", 3, 1, "Zhang et al. 2023, RES"),
-    DKP_ROW("unip", dkp_record_exponential_adams, "order=3 rule=bh2", 3, 1, "Zhao et al. 2023, UniP"),
-    DKP_ROW("unipc", dkp_record_exponential_adams, "order=3 corrector=4 rule=bh2", 4, 1, "Zhao et al. 2023, alg. 1"),
-    DKP_ROW("sa_solver", dkp_record_exponential_adams, "order=3 corrector=4 eta=1", 2, 1, "Xue et al. 2023, alg. 1"),
-    DKP_ROW("sa_solver_pece", dkp_record_exponential_adams, "order=3 corrector=4 pece=1 eta=1", 2, 2, "Xue et al. 2023, with PECE"),
-    DKP_ROW("er_sde", dkp_record_er_sde, "order=3 eta=1", 1, 1, "Cui et al. 2023, ER-SDE-Solver-3"),
-    DKP_ROW("lms", dkp_record_adams, "order=4", 4, 1, "k-diffusion's lms: Adams-Bashforth, exact weights"),
-    DKP_ROW("ipndm", dkp_record_adams, "order=4 rule=uniform", 1, 1, "Liu et al. 2022; Zhang & Chen 2022"),
-    DKP_WARM("plms", "1 | 1/2 1/2", "order=4 rule=uniform warmup=1 gauge=pseudo", 1, 1, "Liu et al. 2022, alg. 2; CompVis's PLMS"),
-    DKP_WARM("pndm", "1/2 | 0 1/2 | 0 0 1 | 1/6 1/3 1/3 1/6", "order=4 rule=uniform warmup=3 gauge=pseudo", 1, 1, "Liu et al. 2022, alg. 1 and 2"),
-    DKP_ROW("abm", dkp_record_adams, "order=3 corrector=4 pece=1", 4, 2, "Adams-Bashforth-Moulton, PECE; Hairer et al. 1993, III.1"),
-    DKP_ROW("deis_rho", dkp_record_adams, "order=3", 3, 1, "Zhang & Chen 2022, rho-AB"),
-    DKP_ROW("gradient_estimation", dkp_record_adams, "order=2 rule=gradient gamma=2", 1, 1, "Permenter & Yuan 2023"),
-    DKP_ROW("gradient_estimation_cfg_pp", dkp_record_adams, "order=2 rule=gradient gamma=2 cfg_pp=1", 1, 1, "ComfyUI's gradient_estimation_cfg_pp"),
+           " 90/103 by 789a | 1/3 by 789a | .3 by 789a | .2 by 789a | by bcde", "", 6, 2, 15, "Luan 2021"),
+    DKP_PHI("lawson2a", "1/2, 0: 1/2 phi0 | 1: 1 phi0(1/2)", "order=2", 2, 2, 2, "Lawson 1967; the midpoint method with an integrating factor"),
+    DKP_PHI("lawson2b", "1, 0: 1 phi0 | 0: 1/2 phi0, 1: 1/2 phi0(0)", "order=2", 2, 2, 2, "Lawson 1967; Heun's method with an integrating factor"),
+    DKP_PHI("lawson4", "1/2, 0: 1/2 phi0" DKP_LAWSON4_STAGES ", 0: 1/6 phi0, 3: 1/6 phi0(0)", "", 4, 2, 4, "Lawson 1967; Kutta's method with an integrating factor"),
+    DKP_PHI("genlawson4", "1/2" DKP_LAWSON4_STAGES ", 3: 1/6 phi0(0)", "", 4, 2, 4, "Krogstad 2005, generalized integrating factor"),
+    DKP_PHI("modgenlawson4", "1/2" DKP_LAWSON4_STAGES ", 3: 1 phi2 -1/3 phi0(1/2)", "", 4, 2, 4, "Ostermann et al. 2006, modified generalized Lawson"),
+    DKP_ROW("euler_cfg_pp", dkp_record_ddim, "cfg_pp=1", 1, 1, 1, "Chung et al. 2024, alg. 1"),
+    DKP_ROW("euler_ancestral_cfg_pp", dkp_record_ddim, "eta=1 cfg_pp=1", 1, 1, 1, "ComfyUI's euler_ancestral_cfg_pp"),
+    DKP_ROW("dpmpp_2s_ancestral_cfg_pp", dkp_record_singlestep, "order=2 rule=dpm eta=1 cfg_pp=1", 2, 2, 2, "ComfyUI's dpmpp_2s_ancestral_cfg_pp"),
+    DKP_ROW("ddim", dkp_record_ddim, "", 1, 1, 1, "Song et al. 2020"),
+    DKP_ROW("euler_ancestral", dkp_record_ddim, "eta=1", 1, 1, 1, "k-diffusion's euler_ancestral"),
+    DKP_ROW("ddpm", dkp_record_ddim, "eta=1", 1, 1, 1, "Ho et al. 2020, variance beta~"),
+    DKP_ROW("ddpm_large", dkp_record_ddim, "law=ddpm_large eta=1", 1, 1, 1, "Ho et al. 2020, variance beta"),
+    DKP_ROW("dpmpp_2m", dkp_record_exponential_adams, "order=2 rule=dpm", 2, 2, 1, "Lu et al. 2022b, alg. 2"),
+    DKP_ROW("dpmpp_2m_sde", dkp_record_exponential_adams, "order=2 rule=dpm eta=1", 2, 2, 1, "Lu et al. 2022b, eq. 14"),
+    DKP_ROW("euler_maruyama", dkp_record_predictor_corrector, "predictor=euler_maruyama eta=1", 1, 1, 1, "Song et al. 2021, app. D"),
+    DKP_ROW("predictor_corrector", dkp_record_predictor_corrector, "eta=1 snr=0.16 langevin_steps=1", 1, 1, 2, "Song et al. 2021, alg. 4-5"),
+    DKP_ROW("smld", dkp_record_smld, "langevin_step=0.2 langevin_steps=10", 0, 0, 10, "Song & Ermon 2019, alg. 1"),
+    DKP_ROW("dpmpp_3m", dkp_record_exponential_adams, "order=3", 3, 2, 1, "Lu et al. 2022b; exact third order"),
+    DKP_ROW("dpmpp_3m_sde", dkp_record_exponential_adams, "order=3 rule=dpm_taylor eta=1", 2, 2, 1, "k-diffusion's dpmpp_3m_sde"),
+    DKP_ROW("dpm_solver_2m", dkp_record_exponential_adams, "order=2 rule=dpm noise_prediction=1", 2, 2, 1, "Lu et al. 2022, multistep"),
+    DKP_ROW("dpm_solver_3m", dkp_record_exponential_adams, "order=3 noise_prediction=1", 3, 2, 1, "Lu et al. 2022, multistep; exact third order"),
+    DKP_ROW("deis", dkp_record_exponential_adams, "order=3 noise_prediction=1", 3, 2, 1, "Zhang & Chen 2022, in log rho"),
+    DKP_ROW("res_multistep", dkp_record_exponential_adams, "order=2 law=ancestral", 2, 2, 1, "Zhang et al. 2023, RES"),
+    DKP_ROW("dpmpp_2m_cfg_pp", dkp_record_exponential_adams, "order=2 rule=dpm cfg_pp=1", 1, 1, 1, "ComfyUI's dpmpp_2m_cfg_pp"),
+    DKP_ROW("res_multistep_ancestral", dkp_record_exponential_adams, "order=2 law=ancestral eta=1", 2, 2, 1, "Zhang et al. 2023, RES"),
+    DKP_ROW("res_3m", dkp_record_exponential_adams, "order=3 law=ancestral", 3, 2, 1, "Zhang et al. 2023, RES"),
+    DKP_ROW("unip", dkp_record_exponential_adams, "order=3 rule=bh2", 3, 2, 1, "Zhao et al. 2023, UniP"),
+    DKP_ROW("unipc", dkp_record_exponential_adams, "order=3 corrector=4 rule=bh2", 4, 2, 1, "Zhao et al. 2023, alg. 1"),
+    DKP_ROW("sa_solver", dkp_record_exponential_adams, "order=3 corrector=4 eta=1", 2, 2, 1, "Xue et al. 2023, alg. 1"),
+    DKP_ROW("sa_solver_pece", dkp_record_exponential_adams, "order=3 corrector=4 pece=1 eta=1", 2, 2, 2, "Xue et al. 2023, with PECE"),
+    DKP_ROW("er_sde", dkp_record_er_sde, "order=3 eta=1", 1, 1, 1, "Cui et al. 2023, ER-SDE-Solver-3"),
+    DKP_ROW("lms", dkp_record_adams, "order=4", 4, 2, 1, "k-diffusion's lms: Adams-Bashforth, exact weights"),
+    DKP_ROW("ipndm", dkp_record_adams, "order=4 rule=uniform", 1, 2, 1, "Liu et al. 2022; Zhang & Chen 2022"),
+    DKP_WARM("plms", "1 | 1/2 1/2", "order=4 rule=uniform warmup=1 gauge=pseudo", 1, 2, 1, "Liu et al. 2022, alg. 2; CompVis's PLMS"),
+    DKP_WARM("pndm", "1/2 | 0 1/2 | 0 0 1 | 1/6 1/3 1/3 1/6", "order=4 rule=uniform warmup=3 gauge=pseudo", 1, 2, 1, "Liu et al. 2022, alg. 1 and 2"),
+    DKP_ROW("abm", dkp_record_adams, "order=3 corrector=4 pece=1", 4, 2, 2, "Adams-Bashforth-Moulton, PECE; Hairer et al. 1993, III.1"),
+    DKP_ROW("deis_rho", dkp_record_adams, "order=3", 3, 2, 1, "Zhang & Chen 2022, rho-AB"),
+    DKP_ROW("gradient_estimation", dkp_record_adams, "order=2 rule=gradient gamma=2", 1, 1, 1, "Permenter & Yuan 2023"),
+    DKP_ROW("gradient_estimation_cfg_pp", dkp_record_adams, "order=2 rule=gradient gamma=2 cfg_pp=1", 1, 1, 1, "ComfyUI's gradient_estimation_cfg_pp"),
 };
 /* clang-format on */
 #undef DKP_DORMAND_PRINCE
@@ -4568,37 +4576,6 @@ static int dkp_boundary_values(const dk_plan *p, const dk_pass *pass, int value[
     return count;
 }
 
-/* Where a value is read last, up to a pass; where it is made if nothing reads it. */
-static int dkp_last_use(const dk_plan *p, int value, int last_pass) {
-    for (int i = last_pass; i >= 0; i--) {
-        const dk_pass *pass = &p->pass[i];
-        int read[DK_BRANCHES + 1];
-        for (int k = dkp_boundary_values(p, pass, read) - 1; k >= 0; k--)
-            if (read[k] == value) return pass->position;
-        for (int k = pass->first + pass->count - 1; k >= pass->first; k--)
-            for (int j = p->row[k].first; j < p->row[k].first + p->row[k].count; j++)
-                if (p->term[j].value == value) return p->value[p->row[k].dst].life.born;
-    }
-    return p->value[value].life.born;
-}
-
-/* Drops rows whose values nothing reads, the last first, for then others may be such, too. */
-static void dkp_drop_dead_rows(dk_plan *p) {
-    for (int i = p->passes - 1, k = p->rows - 1; i >= 0; i--)
-        for (; k >= p->pass[i].first; k--) {
-            const dk_row row = p->row[k];
-            const dk_value *dst = &p->value[row.dst];
-            if (row.draw >= 0 || dst->life.dies > dst->life.born) continue;
-            memmove(&p->row[k], &p->row[k + 1], (size_t)(--p->rows - k) * sizeof row);
-            p->pass[i].count--;
-            for (int j = i + 1; j < p->passes; j++) p->pass[j].first--;
-            for (int j = row.first; j < row.first + row.count; j++) {
-                dk_value *v = &p->value[p->term[j].value];
-                if (v->life.dies == dst->life.born) v->life.dies = dkp_last_use(p, p->term[j].value, i);
-            }
-        }
-}
-
 /* Gives every value its slot: the lowest that is free, so that a row may write over a term that dies in it, and
    the least number of buffers is live at any time. scratch holds DKP_KINDS (values + 4) bytes. */
 static void dkp_allocate(dk_plan *p, char *scratch) {
@@ -4762,7 +4739,6 @@ static dk_status dkp_record_resolved(dk_recorder *r, dk_plan *plan, dk_config *c
     dkp_move_arrays(&made, plan);
     made.used = dkp_plan_bytes(&made);
     *plan = made;
-    dkp_drop_dead_rows(plan);
     dkp_allocate(plan, base + size);
     if (kept) kept[0] = (pace ? pace->kept : 0) | r->own->pinned[0], kept[1] = r->own->pinned[1];
     dk_pass *end = &plan->pass[plan->passes - 1];
@@ -4848,94 +4824,76 @@ static void dkp_put_value(dkp_text *t, const dk_plan *p, int value) {
     dkp_put_int(t, p->value[value].number);
 }
 
-static void dkp_put_row(dkp_text *t, const dk_plan *p, const dk_row *row) {
-    dkp_put(t, "    ");
-    dkp_put_value(t, p, row->dst);
-    if (row->draw >= 0) {
-        dkp_put_pair(t, " = normal, draw ", row->draw);
-    } else {
-        dkp_put(t, row->count ? " =" : " = 0");
-        for (int j = row->first; j < row->first + row->count; j++) {
-            const dk_term *term = &p->term[j];
-            int others = j > row->first && (row->mask < 0 || j > row->first + 1);
-            if (row->mask >= 0 && j <= row->first + 1) {
-                dkp_put(t, j == row->first ? " (1 - " : " + ");
-                dkp_put_value(t, p, row->mask);
-                dkp_put(t, j == row->first ? ")" : " (");
-            }
-            dkp_put(t, term->c < 0 ? " - " : others ? " + " : row->mask >= 0 && j > row->first ? "" : " ");
-            if (fabs(term->c) < 1 || fabs(term->c) > 1) {
-                dkp_put_real(t, fabs(term->c));
-                dkp_put(t, " ");
-            }
-            if (term->scalar) {
-                dkp_put_pair(t, "r", term->scalar);
-                if (term->power > 1) dkp_put_pair(t, "^", term->power);
-                dkp_put(t, " ");
-            }
-            dkp_put_value(t, p, term->value);
-        }
-        if (row->mask >= 0) dkp_put(t, ")");
+/* A format's %a, %b ... are the names of values, and %0, %1 ... numbers. */
+static void dkp_put_format(dkp_text *t, const dk_plan *p, const char *format, const int *value,
+                           const double *number) {
+    for (; *format; format++) {
+        if (*format != '%') dkp_put_char(t, *format);
+        else if (*++format < 'a') dkp_put_real(t, number[*format - '0']);
+        else if (value[*format - 'a'] < 0) dkp_put(t, "0");
+        else dkp_put_value(t, p, value[*format - 'a']);
     }
-    if (row->clip > 0) dkp_put_pair(t, ", clipped to ", row->clip);
-    if (p->value[row->dst].kind == DK_VALUE_HALF) {
-        dkp_put(t, p->number == DK_NUMBER_FP16 ? "  -> fp16" : "  -> bf16");
-        dkp_put_pair(t, " buffer ", p->value[row->dst].slot);
-    } else if (p->value[row->dst].kind == DK_VALUE_BUFFER) {
-        dkp_put(t, "  -> ");
-        if (p->value[row->dst].slot == 0) dkp_put(t, "x");
-        else dkp_put_pair(t, "buffer ", p->value[row->dst].slot);
-    }
-    dkp_put(t, "\n");
 }
 
-static void dkp_put_values(dkp_text *t, const dk_plan *p, const char *before, int a, const char *between,
-                           int b, const char *behind) {
-    dkp_put(t, before);
-    dkp_put_value(t, p, a);
-    if (b >= 0) {
-        dkp_put(t, between);
-        dkp_put_value(t, p, b);
+static void dkp_put_row(dkp_text *t, const dk_plan *p, const dk_row *row) {
+    const dk_value *dst = &p->value[row->dst];
+    const int v[] = {row->dst, row->mask};
+    const double n[] = {(double)row->draw, row->clip, (double)dst->slot};
+    dkp_put_format(t, p, row->draw >= 0 ? "    %a = normal, draw %0" : row->count ? "    %a =" : "    %a = 0", v, n);
+    for (int j = 0; j < row->count; j++) {
+        const dk_term *term = &p->term[row->first + j];
+        int masked = row->mask >= 0 && j < 2;
+        const double factors[] = {fabs(term->c), (double)term->scalar, (double)term->power};
+        if (masked) dkp_put_format(t, p, j ? " + %b (" : " (1 - %b)", v, n);
+        dkp_put(t, term->c < 0 ? " - " : j && !masked ? " + " : j ? "" : " ");
+        if (factors[0] < 1 || factors[0] > 1) dkp_put_format(t, p, "%0 ", v, factors);
+        if (term->scalar) dkp_put_format(t, p, term->power > 1 ? "r%1^%2 " : "r%1 ", v, factors);
+        dkp_put_value(t, p, term->value);
     }
-    dkp_put(t, behind);
+    if (row->mask >= 0) dkp_put(t, ")");
+    if (row->clip > 0) dkp_put_format(t, p, ", clipped to %1", v, n);
+    if (dst->kind == DK_VALUE_HALF)
+        dkp_put_format(t, p, p->number == DK_NUMBER_FP16 ? "  -> fp16 buffer %2" : "  -> bf16 buffer %2", v, n);
+    if (dst->kind == DK_VALUE_BUFFER) dkp_put_format(t, p, dst->slot ? "  -> buffer %2" : "  -> x", v, n);
+    dkp_put(t, "\n");
 }
 
 static void dkp_put_norm(dkp_text *t, const dk_plan *p, int index) {
-    const dk_norm *n = &p->norm[index];
-    int sum = n->kind == DK_NORM_ERROR_SUM, error = sum || n->kind == DK_NORM_ERROR_MAX;
-    dkp_put_pair(t, error ? "    e" : "    r", index + 1);
-    dkp_put(t, " = ");
-    if (error) {
-        dkp_put_values(t, p, "rms (", n->a, " - ", n->b, sum ? ") / (" : ") / max(");
-        dkp_put_real(t, n->atol);
-        dkp_put_pair(t, sum ? " + " : ", ", n->rtol);
-        dkp_put_values(t, p, " max(|", n->p, "|, |", n->q, "|))");
-    } else if (n->kind == DK_NORM_RATIO) {
-        dkp_put_values(t, p, "|", n->a, "| / |", n->b, "|");
-    } else if (n->kind == DK_NORM_DEVIATION) {
-        dkp_put_values(t, p, "deviation of ", n->a, " / deviation of ", n->b, "");
-    } else if (n->kind == DK_NORM_QUANTILE) {
-        dkp_put_pair(t, "1 / ", n->share);
-        dkp_put_values(t, p, " quantile of |", n->a, "", -1, "|, from 1");
-        if (n->limit > 0) dkp_put_pair(t, " to ", n->limit);
-    } else {
-        int project = n->kind == DK_NORM_PROJECTION;
-        if (n->limit > 0) dkp_put_pair(t, "min(1, ", n->limit);
-        if (n->limit > 0) dkp_put_values(t, p, " / |", n->a, "", -1, project ? "|) " : "|)");
-        if (project) dkp_put_values(t, p, "(", n->a, " ", n->b, ")");
-        if (project) dkp_put_values(t, p, " / |", n->b, "", -1, "|^2");
+    static const char *const formats[][2] = { /* without a limit, and with one */
+        {"    r%0 = |%a| / |%b|\n", ""},
+        {"    e%0 = rms (%a - %b) / (%1 + %2 max(|%c|, |%d|))\n", ""},
+        {"    e%0 = rms (%a - %b) / max(%1, %2 max(|%c|, |%d|))\n", ""},
+        {"    r%0 = deviation of %a / deviation of %b\n", ""},
+        {"    r%0 = 1\n", "    r%0 = min(1, %3 / |%a|)\n"},
+        {"    r%0 = (%a %b) / |%b|^2\n", "    r%0 = min(1, %3 / |%a|) (%a %b) / |%b|^2\n"},
+        {"    r%0 = 1 / %4 quantile of |%a|, from 1\n", "    r%0 = 1 / %4 quantile of |%a|, from 1 to %3\n"}};
+    const dk_norm *norm = &p->norm[index];
+    const int v[] = {norm->a, norm->b, norm->p, norm->q};
+    const double n[] = {index + 1.0, norm->atol, norm->rtol, norm->limit, norm->share};
+    dkp_put_format(t, p, formats[norm->kind][norm->limit > 0], v, n);
+}
+
+static void dkp_put_call(dkp_text *t, const dk_plan *p, const dk_call *c) {
+    const int uncond[] = {c->uncond_output};
+    const double n[] = {c->condition, c->level.t, c->level.alpha, c->level.sigma, (double)c->branch};
+    for (int k = 0; k < c->branches; k++) {
+        dkp_put(t, k ? ", " : "    ");
+        dkp_put_value(t, p, c->output + k);
     }
-    dkp_put(t, "\n");
+    if (c->uncond_output >= 0) dkp_put_format(t, p, ", %a", uncond, n);
+    for (int k = 0; k < c->branches; k++) {
+        dkp_put(t, k ? ", " : " = network(");
+        dkp_put_value(t, p, c->input + k);
+    }
+    dkp_put_format(t, p, "; %0)    t %1, alpha %2, sigma %3", NULL, n);
+    dkp_put_format(t, p, c->branch ? ", branch %4\n" : "\n", NULL, n);
 }
 
 /* The heading of a step, before the first that is printed of it. */
 static void dkp_put_step(dkp_text *t, const dk_plan *p, int *step, int now) {
     if (now <= *step || now >= p->steps) return;
-    *step = now;
-    dkp_put_pair(t, "step ", now);
-    dkp_put_pair(t, ": noise level ", dk_noise_level(p->level[now]));
-    dkp_put_pair(t, " -> ", dk_noise_level(p->level[now + 1]));
-    dkp_put(t, "\n");
+    const double n[] = {(double)(*step = now), dk_noise_level(p->level[now]), dk_noise_level(p->level[now + 1])};
+    dkp_put_format(t, p, "step %0: noise level %1 -> %2\n", NULL, n);
 }
 
 DK_API size_t dk_plan_text(const dk_plan *p, char *text, size_t size) {
@@ -4944,11 +4902,9 @@ DK_API size_t dk_plan_text(const dk_plan *p, char *text, size_t size) {
     if (!p) return 0;
     int begun = p->rows && p->row[0].draw == 0 ? -1 : 0; /* the step whose start has been printed */
     for (int i = 0; i < p->rows; i++) draws += p->row[i].draw >= 0;
-    dkp_put_pair(&t, "", p->steps);
-    dkp_put_pair(&t, " steps, ", p->calls);
-    dkp_put_pair(&t, " evaluations, ", draws);
-    dkp_put_pair(&t, draws == 1 ? " draw; buffers besides x: " : " draws; buffers besides x: ", p->buffers);
-    dkp_put(&t, "\n");
+    const double counts[] = {(double)p->steps, (double)p->calls, (double)draws, (double)p->buffers};
+    dkp_put_format(&t, p, draws == 1 ? "%0 steps, %1 evaluations, %2 draw; buffers besides x: %3\n"
+                                     : "%0 steps, %1 evaluations, %2 draws; buffers besides x: %3\n", NULL, counts);
     for (int i = 0; i < p->passes; i++) {
         const dk_pass *pass = &p->pass[i];
         for (int k = pass->first; k < pass->first + pass->count; k++) {
@@ -4960,20 +4916,11 @@ DK_API size_t dk_plan_text(const dk_plan *p, char *text, size_t size) {
         if (pass->boundary == DK_BOUNDARY_CALL) {
             const dk_call *c = &p->call[pass->index];
             dkp_put_step(&t, p, &step, begun = c->step);
-            for (int k = 0; k < c->branches; k++)
-                dkp_put_values(&t, p, k ? ", " : "    ", c->output + k, ", ", c->uncond_output, "");
-            for (int k = 0; k < c->branches; k++)
-                dkp_put_values(&t, p, k ? ", " : " = network(", c->input + k, "", -1, "");
-            dkp_put_pair(&t, "; ", c->condition);
-            dkp_put_pair(&t, ")    t ", c->level.t);
-            dkp_put_pair(&t, ", alpha ", c->level.alpha);
-            dkp_put_pair(&t, ", sigma ", c->level.sigma);
-            if (c->branch) dkp_put_pair(&t, ", branch ", c->branch);
-            dkp_put(&t, "\n");
+            dkp_put_call(&t, p, c);
         } else if (pass->boundary == DK_BOUNDARY_NORM) {
             dkp_put_norm(&t, p, pass->index);
         } else if (pass->boundary == DK_BOUNDARY_HOOK) {
-            dkp_put_values(&t, p, "    ", p->call[pass->index].denoised, "", -1, " = hook\n");
+            dkp_put_format(&t, p, "    %a = hook\n", &p->call[pass->index].denoised, NULL);
         }
     }
     dkp_put(&t, "result: x\n");
@@ -5010,51 +4957,20 @@ static int dkp_overlap(const void *a, size_t n, const void *b, size_t m) {
     return a && b && (p < q ? q - p < n : p - q < m);
 }
 
-/* The caller's vectors are whole numbers and share no memory with what is written, so that nothing is lost unseen. What is
-   wrong, or NULL. The config need not have been looked at: where its sizes are wrong, that is said later. */
-static const char *dkp_wrong_vectors(const dk_run *run, const dk_config *c, const dk_real *x, const void *memory,
-                                     size_t bytes) {
-    const dk_real *const vectors[3] = {x, c->mask, c->known};
-    const char *const wrong[3][4] = {
-        {"x: must be aligned as dk_real is", "", "x: must not overlap memory", "x: must not overlap the dk_run"},
-        {"mask: must be aligned as dk_real is", "mask: must not overlap x", "mask: must not overlap memory",
-         "mask: must not overlap the dk_run"},
-        {"known: must be aligned as dk_real is", "known: must not overlap x", "known: must not overlap memory",
-         "known: must not overlap the dk_run"}};
-    const dk_backend *b = c->backend;
-    if (dkp_overlap(memory, bytes, run, sizeof *run)) return "memory: must not overlap the dk_run";
-    if (b)
-        return b->rows && b->norm && b->find_bad ? NULL
-                                                 : "backend: rows, norm and find_bad must be functions";
-    if (!x) return "x = NULL: must be batch * dim numbers";
-    size_t batch = c->batch > 1 ? (size_t)c->batch : 1;
-    size_t size = c->dim <= (size_t)-1 / sizeof(dk_real) / batch ? c->dim * batch * sizeof(dk_real) : 0;
-    for (int i = 0; i < 3; i++) {
-        if ((uintptr_t)vectors[i] % offsetof(dkp_aligned, number)) return wrong[i][0];
-        if (i > 0 && dkp_overlap(vectors[i], size, x, size)) return wrong[i][1];
-        if (dkp_overlap(vectors[i], size, memory, bytes)) return wrong[i][2];
-        if (dkp_overlap(vectors[i], size, run, sizeof *run)) return wrong[i][3];
-    }
-    return NULL;
-}
-
 /* The least and the most noise level of a run, but for 0. With step-size control a plan has only some of them. */
-static void dkp_level_range(const dk_plan *plan, const dk_config *c, double *lowest, double *highest) {
+static dk_status dkp_find_range(dk_run *run, const dk_plan *plan) {
+    dk_config *c = &run->config;
+    dkp_run *own = &run->own;
     int levels = plan->attempt ? c->steps + 1 : plan->levels;
-    *lowest = HUGE_VAL, *highest = 0;
+    own->lowest = HUGE_VAL, own->highest = 0;
     for (int i = 0; i < levels; i++) {
         double level = dk_noise_level(plan->attempt ? dkp_grid_level(c, i) : plan->level[i]);
-        if (level > *highest) *highest = level;
-        if (level > 0 && level < *lowest) *lowest = level;
+        if (level > own->highest) own->highest = level;
+        if (level > 0 && level < own->lowest) own->lowest = level;
     }
-}
-
-static dk_status dkp_check_noise(const dk_plan *plan, dk_config *c) {
-    double lowest, highest;
-    dkp_level_range(plan, c, &lowest, &highest);
     const dkp_generator *generator = dkp_generator_of(&c->step_noise);
-    if (generator && generator->finite && !plan->own.flow && !dkp_finite(highest))
-        return dkp_fail(c->message, "the first level's sigma/alpha", highest,
+    if (generator && generator->finite && !plan->own.flow && !dkp_finite(own->highest))
+        return dkp_fail(c->message, "the first level's sigma/alpha", own->highest,
                         "finite for step_noise = torchsde");
     return DK_OK;
 }
@@ -5085,7 +5001,7 @@ static dk_status dkp_begin(dk_run *run, const dk_plan *plan, dk_real *x, void *m
     int owned;
     dk_status status = dkp_resolve_data(c, c->message);
     if (status == DK_OK) status = dkp_check_given(plan, c);
-    if (status == DK_OK) status = dkp_check_noise(plan, c);
+    if (status == DK_OK) status = dkp_find_range(run, plan);
     if (status != DK_OK) return status;
     dkp_sizes sizes = dkp_workspace(plan, c);
     status = dkp_get_memory(&memory, &bytes, &owned, sizes.all, c->message);
@@ -5095,27 +5011,55 @@ static dk_status dkp_begin(dk_run *run, const dk_plan *plan, dk_real *x, void *m
     own->owned = owned ? memory : NULL;
     own->buffers = (dk_real *)(void *)base;
     own->halves = (uint16_t *)(void *)(base += sizes.buffers);
-    own->tiles = (dk_real *)(void *)(base += sizes.halves);
-    own->noise = (dk_real *)(void *)(base += sizes.tiles);
+    own->noise = (dk_real *)(void *)(base += sizes.halves);
     run->scalars = (double *)(void *)(base += sizes.noise);
     own->sums = (double *)(void *)(base += sizes.scalars);
-    own->streams = base + sizes.sums;
-    if (sizes.streams) memset(own->streams, 0, sizes.streams);
-    memset(own->buffers, 0, sizes.buffers + sizes.halves); /* so that saved bytes never hold garbage, */
-    if (sizes.noise) memset(own->noise, 0, sizes.noise);   /* whatever a callback leaves unwritten */
-    if (sizes.scalars) memset(run->scalars, 0, sizes.scalars);
-    if (sizes.sums) memset(own->sums, 0, sizes.sums);
+    own->streams = base += sizes.sums;
+    own->tiles = (dk_real *)(void *)(base += sizes.streams);
+    /* zero, but for tiles: saved bytes never hold garbage, whatever a callback leaves unwritten */
+    memset(own->buffers, 0, (size_t)(base - (char *)own->buffers));
     return DK_OK;
 }
 
-/* An empty run with a copy of the config, if what there is suffices to begin it. */
+static dk_status dkp_wrong_vector(dk_run *run, const char *name, const char *what, const char *other) {
+    dkp_text t = {run->message, DK_MESSAGE_SIZE, 0};
+    dkp_put(&t, name);
+    dkp_put(&t, what);
+    dkp_put(&t, other);
+    return run->status = DK_ERROR_CONFIG;
+}
+
+/* An empty run, if what there is suffices to begin it. The caller's vectors are whole numbers and share no memory with what
+   is written, so that nothing is lost unseen. The config need not have been looked at: where its sizes are wrong, that
+   is said later. */
 static dk_status dkp_start_run(dk_run *run, const dk_config *c, const dk_real *x, const void *memory,
                                size_t bytes) {
+    enum { VECTORS = 3, PARTS = 5 };
     if (!run) return DK_ERROR_CONFIG;
-    const char *wrong =
-        c ? dkp_wrong_vectors(run, c, x, memory, bytes) : "config = NULL: must be a dk_config";
     memset(run, 0, sizeof *run);
-    if (wrong) return run->status = dkp_fail_text(run->message, DK_ERROR_CONFIG, wrong);
+    if (!c) return dkp_wrong_vector(run, "config", " = NULL: must be a dk_config", "");
+    const dk_backend *b = c->backend;
+    if (b && !(b->rows && b->norm && b->find_bad))
+        return dkp_wrong_vector(run, "backend", ": rows, norm and find_bad must be functions", "");
+    if (!b && !x) return dkp_wrong_vector(run, "x", " = NULL: must be batch * dim numbers", "");
+    size_t batch = c->batch > 1 ? (size_t)c->batch : 1;
+    size_t size = c->dim <= (size_t)-1 / sizeof(dk_real) / batch ? c->dim * batch * sizeof(dk_real) : 0;
+    const struct {
+        const char *name;
+        const void *at;
+        size_t bytes;
+    } part[PARTS] = {{"mask", c->mask, size},
+                     {"known", c->known, size}, /* it may be the mask */
+                     {"x", x, size},
+                     {"memory", memory, bytes},
+                     {"the dk_run", run, sizeof *run}};
+    for (int i = b ? VECTORS : 0; i < PARTS; i++) {
+        if (i < VECTORS && (uintptr_t)part[i].at % offsetof(dkp_aligned, number))
+            return dkp_wrong_vector(run, part[i].name, ": must be aligned as dk_real is", "");
+        for (int j = i ? i + 1 : 2; j < PARTS; j++)
+            if (dkp_overlap(part[i].at, part[i].bytes, part[j].at, part[j].bytes))
+                return dkp_wrong_vector(run, part[i].name, ": must not overlap ", part[j].name);
+    }
     return DK_OK;
 }
 
@@ -5205,61 +5149,52 @@ static const dk_call *dkp_open_call(const dk_run *run) {
     return &p->call[p->pass[run->own.pass - 1].index];
 }
 
-/* Adds ", sample 1, element 5" to the message of an error. */
-static dk_status dkp_name_element(dk_run *run, size_t element) {
+/* The run fails if an element is bad; that is named: "..., sample 1, element 5". */
+static dk_status dkp_fail_at(dk_run *run, size_t bad, const char *what) {
+    if (bad >= run->size) return DK_OK;
+    dkp_fail_run(run, DK_ERROR_NOT_FINITE, what);
     dkp_text t = {run->message, DK_MESSAGE_SIZE, strlen(run->message)};
-    dkp_put_pair(&t, ", sample ", (double)(element / run->dim));
-    dkp_put_pair(&t, ", element ", (double)(element % run->dim));
+    dkp_put_pair(&t, ", sample ", (double)(bad / run->dim));
+    dkp_put_pair(&t, ", element ", (double)(bad % run->dim));
     return run->status;
 }
 
-/* Stands where the network is to write, a NaN that no computation makes. */
-static const struct {
-    uint64_t wide;
-    uint32_t single;
-    uint16_t half[DK_NUMBER_COUNT];
-} dkp_unwritten = {0x7FF86B646B646B64u, 0x7FC06B64u, {0, 0x7E6B, 0x7FEB}};
+/* Stands where the network is to write, in as many bytes as a number has: a NaN of each kind that no computation makes. */
+static const uint16_t dkp_unwritten[4] = {0x7FFB, 0x7FFB, 0x7FFB, 0x7FFB};
 
-static const void *dkp_unwritten_bits(dk_number number) {
-    if (number) return &dkp_unwritten.half[number];
-    return sizeof(dk_real) == 8 ? (const void *)&dkp_unwritten.wide : (const void *)&dkp_unwritten.single;
-}
+static size_t dkp_number_bytes(dk_number number) { return number ? sizeof(uint16_t) : sizeof(dk_real); }
 
 /* What the network reads or writes: a slot of what it takes numbers as. */
 static void *dkp_for_network_at(const dk_run *run, int slot) {
     return dkp_plan_of(run)->number ? (void *)dkp_half_buffer(run, slot) : (void *)dkp_buffer(run, slot);
 }
 
+static const char dkp_bad_already[] = "the state that the network was given is NaN or infinite already";
+
 /* A state that is finite may be too large for the network's 16 bits. */
 static dk_status dkp_check_input(dk_run *run, int slot) {
-    size_t bad = run->size;
-    if (dkp_plan_of(run)->number == DK_NUMBER_FP16 && !run->config.unchecked)
-        bad = dkp_find_in(run, dkp_half_buffer(run, slot), DK_NUMBER_FP16);
-    if (bad >= run->size) return run->own.beyond = 0, DK_OK;
+    if (dkp_plan_of(run)->number != DK_NUMBER_FP16 || run->config.unchecked) return DK_OK;
+    size_t bad = dkp_find_in(run, dkp_half_buffer(run, slot), DK_NUMBER_FP16);
+    if (bad >= run->size) return DK_OK;
     dk_real given = dk_state(run)[bad];
-    dkp_fail_run(run, DK_ERROR_NOT_FINITE,
-                 given - given >= 0 ? "the network's input is beyond 65504, the largest number of fp16,"
-                                    : "the state that the network was given is NaN or infinite already");
-    return dkp_name_element(run, bad);
+    return dkp_fail_at(run, bad,
+                       given - given >= 0 ? "the network's input is beyond 65504, the largest number of fp16,"
+                                          : dkp_bad_already);
 }
 
 static dk_status dkp_check_output(dk_run *run, int value) {
     const dk_plan *p = dkp_plan_of(run);
-    const dk_backend *b = run->config.backend;
+    const dk_backend *b = dkp_backend(run);
     int slot = p->value[value].slot;
-    size_t bad = run->size, bytes = p->number ? sizeof(uint16_t) : sizeof(dk_real);
-    if (!b) bad = dkp_find_in(run, dkp_for_network_at(run, slot), p->number);
-    else if (b->find_bad(b->user, run, slot, &bad))
+    size_t bad = run->size, bytes = dkp_number_bytes(p->number);
+    if (b->find_bad(b->user, run, slot, &bad))
         return dkp_fail_run(run, DK_ERROR_CALLBACK, "the back end failed to check the network's output");
     if (bad >= run->size) return DK_OK;
     const dk_real *x = dk_state(run); /* NULL with a back end */
     size_t given = x ? dkp_find_in(run, x, DK_NUMBER_REAL) : run->size;
-    const char *what = "the network's output is NaN or infinite";
-    if (x && memcmp((char *)dkp_for_network_at(run, slot) + bad * bytes, dkp_unwritten_bits(p->number), bytes) == 0)
-        what = "the network has not written its output";
-    if (given < run->size) what = "the state that the network was given is NaN or infinite already", bad = given;
-    dkp_fail_run(run, DK_ERROR_NOT_FINITE, what);
-    return dkp_name_element(run, bad);
+    if (given < run->size) return dkp_fail_at(run, given, dkp_bad_already);
+    int unwritten = x && !memcmp((char *)dkp_for_network_at(run, slot) + bad * bytes, dkp_unwritten, bytes);
+    return dkp_fail_at(run, bad, unwritten ? "the network has not written its output" : "the network's output is NaN or infinite");
 }
 
 DKP_FAST
@@ -5267,15 +5202,11 @@ DKP_FAST
 /* An output begins as NaN at the last element of every sample, and of at most DKP_SUMS parts of it. So the check of
    outputs finds what the network leaves as it is, for little. */
 static void dkp_mark_output(const dk_run *run, void *output) {
-    const dk_number number = dkp_plan_of(run)->number;
-    const void *mark = dkp_unwritten_bits(number);
-    size_t dim = run->dim, chunk = DKP_TILE;
-    if (dim > chunk) chunk = dkp_chunk(dim);
+    size_t dim = run->dim, chunk = dim > DKP_TILE ? dkp_chunk(dim) : (size_t)DKP_TILE;
+    size_t bytes = dkp_number_bytes(dkp_plan_of(run)->number);
     for (size_t at = 0; at < run->size; at += dim)
-        for (size_t left = dim; left > 0; left -= left < chunk ? left : chunk) {
-            if (number) memcpy((uint16_t *)output + at + left - 1, mark, sizeof(uint16_t));
-            else memcpy((dk_real *)output + at + left - 1, mark, sizeof(dk_real));
-        }
+        for (size_t left = dim; left > 0; left -= left < chunk ? left : chunk)
+            memcpy((char *)output + (at + left - 1) * bytes, dkp_unwritten, bytes);
 }
 
 /* What is asked of the network, all but the arrays. */
@@ -5298,7 +5229,7 @@ static void dkp_describe(const dk_run *run, dk_eval *e) {
 static int dkp_hand_out(dk_run *run, dk_eval *e, int fresh) {
     dkp_describe(run, e);
     if (run->config.backend) return 1;
-    if (run->own.beyond && dkp_check_input(run, e->input_slot) != DK_OK) return 0;
+    if (dkp_check_input(run, e->input_slot) != DK_OK) return 0;
     void *output = dkp_for_network_at(run, e->output_slot);
     void *uncond = e->uncond_slot >= 0 ? dkp_for_network_at(run, e->uncond_slot) : NULL;
     if (fresh && !run->config.unchecked) {
@@ -5329,12 +5260,10 @@ static dk_status dkp_check_result(dk_run *run) {
     const dk_backend *b = run->config.backend;
     size_t bad = run->size;
     if (run->config.unchecked || (b && dkp_plan_of(run)->number)) return DK_OK;
-    if (!b && run->own.beyond) bad = dkp_find_in(run, run->x, DK_NUMBER_REAL);
-    else if (b && b->find_bad(b->user, run, 0, &bad))
+    if (!b) bad = dkp_find_in(run, run->x, DK_NUMBER_REAL);
+    else if (b->find_bad(b->user, run, 0, &bad))
         return dkp_fail_run(run, DK_ERROR_CALLBACK, "the back end failed to check the result");
-    if (bad >= run->size) return DK_OK;
-    dkp_fail_run(run, DK_ERROR_NOT_FINITE, "the result is NaN or infinite after the last evaluation,");
-    dkp_name_element(run, bad);
+    if (dkp_fail_at(run, bad, "the result is NaN or infinite after the last evaluation,") == DK_OK) return DK_OK;
     dkp_end_in(run);
     return run->status;
 }
@@ -5345,7 +5274,6 @@ static dk_status dkp_fill_draw(dk_run *run, int draw, dk_real *out) {
     const dk_noise_source *s = dkp_source(run, draw);
     dk_noise_request q = dkp_request(run, draw);
     char *states = (char *)run->own.streams;
-    dkp_level_range(dkp_plan_of(run), c, &q.lowest, &q.highest);
     if (q.call < q.draw) states += dkp_generator_bytes(c, &c->noise);
     return dkp_fill(s, &q, states, out);
 }
@@ -5365,8 +5293,8 @@ static dk_status dkp_ask_noise(dk_run *run, const dk_pass *pass) {
         dk_real *out = run->own.noise + (size_t)noises++ * run->size;
         if (dkp_fill_draw(run, draw, out) != DK_OK)
             return dkp_fail_run(run, DK_ERROR_CALLBACK, "the noise callback returned nonzero");
-        if (!run->config.unchecked && dkp_find_in(run, out, DK_NUMBER_REAL) < run->size)
-            return dkp_fail_run(run, DK_ERROR_NOT_FINITE, "the noise callback's numbers are NaN or infinite");
+        size_t bad = run->config.unchecked ? run->size : dkp_find_in(run, out, DK_NUMBER_REAL);
+        if (dkp_fail_at(run, bad, "the noise callback's numbers are NaN or infinite") != DK_OK) return run->status;
     }
     return DK_OK;
 }
@@ -5382,9 +5310,7 @@ static dk_status dkp_call_hook(dk_run *run, const dk_pass *pass) {
     if (g->hook(g->hook_user, &e, D, slot))
         return dkp_fail_run(run, DK_ERROR_CALLBACK, "guidance.hook returned nonzero");
     size_t bad = D && !run->config.unchecked ? dkp_find_in(run, D, DK_NUMBER_REAL) : run->size;
-    if (bad >= run->size) return DK_OK;
-    dkp_fail_run(run, DK_ERROR_NOT_FINITE, "guidance.hook has made D NaN or infinite");
-    return dkp_name_element(run, bad);
+    return dkp_fail_at(run, bad, "guidance.hook has made D NaN or infinite");
 }
 
 /* The norm or hook that ended the pass before this one. */
@@ -6510,10 +6436,13 @@ enum {
     DKP_IF_TO_1,                                           /* u is at most 1 */
     DKP_IF_BEYOND_1,
     DKP_IF_FINAL_VALUE,
+    DKP_IF_OTHER_FINAL,
     DKP_IF_CONTROL,
     DKP_IF_ZERO_STAR,
     DKP_IF_PARTS, /* zero_star or projected */
-    DKP_IF_QUANTILE
+    DKP_IF_QUANTILE,
+    DKP_IF_GENERATOR, /* another program's */
+    DKP_IF_GPU
 };
 
 /* Every field that can be set by name: its part, kind, name and member, facts of which one must hold (0: none need), and
@@ -6554,8 +6483,8 @@ enum {
     X(DATA, 'i', "threads", threads, 0, "0 .. 65536") \
     X(DATA, 'i', "unchecked", unchecked, 0, "0 or 1") \
     X(NOISE, 'c', "step_noise", step_noise.kind, 0, DKP_NOISE_WORDS) \
-    X(NOISE, 'i', "step_noise.bits", step_noise.bits, 0, "0, 32 or 64") \
-    X(NOISE, 'i', "step_noise.threads", step_noise.threads, 0, "a multiple of 256 (0: no limit)") \
+    X(NOISE, 'i', "step_noise.bits", step_noise.bits, DKP_IF(GENERATOR), "0, 32 or 64") \
+    X(NOISE, 'i', "step_noise.threads", step_noise.threads, DKP_IF(GPU), "a multiple of 256 (0: no limit)") \
     X(NOISE, 'i', "step_noise.seed_offset", step_noise.seed_offset, 0, "a whole number")
 #define DKP_SCHEDULE_FIELDS(X) \
     X(NETWORK, 'c', "network_schedule.family", network_schedule.family, 0, "default|flow|ve|edm|vp|vp_discrete|sub_vp|cosine|vp_cosine|custom") \
@@ -6634,12 +6563,12 @@ enum {
     X(GRID, 'i', "grid.linear_steps", grid.n, DKP_SPACED(LINEAR_QUADRATIC), ">= 0 and below steps") \
     X(GRID, 'r', "grid.beta_a", grid.a, DKP_SPACED(BETA) | DKP_SPACED(BETA_SIGMA), "> 0 and <= 50 (0: 0.6)") \
     X(GRID, 'r', "grid.beta_b", grid.b, DKP_SPACED(BETA) | DKP_SPACED(BETA_SIGMA), "> 0 and <= 50 (0: 0.6)") \
-    X(GRID, 'i', "grid.offset", grid.n, DKP_SPACED(LEADING), ">= 0 and below schedule.timesteps") \
+    X(GRID, 'i', "grid.offset", grid.n, DKP_SPACED(LEADING), DKP_OFFSETS) \
     X(GRID, 'r', "grid.offset", grid.a, DKP_SPACED(SD_TURBO), ">= 0 and below original_steps") \
     X(GRID, 'i', "grid.original_steps", grid.n, DKP_SPACED(SD_TURBO) | DKP_SPACED(LCM), "1 .. 1000000 (0: 10, lcm 50)") \
     X(GRID, 'r', "grid.coefficient", grid.a, DKP_SPACED(CUSTOM), "the function's own; of gits 0.80 .. 1.50 (0: 1.20)") \
     X(GRID, 'r', "grid.final_value", grid.final_value, DKP_IF(FINAL_VALUE), "> 0 (for zero use DK_FINAL_ZERO)") \
-    X(GRID, 'R', "grid.final_value", grid.final_value, 0, "a noise level") \
+    X(GRID, 'r', "grid.final_value", grid.final_value, DKP_IF(OTHER_FINAL), "0 but for grid.final = value") \
     X(GRID, 'r', "grid.strength", grid.strength, 0, "> 0 and <= 1 (0: 1)") \
     X(GRID, 'i', "grid.full_steps", grid.full_steps, 0, "1 .. 1000000 (0: steps)") \
     X(GRID, 'b', "grid.spare", grid.quirks, DK_QUIRK_SPARE_LEVEL, "0 or 1") \
@@ -6768,7 +6697,7 @@ static int dkp_next_field(dkp_field *f, int parts) {
             f->allowed = f->texts + !*f->texts + row->name; /* 0: the end of a block */
             f->texts = f->allowed + row->allowed;
         }
-        f->of = twins && !noise && first ? (int)DKP_OF_SCHEDULE : row->of;
+        f->of = !twins || !first ? row->of : noise ? DKP_OF_DATA : DKP_OF_SCHEDULE;
         if (!(f->of & parts) || (!first && !twins)) continue;
         f->facts = row->facts, f->at = row->at, f->kind = row->kind, f->name = f->allowed - row->name;
         if (twins && first) {
@@ -6787,6 +6716,7 @@ static uint64_t dkp_facts(const dk_config *c, int of) {
     const int flow = dkp_flow_unit(s), made = s->family == DK_FAMILY_VP_DISCRETE && !s->alphas_cumprod;
     const int family = !s->family && s == &c->schedule ? (int)DK_FAMILY_FLOW : (int)s->family;
     const int spacing = (int)c->grid.spacing;
+    const dk_noise_kind noise = of == DKP_OF_NOISE ? c->step_noise.kind : c->noise.kind;
     const struct {
         int bit, holds;
     } facts[] = {
@@ -6798,10 +6728,15 @@ static uint64_t dkp_facts(const dk_config *c, int of) {
         {DKP_IF_TO_1, flow},
         {DKP_IF_BEYOND_1, !flow},
         {DKP_IF_FINAL_VALUE, c->grid.final == DK_FINAL_VALUE},
+        {DKP_IF_OTHER_FINAL, c->grid.final != DK_FINAL_VALUE},
         {DKP_IF_CONTROL, dkp_controlled(c)},
         {DKP_IF_ZERO_STAR, c->guidance.zero_star},
         {DKP_IF_PARTS, c->guidance.zero_star || c->guidance.projected},
         {DKP_IF_QUANTILE, c->guidance.quantile > 0},
+        {DKP_IF_GENERATOR, noise > DK_NOISE_BROWNIAN},
+#ifndef DK_NO_PEERS
+        {DKP_IF_GPU, noise == DK_NOISE_TORCH_CUDA},
+#endif
     };
     uint64_t all = 0;
     for (int i = 0; i < DKP_COUNT(facts); i++)
@@ -6921,9 +6856,10 @@ static dk_status dkp_check_fields(const dk_config *c, int of, char *message) {
         if (f.kind == '1') continue;
         if (dkp_holds(&f, facts) ? dkp_allowed(&f, c, v) : v == 0 || dkp_has_number(facts, f.at)) continue;
         return dkp_fail(message, f.name, v,
-                        dkp_holds(&f, facts)    ? f.allowed
-                        : f.of == DKP_OF_GRID ? "0: the spacing has no such number"
-                                              : "0: the schedule's family has no such number");
+                        dkp_holds(&f, facts)                       ? f.allowed
+                        : f.of == DKP_OF_GRID                      ? "0: the spacing has no such number"
+                        : f.of & (DKP_OF_DATA | DKP_OF_NOISE) ? "0: the source has no such number"
+                                                                   : "0: the schedule's family has no such number");
     }
     return DK_OK;
 }
@@ -6980,6 +6916,8 @@ static dk_status dkp_check_schedule(const dk_config *c, const dk_schedule *s, ch
     const int discrete = s->family == DK_FAMILY_VP_DISCRETE, custom = s->family == DK_FAMILY_CUSTOM;
     if (!s->family && s->name) return dkp_fail_unknown(message, &"network_schedule"[skip], s->name, s->unknown);
     if (dkp_check_fields(c, net ? DKP_OF_NETWORK : DKP_OF_SCHEDULE, message) != DK_OK) return DK_ERROR_CONFIG;
+    if (!s->family && (s->t_min != 0 || s->t_max != 0 || s->quirks || s->alphas_cumprod || s->fn))
+        return dkp_fail(message, "network_schedule.family", 0, "another where t_min, t_max, quirks, alphas_cumprod or fn is set");
     if (!s->family) return DK_OK;
     for (int k = 0; discrete && s->alphas_cumprod && k < s->timesteps; k++) {
         double here = s->alphas_cumprod[k], before = k ? s->alphas_cumprod[k - 1] : 1;
@@ -7061,7 +6999,6 @@ static dk_status dkp_check_grid(const dk_config *c, char *message) {
         {g->spacing == DK_SPACING_LEVELS && !g->levels, NULL, 0, "grid.levels = NULL: must be steps + 1 numbers"},
         {counts && !T, "grid.spacing", (double)g->spacing,
          "for a discrete schedule (VP discrete, or flow): it counts timesteps"},
-        {g->spacing == DK_SPACING_LEADING && g->n >= T, "grid.offset", (double)g->n, ">= 0 and below schedule.timesteps"},
         {(turbo || lcm) && original > T, "grid.original_steps", (double)original, "at most schedule.timesteps"},
         {turbo && g->a >= original, "grid.offset", g->a, ">= 0 and below original_steps"},
         {lcm && c->steps > original, "steps", (double)c->steps, "at most grid.original_steps (0: 50)"},
@@ -7272,9 +7209,15 @@ static dk_status dkp_resolve(dk_config *c, dkp_marks *marks, char *message) {
         {g->final == DK_FINAL_VALUE && dkp_ranged(g) && !(g->final_value < lowest), "grid.final_value",
          g->final_value, "below the range's lower end (set grid.sigma_min above it)"},
     };
-    if (dkp_first_wrong(rows, DKP_COUNT(rows), message) != DK_OK || dkp_resolve_steps(c, message) != DK_OK)
+    if (dkp_first_wrong(rows, DKP_COUNT(rows), message) != DK_OK || dkp_resolve_steps(c, message) != DK_OK ||
+        dkp_resolve_travel(c, message) != DK_OK)
         return DK_ERROR_CONFIG;
-    return dkp_resolve_travel(c, message);
+    if (c->guidance.zero_init >= c->steps) /* what the grid has left of them */
+        return dkp_fail(message, "guidance.zero_init", c->guidance.zero_init, "below the steps that are run");
+    if ((double)dkp_way_steps(c) * c->sampler.sde.langevin_steps > 1000000)
+        return dkp_fail(message, "sampler.langevin_steps", c->sampler.sde.langevin_steps,
+                        "at most 1000000 divided by the steps that are run");
+    return DK_OK;
 }
 
 static dk_noise_request dkp_noise_of_config(const dk_config *c) {
@@ -7303,9 +7246,8 @@ static dk_status dkp_resolve_noise(dk_config *c, char *message) {
     dk_noise_source *step = &c->step_noise;
     if (c->noise.kind == DK_NOISE_DEFAULT) c->noise.kind = DK_NOISE_PHILOX;
     if (step->kind == DK_NOISE_DEFAULT && !step->fn) {
-        if (step->bits || step->threads || step->seed_offset)
-            return dkp_fail_text(message, DK_ERROR_CONFIG,
-                                 "step_noise = default: must be a source where its other fields are set");
+        if (step->seed_offset)
+            return dkp_fail(message, "step_noise.seed_offset", step->seed_offset, "0 with step_noise = default");
         *step = c->noise;
     }
     return dkp_resolve_source(c, &c->noise, message) == DK_OK ? dkp_resolve_source(c, step, message)
@@ -7314,7 +7256,8 @@ static dk_status dkp_resolve_noise(dk_config *c, char *message) {
 
 /* What a run needs beyond a plan. */
 static dk_status dkp_resolve_data(dk_config *c, char *message) {
-    if (dkp_check_fields(c, DKP_OF_DATA | DKP_OF_NOISE, message) != DK_OK) return DK_ERROR_CONFIG;
+    if (dkp_check_fields(c, DKP_OF_DATA, message) != DK_OK || dkp_check_fields(c, DKP_OF_NOISE, message) != DK_OK)
+        return DK_ERROR_CONFIG;
     if (c->batch == 0) c->batch = 1;
     if (c->dim > ((size_t)-1) / 64 / sizeof(dk_real) / (size_t)c->batch)
         return dkp_fail(message, "dim", (double)c->dim,
@@ -7467,10 +7410,12 @@ static dk_status dkp_fail_setting(char *message, const char *word, const char *v
     return dkp_fail_with(&t, DK_ERROR_CONFIG);
 }
 
-/* What is wrong is found first; then come the steps, on which a model's settings depend, the model, other parts, fields. */
+/* What is wrong is found first. Then come the steps, on which a model's settings depend, the model, other parts, and what says
+   which fields there are: the family, then other enumerators. */
 static int dkp_stage_of(const dkp_field *f) {
     if (!f->name || strcmp(f->name, "steps") == 0) return 0;
-    return f->kind != 'n' && !strstr(f->name, "schedule.family") ? 3 : strcmp(f->name, "model") == 0 ? 1 : 2;
+    if (f->kind == 'n') return strcmp(f->name, "model") == 0 ? 1 : 2;
+    return strstr(f->name, "schedule.family") ? 3 : f->kind == 'c' ? 4 : 5;
 }
 
 DK_API dk_status dk_config_set(dk_config *c, const char *settings) {
@@ -7479,14 +7424,14 @@ DK_API dk_status dk_config_set(dk_config *c, const char *settings) {
     if (!c) return DK_ERROR_CONFIG;
     if (!settings) return dkp_fail_text(c->message, DK_ERROR_CONFIG, "settings = NULL: must be a text");
     dk_config set = *c;
-    for (int stage = 0; stage < 4; stage++) {
+    for (int stage = 0; stage < 6; stage++) {
         for (const char *at = settings; dkp_next_setting(&at, word, &value);) {
             f.name = NULL;
             if (value) dkp_find_field(&set, word, &f);
             if (dkp_stage_of(&f) != stage) continue;
             if (!f.name) return dkp_fail_setting(c->message, word, value, NULL);
             if (!dkp_fits(&set, &f))
-                return dkp_fail_setting(c->message, word, value, "for a spacing, or a family, that has such a number");
+                return dkp_fail_setting(c->message, word, value, "for a spacing, family or source that has such a number");
             if (f.kind == 'n' ? dkp_set_named(&set, word, value) : dkp_set_field(&set, &f, value)) continue;
             if (f.kind != 'n') return dkp_fail_setting(c->message, word, value, f.allowed);
             memcpy(c->message, set.message, sizeof c->message);
@@ -7784,7 +7729,7 @@ static void dkp_pin(dk_recorder *r, int slot, dk_vec v) {
 /* D at the start of a step; with step-size control it stays known to the attempts that follow a rejected one. */
 static dk_vec dkp_denoise_first(dk_recorder *r) {
     if (r->own->pace && r->own->pace->kept & DKP_KEPT_D)
-        return dkp_vec(r, dkp_pinned(r, dkp_new_value(r, 'D', 0, -1), DKP_KEPT_D));
+        return dkp_vec(r, dkp_pinned(r, dkp_new_value(r, 'y', 0, -1), DKP_KEPT_D));
     dk_vec D = dkr_denoise(r, r->x, r->from);
     dkp_pin(r, DKP_KEPT_D, D);
     return D;
@@ -7916,38 +7861,45 @@ static const dkp_pace *dkp_first_attempt(dk_recorder *r, dk_config *c, dkp_pace 
     return p;
 }
 
+/* A run's memory is for the most that any attempt needs. */
+static void dkp_reserve(dk_plan *plan, const dk_plan *most) {
+    if (most->used > plan->used) plan->used = most->used;
+    if (most->buffers > plan->buffers) plan->buffers = most->buffers;
+    if (most->halves > plan->halves) plan->halves = most->halves;
+    if (most->locals > plan->locals) plan->locals = most->locals;
+    if (most->own.noises > plan->own.noises) plan->own.noises = most->own.noises;
+}
+
 /* Over the plan of the attempt before, in its memory. */
 static dk_status dkp_record_attempt(dk_recorder *r, dk_plan *plan, dk_config *c, dkp_pace *p) {
-    int owned = plan->own.owned;
-    size_t used = plan->used;
+    const dk_plan most = *plan;
     dk_status status = dkp_record_resolved(r, plan, c, p, p->keeps);
-    if (status == DK_OK && (plan->used > used || plan->buffers > p->buffers || plan->halves > p->halves ||
-                            plan->locals > p->locals || plan->own.noises > p->noises))
+    if (status == DK_OK && (plan->used > most.used || plan->buffers > most.buffers || plan->halves > most.halves ||
+                            plan->locals > most.locals || plan->own.noises > most.own.noises))
         status = dkp_fail_text(c->message, DK_ERROR_MEMORY,
                                "sampler.record: a step needs more memory than any kind of step did at first");
-    plan->own.owned = owned, plan->used = used;
-    plan->buffers = p->buffers, plan->halves = p->halves;
-    plan->locals = p->locals, plan->own.noises = p->noises;
+    plan->own.owned = most.own.owned;
+    dkp_reserve(plan, &most);
     return status;
 }
 
 /* The i-th kind of attempt that a run with step-size control may make; 0 if there are no more. */
 static int dkp_trial(dk_recorder *r, dk_config *c, int i, dkp_pace *p) {
     static const int kinds[][2] = {{DKP_START, 0},
-                                   {DKP_PLAIN, 0},
+                                   {DKP_PLAIN, 0}, /* the first step, */
+                                   {DKP_PLAIN, 0}, /* and the last one */
                                    {DKP_ATTEMPT, 0},
                                    {DKP_ATTEMPT, DKP_KEPT_LOW},
                                    {DKP_ATTEMPT, DKP_KEPT_LOW | DKP_KEPT_D},
                                    {DKP_MEASURE, 0},
                                    {DKP_PROBE, DKP_KEPT_D}};
     dkp_first_attempt(r, c, p);
-    int count = p->phase == DKP_PLAIN ? 2 : c->sampler.tableau ? 7 : 5; /* NOLINT(clang-analyzer-core.*) */
-    if (i < count) p->phase = kinds[i][0], p->kept = kinds[i][1];
-    else p->phase = DKP_PLAIN; /* the step before those that are controlled, and the one after: */
-    if (i >= count) p->place = i > count || dkp_control_begin(r) == 0 ? dkp_control_end(r) : 0;
-    if (i >= count + 2 || p->place >= c->steps) return 0;
-    if (i >= count) p->from = dkp_grid_level(c, p->place), p->to = dkp_grid_level(c, p->place + 1);
-    p->sizing = 1;
+    int count = p->phase == DKP_PLAIN ? 3 : c->sampler.tableau ? 8 : 6;
+    if (i >= count) return 0;
+    p->phase = kinds[i][0], p->kept = kinds[i][1], p->sizing = 1;
+    if (p->phase == DKP_ATTEMPT || p->phase == DKP_MEASURE || p->phase == DKP_PROBE) return 1;
+    p->place = i == 2 ? c->steps - 1 : 0;
+    p->from = dkp_grid_level(c, p->place), p->to = dkp_grid_level(c, p->place + 1);
     return 1;
 }
 
@@ -7955,27 +7907,23 @@ static int dkp_trial(dk_recorder *r, dk_config *c, int i, dkp_pace *p) {
 static dk_status dkp_record_run(dk_plan *plan, dk_config *c, dkp_pace *p) {
     dkp_recording recording;
     dk_recorder *r = dkp_recorder_in(&recording);
-    dkp_pace trial, most;
     size_t bytes = 0;
     int owned = 0;
     dk_status status = DK_OK;
     if (!dkp_controlled(c)) return dkp_record_resolved(r, plan, c, NULL, NULL);
-    for (int i = 0; status == DK_OK && dkp_trial(r, c, i, &trial); i++) {
+    for (int i = 0; status == DK_OK && dkp_trial(r, c, i, p); i++) {
         dk_plan counts;
-        status = dkp_count(r, &counts, c, &trial, NULL);
+        status = dkp_count(r, &counts, c, p, NULL);
         if (dkp_plan_bytes(&counts) > bytes) bytes = dkp_plan_bytes(&counts);
     }
     if (status == DK_OK) status = dkp_get_memory(&plan->memory, &plan->bytes, &owned, bytes, c->message);
-    memset(&most, 0, sizeof most);
-    for (int i = 0; status == DK_OK && dkp_trial(r, c, i, &trial); i++) {
-        status = dkp_record_resolved(r, plan, c, &trial, NULL);
-        if (plan->buffers > most.buffers) most.buffers = plan->buffers;
-        if (plan->halves > most.halves) most.halves = plan->halves;
-        if (plan->locals > most.locals) most.locals = plan->locals;
-        if (plan->own.noises > most.noises) most.noises = plan->own.noises;
+    for (int i = 0; status == DK_OK && dkp_trial(r, c, i, p); i++) {
+        const dk_plan most = *plan;
+        status = dkp_record_resolved(r, plan, c, p, NULL);
+        dkp_reserve(plan, &most);
     }
-    *p = most;
-    p->phase = DKP_START, p->from = p->to = dkp_grid_level(c, 0);
+    memset(p, 0, sizeof *p);
+    p->from = p->to = dkp_grid_level(c, 0);
     plan->used = bytes, plan->own.owned = owned;
     if (status == DK_OK) status = dkp_record_attempt(r, plan, c, p);
     if (status != DK_OK) dk_plan_free(plan);
@@ -8041,37 +7989,26 @@ DKP_ONCE static int dkp_proceed(dk_run *run, int accepted) {
     dkp_recording recording;
     dk_recorder *r = dkp_recorder_in(&recording);
     int more = 1, moves = accepted && p->phase != DKP_MEASURE && p->phase != DKP_PROBE;
+    double worst = dkp_worst(run, 0);
     dkp_start_recorder(r, &run->config);
     p->calls += dkp_plan_of(run)->calls;
     p->kept = p->keeps[moves];
     if (moves) p->draws += dkp_plan_of(run)->draws - 1;
     if (p->phase == DKP_MEASURE) { /* Hairer, Norsett & Wanner 1993, sec. II.4 */
-        double size = dkp_worst(run, 0), slope = dkp_worst(run, 1);
-        p->slope = slope;
-        p->h = size < 1e-5 || slope < 1e-5 ? 1e-6 : 0.01 * size / slope;
-        p->phase = DKP_PROBE;
-        dkp_aim(r, p);
+        p->slope = dkp_worst(run, 1), p->phase = DKP_PROBE;
+        p->h = worst < 1e-5 || p->slope < 1e-5 ? 1e-6 : 0.01 * worst / p->slope;
     } else if (p->phase == DKP_PROBE) {
-        double slope = p->slope, bend = dkp_worst(run, 0) / p->h, most = slope > bend ? slope : bend;
-        double h =
-            most <= 1e-15 ? dkp_or(1e-3 * p->h, 1e-6) : dkp_pow(0.01 / most, 1.0 / run->config.sampler.order);
-        p->h = h < 100 * p->h ? h : 100 * p->h;
-        p->phase = DKP_ATTEMPT;
-        dkp_aim(r, p);
-    } else {
-        if (p->phase == DKP_ATTEMPT) dkp_learn(p, dkp_judgement(run));
-        if (accepted) {
-            int reached = !(p->next < p->end || p->next > p->end);
-            p->accepted += p->phase != DKP_START;
-            p->place = p->phase == DKP_START   ? 0
-                       : p->phase == DKP_PLAIN ? p->place + 1
-                       : reached               ? dkp_control_end(r)
-                                               : -1;
-            more = dkp_go_on(r, p);
-        } else {
-            dkp_aim(r, p);
-        }
+        double bend = worst / p->h, most = p->slope > bend ? p->slope : bend;
+        double h = most <= 1e-15 ? dkp_or(1e-3 * p->h, 1e-6) : dkp_pow(0.01 / most, 1.0 / run->config.sampler.order);
+        p->h = h < 100 * p->h ? h : 100 * p->h, p->phase = DKP_ATTEMPT;
+    } else if (p->phase == DKP_ATTEMPT) {
+        dkp_learn(p, dkp_judgement(run));
+        if (accepted) p->place = p->next < p->end || p->next > p->end ? -1 : dkp_control_end(r);
+    } else if (p->phase == DKP_PLAIN) {
+        p->place++;
     }
+    if (moves) p->accepted += p->phase != DKP_START, more = dkp_go_on(r, p);
+    else dkp_aim(r, p);
     if (more && p->phase == DKP_ATTEMPT &&
         (p->accepted + p->rejected >= DKP_MOST_ATTEMPTS || !(p->next < p->at || p->next > p->at))) {
         dkp_fail_run(run, DK_ERROR_STEP, "the step size became too small for sampler.rtol and atol");
@@ -8280,7 +8217,6 @@ static const dk_noise_source *dkp_source(const dk_run *run, int draw) {
     return run->own.pace.draws + draw > 0 ? &run->config.step_noise : &run->config.noise;
 }
 
-/* A draw of the plan, all but the ends of the run's levels. */
 static dk_noise_request dkp_request(const dk_run *run, int draw) {
     const dk_config *c = &run->config;
     const dk_draw *d = &dkp_plan_of(run)->draw[draw];
@@ -8288,6 +8224,7 @@ static dk_noise_request dkp_request(const dk_run *run, int draw) {
     dk_noise_request q = dkp_noise_of_config(c);
     q.draw = number, q.call = number - own;
     q.from = d->from, q.to = d->to, q.way = d->way, q.flow = dkp_plan_of(run)->own.flow;
+    q.lowest = run->own.lowest, q.highest = run->own.highest;
     return q;
 }
 
@@ -8319,15 +8256,14 @@ DKP_INLINE int dkp_bad_half(const uint16_t *h, uint16_t lowest, size_t n) {
 
 /* The first element of i .. end - 1 that is NaN or infinite; end if there is none. */
 DKP_INLINE size_t dkp_bad_from(const dk_real *v, size_t i, size_t end) {
-    while (i + 4 * DKP_TILE <= end && !dkp_bad(v + i, DKP_TILE)) i += 4 * DKP_TILE;
+    while (i + 32 * DKP_LOOK <= end && !dkp_bad(v + i, 8 * DKP_LOOK)) i += 32 * DKP_LOOK;
     while (i + 4 * DKP_LOOK <= end && !dkp_bad(v + i, DKP_LOOK)) i += 4 * DKP_LOOK;
     while (i < end && !(dkp_carry_real(v[i]) >> 31)) i++;
     return i;
 }
 
 DKP_INLINE size_t dkp_bad_half_from(const uint16_t *h, uint16_t lowest, size_t i, size_t end) {
-    while (i + 4 * DKP_TILE <= end && !dkp_bad_half(h + i, lowest, DKP_TILE)) i += 4 * DKP_TILE;
-    while (i + DKP_TILE / 2 <= end && !dkp_bad_half(h + i, lowest, DKP_TILE / 8)) i += DKP_TILE / 2;
+    while (i + 64 * DKP_LOOK <= end && !dkp_bad_half(h + i, lowest, 16 * DKP_LOOK)) i += 64 * DKP_LOOK;
     while (i + 4 * DKP_LOOK <= end && !dkp_bad_half(h + i, lowest, DKP_LOOK)) i += 4 * DKP_LOOK;
     while (i < end && !(dkp_carry(h[i], lowest) >> 15)) i++;
     return i;
@@ -8358,7 +8294,6 @@ typedef struct dkp_op {
     dk_real c[DKP_TERMS];
     const dk_noise_source *source;
     const dk_noise_request *request;
-    int *beyond; /* DKP_NARROW to fp16: set where a number becomes infinite; NULL: nobody asks */
 } dkp_op;
 
 static size_t dkp_bytes_read(const dkp_op *op) {
@@ -8403,7 +8338,6 @@ DKP_INLINE void dkp_run_ops_plain(const dk_run *run, const dkp_op *op, int ops, 
             break;
         case DKP_NARROW:
             dkp_to_halves(dkp_plan_of(run)->number, v[0], (uint16_t *)(void *)y, n);
-            if (op->beyond && dkp_bad_half_from((const uint16_t *)(const void *)y, 0x400, 0, n) < n) *op->beyond = 1;
             break;
         default: dkp_draw_part(op->source, op->request, at / run->dim, at % run->dim, n, ahead, y);
         } /* NOLINTEND(clang-analyzer-core.*) */
@@ -8421,7 +8355,6 @@ typedef struct dkp_window {
     dk_real *tiles;
     size_t at, n, sample; /* the sample that coefficients are for */
     int ops, many, noises, draws;
-    int watched, beyond; /* whether somebody asks for numbers that are not finite, and whether there are some */
     dkp_op op[DKP_OPS];
     dk_noise_request request[DKP_DRAWS];
     dkp_ahead ahead;     /* the next window */
@@ -8506,13 +8439,6 @@ static void dkp_resolve_sum(dkp_window *w, const dk_term *t, int count, void *y,
     } while (done < count);
 }
 
-/* To 16 bits, what `from` is. */
-static void dkp_narrow(dkp_window *w, void *to, const void *from, int moves) {
-    dkp_op *op = dkp_put_op(w, DKP_NARROW, to, 1);
-    dkp_with(op, 1, from, moves);
-    op->beyond = w->watched ? &w->beyond : NULL;
-}
-
 static void dkp_resolve_row(dkp_window *w, const dk_row *row) {
     const dk_run *run = w->run;
     const dk_term *t = &w->plan->term[row->first];
@@ -8532,12 +8458,12 @@ static void dkp_resolve_row(dkp_window *w, const dk_row *row) {
         dkp_with(dkp_with_value(w, op, 1, &value[row->mask]), 1, w->sum, 0);
     } else if (half && row->count == 1 && t->c >= 1 && t->c <= 1 && !t->scalar && row->clip <= 0 &&
                value[t->value].kind != DK_VALUE_HALF) { /* a copy */
-        dkp_narrow(w, dst, dkp_place(w, &value[t->value]), value[t->value].kind != DK_VALUE_LOCAL);
+        dkp_with_value(w, dkp_put_op(w, DKP_NARROW, dst, 1), 1, &value[t->value]);
     } else {
         moves = moves && !half;
         dkp_resolve_sum(w, t, row->count, y, moves);
         if (row->clip > 0) dkp_with(dkp_put_op(w, DKP_CLIP, y, moves), (dk_real)row->clip, y, moves);
-        if (half) dkp_narrow(w, dst, y, 0);
+        if (half) dkp_with(dkp_put_op(w, DKP_NARROW, dst, 1), 1, y, 0);
     }
 }
 
@@ -8591,13 +8517,6 @@ static void dkp_share(dkp_work *w) {
 
 static size_t dkp_units(size_t n, size_t unit) { return n / unit + (n % unit > 0); }
 
-/* Where numbers may become infinite unseen: x at the end, the network's input in fp16. While they are made, a look at
-   them costs little. */
-static int dkp_watched(const dk_run *run, const dk_pass *pass) {
-    if (run->config.unchecked) return 0;
-    return pass->boundary == DK_BOUNDARY_END || dkp_plan_of(run)->number == DK_NUMBER_FP16;
-}
-
 static void dkp_run_range(const dkp_work *work, int part, size_t first, size_t end) {
     const dk_run *run = work->run;
     const dk_plan *plan = dkp_plan_of(run);
@@ -8611,8 +8530,7 @@ static void dkp_run_range(const dkp_work *work, int part, size_t first, size_t e
     size_t locals = (size_t)plan->locals;
     w.wide = w.tiles + locals * DKP_TILE;
     w.sum = w.wide + (dkp_tiles(plan) - locals) / 2 * DKP_TILE;
-    w.sample = 0, w.many = w.beyond = 0, w.ahead.streams = 0;
-    w.watched = dkp_watched(run, pass);
+    w.sample = 0, w.many = 0, w.ahead.streams = 0;
     for (size_t at = first * DKP_TILE; at < to; at += w.n) {
         size_t sample = by_sample ? at / run->dim : 0, from = at - sample * run->dim;
         size_t rest = by_sample && run->dim - from < to - at ? run->dim - from : to - at;
@@ -8629,24 +8547,13 @@ static void dkp_run_range(const dkp_work *work, int part, size_t first, size_t e
         if (resolve && fetch) dkp_look_ahead(&w);
         if (fetch && !w.draws) dkp_ask(&w.ahead, w.n);
         dkp_run_window(&w);
-        if (w.watched && pass->boundary == DK_BOUNDARY_END) {
-            size_t bad = w.at;
-            dkp_first_bad(run->x, DK_NUMBER_REAL, &bad, w.at + w.n);
-            w.beyond |= bad < w.at + w.n;
-        }
     }
-    if (w.watched) run->own.sums[part] = w.beyond;
 }
 
 static int dkp_rows(void *user, dk_run *run, const dk_pass *pass) {
     dkp_work work = {run, dkp_run_range, dkp_units(run->size, DKP_TILE), 0, pass, NULL, NULL, DK_NUMBER_REAL};
     (void)user;
-    int watched = dkp_watched(run, pass);
-    run->own.beyond = watched && !pass->count;
-    if (!pass->count) return 0;
-    for (int i = 0; watched && i < run->config.threads; i++) run->own.sums[i] = 1; /* for a part that nobody does */
-    dkp_share(&work);
-    for (int i = 0; watched && i < work.parts; i++) run->own.beyond |= run->own.sums[i] > 0;
+    if (pass->count) dkp_share(&work);
     return 0;
 }
 
@@ -8824,9 +8731,8 @@ static size_t dkp_find_in(dk_run *run, const void *vector, dk_number number) {
 }
 
 static int dkp_find_bad(void *user, dk_run *run, int slot, size_t *bad) {
-    dk_number number = dkp_plan_of(run)->number;
     (void)user;
-    *bad = dkp_find_in(run, number ? (void *)dkp_half_buffer(run, slot) : (void *)dkp_buffer(run, slot), number);
+    *bad = dkp_find_in(run, dkp_for_network_at(run, slot), dkp_plan_of(run)->number);
     return 0;
 }
 
@@ -8865,7 +8771,7 @@ static dkp_sizes dkp_workspace(const dk_plan *p, const dk_config *c) {
     s.scalars = dkp_up(dkp_more(0, dkp_scalars(p, c), sizeof(double)));
     s.sums = dkp_up(dkp_more(0, sums > parts ? sums : parts, sizeof(double)));
     s.streams = dkp_up(dkp_streams_bytes(c));
-    const size_t all[] = {s.buffers, s.halves, s.tiles, s.noise, s.scalars, s.sums, s.streams};
+    const size_t all[] = {s.buffers, s.halves, s.noise, s.scalars, s.sums, s.streams, s.tiles};
     s.all = 64;
     for (int i = 0; i < DKP_COUNT(all); i++) s.all = dkp_more(s.all, 1, all[i]);
     return s;
@@ -8881,30 +8787,26 @@ DK_API dk_status dk_denoised(dk_run *run, dk_real *out) {
     const dk_plan *p = dkp_plan_of(run);
     const dk_call *call = dkp_open_call(run), *first = call, *end = p->call + p->calls;
     while (first > p->call && first[-1].estimate == call->estimate) first--;
-    int last = call + 1 == end || call[1].estimate != call->estimate, count = 0, value[DK_BRANCHES];
-    dk_real c[DK_BRANCHES], halves[DK_BRANCHES][DKP_TILE / 4];
+    int last = call + 1 == end || call[1].estimate != call->estimate, count = 0, slot[DK_BRANCHES];
+    dk_real c[DK_BRANCHES];
     for (; first <= call; first++)
         for (int k = first->branch; k < first->branch + first->branches; k++) {
             double weight = last ? first->weight[k] : k == 0;
             if (!dkp_set(weight)) continue;
-            c[count] = (dk_real)(weight * call->d_f), value[count++] = first->output + k - first->branch;
+            c[count] = (dk_real)(weight * call->d_f);
+            slot[count++] = p->value[first->output + k - first->branch].slot;
         }
-    for (size_t at = 0, n = DKP_TILE / 4; at < run->size; at += n) {
-        dkp_op op[2];
-        op[0].what = DKP_SUM, op[1].what = DKP_CLIP;
-        op[0].terms = op[1].terms = 0, op[0].moves = op[1].moves = 0, op[0].y = op[1].y = (char *)(out + at);
-        if (run->size - at < n) n = run->size - at;
-        for (int i = 0; i < count; i++) {
-            int slot = p->value[value[i]].slot;
-            if (p->number) dk_from_half(p->number, dkp_half_buffer(run, slot) + at, halves[i], n);
-            dkp_with(&op[0], c[i], p->number ? halves[i] : dkp_buffer(run, slot) + at, 0);
-        }
-        if (dkp_set(call->d_x)) dkp_with(&op[0], (dk_real)call->d_x, dk_state(run) + at, 0);
-        dkp_with(&op[1], (dk_real)call->clip, out + at, 0);
-        dkp_run_ops(run, op, 1 + (call->clip > 0), 0, n, NULL);
+    const dk_real *x = dk_state(run), *mask = run->config.mask, *known = run->config.known;
+    dk_real d_x = (dk_real)call->d_x, most = (dk_real)call->clip;
+    for (size_t i = 0; i < run->size; i++) {
+        dk_real D = 0;
+        for (int k = 0; k < count; k++)
+            D += c[k] * (p->number ? dkp_from_half(p->number, dkp_half_buffer(run, slot[k])[i])
+                                   : dkp_buffer(run, slot[k])[i]);
+        if (dkp_set(call->d_x)) D += d_x * x[i];
+        if (most > 0) D = D > most ? most : D < -most ? -most : D;
+        out[i] = p->own.masked > 1 ? (1 - mask[i]) * D + mask[i] * known[i] : D;
     }
-    for (size_t i = 0; dkp_plan_of(run)->own.masked > 1 && i < run->size; i++)
-        out[i] = (1 - run->config.mask[i]) * out[i] + run->config.mask[i] * run->config.known[i];
     return DK_OK;
 }
 
@@ -9031,46 +8933,43 @@ static dk_status dkp_check_head(dk_run *run, const unsigned char *bytes, size_t 
     return DK_OK;
 }
 
-/* Where step-size control stands. Levels follow from it and from the config. */
-static void dkp_pace_io(dkp_bytes *io, dkp_pace *p) {
+enum { DKP_MOST_COUNT = 100000000 }; /* of evaluations and draws */
+
+/* Where step-size control stands. Levels follow from it and from the config. 0 where a number is not what it may be, for what
+   is saved may be made up. */
+static int dkp_pace_io(dkp_bytes *io, dkp_pace *p) {
     double *const reals[] = {&p->at, &p->next, &p->h, &p->slope, &p->inverse_error[0], &p->inverse_error[1]};
     int *const wholes[] = {&p->accepted, &p->rejected, &p->calls, &p->draws,
                            &p->phase,    &p->place,    &p->kept,  &p->rejecting};
-    for (int i = 0; i < DKP_COUNT(reals); i++) dkp_double_io(io, reals[i]);
-    for (int i = 0; i < DKP_COUNT(wholes); i++) {
-        uint64_t v = dkp_byte_io(io, (uint64_t)(uint32_t)*wholes[i], 8);
-        if (!io->write) *wholes[i] = (int)(int32_t)(uint32_t)v;
+    static const int most[] = {DKP_MOST_COUNT, DKP_MOST_COUNT, DKP_MOST_COUNT,          DKP_MOST_COUNT,
+                               DKP_ATTEMPT,    DKP_MOST_COUNT, DKP_KEPT_D | DKP_KEPT_LOW, 1};
+    int fits = 1;
+    for (int i = 0; i < DKP_COUNT(reals); i++) {
+        dkp_double_io(io, reals[i]);
+        fits &= i < 2 ? dkp_finite(*reals[i]) : *reals[i] >= 0;
     }
+    for (int i = 0; i < DKP_COUNT(wholes); i++) {
+        int v = (int)(int32_t)(uint32_t)dkp_byte_io(io, (uint64_t)(uint32_t)*wholes[i], 8);
+        fits &= v >= (wholes[i] == &p->place ? -1 : 0) && v <= most[i];
+        if (!io->write) *wholes[i] = v;
+    }
+    return fits;
 }
 
-enum { DKP_MOST_COUNT = 100000000 }; /* of evaluations and draws */
-
-/* Whether a run of this config can stand there; if it can, its levels. What is saved may be made up. */
-DKP_ONCE static int dkp_pace_fits(dk_run *run, dkp_pace *p, int finished) {
-    dkp_recording recording;
-    dk_recorder *r = dkp_recorder_in(&recording);
-    int steps = run->config.steps;
-    dkp_start_recorder(r, &run->config);
-    if (p->accepted < 0 || p->accepted > DKP_MOST_ATTEMPTS + steps || p->rejected < 0 ||
-        p->rejected > DKP_MOST_ATTEMPTS || p->calls < 0 || p->calls > DKP_MOST_COUNT || p->draws < 0 ||
-        p->draws > DKP_MOST_COUNT || p->kept & ~(DKP_KEPT_D | DKP_KEPT_LOW) || p->rejecting & ~1)
-        return 0;
-    if (!dkp_finite(p->at) || !dkp_finite(p->next) || !(p->h >= 0) || !(p->slope >= 0) ||
-        !(p->inverse_error[0] >= 0) || !(p->inverse_error[1] >= 0))
-        return 0;
-    if (finished) return 1;
+/* Whether a run of this config can stand there in its midst; if it can, its levels. */
+static int dkp_pace_fits(dk_recorder *r, dkp_pace *p) {
+    dk_config *c = r->config;
     int begin = dkp_control_begin(r), end = dkp_control_end(r);
     if (p->phase == DKP_START || p->phase == DKP_PLAIN) {
-        int plain = p->phase == DKP_PLAIN;
-        if (plain ? p->place < 0 || p->place >= steps || (p->place >= begin && p->place < end) : p->place != 0)
-            return 0;
-        p->from = dkp_grid_level(&run->config, p->place), p->to = dkp_grid_level(&run->config, p->place + plain);
+        int i = p->place, plain = p->phase == DKP_PLAIN;
+        if (i < 0 || i >= c->steps || (plain ? i >= begin && i < end : i > 0)) return 0;
+        p->from = dkp_grid_level(c, i), p->to = dkp_grid_level(c, i + plain);
         return 1;
     }
     int first = p->place == begin, measures = p->phase == DKP_MEASURE || p->phase == DKP_PROBE;
-    if (begin >= end || (!first && p->place != -1) || (!measures && p->phase != DKP_ATTEMPT)) return 0;
+    if (begin >= end || (!first && p->place != -1)) return 0;
     if (measures && (!first || !dkp_is_classical(r))) return 0;
-    p->from = dkp_grid_level(&run->config, begin), p->to = dkp_grid_level(&run->config, end);
+    p->from = dkp_grid_level(c, begin), p->to = dkp_grid_level(c, end);
     double start = dkp_control_axis(r, &p->from), way;
     p->end = dkp_control_axis(r, &p->to), way = p->end < start ? -1 : 1;
     double gone = way * (p->at - start), ahead = way * (p->next - p->at), left = way * (p->end - p->next);
@@ -9078,12 +8977,6 @@ DKP_ONCE static int dkp_pace_fits(dk_run *run, dkp_pace *p, int finished) {
     if (!first) p->from = dkp_level_on_axis(r, p->at);
     if (left > 0) p->to = dkp_level_on_axis(r, p->next);
     return 1;
-}
-
-static dk_status dkp_record_again(dk_run *run) {
-    dkp_recording recording;
-    dk_recorder *r = dkp_recorder_in(&recording);
-    return dkp_record_attempt(r, &run->own.plan, &run->config, &run->own.pace);
 }
 
 static void dkp_save_body(dk_run *run, dkp_bytes *io) {
@@ -9141,28 +9034,32 @@ static int dkp_cursor_fits(const dk_plan *p, const dkp_cursor *at) {
 
 /* With step-size control the plan of the attempt that was saved is recorded anew. At the end there is none. Where the save
    does not fit, the run is what it was. */
-static int dkp_load_cursor(dk_run *run, dkp_bytes *io, dkp_cursor *at) {
+DKP_ONCE static int dkp_load_cursor(dk_run *run, dkp_bytes *io, dkp_cursor *at) {
+    dkp_recording recording;
+    dk_recorder *r = dkp_recorder_in(&recording);
+    dk_plan *plan = &run->own.plan;
     dkp_pace here = run->own.pace, saved = here;
-    int control = dkp_plan_of(run)->attempt;
+    int control = dkp_plan_of(run)->attempt, fits = 1;
     uint64_t hash = 0;
     if (control) {
-        dkp_pace_io(io, &saved);
+        fits = dkp_pace_io(io, &saved);
         hash = dkp_byte_io(io, 0, 8);
     }
     dkp_cursor_io(io, at);
-    if (at->flags > 2 || at->ended >= DK_STATUS_COUNT || (at->ended && at->flags != 2)) return 0;
-    if (!control) return dkp_cursor_fits(run->plan ? run->plan : &run->own.plan, at);
-    if (!dkp_pace_fits(run, &saved, at->flags == 2)) return 0;
-    run->own.pace = saved;
+    if (!fits || at->flags > 2 || at->ended >= DK_STATUS_COUNT || (at->ended && at->flags != 2)) return 0;
+    if (!control) return dkp_cursor_fits(dkp_plan_of(run), at);
     if (at->flags == 2) {
-        at->pass = (uint64_t)run->own.plan.passes;
+        run->own.pace = saved, at->pass = (uint64_t)plan->passes;
         return 1;
     }
-    if (dkp_record_again(run) == DK_OK && dkp_plan_hash(&run->own.plan) == hash &&
-        dkp_cursor_fits(&run->own.plan, at))
+    dkp_start_recorder(r, &run->config);
+    if (!dkp_pace_fits(r, &saved)) return 0;
+    run->own.pace = saved;
+    if (dkp_record_attempt(r, plan, &run->config, &run->own.pace) == DK_OK && dkp_plan_hash(plan) == hash &&
+        dkp_cursor_fits(plan, at))
         return 1;
     run->own.pace = here;
-    dkp_record_again(run);
+    dkp_record_attempt(r, plan, &run->config, &run->own.pace);
     return 0;
 }
 
@@ -9192,7 +9089,7 @@ DK_API dk_status dk_load(dk_run *run, const void *bytes, size_t size) {
     dkp_save_body(run, &io);
     dkp_run *own = &run->own;
     own->pass = (int)at.pass, own->finished = at.flags == 2;
-    own->again = own->waiting = own->beyond = at.flags == 1;
+    own->again = own->waiting = at.flags == 1;
     own->ended = (dk_status)at.ended;
     dkp_text why = {own->why, DK_MESSAGE_SIZE, 0};
     dkp_put(&why, "the run had ended before it was saved: ");
@@ -9367,11 +9264,12 @@ static dk_vec dkp_ipndm_v_average(const dkp_history *past, int n, double from, d
 }
 
 /* Crowson's variant of DPM-Solver++ 2M: both the slope's weight and D's share of the step see the mean of this step and the
-   last. Where steps differ it is not exact for constant D. */
-static dk_vec dkp_dpm_v2_average(const dkp_history *past, double span) {
+   last. Where steps differ it is not exact for constant D. On flow models and from alpha = 0 they differ in lambda however
+   many there are, and it would not converge: there D has its share of this step (straight). */
+static dk_vec dkp_dpm_v2_average(const dkp_history *past, double span, int straight) {
     double last = past->at[0] - past->at[1], short_one = last < span ? last : span,
            long_one = last + span - short_one;
-    double share = dkp_expm1(-0.5 * (last + span)) / dkp_expm1(-span), half = 0.5 * short_one / long_one;
+    double share = straight ? 1 : dkp_expm1(-0.5 * (last + span)) / dkp_expm1(-span), half = 0.5 * short_one / long_one;
     return dkr_mix(share * (1 + half), past->v[0], -share * half, past->v[1]);
 }
 
@@ -9380,7 +9278,7 @@ static int dkp_other_average(const dk_recorder *r, const dkp_history *past, int 
                              dk_vec *average) {
     int ahead = (past->at[0] - from) / span > 1e-9; /* a corrector's node */
     if (dkp_quirk(r, DK_QUIRK_IPNDM_V) && n > 2 && !ahead) *average = dkp_ipndm_v_average(past, n, from, span);
-    else if (dkp_quirk(r, DK_QUIRK_DPM_V2) && n == 2 && span > 0) *average = dkp_dpm_v2_average(past, span);
+    else if (dkp_quirk(r, DK_QUIRK_DPM_V2) && n == 2 && span > 0) *average = dkp_dpm_v2_average(past, span, !r->sampler.gauge && dkp_gauge(r) == DK_GAUGE_FLOW);
     else return 0;
     return 1;
 }
@@ -9590,18 +9488,18 @@ static void dkp_record_pndm_timesteps(dk_recorder *r) {
 /* Rows as in the table of samplers. */
 /* clang-format off */
 static const dk_sampler_info dkp_peer_samplers[] = {
-    DKP_ROW("heunpp2", dkp_record_heunpp2, "", 1, 3, "sd-webui-samplers-scheduler's Heun++"),
-    DKP_ROW("dpm_adaptive", dkp_record_singlestep, "order=3 rule=dpm noise_prediction=1 rtol=0.05 atol=0.0078 control=smooth safety=0.81 above_last=1", 3, 0, "k-diffusion's dpm_adaptive: the same with PID control"),
-    DKP_ROW("dpmpp_2m_v2", dkp_record_exponential_adams, "order=2 rule=dpm dpm_v2=1", 1, 1, "Crowson's variant; stable-diffusion.cpp's dpm++2mv2"),
-    DKP_ROW("res_multistep_cfg_pp", dkp_record_exponential_adams, "order=2 law=ancestral cfg_pp=1 uncond_past=1", 1, 1, "ComfyUI's res_multistep_cfg_pp"),
-    DKP_ROW("res_multistep_ancestral_cfg_pp", dkp_record_exponential_adams, "order=2 law=ancestral eta=1 cfg_pp=1 uncond_past=1", 1, 1, "ComfyUI's res_multistep_ancestral_cfg_pp"),
-    DKP_ROW("ipndm_v", dkp_record_adams, "order=4 ipndm_v=1", 1, 1, "zju-pi/diff-sampler's ipndm_v; for exact weights see lms"),
-    DKP_ROW("deis_t", dkp_record_deis_t, "order=3", 3, 1, "Zhang & Chen 2022, t-AB"),
-    DKP_ROW("dpm_solver_fast", dkp_record_dpm_fast, "order=3 rule=dpm noise_prediction=1 above_last=1", 3, 3, "Lu et al. 2022, app. D.3; k-diffusion's dpm_fast"),
-    DKP_ROW("dpmpp_2s_levels", dkp_record_singlestep_on_levels, "order=2 rule=dpm", 2, 1, "diffusers' DPMSolverSinglestepScheduler"),
-    DKP_ROW("pndm_timesteps", dkp_record_pndm_timesteps, "rule=uniform warmup=3", 1, 1, "diffusers' PNDMScheduler; without warmup its PLMS"),
-    {"euler_late_churn", dkp_record_late_churn, "1", NULL, "", 1, 1, "diffusers' EulerDiscreteScheduler with churn"},
-    {"heun_late_churn", dkp_record_late_churn, "1 | 1/2 1/2", NULL, "euler_to_data=1", 2, 2, "diffusers' FlowMatchHeunDiscreteScheduler with churn"},
+    DKP_ROW("heunpp2", dkp_record_heunpp2, "", 1, 1, 3, "sd-webui-samplers-scheduler's Heun++"),
+    DKP_ROW("dpm_adaptive", dkp_record_singlestep, "order=3 rule=dpm noise_prediction=1 rtol=0.05 atol=0.0078 control=smooth safety=0.81 above_last=1", 3, 2, 0, "k-diffusion's dpm_adaptive: the same with PID control"),
+    DKP_ROW("dpmpp_2m_v2", dkp_record_exponential_adams, "order=2 rule=dpm dpm_v2=1", 1, 1, 1, "Crowson's variant; stable-diffusion.cpp's dpm++2mv2"),
+    DKP_ROW("res_multistep_cfg_pp", dkp_record_exponential_adams, "order=2 law=ancestral cfg_pp=1 uncond_past=1", 1, 1, 1, "ComfyUI's res_multistep_cfg_pp"),
+    DKP_ROW("res_multistep_ancestral_cfg_pp", dkp_record_exponential_adams, "order=2 law=ancestral eta=1 cfg_pp=1 uncond_past=1", 1, 1, 1, "ComfyUI's res_multistep_ancestral_cfg_pp"),
+    DKP_ROW("ipndm_v", dkp_record_adams, "order=4 ipndm_v=1", 1, 2, 1, "zju-pi/diff-sampler's ipndm_v; for exact weights see lms"),
+    DKP_ROW("deis_t", dkp_record_deis_t, "order=3", 3, 2, 1, "Zhang & Chen 2022, t-AB"),
+    DKP_ROW("dpm_solver_fast", dkp_record_dpm_fast, "order=3 rule=dpm noise_prediction=1 above_last=1", 3, 2, 3, "Lu et al. 2022, app. D.3; k-diffusion's dpm_fast"),
+    DKP_ROW("dpmpp_2s_levels", dkp_record_singlestep_on_levels, "order=2 rule=dpm", 2, 2, 1, "diffusers' DPMSolverSinglestepScheduler"),
+    DKP_ROW("pndm_timesteps", dkp_record_pndm_timesteps, "rule=uniform warmup=3", 1, 1, 1, "diffusers' PNDMScheduler; without warmup its PLMS"),
+    {"euler_late_churn", dkp_record_late_churn, "1", NULL, "", 1, 1, 1, "diffusers' EulerDiscreteScheduler with churn"},
+    {"heun_late_churn", dkp_record_late_churn, "1 | 1/2 1/2", NULL, "euler_to_data=1", 2, 2, 2, "diffusers' FlowMatchHeunDiscreteScheduler with churn"},
 };
 /* clang-format on */
 #undef DKP_ROW
@@ -10918,9 +10816,9 @@ static dk_status dkp_say_least(dkp_job *j) {
     dk_grid *g = &j->c->grid;
     dk_level first, last;
     if (dkp_say_ends(j, &first, &last) != DK_OK) return DK_ERROR_CONFIG;
-    g->final_value = dk_noise_level(dkp_table_level(&j->c->schedule, 0));
-    if (fabs(dk_noise_level(last) / g->final_value - 1) <= 1e-9) return dkp_say_twice(j);
-    g->final = DK_FINAL_VALUE;
+    double least = dk_noise_level(dkp_table_level(&j->c->schedule, 0));
+    if (fabs(dk_noise_level(last) / least - 1) <= 1e-9) return dkp_say_twice(j);
+    g->final = DK_FINAL_VALUE, g->final_value = least;
     return DK_OK;
 }
 
@@ -10968,7 +10866,7 @@ static dk_status dkp_say_flow_sigmas(dkp_job *j, dk_spacing conversion) {
            most = dk_noise_level(dkp_table_level(&c->schedule, T - 1));
     c->condition = DK_UNIT_FLOW, c->condition_scale = T, c->condition_rounding = DK_ROUND_DOWN;
     c->schedule = dkp_flow_table(shift, (int)T);
-    g->rising = 0, g->final = DK_FINAL_ZERO;
+    g->rising = 0, g->final = DK_FINAL_ZERO, g->final_value = 0;
     if (karras) {
         g->spacing = DK_SPACING_CUSTOM, g->fn = dkp_karras_by_level;
         g->a = DKP_OR(sigma_max, most), g->b = DKP_OR(sigma_min, least);
@@ -11161,6 +11059,7 @@ static dk_status dkp_say_wuerstchen(dkp_job *j) {
     if (DKP_SAID(scaler) && DKP_SAYS(scaler) != 1) return DKP_REFUSE(scaler, "1");
     j->c->schedule = dkp_schedule(DK_FAMILY_VP_COSINE, DKP_SAYS(s), 0);
     j->c->schedule.sigma_min = dkp_sqrt(1e-4 / 0.9999), j->c->schedule.sigma_max = dkp_sqrt(0.9999 / 1e-4);
+    j->c->sampler.noise_range[0] = j->c->schedule.sigma_min * (1 + 1e-9); /* none behind the last step */
     j->c->prediction = DK_PREDICT_EPS, j->c->condition = DK_UNIT_T;
     j->c->grid.spacing = DK_SPACING_UNIFORM, j->c->grid.final = DK_FINAL_MIN;
     return DK_OK;

@@ -144,7 +144,7 @@ static const field fields[] = {
     OWN('i', "flow", "linear_quadratic", linear_steps, n, "RR..R", ">= 0 and below steps"),
     OWN('r', "flow", "beta", beta_a, a, "RRRR..R", "> 0 and <= 50 (0: 0.6)"),
     OWN('r', "flow", "beta_sigma", beta_b, b, "RRRR..R", "> 0 and <= 50 (0: 0.6)"),
-    OWN('i', "vp_linear", "leading", offset, n, "RR..R", ">= 0 and below schedule.timesteps"),
+    OWN('i', "vp_linear", "leading", offset, n, "RR..R", ">= 0, and with the last of steps below schedule.timesteps (steps_offset)"),
     OWN('i', "flow", "lcm", original_steps, n, "RR..R", "1 .. 1000000 (0: 10, lcm 50)"),
     REAL("edm", grid.final_value, "RRRRR..", "> 0 (for zero use DK_FINAL_ZERO)"),
     REAL("flow", grid.strength, "RRRR..R", "> 0 and <= 1 (0: 1)"),
@@ -239,6 +239,7 @@ static dk_config config_for(const field *f) {
     if (strcmp(f->name, "grid.final_value") == 0) c.grid.final = DK_FINAL_VALUE, c.grid.final_value = 1e-3;
     if (strcmp(f->name, "grid.level_count") == 0) c.grid = check_resampled(levels, 4, DK_UNIT_SIGMA);
     if (strncmp(f->name, "step_noise.", 11) == 0) c.step_noise = source_of(DK_NOISE_TORCH_CUDA);
+    if (strncmp(f->name, "noise.", 6) == 0) c.noise = source_of(DK_NOISE_TORCH_CUDA);
     if (strncmp(f->name, "guidance.", 9) == 0) c.guidance.scale = 2;
     return c;
 }
@@ -388,10 +389,7 @@ static void what_contradicts_is_named(void **state) {
         {"edm", "rk45", "guidance.zero_init=1", "guidance: start, stop, rescale, zero_star, zero_init"},
         {"edm", "rk45", "guidance.start=0.5", "guidance: start, stop, rescale, zero_star, zero_init"},
         {"edm", "rk45", "guidance.stop=0.5", "guidance: start, stop, rescale, zero_star, zero_init"},
-        {"edm", "euler", "step_noise.bits=32",
-         "step_noise = default: must be a source where its other fields"},
-        {"edm", "euler", "step_noise.threads=256",
-         "step_noise = default: must be a source where its other fields"},
+        {"edm", "euler", "step_noise.seed_offset=3", "step_noise.seed_offset = 3: must be 0 with step_noise = default"},
     };
     (void)state;
     for (int k = 0; k < COUNT(cases); k++) {

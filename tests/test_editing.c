@@ -218,8 +218,8 @@ static void targets_hold_at_any_step_size(void **state) {
 
 static void plans_say_what_is_blended(void **state) {
     static char text[4096];
-    static const char *const rows[] = {"x1 = (1 - m0) y1 + m0 (k0 + 4 z1)",
-                                       "x1 = (1 - m0) y1 + m0 (k0 + 4 z0)", "D0 = (1 - m0) D0 + m0 (k0)",
+    static const char *const rows[] = {"x1 = (1 - m0) y0 + m0 (k0 + 4 z1)",
+                                       "x1 = (1 - m0) y0 + m0 (k0 + 4 z0)", "D0 = (1 - m0) D0 + m0 (k0)",
                                        "y0 = (1 - m0) x0 + m0 (k0 + 8 z0)"};
     (void)state;
     for (int blend = 0; blend < DK_BLEND_COUNT; blend++) {

@@ -605,6 +605,24 @@ static void refuse(dk_config c, const char *message) {
     assert_string_equal(dk_message(&c), message);
 }
 
+/* Timesteps of a table of ten: 0, r, 2r ... and the offset, r = 10/steps whole. The noisiest must be one of the ten. */
+static void offsets_that_leave_the_table_are_refused(void **state) {
+    (void)state;
+    for (int steps = 1; steps <= 10; steps++)
+        for (int offset = 0; offset < 10; offset++) {
+            dk_config c = grid_config(dk_vp_discrete(DK_BETAS_LINEAR, 10, 1e-4, 0.02), "leading", steps);
+            double got[12];
+            int most = (steps - 1) * (10 / steps) + offset;
+            c.grid.n = offset;
+            if (dk_levels(&c, DK_UNIT_T, got, 12) == 0) {
+                if (most < 10 || !strstr(dk_message(&c), "(steps_offset)")) fail_msg("%d %d: %s", steps, offset, dk_message(&c));
+                continue;
+            }
+            if (most > 9) fail_msg("%d steps, offset %d: begins at %g", steps, offset, got[0]);
+            check_near(got[0], most, 0, "the noisiest timestep");
+        }
+}
+
 static void wrong_fields_are_named(void **state) {
     dk_config sd = grid_config(dk_vp_scaled_linear(), "beta", 10),
               flow = grid_config(dk_flow(1), "uniform", 10), c;
@@ -761,6 +779,7 @@ int main(void) {
         cmocka_unit_test(levels_that_meet_are_taken_once),
         cmocka_unit_test(as_many_steps_as_timesteps_are_the_timesteps),
         cmocka_unit_test(lists_are_cut_joined_and_bent),
+        cmocka_unit_test(offsets_that_leave_the_table_are_refused),
         cmocka_unit_test(wrong_fields_are_named),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

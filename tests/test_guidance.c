@@ -549,7 +549,7 @@ static void plans_show_guidance_in_words(void **state) {
         "    F0 = network(x0; 0.5)    t 0.5, alpha 0.5, sigma 0.5\n",
         "    G0 = network(x0; 0.5)    t 0.5, alpha 0.5, sigma 0.5, branch 1\n",
         "    r1 = min(1, 2 / |y",
-        " / |y3|^2\n",
+        " / |y0|^2\n",
         "    r3 = 1 / 0.9 quantile of |D0|, from 1\n",
         " = r3 D0, clipped to 1  -> ",
         "    D0 = hook\n",

@@ -582,6 +582,15 @@ static void models_are_what_their_pipelines_do(void **state) {
     assert_int_equal(dk_config_for(&c, "svd", NULL), DK_OK); /* sigma from 700 to 0.002, and 0 */
     assert_int_equal(dk_levels(&c, DK_UNIT_SIGMA, v, 6), 5);
     check_near(v[0], 700, 1e-9, "svd"), check_near(v[3], 0.002, 1e-9, "svd"), check_near(v[4], 0, 0, "svd");
+    for (int steps = 1; steps <= 3; steps++) { /* Ho et al. 2020, alg. 2: the last step has no noise */
+        dk_plan plan;
+        memset(&plan, 0, sizeof plan);
+        c.steps = steps, c.dim = 1;
+        assert_int_equal(dk_config_for(&c, "stable_cascade", NULL), DK_OK);
+        assert_int_equal(dk_record(&plan, &c), DK_OK);
+        assert_int_equal(plan.draws, steps); /* one of them is the initial state's */
+        dk_plan_free(&plan);
+    }
     assert_int_equal(dk_config_for(&c, "sdxll", NULL), DK_ERROR_CONFIG);
     assert_non_null(strstr(dk_message(&c), "model \"sdxll\" is not known; nearest: sdxl"));
 }

@@ -425,6 +425,8 @@ static void one_door_sets_everything(void **state) {
         {"dim=0", "setting \"dim=0\": must be >= 1"},
         {"seed=18446744073709551616", "setting \"seed=18446744073709551616\": must be below 2^64"},
         {"seed=-1", "setting \"seed=-1\": must be below 2^64"},
+        {"noise.bits=64", "setting \"noise.bits=64\": must be for a spacing, family or source that has such a number"},
+        {"grid.final_value=0.1", "setting \"grid.final_value=0.1\": must be 0 but for grid.final = value"},
         {"eta=-1", "setting \"eta=-1\": must be >= 0"},
         {"prediction=flow", "setting \"prediction=flow\": must be default|x0|eps|v|velocity|score|edm"},
         {"schedule=\"edm", "setting \"schedule\": must be field=value"},
@@ -456,6 +458,11 @@ static void one_door_sets_everything(void **state) {
         memset(c.message, 0, sizeof c.message);
         assert_memory_equal(&c, &before, sizeof c);
     }
+    memset(&c, 0, sizeof c); /* the order does not matter */
+    if (dk_config_set(&c, "noise.bits=64 grid.final_value=0.1 schedule.beta_max=0.03 schedule.betas=sigmoid schedule.timesteps=100 "
+                          "noise=torch_cpu grid.final=value grid.rho=5 schedule.family=vp_discrete grid=karras"))
+        fail_msg("%s", dk_message(&c));
+    assert_true(c.noise.bits == 64 && c.grid.a == 5 && c.schedule.timesteps == 100 && c.schedule.betas == DK_BETAS_SIGMOID);
     memset(&c, 0, sizeof c); /* steps hold before a model's own number, and its settings follow from them */
     assert_int_equal(dk_config_set(&c, "eta=0.5 model=sdxl_turbo sampler=ddim steps=4 dim=1"), DK_OK);
     double levels[8];

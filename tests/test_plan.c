@@ -621,14 +621,6 @@ static void check_slots(const dk_plan *p, const char *name) {
     }
 }
 
-/* Only what fills x at the end may have no reader, and noise, which a callback may count. */
-static void check_readers(const dk_plan *p, const char *name) {
-    for (int i = 0; i < p->rows - 1; i++) {
-        const dk_value *v = &p->value[p->row[i].dst];
-        if (p->row[i].draw < 0 && v->life.dies <= v->life.born) fail_msg("%s: nothing reads row %d", name, i);
-    }
-}
-
 static void values_alive_together_never_share_a_slot(void **state) {
     static const char *const schedules[] = {"flow", "edm", "vp_linear"};
     (void)state;
@@ -640,7 +632,6 @@ static void values_alive_together_never_share_a_slot(void **state) {
                 c.start = (dk_start)start, c.grid.strength = 1;
                 record(&c, &plan);
                 check_slots(&plan, c.sampler.name);
-                check_readers(&plan, c.sampler.name);
                 dk_plan_free(&plan);
             }
 }

@@ -481,6 +481,10 @@ static void refused_at_the_start(const char *schedule, const char *sampler, cons
 static void what_cannot_end_does_not_begin(void **state) {
     (void)state;
     refused_at_the_start("flow", "euler", "guidance.zero_init=4", "guidance.zero_init = 4: must be >= 0 and < steps");
+    refused_at_the_start("flow", "euler", "guidance.zero_init=2 grid.strength=0.5", "guidance.zero_init = 2: must be below the steps");
+    refused_at_the_start("flow", "euler", "guidance.zero_init=3 grid.final=last", "guidance.zero_init = 3: must be below the steps");
+    refused_at_the_start("edm", "smld", "steps=6000 langevin_steps=100000",
+                         "sampler.langevin_steps = 100000: must be at most 1000000 divided by the steps");
     refused_at_the_start("edm", "dpm_adaptive", "law=sde_noise eta=1", "sampler.law = sde_noise: must be another");
     refused_at_the_start("edm", "rk45", "grid.rising=1 start=state", "condition: the number told to the network");
     dk_config c = check_config("flow", "rk45", 4);

@@ -516,6 +516,27 @@ static void a_custom_schedule_that_gives_no_levels_is_named(void **state) {
     assert_string_equal(c.message, "grid.strength = 1.0000001: must be > 0 and <= 1 (0: 1)");
 }
 
+/* What is set on a network's schedule without a family would be ignored. */
+static void fields_of_no_network_schedule_are_refused(void **state) {
+    static const double table[2] = {0.5, 0.1};
+    (void)state;
+    for (int k = 0; k < 15; k++) {
+        dk_config c = check_config("flow", "euler", 4);
+        dk_schedule *s = &c.network_schedule;
+        double *const reals[] = {&s->t_min,     &s->t_max,         &s->shift,    &s->sigma_min,
+                                 &s->sigma_max, &s->cosine_offset, &s->beta_min, &s->beta_max};
+        if (k < 8) *reals[k] = 0.5;
+        if (k == 8) s->betas = DK_BETAS_COSINE;
+        if (k == 9) s->timesteps = 1000;
+        if (k == 10) s->zero_terminal_snr = 1;
+        if (k == 11) s->quirks = DK_QUIRK_FLOAT_TABLE;
+        if (k == 12) s->alphas_cumprod = table;
+        if (k == 13) s->fn = falling;
+        if ((dk_resolve(&c) == DK_OK) != (k == 14)) fail_msg("%d: %s", k, c.message);
+        if (k < 14 && strncmp(c.message, "network_schedule.", 17) != 0) fail_msg("%s", c.message);
+    }
+}
+
 /* A name alone is no schedule: the message names the call that makes one of it. */
 static void a_schedule_of_a_name_alone_is_refused(void **state) {
     dk_config c = check_config("flow", "euler", 4);
@@ -832,7 +853,7 @@ static void final_rules_end_the_grid(void **state) {
     check_grid(&c, 4, zero, SIGMA, 1e-13);
     c.grid.final = DK_FINAL_VALUE, c.grid.final_value = 0.001;
     check_grid(&c, 4, value, SIGMA, 1e-13);
-    c.grid.final = DK_FINAL_MIN, c.steps = 2;
+    c.grid.final = DK_FINAL_MIN, c.grid.final_value = 0, c.steps = 2;
     check_grid(&c, 3, zero, SIGMA, 1e-13);
     c = grid_config("vp_linear", "trailing", 4);
     check_grid(&c, 5, to_zero, T, 0);
@@ -1051,6 +1072,7 @@ int main(void) {
         cmocka_unit_test(network_trained_elsewhere_sees_its_own_scaling),
         cmocka_unit_test(any_number_of_timesteps_is_refused_or_works),
         cmocka_unit_test(a_schedule_of_a_name_alone_is_refused),
+        cmocka_unit_test(fields_of_no_network_schedule_are_refused),
         cmocka_unit_test(a_custom_schedule_that_gives_no_levels_is_named),
         cmocka_unit_test(conditions_are_what_they_say),
         cmocka_unit_test(defaults_follow_the_family),

@@ -375,6 +375,7 @@ static void runs_draw_from_every_source(void **state) {
         for (int bits = 0; bits <= 64; bits += 64)
             for (int one = 0; one < 2; one++) {
                 dk_noise_source source = source_of(kind);
+                if (bits && kind <= DK_NOISE_BROWNIAN) continue; /* they have none */
                 source.bits = bits;
                 dk_config c = draws_config(source, source_of(DK_NOISE_DEFAULT));
                 if (one) c.seeds = seeds;
@@ -503,11 +504,14 @@ static void what_cannot_be_drawn_is_refused(void **state) {
         {"noise=numpy", 4294967296u, 0, "seed = 4294967296: must be below 2^32 for noise = numpy"},
         {"noise=numpy noise.seed_offset=1", 4294967295u, 0,
          "seed = 4294967296: must be below 2^32 for noise = numpy"},
-        {"noise.bits=16", 0, 0, "setting \"noise.bits=16\": must be 0, 32 or 64"},
+        {"noise=torch_cpu noise.bits=16", 0, 0, "setting \"noise.bits=16\": must be 0, 32 or 64"},
         {"step_noise=torch_cuda step_noise.threads=100", 0, 0,
          "setting \"step_noise.threads=100\": must be a multiple of 256 (0: no limit)"},
         {"step_noise.seed_offset=1", 0, 0,
-         "step_noise = default: must be a source where its other fields are set"},
+         "step_noise.seed_offset = 1: must be 0 with step_noise = default"},
+        {"noise.bits=64", 0, 0, "setting \"noise.bits=64\": must be for a spacing, family or source that has such a number"},
+        {"noise=torch_cpu noise.threads=256", 0, 0,
+         "setting \"noise.threads=256\": must be for a spacing, family or source that has such a number"},
     };
     (void)state;
     for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {

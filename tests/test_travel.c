@@ -419,7 +419,7 @@ static void plans_say_what_is_mixed(void **state) {
     memset(&plan, 0, sizeof plan);
     assert_int_equal(dk_record(&plan, &c), DK_OK);
     dk_plan_text(&plan, text, sizeof text);
-    assert_non_null(strstr(text, "x1 = (1 - m0) y1 + m0 (k0 + 4 z1)"));
+    assert_non_null(strstr(text, "x1 = (1 - m0) y0 + m0 (k0 + 4 z1)"));
     dk_plan_free(&plan);
 }
 
