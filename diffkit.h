@@ -45,8 +45,8 @@
        A sampler is recorded before anything runs: it handles symbolic vectors, and what it says
        becomes a plan, a flat list of "call the network on this buffer at this level" and
        "buffer = sum of coefficient * buffer (+ noise)". All coefficients are doubles and depend on
-       the schedule alone. A plan can be printed, compared, copied, shared by threads and built by
-       hand. The run is a cursor over it.
+       the schedule alone. A plan can be printed, compared, copied and shared by threads. The run is a
+       cursor over it.
        examples/samplers.c has ten well-known samplers, each written as in its paper.
 
    >>calling  THREE WAYS TO CALL IT
@@ -757,6 +757,7 @@ typedef struct dk_config {
     dk_grid grid;         /* zero: by family */
     dk_sampler sampler;   /* zero: dpmpp_2m */
     dk_start start;
+    double start_scale; /* of draw 0 in x, with START_NOISE; 0: the first level's sigma. Pipelines of diffusers begin with others */
     /* Inpainting, prefixes of action chunks: see dk_blend. Each batch * dim numbers, mask 0 .. 1, that stay the caller's
        until the end; both or neither. Their contents may be changed while an evaluation is out (in the callbacks, or
        before the next dk_next) and then hold from its D on: a weight and a target per element and evaluation. */
@@ -990,7 +991,8 @@ typedef struct dkp_planned {
     int hooked; /* needs dk_config.guidance.hook */
 } dkp_planned;
 
-/* A recorded sampler: constant once made; share it freely. Its arrays lie in one block of memory. */
+/* A recorded sampler: constant once made; share it freely. Its arrays lie in one block of memory. Runs believe what it says:
+   nothing checks a plan that was built or changed by hand, and a wrong number in one reads and writes anywhere. */
 struct dk_plan {
     void *memory; /* in: where to record, or NULL to allocate; freed by dk_plan_free only if allocated */
     size_t bytes; /* in: size of memory */
@@ -1222,7 +1224,7 @@ enum {
     Y(X, DK_QUIRK_STRIDE, 13, "stride")                  /* diffusers: DDIM's steps are `quirk` long in t; 0: T/steps */ \
     Y(X, DK_QUIRK_TOLD_END, 14, "told_end")              /* diffusers: inverse DDIM's network is told the step's end */ \
     Y(X, DK_QUIRK_THIRD_MINUS, 15, "third_minus")        /* diffusers: SDE-DPM-Solver++'s third node has a wrong sign */ \
-    Y(X, DK_QUIRK_DRY_BOTTOM, 16, "dry_bottom")          /* k-diffusion: no noise behind DPM2's step to sigma = 0 */ \
+    Y(X, DK_QUIRK_DRY_BOTTOM, 16, "dry_bottom")          /* k-diffusion: no noise behind DPM2's step to sigma = 0; diffusers: behind DDPM's last */ \
     Y(X, DK_QUIRK_ABOVE_LAST, 17, "above_last")          /* k-diffusion: no step goes below the grid's last level */ \
     Y(X, DK_QUIRK_FRESH_PURE, 18, "fresh_pure")          /* ComfyUI: CFG++ makes all noise anew behind alpha = 0 */ \
     Y(X, DK_QUIRK_BINS, 19, "bins")                      /* score_sde: predictors' steps are those of `quirk` bins; 0: steps */ \
@@ -1376,7 +1378,6 @@ static void dkp_put(dkp_text *t, const char *s);
 static void dkp_put_char(dkp_text *t, char c);
 static void dkp_put_int(dkp_text *t, int64_t v);
 static void dkp_put_real(dkp_text *t, double v);
-static void dkp_put_pair(dkp_text *t, const char *name, double v);
 DKP_LIKE_PRINTF(2) static void dkp_say(dkp_text *t, const char *format, ...);
 DKP_LIKE_PRINTF(3) static dk_status dkp_fail_saying(char *message, dk_status status, const char *format, ...);
 static dk_status dkp_fail(char *message, const char *field, double value, const char *allowed);
@@ -3019,12 +3020,14 @@ DK_API dk_vec dkr_noise(dk_recorder *r, dk_level from, dk_level to) {
     return dkp_draw(r, r->own->plan->draws++, from, to);
 }
 
-/* Ends the pass with a norm of v = a, b, p, q; those with count 0 are none. limit and share are of some kinds. */
+/* Ends the pass with a norm of v = a, b, p, q, as many of them as the kind has. A vector that is zero is stored, too, but for
+   b of an error. limit and share are of some kinds. */
 static int dkp_norm_of(dk_recorder *r, dk_norm_kind kind, dk_vec v[4], double limit, double share) {
+    static const char vectors[] = {2, 4, 4, 2, 1, 2, 1};
     dk_plan *p = r->own->plan;
     int value[4] = {-1, -1, -1, -1};
-    for (int i = 0; i < 4; i++)
-        if (v[i].of) v[i] = dkr_keep(r, v[i]), value[i] = (int)v[i].at;
+    for (int i = 0; i < vectors[kind]; i++)
+        if (i != 1 || v[i].of || vectors[kind] == 2) v[i] = dkr_keep(r, v[i]), value[i] = (int)v[i].at;
     if (p->norms >= 32767) dkr_refuse(r, "norms of a plan", p->norms, "less than 32767");
     if (r->status != DK_OK) return 0;
     dk_norm norm = {
@@ -3032,7 +3035,7 @@ static int dkp_norm_of(dk_recorder *r, dk_norm_kind kind, dk_vec v[4], double li
         limit, share};
     r->own->position++;
     for (int i = 0; i < 4; i++)
-        if (v[i].of) dkp_use(r, value[i], 1);
+        if (value[i] >= 0) dkp_use(r, value[i], 1);
     dkp_boundary(r, DK_BOUNDARY_NORM, p->norms);
     p->norms++;
     if (DKP_STORING(r, norms)) p->norm[p->norms - 1] = norm;
@@ -3045,7 +3048,7 @@ static int dkp_scalar(dk_recorder *r, dk_norm_kind kind, dk_vec a, dk_vec b, dou
 }
 
 DK_API int dkr_norm_ratio(dk_recorder *r, dk_vec a, dk_vec b) {
-    return dkp_scalar(r, DK_NORM_RATIO, dkr_keep(r, a), dkr_keep(r, b), 0);
+    return dkp_scalar(r, DK_NORM_RATIO, a, b, 0);
 }
 
 static dk_level dkp_plan_level(const dk_recorder *r, int i) {
@@ -3194,7 +3197,8 @@ static void dkp_record_start(dk_recorder *r) {
     dk_vec z = (starts || fixed) && r->from.sigma > 0 ? dkp_draw(r, 0, r->from, r->from) : dkr_zero;
     if (fixed) r->own->fixed = z;
     if (!starts) return;
-    r->x = dkr_mix(c->start == DK_START_DATA ? r->from.alpha : 0, r->x, r->from.sigma, z);
+    r->x = c->start == DK_START_DATA ? dkr_mix(r->from.alpha, r->x, r->from.sigma, z)
+                                     : dkr_scale(dkp_or(c->start_scale, r->from.sigma), z);
     r->x = dkp_keep_as(r, r->x, 'x', 0);
 }
 
@@ -3378,7 +3382,7 @@ static dk_vec dkp_direction(dk_recorder *r, dk_vec x, const dk_level *level, dk_
    step x + (sigma_down - sigma) (x - D)/sigma, since both are exact for constant D. DDIM's eta is the same split: its
    eq. 16 is sigma_up for VP. */
 static void dkp_record_ddim(dk_recorder *r) {
-    dkr_reads(r, "gauge cfg_pp law eta noise_min noise_max fresh_pure stride told_end kept_noise");
+    dkr_reads(r, "gauge cfg_pp law eta noise_min noise_max fresh_pure stride told_end kept_noise dry_bottom");
     while (dkr_step(r)) {
         double eta = r->sampler.eta;
         if (dkp_quirk(r, DK_QUIRK_FRESH_PURE) && r->from.alpha <= 0 && eta > 0) eta = 1;
@@ -3386,6 +3390,7 @@ static void dkp_record_ddim(dk_recorder *r) {
         dk_vec guidance, D = dkp_direction(r, r->x, &r->from, &guidance);
         dk_vec x = dkp_quirk(r, DK_QUIRK_KEPT_NOISE) ? dkr_mix(r->to.alpha, D, split.down.sigma, r->own->noise)
                                                     : dkp_ddim_step(&r->from, &split.down, r->x, D);
+        if (dkp_quirk(r, DK_QUIRK_DRY_BOTTOM) && r->step == r->steps - 1) split.up = 0;
         r->x = dkp_add_noise(r, dkr_mix(1, x, r->to.alpha, guidance), split.up);
     }
 }
@@ -4875,25 +4880,25 @@ static void dkp_put_norm(dkp_text *t, const dk_plan *p, int index) {
 
 static void dkp_put_call(dkp_text *t, const dk_plan *p, const dk_call *c) {
     const int uncond[] = {c->uncond_output};
-    const double n[] = {c->condition, c->level.t, c->level.alpha, c->level.sigma, (double)c->branch};
     for (int k = 0; k < c->branches; k++) {
         dkp_put(t, k ? ", " : "    ");
         dkp_put_value(t, p, c->output + k);
     }
-    if (c->uncond_output >= 0) dkp_put_format(t, p, ", %a", uncond, n);
+    if (c->uncond_output >= 0) dkp_put_format(t, p, ", %a", uncond, NULL);
     for (int k = 0; k < c->branches; k++) {
         dkp_put(t, k ? ", " : " = network(");
         dkp_put_value(t, p, c->input + k);
     }
-    dkp_put_format(t, p, "; %0)    t %1, alpha %2, sigma %3", NULL, n);
-    dkp_put_format(t, p, c->branch ? ", branch %4\n" : "\n", NULL, n);
+    dkp_say(t, "; %g)    t %g, alpha %g, sigma %g", c->condition, c->level.t, c->level.alpha, c->level.sigma);
+    if (c->branch) dkp_say(t, ", branch %d", c->branch);
+    dkp_put(t, "\n");
 }
 
 /* The heading of a step, before the first that is printed of it. */
 static void dkp_put_step(dkp_text *t, const dk_plan *p, int *step, int now) {
     if (now <= *step || now >= p->steps) return;
-    const double n[] = {(double)(*step = now), dk_noise_level(p->level[now]), dk_noise_level(p->level[now + 1])};
-    dkp_put_format(t, p, "step %0: noise level %1 -> %2\n", NULL, n);
+    *step = now;
+    dkp_say(t, "step %d: noise level %g -> %g\n", now, dk_noise_level(p->level[now]), dk_noise_level(p->level[now + 1]));
 }
 
 DK_API size_t dk_plan_text(const dk_plan *p, char *text, size_t size) {
@@ -4902,9 +4907,8 @@ DK_API size_t dk_plan_text(const dk_plan *p, char *text, size_t size) {
     if (!p) return 0;
     int begun = p->rows && p->row[0].draw == 0 ? -1 : 0; /* the step whose start has been printed */
     for (int i = 0; i < p->rows; i++) draws += p->row[i].draw >= 0;
-    const double counts[] = {(double)p->steps, (double)p->calls, (double)draws, (double)p->buffers};
-    dkp_put_format(&t, p, draws == 1 ? "%0 steps, %1 evaluations, %2 draw; buffers besides x: %3\n"
-                                     : "%0 steps, %1 evaluations, %2 draws; buffers besides x: %3\n", NULL, counts);
+    dkp_say(&t, "%d steps, %d evaluations, %d draw%s; buffers besides x: %d\n", p->steps, p->calls, draws,
+            draws == 1 ? "" : "s", p->buffers);
     for (int i = 0; i < p->passes; i++) {
         const dk_pass *pass = &p->pass[i];
         for (int k = pass->first; k < pass->first + pass->count; k++) {
@@ -5021,14 +5025,6 @@ static dk_status dkp_begin(dk_run *run, const dk_plan *plan, dk_real *x, void *m
     return DK_OK;
 }
 
-static dk_status dkp_wrong_vector(dk_run *run, const char *name, const char *what, const char *other) {
-    dkp_text t = {run->message, DK_MESSAGE_SIZE, 0};
-    dkp_put(&t, name);
-    dkp_put(&t, what);
-    dkp_put(&t, other);
-    return run->status = DK_ERROR_CONFIG;
-}
-
 /* An empty run, if what there is suffices to begin it. The caller's vectors are whole numbers and share no memory with what
    is written, so that nothing is lost unseen. The config need not have been looked at: where its sizes are wrong, that
    is said later. */
@@ -5037,11 +5033,13 @@ static dk_status dkp_start_run(dk_run *run, const dk_config *c, const dk_real *x
     enum { VECTORS = 3, PARTS = 5 };
     if (!run) return DK_ERROR_CONFIG;
     memset(run, 0, sizeof *run);
-    if (!c) return dkp_wrong_vector(run, "config", " = NULL: must be a dk_config", "");
-    const dk_backend *b = c->backend;
-    if (b && !(b->rows && b->norm && b->find_bad))
-        return dkp_wrong_vector(run, "backend", ": rows, norm and find_bad must be functions", "");
-    if (!b && !x) return dkp_wrong_vector(run, "x", " = NULL: must be batch * dim numbers", "");
+    const dk_backend *b = c ? c->backend : NULL;
+    const char *wrong = !c         ? "config = NULL: must be a dk_config"
+                        : !b && !x ? "x = NULL: must be batch * dim numbers"
+                        : b && !(b->rows && b->norm && b->find_bad)
+                            ? "backend: rows, norm and find_bad must be functions"
+                            : NULL;
+    if (wrong) return run->status = dkp_fail_text(run->message, DK_ERROR_CONFIG, wrong);
     size_t batch = c->batch > 1 ? (size_t)c->batch : 1;
     size_t size = c->dim <= (size_t)-1 / sizeof(dk_real) / batch ? c->dim * batch * sizeof(dk_real) : 0;
     const struct {
@@ -5055,10 +5053,12 @@ static dk_status dkp_start_run(dk_run *run, const dk_config *c, const dk_real *x
                      {"the dk_run", run, sizeof *run}};
     for (int i = b ? VECTORS : 0; i < PARTS; i++) {
         if (i < VECTORS && (uintptr_t)part[i].at % offsetof(dkp_aligned, number))
-            return dkp_wrong_vector(run, part[i].name, ": must be aligned as dk_real is", "");
+            return run->status = dkp_fail_saying(run->message, DK_ERROR_CONFIG, "%s: must be aligned as dk_real is",
+                                                 part[i].name);
         for (int j = i ? i + 1 : 2; j < PARTS; j++)
             if (dkp_overlap(part[i].at, part[i].bytes, part[j].at, part[j].bytes))
-                return dkp_wrong_vector(run, part[i].name, ": must not overlap ", part[j].name);
+                return run->status = dkp_fail_saying(run->message, DK_ERROR_CONFIG, "%s: must not overlap %s",
+                                                     part[i].name, part[j].name);
     }
     return DK_OK;
 }
@@ -5132,10 +5132,9 @@ static dk_status dkp_fail_run(dk_run *run, dk_status status, const char *what) {
         for (int i = run->own.pass - 1; pass->boundary != DK_BOUNDARY_CALL && i > 0; i--)
             pass = &dkp_plan_of(run)->pass[i - 1];
         if (pass->boundary == DK_BOUNDARY_CALL) {
-            dkp_put_pair(&t, " at step ", run->own.pace.accepted + dkp_plan_of(run)->call[pass->index].step);
-            if (!dkp_plan_of(run)->attempt) dkp_put_pair(&t, " of ", dkp_plan_of(run)->steps);
-            dkp_put_pair(&t, " (evaluation ", run->own.pace.calls + pass->index);
-            dkp_put(&t, ")");
+            dkp_say(&t, " at step %d", run->own.pace.accepted + dkp_plan_of(run)->call[pass->index].step);
+            if (!dkp_plan_of(run)->attempt) dkp_say(&t, " of %d", dkp_plan_of(run)->steps);
+            dkp_say(&t, " (evaluation %d)", run->own.pace.calls + pass->index);
         }
     } else {
         dkp_put(&t, " before the first step");
@@ -5154,8 +5153,7 @@ static dk_status dkp_fail_at(dk_run *run, size_t bad, const char *what) {
     if (bad >= run->size) return DK_OK;
     dkp_fail_run(run, DK_ERROR_NOT_FINITE, what);
     dkp_text t = {run->message, DK_MESSAGE_SIZE, strlen(run->message)};
-    dkp_put_pair(&t, ", sample ", (double)(bad / run->dim));
-    dkp_put_pair(&t, ", element ", (double)(bad % run->dim));
+    dkp_say(&t, ", sample %zu, element %zu", bad / run->dim, bad % run->dim);
     return run->status;
 }
 
@@ -5758,11 +5756,6 @@ static void dkp_put_digits(dkp_text *t, double v, int n) {
 
 /* Six significant digits. */
 static void dkp_put_real(dkp_text *t, double v) { dkp_put_digits(t, v, 6); }
-
-static void dkp_put_pair(dkp_text *t, const char *name, double v) {
-    dkp_put(t, name);
-    dkp_put_real(t, v);
-}
 
 /* A field's value; an enumerator by its word. */
 static void dkp_put_field(dkp_text *t, const char *field, double v);
@@ -6517,6 +6510,7 @@ enum {
     X(PLAN, 'r', "clip", clip, 0, ">= 0") \
     X(GUIDANCE, 'r', "clip", clip, DKP_IF(QUANTILE), "0 with guidance.quantile") \
     X(PLAN, 'c', "start", start, 0, "noise|state|data") \
+    X(PLAN, 'r', "start_scale", start_scale, 0, "> 0 (0: the first level's sigma)") \
     X(PLAN, 'c', "blend", blend, 0, "state|fixed|denoised|both") \
     X(GUIDANCE, 'r', "guidance.scale", guidance.scale, 0, "finite") \
     X(GUIDANCE, 'r', "guidance.scale2", guidance.scale2, 0, "finite") \
@@ -7740,8 +7734,6 @@ static int dkp_attempting(const dk_recorder *r) { return r->own->pace && r->own-
 /* Ends an attempt of a step: what follows happens only if the difference of two solutions is tolerable. */
 static void dkp_judge(dk_recorder *r, dk_norm_kind kind, dk_vec a, dk_vec b, dk_vec p, dk_vec q) {
     dk_vec v[4] = {a, b, p, q};
-    for (int i = 0; i < 4; i++) /* zero is stored, too, where numbers are read: all but b */
-        if (i != 1 || v[i].of) v[i] = dkr_keep(r, v[i]);
     dkp_norm_of(r, kind, v, 0, 0);
     r->own->judged = 1;
 }
@@ -10915,10 +10907,16 @@ static dk_status dkp_say_vp(dkp_job *j) {
     if (linspace && c->steps == 1 && !(flags & DKP_SPARE)) g->spacing = DK_SPACING_LEADING; /* timestep 0 */
     g->rounding = linspace && !(flags & DKP_WHOLE) ? DK_ROUND_NONE : DK_ROUND_NEAREST;
     if (linspace && !(flags & DKP_WHOLE)) g->quirks |= DK_QUIRK_SIGMA_LINEAR;
+    if (!(flags & DKP_WHOLE) && (linspace || g->spacing != DK_SPACING_LEADING)) c->start_scale = 0;
     if ((flags & DKP_SPARE) && g->spacing != DK_SPACING_TRAILING) g->quirks |= DK_QUIRK_SPARE_LEVEL;
     if (DKP_SAID(steps_offset) && !(DKP_SAYS(steps_offset) >= 0 && DKP_SAYS(steps_offset) < c->schedule.timesteps))
         return DKP_REFUSE(steps_offset, ">= 0 and less than num_train_timesteps");
-    if (g->spacing == DK_SPACING_LEADING && !linspace) g->n = (int)dkp_or(DKP_SAYS(steps_offset), 0);
+    if (g->spacing == DK_SPACING_LEADING && !linspace) {
+        int T = c->schedule.timesteps, spare = !!(flags & DKP_SPARE), inverse = !!(flags & DKP_INVERSE);
+        int highest = (c->steps - 1 + spare) * (T / (c->steps + spare + inverse)) + inverse;
+        if (highest + DKP_SAYS(steps_offset) > T - 1) return DKP_REFUSE(steps_offset, "less, for so many steps");
+        g->n = (int)dkp_or(DKP_SAYS(steps_offset), 0);
+    }
     int current = (flags & DKP_CURRENT) && !(DKP_SAYS(interpolation_type) > 0);
     if (current && c->steps == 1 && !DKP_SAID(sigma_max)) conversion = DK_SPACING_DEFAULT; /* its only level stays */
     if (conversion != DK_SPACING_DEFAULT) {
@@ -10993,6 +10991,7 @@ static dk_status dkp_say_edm(dkp_job *j) {
     if (!(DKP_SAYS(sigma_data) > 0)) return DKP_REFUSE(sigma_data, "> 0");
     if (DKP_SAID(rho) && DKP_SAYS(rho) <= 0) return DKP_REFUSE(rho, "> 0");
     c->schedule = dk_edm(DKP_SAYS(sigma_min), DKP_SAYS(sigma_max));
+    c->start_scale = dkp_sqrt(DKP_SAYS(sigma_max) * DKP_SAYS(sigma_max) + 1);
     c->negated = c->prediction == DK_PREDICT_V;
     c->prediction = DK_PREDICT_EDM, c->sigma_data = DKP_SAYS(sigma_data), c->condition = DK_UNIT_C_NOISE;
     c->grid.spacing = DKP_SAYS(sigma_schedule) > 0 ? DK_SPACING_EXPONENTIAL : DK_SPACING_KARRAS;
@@ -11021,7 +11020,7 @@ static dk_status dkp_say_consistency(dkp_job *j) {
     double T = DKP_SAYS(num_train_timesteps), low = DKP_SAYS(sigma_min), high = DKP_SAYS(sigma_max);
     double rho = dkp_or(DKP_SAYS(rho), 7), n = c->steps, ramp = (n - 1) * floor(T / n) / (T - 1);
     if (n > T) return DKP_REFUSE(num_train_timesteps, "at least the number of steps");
-    c->schedule = dk_edm(low, high);
+    c->schedule = dk_edm(low, high), c->start_scale = high;
     c->prediction = DK_PREDICT_EDM, c->sigma_data = DKP_SAYS(sigma_data);
     c->condition = DK_UNIT_C_NOISE, c->condition_scale = 1000;
     g->spacing = DK_SPACING_KARRAS, g->a = rho, g->final = DK_FINAL_MIN;
@@ -11059,9 +11058,9 @@ static dk_status dkp_say_wuerstchen(dkp_job *j) {
     if (DKP_SAID(scaler) && DKP_SAYS(scaler) != 1) return DKP_REFUSE(scaler, "1");
     j->c->schedule = dkp_schedule(DK_FAMILY_VP_COSINE, DKP_SAYS(s), 0);
     j->c->schedule.sigma_min = dkp_sqrt(1e-4 / 0.9999), j->c->schedule.sigma_max = dkp_sqrt(0.9999 / 1e-4);
-    j->c->sampler.noise_range[0] = j->c->schedule.sigma_min * (1 + 1e-9); /* none behind the last step */
     j->c->prediction = DK_PREDICT_EPS, j->c->condition = DK_UNIT_T;
     j->c->grid.spacing = DK_SPACING_UNIFORM, j->c->grid.final = DK_FINAL_MIN;
+    j->c->sampler.quirks |= DK_QUIRK_DRY_BOTTOM;
     return DK_OK;
 }
 
@@ -11069,7 +11068,7 @@ static dk_status dkp_say_ve(dkp_job *j) {
     if (dkp_say_range(j) != DK_OK) return DK_ERROR_CONFIG;
     if (!(DKP_SAYS(sampling_eps) >= 0 && DKP_SAYS(sampling_eps) < 1))
         return DKP_REFUSE(sampling_eps, ">= 0 and < 1");
-    j->c->schedule = dk_ve(DKP_SAYS(sigma_min), DKP_SAYS(sigma_max));
+    j->c->schedule = dk_ve(DKP_SAYS(sigma_min), DKP_SAYS(sigma_max)), j->c->start_scale = DKP_SAYS(sigma_max);
     j->c->schedule.t_min = DKP_SAYS(sampling_eps);
     j->c->prediction = DK_PREDICT_SCORE, j->c->condition = DK_UNIT_SIGMA;
     j->c->grid.spacing = DK_SPACING_UNIFORM, j->c->grid.final = DK_FINAL_ZERO;
@@ -11171,6 +11170,15 @@ static dk_status dkp_say_dpm(dkp_job *j) {
     return DK_OK;
 }
 
+/* DPM-Solver++ 2M's SDE; a step to below timestep 0 has one node. */
+static dk_status dkp_say_cogvideox_dpm(dkp_job *j) {
+    dk_level first, last;
+    if (dkp_say_ends(j, &first, &last) != DK_OK) return DK_ERROR_CONFIG;
+    j->c->sampler.quirks |= DK_QUIRK_STRIDE;
+    if (last.t < j->c->schedule.timesteps / j->c->steps) j->c->sampler.quirks |= DK_QUIRK_EULER_LAST;
+    return DK_OK;
+}
+
 static dk_status dkp_say_cosine_dpm(dkp_job *j) {
     if (dkp_say_dpm(j) != DK_OK) return DK_ERROR_CONFIG;
     j->c->sampler.eta = 1;
@@ -11238,9 +11246,15 @@ static dk_status dkp_say_sa(dkp_job *j) {
     return DK_OK;
 }
 
+/* With its sigmas inverted the class would end in pure noise. */
+static dk_status dkp_say_flow_lcm(dkp_job *j) {
+    return DKP_FLAG(invert_sigmas) ? DKP_REFUSE(invert_sigmas, "false with fresh noise in every step") : DK_OK;
+}
+
 static dk_status dkp_say_flow_euler(dkp_job *j) {
-    if (DKP_FLAG(stochastic_sampling)) j->c->sampler = dk_sampler_named("lcm");
-    return DK_OK;
+    if (!DKP_FLAG(stochastic_sampling)) return DK_OK;
+    j->c->sampler = dk_sampler_named("lcm");
+    return dkp_say_flow_lcm(j);
 }
 
 static dk_status dkp_say_noise(dkp_job *j) {
@@ -11279,7 +11293,7 @@ static const dkp_class dkp_classes[] = {
     {"DDIMParallelScheduler", DKP_WHOLE, dkp_say_vp, dkp_say_ddim, "LINEAR DDIM LIMITS"},
     {"CogVideoXDDIMScheduler", DKP_WHOLE | DKP_UNCLIPPED, dkp_say_vp, dkp_say_ddim,
      "SCALED DDIM sample_max_value=1 snr_shift_scale=3"},
-    {"CogVideoXDPMScheduler", DKP_WHOLE | DKP_UNCLIPPED, dkp_say_vp, NULL,
+    {"CogVideoXDPMScheduler", DKP_WHOLE | DKP_UNCLIPPED, dkp_say_vp, dkp_say_cogvideox_dpm,
      "SCALED DDIM sample_max_value=1 snr_shift_scale=3"},
     {"DDIMInverseScheduler", DKP_WHOLE, dkp_say_vp, dkp_say_ddim, "LINEAR DDIM"},
     {"RePaintScheduler", DKP_WHOLE, dkp_say_repaint_levels, dkp_say_repaint, "LINEAR eta=0 clip_sample=true"},
@@ -11322,7 +11336,7 @@ static const dkp_class dkp_classes[] = {
     {"ScoreSdeVpScheduler", 0, dkp_say_vp_sde, NULL, "num_train_timesteps=2000 beta_min=0.1 beta_max=20 sampling_eps=0.001"},
     {"FlowMatchEulerDiscreteScheduler", 0, dkp_say_flow, dkp_say_flow_euler, "FLOW stochastic_sampling=false"},
     {"FlowMatchHeunDiscreteScheduler", 0, dkp_say_flow, NULL, "num_train_timesteps=1000 shift=1"},
-    {"FlowMatchLCMScheduler", 0, dkp_say_flow, NULL, "FLOW scale_factors upscale_mode=bicubic"},
+    {"FlowMatchLCMScheduler", 0, dkp_say_flow, dkp_say_flow_lcm, "FLOW scale_factors upscale_mode=bicubic"},
     {"FlowMapEulerDiscreteScheduler", DKP_TO_ZERO, dkp_say_flow, NULL, "num_train_timesteps=1000 shift=1"},
     {"MiniMaxH3Scheduler", 0, dkp_say_minimax, NULL, "shift=12"},
     {"LTXEulerAncestralRFScheduler", 0, dkp_say_flow, dkp_say_noise, "FLOW eta=1 s_noise=1"},
@@ -11364,6 +11378,7 @@ static dk_status dkp_say_all(dkp_job *j) {
     c->sigma_data = 0, c->negated = 0;
     c->prediction = DK_PREDICT_DEFAULT;
     c->condition = DK_UNIT_DEFAULT, c->condition_scale = 0, c->condition_rounding = DK_ROUND_NONE;
+    c->start_scale = 1; /* pipelines begin with unit noise, but for classes with levels of sigma */
     if (dk_config_named(c, name) != DK_OK || j->of->levels(j) != DK_OK ||
         (j->of->method && j->of->method(j) != DK_OK))
         return DK_ERROR_CONFIG;

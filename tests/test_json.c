@@ -163,6 +163,82 @@ static void dynamic_shift_follows_the_image(void **state) {
     for (int i = 0; i < 5; i++) check_near(u[i], expected[i], 1e-12, "level");
 }
 
+/* diffusers' pipelines multiply unit noise by init_noise_sigma: 1 for VP and flow classes, sqrt(sigma^2 + 1) or sigma for classes
+   whose state is x0 + sigma eps, by their spacing. On the schedule's scale the former is 1, the latter the level's sigma. */
+static void runs_begin_as_pipelines_do(void **state) {
+    static const struct {
+        const char *text;
+        double scale; /* 0: the level's sigma */
+    } rows[] = {
+        {"{\"_class_name\": \"PNDMScheduler\", \"skip_prk_steps\": true}", 1},
+        {"{\"_class_name\": \"EulerDiscreteScheduler\", \"timestep_spacing\": \"leading\", \"steps_offset\": 1}", 1},
+        {"{\"_class_name\": \"EulerDiscreteScheduler\", \"timestep_spacing\": \"trailing\"}", 0},
+        {"{\"_class_name\": \"EulerAncestralDiscreteScheduler\"}", 0},
+        {"{\"_class_name\": \"DPMSolverMultistepScheduler\", \"prediction_type\": \"flow_prediction\", "
+         "\"use_flow_sigmas\": true}",
+         1},
+        {"{\"_class_name\": \"FlowMatchEulerDiscreteScheduler\", \"shift\": 3}", 1},
+        {"{\"_class_name\": \"EDMEulerScheduler\"}", 80.00624975587844},
+    };
+    (void)state;
+    for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
+        reading r = read_text(rows[i].text, strlen(rows[i].text), 4, 0);
+        dk_run run;
+        dk_eval e;
+        dk_real x, z;
+        assert_int_equal(r.status, DK_OK);
+        r.c.start = DK_START_NOISE, r.c.seed = 3, r.c.unchecked = 1;
+        dk_normals(3, 0, 0, 0, 1, &z);
+        assert_int_equal(dk_begin(&run, &r.c, &x, NULL, 0), DK_OK);
+        assert_true(dk_next(&run, &e));
+        double scale = rows[i].scale > 0 ? rows[i].scale : e.level.sigma;
+        check_near((double)*dk_state(&run), scale * (double)z, check_tiny, rows[i].text);
+        if (scale >= 1 && scale <= 1) assert_memory_equal(dk_state(&run), &z, sizeof z);
+        dk_end(&run);
+    }
+}
+
+/* One step of linspace begins where numpy's does, at timestep 0, and a range of one level is that level. */
+static void single_steps_are_those_of_the_class(void **state) {
+    static const struct {
+        const char *text;
+        double first, last;
+    } rows[] = {
+        {"{\"_class_name\": \"DDIMScheduler\", \"timestep_spacing\": \"linspace\"}", 0.01, 0},
+        {"{\"_class_name\": \"EulerDiscreteScheduler\", \"use_karras_sigmas\": true}", 0.01, 0},
+        {"{\"_class_name\": \"DPMSolverMultistepScheduler\", \"use_karras_sigmas\": true, \"final_sigmas_type\": "
+         "\"sigma_min\"}",
+         157.407, 0.01},
+        {"{\"_class_name\": \"UniPCMultistepScheduler\", \"use_karras_sigmas\": true, \"final_sigmas_type\": "
+         "\"sigma_min\"}",
+         157.407, 157.407},
+        {"{\"_class_name\": \"EDMEulerScheduler\", \"sigma_schedule\": \"exponential\"}", 0.002, 0},
+    };
+    (void)state;
+    for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
+        reading r = read_text(rows[i].text, strlen(rows[i].text), 1, 0);
+        double v[3];
+        assert_int_equal(r.status, DK_OK);
+        assert_int_equal(dk_levels(&r.c, DK_UNIT_SIGMA, v, 3), 2);
+        check_near(v[0], rows[i].first, 2e-6, rows[i].text), check_near(v[1], rows[i].last, 2e-6, rows[i].text);
+    }
+}
+
+/* A key that says 0 is not a missing one, and mu = 0 a value: exp(mu) multiplies sigma/alpha. */
+static void shifts_may_be_zero(void **state) {
+    const char *text = "{\"_class_name\": \"FlowMatchEulerDiscreteScheduler\", \"use_dynamic_shifting\": true, "
+                       "\"base_shift\": 0, \"max_shift\": 1}";
+    (void)state;
+    for (int k = 0; k < 2; k++) {
+        reading r = read_text(text, strlen(text), 3, 0);
+        double u[4], middle = (1 + 0.001) / 2, ratio = exp(k ? 0.2 : 0.0);
+        r.more.tokens = k ? 1024 : 256; /* mu = 0.2 and 0 on the line from 256 to 4096 tokens */
+        assert_int_equal(dk_config_from_json(&r.c, text, strlen(text), &r.more), DK_OK);
+        assert_int_equal(dk_levels(&r.c, DK_UNIT_FLOW, u, 4), 4);
+        check_near(u[1], ratio * middle / (ratio * middle + 1 - middle), 1e-12, "second level");
+    }
+}
+
 static void trained_betas_fill_the_callers_table(void **state) {
     const char *text =
         "{\"num_train_timesteps\": 4, \"trained_betas\": [0.1, 2e-1 ,0.3,0.4], \"_class_name\": "
@@ -247,8 +323,6 @@ static void refusals_name_key_and_value(void **state) {
          "\"final_sigmas_type\" = \"zero\": must be sigma_min"},
         {"{\"_class_name\": \"DPMSolverMultistepScheduler\", \"solver_order\": 4}",
          "\"solver_order\" = 4: must be 1, 2, 3"},
-        {"{\"_class_name\": \"EulerDiscreteScheduler\", \"interpolation_type\": \"log_linear\"}",
-         "\"interpolation_type\" = \"log_linear\": must be linear"},
         {"{\"_class_name\": \"HeliosScheduler\"}", "\"_class_name\" = \"HeliosScheduler\": must be"},
         {"{\"_class_name\": \"DDIM\\tScheduler\"}", "\"_class_name\" = \"DDIM?Scheduler\": must be"},
         {"{\"a\": \"\t\"}", "at \"a\": a control character in a string"},
@@ -275,6 +349,12 @@ static void refusals_name_key_and_value(void **state) {
         {"{\"_class_name\": \"DDIMScheduler\", \"beta_end\": 1}", "\"beta_end\" = 1: must be > 0 and < 1"},
         {"{\"_class_name\": \"DDIMScheduler\", \"steps_offset\": 1000}",
          "\"steps_offset\" = 1000: must be >= 0 and less than num_train_timesteps"},
+        {"{\"_class_name\": \"DDIMScheduler\", \"num_train_timesteps\": 10, \"steps_offset\": 1}",
+         "\"steps_offset\" = 1: must be less, for so many steps"},
+        {"{\"_class_name\": \"FlowMatchLCMScheduler\", \"invert_sigmas\": true}",
+         "\"invert_sigmas\" = true: must be false with fresh noise in every step"},
+        {"{\"_class_name\": \"EulerDiscreteScheduler\", \"interpolation_type\": \"log_linear\"}",
+         "\"interpolation_type\" = \"log_linear\": must be linear, or use_karras_sigmas or the like true"},
         {"{\"_class_name\": \"EulerDiscreteScheduler\", \"num_train_timesteps\": 5, \"timestep_spacing\": "
          "\"leading\", \"use_karras_sigmas\": true}",
          "steps = 10: must be at most schedule.timesteps"},
@@ -604,6 +684,9 @@ int main(void) {
         cmocka_unit_test(prediction_condition_and_sampler_are_set),
         cmocka_unit_test(clipping_is_set_and_thresholding_handed_on),
         cmocka_unit_test(dynamic_shift_follows_the_image),
+        cmocka_unit_test(runs_begin_as_pipelines_do),
+        cmocka_unit_test(single_steps_are_those_of_the_class),
+        cmocka_unit_test(shifts_may_be_zero),
         cmocka_unit_test(trained_betas_fill_the_callers_table),
         cmocka_unit_test(refusals_name_key_and_value),
         cmocka_unit_test(misspelt_keys_are_refused),
