@@ -6691,7 +6691,8 @@ static int dkp_next_field(dkp_field *f, int parts) {
             f->allowed = f->texts + !*f->texts + row->name; /* 0: the end of a block */
             f->texts = f->allowed + row->allowed;
         }
-        f->of = !twins || !first ? row->of : noise ? DKP_OF_DATA : DKP_OF_SCHEDULE;
+        f->of = row->of;
+        if (twins && first) f->of = noise ? DKP_OF_DATA : DKP_OF_SCHEDULE;
         if (!(f->of & parts) || (!first && !twins)) continue;
         f->facts = row->facts, f->at = row->at, f->kind = row->kind, f->name = f->allowed - row->name;
         if (twins && first) {

@@ -1925,7 +1925,7 @@ static void every_number_of_steps_is_finite_and_costs_what_it_says(void **state)
                     if (steps > 6 && (steps + f + 3 * final) % 10) continue;
                     dk_config c = check_config(dk_schedule_at(f)->name, dk_sampler_at(k)->name, steps);
                     dk_schedule *s = &c.schedule;
-                    c.grid.sigma_min = 0.02, c.grid.final = (dk_final) final, c.grid.final_value = 0.01;
+                    c.grid.sigma_min = 0.02, c.grid.final = (dk_final) final, c.grid.final_value = final == DK_FINAL_VALUE ? 0.01 : 0;
                     int pure = (s->family == DK_FAMILY_FLOW || s->family == DK_FAMILY_COSINE);
                     if (s->zero_terminal_snr) c.grid.sigma_max = 300; /* karras needs a finite top */
                     int clean = pure ? 2 : s->family == DK_FAMILY_VP_COSINE; /* t goes down to data */
