@@ -22,7 +22,7 @@
            Declarations    >>decl-status  >>decl-schedule  >>decl-model  >>decl-grid  >>decl-sampler
                            >>decl-guidance  >>decl-sources  >>decl-config  >>decl-run
                            for samplers, back ends and tools: >>decl-plan  >>decl-state  >>decl-recorder
-                           >>decl-noise  >>decl-backend  >>decl-names  >>decl-quirks
+                           >>decl-backend  >>decl-names  >>decl-quirks
            Implementation  >>schedule  >>model  >>grid  >>recorder  >>samplers  >>plan  >>run
        Book two: the machinery
            >>math  >>text  >>noise  >>checks  >>guidance  >>control  >>executor  >>saved
@@ -226,8 +226,8 @@ typedef struct dk_level {
 
 /* A number that stands for a noise level. */
 typedef enum dk_unit {
-    DK_UNIT_DEFAULT, /* of a list: T; that the network is told: EDM prediction: C_NOISE; flow: FLOW; VE and EDM:
-                        SIGMA; others: T */
+    DK_UNIT_DEFAULT, /* for a list T; for what the network is told C_NOISE with EDM prediction, FLOW with flow, SIGMA with VE
+                        and EDM, else T */
     DK_UNIT_T,       /* the schedule's own time */
     DK_UNIT_SIGMA,   /* sigma/alpha */
     DK_UNIT_FLOW,    /* sigma/(alpha + sigma) */
@@ -267,7 +267,7 @@ typedef enum dk_betas {
 typedef void (*dk_schedule_fn)(void *user, double t, double *alpha, double *sigma, double *d_alpha,
                                double *d_sigma);
 
-/* A noise schedule is a plain value; make it with one of the functions below, then edit at will. */
+/* A noise schedule is a plain value. Make it with one of the functions below, then edit at will. */
 typedef struct dk_schedule {
     const char *name; /* that it was asked for by, with dk_schedule_named; else NULL */
     dk_family family;
@@ -428,13 +428,12 @@ typedef struct dk_grid {
     double sigma_min, sigma_max; /* range in u; 0: the schedule's. Spacings that need a finite log use the
                                     level 1/1000 of the way in t where an end is alpha = 0 or sigma = 0 */
     double shift;                /* multiplies every level's sigma/alpha after spacing; 0: 1 */
-    double shift_power;          /* before that it is raised to this power; 0: 1 */
     double terminal;             /* flow: 1 - u is then scaled so that the last level but the final one has
                                     this u; 0: it is not */
     dk_rounding rounding;        /* of timesteps: LEADING, TRAILING, LINSPACE. VP discrete, other spacings with a range:
                                     of the timestep that the network is told at a level, which stays where it is */
     dk_final final;
-    double final_value;   /* DK_FINAL_VALUE, in units of sigma/alpha */
+    double final_value;   /* DK_FINAL_VALUE, in units of sigma/alpha; else 0 */
     double strength;      /* 0: 1, the whole grid, but from data it must be said; dk_resolve turns it into steps and full_steps */
     dk_partial partial;   /* what strength means */
     int full_steps;       /* the grid is laid out for so many steps, and the last `steps` are run; 0: steps */
@@ -455,8 +454,8 @@ DK_API const dk_named *dk_grid_at(int i); /* the list of names; NULL past the en
 /* The user's own levels, taken verbatim: steps + 1 numbers. */
 DK_API dk_grid dk_grid_levels(const double *levels, dk_unit unit);
 
-/* The finished grid of a config as numbers, with what time travel repeats. Writes at most max, none where out is NULL; returns
-   how many there are, 0 and a message if the config cannot work. */
+/* The finished grid of a config as numbers, with what time travel repeats. Writes at most max of them, none where out is NULL.
+   Returns how many there are; 0 with a message if the config cannot work. */
 DK_API int dk_levels(struct dk_config *c, dk_unit unit, double *out, int max);
 
 /* --------------------------------------------------------- >>decl-sampler  Samplers and recorders */
@@ -703,6 +702,8 @@ typedef struct dk_noise_source {
 /* One draw without a run, batch * dim numbers. Generators start anew and run forward to request->call. DK_ERROR_CONFIG where
    something is NULL, the kind is none, or there is nothing to fill. */
 DK_API dk_status dk_noise_fill(const dk_noise_source *source, const dk_noise_request *request, dk_real *out);
+/* PHILOX's normals number first .. first + n - 1 of (seed, sample, draw). */
+DK_API void dk_normals(uint64_t seed, uint64_t sample, uint32_t draw, uint64_t first, size_t n, dk_real *out);
 
 /* ----------------------------------------------------------------------- >>decl-config  The config */
 
@@ -795,8 +796,7 @@ DK_API dk_status dk_config_set(struct dk_config *c, const char *settings);
 typedef struct dk_eval {
     const dk_real *input; /* already scaled for the network; not to be written */
     dk_real *output;      /* to be filled with the network's raw output; some elements begin as NaN, to see whether it was */
-    dk_real *
-        uncond_output; /* U's, where CFG++ is to have it from the same evaluation: with guidance.scale 0; else NULL */
+    dk_real *uncond_output; /* U's, where CFG++ takes it from the same evaluation (guidance.scale 0); else NULL */
     const uint16_t *input_half; /* instead of these three where dk_config.number says so */
     uint16_t *output_half, *uncond_output_half;
     double t;        /* what the network is conditioned on */
@@ -830,11 +830,10 @@ DK_API dk_status dk_begin(dk_run *run, const dk_config *c, dk_real *x, void *mem
    progress, unchecked, parallel, threads and backend count: all else is in the plan, which must stay until the end. */
 DK_API dk_status dk_begin_plan(dk_run *run, const dk_plan *plan, const dk_config *c, dk_real *x, void *memory,
                                size_t bytes);
-/* 1: eval is to be done, then call again. 0: the end where run->status is DK_OK, else an error; x is then unfinished, and
-   calling again goes on where it stopped. An evaluation whose output is bad is handed out once more, with x as it was
-   at that evaluation. After a hook, noise source or back end has failed that one is asked again; until then x holds
-   what of the step is done. A run that has ended in an error (the step size became too small, the result, which x
-   holds, is not finite) says so again. */
+/* 1: eval is to be done, then call again. 0: the end where run->status is DK_OK, else an error. After an error x is unfinished,
+   and calling again goes on where it stopped. An evaluation whose output is bad is handed out once more, with x as it was.
+   A hook, noise source or back end that failed is asked again; until then x holds what is done of the step. A run that
+   has ended in an error (the step size became too small, the result in x is not finite) says so again. */
 DK_API int dk_next(dk_run *run, dk_eval *eval);
 /* The loop around dk_next, with progress; after an error or a stop it may be called again. Returns run->status. */
 DK_API dk_status dk_continue(dk_run *run, dk_denoise_fn denoise, void *user);
@@ -845,10 +844,10 @@ DK_API dk_status dk_continue(dk_run *run, dk_denoise_fn denoise, void *user);
 DK_API void dk_end(dk_run *run);
 /* dk_begin, dk_continue, dk_end, on allocated memory. An error is in c->message, and x what dk_next leaves. */
 DK_API dk_status dk_sample(dk_config *c, dk_denoise_fn denoise, void *user, dk_real *x);
-/* The denoised estimate of the evaluation that is out, once its output is filled, until the next dk_next;
-   blended with known data where D is; after the end, the result, or the error that the run has ended in. With guidance: at
-   branch 0 that branch's; at the last one G, without what norms do to it. out: batch * dim numbers, not of x or memory.
-   DK_ERROR_ORDER where no evaluation is out, or with a back end. */
+/* The denoised estimate of the evaluation that is out, from when its output is filled to the next dk_next. It is blended with
+   known data where D is. With guidance branch 0 gives its own estimate, and the last branch gives G without what norms do
+   to it. After the end it is the result, or the error that the run has ended in. out: batch * dim numbers outside of x and
+   memory. DK_ERROR_ORDER where no evaluation is out, or with a back end. */
 DK_API dk_status dk_denoised(dk_run *run, dk_real *out);
 /* The plan that a run is on, its own or the one that it was given; NULL if it has not begun. A run's own plan is within the
    run, and moves with it. */
@@ -948,9 +947,9 @@ typedef struct dk_call {
     dk_level level;   /* in the sampler's schedule */
     double condition; /* what the network is told */
     double input_scale, d_x, d_f, clip;
-    int x, input, output,
-        uncond_output; /* values; uncond_output -1 unless the unconditional output is asked for too */
-    int denoised;      /* the value D */
+    int x, input, output; /* values */
+    int uncond_output;    /* the same; -1 unless the unconditional output is asked for, too */
+    int denoised;         /* the value D */
     int step, stage;   /* step 0 .. steps-1; stage counts the D within it */
     int needs;    /* last call whose output the input depends on, -1: none. Calls k > needs can run at once */
     int estimate; /* number of the D that it is for */
@@ -1036,9 +1035,8 @@ DK_API size_t dk_plan_text(const dk_plan *plan, char *text, size_t size);
 /* Where a run with step-size control stands. It records one attempt of a step at a time, as a plan of its own. */
 typedef struct dkp_pace {
     dk_level from, to; /* of this attempt */
-    double at, next, end,
-        h; /* on the method's axis, lambda or its gauge's u: from, to, the last level; h > 0: */
-           /* the size to be tried next */
+    double at, next, end; /* from, to and the last level on the method's axis: lambda or its gauge's u */
+    double h;             /* > 0: the size to be tried next */
     double inverse_error[2]; /* of the last two accepted attempts */
     double slope;            /* at the first level, for its step size */
     int accepted, rejected;  /* steps so far */
@@ -1109,8 +1107,7 @@ typedef struct dk_recorder {
 } dk_recorder;
 
 DK_API int dkr_step(dk_recorder *r); /* 0 after the last step */
-DK_API dk_vec dkr_denoise(dk_recorder *r, dk_vec x,
-                         dk_level level); /* D at x, with all of the config's guidance */
+DK_API dk_vec dkr_denoise(dk_recorder *r, dk_vec x, dk_level level); /* D at x, with all of the config's guidance */
 /* The same, told the network that the level is `told`, and with the unconditional D unless NULL. */
 DK_API dk_vec dkr_denoise_told(dk_recorder *r, dk_vec x, dk_level level, dk_level told, dk_vec *uncond);
 DK_API dk_vec dkr_noise(dk_recorder *r, dk_level from, dk_level to); /* a fresh draw */
@@ -1120,8 +1117,7 @@ DK_API dk_vec dkr_past(dk_recorder *r, int back);     /* an earlier D; 1: the ne
 DK_API dk_vec dkr_sum(dk_recorder *r, int n, const double *c, const dk_vec *v);
 DK_API int dkr_norm_ratio(dk_recorder *r, dk_vec a, dk_vec b); /* |a|/|b| per sample: a scalar */
 DK_API dk_vec dkr_scale(double c, dk_vec v);
-DK_API dk_vec dkr_scale_by(double c, int scalar, int power,
-                          dk_vec v); /* c scalar^power v, power >= 1; once per vector */
+DK_API dk_vec dkr_scale_by(double c, int scalar, int power, dk_vec v); /* c scalar^power v, power >= 1; once per vector */
 DK_API dk_vec dkr_mix(double a, dk_vec x, double b, dk_vec y); /* a x + b y */
 /* Names the fields of dk_sampler that the recording function uses, in the words of dk_config_set. Others that are set end
    recording with an error; without this call nothing is refused. Churn and step-size control are every function's. */
@@ -1151,11 +1147,6 @@ typedef struct dk_table {
 
 DK_API dk_sampler dk_table_sampler(const dk_table *table); /* the table stays the caller's */
 
-/* ------------------------------------------------------------ >>decl-noise  Noise without a run */
-
-/* Standard normals number first .. first + n - 1 of (seed, sample, draw). */
-DK_API void dk_normals(uint64_t seed, uint64_t sample, uint32_t draw, uint64_t first, size_t n, dk_real *out);
-
 /* -------------------------------------------------------------------- >>decl-backend  Back ends */
 
 /* Where vectors live elsewhere, these three do the work; slots number the buffers (0: x), those of 16 bits apart.
@@ -1181,8 +1172,8 @@ typedef struct dk_sampler_info {
     const char *settings; /* what differs from a zero dk_sampler, for dk_config_set */
     int order; /* of convergence: of the ODE, or (weak) of the SDE; of multistep methods with all of their history */
     int flow_order; /* the same over all of flow matching, t = 1 to 0 in equal steps, from a cold start */
-    int evals; /* per step, 0: as step-size control has it. Runge-Kutta steps to sigma = 0, exponential ones also from */
-    /* alpha = 0, take one; smld's one more; pndm's warm-up three more in each of three, plms's one more */
+    int evals; /* per step; 0: as step-size control has it. Runge-Kutta steps to sigma = 0 take one, exponential ones also
+                  from alpha = 0; smld's take one more, pndm's first three steps three more each, plms's one more */
     const char *paper;
 } dk_sampler_info;
 DK_API const dk_sampler_info *dk_sampler_at(int i); /* the table of presets; NULL past the end */
@@ -1507,6 +1498,8 @@ static const dkp_generator *dkp_generator_at(int i);
 
 DKP_SMALL
 
+static double dkp_or(double v, double otherwise) { return v > 0 ? v : otherwise; }
+
 /* All of the times that a family has, but for t = 0 of VP. */
 static void dkp_set_range(dk_schedule *s) {
     s->t_min = s->family == DK_FAMILY_EDM ? s->sigma_min : 0;
@@ -1804,7 +1797,7 @@ static double dkp_angle(dk_level l) { return dkp_atan2(l.sigma, l.alpha); }
 /* A family's level at t; its derivative by t goes to *slope, unless that is NULL. */
 
 /* Flow matching. Shift multiplies sigma/alpha = t/(1 - t). */
-static double dkp_shift(const dk_schedule *s) { return s->shift > 0 ? s->shift : 1; }
+static double dkp_shift(const dk_schedule *s) { return dkp_or(s->shift, 1); }
 
 static dk_level dkp_flow_at(const dk_schedule *s, double t, dk_level *slope) {
     double below = 1 + (dkp_shift(s) - 1) * t;
@@ -2073,8 +2066,7 @@ static dk_level dkp_at_u(const dk_schedule *s, double u) { return dk_level_at(s,
 
 typedef struct dkp_model {
     double input_scale, d_x, d_f, condition;
-    double n_x,
-        n_f; /* the noise, (x - alpha D)/sigma, is n_x x + n_f F; infinite where the network cannot tell */
+    double n_x, n_f; /* the noise, (x - alpha D)/sigma, is n_x x + n_f F; infinite where the network cannot tell */
 } dkp_model;
 
 static const dk_schedule *dkp_network_schedule(const dk_config *c) {
@@ -2163,8 +2155,6 @@ static dk_level dkp_table_level(const dk_schedule *s, double k) {
     double t = k + 1 < T ? (k + 1) / T : 1; /* rounding must not go past the end */
     return dkp_at_t(s, s->family == DK_FAMILY_FLOW ? t : k);
 }
-
-static double dkp_or(double v, double otherwise) { return v > 0 ? v : otherwise; }
 
 /* The integral of t^(a-1) (1-t)^(b-1) from 0 to x, by its continued fraction (DLMF 8.17.22) in Lentz's form; for x up
    to about the mean. */
@@ -2585,10 +2575,8 @@ static dk_level dkp_spaced(dk_layout *g, int i) {
 }
 
 static dk_level dkp_shifted(const dk_layout *g, dk_level l) {
-    double shift = dkp_or(g->c->grid.shift, 1), power = dkp_or(g->c->grid.shift_power, 1), here = dk_noise_level(l);
-    if (power < 1 || power > 1) here = dkp_pow(here, power);
-    else if (!(shift < 1 || shift > 1)) return l;
-    return dkp_at_sigma(g->s, shift * here);
+    double shift = dkp_or(g->c->grid.shift, 1);
+    return shift < 1 || shift > 1 ? dkp_at_sigma(g->s, shift * dk_noise_level(l)) : l;
 }
 
 static dk_level dkp_last_level(dk_layout *g) {
@@ -6544,7 +6532,6 @@ enum {
     X(GRID, 'r', "grid.sigma_min", grid.sigma_min, 0, ">= 0 and < sigma_max") \
     X(GRID, 'r', "grid.sigma_max", grid.sigma_max, 0, ">= 0") \
     X(GRID, 'r', "grid.shift", grid.shift, 0, "> 0 (0: 1)") \
-    X(GRID, 'r', "grid.shift_power", grid.shift_power, 0, "> 0 and <= 100 (0: 1)") \
     X(GRID, 'r', "grid.terminal", grid.terminal, 0, "> 0 and < 1 (0: none)") \
     X(GRID, 'r', "grid.a", grid.a, DKP_SPACED(CUSTOM), "the function's own") \
     X(GRID, 'r', "grid.b", grid.b, DKP_SPACED(CUSTOM), "the function's own") \
@@ -6585,7 +6572,6 @@ enum {
     X(GRID, 'r', "schedule.t_min", schedule.t_min, DKP_SPACED(QUADRATIC), ">= 0 for the quadratic grid") \
     X(GRID, 'i', "grid.final", grid.final, DKP_SPACED(LEVELS), "0: levels are taken verbatim") \
     X(GRID, 'r', "grid.shift", grid.shift, DKP_SPACED(LEVELS), "0: levels are taken verbatim") \
-    X(GRID, 'r', "grid.shift_power", grid.shift_power, DKP_SPACED(LEVELS), "0: levels are taken verbatim") \
     X(GRID, 'r', "grid.terminal", grid.terminal, DKP_SPACED(LEVELS), "0: levels are taken verbatim") \
     X(GRID, 'r', "grid.terminal", grid.terminal, DKP_IF(BEYOND_1), "0 but for flow schedules")
 #define DKP_SAMPLER_FIELDS(X) \
@@ -9166,8 +9152,7 @@ typedef struct dk_json {
     double mu, tokens;
     int to_zero; /* 1: flow levels from t = 1 to 0, as most pipelines hand them to FlowMatchEuler (Flux, Qwen-Image, LTX,
                     HunyuanVideo); 0: as the file alone says, to 1/num_train_timesteps */
-    double
-        *table; /* memory for trained_betas: as many numbers as there are timesteps; must outlive recording */
+    double *table; /* memory for trained_betas: as many numbers as there are timesteps; must outlive recording */
     int table_size;
 
     /* What comes back. */

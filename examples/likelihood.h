@@ -18,6 +18,7 @@
    the element l has dl/du = -g/u. */
 typedef struct likelihood_ode {
     dk_config network;    /* of y, at any u: what plans of one step are recorded from */
+    dk_schedule schedule; /* the caller's */
     dk_denoise_fn denoise;
     void *user;
     const dk_real *probe;
@@ -53,6 +54,7 @@ static int likelihood_denoise(void *user, const dk_eval *e) {
     dk_eval inner = *e;
     dk_call call;
     if (likelihood_call(l, u, &call)) return 1;
+    inner.level = dk_level_at(&l->schedule, DK_UNIT_SIGMA, u);
     inner.dim = n, inner.t = call.condition, inner.input = l->input, inner.output = l->output;
     for (size_t b = 0; b < batch; b++) l->along[b] = 0;
     for (int k = 0; k < 3; k++) {
@@ -158,20 +160,24 @@ static dk_status log_likelihood(dk_config *c, dk_denoise_fn denoise, void *user,
     if (status == DK_OK && (status = likelihood_levels(&ode, levels, &pure)) != DK_OK)
         likelihood_refuse(c, status, ode.message);
     if (status == DK_OK) {
-        dk_level low = dk_level_at(&ode.schedule, DK_UNIT_SIGMA, levels[0]),
-                 top = dk_level_at(&ode.schedule, DK_UNIT_SIGMA, levels[steps]);
-        double u = levels[steps], variance = ode.sigma_data * ode.sigma_data;
+        double low = levels[0], u = levels[steps], variance = ode.sigma_data * ode.sigma_data;
+        double alpha = dk_level_at(&ode.schedule, DK_UNIT_SIGMA, low).alpha;
+        /* Of y alone: the caller's schedule may have kinks in t. Flow's coordinates reach far up. */
+        int far = pure || ode.schedule.family == DK_FAMILY_FLOW || ode.schedule.family == DK_FAMILY_COSINE;
+        dk_schedule run = far ? dk_flow(1) : dk_edm(low, u);
+        dk_level first = dk_level_at(&run, DK_UNIT_SIGMA, low), top = dk_level_at(&run, DK_UNIT_SIGMA, u);
+        l->schedule = ode.schedule;
         l->denoise = denoise, l->user = user, l->probe = probe;
         l->along = levels + steps + 1, l->input = state + 2 * batch * (n + 1), l->output = l->input + batch * n;
         l->network = ode;
         if (!l->network.network_schedule.family) l->network.network_schedule = ode.schedule;
-        l->network.schedule = dk_edm(levels[0], u), l->network.sampler = dk_sampler_named("euler"), l->network.steps = 1;
+        l->network.schedule = dk_edm(low, u), l->network.sampler = dk_sampler_named("euler"), l->network.steps = 1;
         l->network.start = DK_START_STATE;
         memset(&l->network.guidance, 0, sizeof l->network.guidance);
-        for (size_t i = 0; i < n * batch; i++) state[i + i / n] = x[i];
+        for (size_t i = 0; i < n * batch; i++) state[i + i / n] = (dk_real)((double)x[i] * (first.alpha / alpha));
         for (size_t b = 0; b < batch; b++) state[b * (n + 1) + n] = 0;
 
-        ode.dim = n + 1, ode.prediction = DK_PREDICT_X0;
+        ode.schedule = run, ode.dim = n + 1, ode.prediction = DK_PREDICT_X0;
         ode.start = DK_START_STATE, ode.grid = dk_grid_levels(levels, DK_UNIT_SIGMA);
         memset(&ode.network_schedule, 0, sizeof ode.network_schedule);
         status = dk_sample(&ode, likelihood_denoise, l, state);
@@ -180,8 +186,8 @@ static dk_status log_likelihood(dk_config *c, dk_denoise_fn denoise, void *user,
         for (size_t b = 0; b < batch && status == DK_OK; b++) {
             const dk_real *end = state + b * (n + 1);
             double z = likelihood_square(end, n) / (pure ? 1 : top.sigma * top.sigma);
-            double of_prior = (double)n * (log(2 * 3.14159265358979323846) + 2 * log(u * low.alpha));
-            double of_gaussian = likelihood_square(probe + b * n, n) * log((variance + u * u) / (variance + levels[0] * levels[0]));
+            double of_prior = (double)n * (log(2 * 3.14159265358979323846) + 2 * log(u * alpha));
+            double of_gaussian = likelihood_square(probe + b * n, n) * log((variance + u * u) / (variance + low * low));
             log_p[b] = (double)end[n] / (pure ? 1 : top.alpha) + 0.5 * (of_gaussian - of_prior - z);
         }
     }
