@@ -1476,6 +1476,7 @@ static int dkp_other_average(const dk_recorder *r, const struct dkp_history *pas
                              dk_vec *average);
 static double dkp_bins(dk_recorder *r, dk_level *from, dk_level *to);
 static const dk_named *dkp_published(int i, dk_grid *g);
+static int dkp_published_count(const double *levels);
 static const dk_way *dkp_way_by_name(const char *name);
 static const dkp_generator *dkp_generator_at(int i);
 #else
@@ -1485,6 +1486,7 @@ static const dkp_generator *dkp_generator_at(int i);
 #define dkp_pure_stage(r, D) (D)
 #define dkp_other_average(r, past, n, from, span, average) 0
 #define dkp_bins(r, from, to) 0
+#define dkp_published_count(levels) 0
 #endif
 
 
@@ -6991,7 +6993,12 @@ static dk_status dkp_check_grid(const dk_config *c, char *message) {
               turbo = counts && g->spacing == DK_SPACING_SD_TURBO, lcm = counts && g->spacing == DK_SPACING_LCM,
               original = g->n > 0 ? g->n : dkp_spacing_of(g)->n,
               from_level = g->strength > 0 && g->strength < 1 && g->partial == DK_PARTIAL_LEVEL;
+    const int published = dkp_published_count(g->levels), last = c->steps > g->full_steps ? c->steps : g->full_steps;
     const dkp_wrong rows[] = {
+        {published && resampled && g->level_count > published, "grid.level_count", (double)g->level_count,
+         "at most as many as the published list has"},
+        {published && g->spacing == DK_SPACING_LEVELS && last >= published, "steps", (double)last,
+         "below the number of levels in the published list"},
         {resampled && !g->levels, NULL, 0, "grid.levels = NULL: must be grid.level_count numbers"},
         {g->spacing == DK_SPACING_LEVELS && !g->levels, NULL, 0, "grid.levels = NULL: must be steps + 1 numbers"},
         {counts && !T, "grid.spacing", (double)g->spacing,
@@ -9681,6 +9688,13 @@ static const dk_named *dkp_published(int i, dk_grid *g) {
         g->levels = dkp_lists[i - 1].list, g->level_count = dkp_lists[i - 1].count, g->unit = dkp_lists[i - 1].unit;
     }
     return &dkp_lists[i - 1].is;
+}
+
+/* How many numbers a published list has; 0: it is none. */
+static int dkp_published_count(const double *levels) {
+    for (int i = 0; i < DKP_COUNT(dkp_lists); i++)
+        if (levels && dkp_lists[i].list == levels) return dkp_lists[i].count;
+    return 0;
 }
 
 /* ---- time travel, as it is published */

@@ -128,6 +128,7 @@ static int fuzz_life(const uint8_t *bytes, size_t size) {
         restart.low = fuzz_real(&in), restart.high = fuzz_real(&in);
         c.grid.way = &restart.way;
     }
+    if (callbacks & 128) c.sampler.control.rtol = c.sampler.control.atol = 0.05;
     size_t numbers = c.dim * (size_t)(c.batch > 0 ? c.batch : 1);
     if (c.dim > 64 || c.batch > 64 || numbers > 64 || c.steps > 64) return 0;
     dk_plan plan;
