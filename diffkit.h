@@ -1736,7 +1736,7 @@ static void dkp_mark(dk_schedule *s, double *marks) {
 
 /* Before a copy outlives the marks. */
 static void dkp_unmark(dk_schedule *s) {
-    if (s->quirks & ~(unsigned)(DKP_QUIRK_SCHEDULE | DKP_QUIRK_MARKED)) return; /* is refused */
+    if (s->quirks & ~((unsigned)DKP_QUIRK_SCHEDULE | (unsigned)DKP_QUIRK_MARKED)) return; /* is refused */
     if (s->quirks & DKP_QUIRK_MARKED) s->alphas_cumprod = NULL;
     s->quirks &= ~(unsigned)DKP_QUIRK_MARKED;
 }
@@ -6690,14 +6690,15 @@ static dkp_field dkp_no_field(void) {
 static int dkp_next_field(dkp_field *f, int parts) {
     while (f->next < 2 * DKP_COUNT(dkp_places)) {
         const dkp_field_row *row = &dkp_places[f->next / 2];
-        const int noise = row->of == DKP_OF_NOISE, twins = noise || row->of == DKP_OF_NETWORK, first = f->next++ % 2 == 0;
+        const int noise = row->of == DKP_OF_NOISE, twins = noise || row->of == DKP_OF_NETWORK, first = f->next % 2 == 0;
         if (first) {
             f->allowed = f->texts + !*f->texts + row->name; /* 0: the end of a block */
             f->texts = f->allowed + row->allowed;
         }
+        f->next += first && twins ? 1 : 2 - !first;
         f->of = row->of;
         if (twins && first) f->of = noise ? DKP_OF_DATA : DKP_OF_SCHEDULE;
-        if (!(f->of & parts) || (!first && !twins)) continue;
+        if (!(f->of & parts)) continue;
         f->facts = row->facts, f->at = row->at, f->kind = row->kind, f->name = f->allowed - row->name;
         if (twins && first) {
             f->name += noise ? 5 : 8; /* "step_", "network_" */
@@ -6891,10 +6892,9 @@ static dk_status dkp_first_wrong(const dkp_wrong *w, int n, char *message) {
 
 /* A user's schedule where its function gives no levels, or does not go towards noise, at some of its times. */
 static dk_status dkp_check_custom(const dk_schedule *s, int net, char *message) {
-    enum { TIMES = 8 };
     double before = -1;
-    for (int k = 0; k <= TIMES; k++) {
-        double t = s->t_min + (s->t_max - s->t_min) * k / TIMES, here;
+    for (int k = 0; k <= 8; k++) {
+        double t = s->t_min + (s->t_max - s->t_min) * k / 8, here;
         dk_level l = dkp_at_t(s, t);
         int good = l.alpha >= 0 && l.sigma >= 0 && dkp_finite(l.alpha) && dkp_finite(l.sigma);
         if (good && (here = dk_noise_level(l)) > before) {
