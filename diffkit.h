@@ -4108,7 +4108,10 @@ static int dkp_has_embedded(const dkp_phi_tableau *m) {
 
 static void dkp_record_exponential(dk_recorder *r) {
     dkp_phi_tableau method;
-    if (!r->sampler.exponential) dkr_refuse(r, "sampler.exponential", 0, "an exponential Runge-Kutta method");
+    if (!r->sampler.exponential) {
+        dkr_refuse(r, "sampler.exponential", 0, "an exponential Runge-Kutta method");
+        return;
+    }
     if (r->status == DK_OK)
         r->status = dkp_parse_exponential(r->sampler.exponential, &method, r->config->message);
     if (r->status != DK_OK) return;
@@ -4618,7 +4621,7 @@ static void dkp_allocate(dk_plan *p, char *scratch) {
         if (pass->boundary == DK_BOUNDARY_CALL) {
             const dk_call *call = &p->call[pass->index];
             for (int k = 0; k < call->branches; k++) made[outputs++] = &p->value[call->output + k];
-            dkp_take(slots, made[0]);
+            dkp_take(slots, &p->value[call->output]);
             if (call->uncond_output >= 0) dkp_take(slots, made[outputs++] = &p->value[call->uncond_output]);
         }
         for (int k = 0; k < reads; k++) dkp_release(slots, &p->value[read[k]], pass->position);
