@@ -10691,6 +10691,7 @@ typedef struct dkp_class {
 #define DKP_SAYS(key) (j->v[DKP_KEY_##key])
 #define DKP_SAID(key) (DKP_SAYS(key) != DKP_UNSET)
 #define DKP_OR(key, otherwise) (DKP_SAID(key) ? DKP_SAYS(key) : (otherwise))
+#define DKP_NOT_ABOVE_0(key) (DKP_SAID(key) && !(DKP_SAYS(key) > 0)) /* 0 would say "not given" to a config */
 #define DKP_FLAG(key) (DKP_SAYS(key) > 0)
 #define DKP_FIRST(key) (DKP_SAYS(key) == 0) /* of its choices; false */
 
@@ -10810,9 +10811,11 @@ static dk_status dkp_say_converted(dkp_job *j, dk_spacing spacing, int current) 
     g->rounding = DK_ROUND_NONE;
     if (current) g->sigma_max = dkp_u(&j->c->schedule, first);
     if (current && j->c->steps > 1) g->sigma_min = dkp_u(&j->c->schedule, last);
-    g->sigma_max = dkp_or(DKP_SAYS(sigma_max), g->sigma_max);
-    g->sigma_min = dkp_or(DKP_SAYS(sigma_min), g->sigma_min);
-    return DK_OK;
+    if (DKP_SAID(sigma_max)) g->sigma_max = DKP_SAYS(sigma_max);
+    if (DKP_SAID(sigma_min)) g->sigma_min = DKP_SAYS(sigma_min);
+    return DKP_NOT_ABOVE_0(sigma_max)   ? DKP_REFUSE(sigma_max, "> 0")
+           : DKP_NOT_ABOVE_0(sigma_min) ? DKP_REFUSE(sigma_min, "> 0")
+                                        : DK_OK;
 }
 
 /* The last level comes twice. */
@@ -11008,7 +11011,7 @@ static dk_status dkp_say_edm(dkp_job *j) {
     if (c->prediction != DK_PREDICT_EPS && c->prediction != DK_PREDICT_V)
         return DKP_REFUSE(prediction_type, "epsilon|v_prediction");
     if (!(DKP_SAYS(sigma_data) > 0)) return DKP_REFUSE(sigma_data, "> 0");
-    if (DKP_SAID(rho) && DKP_SAYS(rho) <= 0) return DKP_REFUSE(rho, "> 0");
+    if (DKP_NOT_ABOVE_0(rho)) return DKP_REFUSE(rho, "> 0");
     c->schedule = dk_edm(DKP_SAYS(sigma_min), DKP_SAYS(sigma_max));
     c->start_scale = dkp_sqrt(DKP_SAYS(sigma_max) * DKP_SAYS(sigma_max) + 1);
     c->negated = c->prediction == DK_PREDICT_V;
@@ -11039,6 +11042,7 @@ static dk_status dkp_say_consistency(dkp_job *j) {
     double T = DKP_SAYS(num_train_timesteps), low = DKP_SAYS(sigma_min), high = DKP_SAYS(sigma_max);
     double rho = dkp_or(DKP_SAYS(rho), 7), n = c->steps, ramp = (n - 1) * floor(T / n) / (T - 1);
     if (n > T) return DKP_REFUSE(num_train_timesteps, "at least the number of steps");
+    if (DKP_NOT_ABOVE_0(rho)) return DKP_REFUSE(rho, "> 0");
     c->schedule = dk_edm(low, high), c->start_scale = high;
     c->prediction = DK_PREDICT_EDM, c->sigma_data = DKP_SAYS(sigma_data);
     c->condition = DK_UNIT_C_NOISE, c->condition_scale = 1000;
@@ -11372,15 +11376,19 @@ static const dkp_class *dkp_class_named(const char *name) {
 }
 
 /* What limits D. Thresholding takes the place of clipping. */
-static void dkp_say_limits(dkp_job *j) {
+static dk_status dkp_say_limits(dkp_job *j) {
     dk_guidance *g = &j->c->guidance;
     g->quantile = g->quantile_most = j->c->clip = 0;
-    if (j->of->flags & DKP_UNCLIPPED || DKP_FIRST(predict_x0)) return;
+    if (j->of->flags & DKP_UNCLIPPED || DKP_FIRST(predict_x0)) return DK_OK;
     if (DKP_FLAG(thresholding)) {
+        if (DKP_NOT_ABOVE_0(dynamic_thresholding_ratio)) return DKP_REFUSE(dynamic_thresholding_ratio, "> 0");
+        if (DKP_NOT_ABOVE_0(sample_max_value)) return DKP_REFUSE(sample_max_value, "> 0");
         g->quantile = DKP_SAYS(dynamic_thresholding_ratio), g->quantile_most = DKP_SAYS(sample_max_value);
     } else if (DKP_FLAG(clip_sample)) {
-        j->c->clip = dkp_or(DKP_SAYS(clip_sample_range), 1);
+        if (DKP_NOT_ABOVE_0(clip_sample_range)) return DKP_REFUSE(clip_sample_range, "> 0");
+        j->c->clip = DKP_OR(clip_sample_range, 1);
     }
+    return DK_OK;
 }
 
 /* Values into a config. */
@@ -11399,9 +11407,8 @@ static dk_status dkp_say_all(dkp_job *j) {
     c->condition = DK_UNIT_DEFAULT, c->condition_scale = 0, c->condition_rounding = DK_ROUND_NONE;
     c->start_scale = 1; /* pipelines begin with unit noise, but for classes with levels of sigma */
     if (dk_config_named(c, name) != DK_OK || j->of->levels(j) != DK_OK ||
-        (j->of->method && j->of->method(j) != DK_OK))
+        (j->of->method && j->of->method(j) != DK_OK) || dkp_say_limits(j) != DK_OK)
         return DK_ERROR_CONFIG;
-    dkp_say_limits(j);
     dk_config whole = *c; /* whether it works: a schedule that does not fit a grid */
     whole.prediction = DK_PREDICT_X0, whole.start = DK_START_STATE;
     if (dkp_resolve(&whole, NULL, c->message) != DK_OK || dkp_check_levels(&whole, NULL, c->message) != DK_OK)
@@ -11876,6 +11883,7 @@ DKP_FAST
 #undef DKP_SAVE_MAGIC
 #undef DKP_SAYS
 #undef DKP_SAID
+#undef DKP_NOT_ABOVE_0
 #undef DKP_OR
 #undef DKP_FIRST
 #undef DKP_UNSET
