@@ -7896,11 +7896,22 @@ static int dkp_trial(dk_recorder *r, dk_config *c, int i, dkp_pace *p) {
                                    {DKP_ATTEMPT, 0},
                                    {DKP_ATTEMPT, DKP_KEPT_LOW},
                                    {DKP_ATTEMPT, DKP_KEPT_LOW | DKP_KEPT_D},
+                                   {DKP_ATTEMPT, 0}, /* from between the range's ends, where no coefficient is 0 or 1, */
+                                   {DKP_ATTEMPT, DKP_KEPT_LOW},
+                                   {DKP_ATTEMPT, DKP_KEPT_LOW | DKP_KEPT_D},
+                                   {DKP_ATTEMPT, 0}, /* and from near its beginning */
+                                   {DKP_ATTEMPT, DKP_KEPT_LOW},
+                                   {DKP_ATTEMPT, DKP_KEPT_LOW | DKP_KEPT_D},
                                    {DKP_MEASURE, 0},
                                    {DKP_PROBE, DKP_KEPT_D}};
     dkp_first_attempt(r, c, p);
-    int count = p->phase == DKP_PLAIN ? 3 : c->sampler.tableau ? 8 : 6;
+    int count = p->phase == DKP_PLAIN ? 3 : c->sampler.tableau ? 14 : 12;
     if (i >= count) return 0;
+    if (i >= 6 && i < 12) {
+        p->at += (p->end - p->at) / (i < 9 ? 2 : 8), p->h = fabs(p->end - p->at) / 2;
+        p->from = dkp_level_on_axis(r, p->at);
+        dkp_aim(r, p);
+    }
     p->phase = kinds[i][0], p->kept = kinds[i][1], p->sizing = 1;
     if (p->phase == DKP_ATTEMPT || p->phase == DKP_MEASURE || p->phase == DKP_PROBE) return 1;
     p->place = i == 2 ? c->steps - 1 : 0;

@@ -98,7 +98,7 @@ static dk_status likelihood_levels(dk_config *c, double *levels, int *pure) {
         snprintf(c->message, sizeof c->message, "noise level of the grid = %g: must be above 0, for a likelihood", levels[i]);
         status = DK_ERROR_CONFIG;
     }
-    *pure = levels[last] >= HUGE_VAL;
+    *pure = status == DK_OK && levels[last] >= HUGE_VAL;
     if (*pure) levels[last] = fmax(2 * levels[last - 1], 1000 * c->sigma_data);
     dk_plan_free(&plan);
     return status;
