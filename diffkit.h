@@ -1198,7 +1198,7 @@ enum {
 /* Bits of dk_sampler.quirks, all 0 by default. Each does as the named program does; what and why: docs/conformance.md, "What
    differs on purpose". Search the name to find where it acts. In text each is a field of its own: "told_end=1". */
 /* clang-format off */
-#define DKP_QUIRKS(Y, X) \
+#define DK_QUIRKS(Y, X) \
     Y(X, DK_QUIRK_PURE_STAGE, 0, "pure_stage")           /* ComfyUI: singlestep methods have a stage behind alpha = 0 */ \
     Y(X, DK_QUIRK_COUNT_LAST, 1, "count_last")           /* diffusers: lower_order_final counts the step to sigma = 0 */ \
     Y(X, DK_QUIRK_EULER_LAST, 2, "euler_last")           /* diffusers: the last step has one node */ \
@@ -1223,7 +1223,7 @@ enum {
 /* clang-format on */
 #define DKP_QUIRK_BIT(X, name, bit, text) name = 1 << (bit),
 typedef enum dk_quirk {
-    DKP_QUIRKS(DKP_QUIRK_BIT, )
+    DK_QUIRKS(DKP_QUIRK_BIT, )
     DKP_QUIRKS_WITH_NUMBER = DK_QUIRK_UNCORRECTED | DK_QUIRK_STRIDE | DK_QUIRK_BINS,
     DK_QUIRK_ALL = (1 << 21) - 1
 } dk_quirk;
@@ -6470,7 +6470,7 @@ enum {
     X(SAMPLER, 'r', "sampler.quirk", sampler.quirk, 0, "0 .. 2147483647") \
     X(SAMPLER, 'r', "sampler.evals", sampler.quirk, 0, "0 .. 2147483647") \
     X(SAMPLER, 'q', "sampler.quirks", sampler.quirks, DK_QUIRK_ALL, "a sum of DK_QUIRK_...") \
-    DKP_QUIRKS(DKP_QUIRK_FIELD, X)
+    DK_QUIRKS(DKP_QUIRK_FIELD, X)
 #endif
 #define DKP_DATA_FIELDS(X) \
     X(NETWORK, 'n', "network_schedule", network_schedule, 0, "a name") \
@@ -6669,7 +6669,6 @@ static const struct dkp_blocks {
 #undef DKP_IF
 #undef DKP_NOISE_WORDS
 #undef DKP_PEER_NAMES
-#undef DKP_QUIRKS
 #undef DKP_QUIRK_FIELD
 #undef DKP_ROWS
 #undef DKP_QUIRK_FIELDS
@@ -11873,6 +11872,10 @@ DKP_FAST
 #pragma float_control(pop)
 #endif
 #undef DKP_IMPLEMENTING
+#undef DKP_LIKE_PRINTF
+#undef DKP_OFFSETS
+#undef DKP_RK
+#undef DKP_ROW
 #undef DKP_SMALL
 #undef DKP_READS_SINGLESTEP
 #undef DKP_PLAN_ARRAYS

@@ -102,7 +102,7 @@ apart() { users && object diffkit.o $implementation && links $CC first.o second.
 own_names() { [ -n "$(exports diffkit.o)" ] && ! exports diffkit.o | grep -vE '^dkr?_'; }
 macros_of() { printf '%b' "$1" | $CC -std=c11 -dM -E -I. -x c - | sed 's/^#define \([A-Za-z0-9_]*\).*/\1/' | LC_ALL=C sort; }
 own_macros() { # WHAT STANDS BEFORE: beside those of the headers that it includes
-    macros_of "#include <stddef.h>\n#include <stdint.h>\n#include <math.h>\n#include <string.h>\n#include <stdlib.h>\n" >"$dir/theirs" &&
+    macros_of "#include <stddef.h>\n#include <stdint.h>\n#include <math.h>\n#include <stdarg.h>\n#include <string.h>\n#include <stdlib.h>\n" >"$dir/theirs" &&
         macros_of "$1#include <diffkit.h>\n#include <math.h>\n#include <string.h>\n#include <stdlib.h>\n" >"$dir/all" &&
         LC_ALL=C comm -13 "$dir/theirs" "$dir/all" >"$dir/ours" && [ -s "$dir/ours" ] && ! grep -v -e '^DK_' -e '^DIFFKIT_' "$dir/ours"
 }
@@ -164,7 +164,7 @@ compiles_after() { before=$1 && shift && "$@" $warnings "-I$embed" "-DBEFORE=$be
 in_namespace() { $CXX -std=c++11 $warnings "-I$embed" "$embed/namespace.cpp" -o "$dir/namespace" -lm && "$dir/namespace"; }
 macros() { $CC -std=c11 "$@" -dM -E "$dir/macros.c" -I. | sed 's/^#define \([A-Za-z_0-9]*\).*/\1/' | LC_ALL=C sort; }
 own_macros() { # beyond those of the standard headers; of the private ones none is left
-    printf '#include <math.h>\n#include <stddef.h>\n#include <stdint.h>\n#include <stdlib.h>\n#include <string.h>\n#ifdef OURS\n#include "diffkit.h"\n#endif\n' >"$dir/macros.c"
+    printf '#include <math.h>\n#include <stdarg.h>\n#include <stddef.h>\n#include <stdint.h>\n#include <stdlib.h>\n#include <string.h>\n#ifdef OURS\n#include "diffkit.h"\n#endif\n' >"$dir/macros.c"
     macros >"$dir/theirs" && macros -DOURS -DDIFFKIT_IMPLEMENTATION | comm -13 "$dir/theirs" - >"$dir/ours" &&
         grep -qx DK_VERSION "$dir/ours" && ! grep -Ev '^(DK_|DIFFKIT_|OURS$)' "$dir/ours"
 }

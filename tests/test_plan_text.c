@@ -64,7 +64,7 @@ static double length(const double *v) { return sqrt(v[0] * v[0] + v[1] * v[1] + 
 static double deviation(const double *v) {
     double mean = (v[0] + v[1] + v[2]) / 3, all = 0;
     for (int i = 0; i < DIM; i++) all += (v[i] - mean) * (v[i] - mean);
-    return sqrt(all / DIM);
+    return sqrt(all / (int)DIM);
 }
 
 static double quantile(const double *v, double share) {

@@ -544,7 +544,7 @@ static double whole_error(const char *family, dk_sampler sampler, int steps) {
     for (int i = 0; i < STARTS; i++) {
         double start = (0.37 * i - 1) * sqrt(from.alpha * from.alpha * 0.09 + from.sigma * from.sigma);
         walk w = walk_plan(&c, mixture_v, NULL, &start, 1);
-        error += fabs(walk_end(&w)[0] - mixture_end(from, start, to)) / to.alpha / STARTS;
+        error += fabs(walk_end(&w)[0] - mixture_end(from, start, to)) / to.alpha / (int)STARTS;
         walk_free(&w);
     }
     return error;
