@@ -6697,7 +6697,7 @@ static int dkp_next_field(dkp_field *f, int parts) {
             f->allowed = f->texts + !*f->texts + row->name; /* 0: the end of a block */
             f->texts = f->allowed + row->allowed;
         }
-        f->next += first && twins ? 1 : 2 - !first;
+        f->next += first && !twins ? 2 : 1;
         f->of = row->of;
         if (twins && first) f->of = noise ? DKP_OF_DATA : DKP_OF_SCHEDULE;
         if (!(f->of & parts)) continue;
@@ -7889,29 +7889,31 @@ static dk_status dkp_record_attempt(dk_recorder *r, dk_plan *plan, dk_config *c,
 
 /* The i-th kind of attempt that a run with step-size control may make; 0 if there are no more. */
 static int dkp_trial(dk_recorder *r, dk_config *c, int i, dkp_pace *p) {
-    static const int kinds[][2] = {{DKP_START, 0},
-                                   {DKP_PLAIN, 0}, /* the first step, */
-                                   {DKP_PLAIN, 0}, /* and the last one */
-                                   {DKP_ATTEMPT, 0},
-                                   {DKP_ATTEMPT, DKP_KEPT_LOW},
-                                   {DKP_ATTEMPT, DKP_KEPT_LOW | DKP_KEPT_D},
-                                   {DKP_ATTEMPT, 0}, /* from between the range's ends, where no coefficient is 0 or 1, */
-                                   {DKP_ATTEMPT, DKP_KEPT_LOW},
-                                   {DKP_ATTEMPT, DKP_KEPT_LOW | DKP_KEPT_D},
-                                   {DKP_ATTEMPT, 0}, /* and from near its beginning */
-                                   {DKP_ATTEMPT, DKP_KEPT_LOW},
-                                   {DKP_ATTEMPT, DKP_KEPT_LOW | DKP_KEPT_D},
-                                   {DKP_MEASURE, 0},
-                                   {DKP_PROBE, DKP_KEPT_D}};
+    static const struct {
+        int phase, kept, within; /* attempts from the range's noisy end, or 1/within of the way, where no coefficient is 0 or 1 */
+    } kinds[] = {{DKP_START, 0, 0},
+                 {DKP_PLAIN, 0, 0}, /* the first step, */
+                 {DKP_PLAIN, 0, 0}, /* and the last one */
+                 {DKP_ATTEMPT, 0, 0},
+                 {DKP_ATTEMPT, DKP_KEPT_LOW, 0},
+                 {DKP_ATTEMPT, DKP_KEPT_LOW | DKP_KEPT_D, 0},
+                 {DKP_ATTEMPT, 0, 2},
+                 {DKP_ATTEMPT, DKP_KEPT_LOW, 2},
+                 {DKP_ATTEMPT, DKP_KEPT_LOW | DKP_KEPT_D, 2},
+                 {DKP_ATTEMPT, 0, 8},
+                 {DKP_ATTEMPT, DKP_KEPT_LOW, 8},
+                 {DKP_ATTEMPT, DKP_KEPT_LOW | DKP_KEPT_D, 8},
+                 {DKP_MEASURE, 0, 0}, /* of tableaux alone */
+                 {DKP_PROBE, DKP_KEPT_D, 0}};
     dkp_first_attempt(r, c, p);
-    int count = p->phase == DKP_PLAIN ? 3 : c->sampler.tableau ? 14 : 12;
+    int count = p->phase == DKP_PLAIN ? 3 : DKP_COUNT(kinds) - (c->sampler.tableau ? 0 : 2);
     if (i >= count) return 0;
-    if (i >= 6 && i < 12) {
-        p->at += (p->end - p->at) / (i < 9 ? 2 : 8), p->h = fabs(p->end - p->at) / 2;
+    if (kinds[i].within) {
+        p->at += (p->end - p->at) / kinds[i].within, p->h = fabs(p->end - p->at) / 2;
         p->from = dkp_level_on_axis(r, p->at);
         dkp_aim(r, p);
     }
-    p->phase = kinds[i][0], p->kept = kinds[i][1], p->sizing = 1;
+    p->phase = kinds[i].phase, p->kept = kinds[i].kept, p->sizing = 1;
     if (p->phase == DKP_ATTEMPT || p->phase == DKP_MEASURE || p->phase == DKP_PROBE) return 1;
     p->place = i == 2 ? c->steps - 1 : 0;
     p->from = dkp_grid_level(c, p->place), p->to = dkp_grid_level(c, p->place + 1);
@@ -10823,9 +10825,9 @@ static dk_status dkp_say_converted(dkp_job *j, dk_spacing spacing, int current) 
     if (current && j->c->steps > 1) g->sigma_min = dkp_u(&j->c->schedule, last);
     if (DKP_SAID(sigma_max)) g->sigma_max = DKP_SAYS(sigma_max);
     if (DKP_SAID(sigma_min)) g->sigma_min = DKP_SAYS(sigma_min);
-    return DKP_NOT_ABOVE_0(sigma_max)   ? DKP_REFUSE(sigma_max, "> 0")
-           : DKP_NOT_ABOVE_0(sigma_min) ? DKP_REFUSE(sigma_min, "> 0")
-                                        : DK_OK;
+    if (DKP_NOT_ABOVE_0(sigma_max)) return DKP_REFUSE(sigma_max, "> 0");
+    if (DKP_NOT_ABOVE_0(sigma_min)) return DKP_REFUSE(sigma_min, "> 0");
+    return DK_OK;
 }
 
 /* The last level comes twice. */
@@ -11895,15 +11897,11 @@ DKP_FAST
 #undef DKP_MALLOC
 #undef DKP_FREE
 #undef DKP_SAVE_MAGIC
-#undef DKP_SAYS
 #undef DKP_SAID
 #undef DKP_NOT_ABOVE_0
 #undef DKP_OR
 #undef DKP_FIRST
 #undef DKP_UNSET
-#undef DKP_FLAG
-#undef DKP_REFUSE
-#undef DKP_DISPATCH
 #undef DKP_INLINE
 #undef DKP_ONCE
 #undef DKP_AVX2
