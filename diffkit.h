@@ -226,8 +226,8 @@ typedef struct dk_level {
 
 /* A number that stands for a noise level. */
 typedef enum dk_unit {
-    DK_UNIT_DEFAULT, /* for a list T; for what the network is told C_NOISE with EDM prediction, FLOW with flow, SIGMA with VE
-                        and EDM, else T */
+    DK_UNIT_DEFAULT, /* a list of levels is in T. The network is told C_NOISE if it predicts as EDM does, else FLOW on flow
+                        schedules, SIGMA on VE and EDM, T on others. */
     DK_UNIT_T,       /* the schedule's own time */
     DK_UNIT_SIGMA,   /* sigma/alpha */
     DK_UNIT_FLOW,    /* sigma/(alpha + sigma) */
@@ -375,7 +375,7 @@ typedef enum dk_number {
 typedef enum dk_spacing {
     DK_SPACING_DEFAULT, /* flow and cosine flow: UNIFORM; VP discrete with as many steps as timesteps: these; others: KARRAS */
     DK_SPACINGS(DKP_ENUM)
-    DK_SPACING_CUSTOM,   /* fn gives them; its numbers are a, b, n and `levels` */
+    DK_SPACING_CUSTOM,   /* fn gives the levels. It may use a, b, n and `levels`. */
     DK_SPACING_RESAMPLE, /* `levels`, level_count of them, resampled linearly in log u (or in t, lambda) */
     DK_SPACING_LEVELS,   /* the user's own, verbatim */
     DK_SPACING_COUNT
@@ -2110,7 +2110,7 @@ static dkp_model dkp_model_at(const dk_config *c, const dk_level *l, const dk_le
     }
     dk_level n = dkp_network_level(c, *l);
     double a = n.alpha, s = n.sigma;
-    if (!dkp_finite(s)) { /* no network is told that */
+    if (!dkp_finite(s)) { /* the run is refused: no network can be told infinite noise */
         m.condition = s;
         return m;
     }
