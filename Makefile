@@ -27,7 +27,7 @@
 CC ?= cc
 CXX ?= c++
 CFLAGS ?= -O2 -g
-EXAMPLE_CFLAGS ?= -O3
+EXAMPLE_CFLAGS ?= -O3 $(NATIVE)
 WARN = -Wall -Wextra -Wpedantic -Wconversion -Wsign-conversion -Wshadow -Wdouble-promotion -Werror
 REAL ?= float
 BUILD ?= build
@@ -41,6 +41,9 @@ COMPILE = $(CC) $(if $(findstring ++,$(STD)),-x c++) -std=$(STD) $(WARN) -I. -DD
 
 # OpenMP runs the demo network's images in parallel; everything works without it.
 OPENMP := $(shell echo 'int main(void){return 0;}' | $(CC) -fopenmp -x c - -o /dev/null 2>/dev/null && echo -fopenmp)
+
+# The widest vectors of this machine, for the demo network: twice as fast or more. What is built here then runs here only.
+NATIVE := $(shell echo 'int main(void){return 0;}' | $(CC) -march=native -mprefer-vector-width=512 -x c - -o /dev/null 2>/dev/null && echo -march=native -mprefer-vector-width=512)
 
 TESTS = $(patsubst tests/test_%.c,%,$(wildcard tests/test_*.c))
 DIGITS = examples/digits/unet.h examples/digits/weights.bin
