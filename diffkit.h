@@ -438,7 +438,7 @@ typedef struct dk_grid {
     dk_partial partial;   /* what strength means */
     int full_steps;       /* the grid is laid out for so many steps, and the last `steps` are run; 0: steps */
     const double *levels; /* LEVELS: steps + 1 numbers; RESAMPLE: level_count; read while recording */
-    int level_count;      /* RESAMPLE */
+    int level_count;      /* how many `levels` has; LEVELS: 0: enough */
     dk_unit unit;         /* LEVELS, RESAMPLE: what they are */
     dk_spacing_fn fn;     /* CUSTOM */
     int rising;           /* 1: the finished list reversed, for inversion */
@@ -1476,7 +1476,6 @@ static int dkp_other_average(const dk_recorder *r, const struct dkp_history *pas
                              dk_vec *average);
 static double dkp_bins(dk_recorder *r, dk_level *from, dk_level *to);
 static const dk_named *dkp_published(int i, dk_grid *g);
-static int dkp_published_count(const double *levels);
 static const dk_way *dkp_way_by_name(const char *name);
 static const dkp_generator *dkp_generator_at(int i);
 #else
@@ -1486,7 +1485,6 @@ static const dkp_generator *dkp_generator_at(int i);
 #define dkp_pure_stage(r, D) (D)
 #define dkp_other_average(r, past, n, from, span, average) 0
 #define dkp_bins(r, from, to) 0
-#define dkp_published_count(levels) 0
 #endif
 
 
@@ -6449,8 +6447,8 @@ enum {
 
 /* Every field that can be set by name: its part, kind, name and member, facts of which one must hold (0: none need), and
    what it may be. A field has several rows where that depends on facts. Kinds: i int; r real, finite; R real; 1 real that is
-   named by itself plus 1; u uint64_t; z size_t; c an enumeration, of these words; b a bit of a word; q such a word; n a part
-   by its name; w a way by its name. Texts are what messages say and what is checked: see dkp_allowed. The rows of
+   named by itself plus 1; u uint64_t; z size_t; c an enumeration, of these words; b a bit of a word; q such a word; l
+   how many levels a list has: neither is set as text; n a part by its name; w a way by its name. Texts are what messages say and what is checked: see dkp_allowed. The rows of
    network_schedule and step_noise stand for schedule and noise, too. */
 /* clang-format off */
 #define DKP_FAMILY(name) (uint64_t)1 << DK_FAMILY_##name
@@ -6583,8 +6581,8 @@ enum {
     X(GRID, 'w', "grid.way", grid.way, 0, "none, repaint or a1111_restart") \
     X(GRID, 'i', "grid.rising", grid.rising, 0, "0 or 1") \
     X(GRID, 'i', "grid.travel", grid.travel, 0, "0 or 1") \
-    X(GRID, 'i', "grid.level_count", grid.level_count, DKP_SPACED(RESAMPLE), "2 .. 1000000") \
-    X(GRID, 'i', "grid.level_count", grid.level_count, DKP_SPACED(CUSTOM), "the function's own") \
+    X(GRID, 'l', "grid.level_count", grid.level_count, DKP_SPACED(RESAMPLE), "2 .. 1000000, as many as grid.levels has") \
+    X(GRID, 'l', "grid.level_count", grid.level_count, DKP_SPACED(LEVELS) | DKP_SPACED(CUSTOM), "as many as grid.levels has") \
     X(GRID, 'r', "grid.sigma_max", grid.sigma_max, DKP_IF(NO_RANGE), "0: this spacing has no range") \
     X(GRID, 'r', "grid.sigma_min", grid.sigma_min, DKP_IF(NO_RANGE), "0: this spacing has no range") \
     X(GRID, 'r', "grid.sigma_max", grid.sigma_max, DKP_IF(TO_1), "<= 1 for flow schedules") \
@@ -6995,14 +6993,11 @@ static dk_status dkp_check_grid(const dk_config *c, char *message) {
               turbo = counts && g->spacing == DK_SPACING_SD_TURBO, lcm = counts && g->spacing == DK_SPACING_LCM,
               original = g->n > 0 ? g->n : dkp_spacing_of(g)->n,
               from_level = g->strength > 0 && g->strength < 1 && g->partial == DK_PARTIAL_LEVEL;
-    const int published = dkp_published_count(g->levels), last = c->steps > g->full_steps ? c->steps : g->full_steps;
+    const int last = c->steps > g->full_steps ? c->steps : g->full_steps, listed = g->spacing == DK_SPACING_LEVELS;
     const dkp_wrong rows[] = {
-        {published && resampled && g->level_count > published, "grid.level_count", (double)g->level_count,
-         "at most as many as the published list has"},
-        {published && g->spacing == DK_SPACING_LEVELS && last >= published, "steps", (double)last,
-         "below the number of levels in the published list"},
+        {listed && g->level_count && last >= g->level_count, "steps", (double)last, "below grid.level_count"},
         {resampled && !g->levels, NULL, 0, "grid.levels = NULL: must be grid.level_count numbers"},
-        {g->spacing == DK_SPACING_LEVELS && !g->levels, NULL, 0, "grid.levels = NULL: must be steps + 1 numbers"},
+        {listed && !g->levels, NULL, 0, "grid.levels = NULL: must be steps + 1 numbers"},
         {counts && !T, "grid.spacing", (double)g->spacing,
          "for a discrete schedule (VP discrete, or flow): it counts timesteps"},
         {(turbo || lcm) && original > T, "grid.original_steps", (double)original, "at most schedule.timesteps"},
@@ -7310,6 +7305,7 @@ static int dkp_set_field(dk_config *c, const dkp_field *f, const char *value) {
     const dk_way *way = NULL;
     switch (f->kind) {
     case 'n':
+    case 'l':
     case 'q': return 0;
     case 'w':
 #ifndef DK_NO_PEERS
@@ -9703,13 +9699,6 @@ static const dk_named *dkp_published(int i, dk_grid *g) {
         g->levels = dkp_lists[i - 1].list, g->level_count = dkp_lists[i - 1].count, g->unit = dkp_lists[i - 1].unit;
     }
     return &dkp_lists[i - 1].is;
-}
-
-/* How many numbers a published list has; 0: it is none. */
-static int dkp_published_count(const double *levels) {
-    for (int i = 0; i < DKP_COUNT(dkp_lists); i++)
-        if (levels && dkp_lists[i].list == levels) return dkp_lists[i].count;
-    return 0;
 }
 
 /* ---- time travel, as it is published */
