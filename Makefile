@@ -5,6 +5,7 @@
 #   make tool      build/diffkit: lists, levels, plans, samples, inversion
 #   make edit      docs/editing.png: digits completed, repainted, inverted and redrawn
 #   make samplers  ten well-known samplers, each written as in its paper, with their plans
+#   make tutorial  the C blocks of docs/tutorial.md, as one program
 #   make action-chunks  a robot's chunks of actions, joined by frozen and soft prefixes
 #   make test      build and run the tests, in one to two minutes (cmocka: as root it is installed, else tests/mini stands for it)
 #   make engine    digits on the side of a frame loop, several at once; make engine-window: in a window (SDL2)
@@ -45,7 +46,7 @@ OPENMP := $(shell echo 'int main(void){return 0;}' | $(CC) -fopenmp -x c - -o /d
 TESTS = $(patsubst tests/test_%.c,%,$(wildcard tests/test_*.c))
 DIGITS = examples/digits/unet.h examples/digits/weights.bin
 
-.PHONY: help demo tool edit samplers action-chunks guidance engine engine-window host-opencv host-libtorch docs test fuzz conformance golden portability bench plots bench-peers size check format clean FORCE install uninstall analyse coverage
+.PHONY: help demo tool edit samplers tutorial action-chunks guidance engine engine-window host-opencv host-libtorch docs test fuzz conformance golden portability bench plots bench-peers size check format clean FORCE install uninstall analyse coverage
 help:
 	@sed -n 's/^# \{0,1\}//;2,/^$$/p' Makefile | sed -n '/make /p'
 
@@ -71,6 +72,13 @@ samplers: $(BUILD)/samplers
 	$<
 
 action-chunks: $(BUILD)/action_chunks
+	$<
+
+$(BUILD)/tutorial: docs/tutorial.md tests/snippets.sh diffkit.h | $(BUILD)
+	sh tests/snippets.sh --program $< >$@.c
+	$(CC) -std=c11 $(WARN) -I. $(CFLAGS) $@.c -o $@ $(LIBS)
+
+tutorial: $(BUILD)/tutorial
 	$<
 
 guidance: $(BUILD)/guidance
@@ -141,8 +149,10 @@ $(LINKED): OBJECT = $(if $(findstring ++,$(STD)),-x none) $(BUILD)/diffkit.o
 $(BUILD)/test_%: tests/test_%.c tests/check.h diffkit.h $(BUILD)/cmocka $(wildcard examples/*.h) $(DIGITS) | $(BUILD)
 	$(COMPILE) -I$(BUILD) $(CFLAGS) $(LIGHT) $< -o $@ $(OBJECT) $$(cat $(BUILD)/cmocka) $(LIBS)
 
-$(BUILD)/snippets.inc: tests/snippets.sh diffkit.h README.md | $(BUILD)
-	sh tests/snippets.sh >$@
+# The documents whose C blocks are compiled and run.
+PAGES = README.md $(wildcard docs/tutorial.md docs/choosing.md docs/conventions.md docs/faq.md docs/*.zh.md)
+$(BUILD)/snippets.inc: tests/snippets.sh diffkit.h README.md $(wildcard docs/*.md) | $(BUILD)
+	sh tests/snippets.sh $(PAGES) >$@
 $(BUILD)/test_snippets: $(BUILD)/snippets.inc
 $(BUILD)/test_bridge: examples/samplers.c
 
