@@ -1,5 +1,6 @@
 # diffkit.h needs no build: copy the header. This builds its demo, tool, tests and benchmarks.
 #
+#   make hello     the smallest program: points from a mixture of two Gaussians
 #   make demo      draw digits with the shipped network, through every family
 #   make guidance  docs/guidance.png: what each form of guidance does to the same digits
 #   make tool      build/diffkit: lists, levels, plans, samples, inversion
@@ -46,7 +47,7 @@ OPENMP := $(shell echo 'int main(void){return 0;}' | $(CC) -fopenmp -x c - -o /d
 TESTS = $(patsubst tests/test_%.c,%,$(wildcard tests/test_*.c))
 DIGITS = examples/digits/unet.h examples/digits/weights.bin
 
-.PHONY: help demo tool edit samplers tutorial action-chunks guidance engine engine-window host-opencv host-libtorch docs test fuzz conformance golden portability bench plots bench-peers size check format clean FORCE install uninstall analyse coverage
+.PHONY: help hello demo tool edit samplers action-chunks guidance engine engine-window host-opencv host-libtorch docs test fuzz conformance golden portability bench plots bench-peers size check format clean FORCE install uninstall analyse coverage
 help:
 	@sed -n 's/^# \{0,1\}//;2,/^$$/p' Makefile | sed -n '/make /p'
 
@@ -65,8 +66,11 @@ tool: $(BUILD)/diffkit
 edit: $(BUILD)/edit
 	$< docs/editing.png
 
-$(BUILD)/samplers $(BUILD)/action_chunks: $(BUILD)/%: examples/%.c diffkit.h | $(BUILD)
+$(BUILD)/hello $(BUILD)/samplers $(BUILD)/action_chunks: $(BUILD)/%: examples/%.c diffkit.h | $(BUILD)
 	$(CC) -std=c11 $(WARN) -I. $(CFLAGS) $< -o $@ $(LIBS)
+
+hello: $(BUILD)/hello
+	$<
 
 samplers: $(BUILD)/samplers
 	$<
@@ -78,6 +82,7 @@ $(BUILD)/tutorial: docs/tutorial.md tests/snippets.sh diffkit.h | $(BUILD)
 	sh tests/snippets.sh --program $< >$@.c
 	$(CC) -std=c11 $(WARN) -I. $(CFLAGS) $@.c -o $@ $(LIBS)
 
+.PHONY: tutorial
 tutorial: $(BUILD)/tutorial
 	$<
 
@@ -156,13 +161,15 @@ $(BUILD)/snippets.inc: tests/snippets.sh diffkit.h README.md $(wildcard docs/*.m
 $(BUILD)/test_snippets: $(BUILD)/snippets.inc
 $(BUILD)/test_bridge: examples/samplers.c
 
-# The tool and the conformance program are C alone; as C++ only the header's tests are built.
-C_ONLY = $(if $(findstring ++,$(STD)),,diffkit conformance fuzz)
+# Small programs in examples, tested by tests/test_programs.sh.
+PROGRAMS = hello
+# These, the tool and the conformance program are C alone; as C++ only the header's tests are built.
+C_ONLY = $(if $(findstring ++,$(STD)),,diffkit conformance fuzz $(PROGRAMS))
 # What needs other people's tools and libraries, and minutes: their build systems and languages (consumers), the programs in
 # examples. make check runs both; make test CONSUMERS='consumers examples' does, too.
 CONSUMERS =
 test: $(TESTS:%=$(BUILD)/test_%) $(C_ONLY:%=$(BUILD)/%) | $(BUILD)
-	@CC='$(CC)' CXX='$(CXX)' sh tests/run.sh $(BUILD) $(TESTS) $(if $(filter diffkit,$(C_ONLY)),tool) $(filter conformance fuzz,$(C_ONLY)) $(CONSUMERS)
+	@CC='$(CC)' CXX='$(CXX)' sh tests/run.sh $(BUILD) $(TESTS) $(if $(filter diffkit,$(C_ONLY)),tool) $(if $(filter hello,$(C_ONLY)),programs) $(filter conformance fuzz,$(C_ONLY)) $(CONSUMERS)
 
 # Everything that must hold for all compilers and modes; fails on the first that does not.
 check:
