@@ -438,7 +438,7 @@ typedef struct dk_grid {
     dk_partial partial;   /* what strength means */
     int full_steps;       /* the grid is laid out for so many steps, and the last `steps` are run; 0: steps */
     const double *levels; /* LEVELS: steps + 1 numbers; RESAMPLE: level_count; read while recording */
-    int level_count;      /* RESAMPLE */
+    int level_count;      /* how many `levels` has; LEVELS: 0: enough */
     dk_unit unit;         /* LEVELS, RESAMPLE: what they are */
     dk_spacing_fn fn;     /* CUSTOM */
     int rising;           /* 1: the finished list reversed, for inversion */
@@ -1476,7 +1476,6 @@ static int dkp_other_average(const dk_recorder *r, const struct dkp_history *pas
                              dk_vec *average);
 static double dkp_bins(dk_recorder *r, dk_level *from, dk_level *to);
 static const dk_named *dkp_published(int i, dk_grid *g);
-static int dkp_published_count(const double *levels);
 static const dk_way *dkp_way_by_name(const char *name);
 static const dkp_generator *dkp_generator_at(int i);
 #else
@@ -1486,7 +1485,6 @@ static const dkp_generator *dkp_generator_at(int i);
 #define dkp_pure_stage(r, D) (D)
 #define dkp_other_average(r, past, n, from, span, average) 0
 #define dkp_bins(r, from, to) 0
-#define dkp_published_count(levels) 0
 #endif
 
 
@@ -6406,14 +6404,14 @@ DK_API dk_status dk_noise_fill(const dk_noise_source *source, const dk_noise_req
 
 /* ---------------------------------------------------------------------------- >>checks  Checks */
 
-/* A row of the table of fields, with its texts. */
+/* A field that can be set by name. */
 typedef struct dkp_field {
     const char *name, *allowed;
     uint64_t facts; /* kinds b and q: bits */
     int at;         /* in dk_config */
     char kind;
-    int of, next;
-    const char *texts; /* behind the row's */
+    int of, part, next; /* the part's bit; the part, and the row in it that comes next, */
+    const char *texts;  /* with its texts */
 } dkp_field;
 
 DKP_SMALL
@@ -6447,11 +6445,11 @@ enum {
     DKP_IF_GPU
 };
 
-/* Every field that can be set by name: its part, kind, name and member, facts of which one must hold (0: none need), and
-   what it may be. A field has several rows where that depends on facts. Kinds: i int; r real, finite; R real; 1 real that is
-   named by itself plus 1; u uint64_t; z size_t; c an enumeration, of these words; b a bit of a word; q such a word; n a part
-   by its name; w a way by its name. Texts are what messages say and what is checked: see dkp_allowed. The rows of
-   network_schedule and step_noise stand for schedule and noise, too. */
+/* Every field that can be set by name: its kind, name and member, facts of which one must hold (0: none need), and what it
+   may be. A field has several rows where that depends on facts. Kinds: i int; r real, finite; R real; 1 real that is named
+   by itself plus 1; u uint64_t; z size_t; c an enumeration, of these words; b a bit of a word; n a part by its name; w a
+   way by its name. Not to be set as text: q a word of bits; l how many levels a list has. Texts are what messages say and
+   what is checked: see dkp_allowed. The rows of network_schedule and step_noise stand for schedule and noise, too. */
 /* clang-format off */
 #define DKP_FAMILY(name) (uint64_t)1 << DK_FAMILY_##name
 #define DKP_SPACED(name) (uint64_t)1 << (DKP_IF_SPACING + (int)DK_SPACING_##name)
@@ -6460,222 +6458,241 @@ enum {
 #define DKP_NOISE_WORDS "default|philox|brownian"
 #define DKP_PEER_NAMES(X)
 #define DKP_QUIRK_FIELDS(X) \
-    X(SAMPLER, 'q', "sampler.quirks", sampler.quirks, 0, "0: DK_NO_PEERS leaves them out") \
-    X(SAMPLER, 'r', "sampler.quirk", sampler.quirk, 0, "0: DK_NO_PEERS leaves it out")
+    X('q', "sampler.quirks", sampler.quirks, 0, "0: DK_NO_PEERS leaves them out") \
+    X('r', "sampler.quirk", sampler.quirk, 0, "0: DK_NO_PEERS leaves it out")
 #else
 #define DKP_NOISE_WORDS "default|philox|brownian|torch_cpu|torch_cuda|numpy|numpy_pcg64|torchsde"
-#define DKP_PEER_NAMES(X) X(NAMES, 'n', "model", message, 0, "a name")
-#define DKP_QUIRK_FIELD(X, bit, number, text) X(SAMPLER, 'b', "sampler." text, sampler.quirks, bit, "0 or 1")
+#define DKP_PEER_NAMES(X) X('n', "model", message, 0, "a name")
+#define DKP_QUIRK_FIELD(X, bit, number, text) X('b', "sampler." text, sampler.quirks, bit, "0 or 1")
 #define DKP_QUIRK_FIELDS(X) \
-    X(SAMPLER, 'r', "sampler.quirk", sampler.quirk, 0, "0 .. 2147483647") \
-    X(SAMPLER, 'r', "sampler.evals", sampler.quirk, 0, "0 .. 2147483647") \
-    X(SAMPLER, 'q', "sampler.quirks", sampler.quirks, DK_QUIRK_ALL, "a sum of DK_QUIRK_...") \
+    X('r', "sampler.quirk", sampler.quirk, 0, "0 .. 2147483647") \
+    X('r', "sampler.evals", sampler.quirk, 0, "0 .. 2147483647") \
+    X('q', "sampler.quirks", sampler.quirks, DK_QUIRK_ALL, "a sum of DK_QUIRK_...") \
     DK_QUIRKS(DKP_QUIRK_FIELD, X)
 #endif
+#define DKP_NAMES_FIELDS(X) \
+    X('n', "sampler", sampler, 0, "a name") \
+    X('n', "grid", grid, 0, "a name") \
+    DKP_PEER_NAMES(X)
 #define DKP_DATA_FIELDS(X) \
-    X(NETWORK, 'n', "network_schedule", network_schedule, 0, "a name") \
-    X(NAMES, 'n', "sampler", sampler, 0, "a name") \
-    X(NAMES, 'n', "grid", grid, 0, "a name") \
-    DKP_PEER_NAMES(X) \
-    X(PLAN, 'i', "steps", steps, 0, "1 .. 1000000") \
-    X(DATA, 'z', "dim", dim, 0, ">= 1") \
-    X(DATA, 'i', "batch", batch, 0, "1 .. 715827882 (0: 1)") \
-    X(DATA, 'u', "seed", seed, 0, "below 2^64") \
-    X(DATA, 'u', "first_sample", first_sample, 0, "below 2^64") \
-    X(DATA, 'i', "threads", threads, 0, "0 .. 65536") \
-    X(DATA, 'i', "unchecked", unchecked, 0, "0 or 1") \
-    X(NOISE, 'c', "step_noise", step_noise.kind, 0, DKP_NOISE_WORDS) \
-    X(NOISE, 'i', "step_noise.bits", step_noise.bits, DKP_IF(GENERATOR), "0, 32 or 64") \
-    X(NOISE, 'i', "step_noise.threads", step_noise.threads, DKP_IF(GPU), "a multiple of 256 (0: no limit)") \
-    X(NOISE, 'i', "step_noise.seed_offset", step_noise.seed_offset, 0, "a whole number")
+    X('z', "dim", dim, 0, ">= 1") \
+    X('i', "batch", batch, 0, "1 .. 715827882 (0: 1)") \
+    X('u', "seed", seed, 0, "below 2^64") \
+    X('u', "first_sample", first_sample, 0, "below 2^64") \
+    X('i', "threads", threads, 0, "0 .. 65536") \
+    X('i', "unchecked", unchecked, 0, "0 or 1")
+#define DKP_NOISE_FIELDS(X) \
+    X('c', "step_noise", step_noise.kind, 0, DKP_NOISE_WORDS) \
+    X('i', "step_noise.bits", step_noise.bits, DKP_IF(GENERATOR), "0, 32 or 64") \
+    X('i', "step_noise.threads", step_noise.threads, DKP_IF(GPU), "a multiple of 256 (0: no limit)") \
+    X('i', "step_noise.seed_offset", step_noise.seed_offset, 0, "a whole number")
 #define DKP_SCHEDULE_FIELDS(X) \
-    X(NETWORK, 'c', "network_schedule.family", network_schedule.family, 0, "default|flow|ve|edm|vp|vp_discrete|sub_vp|cosine|vp_cosine|custom") \
-    X(NETWORK, 'r', "network_schedule.shift", network_schedule.shift, DKP_FAMILY(FLOW) | DKP_FAMILY(VP_DISCRETE), "> 0 (0: 1)") \
-    X(NETWORK, 'r', "network_schedule.sigma_min", network_schedule.sigma_min, DKP_FAMILY(VE) | DKP_FAMILY(EDM), "> 0") \
-    X(NETWORK, 'r', "network_schedule.sigma_max", network_schedule.sigma_max, DKP_FAMILY(VE) | DKP_FAMILY(EDM), "> sigma_min") \
-    X(NETWORK, 'r', "network_schedule.cosine_offset", network_schedule.cosine_offset, DKP_FAMILY(VP_COSINE), ">= 0") \
-    X(NETWORK, 'r', "network_schedule.sigma_min", network_schedule.sigma_min, DKP_FAMILY(VP_COSINE), ">= 0") \
-    X(NETWORK, 'R', "network_schedule.sigma_max", network_schedule.sigma_max, DKP_FAMILY(VP_COSINE), "> sigma_min (0: no limit)") \
-    X(NETWORK, 'i', "network_schedule.timesteps", network_schedule.timesteps, DKP_FAMILY(VP_DISCRETE), "2 .. 1000000") \
-    X(NETWORK, 'i', "network_schedule.timesteps", network_schedule.timesteps, DKP_FAMILY(FLOW), "2 .. 1000000 (0: 1000)") \
-    X(NETWORK, 'c', "network_schedule.betas", network_schedule.betas, DKP_IF(BETAS), "linear|scaled_linear|cosine|sigmoid|exponential|laplace") \
-    X(NETWORK, 'r', "network_schedule.beta_min", network_schedule.beta_min, DKP_IF(BETA_ENDS), "> 0 and < 1") \
-    X(NETWORK, 'r', "network_schedule.beta_max", network_schedule.beta_max, DKP_IF(BETA_ENDS), "> 0 and < 1") \
-    X(NETWORK, 'r', "network_schedule.beta_min", network_schedule.beta_min, DKP_FAMILY(VP) | DKP_FAMILY(SUB_VP), "> 0") \
-    X(NETWORK, 'r', "network_schedule.beta_max", network_schedule.beta_max, DKP_FAMILY(VP) | DKP_FAMILY(SUB_VP), ">= beta_min") \
-    X(NETWORK, 'i', "network_schedule.zero_terminal_snr", network_schedule.zero_terminal_snr, DKP_FAMILY(VP_DISCRETE), "0 or 1") \
-    X(NETWORK, 'q', "network_schedule.quirks", network_schedule.quirks, DKP_QUIRK_SCHEDULE, "bits of DK_QUIRK_... that are a schedule's") \
-    X(NETWORK, 'r', "network_schedule.t_min", network_schedule.t_min, 0, "within the family's times") \
-    X(NETWORK, 'r', "network_schedule.t_max", network_schedule.t_max, 0, "within the family's times, > t_min")
+    X('n', "network_schedule", network_schedule, 0, "a name") \
+    X('c', "network_schedule.family", network_schedule.family, 0, "default|flow|ve|edm|vp|vp_discrete|sub_vp|cosine|vp_cosine|custom") \
+    X('r', "network_schedule.shift", network_schedule.shift, DKP_FAMILY(FLOW) | DKP_FAMILY(VP_DISCRETE), "> 0 (0: 1)") \
+    X('r', "network_schedule.sigma_min", network_schedule.sigma_min, DKP_FAMILY(VE) | DKP_FAMILY(EDM), "> 0") \
+    X('r', "network_schedule.sigma_max", network_schedule.sigma_max, DKP_FAMILY(VE) | DKP_FAMILY(EDM), "> sigma_min") \
+    X('r', "network_schedule.cosine_offset", network_schedule.cosine_offset, DKP_FAMILY(VP_COSINE), ">= 0") \
+    X('r', "network_schedule.sigma_min", network_schedule.sigma_min, DKP_FAMILY(VP_COSINE), ">= 0") \
+    X('R', "network_schedule.sigma_max", network_schedule.sigma_max, DKP_FAMILY(VP_COSINE), "> sigma_min (0: no limit)") \
+    X('i', "network_schedule.timesteps", network_schedule.timesteps, DKP_FAMILY(VP_DISCRETE), "2 .. 1000000") \
+    X('i', "network_schedule.timesteps", network_schedule.timesteps, DKP_FAMILY(FLOW), "2 .. 1000000 (0: 1000)") \
+    X('c', "network_schedule.betas", network_schedule.betas, DKP_IF(BETAS), "linear|scaled_linear|cosine|sigmoid|exponential|laplace") \
+    X('r', "network_schedule.beta_min", network_schedule.beta_min, DKP_IF(BETA_ENDS), "> 0 and < 1") \
+    X('r', "network_schedule.beta_max", network_schedule.beta_max, DKP_IF(BETA_ENDS), "> 0 and < 1") \
+    X('r', "network_schedule.beta_min", network_schedule.beta_min, DKP_FAMILY(VP) | DKP_FAMILY(SUB_VP), "> 0") \
+    X('r', "network_schedule.beta_max", network_schedule.beta_max, DKP_FAMILY(VP) | DKP_FAMILY(SUB_VP), ">= beta_min") \
+    X('i', "network_schedule.zero_terminal_snr", network_schedule.zero_terminal_snr, DKP_FAMILY(VP_DISCRETE), "0 or 1") \
+    X('q', "network_schedule.quirks", network_schedule.quirks, DKP_QUIRK_SCHEDULE, "bits of DK_QUIRK_... that are a schedule's") \
+    X('r', "network_schedule.t_min", network_schedule.t_min, 0, "within the family's times") \
+    X('r', "network_schedule.t_max", network_schedule.t_max, 0, "within the family's times, > t_min")
 #define DKP_UNITS "default|t|sigma|flow|lambda|c_noise|data|angle"
-#define DKP_MODEL_FIELDS(X) \
-    X(PLAN, 'c', "prediction", prediction, 0, "default|x0|eps|v|velocity|score|edm") \
-    X(PLAN, 'r', "sigma_data", sigma_data, 0, "> 0 (0: 0.5)") \
-    X(PLAN, 'c', "condition", condition, 0, DKP_UNITS) \
-    X(PLAN, 'r', "condition_scale", condition_scale, 0, "finite (0: 1)") \
-    X(PLAN, 'c', "condition_rounding", condition_rounding, 0, "none|nearest|down") \
-    X(PLAN, 'i', "negated", negated, 0, "0 or 1") \
-    X(PLAN, 'c', "number", number, 0, "real|fp16|bf16") \
-    X(PLAN, 'r', "clip", clip, 0, ">= 0") \
-    X(GUIDANCE, 'r', "clip", clip, DKP_IF(QUANTILE), "0 with guidance.quantile") \
-    X(PLAN, 'c', "start", start, 0, "noise|state|data") \
-    X(PLAN, 'r', "start_scale", start_scale, 0, "> 0 (0: the first level's sigma)") \
-    X(PLAN, 'c', "blend", blend, 0, "state|fixed|denoised|both") \
-    X(GUIDANCE, 'r', "guidance.scale", guidance.scale, 0, "finite") \
-    X(GUIDANCE, 'r', "guidance.scale2", guidance.scale2, 0, "finite") \
-    X(GUIDANCE, 'r', "guidance.scale2", guidance.scale2, DKP_IF(PARTS), "0 with zero_star or projected") \
-    X(GUIDANCE, 'R', "guidance.noise_min", guidance.noise_min, 0, ">= 0") \
-    X(GUIDANCE, 'R', "guidance.noise_max", guidance.noise_max, 0, "> noise_min (0: no limit)") \
-    X(GUIDANCE, 'r', "guidance.start", guidance.start, 0, "0 .. 1") \
-    X(GUIDANCE, 'r', "guidance.stop", guidance.stop, 0, "0 .. 1 (0: 1)") \
-    X(GUIDANCE, 'r', "guidance.stop", guidance.stop, 0, ">= start (0: 1)") \
-    X(GUIDANCE, 'r', "guidance.rescale", guidance.rescale, 0, "0 .. 1") \
-    X(GUIDANCE, 'i', "guidance.zero_star", guidance.zero_star, 0, "0 or 1") \
-    X(GUIDANCE, 'i', "guidance.zero_init", guidance.zero_init, 0, ">= 0 and < steps") \
-    X(GUIDANCE, 'i', "guidance.projected", guidance.projected, 0, "0, 1 or 2") \
-    X(GUIDANCE, 'i', "guidance.projected", guidance.projected, DKP_IF(ZERO_STAR), "0 with zero_star") \
-    X(GUIDANCE, 'r', "guidance.parallel", guidance.parallel, 0, "finite") \
-    X(GUIDANCE, 'r', "guidance.momentum", guidance.momentum, 0, "finite") \
-    X(GUIDANCE, 'R', "guidance.limit", guidance.limit, 0, ">= 0 (0: no limit)") \
-    X(GUIDANCE, 'c', "guidance.space", guidance.space, 0, "default|x0|eps|v|velocity|score|edm") \
-    X(GUIDANCE, 'i', "guidance.doubled", guidance.doubled, 0, "0 or 1") \
-    X(GUIDANCE, 'r', "guidance.quantile", guidance.quantile, 0, "0 .. 1 (0: no thresholding)") \
-    X(GUIDANCE, 'R', "guidance.quantile_most", guidance.quantile_most, 0, ">= 0 (0: no limit)")
+#define DKP_PLAN_FIELDS(X) \
+    X('i', "steps", steps, 0, "1 .. 1000000") \
+    X('c', "prediction", prediction, 0, "default|x0|eps|v|velocity|score|edm") \
+    X('r', "sigma_data", sigma_data, 0, "> 0 (0: 0.5)") \
+    X('c', "condition", condition, 0, DKP_UNITS) \
+    X('r', "condition_scale", condition_scale, 0, "finite (0: 1)") \
+    X('c', "condition_rounding", condition_rounding, 0, "none|nearest|down") \
+    X('i', "negated", negated, 0, "0 or 1") \
+    X('c', "number", number, 0, "real|fp16|bf16") \
+    X('r', "clip", clip, 0, ">= 0") \
+    X('c', "start", start, 0, "noise|state|data") \
+    X('r', "start_scale", start_scale, 0, "> 0 (0: the first level's sigma)") \
+    X('c', "blend", blend, 0, "state|fixed|denoised|both")
+#define DKP_GUIDANCE_FIELDS(X) \
+    X('r', "clip", clip, DKP_IF(QUANTILE), "0 with guidance.quantile") \
+    X('r', "guidance.scale", guidance.scale, 0, "finite") \
+    X('r', "guidance.scale2", guidance.scale2, 0, "finite") \
+    X('r', "guidance.scale2", guidance.scale2, DKP_IF(PARTS), "0 with zero_star or projected") \
+    X('R', "guidance.noise_min", guidance.noise_min, 0, ">= 0") \
+    X('R', "guidance.noise_max", guidance.noise_max, 0, "> noise_min (0: no limit)") \
+    X('r', "guidance.start", guidance.start, 0, "0 .. 1") \
+    X('r', "guidance.stop", guidance.stop, 0, "0 .. 1 (0: 1)") \
+    X('r', "guidance.stop", guidance.stop, 0, ">= start (0: 1)") \
+    X('r', "guidance.rescale", guidance.rescale, 0, "0 .. 1") \
+    X('i', "guidance.zero_star", guidance.zero_star, 0, "0 or 1") \
+    X('i', "guidance.zero_init", guidance.zero_init, 0, ">= 0 and < steps") \
+    X('i', "guidance.projected", guidance.projected, 0, "0, 1 or 2") \
+    X('i', "guidance.projected", guidance.projected, DKP_IF(ZERO_STAR), "0 with zero_star") \
+    X('r', "guidance.parallel", guidance.parallel, 0, "finite") \
+    X('r', "guidance.momentum", guidance.momentum, 0, "finite") \
+    X('R', "guidance.limit", guidance.limit, 0, ">= 0 (0: no limit)") \
+    X('c', "guidance.space", guidance.space, 0, "default|x0|eps|v|velocity|score|edm") \
+    X('i', "guidance.doubled", guidance.doubled, 0, "0 or 1") \
+    X('r', "guidance.quantile", guidance.quantile, 0, "0 .. 1 (0: no thresholding)") \
+    X('R', "guidance.quantile_most", guidance.quantile_most, 0, ">= 0 (0: no limit)")
 #define DKP_GRID_WORD(spacing, name, ...) "|" name
 #define DKP_GRID_FIELDS(X) \
-    X(GRID, 'c', "grid.spacing", grid.spacing, 0, "default" DK_SPACINGS(DKP_GRID_WORD) "|custom|resample|levels") \
-    X(GRID, 'c', "grid.unit", grid.unit, 0, DKP_UNITS) \
-    X(GRID, 'c', "grid.final", grid.final, 0, "default|zero|min|value|replace|last") \
-    X(GRID, 'c', "grid.rounding", grid.rounding, 0, "none|nearest|down") \
-    X(GRID, 'c', "grid.partial", grid.partial, 0, "slice|stretch|level|up|more") \
-    X(GRID, 'r', "grid.sigma_min", grid.sigma_min, 0, ">= 0 and < sigma_max") \
-    X(GRID, 'r', "grid.sigma_max", grid.sigma_max, 0, ">= 0") \
-    X(GRID, 'r', "grid.shift", grid.shift, 0, "> 0 (0: 1)") \
-    X(GRID, 'r', "grid.terminal", grid.terminal, 0, "> 0 and < 1 (0: none)") \
-    X(GRID, 'r', "grid.a", grid.a, DKP_SPACED(CUSTOM), "the function's own") \
-    X(GRID, 'r', "grid.b", grid.b, DKP_SPACED(CUSTOM), "the function's own") \
-    X(GRID, 'i', "grid.n", grid.n, DKP_SPACED(CUSTOM), "the function's own") \
-    X(GRID, 'r', "grid.rho", grid.a, DKP_SPACED(DEFAULT) | DKP_SPACED(KARRAS) | DKP_SPACED(POLYEXPONENTIAL), "> 0 (0: 7, polyexponential 1)") \
-    X(GRID, 'r', "grid.time_min", grid.a, DKP_SPACED(VP), "> 0 and <= 0.999 (0: 0.001)") \
-    X(GRID, 'r', "grid.c_1", grid.a, DKP_SPACED(IDDPM), "> 0 and < 1 (0: 0.001)") \
-    X(GRID, 'r', "grid.c_2", grid.b, DKP_SPACED(IDDPM), "> 0 and <= 1 (0: 0.008)") \
-    X(GRID, 'r', "grid.mean", grid.a, DKP_SPACED(LAPLACE) | DKP_SPACED(LOGIT_NORMAL), "-100 .. 100") \
-    X(GRID, 'r', "grid.deviation", grid.b, DKP_SPACED(LAPLACE) | DKP_SPACED(LOGIT_NORMAL), "> 0 and <= 100 (0: by spacing)") \
-    X(GRID, 'r', "grid.threshold", grid.a, DKP_SPACED(LINEAR_QUADRATIC), "> 0 and < 1 (0: 0.025)") \
-    X(GRID, 'i', "grid.linear_steps", grid.n, DKP_SPACED(LINEAR_QUADRATIC), ">= 0 and below steps") \
-    X(GRID, 'r', "grid.beta_a", grid.a, DKP_SPACED(BETA) | DKP_SPACED(BETA_SIGMA), "> 0 and <= 50 (0: 0.6)") \
-    X(GRID, 'r', "grid.beta_b", grid.b, DKP_SPACED(BETA) | DKP_SPACED(BETA_SIGMA), "> 0 and <= 50 (0: 0.6)") \
-    X(GRID, 'i', "grid.offset", grid.n, DKP_SPACED(LEADING), DKP_OFFSETS) \
-    X(GRID, 'r', "grid.offset", grid.a, DKP_SPACED(SD_TURBO), ">= 0 and below original_steps") \
-    X(GRID, 'i', "grid.original_steps", grid.n, DKP_SPACED(SD_TURBO) | DKP_SPACED(LCM), "1 .. 1000000 (0: 10, lcm 50)") \
-    X(GRID, 'r', "grid.coefficient", grid.a, DKP_SPACED(CUSTOM), "the function's own; of gits 0.80 .. 1.50 (0: 1.20)") \
-    X(GRID, 'r', "grid.final_value", grid.final_value, DKP_IF(FINAL_VALUE), "> 0 (for zero use DK_FINAL_ZERO)") \
-    X(GRID, 'r', "grid.final_value", grid.final_value, DKP_IF(OTHER_FINAL), "0 but for grid.final = value") \
-    X(GRID, 'r', "grid.strength", grid.strength, 0, "> 0 and <= 1 (0: 1)") \
-    X(GRID, 'i', "grid.full_steps", grid.full_steps, 0, "1 .. 1000000 (0: steps)") \
-    X(GRID, 'b', "grid.spare", grid.quirks, DK_QUIRK_SPARE_LEVEL, "0 or 1") \
-    X(GRID, 'b', "grid.sigma_linear", grid.quirks, DK_QUIRK_SIGMA_LINEAR, "0 or 1") \
-    X(GRID, 'b', "grid.below_one", grid.quirks, DK_QUIRK_BELOW_ONE, "0 or 1") \
-    X(GRID, 'b', "grid.repaint_noise", grid.quirks, DK_QUIRK_REPAINT_NOISE, "0 or 1") \
-    X(GRID, 'b', "grid.clean_twice", grid.quirks, DK_QUIRK_CLEAN_TWICE, "0 or 1") \
-    X(GRID, 'b', "grid.noisy_twice", grid.quirks, DK_QUIRK_NOISY_TWICE, "0 or 1") \
-    X(GRID, 'q', "grid.quirks", grid.quirks, DK_QUIRK_SPARE_LEVEL | DK_QUIRK_SIGMA_LINEAR | DK_QUIRK_BELOW_ONE | DK_QUIRK_REPAINT_NOISE | DK_QUIRK_CLEAN_TWICE | DK_QUIRK_NOISY_TWICE, "bits of DK_QUIRK_... that are a grid's") \
-    X(GRID, 'w', "grid.way", grid.way, 0, "none, repaint or a1111_restart") \
-    X(GRID, 'i', "grid.rising", grid.rising, 0, "0 or 1") \
-    X(GRID, 'i', "grid.travel", grid.travel, 0, "0 or 1") \
-    X(GRID, 'i', "grid.level_count", grid.level_count, DKP_SPACED(RESAMPLE), "2 .. 1000000") \
-    X(GRID, 'i', "grid.level_count", grid.level_count, DKP_SPACED(CUSTOM), "the function's own") \
-    X(GRID, 'r', "grid.sigma_max", grid.sigma_max, DKP_IF(NO_RANGE), "0: this spacing has no range") \
-    X(GRID, 'r', "grid.sigma_min", grid.sigma_min, DKP_IF(NO_RANGE), "0: this spacing has no range") \
-    X(GRID, 'r', "grid.sigma_max", grid.sigma_max, DKP_IF(TO_1), "<= 1 for flow schedules") \
-    X(GRID, 'r', "schedule.t_min", schedule.t_min, DKP_SPACED(QUADRATIC), ">= 0 for the quadratic grid") \
-    X(GRID, 'i', "grid.final", grid.final, DKP_SPACED(LEVELS), "0: levels are taken verbatim") \
-    X(GRID, 'r', "grid.shift", grid.shift, DKP_SPACED(LEVELS), "0: levels are taken verbatim") \
-    X(GRID, 'r', "grid.terminal", grid.terminal, DKP_SPACED(LEVELS), "0: levels are taken verbatim") \
-    X(GRID, 'r', "grid.terminal", grid.terminal, DKP_IF(BEYOND_1), "0 but for flow schedules")
+    X('c', "grid.spacing", grid.spacing, 0, "default" DK_SPACINGS(DKP_GRID_WORD) "|custom|resample|levels") \
+    X('c', "grid.unit", grid.unit, 0, DKP_UNITS) \
+    X('c', "grid.final", grid.final, 0, "default|zero|min|value|replace|last") \
+    X('c', "grid.rounding", grid.rounding, 0, "none|nearest|down") \
+    X('c', "grid.partial", grid.partial, 0, "slice|stretch|level|up|more") \
+    X('r', "grid.sigma_min", grid.sigma_min, 0, ">= 0 and < sigma_max") \
+    X('r', "grid.sigma_max", grid.sigma_max, 0, ">= 0") \
+    X('r', "grid.shift", grid.shift, 0, "> 0 (0: 1)") \
+    X('r', "grid.terminal", grid.terminal, 0, "> 0 and < 1 (0: none)") \
+    X('r', "grid.a", grid.a, DKP_SPACED(CUSTOM), "the function's own") \
+    X('r', "grid.b", grid.b, DKP_SPACED(CUSTOM), "the function's own") \
+    X('i', "grid.n", grid.n, DKP_SPACED(CUSTOM), "the function's own") \
+    X('r', "grid.rho", grid.a, DKP_SPACED(DEFAULT) | DKP_SPACED(KARRAS) | DKP_SPACED(POLYEXPONENTIAL), "> 0 (0: 7, polyexponential 1)") \
+    X('r', "grid.time_min", grid.a, DKP_SPACED(VP), "> 0 and <= 0.999 (0: 0.001)") \
+    X('r', "grid.c_1", grid.a, DKP_SPACED(IDDPM), "> 0 and < 1 (0: 0.001)") \
+    X('r', "grid.c_2", grid.b, DKP_SPACED(IDDPM), "> 0 and <= 1 (0: 0.008)") \
+    X('r', "grid.mean", grid.a, DKP_SPACED(LAPLACE) | DKP_SPACED(LOGIT_NORMAL), "-100 .. 100") \
+    X('r', "grid.deviation", grid.b, DKP_SPACED(LAPLACE) | DKP_SPACED(LOGIT_NORMAL), "> 0 and <= 100 (0: by spacing)") \
+    X('r', "grid.threshold", grid.a, DKP_SPACED(LINEAR_QUADRATIC), "> 0 and < 1 (0: 0.025)") \
+    X('i', "grid.linear_steps", grid.n, DKP_SPACED(LINEAR_QUADRATIC), ">= 0 and below steps") \
+    X('r', "grid.beta_a", grid.a, DKP_SPACED(BETA) | DKP_SPACED(BETA_SIGMA), "> 0 and <= 50 (0: 0.6)") \
+    X('r', "grid.beta_b", grid.b, DKP_SPACED(BETA) | DKP_SPACED(BETA_SIGMA), "> 0 and <= 50 (0: 0.6)") \
+    X('i', "grid.offset", grid.n, DKP_SPACED(LEADING), DKP_OFFSETS) \
+    X('r', "grid.offset", grid.a, DKP_SPACED(SD_TURBO), ">= 0 and below original_steps") \
+    X('i', "grid.original_steps", grid.n, DKP_SPACED(SD_TURBO) | DKP_SPACED(LCM), "1 .. 1000000 (0: 10, lcm 50)") \
+    X('r', "grid.coefficient", grid.a, DKP_SPACED(CUSTOM), "the function's own; of gits 0.80 .. 1.50 (0: 1.20)") \
+    X('r', "grid.final_value", grid.final_value, DKP_IF(FINAL_VALUE), "> 0 (for zero use DK_FINAL_ZERO)") \
+    X('r', "grid.final_value", grid.final_value, DKP_IF(OTHER_FINAL), "0 but for grid.final = value") \
+    X('r', "grid.strength", grid.strength, 0, "> 0 and <= 1 (0: 1)") \
+    X('i', "grid.full_steps", grid.full_steps, 0, "1 .. 1000000 (0: steps)") \
+    X('b', "grid.spare", grid.quirks, DK_QUIRK_SPARE_LEVEL, "0 or 1") \
+    X('b', "grid.sigma_linear", grid.quirks, DK_QUIRK_SIGMA_LINEAR, "0 or 1") \
+    X('b', "grid.below_one", grid.quirks, DK_QUIRK_BELOW_ONE, "0 or 1") \
+    X('b', "grid.repaint_noise", grid.quirks, DK_QUIRK_REPAINT_NOISE, "0 or 1") \
+    X('b', "grid.clean_twice", grid.quirks, DK_QUIRK_CLEAN_TWICE, "0 or 1") \
+    X('b', "grid.noisy_twice", grid.quirks, DK_QUIRK_NOISY_TWICE, "0 or 1") \
+    X('q', "grid.quirks", grid.quirks, DK_QUIRK_SPARE_LEVEL | DK_QUIRK_SIGMA_LINEAR | DK_QUIRK_BELOW_ONE | DK_QUIRK_REPAINT_NOISE | DK_QUIRK_CLEAN_TWICE | DK_QUIRK_NOISY_TWICE, "bits of DK_QUIRK_... that are a grid's") \
+    X('w', "grid.way", grid.way, 0, "none, repaint or a1111_restart") \
+    X('i', "grid.rising", grid.rising, 0, "0 or 1") \
+    X('i', "grid.travel", grid.travel, 0, "0 or 1") \
+    X('l', "grid.level_count", grid.level_count, DKP_SPACED(RESAMPLE), "2 .. 1000000, as many as grid.levels has") \
+    X('l', "grid.level_count", grid.level_count, DKP_SPACED(LEVELS) | DKP_SPACED(CUSTOM), "as many as grid.levels has") \
+    X('r', "grid.sigma_max", grid.sigma_max, DKP_IF(NO_RANGE), "0: this spacing has no range") \
+    X('r', "grid.sigma_min", grid.sigma_min, DKP_IF(NO_RANGE), "0: this spacing has no range") \
+    X('r', "grid.sigma_max", grid.sigma_max, DKP_IF(TO_1), "<= 1 for flow schedules") \
+    X('r', "schedule.t_min", schedule.t_min, DKP_SPACED(QUADRATIC), ">= 0 for the quadratic grid") \
+    X('i', "grid.final", grid.final, DKP_SPACED(LEVELS), "0: levels are taken verbatim") \
+    X('r', "grid.shift", grid.shift, DKP_SPACED(LEVELS), "0: levels are taken verbatim") \
+    X('r', "grid.terminal", grid.terminal, DKP_SPACED(LEVELS), "0: levels are taken verbatim") \
+    X('r', "grid.terminal", grid.terminal, DKP_IF(BEYOND_1), "0 but for flow schedules")
 #define DKP_SAMPLER_FIELDS(X) \
-    X(SAMPLER, 'c', "sampler.gauge", sampler.gauge, 0, "default|ve|flow|vp|native|pseudo") \
-    X(SAMPLER, 'c', "sampler.rule", sampler.rule, 0, "default|exact|dpm|dpm_taylor|bh1|bh2|sa|uniform|gradient") \
-    X(SAMPLER, 'c', "sampler.law", sampler.law, 0, "default|ancestral|sde|ddpm_large|fresh|time|flow|sde_noise") \
-    X(SAMPLER, 'c', "sampler.predictor", sampler.sde.predictor, 0, "reverse_diffusion|euler_maruyama|ancestral|none") \
-    X(SAMPLER, 'c', "sampler.control", sampler.control.law, 0, "standard|free|smooth") \
-    X(SAMPLER, 'i', "sampler.order", sampler.order, 0, "0 .. 8") \
-    X(SAMPLER, 'r', "sampler.alpha", sampler.alpha[0], 0, "finite") \
-    X(SAMPLER, 'r', "sampler.alpha2", sampler.alpha[1], 0, "finite") \
-    X(SAMPLER, 'r', "sampler.gamma", sampler.gamma, 0, "finite") \
-    X(SAMPLER, 'r', "sampler.eta", sampler.eta, 0, ">= 0") \
-    X(SAMPLER, 'r', "sampler.noise_excess", sampler.noise_excess, 0, "-1 .. 1e30") \
-    X(SAMPLER, '1', "sampler.s_noise", sampler.noise_excess, 0, "0 .. 1e30") \
-    X(SAMPLER, 'r', "sampler.churn", sampler.churn, 0, ">= 0") \
-    X(SAMPLER, 'R', "sampler.churn_min", sampler.churn_range[0], 0, ">= 0") \
-    X(SAMPLER, 'R', "sampler.churn_max", sampler.churn_range[1], 0, ">= 0 (0: no limit)") \
-    X(SAMPLER, 'R', "sampler.noise_min", sampler.noise_range[0], 0, ">= 0") \
-    X(SAMPLER, 'R', "sampler.noise_max", sampler.noise_range[1], 0, ">= 0 (0: no limit)") \
-    X(SAMPLER, 'r', "sampler.snr", sampler.sde.snr, 0, ">= 0") \
-    X(SAMPLER, 'r', "sampler.langevin_step", sampler.sde.langevin_step, 0, ">= 0") \
-    X(SAMPLER, 'i', "sampler.langevin_steps", sampler.sde.langevin_steps, 0, "0 .. 100000") \
-    X(SAMPLER, 'i', "sampler.corrector", sampler.corrector, 0, "0 .. 9") \
-    X(SAMPLER, 'i', "sampler.warmup", sampler.warmup, 0, ">= 0") \
-    X(SAMPLER, 'r', "sampler.rtol", sampler.control.rtol, 0, "0 .. 1") \
-    X(SAMPLER, 'r', "sampler.atol", sampler.control.atol, 0, "0 .. 1e300") \
-    X(SAMPLER, 'r', "sampler.h_init", sampler.control.h_init, 0, "0 .. 1e300 (0: by itself)") \
-    X(SAMPLER, 'r', "sampler.safety", sampler.control.safety, 0, "> 0 and <= 1 (0: 0.9)") \
-    X(SAMPLER, 'r', "sampler.pcoeff", sampler.control.pcoeff, 0, "-10 .. 10") \
-    X(SAMPLER, 'r', "sampler.icoeff", sampler.control.icoeff, 0, "-10 .. 10") \
-    X(SAMPLER, 'r', "sampler.dcoeff", sampler.control.dcoeff, 0, "-10 .. 10") \
-    X(SAMPLER, 'i', "sampler.lower_order_final", sampler.lower_order_final, 0, "0 or 1") \
-    X(SAMPLER, 'i', "sampler.cfg_pp", sampler.cfg_pp, 0, "0 or 1") \
-    X(SAMPLER, 'i', "sampler.noise_prediction", sampler.noise_prediction, 0, "0 or 1") \
-    X(SAMPLER, 'i', "sampler.pece", sampler.pece, 0, "0 or 1") \
-    X(SAMPLER, 'i', "sampler.plain_last", sampler.plain_last, 0, "0 or 1") \
+    X('c', "sampler.gauge", sampler.gauge, 0, "default|ve|flow|vp|native|pseudo") \
+    X('c', "sampler.rule", sampler.rule, 0, "default|exact|dpm|dpm_taylor|bh1|bh2|sa|uniform|gradient") \
+    X('c', "sampler.law", sampler.law, 0, "default|ancestral|sde|ddpm_large|fresh|time|flow|sde_noise") \
+    X('c', "sampler.predictor", sampler.sde.predictor, 0, "reverse_diffusion|euler_maruyama|ancestral|none") \
+    X('c', "sampler.control", sampler.control.law, 0, "standard|free|smooth") \
+    X('i', "sampler.order", sampler.order, 0, "0 .. 8") \
+    X('r', "sampler.alpha", sampler.alpha[0], 0, "finite") \
+    X('r', "sampler.alpha2", sampler.alpha[1], 0, "finite") \
+    X('r', "sampler.gamma", sampler.gamma, 0, "finite") \
+    X('r', "sampler.eta", sampler.eta, 0, ">= 0") \
+    X('r', "sampler.noise_excess", sampler.noise_excess, 0, "-1 .. 1e30") \
+    X('1', "sampler.s_noise", sampler.noise_excess, 0, "0 .. 1e30") \
+    X('r', "sampler.churn", sampler.churn, 0, ">= 0") \
+    X('R', "sampler.churn_min", sampler.churn_range[0], 0, ">= 0") \
+    X('R', "sampler.churn_max", sampler.churn_range[1], 0, ">= 0 (0: no limit)") \
+    X('R', "sampler.noise_min", sampler.noise_range[0], 0, ">= 0") \
+    X('R', "sampler.noise_max", sampler.noise_range[1], 0, ">= 0 (0: no limit)") \
+    X('r', "sampler.snr", sampler.sde.snr, 0, ">= 0") \
+    X('r', "sampler.langevin_step", sampler.sde.langevin_step, 0, ">= 0") \
+    X('i', "sampler.langevin_steps", sampler.sde.langevin_steps, 0, "0 .. 100000") \
+    X('i', "sampler.corrector", sampler.corrector, 0, "0 .. 9") \
+    X('i', "sampler.warmup", sampler.warmup, 0, ">= 0") \
+    X('r', "sampler.rtol", sampler.control.rtol, 0, "0 .. 1") \
+    X('r', "sampler.atol", sampler.control.atol, 0, "0 .. 1e300") \
+    X('r', "sampler.h_init", sampler.control.h_init, 0, "0 .. 1e300 (0: by itself)") \
+    X('r', "sampler.safety", sampler.control.safety, 0, "> 0 and <= 1 (0: 0.9)") \
+    X('r', "sampler.pcoeff", sampler.control.pcoeff, 0, "-10 .. 10") \
+    X('r', "sampler.icoeff", sampler.control.icoeff, 0, "-10 .. 10") \
+    X('r', "sampler.dcoeff", sampler.control.dcoeff, 0, "-10 .. 10") \
+    X('i', "sampler.lower_order_final", sampler.lower_order_final, 0, "0 or 1") \
+    X('i', "sampler.cfg_pp", sampler.cfg_pp, 0, "0 or 1") \
+    X('i', "sampler.noise_prediction", sampler.noise_prediction, 0, "0 or 1") \
+    X('i', "sampler.pece", sampler.pece, 0, "0 or 1") \
+    X('i', "sampler.plain_last", sampler.plain_last, 0, "0 or 1") \
     DKP_QUIRK_FIELDS(X) \
-    X(SAMPLER, 'r', "sampler.churn", sampler.churn, DKP_IF(CONTROL), "0 with step-size control")
+    X('r', "sampler.churn", sampler.churn, DKP_IF(CONTROL), "0 with step-size control")
 /* clang-format on */
 
-/* The rows, but for texts: those are one after the other in memory that holds no pointer, which a program without names
+/* A row without its texts. Those are one after the other in memory that holds no pointer, which a program without names
    would else have the linker fill in for all of them. */
 typedef struct dkp_field_row {
     uint64_t facts; /* kinds b and q: bits instead */
-    unsigned short at, of;
+    unsigned short at;
     char kind;
     unsigned char name; /* sizes of its texts */
     unsigned short allowed;
 } dkp_field_row;
-#define DKP_PLACE(part, kind, name, member, facts, allowed) \
-    {facts,                                                 \
-     (unsigned short)offsetof(dk_config, member),           \
-     DKP_OF_##part,                                         \
-     kind,                                                  \
-     (unsigned char)sizeof(name),                           \
-     (unsigned short)sizeof(allowed)},
-#define DKP_TEXTS(part, kind, name, member, facts, allowed) name "\0" allowed "\0"
-#define DKP_BLOCKS(X, Y) \
-    Y(data, DKP_DATA_FIELDS(X)) Y(schedule, DKP_SCHEDULE_FIELDS(X)) Y(model, DKP_MODEL_FIELDS(X)) \
-        Y(grid, DKP_GRID_FIELDS(X)) Y(sampler, DKP_SAMPLER_FIELDS(X))
-#define DKP_ROWS(block, rows) rows
-#define DKP_ROOM(block, texts) char block[sizeof(texts)];
-#define DKP_BLOCK(block, texts) texts,
-static const dkp_field_row dkp_places[] = {DKP_BLOCKS(DKP_PLACE, DKP_ROWS)};
-static const struct dkp_blocks {
-    DKP_BLOCKS(DKP_TEXTS, DKP_ROOM)
-} dkp_texts = {DKP_BLOCKS(DKP_TEXTS, DKP_BLOCK)};
-#undef DKP_BLOCKS
-#undef DKP_BLOCK
-#undef DKP_ROOM
+#define DKP_PLACE(kind, name, member, facts, allowed)        \
+    {facts, (unsigned short)offsetof(dk_config, member), kind, \
+     (unsigned char)sizeof(name), (unsigned short)sizeof(allowed)},
+#define DKP_TEXTS(kind, name, member, facts, allowed) name "\0" allowed "\0"
+#define DKP_ROWS(part) \
+    static const dkp_field_row dkp_##part##_rows[] = {DKP_##part##_FIELDS(DKP_PLACE)}; \
+    static const char dkp_##part##_texts[] = DKP_##part##_FIELDS(DKP_TEXTS);
+DKP_ROWS(NAMES)
+DKP_ROWS(DATA)
+DKP_ROWS(NOISE)
+DKP_ROWS(SCHEDULE)
+DKP_ROWS(PLAN)
+DKP_ROWS(GUIDANCE)
+DKP_ROWS(GRID)
+DKP_ROWS(SAMPLER)
+#undef DKP_ROWS
 #undef DKP_TEXTS
 #undef DKP_PLACE
+
+/* Where a part has another's rows, its names are so many letters shorter, and its members so many bytes further in front. */
+#define DKP_PART(part, rows, letters, bytes) \
+    {DKP_OF_##part, DKP_COUNT(dkp_##rows##_rows), letters, (int)(bytes), dkp_##rows##_rows, dkp_##rows##_texts}
+static const struct {
+    int of, count, letters, bytes;
+    const dkp_field_row *rows;
+    const char *texts;
+} dkp_parts[] = {
+    DKP_PART(NAMES, NAMES, 0, 0),
+    DKP_PART(DATA, DATA, 0, 0),
+    DKP_PART(DATA, NOISE, 5, offsetof(dk_config, step_noise) - offsetof(dk_config, noise)), /* "step_" */
+    DKP_PART(NOISE, NOISE, 0, 0),
+    DKP_PART(SCHEDULE, SCHEDULE, 8, offsetof(dk_config, network_schedule) - offsetof(dk_config, schedule)), /* "network_" */
+    DKP_PART(NETWORK, SCHEDULE, 0, 0),
+    DKP_PART(PLAN, PLAN, 0, 0),
+    DKP_PART(GUIDANCE, GUIDANCE, 0, 0),
+    DKP_PART(GRID, GRID, 0, 0),
+    DKP_PART(SAMPLER, SAMPLER, 0, 0)};
+#undef DKP_PART
 #undef DKP_FAMILY
 #undef DKP_SPACED
 #undef DKP_IF
 #undef DKP_NOISE_WORDS
 #undef DKP_PEER_NAMES
 #undef DKP_QUIRK_FIELD
-#undef DKP_ROWS
 #undef DKP_QUIRK_FIELDS
+#undef DKP_NAMES_FIELDS
 #undef DKP_DATA_FIELDS
 #undef DKP_NOISE_FIELDS
 #undef DKP_SCHEDULE_FIELDS
-#undef DKP_MODEL_FIELDS
+#undef DKP_PLAN_FIELDS
+#undef DKP_GUIDANCE_FIELDS
 #undef DKP_UNITS
 #undef DKP_GRID_WORD
 #undef DKP_GRID_FIELDS
@@ -6684,29 +6701,19 @@ static const struct dkp_blocks {
 static dkp_field dkp_no_field(void) {
     dkp_field f;
     memset(&f, 0, sizeof f);
-    f.texts = (const char *)&dkp_texts;
     return f;
 }
 
 /* The next field of these parts behind *f, at first dkp_no_field(); 0 past the end. */
 static int dkp_next_field(dkp_field *f, int parts) {
-    while (f->next < 2 * DKP_COUNT(dkp_places)) {
-        const dkp_field_row *row = &dkp_places[f->next / 2];
-        const int noise = row->of == DKP_OF_NOISE, twins = noise || row->of == DKP_OF_NETWORK, first = f->next % 2 == 0;
-        if (first) {
-            f->allowed = f->texts + !*f->texts + row->name; /* 0: the end of a block */
-            f->texts = f->allowed + row->allowed;
-        }
-        f->next += first && !twins ? 2 : 1;
-        f->of = row->of;
-        if (twins && first) f->of = noise ? DKP_OF_DATA : DKP_OF_SCHEDULE;
-        if (!(f->of & parts)) continue;
-        f->facts = row->facts, f->at = row->at, f->kind = row->kind, f->name = f->allowed - row->name;
-        if (twins && first) {
-            f->name += noise ? 5 : 8; /* "step_", "network_" */
-            f->at -= (int)(noise ? offsetof(dk_config, step_noise) - offsetof(dk_config, noise)
-                                 : offsetof(dk_config, network_schedule) - offsetof(dk_config, schedule));
-        }
+    for (; f->part < DKP_COUNT(dkp_parts); f->part++, f->next = 0) {
+        if (!(dkp_parts[f->part].of & parts) || f->next == dkp_parts[f->part].count) continue;
+        const dkp_field_row *row = &dkp_parts[f->part].rows[f->next];
+        if (f->next++ == 0) f->texts = dkp_parts[f->part].texts;
+        f->name = f->texts + dkp_parts[f->part].letters, f->allowed = f->texts + row->name;
+        f->texts = f->allowed + row->allowed;
+        f->facts = row->facts, f->at = row->at - dkp_parts[f->part].bytes, f->kind = row->kind;
+        f->of = dkp_parts[f->part].of;
         return 1;
     }
     return 0;
@@ -6995,14 +7002,11 @@ static dk_status dkp_check_grid(const dk_config *c, char *message) {
               turbo = counts && g->spacing == DK_SPACING_SD_TURBO, lcm = counts && g->spacing == DK_SPACING_LCM,
               original = g->n > 0 ? g->n : dkp_spacing_of(g)->n,
               from_level = g->strength > 0 && g->strength < 1 && g->partial == DK_PARTIAL_LEVEL;
-    const int published = dkp_published_count(g->levels), last = c->steps > g->full_steps ? c->steps : g->full_steps;
+    const int last = c->steps > g->full_steps ? c->steps : g->full_steps, listed = g->spacing == DK_SPACING_LEVELS;
     const dkp_wrong rows[] = {
-        {published && resampled && g->level_count > published, "grid.level_count", (double)g->level_count,
-         "at most as many as the published list has"},
-        {published && g->spacing == DK_SPACING_LEVELS && last >= published, "steps", (double)last,
-         "below the number of levels in the published list"},
+        {listed && g->level_count && last >= g->level_count, "steps", (double)last, "below grid.level_count"},
         {resampled && !g->levels, NULL, 0, "grid.levels = NULL: must be grid.level_count numbers"},
-        {g->spacing == DK_SPACING_LEVELS && !g->levels, NULL, 0, "grid.levels = NULL: must be steps + 1 numbers"},
+        {listed && !g->levels, NULL, 0, "grid.levels = NULL: must be steps + 1 numbers"},
         {counts && !T, "grid.spacing", (double)g->spacing,
          "for a discrete schedule (VP discrete, or flow): it counts timesteps"},
         {(turbo || lcm) && original > T, "grid.original_steps", (double)original, "at most schedule.timesteps"},
@@ -7310,6 +7314,7 @@ static int dkp_set_field(dk_config *c, const dkp_field *f, const char *value) {
     const dk_way *way = NULL;
     switch (f->kind) {
     case 'n':
+    case 'l':
     case 'q': return 0;
     case 'w':
 #ifndef DK_NO_PEERS
@@ -9703,13 +9708,6 @@ static const dk_named *dkp_published(int i, dk_grid *g) {
         g->levels = dkp_lists[i - 1].list, g->level_count = dkp_lists[i - 1].count, g->unit = dkp_lists[i - 1].unit;
     }
     return &dkp_lists[i - 1].is;
-}
-
-/* How many numbers a published list has; 0: it is none. */
-static int dkp_published_count(const double *levels) {
-    for (int i = 0; i < DKP_COUNT(dkp_lists); i++)
-        if (levels && dkp_lists[i].list == levels) return dkp_lists[i].count;
-    return 0;
 }
 
 /* ---- time travel, as it is published */

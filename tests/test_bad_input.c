@@ -152,7 +152,7 @@ static const field fields[] = {
     WHOLE("flow", grid.quirks, "RR.RR", "bits of DK_QUIRK_... that are a grid's"),
     WHOLE("flow", grid.travel, "RR..R", "0 or 1"),
     WHOLE("edm", grid.unit, "RR..R", "default|t|sigma|flow|lambda|c_noise|data|angle"),
-    WHOLE("edm", grid.level_count, "RRRRR", "2 .. 1000000"),
+    WHOLE("edm", grid.level_count, "RRRRR", "2 .. 1000000, as many as grid.levels has"),
     WHOLE("flow", blend, "RR..R", "state|fixed|denoised|both"),
     KIND(noise),
     WHOLE("flow", noise.bits, "RR.RR", "0, 32 or 64"),

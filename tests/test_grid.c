@@ -647,11 +647,12 @@ static void wrong_fields_are_named(void **state) {
     refuse(c, "grid.linear_steps = 10: must be >= 0 and below steps");
     c = flow, c.grid = check_resampled(NULL, 3, DK_UNIT_FLOW);
     refuse(c, "grid.levels = NULL: must be grid.level_count numbers");
-    c = sd, c.grid = dk_grid_named("ays_sd1"), c.grid.level_count = 12; /* as text may say: nothing is read behind the list */
-    refuse(c, "grid.level_count = 12: must be at most as many as the published list has");
-    c = sd, c.grid = dk_grid_named("ays_sd1"), c.grid.level_count = 0, c.grid.final = DK_FINAL_DEFAULT;
+    c = sd, c.grid = dk_grid_named("ays_sd1"), c.grid.final = DK_FINAL_DEFAULT;
     c.grid.spacing = DK_SPACING_LEVELS, c.steps = 11;
-    refuse(c, "steps = 11: must be below the number of levels in the published list");
+    refuse(c, "steps = 11: must be below grid.level_count"); /* nothing is read behind the list's 11 levels, */
+    c = sd; /* whatever a text says */
+    assert_int_equal(dk_config_set(&c, "grid=ays_sd1 grid.level_count=12"), DK_ERROR_CONFIG);
+    assert_string_equal(dk_message(&c), "setting \"grid.level_count=12\": must be 2 .. 1000000, as many as grid.levels has");
     c = check_config("edm", "euler", 4), c.grid = dk_grid_named("simple");
     assert_int_equal(dk_resolve(&c), DK_ERROR_CONFIG);
     assert_non_null(strstr(dk_message(&c), "must be for a discrete schedule (VP discrete, or flow)"));
