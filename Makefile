@@ -103,18 +103,25 @@ docs: $(BUILD)/diffkit particles
 	$(BUILD)/diffkit list --markdown >docs/samplers.md
 
 # ------------------------------------------------------------------ the page
-# By clang alone: docs/playground/libc has what is needed of a C library. As a script, so that the page works from a file.
+# By clang alone: docs/playground/libc has what is needed of a C library. Bytes stand in scripts, so that the page works from a file.
 WASM = clang --target=wasm32 -std=c11 -O2 -msimd128 -mbulk-memory -ffreestanding -nostdlib -I. -Idocs/playground/libc \
     -Wl,--no-entry,--strip-all,-z,stack-size=131072
-$(BUILD)/playground.wasm: docs/playground/playground.c $(wildcard docs/playground/libc/*.h) diffkit.h | $(BUILD)
+PAGE = docs/playground/playground.c docs/playground/weights.h examples/digits/unet.h diffkit.h
+$(BUILD)/playground.wasm: $(PAGE) $(wildcard docs/playground/libc/*.h) | $(BUILD)
 	$(call need,{ clang --version && command -v wasm-ld; },clang with wasm-ld,clang and lld (Debian$(,) Ubuntu$(,) Fedora$(,) Arch))
 	$(WASM) $(WARN) $< -o $@
 
-playground: $(BUILD)/playground.wasm
-	{ printf 'const PLAYGROUND_WASM = "'; base64 <$< | tr -d '\n'; printf '";\n'; } >docs/playground/wasm.js
+$(BUILD)/pack: docs/playground/pack.c docs/playground/weights.h examples/digits/unet.h | $(BUILD)
+	$(CC) -std=c11 $(WARN) -I. $(CFLAGS) $< -o $@ $(LIBS)
+
+# $(call script,NAME): what comes in, as a script that defines NAME
+script = { printf 'const $(1) = "'; base64 | tr -d '\n'; printf '";\n'; }
+playground: $(BUILD)/playground.wasm $(BUILD)/pack
+	$(call script,PLAYGROUND_WASM) <$(BUILD)/playground.wasm >docs/playground/wasm.js
+	$(BUILD)/pack examples/digits/weights.bin | $(call script,PLAYGROUND_WEIGHTS) >docs/playground/weights.js
 
 # The page's numbers are compared with those of a native program, which has the same source.
-$(BUILD)/web_native: tests/web/native.c docs/playground/playground.c diffkit.h | $(BUILD)
+$(BUILD)/web_native: tests/web/native.c $(PAGE) | $(BUILD)
 	$(CC) -std=c11 $(WARN) -I. $(CFLAGS) $< -o $@ $(LIBS)
 
 test-web:
