@@ -4,7 +4,7 @@
 #   make particles docs/paths.svg, docs/particles.svg: how noise becomes data, by ODE and SDE, as VE, flow and VP
 #   make demo      draw digits with the shipped network, through every family
 #   make guidance  docs/guidance.png: what each form of guidance does to the same digits
-#   make tool      build/diffkit: lists, levels, plans, samples, inversion
+#   make tool      build/diffkit: lists, levels, plans, differences, samples, inversion
 #   make edit      docs/editing.png: digits completed, repainted, inverted and redrawn
 #   make samplers  ten well-known samplers, each written as in its paper, with their plans
 #   make tutorial  the C blocks of docs/tutorial.md, as one program
@@ -12,6 +12,7 @@
 #   make test      build and run the tests, in one to two minutes (cmocka: as root it is installed, else tests/mini stands for it)
 #   make engine    digits on the side of a frame loop, several at once; make engine-window: in a window (SDL2)
 #   make host-opencv  the digits network run by OpenCV; make host-libtorch: by libtorch (PYTHON=... with PyTorch)
+#   make playground  docs/playground/wasm.js: diffkit.h for the page, compiled to WebAssembly (clang, lld); make test-web: the page in Chromium
 #   make docs      write what docs has from programs: docs/samplers.md from the tables in diffkit.h, figures
 #   make bench     time steps against memcpy, noise against memset and PyTorch (PYTHON=...), side by side
 #   make size      what the library costs to build and link, with gcc and clang
@@ -51,7 +52,7 @@ NATIVE := $(shell echo 'int main(void){return 0;}' | $(CC) -march=native -mprefe
 TESTS = $(patsubst tests/test_%.c,%,$(wildcard tests/test_*.c))
 DIGITS = examples/digits/unet.h examples/digits/weights.bin
 
-.PHONY: help hello particles demo tool edit samplers action-chunks guidance engine engine-window host-opencv host-libtorch docs test fuzz conformance golden portability bench plots bench-peers size check format clean FORCE install uninstall analyse coverage
+.PHONY: help hello particles demo tool edit samplers action-chunks guidance engine engine-window host-opencv host-libtorch docs playground test test-web fuzz conformance golden portability bench plots bench-peers size check format clean FORCE install uninstall analyse coverage
 help:
 	@sed -n 's/^# \{0,1\}//;2,/^$$/p' Makefile | sed -n '/make /p'
 
@@ -64,6 +65,8 @@ $(BUILD)/demo $(BUILD)/diffkit $(BUILD)/edit $(BUILD)/guidance: $(BUILD)/%: exam
 
 demo: $(BUILD)/demo
 	$(BUILD)/demo
+
+$(BUILD)/diffkit: examples/explain.h
 
 tool: $(BUILD)/diffkit
 
@@ -98,6 +101,24 @@ guidance: $(BUILD)/guidance
 
 docs: $(BUILD)/diffkit particles
 	$(BUILD)/diffkit list --markdown >docs/samplers.md
+
+# ------------------------------------------------------------------ the page
+# By clang alone: docs/playground/libc has what is needed of a C library. As a script, so that the page works from a file.
+WASM = clang --target=wasm32 -std=c11 -O2 -msimd128 -mbulk-memory -ffreestanding -nostdlib -I. -Idocs/playground/libc \
+    -Wl,--no-entry,--strip-all,-z,stack-size=131072
+$(BUILD)/playground.wasm: docs/playground/playground.c $(wildcard docs/playground/libc/*.h) diffkit.h | $(BUILD)
+	$(call need,{ clang --version && command -v wasm-ld; },clang with wasm-ld,clang and lld (Debian$(,) Ubuntu$(,) Fedora$(,) Arch))
+	$(WASM) $(WARN) $< -o $@
+
+playground: $(BUILD)/playground.wasm
+	{ printf 'const PLAYGROUND_WASM = "'; base64 <$< | tr -d '\n'; printf '";\n'; } >docs/playground/wasm.js
+
+# The page's numbers are compared with those of a native program, which has the same source.
+$(BUILD)/web_native: tests/web/native.c docs/playground/playground.c diffkit.h | $(BUILD)
+	$(CC) -std=c11 $(WARN) -I. $(CFLAGS) $< -o $@ $(LIBS)
+
+test-web:
+	@sh tests/test_web.sh $(BUILD)
 
 # ------------------------------------------------------------------ engines and hosts
 # $(call need,COMMAND,WHAT,PACKAGES): says in one line what to install where the command fails.
@@ -253,7 +274,7 @@ size:
 	@sh bench/size.sh
 
 format:
-	clang-format -i diffkit.h examples/*.[ch] examples/*/*.[ch] examples/*/*.cpp tests/*.[ch] tests/mini/*.h bench/*.c bench/peers/*.c
+	clang-format -i diffkit.h examples/*.[ch] examples/*/*.[ch] examples/*/*.cpp tests/*.[ch] tests/mini/*.h bench/*.c bench/peers/*.c docs/playground/*.c docs/playground/libc/*.h tests/web/*.c
 
 clean:
 	rm -rf $(BUILD)
