@@ -4,7 +4,7 @@
 #   make particles docs/paths.svg, docs/particles.svg: how noise becomes data, by ODE and SDE, as VE, flow and VP
 #   make demo      draw digits with the shipped network, through every family
 #   make guidance  docs/guidance.png: what each form of guidance does to the same digits
-#   make tool      build/diffkit: lists, levels, plans, samples, inversion
+#   make tool      build/diffkit: lists, levels, plans, differences, samples, inversion
 #   make edit      docs/editing.png: digits completed, repainted, inverted and redrawn
 #   make samplers  ten well-known samplers, each written as in its paper, with their plans
 #   make tutorial  the C blocks of docs/tutorial.md, as one program
@@ -65,6 +65,8 @@ $(BUILD)/demo $(BUILD)/diffkit $(BUILD)/edit $(BUILD)/guidance: $(BUILD)/%: exam
 
 demo: $(BUILD)/demo
 	$(BUILD)/demo
+
+$(BUILD)/diffkit: examples/explain.h
 
 tool: $(BUILD)/diffkit
 

@@ -2213,6 +2213,7 @@ struct dk_layout {
     int steps;     /* and steps of the whole grid, of which the last c->steps are run */
     int next, at;  /* dkp_merges: the walk over the levels asked for, and the level where it stands, */
     dk_level here; /* and this one */
+    double room;   /* dkp_stretched: 1 - u of the last level that is stretched; 0: not yet known */
 };
 
 static double dkp_fraction(int i, int n) { return n > 1 ? (double)i / (n - 1) : 0; }
@@ -2503,9 +2504,20 @@ static dk_level dkp_given(const dk_layout *g, int i) {
     return dkp_spaced_at(g, i, g->asked);
 }
 
-/* On to the level after so many different ones, or to the end. The walk begins anew only for one that lies behind. */
+/* Back to where the walk arrived at this level, and on to where it did at the one before. */
+static void dkp_walk_back(dk_layout *g) {
+    for (int arrivals = 0; g->next > 1; g->next--) {
+        dk_level before = dkp_given(g, g->next - 2);
+        if (dk_noise_level(before) > dk_noise_level(g->here) && arrivals++ == 1) break;
+        g->here = before;
+    }
+    g->at--;
+}
+
+/* To the level after so many different ones, or to the end: on, back, or anew from the beginning, whichever is near. */
 static void dkp_walk_to(dk_layout *g, int wanted) {
-    if (wanted < g->at || g->next == 0) g->next = 0, g->at = -1;
+    if (wanted < g->at / 2 || g->next == 0) g->next = 0, g->at = -1;
+    while (g->at > wanted) dkp_walk_back(g);
     while (g->at < wanted && g->next < g->asked) {
         dk_level next = dkp_given(g, g->next++);
         g->at += g->at < 0 || dk_noise_level(next) < dk_noise_level(g->here);
@@ -2590,9 +2602,9 @@ static dk_level dkp_stretched(dk_layout *g, dk_level l) {
     double terminal = g->c->grid.terminal;
     if (!(terminal > 0) || l.sigma <= 0) return l;
     if (dkp_one_more(g) && dkp_last_level(g).sigma > 0) last++;
-    double room = 1 - dkp_u(g->s, dkp_shifted(g, dkp_spaced(g, last)));
-    if (!(room > 0)) return l; /* a single level of pure noise */
-    return dk_level_at(g->s, DK_UNIT_FLOW, 1 - (1 - dkp_u(g->s, l)) / (room / (1 - terminal)));
+    if (!(g->room > 0)) g->room = 1 - dkp_u(g->s, dkp_shifted(g, dkp_spaced(g, last)));
+    if (!(g->room > 0)) return l; /* a single level of pure noise */
+    return dk_level_at(g->s, DK_UNIT_FLOW, 1 - (1 - dkp_u(g->s, l)) / (g->room / (1 - terminal)));
 }
 
 /* Level i of the finished grid, 0 .. steps. */
@@ -2725,7 +2737,8 @@ typedef struct dkp_recording {
     dk_row row;
     int row_needs, storing, position, stage, judged, pinned[2], pin[3];
     int within;             /* a step, which dkr_step has begun and not ended */
-    int offset;             /* step of the plan at which this stretch of steps begins */
+    int offset;             /* step of the plan at which this stretch of steps begins, */
+    dk_level goal;          /* and the level where it ends */
     dk_vec noise;           /* that an evaluation at sigma = 0 found in x */
     int known, mask;        /* values, where the config has them */
     dk_vec fixed;           /* the noise of known data, where it is the same at all levels */
@@ -3138,7 +3151,7 @@ static void dkp_go_back(dk_recorder *r, int i) {
 static void dkp_record_stretch(dk_recorder *r, int first, int end, dk_record_fn record) {
     r->own->offset = first, r->own->within = 0, r->own->momentum = dkr_zero;
     r->steps = end - first, r->step = -1;
-    r->from = r->to = dkp_level(r, 0);
+    r->own->goal = dkp_level(r, r->steps), r->from = r->to = dkp_level(r, 0);
     record(r);
     if (r->step < 0) dkr_refuse(r, "steps of sampler.record", 0, "at least 1: a loop over dkr_step");
     r->steps = end - first;
@@ -3499,7 +3512,7 @@ DKP_SMALL
    left before sigma = 0. */
 static int dkp_nodes(const dk_recorder *r, int wanted, int have, int left) {
     if (dkp_quirk(r, DK_QUIRK_EULER_LAST) && left < 2) wanted = 1;
-    int to_zero = dkp_level(r, r->steps).sigma <= 0;
+    int to_zero = r->own->goal.sigma <= 0;
     if (!dkp_quirk(r, DK_QUIRK_COUNT_LAST) && to_zero) left--;
     if (dkp_quirk(r, DK_QUIRK_LOWER_TO_ZERO) && !to_zero) left = wanted;
     if (r->sampler.lower_order_final && left < wanted) wanted = left > 1 ? left : 1;
@@ -4975,6 +4988,7 @@ static dk_status dkp_find_range(dk_run *run, const dk_plan *plan) {
     int levels = plan->attempt ? c->steps + 1 : plan->levels;
     own->lowest = HUGE_VAL, own->highest = 0;
     for (int i = 0; i < levels; i++) {
+        if (plan->attempt && i > 1 && i < levels - 2) continue; /* of a grid that has no way back its ends will do */
         double level = dk_noise_level(plan->attempt ? dkp_grid_level(c, i) : plan->level[i]);
         if (level > own->highest) own->highest = level;
         if (level > 0 && level < own->lowest) own->lowest = level;
@@ -9375,7 +9389,7 @@ static void dkp_record_deis_t(dk_recorder *r) {
    proportional to noise levels; Heun's form in the last step but one, Euler in the last. */
 static void dkp_record_heunpp2(dk_recorder *r) {
     dkr_reads(r, "gauge");
-    dk_level top = r->falling ? r->from : dkp_level(r, r->steps);
+    dk_level top = r->falling ? r->from : r->own->goal;
     double most = dkp_point_at(r, &top).u;
     while (dkr_step(r)) {
         int left = r->steps - r->step, stages = left < 3 ? left : 3;
@@ -9420,7 +9434,7 @@ static void dkp_record_dpm_fast(dk_recorder *r) {
     dkr_reads(r, DKP_READS_SINGLESTEP "noise_prediction above_last evals");
     int order = dkp_singlestep_order(r), most = order - 1;
     while (dkr_step(r)) {
-        int zero = dkp_level(r, r->steps).sigma <= 0,
+        int zero = r->own->goal.sigma <= 0,
             steps = r->steps - zero; /* that step takes one anyway */
         int missing = r->sampler.quirk > 0 ? order * steps + zero - (int)r->sampler.quirk : 0;
         missing -= (steps - 1 - r->step) * most; /* what later steps save */

@@ -718,12 +718,12 @@ static void whole_numbers_stay_whole_when_they_are_cut(void **state) {
 static int steps_of(dk_config *c, double *level) {
     int n = dk_levels(c, DK_UNIT_T, level, 1001);
     if (n < 2) fail_msg("%s", dk_message(c));
-    for (int i = 1; i < n; i++) assert_true(level[i] < level[i - 1]);
+    for (int i = 1; i < n; i++) assert_true(c->grid.rising ? level[i] > level[i - 1] : level[i] < level[i - 1]);
     return n - 1;
 }
 
 static void levels_that_meet_are_taken_once(void **state) {
-    static double level[1001];
+    static double level[1001], risen[1001];
     (void)state;
     for (int n = 1; n <= 1000; n += 7) {
         dk_config c = check_config("vp_linear", "euler", n), cascade;
@@ -734,6 +734,9 @@ static void levels_that_meet_are_taken_once(void **state) {
         }
         c.grid = dk_grid_named("smoothstep");
         assert_int_equal(steps_of(&c, level), want);
+        c.grid.rising = 1, c.start = DK_START_STATE;
+        assert_int_equal(steps_of(&c, risen), want);
+        for (int i = 0; i <= want; i++) check_near(risen[i], level[want - i], 0, "from the other end");
         memset(&cascade, 0, sizeof cascade);
         cascade.dim = 1, cascade.steps = n;
         assert_int_equal(dk_config_for(&cascade, "stable_cascade", NULL), DK_OK);
