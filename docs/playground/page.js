@@ -162,7 +162,7 @@ function start(side) {
     }
     side.draws = failed ? 0 : wasm.number(side.index, NUMBER.draws);
     if (measuring === side) measuring = null;
-    changed = true;
+    changed = true, told = false;
 }
 
 /* One evaluation of a side; or of the exact paths, for the side that is measured by them. */
@@ -193,12 +193,14 @@ function advance(side) {
 const scale = (frame) => frame.alpha + frame.sigma;
 const flowLevel = (frame) => frame.sigma / scale(frame);
 
+/* While a run is under way, its plan says how many steps there will be, but for step-size control. */
+const stepsOf = (side) => side.state === "running" && wasm.number(side.index, NUMBER.steps) || side.frames.length - 1;
+
 /* Where in the frames a time of 0 to 1 is: a frame's number, and the share of the way to the next. */
 function place(side, time) {
     const frames = side.frames, most = frames.length - 1;
     if (element("by").value === "step") {
-        const all = side.state === "running" && wasm.number(side.index, NUMBER.steps) || most;
-        const at = Math.min(time * Math.max(all, 1), most), k = Math.min(Math.floor(at), most);
+        const at = Math.min(time * Math.max(stepsOf(side), 1), most), k = Math.min(Math.floor(at), most);
         return [k, at - k];
     }
     for (let k = 0; k < most; k++) {
@@ -338,12 +340,12 @@ function draw(side) {
         canvas.setAttribute("aria-label", side.key.toUpperCase() + ": nothing to see");
         return;
     }
-    const [k, share] = place(side, time), most = side.frames.length - 1;
+    const [k, share] = place(side, time), most = side.frames.length - 1, steps = stepsOf(side);
     const from = flowLevel(side.frames[k]), to = flowLevel(side.frames[Math.min(k + 1, most)]), u = from + (to - from) * share;
     if (side.data === DIGITS) drawDigits(side, k, share);
     else drawParticles(side, k, share, u, colours());
     drawTicks(side, u);
-    const parts = [`step ${side.frames[k].step} of ${most},`, `noise level ${short(u / (1 - u))}`], where = parts.join(" ");
+    const parts = [`step ${side.frames[k].step} of ${steps},`, `noise level ${short(u / (1 - u))}`], where = parts.join(" ");
     element("where-" + side.key).replaceChildren(...parts.flatMap((part) => [" ", Object.assign(document.createElement("span"), { textContent: part })]));
     canvas.setAttribute("aria-label", `${side.key.toUpperCase()}: ${side.data === DIGITS ? "digits 1 to 9" : side.count + " particles"} at ${where}`);
     return where;
@@ -417,13 +419,15 @@ function tables() {
         for (const side of sides) element("words-" + side.key).textContent = side.key.toUpperCase() + ": " + side.words;
     }
     if (element("plans").open) {
-        const lines = sides.map((side) => side.plan.trimEnd().split("\n"));
+        const plan = (side) => side.plan && element("explain").checked ? text(wasm.explain(side.index)) : side.plan;
+        const lines = sides.map((side) => plan(side).trimEnd().split("\n"));
         const bare = (line) => line.split("  -> ")[0]; /* without the place in memory */
         const all = lines.map((of) => new Set(of.map(bare)));
         sides.forEach((side, s) => element("plan-" + side.key).replaceChildren(...lines[s].map((line) => {
             const span = document.createElement("span");
             span.textContent = line || " ";
-            if (!all[1 - s].has(bare(line))) span.className = "differs";
+            if (line.startsWith("        ")) span.className = "sentence", span.textContent = line.trim();
+            else if (!all[1 - s].has(bare(line))) span.className = "differs";
             return span;
         })));
     }
@@ -472,13 +476,13 @@ function tick(now) {
     if (changed) {
         const where = sides.map(draw);
         element("time").setAttribute("aria-valuetext", `A: ${where[0] || "nothing"}. B: ${where[1] || "nothing"}.`);
-        if (!busy() || running !== shown) sides.forEach(results), tables();
-        shown = running, changed = false;
+        if (!busy() || !told) sides.forEach(results), tables();
+        told = true, changed = false;
     }
     document.body.dataset.ready = String(!busy() && weights !== "loading");
     if (busy() || playing) wake();
 }
-let shown = null;
+let told = false; /* the page says that the newest runs have begun */
 
 /* ---------------------------------------------------------------- settings in the address */
 
@@ -574,6 +578,7 @@ function main() {
         wake();
     });
     for (const id of ["levels", "plans", "numbers"]) element(id).addEventListener("toggle", tables);
+    element("explain").addEventListener("input", tables);
     new ResizeObserver(() => { changed = true; wake(); }).observe(sides[0].canvas);
     matchMedia("(prefers-color-scheme: dark)").addEventListener("change", () => { changed = true; wake(); });
 

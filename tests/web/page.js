@@ -154,6 +154,7 @@ async function looks(browser) {
 const PICTURE = "sides.map((side) => side.canvas.toDataURL()).join()";
 async function keys(browser) {
     await browser.open(FILE + "#time=0");
+    await browser.evaluate("document.querySelectorAll('details').forEach((d) => { d.open = true; })");
     const reached = new Set();
     for (let i = 0; i < 60; i++) {
         await browser.key("Tab", 9);
@@ -196,6 +197,12 @@ async function everything(browser) {
         problems.push(...(await browser.evaluate("sides.filter((s) => s.state !== 'done').map((s) => s.message)")).map((m) => i + ": " + m));
     }
     check("every idea runs", problems);
+    await browser.evaluate("take(IDEAS[5]), restart(sides), element('plans').open = true, element('explain').click(), document.body.dataset.ready = 'false'");
+    await browser.until("document.body.dataset.ready === 'true'");
+    const [lines, sentences] = await browser.evaluate("['span:not(.sentence)', '.sentence'].map((of) => [...document.querySelectorAll('#plan-b ' + of)].map((e) => e.textContent))");
+    check("every row is said in a sentence", same("sentences", sentences.filter((s) => /[a-z]{3}.*\.$/.test(s)).length, lines.filter((line) => line.startsWith("    ")).length));
+    await browser.picture(path.join(folder, "explained.png"), true);
+    check("contrast of sentences", await browser.evaluate(CONTRAST));
     check("every sampler, grid and family runs or is refused in words", await browser.evaluate(`(() => {
         const problems = [];
         for (const kind of ["sampler", "grid", "schedule"]) for (const [name] of lists[kind]) {
