@@ -1061,7 +1061,8 @@ typedef struct dkp_run {
     double *sums;
     void *streams; /* generators that give their numbers in order, where they stand */
     double lowest, highest; /* noise level of the run, but for 0 */
-    dkp_pace pace;  /* of a sampler with step-size control */
+    dkp_pace pace;  /* of a sampler with step-size control, */
+    const struct dkp_controller *controller; /* and what takes it further; NULL: there is none */
     dk_plan plan;  /* of dk_begin */
     void *owned;
 } dkp_run;
@@ -1441,8 +1442,12 @@ static int dkp_attempting(const dk_recorder *r);
 static void dkp_record_measure(dk_recorder *r);
 static const dkp_pace *dkp_first_attempt(dk_recorder *r, dk_config *c, dkp_pace *p);
 static dk_status dkp_record_run(dk_plan *plan, dk_config *c, dkp_pace *p);
-static int dkp_accepts(const dk_run *run);
-DKP_ONCE static int dkp_proceed(dk_run *run, int accepted);
+/* What a run asks: whether an attempt is accepted, and, at its end, to go on. Programs without dk_begin have none of it. */
+typedef struct dkp_controller {
+    int (*accepts)(const dk_run *run);
+    int (*proceed)(dk_run *run, int accepted);
+} dkp_controller;
+static const dkp_controller *dkp_controller_of(dk_run *run);
 
 /* and the memory of a run. */
 enum { DKP_TILE = 1024 }; /* a tile of every vector of a pass stays in the first level cache */
@@ -1978,31 +1983,29 @@ static dk_level dkp_custom_at_sigma(const dk_schedule *s, double noise_level) {
     return dkp_custom_at(s, low, NULL);
 }
 
-/* What a family is: its level at t, what it keeps at 1, the times that it knows, and its defaults. unit: that its noise
-   levels are customarily spaced in. */
+/* What a family is: its level at t, what it keeps at 1, the times that it knows, and its defaults. */
 typedef struct dkp_family {
     dk_level (*at)(const dk_schedule *s, double t, dk_level *slope);
     int kept;
     double t_low, t_high;
-    dk_unit unit;
     dk_prediction prediction;
     dk_unit condition;
 } dkp_family;
 
 static const dkp_family *dkp_family_of(const dk_schedule *s) {
     static const dkp_family families[DK_FAMILY_COUNT] = {
-#define DKP_FAMILY(at, kept, low, high, unit, prediction, condition) \
-    {dkp_##at##_at, DKP_KEEP_##kept, low, high, DK_UNIT_##unit, DK_PREDICT_##prediction, DK_UNIT_##condition}
-        DKP_FAMILY(flow, SUM, 0, 1, FLOW, VELOCITY, FLOW), /* DEFAULT */
-        DKP_FAMILY(flow, SUM, 0, 1, FLOW, VELOCITY, FLOW),
-        DKP_FAMILY(ve, ALPHA, -1e3, 1e3, SIGMA, EPS, SIGMA),
-        DKP_FAMILY(edm, ALPHA, 0, 1e300, SIGMA, EDM, SIGMA),
-        DKP_FAMILY(vp, SQUARES, 0, 1e3, SIGMA, EPS, T),
-        DKP_FAMILY(discrete, SQUARES, -1, 1e9, SIGMA, EPS, T),
-        DKP_FAMILY(vp, SUB_VP, 0, 1e3, SIGMA, EPS, T),
-        DKP_FAMILY(cosine, SQUARES, 0, 1.5707963267948966, FLOW, V, T),
-        DKP_FAMILY(vp_cosine, SQUARES, 0, 1, SIGMA, EPS, T),
-        DKP_FAMILY(custom, SQUARES, -1e300, 1e300, SIGMA, X0, T),
+#define DKP_FAMILY(at, kept, low, high, prediction, condition) \
+    {dkp_##at##_at, DKP_KEEP_##kept, low, high, DK_PREDICT_##prediction, DK_UNIT_##condition}
+        DKP_FAMILY(flow, SUM, 0, 1, VELOCITY, FLOW), /* DEFAULT */
+        DKP_FAMILY(flow, SUM, 0, 1, VELOCITY, FLOW),
+        DKP_FAMILY(ve, ALPHA, -1e3, 1e3, EPS, SIGMA),
+        DKP_FAMILY(edm, ALPHA, 0, 1e300, EDM, SIGMA),
+        DKP_FAMILY(vp, SQUARES, 0, 1e3, EPS, T),
+        DKP_FAMILY(discrete, SQUARES, -1, 1e9, EPS, T),
+        DKP_FAMILY(vp, SUB_VP, 0, 1e3, EPS, T),
+        DKP_FAMILY(cosine, SQUARES, 0, 1.5707963267948966, V, T),
+        DKP_FAMILY(vp_cosine, SQUARES, 0, 1, EPS, T),
+        DKP_FAMILY(custom, SQUARES, -1e300, 1e300, X0, T),
 #undef DKP_FAMILY
     };
     return &families[(int)s->family >= 0 && s->family < DK_FAMILY_COUNT ? s->family : DK_FAMILY_DEFAULT];
@@ -2056,9 +2059,10 @@ DK_API dk_level dk_level_at(const dk_schedule *s, dk_unit unit, double v) {
 }
 
 /* The unit u in which a family's noise levels are customarily spaced. */
-static int dkp_flow_unit(const dk_schedule *s) { return dkp_family_of(s)->unit == DK_UNIT_FLOW; }
-static double dkp_u(const dk_schedule *s, dk_level l) { return dkp_in_unit(dkp_family_of(s)->unit, l); }
-static dk_level dkp_at_u(const dk_schedule *s, double u) { return dk_level_at(s, dkp_family_of(s)->unit, u); }
+static int dkp_flow_unit(const dk_schedule *s) { return s->family <= DK_FAMILY_FLOW || s->family == DK_FAMILY_COSINE; }
+static dk_unit dkp_unit(const dk_schedule *s) { return dkp_flow_unit(s) ? DK_UNIT_FLOW : DK_UNIT_SIGMA; }
+static double dkp_u(const dk_schedule *s, dk_level l) { return dkp_in_unit(dkp_unit(s), l); }
+static dk_level dkp_at_u(const dk_schedule *s, double u) { return dk_level_at(s, dkp_unit(s), u); }
 
 /* ---------------------------------------------------------------- >>model  What the network is */
 
@@ -4981,18 +4985,18 @@ static int dkp_overlap(const void *a, size_t n, const void *b, size_t m) {
     return a && b && (p < q ? q - p < n : p - q < m);
 }
 
-/* The least and the most noise level of a run, but for 0. With step-size control a plan has only some of them. */
+/* The range of a run's noise levels has all of them but 0. */
+static void dkp_widen_range(dkp_run *own, dk_level l) {
+    double level = dk_noise_level(l);
+    if (level > own->highest) own->highest = level;
+    if (level > 0 && level < own->lowest) own->lowest = level;
+}
+
+/* Of the plan's levels; whether the noise source can do with it. */
 static dk_status dkp_find_range(dk_run *run, const dk_plan *plan) {
     dk_config *c = &run->config;
     dkp_run *own = &run->own;
-    int levels = plan->attempt ? c->steps + 1 : plan->levels;
-    own->lowest = HUGE_VAL, own->highest = 0;
-    for (int i = 0; i < levels; i++) {
-        if (plan->attempt && i > 1 && i < levels - 2) continue; /* of a grid that has no way back its ends will do */
-        double level = dk_noise_level(plan->attempt ? dkp_grid_level(c, i) : plan->level[i]);
-        if (level > own->highest) own->highest = level;
-        if (level > 0 && level < own->lowest) own->lowest = level;
-    }
+    for (int i = 0; i < plan->levels; i++) dkp_widen_range(own, plan->level[i]);
     const dkp_generator *generator = dkp_generator_of(&c->step_noise);
     if (generator && generator->finite && !plan->own.flow && !dkp_finite(own->highest))
         return dkp_fail(c->message, "the first level's sigma/alpha", own->highest,
@@ -5054,6 +5058,7 @@ static dk_status dkp_start_run(dk_run *run, const dk_config *c, const dk_real *x
     enum { VECTORS = 3, PARTS = 5 };
     if (!run) return DK_ERROR_CONFIG;
     memset(run, 0, sizeof *run);
+    run->own.lowest = HUGE_VAL;
     const dk_backend *b = c ? c->backend : NULL;
     const char *wrong = !c         ? "config = NULL: must be a dk_config"
                         : !b && !x ? "x = NULL: must be batch * dim numbers"
@@ -5113,6 +5118,7 @@ DK_API dk_status dk_begin(dk_run *run, const dk_config *c, dk_real *x, void *mem
     dk_status status = dkp_prepare(c, resolved, plan, &marks);
     if (status == DK_OK) status = dkp_record_run(plan, resolved, &run->own.pace);
     dkp_unmark(&resolved->schedule), dkp_unmark(&resolved->network_schedule);
+    if (status == DK_OK && plan->attempt) run->own.controller = dkp_controller_of(run);
     if (status == DK_OK) { /* the plan lies first, the workspace behind it */
         status = dkp_begin(run, plan, x, memory ? (char *)memory + plan->used : NULL,
                            memory ? bytes - plan->used : 0);
@@ -5368,10 +5374,11 @@ static int dkp_next(dk_run *run, dk_eval *eval) {
     if (own->waiting && !run->config.unchecked && dkp_check_outputs(run) != DK_OK) return 0;
     while (own->pass < p->passes) {
         const dk_pass *pass = &p->pass[own->pass];
-        int control = pass->boundary == DK_BOUNDARY_END && p->attempt, accepted = 1;
+        const dkp_controller *control = pass->boundary == DK_BOUNDARY_END ? own->controller : NULL;
+        int accepted = 1;
         if (own->pass > 0 && pass[-1].boundary >= DK_BOUNDARY_NORM && dkp_cross_boundary(run, pass - 1) != DK_OK)
             return 0;
-        if (control && own->pace.phase == DKP_ATTEMPT) accepted = dkp_accepts(run);
+        if (control && own->pace.phase == DKP_ATTEMPT) accepted = control->accepts(run);
         if (accepted) {
             if (pass->noises && dkp_ask_noise(run, pass) != DK_OK) return 0;
             if (backend->rows(backend->user, run, pass)) {
@@ -5382,7 +5389,7 @@ static int dkp_next(dk_run *run, dk_eval *eval) {
         }
         own->waiting = pass->boundary == DK_BOUNDARY_CALL;
         if (own->waiting) return dkp_hand_out(run, eval, 1);
-        if (control && !dkp_proceed(run, accepted) && run->status != DK_OK) {
+        if (control && !control->proceed(run, accepted) && run->status != DK_OK) {
             dkp_end_in(run);
             return 0;
         }
@@ -8020,7 +8027,7 @@ static void dkp_learn(dkp_pace *p, dkp_verdict v) {
 enum { DKP_MOST_ATTEMPTS = 100000 };
 
 /* Goes on after an attempt: records the next one. 0 at the end of the run, or where it cannot go on. */
-DKP_ONCE static int dkp_proceed(dk_run *run, int accepted) {
+static int dkp_proceed(dk_run *run, int accepted) {
     dkp_pace *p = &run->own.pace;
     dkp_recording recording;
     dk_recorder *r = dkp_recorder_in(&recording);
@@ -8055,6 +8062,15 @@ DKP_ONCE static int dkp_proceed(dk_run *run, int accepted) {
     dk_status status = dkp_record_attempt(r, &run->own.plan, &run->config, p);
     if (status != DK_OK) dkp_fail_run(run, status, run->config.message);
     return status == DK_OK;
+}
+
+/* For a run whose config is resolved; its plan has the levels of one attempt only, so that the grid's ends are looked at here. */
+static const dkp_controller *dkp_controller_of(dk_run *run) {
+    static const dkp_controller controller = {dkp_accepts, dkp_proceed};
+    const dk_config *c = &run->config;
+    for (int i = 0; i <= c->steps; i++)
+        if (i < 2 || i > c->steps - 2) dkp_widen_range(&run->own, dkp_grid_level(c, i));
+    return &controller;
 }
 
 /* ------------------------------------------------------------------------ >>executor  Executor */
