@@ -212,7 +212,7 @@ function place(side, time) {
 function colours() {
     const style = getComputedStyle(document.documentElement);
     const get = (name) => style.getPropertyValue(name).trim();
-    return { a: get("--a"), b: get("--b"), ink: get("--ink") };
+    return { a: get("--a"), b: get("--b"), ink: get("--ink"), picture: get("--picture") };
 }
 
 /* The exact density where sigma/(alpha + sigma) = u, as a small picture that is drawn large. */
@@ -304,7 +304,17 @@ function drawDigits(side, k, share) {
     context.clearRect(0, 0, size, size);
     context.imageSmoothingEnabled = false;
     if (show !== "D") context.drawImage(digitsOf(side, (i) => mix(from.x[i] / p, to.x[i] / q)), 0, 0, size, size);
-    else context.drawImage(digitsOf(side, (i) => mix(from.D[i], to.D[i])), 0, 0, size, size);
+    if (show === "x") return;
+    const picture = digitsOf(side, (i) => mix(from.D[i], to.D[i])), cell = size / picture.width;
+    if (show === "D") context.drawImage(picture, 0, 0, size, size);
+    for (let n = 0; show === "both" && n < side.count; n++) { /* the estimate in the corner of the state */
+        const x = 1 + n % 3 * 29, y = 1 + Math.floor(n / 3) * 29, part = [(x + 16) * cell, (y + 16) * cell, 12 * cell, 12 * cell];
+        context.fillStyle = colours().picture;
+        context.fillRect(...part);
+        context.drawImage(picture, x, y, 28, 28, ...part);
+        context.strokeStyle = colours()[side.key];
+        context.strokeRect(...part);
+    }
 }
 
 /* A stroke for every level, by sigma/(alpha + sigma) from noise to data, and where time stands. */

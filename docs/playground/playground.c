@@ -169,7 +169,7 @@ static int begin(pane *s) {
 static int fit_digits(pane *s) {
     const double most = 80;
     dk_config *c = &s->c;
-    if (!network.data) return refuse(s, "data", DIGITS, "without the digits: their weights are not loaded");
+    if (!network.data) return (int)dkp_fail_text(c->message, DK_ERROR_CONFIG, "weights.js: cannot be loaded");
     if (c->prediction != DK_PREDICT_DEFAULT && c->prediction != DK_PREDICT_EDM)
         return refuse(s, "prediction", c->prediction,
                       "default or edm, for so the digits network was trained");

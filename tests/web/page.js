@@ -144,6 +144,8 @@ async function looks(browser) {
         await browser.open(FILE + "#data=2&time=0.6&a.schedule=edm&b.steps=12", how);
         await browser.picture(path.join(folder, "digits-" + name + ".png"));
     }
+    await browser.open(FILE, { width: 760, height: 800 }); /* docs/playground/page.png */
+    await browser.picture(path.join(folder, "page.png"));
     await browser.open(FILE + "#a.extra=foo%3D3", { dark: true });
     check("contrast of an error", await browser.evaluate(CONTRAST));
     await browser.picture(path.join(folder, "error.png"));
@@ -208,10 +210,11 @@ async function everything(browser) {
 
 async function served(browser) {
     const types = { ".html": "text/html", ".css": "text/css", ".js": "text/javascript" }, asked = [];
+    let lost = "";
     const server = http.createServer((request, response) => {
         asked.push(request.url);
         const file = path.join(root, path.basename(request.url.split("?")[0]));
-        if (!fs.existsSync(file)) return response.writeHead(404).end();
+        if (!fs.existsSync(file) || lost === path.basename(file)) return response.writeHead(404).end();
         response.writeHead(200, { "content-type": types[path.extname(file)] || "application/octet-stream" }).end(fs.readFileSync(file));
     });
     await new Promise((resolve) => server.listen(0, "127.0.0.1", resolve));
@@ -221,6 +224,12 @@ async function served(browser) {
     const loaded = await browser.evaluate("performance.getEntriesByType('resource').map((e) => e.name).filter((n) => !n.startsWith(location.origin) && !n.startsWith('data:'))");
     check("nothing is loaded from elsewhere", loaded);
     check("every file is there", asked.filter((url) => !fs.existsSync(path.join(root, path.basename(url)))));
+    lost = "weights.js";
+    await browser.open(`http://127.0.0.1:${server.address().port}/index.html#data=2`);
+    await browser.until("sides[0].state === 'failed'");
+    check("weights that are not there are named", same("message", await browser.evaluate("sides[0].message"), "weights.js: cannot be loaded"));
+    check("and nothing else complains", browser.complaints.filter((complaint) => !complaint.includes("weights.js")));
+    browser.complaints.length = 0;
     server.close();
 }
 
@@ -231,8 +240,8 @@ async function served(browser) {
         await looks(browser);
         await keys(browser);
         await everything(browser);
-        await served(browser);
         check("the console is silent", browser.complaints);
+        await served(browser);
     } catch (error) {
         check("the browser", [error.stack, ...browser.complaints]);
     } finally {
