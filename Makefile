@@ -25,7 +25,7 @@
 #   make check     the tests under sanitizers, in double, as C++, with gcc and clang; other build systems, languages, examples
 #   make analyse   clang-tidy, cppcheck and gcc's analyser over the header
 #   make coverage  lines and branches of the header that the tests run, and those that they do not
-#   make install   the header, for pkg-config and CMake to find: PREFIX=/usr/local DESTDIR= (make uninstall)
+#   make install   the header and the fitter (as diffkit_fit.h), for pkg-config and CMake to find: PREFIX=/usr/local DESTDIR= (make uninstall)
 #   make format    clang-format on everything
 
 CC ?= cc
@@ -103,18 +103,25 @@ docs: $(BUILD)/diffkit particles
 	$(BUILD)/diffkit list --markdown >docs/samplers.md
 
 # ------------------------------------------------------------------ the page
-# By clang alone: docs/playground/libc has what is needed of a C library. As a script, so that the page works from a file.
+# By clang alone: docs/playground/libc has what is needed of a C library. Bytes stand in scripts, so that the page works from a file.
 WASM = clang --target=wasm32 -std=c11 -O2 -msimd128 -mbulk-memory -ffreestanding -nostdlib -I. -Idocs/playground/libc \
     -Wl,--no-entry,--strip-all,-z,stack-size=131072
-$(BUILD)/playground.wasm: docs/playground/playground.c $(wildcard docs/playground/libc/*.h) diffkit.h | $(BUILD)
+PAGE = docs/playground/playground.c docs/playground/weights.h examples/digits/unet.h diffkit.h
+$(BUILD)/playground.wasm: $(PAGE) $(wildcard docs/playground/libc/*.h) | $(BUILD)
 	$(call need,{ clang --version && command -v wasm-ld; },clang with wasm-ld,clang and lld (Debian$(,) Ubuntu$(,) Fedora$(,) Arch))
 	$(WASM) $(WARN) $< -o $@
 
-playground: $(BUILD)/playground.wasm
-	{ printf 'const PLAYGROUND_WASM = "'; base64 <$< | tr -d '\n'; printf '";\n'; } >docs/playground/wasm.js
+$(BUILD)/pack: docs/playground/pack.c docs/playground/weights.h examples/digits/unet.h | $(BUILD)
+	$(CC) -std=c11 $(WARN) -I. $(CFLAGS) $< -o $@ $(LIBS)
+
+# $(call script,NAME): what comes in, as a script that defines NAME
+script = { printf 'const $(1) = "'; base64 | tr -d '\n'; printf '";\n'; }
+playground: $(BUILD)/playground.wasm $(BUILD)/pack
+	$(call script,PLAYGROUND_WASM) <$(BUILD)/playground.wasm >docs/playground/wasm.js
+	$(BUILD)/pack examples/digits/weights.bin | $(call script,PLAYGROUND_WEIGHTS) >docs/playground/weights.js
 
 # The page's numbers are compared with those of a native program, which has the same source.
-$(BUILD)/web_native: tests/web/native.c docs/playground/playground.c diffkit.h | $(BUILD)
+$(BUILD)/web_native: tests/web/native.c $(PAGE) | $(BUILD)
 	$(CC) -std=c11 $(WARN) -I. $(CFLAGS) $< -o $@ $(LIBS)
 
 test-web:
@@ -234,7 +241,7 @@ portability:
 	@sh tests/portability.sh $(BUILD)
 
 # ------------------------------------------------------------------ benchmarks
-$(BUILD)/bench_%: bench/%.c bench/clock.h diffkit.h | $(BUILD)
+$(BUILD)/bench_%: bench/%.c $(wildcard bench/*.h) diffkit.h | $(BUILD)
 	$(CC) -std=c11 $(WARN) -I. $(CFLAGS) $(OPENMP) $< -o $@ $(LIBS)
 
 plots: $(BUILD)/bench_plots
@@ -261,12 +268,13 @@ VERSION = $(shell sed -n 's/^.define DK_VERSION_M[AI][JN]OR //p' diffkit.h | pas
 install:
 	install -d "$(ROOT)/include" "$(ROOT)/share/pkgconfig" "$(ROOT)/share/cmake/diffkit" "$(ROOT)/share/licenses/diffkit"
 	install -m 644 diffkit.h "$(ROOT)/include"
+	install -m 644 examples/fit.h "$(ROOT)/include/diffkit_fit.h"
 	install -m 644 LICENSE "$(ROOT)/share/licenses/diffkit"
 	install -m 644 examples/packaging/diffkitConfig*.cmake "$(ROOT)/share/cmake/diffkit"
 	sed 's|@PREFIX@|$(PREFIX)|; s|@VERSION@|$(VERSION)|' examples/packaging/diffkit.pc.in >"$(ROOT)/share/pkgconfig/diffkit.pc"
 
 uninstall:
-	rm -f "$(ROOT)/include/diffkit.h" "$(ROOT)/share/pkgconfig/diffkit.pc"
+	rm -f "$(ROOT)/include/diffkit.h" "$(ROOT)/include/diffkit_fit.h" "$(ROOT)/share/pkgconfig/diffkit.pc"
 	rm -rf "$(ROOT)/share/cmake/diffkit" "$(ROOT)/share/licenses/diffkit"
 
 size:

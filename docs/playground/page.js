@@ -7,7 +7,7 @@ const element = (id) => document.getElementById(id);
 const KINDS = { schedule: 0, grid: 1, sampler: 2 };
 const NUMBER = { step: 0, stage: 1, t: 2, alpha: 3, sigma: 4, told: 5, steps: 6, calls: 7, draws: 8, buffers: 9 };
 const EXACT = 2, HALF = 2.6, PICTURE = 64, TRAILS = 40, SLICE = 8, SECONDS = 4;
-const DATA = ["five spots", "spiral"];
+const DATA = ["five spots", "spiral", "digits"], DIGITS = 2, PIXELS = 784, WORKING = 2;
 const PREDICTIONS = ["default", "x0", "eps", "v", "velocity", "score", "edm"];
 
 /* What to try: settings of A and B, and what both share. */
@@ -15,10 +15,12 @@ const IDEAS = [
     ["Euler and DPM++ 2M", { data: "1" }, { sampler: "dpmpp_2m" }, { sampler: "euler" }],
     ["ten evaluations: Heun and Euler", { data: "0" }, { sampler: "heun", steps: "5" }, { sampler: "euler", steps: "10" }],
     ["one noise level, two families", { data: "1", by: "level" }, { schedule: "flow", grid: "kl_optimal" }, { schedule: "edm", grid: "kl_optimal" }],
-    ["without noise and with", { data: "0" }, { schedule: "vp", sampler: "ddim", steps: "30" }, { schedule: "vp", sampler: "ddim", steps: "30", eta: "1" }],
+    ["without noise, and with", { data: "0" }, { schedule: "vp", sampler: "ddim", steps: "30" }, { schedule: "vp", sampler: "ddim", steps: "30", eta: "1" }],
     ["two grids", { data: "1" }, { schedule: "edm", grid: "karras", steps: "8" }, { schedule: "edm", grid: "exponential", steps: "8" }],
     ["churn", { data: "1" }, { schedule: "edm", sampler: "heun", steps: "18" }, { schedule: "edm", sampler: "heun", steps: "18", churn: "20" }],
     ["a step's size by its error", { data: "1" }, { sampler: "rk45", extra: "rtol=0.001" }, { sampler: "rk4", steps: "12" }],
+    ["digits by DPM++ 2M, and by Euler in twice the steps", { data: "2" }, { schedule: "edm", steps: "12", extra: "guidance.scale=1.5" }, { schedule: "edm", sampler: "euler", steps: "24", extra: "guidance.scale=1.5" }],
+    ["digits without noise, and with", { data: "2" }, { schedule: "vp", sampler: "ddim", steps: "20" }, { schedule: "vp", sampler: "ddim", steps: "20", eta: "1" }],
     ["guidance", { data: "0" }, { extra: "" }, { extra: "guidance.scale=3" }],
 ];
 
@@ -94,6 +96,9 @@ function makeControls(side) {
     control(side, "extra", "Other settings, as in dk_config_set", input("text", { placeholder: "grid.rho=5", spellcheck: false }), true);
 }
 
+const dataOf = () => Number(element("data").value);
+const countOf = () => dataOf() === DIGITS ? 9 : Number(element("count").value);
+
 /* The words of dk_config_set for a side; a field that is left alone is not said. */
 function wordsOf(side) {
     const value = (field) => side.controls[field].value.trim();
@@ -102,7 +107,7 @@ function wordsOf(side) {
     if (value("prediction") !== "default") words.push("prediction=" + value("prediction"));
     words.push("steps=" + value("steps"));
     for (const field of ["eta", "churn"]) if (value(field)) words.push(field + "=" + value(field));
-    words.push("batch=" + element("count").value, "seed=" + (element("seed").value || 0));
+    words.push("batch=" + countOf(), "seed=" + (element("seed").value || 0));
     if (value("extra")) words.push(value("extra"));
     return words.join(" ");
 }
@@ -120,7 +125,7 @@ function makeSide(key, index) {
 
 /* Keeps the state before each step: of several evaluations in a step, and of attempts that are done again, the newest. */
 function keepFrame(side) {
-    const number = (which) => wasm.number(side.index, which), n = 2 * side.count;
+    const number = (which) => wasm.number(side.index, which), n = side.dim * side.count;
     if (number(NUMBER.stage) !== 0) return;
     const alpha = number(NUMBER.alpha), sigma = number(NUMBER.sigma), step = number(NUMBER.step);
     const last = side.frames[side.frames.length - 1];
@@ -129,14 +134,15 @@ function keepFrame(side) {
 }
 function keepEnd(side) {
     const last = side.frames[side.frames.length - 1], level = side.levels[side.levels.length - 1];
-    const x = floats(wasm.state(side.index), 2 * side.count);
+    const x = floats(wasm.state(side.index), side.dim * side.count);
     side.frames.push({ step: last.step + 1, alpha: level[1], sigma: level[2], x, D: x });
 }
 
 function start(side) {
     side.words = wordsOf(side);
-    side.count = Number(element("count").value);
-    side.data = Number(element("data").value);
+    side.count = countOf();
+    side.data = dataOf();
+    side.dim = side.data === DIGITS ? PIXELS : 2;
     side.stepsShown.textContent = side.controls.steps.value;
     for (const field in side.hints) {
         const row = lists[field].find(([name]) => name === side.controls[field].value);
@@ -164,6 +170,7 @@ let measuring = null;
 function advance(side) {
     if (side.state === "running") {
         const more = wasm.next(side.index);
+        if (more === WORKING) return true;
         if (more > 0) side.calls++, keepFrame(side);
         else if (more === 0) keepEnd(side), side.state = "unmeasured";
         else side.state = "failed", side.message = text(wasm.message(side.index));
@@ -205,7 +212,7 @@ function place(side, time) {
 function colours() {
     const style = getComputedStyle(document.documentElement);
     const get = (name) => style.getPropertyValue(name).trim();
-    return { a: get("--a"), b: get("--b"), ink: get("--ink") };
+    return { a: get("--a"), b: get("--b"), ink: get("--ink"), picture: get("--picture") };
 }
 
 /* The exact density where sigma/(alpha + sigma) = u, as a small picture that is drawn large. */
@@ -274,6 +281,42 @@ function drawParticles(side, k, share, u, colours) {
     context.globalAlpha = 1;
 }
 
+/* Nine digits, three in a row. A pixel of 1 is ink, one of -1 is paper. */
+function digitsOf(side, values) {
+    const picture = side.digits || document.createElement("canvas"), width = 3 * 28 + 4;
+    picture.width = picture.height = width;
+    const context = picture.getContext("2d"), pixels = context.createImageData(width, width);
+    const rgb = [1, 3, 5].map((i) => parseInt(colours().ink.slice(i, i + 2), 16));
+    for (let n = 0; n < side.count; n++)
+        for (let i = 0; i < PIXELS; i++) {
+            const x = 1 + n % 3 * 29 + i % 28, y = 1 + Math.floor(n / 3) * 29 + Math.floor(i / 28);
+            pixels.data.set([...rgb, 127.5 + 127.5 * values(n * PIXELS + i)], 4 * (y * width + x));
+        }
+    context.putImageData(pixels, 0, 0);
+    side.digits = picture;
+    return picture;
+}
+
+function drawDigits(side, k, share) {
+    const canvas = side.canvas, size = canvas.width, context = canvas.getContext("2d"), show = element("show").value;
+    const from = side.frames[k], to = side.frames[Math.min(k + 1, side.frames.length - 1)];
+    const p = scale(from), q = scale(to), mix = (a, b) => a + (b - a) * share;
+    context.clearRect(0, 0, size, size);
+    context.imageSmoothingEnabled = false;
+    if (show !== "D") context.drawImage(digitsOf(side, (i) => mix(from.x[i] / p, to.x[i] / q)), 0, 0, size, size);
+    if (show === "x") return;
+    const picture = digitsOf(side, (i) => mix(from.D[i], to.D[i])), cell = size / picture.width;
+    if (show === "D") context.drawImage(picture, 0, 0, size, size);
+    for (let n = 0; show === "both" && n < side.count; n++) { /* the estimate in the corner of the state */
+        const x = 1 + n % 3 * 29, y = 1 + Math.floor(n / 3) * 29, part = [(x + 16) * cell, (y + 16) * cell, 12 * cell, 12 * cell];
+        context.fillStyle = colours().picture;
+        context.fillRect(...part);
+        context.drawImage(picture, x, y, 28, 28, ...part);
+        context.strokeStyle = colours()[side.key];
+        context.strokeRect(...part);
+    }
+}
+
 /* A stroke for every level, by sigma/(alpha + sigma) from noise to data, and where time stands. */
 function drawTicks(side, now) {
     const svg = element("ticks-" + side.key), place = (u) => 2 + 296 * (1 - u);
@@ -297,15 +340,25 @@ function draw(side) {
     }
     const [k, share] = place(side, time), most = side.frames.length - 1;
     const from = flowLevel(side.frames[k]), to = flowLevel(side.frames[Math.min(k + 1, most)]), u = from + (to - from) * share;
-    drawParticles(side, k, share, u, colours());
+    if (side.data === DIGITS) drawDigits(side, k, share);
+    else drawParticles(side, k, share, u, colours());
     drawTicks(side, u);
     const parts = [`step ${side.frames[k].step} of ${most},`, `noise level ${short(u / (1 - u))}`], where = parts.join(" ");
     element("where-" + side.key).replaceChildren(...parts.flatMap((part) => [" ", Object.assign(document.createElement("span"), { textContent: part })]));
-    canvas.setAttribute("aria-label", `${side.key.toUpperCase()}: ${side.count} particles at ${where}`);
+    canvas.setAttribute("aria-label", `${side.key.toUpperCase()}: ${side.data === DIGITS ? "digits 1 to 9" : side.count + " particles"} at ${where}`);
     return where;
 }
 
 /* ---------------------------------------------------------------------- results in words */
+
+/* Root mean square of how far the ends of A and B are apart: per particle, or per pixel as a share of black to white. */
+function apart() {
+    const ends = sides.map((side) => ["unmeasured", "measuring", "done"].includes(side.state) && side.frames[side.frames.length - 1].x);
+    if (!ends[0] || !ends[1] || ends[0].length !== ends[1].length) return "…";
+    const square = ends[0].reduce((sum, v, i) => sum + (v - ends[1][i]) ** 2, 0);
+    if (sides[0].data === DIGITS) return (50 * Math.sqrt(square / ends[0].length)).toPrecision(3) + "%";
+    return Math.sqrt(2 * square / ends[0].length).toPrecision(3);
+}
 
 function results(side) {
     const list = element("results-" + side.key), rows = [];
@@ -314,9 +367,12 @@ function results(side) {
         const over = side.state !== "running";
         rows.push(["evaluations of the network", side.calls]);
         rows.push(["draws of noise on the way", side.draws]);
-        rows.push(["distance from exact ends", side.error !== null ? side.error.toPrecision(3)
-            : side.state === "done" ? "not with noise or guidance" : "…"]);
-        rows.push(["spread (data: 1, 1)", over ? `${digits(2)}, ${digits(3)}` : "…"]);
+        if (side.data !== DIGITS) {
+            rows.push(["distance from exact ends", side.error !== null ? side.error.toPrecision(3)
+                : side.state === "done" ? "not with noise or guidance" : "…"]);
+            rows.push(["spread (data: 1, 1)", over ? `${digits(2)}, ${digits(3)}` : "…"]);
+        }
+        rows.push(["distance between A and B", apart()]);
     }
     list.replaceChildren(...rows.flatMap(([name, value]) => {
         const dt = document.createElement("dt"), dd = document.createElement("dd");
@@ -354,17 +410,20 @@ function tables() {
     }
     if (element("numbers").open) {
         const rows = [], end = (side, i) => side.state !== "running" && side.frames.length ? side.frames[side.frames.length - 1].x[i] : undefined;
-        for (let i = 0; i < Math.min(8, a.count); i++)
-            rows.push(row([i, ...[end(a, 2 * i), end(a, 2 * i + 1), end(b, 2 * i), end(b, 2 * i + 1)].map((v) => v === undefined ? "" : shortest(v))]));
+        const first = (i) => a.data === DIGITS ? 14 * 28 + 10 + 2 * i : 2 * i; /* of a digit: in its middle row */
+        for (let i = 0; i < Math.min(8, a.data === DIGITS ? 4 : a.count); i++)
+            rows.push(row([i, ...sides.flatMap((side) => [end(side, first(i)), end(side, first(i) + 1)]).map((v) => v === undefined ? "" : shortest(v))]));
         element("numbers-rows").replaceChildren(...rows);
         for (const side of sides) element("words-" + side.key).textContent = side.key.toUpperCase() + ": " + side.words;
     }
     if (element("plans").open) {
         const lines = sides.map((side) => side.plan.trimEnd().split("\n"));
-        sides.forEach((side, s) => element("plan-" + side.key).replaceChildren(...lines[s].map((line, i) => {
+        const bare = (line) => line.split("  -> ")[0]; /* without the place in memory */
+        const all = lines.map((of) => new Set(of.map(bare)));
+        sides.forEach((side, s) => element("plan-" + side.key).replaceChildren(...lines[s].map((line) => {
             const span = document.createElement("span");
             span.textContent = line || " ";
-            if (line !== lines[1 - s][i]) span.className = "differs";
+            if (!all[1 - s].has(bare(line))) span.className = "differs";
             return span;
         })));
     }
@@ -399,7 +458,10 @@ function busy() { return sides.some((side) => ["running", "unmeasured", "measuri
 function tick(now) {
     waiting = true;
     const until = performance.now() + SLICE, running = busy();
-    while (performance.now() < until && sides.map(advance).some(Boolean)) changed = true;
+    for (let idle = 0, turn = 0; idle < sides.length && performance.now() < until; turn++) {
+        idle = advance(sides[turn % sides.length]) ? 0 : idle + 1;
+        changed = changed || idle === 0;
+    }
     if (running && !busy()) say();
     if (playing) {
         time = Math.min(1, time + (before ? (now - before) / 1000 / SECONDS : 0));
@@ -413,7 +475,7 @@ function tick(now) {
         if (!busy() || running !== shown) sides.forEach(results), tables();
         shown = running, changed = false;
     }
-    document.body.dataset.ready = String(!busy());
+    document.body.dataset.ready = String(!busy() && weights !== "loading");
     if (busy() || playing) wake();
 }
 let shown = null;
@@ -449,9 +511,32 @@ function take(idea) {
         for (const field of fields) side.controls[field].value = { ...DEFAULTS, ...of[s] }[field];
     });
 }
+/* The digits' weights come when they are asked for. */
+let weights = "none"; /* loading, here, missing */
+function loadWeights() {
+    const script = document.createElement("script");
+    weights = "loading";
+    script.src = "weights.js";
+    script.onload = () => {
+        const bytes = Uint8Array.from(atob(PLAYGROUND_WEIGHTS), (c) => c.charCodeAt(0));
+        new Uint8Array(wasm.memory.buffer).set(bytes, wasm.weights());
+        wasm.unpack();
+        weights = "here";
+        if (dataOf() === DIGITS) restart(sides);
+    };
+    script.onerror = () => {
+        weights = "missing";
+        if (dataOf() === DIGITS) restart(sides);
+    };
+    document.head.append(script);
+}
+
 function restart(which) {
-    which.forEach(start);
+    if (dataOf() === DIGITS && weights === "none") loadWeights();
+    element("count").disabled = dataOf() === DIGITS;
     remember();
+    if (dataOf() === DIGITS && weights === "loading") return;
+    which.forEach(start);
     wake();
 }
 

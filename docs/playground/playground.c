@@ -8,22 +8,30 @@
 #define DK_NO_PEERS
 #include "diffkit.h"
 
+#include "../../examples/digits/unet.h"
+
+#include "weights.h"
+
 #ifdef __wasm__
 #define PAGE(name) __attribute__((export_name(#name)))
+float cosf(float x) { return (float)dkp_cos((double)x); }
+float sinf(float x) { return (float)dkp_sin((double)x); }
 #else
 #define PAGE(name)
 #endif
 
 enum { A, B, EXACT, SIDES };
-enum { MIXTURE, SPIRAL, DATA_SETS };
-enum { DIM = 2, MOST_SAMPLES = 2000, MOST_STEPS = 200, MOST_PARTS = 96, MOST_NUMBERS = DIM * MOST_SAMPLES };
+enum { MIXTURE, SPIRAL, DATA_SETS, DIGITS = DATA_SETS };
+enum { DIM = 2, MOST_SAMPLES = 2000, MOST_STEPS = 200, MOST_PARTS = 96, MOST_DIGITS = 9 };
+enum { MOST_NUMBERS = MOST_DIGITS * UNET_PIXELS };
 enum {
     WORDS = 1024,
     PLAN_TEXT = 1 << 18,
     ARENA = 1 << 22,
     EXACT_STEPS = 256,
     EXACT_SAMPLES = 100,
-    PICTURE = 64
+    PICTURE = 64,
+    WORKING = 2 /* see page_next */
 };
 
 /* ------------------------------------------------------------------------------------- data */
@@ -119,12 +127,22 @@ typedef struct pane {
     dk_run run;
     dk_eval eval;
     dk_plan plan;
-    const data_set *data;
+    int data, at; /* at: the digits of this evaluation that are done */
     dk_real x[MOST_NUMBERS], D[MOST_NUMBERS];
     char arena[ARENA], plan_arena[ARENA];
 } pane;
 static pane sides[SIDES];
 static char words[WORDS], plan_text[PLAN_TEXT];
+static unet network; /* data NULL: its weights are not here */
+static unsigned char packed[PACKED_BYTES];
+
+PAGE(weights) unsigned char *page_weights(void) { return packed; }
+PAGE(unpack) void page_unpack(void) {
+    static float weights[UNET_WEIGHTS];
+    unpack_weights(packed, weights);
+    network.data = weights, network.sigma_data = 0.6f;
+    unet_place_tensors(&network);
+}
 
 PAGE(words) char *page_words(void) { return words; }
 PAGE(message) const char *page_message(int s) { return sides[s].c.message; }
@@ -146,19 +164,39 @@ static int begin(pane *s) {
     return status;
 }
 
+/* The digits network is one of Karras et al. 2022 and knows noise up to level 80. Schedules that go beyond, to pure noise
+   perhaps, begin there instead. */
+static int fit_digits(pane *s) {
+    const double most = 80;
+    dk_config *c = &s->c;
+    if (!network.data) return (int)dkp_fail_text(c->message, DK_ERROR_CONFIG, "weights.js: cannot be loaded");
+    if (c->prediction != DK_PREDICT_DEFAULT && c->prediction != DK_PREDICT_EDM)
+        return refuse(s, "prediction", c->prediction,
+                      "default or edm, for so the digits network was trained");
+    if (c->batch > MOST_DIGITS) return refuse(s, "batch", c->batch, "at most 9 digits");
+    c->prediction = DK_PREDICT_EDM, c->sigma_data = (double)network.sigma_data, c->dim = UNET_PIXELS;
+    int flow = c->schedule.family <= DK_FAMILY_FLOW || c->schedule.family == DK_FAMILY_COSINE;
+    if (c->grid.sigma_max > 0 || c->schedule.family == DK_FAMILY_EDM || c->schedule.family == DK_FAMILY_VE)
+        return 0;
+    if (dk_noise_level(dk_level_at(&c->schedule, DK_UNIT_T, HUGE_VAL)) > most)
+        c->grid.sigma_max = flow ? most / (1 + most) : most;
+    return 0;
+}
+
 /* Begins a run of side s on a data set, with the settings in page_words. */
 PAGE(begin) int page_begin(int s, int data) {
     pane *side = &sides[s];
     dk_config zero = {0};
     make_data();
-    side->c = zero, side->data = &sets[data];
+    side->c = zero, side->data = data, side->at = -1;
     memset(&side->run, 0, sizeof side->run);
     words[WORDS - 1] = 0;
-    side->c.sigma_data = 1;
     int status = (int)dk_config_set(&side->c, words);
     if (status != DK_OK) return status;
     if (side->c.dim != 0)
-        return refuse(side, "dim", (double)side->c.dim, "left alone: the page draws in two dimensions");
+        return refuse(side, "dim", (double)side->c.dim, "left alone: the data have their own");
+    if (side->c.sigma_data > 0)
+        return refuse(side, "sigma_data", side->c.sigma_data, "left alone: the data have their own");
     if (side->c.batch > MOST_SAMPLES) return refuse(side, "batch", side->c.batch, "at most 2000");
     if (side->c.steps > MOST_STEPS) return refuse(side, "steps", side->c.steps, "at most 200 on this page");
     if (side->c.start != DK_START_NOISE) return refuse(side, "start", side->c.start, "noise on this page");
@@ -166,8 +204,9 @@ PAGE(begin) int page_begin(int s, int data) {
         return refuse(side, "network_schedule", 1, "left alone on this page");
     if (side->c.number != DK_NUMBER_REAL) return refuse(side, "number", side->c.number, "real on this page");
     if (side->c.negated) return refuse(side, "negated", side->c.negated, "0 on this page");
-    side->c.dim = DIM;
-    return begin(side);
+    side->c.dim = DIM, side->c.sigma_data = 1;
+    status = data == DIGITS ? fit_digits(side) : DK_OK;
+    return status != DK_OK ? status : begin(side);
 }
 
 /* The exact paths of side s, from the same start: a fourth-order method with so many steps that its error is too small to
@@ -179,7 +218,8 @@ PAGE(begin_exact) int page_begin_exact(int s) {
     dk_guidance unguided = {0};
     dk_grid grid = {0};
     int n = dk_levels(&of->c, DK_UNIT_FLOW, level, MOST_STEPS + 1) - 1;
-    if (n < 1 || n > MOST_STEPS || of->plan.draws > 1 || of->c.guidance.scale > 0) return 1;
+    if (n < 1 || n > MOST_STEPS || of->plan.draws > 1 || of->c.guidance.scale > 0 || of->data == DIGITS)
+        return 1;
     int parts = (EXACT_STEPS + n - 1) / n;
     for (int i = 0; i < n; i++) {
         if (level[i + 1] >= level[i]) return 1;
@@ -188,7 +228,7 @@ PAGE(begin_exact) int page_begin_exact(int s) {
     }
     fine[n * parts] = level[n];
     grid.spacing = DK_SPACING_LEVELS, grid.levels = fine, grid.unit = DK_UNIT_FLOW;
-    exact->c = of->c, exact->data = of->data;
+    exact->c = of->c, exact->data = of->data, exact->at = -1;
     exact->c.sampler = none, exact->c.guidance = unguided, exact->c.grid = grid, exact->c.steps = n * parts;
     exact->c.prediction = DK_PREDICT_X0;
     exact->c.sampler.tableau = "1/2 | 0 1/2 | 0 0 1 | 1/6 1/3 1/3 1/6";
@@ -201,23 +241,49 @@ static int failed(pane *s) {
     return -1;
 }
 
-/* 1: an evaluation is done, and page_state and page_denoised show it. 0: the end. -1: an error. */
-PAGE(next) int page_next(int s) {
-    pane *side = &sides[s];
-    dk_eval *e = &side->eval;
-    if (!dk_next(&side->run, e)) return side->run.status == DK_OK ? 0 : failed(side);
+/* With guidance branch 0 alone is told the condition. */
+static void evaluate_points(const pane *side) {
+    const dk_eval *e = &side->eval;
     const dk_config *c = &side->run.config;
+    const data_set *set = &sets[side->data];
     const int samples = e->batch / e->branches;
     for (int b = 0; b < e->batch; b++) {
         double x[DIM], D[DIM];
         for (int k = 0; k < DIM; k++) x[k] = unscaled(c, e->level, (double)e->input[b * DIM + k]);
-        denoise(side->data, e->level, c->guidance.scale > 0 && e->branch + b / samples == 0, x, D);
+        denoise(set, e->level, c->guidance.scale > 0 && e->branch + b / samples == 0, x, D);
         for (int k = 0; k < DIM; k++) e->output[b * DIM + k] = (dk_real)predicted(c, e->level, x[k], D[k]);
         if (!e->uncond_output) continue;
-        denoise(side->data, e->level, 0, x, D);
+        denoise(set, e->level, 0, x, D);
         for (int k = 0; k < DIM; k++)
             e->uncond_output[b * DIM + k] = (dk_real)predicted(c, e->level, x[k], D[k]);
     }
+}
+
+/* One image of the evaluation; those without the condition follow the others. Sample 0 is a 1. */
+static void evaluate_digit(const pane *side, int at) {
+    static float memory[UNET_WORK];
+    const dk_eval *e = &side->eval;
+    const int b = at % e->batch, samples = e->batch / e->branches, second = at >= e->batch;
+    const int label = second || e->branch + b / samples > 0 ? UNET_CLASSES : 1 + b % samples % MOST_DIGITS;
+    const float c_noise = (float)e->t;
+    unet_forward_lanes(&network, 1, e->input + b * UNET_PIXELS, &c_noise, &label,
+                       (second ? e->uncond_output : e->output) + b * UNET_PIXELS, memory, 1);
+}
+
+/* 1: an evaluation is done, and page_state and page_denoised show it. WORKING: a part of one, so that the page may draw.
+   0: the end. -1: an error. */
+PAGE(next) int page_next(int s) {
+    pane *side = &sides[s];
+    dk_eval *e = &side->eval;
+    if (side->at < 0) {
+        if (!dk_next(&side->run, e)) return side->run.status == DK_OK ? 0 : failed(side);
+        side->at = 0;
+    }
+    if (side->data == DIGITS) {
+        evaluate_digit(side, side->at++);
+        if (side->at < (e->uncond_output ? 2 : 1) * e->batch) return WORKING;
+    } else evaluate_points(side);
+    side->at = -1;
     return dk_denoised(&side->run, side->D) == DK_OK ? 1 : failed(side);
 }
 

@@ -1,4 +1,4 @@
-/* What diffkit.h needs of math.h, as instructions of WebAssembly. */
+/* What diffkit.h and unet.h need of math.h, mostly as instructions of WebAssembly. */
 #ifndef PLAYGROUND_MATH_H
 #define PLAYGROUND_MATH_H
 
@@ -9,6 +9,10 @@
 #define sqrt __builtin_sqrt
 #define sqrtf __builtin_sqrtf
 #define isfinite __builtin_isfinite
+#define fabsf __builtin_fabsf
+#define ldexpf __builtin_ldexpf
+float cosf(float x); /* in playground.c */
+float sinf(float x);
 /* Exact where y is a power of two, as here. */
 #define fmod(x, y) ((x) - (y)*__builtin_trunc((x) / (y)))
 
