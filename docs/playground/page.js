@@ -19,7 +19,7 @@ const IDEAS = [
     ["two grids", { data: "1" }, { schedule: "edm", grid: "karras", steps: "8" }, { schedule: "edm", grid: "exponential", steps: "8" }],
     ["churn", { data: "1" }, { schedule: "edm", sampler: "heun", steps: "18" }, { schedule: "edm", sampler: "heun", steps: "18", churn: "20" }],
     ["a step's size by its error", { data: "1" }, { sampler: "rk45", extra: "rtol=0.001" }, { sampler: "rk4", steps: "12" }],
-    ["digits by DPM++ 2M, and by Euler in twice the steps", { data: "2" }, { schedule: "edm", steps: "12", extra: "guidance.scale=1.5" }, { schedule: "edm", sampler: "euler", steps: "24", extra: "guidance.scale=1.5" }],
+    ["digits: DPM++ 2M and Euler", { data: "2" }, { schedule: "edm", steps: "12", extra: "guidance.scale=1.5" }, { schedule: "edm", sampler: "euler", steps: "24", extra: "guidance.scale=1.5" }],
     ["digits without noise, and with", { data: "2" }, { schedule: "vp", sampler: "ddim", steps: "20" }, { schedule: "vp", sampler: "ddim", steps: "20", eta: "1" }],
     ["guidance", { data: "0" }, { extra: "" }, { extra: "guidance.scale=3" }],
 ];

@@ -1,7 +1,7 @@
 "use strict";
 /* Looks at the page in a browser: page.js BROWSER NATIVE FOLDER. Pictures go to the folder. Prints a line per failure and,
    last, the counts. */
-const { launch } = require("./browser.js");
+const { launch } = require("./browser.js"), bits = require("./bits.js");
 const { execFileSync } = require("child_process"), fs = require("fs"), http = require("http"), path = require("path");
 const [, , program, native, folder] = process.argv, root = path.resolve(__dirname, "../../docs/playground");
 const FILE = "file://" + root + "/index.html";
@@ -241,6 +241,9 @@ async function served(browser) {
 }
 
 (async () => {
+    const { count, differ } = await bits.compare(native);
+    passed += Math.max(0, count - differ.length - 1);
+    check("WebAssembly and the native program give the same bits", differ);
     const browser = await launch(program);
     try {
         await numbers(browser, FILE);
