@@ -381,7 +381,8 @@ function results(side) {
         dt.textContent = name, dd.textContent = value;
         return [dt, dd];
     }));
-    element("message-" + side.key).textContent = side.message;
+    const message = element("message-" + side.key);
+    if (message.textContent !== side.message) message.textContent = side.message; /* said once */
 }
 
 function row(cells) {
@@ -475,7 +476,7 @@ function tick(now) {
     }
     if (changed) {
         const where = sides.map(draw);
-        element("time").setAttribute("aria-valuetext", `A: ${where[0] || "nothing"}. B: ${where[1] || "nothing"}.`);
+        if (!playing) element("time").setAttribute("aria-valuetext", `A: ${where[0] || "nothing"}. B: ${where[1] || "nothing"}.`);
         if (!busy() || !told) sides.forEach(results), tables();
         told = true, changed = false;
     }
