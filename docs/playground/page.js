@@ -128,8 +128,7 @@ function keepFrame(side) {
     const number = (which) => wasm.number(side.index, which), n = side.dim * side.count;
     if (number(NUMBER.stage) !== 0) return;
     const alpha = number(NUMBER.alpha), sigma = number(NUMBER.sigma), step = number(NUMBER.step);
-    const last = side.frames[side.frames.length - 1];
-    if (last && last.step === step) side.frames.pop();
+    while (side.frames.length && side.frames[side.frames.length - 1].step >= step) side.frames.pop();
     side.frames.push({ step, alpha, sigma, x: floats(wasm.state(side.index), n), D: floats(wasm.denoised(side.index), n) });
 }
 function keepEnd(side) {
