@@ -1,16 +1,20 @@
 # diffkit.h needs no build: copy the header. This builds its demo, tool, tests and benchmarks.
 #
+#   make hello     the smallest program: points from a mixture of two Gaussians
+#   make particles docs/paths.svg, docs/particles.svg: how noise becomes data, by ODE and SDE, as VE, flow and VP
 #   make demo      draw digits with the shipped network, through every family
 #   make guidance  docs/guidance.png: what each form of guidance does to the same digits
-#   make tool      build/diffkit: lists, levels, plans, samples, inversion
+#   make tool      build/diffkit: lists, levels, plans, differences, samples, inversion
 #   make edit      docs/editing.png: digits completed, repainted, inverted and redrawn
 #   make samplers  ten well-known samplers, each written as in its paper, with their plans
+#   make tutorial  the C blocks of docs/tutorial.md, as one program
 #   make action-chunks  a robot's chunks of actions, joined by frozen and soft prefixes
 #   make test      build and run the tests, in one to two minutes (cmocka: as root it is installed, else tests/mini stands for it)
 #   make engine    digits on the side of a frame loop, several at once; make engine-window: in a window (SDL2)
 #   make host-opencv  the digits network run by OpenCV; make host-libtorch: by libtorch (PYTHON=... with PyTorch)
-#   make docs      write docs/samplers.md from the tables in diffkit.h
-#   make bench     time steps against memcpy, noise against memset and PyTorch (PYTHON=...), side by side
+#   make playground  docs/playground/wasm.js: diffkit.h for the page, compiled to WebAssembly (clang, lld); make test-web: the page in Chromium
+#   make docs      write what docs has from programs: docs/samplers.md from the tables in diffkit.h, figures
+#   make bench     time steps against memcpy, noise against memset and PyTorch (PYTHON=...), flags against -O2, side by side
 #   make size      what the library costs to build and link, with gcc and clang
 #   make plots     docs/*.svg: time per step by size and by threads, set-up time by steps
 #   make bench-peers  the same samplers of k-diffusion and diffusers, where installed, side by side
@@ -21,13 +25,13 @@
 #   make check     the tests under sanitizers, in double, as C++, with gcc and clang; other build systems, languages, examples
 #   make analyse   clang-tidy, cppcheck and gcc's analyser over the header
 #   make coverage  lines and branches of the header that the tests run, and those that they do not
-#   make install   the header, for pkg-config and CMake to find: PREFIX=/usr/local DESTDIR= (make uninstall)
+#   make install   the header and the fitter (as diffkit_fit.h), for pkg-config and CMake to find: PREFIX=/usr/local DESTDIR= (make uninstall)
 #   make format    clang-format on everything
 
 CC ?= cc
 CXX ?= c++
 CFLAGS ?= -O2 -g
-EXAMPLE_CFLAGS ?= -O3
+EXAMPLE_CFLAGS ?= -O3 $(NATIVE)
 WARN = -Wall -Wextra -Wpedantic -Wconversion -Wsign-conversion -Wshadow -Wdouble-promotion -Werror
 REAL ?= float
 BUILD ?= build
@@ -42,10 +46,13 @@ COMPILE = $(CC) $(if $(findstring ++,$(STD)),-x c++) -std=$(STD) $(WARN) -I. -DD
 # OpenMP runs the demo network's images in parallel; everything works without it.
 OPENMP := $(shell echo 'int main(void){return 0;}' | $(CC) -fopenmp -x c - -o /dev/null 2>/dev/null && echo -fopenmp)
 
+# The widest vectors of this machine, for the demo network: twice as fast or more. What is built here then runs here only.
+NATIVE := $(shell echo 'int main(void){return 0;}' | $(CC) -march=native -mprefer-vector-width=512 -x c - -o /dev/null 2>/dev/null && echo -march=native -mprefer-vector-width=512)
+
 TESTS = $(patsubst tests/test_%.c,%,$(wildcard tests/test_*.c))
 DIGITS = examples/digits/unet.h examples/digits/weights.bin
 
-.PHONY: help demo tool edit samplers action-chunks guidance engine engine-window host-opencv host-libtorch docs test fuzz conformance golden portability bench plots bench-peers size check format clean FORCE install uninstall analyse coverage
+.PHONY: help hello particles demo tool edit samplers action-chunks guidance engine engine-window host-opencv host-libtorch docs playground test test-web fuzz conformance golden portability bench plots bench-peers size check format clean FORCE install uninstall analyse coverage
 help:
 	@sed -n 's/^# \{0,1\}//;2,/^$$/p' Makefile | sed -n '/make /p'
 
@@ -59,13 +66,21 @@ $(BUILD)/demo $(BUILD)/diffkit $(BUILD)/edit $(BUILD)/guidance: $(BUILD)/%: exam
 demo: $(BUILD)/demo
 	$(BUILD)/demo
 
+$(BUILD)/diffkit: examples/explain.h
+
 tool: $(BUILD)/diffkit
 
 edit: $(BUILD)/edit
 	$< docs/editing.png
 
-$(BUILD)/samplers $(BUILD)/action_chunks: $(BUILD)/%: examples/%.c diffkit.h | $(BUILD)
+$(BUILD)/hello $(BUILD)/particles $(BUILD)/samplers $(BUILD)/action_chunks: $(BUILD)/%: examples/%.c examples/svg.h diffkit.h | $(BUILD)
 	$(CC) -std=c11 $(WARN) -I. $(CFLAGS) $< -o $@ $(LIBS)
+
+hello: $(BUILD)/hello
+	$<
+
+particles: $(BUILD)/particles
+	$< docs
 
 samplers: $(BUILD)/samplers
 	$<
@@ -73,11 +88,44 @@ samplers: $(BUILD)/samplers
 action-chunks: $(BUILD)/action_chunks
 	$<
 
+$(BUILD)/tutorial: docs/tutorial.md tests/snippets.sh diffkit.h | $(BUILD)
+	sh tests/snippets.sh --program $< >$@.c
+	$(CC) -std=c11 $(WARN) -I. $(CFLAGS) $@.c -o $@ $(LIBS)
+
+.PHONY: tutorial
+tutorial: $(BUILD)/tutorial
+	$<
+
 guidance: $(BUILD)/guidance
 	$< docs/guidance.png
 
-docs: $(BUILD)/diffkit
+docs: $(BUILD)/diffkit particles
 	$(BUILD)/diffkit list --markdown >docs/samplers.md
+
+# ------------------------------------------------------------------ the page
+# By clang alone: docs/playground/libc has what is needed of a C library. Bytes stand in scripts, so that the page works from a file.
+WASM = clang --target=wasm32 -std=c11 -O2 -msimd128 -mbulk-memory -ffreestanding -nostdlib -I. -Idocs/playground/libc \
+    -Wl,--no-entry,--strip-all,-z,stack-size=131072
+PAGE = docs/playground/playground.c docs/playground/weights.h examples/digits/unet.h diffkit.h
+$(BUILD)/playground.wasm: $(PAGE) $(wildcard docs/playground/libc/*.h) | $(BUILD)
+	$(call need,{ clang --version && command -v wasm-ld; },clang with wasm-ld,clang and lld (Debian$(,) Ubuntu$(,) Fedora$(,) Arch))
+	$(WASM) $(WARN) $< -o $@
+
+$(BUILD)/pack: docs/playground/pack.c docs/playground/weights.h examples/digits/unet.h | $(BUILD)
+	$(CC) -std=c11 $(WARN) -I. $(CFLAGS) $< -o $@ $(LIBS)
+
+# $(call script,NAME): what comes in, as a script that defines NAME
+script = { printf 'const $(1) = "'; base64 | tr -d '\n'; printf '";\n'; }
+playground: $(BUILD)/playground.wasm $(BUILD)/pack
+	$(call script,PLAYGROUND_WASM) <$(BUILD)/playground.wasm >docs/playground/wasm.js
+	$(BUILD)/pack examples/digits/weights.bin | $(call script,PLAYGROUND_WEIGHTS) >docs/playground/weights.js
+
+# The page's numbers are compared with those of a native program, which has the same source.
+$(BUILD)/web_native: tests/web/native.c $(PAGE) | $(BUILD)
+	$(CC) -std=c11 $(WARN) -I. $(CFLAGS) $< -o $@ $(LIBS)
+
+test-web:
+	@sh tests/test_web.sh $(BUILD)
 
 # ------------------------------------------------------------------ engines and hosts
 # $(call need,COMMAND,WHAT,PACKAGES): says in one line what to install where the command fails.
@@ -141,18 +189,22 @@ $(LINKED): OBJECT = $(if $(findstring ++,$(STD)),-x none) $(BUILD)/diffkit.o
 $(BUILD)/test_%: tests/test_%.c tests/check.h diffkit.h $(BUILD)/cmocka $(wildcard examples/*.h) $(DIGITS) | $(BUILD)
 	$(COMPILE) -I$(BUILD) $(CFLAGS) $(LIGHT) $< -o $@ $(OBJECT) $$(cat $(BUILD)/cmocka) $(LIBS)
 
-$(BUILD)/snippets.inc: tests/snippets.sh diffkit.h README.md | $(BUILD)
-	sh tests/snippets.sh >$@
+# The documents whose C blocks are compiled and run.
+PAGES = README.md $(wildcard docs/tutorial.md docs/choosing.md docs/conventions.md docs/faq.md docs/*.zh.md)
+$(BUILD)/snippets.inc: tests/snippets.sh diffkit.h README.md $(wildcard docs/*.md) | $(BUILD)
+	sh tests/snippets.sh $(PAGES) >$@
 $(BUILD)/test_snippets: $(BUILD)/snippets.inc
 $(BUILD)/test_bridge: examples/samplers.c
 
-# The tool and the conformance program are C alone; as C++ only the header's tests are built.
-C_ONLY = $(if $(findstring ++,$(STD)),,diffkit conformance fuzz)
+# Small programs in examples, tested by tests/test_programs.sh.
+PROGRAMS = hello particles
+# These, the tool and the conformance program are C alone; as C++ only the header's tests are built.
+C_ONLY = $(if $(findstring ++,$(STD)),,diffkit conformance fuzz $(PROGRAMS))
 # What needs other people's tools and libraries, and minutes: their build systems and languages (consumers), the programs in
 # examples. make check runs both; make test CONSUMERS='consumers examples' does, too.
 CONSUMERS =
 test: $(TESTS:%=$(BUILD)/test_%) $(C_ONLY:%=$(BUILD)/%) | $(BUILD)
-	@CC='$(CC)' CXX='$(CXX)' sh tests/run.sh $(BUILD) $(TESTS) $(if $(filter diffkit,$(C_ONLY)),tool) $(filter conformance fuzz,$(C_ONLY)) $(CONSUMERS)
+	@CC='$(CC)' CXX='$(CXX)' sh tests/run.sh $(BUILD) $(TESTS) $(if $(filter diffkit,$(C_ONLY)),tool) $(if $(filter hello,$(C_ONLY)),programs) $(filter conformance fuzz,$(C_ONLY)) $(CONSUMERS)
 
 # Everything that must hold for all compilers and modes; fails on the first that does not.
 check:
@@ -189,7 +241,7 @@ portability:
 	@sh tests/portability.sh $(BUILD)
 
 # ------------------------------------------------------------------ benchmarks
-$(BUILD)/bench_%: bench/%.c bench/clock.h diffkit.h | $(BUILD)
+$(BUILD)/bench_%: bench/%.c $(wildcard bench/*.h) diffkit.h | $(BUILD)
 	$(CC) -std=c11 $(WARN) -I. $(CFLAGS) $(OPENMP) $< -o $@ $(LIBS)
 
 plots: $(BUILD)/bench_plots
@@ -198,6 +250,7 @@ plots: $(BUILD)/bench_plots
 bench: $(BUILD)/bench_steps $(BUILD)/bench_noise
 	$(BUILD)/bench_steps
 	$(BUILD)/bench_noise
+	sh bench/flags.sh
 	-$(PYTHON) bench/peers/randn.py
 
 # PEERS: options for bench/peers/steps.py
@@ -216,19 +269,20 @@ VERSION = $(shell sed -n 's/^.define DK_VERSION_M[AI][JN]OR //p' diffkit.h | pas
 install:
 	install -d "$(ROOT)/include" "$(ROOT)/share/pkgconfig" "$(ROOT)/share/cmake/diffkit" "$(ROOT)/share/licenses/diffkit"
 	install -m 644 diffkit.h "$(ROOT)/include"
+	install -m 644 examples/fit.h "$(ROOT)/include/diffkit_fit.h"
 	install -m 644 LICENSE "$(ROOT)/share/licenses/diffkit"
 	install -m 644 examples/packaging/diffkitConfig*.cmake "$(ROOT)/share/cmake/diffkit"
 	sed 's|@PREFIX@|$(PREFIX)|; s|@VERSION@|$(VERSION)|' examples/packaging/diffkit.pc.in >"$(ROOT)/share/pkgconfig/diffkit.pc"
 
 uninstall:
-	rm -f "$(ROOT)/include/diffkit.h" "$(ROOT)/share/pkgconfig/diffkit.pc"
+	rm -f "$(ROOT)/include/diffkit.h" "$(ROOT)/include/diffkit_fit.h" "$(ROOT)/share/pkgconfig/diffkit.pc"
 	rm -rf "$(ROOT)/share/cmake/diffkit" "$(ROOT)/share/licenses/diffkit"
 
 size:
 	@sh bench/size.sh
 
 format:
-	clang-format -i diffkit.h examples/*.[ch] examples/*/*.[ch] examples/*/*.cpp tests/*.[ch] tests/mini/*.h bench/*.c bench/peers/*.c
+	clang-format -i diffkit.h examples/*.[ch] examples/*/*.[ch] examples/*/*.cpp tests/*.[ch] tests/mini/*.h bench/*.c bench/peers/*.c docs/playground/*.c docs/playground/libc/*.h tests/web/*.c
 
 clean:
 	rm -rf $(BUILD)

@@ -110,6 +110,8 @@
                                 __attribute__((visibility("default")))
        DK_MALLOC(n), DK_FREE(p) allocator for calls that bring no memory; DK_NO_MALLOC: no allocator,
                                 such calls return DK_ERROR_MEMORY
+       DK_OPENMP                threads = 0 is OpenMP's number of threads; it is 1 otherwise, for a host may have filled the
+                                machine already
        DK_NO_PEERS              no book three: no names, files, generators and lists of other programs
        DK_NO_DISPATCH           no look at the processor (which takes __cpu_model from libgcc or compiler-rt, on x86-64):
                                 noise with the vectors that the compiler's flags allow
@@ -438,7 +440,7 @@ typedef struct dk_grid {
     dk_partial partial;   /* what strength means */
     int full_steps;       /* the grid is laid out for so many steps, and the last `steps` are run; 0: steps */
     const double *levels; /* LEVELS: steps + 1 numbers; RESAMPLE: level_count; read while recording */
-    int level_count;      /* RESAMPLE */
+    int level_count;      /* how many `levels` has; LEVELS: 0: enough */
     dk_unit unit;         /* LEVELS, RESAMPLE: what they are */
     dk_spacing_fn fn;     /* CUSTOM */
     int rising;           /* 1: the finished list reversed, for inversion */
@@ -772,8 +774,8 @@ typedef struct dk_config {
                       result, nor for outputs that are not written */
     dk_parallel_fn parallel; /* zero: OpenMP where the implementation is compiled with it, else none */
     void *parallel_user;
-    int threads; /* parts that a long vector is worked on in, a tile of memory for each local value;
-                    0: OpenMP's number, 1 with neither. It changes no result */
+    int threads; /* parts that a long vector is worked on in, a tile of memory for each local value; 0: 1, or OpenMP's
+                    number with DK_OPENMP. It changes no result */
     const struct dk_backend *backend; /* zero: this machine's memory */
     char message[DK_MESSAGE_SIZE];
 } dk_config;
@@ -1062,7 +1064,8 @@ typedef struct dkp_run {
     double *sums;
     void *streams; /* generators that give their numbers in order, where they stand */
     double lowest, highest; /* noise level of the run, but for 0 */
-    dkp_pace pace;  /* of a sampler with step-size control */
+    dkp_pace pace;  /* of a sampler with step-size control, */
+    const struct dkp_controller *controller; /* and what takes it further; NULL: there is none */
     dk_plan plan;  /* of dk_begin */
     void *owned;
 } dkp_run;
@@ -1243,7 +1246,9 @@ typedef enum dk_quirk {
 #include <math.h>
 #include <stdarg.h>
 #include <string.h>
-#ifdef _OPENMP
+#if defined(DK_OPENMP) && !defined(_OPENMP)
+#error "DK_OPENMP: compile the file with DIFFKIT_IMPLEMENTATION with OpenMP, -fopenmp or /openmp"
+#elif defined(DK_OPENMP)
 #include <omp.h>
 #endif
 
@@ -1286,13 +1291,22 @@ typedef enum dk_quirk {
 #pragma fp_contract(off)
 #endif
 
-/* Only noise and executor run often. All else is compiled for size, in optimised builds, but for what a set-up does most. */
+/* What evaluations do, and a set-up most, is compiled for speed, whatever the flags. All else is compiled for size, in
+   optimised builds. */
 #if defined(__clang__)
 #define DKP_SMALL _Pragma("clang attribute push(__attribute__((minsize)), apply_to = function)")
 #define DKP_FAST _Pragma("clang attribute pop")
-#elif defined(__GNUC__) && defined(__OPTIMIZE__)
+#elif defined(__GNUC__)
+#ifdef __OPTIMIZE__
 #define DKP_SMALL _Pragma("GCC push_options") _Pragma("GCC optimize(\"Os\")")
+#else
+#define DKP_SMALL _Pragma("GCC push_options") _Pragma("GCC optimize(\"O0\")")
+#endif
 #define DKP_FAST _Pragma("GCC pop_options")
+#pragma GCC optimize("O2")
+#if __GNUC__ < 12 /* vectorises at -O3 alone */
+#pragma GCC optimize("tree-vectorize")
+#endif
 #else
 #define DKP_SMALL
 #define DKP_FAST
@@ -1442,8 +1456,12 @@ static int dkp_attempting(const dk_recorder *r);
 static void dkp_record_measure(dk_recorder *r);
 static const dkp_pace *dkp_first_attempt(dk_recorder *r, dk_config *c, dkp_pace *p);
 static dk_status dkp_record_run(dk_plan *plan, dk_config *c, dkp_pace *p);
-static int dkp_accepts(const dk_run *run);
-DKP_ONCE static int dkp_proceed(dk_run *run, int accepted);
+/* What a run asks: whether an attempt is accepted, and, at its end, to go on. Programs without dk_begin have none of it. */
+typedef struct dkp_controller {
+    int (*accepts)(const dk_run *run);
+    int (*proceed)(dk_run *run, int accepted);
+} dkp_controller;
+static const dkp_controller *dkp_controller_of(dk_run *run);
 
 /* and the memory of a run. */
 enum { DKP_TILE = 1024 }; /* a tile of every vector of a pass stays in the first level cache */
@@ -1477,7 +1495,6 @@ static int dkp_other_average(const dk_recorder *r, const struct dkp_history *pas
                              dk_vec *average);
 static double dkp_bins(dk_recorder *r, dk_level *from, dk_level *to);
 static const dk_named *dkp_published(int i, dk_grid *g);
-static int dkp_published_count(const double *levels);
 static const dk_way *dkp_way_by_name(const char *name);
 static const dkp_generator *dkp_generator_at(int i);
 #else
@@ -1487,7 +1504,6 @@ static const dkp_generator *dkp_generator_at(int i);
 #define dkp_pure_stage(r, D) (D)
 #define dkp_other_average(r, past, n, from, span, average) 0
 #define dkp_bins(r, from, to) 0
-#define dkp_published_count(levels) 0
 #endif
 
 
@@ -1513,7 +1529,7 @@ static void dkp_set_range(dk_schedule *s) {
 /* The same for one that was made by hand. */
 static void dkp_fill_range(dk_schedule *s) {
     double t_min = s->t_min;
-    if (!s->family || s->t_max > 0 || s->t_max < 0) return;
+    if (!s->family || s->t_max != 0) return;
     dkp_set_range(s);
     if (t_min > 0 || t_min < 0) s->t_min = t_min;
 }
@@ -1989,31 +2005,29 @@ static dk_level dkp_custom_at_sigma(const dk_schedule *s, double noise_level) {
     return dkp_custom_at(s, low, NULL);
 }
 
-/* What a family is: its level at t, what it keeps at 1, the times that it knows, and its defaults. unit: that its noise
-   levels are customarily spaced in. */
+/* What a family is: its level at t, what it keeps at 1, the times that it knows, and its defaults. */
 typedef struct dkp_family {
     dk_level (*at)(const dk_schedule *s, double t, dk_level *slope);
     int kept;
     double t_low, t_high;
-    dk_unit unit;
     dk_prediction prediction;
     dk_unit condition;
 } dkp_family;
 
 static const dkp_family *dkp_family_of(const dk_schedule *s) {
     static const dkp_family families[DK_FAMILY_COUNT] = {
-#define DKP_FAMILY(at, kept, low, high, unit, prediction, condition) \
-    {dkp_##at##_at, DKP_KEEP_##kept, low, high, DK_UNIT_##unit, DK_PREDICT_##prediction, DK_UNIT_##condition}
-        DKP_FAMILY(flow, SUM, 0, 1, FLOW, VELOCITY, FLOW), /* DEFAULT */
-        DKP_FAMILY(flow, SUM, 0, 1, FLOW, VELOCITY, FLOW),
-        DKP_FAMILY(ve, ALPHA, -1e3, 1e3, SIGMA, EPS, SIGMA),
-        DKP_FAMILY(edm, ALPHA, 0, 1e300, SIGMA, EDM, SIGMA),
-        DKP_FAMILY(vp, SQUARES, 0, 1e3, SIGMA, EPS, T),
-        DKP_FAMILY(discrete, SQUARES, -1, 1e9, SIGMA, EPS, T),
-        DKP_FAMILY(vp, SUB_VP, 0, 1e3, SIGMA, EPS, T),
-        DKP_FAMILY(cosine, SQUARES, 0, 1.5707963267948966, FLOW, V, T),
-        DKP_FAMILY(vp_cosine, SQUARES, 0, 1, SIGMA, EPS, T),
-        DKP_FAMILY(custom, SQUARES, -1e300, 1e300, SIGMA, X0, T),
+#define DKP_FAMILY(at, kept, low, high, prediction, condition) \
+    {dkp_##at##_at, DKP_KEEP_##kept, low, high, DK_PREDICT_##prediction, DK_UNIT_##condition}
+        DKP_FAMILY(flow, SUM, 0, 1, VELOCITY, FLOW), /* DEFAULT */
+        DKP_FAMILY(flow, SUM, 0, 1, VELOCITY, FLOW),
+        DKP_FAMILY(ve, ALPHA, -1e3, 1e3, EPS, SIGMA),
+        DKP_FAMILY(edm, ALPHA, 0, 1e300, EDM, SIGMA),
+        DKP_FAMILY(vp, SQUARES, 0, 1e3, EPS, T),
+        DKP_FAMILY(discrete, SQUARES, -1, 1e9, EPS, T),
+        DKP_FAMILY(vp, SUB_VP, 0, 1e3, EPS, T),
+        DKP_FAMILY(cosine, SQUARES, 0, 1.5707963267948966, V, T),
+        DKP_FAMILY(vp_cosine, SQUARES, 0, 1, EPS, T),
+        DKP_FAMILY(custom, SQUARES, -1e300, 1e300, X0, T),
 #undef DKP_FAMILY
     };
     return &families[(int)s->family >= 0 && s->family < DK_FAMILY_COUNT ? s->family : DK_FAMILY_DEFAULT];
@@ -2067,9 +2081,10 @@ DK_API dk_level dk_level_at(const dk_schedule *s, dk_unit unit, double v) {
 }
 
 /* The unit u in which a family's noise levels are customarily spaced. */
-static int dkp_flow_unit(const dk_schedule *s) { return dkp_family_of(s)->unit == DK_UNIT_FLOW; }
-static double dkp_u(const dk_schedule *s, dk_level l) { return dkp_in_unit(dkp_family_of(s)->unit, l); }
-static dk_level dkp_at_u(const dk_schedule *s, double u) { return dk_level_at(s, dkp_family_of(s)->unit, u); }
+static int dkp_flow_unit(const dk_schedule *s) { return s->family <= DK_FAMILY_FLOW || s->family == DK_FAMILY_COSINE; }
+static dk_unit dkp_unit(const dk_schedule *s) { return dkp_flow_unit(s) ? DK_UNIT_FLOW : DK_UNIT_SIGMA; }
+static double dkp_u(const dk_schedule *s, dk_level l) { return dkp_in_unit(dkp_unit(s), l); }
+static dk_level dkp_at_u(const dk_schedule *s, double u) { return dk_level_at(s, dkp_unit(s), u); }
 
 /* ---------------------------------------------------------------- >>model  What the network is */
 
@@ -2224,6 +2239,7 @@ struct dk_layout {
     int steps;     /* and steps of the whole grid, of which the last c->steps are run */
     int next, at;  /* dkp_merges: the walk over the levels asked for, and the level where it stands, */
     dk_level here; /* and this one */
+    double room;   /* dkp_stretched: 1 - u of the last level that is stretched; 0: not yet known */
 };
 
 static double dkp_fraction(int i, int n) { return n > 1 ? (double)i / (n - 1) : 0; }
@@ -2514,9 +2530,20 @@ static dk_level dkp_given(const dk_layout *g, int i) {
     return dkp_spaced_at(g, i, g->asked);
 }
 
-/* On to the level after so many different ones, or to the end. The walk begins anew only for one that lies behind. */
+/* Back to where the walk arrived at this level, and on to where it did at the one before. */
+static void dkp_walk_back(dk_layout *g) {
+    for (int arrivals = 0; g->next > 1; g->next--) {
+        dk_level before = dkp_given(g, g->next - 2);
+        if (dk_noise_level(before) > dk_noise_level(g->here) && arrivals++ == 1) break;
+        g->here = before;
+    }
+    g->at--;
+}
+
+/* To the level after so many different ones, or to the end: on, back, or anew from the beginning, whichever is near. */
 static void dkp_walk_to(dk_layout *g, int wanted) {
-    if (wanted < g->at || g->next == 0) g->next = 0, g->at = -1;
+    if (wanted < g->at / 2 || g->next == 0) g->next = 0, g->at = -1;
+    while (g->at > wanted) dkp_walk_back(g);
     while (g->at < wanted && g->next < g->asked) {
         dk_level next = dkp_given(g, g->next++);
         g->at += g->at < 0 || dk_noise_level(next) < dk_noise_level(g->here);
@@ -2601,9 +2628,9 @@ static dk_level dkp_stretched(dk_layout *g, dk_level l) {
     double terminal = g->c->grid.terminal;
     if (!(terminal > 0) || l.sigma <= 0) return l;
     if (dkp_one_more(g) && dkp_last_level(g).sigma > 0) last++;
-    double room = 1 - dkp_u(g->s, dkp_shifted(g, dkp_spaced(g, last)));
-    if (!(room > 0)) return l; /* a single level of pure noise */
-    return dk_level_at(g->s, DK_UNIT_FLOW, 1 - (1 - dkp_u(g->s, l)) / (room / (1 - terminal)));
+    if (!(g->room > 0)) g->room = 1 - dkp_u(g->s, dkp_shifted(g, dkp_spaced(g, last)));
+    if (!(g->room > 0)) return l; /* a single level of pure noise */
+    return dk_level_at(g->s, DK_UNIT_FLOW, 1 - (1 - dkp_u(g->s, l)) / (g->room / (1 - terminal)));
 }
 
 /* Level i of the finished grid, 0 .. steps. */
@@ -2736,7 +2763,8 @@ typedef struct dkp_recording {
     dk_row row;
     int row_needs, storing, position, stage, judged, pinned[2], pin[3];
     int within;             /* a step, which dkr_step has begun and not ended */
-    int offset;             /* step of the plan at which this stretch of steps begins */
+    int offset;             /* step of the plan at which this stretch of steps begins, */
+    dk_level goal;          /* and the level where it ends */
     dk_vec noise;           /* that an evaluation at sigma = 0 found in x */
     int known, mask;        /* values, where the config has them */
     dk_vec fixed;           /* the noise of known data, where it is the same at all levels */
@@ -3149,7 +3177,7 @@ static void dkp_go_back(dk_recorder *r, int i) {
 static void dkp_record_stretch(dk_recorder *r, int first, int end, dk_record_fn record) {
     r->own->offset = first, r->own->within = 0, r->own->momentum = dkr_zero;
     r->steps = end - first, r->step = -1;
-    r->from = r->to = dkp_level(r, 0);
+    r->own->goal = dkp_level(r, r->steps), r->from = r->to = dkp_level(r, 0);
     record(r);
     if (r->step < 0) dkr_refuse(r, "steps of sampler.record", 0, "at least 1: a loop over dkr_step");
     r->steps = end - first;
@@ -3516,7 +3544,7 @@ DKP_SMALL
    left before sigma = 0. */
 static int dkp_nodes(const dk_recorder *r, int wanted, int have, int left) {
     if (dkp_quirk(r, DK_QUIRK_EULER_LAST) && left < 2) wanted = 1;
-    int to_zero = dkp_level(r, r->steps).sigma <= 0;
+    int to_zero = r->own->goal.sigma <= 0;
     if (!dkp_quirk(r, DK_QUIRK_COUNT_LAST) && to_zero) left--;
     if (dkp_quirk(r, DK_QUIRK_LOWER_TO_ZERO) && !to_zero) left = wanted;
     if (r->sampler.lower_order_final && left < wanted) wanted = left > 1 ? left : 1;
@@ -4994,17 +5022,18 @@ static int dkp_overlap(const void *a, size_t n, const void *b, size_t m) {
     return a && b && (p < q ? q - p < n : p - q < m);
 }
 
-/* The least and the most noise level of a run, but for 0. With step-size control a plan has only some of them. */
+/* The range of a run's noise levels has all of them but 0. */
+static void dkp_widen_range(dkp_run *own, dk_level l) {
+    double level = dk_noise_level(l);
+    if (level > own->highest) own->highest = level;
+    if (level > 0 && level < own->lowest) own->lowest = level;
+}
+
+/* Of the plan's levels; whether the noise source can do with it. */
 static dk_status dkp_find_range(dk_run *run, const dk_plan *plan) {
     dk_config *c = &run->config;
     dkp_run *own = &run->own;
-    int levels = plan->attempt ? c->steps + 1 : plan->levels;
-    own->lowest = HUGE_VAL, own->highest = 0;
-    for (int i = 0; i < levels; i++) {
-        double level = dk_noise_level(plan->attempt ? dkp_grid_level(c, i) : plan->level[i]);
-        if (level > own->highest) own->highest = level;
-        if (level > 0 && level < own->lowest) own->lowest = level;
-    }
+    for (int i = 0; i < plan->levels; i++) dkp_widen_range(own, plan->level[i]);
     const dkp_generator *generator = dkp_generator_of(&c->step_noise);
     if (generator && generator->finite && !plan->own.flow && !dkp_finite(own->highest))
         return dkp_fail(c->message, "the first level's sigma/alpha", own->highest,
@@ -5066,6 +5095,7 @@ static dk_status dkp_start_run(dk_run *run, const dk_config *c, const dk_real *x
     enum { VECTORS = 3, PARTS = 5 };
     if (!run) return DK_ERROR_CONFIG;
     memset(run, 0, sizeof *run);
+    run->own.lowest = HUGE_VAL;
     const dk_backend *b = c ? c->backend : NULL;
     const char *wrong = !c         ? "config = NULL: must be a dk_config"
                         : !b && !x ? "x = NULL: must be batch * dim numbers"
@@ -5125,6 +5155,7 @@ DK_API dk_status dk_begin(dk_run *run, const dk_config *c, dk_real *x, void *mem
     dk_status status = dkp_prepare(c, resolved, plan, &marks);
     if (status == DK_OK) status = dkp_record_run(plan, resolved, &run->own.pace);
     dkp_unmark(&resolved->schedule), dkp_unmark(&resolved->network_schedule);
+    if (status == DK_OK && plan->attempt) run->own.controller = dkp_controller_of(run);
     if (status == DK_OK) { /* the plan lies first, the workspace behind it */
         status = dkp_begin(run, plan, x, memory ? (char *)memory + plan->used : NULL,
                            memory ? bytes - plan->used : 0);
@@ -5380,10 +5411,11 @@ static int dkp_next(dk_run *run, dk_eval *eval) {
     if (own->waiting && !run->config.unchecked && dkp_check_outputs(run) != DK_OK) return 0;
     while (own->pass < p->passes) {
         const dk_pass *pass = &p->pass[own->pass];
-        int control = pass->boundary == DK_BOUNDARY_END && p->attempt, accepted = 1;
+        const dkp_controller *control = pass->boundary == DK_BOUNDARY_END ? own->controller : NULL;
+        int accepted = 1;
         if (own->pass > 0 && pass[-1].boundary >= DK_BOUNDARY_NORM && dkp_cross_boundary(run, pass - 1) != DK_OK)
             return 0;
-        if (control && own->pace.phase == DKP_ATTEMPT) accepted = dkp_accepts(run);
+        if (control && own->pace.phase == DKP_ATTEMPT) accepted = control->accepts(run);
         if (accepted) {
             if (pass->noises && dkp_ask_noise(run, pass) != DK_OK) return 0;
             if (backend->rows(backend->user, run, pass)) {
@@ -5394,7 +5426,7 @@ static int dkp_next(dk_run *run, dk_eval *eval) {
         }
         own->waiting = pass->boundary == DK_BOUNDARY_CALL;
         if (own->waiting) return dkp_hand_out(run, eval, 1);
-        if (control && !dkp_proceed(run, accepted) && run->status != DK_OK) {
+        if (control && !control->proceed(run, accepted) && run->status != DK_OK) {
             dkp_end_in(run);
             return 0;
         }
@@ -6032,16 +6064,40 @@ DKP_FAST
 static const uint32_t dkp_multipliers[2] = {0xD2511F53u, 0xCD9E8D57u};
 DKP_INLINE uint32_t dkp_multiplier(int i) { return ((const volatile uint32_t *)dkp_multipliers)[i]; }
 
+/* Noise is made in lanes. A lane is one number, in loops that gcc vectorises; clang's are vectors, since it vectorises no loop
+   at -O0 and few at -O1. Their functions take addresses, for vectors are passed in one way or another by machine. */
+#ifdef __clang__
+typedef uint64_t dkp_blocks __attribute__((vector_size(64)));
+typedef uint32_t dkp_low_halves __attribute__((vector_size(32), aligned(4), may_alias));
+typedef uint32_t dkp_uints __attribute__((vector_size(64)));
+typedef int32_t dkp_ints __attribute__((vector_size(64)));
+typedef float dkp_floats __attribute__((vector_size(64)));
+typedef dk_real dkp_reals __attribute__((vector_size(16 * sizeof(dk_real)), aligned(sizeof(dk_real)), may_alias));
+#define DKP_BITS(v) ((dkp_uints)(v))
+#define DKP_FLOATS(bits) ((dkp_floats)(bits))
+#define DKP_CONVERT(v, type) __builtin_convertvector(v, type)
+#else
+typedef uint64_t dkp_blocks;
+typedef uint32_t dkp_low_halves, dkp_uints;
+typedef int32_t dkp_ints;
+typedef float dkp_floats;
+typedef dk_real dkp_reals;
+#define DKP_BITS(v) dkp_bits(v)
+#define DKP_FLOATS(bits) dkp_float(bits)
+#define DKP_CONVERT(v, type) ((type)(v))
+#endif
+enum { DKP_BLOCKS = sizeof(dkp_blocks) / sizeof(uint64_t), DKP_LANES = sizeof(dkp_floats) / sizeof(float) };
+
 /* A counter's words are the low halves of c; above them anything may stand. So products come out where the next
    round wants them, without shuffling. */
-DKP_INLINE void dkp_philox_round(uint64_t c[4], const uint32_t m[2], uint32_t key0, uint32_t key1) {
-    uint64_t p = m[0] * (c[0] & 0xFFFFFFFFu), q = m[1] * (c[2] & 0xFFFFFFFFu);
+DKP_INLINE void dkp_philox_round(dkp_blocks c[4], const uint32_t m[2], uint32_t key0, uint32_t key1) {
+    dkp_blocks p = m[0] * (c[0] & 0xFFFFFFFFu), q = m[1] * (c[2] & 0xFFFFFFFFu);
     c[0] = (q >> 32) ^ c[1] ^ key0, c[1] = q;
     c[2] = (p >> 32) ^ c[3] ^ key1, c[3] = p;
 }
 
 /* Without a loop, so that a loop around it is one that compilers vectorise. */
-DKP_INLINE void dkp_philox(uint64_t c[4], const uint32_t m[2], uint32_t key0, uint32_t key1) {
+DKP_INLINE void dkp_philox(dkp_blocks c[4], const uint32_t m[2], uint32_t key0, uint32_t key1) {
 #define DKP_ROUND(i) dkp_philox_round(c, m, key0 + i * 0x9E3779B9u, key1 + i * 0xBB67AE85u)
     DKP_ROUND(0), DKP_ROUND(1), DKP_ROUND(2), DKP_ROUND(3), DKP_ROUND(4);
     DKP_ROUND(5), DKP_ROUND(6), DKP_ROUND(7), DKP_ROUND(8), DKP_ROUND(9);
@@ -6051,9 +6107,14 @@ DKP_INLINE void dkp_philox(uint64_t c[4], const uint32_t m[2], uint32_t key0, ui
 /* Philox4x32-10, Salmon et al. 2011. */
 static void dkp_philox_block(const uint32_t counter[4], const uint32_t key[2], uint32_t out[4]) {
     const uint32_t m[2] = {dkp_multiplier(0), dkp_multiplier(1)};
-    uint64_t c[4] = {counter[0], counter[1], counter[2], counter[3]};
+    const dkp_blocks zero = {0};
+    dkp_blocks c[4] = {zero + counter[0], zero + counter[1], zero + counter[2], zero + counter[3]};
     dkp_philox(c, m, key[0], key[1]);
-    for (int i = 0; i < 4; i++) out[i] = (uint32_t)c[i];
+    for (int i = 0; i < 4; i++) {
+        uint64_t first;
+        memcpy(&first, &c[i], sizeof first);
+        out[i] = (uint32_t)first;
+    }
 }
 
 DKP_INLINE uint32_t dkp_bits(float v) {
@@ -6070,12 +6131,11 @@ DKP_INLINE float dkp_float(uint32_t bits) {
 
 /* -2 log u for u = (2 (r/2) + 1) / 2^32. The logarithm is ours, so that it is the same everywhere:
    u = m 2^-e with m in [sqrt 1/2, sqrt 2), log m by a polynomial (Chebyshev fit, relative error 5e-8). */
-DKP_INLINE float dkp_minus_2_log(uint32_t r) {
-    uint32_t bits = dkp_bits((float)(int32_t)(r >> 1) + 0.5f) + (0x3F800000u - 0x3F3504F3u); /* 2^31 u */
-    float e = (float)(31 + 127 - (int32_t)(bits >> 23));
-    float s = dkp_float((bits & 0x7FFFFFu) + 0x3F3504F3u) - 1.0f;
-    float p = -2 * 0.087439455f;
-    p = p * s + 2 * 0.1437733f;
+DKP_INLINE void dkp_minus_2_log(const dkp_uints *r, dkp_floats *log) {
+    dkp_uints bits = DKP_BITS(DKP_CONVERT((dkp_ints)(*r >> 1), dkp_floats) + 0.5f) + (0x3F800000u - 0x3F3504F3u); /* 2^31 u */
+    dkp_floats e = DKP_CONVERT((dkp_ints)(31u + 127u - (bits >> 23)), dkp_floats);
+    dkp_floats s = DKP_FLOATS((bits & 0x7FFFFFu) + 0x3F3504F3u) - 1.0f;
+    dkp_floats p = s * (-2 * 0.087439455f) + 2 * 0.1437733f;
     p = p * s - 2 * 0.14949095f;
     p = p * s + 2 * 0.16560696f;
     p = p * s - 2 * 0.19956978f;
@@ -6083,19 +6143,30 @@ DKP_INLINE float dkp_minus_2_log(uint32_t r) {
     p = p * s - 2 * 0.33334184f;
     p = p * s + 2 * 0.49999988f;
     p = p * s - 2 * 1.0f;
-    return e * (2 * 0.69314718f) + s * p;
+    *log = e * (2 * 0.69314718f) + s * p;
+}
+
+DKP_INLINE void dkp_roots(const dkp_floats *v, dkp_floats *root) {
+#ifdef __clang__
+    float lane[DKP_LANES];
+    memcpy(lane, v, sizeof lane);
+    for (int i = 0; i < DKP_LANES; i++) lane[i] = dkp_sqrtf(lane[i]);
+    memcpy(root, lane, sizeof lane);
+#else
+    *root = dkp_sqrtf(*v);
+#endif
 }
 
 /* cos and sin of 2 pi r / 2^32: the nearest quarter turn exactly, the rest in [-pi/4, pi/4] by polynomials. */
-DKP_INLINE void dkp_turn(uint32_t r, float *cosine, float *sine) {
-    uint32_t quarters = r + 0x20000000u;                  /* in its two highest bits */
-    float y = (float)(int32_t)(r << 2) * 1.16415322e-10f; /* the rest in half turns */
-    float z = y * y;
-    uint32_t s = dkp_bits(y * (3.1415927f + z * (-5.167709f + z * (2.5498216f + z * -0.58974695f))));
-    uint32_t c = dkp_bits(1.0f + z * (-4.934802f + z * (4.058708f + z * (-1.3350679f + z * 0.23153661f))));
-    uint32_t swap = (s ^ c) & (0u - (quarters >> 30 & 1));
-    *cosine = dkp_float(c ^ swap ^ ((quarters + 0x40000000u) & 0x80000000u));
-    *sine = dkp_float(s ^ swap ^ (quarters & 0x80000000u));
+DKP_INLINE void dkp_turn(const dkp_uints *r, dkp_floats *cosine, dkp_floats *sine) {
+    dkp_uints quarters = *r + 0x20000000u;                                        /* in its two highest bits */
+    dkp_floats y = DKP_CONVERT((dkp_ints)(*r << 2), dkp_floats) * 1.16415322e-10f; /* the rest in half turns */
+    dkp_floats z = y * y;
+    dkp_uints s = DKP_BITS(y * (3.1415927f + z * (-5.167709f + z * (2.5498216f + z * -0.58974695f))));
+    dkp_uints c = DKP_BITS(1.0f + z * (-4.934802f + z * (4.058708f + z * (-1.3350679f + z * 0.23153661f))));
+    dkp_uints swap = (s ^ c) & (0u - (quarters >> 30 & 1));
+    *cosine = DKP_FLOATS(c ^ swap ^ ((quarters + 0x40000000u) & 0x80000000u));
+    *sine = DKP_FLOATS(s ^ swap ^ (quarters & 0x80000000u));
 }
 
 enum { DKP_STREAMS = 16 };
@@ -6134,13 +6205,19 @@ typedef void dkp_words_fn(const dkp_noise *of, uint64_t chunk, size_t k, dkp_wor
 /* The inner loop's length is a constant, or gcc would not vectorise it. */
 DKP_INLINE void dkp_words_plain(const dkp_noise *of, uint64_t chunk, size_t k, dkp_words r) {
     const uint32_t m[2] = {dkp_multiplier(0), dkp_multiplier(1)};
+    static const uint64_t numbers[] = {0, 1, 2, 3, 4, 5, 6, 7};
+    const dkp_blocks zero = {0};
+    dkp_blocks number;
+    memcpy(&number, numbers, sizeof number);
     for (size_t i = 0; i < 16 * k; i += 16)
-        for (size_t j = i; j < i + 16; j++) {
-            uint64_t block = chunk * 16 + j;
-            uint64_t c[4] = {block, of->draw, of->sample, (of->sample >> 32) ^ (block >> 32 << 16)};
+        for (size_t j = i; j < i + 16; j += DKP_BLOCKS) {
+            dkp_blocks block = number + (chunk * 16 + j);
+            dkp_blocks c[4] = {block, zero + of->draw, zero + of->sample, (of->sample >> 32) ^ (block >> 32 << 16)};
             dkp_philox(c, m, (uint32_t)of->seed, (uint32_t)(of->seed >> 32));
-            r[0][j] = (uint32_t)c[0], r[1][j] = (uint32_t)c[1];
-            r[2][j] = (uint32_t)c[2], r[3][j] = (uint32_t)c[3];
+            *(dkp_low_halves *)(void *)&r[0][j] = DKP_CONVERT(c[0], dkp_low_halves);
+            *(dkp_low_halves *)(void *)&r[1][j] = DKP_CONVERT(c[1], dkp_low_halves);
+            *(dkp_low_halves *)(void *)&r[2][j] = DKP_CONVERT(c[2], dkp_low_halves);
+            *(dkp_low_halves *)(void *)&r[3][j] = DKP_CONVERT(c[3], dkp_low_halves);
         }
 }
 
@@ -6155,12 +6232,15 @@ DKP_INLINE void dkp_normal_chunks(const dkp_noise *of, uint64_t chunk, size_t ch
         for (size_t half = 0; half < 2 * k; half++, z += 32) {
             const uint32_t *u = r[half % 2 * 2] + half / 2 * 16, *v = r[half % 2 * 2 + 1] + half / 2 * 16;
             if (of->ahead) dkp_ask(of->ahead, 32);
-            for (int j = 0; j < 16; j++) {
-                /* NOLINTNEXTLINE(clang-analyzer-core.CallAndMessage): all k chunks have words */
-                float radius = dkp_sqrtf(dkp_minus_2_log(u[j])), cosine, sine;
-                dkp_turn(v[j], &cosine, &sine);
-                z[j] = (dk_real)(radius * cosine);
-                z[16 + j] = (dk_real)(radius * sine);
+            for (int j = 0; j < 16; j += DKP_LANES) {
+                dkp_uints a, b;
+                dkp_floats log, radius, cosine, sine;
+                memcpy(&a, u + j, sizeof a), memcpy(&b, v + j, sizeof b);
+                dkp_minus_2_log(&a, &log);
+                dkp_roots(&log, &radius);
+                dkp_turn(&b, &cosine, &sine);
+                *(dkp_reals *)(void *)(z + j) = DKP_CONVERT(radius * cosine, dkp_reals);
+                *(dkp_reals *)(void *)(z + 16 + j) = DKP_CONVERT(radius * sine, dkp_reals);
             }
         }
     }
@@ -6430,14 +6510,14 @@ DK_API dk_status dk_noise_fill(const dk_noise_source *source, const dk_noise_req
 
 /* ---------------------------------------------------------------------------- >>checks  Checks */
 
-/* A row of the table of fields, with its texts. */
+/* A field that can be set by name. */
 typedef struct dkp_field {
     const char *name, *allowed;
     uint64_t facts; /* kinds b and q: bits */
     int at;         /* in dk_config */
     char kind;
-    int of, next;
-    const char *texts; /* behind the row's */
+    int of, part, next; /* the part's bit; the part, and the row in it that comes next, */
+    const char *texts;  /* with its texts */
 } dkp_field;
 
 DKP_SMALL
@@ -6471,11 +6551,11 @@ enum {
     DKP_IF_GPU
 };
 
-/* Every field that can be set by name: its part, kind, name and member, facts of which one must hold (0: none need), and
-   what it may be. A field has several rows where that depends on facts. Kinds: i int; r real, finite; R real; 1 real that is
-   named by itself plus 1; u uint64_t; z size_t; c an enumeration, of these words; b a bit of a word; q such a word; n a part
-   by its name; w a way by its name. Texts are what messages say and what is checked: see dkp_allowed. The rows of
-   network_schedule and step_noise stand for schedule and noise, too. */
+/* Every field that can be set by name: its kind, name and member, facts of which one must hold (0: none need), and what it
+   may be. A field has several rows where that depends on facts. Kinds: i int; r real, finite; R real; 1 real that is named
+   by itself plus 1; u uint64_t; z size_t; c an enumeration, of these words; b a bit of a word; n a part by its name; w a
+   way by its name. Not to be set as text: q a word of bits; l how many levels a list has. Texts are what messages say and
+   what is checked: see dkp_allowed. The rows of network_schedule and step_noise stand for schedule and noise, too. */
 /* clang-format off */
 #define DKP_FAMILY(name) (uint64_t)1 << DK_FAMILY_##name
 #define DKP_SPACED(name) (uint64_t)1 << (DKP_IF_SPACING + (int)DK_SPACING_##name)
@@ -6484,222 +6564,241 @@ enum {
 #define DKP_NOISE_WORDS "default|philox|brownian"
 #define DKP_PEER_NAMES(X)
 #define DKP_QUIRK_FIELDS(X) \
-    X(SAMPLER, 'q', "sampler.quirks", sampler.quirks, 0, "0: DK_NO_PEERS leaves them out") \
-    X(SAMPLER, 'r', "sampler.quirk", sampler.quirk, 0, "0: DK_NO_PEERS leaves it out")
+    X('q', "sampler.quirks", sampler.quirks, 0, "0: DK_NO_PEERS leaves them out") \
+    X('r', "sampler.quirk", sampler.quirk, 0, "0: DK_NO_PEERS leaves it out")
 #else
 #define DKP_NOISE_WORDS "default|philox|brownian|torch_cpu|torch_cuda|numpy|numpy_pcg64|torchsde"
-#define DKP_PEER_NAMES(X) X(NAMES, 'n', "model", message, 0, "a name")
-#define DKP_QUIRK_FIELD(X, bit, number, text) X(SAMPLER, 'b', "sampler." text, sampler.quirks, bit, "0 or 1")
+#define DKP_PEER_NAMES(X) X('n', "model", message, 0, "a name")
+#define DKP_QUIRK_FIELD(X, bit, number, text) X('b', "sampler." text, sampler.quirks, bit, "0 or 1")
 #define DKP_QUIRK_FIELDS(X) \
-    X(SAMPLER, 'r', "sampler.quirk", sampler.quirk, 0, "0 .. 2147483647") \
-    X(SAMPLER, 'r', "sampler.evals", sampler.quirk, 0, "0 .. 2147483647") \
-    X(SAMPLER, 'q', "sampler.quirks", sampler.quirks, DK_QUIRK_ALL, "a sum of DK_QUIRK_...") \
+    X('r', "sampler.quirk", sampler.quirk, 0, "0 .. 2147483647") \
+    X('r', "sampler.evals", sampler.quirk, 0, "0 .. 2147483647") \
+    X('q', "sampler.quirks", sampler.quirks, DK_QUIRK_ALL, "a sum of DK_QUIRK_...") \
     DK_QUIRKS(DKP_QUIRK_FIELD, X)
 #endif
+#define DKP_NAMES_FIELDS(X) \
+    X('n', "sampler", sampler, 0, "a name") \
+    X('n', "grid", grid, 0, "a name") \
+    DKP_PEER_NAMES(X)
 #define DKP_DATA_FIELDS(X) \
-    X(NETWORK, 'n', "network_schedule", network_schedule, 0, "a name") \
-    X(NAMES, 'n', "sampler", sampler, 0, "a name") \
-    X(NAMES, 'n', "grid", grid, 0, "a name") \
-    DKP_PEER_NAMES(X) \
-    X(PLAN, 'i', "steps", steps, 0, "1 .. 1000000") \
-    X(DATA, 'z', "dim", dim, 0, ">= 1") \
-    X(DATA, 'i', "batch", batch, 0, "1 .. 715827882 (0: 1)") \
-    X(DATA, 'u', "seed", seed, 0, "below 2^64") \
-    X(DATA, 'u', "first_sample", first_sample, 0, "below 2^64") \
-    X(DATA, 'i', "threads", threads, 0, "0 .. 65536") \
-    X(DATA, 'i', "unchecked", unchecked, 0, "0 or 1") \
-    X(NOISE, 'c', "step_noise", step_noise.kind, 0, DKP_NOISE_WORDS) \
-    X(NOISE, 'i', "step_noise.bits", step_noise.bits, DKP_IF(GENERATOR), "0, 32 or 64") \
-    X(NOISE, 'i', "step_noise.threads", step_noise.threads, DKP_IF(GPU), "a multiple of 256 (0: no limit)") \
-    X(NOISE, 'i', "step_noise.seed_offset", step_noise.seed_offset, 0, "a whole number")
+    X('z', "dim", dim, 0, ">= 1") \
+    X('i', "batch", batch, 0, "1 .. 715827882 (0: 1)") \
+    X('u', "seed", seed, 0, "below 2^64") \
+    X('u', "first_sample", first_sample, 0, "below 2^64") \
+    X('i', "threads", threads, 0, "0 .. 65536") \
+    X('i', "unchecked", unchecked, 0, "0 or 1")
+#define DKP_NOISE_FIELDS(X) \
+    X('c', "step_noise", step_noise.kind, 0, DKP_NOISE_WORDS) \
+    X('i', "step_noise.bits", step_noise.bits, DKP_IF(GENERATOR), "0, 32 or 64") \
+    X('i', "step_noise.threads", step_noise.threads, DKP_IF(GPU), "a multiple of 256 (0: no limit)") \
+    X('i', "step_noise.seed_offset", step_noise.seed_offset, 0, "a whole number")
 #define DKP_SCHEDULE_FIELDS(X) \
-    X(NETWORK, 'c', "network_schedule.family", network_schedule.family, 0, "default|flow|ve|edm|vp|vp_discrete|sub_vp|cosine|vp_cosine|custom") \
-    X(NETWORK, 'r', "network_schedule.shift", network_schedule.shift, DKP_FAMILY(FLOW) | DKP_FAMILY(VP_DISCRETE), "> 0 (0: 1)") \
-    X(NETWORK, 'r', "network_schedule.sigma_min", network_schedule.sigma_min, DKP_FAMILY(VE) | DKP_FAMILY(EDM), "> 0") \
-    X(NETWORK, 'r', "network_schedule.sigma_max", network_schedule.sigma_max, DKP_FAMILY(VE) | DKP_FAMILY(EDM), "> sigma_min") \
-    X(NETWORK, 'r', "network_schedule.cosine_offset", network_schedule.cosine_offset, DKP_FAMILY(VP_COSINE), ">= 0") \
-    X(NETWORK, 'r', "network_schedule.sigma_min", network_schedule.sigma_min, DKP_FAMILY(VP_COSINE), ">= 0") \
-    X(NETWORK, 'R', "network_schedule.sigma_max", network_schedule.sigma_max, DKP_FAMILY(VP_COSINE), "> sigma_min (0: no limit)") \
-    X(NETWORK, 'i', "network_schedule.timesteps", network_schedule.timesteps, DKP_FAMILY(VP_DISCRETE), "2 .. 1000000") \
-    X(NETWORK, 'i', "network_schedule.timesteps", network_schedule.timesteps, DKP_FAMILY(FLOW), "2 .. 1000000 (0: 1000)") \
-    X(NETWORK, 'c', "network_schedule.betas", network_schedule.betas, DKP_IF(BETAS), "linear|scaled_linear|cosine|sigmoid|exponential|laplace") \
-    X(NETWORK, 'r', "network_schedule.beta_min", network_schedule.beta_min, DKP_IF(BETA_ENDS), "> 0 and < 1") \
-    X(NETWORK, 'r', "network_schedule.beta_max", network_schedule.beta_max, DKP_IF(BETA_ENDS), "> 0 and < 1") \
-    X(NETWORK, 'r', "network_schedule.beta_min", network_schedule.beta_min, DKP_FAMILY(VP) | DKP_FAMILY(SUB_VP), "> 0") \
-    X(NETWORK, 'r', "network_schedule.beta_max", network_schedule.beta_max, DKP_FAMILY(VP) | DKP_FAMILY(SUB_VP), ">= beta_min") \
-    X(NETWORK, 'i', "network_schedule.zero_terminal_snr", network_schedule.zero_terminal_snr, DKP_FAMILY(VP_DISCRETE), "0 or 1") \
-    X(NETWORK, 'q', "network_schedule.quirks", network_schedule.quirks, DKP_QUIRK_SCHEDULE, "bits of DK_QUIRK_... that are a schedule's") \
-    X(NETWORK, 'r', "network_schedule.t_min", network_schedule.t_min, 0, "within the family's times") \
-    X(NETWORK, 'r', "network_schedule.t_max", network_schedule.t_max, 0, "within the family's times, > t_min")
+    X('n', "network_schedule", network_schedule, 0, "a name") \
+    X('c', "network_schedule.family", network_schedule.family, 0, "default|flow|ve|edm|vp|vp_discrete|sub_vp|cosine|vp_cosine|custom") \
+    X('r', "network_schedule.shift", network_schedule.shift, DKP_FAMILY(FLOW) | DKP_FAMILY(VP_DISCRETE), "> 0 (0: 1)") \
+    X('r', "network_schedule.sigma_min", network_schedule.sigma_min, DKP_FAMILY(VE) | DKP_FAMILY(EDM), "> 0") \
+    X('r', "network_schedule.sigma_max", network_schedule.sigma_max, DKP_FAMILY(VE) | DKP_FAMILY(EDM), "> sigma_min") \
+    X('r', "network_schedule.cosine_offset", network_schedule.cosine_offset, DKP_FAMILY(VP_COSINE), ">= 0") \
+    X('r', "network_schedule.sigma_min", network_schedule.sigma_min, DKP_FAMILY(VP_COSINE), ">= 0") \
+    X('R', "network_schedule.sigma_max", network_schedule.sigma_max, DKP_FAMILY(VP_COSINE), "> sigma_min (0: no limit)") \
+    X('i', "network_schedule.timesteps", network_schedule.timesteps, DKP_FAMILY(VP_DISCRETE), "2 .. 1000000") \
+    X('i', "network_schedule.timesteps", network_schedule.timesteps, DKP_FAMILY(FLOW), "2 .. 1000000 (0: 1000)") \
+    X('c', "network_schedule.betas", network_schedule.betas, DKP_IF(BETAS), "linear|scaled_linear|cosine|sigmoid|exponential|laplace") \
+    X('r', "network_schedule.beta_min", network_schedule.beta_min, DKP_IF(BETA_ENDS), "> 0 and < 1") \
+    X('r', "network_schedule.beta_max", network_schedule.beta_max, DKP_IF(BETA_ENDS), "> 0 and < 1") \
+    X('r', "network_schedule.beta_min", network_schedule.beta_min, DKP_FAMILY(VP) | DKP_FAMILY(SUB_VP), "> 0") \
+    X('r', "network_schedule.beta_max", network_schedule.beta_max, DKP_FAMILY(VP) | DKP_FAMILY(SUB_VP), ">= beta_min") \
+    X('i', "network_schedule.zero_terminal_snr", network_schedule.zero_terminal_snr, DKP_FAMILY(VP_DISCRETE), "0 or 1") \
+    X('q', "network_schedule.quirks", network_schedule.quirks, DKP_QUIRK_SCHEDULE, "bits of DK_QUIRK_... that are a schedule's") \
+    X('r', "network_schedule.t_min", network_schedule.t_min, 0, "within the family's times") \
+    X('r', "network_schedule.t_max", network_schedule.t_max, 0, "within the family's times, > t_min")
 #define DKP_UNITS "default|t|sigma|flow|lambda|c_noise|data|angle"
-#define DKP_MODEL_FIELDS(X) \
-    X(PLAN, 'c', "prediction", prediction, 0, "default|x0|eps|v|velocity|score|edm") \
-    X(PLAN, 'r', "sigma_data", sigma_data, 0, "> 0 (0: 0.5)") \
-    X(PLAN, 'c', "condition", condition, 0, DKP_UNITS) \
-    X(PLAN, 'r', "condition_scale", condition_scale, 0, "finite (0: 1)") \
-    X(PLAN, 'c', "condition_rounding", condition_rounding, 0, "none|nearest|down") \
-    X(PLAN, 'i', "negated", negated, 0, "0 or 1") \
-    X(PLAN, 'c', "number", number, 0, "real|fp16|bf16") \
-    X(PLAN, 'r', "clip", clip, 0, ">= 0") \
-    X(GUIDANCE, 'r', "clip", clip, DKP_IF(QUANTILE), "0 with guidance.quantile") \
-    X(PLAN, 'c', "start", start, 0, "noise|state|data") \
-    X(PLAN, 'r', "start_scale", start_scale, 0, "> 0 (0: the first level's sigma)") \
-    X(PLAN, 'c', "blend", blend, 0, "state|fixed|denoised|both") \
-    X(GUIDANCE, 'r', "guidance.scale", guidance.scale, 0, "finite") \
-    X(GUIDANCE, 'r', "guidance.scale2", guidance.scale2, 0, "finite; needs scale") \
-    X(GUIDANCE, 'r', "guidance.scale2", guidance.scale2, DKP_IF(PARTS), "0 with zero_star or projected") \
-    X(GUIDANCE, 'R', "guidance.noise_min", guidance.noise_min, 0, ">= 0") \
-    X(GUIDANCE, 'R', "guidance.noise_max", guidance.noise_max, 0, "> noise_min (0: no limit)") \
-    X(GUIDANCE, 'r', "guidance.start", guidance.start, 0, "0 .. 1") \
-    X(GUIDANCE, 'r', "guidance.stop", guidance.stop, 0, "0 .. 1 (0: 1)") \
-    X(GUIDANCE, 'r', "guidance.stop", guidance.stop, 0, ">= start (0: 1)") \
-    X(GUIDANCE, 'r', "guidance.rescale", guidance.rescale, 0, "0 .. 1; needs scale") \
-    X(GUIDANCE, 'i', "guidance.zero_star", guidance.zero_star, 0, "0 or 1; needs scale") \
-    X(GUIDANCE, 'i', "guidance.zero_init", guidance.zero_init, 0, ">= 0 and < steps") \
-    X(GUIDANCE, 'i', "guidance.projected", guidance.projected, 0, "0, 1 or 2; needs scale") \
-    X(GUIDANCE, 'i', "guidance.projected", guidance.projected, DKP_IF(ZERO_STAR), "0 with zero_star") \
-    X(GUIDANCE, 'r', "guidance.parallel", guidance.parallel, 0, "finite; needs projected") \
-    X(GUIDANCE, 'r', "guidance.momentum", guidance.momentum, 0, "finite; needs projected") \
-    X(GUIDANCE, 'R', "guidance.limit", guidance.limit, 0, ">= 0 (0: no limit); needs projected") \
-    X(GUIDANCE, 'c', "guidance.space", guidance.space, 0, "default|x0|eps|v|velocity|score|edm; needs rescale or zero_star or projected or zero_init") \
-    X(GUIDANCE, 'i', "guidance.doubled", guidance.doubled, 0, "0 or 1") \
-    X(GUIDANCE, 'r', "guidance.quantile", guidance.quantile, 0, "0 .. 1 (0: no thresholding)") \
-    X(GUIDANCE, 'R', "guidance.quantile_most", guidance.quantile_most, 0, ">= 0 (0: no limit); needs quantile")
+#define DKP_PLAN_FIELDS(X) \
+    X('i', "steps", steps, 0, "1 .. 1000000") \
+    X('c', "prediction", prediction, 0, "default|x0|eps|v|velocity|score|edm") \
+    X('r', "sigma_data", sigma_data, 0, "> 0 (0: 0.5)") \
+    X('c', "condition", condition, 0, DKP_UNITS) \
+    X('r', "condition_scale", condition_scale, 0, "finite (0: 1)") \
+    X('c', "condition_rounding", condition_rounding, 0, "none|nearest|down") \
+    X('i', "negated", negated, 0, "0 or 1") \
+    X('c', "number", number, 0, "real|fp16|bf16") \
+    X('r', "clip", clip, 0, ">= 0") \
+    X('c', "start", start, 0, "noise|state|data") \
+    X('r', "start_scale", start_scale, 0, "> 0 (0: the first level's sigma)") \
+    X('c', "blend", blend, 0, "state|fixed|denoised|both")
+#define DKP_GUIDANCE_FIELDS(X) \
+    X('r', "clip", clip, DKP_IF(QUANTILE), "0 with guidance.quantile") \
+    X('r', "guidance.scale", guidance.scale, 0, "finite") \
+    X('r', "guidance.scale2", guidance.scale2, 0, "finite; needs scale") \
+    X('r', "guidance.scale2", guidance.scale2, DKP_IF(PARTS), "0 with zero_star or projected") \
+    X('R', "guidance.noise_min", guidance.noise_min, 0, ">= 0") \
+    X('R', "guidance.noise_max", guidance.noise_max, 0, "> noise_min (0: no limit)") \
+    X('r', "guidance.start", guidance.start, 0, "0 .. 1") \
+    X('r', "guidance.stop", guidance.stop, 0, "0 .. 1 (0: 1)") \
+    X('r', "guidance.stop", guidance.stop, 0, ">= start (0: 1)") \
+    X('r', "guidance.rescale", guidance.rescale, 0, "0 .. 1; needs scale") \
+    X('i', "guidance.zero_star", guidance.zero_star, 0, "0 or 1; needs scale") \
+    X('i', "guidance.zero_init", guidance.zero_init, 0, ">= 0 and < steps") \
+    X('i', "guidance.projected", guidance.projected, 0, "0, 1 or 2; needs scale") \
+    X('i', "guidance.projected", guidance.projected, DKP_IF(ZERO_STAR), "0 with zero_star") \
+    X('r', "guidance.parallel", guidance.parallel, 0, "finite; needs projected") \
+    X('r', "guidance.momentum", guidance.momentum, 0, "finite; needs projected") \
+    X('R', "guidance.limit", guidance.limit, 0, ">= 0 (0: no limit); needs projected") \
+    X('c', "guidance.space", guidance.space, 0, "default|x0|eps|v|velocity|score|edm; needs rescale or zero_star or projected or zero_init") \
+    X('i', "guidance.doubled", guidance.doubled, 0, "0 or 1") \
+    X('r', "guidance.quantile", guidance.quantile, 0, "0 .. 1 (0: no thresholding)") \
+    X('R', "guidance.quantile_most", guidance.quantile_most, 0, ">= 0 (0: no limit); needs quantile")
 #define DKP_GRID_WORD(spacing, name, ...) "|" name
 #define DKP_GRID_FIELDS(X) \
-    X(GRID, 'c', "grid.spacing", grid.spacing, 0, "default" DK_SPACINGS(DKP_GRID_WORD) "|custom|resample|levels") \
-    X(GRID, 'c', "grid.unit", grid.unit, 0, DKP_UNITS) \
-    X(GRID, 'c', "grid.final", grid.final, 0, "default|zero|min|value|replace|last") \
-    X(GRID, 'c', "grid.rounding", grid.rounding, 0, "none|nearest|down") \
-    X(GRID, 'c', "grid.partial", grid.partial, 0, "slice|stretch|level|up|more") \
-    X(GRID, 'r', "grid.sigma_min", grid.sigma_min, 0, ">= 0 and < sigma_max") \
-    X(GRID, 'r', "grid.sigma_max", grid.sigma_max, 0, ">= 0") \
-    X(GRID, 'r', "grid.shift", grid.shift, 0, "> 0 (0: 1)") \
-    X(GRID, 'r', "grid.terminal", grid.terminal, 0, "> 0 and < 1 (0: none)") \
-    X(GRID, 'r', "grid.a", grid.a, DKP_SPACED(CUSTOM), "the function's own") \
-    X(GRID, 'r', "grid.b", grid.b, DKP_SPACED(CUSTOM), "the function's own") \
-    X(GRID, 'i', "grid.n", grid.n, DKP_SPACED(CUSTOM), "the function's own") \
-    X(GRID, 'r', "grid.rho", grid.a, DKP_SPACED(DEFAULT) | DKP_SPACED(KARRAS) | DKP_SPACED(POLYEXPONENTIAL), "> 0 (0: 7, polyexponential 1)") \
-    X(GRID, 'r', "grid.time_min", grid.a, DKP_SPACED(VP), "> 0 and <= 0.999 (0: 0.001)") \
-    X(GRID, 'r', "grid.c_1", grid.a, DKP_SPACED(IDDPM), "> 0 and < 1 (0: 0.001)") \
-    X(GRID, 'r', "grid.c_2", grid.b, DKP_SPACED(IDDPM), "> 0 and <= 1 (0: 0.008)") \
-    X(GRID, 'r', "grid.mean", grid.a, DKP_SPACED(LAPLACE) | DKP_SPACED(LOGIT_NORMAL), "-100 .. 100") \
-    X(GRID, 'r', "grid.deviation", grid.b, DKP_SPACED(LAPLACE) | DKP_SPACED(LOGIT_NORMAL), "> 0 and <= 100 (0: by spacing)") \
-    X(GRID, 'r', "grid.threshold", grid.a, DKP_SPACED(LINEAR_QUADRATIC), "> 0 and < 1 (0: 0.025)") \
-    X(GRID, 'i', "grid.linear_steps", grid.n, DKP_SPACED(LINEAR_QUADRATIC), ">= 0 and below steps") \
-    X(GRID, 'r', "grid.beta_a", grid.a, DKP_SPACED(BETA) | DKP_SPACED(BETA_SIGMA), "> 0 and <= 50 (0: 0.6)") \
-    X(GRID, 'r', "grid.beta_b", grid.b, DKP_SPACED(BETA) | DKP_SPACED(BETA_SIGMA), "> 0 and <= 50 (0: 0.6)") \
-    X(GRID, 'i', "grid.offset", grid.n, DKP_SPACED(LEADING), DKP_OFFSETS) \
-    X(GRID, 'r', "grid.offset", grid.a, DKP_SPACED(SD_TURBO), ">= 0 and below original_steps") \
-    X(GRID, 'i', "grid.original_steps", grid.n, DKP_SPACED(SD_TURBO) | DKP_SPACED(LCM), "1 .. 1000000 (0: 10, lcm 50)") \
-    X(GRID, 'r', "grid.coefficient", grid.a, DKP_SPACED(CUSTOM), "the function's own; of gits 0.80 .. 1.50 (0: 1.20)") \
-    X(GRID, 'r', "grid.final_value", grid.final_value, DKP_IF(FINAL_VALUE), "> 0 (for zero use DK_FINAL_ZERO)") \
-    X(GRID, 'r', "grid.final_value", grid.final_value, DKP_IF(OTHER_FINAL), "0 but for grid.final = value") \
-    X(GRID, 'r', "grid.strength", grid.strength, 0, "> 0 and <= 1 (0: 1)") \
-    X(GRID, 'i', "grid.full_steps", grid.full_steps, 0, "1 .. 1000000 (0: steps)") \
-    X(GRID, 'q', "grid.quirks", grid.quirks, DK_QUIRK_SPARE_LEVEL | DK_QUIRK_SIGMA_LINEAR | DK_QUIRK_BELOW_ONE | DK_QUIRK_REPAINT_NOISE | DK_QUIRK_CLEAN_TWICE | DK_QUIRK_NOISY_TWICE, "bits of DK_QUIRK_... that are a grid's") \
-    X(GRID, 'b', "grid.spare", grid.quirks, DK_QUIRK_SPARE_LEVEL, "0 or 1") \
-    X(GRID, 'b', "grid.sigma_linear", grid.quirks, DK_QUIRK_SIGMA_LINEAR, "0 or 1") \
-    X(GRID, 'b', "grid.below_one", grid.quirks, DK_QUIRK_BELOW_ONE, "0 or 1") \
-    X(GRID, 'b', "grid.repaint_noise", grid.quirks, DK_QUIRK_REPAINT_NOISE, "0 or 1; needs way or travel") \
-    X(GRID, 'b', "grid.clean_twice", grid.quirks, DK_QUIRK_CLEAN_TWICE, "0 or 1") \
-    X(GRID, 'b', "grid.noisy_twice", grid.quirks, DK_QUIRK_NOISY_TWICE, "0 or 1") \
-    X(GRID, 'w', "grid.way", grid.way, 0, "none, repaint or a1111_restart") \
-    X(GRID, 'i', "grid.rising", grid.rising, 0, "0 or 1") \
-    X(GRID, 'i', "grid.travel", grid.travel, 0, "0 or 1") \
-    X(GRID, 'i', "grid.level_count", grid.level_count, DKP_SPACED(RESAMPLE), "2 .. 1000000") \
-    X(GRID, 'i', "grid.level_count", grid.level_count, DKP_SPACED(CUSTOM), "the function's own") \
-    X(GRID, 'r', "grid.sigma_max", grid.sigma_max, DKP_IF(NO_RANGE), "0: this spacing has no range") \
-    X(GRID, 'r', "grid.sigma_min", grid.sigma_min, DKP_IF(NO_RANGE), "0: this spacing has no range") \
-    X(GRID, 'r', "grid.sigma_max", grid.sigma_max, DKP_IF(TO_1), "<= 1 for flow schedules") \
-    X(GRID, 'r', "schedule.t_min", schedule.t_min, DKP_SPACED(QUADRATIC), ">= 0 for the quadratic grid") \
-    X(GRID, 'i', "grid.final", grid.final, DKP_SPACED(LEVELS), "0: levels are taken verbatim") \
-    X(GRID, 'r', "grid.shift", grid.shift, DKP_SPACED(LEVELS), "0: levels are taken verbatim") \
-    X(GRID, 'r', "grid.terminal", grid.terminal, DKP_SPACED(LEVELS), "0: levels are taken verbatim") \
-    X(GRID, 'r', "grid.terminal", grid.terminal, DKP_IF(BEYOND_1), "0 but for flow schedules")
+    X('c', "grid.spacing", grid.spacing, 0, "default" DK_SPACINGS(DKP_GRID_WORD) "|custom|resample|levels") \
+    X('c', "grid.unit", grid.unit, 0, DKP_UNITS) \
+    X('c', "grid.final", grid.final, 0, "default|zero|min|value|replace|last") \
+    X('c', "grid.rounding", grid.rounding, 0, "none|nearest|down") \
+    X('c', "grid.partial", grid.partial, 0, "slice|stretch|level|up|more") \
+    X('r', "grid.sigma_min", grid.sigma_min, 0, ">= 0 and < sigma_max") \
+    X('r', "grid.sigma_max", grid.sigma_max, 0, ">= 0") \
+    X('r', "grid.shift", grid.shift, 0, "> 0 (0: 1)") \
+    X('r', "grid.terminal", grid.terminal, 0, "> 0 and < 1 (0: none)") \
+    X('r', "grid.a", grid.a, DKP_SPACED(CUSTOM), "the function's own") \
+    X('r', "grid.b", grid.b, DKP_SPACED(CUSTOM), "the function's own") \
+    X('i', "grid.n", grid.n, DKP_SPACED(CUSTOM), "the function's own") \
+    X('r', "grid.rho", grid.a, DKP_SPACED(DEFAULT) | DKP_SPACED(KARRAS) | DKP_SPACED(POLYEXPONENTIAL), "> 0 (0: 7, polyexponential 1)") \
+    X('r', "grid.time_min", grid.a, DKP_SPACED(VP), "> 0 and <= 0.999 (0: 0.001)") \
+    X('r', "grid.c_1", grid.a, DKP_SPACED(IDDPM), "> 0 and < 1 (0: 0.001)") \
+    X('r', "grid.c_2", grid.b, DKP_SPACED(IDDPM), "> 0 and <= 1 (0: 0.008)") \
+    X('r', "grid.mean", grid.a, DKP_SPACED(LAPLACE) | DKP_SPACED(LOGIT_NORMAL), "-100 .. 100") \
+    X('r', "grid.deviation", grid.b, DKP_SPACED(LAPLACE) | DKP_SPACED(LOGIT_NORMAL), "> 0 and <= 100 (0: by spacing)") \
+    X('r', "grid.threshold", grid.a, DKP_SPACED(LINEAR_QUADRATIC), "> 0 and < 1 (0: 0.025)") \
+    X('i', "grid.linear_steps", grid.n, DKP_SPACED(LINEAR_QUADRATIC), ">= 0 and below steps") \
+    X('r', "grid.beta_a", grid.a, DKP_SPACED(BETA) | DKP_SPACED(BETA_SIGMA), "> 0 and <= 50 (0: 0.6)") \
+    X('r', "grid.beta_b", grid.b, DKP_SPACED(BETA) | DKP_SPACED(BETA_SIGMA), "> 0 and <= 50 (0: 0.6)") \
+    X('i', "grid.offset", grid.n, DKP_SPACED(LEADING), DKP_OFFSETS) \
+    X('r', "grid.offset", grid.a, DKP_SPACED(SD_TURBO), ">= 0 and below original_steps") \
+    X('i', "grid.original_steps", grid.n, DKP_SPACED(SD_TURBO) | DKP_SPACED(LCM), "1 .. 1000000 (0: 10, lcm 50)") \
+    X('r', "grid.coefficient", grid.a, DKP_SPACED(CUSTOM), "the function's own; of gits 0.80 .. 1.50 (0: 1.20)") \
+    X('r', "grid.final_value", grid.final_value, DKP_IF(FINAL_VALUE), "> 0 (for zero use DK_FINAL_ZERO)") \
+    X('r', "grid.final_value", grid.final_value, DKP_IF(OTHER_FINAL), "0 but for grid.final = value") \
+    X('r', "grid.strength", grid.strength, 0, "> 0 and <= 1 (0: 1)") \
+    X('i', "grid.full_steps", grid.full_steps, 0, "1 .. 1000000 (0: steps)") \
+    X('q', "grid.quirks", grid.quirks, DK_QUIRK_SPARE_LEVEL | DK_QUIRK_SIGMA_LINEAR | DK_QUIRK_BELOW_ONE | DK_QUIRK_REPAINT_NOISE | DK_QUIRK_CLEAN_TWICE | DK_QUIRK_NOISY_TWICE, "bits of DK_QUIRK_... that are a grid's") \
+    X('b', "grid.spare", grid.quirks, DK_QUIRK_SPARE_LEVEL, "0 or 1") \
+    X('b', "grid.sigma_linear", grid.quirks, DK_QUIRK_SIGMA_LINEAR, "0 or 1") \
+    X('b', "grid.below_one", grid.quirks, DK_QUIRK_BELOW_ONE, "0 or 1") \
+    X('b', "grid.repaint_noise", grid.quirks, DK_QUIRK_REPAINT_NOISE, "0 or 1; needs way or travel") \
+    X('b', "grid.clean_twice", grid.quirks, DK_QUIRK_CLEAN_TWICE, "0 or 1") \
+    X('b', "grid.noisy_twice", grid.quirks, DK_QUIRK_NOISY_TWICE, "0 or 1") \
+    X('w', "grid.way", grid.way, 0, "none, repaint or a1111_restart") \
+    X('i', "grid.rising", grid.rising, 0, "0 or 1") \
+    X('i', "grid.travel", grid.travel, 0, "0 or 1") \
+    X('l', "grid.level_count", grid.level_count, DKP_SPACED(RESAMPLE), "2 .. 1000000, as many as grid.levels has") \
+    X('l', "grid.level_count", grid.level_count, DKP_SPACED(LEVELS) | DKP_SPACED(CUSTOM), "as many as grid.levels has") \
+    X('r', "grid.sigma_max", grid.sigma_max, DKP_IF(NO_RANGE), "0: this spacing has no range") \
+    X('r', "grid.sigma_min", grid.sigma_min, DKP_IF(NO_RANGE), "0: this spacing has no range") \
+    X('r', "grid.sigma_max", grid.sigma_max, DKP_IF(TO_1), "<= 1 for flow schedules") \
+    X('r', "schedule.t_min", schedule.t_min, DKP_SPACED(QUADRATIC), ">= 0 for the quadratic grid") \
+    X('i', "grid.final", grid.final, DKP_SPACED(LEVELS), "0: levels are taken verbatim") \
+    X('r', "grid.shift", grid.shift, DKP_SPACED(LEVELS), "0: levels are taken verbatim") \
+    X('r', "grid.terminal", grid.terminal, DKP_SPACED(LEVELS), "0: levels are taken verbatim") \
+    X('r', "grid.terminal", grid.terminal, DKP_IF(BEYOND_1), "0 but for flow schedules")
 #define DKP_SAMPLER_FIELDS(X) \
-    X(SAMPLER, 'c', "sampler.gauge", sampler.gauge, 0, "default|ve|flow|vp|native|pseudo") \
-    X(SAMPLER, 'c', "sampler.rule", sampler.rule, 0, "default|exact|dpm|dpm_taylor|bh1|bh2|sa|uniform|gradient") \
-    X(SAMPLER, 'c', "sampler.law", sampler.law, 0, "default|ancestral|sde|ddpm_large|fresh|time|flow|sde_noise") \
-    X(SAMPLER, 'c', "sampler.predictor", sampler.sde.predictor, 0, "reverse_diffusion|euler_maruyama|ancestral|none") \
-    X(SAMPLER, 'c', "sampler.control", sampler.control.law, 0, "standard|free|smooth; needs rtol or atol") \
-    X(SAMPLER, 'i', "sampler.order", sampler.order, 0, "0 .. 8") \
-    X(SAMPLER, 'r', "sampler.alpha", sampler.alpha[0], 0, "finite") \
-    X(SAMPLER, 'r', "sampler.alpha2", sampler.alpha[1], 0, "finite") \
-    X(SAMPLER, 'r', "sampler.gamma", sampler.gamma, 0, "finite") \
-    X(SAMPLER, 'r', "sampler.eta", sampler.eta, 0, ">= 0") \
-    X(SAMPLER, 'r', "sampler.noise_excess", sampler.noise_excess, 0, "-1 .. 1e30") \
-    X(SAMPLER, '1', "sampler.s_noise", sampler.noise_excess, 0, "0 .. 1e30") \
-    X(SAMPLER, 'r', "sampler.churn", sampler.churn, 0, ">= 0") \
-    X(SAMPLER, 'R', "sampler.churn_min", sampler.churn_range[0], 0, ">= 0") \
-    X(SAMPLER, 'R', "sampler.churn_max", sampler.churn_range[1], 0, ">= 0 (0: no limit)") \
-    X(SAMPLER, 'R', "sampler.noise_min", sampler.noise_range[0], 0, ">= 0") \
-    X(SAMPLER, 'R', "sampler.noise_max", sampler.noise_range[1], 0, ">= 0 (0: no limit)") \
-    X(SAMPLER, 'r', "sampler.snr", sampler.sde.snr, 0, ">= 0") \
-    X(SAMPLER, 'r', "sampler.langevin_step", sampler.sde.langevin_step, 0, ">= 0") \
-    X(SAMPLER, 'i', "sampler.langevin_steps", sampler.sde.langevin_steps, 0, "0 .. 100000") \
-    X(SAMPLER, 'i', "sampler.corrector", sampler.corrector, 0, "0 .. 9") \
-    X(SAMPLER, 'i', "sampler.warmup", sampler.warmup, 0, ">= 0") \
-    X(SAMPLER, 'r', "sampler.rtol", sampler.control.rtol, 0, "0 .. 1") \
-    X(SAMPLER, 'r', "sampler.atol", sampler.control.atol, 0, "0 .. 1e300") \
-    X(SAMPLER, 'r', "sampler.h_init", sampler.control.h_init, 0, "0 .. 1e300 (0: by itself); needs rtol or atol") \
-    X(SAMPLER, 'r', "sampler.safety", sampler.control.safety, 0, "> 0 and <= 1 (0: 0.9); needs rtol or atol") \
-    X(SAMPLER, 'r', "sampler.pcoeff", sampler.control.pcoeff, 0, "-10 .. 10; needs rtol or atol") \
-    X(SAMPLER, 'r', "sampler.icoeff", sampler.control.icoeff, 0, "-10 .. 10; needs rtol or atol") \
-    X(SAMPLER, 'r', "sampler.dcoeff", sampler.control.dcoeff, 0, "-10 .. 10; needs rtol or atol") \
-    X(SAMPLER, 'i', "sampler.lower_order_final", sampler.lower_order_final, 0, "0 or 1") \
-    X(SAMPLER, 'i', "sampler.cfg_pp", sampler.cfg_pp, 0, "0 or 1") \
-    X(SAMPLER, 'i', "sampler.noise_prediction", sampler.noise_prediction, 0, "0 or 1") \
-    X(SAMPLER, 'i', "sampler.pece", sampler.pece, 0, "0 or 1; needs corrector") \
-    X(SAMPLER, 'i', "sampler.plain_last", sampler.plain_last, 0, "0 or 1") \
+    X('c', "sampler.gauge", sampler.gauge, 0, "default|ve|flow|vp|native|pseudo") \
+    X('c', "sampler.rule", sampler.rule, 0, "default|exact|dpm|dpm_taylor|bh1|bh2|sa|uniform|gradient") \
+    X('c', "sampler.law", sampler.law, 0, "default|ancestral|sde|ddpm_large|fresh|time|flow|sde_noise") \
+    X('c', "sampler.predictor", sampler.sde.predictor, 0, "reverse_diffusion|euler_maruyama|ancestral|none") \
+    X('c', "sampler.control", sampler.control.law, 0, "standard|free|smooth; needs rtol or atol") \
+    X('i', "sampler.order", sampler.order, 0, "0 .. 8") \
+    X('r', "sampler.alpha", sampler.alpha[0], 0, "finite") \
+    X('r', "sampler.alpha2", sampler.alpha[1], 0, "finite") \
+    X('r', "sampler.gamma", sampler.gamma, 0, "finite") \
+    X('r', "sampler.eta", sampler.eta, 0, ">= 0") \
+    X('r', "sampler.noise_excess", sampler.noise_excess, 0, "-1 .. 1e30") \
+    X('1', "sampler.s_noise", sampler.noise_excess, 0, "0 .. 1e30") \
+    X('r', "sampler.churn", sampler.churn, 0, ">= 0") \
+    X('R', "sampler.churn_min", sampler.churn_range[0], 0, ">= 0") \
+    X('R', "sampler.churn_max", sampler.churn_range[1], 0, ">= 0 (0: no limit)") \
+    X('R', "sampler.noise_min", sampler.noise_range[0], 0, ">= 0") \
+    X('R', "sampler.noise_max", sampler.noise_range[1], 0, ">= 0 (0: no limit)") \
+    X('r', "sampler.snr", sampler.sde.snr, 0, ">= 0") \
+    X('r', "sampler.langevin_step", sampler.sde.langevin_step, 0, ">= 0") \
+    X('i', "sampler.langevin_steps", sampler.sde.langevin_steps, 0, "0 .. 100000") \
+    X('i', "sampler.corrector", sampler.corrector, 0, "0 .. 9") \
+    X('i', "sampler.warmup", sampler.warmup, 0, ">= 0") \
+    X('r', "sampler.rtol", sampler.control.rtol, 0, "0 .. 1") \
+    X('r', "sampler.atol", sampler.control.atol, 0, "0 .. 1e300") \
+    X('r', "sampler.h_init", sampler.control.h_init, 0, "0 .. 1e300 (0: by itself); needs rtol or atol") \
+    X('r', "sampler.safety", sampler.control.safety, 0, "> 0 and <= 1 (0: 0.9); needs rtol or atol") \
+    X('r', "sampler.pcoeff", sampler.control.pcoeff, 0, "-10 .. 10; needs rtol or atol") \
+    X('r', "sampler.icoeff", sampler.control.icoeff, 0, "-10 .. 10; needs rtol or atol") \
+    X('r', "sampler.dcoeff", sampler.control.dcoeff, 0, "-10 .. 10; needs rtol or atol") \
+    X('i', "sampler.lower_order_final", sampler.lower_order_final, 0, "0 or 1") \
+    X('i', "sampler.cfg_pp", sampler.cfg_pp, 0, "0 or 1") \
+    X('i', "sampler.noise_prediction", sampler.noise_prediction, 0, "0 or 1") \
+    X('i', "sampler.pece", sampler.pece, 0, "0 or 1; needs corrector") \
+    X('i', "sampler.plain_last", sampler.plain_last, 0, "0 or 1") \
     DKP_QUIRK_FIELDS(X) \
-    X(SAMPLER, 'r', "sampler.churn", sampler.churn, DKP_IF(CONTROL), "0 with step-size control")
+    X('r', "sampler.churn", sampler.churn, DKP_IF(CONTROL), "0 with step-size control")
 /* clang-format on */
 
-/* The rows, but for texts: those are one after the other in memory that holds no pointer, which a program without names
+/* A row without its texts. Those are one after the other in memory that holds no pointer, which a program without names
    would else have the linker fill in for all of them. */
 typedef struct dkp_field_row {
     uint64_t facts; /* kinds b and q: bits instead */
-    unsigned short at, of;
+    unsigned short at;
     char kind;
     unsigned char name; /* sizes of its texts */
     unsigned short allowed;
 } dkp_field_row;
-#define DKP_PLACE(part, kind, name, member, facts, allowed) \
-    {facts,                                                 \
-     (unsigned short)offsetof(dk_config, member),           \
-     DKP_OF_##part,                                         \
-     kind,                                                  \
-     (unsigned char)sizeof(name),                           \
-     (unsigned short)sizeof(allowed)},
-#define DKP_TEXTS(part, kind, name, member, facts, allowed) name "\0" allowed "\0"
-#define DKP_BLOCKS(X, Y) \
-    Y(data, DKP_DATA_FIELDS(X)) Y(schedule, DKP_SCHEDULE_FIELDS(X)) Y(model, DKP_MODEL_FIELDS(X)) \
-        Y(grid, DKP_GRID_FIELDS(X)) Y(sampler, DKP_SAMPLER_FIELDS(X))
-#define DKP_ROWS(block, rows) rows
-#define DKP_ROOM(block, texts) char block[sizeof(texts)];
-#define DKP_BLOCK(block, texts) texts,
-static const dkp_field_row dkp_places[] = {DKP_BLOCKS(DKP_PLACE, DKP_ROWS)};
-static const struct dkp_blocks {
-    DKP_BLOCKS(DKP_TEXTS, DKP_ROOM)
-} dkp_texts = {DKP_BLOCKS(DKP_TEXTS, DKP_BLOCK)};
-#undef DKP_BLOCKS
-#undef DKP_BLOCK
-#undef DKP_ROOM
+#define DKP_PLACE(kind, name, member, facts, allowed)        \
+    {facts, (unsigned short)offsetof(dk_config, member), kind, \
+     (unsigned char)sizeof(name), (unsigned short)sizeof(allowed)},
+#define DKP_TEXTS(kind, name, member, facts, allowed) name "\0" allowed "\0"
+#define DKP_ROWS(part) \
+    static const dkp_field_row dkp_##part##_rows[] = {DKP_##part##_FIELDS(DKP_PLACE)}; \
+    static const char dkp_##part##_texts[] = DKP_##part##_FIELDS(DKP_TEXTS);
+DKP_ROWS(NAMES)
+DKP_ROWS(DATA)
+DKP_ROWS(NOISE)
+DKP_ROWS(SCHEDULE)
+DKP_ROWS(PLAN)
+DKP_ROWS(GUIDANCE)
+DKP_ROWS(GRID)
+DKP_ROWS(SAMPLER)
+#undef DKP_ROWS
 #undef DKP_TEXTS
 #undef DKP_PLACE
+
+/* Where a part has another's rows, its names are so many letters shorter, and its members so many bytes further in front. */
+#define DKP_PART(part, rows, letters, bytes) \
+    {DKP_OF_##part, DKP_COUNT(dkp_##rows##_rows), letters, (int)(bytes), dkp_##rows##_rows, dkp_##rows##_texts}
+static const struct {
+    int of, count, letters, bytes;
+    const dkp_field_row *rows;
+    const char *texts;
+} dkp_parts[] = {
+    DKP_PART(NAMES, NAMES, 0, 0),
+    DKP_PART(DATA, DATA, 0, 0),
+    DKP_PART(DATA, NOISE, 5, offsetof(dk_config, step_noise) - offsetof(dk_config, noise)), /* "step_" */
+    DKP_PART(NOISE, NOISE, 0, 0),
+    DKP_PART(SCHEDULE, SCHEDULE, 8, offsetof(dk_config, network_schedule) - offsetof(dk_config, schedule)), /* "network_" */
+    DKP_PART(NETWORK, SCHEDULE, 0, 0),
+    DKP_PART(PLAN, PLAN, 0, 0),
+    DKP_PART(GUIDANCE, GUIDANCE, 0, 0),
+    DKP_PART(GRID, GRID, 0, 0),
+    DKP_PART(SAMPLER, SAMPLER, 0, 0)};
+#undef DKP_PART
 #undef DKP_FAMILY
 #undef DKP_SPACED
 #undef DKP_IF
 #undef DKP_NOISE_WORDS
 #undef DKP_PEER_NAMES
 #undef DKP_QUIRK_FIELD
-#undef DKP_ROWS
 #undef DKP_QUIRK_FIELDS
+#undef DKP_NAMES_FIELDS
 #undef DKP_DATA_FIELDS
 #undef DKP_NOISE_FIELDS
 #undef DKP_SCHEDULE_FIELDS
-#undef DKP_MODEL_FIELDS
+#undef DKP_PLAN_FIELDS
+#undef DKP_GUIDANCE_FIELDS
 #undef DKP_UNITS
 #undef DKP_GRID_WORD
 #undef DKP_GRID_FIELDS
@@ -6708,29 +6807,19 @@ static const struct dkp_blocks {
 static dkp_field dkp_no_field(void) {
     dkp_field f;
     memset(&f, 0, sizeof f);
-    f.texts = (const char *)&dkp_texts;
     return f;
 }
 
 /* The next field of these parts behind *f, at first dkp_no_field(); 0 past the end. */
 static int dkp_next_field(dkp_field *f, int parts) {
-    while (f->next < 2 * DKP_COUNT(dkp_places)) {
-        const dkp_field_row *row = &dkp_places[f->next / 2];
-        const int noise = row->of == DKP_OF_NOISE, twins = noise || row->of == DKP_OF_NETWORK, first = f->next % 2 == 0;
-        if (first) {
-            f->allowed = f->texts + !*f->texts + row->name; /* 0: the end of a block */
-            f->texts = f->allowed + row->allowed;
-        }
-        f->next += first && !twins ? 2 : 1;
-        f->of = row->of;
-        if (twins && first) f->of = noise ? DKP_OF_DATA : DKP_OF_SCHEDULE;
-        if (!(f->of & parts)) continue;
-        f->facts = row->facts, f->at = row->at, f->kind = row->kind, f->name = f->allowed - row->name;
-        if (twins && first) {
-            f->name += noise ? 5 : 8; /* "step_", "network_" */
-            f->at -= (int)(noise ? offsetof(dk_config, step_noise) - offsetof(dk_config, noise)
-                                 : offsetof(dk_config, network_schedule) - offsetof(dk_config, schedule));
-        }
+    for (; f->part < DKP_COUNT(dkp_parts); f->part++, f->next = 0) {
+        if (!(dkp_parts[f->part].of & parts) || f->next == dkp_parts[f->part].count) continue;
+        const dkp_field_row *row = &dkp_parts[f->part].rows[f->next];
+        if (f->next++ == 0) f->texts = dkp_parts[f->part].texts;
+        f->name = f->texts + dkp_parts[f->part].letters, f->allowed = f->texts + row->name;
+        f->texts = f->allowed + row->allowed;
+        f->facts = row->facts, f->at = row->at - dkp_parts[f->part].bytes, f->kind = row->kind;
+        f->of = dkp_parts[f->part].of;
         return 1;
     }
     return 0;
@@ -6820,7 +6909,7 @@ static double dkp_field_value(const dk_config *c, const dkp_field *f) {
 
 /* Word number i of "one|two|three", and its length, 0 if there are fewer. */
 static const char *dkp_choice(const char *choices, int i, size_t *length) {
-    for (; i > 0 && *choices; i--) choices += strcspn(choices, "|;"), choices += *choices == '|';
+    for (; i > 0 && *choices && *choices != ';'; i--) choices += strcspn(choices, "|;"), choices += *choices == '|';
     *length = strcspn(choices, "|;");
     return choices;
 }
@@ -7030,26 +7119,23 @@ static dk_status dkp_check_grid(const dk_config *c, char *message) {
               turbo = counts && g->spacing == DK_SPACING_SD_TURBO, lcm = counts && g->spacing == DK_SPACING_LCM,
               original = g->n > 0 ? g->n : dkp_spacing_of(g)->n,
               from_level = g->strength > 0 && g->strength < 1 && g->partial == DK_PARTIAL_LEVEL;
-    const int published = dkp_published_count(g->levels), last = c->steps > g->full_steps ? c->steps : g->full_steps;
-    const int listed = resampled || g->spacing == DK_SPACING_LEVELS;
+    const int last = c->steps > g->full_steps ? c->steps : g->full_steps, listed = g->spacing == DK_SPACING_LEVELS;
     const int rounds = g->spacing == DK_SPACING_LEADING || g->spacing == DK_SPACING_TRAILING || g->spacing == DK_SPACING_LINSPACE ||
                        (c->schedule.family == DK_FAMILY_VP_DISCRETE && dkp_ranged(g));
     const dkp_wrong rows[] = {
         {g->rounding && !rounds, "grid.rounding", (double)g->rounding,
          "none: it is for leading, trailing and linspace, and with a range for VP discrete"},
-        {g->unit && !listed && g->spacing != DK_SPACING_CUSTOM, "grid.unit", (double)g->unit, "default: it is for lists of levels"},
+        {g->unit && !listed && !resampled && g->spacing != DK_SPACING_CUSTOM, "grid.unit", (double)g->unit,
+         "default: it is for lists of levels"},
         {(g->quirks & DK_QUIRK_SIGMA_LINEAR) != 0 && !counts, "grid.sigma_linear", 1, "0 but for a grid that counts timesteps"},
-        {(g->quirks & DK_QUIRK_SPARE_LEVEL) != 0 && g->spacing == DK_SPACING_LEVELS, "grid.spare", 1, "0: levels are taken verbatim"},
+        {(g->quirks & DK_QUIRK_SPARE_LEVEL) != 0 && listed, "grid.spare", 1, "0: levels are taken verbatim"},
         {(g->quirks & DK_QUIRK_BELOW_ONE) != 0 && !dkp_flow_unit(&c->schedule), "grid.below_one", 1, "0 but for flow schedules"},
         {g->sigma_min > 0 && g->spacing == DK_SPACING_LINEAR_QUADRATIC, "grid.sigma_min", g->sigma_min, "0: this spacing ends at 0"},
         {g->full_steps > 0 && g->strength > 0 && g->strength < 1 && g->partial != DK_PARTIAL_LEVEL, "grid.full_steps",
          (double)g->full_steps, "0 with grid.strength, which sets it"},
-        {published && resampled && g->level_count > published, "grid.level_count", (double)g->level_count,
-         "at most as many as the published list has"},
-        {published && g->spacing == DK_SPACING_LEVELS && last >= published, "steps", (double)last,
-         "below the number of levels in the published list"},
+        {listed && g->level_count && last >= g->level_count, "steps", (double)last, "below grid.level_count"},
         {resampled && !g->levels, NULL, 0, "grid.levels = NULL: must be grid.level_count numbers"},
-        {g->spacing == DK_SPACING_LEVELS && !g->levels, NULL, 0, "grid.levels = NULL: must be steps + 1 numbers"},
+        {listed && !g->levels, NULL, 0, "grid.levels = NULL: must be steps + 1 numbers"},
         {counts && !T, "grid.spacing", (double)g->spacing,
          "for a discrete schedule (VP discrete, or flow): it counts timesteps"},
         {(turbo || lcm) && original > T, "grid.original_steps", (double)original, "at most schedule.timesteps"},
@@ -7315,7 +7401,7 @@ static dk_status dkp_resolve_data(dk_config *c, char *message) {
     if (c->dim > ((size_t)-1) / 64 / sizeof(dk_real) / (size_t)c->batch)
         return dkp_fail(message, "dim", (double)c->dim,
                         "small enough for batch * dim numbers to fit in memory");
-#ifdef _OPENMP
+#ifdef DK_OPENMP
     if (c->threads == 0 && !c->parallel) c->threads = omp_get_max_threads();
 #endif
     if (c->threads == 0) c->threads = 1;
@@ -7357,6 +7443,7 @@ static int dkp_set_field(dk_config *c, const dkp_field *f, const char *value) {
     const dk_way *way = NULL;
     switch (f->kind) {
     case 'n':
+    case 'l':
     case 'q': return 0;
     case 'w':
 #ifndef DK_NO_PEERS
@@ -8061,7 +8148,7 @@ static void dkp_learn(dkp_pace *p, dkp_verdict v) {
 enum { DKP_MOST_ATTEMPTS = 100000 };
 
 /* Goes on after an attempt: records the next one. 0 at the end of the run, or where it cannot go on. */
-DKP_ONCE static int dkp_proceed(dk_run *run, int accepted) {
+static int dkp_proceed(dk_run *run, int accepted) {
     dkp_pace *p = &run->own.pace;
     dkp_recording recording;
     dk_recorder *r = dkp_recorder_in(&recording);
@@ -8098,6 +8185,15 @@ DKP_ONCE static int dkp_proceed(dk_run *run, int accepted) {
     return status == DK_OK;
 }
 
+/* For a run whose config is resolved; its plan has the levels of one attempt only, so that the grid's ends are looked at here. */
+static const dkp_controller *dkp_controller_of(dk_run *run) {
+    static const dkp_controller controller = {dkp_accepts, dkp_proceed};
+    const dk_config *c = &run->config;
+    for (int i = 0; i <= c->steps; i++)
+        if (i < 2 || i > c->steps - 2) dkp_widen_range(&run->own, dkp_grid_level(c, i));
+    return &controller;
+}
+
 /* ------------------------------------------------------------------------ >>executor  Executor */
 
 DKP_FAST
@@ -8108,7 +8204,7 @@ enum {
     DKP_OPS = 16,        /* operations that are resolved once for many tiles */
     DKP_DRAWS = 4,       /* draws among them */
     DKP_LOOK = 8,        /* elements of a stretch that one is looked for in */
-    DKP_ALONE = 1 << 15, /* shorter vectors are not worth a second thread */
+    DKP_ALONE = 1 << 16, /* shorter vectors are not worth a second thread */
     DKP_FAR = 1 << 22,   /* longer vectors come from memory, not from a cache */
     DKP_SUMS = 64,       /* parts of a sample that a norm is summed up from, */
     DKP_PARTIAL = 4      /* so many sums each */
@@ -8153,6 +8249,21 @@ enum {
         DKP_FEW                                                                         \
         for (i = done; i < (n); i++) (y)[i] = (value);                                  \
     } while (0)
+/* The same where value(AT) is made of AT(v[0]), AT(v[1]) ...: elements i of vectors. clang vectorises no loop at -O0, but has
+   vectors of any width; gcc has them, too, but takes elements of wide ones apart. */
+#define DKP_ONE(v) (v)[i]
+#ifdef __clang__
+#define DKP_MANY(v) (*(const dkp_reals *)(const void *)((v) + i))
+#define DKP_COMBINE(n, y, value)                                                                                      \
+    do {                                                                                                              \
+        size_t i = 0;                                                                                                 \
+        for (; i + DKP_WIDTH <= (n); i += DKP_WIDTH) *(dkp_reals *)(void *)((y) + i) = value(DKP_MANY); \
+        DKP_FEW                                                                                                       \
+        for (; i < (n); i++) (y)[i] = value(DKP_ONE);                                                                 \
+    } while (0)
+#else
+#define DKP_COMBINE(n, y, value) DKP_FOR_EACH(n, y, value(DKP_ONE))
+#endif
 
 /* Numbers of 16 bits, without a branch, in what compilers vectorise; no subnormal float is computed with. */
 
@@ -8386,30 +8497,31 @@ DKP_INLINE void dkp_run_ops_plain(const dk_run *run, const dkp_op *op, int ops, 
         const dk_real *v[DKP_TERMS];
         for (int m = 0; m < op->terms; m++)
             c[m] = op->c[m], v[m] = (const dk_real *)(void *)(op->v[m] + (op->moves >> m & 1) * from);
-#define DKP_1 c[0] * v[0][i]
-#define DKP_2 DKP_1 + c[1] * v[1][i]
-#define DKP_3 DKP_2 + c[2] * v[2][i]
-#define DKP_4 DKP_3 + c[3] * v[3][i]
-#define DKP_5 DKP_4 + c[4] * v[4][i]
-#define DKP_6 DKP_5 + c[5] * v[5][i]
-#define DKP_7 DKP_6 + c[6] * v[6][i]
-#define DKP_8 DKP_7 + c[7] * v[7][i]
+#define DKP_1(AT) c[0] * AT(v[0])
+#define DKP_2(AT) DKP_1(AT) + c[1] * AT(v[1])
+#define DKP_3(AT) DKP_2(AT) + c[2] * AT(v[2])
+#define DKP_4(AT) DKP_3(AT) + c[3] * AT(v[3])
+#define DKP_5(AT) DKP_4(AT) + c[4] * AT(v[4])
+#define DKP_6(AT) DKP_5(AT) + c[5] * AT(v[5])
+#define DKP_7(AT) DKP_6(AT) + c[6] * AT(v[6])
+#define DKP_8(AT) DKP_7(AT) + c[7] * AT(v[7])
+#define DKP_BLENDED(AT) (1 - AT(v[1])) * (c[0] * AT(v[0])) + AT(v[1]) * AT(v[2])
         switch (op->what ? (int)op->what
                          : op->terms) { /* NOLINTBEGIN(clang-analyzer-core.*): all has been put */
         case 0: memset(y, 0, n * sizeof *y); break;
-        case 1: DKP_FOR_EACH(n, y, DKP_1); break;
-        case 2: DKP_FOR_EACH(n, y, DKP_2); break;
-        case 3: DKP_FOR_EACH(n, y, DKP_3); break;
-        case 4: DKP_FOR_EACH(n, y, DKP_4); break;
-        case 5: DKP_FOR_EACH(n, y, DKP_5); break;
-        case 6: DKP_FOR_EACH(n, y, DKP_6); break;
-        case 7: DKP_FOR_EACH(n, y, DKP_7); break;
-        case 8: DKP_FOR_EACH(n, y, DKP_8); break;
+        case 1: DKP_COMBINE(n, y, DKP_1); break;
+        case 2: DKP_COMBINE(n, y, DKP_2); break;
+        case 3: DKP_COMBINE(n, y, DKP_3); break;
+        case 4: DKP_COMBINE(n, y, DKP_4); break;
+        case 5: DKP_COMBINE(n, y, DKP_5); break;
+        case 6: DKP_COMBINE(n, y, DKP_6); break;
+        case 7: DKP_COMBINE(n, y, DKP_7); break;
+        case 8: DKP_COMBINE(n, y, DKP_8); break;
         case DKP_CLIP:
             DKP_FOR_EACH(n, y, v[0][i] < c[0] ? v[0][i] : c[0]);
             DKP_FOR_EACH(n, y, y[i] > -c[0] ? y[i] : -c[0]);
             break;
-        case DKP_BLEND: DKP_FOR_EACH(n, y, (1 - v[1][i]) * (c[0] * v[0][i]) + v[1][i] * v[2][i]); break;
+        case DKP_BLEND: DKP_COMBINE(n, y, DKP_BLENDED); break;
         case DKP_WIDEN:
             dkp_from_halves(dkp_plan_of(run)->number, (const uint16_t *)(const void *)v[0], y, n);
             break;
@@ -9435,7 +9547,7 @@ static void dkp_record_deis_t(dk_recorder *r) {
    proportional to noise levels; Heun's form in the last step but one, Euler in the last. */
 static void dkp_record_heunpp2(dk_recorder *r) {
     dkr_reads(r, "gauge");
-    dk_level top = r->falling ? r->from : dkp_level(r, r->steps);
+    dk_level top = r->falling ? r->from : r->own->goal;
     double most = dkp_point_at(r, &top).u;
     while (dkr_step(r)) {
         int left = r->steps - r->step, stages = left < 3 ? left : 3;
@@ -9480,7 +9592,7 @@ static void dkp_record_dpm_fast(dk_recorder *r) {
     dkr_reads(r, DKP_READS_SINGLESTEP "noise_prediction above_last evals");
     int order = dkp_singlestep_order(r), most = order - 1;
     while (dkr_step(r)) {
-        int zero = dkp_level(r, r->steps).sigma <= 0,
+        int zero = r->own->goal.sigma <= 0,
             steps = r->steps - zero; /* that step takes one anyway */
         int missing = r->sampler.quirk > 0 ? order * steps + zero - (int)r->sampler.quirk : 0;
         missing -= (steps - 1 - r->step) * most; /* what later steps save */
@@ -9770,13 +9882,6 @@ static const dk_named *dkp_published(int i, dk_grid *g) {
         g->levels = dkp_lists[i - 1].list, g->level_count = dkp_lists[i - 1].count, g->unit = dkp_lists[i - 1].unit;
     }
     return &dkp_lists[i - 1].is;
-}
-
-/* How many numbers a published list has; 0: it is none. */
-static int dkp_published_count(const double *levels) {
-    for (int i = 0; i < DKP_COUNT(dkp_lists); i++)
-        if (levels && dkp_lists[i].list == levels) return dkp_lists[i].count;
-    return 0;
 }
 
 /* ---- time travel, as it is published */
@@ -11980,6 +12085,13 @@ DKP_FAST
 #undef DKP_APART
 #undef DKP_FEW
 #undef DKP_FOR_EACH
+#undef DKP_BITS
+#undef DKP_FLOATS
+#undef DKP_CONVERT
+#undef DKP_COMBINE
+#undef DKP_ONE
+#undef DKP_MANY
+#undef DKP_BLENDED
 #undef DKP_1
 #undef DKP_2
 #undef DKP_3

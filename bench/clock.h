@@ -8,7 +8,7 @@
 
 /* Seconds since the first call, in which a double holds nanoseconds, or the processor's time. */
 static int by_processor;
-static double now(void) {
+static inline double now(void) {
     static time_t first;
     struct timespec t;
     if (by_processor) return (double)clock() / CLOCKS_PER_SEC;

@@ -7,23 +7,25 @@
 #include "diffkit.h"
 
 #include "digits.h"
+#include "explain.h"
 #include <limits.h>
 #include <signal.h>
 
 enum { OK, FAILED, WRONG, STOPPED };
-enum { LIST = 1, LEVELS = 2, PLAN = 4, SAMPLE = 8, INVERT = 16 };
-enum { MODEL = LEVELS | PLAN, RUNS = LEVELS | PLAN | SAMPLE, DIGITS = SAMPLE | INVERT };
+enum { LIST = 1, LEVELS = 2, PLAN = 4, SAMPLE = 8, INVERT = 16, COMPARE = 32 };
+enum { MODEL = LEVELS | PLAN | COMPARE, RUNS = MODEL | SAMPLE, DIGITS = SAMPLE | INVERT };
 enum { MAX_CLASSES = 100, MAX_DIGITS = 10000, STEPS_UNSET = INT_MIN };
 
 typedef struct arguments {
     dk_config c;
     dk_json file; /* what --config or --model says beyond c */
     const char *config, *model;
-    int json, csv, markdown, count;
+    int json, csv, markdown, explain, count;
     int classes[MAX_CLASSES], class_count;
     double *levels, *table;
     int level_count;
     const char *list, *weights, *out;
+    const char *sides[2]; /* compare: samplers by name, or settings for dk_config_set */
     const char *state, *resume, *preview;
     int stop_after, preview_every;
     char **words; /* of the command line, from the program's name on, NULL at the end */
@@ -87,7 +89,7 @@ static const option options[] = {
     {"condition", CHOICE, AT(c.condition), MODEL, "t|sigma|flow|lambda|c_noise|data|angle", DK_UNIT_T,
      "what the network is told"},
     {"condition-scale", REAL, AT(c.condition_scale), MODEL, "X", 0, "multiplies what it is told (1)"},
-    {"sampler", SAMPLER, AT(c.sampler), RUNS | INVERT, "NAME", 0,
+    {"sampler", SAMPLER, AT(c.sampler), LEVELS | PLAN | SAMPLE | INVERT, "NAME", 0,
      "sampling method (dpmpp_2m; invert: all without noise); `levels` does not depend on it"},
     {"gauge", CHOICE, AT(c.sampler.gauge), RUNS, "ve|flow|vp|native", DK_GAUGE_VE,
      "scaling for classical samplers"},
@@ -101,7 +103,7 @@ static const option options[] = {
     {"snr", REAL, AT(c.sampler.sde.snr), RUNS, "X", 0, "predictor_corrector: size of Langevin steps"},
     {"langevin-step", REAL, AT(c.sampler.sde.langevin_step), RUNS, "X", 0, "smld: size of Langevin steps"},
     {"langevin-steps", WHOLE, AT(c.sampler.sde.langevin_steps), RUNS, "N", 0, "Langevin steps per level"},
-    {"guidance", REAL, AT(c.guidance.scale), PLAN | SAMPLE, "X", 0,
+    {"guidance", REAL, AT(c.guidance.scale), PLAN | COMPARE | SAMPLE, "X", 0,
      "classifier-free guidance: its scale (0: none)"},
     {"set", SETTINGS, 0, RUNS, "\"F=V ...\"", 0,
      "any fields: eta=0.5 grid.rho=5 guidance.rescale=0.7 ...; may come again"},
@@ -122,7 +124,8 @@ static const option options[] = {
     {"stop-after", WHOLE, AT(stop_after), SAMPLE, "N", 0, "as Ctrl-C, after so many evaluations in all"},
     {"resume", TEXT, AT(resume), SAMPLE, "FILE", 0, "goes on from there, with the same options otherwise"},
     {"evals", WHOLE, AT(c.steps), INVERT, "N", 0, "about so many evaluations each way (60)"},
-    {"json", FLAG, AT(json), LIST | MODEL, NULL, 0, "output as JSON; infinite numbers are null"},
+    {"json", FLAG, AT(json), LIST | LEVELS | PLAN, NULL, 0, "output as JSON; infinite numbers are null"},
+    {"explain", FLAG, AT(explain), PLAN, NULL, 0, "every row with a sentence that says what it does"},
     {"csv", FLAG, AT(csv), LEVELS, NULL, 0, "output as CSV"},
     {"markdown", FLAG, AT(markdown), LIST | INVERT, NULL, 0,
      "as in the pages docs/samplers.md, docs/editing.md"},
@@ -136,6 +139,7 @@ static const struct {
     {"list", LIST, "list [schedules|grids|samplers|names|models]", "what there is, with papers"},
     {"levels", LEVELS, "levels [OPTIONS]", "t, alpha, sigma of every step, and what the network is told"},
     {"plan", PLAN, "plan [OPTIONS]", "what every step computes"},
+    {"compare", COMPARE, "compare A B [OPTIONS]", "where two samplers differ; A, B: names, or \"F=V ...\""},
     {"sample", SAMPLE, "sample [OPTIONS]", "draw digits with the shipped network"},
     {"invert", INVERT, "invert [OPTIONS]", "take digits to noise and back: each sampler's error"},
     {"help", 0, "help [COMMAND]", "this, or the options of a command"},
@@ -322,9 +326,14 @@ static int pass_of(const option *o) { return is_of_file(o) ? 0 : is_preset(o) ? 
 /* "--name value", "--name=value", "--flag". Goes over them three times: a model's configuration first, then presets, then
    what edits them, so that their order on the command line does not matter. */
 static int parse_options(arguments *a, int command, int argc, char **argv, int pass) {
+    int sides = 0;
     for (int i = 0; i < argc; i++) {
         const char *word = argv[i], *value = NULL;
         if (word[0] != '-' || word[1] != '-') {
+            if (commands[command].bit == COMPARE && sides < 2) {
+                a->sides[sides++] = word;
+                continue;
+            }
             if (commands[command].bit != LIST) {
                 fprintf(stderr, "diffkit: \"%s\" is not expected here: options start with --\n", word);
                 return WRONG;
@@ -393,6 +402,18 @@ static int read_model(arguments *a, int default_steps) {
     dk_status status = a->table ? dk_config_from_json(c, text, length, &a->file) : DK_ERROR_MEMORY;
     free(text);
     return status == DK_OK ? OK : wrong_config(c);
+}
+
+/* A sampler by its name, or settings. */
+static int take_side(arguments *a, const char *words) {
+    if (!words) {
+        fprintf(stderr, "diffkit: compare: needs two samplers, or settings such as \"sampler=ddim eta=1\"\n");
+        return WRONG;
+    }
+    if (strchr(words, '=')) return dk_config_set(&a->c, words) == DK_OK ? OK : wrong_config(&a->c);
+    int i = 0;
+    while (options[i].type != SAMPLER) i++;
+    return set_option(a, &options[i], words);
 }
 
 /* What the options say together. */
@@ -774,19 +795,19 @@ static void print_plan_json(const dk_plan *p) {
 
 static int run_plan(arguments *a) {
     dk_plan plan = {0};
-    if (dk_record(&plan, &a->c) != DK_OK) return wrong_config(&a->c);
-    if (a->json) {
-        print_plan_json(&plan);
-    } else {
-        size_t size = dk_plan_text(&plan, NULL, 0) + 1;
-        char *words = (char *)malloc(size);
-        if (words) dk_plan_text(&plan, words, size);
-        if (words) fputs(words, stdout);
-        free(words);
-        if (!words) return FAILED;
+    if (a->explain && a->json) {
+        fprintf(stderr, "diffkit: --explain and --json: must not both be given\n");
+        return WRONG;
     }
+    if (dk_record(&plan, &a->c) != DK_OK) return wrong_config(&a->c);
+    char *words = a->json ? NULL : explain_text(&plan);
+    if (a->json) print_plan_json(&plan);
+    else if (words && a->explain) explain_plan(&plan, words);
+    else if (words) fputs(words, stdout);
+    int status = a->json || words ? OK : FAILED;
+    free(words);
     dk_plan_free(&plan);
-    return OK;
+    return status;
 }
 
 /* ------------------------------------------------------------------------------ sample */
@@ -1073,7 +1094,8 @@ static int find_command(const char *name) {
     return -1;
 }
 
-static int run_command(arguments *a, int command, int argc, char **argv) {
+/* What the command line says; of compare's two, side A or B: 0 or 1. */
+static int read_command(arguments *a, int command, int argc, char **argv, int side) {
     int bit = commands[command].bit;
     a->c.schedule = dk_schedule_named(bit == SAMPLE ? "edm" : "flow");
     if (bit != INVERT) a->c.sampler = dk_sampler_named("dpmpp_2m");
@@ -1082,15 +1104,43 @@ static int run_command(arguments *a, int command, int argc, char **argv) {
     for (int i = 0; i < 10; i++) a->classes[a->class_count++] = i;
     int status = parse_options(a, command, argc, argv, 0);
     if (status == OK) status = read_model(a, 20);
-    for (int pass = 1; pass <= 2 && status == OK; pass++)
-        status = parse_options(a, command, argc, argv, pass);
+    if (status == OK) status = parse_options(a, command, argc, argv, 1);
+    if (status == OK && bit == COMPARE) status = take_side(a, a->sides[side]);
+    if (status == OK) status = parse_options(a, command, argc, argv, 2);
+    if (status == OK && bit != LIST) status = check_options(a, bit == SAMPLE ? 20 : bit == INVERT ? 60 : 10);
+    return status;
+}
+
+static int run_compare(arguments *a, int command, int argc, char **argv) {
+    dk_plan plan[2] = {{0}, {0}};
+    char *words[2] = {NULL, NULL};
+    int status = dk_record(&plan[0], &a->c) == DK_OK ? OK : wrong_config(&a->c);
+    arguments b;
+    memset(&b, 0, sizeof b);
+    if (status == OK) status = read_command(&b, command, argc, argv, 1);
+    if (status == OK) status = dk_record(&plan[1], &b.c) == DK_OK ? OK : wrong_config(&b.c);
+    for (int i = 0; i < 2 && status == OK; i++)
+        if ((words[i] = explain_text(&plan[i])) == NULL) status = FAILED;
+    if (status == OK) {
+        printf("A              %s\nB              %s\n", a->sides[0], a->sides[1]);
+        explain_difference(&plan[0], &plan[1], words[0], words[1]);
+    }
+    for (int i = 0; i < 2; i++) free(words[i]), dk_plan_free(&plan[i]);
+    free(b.levels), free(b.table);
+    return status;
+}
+
+static int run_command(arguments *a, int command, int argc, char **argv) {
+    int status = read_command(a, command, argc, argv, 0);
     if (status != OK) return status;
-    if (bit != LIST && check_options(a, bit == SAMPLE ? 20 : bit == INVERT ? 60 : 10) != OK) return WRONG;
-    return bit == LIST     ? run_list(a)
-           : bit == LEVELS ? run_levels(a)
-           : bit == PLAN   ? run_plan(a)
-           : bit == SAMPLE ? run_sample(a)
-                           : with_digits(a, invert_all);
+    switch (commands[command].bit) {
+    case LIST: return run_list(a);
+    case LEVELS: return run_levels(a);
+    case PLAN: return run_plan(a);
+    case COMPARE: return run_compare(a, command, argc, argv);
+    case SAMPLE: return run_sample(a);
+    default: return with_digits(a, invert_all);
+    }
 }
 
 int main(int argc, char **argv) {

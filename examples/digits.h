@@ -24,7 +24,7 @@
 #define DIGITS_IS_TERMINAL(fd) isatty(fd)
 #endif
 
-enum { DIGITS_NO_CLASS = UNET_CLASSES, DIGITS_CHUNK = 32 };
+enum { DIGITS_NO_CLASS = UNET_CLASSES, DIGITS_CHUNK = 128 };
 
 /* Sample number n is of class labels[n % count], 0 .. 9; without labels all are of no given class. */
 typedef struct digits {
@@ -35,26 +35,35 @@ typedef struct digits {
 
 /* ------------------------------------------------------------------------------- the adapter */
 
+/* The network's arrays, for up to DIGITS_CHUNK images. */
+typedef struct digits_chunk {
+    float in[DIGITS_CHUNK * UNET_PIXELS], out[DIGITS_CHUNK * UNET_PIXELS], c_noise[DIGITS_CHUNK];
+    int label[DIGITS_CHUNK];
+} digits_chunk;
+
 /* Runs the network on all samples, DIGITS_CHUNK at a time; states may be double, the network is float. With guidance only
    branch 0 is told the class. */
 static inline int digits_forward(const digits *d, const dk_eval *e, int with_class, dk_real *output) {
     const int samples = e->batch / e->branches; /* of each branch */
-    float in[DIGITS_CHUNK * UNET_PIXELS], out[DIGITS_CHUNK * UNET_PIXELS], c_noise[DIGITS_CHUNK];
-    int label[DIGITS_CHUNK];
-    for (int first = 0, n; first < e->batch; first += n) {
-        n = e->batch - first < DIGITS_CHUNK ? e->batch - first : DIGITS_CHUNK;
+    const int most = e->batch < DIGITS_CHUNK ? e->batch : DIGITS_CHUNK;
+    digits_chunk *c = (digits_chunk *)malloc(sizeof *c);
+    float *memory = (float *)malloc(unet_memory(most) * sizeof *memory);
+    for (int first = 0, n; c && memory && first < e->batch; first += n) {
+        n = e->batch - first < most ? e->batch - first : most;
         size_t at = (size_t)first * UNET_PIXELS, size = (size_t)n * UNET_PIXELS;
         for (int i = 0; i < n; i++) {
             uint64_t sample = e->first_sample + (uint64_t)((first + i) % samples);
             int told = with_class && d->count > 0 && e->branch + (first + i) / samples == 0;
-            c_noise[i] = (float)e->t;
-            label[i] = told ? d->labels[sample % (uint64_t)d->count] : DIGITS_NO_CLASS;
+            c->c_noise[i] = (float)e->t;
+            c->label[i] = told ? d->labels[sample % (uint64_t)d->count] : DIGITS_NO_CLASS;
         }
-        for (size_t i = 0; i < size; i++) in[i] = (float)e->input[at + i];
-        if (unet_forward(&d->net, n, in, c_noise, label, out)) return 1; /* out of memory */
-        for (size_t i = 0; i < size; i++) output[at + i] = (dk_real)out[i];
+        for (size_t i = 0; i < size; i++) c->in[i] = (float)e->input[at + i];
+        unet_forward(&d->net, n, c->in, c->c_noise, c->label, c->out, memory);
+        for (size_t i = 0; i < size; i++) output[at + i] = (dk_real)c->out[i];
     }
-    return 0;
+    int failed = !c || !memory;
+    free(c), free(memory);
+    return failed;
 }
 
 /* The dk_denoise_fn; user is a digits. */

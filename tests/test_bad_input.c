@@ -152,7 +152,7 @@ static const field fields[] = {
     WHOLE("flow", grid.quirks, "RR.RR", "bits of DK_QUIRK_... that are a grid's"),
     WHOLE("flow", grid.travel, "RR..R", "0 or 1"),
     WHOLE("edm", grid.unit, "RR..R", "default|t|sigma|flow|lambda|c_noise|data|angle"),
-    WHOLE("edm", grid.level_count, "RRRRR", "2 .. 1000000"),
+    WHOLE("edm", grid.level_count, "RRRRR", "2 .. 1000000, as many as grid.levels has"),
     WHOLE("flow", blend, "RR..R", "state|fixed|denoised|both"),
     KIND(noise),
     WHOLE("flow", noise.bits, "RR.RR", "0, 32 or 64"),
@@ -380,7 +380,7 @@ static void what_contradicts_is_named(void **state) {
         {"vp", "euler_maruyama", "bins=1", "steps = 3: must be >= schedule.beta_max with sampler.bins"},
         {"vp", "euler_maruyama", "bins=1 quirk=5",
          "sampler.quirk = 5: must be >= schedule.beta_max with sampler.bins"},
-        {"edm", "euler", "guidance.zero_star=1 guidance.scale2=2",
+        {"edm", "euler", "guidance.scale=2 guidance.zero_star=1 guidance.scale2=2",
          "guidance.scale2 = 2: must be 0 with zero_star or projected"},
         {"edm", "rk45", "guidance.zero_star=1", "guidance: start, stop, rescale, zero_star, zero_init"},
         {"edm", "rk45", "guidance.projected=1", "guidance: start, stop, rescale, zero_star, zero_init"},
@@ -1024,7 +1024,7 @@ static void wild(void *user, int n, void (*task)(void *arg, int i), void *arg) {
 }
 
 static void parallel_functions_that_misbehave_do_no_harm(void **state) {
-    enum { LONG = 40000 };
+    enum { LONG = 80000 };
     dk_real *x = (dk_real *)malloc(2 * LONG * sizeof *x), *y = x + LONG;
     dk_config c = check_config("vp", "euler", 2);
     (void)state;

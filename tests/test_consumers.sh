@@ -30,6 +30,7 @@ version=$(sed -n 's/^#define DK_VERSION_MAJOR //p' diffkit.h).$(sed -n 's/^#defi
 # ---- make install
 files_of() { (cd "$1" && find . ! -type d | LC_ALL=C sort); }
 expected='./include/diffkit.h
+./include/diffkit_fit.h
 ./share/cmake/diffkit/diffkitConfig.cmake
 ./share/cmake/diffkit/diffkitConfigVersion.cmake
 ./share/licenses/diffkit/LICENSE

@@ -647,11 +647,12 @@ static void wrong_fields_are_named(void **state) {
     refuse(c, "grid.linear_steps = 10: must be >= 0 and below steps");
     c = flow, c.grid = check_resampled(NULL, 3, DK_UNIT_FLOW);
     refuse(c, "grid.levels = NULL: must be grid.level_count numbers");
-    c = sd, c.grid = dk_grid_named("ays_sd1"), c.grid.level_count = 12; /* as text may say: nothing is read behind the list */
-    refuse(c, "grid.level_count = 12: must be at most as many as the published list has");
-    c = sd, c.grid = dk_grid_named("ays_sd1"), c.grid.level_count = 0, c.grid.final = DK_FINAL_DEFAULT;
+    c = sd, c.grid = dk_grid_named("ays_sd1"), c.grid.final = DK_FINAL_DEFAULT;
     c.grid.spacing = DK_SPACING_LEVELS, c.steps = 11;
-    refuse(c, "steps = 11: must be below the number of levels in the published list");
+    refuse(c, "steps = 11: must be below grid.level_count"); /* nothing is read behind the list's 11 levels, */
+    c = sd; /* whatever a text says */
+    assert_int_equal(dk_config_set(&c, "grid=ays_sd1 grid.level_count=12"), DK_ERROR_CONFIG);
+    assert_string_equal(dk_message(&c), "setting \"grid.level_count=12\": must be 2 .. 1000000, as many as grid.levels has");
     c = check_config("edm", "euler", 4), c.grid = dk_grid_named("simple");
     assert_int_equal(dk_resolve(&c), DK_ERROR_CONFIG);
     assert_non_null(strstr(dk_message(&c), "must be for a discrete schedule (VP discrete, or flow)"));
@@ -717,12 +718,12 @@ static void whole_numbers_stay_whole_when_they_are_cut(void **state) {
 static int steps_of(dk_config *c, double *level) {
     int n = dk_levels(c, DK_UNIT_T, level, 1001);
     if (n < 2) fail_msg("%s", dk_message(c));
-    for (int i = 1; i < n; i++) assert_true(level[i] < level[i - 1]);
+    for (int i = 1; i < n; i++) assert_true(c->grid.rising ? level[i] > level[i - 1] : level[i] < level[i - 1]);
     return n - 1;
 }
 
 static void levels_that_meet_are_taken_once(void **state) {
-    static double level[1001];
+    static double level[1001], risen[1001];
     (void)state;
     for (int n = 1; n <= 1000; n += 7) {
         dk_config c = check_config("vp_linear", "euler", n), cascade;
@@ -733,6 +734,9 @@ static void levels_that_meet_are_taken_once(void **state) {
         }
         c.grid = dk_grid_named("smoothstep");
         assert_int_equal(steps_of(&c, level), want);
+        c.grid.rising = 1, c.start = DK_START_STATE;
+        assert_int_equal(steps_of(&c, risen), want);
+        for (int i = 0; i <= want; i++) check_near(risen[i], level[want - i], 0, "from the other end");
         memset(&cascade, 0, sizeof cascade);
         cascade.dim = 1, cascade.steps = n;
         assert_int_equal(dk_config_for(&cascade, "stable_cascade", NULL), DK_OK);

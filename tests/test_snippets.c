@@ -1,10 +1,13 @@
-/* The synopsis in the header and every C snippet of the README compile and run as they stand. What they leave to
+/* The synopsis in the header and every C block of the documents compile, run and print as they stand. What they leave to
    the reader (a network, an array) is here. */
 #include "check.h"
+#include <stdarg.h>
+#include <stdio.h>
 #undef DIFFKIT_IMPLEMENTED
 #define DIFFKIT_IMPLEMENTED /* here or in another file: the synopsis asks for it once more */
 #ifdef __GNUC__ /* C++ would have every member named in {0} */
 #pragma GCC diagnostic ignored "-Wmissing-field-initializers"
+#pragma GCC diagnostic ignored "-Wshadow" /* a document may call its own things x */
 #endif
 
 enum { NUMBERS = 16 * 784 };
@@ -24,9 +27,31 @@ static void show(const dk_real *picture) {
     shown++;
 }
 
+/* What a snippet prints. */
+static char output[1 << 14];
+#ifdef __GNUC__
+__attribute__((format(printf, 1, 2)))
+#endif
+static int say(const char *format, ...) {
+    size_t length = strlen(output);
+    va_list list;
+    va_start(list, format);
+    int more = vsnprintf(output + length, sizeof output - length, format, list);
+    va_end(list);
+    return more;
+}
+
+#define printf say
 #include "snippets.inc"
+#undef printf
+
+static void names_and_links_are_there(void **state) {
+    (void)state;
+    if (missing[0]) fail_msg("the documents name what is not there: %s", missing[0]);
+}
 
 int main(void) {
-    (void)shown, (void)show;
-    return cmocka_run_group_tests_name("snippets", snippets, NULL, NULL);
+    static const struct CMUnitTest pages[] = {cmocka_unit_test(names_and_links_are_there)};
+    (void)shown, (void)show, (void)say;
+    return cmocka_run_group_tests_name("pages", pages, NULL, NULL) | cmocka_run_group_tests_name("snippets", snippets, NULL, NULL);
 }

@@ -95,6 +95,52 @@ check "plan shows Heun's three evaluations" plan_words
 check "plan --json has them too" plan_json
 check "options may come in any order, with = or a space" order_free
 
+# ---- plan --explain: Euler's two steps of flow matching are x1 = (z0 + D0)/2 and D1
+explains_rows() { # of any plan: its lines as they are, and as many sentences as there are rows, calls and norms
+    succeeds plan "$@" && mv "$dir/out" "$dir/first" && succeeds plan --explain "$@" && grep -v '^        ' "$dir/out" | cmp -s - "$dir/first" &&
+        [ "$(count '^        .*\.$')" = "$(grep -c '^    ' "$dir/first")" ]
+}
+explains() {
+    explains_rows --steps 2 --sampler euler && [ "$(count '')" = 16 ] &&
+        [ "$(sed -n 10p "$dir/out")" = '        The step ends, at noise level 1: the new state is 0.5 of the noise z0, plus 0.5 of this step'"'s estimate D0." ] &&
+        [ "$(sed -n 13p "$dir/out")" = '        The network is asked about x1, whose noise level is 1. It is told 0.5.' ]
+}
+explains_all() {
+    succeeds list samplers || return 1
+    for name in $(sed -n 's/^  \([a-z0-9_]*\) .*/\1/p' "$dir/out"); do explains_rows --steps 4 --sampler "$name" || return 1; done
+}
+explains_parts() { explains_rows --steps 2 --sampler dpmpp_sde --schedule edm --churn 1 --set "guidance.scale=3 guidance.rescale=0.7 guidance.quantile=0.9"; }
+check "plan --explain says what each of Euler's rows does" explains
+check "it has a sentence for every row of every sampler" explains_all
+check "and of guidance, churn and clipping" explains_parts
+check "--explain with --json" refuses '--explain and --json: must not both be given' plan --explain --json
+
+# ---- compare. Heun's first step ends where Euler's does, by a state in between.
+compares() {
+    succeeds compare euler heun --steps 5 && grep -q '^evaluations    5 and 10$' "$dir/out" && grep -q '^levels         6, the same$' "$dir/out" &&
+        [ "$(tail -n 3 "$dir/out")" = 'first row that differs, in step 0: noise level inf -> 4
+  A: x1 = 0.8 z0 + 0.2 D0
+  B: y0 = 0.8 z0 + 0.2 D0' ]
+}
+compares_alike() { succeeds compare "sampler=ddim eta=1" ddpm --schedule vp && grep -q '^rows           the same' "$dir/out"; }
+compares_late() { succeeds compare dpmpp_2m unipc --steps 5 && grep -q '^first row that differs, in step 2: ' "$dir/out"; }
+compares_levels() {
+    succeeds compare "grid=uniform" "schedule.shift=3" --steps 2 && grep -q '; the first that differs is level 1, at noise level 1 and 3$' "$dir/out"
+}
+compares_draws() { succeeds compare ddim ddpm --steps 5 && grep -q '^draws          1 and 5, the same as far as both go$' "$dir/out"; }
+compares_control() { succeeds compare "sampler=rk45 rtol=0.01" rk4 && grep -q 'the first step of A$' "$dir/out"; }
+check "compare shows the first row that differs" compares
+check "compare sees that DDIM with eta 1 is DDPM" compares_alike
+check "compare passes over steps that are the same" compares_late
+check "compare shows the first level that differs" compares_levels
+check "compare counts draws" compares_draws
+check "compare with step-size control" compares_control
+check "compare needs two" refuses 'compare: needs two samplers' compare euler
+check "compare takes no third" refuses '"c" is not expected here' compare euler heun c
+check "compare with a name that is not known" refuses 'sampler "heunn" is not known; nearest: heun' compare euler heunn
+check "compare with a setting that is not known" refuses 'no such field' compare euler "etta=1"
+check "compare's samplers are A and B" refuses 'option "--sampler" is not for compare' compare euler heun --sampler heun
+
 # ---- mistakes
 check "unknown command" refuses '"levles" is not known; nearest: levels' levles
 check "unknown option" refuses '"--stepz" is not known; nearest: --steps' levels --stepz 4

@@ -141,7 +141,8 @@ static void times_follow_the_other_fields_of_a_schedule(void **state) {
         {"schedule.timesteps=50 schedule=vp_linear schedule.t_max=10", 0, 10},
         {"schedule=edm schedule.sigma_min=1", 1, 80},
         {"schedule=edm schedule.sigma_max=20 schedule.t_min=0.5", 0.5, 20},
-        {"schedule=flow schedule.family=cosine", 0, 1.5707963267948966},
+        {"schedule.family=cosine", 0, 1.5707963267948966},
+        {"schedule.family=edm schedule.sigma_min=1 schedule.sigma_max=5", 1, 5},
         {"schedule=vp schedule.beta_max=10", 1e-3, 1},
         {"schedule.t_min=0.1", 0.1, 1},
     };

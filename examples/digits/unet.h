@@ -2,8 +2,13 @@
  * unet.h - the forward pass of a small U-Net that has learnt to denoise handwritten digits.
  *
  * Plain C11 (also compiles as C++11), no dependencies but the C library (link with -lm).
- * The network is the one in train.py, and README.md has a picture of it. All tensors are planes of
- * floats, one plane per channel: x[channel][row][column].
+ * The network is the one in train.py, and README.md has a picture of it.
+ *
+ * Images are computed 16 at a time, side by side: one image in each lane of a vector. All tensors are
+ * planes of pixels, one plane per channel, and a pixel has one float of each image:
+ * x[channel][row][column][lane]. What is done to a pixel is then done to 16 floats in a row, which
+ * compilers turn into vector code. Fewer than UNET_FEW images go through the same functions one by
+ * one, with one lane each.
  *
  * Released under the MIT licence, like the rest of the project.
  */
@@ -30,15 +35,36 @@ enum {
     UNET_GROUP = 8                        /* channels per group in group norm */
 };
 
+enum {
+    UNET_LANES = 16,                      /* images side by side */
+    UNET_FEW = 10                         /* so many images take as long one by one as 16 lanes do */
+};
+
 /*
  * The input of a 3x3 convolution is stored with zeros around each plane. One zero column between
- * rows is enough: it is right of one row and left of the next. So a row takes size + 1 floats, and
- * a whole plane of output pixels is one contiguous run (whose results in the zero column are not
- * used), which compilers turn into vector code. UNET_RUN is the length of the run, rounded up to
- * whole vectors of 4; UNET_PADDED is the number of floats from which a run reads at all 9 offsets.
+ * rows is enough: it is right of one row and left of the next. So a row takes size + 1 pixels, and
+ * the output pixels of a whole plane are one contiguous run, whose results in the zero column are not
+ * used. A run is computed in tiles of UNET_TILE floats, whose sums stay in the fastest memory: with
+ * one lane a plane of 7x7 is one tile, and one of 14x14 four. UNET_RUN is the length of the run,
+ * UNET_PADDED the pixels from which it reads at all 9 offsets.
  */
-#define UNET_RUN(size) (((size) * ((size) + 1) + 3) / 4 * 4)
-#define UNET_PADDED(size) ((UNET_RUN(size) + 2 * ((size) + 1) + 2 + 3) / 4 * 4)
+enum { UNET_TILE = 56 };
+#define UNET_RUN(size) (((size) * ((size) + 1) + UNET_TILE - 1) / UNET_TILE * UNET_TILE)
+#define UNET_PADDED(size) (UNET_RUN(size) + 2 * ((size) + 1) + 2)
+
+/* a * b + c, in one instruction where the processor has one. */
+#if defined(FP_FAST_FMAF) || defined(__FMA__)
+#define UNET_MULTIPLY_ADD(a, b, c) fmaf(a, b, c)
+#else
+#define UNET_MULTIPLY_ADD(a, b, c) ((a) * (b) + (c))
+#endif
+
+/* For functions that must know the number of lanes when they are compiled. */
+#if defined(__GNUC__)
+#define UNET_INLINE static inline __attribute__((always_inline))
+#else
+#define UNET_INLINE static inline
+#endif
 
 /* One residual block: x + conv2(silu(norm2(conv1(silu(norm1(x)))) * (1 + scale) + shift)). */
 typedef struct unet_block {
@@ -62,46 +88,99 @@ typedef struct unet {
     const float *out_norm_weight, *out_norm_bias, *out_weight, *out_bias;
 } unet;
 
-/* Everything one image needs on its way through the network. */
+/* The floats that one image needs on its way through the network, and what is in them. */
+enum {
+    UNET_PLANES0 = UNET_C0 * UNET_S0 * UNET_S0,
+    UNET_PLANES1 = UNET_C1 * UNET_S1 * UNET_S1,
+    UNET_PADDED0 = UNET_C0 * UNET_PADDED(UNET_S0),
+    UNET_PADDED1 = UNET_C1 * UNET_PADDED(UNET_S1),
+    UNET_WORK = UNET_PADDED0 + UNET_PADDED1 + UNET_EMB + UNET_PIXELS + 3 * UNET_PLANES0 +
+                2 * UNET_PLANES1
+};
+
 typedef struct unet_work {
-    float emb[UNET_EMB];
-    float padded0[UNET_C0 * UNET_PADDED(UNET_S0)];    /* inputs of convolutions; the zeros around */
-    float padded1[UNET_C1 * UNET_PADDED(UNET_S1)];    /* the planes are never written */
-    float skip[UNET_C0 * UNET_S0 * UNET_S0];
-    float x0[UNET_C0 * UNET_S0 * UNET_S0];
-    float h0[UNET_C0 * UNET_S0 * UNET_S0];
-    float x1[UNET_C1 * UNET_S1 * UNET_S1];
-    float h1[UNET_C1 * UNET_S1 * UNET_S1];
-    float blocks[4 * UNET_C0 * UNET_S1 * UNET_S1];    /* the upper level, 2x2 pixels in channels */
+    float *padded0, *padded1;             /* inputs of convolutions, zeros around the planes */
+    float *emb, *image;
+    float *skip, *x0, *h0;                /* of the upper level; h0 also holds it as 2x2 blocks */
+    float *x1, *h1;                       /* of the lower level */
 } unet_work;
+
+/* Parts of memory for UNET_WORK * lanes floats, all zero. */
+static inline unet_work unet_divide(float *memory, int lanes)
+{
+    unet_work w;
+    memset(memory, 0, sizeof(float) * UNET_WORK * (size_t)lanes);
+    w.padded0 = memory;
+    w.padded1 = w.padded0 + UNET_PADDED0 * lanes;
+    w.emb = w.padded1 + UNET_PADDED1 * lanes;
+    w.image = w.emb + UNET_EMB * lanes;
+    w.skip = w.image + UNET_PIXELS * lanes;
+    w.x0 = w.skip + UNET_PLANES0 * lanes;
+    w.h0 = w.x0 + UNET_PLANES0 * lanes;
+    w.x1 = w.h0 + UNET_PLANES0 * lanes;
+    w.h1 = w.x1 + UNET_PLANES1 * lanes;
+    return w;
+}
 
 /* ------------------------------------------------------------------------------------- layers */
 
-static inline float unet_silu(float x)
+/*
+ * exp(x) for |x| < 10000: 2^n e^r with n whole and |r| <= ln(2)/2, where six terms of the series
+ * suffice for a float. The C library's expf would not become vector code. Where n is none that a
+ * float has as its exponent, the result is 0 or infinite, or nearly so.
+ */
+UNET_INLINE float unet_exp(float x)
 {
-    return x / (1.0f + expf(-x));
+    int32_t n = (int32_t)(x * 1.44269504f + 127.5f);            /* + 127: the exponent of a float */
+    n = n < 0 ? 0 : n;
+    n = n > 254 ? 254 : n;
+    const float whole = (float)(n - 127);
+    const float r = x - whole * 0.693359375f + whole * 2.12194440e-4f;  /* ln 2, in two parts */
+    const float tail = r * (1.0f / 24 + r * (1.0f / 120 + r * (1.0f / 720)));
+    const float series = 1 + r * (1 + r * (1.0f / 2 + r * (1.0f / 6 + tail)));
+    const int32_t bits = n * (1 << 23);
+    float power;
+    memcpy(&power, &bits, sizeof power);
+    return series * power;
+}
+
+UNET_INLINE float unet_silu(float x)
+{
+    return x / (1.0f + unet_exp(-x));
 }
 
 /* out = weight * in + bias, weight stored as [n_out][n_in] */
-static inline void unet_linear(const float *in, int n_in, const float *weight, const float *bias,
-                               float *out, int n_out)
+UNET_INLINE void unet_linear_lanes(const float *in, int n_in, const float *weight, const float *bias,
+                                   float *out, int n_out, int lanes)
 {
     for (int o = 0; o < n_out; o++) {
-        const float *w = weight + o * n_in;
-        float sum = bias[o];
+        float sum[UNET_LANES];
+        for (int l = 0; l < lanes; l++)
+            sum[l] = bias[o];
         for (int i = 0; i < n_in; i++)
-            sum += w[i] * in[i];
-        out[o] = sum;
+            for (int l = 0; l < lanes; l++)
+                sum[l] = UNET_MULTIPLY_ADD(weight[o * n_in + i], in[i * lanes + l], sum[l]);
+        for (int l = 0; l < lanes; l++)
+            out[o * lanes + l] = sum[l];
     }
 }
 
+static inline void unet_linear(const float *in, int n_in, const float *weight, const float *bias,
+                               float *out, int n_out, int lanes)
+{
+    if (lanes == 1)
+        unet_linear_lanes(in, n_in, weight, bias, out, n_out, 1);
+    else
+        unet_linear_lanes(in, n_in, weight, bias, out, n_out, UNET_LANES);
+}
+
 /* Write planes of size x size into planes with zeros around them, as unet_conv3x3 wants them. */
-static inline void unet_pad(const float *x, int channels, int size, float *padded)
+static inline void unet_pad(const float *x, int channels, int size, float *padded, int lanes)
 {
     for (int c = 0; c < channels; c++)
         for (int y = 0; y < size; y++)
-            memcpy(padded + c * UNET_PADDED(size) + (y + 1) * (size + 1) + 1,
-                   x + (c * size + y) * size, (size_t)size * sizeof(float));
+            memcpy(padded + (c * UNET_PADDED(size) + (y + 1) * (size + 1) + 1) * lanes,
+                   x + (c * size + y) * size * lanes, (size_t)(size * lanes) * sizeof(float));
 }
 
 /*
@@ -109,202 +188,276 @@ static inline void unet_pad(const float *x, int channels, int size, float *padde
  * first. Group norm brings each group of UNET_GROUP planes to mean 0 and variance 1, then
  * multiplies by weight and adds bias. scale_shift: first all scales, then all shifts, or NULL.
  */
-static inline void unet_norm_silu(const float *x, int channels, int size, const float *weight,
-                                  const float *bias, const float *scale_shift, float *padded)
+UNET_INLINE void unet_norm_silu_lanes(const float *x, int channels, int size, const float *weight,
+                                      const float *bias, const float *scale_shift, float *padded,
+                                      int lanes)
 {
     const int pixels = size * size;
     for (int first = 0; first < channels; first += UNET_GROUP) {
-        const float *group = x + first * pixels;
-        double sum = 0, sum_squares = 0;
-        for (int i = 0; i < UNET_GROUP * pixels; i++) {
-            const double value = (double)group[i];
-            sum += value;
-            sum_squares += value * value;
+        const float *group = x + first * pixels * lanes;
+        double sum[UNET_LANES] = {0}, sum_squares[UNET_LANES] = {0};
+        for (int y = 0; y < UNET_GROUP * size; y++) {
+            float of_row[UNET_LANES] = {0}, squares_of_row[UNET_LANES] = {0};
+            for (int i = y * size; i < (y + 1) * size; i++)
+                for (int l = 0; l < lanes; l++) {
+                    const float value = group[i * lanes + l];
+                    of_row[l] += value;
+                    squares_of_row[l] += value * value;
+                }
+            for (int l = 0; l < lanes; l++) {
+                sum[l] += (double)of_row[l];
+                sum_squares[l] += (double)squares_of_row[l];
+            }
         }
-        const double mean = sum / (UNET_GROUP * pixels);
-        const double variance = sum_squares / (UNET_GROUP * pixels) - mean * mean;
-        const double inv_std = 1 / sqrt((variance > 0 ? variance : 0) + 1e-5);
-
+        float mean[UNET_LANES], inv_std[UNET_LANES];
+        for (int l = 0; l < lanes; l++) {
+            const double m = sum[l] / (UNET_GROUP * pixels);
+            const double variance = sum_squares[l] / (UNET_GROUP * pixels) - m * m;
+            mean[l] = (float)m;
+            inv_std[l] = (float)(1 / sqrt((variance > 0 ? variance : 0) + 1e-5));
+        }
         for (int c = first; c < first + UNET_GROUP; c++) {
             /* All of it together is one multiplication and one addition per pixel. */
-            float a = (float)inv_std * weight[c];
-            float b = bias[c] - (float)mean * a;
-            if (scale_shift != NULL) {
-                a *= 1 + scale_shift[c];
-                b = b * (1 + scale_shift[c]) + scale_shift[channels + c];
+            float a[UNET_LANES], b[UNET_LANES];
+            for (int l = 0; l < lanes; l++) {
+                a[l] = inv_std[l] * weight[c];
+                b[l] = bias[c] - mean[l] * a[l];
+                if (scale_shift != NULL) {
+                    const float scale = 1 + scale_shift[c * lanes + l];
+                    a[l] *= scale;
+                    b[l] = b[l] * scale + scale_shift[(channels + c) * lanes + l];
+                }
             }
             for (int y = 0; y < size; y++) {
-                const float *from = x + (c * size + y) * size;
-                float *to = padded + c * UNET_PADDED(size) + (y + 1) * (size + 1) + 1;
+                const float *from = x + (c * size + y) * size * lanes;
+                float *to = padded + (c * UNET_PADDED(size) + (y + 1) * (size + 1) + 1) * lanes;
                 for (int i = 0; i < size; i++)
-                    to[i] = unet_silu(a * from[i] + b);
+                    for (int l = 0; l < lanes; l++)
+                        to[i * lanes + l] = unet_silu(a[l] * from[i * lanes + l] + b[l]);
             }
         }
     }
+}
+
+static inline void unet_norm_silu(const float *x, int channels, int size, const float *weight,
+                                  const float *bias, const float *scale_shift, float *padded,
+                                  int lanes)
+{
+    if (lanes == 1)
+        unet_norm_silu_lanes(x, channels, size, weight, bias, scale_shift, padded, 1);
+    else
+        unet_norm_silu_lanes(x, channels, size, weight, bias, scale_shift, padded, UNET_LANES);
 }
 
 /*
  * 3x3 convolution, weight stored as [n_out][n_in][3][3]. `in` is padded, `out` is not; if add is
  * not 0, the result is added to what is in out. Nearly all the time goes into the innermost loop
  * here: it lets one column of the filters contribute to 4 output planes, so that every float loaded
- * is used 4 times. (With a row of the filter, p[i], p[i + 1], p[i + 2], clang 14 would carry values
- * from one i to the next, and then fail to make vector code.) n_out must be a multiple of 4.
+ * is used 4 times. It does not ask how many lanes there are: a pixel further right is so many floats
+ * further on. n_out must be a multiple of 4.
  */
 static inline void unet_conv3x3(const float *in, int n_in, int size, const float *weight,
-                                const float *bias, float *out, int n_out, int add)
+                                const float *bias, float *out, int n_out, int add, int lanes)
 {
-    const int stride = size + 1, run = UNET_RUN(size);
-    for (int o = 0; o < n_out; o += 4) {
-        float sum[4][UNET_RUN(UNET_S0)];
-        for (int k = 0; k < 4; k++)
-            for (int i = 0; i < run; i++)
-                sum[k][i] = bias[o + k];
-        for (int c = 0; c < n_in; c++) {
-            for (int col = 0; col < 3; col++) {
-                const float *p = in + c * UNET_PADDED(size) + col;
-                const float *w0 = weight + (o * n_in + c) * 9 + col;
-                const float *w1 = w0 + n_in * 9, *w2 = w1 + n_in * 9, *w3 = w2 + n_in * 9;
-                const float a0 = w0[0], b0 = w0[3], c0 = w0[6], a1 = w1[0], b1 = w1[3], c1 = w1[6];
-                const float a2 = w2[0], b2 = w2[3], c2 = w2[6], a3 = w3[0], b3 = w3[3], c3 = w3[6];
-                for (int i = 0; i < run; i++) {
-                    const float x = p[i], y = p[i + stride], z = p[i + 2 * stride];
-                    sum[0][i] += a0 * x + b0 * y + c0 * z;
-                    sum[1][i] += a1 * x + b1 * y + c1 * z;
-                    sum[2][i] += a2 * x + b2 * y + c2 * z;
-                    sum[3][i] += a3 * x + b3 * y + c3 * z;
+    const int stride = (size + 1) * lanes, row = size * lanes, run = UNET_RUN(size) * lanes;
+    for (int o = 0; o < n_out; o += 4)
+        for (int first = 0; first < run; first += UNET_TILE) {
+            float sum[4][UNET_TILE];
+            for (int k = 0; k < 4; k++)
+                for (int i = 0; i < UNET_TILE; i++)
+                    sum[k][i] = bias[o + k];
+            for (int c = 0; c < n_in; c++)
+                for (int col = 0; col < 3; col++) {
+                    const float *p = in + (c * UNET_PADDED(size) + col) * lanes + first;
+                    const float *q = p + stride, *r = q + stride;
+                    const float *w0 = weight + (o * n_in + c) * 9 + col;
+                    const float *w1 = w0 + n_in * 9, *w2 = w1 + n_in * 9, *w3 = w2 + n_in * 9;
+                    const float a0 = w0[0], b0 = w0[3], c0 = w0[6], a1 = w1[0], b1 = w1[3], c1 = w1[6];
+                    const float a2 = w2[0], b2 = w2[3], c2 = w2[6], a3 = w3[0], b3 = w3[3], c3 = w3[6];
+#define UNET_COLUMN(a, b, c, sum) \
+    UNET_MULTIPLY_ADD(a, x, UNET_MULTIPLY_ADD(b, y, UNET_MULTIPLY_ADD(c, z, sum)))
+                    for (int i = 0; i < UNET_TILE; i++) {
+                        const float x = p[i], y = q[i], z = r[i];
+                        sum[0][i] = UNET_COLUMN(a0, b0, c0, sum[0][i]);
+                        sum[1][i] = UNET_COLUMN(a1, b1, c1, sum[1][i]);
+                        sum[2][i] = UNET_COLUMN(a2, b2, c2, sum[2][i]);
+                        sum[3][i] = UNET_COLUMN(a3, b3, c3, sum[3][i]);
+                    }
+#undef UNET_COLUMN
                 }
+            for (int y = first / stride; y < size && y * stride < first + UNET_TILE; y++) {
+                const int begin = y * stride, end = begin + row;    /* of the row, in the run */
+                const int from = begin < first ? first : begin;
+                const int to = end < first + UNET_TILE ? end : first + UNET_TILE;
+                for (int k = 0; k < 4; k++)
+                    for (int i = from; i < to; i++) {
+                        float *pixel = out + ((o + k) * size + y) * row + i - begin;
+                        *pixel = sum[k][i - first] + (add ? *pixel : 0.0f);
+                    }
             }
         }
-        for (int k = 0; k < 4; k++)
-            for (int y = 0; y < size; y++) {
-                float *to = out + ((o + k) * size + y) * size;
-                for (int i = 0; i < size; i++)
-                    to[i] = sum[k][y * stride + i] + (add ? to[i] : 0.0f);
-            }
-    }
-}
-
-/* 1x1 convolution at the lower level: the same linear map of the channels for every pixel. */
-static inline void unet_conv1x1(const float *in, int n_in, const float *weight, const float *bias,
-                                float *out, int n_out)
-{
-    enum { pixels = UNET_S1 * UNET_S1 };
-    for (int o = 0; o < n_out; o++) {
-        float sum[pixels];
-        for (int i = 0; i < pixels; i++)
-            sum[i] = bias[o];
-        for (int c = 0; c < n_in; c++) {
-            const float w = weight[o * n_in + c];
-            for (int i = 0; i < pixels; i++)
-                sum[i] += w * in[c * pixels + i];
-        }
-        memcpy(out + o * pixels, sum, sizeof sum);
-    }
 }
 
 /*
- * Halve the resolution without losing anything: the pixel (2y + dy, 2x + dx) of channel c becomes
- * pixel (y, x) of channel 4c + 2dy + dx. size is that of the result.
+ * 1x1 convolution at the lower level: the same linear map of the channels for every pixel. n_out must
+ * be a multiple of 4.
  */
-static inline void unet_to_blocks(const float *in, int channels, int size, float *out)
+static inline void unet_conv1x1(const float *in, int n_in, const float *weight, const float *bias,
+                                float *out, int n_out, int lanes)
+{
+    enum { tile = UNET_S1 * UNET_S1 };
+    for (int o = 0; o < n_out; o += 4)
+        for (int first = 0; first < tile * lanes; first += tile) {
+            float sum[4][tile];
+            for (int k = 0; k < 4; k++)
+                for (int i = 0; i < tile; i++)
+                    sum[k][i] = bias[o + k];
+            for (int c = 0; c < n_in; c++) {
+                const float *p = in + c * tile * lanes + first, *w = weight + o * n_in + c;
+                const float w0 = w[0], w1 = w[n_in], w2 = w[2 * n_in], w3 = w[3 * n_in];
+                for (int i = 0; i < tile; i++) {
+                    sum[0][i] = UNET_MULTIPLY_ADD(w0, p[i], sum[0][i]);
+                    sum[1][i] = UNET_MULTIPLY_ADD(w1, p[i], sum[1][i]);
+                    sum[2][i] = UNET_MULTIPLY_ADD(w2, p[i], sum[2][i]);
+                    sum[3][i] = UNET_MULTIPLY_ADD(w3, p[i], sum[3][i]);
+                }
+            }
+            for (int k = 0; k < 4; k++)
+                memcpy(out + (o + k) * tile * lanes + first, sum[k], sizeof sum[k]);
+        }
+}
+
+/*
+ * Where unet_to_blocks and unet_from_blocks find the pixel (y, x) of the blocks' channel c among the
+ * pixels of the planes: at (2y + dy, 2x + dx) of plane c / 4, with c = 4 * plane + 2dy + dx.
+ */
+static inline int unet_block_pixel(int c, int y, int x, int size)
+{
+    return (c / 4 * 2 * size + 2 * y + c / 2 % 2) * 2 * size + 2 * x + c % 2;
+}
+
+/* Halve the resolution without losing anything: 2x2 pixels become 4 channels. size is the result's. */
+static inline void unet_to_blocks(const float *in, int channels, int size, float *out, int lanes)
 {
     for (int c = 0; c < 4 * channels; c++)
         for (int y = 0; y < size; y++)
-            for (int x = 0; x < size; x++)
-                *out++ = in[(c / 4 * 2 * size + 2 * y + c / 2 % 2) * 2 * size + 2 * x + c % 2];
+            for (int x = 0; x < size; x++, out += lanes)
+                memcpy(out, in + unet_block_pixel(c, y, x, size) * lanes, (size_t)lanes * sizeof *out);
 }
 
 /* The inverse of unet_to_blocks; size is that of the input. */
-static inline void unet_from_blocks(const float *in, int channels, int size, float *out)
+static inline void unet_from_blocks(const float *in, int channels, int size, float *out, int lanes)
 {
     for (int c = 0; c < 4 * channels; c++)
         for (int y = 0; y < size; y++)
-            for (int x = 0; x < size; x++)
-                out[(c / 4 * 2 * size + 2 * y + c / 2 % 2) * 2 * size + 2 * x + c % 2] = *in++;
+            for (int x = 0; x < size; x++, in += lanes)
+                memcpy(out + unet_block_pixel(c, y, x, size) * lanes, in, (size_t)lanes * sizeof *in);
 }
 
 /* x += what the block has to add. h is room for a tensor like x. */
 static inline void unet_block_forward(const unet_block *block, float *x, int channels, int size,
-                                      const float *emb, float *padded, float *h)
+                                      const float *emb, float *padded, float *h, int lanes)
 {
-    float scale_shift[2 * UNET_C1];
-    unet_linear(emb, UNET_EMB, block->emb_weight, block->emb_bias, scale_shift, 2 * channels);
-    unet_norm_silu(x, channels, size, block->norm1_weight, block->norm1_bias, NULL, padded);
-    unet_conv3x3(padded, channels, size, block->conv1_weight, block->conv1_bias, h, channels, 0);
-    unet_norm_silu(h, channels, size, block->norm2_weight, block->norm2_bias, scale_shift, padded);
-    unet_conv3x3(padded, channels, size, block->conv2_weight, block->conv2_bias, x, channels, 1);
+    float scale_shift[2 * UNET_C1 * UNET_LANES];
+    unet_linear(emb, UNET_EMB, block->emb_weight, block->emb_bias, scale_shift, 2 * channels,
+                lanes);
+    unet_norm_silu(x, channels, size, block->norm1_weight, block->norm1_bias, NULL, padded, lanes);
+    unet_conv3x3(padded, channels, size, block->conv1_weight, block->conv1_bias, h, channels, 0,
+                 lanes);
+    unet_norm_silu(h, channels, size, block->norm2_weight, block->norm2_bias, scale_shift, padded,
+                   lanes);
+    unet_conv3x3(padded, channels, size, block->conv2_weight, block->conv2_bias, x, channels, 1,
+                 lanes);
 }
 
 /* ------------------------------------------------------------------------------- whole network */
 
 /* The embedding of noise level and class that steers every block. */
-static inline void unet_embed(const unet *net, float c_noise, int label, float *emb)
+static inline void unet_embed(const unet *net, int n, const float *c_noise, const int *label,
+                              float *emb, int lanes)
 {
-    float features[2 * UNET_FREQS], hidden[UNET_EMB];
-    for (int i = 0; i < UNET_FREQS; i++) {
-        const float angle = c_noise * (0.5f * (float)(i + 1));
-        features[i] = cosf(angle);
-        features[UNET_FREQS + i] = sinf(angle);
-    }
-    unet_linear(features, 2 * UNET_FREQS, net->emb1_weight, net->emb1_bias, hidden, UNET_EMB);
+    float features[2 * UNET_FREQS * UNET_LANES] = {0}, hidden[UNET_EMB * UNET_LANES];
+    for (int i = 0; i < UNET_FREQS; i++)
+        for (int l = 0; l < n; l++) {
+            const float angle = c_noise[l] * (0.5f * (float)(i + 1));
+            features[i * lanes + l] = cosf(angle);
+            features[(UNET_FREQS + i) * lanes + l] = sinf(angle);
+        }
+    unet_linear(features, 2 * UNET_FREQS, net->emb1_weight, net->emb1_bias, hidden, UNET_EMB,
+                lanes);
     for (int i = 0; i < UNET_EMB; i++)
-        hidden[i] = unet_silu(hidden[i] + net->classes[label * UNET_EMB + i]);
-    unet_linear(hidden, UNET_EMB, net->emb2_weight, net->emb2_bias, emb, UNET_EMB);
-    for (int i = 0; i < UNET_EMB; i++)
+        for (int l = 0; l < n; l++)
+            hidden[i * lanes + l] += net->classes[label[l] * UNET_EMB + i];
+    for (int i = 0; i < UNET_EMB * lanes; i++)
+        hidden[i] = unet_silu(hidden[i]);
+    unet_linear(hidden, UNET_EMB, net->emb2_weight, net->emb2_bias, emb, UNET_EMB, lanes);
+    for (int i = 0; i < UNET_EMB * lanes; i++)
         emb[i] = unet_silu(emb[i]);
 }
 
-/* One image. w must be all zeros, or left over from another image. */
-static inline void unet_forward_image(const unet *net, const float *input, float c_noise,
-                                      int label, float *output, unet_work *w)
+/* n images, at most as many as there are lanes: 1 or UNET_LANES. memory: UNET_WORK * lanes floats. */
+static inline void unet_forward_lanes(const unet *net, int n, const float *input, const float *c_noise,
+                                      const int *label, float *output, float *memory, int lanes)
 {
-    unet_embed(net, c_noise, label, w->emb);
+    const unet_work w = unet_divide(memory, lanes);
+    unet_embed(net, n, c_noise, label, w.emb, lanes);
+    for (int l = 0; l < n; l++)
+        for (int i = 0; i < UNET_PIXELS; i++)
+            w.image[i * lanes + l] = input[l * UNET_PIXELS + i];
 
-    unet_to_blocks(input, 1, UNET_S0, w->h0);
-    unet_pad(w->h0, 4, UNET_S0, w->padded0);
-    unet_conv3x3(w->padded0, 4, UNET_S0, net->in_weight, net->in_bias, w->skip, UNET_C0, 0);
-    unet_block_forward(&net->enc, w->skip, UNET_C0, UNET_S0, w->emb, w->padded0, w->h0);
+    unet_to_blocks(w.image, 1, UNET_S0, w.h0, lanes);
+    unet_pad(w.h0, 4, UNET_S0, w.padded0, lanes);
+    unet_conv3x3(w.padded0, 4, UNET_S0, net->in_weight, net->in_bias, w.skip, UNET_C0, 0, lanes);
+    unet_block_forward(&net->enc, w.skip, UNET_C0, UNET_S0, w.emb, w.padded0, w.h0, lanes);
 
-    unet_to_blocks(w->skip, UNET_C0, UNET_S1, w->blocks);
-    unet_conv1x1(w->blocks, 4 * UNET_C0, net->down_weight, net->down_bias, w->x1, UNET_C1);
-    unet_block_forward(&net->mid1, w->x1, UNET_C1, UNET_S1, w->emb, w->padded1, w->h1);
-    unet_block_forward(&net->mid2, w->x1, UNET_C1, UNET_S1, w->emb, w->padded1, w->h1);
-    unet_conv1x1(w->x1, UNET_C1, net->up_weight, net->up_bias, w->blocks, 4 * UNET_C0);
-    unet_from_blocks(w->blocks, UNET_C0, UNET_S1, w->x0);
+    unet_to_blocks(w.skip, UNET_C0, UNET_S1, w.h0, lanes);
+    unet_conv1x1(w.h0, 4 * UNET_C0, net->down_weight, net->down_bias, w.x1, UNET_C1, lanes);
+    unet_block_forward(&net->mid1, w.x1, UNET_C1, UNET_S1, w.emb, w.padded1, w.h1, lanes);
+    unet_block_forward(&net->mid2, w.x1, UNET_C1, UNET_S1, w.emb, w.padded1, w.h1, lanes);
+    unet_conv1x1(w.x1, UNET_C1, net->up_weight, net->up_bias, w.h0, 4 * UNET_C0, lanes);
+    unet_from_blocks(w.h0, UNET_C0, UNET_S1, w.x0, lanes);
 
-    for (int i = 0; i < UNET_C0 * UNET_S0 * UNET_S0; i++)
-        w->x0[i] += w->skip[i];
-    unet_block_forward(&net->dec, w->x0, UNET_C0, UNET_S0, w->emb, w->padded0, w->h0);
-    unet_norm_silu(w->x0, UNET_C0, UNET_S0, net->out_norm_weight, net->out_norm_bias, NULL,
-                   w->padded0);
-    unet_conv3x3(w->padded0, UNET_C0, UNET_S0, net->out_weight, net->out_bias, w->h0, 4, 0);
-    unet_from_blocks(w->h0, 1, UNET_S0, output);
+    for (int i = 0; i < UNET_PLANES0 * lanes; i++)
+        w.x0[i] += w.skip[i];
+    unet_block_forward(&net->dec, w.x0, UNET_C0, UNET_S0, w.emb, w.padded0, w.h0, lanes);
+    unet_norm_silu(w.x0, UNET_C0, UNET_S0, net->out_norm_weight, net->out_norm_bias, NULL, w.padded0,
+                   lanes);
+    unet_conv3x3(w.padded0, UNET_C0, UNET_S0, net->out_weight, net->out_bias, w.h0, 4, 0, lanes);
+    unet_from_blocks(w.h0, 1, UNET_S0, w.image, lanes);
+
+    for (int l = 0; l < n; l++)
+        for (int i = 0; i < UNET_PIXELS; i++)
+            output[l * UNET_PIXELS + i] = w.image[i * lanes + l];
+}
+
+/* The floats of memory that n images need. */
+static inline size_t unet_memory(int n)
+{
+    return (size_t)UNET_WORK * (size_t)((n + UNET_LANES - 1) / UNET_LANES * UNET_LANES);
 }
 
 /*
  * The raw network output F for n images. input: n * 784 pixels, already multiplied by c_in;
- * c_noise: n values ln(sigma) / 4; label: n values, 0..9 or 10 for no class; output: n * 784.
- * Returns 0, or 1 if memory ran out. With OpenMP images are computed in parallel; the result of an
- * image never depends on the others or on the number of threads.
+ * c_noise: n values ln(sigma) / 4; label: n values, 0..9 or 10 for no class; output: n * 784;
+ * memory: unet_memory(n) floats. With OpenMP images are computed in parallel; the result of an image
+ * never depends on the others or on the number of threads.
  */
-static inline int unet_forward(const unet *net, int n, const float *input, const float *c_noise,
-                               const int *label, float *output)
+static inline void unet_forward(const unet *net, int n, const float *input, const float *c_noise,
+                                const int *label, float *output, float *memory)
 {
-    int failed = 0;
+    const int rest = n % UNET_LANES, full = rest < UNET_FEW ? n - rest : n;
+    const int groups = (full + UNET_LANES - 1) / UNET_LANES, singles = n - full > 0 ? n - full : 0;
 #ifdef _OPENMP
-#pragma omp parallel for reduction(| : failed)
+#pragma omp parallel for schedule(dynamic)
 #endif
-    for (int i = 0; i < n; i++) {
-        unet_work *work = (unet_work *)calloc(1, sizeof *work);
-        if (work == NULL) {
-            failed |= 1;
-            continue;
-        }
-        unet_forward_image(net, input + (size_t)i * UNET_PIXELS, c_noise[i], label[i],
-                           output + (size_t)i * UNET_PIXELS, work);
-        free(work);
+    for (int g = 0; g < groups + singles; g++) {
+        const int lanes = g < groups ? UNET_LANES : 1;
+        const int first = g < groups ? g * UNET_LANES : full + g - groups;
+        const int count = n - first < lanes ? n - first : lanes;
+        unet_forward_lanes(net, count, input + (size_t)first * UNET_PIXELS, c_noise + first,
+                           label + first, output + (size_t)first * UNET_PIXELS,
+                           memory + (size_t)first * UNET_WORK, lanes);
     }
-    return failed;
 }
 
 /* ------------------------------------------------------------------------------------- loading */

@@ -31,7 +31,7 @@ static void set_field(fuzz_input *in, dk_config *c) {
     if (strcmp(f->name, "grid.full_steps") == 0) whole %= 64; /* each level of the beta grid takes microseconds */
     uint64_t large = (uint64_t)(unsigned)whole;
     size_t size = (size_t)(1 + large % 64);
-    if (f->kind == 'n' || f->kind == 'w' || strcmp(f->name, "steps") == 0 || strcmp(f->name, "batch") == 0) return;
+    if (f->kind == 'n' || f->kind == 'w' || f->kind == 'l' || strcmp(f->name, "steps") == 0 || strcmp(f->name, "batch") == 0) return;
     if (f->kind == 'r' || f->kind == 'R' || f->kind == '1') memcpy(at, &real, sizeof real);
     else if (f->kind == 'u') memcpy(at, &large, sizeof large);
     else if (f->kind == 'z') memcpy(at, &size, sizeof size);
