@@ -106,7 +106,7 @@ docs: $(BUILD)/diffkit particles
 # By clang alone: docs/playground/libc has what is needed of a C library. Bytes stand in scripts, so that the page works from a file.
 WASM = clang --target=wasm32 -std=c11 -O2 -msimd128 -mbulk-memory -ffreestanding -nostdlib -I. -Idocs/playground/libc \
     -Wl,--no-entry,--strip-all,-z,stack-size=131072
-PAGE = docs/playground/playground.c docs/playground/weights.h examples/digits/unet.h diffkit.h
+PAGE = docs/playground/playground.c docs/playground/weights.h examples/digits/unet.h examples/explain.h diffkit.h
 $(BUILD)/playground.wasm: $(PAGE) $(wildcard docs/playground/libc/*.h) | $(BUILD)
 	$(call need,{ clang --version && command -v wasm-ld; },clang with wasm-ld,clang and lld (Debian$(,) Ubuntu$(,) Fedora$(,) Arch))
 	$(WASM) $(WARN) $< -o $@
