@@ -4001,7 +4001,7 @@ static void dkp_predict(dk_recorder *r, const dk_level *from, const dk_level *to
 static void dkp_record_predictor_corrector(dk_recorder *r) {
     dkr_reads(r, r->sampler.sde.predictor == DK_PREDICTOR_ANCESTRAL
                      ? "plain_last law eta noise_min noise_max predictor langevin_steps langevin_step snr bins"
-                     : "plain_last eta predictor langevin_steps langevin_step snr bins");
+                     : "plain_last law eta predictor langevin_steps langevin_step snr bins");
     if (!r->falling) dkr_refuse(r, "grid.rising", 1, "0: the reverse SDE runs towards data");
     while (dkr_step(r)) {
         dk_level from = r->from, to = r->to;

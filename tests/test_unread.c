@@ -96,7 +96,7 @@ static void settings_that_need_others_are_refused_without(void **state) {
         {"sampler=res_2s alpha2=0.5", "sampler.alpha2 = 0.5: must be 0 but for order = 3"},
         {"sampler=smld snr=0.1", "sampler.snr = 0.1: must be 0 with langevin_step, which stands instead of it"},
         {"schedule=ve sampler=euler_maruyama noise_min=1",
-         "sampler.noise_min = 1: must be 0: this method uses plain_last, eta, predictor, langevin_steps, langevin_step, snr, bins, "
+         "sampler.noise_min = 1: must be 0: this method uses plain_last, law, eta, predictor, langevin_steps, langevin_step, snr, bins, "
          "churn"},
         {"guidance.rescale=0.5", "guidance.rescale = 0.5: must be 0 .. 1; needs scale"},
         {"guidance.scale2=2", "guidance.scale2 = 2: must be finite; needs scale"},
