@@ -4686,7 +4686,7 @@ static size_t dkp_plan_bytes(const dk_plan *counts) {
 
 /* Resolves a copy, for the calls that must leave the caller's config as it is but for its message. Levels are computed
    once if there is memory for the plan, of which they are the first part. */
-static dk_status dkp_prepare(const dk_config *c, dk_config *resolved, dk_plan *plan, dkp_marks *marks) {
+DKP_ONCE static dk_status dkp_prepare(const dk_config *c, dk_config *resolved, dk_plan *plan, dkp_marks *marks) {
     if (!c) return dkp_fail_text(resolved->message, DK_ERROR_CONFIG, "config = NULL: must be a dk_config");
     *resolved = *c;
     dk_status status = dkp_resolve(resolved, marks, resolved->message);
@@ -4785,7 +4785,7 @@ static dk_status dkp_record_resolved(dk_recorder *r, dk_plan *plan, dk_config *c
     return DK_OK;
 }
 
-DK_API dk_status dk_record(dk_plan *plan, dk_config *c) {
+DKP_ONCE DK_API dk_status dk_record(dk_plan *plan, dk_config *c) {
     dk_config resolved;
     if (c && !plan) return dkp_fail_text(c->message, DK_ERROR_CONFIG, "plan = NULL: must be a dk_plan");
     dkp_marks marks;
@@ -7947,7 +7947,7 @@ static int dkp_trial(dk_recorder *r, dk_config *c, int i, dkp_pace *p) {
 }
 
 /* The whole plan of a run, or, with step-size control, its first part in memory that is enough for all others. */
-static dk_status dkp_record_run(dk_plan *plan, dk_config *c, dkp_pace *p) {
+DKP_ONCE static dk_status dkp_record_run(dk_plan *plan, dk_config *c, dkp_pace *p) {
     dkp_recording recording;
     dk_recorder *r = dkp_recorder_in(&recording);
     size_t bytes = 0;
@@ -8027,7 +8027,7 @@ static void dkp_learn(dkp_pace *p, dkp_verdict v) {
 enum { DKP_MOST_ATTEMPTS = 100000 };
 
 /* Goes on after an attempt: records the next one. 0 at the end of the run, or where it cannot go on. */
-static int dkp_proceed(dk_run *run, int accepted) {
+DKP_ONCE static int dkp_proceed(dk_run *run, int accepted) {
     dkp_pace *p = &run->own.pace;
     dkp_recording recording;
     dk_recorder *r = dkp_recorder_in(&recording);
