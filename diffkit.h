@@ -110,6 +110,8 @@
                                 __attribute__((visibility("default")))
        DK_MALLOC(n), DK_FREE(p) allocator for calls that bring no memory; DK_NO_MALLOC: no allocator,
                                 such calls return DK_ERROR_MEMORY
+       DK_OPENMP                threads = 0 is OpenMP's number of threads; it is 1 otherwise, for a host may have filled the
+                                machine already
        DK_NO_PEERS              no book three: no names, files, generators and lists of other programs
        DK_NO_DISPATCH           no look at the processor (which takes __cpu_model from libgcc or compiler-rt, on x86-64):
                                 noise with the vectors that the compiler's flags allow
@@ -772,8 +774,8 @@ typedef struct dk_config {
                       result, nor for outputs that are not written */
     dk_parallel_fn parallel; /* zero: OpenMP where the implementation is compiled with it, else none */
     void *parallel_user;
-    int threads; /* parts that a long vector is worked on in, a tile of memory for each local value;
-                    0: OpenMP's number, 1 with neither. It changes no result */
+    int threads; /* parts that a long vector is worked on in, a tile of memory for each local value; 0: 1, or OpenMP's
+                    number with DK_OPENMP. It changes no result */
     const struct dk_backend *backend; /* zero: this machine's memory */
     char message[DK_MESSAGE_SIZE];
 } dk_config;
@@ -1243,7 +1245,9 @@ typedef enum dk_quirk {
 #include <math.h>
 #include <stdarg.h>
 #include <string.h>
-#ifdef _OPENMP
+#if defined(DK_OPENMP) && !defined(_OPENMP)
+#error "DK_OPENMP: compile the file with DIFFKIT_IMPLEMENTATION with OpenMP, -fopenmp or /openmp"
+#elif defined(DK_OPENMP)
 #include <omp.h>
 #endif
 
@@ -1286,13 +1290,22 @@ typedef enum dk_quirk {
 #pragma fp_contract(off)
 #endif
 
-/* Only noise and executor run often. All else is compiled for size, in optimised builds, but for what a set-up does most. */
+/* What evaluations do, and a set-up most, is compiled for speed, whatever the flags. All else is compiled for size, in
+   optimised builds. */
 #if defined(__clang__)
 #define DKP_SMALL _Pragma("clang attribute push(__attribute__((minsize)), apply_to = function)")
 #define DKP_FAST _Pragma("clang attribute pop")
-#elif defined(__GNUC__) && defined(__OPTIMIZE__)
+#elif defined(__GNUC__)
+#ifdef __OPTIMIZE__
 #define DKP_SMALL _Pragma("GCC push_options") _Pragma("GCC optimize(\"Os\")")
+#else
+#define DKP_SMALL _Pragma("GCC push_options") _Pragma("GCC optimize(\"O0\")")
+#endif
 #define DKP_FAST _Pragma("GCC pop_options")
+#pragma GCC optimize("O2")
+#if __GNUC__ < 12 /* vectorises at -O3 alone */
+#pragma GCC optimize("tree-vectorize")
+#endif
 #else
 #define DKP_SMALL
 #define DKP_FAST
@@ -6027,16 +6040,40 @@ DKP_FAST
 static const uint32_t dkp_multipliers[2] = {0xD2511F53u, 0xCD9E8D57u};
 DKP_INLINE uint32_t dkp_multiplier(int i) { return ((const volatile uint32_t *)dkp_multipliers)[i]; }
 
+/* Noise is made in lanes. A lane is one number, in loops that gcc vectorises; clang's are vectors, since it vectorises no loop
+   at -O0 and few at -O1. Their functions take addresses, for vectors are passed in one way or another by machine. */
+#ifdef __clang__
+typedef uint64_t dkp_blocks __attribute__((vector_size(64)));
+typedef uint32_t dkp_low_halves __attribute__((vector_size(32), aligned(4), may_alias));
+typedef uint32_t dkp_uints __attribute__((vector_size(64)));
+typedef int32_t dkp_ints __attribute__((vector_size(64)));
+typedef float dkp_floats __attribute__((vector_size(64)));
+typedef dk_real dkp_reals __attribute__((vector_size(16 * sizeof(dk_real)), aligned(sizeof(dk_real)), may_alias));
+#define DKP_BITS(v) ((dkp_uints)(v))
+#define DKP_FLOATS(bits) ((dkp_floats)(bits))
+#define DKP_CONVERT(v, type) __builtin_convertvector(v, type)
+#else
+typedef uint64_t dkp_blocks;
+typedef uint32_t dkp_low_halves, dkp_uints;
+typedef int32_t dkp_ints;
+typedef float dkp_floats;
+typedef dk_real dkp_reals;
+#define DKP_BITS(v) dkp_bits(v)
+#define DKP_FLOATS(bits) dkp_float(bits)
+#define DKP_CONVERT(v, type) ((type)(v))
+#endif
+enum { DKP_BLOCKS = sizeof(dkp_blocks) / sizeof(uint64_t), DKP_LANES = sizeof(dkp_floats) / sizeof(float) };
+
 /* A counter's words are the low halves of c; above them anything may stand. So products come out where the next
    round wants them, without shuffling. */
-DKP_INLINE void dkp_philox_round(uint64_t c[4], const uint32_t m[2], uint32_t key0, uint32_t key1) {
-    uint64_t p = m[0] * (c[0] & 0xFFFFFFFFu), q = m[1] * (c[2] & 0xFFFFFFFFu);
+DKP_INLINE void dkp_philox_round(dkp_blocks c[4], const uint32_t m[2], uint32_t key0, uint32_t key1) {
+    dkp_blocks p = m[0] * (c[0] & 0xFFFFFFFFu), q = m[1] * (c[2] & 0xFFFFFFFFu);
     c[0] = (q >> 32) ^ c[1] ^ key0, c[1] = q;
     c[2] = (p >> 32) ^ c[3] ^ key1, c[3] = p;
 }
 
 /* Without a loop, so that a loop around it is one that compilers vectorise. */
-DKP_INLINE void dkp_philox(uint64_t c[4], const uint32_t m[2], uint32_t key0, uint32_t key1) {
+DKP_INLINE void dkp_philox(dkp_blocks c[4], const uint32_t m[2], uint32_t key0, uint32_t key1) {
 #define DKP_ROUND(i) dkp_philox_round(c, m, key0 + i * 0x9E3779B9u, key1 + i * 0xBB67AE85u)
     DKP_ROUND(0), DKP_ROUND(1), DKP_ROUND(2), DKP_ROUND(3), DKP_ROUND(4);
     DKP_ROUND(5), DKP_ROUND(6), DKP_ROUND(7), DKP_ROUND(8), DKP_ROUND(9);
@@ -6046,9 +6083,14 @@ DKP_INLINE void dkp_philox(uint64_t c[4], const uint32_t m[2], uint32_t key0, ui
 /* Philox4x32-10, Salmon et al. 2011. */
 static void dkp_philox_block(const uint32_t counter[4], const uint32_t key[2], uint32_t out[4]) {
     const uint32_t m[2] = {dkp_multiplier(0), dkp_multiplier(1)};
-    uint64_t c[4] = {counter[0], counter[1], counter[2], counter[3]};
+    const dkp_blocks zero = {0};
+    dkp_blocks c[4] = {zero + counter[0], zero + counter[1], zero + counter[2], zero + counter[3]};
     dkp_philox(c, m, key[0], key[1]);
-    for (int i = 0; i < 4; i++) out[i] = (uint32_t)c[i];
+    for (int i = 0; i < 4; i++) {
+        uint64_t first;
+        memcpy(&first, &c[i], sizeof first);
+        out[i] = (uint32_t)first;
+    }
 }
 
 DKP_INLINE uint32_t dkp_bits(float v) {
@@ -6065,12 +6107,11 @@ DKP_INLINE float dkp_float(uint32_t bits) {
 
 /* -2 log u for u = (2 (r/2) + 1) / 2^32. The logarithm is ours, so that it is the same everywhere:
    u = m 2^-e with m in [sqrt 1/2, sqrt 2), log m by a polynomial (Chebyshev fit, relative error 5e-8). */
-DKP_INLINE float dkp_minus_2_log(uint32_t r) {
-    uint32_t bits = dkp_bits((float)(int32_t)(r >> 1) + 0.5f) + (0x3F800000u - 0x3F3504F3u); /* 2^31 u */
-    float e = (float)(31 + 127 - (int32_t)(bits >> 23));
-    float s = dkp_float((bits & 0x7FFFFFu) + 0x3F3504F3u) - 1.0f;
-    float p = -2 * 0.087439455f;
-    p = p * s + 2 * 0.1437733f;
+DKP_INLINE void dkp_minus_2_log(const dkp_uints *r, dkp_floats *log) {
+    dkp_uints bits = DKP_BITS(DKP_CONVERT((dkp_ints)(*r >> 1), dkp_floats) + 0.5f) + (0x3F800000u - 0x3F3504F3u); /* 2^31 u */
+    dkp_floats e = DKP_CONVERT((dkp_ints)(31u + 127u - (bits >> 23)), dkp_floats);
+    dkp_floats s = DKP_FLOATS((bits & 0x7FFFFFu) + 0x3F3504F3u) - 1.0f;
+    dkp_floats p = s * (-2 * 0.087439455f) + 2 * 0.1437733f;
     p = p * s - 2 * 0.14949095f;
     p = p * s + 2 * 0.16560696f;
     p = p * s - 2 * 0.19956978f;
@@ -6078,19 +6119,30 @@ DKP_INLINE float dkp_minus_2_log(uint32_t r) {
     p = p * s - 2 * 0.33334184f;
     p = p * s + 2 * 0.49999988f;
     p = p * s - 2 * 1.0f;
-    return e * (2 * 0.69314718f) + s * p;
+    *log = e * (2 * 0.69314718f) + s * p;
+}
+
+DKP_INLINE void dkp_roots(const dkp_floats *v, dkp_floats *root) {
+#ifdef __clang__
+    float lane[DKP_LANES];
+    memcpy(lane, v, sizeof lane);
+    for (int i = 0; i < DKP_LANES; i++) lane[i] = dkp_sqrtf(lane[i]);
+    memcpy(root, lane, sizeof lane);
+#else
+    *root = dkp_sqrtf(*v);
+#endif
 }
 
 /* cos and sin of 2 pi r / 2^32: the nearest quarter turn exactly, the rest in [-pi/4, pi/4] by polynomials. */
-DKP_INLINE void dkp_turn(uint32_t r, float *cosine, float *sine) {
-    uint32_t quarters = r + 0x20000000u;                  /* in its two highest bits */
-    float y = (float)(int32_t)(r << 2) * 1.16415322e-10f; /* the rest in half turns */
-    float z = y * y;
-    uint32_t s = dkp_bits(y * (3.1415927f + z * (-5.167709f + z * (2.5498216f + z * -0.58974695f))));
-    uint32_t c = dkp_bits(1.0f + z * (-4.934802f + z * (4.058708f + z * (-1.3350679f + z * 0.23153661f))));
-    uint32_t swap = (s ^ c) & (0u - (quarters >> 30 & 1));
-    *cosine = dkp_float(c ^ swap ^ ((quarters + 0x40000000u) & 0x80000000u));
-    *sine = dkp_float(s ^ swap ^ (quarters & 0x80000000u));
+DKP_INLINE void dkp_turn(const dkp_uints *r, dkp_floats *cosine, dkp_floats *sine) {
+    dkp_uints quarters = *r + 0x20000000u;                                        /* in its two highest bits */
+    dkp_floats y = DKP_CONVERT((dkp_ints)(*r << 2), dkp_floats) * 1.16415322e-10f; /* the rest in half turns */
+    dkp_floats z = y * y;
+    dkp_uints s = DKP_BITS(y * (3.1415927f + z * (-5.167709f + z * (2.5498216f + z * -0.58974695f))));
+    dkp_uints c = DKP_BITS(1.0f + z * (-4.934802f + z * (4.058708f + z * (-1.3350679f + z * 0.23153661f))));
+    dkp_uints swap = (s ^ c) & (0u - (quarters >> 30 & 1));
+    *cosine = DKP_FLOATS(c ^ swap ^ ((quarters + 0x40000000u) & 0x80000000u));
+    *sine = DKP_FLOATS(s ^ swap ^ (quarters & 0x80000000u));
 }
 
 enum { DKP_STREAMS = 16 };
@@ -6129,13 +6181,19 @@ typedef void dkp_words_fn(const dkp_noise *of, uint64_t chunk, size_t k, dkp_wor
 /* The inner loop's length is a constant, or gcc would not vectorise it. */
 DKP_INLINE void dkp_words_plain(const dkp_noise *of, uint64_t chunk, size_t k, dkp_words r) {
     const uint32_t m[2] = {dkp_multiplier(0), dkp_multiplier(1)};
+    static const uint64_t numbers[] = {0, 1, 2, 3, 4, 5, 6, 7};
+    const dkp_blocks zero = {0};
+    dkp_blocks number;
+    memcpy(&number, numbers, sizeof number);
     for (size_t i = 0; i < 16 * k; i += 16)
-        for (size_t j = i; j < i + 16; j++) {
-            uint64_t block = chunk * 16 + j;
-            uint64_t c[4] = {block, of->draw, of->sample, (of->sample >> 32) ^ (block >> 32 << 16)};
+        for (size_t j = i; j < i + 16; j += DKP_BLOCKS) {
+            dkp_blocks block = number + (chunk * 16 + j);
+            dkp_blocks c[4] = {block, zero + of->draw, zero + of->sample, (of->sample >> 32) ^ (block >> 32 << 16)};
             dkp_philox(c, m, (uint32_t)of->seed, (uint32_t)(of->seed >> 32));
-            r[0][j] = (uint32_t)c[0], r[1][j] = (uint32_t)c[1];
-            r[2][j] = (uint32_t)c[2], r[3][j] = (uint32_t)c[3];
+            *(dkp_low_halves *)(void *)&r[0][j] = DKP_CONVERT(c[0], dkp_low_halves);
+            *(dkp_low_halves *)(void *)&r[1][j] = DKP_CONVERT(c[1], dkp_low_halves);
+            *(dkp_low_halves *)(void *)&r[2][j] = DKP_CONVERT(c[2], dkp_low_halves);
+            *(dkp_low_halves *)(void *)&r[3][j] = DKP_CONVERT(c[3], dkp_low_halves);
         }
 }
 
@@ -6150,12 +6208,15 @@ DKP_INLINE void dkp_normal_chunks(const dkp_noise *of, uint64_t chunk, size_t ch
         for (size_t half = 0; half < 2 * k; half++, z += 32) {
             const uint32_t *u = r[half % 2 * 2] + half / 2 * 16, *v = r[half % 2 * 2 + 1] + half / 2 * 16;
             if (of->ahead) dkp_ask(of->ahead, 32);
-            for (int j = 0; j < 16; j++) {
-                /* NOLINTNEXTLINE(clang-analyzer-core.CallAndMessage): all k chunks have words */
-                float radius = dkp_sqrtf(dkp_minus_2_log(u[j])), cosine, sine;
-                dkp_turn(v[j], &cosine, &sine);
-                z[j] = (dk_real)(radius * cosine);
-                z[16 + j] = (dk_real)(radius * sine);
+            for (int j = 0; j < 16; j += DKP_LANES) {
+                dkp_uints a, b;
+                dkp_floats log, radius, cosine, sine;
+                memcpy(&a, u + j, sizeof a), memcpy(&b, v + j, sizeof b);
+                dkp_minus_2_log(&a, &log);
+                dkp_roots(&log, &radius);
+                dkp_turn(&b, &cosine, &sine);
+                *(dkp_reals *)(void *)(z + j) = DKP_CONVERT(radius * cosine, dkp_reals);
+                *(dkp_reals *)(void *)(z + 16 + j) = DKP_CONVERT(radius * sine, dkp_reals);
             }
         }
     }
@@ -7293,7 +7354,7 @@ static dk_status dkp_resolve_data(dk_config *c, char *message) {
     if (c->dim > ((size_t)-1) / 64 / sizeof(dk_real) / (size_t)c->batch)
         return dkp_fail(message, "dim", (double)c->dim,
                         "small enough for batch * dim numbers to fit in memory");
-#ifdef _OPENMP
+#ifdef DK_OPENMP
     if (c->threads == 0 && !c->parallel) c->threads = omp_get_max_threads();
 #endif
     if (c->threads == 0) c->threads = 1;
@@ -8083,7 +8144,7 @@ enum {
     DKP_OPS = 16,        /* operations that are resolved once for many tiles */
     DKP_DRAWS = 4,       /* draws among them */
     DKP_LOOK = 8,        /* elements of a stretch that one is looked for in */
-    DKP_ALONE = 1 << 15, /* shorter vectors are not worth a second thread */
+    DKP_ALONE = 1 << 16, /* shorter vectors are not worth a second thread */
     DKP_FAR = 1 << 22,   /* longer vectors come from memory, not from a cache */
     DKP_SUMS = 64,       /* parts of a sample that a norm is summed up from, */
     DKP_PARTIAL = 4      /* so many sums each */
@@ -8128,6 +8189,21 @@ enum {
         DKP_FEW                                                                         \
         for (i = done; i < (n); i++) (y)[i] = (value);                                  \
     } while (0)
+/* The same where value(AT) is made of AT(v[0]), AT(v[1]) ...: elements i of vectors. clang vectorises no loop at -O0, but has
+   vectors of any width; gcc has them, too, but takes elements of wide ones apart. */
+#define DKP_ONE(v) (v)[i]
+#ifdef __clang__
+#define DKP_MANY(v) (*(const dkp_reals *)(const void *)((v) + i))
+#define DKP_COMBINE(n, y, value)                                                                                      \
+    do {                                                                                                              \
+        size_t i = 0;                                                                                                 \
+        for (; i + DKP_WIDTH <= (n); i += DKP_WIDTH) *(dkp_reals *)(void *)((y) + i) = value(DKP_MANY); \
+        DKP_FEW                                                                                                       \
+        for (; i < (n); i++) (y)[i] = value(DKP_ONE);                                                                 \
+    } while (0)
+#else
+#define DKP_COMBINE(n, y, value) DKP_FOR_EACH(n, y, value(DKP_ONE))
+#endif
 
 /* Numbers of 16 bits, without a branch, in what compilers vectorise; no subnormal float is computed with. */
 
@@ -8361,30 +8437,31 @@ DKP_INLINE void dkp_run_ops_plain(const dk_run *run, const dkp_op *op, int ops, 
         const dk_real *v[DKP_TERMS];
         for (int m = 0; m < op->terms; m++)
             c[m] = op->c[m], v[m] = (const dk_real *)(void *)(op->v[m] + (op->moves >> m & 1) * from);
-#define DKP_1 c[0] * v[0][i]
-#define DKP_2 DKP_1 + c[1] * v[1][i]
-#define DKP_3 DKP_2 + c[2] * v[2][i]
-#define DKP_4 DKP_3 + c[3] * v[3][i]
-#define DKP_5 DKP_4 + c[4] * v[4][i]
-#define DKP_6 DKP_5 + c[5] * v[5][i]
-#define DKP_7 DKP_6 + c[6] * v[6][i]
-#define DKP_8 DKP_7 + c[7] * v[7][i]
+#define DKP_1(AT) c[0] * AT(v[0])
+#define DKP_2(AT) DKP_1(AT) + c[1] * AT(v[1])
+#define DKP_3(AT) DKP_2(AT) + c[2] * AT(v[2])
+#define DKP_4(AT) DKP_3(AT) + c[3] * AT(v[3])
+#define DKP_5(AT) DKP_4(AT) + c[4] * AT(v[4])
+#define DKP_6(AT) DKP_5(AT) + c[5] * AT(v[5])
+#define DKP_7(AT) DKP_6(AT) + c[6] * AT(v[6])
+#define DKP_8(AT) DKP_7(AT) + c[7] * AT(v[7])
+#define DKP_BLENDED(AT) (1 - AT(v[1])) * (c[0] * AT(v[0])) + AT(v[1]) * AT(v[2])
         switch (op->what ? (int)op->what
                          : op->terms) { /* NOLINTBEGIN(clang-analyzer-core.*): all has been put */
         case 0: memset(y, 0, n * sizeof *y); break;
-        case 1: DKP_FOR_EACH(n, y, DKP_1); break;
-        case 2: DKP_FOR_EACH(n, y, DKP_2); break;
-        case 3: DKP_FOR_EACH(n, y, DKP_3); break;
-        case 4: DKP_FOR_EACH(n, y, DKP_4); break;
-        case 5: DKP_FOR_EACH(n, y, DKP_5); break;
-        case 6: DKP_FOR_EACH(n, y, DKP_6); break;
-        case 7: DKP_FOR_EACH(n, y, DKP_7); break;
-        case 8: DKP_FOR_EACH(n, y, DKP_8); break;
+        case 1: DKP_COMBINE(n, y, DKP_1); break;
+        case 2: DKP_COMBINE(n, y, DKP_2); break;
+        case 3: DKP_COMBINE(n, y, DKP_3); break;
+        case 4: DKP_COMBINE(n, y, DKP_4); break;
+        case 5: DKP_COMBINE(n, y, DKP_5); break;
+        case 6: DKP_COMBINE(n, y, DKP_6); break;
+        case 7: DKP_COMBINE(n, y, DKP_7); break;
+        case 8: DKP_COMBINE(n, y, DKP_8); break;
         case DKP_CLIP:
             DKP_FOR_EACH(n, y, v[0][i] < c[0] ? v[0][i] : c[0]);
             DKP_FOR_EACH(n, y, y[i] > -c[0] ? y[i] : -c[0]);
             break;
-        case DKP_BLEND: DKP_FOR_EACH(n, y, (1 - v[1][i]) * (c[0] * v[0][i]) + v[1][i] * v[2][i]); break;
+        case DKP_BLEND: DKP_COMBINE(n, y, DKP_BLENDED); break;
         case DKP_WIDEN:
             dkp_from_halves(dkp_plan_of(run)->number, (const uint16_t *)(const void *)v[0], y, n);
             break;
@@ -11940,6 +12017,13 @@ DKP_FAST
 #undef DKP_APART
 #undef DKP_FEW
 #undef DKP_FOR_EACH
+#undef DKP_BITS
+#undef DKP_FLOATS
+#undef DKP_CONVERT
+#undef DKP_COMBINE
+#undef DKP_ONE
+#undef DKP_MANY
+#undef DKP_BLENDED
 #undef DKP_1
 #undef DKP_2
 #undef DKP_3

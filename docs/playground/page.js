@@ -19,7 +19,7 @@ const IDEAS = [
     ["two grids", { data: "1" }, { schedule: "edm", grid: "karras", steps: "8" }, { schedule: "edm", grid: "exponential", steps: "8" }],
     ["churn", { data: "1" }, { schedule: "edm", sampler: "heun", steps: "18" }, { schedule: "edm", sampler: "heun", steps: "18", churn: "20" }],
     ["a step's size by its error", { data: "1" }, { sampler: "rk45", extra: "rtol=0.001" }, { sampler: "rk4", steps: "12" }],
-    ["digits by DPM++ 2M, and by Euler in twice the steps", { data: "2" }, { schedule: "edm", steps: "12", extra: "guidance.scale=1.5" }, { schedule: "edm", sampler: "euler", steps: "24", extra: "guidance.scale=1.5" }],
+    ["digits: DPM++ 2M and Euler", { data: "2" }, { schedule: "edm", steps: "12", extra: "guidance.scale=1.5" }, { schedule: "edm", sampler: "euler", steps: "24", extra: "guidance.scale=1.5" }],
     ["digits without noise, and with", { data: "2" }, { schedule: "vp", sampler: "ddim", steps: "20" }, { schedule: "vp", sampler: "ddim", steps: "20", eta: "1" }],
     ["guidance", { data: "0" }, { extra: "" }, { extra: "guidance.scale=3" }],
 ];
@@ -123,13 +123,13 @@ function makeSide(key, index) {
     return side;
 }
 
-/* Keeps the state before each step: of several evaluations in a step, and of attempts that are done again, the newest. */
+/* Keeps the first state that is evaluated in each step; of a step that is tried again, the newest try's. Step-size control
+   evaluates more than once before its first step, which keeps the start. */
 function keepFrame(side) {
     const number = (which) => wasm.number(side.index, which), n = side.dim * side.count;
-    if (number(NUMBER.stage) !== 0) return;
-    const alpha = number(NUMBER.alpha), sigma = number(NUMBER.sigma), step = number(NUMBER.step);
-    const last = side.frames[side.frames.length - 1];
-    if (last && last.step === step) side.frames.pop();
+    const alpha = number(NUMBER.alpha), sigma = number(NUMBER.sigma), step = Math.max(0, number(NUMBER.step));
+    if (number(NUMBER.stage) !== 0 || (step === 0 && side.frames.length)) return;
+    while (side.frames.length && side.frames[side.frames.length - 1].step >= step) side.frames.pop();
     side.frames.push({ step, alpha, sigma, x: floats(wasm.state(side.index), n), D: floats(wasm.denoised(side.index), n) });
 }
 function keepEnd(side) {
@@ -162,7 +162,7 @@ function start(side) {
     }
     side.draws = failed ? 0 : wasm.number(side.index, NUMBER.draws);
     if (measuring === side) measuring = null;
-    changed = true;
+    changed = true, told = false;
 }
 
 /* One evaluation of a side; or of the exact paths, for the side that is measured by them. */
@@ -193,12 +193,14 @@ function advance(side) {
 const scale = (frame) => frame.alpha + frame.sigma;
 const flowLevel = (frame) => frame.sigma / scale(frame);
 
+/* While a run is under way, its plan says how many steps there will be, but for step-size control. */
+const stepsOf = (side) => side.state === "running" && wasm.number(side.index, NUMBER.steps) || side.frames.length - 1;
+
 /* Where in the frames a time of 0 to 1 is: a frame's number, and the share of the way to the next. */
 function place(side, time) {
     const frames = side.frames, most = frames.length - 1;
     if (element("by").value === "step") {
-        const all = side.state === "running" && wasm.number(side.index, NUMBER.steps) || most;
-        const at = Math.min(time * Math.max(all, 1), most), k = Math.min(Math.floor(at), most);
+        const at = Math.min(time * Math.max(stepsOf(side), 1), most), k = Math.min(Math.floor(at), most);
         return [k, at - k];
     }
     for (let k = 0; k < most; k++) {
@@ -338,12 +340,12 @@ function draw(side) {
         canvas.setAttribute("aria-label", side.key.toUpperCase() + ": nothing to see");
         return;
     }
-    const [k, share] = place(side, time), most = side.frames.length - 1;
+    const [k, share] = place(side, time), most = side.frames.length - 1, steps = stepsOf(side);
     const from = flowLevel(side.frames[k]), to = flowLevel(side.frames[Math.min(k + 1, most)]), u = from + (to - from) * share;
     if (side.data === DIGITS) drawDigits(side, k, share);
     else drawParticles(side, k, share, u, colours());
     drawTicks(side, u);
-    const parts = [`step ${side.frames[k].step} of ${most},`, `noise level ${short(u / (1 - u))}`], where = parts.join(" ");
+    const parts = [`step ${side.frames[k].step} of ${steps},`, `noise level ${short(u / (1 - u))}`], where = parts.join(" ");
     element("where-" + side.key).replaceChildren(...parts.flatMap((part) => [" ", Object.assign(document.createElement("span"), { textContent: part })]));
     canvas.setAttribute("aria-label", `${side.key.toUpperCase()}: ${side.data === DIGITS ? "digits 1 to 9" : side.count + " particles"} at ${where}`);
     return where;
@@ -379,7 +381,8 @@ function results(side) {
         dt.textContent = name, dd.textContent = value;
         return [dt, dd];
     }));
-    element("message-" + side.key).textContent = side.message;
+    const message = element("message-" + side.key);
+    if (message.textContent !== side.message) message.textContent = side.message; /* said once */
 }
 
 function row(cells) {
@@ -417,13 +420,15 @@ function tables() {
         for (const side of sides) element("words-" + side.key).textContent = side.key.toUpperCase() + ": " + side.words;
     }
     if (element("plans").open) {
-        const lines = sides.map((side) => side.plan.trimEnd().split("\n"));
+        const plan = (side) => side.plan && element("explain").checked ? text(wasm.explain(side.index)) : side.plan;
+        const lines = sides.map((side) => plan(side).trimEnd().split("\n"));
         const bare = (line) => line.split("  -> ")[0]; /* without the place in memory */
         const all = lines.map((of) => new Set(of.map(bare)));
         sides.forEach((side, s) => element("plan-" + side.key).replaceChildren(...lines[s].map((line) => {
             const span = document.createElement("span");
             span.textContent = line || " ";
-            if (!all[1 - s].has(bare(line))) span.className = "differs";
+            if (line.startsWith("        ")) span.className = "sentence", span.textContent = line.trim();
+            else if (!all[1 - s].has(bare(line))) span.className = "differs";
             return span;
         })));
     }
@@ -471,14 +476,14 @@ function tick(now) {
     }
     if (changed) {
         const where = sides.map(draw);
-        element("time").setAttribute("aria-valuetext", `A: ${where[0] || "nothing"}. B: ${where[1] || "nothing"}.`);
-        if (!busy() || running !== shown) sides.forEach(results), tables();
-        shown = running, changed = false;
+        if (!playing) element("time").setAttribute("aria-valuetext", `A: ${where[0] || "nothing"}. B: ${where[1] || "nothing"}.`);
+        if (!busy() || !told) sides.forEach(results), tables();
+        told = true, changed = false;
     }
     document.body.dataset.ready = String(!busy() && weights !== "loading");
     if (busy() || playing) wake();
 }
-let shown = null;
+let told = false; /* the page says that the newest runs have begun */
 
 /* ---------------------------------------------------------------- settings in the address */
 
@@ -574,6 +579,7 @@ function main() {
         wake();
     });
     for (const id of ["levels", "plans", "numbers"]) element(id).addEventListener("toggle", tables);
+    element("explain").addEventListener("input", tables);
     new ResizeObserver(() => { changed = true; wake(); }).observe(sides[0].canvas);
     matchMedia("(prefers-color-scheme: dark)").addEventListener("change", () => { changed = true; wake(); });
 

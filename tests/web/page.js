@@ -1,7 +1,7 @@
 "use strict";
 /* Looks at the page in a browser: page.js BROWSER NATIVE FOLDER. Pictures go to the folder. Prints a line per failure and,
    last, the counts. */
-const { launch } = require("./browser.js");
+const { launch } = require("./browser.js"), bits = require("./bits.js");
 const { execFileSync } = require("child_process"), fs = require("fs"), http = require("http"), path = require("path");
 const [, , program, native, folder] = process.argv, root = path.resolve(__dirname, "../../docs/playground");
 const FILE = "file://" + root + "/index.html";
@@ -154,6 +154,7 @@ async function looks(browser) {
 const PICTURE = "sides.map((side) => side.canvas.toDataURL()).join()";
 async function keys(browser) {
     await browser.open(FILE + "#time=0");
+    await browser.evaluate("document.querySelectorAll('details').forEach((d) => { d.open = true; })");
     const reached = new Set();
     for (let i = 0; i < 60; i++) {
         await browser.key("Tab", 9);
@@ -194,8 +195,15 @@ async function everything(browser) {
         await browser.evaluate(`take(IDEAS[${i}]), restart(sides), document.body.dataset.ready = "false"`);
         await browser.until("document.body.dataset.ready === 'true'");
         problems.push(...(await browser.evaluate("sides.filter((s) => s.state !== 'done').map((s) => s.message)")).map((m) => i + ": " + m));
+        problems.push(...(await browser.evaluate("sides.map((s) => draw(s)).filter((where) => !/^step (\\d+) of \\1, noise level 0$/.test(where))")).map((where) => i + " ends at " + where));
     }
     check("every idea runs", problems);
+    await browser.evaluate("take(IDEAS[5]), restart(sides), element('plans').open = true, element('explain').click(), document.body.dataset.ready = 'false'");
+    await browser.until("document.body.dataset.ready === 'true'");
+    const [lines, sentences] = await browser.evaluate("['span:not(.sentence)', '.sentence'].map((of) => [...document.querySelectorAll('#plan-b ' + of)].map((e) => e.textContent))");
+    check("every row is said in a sentence", same("sentences", sentences.filter((s) => /[a-z]{3}.*\.$/.test(s)).length, lines.filter((line) => line.startsWith("    ")).length));
+    await browser.picture(path.join(folder, "explained.png"), true);
+    check("contrast of sentences", await browser.evaluate(CONTRAST));
     check("every sampler, grid and family runs or is refused in words", await browser.evaluate(`(() => {
         const problems = [];
         for (const kind of ["sampler", "grid", "schedule"]) for (const [name] of lists[kind]) {
@@ -234,6 +242,9 @@ async function served(browser) {
 }
 
 (async () => {
+    const { count, differ } = await bits.compare(native);
+    passed += Math.max(0, count - differ.length - 1);
+    check("WebAssembly and the native program give the same bits", differ);
     const browser = await launch(program);
     try {
         await numbers(browser, FILE);
