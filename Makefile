@@ -51,7 +51,7 @@ OPENMP := $(shell echo 'int main(void){return 0;}' | $(CC) -fopenmp -x c - -o /d
 NATIVE := $(shell echo 'int main(void){return 0;}' | $(CC) -march=native -mprefer-vector-width=512 -x c - -o /dev/null 2>/dev/null && echo -march=native -mprefer-vector-width=512)
 
 TESTS = $(patsubst tests/test_%.c,%,$(wildcard tests/test_*.c))
-DIGITS = examples/digits/unet.h examples/digits/weights.bin
+DIGITS = examples/letters.h examples/digits/unet.h examples/digits/weights.bin
 
 .PHONY: help hello particles texture demo tool edit samplers action-chunks guidance engine engine-window host-opencv host-libtorch docs playground test test-web fuzz conformance golden portability bench plots bench-peers size check format clean FORCE install uninstall analyse coverage
 help:
