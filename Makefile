@@ -83,7 +83,7 @@ hello: $(BUILD)/hello
 particles: $(BUILD)/particles
 	$< docs
 
-$(BUILD)/texture $(BUILD)/textures: examples/texture.h examples/letters.h examples/png.h diffkit.h | $(BUILD)
+$(BUILD)/texture $(BUILD)/textures: examples/texture.h examples/letters.h examples/png.h examples/png_read.h diffkit.h | $(BUILD)
 $(BUILD)/texture: examples/texture.c
 	$(CC) -std=c11 $(WARN) -I. $(EXAMPLE_CFLAGS) $(OPENMP) $< -o $@ $(LIBS)
 $(BUILD)/textures: examples/plots/textures.c

@@ -56,6 +56,11 @@ agree() {
     hex "$dir/both.pgm" 384 | paste - - | cmp -s - "$dir/beside"
 }
 makes_png() { run "$build/texture" "$dir/small.pgm" "$dir/out.png" --size 16x24 && is_png "$dir/out.png" 0000001000000018 && grep -q '100%$' "$dir/err"; }
+# tests/data/colours.png has every filter and codes of its own, colours.ppm the same pixels: made by a formula
+reads_png() {
+    run "$build/texture" tests/data/colours.png "$dir/png.ppm" --size 12x12 && run "$build/texture" tests/data/colours.ppm "$dir/ppm.ppm" --size 12x12 &&
+        [ "$(wc -c <"$dir/png.ppm")" -gt 432 ] && cmp -s "$dir/png.ppm" "$dir/ppm.ppm"
+}
 texture_refuses() { # PATTERN ARGUMENTS...
     pattern=$1
     shift
@@ -63,8 +68,11 @@ texture_refuses() { # PATTERN ARGUMENTS...
 }
 check "tiles agree where they meet" agree
 check "texture writes a PNG" makes_png
+check "texture reads a PNG" reads_png
 check "texture: a file that is not there" texture_refuses 'cannot read .*/none.ppm' "$dir/none.ppm" "$dir/out.png"
-check "texture: a file of another kind" texture_refuses 'neither PPM nor PGM' "$dir/out.png" "$dir/out.png"
+check "texture: a file of another kind" texture_refuses 'neither PNG nor PPM nor PGM' Makefile "$dir/out.png"
+head -c 300 tests/data/colours.png >"$dir/short.png"
+check "texture: a PNG that ends too soon" texture_refuses 'short.png: its data is damaged, or ends too soon' "$dir/short.png" "$dir/out.png"
 check "texture: a file that ends too soon" texture_refuses 'short.ppm ends before its last pixel' "$dir/short.ppm" "$dir/out.png"
 check "texture: a size that is not whole at every scale" texture_refuses 'multiples of 4' "$dir/stone.ppm" "$dir/out.png" --size 34x32
 check "texture: heights in colour" texture_refuses 'stone.ppm has colours' "$dir/stone.ppm" "$dir/out.png" --terrain
