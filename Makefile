@@ -18,6 +18,7 @@
 #   make bench     time steps against memcpy, noise against memset and PyTorch (PYTHON=...), flags against -O2, side by side
 #   make size      what the library costs to build and link, with gcc and clang
 #   make plots     docs/*.svg: time per step by size and by threads, set-up time by steps
+#   make bench-ideas  ways to save evaluations that gain nothing, side by side
 #   make bench-peers  the same samplers of k-diffusion and diffusers, where installed, side by side
 #   make fuzz SECONDS=60  every fuzz target for so long (clang's libFuzzer, and AFL++ where installed)
 #   make golden    write tests/data/golden.txt anew: what every sampler, grid, schedule and source of noise gives, to the bit
@@ -53,7 +54,7 @@ NATIVE := $(shell echo 'int main(void){return 0;}' | $(CC) -march=native -mprefe
 TESTS = $(patsubst tests/test_%.c,%,$(wildcard tests/test_*.c))
 DIGITS = examples/letters.h examples/digits/unet.h examples/digits/weights.bin
 
-.PHONY: help hello particles texture demo tool edit samplers action-chunks guidance engine engine-window host-opencv host-libtorch docs playground test test-web fuzz conformance golden portability bench plots bench-peers size check format clean FORCE install uninstall analyse coverage
+.PHONY: help hello particles texture demo tool edit samplers action-chunks guidance engine engine-window host-opencv host-libtorch docs playground test test-web fuzz conformance golden portability bench plots bench-ideas bench-peers size check format clean FORCE install uninstall analyse coverage
 help:
 	@sed -n 's/^# \{0,1\}//;2,/^$$/p' Makefile | sed -n '/make /p'
 
@@ -63,6 +64,8 @@ $(BUILD):
 # ------------------------------------------------------------------ demo and tool
 $(BUILD)/demo $(BUILD)/diffkit $(BUILD)/edit $(BUILD)/guidance: $(BUILD)/%: examples/%.c examples/digits.h examples/png.h diffkit.h $(DIGITS) | $(BUILD)
 	$(CC) -std=c11 $(WARN) -I. $(EXAMPLE_CFLAGS) $(OPENMP) $< -o $@ $(LIBS)
+
+$(BUILD)/diffkit: examples/fit.h examples/tune.h examples/explain.h
 
 demo: $(BUILD)/demo
 	$(BUILD)/demo
@@ -267,6 +270,12 @@ bench: $(BUILD)/bench_steps $(BUILD)/bench_noise
 	$(BUILD)/bench_noise
 	sh bench/flags.sh
 	-$(PYTHON) bench/peers/randn.py
+
+$(BUILD)/bench_ideas: $(BUILD)/bench_%: bench/%.c $(wildcard bench/*.h examples/*.h) diffkit.h $(DIGITS) | $(BUILD)
+	$(CC) -std=c11 $(WARN) -I. $(EXAMPLE_CFLAGS) $(OPENMP) $< -o $@ $(LIBS)
+
+bench-ideas: $(BUILD)/bench_ideas
+	$<
 
 # PEERS: options for bench/peers/steps.py
 $(BUILD)/bench_peers: bench/peers/steps.c diffkit.h | $(BUILD)

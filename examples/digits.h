@@ -25,7 +25,8 @@
 #define DIGITS_IS_TERMINAL(fd) isatty(fd)
 #endif
 
-enum { DIGITS_NO_CLASS = UNET_CLASSES, DIGITS_CHUNK = 128 };
+#define DIGITS_CHUNK 128
+enum { DIGITS_NO_CLASS = UNET_CLASSES };
 
 /* Sample number n is of class labels[n % count], 0 .. 9; without labels all are of no given class. */
 typedef struct digits {
