@@ -344,6 +344,7 @@ typedef enum dk_number {
 /* clang-format off */
 #define DK_SPACINGS(X) \
     X(KARRAS, "karras", "u", DEFAULT, 7, 0, 0, "u^(1/rho) linear, a = rho; Karras et al. 2022, eq. 5") \
+    X(POWER, "power", "e", DEFAULT, 2, 0, 0, "v^(1/rho) linear to 0, v = s^/(s^ + pivot), a = rho, b = pivot; no level below the range") \
     X(EXPONENTIAL, "exponential", "us", DEFAULT, 0, 0, 0, "log u linear") \
     X(LAMBDA, "lambda", "usa", DEFAULT, 0, 0, 0, "log-SNR linear; Lu et al. 2022") \
     X(UNIFORM, "uniform", "", DEFAULT, 0, 0, 0, "t linear") \
@@ -744,7 +745,7 @@ typedef struct dk_config {
     const uint64_t *seeds;          /* or sample b uses (seeds[b], 0): batch numbers, kept by the caller */
     dk_schedule schedule;           /* zero: flow matching */
     dk_prediction prediction;       /* zero: by family */
-    double sigma_data;              /* EDM prediction; 0: 0.5 */
+    double sigma_data;              /* EDM prediction, and where the power grid has its middle; 0: 0.5 */
     dk_schedule network_schedule;   /* the schedule that the network was trained with, where it is not the
                                      sampler's: x is rescaled and levels are matched by sigma/alpha.
                                      Zero: the same, or sigma = t for EDM prediction */
@@ -2223,6 +2224,21 @@ static dk_level dkp_karras_between(const dk_schedule *s, double noisy, double cl
     return dkp_at_u(s, noisy * dkp_pow(1 + dkp_fraction(i, n) * (ratio - 1), rho));
 }
 
+/* v^(1/rho), finite at both ends. */
+static double dkp_power_root(const dk_layout *g, const dk_level *l, double pivot) {
+    return dkp_pow(l->sigma / (l->sigma + pivot * l->alpha), 1 / g->a);
+}
+
+/* Linear to 0. Where the last level above 0 would leave the range, it is the range's end. */
+static dk_level dkp_power(const dk_layout *g, int i, int n) {
+    double pivot = dkp_or(g->b, 6 * g->c->sigma_data), from = dkp_power_root(g, &g->noisy, pivot);
+    double to = dkp_power_root(g, &g->clean, pivot), least = g->final == DK_FINAL_ZERO ? from / n : 0;
+    if (i == 0) return g->noisy;
+    if (i == n - 1 && to >= least) return g->clean;
+    double v = dkp_pow(from + dkp_fraction(i, n) * ((to > least ? to : least) - from), g->a);
+    return dkp_at_sigma(g->s, pivot * v / (1 - v));
+}
+
 /* The 1e-5 keeps the logarithm finite at both ends; it is part of the published formula. */
 static double dkp_laplace_quantile(const dk_layout *g, int i, int n) {
     double off = dkp_fraction(i, n) - 0.5, tail = g->b * dkp_log(1 - 2 * fabs(off) + 1e-5);
@@ -2378,6 +2394,7 @@ static dk_level dkp_spaced_at(const dk_layout *g, int i, int n) {
         from = dkp_sin(dkp_angle(g->noisy)), to = dkp_sin(dkp_angle(g->clean));
         root = dkp_sin(0.5 * dkp_pi * (1 - f)), from = to + root * root * (from - to);
         return dkp_at_sigma(s, from / dkp_sqrt((1 - from) * (1 + from)));
+    case DK_SPACING_POWER: return dkp_power(g, i, n);
     case DK_SPACING_VP: return dkp_vp_spaced(g, i, n);
     case DK_SPACING_IDDPM: return dkp_iddpm(g, i);
     case DK_SPACING_LAPLACE: return dkp_cut_to_range(g, dkp_laplace_quantile(g, i, n));
@@ -6570,7 +6587,8 @@ enum {
     X('r', "grid.a", grid.a, DKP_SPACED(CUSTOM), "the function's own") \
     X('r', "grid.b", grid.b, DKP_SPACED(CUSTOM), "the function's own") \
     X('i', "grid.n", grid.n, DKP_SPACED(CUSTOM), "the function's own") \
-    X('r', "grid.rho", grid.a, DKP_SPACED(DEFAULT) | DKP_SPACED(KARRAS) | DKP_SPACED(POLYEXPONENTIAL), "> 0 (0: 7, polyexponential 1)") \
+    X('r', "grid.rho", grid.a, DKP_SPACED(DEFAULT) | DKP_SPACED(KARRAS) | DKP_SPACED(POWER) | DKP_SPACED(POLYEXPONENTIAL), "> 0 (0: 7, power 2, polyexponential 1)") \
+    X('r', "grid.pivot", grid.b, DKP_SPACED(POWER), "> 0 (0: 6 sigma_data)") \
     X('r', "grid.time_min", grid.a, DKP_SPACED(VP), "> 0 and <= 0.999 (0: 0.001)") \
     X('r', "grid.c_1", grid.a, DKP_SPACED(IDDPM), "> 0 and < 1 (0: 0.001)") \
     X('r', "grid.c_2", grid.b, DKP_SPACED(IDDPM), "> 0 and <= 1 (0: 0.008)") \

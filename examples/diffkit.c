@@ -73,7 +73,7 @@ static const option options[] = {
     {"steps", WHOLE, AT(c.steps), RUNS, "N", 0, "number of steps (10; sample: 20)"},
     {"sigma-min", REAL, AT(c.grid.sigma_min), RUNS, "X", 0, "lower end of the grid: sigma/alpha, or"},
     {"sigma-max", REAL, AT(c.grid.sigma_max), RUNS, "X", 0, "upper end;  sigma/(alpha + sigma) for flow"},
-    {"rho", REAL, AT(c.grid.a), RUNS, "X", 0, "karras grid: exponent (7)"},
+    {"rho", REAL, AT(c.grid.a), RUNS, "X", 0, "exponent of the karras grid (7), or power (2)"},
     {"grid-shift", REAL, AT(c.grid.shift), RUNS, "X", 0, "multiplies sigma/alpha of all levels"},
     {"final", FINAL, AT(c.grid.final), RUNS, "zero|min|X", 0,
      "last level: 0, the grid's lower end, or sigma/alpha"},

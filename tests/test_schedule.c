@@ -1019,7 +1019,7 @@ static void messages_say_field_value_and_what_is_allowed(void **state) {
     (void)state;
     expect_refused(&c, "steps = 0: must be 1 .. 1000000");
     c = check_config("edm", "euler", 3), c.grid.a = -2.5;
-    expect_refused(&c, "grid.rho = -2.5: must be > 0 (0: 7, polyexponential 1)");
+    expect_refused(&c, "grid.rho = -2.5: must be > 0 (0: 7, power 2, polyexponential 1)");
     c = check_config("flow", "euler", 3), c.schedule = dk_custom_schedule(NULL, NULL, 0, 1);
     expect_refused(&c, "schedule.fn = NULL: must be a function for a custom schedule");
     c.schedule = dk_vp_table(rises, 3);
