@@ -566,8 +566,9 @@ typedef struct dk_sampler {
     int corrector;         /* multistep: nodes of the corrector, the new one included; 0: none */
     int pece;              /* evaluate again after the corrector */
     int lower_order_final; /* multistep: no more nodes than steps left before sigma = 0 */
-    int plain_last; /* classical, predictors: an ordinary step to sigma = 0 instead of x = alpha D. Without it Runge-Kutta
-                       methods make one, too, where the network knows sigma = 0 and tells the noise: on flow, say */
+    double plain_last; /* classical, predictors: 1: an ordinary step to sigma = 0 instead of x = alpha D; multistep: the share
+                       of it, 0 .. 1, the rest is alpha D. At 0 Runge-Kutta methods make one, too, where the network knows
+                       sigma = 0 and tells the noise: on flow, say */
 
     /* Noise behind a step. */
     dk_noise_law law;
@@ -3625,8 +3626,8 @@ static int dkp_knows_data(const dk_recorder *r, const dk_level *end) {
 static dk_vec dkp_runge_kutta_to(dk_recorder *r, const dkp_tableau *tableau, dk_level end, dk_vec D0) {
     const dk_sampler *s = &r->sampler;
     int first_order = end.sigma <= 0 && (s->warmup || dkp_quirk(r, DK_QUIRK_EULER_TO_DATA) ||
-                                         !(s->plain_last || dkp_knows_data(r, &end)));
-    int stages = first_order ? 1 : tableau->stages, plain = end.sigma > 0 || stages > 1 || s->plain_last;
+                                         !(s->plain_last > 0 || dkp_knows_data(r, &end)));
+    int stages = first_order ? 1 : tableau->stages, plain = end.sigma > 0 || stages > 1 || s->plain_last > 0;
     int noisy = end.sigma < r->to.sigma, pseudo = r->sampler.gauge == DK_GAUGE_PSEUDO;
     double u = dkp_point_at(r, &r->from).u, last = dkp_point_at(r, &end).u, h = dkp_finite(u) ? last - u : u;
     if (!dkp_has_length(r, plain ? h : u)) return dkr_zero;
@@ -3693,15 +3694,16 @@ static dk_vec dkp_interpolant(dk_recorder *r, int classical, const dk_level *l, 
 }
 
 /* X moves along the average of its slopes. The last step is mostly longer than those before it, which is no good to a
-   polynomial: to sigma = 0 it is the first order one. */
+   polynomial: to sigma = 0 it is the first order one, or, by plain_last, a mixture of both. */
 static dk_vec dkp_classical_step(dk_recorder *r, const dkp_multistep *m, double start, const dk_level *to,
                                  int nodes) {
     const dk_level *down = &m->split.down;
     double h = dkp_point_at(r, down).u - start;
-    if ((to->sigma <= 0 && !r->sampler.plain_last) || dkp_point_at(r, &m->from).scale <= 0)
-        return dkp_ddim_step(&m->from, down, m->x, m->D);
+    double share = dkp_point_at(r, &m->from).scale <= 0 ? 0 : to->sigma > 0 ? 1 : r->sampler.plain_last;
+    if (!(share > 0)) return dkp_ddim_step(&m->from, down, m->x, m->D);
     if (!dkp_has_length(r, h)) return dkr_zero;
-    return dkp_transfer(r, &m->from, down, m->x, h, 1, dkp_average(r, &m->past, nodes, start, h, 0));
+    dk_vec x = dkp_transfer(r, &m->from, down, m->x, h, 1, dkp_average(r, &m->past, nodes, start, h, 0));
+    return share < 1 ? dkr_mix(share, x, 1 - share, dkp_ddim_step(&m->from, down, m->x, m->D)) : x;
 }
 
 /* The exact solution for a polynomial D: DDIM's step with the average of D under the weight exp(lambda) in place of D
@@ -3954,7 +3956,7 @@ static void dkp_langevin(dk_recorder *r, double a) {
    forgets its state at once, and the step is the exact one. At sigma = 0 that gives alpha D. */
 static void dkp_predict(dk_recorder *r, const dk_level *from, const dk_level *to, double h) {
     const dk_sampler *s = &r->sampler;
-    int end = r->from.alpha <= 0 || (r->to.sigma <= 0 && !s->plain_last);
+    int end = r->from.alpha <= 0 || (r->to.sigma <= 0 && !(s->plain_last > 0));
     double a = from->alpha / to->alpha, G2 = (from->sigma - a * to->sigma) * (from->sigma + a * to->sigma);
     dkp_langevin(r, a);
     if (s->sde.predictor == DK_PREDICTOR_NONE && !end) return;
@@ -4390,6 +4392,8 @@ static const dk_sampler_info dkp_samplers[] = {
     DKP_ROW("ipndm", dkp_record_adams, "order=4 rule=uniform", 1, 2, 1, "Liu et al. 2022; Zhang & Chen 2022"),
     DKP_WARM("plms", "1 | 1/2 1/2", "order=4 rule=uniform warmup=1 gauge=pseudo", 1, 2, 1, "Liu et al. 2022, alg. 2; CompVis's PLMS"),
     DKP_WARM("pndm", "1/2 | 0 1/2 | 0 0 1 | 1/6 1/3 1/3 1/6", "order=4 rule=uniform warmup=3 gauge=pseudo", 1, 2, 1, "Liu et al. 2022, alg. 1 and 2"),
+    DKP_ROW("adams2", dkp_record_adams, "order=2 corrector=3 gauge=flow plain_last=0.5", 3, 2, 1, "Adams-Bashforth-Moulton, PEC; Hairer et al. 1993, III.1"),
+    DKP_ROW("adams3", dkp_record_adams, "order=3 corrector=4 gauge=flow plain_last=0.5", 4, 2, 1, "Adams-Bashforth-Moulton, PEC; Hairer et al. 1993, III.1"),
     DKP_ROW("abm", dkp_record_adams, "order=3 corrector=4 pece=1", 4, 2, 2, "Adams-Bashforth-Moulton, PECE; Hairer et al. 1993, III.1"),
     DKP_ROW("deis_rho", dkp_record_adams, "order=3", 3, 2, 1, "Zhang & Chen 2022, rho-AB"),
     DKP_ROW("gradient_estimation", dkp_record_adams, "order=2 rule=gradient gamma=2", 1, 1, 1, "Permenter & Yuan 2023"),
@@ -6660,7 +6664,7 @@ enum {
     X('i', "sampler.cfg_pp", sampler.cfg_pp, 0, "0 or 1") \
     X('i', "sampler.noise_prediction", sampler.noise_prediction, 0, "0 or 1") \
     X('i', "sampler.pece", sampler.pece, 0, "0 or 1") \
-    X('i', "sampler.plain_last", sampler.plain_last, 0, "0 or 1") \
+    X('r', "sampler.plain_last", sampler.plain_last, 0, "0 .. 1") \
     DKP_QUIRK_FIELDS(X) \
     X('r', "sampler.churn", sampler.churn, DKP_IF(CONTROL), "0 with step-size control")
 /* clang-format on */
@@ -7023,6 +7027,8 @@ DK_API void dkr_reads(dk_recorder *r, const char *fields) {
             continue;
         dkp_refuse_unread(r, f.name, v, fields);
     }
+    if (s->plain_last > 0 && s->plain_last < 1 && !dkp_among(fields, "corrector"))
+        dkr_refuse(r, "sampler.plain_last", s->plain_last, "0 or 1 but for multistep methods");
     if (s->tableau && !dkp_among(fields, "tableau")) dkp_refuse_unread(r, "sampler.tableau", 1, fields);
     if (s->exponential && !dkp_among(fields, "exponential"))
         dkp_refuse_unread(r, "sampler.exponential", 1, fields);
@@ -9521,7 +9527,7 @@ static void dkp_record_pndm_timesteps(dk_recorder *r) {
         int warmup = r->sampler.warmup > r->steps ? -1 : r->sampler.warmup;
         dk_vec K[4] = {dkp_slope_told(r, t, r->x), dkr_zero, dkr_zero, dkr_zero};
         dkp_push(&past, 0, K[0]);
-        if (r->to.sigma <= 0 && !r->sampler.plain_last) {
+        if (r->to.sigma <= 0 && !(r->sampler.plain_last > 0)) {
             r->x = dkp_ddim_step(&r->from, &r->to, r->x, dkr_past(r, 1));
         } else if (r->step < warmup) {
             K[1] = dkp_slope_told(r, next + half, dkp_along_slope(r, t, t - half, K[0]));

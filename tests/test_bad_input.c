@@ -124,7 +124,7 @@ static const field fields[] = {
     WHOLE("flow", sampler.cfg_pp, "RR..R", "0 or 1"),
     WHOLE("flow", sampler.noise_prediction, "RR..R", "0 or 1"),
     WHOLE("flow", sampler.pece, "RR..R", "0 or 1"),
-    WHOLE("flow", sampler.plain_last, "RR..R", "0 or 1"),
+    REAL("flow", sampler.plain_last, "RRRR..R", "0 .. 1"),
     REAL("flow", sampler.quirk, "RRRR..R", "0 .. 2147483647"),
     WHOLE("flow", grid.final, "RR..R", "default|zero|min|value|replace|last"),
     WHOLE("flow", grid.rounding, "RR..R", "none|nearest|down"),
