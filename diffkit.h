@@ -374,7 +374,8 @@ typedef enum dk_number {
 
 #define DKP_ENUM(spacing, name, traits, final, a, b, n, about) DK_SPACING_##spacing,
 typedef enum dk_spacing {
-    DK_SPACING_DEFAULT, /* flow and cosine flow: UNIFORM; VP discrete with as many steps as timesteps: these; others: KARRAS */
+    DK_SPACING_DEFAULT, /* zero sampler: POWER, on VP discrete with rounding NEAREST. Other samplers: flow and cosine flow
+                           UNIFORM, others KARRAS. All, on VP discrete with as many steps as timesteps: these. */
     DK_SPACINGS(DKP_ENUM)
     DK_SPACING_CUSTOM,   /* fn gives the levels. It may use a, b, n and `levels`. */
     DK_SPACING_RESAMPLE, /* `levels`, level_count of them, resampled linearly in log u (or in t, lambda) */
@@ -501,7 +502,7 @@ typedef enum dk_predictor {
 
 /* How a multistep method averages its interpolation polynomial over the step. */
 typedef enum dk_rule {
-    DK_RULE_DEFAULT,    /* EXACT; of a zero sampler DPM */
+    DK_RULE_DEFAULT,    /* EXACT */
     DK_RULE_EXACT,      /* the exact integral */
     DK_RULE_DPM,        /* DPM-Solver's: two nodes: the value at the middle; three: half the quadratic term */
     DK_RULE_DPM_TAYLOR, /* its other form: only the quadratic term is halved, as in k-diffusion's 3M SDE */
@@ -542,8 +543,8 @@ typedef struct dk_reverse_sde {
 
 typedef void (*dk_record_fn)(struct dk_recorder *r);
 
-/* A point in the design space. Take one by name, then edit. All zero is dpmpp_2m; what is set on a zero sampler holds for
-   dpmpp_2m, or for the method of `tableau` or `exponential`. Methods refuse what they cannot use. Every field's zero is
+/* A point in the design space. Take one by name, then edit. All zero is adams2; what is set on a zero sampler holds for
+   adams2, or for the method of `tableau` or `exponential`. Methods refuse what they cannot use. Every field's zero is
    its natural value. */
 typedef struct dk_sampler {
     const char *name;    /* for messages */
@@ -757,8 +758,8 @@ typedef struct dk_config {
     dk_number number;     /* of the network's input and output; the state is in dk_real */
     double clip;          /* D is clipped to [-clip, clip]; 0: it is not */
     dk_guidance guidance; /* zero: none */
-    dk_grid grid;         /* zero: by family */
-    dk_sampler sampler;   /* zero: dpmpp_2m */
+    dk_grid grid;         /* zero: by sampler and family */
+    dk_sampler sampler;   /* zero: adams2 */
     dk_start start;
     double start_scale; /* of draw 0 in x, with START_NOISE; 0: the first level's sigma. Pipelines of diffusers begin with others */
     /* Inpainting, prefixes of action chunks: see dk_blend. Each batch * dim numbers, mask 0 .. 1, that stay the caller's
@@ -2468,14 +2469,13 @@ DK_API dk_grid dk_grid_levels(const double *levels, dk_unit unit) {
     return g;
 }
 
-static dk_spacing dkp_default_spacing(const dk_config *c) {
+static dk_spacing dkp_default_spacing(const dk_config *c, int zero_sampler) {
     const dk_grid *g = &c->grid;
     int whole = !(g->sigma_min > 0 || g->sigma_max > 0) && g->partial != DK_PARTIAL_LEVEL;
-    if (dkp_flow_unit(&c->schedule)) return DK_SPACING_UNIFORM;
     if (c->schedule.family == DK_FAMILY_VP_DISCRETE && whole &&
         (g->full_steps > 0 ? g->full_steps : c->steps) == c->schedule.timesteps)
         return DK_SPACING_TRAILING;
-    return DK_SPACING_KARRAS;
+    return zero_sampler ? DK_SPACING_POWER : dkp_flow_unit(&c->schedule) ? DK_SPACING_UNIFORM : DK_SPACING_KARRAS;
 }
 
 static const dkp_spacing *dkp_spacing_of(const dk_grid *g) {
@@ -4420,19 +4420,23 @@ static dk_sampler dkp_sampler(const char *name, dk_record_fn record) {
     return s;
 }
 
-/* What is set on a zero sampler holds for the method of its tableau, or for dpmpp_2m. Without the table of samplers:
-   programs that name none have only these in them. */
-static void dkp_default_sampler(dk_sampler *s) {
-    if (s->record || s->name) return;
+/* What is set on a zero sampler holds for the method of its tableau, or for adams2. Without the table of samplers:
+   programs that name none have only these in them. Whether it was adams2. */
+static int dkp_default_sampler(dk_sampler *s) {
+    if (s->record || s->name) return 0;
     if (s->tableau) {
         s->name = "runge_kutta", s->record = dkp_record_runge_kutta;
     } else if (s->exponential) {
         s->name = "exponential", s->record = dkp_record_exponential;
     } else {
-        s->name = "dpmpp_2m", s->record = dkp_record_exponential_adams;
+        s->name = "adams2", s->record = dkp_record_adams;
         if (!s->order) s->order = 2;
-        if (!s->rule) s->rule = DK_RULE_DPM;
+        if (!s->corrector) s->corrector = 3;
+        if (!s->gauge) s->gauge = DK_GAUGE_FLOW;
+        if (!(s->plain_last > 0)) s->plain_last = 0.5;
+        return 1;
     }
+    return 0;
 }
 
 static dk_sampler dkp_preset(const dk_sampler_info *row) {
@@ -6592,7 +6596,7 @@ enum {
     X('r', "grid.b", grid.b, DKP_SPACED(CUSTOM), "the function's own") \
     X('i', "grid.n", grid.n, DKP_SPACED(CUSTOM), "the function's own") \
     X('r', "grid.rho", grid.a, DKP_SPACED(DEFAULT) | DKP_SPACED(KARRAS) | DKP_SPACED(POWER) | DKP_SPACED(POLYEXPONENTIAL), "> 0 (0: 7, power 2, polyexponential 1)") \
-    X('r', "grid.pivot", grid.b, DKP_SPACED(POWER), "> 0 (0: 6 sigma_data)") \
+    X('r', "grid.pivot", grid.b, DKP_SPACED(DEFAULT) | DKP_SPACED(POWER), "> 0 (0: 6 sigma_data)") \
     X('r', "grid.time_min", grid.a, DKP_SPACED(VP), "> 0 and <= 0.999 (0: 0.001)") \
     X('r', "grid.c_1", grid.a, DKP_SPACED(IDDPM), "> 0 and < 1 (0: 0.001)") \
     X('r', "grid.c_2", grid.b, DKP_SPACED(IDDPM), "> 0 and <= 1 (0: 0.008)") \
@@ -7216,7 +7220,7 @@ static dk_status dkp_check_guidance(const dk_config *c, char *message) {
     return DK_OK;
 }
 
-static void dkp_default_sampler(dk_sampler *s);
+static int dkp_default_sampler(dk_sampler *s);
 
 /* Fills in defaults and checks what can be checked without looking at levels. The schedules point to `marks` from then
    on; NULL: they do without. */
@@ -7229,8 +7233,12 @@ static dk_status dkp_resolve(dk_config *c, dkp_marks *marks, char *message) {
     if (dkp_check_schedule(c, s, message) != DK_OK) return DK_ERROR_CONFIG;
     if (dkp_check_schedule(c, net, message) != DK_OK) return DK_ERROR_CONFIG;
     if (g->name && g->spacing == DK_SPACING_DEFAULT) return dkp_fail_unknown(message, "grid", g->name, g->unknown);
-    if (g->spacing == DK_SPACING_DEFAULT) g->spacing = dkp_default_spacing(c);
-    dkp_default_sampler(&c->sampler);
+    int zero_sampler = dkp_default_sampler(&c->sampler);
+    if (g->spacing == DK_SPACING_DEFAULT) {
+        g->spacing = dkp_default_spacing(c, zero_sampler);
+        if (g->spacing == DK_SPACING_POWER && s->family == DK_FAMILY_VP_DISCRETE && !g->rounding)
+            g->rounding = DK_ROUND_NEAREST;
+    }
     if (!c->sampler.record) return dkp_fail_unknown(message, "sampler", c->sampler.name, c->sampler.unknown);
     if (dkp_check_fields(c, DKP_OF_PLAN | DKP_OF_GRID | DKP_OF_SAMPLER, message) != DK_OK ||
         dkp_check_grid(c, message) != DK_OK || dkp_check_sampler(c, message) != DK_OK ||

@@ -417,11 +417,11 @@ static void alias(const char *name) {
     static const char *const families[] = {"flow", "vp_scaled_linear", "edm"};
     static const int steps[] = {6, 20, 5};
     for (int i = 0; i < COUNT(families); i++) {
-        dk_config c = check_config(families[i], NULL, steps[i]);
+        dk_config c = check_config(families[i], "dpmpp_2m", steps[i]);
         take(dk_config_named(&c, name));
         take_grid(&c), take_all(&c, NULL);
     }
-    dk_config c = check_config("flow", NULL, 4);
+    dk_config c = check_config("flow", "dpmpp_2m", 4);
     c.schedule = dk_flow(3), c.schedule.t_min = 0.001;
     take(dk_config_named(&c, strchr(name, ':') + 1));
     take_all(&c, NULL);
