@@ -14,7 +14,7 @@
 #   make host-opencv  the digits network run by OpenCV; make host-libtorch: by libtorch (PYTHON=... with PyTorch)
 #   make playground  docs/playground/wasm.js: diffkit.h for the page, compiled to WebAssembly (clang, lld); make test-web: the page in Chromium
 #   make docs      write what docs has from programs: docs/samplers.md from the tables in diffkit.h, figures
-#   make bench     time steps against memcpy, noise against memset and PyTorch (PYTHON=...), side by side
+#   make bench     time steps against memcpy, noise against memset and PyTorch (PYTHON=...), flags against -O2, side by side
 #   make size      what the library costs to build and link, with gcc and clang
 #   make plots     docs/*.svg: time per step by size and by threads, set-up time by steps
 #   make bench-peers  the same samplers of k-diffusion and diffusers, where installed, side by side
@@ -106,7 +106,7 @@ docs: $(BUILD)/diffkit particles
 # By clang alone: docs/playground/libc has what is needed of a C library. Bytes stand in scripts, so that the page works from a file.
 WASM = clang --target=wasm32 -std=c11 -O2 -msimd128 -mbulk-memory -ffreestanding -nostdlib -I. -Idocs/playground/libc \
     -Wl,--no-entry,--strip-all,-z,stack-size=131072
-PAGE = docs/playground/playground.c docs/playground/weights.h examples/digits/unet.h diffkit.h
+PAGE = docs/playground/playground.c docs/playground/weights.h examples/digits/unet.h examples/explain.h diffkit.h
 $(BUILD)/playground.wasm: $(PAGE) $(wildcard docs/playground/libc/*.h) | $(BUILD)
 	$(call need,{ clang --version && command -v wasm-ld; },clang with wasm-ld,clang and lld (Debian$(,) Ubuntu$(,) Fedora$(,) Arch))
 	$(WASM) $(WARN) $< -o $@
@@ -250,6 +250,7 @@ plots: $(BUILD)/bench_plots
 bench: $(BUILD)/bench_steps $(BUILD)/bench_noise
 	$(BUILD)/bench_steps
 	$(BUILD)/bench_noise
+	sh bench/flags.sh
 	-$(PYTHON) bench/peers/randn.py
 
 # PEERS: options for bench/peers/steps.py

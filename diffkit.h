@@ -110,6 +110,8 @@
                                 __attribute__((visibility("default")))
        DK_MALLOC(n), DK_FREE(p) allocator for calls that bring no memory; DK_NO_MALLOC: no allocator,
                                 such calls return DK_ERROR_MEMORY
+       DK_OPENMP                threads = 0 is OpenMP's number of threads; it is 1 otherwise, for a host may have filled the
+                                machine already
        DK_NO_PEERS              no book three: no names, files, generators and lists of other programs
        DK_NO_DISPATCH           no look at the processor (which takes __cpu_model from libgcc or compiler-rt, on x86-64):
                                 noise with the vectors that the compiler's flags allow
@@ -775,8 +777,8 @@ typedef struct dk_config {
                       result, nor for outputs that are not written */
     dk_parallel_fn parallel; /* zero: OpenMP where the implementation is compiled with it, else none */
     void *parallel_user;
-    int threads; /* parts that a long vector is worked on in, a tile of memory for each local value;
-                    0: OpenMP's number, 1 with neither. It changes no result */
+    int threads; /* parts that a long vector is worked on in, a tile of memory for each local value; 0: 1, or OpenMP's
+                    number with DK_OPENMP. It changes no result */
     const struct dk_backend *backend; /* zero: this machine's memory */
     char message[DK_MESSAGE_SIZE];
 } dk_config;
@@ -1064,7 +1066,8 @@ typedef struct dkp_run {
     double *sums;
     void *streams; /* generators that give their numbers in order, where they stand */
     double lowest, highest; /* noise level of the run, but for 0 */
-    dkp_pace pace;  /* of a sampler with step-size control */
+    dkp_pace pace;  /* of a sampler with step-size control, */
+    const struct dkp_controller *controller; /* and what takes it further; NULL: there is none */
     dk_plan plan;  /* of dk_begin */
     void *owned;
 } dkp_run;
@@ -1245,7 +1248,9 @@ typedef enum dk_quirk {
 #include <math.h>
 #include <stdarg.h>
 #include <string.h>
-#ifdef _OPENMP
+#if defined(DK_OPENMP) && !defined(_OPENMP)
+#error "DK_OPENMP: compile the file with DIFFKIT_IMPLEMENTATION with OpenMP, -fopenmp or /openmp"
+#elif defined(DK_OPENMP)
 #include <omp.h>
 #endif
 
@@ -1288,13 +1293,22 @@ typedef enum dk_quirk {
 #pragma fp_contract(off)
 #endif
 
-/* Only noise and executor run often. All else is compiled for size, in optimised builds, but for what a set-up does most. */
+/* What evaluations do, and a set-up most, is compiled for speed, whatever the flags. All else is compiled for size, in
+   optimised builds. */
 #if defined(__clang__)
 #define DKP_SMALL _Pragma("clang attribute push(__attribute__((minsize)), apply_to = function)")
 #define DKP_FAST _Pragma("clang attribute pop")
-#elif defined(__GNUC__) && defined(__OPTIMIZE__)
+#elif defined(__GNUC__)
+#ifdef __OPTIMIZE__
 #define DKP_SMALL _Pragma("GCC push_options") _Pragma("GCC optimize(\"Os\")")
+#else
+#define DKP_SMALL _Pragma("GCC push_options") _Pragma("GCC optimize(\"O0\")")
+#endif
 #define DKP_FAST _Pragma("GCC pop_options")
+#pragma GCC optimize("O2")
+#if __GNUC__ < 12 /* vectorises at -O3 alone */
+#pragma GCC optimize("tree-vectorize")
+#endif
 #else
 #define DKP_SMALL
 #define DKP_FAST
@@ -1444,8 +1458,12 @@ static int dkp_attempting(const dk_recorder *r);
 static void dkp_record_measure(dk_recorder *r);
 static const dkp_pace *dkp_first_attempt(dk_recorder *r, dk_config *c, dkp_pace *p);
 static dk_status dkp_record_run(dk_plan *plan, dk_config *c, dkp_pace *p);
-static int dkp_accepts(const dk_run *run);
-DKP_ONCE static int dkp_proceed(dk_run *run, int accepted);
+/* What a run asks: whether an attempt is accepted, and, at its end, to go on. Programs without dk_begin have none of it. */
+typedef struct dkp_controller {
+    int (*accepts)(const dk_run *run);
+    int (*proceed)(dk_run *run, int accepted);
+} dkp_controller;
+static const dkp_controller *dkp_controller_of(dk_run *run);
 
 /* and the memory of a run. */
 enum { DKP_TILE = 1024 }; /* a tile of every vector of a pass stays in the first level cache */
@@ -1981,31 +1999,29 @@ static dk_level dkp_custom_at_sigma(const dk_schedule *s, double noise_level) {
     return dkp_custom_at(s, low, NULL);
 }
 
-/* What a family is: its level at t, what it keeps at 1, the times that it knows, and its defaults. unit: that its noise
-   levels are customarily spaced in. */
+/* What a family is: its level at t, what it keeps at 1, the times that it knows, and its defaults. */
 typedef struct dkp_family {
     dk_level (*at)(const dk_schedule *s, double t, dk_level *slope);
     int kept;
     double t_low, t_high;
-    dk_unit unit;
     dk_prediction prediction;
     dk_unit condition;
 } dkp_family;
 
 static const dkp_family *dkp_family_of(const dk_schedule *s) {
     static const dkp_family families[DK_FAMILY_COUNT] = {
-#define DKP_FAMILY(at, kept, low, high, unit, prediction, condition) \
-    {dkp_##at##_at, DKP_KEEP_##kept, low, high, DK_UNIT_##unit, DK_PREDICT_##prediction, DK_UNIT_##condition}
-        DKP_FAMILY(flow, SUM, 0, 1, FLOW, VELOCITY, FLOW), /* DEFAULT */
-        DKP_FAMILY(flow, SUM, 0, 1, FLOW, VELOCITY, FLOW),
-        DKP_FAMILY(ve, ALPHA, -1e3, 1e3, SIGMA, EPS, SIGMA),
-        DKP_FAMILY(edm, ALPHA, 0, 1e300, SIGMA, EDM, SIGMA),
-        DKP_FAMILY(vp, SQUARES, 0, 1e3, SIGMA, EPS, T),
-        DKP_FAMILY(discrete, SQUARES, -1, 1e9, SIGMA, EPS, T),
-        DKP_FAMILY(vp, SUB_VP, 0, 1e3, SIGMA, EPS, T),
-        DKP_FAMILY(cosine, SQUARES, 0, 1.5707963267948966, FLOW, V, T),
-        DKP_FAMILY(vp_cosine, SQUARES, 0, 1, SIGMA, EPS, T),
-        DKP_FAMILY(custom, SQUARES, -1e300, 1e300, SIGMA, X0, T),
+#define DKP_FAMILY(at, kept, low, high, prediction, condition) \
+    {dkp_##at##_at, DKP_KEEP_##kept, low, high, DK_PREDICT_##prediction, DK_UNIT_##condition}
+        DKP_FAMILY(flow, SUM, 0, 1, VELOCITY, FLOW), /* DEFAULT */
+        DKP_FAMILY(flow, SUM, 0, 1, VELOCITY, FLOW),
+        DKP_FAMILY(ve, ALPHA, -1e3, 1e3, EPS, SIGMA),
+        DKP_FAMILY(edm, ALPHA, 0, 1e300, EDM, SIGMA),
+        DKP_FAMILY(vp, SQUARES, 0, 1e3, EPS, T),
+        DKP_FAMILY(discrete, SQUARES, -1, 1e9, EPS, T),
+        DKP_FAMILY(vp, SUB_VP, 0, 1e3, EPS, T),
+        DKP_FAMILY(cosine, SQUARES, 0, 1.5707963267948966, V, T),
+        DKP_FAMILY(vp_cosine, SQUARES, 0, 1, EPS, T),
+        DKP_FAMILY(custom, SQUARES, -1e300, 1e300, X0, T),
 #undef DKP_FAMILY
     };
     return &families[(int)s->family >= 0 && s->family < DK_FAMILY_COUNT ? s->family : DK_FAMILY_DEFAULT];
@@ -2059,9 +2075,10 @@ DK_API dk_level dk_level_at(const dk_schedule *s, dk_unit unit, double v) {
 }
 
 /* The unit u in which a family's noise levels are customarily spaced. */
-static int dkp_flow_unit(const dk_schedule *s) { return dkp_family_of(s)->unit == DK_UNIT_FLOW; }
-static double dkp_u(const dk_schedule *s, dk_level l) { return dkp_in_unit(dkp_family_of(s)->unit, l); }
-static dk_level dkp_at_u(const dk_schedule *s, double u) { return dk_level_at(s, dkp_family_of(s)->unit, u); }
+static int dkp_flow_unit(const dk_schedule *s) { return s->family <= DK_FAMILY_FLOW || s->family == DK_FAMILY_COSINE; }
+static dk_unit dkp_unit(const dk_schedule *s) { return dkp_flow_unit(s) ? DK_UNIT_FLOW : DK_UNIT_SIGMA; }
+static double dkp_u(const dk_schedule *s, dk_level l) { return dkp_in_unit(dkp_unit(s), l); }
+static dk_level dkp_at_u(const dk_schedule *s, double u) { return dk_level_at(s, dkp_unit(s), u); }
 
 /* ---------------------------------------------------------------- >>model  What the network is */
 
@@ -5006,18 +5023,18 @@ static int dkp_overlap(const void *a, size_t n, const void *b, size_t m) {
     return a && b && (p < q ? q - p < n : p - q < m);
 }
 
-/* The least and the most noise level of a run, but for 0. With step-size control a plan has only some of them. */
+/* The range of a run's noise levels has all of them but 0. */
+static void dkp_widen_range(dkp_run *own, dk_level l) {
+    double level = dk_noise_level(l);
+    if (level > own->highest) own->highest = level;
+    if (level > 0 && level < own->lowest) own->lowest = level;
+}
+
+/* Of the plan's levels; whether the noise source can do with it. */
 static dk_status dkp_find_range(dk_run *run, const dk_plan *plan) {
     dk_config *c = &run->config;
     dkp_run *own = &run->own;
-    int levels = plan->attempt ? c->steps + 1 : plan->levels;
-    own->lowest = HUGE_VAL, own->highest = 0;
-    for (int i = 0; i < levels; i++) {
-        if (plan->attempt && i > 1 && i < levels - 2) continue; /* of a grid that has no way back its ends will do */
-        double level = dk_noise_level(plan->attempt ? dkp_grid_level(c, i) : plan->level[i]);
-        if (level > own->highest) own->highest = level;
-        if (level > 0 && level < own->lowest) own->lowest = level;
-    }
+    for (int i = 0; i < plan->levels; i++) dkp_widen_range(own, plan->level[i]);
     const dkp_generator *generator = dkp_generator_of(&c->step_noise);
     if (generator && generator->finite && !plan->own.flow && !dkp_finite(own->highest))
         return dkp_fail(c->message, "the first level's sigma/alpha", own->highest,
@@ -5079,6 +5096,7 @@ static dk_status dkp_start_run(dk_run *run, const dk_config *c, const dk_real *x
     enum { VECTORS = 3, PARTS = 5 };
     if (!run) return DK_ERROR_CONFIG;
     memset(run, 0, sizeof *run);
+    run->own.lowest = HUGE_VAL;
     const dk_backend *b = c ? c->backend : NULL;
     const char *wrong = !c         ? "config = NULL: must be a dk_config"
                         : !b && !x ? "x = NULL: must be batch * dim numbers"
@@ -5138,6 +5156,7 @@ DK_API dk_status dk_begin(dk_run *run, const dk_config *c, dk_real *x, void *mem
     dk_status status = dkp_prepare(c, resolved, plan, &marks);
     if (status == DK_OK) status = dkp_record_run(plan, resolved, &run->own.pace);
     dkp_unmark(&resolved->schedule), dkp_unmark(&resolved->network_schedule);
+    if (status == DK_OK && plan->attempt) run->own.controller = dkp_controller_of(run);
     if (status == DK_OK) { /* the plan lies first, the workspace behind it */
         status = dkp_begin(run, plan, x, memory ? (char *)memory + plan->used : NULL,
                            memory ? bytes - plan->used : 0);
@@ -5393,10 +5412,11 @@ static int dkp_next(dk_run *run, dk_eval *eval) {
     if (own->waiting && !run->config.unchecked && dkp_check_outputs(run) != DK_OK) return 0;
     while (own->pass < p->passes) {
         const dk_pass *pass = &p->pass[own->pass];
-        int control = pass->boundary == DK_BOUNDARY_END && p->attempt, accepted = 1;
+        const dkp_controller *control = pass->boundary == DK_BOUNDARY_END ? own->controller : NULL;
+        int accepted = 1;
         if (own->pass > 0 && pass[-1].boundary >= DK_BOUNDARY_NORM && dkp_cross_boundary(run, pass - 1) != DK_OK)
             return 0;
-        if (control && own->pace.phase == DKP_ATTEMPT) accepted = dkp_accepts(run);
+        if (control && own->pace.phase == DKP_ATTEMPT) accepted = control->accepts(run);
         if (accepted) {
             if (pass->noises && dkp_ask_noise(run, pass) != DK_OK) return 0;
             if (backend->rows(backend->user, run, pass)) {
@@ -5407,7 +5427,7 @@ static int dkp_next(dk_run *run, dk_eval *eval) {
         }
         own->waiting = pass->boundary == DK_BOUNDARY_CALL;
         if (own->waiting) return dkp_hand_out(run, eval, 1);
-        if (control && !dkp_proceed(run, accepted) && run->status != DK_OK) {
+        if (control && !control->proceed(run, accepted) && run->status != DK_OK) {
             dkp_end_in(run);
             return 0;
         }
@@ -6045,16 +6065,40 @@ DKP_FAST
 static const uint32_t dkp_multipliers[2] = {0xD2511F53u, 0xCD9E8D57u};
 DKP_INLINE uint32_t dkp_multiplier(int i) { return ((const volatile uint32_t *)dkp_multipliers)[i]; }
 
+/* Noise is made in lanes. A lane is one number, in loops that gcc vectorises; clang's are vectors, since it vectorises no loop
+   at -O0 and few at -O1. Their functions take addresses, for vectors are passed in one way or another by machine. */
+#ifdef __clang__
+typedef uint64_t dkp_blocks __attribute__((vector_size(64)));
+typedef uint32_t dkp_low_halves __attribute__((vector_size(32), aligned(4), may_alias));
+typedef uint32_t dkp_uints __attribute__((vector_size(64)));
+typedef int32_t dkp_ints __attribute__((vector_size(64)));
+typedef float dkp_floats __attribute__((vector_size(64)));
+typedef dk_real dkp_reals __attribute__((vector_size(16 * sizeof(dk_real)), aligned(sizeof(dk_real)), may_alias));
+#define DKP_BITS(v) ((dkp_uints)(v))
+#define DKP_FLOATS(bits) ((dkp_floats)(bits))
+#define DKP_CONVERT(v, type) __builtin_convertvector(v, type)
+#else
+typedef uint64_t dkp_blocks;
+typedef uint32_t dkp_low_halves, dkp_uints;
+typedef int32_t dkp_ints;
+typedef float dkp_floats;
+typedef dk_real dkp_reals;
+#define DKP_BITS(v) dkp_bits(v)
+#define DKP_FLOATS(bits) dkp_float(bits)
+#define DKP_CONVERT(v, type) ((type)(v))
+#endif
+enum { DKP_BLOCKS = sizeof(dkp_blocks) / sizeof(uint64_t), DKP_LANES = sizeof(dkp_floats) / sizeof(float) };
+
 /* A counter's words are the low halves of c; above them anything may stand. So products come out where the next
    round wants them, without shuffling. */
-DKP_INLINE void dkp_philox_round(uint64_t c[4], const uint32_t m[2], uint32_t key0, uint32_t key1) {
-    uint64_t p = m[0] * (c[0] & 0xFFFFFFFFu), q = m[1] * (c[2] & 0xFFFFFFFFu);
+DKP_INLINE void dkp_philox_round(dkp_blocks c[4], const uint32_t m[2], uint32_t key0, uint32_t key1) {
+    dkp_blocks p = m[0] * (c[0] & 0xFFFFFFFFu), q = m[1] * (c[2] & 0xFFFFFFFFu);
     c[0] = (q >> 32) ^ c[1] ^ key0, c[1] = q;
     c[2] = (p >> 32) ^ c[3] ^ key1, c[3] = p;
 }
 
 /* Without a loop, so that a loop around it is one that compilers vectorise. */
-DKP_INLINE void dkp_philox(uint64_t c[4], const uint32_t m[2], uint32_t key0, uint32_t key1) {
+DKP_INLINE void dkp_philox(dkp_blocks c[4], const uint32_t m[2], uint32_t key0, uint32_t key1) {
 #define DKP_ROUND(i) dkp_philox_round(c, m, key0 + i * 0x9E3779B9u, key1 + i * 0xBB67AE85u)
     DKP_ROUND(0), DKP_ROUND(1), DKP_ROUND(2), DKP_ROUND(3), DKP_ROUND(4);
     DKP_ROUND(5), DKP_ROUND(6), DKP_ROUND(7), DKP_ROUND(8), DKP_ROUND(9);
@@ -6064,9 +6108,14 @@ DKP_INLINE void dkp_philox(uint64_t c[4], const uint32_t m[2], uint32_t key0, ui
 /* Philox4x32-10, Salmon et al. 2011. */
 static void dkp_philox_block(const uint32_t counter[4], const uint32_t key[2], uint32_t out[4]) {
     const uint32_t m[2] = {dkp_multiplier(0), dkp_multiplier(1)};
-    uint64_t c[4] = {counter[0], counter[1], counter[2], counter[3]};
+    const dkp_blocks zero = {0};
+    dkp_blocks c[4] = {zero + counter[0], zero + counter[1], zero + counter[2], zero + counter[3]};
     dkp_philox(c, m, key[0], key[1]);
-    for (int i = 0; i < 4; i++) out[i] = (uint32_t)c[i];
+    for (int i = 0; i < 4; i++) {
+        uint64_t first;
+        memcpy(&first, &c[i], sizeof first);
+        out[i] = (uint32_t)first;
+    }
 }
 
 DKP_INLINE uint32_t dkp_bits(float v) {
@@ -6083,12 +6132,11 @@ DKP_INLINE float dkp_float(uint32_t bits) {
 
 /* -2 log u for u = (2 (r/2) + 1) / 2^32. The logarithm is ours, so that it is the same everywhere:
    u = m 2^-e with m in [sqrt 1/2, sqrt 2), log m by a polynomial (Chebyshev fit, relative error 5e-8). */
-DKP_INLINE float dkp_minus_2_log(uint32_t r) {
-    uint32_t bits = dkp_bits((float)(int32_t)(r >> 1) + 0.5f) + (0x3F800000u - 0x3F3504F3u); /* 2^31 u */
-    float e = (float)(31 + 127 - (int32_t)(bits >> 23));
-    float s = dkp_float((bits & 0x7FFFFFu) + 0x3F3504F3u) - 1.0f;
-    float p = -2 * 0.087439455f;
-    p = p * s + 2 * 0.1437733f;
+DKP_INLINE void dkp_minus_2_log(const dkp_uints *r, dkp_floats *log) {
+    dkp_uints bits = DKP_BITS(DKP_CONVERT((dkp_ints)(*r >> 1), dkp_floats) + 0.5f) + (0x3F800000u - 0x3F3504F3u); /* 2^31 u */
+    dkp_floats e = DKP_CONVERT((dkp_ints)(31u + 127u - (bits >> 23)), dkp_floats);
+    dkp_floats s = DKP_FLOATS((bits & 0x7FFFFFu) + 0x3F3504F3u) - 1.0f;
+    dkp_floats p = s * (-2 * 0.087439455f) + 2 * 0.1437733f;
     p = p * s - 2 * 0.14949095f;
     p = p * s + 2 * 0.16560696f;
     p = p * s - 2 * 0.19956978f;
@@ -6096,19 +6144,30 @@ DKP_INLINE float dkp_minus_2_log(uint32_t r) {
     p = p * s - 2 * 0.33334184f;
     p = p * s + 2 * 0.49999988f;
     p = p * s - 2 * 1.0f;
-    return e * (2 * 0.69314718f) + s * p;
+    *log = e * (2 * 0.69314718f) + s * p;
+}
+
+DKP_INLINE void dkp_roots(const dkp_floats *v, dkp_floats *root) {
+#ifdef __clang__
+    float lane[DKP_LANES];
+    memcpy(lane, v, sizeof lane);
+    for (int i = 0; i < DKP_LANES; i++) lane[i] = dkp_sqrtf(lane[i]);
+    memcpy(root, lane, sizeof lane);
+#else
+    *root = dkp_sqrtf(*v);
+#endif
 }
 
 /* cos and sin of 2 pi r / 2^32: the nearest quarter turn exactly, the rest in [-pi/4, pi/4] by polynomials. */
-DKP_INLINE void dkp_turn(uint32_t r, float *cosine, float *sine) {
-    uint32_t quarters = r + 0x20000000u;                  /* in its two highest bits */
-    float y = (float)(int32_t)(r << 2) * 1.16415322e-10f; /* the rest in half turns */
-    float z = y * y;
-    uint32_t s = dkp_bits(y * (3.1415927f + z * (-5.167709f + z * (2.5498216f + z * -0.58974695f))));
-    uint32_t c = dkp_bits(1.0f + z * (-4.934802f + z * (4.058708f + z * (-1.3350679f + z * 0.23153661f))));
-    uint32_t swap = (s ^ c) & (0u - (quarters >> 30 & 1));
-    *cosine = dkp_float(c ^ swap ^ ((quarters + 0x40000000u) & 0x80000000u));
-    *sine = dkp_float(s ^ swap ^ (quarters & 0x80000000u));
+DKP_INLINE void dkp_turn(const dkp_uints *r, dkp_floats *cosine, dkp_floats *sine) {
+    dkp_uints quarters = *r + 0x20000000u;                                        /* in its two highest bits */
+    dkp_floats y = DKP_CONVERT((dkp_ints)(*r << 2), dkp_floats) * 1.16415322e-10f; /* the rest in half turns */
+    dkp_floats z = y * y;
+    dkp_uints s = DKP_BITS(y * (3.1415927f + z * (-5.167709f + z * (2.5498216f + z * -0.58974695f))));
+    dkp_uints c = DKP_BITS(1.0f + z * (-4.934802f + z * (4.058708f + z * (-1.3350679f + z * 0.23153661f))));
+    dkp_uints swap = (s ^ c) & (0u - (quarters >> 30 & 1));
+    *cosine = DKP_FLOATS(c ^ swap ^ ((quarters + 0x40000000u) & 0x80000000u));
+    *sine = DKP_FLOATS(s ^ swap ^ (quarters & 0x80000000u));
 }
 
 enum { DKP_STREAMS = 16 };
@@ -6147,13 +6206,19 @@ typedef void dkp_words_fn(const dkp_noise *of, uint64_t chunk, size_t k, dkp_wor
 /* The inner loop's length is a constant, or gcc would not vectorise it. */
 DKP_INLINE void dkp_words_plain(const dkp_noise *of, uint64_t chunk, size_t k, dkp_words r) {
     const uint32_t m[2] = {dkp_multiplier(0), dkp_multiplier(1)};
+    static const uint64_t numbers[] = {0, 1, 2, 3, 4, 5, 6, 7};
+    const dkp_blocks zero = {0};
+    dkp_blocks number;
+    memcpy(&number, numbers, sizeof number);
     for (size_t i = 0; i < 16 * k; i += 16)
-        for (size_t j = i; j < i + 16; j++) {
-            uint64_t block = chunk * 16 + j;
-            uint64_t c[4] = {block, of->draw, of->sample, (of->sample >> 32) ^ (block >> 32 << 16)};
+        for (size_t j = i; j < i + 16; j += DKP_BLOCKS) {
+            dkp_blocks block = number + (chunk * 16 + j);
+            dkp_blocks c[4] = {block, zero + of->draw, zero + of->sample, (of->sample >> 32) ^ (block >> 32 << 16)};
             dkp_philox(c, m, (uint32_t)of->seed, (uint32_t)(of->seed >> 32));
-            r[0][j] = (uint32_t)c[0], r[1][j] = (uint32_t)c[1];
-            r[2][j] = (uint32_t)c[2], r[3][j] = (uint32_t)c[3];
+            *(dkp_low_halves *)(void *)&r[0][j] = DKP_CONVERT(c[0], dkp_low_halves);
+            *(dkp_low_halves *)(void *)&r[1][j] = DKP_CONVERT(c[1], dkp_low_halves);
+            *(dkp_low_halves *)(void *)&r[2][j] = DKP_CONVERT(c[2], dkp_low_halves);
+            *(dkp_low_halves *)(void *)&r[3][j] = DKP_CONVERT(c[3], dkp_low_halves);
         }
 }
 
@@ -6168,12 +6233,15 @@ DKP_INLINE void dkp_normal_chunks(const dkp_noise *of, uint64_t chunk, size_t ch
         for (size_t half = 0; half < 2 * k; half++, z += 32) {
             const uint32_t *u = r[half % 2 * 2] + half / 2 * 16, *v = r[half % 2 * 2 + 1] + half / 2 * 16;
             if (of->ahead) dkp_ask(of->ahead, 32);
-            for (int j = 0; j < 16; j++) {
-                /* NOLINTNEXTLINE(clang-analyzer-core.CallAndMessage): all k chunks have words */
-                float radius = dkp_sqrtf(dkp_minus_2_log(u[j])), cosine, sine;
-                dkp_turn(v[j], &cosine, &sine);
-                z[j] = (dk_real)(radius * cosine);
-                z[16 + j] = (dk_real)(radius * sine);
+            for (int j = 0; j < 16; j += DKP_LANES) {
+                dkp_uints a, b;
+                dkp_floats log, radius, cosine, sine;
+                memcpy(&a, u + j, sizeof a), memcpy(&b, v + j, sizeof b);
+                dkp_minus_2_log(&a, &log);
+                dkp_roots(&log, &radius);
+                dkp_turn(&b, &cosine, &sine);
+                *(dkp_reals *)(void *)(z + j) = DKP_CONVERT(radius * cosine, dkp_reals);
+                *(dkp_reals *)(void *)(z + 16 + j) = DKP_CONVERT(radius * sine, dkp_reals);
             }
         }
     }
@@ -7318,7 +7386,7 @@ static dk_status dkp_resolve_data(dk_config *c, char *message) {
     if (c->dim > ((size_t)-1) / 64 / sizeof(dk_real) / (size_t)c->batch)
         return dkp_fail(message, "dim", (double)c->dim,
                         "small enough for batch * dim numbers to fit in memory");
-#ifdef _OPENMP
+#ifdef DK_OPENMP
     if (c->threads == 0 && !c->parallel) c->threads = omp_get_max_threads();
 #endif
     if (c->threads == 0) c->threads = 1;
@@ -8052,7 +8120,7 @@ static void dkp_learn(dkp_pace *p, dkp_verdict v) {
 enum { DKP_MOST_ATTEMPTS = 100000 };
 
 /* Goes on after an attempt: records the next one. 0 at the end of the run, or where it cannot go on. */
-DKP_ONCE static int dkp_proceed(dk_run *run, int accepted) {
+static int dkp_proceed(dk_run *run, int accepted) {
     dkp_pace *p = &run->own.pace;
     dkp_recording recording;
     dk_recorder *r = dkp_recorder_in(&recording);
@@ -8089,6 +8157,15 @@ DKP_ONCE static int dkp_proceed(dk_run *run, int accepted) {
     return status == DK_OK;
 }
 
+/* For a run whose config is resolved; its plan has the levels of one attempt only, so that the grid's ends are looked at here. */
+static const dkp_controller *dkp_controller_of(dk_run *run) {
+    static const dkp_controller controller = {dkp_accepts, dkp_proceed};
+    const dk_config *c = &run->config;
+    for (int i = 0; i <= c->steps; i++)
+        if (i < 2 || i > c->steps - 2) dkp_widen_range(&run->own, dkp_grid_level(c, i));
+    return &controller;
+}
+
 /* ------------------------------------------------------------------------ >>executor  Executor */
 
 DKP_FAST
@@ -8099,7 +8176,7 @@ enum {
     DKP_OPS = 16,        /* operations that are resolved once for many tiles */
     DKP_DRAWS = 4,       /* draws among them */
     DKP_LOOK = 8,        /* elements of a stretch that one is looked for in */
-    DKP_ALONE = 1 << 15, /* shorter vectors are not worth a second thread */
+    DKP_ALONE = 1 << 16, /* shorter vectors are not worth a second thread */
     DKP_FAR = 1 << 22,   /* longer vectors come from memory, not from a cache */
     DKP_SUMS = 64,       /* parts of a sample that a norm is summed up from, */
     DKP_PARTIAL = 4      /* so many sums each */
@@ -8144,6 +8221,21 @@ enum {
         DKP_FEW                                                                         \
         for (i = done; i < (n); i++) (y)[i] = (value);                                  \
     } while (0)
+/* The same where value(AT) is made of AT(v[0]), AT(v[1]) ...: elements i of vectors. clang vectorises no loop at -O0, but has
+   vectors of any width; gcc has them, too, but takes elements of wide ones apart. */
+#define DKP_ONE(v) (v)[i]
+#ifdef __clang__
+#define DKP_MANY(v) (*(const dkp_reals *)(const void *)((v) + i))
+#define DKP_COMBINE(n, y, value)                                                                                      \
+    do {                                                                                                              \
+        size_t i = 0;                                                                                                 \
+        for (; i + DKP_WIDTH <= (n); i += DKP_WIDTH) *(dkp_reals *)(void *)((y) + i) = value(DKP_MANY); \
+        DKP_FEW                                                                                                       \
+        for (; i < (n); i++) (y)[i] = value(DKP_ONE);                                                                 \
+    } while (0)
+#else
+#define DKP_COMBINE(n, y, value) DKP_FOR_EACH(n, y, value(DKP_ONE))
+#endif
 
 /* Numbers of 16 bits, without a branch, in what compilers vectorise; no subnormal float is computed with. */
 
@@ -8377,30 +8469,31 @@ DKP_INLINE void dkp_run_ops_plain(const dk_run *run, const dkp_op *op, int ops, 
         const dk_real *v[DKP_TERMS];
         for (int m = 0; m < op->terms; m++)
             c[m] = op->c[m], v[m] = (const dk_real *)(void *)(op->v[m] + (op->moves >> m & 1) * from);
-#define DKP_1 c[0] * v[0][i]
-#define DKP_2 DKP_1 + c[1] * v[1][i]
-#define DKP_3 DKP_2 + c[2] * v[2][i]
-#define DKP_4 DKP_3 + c[3] * v[3][i]
-#define DKP_5 DKP_4 + c[4] * v[4][i]
-#define DKP_6 DKP_5 + c[5] * v[5][i]
-#define DKP_7 DKP_6 + c[6] * v[6][i]
-#define DKP_8 DKP_7 + c[7] * v[7][i]
+#define DKP_1(AT) c[0] * AT(v[0])
+#define DKP_2(AT) DKP_1(AT) + c[1] * AT(v[1])
+#define DKP_3(AT) DKP_2(AT) + c[2] * AT(v[2])
+#define DKP_4(AT) DKP_3(AT) + c[3] * AT(v[3])
+#define DKP_5(AT) DKP_4(AT) + c[4] * AT(v[4])
+#define DKP_6(AT) DKP_5(AT) + c[5] * AT(v[5])
+#define DKP_7(AT) DKP_6(AT) + c[6] * AT(v[6])
+#define DKP_8(AT) DKP_7(AT) + c[7] * AT(v[7])
+#define DKP_BLENDED(AT) (1 - AT(v[1])) * (c[0] * AT(v[0])) + AT(v[1]) * AT(v[2])
         switch (op->what ? (int)op->what
                          : op->terms) { /* NOLINTBEGIN(clang-analyzer-core.*): all has been put */
         case 0: memset(y, 0, n * sizeof *y); break;
-        case 1: DKP_FOR_EACH(n, y, DKP_1); break;
-        case 2: DKP_FOR_EACH(n, y, DKP_2); break;
-        case 3: DKP_FOR_EACH(n, y, DKP_3); break;
-        case 4: DKP_FOR_EACH(n, y, DKP_4); break;
-        case 5: DKP_FOR_EACH(n, y, DKP_5); break;
-        case 6: DKP_FOR_EACH(n, y, DKP_6); break;
-        case 7: DKP_FOR_EACH(n, y, DKP_7); break;
-        case 8: DKP_FOR_EACH(n, y, DKP_8); break;
+        case 1: DKP_COMBINE(n, y, DKP_1); break;
+        case 2: DKP_COMBINE(n, y, DKP_2); break;
+        case 3: DKP_COMBINE(n, y, DKP_3); break;
+        case 4: DKP_COMBINE(n, y, DKP_4); break;
+        case 5: DKP_COMBINE(n, y, DKP_5); break;
+        case 6: DKP_COMBINE(n, y, DKP_6); break;
+        case 7: DKP_COMBINE(n, y, DKP_7); break;
+        case 8: DKP_COMBINE(n, y, DKP_8); break;
         case DKP_CLIP:
             DKP_FOR_EACH(n, y, v[0][i] < c[0] ? v[0][i] : c[0]);
             DKP_FOR_EACH(n, y, y[i] > -c[0] ? y[i] : -c[0]);
             break;
-        case DKP_BLEND: DKP_FOR_EACH(n, y, (1 - v[1][i]) * (c[0] * v[0][i]) + v[1][i] * v[2][i]); break;
+        case DKP_BLEND: DKP_COMBINE(n, y, DKP_BLENDED); break;
         case DKP_WIDEN:
             dkp_from_halves(dkp_plan_of(run)->number, (const uint16_t *)(const void *)v[0], y, n);
             break;
@@ -11957,6 +12050,13 @@ DKP_FAST
 #undef DKP_APART
 #undef DKP_FEW
 #undef DKP_FOR_EACH
+#undef DKP_BITS
+#undef DKP_FLOATS
+#undef DKP_CONVERT
+#undef DKP_COMBINE
+#undef DKP_ONE
+#undef DKP_MANY
+#undef DKP_BLENDED
 #undef DKP_1
 #undef DKP_2
 #undef DKP_3

@@ -56,13 +56,12 @@ static inline void explain_value(const dk_plan *p, int value, int step) {
 
 /* "0.5 of the state x1, plus 0.3 of step 0's estimate D0, minus ..." */
 static inline void explain_terms(const dk_plan *p, const dk_row *row, int step) {
-    char factor[32];
     for (int j = 0; j < row->count; j++) {
         const dk_term *term = &p->term[row->first + j];
         if (j) printf(term->c < 0 ? ", minus " : ", plus ");
         else if (term->c < 0) printf("minus ");
-        snprintf(factor, sizeof factor, "%.6g", fabs(term->c));
-        if (strcmp(factor, "1") != 0) printf("%s of ", factor);
+        if (fabs(term->c) > 1 + 5e-7) printf("%.6g times ", fabs(term->c)); /* not for what shows as 1 */
+        else if (fabs(term->c) < 1 - 5e-7) printf("%.6g of ", fabs(term->c));
         explain_value(p, term->value, step);
         if (term->scalar) printf(" times r%d%s", term->scalar, term->power > 1 ? ", to a power" : "");
     }
@@ -173,7 +172,7 @@ static inline void explain_plan(const dk_plan *p, const char *text) {
         else if (c.norm) explain_norm(c.norm);
         else printf("        A function of yours may change the estimate.\n");
     }
-    fputs(c.next, stdout);
+    printf("%s", c.next);
 }
 
 /* -------------------------------------------------------------------------- two plans */

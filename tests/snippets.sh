@@ -1,7 +1,7 @@
 #!/bin/sh
 # Turns the synopsis in diffkit.h and every C block of documents into functions, as they stand.
-#     snippets.sh FILES...          for tests/test_snippets.c: a test for each block; where a ```text block follows, the
-#                                   C block must print it
+#     snippets.sh FILES...          for tests/test_snippets.c: a test for each block; it must print what stands in a
+#                                   ```text block behind it, or nothing
 #     snippets.sh --program FILE    the blocks of one document as a program
 # Lines from the first on that begins with a word, but for static, enum, typedef and struct, stand in a function, those
 # before it at file scope.
@@ -9,7 +9,10 @@ program=0
 [ "$1" != --program ] || { program=1; shift; }
 {
     [ $program = 1 ] || { echo '```c'; sed -n '/^   SYNOPSIS/,/^   CONTENTS/p' diffkit.h | sed '1d;$d;s/^       //'; echo '```'; }
-    cat "$@"
+    # but for blocks that are a program in examples
+    cat "$@" | awk '/^```c$/ { held = 1; next }
+                    held { held = 0; whole = /^\/\* [a-z_]+\.c: /; if (!whole) print "```c" }
+                    !whole; /^```$/ { whole = 0 }'
 } | awk -v program="$program" -v from="$1" '
     function opening() { return "static void snippet_" n "(void **state) {\n    (void)state;" }
     BEGIN { if (program) print "/* The C blocks of " from ", one after another. */\n#define DIFFKIT_IMPLEMENTATION\n" \
@@ -25,17 +28,21 @@ program=0
     inside { print; next }
     NF { ended = 0 } # text between a C block and what follows
     END { for (i = 1; i <= n && !program; i++)
-              if (prints[i]) print "static void test_" i "(void **state) { output[0] = 0, snippet_" i "(state), assert_string_equal(output, printed_" i "); }"
+              print "static void test_" i "(void **state) { output[0] = 0, snippet_" i "(state), assert_string_equal(output, " (prints[i] ? "printed_" i : "\"\"") "); }"
           print program ? "int main(void) {" : "static const struct CMUnitTest snippets[] = {"
-          for (i = 1; i <= n; i++) print program ? "    snippet_" i "(NULL);" : "    cmocka_unit_test(" (prints[i] ? "test_" : "snippet_") i "),"
+          for (i = 1; i <= n; i++) print program ? "    snippet_" i "(NULL);" : "    cmocka_unit_test(test_" i "),"
           print program ? "}" : "};" }'
 [ $program = 1 ] && exit
 
-# Names of the library's that no file has, and links that lead nowhere.
+# Names of the library's that no file has, links that lead nowhere, and programs in examples that stand otherwise in a page.
 words() { grep -oh 'dk[pr]\{0,1\}_[a-z0-9_]*[a-z0-9]\|DK_[A-Z0-9_]*[A-Z0-9]' "$@" | sort -u; }
 pages="README.md $(ls docs/*.md | grep -v CHANGELOG)"
-there=$(mktemp)
+dir=$(mktemp -d)
+there=$dir/there
 words diffkit.h examples/*.[ch] tests/*.[ch] >"$there"
+cat $pages | awk -v dir="$dir" '/^```$/ { name = "" }
+    begins && /^\/\* [a-z_]+\.c: / { name = dir "/" substr($2, 1, index($2, ":") - 1) }
+    name { print >name } { begins = /^```c$/ }'
 echo "static const char *const missing[] = {"
 words $pages | grep -vxF -f "$there" | sed 's/.*/    "&",/'
 for page in $pages; do
@@ -43,5 +50,8 @@ for page in $pages; do
         [ -e "$(dirname "$page")/$link" ] || echo "    \"$page: $link\","
     done
 done
+for file in "$dir"/*.c; do
+    [ ! -e "$file" ] || cmp -s "$file" "examples/${file##*/}" || echo "    \"examples/${file##*/} as it stands in a page\","
+done
 echo "    NULL};"
-rm "$there"
+rm -r "$dir"

@@ -1025,7 +1025,7 @@ static void wild(void *user, int n, void (*task)(void *arg, int i), void *arg) {
 }
 
 static void parallel_functions_that_misbehave_do_no_harm(void **state) {
-    enum { LONG = 40000 };
+    enum { LONG = 80000 };
     dk_real *x = (dk_real *)malloc(2 * LONG * sizeof *x), *y = x + LONG;
     dk_config c = check_config("vp", "euler", 2);
     (void)state;

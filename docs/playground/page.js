@@ -19,7 +19,7 @@ const IDEAS = [
     ["two grids", { data: "1" }, { schedule: "edm", grid: "karras", steps: "8" }, { schedule: "edm", grid: "exponential", steps: "8" }],
     ["churn", { data: "1" }, { schedule: "edm", sampler: "heun", steps: "18" }, { schedule: "edm", sampler: "heun", steps: "18", churn: "20" }],
     ["a step's size by its error", { data: "1" }, { sampler: "rk45", extra: "rtol=0.001" }, { sampler: "rk4", steps: "12" }],
-    ["digits by DPM++ 2M, and by Euler in twice the steps", { data: "2" }, { schedule: "edm", steps: "12", extra: "guidance.scale=1.5" }, { schedule: "edm", sampler: "euler", steps: "24", extra: "guidance.scale=1.5" }],
+    ["digits: DPM++ 2M and Euler", { data: "2" }, { schedule: "edm", steps: "12", extra: "guidance.scale=1.5" }, { schedule: "edm", sampler: "euler", steps: "24", extra: "guidance.scale=1.5" }],
     ["digits without noise, and with", { data: "2" }, { schedule: "vp", sampler: "ddim", steps: "20" }, { schedule: "vp", sampler: "ddim", steps: "20", eta: "1" }],
     ["guidance", { data: "0" }, { extra: "" }, { extra: "guidance.scale=3" }],
 ];
@@ -162,7 +162,7 @@ function start(side) {
     }
     side.draws = failed ? 0 : wasm.number(side.index, NUMBER.draws);
     if (measuring === side) measuring = null;
-    changed = true;
+    changed = true, told = false;
 }
 
 /* One evaluation of a side; or of the exact paths, for the side that is measured by them. */
@@ -193,12 +193,14 @@ function advance(side) {
 const scale = (frame) => frame.alpha + frame.sigma;
 const flowLevel = (frame) => frame.sigma / scale(frame);
 
+/* While a run is under way, its plan says how many steps there will be, but for step-size control. */
+const stepsOf = (side) => side.state === "running" && wasm.number(side.index, NUMBER.steps) || side.frames.length - 1;
+
 /* Where in the frames a time of 0 to 1 is: a frame's number, and the share of the way to the next. */
 function place(side, time) {
     const frames = side.frames, most = frames.length - 1;
     if (element("by").value === "step") {
-        const all = side.state === "running" && wasm.number(side.index, NUMBER.steps) || most;
-        const at = Math.min(time * Math.max(all, 1), most), k = Math.min(Math.floor(at), most);
+        const at = Math.min(time * Math.max(stepsOf(side), 1), most), k = Math.min(Math.floor(at), most);
         return [k, at - k];
     }
     for (let k = 0; k < most; k++) {
@@ -212,7 +214,7 @@ function place(side, time) {
 function colours() {
     const style = getComputedStyle(document.documentElement);
     const get = (name) => style.getPropertyValue(name).trim();
-    return { a: get("--a"), b: get("--b"), ink: get("--ink") };
+    return { a: get("--a"), b: get("--b"), ink: get("--ink"), picture: get("--picture") };
 }
 
 /* The exact density where sigma/(alpha + sigma) = u, as a small picture that is drawn large. */
@@ -304,7 +306,17 @@ function drawDigits(side, k, share) {
     context.clearRect(0, 0, size, size);
     context.imageSmoothingEnabled = false;
     if (show !== "D") context.drawImage(digitsOf(side, (i) => mix(from.x[i] / p, to.x[i] / q)), 0, 0, size, size);
-    else context.drawImage(digitsOf(side, (i) => mix(from.D[i], to.D[i])), 0, 0, size, size);
+    if (show === "x") return;
+    const picture = digitsOf(side, (i) => mix(from.D[i], to.D[i])), cell = size / picture.width;
+    if (show === "D") context.drawImage(picture, 0, 0, size, size);
+    for (let n = 0; show === "both" && n < side.count; n++) { /* the estimate in the corner of the state */
+        const x = 1 + n % 3 * 29, y = 1 + Math.floor(n / 3) * 29, part = [(x + 16) * cell, (y + 16) * cell, 12 * cell, 12 * cell];
+        context.fillStyle = colours().picture;
+        context.fillRect(...part);
+        context.drawImage(picture, x, y, 28, 28, ...part);
+        context.strokeStyle = colours()[side.key];
+        context.strokeRect(...part);
+    }
 }
 
 /* A stroke for every level, by sigma/(alpha + sigma) from noise to data, and where time stands. */
@@ -328,12 +340,12 @@ function draw(side) {
         canvas.setAttribute("aria-label", side.key.toUpperCase() + ": nothing to see");
         return;
     }
-    const [k, share] = place(side, time), most = side.frames.length - 1;
+    const [k, share] = place(side, time), most = side.frames.length - 1, steps = stepsOf(side);
     const from = flowLevel(side.frames[k]), to = flowLevel(side.frames[Math.min(k + 1, most)]), u = from + (to - from) * share;
     if (side.data === DIGITS) drawDigits(side, k, share);
     else drawParticles(side, k, share, u, colours());
     drawTicks(side, u);
-    const parts = [`step ${side.frames[k].step} of ${most},`, `noise level ${short(u / (1 - u))}`], where = parts.join(" ");
+    const parts = [`step ${side.frames[k].step} of ${steps},`, `noise level ${short(u / (1 - u))}`], where = parts.join(" ");
     element("where-" + side.key).replaceChildren(...parts.flatMap((part) => [" ", Object.assign(document.createElement("span"), { textContent: part })]));
     canvas.setAttribute("aria-label", `${side.key.toUpperCase()}: ${side.data === DIGITS ? "digits 1 to 9" : side.count + " particles"} at ${where}`);
     return where;
@@ -369,7 +381,8 @@ function results(side) {
         dt.textContent = name, dd.textContent = value;
         return [dt, dd];
     }));
-    element("message-" + side.key).textContent = side.message;
+    const message = element("message-" + side.key);
+    if (message.textContent !== side.message) message.textContent = side.message; /* said once */
 }
 
 function row(cells) {
@@ -407,13 +420,15 @@ function tables() {
         for (const side of sides) element("words-" + side.key).textContent = side.key.toUpperCase() + ": " + side.words;
     }
     if (element("plans").open) {
-        const lines = sides.map((side) => side.plan.trimEnd().split("\n"));
+        const plan = (side) => side.plan && element("explain").checked ? text(wasm.explain(side.index)) : side.plan;
+        const lines = sides.map((side) => plan(side).trimEnd().split("\n"));
         const bare = (line) => line.split("  -> ")[0]; /* without the place in memory */
         const all = lines.map((of) => new Set(of.map(bare)));
         sides.forEach((side, s) => element("plan-" + side.key).replaceChildren(...lines[s].map((line) => {
             const span = document.createElement("span");
             span.textContent = line || " ";
-            if (!all[1 - s].has(bare(line))) span.className = "differs";
+            if (line.startsWith("        ")) span.className = "sentence", span.textContent = line.trim();
+            else if (!all[1 - s].has(bare(line))) span.className = "differs";
             return span;
         })));
     }
@@ -461,14 +476,14 @@ function tick(now) {
     }
     if (changed) {
         const where = sides.map(draw);
-        element("time").setAttribute("aria-valuetext", `A: ${where[0] || "nothing"}. B: ${where[1] || "nothing"}.`);
-        if (!busy() || running !== shown) sides.forEach(results), tables();
-        shown = running, changed = false;
+        if (!playing) element("time").setAttribute("aria-valuetext", `A: ${where[0] || "nothing"}. B: ${where[1] || "nothing"}.`);
+        if (!busy() || !told) sides.forEach(results), tables();
+        told = true, changed = false;
     }
     document.body.dataset.ready = String(!busy() && weights !== "loading");
     if (busy() || playing) wake();
 }
-let shown = null;
+let told = false; /* the page says that the newest runs have begun */
 
 /* ---------------------------------------------------------------- settings in the address */
 
@@ -564,6 +579,7 @@ function main() {
         wake();
     });
     for (const id of ["levels", "plans", "numbers"]) element(id).addEventListener("toggle", tables);
+    element("explain").addEventListener("input", tables);
     new ResizeObserver(() => { changed = true; wake(); }).observe(sides[0].canvas);
     matchMedia("(prefers-color-scheme: dark)").addEventListener("change", () => { changed = true; wake(); });
 

@@ -169,7 +169,7 @@ static int begin(pane *s) {
 static int fit_digits(pane *s) {
     const double most = 80;
     dk_config *c = &s->c;
-    if (!network.data) return refuse(s, "data", DIGITS, "without the digits: their weights are not loaded");
+    if (!network.data) return (int)dkp_fail_text(c->message, DK_ERROR_CONFIG, "weights.js: cannot be loaded");
     if (c->prediction != DK_PREDICT_DEFAULT && c->prediction != DK_PREDICT_EDM)
         return refuse(s, "prediction", c->prediction,
                       "default or edm, for so the digits network was trained");
@@ -317,6 +317,45 @@ PAGE(level) double page_level(int s, int i, int k) {
 PAGE(plan) const char *page_plan(int s) {
     dk_plan_text(&sides[s].plan, plan_text, sizeof plan_text);
     return plan_text;
+}
+
+/* examples/explain.h prints with a part of printf: into a text. */
+static char explained[4 * PLAN_TEXT];
+static dkp_text explaining;
+
+static void page_printf(const char *format, ...) {
+    va_list list;
+    va_start(list, format);
+    for (; *format; format++) {
+        if (*format != '%') {
+            dkp_put_char(&explaining, *format);
+            continue;
+        }
+        int most = -1; /* of a text's characters; numbers have six digits */
+        if (*++format == '.') {
+            most = format[1] == '*' ? va_arg(list, int) : 0;
+            format += 2;
+        }
+        if (*format == 'd') dkp_put_int(&explaining, va_arg(list, int));
+        else if (*format == 'c') dkp_put_char(&explaining, (char)va_arg(list, int));
+        else if (*format == 'g') dkp_put_real(&explaining, va_arg(list, double));
+        else
+            for (const char *s = va_arg(list, const char *); *s && most != 0; s++, most--)
+                dkp_put_char(&explaining, *s);
+    }
+    va_end(list);
+}
+
+#define printf page_printf
+#include "../../examples/explain.h"
+#undef printf
+
+/* The plan with a sentence for every row. */
+PAGE(explain) const char *page_explain(int s) {
+    const dkp_text text = {explained, sizeof explained, 0};
+    explaining = text;
+    explain_plan(&sides[s].plan, page_plan(s));
+    return explained;
 }
 
 /* --------------------------------------------------------------------------------- measures */

@@ -4,7 +4,7 @@ const { spawn } = require("child_process"), fs = require("fs"), os = require("os
 
 async function launch(program) {
     const profile = fs.mkdtempSync(path.join(os.tmpdir(), "playground-"));
-    const options = ["--headless", "--remote-debugging-pipe", "--disable-gpu", "--no-first-run", "--disable-extensions",
+    const options = ["--headless", "--remote-debugging-pipe", "--disable-gpu", "--no-first-run", "--disable-extensions", "--hide-scrollbars",
         "--disable-background-networking", "--disable-dev-shm-usage", "--user-data-dir=" + profile];
     if (process.getuid && process.getuid() === 0) options.push("--no-sandbox");
     const child = spawn(program, options.concat("about:blank"), { stdio: ["ignore", "ignore", "ignore", "pipe", "pipe"] });

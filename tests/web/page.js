@@ -1,7 +1,7 @@
 "use strict";
 /* Looks at the page in a browser: page.js BROWSER NATIVE FOLDER. Pictures go to the folder. Prints a line per failure and,
    last, the counts. */
-const { launch } = require("./browser.js");
+const { launch } = require("./browser.js"), bits = require("./bits.js");
 const { execFileSync } = require("child_process"), fs = require("fs"), http = require("http"), path = require("path");
 const [, , program, native, folder] = process.argv, root = path.resolve(__dirname, "../../docs/playground");
 const FILE = "file://" + root + "/index.html";
@@ -144,6 +144,8 @@ async function looks(browser) {
         await browser.open(FILE + "#data=2&time=0.6&a.schedule=edm&b.steps=12", how);
         await browser.picture(path.join(folder, "digits-" + name + ".png"));
     }
+    await browser.open(FILE, { width: 760, height: 800 }); /* docs/playground/page.png */
+    await browser.picture(path.join(folder, "page.png"));
     await browser.open(FILE + "#a.extra=foo%3D3", { dark: true });
     check("contrast of an error", await browser.evaluate(CONTRAST));
     await browser.picture(path.join(folder, "error.png"));
@@ -152,6 +154,7 @@ async function looks(browser) {
 const PICTURE = "sides.map((side) => side.canvas.toDataURL()).join()";
 async function keys(browser) {
     await browser.open(FILE + "#time=0");
+    await browser.evaluate("document.querySelectorAll('details').forEach((d) => { d.open = true; })");
     const reached = new Set();
     for (let i = 0; i < 60; i++) {
         await browser.key("Tab", 9);
@@ -194,6 +197,12 @@ async function everything(browser) {
         problems.push(...(await browser.evaluate("sides.filter((s) => s.state !== 'done').map((s) => s.message)")).map((m) => i + ": " + m));
     }
     check("every idea runs", problems);
+    await browser.evaluate("take(IDEAS[5]), restart(sides), element('plans').open = true, element('explain').click(), document.body.dataset.ready = 'false'");
+    await browser.until("document.body.dataset.ready === 'true'");
+    const [lines, sentences] = await browser.evaluate("['span:not(.sentence)', '.sentence'].map((of) => [...document.querySelectorAll('#plan-b ' + of)].map((e) => e.textContent))");
+    check("every row is said in a sentence", same("sentences", sentences.filter((s) => /[a-z]{3}.*\.$/.test(s)).length, lines.filter((line) => line.startsWith("    ")).length));
+    await browser.picture(path.join(folder, "explained.png"), true);
+    check("contrast of sentences", await browser.evaluate(CONTRAST));
     check("every sampler, grid and family runs or is refused in words", await browser.evaluate(`(() => {
         const problems = [];
         for (const kind of ["sampler", "grid", "schedule"]) for (const [name] of lists[kind]) {
@@ -208,10 +217,11 @@ async function everything(browser) {
 
 async function served(browser) {
     const types = { ".html": "text/html", ".css": "text/css", ".js": "text/javascript" }, asked = [];
+    let lost = "";
     const server = http.createServer((request, response) => {
         asked.push(request.url);
         const file = path.join(root, path.basename(request.url.split("?")[0]));
-        if (!fs.existsSync(file)) return response.writeHead(404).end();
+        if (!fs.existsSync(file) || lost === path.basename(file)) return response.writeHead(404).end();
         response.writeHead(200, { "content-type": types[path.extname(file)] || "application/octet-stream" }).end(fs.readFileSync(file));
     });
     await new Promise((resolve) => server.listen(0, "127.0.0.1", resolve));
@@ -221,18 +231,27 @@ async function served(browser) {
     const loaded = await browser.evaluate("performance.getEntriesByType('resource').map((e) => e.name).filter((n) => !n.startsWith(location.origin) && !n.startsWith('data:'))");
     check("nothing is loaded from elsewhere", loaded);
     check("every file is there", asked.filter((url) => !fs.existsSync(path.join(root, path.basename(url)))));
+    lost = "weights.js";
+    await browser.open(`http://127.0.0.1:${server.address().port}/index.html#data=2`);
+    await browser.until("sides[0].state === 'failed'");
+    check("weights that are not there are named", same("message", await browser.evaluate("sides[0].message"), "weights.js: cannot be loaded"));
+    check("and nothing else complains", browser.complaints.filter((complaint) => !complaint.includes("weights.js")));
+    browser.complaints.length = 0;
     server.close();
 }
 
 (async () => {
+    const { count, differ } = await bits.compare(native);
+    passed += Math.max(0, count - differ.length - 1);
+    check("WebAssembly and the native program give the same bits", differ);
     const browser = await launch(program);
     try {
         await numbers(browser, FILE);
         await looks(browser);
         await keys(browser);
         await everything(browser);
-        await served(browser);
         check("the console is silent", browser.complaints);
+        await served(browser);
     } catch (error) {
         check("the browser", [error.stack, ...browser.complaints]);
     } finally {
