@@ -403,7 +403,7 @@ static void guidance(const char *name) {
 
 /* What a name says of sampler and grid, each asked for alone; grids' names are refused otherwise. */
 static void take_parts_named(const char *schedule, const char *name) {
-    dk_config c = check_config(schedule, NULL, 7);
+    dk_config c = check_config(schedule, "dpmpp_2m", 7);
     dk_sampler s = dk_sampler_named(name);
     dk_grid g = dk_grid_named(name);
     take(s.record != NULL), take(g.spacing != DK_SPACING_DEFAULT);
