@@ -2,6 +2,7 @@
 #
 #   make hello     the smallest program: points from a mixture of two Gaussians
 #   make particles docs/paths.svg, docs/particles.svg: how noise becomes data, by ODE and SDE, as VE, flow and VP
+#   make texture   build/texture, a tool that makes a larger picture out of a small one, and docs/texture.png, docs/terrain.png
 #   make demo      draw digits with the shipped network, through every family
 #   make guidance  docs/guidance.png: what each form of guidance does to the same digits
 #   make tool      build/diffkit: lists, levels, plans, differences, samples, inversion
@@ -52,7 +53,7 @@ NATIVE := $(shell echo 'int main(void){return 0;}' | $(CC) -march=native -mprefe
 TESTS = $(patsubst tests/test_%.c,%,$(wildcard tests/test_*.c))
 DIGITS = examples/digits/unet.h examples/digits/weights.bin
 
-.PHONY: help hello particles demo tool edit samplers action-chunks guidance engine engine-window host-opencv host-libtorch docs playground test test-web fuzz conformance golden portability bench plots bench-peers size check format clean FORCE install uninstall analyse coverage
+.PHONY: help hello particles texture demo tool edit samplers action-chunks guidance engine engine-window host-opencv host-libtorch docs playground test test-web fuzz conformance golden portability bench plots bench-peers size check format clean FORCE install uninstall analyse coverage
 help:
 	@sed -n 's/^# \{0,1\}//;2,/^$$/p' Makefile | sed -n '/make /p'
 
@@ -82,6 +83,16 @@ hello: $(BUILD)/hello
 particles: $(BUILD)/particles
 	$< docs
 
+$(BUILD)/texture $(BUILD)/textures: examples/texture.h examples/letters.h examples/png.h diffkit.h | $(BUILD)
+$(BUILD)/texture: examples/texture.c
+	$(CC) -std=c11 $(WARN) -I. $(EXAMPLE_CFLAGS) $(OPENMP) $< -o $@ $(LIBS)
+$(BUILD)/textures: examples/plots/textures.c
+	$(CC) -std=c11 $(WARN) -I. $(EXAMPLE_CFLAGS) $(OPENMP) $< -o $@ $(LIBS)
+
+texture: $(BUILD)/texture $(BUILD)/textures
+	$(BUILD)/textures docs $(BUILD)
+	@echo "now try: $(BUILD)/texture $(BUILD)/stone.ppm stone.png --seed 2"
+
 samplers: $(BUILD)/samplers
 	$<
 
@@ -99,7 +110,11 @@ tutorial: $(BUILD)/tutorial
 guidance: $(BUILD)/guidance
 	$< docs/guidance.png
 
-docs: $(BUILD)/diffkit particles
+$(BUILD)/figures: examples/plots/figures.c examples/svg.h diffkit.h | $(BUILD)
+	$(CC) -std=c11 $(WARN) -I. $(CFLAGS) $< -o $@ $(LIBS)
+
+docs: $(BUILD)/diffkit $(BUILD)/figures particles
+	$(BUILD)/figures docs
 	$(BUILD)/diffkit list --markdown >docs/samplers.md
 
 # ------------------------------------------------------------------ the page
@@ -107,6 +122,7 @@ docs: $(BUILD)/diffkit particles
 WASM = clang --target=wasm32 -std=c11 -O2 -msimd128 -mbulk-memory -ffreestanding -nostdlib -I. -Idocs/playground/libc \
     -Wl,--no-entry,--strip-all,-z,stack-size=131072
 PAGE = docs/playground/playground.c docs/playground/weights.h examples/digits/unet.h examples/explain.h diffkit.h
+PAGES = README.md $(wildcard docs/tutorial.md docs/choosing.md docs/conventions.md docs/faq.md docs/*.zh.md)
 $(BUILD)/playground.wasm: $(PAGE) $(wildcard docs/playground/libc/*.h) | $(BUILD)
 	$(call need,{ clang --version && command -v wasm-ld; },clang with wasm-ld,clang and lld (Debian$(,) Ubuntu$(,) Fedora$(,) Arch))
 	$(WASM) $(WARN) $< -o $@
@@ -197,7 +213,7 @@ $(BUILD)/test_snippets: $(BUILD)/snippets.inc
 $(BUILD)/test_bridge: examples/samplers.c
 
 # Small programs in examples, tested by tests/test_programs.sh.
-PROGRAMS = hello particles
+PROGRAMS = hello particles texture textures figures
 # These, the tool and the conformance program are C alone; as C++ only the header's tests are built.
 C_ONLY = $(if $(findstring ++,$(STD)),,diffkit conformance fuzz $(PROGRAMS))
 # What needs other people's tools and libraries, and minutes: their build systems and languages (consumers), the programs in

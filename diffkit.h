@@ -4724,7 +4724,7 @@ static size_t dkp_plan_bytes(const dk_plan *counts) {
 
 /* Resolves a copy, for the calls that must leave the caller's config as it is but for its message. Levels are computed
    once if there is memory for the plan, of which they are the first part. */
-static dk_status dkp_prepare(const dk_config *c, dk_config *resolved, dk_plan *plan, dkp_marks *marks) {
+DKP_ONCE static dk_status dkp_prepare(const dk_config *c, dk_config *resolved, dk_plan *plan, dkp_marks *marks) {
     if (!c) return dkp_fail_text(resolved->message, DK_ERROR_CONFIG, "config = NULL: must be a dk_config");
     *resolved = *c;
     dk_status status = dkp_resolve(resolved, marks, resolved->message);
@@ -4823,7 +4823,7 @@ static dk_status dkp_record_resolved(dk_recorder *r, dk_plan *plan, dk_config *c
     return DK_OK;
 }
 
-DK_API dk_status dk_record(dk_plan *plan, dk_config *c) {
+DKP_ONCE DK_API dk_status dk_record(dk_plan *plan, dk_config *c) {
     dk_config resolved;
     if (c && !plan) return dkp_fail_text(c->message, DK_ERROR_CONFIG, "plan = NULL: must be a dk_plan");
     dkp_marks marks;
@@ -8040,7 +8040,7 @@ static int dkp_trial(dk_recorder *r, dk_config *c, int i, dkp_pace *p) {
 }
 
 /* The whole plan of a run, or, with step-size control, its first part in memory that is enough for all others. */
-static dk_status dkp_record_run(dk_plan *plan, dk_config *c, dkp_pace *p) {
+DKP_ONCE static dk_status dkp_record_run(dk_plan *plan, dk_config *c, dkp_pace *p) {
     dkp_recording recording;
     dk_recorder *r = dkp_recorder_in(&recording);
     size_t bytes = 0;
@@ -8120,7 +8120,7 @@ static void dkp_learn(dkp_pace *p, dkp_verdict v) {
 enum { DKP_MOST_ATTEMPTS = 100000 };
 
 /* Goes on after an attempt: records the next one. 0 at the end of the run, or where it cannot go on. */
-static int dkp_proceed(dk_run *run, int accepted) {
+DKP_ONCE static int dkp_proceed(dk_run *run, int accepted) {
     dkp_pace *p = &run->own.pace;
     dkp_recording recording;
     dk_recorder *r = dkp_recorder_in(&recording);
@@ -10357,8 +10357,7 @@ static const char dkp_of_comfyui[] =
     DKP_SAMPLER("dpmpp_3m_sde", "dpmpp_3m_sde_gpu")
     DKP_BOTH("dpmpp_2m_sde", "-", "rule=exact", "", "dpmpp_2m_sde_heun\0dpmpp_2m_sde_heun_gpu")
     DKP_BOTH("deis_t", "-", "deis_sum=1", "on flow models: gauge=flow", "deis")
-    DKP_BOTH("sa_solver", "-", "lower_order_final=1 lower_to_zero=1", "noise from 20% to 80% of the schedule only: noise_min, noise_max", "sa_solver")
-    DKP_BOTH("sa_solver_pece", "-", "lower_order_final=1 lower_to_zero=1", "noise from 20% to 80% of the schedule only: noise_min, noise_max", "sa_solver_pece")
+    DKP_BOTH("=", "-", "lower_order_final=1 lower_to_zero=1", "noise from 20% to 80% of the schedule only: noise_min, noise_max", "sa_solver\0sa_solver_pece")
     DKP_BOTH("unipc", "-", "rule=bh1 lower_order_final=1 grid.final=replace", "", "uni_pc")
     DKP_BOTH("unipc", "-", "rule=bh2 lower_order_final=1 grid.final=replace", "", "uni_pc_bh2")
     DKP_GRID("=", "simple\0sgm_uniform\0karras\0exponential\0ddim_uniform\0beta\0normal\0linear_quadratic\0kl_optimal")
@@ -10839,7 +10838,7 @@ typedef struct dkp_class {
 #define DKP_UNSET (-1.7976931348623157e308) /* no NaN, which -ffast-math takes for a number in places */
 #define DKP_SAYS(key) (j->v[DKP_KEY_##key])
 #define DKP_SAID(key) (DKP_SAYS(key) != DKP_UNSET)
-#define DKP_OR(key, otherwise) (DKP_SAID(key) ? DKP_SAYS(key) : (otherwise))
+#define DKP_SAYS_OR(key, otherwise) (DKP_SAID(key) ? DKP_SAYS(key) : (otherwise))
 #define DKP_NOT_ABOVE_0(key) (DKP_SAID(key) && !(DKP_SAYS(key) > 0)) /* 0 would say "not given" to a config */
 #define DKP_FLAG(key) (DKP_SAYS(key) > 0)
 #define DKP_FIRST(key) (DKP_SAYS(key) == 0) /* of its choices; false */
@@ -10997,8 +10996,8 @@ static int dkp_shift_given(const dkp_job *j) { return fabs(j->more->mu) > 0 || j
 static dk_status dkp_say_shift(dkp_job *j, double *shift) {
     double mu = j->more->mu;
     if (j->more->tokens > 0)
-        mu = dk_shift_mu(j->more->tokens, DKP_OR(base_image_seq_len, 256), DKP_OR(max_image_seq_len, 4096),
-                         DKP_OR(base_shift, 0.5), DKP_OR(max_shift, 1.15));
+        mu = dk_shift_mu(j->more->tokens, DKP_SAYS_OR(base_image_seq_len, 256), DKP_SAYS_OR(max_image_seq_len, 4096),
+                         DKP_SAYS_OR(base_shift, 0.5), DKP_SAYS_OR(max_shift, 1.15));
     if (!dkp_finite(mu) || !dkp_shift_given(j))
         return DKP_REFUSE(use_dynamic_shifting, "false, unless mu or the number of image tokens is given");
     *shift = DKP_SAYS(time_shift_type) > 0 ? mu : dkp_exp(mu);
@@ -11032,7 +11031,7 @@ static dk_status dkp_say_flow_sigmas(dkp_job *j, dk_spacing conversion) {
     g->rising = 0, g->final = DK_FINAL_ZERO, g->final_value = 0;
     if (karras) {
         g->spacing = DK_SPACING_CUSTOM, g->fn = dkp_karras_by_level;
-        g->a = DKP_OR(sigma_max, most), g->b = DKP_OR(sigma_min, least);
+        g->a = DKP_SAYS_OR(sigma_max, most), g->b = DKP_SAYS_OR(sigma_min, least);
     } else {
         g->spacing = DK_SPACING_UNIFORM, g->quirks = DK_QUIRK_SPARE_LEVEL;
         g->terminal = dkp_or(DKP_SAYS(shift_terminal), 0);
@@ -11535,7 +11534,7 @@ static dk_status dkp_say_limits(dkp_job *j) {
         g->quantile = DKP_SAYS(dynamic_thresholding_ratio), g->quantile_most = DKP_SAYS(sample_max_value);
     } else if (DKP_FLAG(clip_sample)) {
         if (DKP_NOT_ABOVE_0(clip_sample_range)) return DKP_REFUSE(clip_sample_range, "> 0");
-        j->c->clip = DKP_OR(clip_sample_range, 1);
+        j->c->clip = DKP_SAYS_OR(clip_sample_range, 1);
     }
     return DK_OK;
 }
@@ -12036,7 +12035,7 @@ DKP_FAST
 #undef DKP_SAVE_MAGIC
 #undef DKP_SAID
 #undef DKP_NOT_ABOVE_0
-#undef DKP_OR
+#undef DKP_SAYS_OR
 #undef DKP_FIRST
 #undef DKP_UNSET
 #undef DKP_INLINE

@@ -33,8 +33,8 @@ static inline FILE *svg_begin(const char *path, int width, int height, const cha
         "none }\n",
         width, height, width, height, title);
     static const char *const colours[2][SVG_COLOURS] = {
-        {"#0969da", "#cf4a17", "#1a7f37", "#8250df", "#9a6700", "#bf3989", "#57606a", "#0b7285"},
-        {"#58a6ff", "#ff8f5e", "#56d364", "#bc8cff", "#e3b341", "#f778ba", "#9ea7b3", "#4dd4e6"}};
+        {"#0969da", "#cf4a17", "#1a7f37", "#8250df", "#9a6700", "#bf3989", "#57606a", "#24292f"},
+        {"#58a6ff", "#ff8f5e", "#56d364", "#bc8cff", "#e3b341", "#f778ba", "#9ea7b3", "#e6edf3"}};
     for (int dark = 0; dark < 2; dark++) {
         if (dark)
             fprintf(f, "@media (prefers-color-scheme: dark) {\n"
@@ -138,7 +138,7 @@ static inline void svg_frame(FILE *f, const svg_axes *a, const char *title, cons
     svg_text(f, middle, a->top - 8, "middle", "loud", "%s", title);
     svg_text(f, middle, bottom + 32, "middle", "", "%s", x_label);
     fprintf(f, "<text transform='translate(%g %g) rotate(-90)' text-anchor='middle'>%s</text>\n",
-            svg_round(a->left - 38), svg_round(a->top + a->height / 2), y_label);
+            svg_round(a->left - 52), svg_round(a->top + a->height / 2), y_label);
 }
 
 #endif /* EXAMPLES_SVG_H */

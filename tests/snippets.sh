@@ -46,8 +46,12 @@ cat $pages | awk -v dir="$dir" '/^```$/ { name = "" }
 echo "static const char *const missing[] = {"
 words $pages | grep -vxF -f "$there" | sed 's/.*/    "&",/'
 for page in $pages; do
-    grep -o '](\([^):#]*\)' "$page" | sed 's/](//' | sort -u | while read -r link; do
-        [ -e "$(dirname "$page")/$link" ] || echo "    \"$page: $link\","
+    grep -o '](\([^):]*\))' "$page" | sed 's/](//; s/)$//' | sort -u | while read -r link; do
+        to=${link%%#*} && to=$([ "$to" ] && echo "$(dirname "$page")/$to" || echo "$page")
+        [ -e "$to" ] || echo "    \"$page: $link\","
+        case $link in *"#"*) # a heading, as GitHub names it
+            sed -n 's/^##* //p' "$to" | tr 'A-Z ' 'a-z-' | sed 's/[^a-z0-9_-]//g' | grep -qx -e "${link#*#}" || echo "    \"$page: $link\"," ;;
+        esac
     done
 done
 for file in "$dir"/*.c; do

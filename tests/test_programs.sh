@@ -34,7 +34,36 @@ is_in_step() { # PROGRAM FILES...
     for file; do same_picture "docs/$file.svg" "$dir/docs/$file.svg" || return 1; done
 }
 check "docs has the pictures of particles" is_in_step particles paths particles
+check "docs has the figures" is_in_step figures schedules grids errors plans evaluation
 names_the_file() { ! run "$build/particles" "$dir/nowhere" && grep -q '^particles: cannot write .*/nowhere/paths.svg$' "$dir/err"; }
 check "a folder that is missing is named" names_the_file
+
+# ---- texture: tiles that were made alone agree with one that covers both; sizes and files that cannot be are named
+"$build/textures" - "$dir"
+head -c 8000 "$dir/stone.ppm" >"$dir/short.ppm"
+printf 'P5\n20 20\n65535\n' >"$dir/small.pgm"
+tail -c 800 "$dir/heights.pgm" >>"$dir/small.pgm"
+agree() {
+    for arguments in "left 8x12 0,1" "right 8x12 1,1" "both 16x12 0,1"; do
+        set -- $arguments
+        run "$build/texture" "$dir/small.pgm" "$dir/$1.pgm" --terrain --size "$2" --tile "$3" || return 1
+        tail -c "$((2 * $(echo "$2" | tr x '*')))" "$dir/$1.pgm" | od -An -v -tx1 -w$((2 * ${2%x*})) | tr -d ' ' >"$dir/$1"
+    done
+    paste -d '\0' "$dir/left" "$dir/right" | cmp -s - "$dir/both"
+}
+makes_png() { run "$build/texture" "$dir/small.pgm" "$dir/out.png" --size 16x24 && is_png "$dir/out.png" 0000001000000018 && grep -q '100%$' "$dir/err"; }
+texture_refuses() { # PATTERN ARGUMENTS...
+    pattern=$1
+    shift
+    ! run "$build/texture" "$@" && [ "$(grep -c '' "$dir/err")" = 1 ] && grep -q "$pattern" "$dir/err"
+}
+check "tiles agree where they meet" agree
+check "texture writes a PNG" makes_png
+check "texture: a file that is not there" texture_refuses 'cannot read .*/none.ppm' "$dir/none.ppm" "$dir/out.png"
+check "texture: a file of another kind" texture_refuses 'neither PPM nor PGM' "$dir/out.png" "$dir/out.png"
+check "texture: a file that ends too soon" texture_refuses 'short.ppm ends before its last pixel' "$dir/short.ppm" "$dir/out.png"
+check "texture: a size that is not whole at every scale" texture_refuses 'multiples of 4' "$dir/stone.ppm" "$dir/out.png" --size 34x32
+check "texture: heights in colour" texture_refuses 'stone.ppm has colours' "$dir/stone.ppm" "$dir/out.png" --terrain
+check "texture: an option that is none" texture_refuses '^texture: --huge' "$dir/stone.ppm" "$dir/out.png" --huge
 
 report

@@ -123,13 +123,13 @@ function makeSide(key, index) {
     return side;
 }
 
-/* Keeps the state before each step: of several evaluations in a step, and of attempts that are done again, the newest. */
+/* Keeps the first state that is evaluated in each step; of a step that is tried again, the newest try's. Step-size control
+   evaluates more than once before its first step, which keeps the start. */
 function keepFrame(side) {
     const number = (which) => wasm.number(side.index, which), n = side.dim * side.count;
-    if (number(NUMBER.stage) !== 0) return;
-    const alpha = number(NUMBER.alpha), sigma = number(NUMBER.sigma), step = number(NUMBER.step);
-    const last = side.frames[side.frames.length - 1];
-    if (last && last.step === step) side.frames.pop();
+    const alpha = number(NUMBER.alpha), sigma = number(NUMBER.sigma), step = Math.max(0, number(NUMBER.step));
+    if (number(NUMBER.stage) !== 0 || (step === 0 && side.frames.length)) return;
+    while (side.frames.length && side.frames[side.frames.length - 1].step >= step) side.frames.pop();
     side.frames.push({ step, alpha, sigma, x: floats(wasm.state(side.index), n), D: floats(wasm.denoised(side.index), n) });
 }
 function keepEnd(side) {

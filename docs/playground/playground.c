@@ -127,7 +127,8 @@ typedef struct pane {
     dk_run run;
     dk_eval eval;
     dk_plan plan;
-    int data, at; /* at: the digits of this evaluation that are done */
+    dk_level ends[2]; /* of the grid, for step-size control, whose plan is of one step */
+    int data, at;     /* at: the digits of this evaluation that are done */
     dk_real x[MOST_NUMBERS], D[MOST_NUMBERS];
     char arena[ARENA], plan_arena[ARENA];
 } pane;
@@ -153,12 +154,19 @@ static int refuse(pane *s, const char *field, double value, const char *allowed)
     return (int)dkp_fail(s->c.message, field, value, allowed);
 }
 
+static void find_ends(pane *s) {
+    static double level[MOST_STEPS + 1];
+    int n = dk_levels(&s->c, DK_UNIT_FLOW, level, MOST_STEPS + 1);
+    for (int i = 0; i < 2; i++) s->ends[i] = dk_level_at(&s->c.schedule, DK_UNIT_FLOW, level[i ? n - 1 : 0]);
+}
+
 /* The plan, for reading, and the run; an error's words go to the config. */
 static int begin(pane *s) {
     memset(&s->plan, 0, sizeof s->plan);
     s->plan.memory = s->plan_arena, s->plan.bytes = sizeof s->plan_arena;
     int status = (int)dk_record(&s->plan, &s->c);
     if (status != DK_OK) return status;
+    if (s->plan.attempt) find_ends(s);
     status = (int)dk_begin(&s->run, &s->c, s->x, s->arena, sizeof s->arena);
     if (status != DK_OK) memcpy(s->c.message, s->run.message, sizeof s->c.message);
     return status;
@@ -307,11 +315,12 @@ PAGE(number) double page_number(int s, int which) {
     }
 }
 
-/* Level i of the grid: k 0: t, 1: alpha, 2: sigma. NaN behind the last. */
+/* Level i of the grid: k 0: t, 1: alpha, 2: sigma. NaN behind the last. Of step-size control the ends. */
 PAGE(level) double page_level(int s, int i, int k) {
-    const dk_plan *p = &sides[s].plan;
-    if (i >= p->levels) return HUGE_VAL - HUGE_VAL;
-    return k == 0 ? p->level[i].t : k == 1 ? p->level[i].alpha : p->level[i].sigma;
+    const pane *side = &sides[s];
+    const dk_level *l = side->plan.attempt ? side->ends : side->plan.level;
+    if (i >= (side->plan.attempt ? 2 : side->plan.levels)) return HUGE_VAL - HUGE_VAL;
+    return k == 0 ? l[i].t : k == 1 ? l[i].alpha : l[i].sigma;
 }
 
 PAGE(plan) const char *page_plan(int s) {

@@ -195,6 +195,7 @@ async function everything(browser) {
         await browser.evaluate(`take(IDEAS[${i}]), restart(sides), document.body.dataset.ready = "false"`);
         await browser.until("document.body.dataset.ready === 'true'");
         problems.push(...(await browser.evaluate("sides.filter((s) => s.state !== 'done').map((s) => s.message)")).map((m) => i + ": " + m));
+        problems.push(...(await browser.evaluate("sides.map((s) => draw(s)).filter((where) => !/^step (\\d+) of \\1, noise level 0$/.test(where))")).map((where) => i + " ends at " + where));
     }
     check("every idea runs", problems);
     await browser.evaluate("take(IDEAS[5]), restart(sides), element('plans').open = true, element('explain').click(), document.body.dataset.ready = 'false'");
