@@ -2250,7 +2250,7 @@ static double dkp_power_root(const dk_layout *g, const dk_level *l, double pivot
 
 /* Linear to 0. Where the last level above 0 would leave the range, it is the range's end. */
 static dk_level dkp_power(const dk_layout *g, int i, int n) {
-    double pivot = dkp_or(g->b, 6 * g->c->sigma_data), from = dkp_power_root(g, &g->noisy, pivot);
+    double pivot = dkp_or(g->b, 6 * g->c->sigma_data * dkp_shift(g->s)), from = dkp_power_root(g, &g->noisy, pivot);
     double to = dkp_power_root(g, &g->clean, pivot), least = g->final == DK_FINAL_ZERO ? from / n : 0;
     if (i == 0) return g->noisy;
     if (i == n - 1 && to >= least) return g->clean;
@@ -6664,7 +6664,7 @@ enum {
     X('r', "grid.b", grid.b, DKP_SPACED(CUSTOM), "the function's own") \
     X('i', "grid.n", grid.n, DKP_SPACED(CUSTOM), "the function's own") \
     X('r', "grid.rho", grid.a, DKP_SPACED(DEFAULT) | DKP_SPACED(KARRAS) | DKP_SPACED(POWER) | DKP_SPACED(POLYEXPONENTIAL), "> 0 (0: 7, power 2, polyexponential 1)") \
-    X('r', "grid.pivot", grid.b, DKP_SPACED(DEFAULT) | DKP_SPACED(POWER), "> 0 (0: 6 sigma_data)") \
+    X('r', "grid.pivot", grid.b, DKP_SPACED(DEFAULT) | DKP_SPACED(POWER), "> 0 (0: 6 sigma_data times schedule.shift)") \
     X('r', "grid.time_min", grid.a, DKP_SPACED(VP), "> 0 and <= 0.999 (0: 0.001)") \
     X('r', "grid.c_1", grid.a, DKP_SPACED(IDDPM), "> 0 and < 1 (0: 0.001)") \
     X('r', "grid.c_2", grid.b, DKP_SPACED(IDDPM), "> 0 and <= 1 (0: 0.008)") \

@@ -134,7 +134,7 @@ static const field fields[] = {
     REAL("flow", grid.shift, "RRRR...", "> 0 (0: 1)"),
     REAL("flow", grid.terminal, "RRRR..R", "> 0 and < 1 (0: none)"),
     OWN('r', "edm", "karras", rho, a, "RRRR...", "> 0 (0: 7, power 2, polyexponential 1)"),
-    OWN('r', "edm", "power", pivot, b, "RRRR...", "> 0 (0: 6 sigma_data)"),
+    OWN('r', "edm", "power", pivot, b, "RRRR...", "> 0 (0: 6 sigma_data times schedule.shift)"),
     OWN('r', "edm", "vp", time_min, a, "RRRR..R", "> 0 and <= 0.999 (0: 0.001)"),
     OWN('r', "edm", "iddpm", c_1, a, "RRRR..R", "> 0 and < 1 (0: 0.001)"),
     OWN('r', "edm", "iddpm", c_2, b, "RRRR..R", "> 0 and <= 1 (0: 0.008)"),

@@ -383,6 +383,9 @@ static void the_power_grid_follows_its_formula(void **state) {
     dk_config c = grid_config(dk_flow(1), "power", 4);
     assert_int_equal(dk_levels(&c, DK_UNIT_FLOW, got, 8), 5);
     check_list(got, from_pure_noise, 5);
+    c.schedule.shift = 5; /* multiplies every sigma/alpha */
+    assert_int_equal(dk_levels(&c, DK_UNIT_SIGMA, got, 8), 5);
+    check_close(got[1], 5 * 27.0 / 7);
 
     const dk_schedule same_range[] = {dk_edm(0.002, 80), dk_ve(0.002, 80)};
     for (int k = 0; k < 2; k++) {
