@@ -273,7 +273,7 @@ typedef void (*dk_schedule_fn)(void *user, double t, double *alpha, double *sigm
 typedef struct dk_schedule {
     const char *name; /* that it was asked for by, with dk_schedule_named; else NULL */
     dk_family family;
-    double t_min, t_max; /* range of t that grids span; both 0: all of the family's range */
+    double t_min, t_max; /* range of t that grids span; t_max 0: to the family's end; both 0: all of the family's range */
     double shift;        /* flow, VP discrete: multiplies sigma/alpha; 0: 1. Flow: sigma = shift t / (1 + (shift - 1) t) */
     double sigma_min, sigma_max; /* VE, EDM; VP cosine: sigma/alpha stays between them, 0: no limit */
     double cosine_offset;        /* VP cosine: s; Nichol & Dhariwal 2021: 0.008 */
@@ -790,7 +790,8 @@ DK_API const char *dk_message(const dk_config *c);
 DK_API dk_status dk_resolve(dk_config *c);
 /* Sets fields by name: "schedule=edm sampler=dpmpp_2m grid=karras steps=20 eta=1 grid.rho=5 guidance.scale=3". Whole parts by
    their names (schedule, network_schedule, sampler, grid, model), any field of dk_config, those of its parts with the
-   part before them ("sampler." may be missing); enumerators in lower case, without their prefix. Spaces may stand
+   part before them ("sampler." may be missing); enumerators in lower case, without their prefix. Ends of a schedule's times that are
+   its family's follow its other fields. Spaces may stand
    around =, values with spaces in quotes. The order does not matter: parts come first. All or nothing; an error names
    the setting, and what is allowed or the nearest names. */
 DK_API dk_status dk_config_set(struct dk_config *c, const char *settings);
@@ -1526,6 +1527,14 @@ static void dkp_set_range(dk_schedule *s) {
                : s->family == DK_FAMILY_COSINE      ? dkp_pi / 2
                : s->family == DK_FAMILY_VP_DISCRETE ? s->timesteps - 1.0
                                                     : 1;
+}
+
+/* The same for one that was made by hand. */
+static void dkp_fill_range(dk_schedule *s) {
+    double t_min = s->t_min;
+    if (!s->family || s->t_max != 0) return;
+    dkp_set_range(s);
+    if (t_min > 0 || t_min < 0) s->t_min = t_min;
 }
 
 /* With the one or two numbers that a family has. */
@@ -3414,6 +3423,11 @@ static dk_vec dkp_direction(dk_recorder *r, dk_vec x, const dk_level *level, dk_
     return U;
 }
 
+/* Exact steps for constant D are the same in every gauge but for what alpha is: in FLOW alpha + sigma. */
+static void dkp_two_gauges(dk_recorder *r) {
+    if (r->sampler.gauge > DK_GAUGE_FLOW) dkr_refuse(r, "sampler.gauge", (double)r->sampler.gauge, "default, ve or flow for this method");
+}
+
 /* DDIM, DDPM, Euler ancestral and the consistency samplers: down by DDIM, up by the noise law.
 
    Euler ancestral, for example. dkp_split_between gives k-diffusion's sigma_down and sigma_up. dkp_ddim_step is Euler's
@@ -3421,6 +3435,7 @@ static dk_vec dkp_direction(dk_recorder *r, dk_vec x, const dk_level *level, dk_
    eq. 16 is sigma_up for VP. */
 static void dkp_record_ddim(dk_recorder *r) {
     dkr_reads(r, "gauge cfg_pp law eta noise_min noise_max fresh_pure stride told_end kept_noise dry_bottom");
+    dkp_two_gauges(r);
     while (dkr_step(r)) {
         double eta = r->sampler.eta;
         if (dkp_quirk(r, DK_QUIRK_FRESH_PURE) && r->from.alpha <= 0 && eta > 0) eta = 1;
@@ -3836,6 +3851,7 @@ static void dkp_record_exponential_adams(dk_recorder *r) {
     dkr_reads(r, "order rule gamma gauge noise_prediction cfg_pp corrector pece lower_order_final law eta "
                  "noise_min noise_max "
                  "count_last euler_last dpm_v2 uncond_past uncorrected stride third_minus lower_to_zero");
+    dkp_two_gauges(r);
     if (!r->sampler.law) r->sampler.law = r->sampler.noise_prediction ? DK_LAW_SDE_NOISE : DK_LAW_SDE;
     dkp_record_multistep(r, 0);
 }
@@ -3846,6 +3862,8 @@ static void dkp_record_exponential_adams(dk_recorder *r) {
 static void dkp_record_adams(dk_recorder *r) {
     dkr_reads(r, "order rule gamma gauge cfg_pp tableau warmup corrector pece lower_order_final plain_last "
                  "count_last euler_last ipndm_v uncorrected");
+    if (r->sampler.rule > DK_RULE_EXACT && !dkp_even(r))
+        dkr_refuse(r, "sampler.rule", (double)r->sampler.rule, "default, exact, uniform or gradient for this method");
     dkp_record_multistep(r, 1);
 }
 
@@ -3953,6 +3971,7 @@ static void dkp_langevin(dk_recorder *r, double a) {
     const dk_reverse_sde *sde = &r->sampler.sde;
     double snr = sde->snr, h = 0.5 * sde->langevin_step * dkp_pow(a * r->from.sigma, 2);
     int steps = r->from.alpha > 0 ? sde->langevin_steps : 0;
+    if (sde->langevin_step > 0 && snr > 0) dkr_refuse(r, "sampler.snr", snr, "0 with langevin_step, which stands instead of it");
     for (int k = 0; k < steps; k++) {
         dk_vec score = dkp_score(&r->from, r->x, dkr_denoise(r, r->x, r->from));
         if (sde->langevin_step > 0) {
@@ -3999,8 +4018,9 @@ static void dkp_predict(dk_recorder *r, const dk_level *from, const dk_level *to
 }
 
 static void dkp_record_predictor_corrector(dk_recorder *r) {
-    dkr_reads(r,
-              "plain_last law eta noise_min noise_max predictor langevin_steps langevin_step snr bins");
+    dkr_reads(r, r->sampler.sde.predictor == DK_PREDICTOR_ANCESTRAL
+                     ? "plain_last law eta noise_min noise_max predictor langevin_steps langevin_step snr bins"
+                     : "plain_last law eta predictor langevin_steps langevin_step snr bins");
     if (!r->falling) dkr_refuse(r, "grid.rising", 1, "0: the reverse SDE runs towards data");
     while (dkr_step(r)) {
         dk_level from = r->from, to = r->to;
@@ -4165,6 +4185,7 @@ static void dkp_record_exponential(dk_recorder *r) {
     dkr_reads(r, dkp_has_embedded(&method)
                      ? "exponential gauge noise_prediction cfg_pp law eta noise_min noise_max order"
                      : "exponential gauge noise_prediction cfg_pp law eta noise_min noise_max");
+    dkp_two_gauges(r);
     if (!r->sampler.law) r->sampler.law = DK_LAW_SDE;
     if (!(dkp_gauge_alpha(r, &r->first) > 1e-3 * r->first.sigma)) method.given = 0; /* x/alpha is far from any D */
     while (dkr_step(r)) dkp_phi_step(r, &method, DKP_NOISE_BEHIND);
@@ -4211,9 +4232,12 @@ static void dkp_singlestep(dk_recorder *r, int order, dkp_stage_noise noise) {
 #define DKP_READS_SINGLESTEP \
     "order rule gauge alpha alpha2 law eta noise_min noise_max time_uniform time_quadratic "
 
-/* Refuses orders that there are not. */
+/* Refuses orders, stages and gauges that there are not. */
 static int dkp_singlestep_order(dk_recorder *r) {
     int order = r->sampler.order > 1 ? r->sampler.order : 1;
+    dkp_two_gauges(r);
+    if (r->sampler.rule > DK_RULE_DPM) dkr_refuse(r, "sampler.rule", (double)r->sampler.rule, "default, exact or dpm for this method");
+    if (order < 3 && fabs(r->sampler.alpha[1]) > 0) dkr_refuse(r, "sampler.alpha2", r->sampler.alpha[1], "0 but for order = 3");
     if (order > 3) dkr_refuse(r, "sampler.order", order, "0 .. 3: singlestep methods");
     return order;
 }
@@ -6630,25 +6654,25 @@ enum {
 #define DKP_GUIDANCE_FIELDS(X) \
     X('r', "clip", clip, DKP_IF(QUANTILE), "0 with guidance.quantile") \
     X('r', "guidance.scale", guidance.scale, 0, "finite") \
-    X('r', "guidance.scale2", guidance.scale2, 0, "finite") \
+    X('r', "guidance.scale2", guidance.scale2, 0, "finite; needs scale") \
     X('r', "guidance.scale2", guidance.scale2, DKP_IF(PARTS), "0 with zero_star or projected") \
     X('R', "guidance.noise_min", guidance.noise_min, 0, ">= 0") \
     X('R', "guidance.noise_max", guidance.noise_max, 0, "> noise_min (0: no limit)") \
     X('r', "guidance.start", guidance.start, 0, "0 .. 1") \
     X('r', "guidance.stop", guidance.stop, 0, "0 .. 1 (0: 1)") \
     X('r', "guidance.stop", guidance.stop, 0, ">= start (0: 1)") \
-    X('r', "guidance.rescale", guidance.rescale, 0, "0 .. 1") \
-    X('i', "guidance.zero_star", guidance.zero_star, 0, "0 or 1") \
+    X('r', "guidance.rescale", guidance.rescale, 0, "0 .. 1; needs scale") \
+    X('i', "guidance.zero_star", guidance.zero_star, 0, "0 or 1; needs scale") \
     X('i', "guidance.zero_init", guidance.zero_init, 0, ">= 0 and < steps") \
-    X('i', "guidance.projected", guidance.projected, 0, "0, 1 or 2") \
+    X('i', "guidance.projected", guidance.projected, 0, "0, 1 or 2; needs scale") \
     X('i', "guidance.projected", guidance.projected, DKP_IF(ZERO_STAR), "0 with zero_star") \
-    X('r', "guidance.parallel", guidance.parallel, 0, "finite") \
-    X('r', "guidance.momentum", guidance.momentum, 0, "finite") \
-    X('R', "guidance.limit", guidance.limit, 0, ">= 0 (0: no limit)") \
-    X('c', "guidance.space", guidance.space, 0, "default|x0|eps|v|velocity|score|edm") \
+    X('r', "guidance.parallel", guidance.parallel, 0, "finite; needs projected") \
+    X('r', "guidance.momentum", guidance.momentum, 0, "finite; needs projected") \
+    X('R', "guidance.limit", guidance.limit, 0, ">= 0 (0: no limit); needs projected") \
+    X('c', "guidance.space", guidance.space, 0, "default|x0|eps|v|velocity|score|edm; needs rescale or zero_star or projected or zero_init") \
     X('i', "guidance.doubled", guidance.doubled, 0, "0 or 1") \
     X('r', "guidance.quantile", guidance.quantile, 0, "0 .. 1 (0: no thresholding)") \
-    X('R', "guidance.quantile_most", guidance.quantile_most, 0, ">= 0 (0: no limit)")
+    X('R', "guidance.quantile_most", guidance.quantile_most, 0, ">= 0 (0: no limit); needs quantile")
 #define DKP_GRID_WORD(spacing, name, ...) "|" name
 #define DKP_GRID_FIELDS(X) \
     X('c', "grid.spacing", grid.spacing, 0, "default" DK_SPACINGS(DKP_GRID_WORD) "|custom|resample|levels") \
@@ -6682,13 +6706,13 @@ enum {
     X('r', "grid.final_value", grid.final_value, DKP_IF(OTHER_FINAL), "0 but for grid.final = value") \
     X('r', "grid.strength", grid.strength, 0, "> 0 and <= 1 (0: 1)") \
     X('i', "grid.full_steps", grid.full_steps, 0, "1 .. 1000000 (0: steps)") \
+    X('q', "grid.quirks", grid.quirks, DK_QUIRK_SPARE_LEVEL | DK_QUIRK_SIGMA_LINEAR | DK_QUIRK_BELOW_ONE | DK_QUIRK_REPAINT_NOISE | DK_QUIRK_CLEAN_TWICE | DK_QUIRK_NOISY_TWICE, "bits of DK_QUIRK_... that are a grid's") \
     X('b', "grid.spare", grid.quirks, DK_QUIRK_SPARE_LEVEL, "0 or 1") \
     X('b', "grid.sigma_linear", grid.quirks, DK_QUIRK_SIGMA_LINEAR, "0 or 1") \
     X('b', "grid.below_one", grid.quirks, DK_QUIRK_BELOW_ONE, "0 or 1") \
-    X('b', "grid.repaint_noise", grid.quirks, DK_QUIRK_REPAINT_NOISE, "0 or 1") \
+    X('b', "grid.repaint_noise", grid.quirks, DK_QUIRK_REPAINT_NOISE, "0 or 1; needs way or travel") \
     X('b', "grid.clean_twice", grid.quirks, DK_QUIRK_CLEAN_TWICE, "0 or 1") \
     X('b', "grid.noisy_twice", grid.quirks, DK_QUIRK_NOISY_TWICE, "0 or 1") \
-    X('q', "grid.quirks", grid.quirks, DK_QUIRK_SPARE_LEVEL | DK_QUIRK_SIGMA_LINEAR | DK_QUIRK_BELOW_ONE | DK_QUIRK_REPAINT_NOISE | DK_QUIRK_CLEAN_TWICE | DK_QUIRK_NOISY_TWICE, "bits of DK_QUIRK_... that are a grid's") \
     X('w', "grid.way", grid.way, 0, "none, repaint or a1111_restart") \
     X('i', "grid.rising", grid.rising, 0, "0 or 1") \
     X('i', "grid.travel", grid.travel, 0, "0 or 1") \
@@ -6707,7 +6731,7 @@ enum {
     X('c', "sampler.rule", sampler.rule, 0, "default|exact|dpm|dpm_taylor|bh1|bh2|sa|uniform|gradient") \
     X('c', "sampler.law", sampler.law, 0, "default|ancestral|sde|ddpm_large|fresh|time|flow|sde_noise") \
     X('c', "sampler.predictor", sampler.sde.predictor, 0, "reverse_diffusion|euler_maruyama|ancestral|none") \
-    X('c', "sampler.control", sampler.control.law, 0, "standard|free|smooth") \
+    X('c', "sampler.control", sampler.control.law, 0, "standard|free|smooth; needs rtol or atol") \
     X('i', "sampler.order", sampler.order, 0, "0 .. 8") \
     X('r', "sampler.alpha", sampler.alpha[0], 0, "finite") \
     X('r', "sampler.alpha2", sampler.alpha[1], 0, "finite") \
@@ -6727,15 +6751,15 @@ enum {
     X('i', "sampler.warmup", sampler.warmup, 0, ">= 0") \
     X('r', "sampler.rtol", sampler.control.rtol, 0, "0 .. 1") \
     X('r', "sampler.atol", sampler.control.atol, 0, "0 .. 1e300") \
-    X('r', "sampler.h_init", sampler.control.h_init, 0, "0 .. 1e300 (0: by itself)") \
-    X('r', "sampler.safety", sampler.control.safety, 0, "> 0 and <= 1 (0: 0.9)") \
-    X('r', "sampler.pcoeff", sampler.control.pcoeff, 0, "-10 .. 10") \
-    X('r', "sampler.icoeff", sampler.control.icoeff, 0, "-10 .. 10") \
-    X('r', "sampler.dcoeff", sampler.control.dcoeff, 0, "-10 .. 10") \
+    X('r', "sampler.h_init", sampler.control.h_init, 0, "0 .. 1e300 (0: by itself); needs rtol or atol") \
+    X('r', "sampler.safety", sampler.control.safety, 0, "> 0 and <= 1 (0: 0.9); needs rtol or atol") \
+    X('r', "sampler.pcoeff", sampler.control.pcoeff, 0, "-10 .. 10; needs rtol or atol") \
+    X('r', "sampler.icoeff", sampler.control.icoeff, 0, "-10 .. 10; needs rtol or atol") \
+    X('r', "sampler.dcoeff", sampler.control.dcoeff, 0, "-10 .. 10; needs rtol or atol") \
     X('i', "sampler.lower_order_final", sampler.lower_order_final, 0, "0 or 1") \
     X('i', "sampler.cfg_pp", sampler.cfg_pp, 0, "0 or 1") \
     X('i', "sampler.noise_prediction", sampler.noise_prediction, 0, "0 or 1") \
-    X('i', "sampler.pece", sampler.pece, 0, "0 or 1") \
+    X('i', "sampler.pece", sampler.pece, 0, "0 or 1; needs corrector") \
     X('r', "sampler.plain_last", sampler.plain_last, 0, "0 .. 1") \
     DKP_QUIRK_FIELDS(X) \
     X('r', "sampler.churn", sampler.churn, DKP_IF(CONTROL), "0 with step-size control")
@@ -6892,14 +6916,15 @@ static double dkp_number_at(const char *at, const dkp_field *f) {
     uint64_t large;
     size_t size;
     int whole; /* an int, or an enum of its size */
+    const dk_way *const none = NULL;
     switch (f->kind) {
     case 'r':
     case 'R':
     case '1': memcpy(&real, at, sizeof real); return real;
     case 'u': memcpy(&large, at, sizeof large); return (double)large;
     case 'z': memcpy(&size, at, sizeof size); return (double)size;
-    case 'n':
-    case 'w': return 0;
+    case 'w': return memcmp(at, &none, sizeof none) != 0;
+    case 'n': return 0;
     default: memcpy(&whole, at, sizeof whole); return f->kind == 'b' ? (whole & (int)f->facts) != 0 : whole;
     }
 }
@@ -6910,8 +6935,8 @@ static double dkp_field_value(const dk_config *c, const dkp_field *f) {
 
 /* Word number i of "one|two|three", and its length, 0 if there are fewer. */
 static const char *dkp_choice(const char *choices, int i, size_t *length) {
-    for (; i > 0 && *choices; i--) choices += strcspn(choices, "|"), choices += *choices == '|';
-    *length = strcspn(choices, "|");
+    for (; i > 0 && *choices && *choices != ';'; i--) choices += strcspn(choices, "|;"), choices += *choices == '|';
+    *length = strcspn(choices, "|;");
     return choices;
 }
 
@@ -6929,6 +6954,15 @@ static int dkp_read_limit(const char **at, const dkp_field *f, const dk_config *
     return above || *limit > 0;
 }
 
+/* "; needs rtol or atol": whether one of these is set. A guidance schedule may set what its part needs. */
+static int dkp_has_needed(const dkp_field *f, const dk_config *c) {
+    const char *at = strstr(f->allowed, "; needs ");
+    double v = 0;
+    if (!at || (f->of == DKP_OF_GUIDANCE && c->guidance.schedule)) return 1;
+    for (at += 8; *at && !dkp_set(v); at += strncmp(at, " or ", 4) ? 0 : 4) dkp_read_limit(&at, f, c, 1, &v);
+    return dkp_set(v);
+}
+
 /* Whether v is what `allowed` says: "0 .. 1", "0, 32 or 64", "> 0 and <= 1", "a multiple of 256", words of an enumeration;
    (0: ...) allows 0 besides. Fields that limit others are looked up in *c; NULL: they limit nothing. Other words say
    what is checked elsewhere. */
@@ -6936,6 +6970,7 @@ static int dkp_allowed(const dkp_field *f, const dk_config *c, double v) {
     const char *at = f->allowed;
     double limit, low = 0;
     size_t n = 0;
+    if (c && dkp_set(v) && !dkp_has_needed(f, c)) return 0;
     if (f->kind == 'q') return !((unsigned)(int)v & ~(unsigned)f->facts);
     if (f->kind == 'c') {
         if (v >= 0) dkp_choice(at, (int)v, &n);
@@ -7113,7 +7148,19 @@ static dk_status dkp_check_grid(const dk_config *c, char *message) {
               original = g->n > 0 ? g->n : dkp_spacing_of(g)->n,
               from_level = g->strength > 0 && g->strength < 1 && g->partial == DK_PARTIAL_LEVEL;
     const int last = c->steps > g->full_steps ? c->steps : g->full_steps, listed = g->spacing == DK_SPACING_LEVELS;
+    const int rounds = g->spacing == DK_SPACING_LEADING || g->spacing == DK_SPACING_TRAILING || g->spacing == DK_SPACING_LINSPACE ||
+                       (c->schedule.family == DK_FAMILY_VP_DISCRETE && dkp_ranged(g));
     const dkp_wrong rows[] = {
+        {g->rounding && !rounds, "grid.rounding", (double)g->rounding,
+         "none: it is for leading, trailing and linspace, and with a range for VP discrete"},
+        {g->unit && !listed && !resampled && g->spacing != DK_SPACING_CUSTOM, "grid.unit", (double)g->unit,
+         "default: it is for lists of levels"},
+        {(g->quirks & DK_QUIRK_SIGMA_LINEAR) != 0 && !counts, "grid.sigma_linear", 1, "0 but for a grid that counts timesteps"},
+        {(g->quirks & DK_QUIRK_SPARE_LEVEL) != 0 && listed, "grid.spare", 1, "0: levels are taken verbatim"},
+        {(g->quirks & DK_QUIRK_BELOW_ONE) != 0 && !dkp_flow_unit(&c->schedule), "grid.below_one", 1, "0 but for flow schedules"},
+        {g->sigma_min > 0 && g->spacing == DK_SPACING_LINEAR_QUADRATIC, "grid.sigma_min", g->sigma_min, "0: this spacing ends at 0"},
+        {g->full_steps > 0 && g->strength > 0 && g->strength < 1 && g->partial != DK_PARTIAL_LEVEL, "grid.full_steps",
+         (double)g->full_steps, "0 with grid.strength, which sets it"},
         {listed && g->level_count && last >= g->level_count, "steps", (double)last, "below grid.level_count"},
         {resampled && !g->levels, NULL, 0, "grid.levels = NULL: must be grid.level_count numbers"},
         {listed && !g->levels, NULL, 0, "grid.levels = NULL: must be steps + 1 numbers"},
@@ -7296,7 +7343,7 @@ static dk_status dkp_resolve(dk_config *c, dkp_marks *marks, char *message) {
     dk_schedule *s = &c->schedule, *net = &c->network_schedule;
     dk_grid *g = &c->grid;
     if (s->family == DK_FAMILY_DEFAULT && !s->name) s->family = DK_FAMILY_FLOW;
-    if (s->t_min == 0 && s->t_max == 0) dkp_set_range(s); /* made by hand */
+    dkp_fill_range(s), dkp_fill_range(net);
     dkp_unmark(s), dkp_unmark(net);
     if (dkp_check_schedule(c, s, message) != DK_OK) return DK_ERROR_CONFIG;
     if (dkp_check_schedule(c, net, message) != DK_OK) return DK_ERROR_CONFIG;
@@ -7491,6 +7538,19 @@ static int dkp_next_setting(const char **text, char word[DKP_WORD], char **value
 /* Whether the spacing or the family has the field. */
 static int dkp_fits(const dk_config *c, const dkp_field *f) { return dkp_holds(f, dkp_facts(c, f->of)); }
 
+/* The same. Ends of a schedule's times that are its family's stay that where they change with the field. */
+static int dkp_set_field_of(dk_config *c, const dkp_field *f, const char *value) {
+    dk_schedule *s = f->of == DKP_OF_NETWORK ? &c->network_schedule : &c->schedule, before = *s, after;
+    const int of_range = f->at == (int)((char *)&s->t_min - (char *)c) || f->at == (int)((char *)&s->t_max - (char *)c);
+    if (!dkp_set_field(c, f, value)) return 0;
+    if (!(f->of & (DKP_OF_SCHEDULE | DKP_OF_NETWORK)) || of_range) return 1;
+    after = *s;
+    dkp_set_range(&before), dkp_set_range(&after);
+    if (!dkp_set(s->t_min - before.t_min)) s->t_min = after.t_min;
+    if (!dkp_set(s->t_max - before.t_max)) s->t_max = after.t_max;
+    return 1;
+}
+
 /* Sets what a row of a table says; fields that `of` leaves out are passed over. Whether all could be set. */
 static int dkp_settings(dk_config *c, const char *settings, int of) {
     char word[DKP_WORD], *value;
@@ -7557,7 +7617,7 @@ DK_API dk_status dk_config_set(dk_config *c, const char *settings) {
             if (!f.name) return dkp_fail_setting(c->message, word, value, NULL);
             if (!dkp_fits(&set, &f))
                 return dkp_fail_setting(c->message, word, value, "for a spacing, family or source that has such a number");
-            if (f.kind == 'n' ? dkp_set_named(&set, word, value) : dkp_set_field(&set, &f, value)) continue;
+            if (f.kind == 'n' ? dkp_set_named(&set, word, value) : dkp_set_field_of(&set, &f, value)) continue;
             if (f.kind != 'n') return dkp_fail_setting(c->message, word, value, f.allowed);
             memcpy(c->message, set.message, sizeof c->message);
             return DK_ERROR_CONFIG;
@@ -9491,8 +9551,13 @@ static dk_vec dkp_deis_t_sum(const dk_recorder *r, const dkp_history *past, int 
     return dkp_sum(n, weight, past->v);
 }
 
+static void dkp_no_pseudo(dk_recorder *r) {
+    if (r->sampler.gauge == DK_GAUGE_PSEUDO) dkr_refuse(r, "sampler.gauge", (double)r->sampler.gauge, "another for this method");
+}
+
 static void dkp_record_deis_t(dk_recorder *r) {
     dkr_reads(r, "order gauge lower_order_final deis_sum");
+    dkp_no_pseudo(r);
     const double low = dkp_log1p(0.002 * 0.002), high = dkp_log1p(80.0 * 80.0), start = 1e-3;
     const double d = 2 * (low / start - high) / (start - 1), m = high - 0.5 * d;
     dkp_history past;
@@ -9576,6 +9641,7 @@ static void dkp_record_singlestep_on_levels(dk_recorder *r) {
         lower = order > 1 && r->sampler.lower_order_final;
     dkp_multistep m;
     dkr_reads(r, "order rule gauge noise_prediction lower_order_final law eta noise_min noise_max");
+    dkp_two_gauges(r);
     memset(&m, 0, sizeof m);
     while (dkr_step(r)) {
         int left = r->steps - r->step;
@@ -9622,6 +9688,7 @@ static void dkp_record_pndm_timesteps(dk_recorder *r) {
     dkp_history past;
     past.count = 0;
     dkr_reads(r, "rule warmup gauge plain_last stride");
+    dkp_no_pseudo(r);
     while (dkr_step(r)) {
         double t = r->from.t, next = dkp_level(r, r->step + 1).t, stride = whole ? whole : t - next;
         double half = whole ? whole / 2 : 0.5 * stride;

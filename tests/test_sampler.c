@@ -859,7 +859,7 @@ static void bins_lie_beside_the_levels(void **state) {
             c.grid = dk_grid_levels(levels, DK_UNIT_T);
             c.sampler.sde.predictor = (dk_predictor)predictor, c.sampler.sde.langevin_steps = 0;
             c.sampler.quirks = DK_QUIRK_BINS, c.sampler.plain_last = 1;
-            if (!ve) c.sampler.law = DK_LAW_DDPM_LARGE;
+            if (!ve && predictor == DK_PREDICTOR_ANCESTRAL) c.sampler.law = DK_LAW_DDPM_LARGE;
             walk w = walk_plan(&c, gaussian, &g, start, WIDTH);
             for (int s = 0; s < WIDTH; s++) {
                 paper_step p;
@@ -889,7 +889,7 @@ static void the_annealed_corrector_is_that_of_the_paper(void **state) {
     const double levels[2] = {2, 1}, times[2] = {0.5, 0.25}, start[2] = {3, 3};
     dk_config c = between("edm", dk_sampler_named("predictor_corrector"), 1, 2, 1);
     (void)state;
-    c.sampler.sde.langevin_step = 4 * 0.1 * 0.1;
+    c.sampler.sde.snr = 0, c.sampler.sde.langevin_step = 4 * 0.1 * 0.1;
     c.grid = dk_grid_levels(levels, DK_UNIT_SIGMA);
     walk w = walk_plan(&c, constant, &g, start, 3);
     check_near(walk_value(&w, w.plan.call[1].x)[2], 3 - 0.04 + 0.4, 1e-14, "x after the corrector");
