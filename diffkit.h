@@ -7148,8 +7148,8 @@ static dk_status dkp_check_grid(const dk_config *c, char *message) {
               original = g->n > 0 ? g->n : dkp_spacing_of(g)->n,
               from_level = g->strength > 0 && g->strength < 1 && g->partial == DK_PARTIAL_LEVEL;
     const int last = c->steps > g->full_steps ? c->steps : g->full_steps, listed = g->spacing == DK_SPACING_LEVELS;
-    const int rounds = g->spacing == DK_SPACING_LEADING || g->spacing == DK_SPACING_TRAILING || g->spacing == DK_SPACING_LINSPACE ||
-                       (c->schedule.family == DK_FAMILY_VP_DISCRETE && dkp_ranged(g));
+    const int rounds = g->spacing == DK_SPACING_CUSTOM || g->spacing == DK_SPACING_LEADING || g->spacing == DK_SPACING_TRAILING ||
+                       g->spacing == DK_SPACING_LINSPACE || (c->schedule.family == DK_FAMILY_VP_DISCRETE && dkp_ranged(g));
     const dkp_wrong rows[] = {
         {g->rounding && !rounds, "grid.rounding", (double)g->rounding,
          "none: it is for leading, trailing and linspace, and with a range for VP discrete"},
