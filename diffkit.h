@@ -5290,10 +5290,11 @@ DKP_FAST
    outputs finds what the network leaves as it is, for little. */
 static void dkp_mark_output(const dk_run *run, void *output) {
     size_t dim = run->dim, chunk = dim > DKP_TILE ? dkp_chunk(dim) : (size_t)DKP_TILE;
-    size_t bytes = dkp_number_bytes(dkp_plan_of(run)->number);
+    int half = dkp_plan_of(run)->number != DK_NUMBER_REAL;
     for (size_t at = 0; at < run->size; at += dim)
         for (size_t left = dim; left > 0; left -= left < chunk ? left : chunk)
-            memcpy((char *)output + (at + left - 1) * bytes, dkp_unwritten, bytes);
+            if (half) memcpy((uint16_t *)output + at + left - 1, dkp_unwritten, sizeof(uint16_t));
+            else memcpy((dk_real *)output + at + left - 1, dkp_unwritten, sizeof(dk_real));
 }
 
 /* What is asked of the network, all but the arrays. */
@@ -6218,7 +6219,9 @@ static void dkp_ask(dkp_ahead *a, size_t n) {
 typedef struct dkp_noise {
     uint64_t seed, sample;
     uint32_t draw;
-    dkp_ahead *ahead; /* or NULL */
+    dkp_ahead *ahead;              /* or NULL */
+    const struct dkp_noise *apart; /* instead: chunk 0 of so many samples as chunks are asked for, at most DKP_CHUNKS; or NULL */
+    int halves;                    /* 1: leaves out the second half of every chunk, where samples are that short; else 2 */
 } dkp_noise;
 
 enum { DKP_CHUNKS = 4 }; /* 64 numbers each, at a time: one alone would wait for its results */
@@ -6253,9 +6256,12 @@ DKP_INLINE void dkp_normal_chunks(const dkp_noise *of, uint64_t chunk, size_t ch
     for (size_t k; chunks > 0; chunks -= k, chunk += k) {
         dkp_words r;
         k = chunks < DKP_CHUNKS ? chunks : (size_t)DKP_CHUNKS;
-        words(of, chunk, k, r);
+        if (!of->apart) words(of, chunk, k, r);
+        for (size_t i = 0; of->apart && i < k; i++)
+            words(&of->apart[i], 0, 1, (uint32_t(*)[16 * DKP_CHUNKS])(void *)&r[0][16 * i]);
         for (size_t half = 0; half < 2 * k; half++, z += 32) {
             const uint32_t *u = r[half % 2 * 2] + half / 2 * 16, *v = r[half % 2 * 2 + 1] + half / 2 * 16;
+            if (of->halves == 1 && half % 2) continue;
             if (of->ahead) dkp_ask(of->ahead, 32);
             for (int j = 0; j < 16; j += DKP_LANES) {
                 dkp_uints a, b;
@@ -6356,23 +6362,25 @@ static void dkp_normals(const dkp_noise *of, uint64_t chunk, size_t chunks, dk_r
 }
 
 static void dkp_normals_from(const dkp_noise *of, uint64_t first, size_t n, dk_real *out) {
-    while (n > 0) {
-        size_t skip = (size_t)(first % 64), count = n - n % 64;
-        if (skip == 0 && count > 0) {
-            dkp_normals(of, first / 64, count / 64, out);
-        } else { /* part of a chunk */
-            dk_real z[64];
-            count = 64 - skip < n ? 64 - skip : n;
-            dkp_normals(of, first / 64, 1, z);
+    for (size_t count; n > 0; first += count, out += count, n -= count) {
+        size_t skip = (size_t)(first % 64), whole = skip ? 0 : n / 64;
+        count = 64 * whole;
+        if (whole >= DKP_CHUNKS || count == n) {
+            dkp_normals(of, first / 64, whole, out);
+        } else { /* parts of chunks */
+            dk_real z[64 * DKP_CHUNKS];
+            size_t k = (skip + n + 63) / 64;
+            if (k > DKP_CHUNKS) k = DKP_CHUNKS;
+            count = 64 * k - skip < n ? 64 * k - skip : n;
+            dkp_normals(of, first / 64, k, z);
             memcpy(out, z + skip, count * sizeof z[0]);
         }
-        first += count, out += count, n -= count;
     }
 }
 
 DK_API void dk_normals(uint64_t seed, uint64_t sample, uint32_t draw, uint64_t first, size_t n,
                        dk_real *out) {
-    const dkp_noise of = {seed, sample, draw, NULL};
+    const dkp_noise of = {seed, sample, draw, NULL, NULL, 2};
     dkp_normals_from(&of, first, n, out);
 }
 
@@ -6511,8 +6519,36 @@ static void dkp_draw_part(const dk_noise_source *s, const dk_noise_request *q, s
     if (generator && generator->part) {
         generator->part(s, q, sample, element, n, out);
     } else if (s->kind != DK_NOISE_BROWNIAN || !dkp_brownian(seed, number, q, element, n, out)) {
-        const dkp_noise of = {seed, number, (uint32_t)q->draw, ahead};
+        const dkp_noise of = {seed, number, (uint32_t)q->draw, ahead, NULL, 2};
         dkp_normals_from(&of, element, n, out);
+    }
+}
+
+/* Elements [at, at + n) of a draw, of any number of samples. Short samples are made several at a time. */
+static void dkp_draw_range(const dk_noise_source *s, const dk_noise_request *q, size_t at, size_t n,
+                           dkp_ahead *ahead, dk_real *out) {
+    int apart = q->dim <= 64 && s->kind != DK_NOISE_BROWNIAN && !dkp_generator_of(s);
+    while (n > 0) {
+        size_t sample = at / q->dim, element = at % q->dim, left = q->dim - element, count = left < n ? left : n;
+        if (apart) {
+            dkp_noise one[DKP_CHUNKS];
+            dk_real z[64 * DKP_CHUNKS];
+            const dkp_noise of = {0, 0, 0, ahead, one, q->dim > 32 ? 2 : 1};
+            size_t k = 0, most = (element + n - 1) / q->dim + 1;
+            for (; k < DKP_CHUNKS && k < most; k++) {
+                one[k].seed = dkp_seed_of(s, q, sample + k), one[k].draw = (uint32_t)q->draw;
+                one[k].sample = q->seeds ? 0 : q->first_sample + sample + k;
+            }
+            dkp_normals(&of, 0, k, z);
+            for (size_t i = 0; i < k; i++, element = 0) {
+                count = q->dim - element < n ? q->dim - element : n;
+                memcpy(out, z + 64 * i + element, count * sizeof *out);
+                at += count, out += count, n -= count;
+            }
+        } else {
+            dkp_draw_part(s, q, sample, element, count, ahead, out);
+            at += count, out += count, n -= count;
+        }
     }
 }
 
@@ -6521,8 +6557,7 @@ static dk_status dkp_fill(const dk_noise_source *s, const dk_noise_request *q, v
     const dkp_generator *generator = dkp_generator_of(s);
     if (s->fn) return s->fn(s->user, q, out) ? DK_ERROR_CALLBACK : DK_OK;
     if (generator && generator->fill && generator->fill(s, q, states, out)) return DK_OK;
-    for (size_t b = 0; b < (size_t)q->batch; b++)
-        dkp_draw_part(s, q, b, 0, q->dim, NULL, out + b * q->dim);
+    dkp_draw_range(s, q, 0, (size_t)q->batch * q->dim, NULL, out);
     return DK_OK;
 }
 
@@ -8235,7 +8270,7 @@ enum {
     DKP_TERMS = 8,       /* terms at a time */
     DKP_OPS = 16,        /* operations that are resolved once for many tiles */
     DKP_DRAWS = 4,       /* draws among them */
-    DKP_LOOK = 8,        /* elements of a stretch that one is looked for in */
+    DKP_LOOK = 4,        /* elements of a stretch that one is looked for in */
     DKP_ALONE = 1 << 16, /* shorter vectors are not worth a second thread */
     DKP_FAR = 1 << 22,   /* longer vectors come from memory, not from a cache */
     DKP_SUMS = 64,       /* parts of a sample that a norm is summed up from, */
@@ -8476,14 +8511,14 @@ DKP_INLINE int dkp_bad_half(const uint16_t *h, uint16_t lowest, size_t n) {
 
 /* The first element of i .. end - 1 that is NaN or infinite; end if there is none. */
 DKP_INLINE size_t dkp_bad_from(const dk_real *v, size_t i, size_t end) {
-    while (i + 32 * DKP_LOOK <= end && !dkp_bad(v + i, 8 * DKP_LOOK)) i += 32 * DKP_LOOK;
+    while (i + 64 * DKP_LOOK <= end && !dkp_bad(v + i, 16 * DKP_LOOK)) i += 64 * DKP_LOOK;
     while (i + 4 * DKP_LOOK <= end && !dkp_bad(v + i, DKP_LOOK)) i += 4 * DKP_LOOK;
     while (i < end && !(dkp_carry_real(v[i]) >> 31)) i++;
     return i;
 }
 
 DKP_INLINE size_t dkp_bad_half_from(const uint16_t *h, uint16_t lowest, size_t i, size_t end) {
-    while (i + 64 * DKP_LOOK <= end && !dkp_bad_half(h + i, lowest, 16 * DKP_LOOK)) i += 64 * DKP_LOOK;
+    while (i + 128 * DKP_LOOK <= end && !dkp_bad_half(h + i, lowest, 32 * DKP_LOOK)) i += 128 * DKP_LOOK;
     while (i + 4 * DKP_LOOK <= end && !dkp_bad_half(h + i, lowest, DKP_LOOK)) i += 4 * DKP_LOOK;
     while (i < end && !(dkp_carry(h[i], lowest) >> 15)) i++;
     return i;
@@ -8505,6 +8540,37 @@ typedef enum dkp_what {
     DKP_DRAW                  /* y = normals of one sample */
 } dkp_what;
 
+/* y may be one of the v. what: DKP_CLIP, DKP_BLEND, or how many terms a sum has. */
+DKP_INLINE void dkp_combine_plain(int what, dk_real *y, const dk_real *__restrict c, const dk_real *const *v, size_t n) {
+#define DKP_1(AT) c[0] * AT(v[0])
+#define DKP_2(AT) DKP_1(AT) + c[1] * AT(v[1])
+#define DKP_3(AT) DKP_2(AT) + c[2] * AT(v[2])
+#define DKP_4(AT) DKP_3(AT) + c[3] * AT(v[3])
+#define DKP_5(AT) DKP_4(AT) + c[4] * AT(v[4])
+#define DKP_6(AT) DKP_5(AT) + c[5] * AT(v[5])
+#define DKP_7(AT) DKP_6(AT) + c[6] * AT(v[6])
+#define DKP_8(AT) DKP_7(AT) + c[7] * AT(v[7])
+#define DKP_BLENDED(AT) (1 - AT(v[1])) * (c[0] * AT(v[0])) + AT(v[1]) * AT(v[2])
+    switch (what) { /* NOLINTBEGIN(clang-analyzer-core.*): all has been put */
+    case 0: memset(y, 0, n * sizeof *y); break;
+    case 1: DKP_COMBINE(n, y, DKP_1); break;
+    case 2: DKP_COMBINE(n, y, DKP_2); break;
+    case 3: DKP_COMBINE(n, y, DKP_3); break;
+    case 4: DKP_COMBINE(n, y, DKP_4); break;
+    case 5: DKP_COMBINE(n, y, DKP_5); break;
+    case 6: DKP_COMBINE(n, y, DKP_6); break;
+    case 7: DKP_COMBINE(n, y, DKP_7); break;
+    case 8: DKP_COMBINE(n, y, DKP_8); break;
+    case DKP_CLIP:
+        DKP_FOR_EACH(n, y, v[0][i] < c[0] ? v[0][i] : c[0]);
+        DKP_FOR_EACH(n, y, y[i] > -c[0] ? y[i] : -c[0]);
+        break;
+    default: DKP_COMBINE(n, y, DKP_BLENDED);
+    } /* NOLINTEND(clang-analyzer-core.*) */
+}
+DKP_COMPILE_TWICE(dkp_combine, (int what, dk_real *y, const dk_real *__restrict c, const dk_real *const *v, size_t n),
+                  (what, y, c, v, n))
+
 /* What rows are made of, on a tile. y may be one of the v. */
 typedef struct dkp_op {
     dkp_what what;
@@ -8520,53 +8586,25 @@ static size_t dkp_bytes_read(const dkp_op *op) {
     return op->what == DKP_WIDEN ? sizeof(uint16_t) : sizeof(dk_real);
 }
 
-DKP_INLINE void dkp_run_ops_plain(const dk_run *run, const dkp_op *op, int ops, size_t at, size_t n,
-                                  dkp_ahead *ahead) {
+static void dkp_run_ops(const dk_run *run, const dkp_op *op, int ops, size_t at, size_t n, dkp_ahead *ahead) {
     for (; ops > 0; ops--, op++) {
         size_t to = at * (op->what == DKP_NARROW ? sizeof(uint16_t) : sizeof(dk_real)),
                from = at * dkp_bytes_read(op);
-        dk_real *y = (dk_real *)(void *)(op->y + (op->moves >> DKP_TERMS) * to), c[DKP_TERMS];
+        dk_real *y = (dk_real *)(void *)(op->y + (op->moves >> DKP_TERMS) * to);
         const dk_real *v[DKP_TERMS];
-        for (int m = 0; m < op->terms; m++)
-            c[m] = op->c[m], v[m] = (const dk_real *)(void *)(op->v[m] + (op->moves >> m & 1) * from);
-#define DKP_1(AT) c[0] * AT(v[0])
-#define DKP_2(AT) DKP_1(AT) + c[1] * AT(v[1])
-#define DKP_3(AT) DKP_2(AT) + c[2] * AT(v[2])
-#define DKP_4(AT) DKP_3(AT) + c[3] * AT(v[3])
-#define DKP_5(AT) DKP_4(AT) + c[4] * AT(v[4])
-#define DKP_6(AT) DKP_5(AT) + c[5] * AT(v[5])
-#define DKP_7(AT) DKP_6(AT) + c[6] * AT(v[6])
-#define DKP_8(AT) DKP_7(AT) + c[7] * AT(v[7])
-#define DKP_BLENDED(AT) (1 - AT(v[1])) * (c[0] * AT(v[0])) + AT(v[1]) * AT(v[2])
-        switch (op->what ? (int)op->what
-                         : op->terms) { /* NOLINTBEGIN(clang-analyzer-core.*): all has been put */
-        case 0: memset(y, 0, n * sizeof *y); break;
-        case 1: DKP_COMBINE(n, y, DKP_1); break;
-        case 2: DKP_COMBINE(n, y, DKP_2); break;
-        case 3: DKP_COMBINE(n, y, DKP_3); break;
-        case 4: DKP_COMBINE(n, y, DKP_4); break;
-        case 5: DKP_COMBINE(n, y, DKP_5); break;
-        case 6: DKP_COMBINE(n, y, DKP_6); break;
-        case 7: DKP_COMBINE(n, y, DKP_7); break;
-        case 8: DKP_COMBINE(n, y, DKP_8); break;
-        case DKP_CLIP:
-            DKP_FOR_EACH(n, y, v[0][i] < c[0] ? v[0][i] : c[0]);
-            DKP_FOR_EACH(n, y, y[i] > -c[0] ? y[i] : -c[0]);
-            break;
-        case DKP_BLEND: DKP_COMBINE(n, y, DKP_BLENDED); break;
+        for (int m = 0; m < op->terms; m++) v[m] = (const dk_real *)(void *)(op->v[m] + (op->moves >> m & 1) * from);
+        switch (op->what) { /* NOLINTBEGIN(clang-analyzer-core.*): all has been put */
         case DKP_WIDEN:
             dkp_from_halves(dkp_plan_of(run)->number, (const uint16_t *)(const void *)v[0], y, n);
             break;
         case DKP_NARROW:
             dkp_to_halves(dkp_plan_of(run)->number, v[0], (uint16_t *)(void *)y, n);
             break;
-        default: dkp_draw_part(op->source, op->request, at / run->dim, at % run->dim, n, ahead, y);
+        case DKP_DRAW: dkp_draw_range(op->source, op->request, at, n, ahead, y); break;
+        default: dkp_combine(op->what ? (int)op->what : op->terms, y, op->c, v, n);
         } /* NOLINTEND(clang-analyzer-core.*) */
     }
 }
-DKP_COMPILE_TWICE(dkp_run_ops,
-                  (const dk_run *run, const dkp_op *op, int ops, size_t at, size_t n, dkp_ahead *ahead),
-                  (run, op, ops, at, n, ahead))
 
 /* Elements [at, at + n) of every vector, local ones at `tiles`, and what is to be done to them: operations that are good for
    other tiles, too, unless there were too many to be kept. */
@@ -8620,9 +8658,9 @@ static dkp_op *dkp_with(dkp_op *op, dk_real c, const void *v, int moves) {
 }
 
 /* Where a value's elements begin, or those of the tile. */
-static void *dkp_place(const dkp_window *w, const dk_value *v) {
+DKP_INLINE void *dkp_place(const dkp_window *w, const dk_value *v) {
     const dk_run *run = w->run;
-    if (v->kind == DK_VALUE_BUFFER) return dkp_buffer(run, v->slot);
+    if (v->kind == DK_VALUE_BUFFER) return v->slot ? run->own.buffers + (size_t)(v->slot - 1) * run->size : run->x;
     if (v->kind == DK_VALUE_LOCAL) return w->tiles + (size_t)v->slot * DKP_TILE;
     if (v->kind == DK_VALUE_HALF) return dkp_half_buffer(run, v->slot);
     return (void *)(uintptr_t)(v->slot ? run->config.mask : run->config.known); /* never written */
@@ -8632,7 +8670,7 @@ static dkp_op *dkp_with_value(const dkp_window *w, dkp_op *op, dk_real c, const 
     return dkp_with(op, c, dkp_place(w, v), v->kind != DK_VALUE_LOCAL);
 }
 
-static dk_real dkp_factor(const dkp_window *w, const dk_term *t) {
+DKP_INLINE dk_real dkp_factor(const dkp_window *w, const dk_term *t) {
     double factor = t->c;
     if (!t->scalar) return (dk_real)factor;
     for (int power = 0; power < t->power; power++)
@@ -8690,7 +8728,7 @@ static void dkp_resolve_row(dkp_window *w, const dk_row *row) {
 
 enum { DKP_SAMPLES_NOISE = 1, DKP_SAMPLES_FACTORS };
 
-/* Why windows must lie in one sample each. */
+/* What of a pass depends on the sample: chunks of noise, which are a sample's, or coefficients. */
 static int dkp_by_sample(const dk_plan *plan, const dk_pass *pass) {
     int why = pass->noises ? DKP_SAMPLES_NOISE : 0;
     for (int k = pass->first; plan->norms && k < pass->first + pass->count; k++)
@@ -8738,6 +8776,16 @@ static void dkp_share(dkp_work *w) {
 
 static size_t dkp_units(size_t n, size_t unit) { return n / unit + (n % unit > 0); }
 
+/* With the local tiles of a part. */
+static void dkp_open_window(dkp_window *w, const dk_run *run, size_t part) {
+    const dk_plan *plan = dkp_plan_of(run);
+    size_t locals = (size_t)plan->locals, tiles = dkp_tiles(plan);
+    w->run = run, w->plan = plan, w->tiles = run->own.tiles + part * tiles * DKP_TILE;
+    w->wide = w->tiles + locals * DKP_TILE;
+    w->sum = w->wide + (tiles - locals) / 2 * DKP_TILE;
+    w->at = w->sample = 0, w->ops = w->many = w->noises = w->draws = 0, w->ahead.streams = 0;
+}
+
 static void dkp_run_range(const dkp_work *work, int part, size_t first, size_t end) {
     const dk_run *run = work->run;
     const dk_plan *plan = dkp_plan_of(run);
@@ -8746,15 +8794,13 @@ static void dkp_run_range(const dkp_work *work, int part, size_t first, size_t e
     int by_sample = dkp_by_sample(plan, pass);
     int fetch = run->size >= (by_sample ? DKP_ALONE : DKP_FAR); /* memory can work while noise is made */
     size_t tile = fetch && !by_sample ? DKP_TILE / 2 : DKP_TILE;
+    size_t span = run->dim; /* no window crosses the end of so many elements: of a sample, or of short ones in whole */
+    if (by_sample == DKP_SAMPLES_NOISE && span < DKP_TILE) span = DKP_TILE / span * span;
     dkp_window w;
-    w.run = run, w.plan = plan, w.tiles = run->own.tiles + (size_t)part * dkp_tiles(plan) * DKP_TILE;
-    size_t locals = (size_t)plan->locals;
-    w.wide = w.tiles + locals * DKP_TILE;
-    w.sum = w.wide + (dkp_tiles(plan) - locals) / 2 * DKP_TILE;
-    w.sample = 0, w.many = 0, w.ahead.streams = 0;
+    dkp_open_window(&w, run, (size_t)part);
     for (size_t at = first * DKP_TILE; at < to; at += w.n) {
-        size_t sample = by_sample ? at / run->dim : 0, from = at - sample * run->dim;
-        size_t rest = by_sample && run->dim - from < to - at ? run->dim - from : to - at;
+        size_t sample = by_sample ? at / run->dim : 0, from = by_sample ? at % span : at;
+        size_t rest = by_sample && span - from < to - at ? span - from : to - at;
         int resolve =
             at == first * DKP_TILE || w.many || (by_sample & DKP_SAMPLES_FACTORS && sample != w.sample);
         w.n = tile - from % tile; /* noise is made in chunks */
@@ -8771,10 +8817,36 @@ static void dkp_run_range(const dkp_work *work, int part, size_t first, size_t e
     }
 }
 
+/* All of a short vector is one window. Its rows run as they are looked up. */
+static void dkp_run_short(const dk_run *run, const dk_pass *pass) {
+    dkp_window w;
+    dkp_open_window(&w, run, 0);
+    w.n = w.ahead.element = w.ahead.end = run->size;
+    const dk_value *value = w.plan->value;
+    for (const dk_row *row = &w.plan->row[pass->first], *end = row + pass->count; row < end; row++) {
+        dk_real c[DKP_TERMS];
+        const dk_real *v[DKP_TERMS];
+        if (row->draw >= 0 || row->mask >= 0 || row->clip > 0 || row->count > DKP_TERMS || w.plan->number) {
+            dkp_resolve_row(&w, row);
+            dkp_flush(&w);
+            continue;
+        }
+        const dk_term *t = &w.plan->term[row->first];
+        for (int j = 0; j < row->count; j++, t++)
+            c[j] = dkp_factor(&w, t), v[j] = (const dk_real *)dkp_place(&w, &value[t->value]);
+        dkp_combine(row->count, (dk_real *)dkp_place(&w, &value[row->dst]), c, v, w.n);
+    }
+}
+
 static int dkp_rows(void *user, dk_run *run, const dk_pass *pass) {
-    dkp_work work = {run, dkp_run_range, dkp_units(run->size, DKP_TILE), 0, pass, NULL, NULL, DK_NUMBER_REAL};
     (void)user;
-    if (pass->count) dkp_share(&work);
+    if (run->size <= DKP_TILE && (run->config.batch == 1 || !(dkp_by_sample(dkp_plan_of(run), pass) & DKP_SAMPLES_FACTORS))) {
+        dkp_run_short(run, pass);
+    } else if (pass->count) {
+        dkp_work work = {run,  dkp_run_range, dkp_units(run->size, DKP_TILE), 0, pass, NULL,
+                         NULL, DK_NUMBER_REAL};
+        dkp_share(&work);
+    }
     return 0;
 }
 
