@@ -241,6 +241,7 @@ static verdict set_sa_solver(replay *r, const json *params) {
     const json *tau = json_get(params, "tau");
     dk_sampler *s = &r->c.sampler;
     s->eta = pow(json_real(tau, "eta", 1), 2);
+    if (!s->corrector) s->pece = 0;
     const char *kind = json_string(r->line, "model_kind", "ve");
     double low = json_real(tau, "end_sigma", 0), high = json_real(tau, "start_sigma", 0);
     if (same(kind, "flow") && low < 1) low = low / (1 - low);
@@ -309,7 +310,7 @@ static verdict set_pc(replay *r, const json *params) {
         s->sde.predictor = DK_PREDICTOR_EULER_MARUYAMA; /* it has no table */
     s->quirks |= DK_QUIRK_BINS, s->plain_last = 1, s->eta = pf ? 0 : 1, s->law = vp ? DK_LAW_DDPM_LARGE : DK_LAW_ANCESTRAL;
     s->sde.snr = json_real(params, "snr", s->sde.snr);
-    s->sde.langevin_step = same(corrector, "ald") ? 4 * s->sde.snr * s->sde.snr : 0;
+    if (same(corrector, "ald")) s->sde.langevin_step = 4 * s->sde.snr * s->sde.snr, s->sde.snr = 0;
     s->sde.langevin_steps = same(corrector, "none") ? 0 : (int)json_real(params, "n_steps", 1);
     r->c.schedule = sde_schedule(params);
     r->c.prediction = DK_PREDICT_SCORE, r->c.grid.unit = DK_UNIT_T;

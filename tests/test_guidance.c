@@ -585,15 +585,15 @@ static void parts_change_nothing(void **state) {
 
 static void wrong_guidance_is_refused(void **state) {
     static const char *const rows[][3] = {
-        {"euler", "guidance.rescale=1.5", "setting \"guidance.rescale=1.5\": must be 0 .. 1"},
+        {"euler", "guidance.rescale=1.5", "setting \"guidance.rescale=1.5\": must be 0 .. 1; needs scale"},
         {"euler", "guidance.stop=-1", "setting \"guidance.stop=-1\": must be 0 .. 1 (0: 1)"},
         {"euler", "guidance.start=0.5 guidance.stop=0.4", "guidance.stop = 0.4: must be >= start (0: 1)"},
         {"euler", "guidance.noise_min=2 guidance.noise_max=1",
          "guidance.noise_max = 1: must be > noise_min (0: no limit)"},
-        {"euler", "guidance.projected=3", "setting \"guidance.projected=3\": must be 0, 1 or 2"},
-        {"euler", "guidance.projected=1 guidance.zero_star=1",
+        {"euler", "guidance.projected=3", "setting \"guidance.projected=3\": must be 0, 1 or 2; needs scale"},
+        {"euler", "guidance.scale=2 guidance.projected=1 guidance.zero_star=1",
          "guidance.projected = 1: must be 0 with zero_star"},
-        {"euler", "guidance.projected=1 guidance.scale2=2",
+        {"euler", "guidance.scale=2 guidance.projected=1 guidance.scale2=2",
          "guidance.scale2 = 2: must be 0 with zero_star or projected"},
         {"rk45", "guidance.scale=2 guidance.rescale=1",
          "guidance: start, stop, rescale, zero_star, zero_init, projected and quantile must be 0 with "

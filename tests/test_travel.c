@@ -183,8 +183,8 @@ static void nothing_is_remembered_across_a_way_up(void **state) {
             whole.sampler.churn = first.sampler.churn = second.sampler.churn =
                 0; /* depends on the number of steps */
             whole.grid.travel = 1;
-            whole.sampler.control.rtol = whole.sampler.control.atol = 0;
-            first.sampler.control.rtol = first.sampler.control.atol = second.sampler.control.rtol = second.sampler.control.atol = 0;
+            memset(&whole.sampler.control, 0, sizeof whole.sampler.control);
+            first.sampler.control = second.sampler.control = whole.sampler.control;
             fill(x), fill(y);
             run(&whole, check_nonlinear, x);
             run(&first, check_nonlinear, y);
@@ -260,7 +260,7 @@ static void known_data_stay_known(void **state) {
             dk_config c = on_levels(schedules[f], dk_sampler_at(k)->name, down, 4);
             watch w = {&c, 0};
             c.mask = half, c.known = data, c.sampler.churn = 0;
-            c.sampler.control.rtol = c.sampler.control.atol = 0;
+            memset(&c.sampler.control, 0, sizeof c.sampler.control);
             fill(x);
             if (dk_sample(&c, watching, &w, x)) fail_msg("%s: %s", c.sampler.name, dk_message(&c));
             if (w.bad) fail_msg("%s: %d elements are not what is known", c.sampler.name, w.bad);
