@@ -346,6 +346,7 @@ typedef enum dk_number {
 /* clang-format off */
 #define DK_SPACINGS(X) \
     X(KARRAS, "karras", "u", DEFAULT, 7, 0, 0, "u^(1/rho) linear, a = rho; Karras et al. 2022, eq. 5") \
+    X(POWER, "power", "e", DEFAULT, 2, 0, 0, "v^(1/rho) linear to 0, v = s^/(s^ + pivot), a = rho, b = pivot; no level below the range") \
     X(EXPONENTIAL, "exponential", "us", DEFAULT, 0, 0, 0, "log u linear") \
     X(LAMBDA, "lambda", "usa", DEFAULT, 0, 0, 0, "log-SNR linear; Lu et al. 2022") \
     X(UNIFORM, "uniform", "", DEFAULT, 0, 0, 0, "t linear") \
@@ -375,7 +376,8 @@ typedef enum dk_number {
 
 #define DKP_ENUM(spacing, name, traits, final, a, b, n, about) DK_SPACING_##spacing,
 typedef enum dk_spacing {
-    DK_SPACING_DEFAULT, /* flow and cosine flow: UNIFORM; VP discrete with as many steps as timesteps: these; others: KARRAS */
+    DK_SPACING_DEFAULT, /* zero sampler: POWER, on VP discrete with rounding NEAREST. Other samplers: flow and cosine flow
+                           UNIFORM, others KARRAS. All, on VP discrete with as many steps as timesteps: these. */
     DK_SPACINGS(DKP_ENUM)
     DK_SPACING_CUSTOM,   /* fn gives the levels. It may use a, b, n and `levels`. */
     DK_SPACING_RESAMPLE, /* `levels`, level_count of them, resampled linearly in log u (or in t, lambda) */
@@ -502,7 +504,7 @@ typedef enum dk_predictor {
 
 /* How a multistep method averages its interpolation polynomial over the step. */
 typedef enum dk_rule {
-    DK_RULE_DEFAULT,    /* EXACT; of a zero sampler DPM */
+    DK_RULE_DEFAULT,    /* EXACT */
     DK_RULE_EXACT,      /* the exact integral */
     DK_RULE_DPM,        /* DPM-Solver's: two nodes: the value at the middle; three: half the quadratic term */
     DK_RULE_DPM_TAYLOR, /* its other form: only the quadratic term is halved, as in k-diffusion's 3M SDE */
@@ -543,8 +545,8 @@ typedef struct dk_reverse_sde {
 
 typedef void (*dk_record_fn)(struct dk_recorder *r);
 
-/* A point in the design space. Take one by name, then edit. All zero is dpmpp_2m; what is set on a zero sampler holds for
-   dpmpp_2m, or for the method of `tableau` or `exponential`. Methods refuse what they cannot use. Every field's zero is
+/* A point in the design space. Take one by name, then edit. All zero is adams2; what is set on a zero sampler holds for
+   adams2, or for the method of `tableau` or `exponential`. Methods refuse what they cannot use. Every field's zero is
    its natural value. */
 typedef struct dk_sampler {
     const char *name;    /* for messages */
@@ -567,8 +569,9 @@ typedef struct dk_sampler {
     int corrector;         /* multistep: nodes of the corrector, the new one included; 0: none */
     int pece;              /* evaluate again after the corrector */
     int lower_order_final; /* multistep: no more nodes than steps left before sigma = 0 */
-    int plain_last; /* classical, predictors: an ordinary step to sigma = 0 instead of x = alpha D. Without it Runge-Kutta
-                       methods make one, too, where the network knows sigma = 0 and tells the noise: on flow, say */
+    double plain_last; /* classical, predictors: 1: an ordinary step to sigma = 0 instead of x = alpha D; multistep: the share
+                       of it, 0 .. 1, the rest is alpha D. At 0 Runge-Kutta methods make one, too, where the network knows
+                       sigma = 0 and tells the noise: on flow, say */
 
     /* Noise behind a step. */
     dk_noise_law law;
@@ -746,7 +749,7 @@ typedef struct dk_config {
     const uint64_t *seeds;          /* or sample b uses (seeds[b], 0): batch numbers, kept by the caller */
     dk_schedule schedule;           /* zero: flow matching */
     dk_prediction prediction;       /* zero: by family */
-    double sigma_data;              /* EDM prediction; 0: 0.5 */
+    double sigma_data;              /* EDM prediction, and where the power grid has its middle; 0: 0.5 */
     dk_schedule network_schedule;   /* the schedule that the network was trained with, where it is not the
                                      sampler's: x is rescaled and levels are matched by sigma/alpha.
                                      Zero: the same, or sigma = t for EDM prediction */
@@ -757,8 +760,8 @@ typedef struct dk_config {
     dk_number number;     /* of the network's input and output; the state is in dk_real */
     double clip;          /* D is clipped to [-clip, clip]; 0: it is not */
     dk_guidance guidance; /* zero: none */
-    dk_grid grid;         /* zero: by family */
-    dk_sampler sampler;   /* zero: dpmpp_2m */
+    dk_grid grid;         /* zero: by sampler and family */
+    dk_sampler sampler;   /* zero: adams2 */
     dk_start start;
     double start_scale; /* of draw 0 in x, with START_NOISE; 0: the first level's sigma. Pipelines of diffusers begin with others */
     /* Inpainting, prefixes of action chunks: see dk_blend. Each batch * dim numbers, mask 0 .. 1, that stay the caller's
@@ -2249,6 +2252,21 @@ static dk_level dkp_karras_between(const dk_schedule *s, double noisy, double cl
     return dkp_at_u(s, noisy * dkp_pow(1 + dkp_fraction(i, n) * (ratio - 1), rho));
 }
 
+/* v^(1/rho), finite at both ends. */
+static double dkp_power_root(const dk_layout *g, const dk_level *l, double pivot) {
+    return dkp_pow(l->sigma / (l->sigma + pivot * l->alpha), 1 / g->a);
+}
+
+/* Linear to 0. Where the last level above 0 would leave the range, it is the range's end. */
+static dk_level dkp_power(const dk_layout *g, int i, int n) {
+    double pivot = dkp_or(g->b, 6 * g->c->sigma_data * dkp_shift(g->s)), from = dkp_power_root(g, &g->noisy, pivot);
+    double to = dkp_power_root(g, &g->clean, pivot), least = g->final == DK_FINAL_ZERO ? from / n : 0;
+    if (i == 0) return g->noisy;
+    if (i == n - 1 && to >= least) return g->clean;
+    double v = dkp_pow(from + dkp_fraction(i, n) * ((to > least ? to : least) - from), g->a);
+    return dkp_at_sigma(g->s, pivot * v / (1 - v));
+}
+
 /* The 1e-5 keeps the logarithm finite at both ends; it is part of the published formula. */
 static double dkp_laplace_quantile(const dk_layout *g, int i, int n) {
     double off = dkp_fraction(i, n) - 0.5, tail = g->b * dkp_log(1 - 2 * fabs(off) + 1e-5);
@@ -2404,6 +2422,7 @@ static dk_level dkp_spaced_at(const dk_layout *g, int i, int n) {
         from = dkp_sin(dkp_angle(g->noisy)), to = dkp_sin(dkp_angle(g->clean));
         root = dkp_sin(0.5 * dkp_pi * (1 - f)), from = to + root * root * (from - to);
         return dkp_at_sigma(s, from / dkp_sqrt((1 - from) * (1 + from)));
+    case DK_SPACING_POWER: return dkp_power(g, i, n);
     case DK_SPACING_VP: return dkp_vp_spaced(g, i, n);
     case DK_SPACING_IDDPM: return dkp_iddpm(g, i);
     case DK_SPACING_LAPLACE: return dkp_cut_to_range(g, dkp_laplace_quantile(g, i, n));
@@ -2476,14 +2495,13 @@ DK_API dk_grid dk_grid_levels(const double *levels, dk_unit unit) {
     return g;
 }
 
-static dk_spacing dkp_default_spacing(const dk_config *c) {
+static dk_spacing dkp_default_spacing(const dk_config *c, int zero_sampler) {
     const dk_grid *g = &c->grid;
     int whole = !(g->sigma_min > 0 || g->sigma_max > 0) && g->partial != DK_PARTIAL_LEVEL;
-    if (dkp_flow_unit(&c->schedule)) return DK_SPACING_UNIFORM;
     if (c->schedule.family == DK_FAMILY_VP_DISCRETE && whole &&
         (g->full_steps > 0 ? g->full_steps : c->steps) == c->schedule.timesteps)
         return DK_SPACING_TRAILING;
-    return DK_SPACING_KARRAS;
+    return zero_sampler ? DK_SPACING_POWER : dkp_flow_unit(&c->schedule) ? DK_SPACING_UNIFORM : DK_SPACING_KARRAS;
 }
 
 static const dkp_spacing *dkp_spacing_of(const dk_grid *g) {
@@ -3640,8 +3658,8 @@ static int dkp_knows_data(const dk_recorder *r, const dk_level *end) {
 static dk_vec dkp_runge_kutta_to(dk_recorder *r, const dkp_tableau *tableau, dk_level end, dk_vec D0) {
     const dk_sampler *s = &r->sampler;
     int first_order = end.sigma <= 0 && (s->warmup || dkp_quirk(r, DK_QUIRK_EULER_TO_DATA) ||
-                                         !(s->plain_last || dkp_knows_data(r, &end)));
-    int stages = first_order ? 1 : tableau->stages, plain = end.sigma > 0 || stages > 1 || s->plain_last;
+                                         !(s->plain_last > 0 || dkp_knows_data(r, &end)));
+    int stages = first_order ? 1 : tableau->stages, plain = end.sigma > 0 || stages > 1 || s->plain_last > 0;
     int noisy = end.sigma < r->to.sigma, pseudo = r->sampler.gauge == DK_GAUGE_PSEUDO;
     double u = dkp_point_at(r, &r->from).u, last = dkp_point_at(r, &end).u, h = dkp_finite(u) ? last - u : u;
     if (!dkp_has_length(r, plain ? h : u)) return dkr_zero;
@@ -3708,15 +3726,16 @@ static dk_vec dkp_interpolant(dk_recorder *r, int classical, const dk_level *l, 
 }
 
 /* X moves along the average of its slopes. The last step is mostly longer than those before it, which is no good to a
-   polynomial: to sigma = 0 it is the first order one. */
+   polynomial: to sigma = 0 it is the first order one, or, by plain_last, a mixture of both. */
 static dk_vec dkp_classical_step(dk_recorder *r, const dkp_multistep *m, double start, const dk_level *to,
                                  int nodes) {
     const dk_level *down = &m->split.down;
     double h = dkp_point_at(r, down).u - start;
-    if ((to->sigma <= 0 && !r->sampler.plain_last) || dkp_point_at(r, &m->from).scale <= 0)
-        return dkp_ddim_step(&m->from, down, m->x, m->D);
+    double share = dkp_point_at(r, &m->from).scale <= 0 ? 0 : to->sigma > 0 ? 1 : r->sampler.plain_last;
+    if (!(share > 0)) return dkp_ddim_step(&m->from, down, m->x, m->D);
     if (!dkp_has_length(r, h)) return dkr_zero;
-    return dkp_transfer(r, &m->from, down, m->x, h, 1, dkp_average(r, &m->past, nodes, start, h, 0));
+    dk_vec x = dkp_transfer(r, &m->from, down, m->x, h, 1, dkp_average(r, &m->past, nodes, start, h, 0));
+    return share < 1 ? dkr_mix(share, x, 1 - share, dkp_ddim_step(&m->from, down, m->x, m->D)) : x;
 }
 
 /* The exact solution for a polynomial D: DDIM's step with the average of D under the weight exp(lambda) in place of D
@@ -3973,7 +3992,7 @@ static void dkp_langevin(dk_recorder *r, double a) {
    forgets its state at once, and the step is the exact one. At sigma = 0 that gives alpha D. */
 static void dkp_predict(dk_recorder *r, const dk_level *from, const dk_level *to, double h) {
     const dk_sampler *s = &r->sampler;
-    int end = r->from.alpha <= 0 || (r->to.sigma <= 0 && !s->plain_last);
+    int end = r->from.alpha <= 0 || (r->to.sigma <= 0 && !(s->plain_last > 0));
     double a = from->alpha / to->alpha, G2 = (from->sigma - a * to->sigma) * (from->sigma + a * to->sigma);
     dkp_langevin(r, a);
     if (s->sde.predictor == DK_PREDICTOR_NONE && !end) return;
@@ -4414,6 +4433,8 @@ static const dk_sampler_info dkp_samplers[] = {
     DKP_ROW("ipndm", dkp_record_adams, "order=4 rule=uniform", 1, 2, 1, "Liu et al. 2022; Zhang & Chen 2022"),
     DKP_WARM("plms", "1 | 1/2 1/2", "order=4 rule=uniform warmup=1 gauge=pseudo", 1, 2, 1, "Liu et al. 2022, alg. 2; CompVis's PLMS"),
     DKP_WARM("pndm", "1/2 | 0 1/2 | 0 0 1 | 1/6 1/3 1/3 1/6", "order=4 rule=uniform warmup=3 gauge=pseudo", 1, 2, 1, "Liu et al. 2022, alg. 1 and 2"),
+    DKP_ROW("adams2", dkp_record_adams, "order=2 corrector=3 gauge=flow plain_last=0.5", 3, 2, 1, "Adams-Bashforth-Moulton, PEC; Hairer et al. 1993, III.1"),
+    DKP_ROW("adams3", dkp_record_adams, "order=3 corrector=4 gauge=flow plain_last=0.5", 4, 2, 1, "Adams-Bashforth-Moulton, PEC; Hairer et al. 1993, III.1"),
     DKP_ROW("abm", dkp_record_adams, "order=3 corrector=4 pece=1", 4, 2, 2, "Adams-Bashforth-Moulton, PECE; Hairer et al. 1993, III.1"),
     DKP_ROW("deis_rho", dkp_record_adams, "order=3", 3, 2, 1, "Zhang & Chen 2022, rho-AB"),
     DKP_ROW("gradient_estimation", dkp_record_adams, "order=2 rule=gradient gamma=2", 1, 1, 1, "Permenter & Yuan 2023"),
@@ -4440,19 +4461,23 @@ static dk_sampler dkp_sampler(const char *name, dk_record_fn record) {
     return s;
 }
 
-/* What is set on a zero sampler holds for the method of its tableau, or for dpmpp_2m. Without the table of samplers:
-   programs that name none have only these in them. */
-static void dkp_default_sampler(dk_sampler *s) {
-    if (s->record || s->name) return;
+/* What is set on a zero sampler holds for the method of its tableau, or for adams2. Without the table of samplers:
+   programs that name none have only these in them. Whether it was adams2. */
+static int dkp_default_sampler(dk_sampler *s) {
+    if (s->record || s->name) return 0;
     if (s->tableau) {
         s->name = "runge_kutta", s->record = dkp_record_runge_kutta;
     } else if (s->exponential) {
         s->name = "exponential", s->record = dkp_record_exponential;
     } else {
-        s->name = "dpmpp_2m", s->record = dkp_record_exponential_adams;
+        s->name = "adams2", s->record = dkp_record_adams;
         if (!s->order) s->order = 2;
-        if (!s->rule) s->rule = DK_RULE_DPM;
+        if (!s->corrector) s->corrector = 3;
+        if (!s->gauge) s->gauge = DK_GAUGE_FLOW;
+        if (!(s->plain_last > 0)) s->plain_last = 0.5;
+        return 1;
     }
+    return 0;
 }
 
 static dk_sampler dkp_preset(const dk_sampler_info *row) {
@@ -6697,7 +6722,8 @@ enum {
     X('r', "grid.a", grid.a, DKP_SPACED(CUSTOM), "the function's own") \
     X('r', "grid.b", grid.b, DKP_SPACED(CUSTOM), "the function's own") \
     X('i', "grid.n", grid.n, DKP_SPACED(CUSTOM), "the function's own") \
-    X('r', "grid.rho", grid.a, DKP_SPACED(DEFAULT) | DKP_SPACED(KARRAS) | DKP_SPACED(POLYEXPONENTIAL), "> 0 (0: 7, polyexponential 1)") \
+    X('r', "grid.rho", grid.a, DKP_SPACED(DEFAULT) | DKP_SPACED(KARRAS) | DKP_SPACED(POWER) | DKP_SPACED(POLYEXPONENTIAL), "> 0 (0: 7, power 2, polyexponential 1)") \
+    X('r', "grid.pivot", grid.b, DKP_SPACED(DEFAULT) | DKP_SPACED(POWER), "> 0 (0: 6 sigma_data times schedule.shift)") \
     X('r', "grid.time_min", grid.a, DKP_SPACED(VP), "> 0 and <= 0.999 (0: 0.001)") \
     X('r', "grid.c_1", grid.a, DKP_SPACED(IDDPM), "> 0 and < 1 (0: 0.001)") \
     X('r', "grid.c_2", grid.b, DKP_SPACED(IDDPM), "> 0 and <= 1 (0: 0.008)") \
@@ -6769,7 +6795,7 @@ enum {
     X('i', "sampler.cfg_pp", sampler.cfg_pp, 0, "0 or 1") \
     X('i', "sampler.noise_prediction", sampler.noise_prediction, 0, "0 or 1") \
     X('i', "sampler.pece", sampler.pece, 0, "0 or 1; needs corrector") \
-    X('i', "sampler.plain_last", sampler.plain_last, 0, "0 or 1") \
+    X('r', "sampler.plain_last", sampler.plain_last, 0, "0 .. 1") \
     DKP_QUIRK_FIELDS(X) \
     X('r', "sampler.churn", sampler.churn, DKP_IF(CONTROL), "0 with step-size control")
 /* clang-format on */
@@ -7143,6 +7169,8 @@ DK_API void dkr_reads(dk_recorder *r, const char *fields) {
             continue;
         dkp_refuse_unread(r, f.name, v, fields);
     }
+    if (s->plain_last > 0 && s->plain_last < 1 && !dkp_among(fields, "corrector"))
+        dkr_refuse(r, "sampler.plain_last", s->plain_last, "0 or 1 but for multistep methods");
     if (s->tableau && !dkp_among(fields, "tableau")) dkp_refuse_unread(r, "sampler.tableau", 1, fields);
     if (s->exponential && !dkp_among(fields, "exponential"))
         dkp_refuse_unread(r, "sampler.exponential", 1, fields);
@@ -7342,7 +7370,7 @@ static dk_status dkp_check_guidance(const dk_config *c, char *message) {
     return DK_OK;
 }
 
-static void dkp_default_sampler(dk_sampler *s);
+static int dkp_default_sampler(dk_sampler *s);
 
 /* Fills in defaults and checks what can be checked without looking at levels. The schedules point to `marks` from then
    on; NULL: they do without. */
@@ -7355,8 +7383,12 @@ static dk_status dkp_resolve(dk_config *c, dkp_marks *marks, char *message) {
     if (dkp_check_schedule(c, s, message) != DK_OK) return DK_ERROR_CONFIG;
     if (dkp_check_schedule(c, net, message) != DK_OK) return DK_ERROR_CONFIG;
     if (g->name && g->spacing == DK_SPACING_DEFAULT) return dkp_fail_unknown(message, "grid", g->name, g->unknown);
-    if (g->spacing == DK_SPACING_DEFAULT) g->spacing = dkp_default_spacing(c);
-    dkp_default_sampler(&c->sampler);
+    int zero_sampler = dkp_default_sampler(&c->sampler);
+    if (g->spacing == DK_SPACING_DEFAULT) {
+        g->spacing = dkp_default_spacing(c, zero_sampler);
+        if (g->spacing == DK_SPACING_POWER && s->family == DK_FAMILY_VP_DISCRETE && !g->rounding)
+            g->rounding = DK_ROUND_NEAREST;
+    }
     if (!c->sampler.record) return dkp_fail_unknown(message, "sampler", c->sampler.name, c->sampler.unknown);
     if (dkp_check_fields(c, DKP_OF_PLAN | DKP_OF_GRID | DKP_OF_SAMPLER, message) != DK_OK ||
         dkp_check_grid(c, message) != DK_OK || dkp_check_sampler(c, message) != DK_OK ||
@@ -9735,7 +9767,7 @@ static void dkp_record_pndm_timesteps(dk_recorder *r) {
         int warmup = r->sampler.warmup > r->steps ? -1 : r->sampler.warmup;
         dk_vec K[4] = {dkp_slope_told(r, t, r->x), dkr_zero, dkr_zero, dkr_zero};
         dkp_push(&past, 0, K[0]);
-        if (r->to.sigma <= 0 && !r->sampler.plain_last) {
+        if (r->to.sigma <= 0 && !(r->sampler.plain_last > 0)) {
             r->x = dkp_ddim_step(&r->from, &r->to, r->x, dkr_past(r, 1));
         } else if (r->step < warmup) {
             K[1] = dkp_slope_told(r, next + half, dkp_along_slope(r, t, t - half, K[0]));
